@@ -1,0 +1,55 @@
+package domain
+
+import "time"
+
+// CredentialKind is what a token is. The set is closed.
+type CredentialKind string
+
+// The kinds of credentials.
+const (
+	// APIKeyCredential is an API key, for programs.
+	APIKeyCredential CredentialKind = "api-key"
+	// SessionCredential is a token from signing in with a password.
+	SessionCredential CredentialKind = "session"
+)
+
+// Credential is what a token whose signature was checked claims to be. Whether it is still good is for the database to
+// say; see [Caller].
+type Credential struct {
+	Kind CredentialKind
+	ID   CredentialID
+	User UserID
+}
+
+// Caller is who makes a request, as the database has it now.
+type Caller struct {
+	UserID     UserID
+	Name       UserName
+	Role       Role
+	Active     bool
+	Owner      bool // of the system
+	Credential Credential
+	// CredentialName is the name that an API key was given; empty for others.
+	CredentialName string
+	// ExpiresAt is when the credential ends; zero means never.
+	ExpiresAt time.Time
+}
+
+// Authenticate returns the refusal for a caller whose user is inactive or whose credential has ended at now.
+func (c Caller) Authenticate(now time.Time) error {
+	if c.UserID.IsZero() || !c.Active || !c.UsableAt(now) {
+		return ErrUnauthenticated
+	}
+	return nil
+}
+
+// UsableAt reports whether the credential has not ended at now.
+func (c Caller) UsableAt(now time.Time) bool {
+	return c.ExpiresAt.IsZero() || now.Before(c.ExpiresAt)
+}
+
+// IsAdmin reports whether the caller administers the system.
+func (c Caller) IsAdmin() bool { return c.Role == RoleAdmin }
+
+// Is reports whether the caller is that user.
+func (c Caller) Is(user UserID) bool { return c.UserID == user }

@@ -1,0 +1,46 @@
+package domain
+
+import (
+	"encoding/hex"
+	"strings"
+)
+
+// ID identifies a T: sixteen bytes, written as a UUID (RFC 9562). The type parameter keeps the identifier of a user
+// from being passed where that of a box is meant.
+type ID[T any] [16]byte
+
+// The identifiers of the domain.
+type (
+	UserID       = ID[User]
+	BoxID        = ID[Box]
+	CredentialID = ID[Credential]
+	EventID      = ID[Event]
+)
+
+// IsZero reports whether the identifier was never set.
+func (id ID[T]) IsZero() bool { return id == ID[T]{} }
+
+// String returns the 36 characters of the UUID in lower case.
+func (id ID[T]) String() string {
+	var text [36]byte
+	hex.Encode(text[0:8], id[0:4])
+	hex.Encode(text[9:13], id[4:6])
+	hex.Encode(text[14:18], id[6:8])
+	hex.Encode(text[19:23], id[8:10])
+	hex.Encode(text[24:36], id[10:16])
+	text[8], text[13], text[18], text[23] = '-', '-', '-', '-'
+	return string(text[:])
+}
+
+// ParseID reads the 36 characters that String writes, in either letter case; ok is false for anything else.
+func ParseID[T any](text string) (id ID[T], ok bool) {
+	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
+		return ID[T]{}, false
+	}
+	raw, err := hex.DecodeString(strings.ReplaceAll(text, "-", ""))
+	if err != nil || len(raw) != len(id) {
+		return ID[T]{}, false
+	}
+	copy(id[:], raw)
+	return id, true
+}

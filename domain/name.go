@@ -1,0 +1,125 @@
+package domain
+
+import (
+	"strconv"
+	"strings"
+)
+
+// UserName is the name of a user, in lower case.
+type UserName string
+
+// BoxName is the name of a box, in lower case.
+type BoxName string
+
+// EntryKey is the key of an entry within its box, in lower case.
+type EntryKey string
+
+const (
+	maxUserName = 50
+	maxBoxName  = 100
+	maxEntryKey = 200
+)
+
+// ParseUserName reads the name of a user: 1 to 50 letters and digits with single '.', '_' or '-' between them.
+func ParseUserName(text string) (UserName, error) {
+	if err := checkName("username", text, maxUserName); err != nil {
+		return "", err
+	}
+	return UserName(strings.ToLower(text)), nil
+}
+
+// ParseBoxName reads the name of a box: 1 to 100 letters and digits with single '.', '_' or '-' between them.
+func ParseBoxName(text string) (BoxName, error) {
+	if err := checkName("box", text, maxBoxName); err != nil {
+		return "", err
+	}
+	return BoxName(strings.ToLower(text)), nil
+}
+
+// ParseEntryKey reads the key of an entry: 1 to 200 characters, segments joined by single '/' or ':', each of
+// letters, digits, '.', '_', '@' and '-' and beginning with a letter, a digit or '_'.
+func ParseEntryKey(text string) (EntryKey, error) {
+	if err := checkLength("key", text, maxEntryKey); err != nil {
+		return "", err
+	}
+	starting := true
+	for i := range len(text) {
+		c := text[i]
+		switch {
+		case isAlphanumeric(c) || c == '_':
+			starting = false
+		case starting:
+			return "", invalidEntryKey()
+		case c == '/' || c == ':':
+			starting = true
+		case c != '.' && c != '@' && c != '-':
+			return "", invalidEntryKey()
+		}
+	}
+	if starting {
+		return "", invalidEntryKey()
+	}
+	return EntryKey(strings.ToLower(text)), nil
+}
+
+// ParseKeyPrefix reads what a list of keys is narrowed to: the beginning of a key, which may end in a separator. An
+// empty prefix narrows nothing.
+func ParseKeyPrefix(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	if len(text) >= maxEntryKey {
+		return "", InvalidField("prefix", "invalid_prefix", "the prefix must be shorter than a key, which has 200 characters at most")
+	}
+	// A prefix of a valid key becomes a valid key with one more letter.
+	if _, err := ParseEntryKey(text + "a"); err != nil {
+		return "", InvalidField("prefix", "invalid_prefix", "the prefix must be the beginning of a key")
+	}
+	return strings.ToLower(text), nil
+}
+
+func checkName(field, text string, most int) error {
+	if err := checkLength(field, text, most); err != nil {
+		return err
+	}
+	separated := true // a name must not begin with a separator, nor have two in a row
+	for i := range len(text) {
+		c := text[i]
+		switch {
+		case isAlphanumeric(c):
+			separated = false
+		case separated || c != '.' && c != '_' && c != '-':
+			return invalidName(field)
+		default:
+			separated = true
+		}
+	}
+	if separated {
+		return invalidName(field)
+	}
+	return nil
+}
+
+func checkLength(field, text string, most int) error {
+	if text == "" {
+		return InvalidField(field, field+"_required", field+" is missing or empty")
+	}
+	if len(text) > most {
+		return InvalidField(field, "invalid_"+field, field+" is longer than "+strconv.Itoa(most)+" characters")
+	}
+	return nil
+}
+
+func invalidName(field string) *Error {
+	return InvalidField(field, "invalid_"+field,
+		field+" must be letters and digits with single '.', '_' or '-' between them")
+}
+
+func invalidEntryKey() *Error {
+	return InvalidField("key", "invalid_key", "key must be segments joined by single '/' or ':', "+
+		"each of letters, digits, '.', '_', '@' and '-' and beginning with a letter, a digit or '_'")
+}
+
+func isAlphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
