@@ -87,10 +87,11 @@ CREATE TABLE entries (
     key        text COLLATE "C" NOT NULL,
     version    bigint NOT NULL,
     deleted_at timestamptz,
+    swept      boolean NOT NULL DEFAULT false, -- deleted long ago: its versions are gone for good
     updated_at timestamptz NOT NULL,
     PRIMARY KEY (box_id, key)
 );
-CREATE INDEX entries_deleted ON entries (deleted_at) WHERE deleted_at IS NOT NULL;
+CREATE INDEX entries_deleted ON entries (deleted_at) WHERE deleted_at IS NOT NULL AND NOT swept;
 
 CREATE TABLE entry_versions (
     box_id     uuid NOT NULL,

@@ -1,0 +1,15 @@
+package identity
+
+import (
+	"context"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+// ListUsers returns the names of all users, sorted; for admins.
+func (s *Service) ListUsers(ctx context.Context, by domain.Requester) ([]domain.UserName, error) {
+	if _, err := s.admin(ctx, s.Store.Read(), by); err != nil {
+		return nil, err
+	}
+	return s.Store.Read().Users.Names(ctx)
+}

@@ -1,0 +1,90 @@
+package identity
+
+import (
+	"context"
+	"errors"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// RevokeAPIKey deletes an API key, given whole or by its id. A user keeps its last usable key: Conflict with code
+// last_api_key. A key that is somebody else's or nobody's is NotFound.
+func (s *Service) RevokeAPIKey(ctx context.Context, by domain.Requester, keyOrID string) error {
+	caller, err := s.authenticated(ctx, s.Store.Read(), by)
+	if err != nil {
+		return err
+	}
+	id, err := s.apiKeyID(ctx, keyOrID)
+	if err != nil {
+		return err
+	}
+	holder, err := s.apiKeyHolder(ctx, s.Store.Read(), id)
+	if err != nil {
+		return err
+	}
+	if err := domain.CheckAPIKeyRevoker(caller, holder); err != nil {
+		return err
+	}
+	return s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		if _, err := repos.Users.Lock(ctx, holder.Name); errors.Is(err, domain.NotFound) {
+			return domain.ErrAPIKeyNotFound
+		} else if err != nil {
+			return err
+		}
+		return s.revokeLocked(ctx, repos, by, id)
+	})
+}
+
+// apiKeyID reads the id itself, or a whole key, which may have expired.
+func (s *Service) apiKeyID(ctx context.Context, keyOrID string) (domain.CredentialID, error) {
+	if id, ok := domain.ParseID[domain.Credential](keyOrID); ok {
+		return id, nil
+	}
+	credential, err := s.Tokens.Identify(ctx, keyOrID)
+	switch {
+	case errors.Is(err, domain.Unauthenticated) || err == nil && credential.Kind != domain.APIKeyCredential:
+		return domain.CredentialID{}, domain.ErrAPIKeyNotFound
+	case err != nil:
+		return domain.CredentialID{}, err
+	}
+	return credential.ID, nil
+}
+
+func (s *Service) apiKeyHolder(ctx context.Context, repos ports.Repos, id domain.CredentialID) (domain.User, error) {
+	key, err := repos.APIKeys.Get(ctx, id)
+	if err != nil {
+		return domain.User{}, err
+	}
+	holder, err := repos.Users.ByID(ctx, key.User)
+	if errors.Is(err, domain.NotFound) {
+		return domain.User{}, domain.ErrAPIKeyNotFound
+	}
+	return holder, err
+}
+
+// revokeLocked decides with the holder's account locked, so that two requests cannot delete the last two keys.
+func (s *Service) revokeLocked(ctx context.Context, repos ports.Repos, by domain.Requester, id domain.CredentialID) error {
+	caller, err := s.authenticated(ctx, repos, by)
+	if err != nil {
+		return err
+	}
+	holder, err := s.apiKeyHolder(ctx, repos, id)
+	if err != nil {
+		return err
+	}
+	if err := domain.CheckAPIKeyRevoker(caller, holder); err != nil {
+		return err
+	}
+	keys, err := repos.APIKeys.List(ctx, holder.ID)
+	if err != nil {
+		return err
+	}
+	if err := domain.CheckRevocable(id, keys, s.Clock.Now()); err != nil {
+		return err
+	}
+	if err := repos.APIKeys.Delete(ctx, id); err != nil {
+		return err
+	}
+	return repos.Events.Append(ctx, s.event(domain.ActionDeleteAPIKey, by, caller).To(id.String()))
+}

@@ -1,0 +1,91 @@
+// Package identity holds the use cases of accounts: users, API keys, signing in. One file is one verb.
+//
+// Every use case takes the requester as an argument, looks up what the database has of it now, decides, and only then
+// acts. A change decides again under the lock that orders it against others.
+package identity
+
+import (
+	"context"
+	"time"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// Config is what the use cases need. All fields are required but the settings at the end, whose zero values mean what
+// they say.
+type Config struct {
+	Store     ports.Store
+	Events    ports.EventWriter
+	Passwords ports.Passwords
+	Sealer    ports.AccountSealer
+	Tokens    ports.Tokens
+	Clock     ports.Clock
+	IDs       ports.IDs
+
+	// OpenRegistration lets anybody create plain users.
+	OpenRegistration bool
+	// ShowAPIKeys shows whole keys where otherwise their ids are shown.
+	ShowAPIKeys       bool
+	MinPasswordLength int
+	SessionTTL        time.Duration
+	// InitToken guards initialization; empty guards nothing.
+	InitToken domain.Secret
+}
+
+// Service is the use cases of accounts. It is safe for concurrent use.
+type Service struct{ Config }
+
+// New returns the use cases.
+func New(config Config) *Service { return &Service{config} }
+
+// passwordPurpose binds a sealed password hash to what it is.
+const passwordPurpose = "password"
+
+// authenticated returns the caller as the database has it now, or Unauthenticated.
+func (s *Service) authenticated(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, error) {
+	if by.Credential.ID.IsZero() {
+		return domain.Caller{}, domain.ErrUnauthenticated
+	}
+	caller, err := repos.Callers.Caller(ctx, by.Credential)
+	if err != nil {
+		return domain.Caller{}, err
+	}
+	return caller, caller.Authenticate(s.Clock.Now())
+}
+
+// admin is authenticated for what only an admin may do.
+func (s *Service) admin(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, error) {
+	caller, err := s.authenticated(ctx, repos, by)
+	if err != nil {
+		return domain.Caller{}, err
+	}
+	if !caller.IsAdmin() {
+		return domain.Caller{}, domain.ErrAdminOnly
+	}
+	return caller, nil
+}
+
+func (s *Service) event(action domain.Action, by domain.Requester, caller domain.Caller) domain.Event {
+	return domain.NewEvent(s.IDs.New(), action, by, caller, s.Clock.Now())
+}
+
+// sealPassword makes a hash ready to be stored.
+func (s *Service) sealPassword(ctx context.Context, user domain.UserID, phc []byte) (ports.SealedPassword, error) {
+	key, sealed, err := s.Sealer.SealAccount(ctx, passwordPurpose, user, phc)
+	return ports.SealedPassword{User: user, ServerKey: key, Sealed: sealed}, err
+}
+
+// checkPassword compares a password with what is stored. It takes the same time for a user without a password, and
+// for no user at all.
+func (s *Service) checkPassword(ctx context.Context, given domain.Secret, stored ports.SealedPassword) (ports.PasswordCheck, error) {
+	var phc []byte
+	if len(stored.Sealed) > 0 {
+		opened, err := s.Sealer.OpenAccount(ctx, passwordPurpose, stored.User, stored.Sealed)
+		if err != nil {
+			return ports.PasswordCheck{}, err
+		}
+		phc = opened
+	}
+	return s.Passwords.Check(ctx, given, phc)
+}

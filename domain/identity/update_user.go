@@ -1,0 +1,154 @@
+package identity
+
+import (
+	"context"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// UpdateUser asks for changes of a user; nil leaves things as they are.
+type UpdateUser struct {
+	Username        string
+	Role            *string
+	Active          *bool
+	Password        *string
+	CurrentPassword string
+	RevokeAPIKeys   bool
+}
+
+// UpdateUser changes a user. A user who sets its own password gives the current one as well. A new password and a
+// deactivation end all sessions; a deactivation, and RevokeAPIKeys, end all API keys.
+func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in UpdateUser) error {
+	caller, err := s.authenticated(ctx, s.Store.Read(), by)
+	if err != nil {
+		return err
+	}
+	target, err := s.account(ctx, s.Store.Read(), caller, in.Username)
+	if err != nil {
+		return err
+	}
+	change, err := in.change()
+	if err != nil {
+		return err
+	}
+	// Decided here so that nothing is hashed for whoever may not change it, and once more under the lock.
+	if _, err := new(target).Change(caller, change, s.Clock.Now()); err != nil {
+		return err
+	}
+	was, phc, err := s.newPassword(ctx, by, caller, target, in)
+	if err != nil {
+		return err
+	}
+	return s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		// The system's row orders this against all other changes of admins: two who demote each other must not both win.
+		if _, err := repos.System.Lock(ctx); err != nil {
+			return err
+		}
+		user, err := repos.Users.Lock(ctx, target.Name)
+		if err != nil {
+			return err
+		}
+		caller, err := s.authenticated(ctx, repos, by)
+		if err != nil {
+			return err
+		}
+		keysEnd, err := user.Change(caller, change, s.Clock.Now())
+		if err != nil {
+			return err
+		}
+		if err := s.saveChange(ctx, repos, user, keysEnd); err != nil {
+			return err
+		}
+		if change.Password {
+			if err := s.savePassword(ctx, repos, was, phc); err != nil {
+				return err
+			}
+		}
+		return repos.Events.Append(ctx, s.event(actionOf(change), by, caller).To(string(user.Name)))
+	})
+}
+
+func (in UpdateUser) change() (domain.UserChange, error) {
+	change := domain.UserChange{Active: in.Active, Password: in.Password != nil, RevokeAPIKeys: in.RevokeAPIKeys}
+	if in.Role != nil {
+		role, err := domain.ParseRole(*in.Role)
+		if err != nil {
+			return change, err
+		}
+		change.Role = &role
+	}
+	return change, nil
+}
+
+func actionOf(change domain.UserChange) domain.Action {
+	if change.Password && change.Role == nil && change.Active == nil {
+		return domain.ActionSetPassword
+	}
+	return domain.ActionUpdateUser
+}
+
+// newPassword checks and hashes the new password, if there is one, and returns it with what was stored before.
+func (s *Service) newPassword(ctx context.Context, by domain.Requester, caller domain.Caller, target domain.User,
+	in UpdateUser) (ports.SealedPassword, []byte, error) {
+	if in.Password == nil {
+		return ports.SealedPassword{}, nil, nil
+	}
+	password, err := domain.ParseNewPassword(*in.Password, s.MinPasswordLength)
+	if err != nil {
+		return ports.SealedPassword{}, nil, err
+	}
+	defer password.Clear()
+	_, stored, err := s.Store.Read().Users.WithPassword(ctx, target.Name)
+	if err != nil {
+		return ports.SealedPassword{}, nil, err
+	}
+	if caller.Is(target.ID) && len(stored.Sealed) > 0 {
+		if err := s.checkCurrentPassword(ctx, by, caller, stored, in.CurrentPassword); err != nil {
+			return ports.SealedPassword{}, nil, err
+		}
+	}
+	phc, err := s.Passwords.Hash(ctx, password)
+	return stored, phc, err
+}
+
+func (s *Service) checkCurrentPassword(ctx context.Context, by domain.Requester, caller domain.Caller,
+	stored ports.SealedPassword, given string) error {
+	if given == "" {
+		return domain.InvalidField("currentPassword", "current_password_required",
+			"currentPassword is missing: give the present password to set another")
+	}
+	current, err := domain.ParseGivenPassword(given)
+	if err != nil {
+		return err
+	}
+	defer current.Clear()
+	check, err := s.checkPassword(ctx, current, stored)
+	if err != nil || check.Match {
+		return err
+	}
+	event := s.event(domain.ActionSetPassword, by, caller).To(string(caller.Name)).Ended(domain.OutcomeDenied)
+	if err := s.Events.Write(ctx, event); err != nil {
+		return err
+	}
+	return &domain.Error{Kind: domain.Forbidden, Code: "current_password_wrong", Field: "currentPassword",
+		Message: "currentPassword is not the present password"}
+}
+
+func (s *Service) saveChange(ctx context.Context, repos ports.Repos, user domain.User, keysEnd bool) error {
+	if err := repos.Users.Save(ctx, user); err != nil {
+		return err
+	}
+	if !keysEnd {
+		return nil
+	}
+	return repos.APIKeys.DeleteAll(ctx, user.ID)
+}
+
+func (s *Service) savePassword(ctx context.Context, repos ports.Repos, was ports.SealedPassword, phc []byte) error {
+	password, err := s.sealPassword(ctx, was.User, phc)
+	if err != nil {
+		return err
+	}
+	return repos.Users.SetPassword(ctx, was, password)
+}

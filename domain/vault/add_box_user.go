@@ -1,0 +1,62 @@
+package vault
+
+import (
+	"context"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// AddBoxUser asks for a user to be let into a box. Role is empty for boxuser.
+type AddBoxUser struct {
+	Box      string
+	Username string
+	Role     string
+}
+
+// AddBoxUser lets a user into a box, who may then read keys and entries, and returns the user's name.
+func (s *Service) AddBoxUser(ctx context.Context, by domain.Requester, in AddBoxUser) (domain.UserName, error) {
+	if _, err := s.access(ctx, s.Store.Read(), by, in.Box, domain.Access.Manage); err != nil {
+		return "", err
+	}
+	name, err := domain.ParseUserName(in.Username)
+	if err != nil {
+		return "", err
+	}
+	var role domain.BoxRole
+	if in.Role != "" {
+		if role, err = domain.ParseBoxRole(in.Role); err != nil {
+			return "", err
+		}
+	}
+	return name, s.change(ctx, by, in.Box, domain.Access.Manage,
+		func(ctx context.Context, repos ports.Repos, access domain.Access) error {
+			user, err := repos.Users.Get(ctx, name)
+			if err != nil {
+				return err
+			}
+			member := domain.NewBoxUser(access.Box.ID, user.ID, user.Name, role)
+			if err := repos.BoxUsers.Add(ctx, member); err != nil {
+				return err
+			}
+			if err := s.checkUserLimit(ctx, repos, access.Box.ID); err != nil {
+				return err
+			}
+			return repos.Events.Append(ctx, s.event(domain.ActionAddBoxUser, by, access).To(string(name)))
+		})
+}
+
+// checkUserLimit counts after the insert and under the lock on the box; a refusal rolls the insert back.
+func (s *Service) checkUserLimit(ctx context.Context, repos ports.Repos, box domain.BoxID) error {
+	if s.MaxUsersPerBox == 0 {
+		return nil
+	}
+	count, err := repos.BoxUsers.Count(ctx, box)
+	if err != nil {
+		return err
+	}
+	if count > s.MaxUsersPerBox {
+		return domain.LimitReached("users per box")
+	}
+	return nil
+}

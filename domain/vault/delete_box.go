@@ -1,0 +1,19 @@
+package vault
+
+import (
+	"context"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// DeleteBox removes a box with all its entries; only its events stay.
+func (s *Service) DeleteBox(ctx context.Context, by domain.Requester, box string) error {
+	return s.change(ctx, by, box, domain.Access.Manage,
+		func(ctx context.Context, repos ports.Repos, access domain.Access) error {
+			if err := repos.Boxes.Delete(ctx, access.Box.ID); err != nil {
+				return err
+			}
+			return repos.Events.Append(ctx, s.event(domain.ActionDeleteBox, by, access))
+		})
+}

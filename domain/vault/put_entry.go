@@ -1,0 +1,127 @@
+package vault
+
+import (
+	"context"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// PutEntry asks for a value to be written.
+type PutEntry struct {
+	Box string
+	Key string
+	// Value is JSON text, kept as it is.
+	Value         []byte
+	EncryptionKey string
+	Condition     domain.Condition
+}
+
+// WrittenEntry says what became of a write.
+type WrittenEntry struct {
+	Key     domain.EntryKey
+	Version uint64
+	// KeyChanged: the version before this one was sealed under another encryption key.
+	KeyChanged bool
+}
+
+// PutEntry writes a value as a new version. What is slow, deriving from the client's key, comes before the
+// transaction; sealing comes inside it, since the number of the version is part of what is sealed and is known only
+// under the lock on the entry.
+func (s *Service) PutEntry(ctx context.Context, by domain.Requester, in PutEntry) (WrittenEntry, error) {
+	box, key := parseAddress(in.Box, in.Key)
+	facts, err := s.writeFacts(ctx, by, box, key)
+	if err != nil {
+		return WrittenEntry{}, err
+	}
+	event := s.event(domain.ActionWriteEntry, by, facts.Access).On(key)
+	if err := facts.Access.Use(domain.CreateEntry); err != nil {
+		return WrittenEntry{}, s.refused(ctx, event, err)
+	}
+	if err := s.checkPut(in); err != nil {
+		return WrittenEntry{}, err
+	}
+	// An early look, so that no key is derived for a write that will be refused; the one that counts is under the lock.
+	if err := in.Condition.Check(facts.Entry); err != nil {
+		return WrittenEntry{}, err
+	}
+	cipher, err := s.prepareWrite(ctx, in, facts)
+	if err != nil {
+		return WrittenEntry{}, s.refused(ctx, event, err)
+	}
+	defer cipher.Clear()
+	written := WrittenEntry{Key: key}
+	err = s.writeVersion(ctx, facts, in.Condition, event, func(entry domain.Entry, before ports.Sealed) (ports.NewVersion, error) {
+		written.Version = entry.Version
+		written.KeyChanged = before.Envelope != nil && !cipher.Fits(before)
+		place := ports.Place{Box: entry.Box, Key: entry.Key, Version: entry.Version, SealedAs: entry.Version}
+		sealed, err := cipher.Seal(place, in.Value)
+		return ports.NewVersion{Place: place, Sealed: sealed, Author: facts.Access.Caller.UserID}, err
+	})
+	return written, err
+}
+
+// writeFacts looks up the caller, the box and the entry's newest version.
+func (s *Service) writeFacts(ctx context.Context, by domain.Requester, box domain.BoxName, key domain.EntryKey) (ports.EntryFacts, error) {
+	facts, err := s.Reader.Facts(ctx, by.Credential, box, key, 0)
+	if err != nil {
+		return ports.EntryFacts{}, err
+	}
+	facts.Entry.Box, facts.Entry.Key = facts.Access.Box.ID, key
+	return facts, facts.Access.Caller.Authenticate(s.Clock.Now())
+}
+
+func (s *Service) checkPut(in PutEntry) error {
+	if _, err := domain.ParseEntryKey(in.Key); err != nil {
+		return err
+	}
+	return domain.CheckValueSize(len(in.Value), s.MaxValueBytes)
+}
+
+func (s *Service) prepareWrite(ctx context.Context, in PutEntry, facts ports.EntryFacts) (ports.EntryCipher, error) {
+	encryptionKey, err := domain.ParseEncryptionKey(in.EncryptionKey)
+	if err != nil {
+		return nil, err
+	}
+	defer encryptionKey.Clear()
+	if !facts.Entry.Exists() {
+		return s.Sealer.Prepare(ctx, encryptionKey, facts.Access.Box.Salt)
+	}
+	before := ports.Sealed{Place: facts.Version.Place, Envelope: facts.Version.Sealed.Envelope}
+	return s.Sealer.Prepare(ctx, encryptionKey, facts.Access.Box.Salt, before)
+}
+
+// sealVersion makes what is to be stored of an entry that has just been moved on; before is the version it replaces.
+type sealVersion func(entry domain.Entry, before ports.Sealed) (ports.NewVersion, error)
+
+// writeVersion adds a version to an entry. The box's row is locked only when a place among its entries is taken, that
+// is when the entry has no value yet: writers who replace values of different entries do not wait for each other.
+func (s *Service) writeVersion(ctx context.Context, facts ports.EntryFacts, condition domain.Condition, event domain.Event, seal sealVersion) error {
+	box, key, counted := facts.Entry.Box, facts.Entry.Key, !facts.Entry.Exists()
+	return s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		now := s.Clock.Now()
+		if counted {
+			if err := repos.Entries.CountIn(ctx, box, s.MaxEntriesPerBox, now); err != nil {
+				return err
+			}
+		}
+		entry, before, err := repos.Entries.Lock(ctx, box, key, now)
+		if err != nil {
+			return err
+		}
+		if entry.Exists() == counted {
+			// Somebody created or deleted it in between. The lock on the box must come first: start over.
+			counted = !entry.Exists()
+			return ports.ErrStartOver
+		}
+		if err := condition.Check(entry); err != nil {
+			return err
+		}
+		entry = entry.Next(now)
+		version, err := seal(entry, before)
+		if err != nil {
+			return err
+		}
+		return repos.Entries.AddVersion(ctx, entry, version, s.KeepVersions, event)
+	})
+}

@@ -1,0 +1,30 @@
+package vault
+
+import (
+	"context"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// RemoveBoxUser takes a user out of a box: never its owner, never the last boxadmin.
+func (s *Service) RemoveBoxUser(ctx context.Context, by domain.Requester, box, username string) error {
+	return s.change(ctx, by, box, domain.Access.Manage,
+		func(ctx context.Context, repos ports.Repos, access domain.Access) error {
+			member, err := s.boxUser(ctx, repos, access.Box, username)
+			if err != nil {
+				return err
+			}
+			users, err := repos.BoxUsers.List(ctx, access.Box.ID)
+			if err != nil {
+				return err
+			}
+			if err := member.Removable(access.Box, users); err != nil {
+				return err
+			}
+			if err := repos.BoxUsers.Remove(ctx, access.Box.ID, member.User); err != nil {
+				return err
+			}
+			return repos.Events.Append(ctx, s.event(domain.ActionRemoveMember, by, access).To(string(member.Name)))
+		})
+}
