@@ -22,13 +22,12 @@ type ServerKey struct {
 
 // ServerKeys stores the key ring.
 type ServerKeys interface {
-	// List returns all keys, by purpose and generation.
+	// List returns all keys, by purpose and generation. In a transaction it also keeps others from changing them.
 	List(ctx context.Context) ([]ServerKey, error)
 	// Add inserts keys; one whose purpose and generation are taken is left out silently, so that many replicas may
 	// start at once. The caller lists again to learn who won.
 	Add(ctx context.Context, keys []ServerKey) error
-	// Rewrap replaces the wrapped bytes of all given keys in one transaction. Conflict when a key is gone or new
-	// since they were listed; nothing is changed then.
+	// Rewrap replaces the wrapped bytes of the given keys. It belongs in a transaction with the List they came from.
 	Rewrap(ctx context.Context, keys []ServerKey) error
 	// Retire marks a key as retired at a time.
 	Retire(ctx context.Context, id domain.ServerKeyID, at time.Time) error

@@ -31,16 +31,17 @@ var ErrStartOver = errors.New("start the unit of work over")
 // Repos are the repositories, all within one transaction or all outside. Where their comments name no error, only
 // those come back that mean the database failed. Locks are taken in the order system, user, box, entry.
 type Repos struct {
-	Callers  Callers
-	System   System
-	Users    Users
-	APIKeys  APIKeys
-	Sessions Sessions
-	Boxes    Boxes
-	BoxUsers BoxUsers
-	Entries  Entries
-	Events   Events
-	Sealed   SealedRows
+	Callers    Callers
+	System     System
+	Users      Users
+	APIKeys    APIKeys
+	Sessions   Sessions
+	Boxes      Boxes
+	BoxUsers   BoxUsers
+	Entries    Entries
+	Events     Events
+	ServerKeys ServerKeys
+	SealedRows SealedRows
 }
 
 // Callers answers who somebody is and what they are to a box, each by one statement.
@@ -58,6 +59,8 @@ type Callers interface {
 type EntryReader interface {
 	Facts(ctx context.Context, credential domain.Credential, box domain.BoxName, key domain.EntryKey,
 		version uint64) (EntryFacts, error)
+	// FactsForWrite is Facts of the newest version without its value, which a writer has no use for.
+	FactsForWrite(ctx context.Context, credential domain.Credential, box domain.BoxName, key domain.EntryKey) (EntryFacts, error)
 }
 
 // EntryFacts is what an EntryReader found.

@@ -39,9 +39,6 @@ type Service struct{ Config }
 // New returns the use cases.
 func New(config Config) *Service { return &Service{config} }
 
-// passwordPurpose binds a sealed password hash to what it is.
-const passwordPurpose = "password"
-
 // authenticated returns the caller as the database has it now, or Unauthenticated.
 func (s *Service) authenticated(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, error) {
 	if by.Credential.ID.IsZero() {
@@ -72,7 +69,7 @@ func (s *Service) event(action domain.Action, by domain.Requester, caller domain
 
 // sealPassword makes a hash ready to be stored.
 func (s *Service) sealPassword(ctx context.Context, user domain.UserID, phc []byte) (ports.SealedPassword, error) {
-	key, sealed, err := s.Sealer.SealAccount(ctx, passwordPurpose, user, phc)
+	key, sealed, err := s.Sealer.SealAccount(ctx, ports.PasswordPurpose, user, phc)
 	return ports.SealedPassword{User: user, ServerKey: key, Sealed: sealed}, err
 }
 
@@ -81,7 +78,7 @@ func (s *Service) sealPassword(ctx context.Context, user domain.UserID, phc []by
 func (s *Service) checkPassword(ctx context.Context, given domain.Secret, stored ports.SealedPassword) (ports.PasswordCheck, error) {
 	var phc []byte
 	if len(stored.Sealed) > 0 {
-		opened, err := s.Sealer.OpenAccount(ctx, passwordPurpose, stored.User, stored.Sealed)
+		opened, err := s.Sealer.OpenAccount(ctx, ports.PasswordPurpose, stored.User, stored.Sealed)
 		if err != nil {
 			return ports.PasswordCheck{}, err
 		}

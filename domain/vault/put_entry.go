@@ -63,7 +63,7 @@ func (s *Service) PutEntry(ctx context.Context, by domain.Requester, in PutEntry
 
 // writeFacts looks up the caller, the box and the entry's newest version.
 func (s *Service) writeFacts(ctx context.Context, by domain.Requester, box domain.BoxName, key domain.EntryKey) (ports.EntryFacts, error) {
-	facts, err := s.Reader.Facts(ctx, by.Credential, box, key, 0)
+	facts, err := s.Reader.FactsForWrite(ctx, by.Credential, box, key)
 	if err != nil {
 		return ports.EntryFacts{}, err
 	}

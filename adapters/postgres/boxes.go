@@ -1,0 +1,118 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+type boxes struct{ q querier }
+
+func (r boxes) Add(ctx context.Context, box domain.Box) error {
+	_, err := r.q.Exec(ctx, `INSERT INTO boxes (id, name, owner_id, kdf_salt, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		uuid(box.ID), string(box.Name), uuid(box.Owner), box.Salt[:], box.CreatedAt, box.UpdatedAt)
+	if violates(err, uniqueViolation, "boxes_name_key") {
+		return domain.ErrBoxExists
+	}
+	return translate(err)
+}
+
+// Lock moves the revision. An update orders transactions at every isolation level; a lock without one, followed by a
+// count, does not under REPEATABLE READ.
+func (r boxes) Lock(ctx context.Context, id domain.BoxID) error {
+	tag, err := r.q.Exec(ctx, `UPDATE boxes SET revision = revision + 1 WHERE id = $1`, uuid(id))
+	if err == nil && tag.RowsAffected() == 0 {
+		return domain.ErrBoxNotFound
+	}
+	return translate(err)
+}
+
+func (r boxes) Save(ctx context.Context, box domain.Box) error {
+	_, err := r.q.Exec(ctx, `UPDATE boxes SET owner_id = $2, updated_at = $3 WHERE id = $1`, uuid(box.ID), uuid(box.Owner), box.UpdatedAt)
+	return translate(err)
+}
+
+// Delete leaves the rest to the foreign keys.
+func (r boxes) Delete(ctx context.Context, id domain.BoxID) error {
+	_, err := r.q.Exec(ctx, `DELETE FROM boxes WHERE id = $1`, uuid(id))
+	return translate(err)
+}
+
+func (r boxes) NamesOf(ctx context.Context, user domain.UserID) ([]domain.BoxName, error) {
+	return names[domain.BoxName](r.q.Query(ctx, `SELECT b.name FROM box_users m JOIN boxes b ON b.id = m.box_id
+		WHERE m.user_id = $1 AND m.is_active ORDER BY b.name`, uuid(user)))
+}
+
+func (r boxes) OwnedBy(ctx context.Context, user domain.UserID) ([]domain.BoxName, error) {
+	return names[domain.BoxName](r.q.Query(ctx, `SELECT name FROM boxes WHERE owner_id = $1 ORDER BY name`, uuid(user)))
+}
+
+func (r boxes) Describe(ctx context.Context, id domain.BoxID) (domain.UserName, time.Time, error) {
+	var owner string
+	var updated time.Time
+	err := r.q.QueryRow(ctx, `SELECT u.name, GREATEST(b.updated_at, (SELECT max(updated_at) FROM entries WHERE box_id = b.id))
+		FROM boxes b JOIN users u ON u.id = b.owner_id WHERE b.id = $1`, uuid(id)).Scan(&owner, &updated)
+	return domain.UserName(owner), updated.UTC(), orNotFound(err, domain.ErrBoxNotFound)
+}
+
+type boxUsers struct{ q querier }
+
+const boxUserColumns = `m.box_id, m.user_id, u.name, m.role, m.is_active, m.permissions FROM box_users m JOIN users u ON u.id = m.user_id`
+
+func scanBoxUser(row pgx.CollectableRow) (domain.BoxUser, error) { return boxUserFrom(row) }
+
+func boxUserFrom(row pgx.Row) (domain.BoxUser, error) {
+	var member domain.BoxUser
+	var box, user [16]byte
+	var name, role string
+	var permissions int16
+	if err := row.Scan(&box, &user, &name, &role, &member.Active, &permissions); err != nil {
+		return domain.BoxUser{}, err
+	}
+	member.Box, member.User, member.Name, member.Permissions = box, user, domain.UserName(name), permissionsOf(permissions)
+	var err error
+	member.Role, err = domain.ParseBoxRole(role)
+	return member, err
+}
+
+func (r boxUsers) Add(ctx context.Context, user domain.BoxUser) error {
+	_, err := r.q.Exec(ctx, `INSERT INTO box_users (box_id, user_id, role, is_active, permissions) VALUES ($1, $2, $3, $4, $5)`,
+		uuid(user.Box), uuid(user.User), user.Role.String(), user.Active, int16(user.Permissions))
+	switch {
+	case violates(err, uniqueViolation, "box_users_pkey"):
+		return domain.ErrBoxUserExists
+	case violates(err, foreignKeyViolation, "box_users_user_id_fkey"):
+		return domain.ErrUserNotFound // deleted at the same moment
+	}
+	return translate(err)
+}
+
+func (r boxUsers) Get(ctx context.Context, box domain.BoxID, name domain.UserName) (domain.BoxUser, error) {
+	member, err := boxUserFrom(r.q.QueryRow(ctx, `SELECT `+boxUserColumns+` WHERE m.box_id = $1 AND u.name = $2`, uuid(box), string(name)))
+	return member, orNotFound(err, domain.ErrBoxUserNotFound)
+}
+
+func (r boxUsers) List(ctx context.Context, box domain.BoxID) ([]domain.BoxUser, error) {
+	rows, err := r.q.Query(ctx, `SELECT `+boxUserColumns+` WHERE m.box_id = $1 ORDER BY u.name`, uuid(box))
+	return collect(rows, err, scanBoxUser)
+}
+
+func (r boxUsers) Count(ctx context.Context, box domain.BoxID) (int, error) {
+	var count int
+	err := r.q.QueryRow(ctx, `SELECT count(*) FROM box_users WHERE box_id = $1`, uuid(box)).Scan(&count)
+	return count, translate(err)
+}
+
+func (r boxUsers) Save(ctx context.Context, user domain.BoxUser) error {
+	_, err := r.q.Exec(ctx, `UPDATE box_users SET role = $3, is_active = $4, permissions = $5 WHERE box_id = $1 AND user_id = $2`,
+		uuid(user.Box), uuid(user.User), user.Role.String(), user.Active, int16(user.Permissions))
+	return translate(err)
+}
+
+func (r boxUsers) Remove(ctx context.Context, box domain.BoxID, user domain.UserID) error {
+	_, err := r.q.Exec(ctx, `DELETE FROM box_users WHERE box_id = $1 AND user_id = $2`, uuid(box), uuid(user))
+	return translate(err)
+}

@@ -1,0 +1,153 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// callers answers who somebody is. The statements differ only in where a credential is looked up.
+type callers struct {
+	q       querier
+	clock   ports.Clock
+	noteUse bool
+}
+
+const (
+	callerColumns = `u.id, u.name, u.role, u.is_active, COALESCE(s.owner_id = u.id, false)`
+
+	// $1 is the credential, $2 the user that it was issued to.
+	fromAPIKey = `, c.name, c.expires_at, c.last_used_at
+		FROM api_keys c JOIN users u ON u.id = c.user_id CROSS JOIN system s `
+	// A session of an earlier epoch than the user's is dead.
+	fromSession = `, '', c.expires_at, NULL::timestamptz
+		FROM sessions c JOIN users u ON u.id = c.user_id AND u.session_epoch = c.epoch CROSS JOIN system s `
+	thisCredential = ` WHERE c.id = $1 AND c.user_id = $2`
+
+	accessColumns = `, b.id, b.name, b.owner_id, b.kdf_salt, b.created_at, b.updated_at, m.role, m.is_active, m.permissions`
+	// $3 is the name of the box.
+	joinAccess = ` LEFT JOIN boxes b ON b.name = $3 LEFT JOIN box_users m ON m.box_id = b.id AND m.user_id = u.id `
+)
+
+func fromCredential(kind domain.CredentialKind) string {
+	if kind == domain.SessionCredential {
+		return fromSession
+	}
+	return fromAPIKey
+}
+
+// callerRow is where the columns of a caller are scanned to.
+type callerRow struct {
+	id               [16]byte
+	name, role       string
+	active, owner    bool
+	credentialName   string
+	expires, lastUse pgtype.Timestamptz
+}
+
+func (r *callerRow) targets() []any {
+	return []any{&r.id, &r.name, &r.role, &r.active, &r.owner}
+}
+
+func (r *callerRow) credentialTargets() []any {
+	return []any{&r.credentialName, &r.expires, &r.lastUse}
+}
+
+func (r *callerRow) caller(credential domain.Credential) (domain.Caller, error) {
+	role, err := domain.ParseRole(r.role)
+	return domain.Caller{UserID: r.id, Name: domain.UserName(r.name), Role: role, Active: r.active, Owner: r.owner,
+		Credential: credential, CredentialName: r.credentialName, ExpiresAt: timeOf(r.expires)}, err
+}
+
+// accessRow is where the columns of a box and of the caller's part in it are scanned to.
+type accessRow struct {
+	boxID, owner     pgtype.UUID
+	boxName          pgtype.Text
+	salt             []byte
+	created, updated pgtype.Timestamptz
+	role             pgtype.Text
+	active           pgtype.Bool
+	permissions      pgtype.Int2
+}
+
+func (r *accessRow) targets() []any {
+	return []any{&r.boxID, &r.boxName, &r.owner, &r.salt, &r.created, &r.updated, &r.role, &r.active, &r.permissions}
+}
+
+func (r *accessRow) access(caller domain.Caller) (domain.Access, error) {
+	access := domain.Access{Caller: caller}
+	if !r.boxID.Valid {
+		return access, nil
+	}
+	access.Box = domain.Box{ID: r.boxID.Bytes, Name: domain.BoxName(r.boxName.String), Owner: r.owner.Bytes,
+		CreatedAt: timeOf(r.created), UpdatedAt: timeOf(r.updated)}
+	copy(access.Box.Salt[:], r.salt)
+	if !r.role.Valid {
+		return access, nil
+	}
+	role, err := domain.ParseBoxRole(r.role.String)
+	access.Member = &domain.BoxUser{Box: access.Box.ID, User: caller.UserID, Name: caller.Name, Role: role,
+		Active: r.active.Bool, Permissions: permissionsOf(r.permissions.Int16)}
+	return access, err
+}
+
+func permissionsOf(stored int16) domain.Permissions {
+	return domain.Permissions(stored) & domain.AllPermissions //nolint:gosec // four bits
+}
+
+func (c callers) Caller(ctx context.Context, credential domain.Credential) (domain.Caller, error) {
+	var row callerRow
+	sql := `SELECT ` + callerColumns + fromCredential(credential.Kind) + thisCredential
+	err := c.q.QueryRow(ctx, sql, uuid(credential.ID), uuid(credential.User)).
+		Scan(append(row.targets(), row.credentialTargets()...)...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return domain.Caller{Credential: credential}, nil
+	}
+	if err != nil {
+		return domain.Caller{}, translate(err)
+	}
+	if err := c.note(ctx, credential, row); err != nil {
+		return domain.Caller{}, err
+	}
+	return row.caller(credential)
+}
+
+func (c callers) Access(ctx context.Context, credential domain.Credential, box domain.BoxName) (domain.Access, error) {
+	var who callerRow
+	var what accessRow
+	sql := `SELECT ` + callerColumns + accessColumns + fromCredential(credential.Kind) + joinAccess + thisCredential
+	// fromCredential begins with the last columns, those of the credential.
+	targets := append(append(who.targets(), what.targets()...), who.credentialTargets()...)
+	err := c.q.QueryRow(ctx, sql, uuid(credential.ID), uuid(credential.User), string(box)).Scan(targets...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return domain.Access{Caller: domain.Caller{Credential: credential}}, nil
+	}
+	if err != nil {
+		return domain.Access{}, translate(err)
+	}
+	if err := c.note(ctx, credential, who); err != nil {
+		return domain.Access{}, err
+	}
+	caller, err := who.caller(credential)
+	if err != nil {
+		return domain.Access{}, err
+	}
+	return what.access(caller)
+}
+
+// note writes down that an API key was used, once a minute, so that a busy key does not cost a write each time.
+func (c callers) note(ctx context.Context, credential domain.Credential, row callerRow) error {
+	minute := c.clock.Now().Truncate(time.Minute)
+	if !c.noteUse || credential.Kind != domain.APIKeyCredential || !row.active || !timeOf(row.lastUse).Before(minute) {
+		return nil
+	}
+	_, err := c.q.Exec(ctx, `UPDATE api_keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)`,
+		uuid(credential.ID), minute)
+	return translate(err)
+}

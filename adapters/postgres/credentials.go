@@ -1,0 +1,65 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+type apiKeys struct{ q querier }
+
+const apiKeyColumns = `k.id, k.user_id, k.name, k.key_id, k.created_at, k.expires_at, k.last_used_at`
+
+func scanAPIKey(row pgx.CollectableRow) (domain.APIKey, error) { return apiKeyFrom(row) }
+
+func apiKeyFrom(row pgx.Row, more ...any) (domain.APIKey, error) {
+	var key domain.APIKey
+	var id, user, signedBy [16]byte
+	var expires, used pgtype.Timestamptz
+	err := row.Scan(append([]any{&id, &user, &key.Name, &signedBy, &key.CreatedAt, &expires, &used}, more...)...)
+	key.ID, key.User, key.SignedBy = id, user, signedBy
+	key.CreatedAt, key.ExpiresAt, key.LastUsedAt = key.CreatedAt.UTC(), timeOf(expires), timeOf(used)
+	return key, err
+}
+
+func (r apiKeys) Add(ctx context.Context, key domain.APIKey) error {
+	return translate(addUnderKey(ctx, r.q, `INSERT INTO api_keys (key_id, id, user_id, name, created_at, expires_at)
+		SELECT $1, $2, $3, $4, $5, $6`+keyInUse, key.SignedBy,
+		uuid(key.ID), uuid(key.User), key.Name, key.CreatedAt, timestamp(key.ExpiresAt)))
+}
+
+func (r apiKeys) Get(ctx context.Context, id domain.CredentialID) (domain.APIKey, error) {
+	key, err := apiKeyFrom(r.q.QueryRow(ctx, `SELECT `+apiKeyColumns+` FROM api_keys k WHERE id = $1`, uuid(id)))
+	return key, orNotFound(err, domain.ErrAPIKeyNotFound)
+}
+
+func (r apiKeys) List(ctx context.Context, user domain.UserID) ([]domain.APIKey, error) {
+	rows, err := r.q.Query(ctx, `SELECT `+apiKeyColumns+` FROM api_keys k WHERE user_id = $1 ORDER BY id`, uuid(user))
+	return collect(rows, err, scanAPIKey)
+}
+
+func (r apiKeys) Delete(ctx context.Context, id domain.CredentialID) error {
+	_, err := r.q.Exec(ctx, `DELETE FROM api_keys WHERE id = $1`, uuid(id))
+	return translate(err)
+}
+
+func (r apiKeys) DeleteAll(ctx context.Context, user domain.UserID) error {
+	_, err := r.q.Exec(ctx, `DELETE FROM api_keys WHERE user_id = $1`, uuid(user))
+	return translate(err)
+}
+
+type sessions struct{ q querier }
+
+// Add finds no user when it was deleted since its password was checked, which is a wrong credential by now.
+func (r sessions) Add(ctx context.Context, session domain.Session) error {
+	err := addUnderKey(ctx, r.q, `INSERT INTO sessions (key_id, id, user_id, epoch, created_at, expires_at)
+		SELECT $1, $2, $3, $4, $5, $6`+keyInUse, session.SignedBy,
+		uuid(session.ID), uuid(session.User), session.Epoch, session.CreatedAt, session.ExpiresAt)
+	if sqlState(err) == foreignKeyViolation {
+		return domain.ErrWrongCredentials
+	}
+	return translate(err)
+}

@@ -1,0 +1,181 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+type entries struct{ q querier }
+
+// Keys narrows by a range rather than by LIKE, which a prepared statement could not look up in the index: all
+// characters of a key sort before 0x7f.
+func (r entries) Keys(ctx context.Context, box domain.BoxID, prefix string) ([]domain.EntryKey, error) {
+	return names[domain.EntryKey](r.q.Query(ctx, `SELECT key FROM entries
+		WHERE box_id = $1 AND key >= $2 AND key < $3 AND version > 0 AND deleted_at IS NULL ORDER BY key`,
+		uuid(box), prefix, prefix+"\x7f"))
+}
+
+func (r entries) CountIn(ctx context.Context, box domain.BoxID, limit int, now time.Time) error {
+	tag, err := r.q.Exec(ctx, `UPDATE boxes SET entry_count = entry_count + 1, updated_at = $2
+		WHERE id = $1 AND ($3::bigint = 0 OR entry_count < $3)`, uuid(box), now, limit)
+	if err != nil || tag.RowsAffected() == 1 {
+		return translate(err)
+	}
+	var exists bool
+	if err := r.q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM boxes WHERE id = $1)`, uuid(box)).Scan(&exists); err != nil {
+		return translate(err)
+	}
+	if !exists {
+		return domain.ErrBoxNotFound
+	}
+	return domain.LimitReached("entries per box")
+}
+
+func (r entries) CountOut(ctx context.Context, box domain.BoxID, now time.Time) error {
+	tag, err := r.q.Exec(ctx, `UPDATE boxes SET entry_count = entry_count - 1, updated_at = $2 WHERE id = $1 AND entry_count > 0`,
+		uuid(box), now)
+	if err == nil && tag.RowsAffected() == 0 {
+		return domain.ErrEntryNotFound // no box, or nothing left in it
+	}
+	return translate(err)
+}
+
+func (r entries) Lock(ctx context.Context, box domain.BoxID, key domain.EntryKey, now time.Time) (domain.Entry, ports.Sealed, error) {
+	entry, before, err := r.lock(ctx, box, key)
+	if !errors.Is(err, pgx.ErrNoRows) {
+		return entry, before, translate(err)
+	}
+	// The row of a first version waits here for whoever inserts the same key at the same moment.
+	_, err = r.q.Exec(ctx, `INSERT INTO entries (box_id, key, version, updated_at) VALUES ($1, $2, 0, $3) ON CONFLICT DO NOTHING`,
+		uuid(box), string(key), now)
+	if sqlState(err) == foreignKeyViolation {
+		return domain.Entry{}, ports.Sealed{}, domain.ErrBoxNotFound
+	}
+	if err != nil {
+		return domain.Entry{}, ports.Sealed{}, translate(err)
+	}
+	entry, before, err = r.lock(ctx, box, key)
+	return entry, before, orNotFound(err, domain.ErrBoxNotFound)
+}
+
+// lock sends two statements in one round trip. They cannot be one: when the lock had to be waited for, a join would
+// still be that of the version before.
+func (r entries) lock(ctx context.Context, box domain.BoxID, key domain.EntryKey) (domain.Entry, ports.Sealed, error) {
+	entry := domain.Entry{Box: box, Key: key}
+	var batch pgx.Batch
+	batch.Queue(`SELECT version, deleted_at IS NOT NULL, updated_at FROM entries WHERE box_id = $1 AND key = $2 FOR UPDATE`, uuid(box), string(key)).
+		QueryRow(func(row pgx.Row) error {
+			var version int64
+			err := row.Scan(&version, &entry.Deleted, &entry.UpdatedAt)
+			entry.Version = unsigned(version)
+			return err
+		})
+	place := ports.Place{Box: box, Key: key}
+	var envelope []byte
+	batch.Queue(`SELECT v.version, v.sealed_as, v.envelope FROM entries e
+			JOIN entry_versions v ON v.box_id = e.box_id AND v.key = e.key AND v.version = e.version
+		WHERE e.box_id = $1 AND e.key = $2 AND e.deleted_at IS NULL`, uuid(box), string(key)).
+		QueryRow(func(row pgx.Row) error {
+			var version, sealedAs int64
+			err := row.Scan(&version, &sealedAs, &envelope)
+			if errors.Is(err, pgx.ErrNoRows) {
+				return nil
+			}
+			place.Version, place.SealedAs = unsigned(version), unsigned(sealedAs)
+			return err
+		})
+	err := r.q.SendBatch(ctx, &batch).Close()
+	return entry, ports.Sealed{Place: place, Envelope: envelope}, err
+}
+
+// AddVersion sends all its statements in one round trip.
+func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version ports.NewVersion, keep int, event domain.Event) error {
+	var batch pgx.Batch
+	batch.Queue(`UPDATE entries SET version = $3, deleted_at = NULL, swept = false, updated_at = $4 WHERE box_id = $1 AND key = $2`,
+		uuid(entry.Box), string(entry.Key), number(entry.Version), entry.UpdatedAt)
+	stale := false
+	batch.Queue(`INSERT INTO entry_versions (key_id, box_id, key, version, sealed_as, envelope, value, author_id, created_at)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9`+keyInUse,
+		uuid(version.Sealed.ServerKey), uuid(version.Place.Box), string(version.Place.Key), number(version.Place.Version),
+		number(version.Place.SealedAs), version.Sealed.Envelope, version.Sealed.Value, uuid(version.Author), entry.UpdatedAt).
+		Exec(func(tag pgconn.CommandTag) error {
+			stale = tag.RowsAffected() == 0
+			return nil
+		})
+	if keep > 0 && entry.Version > unsigned(int64(keep)) {
+		batch.Queue(`DELETE FROM entry_versions WHERE box_id = $1 AND key = $2 AND version <= $3`,
+			uuid(entry.Box), string(entry.Key), number(entry.Version)-int64(keep))
+	}
+	batch.Queue(insertEvent, eventArgs(event)...)
+	if err := r.q.SendBatch(ctx, &batch).Close(); err != nil {
+		return translate(err)
+	}
+	if stale {
+		return ports.ErrStaleServerKey
+	}
+	return nil
+}
+
+func (r entries) MarkDeleted(ctx context.Context, entry domain.Entry) error {
+	_, err := r.q.Exec(ctx, `UPDATE entries SET deleted_at = $3, updated_at = $3 WHERE box_id = $1 AND key = $2`,
+		uuid(entry.Box), string(entry.Key), entry.UpdatedAt)
+	return translate(err)
+}
+
+func (r entries) Versions(ctx context.Context, box domain.BoxID, key domain.EntryKey) ([]domain.EntryVersion, error) {
+	rows, err := r.q.Query(ctx, `SELECT v.version, COALESCE(u.name, ''), v.created_at, v.version = e.version AND e.deleted_at IS NULL
+		FROM entry_versions v JOIN entries e ON e.box_id = v.box_id AND e.key = v.key LEFT JOIN users u ON u.id = v.author_id
+		WHERE v.box_id = $1 AND v.key = $2 ORDER BY v.version DESC`, uuid(box), string(key))
+	list, err := collect(rows, err, func(row pgx.CollectableRow) (domain.EntryVersion, error) {
+		var version int64
+		var author string
+		var line domain.EntryVersion
+		err := row.Scan(&version, &author, &line.CreatedAt, &line.Current)
+		line.Version, line.Author, line.CreatedAt = unsigned(version), domain.UserName(author), line.CreatedAt.UTC()
+		return line, err
+	})
+	if err == nil && len(list) == 0 {
+		return nil, domain.ErrEntryNotFound
+	}
+	return list, err
+}
+
+func (r entries) Version(ctx context.Context, box domain.BoxID, key domain.EntryKey, version uint64) (ports.StoredVersion, error) {
+	rows, err := r.q.Query(ctx, `SELECT `+storedColumns+`, value FROM entry_versions
+		WHERE box_id = $1 AND key = $2 AND version = $3`, uuid(box), string(key), number(version))
+	list, err := collect(rows, err, func(row pgx.CollectableRow) (ports.StoredVersion, error) {
+		var value []byte
+		stored, err := scanStored(row, &value)
+		stored.Sealed.Value = value
+		return stored, err
+	})
+	if err == nil && len(list) == 0 {
+		return ports.StoredVersion{}, domain.ErrVersionNotFound
+	}
+	if err != nil {
+		return ports.StoredVersion{}, err
+	}
+	return list[0], nil
+}
+
+const storedColumns = `box_id, key, version, sealed_as, key_id, envelope, created_at`
+
+func scanStored(row pgx.Row, more ...any) (ports.StoredVersion, error) {
+	var stored ports.StoredVersion
+	var box, serverKey [16]byte
+	var key string
+	var version, sealedAs int64
+	var created pgtype.Timestamptz
+	err := row.Scan(append([]any{&box, &key, &version, &sealedAs, &serverKey, &stored.Sealed.Envelope, &created}, more...)...)
+	stored.Place = ports.Place{Box: box, Key: domain.EntryKey(key), Version: unsigned(version), SealedAs: unsigned(sealedAs)}
+	stored.Sealed.ServerKey, stored.CreatedAt = serverKey, timeOf(created)
+	return stored, err
+}

@@ -1,0 +1,69 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+type events struct{ q querier }
+
+const (
+	eventColumns = `id, at, action, outcome, actor_id, actor_name, credential_id, box_id, box_name, entry_key, target, request_id, address`
+	insertEvent  = `INSERT INTO events (` + eventColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
+)
+
+// eventArgs are in the order of eventColumns.
+func eventArgs(e domain.Event) []any {
+	return []any{uuid(e.ID), e.At, e.Action.String(), e.Outcome.String(), uuid(e.Actor), e.ActorName, uuid(e.Credential),
+		uuid(e.Box), string(e.BoxName), string(e.Key), e.Target, e.RequestID, e.Address}
+}
+
+func (r events) Append(ctx context.Context, event domain.Event) error {
+	_, err := r.q.Exec(ctx, insertEvent, eventArgs(event)...)
+	return translate(err)
+}
+
+// List goes by the identifier, whose first bits are the time.
+func (r events) List(ctx context.Context, filter ports.EventFilter) ([]domain.Event, error) {
+	before := filter.Before
+	if before.IsZero() {
+		before = lastEvent
+	}
+	sql := `SELECT ` + eventColumns + ` FROM events WHERE id < $1`
+	args := []any{uuid(before)}
+	narrow := func(condition string, value any) {
+		args = append(args, value)
+		sql += condition + "$" + string(rune('0'+len(args)))
+	}
+	if !filter.Box.IsZero() {
+		narrow(` AND box_id = `, uuid(filter.Box))
+	}
+	if filter.Action != (domain.Action{}) {
+		narrow(` AND action = `, filter.Action.String())
+	}
+	if filter.Actor != "" {
+		narrow(` AND actor_name = `, string(filter.Actor))
+	}
+	narrow(` ORDER BY id DESC LIMIT `, filter.Limit)
+	rows, err := r.q.Query(ctx, sql, args...)
+	return collect(rows, err, scanEvent)
+}
+
+var lastEvent = domain.EventID{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+
+func scanEvent(row pgx.CollectableRow) (domain.Event, error) {
+	var e domain.Event
+	var id [16]byte
+	var actor, credential, box pgtype.UUID
+	var action, outcome, boxName, key string
+	err := row.Scan(&id, &e.At, &action, &outcome, &actor, &e.ActorName, &credential, &box, &boxName, &key, &e.Target, &e.RequestID, &e.Address)
+	e.ID, e.At, e.Action, e.Outcome = id, e.At.UTC(), domain.RestoreAction(action), domain.RestoreOutcome(outcome)
+	e.Actor, e.Credential, e.Box = actor.Bytes, credential.Bytes, box.Bytes
+	e.BoxName, e.Key = domain.BoxName(boxName), domain.EntryKey(key)
+	return e, err
+}

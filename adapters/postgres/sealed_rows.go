@@ -1,0 +1,65 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// sealedRows finds rows by their server key without an index on it: rekey is rare, and the index would cost every
+// write.
+type sealedRows struct{ q querier }
+
+func (r sealedRows) Entries(ctx context.Context, key domain.ServerKeyID, limit int) ([]ports.StoredVersion, error) {
+	rows, err := r.q.Query(ctx, `SELECT `+storedColumns+` FROM entry_versions WHERE key_id = $1 LIMIT $2`, uuid(key), limit)
+	return collect(rows, err, func(row pgx.CollectableRow) (ports.StoredVersion, error) { return scanStored(row) })
+}
+
+func (r sealedRows) ReplaceEnvelope(ctx context.Context, was ports.StoredVersion, key domain.ServerKeyID, envelope []byte) error {
+	_, err := r.q.Exec(ctx, `UPDATE entry_versions SET key_id = $4, envelope = $5
+		WHERE box_id = $1 AND key = $2 AND version = $3 AND envelope = $6`,
+		uuid(was.Place.Box), string(was.Place.Key), number(was.Place.Version), uuid(key), envelope, was.Sealed.Envelope)
+	return translate(err)
+}
+
+func (r sealedRows) Passwords(ctx context.Context, key domain.ServerKeyID, limit int) ([]ports.SealedPassword, error) {
+	rows, err := r.q.Query(ctx, `SELECT id, password FROM users WHERE password_key_id = $1 AND password IS NOT NULL LIMIT $2`, uuid(key), limit)
+	return collect(rows, err, func(row pgx.CollectableRow) (ports.SealedPassword, error) {
+		var id [16]byte
+		password := ports.SealedPassword{ServerKey: key}
+		err := row.Scan(&id, &password.Sealed)
+		password.User = id
+		return password, err
+	})
+}
+
+func (r sealedRows) ReplacePassword(ctx context.Context, was ports.SealedPassword, key domain.ServerKeyID, sealed []byte) error {
+	_, err := r.q.Exec(ctx, `UPDATE users SET password_key_id = $2, password = $3 WHERE id = $1 AND password = $4`,
+		uuid(was.User), uuid(key), sealed, was.Sealed)
+	return translate(err)
+}
+
+func (r sealedRows) TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]ports.OwnedAPIKey, error) {
+	rows, err := r.q.Query(ctx, `SELECT `+apiKeyColumns+`, u.name FROM api_keys k JOIN users u ON u.id = k.user_id
+		WHERE k.key_id = $1 ORDER BY u.name, k.id`, uuid(key))
+	return collect(rows, err, func(row pgx.CollectableRow) (ports.OwnedAPIKey, error) {
+		var user string
+		key, err := apiKeyFrom(row, &user)
+		return ports.OwnedAPIKey{Key: key, User: domain.UserName(user)}, err
+	})
+}
+
+func (r sealedRows) DeleteTokens(ctx context.Context, key domain.ServerKeyID) (int, error) {
+	count := 0
+	for _, sql := range []string{`DELETE FROM api_keys WHERE key_id = $1`, `DELETE FROM sessions WHERE key_id = $1`} {
+		tag, err := r.q.Exec(ctx, sql, uuid(key))
+		if err != nil {
+			return 0, translate(err)
+		}
+		count += int(tag.RowsAffected())
+	}
+	return count, nil
+}

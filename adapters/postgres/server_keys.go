@@ -1,0 +1,63 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+type serverKeys struct{ q querier }
+
+// List takes locks in a transaction alone, where they last.
+func (r serverKeys) List(ctx context.Context) ([]ports.ServerKey, error) {
+	sql := `SELECT id, purpose, generation, wrapped, created_at, retired_at FROM server_keys ORDER BY purpose, generation`
+	if _, inTx := r.q.(pgx.Tx); inTx {
+		sql += ` FOR UPDATE`
+	}
+	rows, err := r.q.Query(ctx, sql)
+	return collect(rows, err, func(row pgx.CollectableRow) (ports.ServerKey, error) {
+		var key ports.ServerKey
+		var id [16]byte
+		var purpose string
+		var retired pgtype.Timestamptz
+		err := row.Scan(&id, &purpose, &key.Generation, &key.Wrapped, &key.CreatedAt, &retired)
+		key.ID, key.Purpose = id, domain.KeyPurpose(purpose)
+		key.CreatedAt, key.RetiredAt = key.CreatedAt.UTC(), timeOf(retired)
+		return key, err
+	})
+}
+
+func (r serverKeys) Add(ctx context.Context, keys []ports.ServerKey) error {
+	for _, key := range keys {
+		if _, err := r.q.Exec(ctx, `INSERT INTO server_keys (id, purpose, generation, wrapped, created_at)
+			VALUES ($1, $2, $3, $4, $5) ON CONFLICT (purpose, generation) DO NOTHING`,
+			uuid(key.ID), string(key.Purpose), key.Generation, key.Wrapped, key.CreatedAt); err != nil {
+			return translate(err)
+		}
+	}
+	return nil
+}
+
+func (r serverKeys) Rewrap(ctx context.Context, keys []ports.ServerKey) error {
+	for _, key := range keys {
+		if _, err := r.q.Exec(ctx, `UPDATE server_keys SET wrapped = $2 WHERE id = $1`, uuid(key.ID), key.Wrapped); err != nil {
+			return translate(err)
+		}
+	}
+	return nil
+}
+
+func (r serverKeys) Retire(ctx context.Context, id domain.ServerKeyID, at time.Time) error {
+	_, err := r.q.Exec(ctx, `UPDATE server_keys SET retired_at = $2 WHERE id = $1 AND retired_at IS NULL`, uuid(id), at)
+	return translate(err)
+}
+
+func (r serverKeys) Delete(ctx context.Context, id domain.ServerKeyID) error {
+	_, err := r.q.Exec(ctx, `DELETE FROM server_keys WHERE id = $1 AND retired_at IS NOT NULL`, uuid(id))
+	return translate(err)
+}

@@ -1,0 +1,120 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// Config is how to reach the database.
+type Config struct {
+	// URL is a connection string or URL, as libpq reads it.
+	URL string
+	// MaxConns bounds the pool; 0 leaves it to the URL (pool_max_conns) or to the driver.
+	MaxConns int32
+	Clock    ports.Clock
+	// OnStaleServerKey is called before a unit of work is run again that met ports.ErrStaleServerKey.
+	OnStaleServerKey func(ctx context.Context) error
+}
+
+// LongestTransaction is the most that a transaction of Store can last: the server ends a statement, and a transaction
+// that does nothing, after StatementTimeout, and few statements stand in one.
+const (
+	StatementTimeout   = 10 * time.Second
+	LongestTransaction = 3 * StatementTimeout
+)
+
+// Store is the database. It implements ports.Store, ports.EntryReader, ports.ServerKeys and ports.Janitor.
+type Store struct {
+	pool       *pgxpool.Pool
+	read       ports.Repos
+	clock      ports.Clock
+	onStaleKey func(ctx context.Context) error
+}
+
+// Open makes the pool and waits until the database answers or ctx ends. The error repeats no password.
+func Open(ctx context.Context, config Config) (*Store, error) {
+	settings, err := pgxpool.ParseConfig(config.URL)
+	if err != nil {
+		return nil, fmt.Errorf("the database URL cannot be read: %w", err) // the driver masks the password
+	}
+	if config.MaxConns > 0 {
+		settings.MaxConns = config.MaxConns
+	}
+	settings.MaxConnLifetime = time.Hour
+	settings.MaxConnLifetimeJitter = 10 * time.Minute
+	settings.ConnConfig.ConnectTimeout = 5 * time.Second
+	settings.ConnConfig.OnNotice = noteLostReplication
+	timeout := fmt.Sprint(StatementTimeout.Milliseconds())
+	settings.ConnConfig.RuntimeParams["application_name"] = "lockbox"
+	settings.ConnConfig.RuntimeParams["statement_timeout"] = timeout
+	settings.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = timeout
+	pool, err := pgxpool.NewWithConfig(ctx, settings)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	store := &Store{pool: pool, clock: config.Clock, onStaleKey: config.OnStaleServerKey}
+	store.read = store.repos(pool, true)
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, unavailable(err)
+	}
+	return store, nil
+}
+
+// SetOnStaleServerKey sets what Config.OnStaleServerKey is, for whoever needs the Store to make it. It must be called
+// before the first unit of work.
+func (s *Store) SetOnStaleServerKey(reload func(ctx context.Context) error) { s.onStaleKey = reload }
+
+// Close waits for connections in use and closes them all.
+func (s *Store) Close() { s.pool.Close() }
+
+// Stat returns the state of the pool.
+func (s *Store) Stat() *pgxpool.Stat { return s.pool.Stat() }
+
+// Read returns the repositories outside any transaction.
+func (s *Store) Read() ports.Repos { return s.read }
+
+// CheckWritable returns nil when the database answers and takes writes; a standby does not.
+func (s *Store) CheckWritable(ctx context.Context) error {
+	var readOnly string
+	if err := s.pool.QueryRow(ctx, `SHOW transaction_read_only`).Scan(&readOnly); err != nil {
+		return translate(err)
+	}
+	if readOnly == "on" {
+		return unavailable(fmt.Errorf("the database is read-only"))
+	}
+	return nil
+}
+
+// querier is a pool or a transaction.
+type querier interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults
+}
+
+// repos returns the repositories over q. Outside transactions the use of API keys is noted; inside it is not, since
+// the note would hold a lock until the commit.
+func (s *Store) repos(q querier, noteUse bool) ports.Repos {
+	return ports.Repos{
+		Callers:    callers{q: q, clock: s.clock, noteUse: noteUse},
+		System:     system{q},
+		Users:      users{q},
+		APIKeys:    apiKeys{q},
+		Sessions:   sessions{q},
+		Boxes:      boxes{q},
+		BoxUsers:   boxUsers{q},
+		Entries:    entries{q},
+		Events:     events{q},
+		ServerKeys: serverKeys{q},
+		SealedRows: sealedRows{q},
+	}
+}

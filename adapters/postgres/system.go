@@ -1,0 +1,42 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+type system struct{ q querier }
+
+func (s system) Lock(ctx context.Context) (domain.UserID, error) {
+	return s.owner(ctx, `UPDATE system SET revision = revision + 1 RETURNING owner_id`)
+}
+
+func (s system) Owner(ctx context.Context) (domain.UserID, error) {
+	return s.owner(ctx, `SELECT owner_id FROM system`)
+}
+
+func (s system) owner(ctx context.Context, sql string) (domain.UserID, error) {
+	var owner pgtype.UUID
+	err := s.q.QueryRow(ctx, sql).Scan(&owner)
+	return owner.Bytes, translate(err)
+}
+
+func (s system) SetOwner(ctx context.Context, owner domain.UserID) error {
+	_, err := s.q.Exec(ctx, `UPDATE system SET owner_id = $1`, uuid(owner))
+	return translate(err)
+}
+
+// Installation returns the identifier of this installation, which is set to the proposed one by whoever comes first.
+func (s *Store) Installation(ctx context.Context, proposed [16]byte, now time.Time) (string, error) {
+	if _, err := s.pool.Exec(ctx, `INSERT INTO system (id, installation_id, created_at) VALUES (1, $1, $2) ON CONFLICT DO NOTHING`,
+		proposed, now); err != nil {
+		return "", translate(err)
+	}
+	var id [16]byte
+	err := s.pool.QueryRow(ctx, `SELECT installation_id FROM system`).Scan(&id)
+	return domain.ID[system](id).String(), translate(err)
+}

@@ -1,0 +1,124 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+const (
+	maxAttempts = 3
+	// maxStartOvers is higher than maxAttempts: starting over is no fault, and each one means that somebody else got on.
+	maxStartOvers = 10
+	endTimeout    = 5 * time.Second
+)
+
+type inTransaction struct{}
+
+var errNested = errors.New("a unit of work inside a unit of work")
+
+// Do runs fn in one transaction; see ports.UnitOfWork.
+func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, repos ports.Repos) error) error {
+	if ctx.Value(inTransaction{}) != nil {
+		return errNested
+	}
+	failures, startOvers := 0, 0
+	for {
+		err := s.once(ctx, fn)
+		switch {
+		case errors.Is(err, ports.ErrStartOver):
+			if startOvers++; startOvers >= maxStartOvers {
+				return domain.ErrBusy.Because(err)
+			}
+			continue
+		case errors.Is(err, ports.ErrStaleServerKey):
+			if failures++; failures >= maxAttempts || s.onStaleKey == nil {
+				return err
+			}
+			if err := s.onStaleKey(ctx); err != nil {
+				return err
+			}
+		case isSerializationFailure(err):
+			if failures++; failures >= maxAttempts {
+				return domain.ErrBusy.Because(err)
+			}
+			if err := pause(ctx, failures); err != nil {
+				return err
+			}
+		default:
+			return translate(err)
+		}
+	}
+}
+
+// once holds the connection itself, rather than let the pool's transaction do it, in order to ask it after the commit
+// what the server noted.
+func (s *Store) once(ctx context.Context, fn func(ctx context.Context, repos ports.Repos) error) error {
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer rollback(ctx, tx)
+	if err := fn(context.WithValue(ctx, inTransaction{}, true), s.repos(tx, false)); err != nil {
+		return err
+	}
+	return commit(ctx, conn, tx)
+}
+
+// commit runs under a context of its own. Under the request's, a client that hangs up would cancel the wait for a
+// standby: the row would be visible, not replicated, and the commit would look like a success.
+func commit(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), StatementTimeout+endTimeout)
+	defer cancel()
+	notes := conn.Conn().PgConn().CustomData()
+	delete(notes, lostReplication)
+	err := tx.Commit(ctx)
+	if notes[lostReplication] != nil {
+		return outcomeUnknown(errors.New("the wait for the standby was cancelled"))
+	}
+	if _, answered := errors.AsType[*pgconn.PgError](err); err == nil || answered || errors.Is(err, pgx.ErrTxCommitRollback) {
+		return err
+	}
+	return outcomeUnknown(err)
+}
+
+// rollback does nothing after a commit.
+func rollback(ctx context.Context, tx pgx.Tx) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
+	defer cancel()
+	_ = tx.Rollback(ctx) // a connection that cannot roll back is broken, and the pool drops it
+}
+
+const lostReplication = "lost replication"
+
+// noteLostReplication remembers, with the connection, a warning that matters and that is not an error to the driver.
+func noteLostReplication(conn *pgconn.PgConn, notice *pgconn.Notice) {
+	if notice.Code == "01000" && notice.Message == "canceling wait for synchronous replication due to user request" {
+		conn.CustomData()[lostReplication] = true
+	}
+}
+
+// pause waits a little longer each time, by chance, so that those who collided do not collide again.
+func pause(ctx context.Context, attempt int) error {
+	timer := time.NewTimer(time.Duration(rand.Int64N(int64(attempt) * int64(20*time.Millisecond)))) //nolint:gosec // jitter is no secret
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

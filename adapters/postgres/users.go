@@ -1,0 +1,124 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+type users struct{ q querier }
+
+// userColumns are of a user u; the owner is a fact of the system.
+const userColumns = `u.id, u.name, u.role, u.is_active, u.session_epoch, u.created_at, u.updated_at,
+	COALESCE(u.id = (SELECT owner_id FROM system), false)`
+
+func scanUser(row pgx.Row, more ...any) (domain.User, error) {
+	var user domain.User
+	var id [16]byte
+	var name, role string
+	targets := append([]any{&id, &name, &role, &user.Active, &user.SessionEpoch, &user.CreatedAt, &user.UpdatedAt, &user.Owner}, more...)
+	if err := row.Scan(targets...); err != nil {
+		return domain.User{}, orNotFound(err, domain.ErrUserNotFound)
+	}
+	user.ID, user.Name = id, domain.UserName(name)
+	user.CreatedAt, user.UpdatedAt = user.CreatedAt.UTC(), user.UpdatedAt.UTC()
+	var err error
+	user.Role, err = domain.ParseRole(role)
+	return user, err
+}
+
+// keyInUse guards inserts of what is sealed or signed under the server key $1: none under a retired one.
+const keyInUse = ` WHERE EXISTS (SELECT FROM server_keys WHERE id = $1 AND retired_at IS NULL)`
+
+// addUnderKey runs an insert that keyInUse guards.
+func addUnderKey(ctx context.Context, q querier, sql string, key domain.ServerKeyID, args ...any) error {
+	tag, err := q.Exec(ctx, sql, append([]any{uuid(key)}, args...)...)
+	if err != nil {
+		return err
+	}
+	if tag.RowsAffected() == 0 {
+		return ports.ErrStaleServerKey
+	}
+	return nil
+}
+
+func (r users) Add(ctx context.Context, user domain.User, password ports.SealedPassword) error {
+	err := addUnderKey(ctx, r.q, `INSERT INTO users
+			(password_key_id, id, name, role, is_active, session_epoch, password, created_at, updated_at)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9`+keyInUse, password.ServerKey,
+		uuid(user.ID), string(user.Name), user.Role.String(), user.Active, user.SessionEpoch, password.Sealed,
+		user.CreatedAt, user.UpdatedAt)
+	if violates(err, uniqueViolation, "users_name_key") {
+		return domain.ErrUserExists
+	}
+	return translate(err)
+}
+
+func (r users) Lock(ctx context.Context, name domain.UserName) (domain.User, error) {
+	return scanUser(r.q.QueryRow(ctx, `UPDATE users u SET revision = revision + 1 WHERE name = $1 RETURNING `+userColumns, string(name)))
+}
+
+func (r users) Get(ctx context.Context, name domain.UserName) (domain.User, error) {
+	return scanUser(r.q.QueryRow(ctx, `SELECT `+userColumns+` FROM users u WHERE name = $1`, string(name)))
+}
+
+func (r users) ByID(ctx context.Context, id domain.UserID) (domain.User, error) {
+	return scanUser(r.q.QueryRow(ctx, `SELECT `+userColumns+` FROM users u WHERE id = $1`, uuid(id)))
+}
+
+func (r users) WithPassword(ctx context.Context, name domain.UserName) (domain.User, ports.SealedPassword, error) {
+	var password ports.SealedPassword
+	var key pgtype.UUID
+	user, err := scanUser(r.q.QueryRow(ctx, `SELECT `+userColumns+`, u.password_key_id, u.password FROM users u WHERE name = $1`,
+		string(name)), &key, &password.Sealed)
+	password.User, password.ServerKey = user.ID, key.Bytes
+	return user, password, err
+}
+
+func (r users) Names(ctx context.Context) ([]domain.UserName, error) {
+	return names[domain.UserName](r.q.Query(ctx, `SELECT name FROM users ORDER BY name`))
+}
+
+func (r users) Save(ctx context.Context, user domain.User) error {
+	_, err := r.q.Exec(ctx, `UPDATE users SET role = $2, is_active = $3, session_epoch = $4, updated_at = $5 WHERE id = $1`,
+		uuid(user.ID), user.Role.String(), user.Active, user.SessionEpoch, user.UpdatedAt)
+	return translate(err)
+}
+
+func (r users) SetPassword(ctx context.Context, was, password ports.SealedPassword) error {
+	var keyLive, unchanged bool
+	err := r.q.QueryRow(ctx, `WITH live AS (SELECT FROM server_keys WHERE id = $1 AND retired_at IS NULL),
+		done AS (UPDATE users SET password_key_id = $1, password = $2
+			WHERE id = $3 AND password IS NOT DISTINCT FROM $4 AND EXISTS (SELECT FROM live) RETURNING id)
+		SELECT EXISTS (SELECT FROM live), EXISTS (SELECT FROM done)`,
+		uuid(password.ServerKey), password.Sealed, uuid(was.User), was.Sealed).Scan(&keyLive, &unchanged)
+	switch {
+	case err != nil:
+		return translate(err)
+	case !keyLive:
+		return ports.ErrStaleServerKey
+	case !unchanged:
+		return domain.Refuse(domain.Conflict, "password_changed", "the password was changed at the same moment")
+	}
+	return nil
+}
+
+// Delete takes the author off entries first. The foreign keys take the rest along.
+func (r users) Delete(ctx context.Context, id domain.UserID) error {
+	if _, err := r.q.Exec(ctx, `UPDATE entry_versions SET author_id = NULL WHERE author_id = $1`, uuid(id)); err != nil {
+		return translate(err)
+	}
+	_, err := r.q.Exec(ctx, `DELETE FROM users WHERE id = $1`, uuid(id))
+	return translate(err)
+}
+
+func (r users) Permissions(ctx context.Context, id domain.UserID) (domain.Permissions, error) {
+	var union int16
+	err := r.q.QueryRow(ctx, `SELECT COALESCE(bit_or(permissions), 0::smallint) FROM box_users WHERE user_id = $1 AND is_active`,
+		uuid(id)).Scan(&union)
+	return permissionsOf(union), translate(err)
+}

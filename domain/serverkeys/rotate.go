@@ -1,0 +1,30 @@
+package serverkeys
+
+import (
+	"context"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// Rotate wraps all server keys under the present secret and returns how many there are. The keys stay what they are,
+// and so every token, password and entry keeps working.
+func (s *Service) Rotate(ctx context.Context) (int, error) {
+	var count int
+	err := s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		keys, err := repos.ServerKeys.List(ctx)
+		if err != nil {
+			return err
+		}
+		count = len(keys)
+		rewrapped, err := s.Keyring.Rewrap(keys)
+		if err != nil {
+			return err
+		}
+		if err := repos.ServerKeys.Rewrap(ctx, rewrapped); err != nil {
+			return err
+		}
+		return repos.Events.Append(ctx, s.event(domain.ActionRotateSecret, ""))
+	})
+	return count, err
+}
