@@ -83,3 +83,13 @@ func (s *Service) roleForNewUser(creator *domain.Caller, asked string) (domain.R
 	}
 	return domain.RoleForNewUser(creator, role, s.OpenRegistration)
 }
+
+// CheckMayCreateUsers returns nil when the requester could create a user, given good input.
+func (s *Service) CheckMayCreateUsers(ctx context.Context, by domain.Requester) error {
+	creator, err := s.creator(ctx, s.Store.Read(), by)
+	if err != nil {
+		return err
+	}
+	_, err = s.roleForNewUser(creator, "")
+	return err
+}

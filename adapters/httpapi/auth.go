@@ -1,0 +1,76 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+// maxAuthorization bounds the header Authorization, in bytes; a longer one is no token of ours.
+const maxAuthorization = 4 << 10
+
+// handle turns a route into a handler: who asks, then the action. That a token was not revoked, the use case learns
+// together with everything else it looks up.
+func (a *API) handle(route Route) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		header := c.Response().Header()
+		header.Set("Cache-Control", "no-store")
+		header.Set("Vary", "Authorization, X-Encryption-Key")
+		by := domain.Requester{RequestID: header.Get(echo.HeaderXRequestID), Address: c.RealIP()}
+		if route.Auth != AuthNone {
+			credential, err := a.credential(c.Request(), route.Auth)
+			if err != nil {
+				return err
+			}
+			by.Credential = credential
+		}
+		err := route.action(a, c, by)
+		if isBadInput(err) {
+			// A token that is no longer good learns nothing of what was wrong with its input.
+			if refused := a.mayAsk(c.Request().Context(), route, by); refused != nil {
+				return refused
+			}
+		}
+		return err
+	}
+}
+
+// credential reads the token and takes it out of the request.
+func (a *API) credential(r *http.Request, auth Auth) (domain.Credential, error) {
+	values := r.Header.Values(echo.HeaderAuthorization)
+	r.Header.Del(echo.HeaderAuthorization)
+	if len(values) == 0 && auth == AuthOptional {
+		return domain.Credential{}, nil
+	}
+	if len(values) != 1 || len(values[0]) > maxAuthorization {
+		return domain.Credential{}, domain.ErrUnauthenticated
+	}
+	scheme, token, _ := strings.Cut(values[0], " ")
+	token = strings.TrimSpace(token)
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return domain.Credential{}, domain.ErrUnauthenticated
+	}
+	return a.Verify(r.Context(), token)
+}
+
+func isBadInput(err error) bool {
+	return errors.Is(err, domain.Invalid) || errors.Is(err, domain.TooLarge) || errors.Is(err, domain.Unsupported)
+}
+
+// mayAsk returns Unauthenticated, or Forbidden, for whoever could not have been served with better input either.
+func (a *API) mayAsk(ctx context.Context, route Route, by domain.Requester) error {
+	switch route.Auth {
+	case AuthToken:
+		_, err := a.Identity.WhoAmI(ctx, by)
+		return err
+	case AuthOptional:
+		return a.Identity.CheckMayCreateUsers(ctx, by)
+	default:
+		return nil
+	}
+}
