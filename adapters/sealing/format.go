@@ -124,7 +124,10 @@ func parseBlob(raw []byte, maxKiB uint32) (b blob, ok bool) {
 	rest = rest[copy(b.salt32[:], rest):]
 	rest = rest[copy(b.commit[:], rest):]
 	copy(b.wrapped[:], rest)
-	return b, b.wellFormed(maxKiB)
+	if !b.wellFormed(maxKiB) {
+		return blob{}, false
+	}
+	return b, true
 }
 
 func (d derivation) wellFormed(maxKiB uint32) bool {
