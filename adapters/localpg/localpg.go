@@ -53,6 +53,10 @@ type Server struct {
 	ended bool
 }
 
+// running keeps the servers reachable. A caller may let go of a Server that is to last as long as the program; the
+// garbage collector would then close the pipe that keeps PostgreSQL alive.
+var running sync.Map
+
 // Start starts the server and returns once it takes connections; ctx bounds the start alone. A server that an earlier
 // program left behind in the same Dir is stopped first. The error is [ErrMissing] where PostgreSQL is not installed,
 // and [ErrHeld] while another program holds Dir.
@@ -75,6 +79,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err := s.start(ctx, cfg); err != nil {
 		return nil, errors.Join(err, s.release())
 	}
+	running.Store(s, nil)
 	return s, nil
 }
 

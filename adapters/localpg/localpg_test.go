@@ -5,9 +5,11 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -81,6 +83,20 @@ func TestKillIsACrashThatARestartRecoversFrom(t *testing.T) {
 	log, err := os.ReadFile(second.home.log())
 	require.NoError(t, err)
 	require.Contains(t, string(log), "was not properly shut down", "or Kill was too kind")
+}
+
+func TestAServerOutlivesTheVariableThatHeldIt(t *testing.T) {
+	t.Parallel()
+	url := func() string {
+		server, err := Start(t.Context(), Config{})
+		require.NoError(t, err)
+		return server.URL("postgres")
+	}()
+	for range 3 {
+		runtime.GC()
+	}
+	time.Sleep(300 * time.Millisecond) // for the shutdown that must not come
+	require.Equal(t, "1", query(t, url, "SELECT 1"))
 }
 
 func TestATemporaryServerLeavesNothing(t *testing.T) {

@@ -39,6 +39,7 @@ func (s *Server) end(stop func() error) error {
 		return nil
 	}
 	s.ended = true
+	running.Delete(s)
 	return errors.Join(stop(), s.release())
 }
 
