@@ -104,7 +104,7 @@ func (s *store) rekey(t testing.TB, k *Keyring, purpose domain.KeyPurpose, gener
 			before = line.ID
 		}
 	}
-	line, err := k.WrapNew(purpose, generation)
+	line, err := k.NewKey(purpose, generation)
 	require.NoError(t, err)
 	require.NoError(t, s.Add(t.Context(), []ports.ServerKey{line}))
 	require.NoError(t, s.Retire(t.Context(), before, start))

@@ -129,7 +129,7 @@ func (k *Keyring) firstKeys(lines []ports.ServerKey) ([]ports.ServerKey, error) 
 		if slices.ContainsFunc(lines, func(line ports.ServerKey) bool { return line.Purpose == purpose }) {
 			continue
 		}
-		first, err := k.WrapNew(purpose, 1)
+		first, err := k.NewKey(purpose, 1)
 		if err != nil {
 			return nil, err
 		}

@@ -1,13 +1,11 @@
 package sealing
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
@@ -57,9 +55,9 @@ func (k *Keyring) wrongSecret(opened []*openKey, shut []ports.ServerKey) error {
 	return fmt.Errorf("%w: %s: %s", ErrWrongSecret, list, why)
 }
 
-// WrapNew makes a fresh key of a purpose, wrapped under the current secret. It is not stored, and not in the ring until
+// NewKey makes a fresh key of a purpose, wrapped under the current secret. It is not stored, and not in the ring until
 // it was stored and the ring reloaded.
-func (k *Keyring) WrapNew(purpose domain.KeyPurpose, generation int) (ports.ServerKey, error) {
+func (k *Keyring) NewKey(purpose domain.KeyPurpose, generation int) (ports.ServerKey, error) {
 	id := domain.ServerKeyID(k.config.IDs.New())
 	var key [keyBytes]byte
 	defer clear(key[:])
@@ -75,50 +73,30 @@ func (k *Keyring) WrapNew(purpose domain.KeyPurpose, generation int) (ports.Serv
 	}, nil
 }
 
-// RewrapAll wraps every key anew under the current secret, in one transaction of the store, and returns how many. The
-// keys themselves stay, so that everything made with them keeps working. Errors: ErrWrongSecret as in OpenKeyring;
-// Conflict when keys came or went meanwhile; nothing is changed then.
-func (k *Keyring) RewrapAll(ctx context.Context) (int, error) {
-	lines, err := k.config.Store.List(ctx)
+// Rewrap returns the keys wrapped anew under the current secret. The keys themselves stay, so that everything made with
+// them keeps working. Error: ErrWrongSecret as in OpenKeyring.
+func (k *Keyring) Rewrap(keys []ports.ServerKey) ([]ports.ServerKey, error) {
+	opened, err := k.openAll(keys)
 	if err != nil {
-		return 0, fmt.Errorf("list the server keys: %w", err)
-	}
-	opened, err := k.openAll(lines)
-	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	anew := make([]ports.ServerKey, 0, len(opened))
 	for _, each := range opened {
 		line := each.ServerKey
 		if line.Wrapped, err = k.current.wrap(k.config.Random, line.ID, line.Purpose, each.key[:]); err != nil {
-			return 0, err
+			return nil, err
 		}
 		anew = append(anew, line)
 	}
-	if err := k.config.Store.Rewrap(ctx, anew); err != nil {
-		return 0, fmt.Errorf("store the re-wrapped server keys: %w", err)
-	}
-	return len(anew), k.Reload(ctx)
-}
-
-// KeyStatus is what may be shown of a key.
-type KeyStatus struct {
-	ID         domain.ServerKeyID
-	Purpose    domain.KeyPurpose
-	Generation int
-	CreatedAt  time.Time
-	// RetiredAt is zero while the key is in use.
-	RetiredAt time.Time
-	// UnderPrevious: it is wrapped under LOCKBOX_SECRET_KEY_PREVIOUS still; `lockbox secret rotate` mends that.
-	UnderPrevious bool
+	return anew, nil
 }
 
 // Status lists the keys in memory: by purpose, in the order in which people are shown them, then by generation.
-func (k *Keyring) Status() []KeyStatus {
+func (k *Keyring) Status() []ports.KeyStatus {
 	keys := k.ring.Load().ordered()
-	all := make([]KeyStatus, 0, len(keys))
+	all := make([]ports.KeyStatus, 0, len(keys))
 	for _, each := range keys {
-		all = append(all, KeyStatus{
+		all = append(all, ports.KeyStatus{
 			ID: each.ID, Purpose: each.Purpose, Generation: each.Generation,
 			CreatedAt: each.CreatedAt, RetiredAt: each.RetiredAt, UnderPrevious: each.underPrevious,
 		})

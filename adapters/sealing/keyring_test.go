@@ -36,7 +36,7 @@ func TestFirstStartMakesOneKeyPerPurpose(t *testing.T) {
 	require.Len(t, status, len(domain.KeyPurposes()))
 	seen := map[[32]byte]bool{}
 	for i, purpose := range domain.KeyPurposes() {
-		require.Equal(t, KeyStatus{ID: status[i].ID, Purpose: purpose, Generation: 1, CreatedAt: start}, status[i])
+		require.Equal(t, ports.KeyStatus{ID: status[i].ID, Purpose: purpose, Generation: 1, CreatedAt: start}, status[i])
 		id, key := first.Current(purpose)
 		require.Equal(t, status[i].ID, id)
 		require.False(t, seen[key])
@@ -82,7 +82,7 @@ func TestWrongSecret(t *testing.T) {
 		s := made(t, one)
 		k, err := OpenKeyring(t.Context(), config(t, made(t, other), other))
 		require.NoError(t, err)
-		line, err := k.WrapNew(domain.KeyForAPIKeys, 2)
+		line, err := k.NewKey(domain.KeyForAPIKeys, 2)
 		require.NoError(t, err)
 		s.lines = append(s.lines, line)
 		return s
@@ -159,9 +159,13 @@ func TestRotateTheSecret(t *testing.T) {
 	for _, each := range k.Status() {
 		require.True(t, each.UnderPrevious)
 	}
-	count, err := k.RewrapAll(t.Context())
+	lines, err := s.List(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, 5, count)
+	anew, err := k.Rewrap(lines)
+	require.NoError(t, err)
+	require.Len(t, anew, 5)
+	require.NoError(t, s.Rewrap(t.Context(), anew))
+	require.NoError(t, k.Reload(t.Context()))
 	for _, each := range k.Status() {
 		require.False(t, each.UnderPrevious)
 	}
@@ -176,9 +180,9 @@ func TestRotateTheSecret(t *testing.T) {
 	_, err = OpenKeyring(t.Context(), config(t, s, one))
 	require.ErrorIs(t, err, ErrWrongSecret)
 
-	s.fail = errors.New("down")
-	_, err = k.RewrapAll(t.Context())
-	require.ErrorContains(t, err, "down")
+	anew[0].Wrapped[30] ^= 1
+	_, err = k.Rewrap(anew)
+	require.ErrorIs(t, err, ErrWrongSecret)
 }
 
 func TestRekey(t *testing.T) {
@@ -206,7 +210,7 @@ func TestRekey(t *testing.T) {
 		}
 		status := r.keys.Status()
 		require.Len(t, status, 6)
-		at := slices.IndexFunc(status, func(each KeyStatus) bool { return each.ID == first })
+		at := slices.IndexFunc(status, func(each ports.KeyStatus) bool { return each.ID == first })
 		require.Equal(t, start, status[at].RetiredAt)
 		require.Equal(t, second, status[at+1].ID, "they are listed by purpose and generation")
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/domain/serverkeys"
+	"github.com/lockbox-go/lockbox/ports"
 )
 
 func secretCommand() *cobra.Command {
@@ -60,16 +61,12 @@ func statusCommand() *cobra.Command {
 		Short: "List the server's keys",
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			return withServerKeys(command, 0, func(ctx context.Context, keys *serverkeys.Service) error {
-				list, err := keys.Status(ctx)
-				if err != nil {
-					return err
-				}
+			return withServerKeys(command, 0, func(_ context.Context, keys *serverkeys.Service) error {
 				table := tabwriter.NewWriter(command.OutOrStdout(), 0, 0, 2, ' ', 0)
 				fmt.Fprintln(table, "PURPOSE\tGENERATION\tID\tCREATED\tSTATE\tWRAPPED UNDER")
-				for _, key := range list {
-					fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\n", key.Key.Purpose, key.Key.Generation, key.Key.ID,
-						key.Key.CreatedAt.Format(time.RFC3339), stateOf(key), secretOf(key))
+				for _, key := range keys.Status() {
+					fmt.Fprintf(table, "%s\t%d\t%s\t%s\t%s\t%s\n", key.Purpose, key.Generation, key.ID,
+						key.CreatedAt.Format(time.RFC3339), stateOf(key), secretOf(key))
 				}
 				return table.Flush()
 			})
@@ -77,14 +74,14 @@ func statusCommand() *cobra.Command {
 	}
 }
 
-func stateOf(key serverkeys.KeyStatus) string {
-	if key.Key.RetiredAt.IsZero() {
+func stateOf(key ports.KeyStatus) string {
+	if key.RetiredAt.IsZero() {
 		return "in use"
 	}
 	return "retired, rekey unfinished"
 }
 
-func secretOf(key serverkeys.KeyStatus) string {
+func secretOf(key ports.KeyStatus) string {
 	if key.UnderPrevious {
 		return "LOCKBOX_SECRET_KEY_PREVIOUS"
 	}
