@@ -115,9 +115,16 @@ func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error
 	if err != nil {
 		return nil, err
 	}
-	signer := tokens.New(tokens.Config{Keys: core.keyring, Issuer: core.installation, Clock: core.clock})
+	hasher, err := core.hasher()
+	if err != nil {
+		return nil, err
+	}
+	signer, err := tokens.New(tokens.Config{Keys: core.keyring, Installation: core.installation, Clock: core.clock})
+	if err != nil {
+		return nil, err
+	}
 	accounts := identity.New(identity.Config{
-		Store: core.store, Events: events, Passwords: core.passwords(), Sealer: core.accountSealer(), Tokens: signer,
+		Store: core.store, Events: events, Passwords: hasher, Sealer: core.accountSealer(), Tokens: signer,
 		Clock: core.clock, IDs: core.ids,
 		OpenRegistration: !a.config.RequireAdminToCreateUser, ShowAPIKeys: a.config.ShowAPIKeys,
 		MinPasswordLength: a.config.MinPasswordLength, SessionTTL: a.config.TokenTTL, InitToken: a.config.InitToken,

@@ -125,7 +125,7 @@ func (c *core) params() ports.Argon2Params {
 	return ports.Argon2Params{MemoryKiB: c.config.KDFMemoryKiB, Time: c.config.KDFTime, Threads: 1}
 }
 
-func (c *core) passwords() *passwords.Hasher {
+func (c *core) hasher() (*passwords.Hasher, error) {
 	return passwords.New(passwords.Config{Derive: c.derivations.Derive, Params: c.params()})
 }
 
