@@ -1,6 +1,9 @@
 package domain
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // Kind is the category of a refusal. It is itself an error, so that callers can ask
 // errors.Is(err, domain.NotFound) without knowing which rule refused.
@@ -52,7 +55,9 @@ type Error struct {
 	Code    string
 	Message string
 	Field   string
-	Cause   error
+	// RetryAfter is how long to wait before trying again, for the kinds Throttled and Unavailable; 0 says nothing.
+	RetryAfter time.Duration
+	Cause      error
 }
 
 // Error returns the message and, for the log, the cause.
