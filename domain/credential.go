@@ -1,6 +1,9 @@
 package domain
 
-import "time"
+import (
+	"errors"
+	"time"
+)
 
 // CredentialKind is what a token is. The set is closed.
 type CredentialKind string
@@ -11,15 +14,28 @@ const (
 	APIKeyCredential CredentialKind = "api-key"
 	// SessionCredential is a token from signing in with a password.
 	SessionCredential CredentialKind = "session"
+	// AccessTokenCredential is an opaque token from signing in with a code.
+	AccessTokenCredential CredentialKind = "access-token"
+	// RefreshTokenCredential is what an access token is renewed with. It is good for ending sessions alone.
+	RefreshTokenCredential CredentialKind = "refresh-token"
 )
 
-// Credential is what a token whose signature was checked claims to be. Whether it is still good is for the database to
-// say; see [Caller].
+// Credential is what a token whose signature was checked claims to be, or the digest of an opaque one. Whether it is
+// still good is for the database to say; see [Caller].
 type Credential struct {
 	Kind CredentialKind
+	// ID and User are what a signed token says, and what the database says of an opaque one.
 	ID   CredentialID
 	User UserID
+	// Digest is of an opaque token.
+	Digest Digest
 }
+
+// IsZero reports whether there is no credential.
+func (c Credential) IsZero() bool { return c.ID.IsZero() && c.Digest.IsZero() }
+
+// ErrCredentialExpired is the cause when a credential is refused because it has ended.
+var ErrCredentialExpired = errors.New("the token has expired")
 
 // Caller is who makes a request, as the database has it now.
 type Caller struct {
@@ -28,6 +44,7 @@ type Caller struct {
 	Role       Role
 	Active     bool
 	Owner      bool // of the system
+	Group      Group
 	Credential Credential
 	// CredentialName is the name that an API key was given; empty for others.
 	CredentialName string
@@ -37,8 +54,11 @@ type Caller struct {
 
 // Authenticate returns the refusal for a caller whose user is inactive or whose credential has ended at now.
 func (c Caller) Authenticate(now time.Time) error {
-	if c.UserID.IsZero() || !c.Active || !c.UsableAt(now) {
+	switch {
+	case c.UserID.IsZero() || !c.Active:
 		return ErrUnauthenticated
+	case !c.UsableAt(now):
+		return ErrUnauthenticated.Because(ErrCredentialExpired)
 	}
 	return nil
 }

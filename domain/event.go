@@ -29,6 +29,14 @@ var (
 	ActionDeleteEntry  = Action{"entry.delete"}
 	ActionRotateSecret = Action{"secret.rotate"}
 	ActionRekey        = Action{"secret.rekey"}
+	ActionRefresh      = Action{"session.refresh"}
+	ActionRevoke       = Action{"session.revoke"}
+	ActionShowCode     = Action{"totp.show"}
+	ActionEnrolCode    = Action{"totp.enrol"}
+	ActionConfirmCode  = Action{"totp.confirm"}
+	ActionRemoveCode   = Action{"totp.remove"}
+	ActionHandOver     = Action{"system.hand-over"}
+	ActionUnlock       = Action{"user.unlock"}
 )
 
 // Actions lists all actions.
@@ -36,7 +44,8 @@ func Actions() []Action {
 	return []Action{ActionInitialize, ActionSignIn, ActionCreateAPIKey, ActionShowAPIKeys, ActionDeleteAPIKey,
 		ActionCreateUser, ActionUpdateUser, ActionSetPassword, ActionDeleteUser, ActionCreateBox, ActionTransferBox,
 		ActionDeleteBox, ActionAddBoxUser, ActionUpdateMember, ActionSetPermitted, ActionRemoveMember,
-		ActionWriteEntry, ActionReadEntry, ActionRestoreEntry, ActionDeleteEntry, ActionRotateSecret, ActionRekey}
+		ActionWriteEntry, ActionReadEntry, ActionRestoreEntry, ActionDeleteEntry, ActionRotateSecret, ActionRekey,
+		ActionRefresh, ActionRevoke, ActionShowCode, ActionEnrolCode, ActionConfirmCode, ActionRemoveCode, ActionHandOver, ActionUnlock}
 }
 
 // String returns the action's name.
@@ -62,6 +71,8 @@ var (
 	OutcomeDenied = Outcome{"denied"}
 	// OutcomeTampered: what is stored does not authenticate. Somebody should look at once.
 	OutcomeTampered = Outcome{"tampered"}
+	// OutcomeThrottled: not even looked at, after too many wrong attempts. One such line stands for all of a pause.
+	OutcomeThrottled = Outcome{"throttled"}
 )
 
 // String returns the outcome's name.
@@ -81,6 +92,8 @@ type Requester struct {
 	Credential Credential
 	RequestID  string
 	Address    string
+	// SharedAddress: the address is that of somebody who forwards for others without being trusted to say for whom.
+	SharedAddress bool
 }
 
 // Event is a line of the record. It never holds a value, a key or a token, and it outlives the box and the user that

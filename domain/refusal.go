@@ -5,12 +5,29 @@ var (
 	ErrUnauthenticated = Refuse(Unauthenticated, "unauthenticated",
 		"the token is missing, malformed, expired or revoked, or its user is inactive")
 	ErrWrongCredentials = Refuse(Unauthenticated, "wrong_credentials", "the username or the password is wrong")
+	ErrCodeRequired     = Refuse(Unauthenticated, "totp_required",
+		"this account wants a one-time code too: send it, or a recovery code, as code")
+	ErrRefreshToken = Refuse(Unauthenticated, "refresh_token_not_found",
+		"the refresh token is unknown, spent, expired or revoked: sign in again")
 
 	ErrAlreadyInitialized = Refuse(Conflict, "already_initialized", "this Lockbox has an owner already")
 	ErrAdminOnly          = Refuse(Forbidden, "admin_only", "only an admin may do this")
 	ErrOwnerProtected     = Refuse(Forbidden, "owner_protected",
 		"only the owner of the system may change the owner's password, API keys, role or state")
+	ErrOwnerOnly  = Refuse(Forbidden, "owner_only", "only the owner of the system may do this")
 	ErrOwnerStays = Refuse(Conflict, "owner_stays", "the owner of the system stays an active admin and cannot be deleted")
+
+	ErrNewOwnerInactive = Refuse(Conflict, "new_owner_inactive", "the new owner of the system must be an active user")
+	ErrSecondOwner      = Refuse(Conflict, "second_owner", "the system has an owner, and cannot have two")
+	ErrUnknownGroup     = InvalidField("group", "unknown_group", "group must be viewer, manager or owner")
+	ErrGroupTooLow      = Refuse(Forbidden, "group_too_low", "your group does not include this")
+	ErrRevokeOthers     = Refuse(Forbidden, "revoke_owner_only", "only the owner of the system may end the sessions of others")
+
+	ErrCodeInvalid  = Refuse(Invalid, "code_invalid", "the name, the password or the one-time code is wrong, or the code was used before")
+	ErrItselfOnly   = Refuse(Forbidden, "itself_only", "a user enrols and confirms its own one-time codes, and nobody else's")
+	ErrWrongCode    = Refuse(Forbidden, "code_wrong", "the one-time code is wrong, or was used before")
+	ErrNoCode       = Refuse(NotFound, "totp_not_found", "the user has no one-time code to confirm or remove")
+	ErrSecretHidden = Refuse(Forbidden, "totp_secret_hidden", "the secret is in use and is not shown again")
 
 	ErrUserNotFound   = Refuse(NotFound, "user_not_found", "there is no such user")
 	ErrUserExists     = Refuse(Conflict, "user_exists", "the username is taken")

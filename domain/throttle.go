@@ -13,10 +13,12 @@ type ThrottleRules struct {
 	FreePerAddress int
 }
 
+// ThrottleWindow without an attempt forgets the wrong ones before it.
+const ThrottleWindow = 15 * time.Minute
+
 const (
-	throttleWindow = 15 * time.Minute
-	firstPause     = 30 * time.Second
-	longestPause   = 24 * time.Hour
+	firstPause   = 30 * time.Second
+	longestPause = 24 * time.Hour
 	// addressFactor is how many accounts' worth of free attempts one address has: many people may sit behind it.
 	addressFactor = 40
 )
@@ -51,7 +53,7 @@ func (a Attempts) Reserve(now time.Time, free int) Attempts {
 	if a.BlockedUntil.After(quietSince) {
 		quietSince = a.BlockedUntil
 	}
-	if now.Sub(quietSince) > throttleWindow {
+	if now.Sub(quietSince) > ThrottleWindow {
 		a = Attempts{}
 	}
 	a.Failures++
@@ -72,10 +74,11 @@ func pauseAfter(over int) time.Duration {
 	return pause
 }
 
-// Release takes a reserved attempt back: it was not wrong, or never made.
-func (a Attempts) Release(free int) Attempts {
+// Release takes the attempt back that was reserved at that time: it was not wrong, or never made. The pause that it
+// brought is over, unless another attempt was reserved since that has one of its own.
+func (a Attempts) Release(reservedAt time.Time, free int) Attempts {
 	a.Failures = max(0, a.Failures-1)
-	if a.Failures < free {
+	if a.Failures < free || a.LastAt.Equal(reservedAt) {
 		a.BlockedUntil = time.Time{}
 	}
 	return a

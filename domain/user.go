@@ -4,9 +4,13 @@ import "time"
 
 // User is somebody, or some program, that signs in.
 type User struct {
-	ID     UserID
-	Name   UserName
-	Role   Role
+	ID   UserID
+	Name UserName
+	// Spelling is the name as it was given at creation.
+	Spelling string
+	Role     Role
+	// Group is GroupOwner for the owner, and for nobody else.
+	Group  Group
 	Active bool
 	// Owner marks the one owner of the system, who is always an active admin.
 	Owner bool
@@ -18,7 +22,7 @@ type User struct {
 
 // NewUser makes an active user.
 func NewUser(id UserID, name UserName, role Role, now time.Time) User {
-	return User{ID: id, Name: name, Role: role, Active: true, CreatedAt: now, UpdatedAt: now}
+	return User{ID: id, Name: name, Spelling: string(name), Role: role, Active: true, CreatedAt: now, UpdatedAt: now}
 }
 
 // RoleForNewUser decides who may create a user and what the user becomes. creator is nil for a request without a token;
@@ -42,8 +46,10 @@ func RoleForNewUser(creator *Caller, asked Role, openRegistration bool) (Role, e
 
 // UserChange is what may be asked of a user at once; nil and false leave things as they are.
 type UserChange struct {
-	Role          *Role
-	Active        *bool
+	Role   *Role
+	Active *bool
+	// Group is for the owner to change; GroupOwner hands the place over.
+	Group         *Group
 	Password      bool // a new password is being set
 	RevokeAPIKeys bool
 }
@@ -65,9 +71,11 @@ func (u *User) Change(by Caller, change UserChange, now time.Time) (keysEnd bool
 	switch {
 	case u.Owner && !itself:
 		return false, ErrOwnerProtected
-	case !by.IsAdmin() && (!itself || change.Role != nil || change.Active != nil):
+	case !by.IsAdmin() && (!itself || change.Role != nil || change.Active != nil || change.Group != nil):
 		return false, ErrAdminOnly
-	case u.Owner && change.unseats():
+	case change.Group != nil && !by.Owner:
+		return false, ErrOwnerOnly
+	case (u.Owner || change.HandsOver()) && change.unseats():
 		return false, ErrOwnerStays
 	}
 	deactivated := change.Active != nil && !*change.Active && u.Active
@@ -77,16 +85,35 @@ func (u *User) Change(by Caller, change UserChange, now time.Time) (keysEnd bool
 	if change.Active != nil {
 		u.Active = *change.Active
 	}
+	if change.Group != nil {
+		u.Group = *change.Group
+	}
 	if change.Password || deactivated {
-		u.SessionEpoch++
+		u.EndSessions()
 	}
 	u.UpdatedAt = now
 	return deactivated || change.RevokeAPIKeys, nil
 }
 
+// EndSessions makes every token of the user end but its API keys.
+func (u *User) EndSessions() { u.SessionEpoch++ }
+
+// HandsOver reports whether the change makes somebody else the owner, or the owner once more.
+func (c UserChange) HandsOver() bool { return c.Group != nil && *c.Group == GroupOwner }
+
+// TakeOver makes an active user the owner of the system in the place of another, who stays an admin, and a manager.
+func (u *User) TakeOver(former *User, now time.Time) error {
+	if !u.Active {
+		return ErrNewOwnerInactive
+	}
+	u.Owner, u.Role, u.Group, u.UpdatedAt = true, RoleAdmin, GroupOwner, now
+	former.Owner, former.Group, former.UpdatedAt = false, GroupManager, now
+	return nil
+}
+
 // unseats reports whether the change would make somebody less than an active admin.
 func (c UserChange) unseats() bool {
-	return c.Role != nil && *c.Role != RoleAdmin || c.Active != nil && !*c.Active
+	return c.Role != nil && *c.Role != RoleAdmin || c.Active != nil && !*c.Active || c.Group != nil && *c.Group != GroupOwner
 }
 
 // Deletable decides whether a user may be deleted by the caller; ownedBoxes are the names of the boxes it owns.

@@ -20,7 +20,8 @@ type System interface {
 
 // Users stores users and their sealed passwords.
 type Users interface {
-	// Add inserts a user. Conflict with code user_exists when the name is taken; ErrStaleServerKey.
+	// Add inserts a user; with an empty password it has none. Conflict with code user_exists when the name is taken;
+	// ErrStaleServerKey.
 	Add(ctx context.Context, user domain.User, password SealedPassword) error
 	// Lock makes this transaction the only one that changes the user's account and credentials, and returns it.
 	// NotFound when there is no such user.
@@ -29,11 +30,13 @@ type Users interface {
 	Get(ctx context.Context, name domain.UserName) (domain.User, error)
 	// ByID is Get by identifier.
 	ByID(ctx context.Context, id domain.UserID) (domain.User, error)
-	// WithPassword is Get with the sealed password.
-	WithPassword(ctx context.Context, name domain.UserName) (domain.User, SealedPassword, error)
+	// ForSignIn is Get with the sealed password and the code in force.
+	ForSignIn(ctx context.Context, name domain.UserName) (SignIn, error)
+	// List returns all users, oldest first.
+	List(ctx context.Context) ([]domain.User, error)
 	// Names lists all names, sorted.
 	Names(ctx context.Context) ([]domain.UserName, error)
-	// Save stores role, state, session epoch and time of update.
+	// Save stores role, group, state, session epoch and time of update. Who the owner is, System stores.
 	Save(ctx context.Context, user domain.User) error
 	// SetPassword stores another password if the stored one is still was. Conflict with code password_changed when
 	// it is not; ErrStaleServerKey.
@@ -86,6 +89,12 @@ type EventFilter struct {
 // limit when nothing is left.
 type Janitor interface {
 	DeleteEndedSessions(ctx context.Context, before time.Time, limit int) (int, error)
+	// DeleteEndedFamilies removes the tokens of sign-ins that ended, or were revoked, before that time.
+	DeleteEndedFamilies(ctx context.Context, before time.Time, limit int) (int, error)
+	// DeleteOldAttempts removes counts of wrong credentials that no longer matter at that time.
+	DeleteOldAttempts(ctx context.Context, now time.Time, limit int) (int, error)
+	// DeleteKnownAddresses removes those that were remembered until before that time.
+	DeleteKnownAddresses(ctx context.Context, before time.Time, limit int) (int, error)
 	DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error)
 	// DeleteRemovedEntries removes the versions of entries that were deleted before that time; the entries' rows
 	// stay, so that version numbers never restart.

@@ -31,17 +31,20 @@ var ErrStartOver = errors.New("start the unit of work over")
 // Repos are the repositories, all within one transaction or all outside. Where their comments name no error, only
 // those come back that mean the database failed. Locks are taken in the order system, user, box, entry.
 type Repos struct {
-	Callers    Callers
-	System     System
-	Users      Users
-	APIKeys    APIKeys
-	Sessions   Sessions
-	Boxes      Boxes
-	BoxUsers   BoxUsers
-	Entries    Entries
-	Events     Events
-	ServerKeys ServerKeys
-	SealedRows SealedRows
+	Callers       Callers
+	System        System
+	Users         Users
+	APIKeys       APIKeys
+	Sessions      Sessions
+	OneTimeCodes  OneTimeCodes
+	TokenFamilies TokenFamilies
+	Throttle      Throttle
+	Boxes         Boxes
+	BoxUsers      BoxUsers
+	Entries       Entries
+	Events        Events
+	ServerKeys    ServerKeys
+	SealedRows    SealedRows
 }
 
 // Callers answers who somebody is and what they are to a box, each by one statement.
@@ -89,6 +92,10 @@ type SealedRows interface {
 	Passwords(ctx context.Context, key domain.ServerKeyID, limit int) ([]SealedPassword, error)
 	// ReplacePassword replaces a sealed password if it is still the one that was read.
 	ReplacePassword(ctx context.Context, was SealedPassword, key domain.ServerKeyID, sealed []byte) error
+	// Codes returns up to limit one-time codes whose secret is sealed under key.
+	Codes(ctx context.Context, key domain.ServerKeyID, limit int) ([]StoredCode, error)
+	// ReplaceCode replaces a sealed secret if it is still the one that was read.
+	ReplaceCode(ctx context.Context, was StoredCode, key domain.ServerKeyID, sealed []byte) error
 	// TokensUnder lists the API keys that were signed under key.
 	TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]OwnedAPIKey, error)
 	// DeleteTokens deletes the API keys and the sessions that were signed under key, and returns how many.

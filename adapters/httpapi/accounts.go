@@ -31,12 +31,15 @@ func (a *API) initialize(c echo.Context, by domain.Requester) error {
 }
 
 func (a *API) authenticate(c echo.Context, by domain.Requester) error {
-	var body struct{ Username, Password string }
+	var body struct {
+		Username, Password string
+		Code               codeText
+	}
 	if err := a.bind(c, &body); err != nil {
 		return err
 	}
 	token, ends, err := a.Identity.Authenticate(c.Request().Context(), by,
-		identity.Authenticate{Username: body.Username, Password: body.Password})
+		identity.Authenticate{Username: body.Username, Password: body.Password, Code: string(body.Code)})
 	if err != nil {
 		return err
 	}
@@ -62,7 +65,7 @@ func (a *API) whoAmI(c echo.Context, by domain.Requester) error {
 		Role     string  `json:"role"`
 		Group    *string `json:"group"`
 		Token    token   `json:"token"`
-	}{string(caller.Name), caller.Role.String(), nil, token{string(caller.Credential.Kind),
+	}{string(caller.Name), caller.Role.String(), orNull(caller.Group.String()), token{string(caller.Credential.Kind),
 		caller.Credential.ID.String(), caller.CredentialName, rfc3339(caller.ExpiresAt)}})
 }
 
@@ -150,12 +153,14 @@ func (a *API) updateUser(c echo.Context, by domain.Requester) error {
 		Password        *string
 		CurrentPassword string
 		RevokeAPIKeys   bool
+		Group           *string
 	}
 	if err := a.bind(c, &body); err != nil {
 		return err
 	}
 	err := a.Identity.UpdateUser(c.Request().Context(), by, identity.UpdateUser{Username: param(c, "username"), Role: body.Role,
-		Active: body.IsActive, Password: body.Password, CurrentPassword: body.CurrentPassword, RevokeAPIKeys: body.RevokeAPIKeys})
+		Active: body.IsActive, Password: body.Password, CurrentPassword: body.CurrentPassword, RevokeAPIKeys: body.RevokeAPIKeys,
+		Group: body.Group})
 	if err != nil {
 		return err
 	}

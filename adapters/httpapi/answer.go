@@ -15,12 +15,14 @@ const contentTypeJSON = "application/json" // with no charset: JSON is UTF-8 (RF
 // wholeSeconds is how the original service wrote times, in UTC.
 const wholeSeconds = "2006-01-02 15:04:05"
 
-func answer(c echo.Context, body any) error {
+func answer(c echo.Context, body any) error { return answerStatus(c, http.StatusOK, body) }
+
+func answerStatus(c echo.Context, status int, body any) error {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	return c.Blob(http.StatusOK, contentTypeJSON, text)
+	return c.Blob(status, contentTypeJSON, text)
 }
 
 // created answers 201 with the place of what was made, given by its segments.

@@ -21,15 +21,13 @@ func (a *API) handle(route Route) echo.HandlerFunc {
 		header := c.Response().Header()
 		header.Set("Cache-Control", "no-store")
 		header.Set("Vary", "Authorization, X-Encryption-Key")
-		by := domain.Requester{RequestID: header.Get(echo.HeaderXRequestID), Address: c.RealIP()}
-		if route.Auth != AuthNone {
-			credential, err := a.credential(c.Request(), route.Auth)
-			if err != nil {
-				return err
-			}
-			by.Credential = credential
+		by := domain.Requester{RequestID: header.Get(echo.HeaderXRequestID), Address: c.RealIP(),
+			SharedAddress: a.forwardsUntrusted(c.Request())}
+		var err error
+		if by.Credential, err = a.credentialFor(c, route); err != nil {
+			return err
 		}
-		err := route.action(a, c, by)
+		err = route.action(a, c, by)
 		if isBadInput(err) {
 			// A token that is no longer good learns nothing of what was wrong with its input.
 			if refused := a.mayAsk(c.Request().Context(), route, by); refused != nil {
@@ -38,6 +36,26 @@ func (a *API) handle(route Route) echo.HandlerFunc {
 		}
 		return err
 	}
+}
+
+// credentialFor reads the token where the route's contract has it; none where the route wants none.
+func (a *API) credentialFor(c echo.Context, route Route) (domain.Credential, error) {
+	switch {
+	case route.Auth == AuthNone:
+		return domain.Credential{}, nil
+	case route.Matrix():
+		return a.matrixCredential(c)
+	default:
+		return a.credential(c.Request(), route.Auth)
+	}
+}
+
+// verify tells what a token claims to be. An opaque one says nothing by itself: its digest is looked up.
+func (a *API) verify(ctx context.Context, token string) (domain.Credential, error) {
+	if opaque, ok := domain.ParseOpaqueToken(token); ok {
+		return domain.Credential{Kind: domain.AccessTokenCredential, Digest: opaque.Digest()}, nil
+	}
+	return a.Verify(ctx, token)
 }
 
 // credential reads the token and takes it out of the request.
@@ -55,7 +73,7 @@ func (a *API) credential(r *http.Request, auth Auth) (domain.Credential, error) 
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return domain.Credential{}, domain.ErrUnauthenticated
 	}
-	return a.Verify(r.Context(), token)
+	return a.verify(r.Context(), token)
 }
 
 func isBadInput(err error) bool {
@@ -64,6 +82,9 @@ func isBadInput(err error) bool {
 
 // mayAsk returns Unauthenticated, or Forbidden, for whoever could not have been served with better input either.
 func (a *API) mayAsk(ctx context.Context, route Route, by domain.Requester) error {
+	if route.Group != (domain.Group{}) {
+		return a.Identity.CheckGroup(ctx, by, route.Group)
+	}
 	switch route.Auth {
 	case AuthToken:
 		_, err := a.Identity.WhoAmI(ctx, by)

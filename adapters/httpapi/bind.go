@@ -32,6 +32,11 @@ func (a *API) bindOptional(c echo.Context, into any) (present bool, err error) {
 		return false, err
 	}
 	defer clear(body)
+	return decodeJSON(c, body, into)
+}
+
+// decodeJSON reads a body that is there.
+func decodeJSON(c echo.Context, body []byte, into any) (present bool, err error) {
 	if !isJSON(c.Request().Header.Get(echo.HeaderContentType)) {
 		return false, domain.Refuse(domain.Unsupported, "unsupported_media_type", "the body must be sent as Content-Type: application/json")
 	}
@@ -46,11 +51,14 @@ func (a *API) bindOptional(c echo.Context, into any) (present bool, err error) {
 
 func (a *API) readBody(c echo.Context) ([]byte, error) {
 	tooLarge := domain.Refuse(domain.TooLarge, "body_too_large", "the body is larger than this server accepts")
-	r := c.Request()
-	if r.ContentLength > a.MaxBodyBytes {
+	r, most := c.Request(), a.MaxBodyBytes
+	if isMatrix(c) {
+		most = min(most, maxMatrixBody)
+	}
+	if r.ContentLength > most {
 		return nil, tooLarge
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, a.MaxBodyBytes))
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, most))
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return nil, tooLarge
 	}

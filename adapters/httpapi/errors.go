@@ -6,6 +6,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -57,19 +59,32 @@ func (a *API) writeError(err error, c echo.Context) {
 	if refusal.Code == codeMethodNotAllowed {
 		status = http.StatusMethodNotAllowed
 	}
-	header := c.Response().Header()
-	switch status {
-	case http.StatusUnauthorized:
-		header.Set(echo.HeaderWWWAuthenticate, "Bearer")
-	case http.StatusServiceUnavailable:
-		header.Set(echo.HeaderRetryAfter, "1")
+	if isMatrix(c) {
+		writeMatrixError(c, refusal, status)
+		return
 	}
+	setErrorHeaders(c, refusal, status)
 	body, _ := json.Marshal(problem{
 		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: refusal.Message,
-		Instance: "urn:lockbox:request:" + header.Get(echo.HeaderXRequestID), Code: refusal.Code,
+		Instance: "urn:lockbox:request:" + c.Response().Header().Get(echo.HeaderXRequestID), Code: refusal.Code,
 		Errors: []message{{Message: refusal.Message, Field: refusal.Field}},
 	})
 	_ = c.Blob(status, contentTypeProblem, body)
+}
+
+// setErrorHeaders sets what a status says beside the body, in both contracts.
+func setErrorHeaders(c echo.Context, refusal *domain.Error, status int) {
+	header := c.Response().Header()
+	if status == http.StatusUnauthorized {
+		header.Set(echo.HeaderWWWAuthenticate, "Bearer")
+	}
+	wait := refusal.RetryAfter
+	if status == http.StatusServiceUnavailable {
+		wait = max(wait, time.Second)
+	}
+	if wait > 0 {
+		header.Set(echo.HeaderRetryAfter, strconv.FormatInt(int64(wait/time.Second), 10))
+	}
 }
 
 const codeMethodNotAllowed = "method_not_allowed"

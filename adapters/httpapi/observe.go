@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"time"
 
@@ -117,19 +118,20 @@ func (a *API) trustProxies() {
 	a.echo.IPExtractor = echo.ExtractIPFromXFFHeader(options...)
 }
 
-// warnOfProxy says once that somebody forwards requests who is not trusted to: all clients look like one then.
-func (a *API) warnOfProxy(r *http.Request) {
-	if r.Header.Get(echo.HeaderXForwardedFor) == "" || a.warnedOfProxy.Load() {
-		return
+// forwardsUntrusted reports whether the peer forwards requests of others who is not trusted to say for whom.
+func (a *API) forwardsUntrusted(r *http.Request) bool {
+	if r.Header.Get(echo.HeaderXForwardedFor) == "" {
+		return false
 	}
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
 	peer := net.ParseIP(host)
-	for _, network := range a.trustedProxies {
-		if network.Contains(peer) {
-			return
-		}
-	}
-	if !a.warnedOfProxy.Swap(true) {
+	return !slices.ContainsFunc(a.trustedProxies, func(network *ipNet) bool { return network.Contains(peer) })
+}
+
+// warnOfProxy says once that somebody forwards requests who is not trusted to: all clients look like one then.
+func (a *API) warnOfProxy(r *http.Request) {
+	if a.forwardsUntrusted(r) && !a.warnedOfProxy.Swap(true) {
+		host, _, _ := net.SplitHostPort(r.RemoteAddr)
 		a.Log.Warn("a peer sends X-Forwarded-For and is not among LOCKBOX_TRUSTED_PROXIES: the header is ignored", slog.String("peer", host))
 	}
 }

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -27,49 +28,67 @@ type Route struct {
 	Path   string
 	Auth   Auth
 	action func(*API, echo.Context, domain.Requester) error
+	// Group is the least that the caller must be in, where the route is for members of a group.
+	Group domain.Group
 }
+
+// Matrix reports whether the route is of contract B, which has its own places for a token and its own errors.
+func (r Route) Matrix() bool { return strings.HasPrefix(r.Path, matrixPath+"/") }
 
 // Routes is the table of all requests. The authorisation tests and the documentation are checked against it.
 func Routes() []Route {
+	anyone, owner := domain.Group{}, domain.GroupOwner
 	return []Route{
-		{http.MethodGet, "/", AuthNone, (*API).welcome},
-		{http.MethodPost, "/init", AuthNone, (*API).initialize},
-		{http.MethodPost, "/authenticate", AuthNone, (*API).authenticate},
-		{http.MethodGet, "/whoami", AuthToken, (*API).whoAmI},
+		{http.MethodGet, "/", AuthNone, (*API).welcome, anyone},
+		{http.MethodPost, "/init", AuthNone, (*API).initialize, anyone},
+		{http.MethodPost, "/authenticate", AuthNone, (*API).authenticate, anyone},
+		{http.MethodGet, "/whoami", AuthToken, (*API).whoAmI, anyone},
 
-		{http.MethodGet, "/api-keys", AuthToken, (*API).listAPIKeys},
-		{http.MethodPost, "/api-keys", AuthToken, (*API).issueAPIKey},
-		{http.MethodDelete, "/api-keys/:apiKey", AuthToken, (*API).revokeAPIKey},
+		{http.MethodGet, "/api-keys", AuthToken, (*API).listAPIKeys, anyone},
+		{http.MethodPost, "/api-keys", AuthToken, (*API).issueAPIKey, anyone},
+		{http.MethodDelete, "/api-keys/:apiKey", AuthToken, (*API).revokeAPIKey, anyone},
 
-		{http.MethodGet, "/users", AuthToken, (*API).listUsers},
-		{http.MethodPost, "/users", AuthOptional, (*API).createUser},
-		{http.MethodGet, "/users/:username", AuthToken, (*API).describeUser},
-		{http.MethodPut, "/users/:username", AuthToken, (*API).updateUser},
-		{http.MethodDelete, "/users/:username", AuthToken, (*API).deleteUser},
+		{http.MethodGet, "/users", AuthToken, (*API).listUsers, anyone},
+		{http.MethodPost, "/users", AuthOptional, (*API).createUser, anyone},
+		{http.MethodGet, "/users/:username", AuthToken, (*API).describeUser, anyone},
+		{http.MethodPut, "/users/:username", AuthToken, (*API).updateUser, anyone},
+		{http.MethodDelete, "/users/:username", AuthToken, (*API).deleteUser, anyone},
 
-		{http.MethodGet, "/boxes", AuthToken, (*API).listBoxes},
-		{http.MethodPost, "/boxes/:box", AuthToken, (*API).createBox},
-		{http.MethodGet, "/boxes/:box", AuthToken, (*API).describeBox},
-		{http.MethodPut, "/boxes/:box", AuthToken, (*API).transferBox},
-		{http.MethodDelete, "/boxes/:box", AuthToken, (*API).deleteBox},
+		{http.MethodPost, "/users/:username/totp", AuthToken, (*API).enrolCode, anyone},
+		{http.MethodPost, "/users/:username/totp/confirm", AuthToken, (*API).confirmCode, anyone},
+		{http.MethodDelete, "/users/:username/totp", AuthToken, (*API).removeCode, anyone},
 
-		{http.MethodGet, "/boxes/:box/users", AuthToken, (*API).listBoxUsers},
-		{http.MethodPost, "/boxes/:box/users", AuthToken, (*API).addBoxUser},
-		{http.MethodGet, "/boxes/:box/users/:username", AuthToken, (*API).describeBoxUser},
-		{http.MethodPut, "/boxes/:box/users/:username", AuthToken, (*API).updateBoxUser},
-		{http.MethodDelete, "/boxes/:box/users/:username", AuthToken, (*API).removeBoxUser},
-		{http.MethodGet, "/boxes/:box/users/:username/permissions", AuthToken, (*API).listPermissions},
-		{http.MethodPut, "/boxes/:box/users/:username/permissions", AuthToken, (*API).setPermissions},
-		{http.MethodDelete, "/boxes/:box/users/:username/permissions", AuthToken, (*API).clearPermissions},
+		{http.MethodGet, "/boxes", AuthToken, (*API).listBoxes, anyone},
+		{http.MethodPost, "/boxes/:box", AuthToken, (*API).createBox, anyone},
+		{http.MethodGet, "/boxes/:box", AuthToken, (*API).describeBox, anyone},
+		{http.MethodPut, "/boxes/:box", AuthToken, (*API).transferBox, anyone},
+		{http.MethodDelete, "/boxes/:box", AuthToken, (*API).deleteBox, anyone},
 
-		{http.MethodGet, "/boxes/:box/entries", AuthToken, (*API).listEntries},
-		{http.MethodPost, "/boxes/:box/entries", AuthToken, (*API).putEntry},
-		{http.MethodGet, "/boxes/:box/entries/:key", AuthToken, (*API).readEntry},
-		{http.MethodDelete, "/boxes/:box/entries/:key", AuthToken, (*API).deleteEntry},
-		{http.MethodGet, "/boxes/:box/entries/:key/versions", AuthToken, (*API).listVersions},
-		{http.MethodPost, "/boxes/:box/entries/:key/restore", AuthToken, (*API).restoreEntry},
+		{http.MethodGet, "/boxes/:box/users", AuthToken, (*API).listBoxUsers, anyone},
+		{http.MethodPost, "/boxes/:box/users", AuthToken, (*API).addBoxUser, anyone},
+		{http.MethodGet, "/boxes/:box/users/:username", AuthToken, (*API).describeBoxUser, anyone},
+		{http.MethodPut, "/boxes/:box/users/:username", AuthToken, (*API).updateBoxUser, anyone},
+		{http.MethodDelete, "/boxes/:box/users/:username", AuthToken, (*API).removeBoxUser, anyone},
+		{http.MethodGet, "/boxes/:box/users/:username/permissions", AuthToken, (*API).listPermissions, anyone},
+		{http.MethodPut, "/boxes/:box/users/:username/permissions", AuthToken, (*API).setPermissions, anyone},
+		{http.MethodDelete, "/boxes/:box/users/:username/permissions", AuthToken, (*API).clearPermissions, anyone},
 
-		{http.MethodGet, "/audit", AuthToken, (*API).listEvents},
-		{http.MethodGet, "/boxes/:box/audit", AuthToken, (*API).listBoxEvents},
+		{http.MethodGet, "/boxes/:box/entries", AuthToken, (*API).listEntries, anyone},
+		{http.MethodPost, "/boxes/:box/entries", AuthToken, (*API).putEntry, anyone},
+		{http.MethodGet, "/boxes/:box/entries/:key", AuthToken, (*API).readEntry, anyone},
+		{http.MethodDelete, "/boxes/:box/entries/:key", AuthToken, (*API).deleteEntry, anyone},
+		{http.MethodGet, "/boxes/:box/entries/:key/versions", AuthToken, (*API).listVersions, anyone},
+		{http.MethodPost, "/boxes/:box/entries/:key/restore", AuthToken, (*API).restoreEntry, anyone},
+
+		{http.MethodGet, "/audit", AuthToken, (*API).listEvents, anyone},
+		{http.MethodGet, "/boxes/:box/audit", AuthToken, (*API).listBoxEvents, anyone},
+
+		{http.MethodPost, matrixPath + "/user/auth", AuthNone, (*API).signInWithCode, anyone},
+		{http.MethodPost, matrixPath + "/user/auth/refresh", AuthNone, (*API).refresh, anyone},
+		{http.MethodDelete, matrixPath + "/user/auth/revoke/:user", AuthToken, (*API).revokeSessions, anyone},
+		{http.MethodGet, matrixPath + "/user/auth/setup/:user", AuthToken, (*API).showCode, owner},
+		{http.MethodGet, matrixPath + "/user/list", AuthToken, (*API).listAccounts, owner},
+		{http.MethodPost, matrixPath + "/user/add", AuthToken, (*API).addAccount, owner},
+		{http.MethodDelete, matrixPath + "/user/delete/:user", AuthToken, (*API).deleteAccount, owner},
 	}
 }

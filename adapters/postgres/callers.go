@@ -20,26 +20,46 @@ type callers struct {
 }
 
 const (
-	callerColumns = `u.id, u.name, u.role, u.is_active, COALESCE(s.owner_id = u.id, false)`
+	callerColumns = `u.id, u.name, u.role, u.is_active, COALESCE(s.owner_id = u.id, false), u.group_name`
 
-	// $1 is the credential, $2 the user that it was issued to.
-	fromAPIKey = `, c.name, c.expires_at, c.last_used_at
+	fromAPIKey = `, c.id, c.name, c.expires_at, c.last_used_at
 		FROM api_keys c JOIN users u ON u.id = c.user_id CROSS JOIN system s `
 	// A session of an earlier epoch than the user's is dead.
-	fromSession = `, '', c.expires_at, NULL::timestamptz
+	fromSession = `, c.id, '', c.expires_at, NULL::timestamptz
 		FROM sessions c JOIN users u ON u.id = c.user_id AND u.session_epoch = c.epoch CROSS JOIN system s `
-	thisCredential = ` WHERE c.id = $1 AND c.user_id = $2`
+	// The expiry of a pair is that of its access token. A refresh token lives as long as its family.
+	fromAccessToken  = `, c.id, '', c.access_expires_at, NULL::timestamptz` + fromPair
+	fromRefreshToken = `, c.id, '', f.expires_at, NULL::timestamptz` + fromPair
+	fromPair         = `
+		FROM token_pairs c JOIN token_families f ON f.id = c.family_id AND f.revoked_at IS NULL AND c.spent_at IS NULL
+			JOIN users u ON u.id = f.user_id AND u.session_epoch = f.epoch CROSS JOIN system s `
+
+	// $1 is the credential, or the digest of an opaque one, $2 the user that it was issued to.
+	thisCredential   = ` WHERE c.id = $1 AND c.user_id = $2`
+	thisAccessToken  = ` WHERE c.access_hash = $1 AND $2::uuid IS NULL`
+	thisRefreshToken = ` WHERE c.refresh_hash = $1 AND $2::uuid IS NULL`
 
 	accessColumns = `, b.id, b.name, b.owner_id, b.kdf_salt, b.created_at, b.updated_at, m.role, m.is_active, m.permissions`
 	// $3 is the name of the box.
 	joinAccess = ` LEFT JOIN boxes b ON b.name = $3 LEFT JOIN box_users m ON m.box_id = b.id AND m.user_id = u.id `
 )
 
-func fromCredential(kind domain.CredentialKind) string {
-	if kind == domain.SessionCredential {
-		return fromSession
+// lookUp is where a kind of credential is looked up, and how.
+type lookUp struct{ from, where string }
+
+var lookUps = map[domain.CredentialKind]lookUp{
+	domain.APIKeyCredential:       {fromAPIKey, thisCredential},
+	domain.SessionCredential:      {fromSession, thisCredential},
+	domain.AccessTokenCredential:  {fromAccessToken, thisAccessToken},
+	domain.RefreshTokenCredential: {fromRefreshToken, thisRefreshToken},
+}
+
+// credentialArg is $1 of every statement about a caller.
+func credentialArg(credential domain.Credential) any {
+	if credential.Digest.IsZero() {
+		return uuid(credential.ID)
 	}
-	return fromAPIKey
+	return credential.Digest[:]
 }
 
 // callerRow is where the columns of a caller are scanned to.
@@ -47,21 +67,28 @@ type callerRow struct {
 	id               [16]byte
 	name, role       string
 	active, owner    bool
+	group            pgtype.Text
+	credentialID     [16]byte
 	credentialName   string
 	expires, lastUse pgtype.Timestamptz
 }
 
 func (r *callerRow) targets() []any {
-	return []any{&r.id, &r.name, &r.role, &r.active, &r.owner}
+	return []any{&r.id, &r.name, &r.role, &r.active, &r.owner, &r.group}
 }
 
 func (r *callerRow) credentialTargets() []any {
-	return []any{&r.credentialName, &r.expires, &r.lastUse}
+	return []any{&r.credentialID, &r.credentialName, &r.expires, &r.lastUse}
 }
 
 func (r *callerRow) caller(credential domain.Credential) (domain.Caller, error) {
 	role, err := domain.ParseRole(r.role)
-	return domain.Caller{UserID: r.id, Name: domain.UserName(r.name), Role: role, Active: r.active, Owner: r.owner,
+	if err != nil {
+		return domain.Caller{}, err
+	}
+	group, err := groupOf(r.group, r.owner)
+	credential.ID, credential.User = r.credentialID, r.id
+	return domain.Caller{UserID: r.id, Name: domain.UserName(r.name), Role: role, Active: r.active, Owner: r.owner, Group: group,
 		Credential: credential, CredentialName: r.credentialName, ExpiresAt: timeOf(r.expires)}, err
 }
 
@@ -103,8 +130,8 @@ func permissionsOf(stored int16) domain.Permissions {
 
 func (c callers) Caller(ctx context.Context, credential domain.Credential) (domain.Caller, error) {
 	var row callerRow
-	sql := `SELECT ` + callerColumns + fromCredential(credential.Kind) + thisCredential
-	err := c.q.QueryRow(ctx, sql, uuid(credential.ID), uuid(credential.User)).
+	at := lookUps[credential.Kind]
+	err := c.q.QueryRow(ctx, `SELECT `+callerColumns+at.from+at.where, credentialArg(credential), uuid(credential.User)).
 		Scan(append(row.targets(), row.credentialTargets()...)...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return domain.Caller{Credential: credential}, nil
@@ -121,10 +148,11 @@ func (c callers) Caller(ctx context.Context, credential domain.Credential) (doma
 func (c callers) Access(ctx context.Context, credential domain.Credential, box domain.BoxName) (domain.Access, error) {
 	var who callerRow
 	var what accessRow
-	sql := `SELECT ` + callerColumns + accessColumns + fromCredential(credential.Kind) + joinAccess + thisCredential
-	// fromCredential begins with the last columns, those of the credential.
+	at := lookUps[credential.Kind]
+	sql := `SELECT ` + callerColumns + accessColumns + at.from + joinAccess + at.where
+	// A lookUp begins with the last columns, those of the credential.
 	targets := append(append(who.targets(), what.targets()...), who.credentialTargets()...)
-	err := c.q.QueryRow(ctx, sql, uuid(credential.ID), uuid(credential.User), string(box)).Scan(targets...)
+	err := c.q.QueryRow(ctx, sql, credentialArg(credential), uuid(credential.User), string(box)).Scan(targets...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return domain.Access{Caller: domain.Caller{Credential: credential}}, nil
 	}

@@ -22,35 +22,29 @@ const (
 			AND v.version = CASE WHEN $5::bigint = 0 THEN e.version ELSE $5 END `
 )
 
-// The four texts are put together once: on the read path even that would show.
+// The texts are put together once: on the read path even that would show.
 var (
-	factsByAPIKey  = factsSQL(domain.APIKeyCredential, withValue)
-	factsBySession = factsSQL(domain.SessionCredential, withValue)
-	writeByAPIKey  = factsSQL(domain.APIKeyCredential, withoutValue)
-	writeBySession = factsSQL(domain.SessionCredential, withoutValue)
+	factsSQL = factsOf(withValue)
+	writeSQL = factsOf(withoutValue)
 )
 
-func factsSQL(kind domain.CredentialKind, value string) string {
-	return `SELECT ` + callerColumns + accessColumns + factsColumns + value + fromCredential(kind) + joinAccess + joinFacts + thisCredential
+func factsOf(value string) map[domain.CredentialKind]string {
+	texts := make(map[domain.CredentialKind]string)
+	for kind, at := range lookUps {
+		texts[kind] = `SELECT ` + callerColumns + accessColumns + factsColumns + value + at.from + joinAccess + joinFacts + at.where
+	}
+	return texts
 }
 
 // Facts returns all that decides and answers the read of an entry; see ports.EntryReader.
 func (s *Store) Facts(ctx context.Context, credential domain.Credential, box domain.BoxName, key domain.EntryKey,
 	version uint64) (ports.EntryFacts, error) {
-	sql := factsByAPIKey
-	if credential.Kind == domain.SessionCredential {
-		sql = factsBySession
-	}
-	return s.facts(ctx, sql, credential, box, key, version)
+	return s.facts(ctx, factsSQL[credential.Kind], credential, box, key, version)
 }
 
 // FactsForWrite returns all that decides a write; see ports.EntryReader.
 func (s *Store) FactsForWrite(ctx context.Context, credential domain.Credential, box domain.BoxName, key domain.EntryKey) (ports.EntryFacts, error) {
-	sql := writeByAPIKey
-	if credential.Kind == domain.SessionCredential {
-		sql = writeBySession
-	}
-	return s.facts(ctx, sql, credential, box, key, 0)
+	return s.facts(ctx, writeSQL[credential.Kind], credential, box, key, 0)
 }
 
 // factsRow is where the columns of an entry and of its version are scanned to.
@@ -74,7 +68,7 @@ func (s *Store) facts(ctx context.Context, sql string, credential domain.Credent
 	var row factsRow
 	targets := make([]any, 0, 32)
 	targets = append(append(append(append(targets, who.targets()...), what.targets()...), row.targets()...), who.credentialTargets()...)
-	err := s.pool.QueryRow(ctx, sql, uuid(credential.ID), uuid(credential.User), string(box), string(key), number(version)).Scan(targets...)
+	err := s.pool.QueryRow(ctx, sql, credentialArg(credential), uuid(credential.User), string(box), string(key), number(version)).Scan(targets...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ports.EntryFacts{Access: domain.Access{Caller: domain.Caller{Credential: credential}}}, nil
 	}

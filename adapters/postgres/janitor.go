@@ -13,6 +13,25 @@ func (s *Store) DeleteEndedSessions(ctx context.Context, before time.Time, limit
 	return s.sweep(ctx, `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT $2)`, before, limit)
 }
 
+// DeleteEndedFamilies removes ended and revoked families with their pairs; see ports.Janitor.
+func (s *Store) DeleteEndedFamilies(ctx context.Context, before time.Time, limit int) (int, error) {
+	return s.sweep(ctx, `DELETE FROM token_families WHERE id IN
+		(SELECT id FROM token_families WHERE expires_at < $1 OR revoked_at < $1 LIMIT $2)`, before, limit)
+}
+
+// DeleteOldAttempts removes counts that a new attempt would forget; see ports.Janitor.
+func (s *Store) DeleteOldAttempts(ctx context.Context, now time.Time, limit int) (int, error) {
+	return s.sweep(ctx, `DELETE FROM throttle WHERE key IN
+		(SELECT key FROM throttle WHERE (last_at < $1 OR last_at IS NULL) AND (blocked_until < $1 OR blocked_until IS NULL)
+			LIMIT $2 FOR UPDATE SKIP LOCKED)`, now.Add(-domain.ThrottleWindow), limit)
+}
+
+// DeleteKnownAddresses removes addresses that are no longer remembered; see ports.Janitor.
+func (s *Store) DeleteKnownAddresses(ctx context.Context, before time.Time, limit int) (int, error) {
+	return s.sweep(ctx, `DELETE FROM known_addresses WHERE key IN (SELECT key FROM known_addresses WHERE expires_at < $1 LIMIT $2)`,
+		before, limit)
+}
+
 // DeleteOldEvents removes events from before that time; see ports.Janitor. It goes by the identifier, which begins with
 // the time, since there is no index on the time itself.
 func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error) {

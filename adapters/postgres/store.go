@@ -105,16 +105,19 @@ type querier interface {
 // the note would hold a lock until the commit.
 func (s *Store) repos(q querier, noteUse bool) ports.Repos {
 	return ports.Repos{
-		Callers:    callers{q: q, clock: s.clock, noteUse: noteUse},
-		System:     system{q},
-		Users:      users{q},
-		APIKeys:    apiKeys{q},
-		Sessions:   sessions{q},
-		Boxes:      boxes{q},
-		BoxUsers:   boxUsers{q},
-		Entries:    entries{q},
-		Events:     events{q},
-		ServerKeys: serverKeys{q},
-		SealedRows: sealedRows{q},
+		Callers:       callers{q: q, clock: s.clock, noteUse: noteUse},
+		System:        system{q},
+		Users:         users{q},
+		APIKeys:       apiKeys{q},
+		Sessions:      sessions{q},
+		OneTimeCodes:  oneTimeCodes{q},
+		TokenFamilies: tokenFamilies{q},
+		Throttle:      throttle{q},
+		Boxes:         boxes{q},
+		BoxUsers:      boxUsers{q},
+		Entries:       entries{q},
+		Events:        events{q},
+		ServerKeys:    serverKeys{q},
+		SealedRows:    sealedRows{q},
 	}
 }

@@ -13,22 +13,43 @@ import (
 type users struct{ q querier }
 
 // userColumns are of a user u; the owner is a fact of the system.
-const userColumns = `u.id, u.name, u.role, u.is_active, u.session_epoch, u.created_at, u.updated_at,
+const userColumns = `u.id, u.name, COALESCE(u.spelling, u.name), u.role, u.group_name, u.is_active, u.session_epoch, u.created_at, u.updated_at,
 	COALESCE(u.id = (SELECT owner_id FROM system), false)`
 
 func scanUser(row pgx.Row, more ...any) (domain.User, error) {
 	var user domain.User
 	var id [16]byte
 	var name, role string
-	targets := append([]any{&id, &name, &role, &user.Active, &user.SessionEpoch, &user.CreatedAt, &user.UpdatedAt, &user.Owner}, more...)
+	var group pgtype.Text
+	targets := append([]any{&id, &name, &user.Spelling, &role, &group, &user.Active, &user.SessionEpoch, &user.CreatedAt, &user.UpdatedAt, &user.Owner}, more...)
 	if err := row.Scan(targets...); err != nil {
 		return domain.User{}, orNotFound(err, domain.ErrUserNotFound)
 	}
 	user.ID, user.Name = id, domain.UserName(name)
 	user.CreatedAt, user.UpdatedAt = user.CreatedAt.UTC(), user.UpdatedAt.UTC()
 	var err error
-	user.Role, err = domain.ParseRole(role)
+	if user.Role, err = domain.ParseRole(role); err != nil {
+		return user, err
+	}
+	user.Group, err = groupOf(group, user.Owner)
 	return user, err
+}
+
+// groupOf returns the group of a user: that of the owner follows from who the owner is.
+func groupOf(stored pgtype.Text, owner bool) (domain.Group, error) {
+	switch {
+	case owner:
+		return domain.GroupOwner, nil
+	case !stored.Valid:
+		return domain.Group{}, nil
+	default:
+		return domain.ParseGroup(stored.String)
+	}
+}
+
+// storedGroup is NULL for none, and for the owner.
+func storedGroup(user domain.User) pgtype.Text {
+	return pgtype.Text{String: user.Group.String(), Valid: user.Group != domain.Group{} && user.Group != domain.GroupOwner}
 }
 
 // keyInUse guards inserts of what is sealed or signed under the server key $1: none under a retired one.
@@ -47,11 +68,15 @@ func addUnderKey(ctx context.Context, q querier, sql string, key domain.ServerKe
 }
 
 func (r users) Add(ctx context.Context, user domain.User, password ports.SealedPassword) error {
+	guard := keyInUse
+	if len(password.Sealed) == 0 {
+		guard = `` // nothing is sealed
+	}
 	err := addUnderKey(ctx, r.q, `INSERT INTO users
-			(password_key_id, id, name, role, is_active, session_epoch, password, created_at, updated_at)
-		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9`+keyInUse, password.ServerKey,
-		uuid(user.ID), string(user.Name), user.Role.String(), user.Active, user.SessionEpoch, password.Sealed,
-		user.CreatedAt, user.UpdatedAt)
+			(password_key_id, id, name, spelling, role, group_name, is_active, session_epoch, password, created_at, updated_at)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11`+guard, password.ServerKey,
+		uuid(user.ID), string(user.Name), user.Spelling, user.Role.String(), storedGroup(user), user.Active, user.SessionEpoch,
+		password.Sealed, user.CreatedAt, user.UpdatedAt)
 	if violates(err, uniqueViolation, "users_name_key") {
 		return domain.ErrUserExists
 	}
@@ -70,13 +95,22 @@ func (r users) ByID(ctx context.Context, id domain.UserID) (domain.User, error) 
 	return scanUser(r.q.QueryRow(ctx, `SELECT `+userColumns+` FROM users u WHERE id = $1`, uuid(id)))
 }
 
-func (r users) WithPassword(ctx context.Context, name domain.UserName) (domain.User, ports.SealedPassword, error) {
-	var password ports.SealedPassword
+func (r users) ForSignIn(ctx context.Context, name domain.UserName) (ports.SignIn, error) {
+	var found ports.SignIn
 	var key pgtype.UUID
-	user, err := scanUser(r.q.QueryRow(ctx, `SELECT `+userColumns+`, u.password_key_id, u.password FROM users u WHERE name = $1`,
-		string(name)), &key, &password.Sealed)
-	password.User, password.ServerKey = user.ID, key.Bytes
-	return user, password, err
+	var code codeRow
+	user, err := scanUser(r.q.QueryRow(ctx, `SELECT `+userColumns+`, u.password_key_id, u.password, `+codeColumns+`
+		FROM users u LEFT JOIN one_time_codes t ON t.user_id = u.id AND NOT t.pending WHERE u.name = $1`,
+		string(name)), append([]any{&key, &found.Password.Sealed}, code.targets()...)...)
+	found.User, found.Code = user, code.code()
+	found.Password.User, found.Password.ServerKey = user.ID, key.Bytes
+	return found, err
+}
+
+// List goes by the identifier where two were made at the same moment.
+func (r users) List(ctx context.Context) ([]domain.User, error) {
+	rows, err := r.q.Query(ctx, `SELECT `+userColumns+` FROM users u ORDER BY u.created_at, u.id`)
+	return collect(rows, err, func(row pgx.CollectableRow) (domain.User, error) { return scanUser(row) })
 }
 
 func (r users) Names(ctx context.Context) ([]domain.UserName, error) {
@@ -84,8 +118,8 @@ func (r users) Names(ctx context.Context) ([]domain.UserName, error) {
 }
 
 func (r users) Save(ctx context.Context, user domain.User) error {
-	_, err := r.q.Exec(ctx, `UPDATE users SET role = $2, is_active = $3, session_epoch = $4, updated_at = $5 WHERE id = $1`,
-		uuid(user.ID), user.Role.String(), user.Active, user.SessionEpoch, user.UpdatedAt)
+	_, err := r.q.Exec(ctx, `UPDATE users SET role = $2, group_name = $3, is_active = $4, session_epoch = $5, updated_at = $6 WHERE id = $1`,
+		uuid(user.ID), user.Role.String(), storedGroup(user), user.Active, user.SessionEpoch, user.UpdatedAt)
 	return translate(err)
 }
 

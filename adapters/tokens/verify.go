@@ -22,7 +22,7 @@ var (
 	errKey       = errors.New("the token's key is unknown, retired or of another kind of token")
 	errKeyLookup = errors.New("the token's key could not be looked up")
 	errSignature = errors.New("the token's signature is wrong")
-	errExpired   = errors.New("the token has expired")
+	errExpired   = domain.ErrCredentialExpired
 	errNoExpiry  = errors.New("the token does not say when it ends")
 	errClaims    = errors.New("the token's claims are not those of a token of this installation")
 )

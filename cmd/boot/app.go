@@ -20,8 +20,6 @@ import (
 
 	"github.com/lockbox-go/lockbox/adapters/httpapi"
 	"github.com/lockbox-go/lockbox/adapters/postgres"
-	"github.com/lockbox-go/lockbox/adapters/tokens"
-	"github.com/lockbox-go/lockbox/domain/identity"
 	"github.com/lockbox-go/lockbox/domain/vault"
 )
 
@@ -115,22 +113,17 @@ func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error
 	if err != nil {
 		return nil, err
 	}
-	hasher, err := core.hasher()
+	accounts, err := core.accounts(events)
 	if err != nil {
 		return nil, err
 	}
-	signer, err := tokens.New(tokens.Config{Keys: core.keyring, Installation: core.installation, Clock: core.clock})
+	signer, err := core.signer()
 	if err != nil {
 		return nil, err
 	}
-	accounts := identity.New(identity.Config{
-		Store: core.store, Events: events, Passwords: hasher, Sealer: core.accountSealer(), Tokens: signer,
-		Clock: core.clock, IDs: core.ids,
-		OpenRegistration: !a.config.RequireAdminToCreateUser, ShowAPIKeys: a.config.ShowAPIKeys,
-		MinPasswordLength: a.config.MinPasswordLength, SessionTTL: a.config.TokenTTL, InitToken: a.config.InitToken,
-	})
 	boxes := vault.New(vault.Config{
-		Store: core.store, Reader: core.store, Events: events, Sealer: entrySealer, Clock: core.clock, IDs: core.ids,
+		Store: core.store, Reader: core.store, Events: events, Sealer: entrySealer, Digests: core.digests(), Clock: core.clock, IDs: core.ids,
+		Throttle:      core.throttle(),
 		MaxValueBytes: a.config.MaxValueBytes, MaxEntriesPerBox: a.config.MaxEntriesPerBox,
 		MaxUsersPerBox: a.config.MaxUsersPerBox, MaxBoxesPerUser: a.config.MaxBoxesPerUser, KeepVersions: a.config.EntryVersions,
 	})

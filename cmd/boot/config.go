@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lockbox-go/lockbox/adapters/otp"
 	"github.com/lockbox-go/lockbox/adapters/sealing"
 	"github.com/lockbox-go/lockbox/domain"
 )
@@ -36,6 +37,10 @@ type Config struct {
 	ShowAPIKeys              bool          `env:"SHOW_API_KEYS" envDefault:"false" doc:"true shows whole API keys in GET /users/{username}, as the original service did"`
 	MinPasswordLength        int           `env:"MIN_PASSWORD_LENGTH" envDefault:"6" doc:"characters that a new password must have"`
 	TokenTTL                 time.Duration `env:"TOKEN_TTL" envDefault:"168h" doc:"how long a token of POST /authenticate lives"`
+	AccessTokenTTL           time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"2h" doc:"how long an access token of POST /api/v1/user/auth lives"`
+	RefreshTokenTTL          time.Duration `env:"REFRESH_TOKEN_TTL" envDefault:"720h" doc:"how long after a sign-in its access tokens can be refreshed"`
+	TOTPIssuer               string        `env:"TOTP_ISSUER" envDefault:"Lockbox" doc:"the name that authenticator apps show above an account"`
+	ThrottleFreeAttempts     int           `env:"THROTTLE_FREE_ATTEMPTS" envDefault:"5" doc:"wrong credentials per account within 15 minutes before it has to wait; 40 times that per address"`
 
 	MaxValueBytes         int           `env:"MAX_VALUE_BYTES" envDefault:"524288" doc:"largest value, in bytes of JSON text; 0 = no limit"`
 	MaxEntriesPerBox      int           `env:"MAX_ENTRIES_PER_BOX" envDefault:"10000" doc:"entries in a box; 0 = no limit"`
@@ -107,6 +112,12 @@ func (c Config) checkLimits() error {
 	check(c.MaxBodyBytes >= 1024, "MAX_BODY_BYTES", "must be at least 1024")
 	check(c.MinPasswordLength >= 1 && c.MinPasswordLength <= 100, "MIN_PASSWORD_LENGTH", "must be from 1 to 100")
 	check(c.TokenTTL >= time.Minute, "TOKEN_TTL", "must be at least 1m")
+	check(c.AccessTokenTTL >= time.Second, "ACCESS_TOKEN_TTL", "must be at least 1s")
+	check(c.RefreshTokenTTL >= c.AccessTokenTTL, "REFRESH_TOKEN_TTL", "must not be below LOCKBOX_ACCESS_TOKEN_TTL")
+	check(c.ThrottleFreeAttempts >= 1 && c.ThrottleFreeAttempts <= 1e6, "THROTTLE_FREE_ATTEMPTS", "must be from 1 to 1000000")
+	if _, err := otp.New(otp.Config{Issuer: c.TOTPIssuer}); err != nil {
+		mistakes = append(mistakes, mistake("TOTP_ISSUER", "cannot be shown by apps: "+err.Error()))
+	}
 	check(c.MaxValueBytes >= 0, "MAX_VALUE_BYTES", notNegative)
 	check(c.MaxValueBytes == 0 || int64(c.MaxValueBytes) <= c.MaxBodyBytes, "MAX_VALUE_BYTES", "must not be above LOCKBOX_MAX_BODY_BYTES")
 	check(c.MaxEntriesPerBox >= 0, "MAX_ENTRIES_PER_BOX", notNegative)

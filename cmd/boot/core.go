@@ -8,11 +8,14 @@ import (
 	"time"
 
 	"github.com/lockbox-go/lockbox/adapters/kdf"
+	"github.com/lockbox-go/lockbox/adapters/otp"
 	"github.com/lockbox-go/lockbox/adapters/passwords"
 	"github.com/lockbox-go/lockbox/adapters/postgres"
 	"github.com/lockbox-go/lockbox/adapters/sealing"
 	"github.com/lockbox-go/lockbox/adapters/system"
+	"github.com/lockbox-go/lockbox/adapters/tokens"
 	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/domain/identity"
 	"github.com/lockbox-go/lockbox/domain/serverkeys"
 	"github.com/lockbox-go/lockbox/migrations"
 	"github.com/lockbox-go/lockbox/ports"
@@ -133,6 +136,39 @@ func (c *core) entrySealer() (*sealing.EntrySealer, error) {
 	return sealing.NewEntrySealer(sealing.EntryConfig{Keys: c.keyring, Derive: c.derivations.Derive, Params: c.params()})
 }
 
+// accounts makes the use cases of accounts over what is open.
+func (c *core) accounts(events ports.EventWriter) (*identity.Service, error) {
+	hasher, err := c.hasher()
+	if err != nil {
+		return nil, err
+	}
+	codes, err := otp.New(otp.Config{Issuer: c.config.TOTPIssuer})
+	if err != nil {
+		return nil, err
+	}
+	signer, err := c.signer()
+	if err != nil {
+		return nil, err
+	}
+	return identity.New(identity.Config{
+		Store: c.store, Events: events, Passwords: hasher, Sealer: c.accountSealer(), Tokens: signer, Codes: codes,
+		Digests: c.digests(), Clock: c.clock, IDs: c.ids,
+		OpenRegistration: !c.config.RequireAdminToCreateUser, ShowAPIKeys: c.config.ShowAPIKeys,
+		MinPasswordLength: c.config.MinPasswordLength, SessionTTL: c.config.TokenTTL, InitToken: c.config.InitToken,
+		AccessTTL: c.config.AccessTokenTTL, RefreshTTL: c.config.RefreshTokenTTL, Throttle: c.throttle(),
+	}), nil
+}
+
+func (c *core) signer() (*tokens.Signer, error) {
+	return tokens.New(tokens.Config{Keys: c.keyring, Installation: c.installation, Clock: c.clock})
+}
+
+func (c *core) digests() *sealing.Digests { return sealing.NewDigests(c.keyring) }
+
+func (c *core) throttle() domain.ThrottleRules {
+	return domain.NewThrottleRules(c.config.ThrottleFreeAttempts)
+}
+
 func (c *core) accountSealer() *sealing.AccountSealer {
 	return sealing.NewAccountSealer(c.keyring, nil)
 }
@@ -153,6 +189,28 @@ func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger, grace 
 	}
 	return serverkeys.New(serverkeys.Config{Store: c.store, Keyring: c.keyring, Entries: entries, Account: c.accountSealer(),
 		Clock: c.clock, IDs: c.ids, Grace: grace}), c.close, nil
+}
+
+// OpenAccounts opens the database and the key ring for the commands about accounts. The caller closes them.
+func OpenAccounts(ctx context.Context, config Config, log *slog.Logger) (service *identity.Service, closeAll func(), err error) {
+	if err := errors.Join(config.checkStorage(), config.checkLimits()); err != nil {
+		return nil, nil, err
+	}
+	c, err := openCore(ctx, config, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	events := c.store.NewEventWriter()
+	closeAll = func() {
+		events.Close()
+		c.close()
+	}
+	service, err = c.accounts(events)
+	if err != nil {
+		closeAll()
+		return nil, nil, err
+	}
+	return service, closeAll, nil
 }
 
 // RekeyGrace is longer than any transaction of a server can last.

@@ -19,6 +19,9 @@ func (a *App) sweep(ctx context.Context, janitor ports.Janitor) {
 	every(ctx, sweepPause, func() {
 		now := time.Now().UTC()
 		a.sweepAll(ctx, "ended sessions", now, janitor.DeleteEndedSessions)
+		a.sweepAll(ctx, "ended tokens", now, janitor.DeleteEndedFamilies)
+		a.sweepAll(ctx, "old attempts", now, janitor.DeleteOldAttempts)
+		a.sweepAll(ctx, "known addresses", now, janitor.DeleteKnownAddresses)
 		a.sweepAll(ctx, "deleted entries", now.Add(-a.config.DeletedEntryRetention), janitor.DeleteRemovedEntries)
 		if a.config.EventRetention > 0 {
 			a.sweepAll(ctx, "old events", now.Add(-a.config.EventRetention), janitor.DeleteOldEvents)

@@ -9,14 +9,17 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Authenticate signs a user in with a password.
+// Authenticate signs a user in with a password and, where the user has confirmed one-time codes, with a code or a
+// recovery code.
 type Authenticate struct {
 	Username string
 	Password string
+	Code     string
 }
 
 // Authenticate returns a session's token and when it ends. A wrong user, a wrong password and an inactive user give
-// the same error, Unauthenticated with code wrong_credentials, after the same work.
+// the same error, Unauthenticated with code wrong_credentials, after the same work; so does a wrong code. A right
+// password without a code that is wanted is Unauthenticated with code totp_required. Throttled after too many.
 func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Authenticate) (token string, ends time.Time, err error) {
 	password, err := domain.ParseGivenPassword(in.Password)
 	if err != nil {
@@ -26,44 +29,53 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 	if in.Username == "" {
 		return "", time.Time{}, domain.InvalidField("username", "username_required", "username is missing or empty")
 	}
-	user, stored, err := s.claimedUser(ctx, in.Username)
+	try, err := s.reserveAccount(ctx, by, domain.ActionSignIn, in.Username)
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	check, err := s.checkPassword(ctx, password, stored)
+	claimed, err := s.claimedUser(ctx, in.Username)
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	if !check.Match || !user.Active {
-		return "", time.Time{}, s.refuseSignIn(ctx, by, user)
+	check, err := s.checkPassword(ctx, password, claimed.Password)
+	if err != nil {
+		s.release(ctx, try) // nothing was compared
+		return "", time.Time{}, err
+	}
+	if !check.Match || !claimed.User.Active {
+		return "", time.Time{}, s.refuseSignIn(ctx, by, claimed.User, domain.ErrWrongCredentials)
 	}
 	if check.Outdated {
-		s.rehash(ctx, password, stored)
+		s.rehash(ctx, password, claimed.Password)
 	}
-	return s.openSession(ctx, by, user)
+	if claimed.Code.Code.Confirmed() && in.Code == "" {
+		s.release(ctx, try)
+		return "", time.Time{}, s.refuseSignIn(ctx, by, claimed.User, domain.ErrCodeRequired)
+	}
+	return s.openSession(ctx, by, try, claimed, in.Code)
 }
 
 // claimedUser returns the user of that name; the zero User when there is none, or when no user can have such a name.
-func (s *Service) claimedUser(ctx context.Context, username string) (domain.User, ports.SealedPassword, error) {
+func (s *Service) claimedUser(ctx context.Context, username string) (ports.SignIn, error) {
 	name, err := domain.ParseUserName(username)
 	if err != nil {
 		name = "" // which nobody has: the look-up is done all the same, so that it costs the same
 	}
-	user, stored, err := s.Store.Read().Users.WithPassword(ctx, name)
+	found, err := s.Store.Read().Users.ForSignIn(ctx, name)
 	if errors.Is(err, domain.NotFound) {
-		return domain.User{}, ports.SealedPassword{}, nil
+		return ports.SignIn{}, nil
 	}
-	return user, stored, err
+	return found, err
 }
 
 // refuseSignIn puts the failure on record. A name that no user has is left out: it may be a password that somebody
 // typed into the wrong field.
-func (s *Service) refuseSignIn(ctx context.Context, by domain.Requester, user domain.User) error {
+func (s *Service) refuseSignIn(ctx context.Context, by domain.Requester, user domain.User, refusal error) error {
 	event := s.event(domain.ActionSignIn, by, domain.Caller{}).To(string(user.Name)).Ended(domain.OutcomeDenied)
 	if err := s.Events.Write(ctx, event); err != nil {
 		return err
 	}
-	return domain.ErrWrongCredentials
+	return refusal
 }
 
 // rehash replaces a hash that was made with weaker settings. Its failure is no failure of the sign-in: the next one
@@ -83,12 +95,24 @@ func (s *Service) rehash(ctx context.Context, password domain.Secret, stored por
 }
 
 // openSession needs no lock on the user: the session carries the epoch that was read before the password was checked,
-// and is dead on arrival when a change of password or a deactivation has moved it on.
-func (s *Service) openSession(ctx context.Context, by domain.Requester, user domain.User) (token string, ends time.Time, err error) {
-	now := s.Clock.Now()
-	session := domain.NewSession(s.IDs.New(), user, now, s.SessionTTL)
+// and is dead on arrival when a change of password or a deactivation has moved it on. The code is spent in the same
+// transaction, so that no other sign-in can spend it too.
+func (s *Service) openSession(ctx context.Context, by domain.Requester, try attempt, claimed ports.SignIn, code string) (token string, ends time.Time, err error) {
+	user := claimed.User
+	use := codeUse{}
+	if claimed.Code.Code.Confirmed() {
+		if use, err = s.readCode(ctx, claimed.Code, code, true); err != nil {
+			return "", time.Time{}, err
+		}
+	}
+	session := domain.NewSession(s.IDs.New(), user, s.Clock.Now(), s.SessionTTL)
 	credential := domain.Credential{Kind: domain.SessionCredential, ID: session.ID, User: user.ID}
 	err = s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		if claimed.Code.Code.Confirmed() {
+			if err := s.spend(ctx, repos, use); err != nil {
+				return err
+			}
+		}
 		var err error
 		token, session.SignedBy, err = s.Tokens.Mint(ctx, ports.TokenClaims{
 			Credential: credential, IssuedAt: session.CreatedAt, ExpiresAt: session.ExpiresAt})
@@ -99,7 +123,13 @@ func (s *Service) openSession(ctx context.Context, by domain.Requester, user dom
 			return err
 		}
 		caller := domain.Caller{UserID: user.ID, Name: user.Name, Credential: credential}
-		return repos.Events.Append(ctx, s.event(domain.ActionSignIn, by, caller).To(string(user.Name)))
+		if err := repos.Events.Append(ctx, s.event(domain.ActionSignIn, by, caller).To(string(user.Name))); err != nil {
+			return err
+		}
+		return s.succeed(ctx, repos, try)
 	})
+	if errors.Is(err, errCodeSpent) {
+		return "", time.Time{}, s.refuseSignIn(ctx, by, user, domain.ErrWrongCredentials)
+	}
 	return token, session.ExpiresAt, err
 }

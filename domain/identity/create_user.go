@@ -30,6 +30,12 @@ func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in Create
 	if err != nil {
 		return CreatedUser{}, err
 	}
+	if creator == nil || !creator.IsAdmin() {
+		// A new account is nobody's guess, but each costs a hash: there is no giving back.
+		if _, err := s.reserveAddress(ctx, by, domain.ActionCreateUser); err != nil {
+			return CreatedUser{}, err
+		}
+	}
 	user, phc, err := s.newUser(ctx, in.Username, in.Password, role)
 	if err != nil {
 		return CreatedUser{}, err
@@ -58,7 +64,7 @@ func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in Create
 // creator returns nil for a request without a token. A token that is no good is refused even where none is needed:
 // whoever sent it believes to be somebody.
 func (s *Service) creator(ctx context.Context, repos ports.Repos, by domain.Requester) (*domain.Caller, error) {
-	if by.Credential.ID.IsZero() {
+	if by.Credential.IsZero() {
 		return nil, nil
 	}
 	caller, err := s.authenticated(ctx, repos, by)

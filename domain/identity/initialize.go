@@ -20,7 +20,7 @@ type Initialize struct {
 // Initialize makes the owner and returns an API key for it. It works once ever: Conflict with code
 // already_initialized afterwards, whatever else is asked at the same moment.
 func (s *Service) Initialize(ctx context.Context, by domain.Requester, in Initialize) (apiKey string, err error) {
-	if err := s.checkInitToken(in.Token); err != nil {
+	if err := s.checkInitToken(ctx, by, in.Token); err != nil {
 		return "", err
 	}
 	owner, err := s.Store.Read().System.Owner(ctx)
@@ -52,19 +52,30 @@ func (s *Service) Initialize(ctx context.Context, by domain.Requester, in Initia
 	return apiKey, err
 }
 
-// checkInitToken compares digests, whose lengths are equal, so that the time tells nothing of the token.
-func (s *Service) checkInitToken(token string) error {
+// checkInitToken compares digests, whose lengths are equal, so that the time tells nothing of the token. Wrong tokens
+// are counted; that there was none is no guess.
+func (s *Service) checkInitToken(ctx context.Context, by domain.Requester, token string) error {
 	wanted := s.InitToken.Bytes()
 	if len(wanted) == 0 {
 		return nil
 	}
+	if token == "" {
+		return errInitToken
+	}
+	try, err := s.reserveInit(ctx, by)
+	if err != nil {
+		return err
+	}
 	want, got := sha256.Sum256(wanted), sha256.Sum256([]byte(token))
 	if subtle.ConstantTimeCompare(want[:], got[:]) != 1 {
-		return domain.Refuse(domain.Unauthenticated, "init_token_required",
-			"the header X-Init-Token must hold the token that this server printed or was configured with")
+		return errInitToken
 	}
+	s.release(ctx, try)
 	return nil
 }
+
+var errInitToken = domain.Refuse(domain.Unauthenticated, "init_token_required",
+	"the header X-Init-Token must hold the token that this server printed or was configured with")
 
 // newUser checks what a new user was asked to be and hashes the password, which is slow.
 func (s *Service) newUser(ctx context.Context, username, password string, role domain.Role) (domain.User, []byte, error) {
@@ -78,7 +89,9 @@ func (s *Service) newUser(ctx context.Context, username, password string, role d
 	}
 	defer secret.Clear()
 	phc, err := s.Passwords.Hash(ctx, secret)
-	return domain.NewUser(s.IDs.New(), name, role, s.Clock.Now()), phc, err
+	user := domain.NewUser(s.IDs.New(), name, role, s.Clock.Now())
+	user.Spelling = username
+	return user, phc, err
 }
 
 // addUser stores a new user with a first API key, and returns that key.

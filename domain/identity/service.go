@@ -6,6 +6,7 @@ package identity
 
 import (
 	"context"
+	"crypto/rand"
 	"time"
 
 	"github.com/lockbox-go/lockbox/domain"
@@ -20,6 +21,8 @@ type Config struct {
 	Passwords ports.Passwords
 	Sealer    ports.AccountSealer
 	Tokens    ports.Tokens
+	Codes     ports.Codes
+	Digests   ports.Digests
 	Clock     ports.Clock
 	IDs       ports.IDs
 
@@ -29,19 +32,31 @@ type Config struct {
 	ShowAPIKeys       bool
 	MinPasswordLength int
 	SessionTTL        time.Duration
+	// AccessTTL is how long an access token lives, RefreshTTL how long one can go on refreshing.
+	AccessTTL, RefreshTTL time.Duration
+	// Throttle says how many wrong credentials are free.
+	Throttle domain.ThrottleRules
 	// InitToken guards initialization; empty guards nothing.
 	InitToken domain.Secret
 }
 
 // Service is the use cases of accounts. It is safe for concurrent use.
-type Service struct{ Config }
+type Service struct {
+	Config
+	// decoy is compared with the codes of users who have none, so that the time tells nothing.
+	decoy domain.Secret
+}
 
 // New returns the use cases.
-func New(config Config) *Service { return &Service{config} }
+func New(config Config) *Service {
+	decoy := make([]byte, 20)
+	_, _ = rand.Read(decoy) // never fails: crypto/rand ends the program rather
+	return &Service{Config: config, decoy: domain.NewSecret(string(decoy))}
+}
 
 // authenticated returns the caller as the database has it now, or Unauthenticated.
 func (s *Service) authenticated(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, error) {
-	if by.Credential.ID.IsZero() {
+	if by.Credential.IsZero() {
 		return domain.Caller{}, domain.ErrUnauthenticated
 	}
 	caller, err := repos.Callers.Caller(ctx, by.Credential)

@@ -15,10 +15,13 @@ type UpdateUser struct {
 	Password        *string
 	CurrentPassword string
 	RevokeAPIKeys   bool
+	// Group is viewer, manager, none, or owner to hand the place over.
+	Group *string
 }
 
 // UpdateUser changes a user. A user who sets its own password gives the current one as well. A new password and a
-// deactivation end all sessions; a deactivation, and RevokeAPIKeys, end all API keys.
+// deactivation end all sessions; a deactivation, and RevokeAPIKeys, end all API keys. Groups are for the owner to
+// change, who can make somebody else the owner; nobody else becomes or stops being one.
 func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in UpdateUser) error {
 	caller, err := s.authenticated(ctx, s.Store.Read(), by)
 	if err != nil {
@@ -45,7 +48,7 @@ func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in Update
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}
-		user, err := repos.Users.Lock(ctx, target.Name)
+		user, former, err := lockBoth(ctx, repos, target.Name, caller.Name, change)
 		if err != nil {
 			return err
 		}
@@ -53,9 +56,15 @@ func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in Update
 		if err != nil {
 			return err
 		}
+		wasOwner := user.Owner
 		keysEnd, err := user.Change(caller, change, s.Clock.Now())
 		if err != nil {
 			return err
+		}
+		if change.HandsOver() && !wasOwner {
+			if err := s.handOver(ctx, repos, &user, former); err != nil {
+				return err
+			}
 		}
 		if err := s.saveChange(ctx, repos, user, keysEnd); err != nil {
 			return err
@@ -78,11 +87,48 @@ func (in UpdateUser) change() (domain.UserChange, error) {
 		}
 		change.Role = &role
 	}
+	if in.Group != nil {
+		group, err := domain.ParseGroupChange(*in.Group)
+		if err != nil {
+			return change, err
+		}
+		change.Group = &group
+	}
 	return change, nil
 }
 
+// lockBoth locks the user that is changed and, for a hand-over, the owner who was, in the order of their names.
+func lockBoth(ctx context.Context, repos ports.Repos, name, owner domain.UserName, change domain.UserChange) (user, former domain.User, err error) {
+	if change.HandsOver() && owner < name {
+		if former, err = repos.Users.Lock(ctx, owner); err != nil {
+			return domain.User{}, domain.User{}, err
+		}
+	}
+	if user, err = repos.Users.Lock(ctx, name); err != nil {
+		return domain.User{}, domain.User{}, err
+	}
+	if change.HandsOver() && owner > name {
+		former, err = repos.Users.Lock(ctx, owner)
+	}
+	return user, former, err
+}
+
+// handOver makes user the owner. former is the caller, who is the owner or would have been refused by now.
+func (s *Service) handOver(ctx context.Context, repos ports.Repos, user *domain.User, former domain.User) error {
+	if err := user.TakeOver(&former, s.Clock.Now()); err != nil {
+		return err
+	}
+	if err := repos.System.SetOwner(ctx, user.ID); err != nil {
+		return err
+	}
+	return repos.Users.Save(ctx, former)
+}
+
 func actionOf(change domain.UserChange) domain.Action {
-	if change.Password && change.Role == nil && change.Active == nil {
+	switch {
+	case change.HandsOver():
+		return domain.ActionHandOver
+	case change.Password && change.Role == nil && change.Active == nil && change.Group == nil:
 		return domain.ActionSetPassword
 	}
 	return domain.ActionUpdateUser
@@ -99,10 +145,11 @@ func (s *Service) newPassword(ctx context.Context, by domain.Requester, caller d
 		return ports.SealedPassword{}, nil, err
 	}
 	defer password.Clear()
-	_, stored, err := s.Store.Read().Users.WithPassword(ctx, target.Name)
+	found, err := s.Store.Read().Users.ForSignIn(ctx, target.Name)
 	if err != nil {
 		return ports.SealedPassword{}, nil, err
 	}
+	stored := found.Password
 	if caller.Is(target.ID) && len(stored.Sealed) > 0 {
 		if err := s.checkCurrentPassword(ctx, by, caller, stored, in.CurrentPassword); err != nil {
 			return ports.SealedPassword{}, nil, err
@@ -123,8 +170,14 @@ func (s *Service) checkCurrentPassword(ctx context.Context, by domain.Requester,
 		return err
 	}
 	defer current.Clear()
+	// Whoever found a token must not guess the password with it.
+	try, err := s.reserveAccount(ctx, by, domain.ActionSetPassword, string(caller.Name))
+	if err != nil {
+		return err
+	}
 	check, err := s.checkPassword(ctx, current, stored)
 	if err != nil || check.Match {
+		s.release(ctx, try)
 		return err
 	}
 	event := s.event(domain.ActionSetPassword, by, caller).To(string(caller.Name)).Ended(domain.OutcomeDenied)

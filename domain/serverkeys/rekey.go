@@ -100,7 +100,7 @@ func (s *Service) moveBatch(ctx context.Context, purpose domain.KeyPurpose, key 
 		case domain.KeyForEntries:
 			found, last, err = s.moveEntries(ctx, repos, key, after)
 		case domain.KeyForAccounts:
-			found, err = s.movePasswords(ctx, repos, key)
+			found, err = s.moveAccounts(ctx, repos, key)
 		default:
 			found, err = repos.SealedRows.DeleteTokens(ctx, key)
 		}
@@ -141,6 +141,37 @@ func (s *Service) movePasswords(ctx context.Context, repos ports.Repos, key doma
 			return 0, err
 		}
 		if err := repos.SealedRows.ReplacePassword(ctx, row, current, sealed); err != nil {
+			return 0, err
+		}
+	}
+	return len(rows), nil
+}
+
+// moveAccounts moves what is kept of users: the passwords, and then the secrets of one-time codes.
+func (s *Service) moveAccounts(ctx context.Context, repos ports.Repos, key domain.ServerKeyID) (int, error) {
+	moved, err := s.movePasswords(ctx, repos, key)
+	if err != nil || moved > 0 {
+		return moved, err
+	}
+	return s.moveCodes(ctx, repos, key)
+}
+
+func (s *Service) moveCodes(ctx context.Context, repos ports.Repos, key domain.ServerKeyID) (int, error) {
+	rows, err := repos.SealedRows.Codes(ctx, key, rekeyBatch)
+	if err != nil {
+		return 0, err
+	}
+	for _, row := range rows {
+		secret, err := s.Account.OpenAccount(ctx, ports.CodePurpose, row.Code.User, row.Sealed)
+		if err != nil {
+			return 0, fmt.Errorf("the one-time codes of user %s: %w", row.Code.User, err)
+		}
+		current, sealed, err := s.Account.SealAccount(ctx, ports.CodePurpose, row.Code.User, secret)
+		clear(secret)
+		if err != nil {
+			return 0, err
+		}
+		if err := repos.SealedRows.ReplaceCode(ctx, row, current, sealed); err != nil {
 			return 0, err
 		}
 	}

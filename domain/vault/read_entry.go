@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/lockbox-go/lockbox/domain"
@@ -40,7 +41,7 @@ func (s *Service) ReadEntry(ctx context.Context, by domain.Requester, in ReadEnt
 	if err := facts.Access.Use(domain.ReadEntry); err != nil {
 		return EntryValue{}, s.refused(ctx, event, err)
 	}
-	value, err := s.open(ctx, in, facts)
+	value, err := s.open(ctx, by, in, facts)
 	if err != nil {
 		return EntryValue{}, s.refused(ctx, event, err)
 	}
@@ -64,7 +65,7 @@ func parseAddress(box, key string) (domain.BoxName, domain.EntryKey) {
 	return boxName, entryKey
 }
 
-func (s *Service) open(ctx context.Context, in ReadEntry, facts ports.EntryFacts) ([]byte, error) {
+func (s *Service) open(ctx context.Context, by domain.Requester, in ReadEntry, facts ports.EntryFacts) ([]byte, error) {
 	encryptionKey, err := domain.ParseEncryptionKey(in.EncryptionKey)
 	if err != nil {
 		return nil, err
@@ -77,10 +78,17 @@ func (s *Service) open(ctx context.Context, in ReadEntry, facts ports.EntryFacts
 		return nil, domain.ErrVersionNotFound
 	}
 	stored := facts.Version
+	if err := s.checkGuesses(ctx, by, facts.Access, encryptionKey); err != nil {
+		return nil, err
+	}
 	cipher, err := s.Sealer.PrepareOpen(ctx, encryptionKey, ports.Sealed{Place: stored.Place, Envelope: stored.Sealed.Envelope})
 	if err != nil {
 		return nil, err
 	}
 	defer cipher.Clear()
-	return cipher.Open(stored.Place, stored.Sealed)
+	value, err := cipher.Open(stored.Place, stored.Sealed)
+	if errors.Is(err, domain.ErrKeyMismatch) {
+		return nil, s.countGuess(ctx, facts.Access, encryptionKey, err)
+	}
+	return value, err
 }

@@ -14,17 +14,20 @@ import (
 
 // Config is what the use cases need. All parts are required; a limit of 0 is none.
 type Config struct {
-	Store  ports.Store
-	Reader ports.EntryReader
-	Events ports.EventWriter
-	Sealer ports.EntrySealer
-	Clock  ports.Clock
-	IDs    ports.IDs
+	Store   ports.Store
+	Reader  ports.EntryReader
+	Events  ports.EventWriter
+	Sealer  ports.EntrySealer
+	Digests ports.Digests
+	Clock   ports.Clock
+	IDs     ports.IDs
 
 	MaxValueBytes    int
 	MaxEntriesPerBox int
 	MaxUsersPerBox   int
 	MaxBoxesPerUser  int
+	// Throttle says how many wrong encryption keys are free for a caller and a box.
+	Throttle domain.ThrottleRules
 	// KeepVersions is how many versions of an entry are kept.
 	KeepVersions int
 }

@@ -1,0 +1,71 @@
+package identity
+
+import (
+	"context"
+	"errors"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// errCodeSpent says that a code is wrong or was used before. It never leaves the package: what the answer is depends on
+// what the code was for.
+var errCodeSpent = errors.New("the code is wrong or spent")
+
+// codeUse is a code that was found right; the transaction that it lets in spends it.
+type codeUse struct {
+	id domain.CodeID
+	// step is of a time-based code; a recovery code has a digest. A wrong code has neither, and cannot be spent.
+	step     int64
+	recovery domain.Digest
+}
+
+// readCode finds out what a code is; recovery codes count where they are let. It does the same work for a user without
+// codes. Errors: tampering.
+func (s *Service) readCode(ctx context.Context, stored ports.StoredCode, code string, recovery bool) (codeUse, error) {
+	secret := s.decoy
+	known := len(stored.Sealed) > 0
+	if known {
+		opened, err := s.Sealer.OpenAccount(ctx, ports.CodePurpose, stored.Code.User, stored.Sealed)
+		if err != nil {
+			return codeUse{}, err
+		}
+		secret = domain.NewSecret(string(opened))
+		clear(opened)
+		defer secret.Clear()
+	}
+	step, matches := s.Codes.Match(secret, code, s.Clock.Now())
+	switch {
+	case !known:
+		return codeUse{}, nil
+	case matches:
+		return codeUse{id: stored.Code.ID, step: step}, nil
+	}
+	if given, ok := domain.ParseRecoveryCode(code); ok && recovery {
+		return codeUse{id: stored.Code.ID, recovery: given.Digest()}, nil
+	}
+	return codeUse{}, nil
+}
+
+// spend uses a code up, or returns errCodeSpent when it is none or somebody else was first.
+func (s *Service) spend(ctx context.Context, repos ports.Repos, use codeUse) error {
+	var spent bool
+	var err error
+	switch {
+	case use.id.IsZero():
+	case use.recovery.IsZero():
+		spent, err = repos.OneTimeCodes.Accept(ctx, use.id, use.step, s.Clock.Now())
+	default:
+		spent, err = repos.OneTimeCodes.SpendRecovery(ctx, use.id, use.recovery)
+	}
+	if err == nil && !spent {
+		err = errCodeSpent
+	}
+	return err
+}
+
+// sealCode makes a secret ready to be stored.
+func (s *Service) sealCode(ctx context.Context, code domain.OneTimeCode, secret domain.Secret) (ports.StoredCode, error) {
+	key, sealed, err := s.Sealer.SealAccount(ctx, ports.CodePurpose, code.User, secret.Bytes())
+	return ports.StoredCode{Code: code, ServerKey: key, Sealed: sealed}, err
+}

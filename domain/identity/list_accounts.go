@@ -1,0 +1,31 @@
+package identity
+
+import (
+	"context"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// ListAccounts returns all users, oldest first; for the owner.
+func (s *Service) ListAccounts(ctx context.Context, by domain.Requester) ([]domain.User, error) {
+	if _, err := s.inGroup(ctx, s.Store.Read(), by, domain.GroupOwner); err != nil {
+		return nil, err
+	}
+	return s.Store.Read().Users.List(ctx)
+}
+
+// CheckGroup returns nil when the requester may do what members of that group may.
+func (s *Service) CheckGroup(ctx context.Context, by domain.Requester, least domain.Group) error {
+	_, err := s.inGroup(ctx, s.Store.Read(), by, least)
+	return err
+}
+
+// inGroup is authenticated for what only members of a group, or of one that includes it, may do.
+func (s *Service) inGroup(ctx context.Context, repos ports.Repos, by domain.Requester, least domain.Group) (domain.Caller, error) {
+	caller, err := s.authenticated(ctx, repos, by)
+	if err != nil {
+		return domain.Caller{}, err
+	}
+	return caller, caller.AuthorizeGroup(least)
+}

@@ -1,0 +1,111 @@
+package identity
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// SignInWithCode signs a user in with a one-time code and, where the user has one, a password.
+type SignInWithCode struct {
+	Username string
+	Code     string
+	Password string
+}
+
+// TokenPair is what a client gets to hold.
+type TokenPair struct {
+	Access, Refresh domain.OpaqueToken
+	// ExpiresIn is how long the access token lives, in whole seconds.
+	ExpiresIn time.Duration
+}
+
+// SignInWithCode opens a family of tokens and returns its first pair. Invalid with code code_invalid, after the same
+// work, whatever it was that was wrong: the user, its state, the code, the password, or that it has no codes.
+func (s *Service) SignInWithCode(ctx context.Context, by domain.Requester, in SignInWithCode) (TokenPair, error) {
+	if in.Username == "" || in.Code == "" {
+		return TokenPair{}, domain.Refuse(domain.Invalid, "sign_in_incomplete", "username and code must both be given")
+	}
+	try, err := s.reserveAccount(ctx, by, domain.ActionSignIn, in.Username)
+	if err != nil {
+		return TokenPair{}, err
+	}
+	claimed, err := s.claimedUser(ctx, in.Username)
+	if err != nil {
+		return TokenPair{}, err
+	}
+	use, err := s.readCode(ctx, claimed.Code, in.Code, false)
+	if err != nil {
+		return TokenPair{}, err
+	}
+	rightPassword, err := s.secondPassword(ctx, claimed, in.Password)
+	if err != nil {
+		s.release(ctx, try) // whether anything was wrong was not found out
+		return TokenPair{}, err
+	}
+	if !rightPassword || use.id.IsZero() || !claimed.User.Active {
+		return TokenPair{}, s.refuseSignIn(ctx, by, claimed.User, domain.ErrCodeInvalid)
+	}
+	pair, err := s.openFamily(ctx, by, try, claimed.User, use)
+	if errors.Is(err, errCodeSpent) || errors.Is(err, domain.ErrWrongCredentials) {
+		return TokenPair{}, s.refuseSignIn(ctx, by, claimed.User, domain.ErrCodeInvalid)
+	}
+	return pair, err
+}
+
+// secondPassword compares the password of users who have one. One that is given is hashed whoever the user is, and one
+// that is not given for nobody: the time depends on what was sent alone.
+func (s *Service) secondPassword(ctx context.Context, claimed ports.SignIn, given string) (right bool, err error) {
+	needed := len(claimed.Password.Sealed) > 0
+	if given == "" {
+		return !needed, nil
+	}
+	password, err := domain.ParseGivenPassword(given)
+	if err != nil {
+		return false, err
+	}
+	defer password.Clear()
+	check, err := s.checkPassword(ctx, password, claimed.Password)
+	return !needed || check.Match, err
+}
+
+// openFamily needs no lock on the user, as openSession does not.
+func (s *Service) openFamily(ctx context.Context, by domain.Requester, try attempt, user domain.User, use codeUse) (TokenPair, error) {
+	var made TokenPair
+	err := s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		if err := s.spend(ctx, repos, use); err != nil {
+			return err
+		}
+		family := domain.NewTokenFamily(s.IDs.New(), user, s.Clock.Now(), s.RefreshTTL)
+		if err := repos.TokenFamilies.Add(ctx, family); err != nil {
+			return err
+		}
+		pair, err := s.nextPair(ctx, repos, family, user, &made)
+		if err != nil {
+			return err
+		}
+		caller := domain.Caller{UserID: user.ID, Name: user.Name, Credential: domain.Credential{ID: pair.ID}}
+		if err := repos.Events.Append(ctx, s.event(domain.ActionSignIn, by, caller).To(string(user.Name))); err != nil {
+			return err
+		}
+		return s.succeed(ctx, repos, try)
+	})
+	return made, err
+}
+
+// nextPair makes a pair of the family and stores what is kept of it.
+func (s *Service) nextPair(ctx context.Context, repos ports.Repos, family domain.TokenFamily, user domain.User, made *TokenPair) (domain.TokenPair, error) {
+	_, _ = rand.Read(made.Access[:]) // never fails: crypto/rand ends the program rather
+	_, _ = rand.Read(made.Refresh[:])
+	pair, err := family.NextPair(domain.TokenPair{ID: s.IDs.New(), Access: made.Access.Digest(), Refresh: made.Refresh.Digest()},
+		user, s.Clock.Now(), s.AccessTTL)
+	if err != nil {
+		return domain.TokenPair{}, err
+	}
+	made.ExpiresIn = pair.Life()
+	return pair, repos.TokenFamilies.AddPair(ctx, pair)
+}
