@@ -22,12 +22,14 @@ import (
 
 // Apps ignore or mishandle other values, whatever the URI says, so that none of these is a setting.
 const (
-	period = 30 // seconds; RFC 6238, section 5.2
-	skew   = 1  // steps either way, for clocks that differ and people who are slow; as above
-	digits = 6
+	period    = 30 // seconds; RFC 6238, section 5.2
+	skew      = 1  // steps either way, for clocks that differ and people who are slow; as above
+	digits    = 6
+	algorithm = "SHA1"
 )
 
 const (
+	// maxIssuer: see maxAccount.
 	maxIssuer = 50
 	// secretBytes is the length that RFC 4226 recommends, section 4, R6.
 	secretBytes = 20
