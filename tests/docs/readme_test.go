@@ -1,5 +1,5 @@
-// Package docs holds README.md to the program: its tables of settings, of requests and of error codes say what the
-// code says, no more and no less. That its examples work is for tests/e2e to show.
+// Package docs holds README.md and SECURITY.md to the program: the tables of settings, of requests and of error codes
+// say what the code says, no more and no less. That the examples work is for tests/e2e to show.
 package docs
 
 import (
@@ -75,8 +75,8 @@ func TestRequests(t *testing.T) {
 func TestCodes(t *testing.T) {
 	t.Parallel()
 	want := codesIn(t, root)
-	// What the command line alone answers with.
-	delete(want, "unknown_key_purpose")
+	delete(want, "unknown_key_purpose")  // of the command line alone
+	delete(want, "server_key_not_found") // between rooms: whoever asks for a server key turns it into something else
 	got := map[string]string{}
 	for _, row := range rows(t, "`[a-z_]+`") {
 		code := strings.Trim(cells(row)[0], "`")
@@ -93,4 +93,21 @@ func TestActions(t *testing.T) {
 		names = append(names, "`"+action.String()+"`")
 	}
 	assert.Contains(t, readme(t), "\nActions: "+strings.Join(names, ", ")+".\n")
+}
+
+// TestFormats compares the formulas in SECURITY.md with those in front of the code, but for white space.
+func TestFormats(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(root + "/SECURITY.md")
+	require.NoError(t, err)
+	security := strings.Join(strings.Fields(string(text)), " ")
+	for _, name := range []string{"format.go", "account.go", "wrap.go"} {
+		code, err := os.ReadFile(root + "/adapters/sealing/" + name)
+		require.NoError(t, err)
+		formulas := regexp.MustCompile(`(?m)^//\t(.*)$`).FindAllStringSubmatch(string(code), -1)
+		require.NotEmpty(t, formulas)
+		for _, formula := range formulas {
+			assert.Contains(t, security, strings.Join(strings.Fields(formula[1]), " "), name)
+		}
+	}
 }
