@@ -2,6 +2,7 @@ package ports
 
 import (
 	"context"
+	"time"
 
 	"github.com/lockbox-go/lockbox/domain"
 )
@@ -17,6 +18,18 @@ type Keyring interface {
 	NewKey(purpose domain.KeyPurpose, generation int) (ServerKey, error)
 	// Rewrap returns the keys wrapped under the present secret, having opened them with it or with the previous one.
 	Rewrap(keys []ServerKey) ([]ServerKey, error)
-	// WrappedUnderPrevious reports whether a key opens with the previous secret alone.
-	WrappedUnderPrevious(key ServerKey) bool
+	// Status lists the keys in memory, by purpose and generation.
+	Status() []KeyStatus
+}
+
+// KeyStatus is what may be shown of a server key.
+type KeyStatus struct {
+	ID         domain.ServerKeyID
+	Purpose    domain.KeyPurpose
+	Generation int
+	CreatedAt  time.Time
+	// RetiredAt is zero while the key is in use.
+	RetiredAt time.Time
+	// UnderPrevious: it is still wrapped under the previous secret; rotate has not been run.
+	UnderPrevious bool
 }

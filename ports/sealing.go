@@ -36,6 +36,10 @@ type EntrySealer interface {
 	// IsTampered) when an envelope does not open under the server's key.
 	Prepare(ctx context.Context, key domain.EncryptionKey, salt domain.BoxSalt, sealed ...Sealed) (EntryCipher, error)
 
+	// PrepareOpen is Prepare for reading: it derives for the given envelopes alone, so that one that was made with
+	// other parameters than today's costs one derivation and not two. What it returns does not Seal.
+	PrepareOpen(ctx context.Context, key domain.EncryptionKey, sealed ...Sealed) (EntryCipher, error)
+
 	// Rebind re-wraps the outer layer of a sealed value for another version of the same key of the same box,
 	// under the current server key, without the client's key. It serves restore.
 	Rebind(ctx context.Context, from Place, envelope []byte, to Place) (domain.ServerKeyID, []byte, error)

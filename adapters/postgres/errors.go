@@ -63,13 +63,6 @@ func isSerializationFailure(err error) bool {
 	return code == serializationFailure || code == deadlockDetected
 }
 
-func sqlState(err error) string {
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pgErr.Code
-	}
-	return ""
-}
-
 // violates reports whether err is the violation of a constraint of that name.
 func violates(err error, code, constraint string) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)

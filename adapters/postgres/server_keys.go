@@ -61,3 +61,13 @@ func (r serverKeys) Delete(ctx context.Context, id domain.ServerKeyID) error {
 	_, err := r.q.Exec(ctx, `DELETE FROM server_keys WHERE id = $1 AND retired_at IS NOT NULL`, uuid(id))
 	return translate(err)
 }
+
+// HasServerKeys reports whether somebody has set this database up with a secret already. It wants no schema.
+func (s *Store) HasServerKeys(ctx context.Context) (bool, error) {
+	var table, has bool
+	if err := s.pool.QueryRow(ctx, `SELECT to_regclass('server_keys') IS NOT NULL`).Scan(&table); err != nil || !table {
+		return false, translate(err)
+	}
+	err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM server_keys)`).Scan(&has)
+	return has, translate(err)
+}

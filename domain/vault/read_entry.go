@@ -77,8 +77,7 @@ func (s *Service) open(ctx context.Context, in ReadEntry, facts ports.EntryFacts
 		return nil, domain.ErrVersionNotFound
 	}
 	stored := facts.Version
-	cipher, err := s.Sealer.Prepare(ctx, encryptionKey, facts.Access.Box.Salt,
-		ports.Sealed{Place: stored.Place, Envelope: stored.Sealed.Envelope})
+	cipher, err := s.Sealer.PrepareOpen(ctx, encryptionKey, ports.Sealed{Place: stored.Place, Envelope: stored.Sealed.Envelope})
 	if err != nil {
 		return nil, err
 	}

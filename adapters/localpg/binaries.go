@@ -1,0 +1,122 @@
+package localpg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The versions of PostgreSQL that Lockbox is tested with.
+const oldestMajor, newestMajor = 14, 18
+
+// ErrMissing is returned where the machine has no PostgreSQL of a version that Lockbox runs on.
+var ErrMissing = errors.New("PostgreSQL 14 to 18 (initdb, postgres, pg_ctl) is not installed: run `scripts/provide " +
+	"postgres`, or install it (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; " +
+	"macOS: brew install postgresql@17)")
+
+// packageFolders are where distributions put the binaries that they keep out of PATH.
+var packageFolders = []string{
+	"/usr/lib/postgresql/*/bin",          // Debian, Ubuntu
+	"/usr/pgsql-*/bin",                   // PGDG on Fedora and RHEL
+	"/usr/libexec/postgresql*",           // Alpine
+	"/opt/homebrew/opt/postgresql@*/bin", // Homebrew on Apple silicon
+	"/usr/local/opt/postgresql@*/bin",    // Homebrew on Intel
+	"/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin",
+	"/Applications/Postgres.app/Contents/Versions/*/bin",
+	"/usr/local/pgsql/bin", // built from source
+}
+
+type binaries struct {
+	initdb, postgres, pgctl string
+	major                   int
+}
+
+// findBinaries looks in PATH, then where pg_config points, then in the packages' folders, newest first. A cluster
+// that exists can be opened by its own major version alone; for a new one, wanted is empty.
+func findBinaries(ctx context.Context, wanted string) (binaries, error) {
+	return pickBinaries(ctx, wanted, preferredFolders(ctx), packageFolders)
+}
+
+func pickBinaries(ctx context.Context, wanted string, preferred, patterns []string) (binaries, error) {
+	var found []binaries
+	for _, dir := range preferred {
+		found = appendSupported(ctx, found, dir)
+	}
+	var packaged []binaries
+	for _, pattern := range patterns {
+		dirs, err := filepath.Glob(pattern)
+		if err != nil {
+			return binaries{}, err
+		}
+		for _, dir := range dirs {
+			packaged = appendSupported(ctx, packaged, dir)
+		}
+	}
+	slices.SortStableFunc(packaged, func(a, b binaries) int { return b.major - a.major })
+	found = append(found, packaged...)
+	if len(found) == 0 {
+		return binaries{}, ErrMissing
+	}
+	if wanted == "" {
+		return found[0], nil
+	}
+	for _, candidate := range found {
+		if strconv.Itoa(candidate.major) == wanted {
+			return candidate, nil
+		}
+	}
+	return binaries{}, fmt.Errorf("the data were made by PostgreSQL %s, and %d is the only version found: install %s, "+
+		"or dump and move the data: %w", wanted, found[0].major, wanted, ErrMissing)
+}
+
+func preferredFolders(ctx context.Context) []string {
+	dirs := filepath.SplitList(os.Getenv("PATH"))
+	if out, err := exec.CommandContext(ctx, "pg_config", "--bindir").Output(); err == nil {
+		dirs = append(dirs, strings.TrimSpace(string(out)))
+	}
+	return dirs
+}
+
+// appendSupported adds the binaries of dir if all are there and of a version that Lockbox runs on.
+func appendSupported(ctx context.Context, found []binaries, dir string) []binaries {
+	if !filepath.IsAbs(dir) {
+		// "." in PATH must not decide what runs, least of all as root.
+		return found
+	}
+	b := binaries{
+		initdb: filepath.Join(dir, "initdb"), postgres: filepath.Join(dir, "postgres"), pgctl: filepath.Join(dir, "pg_ctl"),
+	}
+	for _, path := range []string{b.initdb, b.postgres, b.pgctl} {
+		if info, err := os.Stat(path); err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
+			return found
+		}
+	}
+	out, err := exec.CommandContext(ctx, b.postgres, "--version").Output() //nolint:gosec // the machine's PostgreSQL
+	if err != nil {
+		return found
+	}
+	if b.major = majorOf(string(out)); b.major < oldestMajor || b.major > newestMajor {
+		return found
+	}
+	return append(found, b)
+}
+
+// majorOf reads "postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)", and zero from anything else.
+func majorOf(version string) int {
+	_, after, _ := strings.Cut(version, "(PostgreSQL) ")
+	digits := strings.TrimRight(after, "\n")
+	if end := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {
+		digits = digits[:end]
+	}
+	major, err := strconv.Atoi(digits)
+	if err != nil {
+		return 0
+	}
+	return major
+}

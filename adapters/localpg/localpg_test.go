@@ -1,0 +1,202 @@
+package localpg
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+)
+
+func query(t *testing.T, url, sql string) string {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close(t.Context())) }()
+	results, err := conn.PgConn().Exec(t.Context(), sql).ReadAll()
+	require.NoError(t, err)
+	if rows := results[len(results)-1].Rows; len(rows) > 0 {
+		return string(rows[0][0])
+	}
+	return ""
+}
+
+func TestServerIsPrivateAndKeepsItsDataOverARestart(t *testing.T) {
+	t.Parallel()
+	cfg := Config{Dir: filepath.Join(openFolder(t), "a b", "pg"), Durable: true, Settings: map[string]string{"work_mem": "5MB"}}
+	first := start(t, cfg)
+	require.NoError(t, first.EnsureDatabase(t.Context(), "team"))
+	require.NoError(t, first.EnsureDatabase(t.Context(), "team"))
+	url := first.URL("team")
+	query(t, url, "CREATE TABLE kept AS SELECT 42 AS n")
+	for name, want := range map[string]string{
+		"listen_addresses": "", "server_encoding": "UTF8", "lc_collate": "C", "work_mem": "5MB", "fsync": "on",
+	} {
+		row := query(t, url, "SELECT setting FROM (SELECT current_setting('"+name+"', true) AS setting) s")
+		if name == "lc_collate" {
+			row = query(t, url, "SELECT datcollate FROM pg_database WHERE datname = current_database()")
+		}
+		require.Equal(t, want, row, name)
+	}
+	for _, dir := range []string{first.home.data(), first.home.run()} {
+		info, err := os.Stat(dir)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o700), info.Mode().Perm(), dir)
+	}
+	require.NoError(t, first.Stop())
+	require.NoError(t, first.Stop(), "again")
+
+	second := start(t, cfg)
+	require.Equal(t, url, second.URL("team"))
+	require.Equal(t, "42", query(t, second.URL("team"), "SELECT n FROM kept"))
+}
+
+func TestTwoFoldersRunSideBySide(t *testing.T) {
+	t.Parallel()
+	one, two := start(t, Config{}), start(t, Config{})
+	query(t, one.URL("postgres"), "CREATE TABLE here ()")
+	require.Equal(t, "0", query(t, two.URL("postgres"), "SELECT count(*) FROM pg_class WHERE relname = 'here'"))
+}
+
+func TestKillIsACrashThatARestartRecoversFrom(t *testing.T) {
+	t.Parallel()
+	cfg := Config{Dir: openFolder(t), Durable: true}
+	first := start(t, cfg)
+	query(t, first.URL("postgres"), "CREATE TABLE kept AS SELECT 42 AS n")
+	open, err := pgx.Connect(t.Context(), first.URL("postgres"))
+	require.NoError(t, err)
+	require.NoError(t, first.Kill())
+	require.Error(t, open.Ping(t.Context()), "its backend is gone too")
+	require.NoError(t, open.Close(t.Context()))
+	require.NoError(t, first.Stop(), "after Kill there is nothing to do")
+
+	second := start(t, cfg)
+	require.Equal(t, first.URL("postgres"), second.URL("postgres"))
+	require.Equal(t, "42", query(t, second.URL("postgres"), "SELECT n FROM kept"))
+	log, err := os.ReadFile(second.home.log())
+	require.NoError(t, err)
+	require.Contains(t, string(log), "was not properly shut down", "or Kill was too kind")
+}
+
+func TestAServerOutlivesTheVariableThatHeldIt(t *testing.T) {
+	t.Parallel()
+	url := func() string {
+		server, err := Start(t.Context(), Config{})
+		require.NoError(t, err)
+		return server.URL("postgres")
+	}()
+	for range 3 {
+		runtime.GC()
+	}
+	time.Sleep(300 * time.Millisecond) // for the shutdown that must not come
+	require.Equal(t, "1", query(t, url, "SELECT 1"))
+}
+
+func TestATemporaryServerLeavesNothing(t *testing.T) {
+	t.Parallel()
+	server := start(t, Config{})
+	require.DirExists(t, server.Dir())
+	require.NoError(t, server.Stop())
+	require.NoDirExists(t, server.Dir())
+}
+
+func TestAPathTooLongForASocket(t *testing.T) {
+	t.Parallel()
+	cfg := Config{Dir: filepath.Join(openFolder(t), strings.Repeat("long/", 25))}
+	server := start(t, cfg)
+	require.NotEqual(t, server.home.run(), server.sockets)
+	require.Equal(t, "1", query(t, server.URL("postgres"), "SELECT 1"))
+	require.NoError(t, server.Stop())
+	require.NoDirExists(t, server.sockets)
+	require.DirExists(t, server.home.data())
+}
+
+func TestTheLogGoesToItsWriter(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	server := start(t, Config{Log: &log})
+	require.NoError(t, server.Stop())
+	require.Contains(t, log.String(), "ready to accept connections")
+}
+
+func TestAServerThatCannotStartSaysWhy(t *testing.T) {
+	t.Parallel()
+	_, err := Start(t.Context(), Config{Settings: map[string]string{"no_such_setting": "1"}})
+	require.ErrorContains(t, err, "no_such_setting")
+}
+
+func TestAStartThatIsCancelledLeavesTheFolderFree(t *testing.T) {
+	t.Parallel()
+	cfg := Config{Dir: openFolder(t)}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := Start(ctx, cfg)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, "1", query(t, start(t, cfg).URL("postgres"), "SELECT 1"))
+}
+
+func TestBinaries(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	_, err := pickBinaries(ctx, "", []string{t.TempDir(), ".", ""}, []string{filepath.Join(t.TempDir(), "*")})
+	require.ErrorIs(t, err, ErrMissing)
+	require.NotContains(t, err.Error(), "\n")
+
+	install := func(version string) string {
+		dir := t.TempDir()
+		script := []byte("#!/bin/sh\necho '" + version + "'\n")
+		for _, name := range []string{"initdb", "postgres", "pg_ctl"} {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name), script, 0o755)) //nolint:gosec // a program
+		}
+		return dir
+	}
+	old, devel := install("postgres (PostgreSQL) 13.9"), install("postgres (PostgreSQL) 19devel")
+	fifteen, seventeen := install("postgres (PostgreSQL) 15.13 (Debian 15.13-0)"), install("postgres (PostgreSQL) 17rc1")
+	for _, c := range []struct {
+		name, wanted        string
+		preferred, packaged []string
+		major               int
+	}{
+		{"the newest of the packages", "", nil, []string{fifteen, seventeen, devel}, 17},
+		{"what is in PATH wins", "", []string{old, fifteen}, []string{seventeen}, 15},
+		{"a cluster wants its own version", "17", []string{fifteen}, []string{seventeen}, 17},
+		{"there is none for the cluster", "16", []string{fifteen}, []string{seventeen}, 0},
+		{"too old and too new", "", []string{old}, []string{devel}, 0},
+	} {
+		got, err := pickBinaries(ctx, c.wanted, c.preferred, c.packaged)
+		require.Equal(t, c.major, got.major, c.name)
+		if c.major == 0 {
+			require.ErrorIs(t, err, ErrMissing, c.name)
+		}
+	}
+}
+
+func TestAClusterOfAVersionThatIsNotThereIsRefused(t *testing.T) {
+	t.Parallel()
+	cfg := Config{Dir: openFolder(t)}
+	server := start(t, cfg)
+	require.NoError(t, server.Stop())
+	require.NoError(t, os.WriteFile(filepath.Join(server.home.data(), "PG_VERSION"), []byte("9\n"), 0o600))
+	_, err := Start(t.Context(), cfg)
+	require.ErrorContains(t, err, "PostgreSQL 9")
+}
+
+func TestAStaleProcessNumberIsNobodyToSignal(t *testing.T) {
+	t.Parallel()
+	cfg := Config{Dir: openFolder(t)}
+	server := start(t, cfg)
+	require.NoError(t, server.Stop())
+	for _, content := range []string{"", strconv.Itoa(os.Getpid()) + "\n" + server.home.data() + "\n"} {
+		require.NoError(t, os.WriteFile(pidFile(server.home.data()), []byte(content), 0o600))
+		next := start(t, cfg)
+		require.Equal(t, "1", query(t, next.URL("postgres"), "SELECT 1"))
+		require.NoError(t, next.Stop())
+	}
+}

@@ -1,0 +1,111 @@
+package localpg
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+// holdVariable turns the test's binary into a program that holds a server: the tests kill it.
+const holdVariable = "LOCKBOX_TEST_HOLD"
+
+func TestMain(m *testing.M) {
+	if dir, ok := os.LookupEnv(holdVariable); ok {
+		if err := hold(dir); err != nil {
+			fmt.Println("error", err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// hold runs a server until its standard input ends.
+func hold(dir string) error {
+	server, err := Start(context.Background(), Config{Dir: dir, Durable: true})
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready", server.Dir(), server.URL("postgres"))
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	return server.Stop()
+}
+
+// holder is another program that holds a server.
+type holder struct {
+	cmd      *exec.Cmd
+	dir, url string
+	release  io.Closer
+}
+
+// startHolder starts one as the user given, or as ours where that is nil. Its text is the line it printed.
+func startHolder(t *testing.T, dir string, as *syscall.Credential) (*holder, string) {
+	t.Helper()
+	// The go command keeps the binary where other users cannot enter.
+	program := filepath.Join(openFolder(t), "holder")
+	binary, err := os.ReadFile(os.Args[0]) //nolint:gosec // ourselves
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(program, binary, 0o755)) //nolint:gosec // run by another user
+	cmd := exec.Command(program)                             //nolint:gosec // our own binary
+	cmd.Env = append(os.Environ(), holdVariable+"="+dir)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = stdin.Close()
+		_ = cmd.Wait()
+	})
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	require.NoError(t, err)
+	h := &holder{cmd: cmd, release: stdin}
+	if words := strings.Fields(line); words[0] == "ready" {
+		h.dir, h.url = words[1], words[2]
+	}
+	return h, line
+}
+
+// openFolder is a temporary folder that every user can enter.
+func openFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "lockbox-test-")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	require.NoError(t, os.Chmod(dir, 0o755)) //nolint:gosec // that is the point
+	return dir
+}
+
+func start(t *testing.T, cfg Config) *Server {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	server, err := Start(ctx, cfg)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, server.Stop()) })
+	return server
+}
+
+// eventually is require.Eventually without its goroutine, which may outlive the test.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if is() {
+			return
+		}
+	}
+	require.Fail(t, "did not come about: "+what)
+}

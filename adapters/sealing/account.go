@@ -1,0 +1,90 @@
+package sealing
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// FORMAT of what the server keeps secret of an account (notation as in format.go):
+//
+//	aad    = part("lockbox/account") | part(purpose) | part(user id, 16 bytes)
+//	stored = id16 | nonce24 | XChaCha20-Poly1305(account key id16, nonce24, plaintext, aad)
+//
+// nonce24 is random.
+
+const (
+	accountLabel   = "lockbox/account"
+	accountMinimum = idLen + nonce24 + tagBytes
+)
+
+// AccountSealer seals password hashes and code secrets under the server's account key. It implements
+// ports.AccountSealer.
+type AccountSealer struct {
+	keys   *Keyring
+	random io.Reader
+}
+
+// NewAccountSealer makes a sealer; random nil means crypto/rand.Reader.
+func NewAccountSealer(keys *Keyring, random io.Reader) *AccountSealer {
+	if random == nil {
+		random = rand.Reader
+	}
+	return &AccountSealer{keys, random}
+}
+
+// SealAccount encrypts under the current account key; it does no I/O. See ports.AccountSealer. Errors: none but a
+// failing source of randomness.
+func (s *AccountSealer) SealAccount(
+	_ context.Context, purpose string, user domain.UserID, plaintext []byte,
+) (domain.ServerKeyID, []byte, error) {
+	id, key := s.keys.Current(domain.KeyForAccounts)
+	aead, err := newXChaCha(&key)
+	if err != nil {
+		return domain.ServerKeyID{}, nil, err
+	}
+	sealed := append(make([]byte, 0, accountMinimum+len(plaintext)), id[:]...)
+	sealed = sealed[:idLen+nonce24]
+	nonce := sealed[idLen:]
+	if _, err := io.ReadFull(s.random, nonce); err != nil {
+		return domain.ServerKeyID{}, nil, fmt.Errorf("read randomness: %w", err)
+	}
+	return id, aead.Seal(sealed, nonce, plaintext, accountContext(purpose, user)), nil
+}
+
+// OpenAccount decrypts what SealAccount made. See ports.AccountSealer. Errors: a tampering error; what the key ring
+// returns for a key id that is not in memory, for which it reads the database.
+func (s *AccountSealer) OpenAccount(
+	ctx context.Context, purpose string, user domain.UserID, sealed []byte,
+) ([]byte, error) {
+	tampered := &ports.TamperedError{What: purpose}
+	if len(sealed) < accountMinimum {
+		return nil, tampered
+	}
+	key, err := s.keys.ByID(ctx, domain.KeyForAccounts, domain.ServerKeyID(sealed[:idLen]))
+	switch {
+	case errors.Is(err, ErrUnknownKey):
+		return nil, tampered
+	case err != nil:
+		return nil, err
+	}
+	aead, err := newXChaCha(&key)
+	if err != nil {
+		return nil, err
+	}
+	nonce, ciphertext := sealed[idLen:idLen+nonce24], sealed[idLen+nonce24:]
+	plaintext, err := aead.Open(nil, nonce, ciphertext, accountContext(purpose, user))
+	if err != nil {
+		return nil, tampered
+	}
+	return plaintext, nil
+}
+
+func accountContext(purpose string, user domain.UserID) []byte {
+	return appendPart(appendPart(appendPart(nil, accountLabel), purpose), user[:])
+}

@@ -1,0 +1,138 @@
+package boot
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/lockbox-go/lockbox/adapters/sealing"
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+// Config is the settings of the program. Each is an environment variable, LOCKBOX_ and the name in the tag `env`, and
+// may be given as a file instead by LOCKBOX_…_FILE. The tag `doc` is what people read of it.
+type Config struct {
+	DatabaseURL       domain.Secret `env:"DATABASE_URL" doc:"where PostgreSQL is: postgres://user:password@host:5432/name; required"`
+	SecretKey         domain.Secret `env:"SECRET_KEY" doc:"the secret that wraps the server's keys, from lockbox keygen --secret; required"`
+	SecretKeyPrevious domain.Secret `env:"SECRET_KEY_PREVIOUS" doc:"the secret before it, until lockbox secret rotate has run"`
+
+	HTTPAddr       string         `env:"HTTP_ADDR" envDefault:":5000" doc:"address and port to listen on"`
+	TLSCert        string         `env:"TLS_CERT" doc:"certificate chain in PEM, for HTTPS; usually as LOCKBOX_TLS_CERT_FILE"`
+	TLSKey         domain.Secret  `env:"TLS_KEY" doc:"its private key in PEM; usually as LOCKBOX_TLS_KEY_FILE"`
+	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES" doc:"networks (10.0.0.0/8,…) whose X-Forwarded-For is believed"`
+	CORSOrigins    []string       `env:"CORS_ORIGINS" doc:"origins (https://app.example.org,…) that browsers may call from; none turns CORS off"`
+	MaxBodyBytes   int64          `env:"MAX_BODY_BYTES" envDefault:"1048576" doc:"largest body of a request"`
+
+	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error"`
+	LogFormat string     `env:"LOG_FORMAT" envDefault:"json" doc:"json or text"`
+
+	InitToken                domain.Secret `env:"INIT_TOKEN" doc:"when set, POST /init needs it in the header X-Init-Token"`
+	RequireAdminToCreateUser bool          `env:"REQUIRE_ADMIN_TO_CREATE_USER" envDefault:"true" doc:"false lets anybody register as a plain user"`
+	ShowAPIKeys              bool          `env:"SHOW_API_KEYS" envDefault:"false" doc:"true shows whole API keys in GET /users/{username}, as the original service did"`
+	MinPasswordLength        int           `env:"MIN_PASSWORD_LENGTH" envDefault:"6" doc:"characters that a new password must have"`
+	TokenTTL                 time.Duration `env:"TOKEN_TTL" envDefault:"168h" doc:"how long a token of POST /authenticate lives"`
+
+	MaxValueBytes         int           `env:"MAX_VALUE_BYTES" envDefault:"524288" doc:"largest value, in bytes of JSON text; 0 = no limit"`
+	MaxEntriesPerBox      int           `env:"MAX_ENTRIES_PER_BOX" envDefault:"10000" doc:"entries in a box; 0 = no limit"`
+	MaxUsersPerBox        int           `env:"MAX_USERS_PER_BOX" envDefault:"1000" doc:"users of a box; 0 = no limit"`
+	MaxBoxesPerUser       int           `env:"MAX_BOXES_PER_USER" envDefault:"100" doc:"boxes that a user who is no admin may own; 0 = no limit"`
+	EntryVersions         int           `env:"ENTRY_VERSIONS" envDefault:"10" doc:"versions of an entry that are kept; 0 = all"`
+	DeletedEntryRetention time.Duration `env:"DELETED_ENTRY_RETENTION" envDefault:"720h" doc:"how long a deleted entry can be restored"`
+	EventRetention        time.Duration `env:"EVENT_RETENTION" envDefault:"0" doc:"how long events are kept; 0 = for ever"`
+
+	DBMaxConns   int32  `env:"DB_MAX_CONNS" envDefault:"0" doc:"connections to the database; 0 = 4, or one per core if that is more"`
+	KDFMemoryKiB uint32 `env:"KDF_MEMORY_KIB" envDefault:"19456" doc:"Argon2id memory for passwords and passphrases, in KiB"`
+	KDFTime      uint32 `env:"KDF_TIME" envDefault:"2" doc:"Argon2id passes"`
+}
+
+// Validate returns every mistake in the settings at once, each naming its variable; nil when there is none. The
+// secrets are not repeated.
+func (c Config) Validate() error {
+	return errors.Join(c.checkServing(), c.checkStorage(), c.checkLimits())
+}
+
+// checkStorage is what every command needs that opens the database.
+func (c Config) checkStorage() error {
+	var mistakes []error
+	if len(c.DatabaseURL.Bytes()) == 0 {
+		mistakes = append(mistakes, mistake("DATABASE_URL", "is not set: give it as postgres://user:password@host:5432/name"))
+	}
+	if len(c.SecretKey.Bytes()) == 0 {
+		mistakes = append(mistakes, mistake("SECRET_KEY", "is not set: make one with lockbox keygen --secret and keep it apart from the database's backups"))
+	} else if _, err := sealing.ParseSecret(string(c.SecretKey.Bytes())); err != nil {
+		mistakes = append(mistakes, mistake("SECRET_KEY", err.Error()))
+	}
+	if len(c.SecretKeyPrevious.Bytes()) > 0 {
+		if _, err := sealing.ParseSecret(string(c.SecretKeyPrevious.Bytes())); err != nil {
+			mistakes = append(mistakes, mistake("SECRET_KEY_PREVIOUS", err.Error()))
+		}
+	}
+	return errors.Join(mistakes...)
+}
+
+func (c Config) checkServing() error {
+	var mistakes []error
+	if _, _, err := net.SplitHostPort(c.HTTPAddr); err != nil {
+		mistakes = append(mistakes, mistake("HTTP_ADDR", "must be an address and a port, such as :5000 or 127.0.0.1:5000"))
+	}
+	if c.LogFormat != "json" && c.LogFormat != "text" {
+		mistakes = append(mistakes, mistake("LOG_FORMAT", "must be json or text"))
+	}
+	for _, origin := range c.CORSOrigins {
+		if origin != "*" && !strings.HasPrefix(origin, "http://") && !strings.HasPrefix(origin, "https://") {
+			mistakes = append(mistakes, mistake("CORS_ORIGINS", "must be origins such as https://app.example.org, with commas between them"))
+			break
+		}
+	}
+	if (c.TLSCert == "") != (len(c.TLSKey.Bytes()) == 0) {
+		mistakes = append(mistakes, mistake("TLS_CERT", "and LOCKBOX_TLS_KEY must be set together, or neither"))
+	} else if _, err := c.tlsConfig(); err != nil {
+		mistakes = append(mistakes, mistake("TLS_CERT", "and LOCKBOX_TLS_KEY are not a certificate and its key in PEM: "+err.Error()))
+	}
+	return errors.Join(mistakes...)
+}
+
+func (c Config) checkLimits() error {
+	var mistakes []error
+	check := func(holds bool, name, rule string) {
+		if !holds {
+			mistakes = append(mistakes, mistake(name, rule))
+		}
+	}
+	check(c.MaxBodyBytes >= 1024, "MAX_BODY_BYTES", "must be at least 1024")
+	check(c.MinPasswordLength >= 1 && c.MinPasswordLength <= 100, "MIN_PASSWORD_LENGTH", "must be from 1 to 100")
+	check(c.TokenTTL >= time.Minute, "TOKEN_TTL", "must be at least 1m")
+	check(c.MaxValueBytes >= 0, "MAX_VALUE_BYTES", notNegative)
+	check(c.MaxValueBytes == 0 || int64(c.MaxValueBytes) <= c.MaxBodyBytes, "MAX_VALUE_BYTES", "must not be above LOCKBOX_MAX_BODY_BYTES")
+	check(c.MaxEntriesPerBox >= 0, "MAX_ENTRIES_PER_BOX", notNegative)
+	check(c.MaxUsersPerBox >= 0, "MAX_USERS_PER_BOX", notNegative)
+	check(c.MaxBoxesPerUser >= 0, "MAX_BOXES_PER_USER", notNegative)
+	check(c.EntryVersions >= 0, "ENTRY_VERSIONS", notNegative)
+	check(c.DeletedEntryRetention >= 0, "DELETED_ENTRY_RETENTION", notNegative)
+	check(c.EventRetention >= 0, "EVENT_RETENTION", notNegative)
+	check(c.DBMaxConns >= 0, "DB_MAX_CONNS", notNegative)
+	check(c.KDFMemoryKiB >= 8 && c.KDFMemoryKiB <= 262144, "KDF_MEMORY_KIB", "must be from 8 to 262144")
+	check(c.KDFTime >= 1 && c.KDFTime <= 16, "KDF_TIME", "must be from 1 to 16")
+	return errors.Join(mistakes...)
+}
+
+const notNegative = "must not be negative"
+
+func mistake(name, rule string) error { return fmt.Errorf("%s%s %s", prefix, name, rule) }
+
+// tlsConfig returns nil when TLS is off.
+func (c Config) tlsConfig() (*tls.Config, error) {
+	if c.TLSCert == "" {
+		return nil, nil
+	}
+	pair, err := tls.X509KeyPair([]byte(c.TLSCert), c.TLSKey.Bytes())
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}, nil
+}

@@ -1,0 +1,173 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/lockbox-go/lockbox/adapters/kdf"
+	"github.com/lockbox-go/lockbox/adapters/passwords"
+	"github.com/lockbox-go/lockbox/adapters/postgres"
+	"github.com/lockbox-go/lockbox/adapters/sealing"
+	"github.com/lockbox-go/lockbox/adapters/system"
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/domain/serverkeys"
+	"github.com/lockbox-go/lockbox/migrations"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// databasePatience is how long a start waits for a database that does not answer yet.
+const databasePatience = 30 * time.Second
+
+// core is what serving and the commands have in common: the database with its schema up to date, and the key ring.
+type core struct {
+	config       Config
+	store        *postgres.Store
+	keyring      *sealing.Keyring
+	derivations  *kdf.Pool
+	installation string
+	clock        system.Clock
+	ids          system.IDs
+}
+
+func openCore(ctx context.Context, config Config, log *slog.Logger) (*core, error) {
+	c := &core{config: config}
+	var err error
+	if c.store, err = openStore(ctx, config, log); err != nil {
+		return nil, err
+	}
+	if err := c.open(ctx, log); err != nil {
+		c.store.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *core) open(ctx context.Context, log *slog.Logger) error {
+	if err := migrate(ctx, c.config, log); err != nil {
+		return err
+	}
+	var err error
+	if c.installation, err = c.store.Installation(ctx, c.ids.New(), c.clock.Now()); err != nil {
+		return err
+	}
+	if c.keyring, err = openKeyring(ctx, c); err != nil {
+		return err
+	}
+	c.store.SetOnStaleServerKey(c.keyring.Reload)
+	c.derivations = kdf.New(kdf.Config{})
+	return nil
+}
+
+func (c *core) close() {
+	c.derivations.Close()
+	c.store.Close()
+}
+
+// openStore waits for a database that is only starting.
+func openStore(ctx context.Context, config Config, log *slog.Logger) (*postgres.Store, error) {
+	deadline := time.Now().Add(databasePatience)
+	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
+		store, err := postgres.Open(ctx, postgres.Config{URL: string(config.DatabaseURL.Bytes()), MaxConns: config.DBMaxConns, Clock: system.Clock{}})
+		if err == nil {
+			return store, nil
+		}
+		if !errors.Is(err, domain.Unavailable) || time.Now().After(deadline) {
+			return nil, fmt.Errorf("open the database of LOCKBOX_DATABASE_URL: %w", err)
+		}
+		log.Warn("the database does not answer yet", slog.Any("error", err))
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}
+
+// migrate brings an older schema up to date and accepts a newer one of the same release line.
+func migrate(ctx context.Context, config Config, log *slog.Logger) error {
+	migrator, err := postgres.NewMigrator(string(config.DatabaseURL.Bytes()), migrations.Files)
+	if err != nil {
+		return err
+	}
+	before, newest, err := migrator.Version(ctx)
+	if err != nil {
+		return err
+	}
+	if err := postgres.CheckSchema(before, newest); err != nil || before >= newest {
+		return err
+	}
+	if err := migrator.Up(ctx); err != nil {
+		return err
+	}
+	log.Info("the schema is up to date", slog.Uint64("from", uint64(before)), slog.Uint64("to", uint64(newest)))
+	return nil
+}
+
+func openKeyring(ctx context.Context, c *core) (*sealing.Keyring, error) {
+	secret, err := sealing.ParseSecret(string(c.config.SecretKey.Bytes()))
+	if err != nil {
+		return nil, mistake("SECRET_KEY", err.Error())
+	}
+	var previous sealing.Secret
+	if len(c.config.SecretKeyPrevious.Bytes()) > 0 {
+		if previous, err = sealing.ParseSecret(string(c.config.SecretKeyPrevious.Bytes())); err != nil {
+			return nil, mistake("SECRET_KEY_PREVIOUS", err.Error())
+		}
+	}
+	return sealing.OpenKeyring(ctx, sealing.KeyringConfig{Store: c.store.Read().ServerKeys, Secret: secret, Previous: previous,
+		IDs: c.ids, Clock: c.clock})
+}
+
+func (c *core) params() ports.Argon2Params {
+	return ports.Argon2Params{MemoryKiB: c.config.KDFMemoryKiB, Time: c.config.KDFTime, Threads: 1}
+}
+
+func (c *core) hasher() (*passwords.Hasher, error) {
+	return passwords.New(passwords.Config{Derive: c.derivations.Derive, Params: c.params()})
+}
+
+func (c *core) entrySealer() (*sealing.EntrySealer, error) {
+	return sealing.NewEntrySealer(sealing.EntryConfig{Keys: c.keyring, Derive: c.derivations.Derive, Params: c.params()})
+}
+
+func (c *core) accountSealer() *sealing.AccountSealer {
+	return sealing.NewAccountSealer(c.keyring, nil)
+}
+
+// OpenServerKeys opens the database and the key ring for the commands about server keys. The caller closes them.
+func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger, grace time.Duration) (service *serverkeys.Service, closeAll func(), err error) {
+	if err := config.checkStorage(); err != nil {
+		return nil, nil, err
+	}
+	c, err := openCore(ctx, config, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	entries, err := c.entrySealer()
+	if err != nil {
+		c.close()
+		return nil, nil, err
+	}
+	return serverkeys.New(serverkeys.Config{Store: c.store, Keyring: c.keyring, Entries: entries, Account: c.accountSealer(),
+		Clock: c.clock, IDs: c.ids, Grace: grace}), c.close, nil
+}
+
+// RekeyGrace is longer than any transaction of a server can last.
+const RekeyGrace = postgres.LongestTransaction + 5*time.Second
+
+// Migrator changes the schema apart from serving.
+type Migrator = postgres.Migrator
+
+// OpenMigrator returns the migrator of the configured database.
+func OpenMigrator(config Config) (*Migrator, error) {
+	if len(config.DatabaseURL.Bytes()) == 0 {
+		return nil, mistake("DATABASE_URL", "is not set")
+	}
+	return postgres.NewMigrator(string(config.DatabaseURL.Bytes()), migrations.Files)
+}
+
+// CheckSchema returns an error when a program that knows newest as the last step must not work on a schema at current.
+func CheckSchema(current, newest uint) error { return postgres.CheckSchema(current, newest) }

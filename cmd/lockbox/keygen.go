@@ -1,0 +1,39 @@
+package main
+
+import (
+	"crypto/rand"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockbox-go/lockbox/cmd/boot"
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+func keygenCommand() *cobra.Command {
+	var secret bool
+	command := &cobra.Command{
+		Use:   "keygen",
+		Short: "Print a new encryption key for entries, or a new secret for the server",
+		Long: `Print a new encryption key (lbk1_…) for the header X-Encryption-Key. The server never stores it: whoever loses it
+loses what was encrypted under it.
+
+With --secret, print a secret for LOCKBOX_SECRET_KEY instead.`,
+		Example: "  lockbox keygen\n  lockbox keygen --secret > secret-key",
+		Args:    cobra.NoArgs,
+		Run: func(command *cobra.Command, _ []string) {
+			fmt.Fprintln(command.OutOrStdout(), newKey(secret))
+		},
+	}
+	command.Flags().BoolVar(&secret, "secret", false, "print a secret for LOCKBOX_SECRET_KEY")
+	return command
+}
+
+func newKey(secret bool) string {
+	if secret {
+		return boot.NewSecret()
+	}
+	var random [32]byte
+	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the program rather
+	return domain.FormatGeneratedKey(random)
+}

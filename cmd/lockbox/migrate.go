@@ -1,0 +1,52 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockbox-go/lockbox/cmd/boot"
+)
+
+func migrateCommand() *cobra.Command {
+	command := &cobra.Command{Use: "migrate", Short: "Change the schema of the database apart from serving"}
+	var steps int
+	down := &cobra.Command{Use: "down", Short: "Undo the newest steps; what they had added is lost", Args: cobra.NoArgs,
+		RunE: withMigrator(func(command *cobra.Command, migrator *boot.Migrator) error {
+			return migrator.Down(command.Context(), steps)
+		})}
+	down.Flags().IntVar(&steps, "steps", 1, "how many")
+	command.AddCommand(
+		&cobra.Command{Use: "up", Short: "Bring the schema up to date", Args: cobra.NoArgs,
+			RunE: withMigrator(func(command *cobra.Command, migrator *boot.Migrator) error {
+				return migrator.Up(command.Context())
+			})},
+		down,
+		&cobra.Command{Use: "version", Short: "Print the schema's version and the newest one that this program knows", Args: cobra.NoArgs,
+			RunE: withMigrator(printVersion)},
+	)
+	return command
+}
+
+func withMigrator(run func(*cobra.Command, *boot.Migrator) error) func(*cobra.Command, []string) error {
+	return func(command *cobra.Command, _ []string) error {
+		config, _, err := settings()
+		if err != nil {
+			return err
+		}
+		migrator, err := boot.OpenMigrator(config)
+		if err != nil {
+			return err
+		}
+		return run(command, migrator)
+	}
+}
+
+func printVersion(command *cobra.Command, migrator *boot.Migrator) error {
+	current, newest, err := migrator.Version(command.Context())
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(command.OutOrStdout(), "database %06d, program %06d\n", current, newest)
+	return boot.CheckSchema(current, newest)
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockbox-go/lockbox/cmd/boot"
+)
+
+func serveCommand() *cobra.Command {
+	var createSecret bool
+	command := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve, with settings from the environment (LOCKBOX_…)",
+		Long: `Serve until SIGTERM. The settings are environment variables; LOCKBOX_DATABASE_URL and LOCKBOX_SECRET_KEY must be set.
+An older schema is brought up to date first.`,
+		Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			protectMemory()
+			if createSecret {
+				if err := boot.CreateSecretFile(command.Context(), os.Environ()); err != nil {
+					return err
+				}
+			}
+			config, unknown, err := boot.ReadEnvironment(os.Environ())
+			if err := errors.Join(err, config.Validate()); err != nil {
+				return fmt.Errorf("the settings are wrong:\n%w", err)
+			}
+			log := boot.NewLog(config, os.Stderr)
+			warnOfUnknown(log, unknown)
+			app, err := boot.New(config, log)
+			if err != nil {
+				return err
+			}
+			app.PrintInitToken = createSecret
+			return app.Run(command.Context())
+		},
+	}
+	command.Flags().BoolVar(&createSecret, "create-secret", false,
+		"make the file of LOCKBOX_SECRET_KEY_FILE if it is missing and the database has no keys yet, and log LOCKBOX_INIT_TOKEN until there is an owner")
+	return command
+}

@@ -1,0 +1,111 @@
+// Package pgtest gives each test a PostgreSQL database of its own.
+//
+// The server is the one that LOCKBOX_TEST_DATABASE_URL names, else one started from the machine's own binaries for
+// the life of the test's process, else a container where Docker answers. A test never skips for want of one: it fails
+// and says what is missing. `go run ./tests/pgtest/share -- go test ./...` starts one server for a run over many
+// packages.
+package pgtest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// patience is for a single statement that makes or drops a database on a machine that is busy with tests.
+const patience = time.Minute
+
+// New returns the URL of a new database with the newest schema. The test's end drops it, whoever is still connected.
+func New(t testing.TB) string {
+	t.Helper()
+	admin := server(t)
+	template, err := sharedTemplate()
+	require.NoError(t, err, "make the template of the test databases")
+	return create(t, admin, "TEMPLATE "+pgx.Identifier{template}.Sanitize())
+}
+
+// Empty is New without a schema.
+func Empty(t testing.TB) string {
+	t.Helper()
+	// template0 is what nobody can have added anything to.
+	return create(t, server(t), "TEMPLATE template0")
+}
+
+// sharedServer ends with the process, however that ends: tests have no common last moment to stop it in.
+var sharedServer = sync.OnceValues(func() (string, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	server, err := Provide(ctx)
+	if err != nil {
+		return "", err
+	}
+	return server.URL, nil
+})
+
+var sharedTemplate = sync.OnceValues(func() (string, error) {
+	admin, err := sharedServer()
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return template(ctx, admin)
+})
+
+func server(t testing.TB) string {
+	t.Helper()
+	admin, err := sharedServer()
+	require.NoError(t, err, "the tests need a PostgreSQL server")
+	return admin
+}
+
+func create(t testing.TB, admin, from string) string {
+	t.Helper()
+	name := "lockbox_test_" + randomHex()
+	own, err := withDatabase(admin, name)
+	require.NoError(t, err)
+	require.NoError(t, administer(admin, "CREATE DATABASE "+name+" "+from))
+	t.Cleanup(func() {
+		if err := administer(admin, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
+			t.Errorf("drop the test's database: %v", err)
+		}
+	})
+	return own
+}
+
+// administer runs one statement over a connection of its own: a pool's goroutines would outlive the test.
+func administer(admin, statement string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, admin)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, statement)
+	return errors.Join(err, conn.Close(ctx))
+}
+
+// withDatabase is the URL of another database on the same server.
+func withDatabase(server, name string) (string, error) {
+	u, err := url.Parse(server)
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		return "", fmt.Errorf("%s must be a URL that begins with postgres://", Variable)
+	}
+	u.Path = "/" + name
+	return u.String(), nil
+}
+
+func randomHex() string {
+	random := make([]byte, 8)
+	_, _ = rand.Read(random) // it never fails
+	return hex.EncodeToString(random)
+}

@@ -1,0 +1,87 @@
+package pgtest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/lockbox-go/lockbox/adapters/postgres"
+	"github.com/lockbox-go/lockbox/migrations"
+)
+
+// template returns the name of a database with the newest schema, making it if it is not there. Test binaries run at
+// once and may all find it missing: each makes one under a name of its own, and the first to rename it wins. The name
+// follows the migrations, so that a server that outlives the run never serves an old schema.
+func template(ctx context.Context, admin string) (string, error) {
+	digest, err := digestOf(migrations.Files)
+	if err != nil {
+		return "", err
+	}
+	return makeTemplate(ctx, admin, "lockbox_template_"+digest)
+}
+
+func makeTemplate(ctx context.Context, admin, name string) (string, error) {
+	conn, err := pgx.Connect(ctx, admin)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+	var made bool
+	const exists = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)"
+	if err := conn.QueryRow(ctx, exists, name).Scan(&made); err != nil || made {
+		return name, err
+	}
+	draft := "lockbox_draft_" + randomHex()
+	if _, err := conn.Exec(ctx, "CREATE DATABASE "+draft+" TEMPLATE template0"); err != nil {
+		return "", fmt.Errorf("create a database: %w", err)
+	}
+	err = fill(ctx, admin, draft)
+	if err == nil {
+		// A template that anybody is connected to cannot be copied.
+		_, err = conn.Exec(ctx, "ALTER DATABASE "+draft+" WITH ALLOW_CONNECTIONS false")
+	}
+	if err == nil {
+		_, err = conn.Exec(ctx, "ALTER DATABASE "+draft+" RENAME TO "+name)
+	}
+	if err == nil {
+		return name, nil
+	}
+	_, dropped := conn.Exec(ctx, "DROP DATABASE "+draft+" WITH (FORCE)")
+	const duplicateDatabase, uniqueViolation = "42P04", "23505"
+	if lost, ok := errors.AsType[*pgconn.PgError](err); ok &&
+		(lost.Code == duplicateDatabase || lost.Code == uniqueViolation) {
+		return name, dropped
+	}
+	return "", errors.Join(err, dropped)
+}
+
+func fill(ctx context.Context, admin, name string) error {
+	own, err := withDatabase(admin, name)
+	if err != nil {
+		return err
+	}
+	migrator, err := postgres.NewMigrator(own, migrations.Files)
+	if err != nil {
+		return err
+	}
+	return migrator.Up(ctx)
+}
+
+func digestOf(files fs.FS) (string, error) {
+	digest := sha256.New()
+	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := fs.ReadFile(files, path)
+		_, _ = fmt.Fprintf(digest, "%s %d\n%s", path, len(text), text)
+		return err
+	})
+	return hex.EncodeToString(digest.Sum(nil)[:8]), err
+}
