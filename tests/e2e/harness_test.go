@@ -1,0 +1,218 @@
+// Package e2e calls the program as it ships, over HTTP, on a real PostgreSQL.
+//
+// What needs kills, a Docker engine or many rounds has the build tag e2e and runs with make e2e.
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/cmd/boot"
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/tests/pgtest"
+)
+
+// generatedKey is an encryption key that needs no slow derivation; otherKey is another.
+var (
+	generatedKey = domain.FormatGeneratedKey([32]byte{1, 2, 3})
+	otherKey     = domain.FormatGeneratedKey([32]byte{9, 8, 7})
+)
+
+const testSecret = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+
+// server is one running Lockbox.
+type server struct {
+	t    testing.TB
+	url  string
+	db   string
+	log  *syncBuffer
+	stop func()
+}
+
+// start runs a Lockbox on a database of its own. Settings are NAME=value without the prefix LOCKBOX_.
+func start(t testing.TB, settings ...string) *server {
+	t.Helper()
+	return startOn(t, pgtest.New(t), settings...)
+}
+
+// startOn runs a Lockbox on a database, beside others on the same one.
+func startOn(t testing.TB, database string, settings ...string) *server {
+	t.Helper()
+	environ := []string{"LOCKBOX_DATABASE_URL=" + database, "LOCKBOX_SECRET_KEY=" + testSecret, "LOCKBOX_HTTP_ADDR=127.0.0.1:0",
+		"LOCKBOX_LOG_LEVEL=debug", "LOCKBOX_KDF_MEMORY_KIB=64", "LOCKBOX_KDF_TIME=1"}
+	for _, setting := range settings {
+		environ = append(environ, "LOCKBOX_"+setting)
+	}
+	config, unknown, err := boot.ReadEnvironment(environ)
+	require.NoError(t, err)
+	require.Empty(t, unknown)
+	s := &server{t: t, db: database, log: &syncBuffer{}}
+	app, err := boot.New(config, slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- app.Run(ctx) }()
+	s.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("the server ended with %v\n%s", err, s.log)
+		}
+	})
+	t.Cleanup(s.stop)
+	select {
+	case <-app.Ready():
+	case err := <-ended:
+		ended <- err
+		t.Fatalf("the server did not start: %v\n%s", err, s.log)
+	case <-time.After(time.Minute):
+		t.Fatalf("the server did not start within a minute\n%s", s.log)
+	}
+	s.url = "http://" + app.Addr().(*net.TCPAddr).String()
+	return s
+}
+
+// as returns a client that holds a token; "" is nobody.
+func (s *server) as(token string) client { return client{server: s, token: token} }
+
+// initialize makes the owner, named root, and returns a client with its API key.
+func (s *server) initialize() client {
+	s.t.Helper()
+	got := s.as("").do("POST", "/init", `{"username":"root","password":"root-password"}`).expect(200)
+	return s.as(got.string("apiKey"))
+}
+
+// client calls a server with one token.
+type client struct {
+	server *server
+	token  string
+}
+
+var httpClient = &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+
+// do sends a request. body is sent as it is when it is a string (JSON text), as JSON otherwise, and not at all when
+// nil. headers are pairs of name and value; they win over those that are set here.
+func (c client) do(method, path string, body any, headers ...string) *answer {
+	c.server.t.Helper()
+	var reader io.Reader
+	switch body := body.(type) {
+	case nil:
+	case string:
+		reader = strings.NewReader(body)
+	default:
+		text, err := json.Marshal(body)
+		require.NoError(c.server.t, err)
+		reader = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(context.Background(), method, c.server.url+path, reader)
+	require.NoError(c.server.t, err)
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if c.token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := httpClient.Do(request)
+	require.NoError(c.server.t, err)
+	defer func() { _ = response.Body.Close() }()
+	content, err := io.ReadAll(response.Body)
+	require.NoError(c.server.t, err)
+	return &answer{t: c.server.t, request: method + " " + path, Status: response.StatusCode, Header: response.Header, Body: content}
+}
+
+// put writes an entry under generatedKey.
+func (c client) put(box, key, value string, headers ...string) *answer {
+	c.server.t.Helper()
+	return c.do("POST", "/boxes/"+box+"/entries", `{"key":"`+key+`","value":`+value+`}`,
+		append([]string{"X-Encryption-Key", generatedKey}, headers...)...)
+}
+
+// get reads an entry under generatedKey; key is as it stands in a path.
+func (c client) get(box, key string, headers ...string) *answer {
+	c.server.t.Helper()
+	return c.do("GET", "/boxes/"+box+"/entries/"+key, nil, append([]string{"X-Encryption-Key", generatedKey}, headers...)...)
+}
+
+// user makes a user and returns a client with its API key; c must be an admin.
+func (c client) user(name string) client {
+	c.server.t.Helper()
+	got := c.do("POST", "/users", `{"username":"`+name+`","password":"`+name+`-password"}`).expect(201)
+	return c.server.as(got.Header.Get("X-API-Key"))
+}
+
+// admin is user for one with the role admin.
+func (c client) admin(name string) client {
+	c.server.t.Helper()
+	got := c.do("POST", "/users", `{"username":"`+name+`","password":"`+name+`-password","role":"admin"}`).expect(201)
+	return c.server.as(got.Header.Get("X-API-Key"))
+}
+
+// answer is what came back.
+type answer struct {
+	t       testing.TB
+	request string
+	Status  int
+	Header  http.Header
+	Body    []byte
+}
+
+// expect fails the test at once when the status is another.
+func (a *answer) expect(status int) *answer {
+	a.t.Helper()
+	require.Equal(a.t, status, a.Status, "%s: %s", a.request, a.Body)
+	return a
+}
+
+// code returns the stable code of a problem.
+func (a *answer) code() string { return a.string("code") }
+
+// string returns a field of a JSON object that is a string.
+func (a *answer) string(field string) string {
+	var object map[string]any
+	if json.Unmarshal(a.Body, &object) != nil {
+		return ""
+	}
+	text, _ := object[field].(string)
+	return text
+}
+
+// rounds is how often a race is run.
+func rounds() int {
+	if n, err := strconv.Atoi(os.Getenv("LOCKBOX_TEST_ROUNDS")); err == nil && n > 0 {
+		return n
+	}
+	return 20
+}
+
+// syncBuffer is a log that may be read while it is written.
+type syncBuffer struct {
+	mu     sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buffer.String()
+}
