@@ -9,7 +9,7 @@ import (
 // from being passed where that of a box is meant.
 type ID[T any] [16]byte
 
-// The identifiers of the domain.
+// UserID and its like are the identifiers of the domain.
 type (
 	UserID       = ID[User]
 	BoxID        = ID[Box]
