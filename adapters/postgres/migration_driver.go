@@ -129,7 +129,7 @@ func (d *migrationDriver) SetVersion(version int, dirty bool) error {
 
 func (d *migrationDriver) begin(to int) error {
 	// Whatever the database's default is: under REPEATABLE READ the UPDATE would fail where it should find no row.
-	tx, err := d.conn.BeginTx(d.ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite})
+	tx, err := d.conn.BeginTx(d.ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	if err != nil {
 		return err
 	}

@@ -109,6 +109,9 @@ func (r users) SetPassword(ctx context.Context, was, password ports.SealedPasswo
 
 // Delete takes the author off entries first. The foreign keys take the rest along.
 func (r users) Delete(ctx context.Context, id domain.UserID) error {
+	if err := allowLong(ctx, r.q); err != nil {
+		return err
+	}
 	if _, err := r.q.Exec(ctx, `UPDATE entry_versions SET author_id = NULL WHERE author_id = $1`, uuid(id)); err != nil {
 		return translate(err)
 	}

@@ -34,7 +34,7 @@ func (k *Keyring) wrongSecret(opened []*openKey, shut []ports.ServerKey) error {
 			byCurrent++
 		}
 	}
-	hasPrevious := !k.config.Previous.IsZero()
+	hasPrevious := k.previous.aead != nil
 	var why string
 	switch {
 	case len(opened) == 0 && hasPrevious:
