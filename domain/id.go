@@ -9,12 +9,16 @@ import (
 // from being passed where that of a box is meant.
 type ID[T any] [16]byte
 
-// UserID and its like are the identifiers of the domain.
+// The identifiers of the domain.
 type (
-	UserID       = ID[User]
-	BoxID        = ID[Box]
+	// UserID identifies a user.
+	UserID = ID[User]
+	// BoxID identifies a box.
+	BoxID = ID[Box]
+	// CredentialID identifies an API key or a session.
 	CredentialID = ID[Credential]
-	EventID      = ID[Event]
+	// EventID identifies an event.
+	EventID = ID[Event]
 )
 
 // IsZero reports whether the identifier was never set.
