@@ -140,7 +140,11 @@ func TestFirstRunMakesTheFilesThatComposeNames(t *testing.T) {
 	require.Contains(t, first.Volumes, "login:"+dir)
 
 	made := t.TempDir()
+	require.NoError(t, os.Chmod(made, 0o755), "as a new volume is")
 	require.NoError(t, boot.FirstRun(made, "postgres:5432", os.Getuid()))
+	folder, err := os.Stat(made)
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o700), folder.Mode().Perm())
 	for _, named := range []string{
 		file.Services["postgres"].Environment["POSTGRES_PASSWORD_FILE"],
 		file.Services["lockbox"].Environment["LOCKBOX_DATABASE_URL_FILE"],
