@@ -80,7 +80,7 @@ func (s *server) paste(text string) string {
 	dir := s.t.TempDir()
 	require.NoError(s.t, os.Mkdir(filepath.Join(dir, "bin"), 0o700))
 	keygen := "#!/bin/sh\n[ \"$*\" = keygen ] && echo " + generatedKey + "\n"
-	require.NoError(s.t, os.WriteFile(filepath.Join(dir, "bin", "lockbox"), []byte(keygen), 0o700)) //nolint:gosec // it is to be run
+	require.NoError(s.t, os.WriteFile(filepath.Join(dir, "bin", "lockbox"), []byte(keygen), 0o700))
 	bash := exec.CommandContext(s.t.Context(), "bash", "--norc")
 	bash.Dir = dir
 	bash.Stdin = strings.NewReader(strings.Replace(text, readmeURL, "URL="+s.url+"\n", 1))
