@@ -160,7 +160,7 @@ func raceOneEntry(t *testing.T, c *cluster, name string) {
 }
 
 // raceNextRequest takes something away on one replica, while the other is busy with the same user, and asks the other.
-func raceNextRequest(_ *testing.T, c *cluster, name string) {
+func raceNextRequest(t *testing.T, c *cluster, name string) {
 	user := c.boxWith(name, name+"-u")[0].at(c.b)
 	c.root.put(name, "entry", `1`).expect(201)
 	member, account := "/boxes/"+name+"/users/"+name+"-u", "/users/"+name+"-u"
@@ -171,9 +171,10 @@ func raceNextRequest(_ *testing.T, c *cluster, name string) {
 			`{"username":"`+name+`-u","password":"`+password+`"}`).expect(200).string("token"))
 	}
 	denied := func(who client, status int, method, path string, body any) {
-		c.atOnce(
-			func() *answer { return who.get(name, "entry").expect(200) },
-			func() *answer { return who.do("GET", "/boxes", nil).expect(200) })
+		busy := c.atOnce(
+			c.surely(func() *answer { return who.get(name, "entry") }),
+			c.surely(func() *answer { return who.do("GET", "/boxes", nil) }))
+		require.Equal(t, map[int]int{200: 2}, tally(busy))
 		c.root.do(method, path, body).expect(204)
 		who.get(name, "entry").expect(status)
 	}
