@@ -283,9 +283,14 @@ func TestRekeyGoesOn(t *testing.T) {
 		c.root.at(c.on(i)).put("default", fmt.Sprintf("kept/%d", i), fmt.Sprint(i)).expect(201)
 	}
 	load := startLoad(t, c.root, c.root.at(c.b))
-	for _, stopAfter := range []time.Duration{0, testGrace / 2} {
+	for _, afterABatch := range []bool{true, false} {
 		ctx, cancel := context.WithCancel(t.Context())
-		_, err := serverKeys(t, c.a.db).Rekey(ctx, domain.KeyForEntries, func(int) { time.AfterFunc(stopAfter, cancel) })
+		progress := func(int) { cancel() }
+		if !afterABatch {
+			time.AfterFunc(testGrace/2, cancel)
+			progress = func(int) {}
+		}
+		_, err := serverKeys(t, c.a.db).Rekey(ctx, domain.KeyForEntries, progress)
 		cancel()
 		require.Error(t, err)
 		require.Equal(t, 2, number(t, c.a.db, `SELECT count(*) FROM server_keys WHERE purpose = 'entry'`))
