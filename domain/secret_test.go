@@ -135,7 +135,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		for _, verb := range []string{
 			"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%b", "%o", "%c", "%U", "%t", "%T", "%20s", "%.3s", "%p", "%w",
 		} {
-			shown = append(shown, fmt.Sprintf(verb, each)) //nolint:govet // wrong verbs are the point
+			shown = append(shown, fmt.Sprintf(verb, each))
 		}
 		shown = append(shown, fmt.Sprint(each), fmt.Sprintln(each))
 		encoded, err := json.Marshal(each)

@@ -35,8 +35,12 @@ func qrURI(enrolment ports.Enrolment) string {
 	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(enrolment.PNG)
 }
 
+type codeBody struct {
+	Code codeText `json:"code"`
+}
+
 func (a *API) enrolCode(c echo.Context, by domain.Requester) error {
-	var body struct{ Code codeText }
+	var body codeBody
 	if _, err := a.bindOptional(c, &body); err != nil {
 		return err
 	}
@@ -57,7 +61,7 @@ func (a *API) enrolCode(c echo.Context, by domain.Requester) error {
 }
 
 func (a *API) confirmCode(c echo.Context, by domain.Requester) error {
-	var body struct{ Code codeText }
+	var body codeBody
 	if err := a.bind(c, &body); err != nil {
 		return err
 	}
@@ -68,7 +72,7 @@ func (a *API) confirmCode(c echo.Context, by domain.Requester) error {
 }
 
 func (a *API) removeCode(c echo.Context, by domain.Requester) error {
-	var body struct{ Code codeText }
+	var body codeBody
 	if _, err := a.bindOptional(c, &body); err != nil {
 		return err
 	}

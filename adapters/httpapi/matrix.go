@@ -12,8 +12,8 @@ const matrixPath = "/api/v1"
 
 func (a *API) signInWithCode(c echo.Context, by domain.Requester) error {
 	var body struct {
-		Username, Password string
-		Code               codeText
+		credentials
+		Code codeText `json:"code"`
 	}
 	if _, err := a.bindOptional(c, &body); err != nil {
 		return err
@@ -91,7 +91,10 @@ func (a *API) listAccounts(c echo.Context, by domain.Requester) error {
 }
 
 func (a *API) addAccount(c echo.Context, by domain.Requester) error {
-	var body struct{ Username, Group string }
+	var body struct {
+		Username string `json:"username"`
+		Group    string `json:"group"`
+	}
 	if _, err := a.bindOptional(c, &body); err != nil {
 		return err
 	}

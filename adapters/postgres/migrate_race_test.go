@@ -123,7 +123,7 @@ func TestAStepWhoseProgramIsKilled(t *testing.T) {
 		return
 	}
 	url := pgtest.Empty(t)
-	program := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout="+strconv.Itoa(100)+"s") //nolint:gosec // ourselves
+	program := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout="+strconv.Itoa(100)+"s")
 	program.Env = append(os.Environ(), killedURL+"="+url)
 	require.NoError(t, program.Start())
 	awaitSlowStep(t, url)

@@ -73,7 +73,9 @@ func describe(t *testing.T, url string) []string {
 		WITH mine AS (SELECT c.* FROM pg_class c WHERE relnamespace = 'public'::regnamespace
 			AND relname NOT LIKE 'schema_migrations%')
 		SELECT format('%s %s', relkind, relname) FROM mine
-		UNION ALL SELECT format('%s.%s %s %s storage %s collation %s default %s', relname, attnum, attname,
+		UNION ALL SELECT format('%s.%s %s %s storage %s collation %s default %s', relname,
+			-- A column that was dropped leaves a gap in the numbers.
+			row_number() OVER (PARTITION BY mine.oid ORDER BY attnum), attname,
 			format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN ' not null' ELSE '' END, attstorage,
 			attcollation::regcollation, pg_get_expr(adbin, adrelid))
 			FROM mine JOIN pg_attribute a ON attrelid = mine.oid AND attnum > 0 AND NOT attisdropped

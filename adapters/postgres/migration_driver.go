@@ -111,7 +111,7 @@ func (d *migrationDriver) Version() (version int, dirty bool, err error) {
 	if d.at == 0 {
 		return database.NilVersion, false, nil
 	}
-	return int(d.at), false, nil //nolint:gosec // it came out of six digits
+	return int(d.at), false, nil
 }
 
 // SetVersion begins the step's transaction when dirty, and commits it when not.

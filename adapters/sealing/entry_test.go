@@ -276,9 +276,10 @@ func TestNothingPrints(t *testing.T) {
 		require.NotContains(t, fmt.Sprintf(verb, hidden), "123 123")
 		require.NotContains(t, fmt.Sprintf(verb, hidden), "0x7b, 0x7b")
 	}
+	settings := config(t, r.store, secretOf(t, 1))
+	settings.IDs = nil // shared with other tests, and fmt would read what they write
 	for _, each := range []any{
-		r.keys, c, r.sealer, account, ports.EntryCipher(c), []any{r.keys, c},
-		config(t, r.store, secretOf(t, 1)),
+		r.keys, c, r.sealer, account, ports.EntryCipher(c), []any{r.keys, c}, settings,
 	} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
 			shown := fmt.Sprintf(verb, each)

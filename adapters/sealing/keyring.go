@@ -23,8 +23,7 @@ var ErrUnknownKey = domain.Refuse(domain.NotFound, "server_key_not_found", "ther
 var errReloadedJustNow = errors.New("the server key is not in memory, and the key ring was read less than a second ago")
 
 const (
-	// reloadPause bounds how often an unknown id makes the ring read the database: ids come from tokens that anybody
-	// can make up.
+	// reloadPause bounds how often the unknown id of a token makes the ring read the database: anybody can make one up.
 	reloadPause = time.Second
 	// reloadTimeout ends a reload that an unknown id caused. It does not run under the request that caused it, since
 	// requests that are given up at once would then keep the ring from ever being read.
@@ -54,7 +53,7 @@ type Keyring struct {
 	reloading chan struct{}
 	// begun counts reloads; see Reload.
 	begun atomic.Uint64
-	// reloadedAt is when an unknown id last made the ring read the database; whoever holds the token may touch it.
+	// reloadedAt is when a token's unknown id last made the ring read the database; whoever has the turn may touch it.
 	reloadedAt time.Time
 }
 
@@ -249,9 +248,10 @@ func (k *Keyring) Current(purpose domain.KeyPurpose) (domain.ServerKeyID, [32]by
 // ByID returns a key for what was made earlier. Retired keys of entries and accounts still open what exists; retired
 // keys of other purposes are not returned, and neither are keys of another purpose than the one asked for.
 //
-// An id that is not in memory makes the ring read the database, once per second at most. Errors: ErrUnknownKey when
-// the id is not there either; domain.ErrBusy when that cannot be told before the second is over; what the store
-// returns when it fails; ctx's error.
+// An id that is not in memory makes the ring read the database. One that comes from a token does so once per second at
+// most; one of something sealed comes from the database itself, and a rekey must not keep it shut even for a second.
+// Errors: ErrUnknownKey when the id is not there either; domain.ErrBusy when that cannot be told before the second is
+// over; what the store returns when it fails; ctx's error.
 func (k *Keyring) ByID(ctx context.Context, purpose domain.KeyPurpose, id domain.ServerKeyID) ([32]byte, error) {
 	if key, known, err := k.inMemory(purpose, id); known {
 		return key, err
@@ -264,11 +264,13 @@ func (k *Keyring) ByID(ctx context.Context, purpose domain.KeyPurpose, id domain
 	if key, known, err := k.inMemory(purpose, id); known {
 		return key, err
 	}
-	// A clock that was set back must not stop the reloads.
-	if since := k.config.Clock.Now().Sub(k.reloadedAt); since >= 0 && since < reloadPause {
-		return [32]byte{}, domain.ErrBusy.Because(errReloadedJustNow)
+	if !opensWhenRetired(purpose) {
+		// A clock that was set back must not stop the reloads.
+		if since := k.config.Clock.Now().Sub(k.reloadedAt); since >= 0 && since < reloadPause {
+			return [32]byte{}, domain.ErrBusy.Because(errReloadedJustNow)
+		}
+		k.reloadedAt = k.config.Clock.Now()
 	}
-	k.reloadedAt = k.config.Clock.Now()
 	apart, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloadTimeout)
 	defer cancel()
 	if err := k.reload(apart); err != nil {

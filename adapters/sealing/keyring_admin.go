@@ -16,8 +16,8 @@ import (
 var ErrWrongSecret = errors.New("wrong secret")
 
 const (
-	secretSetting   = "LOCKBOX_SECRET_KEY"          //nolint:gosec // the name of a setting
-	previousSetting = "LOCKBOX_SECRET_KEY_PREVIOUS" //nolint:gosec // the name of a setting
+	secretSetting   = "LOCKBOX_SECRET_KEY"
+	previousSetting = "LOCKBOX_SECRET_KEY_PREVIOUS"
 )
 
 // wrongSecret explains, to whoever starts the program, which of the secrets is at fault.

@@ -54,7 +54,7 @@ func New(config Config) (*Signer, error) {
 var algorithm = jwt.SigningMethodHS512
 
 const (
-	apiKeyAudience  = "lockbox/api-key" //nolint:gosec // a name, not a credential
+	apiKeyAudience  = "lockbox/api-key"
 	sessionAudience = "lockbox/session"
 )
 

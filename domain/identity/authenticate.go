@@ -37,20 +37,21 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	check, err := s.checkPassword(ctx, password, claimed.Password)
+	signIn := s.signIn(by, claimed.User)
+	check, err := s.checkPassword(ctx, password, claimed.Password, signIn)
 	if err != nil {
 		s.release(ctx, try) // nothing was compared
 		return "", time.Time{}, err
 	}
 	if !check.Match || !claimed.User.Active {
-		return "", time.Time{}, s.refuseSignIn(ctx, by, claimed.User, domain.ErrWrongCredentials)
+		return "", time.Time{}, s.denied(ctx, signIn, domain.ErrWrongCredentials)
 	}
 	if check.Outdated {
 		s.rehash(ctx, password, claimed.Password)
 	}
 	if claimed.Code.Code.Confirmed() && in.Code == "" {
 		s.release(ctx, try)
-		return "", time.Time{}, s.refuseSignIn(ctx, by, claimed.User, domain.ErrCodeRequired)
+		return "", time.Time{}, s.denied(ctx, signIn, domain.ErrCodeRequired)
 	}
 	return s.openSession(ctx, by, try, claimed, in.Code)
 }
@@ -68,14 +69,10 @@ func (s *Service) claimedUser(ctx context.Context, username string) (ports.SignI
 	return found, err
 }
 
-// refuseSignIn puts the failure on record. A name that no user has is left out: it may be a password that somebody
-// typed into the wrong field.
-func (s *Service) refuseSignIn(ctx context.Context, by domain.Requester, user domain.User, refusal error) error {
-	event := s.event(domain.ActionSignIn, by, domain.Caller{}).To(string(user.Name)).Ended(domain.OutcomeDenied)
-	if err := s.Events.Write(ctx, event); err != nil {
-		return err
-	}
-	return refusal
+// signIn is the record of somebody who says to be that user. A name that no user has is left out of it: it may be a
+// password that somebody typed into the wrong field.
+func (s *Service) signIn(by domain.Requester, user domain.User) domain.Event {
+	return s.event(domain.ActionSignIn, by, domain.Caller{}).To(string(user.Name))
 }
 
 // rehash replaces a hash that was made with weaker settings. Its failure is no failure of the sign-in: the next one
@@ -101,7 +98,7 @@ func (s *Service) openSession(ctx context.Context, by domain.Requester, try atte
 	user := claimed.User
 	use := codeUse{}
 	if claimed.Code.Code.Confirmed() {
-		if use, err = s.readCode(ctx, claimed.Code, code, true); err != nil {
+		if use, err = s.readCode(ctx, claimed.Code, code, true, s.signIn(by, user)); err != nil {
 			return "", time.Time{}, err
 		}
 	}
@@ -129,7 +126,7 @@ func (s *Service) openSession(ctx context.Context, by domain.Requester, try atte
 		return s.succeed(ctx, repos, try)
 	})
 	if errors.Is(err, errCodeSpent) {
-		return "", time.Time{}, s.refuseSignIn(ctx, by, user, domain.ErrWrongCredentials)
+		return "", time.Time{}, s.denied(ctx, s.signIn(by, user), domain.ErrWrongCredentials)
 	}
 	return token, session.ExpiresAt, err
 }

@@ -21,12 +21,15 @@ type codeUse struct {
 }
 
 // readCode finds out what a code is; recovery codes count where they are let. It does the same work for a user without
-// codes. Errors: tampering.
-func (s *Service) readCode(ctx context.Context, stored ports.StoredCode, code string, recovery bool) (codeUse, error) {
+// codes. Errors: tampering, which goes on record as attempt.
+func (s *Service) readCode(ctx context.Context, stored ports.StoredCode, code string, recovery bool, attempt domain.Event) (codeUse, error) {
 	secret := s.decoy
 	known := len(stored.Sealed) > 0
 	if known {
 		opened, err := s.Sealer.OpenAccount(ctx, ports.CodePurpose, stored.Code.User, stored.Sealed)
+		if ports.IsTampered(err) {
+			err = errors.Join(err, s.Events.Write(ctx, attempt.Ended(domain.OutcomeTampered)))
+		}
 		if err != nil {
 			return codeUse{}, err
 		}

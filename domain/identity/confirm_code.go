@@ -26,7 +26,7 @@ func (s *Service) ConfirmCode(ctx context.Context, by domain.Requester, username
 	if err != nil {
 		return err
 	}
-	use, err := s.readCode(ctx, stored, code, false)
+	use, err := s.readCode(ctx, stored, code, false, s.event(domain.ActionConfirmCode, by, caller).To(string(caller.Name)))
 	if err != nil {
 		return err
 	}

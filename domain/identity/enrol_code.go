@@ -77,7 +77,7 @@ func (s *Service) withCode(ctx context.Context, by domain.Requester, caller doma
 		if try, err = s.reserveAccount(ctx, by, action, string(caller.Name)); err != nil {
 			return err
 		}
-		if use, err = s.readCode(ctx, stored, code, true); err != nil {
+		if use, err = s.readCode(ctx, stored, code, true, s.event(action, by, caller).To(string(caller.Name))); err != nil {
 			return err
 		}
 	}
@@ -124,9 +124,5 @@ func (s *Service) refuseCode(ctx context.Context, by domain.Requester, action do
 	if !errors.Is(err, errCodeSpent) {
 		return err
 	}
-	event := s.event(action, by, caller).To(string(caller.Name)).Ended(domain.OutcomeDenied)
-	if err := s.Events.Write(ctx, event); err != nil {
-		return err
-	}
-	return domain.ErrWrongCode
+	return s.denied(ctx, s.event(action, by, caller).To(string(caller.Name)), domain.ErrWrongCode)
 }

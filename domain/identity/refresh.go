@@ -68,9 +68,5 @@ func (s *Service) refuseRefresh(ctx context.Context, by domain.Requester) error 
 	if _, err := s.reserveAddress(ctx, by, domain.ActionRefresh); err != nil {
 		return err
 	}
-	event := s.event(domain.ActionRefresh, by, domain.Caller{}).Ended(domain.OutcomeDenied)
-	if err := s.Events.Write(ctx, event); err != nil {
-		return err
-	}
-	return domain.ErrRefreshToken
+	return s.denied(ctx, s.event(domain.ActionRefresh, by, domain.Caller{}), domain.ErrRefreshToken)
 }

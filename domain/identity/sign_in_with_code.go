@@ -38,28 +38,29 @@ func (s *Service) SignInWithCode(ctx context.Context, by domain.Requester, in Si
 	if err != nil {
 		return TokenPair{}, err
 	}
-	use, err := s.readCode(ctx, claimed.Code, in.Code, false)
+	signIn := s.signIn(by, claimed.User)
+	use, err := s.readCode(ctx, claimed.Code, in.Code, false, signIn)
 	if err != nil {
 		return TokenPair{}, err
 	}
-	rightPassword, err := s.secondPassword(ctx, claimed, in.Password)
+	rightPassword, err := s.secondPassword(ctx, claimed, in.Password, signIn)
 	if err != nil {
 		s.release(ctx, try) // whether anything was wrong was not found out
 		return TokenPair{}, err
 	}
 	if !rightPassword || use.id.IsZero() || !claimed.User.Active {
-		return TokenPair{}, s.refuseSignIn(ctx, by, claimed.User, domain.ErrCodeInvalid)
+		return TokenPair{}, s.denied(ctx, signIn, domain.ErrCodeInvalid)
 	}
 	pair, err := s.openFamily(ctx, by, try, claimed.User, use)
 	if errors.Is(err, errCodeSpent) || errors.Is(err, domain.ErrWrongCredentials) {
-		return TokenPair{}, s.refuseSignIn(ctx, by, claimed.User, domain.ErrCodeInvalid)
+		return TokenPair{}, s.denied(ctx, signIn, domain.ErrCodeInvalid)
 	}
 	return pair, err
 }
 
 // secondPassword compares the password of users who have one. One that is given is hashed whoever the user is, and one
 // that is not given for nobody: the time depends on what was sent alone.
-func (s *Service) secondPassword(ctx context.Context, claimed ports.SignIn, given string) (right bool, err error) {
+func (s *Service) secondPassword(ctx context.Context, claimed ports.SignIn, given string, signIn domain.Event) (right bool, err error) {
 	needed := len(claimed.Password.Sealed) > 0
 	if given == "" {
 		return !needed, nil
@@ -69,7 +70,7 @@ func (s *Service) secondPassword(ctx context.Context, claimed ports.SignIn, give
 		return false, err
 	}
 	defer password.Clear()
-	check, err := s.checkPassword(ctx, password, claimed.Password)
+	check, err := s.checkPassword(ctx, password, claimed.Password, signIn)
 	return !needed || check.Match, err
 }
 
