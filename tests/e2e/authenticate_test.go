@@ -161,7 +161,7 @@ func TestWhoAmI(t *testing.T) {
 	root := s.initialize()
 	got := root.do("GET", "/whoami", nil).expect(200).isJSON()
 	me := read[whoAmI](got)
-	require.JSONEq(t, `{"username":"root","role":"admin","group":null,"token":{"kind":"api-key","id":"`+me.Token.ID+`","name":"","expiresAt":null}}`, string(got.Body))
+	require.JSONEq(t, `{"username":"root","role":"admin","group":"owner","token":{"kind":"api-key","id":"`+me.Token.ID+`","name":"","expiresAt":null}}`, string(got.Body))
 	require.Contains(t, string(root.do("GET", "/api-keys", nil).Body), me.Token.ID)
 
 	named := s.as(root.user("user1").do("POST", "/api-keys", `{"name":"Laptop","expiry":"2100-01-02T03:04:05+02:00"}`).expect(200).string("apiKey"))

@@ -33,6 +33,9 @@ const ownPolicy = `
 	GET    /users/:username                              401 200 200 200 200 200 200 200 200 401 401 401
 	PUT    /users/:username                              401 204 204 204 204 204 204 204 204 401 401 401
 	DELETE /users/:username                              401 403 403 403 403 403 403 204 409 401 401 401
+	POST   /users/:username/totp                         401 201 201 201 201 201 201 201 201 401 401 401
+	POST   /users/:username/totp/confirm                 401 400 400 400 400 400 400 400 400 401 401 401
+	DELETE /users/:username/totp                         401 204 204 204 204 204 204 204 204 401 401 401
 
 	GET    /boxes                                        401 200 200 200 200 200 200 200 200 401 401 401
 	POST   /boxes/:box                                   401 201 201 201 201 201 201 201 201 401 401 401
@@ -58,6 +61,14 @@ const ownPolicy = `
 
 	GET    /audit                                        401 403 403 403 403 403 403 200 200 401 401 401
 	GET    /boxes/:box/audit                             401 404 403 404 403 200 200 200 200 401 401 401
+
+	POST   /api/v1/user/auth                             400 400 400 400 400 400 400 400 400 400 400 400
+	POST   /api/v1/user/auth/refresh                     401 401 401 401 401 401 401 401 401 401 401 401
+	DELETE /api/v1/user/auth/revoke/:user                401 200 200 200 200 200 200 200 200 401 401 401
+	GET    /api/v1/user/auth/setup/:user                 401 403 403 403 403 403 403 403 200 401 401 401
+	GET    /api/v1/user/list                             401 403 403 403 403 403 403 403 200 401 401 401
+	POST   /api/v1/user/add                              401 403 403 403 403 403 403 403 200 401 401 401
+	DELETE /api/v1/user/delete/:user                     401 403 403 403 403 403 403 403 403 401 401 401
 `
 
 // foreignPolicy is each route with a parameter about what is somebody else's: a box in which the actor, whatever it is
@@ -68,6 +79,9 @@ const foreignPolicy = `
 	GET    /users/:username                              401 403 403 403 403 403 403 200 200 401 401 401
 	PUT    /users/:username                              401 403 403 403 403 403 403 204 204 401 401 401
 	DELETE /users/:username                              401 403 403 403 403 403 403 204 204 401 401 401
+	POST   /users/:username/totp                         401 403 403 403 403 403 403 403 403 401 401 401
+	POST   /users/:username/totp/confirm                 401 403 403 403 403 403 403 403 403 401 401 401
+	DELETE /users/:username/totp                         401 403 403 403 403 403 403 204 204 401 401 401
 
 	POST   /boxes/:box                                   401 409 409 409 409 409 409 409 409 401 401 401
 	GET    /boxes/:box                                   401 404 404 404 404 404 404 200 200 401 401 401
@@ -91,6 +105,10 @@ const foreignPolicy = `
 	POST   /boxes/:box/entries/:key/restore              401 404 404 404 404 404 404 403 403 401 401 401
 
 	GET    /boxes/:box/audit                             401 404 404 404 404 404 404 200 200 401 401 401
+
+	DELETE /api/v1/user/auth/revoke/:user                401 401 401 401 401 401 401 401 200 401 401 401
+	GET    /api/v1/user/auth/setup/:user                 401 403 403 403 403 403 403 403 200 401 401 401
+	DELETE /api/v1/user/delete/:user                     401 403 403 403 403 403 403 403 200 401 401 401
 `
 
 // itselfPolicy is each route about a box user when that is the actor itself. Admins who are not in the box are no

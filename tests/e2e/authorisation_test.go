@@ -131,11 +131,15 @@ func (r *troupe) prepare(t *testing.T, route, actor string, foreign bool) scene 
 	s := scene{number: r.scenes.Add(1), member: "colleague", account: "colleague"}
 	s.actor, s.name = r.cast(t, actor, s.number)
 	owner := r.owner.in(t)
-	if strings.Contains(route, ":apiKey") || strings.Contains(route, " /users/:username") {
+	if strings.Contains(route, ":apiKey") || strings.Contains(route, " /users/:username") || strings.HasSuffix(route, "/:user") {
 		s.account = s.name
 		if foreign || s.name == "" {
 			s.account = fmt.Sprintf("other-%d", s.number)
-			s.apiKey = owner.user(s.account).do("POST", "/api-keys", nil).expect(200).string("apiKey")
+			other := owner.user(s.account)
+			s.apiKey = other.do("POST", "/api-keys", nil).expect(200).string("apiKey")
+			other.do("POST", "/users/"+s.account+"/totp", nil).expect(201)
+		} else if route == "DELETE /users/:username/totp" {
+			s.actor.do("POST", "/users/"+s.account+"/totp", nil)
 		} else if spare := s.actor.do("POST", "/api-keys", nil); spare.Status == 200 {
 			s.apiKey = spare.string("apiKey")
 		} else {
@@ -240,10 +244,10 @@ func (s scene) play(route string) *answer {
 	s.actor.server.t.Helper()
 	method, path, _ := strings.Cut(route, " ")
 	user := s.member
-	if strings.HasPrefix(path, "/users/") {
+	if strings.HasPrefix(path, "/users/") || strings.HasSuffix(path, "/:user") {
 		user = s.account
 	}
-	path = strings.NewReplacer(":box", s.box, ":username", user, ":apiKey", s.apiKey, ":key", sceneKeyEncoded).Replace(path)
+	path = strings.NewReplacer(":box", s.box, ":username", user, ":user", user, ":apiKey", s.apiKey, ":key", sceneKeyEncoded).Replace(path)
 	return s.actor.do(method, path, s.body(route), "X-Encryption-Key", generatedKey)
 }
 
@@ -257,6 +261,14 @@ func (s scene) body(route string) any {
 		return fmt.Sprintf(`{"username":"fresh-%d","password":"fresh-password"}`, s.number)
 	case "PUT /users/:username":
 		return `{"password":"another-password","currentPassword":"` + s.account + `-password"}`
+	case "POST /users/:username/totp/confirm":
+		return `{}`
+	case "POST /api/v1/user/add":
+		return fmt.Sprintf(`{"username":"added-%d","group":"viewer"}`, s.number)
+	case "POST /api/v1/user/auth":
+		return `{"username":"colleague","code":"123456"}`
+	case "POST /api/v1/user/auth/refresh":
+		return `{"grant_type":"refresh_token","refresh_token":"` + strings.Repeat("0", 64) + `"}`
 	case "PUT /boxes/:box":
 		return `{"owner":"colleague"}`
 	case "POST /boxes/:box/users":

@@ -39,7 +39,9 @@ func bodyRoutes() []bodyRoute {
 				{`{"username":"x","password":false}`, "password", "a string"}, {`{"username":"x","password":"abcdef","role":1}`, "role", "a string"}}},
 		{method: "PUT", template: "/users/:username", path: "/users/member", good: `{"role":"user"}`, status: 204,
 			wrong: []wrongField{{`{"role":1}`, "role", "a string"}, {`{"isActive":"yes"}`, "isActive", "true or false"}, {`{"password":1}`, "password", "a string"},
-				{`{"currentPassword":{}}`, "currentPassword", "a string"}, {`{"revokeApiKeys":1}`, "revokeApiKeys", "true or false"}}},
+				{`{"currentPassword":{}}`, "currentPassword", "a string"}, {`{"revokeApiKeys":1}`, "revokeApiKeys", "true or false"}, {`{"group":1}`, "group", "a string"}}},
+		{method: "POST", template: "/users/:username/totp", path: "/users/root/totp", optional: true, good: `{"code":"123456"}`, status: 201},
+		{method: "POST", template: "/users/:username/totp/confirm", path: "/users/member/totp/confirm", good: `{"code":"123456"}`, status: 403},
 		{method: "PUT", template: "/boxes/:box", path: "/boxes/default", good: `{"owner":"root"}`, status: 204,
 			wrong: []wrongField{{`{"owner":["root"]}`, "owner", "a string"}}},
 		{method: "POST", template: "/boxes/:box/users", path: "/boxes/default/users", good: `{"username":"member"}`, status: 409,
@@ -67,7 +69,7 @@ func TestBodiesNamesEveryRouteThatReadsOne(t *testing.T) {
 		listed = append(listed, route.method+" "+route.template)
 	}
 	for _, route := range httpapi.Routes() {
-		if name := route.Method + " " + route.Path; route.Method != "GET" && route.Method != "DELETE" && !withoutBody[name] {
+		if name := route.Method + " " + route.Path; route.Method != "GET" && route.Method != "DELETE" && !withoutBody[name] && !route.Matrix() {
 			all = append(all, name)
 		}
 	}

@@ -41,7 +41,9 @@ func TestEntryKeys(t *testing.T) {
 	}
 }
 
-func hexDigits(c byte) string { return string("0123456789ABCDEF"[c>>4]) + string("0123456789ABCDEF"[c&15]) }
+func hexDigits(c byte) string {
+	return string("0123456789ABCDEF"[c>>4]) + string("0123456789ABCDEF"[c&15])
+}
 
 func TestBadEntryKeys(t *testing.T) {
 	t.Parallel()

@@ -52,7 +52,9 @@ func start(t testing.TB, settings ...string) *server {
 func startOn(t testing.TB, database string, settings ...string) *server {
 	t.Helper()
 	environ := []string{"LOCKBOX_DATABASE_URL=" + database, "LOCKBOX_SECRET_KEY=" + testSecret, "LOCKBOX_HTTP_ADDR=127.0.0.1:0",
-		"LOCKBOX_LOG_LEVEL=debug", "LOCKBOX_KDF_MEMORY_KIB=64", "LOCKBOX_KDF_TIME=1"}
+		"LOCKBOX_LOG_LEVEL=debug", "LOCKBOX_KDF_MEMORY_KIB=64", "LOCKBOX_KDF_TIME=1",
+		// Tests of other things guess and mistype freely; those of throttling set it anew.
+		"LOCKBOX_THROTTLE_FREE_ATTEMPTS=100000"}
 	for _, setting := range settings {
 		environ = append(environ, "LOCKBOX_"+setting)
 	}
