@@ -37,10 +37,7 @@ func (a *API) initialize(c echo.Context, by domain.Requester) error {
 }
 
 func (a *API) authenticate(c echo.Context, by domain.Requester) error {
-	var body struct {
-		credentials
-		Code codeText `json:"code"`
-	}
+	var body signInBody
 	if err := a.bind(c, &body); err != nil {
 		return err
 	}

@@ -35,6 +35,13 @@ func qrURI(enrolment ports.Enrolment) string {
 	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(enrolment.PNG)
 }
 
+// signInBody is how somebody signs in, in either contract.
+type signInBody struct {
+	Username string   `json:"username"`
+	Password string   `json:"password"`
+	Code     codeText `json:"code"`
+}
+
 type codeBody struct {
 	Code codeText `json:"code"`
 }

@@ -11,10 +11,7 @@ import (
 const matrixPath = "/api/v1"
 
 func (a *API) signInWithCode(c echo.Context, by domain.Requester) error {
-	var body struct {
-		credentials
-		Code codeText `json:"code"`
-	}
+	var body signInBody
 	if _, err := a.bindOptional(c, &body); err != nil {
 		return err
 	}
