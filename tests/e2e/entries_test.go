@@ -34,14 +34,16 @@ func TestEntryKeys(t *testing.T) {
 			c.put("DEFAULT", sent, `"`+location+`"`).expect(201).isEmpty("").at("/boxes/default/entries/" + location)
 			at := c.do("GET", "/boxes/default/entries/"+location, nil, "X-Encryption-Key", generatedKey).expect(200)
 			at.is(`"` + location + `"`)
-			for _, spelling := range []string{url.PathEscape(sent), url.PathEscape(strings.ToUpper(sent)), strings.ReplaceAll(location, "%2F", "%2f"), "%" + hex(sent[0]) + url.PathEscape(sent[1:])} {
+			for _, spelling := range []string{url.PathEscape(sent), url.PathEscape(strings.ToUpper(sent)), strings.ReplaceAll(location, "%2F", "%2f"), "%" + hexDigits(sent[0]) + url.PathEscape(sent[1:])} {
 				c.get("default", spelling).expect(200).is(`"` + location + `"`)
 			}
 		})
 	}
 }
 
-func hex(c byte) string { return string("0123456789ABCDEF"[c>>4]) + string("0123456789ABCDEF"[c&15]) }
+func hexDigits(c byte) string {
+	return string("0123456789ABCDEF"[c>>4]) + string("0123456789ABCDEF"[c&15])
+}
 
 func TestBadEntryKeys(t *testing.T) {
 	t.Parallel()
