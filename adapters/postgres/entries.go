@@ -70,12 +70,16 @@ func (r entries) Lock(ctx context.Context, credential domain.Credential, box dom
 // would still be from before.
 func (r entries) lock(ctx context.Context, credential domain.Credential, box domain.Box, key domain.EntryKey) (ports.LockedEntry, error) {
 	locked := ports.LockedEntry{Entry: domain.Entry{Box: box.ID, Key: key}}
+	missing := false
 	var batch pgx.Batch
 	batch.Queue(`SELECT version, deleted_at IS NOT NULL, updated_at FROM entries WHERE box_id = $1 AND key = $2 FOR UPDATE`, uuid(box.ID), string(key)).
 		QueryRow(func(row pgx.Row) error {
 			var version int64
 			err := row.Scan(&version, &locked.Entry.Deleted, &locked.Entry.UpdatedAt)
 			locked.Entry.Version = unsigned(version)
+			if missing = errors.Is(err, pgx.ErrNoRows); missing {
+				return nil // returned at the end: an error of the other statements must not go unseen
+			}
 			return err
 		})
 	batch.Queue(accessSQL(credential.Kind), uuid(credential.ID), uuid(credential.User), string(box.Name)).
@@ -96,6 +100,9 @@ func (r entries) lock(ctx context.Context, credential domain.Credential, box dom
 			return err
 		})
 	err := r.q.SendBatch(ctx, &batch).Close()
+	if err == nil && missing {
+		err = pgx.ErrNoRows
+	}
 	if err == nil && locked.Access.Box.ID != box.ID {
 		locked.Access.Box = domain.Box{} // gone, and another may have its name
 	}
