@@ -101,7 +101,7 @@ CREATE TABLE entry_versions (
     key_id     uuid NOT NULL,   -- the server key of the outer layer
     envelope   bytea NOT NULL,
     value      bytea NOT NULL,
-    author_id  uuid,
+    author_id  uuid REFERENCES users (id) ON DELETE SET NULL,
     created_at timestamptz NOT NULL,
     PRIMARY KEY (box_id, key, version),
     FOREIGN KEY (box_id, key) REFERENCES entries (box_id, key) ON DELETE CASCADE

@@ -56,7 +56,7 @@ type Entries interface {
 	// box_not_found when the box is gone.
 	Lock(ctx context.Context, box domain.BoxID, key domain.EntryKey, now time.Time) (domain.Entry, Sealed, error)
 	// AddVersion stores a version, moves the entry to it and drops versions older than the last keep (0: none).
-	// It also appends the event. ErrStaleServerKey.
+	// It also appends the event. Unauthenticated when the author is gone; ErrStaleServerKey.
 	AddVersion(ctx context.Context, entry domain.Entry, version NewVersion, keep int, event domain.Event) error
 	// MarkDeleted records the deletion of the entry's value, whose versions stay restorable for a time.
 	MarkDeleted(ctx context.Context, entry domain.Entry) error

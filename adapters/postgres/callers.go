@@ -149,5 +149,8 @@ func (c callers) note(ctx context.Context, credential domain.Credential, row cal
 	}
 	_, err := c.q.Exec(ctx, `UPDATE api_keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)`,
 		uuid(credential.ID), minute)
+	if isSerializationFailure(err) {
+		return nil // somebody else has just written it down
+	}
 	return translate(err)
 }

@@ -115,7 +115,11 @@ func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version por
 			uuid(entry.Box), string(entry.Key), number(entry.Version)-int64(keep))
 	}
 	batch.Queue(insertEvent, eventArgs(event)...)
-	if err := r.q.SendBatch(ctx, &batch).Close(); err != nil {
+	err := r.q.SendBatch(ctx, &batch).Close()
+	if violates(err, foreignKeyViolation, "entry_versions_author_id_fkey") {
+		return domain.ErrUnauthenticated // the author was deleted at the same moment
+	}
+	if err != nil {
 		return translate(err)
 	}
 	if stale {

@@ -21,13 +21,18 @@ const (
 	deadlockDetected     = "40P01"
 )
 
-// translate turns what means that the database cannot be had now into Unavailable. Refusals of the domain, and what is
+// translate turns what means that the database cannot be had now into Unavailable, and likewise what it refused because
+// others were faster, which happens to single statements too where its isolation level is raised. Refusals of the domain, and what is
 // a mistake of ours, pass as they are.
 func translate(err error) error {
 	if err == nil || domain.KindOf(err) != 0 || errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		if isSerializationFailure(err) {
+			// Do runs its function again all the same: it looks for the cause.
+			return domain.ErrBusy.Because(err)
+		}
 		if isOutage(pgErr.Code) {
 			return unavailable(err)
 		}

@@ -138,9 +138,20 @@ func (w *EventWriter) commit(batch []pendingEvent) {
 	}
 }
 
-// insert is one statement, which commits by itself. It does not run under a request's context: the batch belongs to
-// many.
+// insert tries again what the database refused because others were faster, which it does where its isolation level is
+// raised.
 func (w *EventWriter) insert(batch []pendingEvent) error {
+	for attempt := 1; ; attempt++ {
+		err := w.insertOnce(batch)
+		if !isSerializationFailure(err) || attempt == maxAttempts {
+			return translate(err)
+		}
+	}
+}
+
+// insertOnce is one statement, which commits by itself. It does not run under a request's context: the batch belongs to
+// many.
+func (w *EventWriter) insertOnce(batch []pendingEvent) error {
 	ctx, cancel := context.WithTimeout(context.Background(), StatementTimeout)
 	defer cancel()
 	columns := newEventColumns(len(batch))
@@ -150,7 +161,7 @@ func (w *EventWriter) insert(batch []pendingEvent) error {
 	_, err := w.store.pool.Exec(ctx, `INSERT INTO events (`+eventColumns+`)
 		SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::uuid[],
 			$8::uuid[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])`, columns.args()...)
-	return translate(err)
+	return err
 }
 
 // eventColumnArrays holds a batch by columns.

@@ -16,14 +16,14 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ErrUnknownKey says that the key ring, read again from the database just now, has no such key for that purpose.
-var ErrUnknownKey = errors.New("there is no such server key")
+// ErrUnknownKey says that the key ring, read again from the database just now, has no such key for that purpose. Its
+// kind is domain.NotFound.
+var ErrUnknownKey = domain.Refuse(domain.NotFound, "server_key_not_found", "there is no such server key")
 
 var errReloadedJustNow = errors.New("the server key is not in memory, and the key ring was read less than a second ago")
 
 const (
-	// reloadPause bounds how often an unknown id makes the ring read the database: ids come from tokens that anybody
-	// can make up.
+	// reloadPause bounds how often the unknown id of a token makes the ring read the database: anybody can make one up.
 	reloadPause = time.Second
 	// reloadTimeout ends a reload that an unknown id caused. It does not run under the request that caused it, since
 	// requests that are given up at once would then keep the ring from ever being read.
@@ -53,7 +53,7 @@ type Keyring struct {
 	reloading chan struct{}
 	// begun counts reloads; see Reload.
 	begun atomic.Uint64
-	// reloadedAt is when an unknown id last made the ring read the database; whoever holds the token may touch it.
+	// reloadedAt is when a token's unknown id last made the ring read the database; whoever has the turn may touch it.
 	reloadedAt time.Time
 }
 
@@ -110,7 +110,7 @@ func newKeyring(config KeyringConfig) (*Keyring, error) {
 	if config.Secret.IsZero() {
 		return nil, errors.New("the key ring has no secret")
 	}
-	k := &Keyring{config: config, reloading: make(chan struct{}, 1)}
+	k := &Keyring{reloading: make(chan struct{}, 1)}
 	var err error
 	if k.current, err = newWrapper(config.Secret); err != nil {
 		return nil, err
@@ -120,6 +120,9 @@ func newKeyring(config KeyringConfig) (*Keyring, error) {
 			return nil, err
 		}
 	}
+	// The secrets have done their work; what is not kept cannot be shown by mistake.
+	config.Secret, config.Previous = Secret{}, Secret{}
+	k.config = config
 	return k, nil
 }
 
@@ -245,9 +248,10 @@ func (k *Keyring) Current(purpose domain.KeyPurpose) (domain.ServerKeyID, [32]by
 // ByID returns a key for what was made earlier. Retired keys of entries and accounts still open what exists; retired
 // keys of other purposes are not returned, and neither are keys of another purpose than the one asked for.
 //
-// An id that is not in memory makes the ring read the database, once per second at most. Errors: ErrUnknownKey when
-// the id is not there either; domain.ErrBusy when that cannot be told before the second is over; what the store
-// returns when it fails; ctx's error.
+// An id that is not in memory makes the ring read the database. One that comes from a token does so once per second at
+// most; one of something sealed comes from the database itself, and a rekey must not keep it shut even for a second.
+// Errors: ErrUnknownKey when the id is not there either; domain.ErrBusy when that cannot be told before the second is
+// over; what the store returns when it fails; ctx's error.
 func (k *Keyring) ByID(ctx context.Context, purpose domain.KeyPurpose, id domain.ServerKeyID) ([32]byte, error) {
 	if key, known, err := k.inMemory(purpose, id); known {
 		return key, err
@@ -260,11 +264,13 @@ func (k *Keyring) ByID(ctx context.Context, purpose domain.KeyPurpose, id domain
 	if key, known, err := k.inMemory(purpose, id); known {
 		return key, err
 	}
-	// A clock that was set back must not stop the reloads.
-	if since := k.config.Clock.Now().Sub(k.reloadedAt); since >= 0 && since < reloadPause {
-		return [32]byte{}, domain.ErrBusy.Because(errReloadedJustNow)
+	if !opensWhenRetired(purpose) {
+		// A clock that was set back must not stop the reloads.
+		if since := k.config.Clock.Now().Sub(k.reloadedAt); since >= 0 && since < reloadPause {
+			return [32]byte{}, domain.ErrBusy.Because(errReloadedJustNow)
+		}
+		k.reloadedAt = k.config.Clock.Now()
 	}
-	k.reloadedAt = k.config.Clock.Now()
 	apart, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloadTimeout)
 	defer cancel()
 	if err := k.reload(apart); err != nil {

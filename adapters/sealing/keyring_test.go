@@ -242,22 +242,31 @@ func TestUnknownIDsDoNotHammerTheDatabase(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 100 {
 		all.Go(func() {
-			_, err := r.keys.ByID(t.Context(), domain.KeyForAPIKeys, domain.ServerKeyID{0xff, byte(i)}) //nolint:gosec // below 100
+			_, err := r.keys.ByID(t.Context(), domain.KeyForAPIKeys, domain.ServerKeyID{0xff, byte(i)})
 			assert.True(t, errors.Is(err, ErrUnknownKey) || errors.Is(err, domain.Unavailable))
 		})
 	}
 	all.Wait()
 	require.Equal(t, int32(1), r.store.lists.Load())
 
-	fresh := r.store.rekey(t, r.keys, domain.KeyForEntries, 2)
-	_, err := r.keys.ByID(t.Context(), domain.KeyForEntries, fresh)
-	require.Equal(t, "busy", domain.CodeOf(err), "it may well be a key: it must not be taken for tampering")
-	r.clock.advance(time.Second)
-	_, err = r.keys.ByID(t.Context(), domain.KeyForEntries, fresh)
+	fresh := r.store.rekey(t, r.keys, domain.KeyForSessions, 2)
+	_, err := r.keys.ByID(t.Context(), domain.KeyForSessions, fresh)
+	require.Equal(t, "busy", domain.CodeOf(err), "it may well be a key")
+	sealed := r.store.rekey(t, r.keys, domain.KeyForEntries, 2)
+	_, err = r.keys.ByID(t.Context(), domain.KeyForEntries, sealed)
+	require.NoError(t, err, "the id of something stored is nobody's invention, and does not wait")
+	sealed = r.store.rekey(t, r.keys, domain.KeyForEntries, 3)
+	_, err = r.keys.ByID(t.Context(), domain.KeyForEntries, sealed)
 	require.NoError(t, err)
 
+	r.clock.advance(time.Second)
+	_, err = r.keys.ByID(t.Context(), domain.KeyForSessions, fresh)
+	require.NoError(t, err)
+
+	_, err = r.keys.ByID(t.Context(), domain.KeyForSessions, domain.ServerKeyID{0xfe})
+	require.ErrorIs(t, err, ErrUnknownKey)
 	r.clock.advance(-time.Hour)
-	_, err = r.keys.ByID(t.Context(), domain.KeyForEntries, domain.ServerKeyID{0xfe})
+	_, err = r.keys.ByID(t.Context(), domain.KeyForSessions, domain.ServerKeyID{0xfe})
 	require.ErrorIs(t, err, ErrUnknownKey, "a clock that was set back does not stop the reloads")
 }
 

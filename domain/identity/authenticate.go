@@ -30,12 +30,14 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	check, err := s.checkPassword(ctx, password, stored)
+	// A name that no user has is left out of the record: it may be a password that somebody typed into the wrong field.
+	attempt := s.event(domain.ActionSignIn, by, domain.Caller{}).To(string(user.Name))
+	check, err := s.checkPassword(ctx, password, stored, attempt)
 	if err != nil {
 		return "", time.Time{}, err
 	}
 	if !check.Match || !user.Active {
-		return "", time.Time{}, s.refuseSignIn(ctx, by, user)
+		return "", time.Time{}, s.denied(ctx, attempt, domain.ErrWrongCredentials)
 	}
 	if check.Outdated {
 		s.rehash(ctx, password, stored)
@@ -54,16 +56,6 @@ func (s *Service) claimedUser(ctx context.Context, username string) (domain.User
 		return domain.User{}, ports.SealedPassword{}, nil
 	}
 	return user, stored, err
-}
-
-// refuseSignIn puts the failure on record. A name that no user has is left out: it may be a password that somebody
-// typed into the wrong field.
-func (s *Service) refuseSignIn(ctx context.Context, by domain.Requester, user domain.User) error {
-	event := s.event(domain.ActionSignIn, by, domain.Caller{}).To(string(user.Name)).Ended(domain.OutcomeDenied)
-	if err := s.Events.Write(ctx, event); err != nil {
-		return err
-	}
-	return domain.ErrWrongCredentials
 }
 
 // rehash replaces a hash that was made with weaker settings. Its failure is no failure of the sign-in: the next one

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/lockbox-go/lockbox/domain"
@@ -32,7 +33,9 @@ func (s *Service) IssueAPIKey(ctx context.Context, by domain.Requester, in Issue
 		}
 	}
 	err = s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		if _, err := repos.Users.Lock(ctx, caller.Name); err != nil {
+		if _, err := repos.Users.Lock(ctx, caller.Name); errors.Is(err, domain.NotFound) {
+			return domain.ErrUnauthenticated // deleted at the same moment
+		} else if err != nil {
 			return err
 		}
 		caller, err := s.authenticated(ctx, repos, by)

@@ -6,6 +6,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/lockbox-go/lockbox/domain"
@@ -74,15 +75,26 @@ func (s *Service) sealPassword(ctx context.Context, user domain.UserID, phc []by
 }
 
 // checkPassword compares a password with what is stored. It takes the same time for a user without a password, and
-// for no user at all.
-func (s *Service) checkPassword(ctx context.Context, given domain.Secret, stored ports.SealedPassword) (ports.PasswordCheck, error) {
+// for no user at all. What was tampered with goes on record as attempt.
+func (s *Service) checkPassword(ctx context.Context, given domain.Secret, stored ports.SealedPassword, attempt domain.Event) (ports.PasswordCheck, error) {
 	var phc []byte
 	if len(stored.Sealed) > 0 {
 		opened, err := s.Sealer.OpenAccount(ctx, ports.PasswordPurpose, stored.User, stored.Sealed)
+		if ports.IsTampered(err) {
+			err = errors.Join(err, s.Events.Write(ctx, attempt.Ended(domain.OutcomeTampered)))
+		}
 		if err != nil {
 			return ports.PasswordCheck{}, err
 		}
 		phc = opened
 	}
 	return s.Passwords.Check(ctx, given, phc)
+}
+
+// denied puts a refusal on record and returns it.
+func (s *Service) denied(ctx context.Context, attempt domain.Event, refusal error) error {
+	if err := s.Events.Write(ctx, attempt.Ended(domain.OutcomeDenied)); err != nil {
+		return err
+	}
+	return refusal
 }

@@ -123,16 +123,13 @@ func (s *Service) checkCurrentPassword(ctx context.Context, by domain.Requester,
 		return err
 	}
 	defer current.Clear()
-	check, err := s.checkPassword(ctx, current, stored)
+	attempt := s.event(domain.ActionSetPassword, by, caller).To(string(caller.Name))
+	check, err := s.checkPassword(ctx, current, stored, attempt)
 	if err != nil || check.Match {
 		return err
 	}
-	event := s.event(domain.ActionSetPassword, by, caller).To(string(caller.Name)).Ended(domain.OutcomeDenied)
-	if err := s.Events.Write(ctx, event); err != nil {
-		return err
-	}
-	return &domain.Error{Kind: domain.Forbidden, Code: "current_password_wrong", Field: "currentPassword",
-		Message: "currentPassword is not the present password"}
+	return s.denied(ctx, attempt, &domain.Error{Kind: domain.Forbidden, Code: "current_password_wrong", Field: "currentPassword",
+		Message: "currentPassword is not the present password"})
 }
 
 func (s *Service) saveChange(ctx context.Context, repos ports.Repos, user domain.User, keysEnd bool) error {

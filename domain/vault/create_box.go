@@ -3,6 +3,7 @@ package vault
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
@@ -23,7 +24,9 @@ func (s *Service) CreateBox(ctx context.Context, by domain.Requester, box string
 	_, _ = rand.Read(salt[:]) // never fails: crypto/rand ends the program rather
 	err = s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		// The user's row orders this against other boxes of the same user, whose number is limited.
-		if _, err := repos.Users.Lock(ctx, access.Caller.Name); err != nil {
+		if _, err := repos.Users.Lock(ctx, access.Caller.Name); errors.Is(err, domain.NotFound) {
+			return domain.ErrUnauthenticated // deleted at the same moment
+		} else if err != nil {
 			return err
 		}
 		access, err := s.access(ctx, repos, by, "", anybody)

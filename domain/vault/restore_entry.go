@@ -34,6 +34,10 @@ func (s *Service) RestoreEntry(ctx context.Context, by domain.Requester, in Rest
 	if err != nil {
 		return WrittenEntry{}, err
 	}
+	// Opened once outside the transaction, where a server key that is new here may be looked up in the database.
+	if _, _, err := s.Sealer.Rewrap(ctx, old.Place, old.Sealed.Envelope); err != nil {
+		return WrittenEntry{}, s.refused(ctx, event, err)
+	}
 	written := WrittenEntry{Key: key}
 	err = s.writeVersion(ctx, facts, in.Condition, event, func(entry domain.Entry, _ ports.Sealed) (ports.NewVersion, error) {
 		written.Version = entry.Version

@@ -1,0 +1,227 @@
+package e2e
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/tests/pgtest"
+)
+
+// The isolation levels that a database may be set to.
+const (
+	readCommitted  = "read committed"
+	repeatableRead = "repeatable read"
+	serializable   = "serializable"
+)
+
+// cluster is two replicas over one database, with an owner named root.
+type cluster struct {
+	t    testing.TB
+	a, b *server
+	root client // on a
+	// mayRefuse: at this isolation level the database may refuse a transaction that others overtook, and the answer
+	// is 503 when that happened too often.
+	mayRefuse bool
+}
+
+// startCluster starts two replicas. The test fails if either of them logs an error.
+func startCluster(t testing.TB, isolation string, settings ...string) *cluster {
+	t.Helper()
+	database := pgtest.New(t)
+	if isolation != readCommitted {
+		name := database[strings.LastIndex(database, "/")+1:]
+		name, _, _ = strings.Cut(name, "?")
+		run(t, database, `ALTER DATABASE `+name+` SET default_transaction_isolation = '`+isolation+`'`)
+	}
+	c := &cluster{t: t, mayRefuse: isolation != readCommitted}
+	c.a, c.b = startOn(t, database, settings...), startOn(t, database, settings...)
+	c.root = c.a.initialize()
+	t.Cleanup(func() {
+		for _, replica := range []*server{c.a, c.b} {
+			require.Empty(t, replica.errors())
+		}
+	})
+	return c
+}
+
+// errors returns the lines of the log that are errors.
+func (s *server) errors() (lines []string) {
+	for line := range strings.Lines(s.log.String()) {
+		if strings.Contains(line, `"level":"ERROR"`) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// on returns one of the replicas, by turns.
+func (c *cluster) on(i int) *server {
+	if i%2 == 0 {
+		return c.a
+	}
+	return c.b
+}
+
+// at is the same client at another replica.
+func (c client) at(s *server) client { return s.as(c.token) }
+
+// atOnce makes all requests at the same moment and returns their answers in order.
+func (c *cluster) atOnce(requests ...func() *answer) []*answer {
+	c.t.Helper()
+	answers := make([]*answer, len(requests))
+	begin := make(chan struct{})
+	var group sync.WaitGroup
+	for i, request := range requests {
+		group.Go(func() {
+			<-begin
+			answers[i] = request()
+		})
+	}
+	close(begin)
+	group.Wait()
+	for _, each := range answers {
+		require.NotNil(c.t, each, "a request got no answer")
+		if c.mayRefuse && each.Status == 503 {
+			continue
+		}
+		require.Less(c.t, each.Status, 500, "%s: %s", each.request, each.Body)
+	}
+	return answers
+}
+
+// times is atOnce for n requests that differ in their number; odd ones go to the second replica.
+func (c *cluster) times(n int, request func(i int, s *server) *answer) []*answer {
+	c.t.Helper()
+	requests := make([]func() *answer, n)
+	for i := range requests {
+		requests[i] = func() *answer { return request(i, c.on(i)) }
+	}
+	return c.atOnce(requests...)
+}
+
+// surely repeats a request that the database refused because of others.
+func (c *cluster) surely(request func() *answer) func() *answer {
+	return func() *answer {
+		got := request()
+		for tries := 0; c.mayRefuse && got.Status == 503 && tries < 20; tries++ {
+			got = request()
+		}
+		return got
+	}
+}
+
+// tally counts the answers by status.
+func tally(answers []*answer) map[int]int {
+	counts := make(map[int]int)
+	for _, each := range answers {
+		counts[each.Status]++
+	}
+	return counts
+}
+
+// expectTally demands how many answers have which status. Where the database may refuse, the first status, that of
+// success, must still be as often, and of the others any may have been refused.
+func (c *cluster) expectTally(answers []*answer, success, count, other, others int) {
+	c.t.Helper()
+	got := tally(answers)
+	if c.mayRefuse && got[503] > 0 {
+		require.LessOrEqual(c.t, got[success], count, "%v", got)
+		require.LessOrEqual(c.t, got[other], others, "%v", got)
+		require.Equal(c.t, count+others, got[success]+got[other]+got[503], "%v", got)
+		return
+	}
+	want := map[int]int{success: count}
+	if others > 0 {
+		want[other] = others
+	}
+	require.Equal(c.t, want, got)
+}
+
+// number runs a query that returns one number.
+func (c *cluster) number(sql string, args ...any) int {
+	c.t.Helper()
+	return number(c.t, c.a.db, sql, args...)
+}
+
+// traces lists, as table.column, where an identifier is found in the database; the record of events apart, which
+// outlives what it is about.
+func (c *cluster) traces(id string) []string {
+	c.t.Helper()
+	var found []string
+	withConn(c.t, c.a.db, func(ctx context.Context, conn *pgx.Conn) {
+		rows, err := conn.Query(ctx, `SELECT table_name, column_name FROM information_schema.columns
+			WHERE table_schema = 'public' AND data_type = 'uuid' AND table_name <> 'events'`)
+		require.NoError(c.t, err)
+		columns, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct{ Table, Name string }])
+		require.NoError(c.t, err)
+		require.NotEmpty(c.t, columns)
+		for _, column := range columns {
+			var count int
+			sql := `SELECT count(*) FROM ` + pgx.Identifier{column.Table}.Sanitize() + ` WHERE ` + pgx.Identifier{column.Name}.Sanitize() + ` = $1`
+			require.NoError(c.t, conn.QueryRow(ctx, sql, id).Scan(&count))
+			if count > 0 {
+				found = append(found, column.Table+"."+column.Name)
+			}
+		}
+	})
+	return found
+}
+
+// withConn opens a connection of the test's own.
+func withConn(t testing.TB, database string, use func(ctx context.Context, conn *pgx.Conn)) {
+	t.Helper()
+	ctx := context.Background() // also for what runs after the test's end
+	conn, err := pgx.Connect(ctx, database)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close(ctx)) }()
+	use(ctx, conn)
+}
+
+// run executes SQL and returns how many rows it was about.
+func run(t testing.TB, database, sql string, args ...any) int {
+	t.Helper()
+	var count int
+	withConn(t, database, func(ctx context.Context, conn *pgx.Conn) {
+		tag, err := conn.Exec(ctx, sql, args...)
+		require.NoError(t, err)
+		count = int(tag.RowsAffected())
+	})
+	return count
+}
+
+func number(t testing.TB, database, sql string, args ...any) int {
+	t.Helper()
+	var value int
+	withConn(t, database, func(ctx context.Context, conn *pgx.Conn) {
+		require.NoError(t, conn.QueryRow(ctx, sql, args...).Scan(&value))
+	})
+	return value
+}
+
+// text runs a query that returns one text.
+func text(t testing.TB, database, sql string, args ...any) string {
+	t.Helper()
+	var value string
+	withConn(t, database, func(ctx context.Context, conn *pgx.Conn) {
+		require.NoError(t, conn.QueryRow(ctx, sql, args...).Scan(&value))
+	})
+	return value
+}
+
+// inOrder runs subtests by name, each in parallel to the others.
+func inOrder[T any](t *testing.T, table map[string]T, test func(t *testing.T, each T)) {
+	t.Helper()
+	for _, name := range slices.Sorted(maps.Keys(table)) {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, table[name])
+		})
+	}
+}

@@ -1,0 +1,279 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+// writers put entries of their own, each once, and remember those that were answered with 201.
+type writers struct {
+	kept  map[string]string
+	mu    sync.Mutex
+	group sync.WaitGroup
+	stop  context.CancelFunc
+	// odd is a status that nobody should see.
+	odd []string
+}
+
+// startWriters lets four clients write until stop, whatever becomes of the server.
+func startWriters(who client, round int) *writers {
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &writers{kept: make(map[string]string), stop: cancel}
+	for i := range 4 {
+		w.group.Go(func() {
+			for n := 0; ctx.Err() == nil; n++ {
+				key := fmt.Sprintf("r%d/w%d/%d", round, i, n)
+				w.write(who, key, fmt.Sprintf(`{"key":"%s","padding":"%s"}`, key, strings.Repeat("x", n%500)))
+			}
+		})
+	}
+	return w
+}
+
+func (w *writers) write(who client, key, value string) {
+	got, err := who.try("POST", "/boxes/default/entries", `{"key":"`+key+`","value":`+value+`}`, "X-Encryption-Key", generatedKey)
+	if err != nil {
+		time.Sleep(5 * time.Millisecond) // the server is gone
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch got.Status {
+	case 201:
+		w.kept[key] = value
+	case 503:
+	default:
+		w.odd = append(w.odd, fmt.Sprintf("%d %s", got.Status, got.Body))
+	}
+}
+
+func (w *writers) count() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.kept)
+}
+
+// more waits until the writers have got on by that many.
+func (w *writers) more(t *testing.T, n int) {
+	t.Helper()
+	for before, deadline := w.count(), time.Now().Add(time.Minute); w.count() < before+n; time.Sleep(5 * time.Millisecond) {
+		require.True(t, time.Now().Before(deadline), "the writers do not get on: %v", w.odd)
+	}
+}
+
+// end stops the writers and reads all that they were told was kept.
+func (w *writers) end(t *testing.T, reader client) {
+	t.Helper()
+	w.stop()
+	w.group.Wait()
+	require.Empty(t, w.odd)
+	require.NotEmpty(t, w.kept)
+	for key, value := range w.kept {
+		got := reader.get("default", strings.ReplaceAll(key, "/", "%2F")).expect(200)
+		require.Equal(t, value, string(got.Body))
+	}
+}
+
+func kills() int { return max(2, rounds()/50) }
+
+func TestTheServerIsKilledUnderWriters(t *testing.T) {
+	t.Parallel()
+	database := startKillable(t).url()
+	p := serve(t, database)
+	root := p.initialize()
+	root.do("POST", "/boxes/default", nil).expect(201)
+	for round := range kills() {
+		w := startWriters(root.at(&p.server), round)
+		w.more(t, 100)
+		p.kill()
+		p = serve(t, database)
+		w.end(t, root.at(&p.server))
+	}
+	require.Equal(t, number(t, database, `SELECT count(*) FROM entries WHERE deleted_at IS NULL AND version > 0`),
+		number(t, database, `SELECT entry_count FROM boxes`))
+}
+
+func TestPostgresIsKilledUnderWriters(t *testing.T) {
+	t.Parallel()
+	postgres := startKillable(t)
+	p := serve(t, postgres.url())
+	root := p.initialize()
+	root.do("POST", "/boxes/default", nil).expect(201)
+	for round := range kills() {
+		w := startWriters(root, round)
+		w.more(t, 100)
+		require.NoError(t, postgres.live.Kill())
+		require.False(t, p.ready())
+		got, err := root.try("GET", "/boxes", "")
+		require.NoError(t, err)
+		require.Equal(t, 503, got.Status, "%s", got.Body)
+		health, _, _ := command(t, postgres.url(), []string{"health"}, "HTTP_ADDR="+strings.TrimPrefix(p.url, "http://"))
+		require.Equal(t, 1, health)
+		postgres.start()
+		p.awaitReady(10 * time.Second)
+		w.more(t, 100) // the same server, which nobody started again
+		w.end(t, root)
+	}
+	require.Empty(t, p.errors())
+}
+
+func TestTheServerStopsUnderLoad(t *testing.T) {
+	t.Parallel()
+	database := startKillable(t).url()
+	p := serve(t, database, "KDF_MEMORY_KIB=65536", "KDF_TIME=3") // a sign-in takes a while
+	root := p.initialize()
+	root.do("POST", "/boxes/default", nil).expect(201)
+	w := startWriters(root, 0)
+	w.more(t, 20)
+	var slow sync.WaitGroup
+	for range 6 {
+		slow.Go(func() {
+			got, err := p.as("").try("POST", "/authenticate", `{"username":"root","password":"root-password"}`)
+			if err != nil || got.Status != 200 {
+				t.Errorf("a request in flight was not answered: %v %+v", err, got)
+			}
+		})
+	}
+	time.Sleep(200 * time.Millisecond) // they wait their turn by now
+	begin := time.Now()
+	require.Equal(t, 0, p.terminate(), "%s", p.log)
+	slow.Wait()
+	t.Logf("it took %v to stop", time.Since(begin))
+	require.Contains(t, p.log.String(), "requests in flight are answered first")
+	p = serve(t, database)
+	w.end(t, root.at(&p.server))
+	require.Equal(t, 0, p.terminate())
+}
+
+func TestHealth(t *testing.T) {
+	t.Parallel()
+	p := serve(t, startKillable(t).url())
+	address := "HTTP_ADDR=" + strings.TrimPrefix(p.url, "http://")
+	code, _, log := command(t, p.db, []string{"health"}, address)
+	require.Equal(t, 0, code, log)
+	require.Equal(t, 0, p.terminate())
+	code, _, log = command(t, p.db, []string{"health"}, address)
+	require.Equal(t, 1, code)
+	require.Contains(t, log, "not ready")
+}
+
+// TestTheDatabaseComesLate starts the server before its database.
+func TestTheDatabaseComesLate(t *testing.T) {
+	t.Parallel()
+	postgres := startKillable(t)
+	require.NoError(t, postgres.live.Stop())
+	p := serveLater(t, postgres.url())
+	impatient := serveLater(t, postgres.url())
+	time.Sleep(2 * time.Second)
+	require.False(t, p.ready())
+	begin := time.Now()
+	impatient.terminate()
+	require.Less(t, time.Since(begin), 5*time.Second, "it can be stopped while it waits")
+	postgres.start()
+	p.awaitReady(20 * time.Second)
+	require.Contains(t, p.log.String(), "the database does not answer yet")
+	p.initialize().do("GET", "/users", nil).expect(200)
+}
+
+func TestDev(t *testing.T) {
+	t.Parallel()
+	dir := openFolder(t)
+	dev := func(dir string) *program { return launch(t, []string{"dev", "--dir", dir}) }
+	first := dev(dir + "/one")
+	first.url = first.firstURL()
+	root := first.initialize()
+	root.do("POST", "/boxes/default", nil).expect(201)
+	root.put("default", "entry", `"kept"`).expect(201)
+
+	again := dev(dir + "/one")
+	require.Equal(t, 1, again.await())
+	require.Contains(t, again.log.String(), "another program")
+	beside := dev(dir + "/two")
+	beside.url = beside.firstURL()
+	require.NotEqual(t, first.url, beside.url)
+	beside.initialize().do("GET", "/users", nil).expect(200)
+	require.Equal(t, `"kept"`, string(root.get("default", "entry").expect(200).Body))
+
+	first.kill()
+	restarted := dev(dir + "/one")
+	restarted.url = restarted.firstURL()
+	require.Equal(t, `"kept"`, string(root.at(&restarted.server).get("default", "entry").expect(200).Body))
+	require.Equal(t, 0, restarted.terminate(), "%s", restarted.log)
+	require.Equal(t, 0, beside.terminate())
+}
+
+// TestRekeyIsKilled kills lockbox secret rekey after its first batches, and runs it again.
+func TestRekeyIsKilled(t *testing.T) {
+	t.Parallel()
+	p := serve(t, startKillable(t).url())
+	root := p.initialize()
+	root.do("POST", "/boxes/default", nil).expect(201)
+	w := startWriters(root, 0)
+	w.more(t, 1500)
+	for range kills() {
+		rekey := launch(t, []string{"secret", "rekey", "entry", "--grace", "1s"}, "DATABASE_URL="+p.db, "SECRET_KEY="+testSecret)
+		for deadline := time.Now().Add(time.Minute); !strings.Contains(rekey.log.String(), " done"); time.Sleep(time.Millisecond) {
+			require.True(t, time.Now().Before(deadline), "%s", rekey.log)
+			select {
+			case <-rekey.exited:
+				deadline = time.Time{}
+			default:
+			}
+		}
+		rekey.kill()
+		w.more(t, 50)
+		code, out, log := command(t, p.db, []string{"secret", "status"})
+		require.Equal(t, 0, code, log)
+		require.Contains(t, out, "retired, rekey unfinished")
+		code, out, log = command(t, p.db, []string{"secret", "rekey", "entry", "--grace", "1s"})
+		require.Equal(t, 0, code, log)
+		require.Contains(t, out, "the entry key is replaced")
+	}
+	rekeyed(t, p.db, domain.KeyForEntries, 1+kills())
+	w.end(t, root)
+}
+
+// TestSecretCommands is what the operator's commands about the secret and the keys say and do.
+func TestSecretCommands(t *testing.T) {
+	t.Parallel()
+	p := serve(t, startKillable(t).url())
+	root := p.initialize()
+	root.do("POST", "/api-keys", `{"name":"for the pipeline"}`).expect(200)
+	code, out, log := command(t, p.db, []string{"secret", "rekey", "api-key"})
+	require.Equal(t, 1, code)
+	require.Contains(t, out, "for the pipeline")
+	require.Equal(t, 2, strings.Count(out, "root\t"))
+	require.Contains(t, log, "say --yes")
+	root.do("GET", "/whoami", nil).expect(200)
+	code, out, log = command(t, p.db, []string{"secret", "rekey", "api-key", "--yes", "--grace", "100ms"})
+	require.Equal(t, 0, code, log)
+	require.Contains(t, out, "2 rows")
+	root.do("GET", "/whoami", nil).expect(401)
+	session := p.as(p.signIn("root", "root-password").expect(200).string("token"))
+
+	code, _, log = command(t, p.db, []string{"secret", "rotate"}, "SECRET_KEY="+newSecret)
+	require.Equal(t, 1, code)
+	require.Contains(t, log, "LOCKBOX_SECRET_KEY_PREVIOUS")
+	code, out, log = command(t, p.db, []string{"secret", "rotate"}, "SECRET_KEY="+newSecret, "SECRET_KEY_PREVIOUS="+testSecret)
+	require.Equal(t, 0, code, log)
+	require.Contains(t, out, "5 keys")
+	wrong := serveLater(t, p.db)
+	require.Equal(t, 1, wrong.await())
+	require.Contains(t, wrong.log.String(), "LOCKBOX_SECRET_KEY is not the secret of this database")
+	after := serve(t, p.db, "SECRET_KEY="+newSecret)
+	session.at(&after.server).do("GET", "/whoami", nil).expect(200)
+	for _, text := range []string{out, log, wrong.log.String()} {
+		require.NotContains(t, text, testSecret)
+		require.NotContains(t, text, newSecret)
+	}
+}

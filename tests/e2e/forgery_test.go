@@ -1,0 +1,110 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// swap exchanges columns of two rows of entry_versions, which the conditions p and q pick.
+func swap(columns, p, q string) string {
+	return fmt.Sprintf(`UPDATE entry_versions v SET (%[1]s) = (SELECT %[1]s FROM entry_versions o
+		WHERE CASE WHEN (v.key, v.version) = (%[2]s) THEN (o.key, o.version) = (%[3]s) ELSE (o.key, o.version) = (%[2]s) END)
+		WHERE (v.key, v.version) IN ((%[2]s), (%[3]s))`, columns, p, q)
+}
+
+// TestForgedEntries changes stored rows as somebody would who has the database and not the keys. Both rows are written
+// under one client's key, so that only their place tells them apart.
+func TestForgedEntries(t *testing.T) {
+	t.Parallel()
+	forgeries := map[string]string{
+		"two keys exchanged":               swap("key_id, sealed_as, envelope, value", `'one', 2`, `'two', 2`),
+		"envelopes of two keys":            swap("key_id, envelope", `'one', 2`, `'two', 2`),
+		"values of two keys":               swap("value", `'one', 2`, `'two', 2`),
+		"two versions exchanged":           swap("key_id, sealed_as, envelope, value", `'one', 1`, `'one', 2`),
+		"contents of two versions":         swap("key_id, envelope, value", `'one', 1`, `'one', 2`),
+		"an old value":                     swap("value", `'one', 1`, `'one', 2`),
+		"an old envelope":                  swap("key_id, envelope", `'one', 1`, `'one', 2`),
+		"another box's":                    swap("key_id, sealed_as, envelope, value", `'one', 2`, `'other', 1`),
+		"sealed as another version":        `UPDATE entry_versions SET sealed_as = 1 WHERE key = 'one' AND version = 2`,
+		"a bit of the value":               `UPDATE entry_versions SET value = set_byte(value, 20, get_byte(value, 20) # 1) WHERE key = 'one' AND version = 2`,
+		"a bit of the envelope":            `UPDATE entry_versions SET envelope = set_byte(envelope, 60, get_byte(envelope, 60) # 1) WHERE key = 'one' AND version = 2`,
+		"an envelope cut short":            `UPDATE entry_versions SET envelope = substring(envelope FOR 40) WHERE key = 'one' AND version = 2`,
+		"an envelope made longer":          `UPDATE entry_versions SET envelope = envelope || '\x00' WHERE key = 'one' AND version = 2`,
+		"no envelope":                      `UPDATE entry_versions SET envelope = '' WHERE key = 'one' AND version = 2`,
+		"no value":                         `UPDATE entry_versions SET value = '' WHERE key = 'one' AND version = 2`,
+		"a key that does not exist":        `UPDATE entry_versions SET key_id = gen_random_uuid(), envelope = set_byte(envelope, 3, get_byte(envelope, 3) # 1) WHERE key = 'one' AND version = 2`,
+		"a key line of another key's":      `UPDATE entry_versions SET key_id = (SELECT id FROM server_keys WHERE purpose = 'account') WHERE key = 'one' AND version = 2`,
+		"the version after it":             `UPDATE entry_versions SET version = 3 WHERE key = 'one' AND version = 2; UPDATE entries SET version = 3 WHERE key = 'one'`,
+		"the box under another identifier": `INSERT INTO boxes (id, name, owner_id, kdf_salt, entry_count, created_at, updated_at) SELECT gen_random_uuid(), 'copy', owner_id, kdf_salt, 1, now(), now() FROM boxes WHERE name = 'default'; INSERT INTO entries SELECT (SELECT id FROM boxes WHERE name = 'copy'), e.key, e.version, e.deleted_at, e.swept, e.updated_at FROM entries e WHERE key = 'one'; UPDATE entry_versions SET box_id = (SELECT id FROM boxes WHERE name = 'copy') WHERE key = 'one'; DELETE FROM entries WHERE key = 'one' AND box_id = (SELECT id FROM boxes WHERE name = 'default'); UPDATE boxes SET name = 'was' WHERE name = 'default'; UPDATE boxes SET name = 'default' WHERE name = 'copy'; UPDATE box_users SET box_id = (SELECT id FROM boxes WHERE name = 'default') WHERE box_id = (SELECT id FROM boxes WHERE name = 'was')`,
+	}
+	inOrder(t, forgeries, func(t *testing.T, sql string) {
+		s := start(t)
+		root := s.initialize()
+		root.do("POST", "/boxes/default", nil).expect(201)
+		root.do("POST", "/boxes/second", nil).expect(201)
+		for version := range 2 {
+			root.put("default", "one", fmt.Sprintf(`"canary one %d"`, version)).expect(201)
+			root.put("default", "two", fmt.Sprintf(`"canary two %d"`, version)).expect(201)
+		}
+		root.put("second", "other", `"canary other"`).expect(201)
+		for _, statement := range statements(sql) {
+			require.Positive(t, run(t, s.db, statement), statement)
+		}
+		got := root.get("default", "one")
+		root.expectTampered(got, "entry.read")
+		require.NotContains(t, string(got.Body), "canary")
+		// A key that is not the right one opens it no better.
+		require.Contains(t, []int{403, 500}, root.get("default", "one", "X-Encryption-Key", otherKey).Status)
+		version := number(t, s.db, `SELECT version FROM entries WHERE key = 'one'`)
+		restored := root.do("POST", "/boxes/default/entries/one/restore", fmt.Sprintf(`{"version":%d}`, version))
+		if restored.Status != 201 {
+			root.expectTampered(restored, "entry.restore")
+		} else if got := root.get("default", "one"); got.Status != 200 || string(got.Body) != `"canary one 1"` {
+			// Without the client's key nobody can tell whether the value itself is whole.
+			root.expectTampered(got, "entry.read")
+		}
+		require.NotContains(t, s.log.String(), "canary")
+		// The way out: what was forged is deleted and written anew.
+		root.do("DELETE", "/boxes/default/entries/one", nil).expect(204)
+		root.put("default", "one", `"anew"`).expect(201)
+		require.Equal(t, `"anew"`, string(root.get("default", "one").expect(200).Body))
+	})
+}
+
+// statements splits SQL that has no semicolon within a statement.
+func statements(sql string) (list []string) {
+	for len(sql) > 0 {
+		end := 0
+		for end < len(sql) && sql[end] != ';' {
+			end++
+		}
+		list = append(list, sql[:end])
+		sql = sql[min(end+1, len(sql)):]
+	}
+	return list
+}
+
+// TestForgedAccounts moves password hashes and credentials from user to user.
+func TestForgedAccounts(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	root := s.initialize()
+	victim, thief := root.admin("victim"), root.user("thief")
+	run(t, s.db, `UPDATE users SET password = (SELECT password FROM users WHERE name = 'thief') WHERE name = 'victim'`)
+	for _, password := range []string{"thief-password", "victim-password"} {
+		root.expectTampered(s.signIn("victim", password), "session.create")
+		require.Equal(t, "victim", root.lastEvent("session.create")["target"])
+	}
+	root.expectTampered(victim.do("PUT", "/users/victim", `{"password":"another-password","currentPassword":"thief-password"}`), "user.password")
+	s.signIn("thief", "thief-password").expect(200)
+	root.do("PUT", "/users/victim", `{"password":"another-password"}`).expect(204)
+	s.signIn("victim", "another-password").expect(200)
+
+	// A token names its user: moving its line to somebody else makes it nobody's.
+	run(t, s.db, `UPDATE api_keys SET user_id = (SELECT id FROM users WHERE name = 'victim')
+		WHERE user_id = (SELECT id FROM users WHERE name = 'thief')`)
+	thief.do("GET", "/whoami", nil).expect(401)
+	victim.do("GET", "/whoami", nil).expect(200)
+}

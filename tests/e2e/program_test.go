@@ -1,0 +1,237 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/adapters/localpg"
+)
+
+// TestMain removes the program that was built for the run.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built.dir != "" {
+		_ = os.RemoveAll(built.dir)
+	}
+	os.Exit(code)
+}
+
+var built struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+// binary builds the program, once.
+func binary(t testing.TB) string {
+	t.Helper()
+	built.once.Do(func() {
+		if built.dir, built.err = os.MkdirTemp("", "lockbox-e2e-"); built.err != nil {
+			return
+		}
+		build := exec.Command("go", "build", "-o", filepath.Join(built.dir, "lockbox"), "../../cmd/lockbox") //nolint:gosec // constant but for the folder
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := build.CombinedOutput(); err != nil {
+			built.err = fmt.Errorf("%w: %s", err, out)
+		}
+	})
+	require.NoError(t, built.err)
+	return filepath.Join(built.dir, "lockbox")
+}
+
+// program is a running lockbox.
+type program struct {
+	server
+	cmd    *exec.Cmd
+	out    *syncBuffer
+	exited chan struct{}
+	code   int
+}
+
+// launch starts the program with settings as the harness has them. It does not wait for it to be ready.
+func launch(t testing.TB, args []string, settings ...string) *program {
+	t.Helper()
+	p := &program{cmd: exec.Command(binary(t), args...), out: &syncBuffer{}, exited: make(chan struct{})} //nolint:gosec // ours
+	p.server = server{t: t, log: &syncBuffer{}}
+	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
+	for _, setting := range append([]string{"LOG_LEVEL=debug", "KDF_MEMORY_KIB=64", "KDF_TIME=1"}, settings...) {
+		p.cmd.Env = append(p.cmd.Env, "LOCKBOX_"+setting)
+	}
+	p.cmd.Stdout, p.cmd.Stderr = p.out, p.log
+	require.NoError(t, p.cmd.Start())
+	go func() {
+		defer close(p.exited)
+		err := p.cmd.Wait()
+		if _, ended := errors.AsType[*exec.ExitError](err); err != nil && !ended {
+			fmt.Fprintln(p.log, err)
+		}
+		p.code = p.cmd.ProcessState.ExitCode()
+	}()
+	t.Cleanup(func() { p.kill() })
+	return p
+}
+
+// serve starts the service on a database and waits until it is ready.
+func serve(t testing.TB, database string, settings ...string) *program {
+	t.Helper()
+	p := serveLater(t, database, settings...)
+	p.awaitReady(time.Minute)
+	return p
+}
+
+func serveLater(t testing.TB, database string, settings ...string) *program {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := listener.Addr().String()
+	require.NoError(t, listener.Close())
+	p := launch(t, []string{"serve"}, append([]string{"DATABASE_URL=" + database, "SECRET_KEY=" + testSecret, "HTTP_ADDR=" + address}, settings...)...)
+	p.url, p.db = "http://"+address, database
+	return p
+}
+
+// ready reports what /readyz says.
+func (p *program) ready() bool {
+	got, err := p.as("").try("GET", "/readyz", "")
+	return err == nil && got.Status == 200
+}
+
+func (p *program) awaitReady(patience time.Duration) {
+	p.t.Helper()
+	for deadline := time.Now().Add(patience); !p.ready(); time.Sleep(20 * time.Millisecond) {
+		select {
+		case <-p.exited:
+			require.Fail(p.t, "the program ended", "code %d\n%s", p.code, p.log)
+		default:
+			require.True(p.t, time.Now().Before(deadline), "the program was not ready in time\n%s", p.log)
+		}
+	}
+}
+
+// kill ends it as kill -9 does.
+func (p *program) kill() {
+	_ = p.cmd.Process.Kill() // it may have ended
+	<-p.exited
+}
+
+// terminate asks it to end and returns its exit code.
+func (p *program) terminate() int {
+	p.t.Helper()
+	require.NoError(p.t, p.cmd.Process.Signal(syscall.SIGTERM))
+	return p.await()
+}
+
+// await returns the exit code.
+func (p *program) await() int {
+	p.t.Helper()
+	select {
+	case <-p.exited:
+	case <-time.After(2 * time.Minute):
+		require.Fail(p.t, "the program did not end", "%s", p.log)
+	}
+	return p.code
+}
+
+// command runs a command of the program to its end.
+func command(t testing.TB, database string, args []string, settings ...string) (code int, out, log string) {
+	t.Helper()
+	p := launch(t, args, append([]string{"DATABASE_URL=" + database, "SECRET_KEY=" + testSecret}, settings...)...)
+	return p.await(), p.out.String(), p.log.String()
+}
+
+// try is do for servers that may be dead: it returns an error where no answer came.
+func (c client) try(method, path, body string, headers ...string) (*answer, error) {
+	request, err := http.NewRequestWithContext(context.Background(), method, c.server.url+path, strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	if c.token != "" {
+		request.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := httpClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	content, err := io.ReadAll(response.Body)
+	return &answer{t: c.server.t, request: method + " " + path, Status: response.StatusCode, Header: response.Header, Body: content}, err
+}
+
+// cluster of PostgreSQL that a test may kill.
+type killable struct {
+	t    *testing.T
+	dir  string
+	live *localpg.Server
+}
+
+// startKillable starts a server that keeps what it has committed, with the database lockbox.
+func startKillable(t *testing.T) *killable {
+	t.Helper()
+	k := &killable{t: t, dir: openFolder(t)}
+	k.start()
+	t.Cleanup(func() { require.NoError(t, k.live.Stop()) })
+	require.NoError(t, k.live.EnsureDatabase(t.Context(), "lockbox"))
+	return k
+}
+
+func (k *killable) start() {
+	k.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	var err error
+	k.live, err = localpg.Start(ctx, localpg.Config{Dir: k.dir, Durable: true})
+	require.NoError(k.t, err)
+}
+
+func (k *killable) url() string { return k.live.URL("lockbox") }
+
+// openFolder is a temporary folder that the user of PostgreSQL can enter, which is another one where we are root.
+func openFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "lockbox-e2e-")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	require.NoError(t, os.Chmod(dir, 0o755)) //nolint:gosec // that is the point
+	return dir
+}
+
+// firstURL is where lockbox dev says that it listens.
+func (p *program) firstURL() string {
+	p.t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		lines := bufio.NewScanner(bytes.NewReader([]byte(p.out.String())))
+		for lines.Scan() {
+			if url, found := strings.CutPrefix(lines.Text(), "URL="); found {
+				return url
+			}
+		}
+		select {
+		case <-p.exited:
+			require.Fail(p.t, "lockbox dev ended", "code %d\n%s", p.code, p.log)
+		default:
+			require.True(p.t, time.Now().Before(deadline), "lockbox dev did not start\n%s", p.log)
+		}
+	}
+}

@@ -1,0 +1,345 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/cmd/boot"
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/domain/serverkeys"
+)
+
+const (
+	newSecret   = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8"
+	wrongSecret = "QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8"
+	// testGrace is enough for the transactions of a test; boot.RekeyGrace allows for slow ones.
+	testGrace = 700 * time.Millisecond
+)
+
+// configOf reads settings as a server on that database would.
+func configOf(t testing.TB, database string, settings ...string) boot.Config {
+	t.Helper()
+	environ := []string{"LOCKBOX_DATABASE_URL=" + database, "LOCKBOX_SECRET_KEY=" + testSecret, "LOCKBOX_HTTP_ADDR=127.0.0.1:0",
+		"LOCKBOX_KDF_MEMORY_KIB=64", "LOCKBOX_KDF_TIME=1"}
+	for _, setting := range settings {
+		environ = append(environ, "LOCKBOX_"+setting)
+	}
+	config, _, err := boot.ReadEnvironment(environ)
+	require.NoError(t, err)
+	return config
+}
+
+// serverKeys opens the commands about server keys.
+func serverKeys(t testing.TB, database string, settings ...string) *serverkeys.Service {
+	t.Helper()
+	keys, closeAll, err := boot.OpenServerKeys(context.Background(), configOf(t, database, settings...), slog.New(slog.DiscardHandler), testGrace)
+	require.NoError(t, err)
+	t.Cleanup(closeAll)
+	return keys
+}
+
+// startFails runs a server that must not come up, and returns why.
+func startFails(t testing.TB, database string, settings ...string) error {
+	t.Helper()
+	app, err := boot.New(configOf(t, database, settings...), slog.New(slog.DiscardHandler))
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	err = app.Run(ctx)
+	require.Error(t, err)
+	require.NoError(t, ctx.Err(), "it did not give up by itself")
+	return err
+}
+
+// digest is of all that a table holds.
+func digest(t testing.TB, database, table string) string {
+	t.Helper()
+	return text(t, database, `SELECT count(*) || ' ' || COALESCE(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM `+table+` t`)
+}
+
+func TestTheWrongSecretIsRefused(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	root := s.initialize()
+	root.do("POST", "/boxes/default", nil).expect(201)
+	root.put("default", "entry", `"value"`).expect(201)
+	s.stop()
+	keys, entries := digest(t, s.db, "server_keys"), digest(t, s.db, "entry_versions")
+
+	err := startFails(t, s.db, "SECRET_KEY="+wrongSecret)
+	require.ErrorContains(t, err, "LOCKBOX_SECRET_KEY is not the secret of this database")
+	require.NotContains(t, err.Error(), wrongSecret)
+	require.ErrorContains(t, startFails(t, s.db, "SECRET_KEY="+wrongSecret, "SECRET_KEY_PREVIOUS="+newSecret),
+		"neither LOCKBOX_SECRET_KEY nor LOCKBOX_SECRET_KEY_PREVIOUS")
+	require.Equal(t, keys, digest(t, s.db, "server_keys"))
+	require.Equal(t, entries, digest(t, s.db, "entry_versions"))
+
+	again := startOn(t, s.db)
+	require.Equal(t, `"value"`, string(again.as(root.token).get("default", "entry").expect(200).Body))
+}
+
+// TestRotate changes the secret while a replica that has both secrets is at work, and one that knows only the old one.
+func TestRotate(t *testing.T) {
+	t.Parallel()
+	before := start(t)
+	both := startOn(t, before.db, "SECRET_KEY="+newSecret, "SECRET_KEY_PREVIOUS="+testSecret)
+	root := before.initialize()
+	root.do("POST", "/boxes/default", nil).expect(201)
+	root.put("default", "entry", `"old"`).expect(201)
+	root.put("default", "secret", `"behind a passphrase"`, "X-Encryption-Key", "correct horse").expect(201)
+	session := before.as(before.signIn("root", "root-password").expect(200).string("token"))
+
+	load := startLoad(t, root, root.at(both), session.at(both))
+	count, err := serverKeys(t, before.db, "SECRET_KEY="+newSecret, "SECRET_KEY_PREVIOUS="+testSecret).Rotate(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, len(domain.KeyPurposes()), count)
+	load.stop()
+
+	after := startOn(t, before.db, "SECRET_KEY="+newSecret)
+	for _, who := range []client{root.at(after), session.at(after), root.at(both), root} {
+		require.Equal(t, `"old"`, string(who.get("default", "entry").expect(200).Body))
+		require.Equal(t, `"behind a passphrase"`, string(who.get("default", "secret", "X-Encryption-Key", "correct horse").expect(200).Body))
+		who.put("default", "more", `1`).expect(201)
+	}
+	after.signIn("root", "root-password").expect(200)
+	load.check(root.at(after))
+	require.ErrorContains(t, startFails(t, before.db), "LOCKBOX_SECRET_KEY is not the secret of this database")
+}
+
+func (s *server) signIn(user, password string) *answer {
+	s.t.Helper()
+	return s.as("").do("POST", "/authenticate", `{"username":"`+user+`","password":"`+password+`"}`)
+}
+
+// load is clients that write and read, each a key of its own, and remember what they were told was kept.
+type load struct {
+	t       *testing.T
+	ending  chan struct{}
+	group   sync.WaitGroup
+	mu      sync.Mutex
+	written map[string]string // by key
+	done    atomic.Int64
+}
+
+// startLoad lets every client write and read in the box "default" until stop. Any failure fails the test.
+func startLoad(t *testing.T, clients ...client) *load {
+	t.Helper()
+	l := &load{t: t, ending: make(chan struct{}), written: make(map[string]string)}
+	for i, each := range clients {
+		l.group.Go(func() { l.work(each, clients[(i+1)%len(clients)], fmt.Sprintf("load-%d", i)) })
+	}
+	t.Cleanup(l.stop)
+	return l
+}
+
+func (l *load) work(writer, reader client, name string) {
+	for n := 0; ; n++ {
+		select {
+		case <-l.ending:
+			return
+		default:
+		}
+		key, value := fmt.Sprintf("%s-%d", name, n%20), fmt.Sprintf(`{"n":%d,"by":"%s"}`, n, name)
+		if !l.expect(writer.put("default", key, value), 201, "") || !l.expect(reader.get("default", key), 200, value) {
+			return
+		}
+		l.mu.Lock()
+		l.written[key] = value
+		l.mu.Unlock()
+		l.done.Add(1)
+	}
+}
+
+func (l *load) expect(got *answer, status int, body string) bool {
+	if got.Status != status || body != "" && string(got.Body) != body {
+		l.t.Errorf("%s: %d %s, not %d %s", got.request, got.Status, got.Body, status, body)
+		return false
+	}
+	return true
+}
+
+func (l *load) stop() {
+	l.mu.Lock()
+	select {
+	case <-l.ending:
+	default:
+		close(l.ending)
+	}
+	l.mu.Unlock()
+	l.group.Wait()
+}
+
+// check reads all that was written.
+func (l *load) check(reader client) {
+	l.t.Helper()
+	require.NotEmpty(l.t, l.written)
+	for key, value := range l.written {
+		require.Equal(l.t, value, string(reader.get("default", key).expect(200).Body))
+	}
+}
+
+// rekeyed demands that a purpose has one key, of that generation, and returns it.
+func rekeyed(t testing.TB, database string, purpose domain.KeyPurpose, generation int) string {
+	t.Helper()
+	require.Equal(t, 1, number(t, database, `SELECT count(*) FROM server_keys WHERE purpose = $1`, string(purpose)))
+	return text(t, database, `SELECT id::text FROM server_keys WHERE purpose = $1 AND generation = $2 AND retired_at IS NULL`,
+		string(purpose), generation)
+}
+
+// TestRekeyWhileServing replaces every key, one after the other, under two replicas at work.
+func TestRekeyWhileServing(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, readCommitted)
+	c.root.do("POST", "/boxes/default", nil).expect(201)
+	for i := range 450 { // more than two batches
+		c.root.at(c.on(i)).put("default", fmt.Sprintf("kept/%d", i%150), fmt.Sprintf(`"%d"`, i)).expect(201)
+	}
+	user := c.root.user("user1")
+	load := startLoad(t, c.root, c.root.at(c.b))
+	keys := serverKeys(t, c.a.db)
+	ignore := func(int) {}
+
+	done, err := keys.Rekey(t.Context(), domain.KeyForEntries, ignore)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, done, 450)
+	current := rekeyed(t, c.a.db, domain.KeyForEntries, 2)
+
+	signIns := startSignIns(t, c)
+	_, err = keys.Rekey(t.Context(), domain.KeyForAccounts, ignore)
+	require.NoError(t, err)
+	signIns()
+	account := rekeyed(t, c.a.db, domain.KeyForAccounts, 2)
+	require.Zero(t, number(t, c.a.db, `SELECT count(*) FROM users WHERE password_key_id <> $1::uuid`, account))
+
+	session := c.a.as(c.a.signIn("user1", "user1-password").expect(200).string("token"))
+	done, err = keys.Rekey(t.Context(), domain.KeyForSessions, ignore)
+	require.NoError(t, err)
+	require.Positive(t, done)
+	rekeyed(t, c.a.db, domain.KeyForSessions, 2)
+	session.do("GET", "/whoami", nil).expect(401)
+	fresh := c.b.as(c.b.signIn("user1", "user1-password").expect(200).string("token"))
+	fresh.at(c.a).do("GET", "/whoami", nil).expect(200)
+
+	_, err = keys.Rekey(t.Context(), domain.KeyForThrottle, ignore)
+	require.NoError(t, err)
+	rekeyed(t, c.a.db, domain.KeyForThrottle, 2)
+	load.stop() // its API key ends now
+	load.check(c.root)
+	require.Zero(t, number(t, c.a.db, `SELECT count(*) FROM entry_versions WHERE key_id <> $1::uuid`, current))
+
+	doomed, err := keys.DoomedTokens(t.Context())
+	require.NoError(t, err)
+	require.Len(t, doomed, 2)
+	_, err = keys.Rekey(t.Context(), domain.KeyForAPIKeys, ignore)
+	require.NoError(t, err)
+	rekeyed(t, c.a.db, domain.KeyForAPIKeys, 2)
+	c.root.do("GET", "/whoami", nil).expect(401)
+	user.at(c.b).do("GET", "/whoami", nil).expect(401)
+	key := c.a.as(fresh.at(c.a).do("POST", "/api-keys", nil).expect(200).string("apiKey"))
+	key.at(c.b).do("GET", "/whoami", nil).expect(200)
+	root := c.b.as(c.b.signIn("root", "root-password").expect(200).string("token"))
+	for i := range 150 {
+		require.Equal(t, fmt.Sprintf(`"%d"`, i+300), string(root.get("default", fmt.Sprintf("kept%%2F%d", i)).expect(200).Body))
+	}
+	load.check(root)
+}
+
+// startSignIns signs in again and again at both replicas; the function that it returns ends that.
+func startSignIns(t *testing.T, c *cluster) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var group sync.WaitGroup
+	for i := range 2 {
+		group.Go(func() {
+			for ctx.Err() == nil {
+				if got := c.on(i).signIn("user1", "user1-password"); got.Status != 200 {
+					t.Errorf("%d %s", got.Status, got.Body)
+					return
+				}
+			}
+		})
+	}
+	return func() {
+		cancel()
+		group.Wait()
+	}
+}
+
+// TestRekeyGoesOn stops a rekey after a batch, then while it waits, and runs it again.
+func TestRekeyGoesOn(t *testing.T) {
+	t.Parallel()
+	c := startCluster(t, readCommitted)
+	c.root.do("POST", "/boxes/default", nil).expect(201)
+	for i := range 250 {
+		c.root.at(c.on(i)).put("default", fmt.Sprintf("kept/%d", i), fmt.Sprint(i)).expect(201)
+	}
+	load := startLoad(t, c.root, c.root.at(c.b))
+	for _, afterABatch := range []bool{true, false} {
+		ctx, cancel := context.WithCancel(t.Context())
+		progress := func(int) { cancel() }
+		if !afterABatch {
+			time.AfterFunc(testGrace/2, cancel)
+			progress = func(int) {}
+		}
+		_, err := serverKeys(t, c.a.db).Rekey(ctx, domain.KeyForEntries, progress)
+		cancel()
+		require.Error(t, err)
+		require.Equal(t, 2, number(t, c.a.db, `SELECT count(*) FROM server_keys WHERE purpose = 'entry'`))
+		for _, i := range []int{0, 100, 249} {
+			require.Equal(t, fmt.Sprint(i), string(c.root.at(c.b).get("default", fmt.Sprintf("kept%%2F%d", i)).expect(200).Body))
+		}
+	}
+	_, err := serverKeys(t, c.a.db).Rekey(t.Context(), domain.KeyForEntries, func(int) {})
+	require.NoError(t, err)
+	load.stop()
+	current := rekeyed(t, c.a.db, domain.KeyForEntries, 2)
+	require.Zero(t, number(t, c.a.db, `SELECT count(*) FROM entry_versions WHERE key_id <> $1::uuid`, current))
+	after := startOn(t, c.a.db)
+	for i := range 250 {
+		require.Equal(t, fmt.Sprint(i), string(c.root.at(after).get("default", fmt.Sprintf("kept%%2F%d", i)).expect(200).Body))
+	}
+	load.check(c.root.at(after))
+}
+
+// TestRestoreAfterARekey is at a replica that has not heard of the new key and has a single connection.
+func TestRestoreAfterARekey(t *testing.T) {
+	t.Parallel()
+	s := start(t, "DB_MAX_CONNS=1")
+	root := s.initialize()
+	root.do("POST", "/boxes/default", nil).expect(201)
+	root.put("default", "entry", `"first"`).expect(201)
+	root.put("default", "entry", `"second"`).expect(201)
+	_, err := serverKeys(t, s.db).Rekey(t.Context(), domain.KeyForEntries, func(int) {})
+	require.NoError(t, err)
+	begin := time.Now()
+	root.do("POST", "/boxes/default/entries/entry/restore", `{"version":1}`).expect(201)
+	require.Less(t, time.Since(begin), 3*time.Second)
+	require.Equal(t, `"first"`, string(root.get("default", "entry").expect(200).Body))
+}
+
+// lastEvent is the newest event of an action.
+func (c client) lastEvent(action string) map[string]any {
+	c.server.t.Helper()
+	var record struct{ Events []map[string]any }
+	require.NoError(c.server.t, json.Unmarshal(c.do("GET", "/audit?limit=1&action="+action, nil).expect(200).Body, &record))
+	require.Len(c.server.t, record.Events, 1)
+	return record.Events[0]
+}
+
+// expectTampered: the answer says so and repeats nothing, and the record has it.
+func (c client) expectTampered(got *answer, action string) {
+	c.server.t.Helper()
+	got.expect(500)
+	require.Equal(c.server.t, "tampered", got.code())
+	require.NotContains(c.server.t, strings.ToLower(string(got.Body)), "value")
+	require.Equal(c.server.t, "tampered", c.lastEvent(action)["outcome"])
+}
