@@ -2,6 +2,7 @@ package domain
 
 import (
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -22,13 +23,13 @@ type APIKey struct {
 	LastUsedAt time.Time
 }
 
-// ParseAPIKeyName reads the note of an API key: at most 100 characters of printable text; empty is fine.
+// ParseAPIKeyName reads the note of an API key: at most 100 characters, none of them a control character; empty is fine.
 func ParseAPIKeyName(text string) (string, error) {
 	if utf8.RuneCountInString(text) > maxAPIKeyName {
 		return "", InvalidField("name", "invalid_name", "name must have at most 100 characters")
 	}
 	for _, r := range text {
-		if r == utf8.RuneError || r < ' ' || r == 0x7f {
+		if r == utf8.RuneError || unicode.IsControl(r) {
 			return "", InvalidField("name", "invalid_name", "name must not hold control characters")
 		}
 	}

@@ -99,7 +99,7 @@ func TestAPIKeyNames(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, good, got)
 	}
-	for _, bad := range []string{strings.Repeat("x", 101), "a\nb", "\x00", "\t", "\x1b[31m", "\x7f", "a\xff", "\ufffd"} {
+	for _, bad := range []string{strings.Repeat("x", 101), "a\nb", "\x00", "\t", "\x1b[31m", "\x7f", "\u0085", "\u009b31m", "a\xff", "\ufffd"} {
 		_, err := domain.ParseAPIKeyName(bad)
 		requireRefusal(t, err, domain.Invalid, "invalid_name", "name")
 	}
