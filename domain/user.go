@@ -65,7 +65,7 @@ func (u *User) Change(by Caller, change UserChange, now time.Time) (keysEnd bool
 	switch {
 	case u.Owner && !itself:
 		return false, ErrOwnerProtected
-	case !by.IsAdmin() && (!itself || change.Role != nil || change.Active != nil):
+	case !by.IsAdmin() && (!itself || change.Role != nil || change.Active != nil || change.RevokeAPIKeys && !change.Password):
 		return false, ErrAdminOnly
 	case u.Owner && change.unseats():
 		return false, ErrOwnerStays

@@ -40,7 +40,7 @@ func (s *Service) ReadEntry(ctx context.Context, by domain.Requester, in ReadEnt
 	if err := facts.Access.Use(domain.ReadEntry); err != nil {
 		return EntryValue{}, s.refused(ctx, event, err)
 	}
-	value, err := s.open(ctx, in, facts)
+	value, err := s.open(ctx, by, in, facts)
 	if err != nil {
 		return EntryValue{}, s.refused(ctx, event, err)
 	}
@@ -64,7 +64,7 @@ func parseAddress(box, key string) (domain.BoxName, domain.EntryKey) {
 	return boxName, entryKey
 }
 
-func (s *Service) open(ctx context.Context, in ReadEntry, facts ports.EntryFacts) ([]byte, error) {
+func (s *Service) open(ctx context.Context, by domain.Requester, in ReadEntry, facts ports.EntryFacts) ([]byte, error) {
 	encryptionKey, err := domain.ParseEncryptionKey(in.EncryptionKey)
 	if err != nil {
 		return nil, err
@@ -82,5 +82,11 @@ func (s *Service) open(ctx context.Context, in ReadEntry, facts ports.EntryFacts
 		return nil, err
 	}
 	defer cipher.Clear()
+	if !encryptionKey.Generated() {
+		// The derivation may have waited its turn for seconds: what was allowed then must be allowed still.
+		if _, err := s.access(ctx, s.Store.Read(), by, in.Box, permission(domain.ReadEntry)); err != nil {
+			return nil, err
+		}
+	}
 	return cipher.Open(stored.Place, stored.Sealed)
 }

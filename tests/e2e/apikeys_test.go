@@ -116,7 +116,7 @@ func TestAKeyOutlivesNotItsMaker(t *testing.T) {
 	require.True(t, ends(maker.issue(`{"expiry":"01:00"}`)).Before(*limit))
 	require.Equal(t, limit, ends(maker.issue(nil).issue(nil)), "nor by a chain of keys")
 	require.Nil(t, ends(root.issue(nil)))
-	require.Nil(t, ends(s.session("root", "root-password").issue(nil)))
+	require.Nil(t, ends(s.signIn("root", "root-password").issue(nil)))
 }
 
 func TestListAPIKeys(t *testing.T) {
@@ -175,7 +175,7 @@ func TestRevokeUnknownAPIKeys(t *testing.T) {
 	root := s.initialize()
 	user, other := root.user("user1"), root.user("user2")
 	other.issue(nil)
-	session := s.session("user1", "user1-password")
+	session := s.signIn("user1", "user1-password")
 	for name, key := range map[string]string{
 		"somebody else's":          other.token,
 		"somebody else's id":       other.keyID(),
@@ -209,7 +209,7 @@ func TestTheLastUsableAPIKeyStays(t *testing.T) {
 	ended := user.issue(`{"expiry":"00:00:01"}`)
 	id := ended.keyID()
 	require.Eventually(t, func() bool { return ended.do("GET", "/whoami", nil).Status == 401 }, time.Minute, 50*time.Millisecond)
-	for _, deleter := range []client{user, root, s.session("user1", "user1-password")} {
+	for _, deleter := range []client{user, root, s.signIn("user1", "user1-password")} {
 		deleter.do("DELETE", "/api-keys/"+user.token, nil).refuses(409, "last_api_key")
 	}
 	require.Len(t, read[[]apiKeyLine](user.do("GET", "/api-keys", nil)), 2)

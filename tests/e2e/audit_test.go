@@ -54,7 +54,7 @@ func TestEveryOperationIsOnRecord(t *testing.T) {
 	spare := root.issue(nil)
 	id := spare.keyID()
 	root.do("DELETE", "/api-keys/"+spare.token, nil).expect(204)
-	s.session("user1", "user1-password")
+	s.signIn("user1", "user1-password")
 	root.do("PUT", "/users/user1", `{"role":"user"}`).expect(204)
 	root.do("PUT", "/users/user1", `{"password":"new-password"}`).expect(204)
 	root.box("default")

@@ -96,7 +96,7 @@ func TestASessionEndsWithThePassword(t *testing.T) {
 	s := start(t)
 	root := s.initialize()
 	key := root.user("user1")
-	session := s.session("user1", "user1-password")
+	session := s.signIn("user1", "user1-password")
 	root.do("PUT", "/users/user1", `{"role":"user"}`).expect(204)
 	session.do("GET", "/whoami", nil).expect(200)
 
@@ -104,7 +104,7 @@ func TestASessionEndsWithThePassword(t *testing.T) {
 	session.do("GET", "/whoami", nil).refuses(401, "unauthenticated")
 	key.do("GET", "/whoami", nil).expect(200)
 	s.as("").do("POST", "/authenticate", `{"username":"user1","password":"user1-password"}`).refuses(401, "wrong_credentials")
-	session = s.session("user1", "second-password")
+	session = s.signIn("user1", "second-password")
 
 	root.do("PUT", "/users/user1", `{"isActive":false}`).expect(204)
 	session.do("GET", "/whoami", nil).refuses(401, "unauthenticated")
@@ -113,7 +113,7 @@ func TestASessionEndsWithThePassword(t *testing.T) {
 	root.do("PUT", "/users/user1", `{"isActive":true}`).expect(204)
 	session.do("GET", "/whoami", nil).refuses(401, "unauthenticated")
 	key.do("GET", "/whoami", nil).refuses(401, "unauthenticated")
-	s.session("user1", "second-password").do("POST", "/api-keys", nil).expect(200)
+	s.signIn("user1", "second-password").do("POST", "/api-keys", nil).expect(200)
 }
 
 func TestATokenDiesWithItsUser(t *testing.T) {
@@ -121,7 +121,7 @@ func TestATokenDiesWithItsUser(t *testing.T) {
 	s := start(t)
 	root := s.initialize()
 	key := root.user("user1")
-	session := s.session("user1", "user1-password")
+	session := s.signIn("user1", "user1-password")
 	root.do("DELETE", "/users/user1", nil).expect(204)
 	root.user("user1")
 	key.do("GET", "/whoami", nil).refuses(401, "unauthenticated")
@@ -133,7 +133,7 @@ func TestAnotherRoleCountsAtOnce(t *testing.T) {
 	s := start(t)
 	root := s.initialize()
 	admin := root.admin("admin1")
-	session := s.session("admin1", "admin1-password")
+	session := s.signIn("admin1", "admin1-password")
 	for _, c := range []client{admin, session} {
 		c.do("GET", "/users", nil).expect(200)
 	}
@@ -185,7 +185,7 @@ func TestTheDatabaseDecides(t *testing.T) {
 			t.Parallel()
 			s := start(t)
 			key := s.initialize().user("user1")
-			session := s.session("user1", "user1-password")
+			session := s.signIn("user1", "user1-password")
 			key.box("default")
 			key.put("default", "key", `1`).expect(201)
 			run(t, s.db, change)

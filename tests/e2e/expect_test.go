@@ -94,8 +94,8 @@ func (c client) in(t testing.TB) client {
 	return client{server: &server, token: c.token}
 }
 
-// session returns a client with a token from a password.
-func (s *server) session(username, password string) client {
+// signIn returns a client with a token from a password.
+func (s *server) signIn(username, password string) client {
 	s.t.Helper()
 	got := s.as("").do("POST", "/authenticate", map[string]string{"username": username, "password": password}).expect(200)
 	return s.as(got.string("token"))

@@ -55,7 +55,7 @@ func TestTheTokenOfARequest(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()
-	session := s.session("root", "root-password")
+	session := s.signIn("root", "root-password")
 	for _, good := range []string{"Bearer " + root.token, "bearer " + root.token, "BEARER " + root.token, "Bearer  " + root.token + " ", "Bearer " + session.token} {
 		s.as("").do("GET", "/whoami", nil, "Authorization", good).expect(200)
 	}
@@ -125,7 +125,7 @@ func TestBadInputOfNobody(t *testing.T) {
 			})
 		}
 	}
-	s.session("user1", "user1-password").do("POST", "/users", `{`).refuses(403, "admin_only")
+	s.signIn("user1", "user1-password").do("POST", "/users", `{`).refuses(403, "admin_only")
 }
 
 func TestRequestID(t *testing.T) {

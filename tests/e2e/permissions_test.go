@@ -117,7 +117,7 @@ func TestPermissionsCountAtOnce(t *testing.T) {
 	s := start(t)
 	root := s.initialize()
 	key := root.user("user1")
-	session := s.session("user1", "user1-password")
+	session := s.signIn("user1", "user1-password")
 	root.box("default")
 	root.share("default", "user1")
 	root.put("default", "key", `1`).expect(201)

@@ -59,7 +59,7 @@ func TestUpdateUserBadInput(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			test.by.in(t).do("PUT", "/users/user1", test.body).refuses(test.status, test.code).about(test.field)
-			test.by.server.in(t).session("user1", "user1-password")
+			test.by.server.in(t).signIn("user1", "user1-password")
 		})
 	}
 }
@@ -72,18 +72,18 @@ func TestOwnPassword(t *testing.T) {
 	s := start(t)
 	root := s.initialize()
 	user := root.user("user1")
-	session := s.session("user1", "user1-password")
+	session := s.signIn("user1", "user1-password")
 	session.do("PUT", "/users/user1", `{"password":"second-password","currentPassword":"user1-password"}`).expect(204)
 	session.do("GET", "/whoami", nil).refuses(401, "unauthenticated")
 	user.do("GET", "/whoami", nil).expect(200)
 	s.as("").do("POST", "/authenticate", `{"username":"user1","password":"user1-password"}`).refuses(401, "wrong_credentials")
-	session = s.session("user1", "second-password")
+	session = s.signIn("user1", "second-password")
 
 	user.do("PUT", "/users/user1", `{"password":"third-password","currentPassword":"second-password","revokeApiKeys":true}`).expect(204)
 	user.do("GET", "/whoami", nil).refuses(401, "unauthenticated")
 	session.do("GET", "/whoami", nil).refuses(401, "unauthenticated")
 
-	session = s.session("user1", "third-password")
+	session = s.signIn("user1", "third-password")
 	key := session.issue(nil)
 	session.do("PUT", "/users/user1", `{"revokeApiKeys":true}`).expect(204)
 	key.do("GET", "/whoami", nil).refuses(401, "unauthenticated")
@@ -99,10 +99,10 @@ func TestAnAdminsOwnPassword(t *testing.T) {
 	root.user("user1")
 	admin.do("PUT", "/users/admin1", `{"password":"new-password"}`).refuses(400, "current_password_required")
 	admin.do("PUT", "/users/user1", `{"password":"new-password","currentPassword":"whatever"}`).expect(204)
-	s.session("user1", "new-password")
+	s.signIn("user1", "new-password")
 	root.do("PUT", "/users/root", `{"password":"new-password"}`).refuses(400, "current_password_required")
 	root.do("PUT", "/users/root", `{"password":"new-password","currentPassword":"root-password"}`).expect(204)
-	s.session("root", "new-password")
+	s.signIn("root", "new-password")
 }
 
 // TestTheOwnerIsItsOwn: no other admin changes anything of the owner, and the owner stays an active admin.
@@ -142,7 +142,7 @@ func TestADeactivatedUser(t *testing.T) {
 	root.do("GET", "/boxes/mine", nil).expect(200)
 	root.do("PUT", "/users/user1", `{"isActive":true}`).expect(204)
 	require.Empty(t, read[describedUser](root.do("GET", "/users/user1", nil)).APIKeys)
-	require.Equal(t, "1", string(s.session("user1", "second-password").get("mine", "kept").expect(200).Body))
+	require.Equal(t, "1", string(s.signIn("user1", "second-password").get("mine", "kept").expect(200).Body))
 }
 
 // TestAdminsAmongThemselves: an admin may unseat another, and itself.

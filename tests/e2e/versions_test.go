@@ -14,8 +14,8 @@ type versionLine struct {
 	Current   bool    `json:"current"`
 }
 
-// history lists an entry's history as "3 author current".
-func (c client) history(box, key string) []string {
+// versions lists an entry's history as "3 author current".
+func (c client) versions(box, key string) []string {
 	c.server.t.Helper()
 	var list []string
 	for _, line := range read[[]versionLine](c.do("GET", "/boxes/"+box+"/entries/"+key+"/versions", nil).expect(200).isJSON()) {
@@ -45,11 +45,11 @@ func TestVersions(t *testing.T) {
 	root.put("default", "a/b", `1`).expect(201)
 	user.put("default", "a/b", `2`).expect(201)
 	root.put("default", "a/b", `3`).expect(201)
-	require.Equal(t, []string{"3 root current", "2 user1 old", "1 root old"}, root.history("Default", "A%2fB"))
+	require.Equal(t, []string{"3 root current", "2 user1 old", "1 root old"}, root.versions("Default", "A%2fB"))
 	root.do("DELETE", "/users/user1", nil).expect(204)
-	require.Equal(t, []string{"3 root current", "2 nobody old", "1 root old"}, root.history("default", "a%2Fb"))
+	require.Equal(t, []string{"3 root current", "2 nobody old", "1 root old"}, root.versions("default", "a%2Fb"))
 	root.do("DELETE", "/boxes/default/entries/a%2Fb", nil).expect(204)
-	require.Equal(t, []string{"3 root old", "2 nobody old", "1 root old"}, root.history("default", "a%2Fb"), "a deleted entry has no current one")
+	require.Equal(t, []string{"3 root old", "2 nobody old", "1 root old"}, root.versions("default", "a%2Fb"), "a deleted entry has no current one")
 	root.do("GET", "/boxes/default/entries/unknown/versions", nil).refuses(404, "entry_not_found")
 }
 
@@ -63,7 +63,7 @@ func TestVersionsKept(t *testing.T) {
 			for i := 1; i <= 12; i++ {
 				require.Equal(t, fmt.Sprintf(`"%d"`, i), root.put("default", "key", fmt.Sprint(i)).expect(201).Header.Get("ETag"))
 			}
-			require.Len(t, root.history("default", "key"), kept)
+			require.Len(t, root.versions("default", "key"), kept)
 			root.get("default", fmt.Sprintf("key?version=%d", 13-kept)).is(fmt.Sprint(13 - kept))
 			root.get("default", "key").is(`12`)
 			if kept < 12 {
@@ -109,7 +109,7 @@ func TestRestore(t *testing.T) {
 	root.get("default", "a%2Fb", "X-Encryption-Key", otherKey).is(`"two"`)
 	require.Equal(t, `"6"`, root.restore("default", "a%2Fb", 5).expect(201).Header.Get("ETag"), "so can the current one")
 	require.Equal(t, []string{"true"}, root.put("default", "a/b", `7`).expect(201).Header["X-Encryption-Key-Changed"], "the restored one's key counts")
-	require.Len(t, root.history("default", "a%2Fb"), 7)
+	require.Len(t, root.versions("default", "a%2Fb"), 7)
 }
 
 // TestRestorePassphrase: nobody needs the passphrase to restore, and it opens what was restored.
