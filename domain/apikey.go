@@ -2,6 +2,7 @@ package domain
 
 import (
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -22,14 +23,14 @@ type APIKey struct {
 	LastUsedAt time.Time
 }
 
-// ParseAPIKeyName reads the note of an API key: at most 100 characters of printable text; empty is fine.
+// ParseAPIKeyName reads the note of an API key: at most 100 printable characters; empty is fine.
 func ParseAPIKeyName(text string) (string, error) {
 	if utf8.RuneCountInString(text) > maxAPIKeyName {
 		return "", InvalidField("name", "invalid_name", "name must have at most 100 characters")
 	}
 	for _, r := range text {
-		if r == utf8.RuneError || r < ' ' || r == 0x7f {
-			return "", InvalidField("name", "invalid_name", "name must not hold control characters")
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return "", InvalidField("name", "invalid_name", "name must hold printable characters and plain spaces alone")
 		}
 	}
 	return text, nil
@@ -40,10 +41,21 @@ func (k APIKey) UsableAt(now time.Time) bool {
 	return k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt)
 }
 
+// MaxAPIKeysPerUser bounds the keys of one user, expired ones included until they are swept.
+const MaxAPIKeysPerUser = 1000
+
+// CheckAPIKeyQuota decides whether a user who has that many API keys may have one more.
+func CheckAPIKeyQuota(count int) error {
+	if count >= MaxAPIKeysPerUser {
+		return LimitReached("API keys per user; delete some first")
+	}
+	return nil
+}
+
 // CapAPIKeyExpiry returns when a new API key ends that was asked to end at asked (zero: never). A key made with an API
 // key that expires ends no later than that one, so that a short-lived key cannot make itself live on.
 func CapAPIKeyExpiry(asked time.Time, maker Caller) time.Time {
-	if maker.Credential.Kind != APIKeyCredential || maker.ExpiresAt.IsZero() {
+	if !maker.HasExpiringAPIKey() {
 		return asked
 	}
 	if asked.IsZero() || asked.After(maker.ExpiresAt) {

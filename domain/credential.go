@@ -68,6 +68,12 @@ func (c Caller) UsableAt(now time.Time) bool {
 	return c.ExpiresAt.IsZero() || now.Before(c.ExpiresAt)
 }
 
+// HasExpiringAPIKey reports whether the caller came with an API key that ends. Such a key must not get at one that lives
+// longer than itself.
+func (c Caller) HasExpiringAPIKey() bool {
+	return c.Credential.Kind == APIKeyCredential && !c.ExpiresAt.IsZero()
+}
+
 // IsAdmin reports whether the caller administers the system.
 func (c Caller) IsAdmin() bool { return c.Role == RoleAdmin }
 

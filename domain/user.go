@@ -71,7 +71,8 @@ func (u *User) Change(by Caller, change UserChange, now time.Time) (keysEnd bool
 	switch {
 	case u.Owner && !itself:
 		return false, ErrOwnerProtected
-	case !by.IsAdmin() && (!itself || change.Role != nil || change.Active != nil || change.Group != nil):
+	case !by.IsAdmin() && (!itself || change.Role != nil || change.Active != nil || change.Group != nil ||
+		change.RevokeAPIKeys && !change.Password):
 		return false, ErrAdminOnly
 	case change.Group != nil && !by.Owner:
 		return false, ErrOwnerOnly

@@ -47,6 +47,7 @@ CREATE TABLE api_keys (
     last_used_at timestamptz
 );
 CREATE INDEX api_keys_user ON api_keys (user_id);
+CREATE INDEX api_keys_expiry ON api_keys (expires_at) WHERE expires_at IS NOT NULL;
 
 CREATE TABLE sessions (
     id         uuid PRIMARY KEY,
@@ -91,6 +92,8 @@ CREATE TABLE entries (
     updated_at timestamptz NOT NULL,
     PRIMARY KEY (box_id, key)
 );
+-- What is listed of a box, however many of its entries were deleted. No column that a new version changes is in it.
+CREATE INDEX entries_live ON entries (box_id, key) WHERE deleted_at IS NULL;
 CREATE INDEX entries_deleted ON entries (deleted_at) WHERE deleted_at IS NOT NULL AND NOT swept;
 
 CREATE TABLE entry_versions (

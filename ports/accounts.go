@@ -55,6 +55,8 @@ type APIKeys interface {
 	Get(ctx context.Context, id domain.CredentialID) (domain.APIKey, error)
 	// List returns a user's keys, oldest first.
 	List(ctx context.Context, user domain.UserID) ([]domain.APIKey, error)
+	// Count returns how many keys a user has.
+	Count(ctx context.Context, user domain.UserID) (int, error)
 	// Delete removes a key.
 	Delete(ctx context.Context, id domain.CredentialID) error
 	// DeleteAll removes all keys of a user.
@@ -95,6 +97,7 @@ type Janitor interface {
 	DeleteOldAttempts(ctx context.Context, now time.Time, limit int) (int, error)
 	// DeleteKnownAddresses removes those that were remembered until before that time.
 	DeleteKnownAddresses(ctx context.Context, before time.Time, limit int) (int, error)
+	DeleteEndedAPIKeys(ctx context.Context, before time.Time, limit int) (int, error)
 	DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error)
 	// DeleteRemovedEntries removes the versions of entries that were deleted before that time; the entries' rows
 	// stay, so that version numbers never restart.

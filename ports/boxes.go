@@ -52,9 +52,8 @@ type Entries interface {
 	// CountOut gives a place back, likewise before Lock.
 	CountOut(ctx context.Context, box domain.BoxID, now time.Time) error
 	// Lock makes this transaction the only one that writes the entry, which it inserts without a version where there
-	// is no row, and returns the entry with its newest version's envelope, if it has a value. NotFound with code
-	// box_not_found when the box is gone.
-	Lock(ctx context.Context, box domain.BoxID, key domain.EntryKey, now time.Time) (domain.Entry, Sealed, error)
+	// is no row, and returns what is so under the lock. NotFound with code box_not_found when the box is gone.
+	Lock(ctx context.Context, credential domain.Credential, box domain.Box, key domain.EntryKey, now time.Time) (LockedEntry, error)
 	// AddVersion stores a version, moves the entry to it and drops versions older than the last keep (0: none).
 	// It also appends the event. Unauthenticated when the author is gone; ErrStaleServerKey.
 	AddVersion(ctx context.Context, entry domain.Entry, version NewVersion, keep int, event domain.Event) error
@@ -64,6 +63,15 @@ type Entries interface {
 	Versions(ctx context.Context, box domain.BoxID, key domain.EntryKey) ([]domain.EntryVersion, error)
 	// Version returns one kept version. NotFound with code version_not_found.
 	Version(ctx context.Context, box domain.BoxID, key domain.EntryKey, version uint64) (StoredVersion, error)
+}
+
+// LockedEntry is an entry that nobody else writes.
+type LockedEntry struct {
+	Entry domain.Entry
+	// Newest is the envelope of the entry's value, if it has one.
+	Newest Sealed
+	// Access is what the caller is to the box now, which may be less than before the lock was waited for.
+	Access domain.Access
 }
 
 // NewVersion is a version to be stored.

@@ -31,8 +31,8 @@ type ServerKeys interface {
 	Rewrap(ctx context.Context, keys []ServerKey) error
 	// Retire marks a key as retired at a time.
 	Retire(ctx context.Context, id domain.ServerKeyID, at time.Time) error
-	// Delete removes a retired key.
-	Delete(ctx context.Context, id domain.ServerKeyID) error
+	// DeleteUnused removes a retired key if nothing is under it.
+	DeleteUnused(ctx context.Context, id domain.ServerKeyID) error
 }
 
 // ErrStaleServerKey is what storage returns when something was sealed or signed under a key that has been retired

@@ -3,6 +3,7 @@ package ports
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/lockbox-go/lockbox/domain"
 )
@@ -88,8 +89,8 @@ type SealedRows interface {
 	Entries(ctx context.Context, key domain.ServerKeyID, after Place, limit int) ([]StoredVersion, error)
 	// ReplaceEnvelope replaces an envelope if it is still the one that was read; it is no error when it is not.
 	ReplaceEnvelope(ctx context.Context, was StoredVersion, key domain.ServerKeyID, envelope []byte) error
-	// Passwords returns up to limit accounts whose password is sealed under key.
-	Passwords(ctx context.Context, key domain.ServerKeyID, limit int) ([]SealedPassword, error)
+	// Passwords returns up to limit accounts whose password is sealed under key, by user and beginning after one.
+	Passwords(ctx context.Context, key domain.ServerKeyID, after domain.UserID, limit int) ([]SealedPassword, error)
 	// ReplacePassword replaces a sealed password if it is still the one that was read.
 	ReplacePassword(ctx context.Context, was SealedPassword, key domain.ServerKeyID, sealed []byte) error
 	// Codes returns up to limit one-time codes whose secret is sealed under key.
@@ -98,6 +99,8 @@ type SealedRows interface {
 	ReplaceCode(ctx context.Context, was StoredCode, key domain.ServerKeyID, sealed []byte) error
 	// TokensUnder lists the API keys that were signed under key.
 	TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]OwnedAPIKey, error)
+	// OldestTransaction returns how long the oldest transaction of a server has been running; 0 when there is none.
+	OldestTransaction(ctx context.Context) (time.Duration, error)
 	// DeleteTokens deletes the API keys and the sessions that were signed under key, and returns how many.
 	DeleteTokens(ctx context.Context, key domain.ServerKeyID) (int, error)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/labstack/echo/v4/middleware"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/domain/identity"
@@ -49,12 +50,13 @@ type API struct {
 	draining       atomic.Bool
 	warnedOfProxy  atomic.Bool
 	trustedProxies []*ipNet
-	templates      map[string]bool // of all routes
+	templates      map[string]bool     // of all routes
+	bodies         *semaphore.Weighted // bytes of large bodies that may be read at once
 }
 
 // New makes the API with all its routes.
 func New(config Config) *API {
-	a := &API{Config: config, echo: echo.New()}
+	a := &API{Config: config, echo: echo.New(), bodies: semaphore.NewWeighted(largeBodies * config.MaxBodyBytes)}
 	a.echo.HideBanner, a.echo.HidePort = true, true
 	a.echo.HTTPErrorHandler = a.writeError
 	a.trustProxies()

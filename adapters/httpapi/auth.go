@@ -11,6 +11,9 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
+// isNobody marks, in the context of Echo, a request without a good token.
+const isNobody = "nobody"
+
 // maxAuthorization bounds the header Authorization, in bytes; a longer one is no token of ours.
 const maxAuthorization = 4 << 10
 
@@ -26,6 +29,9 @@ func (a *API) handle(route Route) echo.HandlerFunc {
 		var err error
 		if by.Credential, err = a.credentialFor(c, route); err != nil {
 			return err
+		}
+		if by.Credential.IsZero() {
+			c.Set(isNobody, true)
 		}
 		err = route.action(a, c, by)
 		if isBadInput(err) {

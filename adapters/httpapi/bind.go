@@ -16,6 +16,13 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
+const (
+	// maxAnonymousBody bounds, in bytes, what somebody without a token may send: names and passwords need no more.
+	maxAnonymousBody = 16 << 10
+	// largeBodies is how many bodies of the largest size may be read at once.
+	largeBodies = 64
+)
+
 // bind reads a JSON body that must be there.
 func (a *API) bind(c echo.Context, into any) error {
 	present, err := a.bindOptional(c, into)
@@ -51,14 +58,25 @@ func decodeJSON(c echo.Context, body []byte, into any) (present bool, err error)
 
 func (a *API) readBody(c echo.Context) ([]byte, error) {
 	tooLarge := domain.Refuse(domain.TooLarge, "body_too_large", "the body is larger than this server accepts")
-	r, most := c.Request(), a.MaxBodyBytes
+	r := c.Request()
+	limit := a.MaxBodyBytes
 	if isMatrix(c) {
-		most = min(most, maxMatrixBody)
+		limit = min(limit, maxMatrixBody)
 	}
-	if r.ContentLength > most {
+	if c.Get(isNobody) != nil {
+		limit = min(limit, maxAnonymousBody)
+	}
+	if r.ContentLength > limit {
 		return nil, tooLarge
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, most))
+	if r.ContentLength < 0 || r.ContentLength > maxAnonymousBody {
+		// Large bodies share a budget, so that many at once cannot fill the memory.
+		if !a.bodies.TryAcquire(limit) {
+			return nil, domain.ErrBusy.Because(errors.New("too many large bodies at once"))
+		}
+		defer a.bodies.Release(limit)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, limit))
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return nil, tooLarge
 	}

@@ -62,7 +62,7 @@ func (r boxes) OwnedBy(ctx context.Context, user domain.UserID) ([]domain.BoxNam
 func (r boxes) Describe(ctx context.Context, id domain.BoxID) (domain.UserName, time.Time, error) {
 	var owner string
 	var updated time.Time
-	err := r.q.QueryRow(ctx, `SELECT u.name, GREATEST(b.updated_at, (SELECT max(updated_at) FROM entries WHERE box_id = b.id))
+	err := r.q.QueryRow(ctx, `SELECT u.name, GREATEST(b.updated_at, (SELECT max(updated_at) FROM entries WHERE box_id = b.id AND deleted_at IS NULL))
 		FROM boxes b JOIN users u ON u.id = b.owner_id WHERE b.id = $1`, uuid(id)).Scan(&owner, &updated)
 	return domain.UserName(owner), updated.UTC(), orNotFound(err, domain.ErrBoxNotFound)
 }

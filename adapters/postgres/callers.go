@@ -146,27 +146,38 @@ func (c callers) Caller(ctx context.Context, credential domain.Credential) (doma
 }
 
 func (c callers) Access(ctx context.Context, credential domain.Credential, box domain.BoxName) (domain.Access, error) {
+	access, who, err := scanAccess(c.q.QueryRow(ctx, accessSQL(credential.Kind), credentialArg(credential), uuid(credential.User), string(box)), credential)
+	if err != nil || who == nil {
+		return access, translate(err)
+	}
+	return access, c.note(ctx, credential, *who)
+}
+
+// accessSQL looks up a caller and a box; see lookUps and joinAccess for its arguments.
+func accessSQL(kind domain.CredentialKind) string {
+	at := lookUps[kind]
+	return `SELECT ` + callerColumns + accessColumns + at.from + joinAccess + at.where
+}
+
+// scanAccess reads a row of accessSQL. Without one, who is nil and nobody is the caller.
+func scanAccess(row pgx.Row, credential domain.Credential) (domain.Access, *callerRow, error) {
 	var who callerRow
 	var what accessRow
-	at := lookUps[credential.Kind]
-	sql := `SELECT ` + callerColumns + accessColumns + at.from + joinAccess + at.where
 	// A lookUp begins with the last columns, those of the credential.
 	targets := append(append(who.targets(), what.targets()...), who.credentialTargets()...)
-	err := c.q.QueryRow(ctx, sql, credentialArg(credential), uuid(credential.User), string(box)).Scan(targets...)
+	err := row.Scan(targets...)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return domain.Access{Caller: domain.Caller{Credential: credential}}, nil
+		return domain.Access{Caller: domain.Caller{Credential: credential}}, nil, nil
 	}
 	if err != nil {
-		return domain.Access{}, translate(err)
-	}
-	if err := c.note(ctx, credential, who); err != nil {
-		return domain.Access{}, err
+		return domain.Access{}, nil, err
 	}
 	caller, err := who.caller(credential)
 	if err != nil {
-		return domain.Access{}, err
+		return domain.Access{}, nil, err
 	}
-	return what.access(caller)
+	access, err := what.access(caller)
+	return access, &who, err
 }
 
 // note writes down that an API key was used, once a minute, so that a busy key does not cost a write each time.

@@ -41,6 +41,12 @@ func (r apiKeys) List(ctx context.Context, user domain.UserID) ([]domain.APIKey,
 	return collect(rows, err, scanAPIKey)
 }
 
+func (r apiKeys) Count(ctx context.Context, user domain.UserID) (int, error) {
+	var count int
+	err := r.q.QueryRow(ctx, `SELECT count(*) FROM api_keys WHERE user_id = $1`, uuid(user)).Scan(&count)
+	return count, translate(err)
+}
+
 func (r apiKeys) Delete(ctx context.Context, id domain.CredentialID) error {
 	_, err := r.q.Exec(ctx, `DELETE FROM api_keys WHERE id = $1`, uuid(id))
 	return translate(err)

@@ -19,7 +19,7 @@ type entries struct{ q querier }
 // characters of a key sort before 0x7f.
 func (r entries) Keys(ctx context.Context, box domain.BoxID, prefix string) ([]domain.EntryKey, error) {
 	return names[domain.EntryKey](r.q.Query(ctx, `SELECT key FROM entries
-		WHERE box_id = $1 AND key >= $2 AND key < $3 AND version > 0 AND deleted_at IS NULL ORDER BY key`,
+		WHERE box_id = $1 AND key >= $2 AND key < $3 AND deleted_at IS NULL ORDER BY key`,
 		uuid(box), prefix, prefix+"\x7f"))
 }
 
@@ -48,52 +48,65 @@ func (r entries) CountOut(ctx context.Context, box domain.BoxID, now time.Time) 
 	return translate(err)
 }
 
-func (r entries) Lock(ctx context.Context, box domain.BoxID, key domain.EntryKey, now time.Time) (domain.Entry, ports.Sealed, error) {
-	entry, before, err := r.lock(ctx, box, key)
+func (r entries) Lock(ctx context.Context, credential domain.Credential, box domain.Box, key domain.EntryKey, now time.Time) (ports.LockedEntry, error) {
+	locked, err := r.lock(ctx, credential, box, key)
 	if !errors.Is(err, pgx.ErrNoRows) {
-		return entry, before, translate(err)
+		return locked, translate(err)
 	}
 	// The row of a first version waits here for whoever inserts the same key at the same moment.
 	_, err = r.q.Exec(ctx, `INSERT INTO entries (box_id, key, version, updated_at) VALUES ($1, $2, 0, $3) ON CONFLICT DO NOTHING`,
-		uuid(box), string(key), now)
+		uuid(box.ID), string(key), now)
 	if sqlState(err) == foreignKeyViolation {
-		return domain.Entry{}, ports.Sealed{}, domain.ErrBoxNotFound
+		return ports.LockedEntry{}, domain.ErrBoxNotFound
 	}
 	if err != nil {
-		return domain.Entry{}, ports.Sealed{}, translate(err)
+		return ports.LockedEntry{}, translate(err)
 	}
-	entry, before, err = r.lock(ctx, box, key)
-	return entry, before, orNotFound(err, domain.ErrBoxNotFound)
+	locked, err = r.lock(ctx, credential, box, key)
+	return locked, orNotFound(err, domain.ErrBoxNotFound)
 }
 
-// lock sends two statements in one round trip. They cannot be one: when the lock had to be waited for, a join would
-// still be that of the version before.
-func (r entries) lock(ctx context.Context, box domain.BoxID, key domain.EntryKey) (domain.Entry, ports.Sealed, error) {
-	entry := domain.Entry{Box: box, Key: key}
+// lock sends its statements in one round trip. They cannot be one: when the lock had to be waited for, the rest of a join
+// would still be from before.
+func (r entries) lock(ctx context.Context, credential domain.Credential, box domain.Box, key domain.EntryKey) (ports.LockedEntry, error) {
+	locked := ports.LockedEntry{Entry: domain.Entry{Box: box.ID, Key: key}}
+	missing := false
 	var batch pgx.Batch
-	batch.Queue(`SELECT version, deleted_at IS NOT NULL, updated_at FROM entries WHERE box_id = $1 AND key = $2 FOR UPDATE`, uuid(box), string(key)).
+	batch.Queue(`SELECT version, deleted_at IS NOT NULL, updated_at FROM entries WHERE box_id = $1 AND key = $2 FOR UPDATE`, uuid(box.ID), string(key)).
 		QueryRow(func(row pgx.Row) error {
 			var version int64
-			err := row.Scan(&version, &entry.Deleted, &entry.UpdatedAt)
-			entry.Version = unsigned(version)
+			err := row.Scan(&version, &locked.Entry.Deleted, &locked.Entry.UpdatedAt)
+			locked.Entry.Version = unsigned(version)
+			if missing = errors.Is(err, pgx.ErrNoRows); missing {
+				return nil // returned at the end: an error of the other statements must not go unseen
+			}
 			return err
 		})
-	place := ports.Place{Box: box, Key: key}
-	var envelope []byte
+	batch.Queue(accessSQL(credential.Kind), credentialArg(credential), uuid(credential.User), string(box.Name)).
+		QueryRow(func(row pgx.Row) (err error) {
+			locked.Access, _, err = scanAccess(row, credential)
+			return err
+		})
 	batch.Queue(`SELECT v.version, v.sealed_as, v.envelope FROM entries e
 			JOIN entry_versions v ON v.box_id = e.box_id AND v.key = e.key AND v.version = e.version
-		WHERE e.box_id = $1 AND e.key = $2 AND e.deleted_at IS NULL`, uuid(box), string(key)).
+		WHERE e.box_id = $1 AND e.key = $2 AND e.deleted_at IS NULL`, uuid(box.ID), string(key)).
 		QueryRow(func(row pgx.Row) error {
 			var version, sealedAs int64
-			err := row.Scan(&version, &sealedAs, &envelope)
+			err := row.Scan(&version, &sealedAs, &locked.Newest.Envelope)
 			if errors.Is(err, pgx.ErrNoRows) {
 				return nil
 			}
-			place.Version, place.SealedAs = unsigned(version), unsigned(sealedAs)
+			locked.Newest.Place = ports.Place{Box: box.ID, Key: key, Version: unsigned(version), SealedAs: unsigned(sealedAs)}
 			return err
 		})
 	err := r.q.SendBatch(ctx, &batch).Close()
-	return entry, ports.Sealed{Place: place, Envelope: envelope}, err
+	if err == nil && missing {
+		err = pgx.ErrNoRows
+	}
+	if err == nil && locked.Access.Box.ID != box.ID {
+		locked.Access.Box = domain.Box{} // gone, and another may have its name
+	}
+	return locked, err
 }
 
 // AddVersion sends all its statements in one round trip.
@@ -115,14 +128,15 @@ func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version por
 			uuid(entry.Box), string(entry.Key), number(entry.Version)-int64(keep))
 	}
 	batch.Queue(insertEvent, eventArgs(event)...)
-	err := r.q.SendBatch(ctx, &batch).Close()
-	if violates(err, foreignKeyViolation, "entry_versions_author_id_fkey") {
+	switch err := r.q.SendBatch(ctx, &batch).Close(); {
+	case violates(err, foreignKeyViolation, "entry_versions_author_id_fkey"):
 		return domain.ErrUnauthenticated // the author was deleted at the same moment
-	}
-	if err != nil {
+	case violates(err, uniqueViolation, "entry_versions_pkey"):
+		// The entry points at a version that is not its newest.
+		return &ports.TamperedError{What: "entry version number"}
+	case err != nil:
 		return translate(err)
-	}
-	if stale {
+	case stale:
 		return ports.ErrStaleServerKey
 	}
 	return nil

@@ -14,7 +14,9 @@ import (
 const (
 	factsColumns = `, e.version, e.deleted_at IS NOT NULL, e.updated_at,
 		v.version, v.sealed_as, v.key_id, v.envelope, v.created_at`
-	withValue    = `, v.value`
+	// The value leaves storage only for whoever may read it: to others its size would show in the time they wait. The
+	// decision stays with the domain. 2 is domain.ReadEntry.
+	withValue    = `, CASE WHEN m.is_active AND m.permissions & 2 <> 0 THEN v.value END`
 	withoutValue = `, NULL::bytea`
 	// $4 is the key of the entry, $5 the version or 0 for the newest.
 	joinFacts = ` LEFT JOIN entries e ON e.box_id = b.id AND e.key = $4

@@ -19,6 +19,7 @@ const (
 	foreignKeyViolation  = "23503"
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
+	lockNotAvailable     = "55P03" // within lockTimeout
 )
 
 // translate turns what means that the database cannot be had now into Unavailable, and likewise what it refused because
@@ -29,7 +30,7 @@ func translate(err error) error {
 		return err
 	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
-		if isSerializationFailure(err) {
+		if isSerializationFailure(err) || pgErr.Code == lockNotAvailable {
 			// Do runs its function again all the same: it looks for the cause.
 			return domain.ErrBusy.Because(err)
 		}

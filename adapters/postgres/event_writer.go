@@ -158,9 +158,18 @@ func (w *EventWriter) insertOnce(batch []pendingEvent) error {
 	for _, pending := range batch {
 		columns.add(pending.event)
 	}
-	_, err := w.store.pool.Exec(ctx, `INSERT INTO events (`+eventColumns+`)
+	conn, err := w.store.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	lost := watchReplication(conn)
+	_, err = conn.Exec(ctx, `INSERT INTO events (`+eventColumns+`)
 		SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::uuid[],
 			$8::uuid[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])`, columns.args()...)
+	if err == nil && lost() {
+		return outcomeUnknown(errNotReplicated)
+	}
 	return err
 }
 

@@ -32,6 +32,11 @@ func (s *Store) DeleteKnownAddresses(ctx context.Context, before time.Time, limi
 		before, limit)
 }
 
+// DeleteEndedAPIKeys removes API keys that ended before that time; see ports.Janitor.
+func (s *Store) DeleteEndedAPIKeys(ctx context.Context, before time.Time, limit int) (int, error) {
+	return s.sweep(ctx, `DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE expires_at < $1 LIMIT $2)`, before, limit)
+}
+
 // DeleteOldEvents removes events from before that time; see ports.Janitor. It goes by the identifier, which begins with
 // the time, since there is no index on the time itself.
 func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error) {

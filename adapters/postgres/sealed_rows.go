@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -28,8 +29,9 @@ func (r sealedRows) ReplaceEnvelope(ctx context.Context, was ports.StoredVersion
 	return translate(err)
 }
 
-func (r sealedRows) Passwords(ctx context.Context, key domain.ServerKeyID, limit int) ([]ports.SealedPassword, error) {
-	rows, err := r.q.Query(ctx, `SELECT id, password FROM users WHERE password_key_id = $1 AND password IS NOT NULL LIMIT $2`, uuid(key), limit)
+func (r sealedRows) Passwords(ctx context.Context, key domain.ServerKeyID, after domain.UserID, limit int) ([]ports.SealedPassword, error) {
+	rows, err := r.q.Query(ctx, `SELECT id, password FROM users
+		WHERE password_key_id = $1 AND password IS NOT NULL AND id > $2 ORDER BY id LIMIT $3`, uuid(key), [16]byte(after), limit)
 	return collect(rows, err, func(row pgx.CollectableRow) (ports.SealedPassword, error) {
 		var id [16]byte
 		password := ports.SealedPassword{ServerKey: key}
@@ -53,6 +55,14 @@ func (r sealedRows) TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]
 		key, err := apiKeyFrom(row, &user)
 		return ports.OwnedAPIKey{Key: key, User: domain.UserName(user)}, err
 	})
+}
+
+// OldestTransaction asks PostgreSQL for what the servers, by the name that they connect with, are in the middle of.
+func (r sealedRows) OldestTransaction(ctx context.Context) (time.Duration, error) {
+	var seconds float64
+	err := r.q.QueryRow(ctx, `SELECT COALESCE(EXTRACT(EPOCH FROM max(clock_timestamp() - xact_start)), 0)::float8 FROM pg_stat_activity
+		WHERE datname = current_database() AND application_name = '`+applicationName+`' AND pid <> pg_backend_pid()`).Scan(&seconds)
+	return time.Duration(seconds * float64(time.Second)), translate(err)
 }
 
 func (r sealedRows) DeleteTokens(ctx context.Context, key domain.ServerKeyID) (int, error) {

@@ -57,8 +57,12 @@ func (r serverKeys) Retire(ctx context.Context, id domain.ServerKeyID, at time.T
 	return translate(err)
 }
 
-func (r serverKeys) Delete(ctx context.Context, id domain.ServerKeyID) error {
-	_, err := r.q.Exec(ctx, `DELETE FROM server_keys WHERE id = $1 AND retired_at IS NOT NULL`, uuid(id))
+func (r serverKeys) DeleteUnused(ctx context.Context, id domain.ServerKeyID) error {
+	_, err := r.q.Exec(ctx, `DELETE FROM server_keys WHERE id = $1 AND retired_at IS NOT NULL
+		AND NOT EXISTS (SELECT FROM entry_versions WHERE key_id = $1)
+		AND NOT EXISTS (SELECT FROM users WHERE password_key_id = $1)
+		AND NOT EXISTS (SELECT FROM api_keys WHERE key_id = $1)
+		AND NOT EXISTS (SELECT FROM sessions WHERE key_id = $1)`, uuid(id))
 	return translate(err)
 }
 

@@ -2,12 +2,17 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/lockbox-go/lockbox/ports"
 )
@@ -16,9 +21,11 @@ import (
 type Config struct {
 	// URL is a connection string or URL, as libpq reads it.
 	URL string
-	// MaxConns bounds the pool; 0 leaves it to the URL (pool_max_conns) or to the driver.
+	// MaxConns bounds the pool; 0 means defaultConns, or one per core if that is more.
 	MaxConns int32
-	Clock    ports.Clock
+	// Patient lifts the time limits on statements, for commands of the operator that read whole tables.
+	Patient bool
+	Clock   ports.Clock
 	// OnStaleServerKey is called before a unit of work is run again that met ports.ErrStaleServerKey.
 	OnStaleServerKey func(ctx context.Context) error
 }
@@ -28,7 +35,15 @@ type Config struct {
 const (
 	StatementTimeout   = 10 * time.Second
 	LongestTransaction = 3 * StatementTimeout
+
+	// lockTimeout bounds the wait for somebody else's lock, during which a connection is taken from everybody.
+	lockTimeout     = 5 * time.Second
+	defaultConns    = 10
+	applicationName = "lockbox"
 )
+
+var errBadURL = errors.New("it is not a URL of the form postgres://user:password@host:5432/name; " +
+	"characters such as @ : / and % in the password must be percent-encoded")
 
 // Store is the database. It implements ports.Store, ports.EntryReader, ports.ServerKeys and ports.Janitor.
 type Store struct {
@@ -36,30 +51,40 @@ type Store struct {
 	read       ports.Repos
 	clock      ports.Clock
 	onStaleKey func(ctx context.Context) error
+	// transactions bounds how many there are at once. Some connections are left for single statements, so that reads
+	// are answered while transactions wait for each other.
+	transactions *semaphore.Weighted
 }
+
+const reservedConns = 2
 
 // Open makes the pool and waits until the database answers or ctx ends. The error repeats no password.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	settings, err := pgxpool.ParseConfig(config.URL)
-	if err != nil {
-		return nil, fmt.Errorf("the database URL cannot be read: %w", err) // the driver masks the password
+	if err != nil || strings.Contains(settings.ConnConfig.Host, "@") {
+		// The driver's words may hold a part of the password, where that has characters that were not encoded.
+		return nil, errBadURL
 	}
-	if config.MaxConns > 0 {
-		settings.MaxConns = config.MaxConns
+	settings.MaxConns = config.MaxConns
+	if config.MaxConns == 0 {
+		settings.MaxConns = int32(max(defaultConns, runtime.NumCPU())) //nolint:gosec // a machine has fewer cores
 	}
 	settings.MaxConnLifetime = time.Hour
 	settings.MaxConnLifetimeJitter = 10 * time.Minute
 	settings.ConnConfig.ConnectTimeout = 5 * time.Second
 	settings.ConnConfig.OnNotice = noteLostReplication
-	timeout := fmt.Sprint(StatementTimeout.Milliseconds())
-	settings.ConnConfig.RuntimeParams["application_name"] = "lockbox"
-	settings.ConnConfig.RuntimeParams["statement_timeout"] = timeout
-	settings.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = timeout
+	settings.ConnConfig.RuntimeParams["application_name"] = applicationName
+	settings.ConnConfig.RuntimeParams["lock_timeout"] = milliseconds(lockTimeout)
+	settings.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds(StatementTimeout)
+	if !config.Patient {
+		settings.ConnConfig.RuntimeParams["statement_timeout"] = milliseconds(StatementTimeout)
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, settings)
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	store := &Store{pool: pool, clock: config.Clock, onStaleKey: config.OnStaleServerKey}
+	store := &Store{pool: pool, clock: config.Clock, onStaleKey: config.OnStaleServerKey,
+		transactions: semaphore.NewWeighted(int64(max(1, settings.MaxConns-reservedConns)))}
 	store.read = store.repos(pool, true)
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
@@ -67,6 +92,8 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	}
 	return store, nil
 }
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 // SetOnStaleServerKey sets what Config.OnStaleServerKey is, for whoever needs the Store to make it. It must be called
 // before the first unit of work.

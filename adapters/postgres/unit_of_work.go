@@ -62,6 +62,10 @@ func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, repos ports
 // once holds the connection itself, rather than let the pool's transaction do it, in order to ask it after the commit
 // what the server noted.
 func (s *Store) once(ctx context.Context, fn func(ctx context.Context, repos ports.Repos) error) error {
+	if err := s.transactions.Acquire(ctx, 1); err != nil {
+		return err
+	}
+	defer s.transactions.Release(1)
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return err
@@ -83,11 +87,10 @@ func (s *Store) once(ctx context.Context, fn func(ctx context.Context, repos por
 func commit(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), StatementTimeout+endTimeout)
 	defer cancel()
-	notes := conn.Conn().PgConn().CustomData()
-	delete(notes, lostReplication)
+	lost := watchReplication(conn)
 	err := tx.Commit(ctx)
-	if notes[lostReplication] != nil {
-		return outcomeUnknown(errors.New("the wait for the standby was cancelled"))
+	if lost() {
+		return outcomeUnknown(errNotReplicated)
 	}
 	if _, answered := errors.AsType[*pgconn.PgError](err); err == nil || answered || errors.Is(err, pgx.ErrTxCommitRollback) {
 		return err
@@ -104,11 +107,22 @@ func rollback(ctx context.Context, tx pgx.Tx) {
 
 const lostReplication = "lost replication"
 
-// noteLostReplication remembers, with the connection, a warning that matters and that is not an error to the driver.
+var errNotReplicated = errors.New("the wait for the standby was cancelled")
+
+// noteLostReplication remembers, with the connection, a warning that matters and that is not an error to the driver. It
+// goes by the code, since the words are in the server's language: no other warning comes with a commit.
 func noteLostReplication(conn *pgconn.PgConn, notice *pgconn.Notice) {
-	if notice.Code == "01000" && notice.Message == "canceling wait for synchronous replication due to user request" {
+	if notice.Code == "01000" && notice.SeverityUnlocalized == "WARNING" {
 		conn.CustomData()[lostReplication] = true
 	}
+}
+
+// watchReplication is called before a commit; what it returns tells afterwards whether the wait for the standby was
+// cut short.
+func watchReplication(conn *pgxpool.Conn) func() bool {
+	notes := conn.Conn().PgConn().CustomData()
+	delete(notes, lostReplication)
+	return func() bool { return notes[lostReplication] != nil }
 }
 
 // pause waits a little longer each time, by chance, so that those who collided do not collide again.

@@ -60,7 +60,7 @@ func (a *App) Addr() net.Addr { return a.addr }
 // it lets requests in flight end and returns nil. An error means that it could not start, or that serving failed.
 func (a *App) Run(ctx context.Context) error {
 	a.limitMemory()
-	core, err := openCore(ctx, a.config, a.log)
+	core, err := openCore(ctx, a.config, a.log, serving)
 	if err != nil {
 		return err
 	}

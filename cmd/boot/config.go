@@ -50,7 +50,7 @@ type Config struct {
 	DeletedEntryRetention time.Duration `env:"DELETED_ENTRY_RETENTION" envDefault:"720h" doc:"how long a deleted entry can be restored"`
 	EventRetention        time.Duration `env:"EVENT_RETENTION" envDefault:"0" doc:"how long events are kept; 0 = for ever"`
 
-	DBMaxConns   int32  `env:"DB_MAX_CONNS" envDefault:"0" doc:"connections to the database; 0 = 4, or one per core if that is more"`
+	DBMaxConns   int32  `env:"DB_MAX_CONNS" envDefault:"0" doc:"connections to the database; 0 = 10, or one per core if that is more"`
 	KDFMemoryKiB uint32 `env:"KDF_MEMORY_KIB" envDefault:"19456" doc:"Argon2id memory for passwords and passphrases, in KiB"`
 	KDFTime      uint32 `env:"KDF_TIME" envDefault:"2" doc:"Argon2id passes"`
 }

@@ -35,10 +35,18 @@ type core struct {
 	ids          system.IDs
 }
 
-func openCore(ctx context.Context, config Config, log *slog.Logger) (*core, error) {
+// patience is whether statements may take their time.
+type patience bool
+
+const (
+	serving   patience = false
+	operating patience = true
+)
+
+func openCore(ctx context.Context, config Config, log *slog.Logger, long patience) (*core, error) {
 	c := &core{config: config}
 	var err error
-	if c.store, err = openStore(ctx, config, log); err != nil {
+	if c.store, err = openStore(ctx, config, log, long); err != nil {
 		return nil, err
 	}
 	if err := c.open(ctx, log); err != nil {
@@ -70,10 +78,11 @@ func (c *core) close() {
 }
 
 // openStore waits for a database that is only starting.
-func openStore(ctx context.Context, config Config, log *slog.Logger) (*postgres.Store, error) {
+func openStore(ctx context.Context, config Config, log *slog.Logger, long patience) (*postgres.Store, error) {
 	deadline := time.Now().Add(databasePatience)
 	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		store, err := postgres.Open(ctx, postgres.Config{URL: string(config.DatabaseURL.Bytes()), MaxConns: config.DBMaxConns, Clock: system.Clock{}})
+		store, err := postgres.Open(ctx, postgres.Config{URL: string(config.DatabaseURL.Bytes()), MaxConns: config.DBMaxConns,
+			Patient: bool(long), Clock: system.Clock{}})
 		if err == nil {
 			return store, nil
 		}
@@ -178,7 +187,7 @@ func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger, grace 
 	if err := config.checkStorage(); err != nil {
 		return nil, nil, err
 	}
-	c, err := openCore(ctx, config, log)
+	c, err := openCore(ctx, config, log, operating)
 	if err != nil {
 		return nil, nil, err
 	}

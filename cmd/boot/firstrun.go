@@ -38,7 +38,7 @@ func CreateSecretFile(ctx context.Context, environ []string) error {
 	if err != nil {
 		return err
 	}
-	store, err := openStore(ctx, config, NewLog(config, os.Stderr))
+	store, err := openStore(ctx, config, NewLog(config, os.Stderr), serving)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func FirstRun(dir, databaseHost string, owner int) error {
 		return nil
 	}
 	for _, name := range []string{"", "database-password", "database-url", "init-token"} {
-		if err := os.Chown(filepath.Join(dir, name), owner, owner); err != nil {
+		if err := os.Lchown(filepath.Join(dir, name), owner, owner); err != nil {
 			return err
 		}
 	}

@@ -23,6 +23,7 @@ func secretCommand() *cobra.Command {
 
 // withServerKeys opens the database and the keys for a command.
 func withServerKeys(command *cobra.Command, grace time.Duration, run func(ctx context.Context, keys *serverkeys.Service) error) error {
+	protectMemory()
 	config, log, err := settings()
 	if err != nil {
 		return err
@@ -125,7 +126,7 @@ func listDoomed(ctx context.Context, command *cobra.Command, keys *serverkeys.Se
 		return err
 	}
 	for _, key := range doomed {
-		fmt.Fprintf(command.OutOrStdout(), "%s\t%s\t%s\n", key.User, key.Key.ID, key.Key.Name)
+		fmt.Fprintf(command.OutOrStdout(), "%s\t%s\t%q\n", key.User, key.Key.ID, key.Key.Name)
 	}
 	return errors.New("these API keys will end, and their users must sign in for new ones; nothing is done yet: say --yes to go on")
 }

@@ -42,6 +42,12 @@ func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in Create
 	}
 	created := CreatedUser{Name: user.Name}
 	err = s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		if !by.Credential.IsZero() {
+			// The system's row orders this against the demotion of whoever asks: no admin is made by one that was.
+			if _, err := repos.System.Lock(ctx); err != nil {
+				return err
+			}
+		}
 		creator, err := s.creator(ctx, repos, by)
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
@@ -55,7 +56,7 @@ func (s *Service) shownAPIKeys(ctx context.Context, repos ports.Repos, by domain
 	if err != nil {
 		return nil, err
 	}
-	whole := s.ShowAPIKeys && (!user.Owner || caller.Is(user.ID))
+	whole := s.ShowAPIKeys && (!user.Owner || caller.Is(user.ID)) && !caller.HasExpiringAPIKey()
 	shown := make([]string, 0, len(keys))
 	for _, key := range keys {
 		if !key.UsableAt(s.Clock.Now()) {
@@ -63,9 +64,14 @@ func (s *Service) shownAPIKeys(ctx context.Context, repos ports.Repos, by domain
 		}
 		text := key.ID.String()
 		if whole {
-			if text, err = s.Tokens.MintUnder(ctx, key.SignedBy, apiKeyClaims(key)); err != nil {
+			token, err := s.Tokens.MintUnder(ctx, key.SignedBy, apiKeyClaims(key))
+			if errors.Is(err, domain.NotFound) {
+				continue // signed under a server key that is gone: it is as dead as an expired one
+			}
+			if err != nil {
 				return nil, err
 			}
+			text = token
 		}
 		shown = append(shown, text)
 	}

@@ -42,6 +42,9 @@ func (s *Service) IssueAPIKey(ctx context.Context, by domain.Requester, in Issue
 		if err != nil {
 			return err
 		}
+		if err := s.checkAPIKeyQuota(ctx, repos, caller.UserID); err != nil {
+			return err
+		}
 		key := domain.APIKey{ID: s.IDs.New(), User: caller.UserID, Name: name, CreatedAt: s.Clock.Now(),
 			ExpiresAt: domain.CapAPIKeyExpiry(expiry, caller)}
 		if apiKey, err = s.addAPIKey(ctx, repos, key); err != nil {
@@ -50,4 +53,12 @@ func (s *Service) IssueAPIKey(ctx context.Context, by domain.Requester, in Issue
 		return repos.Events.Append(ctx, s.event(domain.ActionCreateAPIKey, by, caller).To(key.ID.String()))
 	})
 	return apiKey, err
+}
+
+func (s *Service) checkAPIKeyQuota(ctx context.Context, repos ports.Repos, user domain.UserID) error {
+	count, err := repos.APIKeys.Count(ctx, user)
+	if err != nil {
+		return err
+	}
+	return domain.CheckAPIKeyQuota(count)
 }

@@ -2,48 +2,49 @@ package serverkeys
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// rekeyBatch rows are rewrapped in one transaction: few enough that nobody waits for it long.
-const rekeyBatch = 200
-
 // Progress is told after each batch: how many rows were rewrapped, or tokens ended, so far.
 type Progress func(done int)
 
-// Rekey replaces the key of a purpose after a compromise while servers run: it adds a new key and retires the old ones
-// in one transaction, moves over what is under the old ones in small batches, and deletes them. What is under a
-// signing key cannot be moved: those tokens end. A Rekey that was stopped half-way is gone on with by the next one.
+// Rekey replaces the key of a purpose after a compromise while servers run: it adds a new key and retires all older ones
+// in one transaction, moves over what is under them in small batches, and deletes them once nothing is. What is under a
+// signing key cannot be moved: those tokens end. When it is stopped half-way, the next one moves the rest, to a newer
+// key still. It returns how many rows were moved or ended.
 //
 // A server that has not heard of the new key yet reads with the old one, and is refused when it writes under it, which
 // makes it read the key ring again.
+//
+// What does not authenticate is left under its key, which is kept for it: the error lists it.
 func (s *Service) Rekey(ctx context.Context, purpose domain.KeyPurpose, progress Progress) (int, error) {
 	retired, err := s.retireOld(ctx, purpose)
 	if err != nil {
 		return 0, err
 	}
+	since := time.Now()
 	if err := s.Keyring.Reload(ctx); err != nil {
 		return 0, err
 	}
-	done, err := s.moveAll(ctx, purpose, retired, 0, progress)
-	if err != nil {
-		return done, err
+	move := &moving{Service: s, purpose: purpose, progress: progress}
+	if err := move.all(ctx, retired); err != nil {
+		return move.done, err
 	}
-	// What a server sealed under the old key before it was retired may be committed only now.
-	if err := wait(ctx, s.Grace); err != nil {
-		return done, err
+	// What a server sealed under an old key before it was retired may be committed only now.
+	if err := s.awaitServers(ctx, since); err != nil {
+		return move.done, err
 	}
-	if done, err = s.moveAll(ctx, purpose, retired, done, progress); err != nil {
-		return done, err
+	if err := move.all(ctx, retired); err != nil {
+		return move.done, err
 	}
-	return done, s.deleteRetired(ctx, retired)
+	return move.done, errors.Join(move.damage(), s.deleteRetired(ctx, retired))
 }
 
-// retireOld returns the keys to be replaced, having made sure that there is a newer one.
+// retireOld adds the new key and returns all the others.
 func (s *Service) retireOld(ctx context.Context, purpose domain.KeyPurpose) ([]ports.ServerKey, error) {
 	var old []ports.ServerKey
 	err := s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
@@ -51,137 +52,44 @@ func (s *Service) retireOld(ctx context.Context, purpose domain.KeyPurpose) ([]p
 		if err != nil {
 			return err
 		}
-		all := ofPurpose(keys, purpose)
-		newest := all[len(all)-1]
-		if len(all) > 1 {
-			old = all[:len(all)-1] // an earlier rekey was stopped half-way: go on with it
-			return nil
-		}
-		old = all
-		added, err := s.Keyring.NewKey(purpose, newest.Generation+1)
+		old = ofPurpose(keys, purpose)
+		added, err := s.Keyring.NewKey(purpose, old[len(old)-1].Generation+1)
 		if err != nil {
 			return err
 		}
 		if err := repos.ServerKeys.Add(ctx, []ports.ServerKey{added}); err != nil {
 			return err
 		}
-		if err := repos.ServerKeys.Retire(ctx, newest.ID, s.Clock.Now()); err != nil {
-			return err
+		for _, key := range old {
+			if err := repos.ServerKeys.Retire(ctx, key.ID, s.Clock.Now()); err != nil {
+				return err
+			}
 		}
 		return repos.Events.Append(ctx, s.event(domain.ActionRekey, string(purpose)))
 	})
 	return old, err
 }
 
-// moveAll goes on with each key until a whole pass finds nothing under it.
-func (s *Service) moveAll(ctx context.Context, purpose domain.KeyPurpose, retired []ports.ServerKey, done int, progress Progress) (int, error) {
-	for _, key := range retired {
-		for moved := -1; moved != 0; {
-			before := done
-			var after ports.Place
-			for batch := -1; batch != 0; {
-				var err error
-				if batch, after, err = s.moveBatch(ctx, purpose, key.ID, after); err != nil {
-					return done, err
-				}
-				done += batch
-				progress(done)
-			}
-			moved = done - before
-		}
-	}
-	return done, nil
-}
-
-// moveBatch returns how many rows it found under the key, and where to go on; none means that the pass is over.
-func (s *Service) moveBatch(ctx context.Context, purpose domain.KeyPurpose, key domain.ServerKeyID, after ports.Place) (found int, last ports.Place, err error) {
-	err = s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		switch purpose {
-		case domain.KeyForEntries:
-			found, last, err = s.moveEntries(ctx, repos, key, after)
-		case domain.KeyForAccounts:
-			found, err = s.moveAccounts(ctx, repos, key)
-		default:
-			found, err = repos.SealedRows.DeleteTokens(ctx, key)
-		}
+// awaitServers returns when no transaction of a server is left that began before since, and Grace is over.
+func (s *Service) awaitServers(ctx context.Context, since time.Time) error {
+	if err := wait(ctx, s.Grace); err != nil {
 		return err
-	})
-	return found, last, err
-}
-
-func (s *Service) moveEntries(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, after ports.Place) (int, ports.Place, error) {
-	rows, err := repos.SealedRows.Entries(ctx, key, after, rekeyBatch)
-	if err != nil || len(rows) == 0 {
-		return 0, after, err
 	}
-	for _, row := range rows {
-		current, envelope, err := s.Entries.Rewrap(ctx, row.Place, row.Sealed.Envelope)
-		if err != nil {
-			return 0, after, fmt.Errorf("box %s, entry %s, version %d: %w", row.Place.Box, row.Place.Key, row.Place.Version, err)
+	for {
+		oldest, err := s.Store.Read().SealedRows.OldestTransaction(ctx)
+		if err != nil || oldest < time.Since(since) {
+			return err
 		}
-		if err := repos.SealedRows.ReplaceEnvelope(ctx, row, current, envelope); err != nil {
-			return 0, after, err
+		if err := wait(ctx, time.Second); err != nil {
+			return err
 		}
 	}
-	return len(rows), rows[len(rows)-1].Place, nil
-}
-
-func (s *Service) movePasswords(ctx context.Context, repos ports.Repos, key domain.ServerKeyID) (int, error) {
-	rows, err := repos.SealedRows.Passwords(ctx, key, rekeyBatch)
-	if err != nil {
-		return 0, err
-	}
-	for _, row := range rows {
-		phc, err := s.Account.OpenAccount(ctx, ports.PasswordPurpose, row.User, row.Sealed)
-		if err != nil {
-			return 0, fmt.Errorf("user %s: %w", row.User, err)
-		}
-		current, sealed, err := s.Account.SealAccount(ctx, ports.PasswordPurpose, row.User, phc)
-		if err != nil {
-			return 0, err
-		}
-		if err := repos.SealedRows.ReplacePassword(ctx, row, current, sealed); err != nil {
-			return 0, err
-		}
-	}
-	return len(rows), nil
-}
-
-// moveAccounts moves what is kept of users: the passwords, and then the secrets of one-time codes.
-func (s *Service) moveAccounts(ctx context.Context, repos ports.Repos, key domain.ServerKeyID) (int, error) {
-	moved, err := s.movePasswords(ctx, repos, key)
-	if err != nil || moved > 0 {
-		return moved, err
-	}
-	return s.moveCodes(ctx, repos, key)
-}
-
-func (s *Service) moveCodes(ctx context.Context, repos ports.Repos, key domain.ServerKeyID) (int, error) {
-	rows, err := repos.SealedRows.Codes(ctx, key, rekeyBatch)
-	if err != nil {
-		return 0, err
-	}
-	for _, row := range rows {
-		secret, err := s.Account.OpenAccount(ctx, ports.CodePurpose, row.Code.User, row.Sealed)
-		if err != nil {
-			return 0, fmt.Errorf("the one-time codes of user %s: %w", row.Code.User, err)
-		}
-		current, sealed, err := s.Account.SealAccount(ctx, ports.CodePurpose, row.Code.User, secret)
-		clear(secret)
-		if err != nil {
-			return 0, err
-		}
-		if err := repos.SealedRows.ReplaceCode(ctx, row, current, sealed); err != nil {
-			return 0, err
-		}
-	}
-	return len(rows), nil
 }
 
 func (s *Service) deleteRetired(ctx context.Context, retired []ports.ServerKey) error {
 	return s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		for _, key := range retired {
-			if err := repos.ServerKeys.Delete(ctx, key.ID); err != nil {
+			if err := repos.ServerKeys.DeleteUnused(ctx, key.ID); err != nil {
 				return err
 			}
 		}
@@ -189,18 +97,14 @@ func (s *Service) deleteRetired(ctx context.Context, retired []ports.ServerKey) 
 	})
 }
 
-// DoomedTokens lists the API keys that a rekey of their purpose would end.
+// DoomedTokens lists the API keys that a rekey of their purpose would end: all of them.
 func (s *Service) DoomedTokens(ctx context.Context) ([]ports.OwnedAPIKey, error) {
 	keys, err := s.Store.Read().ServerKeys.List(ctx)
 	if err != nil {
 		return nil, err
 	}
-	all := ofPurpose(keys, domain.KeyForAPIKeys)
-	if len(all) > 1 {
-		all = all[:len(all)-1] // a rekey is under way: those of the newest key stay
-	}
 	var doomed []ports.OwnedAPIKey
-	for _, key := range all {
+	for _, key := range ofPurpose(keys, domain.KeyForAPIKeys) {
 		tokens, err := s.Store.Read().SealedRows.TokensUnder(ctx, key.ID)
 		if err != nil {
 			return nil, err

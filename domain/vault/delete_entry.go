@@ -31,15 +31,16 @@ func (s *Service) DeleteEntry(ctx context.Context, by domain.Requester, in Delet
 	if err := in.Condition.Check(facts.Entry); err != nil {
 		return err
 	}
-	return s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+	err = s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		now := s.Clock.Now()
 		if err := repos.Entries.CountOut(ctx, facts.Entry.Box, now); err != nil {
 			return err
 		}
-		entry, _, err := repos.Entries.Lock(ctx, facts.Entry.Box, key, now)
+		locked, err := s.lockEntry(ctx, repos, facts, key, domain.DeleteEntry)
 		if err != nil {
 			return err
 		}
+		entry := locked.Entry
 		if !entry.Exists() {
 			return domain.ErrEntryNotFound
 		}
@@ -52,4 +53,5 @@ func (s *Service) DeleteEntry(ctx context.Context, by domain.Requester, in Delet
 		}
 		return repos.Events.Append(ctx, event)
 	})
+	return s.refused(ctx, event, err)
 }

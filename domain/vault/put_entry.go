@@ -51,14 +51,18 @@ func (s *Service) PutEntry(ctx context.Context, by domain.Requester, in PutEntry
 	}
 	defer cipher.Clear()
 	written := WrittenEntry{Key: key}
-	err = s.writeVersion(ctx, facts, in.Condition, event, func(entry domain.Entry, before ports.Sealed) (ports.NewVersion, error) {
+	write := versionWrite{facts: facts, wanted: domain.CreateEntry, condition: in.Condition, event: event}
+	write.seal = func(entry domain.Entry, before ports.Sealed) (ports.NewVersion, error) {
 		written.Version = entry.Version
 		written.KeyChanged = before.Envelope != nil && !cipher.Fits(before)
 		place := ports.Place{Box: entry.Box, Key: entry.Key, Version: entry.Version, SealedAs: entry.Version}
 		sealed, err := cipher.Seal(place, in.Value)
 		return ports.NewVersion{Place: place, Sealed: sealed, Author: facts.Access.Caller.UserID}, err
-	})
-	return written, err
+	}
+	if err := s.writeVersion(ctx, write); err != nil {
+		return WrittenEntry{}, s.refused(ctx, event, err)
+	}
+	return written, nil
 }
 
 // writeFacts looks up the caller, the box and the entry's newest version.
@@ -91,37 +95,60 @@ func (s *Service) prepareWrite(ctx context.Context, in PutEntry, facts ports.Ent
 	return s.Sealer.Prepare(ctx, encryptionKey, facts.Access.Box.Salt, before)
 }
 
-// sealVersion makes what is to be stored of an entry that has just been moved on; before is the version it replaces.
-type sealVersion func(entry domain.Entry, before ports.Sealed) (ports.NewVersion, error)
+// versionWrite is a version about to be added to an entry.
+type versionWrite struct {
+	// facts are what was known before the transaction.
+	facts     ports.EntryFacts
+	wanted    domain.Permissions
+	condition domain.Condition
+	event     domain.Event
+	// seal makes what is to be stored of the entry, which has just been moved on; before is the version it replaces.
+	seal func(entry domain.Entry, before ports.Sealed) (ports.NewVersion, error)
+}
 
-// writeVersion adds a version to an entry. The box's row is locked only when a place among its entries is taken, that
-// is when the entry has no value yet: writers who replace values of different entries do not wait for each other.
-func (s *Service) writeVersion(ctx context.Context, facts ports.EntryFacts, condition domain.Condition, event domain.Event, seal sealVersion) error {
-	box, key, counted := facts.Entry.Box, facts.Entry.Key, !facts.Entry.Exists()
+// writeVersion adds a version to an entry. Whether the caller may is decided again under the lock: the wait for a
+// derivation, or for others who write, can be long. The box's row is locked only when a place among its entries is taken,
+// that is when the entry has no value yet: writers who replace values of different entries do not wait for each other.
+func (s *Service) writeVersion(ctx context.Context, write versionWrite) error {
+	box, key, counted := write.facts.Access.Box, write.facts.Entry.Key, !write.facts.Entry.Exists()
 	return s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		now := s.Clock.Now()
 		if counted {
-			if err := repos.Entries.CountIn(ctx, box, s.MaxEntriesPerBox, now); err != nil {
+			if err := repos.Entries.CountIn(ctx, box.ID, s.MaxEntriesPerBox, now); err != nil {
 				return err
 			}
 		}
-		entry, before, err := repos.Entries.Lock(ctx, box, key, now)
+		locked, err := s.lockEntry(ctx, repos, write.facts, key, write.wanted)
 		if err != nil {
 			return err
 		}
-		if entry.Exists() == counted {
+		if locked.Entry.Exists() == counted {
 			// Somebody created or deleted it in between. The lock on the box must come first: start over.
-			counted = !entry.Exists()
+			counted = !locked.Entry.Exists()
 			return ports.ErrStartOver
 		}
-		if err := condition.Check(entry); err != nil {
+		if err := write.condition.Check(locked.Entry); err != nil {
 			return err
 		}
-		entry = entry.Next(now)
-		version, err := seal(entry, before)
+		entry := locked.Entry.Next(now)
+		version, err := write.seal(entry, locked.Newest)
 		if err != nil {
 			return err
 		}
-		return repos.Entries.AddVersion(ctx, entry, version, s.KeepVersions, event)
+		return repos.Entries.AddVersion(ctx, entry, version, s.KeepVersions, write.event)
 	})
+}
+
+// lockEntry locks an entry for a caller who may still do with it what is wanted.
+func (s *Service) lockEntry(ctx context.Context, repos ports.Repos, facts ports.EntryFacts, key domain.EntryKey,
+	wanted domain.Permissions) (ports.LockedEntry, error) {
+	now := s.Clock.Now()
+	locked, err := repos.Entries.Lock(ctx, facts.Access.Caller.Credential, facts.Access.Box, key, now)
+	if err != nil {
+		return ports.LockedEntry{}, err
+	}
+	if err := locked.Access.Caller.Authenticate(now); err != nil {
+		return ports.LockedEntry{}, err
+	}
+	return locked, locked.Access.Use(wanted)
 }

@@ -86,6 +86,12 @@ func (s *Service) open(ctx context.Context, by domain.Requester, in ReadEntry, f
 		return nil, err
 	}
 	defer cipher.Clear()
+	if !encryptionKey.Generated() {
+		// The derivation may have waited its turn for seconds: what was allowed then must be allowed still.
+		if _, err := s.access(ctx, s.Store.Read(), by, in.Box, permission(domain.ReadEntry)); err != nil {
+			return nil, err
+		}
+	}
 	value, err := cipher.Open(stored.Place, stored.Sealed)
 	if errors.Is(err, domain.ErrKeyMismatch) {
 		return nil, s.countGuess(ctx, facts.Access, encryptionKey, err)

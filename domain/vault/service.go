@@ -86,6 +86,8 @@ func (s *Service) event(action domain.Action, by domain.Requester, access domain
 func (s *Service) refused(ctx context.Context, event domain.Event, cause error) error {
 	outcome := domain.OutcomeDenied
 	switch {
+	case cause == nil:
+		return nil
 	case ports.IsTampered(cause):
 		outcome = domain.OutcomeTampered
 	case !errors.Is(cause, domain.Forbidden) && !errors.Is(cause, domain.ErrBoxNotFound):

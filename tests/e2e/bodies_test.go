@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"fmt"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -99,6 +101,25 @@ func TestBodies(t *testing.T) {
 			goodBodies(t, route, send)
 			badBodies(t, route, send)
 		})
+	}
+}
+
+// TestABodyOfUnknownLength is cut off at the limit as well.
+func TestABodyOfUnknownLength(t *testing.T) {
+	t.Parallel()
+	s := start(t, "MAX_BODY_BYTES=2048", "MAX_VALUE_BYTES=0")
+	s.initialize()
+	for size, status := range map[int]int{2048: 200, 2049: 413, 1 << 20: 413} {
+		body := `{"username":"root","password":"root-password"}`
+		body = strings.Repeat(" ", size-len(body)) + body
+		request, err := http.NewRequestWithContext(t.Context(), "POST", s.url+"/authenticate", io.MultiReader(strings.NewReader(body)))
+		require.NoError(t, err)
+		request.Header.Set("Content-Type", jsonType)
+		require.Zero(t, request.ContentLength)
+		response, err := httpClient.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, status, response.StatusCode, size)
 	}
 }
 

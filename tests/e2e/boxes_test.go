@@ -120,6 +120,25 @@ func TestDescribeBox(t *testing.T) {
 	}
 }
 
+// TestTimesOfABox: in UTC, to the second, and updatedAt is the latest of the box's own and of its entries'.
+func TestTimesOfABox(t *testing.T) {
+	t.Parallel()
+	root := withBox(t)
+	root.put("default", "one", `1`).expect(201)
+	root.put("default", "two", `1`).expect(201)
+	times := func() [2]string {
+		box := read[describedBox](root.do("GET", "/boxes/default", nil).expect(200))
+		return [2]string{box.CreatedAt, box.UpdatedAt}
+	}
+	run(t, root.server.db, `UPDATE boxes SET created_at = '2001-02-03 04:05:06.999+05', updated_at = '2002-01-01 00:00:00Z'`)
+	run(t, root.server.db, `UPDATE entries SET updated_at = CASE key WHEN 'one' THEN timestamptz '2001-01-01Z' ELSE '2003-04-05 23:07:08.5-02' END`)
+	require.Equal(t, [2]string{"2001-02-02 23:05:06", "2003-04-06 01:07:08"}, times())
+	run(t, root.server.db, `UPDATE entries SET updated_at = '2001-01-01Z'`)
+	require.Equal(t, [2]string{"2001-02-02 23:05:06", "2002-01-01 00:00:00"}, times())
+	root.do("DELETE", "/boxes/default/entries/one", nil).expect(204)
+	require.Greater(t, times()[1], "2020", "a deletion is a change")
+}
+
 // TestDeleteBox leaves nothing of it behind: the same name is a new box.
 func TestDeleteBox(t *testing.T) {
 	t.Parallel()

@@ -199,6 +199,12 @@ func TestCORSWhenConfigured(t *testing.T) {
 	require.Contains(t, root.server.as("").do("GET", "/whoami", nil, "Origin", origin).refuses(401, "unauthenticated").Header.Values("Vary"), "Origin")
 }
 
+func TestCORSForEveryOrigin(t *testing.T) {
+	t.Parallel()
+	root := start(t, "CORS_ORIGINS=*").initialize()
+	require.Equal(t, "*", root.do("GET", "/boxes", nil, "Origin", "https://any.example.org").expect(200).Header.Get("Access-Control-Allow-Origin"))
+}
+
 func TestOperations(t *testing.T) {
 	t.Parallel()
 	s := start(t)

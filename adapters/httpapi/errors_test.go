@@ -1,0 +1,175 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/adapters/httpapi"
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+const secret = "hunter2-and-the-password-of-the-database"
+
+// failing is an API whose every request with a token fails as given, before any use case is reached, and its log.
+func failing(fail func() error) (*httpapi.API, *bytes.Buffer) {
+	var log bytes.Buffer
+	return httpapi.New(httpapi.Config{
+		Verify:       func(context.Context, string) (domain.Credential, error) { return domain.Credential{}, fail() },
+		CheckReady:   func(context.Context) error { return fail() },
+		Log:          slog.New(slog.NewJSONHandler(&log, nil)),
+		Metrics:      prometheus.NewRegistry(),
+		MaxBodyBytes: 1024,
+	}), &log
+}
+
+type problem struct {
+	Status       int
+	Title, Code  string
+	Detail       string
+	Instance     string
+	Errors       []struct{ Message string }
+	requestID    string
+	retryAfter   string
+	authenticate string
+}
+
+func ask(t *testing.T, api *httpapi.API, path string) problem {
+	t.Helper()
+	request := httptest.NewRequestWithContext(t.Context(), "GET", path, nil)
+	request.Header.Set("Authorization", "Bearer token")
+	recorder := httptest.NewRecorder()
+	api.ServeHTTP(recorder, request)
+	require.NotContains(t, recorder.Body.String(), secret)
+	require.Equal(t, "application/problem+json", recorder.Header().Get("Content-Type"))
+	got := problem{requestID: recorder.Header().Get("X-Request-Id"), retryAfter: recorder.Header().Get("Retry-After"),
+		authenticate: recorder.Header().Get("WWW-Authenticate")}
+	require.NoError(t, json.Unmarshal(recorder.Body.Bytes(), &got))
+	require.Equal(t, recorder.Code, got.Status)
+	return got
+}
+
+// failures counts the lines of a log that are more than the access log.
+func failures(log *bytes.Buffer) int {
+	return strings.Count(log.String(), `"level":"ERROR"`) + strings.Count(log.String(), `"level":"WARN"`)
+}
+
+// TestPanic: the answer is a fixed 500, the log has where it was, once, and neither has what was panicked with.
+func TestPanic(t *testing.T) {
+	t.Parallel()
+	for name, value := range map[string]any{"text": secret, "error": errors.New(secret), "struct": struct{ Password string }{secret}, "bytes": []byte(secret)} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api, log := failing(func() error { panic(value) })
+			got := ask(t, api, "/boxes")
+			require.Equal(t, 500, got.Status)
+			require.Equal(t, "internal_error", got.Code)
+			require.Equal(t, "urn:lockbox:request:"+got.requestID, got.Instance)
+			require.Equal(t, 1, failures(log))
+			require.Contains(t, log.String(), got.requestID)
+			require.Contains(t, log.String(), "errors_test.go", "where it was")
+			require.Contains(t, log.String(), `"route":"/boxes"`)
+			require.NotContains(t, log.String(), secret)
+			require.Equal(t, 500, ask(t, api, "/boxes").Status, "the next request is served")
+		})
+	}
+}
+
+// TestUnknownErrors: what is none of the domain's is a fixed 500, and its words are for the log alone.
+func TestUnknownErrors(t *testing.T) {
+	t.Parallel()
+	for name, err := range map[string]error{
+		"any":         errors.New(secret),
+		"wrapped":     fmt.Errorf("while reading: %w", errors.New(secret)),
+		"a bare kind": fmt.Errorf("%s: %w", secret, domain.NotFound),
+		"a deadline":  fmt.Errorf("%s: %w", secret, context.DeadlineExceeded),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			api, log := failing(func() error { return err })
+			got := ask(t, api, "/boxes")
+			require.Equal(t, 500, got.Status)
+			require.Equal(t, "internal_error", got.Code)
+			require.Equal(t, 1, failures(log))
+			require.Contains(t, log.String(), secret, "whoever runs the server sees it")
+			require.Contains(t, log.String(), got.requestID)
+		})
+	}
+}
+
+func TestTampering(t *testing.T) {
+	t.Parallel()
+	api, log := failing(func() error { return fmt.Errorf("open: %w", &ports.TamperedError{What: "the entry " + secret}) })
+	got := ask(t, api, "/boxes")
+	require.Equal(t, 500, got.Status)
+	require.Equal(t, "tampered", got.Code)
+	require.Equal(t, 1, failures(log))
+}
+
+// TestRefusals: each kind has its status, however deep it is wrapped, and a cause is not shown.
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	for kind, status := range map[domain.Kind]int{domain.Invalid: 400, domain.Unauthenticated: 401, domain.Forbidden: 403, domain.NotFound: 404, domain.Conflict: 409,
+		domain.Precondition: 412, domain.TooLarge: 413, domain.Unsupported: 415, domain.Throttled: 429, domain.Unavailable: 503} {
+		t.Run(kind.Error(), func(t *testing.T) {
+			t.Parallel()
+			refusal := domain.Refuse(kind, "the_code", "the sentence").Because(errors.New(secret))
+			api, log := failing(func() error { return fmt.Errorf("deep: %w", refusal) })
+			got := ask(t, api, "/boxes")
+			require.Equal(t, status, got.Status)
+			require.Equal(t, "the_code", got.Code)
+			require.Equal(t, "the sentence", got.Detail)
+			require.Equal(t, "the sentence", got.Errors[0].Message)
+			require.NotEmpty(t, got.Title)
+			require.Equal(t, status == 401, got.authenticate == "Bearer")
+			require.Equal(t, status == 503, got.retryAfter == "1")
+			logged := map[bool]int{true: 1, false: 0}[kind == domain.Unavailable]
+			require.Equal(t, logged, failures(log), "only what is the server's own trouble is logged")
+		})
+	}
+}
+
+// TestWhoeverAskedIsGone is no fault of the server.
+func TestWhoeverAskedIsGone(t *testing.T) {
+	t.Parallel()
+	api, log := failing(func() error { return fmt.Errorf("query: %w", context.Canceled) })
+	require.Equal(t, 503, ask(t, api, "/boxes").Status)
+	require.Zero(t, failures(log))
+}
+
+func TestReadiness(t *testing.T) {
+	t.Parallel()
+	api, _ := failing(func() error { return domain.ErrBusy.Because(errors.New(secret)) })
+	require.Equal(t, "busy", ask(t, api, "/readyz").Code)
+	api, _ = failing(func() error { return nil })
+	recorder := httptest.NewRecorder()
+	api.ServeHTTP(recorder, httptest.NewRequestWithContext(t.Context(), "GET", "/readyz", nil))
+	require.Equal(t, 200, recorder.Code)
+	api.Drain()
+	got := ask(t, api, "/readyz")
+	require.Equal(t, 503, got.Status)
+	require.Equal(t, "draining", got.Code)
+	alive := httptest.NewRecorder()
+	api.ServeHTTP(alive, httptest.NewRequestWithContext(t.Context(), "GET", "/healthz", nil))
+	require.Equal(t, 200, alive.Code, "draining is not dying")
+}
+
+func TestRoutesAreNamedOnce(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, route := range httpapi.Routes() {
+		name := route.Method + " " + route.Path
+		require.False(t, seen[name], name)
+		seen[name] = true
+	}
+}

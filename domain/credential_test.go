@@ -1,0 +1,115 @@
+package domain_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+func TestAuthenticateCaller(t *testing.T) {
+	t.Parallel()
+	changed := func(change func(*domain.Caller)) domain.Caller {
+		caller := user
+		change(&caller)
+		return caller
+	}
+	require.NoError(t, user.Authenticate(now))
+	require.NoError(t, changed(func(c *domain.Caller) { c.ExpiresAt = now.Add(1) }).Authenticate(now))
+	for name, caller := range map[string]domain.Caller{
+		"unknown":    {},
+		"inactive":   changed(func(c *domain.Caller) { c.Active = false }),
+		"ended":      changed(func(c *domain.Caller) { c.ExpiresAt = now.Add(-1) }),
+		"ending now": changed(func(c *domain.Caller) { c.ExpiresAt = now }),
+		"without id": changed(func(c *domain.Caller) { c.UserID = domain.UserID{} }),
+	} {
+		require.ErrorIs(t, caller.Authenticate(now), domain.ErrUnauthenticated, name)
+	}
+}
+
+// TestCapAPIKeyExpiry: a key made with a key that ends, ends no later; a session is bound to nothing.
+func TestCapAPIKeyExpiry(t *testing.T) {
+	t.Parallel()
+	never, soon, later := time.Time{}, now.Add(time.Hour), now.Add(2*time.Hour)
+	for _, test := range []struct {
+		kind               domain.CredentialKind
+		maker, asked, want time.Time
+	}{
+		{domain.APIKeyCredential, never, never, never},
+		{domain.APIKeyCredential, never, later, later},
+		{domain.APIKeyCredential, soon, never, soon},
+		{domain.APIKeyCredential, soon, later, soon},
+		{domain.APIKeyCredential, soon, soon, soon},
+		{domain.APIKeyCredential, later, soon, soon},
+		{domain.SessionCredential, soon, never, never},
+		{domain.SessionCredential, soon, later, later},
+	} {
+		maker := domain.Caller{Credential: domain.Credential{Kind: test.kind}, ExpiresAt: test.maker}
+		require.Equal(t, test.want, domain.CapAPIKeyExpiry(test.asked, maker), "%+v", test)
+	}
+}
+
+func TestCheckRevocable(t *testing.T) {
+	t.Parallel()
+	one, two, unknown := domain.CredentialID{1}, domain.CredentialID{2}, domain.CredentialID{9}
+	usable := func(id domain.CredentialID) domain.APIKey { return domain.APIKey{ID: id, ExpiresAt: now.Add(1)} }
+	ended := func(id domain.CredentialID) domain.APIKey { return domain.APIKey{ID: id, ExpiresAt: now} }
+	for name, test := range map[string]struct {
+		key  domain.CredentialID
+		keys []domain.APIKey
+		want error
+	}{
+		"the only one":                        {one, []domain.APIKey{usable(one)}, domain.ErrLastAPIKey},
+		"the only one, that never ends":       {one, []domain.APIKey{{ID: one}}, domain.ErrLastAPIKey},
+		"the only usable one":                 {one, []domain.APIKey{usable(one), ended(two)}, domain.ErrLastAPIKey},
+		"one of two":                          {one, []domain.APIKey{usable(one), usable(two)}, nil},
+		"an ended one beside the last":        {two, []domain.APIKey{usable(one), ended(two)}, nil},
+		"an ended one where none is usable":   {one, []domain.APIKey{ended(one)}, nil},
+		"one that is not there":               {unknown, []domain.APIKey{usable(one)}, nil},
+		"one of none":                         {unknown, nil, nil},
+		"one that never ends beside an ended": {two, []domain.APIKey{ended(one), {ID: two}}, domain.ErrLastAPIKey},
+	} {
+		err := domain.CheckRevocable(test.key, test.keys, now)
+		if test.want == nil {
+			require.NoError(t, err, name)
+		} else {
+			require.ErrorIs(t, err, test.want, name)
+		}
+	}
+}
+
+func TestCheckAPIKeyRevoker(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, domain.CheckAPIKeyRevoker(user, userOf(user)))
+	require.NoError(t, domain.CheckAPIKeyRevoker(admin, userOf(user)))
+	require.NoError(t, domain.CheckAPIKeyRevoker(owner, userOf(admin)))
+	require.NoError(t, domain.CheckAPIKeyRevoker(owner, userOf(owner)))
+	require.ErrorIs(t, domain.CheckAPIKeyRevoker(admin, userOf(owner)), domain.ErrOwnerProtected)
+	require.ErrorIs(t, domain.CheckAPIKeyRevoker(user, userOf(owner)), domain.ErrAPIKeyNotFound, "that there is such a key is not said")
+	require.ErrorIs(t, domain.CheckAPIKeyRevoker(user, userOf(admin)), domain.ErrAPIKeyNotFound)
+}
+
+func TestAPIKeyNames(t *testing.T) {
+	t.Parallel()
+	for _, good := range []string{"", "CI", "laptop of Zoë 🙂", strings.Repeat("ü", 100)} {
+		got, err := domain.ParseAPIKeyName(good)
+		require.NoError(t, err)
+		require.Equal(t, good, got)
+	}
+	for _, bad := range []string{strings.Repeat("x", 101), "a\nb", "\x00", "\t", "\x1b[31m", "\x7f", "\u0085", "\u009b31m", "a\xff", "\ufffd"} {
+		_, err := domain.ParseAPIKeyName(bad)
+		requireRefusal(t, err, domain.Invalid, "invalid_name", "name")
+	}
+}
+
+// TestNewSession carries the user's epoch, so that it is dead on arrival when that has moved on, and ends at a whole
+// second, as a token can say.
+func TestNewSession(t *testing.T) {
+	t.Parallel()
+	begin := now.Add(700 * time.Millisecond)
+	session := domain.NewSession(domain.CredentialID{5}, userOf(user), begin, time.Hour)
+	require.Equal(t, domain.Session{ID: domain.CredentialID{5}, User: userID, Epoch: 7, CreatedAt: begin, ExpiresAt: now.Add(time.Hour)}, session)
+}
