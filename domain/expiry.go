@@ -29,11 +29,11 @@ func ParseExpiry(text string, now time.Time) (time.Time, error) {
 		return time.Time{}, InvalidField("expiry", "invalid_expiry",
 			"expiry must be d:hh:mm:ss, [d.]hh:mm[:ss[.fff]], an ISO 8601 duration such as P10DT12H or an RFC 3339 instant")
 	}
+	if !end.After(now) { // as asked: rounding must not make something of nothing
+		return time.Time{}, InvalidField("expiry", "invalid_expiry", "expiry must be in the future")
+	}
 	if end.Nanosecond() != 0 {
 		end = end.Truncate(time.Second).Add(time.Second)
-	}
-	if !end.After(now) {
-		return time.Time{}, InvalidField("expiry", "invalid_expiry", "expiry must be in the future")
 	}
 	if end.After(lastExpiry) {
 		return time.Time{}, InvalidField("expiry", "invalid_expiry", "expiry must not be beyond the year 9999")

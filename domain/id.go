@@ -11,10 +11,14 @@ type ID[T any] [16]byte
 
 // The identifiers of the domain.
 type (
-	UserID       = ID[User]
-	BoxID        = ID[Box]
+	// UserID identifies a user.
+	UserID = ID[User]
+	// BoxID identifies a box.
+	BoxID = ID[Box]
+	// CredentialID identifies an API key or a session.
 	CredentialID = ID[Credential]
-	EventID      = ID[Event]
+	// EventID identifies an event.
+	EventID = ID[Event]
 )
 
 // IsZero reports whether the identifier was never set.

@@ -12,17 +12,25 @@ import (
 
 const redacted = "[secret]"
 
-// Secret is text that must not be printed: it shows itself as "[secret]" to fmt, slog and encoding/json.
-type Secret struct{ text []byte }
+// Secret is text that must not be printed: it shows itself as "[secret]" to fmt, slog and encoding/json. The text is
+// held by a function, which fmt cannot look into where it does not ask the methods (%p, unexported fields).
+type Secret struct{ text func() []byte }
 
 // NewSecret wraps text.
-func NewSecret(text string) Secret { return Secret{text: []byte(text)} }
+func NewSecret(text string) Secret { return secretOf([]byte(text)) }
+
+func secretOf(text []byte) Secret { return Secret{text: func() []byte { return text }} }
 
 // Bytes returns the text itself. It is shared, not copied, and becomes zeros after Clear.
-func (s Secret) Bytes() []byte { return s.text }
+func (s Secret) Bytes() []byte {
+	if s.text == nil {
+		return nil
+	}
+	return s.text()
+}
 
 // Clear overwrites the text with zeros. Copies that the runtime or a library made are out of its reach.
-func (s Secret) Clear() { clear(s.text) }
+func (s Secret) Clear() { clear(s.Bytes()) }
 
 // Format writes "[secret]" whatever the verb.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
@@ -71,7 +79,7 @@ func ParseEncryptionKey(header string) (EncryptionKey, error) {
 		if err != nil || len(raw) == 0 || len(raw) > maxEncryptionKeyBytes {
 			return EncryptionKey{}, invalidEncryptionKey("what follows b64: is not 1 to 1024 bytes in standard base64 with padding")
 		}
-		return EncryptionKey{Secret: Secret{text: raw}}, nil
+		return EncryptionKey{Secret: secretOf(raw)}, nil
 	case len(header) > maxEncryptionKeyBytes:
 		return EncryptionKey{}, invalidEncryptionKey("the header X-Encryption-Key is longer than 1024 bytes")
 	case !utf8.ValidString(header):
@@ -94,7 +102,7 @@ func parseGeneratedKey(header string) (EncryptionKey, error) {
 	if subtle.ConstantTimeCompare([]byte(checksum(raw)), []byte(body[generatedKeyDigits:])) != 1 {
 		return EncryptionKey{}, damaged
 	}
-	return EncryptionKey{Secret: Secret{text: raw}, generated: true}, nil
+	return EncryptionKey{Secret: secretOf(raw), generated: true}, nil
 }
 
 func invalidEncryptionKey(message string) *Error {

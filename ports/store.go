@@ -80,8 +80,9 @@ type EventWriter interface {
 
 // SealedRows walks over what is sealed under server keys, for rekey. Batches are small, so that nobody waits for long.
 type SealedRows interface {
-	// Entries returns up to limit versions whose outer layer is under key, without their values.
-	Entries(ctx context.Context, key domain.ServerKeyID, limit int) ([]StoredVersion, error)
+	// Entries returns up to limit versions whose outer layer is under key, without their values, in the order of their
+	// places and beginning after one; the zero Place is before all.
+	Entries(ctx context.Context, key domain.ServerKeyID, after Place, limit int) ([]StoredVersion, error)
 	// ReplaceEnvelope replaces an envelope if it is still the one that was read; it is no error when it is not.
 	ReplaceEnvelope(ctx context.Context, was StoredVersion, key domain.ServerKeyID, envelope []byte) error
 	// Passwords returns up to limit accounts whose password is sealed under key.

@@ -13,12 +13,18 @@ type apiKeyAnswer struct {
 	APIKey string `json:"apiKey"`
 }
 
+// credentials are how somebody names itself in a body.
+type credentials struct {
+	Username string `json:"username"`
+	Password string `json:"password"`
+}
+
 func (a *API) initialize(c echo.Context, by domain.Requester) error {
 	token, err := takeHeader(c, "X-Init-Token")
 	if err != nil {
 		return err
 	}
-	var body struct{ Username, Password string }
+	var body credentials
 	if err := a.bind(c, &body); err != nil {
 		return err
 	}
@@ -31,7 +37,7 @@ func (a *API) initialize(c echo.Context, by domain.Requester) error {
 }
 
 func (a *API) authenticate(c echo.Context, by domain.Requester) error {
-	var body struct{ Username, Password string }
+	var body credentials
 	if err := a.bind(c, &body); err != nil {
 		return err
 	}
@@ -67,7 +73,10 @@ func (a *API) whoAmI(c echo.Context, by domain.Requester) error {
 }
 
 func (a *API) issueAPIKey(c echo.Context, by domain.Requester) error {
-	var body struct{ Expiry, Name string }
+	var body struct {
+		Expiry string `json:"expiry"`
+		Name   string `json:"name"`
+	}
 	if _, err := a.bindOptional(c, &body); err != nil {
 		return err
 	}
@@ -113,7 +122,11 @@ func (a *API) listUsers(c echo.Context, by domain.Requester) error {
 }
 
 func (a *API) createUser(c echo.Context, by domain.Requester) error {
-	var body struct{ Username, Password, Role string }
+	var body struct {
+		Username string `json:"username"`
+		Password string `json:"password"`
+		Role     string `json:"role"`
+	}
 	if err := a.bind(c, &body); err != nil {
 		return err
 	}
@@ -145,11 +158,11 @@ func (a *API) describeUser(c echo.Context, by domain.Requester) error {
 
 func (a *API) updateUser(c echo.Context, by domain.Requester) error {
 	var body struct {
-		Role            *string
-		IsActive        *bool
-		Password        *string
-		CurrentPassword string
-		RevokeAPIKeys   bool
+		Role            *string `json:"role"`
+		IsActive        *bool   `json:"isActive"`
+		Password        *string `json:"password"`
+		CurrentPassword string  `json:"currentPassword"`
+		RevokeAPIKeys   bool    `json:"revokeApiKeys"`
 	}
 	if err := a.bind(c, &body); err != nil {
 		return err

@@ -20,7 +20,7 @@ func (a *API) handle(route Route) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		header := c.Response().Header()
 		header.Set("Cache-Control", "no-store")
-		header.Set("Vary", "Authorization, X-Encryption-Key")
+		header.Add("Vary", "Authorization, X-Encryption-Key") // beside the Origin of CORS
 		by := domain.Requester{RequestID: header.Get(echo.HeaderXRequestID), Address: c.RealIP()}
 		if route.Auth != AuthNone {
 			credential, err := a.credential(c.Request(), route.Auth)

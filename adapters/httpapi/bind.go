@@ -39,7 +39,7 @@ func (a *API) bindOptional(c echo.Context, into any) (present bool, err error) {
 		return false, domain.Refuse(domain.Invalid, "malformed_json", "the body is not UTF-8")
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return false, malformed(err)
+		return false, malformed(err, reflect.TypeOf(into).Elem())
 	}
 	return true, nil
 }
@@ -70,14 +70,14 @@ func isJSON(contentType string) bool {
 		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
 }
 
-// malformed says what is wrong with a body without repeating any of it.
-func malformed(err error) error {
+// malformed says what is wrong with a body, which should have been of a type, without repeating any of it.
+func malformed(err error, body reflect.Type) error {
 	wrongType, ok := errors.AsType[*json.UnmarshalTypeError](err)
 	switch {
 	case !ok:
 		return domain.Refuse(domain.Invalid, "malformed_json", "the body is not one JSON value, or is nested too deep")
 	case wrongType.Field == "":
-		return domain.Refuse(domain.Invalid, "wrong_type", "the body must be "+jsonType(wrongType.Type))
+		return domain.Refuse(domain.Invalid, "wrong_type", "the body must be "+jsonType(body)) // or an element of a list is wrong
 	default:
 		return domain.InvalidField(wrongType.Field, "wrong_type", wrongType.Field+" must be "+jsonType(wrongType.Type))
 	}

@@ -52,7 +52,9 @@ func (a *API) describeBox(c echo.Context, by domain.Requester) error {
 }
 
 func (a *API) transferBox(c echo.Context, by domain.Requester) error {
-	var body struct{ Owner string }
+	var body struct {
+		Owner string `json:"owner"`
+	}
 	if err := a.bind(c, &body); err != nil {
 		return err
 	}

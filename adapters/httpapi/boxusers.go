@@ -23,7 +23,10 @@ func (a *API) listBoxUsers(c echo.Context, by domain.Requester) error {
 }
 
 func (a *API) addBoxUser(c echo.Context, by domain.Requester) error {
-	var body struct{ Username, Role string }
+	var body struct {
+		Username string `json:"username"`
+		Role     string `json:"role"`
+	}
 	if err := a.bind(c, &body); err != nil {
 		return err
 	}
@@ -54,8 +57,8 @@ func (a *API) describeBoxUser(c echo.Context, by domain.Requester) error {
 
 func (a *API) updateBoxUser(c echo.Context, by domain.Requester) error {
 	var body struct {
-		Role     *string
-		IsActive *bool
+		Role     *string `json:"role"`
+		IsActive *bool   `json:"isActive"`
 	}
 	if _, err := a.bindOptional(c, &body); err != nil {
 		return err

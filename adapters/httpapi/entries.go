@@ -20,8 +20,8 @@ func (a *API) putEntry(c echo.Context, by domain.Requester) error {
 		return err
 	}
 	var body struct {
-		Key   string
-		Value json.RawMessage
+		Key   string          `json:"key"`
+		Value json.RawMessage `json:"value"`
 	}
 	defer func() { clear(body.Value) }()
 	if err := a.bind(c, &body); err != nil {
@@ -119,7 +119,9 @@ func orNull(text string) *string {
 }
 
 func (a *API) restoreEntry(c echo.Context, by domain.Requester) error {
-	var body struct{ Version uint64 }
+	var body struct {
+		Version uint64 `json:"version"`
+	}
 	if err := a.bind(c, &body); err != nil {
 		return err
 	}

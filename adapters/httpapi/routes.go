@@ -12,11 +12,11 @@ import (
 type Auth uint8
 
 const (
-	// AuthNone: no token is looked at.
+	// AuthNone means: no token is looked at.
 	AuthNone Auth = iota
-	// AuthOptional: a token counts when there is one, and must be good then.
+	// AuthOptional means: a token counts when there is one, and must be good then.
 	AuthOptional
-	// AuthToken: without a good token the answer is 401.
+	// AuthToken means: without a good token the answer is 401.
 	AuthToken
 )
 

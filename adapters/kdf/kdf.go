@@ -107,7 +107,7 @@ func argon2id(secret, salt []byte, params ports.Argon2Params) []byte {
 // MaxMemoryKiB is the largest MemoryKiB of a single derivation that the pool can ever run. Settings, and the bound on
 // parameters read from storage, must not be above it.
 func (p *Pool) MaxMemoryKiB() uint32 {
-	return uint32(min(p.config.BudgetKiB/weightFactor, 1<<32-1)) //nolint:gosec // it is bounded right here
+	return uint32(min(p.config.BudgetKiB/weightFactor, 1<<32-1))
 }
 
 // Derive computes Argon2id of secret and salt, 32 bytes, when its turn comes. The two workloads take turns, each in

@@ -92,9 +92,8 @@ func TestBounds(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 200 {
 			all.Go(func() {
-				//nolint:gosec // small numbers
 				params := ports.Argon2Params{MemoryKiB: uint32(16 + i%7*30), Time: 1, Threads: uint8(1 + i%2)}
-				_, err := pool.Derive(t.Context(), ports.Workload(i%2), nil, nil, params) //nolint:gosec // 0 or 1
+				_, err := pool.Derive(t.Context(), ports.Workload(i%2), nil, nil, params)
 				assert.NoError(t, err)
 			})
 		}
@@ -244,7 +243,7 @@ func TestEndingTogetherLosesNothing(t *testing.T) {
 		all.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i%20)*50*time.Microsecond)
 			defer cancel()
-			_, _ = pool.Derive(ctx, ports.Workload(i%2), nil, []byte("saltsalt"), cheap) //nolint:gosec // 0 or 1
+			_, _ = pool.Derive(ctx, ports.Workload(i%2), nil, []byte("saltsalt"), cheap)
 		})
 	}
 	all.Wait()

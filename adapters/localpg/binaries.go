@@ -60,6 +60,9 @@ func pickBinaries(ctx context.Context, wanted string, preferred, patterns []stri
 	}
 	slices.SortStableFunc(packaged, func(a, b binaries) int { return b.major - a.major })
 	found = append(found, packaged...)
+	if ctx.Err() != nil {
+		return binaries{}, ctx.Err() // and not what its end kept from answering
+	}
 	if len(found) == 0 {
 		return binaries{}, ErrMissing
 	}

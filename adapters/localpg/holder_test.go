@@ -110,7 +110,7 @@ func TestAnOrdinaryUser(t *testing.T) {
 func TestAFolderOutOfReachOfPostgreSQLsUser(t *testing.T) {
 	t.Parallel()
 	closed := openFolder(t)
-	require.NoError(t, os.Chmod(closed, 0o700)) //nolint:gosec // a folder needs its x
+	require.NoError(t, os.Chmod(closed, 0o700))
 	cfg := Config{Dir: filepath.Join(closed, "pg")}
 	first := start(t, cfg)
 	if os.Geteuid() != 0 {

@@ -54,10 +54,10 @@ func startHolder(t *testing.T, dir string, as *syscall.Credential) (*holder, str
 	t.Helper()
 	// The go command keeps the binary where other users cannot enter.
 	program := filepath.Join(openFolder(t), "holder")
-	binary, err := os.ReadFile(os.Args[0]) //nolint:gosec // ourselves
+	binary, err := os.ReadFile(os.Args[0])
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(program, binary, 0o755)) //nolint:gosec // run by another user
-	cmd := exec.Command(program)                             //nolint:gosec // our own binary
+	require.NoError(t, os.WriteFile(program, binary, 0o755))
+	cmd := exec.Command(program)
 	cmd.Env = append(os.Environ(), holdVariable+"="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
 	cmd.Stderr = os.Stderr
@@ -85,7 +85,7 @@ func openFolder(t *testing.T) string {
 	dir, err := os.MkdirTemp("/tmp", "lockbox-test-")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	require.NoError(t, os.Chmod(dir, 0o755)) //nolint:gosec // that is the point
+	require.NoError(t, os.Chmod(dir, 0o755))
 	return dir
 }
 

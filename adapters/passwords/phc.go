@@ -47,8 +47,8 @@ func parsePHC(text []byte, maxKiB uint32) (phc, bool) {
 		return phc{}, false
 	}
 	var p phc
-	numbers := &p.params
-	if n, err := fmt.Sscanf(string(fields[3]), "m=%d,t=%d,p=%d", &numbers.MemoryKiB, &numbers.Time, &numbers.Threads); err != nil || n != 3 {
+	m, t, threads := &p.params.MemoryKiB, &p.params.Time, &p.params.Threads
+	if _, err := fmt.Sscanf(string(fields[3]), "m=%d,t=%d,p=%d", m, t, threads); err != nil {
 		return phc{}, false
 	}
 	if !decodeInto(p.salt[:], fields[4]) || !decodeInto(p.hash[:], fields[5]) {

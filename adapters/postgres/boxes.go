@@ -37,7 +37,16 @@ func (r boxes) Save(ctx context.Context, box domain.Box) error {
 
 // Delete leaves the rest to the foreign keys.
 func (r boxes) Delete(ctx context.Context, id domain.BoxID) error {
+	if err := allowLong(ctx, r.q); err != nil {
+		return err
+	}
 	_, err := r.q.Exec(ctx, `DELETE FROM boxes WHERE id = $1`, uuid(id))
+	return translate(err)
+}
+
+// allowLong lets the statements of this transaction that follow take longer than others: a full box has many rows.
+func allowLong(ctx context.Context, q querier) error {
+	_, err := q.Exec(ctx, `SET LOCAL statement_timeout = '50s'`)
 	return translate(err)
 }
 

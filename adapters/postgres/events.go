@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -38,7 +39,7 @@ func (r events) List(ctx context.Context, filter ports.EventFilter) ([]domain.Ev
 	args := []any{uuid(before)}
 	narrow := func(condition string, value any) {
 		args = append(args, value)
-		sql += condition + "$" + string(rune('0'+len(args)))
+		sql += condition + "$" + strconv.Itoa(len(args))
 	}
 	if !filter.Box.IsZero() {
 		narrow(` AND box_id = `, uuid(filter.Box))

@@ -17,7 +17,7 @@ func (s *Store) DeleteEndedSessions(ctx context.Context, before time.Time, limit
 // the time, since there is no index on the time itself.
 func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error) {
 	var bound domain.EventID
-	binary.BigEndian.PutUint64(bound[:8], uint64(before.UnixMilli())<<16) //nolint:gosec // after 1970
+	binary.BigEndian.PutUint64(bound[:8], uint64(before.UnixMilli())<<16)
 	tag, err := s.pool.Exec(ctx, `DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id < $1 ORDER BY id LIMIT $2)`,
 		uuid(bound), limit)
 	return int(tag.RowsAffected()), translate(err)

@@ -111,7 +111,7 @@ func (d *migrationDriver) Version() (version int, dirty bool, err error) {
 	if d.at == 0 {
 		return database.NilVersion, false, nil
 	}
-	return int(d.at), false, nil //nolint:gosec // it came out of six digits
+	return int(d.at), false, nil
 }
 
 // SetVersion begins the step's transaction when dirty, and commits it when not.
@@ -129,7 +129,7 @@ func (d *migrationDriver) SetVersion(version int, dirty bool) error {
 
 func (d *migrationDriver) begin(to int) error {
 	// Whatever the database's default is: under REPEATABLE READ the UPDATE would fail where it should find no row.
-	tx, err := d.conn.BeginTx(d.ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite})
+	tx, err := d.conn.BeginTx(d.ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	if err != nil {
 		return err
 	}

@@ -13,8 +13,11 @@ import (
 // write.
 type sealedRows struct{ q querier }
 
-func (r sealedRows) Entries(ctx context.Context, key domain.ServerKeyID, limit int) ([]ports.StoredVersion, error) {
-	rows, err := r.q.Query(ctx, `SELECT `+storedColumns+` FROM entry_versions WHERE key_id = $1 LIMIT $2`, uuid(key), limit)
+// Entries goes along the primary key, so that all batches together read the table once.
+func (r sealedRows) Entries(ctx context.Context, key domain.ServerKeyID, after ports.Place, limit int) ([]ports.StoredVersion, error) {
+	rows, err := r.q.Query(ctx, `SELECT `+storedColumns+` FROM entry_versions
+		WHERE key_id = $1 AND (box_id, key, version) > ($2, $3, $4) ORDER BY box_id, key, version LIMIT $5`,
+		uuid(key), [16]byte(after.Box), string(after.Key), number(after.Version), limit)
 	return collect(rows, err, func(row pgx.CollectableRow) (ports.StoredVersion, error) { return scanStored(row) })
 }
 

@@ -109,6 +109,9 @@ func (r users) SetPassword(ctx context.Context, was, password ports.SealedPasswo
 
 // Delete leaves the rest to the foreign keys, which also take the author off versions that are being written meanwhile.
 func (r users) Delete(ctx context.Context, id domain.UserID) error {
+	if err := allowLong(ctx, r.q); err != nil {
+		return err
+	}
 	_, err := r.q.Exec(ctx, `DELETE FROM users WHERE id = $1`, uuid(id))
 	return translate(err)
 }

@@ -197,3 +197,6 @@ func (c *entryCipher) Clear() {
 	clear(c.derived)
 	c.derived = nil
 }
+
+// Format keeps the derived keys out of whatever prints the cipher.
+func (c *entryCipher) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[entry cipher]") }

@@ -2,6 +2,9 @@ package sealing
 
 import (
 	"context"
+	"encoding/hex"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -255,5 +258,36 @@ func TestNewEntrySealerRefuses(t *testing.T) {
 		change(&good)
 		_, err = NewEntrySealer(good)
 		require.Error(t, err)
+	}
+}
+
+// TestNothingPrints: a key ring, a sealer or a cipher that ends up in a log shows no key.
+func TestNothingPrints(t *testing.T) {
+	t.Parallel()
+	r := newRig(t)
+	c := r.prepare(t, generatedKey(t, 0x7b)) // 123 in decimal, {{{ as text
+	_, key := r.keys.Current(domain.KeyForEntries)
+	account := NewAccountSealer(r.keys, nil)
+	hidden := struct {
+		c    ports.EntryCipher
+		keys *Keyring
+	}{c, r.keys}
+	for _, verb := range []string{"%v", "%+v", "%#v"} { // fmt cannot call methods of hidden fields
+		require.NotContains(t, fmt.Sprintf(verb, hidden), "123 123")
+		require.NotContains(t, fmt.Sprintf(verb, hidden), "0x7b, 0x7b")
+	}
+	settings := config(t, r.store, secretOf(t, 1))
+	settings.IDs = nil // shared with other tests, and fmt would read what they write
+	for _, each := range []any{
+		r.keys, c, r.sealer, account, ports.EntryCipher(c), []any{r.keys, c}, settings,
+	} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d"} {
+			shown := fmt.Sprintf(verb, each)
+			for _, secret := range [][]byte{key[:3], {0x7b, 0x7b, 0x7b, 0x7b}, {1, 1, 1, 1}} {
+				require.NotContains(t, shown, string(secret))
+				require.NotContains(t, shown, hex.EncodeToString(secret))
+				require.NotContains(t, shown, strings.Trim(fmt.Sprintf("%d", secret), "[]"))
+			}
+		}
 	}
 }

@@ -16,8 +16,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ErrUnknownKey says that the key ring, read again from the database just now, has no such key for that purpose.
-var ErrUnknownKey = errors.New("there is no such server key")
+// ErrUnknownKey says that the key ring, read again from the database just now, has no such key for that purpose. Its
+// kind is domain.NotFound.
+var ErrUnknownKey = domain.Refuse(domain.NotFound, "server_key_not_found", "there is no such server key")
 
 var errReloadedJustNow = errors.New("the server key is not in memory, and the key ring was read less than a second ago")
 
@@ -109,7 +110,7 @@ func newKeyring(config KeyringConfig) (*Keyring, error) {
 	if config.Secret.IsZero() {
 		return nil, errors.New("the key ring has no secret")
 	}
-	k := &Keyring{config: config, reloading: make(chan struct{}, 1)}
+	k := &Keyring{reloading: make(chan struct{}, 1)}
 	var err error
 	if k.current, err = newWrapper(config.Secret); err != nil {
 		return nil, err
@@ -119,6 +120,9 @@ func newKeyring(config KeyringConfig) (*Keyring, error) {
 			return nil, err
 		}
 	}
+	// The secrets have done their work; what is not kept cannot be shown by mistake.
+	config.Secret, config.Previous = Secret{}, Secret{}
+	k.config = config
 	return k, nil
 }
 

@@ -16,8 +16,8 @@ import (
 var ErrWrongSecret = errors.New("wrong secret")
 
 const (
-	secretSetting   = "LOCKBOX_SECRET_KEY"          //nolint:gosec // the name of a setting
-	previousSetting = "LOCKBOX_SECRET_KEY_PREVIOUS" //nolint:gosec // the name of a setting
+	secretSetting   = "LOCKBOX_SECRET_KEY"
+	previousSetting = "LOCKBOX_SECRET_KEY_PREVIOUS"
 )
 
 // wrongSecret explains, to whoever starts the program, which of the secrets is at fault.
@@ -34,7 +34,7 @@ func (k *Keyring) wrongSecret(opened []*openKey, shut []ports.ServerKey) error {
 			byCurrent++
 		}
 	}
-	hasPrevious := !k.config.Previous.IsZero()
+	hasPrevious := k.previous.aead != nil
 	var why string
 	switch {
 	case len(opened) == 0 && hasPrevious:

@@ -242,7 +242,7 @@ func TestUnknownIDsDoNotHammerTheDatabase(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 100 {
 		all.Go(func() {
-			_, err := r.keys.ByID(t.Context(), domain.KeyForAPIKeys, domain.ServerKeyID{0xff, byte(i)}) //nolint:gosec // below 100
+			_, err := r.keys.ByID(t.Context(), domain.KeyForAPIKeys, domain.ServerKeyID{0xff, byte(i)})
 			assert.True(t, errors.Is(err, ErrUnknownKey) || errors.Is(err, domain.Unavailable))
 		})
 	}

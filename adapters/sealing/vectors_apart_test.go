@@ -39,7 +39,7 @@ func join(parts ...[]byte) (all []byte) {
 func u32(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
 func u64(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
 
-func part(text []byte) []byte { return join(u32(uint32(len(text))), text) } //nolint:gosec // short texts
+func part(text []byte) []byte { return join(u32(uint32(len(text))), text) }
 
 func gcm(t *testing.T, key, nonce, text, aad []byte) []byte {
 	t.Helper()

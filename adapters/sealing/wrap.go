@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// FORMAT of a wrapped server key (see also DESIGN "Keys and sealing"):
+// FORMAT of a wrapped server key (notation as in format.go):
 //
 //	wrapping key = HKDF-SHA256(ikm = secret, salt = none, info = "lockbox/v1/wrap", 32 bytes)      RFC 5869
 //	wrapped      = nonce24 | XChaCha20-Poly1305(wrapping key, nonce24, key32, aad = id16 | purpose)

@@ -27,8 +27,8 @@ var (
 	errClaims    = errors.New("the token's claims are not those of a token of this installation")
 )
 
-// Verify returns whom a token speaks for. See ports.Tokens: whatever is wrong is domain.ErrUnauthenticated, with a cause
-// that repeats nothing of the token.
+// Verify returns whom a token speaks for. See ports.Tokens: whatever is wrong with it is domain.ErrUnauthenticated,
+// with a cause that repeats nothing of the token; what the key ring returns when it cannot look for the key.
 func (s *Signer) Verify(ctx context.Context, token string) (domain.Credential, error) {
 	return s.read(ctx, token, false)
 }
@@ -40,6 +40,9 @@ func (s *Signer) Identify(ctx context.Context, token string) (domain.Credential,
 
 func (s *Signer) read(ctx context.Context, token string, evenExpired bool) (domain.Credential, error) {
 	credential, err := s.parse(ctx, token, evenExpired)
+	if failed, ok := errors.AsType[*lookupError](err); ok {
+		return domain.Credential{}, failed.error // nothing is known of the token: that is no 401
+	}
 	if err != nil {
 		return domain.Credential{}, domain.ErrUnauthenticated.Because(err)
 	}
@@ -109,12 +112,17 @@ func (s *Signer) keyOf(ctx context.Context, header map[string]any, audience stri
 	switch {
 	case errors.Is(err, domain.NotFound):
 		return nil, kind{}, errKey
+	case domain.CodeOf(err) == domain.ErrBusy.Code:
+		// An id that nobody has heard of, too soon after the last one: made up, all but surely.
+		return nil, kind{}, errKeyLookup
 	case err != nil:
-		// Its text alone: its kind must not show through that of the refusal.
-		return nil, kind{}, errors.New(errKeyLookup.Error() + ": " + err.Error())
+		return nil, kind{}, &lookupError{err}
 	}
 	return key[:], of, nil
 }
+
+// lookupError says that the keys could not be looked at.
+type lookupError struct{ error }
 
 // serverKeyOf stands in for the type behind domain.ServerKeyID, which has no name outside the domain.
 type serverKeyOf struct{}

@@ -67,6 +67,9 @@ func FirstRun(dir, databaseHost string, owner int) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
+	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a folder needs its x
+		return err // a new volume is there already, and open to all
+	}
 	password, err := keepFile(filepath.Join(dir, "database-password"), randomText)
 	if err != nil {
 		return err

@@ -73,29 +73,32 @@ func (s *Service) retireOld(ctx context.Context, purpose domain.KeyPurpose) ([]p
 	return old, err
 }
 
+// moveAll goes on with each key until a whole pass finds nothing under it.
 func (s *Service) moveAll(ctx context.Context, purpose domain.KeyPurpose, retired []ports.ServerKey, done int, progress Progress) (int, error) {
 	for _, key := range retired {
-		for {
-			moved, err := s.moveBatch(ctx, purpose, key.ID)
-			if err != nil {
-				return done, err
+		for moved := -1; moved != 0; {
+			before := done
+			var after ports.Place
+			for batch := -1; batch != 0; {
+				var err error
+				if batch, after, err = s.moveBatch(ctx, purpose, key.ID, after); err != nil {
+					return done, err
+				}
+				done += batch
+				progress(done)
 			}
-			if moved == 0 {
-				break
-			}
-			done += moved
-			progress(done)
+			moved = done - before
 		}
 	}
 	return done, nil
 }
 
-// moveBatch returns how many rows it found under the key; none means that it is done.
-func (s *Service) moveBatch(ctx context.Context, purpose domain.KeyPurpose, key domain.ServerKeyID) (found int, err error) {
+// moveBatch returns how many rows it found under the key, and where to go on; none means that the pass is over.
+func (s *Service) moveBatch(ctx context.Context, purpose domain.KeyPurpose, key domain.ServerKeyID, after ports.Place) (found int, last ports.Place, err error) {
 	err = s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		switch purpose {
 		case domain.KeyForEntries:
-			found, err = s.moveEntries(ctx, repos, key)
+			found, last, err = s.moveEntries(ctx, repos, key, after)
 		case domain.KeyForAccounts:
 			found, err = s.movePasswords(ctx, repos, key)
 		default:
@@ -103,24 +106,24 @@ func (s *Service) moveBatch(ctx context.Context, purpose domain.KeyPurpose, key 
 		}
 		return err
 	})
-	return found, err
+	return found, last, err
 }
 
-func (s *Service) moveEntries(ctx context.Context, repos ports.Repos, key domain.ServerKeyID) (int, error) {
-	rows, err := repos.SealedRows.Entries(ctx, key, rekeyBatch)
-	if err != nil {
-		return 0, err
+func (s *Service) moveEntries(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, after ports.Place) (int, ports.Place, error) {
+	rows, err := repos.SealedRows.Entries(ctx, key, after, rekeyBatch)
+	if err != nil || len(rows) == 0 {
+		return 0, after, err
 	}
 	for _, row := range rows {
 		current, envelope, err := s.Entries.Rewrap(ctx, row.Place, row.Sealed.Envelope)
 		if err != nil {
-			return 0, fmt.Errorf("box %s, entry %s, version %d: %w", row.Place.Box, row.Place.Key, row.Place.Version, err)
+			return 0, after, fmt.Errorf("box %s, entry %s, version %d: %w", row.Place.Box, row.Place.Key, row.Place.Version, err)
 		}
 		if err := repos.SealedRows.ReplaceEnvelope(ctx, row, current, envelope); err != nil {
-			return 0, err
+			return 0, after, err
 		}
 	}
-	return len(rows), nil
+	return len(rows), rows[len(rows)-1].Place, nil
 }
 
 func (s *Service) movePasswords(ctx context.Context, repos ports.Repos, key domain.ServerKeyID) (int, error) {

@@ -20,7 +20,7 @@ type boxState struct {
 	} `json:"users"`
 }
 
-func (c client) box(name string) boxState {
+func (c client) state(name string) boxState {
 	c.server.t.Helper()
 	var state boxState
 	require.NoError(c.server.t, json.Unmarshal(c.do("GET", "/boxes/"+name, nil).expect(200).Body, &state))
@@ -59,7 +59,7 @@ func raceCreateBox(t *testing.T, c *cluster, name string) {
 	answers := c.times(4, func(i int, s *server) *answer { return users[i%2].at(s).do("POST", "/boxes/"+name, nil) })
 	c.expectTally(answers, 201, 1, 409, 3)
 	if tally(answers)[201] == 1 {
-		c.root.box(name).ownerSits(t)
+		c.root.state(name).ownerSits(t)
 	}
 }
 
@@ -72,7 +72,7 @@ func raceTransfer(t *testing.T, c *cluster, name string) {
 		func() *answer { return owner.at(c.b).do("PUT", "/boxes/"+name, `{"owner":"`+name+`-q"}`) })
 	c.expectTally(answers, 204, 1, 403, 1)
 	want := map[bool]string{true: name + "-p", false: name + "-q"}[answers[0].Status == 204]
-	state := c.root.box(name)
+	state := c.root.state(name)
 	state.ownerSits(t)
 	if tally(answers)[204] == 1 {
 		require.Equal(t, want, state.Owner)
@@ -83,7 +83,7 @@ func raceTransfer(t *testing.T, c *cluster, name string) {
 		func() *answer { return c.root.at(c.b).do("PUT", "/boxes/"+name, `{"owner":"root"}`) }) {
 		require.Contains(t, []int{204, 503}, each.Status)
 	}
-	c.root.box(name).ownerSits(t)
+	c.root.state(name).ownerSits(t)
 }
 
 // raceTransferToLeaver gives a box to somebody who is at the same moment put out of it, deactivated in it, or deleted.
@@ -104,7 +104,7 @@ func raceTransferToLeaver(t *testing.T, c *cluster, name string) {
 		for _, each := range answers {
 			require.Contains(t, []int{204, 404, 409, 503}, each.Status, "%s", each.Body)
 		}
-		c.root.box(name).ownerSits(t)
+		c.root.state(name).ownerSits(t)
 		require.Equal(t, 1, c.number(`SELECT count(*) FROM boxes b JOIN users u ON u.id = b.owner_id WHERE b.name = $1`, name))
 		// Back to root, if it came to that.
 		c.root.do("PUT", "/boxes/"+name, `{"owner":"root"}`).expect(204)
@@ -114,7 +114,7 @@ func raceTransferToLeaver(t *testing.T, c *cluster, name string) {
 func raceDeleteBox(t *testing.T, c *cluster, name string) {
 	users := c.boxWith(name, name+"-w")
 	users[0].put(name, "old", `1`).expect(201)
-	id := c.root.box(name).ID
+	id := c.root.state(name).ID
 	answers := c.times(10, func(i int, s *server) *answer {
 		switch i {
 		case 4:
@@ -183,7 +183,7 @@ func raceUsersLimit(t *testing.T, c *cluster, name string) {
 		return c.root.at(s).do("POST", "/boxes/"+name+"/users", fmt.Sprintf(`{"username":"%s-%d"}`, name, i))
 	})
 	c.expectTally(answers, 201, 3, 409, 3)
-	require.Len(t, c.root.box(name).Users, 1+tally(answers)[201])
+	require.Len(t, c.root.state(name).Users, 1+tally(answers)[201])
 }
 
 func raceBoxesLimit(t *testing.T, c *cluster, name string) {

@@ -87,7 +87,7 @@ func (c *cluster) expectWinner(t *testing.T, box string, answers []*answer, vers
 // counted returns the number of entries of a box, having compared it with the counter.
 func (c *cluster) counted(box string) int {
 	c.t.Helper()
-	count := len(c.root.box(box).Entries)
+	count := len(c.root.state(box).Entries)
 	require.Equal(c.t, count, c.number(`SELECT entry_count FROM boxes WHERE name = $1`, box))
 	require.Equal(c.t, count, c.number(`SELECT count(*) FROM entries e JOIN boxes b ON b.id = e.box_id
 		WHERE b.name = $1 AND e.version > 0 AND e.deleted_at IS NULL`, box))

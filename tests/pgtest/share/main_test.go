@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 
 func share(t *testing.T, env string, args ...string) *exec.Cmd {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], args...) //nolint:gosec // ourselves
+	cmd := exec.CommandContext(t.Context(), os.Args[0], args...)
 	cmd.Env = append(os.Environ(), asShare+"=1", pgtest.Variable+"="+env)
 	cmd.Stderr = os.Stderr
 	return cmd

@@ -1,0 +1,133 @@
+package postgres_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lockbox-go/lockbox/migrations"
+	"github.com/lockbox-go/lockbox/tests/pgtest"
+)
+
+const (
+	// rounds is how often a race is run.
+	rounds = 20
+	// replicas is how many programs run it.
+	replicas = 10
+)
+
+func TestManyReplicasMigrateAtOnce(t *testing.T) {
+	t.Parallel()
+	// The notes have no key: a step that ran twice would show.
+	steps := files(t,
+		"000001_notes", "CREATE TABLE notes (step int); INSERT INTO notes VALUES (1)", "DROP TABLE notes",
+		"000002_second", "INSERT INTO notes VALUES (2); SELECT pg_sleep(0.02)", "INSERT INTO notes VALUES (-2)",
+		"000003_third", "INSERT INTO notes VALUES (3)", "INSERT INTO notes VALUES (-3)")
+	for round := range rounds {
+		url := pgtest.Empty(t)
+		var up, down errgroup.Group
+		m := migrator(t, url, steps)
+		for range replicas {
+			up.Go(func() error { return m.Up(t.Context()) })
+		}
+		require.NoError(t, up.Wait(), "round %d", round)
+		requireVersion(t, m, 3)
+		require.Equal(t, []string{"1", "2", "3"}, rows(t, url, "SELECT step::text FROM notes ORDER BY step"))
+		if round > 0 {
+			continue // taking back is one operator's work; once shows that it counts from where it was called
+		}
+		for range replicas {
+			down.Go(func() error { return m.Down(t.Context(), 1) })
+		}
+		require.NoError(t, down.Wait())
+		current, _, err := m.Version(t.Context())
+		require.NoError(t, err)
+		require.Less(t, current, uint(3))
+	}
+}
+
+func TestTheRealMigrationsByManyReplicasAtOnce(t *testing.T) {
+	t.Parallel()
+	for range rounds {
+		url := pgtest.Empty(t)
+		m := migrator(t, url, migrations.Files)
+		var group errgroup.Group
+		for range replicas {
+			group.Go(func() error { return m.Up(t.Context()) })
+		}
+		require.NoError(t, group.Wait())
+		current, newest, err := m.Version(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, newest, current)
+	}
+}
+
+// slowStep begins with work that must not survive it.
+const slowStep = "CREATE TABLE half (); SELECT pg_sleep(120)"
+
+func awaitSlowStep(t *testing.T, url string) {
+	t.Helper()
+	const sleeping = `SELECT pid::text FROM pg_stat_activity
+		WHERE datname = current_database() AND state = 'active' AND query LIKE '%pg_sleep(120)' AND pid <> pg_backend_pid()`
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if len(rows(t, url, sleeping)) > 0 {
+			return
+		}
+	}
+	require.Fail(t, "the slow step never began")
+}
+
+// requireItGoesOn makes the step that was cut short, now a quick one.
+func requireItGoesOn(t *testing.T, url string) {
+	t.Helper()
+	m := migrator(t, url, files(t, "000001_first", "CREATE TABLE first ()", "DROP TABLE first",
+		"000002_second", "CREATE TABLE half ()", "DROP TABLE half"))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	requireVersion(t, m, 1)
+	require.NoError(t, m.Up(ctx))
+	requireVersion(t, m, 2)
+}
+
+func TestAStepThatIsCancelled(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Empty(t)
+	slow := migrator(t, url, files(t, "000001_first", "CREATE TABLE first ()", "DROP TABLE first",
+		"000002_second", slowStep, "DROP TABLE half"))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- slow.Up(ctx) }()
+	awaitSlowStep(t, url)
+	cancel()
+	err := <-ended
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorContains(t, err, "000002_second")
+	requireItGoesOn(t, url)
+}
+
+// killedURL is set for the process that TestAStepWhoseProgramIsKilled kills.
+const killedURL = "LOCKBOX_TEST_KILLED_URL"
+
+func TestAStepWhoseProgramIsKilled(t *testing.T) {
+	t.Parallel()
+	steps := files(t, "000001_first", "CREATE TABLE first ()", "DROP TABLE first",
+		"000002_second", slowStep, "DROP TABLE half")
+	if url := os.Getenv(killedURL); url != "" {
+		t.Errorf("the program to be killed came to an end: %v", migrator(t, url, steps).Up(t.Context()))
+		return
+	}
+	url := pgtest.Empty(t)
+	program := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.timeout="+strconv.Itoa(100)+"s")
+	program.Env = append(os.Environ(), killedURL+"="+url)
+	require.NoError(t, program.Start())
+	awaitSlowStep(t, url)
+	require.NoError(t, program.Process.Kill())
+	require.Error(t, program.Wait())
+	requireItGoesOn(t, url)
+}

@@ -1,0 +1,286 @@
+package postgres_test
+
+import (
+	"context"
+	"io/fs"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/adapters/postgres"
+	"github.com/lockbox-go/lockbox/migrations"
+	"github.com/lockbox-go/lockbox/tests/pgtest"
+)
+
+// files builds a folder of migrations from "NNNNNN_name", up, down, ….
+func files(t *testing.T, parts ...string) fstest.MapFS {
+	t.Helper()
+	require.Zero(t, len(parts)%3)
+	all := fstest.MapFS{}
+	for ; len(parts) > 0; parts = parts[3:] {
+		all[parts[0]+".up.sql"] = &fstest.MapFile{Data: []byte(parts[1])}
+		all[parts[0]+".down.sql"] = &fstest.MapFile{Data: []byte(parts[2])}
+	}
+	return all
+}
+
+func migrator(t *testing.T, url string, source fs.FS) *postgres.Migrator {
+	t.Helper()
+	m, err := postgres.NewMigrator(url, source)
+	require.NoError(t, err)
+	return m
+}
+
+func requireVersion(t *testing.T, m *postgres.Migrator, want uint) {
+	t.Helper()
+	current, _, err := m.Version(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, want, current)
+}
+
+// rows gives the first column of what sql returns.
+func rows(t *testing.T, url, sql string, args ...any) []string {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close(context.WithoutCancel(t.Context()))) }()
+	result, err := conn.Query(t.Context(), sql, args...)
+	require.NoError(t, err)
+	all, err := pgx.CollectRows(result, pgx.RowTo[string])
+	require.NoError(t, err)
+	return all
+}
+
+func with(t *testing.T, databaseURL, name, value string) string {
+	t.Helper()
+	u, err := url.Parse(databaseURL)
+	require.NoError(t, err)
+	query := u.Query()
+	query.Set(name, value)
+	u.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")
+	return u.String()
+}
+
+// describe is what pg_dump --schema-only would tell, on machines that have no pg_dump.
+func describe(t *testing.T, url string) []string {
+	t.Helper()
+	return rows(t, url, `
+		WITH mine AS (SELECT c.* FROM pg_class c WHERE relnamespace = 'public'::regnamespace
+			AND relname NOT LIKE 'schema_migrations%')
+		SELECT format('%s %s', relkind, relname) FROM mine
+		UNION ALL SELECT format('%s.%s %s %s storage %s collation %s default %s', relname, attnum, attname,
+			format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN ' not null' ELSE '' END, attstorage,
+			attcollation::regcollation, pg_get_expr(adbin, adrelid))
+			FROM mine JOIN pg_attribute a ON attrelid = mine.oid AND attnum > 0 AND NOT attisdropped
+			LEFT JOIN pg_attrdef ON adrelid = mine.oid AND adnum = attnum
+		UNION ALL SELECT format('%s %s %s', relname, conname, pg_get_constraintdef(k.oid))
+			FROM mine JOIN pg_constraint k ON conrelid = mine.oid
+		UNION ALL SELECT pg_get_indexdef(mine.oid) FROM mine WHERE relkind = 'i'
+		UNION ALL SELECT format('%s %s', relname, tgname) FROM mine JOIN pg_trigger ON tgrelid = mine.oid
+			WHERE NOT tgisinternal
+		UNION ALL SELECT format('function %s', oid::regprocedure) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+		UNION ALL SELECT format('type %s', typname) FROM pg_type WHERE typnamespace = 'public'::regnamespace
+			AND typname NOT LIKE '%schema_migrations'
+		ORDER BY 1`)
+}
+
+// upTo is the real migrations without the ones after a number of steps.
+func upTo(t *testing.T, steps int) fs.FS {
+	t.Helper()
+	ups, err := fs.Glob(migrations.Files, "*.up.sql")
+	require.NoError(t, err)
+	some := fstest.MapFS{}
+	for _, up := range ups[:steps] {
+		for _, name := range []string{up, strings.Replace(up, ".up.", ".down.", 1)} {
+			text, err := fs.ReadFile(migrations.Files, name)
+			require.NoError(t, err)
+			some[name] = &fstest.MapFile{Data: text}
+		}
+	}
+	return some
+}
+
+func TestEveryRealStepCanBeTakenBack(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Empty(t)
+	ups, err := fs.Glob(migrations.Files, "*.up.sql")
+	require.NoError(t, err)
+	before := describe(t, url)
+	for i := range ups {
+		m := migrator(t, url, upTo(t, i+1))
+		require.NoError(t, m.Up(t.Context()), ups[i])
+		after := describe(t, url)
+		require.NoError(t, m.Down(t.Context(), 1), ups[i])
+		require.Equal(t, before, describe(t, url), ups[i])
+		require.NoError(t, m.Up(t.Context()), ups[i])
+		require.Equal(t, after, describe(t, url), ups[i])
+		before = after
+	}
+	all := migrator(t, url, migrations.Files)
+	current, newest, err := all.Version(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, newest, current)
+	require.NoError(t, all.Up(t.Context()), "nothing is left to do")
+	require.NoError(t, all.Down(t.Context(), len(ups)+5), "there are no more to take back")
+	requireVersion(t, all, 0)
+	require.Empty(t, describe(t, url))
+	require.NoError(t, all.Down(t.Context(), 1))
+}
+
+func TestAskingForTheVersionChangesNothing(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Empty(t)
+	requireVersion(t, migrator(t, url, migrations.Files), 0)
+	require.Empty(t, rows(t, url, "SELECT relname::text FROM pg_class WHERE relname = 'schema_migrations'"))
+}
+
+func TestAFailedStepLeavesTheOneBefore(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Empty(t)
+	broken := migrator(t, url, files(t,
+		"000001_first", "CREATE TABLE first ()", "DROP TABLE first",
+		"000002_second", "CREATE TABLE half ();\n-- é\nSELEC 1", "DROP TABLE half",
+		"000003_third", "CREATE TABLE third ()", "DROP TABLE third"))
+	err := broken.Up(t.Context())
+	require.ErrorContains(t, err, "migration 000002_second up")
+	require.ErrorContains(t, err, "line 3")
+	requireVersion(t, broken, 1)
+	tables := describe(t, url)
+	require.Contains(t, tables, "r first")
+	require.NotContains(t, tables, "r half")
+
+	late := files(t,
+		"000001_first", "CREATE TABLE first ()", "DROP TABLE first",
+		"000002_second", "CREATE TABLE half ()", "DROP TABLE half; SELECT 1/0")
+	require.NoError(t, migrator(t, url, late).Up(t.Context()))
+	require.ErrorContains(t, migrator(t, url, late).Down(t.Context(), 2), "migration 000002_second down")
+	requireVersion(t, broken, 2)
+	require.Contains(t, describe(t, url), "r half")
+}
+
+func TestAStepMustNotEndItsTransaction(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Empty(t)
+	m := migrator(t, url, files(t, "000001_first", "CREATE TABLE first (); ROLLBACK", "SELECT 1"))
+	require.ErrorContains(t, m.Up(t.Context()), "must not COMMIT or ROLLBACK")
+}
+
+func TestLimitsAndDefaultsOfTheDatabaseDoNotMatter(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Empty(t)
+	for _, setting := range []string{
+		"statement_timeout = 150", "lock_timeout = 150", "idle_in_transaction_session_timeout = 150",
+		"default_transaction_isolation = serializable",
+	} {
+		rows(t, url, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET "+setting+"', current_database()); END $$")
+	}
+	m := migrator(t, url, files(t, "000001_first", "SELECT pg_sleep(0.5)", "SELECT pg_sleep(0.5)"))
+	require.NoError(t, m.Up(t.Context()))
+	require.NoError(t, m.Down(t.Context(), 1))
+}
+
+func TestASchemaOfTheSearchPath(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Empty(t)
+	m := migrator(t, with(t, url, "search_path", "team, public"), migrations.Files)
+	// Another installation's, which must not be taken for the team's own.
+	require.NoError(t, migrator(t, url, files(t, "000001_first", "SELECT 1", "SELECT 1")).Up(t.Context()))
+	rows(t, url, "CREATE SCHEMA team")
+	requireVersion(t, m, 0)
+	require.NoError(t, m.Up(t.Context()))
+	require.Equal(t, []string{"team"}, rows(t, url, "SELECT schemaname::text FROM pg_tables WHERE tablename = 'entries'"))
+	require.NoError(t, m.Down(t.Context(), 100))
+	requireVersion(t, migrator(t, url, migrations.Files), 1)
+
+	err := migrator(t, with(t, url, "search_path", "nowhere"), migrations.Files).Up(t.Context())
+	require.ErrorContains(t, err, "search_path")
+}
+
+func TestATableOfTheSameNameThatIsNotOurs(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Empty(t)
+	rows(t, url, "CREATE TABLE schema_migrations (version text, dirty boolean)")
+	require.ErrorContains(t, migrator(t, url, migrations.Files).Up(t.Context()), "not Lockbox's")
+}
+
+func TestANewerSchema(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Empty(t)
+	newer := migrator(t, url, files(t, "000001_first", "SELECT 1", "SELECT 1", "000002_second", "SELECT 1", "SELECT 1"))
+	require.NoError(t, newer.Up(t.Context()))
+	older := migrator(t, url, files(t, "000001_first", "SELECT 1", "SELECT 1"))
+	require.NoError(t, older.Up(t.Context()), "of the same line")
+	requireVersion(t, older, 2)
+	require.ErrorContains(t, older.Down(t.Context(), 1), "000002", "it does not know how")
+
+	next := migrator(t, url, files(t, "000001_first", "SELECT 1", "SELECT 1", "000002_second", "SELECT 1", "SELECT 1",
+		"001000_next_line", "SELECT 1", "SELECT 1"))
+	require.NoError(t, next.Up(t.Context()))
+	err := older.Up(t.Context())
+	require.ErrorContains(t, err, "001000")
+	require.ErrorContains(t, err, "000001")
+
+	gap := migrator(t, url, files(t, "000001_first", "SELECT 1", "SELECT 1", "001001_later", "SELECT 1", "SELECT 1"))
+	require.ErrorContains(t, gap.Up(t.Context()), "does not have")
+}
+
+func TestCheckSchema(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		current, newest uint
+		fine            bool
+	}{
+		{0, 1, true}, {1, 1, true}, {2, 1, true}, {999, 1, true}, {1000, 1, false}, {1000, 999, false},
+		{1, 1000, true}, {1005, 1000, true}, {2000, 1999, false}, {123456, 123001, true}, {124000, 123999, false},
+	} {
+		err := postgres.CheckSchema(c.current, c.newest)
+		require.Equal(t, c.fine, err == nil, "%d by a program of %d: %v", c.current, c.newest, err)
+	}
+}
+
+func TestFoldersThatAreNotMigrations(t *testing.T) {
+	t.Parallel()
+	pair := func(up, down string) fs.FS { return fstest.MapFS{up: {}, down: {}} }
+	for name, source := range map[string]fs.FS{
+		"empty":           fstest.MapFS{"README.md": {}},
+		"no way back":     fstest.MapFS{"000001_a.up.sql": {}},
+		"no way forward":  fstest.MapFS{"000001_a.down.sql": {}},
+		"two names":       pair("000001_a.up.sql", "000001_b.down.sql"),
+		"twice":           fstest.MapFS{"000001_a.up.sql": {}, "000001_a.down.sql": {}, "000001_b.up.sql": {}},
+		"zero":            pair("000000_a.up.sql", "000000_a.down.sql"),
+		"not a direction": pair("000001_a.sql", "000001_a.down.sql"),
+	} {
+		_, err := postgres.NewMigrator("postgres://h/d", source)
+		require.Error(t, err, name)
+	}
+	m := migrator(t, "postgres://h/d", files(t, "000001_a", "", ""))
+	require.Error(t, m.Down(t.Context(), 0))
+}
+
+func TestThePasswordStaysOutOfErrors(t *testing.T) {
+	t.Parallel()
+	const password = "s3cr3t-canary"
+	for _, url := range []string{
+		"postgres://u:" + password + "@h:notaport/d", "postgres://u:" + password + "%zz@h/d",
+		"host=h password='" + password + " port=x", password,
+		"postgres://u:" + password + "@h/d?sslmode=" + password,
+	} {
+		_, err := postgres.NewMigrator(url, migrations.Files)
+		require.Error(t, err, url)
+		require.NotContains(t, err.Error(), password)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	err := migrator(t, "postgres://u:"+password+"@127.0.0.1:1/d", migrations.Files).Up(ctx)
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), password)
+	broken := migrator(t, with(t, pgtest.Empty(t), "password", password), files(t, "000001_a", "SELEC", ""))
+	err = broken.Up(t.Context())
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), password)
+}

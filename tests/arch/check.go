@@ -1,0 +1,155 @@
+package arch
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Package is a package of the module with what its files import.
+type Package struct {
+	// Path is the path inside the module; "." is the root.
+	Path string
+	// Imports are the full import paths of the files that ship.
+	Imports []string
+	// TestImports are those of the _test.go files, of both kinds.
+	TestImports []string
+}
+
+// Check returns what the packages do against the policy, one sentence for
+// each import, in the order of the packages.
+func Check(packages []Package) []string {
+	var found []string
+	for _, p := range packages {
+		rule, ok := ruleFor(policy, p.Path)
+		if !ok {
+			found = append(found, fmt.Sprintf("%s: no rule in tests/arch/policy.go speaks of this package", p.Path))
+			continue
+		}
+		for _, imported := range p.Imports {
+			if why := forbidden(p.Path, rule, imported); why != "" {
+				found = append(found, fmt.Sprintf("%s imports %s: %s", p.Path, imported, why))
+			}
+		}
+		for _, imported := range p.TestImports {
+			if why := forbiddenInTest(p.Path, rule, imported); why != "" {
+				found = append(found, fmt.Sprintf("a test of %s imports %s: %s", p.Path, imported, why))
+			}
+		}
+	}
+	return found
+}
+
+// forbidden says why a package may not import a path, or nothing.
+func forbidden(pkg string, rule Rule, imported string) string {
+	if own, ok := inModule(imported); ok {
+		if sameRoom(pkg, own) || matchesAny(rule.May, own) {
+			return ""
+		}
+		return allowance(rule)
+	}
+	if rule.Libraries == StandardOnly && !standard(imported) {
+		return "this package uses the standard library only"
+	}
+	return unconfined(pkg, imported, false)
+}
+
+// forbiddenInTest is forbidden for the _test.go files of a package.
+func forbiddenInTest(pkg string, rule Rule, imported string) string {
+	if slices.ContainsFunc(testLibraries, func(lib string) bool { return isOrBelow(imported, lib) }) {
+		return ""
+	}
+	more, _ := ruleFor(testsOf, pkg)
+	if own, ok := inModule(imported); ok && (own == pkg || matchesAny(more.May, own)) {
+		return ""
+	}
+	if _, ok := inModule(imported); !ok && more.Libraries == ThirdParty {
+		return unconfined(pkg, imported, true)
+	}
+	return forbidden(pkg, rule, imported)
+}
+
+// unconfined says why a library may not appear in a package, or nothing.
+func unconfined(pkg, imported string, inTest bool) string {
+	for _, c := range confined {
+		if !isOrBelow(imported, c.Library) || matchesAny(c.To, pkg) || (inTest && c.InTests) {
+			continue
+		}
+		if len(c.To) == 0 {
+			return c.Library + " is not used here"
+		}
+		return c.Library + " stays inside " + strings.Join(c.To, ", ")
+	}
+	return ""
+}
+
+// sameRoom says whether two packages belong to one adapter, one command or the
+// client, which are free to be several packages inside.
+func sameRoom(a, b string) bool {
+	room := func(path string) string {
+		parts := strings.SplitN(path, "/", 3)
+		switch {
+		case parts[0] == "client":
+			return parts[0]
+		case len(parts) > 1 && (parts[0] == "adapters" || parts[0] == "cmd"):
+			return parts[0] + "/" + parts[1]
+		}
+		return ""
+	}
+	return room(a) != "" && room(a) == room(b)
+}
+
+func allowance(rule Rule) string {
+	if len(rule.May) == 0 {
+		return "it may import nothing of the module"
+	}
+	return "of the module it may import only " + strings.Join(rule.May, ", ")
+}
+
+func ruleFor(rules []Rule, pkg string) (Rule, bool) {
+	for _, r := range rules {
+		if matches(r.Packages, pkg) {
+			return r, true
+		}
+	}
+	return Rule{}, false
+}
+
+func matchesAny(patterns []string, path string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool { return matches(p, path) })
+}
+
+// matches says whether a path of the module is one the pattern speaks of.
+func matches(pattern, path string) bool {
+	if pattern == "..." {
+		return true
+	}
+	if base, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return isOrBelow(path, base)
+	}
+	if base, ok := strings.CutSuffix(pattern, "/*"); ok {
+		rest, below := strings.CutPrefix(path, base+"/")
+		return below && rest != "" && !strings.Contains(rest, "/")
+	}
+	return pattern == path
+}
+
+// isOrBelow says whether path is base or lies under it; "a/v5" lies under
+// "a", "ab" does not.
+func isOrBelow(path, base string) bool {
+	return path == base || strings.HasPrefix(path, base+"/")
+}
+
+func inModule(imported string) (string, bool) {
+	if imported == Module {
+		return ".", true
+	}
+	return strings.CutPrefix(imported, Module+"/")
+}
+
+// standard says whether an import path is of the standard library: those have
+// no dot in their first element.
+func standard(imported string) bool {
+	first, _, _ := strings.Cut(imported, "/")
+	return !strings.Contains(first, ".") && imported != "C"
+}

@@ -1,0 +1,91 @@
+package arch
+
+import (
+	"cmp"
+	"fmt"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Load reads the imports of every Go file under root, whatever its build
+// constraints: a rule that a build tag can switch off is no rule. The files
+// are read here and not by the go command so that the test cache sees them
+// and runs the test again when one changes.
+func Load(root string) ([]Package, error) {
+	found := map[string]*Package{}
+	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if name != root && (ignored(entry.Name()) || isModule(name)) {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		return addFile(found, root, name)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the module: %w", err)
+	}
+	packages := make([]Package, 0, len(found))
+	for _, p := range found {
+		slices.Sort(p.Imports)
+		slices.Sort(p.TestImports)
+		p.Imports = slices.Compact(p.Imports)
+		p.TestImports = slices.Compact(p.TestImports)
+		packages = append(packages, *p)
+	}
+	slices.SortFunc(packages, func(a, b Package) int { return cmp.Compare(a.Path, b.Path) })
+	return packages, nil
+}
+
+// ignored are the folders the go command does not look into either.
+func ignored(name string) bool {
+	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") ||
+		name == "testdata" || name == "vendor" || name == "node_modules"
+}
+
+func isModule(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "go.mod"))
+	return err == nil
+}
+
+func addFile(found map[string]*Package, root, name string) error {
+	file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+	if err != nil {
+		return err
+	}
+	relative, err := filepath.Rel(root, filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	dir := path.Clean(filepath.ToSlash(relative))
+	p := found[dir]
+	if p == nil {
+		p = &Package{Path: dir}
+		found[dir] = p
+	}
+	for _, spec := range file.Imports {
+		imported, err := strconv.Unquote(spec.Path.Value)
+		if err != nil {
+			return err
+		}
+		if strings.HasSuffix(name, "_test.go") {
+			p.TestImports = append(p.TestImports, imported)
+		} else {
+			p.Imports = append(p.Imports, imported)
+		}
+	}
+	return nil
+}

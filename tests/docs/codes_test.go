@@ -1,0 +1,215 @@
+package docs
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// statusOf is the status of each kind of refusal as clients see it; "0" is what is no refusal.
+var statusOf = map[string]string{
+	"Invalid": "400", "Unauthenticated": "401", "Forbidden": "403", "NotFound": "404", "Conflict": "409",
+	"Precondition": "412", "TooLarge": "413", "Unsupported": "415", "Throttled": "429", "Unavailable": "503", "0": "500",
+}
+
+// refusals are where the domain makes an error out of a kind and a code that it was given.
+var refusals = []string{"Refuse", "InvalidField"}
+
+// codesIn reads from the sources, without running them, each code that an error can have, with its status. A code is
+// the argument of Refuse or InvalidField, or the field Code of an Error: a literal, a constant, or literals joined with
+// parameters, for which it looks at all callers in the same package.
+func codesIn(t *testing.T, root string) map[string]string {
+	t.Helper()
+	codes := map[string]string{}
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return err
+		}
+		if name := entry.Name(); path != root && (name == "tests" || name == "testdata" || strings.HasPrefix(name, ".")) {
+			return filepath.SkipDir
+		}
+		p := load(t, path)
+		for _, file := range p.files {
+			for _, declaration := range file.Decls {
+				p.collect(declaration, codes)
+			}
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	require.NotEmpty(t, codes)
+	// The one status that no kind has.
+	require.Contains(t, codes, "method_not_allowed")
+	codes["method_not_allowed"] = "405"
+	return codes
+}
+
+// source is the parsed files of one folder.
+type source struct {
+	t         *testing.T
+	positions *token.FileSet
+	files     []*ast.File
+	constants map[string]string
+}
+
+func load(t *testing.T, dir string) *source {
+	t.Helper()
+	p := &source{t: t, positions: token.NewFileSet(), constants: map[string]string{}}
+	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	require.NoError(t, err)
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(p.positions, path, nil, parser.SkipObjectResolution)
+		require.NoError(t, err)
+		p.files = append(p.files, file)
+		ast.Inspect(file, func(node ast.Node) bool {
+			if spec, ok := node.(*ast.ValueSpec); ok {
+				for i, name := range spec.Names {
+					if i < len(spec.Values) {
+						if text, ok := literal(spec.Values[i]); ok {
+							p.constants[name.Name] = text
+						}
+					}
+				}
+			}
+			return true
+		})
+	}
+	return p
+}
+
+// collect adds the codes that one declaration makes.
+func (p *source) collect(declaration ast.Decl, codes map[string]string) {
+	within, _ := declaration.(*ast.FuncDecl)
+	if within != nil && slices.Contains(refusals, within.Name.Name) {
+		return
+	}
+	ast.Inspect(declaration, func(node ast.Node) bool {
+		kind, code := "Invalid", ast.Expr(nil)
+		switch node := node.(type) {
+		case *ast.CallExpr:
+			switch nameOf(node.Fun) {
+			case "Refuse":
+				kind, code = nameOf(node.Args[0]), node.Args[1]
+			case "InvalidField":
+				code = node.Args[1]
+			}
+		case *ast.CompositeLit:
+			if nameOf(node.Type) != "Error" {
+				break
+			}
+			for _, element := range node.Elts {
+				switch pair := element.(*ast.KeyValueExpr); nameOf(pair.Key) {
+				case "Kind":
+					kind = nameOf(pair.Value)
+				case "Code":
+					code = pair.Value
+				}
+			}
+		}
+		if code == nil {
+			return true
+		}
+		status, known := statusOf[kind]
+		require.True(p.t, known, "%s: the kind %q is unknown", p.positions.Position(node.Pos()), kind)
+		for _, text := range p.texts(code, within) {
+			if other, twice := codes[text]; twice {
+				require.Equal(p.t, other, status, "the code %s has two statuses", text)
+			}
+			codes[text] = status
+		}
+		return true
+	})
+}
+
+// texts returns what a string can be inside a function.
+func (p *source) texts(of ast.Expr, within *ast.FuncDecl) []string {
+	switch of := of.(type) {
+	case *ast.BasicLit:
+		text, _ := literal(of)
+		return []string{text}
+	case *ast.BinaryExpr:
+		var joined []string
+		for _, left := range p.texts(of.X, within) {
+			for _, right := range p.texts(of.Y, within) {
+				joined = append(joined, left+right)
+			}
+		}
+		return joined
+	case *ast.Ident:
+		if index := parameter(within, of.Name); index >= 0 {
+			return p.arguments(within.Name.Name, index)
+		}
+		if text, ok := p.constants[of.Name]; ok {
+			return []string{text}
+		}
+	}
+	require.Fail(p.t, "a code that cannot be told from the source", "%s", p.positions.Position(of.Pos()))
+	return nil
+}
+
+// arguments returns what a parameter of a function can be, from all who call it in this package.
+func (p *source) arguments(function string, index int) []string {
+	var texts []string
+	for _, file := range p.files {
+		for _, declaration := range file.Decls {
+			within, _ := declaration.(*ast.FuncDecl)
+			ast.Inspect(declaration, func(node ast.Node) bool {
+				if call, ok := node.(*ast.CallExpr); ok && nameOf(call.Fun) == function {
+					texts = append(texts, p.texts(call.Args[index], within)...)
+				}
+				return true
+			})
+		}
+	}
+	return texts
+}
+
+// parameter returns the place of a parameter by name; -1 when there is none.
+func parameter(of *ast.FuncDecl, name string) int {
+	index := 0
+	if of != nil {
+		for _, field := range of.Type.Params.List {
+			for _, each := range field.Names {
+				if each.Name == name {
+					return index
+				}
+				index++
+			}
+		}
+	}
+	return -1
+}
+
+func literal(of ast.Expr) (string, bool) {
+	basic, ok := of.(*ast.BasicLit)
+	if !ok || basic.Kind != token.STRING {
+		return "", false
+	}
+	text, err := strconv.Unquote(basic.Value)
+	return text, err == nil
+}
+
+// nameOf returns the last word of a name, or a number as it stands.
+func nameOf(of ast.Expr) string {
+	switch of := of.(type) {
+	case *ast.Ident:
+		return of.Name
+	case *ast.SelectorExpr:
+		return of.Sel.Name
+	case *ast.BasicLit:
+		return of.Value
+	default:
+		return ""
+	}
+}

@@ -1,0 +1,30 @@
+package docs
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestRulesAreWhereTheyAreSaidToBe looks for each name of CONTRIBUTING's table in the file beside it.
+func TestRulesAreWhereTheyAreSaidToBe(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(root + "/CONTRIBUTING.md")
+	require.NoError(t, err)
+	rules := regexp.MustCompile("(?m)^\\| .+ \\| `([a-z/_]+\\.go)` \\| (.+) \\|$").FindAllStringSubmatch(string(text), -1)
+	require.NotEmpty(t, rules)
+	for _, rule := range rules {
+		source, err := os.ReadFile(root + "/" + rule[1])
+		if !assert.NoError(t, err) {
+			continue
+		}
+		for name := range strings.SplitSeq(strings.ReplaceAll(rule[2], "`", ""), ", ") {
+			declared := regexp.MustCompile(`(?m)^(func (\([^)]+\) )?` + name + `\(|(const |var |\t)?` + name + `\s.*=)`)
+			assert.Regexp(t, declared, string(source), rule[1])
+		}
+	}
+}

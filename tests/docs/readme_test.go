@@ -1,0 +1,113 @@
+// Package docs holds README.md and SECURITY.md to the program: the tables of settings, of requests and of error codes
+// say what the code says, no more and no less. That the examples work is for tests/e2e to show.
+package docs
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/adapters/httpapi"
+	"github.com/lockbox-go/lockbox/cmd/boot"
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+const root = "../.."
+
+func readme(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(root + "/README.md")
+	require.NoError(t, err)
+	return string(text)
+}
+
+// rows returns the rows of README's tables whose first cell matches, as they stand there.
+func rows(t *testing.T, firstCell string) []string {
+	t.Helper()
+	found := regexp.MustCompile(`(?m)^\| `+firstCell+` \|.*$`).FindAllString(readme(t), -1)
+	require.NotEmpty(t, found, "README.md has no row whose first cell is %s", firstCell)
+	return found
+}
+
+func cells(row string) []string {
+	parts := strings.Split(strings.Trim(row, "| "), " | ")
+	for i := range parts {
+		parts[i] = strings.TrimSpace(parts[i])
+	}
+	return parts
+}
+
+// TestSettings compares word by word and in order, so that a failure prints the table to put into README.md.
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	var want []string
+	for _, setting := range boot.Settings() {
+		byDefault := " "
+		if setting.Default != "" {
+			byDefault = " `" + setting.Default + "` "
+		}
+		want = append(want, "| `"+setting.Name+"` |"+byDefault+"| "+setting.Doc+" |")
+	}
+	assert.Equal(t, strings.Join(want, "\n"), strings.Join(rows(t, "`LOCKBOX_[A-Z_]+`"), "\n"))
+}
+
+func TestRequests(t *testing.T) {
+	t.Parallel()
+	parameter := regexp.MustCompile(`:(\w+)`)
+	var want, got []string
+	for _, route := range httpapi.Routes() {
+		want = append(want, route.Method+" "+parameter.ReplaceAllString(route.Path, "{$1}"))
+	}
+	for _, row := range rows(t, "`[A-Z]+ /[^`]*`") {
+		got = append(got, strings.Trim(cells(row)[0], "`"))
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	assert.Equal(t, want, got)
+}
+
+// TestCodes compares with what the sources say of each code: see codesIn.
+func TestCodes(t *testing.T) {
+	t.Parallel()
+	want := codesIn(t, root)
+	delete(want, "unknown_key_purpose")  // of the command line alone
+	delete(want, "server_key_not_found") // between rooms: whoever asks for a server key turns it into something else
+	got := map[string]string{}
+	for _, row := range rows(t, "`[a-z_]+`") {
+		code := strings.Trim(cells(row)[0], "`")
+		assert.NotContains(t, got, code, "README.md lists a code twice")
+		got[code] = cells(row)[1]
+	}
+	assert.Equal(t, want, got)
+}
+
+func TestActions(t *testing.T) {
+	t.Parallel()
+	var names []string
+	for _, action := range domain.Actions() {
+		names = append(names, "`"+action.String()+"`")
+	}
+	assert.Contains(t, readme(t), "\nActions: "+strings.Join(names, ", ")+".\n")
+}
+
+// TestFormats compares the formulas in SECURITY.md with those in front of the code, but for white space.
+func TestFormats(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(root + "/SECURITY.md")
+	require.NoError(t, err)
+	security := strings.Join(strings.Fields(string(text)), " ")
+	for _, name := range []string{"format.go", "account.go", "wrap.go"} {
+		code, err := os.ReadFile(root + "/adapters/sealing/" + name)
+		require.NoError(t, err)
+		formulas := regexp.MustCompile(`(?m)^//\t(.*)$`).FindAllStringSubmatch(string(code), -1)
+		require.NotEmpty(t, formulas)
+		for _, formula := range formulas {
+			assert.Contains(t, security, strings.Join(strings.Fields(formula[1]), " "), name)
+		}
+	}
+}

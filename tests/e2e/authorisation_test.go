@@ -1,0 +1,275 @@
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/adapters/httpapi"
+)
+
+// TestAuthorisation walks every route as every actor, about its own and about other people's things. The tables must
+// name exactly the routes that there are.
+func TestAuthorisation(t *testing.T) {
+	t.Parallel()
+	troupe := newTroupe(t)
+	tables := []struct {
+		name, policy string
+		covers       func(path string) bool
+		foreign      bool
+		itself       bool
+	}{
+		{name: "own", policy: ownPolicy, covers: func(string) bool { return true }},
+		{name: "foreign", policy: foreignPolicy, covers: func(path string) bool { return strings.Contains(path, ":") }, foreign: true},
+		{name: "itself", policy: itselfPolicy, covers: func(path string) bool { return strings.HasPrefix(path, "/boxes/:box/users/:username") }, itself: true},
+	}
+	for _, table := range tables {
+		rows := readPolicy(t, table.policy)
+		requireSameRoutes(t, table.name, rows, table.covers)
+		for route, expected := range rows {
+			for i, actor := range strings.Fields(actors) {
+				t.Run(table.name+"/"+route+"/"+actor, func(t *testing.T) {
+					t.Parallel()
+					scene := troupe.prepare(t, route, actor, table.foreign)
+					if table.itself && scene.name != "" {
+						scene.member = scene.name
+					}
+					scene.play(route).expect(expected[i])
+				})
+			}
+		}
+	}
+}
+
+// readPolicy returns the expected statuses by route.
+func readPolicy(t *testing.T, text string) map[string][]int {
+	t.Helper()
+	rows := make(map[string][]int)
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) == 0 {
+			continue
+		}
+		route := fields[0] + " " + fields[1]
+		require.NotContains(t, rows, route, "a route has one row")
+		require.Len(t, fields[2:], len(strings.Fields(actors)), "%s has a status for each actor", route)
+		for _, field := range fields[2:] {
+			status, err := strconv.Atoi(field)
+			require.NoError(t, err, route)
+			rows[route] = append(rows[route], status)
+		}
+	}
+	return rows
+}
+
+func requireSameRoutes(t *testing.T, table string, rows map[string][]int, covers func(path string) bool) {
+	t.Helper()
+	var expected, got []string
+	for _, route := range httpapi.Routes() {
+		if covers(route.Path) {
+			expected = append(expected, route.Method+" "+route.Path)
+		}
+	}
+	for route := range rows {
+		got = append(got, route)
+	}
+	require.ElementsMatch(t, expected, got, "the table %s names the routes that there are", table)
+}
+
+// troupe is a server with those who are the same in all scenes: they are never changed, or refused each time.
+type troupe struct {
+	server                        *server
+	owner, keeper                 client
+	revoked, expired, deactivated client
+	scenes                        atomic.Int64
+}
+
+func newTroupe(t *testing.T) *troupe {
+	t.Helper()
+	s := start(t, "MAX_BOXES_PER_USER=0")
+	owner := s.initialize()
+	r := &troupe{server: s, owner: owner, keeper: owner.user("keeper")}
+	owner.user("colleague")
+	owner.user("guest")
+
+	r.expired = s.as(owner.admin("expired").do("POST", "/api-keys", `{"expiry":"00:00:01"}`).expect(200).string("apiKey"))
+
+	r.revoked = owner.admin("revoked")
+	other := s.as(r.revoked.do("POST", "/api-keys", nil).expect(200).string("apiKey"))
+	other.do("DELETE", "/api-keys/"+r.revoked.token, nil).expect(204)
+
+	r.deactivated = owner.admin("disabled")
+	owner.do("PUT", "/users/disabled", `{"isActive":false}`).expect(204)
+
+	require.Eventually(t, func() bool { return r.expired.do("GET", "/whoami", nil).Status == 401 }, time.Minute, 50*time.Millisecond)
+	return r
+}
+
+// scene is one request to come: who makes it, and about what.
+type scene struct {
+	actor   client
+	name    string // of the actor; empty for nobody
+	box     string
+	member  string // the box user that the request is about
+	account string // the user that the request is about
+	apiKey  string
+	number  int64
+}
+
+const sceneKey, sceneKeyEncoded = "team/db", "team%2Fdb"
+
+// prepare makes a box with an entry and a colleague, and an actor with its part in it; when foreign, the actor's part
+// is in another box.
+func (r *troupe) prepare(t *testing.T, route, actor string, foreign bool) scene {
+	t.Helper()
+	s := scene{number: r.scenes.Add(1), member: "colleague", account: "colleague"}
+	s.actor, s.name = r.cast(t, actor, s.number)
+	owner := r.owner.in(t)
+	if strings.Contains(route, ":apiKey") || strings.Contains(route, " /users/:username") {
+		s.account = s.name
+		if foreign || s.name == "" {
+			s.account = fmt.Sprintf("other-%d", s.number)
+			s.apiKey = owner.user(s.account).do("POST", "/api-keys", nil).expect(200).string("apiKey")
+		} else if spare := s.actor.do("POST", "/api-keys", nil); spare.Status == 200 {
+			s.apiKey = spare.string("apiKey")
+		} else {
+			s.apiKey = s.actor.token // a dead key must not even delete itself
+		}
+		return s
+	}
+	if !strings.Contains(route, ":box") {
+		return s
+	}
+	s.box = fmt.Sprintf("box-%d", s.number)
+	home := s.box
+	if foreign {
+		home = fmt.Sprintf("home-%d", s.number)
+	}
+	boss := r.keeper.in(t)
+	if actor == "boxowner" {
+		boss = s.actor
+	}
+	boss.box(home)
+	if foreign {
+		r.keeper.in(t).box(s.box)
+		boss = r.keeper.in(t)
+	}
+	owner.share(s.box, "colleague", "readEntry")
+	boss.put(s.box, sceneKey, `{"user":"app"}`).expect(201)
+	r.enter(t, home, actor, s.name, needed[route])
+	if route == "POST /boxes/:box" && !foreign {
+		s.box = fmt.Sprintf("free-%d", s.number)
+	}
+	return s
+}
+
+// cast returns the actor and its name.
+func (r *troupe) cast(t *testing.T, actor string, number int64) (client, string) {
+	t.Helper()
+	switch actor {
+	case "nobody":
+		return r.server.as("").in(t), ""
+	case "owner":
+		return r.owner.in(t), "root"
+	case "revoked":
+		return r.revoked.in(t), actor
+	case "expired":
+		return r.expired.in(t), actor
+	case "disabled":
+		return r.deactivated.in(t), actor
+	}
+	name := fmt.Sprintf("%s-%d", actor, number)
+	if actor == "admin" {
+		return r.owner.in(t).admin(name), name
+	}
+	return r.owner.in(t).user(name), name
+}
+
+var (
+	allPermissions = []string{"readEntryKeys", "readEntry", "createEntry", "deleteEntry"}
+	needed         = map[string][]string{
+		"GET /boxes/:box/entries":               {"readEntryKeys"},
+		"POST /boxes/:box/entries":              {"createEntry"},
+		"GET /boxes/:box/entries/:key":          {"readEntry"},
+		"DELETE /boxes/:box/entries/:key":       {"deleteEntry"},
+		"GET /boxes/:box/entries/:key/versions": {"readEntryKeys"},
+		"POST /boxes/:box/entries/:key/restore": {"createEntry", "readEntry"},
+	}
+)
+
+// enter gives an actor its part in a box. Where a route needs no permission, "with" has all and "without" none.
+func (r *troupe) enter(t *testing.T, box, actor, name string, needs []string) {
+	t.Helper()
+	owner := r.owner.in(t)
+	asBoxAdmin := func() {
+		owner.do("PUT", "/boxes/"+box+"/users/"+name, `{"role":"boxadmin"}`).expect(204)
+	}
+	switch actor {
+	case "without":
+		var others []string
+		if len(needs) > 0 {
+			others = slices.DeleteFunc(slices.Clone(allPermissions), func(p string) bool { return p == needs[0] })
+		}
+		owner.share(box, name, others...)
+	case "with":
+		if len(needs) == 0 {
+			needs = allPermissions
+		}
+		owner.share(box, name, needs...)
+	case "boxadmin":
+		owner.share(box, name)
+		asBoxAdmin()
+	case "inactive":
+		owner.share(box, name, allPermissions...)
+		asBoxAdmin()
+		owner.do("PUT", "/boxes/"+box+"/users/"+name, `{"isActive":false}`).expect(204)
+	case "revoked", "expired", "disabled":
+		owner.share(box, name, allPermissions...)
+		asBoxAdmin()
+	}
+}
+
+// play sends the request, with a body that would succeed.
+func (s scene) play(route string) *answer {
+	s.actor.server.t.Helper()
+	method, path, _ := strings.Cut(route, " ")
+	user := s.member
+	if strings.HasPrefix(path, "/users/") {
+		user = s.account
+	}
+	path = strings.NewReplacer(":box", s.box, ":username", user, ":apiKey", s.apiKey, ":key", sceneKeyEncoded).Replace(path)
+	return s.actor.do(method, path, s.body(route), "X-Encryption-Key", generatedKey)
+}
+
+func (s scene) body(route string) any {
+	switch route {
+	case "POST /init":
+		return `{"username":"second","password":"second-password"}`
+	case "POST /authenticate":
+		return `{"username":"colleague","password":"colleague-password"}`
+	case "POST /users":
+		return fmt.Sprintf(`{"username":"fresh-%d","password":"fresh-password"}`, s.number)
+	case "PUT /users/:username":
+		return `{"password":"another-password","currentPassword":"` + s.account + `-password"}`
+	case "PUT /boxes/:box":
+		return `{"owner":"colleague"}`
+	case "POST /boxes/:box/users":
+		return `{"username":"guest"}`
+	case "PUT /boxes/:box/users/:username":
+		return `{"role":"boxadmin"}`
+	case "PUT /boxes/:box/users/:username/permissions":
+		return `["readEntry","createEntry"]`
+	case "POST /boxes/:box/entries":
+		return `{"key":"another","value":{"user":"app"}}`
+	case "POST /boxes/:box/entries/:key/restore":
+		return `{"version":1}`
+	default:
+		return nil
+	}
+}

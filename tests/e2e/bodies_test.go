@@ -1,0 +1,151 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/adapters/httpapi"
+)
+
+// bodyRoute is a route that reads a body.
+type bodyRoute struct {
+	method, template, path string
+	// optional: no body at all is fine, and changes or makes what the contract says.
+	optional bool
+	// good is a body that succeeds, with the status.
+	good   string
+	status int
+	// object is what the body must be: "a JSON object" where it is empty.
+	wanted string
+	// wrong are bodies with one field of the wrong type, by the field and what it must be.
+	wrong []wrongField
+}
+
+type wrongField struct{ body, field, wanted string }
+
+func bodyRoutes() []bodyRoute {
+	return []bodyRoute{
+		{method: "POST", template: "/init", path: "/init", good: `{"username":"second","password":"second-password"}`, status: 409,
+			wrong: []wrongField{{`{"username":1,"password":"abcdef"}`, "username", "a string"}, {`{"username":"x","password":[]}`, "password", "a string"}}},
+		{method: "POST", template: "/authenticate", path: "/authenticate", good: `{"username":"root","password":"root-password"}`, status: 200,
+			wrong: []wrongField{{`{"username":{},"password":"abcdef"}`, "username", "a string"}, {`{"username":"x","password":123456}`, "password", "a string"}}},
+		{method: "POST", template: "/api-keys", path: "/api-keys", optional: true, good: `{"expiry":"1:00:00:00"}`, status: 200,
+			wrong: []wrongField{{`{"expiry":3600}`, "expiry", "a string"}, {`{"name":true}`, "name", "a string"}}},
+		{method: "POST", template: "/users", path: "/users", good: `{"username":"%d","password":"some-password"}`, status: 201,
+			wrong: []wrongField{{`{"username":[],"password":"abcdef"}`, "username", "a string"},
+				{`{"username":"x","password":false}`, "password", "a string"}, {`{"username":"x","password":"abcdef","role":1}`, "role", "a string"}}},
+		{method: "PUT", template: "/users/:username", path: "/users/member", good: `{"role":"user"}`, status: 204,
+			wrong: []wrongField{{`{"role":1}`, "role", "a string"}, {`{"isActive":"yes"}`, "isActive", "true or false"}, {`{"password":1}`, "password", "a string"},
+				{`{"currentPassword":{}}`, "currentPassword", "a string"}, {`{"revokeApiKeys":1}`, "revokeApiKeys", "true or false"}}},
+		{method: "PUT", template: "/boxes/:box", path: "/boxes/default", good: `{"owner":"root"}`, status: 204,
+			wrong: []wrongField{{`{"owner":["root"]}`, "owner", "a string"}}},
+		{method: "POST", template: "/boxes/:box/users", path: "/boxes/default/users", good: `{"username":"member"}`, status: 409,
+			wrong: []wrongField{{`{"username":1}`, "username", "a string"}, {`{"username":"member","role":2}`, "role", "a string"}}},
+		{method: "PUT", template: "/boxes/:box/users/:username", path: "/boxes/default/users/member", optional: true, good: `{"role":"boxuser"}`, status: 204,
+			wrong: []wrongField{{`{"role":{}}`, "role", "a string"}, {`{"isActive":0}`, "isActive", "true or false"}}},
+		{method: "PUT", template: "/boxes/:box/users/:username/permissions", path: "/boxes/default/users/member/permissions", optional: true,
+			good: `["readEntry"]`, status: 204, wanted: "a list of strings",
+			wrong: []wrongField{{`{"readEntry":true}`, "", "a list of strings"}, {`["readEntry",1]`, "", "a list of strings"}, {`"readEntry"`, "", "a list of strings"}}},
+		{method: "POST", template: "/boxes/:box/entries", path: "/boxes/default/entries", good: `{"key":"bodies","value":1}`, status: 201,
+			wrong: []wrongField{{`{"key":1,"value":1}`, "key", "a string"}}},
+		{method: "POST", template: "/boxes/:box/entries/:key/restore", path: "/boxes/default/entries/fixed/restore", good: `{"version":1}`, status: 201,
+			wrong: []wrongField{{`{"version":"1"}`, "version", "a whole number"}, {`{"version":-1}`, "version", "a whole number"},
+				{`{"version":1.5}`, "version", "a whole number"}, {`{"version":18446744073709551616}`, "version", "a whole number"}}},
+	}
+}
+
+// withoutBody are the routes that could carry a body and read none.
+var withoutBody = map[string]bool{"POST /boxes/:box": true}
+
+func TestBodiesNamesEveryRouteThatReadsOne(t *testing.T) {
+	t.Parallel()
+	var listed, all []string
+	for _, route := range bodyRoutes() {
+		listed = append(listed, route.method+" "+route.template)
+	}
+	for _, route := range httpapi.Routes() {
+		if name := route.Method + " " + route.Path; route.Method != "GET" && route.Method != "DELETE" && !withoutBody[name] {
+			all = append(all, name)
+		}
+	}
+	require.ElementsMatch(t, all, listed)
+}
+
+// TestBodies sends every route that reads a body good and bad ones.
+func TestBodies(t *testing.T) {
+	t.Parallel()
+	s := start(t, "MAX_BODY_BYTES=4096", "MAX_VALUE_BYTES=2048", "ENTRY_VERSIONS=0")
+	root := s.initialize()
+	root.user("member")
+	root.box("default")
+	root.share("default", "member")
+	root.put("default", "fixed", `1`).expect(201)
+	for _, route := range bodyRoutes() {
+		t.Run(route.method+" "+route.template, func(t *testing.T) {
+			t.Parallel()
+			serial := 0
+			send := func(body any, contentType string) *answer {
+				serial++
+				if text, ok := body.(string); ok && strings.Contains(text, "%d") {
+					body = fmt.Sprintf(text, serial)
+				}
+				return root.in(t).do(route.method, route.path, body, "X-Encryption-Key", generatedKey, "Content-Type", contentType)
+			}
+			goodBodies(t, route, send)
+			badBodies(t, route, send)
+		})
+	}
+}
+
+const jsonType = "application/json"
+
+func goodBodies(t *testing.T, route bodyRoute, send func(body any, contentType string) *answer) {
+	t.Helper()
+	for _, contentType := range []string{jsonType, "Application/JSON", "application/json; charset=utf-8", `application/json; profile="x;y"`, "text/json",
+		"text/json;charset=UTF-8", "application/x+json", "application/vnd.lockbox.v1+json; a=b"} {
+		require.Equal(t, route.status, send(route.good, contentType).Status, "accepted: %s", contentType)
+	}
+	send(" \r\n\t"+route.good+"\n", jsonType).expect(route.status)
+	if strings.HasPrefix(route.good, "{") {
+		send(`{"unknown":{"field":[1]},`+route.good[1:], jsonType).expect(route.status)
+	}
+	for _, contentType := range []string{jsonType, "text/plain", "", "image/png"} {
+		empty := send("", contentType)
+		if !route.optional {
+			empty.refuses(400, "body_required")
+		} else {
+			require.Less(t, empty.Status, 300, "an empty body is none, whatever its type: %s", contentType)
+		}
+	}
+}
+
+func badBodies(t *testing.T, route bodyRoute, send func(body any, contentType string) *answer) {
+	t.Helper()
+	for _, body := range []string{`{`, `not json`, `{"a":1,}`, `{'a':1}`, `{} {}`, `{}x`, `{"a":1}]`, "\xef\xbb\xbf{}", `{"a":01}`, "\"\x01\"", "{\"a\":\"\xff\"}", "\x00"} {
+		send(body, jsonType).refuses(400, "malformed_json")
+	}
+	deep := strings.Repeat("[", 2000)
+	send(deep, jsonType).refuses(400, "malformed_json")
+	for _, contentType := range []string{"text/plain", "application/xml", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x",
+		"application/jsonx", "text/x+json", "json", "*/*", "application/", ";"} {
+		require.Equal(t, 415, send(route.good, contentType).refuses(415, "unsupported_media_type").Status, contentType)
+	}
+	wanted := route.wanted
+	if wanted == "" {
+		wanted = "a JSON object"
+	}
+	for _, body := range []string{`5`, `true`} {
+		got := send(body, jsonType).refuses(400, "wrong_type").about("")
+		require.Equal(t, "the body must be "+wanted, got.problem().Detail)
+	}
+	for _, wrong := range route.wrong {
+		got := send(wrong.body, jsonType).refuses(400, "wrong_type").about(wrong.field)
+		require.Contains(t, got.problem().Detail, " must be "+wrong.wanted)
+	}
+	send(`{"unknown":"`+strings.Repeat("x", 4096)+`"}`, jsonType).refuses(413, "body_too_large")
+	send(strings.Repeat(" ", 4096-len(route.good))+route.good, jsonType).expect(route.status)
+	send(strings.Repeat(" ", 4097-len(route.good))+route.good, jsonType).refuses(413, "body_too_large")
+}

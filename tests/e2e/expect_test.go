@@ -1,0 +1,125 @@
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// refuses checks that the answer is an error of the contract, whole: the status, RFC 9457's members, the stable code and
+// the message that clients of the original read.
+func (a *answer) refuses(status int, code string) *answer {
+	a.t.Helper()
+	a.expect(status)
+	require.Equal(a.t, []string{"application/problem+json"}, a.Header["Content-Type"], a.request)
+	got := a.problem()
+	require.Equal(a.t, code, got.Code, "%s: %s", a.request, a.Body)
+	require.Equal(a.t, http.StatusText(status), got.Title, a.request)
+	require.Equal(a.t, status, got.Status, a.request)
+	require.Equal(a.t, "urn:lockbox:request:"+a.Header.Get("X-Request-Id"), got.Instance, a.request)
+	require.NotEmpty(a.t, got.Detail, a.request)
+	require.Len(a.t, got.Errors, 1, a.request)
+	require.Equal(a.t, got.Detail, got.Errors[0].Message, a.request)
+	if status == http.StatusUnauthorized {
+		require.Equal(a.t, "Bearer", a.Header.Get("WWW-Authenticate"), a.request)
+	}
+	return a
+}
+
+// about checks which field of the input an error names.
+func (a *answer) about(field string) *answer {
+	a.t.Helper()
+	require.Equal(a.t, field, a.problem().Errors[0].Field, "%s: %s", a.request, a.Body)
+	return a
+}
+
+type problem struct {
+	Type, Title, Detail, Instance, Code string
+	Status                              int
+	Errors                              []struct{ Message, Field string }
+}
+
+func (a *answer) problem() problem {
+	a.t.Helper()
+	var got problem
+	require.NoError(a.t, json.Unmarshal(a.Body, &got), "%s: %s", a.request, a.Body)
+	require.NotEmpty(a.t, got.Errors, "%s: %s", a.request, a.Body)
+	return got
+}
+
+// is checks a successful JSON answer to the byte.
+func (a *answer) is(body string) *answer {
+	a.t.Helper()
+	a.isJSON()
+	require.Equal(a.t, body, string(a.Body), a.request)
+	return a
+}
+
+// isJSON checks the type of a successful answer: JSON, and no charset.
+func (a *answer) isJSON() *answer {
+	a.t.Helper()
+	require.Equal(a.t, []string{"application/json"}, a.Header["Content-Type"], a.request)
+	return a
+}
+
+// isEmpty checks an answer without a body; contentType is "" for none.
+func (a *answer) isEmpty(contentType string) *answer {
+	a.t.Helper()
+	require.Empty(a.t, a.Body, a.request)
+	require.Equal(a.t, contentType, a.Header.Get("Content-Type"), a.request)
+	return a
+}
+
+// at checks where what was made is.
+func (a *answer) at(location string) *answer {
+	a.t.Helper()
+	require.Equal(a.t, []string{location}, a.Header["Location"], a.request)
+	return a
+}
+
+// read decodes a JSON answer.
+func read[T any](a *answer) T {
+	a.t.Helper()
+	var value T
+	require.NoError(a.t, json.Unmarshal(a.Body, &value), "%s: %s", a.request, a.Body)
+	return value
+}
+
+// in returns the client with its failures on another test, usually a subtest.
+func (c client) in(t testing.TB) client {
+	server := *c.server
+	server.t = t
+	return client{server: &server, token: c.token}
+}
+
+// signIn returns a client with a token from a password.
+func (s *server) signIn(username, password string) client {
+	s.t.Helper()
+	got := s.as("").do("POST", "/authenticate", map[string]string{"username": username, "password": password}).expect(200)
+	return s.as(got.string("token"))
+}
+
+// box makes a box of the caller's.
+func (c client) box(name string) string {
+	c.server.t.Helper()
+	c.do("POST", "/boxes/"+name, nil).expect(201)
+	return name
+}
+
+// share lets a user into a box with exactly these permissions; c must be able to manage the box.
+func (c client) share(box, username string, permissions ...string) {
+	c.server.t.Helper()
+	c.do("POST", "/boxes/"+box+"/users", map[string]string{"username": username}).expect(201)
+	c.permit(box, username, permissions...)
+}
+
+// permit sets what a user may do in a box.
+func (c client) permit(box, username string, permissions ...string) {
+	c.server.t.Helper()
+	if permissions == nil {
+		permissions = []string{}
+	}
+	c.do("PUT", "/boxes/"+box+"/users/"+username+"/permissions", permissions).expect(204)
+}

@@ -1,0 +1,100 @@
+package e2e
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+const readmeURL = "URL=http://127.0.0.1:5000\n"
+
+// TestReadmeFirstFiveMinutes pastes README's first block into bash, as a newcomer does.
+func TestReadmeFirstFiveMinutes(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	out := s.paste(firstBlock(t))
+	const value = `{"email":"my@email.com","password":"secret"}`
+	require.Equal(t, []int{201, 201, 200, 201, 200, 204, 403}, statuses(out), out)
+	require.Equal(t, 2, strings.Count(out, value), out)
+	require.Contains(t, out[strings.LastIndex(out, "HTTP/1.1"):], `"code":"permission_missing"`)
+}
+
+// TestReadmeRequests runs the example of each row of README's table of requests, in the order of the table and after
+// the first block, and compares the status with the one that the row begins its answer with.
+func TestReadmeRequests(t *testing.T) {
+	t.Parallel()
+	const mark = "== example "
+	examples := regexp.MustCompile("(?m)^\\| `([A-Z]+) (/[^`]*)` \\| [^|]+ \\| `(api [^|]+)` \\| (\\d+)").FindAllStringSubmatch(readme(t), -1)
+	require.Greater(t, len(examples), 30)
+	script := firstBlock(t)
+	for i, example := range examples {
+		script += "KEY_ID=$(api GET /api-keys -H \"$ROOT\" | sed 's/.*\"id\":\"\\([^\"]*\\)\".*/\\1/' | tail -n 2 | head -n 1)\n" +
+			"echo '" + mark + strconv.Itoa(i) + "'\n" + example[3] + "\n"
+	}
+	outs := strings.Split(start(t).paste(script), mark)[1:]
+	require.Len(t, outs, len(examples))
+	for i, example := range examples {
+		want, err := strconv.Atoi(example[4])
+		require.NoError(t, err)
+		if example[2] == "/init" {
+			want = 409 // the first block has done it, and once is all there is
+		}
+		assert.Equal(t, []int{want}, statuses(outs[i]), "%s\n%s", example[3], outs[i])
+		assert.Regexp(t, pathPattern(example[2]), strings.Fields(example[3])[2], "the example is of another request than its row")
+		assert.Equal(t, example[1], strings.Fields(example[3])[1])
+	}
+}
+
+// pathPattern matches what a template stands for.
+func pathPattern(template string) string {
+	return `^'?` + regexp.MustCompile(`\\\{\w+\\\}`).ReplaceAllString(regexp.QuoteMeta(template), `[^/?]+`) + `(\?.*)?'?$`
+}
+
+func readme(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	return string(text)
+}
+
+// firstBlock is the block of bash that names the address of make run.
+func firstBlock(t *testing.T) string {
+	t.Helper()
+	_, rest, found := strings.Cut(readme(t), "```bash\n"+readmeURL)
+	block, _, ended := strings.Cut(rest, "```")
+	require.True(t, found && ended, "README.md has no block of bash that begins with %s", readmeURL)
+	return readmeURL + block
+}
+
+// paste runs text in bash, with this server for the one that the text names. bin/lockbox, which make run would have
+// built, is a stand-in that prints a key.
+func (s *server) paste(text string) string {
+	s.t.Helper()
+	dir := s.t.TempDir()
+	require.NoError(s.t, os.Mkdir(filepath.Join(dir, "bin"), 0o700))
+	keygen := "#!/bin/sh\n[ \"$*\" = keygen ] && echo " + generatedKey + "\n"
+	require.NoError(s.t, os.WriteFile(filepath.Join(dir, "bin", "lockbox"), []byte(keygen), 0o700))
+	bash := exec.CommandContext(s.t.Context(), "bash", "--norc")
+	bash.Dir = dir
+	bash.Stdin = strings.NewReader(strings.Replace(text, readmeURL, "URL="+s.url+"\n", 1))
+	out, err := bash.CombinedOutput()
+	require.NoError(s.t, err, "README's examples need bash and curl:\n%s", out)
+	return string(out)
+}
+
+// statuses lists the statuses of the answers that curl printed.
+func statuses(out string) []int {
+	var list []int
+	for _, found := range regexp.MustCompile(`(?m)^HTTP/1\.1 (\d{3})`).FindAllStringSubmatch(out, -1) {
+		status, _ := strconv.Atoi(found[1])
+		list = append(list, status)
+	}
+	return list
+}

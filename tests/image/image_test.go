@@ -1,0 +1,238 @@
+//go:build e2e && linux
+
+package image
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/tests/pgtest"
+)
+
+const tag = "lockbox-test:image"
+
+// largest is what the image may weigh, in bytes.
+const largest = 40 << 20
+
+// TestImage packs the image as make image does and lives through what a team does with it: the first start, use, a
+// restart, and a start that has lost the secret. The containers are confined as docker-compose.yml confines them.
+func TestImage(t *testing.T) {
+	e := startEngine(t)
+	out, err := e.command("make", "image", "IMAGE="+tag, "VERSION=1.2.3-test")
+	require.NoError(t, err, out)
+	t.Cleanup(func() { _, _ = e.try("image", "rm", "-f", tag) })
+
+	t.Run("says how to run it", func(t *testing.T) { describesItself(t, e) })
+	t.Run("knows its version", func(t *testing.T) {
+		assert.Equal(t, "1.2.3-test", e.docker(confined("--rm", "--network=none", tag, "version")...))
+	})
+	t.Run("a team's first day", func(t *testing.T) { firstDay(t, e) })
+}
+
+func describesItself(t *testing.T, e engine) {
+	var images []struct {
+		Size   int64
+		Config struct {
+			User            string
+			Entrypoint, Cmd []string
+			ExposedPorts    map[string]struct{}
+			Healthcheck     struct{ Test []string }
+		}
+	}
+	require.NoError(t, json.Unmarshal([]byte(e.docker("image", "inspect", tag)), &images))
+	require.Len(t, images, 1)
+	config := images[0].Config
+	assert.Equal(t, "65532:65532", config.User)
+	assert.Equal(t, []string{"/lockbox"}, config.Entrypoint)
+	assert.Equal(t, []string{"serve"}, config.Cmd)
+	assert.Contains(t, config.ExposedPorts, "5000/tcp")
+	assert.Equal(t, []string{"CMD", "/lockbox", "health"}, config.Healthcheck.Test)
+	assert.Less(t, images[0].Size, int64(largest))
+	t.Logf("the image weighs %.1f MB", float64(images[0].Size)/1e6)
+}
+
+func firstDay(t *testing.T, e engine) {
+	login, secrets, empty := volume(t, e, "login"), volume(t, e, "secrets"), volume(t, e, "empty")
+	database := overTCP(t, pgtest.Empty(t))
+	address := freeAddress(t)
+
+	// What compose's first-run does, twice: the second time it must leave all as it is.
+	for range 2 {
+		e.docker(confined("--rm", "--user=0:0", "--network=none", "--cap-add=CHOWN", "--cap-add=DAC_OVERRIDE",
+			"--cap-add=FOWNER", "-v", login+":/login", tag, "first-run", "/login")...)
+	}
+	serve := func(name, secrets string) []string {
+		return confined("-d", "--name", name, "--network=host", "--health-interval=1s",
+			"-v", login+":/login:ro", "-v", secrets+":/secrets",
+			"-e", "LOCKBOX_HTTP_ADDR="+address, "-e", "LOCKBOX_DATABASE_URL="+database, "-e", "LOCKBOX_KDF_MEMORY_KIB=64",
+			"-e", "LOCKBOX_INIT_TOKEN_FILE=/login/init-token", "-e", "LOCKBOX_SECRET_KEY_FILE=/secrets/secret-key",
+			tag, "serve", "--create-secret")
+	}
+	name := fmt.Sprintf("lockbox-test-%d", time.Now().UnixNano())
+	e.docker(serve(name, secrets)...)
+	t.Cleanup(func() { _, _ = e.try("rm", "-f", "-v", name) })
+	waitHealthy(t, e, name)
+
+	token := initToken(t, e.docker("logs", name))
+	client := caller{t: t, url: "http://" + address}
+	status, body := client.call("POST", "/init", `{"username":"root","password":"root-password"}`, "X-Init-Token", token)
+	require.Equal(t, 200, status, "%s", body)
+	var initialized struct{ APIKey string }
+	require.NoError(t, json.Unmarshal(body, &initialized))
+	client.key = initialized.APIKey
+	const value = `{"email":"my@email.com","password":"secret"}`
+	status, body = client.call("POST", "/boxes/default", "")
+	require.Equal(t, 201, status, "%s", body)
+	status, body = client.call("POST", "/boxes/default/entries", `{"key":"mail","value":`+value+`}`, "X-Encryption-Key", "a passphrase")
+	require.Equal(t, 201, status, "%s", body)
+
+	// A stop is clean, and a start finds the same secret and the same data.
+	e.docker("stop", "-t", "40", name)
+	assert.Equal(t, "0", e.docker("inspect", "-f", "{{.State.ExitCode}}", name))
+	e.docker("start", name)
+	waitHealthy(t, e, name)
+	status, body = client.call("GET", "/boxes/default/entries/mail", "", "X-Encryption-Key", "a passphrase")
+	assert.Equal(t, 200, status)
+	assert.Equal(t, value, string(body))
+	e.docker("stop", "-t", "40", name)
+
+	// Without the volume of the secret, no new one is made for the keys that are there.
+	lost := name + "-lost"
+	e.docker(serve(lost, empty)...)
+	t.Cleanup(func() { _, _ = e.try("rm", "-f", "-v", lost) })
+	assert.NotEqual(t, "0", e.docker("wait", lost))
+	assert.Contains(t, e.docker("logs", lost), "/secrets/secret-key")
+}
+
+// confined is docker run with what docker-compose.yml takes away from its containers.
+func confined(args ...string) []string {
+	return append([]string{"run", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges:true"}, args...)
+}
+
+func volume(t *testing.T, e engine, name string) string {
+	t.Helper()
+	name = fmt.Sprintf("lockbox-test-%s-%d", name, time.Now().UnixNano())
+	e.docker("volume", "create", name)
+	t.Cleanup(func() { _, _ = e.try("volume", "rm", "-f", name) })
+	return name
+}
+
+func waitHealthy(t *testing.T, e engine, name string) {
+	t.Helper()
+	for range 120 {
+		switch state := e.docker("inspect", "-f", "{{.State.Status}} {{.State.Health.Status}}", name); state {
+		case "running healthy":
+			return
+		case "running starting", "running unhealthy":
+			time.Sleep(500 * time.Millisecond)
+		default:
+			t.Fatalf("the container is %s\n%s", state, e.docker("logs", name))
+		}
+	}
+	t.Fatalf("the container did not become healthy\n%s", e.docker("logs", name))
+}
+
+// initToken finds in the log the token that the team's owner is to find there.
+func initToken(t *testing.T, log string) string {
+	t.Helper()
+	for line := range strings.Lines(log) {
+		var record struct {
+			InitToken string `json:"init_token"`
+		}
+		if json.Unmarshal([]byte(line), &record) == nil && record.InitToken != "" {
+			return record.InitToken
+		}
+		if _, after, found := strings.Cut(line, "init_token="); found {
+			token, _, _ := strings.Cut(strings.TrimSpace(after), " ")
+			return token
+		}
+	}
+	t.Fatalf("there is no init token in the log:\n%s", log)
+	return ""
+}
+
+type caller struct {
+	t        *testing.T
+	url, key string
+}
+
+func (c caller) call(method, path, body string, headers ...string) (int, []byte) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, c.url+path, strings.NewReader(body))
+	require.NoError(c.t, err)
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if c.key != "" {
+		request.Header.Set("Authorization", "Bearer "+c.key)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := http.DefaultClient.Do(request)
+	require.NoError(c.t, err)
+	defer func() { _ = response.Body.Close() }()
+	content, err := io.ReadAll(response.Body)
+	require.NoError(c.t, err)
+	return response.StatusCode, content
+}
+
+// overTCP makes a database that may be behind a socket file reachable on loopback, where a container with the network
+// of its host can go. It returns the new URL.
+func overTCP(t *testing.T, database string) string {
+	t.Helper()
+	config, err := pgx.ParseConfig(database)
+	require.NoError(t, err)
+	network, address := "tcp", net.JoinHostPort(config.Host, fmt.Sprint(config.Port))
+	if strings.HasPrefix(config.Host, "/") {
+		network, address = "unix", fmt.Sprintf("%s/.s.PGSQL.%d", config.Host, config.Port)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			inner, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go forward(inner, network, address)
+		}
+	}()
+	reachable := url.URL{Scheme: "postgres", User: url.UserPassword(config.User, config.Password),
+		Host: listener.Addr().String(), Path: "/" + config.Database, RawQuery: "sslmode=disable"}
+	return reachable.String()
+}
+
+func forward(inner net.Conn, network, address string) {
+	defer func() { _ = inner.Close() }()
+	outer, err := net.Dial(network, address)
+	if err != nil {
+		return
+	}
+	defer func() { _ = outer.Close() }()
+	go func() { _, _ = io.Copy(outer, inner); _ = outer.Close() }()
+	_, _ = io.Copy(inner, outer)
+}
+
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
