@@ -260,7 +260,7 @@ func TestSecretCommands(t *testing.T) {
 	require.Equal(t, 0, code, log)
 	require.Contains(t, out, "2 rows")
 	root.do("GET", "/whoami", nil).expect(401)
-	session := p.as(p.signIn("root", "root-password").expect(200).string("token"))
+	session := p.as(p.authenticate("root", "root-password").expect(200).string("token"))
 
 	code, _, log = command(t, p.db, []string{"secret", "rotate"}, "SECRET_KEY="+newSecret)
 	require.Equal(t, 1, code)

@@ -94,13 +94,13 @@ func TestForgedAccounts(t *testing.T) {
 	victim, thief := root.admin("victim"), root.user("thief")
 	run(t, s.db, `UPDATE users SET password = (SELECT password FROM users WHERE name = 'thief') WHERE name = 'victim'`)
 	for _, password := range []string{"thief-password", "victim-password"} {
-		root.expectTampered(s.signIn("victim", password), "session.create")
+		root.expectTampered(s.authenticate("victim", password), "session.create")
 		require.Equal(t, "victim", root.lastEvent("session.create")["target"])
 	}
 	root.expectTampered(victim.do("PUT", "/users/victim", `{"password":"another-password","currentPassword":"thief-password"}`), "user.password")
-	s.signIn("thief", "thief-password").expect(200)
+	s.authenticate("thief", "thief-password").expect(200)
 	root.do("PUT", "/users/victim", `{"password":"another-password"}`).expect(204)
-	s.signIn("victim", "another-password").expect(200)
+	s.authenticate("victim", "another-password").expect(200)
 
 	// A token names its user: moving its line to somebody else makes it nobody's.
 	run(t, s.db, `UPDATE api_keys SET user_id = (SELECT id FROM users WHERE name = 'victim')

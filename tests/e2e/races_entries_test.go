@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// versions lists the kept versions of an entry, newest first.
-func (c client) versions(box, key string) []uint64 {
+// versionNumbers lists the kept versions of an entry, newest first.
+func (c client) versionNumbers(box, key string) []uint64 {
 	c.server.t.Helper()
 	var lines []struct {
 		Version uint64 `json:"version"`
@@ -50,7 +50,7 @@ func raceWriters(t *testing.T, c *cluster, name string) {
 	}
 	require.NotEmpty(t, got)
 	require.Equal(t, want, got)
-	require.Equal(t, kept, c.root.versions(name, "entry"))
+	require.Equal(t, kept, c.root.versionNumbers(name, "entry"))
 	require.Equal(t, last, string(c.root.at(c.b).get(name, "entry").expect(200).Body))
 }
 
