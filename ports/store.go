@@ -85,8 +85,9 @@ type SealedRows interface {
 	Entries(ctx context.Context, key domain.ServerKeyID, after Place, limit int) ([]StoredVersion, error)
 	// ReplaceEnvelope replaces an envelope if it is still the one that was read; it is no error when it is not.
 	ReplaceEnvelope(ctx context.Context, was StoredVersion, key domain.ServerKeyID, envelope []byte) error
-	// Passwords returns up to limit accounts whose password is sealed under key.
-	Passwords(ctx context.Context, key domain.ServerKeyID, limit int) ([]SealedPassword, error)
+	// Passwords returns up to limit accounts whose password is sealed under key, in the order of their users and
+	// beginning after one.
+	Passwords(ctx context.Context, key domain.ServerKeyID, after domain.UserID, limit int) ([]SealedPassword, error)
 	// ReplacePassword replaces a sealed password if it is still the one that was read.
 	ReplacePassword(ctx context.Context, was SealedPassword, key domain.ServerKeyID, sealed []byte) error
 	// TokensUnder lists the API keys that were signed under key.

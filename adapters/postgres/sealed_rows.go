@@ -28,8 +28,9 @@ func (r sealedRows) ReplaceEnvelope(ctx context.Context, was ports.StoredVersion
 	return translate(err)
 }
 
-func (r sealedRows) Passwords(ctx context.Context, key domain.ServerKeyID, limit int) ([]ports.SealedPassword, error) {
-	rows, err := r.q.Query(ctx, `SELECT id, password FROM users WHERE password_key_id = $1 AND password IS NOT NULL LIMIT $2`, uuid(key), limit)
+func (r sealedRows) Passwords(ctx context.Context, key domain.ServerKeyID, after domain.UserID, limit int) ([]ports.SealedPassword, error) {
+	rows, err := r.q.Query(ctx, `SELECT id, password FROM users
+		WHERE password_key_id = $1 AND password IS NOT NULL AND id > $2 ORDER BY id LIMIT $3`, uuid(key), [16]byte(after), limit)
 	return collect(rows, err, func(row pgx.CollectableRow) (ports.SealedPassword, error) {
 		var id [16]byte
 		password := ports.SealedPassword{ServerKey: key}

@@ -2,7 +2,6 @@ package serverkeys
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/lockbox-go/lockbox/domain"
@@ -21,6 +20,9 @@ type Progress func(done int)
 //
 // A server that has not heard of the new key yet reads with the old one, and is refused when it writes under it, which
 // makes it read the key ring again.
+//
+// What does not open, because somebody changed it, opens under no key: it stays where it is, and is the ForgedError that
+// Rekey returns when all the rest is done.
 func (s *Service) Rekey(ctx context.Context, purpose domain.KeyPurpose, progress Progress) (int, error) {
 	retired, err := s.retireOld(ctx, purpose)
 	if err != nil {
@@ -29,18 +31,21 @@ func (s *Service) Rekey(ctx context.Context, purpose domain.KeyPurpose, progress
 	if err := s.Keyring.Reload(ctx); err != nil {
 		return 0, err
 	}
-	done, err := s.moveAll(ctx, purpose, retired, 0, progress)
-	if err != nil {
-		return done, err
+	walk := &walk{purpose: purpose, progress: progress}
+	if err := s.moveAll(ctx, walk, retired); err != nil {
+		return walk.done, err
 	}
 	// What a server sealed under the old key before it was retired may be committed only now.
 	if err := wait(ctx, s.Grace); err != nil {
-		return done, err
+		return walk.done, err
 	}
-	if done, err = s.moveAll(ctx, purpose, retired, done, progress); err != nil {
-		return done, err
+	if err := s.moveAll(ctx, walk, retired); err != nil {
+		return walk.done, err
 	}
-	return done, s.deleteRetired(ctx, retired)
+	if err := s.deleteRetired(ctx, retired); err != nil {
+		return walk.done, err
+	}
+	return walk.done, walk.forgery()
 }
 
 // retireOld returns the keys to be replaced, having made sure that there is a newer one.
@@ -71,80 +76,6 @@ func (s *Service) retireOld(ctx context.Context, purpose domain.KeyPurpose) ([]p
 		return repos.Events.Append(ctx, s.event(domain.ActionRekey, string(purpose)))
 	})
 	return old, err
-}
-
-// moveAll goes on with each key until a whole pass finds nothing under it.
-func (s *Service) moveAll(ctx context.Context, purpose domain.KeyPurpose, retired []ports.ServerKey, done int, progress Progress) (int, error) {
-	for _, key := range retired {
-		for moved := -1; moved != 0; {
-			before := done
-			var after ports.Place
-			for batch := -1; batch != 0; {
-				var err error
-				if batch, after, err = s.moveBatch(ctx, purpose, key.ID, after); err != nil {
-					return done, err
-				}
-				done += batch
-				progress(done)
-			}
-			moved = done - before
-		}
-	}
-	return done, nil
-}
-
-// moveBatch returns how many rows it found under the key, and where to go on; none means that the pass is over.
-func (s *Service) moveBatch(ctx context.Context, purpose domain.KeyPurpose, key domain.ServerKeyID, after ports.Place) (found int, last ports.Place, err error) {
-	err = s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		switch purpose {
-		case domain.KeyForEntries:
-			found, last, err = s.moveEntries(ctx, repos, key, after)
-		case domain.KeyForAccounts:
-			found, err = s.movePasswords(ctx, repos, key)
-		default:
-			found, err = repos.SealedRows.DeleteTokens(ctx, key)
-		}
-		return err
-	})
-	return found, last, err
-}
-
-func (s *Service) moveEntries(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, after ports.Place) (int, ports.Place, error) {
-	rows, err := repos.SealedRows.Entries(ctx, key, after, rekeyBatch)
-	if err != nil || len(rows) == 0 {
-		return 0, after, err
-	}
-	for _, row := range rows {
-		current, envelope, err := s.Entries.Rewrap(ctx, row.Place, row.Sealed.Envelope)
-		if err != nil {
-			return 0, after, fmt.Errorf("box %s, entry %s, version %d: %w", row.Place.Box, row.Place.Key, row.Place.Version, err)
-		}
-		if err := repos.SealedRows.ReplaceEnvelope(ctx, row, current, envelope); err != nil {
-			return 0, after, err
-		}
-	}
-	return len(rows), rows[len(rows)-1].Place, nil
-}
-
-func (s *Service) movePasswords(ctx context.Context, repos ports.Repos, key domain.ServerKeyID) (int, error) {
-	rows, err := repos.SealedRows.Passwords(ctx, key, rekeyBatch)
-	if err != nil {
-		return 0, err
-	}
-	for _, row := range rows {
-		phc, err := s.Account.OpenAccount(ctx, ports.PasswordPurpose, row.User, row.Sealed)
-		if err != nil {
-			return 0, fmt.Errorf("user %s: %w", row.User, err)
-		}
-		current, sealed, err := s.Account.SealAccount(ctx, ports.PasswordPurpose, row.User, phc)
-		if err != nil {
-			return 0, err
-		}
-		if err := repos.SealedRows.ReplacePassword(ctx, row, current, sealed); err != nil {
-			return 0, err
-		}
-	}
-	return len(rows), nil
 }
 
 func (s *Service) deleteRetired(ctx context.Context, retired []ports.ServerKey) error {
