@@ -31,8 +31,9 @@ type ServerKeys interface {
 	Rewrap(ctx context.Context, keys []ServerKey) error
 	// Retire marks a key as retired at a time.
 	Retire(ctx context.Context, id domain.ServerKeyID, at time.Time) error
-	// DeleteUnused removes a retired key if nothing is under it.
-	DeleteUnused(ctx context.Context, id domain.ServerKeyID) error
+	// DeleteRetired removes a retired key under which at most so many rows are left, which are those that do not open.
+	// Conflict when there are more: they came meanwhile and would be lost.
+	DeleteRetired(ctx context.Context, id domain.ServerKeyID, left int) error
 }
 
 // ErrStaleServerKey is what storage returns when something was sealed or signed under a key that has been retired

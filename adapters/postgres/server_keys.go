@@ -57,12 +57,13 @@ func (r serverKeys) Retire(ctx context.Context, id domain.ServerKeyID, at time.T
 	return translate(err)
 }
 
-func (r serverKeys) DeleteUnused(ctx context.Context, id domain.ServerKeyID) error {
-	_, err := r.q.Exec(ctx, `DELETE FROM server_keys WHERE id = $1 AND retired_at IS NOT NULL
-		AND NOT EXISTS (SELECT FROM entry_versions WHERE key_id = $1)
-		AND NOT EXISTS (SELECT FROM users WHERE password_key_id = $1)
-		AND NOT EXISTS (SELECT FROM api_keys WHERE key_id = $1)
-		AND NOT EXISTS (SELECT FROM sessions WHERE key_id = $1)`, uuid(id))
+func (r serverKeys) DeleteRetired(ctx context.Context, id domain.ServerKeyID, left int) error {
+	tag, err := r.q.Exec(ctx, `DELETE FROM server_keys WHERE id = $1 AND retired_at IS NOT NULL AND $2 >=
+		(SELECT count(*) FROM entry_versions WHERE key_id = $1) + (SELECT count(*) FROM users WHERE password_key_id = $1) +
+		(SELECT count(*) FROM api_keys WHERE key_id = $1) + (SELECT count(*) FROM sessions WHERE key_id = $1)`, uuid(id), left)
+	if err == nil && tag.RowsAffected() == 0 {
+		return domain.Refuse(domain.Conflict, "server_key_in_use", "something is under the old key still: run this again")
+	}
 	return translate(err)
 }
 

@@ -63,7 +63,7 @@ func TestAccountsAfterRekey(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "text", string(opened))
 
-	require.NoError(t, r.store.DeleteUnused(t.Context(), first))
+	require.NoError(t, r.store.DeleteRetired(t.Context(), first, 0))
 	require.NoError(t, r.keys.Reload(t.Context()))
 	_, err = s.OpenAccount(t.Context(), "password", domain.UserID{1}, before)
 	require.True(t, ports.IsTampered(err), "no such key exists")

@@ -82,7 +82,7 @@ func (s *store) Retire(_ context.Context, id domain.ServerKeyID, at time.Time) e
 	return errors.New("no such key")
 }
 
-func (s *store) DeleteUnused(_ context.Context, id domain.ServerKeyID) error {
+func (s *store) DeleteRetired(_ context.Context, id domain.ServerKeyID, _ int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.lines = slices.DeleteFunc(s.lines, func(line ports.ServerKey) bool { return line.ID == id })

@@ -135,9 +135,10 @@ func rekey(ctx context.Context, command *cobra.Command, keys *serverkeys.Service
 	done, err := keys.Rekey(ctx, purpose, func(done int) {
 		fmt.Fprintf(command.ErrOrStderr(), "%d done\n", done)
 	})
-	if err != nil {
+	_, forged := errors.AsType[*serverkeys.ForgedError](err)
+	if err != nil && !forged {
 		return fmt.Errorf("stopped after %d; what is done stays done, run it again: %w", done, err)
 	}
 	fmt.Fprintf(command.OutOrStdout(), "the %s key is replaced; %d rows were moved or ended\n", purpose, done)
-	return nil
+	return err
 }

@@ -2,12 +2,14 @@ package serverkeys
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
 )
+
+// rekeyBatch rows are rewrapped in one transaction: few enough that nobody waits for it long.
+const rekeyBatch = 200
 
 // Progress is told after each batch: how many rows were rewrapped, or tokens ended, so far.
 type Progress func(done int)
@@ -20,7 +22,8 @@ type Progress func(done int)
 // A server that has not heard of the new key yet reads with the old one, and is refused when it writes under it, which
 // makes it read the key ring again.
 //
-// What does not authenticate is left under its key, which is kept for it: the error lists it.
+// What does not open, because somebody changed it, opens under no key: it stays where it is, and is the ForgedError that
+// Rekey returns when all the rest is done.
 func (s *Service) Rekey(ctx context.Context, purpose domain.KeyPurpose, progress Progress) (int, error) {
 	retired, err := s.retireOld(ctx, purpose)
 	if err != nil {
@@ -30,18 +33,21 @@ func (s *Service) Rekey(ctx context.Context, purpose domain.KeyPurpose, progress
 	if err := s.Keyring.Reload(ctx); err != nil {
 		return 0, err
 	}
-	move := &moving{Service: s, purpose: purpose, progress: progress}
-	if err := move.all(ctx, retired); err != nil {
-		return move.done, err
+	walk := &walk{purpose: purpose, progress: progress}
+	if err := s.moveAll(ctx, walk, retired); err != nil {
+		return walk.done, err
 	}
 	// What a server sealed under an old key before it was retired may be committed only now.
 	if err := s.awaitServers(ctx, since); err != nil {
-		return move.done, err
+		return walk.done, err
 	}
-	if err := move.all(ctx, retired); err != nil {
-		return move.done, err
+	if err := s.moveAll(ctx, walk, retired); err != nil {
+		return walk.done, err
 	}
-	return move.done, errors.Join(move.damage(), s.deleteRetired(ctx, retired))
+	if err := s.deleteRetired(ctx, walk, retired); err != nil {
+		return walk.done, err
+	}
+	return walk.done, walk.forgery()
 }
 
 // retireOld adds the new key and returns all the others.
@@ -86,10 +92,10 @@ func (s *Service) awaitServers(ctx context.Context, since time.Time) error {
 	}
 }
 
-func (s *Service) deleteRetired(ctx context.Context, retired []ports.ServerKey) error {
+func (s *Service) deleteRetired(ctx context.Context, w *walk, retired []ports.ServerKey) error {
 	return s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		for _, key := range retired {
-			if err := repos.ServerKeys.DeleteUnused(ctx, key.ID); err != nil {
+			if err := repos.ServerKeys.DeleteRetired(ctx, key.ID, len(w.forged[key.ID])); err != nil {
 				return err
 			}
 		}

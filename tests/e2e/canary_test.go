@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"net"
@@ -215,7 +214,7 @@ func (f *flock) search(where, text string) {
 	require.NotEmpty(f.t, text, where)
 	lower := strings.ToLower(text)
 	for what, secret := range f.secrets {
-		if strings.Contains(lower, strings.ToLower(secret)) || strings.Contains(lower, hex.EncodeToString([]byte(secret))) {
+		if strings.Contains(lower, strings.ToLower(secret)) || strings.Contains(lower, fmt.Sprintf("%x", secret)) {
 			f.t.Errorf("%s holds the %s", where, what)
 		}
 		for _, form := range base64Forms(secret) {

@@ -187,25 +187,26 @@ func TestTheDatabaseComesLate(t *testing.T) {
 
 func TestDev(t *testing.T) {
 	t.Parallel()
-	dir := openFolder(t)
+	// Folders that the user of PostgreSQL can enter: it would lie in /var/lib otherwise, where we are root.
+	one, two := openFolder(t), openFolder(t)
 	dev := func(dir string) *program { return launch(t, []string{"dev", "--dir", dir}) }
-	first := dev(dir + "/one")
+	first := dev(one)
 	first.url = first.firstURL()
 	root := first.initialize()
 	root.do("POST", "/boxes/default", nil).expect(201)
 	root.put("default", "entry", `"kept"`).expect(201)
 
-	again := dev(dir + "/one")
+	again := dev(one)
 	require.Equal(t, 1, again.await())
 	require.Contains(t, again.log.String(), "another program")
-	beside := dev(dir + "/two")
+	beside := dev(two)
 	beside.url = beside.firstURL()
 	require.NotEqual(t, first.url, beside.url)
 	beside.initialize().do("GET", "/users", nil).expect(200)
 	require.Equal(t, `"kept"`, string(root.get("default", "entry").expect(200).Body))
 
 	first.kill()
-	restarted := dev(dir + "/one")
+	restarted := dev(one)
 	restarted.url = restarted.firstURL()
 	require.Equal(t, `"kept"`, string(root.at(&restarted.server).get("default", "entry").expect(200).Body))
 	require.Equal(t, 0, restarted.terminate(), "%s", restarted.log)
@@ -259,7 +260,7 @@ func TestSecretCommands(t *testing.T) {
 	require.Equal(t, 0, code, log)
 	require.Contains(t, out, "2 rows")
 	root.do("GET", "/whoami", nil).expect(401)
-	session := p.as(p.trySignIn("root", "root-password").expect(200).string("token"))
+	session := p.as(p.authenticate("root", "root-password").expect(200).string("token"))
 
 	code, _, log = command(t, p.db, []string{"secret", "rotate"}, "SECRET_KEY="+newSecret)
 	require.Equal(t, 1, code)

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/domain"
 )
 
 // swap exchanges columns of two rows of entry_versions, which the conditions p and q pick.
@@ -94,17 +96,49 @@ func TestForgedAccounts(t *testing.T) {
 	victim, thief := root.admin("victim"), root.user("thief")
 	run(t, s.db, `UPDATE users SET password = (SELECT password FROM users WHERE name = 'thief') WHERE name = 'victim'`)
 	for _, password := range []string{"thief-password", "victim-password"} {
-		root.expectTampered(s.trySignIn("victim", password), "session.create")
+		root.expectTampered(s.authenticate("victim", password), "session.create")
 		require.Equal(t, "victim", root.lastEvent("session.create")["target"])
 	}
 	root.expectTampered(victim.do("PUT", "/users/victim", `{"password":"another-password","currentPassword":"thief-password"}`), "user.password")
-	s.trySignIn("thief", "thief-password").expect(200)
+	s.authenticate("thief", "thief-password").expect(200)
 	root.do("PUT", "/users/victim", `{"password":"another-password"}`).expect(204)
-	s.trySignIn("victim", "another-password").expect(200)
+	s.authenticate("victim", "another-password").expect(200)
 
 	// A token names its user: moving its line to somebody else makes it nobody's.
 	run(t, s.db, `UPDATE api_keys SET user_id = (SELECT id FROM users WHERE name = 'victim')
 		WHERE user_id = (SELECT id FROM users WHERE name = 'thief')`)
 	thief.do("GET", "/whoami", nil).expect(401)
 	victim.do("GET", "/whoami", nil).expect(200)
+}
+
+// TestRekeyLeavesForgeriesBehind: what somebody changed must not keep everything else under a key that is compromised.
+func TestRekeyLeavesForgeriesBehind(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	root := s.initialize()
+	root.do("POST", "/boxes/default", nil).expect(201)
+	for i := range 250 {
+		root.put("default", fmt.Sprintf("kept-%d", i), fmt.Sprint(i)).expect(201)
+	}
+	run(t, s.db, `UPDATE entry_versions SET envelope = set_byte(envelope, 60, get_byte(envelope, 60) # 1) WHERE key IN ('kept-0', 'kept-100')`)
+	done, err := serverKeys(t, s.db).Rekey(t.Context(), domain.KeyForEntries, func(int) {})
+	require.ErrorContains(t, err, "entry kept-0, version 1")
+	require.ErrorContains(t, err, "entry kept-100, version 1")
+	require.Equal(t, 248, done)
+	rekeyed(t, s.db, domain.KeyForEntries, 2)
+	for i := 1; i < 250; i += 30 {
+		require.Equal(t, fmt.Sprint(i), string(root.get("default", fmt.Sprintf("kept-%d", i)).expect(200).Body))
+	}
+	root.expectTampered(root.get("default", "kept-100"), "entry.read")
+
+	root.user("user1")
+	run(t, s.db, `UPDATE users SET password = (SELECT password FROM users WHERE name = 'root') WHERE name = 'user1'`)
+	done, err = serverKeys(t, s.db).Rekey(t.Context(), domain.KeyForAccounts, func(int) {})
+	require.ErrorContains(t, err, "password of user")
+	require.Equal(t, 1, done)
+	rekeyed(t, s.db, domain.KeyForAccounts, 2)
+	root.expectTampered(s.authenticate("user1", "user1-password"), "session.create")
+	root.do("PUT", "/users/user1", `{"password":"another-password"}`).expect(204)
+	s.authenticate("user1", "another-password").expect(200)
+	s.authenticate("root", "root-password").expect(200)
 }

@@ -1,0 +1,123 @@
+// Package bench measures the program as it ships, over HTTP, on a real PostgreSQL.
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/cmd/boot"
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/tests/pgtest"
+)
+
+const (
+	// parallel writers, each with an entry of its own, as many as there are boxes to write to.
+	parallel = 10
+	// slice is how many writes are made to one box, and then to ten, by turns, so that whatever else the machine does
+	// slows both alike.
+	slice = 500
+)
+
+// BenchmarkWriters compares writers who replace different entries of one box with writers to a box each: those of one
+// box must not wait for each other. one/ten is the ratio of their rates.
+func BenchmarkWriters(b *testing.B) {
+	s := start(b)
+	var one, ten time.Duration
+	inOne := func(writer int) (box, key string) { return "box0", fmt.Sprintf("e%d", writer) }
+	inTen := func(writer int) (box, key string) { return fmt.Sprintf("box%d", writer), "own" }
+	for writer := range parallel {
+		s.call(b, "POST", fmt.Sprintf("/boxes/box%d", writer), "")
+	}
+	s.write(b, parallel*20, inOne) // the entries are there and the connections open
+	s.write(b, parallel*20, inTen)
+	writes := 0
+	for b.Loop() {
+		one += s.write(b, slice, inOne)
+		ten += s.write(b, slice, inTen)
+		writes += slice
+	}
+	b.ReportMetric(float64(writes)/one.Seconds(), "writes/s-one-box")
+	b.ReportMetric(float64(writes)/ten.Seconds(), "writes/s-ten-boxes")
+	b.ReportMetric(ten.Seconds()/one.Seconds(), "one/ten")
+}
+
+type server struct {
+	url, token string
+	client     *http.Client
+}
+
+func start(b *testing.B) *server {
+	b.Helper()
+	config, _, err := boot.ReadEnvironment([]string{"LOCKBOX_DATABASE_URL=" + pgtest.New(b), "LOCKBOX_SECRET_KEY=" + boot.NewSecret(),
+		"LOCKBOX_HTTP_ADDR=127.0.0.1:0", "LOCKBOX_KDF_MEMORY_KIB=64", "LOCKBOX_KDF_TIME=1", fmt.Sprintf("LOCKBOX_DB_MAX_CONNS=%d", parallel)})
+	require.NoError(b, err)
+	app, err := boot.New(config, slog.New(slog.DiscardHandler))
+	require.NoError(b, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- app.Run(ctx) }()
+	b.Cleanup(func() {
+		cancel()
+		require.NoError(b, <-ended)
+	})
+	select {
+	case <-app.Ready():
+	case err := <-ended:
+		ended <- nil
+		require.NoError(b, err)
+	}
+	s := &server{url: "http://" + app.Addr().String(), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: parallel}}}
+	b.Cleanup(s.client.CloseIdleConnections)
+	var made struct{ APIKey string }
+	require.NoError(b, json.Unmarshal(s.call(b, "POST", "/init", `{"username":"root","password":"root-password"}`), &made))
+	s.token = made.APIKey
+	return s
+}
+
+var key = domain.FormatGeneratedKey([32]byte{1})
+
+func (s *server) call(b *testing.B, method, path, body string) []byte {
+	b.Helper()
+	request, err := http.NewRequestWithContext(context.Background(), method, s.url+path, strings.NewReader(body))
+	require.NoError(b, err)
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Authorization", "Bearer "+s.token)
+	request.Header.Set("X-Encryption-Key", key)
+	response, err := s.client.Do(request)
+	require.NoError(b, err)
+	content, err := io.ReadAll(response.Body)
+	require.NoError(b, err)
+	require.NoError(b, response.Body.Close())
+	require.Less(b, response.StatusCode, 300, "%s %s: %s", method, path, content)
+	return content
+}
+
+// write makes that many writes by parallel writers and returns how long they took.
+func (s *server) write(b *testing.B, count int, place func(writer int) (box, key string)) time.Duration {
+	b.Helper()
+	var group sync.WaitGroup
+	var next atomic.Int64
+	begin := time.Now()
+	for writer := range parallel {
+		box, entry := place(writer)
+		body := `{"key":"` + entry + `","value":{"password":"secret"}}`
+		group.Go(func() {
+			for next.Add(1) <= int64(count) {
+				s.call(b, "POST", "/boxes/"+box+"/entries", body)
+			}
+		})
+	}
+	group.Wait()
+	return time.Since(begin)
+}
