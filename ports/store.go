@@ -93,8 +93,9 @@ type SealedRows interface {
 	Passwords(ctx context.Context, key domain.ServerKeyID, after domain.UserID, limit int) ([]SealedPassword, error)
 	// ReplacePassword replaces a sealed password if it is still the one that was read.
 	ReplacePassword(ctx context.Context, was SealedPassword, key domain.ServerKeyID, sealed []byte) error
-	// Codes returns up to limit one-time codes whose secret is sealed under key.
-	Codes(ctx context.Context, key domain.ServerKeyID, limit int) ([]StoredCode, error)
+	// Codes returns up to limit one-time codes whose secret is sealed under key, in the order of their ids and
+	// beginning after one.
+	Codes(ctx context.Context, key domain.ServerKeyID, after domain.CodeID, limit int) ([]StoredCode, error)
 	// ReplaceCode replaces a sealed secret if it is still the one that was read.
 	ReplaceCode(ctx context.Context, was StoredCode, key domain.ServerKeyID, sealed []byte) error
 	// TokensUnder lists the API keys that were signed under key.

@@ -88,8 +88,9 @@ func (r oneTimeCodes) Delete(ctx context.Context, user domain.UserID) (bool, err
 }
 
 // Codes is for rekey.
-func (r sealedRows) Codes(ctx context.Context, key domain.ServerKeyID, limit int) ([]ports.StoredCode, error) {
-	rows, err := r.q.Query(ctx, `SELECT `+codeColumns+` FROM one_time_codes t WHERE key_id = $1 LIMIT $2`, uuid(key), limit)
+func (r sealedRows) Codes(ctx context.Context, key domain.ServerKeyID, after domain.CodeID, limit int) ([]ports.StoredCode, error) {
+	rows, err := r.q.Query(ctx, `SELECT `+codeColumns+` FROM one_time_codes t WHERE key_id = $1 AND id > $2 ORDER BY id LIMIT $3`,
+		uuid(key), [16]byte(after), limit)
 	return collect(rows, err, func(row pgx.CollectableRow) (ports.StoredCode, error) {
 		var found codeRow
 		err := row.Scan(found.targets()...)

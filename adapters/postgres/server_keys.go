@@ -60,6 +60,7 @@ func (r serverKeys) Retire(ctx context.Context, id domain.ServerKeyID, at time.T
 func (r serverKeys) DeleteRetired(ctx context.Context, id domain.ServerKeyID, left int) error {
 	tag, err := r.q.Exec(ctx, `DELETE FROM server_keys WHERE id = $1 AND retired_at IS NOT NULL AND $2 >=
 		(SELECT count(*) FROM entry_versions WHERE key_id = $1) + (SELECT count(*) FROM users WHERE password_key_id = $1) +
+		(SELECT count(*) FROM one_time_codes WHERE key_id = $1) +
 		(SELECT count(*) FROM api_keys WHERE key_id = $1) + (SELECT count(*) FROM sessions WHERE key_id = $1)`, uuid(id), left)
 	if err == nil && tag.RowsAffected() == 0 {
 		return domain.Refuse(domain.Conflict, "server_key_in_use", "something is under the old key still: run this again")

@@ -205,7 +205,7 @@ func OpenAccounts(ctx context.Context, config Config, log *slog.Logger) (service
 	if err := errors.Join(config.checkStorage(), config.checkLimits()); err != nil {
 		return nil, nil, err
 	}
-	c, err := openCore(ctx, config, log)
+	c, err := openCore(ctx, config, log, operating)
 	if err != nil {
 		return nil, nil, err
 	}

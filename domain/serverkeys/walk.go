@@ -22,6 +22,7 @@ type walk struct {
 type place struct {
 	entry ports.Place
 	user  domain.UserID
+	code  domain.CodeID
 }
 
 // batch is what became of up to rekeyBatch rows.
@@ -71,7 +72,7 @@ func (s *Service) moveBatch(ctx context.Context, purpose domain.KeyPurpose, key 
 		case domain.KeyForEntries:
 			return s.moveEntries(ctx, repos, key, &next)
 		case domain.KeyForAccounts:
-			return s.movePasswords(ctx, repos, key, &next)
+			return s.moveAccounts(ctx, repos, key, &next)
 		default:
 			ended, err := repos.SealedRows.DeleteTokens(ctx, key)
 			next.seen, next.moved = ended, ended
@@ -119,6 +120,40 @@ func (s *Service) movePasswords(ctx context.Context, repos ports.Repos, key doma
 			return err
 		}
 		if err := repos.SealedRows.ReplacePassword(ctx, row, current, sealed); err != nil {
+			return err
+		}
+		b.moved++
+	}
+	b.seen = len(rows)
+	return err
+}
+
+// moveAccounts moves what is kept of users: all passwords, and then the secrets of one-time codes.
+func (s *Service) moveAccounts(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, b *batch) error {
+	if err := s.movePasswords(ctx, repos, key, b); err != nil || b.seen > 0 {
+		return err
+	}
+	return s.moveCodes(ctx, repos, key, b)
+}
+
+func (s *Service) moveCodes(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, b *batch) error {
+	rows, err := repos.SealedRows.Codes(ctx, key, b.last.code, rekeyBatch)
+	for _, row := range rows {
+		b.last.code = row.Code.ID
+		secret, err := s.Account.OpenAccount(ctx, ports.CodePurpose, row.Code.User, row.Sealed)
+		if ports.IsTampered(err) {
+			b.skip(fmt.Errorf("one-time codes of user %s: %w", row.Code.User, err))
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		current, sealed, err := s.Account.SealAccount(ctx, ports.CodePurpose, row.Code.User, secret)
+		clear(secret)
+		if err != nil {
+			return err
+		}
+		if err := repos.SealedRows.ReplaceCode(ctx, row, current, sealed); err != nil {
 			return err
 		}
 		b.moved++
