@@ -50,6 +50,13 @@ type Caller struct {
 	CredentialName string
 	// ExpiresAt is when the credential ends; zero means never.
 	ExpiresAt time.Time
+	// Terminal: it is the operator, on the server's own command line, who may do what the owner may.
+	Terminal bool
+}
+
+// AtTerminal is the caller on the server's own command line.
+func AtTerminal() Caller {
+	return Caller{Name: TerminalActor, Role: RoleAdmin, Active: true, Owner: true, Group: GroupOwner, Terminal: true}
 }
 
 // Authenticate returns the refusal for a caller whose user is inactive or whose credential has ended at now.

@@ -69,7 +69,7 @@ func (c Caller) AuthorizeAccount(name UserName) error {
 func (u *User) Change(by Caller, change UserChange, now time.Time) (keysEnd bool, err error) {
 	itself := by.Is(u.ID)
 	switch {
-	case u.Owner && !itself:
+	case u.Owner && !itself && !by.Terminal:
 		return false, ErrOwnerProtected
 	case !by.IsAdmin() && (!itself || change.Role != nil || change.Active != nil || change.Group != nil ||
 		change.RevokeAPIKeys && !change.Password):

@@ -32,7 +32,7 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	command.AddCommand(serveCommand(), devCommand(), migrateCommand(), keygenCommand(), secretCommand(), healthCommand(),
+	command.AddCommand(serveCommand(), devCommand(), migrateCommand(), keygenCommand(), secretCommand(), userCommand(), healthCommand(),
 		firstRunCommand(), versionCommand())
 	return command
 }

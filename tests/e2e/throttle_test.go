@@ -98,7 +98,9 @@ func TestThrottledAddress(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=1", "TRUSTED_PROXIES=127.0.0.0/8")
 	s.initialize()
-	try := func(i int, from string) *answer { return guess(s, fmt.Sprintf("name-%d", i), "wrong-password", "X-Forwarded-For", from) }
+	try := func(i int, from string) *answer {
+		return guess(s, fmt.Sprintf("name-%d", i), "wrong-password", "X-Forwarded-For", from)
+	}
 	for i := range 40 {
 		try(i, fmt.Sprintf("2001:db8:0:1::%x", i)).expect(401)
 	}

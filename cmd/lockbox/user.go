@@ -1,0 +1,188 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/lockbox-go/lockbox/cmd/boot"
+	"github.com/lockbox-go/lockbox/domain/identity"
+)
+
+func userCommand() *cobra.Command {
+	command := &cobra.Command{
+		Use:   "user",
+		Short: "Look after accounts straight on the database, for the day nobody can sign in",
+		Long: `Look after accounts straight on the database, with the server's settings: LOCKBOX_DATABASE_URL and LOCKBOX_SECRET_KEY.
+Servers may run meanwhile. All of it is on record as done from the terminal.`,
+	}
+	command.AddCommand(userCreateCommand(), userListCommand(), userPasswdCommand(),
+		userActionCommand("activate NAME", "Let a user who was deactivated sign in again", "is active", func(ctx context.Context, accounts *identity.Service, name string) error {
+			return accounts.SetActiveAtTerminal(ctx, name, true)
+		}),
+		userActionCommand("deactivate NAME", "End a user's sessions and API keys, and let it sign in no more", "is inactive; its sessions and API keys have ended", func(ctx context.Context, accounts *identity.Service, name string) error {
+			return accounts.SetActiveAtTerminal(ctx, name, false)
+		}),
+		userActionCommand("unlock NAME", "Let a user sign in at once who has to wait after wrong credentials", "may sign in at once", func(ctx context.Context, accounts *identity.Service, name string) error {
+			return accounts.UnlockAtTerminal(ctx, name)
+		}))
+	return command
+}
+
+// withAccounts opens the database and the keys for a command.
+func withAccounts(command *cobra.Command, run func(ctx context.Context, accounts *identity.Service) error) error {
+	config, log, err := settings()
+	if err != nil {
+		return err
+	}
+	accounts, closeAll, err := boot.OpenAccounts(command.Context(), config, log)
+	if err != nil {
+		return err
+	}
+	defer closeAll()
+	return run(command.Context(), accounts)
+}
+
+func userCreateCommand() *cobra.Command {
+	var in identity.CreateAtTerminal
+	command := &cobra.Command{
+		Use:   "create -u NAME -g GROUP",
+		Short: "Make a user who signs in with one-time codes, or end the sessions of one that exists",
+		Long: `Make a user of a group (viewer, manager, owner) who signs in with one-time codes, and print the secret, its URI and a QR
+code for an authenticator app. Where the user exists, all its sessions end instead; --recreate gives it a new secret as
+well, and the group. There is one owner: the first one that is made initializes the system.`,
+		Example: "  lockbox user create -u root -g owner\n  lockbox user create -u root -g owner -r",
+		Args:    cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return withAccounts(command, func(ctx context.Context, accounts *identity.Service) error {
+				done, err := accounts.CreateAtTerminal(ctx, in)
+				if err != nil {
+					return err
+				}
+				printAccount(command.OutOrStdout(), done)
+				return nil
+			})
+		},
+	}
+	command.Flags().StringVarP(&in.Username, "username", "u", "", "name of the user")
+	command.Flags().StringVarP(&in.Group, "group", "g", "", "viewer, manager or owner")
+	command.Flags().BoolVarP(&in.Recreate, "recreate", "r", false, "give a user who exists a new secret and the group")
+	_ = command.MarkFlagRequired("username")
+	_ = command.MarkFlagRequired("group")
+	return command
+}
+
+func printAccount(out io.Writer, done identity.AccountAtTerminal) {
+	if done.Made {
+		fmt.Fprintf(out, "%s is made.\n", done.User.Spelling)
+	} else {
+		fmt.Fprintf(out, "%s exists; all its sessions have ended.\n", done.User.Spelling)
+	}
+	if done.Enrolment == nil {
+		fmt.Fprintln(out, "Its one-time codes were enrolled by the user, and their secret is shown to nobody; --recreate makes a new one.")
+		return
+	}
+	fmt.Fprintf(out, "Secret: %s\nURI:    %s\n\n%s\n", done.Enrolment.Secret, done.Enrolment.URI, done.Enrolment.Terminal)
+}
+
+func userListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List all users, oldest first",
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return withAccounts(command, func(ctx context.Context, accounts *identity.Service) error {
+				users, err := accounts.ListAtTerminal(ctx)
+				if err != nil {
+					return err
+				}
+				table := tabwriter.NewWriter(command.OutOrStdout(), 0, 0, 2, ' ', 0)
+				fmt.Fprintln(table, "NAME\tGROUP\tROLE\tSTATE\tCREATED")
+				for _, user := range users {
+					group, state := user.Group.String(), "active"
+					if group == "" {
+						group = "-"
+					}
+					if !user.Active {
+						state = "inactive"
+					}
+					fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", user.Spelling, group, user.Role, state, user.CreatedAt.Format(time.RFC3339))
+				}
+				return table.Flush()
+			})
+		},
+	}
+}
+
+func userActionCommand(use, short, done string, act func(ctx context.Context, accounts *identity.Service, name string) error) *cobra.Command {
+	return &cobra.Command{Use: use, Short: short, Args: cobra.ExactArgs(1), RunE: func(command *cobra.Command, args []string) error {
+		return withAccounts(command, func(ctx context.Context, accounts *identity.Service) error {
+			if err := act(ctx, accounts, args[0]); err != nil {
+				return err
+			}
+			fmt.Fprintln(command.OutOrStdout(), args[0], done)
+			return nil
+		})
+	}}
+}
+
+func userPasswdCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "passwd NAME",
+		Short: "Set a user's password, which ends all its sessions",
+		Long:  "Set a user's password, which ends all its sessions. It is asked for, or read from standard input, one line.",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, args []string) error {
+			password, err := askPassword(command.InOrStdin(), command.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			return withAccounts(command, func(ctx context.Context, accounts *identity.Service) error {
+				if err := accounts.SetPasswordAtTerminal(ctx, args[0], password); err != nil {
+					return err
+				}
+				fmt.Fprintln(command.OutOrStdout(), args[0], "has a new password; its sessions have ended")
+				return nil
+			})
+		},
+	}
+}
+
+// askPassword asks twice without an echo on a terminal, and reads one line from anything else.
+func askPassword(in io.Reader, out io.Writer) (string, error) {
+	terminal, ok := in.(*os.File)
+	if !ok || !term.IsTerminal(int(terminal.Fd())) {
+		line, err := bufio.NewReader(in).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return "", err
+		}
+		return strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), nil
+	}
+	ask := func(prompt string) (string, error) {
+		fmt.Fprint(out, prompt)
+		answer, err := term.ReadPassword(int(terminal.Fd()))
+		fmt.Fprintln(out)
+		return string(answer), err
+	}
+	first, err := ask("New password: ")
+	if err != nil {
+		return "", err
+	}
+	second, err := ask("Once more: ")
+	if err != nil {
+		return "", err
+	}
+	if first != second {
+		return "", errors.New("the two are not the same; nothing was changed")
+	}
+	return first, nil
+}
