@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/labstack/echo/v4"
 
@@ -49,6 +50,18 @@ var matrixErrors = map[string]MatrixError{
 	"account_incomplete":           matrixNoAccount,
 	"invalid_username":             matrixNoAccount,
 	domain.ErrUserExists.Code:      matrixTaken,
+}
+
+// MatrixErrors lists the table by number. The documentation is checked against it.
+func MatrixErrors() []MatrixError {
+	lines := []MatrixError{matrixExpired}
+	for _, line := range matrixErrors {
+		if !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	slices.SortFunc(lines, func(a, b MatrixError) int { return a.ID - b.ID })
+	return lines
 }
 
 // matrixError writes a refusal as contract B has it. What is not in its table has the errorId 0, a fitting status and
