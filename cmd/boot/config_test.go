@@ -122,7 +122,7 @@ func TestDevWantsAFolderOfItsOwn(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "open")
 	require.NoError(t, os.Mkdir(dir, 0o700))
 	require.NoError(t, checkOwn(dir))
-	require.NoError(t, os.Chmod(dir, 0o777)) //nolint:gosec // what is to be refused
+	require.NoError(t, os.Chmod(dir, 0o777))
 	require.ErrorContains(t, checkOwn(dir), "nobody else may write to")
 	link := filepath.Join(t.TempDir(), "link")
 	require.NoError(t, os.Symlink(dir, link))
