@@ -98,7 +98,7 @@ func TestUserChange(t *testing.T) {
 		"an admin changes nothing":             {by: admin, of: user, change: none},
 		"all at once":                          {by: admin, of: user, change: domain.UserChange{Role: &domain.RoleAdmin, Active: to(false), Password: true, RevokeAPIKeys: true}, sessions: true, keys: true, admin: true, quiet: true},
 		"a user sets its password":             {by: user, of: user, change: password, sessions: true},
-		"a user ends its API keys":             {by: user, of: user, change: revoke, err: domain.ErrAdminOnly},
+		"a user ends its API keys alone":       {by: user, of: user, change: revoke, err: domain.ErrAdminOnly},
 		"a user ends them with its password":   {by: user, of: user, change: domain.UserChange{Password: true, RevokeAPIKeys: true}, sessions: true, keys: true},
 		"a user promotes itself":               {by: user, of: user, change: promote, err: domain.ErrAdminOnly},
 		"a user keeps its role":                {by: user, of: user, change: demote, err: domain.ErrAdminOnly},
