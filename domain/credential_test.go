@@ -52,6 +52,20 @@ func TestCapAPIKeyExpiry(t *testing.T) {
 	}
 }
 
+// TestHasExpiringAPIKey: a session ends as well, but a password made it.
+func TestHasExpiringAPIKey(t *testing.T) {
+	t.Parallel()
+	require.True(t, domain.Caller{Credential: domain.Credential{Kind: domain.APIKeyCredential}, ExpiresAt: now}.HasExpiringAPIKey())
+	require.False(t, domain.Caller{Credential: domain.Credential{Kind: domain.APIKeyCredential}}.HasExpiringAPIKey())
+	require.False(t, domain.Caller{Credential: domain.Credential{Kind: domain.SessionCredential}, ExpiresAt: now}.HasExpiringAPIKey())
+}
+
+func TestAPIKeyQuota(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, domain.CheckAPIKeyQuota(domain.MaxAPIKeysPerUser-1))
+	requireRefusal(t, domain.CheckAPIKeyQuota(domain.MaxAPIKeysPerUser), domain.Conflict, "limit_reached", "")
+}
+
 func TestCheckRevocable(t *testing.T) {
 	t.Parallel()
 	one, two, unknown := domain.CredentialID{1}, domain.CredentialID{2}, domain.CredentialID{9}

@@ -32,13 +32,16 @@ type ServerKeys interface {
 	// Retire marks a key as retired at a time.
 	Retire(ctx context.Context, id domain.ServerKeyID, at time.Time) error
 	// DeleteRetired removes a retired key under which at most so many rows are left, which are those that do not open.
-	// Conflict when there are more: they came meanwhile and would be lost.
+	// ErrServerKeyInUse when there are more: they came meanwhile and would be lost.
 	DeleteRetired(ctx context.Context, id domain.ServerKeyID, left int) error
 }
 
 // ErrStaleServerKey is what storage returns when something was sealed or signed under a key that has been retired
 // since: the key ring in memory is old. The unit of work reloads it and runs its function again.
 var ErrStaleServerKey = errors.New("the server key was retired: the key ring in memory is old")
+
+// ErrServerKeyInUse is what storage returns for a key that still has something under it.
+var ErrServerKeyInUse = errors.New("something is under the old key still")
 
 // TamperedError says that something stored does not authenticate: it was changed or moved behind the server's back.
 type TamperedError struct {

@@ -63,7 +63,7 @@ func (r serverKeys) DeleteRetired(ctx context.Context, id domain.ServerKeyID, le
 		(SELECT count(*) FROM one_time_codes WHERE key_id = $1) +
 		(SELECT count(*) FROM api_keys WHERE key_id = $1) + (SELECT count(*) FROM sessions WHERE key_id = $1)`, uuid(id), left)
 	if err == nil && tag.RowsAffected() == 0 {
-		return domain.Refuse(domain.Conflict, "server_key_in_use", "something is under the old key still: run this again")
+		return ports.ErrServerKeyInUse
 	}
 	return translate(err)
 }

@@ -134,7 +134,52 @@ func (c Config) checkLimits() error {
 
 const notNegative = "must not be negative"
 
-func mistake(name, rule string) error { return fmt.Errorf("%s%s %s", prefix, name, rule) }
+// settingMistake is what is wrong with one setting.
+type settingMistake struct{ setting, text string }
+
+func (m *settingMistake) Error() string { return m.text }
+
+func mistake(name, rule string) error {
+	return &settingMistake{setting: prefix + name, text: prefix + name + " " + rule}
+}
+
+// AllMistakes joins what ReadEnvironment and Config.Validate found, one line a setting, since a setting that could not
+// be read also looks as if it were not set. Where there are mistakes, it also names the variables that are no settings:
+// one of them may be a slip of the hand.
+func AllMistakes(reading, validating error, unknown []string) error {
+	var lines []error
+	seen := make(map[string]bool)
+	for _, each := range append(flatten(reading), flatten(validating)...) {
+		wrong, ok := errors.AsType[*settingMistake](each)
+		if ok && seen[wrong.setting] {
+			continue
+		}
+		if ok {
+			seen[wrong.setting] = true
+		}
+		lines = append(lines, each)
+	}
+	if len(lines) > 0 && len(unknown) > 0 {
+		lines = append(lines, fmt.Errorf("these variables are no settings: %s", strings.Join(unknown, ", ")))
+	}
+	return errors.Join(lines...)
+}
+
+// flatten takes apart what errors.Join has put together.
+func flatten(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		if err == nil {
+			return nil
+		}
+		return []error{err}
+	}
+	var parts []error
+	for _, part := range joined.Unwrap() {
+		parts = append(parts, flatten(part)...)
+	}
+	return parts
+}
 
 // tlsConfig returns nil when TLS is off.
 func (c Config) tlsConfig() (*tls.Config, error) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 
 	"github.com/lockbox-go/lockbox/adapters/localpg"
 	"github.com/lockbox-go/lockbox/domain"
@@ -30,6 +31,9 @@ type Dev struct {
 // loopback or the next free one. The other settings come from config. The caller calls Close.
 func NewDev(ctx context.Context, config Config, log *slog.Logger, dir string) (*Dev, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	if err := checkOwn(dir); err != nil {
 		return nil, err
 	}
 	secret, err := SecretFile(filepath.Join(dir, "secret-key"))
@@ -62,6 +66,19 @@ func (d *Dev) configure(ctx context.Context, config Config, log *slog.Logger, se
 		return err
 	}
 	d.Listener, d.URL = listener, "http://"+listener.Addr().String()
+	return nil
+}
+
+// checkOwn refuses a folder that somebody else made or may write to: a secret that others can know is none.
+func checkOwn(dir string) error {
+	info, err := os.Lstat(dir)
+	if err != nil {
+		return err
+	}
+	owner, known := info.Sys().(*syscall.Stat_t)
+	if !info.IsDir() || info.Mode().Perm()&0o022 != 0 || known && int(owner.Uid) != os.Geteuid() {
+		return fmt.Errorf("%s must be a folder of yours that nobody else may write to: remove it, or name another with --dir", dir)
+	}
 	return nil
 }
 

@@ -69,12 +69,12 @@ func gather(environ []string) (variables map[string]string, unknown []string, mi
 	}
 	for name, path := range files {
 		if _, both := variables[name]; both {
-			mistakes = append(mistakes, fmt.Errorf("%s and %s%s are both set: keep one", name, name, fileSuffix))
+			mistakes = append(mistakes, &settingMistake{name, fmt.Sprintf("%s and %s%s are both set: keep one", name, name, fileSuffix)})
 			continue
 		}
 		content, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 		if err != nil {
-			mistakes = append(mistakes, fmt.Errorf("%s%s cannot be read: %w", name, fileSuffix, err))
+			mistakes = append(mistakes, &settingMistake{name, fmt.Sprintf("%s%s cannot be read: %v", name, fileSuffix, err)})
 			continue
 		}
 		variables[name] = strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
@@ -112,7 +112,7 @@ func parseMistakes(err error) []error {
 		if field, found := fields.FieldByName(wrong.Name); found {
 			name = prefix + field.Tag.Get("env")
 		}
-		mistakes = append(mistakes, fmt.Errorf("%s cannot be read as %s", name, kindOfSetting(wrong.Type)))
+		mistakes = append(mistakes, &settingMistake{name, name + " cannot be read as " + kindOfSetting(wrong.Type)})
 	}
 	return mistakes
 }

@@ -97,8 +97,9 @@ func rekeyCommand() *cobra.Command {
 		Short: "Replace a server key after a compromise",
 		Long: `Replace the server key of a purpose (entry, account, api-key, session, throttle) by a new one while servers run, and move
 over what is under the old one. Entries and passwords keep working. Tokens cannot be moved: with api-key and session
-they end, and for api-key the keys that will end are listed first; say --yes to go on. When it is stopped half-way, run
-it again.`,
+they end, and for api-key the keys that will end are listed first; say --yes to go on.
+
+It takes half a minute at least, to let the servers' transactions end. When it is stopped half-way, run it again.`,
 		Example:   "  lockbox secret rekey entry\n  lockbox secret rekey api-key --yes",
 		Args:      cobra.ExactArgs(1),
 		ValidArgs: []string{"entry", "account", "api-key", "session", "throttle"},
@@ -132,6 +133,7 @@ func listDoomed(ctx context.Context, command *cobra.Command, keys *serverkeys.Se
 }
 
 func rekey(ctx context.Context, command *cobra.Command, keys *serverkeys.Service, purpose domain.KeyPurpose) error {
+	fmt.Fprintf(command.ErrOrStderr(), "replacing the %s key; after the move, servers' transactions are waited for\n", purpose)
 	done, err := keys.Rekey(ctx, purpose, func(done int) {
 		fmt.Fprintf(command.ErrOrStderr(), "%d done\n", done)
 	})

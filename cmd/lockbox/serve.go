@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
@@ -26,7 +25,7 @@ An older schema is brought up to date first.`,
 				}
 			}
 			config, unknown, err := boot.ReadEnvironment(os.Environ())
-			if err := errors.Join(err, config.Validate()); err != nil {
+			if err := boot.AllMistakes(err, config.Validate(), unknown); err != nil {
 				return fmt.Errorf("the settings are wrong:\n%w", err)
 			}
 			log := boot.NewLog(config, os.Stderr)

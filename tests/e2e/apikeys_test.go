@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/domain"
 )
 
 // issue makes an API key; body may be nil.
@@ -227,6 +229,20 @@ func TestAnEndedKeyIsDeletedWhole(t *testing.T) {
 	ended := root.issue(`{"expiry":"00:00:01"}`)
 	require.Eventually(t, func() bool { return ended.do("GET", "/whoami", nil).Status == 401 }, time.Minute, 50*time.Millisecond)
 	root.do("DELETE", "/api-keys/"+ended.token, nil).expect(204)
+}
+
+// TestAPIKeysPerUser: there is an end to them, expired ones included.
+func TestAPIKeysPerUser(t *testing.T) {
+	t.Parallel()
+	root := start(t).initialize()
+	user := root.user("user1")
+	run(t, root.server.db, `INSERT INTO api_keys (id, user_id, name, key_id, created_at, expires_at)
+		SELECT gen_random_uuid(), k.user_id, '', k.key_id, k.created_at, now() FROM api_keys k JOIN users u ON u.id = k.user_id,
+		generate_series(1, $1) WHERE u.name = 'user1'`, domain.MaxAPIKeysPerUser-2)
+	user.issue(nil)
+	user.do("POST", "/api-keys", nil).refuses(409, "limit_reached")
+	root.issue(nil)
+	user.do("DELETE", "/api-keys/"+read[[]apiKeyLine](user.do("GET", "/api-keys", nil))[0].ID, nil).expect(204)
 }
 
 func TestTheOwnersAPIKeysAreTheOwners(t *testing.T) {

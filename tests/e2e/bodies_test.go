@@ -123,6 +123,22 @@ func TestABodyOfUnknownLength(t *testing.T) {
 	}
 }
 
+// TestBodiesOfNobody are small: names and passwords need no more. A token lifts that, where one is looked at.
+func TestBodiesOfNobody(t *testing.T) {
+	t.Parallel()
+	s := start(t, "REQUIRE_ADMIN_TO_CREATE_USER=false")
+	root := s.initialize()
+	const most = 16 << 10
+	padded := func(size int, body string) string { return strings.Repeat(" ", size-len(body)) + body }
+	const signIn, register = `{"username":"root","password":"root-password"}`, `{"username":"%s","password":"some-password"}`
+	s.as("").do("POST", "/authenticate", padded(most, signIn)).expect(200)
+	s.as("").do("POST", "/authenticate", padded(most+1, signIn)).refuses(413, "body_too_large")
+	s.as("").do("POST", "/users", padded(most, fmt.Sprintf(register, "user1"))).expect(201)
+	s.as("").do("POST", "/users", padded(most+1, fmt.Sprintf(register, "user2"))).refuses(413, "body_too_large")
+	root.do("POST", "/users", padded(1<<20, fmt.Sprintf(register, "user2"))).expect(201)
+	root.do("POST", "/users", padded(1<<20+1, fmt.Sprintf(register, "user3"))).refuses(413, "body_too_large")
+}
+
 const jsonType = "application/json"
 
 func goodBodies(t *testing.T, route bodyRoute, send func(body any, contentType string) *answer) {

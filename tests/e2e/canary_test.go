@@ -266,7 +266,7 @@ func dump(t *testing.T, database string) string {
 	if err != nil {
 		return tables(t, database)
 	}
-	out, err := exec.CommandContext(t.Context(), program, "--data-only", "--dbname="+database).Output() //nolint:gosec // found by us
+	out, err := exec.CommandContext(t.Context(), program, "--data-only", "--dbname="+database).Output()
 	require.NoError(t, err)
 	require.Contains(t, string(out), "entry_versions")
 	return string(out)

@@ -47,7 +47,7 @@ func binary(t testing.TB) string {
 		if built.dir, built.err = os.MkdirTemp("", "lockbox-e2e-"); built.err != nil {
 			return
 		}
-		build := exec.Command("go", "build", "-o", filepath.Join(built.dir, "lockbox"), "../../cmd/lockbox") //nolint:gosec // constant but for the folder
+		build := exec.Command("go", "build", "-o", filepath.Join(built.dir, "lockbox"), "../../cmd/lockbox")
 		build.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := build.CombinedOutput(); err != nil {
 			built.err = fmt.Errorf("%w: %s", err, out)
@@ -69,7 +69,7 @@ type program struct {
 // launch starts the program with settings as the harness has them. It does not wait for it to be ready.
 func launch(t testing.TB, args []string, settings ...string) *program {
 	t.Helper()
-	p := &program{cmd: exec.Command(binary(t), args...), out: &syncBuffer{}, exited: make(chan struct{})} //nolint:gosec // ours
+	p := &program{cmd: exec.Command(binary(t), args...), out: &syncBuffer{}, exited: make(chan struct{})}
 	p.server = server{t: t, log: &syncBuffer{}}
 	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
 	for _, setting := range append([]string{"LOG_LEVEL=debug", "KDF_MEMORY_KIB=64", "KDF_TIME=1"}, settings...) {
@@ -213,7 +213,7 @@ func openFolder(t *testing.T) string {
 	dir, err := os.MkdirTemp("/tmp", "lockbox-e2e-")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	require.NoError(t, os.Chmod(dir, 0o755)) //nolint:gosec // that is the point
+	require.NoError(t, os.Chmod(dir, 0o755))
 	return dir
 }
 

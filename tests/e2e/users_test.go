@@ -177,6 +177,8 @@ func TestShowAPIKeys(t *testing.T) {
 		require.Equal(t, []string{user.token, expiring.token}, read[describedUser](got).APIKeys)
 		require.Equal(t, "no-store", got.Header.Get("Cache-Control"))
 	}
+	require.Equal(t, []string{user.keyID(), expiring.keyID()}, read[describedUser](expiring.do("GET", "/users/user1", nil)).APIKeys,
+		"a key that ends gets at none that lives longer")
 	require.Equal(t, []string{root.token}, read[describedUser](root.do("GET", "/users/root", nil)).APIKeys)
 	admin := root.admin("admin1")
 	require.Equal(t, []string{root.keyID()}, read[describedUser](admin.do("GET", "/users/root", nil)).APIKeys)

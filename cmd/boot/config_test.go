@@ -1,0 +1,130 @@
+package boot
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	goodURL    = "LOCKBOX_DATABASE_URL=postgres://lockbox@127.0.0.1/lockbox"
+	goodSecret = "LOCKBOX_SECRET_KEY=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+)
+
+// mistakes returns what lockbox serve would say of an environment.
+func mistakes(environ ...string) string {
+	config, unknown, err := ReadEnvironment(environ)
+	if err := AllMistakes(err, config.Validate(), unknown); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+func TestSettings(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		setting string
+		says    string // "" is fine
+	}{
+		"nothing else":             {"HOME=/", ""},
+		"an address":               {"LOCKBOX_HTTP_ADDR=127.0.0.1:8080", ""},
+		"no port":                  {"LOCKBOX_HTTP_ADDR=127.0.0.1", "LOCKBOX_HTTP_ADDR must be an address and a port"},
+		"a level":                  {"LOCKBOX_LOG_LEVEL=debug", ""},
+		"no level":                 {"LOCKBOX_LOG_LEVEL=loud", "LOCKBOX_LOG_LEVEL cannot be read as a level"},
+		"a format":                 {"LOCKBOX_LOG_FORMAT=text", ""},
+		"no format":                {"LOCKBOX_LOG_FORMAT=xml", "LOCKBOX_LOG_FORMAT must be json or text"},
+		"networks":                 {"LOCKBOX_TRUSTED_PROXIES=10.0.0.0/8,::1/128", ""},
+		"no networks":              {"LOCKBOX_TRUSTED_PROXIES=10.0.0.1", "LOCKBOX_TRUSTED_PROXIES cannot be read as networks"},
+		"an origin":                {"LOCKBOX_CORS_ORIGINS=https://app.example.org", ""},
+		"no origin":                {"LOCKBOX_CORS_ORIGINS=app.example.org", "LOCKBOX_CORS_ORIGINS must be origins"},
+		"a duration without unit":  {"LOCKBOX_TOKEN_TTL=9", "LOCKBOX_TOKEN_TTL cannot be read as a duration"},
+		"too short a life":         {"LOCKBOX_TOKEN_TTL=1s", "LOCKBOX_TOKEN_TTL must be at least 1m"},
+		"a negative limit":         {"LOCKBOX_MAX_USERS_PER_BOX=-1", "LOCKBOX_MAX_USERS_PER_BOX must not be negative"},
+		"no limit":                 {"LOCKBOX_MAX_USERS_PER_BOX=0", ""},
+		"values above bodies":      {"LOCKBOX_MAX_VALUE_BYTES=2000000", "LOCKBOX_MAX_VALUE_BYTES must not be above LOCKBOX_MAX_BODY_BYTES"},
+		"too little memory":        {"LOCKBOX_KDF_MEMORY_KIB=7", "LOCKBOX_KDF_MEMORY_KIB must be from 8 to 262144"},
+		"no number":                {"LOCKBOX_KDF_TIME=two", "LOCKBOX_KDF_TIME cannot be read as a whole number in range"},
+		"a certificate alone":      {"LOCKBOX_TLS_CERT=x", "LOCKBOX_TLS_CERT and LOCKBOX_TLS_KEY must be set together"},
+		"a file that is not there": {"LOCKBOX_INIT_TOKEN_FILE=/does/not/exist", "LOCKBOX_INIT_TOKEN_FILE cannot be read"},
+		"a Kubernetes service":     {"LOCKBOX_PORT_5000_TCP=tcp://10.0.0.1:5000", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			said := mistakes(goodURL, goodSecret, test.setting)
+			if test.says == "" {
+				require.Empty(t, said)
+				return
+			}
+			require.Contains(t, said, test.says)
+			require.Equal(t, 1, strings.Count(said, "\n")+1, "one mistake is one line: %s", said)
+		})
+	}
+}
+
+func TestAllMistakesAreSaidAtOnce(t *testing.T) {
+	t.Parallel()
+	said := mistakes("LOCKBOX_SECRETKEY=x", "LOCKBOX_TOKEN_TTL=9", "LOCKBOX_LOG_FORMAT=xml", "LOCKBOX_MIN_PASSWORD_LENGTH=0")
+	require.Len(t, strings.Split(said, "\n"), 6)
+	for _, part := range []string{"LOCKBOX_DATABASE_URL is not set", "LOCKBOX_SECRET_KEY is not set", "LOCKBOX_TOKEN_TTL", "LOCKBOX_LOG_FORMAT",
+		"LOCKBOX_MIN_PASSWORD_LENGTH", "these variables are no settings: LOCKBOX_SECRETKEY"} {
+		require.Contains(t, said, part)
+	}
+}
+
+func TestASecretIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	said := mistakes(goodURL, "LOCKBOX_SECRET_KEY=hunter2-hunter2", "LOCKBOX_SECRET_KEY_PREVIOUS=hunter2")
+	require.Contains(t, said, "LOCKBOX_SECRET_KEY ")
+	require.Contains(t, said, "LOCKBOX_SECRET_KEY_PREVIOUS ")
+	require.NotContains(t, said, "hunter2")
+}
+
+func TestSettingsFromFiles(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "token")
+	require.NoError(t, os.WriteFile(path, []byte(" kept \n\n"), 0o600))
+	config, _, err := ReadEnvironment([]string{"LOCKBOX_INIT_TOKEN_FILE=" + path})
+	require.NoError(t, err)
+	require.Equal(t, " kept \n", string(config.InitToken.Bytes()), "one newline is dropped")
+
+	_, _, err = ReadEnvironment([]string{"LOCKBOX_INIT_TOKEN_FILE=" + path, "LOCKBOX_INIT_TOKEN=x"})
+	require.ErrorContains(t, err, "are both set")
+}
+
+func TestFirstRunMakesWhatIsMissing(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "login")
+	require.NoError(t, FirstRun(dir, "db:5432", os.Getuid()))
+	before := make(map[string]string)
+	for _, name := range []string{"database-password", "database-url", "init-token"} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+		content, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		before[name] = string(content)
+	}
+	require.Contains(t, before["database-url"], strings.TrimSpace(before["database-password"])+"@db:5432/")
+	require.NoError(t, os.Remove(filepath.Join(dir, "init-token")))
+	require.NoError(t, FirstRun(dir, "db:5432", os.Getuid()))
+	for name, content := range before {
+		now, err := os.ReadFile(filepath.Join(dir, name))
+		require.NoError(t, err)
+		require.Equal(t, name != "init-token", string(now) == content, name)
+	}
+}
+
+func TestDevWantsAFolderOfItsOwn(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "open")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	require.NoError(t, checkOwn(dir))
+	require.NoError(t, os.Chmod(dir, 0o777))
+	require.ErrorContains(t, checkOwn(dir), "nobody else may write to")
+	link := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Symlink(dir, link))
+	require.Error(t, checkOwn(link))
+}

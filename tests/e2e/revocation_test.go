@@ -1,0 +1,108 @@
+package e2e
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// TestARevocationReachesWhatWaits: a request that was let in, and then had to wait, is decided again before it acts.
+func TestARevocationReachesWhatWaits(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	root := s.initialize()
+	root.box("default")
+	root.put("default", "entry", `1`).expect(201)
+	user := root.user("user1")
+	root.share("default", "user1", "readEntry", "createEntry")
+
+	for what, request := range map[string]func() *answer{
+		"write":   func() *answer { return user.put("default", "entry", `2`) },
+		"restore": func() *answer { return user.do("POST", "/boxes/default/entries/entry/restore", `{"version":1}`) },
+	} {
+		root.permit("default", "user1", "readEntry", "createEntry")
+		got := whileLocked(t, s, request, func() { root.permit("default", "user1") })
+		require.Equal(t, 403, got.Status, "%s: %s", what, got.Body)
+	}
+	require.Equal(t, `1`, string(root.get("default", "entry").expect(200).Body))
+
+	root.permit("default", "user1", "createEntry")
+	got := whileLocked(t, s, func() *answer { return user.put("default", "entry", `2`) }, func() {
+		root.do("PUT", "/users/user1", `{"isActive":false}`).expect(204)
+	})
+	require.Equal(t, 401, got.Status, "%s", got.Body)
+}
+
+// whileLocked makes a request while the entry is locked by somebody else, and lets go once meanwhile has run.
+func whileLocked(t *testing.T, s *server, request func() *answer, meanwhile func()) *answer {
+	t.Helper()
+	answers := make(chan *answer, 1)
+	withConn(t, s.db, func(ctx context.Context, conn *pgx.Conn) {
+		tx, err := conn.Begin(ctx)
+		require.NoError(t, err)
+		_, err = tx.Exec(ctx, `SELECT FROM entries WHERE key = 'entry' FOR UPDATE`)
+		require.NoError(t, err)
+		go func() { answers <- request() }()
+		require.Eventually(t, func() bool {
+			return number(t, s.db, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 1
+		}, 4*time.Second, 5*time.Millisecond)
+		meanwhile()
+		require.NoError(t, tx.Rollback(ctx))
+	})
+	return <-answers
+}
+
+// TestARevocationReachesADerivation: reading under a passphrase takes a while here, and the permission goes meanwhile.
+func TestARevocationReachesADerivation(t *testing.T) {
+	t.Parallel()
+	const passphrase = "correct horse"
+	s := start(t, "KDF_MEMORY_KIB=65536", "KDF_TIME=16")
+	root := s.initialize()
+	root.box("default")
+	root.put("default", "entry", `1`, "X-Encryption-Key", passphrase).expect(201)
+	user := root.user("user1")
+	root.share("default", "user1", "readEntry")
+
+	answers := make(chan *answer, 1)
+	go func() { answers <- user.get("default", "entry", "X-Encryption-Key", passphrase) }()
+	running := func() bool {
+		return containsLine(string(s.as("").do("GET", "/metrics", nil).Body), "lockbox_kdf_running 1")
+	}
+	require.Eventually(t, running, 10*time.Second, time.Millisecond)
+	root.permit("default", "user1")
+	require.True(t, running(), "the permission must go before the derivation is done for this to show anything")
+	require.Equal(t, 403, (<-answers).Status)
+}
+
+// TestStrangersSendLittle: without a good token a body cannot be used to fill the memory.
+func TestStrangersSendLittle(t *testing.T) {
+	t.Parallel()
+	s := start(t, "REQUIRE_ADMIN_TO_CREATE_USER=false")
+	root := s.initialize()
+	large := `{"username":"root","password":"` + padding(17<<10) + `"}`
+	for _, path := range []string{"/init", "/authenticate", "/users"} {
+		s.as("").do("POST", path, large).refuses(413, "body_too_large")
+	}
+	root.box("default")
+	root.put("default", "entry", `"`+padding(17<<10)+`"`).expect(201)
+}
+
+// TestAPIKeysAreLimited: one user cannot fill the database with keys.
+func TestAPIKeysAreLimited(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	root := s.initialize()
+	run(t, s.db, `INSERT INTO api_keys (id, user_id, name, key_id, created_at)
+		SELECT gen_random_uuid(), user_id, '', key_id, created_at FROM api_keys, generate_series(1, 998)`)
+	root.do("POST", "/api-keys", nil).expect(200)
+	root.do("POST", "/api-keys", nil).refuses(409, "limit_reached")
+}
+
+func padding(size int) string { return strings.Repeat("x", size) }
+
+func containsLine(text, line string) bool { return slices.Contains(strings.Split(text, "\n"), line) }
