@@ -13,9 +13,9 @@ import (
 
 // MatrixError is a line of the table of errors of contract B.
 type MatrixError struct {
-	ID     int    `json:"errorId"`
-	Status int    `json:"-"`
-	Text   string `json:"error"`
+	ID     int
+	Status int
+	Text   string
 }
 
 var (
@@ -82,6 +82,9 @@ func matrixError(refusal *domain.Error, status int) MatrixError {
 func writeMatrixError(c echo.Context, refusal *domain.Error, status int) {
 	line := matrixError(refusal, status)
 	setErrorHeaders(c, refusal, line.Status)
-	body, _ := json.Marshal(line)
+	body, _ := json.Marshal(struct {
+		Error string `json:"error"`
+		ID    int    `json:"errorId"`
+	}{line.Text, line.ID})
 	_ = c.Blob(line.Status, contentTypeJSON, body)
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockbox-go/lockbox/tests/pgtest"
@@ -52,15 +51,6 @@ func (c terminal) refused(code string, args ...string) {
 	require.ErrorContains(c.t, err, code, out)
 }
 
-func (c terminal) number(sql string) (count int) {
-	c.t.Helper()
-	conn, err := pgx.Connect(c.t.Context(), c.database)
-	require.NoError(c.t, err)
-	defer func() { _ = conn.Close(context.Background()) }()
-	require.NoError(c.t, conn.QueryRow(c.t.Context(), sql).Scan(&count))
-	return count
-}
-
 func secretIn(out string) string {
 	_, rest, _ := strings.Cut(out, "Secret: ")
 	secret, _, _ := strings.Cut(rest, "\n")
@@ -82,7 +72,7 @@ func TestUserCommands(t *testing.T) {
 	require.Contains(t, again, "Root exists; all its sessions have ended.")
 	require.Equal(t, secretIn(made), secretIn(again))
 	require.NotEqual(t, secretIn(made), secretIn(c.run("user", "create", "-u", "root", "-g", "owner", "-r")))
-	require.Equal(t, 2, c.number(`SELECT session_epoch FROM users WHERE name = 'root'`))
+	require.Equal(t, 2, pgtest.Number(t, c.database, `SELECT session_epoch FROM users WHERE name = 'root'`))
 	c.run("user", "create", "-u", "anna", "-g", "viewer", "--recreate")
 
 	list := strings.Split(c.run("user", "list"), "\n")
@@ -102,9 +92,9 @@ func TestUserCommands(t *testing.T) {
 	}
 	_, err := c.try("short\n", "user", "passwd", "anna")
 	require.ErrorContains(t, err, "at least 6")
-	require.Equal(t, 11, c.number(`SELECT count(*) FROM events WHERE actor_name = '(terminal)' AND outcome = 'success'`))
-	require.Equal(t, 0, c.number(`SELECT count(*) FROM events WHERE actor_name <> '(terminal)'`))
-	require.Equal(t, 1, c.number(`SELECT count(*) FROM events WHERE action = 'system.initialize'`))
+	require.Equal(t, 11, pgtest.Number(t, c.database, `SELECT count(*) FROM events WHERE actor_name = '(terminal)' AND outcome = 'success'`))
+	require.Equal(t, 0, pgtest.Number(t, c.database, `SELECT count(*) FROM events WHERE actor_name <> '(terminal)'`))
+	require.Equal(t, 1, pgtest.Number(t, c.database, `SELECT count(*) FROM events WHERE action = 'system.initialize'`))
 }
 
 // TestOwnerFromUser: where there is no owner, somebody who exists can be made the owner.

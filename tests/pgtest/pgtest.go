@@ -109,3 +109,15 @@ func randomHex() string {
 	_, _ = rand.Read(random) // it never fails
 	return hex.EncodeToString(random)
 }
+
+// Number returns what a query counts in a database.
+func Number(t testing.TB, database, sql string) (number int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, database)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close(ctx) }()
+	require.NoError(t, conn.QueryRow(ctx, sql).Scan(&number))
+	return number
+}
