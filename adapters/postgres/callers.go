@@ -62,6 +62,14 @@ func credentialArg(credential domain.Credential) any {
 	return credential.Digest[:]
 }
 
+// issuedTo is $2: nothing of an opaque credential, which is found by its digest, says whose it is.
+func issuedTo(credential domain.Credential) pgtype.UUID {
+	if credential.Digest.IsZero() {
+		return uuid(credential.User)
+	}
+	return pgtype.UUID{}
+}
+
 // callerRow is where the columns of a caller are scanned to.
 type callerRow struct {
 	id               [16]byte
@@ -131,7 +139,7 @@ func permissionsOf(stored int16) domain.Permissions {
 func (c callers) Caller(ctx context.Context, credential domain.Credential) (domain.Caller, error) {
 	var row callerRow
 	at := lookUps[credential.Kind]
-	err := c.q.QueryRow(ctx, `SELECT `+callerColumns+at.from+at.where, credentialArg(credential), uuid(credential.User)).
+	err := c.q.QueryRow(ctx, `SELECT `+callerColumns+at.from+at.where, credentialArg(credential), issuedTo(credential)).
 		Scan(append(row.targets(), row.credentialTargets()...)...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return domain.Caller{Credential: credential}, nil
@@ -146,7 +154,7 @@ func (c callers) Caller(ctx context.Context, credential domain.Credential) (doma
 }
 
 func (c callers) Access(ctx context.Context, credential domain.Credential, box domain.BoxName) (domain.Access, error) {
-	access, who, err := scanAccess(c.q.QueryRow(ctx, accessSQL(credential.Kind), credentialArg(credential), uuid(credential.User), string(box)), credential)
+	access, who, err := scanAccess(c.q.QueryRow(ctx, accessSQL(credential.Kind), credentialArg(credential), issuedTo(credential), string(box)), credential)
 	if err != nil || who == nil {
 		return access, translate(err)
 	}

@@ -82,7 +82,7 @@ func (r entries) lock(ctx context.Context, credential domain.Credential, box dom
 			}
 			return err
 		})
-	batch.Queue(accessSQL(credential.Kind), credentialArg(credential), uuid(credential.User), string(box.Name)).
+	batch.Queue(accessSQL(credential.Kind), credentialArg(credential), issuedTo(credential), string(box.Name)).
 		QueryRow(func(row pgx.Row) (err error) {
 			locked.Access, _, err = scanAccess(row, credential)
 			return err

@@ -70,7 +70,7 @@ func (s *Store) facts(ctx context.Context, sql string, credential domain.Credent
 	var row factsRow
 	targets := make([]any, 0, 32)
 	targets = append(append(append(append(targets, who.targets()...), what.targets()...), row.targets()...), who.credentialTargets()...)
-	err := s.pool.QueryRow(ctx, sql, credentialArg(credential), uuid(credential.User), string(box), string(key), number(version)).Scan(targets...)
+	err := s.pool.QueryRow(ctx, sql, credentialArg(credential), issuedTo(credential), string(box), string(key), number(version)).Scan(targets...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ports.EntryFacts{Access: domain.Access{Caller: domain.Caller{Credential: credential}}}, nil
 	}
