@@ -1,6 +1,7 @@
 package domain_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -26,7 +27,9 @@ func TestAuthenticateCaller(t *testing.T) {
 		"ending now": changed(func(c *domain.Caller) { c.ExpiresAt = now }),
 		"without id": changed(func(c *domain.Caller) { c.UserID = domain.UserID{} }),
 	} {
-		require.ErrorIs(t, caller.Authenticate(now), domain.ErrUnauthenticated, name)
+		err := caller.Authenticate(now)
+		require.Equal(t, domain.ErrUnauthenticated.Code, domain.CodeOf(err), name)
+		require.Equal(t, strings.HasPrefix(name, "end"), errors.Is(err, domain.ErrCredentialExpired), name)
 	}
 }
 

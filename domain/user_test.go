@@ -32,7 +32,7 @@ func to[T any](value T) *T { return &value }
 
 func TestNewUser(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, domain.User{ID: userID, Name: "user", Role: domain.RoleUser, Active: true, CreatedAt: now, UpdatedAt: now},
+	require.Equal(t, domain.User{ID: userID, Name: "user", Spelling: "user", Role: domain.RoleUser, Active: true, CreatedAt: now, UpdatedAt: now},
 		domain.NewUser(userID, "user", domain.RoleUser, now))
 }
 

@@ -37,8 +37,8 @@ func (r Route) Matrix() bool { return strings.HasPrefix(r.Path, matrixPath+"/") 
 
 // Routes is the table of all requests. The authorisation tests and the documentation are checked against it.
 func Routes() []Route {
-	anyone, owner := domain.Group{}, domain.GroupOwner
-	return []Route{
+	anyone := domain.Group{}
+	return append([]Route{
 		{http.MethodGet, "/", AuthNone, (*API).welcome, anyone},
 		{http.MethodPost, "/init", AuthNone, (*API).initialize, anyone},
 		{http.MethodPost, "/authenticate", AuthNone, (*API).authenticate, anyone},
@@ -82,7 +82,13 @@ func Routes() []Route {
 
 		{http.MethodGet, "/audit", AuthToken, (*API).listEvents, anyone},
 		{http.MethodGet, "/boxes/:box/audit", AuthToken, (*API).listBoxEvents, anyone},
+	}, matrixRoutes()...)
+}
 
+// matrixRoutes are those of contract B.
+func matrixRoutes() []Route {
+	anyone, owner := domain.Group{}, domain.GroupOwner
+	return []Route{
 		{http.MethodPost, matrixPath + "/user/auth", AuthNone, (*API).signInWithCode, anyone},
 		{http.MethodPost, matrixPath + "/user/auth/refresh", AuthNone, (*API).refresh, anyone},
 		{http.MethodDelete, matrixPath + "/user/auth/revoke/:user", AuthToken, (*API).revokeSessions, anyone},

@@ -125,8 +125,11 @@ func (s *Service) openSession(ctx context.Context, by domain.Requester, try atte
 		}
 		return s.succeed(ctx, repos, try)
 	})
-	if errors.Is(err, errCodeSpent) {
+	switch {
+	case errors.Is(err, errCodeSpent):
 		return "", time.Time{}, s.denied(ctx, s.signIn(by, user), domain.ErrWrongCredentials)
+	case err != nil:
+		s.release(ctx, try) // all was right, and the database failed
 	}
 	return token, session.ExpiresAt, err
 }

@@ -55,6 +55,9 @@ func (s *Service) ConfirmCode(ctx context.Context, by domain.Requester, username
 		}
 		return s.giveBack(ctx, repos, try, false)
 	})
+	if err != nil && !errors.Is(err, errCodeSpent) {
+		s.release(ctx, try)
+	}
 	return s.refuseCode(ctx, by, domain.ActionConfirmCode, caller, err)
 }
 

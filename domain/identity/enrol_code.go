@@ -101,10 +101,13 @@ func (s *Service) withCode(ctx context.Context, by domain.Requester, caller doma
 		}
 		return s.giveBack(ctx, repos, try, false)
 	})
+	if err != nil && wanted && !errors.Is(err, errCodeSpent) {
+		s.release(ctx, try)
+	}
 	return s.refuseCode(ctx, by, action, caller, err)
 }
 
-// spendIfWanted makes the change start over where another one has put a code in force in between.
+// spendIfWanted spends the code, or refuses where another change has put one in force in between.
 func (s *Service) spendIfWanted(ctx context.Context, repos ports.Repos, user domain.User, wanted bool, use codeUse) error {
 	if wanted {
 		return s.spend(ctx, repos, use)

@@ -52,8 +52,11 @@ func (s *Service) SignInWithCode(ctx context.Context, by domain.Requester, in Si
 		return TokenPair{}, s.denied(ctx, signIn, domain.ErrCodeInvalid)
 	}
 	pair, err := s.openFamily(ctx, by, try, claimed.User, use)
-	if errors.Is(err, errCodeSpent) || errors.Is(err, domain.ErrWrongCredentials) {
+	switch {
+	case errors.Is(err, errCodeSpent) || errors.Is(err, domain.ErrWrongCredentials):
 		return TokenPair{}, s.denied(ctx, signIn, domain.ErrCodeInvalid)
+	case err != nil:
+		s.release(ctx, try) // all was right, and the database failed
 	}
 	return pair, err
 }

@@ -56,17 +56,7 @@ func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in Update
 		if err != nil {
 			return err
 		}
-		wasOwner := user.Owner
-		keysEnd, err := user.Change(caller, change, s.Clock.Now())
-		if err != nil {
-			return err
-		}
-		if change.HandsOver() && !wasOwner {
-			if err := s.handOver(ctx, repos, &user, former); err != nil {
-				return err
-			}
-		}
-		if err := s.saveChange(ctx, repos, user, keysEnd); err != nil {
+		if err := s.apply(ctx, repos, caller, change, user, former); err != nil {
 			return err
 		}
 		if change.Password {
@@ -76,6 +66,21 @@ func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in Update
 		}
 		return repos.Events.Append(ctx, s.event(actionOf(change), by, caller).To(string(user.Name)))
 	})
+}
+
+// apply changes a user who is locked and, for a hand-over, the owner who was.
+func (s *Service) apply(ctx context.Context, repos ports.Repos, caller domain.Caller, change domain.UserChange, user, former domain.User) error {
+	wasOwner := user.Owner
+	keysEnd, err := user.Change(caller, change, s.Clock.Now())
+	if err != nil {
+		return err
+	}
+	if change.HandsOver() && !wasOwner {
+		if err := s.handOver(ctx, repos, &user, former); err != nil {
+			return err
+		}
+	}
+	return s.saveChange(ctx, repos, user, keysEnd)
 }
 
 func (in UpdateUser) change() (domain.UserChange, error) {

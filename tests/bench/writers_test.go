@@ -57,10 +57,15 @@ type server struct {
 	client     *http.Client
 }
 
-func start(b *testing.B) *server {
+// start runs a Lockbox; settings are NAME=value without the prefix LOCKBOX_, and win over those that are set here.
+func start(b *testing.B, settings ...string) *server {
 	b.Helper()
-	config, _, err := boot.ReadEnvironment([]string{"LOCKBOX_DATABASE_URL=" + pgtest.New(b), "LOCKBOX_SECRET_KEY=" + boot.NewSecret(),
-		"LOCKBOX_HTTP_ADDR=127.0.0.1:0", "LOCKBOX_KDF_MEMORY_KIB=64", "LOCKBOX_KDF_TIME=1", fmt.Sprintf("LOCKBOX_DB_MAX_CONNS=%d", parallel)})
+	environ := []string{"LOCKBOX_DATABASE_URL=" + pgtest.New(b), "LOCKBOX_SECRET_KEY=" + boot.NewSecret(),
+		"LOCKBOX_HTTP_ADDR=127.0.0.1:0", "LOCKBOX_KDF_MEMORY_KIB=64", "LOCKBOX_KDF_TIME=1", fmt.Sprintf("LOCKBOX_DB_MAX_CONNS=%d", parallel)}
+	for _, setting := range settings {
+		environ = append(environ, "LOCKBOX_"+setting)
+	}
+	config, _, err := boot.ReadEnvironment(environ)
 	require.NoError(b, err)
 	app, err := boot.New(config, slog.New(slog.DiscardHandler))
 	require.NoError(b, err)

@@ -1,0 +1,109 @@
+package domain
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestGroups(t *testing.T) {
+	t.Parallel()
+	ladder := []Group{{}, GroupViewer, GroupManager, GroupOwner}
+	for i, group := range ladder {
+		for j, other := range ladder {
+			require.Equal(t, i >= j, group.Includes(other), "%q includes %q", group, other)
+		}
+	}
+	for _, text := range []string{"viewer", "Manager", "OWNER"} {
+		group, err := ParseGroup(text)
+		require.NoError(t, err)
+		require.Equal(t, strings.ToLower(text), group.String())
+	}
+	for _, text := range []string{"", "none", "admin"} {
+		_, err := ParseGroup(text)
+		require.ErrorIs(t, err, ErrUnknownGroup)
+	}
+	none, err := ParseGroupChange("None")
+	require.NoError(t, err)
+	require.Zero(t, none)
+}
+
+func TestOpaqueTokens(t *testing.T) {
+	t.Parallel()
+	token := OpaqueToken{1, 0xab}
+	read, ok := ParseOpaqueToken(token.String())
+	require.True(t, ok)
+	require.Equal(t, token, read)
+	require.NotEqual(t, [32]byte(token), [32]byte(token.Digest()))
+	for _, text := range []string{"", token.String()[1:], token.String() + "0", strings.ToUpper(token.String()), "g" + token.String()[1:]} {
+		_, ok := ParseOpaqueToken(text)
+		require.False(t, ok, text)
+	}
+}
+
+// TestNextPair: the access token lives for its time, in whole seconds, and never beyond its family.
+func TestNextPair(t *testing.T) {
+	t.Parallel()
+	user := User{ID: UserID{1}, Active: true, SessionEpoch: 3}
+	family := NewTokenFamily(FamilyID{2}, user, noon, 3*time.Hour)
+	pair := func(user User, family TokenFamily, at time.Time) (time.Duration, error) {
+		made, err := family.NextPair(TokenPair{}, user, at, 2*time.Hour)
+		return made.Life(), err
+	}
+	life, err := pair(user, family, noon)
+	require.NoError(t, err)
+	require.Equal(t, 2*time.Hour, life)
+	life, err = pair(user, family, noon.Add(2*time.Hour+100*time.Millisecond))
+	require.NoError(t, err)
+	require.Equal(t, time.Hour-time.Second, life)
+	revoked, moved, inactive := family, user, user
+	revoked.RevokedAt, moved.SessionEpoch, inactive.Active = noon, 4, false
+	for _, each := range []struct {
+		user   User
+		family TokenFamily
+		at     time.Time
+	}{{user, family, noon.Add(3 * time.Hour)}, {user, revoked, noon}, {moved, family, noon}, {inactive, family, noon}, {User{ID: UserID{9}, Active: true, SessionEpoch: 3}, family, noon}} {
+		_, err := pair(each.user, each.family, each.at)
+		require.ErrorIs(t, err, ErrRefreshToken)
+	}
+}
+
+func TestRecoveryCodes(t *testing.T) {
+	t.Parallel()
+	codes := NewRecoveryCodes()
+	require.Len(t, codes, RecoveryCodes)
+	text := codes[0].String()
+	require.Regexp(t, `^[A-Z2-7]{6}(-[A-Z2-7]{6}){3}$`, text)
+	for _, spelling := range []string{text, strings.ToLower(text), strings.ReplaceAll(text, "-", ""), strings.ReplaceAll(text, "-", " ")} {
+		read, ok := ParseRecoveryCode(spelling)
+		require.True(t, ok, spelling)
+		require.Equal(t, codes[0], read)
+	}
+	require.NotEqual(t, codes[0].Digest(), codes[1].Digest())
+	for _, text := range []string{"", "123456", text[1:], text + "A", strings.Replace(text, text[:1], "1", 1)} {
+		_, ok := ParseRecoveryCode(text)
+		require.False(t, ok, text)
+	}
+}
+
+// TestTakeOver: one owner before and after, and the former one keeps what an admin and manager has.
+func TestTakeOver(t *testing.T) {
+	t.Parallel()
+	former := User{ID: UserID{1}, Role: RoleAdmin, Active: true, Owner: true, Group: GroupOwner}
+	next := User{ID: UserID{2}, Role: RoleUser, Active: true}
+	inactive := User{ID: UserID{3}, Role: RoleAdmin}
+	require.ErrorIs(t, inactive.TakeOver(&former, noon), ErrNewOwnerInactive)
+	require.True(t, former.Owner)
+	require.NoError(t, next.TakeOver(&former, noon))
+	require.True(t, next.Owner && next.Role == RoleAdmin && next.Group == GroupOwner)
+	require.True(t, !former.Owner && former.Role == RoleAdmin && former.Group == GroupManager)
+}
+
+func TestShowable(t *testing.T) {
+	t.Parallel()
+	require.NoError(t, OneTimeCode{}.Showable())
+	require.ErrorIs(t, OneTimeCode{Own: true}.Showable(), ErrSecretHidden)
+	require.ErrorIs(t, OneTimeCode{ConfirmedAt: noon}.Showable(), ErrSecretHidden)
+}

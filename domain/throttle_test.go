@@ -1,0 +1,69 @@
+package domain
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+// TestPauses: the free ones cost nothing, the next 30 seconds, each after it twice as long, a day at most.
+func TestPauses(t *testing.T) {
+	t.Parallel()
+	const free = 5
+	var attempts Attempts
+	now := noon
+	for i := range 25 {
+		require.Zero(t, attempts.Blocked(now), i)
+		attempts = attempts.Reserve(now, free)
+		want := time.Duration(0)
+		if over := i + 1 - free; over >= 0 {
+			want = min(30*time.Second<<over, 24*time.Hour)
+		}
+		require.Equal(t, want, attempts.Blocked(now), i)
+		now = now.Add(want)
+	}
+	require.Equal(t, 25, attempts.Failures)
+	later := now.Add(ThrottleWindow + time.Second)
+	require.Equal(t, 1, attempts.Reserve(later, free).Failures, "a window without any forgets them")
+	require.Equal(t, 26, attempts.Reserve(now.Add(ThrottleWindow), free).Failures)
+}
+
+func TestGivingBack(t *testing.T) {
+	t.Parallel()
+	const free = 3
+	attempts := Attempts{}.Reserve(noon, free).Reserve(noon, free).Reserve(noon, free)
+	require.Positive(t, attempts.Blocked(noon))
+	require.Zero(t, attempts.Release(noon, free).Blocked(noon), "below the free ones nothing is blocked")
+
+	over := Attempts{Failures: 7, LastAt: noon.Add(-time.Hour / 10), BlockedUntil: noon.Add(-time.Minute)}
+	mine := over.Reserve(noon, free)
+	require.Positive(t, mine.Blocked(noon))
+	back := mine.Release(noon, free)
+	require.Zero(t, back.Blocked(noon), "the pause of the attempt itself is over")
+	require.Equal(t, 7, back.Failures, "and nothing is forgotten")
+
+	second := noon.Add(10 * time.Minute)
+	theirs := mine.Reserve(second, free)
+	require.Positive(t, theirs.Release(noon, free).Blocked(second), "but not that of another attempt")
+	require.Zero(t, Attempts{}.Release(noon, free).Failures)
+}
+
+func TestAddressGroup(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"192.0.2.7": "192.0.2.7", "::ffff:192.0.2.7": "192.0.2.7", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::/64",
+		"fe80::1%eth0": "fe80::/64", "pipe": "pipe", "": "",
+	} {
+		require.Equal(t, want, AddressGroup(address), address)
+	}
+}
+
+func TestTooManyAttempts(t *testing.T) {
+	t.Parallel()
+	refusal := TooManyAttempts(29*time.Second + time.Millisecond)
+	require.ErrorIs(t, refusal, Throttled)
+	require.Equal(t, 30*time.Second, refusal.RetryAfter)
+}

@@ -1,0 +1,105 @@
+package bench
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
+	"github.com/stretchr/testify/require"
+)
+
+// tries is how often each kind of wrong sign-in is made, by turns, so that whatever else the machine does slows all alike.
+const tries = 500
+
+// kind is one way to be wrong; body is made anew for each try.
+type kind struct {
+	name string
+	body func() any
+}
+
+// BenchmarkWrongSignIns compares how long it takes to be refused: what was wrong must not show in the time. It reports
+// the median of each kind, and the largest difference between two of one request.
+func BenchmarkWrongSignIns(b *testing.B) {
+	s := start(b, "KDF_MEMORY_KIB=19456", "KDF_TIME=2", "THROTTLE_FREE_ATTEMPTS=1000000")
+	secrets := s.cast(b)
+	code := func(name string) string {
+		text, err := totp.GenerateCode(secrets[name], time.Now())
+		require.NoError(b, err)
+		return text
+	}
+	given := func(name, password string) kind {
+		return kind{name, func() any { return map[string]string{"username": name, "password": password} }}
+	}
+	coded := func(label, name, password string, right bool) kind {
+		return kind{label, func() any {
+			body := map[string]string{"username": name, "password": password, "code": "000000"}
+			if right {
+				body["code"] = code(name)
+			}
+			return body
+		}}
+	}
+	for b.Loop() {
+		s.compare(b, "password", "/authenticate", http.StatusUnauthorized, []kind{
+			given("ghost", "wrong-password"), given("..", "wrong-password"), given("known", "wrong-password"),
+			given("inactive", "inactive-password"), given("coded", "wrong-password")})
+		s.compare(b, "code", "/api/v1/user/auth", http.StatusBadRequest, []kind{
+			coded("ghost", "ghost", "", false), coded("wrong-code", "coded", "", false), coded("inactive", "gone", "", true),
+			coded("no-code", "known", "", false), coded("without-password", "both", "", true)})
+		s.compare(b, "code+password", "/api/v1/user/auth", http.StatusBadRequest, []kind{
+			coded("ghost", "ghost", "some-password", false), coded("wrong-code", "both", "both-password", false),
+			coded("wrong-password", "both", "wrong-password", true), coded("no-code", "known", "known-password", false),
+			coded("inactive", "gone", "some-password", true)})
+	}
+}
+
+// cast makes users of all kinds and returns the secrets of their codes.
+func (s *server) cast(b *testing.B) map[string]string {
+	b.Helper()
+	secrets := make(map[string]string)
+	for _, name := range []string{"known", "inactive", "both"} {
+		s.call(b, "POST", "/users", `{"username":"`+name+`","password":"`+name+`-password"}`)
+	}
+	for _, name := range []string{"coded", "gone"} {
+		s.call(b, "POST", "/api/v1/user/add", `{"username":"`+name+`","group":"viewer"}`)
+	}
+	for _, name := range []string{"coded", "gone", "both"} {
+		var made struct{ Secret string }
+		require.NoError(b, json.Unmarshal(s.call(b, "GET", "/api/v1/user/auth/setup/"+name, ""), &made))
+		secrets[name] = made.Secret
+	}
+	for _, name := range []string{"inactive", "gone"} {
+		s.call(b, "PUT", "/users/"+name, `{"isActive":false}`)
+	}
+	return secrets
+}
+
+func (s *server) compare(b *testing.B, request, path string, status int, kinds []kind) {
+	b.Helper()
+	times := make([][]time.Duration, len(kinds))
+	for range tries {
+		for i, each := range kinds {
+			body, err := json.Marshal(each.body())
+			require.NoError(b, err)
+			begin := time.Now()
+			response, err := s.client.Post(s.url+path, "application/json", bytes.NewReader(body))
+			require.NoError(b, err)
+			_, _ = io.Copy(io.Discard, response.Body)
+			times[i] = append(times[i], time.Since(begin))
+			require.NoError(b, response.Body.Close())
+			require.Equal(b, status, response.StatusCode, each.name)
+		}
+	}
+	medians := make([]time.Duration, len(kinds))
+	for i, each := range kinds {
+		slices.Sort(times[i])
+		medians[i] = times[i][tries/2]
+		b.Logf("%-14s %-16s median %8.3f ms", request, each.name, medians[i].Seconds()*1000)
+	}
+	b.ReportMetric(100*(slices.Max(medians).Seconds()/slices.Min(medians).Seconds()-1), request+"-%")
+}
