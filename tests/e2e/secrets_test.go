@@ -204,6 +204,8 @@ func TestRekeyWhileServing(t *testing.T) {
 		c.root.at(c.on(i)).put("default", fmt.Sprintf("kept/%d", i%150), fmt.Sprintf(`"%d"`, i)).expect(201)
 	}
 	user := c.root.user("user1")
+	secret := c.root.member("coded", "viewer")
+	user.do("POST", "/users/user1/totp", nil).expect(201)
 	load := startLoad(t, c.root, c.root.at(c.b))
 	keys := serverKeys(t, c.a.db)
 	ignore := func(int) {}
@@ -219,6 +221,8 @@ func TestRekeyWhileServing(t *testing.T) {
 	signIns()
 	account := rekeyed(t, c.a.db, domain.KeyForAccounts, 2)
 	require.Zero(t, number(t, c.a.db, `SELECT count(*) FROM users WHERE password_key_id <> $1::uuid`, account))
+	require.Equal(t, 2, number(t, c.a.db, `SELECT count(*) FROM one_time_codes WHERE key_id = $1::uuid`, account))
+	c.b.codeIn("coded", secret)
 
 	session := c.a.as(c.a.authenticate("user1", "user1-password").expect(200).string("token"))
 	done, err = keys.Rekey(t.Context(), domain.KeyForSessions, ignore)
