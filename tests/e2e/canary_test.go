@@ -105,7 +105,35 @@ func (f *flock) live() client {
 	f.send(root, "DELETE", "/api-keys/"+spare, nil).expect(204)
 	f.send(root, "DELETE", "/api-keys/"+spare, nil).expect(404)
 	f.send(f.server.as(spare), "GET", "/whoami", nil).expect(401)
+	f.liveWithCodes(root)
 	return root
+}
+
+// liveWithCodes signs in with codes, rightly and wrongly, and enrols one.
+func (f *flock) liveWithCodes(root client) {
+	nobody := f.server.as("")
+	secret := root.member("coded", "viewer")
+	f.keep("code secret", secret)
+	pair := f.server.codeIn("coded", secret)
+	f.keep("access token", pair.Access)
+	f.keep("refresh token", pair.Refresh)
+	f.send(f.server.as(pair.Access), "GET", "/api/v1/user/list", nil).expect(403)
+	f.send(nobody, "GET", "/api/v1/user/list", map[string]string{"access_token": pair.Access}).expect(403)
+	next := read[tokenPair](f.send(nobody, "POST", "/api/v1/user/auth/refresh", refreshBody(pair.Refresh)).expect(200))
+	f.keep("next access token", next.Access)
+	f.send(nobody, "POST", "/api/v1/user/auth/refresh", refreshBody(pair.Refresh)).expect(401)
+	f.send(f.server.as(next.Access), "GET", "/whoami", nil).expect(401)
+	made := root.enrol("root")
+	f.keep("own code secret", made.Secret)
+	for _, code := range []string{made.RecoveryCodes[0], made.RecoveryCodes[0], canaryStray} {
+		f.send(nobody, "POST", "/authenticate", passwordAndCode("root", canaryPassword, code))
+		f.send(nobody, "POST", "/api/v1/user/auth", passwordAndCode("root", canaryPassword, code)).expect(400)
+	}
+	for i, code := range made.RecoveryCodes {
+		f.keep(fmt.Sprint("recovery code ", i), code)
+	}
+	f.send(root, "DELETE", "/users/root/totp", `{"code":"`+canaryStray+`"}`).expect(403)
+	f.send(root, "DELETE", "/users/root/totp", `{"code":"`+made.RecoveryCodes[1]+`"}`).expect(204)
 }
 
 // keep adds a token to the secrets, whole and by its signature, which is what nobody could make up.
@@ -127,7 +155,8 @@ func (f *flock) failAtBodies(root client) {
 		`{"key":"entry","value":"` + canaryValue + `"}` + canaryValue, `{"key":"entry","value":{"` + canaryValue + `"}}`, `{"key":["` + canaryValue + `"],"value":"` + canaryValue + `"}`}
 	for _, route := range []string{"POST /init", "POST /authenticate", "POST /api-keys", "PUT /users/root", "PUT /users/user1", "PUT /boxes/default",
 		"POST /boxes/default/users", "PUT /boxes/default/users/root", "PUT /boxes/default/users/user1/permissions",
-		"POST /boxes/default/entries", "POST /boxes/default/entries/entry/restore"} {
+		"POST /boxes/default/entries", "POST /boxes/default/entries/entry/restore", "POST /users/user1/totp", "POST /users/root/totp/confirm",
+		"POST /api/v1/user/auth", "POST /api/v1/user/auth/refresh", "POST /api/v1/user/add"} {
 		method, path, _ := strings.Cut(route, " ")
 		for _, body := range bodies {
 			if path == "/api-keys" && !strings.Contains(body, "expiry") {
