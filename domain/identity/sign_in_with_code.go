@@ -30,6 +30,7 @@ func (s *Service) SignInWithCode(ctx context.Context, by domain.Requester, in Si
 	if in.Username == "" || in.Code == "" {
 		return TokenPair{}, domain.Refuse(domain.Invalid, "sign_in_incomplete", "username and code must both be given")
 	}
+	begin := s.Clock.Now()
 	try, err := s.reserveAccount(ctx, by, domain.ActionSignIn, in.Username)
 	if err != nil {
 		return TokenPair{}, err
@@ -49,6 +50,7 @@ func (s *Service) SignInWithCode(ctx context.Context, by domain.Requester, in Si
 		return TokenPair{}, err
 	}
 	if !rightPassword || use.id.IsZero() || !claimed.User.Active {
+		defer s.levelOff(ctx, begin)
 		return TokenPair{}, s.denied(ctx, signIn, domain.ErrCodeInvalid)
 	}
 	pair, err := s.openFamily(ctx, by, try, claimed.User, use)
@@ -59,6 +61,20 @@ func (s *Service) SignInWithCode(ctx context.Context, by domain.Requester, in Si
 		s.release(ctx, try) // all was right, and the database failed
 	}
 	return pair, err
+}
+
+// leastRefusal is how long a refused code takes at least. Without a password there is nothing slow to be done for it, and
+// the few microseconds that a user takes to be found, or a secret to be opened, would show.
+const leastRefusal = 5 * time.Millisecond
+
+// levelOff waits until so long after begin.
+func (s *Service) levelOff(ctx context.Context, begin time.Time) {
+	timer := time.NewTimer(leastRefusal - s.Clock.Now().Sub(begin))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
 }
 
 // secondPassword compares the password of users who have one. One that is given is hashed whoever the user is, and one
