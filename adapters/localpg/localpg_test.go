@@ -153,7 +153,7 @@ func TestBinaries(t *testing.T) {
 		dir := t.TempDir()
 		script := []byte("#!/bin/sh\necho '" + version + "'\n")
 		for _, name := range []string{"initdb", "postgres", "pg_ctl"} {
-			require.NoError(t, os.WriteFile(filepath.Join(dir, name), script, 0o755))
+			writeProgram(t, filepath.Join(dir, name), script)
 		}
 		return dir
 	}

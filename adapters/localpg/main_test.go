@@ -2,6 +2,7 @@ package localpg
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -56,7 +57,7 @@ func startHolder(t *testing.T, dir string, as *syscall.Credential) (*holder, str
 	program := filepath.Join(openFolder(t), "holder")
 	binary, err := os.ReadFile(os.Args[0])
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(program, binary, 0o755))
+	writeProgram(t, program, binary)
 	cmd := exec.Command(program)
 	cmd.Env = append(os.Environ(), holdVariable+"="+dir)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: as}
@@ -77,6 +78,16 @@ func startHolder(t *testing.T, dir string, as *syscall.Credential) (*holder, str
 		h.dir, h.url = words[1], words[2]
 	}
 	return h, line
+}
+
+// writeProgram makes a file that can be run. Another process writes it: one that a parallel test forks from here just then
+// would hold a file of ours open for writing, and what is open for writing cannot be run ("text file busy").
+func writeProgram(t *testing.T, path string, content []byte) {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", `cat > "$0" && chmod 755 "$0"`, path)
+	cmd.Stdin = bytes.NewReader(content)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
 }
 
 // openFolder is a temporary folder that every user can enter.

@@ -3,7 +3,6 @@ package e2e
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -78,9 +77,8 @@ func firstBlock(t *testing.T) string {
 func (s *server) paste(text string) string {
 	s.t.Helper()
 	dir := s.t.TempDir()
-	require.NoError(s.t, os.Mkdir(filepath.Join(dir, "bin"), 0o700))
-	keygen := "#!/bin/sh\n[ \"$*\" = keygen ] && echo " + generatedKey + "\n"
-	require.NoError(s.t, os.WriteFile(filepath.Join(dir, "bin", "lockbox"), []byte(keygen), 0o700))
+	// bash writes the stand-in: a file that this process had open for writing while a parallel test forked could not be run.
+	text = "mkdir bin; printf '#!/bin/sh\n[ \"$*\" = keygen ] && echo " + generatedKey + "\n' > bin/lockbox; chmod 700 bin/lockbox\n" + text
 	bash := exec.CommandContext(s.t.Context(), "bash", "--norc")
 	bash.Dir = dir
 	bash.Stdin = strings.NewReader(strings.Replace(text, readmeURL, "URL="+s.url+"\n", 1))

@@ -1,0 +1,174 @@
+package postgres_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// crowd fills the tables with so much that nobody would read one from end to end for a single row.
+const crowd = `
+INSERT INTO users (id, name, role, is_active, created_at, updated_at)
+	SELECT uuid_of(1, n), 'user-' || n, 'user', true, now(), now() FROM generate_series(1, 3000) n;
+INSERT INTO api_keys (id, user_id, name, key_id, created_at) SELECT uuid_of(2, n), uuid_of(1, n), '', uuid_of(9, 1), now() FROM generate_series(1, 3000) n;
+INSERT INTO sessions (id, user_id, key_id, epoch, created_at, expires_at)
+	SELECT uuid_of(3, n), uuid_of(1, n), uuid_of(9, 2), 0, now(), now() + interval '1 day' FROM generate_series(1, 3000) n;
+INSERT INTO boxes (id, name, owner_id, kdf_salt, created_at, updated_at)
+	SELECT uuid_of(4, n), 'box-' || n, uuid_of(1, n), '\x00112233445566778899aabbccddeeff', now(), now() FROM generate_series(1, 2000) n;
+INSERT INTO box_users (box_id, user_id, role, is_active, permissions)
+	SELECT uuid_of(4, n), uuid_of(1, (n + i * 7 - 1) % 3000 + 1), 'boxadmin', true, 15 FROM generate_series(1, 2000) n, generate_series(0, 4) i;
+INSERT INTO entries (box_id, key, version, updated_at, deleted_at)
+	SELECT uuid_of(4, n), 'entry-' || i, 2, now(), CASE WHEN i = 9 AND n % 100 = 0 THEN now() - interval '1 year' END FROM generate_series(1, 2000) n, generate_series(0, 9) i;
+INSERT INTO entry_versions (box_id, key, version, sealed_as, key_id, envelope, value, author_id, created_at)
+	SELECT uuid_of(4, n), 'entry-' || i, v, v, uuid_of(9, 1), '\x01', '\x02', uuid_of(1, n), now()
+	FROM generate_series(1, 2000) n, generate_series(0, 9) i, generate_series(1, 2) v;
+INSERT INTO events (id, at, action, outcome, actor_name, box_id, box_name, entry_key, target, request_id, address)
+	SELECT uuid_of(5, n), now(), 'entry.read', 'success', '', uuid_of(4, n % 2000 + 1), '', '', '', '', '' FROM generate_series(1, 20000) n;
+INSERT INTO one_time_codes (id, user_id, pending, key_id, secret, own, created_at)
+	SELECT uuid_of(6, n), uuid_of(1, n), false, uuid_of(9, 1), '', false, now() FROM generate_series(1, 2000) n;
+INSERT INTO token_families (id, user_id, epoch, created_at, expires_at)
+	SELECT uuid_of(7, n), uuid_of(1, n), 0, now(), now() + interval '1 hour' FROM generate_series(1, 2000) n;
+INSERT INTO token_pairs (id, family_id, access_hash, refresh_hash, access_expires_at, created_at)
+	SELECT uuid_of(8, n * 5 + i), uuid_of(7, n), sha256(('a' || n || '/' || i)::bytea), sha256(('r' || n || '/' || i)::bytea), now(), now()
+	FROM generate_series(1, 2000) n, generate_series(0, 4) i;
+INSERT INTO throttle (key, account, failures) SELECT sha256(('t' || n)::bytea), sha256(('t' || n)::bytea), 0 FROM generate_series(1, 5000) n;
+INSERT INTO known_addresses (key, expires_at) SELECT sha256(('k' || n)::bytea), now() + interval '1 hour' FROM generate_series(1, 5000) n;
+INSERT INTO server_keys (id, purpose, generation, wrapped, created_at) VALUES (uuid_of(9, 1), 'entry', 1, '\x01', now()), (uuid_of(9, 2), 'session', 1, '\x01', now());
+ANALYZE`
+
+// crowdID is uuid_of in Go.
+func crowdID(kind byte, n int) [16]byte {
+	return [16]byte{0: kind, 14: byte(n >> 8), 15: byte(n)}
+}
+
+// TestHotStatementsUseIndexes runs what requests run, often enough that the database has settled on a plan for any
+// parameters, and looks at its own count of tables that were read from end to end.
+func TestHotStatementsUseIndexes(t *testing.T) {
+	t.Parallel()
+	store, url := openStore(t, nil)
+	execute(t, url, `CREATE FUNCTION uuid_of(kind int, n int) RETURNS uuid LANGUAGE sql AS
+		$$ SELECT (lpad(to_hex(kind), 2, '0') || repeat('0', 22) || lpad(to_hex(n), 8, '0'))::uuid $$`)
+	execute(t, url, crowd)
+	store.Close() // so that what it did so far is counted
+	before := scans(t, url)
+
+	store = openStoreOn(t, url, nil)
+	writer := store.NewEventWriter()
+	for n := 101; n < 121; n++ {
+		require.NoError(t, writer.Write(t.Context(), event(t, "read")))
+		readAsRequestsDo(t, store.Read(), n)
+		_, err := store.Facts(t.Context(), domain.Credential{Kind: domain.APIKeyCredential, ID: crowdID(2, n), User: crowdID(1, n)}, boxNamed(n), "entry-3", 0)
+		require.NoError(t, err)
+		_, err = store.FactsForWrite(t.Context(), domain.Credential{Kind: domain.SessionCredential, ID: crowdID(3, n), User: crowdID(1, n)}, boxNamed(n), "entry-3")
+		require.NoError(t, err)
+		require.NoError(t, store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
+			return changeAsRequestsDo(ctx, t, repos, n)
+		}))
+	}
+	long := clock{}.Now().Add(-24 * time.Hour)
+	for _, sweep := range []func(context.Context, time.Time, int) (int, error){store.DeleteEndedSessions, store.DeleteOldEvents, store.DeleteRemovedEntries,
+		store.DeleteEndedFamilies, store.DeleteKnownAddresses} {
+		_, err := sweep(t.Context(), long, 5)
+		require.NoError(t, err)
+	}
+	writer.Close()
+	store.Close()
+	for table, count := range scans(t, url) {
+		require.Equal(t, before[table], count, "the table %s was read from end to end", table)
+	}
+}
+
+func boxNamed(n int) domain.BoxName { return domain.BoxName(fmt.Sprintf("box-%d", n)) }
+
+// scans counts how often each of the large tables was read without an index. A session reports when it ends.
+func scans(t *testing.T, url string) map[string]string {
+	t.Helper()
+	counts := make(map[string]string)
+	for deadline := time.Now().Add(10 * time.Second); len(rows(t, url, `SELECT query FROM pg_stat_activity
+		WHERE datname = current_database() AND application_name = 'lockbox'`)) > 0; time.Sleep(10 * time.Millisecond) {
+		require.True(t, time.Now().Before(deadline))
+	}
+	for _, table := range []string{"users", "api_keys", "sessions", "boxes", "box_users", "entries", "entry_versions", "events",
+		"one_time_codes", "token_families", "token_pairs", "throttle", "known_addresses"} {
+		counts[table] = rows(t, url, `SELECT seq_scan::text FROM pg_stat_user_tables WHERE relname = $1`, table)[0]
+	}
+	return counts
+}
+
+func readAsRequestsDo(t *testing.T, repos ports.Repos, n int) {
+	t.Helper()
+	box, user, name := domain.BoxID(crowdID(4, n)), domain.UserID(crowdID(1, n)), domain.UserName(fmt.Sprintf("user-%d", n))
+	credential := domain.Credential{Kind: domain.APIKeyCredential, ID: crowdID(2, n), User: user}
+	ctx := t.Context()
+	for what, read := range map[string]func() error{
+		"caller": func() error { _, err := repos.Callers.Caller(ctx, credential); return err },
+		"access": func() error { _, err := repos.Callers.Access(ctx, credential, boxNamed(n)); return err },
+		"access token": func() error {
+			_, err := repos.Callers.Caller(ctx, domain.Credential{Kind: domain.AccessTokenCredential, Digest: sha256.Sum256(fmt.Appendf(nil, "a%d/1", n))})
+			return err
+		},
+		"counts": func() error {
+			_, err := repos.Throttle.Peek(ctx, sha256.Sum256(fmt.Appendf(nil, "t%d", n)))
+			return err
+		},
+		"known": func() error {
+			_, err := repos.Throttle.Knows(ctx, sha256.Sum256(fmt.Appendf(nil, "k%d", n)), clock{}.Now())
+			return err
+		},
+		"user":         func() error { _, err := repos.Users.Get(ctx, name); return err },
+		"password":     func() error { _, err := repos.Users.ForSignIn(ctx, name); return err },
+		"union":        func() error { _, err := repos.Users.Permissions(ctx, user); return err },
+		"keys":         func() error { _, err := repos.APIKeys.List(ctx, user); return err },
+		"key":          func() error { _, err := repos.APIKeys.Get(ctx, crowdID(2, n)); return err },
+		"boxes":        func() error { _, err := repos.Boxes.NamesOf(ctx, user); return err },
+		"owned":        func() error { _, err := repos.Boxes.OwnedBy(ctx, user); return err },
+		"description":  func() error { _, _, err := repos.Boxes.Describe(ctx, box); return err },
+		"box users":    func() error { _, err := repos.BoxUsers.List(ctx, box); return err },
+		"box user":     func() error { _, err := repos.BoxUsers.Get(ctx, box, name); return err },
+		"count":        func() error { _, err := repos.BoxUsers.Count(ctx, box); return err },
+		"entries":      func() error { _, err := repos.Entries.Keys(ctx, box, "entry-"); return err },
+		"versions":     func() error { _, err := repos.Entries.Versions(ctx, box, "entry-1"); return err },
+		"version":      func() error { _, err := repos.Entries.Version(ctx, box, "entry-1", 1); return err },
+		"events":       func() error { _, err := repos.Events.List(ctx, ports.EventFilter{Limit: 10}); return err },
+		"box's events": func() error { _, err := repos.Events.List(ctx, ports.EventFilter{Box: box, Limit: 10}); return err },
+	} {
+		require.NoError(t, read(), what)
+	}
+}
+
+// changeAsRequestsDo writes an entry, makes a first version, deletes one, and deletes a user and a box.
+func changeAsRequestsDo(ctx context.Context, t *testing.T, repos ports.Repos, n int) error {
+	t.Helper()
+	box, now := domain.BoxID(crowdID(4, n)), clock{}.Now()
+	require.NoError(t, repos.Boxes.Lock(ctx, box))
+	_, err := repos.Users.Lock(ctx, domain.UserName(fmt.Sprintf("user-%d", n)))
+	require.NoError(t, err)
+	for _, key := range []domain.EntryKey{"entry-3", "new"} {
+		require.NoError(t, repos.Entries.CountIn(ctx, box, 100, now))
+		credential := domain.Credential{Kind: domain.APIKeyCredential, ID: crowdID(2, n), User: crowdID(1, n)}
+		locked, err := repos.Entries.Lock(ctx, credential, domain.Box{ID: box, Name: boxNamed(n)}, key, now)
+		require.NoError(t, err)
+		entry := locked.Entry.Next(now)
+		place := ports.Place{Box: box, Key: key, Version: entry.Version, SealedAs: entry.Version}
+		version := ports.NewVersion{Place: place, Sealed: ports.SealedValue{ServerKey: crowdID(9, 1), Envelope: []byte{1}, Value: []byte{2}}, Author: crowdID(1, n)}
+		require.NoError(t, repos.Entries.AddVersion(ctx, entry, version, 2, event(t, "write")))
+		require.NoError(t, repos.Entries.MarkDeleted(ctx, entry))
+	}
+	_, _, err = repos.TokenFamilies.LockByRefresh(ctx, sha256.Sum256(fmt.Appendf(nil, "r%d/1", n)))
+	require.NoError(t, err)
+	_, err = repos.Throttle.Lock(ctx, ports.CounterKey{Key: sha256.Sum256(fmt.Appendf(nil, "t%d", n))})
+	require.NoError(t, err)
+	_, err = repos.OneTimeCodes.Accept(ctx, crowdID(6, n), 1, now)
+	require.NoError(t, err)
+	require.NoError(t, repos.BoxUsers.Remove(ctx, box, crowdID(1, n)))
+	require.NoError(t, repos.APIKeys.DeleteAll(ctx, crowdID(1, n)))
+	require.NoError(t, repos.Boxes.Delete(ctx, crowdID(4, n+1000)))
+	return repos.Users.Delete(ctx, crowdID(1, n+2400)) // who owns no box
+}
