@@ -11,8 +11,11 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// isNobody marks, in the context of Echo, a request without a good token.
+// isNobody marks, in the context of Echo, a request without a token that was signed here, or whose token is not looked at.
 const isNobody = "nobody"
+
+// heldBody is, in the context of Echo, what the request holds of the budget for large bodies, in bytes.
+const heldBody = "held body"
 
 // maxAuthorization bounds the header Authorization, in bytes; a longer one is no token of ours.
 const maxAuthorization = 4 << 10
@@ -35,6 +38,11 @@ func (a *API) handle(route Route) echo.HandlerFunc {
 		if by.Credential.ID.IsZero() {
 			c.Set(isNobody, true)
 		}
+		defer func() {
+			if held, ok := c.Get(heldBody).(int64); ok {
+				a.bodies.Release(held)
+			}
+		}()
 		err := route.action(a, c, by)
 		if isBadInput(err) {
 			// A token that is no longer good learns nothing of what was wrong with its input.

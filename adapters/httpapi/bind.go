@@ -62,11 +62,11 @@ func (a *API) readBody(c echo.Context) ([]byte, error) {
 		return nil, tooLarge
 	}
 	if r.ContentLength < 0 || r.ContentLength > maxAnonymousBody {
-		// Large bodies share a budget, so that many at once cannot fill the memory.
+		// Large bodies share a budget, so that many at once cannot fill the memory. handle gives it back.
 		if !a.bodies.TryAcquire(limit) {
 			return nil, domain.ErrBusy.Because(errors.New("too many large bodies at once"))
 		}
-		defer a.bodies.Release(limit)
+		c.Set(heldBody, limit)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, limit))
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {

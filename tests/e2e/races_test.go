@@ -26,7 +26,8 @@ func TestRacesAtOtherIsolationLevels(t *testing.T) {
 	t.Parallel()
 	for _, level := range []string{repeatableRead, serializable} {
 		t.Run(level, func(t *testing.T) {
-			inOrder(t, races, func(t *testing.T, each race) { runRace(t, each, level, max(3, rounds()/5)) })
+			t.Parallel()
+			inOrder(t, races, func(t *testing.T, each race) { runRace(t, each, level, max(3, rounds()/20)) })
 		})
 	}
 }
