@@ -98,7 +98,7 @@ func (s *Service) comparePassword(ctx context.Context, given domain.Secret, stor
 // denied puts a refusal on record and returns it.
 func (s *Service) denied(ctx context.Context, attempt domain.Event, refusal error) error {
 	if err := s.Events.Write(ctx, attempt.Ended(domain.OutcomeDenied)); err != nil {
-		return err
+		return errors.Join(err, refusal)
 	}
 	return refusal
 }

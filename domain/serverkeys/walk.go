@@ -83,6 +83,9 @@ func (s *Service) moveBatch(ctx context.Context, purpose domain.KeyPurpose, key 
 
 func (s *Service) moveEntries(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, b *batch) error {
 	rows, err := repos.SealedRows.Entries(ctx, key, b.last.entry, rekeyBatch)
+	if err != nil {
+		return err
+	}
 	for _, row := range rows {
 		b.last.entry = row.Place
 		current, envelope, err := s.Entries.Rewrap(ctx, row.Place, row.Sealed.Envelope)
@@ -99,11 +102,14 @@ func (s *Service) moveEntries(ctx context.Context, repos ports.Repos, key domain
 		b.moved++
 	}
 	b.seen = len(rows)
-	return err
+	return nil
 }
 
 func (s *Service) movePasswords(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, b *batch) error {
 	rows, err := repos.SealedRows.Passwords(ctx, key, b.last.user, rekeyBatch)
+	if err != nil {
+		return err
+	}
 	for _, row := range rows {
 		b.last.user = row.User
 		phc, err := s.Account.OpenAccount(ctx, ports.PasswordPurpose, row.User, row.Sealed)
@@ -124,7 +130,7 @@ func (s *Service) movePasswords(ctx context.Context, repos ports.Repos, key doma
 		b.moved++
 	}
 	b.seen = len(rows)
-	return err
+	return nil
 }
 
 func (b *batch) skip(forged error) { b.forged = append(b.forged, forged) }
