@@ -46,6 +46,7 @@ func (m BoxUser) Removable(box Box, users []BoxUser) error {
 	if m.User == box.Owner {
 		return ErrBoxOwnerStays
 	}
+	// The owner is always an active boxadmin, so that this finds one; it says what holds if that ever changes.
 	for _, other := range users {
 		if other.User != m.User && other.Active && other.Role == BoxRoleAdmin {
 			return nil

@@ -7,43 +7,43 @@ type Action struct{ name string }
 
 // The actions.
 var (
-	ActionInitialize   = Action{"system.initialize"}
-	ActionSignIn       = Action{"session.create"}
-	ActionCreateAPIKey = Action{"api-key.create"}
-	ActionShowAPIKeys  = Action{"api-key.show"}
-	ActionDeleteAPIKey = Action{"api-key.delete"}
-	ActionCreateUser   = Action{"user.create"}
-	ActionUpdateUser   = Action{"user.update"}
-	ActionSetPassword  = Action{"user.password"}
-	ActionDeleteUser   = Action{"user.delete"}
-	ActionCreateBox    = Action{"box.create"}
-	ActionTransferBox  = Action{"box.transfer"}
-	ActionDeleteBox    = Action{"box.delete"}
-	ActionAddBoxUser   = Action{"box-user.add"}
-	ActionUpdateMember = Action{"box-user.update"}
-	ActionSetPermitted = Action{"box-user.permissions"}
-	ActionRemoveMember = Action{"box-user.remove"}
-	ActionWriteEntry   = Action{"entry.write"}
-	ActionReadEntry    = Action{"entry.read"}
-	ActionRestoreEntry = Action{"entry.restore"}
-	ActionDeleteEntry  = Action{"entry.delete"}
-	ActionRotateSecret = Action{"secret.rotate"}
-	ActionRekey        = Action{"secret.rekey"}
-	ActionRefresh      = Action{"session.refresh"}
-	ActionRevoke       = Action{"session.revoke"}
-	ActionShowCode     = Action{"totp.show"}
-	ActionEnrolCode    = Action{"totp.enrol"}
-	ActionConfirmCode  = Action{"totp.confirm"}
-	ActionRemoveCode   = Action{"totp.remove"}
-	ActionHandOver     = Action{"system.hand-over"}
-	ActionUnlock       = Action{"user.unlock"}
+	ActionInitialize     = Action{"system.initialize"}
+	ActionSignIn         = Action{"session.create"}
+	ActionCreateAPIKey   = Action{"api-key.create"}
+	ActionShowAPIKeys    = Action{"api-key.show"}
+	ActionDeleteAPIKey   = Action{"api-key.delete"}
+	ActionCreateUser     = Action{"user.create"}
+	ActionUpdateUser     = Action{"user.update"}
+	ActionSetPassword    = Action{"user.password"}
+	ActionDeleteUser     = Action{"user.delete"}
+	ActionCreateBox      = Action{"box.create"}
+	ActionTransferBox    = Action{"box.transfer"}
+	ActionDeleteBox      = Action{"box.delete"}
+	ActionAddBoxUser     = Action{"box-user.add"}
+	ActionUpdateBoxUser  = Action{"box-user.update"}
+	ActionSetPermissions = Action{"box-user.permissions"}
+	ActionRemoveBoxUser  = Action{"box-user.remove"}
+	ActionWriteEntry     = Action{"entry.write"}
+	ActionReadEntry      = Action{"entry.read"}
+	ActionRestoreEntry   = Action{"entry.restore"}
+	ActionDeleteEntry    = Action{"entry.delete"}
+	ActionRotateSecret   = Action{"secret.rotate"}
+	ActionRekey          = Action{"secret.rekey"}
+	ActionRefresh        = Action{"session.refresh"}
+	ActionRevoke         = Action{"session.revoke"}
+	ActionShowCode       = Action{"totp.show"}
+	ActionEnrolCode      = Action{"totp.enrol"}
+	ActionConfirmCode    = Action{"totp.confirm"}
+	ActionRemoveCode     = Action{"totp.remove"}
+	ActionHandOver       = Action{"system.hand-over"}
+	ActionUnlock         = Action{"user.unlock"}
 )
 
 // Actions lists all actions.
 func Actions() []Action {
 	return []Action{ActionInitialize, ActionSignIn, ActionCreateAPIKey, ActionShowAPIKeys, ActionDeleteAPIKey,
 		ActionCreateUser, ActionUpdateUser, ActionSetPassword, ActionDeleteUser, ActionCreateBox, ActionTransferBox,
-		ActionDeleteBox, ActionAddBoxUser, ActionUpdateMember, ActionSetPermitted, ActionRemoveMember,
+		ActionDeleteBox, ActionAddBoxUser, ActionUpdateBoxUser, ActionSetPermissions, ActionRemoveBoxUser,
 		ActionWriteEntry, ActionReadEntry, ActionRestoreEntry, ActionDeleteEntry, ActionRotateSecret, ActionRekey,
 		ActionRefresh, ActionRevoke, ActionShowCode, ActionEnrolCode, ActionConfirmCode, ActionRemoveCode, ActionHandOver, ActionUnlock}
 }

@@ -5,12 +5,12 @@ import "strings"
 // Permissions is a set of what a user may do with the entries of a box.
 type Permissions uint8
 
-// The permissions, in the order in which they are always listed.
+// The permissions, in the order in which they are always listed. They are stored as these bits: never reorder them.
 const (
-	ReadEntryKeys Permissions = 1 << iota
-	ReadEntry
-	CreateEntry
-	DeleteEntry
+	ReadEntryKeys Permissions = 1
+	ReadEntry     Permissions = 2
+	CreateEntry   Permissions = 4
+	DeleteEntry   Permissions = 8
 
 	NoPermissions  Permissions = 0
 	AllPermissions             = ReadEntryKeys | ReadEntry | CreateEntry | DeleteEntry

@@ -18,9 +18,9 @@ type Store interface {
 // UnitOfWork runs changes that belong together.
 type UnitOfWork interface {
 	// Do runs fn in one transaction and commits it, or rolls back when fn returns an error, which Do then returns. It
-	// runs fn again, up to three times in all, when the database could not serialise it, when fn asks for it (ErrStartOver) or when a
-	// server key turned out stale; fn must therefore set what it returns rather than add to it. Inside fn there is no
-	// hashing of passwords, no derivation of keys and no network call, and no other Do: that is an error.
+	// runs fn again when the database could not serialise it or a server key turned out stale (three times in all), and
+	// when fn asks for it (ErrStartOver, ten times); fn must therefore set what it returns rather than add to it. Inside
+	// fn there is no hashing of passwords, no derivation of keys and no network call, and no other Do: that is an error.
 	// Errors of its own: Unavailable when the database does not answer or the outcome of the commit is unknown.
 	Do(ctx context.Context, fn func(ctx context.Context, repos Repos) error) error
 }

@@ -11,8 +11,11 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// isNobody marks, in the context of Echo, a request without a good token.
+// isNobody marks, in the context of Echo, a request without a token that was signed here, or whose token is not looked at.
 const isNobody = "nobody"
+
+// heldBody is, in the context of Echo, what the request holds of the budget for large bodies, in bytes.
+const heldBody = "held body"
 
 // maxAuthorization bounds the header Authorization, in bytes; a longer one is no token of ours.
 const maxAuthorization = 4 << 10
@@ -26,6 +29,7 @@ func (a *API) handle(route Route) echo.HandlerFunc {
 		header.Add("Vary", "Authorization, X-Encryption-Key") // beside the Origin of CORS
 		by := domain.Requester{RequestID: header.Get(echo.HeaderXRequestID), Address: c.RealIP(),
 			SharedAddress: a.forwardsUntrusted(c.Request())}
+		defer a.releaseBody(c)
 		var err error
 		if by.Credential, err = a.credentialFor(c, route); err != nil {
 			return err

@@ -70,11 +70,10 @@ func (a *API) readBody(c echo.Context) ([]byte, error) {
 		return nil, tooLarge
 	}
 	if r.ContentLength < 0 || r.ContentLength > maxAnonymousBody {
-		// Large bodies share a budget, so that many at once cannot fill the memory.
-		if !a.bodies.TryAcquire(limit) {
-			return nil, domain.ErrBusy.Because(errors.New("too many large bodies at once"))
+		// Large bodies share a budget, so that many at once cannot fill the memory. handle gives it back.
+		if err := a.holdBody(c, limit); err != nil {
+			return nil, err
 		}
-		defer a.bodies.Release(limit)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), r.Body, limit))
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
@@ -84,6 +83,24 @@ func (a *API) readBody(c echo.Context) ([]byte, error) {
 		return nil, domain.Refuse(domain.Invalid, "body_unreadable", "the body did not arrive whole").Because(err)
 	}
 	return body, nil
+}
+
+// holdBody takes a share of the budget for large bodies, once for a request whose body is read again.
+func (a *API) holdBody(c echo.Context, size int64) error {
+	if c.Get(heldBody) != nil {
+		return nil
+	}
+	if !a.bodies.TryAcquire(size) {
+		return domain.ErrBusy.Because(errors.New("too many large bodies at once"))
+	}
+	c.Set(heldBody, size)
+	return nil
+}
+
+func (a *API) releaseBody(c echo.Context) {
+	if held, ok := c.Get(heldBody).(int64); ok {
+		a.bodies.Release(held)
+	}
 }
 
 // isJSON: application/json, text/json and application/*+json, with any parameters.

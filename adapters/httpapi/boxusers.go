@@ -30,12 +30,11 @@ func (a *API) addBoxUser(c echo.Context, by domain.Requester) error {
 	if err := a.bind(c, &body); err != nil {
 		return err
 	}
-	box := param(c, "box")
-	name, err := a.Vault.AddBoxUser(c.Request().Context(), by, vault.AddBoxUser{Box: box, Username: body.Username, Role: body.Role})
+	box, name, err := a.Vault.AddBoxUser(c.Request().Context(), by, vault.AddBoxUser{Box: param(c, "box"), Username: body.Username, Role: body.Role})
 	if err != nil {
 		return err
 	}
-	return created(c, "boxes", strings.ToLower(box), "users", string(name))
+	return created(c, "boxes", string(box), "users", string(name))
 }
 
 func (a *API) describeBoxUser(c echo.Context, by domain.Requester) error {

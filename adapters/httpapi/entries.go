@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -34,8 +33,7 @@ func (a *API) putEntry(c echo.Context, by domain.Requester) error {
 	if err != nil {
 		return err
 	}
-	box := param(c, "box")
-	written, err := a.Vault.PutEntry(c.Request().Context(), by, vault.PutEntry{Box: box, Key: body.Key, Value: body.Value,
+	written, err := a.Vault.PutEntry(c.Request().Context(), by, vault.PutEntry{Box: param(c, "box"), Key: body.Key, Value: body.Value,
 		EncryptionKey: encryptionKey, Condition: demanded})
 	if err != nil {
 		return err
@@ -43,12 +41,12 @@ func (a *API) putEntry(c echo.Context, by domain.Requester) error {
 	if written.KeyChanged {
 		c.Response().Header().Set("X-Encryption-Key-Changed", "true")
 	}
-	return createdVersion(c, box, written)
+	return createdVersion(c, written)
 }
 
-func createdVersion(c echo.Context, box string, written vault.WrittenEntry) error {
+func createdVersion(c echo.Context, written vault.WrittenEntry) error {
 	c.Response().Header().Set("ETag", etag(written.Version))
-	return created(c, "boxes", strings.ToLower(box), "entries", string(written.Key))
+	return created(c, "boxes", string(written.Box), "entries", string(written.Key))
 }
 
 func (a *API) readEntry(c echo.Context, by domain.Requester) error {
@@ -132,11 +130,10 @@ func (a *API) restoreEntry(c echo.Context, by domain.Requester) error {
 	if err != nil {
 		return err
 	}
-	box := param(c, "box")
-	written, err := a.Vault.RestoreEntry(c.Request().Context(), by, vault.RestoreEntry{Box: box, Key: param(c, "key"),
+	written, err := a.Vault.RestoreEntry(c.Request().Context(), by, vault.RestoreEntry{Box: param(c, "box"), Key: param(c, "key"),
 		Version: body.Version, Condition: demanded})
 	if err != nil {
 		return err
 	}
-	return createdVersion(c, box, written)
+	return createdVersion(c, written)
 }

@@ -46,7 +46,7 @@ func (r boxes) Delete(ctx context.Context, id domain.BoxID) error {
 
 // allowLong lets the statements of this transaction that follow take longer than others: a full box has many rows.
 func allowLong(ctx context.Context, q querier) error {
-	_, err := q.Exec(ctx, `SET LOCAL statement_timeout = '50s'`)
+	_, err := q.Exec(ctx, `SET LOCAL statement_timeout = `+milliseconds(LargeDeletion))
 	return translate(err)
 }
 

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -14,15 +15,16 @@ import (
 const (
 	factsColumns = `, e.version, e.deleted_at IS NOT NULL, e.updated_at,
 		v.version, v.sealed_as, v.key_id, v.envelope, v.created_at`
-	// The value leaves storage only for whoever may read it: to others its size would show in the time they wait. The
-	// decision stays with the domain. 2 is domain.ReadEntry.
-	withValue    = `, CASE WHEN m.is_active AND m.permissions & 2 <> 0 THEN v.value END`
 	withoutValue = `, NULL::bytea`
 	// $4 is the key of the entry, $5 the version or 0 for the newest.
 	joinFacts = ` LEFT JOIN entries e ON e.box_id = b.id AND e.key = $4
 		LEFT JOIN entry_versions v ON v.box_id = e.box_id AND v.key = e.key AND e.deleted_at IS NULL
 			AND v.version = CASE WHEN $5::bigint = 0 THEN e.version ELSE $5 END `
 )
+
+// withValue: the value leaves storage only for whoever may read it, since to others its size would show in the time they
+// wait. The decision stays with the domain.
+var withValue = fmt.Sprintf(`, CASE WHEN m.is_active AND m.permissions & %d <> 0 THEN v.value END`, domain.ReadEntry)
 
 // The texts are put together once: on the read path even that would show.
 var (

@@ -69,6 +69,14 @@ func isSerializationFailure(err error) bool {
 	return code == serializationFailure || code == deadlockDetected
 }
 
+// sqlState returns the code of an error of the server; "" for any other.
+func sqlState(err error) string {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return refused.Code
+	}
+	return ""
+}
+
 // violates reports whether err is the violation of a constraint of that name.
 func violates(err error, code, constraint string) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)

@@ -95,7 +95,7 @@ func (d *migrationDriver) loadOrCreate() (uint, error) {
 		); INSERT INTO ` + d.table + " (id, version) VALUES (1, 0) ON CONFLICT DO NOTHING"
 		_, err = d.conn.PgConn().Exec(d.ctx, create).ReadAll()
 		switch sqlState(err) {
-		case "23505", "42P07", "42710", "40001", "40P01", "XX000": // taken, by a name or a key; lost a race
+		case uniqueViolation, "42P07", "42710", serializationFailure, deadlockDetected, "XX000": // taken, by a name or a key; lost a race
 			if tries < 10 {
 				continue
 			}
@@ -220,17 +220,9 @@ func (d *migrationDriver) Close() error { return nil }
 // Drop is refused: nothing in Lockbox deletes a whole database.
 func (d *migrationDriver) Drop() error { return errors.New("dropping a database is not supported") }
 
-func sqlState(err error) string {
-	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return refused.Code
-	}
-	return ""
-}
-
 // orMoved adds that the step is worth another look, where the server ended it for the sake of another transaction.
 func orMoved(err error) error {
-	const serializationFailure, deadlock = "40001", "40P01"
-	if code := sqlState(err); code == serializationFailure || code == deadlock {
+	if isSerializationFailure(err) {
 		return errors.Join(err, errMoved)
 	}
 	return err

@@ -30,11 +30,13 @@ type Config struct {
 	OnStaleServerKey func(ctx context.Context) error
 }
 
-// LongestTransaction is the most that a transaction of Store can last: the server ends a statement, and a transaction
-// that does nothing, after StatementTimeout, and few statements stand in one.
+// LongestTransaction is the most that a transaction which seals or signs anything should last: the server ends a
+// statement, and a transaction that does nothing, after StatementTimeout, and few statements stand in one. LargeDeletion
+// is the limit of a statement that removes a box or a user with all that belongs to it.
 const (
 	StatementTimeout   = 10 * time.Second
 	LongestTransaction = 3 * StatementTimeout
+	LargeDeletion      = 50 * time.Second
 
 	// lockTimeout bounds the wait for somebody else's lock, during which a connection is taken from everybody.
 	lockTimeout     = 5 * time.Second
@@ -45,7 +47,7 @@ const (
 var errBadURL = errors.New("it is not a URL of the form postgres://user:password@host:5432/name; " +
 	"characters such as @ : / and % in the password must be percent-encoded")
 
-// Store is the database. It implements ports.Store, ports.EntryReader, ports.ServerKeys and ports.Janitor.
+// Store is the database. It implements ports.Store, ports.EntryReader and ports.Janitor.
 type Store struct {
 	pool       *pgxpool.Pool
 	read       ports.Repos
@@ -58,7 +60,8 @@ type Store struct {
 
 const reservedConns = 2
 
-// Open makes the pool and waits until the database answers or ctx ends. The error repeats no password.
+// Open makes the pool and asks once whether the database answers; Unavailable when it does not. The error repeats no
+// password.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	settings, err := pgxpool.ParseConfig(config.URL)
 	if err != nil || strings.Contains(settings.ConnConfig.Host, "@") {

@@ -40,6 +40,7 @@ type App struct {
 	PrintInitToken bool
 	ready          chan struct{}
 	addr           net.Addr
+	hasOwner       bool
 }
 
 // New makes the service from settings that Config.Validate accepts, and returns its errors otherwise.
@@ -56,6 +57,9 @@ func (a *App) Ready() <-chan struct{} { return a.ready }
 // Addr returns where the service listens; only after Ready.
 func (a *App) Addr() net.Addr { return a.addr }
 
+// HasOwner reports whether there was an owner when the service started; only after Ready.
+func (a *App) HasOwner() bool { return a.hasOwner }
+
 // Run opens the database, brings its schema up to date, opens the keys with the secret and serves until ctx ends. Then
 // it lets requests in flight end and returns nil. An error means that it could not start, or that serving failed.
 func (a *App) Run(ctx context.Context) error {
@@ -71,6 +75,9 @@ func (a *App) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := a.announceInit(ctx, core); err != nil {
+		return err
+	}
 	listener, err := a.listen()
 	if err != nil {
 		return err
@@ -82,9 +89,6 @@ func (a *App) Run(ctx context.Context) error {
 	background.Go(func() { a.refreshKeys(ctx, core) })
 	background.Go(func() { a.sweep(ctx, core.store) })
 	a.addr = listener.Addr()
-	if err := a.announceInit(ctx, core); err != nil {
-		return err
-	}
 	a.log.Info("listening", slog.String("address", a.addr.String()), slog.String("version", Version()))
 	close(a.ready)
 	return a.serve(ctx, api, listener)
@@ -93,7 +97,8 @@ func (a *App) Run(ctx context.Context) error {
 // announceInit says what a new installation waits for.
 func (a *App) announceInit(ctx context.Context, core *core) error {
 	owner, err := core.store.Read().System.Owner(ctx)
-	if err != nil || !owner.IsZero() {
+	a.hasOwner = !owner.IsZero()
+	if err != nil || a.hasOwner {
 		return err
 	}
 	const waiting = "this Lockbox has no owner yet: POST /init makes one"
@@ -188,7 +193,7 @@ func (a *App) refreshKeys(ctx context.Context, core *core) {
 	})
 }
 
-// every calls work again and again, with a pause between, until ctx ends.
+// every calls work again and again, at most once in a pause, until ctx ends.
 func every(ctx context.Context, pause time.Duration, work func()) {
 	ticker := time.NewTicker(pause)
 	defer ticker.Stop()

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/lockbox-go/lockbox/adapters/localpg"
@@ -30,33 +31,43 @@ type Dev struct {
 // NewDev starts a private PostgreSQL in dir, makes a secret there if there is none, and takes port 5000 of this machine's
 // loopback or the next free one. The other settings come from config. The caller calls Close.
 func NewDev(ctx context.Context, config Config, log *slog.Logger, dir string) (*Dev, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	// Passed through by the user that PostgreSQL runs as where we are root; what is secret in it is closed by itself.
+	if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // as just said
 		return nil, err
 	}
 	if err := checkOwn(dir); err != nil {
 		return nil, err
-	}
-	secret, err := SecretFile(filepath.Join(dir, "secret-key"))
-	if err != nil {
-		return nil, fmt.Errorf("make a secret: %w", err)
 	}
 	database, err := localpg.Start(ctx, localpg.Config{Dir: filepath.Join(dir, "postgres"), Durable: true})
 	if err != nil {
 		return nil, err
 	}
 	dev := &Dev{database: database}
-	if err := dev.configure(ctx, config, log, secret); err != nil {
+	if err := dev.prepare(ctx, config, log, filepath.Join(dir, "secret-key")); err != nil {
 		_ = dev.Close()
 		return nil, err
 	}
 	return dev, nil
 }
 
-func (d *Dev) configure(ctx context.Context, config Config, log *slog.Logger, secret string) error {
+// prepare makes the database and the secret where they are missing, and the service over them.
+func (d *Dev) prepare(ctx context.Context, config Config, log *slog.Logger, secretPath string) error {
 	if err := d.database.EnsureDatabase(ctx, "lockbox"); err != nil {
 		return err
 	}
-	config.DatabaseURL, config.SecretKey = domain.NewSecret(d.database.URL("lockbox")), domain.NewSecret(secret)
+	config.DatabaseURL = domain.NewSecret(d.database.URL("lockbox"))
+	if err := makeSecret(ctx, config, secretPath); err != nil {
+		return fmt.Errorf("%w; or remove %s to begin anew", err, d.database.Dir())
+	}
+	secret, err := os.ReadFile(secretPath) //nolint:gosec // in the folder that the operator names
+	if err != nil {
+		return err
+	}
+	return d.configure(config, log, strings.TrimSpace(string(secret)))
+}
+
+func (d *Dev) configure(config Config, log *slog.Logger, secret string) error {
+	config.SecretKey = domain.NewSecret(secret)
 	listener, err := freePort()
 	if err != nil {
 		return err
@@ -65,9 +76,16 @@ func (d *Dev) configure(ctx context.Context, config Config, log *slog.Logger, se
 		_ = listener.Close()
 		return err
 	}
-	d.Listener, d.URL = listener, "http://"+listener.Addr().String()
+	scheme := "http"
+	if config.TLSCert != "" {
+		scheme = "https"
+	}
+	d.Listener, d.URL = listener, scheme+"://"+listener.Addr().String()
 	return nil
 }
+
+// DataDir is where the database lies, which may be elsewhere than asked for; see localpg.Config.
+func (d *Dev) DataDir() string { return d.database.Dir() }
 
 // checkOwn refuses a folder that somebody else made or may write to: a secret that others can know is none.
 func checkOwn(dir string) error {

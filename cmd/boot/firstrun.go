@@ -31,11 +31,16 @@ func CreateSecretFile(ctx context.Context, environ []string) error {
 	if path == "" {
 		return fmt.Errorf("%s is not set: it must name the file to make", name)
 	}
-	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
 	config, _, err := ReadEnvironment(others)
 	if err != nil {
+		return err
+	}
+	return makeSecret(ctx, config, path)
+}
+
+// makeSecret is CreateSecretFile for a known file and database.
+func makeSecret(ctx context.Context, config Config, path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	store, err := openStore(ctx, config, NewLog(config, os.Stderr), serving)
@@ -46,7 +51,7 @@ func CreateSecretFile(ctx context.Context, environ []string) error {
 	if err := refuseKeys(ctx, store, path); err != nil {
 		return err
 	}
-	return writeNewFile(path, sealing.GenerateSecret(rand.Reader)+"\n")
+	return writeNewFile(path, NewSecret()+"\n")
 }
 
 func refuseKeys(ctx context.Context, store *postgres.Store, path string) error {
@@ -128,6 +133,3 @@ func randomText() string {
 	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the program rather
 	return base64.RawURLEncoding.EncodeToString(random[:])
 }
-
-// SecretFile returns what is in a file of lockbox dev that holds a secret, having made it first if it is missing.
-func SecretFile(path string) (string, error) { return keepFile(path, NewSecret) }

@@ -34,8 +34,8 @@ func registerMetrics(registry *prometheus.Registry, core *core, events *postgres
 	gauge("lockbox_kdf_waiting", "Derivations that wait for their turn.", prometheus.Labels{"for": "entry"}, func() float64 { return float64(kdf().Entries.Waiting) })
 	counter("lockbox_kdf_done_total", "Derivations done.", prometheus.Labels{"for": "password"}, func() float64 { return float64(kdf().Passwords.Done) })
 	counter("lockbox_kdf_done_total", "Derivations done.", prometheus.Labels{"for": "entry"}, func() float64 { return float64(kdf().Entries.Done) })
-	counter("lockbox_kdf_refused_total", "Derivations refused because too many waited.", prometheus.Labels{"for": "password"}, func() float64 { return float64(kdf().Passwords.Refused) })
-	counter("lockbox_kdf_refused_total", "Derivations refused because too many waited.", prometheus.Labels{"for": "entry"}, func() float64 { return float64(kdf().Entries.Refused) })
+	counter("lockbox_kdf_refused_total", "Derivations refused because too many waited, or whose request ended first.", prometheus.Labels{"for": "password"}, func() float64 { return float64(kdf().Passwords.Refused) })
+	counter("lockbox_kdf_refused_total", "Derivations refused because too many waited, or whose request ended first.", prometheus.Labels{"for": "entry"}, func() float64 { return float64(kdf().Entries.Refused) })
 
 	gauge("lockbox_events_waiting", "Events that wait to be committed.", nil, func() float64 { return float64(events.Stats().Waiting) })
 	counter("lockbox_events_written_total", "Events of reads and refusals that were committed.", nil, func() float64 { return float64(events.Stats().Written) })

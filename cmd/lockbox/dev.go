@@ -39,29 +39,49 @@ func devCommand() *cobra.Command {
 func announce(ctx context.Context, out io.Writer, dev *boot.Dev) {
 	select {
 	case <-ctx.Done():
+		return
 	case <-dev.Ready():
-		fmt.Fprintf(out, firstSteps, dev.URL)
 	}
+	steps := firstSteps
+	if dev.HasOwner() {
+		steps = nextSteps
+	}
+	fmt.Fprint(out, "\n# Lockbox is ready; its data are in ", dev.DataDir(), ". Ctrl-C stops it, and everything is kept.\n",
+		"# Paste this into bash in another terminal, in this folder:\n\nURL=", dev.URL, "\n", steps)
 }
 
-// firstSteps are pasted into a shell as they stand.
-const firstSteps = `
-Lockbox is ready. In another terminal, paste (the first line works once ever; later, sign in with POST /authenticate):
+// firstSteps are the README's first five minutes, after the line with the URL. A test compares them.
+const firstSteps = `api() { curl -sS -i -w '\n\n' -X "$1" "$URL$2" -H 'Content-Type: application/json' "${@:3}"; }
 
-URL=%s
-API_KEY=$(curl -s $URL/init -H 'Content-Type: application/json' -d '{"username":"root","password":"change-me"}' | sed 's/.*"apiKey":"\([^"]*\)".*/\1/')
-KEY=$(bin/lockbox keygen)
-curl -i -X POST $URL/boxes/default -H "Authorization: Bearer $API_KEY"
-curl -i $URL/boxes/default/entries -H "Authorization: Bearer $API_KEY" -H "X-Encryption-Key: $KEY" -H 'Content-Type: application/json' -d '{"key":"my-entry","value":{"email":"my@email.com","password":"secret"}}'
-curl -i $URL/boxes/default/entries/my-entry -H "Authorization: Bearer $API_KEY" -H "X-Encryption-Key: $KEY"
+# Become the owner. This works once ever; the answer is an API key, shown this once.
+API_KEY=$(api POST /init -d '{"username":"root","password":"change-me"}' | sed -n 's/.*"apiKey":"\([^"]*\)".*/\1/p')
+ROOT="Authorization: Bearer $API_KEY"
 
-Then let somebody else read it, and take that away again:
+# Make an encryption key. Lockbox never stores it: keep it, or lose what is encrypted under it.
+KEY="X-Encryption-Key: $(bin/lockbox keygen)"
+echo "Keep these: $API_KEY and $KEY"
 
-USER_KEY=$(curl -s -i $URL/users -H "Authorization: Bearer $API_KEY" -H 'Content-Type: application/json' -d '{"username":"user1","password":"change-me"}' | tr -d '\r' | sed -n 's/^X-Api-Key: //Ip')
-curl -i $URL/boxes/default/users -H "Authorization: Bearer $API_KEY" -H 'Content-Type: application/json' -d '{"username":"user1"}'
-curl -i $URL/boxes/default/entries/my-entry -H "Authorization: Bearer $USER_KEY" -H "X-Encryption-Key: $KEY"
-curl -i -X DELETE $URL/boxes/default/users/user1/permissions -H "Authorization: Bearer $API_KEY"
-curl -i $URL/boxes/default/entries/my-entry -H "Authorization: Bearer $USER_KEY" -H "X-Encryption-Key: $KEY"
+# Create a box, put an entry into it, read it back.
+api POST /boxes/default -H "$ROOT"
+api POST /boxes/default/entries -H "$ROOT" -H "$KEY" -d '{"key":"my-entry","value":{"email":"my@email.com","password":"secret"}}'
+api GET /boxes/default/entries/my-entry -H "$ROOT" -H "$KEY"
 
-Stop with Ctrl-C; everything is kept.
+# Create a second user, whose API key comes in a header, and share the box with it.
+USER_KEY=$(api POST /users -H "$ROOT" -d '{"username":"user1","password":"change-me"}' | tr -d '\r' | awk 'tolower($1) == "x-api-key:" {print $2}')
+USER1="Authorization: Bearer $USER_KEY"
+api POST /boxes/default/users -H "$ROOT" -d '{"username":"user1"}'
+api GET /boxes/default/entries/my-entry -H "$USER1" -H "$KEY"
+
+# Take its permissions away. The very next request is refused: 403.
+api DELETE /boxes/default/users/user1/permissions -H "$ROOT"
+api GET /boxes/default/entries/my-entry -H "$USER1" -H "$KEY"
+`
+
+// nextSteps are for a Lockbox that has an owner already.
+const nextSteps = `api() { curl -sS -i -w '\n\n' -X "$1" "$URL$2" -H 'Content-Type: application/json' "${@:3}"; }
+
+# Sign in as the owner, with the password that was given at POST /init.
+TOKEN=$(api POST /authenticate -d '{"username":"root","password":"change-me"}' | sed -n 's/.*"token":"\([^"]*\)".*/\1/p')
+ROOT="Authorization: Bearer $TOKEN"
+api GET /boxes -H "$ROOT"
 `

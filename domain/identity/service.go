@@ -92,16 +92,20 @@ func (s *Service) sealPassword(ctx context.Context, user domain.UserID, phc []by
 // checkPassword compares a password with what is stored. It takes the same time for a user without a password, and
 // for no user at all. What was tampered with goes on record as attempt.
 func (s *Service) checkPassword(ctx context.Context, given domain.Secret, stored ports.SealedPassword, attempt domain.Event) (ports.PasswordCheck, error) {
-	var phc []byte
-	if len(stored.Sealed) > 0 {
-		opened, err := s.Sealer.OpenAccount(ctx, ports.PasswordPurpose, stored.User, stored.Sealed)
-		if ports.IsTampered(err) {
-			err = errors.Join(err, s.Events.Write(ctx, attempt.Ended(domain.OutcomeTampered)))
-		}
-		if err != nil {
-			return ports.PasswordCheck{}, err
-		}
-		phc = opened
+	check, err := s.comparePassword(ctx, given, stored)
+	if ports.IsTampered(err) {
+		err = errors.Join(err, s.Events.Write(ctx, attempt.Ended(domain.OutcomeTampered)))
+	}
+	return check, err
+}
+
+func (s *Service) comparePassword(ctx context.Context, given domain.Secret, stored ports.SealedPassword) (ports.PasswordCheck, error) {
+	if len(stored.Sealed) == 0 {
+		return s.Passwords.Check(ctx, given, nil)
+	}
+	phc, err := s.Sealer.OpenAccount(ctx, ports.PasswordPurpose, stored.User, stored.Sealed)
+	if err != nil {
+		return ports.PasswordCheck{}, err
 	}
 	return s.Passwords.Check(ctx, given, phc)
 }
@@ -109,7 +113,7 @@ func (s *Service) checkPassword(ctx context.Context, given domain.Secret, stored
 // denied puts a refusal on record and returns it.
 func (s *Service) denied(ctx context.Context, attempt domain.Event, refusal error) error {
 	if err := s.Events.Write(ctx, attempt.Ended(domain.OutcomeDenied)); err != nil {
-		return err
+		return errors.Join(err, refusal)
 	}
 	return refusal
 }

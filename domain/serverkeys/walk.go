@@ -84,6 +84,9 @@ func (s *Service) moveBatch(ctx context.Context, purpose domain.KeyPurpose, key 
 
 func (s *Service) moveEntries(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, b *batch) error {
 	rows, err := repos.SealedRows.Entries(ctx, key, b.last.entry, rekeyBatch)
+	if err != nil {
+		return err
+	}
 	for _, row := range rows {
 		b.last.entry = row.Place
 		current, envelope, err := s.Entries.Rewrap(ctx, row.Place, row.Sealed.Envelope)
@@ -100,11 +103,14 @@ func (s *Service) moveEntries(ctx context.Context, repos ports.Repos, key domain
 		b.moved++
 	}
 	b.seen = len(rows)
-	return err
+	return nil
 }
 
 func (s *Service) movePasswords(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, b *batch) error {
 	rows, err := repos.SealedRows.Passwords(ctx, key, b.last.user, rekeyBatch)
+	if err != nil {
+		return err
+	}
 	for _, row := range rows {
 		b.last.user = row.User
 		phc, err := s.Account.OpenAccount(ctx, ports.PasswordPurpose, row.User, row.Sealed)
@@ -125,7 +131,7 @@ func (s *Service) movePasswords(ctx context.Context, repos ports.Repos, key doma
 		b.moved++
 	}
 	b.seen = len(rows)
-	return err
+	return nil
 }
 
 // moveAccounts moves what is kept of users: all passwords, and then the secrets of one-time codes.

@@ -14,22 +14,23 @@ type AddBoxUser struct {
 	Role     string
 }
 
-// AddBoxUser lets a user into a box, who may then read keys and entries, and returns the user's name.
-func (s *Service) AddBoxUser(ctx context.Context, by domain.Requester, in AddBoxUser) (domain.UserName, error) {
-	if _, err := s.access(ctx, s.Store.Read(), by, in.Box, domain.Access.Manage); err != nil {
-		return "", err
+// AddBoxUser lets a user into a box, who may then read keys and entries, and returns both names.
+func (s *Service) AddBoxUser(ctx context.Context, by domain.Requester, in AddBoxUser) (domain.BoxName, domain.UserName, error) {
+	access, err := s.access(ctx, s.Store.Read(), by, in.Box, domain.Access.Manage)
+	if err != nil {
+		return "", "", err
 	}
 	name, err := domain.ParseUserName(in.Username)
 	if err != nil {
-		return "", err
+		return "", "", err
 	}
 	var role domain.BoxRole
 	if in.Role != "" {
 		if role, err = domain.ParseBoxRole(in.Role); err != nil {
-			return "", err
+			return "", "", err
 		}
 	}
-	return name, s.change(ctx, by, in.Box, domain.Access.Manage,
+	return access.Box.Name, name, s.change(ctx, by, in.Box, domain.Access.Manage,
 		func(ctx context.Context, repos ports.Repos, access domain.Access) error {
 			user, err := repos.Users.Get(ctx, name)
 			if err != nil {

@@ -19,6 +19,7 @@ type PutEntry struct {
 
 // WrittenEntry says what became of a write.
 type WrittenEntry struct {
+	Box     domain.BoxName
 	Key     domain.EntryKey
 	Version uint64
 	// KeyChanged: the version before this one was sealed under another encryption key.
@@ -50,7 +51,7 @@ func (s *Service) PutEntry(ctx context.Context, by domain.Requester, in PutEntry
 		return WrittenEntry{}, s.refused(ctx, event, err)
 	}
 	defer cipher.Clear()
-	written := WrittenEntry{Key: key}
+	written := WrittenEntry{Box: box, Key: key}
 	write := versionWrite{facts: facts, wanted: domain.CreateEntry, condition: in.Condition, event: event}
 	write.seal = func(entry domain.Entry, before ports.Sealed) (ports.NewVersion, error) {
 		written.Version = entry.Version

@@ -25,6 +25,6 @@ func (s *Service) RemoveBoxUser(ctx context.Context, by domain.Requester, box, u
 			if err := repos.BoxUsers.Remove(ctx, access.Box.ID, member.User); err != nil {
 				return err
 			}
-			return repos.Events.Append(ctx, s.event(domain.ActionRemoveMember, by, access).To(string(member.Name)))
+			return repos.Events.Append(ctx, s.event(domain.ActionRemoveBoxUser, by, access).To(string(member.Name)))
 		})
 }

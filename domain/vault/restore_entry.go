@@ -30,6 +30,9 @@ func (s *Service) RestoreEntry(ctx context.Context, by domain.Requester, in Rest
 	if facts.Entry.Version == 0 {
 		return WrittenEntry{}, domain.ErrEntryNotFound
 	}
+	if err := in.Condition.Check(facts.Entry); err != nil {
+		return WrittenEntry{}, err
+	}
 	old, err := s.Store.Read().Entries.Version(ctx, facts.Access.Box.ID, key, in.Version)
 	if err != nil {
 		return WrittenEntry{}, err
@@ -38,7 +41,7 @@ func (s *Service) RestoreEntry(ctx context.Context, by domain.Requester, in Rest
 	if _, _, err := s.Sealer.Rewrap(ctx, old.Place, old.Sealed.Envelope); err != nil {
 		return WrittenEntry{}, s.refused(ctx, event, err)
 	}
-	written := WrittenEntry{Key: key}
+	written := WrittenEntry{Box: box, Key: key}
 	write := versionWrite{facts: facts, wanted: domain.CreateEntry | domain.ReadEntry, condition: in.Condition, event: event}
 	write.seal = func(entry domain.Entry, _ ports.Sealed) (ports.NewVersion, error) {
 		written.Version = entry.Version

@@ -30,6 +30,6 @@ func (s *Service) SetPermissions(ctx context.Context, by domain.Requester, in Se
 			if err := repos.BoxUsers.Save(ctx, member); err != nil {
 				return err
 			}
-			return repos.Events.Append(ctx, s.event(domain.ActionSetPermitted, by, access).To(string(member.Name)))
+			return repos.Events.Append(ctx, s.event(domain.ActionSetPermissions, by, access).To(string(member.Name)))
 		})
 }

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
@@ -54,7 +55,7 @@ func (s *Service) handOver(ctx context.Context, repos ports.Repos, by domain.Req
 		return err
 	}
 	member, err := repos.BoxUsers.Get(ctx, access.Box.ID, heir.Name)
-	if domain.KindOf(err) == domain.NotFound {
+	if errors.Is(err, domain.NotFound) {
 		return domain.ErrNewOwnerNotInBox
 	}
 	if err != nil {

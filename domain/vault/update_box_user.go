@@ -33,7 +33,7 @@ func (s *Service) UpdateBoxUser(ctx context.Context, by domain.Requester, in Upd
 			if err := repos.BoxUsers.Save(ctx, member); err != nil {
 				return err
 			}
-			return repos.Events.Append(ctx, s.event(domain.ActionUpdateMember, by, access).To(string(member.Name)))
+			return repos.Events.Append(ctx, s.event(domain.ActionUpdateBoxUser, by, access).To(string(member.Name)))
 		})
 }
 

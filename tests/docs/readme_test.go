@@ -125,3 +125,14 @@ func TestFormats(t *testing.T) {
 		}
 	}
 }
+
+// TestDevPrintsTheFirstFiveMinutes: what lockbox dev prints to be pasted is the README's block.
+func TestDevPrintsTheFirstFiveMinutes(t *testing.T) {
+	t.Parallel()
+	_, rest, found := strings.Cut(readme(t), "```bash\nURL=http://127.0.0.1:5000\n")
+	block, _, ended := strings.Cut(rest, "```")
+	require.True(t, found && ended)
+	code, err := os.ReadFile(root + "/cmd/lockbox/dev.go")
+	require.NoError(t, err)
+	require.Contains(t, string(code), "`"+block+"`")
+}

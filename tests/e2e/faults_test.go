@@ -144,7 +144,7 @@ func TestTheServerStopsUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	time.Sleep(200 * time.Millisecond) // they wait their turn by now
+	require.Eventually(t, func() bool { return p.derivations() == 6 }, 20*time.Second, 5*time.Millisecond)
 	begin := time.Now()
 	require.Equal(t, 0, p.terminate(), "%s", p.log)
 	slow.Wait()
@@ -174,7 +174,11 @@ func TestTheDatabaseComesLate(t *testing.T) {
 	require.NoError(t, postgres.live.Stop())
 	p := serveLater(t, postgres.url())
 	impatient := serveLater(t, postgres.url())
-	time.Sleep(2 * time.Second)
+	waiting := func(p *program) func() bool {
+		return func() bool { return strings.Contains(p.log.String(), "the database does not answer yet") }
+	}
+	require.Eventually(t, waiting(p), 20*time.Second, 10*time.Millisecond)
+	require.Eventually(t, waiting(impatient), 20*time.Second, 10*time.Millisecond)
 	require.False(t, p.ready())
 	begin := time.Now()
 	impatient.terminate()
