@@ -69,7 +69,7 @@ func TestSecondFactor(t *testing.T) {
 	signIn(codeOf(t, made.Secret, 1)).refuses(401, "wrong_credentials")
 	signIn("123").refuses(401, "wrong_credentials")
 	forgetSteps(t, s)
-	var number json.Number = json.Number(strings.TrimLeft(codeOf(t, made.Secret, 0), "0"))
+	number := json.Number(strings.TrimLeft(codeOf(t, made.Secret, 0), "0"))
 	s.as("").do("POST", "/authenticate", map[string]any{"username": "user1", "password": "User1-password", "code": number}).expect(200)
 
 	signIn(made.RecoveryCodes[3]).expect(200)
