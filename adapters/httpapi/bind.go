@@ -58,6 +58,9 @@ func decodeJSON(c echo.Context, body []byte, into any) (present bool, err error)
 
 func (a *API) readBody(c echo.Context) ([]byte, error) {
 	tooLarge := domain.Refuse(domain.TooLarge, "body_too_large", "the body is larger than this server accepts")
+	if err, failed := c.Get(bodyFailed).(error); failed {
+		return nil, err
+	}
 	r := c.Request()
 	limit := a.MaxBodyBytes
 	if isMatrix(c) {

@@ -14,6 +14,10 @@ import (
 // maxMatrixBody bounds the bodies of contract B, which hold a name and a token at most.
 const maxMatrixBody = 64 << 10
 
+// bodyFailed is, in the context of Echo, why the body could not be read, for whoever tries again: what is left of it then
+// is not the body.
+const bodyFailed = "body failed"
+
 // matrixCredential reads the token of a request of contract B, which has three places for it, and takes it out of the
 // headers. Two places with different tokens are refused, since which one is meant cannot be known.
 func (a *API) matrixCredential(c echo.Context) (domain.Credential, error) {
@@ -63,6 +67,7 @@ func matrixHeaderTokens(r *http.Request) ([]string, error) {
 func (a *API) bodyToken(c echo.Context) (string, error) {
 	body, err := a.readBody(c)
 	if err != nil {
+		c.Set(bodyFailed, err)
 		return "", err
 	}
 	c.Request().Body = io.NopCloser(bytes.NewReader(body))

@@ -91,9 +91,8 @@ func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byt
 	same := subtle.ConstantTimeCompare(got[:], want.hash[:]) == 1
 	if known && !same && weaker(want.params, h.config.Params) {
 		// A hash from before the settings rose is checked faster than the one that unknown users have; do what they do.
-		if _, err := h.derive(ctx, password, phc{params: h.config.Params}); err != nil {
-			return ports.PasswordCheck{}, err
-		}
+		// That it was refused its turn changes nothing about the password being wrong, which must be counted.
+		_, _ = h.derive(ctx, password, phc{params: h.config.Params})
 	}
 	if !known || !same {
 		return ports.PasswordCheck{}, nil

@@ -23,6 +23,10 @@ func (s *Service) RevokeSessions(ctx context.Context, by domain.Requester, usern
 		return domain.ErrUserNotFound
 	}
 	return s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		// The owner is a fact of the system's row: without its lock, a hand-over at this moment would show the old one.
+		if _, err := repos.System.Lock(ctx); err != nil {
+			return err
+		}
 		user, err := repos.Users.Lock(ctx, name)
 		if err != nil {
 			return err

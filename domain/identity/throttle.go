@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -43,11 +44,21 @@ func addressOf(by domain.Requester) string {
 	return domain.AddressGroup(by.Address)
 }
 
-func (s *Service) perAddress(group string, free int) []count {
-	if group == "" {
+// sharedFactor is how many addresses' worth of attempts a peer has that forwards for others without being trusted to: many
+// may stand behind it, or one who only says so, with a header that anybody can send.
+const sharedFactor = 20
+
+// perAddress counts by the address of the peer. It is looser for one that forwards, and never off: what turned it off
+// could be sent by whoever wants to be counted less.
+func (s *Service) perAddress(by domain.Requester, label string, free int) []count {
+	if by.Address == "" {
 		return nil
 	}
-	return []count{{CounterKey: ports.CounterKey{Key: s.Digests.Digest("address", group)}, free: free}}
+	if by.SharedAddress {
+		label, free = label+" forwarding", sharedFactor*free
+	}
+	key := s.Digests.Digest(label, domain.AddressGroup(by.Address))
+	return []count{{CounterKey: ports.CounterKey{Key: key}, free: free}}
 }
 
 // reserveAccount counts an attempt to be that user, before anything is compared, so that many at once cannot all be
@@ -69,7 +80,7 @@ func (s *Service) reserveAccount(ctx context.Context, by domain.Requester, actio
 				mine.Key = known
 			}
 		}
-		return append(s.perAddress(try.group, s.Throttle.FreePerAddress), mine), nil
+		return append(s.perAddress(by, "address", s.Throttle.FreePerAddress), mine), nil
 	})
 }
 
@@ -78,26 +89,17 @@ func (s *Service) knownAddress(try attempt) domain.Digest {
 	return s.Digests.Digest("account from", try.username, try.group)
 }
 
-// reserveInit counts an attempt at the token of initialization: strictly by address, and loosely altogether.
+// reserveInit counts an attempt at the token of initialization, by address alone: a count of all together would let one
+// stranger keep the right token out.
 func (s *Service) reserveInit(ctx context.Context, by domain.Requester) (attempt, error) {
-	group := addressOf(by)
-	all := count{CounterKey: ports.CounterKey{Key: s.Digests.Digest("initialize")}, free: s.Throttle.FreePerAddress}
-	counts := []count{all}
-	if group != "" {
-		counts = append(counts, count{CounterKey: ports.CounterKey{Key: s.Digests.Digest("initialize from", group)}, free: s.Throttle.FreePerAccount})
-	}
-	return s.reserve(ctx, by, attempt{action: domain.ActionInitialize, group: group}, fixed(counts))
+	counts := s.perAddress(by, "initialize from", s.Throttle.FreePerAccount)
+	return s.reserve(ctx, by, attempt{action: domain.ActionInitialize, group: addressOf(by)}, fixed(counts))
 }
 
-// reserveAddress counts what has no account to it: the registration of a new one, a refresh token that nobody has. All
-// who come through one that forwards and is not trusted are counted as one.
+// reserveAddress counts what has no account to it: the registration of a new one, a refresh token that nobody has.
 func (s *Service) reserveAddress(ctx context.Context, by domain.Requester, action domain.Action) (attempt, error) {
-	group := addressOf(by)
-	counts := s.perAddress(group, s.Throttle.FreePerAddress)
-	if group == "" {
-		counts = []count{{CounterKey: ports.CounterKey{Key: s.Digests.Digest("forwarded")}, free: s.Throttle.FreePerAddress}}
-	}
-	return s.reserve(ctx, by, attempt{action: action, group: group}, fixed(counts))
+	counts := s.perAddress(by, "address", s.Throttle.FreePerAddress)
+	return s.reserve(ctx, by, attempt{action: action, group: addressOf(by)}, fixed(counts))
 }
 
 func fixed(counts []count) func(context.Context, ports.Repos) ([]count, error) {
@@ -107,8 +109,14 @@ func fixed(counts []count) func(context.Context, ports.Repos) ([]count, error) {
 // reserve is a short transaction of its own: the comparison that follows is slow.
 func (s *Service) reserve(ctx context.Context, by domain.Requester, try attempt,
 	choose func(context.Context, ports.Repos) ([]count, error)) (attempt, error) {
-	var wait time.Duration
-	err := s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+	wait, err := s.knownWait(ctx, choose)
+	if err != nil {
+		return try, err
+	}
+	if wait > 0 {
+		return try, domain.TooManyAttempts(wait)
+	}
+	err = s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		var err error
 		if try.counts, err = choose(ctx, repos); err != nil {
 			return err
@@ -138,6 +146,27 @@ func (s *Service) reserve(ctx context.Context, by domain.Requester, try attempt,
 	return try, err
 }
 
+// knownWait looks, without a lock and without writing, whether the attempt meets a pause that is on record already: a
+// flood of refused attempts must cost little.
+func (s *Service) knownWait(ctx context.Context, choose func(context.Context, ports.Repos) ([]count, error)) (time.Duration, error) {
+	repos, now := s.Store.Read(), s.Clock.Now()
+	counts, err := choose(ctx, repos)
+	if err != nil {
+		return 0, err
+	}
+	var wait time.Duration
+	for _, each := range counts {
+		attempts, err := repos.Throttle.Peek(ctx, each.Key)
+		if err != nil {
+			return 0, err
+		}
+		if attempts.Reported {
+			wait = max(wait, attempts.Blocked(now))
+		}
+	}
+	return wait, nil
+}
+
 func (a attempt) keys() []ports.CounterKey {
 	keys := make([]ports.CounterKey, len(a.counts))
 	for i, each := range a.counts {
@@ -162,11 +191,13 @@ func (s *Service) reportThrottled(ctx context.Context, repos ports.Repos, by dom
 		return nil
 	}
 	event := s.event(try.action, by, domain.Caller{}).Ended(domain.OutcomeThrottled)
-	// A name that no user has is left out, as in refuseSignIn.
-	if user, err := repos.Users.Get(ctx, domain.UserName(try.username)); err == nil {
-		event = event.To(string(user.Name))
-	} else if domain.KindOf(err) != domain.NotFound {
-		return err
+	// A name that no user has is left out: it may be a password that somebody typed into the wrong field.
+	if name, err := domain.ParseUserName(try.username); err == nil {
+		if user, err := repos.Users.Get(ctx, name); err == nil {
+			event = event.To(string(user.Name))
+		} else if !errors.Is(err, domain.NotFound) {
+			return err
+		}
 	}
 	return repos.Events.Append(ctx, event)
 }

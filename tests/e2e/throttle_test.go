@@ -115,6 +115,37 @@ func TestThrottledAddress(t *testing.T) {
 	}
 }
 
+// TestThrottledForwarding: a header that anybody can send makes the count of an address looser, and does not end it.
+func TestThrottledForwarding(t *testing.T) {
+	t.Parallel()
+	s := start(t, "THROTTLE_FREE_ATTEMPTS=1", "INIT_TOKEN=the-init-token")
+	initialize := func(i int) *answer {
+		return s.as("").do("POST", "/init", `{"username":"root","password":"root-password"}`, "X-Init-Token", "wrong",
+			"X-Forwarded-For", fmt.Sprintf("198.51.100.%d", i))
+	}
+	for i := range 20 {
+		initialize(i).expect(401)
+	}
+	initialize(20).throttled()
+	// Who comes without it is another, and is not kept out.
+	s.as("").do("POST", "/init", `{"username":"root","password":"root-password"}`, "X-Init-Token", "the-init-token").expect(200)
+}
+
+// TestThrottledNames: what can be no name is counted like one, whatever it is made of.
+func TestThrottledNames(t *testing.T) {
+	t.Parallel()
+	s := start(t, "THROTTLE_FREE_ATTEMPTS=2")
+	for _, name := range []string{`a\u0000b`, `ü`, ` `} {
+		try := func() *answer {
+			return s.as("").do("POST", "/authenticate", `{"username":"`+name+`","password":"wrong-password"}`)
+		}
+		try().expect(401)
+		try().expect(401)
+		try().throttled()
+		try().throttled()
+	}
+}
+
 func TestThrottledElsewhere(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=2", "INIT_TOKEN=the-init-token", "REQUIRE_ADMIN_TO_CREATE_USER=false")
@@ -177,10 +208,7 @@ func TestThrottledPassphrases(t *testing.T) {
 // on two replicas, next to none are compared, and the rightful user gets in all the while from where it usually does.
 func TestTenThousandGuesses(t *testing.T) {
 	t.Parallel()
-	total := 10_000
-	if testing.Short() {
-		total = 500
-	}
+	total := 50 * rounds() // ten thousand in the long run
 	c := startCluster(t, readCommitted, "THROTTLE_FREE_ATTEMPTS=5", "TRUSTED_PROXIES=127.0.0.0/8")
 	c.root.user("victim")
 	secret := c.root.member("coded", "viewer")
