@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // ErrHeld is returned while another program holds the folder of a cluster. The error's text names its process.
@@ -53,7 +54,9 @@ func (s *Server) stopOrphan(ctx context.Context) (bool, error) {
 	pid, err := readPostmasterPID(s.home.data())
 	if err == nil && isPostmaster(pid, s.home.data()) {
 		stop := s.account.commandContext(ctx, s.bin.pgctl, "stop", "-D", s.home.data(), "-m", "fast", "-w", "-t", "60")
-		if out, err := stop.CombinedOutput(); err != nil && isPostmaster(pid, s.home.data()) {
+		// Its guard may be stopping it as well: pg_ctl complains when the server takes its file away just then, which is
+		// the last thing that it does.
+		if out, err := stop.CombinedOutput(); err != nil && !endsSoon(ctx, pid, s.home.data()) {
 			return true, fmt.Errorf("stop the PostgreSQL that an earlier program left, process %d: %w: %s", pid, err,
 				bytes.TrimSpace(out))
 		}
@@ -67,6 +70,16 @@ func (s *Server) stopOrphan(ctx context.Context) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// endsSoon reports whether the server is gone within a few seconds.
+func endsSoon(ctx context.Context, pid int, data string) bool {
+	for deadline := time.Now().Add(10 * time.Second); isPostmaster(pid, data); time.Sleep(20 * time.Millisecond) {
+		if ctx.Err() != nil || time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
 }
 
 func pidFile(data string) string { return filepath.Join(data, "postmaster.pid") }
