@@ -37,6 +37,10 @@ func (a *API) handle(route Route) echo.HandlerFunc {
 		if by.Credential.IsZero() {
 			c.Set(isNobody, true)
 		}
+		if err := a.checkBeforeLargeBody(c.Request(), route, by); err != nil {
+			header.Set(echo.HeaderConnection, "close") // or the server would wait for the body before it answers
+			return err
+		}
 		err = route.action(a, c, by)
 		if isBadInput(err) {
 			// A token that is no longer good learns nothing of what was wrong with its input.
@@ -46,6 +50,16 @@ func (a *API) handle(route Route) echo.HandlerFunc {
 		}
 		return err
 	}
+}
+
+// checkBeforeLargeBody looks an opaque token up before a large body is read for it: unlike one that was signed here,
+// anybody can make one up. Contract B reads its body, which is small, for the token itself.
+func (a *API) checkBeforeLargeBody(r *http.Request, route Route, by domain.Requester) error {
+	large := r.ContentLength < 0 || r.ContentLength > maxAnonymousBody
+	if !large || route.Matrix() || by.Credential.Kind != domain.AccessTokenCredential {
+		return nil
+	}
+	return a.mayAsk(r.Context(), route, by)
 }
 
 // credentialFor reads the token where the route's contract has it; none where the route wants none.

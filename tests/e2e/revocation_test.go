@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"bufio"
 	"context"
+	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"testing"
@@ -109,6 +112,18 @@ func TestStrangersSendLittle(t *testing.T) {
 	}
 	root.box("default")
 	root.put("default", "entry", `"`+padding(17<<10)+`"`).expect(201)
+	// A token that anybody can make up is looked up first: the answer comes though the body never does.
+	for _, path := range []string{"/boxes/default/entries", "/users"} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		require.NoError(t, err)
+		defer func() { _ = conn.Close() }()
+		require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second))) // the server waits 30 for a body
+		_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: lockbox\r\nContent-Type: application/json\r\nAuthorization: Bearer %064d\r\nContent-Length: 100000\r\n\r\n{", path, 0)
+		require.NoError(t, err)
+		line, err := bufio.NewReader(conn).ReadString('\n')
+		require.NoError(t, err)
+		require.Contains(t, line, "401")
+	}
 }
 
 // TestAPIKeysAreLimited: one user cannot fill the database with keys.
