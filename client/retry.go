@@ -52,7 +52,7 @@ func (c *Client) do(ctx context.Context, k call) (*answer, error) {
 func (e *Error) after(unclear bool) *Error {
 	if unclear && !slices.Contains(e.kinds, ErrOutcomeUnknown) {
 		e.kinds = append(e.kinds, ErrOutcomeUnknown)
-		e.kinds = slices.DeleteFunc(e.kinds, func(kind error) bool { return kind == ErrPrecondition })
+		e.kinds = slices.DeleteFunc(e.kinds, func(kind error) bool { return errors.Is(kind, ErrPrecondition) })
 	}
 	return e
 }
@@ -178,7 +178,7 @@ func refused(p *parcel, response *http.Response, body []byte) *Error {
 	if more := kindOfCode[failure.Code]; more != nil {
 		failure.kinds = append(failure.kinds, more)
 	}
-	failure.worth = kind == ErrThrottled || kind == ErrUnavailable
+	failure.worth = errors.Is(kind, ErrThrottled) || errors.Is(kind, ErrUnavailable)
 	failure.unclear = status < http.StatusMultipleChoices || status >= http.StatusInternalServerError && !undone[failure.Code]
 	return failure
 }

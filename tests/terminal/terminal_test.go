@@ -33,9 +33,9 @@ func build(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	// Whoever runs the scripts may be another user than who made the folder.
-	_ = os.Chmod(dir, 0o755) //nolint:gosec // holds the program alone
+	_ = os.Chmod(dir, 0o755)
 	binary = filepath.Join(dir, "lockbox")
-	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "../../cmd/lockbox").CombinedOutput() //nolint:gosec // fixed words
+	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "../../cmd/lockbox").CombinedOutput()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
 		return 1
@@ -139,7 +139,7 @@ func api(ts *testscript.TestScript, neg bool, args []string) {
 
 // send calls the server with any method, and fails unless the answer is a success.
 func send(url, token, method, path, body string, into any) (http.Header, error) {
-	request, err := http.NewRequest(method, url+path, strings.NewReader(body)) //nolint:noctx // the test ends it
+	request, err := http.NewRequest(method, url+path, strings.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

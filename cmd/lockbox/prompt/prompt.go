@@ -30,7 +30,7 @@ func Possible() bool {
 // IsTerminal reports whether a stream is one.
 func IsTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd())) //nolint:gosec // a file descriptor fits
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // Line asks for one line, which is shown while it is typed.
@@ -44,7 +44,7 @@ func Line(ctx context.Context, question string) (string, error) {
 // Hidden asks for one line that nobody looking on may see.
 func Hidden(ctx context.Context, question string) (string, error) {
 	return ask(ctx, question, func(terminal *os.File) (string, error) {
-		line, err := term.ReadPassword(int(terminal.Fd())) //nolint:gosec // a file descriptor fits
+		line, err := term.ReadPassword(int(terminal.Fd()))
 		fmt.Fprintln(os.Stderr)
 		return string(line), err
 	})
@@ -96,7 +96,7 @@ func ask(ctx context.Context, question string, read func(*os.File) (string, erro
 		return "", err
 	}
 	defer done()
-	before, err := term.GetState(int(terminal.Fd())) //nolint:gosec // a file descriptor fits
+	before, err := term.GetState(int(terminal.Fd()))
 	if err != nil {
 		return "", err
 	}
@@ -114,7 +114,7 @@ func ask(ctx context.Context, question string, read func(*os.File) (string, erro
 	case got := <-answered:
 		return got.line, got.err
 	case <-ctx.Done():
-		_ = term.Restore(int(terminal.Fd()), before) //nolint:gosec // a file descriptor fits
+		_ = term.Restore(int(terminal.Fd()), before)
 		fmt.Fprintln(os.Stderr)
 		return "", ctx.Err()
 	}
