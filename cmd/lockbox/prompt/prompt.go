@@ -45,7 +45,7 @@ func Line(ctx context.Context, question string) (string, error) {
 func Hidden(ctx context.Context, question string) (string, error) {
 	return ask(ctx, question, func(terminal *os.File) (string, error) {
 		line, err := term.ReadPassword(int(terminal.Fd()))
-		fmt.Fprintln(os.Stderr)
+		fmt.Fprintln(screen(terminal)) // the Enter was not shown either
 		return string(line), err
 	})
 }
@@ -100,7 +100,7 @@ func ask(ctx context.Context, question string, read func(*os.File) (string, erro
 	if err != nil {
 		return "", err
 	}
-	fmt.Fprint(os.Stderr, question)
+	fmt.Fprint(screen(terminal), question)
 	type answer struct {
 		line string
 		err  error
@@ -115,9 +115,17 @@ func ask(ctx context.Context, question string, read func(*os.File) (string, erro
 		return got.line, got.err
 	case <-ctx.Done():
 		_ = term.Restore(int(terminal.Fd()), before)
-		fmt.Fprintln(os.Stderr)
+		fmt.Fprintln(screen(terminal))
 		return "", ctx.Err()
 	}
+}
+
+// screen is where a question can be seen: standard error, or the terminal itself when errors go into a file.
+func screen(terminal *os.File) *os.File {
+	if IsTerminal(os.Stderr) {
+		return os.Stderr
+	}
+	return terminal
 }
 
 // open returns the terminal: standard input where it is one, or else the one that the process belongs to, so that values

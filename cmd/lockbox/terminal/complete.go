@@ -16,14 +16,21 @@ const completionTime = 2 * time.Second
 // complete asks the server what a word can become. Whatever goes wrong, it is silent: a completion that prints an error
 // spoils the line that is being typed.
 func (s *session) complete(ask func(ctx context.Context, server *client.Client, begun string) ([]string, error)) cobra.CompletionFunc {
-	return func(command *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	return s.completeAfter(func(ctx context.Context, server *client.Client, _ []string, begun string) ([]string, error) {
+		return ask(ctx, server, begun)
+	})
+}
+
+// completeAfter is complete for a word that depends on the arguments before it.
+func (s *session) completeAfter(ask func(ctx context.Context, server *client.Client, args []string, begun string) ([]string, error)) cobra.CompletionFunc {
+	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(command.Context(), completionTime)
 		defer cancel()
 		server, err := s.open(ctx)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		words, err := ask(ctx, server, begun)
+		words, err := ask(ctx, server, args, begun)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -42,6 +49,16 @@ func first(complete cobra.CompletionFunc) cobra.CompletionFunc {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		return complete(command, args, begun)
+	}
+}
+
+// inTurn completes each argument in a way of its own.
+func inTurn(each ...cobra.CompletionFunc) cobra.CompletionFunc {
+	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if len(args) >= len(each) {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return each[len(args)](command, args, begun)
 	}
 }
 
