@@ -43,14 +43,7 @@ func (s *session) completeAfter(ask func(ctx context.Context, server *client.Cli
 }
 
 // first completes the first argument alone.
-func first(complete cobra.CompletionFunc) cobra.CompletionFunc {
-	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-		if len(args) > 0 {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return complete(command, args, begun)
-	}
-}
+func first(complete cobra.CompletionFunc) cobra.CompletionFunc { return inTurn(complete) }
 
 // inTurn completes each argument in a way of its own.
 func inTurn(each ...cobra.CompletionFunc) cobra.CompletionFunc {
@@ -65,6 +58,27 @@ func inTurn(each ...cobra.CompletionFunc) cobra.CompletionFunc {
 func (s *session) completeBoxes() cobra.CompletionFunc {
 	return s.complete(func(ctx context.Context, server *client.Client, _ string) ([]string, error) {
 		return server.ListBoxes(ctx)
+	})
+}
+
+func (s *session) completeUsers() cobra.CompletionFunc {
+	return s.complete(func(ctx context.Context, server *client.Client, _ string) ([]string, error) {
+		return server.ListUsers(ctx)
+	})
+}
+
+// completeMembers offers the users of the box that is the argument before.
+func (s *session) completeMembers() cobra.CompletionFunc {
+	return s.completeAfter(func(ctx context.Context, server *client.Client, args []string, _ string) ([]string, error) {
+		box, err := server.DescribeBox(ctx, args[0])
+		if err != nil {
+			return nil, err
+		}
+		names := make([]string, len(box.Users))
+		for i, user := range box.Users {
+			names[i] = user.Username
+		}
+		return names, nil
 	})
 }
 

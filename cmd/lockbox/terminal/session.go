@@ -111,11 +111,10 @@ func (s *session) token(ctx context.Context) (string, error) {
 	if !s.chosen.SignedIn() || !sameServer(s.url(), s.chosen.URL) {
 		return "", nil
 	}
-	left := time.Until(s.chosen.ExpiresAt)
 	switch {
-	case s.chosen.RefreshToken != "" && left < time.Minute:
+	case s.chosen.RefreshToken != "" && time.Until(s.chosen.ExpiresAt) < time.Minute:
 		return s.refresh(ctx)
-	case !s.chosen.ExpiresAt.IsZero() && left <= 0:
+	case ended(s.chosen):
 		return "", fmt.Errorf("%w since %s: sign in again with lockbox login%s", errSessionEnded, when(s.chosen.ExpiresAt), s.profileFlag())
 	}
 	return s.chosen.Token, nil
