@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -37,8 +38,12 @@ func run(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
+	before := goleak.IgnoreCurrent()
 	code := m.Run()
-	if err := server.Stop(); err != nil {
+	// Connections that are kept for the next request are no leak.
+	err = goleak.Find(before, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
+		goleak.IgnoreAnyFunction("net/http.(*conn).serve"))
+	if err := errors.Join(err, server.Stop()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -107,14 +112,4 @@ func failure(t *testing.T, err error) *client.Error {
 	var failed *client.Error
 	require.ErrorAs(t, err, &failed)
 	return failed
-}
-
-// leaks fails a test that leaves goroutines behind, other than those of the shared server and of kept connections.
-func leaks(t *testing.T) {
-	t.Helper()
-	before := goleak.IgnoreCurrent()
-	t.Cleanup(func() {
-		goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
-			goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"), goleak.IgnoreAnyFunction("net/http.(*conn).serve"))
-	})
 }
