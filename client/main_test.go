@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -94,6 +95,7 @@ func boxFor(t *testing.T) (*client.Client, string) {
 	t.Helper()
 	root, box := connect(t, nil), strings.ToLower(strings.NewReplacer("/", ".", "_", ".").Replace(t.Name()))
 	require.NoError(t, root.CreateBox(t.Context(), box))
+	t.Cleanup(func() { gone(t, root.DeleteBox(context.Background(), box)) })
 	return root, box
 }
 
@@ -103,7 +105,16 @@ func userFor(t *testing.T, name string) *client.Client {
 	root := connect(t, nil)
 	key, err := root.CreateUser(t.Context(), client.NewUser{Username: name, Password: client.NewSecret(name + "-password")})
 	require.NoError(t, err)
+	t.Cleanup(func() { gone(t, root.DeleteUser(context.Background(), name)) })
 	return root.WithToken(key)
+}
+
+// gone accepts that the test itself deleted it; a second round of the same test finds the name free.
+func gone(t *testing.T, err error) {
+	t.Helper()
+	if !errors.Is(err, client.ErrNotFound) {
+		assert.NoError(t, err)
+	}
 }
 
 // failure is the error as the package's own type.
