@@ -78,7 +78,9 @@ func TestAPIKeys(t *testing.T) {
 	_, err = c.WithToken(made).WhoAmI(ctx)
 	require.ErrorIs(t, err, client.ErrUnauthenticated)
 	require.ErrorIs(t, c.RevokeAPIKey(ctx, ids["backup"]), client.ErrNotFound)
-	require.ErrorIs(t, c.RevokeAPIKey(ctx, "no.api.key"), client.ErrInvalid)
+	for _, other := range []string{"no.api.key", "a.b", strings.Repeat("0a", 32)} {
+		require.ErrorIs(t, c.RevokeAPIKey(ctx, other), client.ErrInvalid)
+	}
 	require.ErrorIs(t, c.RevokeAPIKey(ctx, ids[""]), client.ErrConflict, "the last one stays")
 }
 

@@ -123,7 +123,7 @@ func TestNothingPrints(t *testing.T) {
 		token  *client.Secret
 		value  client.Client
 	}
-	wrapped := outer{config, c, config, &config.Token, *c} //nolint:govet // a copy, such as a careless program makes
+	wrapped := outer{config, c, config, &config.Token, *c}
 	for _, value := range []any{config, &config, c, *c, wrapped, &wrapped, config.Token, &config.Token, passphrase, &passphrase,
 		client.Credentials{Username: "anna", Password: secret(canary), Code: secret(canary)}, client.TokenPair{Access: secret(canary)},
 		client.Enrolment{RecoveryCodes: []client.Secret{secret(canary)}}, client.Entry{Value: json.RawMessage(canary)},

@@ -297,6 +297,35 @@ func TestCancelledWhileWaitingToTryAgain(t *testing.T) {
 	require.EqualValues(t, 1, attempts.Load())
 }
 
+func TestCancelledBefore(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("no longer wanted"))
+	err := connect(t, nil).CreateBox(ctx, "box")
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, client.ErrOutcomeUnknown)
+	require.NotErrorIs(t, err, client.ErrUnavailable)
+}
+
+// TestNotHTTP: what net/http cannot read it quotes, and that may be a header with a token.
+func TestNotHTTP(t *testing.T) {
+	t.Parallel()
+	url, _ := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+		conn, out, err := w.(http.Hijacker).Hijack()
+		if assert.NoError(t, err) {
+			_, _ = out.WriteString("HTTP/1.1 201 Created\r\nX-API-Key " + canary + "\r\n\r\n")
+			_ = out.Flush()
+			_ = conn.Close()
+		}
+	})
+	_, err := connect(t, at(url)).CreateUser(t.Context(), client.NewUser{Username: "anna"})
+	require.ErrorIs(t, err, client.ErrUnavailable)
+	require.ErrorIs(t, err, client.ErrOutcomeUnknown)
+	for ; err != nil; err = errors.Unwrap(err) {
+		require.NotContains(t, err.Error(), canary)
+	}
+}
+
 func TestNoWaitBeyondTheDeadline(t *testing.T) {
 	t.Parallel()
 	url, _ := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) { fail(w, http.StatusServiceUnavailable, "busy") })

@@ -15,6 +15,7 @@ func Unmarshal(ctx context.Context, settings any) error {
 	if err != nil {
 		return err
 	}
+	defer c.http.CloseIdleConnections() // nobody else has this Client
 	return c.Unmarshal(ctx, settings)
 }
 
