@@ -60,7 +60,7 @@ type Client struct {
 // New makes a Client and sends nothing. All mistakes in config are reported at once; each is ErrInvalid.
 func New(config Config) (*Client, error) {
 	base, mistakes := parseURL(config.URL, config.AllowHTTP)
-	if !isHeaderText(config.Token.Reveal()) || strings.ContainsRune(config.Token.Reveal(), ' ') {
+	if !isToken(config.Token) {
 		mistakes = append(mistakes, invalid("invalid_token", "Token", "Token has characters that no token has: was it cut out with a line end or a space?"))
 	}
 	if config.Entry != "" && config.Box == "" {
@@ -128,6 +128,10 @@ func parseURL(text string, allowHTTP bool) (string, []error) {
 	return at.Scheme + "://" + at.Host + strings.TrimRight(at.EscapedPath(), "/"), nil
 }
 
+func isToken(token Secret) bool {
+	return isHeaderText(token.Reveal()) && !strings.Contains(token.Reveal(), " ")
+}
+
 func isLoopback(host string) bool {
 	if address, err := netip.ParseAddr(host); err == nil {
 		return address.Unmap().IsLoopback()
@@ -155,7 +159,7 @@ func httpClient(given *http.Client) *http.Client {
 func (c *Client) WithToken(token Secret) *Client {
 	other := *c
 	other.config.Token = token
-	if !isHeaderText(token.Reveal()) {
+	if !isToken(token) {
 		other.config.Token = Secret{}
 	}
 	return &other
