@@ -37,6 +37,9 @@ func IsTerminal(stream any) bool {
 func Line(ctx context.Context, question string) (string, error) {
 	return ask(ctx, question, func(terminal *os.File) (string, error) {
 		line, err := bufio.NewReader(terminal).ReadString('\n')
+		if errors.Is(err, io.EOF) {
+			err = errors.New("there was no answer")
+		}
 		return strings.TrimRight(line, "\r\n"), err
 	})
 }
