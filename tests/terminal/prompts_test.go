@@ -183,16 +183,16 @@ func (h home) signInWithCode(name, secret string, step int) {
 	s.ends(0)
 }
 
-// TestRefresh: many at once find the token about to end, one of them takes a new one, and the session lives on.
-func TestRefresh(t *testing.T) {
+// TestRefreshManyAtOnce: all find the token about to end, one of them takes a new one, and the session lives on.
+func TestRefreshManyAtOnce(t *testing.T) {
 	t.Parallel()
-	h := newHome(t, "ACCESS_TOKEN_TTL=5s")
+	h := newHome(t)
 	h.signInWithCode("anna", h.codeAccount("anna"), 0)
-	first := h.profiles()
-	// Tokens of five seconds are about to end all the time, so that each of these takes a new one.
-	for range 3 {
+	for range 5 {
+		h.expire()
+		before := h.profiles()
 		var all sync.WaitGroup
-		for range 6 {
+		for range 8 {
 			all.Go(func() {
 				out, err := h.run("whoami")
 				if err != nil || !strings.Contains(out, "anna") {
@@ -201,12 +201,33 @@ func TestRefresh(t *testing.T) {
 			})
 		}
 		all.Wait()
+		require.NotEqual(t, before, h.profiles())
 	}
-	require.NotEqual(t, first, h.profiles())
+	require.Equal(t, 5, pgtest.Number(t, h.server.Database, `SELECT count(*) FROM events WHERE action = 'session.refresh'`))
 	require.Equal(t, 0, pgtest.Number(t, h.server.Database, `SELECT count(*) FROM events WHERE outcome <> 'success'`))
+}
 
-	// Left alone until the token has ended, the session can still be taken up.
-	time.Sleep(6 * time.Second)
+// TestRefresh with tokens that live so shortly that each command takes a new one.
+func TestRefresh(t *testing.T) {
+	t.Parallel()
+	h := newHome(t, "ACCESS_TOKEN_TTL=3s")
+	h.signInWithCode("anna", h.codeAccount("anna"), 0)
+	for range 3 {
+		before := h.profiles()
+		require.Contains(t, h.must("whoami"), "anna")
+		require.NotEqual(t, before, h.profiles())
+	}
+
+	// The token ends while a command waits for an answer, which goes on with a new one.
+	h.must("box", "create", "prod")
+	s := h.at("box", "delete", "prod")
+	s.expect(`\[y/N\] `)
+	time.Sleep(4 * time.Second)
+	s.enter("y")
+	s.ends(0)
+
+	// Left alone until it has ended, the session can still be taken up.
+	time.Sleep(4 * time.Second)
 	require.Contains(t, h.must("whoami"), "anna")
 
 	// A server that is away does not spend the refresh token.
@@ -231,6 +252,41 @@ func TestRefresh(t *testing.T) {
 	out, err = h.run("whoami")
 	require.Error(t, err)
 	require.Contains(t, out, "sign in with lockbox login")
+}
+
+// TestRefreshBesideAnother: a refresh ends the token that another command is in the middle of using, which goes on with the
+// new one.
+func TestRefreshBesideAnother(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	h.signInWithCode("anna", h.codeAccount("anna"), 0)
+	h.must("box", "create", "prod")
+	s := h.at("box", "delete", "prod")
+	s.expect(`\[y/N\] `)
+	before := h.profiles()
+	h.expire()
+	h.must("whoami")
+	require.NotEqual(t, before, h.profiles())
+	s.enter("y")
+	s.ends(0)
+
+	// A session that was ended meanwhile is not taken up again.
+	h.must("box", "create", "prod")
+	s = h.at("box", "delete", "prod")
+	s.expect(`\[y/N\] `)
+	h.must("users", "revoke")
+	s.enter("y")
+	s.expect("sign in with lockbox login")
+	s.ends(3)
+}
+
+// expire makes the tokens of all profiles about to end, as far as the profiles know.
+func (h home) expire() {
+	h.t.Helper()
+	path := filepath.Join(h.dir, ".config", "lockbox", "profiles.json")
+	soon := regexp.MustCompile(`"expiresAt": "[^"]*"`).ReplaceAllString(h.profiles(),
+		`"expiresAt": "`+time.Now().Add(10*time.Second).UTC().Format(time.RFC3339)+`"`)
+	require.NoError(h.t, os.WriteFile(path, []byte(soon), 0o600))
 }
 
 // TestSure: what cannot be undone is asked about, and only a yes does it.

@@ -94,13 +94,15 @@ wants --yes.`,
 		Example: "  lockbox box delete old\n  lockbox box delete old --yes",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			box, err := server.DescribeBox(ctx, args[0])
-			if err != nil {
-				return err
-			}
-			err = sure(ctx, yes, "Delete the box %s of %s with all its entries, for ever?", printable(box.Name), printable(box.Owner))
-			if err != nil {
-				return err
+			if !yes {
+				box, err := server.DescribeBox(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				err = sure(ctx, false, "Delete the box %s of %s with all its entries, for ever?", printable(box.Name), printable(box.Owner))
+				if err != nil {
+					return err
+				}
 			}
 			return server.DeleteBox(ctx, args[0])
 		}),

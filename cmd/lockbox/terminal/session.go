@@ -167,7 +167,7 @@ func (s *session) connect(token string) (*client.Client, error) {
 		return nil, &usageError{errors.New("no server is known: lockbox login URL, or set LOCKBOX_API_URL")}
 	}
 	made, err := client.New(client.Config{URL: s.url(), Token: client.NewSecret(token), UserAgent: s.userAgent,
-		AllowHTTP: s.env("LOCKBOX_API_ALLOW_HTTP") == "true"})
+		AllowHTTP: s.env("LOCKBOX_API_ALLOW_HTTP") == "true", HTTPClient: s.httpClient(token)})
 	if err != nil {
 		return nil, &usageError{err}
 	}
