@@ -125,7 +125,7 @@ func parseURL(text string, allowHTTP bool) (string, []error) {
 		return bad("URL must end with its host or its path, without ? and #")
 	case at.Scheme == "http" && !allowHTTP && !isLoopback(at.Hostname()):
 		return bad("URL is http:// beyond this machine: tokens, encryption keys and values could be read on the way. " +
-			"Use https://, or set AllowHTTP where something else encrypts the way")
+			"Use https://, or set AllowHTTP (LOCKBOX_API_ALLOW_HTTP=true) where something else encrypts the way")
 	}
 	return at.Scheme + "://" + at.Host + strings.TrimRight(at.EscapedPath(), "/"), nil
 }
