@@ -99,7 +99,7 @@ func TestNoKeyInAPath(t *testing.T) {
 
 func TestInitToken(t *testing.T) {
 	t.Parallel()
-	server, err := live.Start("INIT_TOKEN=a-long-init-token-of-the-operator")
+	server, err := live.Open("INIT_TOKEN=a-long-init-token-of-the-operator")
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, server.Stop()) })
 	c := connect(t, at(server.URL))

@@ -237,7 +237,7 @@ func forward(t *testing.T, w http.ResponseWriter, r *http.Request, lose bool) {
 
 func TestThrottledByTheServer(t *testing.T) {
 	t.Parallel()
-	server, err := live.Start("THROTTLE_FREE_ATTEMPTS=2")
+	server, err := live.Open("THROTTLE_FREE_ATTEMPTS=2")
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, server.Stop()) })
 	c := connect(t, at(server.URL))
