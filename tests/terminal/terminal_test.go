@@ -51,6 +51,7 @@ func build(m *testing.M) int {
 //	code N COMMAND…        runs a command that must end with this exit code
 //	as USER                goes on as a user, who is made where there is none; "as nobody" has no token
 //	api METHOD PATH [JSON] calls the server as root, past the terminal
+//	fresh [SETTING…]       goes on with a new server, which nobody owns yet, and with no token
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -58,7 +59,8 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup:               func(env *testscript.Env) error { return setUp(t, env) },
-		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"code": code, "as": as, "api": api},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "as": as, "api": api,
+			"fresh": func(ts *testscript.TestScript, neg bool, args []string) { fresh(t, ts, neg, args) }},
 	})
 }
 
@@ -122,6 +124,15 @@ func as(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Setenv(variable, header.Get("X-API-Key"))
 	}
 	ts.Setenv("LOCKBOX_API_KEY", ts.Getenv(variable))
+}
+
+// fresh changes to a server without an owner.
+func fresh(t *testing.T, ts *testscript.TestScript, neg bool, settings []string) {
+	if neg {
+		ts.Fatalf("usage: fresh [SETTING…]")
+	}
+	ts.Setenv("LOCKBOX_API_URL", live.Start(t, settings...).URL)
+	ts.Setenv("LOCKBOX_API_KEY", "")
 }
 
 // api calls the server as root, for what a script needs and is not about.

@@ -22,7 +22,7 @@ func AddCommands(root *cobra.Command, version string) {
 	for group, makers := range map[string][]func(*session) *cobra.Command{
 		groupEntries: {listCommand},
 		groupTeam:    {boxCommand},
-		groupSignIn:  {loginCommand, logoutCommand, whoamiCommand},
+		groupSignIn:  {initCommand, loginCommand, logoutCommand, whoamiCommand},
 	} {
 		for _, make := range makers {
 			command := make(s)

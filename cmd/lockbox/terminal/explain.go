@@ -21,6 +21,7 @@ var remedies = map[string]string{
 	"outcome_unknown":           "look before you try again",
 	"tampered":                  "tell whoever runs the server",
 	"encryption_key_required":   "set LOCKBOX_ENCRYPTION_KEY or use --encryption-key-file",
+	"init_token_required":       "give it with --init-token-file",
 	"totp_required":             "lockbox login asks for the code",
 	"current_password_required": "--current-password-stdin",
 }
