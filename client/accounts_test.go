@@ -3,15 +3,18 @@ package client_test
 import (
 	"bytes"
 	"image/png"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/pquerna/otp/totp"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockbox-go/lockbox/client"
+	"github.com/lockbox-go/lockbox/tests/live"
 )
 
 func secret(text string) client.Secret { return client.NewSecret(text) }
@@ -82,6 +85,35 @@ func TestAPIKeys(t *testing.T) {
 		require.ErrorIs(t, c.RevokeAPIKey(ctx, other), client.ErrInvalid)
 	}
 	require.ErrorIs(t, c.RevokeAPIKey(ctx, ids[""]), client.ErrConflict, "the last one stays")
+}
+
+// TestNoKeyInAPath: paths stand in the logs of proxies.
+func TestNoKeyInAPath(t *testing.T) {
+	t.Parallel()
+	url, _ := broken(t, func(_ int, w http.ResponseWriter, r *http.Request) {
+		assert.Regexp(t, "^/api-keys/[0-9a-f-]{36}$", r.RequestURI)
+		w.WriteHeader(http.StatusNoContent)
+	})
+	require.NoError(t, connect(t, at(url)).RevokeAPIKey(t.Context(), rootKey.Reveal()))
+}
+
+func TestInitToken(t *testing.T) {
+	t.Parallel()
+	server, err := live.Open("INIT_TOKEN=a-long-init-token-of-the-operator")
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, server.Stop()) })
+	c := connect(t, at(server.URL))
+	user := client.FirstUser{Username: "root", Password: secret("password")}
+	for token, kind := range map[string]error{"": client.ErrUnauthenticated, "wrong": client.ErrUnauthenticated, "line\nend": client.ErrInvalid} {
+		user.InitToken = secret(token)
+		_, err = c.Initialize(t.Context(), user)
+		require.ErrorIs(t, err, kind)
+	}
+	user.InitToken = secret("a-long-init-token-of-the-operator")
+	key, err := c.Initialize(t.Context(), user)
+	require.NoError(t, err)
+	_, err = c.WithToken(key).WhoAmI(t.Context())
+	require.NoError(t, err)
 }
 
 func TestSignIn(t *testing.T) {

@@ -97,6 +97,11 @@ func TestFromEnv(t *testing.T) {
 		require.ErrorContains(t, err, name)
 	}
 
+	t.Setenv("LOCKBOX_API_URL", "http://lockbox.default.svc:5000")
+	_, err = client.FromEnv()
+	require.ErrorContains(t, err, "LOCKBOX_ENCRYPTION_KEY: ")
+	require.ErrorContains(t, err, "URL is http:// beyond this machine", "what New finds is told too")
+
 	t.Setenv("LOCKBOX_API_KEY_FILE", "")
 	t.Setenv("LOCKBOX_ENCRYPTION_KEY_FILE", "")
 	t.Setenv("LOCKBOX_BOX_NAME_FILE", "")

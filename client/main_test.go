@@ -30,7 +30,7 @@ const exampleSettings = `{"listen":":8080","timeout":"5s","database":{"host":"db
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
 func run(m *testing.M) int {
-	server, err := live.Start()
+	server, err := live.Open()
 	if err == nil {
 		serverURL = server.URL
 		err = prepare()

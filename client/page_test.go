@@ -25,11 +25,9 @@ func TestThePagesProgram(t *testing.T) {
 	_, rest, found := strings.Cut(page(t), "```go\npackage main\n")
 	program, _, ended := strings.Cut(rest, "```")
 	require.True(t, found && ended, "docs/go.md has no program")
-	dir, err := os.MkdirTemp(".", "testdata-program-") // within the module, where its import is found
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, os.RemoveAll(dir)) })
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n"+program), 0o600))
-	command := exec.CommandContext(t.Context(), "go", "run", "./"+dir)
+	file := filepath.Join(t.TempDir(), "main.go")
+	require.NoError(t, os.WriteFile(file, []byte("package main\n"+program), 0o600))
+	command := exec.CommandContext(t.Context(), "go", "run", file) // from within the module, where its import is found
 	out, err := command.CombinedOutput()
 	require.NoError(t, err, string(out))
 	require.Equal(t, "connecting to db.example.org\n", string(out))

@@ -110,7 +110,8 @@ func (c *Client) attempt(ctx context.Context, p *parcel) (*answer, *Error) {
 		failure.Message = "the answer broke off: " + failure.Message
 		return nil, failure
 	case int64(len(body)) > c.config.MaxAnswerBytes:
-		failure := badAnswer(p.call, fmt.Sprintf("the answer is larger than %d bytes: raise MaxAnswerBytes if that is right", c.config.MaxAnswerBytes))
+		failure := badAnswer(p.call, fmt.Sprintf("the answer is larger than %d bytes: raise MaxAnswerBytes if that is right",
+			c.config.MaxAnswerBytes))
 		failure.Status = response.StatusCode
 		return nil, failure
 	case response.StatusCode == p.want:

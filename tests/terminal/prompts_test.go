@@ -17,20 +17,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockbox-go/lockbox/tests/pgtest"
-	"github.com/lockbox-go/lockbox/tests/testserver"
+	"github.com/lockbox-go/lockbox/tests/live"
 )
 
 // home is somebody's account on a machine, beside a server that root owns.
 type home struct {
 	t      *testing.T
-	server *testserver.Server
+	server *live.Server
 	dir    string
 	root   string // an API key
 }
 
 func newHome(t *testing.T, settings ...string) home {
 	t.Helper()
-	h := home{t: t, server: testserver.Start(t, settings...), dir: t.TempDir()}
+	h := home{t: t, server: live.Start(t, settings...), dir: t.TempDir()}
 	var made struct{ APIKey string }
 	_, err := send(h.server.URL, "", "POST", "/init", `{"username":"root","password":"root-password"}`, &made)
 	require.NoError(t, err)
@@ -369,7 +369,7 @@ func TestNewPasswords(t *testing.T) {
 func TestUserPasswd(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
-	environ := h.environ("LOCKBOX_DATABASE_URL="+h.server.Database, "LOCKBOX_SECRET_KEY="+testserver.Secret,
+	environ := h.environ("LOCKBOX_DATABASE_URL="+h.server.Database, "LOCKBOX_SECRET_KEY="+live.Secret,
 		"LOCKBOX_KDF_MEMORY_KIB=64", "LOCKBOX_KDF_TIME=1", "LOCKBOX_LOG_LEVEL=error")
 	s := at(t, environ, "user", "passwd", "root")
 	s.hidden("New password: ", "new-password")

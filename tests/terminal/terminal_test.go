@@ -17,7 +17,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/lockbox-go/lockbox/tests/testserver"
+	"github.com/lockbox-go/lockbox/tests/live"
 )
 
 var binary string
@@ -57,6 +57,7 @@ func build(m *testing.M) int {
 //	totp STEP ENROLLED TO  writes the one-time code for the step that is STEP from now, by the JSON of an enrolment
 //	recovery ENROLLED TO   writes the first recovery code of an enrolment
 //	many N                 reads the entry app/db of the box prod N times
+//	fresh [SETTING…]       goes on with a new server, which nobody owns yet, and with no token
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -65,12 +66,13 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               func(env *testscript.Env) error { return setUp(t, env) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "as": as, "api": api,
-			"totp": totpCode, "recovery": recovery, "many": many},
+			"totp": totpCode, "recovery": recovery, "many": many,
+			"fresh": func(ts *testscript.TestScript, neg bool, args []string) { fresh(t, ts, neg, args) }},
 	})
 }
 
 func setUp(t *testing.T, env *testscript.Env) error {
-	server := testserver.Start(t)
+	server := live.Start(t)
 	home := filepath.Join(env.WorkDir, "home")
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return err
@@ -129,6 +131,15 @@ func as(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Setenv(variable, header.Get("X-API-Key"))
 	}
 	ts.Setenv("LOCKBOX_API_KEY", ts.Getenv(variable))
+}
+
+// fresh changes to a server without an owner.
+func fresh(t *testing.T, ts *testscript.TestScript, neg bool, settings []string) {
+	if neg {
+		ts.Fatalf("usage: fresh [SETTING…]")
+	}
+	ts.Setenv("LOCKBOX_API_URL", live.Start(t, settings...).URL)
+	ts.Setenv("LOCKBOX_API_KEY", "")
 }
 
 // api calls the server as root, for what a script needs and is not about.

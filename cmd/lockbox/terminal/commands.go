@@ -22,7 +22,7 @@ func AddCommands(root *cobra.Command, version string) {
 	for group, makers := range map[string][]func(*session) *cobra.Command{
 		groupEntries: {listCommand},
 		groupTeam:    {boxCommand, usersCommand, apiKeysCommand, dropletCommand, auditCommand},
-		groupSignIn:  {loginCommand, logoutCommand, whoamiCommand, profileCommand},
+		groupSignIn:  {initCommand, loginCommand, logoutCommand, whoamiCommand, profileCommand},
 	} {
 		for _, make := range makers {
 			command := make(s)

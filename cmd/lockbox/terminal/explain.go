@@ -10,6 +10,7 @@ import (
 
 // remedies say what to do about a code, where the server's sentence does not.
 var remedies = map[string]string{
+	"already_initialized":       "sign in with lockbox login",
 	"unauthenticated":           "sign in with lockbox login",
 	"token_expired":             "sign in with lockbox login",
 	"refresh_token_not_found":   "sign in with lockbox login",
@@ -21,6 +22,7 @@ var remedies = map[string]string{
 	"outcome_unknown":           "look before you try again",
 	"tampered":                  "tell whoever runs the server",
 	"encryption_key_required":   "set LOCKBOX_ENCRYPTION_KEY or use --encryption-key-file",
+	"init_token_required":       "give it with --init-token-file",
 	"totp_required":             "lockbox login asks for the code",
 	"current_password_required": "lockbox users passwd asks for it",
 }

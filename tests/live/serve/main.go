@@ -18,7 +18,7 @@ func main() {
 }
 
 func serve() error {
-	server, err := live.Start()
+	server, err := live.Open()
 	if err != nil {
 		return err
 	}
