@@ -16,8 +16,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lockbox-go/lockbox/tests/pgtest"
 	"github.com/lockbox-go/lockbox/tests/live"
+	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
 // home is somebody's account on a machine, beside a server that root owns.
@@ -97,6 +97,25 @@ func TestPassword(t *testing.T) {
 	s.ends(3)
 	require.NotContains(t, s.String(), "not-the-password")
 	require.Equal(t, before, h.profiles())
+}
+
+// TestInit makes the owner of a new server, which wants its init token.
+func TestInit(t *testing.T) {
+	t.Parallel()
+	h := home{t: t, server: live.Start(t, "INIT_TOKEN=a-token-for-the-first-one"), dir: t.TempDir()}
+	for _, try := range []struct {
+		token string
+		ends  int
+	}{{"not-the-token", 3}, {"a-token-for-the-first-one", 0}} {
+		s := h.at("init", h.server.URL)
+		s.hidden("Password of root: ", "root-password")
+		s.hidden("Once more: ", "root-password")
+		s.hidden("Init token, from the server's log: ", try.token)
+		s.ends(try.ends)
+		require.NotContains(t, s.String(), "root-password")
+		require.NotContains(t, s.String(), try.token)
+	}
+	require.Regexp(t, `group +owner`, h.must("whoami"))
 }
 
 // TestCtrlC gives the terminal back as it was, and says nothing.
