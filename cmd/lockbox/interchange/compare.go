@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -48,6 +49,9 @@ type fields struct {
 	text  map[string]string
 }
 
+// wholeValue is what a value that is not an object is called, which has no fields.
+const wholeValue = "(the value)"
+
 func leaves(value Value) fields {
 	found := fields{text: map[string]string{}}
 	found.collect(nil, value)
@@ -65,6 +69,9 @@ func (f *fields) collect(path []string, value Value) {
 		return
 	}
 	name := strings.Join(path, ".")
+	if len(path) == 0 {
+		name = wholeValue
+	}
 	if _, taken := f.text[name]; !taken {
 		f.names = append(f.names, name)
 	}
@@ -117,4 +124,18 @@ func Merge(onto, with Value) Value {
 		}
 	}
 	return object(members)
+}
+
+// Same reports whether two values are the same, as Compare sees it.
+func Same(one, other Value) bool { return canonicalIn(one) == canonicalIn(other) }
+
+// canonicalIn writes a value with its fields sorted.
+func canonicalIn(value Value) string {
+	found := leaves(value)
+	slices.Sort(found.names)
+	var out strings.Builder
+	for _, name := range found.names {
+		out.WriteString(strconv.Quote(name) + " " + found.text[name])
+	}
+	return out.String()
 }

@@ -121,6 +121,9 @@ func Text(text string) Value {
 	return Value{text: quote(text)}
 }
 
+// Empty returns an object without names.
+func Empty() Value { return object(nil) }
+
 // quote writes a string as JSON, without the escapes that HTML would need.
 func quote(text string) json.RawMessage {
 	var out bytes.Buffer
