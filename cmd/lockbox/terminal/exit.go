@@ -103,8 +103,11 @@ func MarkUsage(root *cobra.Command) {
 			}
 		}
 		command.Args = func(command *cobra.Command, args []string) error {
-			if err := check(command, args); err != nil {
-				return usage(command, err)
+			// cobra looks at the flags too, but later, and its mistakes would be nobody's.
+			for _, err := range []error{check(command, args), command.ValidateRequiredFlags(), command.ValidateFlagGroups()} {
+				if err != nil {
+					return usage(command, err)
+				}
 			}
 			return nil
 		}

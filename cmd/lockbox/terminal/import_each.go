@@ -26,8 +26,17 @@ type one struct {
 	at        address
 	value     interchange.Value
 	condition client.PutOptions
-	change    *[]string
+	change    change
 }
+
+// change is what becomes of an entry.
+type change int
+
+const (
+	added change = iota
+	changed
+	unchanged
+)
 
 // importEach writes an entry for each name. All names are looked at first, and all that can be refused is, before
 // anything is written.
@@ -47,7 +56,7 @@ func (s *session) importEach(ctx context.Context, server *client.Client, under a
 	if err := s.agreeTo(ctx, under, changes, flags); err != nil || flags.dryRun {
 		return err
 	}
-	entries = slices.DeleteFunc(entries, func(each *one) bool { return each.change == &changes.Unchanged })
+	entries = slices.DeleteFunc(entries, func(each *one) bool { return each.change == unchanged })
 	bar := s.progress("Writing", len(entries))
 	err = inParallel(ctx, entries, bar, func(ctx context.Context, each *one) error {
 		_, err := server.PutEntry(ctx, each.at.box, each.at.key, each.value.JSON(), &each.condition)
@@ -94,9 +103,7 @@ func (s *session) compareEach(ctx context.Context, server *client.Client, under 
 	var present []*one
 	for _, each := range entries {
 		each.condition.EncryptionKey = key
-		if each.condition.IfNoneMatch = !there[each.at.key]; each.condition.IfNoneMatch {
-			each.change = &changes.Added
-		} else {
+		if each.condition.IfNoneMatch = !there[each.at.key]; !each.condition.IfNoneMatch {
 			present = append(present, each)
 		}
 	}
@@ -106,16 +113,15 @@ func (s *session) compareEach(ctx context.Context, server *client.Client, under 
 		if err != nil {
 			return err
 		}
-		each.condition.IfMatch, each.change = entry.Version, &changes.Changed
+		each.condition.IfMatch, each.change = entry.Version, changed
 		if before, err := interchange.Parse(entry.Value); err == nil && interchange.Same(before, each.value) {
-			each.change = &changes.Unchanged
+			each.change = unchanged
 		}
 		return nil
 	})
+	into := map[change]*[]string{added: &changes.Added, changed: &changes.Changed, unchanged: &changes.Unchanged}
 	for _, each := range entries {
-		if each.change != nil {
-			*each.change = append(*each.change, each.at.String())
-		}
+		*into[each.change] = append(*into[each.change], each.at.String())
 	}
 	return changes, err
 }

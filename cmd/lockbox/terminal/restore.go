@@ -36,10 +36,11 @@ was written with, so that no encryption key is needed.`,
 			if err != nil {
 				return err
 			}
-			if written.EncryptionKeyChanged {
-				s.warn("%s is now encrypted under another key than before: who reads it with the old one no longer can", at)
+			if s.output == formJSON {
+				return s.showJSON(map[string]uint64{"version": written.Version})
 			}
-			return s.showWritten(at, written)
+			s.say("%s is at version %d, which is version %d once more.", at, written.Version, version)
+			return nil
 		},
 	}
 	command.Flags().Uint64Var(&version, "version", 0, "the version to bring back")
