@@ -27,6 +27,9 @@ GOBUILD := go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 # Runs a command with one PostgreSQL for all the test binaries in it.
 SHARE := go run ./tests/pgtest/share --
 
+# client/koanf is a module of its own, which ./... does not reach.
+KOANF := $(if $(filter ./...,$(PACKAGES)),client/koanf)
+
 .DEFAULT_GOAL := help
 .PHONY: help run test e2e build fmt lint bench image clean
 
@@ -41,9 +44,10 @@ run: ## start Lockbox with a private PostgreSQL (lockbox dev)
 test: ## run the tests, with the race detector
 	@scripts/provide postgres gcc curl bash ps
 	CGO_ENABLED=1 $(SHARE) go test -race -timeout 10m $(TESTFLAGS) $(PACKAGES)
+	$(if $(KOANF),CGO_ENABLED=1 $(SHARE) go -C $(KOANF) test -race -timeout 10m $(TESTFLAGS) ./...)
 
 e2e: ## run the long tests too: more rounds, kills, a container (as root, or with Docker)
-	@scripts/provide postgres gcc docker curl oathtool bash ps
+	@scripts/provide postgres gcc docker curl jq oathtool python3 node mono bash ps
 	CGO_ENABLED=1 LOCKBOX_TEST_ROUNDS=$(ROUNDS) $(SHARE) go test -race -tags e2e -count=1 -timeout 15m $(TESTFLAGS) $(PACKAGES)
 
 build: ## build the static binary bin/lockbox
@@ -54,6 +58,7 @@ fmt: ## format the code
 
 lint: $(GOLANGCI) ## check the code with golangci-lint
 	$(GOLANGCI) run ./...
+	cd client/koanf && $(GOLANGCI) run ./...
 
 bench: ## run the benchmarks
 	@scripts/provide postgres

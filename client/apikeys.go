@@ -72,9 +72,11 @@ func (c *Client) RevokeAPIKey(ctx context.Context, id string) error {
 }
 
 // apiKeyID returns the id of a whole API key, which is a JWT (RFC 7519), and anything that has none of its dots as it is.
+// What is neither, such as a token of a session, becomes "", which is not sent.
 func apiKeyID(key string) string {
+	const longestID = 50
 	parts := strings.Split(key, ".")
-	if len(parts) == 1 {
+	if len(parts) == 1 && len(key) <= longestID {
 		return key
 	}
 	if len(parts) != 3 {

@@ -57,7 +57,8 @@ func (c *Client) DescribeBox(ctx context.Context, box string) (*Box, error) {
 	got, err := fetch[struct {
 		fields
 
-		CreatedAt, UpdatedAt wholeSeconds
+		CreatedAt wholeSeconds `json:"createdAt"`
+		UpdatedAt wholeSeconds `json:"updatedAt"`
 	}](ctx, c, get(boxPath, box))
 	if err != nil {
 		return nil, err

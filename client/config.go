@@ -60,14 +60,16 @@ type Client struct {
 // New makes a Client and sends nothing. All mistakes in config are reported at once; each is ErrInvalid.
 func New(config Config) (*Client, error) {
 	base, mistakes := parseURL(config.URL, config.AllowHTTP)
-	if !isHeaderText(config.Token.Reveal()) || strings.ContainsRune(config.Token.Reveal(), ' ') {
-		mistakes = append(mistakes, invalid("invalid_token", "Token", "Token has characters that no token has: was it cut out with a line end or a space?"))
+	if !isToken(config.Token) {
+		mistakes = append(mistakes, invalid("invalid_token", "Token",
+			"Token has characters that no token has: was it cut out with a line end or a space?"))
 	}
 	if config.Entry != "" && config.Box == "" {
 		mistakes = append(mistakes, invalid("box_required", "Box", "Entry is set and Box is not: set the box that the entry is in"))
 	}
 	if !isHeaderText(config.UserAgent) {
-		mistakes = append(mistakes, invalid("invalid_user_agent", "UserAgent", "UserAgent must be printable ASCII without spaces at its ends"))
+		mistakes = append(mistakes, invalid("invalid_user_agent", "UserAgent",
+			"UserAgent must be printable ASCII without spaces at its ends"))
 	}
 	mistakes = append(mistakes, config.setDefaults()...)
 	if len(mistakes) > 0 {
@@ -123,9 +125,13 @@ func parseURL(text string, allowHTTP bool) (string, []error) {
 		return bad("URL must end with its host or its path, without ? and #")
 	case at.Scheme == "http" && !allowHTTP && !isLoopback(at.Hostname()):
 		return bad("URL is http:// beyond this machine: tokens, encryption keys and values could be read on the way. " +
-			"Use https://, or set AllowHTTP where something else encrypts the way")
+			"Use https://, or set AllowHTTP (LOCKBOX_API_ALLOW_HTTP=true) where something else encrypts the way")
 	}
 	return at.Scheme + "://" + at.Host + strings.TrimRight(at.EscapedPath(), "/"), nil
+}
+
+func isToken(token Secret) bool {
+	return isHeaderText(token.Reveal()) && !strings.Contains(token.Reveal(), " ")
 }
 
 func isLoopback(host string) bool {
@@ -155,7 +161,7 @@ func httpClient(given *http.Client) *http.Client {
 func (c *Client) WithToken(token Secret) *Client {
 	other := *c
 	other.config.Token = token
-	if !isHeaderText(token.Reveal()) {
+	if !isToken(token) {
 		other.config.Token = Secret{}
 	}
 	return &other

@@ -231,7 +231,8 @@ func (c *Client) keyHeader(k call, given EncryptionKey) (http.Header, error) {
 		given = c.config.EncryptionKey
 	}
 	if given.IsZero() {
-		mistake := badKey("encryption_key_required", "there is no encryption key: set it in Config, or with the call", ErrEncryptionKeyRequired)
+		mistake := badKey("encryption_key_required", "there is no encryption key: set it in Config, or with the call",
+			ErrEncryptionKeyRequired)
 		mistake.Request = k.name()
 		return nil, mistake
 	}

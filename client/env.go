@@ -9,9 +9,13 @@ import (
 
 // FromEnv makes a Client with the settings of the environment; see [ConfigFromEnv].
 func FromEnv() (*Client, error) {
-	config, err := ConfigFromEnv()
-	if err != nil {
-		return nil, err
+	config, mistakes := readEnvironment()
+	if len(mistakes) > 0 {
+		if config.URL != "" { // what New finds is told in the same go
+			_, err := New(config)
+			mistakes = append(mistakes, err)
+		}
+		return nil, errors.Join(mistakes...)
 	}
 	return New(config)
 }
@@ -29,6 +33,14 @@ func FromEnv() (*Client, error) {
 // end of a file is dropped. All mistakes are reported at once, by the variable's name and without its value; each is
 // ErrInvalid.
 func ConfigFromEnv() (Config, error) {
+	config, mistakes := readEnvironment()
+	if len(mistakes) > 0 {
+		return Config{}, errors.Join(mistakes...)
+	}
+	return config, nil
+}
+
+func readEnvironment() (Config, []error) {
 	env := environment{}
 	config := Config{URL: env.required("LOCKBOX_API_URL"), Token: NewSecret(env.required("LOCKBOX_API_KEY")),
 		Box: env.get("LOCKBOX_BOX_NAME"), Entry: env.get("LOCKBOX_ENTRY_KEY")}
@@ -46,10 +58,7 @@ func ConfigFromEnv() (Config, error) {
 		}
 		config.AllowHTTP = allowed
 	}
-	if len(env.mistakes) > 0 {
-		return Config{}, errors.Join(env.mistakes...)
-	}
-	return config, nil
+	return config, env.mistakes
 }
 
 // environment reads variables and collects mistakes.

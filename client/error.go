@@ -52,7 +52,7 @@ type Error struct {
 	Request string
 	// Status is the status of the answer; 0 when there was no answer.
 	Status int
-	// Code is the stable word for what is wrong, as README lists them: "entry_not_found". "" when the answer has none.
+	// Code is the stable word for what is wrong, as docs/http.md lists them: "entry_not_found". "" when the answer has none.
 	Code string
 	// ID is the errorId of requests under /api/v1; 0 elsewhere, and for what their table does not list.
 	ID int

@@ -52,7 +52,7 @@ func (c *Client) do(ctx context.Context, k call) (*answer, error) {
 func (e *Error) after(unclear bool) *Error {
 	if unclear && !slices.Contains(e.kinds, ErrOutcomeUnknown) {
 		e.kinds = append(e.kinds, ErrOutcomeUnknown)
-		e.kinds = slices.DeleteFunc(e.kinds, func(kind error) bool { return kind == ErrPrecondition })
+		e.kinds = slices.DeleteFunc(e.kinds, func(kind error) bool { return errors.Is(kind, ErrPrecondition) })
 	}
 	return e
 }
@@ -87,6 +87,11 @@ func sleep(ctx context.Context, wait time.Duration) error {
 
 // attempt sends a request once.
 func (c *Client) attempt(ctx context.Context, p *parcel) (*answer, *Error) {
+	if ctx.Err() != nil {
+		failure := c.lost(ctx, ctx, p, ctx.Err())
+		failure.unclear = false
+		return nil, failure
+	}
 	bounded, cancel := context.WithTimeout(ctx, c.config.AttemptTimeout)
 	defer cancel()
 	request, err := c.request(bounded, p)
@@ -95,17 +100,18 @@ func (c *Client) attempt(ctx context.Context, p *parcel) (*answer, *Error) {
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return nil, c.lost(ctx, p, err)
+		return nil, c.lost(ctx, bounded, p, err)
 	}
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(io.LimitReader(response.Body, c.config.MaxAnswerBytes+1))
 	switch {
 	case err != nil:
-		failure := c.lost(ctx, p, err)
+		failure := c.lost(ctx, bounded, p, err)
 		failure.Message = "the answer broke off: " + failure.Message
 		return nil, failure
 	case int64(len(body)) > c.config.MaxAnswerBytes:
-		failure := badAnswer(p.call, fmt.Sprintf("the answer is larger than %d bytes: raise MaxAnswerBytes if that is right", c.config.MaxAnswerBytes))
+		failure := badAnswer(p.call, fmt.Sprintf("the answer is larger than %d bytes: raise MaxAnswerBytes if that is right",
+			c.config.MaxAnswerBytes))
 		failure.Status = response.StatusCode
 		return nil, failure
 	case response.StatusCode == p.want:
@@ -116,11 +122,11 @@ func (c *Client) attempt(ctx context.Context, p *parcel) (*answer, *Error) {
 }
 
 // lost is the failure to get an answer. net/http wraps such errors with the URL, which is taken off: it holds names.
-func (c *Client) lost(ctx context.Context, p *parcel, err error) *Error {
+func (c *Client) lost(ctx, bounded context.Context, p *parcel, err error) *Error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
-	failure := &Error{Request: p.name(), RequestID: p.id, cause: err, Message: err.Error(), worth: true, unclear: !unsent(err)}
+	failure := &Error{Request: p.name(), RequestID: p.id, cause: err, Message: printable(err.Error()), worth: true, unclear: !unsent(err)}
 	switch {
 	case ctx.Err() != nil: // the caller's own time is up
 		failure.Message, failure.cause, failure.worth = ctx.Err().Error(), ctx.Err(), false
@@ -128,10 +134,13 @@ func (c *Client) lost(ctx context.Context, p *parcel, err error) *Error {
 			failure.cause = errors.Join(ctx.Err(), cause)
 		}
 		return failure
-	case errors.Is(err, context.DeadlineExceeded):
+	case bounded.Err() != nil:
 		failure.Message = "no answer within " + c.config.AttemptTimeout.String()
 	case untrusted(err):
 		failure.worth = false
+	case strings.Contains(err.Error(), "malformed"):
+		// net/http quotes the line that it cannot read, which may be a header with a token.
+		failure.Message, failure.cause = "the answer is not HTTP: is URL the address of a Lockbox server?", nil
 	}
 	failure.kinds = []error{ErrUnavailable}
 	return failure
@@ -178,7 +187,7 @@ func refused(p *parcel, response *http.Response, body []byte) *Error {
 	if more := kindOfCode[failure.Code]; more != nil {
 		failure.kinds = append(failure.kinds, more)
 	}
-	failure.worth = kind == ErrThrottled || kind == ErrUnavailable
+	failure.worth = errors.Is(kind, ErrThrottled) || errors.Is(kind, ErrUnavailable)
 	failure.unclear = status < http.StatusMultipleChoices || status >= http.StatusInternalServerError && !undone[failure.Code]
 	return failure
 }

@@ -15,6 +15,7 @@ func Unmarshal(ctx context.Context, settings any) error {
 	if err != nil {
 		return err
 	}
+	defer c.http.CloseIdleConnections() // nobody else has this Client
 	return c.Unmarshal(ctx, settings)
 }
 
@@ -31,8 +32,8 @@ func (c *Client) Unmarshal(ctx context.Context, settings any) error {
 // that the entry does not have, or has as null, keep what they held, so that defaults go into the struct first. Use
 // [Duration] for "5s" and [Secret] for what must not be printed.
 //
-// On an error settings are as they were. A value of the wrong type is ErrInvalid (wrong_type) and Field names it, "db.port";
-// the value itself is not told.
+// On an error settings are as they were. A value of the wrong type is ErrInvalid (wrong_type), and Field names it as the
+// struct does, "Database.Port"; the value itself is not told.
 func (c *Client) UnmarshalEntry(ctx context.Context, box, key string, settings any, options *ReadOptions) error {
 	target := reflect.ValueOf(settings)
 	if target.Kind() != reflect.Pointer || target.IsNil() {

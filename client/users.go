@@ -128,7 +128,8 @@ func (c *Client) DescribeUser(ctx context.Context, username string) (*User, erro
 	got, err := fetch[struct {
 		fields
 
-		CreatedAt, UpdatedAt wholeSeconds
+		CreatedAt wholeSeconds `json:"createdAt"`
+		UpdatedAt wholeSeconds `json:"updatedAt"`
 	}](ctx, c, get(userPath, username))
 	if err != nil {
 		return nil, err

@@ -15,11 +15,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/tests/live"
 	"github.com/lockbox-go/lockbox/tests/pgtest"
-	"github.com/lockbox-go/lockbox/tests/testserver"
 )
 
 // generatedKey is an encryption key that needs no slow derivation; otherKey is another.
@@ -28,14 +29,14 @@ var (
 	otherKey     = domain.FormatGeneratedKey([32]byte{9, 8, 7})
 )
 
-const testSecret = testserver.Secret
+const testSecret = live.Secret
 
 // server is one running Lockbox.
 type server struct {
 	t    testing.TB
 	url  string
 	db   string
-	log  *testserver.Log
+	log  *live.Log
 	stop func()
 }
 
@@ -48,8 +49,8 @@ func start(t testing.TB, settings ...string) *server {
 // startOn runs a Lockbox on a database, beside others on the same one.
 func startOn(t testing.TB, database string, settings ...string) *server {
 	t.Helper()
-	running := testserver.StartOn(t, database, settings...)
-	return &server{t: t, url: running.URL, db: database, log: running.Log, stop: running.Stop}
+	running := live.StartOn(t, database, settings...)
+	return &server{t: t, url: running.URL, db: database, log: running.Log, stop: func() { assert.NoError(t, running.Stop()) }}
 }
 
 // as returns a client that holds a token; "" is nobody.

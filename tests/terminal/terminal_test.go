@@ -17,7 +17,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/lockbox-go/lockbox/tests/testserver"
+	"github.com/lockbox-go/lockbox/tests/live"
 )
 
 var binary string
@@ -63,7 +63,7 @@ func TestScripts(t *testing.T) {
 }
 
 func setUp(t *testing.T, env *testscript.Env) error {
-	server := testserver.Start(t)
+	server := live.Start(t)
 	home := filepath.Join(env.WorkDir, "home")
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return err
