@@ -17,7 +17,7 @@ import (
 // A .env file of 1,000 lines goes into an entry and out of it, and means the same afterwards to bash, which reads both.
 func TestAThousandLinesComeBackTheSame(t *testing.T) {
 	t.Parallel()
-	u := newUser(t)
+	u := withEntries(t)
 	folder := t.TempDir()
 	original, returned := filepath.Join(folder, "original.env"), filepath.Join(folder, "returned.env")
 	require.NoError(t, os.WriteFile(original, []byte(thousandLines()), 0o600))

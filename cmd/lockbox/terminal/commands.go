@@ -21,8 +21,8 @@ func AddCommands(root *cobra.Command, version string) {
 	s := newSession(version)
 	for group, makers := range map[string][]func(*session) *cobra.Command{
 		groupEntries: {getCommand, setCommand, deleteCommand, listCommand, historyCommand, restoreCommand, runCommand, exportCommand, importCommand},
-		groupTeam:    {boxCommand},
-		groupSignIn:  {loginCommand, logoutCommand, whoamiCommand},
+		groupTeam:    {boxCommand, usersCommand, apiKeysCommand, dropletCommand, auditCommand},
+		groupSignIn:  {loginCommand, logoutCommand, whoamiCommand, profileCommand},
 	} {
 		for _, make := range makers {
 			command := make(s)

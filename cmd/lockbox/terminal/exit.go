@@ -38,6 +38,7 @@ var exitCodes = []struct {
 	{client.ErrInvalid, exitUsage},
 	{client.ErrTooLarge, exitUsage},
 	{errNotSignedIn, exitUnauthenticated},
+	{errSessionEnded, exitUnauthenticated},
 }
 
 // ExitCode returns what the program ends with after an error; 0 when there is none.

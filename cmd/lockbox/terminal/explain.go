@@ -22,7 +22,7 @@ var remedies = map[string]string{
 	"tampered":                  "tell whoever runs the server",
 	"encryption_key_required":   "set LOCKBOX_ENCRYPTION_KEY or use --encryption-key-file",
 	"totp_required":             "lockbox login asks for the code",
-	"current_password_required": "--current-password-stdin",
+	"current_password_required": "lockbox users passwd asks for it",
 }
 
 // Explain puts an error into a sentence for people: what is wrong, and what to do about it.

@@ -77,6 +77,9 @@ func (s *session) login(ctx context.Context, args []string, flags loginFlags) er
 		return err
 	}
 	s.say("Signed in to %s as %s.", signedIn.URL, signedIn.Username)
+	if s.env("LOCKBOX_API_KEY") != "" || s.env("LOCKBOX_API_KEY_FILE") != "" {
+		s.warn("LOCKBOX_API_KEY is set and counts before this profile, unless --profile names it")
+	}
 	return nil
 }
 
