@@ -67,7 +67,7 @@ func (r *dotenvReader) readLine() error {
 		name = strings.TrimLeft(exported, " \t")
 	}
 	if name == "" || strings.ContainsFunc(name, func(c rune) bool {
-		return c >= utf8.RuneSelf || !nameByte(byte(c), true) && c != '.' && c != '-'
+		return !inName(c, true) && c != '.' && c != '-'
 	}) {
 		return errName
 	}

@@ -45,7 +45,7 @@ func dotenvQuoted(value string) string {
 }
 
 func needsQuotes(c rune) bool {
-	return c >= 0x80 || !nameByte(byte(c), true) && !strings.ContainsRune("./:@%+,-", c)
+	return !inName(c, true) && !strings.ContainsRune("./:@%+,-", c)
 }
 
 // shellQuoted puts a value into single quotes, in which a shell takes all but the single quote as it is.

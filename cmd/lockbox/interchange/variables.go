@@ -39,8 +39,8 @@ func (v Value) Variables(naming Naming) ([]Variable, error) {
 }
 
 func (n Naming) check() error {
-	for i := range len(n.Prefix) {
-		if !nameByte(n.Prefix[i], i > 0) {
+	for i, c := range n.Prefix {
+		if !inName(c, i > 0) {
 			return fmt.Errorf("the prefix %q cannot begin a name: use letters, digits and '_', and no digit first", n.Prefix)
 		}
 	}
@@ -87,20 +87,20 @@ func (n Naming) name(path []string) string {
 		name = strings.ToUpper(name)
 	}
 	name = n.Prefix + strings.Map(func(r rune) rune {
-		if r < 0x80 && nameByte(byte(r), true) {
+		if inName(r, true) {
 			return r
 		}
 		return '_'
 	}, name)
-	if !nameByte(name[0], false) {
+	if !inName(rune(name[0]), false) {
 		return "_" + name
 	}
 	return name
 }
 
-// nameByte reports whether a byte may be in the name of a variable, and with digits whether it may be a digit. It is what
-// shells take (POSIX.1-2017, 3.235 Name).
-func nameByte(c byte, digits bool) bool {
+// inName reports whether a character may be in the name of a variable, and with digits whether it may be a digit. It is
+// what shells take (POSIX.1-2017, 3.235 Name).
+func inName(c rune, digits bool) bool {
 	return c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || digits && '0' <= c && c <= '9'
 }
 

@@ -185,8 +185,8 @@ var yamlWords = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|true|false|null)$`)
 
 func yamlName(name string) *yaml.Node {
 	node := yamlString(name)
-	plain := name != "" && nameByte(name[0], false) && !strings.ContainsFunc(name, func(c rune) bool {
-		return c >= 0x80 || !nameByte(byte(c), true) && c != '-' && c != '.'
+	plain := name != "" && inName(rune(name[0]), false) && !strings.ContainsFunc(name, func(c rune) bool {
+		return !inName(c, true) && c != '-' && c != '.'
 	})
 	if plain && !yamlWords.MatchString(name) {
 		node.Style = 0
