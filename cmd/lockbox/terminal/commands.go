@@ -20,7 +20,7 @@ func AddCommands(root *cobra.Command, version string) {
 	)
 	s := newSession(version)
 	for group, makers := range map[string][]func(*session) *cobra.Command{
-		groupEntries: {listCommand},
+		groupEntries: {getCommand, setCommand, deleteCommand, listCommand, historyCommand, restoreCommand, runCommand, exportCommand, importCommand},
 		groupTeam:    {boxCommand, usersCommand, apiKeysCommand, dropletCommand, auditCommand},
 		groupSignIn:  {initCommand, loginCommand, logoutCommand, whoamiCommand, profileCommand},
 	} {

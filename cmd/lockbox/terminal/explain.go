@@ -29,6 +29,10 @@ var remedies = map[string]string{
 
 // Explain puts an error into a sentence for people: what is wrong, and what to do about it.
 func Explain(err error) string {
+	var about *told
+	if errors.As(err, &about) {
+		return about.Error()
+	}
 	var refused *client.Error
 	if !errors.As(err, &refused) {
 		return err.Error()
@@ -51,3 +55,17 @@ func Explain(err error) string {
 	}
 	return text.String()
 }
+
+// told is an error with what a command knows of it: which of several entries it is about, how far the work has come.
+type told struct {
+	before string
+	error
+	after string
+}
+
+// about is an error of a command that has more than one entry.
+func about(at address, err error) error { return &told{before: at.String() + ": ", error: err} }
+
+func (e *told) Error() string { return e.before + Explain(e.error) + e.after }
+
+func (e *told) Unwrap() error { return e.error }
