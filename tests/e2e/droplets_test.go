@@ -54,7 +54,10 @@ func yardSettings(e *engine.Engine, settings ...string) []string {
 		"DROPLET_IMAGES=" + strings.Join([]string{engine.Image, engine.StubbornImage, engine.FailingImage, engine.BrokenImage, "missing:1"}, ",")}, settings...)
 }
 
+// clear takes all containers away, and what is known of them.
 func (y *yard) clear() {
+	y.t.Helper()
+	run(y.t, y.db, `DELETE FROM droplets`)
 	if containers := strings.Fields(y.engine.Docker("ps", "-aq")); len(containers) > 0 {
 		y.engine.Docker(append([]string{"rm", "-f", "-v"}, containers...)...)
 	}
@@ -217,7 +220,8 @@ func othersCannotBeTouched(t *testing.T, y *yard) {
 	mine := y.manager.droplets("POST", "/add", nil)[0]
 	installation := y.engine.Docker("inspect", "-f", `{{index .Config.Labels "lockbox.installation"}}`, mine.Name)
 	run := func(name string, options ...string) string {
-		return y.engine.Docker(append(append([]string{"run", "-d", "--name", name}, options...), engine.Image)...)
+		y.engine.Docker(append(append([]string{"run", "-d", "--name", name}, options...), engine.Image)...)
+		return y.engine.Docker("inspect", "-f", "{{.Id}}", name)
 	}
 	foreign := map[string]string{
 		"droplet02":  run("droplet02"),                                                                         // the name alone

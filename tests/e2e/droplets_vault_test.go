@@ -127,10 +127,10 @@ func halfMade(t *testing.T, y *yard) {
 		nothing()
 	}
 	// The port of the first one is taken.
-	taken := y.engine.Docker("run", "-d", "--name", "squatter", "-p", "2201:22", engine.Image)
+	y.engine.Docker("run", "-d", "--name", "squatter", "-p", "2201:22", engine.Image)
 	got := y.manager.do("POST", "/api/v1/droplet/add", `{"box":"halves"}`, sealed...).expect(400)
 	require.Contains(t, got.string("error"), "port is already allocated")
-	y.engine.Docker("rm", "-f", taken)
+	y.engine.Docker("rm", "-f", "squatter")
 	nothing()
 	// The box is full.
 	run(t, y.db, `UPDATE boxes SET entry_count = 10000 WHERE name = 'halves'`)

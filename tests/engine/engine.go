@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -36,6 +37,7 @@ type Engine struct {
 	environ []string
 	// Host is its address, as DOCKER_HOST has it; empty for the engine that answers without one.
 	Host    string
+	dir     string
 	options []string
 	daemon  *exec.Cmd
 	ended   chan struct{}
@@ -76,15 +78,14 @@ func prepare(t testing.TB, driver string, network Network) *Engine {
 	dir, err := os.MkdirTemp("", "engine-")
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		// The one mount that an engine leaves behind.
-		_ = syscall.Unmount(filepath.Join(dir, "exec", "netns", "default"), syscall.MNT_DETACH)
+		unmount(dir)
 		assert.NoError(t, os.RemoveAll(dir))
 	})
 	bridge := "none"
 	if network == Bridge {
 		bridge = addBridge(t)
 	}
-	e := &Engine{t: t, Host: "unix://" + filepath.Join(dir, "docker.sock")}
+	e := &Engine{t: t, dir: dir, Host: "unix://" + filepath.Join(dir, "docker.sock")}
 	e.environ = append(os.Environ(), "DOCKER_HOST="+e.Host, "DOCKER_BUILDKIT=0")
 	e.options = []string{"--storage-driver=" + driver, "--iptables=false", "--ip-forward=false", "--bridge=" + bridge,
 		"--host=" + e.Host, "--data-root=" + filepath.Join(dir, "data"), "--exec-root=" + filepath.Join(dir, "exec"),
@@ -127,10 +128,31 @@ func (e *Engine) stop() {
 	}
 }
 
-// Kill ends the daemon as kill -9 does, which leaves its containers running.
+// unmount takes away what an engine leaves mounted below a folder, what was mounted last first.
+func unmount(dir string) {
+	text, _ := os.ReadFile("/proc/self/mountinfo")
+	lines := strings.Split(string(text), "\n")
+	for i := len(lines) - 1; i >= 0; i-- {
+		if fields := strings.Fields(lines[i]); len(fields) > 4 && strings.HasPrefix(fields[4], dir+"/") {
+			_ = syscall.Unmount(fields[4], syscall.MNT_DETACH)
+		}
+	}
+}
+
+// Kill ends the daemon as kill -9 does, which leaves its containers running. Its containerd dies with it; its number is
+// taken away, which would stand for a process that nobody has waited for where the machine has no init.
 func (e *Engine) Kill() {
 	_ = e.daemon.Process.Kill()
 	<-e.ended
+	numbers := filepath.Join(e.dir, "exec", "containerd", "containerd.pid")
+	text, err := os.ReadFile(numbers)
+	if err != nil {
+		return
+	}
+	if pid, err := strconv.Atoi(strings.TrimSpace(string(text))); err == nil && pid > 1 {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	_ = os.Remove(numbers)
 }
 
 // Again starts the daemon anew on what it left.
