@@ -88,7 +88,11 @@ func TestTheEngineDiesDuringAnAdd(t *testing.T) {
 		require.Less(t, time.Since(began), 6*time.Second)
 		statuses[got.Status]++
 		t.Log(i, got.Status, y.phases())
-		if got.Status != 200 {
+		switch got.Status {
+		case 200:
+		case 400: // an engine that was killed may hold on to a port
+			require.Contains(t, got.string("error"), "port is already allocated")
+		default:
 			got.failsOtherwise(503)
 		}
 		y.engine.Again()
