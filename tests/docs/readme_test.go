@@ -64,7 +64,7 @@ func TestRequests(t *testing.T) {
 	for _, route := range httpapi.Routes() {
 		want = append(want, route.Method+" "+parameter.ReplaceAllString(route.Path, "{$1}"))
 	}
-	for _, name := range []string{"docs/http.md", "docs/one-time-codes.md"} {
+	for _, name := range []string{"docs/http.md", "docs/one-time-codes.md", "docs/droplets.md"} {
 		for _, row := range rows(t, name, "`[A-Z]+ /[^`]*`") {
 			got = append(got, strings.Trim(cells(row)[0], "`"))
 		}
