@@ -90,7 +90,7 @@ func (c Config) dockerTLS(server string) (*tls.Config, error) {
 		return nil, nil
 	}
 	if c.DockerTLSCA == "" || c.DockerTLSCert == "" || len(c.DockerTLSKey.Bytes()) == 0 {
-		return nil, errors.New("LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY must be set together, or none of them")
+		return nil, errors.New("and LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY must be set together, or none of them")
 	}
 	trusted := x509.NewCertPool()
 	if !trusted.AppendCertsFromPEM([]byte(c.DockerTLSCA)) {

@@ -121,7 +121,9 @@ func TestTheServerDiesDuringAnAdd(t *testing.T) {
 	y.root.share("servers", "manager", "createEntry")
 	for _, patience := range []time.Duration{10, 40, 70, 100, 150, 250} {
 		doomed := serve(t, y.db, yardSettings(y.engine)...)
-		go func() { _, _ = y.manager.at(&doomed.server).try("POST", "/api/v1/droplet/add", `{"box":"servers"}`, sealed...) }()
+		go func() {
+			_, _ = y.manager.at(&doomed.server).try("POST", "/api/v1/droplet/add", `{"box":"servers"}`, sealed...)
+		}()
 		time.Sleep(patience * time.Millisecond)
 		doomed.kill()
 		left := y.viewer.droplets("GET", "/list", nil)
