@@ -17,7 +17,7 @@ import (
 
 const (
 	// answerPatience is how long an answer to something that takes no time is waited for.
-	answerPatience = 4500 * time.Millisecond
+	answerPatience = 4 * time.Second
 	// stopTime is how long the programs of a droplet get to end before they are killed.
 	stopTime = 10 * time.Second
 	// workPatience bounds what may take its time: stopping, and starting on a host that has much to do.

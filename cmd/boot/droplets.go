@@ -114,7 +114,7 @@ func (c *core) droplets(events ports.EventWriter, boxes *vault.Service) (*drople
 	if err != nil {
 		return nil, mistake("DOCKER_HOST", err.Error())
 	}
-	config.Host = host
+	config.Host, c.engine = host, host
 	return droplets.New(config), nil
 }
 

@@ -22,7 +22,7 @@ const (
 	makePatience     = 30 * time.Second
 	takeBackPatience = 20 * time.Second
 	// lookPatience bounds a look at the host with what is tidied up on the occasion.
-	lookPatience   = 4800 * time.Millisecond
+	lookPatience   = 4300 * time.Millisecond
 	recordPatience = 5 * time.Second
 )
 

@@ -105,7 +105,7 @@ func (y *yard) inside(number int) (found struct {
 	var response *http.Response
 	require.Eventually(y.t, func() (up bool) {
 		var err error
-		response, err = http.Get("http://" + address) //nolint:bodyclose // below
+		response, err = http.Get("http://" + address)
 		return err == nil
 	}, 10*time.Second, 50*time.Millisecond, address)
 	defer response.Body.Close()
@@ -122,7 +122,7 @@ func TestDroplets(t *testing.T) {
 	}{
 		{"a life", aLife}, {"whose they are", whoseTheyAre}, {"others cannot be touched", othersCannotBeTouched},
 		{"what the container is like", whatTheContainerIsLike}, {"credentials", credentials},
-		{"the entry goes with the droplet", theEntryGoes}, {"half-made ones are taken back", halfMade},
+		{"the entry goes with the droplet", theEntryGoes}, {"half-made ones are taken back", halfMade}, {"deleted in the making", deletedInTheMaking},
 		{"a stubborn one is killed", stubborn}, {"the requester hangs up", hangsUp}, {"ninety-nine", ninetyNine},
 	} {
 		t.Run(each.name, func(t *testing.T) {

@@ -144,6 +144,26 @@ func halfMade(t *testing.T, y *yard) {
 	require.Regexp(t, `^(Up|Restarting|Exited)`, list[0].Status)
 }
 
+// deletedInTheMaking: a making that somebody else takes back gets no further, and whoever took it finishes the removal. The
+// database plays the other server, which claims each record at once.
+func deletedInTheMaking(t *testing.T, y *yard) {
+	y.root.box("lost")
+	y.root.share("lost", "manager", "createEntry")
+	run(t, y.db, `CREATE FUNCTION claim() RETURNS trigger LANGUAGE plpgsql AS
+		$$ BEGIN NEW.abandoned := true; NEW.busy_until := now() + interval '1 hour'; RETURN NEW; END $$`)
+	run(t, y.db, `CREATE TRIGGER claim BEFORE INSERT ON droplets FOR EACH ROW EXECUTE FUNCTION claim()`)
+	for _, body := range []string{`{}`, `{"box":"lost"}`} {
+		got := y.manager.do("POST", "/api/v1/droplet/add", body, sealed...).failsOtherwise(409)
+		require.Contains(t, got.string("error"), "deleted while it was being made")
+	}
+	run(t, y.db, `DROP FUNCTION claim CASCADE`)
+	y.root.do("GET", "/boxes/lost/entries", nil).expect(200).is(`[]`)
+	require.Len(t, y.viewer.droplets("GET", "/list", nil), 2, "the other server is at it")
+	run(t, y.db, `UPDATE droplets SET busy_until = now()`)
+	y.consistent("lost", 10*time.Second)
+	require.Empty(t, y.viewer.droplets("GET", "/list", nil))
+}
+
 // stubborn: the host kills what does not end, and the request waits for that.
 func stubborn(t *testing.T, y *yard) {
 	y.manager.droplets("POST", "/add", `{"image":"`+engine.StubbornImage+`"}`)
