@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/domain/droplets"
 	"github.com/lockbox-go/lockbox/domain/identity"
 	"github.com/lockbox-go/lockbox/domain/vault"
 )
@@ -27,6 +28,7 @@ import (
 type Config struct {
 	Identity *identity.Service
 	Vault    *vault.Service
+	Droplets *droplets.Service
 	// Verify checks the signature of a token; Unauthenticated when it is not good.
 	Verify func(ctx context.Context, token string) (domain.Credential, error)
 	// CheckReady returns nil when the service can do its work.
@@ -112,7 +114,7 @@ func matchEscapedPath(next echo.HandlerFunc) echo.HandlerFunc {
 func cors(origins []string) echo.MiddlewareFunc {
 	return middleware.CORSWithConfig(middleware.CORSConfig{
 		AllowOrigins:  origins,
-		AllowMethods:  []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete},
+		AllowMethods:  []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
 		AllowHeaders:  []string{"Authorization", "Content-Type", "X-Encryption-Key", "If-Match", "If-None-Match"},
 		ExposeHeaders: []string{"X-API-Key", "Location", "ETag"},
 		MaxAge:        600,

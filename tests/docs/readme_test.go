@@ -64,7 +64,7 @@ func TestRequests(t *testing.T) {
 	for _, route := range httpapi.Routes() {
 		want = append(want, route.Method+" "+parameter.ReplaceAllString(route.Path, "{$1}"))
 	}
-	for _, name := range []string{"docs/http.md", "docs/one-time-codes.md"} {
+	for _, name := range []string{"docs/http.md", "docs/one-time-codes.md", "docs/droplets.md"} {
 		for _, row := range rows(t, name, "`[A-Z]+ /[^`]*`") {
 			got = append(got, strings.Trim(cells(row)[0], "`"))
 		}
@@ -79,7 +79,9 @@ func TestCodes(t *testing.T) {
 	t.Parallel()
 	want := codesIn(t, root)
 	delete(want, "unknown_key_purpose") // of the command line alone
-	for _, code := range []string{"account_incomplete", "code_invalid", "group_too_low", "refresh_token_not_found", "revoke_owner_only",
+	for _, code := range []string{"account_incomplete", "code_invalid", "droplet_abandoned",
+		"droplet_host_conflict", "droplet_host_refused", "droplet_host_unavailable", "group_too_low", "invalid_env", "invalid_image",
+		"no_droplet_host", "refresh_token_not_found", "revoke_owner_only",
 		"second_owner", "sign_in_incomplete", "totp_secret_hidden", "two_tokens", "unsupported_grant_type"} {
 		delete(want, code) // of contract B, which has numbers: see TestMatrixErrors
 	}

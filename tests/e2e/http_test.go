@@ -182,7 +182,7 @@ func TestCORSWhenConfigured(t *testing.T) {
 		"Access-Control-Request-Headers", "authorization,x-encryption-key").expect(204)
 	require.Equal(t, origin, preflight.Header.Get("Access-Control-Allow-Origin"))
 	require.Equal(t, "Authorization,Content-Type,X-Encryption-Key,If-Match,If-None-Match", preflight.Header.Get("Access-Control-Allow-Headers"))
-	require.Equal(t, "GET,POST,PUT,DELETE", preflight.Header.Get("Access-Control-Allow-Methods"))
+	require.Equal(t, "GET,POST,PUT,PATCH,DELETE", preflight.Header.Get("Access-Control-Allow-Methods"))
 	require.Empty(t, preflight.Header.Get("Access-Control-Allow-Credentials"), "there are no cookies")
 
 	for _, path := range []string{"/boxes", "/boxes/nothing"} {
