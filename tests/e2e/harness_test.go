@@ -22,6 +22,7 @@ import (
 
 	"github.com/lockbox-go/lockbox/cmd/boot"
 	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/tests/description"
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
@@ -102,7 +103,9 @@ type client struct {
 	token  string
 }
 
-var httpClient = &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+// httpClient checks what it sends and gets against the API description.
+var httpClient = &http.Client{Timeout: time.Minute,
+	Transport: &description.Transport{Base: &http.Transport{MaxIdleConnsPerHost: 64}}}
 
 // do sends a request. body is sent as it is when it is a string (JSON text), as JSON otherwise, and not at all when
 // nil. headers are pairs of name and value; they win over those that are set here.
