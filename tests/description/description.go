@@ -18,7 +18,7 @@ import (
 	"github.com/lockbox-go/lockbox/api"
 )
 
-// matrixPath is what the paths of contract B begin with, which has errors of its own.
+// matrixPath is what the paths of contract B begin with.
 const matrixPath = "/api/v1"
 
 // unlisted are headers that an answer may have without being described: those of HTTP itself, and those that the whole
@@ -115,28 +115,43 @@ func checkHeaders(got http.Header, described *openapi3.Response) error {
 // find returns the operation that a request is meant for. One that nothing is described for has the answer that is
 // described for all such requests.
 func (d *Description) find(r *http.Request) (*routers.Route, map[string]string) {
-	matrix := r.URL.Path == matrixPath || strings.HasPrefix(r.URL.Path, matrixPath+"/")
-	status, response := http.StatusNotFound, "RouteNotFound"
-	if matrix {
-		response = "MatrixRouteNotFound"
-	}
 	for _, each := range d.templates {
 		parameters, ok := each.match(r.URL.EscapedPath())
 		if !ok {
 			continue
 		}
-		if operation := each.item.GetOperation(r.Method); operation != nil {
-			return &routers.Route{Spec: d.Document, Path: each.path, PathItem: each.item, Method: r.Method, Operation: operation}, parameters
+		route := &routers.Route{Spec: d.Document, Path: each.path, PathItem: each.item, Method: r.Method, Operation: each.item.GetOperation(r.Method)}
+		if route.Operation == nil {
+			route.Operation = d.withoutMethod(r)
 		}
-		if !matrix {
-			status, response = http.StatusMethodNotAllowed, "MethodNotAllowed"
-		}
-		break
+		return route, parameters
 	}
-	if r.Method == http.MethodOptions && status == http.StatusMethodNotAllowed {
-		status, response = http.StatusNoContent, "Options"
-	}
-	responses := openapi3.NewResponses(openapi3.WithName(strconv.Itoa(status), d.Document.Components.Responses[response].Value))
 	return &routers.Route{Spec: d.Document, Path: "(none)", PathItem: &openapi3.PathItem{}, Method: r.Method,
-		Operation: &openapi3.Operation{Responses: responses}}, nil
+		Operation: d.always(http.StatusNotFound, inMatrix(r, "MatrixRouteNotFound", "RouteNotFound"))}, nil
+}
+
+// withoutMethod is what is described for a method that a path has not.
+func (d *Description) withoutMethod(r *http.Request) *openapi3.Operation {
+	switch {
+	case r.Method == http.MethodOptions:
+		return d.always(http.StatusNoContent, "Options")
+	case inMatrix(r, true, false):
+		return d.always(http.StatusNotFound, "MatrixRouteNotFound")
+	default:
+		return d.always(http.StatusMethodNotAllowed, "MethodNotAllowed")
+	}
+}
+
+// always is an operation with one answer, which stands among the components.
+func (d *Description) always(status int, response string) *openapi3.Operation {
+	return &openapi3.Operation{Responses: openapi3.NewResponses(
+		openapi3.WithName(strconv.Itoa(status), d.Document.Components.Responses[response].Value))}
+}
+
+// inMatrix chooses by whether a request is of contract B, which has errors of its own.
+func inMatrix[T any](r *http.Request, yes, no T) T {
+	if r.URL.Path == matrixPath || strings.HasPrefix(r.URL.Path, matrixPath+"/") {
+		return yes
+	}
+	return no
 }
