@@ -57,7 +57,7 @@ func (a *API) ready(c echo.Context) error {
 func pageHeaders() map[string]string {
 	return map[string]string{
 		"Content-Security-Policy": "default-src 'none'; style-src '" + api.StyleDigest() +
-			"'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+			"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 		"Referrer-Policy": "no-referrer",
 	}
 }

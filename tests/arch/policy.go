@@ -92,6 +92,7 @@ var confined = []Confined{
 	{"github.com/spf13/cobra", []string{"cmd/lockbox/..."}, false},
 	{"github.com/caarlos0/env", []string{"cmd/boot/..."}, false},
 	{"github.com/getkin/kin-openapi", []string{"tests/..."}, true},
+	{"github.com/chromedp", []string{"tests/..."}, true},
 	{"github.com/yuin/goldmark", []string{"api/page"}, true},
 	{"github.com/testcontainers/testcontainers-go", []string{"tests/..."}, true},
 	{"github.com/stretchr/testify", []string{"tests/..."}, true},

@@ -43,7 +43,12 @@ type Exchange struct {
 }
 
 // Load returns the description that ships, read once. Errors: it is no valid OpenAPI, examples included.
-var Load = sync.OnceValues(func() (*Description, error) { return Parse(api.Description) })
+var Load = sync.OnceValues(func() (*Description, error) {
+	for _, asText := range []string{"text/html", "application/yaml"} {
+		openapi3filter.RegisterBodyDecoder(asText, openapi3filter.FileBodyDecoder)
+	}
+	return Parse(api.Description)
+})
 
 // Parse reads a description.
 func Parse(text []byte) (*Description, error) {
