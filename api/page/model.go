@@ -190,7 +190,7 @@ func shown(value node) string {
 	if text := value.text(); strings.Contains(text, "\n") || strings.HasPrefix(text, "<") {
 		return strings.TrimSuffix(text, "\n")
 	}
-	const line = 76
+	const line = 60
 	if text := value.json(); len(text) <= line {
 		return text
 	}
