@@ -1,5 +1,5 @@
-// Package docs holds README.md and SECURITY.md to the program: the tables of settings, of requests and of error codes
-// say what the code says, no more and no less. That the examples work is for tests/e2e to show.
+// Package docs holds README.md, SECURITY.md and the pages in docs to the program: the tables of settings, of requests and
+// of error codes say what the code says, no more and no less. That the examples work is for tests/e2e to show.
 package docs
 
 import (
@@ -20,18 +20,18 @@ import (
 
 const root = "../.."
 
-func readme(t *testing.T) string {
+func page(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(root + "/README.md")
+	text, err := os.ReadFile(root + "/" + name)
 	require.NoError(t, err)
 	return string(text)
 }
 
-// rows returns the rows of README's tables whose first cell matches, as they stand there.
-func rows(t *testing.T, firstCell string) []string {
+// rows returns the rows of a page's tables whose first cell matches, as they stand there.
+func rows(t *testing.T, name, firstCell string) []string {
 	t.Helper()
-	found := regexp.MustCompile(`(?m)^\| `+firstCell+` \|.*$`).FindAllString(readme(t), -1)
-	require.NotEmpty(t, found, "README.md has no row whose first cell is %s", firstCell)
+	found := regexp.MustCompile(`(?m)^\| `+firstCell+` \|.*$`).FindAllString(page(t, name), -1)
+	require.NotEmpty(t, found, "%s has no row whose first cell is %s", name, firstCell)
 	return found
 }
 
@@ -43,7 +43,7 @@ func cells(row string) []string {
 	return parts
 }
 
-// TestSettings compares word by word and in order, so that a failure prints the table to put into README.md.
+// TestSettings compares word by word and in order, so that a failure prints the table to put into the page.
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	var want []string
@@ -54,7 +54,7 @@ func TestSettings(t *testing.T) {
 		}
 		want = append(want, "| `"+setting.Name+"` |"+byDefault+"| "+setting.Doc+" |")
 	}
-	assert.Equal(t, strings.Join(want, "\n"), strings.Join(rows(t, "`LOCKBOX_[A-Z_]+`"), "\n"))
+	assert.Equal(t, strings.Join(want, "\n"), strings.Join(rows(t, "docs/settings.md", "`LOCKBOX_[A-Z_]+`"), "\n"))
 }
 
 func TestRequests(t *testing.T) {
@@ -64,8 +64,10 @@ func TestRequests(t *testing.T) {
 	for _, route := range httpapi.Routes() {
 		want = append(want, route.Method+" "+parameter.ReplaceAllString(route.Path, "{$1}"))
 	}
-	for _, row := range rows(t, "`[A-Z]+ /[^`]*`") {
-		got = append(got, strings.Trim(cells(row)[0], "`"))
+	for _, name := range []string{"docs/http.md", "docs/one-time-codes.md"} {
+		for _, row := range rows(t, name, "`[A-Z]+ /[^`]*`") {
+			got = append(got, strings.Trim(cells(row)[0], "`"))
+		}
 	}
 	slices.Sort(want)
 	slices.Sort(got)
@@ -89,9 +91,9 @@ func TestCodes(t *testing.T) {
 	t.Parallel()
 	want := problemCodes(t)
 	got := map[string]string{}
-	for _, row := range rows(t, "`[a-z_]+`") {
+	for _, row := range rows(t, "docs/http.md", "`[a-z_]+`") {
 		code := strings.Trim(cells(row)[0], "`")
-		assert.NotContains(t, got, code, "README.md lists a code twice")
+		assert.NotContains(t, got, code, "docs/http.md lists a code twice")
 		got[code] = cells(row)[1]
 	}
 	assert.Equal(t, want, got)
@@ -103,7 +105,7 @@ func TestMatrixErrors(t *testing.T) {
 	for _, line := range httpapi.MatrixErrors() {
 		want = append(want, fmt.Sprintf("| %d | %d | %s |", line.ID, line.Status, line.Text))
 	}
-	assert.Equal(t, want, rows(t, "[1-9]\\d\\d"))
+	assert.Equal(t, want, rows(t, "docs/one-time-codes.md", "[1-9]\\d\\d"))
 }
 
 func TestActions(t *testing.T) {
@@ -112,15 +114,13 @@ func TestActions(t *testing.T) {
 	for _, action := range domain.Actions() {
 		names = append(names, "`"+action.String()+"`")
 	}
-	assert.Contains(t, readme(t), "\nActions: "+strings.Join(names, ", ")+".\n")
+	assert.Contains(t, page(t, "docs/operating.md"), "\nActions: "+strings.Join(names, ", ")+".\n")
 }
 
 // TestFormats compares the formulas in SECURITY.md with those in front of the code, but for white space.
 func TestFormats(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile(root + "/SECURITY.md")
-	require.NoError(t, err)
-	security := strings.Join(strings.Fields(string(text)), " ")
+	security := strings.Join(strings.Fields(page(t, "SECURITY.md")), " ")
 	for _, name := range []string{"format.go", "account.go", "wrap.go"} {
 		code, err := os.ReadFile(root + "/adapters/sealing/" + name)
 		require.NoError(t, err)
@@ -135,7 +135,7 @@ func TestFormats(t *testing.T) {
 // TestDevPrintsTheFirstFiveMinutes: what lockbox dev prints to be pasted is the README's block.
 func TestDevPrintsTheFirstFiveMinutes(t *testing.T) {
 	t.Parallel()
-	_, rest, found := strings.Cut(readme(t), "```bash\nURL=http://127.0.0.1:5000\n")
+	_, rest, found := strings.Cut(page(t, "README.md"), "```bash\nURL=http://127.0.0.1:5000\n")
 	block, _, ended := strings.Cut(rest, "```")
 	require.True(t, found && ended)
 	code, err := os.ReadFile(root + "/cmd/lockbox/dev.go")

@@ -25,14 +25,14 @@ func TestReadmeFirstFiveMinutes(t *testing.T) {
 	require.Contains(t, out[strings.LastIndex(out, "HTTP/1.1"):], `"code":"permission_missing"`)
 }
 
-// TestReadmeRequests runs the example of each row of README's table of requests, in the order of the table and after
-// the first block, and compares the status with the one that the row begins its answer with.
-func TestReadmeRequests(t *testing.T) {
+// TestRequestsOfThePage runs the example of each row of docs/http.md's table of requests, in the order of the table and
+// after README's first block, and compares the status with the one that the row begins its answer with.
+func TestRequestsOfThePage(t *testing.T) {
 	t.Parallel()
 	const mark = "== example "
-	examples := regexp.MustCompile("(?m)^\\| `([A-Z]+) (/[^`]*)` \\| [^|]+ \\| `(api [^|]+)` \\| (\\d+)").FindAllStringSubmatch(readme(t), -1)
+	examples := regexp.MustCompile("(?m)^\\| `([A-Z]+) (/[^`]*)` \\| [^|]+ \\| `(api [^|]+)` \\| (\\d+)").FindAllStringSubmatch(page(t, "docs/http.md"), -1)
 	require.Greater(t, len(examples), 30)
-	keyID := regexp.MustCompile(`(?m)^KEY_ID=.*$`).FindString(readme(t))
+	keyID := regexp.MustCompile(`(?m)^KEY_ID=.*$`).FindString(page(t, "docs/http.md"))
 	require.NotEmpty(t, keyID)
 	script := firstBlock(t)
 	for i, example := range examples {
@@ -60,9 +60,10 @@ func pathPattern(template string) string {
 	return `^'?` + regexp.MustCompile(`\\\{\w+\\\}`).ReplaceAllString(regexp.QuoteMeta(template), `[^/?]+`) + `(\?.*)?'?$`
 }
 
-func readme(t *testing.T) string {
+// page returns a page of the documentation by its path from the root.
+func page(t *testing.T, name string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile("../../" + name)
 	require.NoError(t, err)
 	return string(text)
 }
@@ -70,7 +71,7 @@ func readme(t *testing.T) string {
 // firstBlock is the block of bash that names the address of make run.
 func firstBlock(t *testing.T) string {
 	t.Helper()
-	_, rest, found := strings.Cut(readme(t), "```bash\n"+readmeURL)
+	_, rest, found := strings.Cut(page(t, "README.md"), "```bash\n"+readmeURL)
 	block, _, ended := strings.Cut(rest, "```")
 	require.True(t, found && ended, "README.md has no block of bash that begins with %s", readmeURL)
 	return readmeURL + block

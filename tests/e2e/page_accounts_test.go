@@ -15,13 +15,13 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-const readmeAPI = "API=http://127.0.0.1:5000/api/v1\n"
+const pageAPI = "API=http://127.0.0.1:5000/api/v1\n"
 
-// TestReadmeAccounts pastes README's life of accounts with one-time codes into bash, with the program as it ships, a
+// TestAccountsOfThePage pastes the page's life of accounts with one-time codes into bash, with the program as it ships, a
 // server without an owner, and oathtool for the phone.
-func TestReadmeAccounts(t *testing.T) {
+func TestAccountsOfThePage(t *testing.T) {
 	t.Parallel()
-	_, rest, found := strings.Cut(readme(t), "```bash\n"+readmeAPI)
+	_, rest, found := strings.Cut(page(t, "docs/one-time-codes.md"), "```bash\n"+pageAPI)
 	block, _, ended := strings.Cut(rest, "```")
 	require.True(t, found && ended)
 	p := serve(t, pgtest.New(t))
@@ -32,7 +32,7 @@ func TestReadmeAccounts(t *testing.T) {
 	bash.Dir, bash.Env = dir, p.cmd.Env
 	bash.Stdin = strings.NewReader("API=" + p.url + "/api/v1\n" + block)
 	out, err := bash.Output()
-	require.NoError(t, err, "README's examples need bash, curl and oathtool (Debian: apt install oathtool)")
+	require.NoError(t, err, "the page's examples need bash, curl and oathtool (Debian: apt install oathtool)")
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	for i, want := range []string{
 		`\[{"username":"root","group":"owner","created":"[^"]+"}\]`,
