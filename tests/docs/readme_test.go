@@ -74,17 +74,18 @@ func TestRequests(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-// problemCodes returns the codes that a problem of contract A can have, with their statuses, from the sources.
+// problemCodes returns the codes that a problem of contract A can have, with their statuses, from the sources: see
+// codesIn.
 func problemCodes(t *testing.T) map[string]string {
 	t.Helper()
-	codes := codesIn(t, root)
-	delete(codes, "unknown_key_purpose") // of the command line alone
+	want := codesIn(t, root)
+	delete(want, "unknown_key_purpose") // of the command line alone
 	for _, code := range []string{"account_incomplete", "code_invalid", "group_too_low", "refresh_token_not_found", "revoke_owner_only",
 		"second_owner", "sign_in_incomplete", "totp_secret_hidden", "two_tokens", "unsupported_grant_type"} {
-		delete(codes, code) // of contract B, which has numbers: see TestMatrixErrors
+		delete(want, code) // of contract B, which has numbers: see TestMatrixErrors
 	}
-	delete(codes, "server_key_not_found") // between rooms: whoever asks for a server key turns it into something else
-	return codes
+	delete(want, "server_key_not_found") // between rooms: whoever asks for a server key turns it into something else
+	return want
 }
 
 func TestCodes(t *testing.T) {
