@@ -25,6 +25,7 @@ func within(prefix string, schema node) []field {
 		}
 		fields = append(fields, made)
 		fields = append(fields, within(prefix+name+".", property)...)
+		fields = append(fields, within(prefix+name+".*.", property.at("additionalProperties"))...)
 		if items := property.at("items"); items.exists() {
 			fields = append(fields, within(prefix+name+"[].", items)...)
 		}
@@ -50,6 +51,9 @@ func typeOf(schema node) string {
 		kind = "whole number" + bounds(schema, "minimum", "maximum", "")
 	case "object":
 		kind = "object"
+		if more := schema.at("additionalProperties"); more.at("type").exists() {
+			kind += " of " + plural(typeOf(more))
+		}
 	case "string":
 		kind = stringType(schema)
 	default:

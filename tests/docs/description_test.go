@@ -216,9 +216,10 @@ func TestDescribedAnswersAreClosed(t *testing.T) {
 
 func closed(t *testing.T, where string, schema *openapi3.Schema) {
 	t.Helper()
-	if schema.Type.Is("object") {
-		has := schema.AdditionalProperties.Has
-		assert.True(t, has != nil && !*has, "%s: an object may have more fields than are described", where)
+	if more := schema.AdditionalProperties; schema.Type.Is("object") && more.Schema != nil {
+		closed(t, where+".*", more.Schema.Value) // of names that are data
+	} else if schema.Type.Is("object") {
+		assert.True(t, more.Has != nil && !*more.Has, "%s: an object may have more fields than are described", where)
 	}
 	for name, property := range schema.Properties {
 		closed(t, where+"."+name, property.Value)
