@@ -15,7 +15,6 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/lockbox-go/lockbox/domain"
@@ -71,9 +70,9 @@ func New(config Config) *API {
 	for _, route := range Routes() {
 		a.echo.Add(route.Method, route.Path, a.handle(route))
 	}
-	a.echo.GET("/healthz", a.health)
-	a.echo.GET("/readyz", a.ready)
-	a.echo.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(config.Metrics, promhttp.HandlerOpts{})))
+	for _, route := range serverRoutes {
+		a.echo.GET(route.path, route.handler(a))
+	}
 	a.templates = make(map[string]bool)
 	for _, route := range a.echo.Routes() {
 		a.templates[route.Path] = true
@@ -121,22 +120,8 @@ func cors(origins []string) echo.MiddlewareFunc {
 	})
 }
 
-func (a *API) health(c echo.Context) error { return c.String(http.StatusOK, "alive\n") }
-
-func (a *API) ready(c echo.Context) error {
-	if a.draining.Load() {
-		return domain.Refuse(domain.Unavailable, "draining", "this server is stopping")
-	}
-	ctx, cancel := context.WithTimeout(c.Request().Context(), 2*time.Second)
-	defer cancel()
-	if err := a.CheckReady(ctx); err != nil {
-		return err
-	}
-	return c.String(http.StatusOK, "ready\n")
-}
-
 const welcome = `Welcome to Lockbox, where a team keeps its credentials.
-The requests are described in the README that comes with it; begin with POST /init.
+The requests are described at /docs, and for programs at /openapi.yaml; begin with POST /init.
 `
 
 func (a *API) welcome(c echo.Context, _ domain.Requester) error {

@@ -15,7 +15,8 @@ func TestWelcome(t *testing.T) {
 	got := start(t).as("").do("GET", "/", nil).expect(200)
 	require.Equal(t, "text/plain; charset=UTF-8", got.Header.Get("Content-Type"))
 	require.Contains(t, string(got.Body), "Welcome to Lockbox")
-	require.Contains(t, string(got.Body), "README", "where the docs are")
+	require.Contains(t, string(got.Body), "/docs", "where the docs are")
+	require.Contains(t, string(got.Body), "/openapi.yaml")
 }
 
 func TestUnknownRoutesAndMethods(t *testing.T) {
