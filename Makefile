@@ -27,6 +27,9 @@ GOBUILD := go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 # Runs a command with one PostgreSQL for all the test binaries in it.
 SHARE := go run ./tests/pgtest/share --
 
+# client/koanf is a module of its own, which ./... does not reach.
+KOANF := $(if $(filter ./...,$(PACKAGES)),client/koanf)
+
 .DEFAULT_GOAL := help
 .PHONY: help run test e2e build fmt lint bench image clean
 
@@ -41,6 +44,7 @@ run: ## start Lockbox with a private PostgreSQL (lockbox dev)
 test: ## run the tests, with the race detector
 	@scripts/provide postgres gcc curl
 	CGO_ENABLED=1 $(SHARE) go test -race -timeout 10m $(TESTFLAGS) $(PACKAGES)
+	$(if $(KOANF),CGO_ENABLED=1 $(SHARE) go -C $(KOANF) test -race -timeout 10m $(TESTFLAGS) ./...)
 
 e2e: ## run the long tests too: more rounds, kills, a container, a browser (as root, or with Docker)
 	@scripts/provide postgres gcc docker curl jq oathtool python3 node mono chromium
@@ -54,6 +58,7 @@ fmt: ## format the code
 
 lint: $(GOLANGCI) ## check the code with golangci-lint
 	$(GOLANGCI) run ./...
+	cd client/koanf && $(GOLANGCI) run ./...
 
 bench: ## run the benchmarks
 	@scripts/provide postgres

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lockbox-go/lockbox/cmd/boot"
+	"github.com/lockbox-go/lockbox/cmd/lockbox/terminal"
 )
 
 func main() {
@@ -19,11 +20,15 @@ func main() {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	if err := root().ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "lockbox:", err)
 		stop()
-		os.Exit(1)
+		if !terminal.Quiet(err) {
+			terminal.PrintError(os.Stderr, err)
+		}
+		os.Exit(terminal.ExitCode(err))
 	}
 }
+
+const groupServer = "server"
 
 func root() *cobra.Command {
 	command := &cobra.Command{
@@ -33,8 +38,16 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	command.AddCommand(serveCommand(), devCommand(), migrateCommand(), keygenCommand(), secretCommand(), userCommand(), healthCommand(),
-		firstRunCommand(), versionCommand())
+	server := []*cobra.Command{serveCommand(), devCommand(), migrateCommand(), secretCommand(), userCommand(), healthCommand(),
+		firstRunCommand()}
+	for _, each := range server {
+		each.GroupID = groupServer
+	}
+	terminal.AddCommands(command, boot.Version())
+	command.AddGroup(&cobra.Group{ID: groupServer, Title: "For whoever runs the server:"})
+	command.AddCommand(server...)
+	command.AddCommand(keygenCommand(), versionCommand())
+	terminal.MarkUsage(command)
 	return command
 }
 

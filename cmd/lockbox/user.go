@@ -1,20 +1,16 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"os"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/lockbox-go/lockbox/cmd/boot"
+	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 	"github.com/lockbox-go/lockbox/domain/identity"
 )
 
@@ -142,7 +138,7 @@ func userPasswdCommand() *cobra.Command {
 		Long:  "Set a user's password, which ends all its sessions. It is asked for, or read from standard input, one line.",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
-			password, err := askPassword(command.InOrStdin(), command.ErrOrStderr())
+			password, err := askPassword(command.Context(), command.InOrStdin())
 			if err != nil {
 				return err
 			}
@@ -158,31 +154,9 @@ func userPasswdCommand() *cobra.Command {
 }
 
 // askPassword asks twice without an echo on a terminal, and reads one line from anything else.
-func askPassword(in io.Reader, out io.Writer) (string, error) {
-	terminal, ok := in.(*os.File)
-	if !ok || !term.IsTerminal(int(terminal.Fd())) {
-		line, err := bufio.NewReader(in).ReadString('\n')
-		if err != nil && !errors.Is(err, io.EOF) {
-			return "", err
-		}
-		return strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), nil
+func askPassword(ctx context.Context, in io.Reader) (string, error) {
+	if !prompt.IsTerminal(in) {
+		return prompt.FirstLine(in)
 	}
-	ask := func(prompt string) (string, error) {
-		fmt.Fprint(out, prompt)
-		answer, err := term.ReadPassword(int(terminal.Fd()))
-		fmt.Fprintln(out)
-		return string(answer), err
-	}
-	first, err := ask("New password: ")
-	if err != nil {
-		return "", err
-	}
-	second, err := ask("Once more: ")
-	if err != nil {
-		return "", err
-	}
-	if first != second {
-		return "", errors.New("the two are not the same; nothing was changed")
-	}
-	return first, nil
+	return prompt.New(ctx, "New password: ")
 }

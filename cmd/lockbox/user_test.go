@@ -11,23 +11,23 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// terminal runs the program's commands on a database of its own.
-type terminal struct {
+// operator runs the program's commands on a database of its own.
+type operator struct {
 	t        *testing.T
 	database string
 }
 
-func newTerminal(t *testing.T) terminal {
+func newOperator(t *testing.T) operator {
 	t.Helper()
 	database := pgtest.New(t)
 	t.Setenv("LOCKBOX_DATABASE_URL", database)
 	t.Setenv("LOCKBOX_SECRET_KEY", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8")
 	t.Setenv("LOCKBOX_KDF_MEMORY_KIB", "64")
 	t.Setenv("LOCKBOX_LOG_LEVEL", "error")
-	return terminal{t, database}
+	return operator{t, database}
 }
 
-func (c terminal) try(input string, args ...string) (string, error) {
+func (c operator) try(input string, args ...string) (string, error) {
 	var out bytes.Buffer
 	command := root()
 	command.SetArgs(args)
@@ -38,14 +38,14 @@ func (c terminal) try(input string, args ...string) (string, error) {
 	return out.String(), err
 }
 
-func (c terminal) run(args ...string) string {
+func (c operator) run(args ...string) string {
 	c.t.Helper()
 	out, err := c.try("", args...)
 	require.NoError(c.t, err, out)
 	return out
 }
 
-func (c terminal) refused(code string, args ...string) {
+func (c operator) refused(code string, args ...string) {
 	c.t.Helper()
 	out, err := c.try("", args...)
 	require.ErrorContains(c.t, err, code, out)
@@ -58,7 +58,7 @@ func secretIn(out string) string {
 }
 
 func TestUserCommands(t *testing.T) {
-	c := newTerminal(t)
+	c := newOperator(t)
 	made := c.run("user", "create", "-u", "Root", "-g", "owner")
 	require.Regexp(t, `^Root is made\.\nSecret: [A-Z2-7]{32}\nURI:    otpauth://totp/Lockbox:Root\?`, made)
 	require.Contains(t, made, "█")
@@ -99,7 +99,7 @@ func TestUserCommands(t *testing.T) {
 
 // TestOwnerFromUser: where there is no owner, somebody who exists can be made the owner.
 func TestOwnerFromUser(t *testing.T) {
-	c := newTerminal(t)
+	c := newOperator(t)
 	c.run("user", "create", "-u", "anna", "-g", "viewer")
 	require.Contains(t, c.run("user", "create", "-u", "anna", "-g", "owner"), "anna exists")
 	require.Regexp(t, `anna +viewer +user`, c.run("user", "list"))

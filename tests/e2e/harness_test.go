@@ -8,21 +8,19 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"log/slog"
-	"net"
 	"net/http"
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/lockbox-go/lockbox/cmd/boot"
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/tests/description"
+	"github.com/lockbox-go/lockbox/tests/live"
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
@@ -32,14 +30,14 @@ var (
 	otherKey     = domain.FormatGeneratedKey([32]byte{9, 8, 7})
 )
 
-const testSecret = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+const testSecret = live.Secret
 
 // server is one running Lockbox.
 type server struct {
 	t    testing.TB
 	url  string
 	db   string
-	log  *syncBuffer
+	log  *live.Log
 	stop func()
 }
 
@@ -52,39 +50,8 @@ func start(t testing.TB, settings ...string) *server {
 // startOn runs a Lockbox on a database, beside others on the same one.
 func startOn(t testing.TB, database string, settings ...string) *server {
 	t.Helper()
-	environ := []string{"LOCKBOX_DATABASE_URL=" + database, "LOCKBOX_SECRET_KEY=" + testSecret, "LOCKBOX_HTTP_ADDR=127.0.0.1:0",
-		"LOCKBOX_LOG_LEVEL=debug", "LOCKBOX_KDF_MEMORY_KIB=64", "LOCKBOX_KDF_TIME=1",
-		// Tests of other things guess and mistype freely; those of throttling set it anew.
-		"LOCKBOX_THROTTLE_FREE_ATTEMPTS=100000"}
-	for _, setting := range settings {
-		environ = append(environ, "LOCKBOX_"+setting)
-	}
-	config, unknown, err := boot.ReadEnvironment(environ)
-	require.NoError(t, err)
-	require.Empty(t, unknown)
-	s := &server{t: t, db: database, log: &syncBuffer{}}
-	app, err := boot.New(config, slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})))
-	require.NoError(t, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- app.Run(ctx) }()
-	s.stop = sync.OnceFunc(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("the server ended with %v\n%s", err, s.log)
-		}
-	})
-	t.Cleanup(s.stop)
-	select {
-	case <-app.Ready():
-	case err := <-ended:
-		ended <- err
-		t.Fatalf("the server did not start: %v\n%s", err, s.log)
-	case <-time.After(time.Minute):
-		t.Fatalf("the server did not start within a minute\n%s", s.log)
-	}
-	s.url = "http://" + app.Addr().(*net.TCPAddr).String()
-	return s
+	running := live.StartOn(t, database, settings...)
+	return &server{t: t, url: running.URL, db: database, log: running.Log, stop: func() { assert.NoError(t, running.Stop()) }}
 }
 
 // as returns a client that holds a token; "" is nobody.
@@ -202,22 +169,4 @@ func rounds() int {
 		return n
 	}
 	return 20
-}
-
-// syncBuffer is a log that may be read while it is written.
-type syncBuffer struct {
-	mu     sync.Mutex
-	buffer bytes.Buffer
-}
-
-func (b *syncBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.Write(p)
-}
-
-func (b *syncBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.buffer.String()
 }

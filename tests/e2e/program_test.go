@@ -24,6 +24,7 @@ import (
 
 	"github.com/lockbox-go/lockbox/adapters/localpg"
 	"github.com/lockbox-go/lockbox/tests/description"
+	"github.com/lockbox-go/lockbox/tests/live"
 )
 
 // TestMain removes the program that was built for the run.
@@ -62,7 +63,7 @@ func binary(t testing.TB) string {
 type program struct {
 	server
 	cmd    *exec.Cmd
-	out    *syncBuffer
+	out    *live.Log
 	exited chan struct{}
 	code   int
 }
@@ -70,8 +71,8 @@ type program struct {
 // launch starts the program with settings as the harness has them. It does not wait for it to be ready.
 func launch(t testing.TB, args []string, settings ...string) *program {
 	t.Helper()
-	p := &program{cmd: exec.Command(binary(t), args...), out: &syncBuffer{}, exited: make(chan struct{})}
-	p.server = server{t: t, log: &syncBuffer{}}
+	p := &program{cmd: exec.Command(binary(t), args...), out: &live.Log{}, exited: make(chan struct{})}
+	p.server = server{t: t, log: &live.Log{}}
 	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
 	for _, setting := range append([]string{"LOG_LEVEL=debug", "KDF_MEMORY_KIB=64", "KDF_TIME=1"}, settings...) {
 		p.cmd.Env = append(p.cmd.Env, "LOCKBOX_"+setting)

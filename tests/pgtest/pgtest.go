@@ -110,6 +110,22 @@ func randomHex() string {
 	return hex.EncodeToString(random)
 }
 
+// Open is Empty for who has no testing.TB, such as the examples of a package: drop is to be called in the end.
+func Open() (database string, drop func() error, err error) {
+	admin, err := sharedServer()
+	if err != nil {
+		return "", nil, err
+	}
+	name := "lockbox_test_" + randomHex()
+	if database, err = withDatabase(admin, name); err != nil {
+		return "", nil, err
+	}
+	if err := administer(admin, "CREATE DATABASE "+name+" TEMPLATE template0"); err != nil {
+		return "", nil, err
+	}
+	return database, func() error { return administer(admin, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") }, nil
+}
+
 // Number returns what a query counts in a database.
 func Number(t testing.TB, database, sql string) (number int) {
 	t.Helper()

@@ -1,0 +1,131 @@
+package client_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/client"
+)
+
+func TestAnswersThatAreNotLockboxs(t *testing.T) {
+	t.Parallel()
+	page := func(w http.ResponseWriter) {
+		w.Header().Set("Content-Type", "text/html")
+		_, _ = fmt.Fprint(w, "<html>please log in to this network")
+	}
+	huge := func(w http.ResponseWriter) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprint(w, `["`+strings.Repeat("x", 2000)+`"]`)
+	}
+	other := func(w http.ResponseWriter) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = fmt.Fprint(w, `{"boxes":"none"}`)
+	}
+	empty := func(w http.ResponseWriter) { w.WriteHeader(http.StatusNoContent) }
+	for name, answer := range map[string]func(http.ResponseWriter){"page": page, "huge": huge, "other": other, "empty": empty} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url, attempts := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) { answer(w) })
+			c := connect(t, func(config *client.Config) { config.URL, config.MaxAnswerBytes = url, 1000 })
+			_, err := c.ListBoxes(t.Context())
+			require.ErrorIs(t, err, client.ErrBadAnswer)
+			require.NotErrorIs(t, err, client.ErrOutcomeUnknown)
+			require.EqualValues(t, 1, attempts.Load())
+			require.ErrorIs(t, second(c.PutEntry(t.Context(), "box", "key", 1, nil)), client.ErrOutcomeUnknown)
+		})
+	}
+}
+
+// TestRedirect: neither the token nor the encryption key goes anywhere else, and nor does the request.
+func TestRedirect(t *testing.T) {
+	t.Parallel()
+	other, there := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	for _, status := range []int{301, 302, 303, 307, 308} {
+		url, _ := broken(t, func(_ int, w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, other+"/"+canary, status)
+		})
+		c := connect(t, func(config *client.Config) {
+			config.URL = url
+			config.HTTPClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
+		})
+		_, err := c.ReadEntry(t.Context(), "prod", "app", nil)
+		require.ErrorIs(t, err, client.ErrBadAnswer)
+		require.ErrorContains(t, err, "set URL to "+other)
+		require.NotContains(t, err.Error(), canary)
+	}
+	require.Zero(t, there.Load())
+}
+
+func TestUntrustedCertificate(t *testing.T) {
+	t.Parallel()
+	var attempts atomic.Int32
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { attempts.Add(1) }))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	began := time.Now()
+	c := connect(t, func(config *client.Config) { config.URL, config.RetryWait = server.URL, time.Hour })
+	err := c.CreateBox(t.Context(), "box")
+	require.ErrorIs(t, err, client.ErrUnavailable)
+	require.NotErrorIs(t, err, client.ErrOutcomeUnknown)
+	require.ErrorContains(t, err, "certificate")
+	require.Less(t, time.Since(began), time.Minute, "trying again would not help")
+	require.Zero(t, attempts.Load())
+}
+
+// TestErrorsOfStrangersArePrintable: what a server says could play with a terminal.
+func TestErrorsOfStrangersArePrintable(t *testing.T) {
+	t.Parallel()
+	url, _ := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = fmt.Fprintf(w, `{"code":"a\u001b[31m","detail":"b\r\n\u001b]0;%s"}`, strings.Repeat("ä", 5000))
+	})
+	err := connect(t, at(url)).CreateBox(t.Context(), "box")
+	require.ErrorIs(t, err, client.ErrInvalid)
+	require.NotRegexp(t, `[\x00-\x1f]`, err.Error())
+	require.Less(t, len(err.Error()), 2000)
+}
+
+// TestRequestID: all attempts bear one id, which the error names.
+func TestRequestID(t *testing.T) {
+	t.Parallel()
+	ids := make(chan string, 3)
+	url, _ := broken(t, func(_ int, w http.ResponseWriter, r *http.Request) {
+		ids <- r.Header.Get("X-Request-Id")
+		fail(w, http.StatusServiceUnavailable, "busy")
+	})
+	err := connect(t, func(config *client.Config) { config.URL, config.MaxAttempts = url, 3 }).CreateBox(t.Context(), "box")
+	id := failure(t, err).RequestID
+	require.Equal(t, []string{id, id, id}, []string{<-ids, <-ids, <-ids})
+	require.ErrorContains(t, err, id)
+}
+
+// TestNotHTTP: what net/http cannot read it quotes, and that may be a header with a token.
+func TestNotHTTP(t *testing.T) {
+	t.Parallel()
+	url, _ := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+		conn, out, err := w.(http.Hijacker).Hijack()
+		if assert.NoError(t, err) {
+			_, _ = out.WriteString("HTTP/1.1 201 Created\r\nX-API-Key " + canary + "\r\n\r\n")
+			_ = out.Flush()
+			_ = conn.Close()
+		}
+	})
+	_, err := connect(t, at(url)).CreateUser(t.Context(), client.NewUser{Username: "anna"})
+	require.ErrorIs(t, err, client.ErrUnavailable)
+	require.ErrorIs(t, err, client.ErrOutcomeUnknown)
+	for ; err != nil; err = errors.Unwrap(err) {
+		require.NotContains(t, err.Error(), canary)
+	}
+}

@@ -1,0 +1,107 @@
+package profile_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
+)
+
+func TestNothingThereIsAnEmptyBook(t *testing.T) {
+	t.Parallel()
+	book, err := profile.Load(filepath.Join(t.TempDir(), "lockbox", "profiles.json"))
+	require.NoError(t, err)
+	assert.Empty(t, book.Names())
+	assert.Equal(t, profile.Default, book.Choose(""))
+}
+
+func TestTheFileIsTheUsersAlone(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "lockbox", "profiles.json")
+	put(t, path, "work", profile.Profile{URL: "http://127.0.0.1:5000", Token: "t"})
+	file, err := os.Stat(path)
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o600), file.Mode().Perm())
+	folder, err := os.Stat(filepath.Dir(path))
+	require.NoError(t, err)
+	assert.Equal(t, os.FileMode(0o700), folder.Mode().Perm())
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".profiles-*"))
+	require.NoError(t, err)
+	assert.Empty(t, left, "no half-written file stays")
+}
+
+func TestWhatWasWrittenIsRead(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "profiles.json")
+	want := profile.Profile{URL: "https://lockbox.example.org", Username: "anna", Token: "t", RefreshToken: "r",
+		ExpiresAt: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), EncryptionKeyCommand: "pass lockbox"}
+	put(t, path, "work", want)
+	book, err := profile.Load(path)
+	require.NoError(t, err)
+	assert.Equal(t, want, book.Profiles["work"])
+	signedOut := want.SignedOut()
+	assert.False(t, signedOut.SignedIn())
+	assert.Equal(t, "pass lockbox", signedOut.EncryptionKeyCommand)
+}
+
+func TestManyAtOnceLoseNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "profiles.json")
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() { put(t, path, "p"+strconv.Itoa(i), profile.Profile{URL: "http://127.0.0.1:1"}) })
+	}
+	all.Wait()
+	book, err := profile.Load(path)
+	require.NoError(t, err)
+	assert.Len(t, book.Names(), 20)
+}
+
+func TestAChangeThatFailsChangesNothing(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "profiles.json")
+	put(t, path, "work", profile.Profile{URL: "http://127.0.0.1:1"})
+	err := profile.Change(path, func(book *profile.Book) error {
+		delete(book.Profiles, "work")
+		return errors.New("no")
+	})
+	require.Error(t, err)
+	book, err := profile.Load(path)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"work"}, book.Names())
+}
+
+func TestADamagedFileIsNotQuoted(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "profiles.json")
+	require.NoError(t, os.WriteFile(path, []byte(`{"profiles":{"work":{"token":secret-token}}}`), 0o600))
+	_, err := profile.Load(path)
+	require.ErrorContains(t, err, path)
+	assert.NotContains(t, err.Error(), "secret-token")
+}
+
+func TestNames(t *testing.T) {
+	t.Parallel()
+	for _, good := range []string{"default", "a", "prod-2.eu_west"} {
+		assert.NoError(t, profile.CheckName(good))
+	}
+	for _, bad := range []string{"", "-x", "a b", "a/b", "ä"} {
+		assert.Error(t, profile.CheckName(bad), bad)
+	}
+}
+
+func put(t *testing.T, path, name string, p profile.Profile) {
+	t.Helper()
+	assert.NoError(t, profile.Change(path, func(book *profile.Book) error {
+		book.Profiles[name] = p
+		return nil
+	}))
+}

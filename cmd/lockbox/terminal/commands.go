@@ -1,0 +1,34 @@
+package terminal
+
+import (
+	"github.com/spf13/cobra"
+)
+
+// The groups of commands in the help of the program.
+const (
+	groupEntries = "entries"
+	groupTeam    = "team"
+	groupSignIn  = "sign-in"
+)
+
+// AddCommands adds the commands of this package to the program.
+func AddCommands(root *cobra.Command, version string) {
+	root.AddGroup(
+		&cobra.Group{ID: groupEntries, Title: "Entries:"},
+		&cobra.Group{ID: groupTeam, Title: "Boxes, people and servers:"},
+		&cobra.Group{ID: groupSignIn, Title: "Signing in:"},
+	)
+	s := newSession(version)
+	for group, makers := range map[string][]func(*session) *cobra.Command{
+		groupEntries: {listCommand},
+		groupTeam:    {boxCommand},
+		groupSignIn:  {initCommand, loginCommand, logoutCommand, whoamiCommand},
+	} {
+		for _, make := range makers {
+			command := make(s)
+			command.GroupID = group
+			s.flags(command)
+			root.AddCommand(command)
+		}
+	}
+}

@@ -1,0 +1,105 @@
+package terminal
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockbox-go/lockbox/client"
+	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
+)
+
+// keySource says where the encryption key comes from. There is no flag for the key itself: whoever is on the same machine
+// can read the arguments of a program.
+type keySource struct {
+	file    string
+	command string
+}
+
+func (k *keySource) flags(command *cobra.Command) {
+	command.Flags().StringVar(&k.file, "encryption-key-file", "", "read the encryption key from this file")
+	command.Flags().StringVar(&k.command, "encryption-key-command", "", "read the encryption key from what this command prints, as a keychain does")
+	command.MarkFlagsMutuallyExclusive("encryption-key-file", "encryption-key-command")
+}
+
+var errNoKey = &usageError{errors.New("there is no encryption key: set LOCKBOX_ENCRYPTION_KEY or LOCKBOX_ENCRYPTION_KEY_FILE, " +
+	"or use --encryption-key-file or --encryption-key-command")}
+
+// encryptionKey finds the key: by the flags, the environment, the profile, or by asking. To write, it is asked for twice:
+// a value under a mistyped key is lost.
+func (s *session) encryptionKey(ctx context.Context, toWrite bool) (client.EncryptionKey, error) {
+	text, err := s.keyText(ctx, toWrite)
+	if err != nil {
+		return client.EncryptionKey{}, err
+	}
+	key, err := client.ParseEncryptionKey(text)
+	if err != nil {
+		return client.EncryptionKey{}, &usageError{err}
+	}
+	return key, nil
+}
+
+func (s *session) keyText(ctx context.Context, toWrite bool) (string, error) {
+	for _, source := range []keySource{s.key, s.environmentKey(), {s.chosen.EncryptionKeyFile, s.chosen.EncryptionKeyCommand}} {
+		switch {
+		case source.file != "":
+			return fromFile(source.file)
+		case source.command != "":
+			return fromCommand(ctx, source.command)
+		}
+		if text := s.env("LOCKBOX_ENCRYPTION_KEY"); text != "" {
+			return text, nil
+		}
+	}
+	ask := prompt.Hidden
+	if toWrite {
+		ask = prompt.New
+	}
+	text, err := ask(ctx, "Encryption key: ")
+	if errors.Is(err, prompt.ErrNoTerminal) {
+		return "", errNoKey
+	}
+	return text, err
+}
+
+func (s *session) environmentKey() keySource {
+	return keySource{file: s.env("LOCKBOX_ENCRYPTION_KEY_FILE")}
+}
+
+func fromFile(path string) (string, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the user's own file
+	if err != nil {
+		return "", fmt.Errorf("the encryption key cannot be read: %w", err)
+	}
+	return oneLine(text), nil
+}
+
+// fromCommand runs a line of the user's shell. It has no standard input, which may carry the value that is being set.
+func fromCommand(ctx context.Context, line string) (string, error) {
+	shell, flag := "sh", "-c"
+	if runtime.GOOS == "windows" {
+		shell, flag = "cmd", "/C"
+	}
+	command := exec.CommandContext(ctx, shell, flag, line) //nolint:gosec // what the user wants run
+	command.Stderr = os.Stderr
+	text, err := command.Output()
+	if err != nil {
+		return "", fmt.Errorf("the command that should print the encryption key failed: %w", err)
+	}
+	if len(bytes.TrimSpace(text)) == 0 {
+		return "", errors.New("the command that should print the encryption key printed nothing")
+	}
+	return oneLine(text), nil
+}
+
+// oneLine drops the newline that editors and commands put at the end.
+func oneLine(text []byte) string {
+	return strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
+}

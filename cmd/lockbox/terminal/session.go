@@ -1,0 +1,197 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockbox-go/lockbox/client"
+	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
+)
+
+// session is what the commands share: where they print, which server they call, and with what.
+type session struct {
+	in        io.Reader
+	out, errs io.Writer
+	userAgent string
+
+	// The flags.
+	server, profileName, output string
+	key                         keySource
+
+	// What they come to, once open was called.
+	book   profile.Book
+	chosen profile.Profile
+	name   string
+}
+
+func newSession(version string) *session {
+	return &session{in: os.Stdin, out: os.Stdout, errs: os.Stderr, userAgent: "lockbox/" + version}
+}
+
+// flags are those of every command that calls a server.
+func (s *session) flags(command *cobra.Command) {
+	flags := command.PersistentFlags()
+	flags.StringVar(&s.server, "server", "", "URL of the server, instead of LOCKBOX_API_URL and the profile's")
+	flags.StringVar(&s.profileName, "profile", "", "profile to use, instead of the environment and the current one")
+	flags.StringVarP(&s.output, "output", "o", formTable, "table, or json")
+	_ = command.RegisterFlagCompletionFunc("profile", s.completeProfiles)
+	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{formTable, formJSON}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+var errNotSignedIn = errors.New("you are not signed in: lockbox login, or set LOCKBOX_API_URL and LOCKBOX_API_KEY")
+
+// open returns a client for the server that is meant, with the token that belongs to it. A flag counts before the
+// environment, and the environment before the profile.
+func (s *session) open(ctx context.Context) (*client.Client, error) {
+	if err := s.choose(); err != nil {
+		return nil, err
+	}
+	token, err := s.token(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if token == "" {
+		return nil, errNotSignedIn
+	}
+	return s.connect(token)
+}
+
+// choose reads the flags and the profiles.
+func (s *session) choose() error {
+	if s.output != formTable && s.output != formJSON {
+		return &usageError{fmt.Errorf("--output is table or json, not %q", s.output)}
+	}
+	path, err := profile.Path()
+	if err != nil {
+		s.name = profile.Default // a program without a home has the environment
+		return nil
+	}
+	if s.book, err = profile.Load(path); err != nil {
+		return err
+	}
+	s.name = s.book.Choose(firstOf(s.profileName, s.env("LOCKBOX_PROFILE")))
+	chosen, known := s.book.Profiles[s.name]
+	if s.profileName != "" && !known {
+		return &usageError{fmt.Errorf("there is no profile %q: lockbox login --profile %[1]s makes it", s.profileName)}
+	}
+	s.chosen = chosen
+	return nil
+}
+
+// url is where the server is; "" when nothing says so.
+func (s *session) url() string {
+	if s.server != "" {
+		return s.server
+	}
+	if s.profileName != "" {
+		return s.chosen.URL
+	}
+	return firstOf(s.env("LOCKBOX_API_URL"), s.chosen.URL)
+}
+
+// token is what to sign in with; "" when there is none. The token of a profile goes to the server of that profile and to
+// no other, whatever the environment says.
+func (s *session) token(ctx context.Context) (string, error) {
+	if s.profileName == "" {
+		token, err := s.fromEnvironment("LOCKBOX_API_KEY")
+		if token != "" || err != nil {
+			return token, err
+		}
+	}
+	if !s.chosen.SignedIn() || !sameServer(s.url(), s.chosen.URL) {
+		return "", nil
+	}
+	if s.chosen.RefreshToken != "" && time.Until(s.chosen.ExpiresAt) < time.Minute {
+		return s.refresh(ctx)
+	}
+	return s.chosen.Token, nil
+}
+
+// refresh takes a new token for the one that is about to end. It is done under the lock of the profiles: a refresh token
+// that is sent twice ends the whole session.
+func (s *session) refresh(ctx context.Context) (string, error) {
+	path, err := profile.Path()
+	if err != nil {
+		return "", err
+	}
+	err = profile.Change(path, func(book *profile.Book) error {
+		kept := book.Profiles[s.name]
+		if kept.RefreshToken != "" && kept.RefreshToken == s.chosen.RefreshToken {
+			nobody, err := s.connect("")
+			if err != nil {
+				return err
+			}
+			pair, err := nobody.Refresh(ctx, client.NewSecret(kept.RefreshToken))
+			if err != nil {
+				return err
+			}
+			kept.Token, kept.RefreshToken, kept.ExpiresAt = pair.Access.Reveal(), pair.Refresh.Reveal(), time.Now().Add(pair.ExpiresIn)
+			book.Profiles[s.name] = kept
+		}
+		s.chosen = kept
+		return nil
+	})
+	return s.chosen.Token, err
+}
+
+// connect makes a client of the server that is meant, with a token or with none.
+func (s *session) connect(token string) (*client.Client, error) {
+	if s.url() == "" {
+		return nil, &usageError{errors.New("no server is known: lockbox login URL, or set LOCKBOX_API_URL")}
+	}
+	made, err := client.New(client.Config{URL: s.url(), Token: client.NewSecret(token), UserAgent: s.userAgent,
+		AllowHTTP: s.env("LOCKBOX_API_ALLOW_HTTP") == "true"})
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return made, nil
+}
+
+func (s *session) env(name string) string { return os.Getenv(name) }
+
+// fromEnvironment reads a variable, or the file that its twin with _FILE names.
+func (s *session) fromEnvironment(name string) (string, error) {
+	if text := s.env(name); text != "" {
+		return text, nil
+	}
+	path := s.env(name + "_FILE")
+	if path == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(path) //nolint:gosec // what the user named
+	if err != nil {
+		return "", fmt.Errorf("%s_FILE cannot be read: %w", name, err)
+	}
+	return oneLine(text), nil
+}
+
+func sameServer(one, other string) bool {
+	return strings.EqualFold(strings.TrimRight(one, "/"), strings.TrimRight(other, "/"))
+}
+
+func firstOf(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// run is a command's work with a server that somebody is signed in to.
+func (s *session) run(work func(ctx context.Context, server *client.Client, args []string) error) func(*cobra.Command, []string) error {
+	return func(command *cobra.Command, args []string) error {
+		server, err := s.open(command.Context())
+		if err != nil {
+			return err
+		}
+		return work(command.Context(), server, args)
+	}
+}

@@ -1,0 +1,28 @@
+// Command serve runs live's server for the tests of another module: it prints its URL, and ends with its standard input.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/lockbox-go/lockbox/tests/live"
+)
+
+func main() {
+	if err := serve(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func serve() error {
+	server, err := live.Open()
+	if err != nil {
+		return err
+	}
+	fmt.Println(server.URL)
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return errors.Join(err, server.Stop())
+}

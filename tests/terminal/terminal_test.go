@@ -1,0 +1,179 @@
+// Package terminal runs the scripts in testdata: the lockbox that ships, as somebody at a terminal runs it, against a real
+// server.
+package terminal
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/lockbox-go/lockbox/tests/live"
+)
+
+var binary string
+
+func TestMain(m *testing.M) { os.Exit(build(m)) }
+
+// build makes the program once, as it ships but for the race detector.
+func build(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "lockbox-terminal-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	// Whoever runs the scripts may be another user than who made the folder.
+	_ = os.Chmod(dir, 0o755) //nolint:gosec // holds the program alone
+	binary = filepath.Join(dir, "lockbox")
+	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "../../cmd/lockbox").CombinedOutput() //nolint:gosec // fixed words
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// TestScripts gives each script a server and a home of its own. The server has an owner, root, with the password
+// "root-password"; LOCKBOX_API_URL and LOCKBOX_API_KEY are root's, LOCKBOX_ENCRYPTION_KEY is a generated key.
+//
+// Beside the commands of testscript there are:
+//
+//	code N COMMAND…        runs a command that must end with this exit code
+//	as USER                goes on as a user, who is made where there is none; "as nobody" has no token
+//	api METHOD PATH [JSON] calls the server as root, past the terminal
+//	fresh [SETTING…]       goes on with a new server, which nobody owns yet, and with no token
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup:               func(env *testscript.Env) error { return setUp(t, env) },
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "as": as, "api": api,
+			"fresh": func(ts *testscript.TestScript, neg bool, args []string) { fresh(t, ts, neg, args) }},
+	})
+}
+
+func setUp(t *testing.T, env *testscript.Env) error {
+	server := live.Start(t)
+	home := filepath.Join(env.WorkDir, "home")
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		return err
+	}
+	var made struct{ APIKey string }
+	if _, err := send(server.URL, "", "POST", "/init", `{"username":"root","password":"root-password"}`, &made); err != nil {
+		return err
+	}
+	for name, value := range map[string]string{
+		"PATH": filepath.Dir(binary) + string(os.PathListSeparator) + os.Getenv("PATH"),
+		"HOME": home, "XDG_CONFIG_HOME": filepath.Join(home, ".config"), "NO_COLOR": "1",
+		"LOCKBOX_API_URL": server.URL, "LOCKBOX_API_KEY": made.APIKey, "ROOT": made.APIKey,
+		"LOCKBOX_ENCRYPTION_KEY": "lbk1_AQIDAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAamXFOS",
+	} {
+		env.Setenv(name, value)
+	}
+	return nil
+}
+
+// code runs a command that must end with an exit code.
+func code(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N COMMAND…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, not %d\n%s%s", got, want, ts.ReadFile("stdout"), ts.ReadFile("stderr"))
+	}
+}
+
+// as changes whose API key the environment holds.
+func as(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: as USER")
+	}
+	variable := "KEY_OF_" + args[0]
+	switch {
+	case args[0] == "nobody":
+		ts.Setenv("LOCKBOX_API_KEY", "")
+		return
+	case args[0] == "root":
+		variable = "ROOT"
+	case ts.Getenv(variable) == "":
+		header, err := send(ts.Getenv("LOCKBOX_API_URL"), ts.Getenv("ROOT"), "POST", "/users",
+			fmt.Sprintf(`{"username":%q,"password":"%s-password"}`, args[0], args[0]), nil)
+		ts.Check(err)
+		ts.Setenv(variable, header.Get("X-API-Key"))
+	}
+	ts.Setenv("LOCKBOX_API_KEY", ts.Getenv(variable))
+}
+
+// fresh changes to a server without an owner.
+func fresh(t *testing.T, ts *testscript.TestScript, neg bool, settings []string) {
+	if neg {
+		ts.Fatalf("usage: fresh [SETTING…]")
+	}
+	ts.Setenv("LOCKBOX_API_URL", live.Start(t, settings...).URL)
+	ts.Setenv("LOCKBOX_API_KEY", "")
+}
+
+// api calls the server as root, for what a script needs and is not about.
+func api(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 || len(args) > 3 {
+		ts.Fatalf("usage: api METHOD PATH [JSON]")
+	}
+	body := ""
+	if len(args) == 3 {
+		body = args[2]
+	}
+	_, err := send(ts.Getenv("LOCKBOX_API_URL"), ts.Getenv("ROOT"), args[0], args[1], body, nil)
+	ts.Check(err)
+}
+
+// send calls the server with any method, and fails unless the answer is a success.
+func send(url, token, method, path, body string, into any) (http.Header, error) {
+	request, err := http.NewRequest(method, url+path, strings.NewReader(body)) //nolint:noctx // the test ends it
+	if err != nil {
+		return nil, err
+	}
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	var text bytes.Buffer
+	if _, err := text.ReadFrom(response.Body); err != nil {
+		return nil, err
+	}
+	if response.StatusCode/100 != 2 {
+		return nil, fmt.Errorf("%s %s: %d %s", method, path, response.StatusCode, text.String())
+	}
+	if into != nil {
+		return response.Header, json.Unmarshal(text.Bytes(), into)
+	}
+	return response.Header, nil
+}
