@@ -42,12 +42,12 @@ run: ## start Lockbox with a private PostgreSQL (lockbox dev)
 	@exec $(BIN)/lockbox dev
 
 test: ## run the tests, with the race detector
-	@scripts/provide postgres gcc curl
+	@scripts/provide postgres gcc curl bash ps
 	CGO_ENABLED=1 $(SHARE) go test -race -timeout 10m $(TESTFLAGS) $(PACKAGES)
 	$(if $(KOANF),CGO_ENABLED=1 $(SHARE) go -C $(KOANF) test -race -timeout 10m $(TESTFLAGS) ./...)
 
 e2e: ## run the long tests too: more rounds, kills, a container, a browser (as root, or with Docker)
-	@scripts/provide postgres gcc docker curl jq oathtool python3 node mono chromium
+	@scripts/provide postgres gcc docker curl jq oathtool python3 node mono bash ps chromium
 	CGO_ENABLED=1 LOCKBOX_TEST_ROUNDS=$(ROUNDS) $(SHARE) go test -race -tags e2e -count=1 -timeout 15m $(TESTFLAGS) $(PACKAGES)
 
 build: ## build the static binary bin/lockbox

@@ -14,9 +14,9 @@ type APIKey struct {
 	Name      string    `json:"name"`
 	CreatedAt time.Time `json:"createdAt"`
 	// ExpiresAt is the zero time when it never ends.
-	ExpiresAt time.Time `json:"expiresAt"`
+	ExpiresAt time.Time `json:"expiresAt,omitzero"`
 	// LastUsedAt is to the minute; the zero time when it never was.
-	LastUsedAt time.Time `json:"lastUsedAt"`
+	LastUsedAt time.Time `json:"lastUsedAt,omitzero"`
 }
 
 // APIKeyOptions says more about a new API key; nil says nothing.

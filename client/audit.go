@@ -15,15 +15,15 @@ type Event struct {
 	Action string    `json:"action"`
 	// Outcome is "success", "denied", "throttled" or "tampered".
 	Outcome      string `json:"outcome"`
-	Actor        string `json:"actor"`
-	ActorID      string `json:"actorId"`
-	CredentialID string `json:"credentialId"`
-	Box          string `json:"box"`
-	BoxID        string `json:"boxId"`
-	Key          string `json:"key"`
-	Target       string `json:"target"`
-	RequestID    string `json:"requestId"`
-	Address      string `json:"address"`
+	Actor        string `json:"actor,omitempty"`
+	ActorID      string `json:"actorId,omitempty"`
+	CredentialID string `json:"credentialId,omitempty"`
+	Box          string `json:"box,omitempty"`
+	BoxID        string `json:"boxId,omitempty"`
+	Key          string `json:"key,omitempty"`
+	Target       string `json:"target,omitempty"`
+	RequestID    string `json:"requestId,omitempty"`
+	Address      string `json:"address,omitempty"`
 }
 
 // EventFilter narrows the record down; nil takes all of it.

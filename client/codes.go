@@ -76,7 +76,7 @@ func (c *Client) ShowCode(ctx context.Context, username string) (*Enrolment, err
 type Account struct {
 	Username string `json:"username"`
 	// Group is "" for a user without one.
-	Group   string    `json:"group"`
+	Group   string    `json:"group,omitempty"`
 	Created time.Time `json:"created"`
 }
 

@@ -41,7 +41,7 @@ type Identity struct {
 	Username string `json:"username"`
 	Role     string `json:"role"`
 	// Group is "" for a user without one.
-	Group string    `json:"group"`
+	Group string    `json:"group,omitempty"`
 	Token TokenInfo `json:"token"`
 }
 
@@ -52,7 +52,7 @@ type TokenInfo struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
 	// ExpiresAt is the zero time when it never ends.
-	ExpiresAt time.Time `json:"expiresAt"`
+	ExpiresAt time.Time `json:"expiresAt,omitzero"`
 }
 
 // FirstUser is who becomes the owner of a new Lockbox.

@@ -14,9 +14,10 @@ import (
 func devCommand() *cobra.Command {
 	var dir string
 	command := &cobra.Command{
-		Use:   "dev",
-		Short: "Try Lockbox on this machine: a private PostgreSQL and the server, with nothing to set up",
-		Args:  cobra.NoArgs,
+		Use:     "dev",
+		Short:   "Try Lockbox on this machine: a private PostgreSQL and the server, with nothing to set up",
+		Example: "  lockbox dev",
+		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			protectMemory()
 			config, log, err := settings()

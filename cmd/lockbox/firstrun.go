@@ -15,8 +15,9 @@ func firstRunCommand() *cobra.Command {
 		Long: `Make, in DIR, what is missing of: database-password, database-url (with that password) and init-token.
 docker-compose.yml runs it before everything else, with DIR a volume. The secret of the server is made by
 serve --create-secret, which can see whether the database has keys already.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return boot.FirstRun(args[0], host, owner) },
+		Example: "  lockbox first-run /run/lockbox/secrets",
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(_ *cobra.Command, args []string) error { return boot.FirstRun(args[0], host, owner) },
 	}
 	command.Flags().StringVar(&host, "database-host", "postgres:5432", "host and port of PostgreSQL")
 	command.Flags().IntVar(&owner, "owner", 65532, "user id that the files are for")

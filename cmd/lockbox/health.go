@@ -15,9 +15,10 @@ import (
 
 func healthCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "health",
-		Short: "Exit 0 when the server of these settings on this machine is ready, 1 when it is not",
-		Args:  cobra.NoArgs,
+		Use:     "health",
+		Short:   "Exit 0 when the server of these settings on this machine is ready, 1 when it is not",
+		Example: "  lockbox health",
+		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			config, _, err := settings()
 			if err != nil {

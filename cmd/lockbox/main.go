@@ -52,7 +52,7 @@ func root() *cobra.Command {
 }
 
 func versionCommand() *cobra.Command {
-	return &cobra.Command{Use: "version", Short: "Print the version", Args: cobra.NoArgs, Run: func(command *cobra.Command, _ []string) {
+	return &cobra.Command{Use: "version", Short: "Print the version", Example: "  lockbox version", Args: cobra.NoArgs, Run: func(command *cobra.Command, _ []string) {
 		fmt.Fprintln(command.OutOrStdout(), boot.Version())
 	}}
 }

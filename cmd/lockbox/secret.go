@@ -43,7 +43,8 @@ func rotateCommand() *cobra.Command {
 		Long: `Wrap the server's keys under LOCKBOX_SECRET_KEY, which is the new secret; LOCKBOX_SECRET_KEY_PREVIOUS is the old one.
 Every token, password and entry keeps working. Servers may run meanwhile with both set; restart them without the
 previous one afterwards. After somebody has seen the old secret and a backup, rekey as well.`,
-		Args: cobra.NoArgs,
+		Example: "  LOCKBOX_SECRET_KEY_FILE=new LOCKBOX_SECRET_KEY_PREVIOUS_FILE=old lockbox secret rotate",
+		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return withServerKeys(command, 0, func(ctx context.Context, keys *serverkeys.Service) error {
 				count, err := keys.Rotate(ctx)
@@ -58,9 +59,10 @@ previous one afterwards. After somebody has seen the old secret and a backup, re
 
 func statusCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "status",
-		Short: "List the server's keys",
-		Args:  cobra.NoArgs,
+		Use:     "status",
+		Short:   "List the server's keys",
+		Example: "  lockbox secret status",
+		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return withServerKeys(command, 0, func(_ context.Context, keys *serverkeys.Service) error {
 				table := tabwriter.NewWriter(command.OutOrStdout(), 0, 0, 2, ' ', 0)

@@ -16,7 +16,8 @@ func serveCommand() *cobra.Command {
 		Short: "Serve, with settings from the environment (LOCKBOX_…)",
 		Long: `Serve until SIGTERM. The settings are environment variables; LOCKBOX_DATABASE_URL and LOCKBOX_SECRET_KEY must be set.
 An older schema is brought up to date first.`,
-		Args: cobra.NoArgs,
+		Example: "  LOCKBOX_DATABASE_URL_FILE=database-url LOCKBOX_SECRET_KEY_FILE=secret-key lockbox serve\n  lockbox serve --create-secret",
+		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			protectMemory()
 			if createSecret {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -19,7 +20,8 @@ func userCommand() *cobra.Command {
 		Use:   "user",
 		Short: "Look after accounts straight on the database, for the day nobody can sign in",
 		Long: `Look after accounts straight on the database, with the server's settings: LOCKBOX_DATABASE_URL and LOCKBOX_SECRET_KEY.
-Servers may run meanwhile. All of it is on record as done from the terminal.`,
+Servers may run meanwhile. All of it is on record as done from the terminal. lockbox users does much of it over HTTP, for
+who can sign in.`,
 	}
 	command.AddCommand(userCreateCommand(), userListCommand(), userPasswdCommand(),
 		userActionCommand("activate NAME", "Let a user who was deactivated sign in again", "is active", func(ctx context.Context, accounts *identity.Service, name string) error {
@@ -92,9 +94,10 @@ func printAccount(out io.Writer, done identity.AccountAtTerminal) {
 
 func userListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "list",
-		Short: "List all users, oldest first",
-		Args:  cobra.NoArgs,
+		Use:     "list",
+		Short:   "List all users, oldest first",
+		Example: "  lockbox user list",
+		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return withAccounts(command, func(ctx context.Context, accounts *identity.Service) error {
 				users, err := accounts.ListAtTerminal(ctx)
@@ -120,7 +123,8 @@ func userListCommand() *cobra.Command {
 }
 
 func userActionCommand(use, short, done string, act func(ctx context.Context, accounts *identity.Service, name string) error) *cobra.Command {
-	return &cobra.Command{Use: use, Short: short, Args: cobra.ExactArgs(1), RunE: func(command *cobra.Command, args []string) error {
+	example := "  lockbox user " + strings.ReplaceAll(use, "NAME", "anna")
+	return &cobra.Command{Use: use, Short: short, Example: example, Args: cobra.ExactArgs(1), RunE: func(command *cobra.Command, args []string) error {
 		return withAccounts(command, func(ctx context.Context, accounts *identity.Service) error {
 			if err := act(ctx, accounts, args[0]); err != nil {
 				return err
@@ -133,10 +137,11 @@ func userActionCommand(use, short, done string, act func(ctx context.Context, ac
 
 func userPasswdCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:   "passwd NAME",
-		Short: "Set a user's password, which ends all its sessions",
-		Long:  "Set a user's password, which ends all its sessions. It is asked for, or read from standard input, one line.",
-		Args:  cobra.ExactArgs(1),
+		Use:     "passwd NAME",
+		Short:   "Set a user's password, which ends all its sessions",
+		Long:    "Set a user's password, which ends all its sessions. It is asked for, or read from standard input, one line.",
+		Example: "  lockbox user passwd anna\n  lockbox user passwd anna < password",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
 			password, err := askPassword(command.Context(), command.InOrStdin())
 			if err != nil {

@@ -94,6 +94,7 @@ var confined = []Confined{
 	{"golang.org/x/crypto", []string{"adapters/..."}, true},
 	{"github.com/spf13/cobra", []string{"cmd/lockbox/..."}, false},
 	{"github.com/rogpeppe/go-internal", []string{"cmd/lockbox/profile", "tests/..."}, false},
+	{"github.com/creack/pty", []string{"tests/..."}, false},
 	{"github.com/caarlos0/env", []string{"cmd/boot/..."}, false},
 	{"github.com/getkin/kin-openapi", []string{"tests/..."}, true},
 	{"github.com/chromedp", []string{"tests/..."}, true},

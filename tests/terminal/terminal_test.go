@@ -22,6 +22,8 @@ import (
 
 var binary string
 
+const encryptionKey = "lbk1_AQIDAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAamXFOS"
+
 func TestMain(m *testing.M) { os.Exit(build(m)) }
 
 // build makes the program once, as it ships but for the race detector.
@@ -32,10 +34,11 @@ func build(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
+	detach()
 	// Whoever runs the scripts may be another user than who made the folder.
-	_ = os.Chmod(dir, 0o755) //nolint:gosec // holds the program alone
+	_ = os.Chmod(dir, 0o755)
 	binary = filepath.Join(dir, "lockbox")
-	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "../../cmd/lockbox").CombinedOutput() //nolint:gosec // fixed words
+	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "../../cmd/lockbox").CombinedOutput()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
 		return 1
@@ -51,6 +54,9 @@ func build(m *testing.M) int {
 //	code N COMMAND…        runs a command that must end with this exit code
 //	as USER                goes on as a user, who is made where there is none; "as nobody" has no token
 //	api METHOD PATH [JSON] calls the server as root, past the terminal
+//	totp STEP ENROLLED TO  writes the one-time code for the step that is STEP from now, by the JSON of an enrolment
+//	recovery ENROLLED TO   writes the first recovery code of an enrolment
+//	many N                 reads the entry app/db of the box prod N times
 //	fresh [SETTING…]       goes on with a new server, which nobody owns yet, and with no token
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -60,6 +66,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               func(env *testscript.Env) error { return setUp(t, env) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "as": as, "api": api,
+			"totp": totpCode, "recovery": recovery, "many": many,
 			"fresh": func(ts *testscript.TestScript, neg bool, args []string) { fresh(t, ts, neg, args) }},
 	})
 }
@@ -78,7 +85,7 @@ func setUp(t *testing.T, env *testscript.Env) error {
 		"PATH": filepath.Dir(binary) + string(os.PathListSeparator) + os.Getenv("PATH"),
 		"HOME": home, "XDG_CONFIG_HOME": filepath.Join(home, ".config"), "NO_COLOR": "1",
 		"LOCKBOX_API_URL": server.URL, "LOCKBOX_API_KEY": made.APIKey, "ROOT": made.APIKey,
-		"LOCKBOX_ENCRYPTION_KEY": "lbk1_AQIDAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAamXFOS",
+		"LOCKBOX_ENCRYPTION_KEY": encryptionKey,
 	} {
 		env.Setenv(name, value)
 	}
@@ -150,7 +157,7 @@ func api(ts *testscript.TestScript, neg bool, args []string) {
 
 // send calls the server with any method, and fails unless the answer is a success.
 func send(url, token, method, path, body string, into any) (http.Header, error) {
-	request, err := http.NewRequest(method, url+path, strings.NewReader(body)) //nolint:noctx // the test ends it
+	request, err := http.NewRequest(method, url+path, strings.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -159,6 +166,7 @@ func send(url, token, method, path, body string, into any) (http.Header, error) 
 	}
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
+		request.Header.Set("X-Encryption-Key", encryptionKey)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {

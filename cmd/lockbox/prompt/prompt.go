@@ -30,13 +30,16 @@ func Possible() bool {
 // IsTerminal reports whether a stream is one.
 func IsTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd())) //nolint:gosec // a file descriptor fits
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // Line asks for one line, which is shown while it is typed.
 func Line(ctx context.Context, question string) (string, error) {
 	return ask(ctx, question, func(terminal *os.File) (string, error) {
 		line, err := bufio.NewReader(terminal).ReadString('\n')
+		if errors.Is(err, io.EOF) {
+			err = errors.New("there was no answer")
+		}
 		return strings.TrimRight(line, "\r\n"), err
 	})
 }
@@ -44,8 +47,8 @@ func Line(ctx context.Context, question string) (string, error) {
 // Hidden asks for one line that nobody looking on may see.
 func Hidden(ctx context.Context, question string) (string, error) {
 	return ask(ctx, question, func(terminal *os.File) (string, error) {
-		line, err := term.ReadPassword(int(terminal.Fd())) //nolint:gosec // a file descriptor fits
-		fmt.Fprintln(os.Stderr)
+		line, err := term.ReadPassword(int(terminal.Fd()))
+		fmt.Fprintln(screen(terminal)) // the Enter was not shown either
 		return string(line), err
 	})
 }
@@ -96,11 +99,11 @@ func ask(ctx context.Context, question string, read func(*os.File) (string, erro
 		return "", err
 	}
 	defer done()
-	before, err := term.GetState(int(terminal.Fd())) //nolint:gosec // a file descriptor fits
+	before, err := term.GetState(int(terminal.Fd()))
 	if err != nil {
 		return "", err
 	}
-	fmt.Fprint(os.Stderr, question)
+	fmt.Fprint(screen(terminal), question)
 	type answer struct {
 		line string
 		err  error
@@ -114,10 +117,18 @@ func ask(ctx context.Context, question string, read func(*os.File) (string, erro
 	case got := <-answered:
 		return got.line, got.err
 	case <-ctx.Done():
-		_ = term.Restore(int(terminal.Fd()), before) //nolint:gosec // a file descriptor fits
-		fmt.Fprintln(os.Stderr)
+		_ = term.Restore(int(terminal.Fd()), before)
+		fmt.Fprintln(screen(terminal))
 		return "", ctx.Err()
 	}
+}
+
+// screen is where a question can be seen: standard error, or the terminal itself when errors go into a file.
+func screen(terminal *os.File) *os.File {
+	if IsTerminal(os.Stderr) {
+		return os.Stderr
+	}
+	return terminal
 }
 
 // open returns the terminal: standard input where it is one, or else the one that the process belongs to, so that values

@@ -16,14 +16,21 @@ const completionTime = 2 * time.Second
 // complete asks the server what a word can become. Whatever goes wrong, it is silent: a completion that prints an error
 // spoils the line that is being typed.
 func (s *session) complete(ask func(ctx context.Context, server *client.Client, begun string) ([]string, error)) cobra.CompletionFunc {
-	return func(command *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	return s.completeAfter(func(ctx context.Context, server *client.Client, _ []string, begun string) ([]string, error) {
+		return ask(ctx, server, begun)
+	})
+}
+
+// completeAfter is complete for a word that depends on the arguments before it.
+func (s *session) completeAfter(ask func(ctx context.Context, server *client.Client, args []string, begun string) ([]string, error)) cobra.CompletionFunc {
+	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(command.Context(), completionTime)
 		defer cancel()
 		server, err := s.open(ctx)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		words, err := ask(ctx, server, begun)
+		words, err := ask(ctx, server, args, begun)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -36,18 +43,42 @@ func (s *session) complete(ask func(ctx context.Context, server *client.Client, 
 }
 
 // first completes the first argument alone.
-func first(complete cobra.CompletionFunc) cobra.CompletionFunc {
+func first(complete cobra.CompletionFunc) cobra.CompletionFunc { return inTurn(complete) }
+
+// inTurn completes each argument in a way of its own.
+func inTurn(each ...cobra.CompletionFunc) cobra.CompletionFunc {
 	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-		if len(args) > 0 {
+		if len(args) >= len(each) {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return complete(command, args, begun)
+		return each[len(args)](command, args, begun)
 	}
 }
 
 func (s *session) completeBoxes() cobra.CompletionFunc {
 	return s.complete(func(ctx context.Context, server *client.Client, _ string) ([]string, error) {
 		return server.ListBoxes(ctx)
+	})
+}
+
+func (s *session) completeUsers() cobra.CompletionFunc {
+	return s.complete(func(ctx context.Context, server *client.Client, _ string) ([]string, error) {
+		return server.ListUsers(ctx)
+	})
+}
+
+// completeMembers offers the users of the box that is the argument before.
+func (s *session) completeMembers() cobra.CompletionFunc {
+	return s.completeAfter(func(ctx context.Context, server *client.Client, args []string, _ string) ([]string, error) {
+		box, err := server.DescribeBox(ctx, args[0])
+		if err != nil {
+			return nil, err
+		}
+		names := make([]string, len(box.Users))
+		for i, user := range box.Users {
+			names[i] = user.Username
+		}
+		return names, nil
 	})
 }
 

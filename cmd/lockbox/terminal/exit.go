@@ -38,6 +38,7 @@ var exitCodes = []struct {
 	{client.ErrInvalid, exitUsage},
 	{client.ErrTooLarge, exitUsage},
 	{errNotSignedIn, exitUnauthenticated},
+	{errSessionEnded, exitUnauthenticated},
 }
 
 // ExitCode returns what the program ends with after an error; 0 when there is none.
@@ -103,8 +104,11 @@ func MarkUsage(root *cobra.Command) {
 			}
 		}
 		command.Args = func(command *cobra.Command, args []string) error {
-			if err := check(command, args); err != nil {
-				return usage(command, err)
+			// cobra looks at the flags too, but later, and its mistakes would be nobody's.
+			for _, err := range []error{check(command, args), command.ValidateRequiredFlags(), command.ValidateFlagGroups()} {
+				if err != nil {
+					return usage(command, err)
+				}
 			}
 			return nil
 		}

@@ -10,6 +10,7 @@ import (
 
 // remedies say what to do about a code, where the server's sentence does not.
 var remedies = map[string]string{
+	"already_initialized":       "sign in with lockbox login",
 	"unauthenticated":           "sign in with lockbox login",
 	"token_expired":             "sign in with lockbox login",
 	"refresh_token_not_found":   "sign in with lockbox login",
@@ -23,11 +24,15 @@ var remedies = map[string]string{
 	"encryption_key_required":   "set LOCKBOX_ENCRYPTION_KEY or use --encryption-key-file",
 	"init_token_required":       "give it with --init-token-file",
 	"totp_required":             "lockbox login asks for the code",
-	"current_password_required": "--current-password-stdin",
+	"current_password_required": "lockbox users passwd asks for it",
 }
 
 // Explain puts an error into a sentence for people: what is wrong, and what to do about it.
 func Explain(err error) string {
+	var about *told
+	if errors.As(err, &about) {
+		return about.Error()
+	}
 	var refused *client.Error
 	if !errors.As(err, &refused) {
 		return err.Error()
@@ -50,3 +55,17 @@ func Explain(err error) string {
 	}
 	return text.String()
 }
+
+// told is an error with what a command knows of it: which of several entries it is about, how far the work has come.
+type told struct {
+	before string
+	error
+	after string
+}
+
+// about is an error of a command that has more than one entry.
+func about(at address, err error) error { return &told{before: at.String() + ": ", error: err} }
+
+func (e *told) Error() string { return e.before + Explain(e.error) + e.after }
+
+func (e *told) Unwrap() error { return e.error }

@@ -77,12 +77,19 @@ func (s *session) login(ctx context.Context, args []string, flags loginFlags) er
 		return err
 	}
 	s.say("Signed in to %s as %s.", signedIn.URL, signedIn.Username)
+	if s.chosen.URL != "" && !sameServer(signedIn.URL, s.chosen.URL) {
+		s.say("The profile %s was for %s until now; --profile gives each server one of its own.", s.name, s.chosen.URL)
+	}
+	if s.env("LOCKBOX_API_KEY") != "" || s.env("LOCKBOX_API_KEY_FILE") != "" {
+		s.warn("LOCKBOX_API_KEY is set and counts before this profile, unless --profile names it")
+	}
 	return nil
 }
 
 // chooseToLogIn is choose for a profile that may not be there yet, and for a server that is named as an argument.
 func (s *session) chooseToLogIn(args []string) error {
-	asked := s.profileName
+	flag := s.profileName
+	asked := firstOf(flag, s.env("LOCKBOX_PROFILE"))
 	if asked != "" {
 		if err := profile.CheckName(asked); err != nil {
 			return &usageError{err}
@@ -93,9 +100,12 @@ func (s *session) chooseToLogIn(args []string) error {
 		return err
 	}
 	s.name = s.book.Choose(asked)
-	s.chosen, s.profileName = s.book.Profiles[s.name], asked
-	if len(args) == 1 {
+	s.chosen, s.profileName = s.book.Profiles[s.name], flag
+	switch {
+	case len(args) == 1:
 		s.server = args[0]
+	case s.url() == "": // a new profile, for the server that the environment names
+		s.server = s.env("LOCKBOX_API_URL")
 	}
 	return nil
 }

@@ -45,6 +45,9 @@ func (s *session) flags(command *cobra.Command) {
 	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{formTable, formJSON}, cobra.ShellCompDirectiveNoFileComp))
 }
 
+// errSessionEnded is about the token of a profile, which the server need not be asked about.
+var errSessionEnded = errors.New("your session has ended")
+
 var errNotSignedIn = errors.New("you are not signed in: lockbox login, or set LOCKBOX_API_URL and LOCKBOX_API_KEY")
 
 // open returns a client for the server that is meant, with the token that belongs to it. A flag counts before the
@@ -108,15 +111,32 @@ func (s *session) token(ctx context.Context) (string, error) {
 	if !s.chosen.SignedIn() || !sameServer(s.url(), s.chosen.URL) {
 		return "", nil
 	}
-	if s.chosen.RefreshToken != "" && time.Until(s.chosen.ExpiresAt) < time.Minute {
+	switch {
+	case s.chosen.RefreshToken != "" && time.Until(s.chosen.ExpiresAt) < time.Minute:
 		return s.refresh(ctx)
+	case ended(s.chosen):
+		return "", fmt.Errorf("%w since %s: sign in again with lockbox login%s", errSessionEnded, when(s.chosen.ExpiresAt), s.profileFlag())
 	}
 	return s.chosen.Token, nil
 }
 
+// profileFlag is what to add to a command so that it means the same profile; nothing for the one that counts anyway.
+func (s *session) profileFlag() string {
+	if s.name == firstOf(s.book.Current, profile.Default) {
+		return ""
+	}
+	return " --profile " + s.name
+}
+
+// refreshTime bounds a refresh, which Ctrl-C and an impatient completion do not stop: the old token is dead once the
+// server has it, and the new one must be kept.
+const refreshTime = 10 * time.Second
+
 // refresh takes a new token for the one that is about to end. It is done under the lock of the profiles: a refresh token
 // that is sent twice ends the whole session.
 func (s *session) refresh(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTime)
+	defer cancel()
 	path, err := profile.Path()
 	if err != nil {
 		return "", err
@@ -147,7 +167,7 @@ func (s *session) connect(token string) (*client.Client, error) {
 		return nil, &usageError{errors.New("no server is known: lockbox login URL, or set LOCKBOX_API_URL")}
 	}
 	made, err := client.New(client.Config{URL: s.url(), Token: client.NewSecret(token), UserAgent: s.userAgent,
-		AllowHTTP: s.env("LOCKBOX_API_ALLOW_HTTP") == "true"})
+		AllowHTTP: s.env("LOCKBOX_API_ALLOW_HTTP") == "true", HTTPClient: s.httpClient(token)})
 	if err != nil {
 		return nil, &usageError{err}
 	}

@@ -1,0 +1,68 @@
+package interchange
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestCompare(t *testing.T) {
+	t.Parallel()
+	before := parsed(t, `{"same":"é","moved":1,"db":{"host":"h","old":true},"list":[1, 2],"empty":{},"n":1.0}`)
+	after := parsed(t, `{"moved":1,"same":"\u00e9","db":{"host":"i","new":1},"list":[1,2],"empty":{},"n":1.00}`)
+	assert.Equal(t, Changes{
+		Added: []string{"db.new"}, Changed: []string{"db.host", "n"}, Removed: []string{"db.old"}, Unchanged: []string{"moved", "same", "list", "empty"},
+	}, Compare(before, after))
+	assert.True(t, Compare(after, after).None())
+	assert.Equal(t, []string{"a"}, Compare(parsed(t, `{}`), parsed(t, `{"a":null}`)).Added)
+	assert.False(t, Compare(parsed(t, `{"a.b":1,"a":{"b":2}}`), parsed(t, `{"a.b":2,"a":{"b":1}}`)).None())
+	assert.False(t, Compare(parsed(t, `{"a":["b","c"]}`), parsed(t, `{"a":["b c"]}`)).None())
+}
+
+func TestMerge(t *testing.T) {
+	t.Parallel()
+	onto := parsed(t, `{"a":1,"db":{"host":"h","port":5},"x":{"y":1}}`)
+	with := parsed(t, `{"db":{"port":6,"user":"u"},"b":2,"x":"z"}`)
+	assert.Equal(t, `{"a":1,"db":{"host":"h","port":6,"user":"u"},"x":"z","b":2}`, string(Merge(onto, with).JSON()))
+	assert.Equal(t, `{"a":1,"db":{"host":"h","port":5},"x":{"y":1}}`, string(onto.JSON()), "what it came from stays")
+}
+
+func TestFormatsByName(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]Format{
+		".env": Dotenv, "a/prod.env": Dotenv, ".env.local": Dotenv, "x.JSON": JSON, "x.yaml": YAML, "x.yml": YAML, ".env.json": JSON,
+	} {
+		got, known := FormatOf(path)
+		assert.True(t, known, path)
+		assert.Equal(t, want, got, path)
+	}
+	for _, path := range []string{"-", "values", "x.txt", "env", "x.envrc"} {
+		_, known := FormatOf(path)
+		assert.False(t, known, path)
+	}
+}
+
+func TestReadWantsNames(t *testing.T) {
+	t.Parallel()
+	for format, text := range map[Format]string{JSON: `["hunter2"]`, YAML: "hunter2"} {
+		_, err := Read(format, []byte(text))
+		assert.EqualError(t, err, "it holds one value and no names")
+	}
+	_, err := Read(Shell, nil)
+	assert.EqualError(t, err, `the format is one of dotenv, json, yaml, not "shell"`)
+	assert.EqualError(t, Write(&bytes.Buffer{}, "toml", parsed(t, "{}"), Options{}), `the format is one of dotenv, json, yaml, shell, kubernetes, not "toml"`)
+}
+
+func TestNamesForKubernetes(t *testing.T) {
+	t.Parallel()
+	value := parsed(t, `{"a":"1"}`)
+	assert.Equal(t, "payments-eu-stripe-live", SecretName("payments/eu:stripe_live"))
+	for _, secret := range []Secret{{Name: ""}, {Name: "A"}, {Name: "a_b"}, {Name: "-a"}, {Name: "a", Namespace: "a.b"}, {Name: "a", Namespace: "A"}} {
+		assert.Error(t, Write(&bytes.Buffer{}, Kubernetes, value, Options{Secret: secret}), secret)
+	}
+	var out bytes.Buffer
+	require.NoError(t, Write(&out, Kubernetes, value, Options{Secret: Secret{Name: "a.b-c"}}))
+	assert.Equal(t, "apiVersion: v1\nkind: Secret\nmetadata:\n  name: \"a.b-c\"\ntype: Opaque\ndata:\n  A: \"MQ==\"\n", out.String())
+}

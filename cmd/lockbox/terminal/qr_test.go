@@ -1,0 +1,96 @@
+package terminal
+
+import (
+	"bytes"
+	"image"
+	"image/color"
+	"image/png"
+	"strings"
+	"testing"
+
+	"github.com/makiuchi-d/gozxing"
+	"github.com/makiuchi-d/gozxing/qrcode"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/adapters/otp"
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// TestQRText reads what stands on the terminal with a reader that knows nothing of how it was drawn.
+func TestQRText(t *testing.T) {
+	t.Parallel()
+	for _, account := range []string{"a", "anna", strings.Repeat("a", 50)} {
+		enrolment := enrol(t, account)
+		bitmap, err := gozxing.NewBinaryBitmapFromImage(photograph(t, qrText(enrolment.PNG)))
+		require.NoError(t, err)
+		read, err := qrcode.NewQRCodeReader().Decode(bitmap, map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_PURE_BARCODE: true})
+		require.NoError(t, err, account)
+		require.Equal(t, enrolment.URI, read.GetText())
+	}
+}
+
+func enrol(t *testing.T, account string) ports.Enrolment {
+	t.Helper()
+	codes, err := otp.New(otp.Config{Issuer: "Lockbox"})
+	require.NoError(t, err)
+	enrolment, err := codes.Enrolment(domain.NewSecret("12345678901234567890"), account)
+	require.NoError(t, err)
+	return enrolment
+}
+
+// photograph turns the text back into a picture: a module is two by two pixels, and what no block covers is dark.
+func photograph(t *testing.T, text string) image.Image {
+	t.Helper()
+	var lines [][]rune
+	for line := range strings.Lines(text) {
+		inside, found := strings.CutPrefix(strings.TrimSuffix(line, plain+"\n"), whiteOnBlack)
+		require.True(t, found)
+		lines = append(lines, []rune(inside))
+	}
+	require.NotEmpty(t, lines)
+	picture := image.NewGray(image.Rect(0, 0, 2*len(lines[0]), 4*len(lines)))
+	for y, line := range lines {
+		require.LessOrEqual(t, len(line), 80, "a terminal may be no wider")
+		for x, block := range line {
+			for dot := range 8 {
+				upper := dot < 4
+				if block == '█' || block == '▀' && upper || block == '▄' && !upper {
+					picture.Set(2*x+dot%2, 4*y+dot/2, color.White)
+				}
+			}
+		}
+	}
+	return picture
+}
+
+// TestQRTextOfSomethingElse: the secret is printed beside it, and nonsense would only be in the way.
+func TestQRTextOfSomethingElse(t *testing.T) {
+	t.Parallel()
+	drawn := enrol(t, "anna").PNG
+	for name, picture := range map[string][]byte{
+		"nothing": nil, "no picture": []byte("no picture"), "half a picture": drawn[:len(drawn)/2],
+		"white": square(t, 370, 0), "black": square(t, 370, 370), "one dot": square(t, 370, 36), "no QR code's size": square(t, 100, 4),
+	} {
+		require.Empty(t, qrText(picture), name)
+	}
+}
+
+// square is a white picture whose first dark pixel on the diagonal is at dark, or that has none for 0.
+func square(t *testing.T, side, dark int) []byte {
+	t.Helper()
+	picture := image.NewGray(image.Rect(0, 0, side, side))
+	for i := range picture.Pix {
+		picture.Pix[i] = 255
+	}
+	switch dark {
+	case 0:
+	case side:
+		clear(picture.Pix)
+	default:
+		picture.Set(dark, dark, color.Black)
+	}
+	var out bytes.Buffer
+	require.NoError(t, png.Encode(&out, picture))
+	return out.Bytes()
+}

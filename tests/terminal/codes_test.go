@@ -1,0 +1,67 @@
+package terminal
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/pquerna/otp/totp"
+	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/sync/errgroup"
+)
+
+// code of an authenticator app for a step from now: a server takes those from one before to one after, each once.
+func codeAt(secret string, step int) (string, error) {
+	return totp.GenerateCode(secret, time.Now().Add(time.Duration(step)*30*time.Second))
+}
+
+type enrolled struct {
+	Secret        string
+	RecoveryCodes []string
+}
+
+func readEnrolled(ts *testscript.TestScript, path string) (made enrolled) {
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(path)), &made))
+	return made
+}
+
+func write(ts *testscript.TestScript, path, text string) {
+	ts.Check(ts.Exec("sh", "-c", `printf '%s\n' "$1" > "$2"`, "sh", text, path))
+}
+
+// The commands for scripts: see TestScripts.
+
+func totpCode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: totp STEP ENROLLED TO")
+	}
+	step, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	code, err := codeAt(readEnrolled(ts, args[1]).Secret, step)
+	ts.Check(err)
+	write(ts, args[2], code)
+}
+
+func recovery(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: recovery ENROLLED TO")
+	}
+	write(ts, args[1], readEnrolled(ts, args[0]).RecoveryCodes[0])
+}
+
+func many(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: many N")
+	}
+	count, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	var group errgroup.Group
+	group.SetLimit(8)
+	for range count {
+		group.Go(func() error {
+			_, err := send(ts.Getenv("LOCKBOX_API_URL"), ts.Getenv("ROOT"), "GET", "/boxes/prod/entries/app%2Fdb", "", nil)
+			return err
+		})
+	}
+	ts.Check(group.Wait())
+}

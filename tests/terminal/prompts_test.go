@@ -1,0 +1,428 @@
+//go:build unix
+
+package terminal
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/tests/live"
+	"github.com/lockbox-go/lockbox/tests/pgtest"
+)
+
+// home is somebody's account on a machine, beside a server that root owns.
+type home struct {
+	t      *testing.T
+	server *live.Server
+	dir    string
+	root   string // an API key
+}
+
+func newHome(t *testing.T, settings ...string) home {
+	t.Helper()
+	h := home{t: t, server: live.Start(t, settings...), dir: t.TempDir()}
+	var made struct{ APIKey string }
+	_, err := send(h.server.URL, "", "POST", "/init", `{"username":"root","password":"root-password"}`, &made)
+	require.NoError(t, err)
+	h.root = made.APIKey
+	return h
+}
+
+func (h home) environ(more ...string) []string {
+	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "XDG_CONFIG_HOME=" + filepath.Join(h.dir, ".config"), "TERM=xterm"}, more...)
+}
+
+// at starts a lockbox at a terminal.
+func (h home) at(args ...string) *screen {
+	h.t.Helper()
+	return at(h.t, h.environ(), args...)
+}
+
+// run runs a lockbox without a terminal.
+func (h home) run(args ...string) (string, error) {
+	command := exec.Command(binary, args...)
+	command.Env = h.environ()
+	out, err := command.CombinedOutput()
+	return string(out), err
+}
+
+func (h home) must(args ...string) string {
+	h.t.Helper()
+	out, err := h.run(args...)
+	require.NoError(h.t, err, out)
+	return out
+}
+
+func (h home) profiles() string {
+	h.t.Helper()
+	text, err := os.ReadFile(filepath.Join(h.dir, ".config", "lockbox", "profiles.json"))
+	require.NoError(h.t, err)
+	return string(text)
+}
+
+func (h home) api(method, path, body string, into any) {
+	h.t.Helper()
+	_, err := send(h.server.URL, h.root, method, path, body, into)
+	require.NoError(h.t, err)
+}
+
+// TestPassword: asked for, not shown, and right.
+func TestPassword(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	s := h.at("login", h.server.URL)
+	s.expect("Username: ")
+	s.echoes(true)
+	s.enter("root")
+	s.hidden("Password: ", "root-password")
+	s.expect("Signed in to " + regexp.QuoteMeta(h.server.URL) + " as root")
+	s.ends(0)
+	require.NotContains(t, s.String(), "root-password")
+	require.Contains(t, h.must("whoami"), "root")
+
+	before := h.profiles()
+	s = h.at("login", "-u", "root")
+	s.hidden("Password: ", "not-the-password")
+	s.expect(`lockbox:.* wrong`)
+	s.ends(3)
+	require.NotContains(t, s.String(), "not-the-password")
+	require.Equal(t, before, h.profiles())
+}
+
+// TestInit makes the owner of a new server, which wants its init token.
+func TestInit(t *testing.T) {
+	t.Parallel()
+	h := home{t: t, server: live.Start(t, "INIT_TOKEN=a-token-for-the-first-one"), dir: t.TempDir()}
+	for _, try := range []struct {
+		token string
+		ends  int
+	}{{"not-the-token", 3}, {"a-token-for-the-first-one", 0}} {
+		s := h.at("init", h.server.URL)
+		s.hidden("Password of root: ", "root-password")
+		s.hidden("Once more: ", "root-password")
+		s.hidden("Init token, from the server's log: ", try.token)
+		s.ends(try.ends)
+		require.NotContains(t, s.String(), "root-password")
+		require.NotContains(t, s.String(), try.token)
+	}
+	require.Regexp(t, `group +owner`, h.must("whoami"))
+}
+
+// TestCtrlC gives the terminal back as it was, and says nothing.
+func TestCtrlC(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	s := h.at("login", h.server.URL, "-u", "root")
+	s.expect("Password: ")
+	s.echoes(false)
+	_, err := s.keyboard.WriteString("half a pass\x03")
+	require.NoError(t, err)
+	s.ends(130)
+	require.NotContains(t, s.String(), "half")
+	require.NotContains(t, s.String(), "lockbox:")
+
+	// Ctrl-D is no answer either.
+	s = h.at("login", h.server.URL)
+	s.expect("Username: ")
+	_, err = s.keyboard.WriteString("\x04")
+	require.NoError(t, err)
+	s.expect("there was no answer")
+	s.ends(1)
+}
+
+// TestSecondFactor goes from the first code to a sign-in that asks for one.
+func TestSecondFactor(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	s := h.at("login", h.server.URL, "-u", "root")
+	s.hidden("Password: ", "root-password")
+	s.ends(0)
+
+	s = h.at("users", "totp", "enrol")
+	s.expect("▀")
+	s.expect(`secret +[A-Z2-7]{32}`)
+	secret := regexp.MustCompile(`secret +([A-Z2-7]{32})`).FindStringSubmatch(s.String())[1]
+	s.expect(`recovery codes`)
+	s.ends(0)
+	recovery := regexp.MustCompile(`recovery codes +([A-Z2-7-]+)`).FindStringSubmatch(s.String())[1]
+	code, err := codeAt(secret, 0)
+	require.NoError(t, err)
+	s = h.at("users", "totp", "confirm")
+	s.hidden("One-time code: ", code)
+	s.expect("wants a code")
+	s.ends(0)
+	require.NotContains(t, s.String(), code)
+
+	next, err := codeAt(secret, 1)
+	require.NoError(t, err)
+	s = h.at("login", "-u", "root")
+	s.hidden("Password: ", "root-password")
+	s.hidden("One-time code: ", next)
+	s.expect("Signed in")
+	s.ends(0)
+
+	s = h.at("login", "-u", "root")
+	s.hidden("Password: ", "root-password")
+	s.hidden("One-time code: ", next) // which was used
+	s.ends(3)
+
+	s = h.at("users", "totp", "remove")
+	s.hidden("One-time code, or a recovery code: ", recovery)
+	s.ends(0)
+	require.NotContains(t, s.String(), recovery)
+}
+
+// codeAccount adds a user who signs in with codes alone, and returns the secret.
+func (h home) codeAccount(name string) string {
+	h.t.Helper()
+	h.api("POST", "/api/v1/user/add", fmt.Sprintf(`{"username":%q,"group":"viewer"}`, name), nil)
+	var shown struct{ Secret string }
+	h.api("GET", "/api/v1/user/auth/setup/"+name, "", &shown)
+	return shown.Secret
+}
+
+func (h home) signInWithCode(name, secret string, step int) {
+	h.t.Helper()
+	code, err := codeAt(secret, step)
+	require.NoError(h.t, err)
+	s := h.at("login", h.server.URL, "--code", "-u", name)
+	s.hidden(`Password \(empty if there is none\): `, "")
+	s.hidden("One-time code: ", code)
+	s.expect("Signed in")
+	s.ends(0)
+}
+
+// TestRefreshManyAtOnce: all find the token about to end, one of them takes a new one, and the session lives on.
+func TestRefreshManyAtOnce(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	h.signInWithCode("anna", h.codeAccount("anna"), 0)
+	for range 5 {
+		h.expire()
+		before := h.profiles()
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				out, err := h.run("whoami")
+				if err != nil || !strings.Contains(out, "anna") {
+					t.Errorf("%v\n%s", err, out)
+				}
+			})
+		}
+		all.Wait()
+		require.NotEqual(t, before, h.profiles())
+	}
+	require.Equal(t, 5, pgtest.Number(t, h.server.Database, `SELECT count(*) FROM events WHERE action = 'session.refresh'`))
+	require.Equal(t, 0, pgtest.Number(t, h.server.Database, `SELECT count(*) FROM events WHERE outcome <> 'success'`))
+}
+
+// TestRefresh with tokens that live so shortly that each command takes a new one.
+func TestRefresh(t *testing.T) {
+	t.Parallel()
+	h := newHome(t, "ACCESS_TOKEN_TTL=3s")
+	h.signInWithCode("anna", h.codeAccount("anna"), 0)
+	for range 3 {
+		before := h.profiles()
+		require.Contains(t, h.must("whoami"), "anna")
+		require.NotEqual(t, before, h.profiles())
+	}
+
+	// The token ends while a command waits for an answer, which goes on with a new one.
+	h.must("box", "create", "prod")
+	s := h.at("box", "delete", "prod")
+	s.expect(`\[y/N\] `)
+	time.Sleep(4 * time.Second)
+	s.enter("y")
+	s.ends(0)
+
+	// Left alone until it has ended, the session can still be taken up.
+	time.Sleep(4 * time.Second)
+	require.Contains(t, h.must("whoami"), "anna")
+
+	// A server that is away does not spend the refresh token.
+	kept := h.profiles()
+	var book struct {
+		Profiles map[string]map[string]any `json:"profiles"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(kept), &book))
+	book.Profiles["default"]["url"] = "http://127.0.0.1:1"
+	text, err := json.Marshal(book)
+	require.NoError(t, err)
+	path := filepath.Join(h.dir, ".config", "lockbox", "profiles.json")
+	require.NoError(t, os.WriteFile(path, text, 0o600))
+	out, err := h.run("whoami")
+	require.Error(t, err)
+	require.Contains(t, out, "cannot be reached")
+	require.NoError(t, os.WriteFile(path, []byte(kept), 0o600))
+	require.Contains(t, h.must("whoami"), "anna")
+
+	// Revoked, it says what to do.
+	h.api("DELETE", "/api/v1/user/auth/revoke/anna", "", nil)
+	out, err = h.run("whoami")
+	require.Error(t, err)
+	require.Contains(t, out, "sign in with lockbox login")
+}
+
+// TestRefreshBesideAnother: a refresh ends the token that another command is in the middle of using, which goes on with the
+// new one.
+func TestRefreshBesideAnother(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	h.signInWithCode("anna", h.codeAccount("anna"), 0)
+	h.must("box", "create", "prod")
+	s := h.at("box", "delete", "prod")
+	s.expect(`\[y/N\] `)
+	before := h.profiles()
+	h.expire()
+	h.must("whoami")
+	require.NotEqual(t, before, h.profiles())
+	s.enter("y")
+	s.ends(0)
+
+	// A session that was ended meanwhile is not taken up again.
+	h.must("box", "create", "prod")
+	s = h.at("box", "delete", "prod")
+	s.expect(`\[y/N\] `)
+	h.must("users", "revoke")
+	s.enter("y")
+	s.expect("sign in with lockbox login")
+	s.ends(3)
+}
+
+// expire makes the tokens of all profiles about to end, as far as the profiles know.
+func (h home) expire() {
+	h.t.Helper()
+	path := filepath.Join(h.dir, ".config", "lockbox", "profiles.json")
+	soon := regexp.MustCompile(`"expiresAt": "[^"]*"`).ReplaceAllString(h.profiles(),
+		`"expiresAt": "`+time.Now().Add(10*time.Second).UTC().Format(time.RFC3339)+`"`)
+	require.NoError(h.t, os.WriteFile(path, []byte(soon), 0o600))
+}
+
+// TestSure: what cannot be undone is asked about, and only a yes does it.
+func TestSure(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	h.api("POST", "/boxes/prod", "", nil)
+	environ := h.environ("LOCKBOX_API_URL="+h.server.URL, "LOCKBOX_API_KEY="+h.root)
+	for _, answer := range []string{"", "n", "what?"} {
+		s := at(t, environ, "box", "delete", "prod")
+		s.expect(`Delete the box prod of root with all its entries, for ever\? \[y/N\] `)
+		s.enter(answer)
+		s.expect("lockbox:.* nothing was done")
+		s.ends(1)
+	}
+	h.api("GET", "/boxes/prod", "", nil)
+	s := at(t, environ, "box", "delete", "prod")
+	s.expect(`\[y/N\] `)
+	s.enter("YES")
+	s.ends(0)
+	_, err := send(h.server.URL, h.root, "GET", "/boxes/prod", "", nil)
+	require.ErrorContains(t, err, "404")
+
+	h.codeAccount("anna")
+	s = at(t, environ, "users", "update", "anna", "--group", "owner")
+	s.expect(`Make anna the owner of the system in your place\? \[y/N\] `)
+	s.enter("no")
+	s.ends(1)
+	s = at(t, environ, "users", "delete", "anna")
+	s.expect(`Delete the user anna, for ever\? \[y/N\] `)
+	s.enter("y")
+	s.ends(0)
+	s = at(t, environ, "droplet", "delete", "droplet01")
+	s.expect(`Delete the droplet droplet01 with all that is on it, for ever\? \[y/N\] `)
+	s.enter("n")
+	s.ends(1)
+}
+
+// TestNewPasswords are asked for twice.
+func TestNewPasswords(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	environ := h.environ("LOCKBOX_API_URL="+h.server.URL, "LOCKBOX_API_KEY="+h.root)
+	s := at(t, environ, "users", "create", "anna")
+	s.hidden("Password for anna: ", "anna-password")
+	s.hidden("Once more: ", "another")
+	s.expect("not the same")
+	s.ends(1)
+	s = at(t, environ, "users", "create", "anna")
+	s.hidden("Password for anna: ", "anna-password")
+	s.hidden("Once more: ", "anna-password")
+	s.expect("eyJ")
+	s.expect("not shown again")
+	s.ends(0)
+
+	s = h.at("login", h.server.URL, "-u", "anna")
+	s.hidden("Password: ", "anna-password")
+	s.ends(0)
+	s = h.at("users", "passwd")
+	s.hidden("Current password .*: ", "anna-password")
+	s.hidden("New password for anna: ", "new-password")
+	s.hidden("Once more: ", "new-password")
+	s.expect("lockbox login")
+	s.ends(0)
+	s = h.at("login", "-u", "anna")
+	s.hidden("Password: ", "new-password")
+	s.ends(0)
+
+	// Somebody with codes alone has no current one.
+	secret := h.codeAccount("boris")
+	h.signInWithCode("boris", secret, 0)
+	s = h.at("users", "passwd")
+	s.hidden("Current password .*: ", "")
+	s.hidden("New password for boris: ", "boris-password")
+	s.hidden("Once more: ", "boris-password")
+	s.ends(0)
+}
+
+// TestUserPasswd is about the command of whoever runs the server, straight on the database.
+func TestUserPasswd(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	environ := h.environ("LOCKBOX_DATABASE_URL="+h.server.Database, "LOCKBOX_SECRET_KEY="+live.Secret,
+		"LOCKBOX_KDF_MEMORY_KIB=64", "LOCKBOX_KDF_TIME=1", "LOCKBOX_LOG_LEVEL=error")
+	s := at(t, environ, "user", "passwd", "root")
+	s.hidden("New password: ", "new-password")
+	s.hidden("Once more: ", "another-password")
+	s.expect("not the same")
+	s.ends(1)
+	s = at(t, environ, "user", "passwd", "root")
+	s.hidden("New password: ", "new-password")
+	_, err := s.keyboard.WriteString("\x03")
+	require.NoError(t, err)
+	s.ends(130)
+	_, err = send(h.server.URL, "", "POST", "/authenticate", `{"username":"root","password":"root-password"}`, nil)
+	require.NoError(t, err)
+
+	s = at(t, environ, "user", "passwd", "root")
+	s.hidden("New password: ", "new-password")
+	s.hidden("Once more: ", "new-password")
+	s.expect("root has a new password")
+	s.ends(0)
+	require.NotContains(t, s.String(), "new-password\r")
+	_, err = send(h.server.URL, "", "POST", "/authenticate", `{"username":"root","password":"new-password"}`, nil)
+	require.NoError(t, err)
+}
+
+// TestQuestionsAreSeen where errors go into a file and the answer of another program comes in.
+func TestQuestionsAreSeen(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	s := start(t, h.environ("ERRORS="+filepath.Join(h.dir, "errors")), "/bin/sh", "-c",
+		`"$0" login "$1" -u root 2> "$ERRORS" < /dev/null`, binary, h.server.URL)
+	s.hidden("Password: ", "root-password")
+	s.ends(0)
+	require.Contains(t, h.must("whoami"), "root")
+	text, err := os.ReadFile(filepath.Join(h.dir, "errors"))
+	require.NoError(t, err)
+	require.Empty(t, text)
+}

@@ -1,0 +1,81 @@
+//go:build unix
+
+package terminal
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// A .env file of 1,000 lines goes into an entry and out of it, and means the same afterwards to bash, which reads both.
+func TestAThousandLinesComeBackTheSame(t *testing.T) {
+	t.Parallel()
+	u := withEntries(t)
+	folder := t.TempDir()
+	original, returned := filepath.Join(folder, "original.env"), filepath.Join(folder, "returned.env")
+	require.NoError(t, os.WriteFile(original, []byte(thousandLines()), 0o600))
+
+	u.lockbox("import", "prod/app", original)
+	u.lockbox("export", "prod/app", "--file", returned)
+	before, after := asBash(t, original), asBash(t, returned)
+	require.Len(t, before, 1000)
+	for name, value := range before {
+		require.Equal(t, value, after[name], name)
+	}
+	assert.Len(t, after, len(before))
+
+	// The program that is run gets the same once more.
+	u.lockbox("run", "prod/app", "--", "bash", "-c", "env -0 > '"+returned+"'")
+	text, err := os.ReadFile(returned)
+	require.NoError(t, err)
+	given := variables(string(text))
+	for name, value := range before {
+		require.Equal(t, value, given[name], name)
+	}
+}
+
+// thousandLines are written as people write them, each in a way that bash and readers of .env files agree on.
+func thousandLines() string {
+	ways := []string{
+		"%s=plain%d", "export %s=exported-%d", "%s='single # quotes = $HOME \\n %d'", `%s="double quotes %d"`, "%s=https://u:p@h:%d/?a=b", "%s=%d # a comment",
+		`%s="it's \"both\" \$5 %d"`, "%s=", "%s=''", "%s='grüße 日本 🔑 %d'", `%s="back\\slash %d"`, "%s=' blanks %d '", "%s=a#b%d", `%s="back\` + "`" + `tick %d"`, "%s=x=y==%d",
+	}
+	var text strings.Builder
+	for lines := 0; lines < 1000; lines++ {
+		name := fmt.Sprintf("NAME_%d", lines)
+		way := ways[lines%len(ways)]
+		if strings.Contains(way, "%d") {
+			fmt.Fprintf(&text, way+"\n", name, lines)
+		} else {
+			fmt.Fprintf(&text, way+"\n", name)
+		}
+	}
+	many := strings.Replace(text.String(), "NAME_0=plain0", "NAME_0='first\nsecond # line\n\n=fourth'", 1)
+	return "# A thousand names\n\n" + many
+}
+
+func asBash(t *testing.T, path string) map[string]string {
+	t.Helper()
+	command := exec.Command("bash", "--norc", "-c", `set -a; . "$1"; exec env -0`, "bash", path)
+	command.Env = []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C.UTF-8"}
+	out, err := command.Output()
+	require.NoError(t, err)
+	return variables(string(out))
+}
+
+func variables(text string) map[string]string {
+	found := map[string]string{}
+	for pair := range strings.SplitSeq(text, "\x00") {
+		if name, value, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "NAME_") {
+			found[name] = value
+		}
+	}
+	return found
+}
