@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"html/template"
 	"slices"
 	"strings"
@@ -87,20 +88,15 @@ func build(description node) (*page, error) {
 				continue
 			}
 			built := buildOperation(path, strings.ToUpper(method), item, described)
-			name := described.at("tags").words()[0]
-			at := slices.IndexFunc(made.Tags, func(t *tag) bool { return t.Name == name })
+			at := slices.IndexFunc(made.Tags, func(t *tag) bool { return slices.Contains(described.at("tags").words(), t.Name) })
 			if at < 0 {
-				return nil, &unknownTag{name}
+				return nil, fmt.Errorf("%s %s has no tag that is listed", strings.ToUpper(method), path)
 			}
 			made.Tags[at].Operations = append(made.Tags[at].Operations, built)
 		}
 	}
 	return made, nil
 }
-
-type unknownTag struct{ name string }
-
-func (e *unknownTag) Error() string { return "there is no tag " + e.name }
 
 func buildOperation(path, method string, item, described node) operation {
 	made := operation{ID: described.at("operationId").text(), Method: method, Path: segments(path),
