@@ -5,11 +5,14 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
 
@@ -218,12 +221,18 @@ func (y *yard) consistent(box string, patience time.Duration) {
 func ninetyNine(t *testing.T, y *yard) {
 	y.manager.droplets("POST", "/add", nil)
 	installation := y.engine.Docker("inspect", "-f", `{{index .Config.Labels "lockbox.installation"}}`, "droplet01")
-	for i := 2; i <= 99; i++ {
-		name := "droplet" + string(rune('0'+i/10)) + string(rune('0'+i%10))
-		if i != 50 {
-			y.engine.Docker("create", "--name", name, "--label", "foreign="+installation, engine.Image)
-		}
+	var group sync.WaitGroup
+	for first := range 4 {
+		group.Go(func() {
+			for i := 2 + first; i <= 99; i += 4 {
+				if i != 50 {
+					_, err := y.engine.Try("create", "--name", fmt.Sprintf("droplet%02d", i), "--label", "foreign="+installation, engine.Image)
+					assert.NoError(t, err)
+				}
+			}
+		})
 	}
+	group.Wait()
 	require.Equal(t, []string{"droplet50", "droplet01"}, namesOf(y.manager.droplets("POST", "/add", nil)))
 	y.manager.do("POST", "/api/v1/droplet/add", nil).fails(400, 900, "Error response from daemon: all numbers from droplet01 to droplet99 are taken")
 }

@@ -84,6 +84,7 @@ func prepare(t testing.TB, driver string, network Network) *Engine {
 	bridge := "none"
 	if network == Bridge {
 		bridge = addBridge(t)
+		reservePorts(t)
 	}
 	e := &Engine{t: t, dir: dir, Host: "unix://" + filepath.Join(dir, "docker.sock")}
 	e.environ = append(os.Environ(), "DOCKER_HOST="+e.Host, "DOCKER_BUILDKIT=0")
