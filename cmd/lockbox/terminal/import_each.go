@@ -18,8 +18,13 @@ import (
 // importAtOnce is how many entries are read or written at a time; servers serve others meanwhile.
 const importAtOnce = 4
 
-// asSegment is what the server takes as a part of a key.
-var asSegment = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@-]*$`)
+// What the server takes as a part of a key, and as a key. It is looked at here so that a file is taken whole or not at all.
+var (
+	asSegment = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@-]*$`)
+	asKey     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@-]*([/:][A-Za-z0-9_][A-Za-z0-9._@-]*)*$`)
+)
+
+const maxKey = 200
 
 // one is a name of a file that becomes an entry.
 type one struct {
@@ -69,15 +74,23 @@ func (s *session) importEach(ctx context.Context, server *client.Client, under a
 }
 
 func eachOf(under address, value interchange.Value) ([]*one, error) {
+	prefix := strings.TrimSuffix(under.key, "/")
+	if under.box == "" || prefix != "" && !asKey.MatchString(prefix) {
+		return nil, fmt.Errorf("%q is no place for entries: write BOX or BOX/PREFIX", under)
+	}
+	if prefix != "" {
+		prefix += "/"
+	}
 	from := map[string]string{}
 	var entries []*one
 	for _, name := range value.Names() {
-		key := strings.ToLower(strings.TrimSuffix(under.key, "/") + "/" + name)
-		key = strings.TrimPrefix(key, "/")
+		key := strings.ToLower(prefix + name)
 		inside, _ := value.Member(name)
 		switch other, taken := from[key]; {
 		case !asSegment.MatchString(name):
 			return nil, fmt.Errorf("%q cannot be a part of a key: use letters, digits, '.', '_', '@' and '-', with a letter, a digit or '_' first", name)
+		case len(key) > maxKey:
+			return nil, fmt.Errorf("%q makes a key of more than %d characters", name, maxKey)
 		case taken:
 			return nil, fmt.Errorf("%q and %q come to the same key, which is in lower case", other, name)
 		case string(inside.JSON()) == "null":
