@@ -139,31 +139,34 @@ func (s *session) compareEach(ctx context.Context, server *client.Client, under 
 	return changes, err
 }
 
-// inParallel works on entries, a few at a time, and ends with the first error.
+// inParallel works on entries, a few at a time, and begins no more of them after an error. What has begun is waited for, so
+// that the bar knows all that is done.
 func inParallel(ctx context.Context, entries []*one, bar *progress, work func(context.Context, *one) error) error {
 	defer bar.end()
 	var counting sync.Mutex
-	group, inside := errgroup.WithContext(ctx)
+	failed := false
+	stop := func() bool {
+		counting.Lock()
+		defer counting.Unlock()
+		return failed || ctx.Err() != nil
+	}
+	var group errgroup.Group
 	group.SetLimit(importAtOnce)
 	for _, each := range entries {
-		if inside.Err() != nil {
+		if stop() {
 			break
 		}
 		group.Go(func() error {
-			if err := work(inside, each); err != nil {
-				if inside.Err() != nil && errors.Is(err, context.Canceled) {
-					return err
-				}
-				return about(each.at, err)
-			}
+			err := work(ctx, each)
 			counting.Lock()
 			defer counting.Unlock()
+			if err != nil {
+				failed = true
+				return about(each.at, err)
+			}
 			bar.step()
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	return ctx.Err()
+	return errors.Join(group.Wait(), ctx.Err())
 }
