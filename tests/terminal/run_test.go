@@ -16,9 +16,9 @@ import (
 )
 
 // withEntries is the home of somebody whose server has a box "prod", and whose environment has all that lockbox needs.
-func withEntries(t *testing.T) entries {
+func withEntries(t *testing.T, settings ...string) entries {
 	t.Helper()
-	h := newHome(t)
+	h := newHome(t, settings...)
 	h.api("POST", "/boxes/prod", "", nil)
 	return entries{h, h.environ("NO_COLOR=1", "LOCKBOX_API_URL="+h.server.URL, "LOCKBOX_API_KEY="+h.root, "LOCKBOX_ENCRYPTION_KEY="+encryptionKey)}
 }
@@ -119,6 +119,30 @@ func TestProgressOnATerminal(t *testing.T) {
 	run.expect("nothing was done")
 	run.ends(1)
 	assert.Equal(t, "0", u.lockbox("get", "prod/app/name_0", "--raw"))
+}
+
+// An import that is broken off says how far it came, and the same command goes on from there.
+func TestImportThatIsBrokenOffGoesOn(t *testing.T) {
+	t.Parallel()
+	u := withEntries(t, "MAX_ENTRIES_PER_BOX=6")
+	u.lockbox("set", "prod/other", "x")
+	const ten = "A=1\nB=2\nC=3\nD=4\nE=5\nF=6\nG=7\nH=8\nI=9\nJ=10\n"
+	path := file(t, "ten.env", ten)
+	run := u.at("import", "prod/app", path, "--each")
+	run.expect(`prod/app/\w: .*; 5 of 10 entries are written, and the same command goes on from there`)
+	run.ends(6)
+	written := strings.Fields(u.lockbox("list", "prod/app/"))
+	require.Len(t, written, 5)
+
+	lines := ""
+	for _, key := range written {
+		name := strings.ToUpper(strings.TrimPrefix(key, "app/"))
+		lines += regexp.MustCompile(name + `=\d+\n`).FindString(ten)
+	}
+	require.NoError(t, os.WriteFile(path, []byte(lines), 0o600))
+	run = u.at("import", "prod/app", path, "--each")
+	run.expect(`Done: 0 added, 0 changed, 0 removed, 5 unchanged\.`)
+	run.ends(0)
 }
 
 // Somebody else's value must not steer the terminal of who reads it.

@@ -184,6 +184,15 @@ func (v Value) String() (string, bool) {
 	return text, err == nil
 }
 
+// Whole returns an error for a string that no text can hold: one with half of a surrogate pair, which JSON can write.
+func (v Value) Whole() error {
+	text, is := v.String()
+	if is && strings.Count(text, "\ufffd") > strings.Count(strings.ToLower(string(v.text)), `\ufffd`)+strings.Count(string(v.text), "\ufffd") {
+		return errors.New("it holds half of a surrogate pair, which is no character")
+	}
+	return nil
+}
+
 // Plain returns what a person means by the value: a string without quotes, and anything else as compact JSON.
 func (v Value) Plain() string {
 	if text, is := v.String(); is {

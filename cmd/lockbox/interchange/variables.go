@@ -73,6 +73,9 @@ func (f *flat) add(path []string, value Value) error {
 	if other, taken := f.from[name]; taken {
 		return fmt.Errorf("%s and %s both come to %s; rename one of them", other, origin, name)
 	}
+	if err := value.Whole(); err != nil {
+		return fmt.Errorf("%s: %w", origin, err)
+	}
 	f.from[name] = origin
 	f.variables = append(f.variables, Variable{name, value.Plain()})
 	return nil

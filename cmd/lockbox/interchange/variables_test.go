@@ -23,6 +23,7 @@ func TestNamesOfVariables(t *testing.T) {
 		"true, false and null":  {`{"a":true,"b":false,"c":null}`, Naming{}, []string{"A=true", "B=false"}},
 		"arrays are JSON":       {`{"a":[ 1, {"b" : "c d"} ],"e":[],"f":{}}`, Naming{}, []string{`A=[1,{"b":"c d"}]`, "E=[]"}},
 		"escapes":               {`{"a":"\u00e9\n\"\\\t","b":""}`, Naming{}, []string{"A=é\n\"\\\t", "B="}},
+		"replacement":           {`{"a":"\ufffd","b":"\uFFFD\ud83d\udd11"}`, Naming{}, []string{"A=\ufffd", "B=\ufffd🔑"}},
 		"a string alone":        {`"x"`, Naming{Key: "payments/stripe-key"}, []string{"STRIPE_KEY=x"}},
 		"a number alone":        {` 7 `, Naming{Key: "eu:limit"}, []string{"LIMIT=7"}},
 		"an array alone":        {`[1]`, Naming{Key: "hosts", Prefix: "P_"}, []string{"P_HOSTS=[1]"}},
@@ -48,6 +49,7 @@ func TestRefusedVariables(t *testing.T) {
 		"the case":                   {`{"a":"hunter2","A":"hunter2"}`, Naming{}, `"a" and "A" both come to A; rename one of them`},
 		"no name":                    {`{"":"hunter2"}`, Naming{}, `"" comes to no name; rename it, or use a prefix`},
 		"NUL":                        {`{"a":"hunter2\u0000"}`, Naming{}, "A holds a NUL character, which no variable can"},
+		"half a character":           {`{"a":"hunter2\ud800x"}`, Naming{}, `"a": it holds half of a surrogate pair, which is no character`},
 		"a prefix that is none":      {`{"a":"hunter2"}`, Naming{Prefix: "9-"}, `the prefix "9-" cannot begin a name: use letters, digits and '_', and no digit first`},
 	} {
 		t.Run(name, func(t *testing.T) {

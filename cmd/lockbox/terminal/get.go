@@ -47,10 +47,11 @@ where it does not go to a terminal, without a line end of ours. With --output js
 				return err
 			}
 			value, err := interchange.Parse(entry.Value)
-			if err != nil && flags.field != "" {
+			asked := command.Flags().Changed("field") // an empty one too: it must not print all
+			if err != nil && asked {
 				return fmt.Errorf("the fields of %s cannot be read: %w", args[0], err)
 			}
-			if flags.field != "" {
+			if asked {
 				if value, err = value.Field(flags.field); err != nil {
 					return &exitError{err, exitNotFound}
 				}
@@ -100,6 +101,9 @@ func (s *session) showValue(entry *client.Entry, raw bool) error {
 	}
 	value, err := interchange.Parse(entry.Value)
 	if err != nil {
+		return err
+	}
+	if err := value.Whole(); err != nil {
 		return err
 	}
 	text := value.Plain()

@@ -18,8 +18,13 @@ import (
 // importAtOnce is how many entries are read or written at a time; servers serve others meanwhile.
 const importAtOnce = 4
 
-// asSegment is what the server takes as a part of a key.
-var asSegment = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@-]*$`)
+// What the server takes as a part of a key, and as a key. It is looked at here so that a file is taken whole or not at all.
+var (
+	asSegment = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@-]*$`)
+	asKey     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@-]*([/:][A-Za-z0-9_][A-Za-z0-9._@-]*)*$`)
+)
+
+const maxKey = 200
 
 // one is a name of a file that becomes an entry.
 type one struct {
@@ -69,15 +74,23 @@ func (s *session) importEach(ctx context.Context, server *client.Client, under a
 }
 
 func eachOf(under address, value interchange.Value) ([]*one, error) {
+	prefix := strings.TrimSuffix(under.key, "/")
+	if under.box == "" || prefix != "" && !asKey.MatchString(prefix) {
+		return nil, fmt.Errorf("%q is no place for entries: write BOX or BOX/PREFIX", under)
+	}
+	if prefix != "" {
+		prefix += "/"
+	}
 	from := map[string]string{}
 	var entries []*one
 	for _, name := range value.Names() {
-		key := strings.ToLower(strings.TrimSuffix(under.key, "/") + "/" + name)
-		key = strings.TrimPrefix(key, "/")
+		key := strings.ToLower(prefix + name)
 		inside, _ := value.Member(name)
 		switch other, taken := from[key]; {
 		case !asSegment.MatchString(name):
 			return nil, fmt.Errorf("%q cannot be a part of a key: use letters, digits, '.', '_', '@' and '-', with a letter, a digit or '_' first", name)
+		case len(key) > maxKey:
+			return nil, fmt.Errorf("%q makes a key of more than %d characters", name, maxKey)
 		case taken:
 			return nil, fmt.Errorf("%q and %q come to the same key, which is in lower case", other, name)
 		case string(inside.JSON()) == "null":
@@ -126,31 +139,34 @@ func (s *session) compareEach(ctx context.Context, server *client.Client, under 
 	return changes, err
 }
 
-// inParallel works on entries, a few at a time, and ends with the first error.
+// inParallel works on entries, a few at a time, and begins no more of them after an error. What has begun is waited for, so
+// that the bar knows all that is done.
 func inParallel(ctx context.Context, entries []*one, bar *progress, work func(context.Context, *one) error) error {
 	defer bar.end()
 	var counting sync.Mutex
-	group, inside := errgroup.WithContext(ctx)
+	failed := false
+	stop := func() bool {
+		counting.Lock()
+		defer counting.Unlock()
+		return failed || ctx.Err() != nil
+	}
+	var group errgroup.Group
 	group.SetLimit(importAtOnce)
 	for _, each := range entries {
-		if inside.Err() != nil {
+		if stop() {
 			break
 		}
 		group.Go(func() error {
-			if err := work(inside, each); err != nil {
-				if inside.Err() != nil && errors.Is(err, context.Canceled) {
-					return err
-				}
-				return about(each.at, err)
-			}
+			err := work(ctx, each)
 			counting.Lock()
 			defer counting.Unlock()
+			if err != nil {
+				failed = true
+				return about(each.at, err)
+			}
 			bar.step()
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	return ctx.Err()
+	return errors.Join(group.Wait(), ctx.Err())
 }

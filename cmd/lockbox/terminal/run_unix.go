@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os/exec"
+	"os/signal"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,8 +25,12 @@ func execute(ctx context.Context, command, environment []string) error {
 	if err := ctx.Err(); err != nil {
 		return err // Ctrl-C came before there was a program to give it to
 	}
+	signal.Reset() // what was ignored when lockbox started is ignored by the program too
 	err = unix.Exec(path, command, environment)
-	if errors.Is(err, unix.ENOENT) {
+	switch {
+	case errors.Is(err, unix.E2BIG):
+		return &exitError{errors.New("the values, with the environment and the arguments, are more than this system starts a program with"), exitNotProgram}
+	case errors.Is(err, unix.ENOENT):
 		return &exitError{fmt.Errorf("there is no program %s, or not the interpreter that it names", command[0]), exitNoProgram}
 	}
 	return &exitError{fmt.Errorf("%s cannot be run: %w", command[0], err), exitNotProgram}
