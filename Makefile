@@ -46,8 +46,8 @@ test: ## run the tests, with the race detector
 	CGO_ENABLED=1 $(SHARE) go test -race -timeout 10m $(TESTFLAGS) $(PACKAGES)
 	$(if $(KOANF),CGO_ENABLED=1 $(SHARE) go -C $(KOANF) test -race -timeout 10m $(TESTFLAGS) ./...)
 
-e2e: ## run the long tests too: more rounds, kills, a container (as root, or with Docker)
-	@scripts/provide postgres gcc docker curl jq oathtool python3 node mono bash ps
+e2e: ## run the long tests too: more rounds, kills, a container, a browser (as root, or with Docker)
+	@scripts/provide postgres gcc docker curl jq oathtool python3 node mono bash ps chromium
 	CGO_ENABLED=1 LOCKBOX_TEST_ROUNDS=$(ROUNDS) $(SHARE) go test -race -tags e2e -count=1 -timeout 15m $(TESTFLAGS) $(PACKAGES)
 
 build: ## build the static binary bin/lockbox

@@ -37,6 +37,11 @@ var (
 	ActionRemoveCode     = Action{"totp.remove"}
 	ActionHandOver       = Action{"system.hand-over"}
 	ActionUnlock         = Action{"user.unlock"}
+	ActionAddDroplet     = Action{"droplet.add"}
+	ActionStartDroplet   = Action{"droplet.start"}
+	ActionStopDroplet    = Action{"droplet.stop"}
+	ActionRestartDroplet = Action{"droplet.restart"}
+	ActionDeleteDroplet  = Action{"droplet.delete"}
 )
 
 // Actions lists all actions.
@@ -45,7 +50,8 @@ func Actions() []Action {
 		ActionCreateUser, ActionUpdateUser, ActionSetPassword, ActionDeleteUser, ActionCreateBox, ActionTransferBox,
 		ActionDeleteBox, ActionAddBoxUser, ActionUpdateBoxUser, ActionSetPermissions, ActionRemoveBoxUser,
 		ActionWriteEntry, ActionReadEntry, ActionRestoreEntry, ActionDeleteEntry, ActionRotateSecret, ActionRekey,
-		ActionRefresh, ActionRevoke, ActionShowCode, ActionEnrolCode, ActionConfirmCode, ActionRemoveCode, ActionHandOver, ActionUnlock}
+		ActionRefresh, ActionRevoke, ActionShowCode, ActionEnrolCode, ActionConfirmCode, ActionRemoveCode, ActionHandOver, ActionUnlock,
+		ActionAddDroplet, ActionStartDroplet, ActionStopDroplet, ActionRestartDroplet, ActionDeleteDroplet}
 }
 
 // String returns the action's name.
@@ -73,6 +79,8 @@ var (
 	OutcomeTampered = Outcome{"tampered"}
 	// OutcomeThrottled: not even looked at, after too many wrong attempts. One such line stands for all of a pause.
 	OutcomeThrottled = Outcome{"throttled"}
+	// OutcomeFailed: allowed and tried, and the droplet host refused or did not answer.
+	OutcomeFailed = Outcome{"failed"}
 )
 
 // String returns the outcome's name.
@@ -86,6 +94,10 @@ func RestoreAction(name string) Action { return Action{name} }
 
 // TerminalActor is the actor's name of what was done on the server's own command line.
 const TerminalActor = "(terminal)"
+
+// ServiceActor is the actor's name of what the service does on its own authority, such as taking back what a request left
+// behind.
+const ServiceActor = "(service)"
 
 // Requester is who asks, and from where, as far as the request itself says.
 type Requester struct {

@@ -53,6 +53,12 @@ var (
 	ErrKeyMismatch = Refuse(Forbidden, "encryption_key_mismatch",
 		"the entry was encrypted under another key than the one in X-Encryption-Key")
 
+	ErrNoDropletHost = Refuse(Unavailable, "no_droplet_host",
+		"no droplet host is set up: whoever runs this server can name one in LOCKBOX_DOCKER_HOST")
+	ErrDropletHostSilent = Refuse(Unavailable, "droplet_host_unavailable",
+		"the droplet host does not answer; try again in a moment, and look at the list first")
+	ErrDropletAbandoned = Refuse(Conflict, "droplet_abandoned", "the droplet was deleted while it was being made")
+
 	ErrBusy = Refuse(Unavailable, "busy", "too much work is waiting; try again in a moment")
 )
 

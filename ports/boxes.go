@@ -59,6 +59,9 @@ type Entries interface {
 	AddVersion(ctx context.Context, entry domain.Entry, version NewVersion, keep int, event domain.Event) error
 	// MarkDeleted records the deletion of the entry's value, whose versions stay restorable for a time.
 	MarkDeleted(ctx context.Context, entry domain.Entry) error
+	// DeleteVersion is MarkDeleted of an entry whose value is that version; it reports false when it is another, or none.
+	// Like Lock it comes after CountOut.
+	DeleteVersion(ctx context.Context, entry domain.Entry) (deleted bool, err error)
 	// Versions lists what is kept of an entry, newest first. NotFound with code entry_not_found when nothing is.
 	Versions(ctx context.Context, box domain.BoxID, key domain.EntryKey) ([]domain.EntryVersion, error)
 	// Version returns one kept version. NotFound with code version_not_found.

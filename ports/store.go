@@ -44,6 +44,7 @@ type Repos struct {
 	BoxUsers      BoxUsers
 	Entries       Entries
 	Events        Events
+	Droplets      DropletRecords
 	ServerKeys    ServerKeys
 	SealedRows    SealedRows
 }

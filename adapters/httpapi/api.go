@@ -15,10 +15,10 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/domain/droplets"
 	"github.com/lockbox-go/lockbox/domain/identity"
 	"github.com/lockbox-go/lockbox/domain/vault"
 )
@@ -27,6 +27,7 @@ import (
 type Config struct {
 	Identity *identity.Service
 	Vault    *vault.Service
+	Droplets *droplets.Service
 	// Verify checks the signature of a token; Unauthenticated when it is not good.
 	Verify func(ctx context.Context, token string) (domain.Credential, error)
 	// CheckReady returns nil when the service can do its work.
@@ -69,9 +70,9 @@ func New(config Config) *API {
 	for _, route := range Routes() {
 		a.echo.Add(route.Method, route.Path, a.handle(route))
 	}
-	a.echo.GET("/healthz", a.health)
-	a.echo.GET("/readyz", a.ready)
-	a.echo.GET("/metrics", echo.WrapHandler(promhttp.HandlerFor(config.Metrics, promhttp.HandlerOpts{})))
+	for _, route := range serverRoutes {
+		a.echo.GET(route.path, route.handler(a))
+	}
 	a.templates = make(map[string]bool)
 	for _, route := range a.echo.Routes() {
 		a.templates[route.Path] = true
@@ -112,29 +113,15 @@ func matchEscapedPath(next echo.HandlerFunc) echo.HandlerFunc {
 func cors(origins []string) echo.MiddlewareFunc {
 	return middleware.CORSWithConfig(middleware.CORSConfig{
 		AllowOrigins:  origins,
-		AllowMethods:  []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete},
+		AllowMethods:  []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
 		AllowHeaders:  []string{"Authorization", "Content-Type", "X-Encryption-Key", "If-Match", "If-None-Match"},
 		ExposeHeaders: []string{"X-API-Key", "Location", "ETag"},
 		MaxAge:        600,
 	})
 }
 
-func (a *API) health(c echo.Context) error { return c.String(http.StatusOK, "alive\n") }
-
-func (a *API) ready(c echo.Context) error {
-	if a.draining.Load() {
-		return domain.Refuse(domain.Unavailable, "draining", "this server is stopping")
-	}
-	ctx, cancel := context.WithTimeout(c.Request().Context(), 2*time.Second)
-	defer cancel()
-	if err := a.CheckReady(ctx); err != nil {
-		return err
-	}
-	return c.String(http.StatusOK, "ready\n")
-}
-
 const welcome = `Welcome to Lockbox, where a team keeps its credentials.
-The requests are described in the README that comes with it; begin with POST /init.
+The requests are described at /docs, and for programs at /openapi.yaml; begin with POST /init.
 `
 
 func (a *API) welcome(c echo.Context, _ domain.Requester) error {

@@ -20,6 +20,7 @@ type MatrixError struct {
 
 var (
 	matrixNoRoute   = MatrixError{404, http.StatusNotFound, "Route not found"}
+	matrixHostSays  = MatrixError{900, http.StatusBadRequest, "the droplet host's reason"}
 	matrixNoSignIn  = MatrixError{901, http.StatusBadRequest, `The request body must contain "code" and "username"`}
 	matrixWrongCode = MatrixError{902, http.StatusBadRequest, "TOTP code invalid"}
 	matrixNoUser    = MatrixError{903, http.StatusBadRequest, "User not found"}
@@ -34,10 +35,13 @@ var (
 	matrixTaken     = MatrixError{914, http.StatusBadRequest, "Username is already taken"}
 )
 
+var codeHostRefused = domain.HostRefused("").Code
+
 // matrixErrors are found by the code of a refusal.
 var matrixErrors = map[string]MatrixError{
 	"route_not_found":              matrixNoRoute,
 	codeMethodNotAllowed:           matrixNoRoute,
+	codeHostRefused:                matrixHostSays,
 	"sign_in_incomplete":           matrixNoSignIn,
 	domain.ErrCodeInvalid.Code:     matrixWrongCode,
 	domain.ErrUserNotFound.Code:    matrixNoUser,
@@ -71,6 +75,9 @@ func matrixError(refusal *domain.Error, status int) MatrixError {
 		return matrixExpired
 	}
 	if known, ok := matrixErrors[refusal.Code]; ok {
+		if refusal.Code == codeHostRefused {
+			known.Text = refusal.Message // each time another
+		}
 		return known
 	}
 	if refusal.Code == domain.ErrOwnerStays.Code {

@@ -87,7 +87,7 @@ func Routes() []Route {
 
 // matrixRoutes are those of contract B.
 func matrixRoutes() []Route {
-	anyone, owner := domain.Group{}, domain.GroupOwner
+	anyone, viewer, manager, owner := domain.Group{}, domain.GroupViewer, domain.GroupManager, domain.GroupOwner
 	return []Route{
 		{http.MethodPost, matrixPath + "/user/auth", AuthNone, (*API).signInWithCode, anyone},
 		{http.MethodPost, matrixPath + "/user/auth/refresh", AuthNone, (*API).refresh, anyone},
@@ -96,5 +96,12 @@ func matrixRoutes() []Route {
 		{http.MethodGet, matrixPath + "/user/list", AuthToken, (*API).listAccounts, owner},
 		{http.MethodPost, matrixPath + "/user/add", AuthToken, (*API).addAccount, owner},
 		{http.MethodDelete, matrixPath + "/user/delete/:user", AuthToken, (*API).deleteAccount, owner},
+
+		{http.MethodGet, matrixPath + "/droplet/list", AuthToken, (*API).listDroplets, viewer},
+		{http.MethodPost, matrixPath + "/droplet/add", AuthToken, (*API).addDroplet, manager},
+		{http.MethodPatch, matrixPath + "/droplet/start/:droplet", AuthToken, (*API).startDroplet, manager},
+		{http.MethodPatch, matrixPath + "/droplet/stop/:droplet", AuthToken, (*API).stopDroplet, manager},
+		{http.MethodPatch, matrixPath + "/droplet/restart/:droplet", AuthToken, (*API).restartDroplet, manager},
+		{http.MethodDelete, matrixPath + "/droplet/delete/:droplet", AuthToken, (*API).deleteDroplet, manager},
 	}
 }

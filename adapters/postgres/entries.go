@@ -148,6 +148,13 @@ func (r entries) MarkDeleted(ctx context.Context, entry domain.Entry) error {
 	return translate(err)
 }
 
+func (r entries) DeleteVersion(ctx context.Context, entry domain.Entry) (bool, error) {
+	tag, err := r.q.Exec(ctx, `UPDATE entries SET deleted_at = $4, updated_at = $4
+		WHERE box_id = $1 AND key = $2 AND version = $3 AND deleted_at IS NULL`,
+		uuid(entry.Box), string(entry.Key), number(entry.Version), entry.UpdatedAt)
+	return tag.RowsAffected() == 1, translate(err)
+}
+
 func (r entries) Versions(ctx context.Context, box domain.BoxID, key domain.EntryKey) ([]domain.EntryVersion, error) {
 	rows, err := r.q.Query(ctx, `SELECT v.version, COALESCE(u.name, ''), v.created_at, v.version = e.version AND e.deleted_at IS NULL
 		FROM entry_versions v JOIN entries e ON e.box_id = v.box_id AND e.key = v.key LEFT JOIN users u ON u.id = v.author_id

@@ -147,6 +147,7 @@ func (s *Store) repos(q querier, noteUse bool) ports.Repos {
 		BoxUsers:      boxUsers{q},
 		Entries:       entries{q},
 		Events:        events{q},
+		Droplets:      dropletRecords{q},
 		ServerKeys:    serverKeys{q},
 		SealedRows:    sealedRows{q},
 	}

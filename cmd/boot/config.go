@@ -50,6 +50,15 @@ type Config struct {
 	DeletedEntryRetention time.Duration `env:"DELETED_ENTRY_RETENTION" envDefault:"720h" doc:"how long a deleted entry can be restored"`
 	EventRetention        time.Duration `env:"EVENT_RETENTION" envDefault:"0" doc:"how long events are kept; 0 = for ever"`
 
+	DockerHost    string        `env:"DOCKER_HOST" doc:"the Docker engine that droplets run on: unix:///var/run/docker.sock or tcp://host:2376; none turns droplets off"`
+	DockerTLSCA   string        `env:"DOCKER_TLS_CA" doc:"for tcp: certificate in PEM that the engine's is checked against; usually as LOCKBOX_DOCKER_TLS_CA_FILE"`
+	DockerTLSCert string        `env:"DOCKER_TLS_CERT" doc:"for tcp: certificate in PEM that Lockbox shows to the engine"`
+	DockerTLSKey  domain.Secret `env:"DOCKER_TLS_KEY" doc:"its private key in PEM; usually as LOCKBOX_DOCKER_TLS_KEY_FILE"`
+	DropletImages []string      `env:"DROPLET_IMAGES" doc:"images (debian-sshd:13,…) that a droplet may be made of; the first is the default"`
+	DropletPrefix string        `env:"DROPLET_PREFIX" envDefault:"droplet" doc:"what names of droplets begin with, before two digits"`
+	DropletMemory string        `env:"DROPLET_MEMORY" envDefault:"512m" doc:"most memory of a droplet"`
+	DropletCPUs   float64       `env:"DROPLET_CPUS" envDefault:"1" doc:"most cores that a droplet uses, such as 0.5"`
+
 	DBMaxConns   int32  `env:"DB_MAX_CONNS" envDefault:"0" doc:"connections to the database; 0 = 10, or one per core if that is more"`
 	KDFMemoryKiB uint32 `env:"KDF_MEMORY_KIB" envDefault:"19456" doc:"Argon2id memory for passwords and passphrases, in KiB"`
 	KDFTime      uint32 `env:"KDF_TIME" envDefault:"2" doc:"Argon2id passes"`
@@ -58,7 +67,7 @@ type Config struct {
 // Validate returns every mistake in the settings at once, each naming its variable; nil when there is none. The
 // secrets are not repeated.
 func (c Config) Validate() error {
-	return errors.Join(c.checkServing(), c.checkStorage(), c.checkLimits())
+	return errors.Join(c.checkServing(), c.checkStorage(), c.checkLimits(), c.checkDroplets())
 }
 
 // checkStorage is what every command needs that opens the database.

@@ -49,6 +49,18 @@ func TestSettings(t *testing.T) {
 		"no number":                {"LOCKBOX_KDF_TIME=two", "LOCKBOX_KDF_TIME cannot be read as a whole number in range"},
 		"a certificate alone":      {"LOCKBOX_TLS_CERT=x", "LOCKBOX_TLS_CERT and LOCKBOX_TLS_KEY must be set together"},
 		"a file that is not there": {"LOCKBOX_INIT_TOKEN_FILE=/does/not/exist", "LOCKBOX_INIT_TOKEN_FILE cannot be read"},
+		"a prefix":                 {"LOCKBOX_DROPLET_PREFIX=web-", ""},
+		"no prefix":                {"LOCKBOX_DROPLET_PREFIX=Web", "LOCKBOX_DROPLET_PREFIX must be 1 to 40 lower-case letters"},
+		"a size":                   {"LOCKBOX_DROPLET_MEMORY=2g", ""},
+		"no size":                  {"LOCKBOX_DROPLET_MEMORY=much", "LOCKBOX_DROPLET_MEMORY must be a size"},
+		"too small a size":         {"LOCKBOX_DROPLET_MEMORY=1m", "LOCKBOX_DROPLET_MEMORY must be a size"},
+		"half a core":              {"LOCKBOX_DROPLET_CPUS=0.5", ""},
+		"no core":                  {"LOCKBOX_DROPLET_CPUS=0", "LOCKBOX_DROPLET_CPUS must be from 0.01"},
+		"not a core":               {"LOCKBOX_DROPLET_CPUS=NaN", "LOCKBOX_DROPLET_CPUS must be from 0.01"},
+		"no number of cores":       {"LOCKBOX_DROPLET_CPUS=two", "LOCKBOX_DROPLET_CPUS cannot be read as a number"},
+		"a host without images":    {"LOCKBOX_DOCKER_HOST=unix:///run/docker.sock", "LOCKBOX_DROPLET_IMAGES must name at least one image"},
+		"a key without the rest":   {"LOCKBOX_DOCKER_TLS_KEY=hunter2", "LOCKBOX_DOCKER_TLS_CA and LOCKBOX_DOCKER_TLS_CERT and"},
+		"no certificate":           {"LOCKBOX_DOCKER_TLS_CA=x", "LOCKBOX_DOCKER_TLS_CA "},
 		"a Kubernetes service":     {"LOCKBOX_PORT_5000_TCP=tcp://10.0.0.1:5000", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -61,6 +73,34 @@ func TestSettings(t *testing.T) {
 			require.Contains(t, said, test.says)
 			require.Equal(t, 1, strings.Count(said, "\n")+1, "one mistake is one line: %s", said)
 		})
+	}
+}
+
+func TestDropletHosts(t *testing.T) {
+	t.Parallel()
+	for host, says := range map[string]string{
+		"unix:///var/run/docker.sock": "",
+		"tcp://127.0.0.1:2375":        "",
+		"tcp://localhost:2375":        "",
+		"tcp://[::1]:2375":            "",
+		"tcp://10.0.0.1:2375":         "is beyond this machine",
+		"tcp://docker.example:2376":   "is beyond this machine",
+		"tcp://127.0.0.1.example:1":   "is beyond this machine",
+		"tcp://127.0.0.1":             "must be unix",
+		"tcp://u:p@127.0.0.1:1":       "must be unix",
+		"tcp://127.0.0.1:1/path":      "must be unix",
+		"unix://docker.sock":          "must be unix",
+		"/var/run/docker.sock":        "must be unix",
+		"ssh://host":                  "must be unix",
+		"https://host:1":              "must be unix",
+		"tcp://:::":                   "must be unix",
+	} {
+		said := mistakes(goodURL, goodSecret, "LOCKBOX_DOCKER_HOST="+host, "LOCKBOX_DROPLET_IMAGES=x")
+		if says == "" {
+			require.Empty(t, said, host)
+			continue
+		}
+		require.Contains(t, said, "LOCKBOX_DOCKER_HOST "+says, host)
 	}
 }
 

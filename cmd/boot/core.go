@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/lockbox-go/lockbox/adapters/docker"
 	"github.com/lockbox-go/lockbox/adapters/kdf"
 	"github.com/lockbox-go/lockbox/adapters/otp"
 	"github.com/lockbox-go/lockbox/adapters/passwords"
@@ -33,6 +34,7 @@ type core struct {
 	installation string
 	clock        system.Clock
 	ids          system.IDs
+	engine       *docker.Host // nil where no droplet host is set up
 }
 
 // patience is whether statements may take their time.
@@ -73,6 +75,9 @@ func (c *core) open(ctx context.Context, log *slog.Logger) error {
 }
 
 func (c *core) close() {
+	if c.engine != nil {
+		_ = c.engine.Close() // idle connections alone
+	}
 	c.derivations.Close()
 	c.store.Close()
 }

@@ -121,6 +121,8 @@ func kindOfSetting(wanted reflect.Type) string {
 	switch wanted.String() {
 	case "time.Duration":
 		return "a duration, such as 90s, 15m or 168h"
+	case "float64":
+		return "a number, such as 0.5"
 	case "bool":
 		return "true or false"
 	case "slog.Level":

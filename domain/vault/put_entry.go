@@ -15,6 +15,8 @@ type PutEntry struct {
 	Value         []byte
 	EncryptionKey string
 	Condition     domain.Condition
+	// Note, where it is set, is called in the transaction that writes, for whoever must know for certain what was written.
+	Note func(ctx context.Context, repos ports.Repos, entry domain.Entry) error
 }
 
 // WrittenEntry says what became of a write.
@@ -52,7 +54,7 @@ func (s *Service) PutEntry(ctx context.Context, by domain.Requester, in PutEntry
 	}
 	defer cipher.Clear()
 	written := WrittenEntry{Box: box, Key: key}
-	write := versionWrite{facts: facts, wanted: domain.CreateEntry, condition: in.Condition, event: event}
+	write := versionWrite{facts: facts, wanted: domain.CreateEntry, condition: in.Condition, event: event, note: in.Note}
 	write.seal = func(entry domain.Entry, before ports.Sealed) (ports.NewVersion, error) {
 		written.Version = entry.Version
 		written.KeyChanged = before.Envelope != nil && !cipher.Fits(before)
@@ -103,6 +105,7 @@ type versionWrite struct {
 	wanted    domain.Permissions
 	condition domain.Condition
 	event     domain.Event
+	note      func(ctx context.Context, repos ports.Repos, entry domain.Entry) error
 	// seal makes what is to be stored of the entry, which has just been moved on; before is the version it replaces.
 	seal func(entry domain.Entry, before ports.Sealed) (ports.NewVersion, error)
 }
@@ -136,7 +139,10 @@ func (s *Service) writeVersion(ctx context.Context, write versionWrite) error {
 		if err != nil {
 			return err
 		}
-		return repos.Entries.AddVersion(ctx, entry, version, s.KeepVersions, write.event)
+		if err := repos.Entries.AddVersion(ctx, entry, version, s.KeepVersions, write.event); err != nil || write.note == nil {
+			return err
+		}
+		return write.note(ctx, repos, entry)
 	})
 }
 

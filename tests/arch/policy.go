@@ -46,6 +46,8 @@ var policy = []Rule{
 	// Files to embed, and what others import: nothing comes with them.
 	{"migrations", nil, StandardOnly},
 	{"api", nil, StandardOnly},
+	// Makes one of those files, and is no part of the program.
+	{"api/page", nil, ThirdParty},
 	{"client/...", nil, StandardOnly},
 
 	// The composition root, which only the program starts.
@@ -86,6 +88,9 @@ var confined = []Confined{
 	{"database/sql", nil, false},
 	{"github.com/docker/docker", []string{"adapters/docker/..."}, true},
 	{"github.com/moby/moby", []string{"adapters/docker/..."}, true},
+	{"github.com/docker/go-connections", []string{"adapters/docker/..."}, true},
+	{"github.com/docker/go-units", []string{"adapters/httpapi/...", "cmd/boot/..."}, true},
+	{"github.com/containerd/errdefs", []string{"adapters/docker/..."}, true},
 	{"github.com/golang-jwt/jwt", []string{"adapters/tokens/..."}, true},
 	{"github.com/pquerna/otp", []string{"adapters/otp/..."}, true},
 	{"github.com/boombuler/barcode", []string{"adapters/otp/..."}, true},
@@ -94,6 +99,9 @@ var confined = []Confined{
 	{"github.com/rogpeppe/go-internal", []string{"cmd/lockbox/profile", "tests/..."}, false},
 	{"github.com/creack/pty", []string{"tests/..."}, false},
 	{"github.com/caarlos0/env", []string{"cmd/boot/..."}, false},
+	{"github.com/getkin/kin-openapi", []string{"tests/..."}, true},
+	{"github.com/chromedp", []string{"tests/..."}, true},
+	{"github.com/yuin/goldmark", []string{"api/page"}, true},
 	{"github.com/testcontainers/testcontainers-go", []string{"tests/..."}, true},
 	{"github.com/stretchr/testify", []string{"tests/..."}, true},
 	{"go.uber.org/goleak", []string{"tests/..."}, true},

@@ -64,7 +64,7 @@ func TestRequests(t *testing.T) {
 	for _, route := range httpapi.Routes() {
 		want = append(want, route.Method+" "+parameter.ReplaceAllString(route.Path, "{$1}"))
 	}
-	for _, name := range []string{"docs/http.md", "docs/one-time-codes.md"} {
+	for _, name := range []string{"docs/http.md", "docs/one-time-codes.md", "docs/droplets.md"} {
 		for _, row := range rows(t, name, "`[A-Z]+ /[^`]*`") {
 			got = append(got, strings.Trim(cells(row)[0], "`"))
 		}
@@ -74,16 +74,25 @@ func TestRequests(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-// TestCodes compares with what the sources say of each code: see codesIn.
-func TestCodes(t *testing.T) {
-	t.Parallel()
+// problemCodes returns the codes that a problem of contract A can have, with their statuses, from the sources: see
+// codesIn.
+func problemCodes(t *testing.T) map[string]string {
+	t.Helper()
 	want := codesIn(t, root)
 	delete(want, "unknown_key_purpose") // of the command line alone
-	for _, code := range []string{"account_incomplete", "code_invalid", "group_too_low", "refresh_token_not_found", "revoke_owner_only",
+	for _, code := range []string{"account_incomplete", "code_invalid", "droplet_abandoned",
+		"droplet_host_conflict", "droplet_host_refused", "droplet_host_unavailable", "group_too_low", "invalid_env", "invalid_image",
+		"no_droplet_host", "refresh_token_not_found", "revoke_owner_only",
 		"second_owner", "sign_in_incomplete", "totp_secret_hidden", "two_tokens", "unsupported_grant_type"} {
 		delete(want, code) // of contract B, which has numbers: see TestMatrixErrors
 	}
 	delete(want, "server_key_not_found") // between rooms: whoever asks for a server key turns it into something else
+	return want
+}
+
+func TestCodes(t *testing.T) {
+	t.Parallel()
+	want := problemCodes(t)
 	got := map[string]string{}
 	for _, row := range rows(t, "docs/http.md", "`[a-z_]+`") {
 		code := strings.Trim(cells(row)[0], "`")

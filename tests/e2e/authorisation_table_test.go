@@ -17,7 +17,7 @@ package e2e
 const actors = `nobody stranger without inactive with boxadmin boxowner admin owner revoked expired disabled`
 
 // ownPolicy is each route about what the actor has a part in: the box that its column says, a colleague in it, its own
-// account and its own API key. POST /boxes/:box takes a free name.
+// account and its own API key. POST /boxes/:box takes a free name. Here there is no droplet host: 503 is let in.
 const ownPolicy = `
 	GET    /                                             200 200 200 200 200 200 200 200 200 200 200 200
 	POST   /init                                         409 409 409 409 409 409 409 409 409 409 409 409
@@ -69,6 +69,13 @@ const ownPolicy = `
 	GET    /api/v1/user/list                             401 403 403 403 403 403 403 403 200 401 401 401
 	POST   /api/v1/user/add                              401 403 403 403 403 403 403 403 200 401 401 401
 	DELETE /api/v1/user/delete/:user                     401 403 403 403 403 403 403 403 403 401 401 401
+
+	GET    /api/v1/droplet/list                          401 403 403 403 403 403 403 403 503 401 401 401
+	POST   /api/v1/droplet/add                           401 403 403 403 403 403 403 403 503 401 401 401
+	PATCH  /api/v1/droplet/start/:droplet                401 403 403 403 403 403 403 403 503 401 401 401
+	PATCH  /api/v1/droplet/stop/:droplet                 401 403 403 403 403 403 403 403 503 401 401 401
+	PATCH  /api/v1/droplet/restart/:droplet              401 403 403 403 403 403 403 403 503 401 401 401
+	DELETE /api/v1/droplet/delete/:droplet               401 403 403 403 403 403 403 403 503 401 401 401
 `
 
 // foreignPolicy is each route with a parameter about what is somebody else's: a box in which the actor, whatever it is
@@ -109,6 +116,11 @@ const foreignPolicy = `
 	DELETE /api/v1/user/auth/revoke/:user                401 401 401 401 401 401 401 401 200 401 401 401
 	GET    /api/v1/user/auth/setup/:user                 401 403 403 403 403 403 403 403 200 401 401 401
 	DELETE /api/v1/user/delete/:user                     401 403 403 403 403 403 403 403 200 401 401 401
+
+	PATCH  /api/v1/droplet/start/:droplet                401 403 403 403 403 403 403 403 503 401 401 401
+	PATCH  /api/v1/droplet/stop/:droplet                 401 403 403 403 403 403 403 403 503 401 401 401
+	PATCH  /api/v1/droplet/restart/:droplet              401 403 403 403 403 403 403 403 503 401 401 401
+	DELETE /api/v1/droplet/delete/:droplet               401 403 403 403 403 403 403 403 503 401 401 401
 `
 
 // itselfPolicy is each route about a box user when that is the actor itself. Admins who are not in the box are no

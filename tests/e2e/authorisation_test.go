@@ -247,7 +247,8 @@ func (s scene) play(route string) *answer {
 	if strings.HasPrefix(path, "/users/") || strings.HasSuffix(path, "/:user") {
 		user = s.account
 	}
-	path = strings.NewReplacer(":box", s.box, ":username", user, ":user", user, ":apiKey", s.apiKey, ":key", sceneKeyEncoded).Replace(path)
+	path = strings.NewReplacer(":box", s.box, ":username", user, ":user", user, ":apiKey", s.apiKey, ":key", sceneKeyEncoded,
+		":droplet", "droplet01").Replace(path)
 	return s.actor.do(method, path, s.body(route), "X-Encryption-Key", generatedKey)
 }
 

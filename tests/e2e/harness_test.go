@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/tests/description"
 	"github.com/lockbox-go/lockbox/tests/live"
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
@@ -69,7 +70,9 @@ type client struct {
 	token  string
 }
 
-var httpClient = &http.Client{Timeout: time.Minute, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+// httpClient checks what it sends and gets against the API description.
+var httpClient = &http.Client{Timeout: time.Minute,
+	Transport: &description.Transport{Base: &http.Transport{MaxIdleConnsPerHost: 64}}}
 
 // do sends a request. body is sent as it is when it is a string (JSON text), as JSON otherwise, and not at all when
 // nil. headers are pairs of name and value; they win over those that are set here.

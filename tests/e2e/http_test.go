@@ -15,7 +15,8 @@ func TestWelcome(t *testing.T) {
 	got := start(t).as("").do("GET", "/", nil).expect(200)
 	require.Equal(t, "text/plain; charset=UTF-8", got.Header.Get("Content-Type"))
 	require.Contains(t, string(got.Body), "Welcome to Lockbox")
-	require.Contains(t, string(got.Body), "README", "where the docs are")
+	require.Contains(t, string(got.Body), "/docs", "where the docs are")
+	require.Contains(t, string(got.Body), "/openapi.yaml")
 }
 
 func TestUnknownRoutesAndMethods(t *testing.T) {
@@ -182,7 +183,7 @@ func TestCORSWhenConfigured(t *testing.T) {
 		"Access-Control-Request-Headers", "authorization,x-encryption-key").expect(204)
 	require.Equal(t, origin, preflight.Header.Get("Access-Control-Allow-Origin"))
 	require.Equal(t, "Authorization,Content-Type,X-Encryption-Key,If-Match,If-None-Match", preflight.Header.Get("Access-Control-Allow-Headers"))
-	require.Equal(t, "GET,POST,PUT,DELETE", preflight.Header.Get("Access-Control-Allow-Methods"))
+	require.Equal(t, "GET,POST,PUT,PATCH,DELETE", preflight.Header.Get("Access-Control-Allow-Methods"))
 	require.Empty(t, preflight.Header.Get("Access-Control-Allow-Credentials"), "there are no cookies")
 
 	for _, path := range []string{"/boxes", "/boxes/nothing"} {

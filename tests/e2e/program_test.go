@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockbox-go/lockbox/adapters/localpg"
+	"github.com/lockbox-go/lockbox/tests/description"
 	"github.com/lockbox-go/lockbox/tests/live"
 )
 
@@ -172,6 +173,9 @@ func (c client) try(method, path, body string, headers ...string) (*answer, erro
 		request.Header.Set(headers[i], headers[i+1])
 	}
 	response, err := httpClient.Do(request)
+	if mismatch, answered := errors.AsType[*description.Mismatch](err); answered {
+		c.server.t.Error(mismatch)
+	}
 	if err != nil {
 		return nil, err
 	}

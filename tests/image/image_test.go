@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lockbox-go/lockbox/tests/engine"
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
@@ -29,19 +30,19 @@ const largest = 40 << 20
 // TestImage packs the image as make image does and lives through what a team does with it: the first start, use, a
 // restart, and a start that has lost the secret. The containers are confined as docker-compose.yml confines them.
 func TestImage(t *testing.T) {
-	e := startEngine(t)
-	out, err := e.command("make", "image", "IMAGE="+tag, "VERSION=1.2.3-test")
+	e := engine.Running(t)
+	out, err := e.Command("make", "image", "IMAGE="+tag, "VERSION=1.2.3-test")
 	require.NoError(t, err, out)
-	t.Cleanup(func() { _, _ = e.try("image", "rm", "-f", tag) })
+	t.Cleanup(func() { _, _ = e.Try("image", "rm", "-f", tag) })
 
 	t.Run("says how to run it", func(t *testing.T) { describesItself(t, e) })
 	t.Run("knows its version", func(t *testing.T) {
-		assert.Equal(t, "1.2.3-test", e.docker(confined("--rm", "--network=none", tag, "version")...))
+		assert.Equal(t, "1.2.3-test", e.Docker(confined("--rm", "--network=none", tag, "version")...))
 	})
 	t.Run("a team's first day", func(t *testing.T) { firstDay(t, e) })
 }
 
-func describesItself(t *testing.T, e engine) {
+func describesItself(t *testing.T, e *engine.Engine) {
 	var images []struct {
 		Size   int64
 		Config struct {
@@ -51,7 +52,7 @@ func describesItself(t *testing.T, e engine) {
 			Healthcheck     struct{ Test []string }
 		}
 	}
-	require.NoError(t, json.Unmarshal([]byte(e.docker("image", "inspect", tag)), &images))
+	require.NoError(t, json.Unmarshal([]byte(e.Docker("image", "inspect", tag)), &images))
 	require.Len(t, images, 1)
 	config := images[0].Config
 	assert.Equal(t, "65532:65532", config.User)
@@ -63,14 +64,14 @@ func describesItself(t *testing.T, e engine) {
 	t.Logf("the image weighs %.1f MB", float64(images[0].Size)/1e6)
 }
 
-func firstDay(t *testing.T, e engine) {
+func firstDay(t *testing.T, e *engine.Engine) {
 	login, secrets, empty := volume(t, e, "login"), volume(t, e, "secrets"), volume(t, e, "empty")
 	database := overTCP(t, pgtest.Empty(t))
 	address := freeAddress(t)
 
 	// What compose's first-run does, twice: the second time it must leave all as it is.
 	for range 2 {
-		e.docker(confined("--rm", "--user=0:0", "--network=none", "--cap-add=CHOWN", "--cap-add=DAC_OVERRIDE",
+		e.Docker(confined("--rm", "--user=0:0", "--network=none", "--cap-add=CHOWN", "--cap-add=DAC_OVERRIDE",
 			"--cap-add=FOWNER", "-v", login+":/login", tag, "first-run", "/login")...)
 	}
 	serve := func(name, secrets string) []string {
@@ -81,11 +82,11 @@ func firstDay(t *testing.T, e engine) {
 			tag, "serve", "--create-secret")
 	}
 	name := fmt.Sprintf("lockbox-test-%d", time.Now().UnixNano())
-	e.docker(serve(name, secrets)...)
-	t.Cleanup(func() { _, _ = e.try("rm", "-f", "-v", name) })
+	e.Docker(serve(name, secrets)...)
+	t.Cleanup(func() { _, _ = e.Try("rm", "-f", "-v", name) })
 	waitHealthy(t, e, name)
 
-	token := initToken(t, e.docker("logs", name))
+	token := initToken(t, e.Docker("logs", name))
 	client := caller{t: t, url: "http://" + address}
 	status, body := client.call("POST", "/init", `{"username":"root","password":"root-password"}`, "X-Init-Token", token)
 	require.Equal(t, 200, status, "%s", body)
@@ -99,21 +100,21 @@ func firstDay(t *testing.T, e engine) {
 	require.Equal(t, 201, status, "%s", body)
 
 	// A stop is clean, and a start finds the same secret and the same data.
-	e.docker("stop", "-t", "40", name)
-	assert.Equal(t, "0", e.docker("inspect", "-f", "{{.State.ExitCode}}", name))
-	e.docker("start", name)
+	e.Docker("stop", "-t", "40", name)
+	assert.Equal(t, "0", e.Docker("inspect", "-f", "{{.State.ExitCode}}", name))
+	e.Docker("start", name)
 	waitHealthy(t, e, name)
 	status, body = client.call("GET", "/boxes/default/entries/mail", "", "X-Encryption-Key", "a passphrase")
 	assert.Equal(t, 200, status)
 	assert.Equal(t, value, string(body))
-	e.docker("stop", "-t", "40", name)
+	e.Docker("stop", "-t", "40", name)
 
 	// Without the volume of the secret, no new one is made for the keys that are there.
 	lost := name + "-lost"
-	e.docker(serve(lost, empty)...)
-	t.Cleanup(func() { _, _ = e.try("rm", "-f", "-v", lost) })
-	assert.NotEqual(t, "0", e.docker("wait", lost))
-	assert.Contains(t, e.docker("logs", lost), "/secrets/secret-key")
+	e.Docker(serve(lost, empty)...)
+	t.Cleanup(func() { _, _ = e.Try("rm", "-f", "-v", lost) })
+	assert.NotEqual(t, "0", e.Docker("wait", lost))
+	assert.Contains(t, e.Docker("logs", lost), "/secrets/secret-key")
 }
 
 // confined is docker run with what docker-compose.yml takes away from its containers.
@@ -121,27 +122,27 @@ func confined(args ...string) []string {
 	return append([]string{"run", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges:true"}, args...)
 }
 
-func volume(t *testing.T, e engine, name string) string {
+func volume(t *testing.T, e *engine.Engine, name string) string {
 	t.Helper()
 	name = fmt.Sprintf("lockbox-test-%s-%d", name, time.Now().UnixNano())
-	e.docker("volume", "create", name)
-	t.Cleanup(func() { _, _ = e.try("volume", "rm", "-f", name) })
+	e.Docker("volume", "create", name)
+	t.Cleanup(func() { _, _ = e.Try("volume", "rm", "-f", name) })
 	return name
 }
 
-func waitHealthy(t *testing.T, e engine, name string) {
+func waitHealthy(t *testing.T, e *engine.Engine, name string) {
 	t.Helper()
 	for range 120 {
-		switch state := e.docker("inspect", "-f", "{{.State.Status}} {{.State.Health.Status}}", name); state {
+		switch state := e.Docker("inspect", "-f", "{{.State.Status}} {{.State.Health.Status}}", name); state {
 		case "running healthy":
 			return
 		case "running starting", "running unhealthy":
 			time.Sleep(500 * time.Millisecond)
 		default:
-			t.Fatalf("the container is %s\n%s", state, e.docker("logs", name))
+			t.Fatalf("the container is %s\n%s", state, e.Docker("logs", name))
 		}
 	}
-	t.Fatalf("the container did not become healthy\n%s", e.docker("logs", name))
+	t.Fatalf("the container did not become healthy\n%s", e.Docker("logs", name))
 }
 
 // initToken finds in the log the token that the team's owner is to find there.

@@ -1,0 +1,85 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+type dropletRecords struct{ q querier }
+
+const dropletColumns = `d.id, d.name, d.container_id, d.box_id, COALESCE(b.name, ''), d.entry_key, d.entry_version, d.busy_until, d.abandoned, d.created_at`
+
+func (r dropletRecords) Add(ctx context.Context, record domain.DropletRecord) error {
+	_, err := r.q.Exec(ctx, `INSERT INTO droplets (id, busy_until, created_at) VALUES ($1, $2, $3)`,
+		uuid(record.ID), timestamp(record.BusyUntil), record.CreatedAt)
+	return translate(err)
+}
+
+// List reads the whole table, which holds a row for each droplet and for what was cut off.
+func (r dropletRecords) List(ctx context.Context) ([]domain.DropletRecord, error) {
+	rows, err := r.q.Query(ctx, `SELECT `+dropletColumns+` FROM droplets d LEFT JOIN boxes b ON b.id = d.box_id ORDER BY d.created_at, d.id`)
+	return collect(rows, err, func(row pgx.CollectableRow) (domain.DropletRecord, error) { return scanDroplet(row) })
+}
+
+func scanDroplet(row pgx.Row) (domain.DropletRecord, error) {
+	var record domain.DropletRecord
+	var id [16]byte
+	var box pgtype.UUID
+	var busy pgtype.Timestamptz
+	var name, boxName, key string
+	var version int64
+	err := row.Scan(&id, &name, &record.Container, &box, &boxName, &key, &version, &busy, &record.Abandoned, &record.CreatedAt)
+	record.ID, record.Name, record.Box, record.BoxName = id, domain.DropletName(name), box.Bytes, domain.BoxName(boxName)
+	record.Key, record.Version, record.BusyUntil = domain.EntryKey(key), unsigned(version), timeOf(busy)
+	record.CreatedAt = record.CreatedAt.UTC()
+	return record, err
+}
+
+func (r dropletRecords) NoteEntry(ctx context.Context, id domain.DropletID, entry domain.Entry) error {
+	tag, err := r.q.Exec(ctx, `UPDATE droplets SET box_id = $2, entry_key = $3, entry_version = $4 WHERE id = $1 AND NOT abandoned`,
+		uuid(id), uuid(entry.Box), string(entry.Key), number(entry.Version))
+	if err == nil && tag.RowsAffected() == 0 {
+		return domain.ErrDropletAbandoned
+	}
+	return translate(err)
+}
+
+func (r dropletRecords) Finish(ctx context.Context, id domain.DropletID, name domain.DropletName, container string) error {
+	tag, err := r.q.Exec(ctx, `UPDATE droplets SET name = $2, container_id = $3, busy_until = NULL WHERE id = $1 AND NOT abandoned`,
+		uuid(id), string(name), container)
+	if err != nil {
+		return translate(err)
+	}
+	if tag.RowsAffected() == 0 {
+		return domain.ErrDropletAbandoned
+	}
+	_, err = r.q.Exec(ctx, `DELETE FROM droplets WHERE name = $2 AND id <> $1 AND busy_until IS NULL`, uuid(id), string(name))
+	return translate(err)
+}
+
+func (r dropletRecords) Claim(ctx context.Context, read domain.DropletRecord, until time.Time) (domain.DropletRecord, bool, error) {
+	record, err := scanDroplet(r.q.QueryRow(ctx, `WITH d AS (
+			UPDATE droplets SET abandoned = true, busy_until = $3 WHERE id = $1 AND busy_until IS NOT DISTINCT FROM $2 RETURNING *
+		) SELECT `+dropletColumns+` FROM d LEFT JOIN boxes b ON b.id = d.box_id`, uuid(read.ID), timestamp(read.BusyUntil), until))
+	if errors.Is(err, pgx.ErrNoRows) {
+		return domain.DropletRecord{}, false, nil
+	}
+	return record, err == nil, translate(err)
+}
+
+func (r dropletRecords) Release(ctx context.Context, claimed domain.DropletRecord, at time.Time) error {
+	_, err := r.q.Exec(ctx, `UPDATE droplets SET abandoned = $3, busy_until = $4 WHERE id = $1 AND busy_until = $2`,
+		uuid(claimed.ID), claimed.BusyUntil, !at.IsZero(), timestamp(at))
+	return translate(err)
+}
+
+func (r dropletRecords) Delete(ctx context.Context, id domain.DropletID) error {
+	_, err := r.q.Exec(ctx, `DELETE FROM droplets WHERE id = $1`, uuid(id))
+	return translate(err)
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"net/url"
+	"strings"
+)
+
+// curl writes the request as a command, from the examples.
+func curl(path, method string, item, described node) string {
+	var query []string
+	var options []string
+	if tokenOf(described) != "without a token" {
+		options = append(options, `-H "Authorization: Bearer $TOKEN"`)
+	}
+	for _, parameter := range append(item.at("parameters").items(), described.at("parameters").items()...) {
+		parameter = parameter.resolved()
+		name, value := parameter.at("name").text(), parameter.at("example").text()
+		switch parameter.at("in").text() {
+		case "path":
+			path = strings.ReplaceAll(path, "{"+name+"}", url.PathEscape(value))
+		case "query":
+			query = append(query, name+"="+url.QueryEscape(value))
+		case "header":
+			if name == "X-Encryption-Key" {
+				options = append(options, `-H "X-Encryption-Key: $KEY"`)
+			}
+		}
+	}
+	media := described.at("requestBody", "content", "application/json")
+	body := media.at("example")
+	for _, each := range media.at("examples").pairs() {
+		if !body.exists() {
+			body = each.at("value")
+		}
+	}
+	if body.exists() {
+		options = append(options, "-H 'Content-Type: application/json'", "-d '"+strings.ReplaceAll(body.json(), "'", `'\''`)+"'")
+	}
+	command := "curl"
+	switch {
+	case method == "POST" && body.exists(), method == "GET":
+	default:
+		command += " -X " + method
+	}
+	if len(query) > 0 {
+		command += ` "$URL` + path + "?" + query[0] + `"`
+	} else {
+		command += ` "$URL` + path + `"`
+	}
+	for _, option := range options {
+		command += " \\\n  " + option
+	}
+	return command
+}

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/api"
+)
+
+// TestThePageIsOfThisDescription fails when openapi.yaml or the layout was changed and the page was not made anew.
+func TestThePageIsOfThisDescription(t *testing.T) {
+	t.Parallel()
+	page := filepath.Join(t.TempDir(), "docs.html")
+	require.NoError(t, run("../openapi.yaml", page))
+	made, err := os.ReadFile(page)
+	require.NoError(t, err)
+	require.True(t, string(made) == string(api.Page), "api/docs.html is not what go generate ./api makes: run it")
+}
+
+// TestNoPage is made of what is no description, or has a request that no part of the page would show.
+func TestNoPage(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"no YAML":   "{",
+		"nothing":   "",
+		"no tag":    "tags: [{name: Start}]\npaths: {/a: {get: {operationId: a}}}",
+		"a new tag": "tags: [{name: Start}]\npaths: {/a: {get: {operationId: a, tags: [End]}}}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			description := filepath.Join(t.TempDir(), "openapi.yaml")
+			require.NoError(t, os.WriteFile(description, []byte(text), 0o600))
+			page := filepath.Join(t.TempDir(), "docs.html")
+			require.Error(t, run(description, page))
+			require.NoFileExists(t, page)
+		})
+	}
+	require.Error(t, run(filepath.Join(t.TempDir(), "none.yaml"), ""))
+}

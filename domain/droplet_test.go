@@ -1,0 +1,112 @@
+package domain
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestDropletPrefixes(t *testing.T) {
+	t.Parallel()
+	for text, good := range map[string]bool{"droplet": true, "d": true, "web-": true, "a1": true, strings.Repeat("a", 40): true,
+		"": false, "1a": false, "-a": false, "Web": false, "a_b": false, "a.b": false, "a/b": false, "ä": false, strings.Repeat("a", 41): false} {
+		_, err := ParseDropletPrefix(text)
+		require.Equal(t, good, err == nil, text)
+	}
+}
+
+func TestDropletNames(t *testing.T) {
+	t.Parallel()
+	prefix := DropletPrefix("web")
+	require.Equal(t, DropletName("web07"), prefix.Name(7))
+	require.Equal(t, EntryKey("droplets/web07/ssh"), prefix.Name(7).KeyOf())
+	for number := 1; number <= MaxDroplets; number++ {
+		got, ok := prefix.Parse(string(prefix.Name(number)))
+		require.True(t, ok)
+		require.Equal(t, number, got)
+		_, err := ParseEntryKey(string(prefix.Name(number).KeyOf()))
+		require.NoError(t, err)
+	}
+	for _, name := range []string{"", "web", "web0", "web00", "web1", "web001", "web100", "web7a", "web+1", "web-1", "web 1", "Web01", "xweb01", "web01 ", "/web01",
+		"web0１", "web٠١"} {
+		_, ok := prefix.Parse(name)
+		require.False(t, ok, name)
+	}
+}
+
+func TestFreeNumbers(t *testing.T) {
+	t.Parallel()
+	prefix := DropletPrefix("web")
+	require.Len(t, prefix.Free(nil), 99)
+	free := prefix.Free([]Droplet{{Name: "web01"}, {Name: "web03"}, {Name: "other02"}})
+	require.Equal(t, []int{2, 4, 5}, free[:3])
+	require.Equal(t, 99, free[len(free)-1])
+	var all []Droplet
+	for number := 1; number <= MaxDroplets; number++ {
+		all = append(all, Droplet{Name: prefix.Name(number)})
+	}
+	require.Empty(t, prefix.Free(all))
+}
+
+func TestDropletPorts(t *testing.T) {
+	t.Parallel()
+	for number, want := range map[int]string{1: "22 :2201, 80 127.0.0.1:8001, 443 127.0.0.1:44301", 99: "22 :2299, 80 127.0.0.1:8099, 443 127.0.0.1:44399"} {
+		var got []string
+		for _, port := range DropletPorts(number) {
+			require.Equal(t, "tcp", port.Protocol)
+			got = append(got, fmt.Sprintf("%d %s:%d", port.Port, port.HostIP, port.HostPort))
+		}
+		require.Equal(t, want, strings.Join(got, ", "))
+	}
+}
+
+func TestDropletWords(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[string]string{"Up Less than a second": "Up 1 second", "Up Less than a second (Paused)": "Up 1 second (Paused)",
+		"Up 1 second": "Up 1 second", "Up 8 minutes": "Up 8 minutes", "Exited (0) Less than a second ago": "Exited (0) Less than a second ago", "Created": "Created"} {
+		require.Equal(t, want, UpStatus(status))
+	}
+	require.Equal(t, "0123456789ab", Droplet{Container: "0123456789abcdef"}.ShortID())
+	require.True(t, IsContainerID(strings.Repeat("0f", 32)))
+	for _, text := range []string{"", strings.Repeat("0f", 31), strings.Repeat("0F", 32), strings.Repeat("0g", 32), strings.Repeat("0f", 31) + ".."} {
+		require.False(t, IsContainerID(text), text)
+	}
+}
+
+func TestDropletsAreFoundByTheirWholeName(t *testing.T) {
+	t.Parallel()
+	at := time.Unix(1, 0)
+	list := []Droplet{{Name: "web01", CreatedAt: at}, {Name: "web02", CreatedAt: at.Add(time.Second)}, {Name: "web03", CreatedAt: at}}
+	NewestFirst(list)
+	require.Equal(t, []DropletName{"web02", "web01", "web03"}, []DropletName{list[0].Name, list[1].Name, list[2].Name})
+	found, err := FindDroplet(list, "web03")
+	require.NoError(t, err)
+	require.Equal(t, DropletName("web03"), found.Name)
+	for _, name := range []string{"", "web", "web0", "web04", "WEB01", "web01 "} {
+		_, err := FindDroplet(list, name)
+		require.EqualError(t, err, "Error response from daemon: No such container: "+name)
+	}
+}
+
+func TestChooseImage(t *testing.T) {
+	t.Parallel()
+	for asked, want := range map[string]string{"": "a:1", "a:1": "a:1", "b": "b", "c": "", "a": "", "A:1": "", "a:1,b": ""} {
+		got, err := ChooseImage(asked, []string{"a:1", "b"})
+		require.Equal(t, want, got)
+		require.Equal(t, want == "", errors.Is(err, Invalid))
+	}
+	_, err := ChooseImage("", nil)
+	require.Error(t, err)
+}
+
+func TestLeftOver(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1000, 0)
+	require.False(t, DropletRecord{}.LeftOver(now), "whole")
+	require.False(t, NewDropletRecord(DropletID{1}, now, now.Add(time.Second)).LeftOver(now))
+	require.True(t, NewDropletRecord(DropletID{1}, now, now.Add(time.Second)).LeftOver(now.Add(time.Second)))
+}

@@ -1,0 +1,98 @@
+package description
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+)
+
+// checkRequest checks a request that succeeded, as it would have been written by the letter of the description.
+func checkRequest(e Exchange, input *openapi3filter.RequestValidationInput) error {
+	if e.Status >= http.StatusMultipleChoices || e.SentUnknown {
+		return nil
+	}
+	request := e.Request.Clone(e.Request.Context())
+	body := e.Sent
+	if described := input.Route.Operation.RequestBody; described != nil && len(body) > 0 {
+		if isJSON(request.Header.Get("Content-Type")) {
+			request.Header.Set("Content-Type", "application/json")
+		}
+		body = plain(body, described.Value.Content["application/json"].Schema.Value)
+	}
+	request.Body, request.GetBody, request.ContentLength = io.NopCloser(bytes.NewReader(body)), nil, int64(len(body))
+	checked := *input
+	checked.Request = request
+	return openapi3filter.ValidateRequest(request.Context(), &checked)
+}
+
+// isJSON: text/json and application/*+json are as good as application/json.
+func isJSON(contentType string) bool {
+	media, _, _ := mime.ParseMediaType(contentType)
+	return media == "text/json" || media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
+}
+
+// plain rewrites a body by the three rules that the description says in words, since no schema can: field names and
+// listed words are read in any letter case, and null, or an empty word, is as good as nothing. What is no JSON, or not of
+// the type, stays as it is and is found wanting.
+func plain(body []byte, schema *openapi3.Schema) []byte {
+	var value any
+	if json.Unmarshal(body, &value) != nil {
+		return body
+	}
+	switch sent := value.(type) {
+	case nil:
+		if !schema.Nullable {
+			return nil
+		}
+	case []any:
+		for i := range sent {
+			sent[i] = plainWord(sent[i], schema.Items.Value)
+		}
+	case map[string]any:
+		value = plainObject(sent, schema)
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return body
+	}
+	return text
+}
+
+func plainObject(sent map[string]any, schema *openapi3.Schema) map[string]any {
+	object := make(map[string]any, len(sent))
+	for name, value := range sent {
+		property := schema.Properties[name]
+		for described, other := range schema.Properties {
+			if property == nil && strings.EqualFold(described, name) {
+				name, property = described, other
+			}
+		}
+		if property != nil {
+			if value = plainWord(value, property.Value); value == nil && !property.Value.Nullable {
+				continue
+			}
+			if value == "" && len(property.Value.Enum) > 0 {
+				continue
+			}
+		}
+		object[name] = value
+	}
+	return object
+}
+
+// plainWord returns a listed word in the letters of the list.
+func plainWord(value any, schema *openapi3.Schema) any {
+	word, ok := value.(string)
+	for _, listed := range schema.Enum {
+		if text, isText := listed.(string); ok && isText && strings.EqualFold(text, word) {
+			return text
+		}
+	}
+	return value
+}

@@ -1,0 +1,55 @@
+package description
+
+import (
+	"cmp"
+	"net/url"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// template is a path of the description. It is matched here because the routers of the library take an encoded slash for
+// the end of a segment, or leave the parameters encoded.
+type template struct {
+	path     string
+	segments []string
+	item     *openapi3.PathItem
+}
+
+func isParameter(segment string) bool { return strings.HasPrefix(segment, "{") }
+
+// compare puts a template whose words are given before one that has parameters in their place.
+func (t template) compare(other template) int {
+	for i := range min(len(t.segments), len(other.segments)) {
+		if a, b := isParameter(t.segments[i]), isParameter(other.segments[i]); a != b {
+			if a {
+				return 1
+			}
+			return -1
+		}
+	}
+	return cmp.Compare(t.path, other.path)
+}
+
+// match returns the parameters of a path, as it was sent, decoded once.
+func (t template) match(path string) (map[string]string, bool) {
+	segments := strings.Split(path, "/")
+	if len(segments) != len(t.segments) || segments[len(segments)-1] == "" && isParameter(t.segments[len(segments)-1]) {
+		return nil, false
+	}
+	parameters := make(map[string]string)
+	for i, wanted := range t.segments {
+		if !isParameter(wanted) {
+			if segments[i] != wanted {
+				return nil, false
+			}
+			continue
+		}
+		text, err := url.PathUnescape(segments[i])
+		if err != nil {
+			text = ""
+		}
+		parameters[strings.Trim(wanted, "{}")] = text
+	}
+	return parameters, true
+}

@@ -1,0 +1,60 @@
+package e2e
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/adapters/httpapi"
+	"github.com/lockbox-go/lockbox/api"
+)
+
+// TestDescriptionAndPage are served to anybody, as they stand in the repository, and not sent again while they are the
+// same.
+func TestDescriptionAndPage(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for path, want := range map[string]struct{ kind, content string }{
+		"/openapi.yaml": {"application/yaml", string(api.Description)},
+		"/docs":         {"text/html; charset=utf-8", string(api.Page)},
+	} {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			nobody := s.as("").in(t)
+			got := nobody.do("GET", path, nil).expect(200)
+			require.Equal(t, want.content, string(got.Body))
+			require.Equal(t, []string{want.kind}, got.Header["Content-Type"])
+			require.Equal(t, "nosniff", got.Header.Get("X-Content-Type-Options"))
+			require.Equal(t, "no-cache", got.Header.Get("Cache-Control"))
+			tag := got.Header.Get("ETag")
+			for _, known := range []string{tag, `W/` + tag, `"other", ` + tag} {
+				require.Empty(t, nobody.do("GET", path, nil, "If-None-Match", known).expect(304).Body)
+			}
+			nobody.do("GET", path, nil, "If-None-Match", `"other"`).expect(200)
+			nobody.do("HEAD", path, nil).expect(405)
+			nobody.do("POST", path, nil).refuses(405, "method_not_allowed")
+		})
+	}
+}
+
+// TestPageIsLocked: the page may neither load nor run nor send anything, and its style is the one that it came with.
+func TestPageIsLocked(t *testing.T) {
+	t.Parallel()
+	got := start(t).as("").do("GET", "/docs", nil).expect(200)
+	require.Equal(t, "default-src 'none'; style-src '"+api.StyleDigest()+"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+		got.Header.Get("Content-Security-Policy"))
+	require.Equal(t, "no-referrer", got.Header.Get("Referrer-Policy"))
+	require.NotContains(t, string(got.Body), "<script")
+	require.NotContains(t, string(got.Body), " style=")
+	require.Equal(t, 1, strings.Count(string(got.Body), "<style>"))
+}
+
+// TestServerPaths are answered without a token.
+func TestServerPaths(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	for _, path := range httpapi.ServerPaths() {
+		s.as("").do("GET", path, nil).expect(200)
+	}
+}

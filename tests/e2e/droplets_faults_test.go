@@ -1,0 +1,179 @@
+//go:build e2e && linux
+
+package e2e
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/tests/engine"
+)
+
+// TestDropletsAtOnce: of ten adds at once on two servers each gets a number of its own, and the numbers are the lowest.
+func TestDropletsAtOnce(t *testing.T) {
+	y := openYard(t, "DROPLET_PREFIX=many-")
+	other := startOn(t, y.db, yardSettings(y.engine, "DROPLET_PREFIX=many-")...)
+	y.root.box("many")
+	y.root.share("many", "manager", "createEntry")
+	c := &cluster{t: t, a: y.server, b: other, root: y.root}
+	answers := c.times(10, func(i int, s *server) *answer {
+		body := any(nil)
+		if i < 4 {
+			body = `{"box":"many"}`
+		}
+		return y.manager.at(s).do("POST", "/api/v1/droplet/add", body, sealed...)
+	})
+	keys := map[string]bool{}
+	for _, got := range answers {
+		for _, each := range read[[]shownDroplet](got.expect(200)) {
+			if each.PrivateKey != "" {
+				keys[each.Name] = true
+			}
+		}
+	}
+	require.Len(t, keys, 6, "six of them got their keys in the answer")
+	names := namesOf(y.viewer.at(other).droplets("GET", "/list", nil))
+	slices.Sort(names)
+	want := make([]string, 10)
+	for i := range want {
+		want[i] = fmt.Sprintf("many-%02d", i+1)
+	}
+	require.Equal(t, want, names)
+	require.Len(t, read[[]string](y.root.do("GET", "/boxes/many/entries", nil).expect(200)), 4)
+
+	// And ten deletions at once, of which two are of each droplet, with adds among them.
+	answers = c.times(12, func(i int, s *server) *answer {
+		if i >= 10 {
+			return y.manager.at(s).do("POST", "/api/v1/droplet/add", `{"box":"many"}`, sealed...)
+		}
+		return y.manager.at(s).do("DELETE", fmt.Sprintf("/api/v1/droplet/delete/many-%02d", i/2+1), nil)
+	})
+	for i, got := range answers {
+		if i < 10 && got.Status == 400 {
+			require.Contains(t, got.string("error"), "No such container: many-")
+			continue
+		}
+		got.expect(200)
+	}
+	left := namesOf(y.viewer.droplets("GET", "/list", nil))
+	require.Equal(t, len(left), number(t, y.db, `SELECT count(*) FROM droplets WHERE busy_until IS NULL`))
+	require.Equal(t, 0, number(t, y.db, `SELECT count(*) FROM droplets WHERE busy_until IS NOT NULL`))
+	for _, name := range []string{"many-06", "many-07", "many-08", "many-09", "many-10"} {
+		require.Contains(t, left, name)
+	}
+	require.Empty(t, append(y.errors(), other.errors()...))
+}
+
+// TestTheEngineDiesDuringAnAdd: when it is back, each droplet is whole or gone, and so is its entry.
+func TestTheEngineDiesDuringAnAdd(t *testing.T) {
+	y := openYard(t)
+	y.root.box("servers")
+	y.root.share("servers", "manager", "createEntry")
+	before := time.Now()
+	y.manager.droplets("POST", "/add", `{"box":"servers"}`, sealed...)
+	took := time.Since(before)
+	statuses := map[int]int{}
+	for i := range 10 {
+		answered := make(chan *answer, 1)
+		go func() { answered <- y.manager.do("POST", "/api/v1/droplet/add", `{"box":"servers"}`, sealed...) }()
+		time.Sleep(took * time.Duration(i) / 6) // the first add after a start is slower
+		y.engine.Kill()
+		began := time.Now()
+		got := <-answered
+		require.Less(t, time.Since(began), 6*time.Second)
+		statuses[got.Status]++
+		t.Log(i, got.Status, y.phases())
+		switch got.Status {
+		case 200:
+		case 400: // an engine that was killed may hold on to a port
+			require.Regexp(t, "already (allocated|in use)", got.string("error"))
+		default:
+			got.failsOtherwise(503)
+		}
+		y.engine.Again()
+		y.consistent("servers", 30*time.Second)
+	}
+	t.Log(statuses)
+	require.NotZero(t, statuses[503])
+	for _, each := range y.viewer.droplets("GET", "/list", nil) {
+		y.manager.droplets("DELETE", "/delete/"+each.Name, nil)
+	}
+	require.Equal(t, 0, number(t, y.db, `SELECT count(*) FROM droplets`))
+	require.Empty(t, y.engine.Docker("ps", "-aq"))
+	require.Empty(t, y.errors())
+}
+
+// phases tells how far what was cut off had come.
+func (y *yard) phases() string {
+	return text(y.t, y.db, `SELECT COALESCE(string_agg(CASE WHEN busy_until IS NULL THEN 'whole' WHEN entry_version > 0 THEN 'key written'
+		ELSE 'begun' END, ', '), 'nothing') FROM droplets`)
+}
+
+// TestTheServerDiesDuringAnAdd: the next one takes back what was cut off, once nobody can be at it any more.
+func TestTheServerDiesDuringAnAdd(t *testing.T) {
+	y := openYard(t)
+	y.root.box("servers")
+	y.root.share("servers", "manager", "createEntry")
+	for _, patience := range []time.Duration{10, 40, 70, 100, 150, 250} {
+		doomed := serve(t, y.db, yardSettings(y.engine)...)
+		go func() {
+			_, _ = y.manager.at(&doomed.server).try("POST", "/api/v1/droplet/add", `{"box":"servers"}`, sealed...)
+		}()
+		time.Sleep(patience * time.Millisecond)
+		doomed.kill()
+		left := y.viewer.droplets("GET", "/list", nil)
+		busy := number(t, y.db, `SELECT count(*) FROM droplets WHERE busy_until IS NOT NULL`)
+		require.Len(t, y.viewer.droplets("GET", "/list", nil), len(left), "somebody may be at it still")
+		require.Equal(t, busy, number(t, y.db, `SELECT count(*) FROM droplets WHERE busy_until > now() + interval '1 minute'`))
+		run(t, y.db, `UPDATE droplets SET busy_until = now() WHERE busy_until IS NOT NULL`) // two minutes pass
+		y.consistent("servers", 20*time.Second)
+		if busy > 0 {
+			require.Equal(t, busy, number(t, y.db, `SELECT count(*) FROM events WHERE action = 'droplet.delete' AND actor_name = '(service)' AND at > now() - interval '20 seconds'`))
+			run(t, y.db, `UPDATE events SET at = at - interval '1 hour'`)
+		}
+	}
+}
+
+// TestAFrozenEngine: the service answers in time, and makes good on what it was asked when the engine goes on.
+func TestAFrozenEngine(t *testing.T) {
+	y := openYard(t)
+	y.root.box("servers")
+	y.root.share("servers", "manager", "createEntry")
+	y.manager.droplets("POST", "/add", `{"box":"servers"}`, sealed...)
+	within := func(limit time.Duration, who client, method, path string, body any) {
+		t.Helper()
+		began := time.Now()
+		who.do(method, "/api/v1/droplet"+path, body, sealed...).failsOtherwise(503)
+		require.Less(t, time.Since(began), limit, path)
+	}
+	y.engine.Freeze()
+	within(5*time.Second, y.viewer, "GET", "/list", nil)
+	within(5*time.Second, y.manager, "POST", "/add", `{"box":"servers"}`)
+	within(5*time.Second, y.manager, "DELETE", "/delete/droplet01", nil)
+	within(5*time.Second, y.manager, "PATCH", "/stop/droplet01", nil)
+	y.root.do("GET", "/boxes/servers/entries", nil).expect(200)
+	y.engine.Thaw()
+	y.consistent("servers", 20*time.Second)
+
+	// In the middle of a stop, which has ten seconds and five more.
+	y.manager.droplets("POST", "/add", `{"image":"`+engine.StubbornImage+`"}`)
+	y.inside(2)
+	answered := make(chan *answer, 1)
+	began := time.Now()
+	go func() { answered <- y.manager.do("PATCH", "/api/v1/droplet/stop/droplet02", nil) }()
+	time.Sleep(2 * time.Second)
+	y.engine.Freeze()
+	(<-answered).failsOtherwise(503)
+	require.InDelta(t, 15, time.Since(began).Seconds(), 2)
+	y.engine.Thaw()
+	require.Eventually(t, func() bool {
+		return strings.HasPrefix(y.viewer.droplets("GET", "/list", nil)[0].Status, "Exited")
+	}, 20*time.Second, 200*time.Millisecond)
+	require.Equal(t, 1, number(t, y.db, `SELECT count(*) FROM events WHERE action = 'droplet.stop' AND outcome = 'failed' AND target = 'droplet02'`))
+	require.Empty(t, y.errors())
+}

@@ -1,0 +1,2 @@
+// Package engine gives tests a Docker engine.
+package engine

@@ -1,0 +1,68 @@
+//go:build linux
+
+// Command server is all that the image of the tests' droplets holds. It answers on port 22, over HTTP, with what it finds
+// in its container; and it ends when it is asked to, unless its image says that it shall not.
+package main
+
+import (
+	"encoding/json"
+	"io/fs"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Found is what a droplet sees of itself.
+type Found struct {
+	Hostname       string
+	Environ        []string
+	AuthorizedKeys string
+	// Modes are of the folders and the file that sshd is particular about.
+	Modes  map[string]string
+	Status string // of the process, as the kernel tells it
+	Mounts string
+}
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == "fail" {
+		os.Exit(3)
+	}
+	if len(os.Args) > 1 && os.Args[1] == "stubborn" {
+		signal.Ignore(syscall.SIGTERM)
+	} else {
+		ended := make(chan os.Signal, 1)
+		signal.Notify(ended, syscall.SIGTERM)
+		go func() { <-ended; os.Exit(0) }()
+	}
+	server := &http.Server{Addr: ":22", Handler: http.HandlerFunc(answer), ReadHeaderTimeout: 5 * time.Second}
+	if err := server.ListenAndServe(); err != nil {
+		os.Exit(4)
+	}
+}
+
+func answer(w http.ResponseWriter, _ *http.Request) {
+	found := Found{Environ: os.Environ(), Modes: map[string]string{}, AuthorizedKeys: read("/root/.ssh/authorized_keys"),
+		Status: read("/proc/self/status"), Mounts: read("/proc/self/mounts")}
+	found.Hostname, _ = os.Hostname()
+	_ = filepath.WalkDir("/root", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil {
+			if info, err := entry.Info(); err == nil {
+				found.Modes[path] = info.Mode().String()
+			}
+		}
+		return nil
+	})
+	_ = json.NewEncoder(w).Encode(found)
+}
+
+func read(path string) string {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	return strings.TrimSpace(string(text))
+}
