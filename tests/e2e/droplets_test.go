@@ -122,7 +122,7 @@ func TestDroplets(t *testing.T) {
 	}{
 		{"a life", aLife}, {"whose they are", whoseTheyAre}, {"others cannot be touched", othersCannotBeTouched},
 		{"what the container is like", whatTheContainerIsLike}, {"credentials", credentials},
-		{"the entry goes with the droplet", theEntryGoes}, {"half-made ones are taken back", halfMade}, {"deleted in the making", deletedInTheMaking},
+		{"the entry goes with the droplet", theEntryGoes}, {"from a terminal", fromATerminal}, {"half-made ones are taken back", halfMade}, {"deleted in the making", deletedInTheMaking},
 		{"a stubborn one is killed", stubborn}, {"the requester hangs up", hangsUp}, {"ninety-nine", ninetyNine},
 	} {
 		t.Run(each.name, func(t *testing.T) {
