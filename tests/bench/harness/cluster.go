@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lockbox-go/lockbox/adapters/localpg"
+)
+
+// durable are the settings that must be on, or a commit would cost nothing.
+var durable = []string{"fsync", "synchronous_commit", "full_page_writes"}
+
+// cluster is a PostgreSQL that keeps what it commits.
+type cluster struct {
+	server     *localpg.Server
+	postmaster int
+	version    string
+	pgbench    string
+	settings   map[string]string
+}
+
+func startCluster(ctx context.Context) (*cluster, error) {
+	server, err := localpg.Start(ctx, localpg.Config{Durable: true, Settings: map[string]string{
+		"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on",
+		"max_connections": "200",
+		// No checkpoint for want of room in the log: it would fall on whoever happens to run.
+		"max_wal_size": "8GB",
+	}})
+	if err != nil {
+		return nil, err
+	}
+	c := &cluster{server: server, settings: make(map[string]string)}
+	if err := c.look(ctx); err != nil {
+		c.stop()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *cluster) stop() {
+	if err := c.server.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench: stop PostgreSQL:", err)
+	}
+}
+
+// look learns what runs there, and insists on what makes a commit durable.
+func (c *cluster) look(ctx context.Context) error {
+	conn, err := pgx.Connect(ctx, c.server.URL("postgres"))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	for _, name := range append([]string{"server_version", "shared_buffers", "max_wal_size"}, durable...) {
+		var value string
+		if err := conn.QueryRow(ctx, "SHOW "+name).Scan(&value); err != nil {
+			return err
+		}
+		c.settings[name] = value
+	}
+	for _, name := range durable {
+		if c.settings[name] != "on" {
+			return fmt.Errorf("PostgreSQL has %s = %s: the figures would mean nothing", name, c.settings[name])
+		}
+	}
+	c.version = c.settings["server_version"]
+	delete(c.settings, "server_version")
+	c.postmaster = parentOf(int(conn.PgConn().PID()))
+	c.pgbench = c.findPgbench()
+	return nil
+}
+
+// findPgbench takes the one beside the server that runs, which distributions keep out of PATH.
+func (c *cluster) findPgbench() string {
+	if program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", c.postmaster)); err == nil {
+		beside := filepath.Join(filepath.Dir(program), "pgbench")
+		if _, err := os.Stat(beside); err == nil {
+			return beside
+		}
+	}
+	return "pgbench"
+}
+
+// create makes an empty database and returns its URL.
+func (c *cluster) create(ctx context.Context, name string) (string, error) {
+	return c.server.URL(name), c.server.EnsureDatabase(ctx, name)
+}
+
+// execute runs statements, each by itself.
+func (c *cluster) execute(ctx context.Context, database string, statements ...string) error {
+	conn, err := pgx.Connect(ctx, database)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	for _, statement := range statements {
+		if _, err := conn.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol); err != nil {
+			return fmt.Errorf("%.60s: %w", statement, err)
+		}
+	}
+	return nil
+}
+
+// floor runs scripts by pgbench, drawing among them, and returns how many were run a second.
+func (c *cluster) floor(ctx context.Context, database string, scripts []string, connections int, duration time.Duration) (float64, error) {
+	seconds := max(1, int(duration.Round(time.Second)/time.Second)) // it takes no fractions
+	args := []string{"-n", "-M", "prepared", "-c", strconv.Itoa(connections), "-j", "2", "-T", strconv.Itoa(seconds)}
+	for _, script := range scripts {
+		args = append(args, "-f", script)
+	}
+	command := exec.CommandContext(ctx, c.pgbench, append(args, database)...)
+	out, err := command.CombinedOutput()
+	if err != nil {
+		return 0, fmt.Errorf("pgbench, which comes with PostgreSQL: %w\n%s", err, out)
+	}
+	lines := bufio.NewScanner(strings.NewReader(string(out)))
+	for lines.Scan() {
+		if rate, found := strings.CutPrefix(lines.Text(), "tps = "); found {
+			number, _, _ := strings.Cut(rate, " ")
+			return strconv.ParseFloat(number, 64)
+		}
+	}
+	return 0, fmt.Errorf("pgbench gave no rate:\n%s", out)
+}
+
+// cpu is how many seconds all processes of PostgreSQL have used so far, those that have ended among them.
+func (c *cluster) cpu() float64 { return cpuOfTree(c.postmaster) }
