@@ -11,11 +11,27 @@ import (
 	"github.com/lockbox-go/lockbox/tests/bench/load"
 )
 
-// comparison is of what is checked out with another commit: how many times its rate.
+// comparison is of what is checked out with another commit, by scenario.
 type comparison struct {
 	Machine machine              `json:"machine"`
 	Base    string               `json:"base"`
-	Ratios  map[string][]float64 `json:"ratios"`
+	Ratios  map[string][]contest `json:"ratios"`
+}
+
+// contest is two slices side by side: how many times the rate the second had, and how many times the processor time it
+// took for a request. Where others use the machine, the second says more.
+type contest struct {
+	Rate float64 `json:"rate"`
+	CPU  float64 `json:"cpu_per_request"`
+}
+
+// medians are of each by itself.
+func medians(of []contest) contest {
+	var rates, cpus []float64
+	for _, each := range of {
+		rates, cpus = append(rates, each.Rate), append(cpus, each.CPU)
+	}
+	return contest{median(rates), median(cpus)}
 }
 
 // compare builds another commit and runs slices of both by turns, each on a database of its own.
@@ -38,12 +54,12 @@ func (b *bench) compare(ctx context.Context) error {
 			return err
 		}
 	}
-	found := comparison{Machine: b.machine(), Base: commit, Ratios: make(map[string][]float64)}
+	found := comparison{Machine: b.machine(), Base: commit, Ratios: make(map[string][]contest)}
 	scenarios := append(append([]string{}, plain...), hashing...)
 	if b.scenario != "" {
 		scenarios = strings.Split(b.scenario, ",")
 	}
-	err = b.turns(scenarios, before, after, func(scenario string, ratio float64) {
+	err = b.turns(scenarios, before, after, func(scenario string, ratio contest) {
 		found.Ratios[scenario] = append(found.Ratios[scenario], ratio)
 	})
 	if err != nil {
@@ -54,15 +70,15 @@ func (b *bench) compare(ctx context.Context) error {
 	}
 	fmt.Println(found.Machine)
 	for _, scenario := range scenarios {
-		ratios := found.Ratios[scenario]
-		fmt.Printf("%-10s %.3f times the rate of %s (each round: %.2f)\n", scenario, median(ratios), commit, ratios)
+		middle := medians(found.Ratios[scenario])
+		fmt.Printf("%-10s %.3f times the rate of %s, %.3f times the processor time for a request\n", scenario, middle.Rate, commit, middle.CPU)
 	}
 	return b.verdict()
 }
 
 // turns runs slices of two targets by turns, the order turned round each time, and tells the ratio of the second to the
 // first.
-func (b *bench) turns(scenarios []string, one, two *target, tell func(scenario string, ratio float64)) error {
+func (b *bench) turns(scenarios []string, one, two *target, tell func(scenario string, ratio contest)) error {
 	for _, scenario := range scenarios {
 		for _, t := range []*target{one, two} {
 			if _, err := b.drive(t, load.Run{Scenario: scenario, For: b.warmUp, Warm: true}); err != nil {
@@ -76,16 +92,19 @@ func (b *bench) turns(scenarios []string, one, two *target, tell func(scenario s
 			if round%2 == 1 {
 				order = []*target{two, one}
 			}
-			rates := make(map[*target]float64)
+			rates, cpus := make(map[*target]float64), make(map[*target]float64)
 			for _, t := range order {
+				before := b.cpuNow(t)
 				slice, err := b.drive(t, load.Run{Scenario: scenario, For: b.slice})
 				if err != nil {
 					return err
 				}
-				rates[t] = slice.Rate()
+				used := b.cpuNow(t).minus(before)
+				rates[t], cpus[t] = slice.Rate(), (used.Server+used.Postgres)/float64(max(1, slice.Requests))
 			}
-			tell(scenario, rates[two]/rates[one])
-			say("round %d of %d, %s: %.0f/s and %.0f/s, %.3f", round+1, b.options.rounds, scenario, rates[one], rates[two], rates[two]/rates[one])
+			ratio := contest{rates[two] / rates[one], cpus[two] / max(cpus[one], 1e-9)}
+			tell(scenario, ratio)
+			say("round %d of %d, %s: %.0f/s and %.0f/s, %.3f; processor time %.3f", round+1, b.options.rounds, scenario, rates[one], rates[two], ratio.Rate, ratio.CPU)
 		}
 	}
 	return nil
