@@ -37,7 +37,11 @@ func (b *bench) open(ctx context.Context) (err error) {
 	}
 	if b.program == "" {
 		b.program = filepath.Join(b.folder, "lockbox")
-		if err := build(ctx, ".", b.program); err != nil {
+		stripped := "-s -w"
+		if b.profiled != "" {
+			stripped = "" // a profile needs the names
+		}
+		if err := build(ctx, ".", b.program, stripped); err != nil {
 			return err
 		}
 	}
@@ -63,8 +67,8 @@ func (b *bench) close() {
 }
 
 // build makes the program of a checkout as `make build` does.
-func build(ctx context.Context, checkout, to string) error {
-	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", to, "./cmd/lockbox")
+func build(ctx context.Context, checkout, to, ldflags string) error {
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags, "-o", to, "./cmd/lockbox")
 	command.Dir, command.Env = checkout, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the program: %w\n%s", err, out)

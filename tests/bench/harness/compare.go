@@ -44,7 +44,7 @@ func (b *bench) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	after, err := b.add(ctx, "this", b.program)
+	after, err := b.add(ctx, "this", b.program, b.settings...)
 	if err != nil {
 		return err
 	}
@@ -131,5 +131,5 @@ func (b *bench) buildBase(ctx context.Context) (program, commit string, err erro
 		_, _ = git("worktree", "prune")
 	}()
 	program = filepath.Join(b.folder, "lockbox-base")
-	return program, commit, build(ctx, checkout, program)
+	return program, commit, build(ctx, checkout, program, "-s -w")
 }

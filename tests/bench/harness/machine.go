@@ -26,7 +26,7 @@ func (b *bench) machine() machine {
 	processors, _ := os.ReadFile("/proc/cpuinfo")
 	return machine{
 		CPU: named(string(processors), "model name", ":"), Cores: runtime.NumCPU(), MemoryGB: float64(int(kilobytes(string(memory), "MemTotal:")/1024/102.4)) / 10,
-		System: system(), PostgreSQL: b.cluster.version, Settings: b.cluster.settings, Go: runtime.Version(), Commit: commit(),
+		System: operatingSystem(), PostgreSQL: b.cluster.version, Settings: b.cluster.settings, Go: runtime.Version(), Commit: commit(),
 		Load: fmt.Sprintf("%d connections, %d × %s of each scenario", b.connections, b.options.rounds, b.slice),
 	}
 }
@@ -47,7 +47,7 @@ func named(text, name, separator string) string {
 	return ""
 }
 
-func system() string {
+func operatingSystem() string {
 	release, _ := os.ReadFile("/etc/os-release")
 	if name := named(string(release), "PRETTY_NAME", "="); name != "" {
 		return name

@@ -10,10 +10,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -31,7 +33,23 @@ type options struct {
 	base        string
 	program     string
 	output      string
+	profiled    string
+	settings    settings
 	spoil       bool
+}
+
+// settings are NAME=value.
+type settings []string
+
+func (s *settings) String() string { return strings.Join(*s, " ") }
+
+// Set adds one.
+func (s *settings) Set(text string) error {
+	if !strings.Contains(text, "=") {
+		return errors.New("it must be NAME=value")
+	}
+	*s = append(*s, text)
+	return nil
 }
 
 func main() {
@@ -68,6 +86,8 @@ func parse() options {
 	flag.StringVar(&o.base, "base", "", "a commit to compare what is checked out with")
 	flag.StringVar(&o.program, "program", "", "the binary to measure, instead of building what is checked out")
 	flag.StringVar(&o.output, "output", "", "the file to write the figures to as JSON, instead of one under tests/bench/results")
+	flag.StringVar(&o.profiled, "profile", "", "a scenario to profile with Linux's perf")
+	flag.Var(&o.settings, "set", "a setting NAME=value, without LOCKBOX_, for what is checked out; may be repeated")
 	flag.BoolVar(&o.spoil, "spoil", false, "write other values behind the load's back, which must make the run fail; for testing the harness")
 	flag.Parse()
 	return o
@@ -80,6 +100,8 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	switch {
+	case o.profiled != "":
+		return b.profile(ctx)
 	case o.base != "":
 		return b.compare(ctx)
 	case o.scenario == "scale":

@@ -19,7 +19,7 @@ var (
 
 // measure is the whole run: it fills a Lockbox, drives it in turns with the floor, and reports.
 func (b *bench) measure(ctx context.Context) error {
-	t, err := b.add(ctx, "main", b.program)
+	t, err := b.add(ctx, "main", b.program, b.settings...)
 	if err != nil {
 		return err
 	}

@@ -109,6 +109,14 @@ func (r *report) judge() {
 	}
 }
 
+// holds puts it into a word whether an aim was reached.
+func holds(reached bool) string {
+	if reached {
+		return "holds"
+	}
+	return "MISSED"
+}
+
 func (r *report) print(to io.Writer) {
 	fmt.Fprintln(to, r.Machine)
 	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -124,11 +132,7 @@ func (r *report) print(to io.Writer) {
 	table.Flush()
 	fmt.Fprint(to, "statements, round trips and bytes are between the server and PostgreSQL, per request; for revoke, a request is four\n\n")
 	for _, each := range r.Aims {
-		holds := "MISSED"
-		if each.Holds {
-			holds = "holds"
-		}
-		fmt.Fprintf(to, "%-8s %s: %.2f\n", holds, each.What, each.Found)
+		fmt.Fprintf(to, "%-8s %s: %.2f\n", holds(each.Holds), each.What, each.Found)
 	}
 	fmt.Fprintf(to, "memory at its highest, with passwords and passphrases: %.0f MB\n", r.PeakMB)
 }
