@@ -72,7 +72,7 @@ func (s *Store) once(ctx context.Context, fn func(ctx context.Context, repos por
 	defer conn.Release()
 	tx := &transaction{conn: conn}
 	defer rollback(ctx, tx)
-	if err := fn(context.WithValue(ctx, inTransaction{}, true), s.repos(tx, false)); err != nil {
+	if err := fn(context.WithValue(ctx, inTransaction{}, true), s.repos(tx, nil)); err != nil {
 		return err
 	}
 	return commit(ctx, tx)
