@@ -109,7 +109,7 @@ func (b *bench) fill(ctx context.Context, t *target) (load.Place, error) {
 	if err != nil {
 		return load.Place{}, fmt.Errorf("fill the database: %w", err)
 	}
-	return *reply.Place, b.cluster.execute(ctx, t.database, `VACUUM ANALYZE`, `CHECKPOINT`)
+	return *reply.Place, b.cluster.settle(ctx, t.database)
 }
 
 // drive runs a slice and keeps what was wrong.

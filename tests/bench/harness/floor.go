@@ -46,7 +46,10 @@ type floorScripts map[string][]string
 // makeFloor makes the floor's tables beside those that were filled, and its scripts.
 func (b *bench) makeFloor(ctx context.Context, t *target) (floorScripts, error) {
 	statements := strings.Split(strings.TrimSpace(floorTables), ";\n")
-	if err := b.cluster.execute(ctx, t.database, append(statements, `VACUUM ANALYZE`, `CHECKPOINT`)...); err != nil {
+	if err := b.cluster.execute(ctx, t.database, statements...); err != nil {
+		return nil, err
+	}
+	if err := b.cluster.settle(ctx, t.database); err != nil {
 		return nil, err
 	}
 	conn, err := pgx.Connect(ctx, t.database)

@@ -74,7 +74,10 @@ func (b *bench) rounds(ctx context.Context, t *target, floors floorScripts, scen
 		if _, err := b.drive(t, load.Run{Scenario: name, For: b.warmUp, Warm: true}); err != nil {
 			return err
 		}
-		if scripts := floors[name]; scripts != nil {
+		if err := b.verdict(); err != nil {
+			return err
+		}
+		if scripts := floors[name]; scripts != nil && b.warmUp >= time.Second { // as short as pgbench can
 			if _, err := b.cluster.floor(ctx, t.database, scripts, b.connections, b.warmUp); err != nil {
 				return err
 			}
@@ -91,6 +94,9 @@ func (b *bench) rounds(ctx context.Context, t *target, floors floorScripts, scen
 			}
 		}
 		say("round %d of %d: %s", round+1, b.options.rounds, r.rates(scenarios))
+		if err := b.verdict(); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -76,7 +76,7 @@ func (b *bench) grown(ctx context.Context, name string, size load.Size) (*target
 	if place, err = grow(ctx, t.database, place, size); err != nil {
 		return nil, fmt.Errorf("grow a box: %w", err)
 	}
-	if err := b.cluster.execute(ctx, t.database, `VACUUM ANALYZE`, `CHECKPOINT`); err != nil {
+	if err := b.cluster.settle(ctx, t.database); err != nil {
 		return nil, err
 	}
 	say("the rest took %s", time.Since(begin).Round(time.Second))
