@@ -70,7 +70,11 @@ type Driver struct {
 	workers []*worker
 	world   *world
 	times   map[string][]uint32 // microseconds
+	last    time.Time           // when a run ended
 }
+
+// idle is how long a connection is used again after a rest: a server closes those that rest for longer.
+const idle = 30 * time.Second
 
 // Serve carries out the orders that come in, one by one, and answers each. It returns nil when there are no more.
 func Serve(in io.Reader, out io.Writer) error {
@@ -159,6 +163,12 @@ func (d *Driver) run(order Run) (Slice, error) {
 	if !known || d.world == nil {
 		return Slice{}, fmt.Errorf("there is no scenario %q, or nothing to run it on", order.Scenario)
 	}
+	if time.Since(d.last) > idle {
+		for _, w := range d.workers {
+			w.conn.close()
+		}
+	}
+	defer func() { d.last = time.Now() }()
 	var slice Slice
 	var mu sync.Mutex
 	var group sync.WaitGroup
