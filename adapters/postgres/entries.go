@@ -87,18 +87,6 @@ func (r entries) lock(ctx context.Context, credential domain.Credential, box dom
 			locked.Access, _, err = scanAccess(row, credential)
 			return err
 		})
-	batch.Queue(`SELECT v.version, v.sealed_as, v.envelope FROM entries e
-			JOIN entry_versions v ON v.box_id = e.box_id AND v.key = e.key AND v.version = e.version
-		WHERE e.box_id = $1 AND e.key = $2 AND e.deleted_at IS NULL`, uuid(box.ID), string(key)).
-		QueryRow(func(row pgx.Row) error {
-			var version, sealedAs int64
-			err := row.Scan(&version, &sealedAs, &locked.Newest.Envelope)
-			if errors.Is(err, pgx.ErrNoRows) {
-				return nil
-			}
-			locked.Newest.Place = ports.Place{Box: box.ID, Key: key, Version: unsigned(version), SealedAs: unsigned(sealedAs)}
-			return err
-		})
 	err := r.q.SendBatch(ctx, &batch).Close()
 	if err == nil && missing {
 		err = pgx.ErrNoRows
