@@ -49,7 +49,7 @@ func TestTheBenchmarkRuns(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(text, &figures))
 	require.Equal(t, "on", figures.Machine.Settings["fsync"])
-	require.Len(t, figures.Scenarios, 6)
+	require.Len(t, figures.Scenarios, 7)
 	for _, each := range figures.Scenarios {
 		require.Positive(t, each.Requests, each.Scenario)
 		require.Zero(t, each.Failures, each.Scenario)

@@ -13,7 +13,7 @@ import (
 // The scenarios, in the order in which they run. Those that hash passwords or derive keys come last, so that the memory
 // of reading and writing alone can be seen.
 var (
-	plain   = []string{"read", "write", "list"}
+	plain   = []string{"read", "write", "list", load.Alone}
 	hashing = []string{"revoke", "passphrase", "sign-in"}
 )
 

@@ -172,8 +172,12 @@ func (d *Driver) run(order Run) (Slice, error) {
 	var slice Slice
 	var mu sync.Mutex
 	var group sync.WaitGroup
+	workers := d.workers
+	if order.Scenario == Alone {
+		workers = workers[:1]
+	}
 	begin := time.Now()
-	for _, w := range d.workers {
+	for _, w := range workers {
 		w.world = d.world
 		group.Go(func() {
 			taken, wrong, failures := w.repeat(act, begin.Add(order.For))

@@ -8,9 +8,14 @@ import (
 	"net/http"
 )
 
-// Scenarios are what can be run, by name.
+// Alone is the scenario of one client that reads. Where many wait for the processor, a delay that holds it up less than
+// the others do hardly shows; here it does.
+const Alone = "read-alone"
+
+// scenarios are what can be run, by name.
 var scenarios = map[string]func(*worker) error{
 	"read":       (*worker).read,
+	Alone:        (*worker).read,
 	"write":      (*worker).write,
 	"list":       (*worker).list,
 	"passphrase": (*worker).readPassphrase,
@@ -30,7 +35,7 @@ type worker struct {
 	wanted []byte
 }
 
-// wrong is an answer that should have been another.
+// expect is an error for an answer with another status.
 func expect(got *answer, err error, status int) error {
 	if err != nil {
 		return err
