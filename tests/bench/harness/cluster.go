@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"os"
@@ -132,26 +131,43 @@ func (c *cluster) execute(ctx context.Context, database string, statements ...st
 	return nil
 }
 
-// floor runs scripts by pgbench, drawing among them, and returns how many were run a second.
-func (c *cluster) floor(ctx context.Context, database string, scripts []string, connections int, duration time.Duration) (float64, error) {
+// floorSlice is what pgbench did in a slice.
+type floorSlice struct {
+	rate float64 // a second
+	cpu  float64 // seconds of pgbench and PostgreSQL for each
+}
+
+// floor runs scripts by pgbench, drawing among them.
+func (c *cluster) floor(ctx context.Context, database string, scripts []string, connections int, duration time.Duration) (floorSlice, error) {
 	seconds := max(1, int(duration.Round(time.Second)/time.Second)) // it takes no fractions
 	args := []string{"-n", "-M", "prepared", "-c", strconv.Itoa(connections), "-j", "2", "-T", strconv.Itoa(seconds)}
 	for _, script := range scripts {
 		args = append(args, "-f", script)
 	}
 	command := exec.CommandContext(ctx, c.pgbench, append(args, database)...)
+	before := c.cpu()
 	out, err := command.CombinedOutput()
 	if err != nil {
-		return 0, fmt.Errorf("pgbench, which comes with PostgreSQL: %w\n%s", err, out)
+		return floorSlice{}, fmt.Errorf("pgbench, which comes with PostgreSQL: %w\n%s", err, out)
 	}
-	lines := bufio.NewScanner(strings.NewReader(string(out)))
-	for lines.Scan() {
-		if rate, found := strings.CutPrefix(lines.Text(), "tps = "); found {
-			number, _, _ := strings.Cut(rate, " ")
-			return strconv.ParseFloat(number, 64)
+	used := c.cpu() - before + command.ProcessState.UserTime().Seconds() + command.ProcessState.SystemTime().Seconds()
+	rate, count := numberAfter(string(out), "tps = "), numberAfter(string(out), "number of transactions actually processed: ")
+	if rate == 0 || count == 0 {
+		return floorSlice{}, fmt.Errorf("pgbench gave no rate:\n%s", out)
+	}
+	return floorSlice{rate, used / count}, nil
+}
+
+// numberAfter finds the first number behind words at the beginning of a line; 0 where there is none.
+func numberAfter(text, words string) float64 {
+	for line := range strings.Lines(text) {
+		if rest, found := strings.CutPrefix(line, words); found {
+			number, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
+			value, _ := strconv.ParseFloat(number, 64)
+			return value
 		}
 	}
-	return 0, fmt.Errorf("pgbench gave no rate:\n%s", out)
+	return 0
 }
 
 // cpu is how many seconds all processes of PostgreSQL have used so far, those that have ended among them.

@@ -103,7 +103,7 @@ func (b *bench) rounds(ctx context.Context, t *target, floors floorScripts, scen
 
 // turn is one slice of a scenario, and one of its floor if it has one.
 func (b *bench) turn(ctx context.Context, t *target, scripts []string, f *figures, floorFirst bool) error {
-	var floor float64
+	var floor floorSlice
 	runFloor := func() (err error) {
 		if scripts != nil {
 			floor, err = b.cluster.floor(ctx, t.database, scripts, b.connections, b.slice)
@@ -120,14 +120,15 @@ func (b *bench) turn(ctx context.Context, t *target, scripts []string, f *figure
 	if err != nil {
 		return err
 	}
-	f.add(slice, b.cpuNow(t).minus(before))
+	used := b.cpuNow(t).minus(before)
+	f.add(slice, used)
 	if !floorFirst {
 		if err := runFloor(); err != nil {
 			return err
 		}
 	}
 	if scripts != nil {
-		f.addFloor(floor, slice.Rate()/floor)
+		f.addFloor(floor, slice.Rate()/floor.rate, floor.cpu/(used.sum()/float64(max(1, slice.Requests))))
 	}
 	return nil
 }
@@ -146,6 +147,8 @@ func (c cpu) minus(o cpu) cpu {
 func (c cpu) plus(o cpu) cpu {
 	return cpu{c.Server + o.Server, c.Postgres + o.Postgres, c.Load + o.Load}
 }
+
+func (c cpu) sum() float64 { return c.Server + c.Postgres + c.Load }
 
 func (b *bench) cpuNow(t *target) cpu {
 	return cpu{cpuOf(t.server.pid()), b.cluster.cpu(), cpuOf(t.load.pid())}
