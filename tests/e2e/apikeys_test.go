@@ -142,7 +142,9 @@ func TestListAPIKeys(t *testing.T) {
 	require.Contains(t, string(user.do("GET", "/api-keys", nil).Body), `"lastUsedAt":null`)
 	require.NotContains(t, string(user.do("GET", "/api-keys", nil).Body), second.token)
 	second.do("GET", "/whoami", nil).expect(200)
-	require.NotNil(t, read[[]apiKeyLine](user.do("GET", "/api-keys", nil))[1].LastUsedAt)
+	require.Eventually(t, func() bool {
+		return read[[]apiKeyLine](user.do("GET", "/api-keys", nil))[1].LastUsedAt != nil
+	}, 20*time.Second, 50*time.Millisecond)
 }
 
 func TestRevokeAPIKey(t *testing.T) {

@@ -64,5 +64,5 @@ func TestTheBenchmarkFailsWhenAnAnswerIsWrong(t *testing.T) {
 	said, _, err := harness(t, "-spoil")
 	require.Error(t, err, "%s", said)
 	require.Contains(t, said, "answers were wrong")
-	require.Contains(t, said, "is at version 2 and not 1")
+	require.Regexp(t, `is at version \d+ and not 1`, said)
 }
