@@ -17,6 +17,9 @@ GOLANGCI         := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 PACKAGES  ?= ./...
 TESTFLAGS ?=
 
+# What to tell the harness: make bench BENCHFLAGS='-scenario scale'; -help lists its flags.
+BENCHFLAGS ?=
+
 # Rounds of each race in `make e2e`; `make test` leaves it to the tests.
 ROUNDS ?= 200
 
@@ -31,10 +34,10 @@ SHARE := go run ./tests/pgtest/share --
 KOANF := $(if $(filter ./...,$(PACKAGES)),client/koanf)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test e2e build fmt lint bench image clean
+.PHONY: help run test e2e build fmt lint bench bench-compare bench-go image clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start Lockbox with a private PostgreSQL (lockbox dev)
 	@scripts/provide postgres
@@ -60,7 +63,16 @@ lint: $(GOLANGCI) ## check the code with golangci-lint
 	$(GOLANGCI) run ./...
 	cd client/koanf && $(GOLANGCI) run ./...
 
-bench: ## run the benchmarks
+bench: ## measure the program over HTTP, in turns with the least PostgreSQL can do it with
+	@scripts/provide postgres
+	go run ./tests/bench/harness $(BENCHFLAGS)
+
+bench-compare: ## measure what is checked out in turns with another commit: BASE=main
+	@scripts/provide postgres git
+	@if [ -z "$(BASE)" ]; then echo "say what to compare with: make bench-compare BASE=<commit>" >&2; exit 2; fi
+	go run ./tests/bench/harness -base "$(BASE)" $(BENCHFLAGS)
+
+bench-go: ## run the Go benchmarks, with allocations
 	@scripts/provide postgres
 	$(SHARE) go test -run '^$$' -bench . -benchmem -timeout 30m $(TESTFLAGS) $(PACKAGES)
 

@@ -71,8 +71,6 @@ type Entries interface {
 // LockedEntry is an entry that nobody else writes.
 type LockedEntry struct {
 	Entry domain.Entry
-	// Newest is the envelope of the entry's value, if it has one.
-	Newest Sealed
 	// Access is what the caller is to the box now, which may be less than before the lock was waited for.
 	Access domain.Access
 }

@@ -14,9 +14,10 @@ import (
 
 // callers answers who somebody is. The statements differ only in where a credential is looked up.
 type callers struct {
-	q       querier
-	clock   ports.Clock
-	noteUse bool
+	q     querier
+	clock ports.Clock
+	// uses is nil inside a transaction: that looks a caller up again, who was noted before it.
+	uses *keyUses
 }
 
 const (
@@ -147,9 +148,7 @@ func (c callers) Caller(ctx context.Context, credential domain.Credential) (doma
 	if err != nil {
 		return domain.Caller{}, translate(err)
 	}
-	if err := c.note(ctx, credential, row); err != nil {
-		return domain.Caller{}, err
-	}
+	c.note(credential, row)
 	return row.caller(credential)
 }
 
@@ -158,7 +157,8 @@ func (c callers) Access(ctx context.Context, credential domain.Credential, box d
 	if err != nil || who == nil {
 		return access, translate(err)
 	}
-	return access, c.note(ctx, credential, *who)
+	c.note(credential, *who)
+	return access, nil
 }
 
 // accessSQL looks up a caller and a box; see lookUps and joinAccess for its arguments.
@@ -188,16 +188,10 @@ func scanAccess(row pgx.Row, credential domain.Credential) (domain.Access, *call
 	return access, &who, err
 }
 
-// note writes down that an API key was used, once a minute, so that a busy key does not cost a write each time.
-func (c callers) note(ctx context.Context, credential domain.Credential, row callerRow) error {
+// note takes down that an API key was used, once a minute.
+func (c callers) note(credential domain.Credential, row callerRow) {
 	minute := c.clock.Now().Truncate(time.Minute)
-	if !c.noteUse || credential.Kind != domain.APIKeyCredential || !row.active || !timeOf(row.lastUse).Before(minute) {
-		return nil
+	if c.uses != nil && credential.Kind == domain.APIKeyCredential && row.active && timeOf(row.lastUse).Before(minute) {
+		c.uses.note(credential.ID, minute)
 	}
-	_, err := c.q.Exec(ctx, `UPDATE api_keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)`,
-		uuid(credential.ID), minute)
-	if isSerializationFailure(err) {
-		return nil // somebody else has just written it down
-	}
-	return translate(err)
 }

@@ -87,18 +87,6 @@ func (r entries) lock(ctx context.Context, credential domain.Credential, box dom
 			locked.Access, _, err = scanAccess(row, credential)
 			return err
 		})
-	batch.Queue(`SELECT v.version, v.sealed_as, v.envelope FROM entries e
-			JOIN entry_versions v ON v.box_id = e.box_id AND v.key = e.key AND v.version = e.version
-		WHERE e.box_id = $1 AND e.key = $2 AND e.deleted_at IS NULL`, uuid(box.ID), string(key)).
-		QueryRow(func(row pgx.Row) error {
-			var version, sealedAs int64
-			err := row.Scan(&version, &sealedAs, &locked.Newest.Envelope)
-			if errors.Is(err, pgx.ErrNoRows) {
-				return nil
-			}
-			locked.Newest.Place = ports.Place{Box: box.ID, Key: key, Version: unsigned(version), SealedAs: unsigned(sealedAs)}
-			return err
-		})
 	err := r.q.SendBatch(ctx, &batch).Close()
 	if err == nil && missing {
 		err = pgx.ErrNoRows
@@ -109,37 +97,34 @@ func (r entries) lock(ctx context.Context, credential domain.Credential, box dom
 	return locked, err
 }
 
-// AddVersion sends all its statements in one round trip.
+// AddVersion sends all its statements with the commit. The column for the server key takes no NULL, so that nothing is
+// kept under a key that was retired.
 func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version ports.NewVersion, keep int, event domain.Event) error {
 	var batch pgx.Batch
 	batch.Queue(`UPDATE entries SET version = $3, deleted_at = NULL, swept = false, updated_at = $4 WHERE box_id = $1 AND key = $2`,
 		uuid(entry.Box), string(entry.Key), number(entry.Version), entry.UpdatedAt)
-	stale := false
 	batch.Queue(`INSERT INTO entry_versions (key_id, box_id, key, version, sealed_as, envelope, value, author_id, created_at)
-		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9`+keyInUse,
+		VALUES ((SELECT id FROM server_keys WHERE id = $1 AND retired_at IS NULL), $2, $3, $4, $5, $6, $7, $8, $9)`,
 		uuid(version.Sealed.ServerKey), uuid(version.Place.Box), string(version.Place.Key), number(version.Place.Version),
-		number(version.Place.SealedAs), version.Sealed.Envelope, version.Sealed.Value, uuid(version.Author), entry.UpdatedAt).
-		Exec(func(tag pgconn.CommandTag) error {
-			stale = tag.RowsAffected() == 0
-			return nil
-		})
+		number(version.Place.SealedAs), version.Sealed.Envelope, version.Sealed.Value, uuid(version.Author), entry.UpdatedAt)
 	if keep > 0 && entry.Version > unsigned(int64(keep)) {
 		batch.Queue(`DELETE FROM entry_versions WHERE box_id = $1 AND key = $2 AND version <= $3`,
 			uuid(entry.Box), string(entry.Key), number(entry.Version)-int64(keep))
 	}
 	batch.Queue(insertEvent, eventArgs(event)...)
-	switch err := r.q.SendBatch(ctx, &batch).Close(); {
-	case violates(err, foreignKeyViolation, "entry_versions_author_id_fkey"):
-		return domain.ErrUnauthenticated // the author was deleted at the same moment
-	case violates(err, uniqueViolation, "entry_versions_pkey"):
-		// The entry points at a version that is not its newest.
-		return &ports.TamperedError{What: "entry version number"}
-	case err != nil:
-		return translate(err)
-	case stale:
-		return ports.ErrStaleServerKey
-	}
-	return nil
+	return atCommit(ctx, r.q, &batch, func(err error) error {
+		switch refused, _ := errors.AsType[*pgconn.PgError](err); {
+		case violates(err, foreignKeyViolation, "entry_versions_author_id_fkey"):
+			return domain.ErrUnauthenticated // the author was deleted at the same moment
+		case violates(err, uniqueViolation, "entry_versions_pkey"):
+			// The entry points at a version that is not its newest.
+			return &ports.TamperedError{What: "entry version number"}
+		case refused != nil && refused.Code == notNullViolation && refused.ColumnName == "key_id":
+			return ports.ErrStaleServerKey
+		default:
+			return translate(err)
+		}
+	})
 }
 
 func (r entries) MarkDeleted(ctx context.Context, entry domain.Entry) error {

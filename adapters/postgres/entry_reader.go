@@ -79,9 +79,7 @@ func (s *Store) facts(ctx context.Context, sql string, credential domain.Credent
 	if err != nil {
 		return ports.EntryFacts{}, translate(err)
 	}
-	if err := (callers{q: s.pool, clock: s.clock, noteUse: true}).note(ctx, credential, who); err != nil {
-		return ports.EntryFacts{}, err
-	}
+	callers{clock: s.clock, uses: s.uses}.note(credential, who)
 	caller, err := who.caller(credential)
 	if err != nil {
 		return ports.EntryFacts{}, err

@@ -17,6 +17,7 @@ import (
 const (
 	uniqueViolation      = "23505"
 	foreignKeyViolation  = "23503"
+	notNullViolation     = "23502"
 	serializationFailure = "40001"
 	deadlockDetected     = "40P01"
 	lockNotAvailable     = "55P03" // within lockTimeout

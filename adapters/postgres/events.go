@@ -24,9 +24,11 @@ func eventArgs(e domain.Event) []any {
 		uuid(e.Box), string(e.BoxName), string(e.Key), e.Target, e.RequestID, e.Address}
 }
 
+// Append sends the event with the commit.
 func (r events) Append(ctx context.Context, event domain.Event) error {
-	_, err := r.q.Exec(ctx, insertEvent, eventArgs(event)...)
-	return translate(err)
+	var batch pgx.Batch
+	batch.Queue(insertEvent, eventArgs(event)...)
+	return atCommit(ctx, r.q, &batch, translate)
 }
 
 // List goes by the identifier, whose first bits are the time.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lockbox-go/lockbox/adapters/postgres"
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
 )
@@ -64,10 +65,7 @@ func TestHotStatementsUseIndexes(t *testing.T) {
 	for n := 101; n < 121; n++ {
 		require.NoError(t, writer.Write(t.Context(), event(t, "read")))
 		readAsRequestsDo(t, store.Read(), n)
-		_, err := store.Facts(t.Context(), domain.Credential{Kind: domain.APIKeyCredential, ID: crowdID(2, n), User: crowdID(1, n)}, boxNamed(n), "entry-3", 0)
-		require.NoError(t, err)
-		_, err = store.FactsForWrite(t.Context(), domain.Credential{Kind: domain.SessionCredential, ID: crowdID(3, n), User: crowdID(1, n)}, boxNamed(n), "entry-3")
-		require.NoError(t, err)
+		factsAsRequestsDo(t, store, n)
 		require.NoError(t, store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
 			return changeAsRequestsDo(ctx, t, repos, n)
 		}))
@@ -100,6 +98,25 @@ func scans(t *testing.T, url string) map[string]string {
 		counts[table] = rows(t, url, `SELECT seq_scan::text FROM pg_stat_user_tables WHERE relname = $1`, table)[0]
 	}
 	return counts
+}
+
+// factsAsRequestsDo looks up what decides a read and a write, by each kind of credential.
+func factsAsRequestsDo(t *testing.T, store *postgres.Store, n int) {
+	t.Helper()
+	for _, credential := range []domain.Credential{
+		{Kind: domain.APIKeyCredential, ID: crowdID(2, n), User: crowdID(1, n)},
+		{Kind: domain.SessionCredential, ID: crowdID(3, n), User: crowdID(1, n)},
+		{Kind: domain.AccessTokenCredential, Digest: sha256.Sum256(fmt.Appendf(nil, "a%d/1", n))},
+	} {
+		for _, version := range []uint64{0, 1} {
+			facts, err := store.Facts(t.Context(), credential, boxNamed(n), "entry-3", version)
+			require.NoError(t, err)
+			require.NotZero(t, facts.Version.Place.Version, "%s finds the entry", credential.Kind)
+		}
+		facts, err := store.FactsForWrite(t.Context(), credential, boxNamed(n), "entry-3")
+		require.NoError(t, err)
+		require.True(t, facts.Entry.Exists())
+	}
 }
 
 func readAsRequestsDo(t *testing.T, repos ports.Repos, n int) {

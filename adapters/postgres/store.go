@@ -52,6 +52,7 @@ type Store struct {
 	pool       *pgxpool.Pool
 	read       ports.Repos
 	clock      ports.Clock
+	uses       *keyUses
 	onStaleKey func(ctx context.Context) error
 	// transactions bounds how many there are at once. Some connections are left for single statements, so that reads
 	// are answered while transactions wait for each other.
@@ -88,7 +89,8 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	}
 	store := &Store{pool: pool, clock: config.Clock, onStaleKey: config.OnStaleServerKey,
 		transactions: semaphore.NewWeighted(int64(max(1, settings.MaxConns-reservedConns)))}
-	store.read = store.repos(pool, true)
+	store.uses = newKeyUses(store)
+	store.read = store.repos(pool, store.uses)
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
 		return nil, unavailable(err)
@@ -102,8 +104,11 @@ func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseco
 // before the first unit of work.
 func (s *Store) SetOnStaleServerKey(reload func(ctx context.Context) error) { s.onStaleKey = reload }
 
-// Close waits for connections in use and closes them all.
-func (s *Store) Close() { s.pool.Close() }
+// Close writes down what was noted, waits for connections in use and closes them all.
+func (s *Store) Close() {
+	s.uses.close()
+	s.pool.Close()
+}
 
 // Stat returns the state of the pool.
 func (s *Store) Stat() *pgxpool.Stat { return s.pool.Stat() }
@@ -131,11 +136,10 @@ type querier interface {
 	SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults
 }
 
-// repos returns the repositories over q. Outside transactions the use of API keys is noted; inside it is not, since
-// the note would hold a lock until the commit.
-func (s *Store) repos(q querier, noteUse bool) ports.Repos {
+// repos returns the repositories over q. uses is where the use of API keys is noted; nil inside transactions.
+func (s *Store) repos(q querier, uses *keyUses) ports.Repos {
 	return ports.Repos{
-		Callers:       callers{q: q, clock: s.clock, noteUse: noteUse},
+		Callers:       callers{q: q, clock: s.clock, uses: uses},
 		System:        system{q},
 		Users:         users{q},
 		APIKeys:       apiKeys{q},

@@ -6,7 +6,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -71,38 +70,36 @@ func (s *Store) once(ctx context.Context, fn func(ctx context.Context, repos por
 		return err
 	}
 	defer conn.Release()
-	tx, err := conn.Begin(ctx)
-	if err != nil {
-		return err
-	}
+	tx := &transaction{conn: conn}
 	defer rollback(ctx, tx)
-	if err := fn(context.WithValue(ctx, inTransaction{}, true), s.repos(tx, false)); err != nil {
+	if err := fn(context.WithValue(ctx, inTransaction{}, true), s.repos(tx, nil)); err != nil {
 		return err
 	}
-	return commit(ctx, conn, tx)
+	return commit(ctx, tx)
 }
 
 // commit runs under a context of its own. Under the request's, a client that hangs up would cancel the wait for a
 // standby: the row would be visible, not replicated, and the commit would look like a success.
-func commit(ctx context.Context, conn *pgxpool.Conn, tx pgx.Tx) error {
+func commit(ctx context.Context, tx *transaction) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), StatementTimeout+endTimeout)
 	defer cancel()
-	lost := watchReplication(conn)
-	err := tx.Commit(ctx)
-	if lost() {
+	lost := watchReplication(tx.conn)
+	known, err := tx.commit(ctx)
+	switch {
+	case lost():
 		return outcomeUnknown(errNotReplicated)
-	}
-	if _, answered := errors.AsType[*pgconn.PgError](err); err == nil || answered || errors.Is(err, pgx.ErrTxCommitRollback) {
+	case !known:
+		return outcomeUnknown(err)
+	default:
 		return err
 	}
-	return outcomeUnknown(err)
 }
 
 // rollback does nothing after a commit.
-func rollback(ctx context.Context, tx pgx.Tx) {
+func rollback(ctx context.Context, tx *transaction) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
-	_ = tx.Rollback(ctx) // a connection that cannot roll back is broken, and the pool drops it
+	tx.rollback(ctx)
 }
 
 const lostReplication = "lost replication"

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"context"
+	"errors"
 
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
@@ -134,8 +135,12 @@ func (s *Service) writeVersion(ctx context.Context, write versionWrite) error {
 		if err := write.condition.Check(locked.Entry); err != nil {
 			return err
 		}
+		before, err := newest(ctx, repos, write.facts.Version, locked.Entry)
+		if err != nil {
+			return err
+		}
 		entry := locked.Entry.Next(now)
-		version, err := write.seal(entry, locked.Newest)
+		version, err := write.seal(entry, before)
 		if err != nil {
 			return err
 		}
@@ -144,6 +149,19 @@ func (s *Service) writeVersion(ctx context.Context, write versionWrite) error {
 		}
 		return write.note(ctx, repos, entry)
 	})
+}
+
+// newest returns the envelope of the value of an entry that is locked, if it has one: the one that was looked up before
+// the lock, unless somebody has written since.
+func newest(ctx context.Context, repos ports.Repos, known ports.StoredVersion, locked domain.Entry) (ports.Sealed, error) {
+	if locked.Exists() && known.Place.Version != locked.Version {
+		var err error
+		known, err = repos.Entries.Version(ctx, locked.Box, locked.Key, locked.Version)
+		if err != nil && !errors.Is(err, domain.ErrVersionNotFound) {
+			return ports.Sealed{}, err
+		}
+	}
+	return ports.Sealed{Place: known.Place, Envelope: known.Sealed.Envelope}, nil
 }
 
 // lockEntry locks an entry for a caller who may still do with it what is wanted.

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/lockbox-go/lockbox/tests/bench/load"
+)
+
+// bench is one run: a database cluster, the programs on it, and what was wrong so far.
+type bench struct {
+	options
+	folder  string
+	cluster *cluster
+	targets []*target
+	wrong   []string
+}
+
+// target is a program with a database and a load of its own.
+type target struct {
+	name     string
+	program  string
+	database string
+	settings []string
+	server   *server
+	load     *loader
+}
+
+func (b *bench) open(ctx context.Context) (err error) {
+	if b.folder, err = os.MkdirTemp("", "lockbox-bench-"); err != nil {
+		return err
+	}
+	if b.program == "" {
+		b.program = filepath.Join(b.folder, "lockbox")
+		stripped := "-s -w"
+		if b.profiled != "" {
+			stripped = "" // a profile needs the names
+		}
+		if err := build(ctx, ".", b.program, stripped); err != nil {
+			return err
+		}
+	}
+	b.cluster, err = startCluster(ctx)
+	return err
+}
+
+func (b *bench) close() {
+	for _, each := range b.targets {
+		if each.server != nil {
+			each.server.stop()
+		}
+		if each.load != nil {
+			each.load.stop()
+		}
+	}
+	if b.cluster != nil {
+		b.cluster.stop()
+	}
+	if b.folder != "" {
+		os.RemoveAll(b.folder)
+	}
+}
+
+// build makes the program of a checkout as `make build` does.
+func build(ctx context.Context, checkout, to, ldflags string) error {
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags, "-o", to, "./cmd/lockbox")
+	command.Dir, command.Env = checkout, append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the program: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// add makes a target with an empty database.
+func (b *bench) add(ctx context.Context, name, program string, settings ...string) (*target, error) {
+	t := &target{name: name, program: program, settings: settings}
+	b.targets = append(b.targets, t)
+	var err error
+	if t.database, err = b.cluster.create(ctx, "bench_"+name); err != nil {
+		return nil, err
+	}
+	t.load, err = startLoad(ctx)
+	return t, err
+}
+
+// serve starts the target's program, again where it ran before, and points its load there.
+func (b *bench) serve(ctx context.Context, t *target) (err error) {
+	if t.server != nil {
+		t.server.stop()
+	}
+	if t.server, err = startServer(ctx, t, b.folder); err != nil {
+		return err
+	}
+	_, err = t.load.tell(load.Order{Connect: b.connections, Address: t.server.address})
+	return err
+}
+
+// fill fills a target over HTTP and settles the tables, so that no vacuum falls into the first slices alone.
+func (b *bench) fill(ctx context.Context, t *target) (load.Place, error) {
+	if err := b.serve(ctx, t); err != nil {
+		return load.Place{}, err
+	}
+	reply, err := t.load.tell(load.Order{Fill: &load.Fill{Size: b.size, Key: encryptionKey}})
+	if err != nil {
+		return load.Place{}, fmt.Errorf("fill the database: %w", err)
+	}
+	return *reply.Place, b.cluster.settle(ctx, t.database)
+}
+
+// drive runs a slice and keeps what was wrong.
+func (b *bench) drive(t *target, order load.Run) (load.Slice, error) {
+	reply, err := t.load.tell(load.Order{Run: &order})
+	if err != nil {
+		return load.Slice{}, err
+	}
+	for _, wrong := range reply.Slice.Wrong {
+		b.wrong = append(b.wrong, t.name+", "+order.Scenario+": "+wrong)
+	}
+	return *reply.Slice, nil
+}
+
+// verdict is an error where any answer was wrong.
+func (b *bench) verdict() error {
+	if len(b.wrong) == 0 {
+		return nil
+	}
+	return errors.New("answers were wrong, so the figures are worth nothing:\n  " + strings.Join(b.wrong[:min(len(b.wrong), 10)], "\n  "))
+}

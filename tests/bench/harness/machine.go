@@ -1,0 +1,65 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+)
+
+// machine is what the figures were taken on. It names no host and no path.
+type machine struct {
+	CPU        string            `json:"cpu"`
+	Cores      int               `json:"cores"`
+	MemoryGB   float64           `json:"memory_gb"`
+	System     string            `json:"system"`
+	PostgreSQL string            `json:"postgresql"`
+	Settings   map[string]string `json:"postgresql_settings"`
+	Go         string            `json:"go"`
+	Commit     string            `json:"commit"`
+	Load       string            `json:"load"`
+}
+
+func (b *bench) machine() machine {
+	memory, _ := os.ReadFile("/proc/meminfo")
+	processors, _ := os.ReadFile("/proc/cpuinfo")
+	return machine{
+		CPU: named(string(processors), "model name", ":"), Cores: runtime.NumCPU(), MemoryGB: float64(int(kilobytes(string(memory), "MemTotal:")/1024/102.4)) / 10,
+		System: operatingSystem(), PostgreSQL: b.cluster.version, Settings: b.cluster.settings, Go: runtime.Version(), Commit: commit(),
+		Load: fmt.Sprintf("%d connections, %d × %s of each scenario", b.connections, b.options.rounds, b.slice),
+	}
+}
+
+func (m machine) String() string {
+	s := m.Settings
+	return fmt.Sprintf("%d × %s, %.1f GB, %s; PostgreSQL %s (fsync %s, synchronous_commit %s, full_page_writes %s, shared_buffers %s), %s; Lockbox %s; %s",
+		m.Cores, m.CPU, m.MemoryGB, m.System, m.PostgreSQL, s["fsync"], s["synchronous_commit"], s["full_page_writes"], s["shared_buffers"], m.Go, m.Commit, m.Load)
+}
+
+// named finds the value of the first line that begins with a name.
+func named(text, name, separator string) string {
+	for line := range strings.Lines(text) {
+		if found, value, ok := strings.Cut(line, separator); ok && strings.TrimSpace(found) == name {
+			return strings.Trim(strings.TrimSpace(value), `"`)
+		}
+	}
+	return ""
+}
+
+func operatingSystem() string {
+	release, _ := os.ReadFile("/etc/os-release")
+	if name := named(string(release), "PRETTY_NAME", "="); name != "" {
+		return name
+	}
+	return runtime.GOOS
+}
+
+// commit is what git calls what is checked out; -dirty where files were changed.
+func commit() string {
+	out, err := exec.Command("git", "describe", "--tags", "--always", "--dirty").Output()
+	if err != nil {
+		return "dev"
+	}
+	return strings.TrimSpace(string(out))
+}

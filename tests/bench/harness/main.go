@@ -1,0 +1,116 @@
+// Command harness measures Lockbox as it ships, against the least that its database can do the same with:
+//
+//	go run ./tests/bench/harness                        # what `make bench` runs
+//	go run ./tests/bench/harness -base HEAD~1           # two commits side by side
+//	go run ./tests/bench/harness -scenario scale        # small tables against large ones
+//
+// It starts a PostgreSQL that keeps what it commits, the program as a process and the load as another, and exits 1 when
+// any answer was wrong. Figures never make it fail: it prints whether they hold what is aimed at.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/lockbox-go/lockbox/tests/bench/load"
+)
+
+// options are the flags.
+type options struct {
+	size        load.Size
+	connections int
+	rounds      int
+	slice       time.Duration
+	warmUp      time.Duration
+	scenario    string
+	base        string
+	program     string
+	output      string
+	profiled    string
+	settings    settings
+	spoil       bool
+}
+
+// settings are NAME=value.
+type settings []string
+
+func (s *settings) String() string { return strings.Join(*s, " ") }
+
+// Set adds one.
+func (s *settings) Set(text string) error {
+	if !strings.Contains(text, "=") {
+		return errors.New("it must be NAME=value")
+	}
+	*s = append(*s, text)
+	return nil
+}
+
+func main() {
+	// The load is this program again, as a process of its own.
+	if len(os.Args) == 2 && os.Args[1] == "load" {
+		if err := load.Serve(os.Stdin, os.Stdout); err != nil {
+			fail(err)
+		}
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, parse())
+	stop()
+	if err != nil {
+		fail(err)
+	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "bench:", err)
+	os.Exit(1)
+}
+
+func parse() options {
+	var o options
+	flag.IntVar(&o.size.Boxes, "boxes", 10, "boxes to fill")
+	flag.IntVar(&o.size.Entries, "entries", 1000, "entries in each box")
+	flag.IntVar(&o.size.Users, "users", 100, "users of each box")
+	flag.IntVar(&o.connections, "connections", 32, "connections that make requests at once")
+	flag.IntVar(&o.rounds, "rounds", 5, "how often all slices are run in turn")
+	flag.DurationVar(&o.slice, "slice", 2*time.Second, "how long a slice lasts; rounds × slice is the time of each scenario")
+	flag.DurationVar(&o.warmUp, "warm-up", 3*time.Second, "how long each scenario runs before anything counts")
+	flag.StringVar(&o.scenario, "scenario", "", "scale: compare small tables with large ones; queue: few connections to the database")
+	flag.StringVar(&o.base, "base", "", "a commit to compare what is checked out with")
+	flag.StringVar(&o.program, "program", "", "the binary to measure, instead of building what is checked out")
+	flag.StringVar(&o.output, "output", "", "the file to write the figures to as JSON, instead of one under tests/bench/results")
+	flag.StringVar(&o.profiled, "profile", "", "a scenario to profile with Linux's perf")
+	flag.Var(&o.settings, "set", "a setting NAME=value, without LOCKBOX_, for what is checked out; may be repeated")
+	flag.BoolVar(&o.spoil, "spoil", false, "write other values behind the load's back, which must make the run fail; for testing the harness")
+	flag.Parse()
+	return o
+}
+
+func run(ctx context.Context, o options) error {
+	b := &bench{options: o}
+	defer b.close()
+	if err := b.open(ctx); err != nil {
+		return err
+	}
+	switch {
+	case o.profiled != "":
+		return b.profile(ctx)
+	case o.base != "":
+		return b.compare(ctx)
+	case o.scenario == "scale":
+		return b.scale(ctx)
+	case o.scenario == "queue":
+		return b.queue(ctx)
+	case o.scenario != "":
+		return fmt.Errorf("there is no scenario %q", o.scenario)
+	default:
+		return b.measure(ctx)
+	}
+}

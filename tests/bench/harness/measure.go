@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/lockbox-go/lockbox/tests/bench/load"
+)
+
+// The scenarios, in the order in which they run. Those that hash passwords or derive keys come last, so that the memory
+// of reading and writing alone can be seen.
+var (
+	plain   = []string{"read", "write", "list", load.Alone}
+	hashing = []string{"revoke", "passphrase", "sign-in"}
+)
+
+// measure is the whole run: it fills a Lockbox, drives it in turns with the floor, and reports.
+func (b *bench) measure(ctx context.Context) error {
+	t, err := b.add(ctx, "main", b.program, b.settings...)
+	if err != nil {
+		return err
+	}
+	say("filling %d boxes × %d entries for %d users", b.size.Boxes, b.size.Entries, b.size.Users)
+	place, err := b.fill(ctx, t)
+	if err != nil {
+		return err
+	}
+	floors, err := b.makeFloor(ctx, t)
+	if err != nil {
+		return err
+	}
+	if b.spoil {
+		if err := b.writeBehindItsBack(t, place); err != nil {
+			return err
+		}
+	}
+	if err := b.serve(ctx, t); err != nil { // anew: the fill has hashed passwords
+		return err
+	}
+	r := &report{Machine: b.machine(), StartMillis: float64(t.server.started.Microseconds()) / 1000, IdleMB: memoryOf(t.server.pid(), peak)}
+	if err := b.rounds(ctx, t, floors, plain, r); err != nil {
+		return err
+	}
+	r.BusyMB = memoryOf(t.server.pid(), peak)
+	if err := b.rounds(ctx, t, floors, hashing, r); err != nil {
+		return err
+	}
+	r.PeakMB = memoryOf(t.server.pid(), peak)
+	if err := b.addTimes(t, r); err != nil {
+		return err
+	}
+	if err := b.count(ctx, t, r); err != nil {
+		return err
+	}
+	if err := r.write(b.output); err != nil {
+		return err
+	}
+	r.print(os.Stdout)
+	return b.verdict()
+}
+
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...) }
+
+// peak is the line of /proc that holds the most memory that a process ever had.
+const peak = "VmHWM"
+
+// rounds warms each scenario up, and then runs slices of all of them and of their floors by turns, the order turned round
+// each time, so that whatever else the machine does slows all alike.
+func (b *bench) rounds(ctx context.Context, t *target, floors floorScripts, scenarios []string, r *report) error {
+	for _, name := range scenarios {
+		if _, err := b.drive(t, load.Run{Scenario: name, For: b.warmUp, Warm: true}); err != nil {
+			return err
+		}
+		if err := b.verdict(); err != nil {
+			return err
+		}
+		if scripts := floors[name]; scripts != nil && b.warmUp >= time.Second { // as short as pgbench can
+			if _, err := b.cluster.floor(ctx, t.database, scripts, b.connections, b.warmUp); err != nil {
+				return err
+			}
+		}
+	}
+	for round := range b.options.rounds {
+		order := slices.Clone(scenarios)
+		if round%2 == 1 {
+			slices.Reverse(order)
+		}
+		for _, name := range order {
+			if err := b.turn(ctx, t, floors[name], r.of(name), round%2 == 1); err != nil {
+				return err
+			}
+		}
+		say("round %d of %d: %s", round+1, b.options.rounds, r.rates(scenarios))
+		if err := b.verdict(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// turn is one slice of a scenario, and one of its floor if it has one.
+func (b *bench) turn(ctx context.Context, t *target, scripts []string, f *figures, floorFirst bool) error {
+	var floor floorSlice
+	runFloor := func() (err error) {
+		if scripts != nil {
+			floor, err = b.cluster.floor(ctx, t.database, scripts, b.connections, b.slice)
+		}
+		return err
+	}
+	if floorFirst {
+		if err := runFloor(); err != nil {
+			return err
+		}
+	}
+	before := b.cpuNow(t)
+	slice, err := b.drive(t, load.Run{Scenario: f.Scenario, For: b.slice})
+	if err != nil {
+		return err
+	}
+	used := b.cpuNow(t).minus(before)
+	f.add(slice, used)
+	if !floorFirst {
+		if err := runFloor(); err != nil {
+			return err
+		}
+	}
+	if scripts != nil {
+		f.addFloor(floor, slice.Rate()/floor.rate, floor.cpu/(used.sum()/float64(max(1, slice.Requests))))
+	}
+	return nil
+}
+
+// cpu is seconds of all cores.
+type cpu struct {
+	Server   float64 `json:"server"`
+	Postgres float64 `json:"postgres"`
+	Load     float64 `json:"load"`
+}
+
+func (c cpu) minus(o cpu) cpu {
+	return cpu{c.Server - o.Server, c.Postgres - o.Postgres, c.Load - o.Load}
+}
+
+func (c cpu) plus(o cpu) cpu {
+	return cpu{c.Server + o.Server, c.Postgres + o.Postgres, c.Load + o.Load}
+}
+
+func (c cpu) sum() float64 { return c.Server + c.Postgres + c.Load }
+
+func (b *bench) cpuNow(t *target) cpu {
+	return cpu{cpuOf(t.server.pid()), b.cluster.cpu(), cpuOf(t.load.pid())}
+}
+
+func (b *bench) addTimes(t *target, r *report) error {
+	reply, err := t.load.tell(load.Order{Summary: append(slices.Clone(plain), hashing...)})
+	for _, f := range r.Scenarios {
+		f.Times = reply.Times[f.Scenario]
+	}
+	return err
+}
+
+// count runs every scenario once more, with a counter between the program and its database. It is apart from what is
+// timed: counting costs time.
+func (b *bench) count(ctx context.Context, t *target, r *report) error {
+	w, err := startWire(b.cluster.server)
+	if err != nil {
+		return err
+	}
+	defer w.close()
+	direct := t.database
+	t.database = w.url(direct)
+	defer func() { t.database = direct }()
+	if err := b.serve(ctx, t); err != nil {
+		return err
+	}
+	for _, f := range r.Scenarios {
+		// The statements are prepared first.
+		if _, err := b.drive(t, load.Run{Scenario: f.Scenario, For: 300 * time.Millisecond, Warm: true}); err != nil {
+			return err
+		}
+		before := w.counts()
+		slice, err := b.drive(t, load.Run{Scenario: f.Scenario, For: min(b.slice, time.Second), Warm: true})
+		if err != nil {
+			return err
+		}
+		f.Wire = w.counts().since(before, slice.Requests)
+	}
+	return nil
+}
+
+// writeBehindItsBack gives one entry of each box another value, as its owner may. A load that does not look would not
+// see it.
+func (b *bench) writeBehindItsBack(t *target, place load.Place) error {
+	other, err := startLoad(context.Background())
+	if err != nil {
+		return err
+	}
+	defer other.stop()
+	if _, err := other.tell(load.Order{Connect: 1, Address: t.server.address, Adopt: &place}); err != nil {
+		return err
+	}
+	_, err = other.tell(load.Order{Run: &load.Run{Scenario: "write", For: 200 * time.Millisecond, Warm: true}})
+	return err
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lockbox-go/lockbox/tests/bench/load"
+)
+
+// profile runs one scenario and prints where the server's processor time went, as Linux's perf sees it from outside: the
+// program has nothing in it that tells this to whoever asks.
+func (b *bench) profile(ctx context.Context) error {
+	t, err := b.add(ctx, "main", b.program, b.settings...)
+	if err != nil {
+		return err
+	}
+	if _, err := b.fill(ctx, t); err != nil {
+		return err
+	}
+	if _, err := b.drive(t, load.Run{Scenario: b.options.profiled, For: b.warmUp, Warm: true}); err != nil {
+		return err
+	}
+	samples := filepath.Join(b.folder, "perf.data")
+	length := time.Duration(b.options.rounds) * b.slice
+	record := exec.CommandContext(ctx, "perf", "record", "-F", "499", "-g", "-o", samples, "-p", strconv.Itoa(t.server.pid()),
+		"--", "sleep", strconv.FormatFloat(length.Seconds(), 'f', 1, 64))
+	if err := record.Start(); err != nil {
+		return errors.Join(errors.New("a profile needs Linux's perf"), err)
+	}
+	slice, err := b.drive(t, load.Run{Scenario: b.options.profiled, For: length})
+	if err := errors.Join(err, record.Wait()); err != nil {
+		return err
+	}
+	fmt.Printf("%s: %.0f requests/s; %% of the server's processor time, with what is called and alone\n", b.options.profiled, slice.Rate())
+	report := exec.CommandContext(ctx, "perf", "report", "-i", samples, "--children", "-g", "none", "--percent-limit", "1")
+	report.Stderr = os.Stderr
+	out, err := report.Output()
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(out)) {
+		// inclusive, alone, program, where it is mapped, the kind of symbol, its name
+		if fields := strings.Fields(line); len(fields) > 5 && fields[0] != "#" {
+			fmt.Printf("%7s %7s  %s\n", fields[0], fields[1], strings.Join(fields[5:], " "))
+		}
+	}
+	return b.verdict()
+}

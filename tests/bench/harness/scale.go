@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/lockbox-go/lockbox/tests/bench/load"
+)
+
+// The small box that large ones are compared with, and how large those are.
+const (
+	fewEntries, manyEntries = 1_000, 1_000_000
+	fewUsers, manyUsers     = 10, 10_000
+)
+
+// scaleReport says how many times the rate of reading from a small box that from a large one is.
+type scaleReport struct {
+	Machine machine   `json:"machine"`
+	Entries []contest `json:"million_entries_to_thousand"`
+	Users   []contest `json:"ten_thousand_users_to_ten"`
+}
+
+// scale reads random entries of a box as random users of it: of a small box, and by turns of one with very many entries,
+// and of one with very many users. Each is in a database of its own.
+func (b *bench) scale(ctx context.Context) error {
+	small, err := b.grown(ctx, "small", load.Size{Boxes: 1, Entries: fewEntries, Users: fewUsers})
+	if err != nil {
+		return err
+	}
+	entries, err := b.grown(ctx, "entries", load.Size{Boxes: 1, Entries: manyEntries, Users: fewUsers})
+	if err != nil {
+		return err
+	}
+	users, err := b.grown(ctx, "users", load.Size{Boxes: 1, Entries: fewEntries, Users: manyUsers})
+	if err != nil {
+		return err
+	}
+	r := scaleReport{Machine: b.machine()}
+	err = b.turns([]string{"read"}, small, entries, func(_ string, ratio contest) { r.Entries = append(r.Entries, ratio) })
+	if err != nil {
+		return err
+	}
+	err = b.turns([]string{"read"}, small, users, func(_ string, ratio contest) { r.Users = append(r.Users, ratio) })
+	if err != nil {
+		return err
+	}
+	if err := writeJSON(b.output, "scale", r); err != nil {
+		return err
+	}
+	fmt.Println(r.Machine)
+	for what, ratios := range map[string][]contest{
+		fmt.Sprintf("from %d to %d entries", fewEntries, manyEntries): r.Entries, fmt.Sprintf("from %d to %d users", fewUsers, manyUsers): r.Users} {
+		middle := medians(ratios)
+		fmt.Printf("%-8s reading %s of a box: at least 0.90 times the rate: %.3f (processor time for a request: %.3f times)\n",
+			holds(middle.Rate >= .9), what, middle.Rate, middle.CPU)
+	}
+	return b.verdict()
+}
+
+// grown makes a target that is filled over HTTP with little, and then straight into the tables with the rest.
+func (b *bench) grown(ctx context.Context, name string, size load.Size) (*target, error) {
+	t, err := b.add(ctx, name, b.program, append(b.settings, "MAX_ENTRIES_PER_BOX=0", "MAX_USERS_PER_BOX=0")...)
+	if err != nil {
+		return nil, err
+	}
+	say("filling a box with %d entries and %d users", size.Entries, size.Users)
+	all := b.size
+	b.size = load.Size{Boxes: 1, Entries: fewEntries, Users: fewUsers}
+	place, err := b.fill(ctx, t)
+	b.size = all
+	if err != nil {
+		return nil, err
+	}
+	begin := time.Now()
+	if place, err = grow(ctx, t.database, place, size); err != nil {
+		return nil, fmt.Errorf("grow a box: %w", err)
+	}
+	if err := b.cluster.settle(ctx, t.database); err != nil {
+		return nil, err
+	}
+	say("the rest took %s", time.Since(begin).Round(time.Second))
+	_, err = t.load.tell(load.Order{Adopt: &place})
+	return t, err
+}
+
+// queue shows what few connections to the database cost: 64 clients of a server that may open two, by turns with those of
+// one as it ships. Requests have to wait, and none may fail.
+func (b *bench) queue(ctx context.Context) error {
+	b.connections = 64
+	usual, err := b.add(ctx, "usual", b.program, b.settings...)
+	if err != nil {
+		return err
+	}
+	few, err := b.add(ctx, "few", b.program, append(b.settings, "DB_MAX_CONNS=2")...)
+	if err != nil {
+		return err
+	}
+	for _, t := range b.targets {
+		if _, err := b.fill(ctx, t); err != nil {
+			return err
+		}
+	}
+	scenarios := []string{"read", "write", "list", "revoke"}
+	ratios := make(map[string][]contest)
+	if err := b.turns(scenarios, usual, few, func(scenario string, ratio contest) {
+		ratios[scenario] = append(ratios[scenario], ratio)
+	}); err != nil {
+		return err
+	}
+	for _, scenario := range scenarios {
+		fmt.Printf("%-8s with 2 connections to the database %.3f times the rate with the default, for %d clients\n",
+			scenario, medians(ratios[scenario]).Rate, b.connections)
+	}
+	return b.verdict()
+}

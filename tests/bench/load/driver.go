@@ -1,0 +1,227 @@
+package load
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Order is what a Driver is told; one of Fill, Adopt, Address, Run and Summary is set, and Connect once before all.
+type Order struct {
+	// Connect is how many connections to keep, to Address.
+	Connect int    `json:"connect,omitempty"`
+	Address string `json:"address,omitempty"`
+
+	Fill    *Fill    `json:"fill,omitempty"`
+	Adopt   *Place   `json:"adopt,omitempty"`
+	Run     *Run     `json:"run,omitempty"`
+	Summary []string `json:"summary,omitempty"` // names of scenarios
+}
+
+// Fill asks for a new Lockbox to be filled.
+type Fill struct {
+	Size Size   `json:"size"`
+	Key  string `json:"key"`
+}
+
+// Run asks for a scenario to be driven for a while.
+type Run struct {
+	Scenario string        `json:"scenario"`
+	For      time.Duration `json:"for"`
+	// Warm: what is measured does not count in the summary.
+	Warm bool `json:"warm,omitempty"`
+}
+
+// Slice is what became of a Run.
+type Slice struct {
+	Requests int     `json:"requests"`
+	Failures int     `json:"failures"`
+	Seconds  float64 `json:"seconds"`
+	// Wrong are the first few failures in words.
+	Wrong []string `json:"wrong,omitempty"`
+}
+
+// Rate is how many requests a second were answered.
+func (s Slice) Rate() float64 { return float64(s.Requests) / s.Seconds }
+
+// Times are milliseconds, over all slices of a scenario.
+type Times struct {
+	P50  float64 `json:"p50_ms"`
+	P99  float64 `json:"p99_ms"`
+	P999 float64 `json:"p999_ms"`
+}
+
+// Reply is what a Driver answers an Order with.
+type Reply struct {
+	Error string           `json:"error,omitempty"`
+	Place *Place           `json:"place,omitempty"`
+	Slice *Slice           `json:"slice,omitempty"`
+	Times map[string]Times `json:"times,omitempty"`
+}
+
+// Driver is the load: its connections, and what it knows of the Lockbox that it drives.
+type Driver struct {
+	workers []*worker
+	world   *world
+	times   map[string][]uint32 // microseconds
+	last    time.Time           // when a run ended
+}
+
+// idle is how long a connection is used again after a rest: a server closes those that rest for longer.
+const idle = 30 * time.Second
+
+// Serve carries out the orders that come in, one by one, and answers each. It returns nil when there are no more.
+func Serve(in io.Reader, out io.Writer) error {
+	d := &Driver{times: make(map[string][]uint32)}
+	orders, replies := json.NewDecoder(in), json.NewEncoder(out)
+	for {
+		var order Order
+		if err := orders.Decode(&order); errors.Is(err, io.EOF) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+		reply, err := d.carryOut(order)
+		if err != nil {
+			reply.Error = err.Error()
+		}
+		if err := replies.Encode(reply); err != nil {
+			return err
+		}
+	}
+}
+
+func (d *Driver) carryOut(order Order) (Reply, error) {
+	if order.Address != "" {
+		d.connect(order.Connect, order.Address)
+	}
+	switch {
+	case order.Fill != nil:
+		if err := d.fill(order.Fill.Size, order.Fill.Key); err != nil {
+			return Reply{}, err
+		}
+		return Reply{Place: &d.world.Place}, nil
+	case order.Adopt != nil:
+		d.world = newWorld(*order.Adopt)
+		return Reply{}, nil
+	case order.Run != nil:
+		slice, err := d.run(*order.Run)
+		return Reply{Slice: &slice}, err
+	case order.Summary != nil:
+		times := make(map[string]Times)
+		for _, name := range order.Summary {
+			times[name] = timesOf(d.times[name])
+		}
+		return Reply{Times: times}, nil
+	default:
+		return Reply{}, nil
+	}
+}
+
+// connect ends all connections; workers make new ones when they need them.
+func (d *Driver) connect(count int, address string) {
+	for _, w := range d.workers {
+		w.conn.close()
+	}
+	if count == 0 {
+		count = len(d.workers)
+	}
+	d.workers = d.workers[:0]
+	for i := range count {
+		d.workers = append(d.workers, &worker{conn: conn{address: address}, number: i, of: count, random: rand.New(rand.NewPCG(1, uint64(i)))})
+	}
+}
+
+// each calls work for every number below count, on that many workers.
+func (d *Driver) each(workers, count int, work func(w *worker, i int) error) error {
+	var next atomic.Int64
+	var group sync.WaitGroup
+	failed := make([]error, len(d.workers))
+	for n, w := range d.workers[:min(workers, len(d.workers))] {
+		w.world = d.world
+		group.Go(func() {
+			for i := next.Add(1) - 1; i < int64(count) && failed[n] == nil; i = next.Add(1) - 1 {
+				failed[n] = work(w, int(i))
+			}
+		})
+	}
+	group.Wait()
+	return errors.Join(failed...)
+}
+
+// maxWrong is how many failures are put into words.
+const maxWrong = 3
+
+func (d *Driver) run(order Run) (Slice, error) {
+	act, known := scenarios[order.Scenario]
+	if !known || d.world == nil {
+		return Slice{}, fmt.Errorf("there is no scenario %q, or nothing to run it on", order.Scenario)
+	}
+	if time.Since(d.last) > idle {
+		for _, w := range d.workers {
+			w.conn.close()
+		}
+	}
+	defer func() { d.last = time.Now() }()
+	var slice Slice
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	workers := d.workers
+	if order.Scenario == Alone {
+		workers = workers[:1]
+	}
+	begin := time.Now()
+	for _, w := range workers {
+		w.world = d.world
+		group.Go(func() {
+			taken, wrong, failures := w.repeat(act, begin.Add(order.For))
+			mu.Lock()
+			defer mu.Unlock()
+			slice.Requests, slice.Failures = slice.Requests+len(taken), slice.Failures+failures
+			slice.Wrong = append(slice.Wrong, wrong...)
+			if !order.Warm {
+				d.times[order.Scenario] = append(d.times[order.Scenario], taken...)
+			}
+		})
+	}
+	group.Wait()
+	slice.Seconds = time.Since(begin).Seconds()
+	if err := d.world.checkVersions(); err != nil {
+		slice.Failures++
+		slice.Wrong = append(slice.Wrong, err.Error())
+	}
+	slice.Wrong = slice.Wrong[:min(len(slice.Wrong), maxWrong)]
+	return slice, nil
+}
+
+// repeat makes one request after the other until the deadline, and returns how many microseconds each good one took.
+func (w *worker) repeat(act func(*worker) error, until time.Time) (taken []uint32, wrong []string, failures int) {
+	for begin := time.Now(); begin.Before(until); {
+		err := act(w)
+		end := time.Now()
+		if err != nil {
+			if failures++; len(wrong) < maxWrong {
+				wrong = append(wrong, err.Error())
+			}
+		} else {
+			taken = append(taken, uint32(end.Sub(begin).Microseconds()))
+		}
+		begin = end
+	}
+	return taken, wrong, failures
+}
+
+func timesOf(taken []uint32) Times {
+	if len(taken) == 0 {
+		return Times{}
+	}
+	slices.Sort(taken)
+	at := func(share float64) float64 { return float64(taken[int(share*float64(len(taken)-1))]) / 1000 }
+	return Times{P50: at(.5), P99: at(.99), P999: at(.999)}
+}

@@ -1,0 +1,204 @@
+package load
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"sync"
+	"sync/atomic"
+)
+
+// Size is how much is put into a Lockbox.
+type Size struct {
+	Boxes   int `json:"boxes"`
+	Entries int `json:"entries"` // in each box
+	Users   int `json:"users"`   // of each box
+}
+
+// ValueBytes is how long a value is, as JSON text.
+const ValueBytes = 1024
+
+// passphrases is how many entries there are under one.
+const passphrases = 10
+
+const passphraseBox = "passphrase"
+
+// BoxName, EntryKey and UserName name what is made.
+func BoxName(box int) string { return "box-" + strconv.Itoa(box) }
+
+// EntryKey is the key of an entry; keys sort by number.
+func EntryKey(entry int) string { return fmt.Sprintf("entry-%07d", entry) }
+
+// UserName is the name of a user.
+func UserName(user int) string { return "user-" + strconv.Itoa(user) }
+
+func password(user int) string { return "password-of-" + strconv.Itoa(user) }
+
+// AppendValue writes the value that a write, by its number, gives to an entry: no two writes give the same.
+func AppendValue(to []byte, box, entry int, write uint64) []byte {
+	begin := len(to)
+	to = append(append(append(append(append(to, `{"of":"`...), BoxName(box)...), '/'), EntryKey(entry)...), `","write":`...)
+	to = append(strconv.AppendUint(to, write, 10), `,"pad":"`...)
+	for end := begin + ValueBytes - len(`"}`); len(to) < end; {
+		to = append(to, 'x')
+	}
+	return append(to, `"}`...)
+}
+
+// Place is what a load needs to know of a Lockbox that was filled.
+type Place struct {
+	Size
+	// Key is the generated key that the entries are encrypted under.
+	Key string `json:"key"`
+	// Tokens are API keys, one a user.
+	Tokens []string `json:"tokens"`
+	// Root is the owner's API key.
+	Root string `json:"root"`
+}
+
+// world is a Place with what became of it since.
+type world struct {
+	Place
+	entries []entry
+	writes  atomic.Uint64
+	// of each place of an entry, made once
+	paths []string
+	lists []string
+	keys  []byte // what listing a box answers
+}
+
+// entry is what is known of an entry: its newest version, the write that made it, and how many writes were acknowledged.
+type entry struct {
+	mu       sync.Mutex
+	version  uint64
+	write    uint64
+	acks     uint64
+	unknowns uint64 // writes whose answer was an error
+}
+
+// wrote notes the version that a write was answered with.
+func (e *entry) wrote(version, write uint64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.acks++; version > e.version {
+		e.version, e.write = version, write
+	}
+}
+
+// newest returns the newest version that was acknowledged, and the write that made it.
+func (e *entry) newest() (version, write uint64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.version, e.write
+}
+
+// newWorld takes every entry to be at version 1, by the write 0.
+func newWorld(place Place) *world {
+	w := &world{Place: place, entries: make([]entry, place.Boxes*place.Entries), paths: make([]string, place.Boxes*place.Entries)}
+	keys := make([]string, place.Entries)
+	for i := range keys {
+		keys[i] = EntryKey(i)
+	}
+	w.keys, _ = json.Marshal(keys) // of strings
+	for box := range place.Boxes {
+		w.lists = append(w.lists, "/boxes/"+BoxName(box)+"/entries")
+		for i := range place.Entries {
+			at := box*place.Entries + i
+			w.entries[at].version, w.entries[at].acks = 1, 1
+			w.paths[at] = w.lists[box] + "/" + keys[i]
+		}
+	}
+	return w
+}
+
+// checkVersions returns what is wrong with the numbers of the versions: each write that was acknowledged made one.
+func (w *world) checkVersions() error {
+	for at := range w.entries {
+		e := &w.entries[at]
+		if e.version < e.acks || e.version > e.acks+e.unknowns {
+			return fmt.Errorf("%s: %d writes were acknowledged and %d failed, and the newest version is %d", w.paths[at], e.acks, e.unknowns, e.version)
+		}
+	}
+	return nil
+}
+
+// fill makes all that a Place has, over HTTP, in a Lockbox that has no owner yet.
+func (d *Driver) fill(size Size, key string) error {
+	place := Place{Size: size, Key: key, Tokens: make([]string, size.Users)}
+	var made struct{ APIKey string }
+	first := d.workers[0]
+	got, err := first.conn.do(request{method: "POST", path: "/init", body: []byte(`{"username":"root","password":"root-password"}`)})
+	if err := expect(got, err, http.StatusOK); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(got.body, &made); err != nil {
+		return err
+	}
+	place.Root = made.APIKey
+	d.world = newWorld(place)
+	// Few at a time: each hashes a password, and only so many may wait for that.
+	if err := d.each(4, size.Users, d.makeUser); err != nil {
+		return err
+	}
+	if err := d.each(4, size.Boxes+1, d.makeBox); err != nil {
+		return err
+	}
+	if err := d.each(8, (size.Boxes+1)*size.Users, d.makeBoxUser); err != nil {
+		return err
+	}
+	if err := d.each(len(d.workers), size.Boxes*size.Entries, d.makeEntry); err != nil {
+		return err
+	}
+	return d.each(4, passphrases, d.makePassphraseEntry)
+}
+
+func (d *Driver) makeUser(w *worker, user int) error {
+	got, err := w.root("POST", "/users", fmt.Sprintf(`{"username":%q,"password":%q}`, UserName(user), password(user)), http.StatusCreated)
+	if err == nil {
+		d.world.Tokens[user] = got.apiKey
+	}
+	return err
+}
+
+// fillBox is the name of a box that is filled: the last one holds what is under passphrases.
+func (d *Driver) fillBox(box int) string {
+	if box == d.world.Boxes {
+		return passphraseBox
+	}
+	return BoxName(box)
+}
+
+func (d *Driver) makeBox(w *worker, box int) error {
+	_, err := w.root("POST", "/boxes/"+d.fillBox(box), "", http.StatusCreated)
+	return err
+}
+
+func (d *Driver) makeBoxUser(w *worker, i int) error {
+	users, user := "/boxes/"+d.fillBox(i/d.world.Users)+"/users", UserName(i%d.world.Users)
+	if _, err := w.root("POST", users, fmt.Sprintf(`{"username":%q}`, user), http.StatusCreated); err != nil {
+		return err
+	}
+	_, err := w.root("PUT", users+"/"+user+"/permissions", `["readEntryKeys","readEntry","createEntry"]`, http.StatusNoContent)
+	return err
+}
+
+func (d *Driver) makeEntry(w *worker, at int) error {
+	got, err := w.put(at, d.world.Root, 0)
+	if err := expect(got, err, http.StatusCreated); err != nil {
+		return err
+	}
+	if got.version != 1 {
+		return fmt.Errorf("%s: the first write made version %d", d.world.paths[at], got.version)
+	}
+	return nil
+}
+
+func passphrase(i int) string { return fmt.Sprintf("correct horse battery staple %d", i) }
+
+func (d *Driver) makePassphraseEntry(w *worker, i int) error {
+	body := append(w.body[:0], `{"key":"`+EntryKey(i)+`","value":`...)
+	w.body = append(AppendValue(body, 0, i, 0), '}')
+	got, err := w.conn.do(request{method: "POST", path: "/boxes/" + passphraseBox + "/entries", token: d.world.Root, key: passphrase(i), body: w.body})
+	return expect(got, err, http.StatusCreated)
+}

@@ -1,0 +1,68 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// harness runs the benchmark's harness, small and short, and returns what it said and where its figures are.
+func harness(t *testing.T, flags ...string) (said, figures string, err error) {
+	t.Helper()
+	dir := t.TempDir()
+	program, figures := filepath.Join(dir, "harness"), filepath.Join(dir, "figures.json")
+	build, err := exec.Command("go", "build", "-o", program, "../bench/harness").CombinedOutput()
+	require.NoError(t, err, "%s", build)
+	short := []string{"-boxes", "2", "-entries", "20", "-users", "8", "-connections", "8", "-rounds", "1", "-slice", "300ms", "-warm-up", "100ms",
+		"-set", "KDF_MEMORY_KIB=64", "-set", "KDF_TIME=1", "-program", binary(t), "-output", figures}
+	out, err := exec.CommandContext(t.Context(), program, append(short, flags...)...).CombinedOutput()
+	return string(out), figures, err
+}
+
+// TestTheBenchmarkRuns looks at no times.
+func TestTheBenchmarkRuns(t *testing.T) {
+	t.Parallel()
+	said, file, err := harness(t)
+	require.NoError(t, err, "%s", said)
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	var figures struct {
+		Scenarios []struct {
+			Scenario string
+			Requests int
+			Failures int
+			Ratio    float64 `json:"ratio_to_floor"`
+			Database struct {
+				Statements float64
+				RoundTrips float64 `json:"round_trips"`
+			} `json:"database_per_request"`
+		}
+		Machine struct {
+			Settings map[string]string `json:"postgresql_settings"`
+		}
+	}
+	require.NoError(t, json.Unmarshal(text, &figures))
+	require.Equal(t, "on", figures.Machine.Settings["fsync"])
+	require.Len(t, figures.Scenarios, 7)
+	for _, each := range figures.Scenarios {
+		require.Positive(t, each.Requests, each.Scenario)
+		require.Zero(t, each.Failures, each.Scenario)
+		require.Positive(t, each.Database.Statements, each.Scenario)
+		require.Positive(t, each.Database.RoundTrips, each.Scenario)
+		require.Equal(t, each.Scenario == "read" || each.Scenario == "write", each.Ratio > 0, each.Scenario)
+	}
+}
+
+func TestTheBenchmarkFailsWhenAnAnswerIsWrong(t *testing.T) {
+	t.Parallel()
+	said, _, err := harness(t, "-spoil")
+	require.Error(t, err, "%s", said)
+	require.Contains(t, said, "answers were wrong")
+	require.Regexp(t, `is at version \d+ and not 1`, said)
+}
