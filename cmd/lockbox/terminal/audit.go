@@ -82,7 +82,10 @@ func (s *session) audit(ctx context.Context, server *client.Client, args []strin
 	if len(args) == 1 {
 		events = server.BoxEvents(ctx, args[0], &filter)
 	}
-	events = newerThan(events, since)
+	events, err := begun(newerThan(events, since))
+	if err != nil {
+		return err
+	}
 	if s.output == formJSON {
 		return s.auditJSON(events, flags.limit)
 	}
@@ -103,6 +106,24 @@ func newerThan(events iter.Seq2[client.Event, error], since time.Time) iter.Seq2
 			}
 		}
 	}
+}
+
+// begun waits for the first event, so that of a record that is refused nothing is printed: no header, no half of a JSON.
+func begun(events iter.Seq2[client.Event, error]) (iter.Seq2[client.Event, error], error) {
+	next, stop := iter.Pull2(events)
+	event, err, more := next()
+	if err != nil {
+		stop()
+		return nil, err
+	}
+	return func(yield func(client.Event, error) bool) {
+		defer stop()
+		for ; more; event, err, more = next() {
+			if !yield(event, err) {
+				return
+			}
+		}
+	}, nil
 }
 
 // auditTable has columns of fixed widths, so that a line can be printed before the next page is there.
