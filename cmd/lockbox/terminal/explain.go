@@ -11,7 +11,7 @@ import (
 // remedies say what to do about a code, where the server's sentence does not.
 var remedies = map[string]string{
 	"already_initialized":       "sign in with lockbox login",
-	"unauthenticated":           "sign in with lockbox login",
+	"unauthenticated":           "sign in with lockbox login; where LOCKBOX_API_KEY is set it counts first: put a good key there, or unset it",
 	"token_expired":             "sign in with lockbox login",
 	"refresh_token_not_found":   "sign in with lockbox login",
 	"encryption_key_mismatch":   "this version was written under another encryption key: lockbox history shows by whom",

@@ -48,7 +48,7 @@ func (s *session) flags(command *cobra.Command) {
 // errSessionEnded is about the token of a profile, which the server need not be asked about.
 var errSessionEnded = errors.New("your session has ended")
 
-var errNotSignedIn = errors.New("you are not signed in: lockbox login, or set LOCKBOX_API_URL and LOCKBOX_API_KEY")
+var errNotSignedIn = errors.New("you are not signed in")
 
 // open returns a client for the server that is meant, with the token that belongs to it. A flag counts before the
 // environment, and the environment before the profile.
@@ -61,9 +61,28 @@ func (s *session) open(ctx context.Context) (*client.Client, error) {
 		return nil, err
 	}
 	if token == "" {
-		return nil, errNotSignedIn
+		return nil, s.notSignedIn()
 	}
 	return s.connect(token)
+}
+
+// notSignedIn says to which server, where that may not be the one that somebody thinks of.
+func (s *session) notSignedIn() error {
+	const remedy = "lockbox login, or set LOCKBOX_API_URL and LOCKBOX_API_KEY"
+	if s.url() != "" {
+		if _, err := s.connect(""); err != nil {
+			return err // no address that anybody could sign in to
+		}
+	}
+	asked := s.env("LOCKBOX_PROFILE")
+	switch _, known := s.book.Profiles[s.name]; {
+	case s.profileName == "" && asked != "" && !known:
+		return fmt.Errorf("%w: LOCKBOX_PROFILE is %q, and there is no such profile; lockbox profile list shows those there are", errNotSignedIn, asked)
+	case s.chosen.SignedIn() && !sameServer(s.url(), s.chosen.URL):
+		return fmt.Errorf("%w to %s: the profile %s is for %s alone; lockbox login %[2]s --profile NAME, or set LOCKBOX_API_KEY",
+			errNotSignedIn, s.url(), s.name, s.chosen.URL)
+	}
+	return fmt.Errorf("%w: %s", errNotSignedIn, remedy)
 }
 
 // choose reads the flags and the profiles.
