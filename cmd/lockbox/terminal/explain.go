@@ -14,17 +14,26 @@ var remedies = map[string]string{
 	"unauthenticated":           "sign in with lockbox login; where LOCKBOX_API_KEY is set it counts first: put a good key there, or unset it",
 	"token_expired":             "sign in with lockbox login",
 	"refresh_token_not_found":   "sign in with lockbox login",
-	"encryption_key_mismatch":   "this version was written under another encryption key: lockbox history shows by whom",
 	"permission_missing":        "a boxadmin grants permissions with lockbox box permissions",
 	"box_not_found":             "lockbox box list shows the boxes that you have a part in",
 	"entry_not_found":           "lockbox list shows the entries of a box",
-	"precondition_failed":       "somebody wrote it since: read it again",
+	"version_not_found":         "lockbox history shows those that are",
+	"box_user_not_found":        "lockbox box user list shows those there are",
+	"user_not_found":            "lockbox users list shows them to admins",
+	"api_key_not_found":         "lockbox api-keys list shows yours by their ids",
+	"route_not_found":           "is this the address of a Lockbox?",
 	"outcome_unknown":           "look before you try again",
 	"tampered":                  "tell whoever runs the server",
 	"encryption_key_required":   "set LOCKBOX_ENCRYPTION_KEY or use --encryption-key-file",
 	"init_token_required":       "give it with --init-token-file",
 	"totp_required":             "lockbox login asks for the code",
 	"current_password_required": "lockbox users passwd asks for it",
+}
+
+// instead replaces the server's sentence where that speaks of headers, which nobody at a terminal has written.
+var instead = map[string]string{
+	"encryption_key_mismatch": "the value is under another encryption key than the one given; lockbox history shows who wrote it and may have the key",
+	"precondition_failed":     "nothing was written: somebody wrote the entry since, or it is there already; read it again, or look at lockbox history",
 }
 
 // Explain puts an error into a sentence for people: what is wrong, and what to do about it.
@@ -41,13 +50,15 @@ func Explain(err error) string {
 	switch {
 	case refused.Status == 0 && errors.Is(refused, client.ErrUnavailable):
 		text.WriteString("the server cannot be reached: " + refused.Message)
+	case instead[refused.Code] != "":
+		text.WriteString(instead[refused.Code])
 	default:
 		text.WriteString(printable(refused.Message))
 	}
 	if remedy := remedies[refused.Code]; remedy != "" {
 		text.WriteString("; " + remedy)
 	}
-	if refused.RetryAfter > 0 {
+	if refused.RetryAfter > 0 && refused.Code != "no_droplet_host" { // which waiting does not change
 		text.WriteString("; try again in " + refused.RetryAfter.Round(time.Second).String())
 	}
 	if errors.Is(refused, client.ErrServer) && refused.RequestID != "" {
