@@ -9,8 +9,9 @@ import (
 func deleteCommand(s *session) *cobra.Command {
 	var options client.DeleteOptions
 	command := &cobra.Command{
-		Use:   "delete BOX/KEY",
-		Short: "Delete an entry, which lockbox restore brings back",
+		Use:        "delete BOX/KEY",
+		SuggestFor: []string{"rm", "remove"},
+		Short:      "Delete an entry, which lockbox restore brings back",
 		Long: `Delete an entry. It does not ask: the server keeps the versions for a while, 30 days unless it is set up otherwise, and
 lockbox restore brings one of them back.`,
 		Example: `  lockbox delete prod/app

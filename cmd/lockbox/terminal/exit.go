@@ -3,6 +3,8 @@ package terminal
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -105,7 +107,7 @@ func MarkUsage(root *cobra.Command) {
 		}
 		command.Args = func(command *cobra.Command, args []string) error {
 			// cobra looks at the flags too, but later, and its mistakes would be nobody's.
-			for _, err := range []error{check(command, args), command.ValidateRequiredFlags(), command.ValidateFlagGroups()} {
+			for _, err := range []error{counted(command, check(command, args)), required(command), together(command)} {
 				if err != nil {
 					return usage(command, err)
 				}
@@ -119,11 +121,58 @@ func usage(command *cobra.Command, err error) error {
 	return &usageError{errors.New(err.Error() + "; see " + command.CommandPath() + " --help")}
 }
 
-func knownSubcommand(command *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return errors.New("there is no command " + command.CommandPath() + " " + args[0])
+// counted puts what cobra says of too many or too few arguments into the line that says which there are.
+func counted(command *cobra.Command, err error) error {
+	if err == nil || !strings.Contains(err.Error(), "arg(s)") && !strings.HasPrefix(err.Error(), "unknown command") {
+		return err
 	}
-	return nil
+	return errors.New("write " + strings.Replace(command.UseLine(), " [flags]", "", 1))
+}
+
+func required(command *cobra.Command) error {
+	if command.ValidateRequiredFlags() == nil {
+		return nil
+	}
+	return errors.New("write " + strings.Replace(command.UseLine(), " [flags]", "", 1))
+}
+
+// together names the flags that do not go together.
+func together(command *cobra.Command) error {
+	err := command.ValidateFlagGroups()
+	if err == nil {
+		return nil
+	}
+	_, given, _ := strings.Cut(err.Error(), "; [")
+	given, _, found := strings.Cut(given, "] were all set")
+	if !found {
+		return err
+	}
+	return errors.New("--" + strings.Join(strings.Fields(given), " and --") + " do not go together")
+}
+
+func knownSubcommand(command *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	text := "there is no command " + command.CommandPath() + " " + printable(args[0])
+	if near := meant(command, args[0]); len(near) > 0 {
+		text += "; do you mean " + command.CommandPath() + " " + strings.Join(near, " or ") + "?"
+	}
+	return errors.New(text)
+}
+
+// meant are the commands that go by that word elsewhere, or else those that a slip of the finger leads to.
+func meant(command *cobra.Command, word string) []string {
+	for _, child := range command.Commands() {
+		if slices.Contains(child.SuggestFor, word) {
+			return []string{child.Name()}
+		}
+	}
+	if len(word) < 4 {
+		return nil // everything short is near
+	}
+	command.SuggestionsMinimumDistance = 2
+	return slices.Compact(slices.Sorted(slices.Values(command.SuggestionsFor(word))))
 }
 
 func walk(command *cobra.Command, visit func(*cobra.Command)) {

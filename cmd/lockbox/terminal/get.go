@@ -24,8 +24,9 @@ type getFlags struct {
 func getCommand(s *session) *cobra.Command {
 	var flags getFlags
 	command := &cobra.Command{
-		Use:   "get BOX/KEY",
-		Short: "Print the value of an entry",
+		Use:        "get BOX/KEY",
+		SuggestFor: []string{"read", "show"},
+		Short:      "Print the value of an entry",
 		Long: `Print the value of an entry as JSON, or one field of it. With --raw, a string is printed as it is: without quotes and,
 where it does not go to a terminal, without a line end of ours. With --output json, the version and its time come with it.`,
 		Example: `  lockbox get prod/app

@@ -11,8 +11,9 @@ import (
 
 func listCommand(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use:   "list BOX[/PREFIX]",
-		Short: "List the keys of a box's entries, one a line",
+		Use:        "list BOX[/PREFIX]",
+		SuggestFor: []string{"ls"},
+		Short:      "List the keys of a box's entries, one a line",
 		Example: `  lockbox list prod
   lockbox list prod/payments/`,
 		Args:              cobra.ExactArgs(1),

@@ -19,7 +19,7 @@ type runFlags struct {
 func runCommand(s *session) *cobra.Command {
 	var flags runFlags
 	command := &cobra.Command{
-		Use:   "run BOX/KEY [BOX/KEY …] -- COMMAND [ARGUMENT …]",
+		Use:   "run BOX/KEY [BOX/KEY …] [flags] -- COMMAND [ARGUMENT …]",
 		Short: "Run a program with the values of entries as environment variables",
 		Long: `Run a program with the values of entries as environment variables. Names of objects in each other are joined with _ and
 put in upper case: {"db":{"password":"x"}} sets DB_PASSWORD. An array is set as JSON, null sets nothing, and an entry that

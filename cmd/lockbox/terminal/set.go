@@ -13,8 +13,9 @@ func setCommand(s *session) *cobra.Command {
 	var from valueFlags
 	var condition client.PutOptions
 	command := &cobra.Command{
-		Use:   "set BOX/KEY [VALUE|@FILE]",
-		Short: "Write an entry, as a new version of it",
+		Use:        "set BOX/KEY [VALUE|@FILE]",
+		SuggestFor: []string{"put", "write"},
+		Short:      "Write an entry, as a new version of it",
 		Long: `Write an entry, as a new version of it. An argument is a string; a file and standard input are JSON where they parse, and
 strings otherwise. Of a string of one line the end of the line is left out. Without a value, it is asked for.
 
