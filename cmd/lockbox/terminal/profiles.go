@@ -25,8 +25,8 @@ type profileLine struct {
 	Username string `json:"username"`
 	Current  bool   `json:"current"`
 	SignedIn bool   `json:"signedIn"`
-	// ExpiresAt is when the token ends; null when it never does, or is taken anew when it does.
-	ExpiresAt *string `json:"expiresAt"`
+	// ExpiresAt is when the token ends; left out when it never does, or is taken anew when it does.
+	ExpiresAt string `json:"expiresAt,omitempty"`
 }
 
 func profileListCommand(s *session) *cobra.Command {
@@ -59,8 +59,7 @@ func profileListCommand(s *session) *cobra.Command {
 func lineOf(name string, kept profile.Profile, current bool) profileLine {
 	line := profileLine{Name: name, URL: kept.URL, Username: kept.Username, Current: current, SignedIn: kept.SignedIn() && !ended(kept)}
 	if !kept.ExpiresAt.IsZero() && kept.RefreshToken == "" {
-		text := kept.ExpiresAt.UTC().Format(time.RFC3339)
-		line.ExpiresAt = &text
+		line.ExpiresAt = kept.ExpiresAt.UTC().Format(time.RFC3339)
 	}
 	return line
 }
