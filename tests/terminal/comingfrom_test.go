@@ -19,6 +19,7 @@ func TestComingFrom(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
 	h.api("POST", "/users", `{"username":"anna","password":"anna-password"}`, nil)
+	h.api("POST", "/users", `{"username":"billing","password":"billing-password"}`, nil)
 	environ := h.environ("LOCKBOX_API_URL="+h.server.URL, "LOCKBOX_API_KEY="+h.root, "LOCKBOX_ENCRYPTION_KEY="+encryptionKey)
 	environ[0] = "PATH=" + filepath.Dir(binary) + string(os.PathListSeparator) + os.Getenv("PATH")
 	folder := t.TempDir()
