@@ -47,7 +47,7 @@ func (f valueFlags) value(command *cobra.Command, s *session, args []string) (js
 	case given:
 		return f.generated(s)
 	case f.stdin:
-		return f.read(s.in, "standard input")
+		return f.read(s.input(command.Context()), "standard input")
 	case len(args) == 0:
 		return s.askForValue(command)
 	}

@@ -57,7 +57,7 @@ In a .env file nothing is replaced by the value of a variable: $ is a character 
 }
 
 func (s *session) importFile(ctx context.Context, where, path string, flags importFlags) error {
-	value, err := s.readFile(path, flags.format)
+	value, err := s.readFile(ctx, path, flags.format)
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (s *session) importFile(ctx context.Context, where, path string, flags impo
 	return s.importOne(ctx, server, at, value, flags)
 }
 
-func (s *session) readFile(path, format string) (interchange.Value, error) {
+func (s *session) readFile(ctx context.Context, path, format string) (interchange.Value, error) {
 	named, known := interchange.FormatOf(path)
 	switch {
 	case format != "":
@@ -84,7 +84,7 @@ func (s *session) readFile(path, format string) (interchange.Value, error) {
 	case !known:
 		return interchange.Value{}, &usageError{fmt.Errorf("the name %s does not tell a format: use --format %s", path, strings.Join(interchange.Readable(), "|"))}
 	}
-	in := s.in
+	in := s.input(ctx)
 	if path != "-" {
 		file, err := os.Open(path) //nolint:gosec // what the user named
 		if err != nil {

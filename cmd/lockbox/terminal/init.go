@@ -59,7 +59,7 @@ func (s *session) initialize(ctx context.Context, args []string, flags initFlags
 	}
 	var password string
 	if flags.passwordStdin {
-		password, err = prompt.FirstLine(s.in)
+		password, err = prompt.FirstLine(s.input(ctx))
 	} else {
 		password, err = ask(ctx, prompt.New, "Password of "+flags.username+": ", "--password-stdin")
 	}

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -89,7 +90,11 @@ func fromCommand(ctx context.Context, line string) (string, error) {
 	}
 	command := exec.CommandContext(ctx, shell, flag, line) //nolint:gosec // what the user wants run
 	command.Stderr = os.Stderr
+	command.WaitDelay = time.Second // what the shell has started may hold on to its output
 	text, err := command.Output()
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
 	if err != nil {
 		return "", fmt.Errorf("the command that should print the encryption key failed: %w", err)
 	}

@@ -123,7 +123,7 @@ func (s *session) signIn(ctx context.Context, server *client.Client, flags login
 	}
 	var password string
 	if flags.passwordStdin {
-		password, err = prompt.FirstLine(s.in)
+		password, err = prompt.FirstLine(s.input(ctx))
 	} else {
 		password, err = ask(ctx, prompt.Hidden, "Password: ", "--password-stdin")
 	}
@@ -169,7 +169,7 @@ func (s *session) signInWithCode(ctx context.Context, server *client.Client, wit
 
 // keepToken takes a token that somebody has, once the server has said whose it is.
 func (s *session) keepToken(ctx context.Context, nobody *client.Client, into *profile.Profile) error {
-	token, err := prompt.FirstLine(s.in)
+	token, err := prompt.FirstLine(s.input(ctx))
 	if err != nil {
 		return err
 	}

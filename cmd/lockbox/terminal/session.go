@@ -193,6 +193,33 @@ func (s *session) connect(token string) (*client.Client, error) {
 	return made, nil
 }
 
+// input is standard input until Ctrl-C: a read that waits for a pipe, or for somebody at a terminal, hears of none itself.
+func (s *session) input(ctx context.Context) io.Reader { return &stoppable{ctx, s.in} }
+
+type stoppable struct {
+	ctx context.Context //nolint:containedctx // io.Reader has no other way to bring one
+	in  io.Reader
+}
+
+func (r *stoppable) Read(into []byte) (int, error) {
+	type result struct {
+		text []byte
+		err  error
+	}
+	read := make(chan result, 1)
+	go func() {
+		text := make([]byte, len(into)) // what comes after the end must not be written where somebody else reads
+		n, err := r.in.Read(text)
+		read <- result{text[:n], err}
+	}()
+	select {
+	case <-r.ctx.Done():
+		return 0, r.ctx.Err()
+	case got := <-read:
+		return copy(into, got.text), got.err
+	}
+}
+
 func (s *session) env(name string) string { return os.Getenv(name) }
 
 // fromEnvironment reads a variable, or the file that its twin with _FILE names.

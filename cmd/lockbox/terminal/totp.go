@@ -60,7 +60,7 @@ func (s *session) code(ctx context.Context, fromInput bool, question string) (cl
 	var text string
 	var err error
 	if fromInput {
-		text, err = prompt.FirstLine(s.in)
+		text, err = prompt.FirstLine(s.input(ctx))
 	} else {
 		text, err = ask(ctx, prompt.Hidden, question, "--code-stdin")
 	}

@@ -33,7 +33,7 @@ lockbox users add makes a user who signs in with one-time codes instead.`,
 			if err != nil {
 				return err
 			}
-			password, err := s.newPassword(ctx, bufio.NewReader(s.in), fromInput, "Password for "+args[0]+": ")
+			password, err := s.newPassword(ctx, bufio.NewReader(s.input(ctx)), fromInput, "Password for "+args[0]+": ")
 			if err != nil {
 				return err
 			}
@@ -98,7 +98,7 @@ input: the current password, where it is your own, and the new one.`,
 			}
 			name := firstOf(append(args, who.Username)...)
 			change := client.UserChange{RevokeAPIKeys: revokeKeys}
-			in := bufio.NewReader(s.in)
+			in := bufio.NewReader(s.input(ctx))
 			if strings.EqualFold(name, who.Username) {
 				if change.CurrentPassword, err = s.currentPassword(ctx, in, fromInput); err != nil {
 					return err
