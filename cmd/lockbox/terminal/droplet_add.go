@@ -26,7 +26,7 @@ func dropletAddCommand(s *session) *cobra.Command {
 of that box, and --env fills the droplet's environment from entries of the box; both need the encryption key. Without
 --box the private key is written to --key-file, or else printed alone on standard output, this once.`,
 		Example: `  lockbox droplet add --key-file ~/.ssh/droplet
-  lockbox droplet add --box prod --image debian-ssh --env DATABASE_URL=db/url`,
+  lockbox droplet add --box prod --image debian-sshd:13 --env DATABASE_URL=db/url`,
 		Args: cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
 			return s.addDroplet(ctx, server, flags)

@@ -21,6 +21,8 @@ var remedies = map[string]string{
 	"box_user_not_found":        "lockbox box user list shows those there are",
 	"user_not_found":            "lockbox users list shows them to admins",
 	"api_key_not_found":         "lockbox api-keys list shows yours by their ids",
+	"group_too_low":             "your group is too low; the owner changes it with lockbox users update --group",
+	"droplet_not_found":         "lockbox droplet list shows those there are",
 	"route_not_found":           "is this the address of a Lockbox?",
 	"outcome_unknown":           "look before you try again",
 	"tampered":                  "tell whoever runs the server",
