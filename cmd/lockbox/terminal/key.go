@@ -56,7 +56,7 @@ func (s *session) keyText(ctx context.Context, toWrite bool) (string, error) {
 			return fromCommand(ctx, source.command)
 		}
 		if text := s.env("LOCKBOX_ENCRYPTION_KEY"); text != "" {
-			return text, nil
+			return text, notAPath(text)
 		}
 	}
 	ask := prompt.Hidden
@@ -68,6 +68,17 @@ func (s *session) keyText(ctx context.Context, toWrite bool) (string, error) {
 		return "", errNoKey
 	}
 	return text, err
+}
+
+// notAPath refuses a file's name where the key belongs: it would be taken for a passphrase, and values written under it.
+func notAPath(text string) error {
+	if !strings.ContainsRune(text, os.PathSeparator) {
+		return nil
+	}
+	if file, err := os.Stat(text); err != nil || !file.Mode().IsRegular() {
+		return nil
+	}
+	return &usageError{errors.New("LOCKBOX_ENCRYPTION_KEY is the name of a file: set LOCKBOX_ENCRYPTION_KEY_FILE to it instead")}
 }
 
 func (s *session) environmentKey() keySource {
