@@ -26,6 +26,9 @@ const (
 // Written are the formats that Write writes.
 func Written() []string { return []string{"dotenv", "json", "yaml", "shell", "kubernetes"} }
 
+// HoldsVariables reports whether what is written in the format sets variables, of a shell or of programs.
+func (f Format) HoldsVariables() bool { return f == Dotenv || f == Shell || f == Kubernetes }
+
 // Readable are the formats that Read reads.
 func Readable() []string { return []string{"dotenv", "json", "yaml"} }
 
