@@ -96,7 +96,7 @@ func (s *session) export(command *cobra.Command, where string, flags exportFlags
 	if flags.file != "" {
 		return writeFile(flags.file, text.Bytes(), flags.force)
 	}
-	return s.printValue(text.String())
+	return s.print(text.String())
 }
 
 // writeAllowed writes a value. Variables go into a shell, or into the environment of programs, as those of lockbox run do.

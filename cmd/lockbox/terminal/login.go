@@ -209,7 +209,7 @@ func (s *session) keep(signedIn profile.Profile) error {
 
 // ask asks at the terminal; where there is none, it says what to use instead.
 func ask(ctx context.Context, how func(context.Context, string) (string, error), question, instead string) (string, error) {
-	answer, err := how(ctx, question)
+	answer, err := how(ctx, printable(question)) // there may be a name of the server's in it
 	if errors.Is(err, prompt.ErrNoTerminal) {
 		return "", &usageError{fmt.Errorf("%w: use %s", err, instead)}
 	}
