@@ -122,7 +122,7 @@ func fromScalar(node *yaml.Node) Value {
 
 // WriteYAML writes a value as YAML. All strings are in double quotes, so that no reader takes one for something else.
 func WriteYAML(out io.Writer, value Value) error {
-	node, err := toNode(value)
+	node, err := toNode(value, 0)
 	if err != nil {
 		return err
 	}
@@ -141,11 +141,16 @@ func writeNode(out io.Writer, node *yaml.Node) error {
 	return err
 }
 
-func toNode(value Value) (*yaml.Node, error) {
+// toNode takes no more depth than ReadYAML does. Each level of a list is parsed anew, which would take minutes with the
+// depth that JSON may have.
+func toNode(value Value, depth int) (*yaml.Node, error) {
+	if depth > maxDepth {
+		return nil, fmt.Errorf("it is nested more than %d deep", maxDepth)
+	}
 	if value.isObject {
 		node := &yaml.Node{Kind: yaml.MappingNode}
 		for _, each := range value.members {
-			inside, err := toNode(each.value)
+			inside, err := toNode(each.value, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -172,7 +177,7 @@ func toNode(value Value) (*yaml.Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		inside, err := toNode(element)
+		inside, err := toNode(element, depth+1)
 		if err != nil {
 			return nil, err
 		}

@@ -78,6 +78,18 @@ m: "1\n2"
 `, out.String())
 }
 
+func TestYAMLIsNotWrittenTooDeep(t *testing.T) {
+	t.Parallel()
+	deep := func(levels int) Value {
+		return parsed(t, strings.Repeat("[", levels)+strings.Repeat("]", levels))
+	}
+	var out bytes.Buffer
+	require.NoError(t, WriteYAML(&out, deep(100)))
+	out.Reset()
+	require.EqualError(t, WriteYAML(&out, deep(9000)), "it is nested more than 100 deep")
+	require.Empty(t, out.String())
+}
+
 // FuzzYAML reads anything, writes what was read, and reads the same.
 func FuzzYAML(f *testing.F) {
 	for _, each := range []string{"a: 1", "a: no\nb: [x, {y: z}]", "{\"a\": \"\\u2028\"}", "a: |\n  x\n", "? a\n: b", "a: !!bool x"} {
