@@ -75,6 +75,9 @@ func (s *session) keyText(ctx context.Context, toWrite bool) (string, error) {
 }
 
 func (s *session) environmentKey() keySource {
+	if !s.environmentCounts() {
+		return keySource{}
+	}
 	return keySource{text: s.env("LOCKBOX_ENCRYPTION_KEY"), file: s.env("LOCKBOX_ENCRYPTION_KEY_FILE")}
 }
 
