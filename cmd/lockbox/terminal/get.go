@@ -1,7 +1,6 @@
 package terminal
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -92,11 +91,11 @@ func (s *session) showValue(entry *client.Entry, raw bool) error {
 		}{entry.Version, entry.ModifiedAt, entry.Value})
 	}
 	if !raw {
-		var text bytes.Buffer
-		if err := json.Indent(&text, entry.Value, "", "  "); err != nil {
+		text, err := interchange.Indented(entry.Value)
+		if err != nil {
 			return err
 		}
-		return s.print(text.String() + "\n")
+		return s.print(string(text))
 	}
 	value, err := interchange.Parse(entry.Value)
 	if err != nil {

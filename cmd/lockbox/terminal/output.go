@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
@@ -38,14 +39,17 @@ func (s *session) show(value any, header []string, rows func(add func(cells ...s
 }
 
 func (s *session) showJSON(value any) error {
-	var text bytes.Buffer
-	encoder := json.NewEncoder(&text)
+	var plain bytes.Buffer
+	encoder := json.NewEncoder(&plain)
 	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
 	if err := encoder.Encode(value); err != nil {
 		return err
 	}
-	return s.print(text.String())
+	text, err := interchange.Indented(bytes.TrimSpace(plain.Bytes()))
+	if err != nil {
+		return err
+	}
+	return s.print(string(text))
 }
 
 // print prints text to the byte, but for a terminal, which somebody else's text must not steer: JSON too may hold control
