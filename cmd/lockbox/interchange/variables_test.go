@@ -1,6 +1,8 @@
 package interchange
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -129,4 +131,14 @@ func stringsOf(t *testing.T, value Value) map[string]string {
 		found[name] = text
 	}
 	return found
+}
+
+func TestVariablesOfALongNameAroundMany(t *testing.T) {
+	t.Parallel()
+	members := make([]string, 0, 1000)
+	for i := range cap(members) {
+		members = append(members, fmt.Sprintf(`"%d":1`, i))
+	}
+	_, err := parsed(t, `{"`+strings.Repeat("a", 100_000)+`":{`+strings.Join(members, ",")+`}}`).Variables(Naming{})
+	require.EqualError(t, err, "its variables come to more than 16 MiB")
 }
