@@ -1,7 +1,6 @@
 package interchange
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -135,10 +134,6 @@ func stringsOf(t *testing.T, value Value) map[string]string {
 
 func TestVariablesOfALongNameAroundMany(t *testing.T) {
 	t.Parallel()
-	members := make([]string, 0, 1000)
-	for i := range cap(members) {
-		members = append(members, fmt.Sprintf(`"%d":1`, i))
-	}
-	_, err := parsed(t, `{"`+strings.Repeat("a", 100_000)+`":{`+strings.Join(members, ",")+`}}`).Variables(Naming{})
+	_, err := parsed(t, `{"`+strings.Repeat("a", 100_000)+`":{`+manyMembers(1000, "1")+`}}`).Variables(Naming{})
 	require.EqualError(t, err, "its variables come to more than 16 MiB")
 }
