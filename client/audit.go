@@ -13,7 +13,7 @@ type Event struct {
 	ID     string    `json:"id"`
 	At     time.Time `json:"at"`
 	Action string    `json:"action"`
-	// Outcome is "success", "denied", "throttled" or "tampered".
+	// Outcome is "success", "denied", "throttled", "tampered" or "failed", of what a droplet host did not do.
 	Outcome      string `json:"outcome"`
 	Actor        string `json:"actor,omitempty"`
 	ActorID      string `json:"actorId,omitempty"`

@@ -167,7 +167,7 @@ func (s *session) auditJSON(events iter.Seq2[client.Event, error], limit int) er
 		if printed > 0 {
 			separator = ",\n    "
 		}
-		if _, err := fmt.Fprint(s.out, separator, string(text)); err != nil {
+		if err := s.print(separator + string(text)); err != nil {
 			return err
 		}
 		printed, last = printed+1, event.ID

@@ -99,10 +99,17 @@ func (s *session) url() string {
 	return firstOf(s.env("LOCKBOX_API_URL"), s.chosen.URL)
 }
 
+// environmentCounts reports whether the token and the encryption key of the environment are for the server that is called.
+// They are not when LOCKBOX_API_URL says that they are for another one, which a flag has set aside.
+func (s *session) environmentCounts() bool {
+	named := s.env("LOCKBOX_API_URL")
+	return named == "" || sameServer(named, s.url())
+}
+
 // token is what to sign in with; "" when there is none. The token of a profile goes to the server of that profile and to
-// no other, whatever the environment says.
+// no other, whatever the environment says, and that of the environment to the server of the environment.
 func (s *session) token(ctx context.Context) (string, error) {
-	if s.profileName == "" {
+	if s.profileName == "" && s.environmentCounts() {
 		token, err := s.fromEnvironment("LOCKBOX_API_KEY")
 		if token != "" || err != nil {
 			return token, err
