@@ -102,8 +102,8 @@ func events(filter *EventFilter, list func(*EventFilter) (*EventPage, error)) it
 					return
 				}
 			}
-			if page.Next == "" {
-				return
+			if page.Next == "" || page.Next == at.Before {
+				return // or what calls itself a server would send the same page for ever
 			}
 			at.Before = page.Next
 		}

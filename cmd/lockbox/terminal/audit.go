@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -121,7 +122,7 @@ func (s *session) auditTable(events iter.Seq2[client.Event, error], limit int) e
 			return nil
 		}
 		_, err = fmt.Fprintf(s.out, line, when(event.At), printable(event.Action), printable(event.Outcome),
-			printable(firstOf(event.Actor, "-")), printable(firstOf(event.Address, "-")), printable(subject(event)))
+			printable(cmp.Or(event.Actor, "-")), printable(cmp.Or(event.Address, "-")), printable(subject(event)))
 		if err != nil {
 			return err
 		}
@@ -142,7 +143,7 @@ func subject(event client.Event) string {
 		}
 		text += event.Target
 	}
-	return firstOf(text, "-")
+	return cmp.Or(text, "-")
 }
 
 // auditJSON prints {"events":[…],"next":…} as the server does, an event at a time. next is null where nothing is left.

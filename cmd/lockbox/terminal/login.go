@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -103,7 +104,7 @@ func keyFile(path string) (string, error) {
 // chooseToLogIn is choose for a profile that may not be there yet, and for a server that is named as an argument.
 func (s *session) chooseToLogIn(args []string) error {
 	flag := s.profileName
-	asked := firstOf(flag, s.env("LOCKBOX_PROFILE"))
+	asked := cmp.Or(flag, s.env("LOCKBOX_PROFILE"))
 	if asked != "" {
 		if err := profile.CheckName(asked); err != nil {
 			return &usageError{err}

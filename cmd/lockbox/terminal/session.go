@@ -1,10 +1,12 @@
 package terminal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -79,7 +81,7 @@ func (s *session) choose() error {
 	if s.book, err = profile.Load(path); err != nil {
 		return err
 	}
-	s.name = s.book.Choose(firstOf(s.profileName, s.env("LOCKBOX_PROFILE")))
+	s.name = s.book.Choose(cmp.Or(s.profileName, s.env("LOCKBOX_PROFILE")))
 	chosen, known := s.book.Profiles[s.name]
 	if s.profileName != "" && !known {
 		return &usageError{fmt.Errorf("there is no profile %q: lockbox login --profile %[1]s makes it", s.profileName)}
@@ -96,7 +98,7 @@ func (s *session) url() string {
 	if s.profileName != "" {
 		return s.chosen.URL
 	}
-	return firstOf(s.env("LOCKBOX_API_URL"), s.chosen.URL)
+	return cmp.Or(s.env("LOCKBOX_API_URL"), s.chosen.URL)
 }
 
 // environmentCounts reports whether the token and the encryption key of the environment are for the server that is called.
@@ -129,7 +131,7 @@ func (s *session) token(ctx context.Context) (string, error) {
 
 // profileFlag is what to add to a command so that it means the same profile; nothing for the one that counts anyway.
 func (s *session) profileFlag() string {
-	if s.name == firstOf(s.book.Current, profile.Default) {
+	if s.name == cmp.Or(s.book.Current, profile.Default) {
 		return ""
 	}
 	return " --profile " + s.name
@@ -199,17 +201,15 @@ func (s *session) fromEnvironment(name string) (string, error) {
 	return oneLine(text), nil
 }
 
-func sameServer(one, other string) bool {
-	return strings.EqualFold(strings.TrimRight(one, "/"), strings.TrimRight(other, "/"))
-}
+// sameServer compares two URLs as the client reads them: letter case counts in the path, and not before it.
+func sameServer(one, other string) bool { return canonicalURL(one) == canonicalURL(other) }
 
-func firstOf(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
+func canonicalURL(text string) string {
+	at, err := url.Parse(strings.TrimRight(text, "/"))
+	if err != nil {
+		return text
 	}
-	return ""
+	return strings.ToLower(at.Scheme+"://"+at.Host) + at.EscapedPath()
 }
 
 // run is a command's work with a server that somebody is signed in to.
