@@ -13,7 +13,7 @@ type Event struct {
 	ID     string    `json:"id"`
 	At     time.Time `json:"at"`
 	Action string    `json:"action"`
-	// Outcome is "success", "denied", "throttled" or "tampered".
+	// Outcome is "success", "denied", "throttled", "tampered" or "failed", of what a droplet host did not do.
 	Outcome      string `json:"outcome"`
 	Actor        string `json:"actor,omitempty"`
 	ActorID      string `json:"actorId,omitempty"`
@@ -102,8 +102,8 @@ func events(filter *EventFilter, list func(*EventFilter) (*EventPage, error)) it
 					return
 				}
 			}
-			if page.Next == "" {
-				return
+			if page.Next == "" || page.Next == at.Before {
+				return // or what calls itself a server would send the same page for ever
 			}
 			at.Before = page.Next
 		}

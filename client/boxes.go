@@ -77,7 +77,9 @@ func (c *Client) TransferBox(ctx context.Context, box, newOwner string) error {
 
 // DeleteBox deletes a box with all entries and versions, at once and for ever. Its boxadmins and admins may.
 func (c *Client) DeleteBox(ctx context.Context, box string) error {
-	return c.run(ctx, remove(boxPath, "box_not_found", box))
+	k := remove(boxPath, "box_not_found", box)
+	k.again = false // somebody may have made a box of that name meanwhile
+	return c.run(ctx, k)
 }
 
 // The roles in a box.

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -92,21 +93,13 @@ func (c *Config) setDefaults() []error {
 			mistakes = append(mistakes, invalid("negative", field.name, field.name+" is negative: leave it 0 for the default"))
 		}
 	}
-	c.MaxAttempts = orDefault(c.MaxAttempts, 4)
-	c.RetryWait = orDefault(c.RetryWait, 100*time.Millisecond)
-	c.MaxRetryWait = orDefault(c.MaxRetryWait, 10*time.Second)
-	c.AttemptTimeout = orDefault(c.AttemptTimeout, 30*time.Second)
-	c.MaxAnswerBytes = orDefault(c.MaxAnswerBytes, 16<<20)
-	c.UserAgent = orDefault(c.UserAgent, "lockbox-go")
+	c.MaxAttempts = cmp.Or(c.MaxAttempts, 4)
+	c.RetryWait = cmp.Or(c.RetryWait, 100*time.Millisecond)
+	c.MaxRetryWait = cmp.Or(c.MaxRetryWait, 10*time.Second)
+	c.AttemptTimeout = cmp.Or(c.AttemptTimeout, 30*time.Second)
+	c.MaxAnswerBytes = cmp.Or(c.MaxAnswerBytes, 16<<20)
+	c.UserAgent = cmp.Or(c.UserAgent, "lockbox-go")
 	return mistakes
-}
-
-func orDefault[T comparable](value, byDefault T) T {
-	var zero T
-	if value == zero {
-		return byDefault
-	}
-	return value
 }
 
 // parseURL returns the URL without a slash at its end.

@@ -24,7 +24,7 @@
 //
 //   - nothing was done: no connection was made, or Lockbox itself says so (429; 503 with the code busy,
 //     database_unavailable or draining), or
-//   - a second time does no harm: reads, deletions and those changes that set something to what they say.
+//   - a second time does no harm: reads, deletions but those of boxes and users, and those changes that set something to what they say.
 //
 // Creating, signing in, refreshing, writing without a condition, changing a password and handing a box over are never sent
 // again when the first attempt may have worked. PutEntry and RestoreEntry with IfMatch or IfNoneMatch are: the condition

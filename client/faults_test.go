@@ -287,12 +287,22 @@ func TestCancelledWhileWaitingToTryAgain(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(100*time.Millisecond, cancel)
 	began := time.Now()
-	err := c.DeleteBox(ctx, "box")
+	err := c.DeleteEntry(ctx, "box", "key", nil)
 	require.Less(t, time.Since(began), 10*time.Second)
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorIs(t, err, client.ErrUnavailable, "why it waited")
 	require.ErrorIs(t, err, client.ErrOutcomeUnknown)
 	require.EqualValues(t, 1, attempts.Load())
+}
+
+// TestDeletingANameIsNotRepeated: what has the name by then may be somebody's new box or user.
+func TestDeletingANameIsNotRepeated(t *testing.T) {
+	t.Parallel()
+	url, attempts := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) { hangUp(w) })
+	c := connect(t, at(url))
+	require.ErrorIs(t, c.DeleteBox(t.Context(), "box"), client.ErrOutcomeUnknown)
+	require.ErrorIs(t, c.DeleteUser(t.Context(), "user"), client.ErrOutcomeUnknown)
+	require.EqualValues(t, 2, attempts.Load())
 }
 
 func TestCancelledBefore(t *testing.T) {

@@ -173,5 +173,7 @@ func (c *Client) UpdateUser(ctx context.Context, username string, change UserCha
 // DeleteUser deletes a user. Admins may. It returns ErrConflict for who owns boxes (user_owns_boxes) and for the owner of
 // the system (owner_stays).
 func (c *Client) DeleteUser(ctx context.Context, username string) error {
-	return c.run(ctx, remove(userPath, "user_not_found", username))
+	k := remove(userPath, "user_not_found", username)
+	k.again = false // somebody may have made a user of that name meanwhile
+	return c.run(ctx, k)
 }

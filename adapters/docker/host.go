@@ -43,6 +43,9 @@ type Config struct {
 type Host struct {
 	config Config
 	engine *client.Client
+	// agreed is closed once a version of the API is; whoever holds agreeing may agree on it.
+	agreed   chan struct{}
+	agreeing chan struct{}
 }
 
 // New returns the host of an address, which need not answer yet. The version of the API is agreed on with the first
@@ -50,13 +53,38 @@ type Host struct {
 func New(config Config) (*Host, error) {
 	transport := &http.Transport{TLSClientConfig: config.TLS, TLSHandshakeTimeout: answerPatience, MaxIdleConns: 8, IdleConnTimeout: 30 * time.Second}
 	engine, err := client.NewClientWithOpts(client.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}),
-		client.WithHost(config.Address), client.WithAPIVersionNegotiation())
+		client.WithHost(config.Address))
 	if err != nil {
 		return nil, fmt.Errorf("reach the droplet host: %w", err)
 	}
 	// The library asks the environment for a proxy, which is no way to somebody who is root.
 	transport.Proxy = nil
-	return &Host{config: config, engine: engine}, nil
+	return &Host{config: config, engine: engine, agreed: make(chan struct{}), agreeing: make(chan struct{}, 1)}, nil
+}
+
+// agree settles the version of the API with the engine, once. The library would do it with the first request, and writes
+// what requests at the same moment read.
+func (h *Host) agree(ctx context.Context) error {
+	select {
+	case <-h.agreed:
+		return nil
+	case h.agreeing <- struct{}{}:
+		defer func() { <-h.agreeing }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-h.agreed:
+		return nil
+	default:
+	}
+	answer, err := h.engine.Ping(ctx)
+	if err != nil {
+		return err
+	}
+	h.engine.NegotiateAPIVersionPing(answer)
+	close(h.agreed)
+	return nil
 }
 
 // Close ends idle connections.
@@ -107,7 +135,10 @@ var errGone = errors.New("the engine has no such thing")
 func (h *Host) ask(ctx context.Context, patience time.Duration, do func(ctx context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	err := do(limited)
+	err := h.agree(limited)
+	if err == nil {
+		err = do(limited)
+	}
 	switch {
 	case err == nil:
 		return nil

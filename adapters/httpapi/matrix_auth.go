@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// maxMatrixBody bounds the bodies of contract B, which hold a name and a token at most.
+// maxMatrixBody bounds the bodies of contract B: a name and a token, or the keys of entries for a droplet.
 const maxMatrixBody = 64 << 10
 
 // bodyFailed is, in the context of Echo, why the body could not be read, for whoever tries again: what is left of it then

@@ -132,14 +132,14 @@ func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error
 		MaxValueBytes: a.config.MaxValueBytes, MaxEntriesPerBox: a.config.MaxEntriesPerBox,
 		MaxUsersPerBox: a.config.MaxUsersPerBox, MaxBoxesPerUser: a.config.MaxBoxesPerUser, KeepVersions: a.config.EntryVersions,
 	})
-	servers, err := core.droplets(events, boxes)
+	droplets, err := core.droplets(events, boxes)
 	if err != nil {
 		return nil, err
 	}
 	registry := prometheus.NewRegistry()
 	registerMetrics(registry, core, events)
 	return httpapi.New(httpapi.Config{
-		Identity: accounts, Vault: boxes, Droplets: servers, Verify: signer.Verify, CheckReady: core.store.CheckWritable, Log: a.log,
+		Identity: accounts, Vault: boxes, Droplets: droplets, Verify: signer.Verify, CheckReady: core.store.CheckWritable, Log: a.log,
 		Metrics: registry, MaxBodyBytes: a.config.MaxBodyBytes, TrustedProxies: a.config.TrustedProxies, CORSOrigins: a.config.CORSOrigins,
 	}), nil
 }

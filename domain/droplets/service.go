@@ -22,7 +22,9 @@ const (
 	makePatience     = 30 * time.Second
 	takeBackPatience = 20 * time.Second
 	// lookPatience bounds a look at the host with what is tidied up on the occasion.
-	lookPatience   = 4300 * time.Millisecond
+	lookPatience = 4300 * time.Millisecond
+	// tidyPatience is the part of it that tidying may take: a container that cannot be removed must not hide the others.
+	tidyPatience   = 2 * time.Second
 	recordPatience = 5 * time.Second
 )
 

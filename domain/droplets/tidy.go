@@ -30,6 +30,8 @@ func (s *Service) look(ctx context.Context, by domain.Requester) ([]domain.Dropl
 // whether the host was asked to remove anything. What cannot be taken away now is on record and tried again after a time:
 // it is no reason not to list what is there.
 func (s *Service) tidy(ctx context.Context, by domain.Requester, droplets []domain.Droplet, records []domain.DropletRecord) (changed bool) {
+	ctx, cancel := context.WithTimeout(ctx, tidyPatience)
+	defer cancel()
 	known := make(map[domain.DropletID]bool, len(records))
 	for _, record := range records {
 		known[record.ID] = true

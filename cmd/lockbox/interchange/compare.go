@@ -47,6 +47,7 @@ func Compare(before, after Value) Changes {
 type fields struct {
 	names []string
 	text  map[string]string
+	bytes int // of the names, or less
 }
 
 // wholeValue is what a value that is not an object is called, which has no fields.
@@ -59,7 +60,7 @@ func leaves(value Value) fields {
 }
 
 func (f *fields) collect(path []string, value Value) {
-	if value.isObject && len(value.members) > 0 {
+	if value.isObject && len(value.members) > 0 && f.mayName(path, value) {
 		for _, each := range value.members {
 			f.collect(append(path[:len(path):len(path)], each.name), each.value)
 		}
@@ -77,6 +78,17 @@ func (f *fields) collect(path []string, value Value) {
 	}
 	// {"a.b":…} and {"a":{"b":…}} have one path: both count.
 	f.text[name] += canonical(value.text) + "\n"
+}
+
+// mayName reports whether the fields of an object, each with the whole path in its name, come to a size that can be held; see
+// maxVariableBytes. Where they do not, the object is one field: a change in it is told of the whole.
+func (f *fields) mayName(path []string, object Value) bool {
+	length := 1
+	for _, name := range path {
+		length += len(name) + 1
+	}
+	f.bytes += length * len(object.members)
+	return f.bytes <= maxVariableBytes
 }
 
 // canonical writes a value without white space and with strings escaped in one way.

@@ -2,6 +2,8 @@ package interchange
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -65,4 +67,24 @@ func TestNamesForKubernetes(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, Write(&out, Kubernetes, value, Options{Secret: Secret{Name: "a.b-c"}}))
 	assert.Equal(t, "apiVersion: v1\nkind: Secret\nmetadata:\n  name: \"a.b-c\"\ntype: Opaque\ndata:\n  A: \"MQ==\"\n", out.String())
+}
+
+// TestCompareOfALongNameAroundMany: the names of all fields would come to a hundred megabytes.
+func TestCompareOfALongNameAroundMany(t *testing.T) {
+	t.Parallel()
+	name := strings.Repeat("a", 100_000)
+	many := func(value string) Value {
+		return parsed(t, `{"`+name+`":{`+manyMembers(1000, value)+`},"b":1}`)
+	}
+	assert.True(t, Compare(many("1"), many("1")).None())
+	assert.Equal(t, []string{name}, Compare(many("1"), many("2")).Changed)
+	assert.Equal(t, []string{"b"}, Compare(many("1"), parsed(t, `{"b":2}`)).Changed)
+}
+
+func manyMembers(count int, value string) string {
+	members := make([]string, count)
+	for i := range members {
+		members[i] = fmt.Sprintf(`"%d":%s`, i, value)
+	}
+	return strings.Join(members, ",")
 }

@@ -26,6 +26,9 @@ const (
 // Written are the formats that Write writes.
 func Written() []string { return []string{"dotenv", "json", "yaml", "shell", "kubernetes"} }
 
+// HoldsVariables reports whether what is written in the format sets variables, of a shell or of programs.
+func (f Format) HoldsVariables() bool { return f == Dotenv || f == Shell || f == Kubernetes }
+
 // Readable are the formats that Read reads.
 func Readable() []string { return []string{"dotenv", "json", "yaml"} }
 
@@ -98,11 +101,44 @@ func Write(out io.Writer, format Format, value Value, options Options) error {
 }
 
 func writeJSON(out io.Writer, value Value) error {
-	var text bytes.Buffer
-	if err := json.Indent(&text, value.text, "", "  "); err != nil {
-		return err
+	text, err := Indented(value.text)
+	if err == nil {
+		_, err = out.Write(text)
 	}
-	text.WriteByte('\n')
-	_, err := out.Write(text.Bytes())
 	return err
+}
+
+// Indented writes JSON as people read it, with a line end after it. What is nested deeper than anybody writes stays on its
+// line: the blanks before each value would make gigabytes of half a megabyte.
+func Indented(text []byte) ([]byte, error) {
+	var out bytes.Buffer
+	write := func() error { return json.Indent(&out, text, "", "  ") }
+	if nesting(text) > maxDepth {
+		write = func() error { return json.Compact(&out, text) }
+	}
+	if err := write(); err != nil {
+		return nil, err
+	}
+	out.WriteByte('\n')
+	return out.Bytes(), nil
+}
+
+// nesting returns how deep JSON is nested.
+func nesting(text []byte) int {
+	depth, deepest, inString := 0, 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '[' || c == '{':
+			depth++
+			deepest = max(deepest, depth)
+		case c == ']' || c == '}':
+			depth--
+		}
+	}
+	return deepest
 }

@@ -47,11 +47,16 @@ func (n Naming) check() error {
 	return nil
 }
 
+// maxVariableBytes bounds all variables of a value. Each has the names of the objects around it in its own: a value of half
+// a megabyte, with one long name around many short ones, would come to gigabytes.
+const maxVariableBytes = 16 << 20
+
 // flat is what a value comes to so far, and from which path each name.
 type flat struct {
 	naming    Naming
 	variables []Variable
 	from      map[string]string
+	bytes     int
 }
 
 func (f *flat) add(path []string, value Value) error {
@@ -76,8 +81,12 @@ func (f *flat) add(path []string, value Value) error {
 	if err := value.Whole(); err != nil {
 		return fmt.Errorf("%s: %w", origin, err)
 	}
+	plain := value.Plain()
+	if f.bytes += len(name) + len(plain); f.bytes > maxVariableBytes {
+		return fmt.Errorf("its variables come to more than %d MiB", maxVariableBytes>>20)
+	}
 	f.from[name] = origin
-	f.variables = append(f.variables, Variable{name, value.Plain()})
+	f.variables = append(f.variables, Variable{name, plain})
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package interchange
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -129,4 +130,10 @@ func stringsOf(t *testing.T, value Value) map[string]string {
 		found[name] = text
 	}
 	return found
+}
+
+func TestVariablesOfALongNameAroundMany(t *testing.T) {
+	t.Parallel()
+	_, err := parsed(t, `{"`+strings.Repeat("a", 100_000)+`":{`+manyMembers(1000, "1")+`}}`).Variables(Naming{})
+	require.EqualError(t, err, "its variables come to more than 16 MiB")
 }

@@ -15,7 +15,7 @@ import (
 var lineOfYAML = regexp.MustCompile(`line (\d+)`)
 
 // ReadYAML reads one YAML document. What JSON writes the same is the same: numbers, true and false, null. Anything else
-// without quotes is a string as it stands, no, 0755, 0x1f and 2001-02-03 too. Aliases, tags of one's own and a name that is
+// without quotes is a string as it stands, no, 0755, 0x1f and 2001-02-03 too. Aliases, tags but !!str and a name that is
 // there twice are refused.
 func ReadYAML(text []byte) (Value, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
@@ -50,6 +50,9 @@ func fromNode(node *yaml.Node, depth int) (Value, error) {
 	if depth > maxDepth {
 		return Value{}, fmt.Errorf("line %d: it is nested more than %d deep", node.Line, maxDepth)
 	}
+	if tagged(node) {
+		return Value{}, fmt.Errorf("line %d: tags are not taken", node.Line)
+	}
 	switch node.Kind {
 	case yaml.MappingNode:
 		return fromMapping(node, depth)
@@ -69,7 +72,7 @@ func fromNode(node *yaml.Node, depth int) (Value, error) {
 		out.WriteByte(']')
 		return Value{text: out.Bytes()}, nil
 	case yaml.ScalarNode:
-		return fromScalar(node)
+		return fromScalar(node), nil
 	}
 	return Value{}, fmt.Errorf("line %d: aliases are not taken: write the value out", node.Line)
 }
@@ -80,6 +83,8 @@ func fromMapping(node *yaml.Node, depth int) (Value, error) {
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		name := node.Content[i]
 		switch {
+		case tagged(name):
+			return Value{}, fmt.Errorf("line %d: tags are not taken", name.Line)
 		case name.Kind != yaml.ScalarNode:
 			return Value{}, fmt.Errorf("line %d: a name must be plain text", name.Line)
 		case name.Tag == "!!merge":
@@ -97,24 +102,27 @@ func fromMapping(node *yaml.Node, depth int) (Value, error) {
 	return object(members), nil
 }
 
-func fromScalar(node *yaml.Node) (Value, error) {
-	if strings.HasPrefix(node.Tag, "!") && !strings.HasPrefix(node.Tag, "!!") || node.Tag == "!!binary" {
-		return Value{}, fmt.Errorf("line %d: tags are not taken", node.Line)
-	}
+// tagged reports whether somebody wrote a tag, which can say of any text that it is true or a number. "!!str" says what is
+// the case anyway.
+func tagged(node *yaml.Node) bool {
+	return node.Style&yaml.TaggedStyle != 0 && (node.Kind != yaml.ScalarNode || node.ShortTag() != "!!str")
+}
+
+func fromScalar(node *yaml.Node) Value {
 	switch tag := node.ShortTag(); {
 	case tag == "!!null":
-		return Value{text: json.RawMessage("null")}, nil
+		return Value{text: json.RawMessage("null")}
 	case tag == "!!bool":
-		return Value{text: json.RawMessage(strings.ToLower(node.Value))}, nil
+		return Value{text: json.RawMessage(strings.ToLower(node.Value))}
 	case node.Style == 0 && node.Value != "" && strings.Contains("-0123456789", node.Value[:1]) && json.Valid([]byte(node.Value)):
-		return Value{text: json.RawMessage(node.Value)}, nil // also those too large for the library, which takes them for strings
+		return Value{text: json.RawMessage(node.Value)} // also those too large for the library, which takes them for strings
 	}
-	return Text(node.Value), nil
+	return Text(node.Value)
 }
 
 // WriteYAML writes a value as YAML. All strings are in double quotes, so that no reader takes one for something else.
 func WriteYAML(out io.Writer, value Value) error {
-	node, err := toNode(value)
+	node, err := toNode(value, 0)
 	if err != nil {
 		return err
 	}
@@ -133,11 +141,16 @@ func writeNode(out io.Writer, node *yaml.Node) error {
 	return err
 }
 
-func toNode(value Value) (*yaml.Node, error) {
+// toNode takes no more depth than ReadYAML does. Each level of a list is parsed anew, which would take minutes with the
+// depth that JSON may have.
+func toNode(value Value, depth int) (*yaml.Node, error) {
+	if depth > maxDepth {
+		return nil, fmt.Errorf("it is nested more than %d deep", maxDepth)
+	}
 	if value.isObject {
 		node := &yaml.Node{Kind: yaml.MappingNode}
 		for _, each := range value.members {
-			inside, err := toNode(each.value)
+			inside, err := toNode(each.value, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -164,7 +177,7 @@ func toNode(value Value) (*yaml.Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		inside, err := toNode(element)
+		inside, err := toNode(element, depth+1)
 		if err != nil {
 			return nil, err
 		}

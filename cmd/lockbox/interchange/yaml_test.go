@@ -40,10 +40,14 @@ func TestYAMLErrorsSayTheLineAndNotWhatIsThere(t *testing.T) {
 		"a: &x hunter2\nb: *x":       "line 2: aliases are not taken: write the value out",
 		"a: &x {c: 1}\nb:\n  <<: *x": "line 3: merging with << is not taken: write the values out",
 		"a: !custom hunter2":         "line 1: tags are not taken",
-		"a: 1\na: hunter2":           `line 2: the name "a" is there twice`,
-		"? [hunter2]\n: x":           "line 1: a name must be plain text",
-		"a: 1\n---\nb: hunter2":      "line 2: a second document begins here, and one is taken",
-		strings.Repeat("[", 150):     "line 1: this is not YAML",
+		"a: !custom [hunter2]":       "line 1: tags are not taken",
+		"!custom a: hunter2":         "line 1: tags are not taken",
+		// The text would stand in the JSON as it is, and names in it that no dry run shows.
+		`a: !!bool '1, "admin": true'`: "line 1: tags are not taken",
+		"a: 1\na: hunter2":             `line 2: the name "a" is there twice`,
+		"? [hunter2]\n: x":             "line 1: a name must be plain text",
+		"a: 1\n---\nb: hunter2":        "line 2: a second document begins here, and one is taken",
+		strings.Repeat("[", 150):       "line 1: this is not YAML",
 		"a: " + strings.Repeat("[", 150) + strings.Repeat("]", 150): "line 1: it is nested more than 100 deep",
 		"a: hunter2\x00": "this is not YAML",
 	} {
@@ -74,9 +78,21 @@ m: "1\n2"
 `, out.String())
 }
 
+func TestYAMLIsNotWrittenTooDeep(t *testing.T) {
+	t.Parallel()
+	deep := func(levels int) Value {
+		return parsed(t, strings.Repeat("[", levels)+strings.Repeat("]", levels))
+	}
+	var out bytes.Buffer
+	require.NoError(t, WriteYAML(&out, deep(100)))
+	out.Reset()
+	require.EqualError(t, WriteYAML(&out, deep(9000)), "it is nested more than 100 deep")
+	require.Empty(t, out.String())
+}
+
 // FuzzYAML reads anything, writes what was read, and reads the same.
 func FuzzYAML(f *testing.F) {
-	for _, each := range []string{"a: 1", "a: no\nb: [x, {y: z}]", "{\"a\": \"\\u2028\"}", "a: |\n  x\n", "? a\n: b"} {
+	for _, each := range []string{"a: 1", "a: no\nb: [x, {y: z}]", "{\"a\": \"\\u2028\"}", "a: |\n  x\n", "? a\n: b", "a: !!bool x"} {
 		f.Add([]byte(each))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

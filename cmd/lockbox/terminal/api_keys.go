@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/spf13/cobra"
@@ -30,7 +31,7 @@ func apiKeysListCommand(s *session) *cobra.Command {
 			}
 			return s.show(keys, []string{"ID", "NAME", "CREATED", "EXPIRES", "LAST USED"}, func(add func(...string)) {
 				for _, key := range keys {
-					add(key.ID, firstOf(key.Name, "-"), when(key.CreatedAt), when(key.ExpiresAt), when(key.LastUsedAt))
+					add(key.ID, cmp.Or(key.Name, "-"), when(key.CreatedAt), when(key.ExpiresAt), when(key.LastUsedAt))
 				}
 			})
 		}),
@@ -76,7 +77,7 @@ last usable key stays.`,
 			keys, err := server.ListAPIKeys(ctx)
 			words := make([]string, len(keys))
 			for i, key := range keys {
-				words[i] = cobra.CompletionWithDesc(key.ID, firstOf(key.Name, "without a name"))
+				words[i] = cobra.CompletionWithDesc(key.ID, cmp.Or(key.Name, "without a name"))
 			}
 			return words, err
 		})),

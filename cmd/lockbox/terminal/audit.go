@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -142,7 +143,7 @@ func (s *session) auditTable(events iter.Seq2[client.Event, error], limit int) e
 			return nil
 		}
 		_, err = fmt.Fprintf(s.out, line, when(event.At), printable(event.Action), printable(event.Outcome),
-			printable(firstOf(event.Actor, "-")), printable(firstOf(event.Address, "-")), printable(subject(event)))
+			printable(cmp.Or(event.Actor, "-")), printable(cmp.Or(event.Address, "-")), printable(subject(event)))
 		if err != nil {
 			return err
 		}
@@ -163,7 +164,7 @@ func subject(event client.Event) string {
 		}
 		text += event.Target
 	}
-	return firstOf(text, "-")
+	return cmp.Or(text, "-")
 }
 
 // auditJSON prints {"events":[…],"next":…} as the server does, an event at a time. next is null where nothing is left.
@@ -188,7 +189,7 @@ func (s *session) auditJSON(events iter.Seq2[client.Event, error], limit int) er
 		if printed > 0 {
 			separator = ",\n    "
 		}
-		if _, err := fmt.Fprint(s.out, separator, string(text)); err != nil {
+		if err := s.print(separator + string(text)); err != nil {
 			return err
 		}
 		printed, last = printed+1, event.ID

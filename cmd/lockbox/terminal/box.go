@@ -107,7 +107,7 @@ wants --yes.`,
 				if err != nil {
 					return err
 				}
-				err = sure(ctx, false, "Delete the box %s of %s with all its entries, for ever?", printable(box.Name), printable(box.Owner))
+				err = sure(ctx, false, "Delete the box %s of %s with all its entries, for ever?", box.Name, box.Owner)
 				if err != nil {
 					return err
 				}

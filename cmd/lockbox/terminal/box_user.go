@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -68,7 +69,7 @@ func boxUserShowCommand(s *session) *cobra.Command {
 				add("username", user.Username)
 				add("role", user.Role)
 				add("state", state(user.IsActive))
-				add("permissions", firstOf(strings.Join(texts(user.Permissions), ", "), "-"))
+				add("permissions", cmp.Or(strings.Join(texts(user.Permissions), ", "), "-"))
 			})
 		}),
 		ValidArgsFunction: inTurn(s.completeBoxes(), s.completeMembers()),

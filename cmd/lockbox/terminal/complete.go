@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +35,8 @@ func (s *session) completeAfter(ask func(ctx context.Context, server *client.Cli
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
+		// A shell may show what it is given as it is. A tab comes before what is said of a word.
+		words = slices.DeleteFunc(words, func(word string) bool { return without(word, "\t") != word })
 		directive := cobra.ShellCompDirectiveNoFileComp
 		if len(words) > 0 && strings.HasSuffix(words[0], "/") {
 			directive |= cobra.ShellCompDirectiveNoSpace

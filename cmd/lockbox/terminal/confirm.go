@@ -20,7 +20,7 @@ func sure(ctx context.Context, yes bool, format string, args ...any) error {
 	if yes {
 		return nil
 	}
-	agreed, err := prompt.Yes(ctx, fmt.Sprintf(format, args...))
+	agreed, err := prompt.Yes(ctx, printable(fmt.Sprintf(format, args...)))
 	switch {
 	case errors.Is(err, prompt.ErrNoTerminal):
 		return &usageError{fmt.Errorf("%w: use --yes if you are sure", err)}

@@ -30,7 +30,7 @@ func dropletCommand(s *session) *cobra.Command {
 func (s *session) showDroplets(droplets []client.Droplet) error {
 	return s.show(droplets, []string{"NAME", "ID", "CREATED", "STATUS", "PORTS"}, func(add func(...string)) {
 		for _, droplet := range droplets {
-			add(droplet.Name, droplet.ID, droplet.Created, droplet.Status, firstOf(portsText(droplet.Ports), "-"))
+			add(droplet.Name, droplet.ID, droplet.Created, droplet.Status, cmp.Or(portsText(droplet.Ports), "-"))
 		}
 	})
 }

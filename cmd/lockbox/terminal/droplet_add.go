@@ -146,7 +146,7 @@ func (s *session) showPrivateKey(droplets []client.Droplet) error {
 	if !strings.HasSuffix(key, "\n") {
 		key += "\n"
 	}
-	if _, err := fmt.Fprint(s.out, key); err != nil {
+	if err := s.print(key); err != nil {
 		return err
 	}
 	s.say("This is the private key of %s: keep it, it is not shown again.", made.Name)

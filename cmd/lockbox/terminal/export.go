@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ type exportFlags struct {
 	format, file string
 	force        bool
 	version      uint64
+	allow        []string
 	options      interchange.Options
 }
 
@@ -33,7 +35,8 @@ func exportCommand(s *session) *cobra.Command {
   shell       export NAME='value' lines, for eval
   kubernetes  the manifest of a Secret; its name is made of the key unless --name gives one
 
-dotenv, shell and kubernetes hold variables, named as by lockbox run.`,
+dotenv, shell and kubernetes hold variables, named as by lockbox run. As there, variables that can make programs run other
+code are refused, for whoever may write the entry chooses them; --allow takes the ones that are meant.`,
 		Example: `  lockbox export prod/app > .env
   lockbox export prod/app --file app.yaml
   eval "$(lockbox export prod/app --format shell)"
@@ -51,6 +54,7 @@ dotenv, shell and kubernetes hold variables, named as by lockbox run.`,
 	command.Flags().StringVar(&flags.options.Secret.Name, "name", "", "name of the Kubernetes Secret")
 	command.Flags().StringVar(&flags.options.Secret.Namespace, "namespace", "", "namespace of the Kubernetes Secret")
 	namingFlags(command, &flags.options.Naming)
+	allowFlag(command, &flags.allow)
 	_ = command.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(interchange.Written(), cobra.ShellCompDirectiveNoFileComp))
 	s.key.flags(command)
 	return command
@@ -86,13 +90,27 @@ func (s *session) export(command *cobra.Command, where string, flags exportFlags
 		return about(at, err)
 	}
 	var text bytes.Buffer
-	if err := interchange.Write(&text, format, value, flags.options); err != nil {
+	if err := writeAllowed(&text, format, value, flags); err != nil {
 		return about(at, &usageError{err})
 	}
 	if flags.file != "" {
 		return writeFile(flags.file, text.Bytes(), flags.force)
 	}
-	return s.printValue(text.String())
+	return s.print(text.String())
+}
+
+// writeAllowed writes a value. Variables go into a shell, or into the environment of programs, as those of lockbox run do.
+func writeAllowed(out io.Writer, format interchange.Format, value interchange.Value, flags exportFlags) error {
+	if format.HoldsVariables() {
+		pairs, err := value.Environment(flags.options.Naming)
+		if err == nil {
+			err = checkNames(pairs, flags.allow)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return interchange.Write(out, format, value, flags.options)
 }
 
 // writeFile writes a file that only this user can read, all of it or none.

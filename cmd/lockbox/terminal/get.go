@@ -1,11 +1,9 @@
 package terminal
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -94,11 +92,11 @@ func (s *session) showValue(entry *client.Entry, raw bool) error {
 		}{entry.Version, entry.ModifiedAt, entry.Value})
 	}
 	if !raw {
-		var text bytes.Buffer
-		if err := json.Indent(&text, entry.Value, "", "  "); err != nil {
+		text, err := interchange.Indented(entry.Value)
+		if err != nil {
 			return err
 		}
-		return s.printValue(text.String() + "\n")
+		return s.print(string(text))
 	}
 	value, err := interchange.Parse(entry.Value)
 	if err != nil {
@@ -111,24 +109,7 @@ func (s *session) showValue(entry *client.Entry, raw bool) error {
 	if prompt.IsTerminal(s.out) {
 		text += "\n"
 	}
-	return s.printValue(text)
-}
-
-// printValue prints a value to the byte, but for a terminal, which somebody else's value must not steer.
-func (s *session) printValue(text string) error {
-	if prompt.IsTerminal(s.out) {
-		lines := strings.Split(text, "\n")
-		for i, line := range lines {
-			columns := strings.Split(line, "\t")
-			for j := range columns {
-				columns[j] = printable(columns[j])
-			}
-			lines[i] = strings.Join(columns, "\t")
-		}
-		text = strings.Join(lines, "\n")
-	}
-	_, err := fmt.Fprint(s.out, text)
-	return err
+	return s.print(text)
 }
 
 // versionFlag refuses 0, which would mean that nobody asked.

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 
@@ -33,7 +34,7 @@ versions that can be restored, and none is current.`,
 					if each.Current {
 						current = "current"
 					}
-					add(strconv.FormatUint(each.Version, 10), firstOf(each.Author, "-"), when(each.CreatedAt), current)
+					add(strconv.FormatUint(each.Version, 10), cmp.Or(each.Author, "-"), when(each.CreatedAt), current)
 				}
 			})
 		}),

@@ -22,6 +22,8 @@ import (
 type keySource struct {
 	file    string
 	command string
+	// text is the key itself, which the environment alone may hold.
+	text string
 }
 
 func (k *keySource) flags(command *cobra.Command) {
@@ -48,15 +50,18 @@ func (s *session) encryptionKey(ctx context.Context, toWrite bool) (client.Encry
 }
 
 func (s *session) keyText(ctx context.Context, toWrite bool) (string, error) {
-	for _, source := range []keySource{s.key, s.environmentKey(), {s.chosen.EncryptionKeyFile, s.chosen.EncryptionKeyCommand}} {
+	sources := []keySource{s.key, s.environmentKey(), s.keptKey()}
+	if s.profileName != "" { // it counts before the whole environment
+		sources = []keySource{s.key, s.keptKey(), s.environmentKey()}
+	}
+	for _, source := range sources {
 		switch {
+		case source.text != "":
+			return source.text, notAPath(source.text)
 		case source.file != "":
 			return fromFile(source.file)
 		case source.command != "":
 			return fromCommand(ctx, source.command)
-		}
-		if text := s.env("LOCKBOX_ENCRYPTION_KEY"); text != "" {
-			return text, notAPath(text)
 		}
 	}
 	ask := prompt.Hidden
@@ -82,7 +87,19 @@ func notAPath(text string) error {
 }
 
 func (s *session) environmentKey() keySource {
-	return keySource{file: s.env("LOCKBOX_ENCRYPTION_KEY_FILE")}
+	if !s.environmentCounts() {
+		return keySource{}
+	}
+	return keySource{text: s.env("LOCKBOX_ENCRYPTION_KEY"), file: s.env("LOCKBOX_ENCRYPTION_KEY_FILE")}
+}
+
+// keptKey is where the profile has its key, which goes to the server of that profile and to no other: as with the token,
+// another server could keep what it is sent.
+func (s *session) keptKey() keySource {
+	if !sameServer(s.url(), s.chosen.URL) {
+		return keySource{}
+	}
+	return keySource{file: s.chosen.EncryptionKeyFile, command: s.chosen.EncryptionKeyCommand}
 }
 
 func fromFile(path string) (string, error) {

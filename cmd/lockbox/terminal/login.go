@@ -1,9 +1,11 @@
 package terminal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -54,6 +56,10 @@ func (s *session) login(ctx context.Context, args []string, flags loginFlags) er
 	if err := s.chooseToLogIn(args); err != nil {
 		return err
 	}
+	file, err := keyFile(s.key.file)
+	if err != nil {
+		return err
+	}
 	nobody, err := s.connect("")
 	if err != nil {
 		return err
@@ -71,7 +77,7 @@ func (s *session) login(ctx context.Context, args []string, flags loginFlags) er
 		signedIn.EncryptionKeyFile, signedIn.EncryptionKeyCommand = s.chosen.EncryptionKeyFile, s.chosen.EncryptionKeyCommand
 	}
 	if s.key != (keySource{}) {
-		signedIn.EncryptionKeyFile, signedIn.EncryptionKeyCommand = s.key.file, s.key.command
+		signedIn.EncryptionKeyFile, signedIn.EncryptionKeyCommand = file, s.key.command
 	}
 	if err := s.keep(signedIn); err != nil {
 		return err
@@ -86,10 +92,19 @@ func (s *session) login(ctx context.Context, args []string, flags loginFlags) er
 	return nil
 }
 
+// keyFile is a file as a profile keeps it: whole, or a later command would look for it in whatever folder it is run in, where
+// somebody else may have put one.
+func keyFile(path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	return filepath.Abs(path)
+}
+
 // chooseToLogIn is choose for a profile that may not be there yet, and for a server that is named as an argument.
 func (s *session) chooseToLogIn(args []string) error {
 	flag := s.profileName
-	asked := firstOf(flag, s.env("LOCKBOX_PROFILE"))
+	asked := cmp.Or(flag, s.env("LOCKBOX_PROFILE"))
 	if asked != "" {
 		if err := profile.CheckName(asked); err != nil {
 			return &usageError{err}
@@ -195,7 +210,7 @@ func (s *session) keep(signedIn profile.Profile) error {
 
 // ask asks at the terminal; where there is none, it says what to use instead.
 func ask(ctx context.Context, how func(context.Context, string) (string, error), question, instead string) (string, error) {
-	answer, err := how(ctx, question)
+	answer, err := how(ctx, printable(question)) // there may be a name of the server's in it
 	if errors.Is(err, prompt.ErrNoTerminal) {
 		return "", &usageError{fmt.Errorf("%w: use %s", err, instead)}
 	}

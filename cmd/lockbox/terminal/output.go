@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
@@ -37,10 +39,27 @@ func (s *session) show(value any, header []string, rows func(add func(cells ...s
 }
 
 func (s *session) showJSON(value any) error {
-	encoder := json.NewEncoder(s.out)
+	var plain bytes.Buffer
+	encoder := json.NewEncoder(&plain)
 	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(value)
+	if err := encoder.Encode(value); err != nil {
+		return err
+	}
+	text, err := interchange.Indented(bytes.TrimSpace(plain.Bytes()))
+	if err != nil {
+		return err
+	}
+	return s.print(string(text))
+}
+
+// print prints text to the byte, but for a terminal, which somebody else's text must not steer: JSON too may hold control
+// characters, those from 0x7f on.
+func (s *session) print(text string) error {
+	if prompt.IsTerminal(s.out) {
+		text = printableLines(text)
+	}
+	_, err := io.WriteString(s.out, text)
+	return err
 }
 
 // showList prints names, one a line: nothing but the names, so that a pipe can go on with them.
@@ -62,19 +81,24 @@ func (s *session) showList(names []string) error {
 // say tells somebody at a terminal what was done. Scripts have the exit code.
 func (s *session) say(format string, args ...any) {
 	if s.output != formJSON && prompt.IsTerminal(s.errs) {
-		fmt.Fprintf(s.errs, format+"\n", args...)
+		fmt.Fprintln(s.errs, printable(fmt.Sprintf(format, args...)))
 	}
 }
 
 // warn tells everybody, on standard error, what must not be missed.
 func (s *session) warn(format string, args ...any) {
-	fmt.Fprintf(s.errs, "lockbox: "+format+"\n", args...)
+	fmt.Fprintln(s.errs, "lockbox: "+printable(fmt.Sprintf(format, args...)))
 }
 
 // printable keeps what others have written from steering the terminal.
-func printable(text string) string {
+func printable(text string) string { return without(text, "") }
+
+// printableLines is printable for text of several lines.
+func printableLines(text string) string { return without(text, "\n\t") }
+
+func without(text, but string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) {
+		if (r < ' ' || r >= 0x7f && r < 0xa0) && !strings.ContainsRune(but, r) {
 			return '�'
 		}
 		return r
@@ -95,5 +119,5 @@ func PrintError(out io.Writer, err error) {
 	if prompt.IsTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" {
 		label = "\x1b[31mlockbox:\x1b[0m"
 	}
-	fmt.Fprintln(out, label, Explain(err))
+	fmt.Fprintln(out, label, printableLines(Explain(err)))
 }

@@ -10,6 +10,9 @@ import (
 // quietZone is the white border of a QR code, in modules (ISO/IEC 18004).
 const quietZone = 4
 
+// maxPictureSide is how many pixels a picture may be wide and high: the largest QR code has 185 modules with its border.
+const maxPictureSide = 2048
+
 const (
 	// whiteOnBlack is from the cube of 256 colours, which the theme of a terminal leaves as it is.
 	whiteOnBlack = "\x1b[38;5;231;48;5;16m"
@@ -19,6 +22,11 @@ const (
 // qrText turns the picture of a QR code, as the server draws it, into text for a terminal: a character is one module wide
 // and two high. It returns "" for what is no such picture; the secret is printed beside it anyway.
 func qrText(picture []byte) string {
+	// A small file can be a picture that takes more memory than there is.
+	size, err := png.DecodeConfig(bytes.NewReader(picture))
+	if err != nil || size.Width > maxPictureSide || size.Height > maxPictureSide {
+		return ""
+	}
 	decoded, err := png.Decode(bytes.NewReader(picture))
 	if err != nil {
 		return ""

@@ -71,6 +71,7 @@ func TestQRTextOfSomethingElse(t *testing.T) {
 	for name, picture := range map[string][]byte{
 		"nothing": nil, "no picture": []byte("no picture"), "half a picture": drawn[:len(drawn)/2],
 		"white": square(t, 370, 0), "black": square(t, 370, 370), "one dot": square(t, 370, 36), "no QR code's size": square(t, 100, 4),
+		"larger than any": square(t, 3700, 400),
 	} {
 		require.Empty(t, qrText(picture), name)
 	}

@@ -53,7 +53,7 @@ names are refused; --allow takes the ones that are meant.`,
 		},
 	}
 	namingFlags(command, &flags.naming)
-	command.Flags().StringArrayVar(&flags.allow, "allow", nil, "let entries set this variable, although it can make programs run other code")
+	allowFlag(command, &flags.allow)
 	s.key.flags(command)
 	return command
 }
@@ -61,6 +61,10 @@ names are refused; --allow takes the ones that are meant.`,
 func namingFlags(command *cobra.Command, naming *interchange.Naming) {
 	command.Flags().StringVar(&naming.Prefix, "prefix", "", "put this before each name")
 	command.Flags().BoolVar(&naming.KeepCase, "keep-case", false, "leave lower-case letters in names")
+}
+
+func allowFlag(command *cobra.Command, allow *[]string) {
+	command.Flags().StringArrayVar(allow, "allow", nil, "let entries set this variable, although it can make programs run other code")
 }
 
 // runCompletion completes addresses before the --, and leaves what follows to the shell.

@@ -1,9 +1,13 @@
 package terminal
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+
+	"github.com/lockbox-go/lockbox/cmd/boot"
+	"github.com/lockbox-go/lockbox/domain"
 )
 
 func TestEnvironmentOfAProgram(t *testing.T) {
@@ -18,9 +22,23 @@ func TestEnvironmentOfAProgram(t *testing.T) {
 	assert.Equal(t, "LOCKBOX_API_KEY=k", inherited[2], "what was given is left alone")
 }
 
+// TestNoSecretOfTheServerIsHandedOn: a new setting that is a secret must be on the list.
+func TestNoSecretOfTheServerIsHandedOn(t *testing.T) {
+	t.Parallel()
+	secrets := 0
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[boot.Config]()) {
+		if field.Type == reflect.TypeFor[domain.Secret]() {
+			secrets++
+			assert.Contains(t, ownVariables, "LOCKBOX_"+field.Tag.Get("env"))
+		}
+	}
+	assert.GreaterOrEqual(t, secrets, 6)
+}
+
 func TestNamesThatSteerPrograms(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"PATH", "Path", "LD_PRELOAD", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "BASH_ENV", "BASH_FUNC_x%%", "NODE_OPTIONS", "PYTHONPATH", "PERL5OPT", "GIT_CONFIG_COUNT", "HOME"} {
+	for _, name := range []string{"PATH", "Path", "LD_PRELOAD", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "BASH_ENV", "BASH_FUNC_x%%", "NODE_OPTIONS", "PYTHONPATH", "PERL5OPT", "GIT_CONFIG_COUNT", "HOME",
+		"PS1", "RANDOM", "OPTIND", "PERLLIB", "LUA_INIT_5_4", "GIT_EXEC_PATH"} {
 		assert.ErrorContains(t, checkNames([]string{"OK=1", name + "=hunter2"}, nil), "--allow "+name)
 		assert.NoError(t, checkNames([]string{name + "=x"}, []string{name}))
 	}

@@ -1,10 +1,12 @@
 package terminal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -78,6 +80,8 @@ func (s *session) notSignedIn() error {
 	switch _, known := s.book.Profiles[s.name]; {
 	case s.profileName == "" && asked != "" && !known:
 		return fmt.Errorf("%w: LOCKBOX_PROFILE is %q, and there is no such profile; lockbox profile list shows those there are", errNotSignedIn, asked)
+	case s.profileName == "" && !s.environmentCounts():
+		return fmt.Errorf("%w to %s: what the environment has is for LOCKBOX_API_URL alone; lockbox login %[2]s --profile NAME", errNotSignedIn, s.url())
 	case s.chosen.SignedIn() && !sameServer(s.url(), s.chosen.URL):
 		return fmt.Errorf("%w to %s: the profile %s is for %s alone; lockbox login %[2]s --profile NAME, or set LOCKBOX_API_KEY",
 			errNotSignedIn, s.url(), s.name, s.chosen.URL)
@@ -98,7 +102,7 @@ func (s *session) choose() error {
 	if s.book, err = profile.Load(path); err != nil {
 		return err
 	}
-	s.name = s.book.Choose(firstOf(s.profileName, s.env("LOCKBOX_PROFILE")))
+	s.name = s.book.Choose(cmp.Or(s.profileName, s.env("LOCKBOX_PROFILE")))
 	chosen, known := s.book.Profiles[s.name]
 	if s.profileName != "" && !known {
 		return &usageError{fmt.Errorf("there is no profile %q: lockbox login --profile %[1]s makes it", s.profileName)}
@@ -115,13 +119,20 @@ func (s *session) url() string {
 	if s.profileName != "" {
 		return s.chosen.URL
 	}
-	return firstOf(s.env("LOCKBOX_API_URL"), s.chosen.URL)
+	return cmp.Or(s.env("LOCKBOX_API_URL"), s.chosen.URL)
+}
+
+// environmentCounts reports whether the token and the encryption key of the environment are for the server that is called.
+// They are not when LOCKBOX_API_URL says that they are for another one, which a flag has set aside.
+func (s *session) environmentCounts() bool {
+	named := s.env("LOCKBOX_API_URL")
+	return named == "" || sameServer(named, s.url())
 }
 
 // token is what to sign in with; "" when there is none. The token of a profile goes to the server of that profile and to
-// no other, whatever the environment says.
+// no other, whatever the environment says, and that of the environment to the server of the environment.
 func (s *session) token(ctx context.Context) (string, error) {
-	if s.profileName == "" {
+	if s.profileName == "" && s.environmentCounts() {
 		token, err := s.fromEnvironment("LOCKBOX_API_KEY")
 		if token != "" || err != nil {
 			return token, err
@@ -141,7 +152,7 @@ func (s *session) token(ctx context.Context) (string, error) {
 
 // profileFlag is what to add to a command so that it means the same profile; nothing for the one that counts anyway.
 func (s *session) profileFlag() string {
-	if s.name == firstOf(s.book.Current, profile.Default) {
+	if s.name == cmp.Or(s.book.Current, profile.Default) {
 		return ""
 	}
 	return " --profile " + s.name
@@ -238,17 +249,15 @@ func (s *session) fromEnvironment(name string) (string, error) {
 	return oneLine(text), nil
 }
 
-func sameServer(one, other string) bool {
-	return strings.EqualFold(strings.TrimRight(one, "/"), strings.TrimRight(other, "/"))
-}
+// sameServer compares two URLs as the client reads them: letter case counts in the path, and not before it.
+func sameServer(one, other string) bool { return canonicalURL(one) == canonicalURL(other) }
 
-func firstOf(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
+func canonicalURL(text string) string {
+	at, err := url.Parse(strings.TrimRight(text, "/"))
+	if err != nil {
+		return text
 	}
-	return ""
+	return strings.ToLower(at.Scheme+"://"+at.Host) + at.EscapedPath()
 }
 
 // run is a command's work with a server that somebody is signed in to.

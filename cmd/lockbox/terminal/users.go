@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -54,7 +55,7 @@ func usersListCommand(s *session) *cobra.Command {
 func (s *session) showAccounts(accounts []client.Account) error {
 	return s.show(accounts, []string{"USER", "GROUP", "CREATED"}, func(add func(...string)) {
 		for _, account := range accounts {
-			add(account.Username, firstOf(account.Group, "-"), when(account.Created))
+			add(account.Username, cmp.Or(account.Group, "-"), when(account.Created))
 		}
 	})
 }
@@ -96,7 +97,7 @@ func usersShowCommand(s *session) *cobra.Command {
 				add("created", when(user.CreatedAt))
 				add("updated", when(user.UpdatedAt))
 				add("api keys", strconv.Itoa(len(user.APIKeys))) // a server may be set to show them whole
-				add("permissions", firstOf(strings.Join(texts(user.Permissions), ", "), "-"))
+				add("permissions", cmp.Or(strings.Join(texts(user.Permissions), ", "), "-"))
 			})
 		}),
 		ValidArgsFunction: first(s.completeUsers()),

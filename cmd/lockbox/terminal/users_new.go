@@ -2,6 +2,7 @@ package terminal
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -96,7 +97,7 @@ input: the current password, where it is your own, and the new one.`,
 			if err != nil {
 				return err
 			}
-			name := firstOf(append(args, who.Username)...)
+			name := cmp.Or(append(args, who.Username)...)
 			change := client.UserChange{RevokeAPIKeys: revokeKeys}
 			in := bufio.NewReader(s.input(ctx))
 			if strings.EqualFold(name, who.Username) {

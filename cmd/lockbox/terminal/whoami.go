@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,7 @@ func whoamiCommand(s *session) *cobra.Command {
 			return s.show(who, nil, func(add func(...string)) {
 				add("username", who.Username)
 				add("role", who.Role)
-				add("group", firstOf(who.Group, "-"))
+				add("group", cmp.Or(who.Group, "-"))
 				add("token", who.Token.Kind)
 				add("expires", when(who.Token.ExpiresAt))
 				add("server", server.URL())

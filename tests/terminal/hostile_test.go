@@ -1,0 +1,42 @@
+//go:build unix
+
+package terminal
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// TestNamesOfAServerDoNotSteerTheTerminal: whoever runs a server writes the names in its answers, and those get into
+// questions, hints and JSON as well.
+func TestNamesOfAServerDoNotSteerTheTerminal(t *testing.T) {
+	t.Parallel()
+	// The name sets the title of the window, and does it again with control characters of C1, which JSON need not escape.
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/whoami" {
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"username":"anna\u001b]0;evil\u0007` + "\u009d0;evil\u009c\u007f" + `","role":"user","token":{"kind":"api-key"}}`))
+	}))
+	t.Cleanup(server.Close)
+	environ := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TERM=xterm", "NO_COLOR=1", "LOCKBOX_API_URL=" + server.URL, "LOCKBOX_API_KEY=key"}
+
+	asked := at(t, environ, "users", "passwd")
+	asked.hidden("Current password", "old")
+	asked.hidden("New password for ", "new")
+	asked.hidden("Once more", "new")
+	asked.expect("has a new password")
+	asked.ends(0)
+	assert.NotRegexp(t, "[\x1b\x07\x7f\u009c\u009d]", asked.String())
+
+	shown := at(t, environ, "whoami", "--output", "json")
+	shown.expect("role")
+	shown.ends(0)
+	assert.NotRegexp(t, "[\x1b\x07\x7f\u009c\u009d]", shown.String())
+}
