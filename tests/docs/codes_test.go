@@ -33,7 +33,7 @@ func codesIn(t *testing.T, root string) map[string]string {
 		if err != nil || !entry.IsDir() {
 			return err
 		}
-		if name := entry.Name(); path != root && (name == "tests" || name == "testdata" || strings.HasPrefix(name, ".")) {
+		if name := entry.Name(); path != root && (name == "tests" || name == "testdata" || name == "vendor" || strings.HasPrefix(name, ".")) {
 			return filepath.SkipDir
 		}
 		if path == filepath.Join(root, "client") {

@@ -33,7 +33,7 @@ func newMachine(t *testing.T, manager string) machine {
 	t.Helper()
 	m := machine{t, filepath.Join(t.TempDir(), "bin")}
 	require.NoError(t, os.Mkdir(m.bin, 0o700))
-	for _, name := range []string{"sh", "id", "env", "mktemp", "rm", "cat", "mkdir", "chmod", "basename", "dirname", "find", "sed"} {
+	for _, name := range []string{"sh", "id", "env", "mktemp", "rm", "cat", "mkdir", "chmod", "basename", "dirname", "find", "sed", "true"} {
 		path, err := exec.LookPath(name)
 		require.NoError(t, err)
 		require.NoError(t, os.Symlink(path, filepath.Join(m.bin, name)))
