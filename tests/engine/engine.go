@@ -126,6 +126,22 @@ func (e *Engine) stop() {
 		_ = e.daemon.Process.Signal(syscall.SIGTERM)
 		_ = e.daemon.Process.Signal(syscall.SIGCONT)
 		<-e.ended
+		e.endShims()
+	}
+}
+
+// endShims ends what stands between containerd and a container, of this engine alone: one whose containerd was killed stays
+// for ever. It is told by its arguments, which name the engine's folder.
+func (e *Engine) endShims() {
+	paths, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil || !bytes.Contains(text, []byte("containerd-shim")) || !bytes.Contains(text, []byte(e.dir+"/exec/")) {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
 	}
 }
 
