@@ -76,18 +76,18 @@ func TestRunningShowsNoSecret(t *testing.T) {
 		return
 	}
 	u := withEntries(t)
-	u.lockbox("set", "prod/app", "@"+file(t, "app.json", `{"password":"hunter2"}`))
+	u.lockbox("set", "prod/app", "@"+file(t, "app.json", `{"password":"canary-of-a-running-program"}`))
 	run := u.at("run", "prod/app", "--", "sh", "-c", `echo "pid $$"; read line; echo "$line"`)
 	run.expect(`pid \d+\r`)
 	processes, err := exec.Command("ps", "axww", "-o", "pid,args").Output()
 	require.NoError(t, err)
-	for _, secret := range []string{"hunter2", u.root, encryptionKey} {
+	for _, secret := range []string{"canary-of-a-running-program", u.root, encryptionKey} {
 		assert.NotContains(t, string(processes), secret)
 	}
 	pid := regexp.MustCompile(`pid (\d+)`).FindStringSubmatch(run.String())[1]
 	environ, err := os.ReadFile("/proc/" + pid + "/environ")
 	require.NoError(t, err)
-	assert.Contains(t, string(environ), "PASSWORD=hunter2", "this is the program that was asked for")
+	assert.Contains(t, string(environ), "PASSWORD=canary-of-a-running-program", "this is the program that was asked for")
 	for _, secret := range []string{u.root, encryptionKey} {
 		assert.NotContains(t, string(environ), secret)
 	}

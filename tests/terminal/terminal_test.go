@@ -17,12 +17,14 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/lockbox-go/lockbox/client"
 	"github.com/lockbox-go/lockbox/tests/live"
 )
 
 var binary string
 
-const encryptionKey = "lbk1_AQIDAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAamXFOS"
+// encryptionKey is of this run alone: other tests have theirs in arguments, where ps shows them.
+var encryptionKey = client.GenerateEncryptionKey().Reveal()
 
 func TestMain(m *testing.M) { os.Exit(build(m)) }
 
