@@ -126,7 +126,7 @@ func TestTheServerDiesDuringAnAdd(t *testing.T) {
 		go func() {
 			_, _ = y.manager.at(&doomed.server).try("POST", "/api/v1/droplet/add", `{"box":"servers"}`, sealed...)
 		}()
-		time.Sleep(patience * time.Millisecond)
+		time.Sleep(patience * time.Millisecond) // it dies at another moment of the add each time
 		doomed.kill()
 		left := y.viewer.droplets("GET", "/list", nil)
 		busy := number(t, y.db, `SELECT count(*) FROM droplets WHERE busy_until IS NOT NULL`)
@@ -172,7 +172,7 @@ func TestAFrozenEngine(t *testing.T) {
 	answered := make(chan *answer, 1)
 	began := time.Now()
 	go func() { answered <- y.manager.do("PATCH", "/api/v1/droplet/stop/droplet02", nil) }()
-	time.Sleep(2 * time.Second)
+	time.Sleep(2 * time.Second) // well into the ten seconds, of which the engine says nothing before they are over
 	y.engine.Freeze()
 	(<-answered).failsOtherwise(503)
 	require.InDelta(t, 15, time.Since(began).Seconds(), 2)

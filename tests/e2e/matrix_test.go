@@ -181,7 +181,7 @@ func TestMatrixErrors(t *testing.T) {
 
 	require.Eventually(t, func() bool { return viewer.do("GET", "/whoami", nil).Status == 401 }, 10*time.Second, 20*time.Millisecond)
 	viewer.do("GET", "/api/v1/user/list", nil).fails(401, 909, "Access token expired")
-	time.Sleep(time.Second)
+	time.Sleep(time.Second) // the refresh token ends too; to ask whether it has would spend it
 	nobody.do("POST", "/api/v1/user/auth/refresh", refreshBody(pair.Refresh)).fails(401, 910, "Refresh token not found")
 }
 

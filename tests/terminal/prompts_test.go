@@ -226,6 +226,9 @@ func TestRefreshManyAtOnce(t *testing.T) {
 	require.Equal(t, 0, pgtest.Number(t, h.server.Database, `SELECT count(*) FROM events WHERE outcome <> 'success'`))
 }
 
+// outlived is longer than the tokens of TestRefresh live. Only the server can end them, and to ask it would take a new one.
+const outlived = 4 * time.Second
+
 // TestRefresh with tokens that live so shortly that each command takes a new one.
 func TestRefresh(t *testing.T) {
 	t.Parallel()
@@ -241,12 +244,12 @@ func TestRefresh(t *testing.T) {
 	h.must("box", "create", "prod")
 	s := h.at("box", "delete", "prod")
 	s.expect(`\[y/N\] `)
-	time.Sleep(4 * time.Second)
+	time.Sleep(outlived)
 	s.enter("y")
 	s.ends(0)
 
 	// Left alone until it has ended, the session can still be taken up.
-	time.Sleep(4 * time.Second)
+	time.Sleep(outlived)
 	require.Contains(t, h.must("whoami"), "anna")
 
 	// A server that is away does not spend the refresh token.
