@@ -12,15 +12,7 @@ import (
 // managers. It returns the updated list, newest first. A removal that the host was asked for and did not answer is
 // completed by the next request about droplets.
 func (s *Service) Delete(ctx context.Context, by domain.Requester, name string) ([]domain.Droplet, error) {
-	caller, err := s.manager(ctx, by, domain.ActionDeleteDroplet, name)
-	if err != nil {
-		return nil, err
-	}
-	droplets, err := s.look(ctx, by)
-	if err != nil {
-		return nil, err
-	}
-	droplet, err := domain.FindDroplet(droplets, name)
+	caller, droplet, err := s.find(ctx, by, domain.ActionDeleteDroplet, name)
 	if err != nil {
 		return nil, err
 	}

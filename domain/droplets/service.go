@@ -94,19 +94,25 @@ func (s *Service) write(ctx context.Context, event domain.Event, cause error) er
 	return cause
 }
 
-// act does one thing to the droplet of a name and returns the list as it is then. What somebody typed never reaches the
+// find returns the droplet of a name for a manager, who is told of no other container. What somebody typed never reaches the
 // host: it is looked for among the names that the host lists.
-func (s *Service) act(ctx context.Context, by domain.Requester, action domain.Action, name string,
-	do func(ctx context.Context, container string) error) ([]domain.Droplet, error) {
+func (s *Service) find(ctx context.Context, by domain.Requester, action domain.Action, name string) (domain.Caller, domain.Droplet, error) {
 	caller, err := s.manager(ctx, by, action, name)
 	if err != nil {
-		return nil, err
+		return caller, domain.Droplet{}, err
 	}
 	droplets, err := s.look(ctx, by)
 	if err != nil {
-		return nil, err
+		return caller, domain.Droplet{}, err
 	}
 	droplet, err := domain.FindDroplet(droplets, name)
+	return caller, droplet, err
+}
+
+// act does one thing to the droplet of a name and returns the list as it is then.
+func (s *Service) act(ctx context.Context, by domain.Requester, action domain.Action, name string,
+	do func(ctx context.Context, container string) error) ([]domain.Droplet, error) {
+	caller, droplet, err := s.find(ctx, by, action, name)
 	if err != nil {
 		return nil, err
 	}
