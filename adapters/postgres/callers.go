@@ -23,15 +23,12 @@ type callers struct {
 const (
 	callerColumns = `u.id, u.name, u.role, u.is_active, COALESCE(s.owner_id = u.id, false), u.group_name`
 
-	fromAPIKey = `, c.id, c.name, c.expires_at, c.last_used_at
+	fromAPIKey = `
 		FROM api_keys c JOIN users u ON u.id = c.user_id CROSS JOIN system s `
 	// A session of an earlier epoch than the user's is dead.
-	fromSession = `, c.id, '', c.expires_at, NULL::timestamptz
+	fromSession = `
 		FROM sessions c JOIN users u ON u.id = c.user_id AND u.session_epoch = c.epoch CROSS JOIN system s `
-	// The expiry of a pair is that of its access token. A refresh token lives as long as its family.
-	fromAccessToken  = `, c.id, '', c.access_expires_at, NULL::timestamptz` + fromPair
-	fromRefreshToken = `, c.id, '', f.expires_at, NULL::timestamptz` + fromPair
-	fromPair         = `
+	fromPair = `
 		FROM token_pairs c JOIN token_families f ON f.id = c.family_id AND f.revoked_at IS NULL AND c.spent_at IS NULL
 			JOIN users u ON u.id = f.user_id AND u.session_epoch = f.epoch CROSS JOIN system s `
 
@@ -45,14 +42,20 @@ const (
 	joinAccess = ` LEFT JOIN boxes b ON b.name = $3 LEFT JOIN box_users m ON m.box_id = b.id AND m.user_id = u.id `
 )
 
-// lookUp is where a kind of credential is looked up, and how.
-type lookUp struct{ from, where string }
+// lookUp is where a kind of credential is looked up, and how. name, expiry and lastUse are of the credential.
+type lookUp struct{ name, expiry, lastUse, from, where string }
 
+// The expiry of a pair is that of its access token. A refresh token lives as long as its family.
 var lookUps = map[domain.CredentialKind]lookUp{
-	domain.APIKeyCredential:       {fromAPIKey, thisCredential},
-	domain.SessionCredential:      {fromSession, thisCredential},
-	domain.AccessTokenCredential:  {fromAccessToken, thisAccessToken},
-	domain.RefreshTokenCredential: {fromRefreshToken, thisRefreshToken},
+	domain.APIKeyCredential:       {"c.name", "c.expires_at", "c.last_used_at", fromAPIKey, thisCredential},
+	domain.SessionCredential:      {"''", "c.expires_at", "NULL::timestamptz", fromSession, thisCredential},
+	domain.AccessTokenCredential:  {"''", "c.access_expires_at", "NULL::timestamptz", fromPair, thisAccessToken},
+	domain.RefreshTokenCredential: {"''", "f.expires_at", "NULL::timestamptz", fromPair, thisRefreshToken},
+}
+
+// columns are those of the credential, which come last.
+func (l lookUp) columns() string {
+	return `, c.id, ` + l.name + `, ` + l.expiry + `, ` + l.lastUse
 }
 
 // credentialArg is $1 of every statement about a caller.
@@ -69,6 +72,43 @@ func issuedTo(credential domain.Credential) pgtype.UUID {
 		return uuid(credential.User)
 	}
 	return pgtype.UUID{}
+}
+
+// credentials are those of many requests by credentials of one kind: what credentialArg is for one.
+type credentials struct {
+	opaque  bool
+	ids     []pgtype.UUID
+	digests [][]byte
+}
+
+func newCredentials(kind domain.CredentialKind, size int) *credentials {
+	if credentialType(kind) == "bytea" {
+		return &credentials{opaque: true, digests: make([][]byte, 0, size)}
+	}
+	return &credentials{ids: make([]pgtype.UUID, 0, size)}
+}
+
+func (c *credentials) add(credential domain.Credential) {
+	if c.opaque {
+		c.digests = append(c.digests, credential.Digest[:])
+		return
+	}
+	c.ids = append(c.ids, uuid(credential.ID))
+}
+
+func (c *credentials) arg() any {
+	if c.opaque {
+		return c.digests
+	}
+	return c.ids
+}
+
+// credentialType is the type of $1.
+func credentialType(kind domain.CredentialKind) string {
+	if kind == domain.APIKeyCredential || kind == domain.SessionCredential {
+		return "uuid"
+	}
+	return "bytea"
 }
 
 // callerRow is where the columns of a caller are scanned to.
@@ -140,7 +180,7 @@ func permissionsOf(stored int16) domain.Permissions {
 func (c callers) Caller(ctx context.Context, credential domain.Credential) (domain.Caller, error) {
 	var row callerRow
 	at := lookUps[credential.Kind]
-	err := c.q.QueryRow(ctx, `SELECT `+callerColumns+at.from+at.where, credentialArg(credential), issuedTo(credential)).
+	err := c.q.QueryRow(ctx, `SELECT `+callerColumns+at.columns()+at.from+at.where, credentialArg(credential), issuedTo(credential)).
 		Scan(append(row.targets(), row.credentialTargets()...)...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return domain.Caller{Credential: credential}, nil
@@ -164,14 +204,13 @@ func (c callers) Access(ctx context.Context, credential domain.Credential, box d
 // accessSQL looks up a caller and a box; see lookUps and joinAccess for its arguments.
 func accessSQL(kind domain.CredentialKind) string {
 	at := lookUps[kind]
-	return `SELECT ` + callerColumns + accessColumns + at.from + joinAccess + at.where
+	return `SELECT ` + callerColumns + accessColumns + at.columns() + at.from + joinAccess + at.where
 }
 
 // scanAccess reads a row of accessSQL. Without one, who is nil and nobody is the caller.
 func scanAccess(row pgx.Row, credential domain.Credential) (domain.Access, *callerRow, error) {
 	var who callerRow
 	var what accessRow
-	// A lookUp begins with the last columns, those of the credential.
 	targets := append(append(who.targets(), what.targets()...), who.credentialTargets()...)
 	err := row.Scan(targets...)
 	if errors.Is(err, pgx.ErrNoRows) {

@@ -2,8 +2,9 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"runtime"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -26,29 +27,104 @@ const (
 // wait. The decision stays with the domain.
 var withValue = fmt.Sprintf(`, CASE WHEN m.is_active AND m.permissions & %d <> 0 THEN v.value END`, domain.ReadEntry)
 
-// The texts are put together once: on the read path even that would show.
-var (
-	factsSQL = factsOf(withValue)
-	writeSQL = factsOf(withoutValue)
-)
+// factsFor tells apart what is looked up by statements of their own.
+type factsFor struct {
+	kind  domain.CredentialKind
+	write bool // which has no use for the value
+}
 
-func factsOf(value string) map[domain.CredentialKind]string {
-	texts := make(map[domain.CredentialKind]string)
+// factsText is a statement about one asker, and one about many.
+type factsText struct{ one, many string }
+
+// The texts are put together once: on the read path even that would show.
+var factsSQL = factsTexts()
+
+// ofAsker makes a statement about $1 to $5 one about those of an asker.
+var ofAsker = strings.NewReplacer("$1", "a.credential", "$2", "a.issued_to", "$3", "a.box", "$4", "a.key", "$5", "a.version")
+
+// factsTexts makes the statements. The LIMIT, which takes nothing away, keeps the planner from joining whole tables with
+// many askers: each is looked up by the indexes.
+func factsTexts() map[factsFor]factsText {
+	texts := make(map[factsFor]factsText)
 	for kind, at := range lookUps {
-		texts[kind] = `SELECT ` + callerColumns + accessColumns + factsColumns + value + at.from + joinAccess + joinFacts + at.where
+		for write, value := range map[bool]string{false: withValue, true: withoutValue} {
+			columns, from := callerColumns+accessColumns+factsColumns+value+at.columns(), at.from+joinAccess+joinFacts+at.where
+			texts[factsFor{kind, write}] = factsText{one: `SELECT 1::bigint, ` + columns + from,
+				many: `SELECT a.n, f.* FROM ` + unnest(credentialType(kind), "uuid", "text", "text", "bigint") + `
+					WITH ORDINALITY AS a (credential, issued_to, box, key, version, n)
+					CROSS JOIN LATERAL (SELECT ` + columns + ofAsker.Replace(from) + ` LIMIT 1) f`}
+		}
 	}
 	return texts
 }
 
+// factsAsked is what one request wants to know.
+type factsAsked struct {
+	factsFor
+	credential domain.Credential
+	box        domain.BoxName
+	key        domain.EntryKey
+	version    uint64
+}
+
+type factsCall = call[factsAsked, ports.EntryFacts]
+
+// factsBatch is small enough that nobody waits long for the values of others.
+const factsBatch = 64
+
+// turnsAtOnce is how many batches of one kind are under way: one alone makes the largest, which cost the least, and
+// leaves most cores of a large machine idle.
+func turnsAtOnce() int { return max(1, min(runtime.GOMAXPROCS(0)/2, 4)) }
+
 // Facts returns all that decides and answers the read of an entry; see ports.EntryReader.
 func (s *Store) Facts(ctx context.Context, credential domain.Credential, box domain.BoxName, key domain.EntryKey,
 	version uint64) (ports.EntryFacts, error) {
-	return s.facts(ctx, factsSQL[credential.Kind], credential, box, key, version)
+	return s.factsOf(ctx, factsAsked{factsFor{credential.Kind, false}, credential, box, key, version})
 }
 
 // FactsForWrite returns all that decides a write; see ports.EntryReader.
 func (s *Store) FactsForWrite(ctx context.Context, credential domain.Credential, box domain.BoxName, key domain.EntryKey) (ports.EntryFacts, error) {
-	return s.facts(ctx, writeSQL[credential.Kind], credential, box, key, 0)
+	return s.factsOf(ctx, factsAsked{factsFor{credential.Kind, true}, credential, box, key, 0})
+}
+
+func (s *Store) factsOf(ctx context.Context, asked factsAsked) (ports.EntryFacts, error) {
+	facts, err := s.facts.do(ctx, asked)
+	return facts, translate(err)
+}
+
+// lookUpFacts answers a batch in one round trip, by one statement for each kind of question in it.
+func (s *Store) lookUpFacts(ctx context.Context, batch []*factsCall) error {
+	ctx, cancel := context.WithTimeout(ctx, StatementTimeout)
+	defer cancel()
+	if len(batch) == 1 {
+		a := &batch[0].asked
+		rows, err := s.pool.Query(ctx, factsSQL[a.factsFor].one, credentialArg(a.credential), issuedTo(a.credential), string(a.box), string(a.key), number(a.version))
+		if err != nil {
+			return translate(err)
+		}
+		defer rows.Close()
+		return translate(s.settleFacts(rows, batch))
+	}
+	parts := make(map[factsFor][]*factsCall, 1)
+	for _, c := range batch {
+		parts[c.asked.factsFor] = append(parts[c.asked.factsFor], c)
+	}
+	var statements pgx.Batch
+	for what, part := range parts {
+		statements.Queue(factsSQL[what].many, factsArgs(what.kind, part)...).Query(func(rows pgx.Rows) error { return s.settleFacts(rows, part) })
+	}
+	return translate(s.pool.SendBatch(ctx, &statements).Close())
+}
+
+// factsArgs are $1 to $5 of a statement about many.
+func factsArgs(kind domain.CredentialKind, part []*factsCall) []any {
+	credentials, users := newCredentials(kind, len(part)), make([]pgtype.UUID, len(part))
+	boxes, keys, versions := make([]string, len(part)), make([]string, len(part)), make([]int64, len(part))
+	for i, c := range part {
+		credentials.add(c.asked.credential)
+		users[i], boxes[i], keys[i], versions[i] = issuedTo(c.asked.credential), string(c.asked.box), string(c.asked.key), number(c.asked.version)
+	}
+	return []any{credentials.arg(), users, boxes, keys, versions}
 }
 
 // factsRow is where the columns of an entry and of its version are scanned to.
@@ -65,48 +141,53 @@ func (r *factsRow) targets() []any {
 	return []any{&r.entryVersion, &r.deleted, &r.updated, &r.version, &r.sealed, &r.serverKey, &r.envelope, &r.created, &r.value}
 }
 
-func (s *Store) facts(ctx context.Context, sql string, credential domain.Credential, box domain.BoxName, key domain.EntryKey,
-	version uint64) (ports.EntryFacts, error) {
+// settleFacts answers each request as soon as its row is there. To a credential that there is not, there is no row.
+func (s *Store) settleFacts(rows pgx.Rows, part []*factsCall) error {
+	var at int64
 	var who callerRow
 	var what accessRow
 	var row factsRow
-	targets := make([]any, 0, 32)
+	targets := append(make([]any, 0, 32), &at)
 	targets = append(append(append(append(targets, who.targets()...), what.targets()...), row.targets()...), who.credentialTargets()...)
-	err := s.pool.QueryRow(ctx, sql, credentialArg(credential), issuedTo(credential), string(box), string(key), number(version)).Scan(targets...)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return ports.EntryFacts{Access: domain.Access{Caller: domain.Caller{Credential: credential}}}, nil
+	noted := callers{clock: s.clock, uses: s.uses}
+	for rows.Next() {
+		if err := rows.Scan(targets...); err != nil {
+			return err
+		}
+		asked := &part[at-1].asked
+		noted.note(asked.credential, who)
+		part[at-1].settle(row.facts(asked, &who, &what))
 	}
-	if err != nil {
-		return ports.EntryFacts{}, translate(err)
+	if err := rows.Err(); err != nil {
+		return err
 	}
-	callers{clock: s.clock, uses: s.uses}.note(credential, who)
-	caller, err := who.caller(credential)
+	for _, c := range part {
+		c.settle(ports.EntryFacts{Access: domain.Access{Caller: domain.Caller{Credential: c.asked.credential}}}, nil)
+	}
+	return nil
+}
+
+func (r *factsRow) facts(asked *factsAsked, who *callerRow, what *accessRow) (ports.EntryFacts, error) {
+	caller, err := who.caller(asked.credential)
 	if err != nil {
 		return ports.EntryFacts{}, err
 	}
 	access, err := what.access(caller)
-	if err != nil {
-		return ports.EntryFacts{}, err
-	}
-	return row.facts(access, key), nil
-}
-
-func (r *factsRow) facts(access domain.Access, key domain.EntryKey) ports.EntryFacts {
 	facts := ports.EntryFacts{Access: access}
-	if !r.entryVersion.Valid {
-		return facts
+	if err != nil || !r.entryVersion.Valid {
+		return facts, err
 	}
-	facts.Entry = domain.Entry{Box: access.Box.ID, Key: key, Version: unsigned(r.entryVersion.Int64),
+	facts.Entry = domain.Entry{Box: access.Box.ID, Key: asked.key, Version: unsigned(r.entryVersion.Int64),
 		Deleted: r.deleted.Bool, UpdatedAt: timeOf(r.updated)}
 	if !r.version.Valid {
-		return facts
+		return facts, nil
 	}
 	facts.Version = ports.StoredVersion{
-		Place:     ports.Place{Box: access.Box.ID, Key: key, Version: unsigned(r.version.Int64), SealedAs: unsigned(r.sealed.Int64)},
+		Place:     ports.Place{Box: access.Box.ID, Key: asked.key, Version: unsigned(r.version.Int64), SealedAs: unsigned(r.sealed.Int64)},
 		Sealed:    ports.SealedValue{ServerKey: r.serverKey.Bytes, Envelope: r.envelope, Value: r.value},
 		CreatedAt: timeOf(r.created),
 	}
-	return facts
+	return facts, nil
 }
 
 // number passes the number of a version, which the domain keeps within 63 bits.

@@ -2,9 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -12,151 +9,57 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// EventWriter commits the events of concurrent requests together: while one batch is being committed, the next one
-// gathers. A lone event waits for nobody. It implements ports.EventWriter.
+// EventWriter commits the events of concurrent requests together. It implements ports.EventWriter.
 type EventWriter struct {
-	store   *Store
-	queue   chan pendingEvent
-	done    chan struct{}
-	closing sync.RWMutex // held for reading while an event is put into the queue
-	closed  bool
-	written atomic.Int64
-	batches atomic.Int64
-	refused atomic.Int64
+	store    *Store
+	gatherer gatherer[domain.Event, struct{}]
 }
 
-type pendingEvent struct {
-	event   domain.Event
-	outcome chan error
-}
+// eventBatch bounds how many events are committed together.
+const eventBatch = 512
 
-const (
-	// eventQueue bounds how many requests may wait for their events.
-	eventQueue = 4096
-	eventBatch = 512
-)
-
-// NewEventWriter starts the writer; Close stops it.
+// NewEventWriter makes a writer; Close ends it.
 func (s *Store) NewEventWriter() *EventWriter {
-	writer := &EventWriter{store: s, queue: make(chan pendingEvent, eventQueue), done: make(chan struct{})}
-	go writer.run()
-	return writer
+	w := &EventWriter{store: s}
+	w.gatherer.gathererConfig = gathererConfig[domain.Event, struct{}]{carryOut: w.insert, mostInBatch: eventBatch, mostAtOnce: 1, apart: true}
+	return w
 }
 
 // Write returns when the event is committed; see ports.EventWriter.
 func (w *EventWriter) Write(ctx context.Context, event domain.Event) error {
-	pending := pendingEvent{event: event, outcome: make(chan error, 1)}
-	if !w.enqueue(pending) {
-		w.refused.Add(1)
-		return domain.ErrBusy.Because(errors.New("the queue of events is full or closed"))
+	_, err := w.gatherer.do(ctx, event)
+	if err != nil && err == ctx.Err() {
+		return domain.ErrBusy.Because(err)
 	}
-	select {
-	case err := <-pending.outcome:
-		return err
-	case <-ctx.Done():
-		return domain.ErrBusy.Because(ctx.Err())
-	}
+	return err
 }
 
-func (w *EventWriter) enqueue(pending pendingEvent) bool {
-	w.closing.RLock()
-	defer w.closing.RUnlock()
-	if w.closed {
-		return false
-	}
-	select {
-	case w.queue <- pending:
-		return true
-	default:
-		return false
-	}
-}
-
-// Close commits what is in the queue and stops the writer.
-func (w *EventWriter) Close() {
-	w.closing.Lock()
-	if !w.closed {
-		w.closed = true
-		close(w.queue)
-	}
-	w.closing.Unlock()
-	<-w.done
-}
-
-// EventWriterStats is what a writer has done so far, and what waits.
-type EventWriterStats struct {
-	Waiting                   int
-	Written, Batches, Refused int64
-}
+// Close commits what waits and ends the writer.
+func (w *EventWriter) Close() { w.gatherer.close() }
 
 // Stats returns the figures for the metrics.
-func (w *EventWriter) Stats() EventWriterStats {
-	return EventWriterStats{Waiting: len(w.queue), Written: w.written.Load(), Batches: w.batches.Load(), Refused: w.refused.Load()}
-}
+func (w *EventWriter) Stats() GathererStats { return w.gatherer.statistics() }
 
-func (w *EventWriter) run() {
-	defer close(w.done)
-	batch := make([]pendingEvent, 0, eventBatch)
-	for first := range w.queue {
-		batch = w.gather(append(batch[:0], first))
-		w.commit(batch)
-		clear(batch)
-	}
-}
-
-// gather takes what is waiting already, and waits for no more.
-func (w *EventWriter) gather(batch []pendingEvent) []pendingEvent {
-	for len(batch) < eventBatch {
-		select {
-		case next, open := <-w.queue:
-			if !open {
-				return batch
-			}
-			batch = append(batch, next)
-		default:
-			return batch
-		}
-	}
-	return batch
-}
-
-func (w *EventWriter) commit(batch []pendingEvent) {
-	err := w.insert(batch)
-	if err != nil && len(batch) > 1 && domain.KindOf(err) != domain.Unavailable {
-		// One that the database cannot take must not cost the others their answer.
-		for i := range batch {
-			w.commit(batch[i : i+1])
-		}
-		return
-	}
-	if err == nil {
-		w.batches.Add(1)
-		w.written.Add(int64(len(batch)))
-	}
-	for _, pending := range batch {
-		pending.outcome <- err
-	}
-}
+var insertEvents = `INSERT INTO events (` + eventColumns + `) SELECT * FROM ` + unnest(eventTypes...)
 
 // insert tries again what the database refused because others were faster, which it does where its isolation level is
 // raised.
-func (w *EventWriter) insert(batch []pendingEvent) error {
+func (w *EventWriter) insert(ctx context.Context, batch []*call[domain.Event, struct{}]) error {
 	for attempt := 1; ; attempt++ {
-		err := w.insertOnce(batch)
+		err := w.insertOnce(ctx, batch)
 		if !isSerializationFailure(err) || attempt == maxAttempts {
 			return translate(err)
 		}
 	}
 }
 
-// insertOnce is one statement, which commits by itself. It does not run under a request's context: the batch belongs to
-// many.
-func (w *EventWriter) insertOnce(batch []pendingEvent) error {
-	ctx, cancel := context.WithTimeout(context.Background(), StatementTimeout)
+// insertOnce is one statement, which commits by itself.
+func (w *EventWriter) insertOnce(ctx context.Context, batch []*call[domain.Event, struct{}]) error {
+	ctx, cancel := context.WithTimeout(ctx, StatementTimeout)
 	defer cancel()
 	columns := newEventColumns(len(batch))
 	for _, pending := range batch {
-		columns.add(pending.event)
+		columns.add(pending.asked)
 	}
 	conn, err := w.store.pool.Acquire(ctx)
 	if err != nil {
@@ -164,9 +67,7 @@ func (w *EventWriter) insertOnce(batch []pendingEvent) error {
 	}
 	defer conn.Release()
 	lost := watchReplication(conn)
-	_, err = conn.Exec(ctx, `INSERT INTO events (`+eventColumns+`)
-		SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::uuid[],
-			$8::uuid[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])`, columns.args()...)
+	_, err = conn.Exec(ctx, insertEvents, columns.args()...)
 	if err == nil && lost() {
 		return outcomeUnknown(errNotReplicated)
 	}

@@ -56,7 +56,7 @@ func TestEventsOfConcurrentRequestsAreCommittedTogether(t *testing.T) {
 	writer := store.NewEventWriter()
 	defer writer.Close()
 	require.NoError(t, writer.Write(t.Context(), event(t, "alone")))
-	require.Equal(t, postgres.EventWriterStats{Written: 1, Batches: 1}, writer.Stats())
+	require.Equal(t, postgres.GathererStats{Done: 1, Batches: 1}, writer.Stats())
 
 	release := stopEvents(t, url)
 	outcomes := fill(t, writer, events(t, 300))
@@ -66,7 +66,7 @@ func TestEventsOfConcurrentRequestsAreCommittedTogether(t *testing.T) {
 		require.NoError(t, err)
 	}
 	stats := writer.Stats()
-	require.Equal(t, int64(301), stats.Written)
+	require.Equal(t, int64(301), stats.Done)
 	require.Less(t, stats.Batches, int64(20))
 	require.Equal(t, []string{"301"}, rows(t, url, `SELECT count(*)::text FROM events`))
 }

@@ -18,6 +18,9 @@ const (
 	insertEvent  = `INSERT INTO events (` + eventColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
 )
 
+// eventTypes are those of eventColumns.
+var eventTypes = []string{"uuid", "timestamptz", "text", "text", "uuid", "text", "uuid", "uuid", "text", "text", "text", "text", "text"}
+
 // eventArgs are in the order of eventColumns.
 func eventArgs(e domain.Event) []any {
 	return []any{uuid(e.ID), e.At, e.Action.String(), e.Outcome.String(), uuid(e.Actor), e.ActorName, uuid(e.Credential),

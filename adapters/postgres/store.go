@@ -54,6 +54,8 @@ type Store struct {
 	clock      ports.Clock
 	uses       *keyUses
 	onStaleKey func(ctx context.Context) error
+	// What concurrent requests ask for is carried out together.
+	facts        gatherer[factsAsked, ports.EntryFacts]
 	// transactions bounds how many there are at once. Some connections are left for single statements, so that reads
 	// are answered while transactions wait for each other.
 	transactions *semaphore.Weighted
@@ -90,6 +92,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	store := &Store{pool: pool, clock: config.Clock, onStaleKey: config.OnStaleServerKey,
 		transactions: semaphore.NewWeighted(int64(max(1, settings.MaxConns-reservedConns)))}
 	store.uses = newKeyUses(store)
+	store.facts.gathererConfig = gathererConfig[factsAsked, ports.EntryFacts]{carryOut: store.lookUpFacts, mostInBatch: factsBatch, mostAtOnce: turnsAtOnce()}
 	store.read = store.repos(pool, store.uses)
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
@@ -104,8 +107,9 @@ func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseco
 // before the first unit of work.
 func (s *Store) SetOnStaleServerKey(reload func(ctx context.Context) error) { s.onStaleKey = reload }
 
-// Close writes down what was noted, waits for connections in use and closes them all.
+// Close answers what waits, writes down what was noted, waits for connections in use and closes them all.
 func (s *Store) Close() {
+	s.facts.close()
 	s.uses.close()
 	s.pool.Close()
 }

@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,6 +26,16 @@ func timeOf(value pgtype.Timestamptz) time.Time {
 		return time.Time{}
 	}
 	return value.Time.UTC()
+}
+
+// unnest is the rows whose columns come as arrays of these types, from $1. The arrays are selected, so that the planner
+// does not count them: it settles on one plan then, and would otherwise make a new one each time for few rows.
+func unnest(types ...string) string {
+	arrays := make([]string, len(types))
+	for i, each := range types {
+		arrays[i] = `(SELECT $` + strconv.Itoa(i+1) + `::` + each + `[])`
+	}
+	return `unnest(` + strings.Join(arrays, ", ") + `)`
 }
 
 // names collects a column of text.

@@ -38,7 +38,7 @@ func registerMetrics(registry *prometheus.Registry, core *core, events *postgres
 	counter("lockbox_kdf_refused_total", "Derivations refused because too many waited, or whose request ended first.", prometheus.Labels{"for": "entry"}, func() float64 { return float64(kdf().Entries.Refused) })
 
 	gauge("lockbox_events_waiting", "Events that wait to be committed.", nil, func() float64 { return float64(events.Stats().Waiting) })
-	counter("lockbox_events_written_total", "Events of reads and refusals that were committed.", nil, func() float64 { return float64(events.Stats().Written) })
+	counter("lockbox_events_written_total", "Events of reads and refusals that were committed.", nil, func() float64 { return float64(events.Stats().Done) })
 	counter("lockbox_events_commits_total", "Commits that they took together.", nil, func() float64 { return float64(events.Stats().Batches) })
 	counter("lockbox_events_refused_total", "Events refused because too many waited.", nil, func() float64 { return float64(events.Stats().Refused) })
 }
