@@ -76,6 +76,27 @@ type EntryFacts struct {
 	Version StoredVersion
 }
 
+// EntryReplacer writes over the values of entries, without waiting for anybody's lock and for many requests at once.
+type EntryReplacer interface {
+	// Replace stores a version, moves its entry to it, drops the oldest ones and appends the event, if all that was
+	// decided upon still holds and nobody else is writing the entry. Otherwise it stores nothing and reports false, and
+	// whoever asked must decide anew under the lock. Errors: Unavailable when too many wait, the database does not
+	// answer, or the outcome is unknown, as it is when ctx ends first.
+	Replace(ctx context.Context, replacement Replacement) (stored bool, err error)
+}
+
+// Replacement is a version that comes after the newest one of an entry that has a value.
+type Replacement struct {
+	// Facts are what was decided upon. What counts of them is that the credential is good and ends when it did, that
+	// the caller is active in the box with these permissions, and that the entry is at this version.
+	Facts   EntryFacts
+	Version NewVersion
+	At      time.Time
+	// Keep is how many versions are kept; 0 is all.
+	Keep  int
+	Event domain.Event
+}
+
 // EventWriter puts what was not part of a change on record: reads and refusals.
 type EventWriter interface {
 	// Write returns when the event is committed, together with those of concurrent requests. Errors: Unavailable when

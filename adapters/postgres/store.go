@@ -47,7 +47,7 @@ const (
 var errBadURL = errors.New("it is not a URL of the form postgres://user:password@host:5432/name; " +
 	"characters such as @ : / and % in the password must be percent-encoded")
 
-// Store is the database. It implements ports.Store, ports.EntryReader and ports.Janitor.
+// Store is the database. It implements ports.Store, ports.EntryReader, ports.EntryReplacer and ports.Janitor.
 type Store struct {
 	pool       *pgxpool.Pool
 	read       ports.Repos
@@ -56,6 +56,7 @@ type Store struct {
 	onStaleKey func(ctx context.Context) error
 	// What concurrent requests ask for is carried out together.
 	facts        gatherer[factsAsked, ports.EntryFacts]
+	replacements gatherer[ports.Replacement, bool]
 	// transactions bounds how many there are at once. Some connections are left for single statements, so that reads
 	// are answered while transactions wait for each other.
 	transactions *semaphore.Weighted
@@ -93,6 +94,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		transactions: semaphore.NewWeighted(int64(max(1, settings.MaxConns-reservedConns)))}
 	store.uses = newKeyUses(store)
 	store.facts.gathererConfig = gathererConfig[factsAsked, ports.EntryFacts]{carryOut: store.lookUpFacts, mostInBatch: factsBatch, mostAtOnce: turnsAtOnce()}
+	store.replacements.gathererConfig = gathererConfig[ports.Replacement, bool]{carryOut: store.replaceAll, mostInBatch: replaceBatch, mostAtOnce: turnsAtOnce(), apart: true}
 	store.read = store.repos(pool, store.uses)
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
@@ -110,6 +112,7 @@ func (s *Store) SetOnStaleServerKey(reload func(ctx context.Context) error) { s.
 // Close answers what waits, writes down what was noted, waits for connections in use and closes them all.
 func (s *Store) Close() {
 	s.facts.close()
+	s.replacements.close()
 	s.uses.close()
 	s.pool.Close()
 }

@@ -127,7 +127,7 @@ func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error
 		return nil, err
 	}
 	boxes := vault.New(vault.Config{
-		Store: core.store, Reader: core.store, Events: events, Sealer: entrySealer, Digests: core.digests(), Clock: core.clock, IDs: core.ids,
+		Store: core.store, Reader: core.store, Replacer: core.store, Events: events, Sealer: entrySealer, Digests: core.digests(), Clock: core.clock, IDs: core.ids,
 		Throttle:      core.throttle(),
 		MaxValueBytes: a.config.MaxValueBytes, MaxEntriesPerBox: a.config.MaxEntriesPerBox,
 		MaxUsersPerBox: a.config.MaxUsersPerBox, MaxBoxesPerUser: a.config.MaxBoxesPerUser, KeepVersions: a.config.EntryVersions,

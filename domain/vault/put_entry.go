@@ -111,10 +111,40 @@ type versionWrite struct {
 	seal func(entry domain.Entry, before ports.Sealed) (ports.NewVersion, error)
 }
 
-// writeVersion adds a version to an entry. Whether the caller may is decided again under the lock: the wait for a
-// derivation, or for others who write, can be long. The box's row is locked only when a place among its entries is taken,
-// that is when the entry has no value yet: writers who replace values of different entries do not wait for each other.
+// writeVersion adds a version to an entry. Most writes replace a value that nobody else is writing: those are stored at
+// once where all that was decided upon still holds. Whatever else there is to a write is found out under the lock.
 func (s *Service) writeVersion(ctx context.Context, write versionWrite) error {
+	if stored, err := s.replace(ctx, write); stored || err != nil {
+		return err
+	}
+	return s.writeLocked(ctx, write)
+}
+
+// replace reports false, and has stored nothing, when the write must be decided anew under the lock.
+func (s *Service) replace(ctx context.Context, write versionWrite) (stored bool, err error) {
+	if !write.facts.Entry.Exists() || write.note != nil {
+		return false, nil
+	}
+	now := s.Clock.Now()
+	// Deriving a key can have taken long.
+	if err := write.facts.Access.Caller.Authenticate(now); err != nil {
+		return false, err
+	}
+	before := ports.Sealed{Place: write.facts.Version.Place, Envelope: write.facts.Version.Sealed.Envelope}
+	version, err := write.seal(write.facts.Entry.Next(now), before)
+	if errors.Is(err, ports.ErrStaleServerKey) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return s.Replacer.Replace(ctx, ports.Replacement{Facts: write.facts, Version: version, At: now, Keep: s.KeepVersions, Event: write.event})
+}
+
+// writeLocked decides again under the lock whether the caller may, since the wait for a derivation, or for others who
+// write, can be long. The box's row is locked only when a place among its entries is taken, that is when the entry has no
+// value yet: writers who replace values of different entries do not wait for each other.
+func (s *Service) writeLocked(ctx context.Context, write versionWrite) error {
 	box, key, counted := write.facts.Access.Box, write.facts.Entry.Key, !write.facts.Entry.Exists()
 	return s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		now := s.Clock.Now()

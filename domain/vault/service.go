@@ -14,13 +14,14 @@ import (
 
 // Config is what the use cases need. All parts are required; a limit of 0 is none.
 type Config struct {
-	Store   ports.Store
-	Reader  ports.EntryReader
-	Events  ports.EventWriter
-	Sealer  ports.EntrySealer
-	Digests ports.Digests
-	Clock   ports.Clock
-	IDs     ports.IDs
+	Store    ports.Store
+	Reader   ports.EntryReader
+	Replacer ports.EntryReplacer
+	Events   ports.EventWriter
+	Sealer   ports.EntrySealer
+	Digests  ports.Digests
+	Clock    ports.Clock
+	IDs      ports.IDs
 
 	MaxValueBytes    int
 	MaxEntriesPerBox int
