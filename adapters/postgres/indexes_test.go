@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockbox-go/lockbox/adapters/postgres"
@@ -44,6 +47,10 @@ INSERT INTO known_addresses (key, expires_at) SELECT sha256(('k' || n)::bytea), 
 INSERT INTO server_keys (id, purpose, generation, wrapped, created_at) VALUES (uuid_of(9, 1), 'entry', 1, '\x01', now()), (uuid_of(9, 2), 'session', 1, '\x01', now());
 ANALYZE`
 
+// uuidOf makes identifiers that tests can name.
+const uuidOf = `CREATE FUNCTION uuid_of(kind int, n int) RETURNS uuid LANGUAGE sql AS
+	$$ SELECT (lpad(to_hex(kind), 2, '0') || repeat('0', 22) || lpad(to_hex(n), 8, '0'))::uuid $$`
+
 // crowdID is uuid_of in Go.
 func crowdID(kind byte, n int) [16]byte {
 	return [16]byte{0: kind, 14: byte(n >> 8), 15: byte(n)}
@@ -54,8 +61,7 @@ func crowdID(kind byte, n int) [16]byte {
 func TestHotStatementsUseIndexes(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
-	execute(t, url, `CREATE FUNCTION uuid_of(kind int, n int) RETURNS uuid LANGUAGE sql AS
-		$$ SELECT (lpad(to_hex(kind), 2, '0') || repeat('0', 22) || lpad(to_hex(n), 8, '0'))::uuid $$`)
+	execute(t, url, uuidOf)
 	execute(t, url, crowd)
 	store.Close() // so that what it did so far is counted
 	before := scans(t, url)
@@ -66,6 +72,7 @@ func TestHotStatementsUseIndexes(t *testing.T) {
 		require.NoError(t, writer.Write(t.Context(), event(t, "read")))
 		readAsRequestsDo(t, store.Read(), n)
 		factsAsRequestsDo(t, store, n)
+		replaceAsRequestsDo(t, store, n)
 		require.NoError(t, store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
 			return changeAsRequestsDo(ctx, t, repos, n)
 		}))
@@ -81,6 +88,63 @@ func TestHotStatementsUseIndexes(t *testing.T) {
 	for table, count := range scans(t, url) {
 		require.Equal(t, before[table], count, "the table %s was read from end to end", table)
 	}
+}
+
+// plan is a node of what EXPLAIN tells.
+type plan struct {
+	Node      string `json:"Node Type"`
+	Operation string // of a node that changes a table
+	Relation  string `json:"Relation Name"`
+	Index     string `json:"Index Name"`
+	Plans     []plan
+}
+
+// TestPlansOfHotStatements looks at the plans for any parameters of what reads and writes of entries run: every table but
+// those of a few rows is read by an index.
+func TestPlansOfHotStatements(t *testing.T) {
+	t.Parallel()
+	_, url := openStore(t, nil)
+	execute(t, url, uuidOf)
+	execute(t, url, crowd)
+	few := []string{"system", "server_keys"}
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	_, err = conn.Exec(t.Context(), `SET plan_cache_mode = force_generic_plan`)
+	require.NoError(t, err)
+	var check func(t *testing.T, nodes []plan) (indexes int)
+	check = func(t *testing.T, nodes []plan) (indexes int) {
+		for _, node := range nodes {
+			if node.Relation != "" && node.Operation == "" && !slices.Contains(few, node.Relation) {
+				require.Contains(t, []string{"Index Scan", "Index Only Scan"}, node.Node, "of %s", node.Relation)
+				indexes++
+			}
+			indexes += check(t, node.Plans)
+		}
+		return indexes
+	}
+	for name, text := range postgres.HotStatements() {
+		t.Run(name, func(t *testing.T) {
+			_, err := conn.Exec(t.Context(), `PREPARE hot AS `+text)
+			require.NoError(t, err)
+			arguments := strings.TrimSuffix(strings.Repeat("NULL, ", parameters(text)), ", ")
+			var told []struct{ Plan plan }
+			require.NoError(t, conn.QueryRow(t.Context(), `EXPLAIN (FORMAT JSON) EXECUTE hot (`+arguments+`)`, pgx.QueryExecModeSimpleProtocol).Scan(&told))
+			indexes := check(t, []plan{told[0].Plan})
+			require.Equal(t, name != "events", indexes > 0)
+			_, err = conn.Exec(t.Context(), `DEALLOCATE hot`)
+			require.NoError(t, err)
+		})
+	}
+}
+
+// parameters counts those of a statement.
+func parameters(text string) int {
+	count := 0
+	for strings.Contains(text, fmt.Sprintf("$%d", count+1)) {
+		count++
+	}
+	return count
 }
 
 func boxNamed(n int) domain.BoxName { return domain.BoxName(fmt.Sprintf("box-%d", n)) }
@@ -100,14 +164,19 @@ func scans(t *testing.T, url string) map[string]string {
 	return counts
 }
 
-// factsAsRequestsDo looks up what decides a read and a write, by each kind of credential.
-func factsAsRequestsDo(t *testing.T, store *postgres.Store, n int) {
-	t.Helper()
-	for _, credential := range []domain.Credential{
+// holders are the user of that number by each kind of credential.
+func holders(n int) []domain.Credential {
+	return []domain.Credential{
 		{Kind: domain.APIKeyCredential, ID: crowdID(2, n), User: crowdID(1, n)},
 		{Kind: domain.SessionCredential, ID: crowdID(3, n), User: crowdID(1, n)},
 		{Kind: domain.AccessTokenCredential, Digest: sha256.Sum256(fmt.Appendf(nil, "a%d/1", n))},
-	} {
+	}
+}
+
+// factsAsRequestsDo looks up what decides a read and a write, by each kind of credential.
+func factsAsRequestsDo(t *testing.T, store *postgres.Store, n int) {
+	t.Helper()
+	for _, credential := range holders(n) {
 		for _, version := range []uint64{0, 1} {
 			facts, err := store.Facts(t.Context(), credential, boxNamed(n), "entry-3", version)
 			require.NoError(t, err)
@@ -116,6 +185,16 @@ func factsAsRequestsDo(t *testing.T, store *postgres.Store, n int) {
 		facts, err := store.FactsForWrite(t.Context(), credential, boxNamed(n), "entry-3")
 		require.NoError(t, err)
 		require.True(t, facts.Entry.Exists())
+	}
+}
+
+// replaceAsRequestsDo writes over an entry, by each kind of credential.
+func replaceAsRequestsDo(t *testing.T, store *postgres.Store, n int) {
+	t.Helper()
+	for _, credential := range holders(n) {
+		stored, err := store.Replace(t.Context(), replacement(t, store, credential, boxNamed(n), "entry-3"))
+		require.NoError(t, err)
+		require.True(t, stored)
 	}
 }
 

@@ -120,6 +120,12 @@ func (s *Store) Close() {
 // Stat returns the state of the pool.
 func (s *Store) Stat() *pgxpool.Stat { return s.pool.Stat() }
 
+// FactsStats says how many looks of ports.EntryReader were answered together.
+func (s *Store) FactsStats() GathererStats { return s.facts.statistics() }
+
+// ReplacementStats says how many replacements of ports.EntryReplacer were tried together.
+func (s *Store) ReplacementStats() GathererStats { return s.replacements.statistics() }
+
 // Read returns the repositories outside any transaction.
 func (s *Store) Read() ports.Repos { return s.read }
 

@@ -37,6 +37,14 @@ func registerMetrics(registry *prometheus.Registry, core *core, events *postgres
 	counter("lockbox_kdf_refused_total", "Derivations refused because too many waited, or whose request ended first.", prometheus.Labels{"for": "password"}, func() float64 { return float64(kdf().Passwords.Refused) })
 	counter("lockbox_kdf_refused_total", "Derivations refused because too many waited, or whose request ended first.", prometheus.Labels{"for": "entry"}, func() float64 { return float64(kdf().Entries.Refused) })
 
+	for what, stats := range map[string]func() postgres.GathererStats{"facts": core.store.FactsStats, "replacements": core.store.ReplacementStats} {
+		labels := prometheus.Labels{"what": what}
+		gauge("lockbox_db_together_waiting", "Requests that wait to be carried out together with others.", labels, func() float64 { return float64(stats().Waiting) })
+		counter("lockbox_db_together_requests_total", "Requests that were carried out together.", labels, func() float64 { return float64(stats().Done) })
+		counter("lockbox_db_together_turns_total", "Round trips to the database that they took.", labels, func() float64 { return float64(stats().Batches) })
+		counter("lockbox_db_together_refused_total", "Requests refused because too many waited.", labels, func() float64 { return float64(stats().Refused) })
+	}
+
 	gauge("lockbox_events_waiting", "Events that wait to be committed.", nil, func() float64 { return float64(events.Stats().Waiting) })
 	counter("lockbox_events_written_total", "Events of reads and refusals that were committed.", nil, func() float64 { return float64(events.Stats().Done) })
 	counter("lockbox_events_commits_total", "Commits that they took together.", nil, func() float64 { return float64(events.Stats().Batches) })

@@ -1,0 +1,188 @@
+package postgres_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/adapters/postgres"
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// office is ten users with a credential of each kind. Box n is of users n to n+4, of whom the last may not read, and has
+// entries of three versions, of which one is deleted.
+const office = `
+INSERT INTO users (id, name, role, is_active, created_at, updated_at)
+	SELECT uuid_of(1, n), 'user-' || n, 'user', n <> 9, now(), now() FROM generate_series(0, 9) n;
+INSERT INTO api_keys (id, user_id, name, key_id, created_at, expires_at)
+	SELECT uuid_of(2, n), uuid_of(1, n), 'key ' || n, uuid_of(9, 1), now(), CASE WHEN n % 2 = 0 THEN now() + interval '1 hour' END FROM generate_series(0, 9) n;
+INSERT INTO sessions (id, user_id, key_id, epoch, created_at, expires_at)
+	SELECT uuid_of(3, n), uuid_of(1, n), uuid_of(9, 2), n % 4 / 3, now(), now() + interval '1 day' FROM generate_series(0, 9) n;
+INSERT INTO token_families (id, user_id, epoch, created_at, expires_at)
+	SELECT uuid_of(7, n), uuid_of(1, n), 0, now(), now() + interval '1 hour' FROM generate_series(0, 9) n;
+INSERT INTO token_pairs (id, family_id, access_hash, refresh_hash, access_expires_at, created_at)
+	SELECT uuid_of(8, n), uuid_of(7, n), sha256(('a' || n)::bytea), sha256(('r' || n)::bytea), now() + interval '1 hour', now() FROM generate_series(0, 9) n;
+INSERT INTO boxes (id, name, owner_id, kdf_salt, entry_count, created_at, updated_at)
+	SELECT uuid_of(4, n), 'box-' || n, uuid_of(1, n), decode(lpad(to_hex(n), 32, '0'), 'hex'), 3, now(), now() FROM generate_series(0, 9) n;
+INSERT INTO box_users (box_id, user_id, role, is_active, permissions)
+	SELECT uuid_of(4, n), uuid_of(1, (n + i) % 10), CASE i WHEN 0 THEN 'boxadmin' ELSE 'boxuser' END, i <> 3, CASE i WHEN 4 THEN 1 ELSE 15 END
+	FROM generate_series(0, 9) n, generate_series(0, 4) i;
+INSERT INTO server_keys (id, purpose, generation, wrapped, created_at) VALUES (uuid_of(9, 1), 'entry', 1, '\x01', now()), (uuid_of(9, 2), 'session', 1, '\x01', now());
+INSERT INTO entries (box_id, key, version, updated_at, deleted_at)
+	SELECT uuid_of(4, n), 'entry-' || i, 3, now(), CASE WHEN i = 3 THEN now() END FROM generate_series(0, 9) n, generate_series(0, 3) i;
+INSERT INTO entry_versions (box_id, key, version, sealed_as, key_id, envelope, value, author_id, created_at)
+	SELECT uuid_of(4, n), 'entry-' || i, v, v, uuid_of(9, 1), ('envelope ' || n || i || v)::bytea, ('value ' || n || i || v)::bytea, uuid_of(1, n), now()
+	FROM generate_series(0, 9) n, generate_series(0, 3) i, generate_series(1, 3) v;`
+
+func openOffice(t *testing.T) (store *postgres.Store, url string) {
+	t.Helper()
+	store, url = openStore(t, nil)
+	execute(t, url, uuidOf)
+	execute(t, url, office)
+	return store, url
+}
+
+// credentialsOf are one of each kind, of the user of that number.
+func credentialsOf(n int) []domain.Credential {
+	return []domain.Credential{
+		{Kind: domain.APIKeyCredential, ID: crowdID(2, n), User: crowdID(1, n)},
+		{Kind: domain.SessionCredential, ID: crowdID(3, n), User: crowdID(1, n)},
+		{Kind: domain.AccessTokenCredential, Digest: sha256.Sum256(fmt.Appendf(nil, "a%d", n))},
+	}
+}
+
+// question is what somebody wants to know; box and user 10, and entry 4, are not there.
+type question struct {
+	credential domain.Credential
+	box        domain.BoxName
+	key        domain.EntryKey
+	version    uint64
+	write      bool
+}
+
+func (q question) ask(ctx context.Context, store *postgres.Store) (ports.EntryFacts, error) {
+	if q.write {
+		return store.FactsForWrite(ctx, q.credential, q.box, q.key)
+	}
+	return store.Facts(ctx, q.credential, q.box, q.key, q.version)
+}
+
+func allQuestions() []question {
+	var all []question
+	for user := range 11 {
+		for _, credential := range credentialsOf(user) {
+			for box := range 11 {
+				key := domain.EntryKey(fmt.Sprintf("entry-%d", (user+box)%5))
+				for version := range uint64(5) {
+					all = append(all, question{credential: credential, box: boxNamed(box), key: key, version: version})
+				}
+				all = append(all, question{credential: credential, box: boxNamed(box), key: key, write: true})
+			}
+		}
+	}
+	stolen := credentialsOf(3)[0]
+	stolen.User = crowdID(1, 4)
+	return append(all, question{credential: stolen, box: "box-4", key: "entry-0"}, question{box: "box-4", key: "entry-0",
+		credential: domain.Credential{Kind: domain.APIKeyCredential, ID: crowdID(3, 4), User: crowdID(1, 4)}})
+}
+
+// TestEachIsAnsweredItsOwnQuestion: many ask at once, and are told to the last byte what they are told alone.
+func TestEachIsAnsweredItsOwnQuestion(t *testing.T) {
+	t.Parallel()
+	store, url := openOffice(t)
+	questions := allQuestions()
+	rand.Shuffle(len(questions), func(i, j int) { questions[i], questions[j] = questions[j], questions[i] })
+	alone := make([]ports.EntryFacts, len(questions))
+	values := 0
+	for i, q := range questions {
+		var err error
+		alone[i], err = q.ask(t.Context(), store)
+		require.NoError(t, err)
+		if alone[i].Version.Sealed.Value != nil {
+			require.True(t, alone[i].Access.Member.Permissions.Have(domain.ReadEntry) && alone[i].Access.Member.Active)
+			values++
+		}
+	}
+	require.Greater(t, values, 100)
+
+	release := hold(t, url, `LOCK TABLE users IN ACCESS EXCLUSIVE MODE`) // so that they gather
+	var group sync.WaitGroup
+	for i, q := range questions {
+		group.Go(func() {
+			facts, err := q.ask(t.Context(), store)
+			if err != nil {
+				t.Errorf("%v: %v", q, err)
+				return
+			}
+			require.Equal(t, alone[i], facts, "%v", q)
+		})
+	}
+	require.Eventually(t, func() bool { return store.FactsStats().Waiting > len(questions)-10 }, 4*time.Second, time.Millisecond)
+	release()
+	group.Wait()
+	together := store.FactsStats()
+	require.Equal(t, int64(2*len(questions)), together.Done)
+	require.Less(t, together.Batches, int64(len(questions)+len(questions)/10), "they were answered together")
+}
+
+// TestAChangeCountsForWhoeverAsksAfterIt: also when the question has to wait for its turn.
+func TestAChangeCountsForWhoeverAsksAfterIt(t *testing.T) {
+	t.Parallel()
+	store, url := openOffice(t)
+	key := credentialsOf(2)[0]
+	var group sync.WaitGroup
+	ended := make(chan struct{})
+	for n := range 8 { // so that there are always turns under way
+		group.Go(func() {
+			for {
+				select {
+				case <-ended:
+					return
+				default:
+					_, _ = store.Facts(t.Context(), credentialsOf(n)[0], "box-1", "entry-0", 0)
+				}
+			}
+		})
+	}
+	for round := range 100 {
+		may := round%2 == 1
+		execute(t, url, `UPDATE box_users SET permissions = $1 WHERE box_id = uuid_of(4, 1) AND user_id = uuid_of(1, 2)`, map[bool]int16{true: 15, false: 0}[may])
+		facts, err := store.Facts(t.Context(), key, "box-1", "entry-0", 0)
+		require.NoError(t, err)
+		require.Equal(t, may, facts.Access.Use(domain.ReadEntry) == nil)
+		require.Equal(t, may, facts.Version.Sealed.Value != nil)
+	}
+	close(ended)
+	group.Wait()
+}
+
+func TestFactsWithoutADatabase(t *testing.T) {
+	t.Parallel()
+	store, url := openOffice(t)
+	q := question{credential: credentialsOf(1)[0], box: "box-1", key: "entry-0"}
+	release := hold(t, url, `LOCK TABLE users IN ACCESS EXCLUSIVE MODE`)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	var group sync.WaitGroup
+	for range 5 {
+		group.Go(func() {
+			if _, err := q.ask(ctx, store); err == nil || domain.KindOf(err) != domain.Unavailable {
+				t.Errorf("it is told that the database cannot be had: %v", err)
+			}
+		})
+	}
+	group.Wait()
+	release()
+	_, err := q.ask(t.Context(), store)
+	require.NoError(t, err)
+	store.Close()
+	_, err = q.ask(t.Context(), store)
+	require.ErrorIs(t, err, domain.Unavailable)
+}

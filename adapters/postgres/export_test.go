@@ -1,0 +1,17 @@
+package postgres
+
+import "fmt"
+
+// HotStatements are the texts of what reads and writes of entries run, by what they are for.
+func HotStatements() map[string]string {
+	texts := map[string]string{"events": insertEvents}
+	for what, text := range factsSQL {
+		name := fmt.Sprintf("facts by %s, for a write: %t", what.kind, what.write)
+		texts[name+", alone"], texts[name+", together"] = text.one, text.many
+	}
+	for kind := range lookUps {
+		texts[fmt.Sprintf("access by %s", kind)] = accessSQL(kind)
+		texts[fmt.Sprintf("replacements by %s", kind)] = replaceSQL[kind]
+	}
+	return texts
+}

@@ -1,0 +1,199 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+// recorder carries out batches of numbers, each in a second, and answers each number with its double.
+type recorder struct {
+	mu      sync.Mutex
+	batches [][]int
+	// refuse is what becomes of a batch, if not nil.
+	refuse func(batch []int) error
+}
+
+func (r *recorder) carryOut(ctx context.Context, batch []*call[int, int]) error {
+	asked := make([]int, len(batch))
+	for i, c := range batch {
+		asked[i] = c.asked
+	}
+	r.mu.Lock()
+	r.batches = append(r.batches, asked)
+	r.mu.Unlock()
+	select {
+	case <-time.After(time.Second):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if r.refuse != nil {
+		if err := r.refuse(asked); err != nil {
+			return err
+		}
+	}
+	for _, c := range batch {
+		c.settle(2*c.asked, nil)
+	}
+	return nil
+}
+
+func (r *recorder) gatherer(mostInBatch, mostAtOnce int) *gatherer[int, int] {
+	return &gatherer[int, int]{gathererConfig: gathererConfig[int, int]{carryOut: r.carryOut, mostInBatch: mostInBatch, mostAtOnce: mostAtOnce}}
+}
+
+// ask asks for all numbers up to count, one after the other, and waits until all are asked for. What it returns waits for
+// the answers.
+func ask(t *testing.T, g *gatherer[int, int], count int) func() []error {
+	t.Helper()
+	errs := make([]error, count)
+	var group sync.WaitGroup
+	for n := range count {
+		group.Go(func() {
+			got, err := g.do(t.Context(), n)
+			if errs[n] = err; err == nil && got != 2*n {
+				t.Errorf("%d was answered with %d", n, got)
+			}
+		})
+		synctest.Wait()
+	}
+	return func() []error {
+		group.Wait()
+		return errs
+	}
+}
+
+func TestWhatComesWhileOneIsUnderWayGathers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var r recorder
+		g := r.gatherer(3, 1)
+		begin := time.Now()
+		for _, err := range ask(t, g, 8)() {
+			require.NoError(t, err)
+		}
+		require.Equal(t, [][]int{{0}, {1, 2, 3}, {4, 5, 6}, {7}}, r.batches, "somebody alone waits for nobody, and a batch is bounded")
+		require.Equal(t, 4*time.Second, time.Since(begin))
+		require.Equal(t, GathererStats{Done: 8, Batches: 4}, g.statistics())
+	})
+}
+
+func TestSeveralTurnsAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var r recorder
+		g := r.gatherer(10, 2)
+		begin := time.Now()
+		ask(t, g, 6)()
+		require.Equal(t, [][]int{{0}, {1}, {2, 3, 4, 5}}, r.batches)
+		require.Equal(t, 2*time.Second, time.Since(begin))
+		g.close()
+	})
+}
+
+func TestWhatIsRefusedCostsNobodyElse(t *testing.T) {
+	t.Parallel()
+	bad := errors.New("there is a 3 in it")
+	for name, refusal := range map[string]func() error{
+		"an error": func() error { return bad },
+		"a panic":  func() error { panic(bad) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				r := recorder{refuse: func(batch []int) error {
+					if slices.Contains(batch, 3) {
+						return refusal()
+					}
+					return nil
+				}}
+				g := r.gatherer(10, 1)
+				for n, err := range ask(t, g, 6)() {
+					require.Equal(t, n == 3, err != nil, "%d: %v", n, err)
+				}
+				require.Equal(t, [][]int{{0}, {1, 2, 3, 4, 5}, {1}, {2}, {3}, {4}, {5}}, r.batches)
+				_, err := g.do(t.Context(), 7)
+				require.NoError(t, err, "the turn was given back")
+			})
+		})
+	}
+}
+
+func TestAnOutageIsToldToAllAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		r := recorder{refuse: func([]int) error { return domain.ErrBusy }}
+		for _, err := range ask(t, r.gatherer(10, 1), 6)() {
+			require.ErrorIs(t, err, domain.Unavailable)
+		}
+		require.Len(t, r.batches, 2, "nobody is tried alone")
+	})
+}
+
+func TestARequestThatEnds(t *testing.T) {
+	t.Parallel()
+	for apart, kept := range map[bool]int64{false: 1, true: 2} {
+		synctest.Test(t, func(t *testing.T) {
+			var r recorder
+			g := r.gatherer(10, 1)
+			g.apart = apart
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			var group sync.WaitGroup
+			begin := time.Now()
+			for n := range 2 { // the first is under way, the second waits
+				group.Go(func() {
+					if _, err := g.do(ctx, n); err != context.DeadlineExceeded {
+						t.Errorf("%d: %v", n, err)
+					}
+				})
+				synctest.Wait()
+			}
+			group.Wait()
+			require.Equal(t, 100*time.Millisecond, time.Since(begin))
+			g.close()
+			require.Equal(t, kept, g.statistics().Done, "what waits is nobody's alone, and what is done apart is ended")
+		})
+	}
+}
+
+func TestTooManyWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var r recorder
+		g := r.gatherer(mostWaiting, 1)
+		refused := 0
+		for _, err := range ask(t, g, mostWaiting+3)() {
+			if err != nil {
+				require.ErrorIs(t, err, domain.Unavailable)
+				refused++
+			}
+		}
+		require.Equal(t, 2, refused, "one is under way")
+		require.Equal(t, GathererStats{Done: mostWaiting + 1, Batches: 2, Refused: 2}, g.statistics())
+	})
+}
+
+func TestAClosedGathererHasEndedWhatItTook(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var r recorder
+		g := r.gatherer(2, 1)
+		wait := ask(t, g, 4)
+		g.close()
+		require.Equal(t, int64(4), g.statistics().Done)
+		for _, err := range wait() {
+			require.NoError(t, err)
+		}
+		_, err := g.do(t.Context(), 5)
+		require.ErrorIs(t, err, domain.Unavailable)
+	})
+}
