@@ -4,7 +4,7 @@ import "fmt"
 
 // HotStatements are the texts of what reads and writes of entries run, by what they are for.
 func HotStatements() map[string]string {
-	texts := map[string]string{"events": insertEvents}
+	texts := map[string]string{"events": insertEvents, "keys": keysSQL}
 	for what, text := range factsSQL {
 		name := fmt.Sprintf("facts by %s, for a write: %t", what.kind, what.write)
 		texts[name+", alone"], texts[name+", together"] = text.one, text.many
