@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"strings"
@@ -89,6 +90,9 @@ func (s *Store) FactsForWrite(ctx context.Context, credential domain.Credential,
 
 func (s *Store) factsOf(ctx context.Context, asked factsAsked) (ports.EntryFacts, error) {
 	facts, err := s.facts.do(ctx, asked)
+	if errors.Is(err, errRequestEnded) {
+		return ports.EntryFacts{}, domain.ErrBusy.Because(err)
+	}
 	return facts, translate(err)
 }
 

@@ -72,7 +72,7 @@ func (s *Store) Replace(ctx context.Context, replacement ports.Replacement) (sto
 		return false, nil
 	}
 	stored, err = s.replacements.do(ctx, replacement)
-	if err != nil && err == ctx.Err() {
+	if errors.Is(err, errRequestEnded) {
 		return false, outcomeUnknown(err)
 	}
 	return stored, err

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -28,7 +29,7 @@ func (s *Store) NewEventWriter() *EventWriter {
 // Write returns when the event is committed; see ports.EventWriter.
 func (w *EventWriter) Write(ctx context.Context, event domain.Event) error {
 	_, err := w.gatherer.do(ctx, event)
-	if err != nil && err == ctx.Err() {
+	if errors.Is(err, errRequestEnded) {
 		return domain.ErrBusy.Because(err)
 	}
 	return err

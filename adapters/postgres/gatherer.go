@@ -45,7 +45,11 @@ type GathererStats struct {
 	Done, Batches, Refused int64
 }
 
-var errQueueFull = errors.New("too many requests wait for the database already, or it is closed")
+var (
+	errQueueFull = errors.New("too many requests wait for the database already, or it is closed")
+	// errRequestEnded: what was asked for may be carried out all the same.
+	errRequestEnded = errors.New("the request ended before its turn did")
+)
 
 // call is one request in a batch.
 type call[A, R any] struct {
@@ -64,8 +68,8 @@ func (c *call[A, R]) settle(result R, err error) {
 	}
 }
 
-// do returns what became of a request. Errors of its own: Unavailable when too many wait; ctx's when that ends first,
-// and then the request may be carried out all the same.
+// do returns what became of a request. Errors of its own: Unavailable when too many wait; errRequestEnded when ctx ends
+// first.
 func (g *gatherer[A, R]) do(ctx context.Context, asked A) (result R, err error) {
 	c := &call[A, R]{asked: asked, done: make(chan struct{})}
 	free, err := g.enter(c)
@@ -73,7 +77,7 @@ func (g *gatherer[A, R]) do(ctx context.Context, asked A) (result R, err error) 
 	case err != nil:
 		return result, err
 	case free && g.apart:
-		go g.takeTurns(context.Background(), c)
+		go g.takeTurns(c)
 	case free:
 		g.takeTurn(ctx, c)
 		return c.result, c.err
@@ -82,7 +86,7 @@ func (g *gatherer[A, R]) do(ctx context.Context, asked A) (result R, err error) 
 	case <-c.done:
 		return c.result, c.err
 	case <-ctx.Done():
-		return result, ctx.Err()
+		return result, fmt.Errorf("%w: %w", errRequestEnded, ctx.Err())
 	}
 }
 
@@ -107,14 +111,14 @@ func (g *gatherer[A, R]) enter(c *call[A, R]) (free bool, err error) {
 func (g *gatherer[A, R]) takeTurn(ctx context.Context, alone *call[A, R]) {
 	g.turn(ctx, []*call[A, R]{alone})
 	if batch := g.take(); len(batch) > 0 {
-		go g.takeTurns(context.Background(), batch...)
+		go g.takeTurns(batch...)
 	}
 }
 
-// takeTurns takes turns until nothing waits.
-func (g *gatherer[A, R]) takeTurns(ctx context.Context, batch ...*call[A, R]) {
+// takeTurns takes turns until nothing waits. They are of many requests, and end with none of them.
+func (g *gatherer[A, R]) takeTurns(batch ...*call[A, R]) {
 	for ; len(batch) > 0; batch = g.take() {
-		g.turn(ctx, batch)
+		g.turn(context.Background(), batch)
 	}
 }
 

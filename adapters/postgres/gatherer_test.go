@@ -151,7 +151,7 @@ func TestARequestThatEnds(t *testing.T) {
 			begin := time.Now()
 			for n := range 2 { // the first is under way, the second waits
 				group.Go(func() {
-					if _, err := g.do(ctx, n); err != context.DeadlineExceeded {
+					if _, err := g.do(ctx, n); !errors.Is(err, errRequestEnded) && !errors.Is(err, context.DeadlineExceeded) {
 						t.Errorf("%d: %v", n, err)
 					}
 				})
