@@ -49,7 +49,7 @@ func TestTheBenchmarkRuns(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal(text, &figures))
 	require.Equal(t, "on", figures.Machine.Settings["fsync"])
-	require.Len(t, figures.Scenarios, 7)
+	require.Len(t, figures.Scenarios, 8)
 	for _, each := range figures.Scenarios {
 		require.Positive(t, each.Requests, each.Scenario)
 		require.Zero(t, each.Failures, each.Scenario)
@@ -61,8 +61,14 @@ func TestTheBenchmarkRuns(t *testing.T) {
 
 func TestTheBenchmarkFailsWhenAnAnswerIsWrong(t *testing.T) {
 	t.Parallel()
-	said, _, err := harness(t, "-spoil")
-	require.Error(t, err, "%s", said)
-	require.Contains(t, said, "answers were wrong")
-	require.Regexp(t, `is at version \d+ and not 1`, said)
+	for spoil, finds := range map[string]string{
+		"values": `is at version \d+ and not 1`,
+		"record": `[1-9]\d* reads were answered and 0 are on record`,
+	} {
+		said, figures, err := harness(t, "-spoil", spoil, "-scenario", "read,write")
+		require.Error(t, err, "%s", said)
+		require.Contains(t, said, "answers were wrong")
+		require.Regexp(t, finds, said)
+		require.NoFileExists(t, figures, "figures that are worth nothing are not kept")
+	}
 }

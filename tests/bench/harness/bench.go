@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/lockbox-go/lockbox/tests/bench/load"
 )
 
@@ -16,6 +18,7 @@ import (
 type bench struct {
 	options
 	folder  string
+	commit  string // of the program, where it was built here
 	cluster *cluster
 	targets []*target
 	wrong   []string
@@ -36,6 +39,7 @@ func (b *bench) open(ctx context.Context) (err error) {
 		return err
 	}
 	if b.program == "" {
+		b.commit = commit()
 		b.program = filepath.Join(b.folder, "lockbox")
 		stripped := "-s -w"
 		if b.profiled != "" {
@@ -122,6 +126,32 @@ func (b *bench) drive(t *target, order load.Run) (load.Slice, error) {
 		b.wrong = append(b.wrong, t.name+", "+order.Scenario+": "+wrong)
 	}
 	return *reply.Slice, nil
+}
+
+// check has every entry of a target read once more and refusals tried, and looks into the database whether every read
+// that was answered, and every version, is on record.
+func (b *bench) check(ctx context.Context, t *target) error {
+	reply, err := t.load.tell(load.Order{Check: true})
+	if err != nil {
+		b.wrong = append(b.wrong, t.name+", looked at in the end: "+err.Error())
+		return b.verdict()
+	}
+	conn, err := pgx.Connect(ctx, t.database)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	var versions, writes, reads uint64
+	err = conn.QueryRow(ctx, `SELECT (SELECT sum(version)::bigint FROM entries), count(*) FILTER (WHERE action = 'entry.write'),
+		count(*) FILTER (WHERE action = 'entry.read') FROM events WHERE outcome = 'success'`).Scan(&versions, &writes, &reads)
+	if err != nil {
+		return err
+	}
+	if versions != writes || reads < reply.Reads {
+		b.wrong = append(b.wrong, fmt.Sprintf("%s: %d reads were answered and %d are on record; %d versions were made and %d are on record",
+			t.name, reply.Reads, reads, versions, writes))
+	}
+	return b.verdict()
 }
 
 // verdict is an error where any answer was wrong.

@@ -137,25 +137,37 @@ type floorSlice struct {
 	cpu  float64 // seconds of pgbench and PostgreSQL for each
 }
 
-// floor runs scripts by pgbench, drawing among them.
-func (c *cluster) floor(ctx context.Context, database string, scripts []string, connections int, duration time.Duration) (floorSlice, error) {
-	seconds := max(1, int(duration.Round(time.Second)/time.Second)) // it takes no fractions
-	args := []string{"-n", "-M", "prepared", "-c", strconv.Itoa(connections), "-j", "2", "-T", strconv.Itoa(seconds)}
-	for _, script := range scripts {
-		args = append(args, "-f", script)
-	}
-	command := exec.CommandContext(ctx, c.pgbench, append(args, database)...)
+// floor runs a script by pgbench. It makes new connections each time, which have to learn of the tables and to plan: that
+// second is not counted in the rate.
+func (c *cluster) floor(ctx context.Context, database, script string, connections int, duration time.Duration) (floorSlice, error) {
+	seconds := 1 + max(1, int(duration.Round(time.Second)/time.Second)) // it takes no fractions
+	command := exec.CommandContext(ctx, c.pgbench, "-n", "-M", "prepared", "-c", strconv.Itoa(connections), "-j", "2",
+		"-T", strconv.Itoa(seconds), "-P", "1", "-f", script, database)
 	before := c.cpu()
 	out, err := command.CombinedOutput()
 	if err != nil {
 		return floorSlice{}, fmt.Errorf("pgbench, which comes with PostgreSQL: %w\n%s", err, out)
 	}
 	used := c.cpu() - before + command.ProcessState.UserTime().Seconds() + command.ProcessState.SystemTime().Seconds()
-	rate, count := numberAfter(string(out), "tps = "), numberAfter(string(out), "number of transactions actually processed: ")
-	if rate == 0 || count == 0 {
+	rate, count := warmRate(string(out))
+	if rate <= 0 {
 		return floorSlice{}, fmt.Errorf("pgbench gave no rate:\n%s", out)
 	}
 	return floorSlice{rate, used / count}, nil
+}
+
+// warmRate reads from what pgbench printed the rate without the first of its reports, which come once a second, and the
+// count of all transactions; rate is 0 where it printed something else.
+func warmRate(out string) (rate, count float64) {
+	all, count := numberAfter(out, "tps = "), numberAfter(out, "number of transactions actually processed: ")
+	seconds := numberAfter(out, "progress: ")
+	_, report, _ := strings.Cut(out, " s, ")
+	first, _, _ := strings.Cut(report, " tps")
+	cold, err := strconv.ParseFloat(first, 64)
+	if err != nil || all == 0 || count/all <= seconds {
+		return 0, count
+	}
+	return (count - cold*seconds) / (count/all - seconds), count
 }
 
 // numberAfter finds the first number behind words at the beginning of a line; 0 where there is none.

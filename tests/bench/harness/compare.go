@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/lockbox-go/lockbox/tests/bench/load"
@@ -55,15 +56,17 @@ func (b *bench) compare(ctx context.Context) error {
 		}
 	}
 	found := comparison{Machine: b.machine(), Base: commit, Ratios: make(map[string][]contest)}
-	scenarios := append(append([]string{}, plain...), hashing...)
-	if b.scenario != "" {
-		scenarios = strings.Split(b.scenario, ",")
-	}
+	scenarios := b.chosen(slices.Concat(plain, hashing))
 	err = b.turns(scenarios, before, after, func(scenario string, ratio contest) {
 		found.Ratios[scenario] = append(found.Ratios[scenario], ratio)
 	})
 	if err != nil {
 		return err
+	}
+	for _, t := range b.targets {
+		if err := b.check(ctx, t); err != nil {
+			return err
+		}
 	}
 	if err := writeJSON(b.output, "compare", found); err != nil {
 		return err
@@ -73,7 +76,7 @@ func (b *bench) compare(ctx context.Context) error {
 		middle := medians(found.Ratios[scenario])
 		fmt.Printf("%-10s %.3f times the rate of %s, %.3f times the processor time for a request\n", scenario, middle.Rate, commit, middle.CPU)
 	}
-	return b.verdict()
+	return nil
 }
 
 // turns runs slices of two targets by turns, the order turned round each time, and tells the ratio of the second to the
@@ -104,6 +107,9 @@ func (b *bench) turns(scenarios []string, one, two *target, tell func(scenario s
 			}
 			ratio := contest{rates[two] / rates[one], cpus[two] / max(cpus[one], 1e-9)}
 			tell(scenario, ratio)
+			if err := b.verdict(); err != nil {
+				return err
+			}
 			say("round %d of %d, %s: %.0f/s and %.0f/s, %.3f; processor time %.3f", round+1, b.options.rounds, scenario, rates[one], rates[two], ratio.Rate, ratio.CPU)
 		}
 	}

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
+
+	"github.com/lockbox-go/lockbox/tests/bench/load"
 )
 
 // machine is what the figures were taken on. It names no host and no path.
@@ -17,8 +20,12 @@ type machine struct {
 	PostgreSQL string            `json:"postgresql"`
 	Settings   map[string]string `json:"postgresql_settings"`
 	Go         string            `json:"go"`
-	Commit     string            `json:"commit"`
-	Load       string            `json:"load"`
+	// Commit is what was measured; empty for a binary that was given.
+	Commit string `json:"commit,omitempty"`
+	// Lockbox are the settings beside those that it requires.
+	Lockbox []string  `json:"lockbox_settings,omitempty"`
+	Load    string    `json:"load"`
+	Size    load.Size `json:"size"`
 }
 
 func (b *bench) machine() machine {
@@ -26,15 +33,16 @@ func (b *bench) machine() machine {
 	processors, _ := os.ReadFile("/proc/cpuinfo")
 	return machine{
 		CPU: named(string(processors), "model name", ":"), Cores: runtime.NumCPU(), MemoryGB: float64(int(kilobytes(string(memory), "MemTotal:")/1024/102.4)) / 10,
-		System: operatingSystem(), PostgreSQL: b.cluster.version, Settings: b.cluster.settings, Go: runtime.Version(), Commit: commit(),
-		Load: fmt.Sprintf("%d connections, %d × %s of each scenario", b.connections, b.options.rounds, b.slice),
+		System: operatingSystem(), PostgreSQL: b.cluster.version, Settings: b.cluster.settings, Go: runtime.Version(), Commit: b.commit, Lockbox: b.settings,
+		Load: fmt.Sprintf("%d connections, %d × %s of each scenario after %s", b.connections, b.options.rounds, b.slice, b.warmUp), Size: b.size,
 	}
 }
 
 func (m machine) String() string {
 	s := m.Settings
 	return fmt.Sprintf("%d × %s, %.1f GB, %s; PostgreSQL %s (fsync %s, synchronous_commit %s, full_page_writes %s, shared_buffers %s), %s; Lockbox %s; %s",
-		m.Cores, m.CPU, m.MemoryGB, m.System, m.PostgreSQL, s["fsync"], s["synchronous_commit"], s["full_page_writes"], s["shared_buffers"], m.Go, m.Commit, m.Load)
+		m.Cores, m.CPU, m.MemoryGB, m.System, m.PostgreSQL, s["fsync"], s["synchronous_commit"], s["full_page_writes"], s["shared_buffers"], m.Go,
+		strings.Join(append([]string{cmp.Or(m.Commit, "as given")}, m.Lockbox...), " "), m.Load)
 }
 
 // named finds the value of the first line that begins with a name.

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -35,7 +36,7 @@ type options struct {
 	output      string
 	profiled    string
 	settings    settings
-	spoil       bool
+	spoil       string
 }
 
 // settings are NAME=value.
@@ -79,21 +80,46 @@ func parse() options {
 	flag.IntVar(&o.size.Entries, "entries", 1000, "entries in each box")
 	flag.IntVar(&o.size.Users, "users", 100, "users of each box")
 	flag.IntVar(&o.connections, "connections", 32, "connections that make requests at once")
-	flag.IntVar(&o.rounds, "rounds", 5, "how often all slices are run in turn")
+	flag.IntVar(&o.rounds, "rounds", 6, "how often all slices are run in turn; the order is turned round each time")
 	flag.DurationVar(&o.slice, "slice", 2*time.Second, "how long a slice lasts; rounds × slice is the time of each scenario")
 	flag.DurationVar(&o.warmUp, "warm-up", 3*time.Second, "how long each scenario runs before anything counts")
-	flag.StringVar(&o.scenario, "scenario", "", "scale: compare small tables with large ones; queue: few connections to the database")
+	flag.StringVar(&o.scenario, "scenario", "", "what to run of "+strings.Join(load.Scenarios(), ", ")+", separated by commas; "+
+		"or scale: compare small tables with large ones; or queue: few connections to the database")
 	flag.StringVar(&o.base, "base", "", "a commit to compare what is checked out with")
 	flag.StringVar(&o.program, "program", "", "the binary to measure, instead of building what is checked out")
 	flag.StringVar(&o.output, "output", "", "the file to write the figures to as JSON, instead of one under tests/bench/results")
 	flag.StringVar(&o.profiled, "profile", "", "a scenario to profile with Linux's perf")
 	flag.Var(&o.settings, "set", "a setting NAME=value, without LOCKBOX_, for what is checked out; may be repeated")
-	flag.BoolVar(&o.spoil, "spoil", false, "write other values behind the load's back, which must make the run fail; for testing the harness")
+	flag.StringVar(&o.spoil, "spoil", "", "values: write others behind the load's back; record: keep reads off it; both must make the run fail, and are for testing the harness")
 	flag.Parse()
 	return o
 }
 
+// check returns an error for options that cannot be, or not together.
+func (o options) check() error {
+	apart := o.scenario == "scale" || o.scenario == "queue"
+	if o.profiled != "" && (o.base != "" || o.scenario != "") || apart && o.base != "" {
+		return errors.New("-profile, -base and -scenario scale or queue exclude each other")
+	}
+	var asked []string
+	if o.scenario != "" && !apart {
+		asked = strings.Split(o.scenario, ",")
+	}
+	if o.profiled != "" {
+		asked = append(asked, o.profiled)
+	}
+	for _, name := range asked {
+		if !slices.Contains(load.Scenarios(), name) {
+			return fmt.Errorf("there is no scenario %q; there are %s, scale and queue", name, strings.Join(load.Scenarios(), ", "))
+		}
+	}
+	return nil
+}
+
 func run(ctx context.Context, o options) error {
+	if err := o.check(); err != nil {
+		return err
+	}
 	b := &bench{options: o}
 	defer b.close()
 	if err := b.open(ctx); err != nil {
@@ -108,8 +134,6 @@ func run(ctx context.Context, o options) error {
 		return b.scale(ctx)
 	case o.scenario == "queue":
 		return b.queue(ctx)
-	case o.scenario != "":
-		return fmt.Errorf("there is no scenario %q", o.scenario)
 	default:
 		return b.measure(ctx)
 	}

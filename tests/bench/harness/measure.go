@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lockbox-go/lockbox/tests/bench/load"
@@ -13,7 +15,7 @@ import (
 // The scenarios, in the order in which they run. Those that hash passwords or derive keys come last, so that the memory
 // of reading and writing alone can be seen.
 var (
-	plain   = []string{"read", "write", "list", load.Alone}
+	plain   = []string{"read", "write", "mixed", "list", load.Alone}
 	hashing = []string{"revoke", "passphrase", "sign-in"}
 )
 
@@ -32,40 +34,54 @@ func (b *bench) measure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if b.spoil {
-		if err := b.writeBehindItsBack(t, place); err != nil {
-			return err
-		}
+	switch b.spoil {
+	case "values":
+		err = b.writeBehindItsBack(t, place)
+	case "record":
+		err = b.cluster.execute(ctx, t.database, dropReads, `CREATE TRIGGER drop_reads BEFORE INSERT ON events FOR EACH ROW
+			WHEN (NEW.action = 'entry.read') EXECUTE FUNCTION drop_reads()`)
+	}
+	if err != nil {
+		return err
 	}
 	if err := b.serve(ctx, t); err != nil { // anew: the fill has hashed passwords
 		return err
 	}
-	r := &report{Machine: b.machine(), StartMillis: float64(t.server.started.Microseconds()) / 1000, IdleMB: memoryOf(t.server.pid(), peak)}
-	if err := b.rounds(ctx, t, floors, plain, r); err != nil {
+	r := &report{Machine: b.machine(), StartMillis: float64(t.server.started.Microseconds()) / 1000, IdleMB: peakMemory(t.server.pid())}
+	if err := b.rounds(ctx, t, floors, b.chosen(plain), r); err != nil {
 		return err
 	}
-	r.BusyMB = memoryOf(t.server.pid(), peak)
-	if err := b.rounds(ctx, t, floors, hashing, r); err != nil {
+	r.BusyMB = peakMemory(t.server.pid())
+	if err := b.rounds(ctx, t, floors, b.chosen(hashing), r); err != nil {
 		return err
 	}
-	r.PeakMB = memoryOf(t.server.pid(), peak)
+	r.PeakMB = peakMemory(t.server.pid())
 	if err := b.addTimes(t, r); err != nil {
 		return err
 	}
-	if err := b.count(ctx, t, r); err != nil {
+	if err := b.check(ctx, t); err != nil {
+		return err
+	}
+	if err := errors.Join(b.count(ctx, t, r), b.verdict()); err != nil {
 		return err
 	}
 	if err := r.write(b.output); err != nil {
 		return err
 	}
 	r.print(os.Stdout)
-	return b.verdict()
+	return nil
+}
+
+// chosen keeps of some scenarios those that were asked for; all where none were.
+func (b *bench) chosen(of []string) []string {
+	if b.scenario == "" {
+		return of
+	}
+	asked := strings.Split(b.scenario, ",")
+	return slices.DeleteFunc(slices.Clone(of), func(name string) bool { return !slices.Contains(asked, name) })
 }
 
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...) }
-
-// peak is the line of /proc that holds the most memory that a process ever had.
-const peak = "VmHWM"
 
 // rounds warms each scenario up, and then runs slices of all of them and of their floors by turns, the order turned round
 // each time, so that whatever else the machine does slows all alike.
@@ -77,8 +93,8 @@ func (b *bench) rounds(ctx context.Context, t *target, floors floorScripts, scen
 		if err := b.verdict(); err != nil {
 			return err
 		}
-		if scripts := floors[name]; scripts != nil && b.warmUp >= time.Second { // as short as pgbench can
-			if _, err := b.cluster.floor(ctx, t.database, scripts, b.connections, b.warmUp); err != nil {
+		if script := floors[name]; script != "" && b.warmUp >= time.Second { // as short as pgbench can
+			if _, err := b.cluster.floor(ctx, t.database, script, b.connections, b.warmUp); err != nil {
 				return err
 			}
 		}
@@ -102,11 +118,11 @@ func (b *bench) rounds(ctx context.Context, t *target, floors floorScripts, scen
 }
 
 // turn is one slice of a scenario, and one of its floor if it has one.
-func (b *bench) turn(ctx context.Context, t *target, scripts []string, f *figures, floorFirst bool) error {
+func (b *bench) turn(ctx context.Context, t *target, script string, f *figures, floorFirst bool) error {
 	var floor floorSlice
 	runFloor := func() (err error) {
-		if scripts != nil {
-			floor, err = b.cluster.floor(ctx, t.database, scripts, b.connections, b.slice)
+		if script != "" {
+			floor, err = b.cluster.floor(ctx, t.database, script, b.connections, b.slice)
 		}
 		return err
 	}
@@ -127,8 +143,8 @@ func (b *bench) turn(ctx context.Context, t *target, scripts []string, f *figure
 			return err
 		}
 	}
-	if scripts != nil {
-		f.addFloor(floor, slice.Rate()/floor.rate, floor.cpu/(used.sum()/float64(max(1, slice.Requests))))
+	if script != "" {
+		f.addFloor(floor, slice, used)
 	}
 	return nil
 }
@@ -190,6 +206,8 @@ func (b *bench) count(ctx context.Context, t *target, r *report) error {
 	}
 	return nil
 }
+
+const dropReads = `CREATE FUNCTION drop_reads() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$`
 
 // writeBehindItsBack gives one entry of each box another value, as its owner may. A load that does not look would not
 // see it.

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// What the kernel counts is read from /proc, as Linux has it. Elsewhere the figures are 0 and not printed.
+// What the kernel counts is read from /proc, as Linux has it. Elsewhere the figures are 0.
 
 // ticks is the unit of /proc/…/stat, which is the same on all architectures that Go runs on.
 const ticks = 100
@@ -65,10 +65,10 @@ func cpuOfTree(pid int) float64 {
 	return used
 }
 
-// memoryOf returns a line of /proc/PID/status, VmRSS or VmHWM, in MB.
-func memoryOf(pid int, line string) float64 {
+// peakMemory is the most memory that a process ever had, in MB.
+func peakMemory(pid int) float64 {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	return kilobytes(string(text), line+":") / 1024
+	return kilobytes(string(text), "VmHWM:") / 1024
 }
 
 // kilobytes finds a line that ends in kB.

@@ -49,11 +49,6 @@ func startServer(ctx context.Context, t *target, folder string) (*server, error)
 	for _, setting := range t.settings {
 		s.command.Env = append(s.command.Env, "LOCKBOX_"+setting)
 	}
-	for _, name := range []string{"GOGC", "GOMEMLIMIT"} { // of the runtime, to try them
-		if value, given := os.LookupEnv(name); given && t.name != "base" {
-			s.command.Env = append(s.command.Env, name+"="+value)
-		}
-	}
 	s.command.Stderr = s.log
 	begin := time.Now()
 	if err := s.command.Start(); err != nil {

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 
 	"github.com/lockbox-go/lockbox/adapters/localpg"
@@ -22,7 +21,6 @@ type wire struct {
 	statements atomic.Int64
 	trips      atomic.Int64
 	bytes      atomic.Int64
-	open       sync.WaitGroup
 }
 
 // wireCounts are per request.
@@ -57,7 +55,7 @@ func startWire(server *localpg.Server) (*wire, error) {
 	if w.listener, err = net.Listen("unix", filepath.Join(w.folder, socketFile)); err != nil {
 		return nil, err
 	}
-	w.open.Go(w.accept)
+	go w.accept()
 	return w, nil
 }
 
@@ -70,7 +68,7 @@ func (w *wire) url(direct string) string {
 	return at.String()
 }
 
-// close ends it; the program must have ended before, or its connections break.
+// close takes no new connections; those that are open end with the program.
 func (w *wire) close() {
 	w.listener.Close()
 	os.RemoveAll(w.folder)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -12,7 +13,7 @@ import (
 	"time"
 )
 
-// Order is what a Driver is told; one of Fill, Adopt, Address, Run and Summary is set, and Connect once before all.
+// Order is what a Driver is told; one of Fill, Adopt, Address, Run, Check and Summary is set, and Connect once before all.
 type Order struct {
 	// Connect is how many connections to keep, to Address.
 	Connect int    `json:"connect,omitempty"`
@@ -21,6 +22,7 @@ type Order struct {
 	Fill    *Fill    `json:"fill,omitempty"`
 	Adopt   *Place   `json:"adopt,omitempty"`
 	Run     *Run     `json:"run,omitempty"`
+	Check   bool     `json:"check,omitempty"`
 	Summary []string `json:"summary,omitempty"` // names of scenarios
 }
 
@@ -59,9 +61,11 @@ type Times struct {
 
 // Reply is what a Driver answers an Order with.
 type Reply struct {
-	Error string           `json:"error,omitempty"`
-	Place *Place           `json:"place,omitempty"`
-	Slice *Slice           `json:"slice,omitempty"`
+	Error string `json:"error,omitempty"`
+	Place *Place `json:"place,omitempty"`
+	Slice *Slice `json:"slice,omitempty"`
+	// Reads is how many reads were answered with a value, when a Check is through.
+	Reads uint64           `json:"reads,omitempty"`
 	Times map[string]Times `json:"times,omitempty"`
 }
 
@@ -113,6 +117,9 @@ func (d *Driver) carryOut(order Order) (Reply, error) {
 	case order.Run != nil:
 		slice, err := d.run(*order.Run)
 		return Reply{Slice: &slice}, err
+	case order.Check:
+		err := d.check()
+		return Reply{Reads: d.world.reads.Load()}, err
 	case order.Summary != nil:
 		times := make(map[string]Times)
 		for _, name := range order.Summary {
@@ -216,6 +223,9 @@ func (w *worker) repeat(act func(*worker) error, until time.Time) (taken []uint3
 	}
 	return taken, wrong, failures
 }
+
+// Scenarios lists all that can be run.
+func Scenarios() []string { return slices.Sorted(maps.Keys(scenarios)) }
 
 func timesOf(taken []uint32) Times {
 	if len(taken) == 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 )
 
 // Alone is the scenario of one client that reads. Where many wait for the processor, a delay that holds it up less than
@@ -15,6 +16,7 @@ const Alone = "read-alone"
 // scenarios are what can be run, by name.
 var scenarios = map[string]func(*worker) error{
 	"read":       (*worker).read,
+	"mixed":      (*worker).readOrWrite,
 	Alone:        (*worker).read,
 	"write":      (*worker).write,
 	"list":       (*worker).list,
@@ -66,17 +68,14 @@ func (w *worker) root(method, path, body string, status int) (*answer, error) {
 
 func (w *worker) read() error { return w.readAs(w.token()) }
 
-// readAs reads an entry and compares it with what was written last.
-func (w *worker) readAs(token string) error {
-	at := w.entry()
-	known := &w.world.entries[at]
-	version, write := known.newest()
-	got, err := w.conn.do(request{method: "GET", path: w.world.paths[at], token: token, key: w.world.Key})
-	if err := expect(got, err, http.StatusOK); err != nil {
+func (w *worker) readAs(token string) error { return w.readAt(w.entry(), token) }
+
+// readAt reads an entry, which nobody is writing, and compares it with what was written last.
+func (w *worker) readAt(at int, token string) error {
+	version, write := w.world.entries[at].newest()
+	got, err := w.get(at, token)
+	if err != nil {
 		return err
-	}
-	if now, _ := known.newest(); now != version {
-		return nil // written meanwhile, which is looked at the next time
 	}
 	w.wanted = AppendValue(w.wanted[:0], at/w.world.Entries, at%w.world.Entries, write)
 	switch {
@@ -84,6 +83,46 @@ func (w *worker) readAs(token string) error {
 		return fmt.Errorf("%s is at version %d and not %d", w.world.paths[at], got.version, version)
 	case !bytes.Equal(got.body, w.wanted):
 		return fmt.Errorf("%s at version %d has another value than was written", w.world.paths[at], version)
+	}
+	return nil
+}
+
+// get reads an entry.
+func (w *worker) get(at int, token string) (*answer, error) {
+	got, err := w.conn.do(request{method: "GET", path: w.world.paths[at], token: token, key: w.world.Key})
+	if err := expect(got, err, http.StatusOK); err != nil {
+		return nil, err
+	}
+	w.world.reads.Add(1)
+	return got, nil
+}
+
+// readOrWrite writes once in ten times.
+func (w *worker) readOrWrite() error {
+	if w.turn++; w.turn%10 == 0 {
+		return w.write()
+	}
+	return w.readWhileWritten()
+}
+
+// readWhileWritten reads an entry that others may be writing: it must have the value of some write of that entry, and be
+// no older than what was acknowledged before.
+func (w *worker) readWhileWritten() error {
+	at := w.entry()
+	version, _ := w.world.entries[at].newest()
+	got, err := w.get(at, w.token())
+	if err != nil {
+		return err
+	}
+	_, rest, _ := bytes.Cut(got.body, []byte(`"write":`))
+	digits, _, _ := bytes.Cut(rest, []byte(","))
+	write, err := strconv.ParseUint(string(digits), 10, 64)
+	w.wanted = AppendValue(w.wanted[:0], at/w.world.Entries, at%w.world.Entries, write)
+	switch {
+	case got.version < version:
+		return fmt.Errorf("%s is at version %d, and was at %d already", w.world.paths[at], got.version, version)
+	case err != nil || write > w.world.writes.Load() || !bytes.Equal(got.body, w.wanted):
+		return fmt.Errorf("%s at version %d has a value that nobody wrote there", w.world.paths[at], got.version)
 	}
 	return nil
 }
@@ -132,6 +171,7 @@ func (w *worker) readPassphrase() error {
 	if err := expect(got, err, http.StatusOK); err != nil {
 		return err
 	}
+	w.world.reads.Add(1)
 	if w.wanted = AppendValue(w.wanted[:0], 0, i, 0); got.version != 1 || !bytes.Equal(got.body, w.wanted) {
 		return fmt.Errorf("entry %d under a passphrase has another value than was written", i)
 	}

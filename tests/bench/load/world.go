@@ -62,6 +62,7 @@ type world struct {
 	Place
 	entries []entry
 	writes  atomic.Uint64
+	reads   atomic.Uint64 // that were answered with a value
 	// of each place of an entry, made once
 	paths []string
 	lists []string
