@@ -88,3 +88,8 @@ type StoredVersion struct {
 	Sealed    SealedValue
 	CreatedAt time.Time
 }
+
+// Envelope is what keys are derived for, and compared with.
+func (v StoredVersion) Envelope() Sealed {
+	return Sealed{Place: v.Place, Envelope: v.Sealed.Envelope}
+}

@@ -43,14 +43,27 @@ const (
 )
 
 // lookUp is where a kind of credential is looked up, and how. name, expiry and lastUse are of the credential.
-type lookUp struct{ name, expiry, lastUse, from, where string }
+type lookUp struct {
+	// arg is the type of $1.
+	arg                   string
+	name, expiry, lastUse string
+	from, where           string
+}
 
 // The expiry of a pair is that of its access token. A refresh token lives as long as its family.
 var lookUps = map[domain.CredentialKind]lookUp{
-	domain.APIKeyCredential:       {"c.name", "c.expires_at", "c.last_used_at", fromAPIKey, thisCredential},
-	domain.SessionCredential:      {"''", "c.expires_at", "NULL::timestamptz", fromSession, thisCredential},
-	domain.AccessTokenCredential:  {"''", "c.access_expires_at", "NULL::timestamptz", fromPair, thisAccessToken},
-	domain.RefreshTokenCredential: {"''", "f.expires_at", "NULL::timestamptz", fromPair, thisRefreshToken},
+	domain.APIKeyCredential: {
+		arg: "uuid", name: "c.name", expiry: "c.expires_at", lastUse: "c.last_used_at", from: fromAPIKey, where: thisCredential,
+	},
+	domain.SessionCredential: {
+		arg: "uuid", name: "''", expiry: "c.expires_at", lastUse: "NULL::timestamptz", from: fromSession, where: thisCredential,
+	},
+	domain.AccessTokenCredential: {
+		arg: "bytea", name: "''", expiry: "c.access_expires_at", lastUse: "NULL::timestamptz", from: fromPair, where: thisAccessToken,
+	},
+	domain.RefreshTokenCredential: {
+		arg: "bytea", name: "''", expiry: "f.expires_at", lastUse: "NULL::timestamptz", from: fromPair, where: thisRefreshToken,
+	},
 }
 
 // columns are those of the credential, which come last.
@@ -74,41 +87,12 @@ func issuedTo(credential domain.Credential) pgtype.UUID {
 	return pgtype.UUID{}
 }
 
-// credentials are those of many requests by credentials of one kind: what credentialArg is for one.
-type credentials struct {
-	opaque  bool
-	ids     []pgtype.UUID
-	digests [][]byte
-}
-
-func newCredentials(kind domain.CredentialKind, size int) *credentials {
-	if credentialType(kind) == "bytea" {
-		return &credentials{opaque: true, digests: make([][]byte, 0, size)}
+// credentialArray is credentialArg of many who come with one kind of credential.
+func credentialArray[C any](kind domain.CredentialKind, of []C, credential func(C) *domain.Credential) any {
+	if lookUps[kind].arg == "bytea" {
+		return column(of, func(c C) []byte { return credential(c).Digest[:] })
 	}
-	return &credentials{ids: make([]pgtype.UUID, 0, size)}
-}
-
-func (c *credentials) add(credential domain.Credential) {
-	if c.opaque {
-		c.digests = append(c.digests, credential.Digest[:])
-		return
-	}
-	c.ids = append(c.ids, uuid(credential.ID))
-}
-
-func (c *credentials) arg() any {
-	if c.opaque {
-		return c.digests
-	}
-	return c.ids
-}
-
-// credentialType is the type of $1.
-func credentialType(kind domain.CredentialKind) string {
-	if kind == domain.APIKeyCredential || kind == domain.SessionCredential {
-		return "uuid"
-	}
-	return "bytea"
+	return column(of, func(c C) pgtype.UUID { return uuid(credential(c).ID) })
 }
 
 // callerRow is where the columns of a caller are scanned to.

@@ -21,17 +21,21 @@ type entries struct{ q querier }
 // in them.
 func (r entries) Keys(ctx context.Context, box domain.BoxID, prefix string) ([]domain.EntryKey, error) {
 	var joined pgtype.Text
-	err := r.q.QueryRow(ctx, keysSQL, uuid(box), prefix, prefix+"\x7f").Scan(&joined)
-	if err != nil || !joined.Valid {
-		return []domain.EntryKey{}, translate(err)
+	if err := r.q.QueryRow(ctx, keysSQL, uuid(box), prefix, prefix+"\x7f").Scan(&joined); err != nil {
+		return nil, translate(err)
 	}
+	if !joined.Valid {
+		return []domain.EntryKey{}, nil
+	}
+	// No key holds a line feed.
 	keys := make([]domain.EntryKey, 0, 1+strings.Count(joined.String, "\n"))
-	for key := range strings.SplitSeq(joined.String, "\n") { // which is in no key
+	for key := range strings.SplitSeq(joined.String, "\n") {
 		keys = append(keys, domain.EntryKey(key))
 	}
 	return keys, nil
 }
 
+// keysSQL: rows go into an aggregate in the order of the sub-select.
 const keysSQL = `SELECT string_agg(key, E'\n') FROM (SELECT key FROM entries
 	WHERE box_id = $1 AND key >= $2 AND key < $3 AND deleted_at IS NULL ORDER BY key) k`
 

@@ -2,7 +2,6 @@ package postgres_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -28,7 +27,7 @@ INSERT INTO sessions (id, user_id, key_id, epoch, created_at, expires_at)
 INSERT INTO token_families (id, user_id, epoch, created_at, expires_at)
 	SELECT uuid_of(7, n), uuid_of(1, n), 0, now(), now() + interval '1 hour' FROM generate_series(0, 9) n;
 INSERT INTO token_pairs (id, family_id, access_hash, refresh_hash, access_expires_at, created_at)
-	SELECT uuid_of(8, n), uuid_of(7, n), sha256(('a' || n)::bytea), sha256(('r' || n)::bytea), now() + interval '1 hour', now() FROM generate_series(0, 9) n;
+	SELECT uuid_of(8, n), uuid_of(7, n), sha256(('a' || n || '/1')::bytea), sha256(('r' || n || '/1')::bytea), now() + interval '1 hour', now() FROM generate_series(0, 9) n;
 INSERT INTO boxes (id, name, owner_id, kdf_salt, entry_count, created_at, updated_at)
 	SELECT uuid_of(4, n), 'box-' || n, uuid_of(1, n), decode(lpad(to_hex(n), 32, '0'), 'hex'), 3, now(), now() FROM generate_series(0, 9) n;
 INSERT INTO box_users (box_id, user_id, role, is_active, permissions)
@@ -47,15 +46,6 @@ func openOffice(t *testing.T) (store *postgres.Store, url string) {
 	execute(t, url, uuidOf)
 	execute(t, url, office)
 	return store, url
-}
-
-// credentialsOf are one of each kind, of the user of that number.
-func credentialsOf(n int) []domain.Credential {
-	return []domain.Credential{
-		{Kind: domain.APIKeyCredential, ID: crowdID(2, n), User: crowdID(1, n)},
-		{Kind: domain.SessionCredential, ID: crowdID(3, n), User: crowdID(1, n)},
-		{Kind: domain.AccessTokenCredential, Digest: sha256.Sum256(fmt.Appendf(nil, "a%d", n))},
-	}
 }
 
 // question is what somebody wants to know; box and user 10, and entry 4, are not there.
@@ -77,7 +67,7 @@ func (q question) ask(ctx context.Context, store *postgres.Store) (ports.EntryFa
 func allQuestions() []question {
 	var all []question
 	for user := range 11 {
-		for _, credential := range credentialsOf(user) {
+		for _, credential := range holders(user) {
 			for box := range 11 {
 				key := domain.EntryKey(fmt.Sprintf("entry-%d", (user+box)%5))
 				for version := range uint64(5) {
@@ -87,7 +77,7 @@ func allQuestions() []question {
 			}
 		}
 	}
-	stolen := credentialsOf(3)[0]
+	stolen := holders(3)[0]
 	stolen.User = crowdID(1, 4)
 	return append(all, question{credential: stolen, box: "box-4", key: "entry-0"}, question{box: "box-4", key: "entry-0",
 		credential: domain.Credential{Kind: domain.APIKeyCredential, ID: crowdID(3, 4), User: crowdID(1, 4)}})
@@ -136,7 +126,7 @@ func TestEachIsAnsweredItsOwnQuestion(t *testing.T) {
 func TestAChangeCountsForWhoeverAsksAfterIt(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
-	key := credentialsOf(2)[0]
+	key := holders(2)[0]
 	var group sync.WaitGroup
 	ended := make(chan struct{})
 	for n := range 8 { // so that there are always turns under way
@@ -146,7 +136,7 @@ func TestAChangeCountsForWhoeverAsksAfterIt(t *testing.T) {
 				case <-ended:
 					return
 				default:
-					_, _ = store.Facts(t.Context(), credentialsOf(n)[0], "box-1", "entry-0", 0)
+					_, _ = store.Facts(t.Context(), holders(n)[0], "box-1", "entry-0", 0)
 				}
 			}
 		})
@@ -166,7 +156,7 @@ func TestAChangeCountsForWhoeverAsksAfterIt(t *testing.T) {
 func TestFactsWithoutADatabase(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
-	q := question{credential: credentialsOf(1)[0], box: "box-1", key: "entry-0"}
+	q := question{credential: holders(1)[0], box: "box-1", key: "entry-0"}
 	release := hold(t, url, `LOCK TABLE users IN ACCESS EXCLUSIVE MODE`)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,17 +23,17 @@ const (
 	largestReplacement = 64 << 10
 )
 
-// replacementColumns are of one row to be stored, in the order of replaceArgs; those of the event come after them.
-const replacementColumns = `credential, issued_to, box, box_id, key, permissions, expires, version, sealed_as, key_id, envelope, value, author_id, at, dropped`
+// replacementColumns are of one row to be stored, as replaceArrays has them; those of the event come after them.
+const replacementColumns = `credential, issued_to, box, box_id, key, permissions, expires, version, sealed_as, key_id, envelope, value, author_id, at, drop_to`
 
-var (
-	replacementTypes = []string{"uuid", "text", "uuid", "text", "smallint", "timestamptz", "bigint", "bigint", "uuid", "bytea", "bytea", "uuid", "timestamptz", "bigint"}
-	replaceSQL       = replaceTexts()
-)
+// replacementTypes are those of the columns from issued_to on: that of credential depends on its kind.
+var replacementTypes = []string{"uuid", "text", "uuid", "text", "smallint", "timestamptz", "bigint", "bigint", "uuid", "bytea", "bytea", "uuid", "timestamptz", "bigint"}
+
+var replaceSQL = replaceTexts()
 
 // replaceTexts makes the statements, one for each kind of credential. held are the entries of which all that was decided
 // upon holds, and which nobody else is writing: they are locked, and the others passed over rather than waited for. Where
-// two of a batch want the same entry, only one of them moves it. As in factsTexts the LIMIT takes nothing away.
+// two of a batch want the same entry, only one of them moves it. LIMIT 1 is as in factsTexts.
 func replaceTexts() map[domain.CredentialKind]string {
 	eventOf := func(table string) string {
 		return strings.ReplaceAll(", "+eventColumns, ", ", ", "+table+"event_")
@@ -40,7 +41,7 @@ func replaceTexts() map[domain.CredentialKind]string {
 	texts := make(map[domain.CredentialKind]string)
 	for kind, at := range lookUps {
 		texts[kind] = `WITH held AS (
-			SELECT a.* FROM ` + unnest(append(append([]string{credentialType(kind)}, replacementTypes...), eventTypes...)...) + `
+			SELECT a.* FROM ` + unnest(slices.Concat([]string{at.arg}, replacementTypes, eventTypes)...) + `
 				WITH ORDINALITY AS a (` + replacementColumns + eventOf("") + `, n)
 			JOIN server_keys k ON k.id = a.key_id AND k.retired_at IS NULL
 			JOIN entries e ON e.box_id = a.box_id AND e.key = a.key
@@ -55,7 +56,7 @@ func replaceTexts() map[domain.CredentialKind]string {
 			INSERT INTO entry_versions (box_id, key, version, sealed_as, key_id, envelope, value, author_id, created_at)
 				SELECT box_id, key, version, sealed_as, key_id, envelope, value, author_id, at FROM moved
 		), dropped AS (
-			DELETE FROM entry_versions v USING moved m WHERE v.box_id = m.box_id AND v.key = m.key AND v.version <= m.dropped
+			DELETE FROM entry_versions v USING moved m WHERE v.box_id = m.box_id AND v.key = m.key AND v.version <= m.drop_to
 		), noted AS (
 			INSERT INTO events (` + eventColumns + `) SELECT ` + strings.TrimPrefix(eventOf(""), ", ") + ` FROM moved
 		)
@@ -99,9 +100,13 @@ func (s *Store) replaceAll(ctx context.Context, batch []*replaceCall) error {
 	case !known && err != nil:
 		return outcomeUnknown(err)
 	}
-	for _, c := range batch {
-		c.settle(err == nil && stored[c], nil)
+	if err != nil {
+		clear(stored) // the rows came, and were taken back
 	}
+	for _, c := range batch {
+		c.settle(stored[c], nil)
+	}
+	s.passedOver.Add(int64(len(batch) - len(stored)))
 	return nil
 }
 
@@ -115,7 +120,7 @@ func sendReplacements(ctx context.Context, conn querier, batch []*replaceCall) (
 	stored := make(map[*replaceCall]bool, len(batch))
 	var statements pgx.Batch
 	for kind, part := range parts {
-		statements.Queue(replaceSQL[kind], replaceArgs(kind, part)...).Query(func(rows pgx.Rows) error {
+		statements.Queue(replaceSQL[kind], replaceArrays(kind, part)...).Query(func(rows pgx.Rows) error {
 			numbers, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 			for _, n := range numbers {
 				stored[part[n-1]] = true
@@ -126,28 +131,32 @@ func sendReplacements(ctx context.Context, conn querier, batch []*replaceCall) (
 	return stored, conn.SendBatch(ctx, &statements).Close()
 }
 
-func replaceArgs(kind domain.CredentialKind, part []*replaceCall) []any {
-	size := len(part)
-	credentials, events := newCredentials(kind, size), newEventColumns(size)
-	users, boxes, serverKeys, authors := make([]pgtype.UUID, size), make([]pgtype.UUID, size), make([]pgtype.UUID, size), make([]pgtype.UUID, size)
-	names, keys := make([]string, size), make([]string, size)
-	permissions, expiries, times := make([]int16, size), make([]pgtype.Timestamptz, size), make([]time.Time, size)
-	versions, sealedAs, dropped := make([]int64, size), make([]int64, size), make([]int64, size)
-	envelopes, values := make([][]byte, size), make([][]byte, size)
-	for i, c := range part {
-		r := &c.asked
-		access, place, sealed := r.Facts.Access, r.Version.Place, r.Version.Sealed
-		credentials.add(access.Caller.Credential)
-		users[i], boxes[i], serverKeys[i], authors[i] = issuedTo(access.Caller.Credential), uuid(place.Box), uuid(sealed.ServerKey), uuid(r.Version.Author)
-		names[i], keys[i] = string(access.Box.Name), string(place.Key)
-		permissions[i], expiries[i], times[i] = int16(access.Member.Permissions), timestamp(access.Caller.ExpiresAt), r.At
-		versions[i], sealedAs[i], dropped[i] = number(place.Version), number(place.SealedAs), number(place.Version)-int64(r.Keep)
-		if r.Keep == 0 {
-			dropped[i] = 0
-		}
-		envelopes[i], values[i] = sealed.Envelope, sealed.Value
-		events.add(r.Event)
+// replaceArrays are in the order of replacementColumns and eventColumns.
+func replaceArrays(kind domain.CredentialKind, part []*replaceCall) []any {
+	arrays := []any{
+		credentialArray(kind, part, func(c *replaceCall) *domain.Credential { return &c.asked.Facts.Access.Caller.Credential }),
+		column(part, func(c *replaceCall) pgtype.UUID { return issuedTo(c.asked.Facts.Access.Caller.Credential) }),
+		column(part, func(c *replaceCall) string { return string(c.asked.Facts.Access.Box.Name) }),
+		column(part, func(c *replaceCall) pgtype.UUID { return uuid(c.asked.Version.Place.Box) }),
+		column(part, func(c *replaceCall) string { return string(c.asked.Version.Place.Key) }),
+		column(part, func(c *replaceCall) int16 { return int16(c.asked.Facts.Access.Member.Permissions) }),
+		column(part, func(c *replaceCall) pgtype.Timestamptz { return timestamp(c.asked.Facts.Access.Caller.ExpiresAt) }),
+		column(part, func(c *replaceCall) int64 { return number(c.asked.Version.Place.Version) }),
+		column(part, func(c *replaceCall) int64 { return number(c.asked.Version.Place.SealedAs) }),
+		column(part, func(c *replaceCall) pgtype.UUID { return uuid(c.asked.Version.Sealed.ServerKey) }),
+		column(part, func(c *replaceCall) []byte { return c.asked.Version.Sealed.Envelope }),
+		column(part, func(c *replaceCall) []byte { return c.asked.Version.Sealed.Value }),
+		column(part, func(c *replaceCall) pgtype.UUID { return uuid(c.asked.Version.Author) }),
+		column(part, func(c *replaceCall) time.Time { return c.asked.At }),
+		column(part, func(c *replaceCall) int64 { return dropTo(&c.asked) }),
 	}
-	return append([]any{credentials.arg(), users, names, boxes, keys, permissions, expiries, versions, sealedAs, serverKeys, envelopes, values, authors,
-		times, dropped}, events.args()...)
+	return append(arrays, eventArrays(part, func(c *replaceCall) *domain.Event { return &c.asked.Event })...)
+}
+
+// dropTo is the newest version that is no longer kept; 0 is none.
+func dropTo(r *ports.Replacement) int64 {
+	if r.Keep == 0 {
+		return 0
+	}
+	return number(r.Version.Place.Version) - int64(r.Keep)
 }

@@ -41,7 +41,7 @@ const (
 func TestAReplacementIsStoredWhole(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
-	for i, credential := range credentialsOf(2) {
+	for i, credential := range holders(2) {
 		r := replacement(t, store, credential, "box-1", "entry-0")
 		stored, err := store.Replace(t.Context(), r)
 		require.NoError(t, err)
@@ -58,7 +58,7 @@ func TestAReplacementIsStoredWhole(t *testing.T) {
 	require.Equal(t, []string{"user-2"}, rows(t, url, `SELECT DISTINCT u.name FROM entry_versions v JOIN users u ON u.id = v.author_id
 		WHERE v.box_id = uuid_of(4, 1) AND v.key = 'entry-0'`))
 
-	r := replacement(t, store, credentialsOf(2)[0], "box-1", "entry-0")
+	r := replacement(t, store, holders(2)[0], "box-1", "entry-0")
 	r.Keep = 0
 	stored, err := store.Replace(t.Context(), r)
 	require.NoError(t, err)
@@ -103,7 +103,7 @@ func TestAReplacementHoldsOnlyAsItWasDecided(t *testing.T) {
 			"the pair ends otherwise": `UPDATE token_pairs SET access_expires_at = now()`,
 		},
 	}
-	for _, credential := range credentialsOf(2) {
+	for _, credential := range holders(2) {
 		for _, changes := range []map[string]string{everybody, own[credential.Kind]} {
 			for what, sql := range changes {
 				t.Run(string(credential.Kind)+"/"+what, func(t *testing.T) {
@@ -152,7 +152,7 @@ func TestReplacementsOfManyAreStoredTogether(t *testing.T) {
 	store, url := openOffice(t)
 	var all []ports.Replacement
 	for box := range 8 {
-		for _, credential := range credentialsOf(box) {
+		for _, credential := range holders(box) {
 			if credential.Kind == domain.SessionCredential && box%4 == 3 {
 				continue // which is over
 			}
@@ -176,7 +176,7 @@ func TestOneOfThoseWhoWantTheSameEntryGetsIt(t *testing.T) {
 	store, url := openOffice(t)
 	var all []ports.Replacement
 	for n := range 20 {
-		r := replacement(t, store, credentialsOf(2)[n%3], "box-1", "entry-0")
+		r := replacement(t, store, holders(2)[n%3], "box-1", "entry-0")
 		r.Event = event(t, "replaced")
 		all = append(all, r)
 	}
@@ -189,7 +189,7 @@ func TestOneOfThoseWhoWantTheSameEntryGetsIt(t *testing.T) {
 func TestARefusalOfTheDatabaseStoresNothing(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
-	good, bad := replacement(t, store, credentialsOf(2)[0], "box-1", "entry-0"), replacement(t, store, credentialsOf(2)[0], "box-1", "entry-1")
+	good, bad := replacement(t, store, holders(2)[0], "box-1", "entry-0"), replacement(t, store, holders(2)[0], "box-1", "entry-1")
 	bad.Event.ActorName = "\x00"
 	stored, err := store.Replace(t.Context(), bad)
 	require.NoError(t, err)
@@ -204,7 +204,7 @@ func TestARefusalOfTheDatabaseStoresNothing(t *testing.T) {
 func TestWhatIsLockedIsPassedOver(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
-	locked, free := replacement(t, store, credentialsOf(2)[0], "box-1", "entry-0"), replacement(t, store, credentialsOf(2)[0], "box-1", "entry-1")
+	locked, free := replacement(t, store, holders(2)[0], "box-1", "entry-0"), replacement(t, store, holders(2)[0], "box-1", "entry-1")
 	release := hold(t, url, `SELECT FROM entries WHERE box_id = uuid_of(4, 1) AND key = 'entry-0' FOR UPDATE`)
 	defer release()
 	for r, want := range map[*ports.Replacement]bool{&locked: false, &free: true} {
@@ -219,7 +219,7 @@ func TestWhatIsLockedIsPassedOver(t *testing.T) {
 func TestALargeValueIsNotStoredTogetherWithOthers(t *testing.T) {
 	t.Parallel()
 	store, _ := openOffice(t)
-	r := replacement(t, store, credentialsOf(2)[0], "box-1", "entry-0")
+	r := replacement(t, store, holders(2)[0], "box-1", "entry-0")
 	r.Version.Sealed.Value = make([]byte, 100<<10)
 	stored, err := store.Replace(t.Context(), r)
 	require.NoError(t, err)
@@ -231,7 +231,7 @@ func TestALargeValueIsNotStoredTogetherWithOthers(t *testing.T) {
 func TestAReplacementWhoseRequestEnds(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
-	r := replacement(t, store, credentialsOf(2)[0], "box-1", "entry-0")
+	r := replacement(t, store, holders(2)[0], "box-1", "entry-0")
 	release := hold(t, url, `LOCK TABLE users IN ACCESS EXCLUSIVE MODE`)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
@@ -252,7 +252,7 @@ func TestReplacementsWhereTheIsolationIsRaised(t *testing.T) {
 		store := openStoreOn(t, with(t, url, "default_transaction_isolation", level), nil)
 		var all []ports.Replacement
 		for n := range 10 {
-			r := replacement(t, store, credentialsOf(2)[0], "box-1", domain.EntryKey(fmt.Sprintf("entry-%d", n%2)))
+			r := replacement(t, store, holders(2)[0], "box-1", domain.EntryKey(fmt.Sprintf("entry-%d", n%2)))
 			r.Event = event(t, "replaced")
 			all = append(all, r)
 		}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -25,6 +26,31 @@ var eventTypes = []string{"uuid", "timestamptz", "text", "text", "uuid", "text",
 func eventArgs(e domain.Event) []any {
 	return []any{uuid(e.ID), e.At, e.Action.String(), e.Outcome.String(), uuid(e.Actor), e.ActorName, uuid(e.Credential),
 		uuid(e.Box), string(e.BoxName), string(e.Key), e.Target, e.RequestID, e.Address}
+}
+
+// eventArrays are eventArgs of many, for unnest(eventTypes...).
+func eventArrays[C any](of []C, event func(C) *domain.Event) []any {
+	texts := func(text func(*domain.Event) string) []string {
+		return column(of, func(c C) string { return text(event(c)) })
+	}
+	ids := func(id func(*domain.Event) pgtype.UUID) []pgtype.UUID {
+		return column(of, func(c C) pgtype.UUID { return id(event(c)) })
+	}
+	return []any{
+		ids(func(e *domain.Event) pgtype.UUID { return uuid(e.ID) }),
+		column(of, func(c C) time.Time { return event(c).At }),
+		texts(func(e *domain.Event) string { return e.Action.String() }),
+		texts(func(e *domain.Event) string { return e.Outcome.String() }),
+		ids(func(e *domain.Event) pgtype.UUID { return uuid(e.Actor) }),
+		texts(func(e *domain.Event) string { return e.ActorName }),
+		ids(func(e *domain.Event) pgtype.UUID { return uuid(e.Credential) }),
+		ids(func(e *domain.Event) pgtype.UUID { return uuid(e.Box) }),
+		texts(func(e *domain.Event) string { return string(e.BoxName) }),
+		texts(func(e *domain.Event) string { return string(e.Key) }),
+		texts(func(e *domain.Event) string { return e.Target }),
+		texts(func(e *domain.Event) string { return e.RequestID }),
+		texts(func(e *domain.Event) string { return e.Address }),
+	}
 }
 
 // Append sends the event with the commit.

@@ -10,35 +10,38 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// gatherer carries out together what concurrent requests ask for: while some of it is under way, what else comes gathers
-// for the next turn. The more there is to do, the less a single request costs; somebody alone waits for nobody. It has no
+// gatherer carries out in batches what concurrent requests ask for: while one batch is under way, what else comes gathers
+// for the next. The more there is to do, the less a single request costs; somebody alone waits for nobody. It has no
 // goroutine while there is nothing to do.
 type gatherer[A, R any] struct {
-	gathererConfig[A, R]
-
-	mu      sync.Mutex
-	waiting []*call[A, R]
-	running int // turns
-	closed  bool
-	stats   GathererStats
-	turns   sync.WaitGroup
-}
-
-type gathererConfig[A, R any] struct {
-	// carryOut does what the calls of a batch ask for and settles them. Those that it leaves get the error that it
-	// returns; unless the database cannot be had, each is tried alone first. ctx is of a request that is alone, and
-	// otherwise of nobody's.
-	carryOut func(ctx context.Context, batch []*call[A, R]) error
-	// mostInBatch bounds a batch, mostAtOnce how many are under way.
+	carryOut                carryOut[A, R]
 	mostInBatch, mostAtOnce int
-	// apart: what was begun is ended, whatever becomes of the request; also somebody alone only waits for it then.
-	apart bool
+	detached                bool
+
+	mu       sync.Mutex
+	waiting  []*call[A, R]
+	underWay int // batches
+	closed   bool
+	stats    GathererStats
+	batches  sync.WaitGroup
 }
 
-// mostWaiting bounds how many requests may wait for their turn.
+// carryOut does what a batch asks for and settles its calls. If it returns an error, the calls that it left unsettled are
+// tried once more, each alone; if the error is Unavailable, they all get it. ctx is the request's own when one that is not
+// detached runs alone, and nobody's otherwise.
+type carryOut[A, R any] func(ctx context.Context, batch []*call[A, R]) error
+
+// newGatherer makes one with at most so many calls in a batch and so many batches at once. detached: even a lone request
+// is carried out by a goroutine of its own, to its end, when its caller has given up; otherwise it runs on the caller's,
+// under the caller's ctx.
+func newGatherer[A, R any](carryOut carryOut[A, R], mostInBatch, mostAtOnce int, detached bool) *gatherer[A, R] {
+	return &gatherer[A, R]{carryOut: carryOut, mostInBatch: mostInBatch, mostAtOnce: mostAtOnce, detached: detached}
+}
+
+// mostWaiting bounds how many requests may wait.
 const mostWaiting = 4096
 
-// GathererStats says how much was done together so far, and what waits.
+// GathererStats says how much was carried out so far, and what waits.
 type GathererStats struct {
 	Waiting int
 	// Done is how many requests were carried out, in so many Batches; Refused are those that found too many before them.
@@ -48,7 +51,7 @@ type GathererStats struct {
 var (
 	errQueueFull = errors.New("too many requests wait for the database already, or it is closed")
 	// errRequestEnded: what was asked for may be carried out all the same.
-	errRequestEnded = errors.New("the request ended before its turn did")
+	errRequestEnded = errors.New("the request ended before it was carried out")
 )
 
 // call is one request in a batch.
@@ -76,10 +79,10 @@ func (g *gatherer[A, R]) do(ctx context.Context, asked A) (result R, err error) 
 	switch {
 	case err != nil:
 		return result, err
-	case free && g.apart:
-		go g.takeTurns(c)
+	case free && g.detached:
+		go g.runUntilEmpty(c)
 	case free:
-		g.takeTurn(ctx, c)
+		g.runAlone(ctx, c)
 		return c.result, c.err
 	}
 	select {
@@ -90,7 +93,7 @@ func (g *gatherer[A, R]) do(ctx context.Context, asked A) (result R, err error) 
 	}
 }
 
-// enter reports whether a turn is free, which the caller then has to take; otherwise the request waits for one.
+// enter reports whether another batch may be under way, which the caller then has to run; otherwise the request waits.
 func (g *gatherer[A, R]) enter(c *call[A, R]) (free bool, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -98,38 +101,38 @@ func (g *gatherer[A, R]) enter(c *call[A, R]) (free bool, err error) {
 	case g.closed || len(g.waiting) >= mostWaiting:
 		g.stats.Refused++
 		return false, domain.ErrBusy.Because(errQueueFull)
-	case g.running < g.mostAtOnce:
-		g.running++
-		g.turns.Add(1)
+	case g.underWay < g.mostAtOnce:
+		g.underWay++
+		g.batches.Add(1)
 		return true, nil
 	}
 	g.waiting = append(g.waiting, c)
 	return false, nil
 }
 
-// takeTurn takes one, and leaves what has gathered meanwhile to somebody who has the time.
-func (g *gatherer[A, R]) takeTurn(ctx context.Context, alone *call[A, R]) {
-	g.turn(ctx, []*call[A, R]{alone})
-	if batch := g.take(); len(batch) > 0 {
-		go g.takeTurns(batch...)
+// runAlone leaves what has gathered meanwhile to a goroutine: the caller has its answer.
+func (g *gatherer[A, R]) runAlone(ctx context.Context, c *call[A, R]) {
+	g.runBatch(ctx, []*call[A, R]{c})
+	if batch := g.nextBatch(); len(batch) > 0 {
+		go g.runUntilEmpty(batch...)
 	}
 }
 
-// takeTurns takes turns until nothing waits. They are of many requests, and end with none of them.
-func (g *gatherer[A, R]) takeTurns(batch ...*call[A, R]) {
-	for ; len(batch) > 0; batch = g.take() {
-		g.turn(context.Background(), batch)
+// runUntilEmpty runs batches until nothing waits. They are of many requests, and end with none of them.
+func (g *gatherer[A, R]) runUntilEmpty(batch ...*call[A, R]) {
+	for ; len(batch) > 0; batch = g.nextBatch() {
+		g.runBatch(context.Background(), batch)
 	}
 }
 
-// take returns what waits already, up to a batch, and does not wait for more. Without any, the turn is over.
-func (g *gatherer[A, R]) take() []*call[A, R] {
+// nextBatch returns what waits already, and does not wait for more. When nothing does, one batch less is under way.
+func (g *gatherer[A, R]) nextBatch() []*call[A, R] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	size := min(len(g.waiting), g.mostInBatch)
 	if size == 0 {
-		g.running--
-		g.turns.Done()
+		g.underWay--
+		g.batches.Done()
 		return nil
 	}
 	batch := append(make([]*call[A, R], 0, size), g.waiting[:size]...)
@@ -139,8 +142,8 @@ func (g *gatherer[A, R]) take() []*call[A, R] {
 	return batch
 }
 
-func (g *gatherer[A, R]) turn(ctx context.Context, batch []*call[A, R]) {
-	err := g.tryBatch(ctx, batch)
+func (g *gatherer[A, R]) runBatch(ctx context.Context, batch []*call[A, R]) {
+	err := g.carryOutSafely(ctx, batch)
 	if err == nil {
 		g.count(len(batch))
 	}
@@ -153,7 +156,7 @@ func (g *gatherer[A, R]) turn(ctx context.Context, batch []*call[A, R]) {
 	if err != nil && len(left) > 1 && domain.KindOf(err) != domain.Unavailable {
 		// One that the database cannot take must not cost the others their answer.
 		for i := range left {
-			g.turn(ctx, left[i:i+1])
+			g.runBatch(ctx, left[i:i+1])
 		}
 		return
 	}
@@ -162,8 +165,8 @@ func (g *gatherer[A, R]) turn(ctx context.Context, batch []*call[A, R]) {
 	}
 }
 
-// tryBatch keeps a panic from taking the turn along, for which everybody would wait for ever.
-func (g *gatherer[A, R]) tryBatch(ctx context.Context, batch []*call[A, R]) (err error) {
+// carryOutSafely keeps a panic from leaving a batch under way for ever, for which all who come later would wait.
+func (g *gatherer[A, R]) carryOutSafely(ctx context.Context, batch []*call[A, R]) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			err = fmt.Errorf("panic of type %T\n%s", reason, debug.Stack()) // the value itself could hold anything
@@ -183,7 +186,7 @@ func (g *gatherer[A, R]) close() {
 	g.mu.Lock()
 	g.closed = true
 	g.mu.Unlock()
-	g.turns.Wait()
+	g.batches.Wait()
 }
 
 func (g *gatherer[A, R]) statistics() GathererStats {

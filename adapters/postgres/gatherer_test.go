@@ -47,7 +47,7 @@ func (r *recorder) carryOut(ctx context.Context, batch []*call[int, int]) error 
 }
 
 func (r *recorder) gatherer(mostInBatch, mostAtOnce int) *gatherer[int, int] {
-	return &gatherer[int, int]{gathererConfig: gathererConfig[int, int]{carryOut: r.carryOut, mostInBatch: mostInBatch, mostAtOnce: mostAtOnce}}
+	return newGatherer(r.carryOut, mostInBatch, mostAtOnce, false)
 }
 
 // ask asks for all numbers up to count, one after the other, and waits until all are asked for. What it returns waits for
@@ -86,7 +86,7 @@ func TestWhatComesWhileOneIsUnderWayGathers(t *testing.T) {
 	})
 }
 
-func TestSeveralTurnsAtOnce(t *testing.T) {
+func TestSeveralBatchesAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		var r recorder
@@ -121,7 +121,7 @@ func TestWhatIsRefusedCostsNobodyElse(t *testing.T) {
 				}
 				require.Equal(t, [][]int{{0}, {1, 2, 3, 4, 5}, {1}, {2}, {3}, {4}, {5}}, r.batches)
 				_, err := g.do(t.Context(), 7)
-				require.NoError(t, err, "the turn was given back")
+				require.NoError(t, err, "others may go on")
 			})
 		})
 	}
@@ -140,11 +140,11 @@ func TestAnOutageIsToldToAllAtOnce(t *testing.T) {
 
 func TestARequestThatEnds(t *testing.T) {
 	t.Parallel()
-	for apart, kept := range map[bool]int64{false: 1, true: 2} {
+	for detached, kept := range map[bool]int64{false: 1, true: 2} {
 		synctest.Test(t, func(t *testing.T) {
 			var r recorder
 			g := r.gatherer(10, 1)
-			g.apart = apart
+			g.detached = detached
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 			defer cancel()
 			var group sync.WaitGroup
@@ -160,7 +160,7 @@ func TestARequestThatEnds(t *testing.T) {
 			group.Wait()
 			require.Equal(t, 100*time.Millisecond, time.Since(begin))
 			g.close()
-			require.Equal(t, kept, g.statistics().Done, "what waits is nobody's alone, and what is done apart is ended")
+			require.Equal(t, kept, g.statistics().Done, "one that waits is carried out all the same, and so is a detached one that was alone")
 		})
 	}
 }

@@ -95,7 +95,6 @@ type plan struct {
 	Node      string `json:"Node Type"`
 	Operation string // of a node that changes a table
 	Relation  string `json:"Relation Name"`
-	Index     string `json:"Index Name"`
 	Plans     []plan
 }
 

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -54,9 +55,10 @@ type Store struct {
 	clock      ports.Clock
 	uses       *keyUses
 	onStaleKey func(ctx context.Context) error
-	// What concurrent requests ask for is carried out together.
-	facts        gatherer[factsAsked, ports.EntryFacts]
-	replacements gatherer[ports.Replacement, bool]
+	// What concurrent requests ask for is carried out in batches.
+	facts        *gatherer[factsAsked, ports.EntryFacts]
+	replacements *gatherer[ports.Replacement, bool]
+	passedOver   atomic.Int64 // of the replacements
 	// transactions bounds how many there are at once. Some connections are left for single statements, so that reads
 	// are answered while transactions wait for each other.
 	transactions *semaphore.Weighted
@@ -93,14 +95,20 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	store := &Store{pool: pool, clock: config.Clock, onStaleKey: config.OnStaleServerKey,
 		transactions: semaphore.NewWeighted(int64(max(1, settings.MaxConns-reservedConns)))}
 	store.uses = newKeyUses(store)
-	store.facts.gathererConfig = gathererConfig[factsAsked, ports.EntryFacts]{carryOut: store.lookUpFacts, mostInBatch: factsBatch, mostAtOnce: turnsAtOnce()}
-	store.replacements.gathererConfig = gathererConfig[ports.Replacement, bool]{carryOut: store.replaceAll, mostInBatch: replaceBatch, mostAtOnce: turnsAtOnce(), apart: true}
+	store.facts = newGatherer(store.lookUpFacts, factsBatch, batchesAtOnce(settings.MaxConns), false)
+	store.replacements = newGatherer(store.replaceAll, replaceBatch, batchesAtOnce(settings.MaxConns), true)
 	store.read = store.repos(pool, store.uses)
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
 		return nil, unavailable(err)
 	}
 	return store, nil
+}
+
+// batchesAtOnce is how many batches of one kind are under way: one alone makes the largest, which cost the least, and
+// leaves most cores of a large machine idle. Half of the connections are left to others.
+func batchesAtOnce(maxConns int32) int {
+	return max(1, min(runtime.GOMAXPROCS(0)/2, int(maxConns)/2, 4))
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
@@ -120,11 +128,14 @@ func (s *Store) Close() {
 // Stat returns the state of the pool.
 func (s *Store) Stat() *pgxpool.Stat { return s.pool.Stat() }
 
-// FactsStats says how many looks of ports.EntryReader were answered together.
+// FactsStats says how many looks of ports.EntryReader were answered, in how many batches.
 func (s *Store) FactsStats() GathererStats { return s.facts.statistics() }
 
-// ReplacementStats says how many replacements of ports.EntryReplacer were tried together.
+// ReplacementStats says how many replacements of ports.EntryReplacer were tried, in how many batches.
 func (s *Store) ReplacementStats() GathererStats { return s.replacements.statistics() }
+
+// ReplacementsPassedOver is how many were not stored, and had to be decided anew under the lock.
+func (s *Store) ReplacementsPassedOver() int64 { return s.passedOver.Load() }
 
 // Read returns the repositories outside any transaction.
 func (s *Store) Read() ports.Repos { return s.read }

@@ -28,14 +28,23 @@ func timeOf(value pgtype.Timestamptz) time.Time {
 	return value.Time.UTC()
 }
 
-// unnest is the rows whose columns come as arrays of these types, from $1. The arrays are selected, so that the planner
-// does not count them: it settles on one plan then, and would otherwise make a new one each time for few rows.
+// unnest makes rows of arrays of these types, from $1. Each array is a sub-select, so that the planner cannot see how long
+// it is: seeing it, it would take a plan for these few rows to be cheaper, and plan anew every time.
 func unnest(types ...string) string {
 	arrays := make([]string, len(types))
 	for i, each := range types {
 		arrays[i] = `(SELECT $` + strconv.Itoa(i+1) + `::` + each + `[])`
 	}
 	return `unnest(` + strings.Join(arrays, ", ") + `)`
+}
+
+// column is one of the arrays for unnest.
+func column[C, T any](of []C, value func(C) T) []T {
+	values := make([]T, len(of))
+	for i, each := range of {
+		values[i] = value(each)
+	}
+	return values
 }
 
 // names collects a column of text.

@@ -39,11 +39,12 @@ func registerMetrics(registry *prometheus.Registry, core *core, events *postgres
 
 	for what, stats := range map[string]func() postgres.GathererStats{"facts": core.store.FactsStats, "replacements": core.store.ReplacementStats} {
 		labels := prometheus.Labels{"what": what}
-		gauge("lockbox_db_together_waiting", "Requests that wait to be carried out together with others.", labels, func() float64 { return float64(stats().Waiting) })
-		counter("lockbox_db_together_requests_total", "Requests that were carried out together.", labels, func() float64 { return float64(stats().Done) })
-		counter("lockbox_db_together_turns_total", "Round trips to the database that they took.", labels, func() float64 { return float64(stats().Batches) })
-		counter("lockbox_db_together_refused_total", "Requests refused because too many waited.", labels, func() float64 { return float64(stats().Refused) })
+		gauge("lockbox_db_batched_waiting", "Requests that wait for their batch.", labels, func() float64 { return float64(stats().Waiting) })
+		counter("lockbox_db_batched_requests_total", "Requests carried out, alone or in a batch.", labels, func() float64 { return float64(stats().Done) })
+		counter("lockbox_db_batched_batches_total", "Batches that they were carried out in.", labels, func() float64 { return float64(stats().Batches) })
+		counter("lockbox_db_batched_refused_total", "Requests refused because too many waited.", labels, func() float64 { return float64(stats().Refused) })
 	}
+	counter("lockbox_db_replacements_passed_over_total", "Replacements that had to be decided anew under the lock.", nil, func() float64 { return float64(core.store.ReplacementsPassedOver()) })
 
 	gauge("lockbox_events_waiting", "Events that wait to be committed.", nil, func() float64 { return float64(events.Stats().Waiting) })
 	counter("lockbox_events_written_total", "Events of reads and refusals that were committed.", nil, func() float64 { return float64(events.Stats().Done) })

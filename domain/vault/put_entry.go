@@ -29,9 +29,9 @@ type WrittenEntry struct {
 	KeyChanged bool
 }
 
-// PutEntry writes a value as a new version. What is slow, deriving from the client's key, comes before the
-// transaction; sealing comes inside it, since the number of the version is part of what is sealed and is known only
-// under the lock on the entry.
+// PutEntry writes a value as a new version. What is slow, deriving from the client's key, comes first. The number of the
+// version is part of what is sealed: it is taken from the facts, and the value is sealed again under the lock on the entry
+// where that number did not hold.
 func (s *Service) PutEntry(ctx context.Context, by domain.Requester, in PutEntry) (WrittenEntry, error) {
 	box, key := parseAddress(in.Box, in.Key)
 	facts, err := s.writeFacts(ctx, by, box, key)
@@ -45,7 +45,8 @@ func (s *Service) PutEntry(ctx context.Context, by domain.Requester, in PutEntry
 	if err := s.checkPut(in); err != nil {
 		return WrittenEntry{}, err
 	}
-	// An early look, so that no key is derived for a write that will be refused; the one that counts is under the lock.
+	// So that no key is derived for a write that will be refused. It counts only if the entry is still at this version when
+	// the value is stored.
 	if err := in.Condition.Check(facts.Entry); err != nil {
 		return WrittenEntry{}, err
 	}
@@ -95,19 +96,19 @@ func (s *Service) prepareWrite(ctx context.Context, in PutEntry, facts ports.Ent
 	if !facts.Entry.Exists() {
 		return s.Sealer.Prepare(ctx, encryptionKey, facts.Access.Box.Salt)
 	}
-	before := ports.Sealed{Place: facts.Version.Place, Envelope: facts.Version.Sealed.Envelope}
-	return s.Sealer.Prepare(ctx, encryptionKey, facts.Access.Box.Salt, before)
+	return s.Sealer.Prepare(ctx, encryptionKey, facts.Access.Box.Salt, facts.Version.Envelope())
 }
 
 // versionWrite is a version about to be added to an entry.
 type versionWrite struct {
-	// facts are what was known before the transaction.
+	// facts are what was decided upon: whoever makes a versionWrite has held wanted and condition against them.
 	facts     ports.EntryFacts
 	wanted    domain.Permissions
 	condition domain.Condition
 	event     domain.Event
 	note      func(ctx context.Context, repos ports.Repos, entry domain.Entry) error
-	// seal makes what is to be stored of the entry, which has just been moved on; before is the version it replaces.
+	// seal makes what is to be stored of the entry, which has just been moved on; before is the version it replaces. It may
+	// be called more than once.
 	seal func(entry domain.Entry, before ports.Sealed) (ports.NewVersion, error)
 }
 
@@ -130,10 +131,9 @@ func (s *Service) replace(ctx context.Context, write versionWrite) (stored bool,
 	if err := write.facts.Access.Caller.Authenticate(now); err != nil {
 		return false, err
 	}
-	before := ports.Sealed{Place: write.facts.Version.Place, Envelope: write.facts.Version.Sealed.Envelope}
-	version, err := write.seal(write.facts.Entry.Next(now), before)
+	version, err := write.seal(write.facts.Entry.Next(now), write.facts.Version.Envelope())
 	if errors.Is(err, ports.ErrStaleServerKey) {
-		return false, nil
+		return false, nil // the unit of work loads the keys anew
 	}
 	if err != nil {
 		return false, err
@@ -191,7 +191,7 @@ func newest(ctx context.Context, repos ports.Repos, known ports.StoredVersion, l
 			return ports.Sealed{}, err
 		}
 	}
-	return ports.Sealed{Place: known.Place, Envelope: known.Sealed.Envelope}, nil
+	return known.Envelope(), nil
 }
 
 // lockEntry locks an entry for a caller who may still do with it what is wanted.

@@ -81,7 +81,7 @@ func (s *Service) open(ctx context.Context, by domain.Requester, in ReadEntry, f
 	if err := s.checkGuesses(ctx, by, facts.Access, encryptionKey); err != nil {
 		return nil, err
 	}
-	cipher, err := s.Sealer.PrepareOpen(ctx, encryptionKey, ports.Sealed{Place: stored.Place, Envelope: stored.Sealed.Envelope})
+	cipher, err := s.Sealer.PrepareOpen(ctx, encryptionKey, stored.Envelope())
 	if err != nil {
 		return nil, err
 	}
