@@ -76,7 +76,7 @@ type EntryFacts struct {
 	Version StoredVersion
 }
 
-// EntryReplacer writes over the values of entries, of many requests in one commit. It never waits for the lock on an entry.
+// EntryReplacer writes over the values of entries, of many requests in one commit. It never waits for a lock.
 type EntryReplacer interface {
 	// Replace stores a version, moves its entry to it, drops the oldest ones and appends the event, if all that was
 	// decided upon still holds and nobody else is writing the entry. Otherwise it stores nothing and reports false, and

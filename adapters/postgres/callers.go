@@ -24,13 +24,13 @@ const (
 	callerColumns = `u.id, u.name, u.role, u.is_active, COALESCE(s.owner_id = u.id, false), u.group_name`
 
 	fromAPIKey = `
-		FROM api_keys c JOIN users u ON u.id = c.user_id CROSS JOIN system s `
+		FROM api_keys c JOIN users u ON u.id = c.user_id JOIN system s ON s.id = 1 `
 	// A session of an earlier epoch than the user's is dead.
 	fromSession = `
-		FROM sessions c JOIN users u ON u.id = c.user_id AND u.session_epoch = c.epoch CROSS JOIN system s `
+		FROM sessions c JOIN users u ON u.id = c.user_id AND u.session_epoch = c.epoch JOIN system s ON s.id = 1 `
 	fromPair = `
 		FROM token_pairs c JOIN token_families f ON f.id = c.family_id AND f.revoked_at IS NULL AND c.spent_at IS NULL
-			JOIN users u ON u.id = f.user_id AND u.session_epoch = f.epoch CROSS JOIN system s `
+			JOIN users u ON u.id = f.user_id AND u.session_epoch = f.epoch JOIN system s ON s.id = 1 `
 
 	// $1 is the credential, or the digest of an opaque one, $2 the user that it was issued to.
 	thisCredential   = ` WHERE c.id = $1 AND c.user_id = $2`

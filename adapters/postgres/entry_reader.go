@@ -16,16 +16,22 @@ import (
 const (
 	factsColumns = `, e.version, e.deleted_at IS NOT NULL, e.updated_at,
 		v.version, v.sealed_as, v.key_id, v.envelope, v.created_at`
-	withoutValue = `, NULL::bytea`
 	// $4 is the key of the entry, $5 the version or 0 for the newest.
 	joinFacts = ` LEFT JOIN entries e ON e.box_id = b.id AND e.key = $4
 		LEFT JOIN entry_versions v ON v.box_id = e.box_id AND v.key = e.key AND e.deleted_at IS NULL
 			AND v.version = CASE WHEN $5::bigint = 0 THEN e.version ELSE $5 END `
 )
 
-// withValue: the value leaves storage only for whoever may read it, since to others its size would show in the time they
+// The last columns of an entry are its value and whether that must be asked for alone, being too large to keep others
+// waiting. The value leaves storage only for whoever may read it, since to others its size would show in the time they
 // wait. The decision stays with the domain.
-var withValue = fmt.Sprintf(`, CASE WHEN m.is_active AND m.permissions & %d <> 0 THEN v.value END`, domain.ReadEntry)
+var (
+	withoutValue   = `, NULL::bytea, false`
+	mayRead        = fmt.Sprintf(`(m.is_active AND m.permissions & %d <> 0)`, domain.ReadEntry)
+	withValue      = `, CASE WHEN ` + mayRead + ` THEN v.value END, false`
+	fits           = fmt.Sprintf(`octet_length(v.value) <= %d`, largestInBatch)
+	withSmallValue = `, CASE WHEN ` + mayRead + ` AND ` + fits + ` THEN v.value END, COALESCE(` + mayRead + ` AND NOT ` + fits + `, false)`
+)
 
 // factsFor tells apart what is looked up by statements of their own.
 type factsFor struct {
@@ -48,13 +54,18 @@ var ofAsker = strings.NewReplacer("$1", "a.credential", "$2", "a.issued_to", "$3
 func factsTexts() map[factsFor]factsText {
 	texts := make(map[factsFor]factsText)
 	for kind, at := range lookUps {
-		for write, value := range map[bool]string{false: withValue, true: withoutValue} {
-			columns, from := callerColumns+accessColumns+factsColumns+value+at.columns(), at.from+joinAccess+joinFacts+at.where
-			texts[factsFor{kind, write}] = factsText{one: `SELECT 1::bigint, ` + columns + from,
-				many: `SELECT a.n, f.* FROM ` + unnest(at.arg, "uuid", "text", "text", "bigint") + `
-					WITH ORDINALITY AS a (credential, issued_to, box, key, version, n)
-					CROSS JOIN LATERAL (SELECT ` + columns + ofAsker.Replace(from) + ` LIMIT 1) f`}
+		columns := func(value string) string {
+			return callerColumns + accessColumns + factsColumns + value + at.columns()
 		}
+		from := at.from + joinAccess + joinFacts + at.where
+		one := func(value string) string { return `SELECT 1::bigint, ` + columns(value) + from }
+		many := func(value string) string {
+			return `SELECT a.n, f.* FROM ` + unnest(at.arg, "uuid", "text", "text", "bigint") + `
+				WITH ORDINALITY AS a (credential, issued_to, box, key, version, n)
+				CROSS JOIN LATERAL (SELECT ` + columns(value) + ofAsker.Replace(from) + ` LIMIT 1) f`
+		}
+		texts[factsFor{kind, false}] = factsText{one(withValue), many(withSmallValue)}
+		texts[factsFor{kind, true}] = factsText{one(withoutValue), many(withoutValue)}
 	}
 	return texts
 }
@@ -68,9 +79,14 @@ type factsAsked struct {
 	version    uint64
 }
 
-type factsCall = call[factsAsked, ports.EntryFacts]
+// factsFound are the facts, unless they must be asked for alone.
+type factsFound struct {
+	ports.EntryFacts
+	alone bool
+}
 
-// factsBatch is small enough that nobody waits long for the values of others.
+type factsCall = call[factsAsked, factsFound]
+
 const factsBatch = 64
 
 // Facts returns all that decides and answers the read of an entry; see ports.EntryReader.
@@ -85,11 +101,17 @@ func (s *Store) FactsForWrite(ctx context.Context, credential domain.Credential,
 }
 
 func (s *Store) factsOf(ctx context.Context, asked factsAsked) (ports.EntryFacts, error) {
-	facts, err := s.facts.do(ctx, asked)
+	found, err := s.facts.do(ctx, asked)
 	if errors.Is(err, errRequestEnded) {
 		return ports.EntryFacts{}, domain.ErrBusy.Because(err)
 	}
-	return facts, translate(err)
+	if found.alone {
+		c := &factsCall{asked: asked, done: make(chan struct{})}
+		if err = s.lookUpFacts(ctx, []*factsCall{c}); err == nil {
+			found, err = c.result, c.err
+		}
+	}
+	return found.EntryFacts, translate(err)
 }
 
 // lookUpFacts answers a batch in one round trip, by one statement for each kind of question in it.
@@ -109,11 +131,16 @@ func (s *Store) lookUpFacts(ctx context.Context, batch []*factsCall) error {
 	for _, c := range batch {
 		parts[c.asked.factsFor] = append(parts[c.asked.factsFor], c)
 	}
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return translate(err)
+	}
+	defer conn.Release()
 	var statements pgx.Batch
 	for what, part := range parts {
 		statements.Queue(factsSQL[what].many, factsArrays(what.kind, part)...).Query(func(rows pgx.Rows) error { return s.settleFacts(rows, part) })
 	}
-	return translate(s.pool.SendBatch(ctx, &statements).Close())
+	return translate(conn.SendBatch(ctx, &statements).Close())
 }
 
 // factsArrays are $1 to $5 of a statement about many.
@@ -135,10 +162,11 @@ type factsRow struct {
 	version, sealed  pgtype.Int8
 	serverKey        pgtype.UUID
 	envelope, value  []byte
+	alone            bool
 }
 
 func (r *factsRow) targets() []any {
-	return []any{&r.entryVersion, &r.deleted, &r.updated, &r.version, &r.sealed, &r.serverKey, &r.envelope, &r.created, &r.value}
+	return []any{&r.entryVersion, &r.deleted, &r.updated, &r.version, &r.sealed, &r.serverKey, &r.envelope, &r.created, &r.value, &r.alone}
 }
 
 // settleFacts answers each request as soon as its row is there. To a credential that there is not, there is no row.
@@ -156,13 +184,14 @@ func (s *Store) settleFacts(rows pgx.Rows, part []*factsCall) error {
 		}
 		asked := &part[at-1].asked
 		noted.note(asked.credential, who)
-		part[at-1].settle(row.facts(asked, &who, &what))
+		facts, err := row.facts(asked, &who, &what)
+		part[at-1].settle(factsFound{facts, row.alone}, err)
 	}
 	if err := rows.Err(); err != nil {
 		return err
 	}
 	for _, c := range part {
-		c.settle(ports.EntryFacts{Access: domain.Access{Caller: domain.Caller{Credential: c.asked.credential}}}, nil)
+		c.settle(factsFound{EntryFacts: ports.EntryFacts{Access: domain.Access{Caller: domain.Caller{Credential: c.asked.credential}}}}, nil)
 	}
 	return nil
 }

@@ -122,6 +122,30 @@ func TestEachIsAnsweredItsOwnQuestion(t *testing.T) {
 	require.Less(t, together.Batches, int64(len(questions)+len(questions)/10), "they were answered together")
 }
 
+// TestALargeValueIsReadAlone: the others do not wait for it, and it comes whole.
+func TestALargeValueIsReadAlone(t *testing.T) {
+	t.Parallel()
+	store, url := openOffice(t)
+	execute(t, url, `UPDATE entry_versions SET value = decode(repeat('ab', 200000), 'hex') WHERE key = 'entry-1'`)
+	release := hold(t, url, `LOCK TABLE users IN ACCESS EXCLUSIVE MODE`)
+	var group sync.WaitGroup
+	for n := range 30 {
+		group.Go(func() {
+			credential, key := holders(2)[n%3], domain.EntryKey(fmt.Sprintf("entry-%d", n%2))
+			facts, err := store.Facts(t.Context(), credential, "box-1", key, 0)
+			if err != nil || len(facts.Version.Sealed.Value) != map[domain.EntryKey]int{"entry-0": len("value 103"), "entry-1": 200000}[key] {
+				t.Errorf("%s: %d bytes, %v", key, len(facts.Version.Sealed.Value), err)
+			}
+		})
+	}
+	require.Eventually(t, func() bool { return store.FactsStats().Waiting > 20 }, 4*time.Second, time.Millisecond)
+	release()
+	group.Wait()
+	none, err := store.Facts(t.Context(), holders(5)[0], "box-1", "entry-1", 0) // who may not read
+	require.NoError(t, err)
+	require.Nil(t, none.Version.Sealed.Value)
+}
+
 // TestAChangeCountsForWhoeverAsksAfterIt: also when the question has to wait for its turn.
 func TestAChangeCountsForWhoeverAsksAfterIt(t *testing.T) {
 	t.Parallel()

@@ -16,12 +16,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-const (
-	replaceBatch = 64
-	// largestReplacement bounds, in bytes, the values that are stored together with others: a batch of large ones would
-	// keep the others waiting.
-	largestReplacement = 64 << 10
-)
+const replaceBatch = 64
 
 // replacementColumns are of one row to be stored, as replaceArrays has them; those of the event come after them.
 const replacementColumns = `credential, issued_to, box, box_id, key, permissions, expires, version, sealed_as, key_id, envelope, value, author_id, at, drop_to`
@@ -32,8 +27,10 @@ var replacementTypes = []string{"uuid", "text", "uuid", "text", "smallint", "tim
 var replaceSQL = replaceTexts()
 
 // replaceTexts makes the statements, one for each kind of credential. held are the entries of which all that was decided
-// upon holds, and which nobody else is writing: they are locked, and the others passed over rather than waited for. Where
-// two of a batch want the same entry, only one of them moves it. LIMIT 1 is as in factsTexts.
+// upon holds, and which nobody else is writing: they are locked, and the others passed over. Nothing is waited for, since
+// many would wait along: an author who is being deleted is passed over too, whom the foreign key would wait for, and so are
+// old versions that somebody holds, which the next write drops. Where two of a batch want the same entry, only one of them
+// moves it. LIMIT 1 is as in factsTexts.
 func replaceTexts() map[domain.CredentialKind]string {
 	eventOf := func(table string) string {
 		return strings.ReplaceAll(", "+eventColumns, ", ", ", "+table+"event_")
@@ -43,20 +40,24 @@ func replaceTexts() map[domain.CredentialKind]string {
 		texts[kind] = `WITH held AS (
 			SELECT a.* FROM ` + unnest(slices.Concat([]string{at.arg}, replacementTypes, eventTypes)...) + `
 				WITH ORDINALITY AS a (` + replacementColumns + eventOf("") + `, n)
-			JOIN server_keys k ON k.id = a.key_id AND k.retired_at IS NULL
-			JOIN entries e ON e.box_id = a.box_id AND e.key = a.key
+			CROSS JOIN LATERAL (SELECT id FROM server_keys WHERE id = a.key_id AND retired_at IS NULL LIMIT 1) k
 			CROSS JOIN LATERAL (SELECT b.id AS box_id, u.is_active, m.is_active AS takes_part, m.permissions, ` + at.expiry + ` AS expires` +
 			ofAsker.Replace(at.from+joinAccess+at.where) + ` LIMIT 1) f
-			WHERE e.version = a.version - 1 AND e.deleted_at IS NULL AND f.box_id = a.box_id AND f.is_active AND f.takes_part
+			CROSS JOIN LATERAL (SELECT id FROM users WHERE id = a.author_id LIMIT 1 FOR KEY SHARE SKIP LOCKED) w
+			CROSS JOIN LATERAL (SELECT box_id FROM entries WHERE box_id = a.box_id AND key = a.key AND version = a.version - 1
+				AND deleted_at IS NULL LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) e
+			WHERE f.box_id = a.box_id AND f.is_active AND f.takes_part
 				AND f.permissions & ` + fmt.Sprint(int(domain.AllPermissions)) + ` = a.permissions AND f.expires IS NOT DISTINCT FROM a.expires
-			FOR NO KEY UPDATE OF e SKIP LOCKED
 		), moved AS (
 			UPDATE entries e SET version = h.version, updated_at = h.at FROM held h WHERE e.box_id = h.box_id AND e.key = h.key RETURNING h.*
 		), added AS (
 			INSERT INTO entry_versions (box_id, key, version, sealed_as, key_id, envelope, value, author_id, created_at)
 				SELECT box_id, key, version, sealed_as, key_id, envelope, value, author_id, at FROM moved
 		), dropped AS (
-			DELETE FROM entry_versions v USING moved m WHERE v.box_id = m.box_id AND v.key = m.key AND v.version <= m.drop_to
+			DELETE FROM entry_versions v USING (
+				SELECT o.* FROM moved m CROSS JOIN LATERAL (SELECT box_id, key, version FROM entry_versions
+					WHERE box_id = m.box_id AND key = m.key AND version <= m.drop_to FOR UPDATE SKIP LOCKED) o) d
+				WHERE v.box_id = d.box_id AND v.key = d.key AND v.version = d.version
 		), noted AS (
 			INSERT INTO events (` + eventColumns + `) SELECT ` + strings.TrimPrefix(eventOf(""), ", ") + ` FROM moved
 		)
@@ -69,7 +70,7 @@ type replaceCall = call[ports.Replacement, bool]
 
 // Replace stores a version in place of the newest one; see ports.EntryReplacer.
 func (s *Store) Replace(ctx context.Context, replacement ports.Replacement) (stored bool, err error) {
-	if len(replacement.Version.Sealed.Value) > largestReplacement {
+	if len(replacement.Version.Sealed.Value) > largestInBatch {
 		return false, nil
 	}
 	stored, err = s.replacements.do(ctx, replacement)

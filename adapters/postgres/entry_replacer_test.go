@@ -262,3 +262,37 @@ func TestReplacementsWhereTheIsolationIsRaised(t *testing.T) {
 		require.Len(t, rows(t, url, replacedEvents), stored)
 	}
 }
+
+// TestNobodyWaitsForLocksOfOthers: a deletion of a user can last, and holds its row and the versions that it wrote.
+func TestNobodyWaitsForLocksOfOthers(t *testing.T) {
+	t.Parallel()
+	replace := func(t *testing.T, store *postgres.Store, n int) bool {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		stored, err := store.Replace(ctx, replacement(t, store, holders(n)[0], "box-1", domain.EntryKey(fmt.Sprintf("entry-%d", n%3))))
+		require.NoError(t, err, "the lock would be waited for five seconds")
+		return stored
+	}
+	t.Run("the author is being deleted", func(t *testing.T) {
+		t.Parallel()
+		store, url := openOffice(t)
+		release := hold(t, url, `UPDATE boxes SET owner_id = uuid_of(1, 1); DELETE FROM users WHERE id = uuid_of(1, 2)`)
+		require.False(t, replace(t, store, 2))
+		require.True(t, replace(t, store, 3))
+		release()
+		execute(t, url, `SELECT FROM users FOR UPDATE`) // once it is taken back
+		require.True(t, replace(t, store, 2))
+	})
+	t.Run("an old version is held", func(t *testing.T) {
+		t.Parallel()
+		store, url := openOffice(t)
+		release := hold(t, url, `UPDATE entry_versions SET author_id = NULL WHERE version <= 2`)
+		require.True(t, replace(t, store, 3))
+		require.Equal(t, []string{"4: 1 value 101, 2 value 102, 3 value 103, 4 new value"}, rows(t, url, versionsOfEntry0))
+		release()
+		execute(t, url, `SELECT FROM entry_versions FOR UPDATE`)
+		require.True(t, replace(t, store, 3))
+		require.Equal(t, []string{"5: 4 new value, 5 new value"}, rows(t, url, versionsOfEntry0), "the next write drops what was left")
+	})
+}

@@ -9,7 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// EventWriter commits the events of concurrent requests together. It implements ports.EventWriter.
+// EventWriter commits the events of concurrent requests together, also of those that hung up: nobody escapes the record so.
+// It implements ports.EventWriter.
 type EventWriter struct {
 	pool     *pgxpool.Pool
 	gatherer *gatherer[domain.Event, struct{}]
@@ -21,7 +22,7 @@ const eventBatch = 512
 // NewEventWriter makes a writer; Close ends it.
 func (s *Store) NewEventWriter() *EventWriter {
 	w := &EventWriter{pool: s.pool}
-	w.gatherer = newGatherer(w.insert, eventBatch, 1, true)
+	w.gatherer = newGatherer(w.insert, eventBatch, 1, inAnyCase)
 	return w
 }
 

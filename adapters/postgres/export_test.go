@@ -1,6 +1,19 @@
 package postgres
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// ConnConfig is how the connections of a Store are made.
+func ConnConfig(url string) (*pgx.ConnConfig, error) {
+	settings, err := poolConfig(Config{URL: url})
+	if err != nil {
+		return nil, err
+	}
+	return settings.ConnConfig, nil
+}
 
 // HotStatements are the texts of what reads and writes of entries run, by what they are for.
 func HotStatements() map[string]string {

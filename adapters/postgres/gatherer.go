@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/lockbox-go/lockbox/domain"
 )
@@ -16,30 +18,56 @@ import (
 type gatherer[A, R any] struct {
 	carryOut                carryOut[A, R]
 	mostInBatch, mostAtOnce int
-	detached                bool
+	promise                 promise
 
 	mu       sync.Mutex
 	waiting  []*call[A, R]
-	underWay int // batches
+	lanes    []*lane
+	underWay int // batches, without those that are overdue
+	overdue  int
+	watched  bool // for what is overdue
 	closed   bool
 	stats    GathererStats
-	batches  sync.WaitGroup
+	running  sync.WaitGroup
 }
+
+// lane is where one batch runs after the other.
+type lane struct {
+	begun   time.Time // the batch of now
+	overdue bool
+}
+
+// promise is what a gatherer makes of a request that ends before it was carried out.
+type promise int
+
+const (
+	// whileWanted: what nobody waits for any more is not carried out. A lone request runs on its caller's goroutine,
+	// under the caller's ctx.
+	whileWanted promise = iota
+	// onceBegun: it is not begun, and what was begun is carried out to its end, by a goroutine of its own.
+	onceBegun
+	// inAnyCase: it is carried out all the same.
+	inAnyCase
+)
 
 // carryOut does what a batch asks for and settles its calls. If it returns an error, the calls that it left unsettled are
-// tried once more, each alone; if the error is Unavailable, they all get it. ctx is the request's own when one that is not
-// detached runs alone, and nobody's otherwise.
+// tried once more, each alone; if the error is Unavailable, they all get it. ctx is that of a lone request where only
+// whileWanted is promised, and nobody's otherwise.
 type carryOut[A, R any] func(ctx context.Context, batch []*call[A, R]) error
 
-// newGatherer makes one with at most so many calls in a batch and so many batches at once. detached: even a lone request
-// is carried out by a goroutine of its own, to its end, when its caller has given up; otherwise it runs on the caller's,
-// under the caller's ctx.
-func newGatherer[A, R any](carryOut carryOut[A, R], mostInBatch, mostAtOnce int, detached bool) *gatherer[A, R] {
-	return &gatherer[A, R]{carryOut: carryOut, mostInBatch: mostInBatch, mostAtOnce: mostAtOnce, detached: detached}
+// newGatherer makes one with at most so many calls in a batch and so many batches at once.
+func newGatherer[A, R any](carryOut carryOut[A, R], mostInBatch, mostAtOnce int, promise promise) *gatherer[A, R] {
+	return &gatherer[A, R]{carryOut: carryOut, mostInBatch: mostInBatch, mostAtOnce: mostAtOnce, promise: promise}
 }
 
-// mostWaiting bounds how many requests may wait.
-const mostWaiting = 4096
+const (
+	// mostWaiting bounds how many requests may wait.
+	mostWaiting = 4096
+	// overdueAfter is when those who wait look for batches that may be stuck, in a connection that is dead without saying so
+	// or in a lock, and no longer wait for them. mostOverdue bounds how many are not waited for.
+	overdueAfter = 250 * time.Millisecond
+	mostOverdue  = 4
+)
 
 // GathererStats says how much was carried out so far, and what waits.
 type GathererStats struct {
@@ -56,6 +84,7 @@ var (
 
 // call is one request in a batch.
 type call[A, R any] struct {
+	ctx     context.Context
 	asked   A
 	result  R
 	err     error
@@ -74,16 +103,16 @@ func (c *call[A, R]) settle(result R, err error) {
 // do returns what became of a request. Errors of its own: Unavailable when too many wait; errRequestEnded when ctx ends
 // first.
 func (g *gatherer[A, R]) do(ctx context.Context, asked A) (result R, err error) {
-	c := &call[A, R]{asked: asked, done: make(chan struct{})}
-	free, err := g.enter(c)
+	c := &call[A, R]{ctx: ctx, asked: asked, done: make(chan struct{})}
+	on, err := g.enter(c)
 	switch {
 	case err != nil:
 		return result, err
-	case free && g.detached:
-		go g.runUntilEmpty(c)
-	case free:
-		g.runAlone(ctx, c)
+	case on != nil && g.promise == whileWanted:
+		g.runAlone(ctx, on, c)
 		return c.result, c.err
+	case on != nil:
+		go g.runUntilEmpty(on, c)
 	}
 	select {
 	case <-c.done:
@@ -93,53 +122,112 @@ func (g *gatherer[A, R]) do(ctx context.Context, asked A) (result R, err error) 
 	}
 }
 
-// enter reports whether another batch may be under way, which the caller then has to run; otherwise the request waits.
-func (g *gatherer[A, R]) enter(c *call[A, R]) (free bool, err error) {
+// enter returns a lane where the request has to be run at once, or nil where it waits.
+func (g *gatherer[A, R]) enter(c *call[A, R]) (*lane, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	switch {
 	case g.closed || len(g.waiting) >= mostWaiting:
 		g.stats.Refused++
-		return false, domain.ErrBusy.Because(errQueueFull)
+		return nil, domain.ErrBusy.Because(errQueueFull)
 	case g.underWay < g.mostAtOnce:
-		g.underWay++
-		g.batches.Add(1)
-		return true, nil
+		return g.openLane(), nil
 	}
 	g.waiting = append(g.waiting, c)
-	return false, nil
+	g.watch()
+	return nil, nil
+}
+
+func (g *gatherer[A, R]) openLane() *lane {
+	on := &lane{begun: time.Now()}
+	g.lanes = append(g.lanes, on)
+	g.underWay++
+	g.running.Add(1)
+	return on
 }
 
 // runAlone leaves what has gathered meanwhile to a goroutine: the caller has its answer.
-func (g *gatherer[A, R]) runAlone(ctx context.Context, c *call[A, R]) {
+func (g *gatherer[A, R]) runAlone(ctx context.Context, on *lane, c *call[A, R]) {
 	g.runBatch(ctx, []*call[A, R]{c})
-	if batch := g.nextBatch(); len(batch) > 0 {
-		go g.runUntilEmpty(batch...)
+	if batch := g.nextBatch(on); len(batch) > 0 {
+		go g.runUntilEmpty(on, batch...)
 	}
 }
 
 // runUntilEmpty runs batches until nothing waits. They are of many requests, and end with none of them.
-func (g *gatherer[A, R]) runUntilEmpty(batch ...*call[A, R]) {
-	for ; len(batch) > 0; batch = g.nextBatch() {
+func (g *gatherer[A, R]) runUntilEmpty(on *lane, batch ...*call[A, R]) {
+	for ; len(batch) > 0; batch = g.nextBatch(on) {
 		g.runBatch(context.Background(), batch)
 	}
 }
 
-// nextBatch returns what waits already, and does not wait for more. When nothing does, one batch less is under way.
-func (g *gatherer[A, R]) nextBatch() []*call[A, R] {
+// nextBatch returns what waits already, and does not wait for more. Without any the lane ends, and likewise one that was
+// overdue where others have taken its place.
+func (g *gatherer[A, R]) nextBatch(on *lane) []*call[A, R] {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	size := min(len(g.waiting), g.mostInBatch)
-	if size == 0 {
-		g.underWay--
-		g.batches.Done()
-		return nil
+	if on.overdue {
+		on.overdue = false
+		g.overdue--
+		g.underWay++
 	}
-	batch := append(make([]*call[A, R], 0, size), g.waiting[:size]...)
-	left := copy(g.waiting, g.waiting[size:])
+	var batch []*call[A, R]
+	if g.underWay <= g.mostAtOnce {
+		batch = g.takeWaiting()
+	}
+	if on.begun = time.Now(); len(batch) == 0 {
+		g.lanes = slices.DeleteFunc(g.lanes, func(each *lane) bool { return each == on })
+		g.underWay--
+		g.running.Done()
+	}
+	return batch
+}
+
+// takeWaiting takes a batch out of those who wait, and with it all before it that nobody wants any more.
+func (g *gatherer[A, R]) takeWaiting() []*call[A, R] {
+	batch, taken := make([]*call[A, R], 0, min(len(g.waiting), g.mostInBatch)), 0
+	for ; taken < len(g.waiting) && len(batch) < g.mostInBatch; taken++ {
+		c := g.waiting[taken]
+		if ended := c.ctx.Err(); ended != nil && g.promise != inAnyCase {
+			c.settle(c.result, fmt.Errorf("%w: %w", errRequestEnded, ended))
+			continue
+		}
+		batch = append(batch, c)
+	}
+	left := copy(g.waiting, g.waiting[taken:])
 	clear(g.waiting[left:])
 	g.waiting = g.waiting[:left]
 	return batch
+}
+
+// watch looks after a while, as long as anybody waits, whether it is for something that is overdue.
+func (g *gatherer[A, R]) watch() {
+	if !g.watched && len(g.waiting) > 0 {
+		g.watched = true
+		time.AfterFunc(overdueAfter, g.passOver)
+	}
+}
+
+// passOver lets other batches begin in place of those that are overdue.
+func (g *gatherer[A, R]) passOver() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, on := range g.lanes {
+		if !on.overdue && g.overdue < mostOverdue && time.Since(on.begun) >= overdueAfter {
+			on.overdue = true
+			g.overdue++
+			g.underWay--
+		}
+	}
+	for g.underWay < g.mostAtOnce {
+		batch := g.takeWaiting()
+		if len(batch) == 0 {
+			break
+		}
+		go g.runUntilEmpty(g.openLane(), batch...)
+	}
+	g.watched = false
+	g.watch()
 }
 
 func (g *gatherer[A, R]) runBatch(ctx context.Context, batch []*call[A, R]) {
@@ -165,7 +253,7 @@ func (g *gatherer[A, R]) runBatch(ctx context.Context, batch []*call[A, R]) {
 	}
 }
 
-// carryOutSafely keeps a panic from leaving a batch under way for ever, for which all who come later would wait.
+// carryOutSafely keeps a panic from leaving a batch under way for ever.
 func (g *gatherer[A, R]) carryOutSafely(ctx context.Context, batch []*call[A, R]) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -186,7 +274,7 @@ func (g *gatherer[A, R]) close() {
 	g.mu.Lock()
 	g.closed = true
 	g.mu.Unlock()
-	g.batches.Wait()
+	g.running.Wait()
 }
 
 func (g *gatherer[A, R]) statistics() GathererStats {

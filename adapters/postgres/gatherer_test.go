@@ -14,8 +14,15 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// recorder carries out batches of numbers, each in a second, and answers each number with its double.
+const (
+	usual = 100 * time.Millisecond
+	stuck = 10 * time.Second
+)
+
+// recorder carries out batches of numbers, each in the usual time, and answers each number with its double.
 type recorder struct {
+	// slow is how many of the first batches are stuck.
+	slow    int
 	mu      sync.Mutex
 	batches [][]int
 	// refuse is what becomes of a batch, if not nil.
@@ -31,7 +38,7 @@ func (r *recorder) carryOut(ctx context.Context, batch []*call[int, int]) error 
 	r.batches = append(r.batches, asked)
 	r.mu.Unlock()
 	select {
-	case <-time.After(time.Second):
+	case <-time.After(r.takes()):
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -46,8 +53,18 @@ func (r *recorder) carryOut(ctx context.Context, batch []*call[int, int]) error 
 	return nil
 }
 
+// takes is how long the newest batch lasts.
+func (r *recorder) takes() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.batches) <= r.slow {
+		return stuck
+	}
+	return usual
+}
+
 func (r *recorder) gatherer(mostInBatch, mostAtOnce int) *gatherer[int, int] {
-	return newGatherer(r.carryOut, mostInBatch, mostAtOnce, false)
+	return newGatherer(r.carryOut, mostInBatch, mostAtOnce, whileWanted)
 }
 
 // ask asks for all numbers up to count, one after the other, and waits until all are asked for. What it returns waits for
@@ -81,7 +98,7 @@ func TestWhatComesWhileOneIsUnderWayGathers(t *testing.T) {
 			require.NoError(t, err)
 		}
 		require.Equal(t, [][]int{{0}, {1, 2, 3}, {4, 5, 6}, {7}}, r.batches, "somebody alone waits for nobody, and a batch is bounded")
-		require.Equal(t, 4*time.Second, time.Since(begin))
+		require.Equal(t, 4*usual, time.Since(begin))
 		require.Equal(t, GathererStats{Done: 8, Batches: 4}, g.statistics())
 	})
 }
@@ -94,7 +111,7 @@ func TestSeveralBatchesAtOnce(t *testing.T) {
 		begin := time.Now()
 		ask(t, g, 6)()
 		require.Equal(t, [][]int{{0}, {1}, {2, 3, 4, 5}}, r.batches)
-		require.Equal(t, 2*time.Second, time.Since(begin))
+		require.Equal(t, 2*usual, time.Since(begin))
 		g.close()
 	})
 }
@@ -138,29 +155,74 @@ func TestAnOutageIsToldToAllAtOnce(t *testing.T) {
 	})
 }
 
+// TestARequestThatEnds: one is under way when its request ends, and three wait, of which the last is still wanted.
 func TestARequestThatEnds(t *testing.T) {
 	t.Parallel()
-	for detached, kept := range map[bool]int64{false: 1, true: 2} {
+	for promise, want := range map[promise]struct {
+		batches [][]int
+		done    int64
+	}{
+		whileWanted: {[][]int{{0}, {3}}, 1},
+		onceBegun:   {[][]int{{0}, {3}}, 2},
+		inAnyCase:   {[][]int{{0}, {1, 2, 3}}, 4},
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			var r recorder
 			g := r.gatherer(10, 1)
-			g.detached = detached
-			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			g.promise = promise
+			short, cancel := context.WithTimeout(t.Context(), usual/2)
 			defer cancel()
 			var group sync.WaitGroup
 			begin := time.Now()
-			for n := range 2 { // the first is under way, the second waits
+			for n, ctx := range []context.Context{short, short, short, t.Context()} {
 				group.Go(func() {
-					if _, err := g.do(ctx, n); !errors.Is(err, errRequestEnded) && !errors.Is(err, context.DeadlineExceeded) {
+					_, err := g.do(ctx, n)
+					switch {
+					case n == 3:
+						if err != nil {
+							t.Errorf("the last: %v", err)
+						}
+					case time.Since(begin) != usual/2:
+						t.Errorf("%d was waited for", n)
+					case !errors.Is(err, errRequestEnded) && !errors.Is(err, context.DeadlineExceeded):
 						t.Errorf("%d: %v", n, err)
 					}
 				})
 				synctest.Wait()
 			}
 			group.Wait()
-			require.Equal(t, 100*time.Millisecond, time.Since(begin))
 			g.close()
-			require.Equal(t, kept, g.statistics().Done, "one that waits is carried out all the same, and so is a detached one that was alone")
+			require.Equal(t, want.batches, r.batches)
+			require.Equal(t, want.done, g.statistics().Done)
+		})
+	}
+}
+
+// TestABatchThatIsStuckHoldsNobodyUp: after a while the others go past it, and past a few more like it.
+func TestABatchThatIsStuckHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	for slow, first := range map[int]time.Duration{1: 2 * overdueAfter, 3: 6 * overdueAfter, mostOverdue: 2 * mostOverdue * overdueAfter, mostOverdue + 1: stuck + 2*overdueAfter} {
+		synctest.Test(t, func(t *testing.T) {
+			r := recorder{slow: slow}
+			g := r.gatherer(1, 1)
+			wait := ask(t, g, 20)
+			begin := time.Now()
+			_, err := g.do(t.Context(), 20)
+			require.NoError(t, err)
+			// 20 come after those that are stuck.
+			require.LessOrEqual(t, time.Since(begin), first+20*usual)
+			wait()
+			require.Less(t, time.Since(begin), stuck+first+20*usual)
+			g.close()
+			require.Zero(t, g.underWay)
+			require.Zero(t, g.overdue)
+			require.Equal(t, int64(21), g.statistics().Done)
+			// From here on they go one by one again.
+			r.batches, r.slow = nil, 0
+			begin = time.Now()
+			g.closed = false
+			ask(t, g, 4)()
+			require.Equal(t, 4*usual, time.Since(begin))
 		})
 	}
 }

@@ -56,7 +56,7 @@ type Store struct {
 	uses       *keyUses
 	onStaleKey func(ctx context.Context) error
 	// What concurrent requests ask for is carried out in batches.
-	facts        *gatherer[factsAsked, ports.EntryFacts]
+	facts        *gatherer[factsAsked, factsFound]
 	replacements *gatherer[ports.Replacement, bool]
 	passedOver   atomic.Int64 // of the replacements
 	// transactions bounds how many there are at once. Some connections are left for single statements, so that reads
@@ -69,6 +69,28 @@ const reservedConns = 2
 // Open makes the pool and asks once whether the database answers; Unavailable when it does not. The error repeats no
 // password.
 func Open(ctx context.Context, config Config) (*Store, error) {
+	settings, err := poolConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, settings)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	store := &Store{pool: pool, clock: config.Clock, onStaleKey: config.OnStaleServerKey,
+		transactions: semaphore.NewWeighted(int64(max(1, settings.MaxConns-reservedConns)))}
+	store.uses = newKeyUses(store)
+	store.facts = newGatherer(store.lookUpFacts, factsBatch, batchesAtOnce(settings.MaxConns), whileWanted)
+	store.replacements = newGatherer(store.replaceAll, replaceBatch, batchesAtOnce(settings.MaxConns), onceBegun)
+	store.read = store.repos(pool, store.uses)
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, unavailable(err)
+	}
+	return store, nil
+}
+
+func poolConfig(config Config) (*pgxpool.Config, error) {
 	settings, err := pgxpool.ParseConfig(config.URL)
 	if err != nil || strings.Contains(settings.ConnConfig.Host, "@") {
 		// The driver's words may hold a part of the password, where that has characters that were not encoded.
@@ -81,29 +103,26 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	settings.MaxConnLifetime = time.Hour
 	settings.MaxConnLifetimeJitter = 10 * time.Minute
 	settings.ConnConfig.ConnectTimeout = 5 * time.Second
+	// A connection that was idle is tried before it is used: after a failover it may be dead without saying so.
+	settings.PingTimeout = time.Second
 	settings.ConnConfig.OnNotice = noteLostReplication
+	// Plans are made once and kept, often while the tables are still empty, when to read them from end to end looks cheap.
+	// All statements look up few rows by indexes: none is better served by that, by another join, or by being compiled.
+	for _, unwanted := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"} {
+		settings.ConnConfig.RuntimeParams[unwanted] = "off"
+	}
 	settings.ConnConfig.RuntimeParams["application_name"] = applicationName
 	settings.ConnConfig.RuntimeParams["lock_timeout"] = milliseconds(lockTimeout)
 	settings.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds(StatementTimeout)
 	if !config.Patient {
 		settings.ConnConfig.RuntimeParams["statement_timeout"] = milliseconds(StatementTimeout)
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, settings)
-	if err != nil {
-		return nil, unavailable(err)
-	}
-	store := &Store{pool: pool, clock: config.Clock, onStaleKey: config.OnStaleServerKey,
-		transactions: semaphore.NewWeighted(int64(max(1, settings.MaxConns-reservedConns)))}
-	store.uses = newKeyUses(store)
-	store.facts = newGatherer(store.lookUpFacts, factsBatch, batchesAtOnce(settings.MaxConns), false)
-	store.replacements = newGatherer(store.replaceAll, replaceBatch, batchesAtOnce(settings.MaxConns), true)
-	store.read = store.repos(pool, store.uses)
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
-		return nil, unavailable(err)
-	}
-	return store, nil
+	return settings, nil
 }
+
+// largestInBatch bounds, in bytes, the sealed values that are read and stored together with those of others, who would
+// wait for larger ones.
+const largestInBatch = 64 << 10
 
 // batchesAtOnce is how many batches of one kind are under way: one alone makes the largest, which cost the least, and
 // leaves most cores of a large machine idle. Half of the connections are left to others.

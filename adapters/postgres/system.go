@@ -16,7 +16,7 @@ func (s system) Lock(ctx context.Context) (domain.UserID, error) {
 }
 
 func (s system) Owner(ctx context.Context) (domain.UserID, error) {
-	return s.owner(ctx, `SELECT owner_id FROM system`)
+	return s.owner(ctx, `SELECT owner_id FROM system WHERE id = 1`)
 }
 
 func (s system) owner(ctx context.Context, sql string) (domain.UserID, error) {
@@ -37,6 +37,6 @@ func (s *Store) Installation(ctx context.Context, proposed [16]byte, now time.Ti
 		return "", translate(err)
 	}
 	var id [16]byte
-	err := s.pool.QueryRow(ctx, `SELECT installation_id FROM system`).Scan(&id)
+	err := s.pool.QueryRow(ctx, `SELECT installation_id FROM system WHERE id = 1`).Scan(&id)
 	return domain.ID[system](id).String(), translate(err)
 }

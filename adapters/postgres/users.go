@@ -14,7 +14,7 @@ type users struct{ q querier }
 
 // userColumns are of a user u; the owner is a fact of the system.
 const userColumns = `u.id, u.name, COALESCE(u.spelling, u.name), u.role, u.group_name, u.is_active, u.session_epoch, u.created_at, u.updated_at,
-	COALESCE(u.id = (SELECT owner_id FROM system), false)`
+	COALESCE(u.id = (SELECT owner_id FROM system WHERE id = 1), false)`
 
 func scanUser(row pgx.Row, more ...any) (domain.User, error) {
 	var user domain.User
