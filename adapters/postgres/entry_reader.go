@@ -14,12 +14,18 @@ import (
 )
 
 const (
-	factsColumns = `, e.version, e.deleted_at IS NOT NULL, e.updated_at,
-		v.version, v.sealed_as, v.key_id, v.envelope, v.created_at`
+	versionColumns = `, v.version, v.sealed_as, v.key_id, v.envelope, v.created_at`
+	entryColumns   = `, e.version, e.deleted_at IS NOT NULL, e.updated_at` + versionColumns
 	// $4 is the key of the entry, $5 the version or 0 for the newest.
-	joinFacts = ` LEFT JOIN entries e ON e.box_id = b.id AND e.key = $4
+	joinEntry = ` LEFT JOIN entries e ON e.box_id = b.id AND e.key = $4
 		LEFT JOIN entry_versions v ON v.box_id = e.box_id AND v.key = e.key AND e.deleted_at IS NULL
 			AND v.version = CASE WHEN $5::bigint = 0 THEN e.version ELSE $5 END `
+
+	// The newest version there is belongs to the entry, which is moved to it by the same commit, unless it was deleted. So
+	// a read needs no look at the entry, which in a large box costs as much as that at the version.
+	newestColumns = `, v.version, false, v.created_at` + versionColumns
+	joinNewest    = ` LEFT JOIN LATERAL (SELECT key FROM entries WHERE box_id = b.id AND key = $4 AND deleted_at IS NOT NULL AND NOT swept LIMIT 1) removed ON true
+		LEFT JOIN LATERAL (SELECT * FROM entry_versions WHERE box_id = b.id AND key = $4 ORDER BY version DESC LIMIT 1) v ON removed.key IS NULL `
 )
 
 // The last columns of an entry are its value and whether that must be asked for alone, being too large to keep others
@@ -35,9 +41,17 @@ var (
 
 // factsFor tells apart what is looked up by statements of their own.
 type factsFor struct {
-	kind  domain.CredentialKind
-	write bool // which has no use for the value
+	kind   domain.CredentialKind
+	wanted factsWanted
 }
+
+type factsWanted string
+
+const (
+	newestValue factsWanted = "the newest value"
+	oneVersion  factsWanted = "one version"
+	forWrite    factsWanted = "a write" // which has no use for the value
+)
 
 // factsText is a statement about one asker, and one about many. A lone reader gets 1.06 times as much done by the first
 // as by the second.
@@ -54,18 +68,18 @@ var ofAsker = strings.NewReplacer("$1", "a.credential", "$2", "a.issued_to", "$3
 func factsTexts() map[factsFor]factsText {
 	texts := make(map[factsFor]factsText)
 	for kind, at := range lookUps {
-		columns := func(value string) string {
-			return callerColumns + accessColumns + factsColumns + value + at.columns()
+		text := func(columns, join, value, smallValue string) factsText {
+			from := at.from + joinAccess + join + at.where
+			return factsText{
+				one: `SELECT 1::bigint, ` + callerColumns + accessColumns + columns + value + at.columns() + from,
+				many: `SELECT a.n, f.* FROM ` + unnest(at.arg, "uuid", "text", "text", "bigint") + `
+					WITH ORDINALITY AS a (credential, issued_to, box, key, version, n)
+					CROSS JOIN LATERAL (SELECT ` + callerColumns + accessColumns + columns + smallValue + at.columns() + ofAsker.Replace(from) + ` LIMIT 1) f`,
+			}
 		}
-		from := at.from + joinAccess + joinFacts + at.where
-		one := func(value string) string { return `SELECT 1::bigint, ` + columns(value) + from }
-		many := func(value string) string {
-			return `SELECT a.n, f.* FROM ` + unnest(at.arg, "uuid", "text", "text", "bigint") + `
-				WITH ORDINALITY AS a (credential, issued_to, box, key, version, n)
-				CROSS JOIN LATERAL (SELECT ` + columns(value) + ofAsker.Replace(from) + ` LIMIT 1) f`
-		}
-		texts[factsFor{kind, false}] = factsText{one(withValue), many(withSmallValue)}
-		texts[factsFor{kind, true}] = factsText{one(withoutValue), many(withoutValue)}
+		texts[factsFor{kind, newestValue}] = text(newestColumns, joinNewest, withValue, withSmallValue)
+		texts[factsFor{kind, oneVersion}] = text(entryColumns, joinEntry, withValue, withSmallValue)
+		texts[factsFor{kind, forWrite}] = text(entryColumns, joinEntry, withoutValue, withoutValue)
 	}
 	return texts
 }
@@ -92,12 +106,16 @@ const factsBatch = 64
 // Facts returns all that decides and answers the read of an entry; see ports.EntryReader.
 func (s *Store) Facts(ctx context.Context, credential domain.Credential, box domain.BoxName, key domain.EntryKey,
 	version uint64) (ports.EntryFacts, error) {
-	return s.factsOf(ctx, factsAsked{factsFor{credential.Kind, false}, credential, box, key, version})
+	wanted := newestValue
+	if version != 0 {
+		wanted = oneVersion
+	}
+	return s.factsOf(ctx, factsAsked{factsFor{credential.Kind, wanted}, credential, box, key, version})
 }
 
 // FactsForWrite returns all that decides a write; see ports.EntryReader.
 func (s *Store) FactsForWrite(ctx context.Context, credential domain.Credential, box domain.BoxName, key domain.EntryKey) (ports.EntryFacts, error) {
-	return s.factsOf(ctx, factsAsked{factsFor{credential.Kind, true}, credential, box, key, 0})
+	return s.factsOf(ctx, factsAsked{factsFor{credential.Kind, forWrite}, credential, box, key, 0})
 }
 
 func (s *Store) factsOf(ctx context.Context, asked factsAsked) (ports.EntryFacts, error) {
@@ -119,8 +137,7 @@ func (s *Store) lookUpFacts(ctx context.Context, batch []*factsCall) error {
 	ctx, cancel := context.WithTimeout(ctx, StatementTimeout)
 	defer cancel()
 	if len(batch) == 1 {
-		a := &batch[0].asked
-		rows, err := s.pool.Query(ctx, factsSQL[a.factsFor].one, credentialArg(a.credential), issuedTo(a.credential), string(a.box), string(a.key), number(a.version))
+		rows, err := s.pool.Query(ctx, factsSQL[batch[0].asked.factsFor].one, factsArgs(&batch[0].asked)...)
 		if err != nil {
 			return translate(err)
 		}
@@ -141,6 +158,15 @@ func (s *Store) lookUpFacts(ctx context.Context, batch []*factsCall) error {
 		statements.Queue(factsSQL[what].many, factsArrays(what.kind, part)...).Query(func(rows pgx.Rows) error { return s.settleFacts(rows, part) })
 	}
 	return translate(conn.SendBatch(ctx, &statements).Close())
+}
+
+// factsArgs are $1 to $5 of a statement about one. That about the newest value has no $5.
+func factsArgs(asked *factsAsked) []any {
+	args := []any{credentialArg(asked.credential), issuedTo(asked.credential), string(asked.box), string(asked.key), number(asked.version)}
+	if asked.wanted == newestValue {
+		return args[:4]
+	}
+	return args
 }
 
 // factsArrays are $1 to $5 of a statement about many.

@@ -122,6 +122,33 @@ func TestEachIsAnsweredItsOwnQuestion(t *testing.T) {
 	require.Less(t, together.Batches, int64(len(questions)+len(questions)/10), "they were answered together")
 }
 
+// TestTheNewestVersion is what is there, whatever the entry says, until the entry is deleted.
+func TestTheNewestVersion(t *testing.T) {
+	t.Parallel()
+	store, url := openOffice(t)
+	ask := func(key domain.EntryKey, version uint64) ports.EntryFacts {
+		facts, err := store.Facts(t.Context(), holders(2)[0], "box-1", key, version)
+		require.NoError(t, err)
+		return facts
+	}
+	for version, value := range map[uint64]string{0: "value 103", 1: "value 101", 3: "value 103", 4: ""} {
+		facts := ask("entry-0", version)
+		require.True(t, facts.Entry.Exists())
+		require.Equal(t, value, string(facts.Version.Sealed.Value))
+	}
+	execute(t, url, `UPDATE entries SET version = 2 WHERE key = 'entry-0'`)
+	require.Equal(t, uint64(3), ask("entry-0", 0).Version.Place.Version)
+	for _, key := range []domain.EntryKey{"entry-3", "entry-9"} { // deleted, and never there
+		for version := range uint64(4) {
+			facts := ask(key, version)
+			require.False(t, facts.Entry.Exists())
+			require.Zero(t, facts.Version)
+		}
+	}
+	execute(t, url, `UPDATE entries SET swept = true WHERE key = 'entry-3'; DELETE FROM entry_versions WHERE key = 'entry-3'`)
+	require.False(t, ask("entry-3", 0).Entry.Exists())
+}
+
 // TestALargeValueIsReadAlone: the others do not wait for it, and it comes whole.
 func TestALargeValueIsReadAlone(t *testing.T) {
 	t.Parallel()

@@ -19,7 +19,7 @@ func ConnConfig(url string) (*pgx.ConnConfig, error) {
 func HotStatements() map[string]string {
 	texts := map[string]string{"events": insertEvents, "keys": keysSQL}
 	for what, text := range factsSQL {
-		name := fmt.Sprintf("facts by %s, for a write: %t", what.kind, what.write)
+		name := fmt.Sprintf("facts by %s for %s", what.kind, what.wanted)
 		texts[name+", alone"], texts[name+", together"] = text.one, text.many
 	}
 	for kind := range lookUps {
