@@ -26,6 +26,8 @@ type Users interface {
 	// Lock makes this transaction the only one that changes the user's account and credentials, and returns it.
 	// NotFound when there is no such user.
 	Lock(ctx context.Context, name domain.UserName) (domain.User, error)
+	// LockToDelete is Lock for whoever may delete the user: nobody refers to it until this transaction ends.
+	LockToDelete(ctx context.Context, name domain.UserName) (domain.User, error)
 	// Get returns a user. NotFound when there is none.
 	Get(ctx context.Context, name domain.UserName) (domain.User, error)
 	// ByID is Get by identifier.

@@ -79,7 +79,7 @@ type EntryFacts struct {
 // EntryReplacer writes over the values of entries, of many requests in one commit. It never waits for a lock.
 type EntryReplacer interface {
 	// Replace stores a version, moves its entry to it, drops the oldest ones and appends the event, if all that was
-	// decided upon still holds and nobody else is writing the entry. Otherwise it stores nothing and reports false, and
+	// decided upon still held when the statement began, and nobody else is writing the entry. Otherwise it stores nothing and reports false, and
 	// whoever asked must decide anew under the lock. Errors: Unavailable when too many wait, the database does not
 	// answer, or the outcome is unknown, as it is when ctx ends first.
 	Replace(ctx context.Context, replacement Replacement) (stored bool, err error)

@@ -154,7 +154,7 @@ func replaceArrays(kind domain.CredentialKind, part []*replaceCall) []any {
 	return append(arrays, eventArrays(part, func(c *replaceCall) *domain.Event { return &c.asked.Event })...)
 }
 
-// dropTo is the newest version that is no longer kept; 0 is none.
+// dropTo is the newest version that is no longer kept; 0 and less is none.
 func dropTo(r *ports.Replacement) int64 {
 	if r.Keep == 0 {
 		return 0

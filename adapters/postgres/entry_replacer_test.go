@@ -277,11 +277,16 @@ func TestNobodyWaitsForLocksOfOthers(t *testing.T) {
 	t.Run("the author is being deleted", func(t *testing.T) {
 		t.Parallel()
 		store, url := openOffice(t)
-		release := hold(t, url, `UPDATE boxes SET owner_id = uuid_of(1, 1); DELETE FROM users WHERE id = uuid_of(1, 2)`)
-		require.False(t, replace(t, store, 2))
-		require.True(t, replace(t, store, 3))
-		release()
-		execute(t, url, `SELECT FROM users FOR UPDATE`) // once it is taken back
+		execute(t, url, `UPDATE boxes SET owner_id = uuid_of(1, 1)`)
+		refusal := errors.New("taken back")
+		require.ErrorIs(t, store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
+			user, err := repos.Users.LockToDelete(ctx, "user-2")
+			require.NoError(t, err)
+			require.NoError(t, repos.Users.Delete(ctx, user.ID))
+			require.False(t, replace(t, store, 2))
+			require.True(t, replace(t, store, 3))
+			return refusal
+		}), refusal)
 		require.True(t, replace(t, store, 2))
 	})
 	t.Run("an old version is held", func(t *testing.T) {

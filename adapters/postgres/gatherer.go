@@ -51,7 +51,8 @@ const (
 )
 
 // carryOut does what a batch asks for and settles its calls. If it returns an error, the calls that it left unsettled are
-// tried once more, each alone; if the error is Unavailable, they all get it. ctx is that of a lone request where only
+// tried once more, each alone; if the error is Unavailable, they all get it, as they must where something may have been
+// kept. It settles on its own goroutine, does not keep batch, and ends by itself. ctx is that of a lone request where only
 // whileWanted is promised, and nobody's otherwise.
 type carryOut[A, R any] func(ctx context.Context, batch []*call[A, R]) error
 
@@ -64,9 +65,10 @@ const (
 	// mostWaiting bounds how many requests may wait.
 	mostWaiting = 4096
 	// overdueAfter is when those who wait look for batches that may be stuck, in a connection that is dead without saying so
-	// or in a lock, and no longer wait for them. mostOverdue bounds how many are not waited for.
+	// or in a lock, and no longer wait for them. mostOverdue bounds how many are not waited for, and take connections from
+	// everybody.
 	overdueAfter = 250 * time.Millisecond
-	mostOverdue  = 4
+	mostOverdue  = 2
 )
 
 // GathererStats says how much was carried out so far, and what waits.
@@ -101,8 +103,11 @@ func (c *call[A, R]) settle(result R, err error) {
 }
 
 // do returns what became of a request. Errors of its own: Unavailable when too many wait; errRequestEnded when ctx ends
-// first.
+// first, or what carryOut makes of that where ctx is its own.
 func (g *gatherer[A, R]) do(ctx context.Context, asked A) (result R, err error) {
+	if ended := ctx.Err(); ended != nil && g.promise != inAnyCase {
+		return result, fmt.Errorf("%w: %w", errRequestEnded, ended)
+	}
 	c := &call[A, R]{ctx: ctx, asked: asked, done: make(chan struct{})}
 	on, err := g.enter(c)
 	switch {
@@ -183,21 +188,27 @@ func (g *gatherer[A, R]) nextBatch(on *lane) []*call[A, R] {
 	return batch
 }
 
-// takeWaiting takes a batch out of those who wait, and with it all before it that nobody wants any more.
+// takeWaiting takes a batch out of those who wait.
 func (g *gatherer[A, R]) takeWaiting() []*call[A, R] {
-	batch, taken := make([]*call[A, R], 0, min(len(g.waiting), g.mostInBatch)), 0
-	for ; taken < len(g.waiting) && len(batch) < g.mostInBatch; taken++ {
-		c := g.waiting[taken]
-		if ended := c.ctx.Err(); ended != nil && g.promise != inAnyCase {
-			c.settle(c.result, fmt.Errorf("%w: %w", errRequestEnded, ended))
-			continue
-		}
-		batch = append(batch, c)
-	}
-	left := copy(g.waiting, g.waiting[taken:])
-	clear(g.waiting[left:])
-	g.waiting = g.waiting[:left]
+	g.dropUnwanted()
+	size := min(len(g.waiting), g.mostInBatch)
+	batch := slices.Clone(g.waiting[:size])
+	g.waiting = slices.Delete(g.waiting, 0, size)
 	return batch
+}
+
+// dropUnwanted keeps nobody waiting whose request has ended.
+func (g *gatherer[A, R]) dropUnwanted() {
+	if g.promise == inAnyCase {
+		return
+	}
+	g.waiting = slices.DeleteFunc(g.waiting, func(c *call[A, R]) bool {
+		ended := c.ctx.Err()
+		if ended != nil {
+			c.settle(c.result, fmt.Errorf("%w: %w", errRequestEnded, ended))
+		}
+		return ended != nil
+	})
 }
 
 // watch looks after a while, as long as anybody waits, whether it is for something that is overdue.
@@ -212,6 +223,7 @@ func (g *gatherer[A, R]) watch() {
 func (g *gatherer[A, R]) passOver() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.dropUnwanted()
 	for _, on := range g.lanes {
 		if !on.overdue && g.overdue < mostOverdue && time.Since(on.begun) >= overdueAfter {
 			on.overdue = true
@@ -224,7 +236,8 @@ func (g *gatherer[A, R]) passOver() {
 		if len(batch) == 0 {
 			break
 		}
-		go g.runUntilEmpty(g.openLane(), batch...)
+		on := g.openLane()
+		go g.runUntilEmpty(on, batch...)
 	}
 	g.watched = false
 	g.watch()

@@ -201,7 +201,7 @@ func TestARequestThatEnds(t *testing.T) {
 // TestABatchThatIsStuckHoldsNobodyUp: after a while the others go past it, and past a few more like it.
 func TestABatchThatIsStuckHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
-	for slow, first := range map[int]time.Duration{1: 2 * overdueAfter, 3: 6 * overdueAfter, mostOverdue: 2 * mostOverdue * overdueAfter, mostOverdue + 1: stuck + 2*overdueAfter} {
+	for slow, first := range map[int]time.Duration{1: 2 * overdueAfter, mostOverdue: 2 * mostOverdue * overdueAfter, mostOverdue + 1: stuck + 2*overdueAfter} {
 		synctest.Test(t, func(t *testing.T) {
 			r := recorder{slow: slow}
 			g := r.gatherer(1, 1)

@@ -16,7 +16,7 @@ type serverKeys struct{ q querier }
 // List takes locks in a transaction alone, where they last.
 func (r serverKeys) List(ctx context.Context) ([]ports.ServerKey, error) {
 	sql := `SELECT id, purpose, generation, wrapped, created_at, retired_at FROM server_keys ORDER BY purpose, generation`
-	if _, inTx := r.q.(pgx.Tx); inTx {
+	if _, inside := r.q.(*transaction); inside {
 		sql += ` FOR UPDATE`
 	}
 	rows, err := r.q.Query(ctx, sql)

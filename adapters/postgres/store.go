@@ -125,9 +125,10 @@ func poolConfig(config Config) (*pgxpool.Config, error) {
 const largestInBatch = 64 << 10
 
 // batchesAtOnce is how many batches of one kind are under way: one alone makes the largest, which cost the least, and
-// leaves most cores of a large machine idle. Half of the connections are left to others.
+// leaves most cores of a large machine idle. Two kinds come together, each with some that are overdue: most connections are
+// left to others.
 func batchesAtOnce(maxConns int32) int {
-	return max(1, min(runtime.GOMAXPROCS(0)/2, int(maxConns)/2, 4))
+	return max(1, min(runtime.GOMAXPROCS(0)/2, int(maxConns)/5, 4))
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

@@ -137,6 +137,21 @@ func TestTheLoserOfARaceWins(t *testing.T) {
 	require.Equal(t, 2, times)
 }
 
+// TestServerKeysAreListedUnderALock: of two commands that change them, the second sees what the first one did.
+func TestServerKeysAreListedUnderALock(t *testing.T) {
+	t.Parallel()
+	store, url := openStore(t, nil)
+	execute(t, url, `INSERT INTO server_keys (id, purpose, generation, wrapped, created_at) VALUES ($1, 'entry', 1, '\x01', now())`, newID(t))
+	require.NoError(t, store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
+		keys, err := repos.ServerKeys.List(ctx)
+		require.NoError(t, err)
+		require.Len(t, keys, 1)
+		require.Empty(t, rows(t, url, `SELECT purpose FROM server_keys FOR UPDATE SKIP LOCKED`))
+		return nil
+	}))
+	require.Len(t, rows(t, url, `SELECT purpose FROM server_keys FOR UPDATE SKIP LOCKED`), 1)
+}
+
 func TestStartingOver(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)

@@ -87,6 +87,15 @@ func (r users) Lock(ctx context.Context, name domain.UserName) (domain.User, err
 	return scanUser(r.q.QueryRow(ctx, `UPDATE users u SET revision = revision + 1 WHERE name = $1 RETURNING `+userColumns, string(name)))
 }
 
+// LockToDelete takes the strongest lock before the row is changed. After a change it would lie on the new row alone, and
+// who meets the old one, to refer to it, would wait for it even where locks are to be skipped.
+func (r users) LockToDelete(ctx context.Context, name domain.UserName) (domain.User, error) {
+	if _, err := r.q.Exec(ctx, `SELECT FROM users WHERE name = $1 FOR UPDATE`, string(name)); err != nil {
+		return domain.User{}, translate(err)
+	}
+	return r.Lock(ctx, name)
+}
+
 func (r users) Get(ctx context.Context, name domain.UserName) (domain.User, error) {
 	return scanUser(r.q.QueryRow(ctx, `SELECT `+userColumns+` FROM users u WHERE name = $1`, string(name)))
 }

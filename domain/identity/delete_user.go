@@ -25,7 +25,7 @@ func (s *Service) DeleteUser(ctx context.Context, by domain.Requester, username 
 		if err != nil {
 			return err
 		}
-		user, err := repos.Users.Lock(ctx, name)
+		user, err := repos.Users.LockToDelete(ctx, name)
 		if err != nil {
 			return err
 		}
