@@ -127,7 +127,7 @@ func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version por
 		batch.Queue(`DELETE FROM entry_versions WHERE box_id = $1 AND key = $2 AND version <= $3`,
 			uuid(entry.Box), string(entry.Key), number(entry.Version)-int64(keep))
 	}
-	batch.Queue(insertEvent, eventArgs(event)...)
+	queueEvent(&batch, event)
 	return atCommit(ctx, r.q, &batch, func(err error) error {
 		switch refused, _ := errors.AsType[*pgconn.PgError](err); {
 		case violates(err, foreignKeyViolation, "entry_versions_author_id_fkey"):

@@ -41,8 +41,6 @@ func (w *EventWriter) Close() { w.gatherer.close() }
 // Stats returns the figures for the metrics.
 func (w *EventWriter) Stats() GathererStats { return w.gatherer.statistics() }
 
-var insertEvents = `INSERT INTO events (` + eventColumns + `) SELECT * FROM ` + unnest(eventTypes...)
-
 // insert tries again what the database refused because others were faster, which it does where its isolation level is
 // raised.
 func (w *EventWriter) insert(ctx context.Context, batch []*call[domain.Event, struct{}]) error {

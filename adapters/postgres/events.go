@@ -14,21 +14,15 @@ import (
 
 type events struct{ q querier }
 
-const (
-	eventColumns = `id, at, action, outcome, actor_id, actor_name, credential_id, box_id, box_name, entry_key, target, request_id, address`
-	insertEvent  = `INSERT INTO events (` + eventColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`
-)
+const eventColumns = `id, at, action, outcome, actor_id, actor_name, credential_id, box_id, box_name, entry_key, target, request_id, address`
 
 // eventTypes are those of eventColumns.
 var eventTypes = []string{"uuid", "timestamptz", "text", "text", "uuid", "text", "uuid", "uuid", "text", "text", "text", "text", "text"}
 
-// eventArgs are in the order of eventColumns.
-func eventArgs(e domain.Event) []any {
-	return []any{uuid(e.ID), e.At, e.Action.String(), e.Outcome.String(), uuid(e.Actor), e.ActorName, uuid(e.Credential),
-		uuid(e.Box), string(e.BoxName), string(e.Key), e.Target, e.RequestID, e.Address}
-}
+// insertEvents inserts those of eventArrays.
+var insertEvents = `INSERT INTO events (` + eventColumns + `) SELECT * FROM ` + unnest(eventTypes...)
 
-// eventArrays are eventArgs of many, for unnest(eventTypes...).
+// eventArrays are in the order of eventColumns.
 func eventArrays[C any](of []C, event func(C) *domain.Event) []any {
 	texts := func(text func(*domain.Event) string) []string {
 		return column(of, func(c C) string { return text(event(c)) })
@@ -53,10 +47,14 @@ func eventArrays[C any](of []C, event func(C) *domain.Event) []any {
 	}
 }
 
+func queueEvent(batch *pgx.Batch, event domain.Event) {
+	batch.Queue(insertEvents, eventArrays([]*domain.Event{&event}, func(e *domain.Event) *domain.Event { return e })...)
+}
+
 // Append sends the event with the commit.
 func (r events) Append(ctx context.Context, event domain.Event) error {
 	var batch pgx.Batch
-	batch.Queue(insertEvent, eventArgs(event)...)
+	queueEvent(&batch, event)
 	return atCommit(ctx, r.q, &batch, translate)
 }
 
