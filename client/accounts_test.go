@@ -37,16 +37,20 @@ func TestUsers(t *testing.T) {
 
 	user, err := anna.DescribeUser(ctx, "anna")
 	require.NoError(t, err)
-	require.Equal(t, []any{"anna", client.RoleUser, true, 1}, []any{user.Username, user.Role, user.IsActive, len(user.APIKeys)})
+	require.Equal(t, []any{"anna", client.RoleUser, true, 1},
+		[]any{user.Username, user.Role, user.IsActive, len(user.APIKeys)})
 	require.WithinDuration(t, time.Now(), user.CreatedAt, time.Minute)
 	who, err := anna.WhoAmI(ctx)
 	require.NoError(t, err)
 	require.Equal(t, []any{"anna", "", "api-key", user.APIKeys[0].Reveal(), time.Time{}},
 		[]any{who.Username, who.Group, who.Token.Kind, who.Token.ID, who.Token.ExpiresAt})
 
-	require.ErrorIs(t, anna.UpdateUser(ctx, "anna", client.UserChange{Password: secret("new-password"), CurrentPassword: secret("wrong")}), client.ErrForbidden)
-	require.NoError(t, anna.UpdateUser(ctx, "anna", client.UserChange{Password: secret("new-password"), CurrentPassword: secret("anna-password")}))
-	require.NoError(t, root.UpdateUser(ctx, "anna", client.UserChange{Role: client.RoleAdmin, Group: client.GroupViewer}))
+	require.ErrorIs(t, anna.UpdateUser(ctx, "anna",
+		client.UserChange{Password: secret("new-password"), CurrentPassword: secret("wrong")}), client.ErrForbidden)
+	require.NoError(t, anna.UpdateUser(ctx, "anna",
+		client.UserChange{Password: secret("new-password"), CurrentPassword: secret("anna-password")}))
+	require.NoError(t, root.UpdateUser(ctx, "anna",
+		client.UserChange{Role: client.RoleAdmin, Group: client.GroupViewer}))
 	who, err = anna.WhoAmI(ctx)
 	require.NoError(t, err)
 	require.Equal(t, []string{client.RoleAdmin, client.GroupViewer}, []string{who.Role, who.Group})
@@ -104,7 +108,8 @@ func TestInitToken(t *testing.T) {
 	t.Cleanup(func() { assert.NoError(t, server.Stop()) })
 	c := connect(t, at(server.URL))
 	user := client.FirstUser{Username: "root", Password: secret("password")}
-	for token, kind := range map[string]error{"": client.ErrUnauthenticated, "wrong": client.ErrUnauthenticated, "line\nend": client.ErrInvalid} {
+	for token, kind := range map[string]error{"": client.ErrUnauthenticated, "wrong": client.ErrUnauthenticated,
+		"line\nend": client.ErrInvalid} {
 		user.InitToken = secret(token)
 		_, err = c.Initialize(t.Context(), user)
 		require.ErrorIs(t, err, kind)
@@ -129,24 +134,25 @@ func TestSignIn(t *testing.T) {
 	require.WithinDuration(t, time.Now().Add(7*24*time.Hour), session.ExpiresAt, time.Minute)
 	c := root.WithToken(session.Token)
 
-	enrolment, err := c.EnrolCode(ctx, "signer", client.Secret{})
+	enrolment, err := c.EnrolTOTP(ctx, "signer", client.Secret{})
 	require.NoError(t, err)
 	require.Len(t, enrolment.RecoveryCodes, 10)
 	_, err = png.Decode(bytes.NewReader(enrolment.PNG()))
 	require.NoError(t, err)
-	require.ErrorIs(t, c.ConfirmCode(ctx, "signer", secret("000000")), client.ErrForbidden)
+	require.ErrorIs(t, c.ConfirmTOTP(ctx, "signer", secret("000000")), client.ErrForbidden)
 	code, err := totp.GenerateCode(enrolment.Secret.Reveal(), time.Now())
 	require.NoError(t, err)
-	require.NoError(t, c.ConfirmCode(ctx, "signer", secret(code)))
+	require.NoError(t, c.ConfirmTOTP(ctx, "signer", secret(code)))
 
 	_, err = root.SignIn(ctx, client.Credentials{Username: "signer", Password: secret("signer-password")})
 	require.ErrorIs(t, err, client.ErrCodeRequired)
 	require.ErrorIs(t, err, client.ErrUnauthenticated)
-	_, err = root.SignIn(ctx, client.Credentials{Username: "signer", Password: secret("signer-password"), Code: enrolment.RecoveryCodes[0]})
+	_, err = root.SignIn(ctx,
+		client.Credentials{Username: "signer", Password: secret("signer-password"), Code: enrolment.RecoveryCodes[0]})
 	require.NoError(t, err)
-	require.ErrorIs(t, c.RemoveCode(ctx, "signer", client.Secret{}), client.ErrInvalid)
-	require.NoError(t, root.RemoveCode(ctx, "signer", client.Secret{}))
-	require.ErrorIs(t, root.RemoveCode(ctx, "signer", client.Secret{}), client.ErrNotFound)
+	require.ErrorIs(t, c.RemoveTOTP(ctx, "signer", client.Secret{}), client.ErrInvalid)
+	require.NoError(t, root.RemoveTOTP(ctx, "signer", client.Secret{}))
+	require.ErrorIs(t, root.RemoveTOTP(ctx, "signer", client.Secret{}), client.ErrNotFound)
 	require.NoError(t, root.RevokeSessions(ctx, "signer"))
 	_, err = c.WhoAmI(ctx)
 	require.ErrorIs(t, err, client.ErrUnauthenticated)
@@ -161,17 +167,18 @@ func TestAccountsWithCodes(t *testing.T) {
 	require.Equal(t, "root", list[0].Username)
 	_, err = root.AddAccount(ctx, "coder", client.GroupManager)
 	require.ErrorIs(t, err, client.ErrConflict)
-	require.Equal(t, []any{400, 914, "user_exists"}, []any{failure(t, err).Status, failure(t, err).ID, failure(t, err).Code})
+	require.Equal(t, []any{400, 914, "user_exists"},
+		[]any{failure(t, err).Status, failure(t, err).ID, failure(t, err).Code})
 	_, err = root.AddAccount(ctx, "coder2", "kings")
 	require.ErrorIs(t, err, client.ErrInvalid)
 	_, err = root.AddAccount(ctx, "coder2", client.GroupOwner)
 	require.ErrorIs(t, err, client.ErrConflict)
 	_, err = root.AddAccount(ctx, "", client.GroupViewer)
 	require.ErrorIs(t, err, client.ErrInvalid)
-	_, err = root.ShowCode(ctx, "nobody-there")
+	_, err = root.ShowTOTP(ctx, "nobody-there")
 	require.ErrorIs(t, err, client.ErrNotFound)
 
-	shown, err := root.ShowCode(ctx, "coder")
+	shown, err := root.ShowTOTP(ctx, "coder")
 	require.NoError(t, err)
 	require.NotEmpty(t, shown.PNG())
 	code, err := totp.GenerateCode(shown.Secret.Reveal(), time.Now())
@@ -183,7 +190,7 @@ func TestAccountsWithCodes(t *testing.T) {
 	pair, err := root.SignInWithCode(ctx, client.Credentials{Username: "coder", Code: secret(code)})
 	require.NoError(t, err)
 	require.Equal(t, 2*time.Hour, pair.ExpiresIn)
-	_, err = root.ShowCode(ctx, "coder")
+	_, err = root.ShowTOTP(ctx, "coder")
 	require.ErrorIs(t, err, client.ErrForbidden)
 
 	coder := root.WithToken(pair.Access)
@@ -203,8 +210,10 @@ func TestAccountsWithCodes(t *testing.T) {
 	require.WithinDuration(t, time.Now(), accounts[0].Created, time.Hour)
 	left, err := root.DeleteAccount(ctx, "coder")
 	require.NoError(t, err)
-	require.False(t, slices.ContainsFunc(left, func(account client.Account) bool { return strings.EqualFold(account.Username, "coder") }))
-	require.True(t, slices.ContainsFunc(accounts, func(account client.Account) bool { return account.Username == "Coder" }))
+	require.False(t, slices.ContainsFunc(left,
+		func(account client.Account) bool { return strings.EqualFold(account.Username, "coder") }))
+	require.True(t, slices.ContainsFunc(accounts,
+		func(account client.Account) bool { return account.Username == "Coder" }))
 	_, err = root.DeleteAccount(ctx, "coder")
 	require.ErrorIs(t, err, client.ErrNotFound)
 	_, err = root.DeleteAccount(ctx, "root")
@@ -216,22 +225,24 @@ func TestRecord(t *testing.T) {
 	ctx := t.Context()
 	c, box := boxFor(t)
 	for i := range 5 {
-		_, err := c.PutEntry(ctx, box, "key", i, nil)
+		_, err := c.WriteEntry(ctx, box, "key", i, nil)
 		require.NoError(t, err)
 	}
 	page, err := c.ListBoxEvents(ctx, box, &client.EventFilter{Limit: 2, Action: "entry.write", User: "root"})
 	require.NoError(t, err)
 	require.Len(t, page.Events, 2)
 	require.NotEmpty(t, page.Next)
-	require.Equal(t, []any{"entry.write", "success", "root", box, "key"}, []any{page.Events[0].Action, page.Events[0].Outcome,
-		page.Events[0].Actor, page.Events[0].Box, page.Events[0].Key})
+	require.Equal(t, []any{"entry.write", "success", "root", box, "key"},
+		[]any{page.Events[0].Action, page.Events[0].Outcome,
+			page.Events[0].Actor, page.Events[0].Box, page.Events[0].Key})
 
 	var seen []string
 	for event, err := range c.BoxEvents(ctx, box, &client.EventFilter{Limit: 2}) {
 		require.NoError(t, err)
 		seen = append(seen, event.Action)
 	}
-	require.Equal(t, []string{"entry.write", "entry.write", "entry.write", "entry.write", "entry.write", "box.create"}, seen)
+	require.Equal(t, []string{"entry.write", "entry.write", "entry.write", "entry.write", "entry.write", "box.create"},
+		seen)
 	for event, err := range c.Events(ctx, &client.EventFilter{Limit: 1}) {
 		require.NoError(t, err)
 		require.NotEmpty(t, event.ID)

@@ -33,7 +33,8 @@ func TestAnswersThatAreNotLockboxs(t *testing.T) {
 		_, _ = fmt.Fprint(w, `{"boxes":"none"}`)
 	}
 	empty := func(w http.ResponseWriter) { w.WriteHeader(http.StatusNoContent) }
-	for name, answer := range map[string]func(http.ResponseWriter){"page": page, "huge": huge, "other": other, "empty": empty} {
+	for name, answer := range map[string]func(http.ResponseWriter){"page": page, "huge": huge, "other": other,
+		"empty": empty} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url, attempts := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) { answer(w) })
@@ -42,7 +43,7 @@ func TestAnswersThatAreNotLockboxs(t *testing.T) {
 			require.ErrorIs(t, err, client.ErrBadAnswer)
 			require.NotErrorIs(t, err, client.ErrOutcomeUnknown)
 			require.EqualValues(t, 1, attempts.Load())
-			require.ErrorIs(t, second(c.PutEntry(t.Context(), "box", "key", 1, nil)), client.ErrOutcomeUnknown)
+			require.ErrorIs(t, second(c.WriteEntry(t.Context(), "box", "key", 1, nil)), client.ErrOutcomeUnknown)
 		})
 	}
 }
@@ -70,7 +71,10 @@ func TestRedirect(t *testing.T) {
 func TestUntrustedCertificate(t *testing.T) {
 	t.Parallel()
 	var attempts atomic.Int32
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { attempts.Add(1) }))
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter,
+		*http.Request) {
+		attempts.Add(1)
+	}))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	server.StartTLS()
 	t.Cleanup(server.Close)
@@ -105,7 +109,8 @@ func TestRequestID(t *testing.T) {
 		ids <- r.Header.Get("X-Request-Id")
 		fail(w, http.StatusServiceUnavailable, "busy")
 	})
-	err := connect(t, func(config *client.Config) { config.URL, config.MaxAttempts = url, 3 }).CreateBox(t.Context(), "box")
+	err := connect(t, func(config *client.Config) { config.URL, config.MaxAttempts = url, 3 }).CreateBox(t.Context(),
+		"box")
 	id := failure(t, err).RequestID
 	require.Equal(t, []string{id, id, id}, []string{<-ids, <-ids, <-ids})
 	require.ErrorContains(t, err, id)

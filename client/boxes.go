@@ -138,7 +138,8 @@ func (c *Client) DescribeBoxUser(ctx context.Context, box, username string) (*Bo
 // UnmarshalText reads a permission in any letter case: one of the requests writes them in lower case.
 func (p *Permission) UnmarshalText(text []byte) error {
 	*p = Permission(text)
-	for _, known := range []Permission{PermissionReadEntryKeys, PermissionReadEntry, PermissionCreateEntry, PermissionDeleteEntry} {
+	for _, known := range []Permission{PermissionReadEntryKeys, PermissionReadEntry, PermissionCreateEntry,
+		PermissionDeleteEntry} {
 		if strings.EqualFold(string(known), string(text)) {
 			*p = known
 		}

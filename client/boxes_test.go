@@ -14,7 +14,7 @@ func TestBoxFromCreationToDeletion(t *testing.T) {
 	ctx := t.Context()
 	c, box := boxFor(t)
 	require.ErrorIs(t, c.CreateBox(ctx, box), client.ErrConflict)
-	_, err := c.PutEntry(ctx, box, "key", 1, nil)
+	_, err := c.WriteEntry(ctx, box, "key", 1, nil)
 	require.NoError(t, err)
 	names, err := c.ListBoxes(ctx)
 	require.NoError(t, err)
@@ -25,8 +25,15 @@ func TestBoxFromCreationToDeletion(t *testing.T) {
 	require.WithinDuration(t, time.Now(), seen.CreatedAt, time.Minute)
 	require.WithinDuration(t, time.Now(), seen.UpdatedAt, time.Minute)
 	require.NotEmpty(t, seen.ID)
-	require.Equal(t, &client.Box{ID: seen.ID, Name: box, Owner: "root", CreatedAt: seen.CreatedAt, UpdatedAt: seen.UpdatedAt,
-		Entries: []string{"key"}, Users: []client.Member{{Username: "root", Role: client.RoleBoxAdmin, IsActive: true}}}, seen)
+	require.Equal(t, &client.Box{
+		ID:        seen.ID,
+		Name:      box,
+		Owner:     "root",
+		CreatedAt: seen.CreatedAt,
+		UpdatedAt: seen.UpdatedAt,
+		Entries:   []string{"key"},
+		Users:     []client.Member{{Username: "root", Role: client.RoleBoxAdmin, IsActive: true}},
+	}, seen)
 
 	member := userFor(t, "box-member")
 	_, err = member.DescribeBox(ctx, box)
@@ -56,10 +63,12 @@ func TestBoxUsers(t *testing.T) {
 
 	user, err := member.DescribeBoxUser(ctx, box, "boxuser-1")
 	require.NoError(t, err)
-	require.Equal(t, &client.BoxUser{Member: client.Member{Username: "boxuser-1", Role: client.RoleBoxUser, IsActive: true},
+	require.Equal(t, &client.BoxUser{Member: client.Member{Username: "boxuser-1", Role: client.RoleBoxUser,
+		IsActive: true},
 		Permissions: []client.Permission{client.PermissionReadEntryKeys, client.PermissionReadEntry}}, user)
 
-	all := []client.Permission{client.PermissionReadEntryKeys, client.PermissionReadEntry, client.PermissionCreateEntry, client.PermissionDeleteEntry}
+	all := []client.Permission{client.PermissionReadEntryKeys, client.PermissionReadEntry, client.PermissionCreateEntry,
+		client.PermissionDeleteEntry}
 	require.NoError(t, c.SetPermissions(ctx, box, "boxuser-1", all))
 	require.ErrorIs(t, c.SetPermissions(ctx, box, "boxuser-1", []client.Permission{"fly"}), client.ErrInvalid)
 	permissions, err := member.ListPermissions(ctx, box, "boxuser-1")

@@ -66,7 +66,8 @@ func New(config Config) (*Client, error) {
 			"Token has characters that no token has: was it cut out with a line end or a space?"))
 	}
 	if config.Entry != "" && config.Box == "" {
-		mistakes = append(mistakes, invalid("box_required", "Box", "Entry is set and Box is not: set the box that the entry is in"))
+		mistakes = append(mistakes,
+			invalid("box_required", "Box", "Entry is set and Box is not: set the box that the entry is in"))
 	}
 	if !isHeaderText(config.UserAgent) {
 		mistakes = append(mistakes, invalid("invalid_user_agent", "UserAgent",
@@ -90,7 +91,8 @@ func (c *Config) setDefaults() []error {
 		{"AttemptTimeout", c.AttemptTimeout < 0}, {"MaxAnswerBytes", c.MaxAnswerBytes < 0},
 	} {
 		if field.bad {
-			mistakes = append(mistakes, invalid("negative", field.name, field.name+" is negative: leave it 0 for the default"))
+			mistakes = append(mistakes,
+				invalid("negative", field.name, field.name+" is negative: leave it 0 for the default"))
 		}
 	}
 	c.MaxAttempts = cmp.Or(c.MaxAttempts, 4)
@@ -111,7 +113,8 @@ func parseURL(text string, allowHTTP bool) (string, []error) {
 	at, err := url.Parse(text)
 	switch {
 	case err != nil || at.Host == "" || at.Opaque != "" || at.Scheme != "http" && at.Scheme != "https":
-		return bad("URL is not an address such as https://lockbox.example.org") // without repeating it: it may hold a password
+		// without repeating it: it may hold a password
+		return bad("URL is not an address such as https://lockbox.example.org")
 	case at.User != nil:
 		return bad("URL must not hold a name or a password: the token goes into Token")
 	case at.RawQuery != "" || at.ForceQuery || at.Fragment != "":

@@ -22,14 +22,19 @@ import (
 func TestURL(t *testing.T) {
 	t.Parallel()
 	for url, good := range map[string]bool{
-		"https://lockbox.example.org": true, "https://lockbox.example.org/": true, "https://example.org/team/lockbox/": true,
-		"http://127.0.0.1:5000": true, "http://127.8.9.10": true, "http://[::1]:5000": true, "http://localhost:5000": true,
-		"http://LOCALHOST": true, "https://10.0.0.1:8443": true,
+		"https://lockbox.example.org": true, "https://lockbox.example.org/": true,
+		"https://example.org/team/lockbox/": true,
+		"http://127.0.0.1:5000":             true, "http://127.8.9.10": true, "http://[::1]:5000": true,
+		"http://localhost:5000": true,
+		"http://LOCALHOST":      true, "https://10.0.0.1:8443": true,
 		"http://lockbox.example.org": false, "http://10.0.0.1": false, "http://lockbox.default.svc:5000": false,
 		"http://localhost.example.org": false, "http://127.0.0.1.example.org": false, "http://0.0.0.0": false,
-		"": false, "lockbox.example.org": false, "lockbox.example.org:5000": false, "ftp://example.org": false, "https://": false,
-		"https://" + canary + ":" + canary + "@example.org": false, "https://example.org?a=b": false, "https://example.org#a": false,
-		"https://example.org?": false, "https:example.org": false, "https://exa mple.org/" + canary: false, "https://%zz" + canary: false,
+		"": false, "lockbox.example.org": false, "lockbox.example.org:5000": false, "ftp://example.org": false,
+		"https://": false,
+		"https://" + canary + ":" + canary + "@example.org": false, "https://example.org?a=b": false,
+		"https://example.org#a": false,
+		"https://example.org?":  false, "https:example.org": false, "https://exa mple.org/" + canary: false,
+		"https://%zz" + canary: false,
 	} {
 		c, err := client.New(client.Config{URL: url})
 		if good {
@@ -58,11 +63,20 @@ func TestURLWithAPath(t *testing.T) {
 
 func TestAllMistakesAreReported(t *testing.T) {
 	t.Parallel()
-	_, err := client.New(client.Config{Token: secret(canary + "\n"), Entry: "app", UserAgent: "a\r\nb", MaxAttempts: -1, RetryWait: -1,
-		MaxRetryWait: -1, AttemptTimeout: -1, MaxAnswerBytes: -1})
+	_, err := client.New(client.Config{
+		Token:          secret(canary + "\n"),
+		Entry:          "app",
+		UserAgent:      "a\r\nb",
+		MaxAttempts:    -1,
+		RetryWait:      -1,
+		MaxRetryWait:   -1,
+		AttemptTimeout: -1,
+		MaxAnswerBytes: -1,
+	})
 	require.ErrorIs(t, err, client.ErrInvalid)
 	require.NotContains(t, err.Error(), canary)
-	for _, field := range []string{"URL", "Token", "Entry", "UserAgent", "MaxAttempts", "RetryWait", "MaxRetryWait", "AttemptTimeout", "MaxAnswerBytes"} {
+	for _, field := range []string{"URL", "Token", "Entry", "UserAgent", "MaxAttempts", "RetryWait", "MaxRetryWait",
+		"AttemptTimeout", "MaxAnswerBytes"} {
 		require.ErrorContains(t, err, field+" ")
 	}
 }
@@ -92,7 +106,8 @@ func TestFromEnv(t *testing.T) {
 	_, err = client.FromEnv()
 	require.ErrorIs(t, err, client.ErrInvalid)
 	require.NotContains(t, err.Error(), canary)
-	for _, name := range []string{"LOCKBOX_API_URL: is not set", "LOCKBOX_API_KEY: is set, and so is LOCKBOX_API_KEY_FILE",
+	for _, name := range []string{"LOCKBOX_API_URL: is not set",
+		"LOCKBOX_API_KEY: is set, and so is LOCKBOX_API_KEY_FILE",
 		"LOCKBOX_ENCRYPTION_KEY: the generated key is damaged", "LOCKBOX_BOX_NAME_FILE: ", "LOCKBOX_API_ALLOW_HTTP: "} {
 		require.ErrorContains(t, err, name)
 	}
@@ -129,8 +144,10 @@ func TestNothingPrints(t *testing.T) {
 		value  client.Client
 	}
 	wrapped := outer{config, c, config, &config.Token, *c}
-	for _, value := range []any{config, &config, c, *c, wrapped, &wrapped, config.Token, &config.Token, passphrase, &passphrase,
-		client.Credentials{Username: "anna", Password: secret(canary), Code: secret(canary)}, client.TokenPair{Access: secret(canary)},
+	for _, value := range []any{config, &config, c, *c, wrapped, &wrapped, config.Token, &config.Token, passphrase,
+		&passphrase,
+		client.Credentials{Username: "anna", Password: secret(canary), Code: secret(canary)},
+		client.TokenPair{Access: secret(canary)},
 		client.Enrolment{RecoveryCodes: []client.Secret{secret(canary)}}, client.Entry{Value: json.RawMessage(canary)},
 		&client.Entry{Value: json.RawMessage(canary)}, []client.Entry{{Value: json.RawMessage(canary)}},
 		client.Droplet{PrivateKey: secret(canary)}, client.User{APIKeys: []client.Secret{secret(canary)}},
@@ -147,7 +164,8 @@ func TestNothingPrints(t *testing.T) {
 		if !isEntry {
 			slog.New(slog.NewJSONHandler(&out, nil)).Info("value", "value", value)
 		}
-		for _, spelling := range []string{canary, fmt.Sprintf("%x", canary), fmt.Sprintf("%X", canary), fmt.Sprintf("% x", canary),
+		for _, spelling := range []string{canary, fmt.Sprintf("%x", canary), fmt.Sprintf("%X", canary),
+			fmt.Sprintf("% x", canary),
 			strings.Trim(fmt.Sprint([]byte(canary)), "[]")} {
 			assert.NotContains(t, out.String(), spelling, "%T", value)
 		}
@@ -164,8 +182,10 @@ func TestEncryptionKeySpellings(t *testing.T) {
 	t.Parallel()
 	good := client.GenerateEncryptionKey().Reveal()
 	require.NotEqual(t, good, client.GenerateEncryptionKey().Reveal())
-	for _, text := range []string{good, good[:len(good)-1], good + "A", strings.Replace(good, "_", "_A", 1), "lbk1_", flip(good, 10), flip(good, len(good)-1),
-		"", "b64:", "b64:3q2+7w==", "b64:3q2+7w", "b64:!!", "passphrase", "ünïcödé", " spaces ", "new\nline", strings.Repeat("x", 1024),
+	for _, text := range []string{good, good[:len(good)-1], good + "A", strings.Replace(good, "_", "_A", 1), "lbk1_",
+		flip(good, 10), flip(good, len(good)-1),
+		"", "b64:", "b64:3q2+7w==", "b64:3q2+7w", "b64:!!", "passphrase", "ünïcödé", " spaces ", "new\nline",
+		strings.Repeat("x", 1024),
 		strings.Repeat("x", 1025), "b64:" + strings.Repeat("AAAA", 400), "\x00"} {
 		mine, err := client.ParseEncryptionKey(text)
 		theirs, refused := domain.ParseEncryptionKey(text)

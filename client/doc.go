@@ -9,7 +9,7 @@
 //	}
 //
 // Others make a [Client] with [New] or [FromEnv]. It has one method for each request of the server: entries
-// ([Client.ReadEntry], [Client.PutEntry], …), boxes and their users, users and API keys, sessions and one-time codes,
+// ([Client.ReadEntry], [Client.WriteEntry], …), boxes and their users, users and API keys, sessions and one-time codes,
 // droplets, and the record ([Client.Events]).
 //
 // # Errors
@@ -27,7 +27,7 @@
 //   - a second time does no harm: reads, deletions but those of boxes and users, and those changes that set something to what they say.
 //
 // Creating, signing in, refreshing, writing without a condition, changing a password and handing a box over are never sent
-// again when the first attempt may have worked. PutEntry and RestoreEntry with IfMatch or IfNoneMatch are: the condition
+// again when the first attempt may have worked. WriteEntry and RestoreEntry with IfMatch or IfNoneMatch are: the condition
 // keeps the second from doing what the first did. If the condition then fails, it may be the own write that broke it, and
 // the error is ErrOutcomeUnknown in place of ErrPrecondition: read the entry to see. A deletion that finds nothing after
 // an attempt whose answer was lost has worked.

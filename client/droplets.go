@@ -93,6 +93,11 @@ func (c *Client) DeleteDroplet(ctx context.Context, name string) ([]Droplet, err
 }
 
 func (c *Client) changeDroplet(ctx context.Context, method, path, name string, again bool) ([]Droplet, error) {
-	return fetch[[]Droplet](ctx, c, call{method: method, path: accounts + path + dropletPath, params: []string{name},
-		want: http.StatusOK, again: again})
+	return fetch[[]Droplet](ctx, c, call{
+		method: method,
+		path:   accounts + path + dropletPath,
+		params: []string{name},
+		want:   http.StatusOK,
+		again:  again,
+	})
 }

@@ -26,14 +26,20 @@ func TestDropletAnswers(t *testing.T) {
 		_, _ = fmt.Fprint(w, list)
 	})
 	c := connect(t, at(url))
-	got, err := c.AddDroplet(t.Context(), &client.DropletOptions{Image: "lockbox/droplet", Box: "prod", Env: map[string]string{"TOKEN": "app/token"}})
+	got, err := c.AddDroplet(t.Context(),
+		&client.DropletOptions{Image: "lockbox/droplet", Box: "prod", Env: map[string]string{"TOKEN": "app/token"}})
 	require.NoError(t, err)
 	require.Equal(t, arrived{"POST", "/api/v1/droplet/add", encryption.Reveal(),
 		`{"image":"lockbox/droplet","box":"prod","env":{"TOKEN":"app/token"}}`}, <-requests)
 	require.Equal(t, canary, got[0].PrivateKey.Reveal())
 	got[0].PrivateKey = client.Secret{}
-	require.Equal(t, client.Droplet{ID: "0123456789ab", Name: "droplet01", Created: "9 minutes ago", Status: "Up 8 minutes",
-		Ports: map[string]client.Port{"22": {Type: "tcp", From: client.PortFrom{IP: "0.0.0.0", Port: 2201}}}}, got[0])
+	require.Equal(t, client.Droplet{
+		ID:      "0123456789ab",
+		Name:    "droplet01",
+		Created: "9 minutes ago",
+		Status:  "Up 8 minutes",
+		Ports:   map[string]client.Port{"22": {Type: "tcp", From: client.PortFrom{IP: "0.0.0.0", Port: 2201}}},
+	}, got[0])
 	text, err := json.Marshal(got[0])
 	require.NoError(t, err)
 	require.NotContains(t, string(text), "privateKey")
@@ -51,9 +57,10 @@ func TestDropletErrors(t *testing.T) {
 		code string
 		kind error
 	}{
-		`{"error":"Error response from daemon: No such container: droplet07","errorId":900}`: {"droplet_not_found", client.ErrNotFound},
-		`{"error":"no space left on device","errorId":900}`:                                  {"droplet_host_refused", client.ErrConflict},
-		`{"error":"Access denied","errorId":912}`:                                            {"group_too_low", client.ErrForbidden},
+		`{"error":"Error response from daemon: No such container: droplet07","errorId":900}`: {"droplet_not_found",
+			client.ErrNotFound},
+		`{"error":"no space left on device","errorId":900}`: {"droplet_host_refused", client.ErrConflict},
+		`{"error":"Access denied","errorId":912}`:           {"group_too_low", client.ErrForbidden},
 	} {
 		url, _ := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusBadRequest)

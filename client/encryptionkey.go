@@ -43,13 +43,16 @@ func GenerateEncryptionKey() EncryptionKey {
 func ParseEncryptionKey(text string) (EncryptionKey, error) {
 	switch {
 	case text == "":
-		return EncryptionKey{}, badKey("encryption_key_required", "the encryption key is empty", ErrEncryptionKeyRequired)
+		return EncryptionKey{},
+			badKey("encryption_key_required", "the encryption key is empty", ErrEncryptionKeyRequired)
 	case strings.HasPrefix(text, generatedKeyPrefix):
 		return parseGeneratedKey(text)
 	case strings.HasPrefix(text, base64KeyPrefix):
 		raw, err := base64.StdEncoding.Strict().DecodeString(text[len(base64KeyPrefix):])
 		if err != nil || len(raw) == 0 || len(raw) > maxPassphraseBytes {
-			return EncryptionKey{}, badKey("encryption_key_invalid", "what follows b64: is not 1 to 1024 bytes in standard base64 with padding")
+			return EncryptionKey{},
+				badKey("encryption_key_invalid",
+					"what follows b64: is not 1 to 1024 bytes in standard base64 with padding")
 		}
 		return keyOf(text), nil
 	default:
@@ -85,7 +88,8 @@ func isHeaderText(text string) bool {
 }
 
 func parseGeneratedKey(text string) (EncryptionKey, error) {
-	damaged := badKey("encryption_key_invalid", "the generated key is damaged: a character is wrong, missing or too many")
+	damaged := badKey("encryption_key_invalid",
+		"the generated key is damaged: a character is wrong, missing or too many")
 	body := text[len(generatedKeyPrefix):]
 	if len(body) != generatedKeyDigits+generatedKeyChecksum {
 		return EncryptionKey{}, damaged
@@ -103,7 +107,12 @@ func keyChecksum(raw []byte) string {
 }
 
 func badKey(code, message string, kinds ...error) *Error {
-	return &Error{Code: code, Message: message, Field: "X-Encryption-Key", kinds: append(kinds, ErrInvalid)}
+	return &Error{
+		Code:    code,
+		Message: message,
+		Field:   "X-Encryption-Key",
+		kinds:   append(kinds, ErrInvalid),
+	}
 }
 
 func keyOf(header string) EncryptionKey {

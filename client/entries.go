@@ -69,8 +69,8 @@ func (c *Client) ReadEntry(ctx context.Context, box, key string, options *ReadOp
 	return entry, nil
 }
 
-// PutOptions says more about a write; nil says nothing.
-type PutOptions struct {
+// WriteOptions says more about a write; nil says nothing.
+type WriteOptions struct {
 	// IfMatch writes only if the newest version is this one; 0 does not ask.
 	IfMatch uint64
 	// IfNoneMatch writes only if there is no such entry.
@@ -88,14 +88,14 @@ type Written struct {
 	EncryptionKeyChanged bool
 }
 
-// PutEntry writes a value, any JSON but null, and makes a new version of the entry, which needs the permission
+// WriteEntry writes a value, any JSON but null, and makes a new version of the entry, which needs the permission
 // createEntry. A json.RawMessage is sent as it is; anything else is written by encoding/json. A value that holds what a
 // Secret or an EncryptionKey writes in place of itself is refused as ErrInvalid (value_redacted).
 //
 // It returns ErrPrecondition when a condition does not hold, ErrTooLarge for a value over the server's limit,
 // ErrConflict (limit_reached) for one entry too many. Without a condition it is sent again only when it surely did
 // nothing; with one, see the package's documentation.
-func (c *Client) PutEntry(ctx context.Context, box, key string, value any, options *PutOptions) (Written, error) {
+func (c *Client) WriteEntry(ctx context.Context, box, key string, value any, options *WriteOptions) (Written, error) {
 	with := orZero(options)
 	k := post(entriesPath, nil, http.StatusCreated, box)
 	body, mistake := entryBody(key, value)
@@ -160,8 +160,9 @@ func entryBody(key string, value any) ([]byte, *Error) {
 	case bytes.Equal(bytes.TrimSpace(raw), []byte("null")):
 		return nil, invalid("value_required", "value", "the value is null: send any other JSON")
 	case bytes.Contains(raw, []byte(`"`+redactedSecret+`"`)), bytes.Contains(raw, []byte(`"`+redactedKey+`"`)):
-		return nil, invalid("value_redacted", "value", "the value holds a client.Secret or a client.EncryptionKey, which do not write "+
-			"themselves: put what Reveal returns into it")
+		return nil, invalid("value_redacted", "value",
+			"the value holds a client.Secret or a client.EncryptionKey, which do not write "+
+				"themselves: put what Reveal returns into it")
 	}
 	name, _ := json.Marshal(key)
 	return joined(`{"key":`, name, `,"value":`, raw, `}`), nil
@@ -220,7 +221,8 @@ type RestoreOptions struct {
 // RestoreEntry makes an old version the newest, still under the encryption key that it was written with, and brings a
 // deleted entry back. It needs the permissions createEntry and readEntry, and returns ErrNotFound (version_not_found) for
 // a version that is not kept.
-func (c *Client) RestoreEntry(ctx context.Context, box, key string, version uint64, options *RestoreOptions) (Written, error) {
+func (c *Client) RestoreEntry(ctx context.Context, box, key string, version uint64, options *RestoreOptions) (Written,
+	error) {
 	k := post(entryPath+"/restore", map[string]uint64{"version": version}, http.StatusCreated, box, key)
 	return c.write(ctx, k.onlyIf(orZero(options).IfMatch, false))
 }

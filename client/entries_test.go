@@ -18,10 +18,10 @@ func TestEntryFromWriteToRestore(t *testing.T) {
 	c, box := boxFor(t)
 	const key, value = "db/main:password", `{"z":1,  "a":1.50,"html":"<&>"}`
 
-	written, err := c.PutEntry(ctx, box, key, json.RawMessage(value), &client.PutOptions{IfNoneMatch: true})
+	written, err := c.WriteEntry(ctx, box, key, json.RawMessage(value), &client.WriteOptions{IfNoneMatch: true})
 	require.NoError(t, err)
 	require.Equal(t, client.Written{Version: 1}, written)
-	written, err = c.PutEntry(ctx, box, key, map[string]string{"html": "<&>"}, &client.PutOptions{IfMatch: 1})
+	written, err = c.WriteEntry(ctx, box, key, map[string]string{"html": "<&>"}, &client.WriteOptions{IfMatch: 1})
 	require.NoError(t, err)
 	require.Equal(t, client.Written{Version: 2}, written)
 
@@ -47,7 +47,8 @@ func TestEntryFromWriteToRestore(t *testing.T) {
 	versions, err := c.ListVersions(ctx, box, key)
 	require.NoError(t, err)
 	require.Len(t, versions, 2)
-	require.Equal(t, []any{uint64(2), "root", true, false}, []any{versions[0].Version, versions[0].Author, versions[0].Current, versions[1].Current})
+	require.Equal(t, []any{uint64(2), "root", true, false},
+		[]any{versions[0].Version, versions[0].Author, versions[0].Current, versions[1].Current})
 	require.WithinDuration(t, time.Now(), versions[1].CreatedAt, time.Minute)
 
 	require.NoError(t, c.DeleteEntry(ctx, box, key, &client.DeleteOptions{IfMatch: 2}))
@@ -67,18 +68,19 @@ func TestEntryRefusals(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	c, box := boxFor(t)
-	_, err := c.PutEntry(ctx, box, "key", "value", nil)
+	_, err := c.WriteEntry(ctx, box, "key", "value", nil)
 	require.NoError(t, err)
 
-	_, err = c.PutEntry(ctx, box, "key", "value", &client.PutOptions{IfNoneMatch: true})
+	_, err = c.WriteEntry(ctx, box, "key", "value", &client.WriteOptions{IfNoneMatch: true})
 	require.ErrorIs(t, err, client.ErrPrecondition)
 	require.NotErrorIs(t, err, client.ErrOutcomeUnknown)
-	_, err = c.PutEntry(ctx, box, "no key!", "value", nil)
+	_, err = c.WriteEntry(ctx, box, "no key!", "value", nil)
 	require.ErrorIs(t, err, client.ErrInvalid)
-	require.Equal(t, []any{400, "invalid_key", "key"}, []any{failure(t, err).Status, failure(t, err).Code, failure(t, err).Field})
-	_, err = c.PutEntry(ctx, box, "large", strings.Repeat("x", 600<<10), nil)
+	require.Equal(t, []any{400, "invalid_key", "key"},
+		[]any{failure(t, err).Status, failure(t, err).Code, failure(t, err).Field})
+	_, err = c.WriteEntry(ctx, box, "large", strings.Repeat("x", 600<<10), nil)
 	require.ErrorIs(t, err, client.ErrTooLarge)
-	_, err = c.PutEntry(ctx, box, "larger", strings.Repeat("x", 2<<20), nil)
+	_, err = c.WriteEntry(ctx, box, "larger", strings.Repeat("x", 2<<20), nil)
 	require.ErrorIs(t, err, client.ErrTooLarge)
 
 	_, err = c.ReadEntry(ctx, box, "other", nil)
@@ -108,7 +110,7 @@ func TestEncryptionKeys(t *testing.T) {
 	ctx := t.Context()
 	c, box := boxFor(t)
 	other := client.GenerateEncryptionKey()
-	_, err := c.PutEntry(ctx, box, "key", 1, nil)
+	_, err := c.WriteEntry(ctx, box, "key", 1, nil)
 	require.NoError(t, err)
 	_, err = c.ReadEntry(ctx, box, "key", &client.ReadOptions{EncryptionKey: other})
 	require.ErrorIs(t, err, client.ErrEncryptionKeyMismatch)
@@ -118,15 +120,16 @@ func TestEncryptionKeys(t *testing.T) {
 	require.ErrorIs(t, err, client.ErrInvalid)
 	require.Zero(t, failure(t, err).Status, "nothing is sent")
 
-	written, err := c.PutEntry(ctx, box, "key", 2, &client.PutOptions{EncryptionKey: other})
+	written, err := c.WriteEntry(ctx, box, "key", 2, &client.WriteOptions{EncryptionKey: other})
 	require.NoError(t, err)
 	require.True(t, written.EncryptionKeyChanged)
 
 	// What a header cannot carry arrives all the same.
-	for _, passphrase := range []string{"plain words", " spaces ", "ünïcödé", "line\nend", "b64:looks so", "lbk1_looks so", "\xff\x00"} {
+	for _, passphrase := range []string{"plain words", " spaces ", "ünïcödé", "line\nend", "b64:looks so",
+		"lbk1_looks so", "\xff\x00"} {
 		bytes, err := client.PassphraseKey([]byte(passphrase))
 		require.NoError(t, err)
-		_, err = c.PutEntry(ctx, box, "key", passphrase != "", &client.PutOptions{EncryptionKey: bytes})
+		_, err = c.WriteEntry(ctx, box, "key", passphrase != "", &client.WriteOptions{EncryptionKey: bytes})
 		require.NoError(t, err, passphrase)
 		again, err := client.ParseEncryptionKey(bytes.Reveal())
 		require.NoError(t, err)
@@ -147,7 +150,7 @@ func TestValuesThatAreNotSent(t *testing.T) {
 		"value_required ": json.RawMessage(" null "),
 		"invalid_value  ": json.RawMessage(nil),
 	} {
-		_, err := c.PutEntry(t.Context(), "prod", "never", value, nil)
+		_, err := c.WriteEntry(t.Context(), "prod", "never", value, nil)
 		require.ErrorIs(t, err, client.ErrInvalid)
 		require.Equal(t, strings.TrimSpace(code), failure(t, err).Code)
 		require.Zero(t, failure(t, err).Status)

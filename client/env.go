@@ -42,8 +42,12 @@ func ConfigFromEnv() (Config, error) {
 
 func readEnvironment() (Config, []error) {
 	env := environment{}
-	config := Config{URL: env.required("LOCKBOX_API_URL"), Token: NewSecret(env.required("LOCKBOX_API_KEY")),
-		Box: env.get("LOCKBOX_BOX_NAME"), Entry: env.get("LOCKBOX_ENTRY_KEY")}
+	config := Config{
+		URL:   env.required("LOCKBOX_API_URL"),
+		Token: NewSecret(env.required("LOCKBOX_API_KEY")),
+		Box:   env.get("LOCKBOX_BOX_NAME"),
+		Entry: env.get("LOCKBOX_ENTRY_KEY"),
+	}
 	if text := env.get("LOCKBOX_ENCRYPTION_KEY"); text != "" {
 		key, err := ParseEncryptionKey(text)
 		if failure, ok := errors.AsType[*Error](err); ok {

@@ -105,7 +105,12 @@ func (e *Error) Unwrap() error { return e.cause }
 
 // invalid is a mistake that is found before anything is sent.
 func invalid(code, field, message string) *Error {
-	return &Error{Code: code, Field: field, Message: message, kinds: []error{ErrInvalid}}
+	return &Error{
+		Code:    code,
+		Field:   field,
+		Message: message,
+		kinds:   []error{ErrInvalid},
+	}
 }
 
 // kindOfStatus is what a status says by itself.

@@ -72,7 +72,7 @@ func ExampleClient_ReadEntry() {
 }
 
 // Two writers at once: only one of them writes on top of what it read.
-func ExampleClient_PutEntry() {
+func ExampleClient_WriteEntry() {
 	ctx := context.Background()
 	c, err := client.FromEnv()
 	if err != nil {
@@ -82,14 +82,14 @@ func ExampleClient_PutEntry() {
 	if err := c.CreateBox(ctx, "counters"); err != nil {
 		log.Fatal(err)
 	}
-	written, err := c.PutEntry(ctx, "counters", "visits", 1, &client.PutOptions{IfNoneMatch: true})
+	written, err := c.WriteEntry(ctx, "counters", "visits", 1, &client.WriteOptions{IfNoneMatch: true})
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println("version", written.Version)
-	_, err = c.PutEntry(ctx, "counters", "visits", 2, &client.PutOptions{IfMatch: written.Version})
+	_, err = c.WriteEntry(ctx, "counters", "visits", 2, &client.WriteOptions{IfMatch: written.Version})
 	fmt.Println("on top of version 1:", err)
-	_, err = c.PutEntry(ctx, "counters", "visits", 2, &client.PutOptions{IfMatch: written.Version})
+	_, err = c.WriteEntry(ctx, "counters", "visits", 2, &client.WriteOptions{IfMatch: written.Version})
 	fmt.Println("once more:", errors.Is(err, client.ErrPrecondition))
 	// Output:
 	// version 1

@@ -23,7 +23,8 @@ import (
 const canary = "canary-3f9b"
 
 // broken is a server in front of nothing: it counts the requests and answers as it is told, by the attempt from 1.
-func broken(t *testing.T, answer func(attempt int, w http.ResponseWriter, r *http.Request)) (url string, attempts *atomic.Int32) {
+func broken(t *testing.T, answer func(attempt int, w http.ResponseWriter, r *http.Request)) (url string,
+	attempts *atomic.Int32) {
 	t.Helper()
 	attempts = new(atomic.Int32)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -69,7 +70,7 @@ func TestServerDown(t *testing.T) {
 	require.ErrorAs(t, err, &operation)
 	require.Zero(t, failure(t, err).Status)
 	require.NotContains(t, err.Error(), canary)
-	_, err = c.PutEntry(t.Context(), "prod", "app", 1, nil)
+	_, err = c.WriteEntry(t.Context(), "prod", "app", 1, nil)
 	require.ErrorIs(t, err, client.ErrUnavailable)
 	require.NotErrorIs(t, err, client.ErrOutcomeUnknown, "nothing was sent")
 	require.ErrorIs(t, c.Ready(t.Context()), client.ErrUnavailable)
@@ -87,9 +88,10 @@ func TestServerComesBack(t *testing.T) {
 		if !assert.NoError(t, err) {
 			return
 		}
-		server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(http.StatusCreated)
-		})}
+		server := &http.Server{ReadHeaderTimeout: time.Minute,
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusCreated)
+			})}
 		t.Cleanup(func() { _ = server.Close() })
 		go func() { _ = server.Serve(listener) }()
 	})
@@ -103,10 +105,10 @@ func TestSentAgain(t *testing.T) {
 	remove := func(ctx context.Context, c *client.Client) error { return c.DeleteEntry(ctx, "box", "key", nil) }
 	set := func(ctx context.Context, c *client.Client) error { return c.SetPermissions(ctx, "box", "anna", nil) }
 	write := func(ctx context.Context, c *client.Client) error {
-		return second(c.PutEntry(ctx, "box", "key", 1, nil))
+		return second(c.WriteEntry(ctx, "box", "key", 1, nil))
 	}
 	writeIf := func(ctx context.Context, c *client.Client) error {
-		return second(c.PutEntry(ctx, "box", "key", 1, &client.PutOptions{IfMatch: 1}))
+		return second(c.WriteEntry(ctx, "box", "key", 1, &client.WriteOptions{IfMatch: 1}))
 	}
 	create := func(ctx context.Context, c *client.Client) error { return c.CreateBox(ctx, "box") }
 	password := func(ctx context.Context, c *client.Client) error {
@@ -168,7 +170,8 @@ func TestSentAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url, attempts := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) { test.answer(w) })
-			err := test.send(t.Context(), connect(t, func(config *client.Config) { config.URL, config.MaxAttempts = url, 3 }))
+			err := test.send(t.Context(),
+				connect(t, func(config *client.Config) { config.URL, config.MaxAttempts = url, 3 }))
 			assert.Equal(t, test.attempts, attempts.Load())
 			require.ErrorIs(t, err, test.kind)
 			assert.Equal(t, test.unclear, errors.Is(err, client.ErrOutcomeUnknown), err)
@@ -197,12 +200,12 @@ func TestConditionBrokenByTheOwnWrite(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	direct, box := boxFor(t)
-	_, err := direct.PutEntry(ctx, box, "key", 1, nil)
+	_, err := direct.WriteEntry(ctx, box, "key", 1, nil)
 	require.NoError(t, err)
 	url, attempts := broken(t, func(attempt int, w http.ResponseWriter, r *http.Request) {
 		forward(t, w, r, attempt == 1)
 	})
-	_, err = connect(t, at(url)).PutEntry(ctx, box, "key", 2, &client.PutOptions{IfMatch: 1})
+	_, err = connect(t, at(url)).WriteEntry(ctx, box, "key", 2, &client.WriteOptions{IfMatch: 1})
 	require.EqualValues(t, 2, attempts.Load())
 	require.ErrorIs(t, err, client.ErrOutcomeUnknown)
 	require.NotErrorIs(t, err, client.ErrPrecondition)
@@ -248,7 +251,8 @@ func TestThrottledByTheServer(t *testing.T) {
 	}
 	require.ErrorIs(t, err, client.ErrThrottled)
 	require.Equal(t, "throttled", failure(t, err).Code)
-	require.InDelta(t, 30, failure(t, err).RetryAfter.Seconds(), 2, "it is longer than MaxRetryWait, so it is told and not waited for")
+	require.InDelta(t, 30, failure(t, err).RetryAfter.Seconds(), 2,
+		"it is longer than MaxRetryWait, so it is told and not waited for")
 }
 
 func TestRetryAfterIsWaitedFor(t *testing.T) {
@@ -317,7 +321,10 @@ func TestCancelledBefore(t *testing.T) {
 
 func TestNoWaitBeyondTheDeadline(t *testing.T) {
 	t.Parallel()
-	url, _ := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) { fail(w, http.StatusServiceUnavailable, "busy") })
+	url, _ := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
+		fail(w, http.StatusServiceUnavailable,
+			"busy")
+	})
 	c := connect(t, func(config *client.Config) {
 		config.URL, config.RetryWait, config.MaxRetryWait = url, time.Hour, time.Hour
 	})

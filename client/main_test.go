@@ -42,8 +42,10 @@ func run(m *testing.M) int {
 	before := goleak.IgnoreCurrent()
 	code := m.Run()
 	// Connections that are kept for the next request are no leak, and neither is what the server still has to write.
-	err = goleak.Find(before, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"), goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
-		goleak.IgnoreAnyFunction("net/http.(*conn).serve"), goleak.IgnoreAnyFunction("github.com/lockbox-go/lockbox/adapters/postgres.(*keyUses).writeLater"))
+	err = goleak.Find(before, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
+		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
+		goleak.IgnoreAnyFunction("net/http.(*conn).serve"),
+		goleak.IgnoreAnyFunction("github.com/lockbox-go/lockbox/adapters/postgres.(*keyUses).writeLater"))
 	if err := errors.Join(err, server.Stop()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -58,7 +60,8 @@ func prepare() error {
 	if err != nil {
 		return err
 	}
-	rootKey, err = nobody.Initialize(ctx, client.FirstUser{Username: "root", Password: client.NewSecret("root-password")})
+	rootKey, err = nobody.Initialize(ctx,
+		client.FirstUser{Username: "root", Password: client.NewSecret("root-password")})
 	if err != nil {
 		return err
 	}
@@ -66,7 +69,7 @@ func prepare() error {
 	if err := root.CreateBox(ctx, "prod"); err != nil {
 		return err
 	}
-	if _, err := root.PutEntry(ctx, "prod", "app", json.RawMessage(exampleSettings), nil); err != nil {
+	if _, err := root.WriteEntry(ctx, "prod", "app", json.RawMessage(exampleSettings), nil); err != nil {
 		return err
 	}
 	for name, value := range map[string]string{"LOCKBOX_API_URL": serverURL, "LOCKBOX_API_KEY": rootKey.Reveal(),
@@ -81,7 +84,12 @@ func prepare() error {
 // connect makes a client of the shared server, or of URL, with the owner's key and quick retries.
 func connect(t *testing.T, change func(*client.Config)) *client.Client {
 	t.Helper()
-	config := client.Config{URL: serverURL, Token: rootKey, EncryptionKey: encryption, RetryWait: time.Millisecond}
+	config := client.Config{
+		URL:           serverURL,
+		Token:         rootKey,
+		EncryptionKey: encryption,
+		RetryWait:     time.Millisecond,
+	}
 	if change != nil {
 		change(&config)
 	}
@@ -103,7 +111,8 @@ func boxFor(t *testing.T) (*client.Client, string) {
 func userFor(t *testing.T, name string) *client.Client {
 	t.Helper()
 	root := connect(t, nil)
-	key, err := root.CreateUser(t.Context(), client.NewUser{Username: name, Password: client.NewSecret(name + "-password")})
+	key, err := root.CreateUser(t.Context(),
+		client.NewUser{Username: name, Password: client.NewSecret(name + "-password")})
 	require.NoError(t, err)
 	t.Cleanup(func() { gone(t, root.DeleteUser(context.Background(), name)) })
 	return root.WithToken(key)

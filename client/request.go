@@ -38,19 +38,45 @@ type answer struct {
 }
 
 func get(path string, params ...string) call {
-	return call{method: http.MethodGet, path: path, params: params, want: http.StatusOK, again: true}
+	return call{
+		method: http.MethodGet,
+		path:   path,
+		params: params,
+		want:   http.StatusOK,
+		again:  true,
+	}
 }
 
 func post(path string, body any, want int, params ...string) call {
-	return call{method: http.MethodPost, path: path, params: params, body: body, want: want}
+	return call{
+		method: http.MethodPost,
+		path:   path,
+		params: params,
+		body:   body,
+		want:   want,
+	}
 }
 
 func put(path string, body any, params ...string) call {
-	return call{method: http.MethodPut, path: path, params: params, body: body, want: http.StatusNoContent, again: true}
+	return call{
+		method: http.MethodPut,
+		path:   path,
+		params: params,
+		body:   body,
+		want:   http.StatusNoContent,
+		again:  true,
+	}
 }
 
 func remove(path, gone string, params ...string) call {
-	return call{method: http.MethodDelete, path: path, params: params, want: http.StatusNoContent, again: true, gone: []string{gone}}
+	return call{
+		method: http.MethodDelete,
+		path:   path,
+		params: params,
+		want:   http.StatusNoContent,
+		again:  true,
+		gone:   []string{gone},
+	}
 }
 
 func (k call) name() string { return k.method + " " + k.path }
@@ -106,7 +132,8 @@ func (c *Client) pack(k call) (*parcel, *Error) {
 	default:
 		text, err := json.Marshal(body)
 		if err != nil {
-			return nil, &Error{Request: k.name(), Message: "the request cannot be written as JSON", kinds: []error{ErrInvalid}}
+			return nil, &Error{Request: k.name(), Message: "the request cannot be written as JSON",
+				kinds: []error{ErrInvalid}}
 		}
 		p.out = text
 	}
@@ -151,7 +178,8 @@ func fetch[T any](ctx context.Context, c *Client, k call) (T, error) {
 		return none, mistake
 	}
 	if json.Unmarshal(got.body, &into) != nil {
-		return none, badAnswer(k, "the answer is not the JSON that this request has: client and server may be of different versions")
+		return none, badAnswer(k,
+			"the answer is not the JSON that this request has: client and server may be of different versions")
 	}
 	return into, nil
 }
@@ -167,7 +195,12 @@ func (a *answer) checkJSON(k call) *Error {
 
 // badAnswer is about an answer with the status of success.
 func badAnswer(k call, message string) *Error {
-	failure := &Error{Request: k.name(), Status: k.want, Message: message, kinds: []error{ErrBadAnswer}}
+	failure := &Error{
+		Request: k.name(),
+		Status:  k.want,
+		Message: message,
+		kinds:   []error{ErrBadAnswer},
+	}
 	if !k.reads() {
 		failure.kinds = append(failure.kinds, ErrOutcomeUnknown)
 	}

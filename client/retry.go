@@ -110,8 +110,9 @@ func (c *Client) attempt(ctx context.Context, p *parcel) (*answer, *Error) {
 		failure.Message = "the answer broke off: " + failure.Message
 		return nil, failure
 	case int64(len(body)) > c.config.MaxAnswerBytes:
-		failure := badAnswer(p.call, fmt.Sprintf("the answer is larger than %d bytes: raise MaxAnswerBytes if that is right",
-			c.config.MaxAnswerBytes))
+		failure := badAnswer(p.call,
+			fmt.Sprintf("the answer is larger than %d bytes: raise MaxAnswerBytes if that is right",
+				c.config.MaxAnswerBytes))
 		failure.Status = response.StatusCode
 		return nil, failure
 	case response.StatusCode == p.want:
@@ -126,7 +127,14 @@ func (c *Client) lost(ctx, bounded context.Context, p *parcel, err error) *Error
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err
 	}
-	failure := &Error{Request: p.name(), RequestID: p.id, cause: err, Message: printable(err.Error()), worth: true, unclear: !unsent(err)}
+	failure := &Error{
+		Request:   p.name(),
+		RequestID: p.id,
+		cause:     err,
+		Message:   printable(err.Error()),
+		worth:     true,
+		unclear:   !unsent(err),
+	}
 	switch {
 	case ctx.Err() != nil: // the caller's own time is up
 		failure.Message, failure.cause, failure.worth = ctx.Err().Error(), ctx.Err(), false
@@ -163,7 +171,12 @@ func untrusted(err error) bool {
 // refused reads an answer with another status than the one that was wanted.
 func refused(p *parcel, response *http.Response, body []byte) *Error {
 	status := response.StatusCode
-	failure := &Error{Request: p.name(), Status: status, RequestID: p.id, RetryAfter: retryAfter(response.Header)}
+	failure := &Error{
+		Request:    p.name(),
+		Status:     status,
+		RequestID:  p.id,
+		RetryAfter: retryAfter(response.Header),
+	}
 	if id := response.Header.Get("X-Request-Id"); id != "" {
 		failure.RequestID = printable(id)
 	}
@@ -188,7 +201,8 @@ func refused(p *parcel, response *http.Response, body []byte) *Error {
 		failure.kinds = append(failure.kinds, more)
 	}
 	failure.worth = errors.Is(kind, ErrThrottled) || errors.Is(kind, ErrUnavailable)
-	failure.unclear = status < http.StatusMultipleChoices || status >= http.StatusInternalServerError && !undone[failure.Code]
+	failure.unclear = status < http.StatusMultipleChoices ||
+		status >= http.StatusInternalServerError && !undone[failure.Code]
 	return failure
 }
 

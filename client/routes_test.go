@@ -27,33 +27,51 @@ var requests = map[string]request{
 	"POST /init": {"Initialize", func(ctx context.Context, c *client.Client) error {
 		return second(c.Initialize(ctx, client.FirstUser{}))
 	}},
-	"POST /authenticate": {"SignIn", func(ctx context.Context, c *client.Client) error { return second(c.SignIn(ctx, client.Credentials{})) }},
-	"GET /whoami":        {"WhoAmI", func(ctx context.Context, c *client.Client) error { return second(c.WhoAmI(ctx)) }},
+	"POST /authenticate": {"SignIn",
+		func(ctx context.Context, c *client.Client) error { return second(c.SignIn(ctx, client.Credentials{})) }},
+	"GET /whoami": {"WhoAmI", func(ctx context.Context, c *client.Client) error { return second(c.WhoAmI(ctx)) }},
 
-	"GET /api-keys":            {"ListAPIKeys", func(ctx context.Context, c *client.Client) error { return second(c.ListAPIKeys(ctx)) }},
-	"POST /api-keys":           {"IssueAPIKey", func(ctx context.Context, c *client.Client) error { return second(c.IssueAPIKey(ctx, nil)) }},
-	"DELETE /api-keys/:apiKey": {"RevokeAPIKey", func(ctx context.Context, c *client.Client) error { return c.RevokeAPIKey(ctx, "apiKey") }},
+	"GET /api-keys": {"ListAPIKeys",
+		func(ctx context.Context, c *client.Client) error { return second(c.ListAPIKeys(ctx)) }},
+	"POST /api-keys": {"IssueAPIKey",
+		func(ctx context.Context, c *client.Client) error { return second(c.IssueAPIKey(ctx, nil)) }},
+	"DELETE /api-keys/:apiKey": {"RevokeAPIKey",
+		func(ctx context.Context, c *client.Client) error { return c.RevokeAPIKey(ctx, "apiKey") }},
 
-	"GET /users":           {"ListUsers", func(ctx context.Context, c *client.Client) error { return second(c.ListUsers(ctx)) }},
-	"POST /users":          {"CreateUser", func(ctx context.Context, c *client.Client) error { return second(c.CreateUser(ctx, client.NewUser{})) }},
-	"GET /users/:username": {"DescribeUser", func(ctx context.Context, c *client.Client) error { return second(c.DescribeUser(ctx, "username")) }},
+	"GET /users": {"ListUsers",
+		func(ctx context.Context, c *client.Client) error { return second(c.ListUsers(ctx)) }},
+	"POST /users": {"CreateUser",
+		func(ctx context.Context, c *client.Client) error { return second(c.CreateUser(ctx, client.NewUser{})) }},
+	"GET /users/:username": {"DescribeUser",
+		func(ctx context.Context, c *client.Client) error { return second(c.DescribeUser(ctx, "username")) }},
 	"PUT /users/:username": {"UpdateUser", func(ctx context.Context, c *client.Client) error {
 		return c.UpdateUser(ctx, "username", client.UserChange{})
 	}},
-	"DELETE /users/:username": {"DeleteUser", func(ctx context.Context, c *client.Client) error { return c.DeleteUser(ctx, "username") }},
+	"DELETE /users/:username": {"DeleteUser",
+		func(ctx context.Context, c *client.Client) error { return c.DeleteUser(ctx, "username") }},
 
-	"POST /users/:username/totp":         {"EnrolCode", func(ctx context.Context, c *client.Client) error { return second(c.EnrolCode(ctx, "username", code)) }},
-	"POST /users/:username/totp/confirm": {"ConfirmCode", func(ctx context.Context, c *client.Client) error { return c.ConfirmCode(ctx, "username", code) }},
-	"DELETE /users/:username/totp":       {"RemoveCode", func(ctx context.Context, c *client.Client) error { return c.RemoveCode(ctx, "username", code) }},
+	"POST /users/:username/totp": {"EnrolTOTP",
+		func(ctx context.Context, c *client.Client) error { return second(c.EnrolTOTP(ctx, "username", code)) }},
+	"POST /users/:username/totp/confirm": {"ConfirmTOTP",
+		func(ctx context.Context, c *client.Client) error { return c.ConfirmTOTP(ctx, "username", code) }},
+	"DELETE /users/:username/totp": {"RemoveTOTP",
+		func(ctx context.Context, c *client.Client) error { return c.RemoveTOTP(ctx, "username", code) }},
 
-	"GET /boxes":         {"ListBoxes", func(ctx context.Context, c *client.Client) error { return second(c.ListBoxes(ctx)) }},
-	"POST /boxes/:box":   {"CreateBox", func(ctx context.Context, c *client.Client) error { return c.CreateBox(ctx, "box") }},
-	"GET /boxes/:box":    {"DescribeBox", func(ctx context.Context, c *client.Client) error { return second(c.DescribeBox(ctx, "box")) }},
-	"PUT /boxes/:box":    {"TransferBox", func(ctx context.Context, c *client.Client) error { return c.TransferBox(ctx, "box", "anna") }},
-	"DELETE /boxes/:box": {"DeleteBox", func(ctx context.Context, c *client.Client) error { return c.DeleteBox(ctx, "box") }},
+	"GET /boxes": {"ListBoxes",
+		func(ctx context.Context, c *client.Client) error { return second(c.ListBoxes(ctx)) }},
+	"POST /boxes/:box": {"CreateBox",
+		func(ctx context.Context, c *client.Client) error { return c.CreateBox(ctx, "box") }},
+	"GET /boxes/:box": {"DescribeBox",
+		func(ctx context.Context, c *client.Client) error { return second(c.DescribeBox(ctx, "box")) }},
+	"PUT /boxes/:box": {"TransferBox",
+		func(ctx context.Context, c *client.Client) error { return c.TransferBox(ctx, "box", "anna") }},
+	"DELETE /boxes/:box": {"DeleteBox",
+		func(ctx context.Context, c *client.Client) error { return c.DeleteBox(ctx, "box") }},
 
-	"GET /boxes/:box/users":  {"ListBoxUsers", func(ctx context.Context, c *client.Client) error { return second(c.ListBoxUsers(ctx, "box")) }},
-	"POST /boxes/:box/users": {"AddBoxUser", func(ctx context.Context, c *client.Client) error { return c.AddBoxUser(ctx, "box", "anna", "") }},
+	"GET /boxes/:box/users": {"ListBoxUsers",
+		func(ctx context.Context, c *client.Client) error { return second(c.ListBoxUsers(ctx, "box")) }},
+	"POST /boxes/:box/users": {"AddBoxUser",
+		func(ctx context.Context, c *client.Client) error { return c.AddBoxUser(ctx, "box", "anna", "") }},
 	"GET /boxes/:box/users/:username": {"DescribeBoxUser", func(ctx context.Context, c *client.Client) error {
 		return second(c.DescribeBoxUser(ctx, "box", "username"))
 	}},
@@ -63,19 +81,23 @@ var requests = map[string]request{
 	"DELETE /boxes/:box/users/:username": {"RemoveBoxUser", func(ctx context.Context, c *client.Client) error {
 		return c.RemoveBoxUser(ctx, "box", "username")
 	}},
-	"GET /boxes/:box/users/:username/permissions": {"ListPermissions", func(ctx context.Context, c *client.Client) error {
-		return second(c.ListPermissions(ctx, "box", "username"))
-	}},
-	"PUT /boxes/:box/users/:username/permissions": {"SetPermissions", func(ctx context.Context, c *client.Client) error {
-		return c.SetPermissions(ctx, "box", "username", nil)
-	}},
-	"DELETE /boxes/:box/users/:username/permissions": {"ClearPermissions", func(ctx context.Context, c *client.Client) error {
-		return c.ClearPermissions(ctx, "box", "username")
-	}},
+	"GET /boxes/:box/users/:username/permissions": {"ListPermissions",
+		func(ctx context.Context, c *client.Client) error {
+			return second(c.ListPermissions(ctx, "box", "username"))
+		}},
+	"PUT /boxes/:box/users/:username/permissions": {"SetPermissions",
+		func(ctx context.Context, c *client.Client) error {
+			return c.SetPermissions(ctx, "box", "username", nil)
+		}},
+	"DELETE /boxes/:box/users/:username/permissions": {"ClearPermissions",
+		func(ctx context.Context, c *client.Client) error {
+			return c.ClearPermissions(ctx, "box", "username")
+		}},
 
-	"GET /boxes/:box/entries": {"ListEntries", func(ctx context.Context, c *client.Client) error { return second(c.ListEntries(ctx, "box", "")) }},
-	"POST /boxes/:box/entries": {"PutEntry", func(ctx context.Context, c *client.Client) error {
-		return second(c.PutEntry(ctx, "box", "key", 1, nil))
+	"GET /boxes/:box/entries": {"ListEntries",
+		func(ctx context.Context, c *client.Client) error { return second(c.ListEntries(ctx, "box", "")) }},
+	"POST /boxes/:box/entries": {"WriteEntry", func(ctx context.Context, c *client.Client) error {
+		return second(c.WriteEntry(ctx, "box", "key", 1, nil))
 	}},
 	"GET /boxes/:box/entries/:key": {"ReadEntry", func(ctx context.Context, c *client.Client) error {
 		return second(c.ReadEntry(ctx, "box", "key", nil))
@@ -90,7 +112,8 @@ var requests = map[string]request{
 		return second(c.RestoreEntry(ctx, "box", "key", 1, nil))
 	}},
 
-	"GET /audit": {"ListEvents", func(ctx context.Context, c *client.Client) error { return second(c.ListEvents(ctx, nil)) }},
+	"GET /audit": {"ListEvents",
+		func(ctx context.Context, c *client.Client) error { return second(c.ListEvents(ctx, nil)) }},
 	"GET /boxes/:box/audit": {"ListBoxEvents", func(ctx context.Context, c *client.Client) error {
 		return second(c.ListBoxEvents(ctx, "box", nil))
 	}},
@@ -98,15 +121,23 @@ var requests = map[string]request{
 	"POST /api/v1/user/auth": {"SignInWithCode", func(ctx context.Context, c *client.Client) error {
 		return second(c.SignInWithCode(ctx, client.Credentials{}))
 	}},
-	"POST /api/v1/user/auth/refresh":        {"Refresh", func(ctx context.Context, c *client.Client) error { return second(c.Refresh(ctx, code)) }},
-	"DELETE /api/v1/user/auth/revoke/:user": {"RevokeSessions", func(ctx context.Context, c *client.Client) error { return c.RevokeSessions(ctx, "user") }},
-	"GET /api/v1/user/auth/setup/:user":     {"ShowCode", func(ctx context.Context, c *client.Client) error { return second(c.ShowCode(ctx, "user")) }},
-	"GET /api/v1/user/list":                 {"ListAccounts", func(ctx context.Context, c *client.Client) error { return second(c.ListAccounts(ctx)) }},
-	"POST /api/v1/user/add":                 {"AddAccount", func(ctx context.Context, c *client.Client) error { return second(c.AddAccount(ctx, "anna", "viewer")) }},
-	"DELETE /api/v1/user/delete/:user":      {"DeleteAccount", func(ctx context.Context, c *client.Client) error { return second(c.DeleteAccount(ctx, "user")) }},
+	"POST /api/v1/user/auth/refresh": {"Refresh",
+		func(ctx context.Context, c *client.Client) error { return second(c.Refresh(ctx, code)) }},
+	"DELETE /api/v1/user/auth/revoke/:user": {"RevokeSessions",
+		func(ctx context.Context, c *client.Client) error { return c.RevokeSessions(ctx, "user") }},
+	"GET /api/v1/user/auth/setup/:user": {"ShowTOTP",
+		func(ctx context.Context, c *client.Client) error { return second(c.ShowTOTP(ctx, "user")) }},
+	"GET /api/v1/user/list": {"ListAccounts",
+		func(ctx context.Context, c *client.Client) error { return second(c.ListAccounts(ctx)) }},
+	"POST /api/v1/user/add": {"AddAccount",
+		func(ctx context.Context, c *client.Client) error { return second(c.AddAccount(ctx, "anna", "viewer")) }},
+	"DELETE /api/v1/user/delete/:user": {"DeleteAccount",
+		func(ctx context.Context, c *client.Client) error { return second(c.DeleteAccount(ctx, "user")) }},
 
-	"GET /api/v1/droplet/list": {"ListDroplets", func(ctx context.Context, c *client.Client) error { return second(c.ListDroplets(ctx)) }},
-	"POST /api/v1/droplet/add": {"AddDroplet", func(ctx context.Context, c *client.Client) error { return second(c.AddDroplet(ctx, nil)) }},
+	"GET /api/v1/droplet/list": {"ListDroplets",
+		func(ctx context.Context, c *client.Client) error { return second(c.ListDroplets(ctx)) }},
+	"POST /api/v1/droplet/add": {"AddDroplet",
+		func(ctx context.Context, c *client.Client) error { return second(c.AddDroplet(ctx, nil)) }},
 	"PATCH /api/v1/droplet/start/:droplet": {"StartDroplet", func(ctx context.Context, c *client.Client) error {
 		return second(c.StartDroplet(ctx, "droplet"))
 	}},
@@ -132,14 +163,16 @@ func second[T any](_ T, err error) error { return err }
 var forPeople = []string{"GET /openapi.yaml", "GET /docs"}
 
 // local are the methods that send no request of their own.
-var local = []string{"Unmarshal", "UnmarshalEntry", "Events", "BoxEvents", "WithToken", "WithEncryptionKey", "URL", "Format"}
+var local = []string{"Unmarshal", "UnmarshalEntry", "Events", "BoxEvents", "WithToken", "WithEncryptionKey", "URL",
+	"Format"}
 
 func TestEachRouteHasAMethod(t *testing.T) {
 	t.Parallel()
 	for _, route := range httpapi.Routes() {
 		name := route.Method + " " + route.Path
 		_, known := requests[name]
-		assert.True(t, known || slices.Contains(forPeople, name), "%s has no method of Client: add one, and a line to requests", name)
+		assert.True(t, known || slices.Contains(forPeople, name),
+			"%s has no method of Client: add one, and a line to requests", name)
 	}
 }
 

@@ -12,7 +12,7 @@ const redactedSecret = "[client.Secret]"
 // into where it does not ask the methods.
 //
 // A field of this type in your own settings struct is filled by [Unmarshal] and stays out of your logs. Since writing it
-// as JSON gives the words above, [Client.PutEntry] refuses a value that holds them.
+// as JSON gives the words above, [Client.WriteEntry] refuses a value that holds them.
 type Secret struct{ text func() string }
 
 // NewSecret wraps text. The empty text is the zero Secret.

@@ -89,6 +89,11 @@ func (c *Client) pair(ctx context.Context, k call) (*TokenPair, error) {
 // RevokeSessions ends every session of a user, and leaves its API keys. The owner may, and the user itself, also with its
 // refresh token in place of the token.
 func (c *Client) RevokeSessions(ctx context.Context, username string) error {
-	k := call{method: http.MethodDelete, path: accounts + "/user/auth/revoke/{user}", params: []string{username}, want: http.StatusOK}
+	k := call{
+		method: http.MethodDelete,
+		path:   accounts + "/user/auth/revoke/{user}",
+		params: []string{username},
+		want:   http.StatusOK,
+	}
 	return c.run(ctx, k)
 }

@@ -22,7 +22,8 @@ func Unmarshal(ctx context.Context, settings any) error {
 // Unmarshal fills settings, a pointer, from the entry that Config names. See [Client.UnmarshalEntry].
 func (c *Client) Unmarshal(ctx context.Context, settings any) error {
 	if c.config.Box == "" || c.config.Entry == "" {
-		return invalid("entry_required", "Entry", "there is no entry to read: set Box and Entry in Config, or LOCKBOX_BOX_NAME and LOCKBOX_ENTRY_KEY")
+		return invalid("entry_required", "Entry",
+			"there is no entry to read: set Box and Entry in Config, or LOCKBOX_BOX_NAME and LOCKBOX_ENTRY_KEY")
 	}
 	return c.UnmarshalEntry(ctx, c.config.Box, c.config.Entry, settings, nil)
 }
@@ -59,11 +60,13 @@ func unfit(err error) *Error {
 	wrongType, ok := errors.AsType[*json.UnmarshalTypeError](err)
 	switch {
 	case !ok:
-		return invalid("wrong_type", "", "the entry does not fit the settings: a field's own UnmarshalJSON or UnmarshalText refused its value")
+		return invalid("wrong_type", "",
+			"the entry does not fit the settings: a field's own UnmarshalJSON or UnmarshalText refused its value")
 	case wrongType.Field == "":
 		return invalid("wrong_type", "", "the entry is not of the type of the settings, "+wrongType.Type.String())
 	default:
-		return invalid("wrong_type", wrongType.Field, "the entry does not fit the settings: "+wrongType.Field+" is no "+wrongType.Type.String())
+		return invalid("wrong_type", wrongType.Field,
+			"the entry does not fit the settings: "+wrongType.Field+" is no "+wrongType.Type.String())
 	}
 }
 

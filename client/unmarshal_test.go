@@ -28,8 +28,9 @@ func TestUnmarshal(t *testing.T) {
 	c := connect(t, func(config *client.Config) { config.Box, config.Entry = "prod", "app" })
 	got := settings{Replicas: 3}
 	require.NoError(t, c.Unmarshal(t.Context(), &got))
-	require.Equal(t, []any{":8080", 5 * time.Second, "db.example.org", 5432, "s3cret", 3}, []any{got.Listen, time.Duration(got.Timeout),
-		got.Database.Host, got.Database.Port, got.Database.Password.Reveal(), got.Replicas})
+	require.Equal(t, []any{":8080", 5 * time.Second, "db.example.org", 5432, "s3cret", 3},
+		[]any{got.Listen, time.Duration(got.Timeout),
+			got.Database.Host, got.Database.Port, got.Database.Password.Reveal(), got.Replicas})
 	var tree map[string]any
 	require.NoError(t, c.Unmarshal(t.Context(), &tree))
 	require.Len(t, tree, 3)
@@ -59,11 +60,12 @@ func TestUnmarshalWhatDoesNotFit(t *testing.T) {
 		{`["canary-3f9b"]`, "", &settings{}},
 		{`"canary-3f9b"`, "", new(int)},
 	} {
-		_, err := c.PutEntry(t.Context(), box, "key", json.RawMessage(test.value), nil)
+		_, err := c.WriteEntry(t.Context(), box, "key", json.RawMessage(test.value), nil)
 		require.NoError(t, err)
 		err = c.UnmarshalEntry(t.Context(), box, "key", test.into, nil)
 		require.ErrorIs(t, err, client.ErrInvalid, test.value)
-		require.Equal(t, []string{"wrong_type", test.field}, []string{failure(t, err).Code, failure(t, err).Field}, test.value)
+		require.Equal(t, []string{"wrong_type", test.field}, []string{failure(t, err).Code, failure(t, err).Field},
+			test.value)
 		require.NotRegexp(t, canary+"|7000000|1\\.5", err.Error())
 		if filled, ok := test.into.(*settings); ok {
 			require.Equal(t, settings{}, *filled, "nothing is half-filled")

@@ -70,7 +70,8 @@ func (c *Client) Initialize(ctx context.Context, user FirstUser) (Secret, error)
 	k.nobody = true
 	if !user.InitToken.IsZero() {
 		if !isHeaderText(user.InitToken.Reveal()) {
-			return Secret{}, invalid("invalid_init_token", "InitToken", "InitToken cannot stand in a header: was it cut out with a line end?")
+			return Secret{}, invalid("invalid_init_token", "InitToken",
+				"InitToken cannot stand in a header: was it cut out with a line end?")
 		}
 		k.header = http.Header{"X-Init-Token": {user.InitToken.Reveal()}}
 	}
@@ -164,7 +165,8 @@ func (c *Client) UpdateUser(ctx context.Context, username string, change UserCha
 		Password        string `json:"password,omitempty"`
 		CurrentPassword string `json:"currentPassword,omitempty"`
 		RevokeAPIKeys   bool   `json:"revokeApiKeys,omitempty"`
-	}{change.Role, change.Group, change.IsActive, change.Password.Reveal(), change.CurrentPassword.Reveal(), change.RevokeAPIKeys}, username)
+	}{change.Role, change.Group, change.IsActive, change.Password.Reveal(), change.CurrentPassword.Reveal(),
+		change.RevokeAPIKeys}, username)
 	// What ends sessions, or the right to ask, would be refused a second time.
 	k.again = change.Password.IsZero() && change.Group != GroupOwner && !change.RevokeAPIKeys
 	return c.run(ctx, k)

@@ -37,7 +37,8 @@ func TestOpaqueTokens(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, token, read)
 	require.NotEqual(t, [32]byte(token), [32]byte(token.Digest()))
-	for _, text := range []string{"", token.String()[1:], token.String() + "0", strings.ToUpper(token.String()), "g" + token.String()[1:]} {
+	for _, text := range []string{"", token.String()[1:], token.String() + "0", strings.ToUpper(token.String()),
+		"g" + token.String()[1:]} {
 		_, ok := ParseOpaqueToken(text)
 		require.False(t, ok, text)
 	}
@@ -64,7 +65,8 @@ func TestNextPair(t *testing.T) {
 		user   User
 		family TokenFamily
 		at     time.Time
-	}{{user, family, noon.Add(3 * time.Hour)}, {user, revoked, noon}, {moved, family, noon}, {inactive, family, noon}, {User{ID: UserID{9}, Active: true, SessionEpoch: 3}, family, noon}} {
+	}{{user, family, noon.Add(3 * time.Hour)}, {user, revoked, noon}, {moved, family, noon}, {inactive, family, noon},
+		{User{ID: UserID{9}, Active: true, SessionEpoch: 3}, family, noon}} {
 		_, err := pair(each.user, each.family, each.at)
 		require.ErrorIs(t, err, ErrRefreshToken)
 	}
@@ -76,7 +78,8 @@ func TestRecoveryCodes(t *testing.T) {
 	require.Len(t, codes, RecoveryCodes)
 	text := codes[0].String()
 	require.Regexp(t, `^[A-Z2-7]{6}(-[A-Z2-7]{6}){3}$`, text)
-	for _, spelling := range []string{text, strings.ToLower(text), strings.ReplaceAll(text, "-", ""), strings.ReplaceAll(text, "-", " ")} {
+	for _, spelling := range []string{text, strings.ToLower(text), strings.ReplaceAll(text, "-", ""),
+		strings.ReplaceAll(text, "-", " ")} {
 		read, ok := ParseRecoveryCode(spelling)
 		require.True(t, ok, spelling)
 		require.Equal(t, codes[0], read)
@@ -91,7 +94,13 @@ func TestRecoveryCodes(t *testing.T) {
 // TestTakeOver: one owner before and after, and the former one keeps what an admin and manager has.
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
-	former := User{ID: UserID{1}, Role: RoleAdmin, Active: true, Owner: true, Group: GroupOwner}
+	former := User{
+		ID:     UserID{1},
+		Role:   RoleAdmin,
+		Active: true,
+		Owner:  true,
+		Group:  GroupOwner,
+	}
 	next := User{ID: UserID{2}, Role: RoleUser, Active: true}
 	inactive := User{ID: UserID{3}, Role: RoleAdmin}
 	require.ErrorIs(t, inactive.TakeOver(&former, noon), ErrNewOwnerInactive)
@@ -103,7 +112,7 @@ func TestTakeOver(t *testing.T) {
 
 func TestShowable(t *testing.T) {
 	t.Parallel()
-	require.NoError(t, OneTimeCode{}.Showable())
-	require.ErrorIs(t, OneTimeCode{Own: true}.Showable(), ErrSecretHidden)
-	require.ErrorIs(t, OneTimeCode{ConfirmedAt: noon}.Showable(), ErrSecretHidden)
+	require.NoError(t, TOTPSecret{}.Showable())
+	require.ErrorIs(t, TOTPSecret{Own: true}.Showable(), ErrSecretHidden)
+	require.ErrorIs(t, TOTPSecret{ConfirmedAt: noon}.Showable(), ErrSecretHidden)
 }

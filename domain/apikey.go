@@ -30,7 +30,8 @@ func ParseAPIKeyName(text string) (string, error) {
 	}
 	for _, r := range text {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return "", InvalidField("name", "invalid_name", "name must hold printable characters and plain spaces alone")
+			return "", InvalidField("name", "invalid_name",
+				"name must hold printable characters and plain spaces alone")
 		}
 	}
 	return text, nil

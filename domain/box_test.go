@@ -11,7 +11,14 @@ import (
 var testBox = domain.Box{ID: domain.BoxID{1}, Name: "default", Owner: userID}
 
 func member(role domain.BoxRole, active bool, permissions domain.Permissions) *domain.BoxUser {
-	return &domain.BoxUser{Box: testBox.ID, User: userID, Name: "user", Role: role, Active: active, Permissions: permissions}
+	return &domain.BoxUser{
+		Box:         testBox.ID,
+		User:        userID,
+		Name:        "user",
+		Role:        role,
+		Active:      active,
+		Permissions: permissions,
+	}
 }
 
 // TestAccess: what each decision says to each kind of caller, as the code of the refusal.
@@ -31,22 +38,33 @@ func TestAccess(t *testing.T) {
 		access                                    domain.Access
 		see, manage, self, another, transfer, use string
 	}{
-		"no box":                       {domain.Access{Caller: user}, gone, gone, gone, gone, gone, gone},
-		"no box, for an admin":         {domain.Access{Caller: admin}, gone, gone, gone, gone, gone, gone},
-		"stranger":                     {domain.Access{Caller: user, Box: theirs}, gone, gone, gone, gone, gone, gone},
-		"box user with nothing":        {domain.Access{Caller: user, Box: theirs, Member: member(boxUser, true, 0)}, yes, rank, yes, rank, title, right},
-		"box user with the permission": {domain.Access{Caller: user, Box: theirs, Member: member(boxUser, true, domain.ReadEntry)}, yes, rank, yes, rank, title, yes},
-		"box user with another one":    {domain.Access{Caller: user, Box: theirs, Member: member(boxUser, true, all&^domain.ReadEntry)}, yes, rank, yes, rank, title, right},
-		"boxadmin with nothing":        {domain.Access{Caller: user, Box: theirs, Member: member(boxAdmin, true, 0)}, yes, yes, yes, yes, title, right},
-		"boxadmin with all":            {domain.Access{Caller: user, Box: theirs, Member: member(boxAdmin, true, all)}, yes, yes, yes, yes, title, yes},
-		"owner of the box":             {domain.Access{Caller: user, Box: testBox, Member: member(boxAdmin, true, all)}, yes, yes, yes, yes, yes, yes},
-		"owner without permissions":    {domain.Access{Caller: user, Box: testBox, Member: member(boxAdmin, true, 0)}, yes, yes, yes, yes, yes, right},
-		"inactive box user":            {domain.Access{Caller: user, Box: theirs, Member: member(boxUser, false, all)}, gone, gone, gone, gone, gone, gone},
-		"inactive boxadmin":            {domain.Access{Caller: user, Box: theirs, Member: member(boxAdmin, false, all)}, gone, gone, gone, gone, gone, gone},
-		"admin":                        {domain.Access{Caller: admin, Box: theirs}, yes, yes, yes, yes, yes, right},
-		"owner of the system":          {domain.Access{Caller: owner, Box: theirs}, yes, yes, yes, yes, yes, right},
-		"admin as a box user":          {domain.Access{Caller: admin, Box: theirs, Member: member(boxUser, true, domain.ReadEntry)}, yes, yes, yes, yes, yes, yes},
-		"admin as an inactive one":     {domain.Access{Caller: admin, Box: theirs, Member: member(boxUser, false, all)}, yes, yes, yes, yes, yes, right},
+		"no box":               {domain.Access{Caller: user}, gone, gone, gone, gone, gone, gone},
+		"no box, for an admin": {domain.Access{Caller: admin}, gone, gone, gone, gone, gone, gone},
+		"stranger":             {domain.Access{Caller: user, Box: theirs}, gone, gone, gone, gone, gone, gone},
+		"box user with nothing": {domain.Access{Caller: user, Box: theirs, Member: member(boxUser, true, 0)},
+			yes, rank, yes, rank, title, right},
+		"box user with the permission": {domain.Access{Caller: user, Box: theirs,
+			Member: member(boxUser, true, domain.ReadEntry)}, yes, rank, yes, rank, title, yes},
+		"box user with another one": {domain.Access{Caller: user, Box: theirs,
+			Member: member(boxUser, true, all&^domain.ReadEntry)}, yes, rank, yes, rank, title, right},
+		"boxadmin with nothing": {domain.Access{Caller: user, Box: theirs, Member: member(boxAdmin, true, 0)}, yes,
+			yes, yes, yes, title, right},
+		"boxadmin with all": {domain.Access{Caller: user, Box: theirs, Member: member(boxAdmin, true, all)},
+			yes, yes, yes, yes, title, yes},
+		"owner of the box": {domain.Access{Caller: user, Box: testBox, Member: member(boxAdmin, true, all)},
+			yes, yes, yes, yes, yes, yes},
+		"owner without permissions": {domain.Access{Caller: user, Box: testBox, Member: member(boxAdmin, true, 0)}, yes,
+			yes, yes, yes, yes, right},
+		"inactive box user": {domain.Access{Caller: user, Box: theirs, Member: member(boxUser, false, all)},
+			gone, gone, gone, gone, gone, gone},
+		"inactive boxadmin": {domain.Access{Caller: user, Box: theirs, Member: member(boxAdmin, false, all)},
+			gone, gone, gone, gone, gone, gone},
+		"admin":               {domain.Access{Caller: admin, Box: theirs}, yes, yes, yes, yes, yes, right},
+		"owner of the system": {domain.Access{Caller: owner, Box: theirs}, yes, yes, yes, yes, yes, right},
+		"admin as a box user": {domain.Access{Caller: admin, Box: theirs,
+			Member: member(boxUser, true, domain.ReadEntry)}, yes, yes, yes, yes, yes, yes},
+		"admin as an inactive one": {domain.Access{Caller: admin, Box: theirs, Member: member(boxUser, false, all)},
+			yes, yes, yes, yes, yes, right},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -65,11 +83,13 @@ func TestAccess(t *testing.T) {
 func TestUseWantsAll(t *testing.T) {
 	t.Parallel()
 	const both = domain.CreateEntry | domain.ReadEntry
-	for permissions, allowed := range map[domain.Permissions]bool{domain.CreateEntry: false, domain.ReadEntry: false, both: true, domain.AllPermissions: true, 0: false} {
+	for permissions, allowed := range map[domain.Permissions]bool{domain.CreateEntry: false, domain.ReadEntry: false,
+		both: true, domain.AllPermissions: true, 0: false} {
 		access := domain.Access{Caller: user, Box: testBox, Member: member(domain.BoxRoleUser, true, permissions)}
 		require.Equal(t, allowed, access.Use(both) == nil)
 	}
-	require.True(t, domain.Access{Caller: user, Box: testBox, Member: member(domain.BoxRoleUser, true, domain.ReadEntryKeys)}.SeesKeys())
+	require.True(t, domain.Access{Caller: user, Box: testBox,
+		Member: member(domain.BoxRoleUser, true, domain.ReadEntryKeys)}.SeesKeys())
 	require.False(t, domain.Access{Caller: admin, Box: testBox}.SeesKeys())
 }
 
@@ -84,9 +104,12 @@ func TestBoxQuota(t *testing.T) {
 
 func TestNewBoxUsers(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, *member(domain.BoxRoleAdmin, true, domain.AllPermissions), domain.NewBoxOwner(testBox.ID, userID, "user"))
-	require.Equal(t, *member(domain.BoxRoleUser, true, domain.DefaultPermissions), domain.NewBoxUser(testBox.ID, userID, "user", domain.BoxRole{}))
-	require.Equal(t, *member(domain.BoxRoleAdmin, true, domain.DefaultPermissions), domain.NewBoxUser(testBox.ID, userID, "user", domain.BoxRoleAdmin))
+	require.Equal(t, *member(domain.BoxRoleAdmin, true, domain.AllPermissions),
+		domain.NewBoxOwner(testBox.ID, userID, "user"))
+	require.Equal(t, *member(domain.BoxRoleUser, true, domain.DefaultPermissions),
+		domain.NewBoxUser(testBox.ID, userID, "user", domain.BoxRole{}))
+	require.Equal(t, *member(domain.BoxRoleAdmin, true, domain.DefaultPermissions),
+		domain.NewBoxUser(testBox.ID, userID, "user", domain.BoxRoleAdmin))
 }
 
 func TestBoxUserChange(t *testing.T) {
@@ -101,12 +124,13 @@ func TestBoxUserChange(t *testing.T) {
 		err    error
 		want   *domain.BoxUser
 	}{
-		"nothing":                {theirs, nil, nil, nil, member(domain.BoxRoleAdmin, true, domain.ReadEntry)},
-		"role":                   {theirs, toUser, nil, nil, member(domain.BoxRoleUser, true, domain.ReadEntry)},
-		"state":                  {theirs, nil, to(false), nil, member(domain.BoxRoleAdmin, false, domain.ReadEntry)},
-		"both":                   {theirs, toUser, to(false), nil, member(domain.BoxRoleUser, false, domain.ReadEntry)},
-		"the owner, nothing":     {testBox, nil, nil, nil, member(domain.BoxRoleAdmin, true, domain.ReadEntry)},
-		"the owner, as it is":    {testBox, toAdmin, to(true), nil, member(domain.BoxRoleAdmin, true, domain.ReadEntry)},
+		"nothing":            {theirs, nil, nil, nil, member(domain.BoxRoleAdmin, true, domain.ReadEntry)},
+		"role":               {theirs, toUser, nil, nil, member(domain.BoxRoleUser, true, domain.ReadEntry)},
+		"state":              {theirs, nil, to(false), nil, member(domain.BoxRoleAdmin, false, domain.ReadEntry)},
+		"both":               {theirs, toUser, to(false), nil, member(domain.BoxRoleUser, false, domain.ReadEntry)},
+		"the owner, nothing": {testBox, nil, nil, nil, member(domain.BoxRoleAdmin, true, domain.ReadEntry)},
+		"the owner, as it is": {testBox, toAdmin, to(true), nil,
+			member(domain.BoxRoleAdmin, true, domain.ReadEntry)},
 		"the owner's role":       {testBox, toUser, nil, domain.ErrBoxOwnerStays, nil},
 		"the owner's state":      {testBox, nil, to(false), domain.ErrBoxOwnerStays, nil},
 		"the owner's state, too": {testBox, toAdmin, to(false), domain.ErrBoxOwnerStays, nil},

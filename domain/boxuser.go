@@ -15,7 +15,14 @@ type BoxUser struct {
 
 // NewBoxOwner is the first user of a box.
 func NewBoxOwner(box BoxID, user UserID, name UserName) BoxUser {
-	return BoxUser{Box: box, User: user, Name: name, Role: BoxRoleAdmin, Active: true, Permissions: AllPermissions}
+	return BoxUser{
+		Box:         box,
+		User:        user,
+		Name:        name,
+		Role:        BoxRoleAdmin,
+		Active:      true,
+		Permissions: AllPermissions,
+	}
 }
 
 // NewBoxUser is a user who is added to a box; the zero role means boxuser.
@@ -23,7 +30,14 @@ func NewBoxUser(box BoxID, user UserID, name UserName, role BoxRole) BoxUser {
 	if role == (BoxRole{}) {
 		role = BoxRoleUser
 	}
-	return BoxUser{Box: box, User: user, Name: name, Role: role, Active: true, Permissions: DefaultPermissions}
+	return BoxUser{
+		Box:         box,
+		User:        user,
+		Name:        name,
+		Role:        role,
+		Active:      true,
+		Permissions: DefaultPermissions,
+	}
 }
 
 // Change sets what is not nil. The owner of the box stays an active boxadmin.

@@ -51,12 +51,19 @@ type Caller struct {
 	// ExpiresAt is when the credential ends; zero means never.
 	ExpiresAt time.Time
 	// Terminal: it is the operator, on the server's own command line, who may do what the owner may.
-	Terminal bool
+	Operator bool
 }
 
-// AtTerminal is the caller on the server's own command line.
-func AtTerminal() Caller {
-	return Caller{Name: TerminalActor, Role: RoleAdmin, Active: true, Owner: true, Group: GroupOwner, Terminal: true}
+// Operator is the caller on the server's own command line.
+func Operator() Caller {
+	return Caller{
+		Name:     OperatorActor,
+		Role:     RoleAdmin,
+		Active:   true,
+		Owner:    true,
+		Group:    GroupOwner,
+		Operator: true,
+	}
 }
 
 // Authenticate returns the refusal for a caller whose user is inactive or whose credential has ended at now.

@@ -58,9 +58,11 @@ func TestCapAPIKeyExpiry(t *testing.T) {
 // TestHasExpiringAPIKey: a session ends as well, but a password made it.
 func TestHasExpiringAPIKey(t *testing.T) {
 	t.Parallel()
-	require.True(t, domain.Caller{Credential: domain.Credential{Kind: domain.APIKeyCredential}, ExpiresAt: now}.HasExpiringAPIKey())
+	require.True(t, domain.Caller{Credential: domain.Credential{Kind: domain.APIKeyCredential},
+		ExpiresAt: now}.HasExpiringAPIKey())
 	require.False(t, domain.Caller{Credential: domain.Credential{Kind: domain.APIKeyCredential}}.HasExpiringAPIKey())
-	require.False(t, domain.Caller{Credential: domain.Credential{Kind: domain.SessionCredential}, ExpiresAt: now}.HasExpiringAPIKey())
+	require.False(t, domain.Caller{Credential: domain.Credential{Kind: domain.SessionCredential},
+		ExpiresAt: now}.HasExpiringAPIKey())
 }
 
 func TestAPIKeyQuota(t *testing.T) {
@@ -105,7 +107,8 @@ func TestCheckAPIKeyRevoker(t *testing.T) {
 	require.NoError(t, domain.CheckAPIKeyRevoker(owner, userOf(admin)))
 	require.NoError(t, domain.CheckAPIKeyRevoker(owner, userOf(owner)))
 	require.ErrorIs(t, domain.CheckAPIKeyRevoker(admin, userOf(owner)), domain.ErrOwnerProtected)
-	require.ErrorIs(t, domain.CheckAPIKeyRevoker(user, userOf(owner)), domain.ErrAPIKeyNotFound, "that there is such a key is not said")
+	require.ErrorIs(t, domain.CheckAPIKeyRevoker(user, userOf(owner)), domain.ErrAPIKeyNotFound,
+		"that there is such a key is not said")
 	require.ErrorIs(t, domain.CheckAPIKeyRevoker(user, userOf(admin)), domain.ErrAPIKeyNotFound)
 }
 
@@ -116,7 +119,8 @@ func TestAPIKeyNames(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, good, got)
 	}
-	for _, bad := range []string{strings.Repeat("x", 101), "a\nb", "\x00", "\t", "\x1b[31m", "\x7f", "\u0085", "\u009b31m", "a\xff", "\ufffd"} {
+	for _, bad := range []string{strings.Repeat("x", 101), "a\nb", "\x00", "\t", "\x1b[31m", "\x7f", "\u0085",
+		"\u009b31m", "a\xff", "\ufffd"} {
 		_, err := domain.ParseAPIKeyName(bad)
 		requireRefusal(t, err, domain.Invalid, "invalid_name", "name")
 	}
@@ -128,5 +132,11 @@ func TestNewSession(t *testing.T) {
 	t.Parallel()
 	begin := now.Add(700 * time.Millisecond)
 	session := domain.NewSession(domain.CredentialID{5}, userOf(user), begin, time.Hour)
-	require.Equal(t, domain.Session{ID: domain.CredentialID{5}, User: userID, Epoch: 7, CreatedAt: begin, ExpiresAt: now.Add(time.Hour)}, session)
+	require.Equal(t, domain.Session{
+		ID:        domain.CredentialID{5},
+		User:      userID,
+		Epoch:     7,
+		CreatedAt: begin,
+		ExpiresAt: now.Add(time.Hour),
+	}, session)
 }

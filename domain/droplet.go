@@ -34,7 +34,8 @@ func ParseDropletPrefix(text string) (DropletPrefix, error) {
 		valid = valid && ('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-')
 	}
 	if !valid {
-		return "", InvalidField("prefix", "invalid_prefix", "must be 1 to 40 lower-case letters, digits and '-', beginning with a letter")
+		return "", InvalidField("prefix", "invalid_prefix",
+			"must be 1 to 40 lower-case letters, digits and '-', beginning with a letter")
 	}
 	return DropletPrefix(text), nil
 }
@@ -93,8 +94,18 @@ const loopback = "127.0.0.1"
 func DropletPorts(number int) []PublishedPort {
 	return []PublishedPort{
 		{Port: 22, Protocol: "tcp", HostPort: 2200 + number},
-		{Port: 80, Protocol: "tcp", HostIP: loopback, HostPort: 8000 + number},
-		{Port: 443, Protocol: "tcp", HostIP: loopback, HostPort: 44300 + number},
+		{
+			Port:     80,
+			Protocol: "tcp",
+			HostIP:   loopback,
+			HostPort: 8000 + number,
+		},
+		{
+			Port:     443,
+			Protocol: "tcp",
+			HostIP:   loopback,
+			HostPort: 44300 + number,
+		},
 	}
 }
 

@@ -12,8 +12,10 @@ import (
 
 func TestDropletPrefixes(t *testing.T) {
 	t.Parallel()
-	for text, good := range map[string]bool{"droplet": true, "d": true, "web-": true, "a1": true, strings.Repeat("a", 40): true,
-		"": false, "1a": false, "-a": false, "Web": false, "a_b": false, "a.b": false, "a/b": false, "ä": false, strings.Repeat("a", 41): false} {
+	for text, good := range map[string]bool{"droplet": true, "d": true, "web-": true, "a1": true,
+		strings.Repeat("a", 40): true,
+		"":                      false, "1a": false, "-a": false, "Web": false, "a_b": false, "a.b": false,
+		"a/b": false, "ä": false, strings.Repeat("a", 41): false} {
 		_, err := ParseDropletPrefix(text)
 		require.Equal(t, good, err == nil, text)
 	}
@@ -31,7 +33,8 @@ func TestDropletNames(t *testing.T) {
 		_, err := ParseEntryKey(string(prefix.Name(number).KeyOf()))
 		require.NoError(t, err)
 	}
-	for _, name := range []string{"", "web", "web0", "web00", "web1", "web001", "web100", "web7a", "web+1", "web-1", "web 1", "Web01", "xweb01", "web01 ", "/web01",
+	for _, name := range []string{"", "web", "web0", "web00", "web1", "web001", "web100", "web7a", "web+1", "web-1",
+		"web 1", "Web01", "xweb01", "web01 ", "/web01",
 		"web0１", "web٠١"} {
 		_, ok := prefix.Parse(name)
 		require.False(t, ok, name)
@@ -54,7 +57,8 @@ func TestFreeNumbers(t *testing.T) {
 
 func TestDropletPorts(t *testing.T) {
 	t.Parallel()
-	for number, want := range map[int]string{1: "22 :2201, 80 127.0.0.1:8001, 443 127.0.0.1:44301", 99: "22 :2299, 80 127.0.0.1:8099, 443 127.0.0.1:44399"} {
+	for number, want := range map[int]string{1: "22 :2201, 80 127.0.0.1:8001, 443 127.0.0.1:44301",
+		99: "22 :2299, 80 127.0.0.1:8099, 443 127.0.0.1:44399"} {
 		var got []string
 		for _, port := range DropletPorts(number) {
 			require.Equal(t, "tcp", port.Protocol)
@@ -66,13 +70,16 @@ func TestDropletPorts(t *testing.T) {
 
 func TestDropletWords(t *testing.T) {
 	t.Parallel()
-	for status, want := range map[string]string{"Up Less than a second": "Up 1 second", "Up Less than a second (Paused)": "Up 1 second (Paused)",
-		"Up 1 second": "Up 1 second", "Up 8 minutes": "Up 8 minutes", "Exited (0) Less than a second ago": "Exited (0) Less than a second ago", "Created": "Created"} {
+	for status, want := range map[string]string{"Up Less than a second": "Up 1 second",
+		"Up Less than a second (Paused)": "Up 1 second (Paused)",
+		"Up 1 second":                    "Up 1 second", "Up 8 minutes": "Up 8 minutes",
+		"Exited (0) Less than a second ago": "Exited (0) Less than a second ago", "Created": "Created"} {
 		require.Equal(t, want, UpStatus(status))
 	}
 	require.Equal(t, "0123456789ab", Droplet{Container: "0123456789abcdef"}.ShortID())
 	require.True(t, IsContainerID(strings.Repeat("0f", 32)))
-	for _, text := range []string{"", strings.Repeat("0f", 31), strings.Repeat("0F", 32), strings.Repeat("0g", 32), strings.Repeat("0f", 31) + ".."} {
+	for _, text := range []string{"", strings.Repeat("0f", 31), strings.Repeat("0F", 32), strings.Repeat("0g", 32),
+		strings.Repeat("0f", 31) + ".."} {
 		require.False(t, IsContainerID(text), text)
 	}
 }
@@ -80,7 +87,8 @@ func TestDropletWords(t *testing.T) {
 func TestDropletsAreFoundByTheirWholeName(t *testing.T) {
 	t.Parallel()
 	at := time.Unix(1, 0)
-	list := []Droplet{{Name: "web01", CreatedAt: at}, {Name: "web02", CreatedAt: at.Add(time.Second)}, {Name: "web03", CreatedAt: at}}
+	list := []Droplet{{Name: "web01", CreatedAt: at}, {Name: "web02", CreatedAt: at.Add(time.Second)},
+		{Name: "web03", CreatedAt: at}}
 	NewestFirst(list)
 	require.Equal(t, []DropletName{"web02", "web01", "web03"}, []DropletName{list[0].Name, list[1].Name, list[2].Name})
 	found, err := FindDroplet(list, "web03")
@@ -94,7 +102,8 @@ func TestDropletsAreFoundByTheirWholeName(t *testing.T) {
 
 func TestChooseImage(t *testing.T) {
 	t.Parallel()
-	for asked, want := range map[string]string{"": "a:1", "a:1": "a:1", "b": "b", "c": "", "a": "", "A:1": "", "a:1,b": ""} {
+	for asked, want := range map[string]string{"": "a:1", "a:1": "a:1", "b": "b", "c": "", "a": "", "A:1": "",
+		"a:1,b": ""} {
 		got, err := ChooseImage(asked, []string{"a:1", "b"})
 		require.Equal(t, want, got)
 		require.Equal(t, want == "", errors.Is(err, Invalid))

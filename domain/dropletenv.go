@@ -24,10 +24,12 @@ func CheckEnvNames(env map[string]string) error {
 	}
 	for name := range env {
 		if !isEnvName(name) {
-			return InvalidField("env", "invalid_env", "a name in env must be capital letters, digits and '_', and not begin with a digit")
+			return InvalidField("env", "invalid_env",
+				"a name in env must be capital letters, digits and '_', and not begin with a digit")
 		}
 		if name == "PATH" || strings.HasPrefix(name, "LD_") {
-			return InvalidField("env", "invalid_env", "env."+name+" cannot be set: PATH and LD_… decide which programs are run")
+			return InvalidField("env", "invalid_env",
+				"env."+name+" cannot be set: PATH and LD_… decide which programs are run")
 		}
 	}
 	return nil
@@ -52,11 +54,13 @@ func EnvString(name string, value []byte) (Secret, error) {
 	}
 	if bytes.IndexByte(text, 0) >= 0 {
 		clear(text)
-		return Secret{}, InvalidField("env."+name, "invalid_env", "the entry of env."+name+" holds a zero byte, which no environment can")
+		return Secret{}, InvalidField("env."+name, "invalid_env",
+			"the entry of env."+name+" holds a zero byte, which no environment can")
 	}
 	if len(name)+1+len(text) > maxEnvString {
 		clear(text)
-		return Secret{}, InvalidField("env."+name, "invalid_env", "env."+name+" is too long: an environment takes 128 KiB for one string")
+		return Secret{}, InvalidField("env."+name, "invalid_env",
+			"env."+name+" is too long: an environment takes 128 KiB for one string")
 	}
 	whole := make([]byte, 0, len(name)+1+len(text))
 	whole = append(append(append(whole, name...), '='), text...)
@@ -82,7 +86,8 @@ func CheckEnvSize(env []Secret) error {
 		total += len(each.Bytes()) + 1
 	}
 	if total > MaxEnvBytes {
-		return InvalidField("env", "invalid_env", "env is "+strconv.Itoa(total)+" bytes as a whole; the limit is "+strconv.Itoa(MaxEnvBytes))
+		return InvalidField("env", "invalid_env",
+			"env is "+strconv.Itoa(total)+" bytes as a whole; the limit is "+strconv.Itoa(MaxEnvBytes))
 	}
 	return nil
 }
@@ -91,7 +96,8 @@ func CheckEnvSize(env []Secret) error {
 // for the lines of each value as they are and as they look inside quotes. Values of less than four bytes are looked for
 // whole, with their name.
 func WithoutValues(reason string, env []Secret) string {
-	const withheld = "Error response from daemon: the droplet host refused, in words that are withheld because they repeat a value of env"
+	const withheld = "Error response from daemon: the droplet host refused, in words that are withheld because they " +
+		"repeat a value of env"
 	for _, each := range env {
 		_, value, _ := strings.Cut(string(each.Bytes()), "=")
 		if strings.Contains(reason, string(each.Bytes())) {

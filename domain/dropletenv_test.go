@@ -10,8 +10,10 @@ import (
 
 func TestEnvNames(t *testing.T) {
 	t.Parallel()
-	for name, good := range map[string]bool{"A": true, "_": true, "DB_PASSWORD": true, "A1": true, "LD": true, "LDX_A": true, "XPATH": true, "PATHS": true,
-		"": false, "1A": false, "a": false, "A-B": false, "A B": false, "A=B": false, "Ä": false, "A\x00": false, "PATH": false, "LD_PRELOAD": false, "LD_": false} {
+	for name, good := range map[string]bool{"A": true, "_": true, "DB_PASSWORD": true, "A1": true, "LD": true,
+		"LDX_A": true, "XPATH": true, "PATHS": true,
+		"": false, "1A": false, "a": false, "A-B": false, "A B": false, "A=B": false, "Ä": false, "A\x00": false,
+		"PATH": false, "LD_PRELOAD": false, "LD_": false} {
 		err := CheckEnvNames(map[string]string{name: "key"})
 		require.Equal(t, good, err == nil, name)
 	}
@@ -26,7 +28,8 @@ func TestEnvNames(t *testing.T) {
 
 func TestEnvStrings(t *testing.T) {
 	t.Parallel()
-	for value, want := range map[string]string{`"text"`: "text", ` "a\nb\t\u00fc" `: "a\nb\tü", `""`: "", `1.50`: "1.50", `true`: "true", `{ "b" : 1, "a":[ 1 ] }`: `{"b":1,"a":[1]}`,
+	for value, want := range map[string]string{`"text"`: "text", ` "a\nb\t\u00fc" `: "a\nb\tü", `""`: "",
+		`1.50`: "1.50", `true`: "true", `{ "b" : 1, "a":[ 1 ] }`: `{"b":1,"a":[1]}`,
 		`[ "x" ]`: `["x"]`, `"{\"a\": 1}"`: `{"a": 1}`, `{"a":"b\u0000"}`: `{"a":"b\u0000"}`} {
 		got, err := EnvString("NAME", []byte(value))
 		require.NoError(t, err, value)
@@ -53,7 +56,8 @@ func TestEnvSize(t *testing.T) {
 
 func TestReasonsRepeatNoValues(t *testing.T) {
 	t.Parallel()
-	env := []Secret{NewSecret("A=hunter22"), NewSecret("B=-----BEGIN\nline two \"quoted\"\n-----END"), NewSecret("C=x"), NewSecret("D=ünter\tx"), NewSecret("E=")}
+	env := []Secret{NewSecret("A=hunter22"), NewSecret("B=-----BEGIN\nline two \"quoted\"\n-----END"), NewSecret("C=x"),
+		NewSecret("D=ünter\tx"), NewSecret("E=")}
 	for reason, shown := range map[string]bool{
 		"No such image: x":                               true,
 		"Bind for 0.0.0.0:2201 failed":                   true,

@@ -77,7 +77,8 @@ func ParseVersions(field, header string) (*Versions, error) {
 		tag = strings.TrimSpace(tag)
 		opaque, weak := strings.CutPrefix(tag, "W/")
 		if len(opaque) < 2 || opaque[0] != '"' || opaque[len(opaque)-1] != '"' {
-			return nil, InvalidField(field, "invalid_precondition", field+` must be * or entity tags in quotes, such as "3"`)
+			return nil, InvalidField(field, "invalid_precondition",
+				field+` must be * or entity tags in quotes, such as "3"`)
 		}
 		number, err := strconv.ParseUint(opaque[1:len(opaque)-1], 10, 63)
 		if err == nil && !weak && number > 0 {
@@ -99,8 +100,12 @@ func ParseVersion(field, text string) (uint64, error) {
 // CheckValueSize refuses a value over limit bytes of JSON text; limit 0 is none.
 func CheckValueSize(size, limit int) error {
 	if limit > 0 && size > limit {
-		return &Error{Kind: TooLarge, Code: "value_too_large", Field: "value",
-			Message: "value is " + strconv.Itoa(size) + " bytes of JSON text; the limit is " + strconv.Itoa(limit)}
+		return &Error{
+			Kind:    TooLarge,
+			Code:    "value_too_large",
+			Field:   "value",
+			Message: "value is " + strconv.Itoa(size) + " bytes of JSON text; the limit is " + strconv.Itoa(limit),
+		}
 	}
 	return nil
 }

@@ -52,7 +52,8 @@ func TestConditions(t *testing.T) {
 		noneMatch, err := domain.ParseVersions("If-None-Match", test.noneMatch)
 		require.NoError(t, err)
 		condition := domain.Condition{IfMatch: match, IfNoneMatch: noneMatch}
-		for entry, holds := range map[*domain.Entry]bool{&absent: test.absent, &atTwo: test.two, &deleted: test.deleted} {
+		for entry, holds := range map[*domain.Entry]bool{&absent: test.absent, &atTwo: test.two,
+			&deleted: test.deleted} {
 			err := condition.Check(*entry)
 			if holds {
 				require.NoError(t, err, "%+v on %+v", test, entry)
@@ -67,8 +68,10 @@ func TestParseVersions(t *testing.T) {
 	t.Parallel()
 	list := func(of ...uint64) *domain.Versions { return &domain.Versions{List: of} }
 	for header, want := range map[string]*domain.Versions{
-		"": nil, " ": nil, "*": {Any: true}, " * ": {Any: true}, `"3"`: list(3), `"3","4"`: list(3, 4), ` "3" ,	"4" `: list(3, 4), `W/"3"`: list(), `"3",W/"4"`: list(3),
-		`"x"`: list(), `""`: list(), `"0"`: list(), `"-1"`: list(), `"9223372036854775807"`: list(1<<63 - 1), `"9223372036854775808"`: list(), `"*"`: list(),
+		"": nil, " ": nil, "*": {Any: true}, " * ": {Any: true}, `"3"`: list(3), `"3","4"`: list(3, 4),
+		` "3" ,	"4" `: list(3, 4), `W/"3"`: list(), `"3",W/"4"`: list(3),
+		`"x"`: list(), `""`: list(), `"0"`: list(), `"-1"`: list(), `"9223372036854775807"`: list(1<<63 - 1),
+		`"9223372036854775808"`: list(), `"*"`: list(),
 	} {
 		got, err := domain.ParseVersions("If-Match", header)
 		require.NoError(t, err, header)

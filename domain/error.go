@@ -27,16 +27,23 @@ const (
 	TooLarge
 	// Unsupported: the body is of a type that is not read here.
 	Unsupported
-	// Throttled: too many attempts; later is fine.
-	Throttled
+	// RateLimited: too many attempts; later is fine.
+	RateLimited
 	// Unavailable: something the service depends on does not answer or is full; later is fine.
 	Unavailable
 )
 
 var kindNames = [...]string{
-	Invalid: "invalid", Unauthenticated: "unauthenticated", Forbidden: "forbidden", NotFound: "not found",
-	Conflict: "conflict", Precondition: "precondition failed", TooLarge: "too large", Unsupported: "unsupported",
-	Throttled: "throttled", Unavailable: "unavailable",
+	Invalid:         "invalid",
+	Unauthenticated: "unauthenticated",
+	Forbidden:       "forbidden",
+	NotFound:        "not found",
+	Conflict:        "conflict",
+	Precondition:    "precondition failed",
+	TooLarge:        "too large",
+	Unsupported:     "unsupported",
+	RateLimited:     "throttled",
+	Unavailable:     "unavailable",
 }
 
 // Error returns the kind's name.
@@ -55,7 +62,7 @@ type Error struct {
 	Code    string
 	Message string
 	Field   string
-	// RetryAfter is how long to wait before trying again, for the kinds Throttled and Unavailable; 0 says nothing.
+	// RetryAfter is how long to wait before trying again, for the kinds RateLimited and Unavailable; 0 says nothing.
 	RetryAfter time.Duration
 	Cause      error
 }
@@ -90,7 +97,12 @@ func Refuse(kind Kind, code, message string) *Error {
 
 // InvalidField makes an error of kind Invalid about one field of the input.
 func InvalidField(field, code, message string) *Error {
-	return &Error{Kind: Invalid, Code: code, Message: message, Field: field}
+	return &Error{
+		Kind:    Invalid,
+		Code:    code,
+		Message: message,
+		Field:   field,
+	}
 }
 
 // KindOf returns the kind of err, or 0 when err is not a refusal of the domain.

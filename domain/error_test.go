@@ -28,7 +28,7 @@ func TestErrors(t *testing.T) {
 	wrapped := fmt.Errorf("while looking: %w", caused)
 	require.Equal(t, domain.NotFound, domain.KindOf(wrapped))
 	require.Equal(t, "box_not_found", domain.CodeOf(wrapped))
-	require.Equal(t, domain.Throttled, domain.KindOf(fmt.Errorf("so: %w", domain.Throttled)))
+	require.Equal(t, domain.RateLimited, domain.KindOf(fmt.Errorf("so: %w", domain.RateLimited)))
 	require.Zero(t, domain.KindOf(io.EOF))
 	require.Zero(t, domain.KindOf(nil))
 	require.Empty(t, domain.CodeOf(errors.Join(io.EOF, domain.NotFound)))

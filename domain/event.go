@@ -31,10 +31,10 @@ var (
 	ActionRekey          = Action{"secret.rekey"}
 	ActionRefresh        = Action{"session.refresh"}
 	ActionRevoke         = Action{"session.revoke"}
-	ActionShowCode       = Action{"totp.show"}
-	ActionEnrolCode      = Action{"totp.enrol"}
-	ActionConfirmCode    = Action{"totp.confirm"}
-	ActionRemoveCode     = Action{"totp.remove"}
+	ActionShowTOTP       = Action{"totp.show"}
+	ActionEnrolTOTP      = Action{"totp.enrol"}
+	ActionConfirmTOTP    = Action{"totp.confirm"}
+	ActionRemoveTOTP     = Action{"totp.remove"}
 	ActionHandOver       = Action{"system.hand-over"}
 	ActionUnlock         = Action{"user.unlock"}
 	ActionAddDroplet     = Action{"droplet.add"}
@@ -50,7 +50,8 @@ func Actions() []Action {
 		ActionCreateUser, ActionUpdateUser, ActionSetPassword, ActionDeleteUser, ActionCreateBox, ActionTransferBox,
 		ActionDeleteBox, ActionAddBoxUser, ActionUpdateBoxUser, ActionSetPermissions, ActionRemoveBoxUser,
 		ActionWriteEntry, ActionReadEntry, ActionRestoreEntry, ActionDeleteEntry, ActionRotateSecret, ActionRekey,
-		ActionRefresh, ActionRevoke, ActionShowCode, ActionEnrolCode, ActionConfirmCode, ActionRemoveCode, ActionHandOver, ActionUnlock,
+		ActionRefresh, ActionRevoke, ActionShowTOTP, ActionEnrolTOTP, ActionConfirmTOTP, ActionRemoveTOTP,
+		ActionHandOver, ActionUnlock,
 		ActionAddDroplet, ActionStartDroplet, ActionStopDroplet, ActionRestartDroplet, ActionDeleteDroplet}
 }
 
@@ -77,8 +78,8 @@ var (
 	OutcomeDenied = Outcome{"denied"}
 	// OutcomeTampered: what is stored does not authenticate. Somebody should look at once.
 	OutcomeTampered = Outcome{"tampered"}
-	// OutcomeThrottled: not even looked at, after too many wrong attempts. One such line stands for all of a pause.
-	OutcomeThrottled = Outcome{"throttled"}
+	// OutcomeRateLimited: not even looked at, after too many wrong attempts. One such line stands for all of a pause.
+	OutcomeRateLimited = Outcome{"throttled"}
 	// OutcomeFailed: allowed and tried, and the droplet host refused or did not answer.
 	OutcomeFailed = Outcome{"failed"}
 )
@@ -92,8 +93,8 @@ func RestoreOutcome(name string) Outcome { return Outcome{name} }
 // RestoreAction rebuilds an action from storage, where older releases may have left ones that this one has not.
 func RestoreAction(name string) Action { return Action{name} }
 
-// TerminalActor is the actor's name of what was done on the server's own command line.
-const TerminalActor = "(terminal)"
+// OperatorActor is the actor's name of what was done on the server's own command line.
+const OperatorActor = "(terminal)"
 
 // ServiceActor is the actor's name of what the service does on its own authority, such as taking back what a request left
 // behind.
@@ -130,8 +131,17 @@ type Event struct {
 
 // NewEvent starts the record of an action by a caller.
 func NewEvent(id EventID, action Action, by Requester, caller Caller, now time.Time) Event {
-	return Event{ID: id, At: now, Action: action, Outcome: OutcomeSuccess, Actor: caller.UserID,
-		ActorName: string(caller.Name), Credential: caller.Credential.ID, RequestID: by.RequestID, Address: by.Address}
+	return Event{
+		ID:         id,
+		At:         now,
+		Action:     action,
+		Outcome:    OutcomeSuccess,
+		Actor:      caller.UserID,
+		ActorName:  string(caller.Name),
+		Credential: caller.Credential.ID,
+		RequestID:  by.RequestID,
+		Address:    by.Address,
+	}
 }
 
 // About adds the box.

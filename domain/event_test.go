@@ -24,7 +24,8 @@ func TestActions(t *testing.T) {
 		_, err := domain.ParseAction(text)
 		requireRefusal(t, err, domain.Invalid, "unknown_action", "action")
 	}
-	require.Equal(t, "box.forgotten", domain.RestoreAction("box.forgotten").String(), "what an older release wrote is kept")
+	require.Equal(t, "box.forgotten", domain.RestoreAction("box.forgotten").String(),
+		"what an older release wrote is kept")
 	require.Equal(t, domain.OutcomeDenied, domain.RestoreOutcome("denied"))
 }
 
@@ -34,8 +35,17 @@ func TestNewEvent(t *testing.T) {
 	caller.Credential.ID = domain.CredentialID{7}
 	by := domain.Requester{RequestID: "the-request", Address: "192.0.2.1"}
 	event := domain.NewEvent(domain.EventID{1}, domain.ActionReadEntry, by, caller, now)
-	want := domain.Event{ID: domain.EventID{1}, At: now, Action: domain.ActionReadEntry, Outcome: domain.OutcomeSuccess, Actor: userID, ActorName: "user",
-		Credential: domain.CredentialID{7}, RequestID: "the-request", Address: "192.0.2.1"}
+	want := domain.Event{
+		ID:         domain.EventID{1},
+		At:         now,
+		Action:     domain.ActionReadEntry,
+		Outcome:    domain.OutcomeSuccess,
+		Actor:      userID,
+		ActorName:  "user",
+		Credential: domain.CredentialID{7},
+		RequestID:  "the-request",
+		Address:    "192.0.2.1",
+	}
 	require.Equal(t, want, event)
 
 	whole := event.About(testBox).On("a/b").To("somebody").Ended(domain.OutcomeDenied)
@@ -46,6 +56,6 @@ func TestNewEvent(t *testing.T) {
 
 func TestTheTerminalIsNobodysName(t *testing.T) {
 	t.Parallel()
-	_, err := domain.ParseUserName(domain.TerminalActor)
+	_, err := domain.ParseUserName(domain.OperatorActor)
 	require.Error(t, err)
 }

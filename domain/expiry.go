@@ -11,10 +11,12 @@ var (
 	// d:hh:mm:ss
 	colonSpan = regexp.MustCompile(`^(?P<d>\d{1,8}):(?P<h>\d{1,2}):(?P<m>\d{1,2}):(?P<s>\d{1,2})$`)
 	// [d.]hh:mm[:ss[.fff]]
-	dottedSpan = regexp.MustCompile(`^(?:(?P<d>\d{1,8})\.)?(?P<h>\d{1,2}):(?P<m>\d{1,2})(?::(?P<s>\d{1,2})(?:\.(?P<f>\d{1,7}))?)?$`)
+	dottedSpan = regexp.MustCompile(
+		`^(?:(?P<d>\d{1,8})\.)?(?P<h>\d{1,2}):(?P<m>\d{1,2})(?::(?P<s>\d{1,2})(?:\.(?P<f>\d{1,7}))?)?$`)
 	// ISO 8601: PnW or PnYnMnDTnHnMnS
-	isoDuration = regexp.MustCompile(`^P(?:(?P<W>\d{1,6})W|(?:(?P<Y>\d{1,5})Y)?(?:(?P<M>\d{1,6})M)?(?:(?P<d>\d{1,8})D)?` +
-		`(?:T(?:(?P<H>\d{1,9})H)?(?:(?P<N>\d{1,9})M)?(?:(?P<S>\d{1,9})(?:[.,](?P<f>\d{1,9}))?S)?)?)$`)
+	isoDuration = regexp.MustCompile(
+		`^P(?:(?P<W>\d{1,6})W|(?:(?P<Y>\d{1,5})Y)?(?:(?P<M>\d{1,6})M)?(?:(?P<d>\d{1,8})D)?` +
+			`(?:T(?:(?P<H>\d{1,9})H)?(?:(?P<N>\d{1,9})M)?(?:(?P<S>\d{1,9})(?:[.,](?P<f>\d{1,9}))?S)?)?)$`)
 )
 
 // lastExpiry is the last instant that every client's date type can hold.
@@ -27,7 +29,8 @@ func ParseExpiry(text string, now time.Time) (time.Time, error) {
 	end, ok := parseEnd(strings.TrimSpace(text), now.UTC())
 	if !ok {
 		return time.Time{}, InvalidField("expiry", "invalid_expiry",
-			"expiry must be d:hh:mm:ss, [d.]hh:mm[:ss[.fff]], an ISO 8601 duration such as P10DT12H or an RFC 3339 instant")
+			"expiry must be d:hh:mm:ss, [d.]hh:mm[:ss[.fff]], an ISO 8601 duration such as P10DT12H or an RFC 3339 "+
+				"instant")
 	}
 	if !end.After(now) { // as asked: rounding must not make something of nothing
 		return time.Time{}, InvalidField("expiry", "invalid_expiry", "expiry must be in the future")

@@ -19,8 +19,10 @@ func TestIDs(t *testing.T) {
 		require.True(t, ok)
 		require.Equal(t, id, got)
 	}
-	for _, bad := range []string{"", "x", text[1:], text + "0", strings.ReplaceAll(text, "-", ""), "{" + text + "}", "urn:uuid:" + text, text[:35] + "g", text[:35] + "-",
-		strings.Replace(text, "-", "0", 1), "0123456-789ab-cdef-0001-0203040506ff", "--------------------------0203040506", text[:34] + "\xff\xff", strings.Repeat("-", 36)} {
+	for _, bad := range []string{"", "x", text[1:], text + "0", strings.ReplaceAll(text, "-", ""), "{" + text + "}",
+		"urn:uuid:" + text, text[:35] + "g", text[:35] + "-",
+		strings.Replace(text, "-", "0", 1), "0123456-789ab-cdef-0001-0203040506ff",
+		"--------------------------0203040506", text[:34] + "\xff\xff", strings.Repeat("-", 36)} {
 		_, ok := domain.ParseID[domain.User](bad)
 		require.False(t, ok, bad)
 	}
@@ -30,7 +32,8 @@ func TestIDs(t *testing.T) {
 
 // FuzzParseID: what is read is written back alike but for the letter case.
 func FuzzParseID(f *testing.F) {
-	for _, seed := range []string{"01234567-89ab-cdef-0001-0203040506ff", "", "01234567-89AB-CDEF-0001-0203040506FF", "0123456789abcdef00010203040506ff----"} {
+	for _, seed := range []string{"01234567-89ab-cdef-0001-0203040506ff", "", "01234567-89AB-CDEF-0001-0203040506FF",
+		"0123456789abcdef00010203040506ff----"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -69,7 +69,8 @@ func ParseKeyPrefix(text string) (string, error) {
 		return "", nil
 	}
 	if len(text) >= maxEntryKey {
-		return "", InvalidField("prefix", "invalid_prefix", "the prefix must be shorter than a key, which has 200 characters at most")
+		return "", InvalidField("prefix", "invalid_prefix",
+			"the prefix must be shorter than a key, which has 200 characters at most")
 	}
 	// A prefix of a valid key becomes a valid key with one more letter.
 	if _, err := ParseEntryKey(text + "a"); err != nil {

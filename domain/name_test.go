@@ -16,19 +16,30 @@ func TestNames(t *testing.T) {
 		most  int
 		parse func(string) (string, error)
 	}{
-		"username": {50, func(text string) (string, error) { name, err := domain.ParseUserName(text); return string(name), err }},
-		"box":      {100, func(text string) (string, error) { name, err := domain.ParseBoxName(text); return string(name), err }},
+		"username": {50, func(text string) (string,
+			error) {
+			name, err := domain.ParseUserName(text)
+			return string(name), err
+		}},
+		"box": {100, func(text string) (string, error) {
+			name, err := domain.ParseBoxName(text)
+			return string(name),
+				err
+		}},
 	}
 	for field, of := range parsers {
-		good := map[string]string{"a": "a", "Z": "z", "0": "0", "a.b": "a.b", "a_b": "a_b", "a-b": "a-b", "A.b-C_9": "a.b-c_9", "1.2.3": "1.2.3",
+		good := map[string]string{"a": "a", "Z": "z", "0": "0", "a.b": "a.b", "a_b": "a_b", "a-b": "a-b",
+			"A.b-C_9": "a.b-c_9", "1.2.3": "1.2.3",
 			strings.Repeat("N", of.most): strings.Repeat("n", of.most)}
 		for text, want := range good {
 			got, err := of.parse(text)
 			require.NoError(t, err, "%s %q", field, text)
 			require.Equal(t, want, got, field)
 		}
-		bad := []string{".", "-", "_", ".a", "a.", "-a", "a-", "_a", "a_", "a..b", "a--b", "a__b", "a.-b", "a b", " a", "a ", "a/b", "a:b", "a@b", "a+b", "a\\b",
-			"ä", "ａ", "\u212a", "a\x00", "\x00", "a\n", "\xff", "a\xffb", "🙂", "%41", strings.Repeat("n", of.most+1), strings.Repeat("n", 1<<20)}
+		bad := []string{".", "-", "_", ".a", "a.", "-a", "a-", "_a", "a_", "a..b", "a--b", "a__b", "a.-b", "a b", " a",
+			"a ", "a/b", "a:b", "a@b", "a+b", "a\\b",
+			"ä", "ａ", "\u212a", "a\x00", "\x00", "a\n", "\xff", "a\xffb", "🙂", "%41", strings.Repeat("n", of.most+1),
+			strings.Repeat("n", 1<<20)}
 		for _, text := range bad {
 			got, err := of.parse(text)
 			requireRefusal(t, err, domain.Invalid, "invalid_"+field, field)
@@ -53,16 +64,20 @@ func requireRefusal(t *testing.T, err error, kind domain.Kind, code, field strin
 func TestEntryKeys(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"a": "a", "Z": "z", "0": "0", "_": "_", "__": "__", "_a": "_a", "a-": "a-", "a.": "a.", "a@": "a@", "a..b": "a..b", "a--b": "a--b", "0-.@_": "0-.@_",
-		"a/b": "a/b", "a:b": "a:b", "a/b:c/d": "a/b:c/d", "Team/DB:Prod": "team/db:prod", "_/_": "_/_", "me@example.org": "me@example.org",
+		"a": "a", "Z": "z", "0": "0", "_": "_", "__": "__", "_a": "_a", "a-": "a-", "a.": "a.", "a@": "a@",
+		"a..b": "a..b", "a--b": "a--b", "0-.@_": "0-.@_",
+		"a/b": "a/b", "a:b": "a:b", "a/b:c/d": "a/b:c/d", "Team/DB:Prod": "team/db:prod", "_/_": "_/_",
+		"me@example.org":         "me@example.org",
 		strings.Repeat("K", 200): strings.Repeat("k", 200),
 	} {
 		got, err := domain.ParseEntryKey(text)
 		require.NoError(t, err, text)
 		require.Equal(t, domain.EntryKey(want), got)
 	}
-	for _, text := range []string{"/", ":", "-", ".", "@", "-a", ".a", "@a", "/a", "a/", ":a", "a:", "a//b", "a::b", "a/:b", "a/-b", "a:.b", "a/@b", "..", "../a",
-		"a/../b", "a b", "a\\b", "a*b", "a%2fb", "a?b", "a#b", "ä", "a\x00b", "\xff", "a\n", "🙂", "\u212a", strings.Repeat("k", 201)} {
+	for _, text := range []string{"/", ":", "-", ".", "@", "-a", ".a", "@a", "/a", "a/", ":a", "a:", "a//b", "a::b",
+		"a/:b", "a/-b", "a:.b", "a/@b", "..", "../a",
+		"a/../b", "a b", "a\\b", "a*b", "a%2fb", "a?b", "a#b", "ä", "a\x00b", "\xff", "a\n", "🙂", "\u212a",
+		strings.Repeat("k", 201)} {
 		got, err := domain.ParseEntryKey(text)
 		requireRefusal(t, err, domain.Invalid, "invalid_key", "key")
 		require.Empty(t, got)
@@ -73,12 +88,14 @@ func TestEntryKeys(t *testing.T) {
 
 func TestKeyPrefixes(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]string{"": "", "a": "a", "A/": "a/", "a:": "a:", "a/B": "a/b", "a-": "a-", "_": "_", strings.Repeat("k", 199): strings.Repeat("k", 199)} {
+	for text, want := range map[string]string{"": "", "a": "a", "A/": "a/", "a:": "a:", "a/B": "a/b", "a-": "a-",
+		"_": "_", strings.Repeat("k", 199): strings.Repeat("k", 199)} {
 		got, err := domain.ParseKeyPrefix(text)
 		require.NoError(t, err, text)
 		require.Equal(t, want, got)
 	}
-	for _, text := range []string{"/", ":", "-", "a//", "a b", "%", "_%", "a*", "ä", "\x00", "\xff", strings.Repeat("k", 200)} {
+	for _, text := range []string{"/", ":", "-", "a//", "a b", "%", "_%", "a*", "ä", "\x00", "\xff",
+		strings.Repeat("k", 200)} {
 		_, err := domain.ParseKeyPrefix(text)
 		requireRefusal(t, err, domain.Invalid, "invalid_prefix", "prefix")
 	}

@@ -15,16 +15,20 @@ var (
 	ErrOwnerProtected     = Refuse(Forbidden, "owner_protected",
 		"only the owner of the system may change the owner's password, API keys, role or state")
 	ErrOwnerOnly  = Refuse(Forbidden, "owner_only", "only the owner of the system may do this")
-	ErrOwnerStays = Refuse(Conflict, "owner_stays", "the owner of the system stays an active admin and cannot be deleted")
+	ErrOwnerStays = Refuse(Conflict, "owner_stays",
+		"the owner of the system stays an active admin and cannot be deleted")
 
 	ErrNewOwnerInactive = Refuse(Conflict, "new_owner_inactive", "the new owner of the system must be an active user")
 	ErrSecondOwner      = Refuse(Conflict, "second_owner", "the system has an owner, and cannot have two")
 	ErrUnknownGroup     = InvalidField("group", "unknown_group", "group must be viewer, manager or owner")
 	ErrGroupTooLow      = Refuse(Forbidden, "group_too_low", "your group does not include this")
-	ErrRevokeOthers     = Refuse(Forbidden, "revoke_owner_only", "only the owner of the system may end the sessions of others")
+	ErrRevokeOthers     = Refuse(Forbidden, "revoke_owner_only",
+		"only the owner of the system may end the sessions of others")
 
-	ErrCodeInvalid  = Refuse(Invalid, "code_invalid", "the name, the password or the one-time code is wrong, or the code was used before")
-	ErrItselfOnly   = Refuse(Forbidden, "itself_only", "a user enrols and confirms its own one-time codes, and nobody else's")
+	ErrCodeInvalid = Refuse(Invalid, "code_invalid",
+		"the name, the password or the one-time code is wrong, or the code was used before")
+	ErrItselfOnly = Refuse(Forbidden, "itself_only",
+		"a user enrols and confirms its own one-time codes, and nobody else's")
 	ErrWrongCode    = Refuse(Forbidden, "code_wrong", "the one-time code is wrong, or was used before")
 	ErrNoCode       = Refuse(NotFound, "totp_not_found", "the user has no one-time code to confirm or remove")
 	ErrSecretHidden = Refuse(Forbidden, "totp_secret_hidden", "the secret is in use and is not shown again")
@@ -55,7 +59,7 @@ var (
 
 	ErrNoDropletHost = Refuse(Unavailable, "no_droplet_host",
 		"no droplet host is set up: whoever runs this server can name one in LOCKBOX_DOCKER_HOST")
-	ErrDropletHostSilent = Refuse(Unavailable, "droplet_host_unavailable",
+	ErrDropletHostUnavailable = Refuse(Unavailable, "droplet_host_unavailable",
 		"the droplet host does not answer; try again in a moment, and look at the list first")
 	ErrDropletAbandoned = Refuse(Conflict, "droplet_abandoned", "the droplet was deleted while it was being made")
 

@@ -10,7 +10,8 @@ import (
 
 func TestRoles(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]domain.Role{"user": domain.RoleUser, "USER": domain.RoleUser, "admin": domain.RoleAdmin, "aDmIn": domain.RoleAdmin} {
+	for text, want := range map[string]domain.Role{"user": domain.RoleUser, "USER": domain.RoleUser,
+		"admin": domain.RoleAdmin, "aDmIn": domain.RoleAdmin} {
 		got, err := domain.ParseRole(text)
 		require.NoError(t, err)
 		require.Equal(t, want, got)
@@ -25,7 +26,8 @@ func TestRoles(t *testing.T) {
 
 func TestBoxRoles(t *testing.T) {
 	t.Parallel()
-	for text, want := range map[string]domain.BoxRole{"boxuser": domain.BoxRoleUser, "BoxUser": domain.BoxRoleUser, "boxadmin": domain.BoxRoleAdmin, "BOXADMIN": domain.BoxRoleAdmin} {
+	for text, want := range map[string]domain.BoxRole{"boxuser": domain.BoxRoleUser, "BoxUser": domain.BoxRoleUser,
+		"boxadmin": domain.BoxRoleAdmin, "BOXADMIN": domain.BoxRoleAdmin} {
 		got, err := domain.ParseBoxRole(text)
 		require.NoError(t, err)
 		require.Equal(t, want, got)
@@ -47,9 +49,11 @@ func TestPermissions(t *testing.T) {
 		{nil, domain.NoPermissions, []string{}},
 		{[]string{}, domain.NoPermissions, []string{}},
 		{[]string{"readEntry"}, domain.ReadEntry, []string{"readEntry"}},
-		{[]string{"DELETEENTRY", "readentrykeys"}, domain.DeleteEntry | domain.ReadEntryKeys, []string{"readEntryKeys", "deleteEntry"}},
+		{[]string{"DELETEENTRY", "readentrykeys"}, domain.DeleteEntry | domain.ReadEntryKeys,
+			[]string{"readEntryKeys", "deleteEntry"}},
 		{[]string{"createEntry", "createEntry"}, domain.CreateEntry, []string{"createEntry"}},
-		{[]string{"deleteEntry", "createEntry", "readEntry", "readEntryKeys"}, domain.AllPermissions, []string{"readEntryKeys", "readEntry", "createEntry", "deleteEntry"}},
+		{[]string{"deleteEntry", "createEntry", "readEntry", "readEntryKeys"}, domain.AllPermissions,
+			[]string{"readEntryKeys", "readEntry", "createEntry", "deleteEntry"}},
 	} {
 		got, err := domain.ParsePermissions(test.names)
 		require.NoError(t, err)

@@ -77,13 +77,15 @@ func ParseEncryptionKey(header string) (EncryptionKey, error) {
 	case strings.HasPrefix(header, base64KeyPrefix):
 		raw, err := base64.StdEncoding.Strict().DecodeString(header[len(base64KeyPrefix):])
 		if err != nil || len(raw) == 0 || len(raw) > maxEncryptionKeyBytes {
-			return EncryptionKey{}, invalidEncryptionKey("what follows b64: is not 1 to 1024 bytes in standard base64 with padding")
+			return EncryptionKey{},
+				invalidEncryptionKey("what follows b64: is not 1 to 1024 bytes in standard base64 with padding")
 		}
 		return EncryptionKey{Secret: secretOf(raw)}, nil
 	case len(header) > maxEncryptionKeyBytes:
 		return EncryptionKey{}, invalidEncryptionKey("the header X-Encryption-Key is longer than 1024 bytes")
 	case !utf8.ValidString(header):
-		return EncryptionKey{}, invalidEncryptionKey("the header X-Encryption-Key is not UTF-8: send other bytes as b64:…")
+		return EncryptionKey{},
+			invalidEncryptionKey("the header X-Encryption-Key is not UTF-8: send other bytes as b64:…")
 	default:
 		return EncryptionKey{Secret: NewSecret(header)}, nil
 	}

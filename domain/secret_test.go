@@ -133,7 +133,8 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	} {
 		var shown []string
 		for _, verb := range []string{
-			"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%b", "%o", "%c", "%U", "%t", "%T", "%20s", "%.3s", "%p", "%w",
+			"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "% x", "%d", "%b", "%o", "%c", "%U", "%t", "%T", "%20s", "%.3s",
+			"%p", "%w",
 		} {
 			shown = append(shown, fmt.Sprintf(verb, each))
 		}
@@ -150,7 +151,8 @@ func TestSecretsDoNotPrint(t *testing.T) {
 			requireNothingOf(t, output, string(rawKey[:]))
 		}
 	}
-	require.Equal(t, "[secret] [secret] [secret] [secret]", fmt.Sprintf("%v %#v %s %x", secret, secret, secret, passphrase))
+	require.Equal(t, "[secret] [secret] [secret] [secret]",
+		fmt.Sprintf("%v %#v %s %x", secret, secret, secret, passphrase))
 	encoded, err := json.Marshal(map[string]any{"key": passphrase})
 	require.NoError(t, err)
 	require.JSONEq(t, `{"key":"[secret]"}`, string(encoded))
@@ -179,7 +181,8 @@ func TestSecretsAreCleared(t *testing.T) {
 }
 
 func FuzzParseEncryptionKey(f *testing.F) {
-	for _, seed := range []string{"", "a", writtenKey, writtenKey[:40], "b64:", "b64:AA==", "b64:AAAA\n", "lbk1_", "\xff"} {
+	for _, seed := range []string{"", "a", writtenKey, writtenKey[:40], "b64:", "b64:AA==", "b64:AAAA\n", "lbk1_",
+		"\xff"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

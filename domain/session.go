@@ -15,6 +15,11 @@ type Session struct {
 
 // NewSession makes a session of user that ends after ttl, to the whole second.
 func NewSession(id CredentialID, user User, now time.Time, ttl time.Duration) Session {
-	return Session{ID: id, User: user.ID, Epoch: user.SessionEpoch, CreatedAt: now,
-		ExpiresAt: now.Add(ttl).Truncate(time.Second)}
+	return Session{
+		ID:        id,
+		User:      user.ID,
+		Epoch:     user.SessionEpoch,
+		CreatedAt: now,
+		ExpiresAt: now.Add(ttl).Truncate(time.Second),
+	}
 }

@@ -49,8 +49,13 @@ type TokenFamily struct {
 
 // NewTokenFamily makes a family of user that ends after ttl, to the whole second.
 func NewTokenFamily(id FamilyID, user User, now time.Time, ttl time.Duration) TokenFamily {
-	return TokenFamily{ID: id, User: user.ID, Epoch: user.SessionEpoch, CreatedAt: now,
-		ExpiresAt: now.Add(ttl).Truncate(time.Second)}
+	return TokenFamily{
+		ID:        id,
+		User:      user.ID,
+		Epoch:     user.SessionEpoch,
+		CreatedAt: now,
+		ExpiresAt: now.Add(ttl).Truncate(time.Second),
+	}
 }
 
 // TokenPair is an access token and the refresh token that is spent to get the next pair, by their digests.

@@ -22,7 +22,15 @@ type User struct {
 
 // NewUser makes an active user.
 func NewUser(id UserID, name UserName, role Role, now time.Time) User {
-	return User{ID: id, Name: name, Spelling: string(name), Role: role, Active: true, CreatedAt: now, UpdatedAt: now}
+	return User{
+		ID:        id,
+		Name:      name,
+		Spelling:  string(name),
+		Role:      role,
+		Active:    true,
+		CreatedAt: now,
+		UpdatedAt: now,
+	}
 }
 
 // RoleForNewUser decides who may create a user and what the user becomes. creator is nil for a request without a token;
@@ -69,7 +77,7 @@ func (c Caller) AuthorizeAccount(name UserName) error {
 func (u *User) Change(by Caller, change UserChange, now time.Time) (keysEnd bool, err error) {
 	itself := by.Is(u.ID)
 	switch {
-	case u.Owner && !itself && !by.Terminal:
+	case u.Owner && !itself && !by.Operator:
 		return false, ErrOwnerProtected
 	case !by.IsAdmin() && (!itself || change.Role != nil || change.Active != nil || change.Group != nil ||
 		change.RevokeAPIKeys && !change.Password):
@@ -114,7 +122,8 @@ func (u *User) TakeOver(former *User, now time.Time) error {
 
 // unseats reports whether the change would make somebody less than an active admin.
 func (c UserChange) unseats() bool {
-	return c.Role != nil && *c.Role != RoleAdmin || c.Active != nil && !*c.Active || c.Group != nil && *c.Group != GroupOwner
+	return c.Role != nil && *c.Role != RoleAdmin || c.Active != nil && !*c.Active ||
+		c.Group != nil && *c.Group != GroupOwner
 }
 
 // Deletable decides whether a user may be deleted by the caller; ownedBoxes are the names of the boxes it owns.

@@ -17,22 +17,55 @@ var (
 	otherID = domain.UserID{4}
 
 	// The callers that rules tell apart.
-	owner = domain.Caller{UserID: ownerID, Name: "owner", Role: domain.RoleAdmin, Active: true, Owner: true}
-	admin = domain.Caller{UserID: adminID, Name: "admin", Role: domain.RoleAdmin, Active: true}
-	user  = domain.Caller{UserID: userID, Name: "user", Role: domain.RoleUser, Active: true}
+	owner = domain.Caller{
+		UserID: ownerID,
+		Name:   "owner",
+		Role:   domain.RoleAdmin,
+		Active: true,
+		Owner:  true,
+	}
+	admin = domain.Caller{
+		UserID: adminID,
+		Name:   "admin",
+		Role:   domain.RoleAdmin,
+		Active: true,
+	}
+	user = domain.Caller{
+		UserID: userID,
+		Name:   "user",
+		Role:   domain.RoleUser,
+		Active: true,
+	}
 
 	now = time.Date(2024, 1, 31, 10, 20, 30, 0, time.UTC)
 )
 
 func userOf(c domain.Caller) domain.User {
-	return domain.User{ID: c.UserID, Name: c.Name, Role: c.Role, Active: true, Owner: c.Owner, SessionEpoch: 7, CreatedAt: now, UpdatedAt: now}
+	return domain.User{
+		ID:           c.UserID,
+		Name:         c.Name,
+		Role:         c.Role,
+		Active:       true,
+		Owner:        c.Owner,
+		SessionEpoch: 7,
+		CreatedAt:    now,
+		UpdatedAt:    now,
+	}
 }
 
 func to[T any](value T) *T { return &value }
 
 func TestNewUser(t *testing.T) {
 	t.Parallel()
-	require.Equal(t, domain.User{ID: userID, Name: "user", Spelling: "user", Role: domain.RoleUser, Active: true, CreatedAt: now, UpdatedAt: now},
+	require.Equal(t, domain.User{
+		ID:        userID,
+		Name:      "user",
+		Spelling:  "user",
+		Role:      domain.RoleUser,
+		Active:    true,
+		CreatedAt: now,
+		UpdatedAt: now,
+	},
 		domain.NewUser(userID, "user", domain.RoleUser, now))
 }
 
@@ -88,31 +121,149 @@ func TestUserChange(t *testing.T) {
 		keys         bool // end
 		admin, quiet bool // is an admin, is inactive afterwards
 	}{
-		"an admin promotes":                    {by: admin, of: user, change: promote, admin: true},
-		"an admin demotes an admin":            {by: owner, of: admin, change: demote},
-		"an admin demotes itself":              {by: admin, of: admin, change: demote},
-		"an admin deactivates":                 {by: admin, of: user, change: deactivate, sessions: true, keys: true, quiet: true},
-		"an admin activates the active":        {by: admin, of: user, change: activate},
-		"an admin sets a password":             {by: admin, of: user, change: password, sessions: true},
-		"an admin ends API keys":               {by: admin, of: user, change: revoke, keys: true},
-		"an admin changes nothing":             {by: admin, of: user, change: none},
-		"all at once":                          {by: admin, of: user, change: domain.UserChange{Role: &domain.RoleAdmin, Active: to(false), Password: true, RevokeAPIKeys: true}, sessions: true, keys: true, admin: true, quiet: true},
-		"a user sets its password":             {by: user, of: user, change: password, sessions: true},
-		"a user ends its API keys alone":       {by: user, of: user, change: revoke, err: domain.ErrAdminOnly},
-		"a user ends them with its password":   {by: user, of: user, change: domain.UserChange{Password: true, RevokeAPIKeys: true}, sessions: true, keys: true},
-		"a user promotes itself":               {by: user, of: user, change: promote, err: domain.ErrAdminOnly},
-		"a user keeps its role":                {by: user, of: user, change: demote, err: domain.ErrAdminOnly},
-		"a user deactivates itself":            {by: user, of: user, change: deactivate, err: domain.ErrAdminOnly},
-		"a user changes another":               {by: user, of: admin, change: password, err: domain.ErrAdminOnly},
-		"a user changes the owner":             {by: user, of: owner, change: password, err: domain.ErrOwnerProtected},
-		"an admin changes the owner":           {by: admin, of: owner, change: password, err: domain.ErrOwnerProtected},
-		"an admin ends the owner's keys":       {by: admin, of: owner, change: revoke, err: domain.ErrOwnerProtected},
-		"an admin changes nothing of an owner": {by: admin, of: owner, change: none, err: domain.ErrOwnerProtected},
-		"the owner sets its password":          {by: owner, of: owner, change: password, sessions: true, admin: true},
-		"the owner ends its keys":              {by: owner, of: owner, change: revoke, keys: true, admin: true},
-		"the owner demotes itself":             {by: owner, of: owner, change: demote, err: domain.ErrOwnerStays},
-		"the owner deactivates itself":         {by: owner, of: owner, change: deactivate, err: domain.ErrOwnerStays},
-		"the owner stays what it is":           {by: owner, of: owner, change: domain.UserChange{Role: &domain.RoleAdmin, Active: to(true)}, admin: true},
+		"an admin promotes": {
+			by:     admin,
+			of:     user,
+			change: promote,
+			admin:  true,
+		},
+		"an admin demotes an admin": {by: owner, of: admin, change: demote},
+		"an admin demotes itself":   {by: admin, of: admin, change: demote},
+		"an admin deactivates": {
+			by:       admin,
+			of:       user,
+			change:   deactivate,
+			sessions: true,
+			keys:     true,
+			quiet:    true,
+		},
+		"an admin activates the active": {by: admin, of: user, change: activate},
+		"an admin sets a password": {
+			by:       admin,
+			of:       user,
+			change:   password,
+			sessions: true,
+		},
+		"an admin ends API keys": {
+			by:     admin,
+			of:     user,
+			change: revoke,
+			keys:   true,
+		},
+		"an admin changes nothing": {by: admin, of: user, change: none},
+		"all at once": {
+			by: admin,
+			of: user,
+			change: domain.UserChange{
+				Role:          &domain.RoleAdmin,
+				Active:        to(false),
+				Password:      true,
+				RevokeAPIKeys: true,
+			},
+			sessions: true,
+			keys:     true,
+			admin:    true,
+			quiet:    true,
+		},
+		"a user sets its password": {
+			by:       user,
+			of:       user,
+			change:   password,
+			sessions: true,
+		},
+		"a user ends its API keys alone": {
+			by:     user,
+			of:     user,
+			change: revoke,
+			err:    domain.ErrAdminOnly,
+		},
+		"a user ends them with its password": {
+			by:       user,
+			of:       user,
+			change:   domain.UserChange{Password: true, RevokeAPIKeys: true},
+			sessions: true,
+			keys:     true,
+		},
+		"a user promotes itself": {
+			by:     user,
+			of:     user,
+			change: promote,
+			err:    domain.ErrAdminOnly,
+		},
+		"a user keeps its role": {
+			by:     user,
+			of:     user,
+			change: demote,
+			err:    domain.ErrAdminOnly,
+		},
+		"a user deactivates itself": {
+			by:     user,
+			of:     user,
+			change: deactivate,
+			err:    domain.ErrAdminOnly,
+		},
+		"a user changes another": {
+			by:     user,
+			of:     admin,
+			change: password,
+			err:    domain.ErrAdminOnly,
+		},
+		"a user changes the owner": {
+			by:     user,
+			of:     owner,
+			change: password,
+			err:    domain.ErrOwnerProtected,
+		},
+		"an admin changes the owner": {
+			by:     admin,
+			of:     owner,
+			change: password,
+			err:    domain.ErrOwnerProtected,
+		},
+		"an admin ends the owner's keys": {
+			by:     admin,
+			of:     owner,
+			change: revoke,
+			err:    domain.ErrOwnerProtected,
+		},
+		"an admin changes nothing of an owner": {
+			by:     admin,
+			of:     owner,
+			change: none,
+			err:    domain.ErrOwnerProtected,
+		},
+		"the owner sets its password": {
+			by:       owner,
+			of:       owner,
+			change:   password,
+			sessions: true,
+			admin:    true,
+		},
+		"the owner ends its keys": {
+			by:     owner,
+			of:     owner,
+			change: revoke,
+			keys:   true,
+			admin:  true,
+		},
+		"the owner demotes itself": {
+			by:     owner,
+			of:     owner,
+			change: demote,
+			err:    domain.ErrOwnerStays,
+		},
+		"the owner deactivates itself": {
+			by:     owner,
+			of:     owner,
+			change: deactivate,
+			err:    domain.ErrOwnerStays,
+		},
+		"the owner stays what it is": {
+			by:     owner,
+			of:     owner,
+			change: domain.UserChange{Role: &domain.RoleAdmin, Active: to(true)},
+			admin:  true,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -164,12 +315,14 @@ func TestDeletable(t *testing.T) {
 
 func TestPasswords(t *testing.T) {
 	t.Parallel()
-	for _, good := range []string{"secret", "fünfeü", "  six  ", "a\x00b\ncd", strings.Repeat("x", 100), strings.Repeat("🙂", 100)} {
+	for _, good := range []string{"secret", "fünfeü", "  six  ", "a\x00b\ncd", strings.Repeat("x", 100),
+		strings.Repeat("🙂", 100)} {
 		password, err := domain.ParseNewPassword(good, 6)
 		require.NoError(t, err)
 		require.Equal(t, good, string(password.Bytes()))
 	}
-	for text, code := range map[string]string{"": "password_required", "12345": "invalid_password", "fünfe": "invalid_password", strings.Repeat("x", 101): "invalid_password",
+	for text, code := range map[string]string{"": "password_required", "12345": "invalid_password",
+		"fünfe": "invalid_password", strings.Repeat("x", 101): "invalid_password",
 		strings.Repeat("🙂", 101): "invalid_password", "secret\xff": "invalid_password"} {
 		_, err := domain.ParseNewPassword(text, 6)
 		requireRefusal(t, err, domain.Invalid, code, "password")

@@ -53,7 +53,8 @@ type Entries interface {
 	CountOut(ctx context.Context, box domain.BoxID, now time.Time) error
 	// Lock makes this transaction the only one that writes the entry, which it inserts without a version where there
 	// is no row, and returns what is so under the lock. NotFound with code box_not_found when the box is gone.
-	Lock(ctx context.Context, credential domain.Credential, box domain.Box, key domain.EntryKey, now time.Time) (LockedEntry, error)
+	Lock(ctx context.Context, credential domain.Credential, box domain.Box, key domain.EntryKey,
+		now time.Time) (LockedEntry, error)
 	// AddVersion stores a version, moves the entry to it and drops versions older than the last keep (0: none).
 	// It also appends the event. Unauthenticated when the author is gone; ErrStaleServerKey.
 	AddVersion(ctx context.Context, entry domain.Entry, version NewVersion, keep int, event domain.Event) error

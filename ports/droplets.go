@@ -66,7 +66,8 @@ type DropletRecords interface {
 	Finish(ctx context.Context, id domain.DropletID, name domain.DropletName, container string) error
 	// Claim marks the record as abandoned for one who removes the droplet until then, and returns it as it is now; ok is
 	// false when it has changed hands since it was read.
-	Claim(ctx context.Context, read domain.DropletRecord, until time.Time) (record domain.DropletRecord, ok bool, err error)
+	Claim(ctx context.Context, read domain.DropletRecord, until time.Time) (record domain.DropletRecord, ok bool,
+		err error)
 	// Release gives a claimed record back: to whoever comes at that time, or, with the zero time, as that of a whole
 	// droplet.
 	Release(ctx context.Context, claimed domain.DropletRecord, at time.Time) error
@@ -85,9 +86,9 @@ type DropletVault interface {
 	// Write writes JSON text as a new version of an entry, and calls note in the same transaction.
 	Write(ctx context.Context, by domain.Requester, at EntryAddress, value []byte,
 		note func(ctx context.Context, repos Repos, entry domain.Entry) error) error
-	// RemoveUnchanged deletes the entry of a record on the service's own authority, on record, if its value is still the
+	// DeleteUnchanged deletes the entry of a record on the service's own authority, on record, if its value is still the
 	// version that was written. It is no error when it is not.
-	RemoveUnchanged(ctx context.Context, by domain.Requester, record domain.DropletRecord) error
+	DeleteUnchanged(ctx context.Context, by domain.Requester, record domain.DropletRecord) error
 }
 
 // EntryAddress is where an entry is, as a requester names it, and the key that opens it.

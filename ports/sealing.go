@@ -72,7 +72,8 @@ type EntryCipher interface {
 // ("password", …) and the user are authenticated, so that a sealed hash moved to another user no longer opens.
 type AccountSealer interface {
 	// SealAccount encrypts under the current account key. It takes microseconds.
-	SealAccount(ctx context.Context, purpose string, user domain.UserID, plaintext []byte) (domain.ServerKeyID, []byte, error)
+	SealAccount(ctx context.Context, purpose string, user domain.UserID, plaintext []byte) (domain.ServerKeyID, []byte,
+		error)
 	// OpenAccount decrypts what SealAccount made; a tampering error (see IsTampered) when it does not open.
 	OpenAccount(ctx context.Context, purpose string, user domain.UserID, sealed []byte) ([]byte, error)
 }

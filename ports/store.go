@@ -37,9 +37,9 @@ type Repos struct {
 	Users         Users
 	APIKeys       APIKeys
 	Sessions      Sessions
-	OneTimeCodes  OneTimeCodes
+	TOTPSecrets   TOTPSecrets
 	TokenFamilies TokenFamilies
-	Throttle      Throttle
+	Attempts      Attempts
 	Boxes         Boxes
 	BoxUsers      BoxUsers
 	Entries       Entries
@@ -62,36 +62,37 @@ type Callers interface {
 // EntryReader returns all that is needed to decide and answer the read of an entry, by one statement. Version 0 asks
 // for the newest. What is not there is zero: the box, the entry, the sealed value.
 type EntryReader interface {
-	Facts(ctx context.Context, credential domain.Credential, box domain.BoxName, key domain.EntryKey,
-		version uint64) (EntryFacts, error)
-	// FactsForWrite is Facts of the newest version without its value, which a writer has no use for.
-	FactsForWrite(ctx context.Context, credential domain.Credential, box domain.BoxName, key domain.EntryKey) (EntryFacts, error)
+	LookUp(ctx context.Context, credential domain.Credential, box domain.BoxName, key domain.EntryKey,
+		version uint64) (EntrySnapshot, error)
+	// LookUpForWrite is Facts of the newest version without its value, which a writer has no use for.
+	LookUpForWrite(ctx context.Context, credential domain.Credential, box domain.BoxName,
+		key domain.EntryKey) (EntrySnapshot, error)
 }
 
-// EntryFacts is what an EntryReader found.
-type EntryFacts struct {
+// EntrySnapshot is what an EntryReader found.
+type EntrySnapshot struct {
 	Access domain.Access
 	Entry  domain.Entry
 	// Version is the sealed version that was asked for; its Place.Version is 0 when there is none.
 	Version StoredVersion
 }
 
-// EntryReplacer writes over the values of entries, of many requests in one commit. It never waits for a lock.
-type EntryReplacer interface {
-	// Replace stores a version, moves its entry to it, drops the oldest ones and appends the event, if all that was
+// EntryWriter writes over the values of entries, of many requests in one commit. It never waits for a lock.
+type EntryWriter interface {
+	// WriteIfUnchanged stores a version, moves its entry to it, drops the oldest ones and appends the event, if all that was
 	// decided upon still held when the statement began, and nobody else is writing the entry. Otherwise it stores nothing and reports false, and
 	// whoever asked must decide anew under the lock. Errors: Unavailable when too many wait, the database does not
 	// answer, or the outcome is unknown, as it is when ctx ends first.
-	Replace(ctx context.Context, replacement Replacement) (stored bool, err error)
+	WriteIfUnchanged(ctx context.Context, write ConditionalWrite) (stored bool, err error)
 }
 
-// Replacement is a version that comes after the newest one of an entry that has a value.
-type Replacement struct {
+// ConditionalWrite is a version that comes after the newest one of an entry that has a value.
+type ConditionalWrite struct {
 	// Facts are what was decided upon. What counts of them is that the credential is good and ends when it did, that
 	// the caller is active in the box with these permissions, and that the entry is at this version.
-	Facts   EntryFacts
-	Version NewVersion
-	At      time.Time
+	Snapshot EntrySnapshot
+	Version  NewVersion
+	At       time.Time
 	// Keep is how many versions are kept; 0 is all.
 	Keep  int
 	Event domain.Event
@@ -117,9 +118,9 @@ type SealedRows interface {
 	ReplacePassword(ctx context.Context, was SealedPassword, key domain.ServerKeyID, sealed []byte) error
 	// Codes returns up to limit one-time codes whose secret is sealed under key, in the order of their ids and
 	// beginning after one.
-	Codes(ctx context.Context, key domain.ServerKeyID, after domain.CodeID, limit int) ([]StoredCode, error)
+	Codes(ctx context.Context, key domain.ServerKeyID, after domain.TOTPID, limit int) ([]SealedTOTPSecret, error)
 	// ReplaceCode replaces a sealed secret if it is still the one that was read.
-	ReplaceCode(ctx context.Context, was StoredCode, key domain.ServerKeyID, sealed []byte) error
+	ReplaceCode(ctx context.Context, was SealedTOTPSecret, key domain.ServerKeyID, sealed []byte) error
 	// TokensUnder lists the API keys that were signed under key.
 	TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]OwnedAPIKey, error)
 	// OldestTransaction returns how long the oldest transaction of a server has been running; 0 when there is none.

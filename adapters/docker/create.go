@@ -20,7 +20,8 @@ import (
 // SYS_CHROOT), to end that user's programs (KILL), to listen on ports 22, 80 and 443 (NET_BIND_SERVICE), and to note a
 // sign-in where the kernel keeps a record (AUDIT_WRITE). Of what Docker gives by default, making devices (MKNOD), raw
 // packets (NET_RAW) and handing capabilities on (SETPCAP, SETFCAP) are missing.
-var capabilities = []string{"CHOWN", "FOWNER", "FSETID", "DAC_OVERRIDE", "SETUID", "SETGID", "SYS_CHROOT", "KILL", "NET_BIND_SERVICE", "AUDIT_WRITE"}
+var capabilities = []string{"CHOWN", "FOWNER", "FSETID", "DAC_OVERRIDE", "SETUID", "SETGID", "SYS_CHROOT", "KILL",
+	"NET_BIND_SERVICE", "AUDIT_WRITE"}
 
 const (
 	maxProcesses = 512
@@ -33,14 +34,16 @@ const (
 func (h *Host) Create(ctx context.Context, droplet ports.NewDroplet) (string, error) {
 	var made container.CreateResponse
 	err := h.ask(ctx, answerPatience, func(ctx context.Context) (err error) {
-		made, err = h.engine.ContainerCreate(ctx, h.containerConfig(droplet), h.hostConfig(droplet), nil, nil, string(droplet.Name))
+		made, err = h.engine.ContainerCreate(ctx, h.containerConfig(droplet), h.hostConfig(droplet), nil, nil,
+			string(droplet.Name))
 		return err
 	})
 	if err != nil {
 		return "", err
 	}
 	err = h.ask(ctx, answerPatience, func(ctx context.Context) error {
-		return h.engine.CopyToContainer(ctx, made.ID, "/", authorizedKeys(droplet.AuthorizedKey), container.CopyToContainerOptions{})
+		return h.engine.CopyToContainer(ctx, made.ID, "/", authorizedKeys(droplet.AuthorizedKey),
+			container.CopyToContainerOptions{})
 	})
 	if errors.Is(err, domain.Conflict) {
 		err = domain.HostRefused(err.Error()) // about the container itself, and not its name
@@ -57,8 +60,13 @@ func (h *Host) containerConfig(droplet ports.NewDroplet) *container.Config {
 	for _, port := range droplet.Ports {
 		exposed[portOf(port)] = struct{}{}
 	}
-	return &container.Config{Hostname: string(droplet.Name), Image: droplet.Image, Env: env, ExposedPorts: exposed,
-		Labels: map[string]string{labelInstallation: h.config.Installation, labelMade: droplet.Made.String()}}
+	return &container.Config{
+		Hostname:     string(droplet.Name),
+		Image:        droplet.Image,
+		Env:          env,
+		ExposedPorts: exposed,
+		Labels:       map[string]string{labelInstallation: h.config.Installation, labelMade: droplet.Made.String()},
+	}
 }
 
 // hostConfig gives a droplet what a small server needs and no way to the host: no mounts, no devices, no privileges.
@@ -75,8 +83,12 @@ func (h *Host) hostConfig(droplet ports.NewDroplet) *container.HostConfig {
 		CapAdd:        capabilities,
 		SecurityOpt:   []string{"no-new-privileges"},
 		Tmpfs:         map[string]string{"/run": runOptions},
-		Resources: container.Resources{Memory: h.config.Memory, MemorySwap: h.config.Memory, NanoCPUs: h.config.NanoCPUs,
-			PidsLimit: &processes},
+		Resources: container.Resources{
+			Memory:     h.config.Memory,
+			MemorySwap: h.config.Memory,
+			NanoCPUs:   h.config.NanoCPUs,
+			PidsLimit:  &processes,
+		},
 	}
 }
 
@@ -92,7 +104,12 @@ func authorizedKeys(line string) *bytes.Buffer {
 	for _, header := range []tar.Header{
 		{Typeflag: tar.TypeDir, Name: "root/", Mode: 0o700},
 		{Typeflag: tar.TypeDir, Name: "root/.ssh/", Mode: 0o700},
-		{Typeflag: tar.TypeReg, Name: "root/.ssh/authorized_keys", Mode: 0o600, Size: int64(len(line))},
+		{
+			Typeflag: tar.TypeReg,
+			Name:     "root/.ssh/authorized_keys",
+			Mode:     0o600,
+			Size:     int64(len(line)),
+		},
 	} {
 		header.ModTime = now
 		_ = writer.WriteHeader(&header) // into memory, and the sizes are right

@@ -51,15 +51,26 @@ type Host struct {
 // New returns the host of an address, which need not answer yet. The version of the API is agreed on with the first
 // request that is answered.
 func New(config Config) (*Host, error) {
-	transport := &http.Transport{TLSClientConfig: config.TLS, TLSHandshakeTimeout: answerPatience, MaxIdleConns: 8, IdleConnTimeout: 30 * time.Second}
-	engine, err := client.NewClientWithOpts(client.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}),
+	transport := &http.Transport{
+		TLSClientConfig:     config.TLS,
+		TLSHandshakeTimeout: answerPatience,
+		MaxIdleConns:        8,
+		IdleConnTimeout:     30 * time.Second,
+	}
+	engine, err := client.NewClientWithOpts(client.WithHTTPClient(&http.Client{Transport: transport,
+		CheckRedirect: client.CheckRedirect}),
 		client.WithHost(config.Address))
 	if err != nil {
 		return nil, fmt.Errorf("reach the droplet host: %w", err)
 	}
 	// The library asks the environment for a proxy, which is no way to somebody who is root.
 	transport.Proxy = nil
-	return &Host{config: config, engine: engine, agreed: make(chan struct{}), agreeing: make(chan struct{}, 1)}, nil
+	return &Host{
+		config:   config,
+		engine:   engine,
+		agreed:   make(chan struct{}),
+		agreeing: make(chan struct{}, 1),
+	}, nil
 }
 
 // agree settles the version of the API with the engine, once. The library would do it with the first request, and writes
@@ -145,7 +156,7 @@ func (h *Host) ask(ctx context.Context, patience time.Duration, do func(ctx cont
 	case errors.Is(ctx.Err(), context.Canceled):
 		return ctx.Err()
 	case limited.Err() != nil:
-		return domain.ErrDropletHostSilent.Because(err)
+		return domain.ErrDropletHostUnavailable.Because(err)
 	case cerrdefs.IsConflict(err):
 		return domain.Refuse(domain.Conflict, "droplet_host_conflict", err.Error())
 	case cerrdefs.IsNotFound(err):
@@ -153,13 +164,14 @@ func (h *Host) ask(ctx context.Context, patience time.Duration, do func(ctx cont
 	case answered(err):
 		return domain.HostRefused(err.Error())
 	default:
-		return domain.ErrDropletHostSilent.Because(err)
+		return domain.ErrDropletHostUnavailable.Because(err)
 	}
 }
 
 // answered reports whether the error is an answer of the engine.
 func answered(err error) bool {
-	for _, is := range []func(error) bool{cerrdefs.IsInvalidArgument, cerrdefs.IsUnauthorized, cerrdefs.IsPermissionDenied,
+	for _, is := range []func(error) bool{cerrdefs.IsInvalidArgument, cerrdefs.IsUnauthorized,
+		cerrdefs.IsPermissionDenied,
 		cerrdefs.IsNotModified, cerrdefs.IsInternal, cerrdefs.IsNotImplemented, cerrdefs.IsResourceExhausted,
 		cerrdefs.IsFailedPrecondition} {
 		if is(err) {

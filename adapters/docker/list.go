@@ -47,8 +47,15 @@ func (h *Host) droplet(listed container.Summary) (droplet domain.Droplet, ours b
 		return domain.Droplet{}, false
 	}
 	made, _ := domain.ParseID[domain.Droplet](listed.Labels[labelMade])
-	return domain.Droplet{Container: listed.ID, Name: domain.DropletName(name), Made: made, CreatedAt: time.Unix(listed.Created, 0).UTC(),
-		Started: listed.State != container.StateCreated, Status: domain.UpStatus(listed.Status), Ports: portsOf(listed)}, true
+	return domain.Droplet{
+		Container: listed.ID,
+		Name:      domain.DropletName(name),
+		Made:      made,
+		CreatedAt: time.Unix(listed.Created, 0).UTC(),
+		Started:   listed.State != container.StateCreated,
+		Status:    domain.UpStatus(listed.Status),
+		Ports:     portsOf(listed),
+	}, true
 }
 
 // nameOf returns the container's own name, which has one slash; those with two are what others call it.
@@ -67,7 +74,12 @@ func portsOf(listed container.Summary) []domain.PublishedPort {
 	for _, port := range listed.Ports {
 		address, err := netip.ParseAddr(port.IP)
 		if err == nil && address.Is4() && port.PublicPort > 0 {
-			published = append(published, domain.PublishedPort{Port: int(port.PrivatePort), Protocol: port.Type, HostIP: port.IP, HostPort: int(port.PublicPort)})
+			published = append(published, domain.PublishedPort{
+				Port:     int(port.PrivatePort),
+				Protocol: port.Type,
+				HostIP:   port.IP,
+				HostPort: int(port.PublicPort),
+			})
 		}
 	}
 	return published

@@ -52,7 +52,8 @@ func eventFilter(c echo.Context) (ports.EventFilter, error) {
 	if text := c.QueryParam("before"); text != "" {
 		var ok bool
 		if filter.Before, ok = domain.ParseID[domain.Event](text); !ok {
-			return filter, domain.InvalidField("before", "invalid_before", "before must be the id of an event, such as next of the page before")
+			return filter, domain.InvalidField("before", "invalid_before",
+				"before must be the id of an event, such as next of the page before")
 		}
 	}
 	if text := c.QueryParam("action"); text != "" {
@@ -60,8 +61,8 @@ func eventFilter(c echo.Context) (ports.EventFilter, error) {
 			return filter, err
 		}
 	}
-	if text := c.QueryParam("user"); text == domain.TerminalActor {
-		filter.Actor = domain.TerminalActor
+	if text := c.QueryParam("user"); text == domain.OperatorActor {
+		filter.Actor = domain.OperatorActor
 	} else if text != "" {
 		if filter.Actor, err = domain.ParseUserName(text); err != nil {
 			return filter, domain.InvalidField("user", "invalid_user", "user must be the name of a user")
@@ -95,9 +96,21 @@ func answerEvents(c echo.Context, events []domain.Event, limit int) error {
 	}
 	lines := make([]eventLine, len(events))
 	for i, e := range events {
-		lines[i] = eventLine{ID: e.ID.String(), At: e.At.Format(time.RFC3339Nano), Action: e.Action.String(), Outcome: e.Outcome.String(),
-			Actor: orNull(e.ActorName), ActorID: idOrNull(e.Actor), CredentialID: idOrNull(e.Credential), Box: orNull(string(e.BoxName)),
-			BoxID: idOrNull(e.Box), Key: orNull(string(e.Key)), Target: orNull(e.Target), RequestID: orNull(e.RequestID), Address: orNull(e.Address)}
+		lines[i] = eventLine{
+			ID:           e.ID.String(),
+			At:           e.At.Format(time.RFC3339Nano),
+			Action:       e.Action.String(),
+			Outcome:      e.Outcome.String(),
+			Actor:        orNull(e.ActorName),
+			ActorID:      idOrNull(e.Actor),
+			CredentialID: idOrNull(e.Credential),
+			Box:          orNull(string(e.BoxName)),
+			BoxID:        idOrNull(e.Box),
+			Key:          orNull(string(e.Key)),
+			Target:       orNull(e.Target),
+			RequestID:    orNull(e.RequestID),
+			Address:      orNull(e.Address),
+		}
 	}
 	return answer(c, struct {
 		Events []eventLine `json:"events"`

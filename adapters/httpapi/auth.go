@@ -56,7 +56,7 @@ func (a *API) handle(route Route) echo.HandlerFunc {
 // anybody can make one up. Contract B reads its body, which is small, for the token itself.
 func (a *API) checkBeforeLargeBody(r *http.Request, route Route, by domain.Requester) error {
 	large := r.ContentLength < 0 || r.ContentLength > maxAnonymousBody
-	if !large || route.Matrix() || by.Credential.Kind != domain.AccessTokenCredential {
+	if !large || route.AccountsAPI() || by.Credential.Kind != domain.AccessTokenCredential {
 		return nil
 	}
 	return a.mayAsk(r.Context(), route, by)
@@ -67,8 +67,8 @@ func (a *API) credentialFor(c echo.Context, route Route) (domain.Credential, err
 	switch {
 	case route.Auth == AuthNone:
 		return domain.Credential{}, nil
-	case route.Matrix():
-		return a.matrixCredential(c)
+	case route.AccountsAPI():
+		return a.accountsCredential(c)
 	default:
 		return a.credential(c.Request(), route.Auth)
 	}
@@ -107,7 +107,7 @@ func isBadInput(err error) bool {
 // mayAsk returns Unauthenticated, or Forbidden, for whoever could not have been served with better input either.
 func (a *API) mayAsk(ctx context.Context, route Route, by domain.Requester) error {
 	if route.Group != (domain.Group{}) {
-		return a.Identity.CheckGroup(ctx, by, route.Group)
+		return a.Identity.Accounts().CheckGroup(ctx, by, route.Group)
 	}
 	switch route.Auth {
 	case AuthToken:

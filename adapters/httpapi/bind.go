@@ -45,7 +45,8 @@ func (a *API) bindOptional(c echo.Context, into any) (present bool, err error) {
 // decodeJSON reads a body that is there.
 func decodeJSON(c echo.Context, body []byte, into any) (present bool, err error) {
 	if !isJSON(c.Request().Header.Get(echo.HeaderContentType)) {
-		return false, domain.Refuse(domain.Unsupported, "unsupported_media_type", "the body must be sent as Content-Type: application/json")
+		return false, domain.Refuse(domain.Unsupported, "unsupported_media_type",
+			"the body must be sent as Content-Type: application/json")
 	}
 	if !utf8.Valid(body) {
 		return false, domain.Refuse(domain.Invalid, "malformed_json", "the body is not UTF-8")
@@ -63,8 +64,8 @@ func (a *API) readBody(c echo.Context) ([]byte, error) {
 	}
 	r := c.Request()
 	limit := a.MaxBodyBytes
-	if isMatrix(c) {
-		limit = min(limit, maxMatrixBody)
+	if isAccountsAPI(c) {
+		limit = min(limit, maxAccountsBody)
 	}
 	if c.Get(isNobody) != nil {
 		limit = min(limit, maxAnonymousBody)
@@ -123,7 +124,8 @@ func malformed(err error, body reflect.Type) error {
 	case !ok:
 		return domain.Refuse(domain.Invalid, "malformed_json", "the body is not one JSON value, or is nested too deep")
 	case wrongType.Field == "":
-		return domain.Refuse(domain.Invalid, "wrong_type", "the body must be "+jsonType(body)) // or an element of a list is wrong
+		// or an element of a list is wrong
+		return domain.Refuse(domain.Invalid, "wrong_type", "the body must be "+jsonType(body))
 	default:
 		return domain.InvalidField(wrongType.Field, "wrong_type", wrongType.Field+" must be "+jsonType(wrongType.Type))
 	}

@@ -58,7 +58,8 @@ func (a *API) transferBox(c echo.Context, by domain.Requester) error {
 	if err := a.bind(c, &body); err != nil {
 		return err
 	}
-	if err := a.Vault.TransferBox(c.Request().Context(), by, vault.TransferBox{Box: param(c, "box"), NewOwner: body.Owner}); err != nil {
+	if err := a.Vault.TransferBox(c.Request().Context(), by,
+		vault.TransferBox{Box: param(c, "box"), NewOwner: body.Owner}); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)

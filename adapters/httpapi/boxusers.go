@@ -30,7 +30,8 @@ func (a *API) addBoxUser(c echo.Context, by domain.Requester) error {
 	if err := a.bind(c, &body); err != nil {
 		return err
 	}
-	box, name, err := a.Vault.AddBoxUser(c.Request().Context(), by, vault.AddBoxUser{Box: param(c, "box"), Username: body.Username, Role: body.Role})
+	box, name, err := a.Vault.AddBoxUser(c.Request().Context(), by,
+		vault.AddBoxUser{Box: param(c, "box"), Username: body.Username, Role: body.Role})
 	if err != nil {
 		return err
 	}
@@ -62,8 +63,12 @@ func (a *API) updateBoxUser(c echo.Context, by domain.Requester) error {
 	if _, err := a.bindOptional(c, &body); err != nil {
 		return err
 	}
-	err := a.Vault.UpdateBoxUser(c.Request().Context(), by, vault.UpdateBoxUser{Box: param(c, "box"),
-		Username: param(c, "username"), Role: body.Role, Active: body.IsActive})
+	err := a.Vault.UpdateBoxUser(c.Request().Context(), by, vault.UpdateBoxUser{
+		Box:      param(c, "box"),
+		Username: param(c, "username"),
+		Role:     body.Role,
+		Active:   body.IsActive,
+	})
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,12 @@ func (a *API) addDroplet(c echo.Context, by domain.Requester) error {
 		return err
 	}
 	added, err := a.Droplets.Add(c.Request().Context(), by,
-		droplets.AddDroplet{Image: body.Image, Box: body.Box, Env: body.Env, EncryptionKey: encryptionKey})
+		droplets.AddDroplet{
+			Image:         body.Image,
+			Box:           body.Box,
+			Env:           body.Env,
+			EncryptionKey: encryptionKey,
+		})
 	if err != nil {
 		return err
 	}
@@ -103,8 +108,13 @@ func dropletLines(list []domain.Droplet) []dropletLine {
 			published[strconv.Itoa(port.Port)] = publishedAnswer{port.Protocol, hostAddress{port.HostIP, port.HostPort}}
 		}
 		// Docker's words, by Docker's own library.
-		lines[i] = dropletLine{ID: droplet.ShortID(), Name: string(droplet.Name), Status: droplet.Status, Ports: published,
-			Created: units.HumanDuration(now.Sub(droplet.CreatedAt)) + " ago"}
+		lines[i] = dropletLine{
+			ID:      droplet.ShortID(),
+			Name:    string(droplet.Name),
+			Status:  droplet.Status,
+			Ports:   published,
+			Created: units.HumanDuration(now.Sub(droplet.CreatedAt)) + " ago",
+		}
 	}
 	return lines
 }

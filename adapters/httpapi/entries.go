@@ -13,7 +13,7 @@ import (
 
 const encryptionKeyHeader = "X-Encryption-Key"
 
-func (a *API) putEntry(c echo.Context, by domain.Requester) error {
+func (a *API) writeEntry(c echo.Context, by domain.Requester) error {
 	encryptionKey, err := takeHeader(c, encryptionKeyHeader)
 	if err != nil {
 		return err
@@ -33,8 +33,13 @@ func (a *API) putEntry(c echo.Context, by domain.Requester) error {
 	if err != nil {
 		return err
 	}
-	written, err := a.Vault.PutEntry(c.Request().Context(), by, vault.PutEntry{Box: param(c, "box"), Key: body.Key, Value: body.Value,
-		EncryptionKey: encryptionKey, Condition: demanded})
+	written, err := a.Vault.WriteEntry(c.Request().Context(), by, vault.WriteEntry{
+		Box:           param(c, "box"),
+		Key:           body.Key,
+		Value:         body.Value,
+		EncryptionKey: encryptionKey,
+		Condition:     demanded,
+	})
 	if err != nil {
 		return err
 	}
@@ -84,7 +89,8 @@ func (a *API) deleteEntry(c echo.Context, by domain.Requester) error {
 	if err != nil {
 		return err
 	}
-	err = a.Vault.DeleteEntry(c.Request().Context(), by, vault.DeleteEntry{Box: param(c, "box"), Key: param(c, "key"), Condition: demanded})
+	err = a.Vault.DeleteEntry(c.Request().Context(), by,
+		vault.DeleteEntry{Box: param(c, "box"), Key: param(c, "key"), Condition: demanded})
 	if err != nil {
 		return err
 	}
@@ -130,8 +136,12 @@ func (a *API) restoreEntry(c echo.Context, by domain.Requester) error {
 	if err != nil {
 		return err
 	}
-	written, err := a.Vault.RestoreEntry(c.Request().Context(), by, vault.RestoreEntry{Box: param(c, "box"), Key: param(c, "key"),
-		Version: body.Version, Condition: demanded})
+	written, err := a.Vault.RestoreEntry(c.Request().Context(), by, vault.RestoreEntry{
+		Box:       param(c, "box"),
+		Key:       param(c, "key"),
+		Version:   body.Version,
+		Condition: demanded,
+	})
 	if err != nil {
 		return err
 	}

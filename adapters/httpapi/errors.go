@@ -42,7 +42,7 @@ var statusOf = map[domain.Kind]int{
 	domain.Precondition:    http.StatusPreconditionFailed,
 	domain.TooLarge:        http.StatusRequestEntityTooLarge,
 	domain.Unsupported:     http.StatusUnsupportedMediaType,
-	domain.Throttled:       http.StatusTooManyRequests,
+	domain.RateLimited:     http.StatusTooManyRequests,
 	domain.Unavailable:     http.StatusServiceUnavailable,
 }
 
@@ -59,15 +59,19 @@ func (a *API) writeError(err error, c echo.Context) {
 	if refusal.Code == codeMethodNotAllowed {
 		status = http.StatusMethodNotAllowed
 	}
-	if isMatrix(c) {
-		writeMatrixError(c, refusal, status)
+	if isAccountsAPI(c) {
+		writeAccountsError(c, refusal, status)
 		return
 	}
 	setErrorHeaders(c, refusal, status)
 	body, _ := json.Marshal(problem{
-		Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: refusal.Message,
-		Instance: "urn:lockbox:request:" + c.Response().Header().Get(echo.HeaderXRequestID), Code: refusal.Code,
-		Errors: []message{{Message: refusal.Message, Field: refusal.Field}},
+		Type:     "about:blank",
+		Title:    http.StatusText(status),
+		Status:   status,
+		Detail:   refusal.Message,
+		Instance: "urn:lockbox:request:" + c.Response().Header().Get(echo.HeaderXRequestID),
+		Code:     refusal.Code,
+		Errors:   []message{{Message: refusal.Message, Field: refusal.Field}},
 	})
 	_ = c.Blob(status, contentTypeProblem, body)
 }
@@ -92,9 +96,11 @@ const codeMethodNotAllowed = "method_not_allowed"
 // refusal turns any error into one that may be shown. What is none of the domain's is logged here, once, and shown as
 // a fixed sentence.
 func (a *API) refusal(c echo.Context, err error) *domain.Error {
-	log := a.Log.With(slog.String("request_id", c.Response().Header().Get(echo.HeaderXRequestID)), slog.String("route", a.routeOf(c)))
+	log := a.Log.With(slog.String("request_id", c.Response().Header().Get(echo.HeaderXRequestID)),
+		slog.String("route", a.routeOf(c)))
 	if ports.IsTampered(err) {
-		log.Error("stored data do not authenticate: somebody changed them behind the server's back", slog.Any("error", err))
+		log.Error("stored data do not authenticate: somebody changed them behind the server's back",
+			slog.Any("error", err))
 		return domain.Refuse(0, "tampered", "what is stored does not authenticate; tell whoever runs this server")
 	}
 	if refusal, ok := errors.AsType[*domain.Error](err); ok {
@@ -113,5 +119,6 @@ func (a *API) refusal(c echo.Context, err error) *domain.Error {
 		return domain.ErrBusy // whoever asked is gone
 	}
 	log.Error("internal error", slog.Any("error", err))
-	return domain.Refuse(0, "internal_error", "something went wrong on the server; its log says more under this request's id")
+	return domain.Refuse(0, "internal_error",
+		"something went wrong on the server; its log says more under this request's id")
 }

@@ -67,7 +67,8 @@ func failures(log *bytes.Buffer) int {
 // TestPanic: the answer is a fixed 500, the log has where it was, once, and neither has what was panicked with.
 func TestPanic(t *testing.T) {
 	t.Parallel()
-	for name, value := range map[string]any{"text": secret, "error": errors.New(secret), "struct": struct{ Password string }{secret}, "bytes": []byte(secret)} {
+	for name, value := range map[string]any{"text": secret, "error": errors.New(secret),
+		"struct": struct{ Password string }{secret}, "bytes": []byte(secret)} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			api, log := failing(func() error { panic(value) })
@@ -109,7 +110,10 @@ func TestUnknownErrors(t *testing.T) {
 
 func TestTampering(t *testing.T) {
 	t.Parallel()
-	api, log := failing(func() error { return fmt.Errorf("open: %w", &ports.TamperedError{What: "the entry " + secret}) })
+	api, log := failing(func() error {
+		return fmt.Errorf("open: %w",
+			&ports.TamperedError{What: "the entry " + secret})
+	})
 	got := ask(t, api, "/boxes")
 	require.Equal(t, 500, got.Status)
 	require.Equal(t, "tampered", got.Code)
@@ -119,8 +123,10 @@ func TestTampering(t *testing.T) {
 // TestRefusals: each kind has its status, however deep it is wrapped, and a cause is not shown.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	for kind, status := range map[domain.Kind]int{domain.Invalid: 400, domain.Unauthenticated: 401, domain.Forbidden: 403, domain.NotFound: 404, domain.Conflict: 409,
-		domain.Precondition: 412, domain.TooLarge: 413, domain.Unsupported: 415, domain.Throttled: 429, domain.Unavailable: 503} {
+	for kind, status := range map[domain.Kind]int{domain.Invalid: 400, domain.Unauthenticated: 401,
+		domain.Forbidden: 403, domain.NotFound: 404, domain.Conflict: 409,
+		domain.Precondition: 412, domain.TooLarge: 413, domain.Unsupported: 415, domain.RateLimited: 429,
+		domain.Unavailable: 503} {
 		t.Run(kind.Error(), func(t *testing.T) {
 			t.Parallel()
 			refusal := domain.Refuse(kind, "the_code", "the sentence").Because(errors.New(secret))

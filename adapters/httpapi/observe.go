@@ -20,7 +20,8 @@ func (a *API) registerMetrics() {
 		Help: "Requests answered, by route and status."}, []string{"method", "route", "status"})
 	a.durations = prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "lockbox_http_request_duration_seconds",
 		Help:    "Time from the first byte of a request's header to the last of its answer, by route.",
-		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}}, []string{"method", "route"})
+		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}},
+		[]string{"method", "route"})
 	a.Metrics.MustRegister(a.requests, a.durations)
 }
 
@@ -92,7 +93,8 @@ func (a *API) record(c echo.Context, took time.Duration) {
 // methodOf keeps what somebody made up out of the metrics, where each word costs memory for ever.
 func methodOf(r *http.Request) string {
 	switch r.Method {
-	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead, http.MethodOptions:
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodHead,
+		http.MethodOptions:
 		return r.Method
 	default:
 		return "OTHER"
@@ -132,6 +134,7 @@ func (a *API) forwardsUntrusted(r *http.Request) bool {
 func (a *API) warnOfProxy(r *http.Request) {
 	if a.forwardsUntrusted(r) && !a.warnedOfProxy.Swap(true) {
 		host, _, _ := net.SplitHostPort(r.RemoteAddr)
-		a.Log.Warn("a peer sends X-Forwarded-For and is not among LOCKBOX_TRUSTED_PROXIES: the header is ignored", slog.String("peer", host))
+		a.Log.Warn("a peer sends X-Forwarded-For and is not among LOCKBOX_TRUSTED_PROXIES: the header is ignored",
+			slog.String("peer", host))
 	}
 }

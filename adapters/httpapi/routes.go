@@ -32,8 +32,8 @@ type Route struct {
 	Group domain.Group
 }
 
-// Matrix reports whether the route is of contract B, which has its own places for a token and its own errors.
-func (r Route) Matrix() bool { return strings.HasPrefix(r.Path, matrixPath+"/") }
+// AccountsAPI reports whether the route is of contract B, which has its own places for a token and its own errors.
+func (r Route) AccountsAPI() bool { return strings.HasPrefix(r.Path, accountsPath+"/") }
 
 // Routes is the table of all requests. The authorisation tests and the documentation are checked against it.
 func Routes() []Route {
@@ -54,9 +54,9 @@ func Routes() []Route {
 		{http.MethodPut, "/users/:username", AuthToken, (*API).updateUser, anyone},
 		{http.MethodDelete, "/users/:username", AuthToken, (*API).deleteUser, anyone},
 
-		{http.MethodPost, "/users/:username/totp", AuthToken, (*API).enrolCode, anyone},
-		{http.MethodPost, "/users/:username/totp/confirm", AuthToken, (*API).confirmCode, anyone},
-		{http.MethodDelete, "/users/:username/totp", AuthToken, (*API).removeCode, anyone},
+		{http.MethodPost, "/users/:username/totp", AuthToken, (*API).enrolTOTP, anyone},
+		{http.MethodPost, "/users/:username/totp/confirm", AuthToken, (*API).confirmTOTP, anyone},
+		{http.MethodDelete, "/users/:username/totp", AuthToken, (*API).removeTOTP, anyone},
 
 		{http.MethodGet, "/boxes", AuthToken, (*API).listBoxes, anyone},
 		{http.MethodPost, "/boxes/:box", AuthToken, (*API).createBox, anyone},
@@ -74,7 +74,7 @@ func Routes() []Route {
 		{http.MethodDelete, "/boxes/:box/users/:username/permissions", AuthToken, (*API).clearPermissions, anyone},
 
 		{http.MethodGet, "/boxes/:box/entries", AuthToken, (*API).listEntries, anyone},
-		{http.MethodPost, "/boxes/:box/entries", AuthToken, (*API).putEntry, anyone},
+		{http.MethodPost, "/boxes/:box/entries", AuthToken, (*API).writeEntry, anyone},
 		{http.MethodGet, "/boxes/:box/entries/:key", AuthToken, (*API).readEntry, anyone},
 		{http.MethodDelete, "/boxes/:box/entries/:key", AuthToken, (*API).deleteEntry, anyone},
 		{http.MethodGet, "/boxes/:box/entries/:key/versions", AuthToken, (*API).listVersions, anyone},
@@ -82,26 +82,26 @@ func Routes() []Route {
 
 		{http.MethodGet, "/audit", AuthToken, (*API).listEvents, anyone},
 		{http.MethodGet, "/boxes/:box/audit", AuthToken, (*API).listBoxEvents, anyone},
-	}, matrixRoutes()...)
+	}, accountsRoutes()...)
 }
 
-// matrixRoutes are those of contract B.
-func matrixRoutes() []Route {
+// accountsRoutes are those of contract B.
+func accountsRoutes() []Route {
 	anyone, viewer, manager, owner := domain.Group{}, domain.GroupViewer, domain.GroupManager, domain.GroupOwner
 	return []Route{
-		{http.MethodPost, matrixPath + "/user/auth", AuthNone, (*API).signInWithCode, anyone},
-		{http.MethodPost, matrixPath + "/user/auth/refresh", AuthNone, (*API).refresh, anyone},
-		{http.MethodDelete, matrixPath + "/user/auth/revoke/:user", AuthToken, (*API).revokeSessions, anyone},
-		{http.MethodGet, matrixPath + "/user/auth/setup/:user", AuthToken, (*API).showCode, owner},
-		{http.MethodGet, matrixPath + "/user/list", AuthToken, (*API).listAccounts, owner},
-		{http.MethodPost, matrixPath + "/user/add", AuthToken, (*API).addAccount, owner},
-		{http.MethodDelete, matrixPath + "/user/delete/:user", AuthToken, (*API).deleteAccount, owner},
+		{http.MethodPost, accountsPath + "/user/auth", AuthNone, (*API).signInWithCode, anyone},
+		{http.MethodPost, accountsPath + "/user/auth/refresh", AuthNone, (*API).refresh, anyone},
+		{http.MethodDelete, accountsPath + "/user/auth/revoke/:user", AuthToken, (*API).revokeSessions, anyone},
+		{http.MethodGet, accountsPath + "/user/auth/setup/:user", AuthToken, (*API).showTOTP, owner},
+		{http.MethodGet, accountsPath + "/user/list", AuthToken, (*API).listAccounts, owner},
+		{http.MethodPost, accountsPath + "/user/add", AuthToken, (*API).addAccount, owner},
+		{http.MethodDelete, accountsPath + "/user/delete/:user", AuthToken, (*API).deleteAccount, owner},
 
-		{http.MethodGet, matrixPath + "/droplet/list", AuthToken, (*API).listDroplets, viewer},
-		{http.MethodPost, matrixPath + "/droplet/add", AuthToken, (*API).addDroplet, manager},
-		{http.MethodPatch, matrixPath + "/droplet/start/:droplet", AuthToken, (*API).startDroplet, manager},
-		{http.MethodPatch, matrixPath + "/droplet/stop/:droplet", AuthToken, (*API).stopDroplet, manager},
-		{http.MethodPatch, matrixPath + "/droplet/restart/:droplet", AuthToken, (*API).restartDroplet, manager},
-		{http.MethodDelete, matrixPath + "/droplet/delete/:droplet", AuthToken, (*API).deleteDroplet, manager},
+		{http.MethodGet, accountsPath + "/droplet/list", AuthToken, (*API).listDroplets, viewer},
+		{http.MethodPost, accountsPath + "/droplet/add", AuthToken, (*API).addDroplet, manager},
+		{http.MethodPatch, accountsPath + "/droplet/start/:droplet", AuthToken, (*API).startDroplet, manager},
+		{http.MethodPatch, accountsPath + "/droplet/stop/:droplet", AuthToken, (*API).stopDroplet, manager},
+		{http.MethodPatch, accountsPath + "/droplet/restart/:droplet", AuthToken, (*API).restartDroplet, manager},
+		{http.MethodDelete, accountsPath + "/droplet/delete/:droplet", AuthToken, (*API).deleteDroplet, manager},
 	}
 }

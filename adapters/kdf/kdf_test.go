@@ -67,9 +67,11 @@ func TestTooHeavyForThePoolIsRefusedAtOnce(t *testing.T) {
 	defer pool.Close()
 	require.Equal(t, uint32(1000), pool.MaxMemoryKiB())
 	pool.derive = func(secret, _ []byte, _ ports.Argon2Params) []byte { return secret }
-	_, err := pool.Derive(t.Context(), ports.EntryWork, nil, nil, ports.Argon2Params{MemoryKiB: 1000, Time: 1, Threads: 1})
+	_, err := pool.Derive(t.Context(), ports.EntryWork, nil, nil,
+		ports.Argon2Params{MemoryKiB: 1000, Time: 1, Threads: 1})
 	require.NoError(t, err)
-	_, err = pool.Derive(t.Context(), ports.EntryWork, nil, nil, ports.Argon2Params{MemoryKiB: 1001, Time: 1, Threads: 1})
+	_, err = pool.Derive(t.Context(), ports.EntryWork, nil, nil,
+		ports.Argon2Params{MemoryKiB: 1001, Time: 1, Threads: 1})
 	require.ErrorIs(t, err, ErrTooHeavy)
 	require.Zero(t, domain.KindOf(err), "it is a mistake of settings, not of whoever asks")
 	require.Equal(t, ^uint32(0), New(Config{BudgetKiB: 1 << 62}).MaxMemoryKiB())
@@ -142,8 +144,12 @@ func TestTurns(t *testing.T) {
 		}
 		begin(ports.EntryWork, "e0")
 		begin(ports.EntryWork, "e1")
-		require.Equal(t, Stats{Running: 1, HeldKiB: 16, Passwords: WorkloadStats{Waiting: 5},
-			Entries: WorkloadStats{Waiting: 2}}, pool.Stats())
+		require.Equal(t, Stats{
+			Running:   1,
+			HeldKiB:   16,
+			Passwords: WorkloadStats{Waiting: 5},
+			Entries:   WorkloadStats{Waiting: 2},
+		}, pool.Stats())
 		all.Wait()
 		require.Equal(t, []string{"p0", "e0", "p1", "e1", "p2", "p3", "p4", "p5"}, order)
 		pool.Close()
@@ -165,7 +171,8 @@ func TestHeavyIsNotOvertaken(t *testing.T) {
 			})
 		}
 		time.Sleep(1100 * time.Millisecond)
-		_, err := pool.Derive(t.Context(), ports.EntryWork, nil, nil, ports.Argon2Params{MemoryKiB: 32, Time: 1, Threads: 4})
+		_, err := pool.Derive(t.Context(), ports.EntryWork, nil, nil,
+			ports.Argon2Params{MemoryKiB: 32, Time: 1, Threads: 4})
 		require.NoError(t, err)
 		require.Less(t, time.Since(began), 4*time.Second)
 		all.Wait()

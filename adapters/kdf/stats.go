@@ -29,7 +29,9 @@ func (p *Pool) Stats() Stats {
 		return WorkloadStats{Waiting: len(p.queues[use]), Done: p.done[use], Refused: p.refused[use]}
 	}
 	return Stats{
-		Running: p.running, HeldKiB: p.heldKiB,
-		Passwords: of(ports.PasswordWork), Entries: of(ports.EntryWork),
+		Running:   p.running,
+		HeldKiB:   p.heldKiB,
+		Passwords: of(ports.PasswordWork),
+		Entries:   of(ports.EntryWork),
 	}
 }

@@ -36,7 +36,8 @@ func serverAccount() (account, error) {
 			return account{uid: uint32(uid), gid: uint32(gid), switched: true}, nil
 		}
 	}
-	return account{}, errors.New("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as")
+	return account{}, errors.New(
+		"PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as")
 }
 
 // command runs as the account, in an environment that does not let PG… variables or a locale of the caller's change

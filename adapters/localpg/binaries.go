@@ -93,7 +93,8 @@ func appendSupported(ctx context.Context, found []binaries, dir string) []binari
 		return found
 	}
 	b := binaries{
-		initdb: filepath.Join(dir, "initdb"), postgres: filepath.Join(dir, "postgres"), pgctl: filepath.Join(dir, "pg_ctl"),
+		initdb: filepath.Join(dir, "initdb"), postgres: filepath.Join(dir, "postgres"),
+		pgctl: filepath.Join(dir, "pg_ctl"),
 	}
 	for _, path := range []string{b.initdb, b.postgres, b.pgctl} {
 		if info, err := os.Stat(path); err != nil || info.IsDir() || info.Mode()&0o111 == 0 {

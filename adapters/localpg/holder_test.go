@@ -35,7 +35,8 @@ func TestTheServerDiesWithItsProgram(t *testing.T) {
 		require.NotEmpty(t, holder.url, said)
 		pid := postmasterOf(t, holder.dir)
 		require.NoError(t, holder.cmd.Process.Kill())
-		eventually(t, name+" the server is gone", func() bool { return !isPostmaster(pid, home{dir: holder.dir}.data()) })
+		eventually(t, name+" the server is gone",
+			func() bool { return !isPostmaster(pid, home{dir: holder.dir}.data()) })
 		if dir == "" {
 			eventually(t, "its folder is gone", func() bool {
 				_, err := os.Stat(holder.dir)

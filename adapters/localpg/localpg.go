@@ -181,7 +181,12 @@ func (s *Server) URL(database string) string {
 	query := url.Values{"host": {s.sockets}, "port": {socketPort}}.Encode()
 	// A plus is a space in a form, but a plus to PostgreSQL's clients.
 	query = strings.ReplaceAll(query, "+", "%20")
-	u := url.URL{Scheme: "postgres", User: url.User(superuser), Path: "/" + database, RawQuery: query}
+	u := url.URL{
+		Scheme:   "postgres",
+		User:     url.User(superuser),
+		Path:     "/" + database,
+		RawQuery: query,
+	}
 	return u.String()
 }
 

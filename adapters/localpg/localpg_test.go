@@ -30,7 +30,8 @@ func query(t *testing.T, url, sql string) string {
 
 func TestServerIsPrivateAndKeepsItsDataOverARestart(t *testing.T) {
 	t.Parallel()
-	cfg := Config{Dir: filepath.Join(openFolder(t), "a b", "pg"), Durable: true, Settings: map[string]string{"work_mem": "5MB"}}
+	cfg := Config{Dir: filepath.Join(openFolder(t), "a b", "pg"), Durable: true,
+		Settings: map[string]string{"work_mem": "5MB"}}
 	first := start(t, cfg)
 	require.NoError(t, first.EnsureDatabase(t.Context(), "team"))
 	require.NoError(t, first.EnsureDatabase(t.Context(), "team"))
@@ -158,7 +159,8 @@ func TestBinaries(t *testing.T) {
 		return dir
 	}
 	old, devel := install("postgres (PostgreSQL) 13.9"), install("postgres (PostgreSQL) 19devel")
-	fifteen, seventeen := install("postgres (PostgreSQL) 15.13 (Debian 15.13-0)"), install("postgres (PostgreSQL) 17rc1")
+	fifteen, seventeen := install("postgres (PostgreSQL) 15.13 (Debian 15.13-0)"), install(
+		"postgres (PostgreSQL) 17rc1")
 	for _, c := range []struct {
 		name, wanted        string
 		preferred, packaged []string

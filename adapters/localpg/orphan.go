@@ -103,7 +103,8 @@ func isPostmaster(pid int, data string) bool {
 	if runtime.GOOS == "linux" {
 		line, _ = os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
 	} else {
-		line, _ = exec.Command("ps", "-ww", "-o", "command=", "-p", strconv.Itoa(pid)).Output() //nolint:gosec // a number
+		line, _ = exec.Command("ps", "-ww", "-o", "command=", "-p",
+			strconv.Itoa(pid)).Output() //nolint:gosec // a number
 	}
 	// ps separates the arguments by spaces, which paths may hold too: look for the beginning as we wrote it.
 	line = bytes.ReplaceAll(line, []byte{0}, []byte{' '})

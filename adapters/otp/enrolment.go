@@ -16,7 +16,7 @@ import (
 // name of a user has 50 at most.
 const maxAccount = 100
 
-// Enrolment writes what an app reads. See ports.Codes. The account is 1 to 100 bytes of printable text without a colon,
+// Enrolment writes what an app reads. See ports.TOTP. The account is 1 to 100 bytes of printable text without a colon,
 // as every name of a user is. Errors: another account, or a secret that is too short or was cleared; they say neither.
 func (c *Codes) Enrolment(secret domain.Secret, account string) (ports.Enrolment, error) {
 	if err := checkSecret(secret); err != nil {
@@ -40,7 +40,12 @@ func (c *Codes) Enrolment(secret domain.Secret, account string) (ports.Enrolment
 	if err != nil {
 		return ports.Enrolment{}, err
 	}
-	return ports.Enrolment{Secret: text, URI: uri, PNG: png, Terminal: characters.terminal()}, nil
+	return ports.Enrolment{
+		Secret:   text,
+		URI:      uri,
+		PNG:      png,
+		Terminal: characters.terminal(),
+	}, nil
 }
 
 // keyURI writes the Key URI format (github.com/google/google-authenticator/wiki/Key-Uri-Format). It names the issuer

@@ -16,14 +16,15 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-var _ ports.Codes = (*otp.Codes)(nil)
+var _ ports.TOTP = (*otp.Codes)(nil)
 
 func TestURI(t *testing.T) {
 	t.Parallel()
 	const rest = "&period=30&secret=" + rfcBase32
 	for _, row := range []struct{ issuer, account, want string }{
 		{"Lockbox", "anna", "otpauth://totp/Lockbox:anna?algorithm=SHA1&digits=6&issuer=Lockbox" + rest},
-		{"ACME Co", "anna.b_c-d", "otpauth://totp/ACME%20Co:anna.b_c-d?algorithm=SHA1&digits=6&issuer=ACME%20Co" + rest},
+		{"ACME Co", "anna.b_c-d",
+			"otpauth://totp/ACME%20Co:anna.b_c-d?algorithm=SHA1&digits=6&issuer=ACME%20Co" + rest},
 		{"Büro Köln", "jörg", "otpauth://totp/B%C3%BCro%20K%C3%B6ln:j%C3%B6rg?algorithm=SHA1&digits=6" +
 			"&issuer=B%C3%BCro%20K%C3%B6ln" + rest},
 		{"A&B=C+D", "a@b.example", "otpauth://totp/A%26B%3DC%2BD:a%40b.example?algorithm=SHA1&digits=6" +
@@ -40,7 +41,8 @@ func TestURI(t *testing.T) {
 
 // names are what people may call a Lockbox or themselves.
 var names = []string{
-	"Lockbox", "anna", "a", "ACME Co", "Büro Köln", "Łódź", "東京", "🔑 keys", "A&B", "a=b", "C++", "100%", "%41", "a/b", "../..",
+	"Lockbox", "anna", "a", "ACME Co", "Büro Köln", "Łódź", "東京", "🔑 keys", "A&B", "a=b", "C++", "100%", "%41", "a/b",
+	"../..",
 	"a?b#c", "a;b,c", "a@b.example", `"quoted" 'too'`, "<b>", "$(x)", "*", "~a_b-c.d", "[x]", `back\slash`, "|", "^`{}",
 }
 

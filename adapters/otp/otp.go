@@ -46,7 +46,7 @@ type Config struct {
 	Random io.Reader
 }
 
-// Codes implements ports.Codes. It is safe for concurrent use.
+// Codes implements ports.TOTP. It is safe for concurrent use.
 type Codes struct{ config Config }
 
 // New makes Codes. Errors: an issuer that apps could not show.
@@ -80,7 +80,7 @@ func checkLabel(text string, most int) error {
 	return nil
 }
 
-// NewSecret returns 160 random bits, as they are and not in base32. See ports.Codes. Errors: a failing source of
+// NewSecret returns 160 random bits, as they are and not in base32. See ports.TOTP. Errors: a failing source of
 // randomness.
 func (c *Codes) NewSecret() (domain.Secret, error) {
 	raw := make([]byte, secretBytes)
@@ -95,7 +95,7 @@ func (c *Codes) NewSecret() (domain.Secret, error) {
 	return secret, nil
 }
 
-// Match finds the step of a code. See ports.Codes. Spaces in the code are passed over, since apps show "123 456"; with
+// Match finds the step of a code. See ports.TOTP. Spaces in the code are passed over, since apps show "123 456"; with
 // anything else but six digits it belongs to no step. Nothing belongs to a secret that is too short or was cleared.
 //
 // Where steps share a code, the latest is returned: once it is spent, the code is spent for all of them, while the

@@ -31,7 +31,8 @@ func (r boxes) Lock(ctx context.Context, id domain.BoxID) error {
 }
 
 func (r boxes) Save(ctx context.Context, box domain.Box) error {
-	_, err := r.q.Exec(ctx, `UPDATE boxes SET owner_id = $2, updated_at = $3 WHERE id = $1`, uuid(box.ID), uuid(box.Owner), box.UpdatedAt)
+	_, err := r.q.Exec(ctx, `UPDATE boxes SET owner_id = $2, updated_at = $3 WHERE id = $1`, uuid(box.ID),
+		uuid(box.Owner), box.UpdatedAt)
 	return translate(err)
 }
 
@@ -81,7 +82,8 @@ func boxUserFrom(row pgx.Row) (domain.BoxUser, error) {
 	if err := row.Scan(&box, &user, &name, &role, &member.Active, &permissions); err != nil {
 		return domain.BoxUser{}, err
 	}
-	member.Box, member.User, member.Name, member.Permissions = box, user, domain.UserName(name), permissionsOf(permissions)
+	member.Box, member.User, member.Name, member.Permissions = box, user, domain.UserName(name), permissionsOf(
+		permissions)
 	var err error
 	member.Role, err = domain.ParseBoxRole(role)
 	return member, err
@@ -100,7 +102,8 @@ func (r boxUsers) Add(ctx context.Context, user domain.BoxUser) error {
 }
 
 func (r boxUsers) Get(ctx context.Context, box domain.BoxID, name domain.UserName) (domain.BoxUser, error) {
-	member, err := boxUserFrom(r.q.QueryRow(ctx, `SELECT `+boxUserColumns+` WHERE m.box_id = $1 AND u.name = $2`, uuid(box), string(name)))
+	member, err := boxUserFrom(r.q.QueryRow(ctx, `SELECT `+boxUserColumns+` WHERE m.box_id = $1 AND u.name = $2`,
+		uuid(box), string(name)))
 	return member, orNotFound(err, domain.ErrBoxUserNotFound)
 }
 

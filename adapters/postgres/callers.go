@@ -53,16 +53,36 @@ type lookUp struct {
 // The expiry of a pair is that of its access token. A refresh token lives as long as its family.
 var lookUps = map[domain.CredentialKind]lookUp{
 	domain.APIKeyCredential: {
-		arg: "uuid", name: "c.name", expiry: "c.expires_at", lastUse: "c.last_used_at", from: fromAPIKey, where: thisCredential,
+		arg:     "uuid",
+		name:    "c.name",
+		expiry:  "c.expires_at",
+		lastUse: "c.last_used_at",
+		from:    fromAPIKey,
+		where:   thisCredential,
 	},
 	domain.SessionCredential: {
-		arg: "uuid", name: "''", expiry: "c.expires_at", lastUse: "NULL::timestamptz", from: fromSession, where: thisCredential,
+		arg:     "uuid",
+		name:    "''",
+		expiry:  "c.expires_at",
+		lastUse: "NULL::timestamptz",
+		from:    fromSession,
+		where:   thisCredential,
 	},
 	domain.AccessTokenCredential: {
-		arg: "bytea", name: "''", expiry: "c.access_expires_at", lastUse: "NULL::timestamptz", from: fromPair, where: thisAccessToken,
+		arg:     "bytea",
+		name:    "''",
+		expiry:  "c.access_expires_at",
+		lastUse: "NULL::timestamptz",
+		from:    fromPair,
+		where:   thisAccessToken,
 	},
 	domain.RefreshTokenCredential: {
-		arg: "bytea", name: "''", expiry: "f.expires_at", lastUse: "NULL::timestamptz", from: fromPair, where: thisRefreshToken,
+		arg:     "bytea",
+		name:    "''",
+		expiry:  "f.expires_at",
+		lastUse: "NULL::timestamptz",
+		from:    fromPair,
+		where:   thisRefreshToken,
 	},
 }
 
@@ -121,8 +141,17 @@ func (r *callerRow) caller(credential domain.Credential) (domain.Caller, error) 
 	}
 	group, err := groupOf(r.group, r.owner)
 	credential.ID, credential.User = r.credentialID, r.id
-	return domain.Caller{UserID: r.id, Name: domain.UserName(r.name), Role: role, Active: r.active, Owner: r.owner, Group: group,
-		Credential: credential, CredentialName: r.credentialName, ExpiresAt: timeOf(r.expires)}, err
+	return domain.Caller{
+		UserID:         r.id,
+		Name:           domain.UserName(r.name),
+		Role:           role,
+		Active:         r.active,
+		Owner:          r.owner,
+		Group:          group,
+		Credential:     credential,
+		CredentialName: r.credentialName,
+		ExpiresAt:      timeOf(r.expires),
+	}, err
 }
 
 // accessRow is where the columns of a box and of the caller's part in it are scanned to.
@@ -145,15 +174,26 @@ func (r *accessRow) access(caller domain.Caller) (domain.Access, error) {
 	if !r.boxID.Valid {
 		return access, nil
 	}
-	access.Box = domain.Box{ID: r.boxID.Bytes, Name: domain.BoxName(r.boxName.String), Owner: r.owner.Bytes,
-		CreatedAt: timeOf(r.created), UpdatedAt: timeOf(r.updated)}
+	access.Box = domain.Box{
+		ID:        r.boxID.Bytes,
+		Name:      domain.BoxName(r.boxName.String),
+		Owner:     r.owner.Bytes,
+		CreatedAt: timeOf(r.created),
+		UpdatedAt: timeOf(r.updated),
+	}
 	copy(access.Box.Salt[:], r.salt)
 	if !r.role.Valid {
 		return access, nil
 	}
 	role, err := domain.ParseBoxRole(r.role.String)
-	access.Member = &domain.BoxUser{Box: access.Box.ID, User: caller.UserID, Name: caller.Name, Role: role,
-		Active: r.active.Bool, Permissions: permissionsOf(r.permissions.Int16)}
+	access.Member = &domain.BoxUser{
+		Box:         access.Box.ID,
+		User:        caller.UserID,
+		Name:        caller.Name,
+		Role:        role,
+		Active:      r.active.Bool,
+		Permissions: permissionsOf(r.permissions.Int16),
+	}
 	return access, err
 }
 
@@ -164,7 +204,8 @@ func permissionsOf(stored int16) domain.Permissions {
 func (c callers) Caller(ctx context.Context, credential domain.Credential) (domain.Caller, error) {
 	var row callerRow
 	at := lookUps[credential.Kind]
-	err := c.q.QueryRow(ctx, `SELECT `+callerColumns+at.columns()+at.from+at.where, credentialArg(credential), issuedTo(credential)).
+	err := c.q.QueryRow(ctx, `SELECT `+callerColumns+at.columns()+at.from+at.where, credentialArg(credential),
+		issuedTo(credential)).
 		Scan(append(row.targets(), row.credentialTargets()...)...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return domain.Caller{Credential: credential}, nil
@@ -177,7 +218,8 @@ func (c callers) Caller(ctx context.Context, credential domain.Credential) (doma
 }
 
 func (c callers) Access(ctx context.Context, credential domain.Credential, box domain.BoxName) (domain.Access, error) {
-	access, who, err := scanAccess(c.q.QueryRow(ctx, accessSQL(credential.Kind), credentialArg(credential), issuedTo(credential), string(box)), credential)
+	access, who, err := scanAccess(c.q.QueryRow(ctx, accessSQL(credential.Kind), credentialArg(credential),
+		issuedTo(credential), string(box)), credential)
 	if err != nil || who == nil {
 		return access, translate(err)
 	}

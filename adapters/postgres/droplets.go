@@ -23,7 +23,8 @@ func (r dropletRecords) Add(ctx context.Context, record domain.DropletRecord) er
 
 // List reads the whole table, which holds a row for each droplet and for what was cut off.
 func (r dropletRecords) List(ctx context.Context) ([]domain.DropletRecord, error) {
-	rows, err := r.q.Query(ctx, `SELECT `+dropletColumns+` FROM droplets d LEFT JOIN boxes b ON b.id = d.box_id ORDER BY d.created_at, d.id`)
+	rows, err := r.q.Query(ctx,
+		`SELECT `+dropletColumns+` FROM droplets d LEFT JOIN boxes b ON b.id = d.box_id ORDER BY d.created_at, d.id`)
 	return collect(rows, err, func(row pgx.CollectableRow) (domain.DropletRecord, error) { return scanDroplet(row) })
 }
 
@@ -34,15 +35,18 @@ func scanDroplet(row pgx.Row) (domain.DropletRecord, error) {
 	var busy pgtype.Timestamptz
 	var name, boxName, key string
 	var version int64
-	err := row.Scan(&id, &name, &record.Container, &box, &boxName, &key, &version, &busy, &record.Abandoned, &record.CreatedAt)
-	record.ID, record.Name, record.Box, record.BoxName = id, domain.DropletName(name), box.Bytes, domain.BoxName(boxName)
+	err := row.Scan(&id, &name, &record.Container, &box, &boxName, &key, &version, &busy, &record.Abandoned,
+		&record.CreatedAt)
+	record.ID, record.Name, record.Box, record.BoxName = id, domain.DropletName(name), box.Bytes, domain.BoxName(
+		boxName)
 	record.Key, record.Version, record.BusyUntil = domain.EntryKey(key), unsigned(version), timeOf(busy)
 	record.CreatedAt = record.CreatedAt.UTC()
 	return record, err
 }
 
 func (r dropletRecords) NoteEntry(ctx context.Context, id domain.DropletID, entry domain.Entry) error {
-	tag, err := r.q.Exec(ctx, `UPDATE droplets SET box_id = $2, entry_key = $3, entry_version = $4 WHERE id = $1 AND NOT abandoned`,
+	tag, err := r.q.Exec(ctx,
+		`UPDATE droplets SET box_id = $2, entry_key = $3, entry_version = $4 WHERE id = $1 AND NOT abandoned`,
 		uuid(id), uuid(entry.Box), string(entry.Key), number(entry.Version))
 	if err == nil && tag.RowsAffected() == 0 {
 		return domain.ErrDropletAbandoned
@@ -50,8 +54,10 @@ func (r dropletRecords) NoteEntry(ctx context.Context, id domain.DropletID, entr
 	return translate(err)
 }
 
-func (r dropletRecords) Finish(ctx context.Context, id domain.DropletID, name domain.DropletName, container string) error {
-	tag, err := r.q.Exec(ctx, `UPDATE droplets SET name = $2, container_id = $3, busy_until = NULL WHERE id = $1 AND NOT abandoned`,
+func (r dropletRecords) Finish(ctx context.Context, id domain.DropletID, name domain.DropletName,
+	container string) error {
+	tag, err := r.q.Exec(ctx,
+		`UPDATE droplets SET name = $2, container_id = $3, busy_until = NULL WHERE id = $1 AND NOT abandoned`,
 		uuid(id), string(name), container)
 	if err != nil {
 		return translate(err)
@@ -59,14 +65,17 @@ func (r dropletRecords) Finish(ctx context.Context, id domain.DropletID, name do
 	if tag.RowsAffected() == 0 {
 		return domain.ErrDropletAbandoned
 	}
-	_, err = r.q.Exec(ctx, `DELETE FROM droplets WHERE name = $2 AND id <> $1 AND busy_until IS NULL`, uuid(id), string(name))
+	_, err = r.q.Exec(ctx, `DELETE FROM droplets WHERE name = $2 AND id <> $1 AND busy_until IS NULL`, uuid(id),
+		string(name))
 	return translate(err)
 }
 
-func (r dropletRecords) Claim(ctx context.Context, read domain.DropletRecord, until time.Time) (domain.DropletRecord, bool, error) {
+func (r dropletRecords) Claim(ctx context.Context, read domain.DropletRecord, until time.Time) (domain.DropletRecord,
+	bool, error) {
 	record, err := scanDroplet(r.q.QueryRow(ctx, `WITH d AS (
 			UPDATE droplets SET abandoned = true, busy_until = $3 WHERE id = $1 AND busy_until IS NOT DISTINCT FROM $2 RETURNING *
-		) SELECT `+dropletColumns+` FROM d LEFT JOIN boxes b ON b.id = d.box_id`, uuid(read.ID), timestamp(read.BusyUntil), until))
+		) SELECT `+dropletColumns+` FROM d LEFT JOIN boxes b ON b.id = d.box_id`, uuid(read.ID),
+		timestamp(read.BusyUntil), until))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return domain.DropletRecord{}, false, nil
 	}

@@ -46,7 +46,8 @@ func (r entries) CountIn(ctx context.Context, box domain.BoxID, limit int, now t
 		return translate(err)
 	}
 	var exists bool
-	if err := r.q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM boxes WHERE id = $1)`, uuid(box)).Scan(&exists); err != nil {
+	if err := r.q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM boxes WHERE id = $1)`,
+		uuid(box)).Scan(&exists); err != nil {
 		return translate(err)
 	}
 	if !exists {
@@ -56,7 +57,8 @@ func (r entries) CountIn(ctx context.Context, box domain.BoxID, limit int, now t
 }
 
 func (r entries) CountOut(ctx context.Context, box domain.BoxID, now time.Time) error {
-	tag, err := r.q.Exec(ctx, `UPDATE boxes SET entry_count = entry_count - 1, updated_at = $2 WHERE id = $1 AND entry_count > 0`,
+	tag, err := r.q.Exec(ctx,
+		`UPDATE boxes SET entry_count = entry_count - 1, updated_at = $2 WHERE id = $1 AND entry_count > 0`,
 		uuid(box), now)
 	if err == nil && tag.RowsAffected() == 0 {
 		return domain.ErrEntryNotFound // no box, or nothing left in it
@@ -64,7 +66,8 @@ func (r entries) CountOut(ctx context.Context, box domain.BoxID, now time.Time) 
 	return translate(err)
 }
 
-func (r entries) Lock(ctx context.Context, credential domain.Credential, box domain.Box, key domain.EntryKey, now time.Time) (ports.LockedEntry, error) {
+func (r entries) Lock(ctx context.Context, credential domain.Credential, box domain.Box, key domain.EntryKey,
+	now time.Time) (ports.LockedEntry, error) {
 	locked, err := r.lock(ctx, credential, box, key)
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return locked, translate(err)
@@ -84,7 +87,8 @@ func (r entries) Lock(ctx context.Context, credential domain.Credential, box dom
 
 // lock sends its statements in one round trip. They cannot be one: when the lock had to be waited for, the rest of a join
 // would still be from before.
-func (r entries) lock(ctx context.Context, credential domain.Credential, box domain.Box, key domain.EntryKey) (ports.LockedEntry, error) {
+func (r entries) lock(ctx context.Context, credential domain.Credential, box domain.Box,
+	key domain.EntryKey) (ports.LockedEntry, error) {
 	locked := ports.LockedEntry{Entry: domain.Entry{Box: box.ID, Key: key}}
 	missing := false
 	var batch pgx.Batch
@@ -115,14 +119,17 @@ func (r entries) lock(ctx context.Context, credential domain.Credential, box dom
 
 // AddVersion sends all its statements with the commit. The column for the server key takes no NULL, so that nothing is
 // kept under a key that was retired.
-func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version ports.NewVersion, keep int, event domain.Event) error {
+func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version ports.NewVersion, keep int,
+	event domain.Event) error {
 	var batch pgx.Batch
 	batch.Queue(`UPDATE entries SET version = $3, deleted_at = NULL, swept = false, updated_at = $4 WHERE box_id = $1 AND key = $2`,
 		uuid(entry.Box), string(entry.Key), number(entry.Version), entry.UpdatedAt)
 	batch.Queue(`INSERT INTO entry_versions (key_id, box_id, key, version, sealed_as, envelope, value, author_id, created_at)
 		VALUES ((SELECT id FROM server_keys WHERE id = $1 AND retired_at IS NULL), $2, $3, $4, $5, $6, $7, $8, $9)`,
-		uuid(version.Sealed.ServerKey), uuid(version.Place.Box), string(version.Place.Key), number(version.Place.Version),
-		number(version.Place.SealedAs), version.Sealed.Envelope, version.Sealed.Value, uuid(version.Author), entry.UpdatedAt)
+		uuid(version.Sealed.ServerKey), uuid(version.Place.Box), string(version.Place.Key),
+		number(version.Place.Version),
+		number(version.Place.SealedAs), version.Sealed.Envelope, version.Sealed.Value, uuid(version.Author),
+		entry.UpdatedAt)
 	if keep > 0 && entry.Version > unsigned(int64(keep)) {
 		batch.Queue(`DELETE FROM entry_versions WHERE box_id = $1 AND key = $2 AND version <= $3`,
 			uuid(entry.Box), string(entry.Key), number(entry.Version)-int64(keep))
@@ -157,7 +164,8 @@ func (r entries) DeleteVersion(ctx context.Context, entry domain.Entry) (bool, e
 }
 
 func (r entries) Versions(ctx context.Context, box domain.BoxID, key domain.EntryKey) ([]domain.EntryVersion, error) {
-	rows, err := r.q.Query(ctx, `SELECT v.version, COALESCE(u.name, ''), v.created_at, v.version = e.version AND e.deleted_at IS NULL
+	rows, err := r.q.Query(ctx,
+		`SELECT v.version, COALESCE(u.name, ''), v.created_at, v.version = e.version AND e.deleted_at IS NULL
 		FROM entry_versions v JOIN entries e ON e.box_id = v.box_id AND e.key = v.key LEFT JOIN users u ON u.id = v.author_id
 		WHERE v.box_id = $1 AND v.key = $2 ORDER BY v.version DESC`, uuid(box), string(key))
 	list, err := collect(rows, err, func(row pgx.CollectableRow) (domain.EntryVersion, error) {
@@ -174,7 +182,8 @@ func (r entries) Versions(ctx context.Context, box domain.BoxID, key domain.Entr
 	return list, err
 }
 
-func (r entries) Version(ctx context.Context, box domain.BoxID, key domain.EntryKey, version uint64) (ports.StoredVersion, error) {
+func (r entries) Version(ctx context.Context, box domain.BoxID, key domain.EntryKey,
+	version uint64) (ports.StoredVersion, error) {
 	rows, err := r.q.Query(ctx, `SELECT `+storedColumns+`, value FROM entry_versions
 		WHERE box_id = $1 AND key = $2 AND version = $3`, uuid(box), string(key), number(version))
 	list, err := collect(rows, err, func(row pgx.CollectableRow) (ports.StoredVersion, error) {
@@ -200,8 +209,14 @@ func scanStored(row pgx.Row, more ...any) (ports.StoredVersion, error) {
 	var key string
 	var version, sealedAs int64
 	var created pgtype.Timestamptz
-	err := row.Scan(append([]any{&box, &key, &version, &sealedAs, &serverKey, &stored.Sealed.Envelope, &created}, more...)...)
-	stored.Place = ports.Place{Box: box, Key: domain.EntryKey(key), Version: unsigned(version), SealedAs: unsigned(sealedAs)}
+	err := row.Scan(append([]any{&box, &key, &version, &sealedAs, &serverKey, &stored.Sealed.Envelope, &created},
+		more...)...)
+	stored.Place = ports.Place{
+		Box:      box,
+		Key:      domain.EntryKey(key),
+		Version:  unsigned(version),
+		SealedAs: unsigned(sealedAs),
+	}
 	stored.Sealed.ServerKey, stored.CreatedAt = serverKey, timeOf(created)
 	return stored, err
 }

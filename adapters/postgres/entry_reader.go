@@ -36,7 +36,8 @@ var (
 	mayRead        = fmt.Sprintf(`(m.is_active AND m.permissions & %d <> 0)`, domain.ReadEntry)
 	withValue      = `, CASE WHEN ` + mayRead + ` THEN v.value END, false`
 	fits           = fmt.Sprintf(`octet_length(v.value) <= %d`, largestInBatch)
-	withSmallValue = `, CASE WHEN ` + mayRead + ` AND ` + fits + ` THEN v.value END, COALESCE(` + mayRead + ` AND NOT ` + fits + `, false)`
+	withSmallValue = `, CASE WHEN ` + mayRead + ` AND ` + fits + ` THEN v.value END, COALESCE(` + mayRead +
+		` AND NOT ` + fits + `, false)`
 )
 
 // factsFor tells apart what is looked up by statements of their own.
@@ -61,7 +62,8 @@ type factsText struct{ one, many string }
 var factsSQL = factsTexts()
 
 // ofAsker turns a statement about $1 to $5 into one about a row of askers.
-var ofAsker = strings.NewReplacer("$1", "a.credential", "$2", "a.issued_to", "$3", "a.box", "$4", "a.key", "$5", "a.version")
+var ofAsker = strings.NewReplacer("$1", "a.credential", "$2", "a.issued_to", "$3", "a.box", "$4", "a.key", "$5",
+	"a.version")
 
 // factsTexts makes the statements. There is never more than one row for an asker: LIMIT 1 keeps the planner from turning
 // the look-ups into joins of whole tables.
@@ -74,7 +76,8 @@ func factsTexts() map[factsFor]factsText {
 				one: `SELECT 1::bigint, ` + callerColumns + accessColumns + columns + value + at.columns() + from,
 				many: `SELECT a.n, f.* FROM ` + unnest(at.arg, "uuid", "text", "text", "bigint") + `
 					WITH ORDINALITY AS a (credential, issued_to, box, key, version, n)
-					CROSS JOIN LATERAL (SELECT ` + callerColumns + accessColumns + columns + smallValue + at.columns() + ofAsker.Replace(from) + ` LIMIT 1) f`,
+					CROSS JOIN LATERAL (SELECT ` + callerColumns + accessColumns + columns + smallValue + at.columns() +
+					ofAsker.Replace(from) + ` LIMIT 1) f`,
 			}
 		}
 		texts[factsFor{kind, newestValue}] = text(newestColumns, joinNewest, withValue, withSmallValue)
@@ -95,7 +98,7 @@ type factsAsked struct {
 
 // factsFound are the facts, unless they must be asked for alone.
 type factsFound struct {
-	ports.EntryFacts
+	ports.EntrySnapshot
 	alone bool
 }
 
@@ -104,8 +107,8 @@ type factsCall = call[factsAsked, factsFound]
 const factsBatch = 64
 
 // Facts returns all that decides and answers the read of an entry; see ports.EntryReader.
-func (s *Store) Facts(ctx context.Context, credential domain.Credential, box domain.BoxName, key domain.EntryKey,
-	version uint64) (ports.EntryFacts, error) {
+func (s *Store) LookUp(ctx context.Context, credential domain.Credential, box domain.BoxName, key domain.EntryKey,
+	version uint64) (ports.EntrySnapshot, error) {
 	wanted := newestValue
 	if version != 0 {
 		wanted = oneVersion
@@ -113,15 +116,16 @@ func (s *Store) Facts(ctx context.Context, credential domain.Credential, box dom
 	return s.factsOf(ctx, factsAsked{factsFor{credential.Kind, wanted}, credential, box, key, version})
 }
 
-// FactsForWrite returns all that decides a write; see ports.EntryReader.
-func (s *Store) FactsForWrite(ctx context.Context, credential domain.Credential, box domain.BoxName, key domain.EntryKey) (ports.EntryFacts, error) {
+// LookUpForWrite returns all that decides a write; see ports.EntryReader.
+func (s *Store) LookUpForWrite(ctx context.Context, credential domain.Credential, box domain.BoxName,
+	key domain.EntryKey) (ports.EntrySnapshot, error) {
 	return s.factsOf(ctx, factsAsked{factsFor{credential.Kind, forWrite}, credential, box, key, 0})
 }
 
-func (s *Store) factsOf(ctx context.Context, asked factsAsked) (ports.EntryFacts, error) {
+func (s *Store) factsOf(ctx context.Context, asked factsAsked) (ports.EntrySnapshot, error) {
 	found, err := s.facts.do(ctx, asked)
 	if errors.Is(err, errRequestEnded) {
-		return ports.EntryFacts{}, domain.ErrBusy.Because(err)
+		return ports.EntrySnapshot{}, domain.ErrBusy.Because(err)
 	}
 	if found.alone {
 		c := &factsCall{asked: asked, done: make(chan struct{})}
@@ -129,7 +133,7 @@ func (s *Store) factsOf(ctx context.Context, asked factsAsked) (ports.EntryFacts
 			found, err = c.result, c.err
 		}
 	}
-	return found.EntryFacts, translate(err)
+	return found.EntrySnapshot, translate(err)
 }
 
 // lookUpFacts answers a batch in one round trip, by one statement for each kind of question in it.
@@ -155,14 +159,16 @@ func (s *Store) lookUpFacts(ctx context.Context, batch []*factsCall) error {
 	defer conn.Release()
 	var statements pgx.Batch
 	for what, part := range parts {
-		statements.Queue(factsSQL[what].many, factsArrays(what.kind, part)...).Query(func(rows pgx.Rows) error { return s.settleFacts(rows, part) })
+		statements.Queue(factsSQL[what].many,
+			factsArrays(what.kind, part)...).Query(func(rows pgx.Rows) error { return s.settleFacts(rows, part) })
 	}
 	return translate(conn.SendBatch(ctx, &statements).Close())
 }
 
 // factsArgs are $1 to $5 of a statement about one. That about the newest value has no $5.
 func factsArgs(asked *factsAsked) []any {
-	args := []any{credentialArg(asked.credential), issuedTo(asked.credential), string(asked.box), string(asked.key), number(asked.version)}
+	args := []any{credentialArg(asked.credential), issuedTo(asked.credential), string(asked.box), string(asked.key),
+		number(asked.version)}
 	if asked.wanted == newestValue {
 		return args[:4]
 	}
@@ -192,7 +198,8 @@ type factsRow struct {
 }
 
 func (r *factsRow) targets() []any {
-	return []any{&r.entryVersion, &r.deleted, &r.updated, &r.version, &r.sealed, &r.serverKey, &r.envelope, &r.created, &r.value, &r.alone}
+	return []any{&r.entryVersion, &r.deleted, &r.updated, &r.version, &r.sealed, &r.serverKey, &r.envelope, &r.created,
+		&r.value, &r.alone}
 }
 
 // settleFacts answers each request as soon as its row is there. To a credential that there is not, there is no row.
@@ -202,7 +209,8 @@ func (s *Store) settleFacts(rows pgx.Rows, part []*factsCall) error {
 	var what accessRow
 	var row factsRow
 	targets := append(make([]any, 0, 32), &at)
-	targets = append(append(append(append(targets, who.targets()...), what.targets()...), row.targets()...), who.credentialTargets()...)
+	targets = append(append(append(append(targets, who.targets()...), what.targets()...), row.targets()...),
+		who.credentialTargets()...)
 	noted := callers{clock: s.clock, uses: s.uses}
 	for rows.Next() {
 		if err := rows.Scan(targets...); err != nil {
@@ -217,28 +225,38 @@ func (s *Store) settleFacts(rows pgx.Rows, part []*factsCall) error {
 		return err
 	}
 	for _, c := range part {
-		c.settle(factsFound{EntryFacts: ports.EntryFacts{Access: domain.Access{Caller: domain.Caller{Credential: c.asked.credential}}}}, nil)
+		c.settle(factsFound{EntrySnapshot: ports.EntrySnapshot{Access: domain.Access{Caller: domain.Caller{Credential: c.asked.credential}}}}, nil)
 	}
 	return nil
 }
 
-func (r *factsRow) facts(asked *factsAsked, who *callerRow, what *accessRow) (ports.EntryFacts, error) {
+func (r *factsRow) facts(asked *factsAsked, who *callerRow, what *accessRow) (ports.EntrySnapshot, error) {
 	caller, err := who.caller(asked.credential)
 	if err != nil {
-		return ports.EntryFacts{}, err
+		return ports.EntrySnapshot{}, err
 	}
 	access, err := what.access(caller)
-	facts := ports.EntryFacts{Access: access}
+	facts := ports.EntrySnapshot{Access: access}
 	if err != nil || !r.entryVersion.Valid {
 		return facts, err
 	}
-	facts.Entry = domain.Entry{Box: access.Box.ID, Key: asked.key, Version: unsigned(r.entryVersion.Int64),
-		Deleted: r.deleted.Bool, UpdatedAt: timeOf(r.updated)}
+	facts.Entry = domain.Entry{
+		Box:       access.Box.ID,
+		Key:       asked.key,
+		Version:   unsigned(r.entryVersion.Int64),
+		Deleted:   r.deleted.Bool,
+		UpdatedAt: timeOf(r.updated),
+	}
 	if !r.version.Valid {
 		return facts, nil
 	}
 	facts.Version = ports.StoredVersion{
-		Place:     ports.Place{Box: access.Box.ID, Key: asked.key, Version: unsigned(r.version.Int64), SealedAs: unsigned(r.sealed.Int64)},
+		Place: ports.Place{
+			Box:      access.Box.ID,
+			Key:      asked.key,
+			Version:  unsigned(r.version.Int64),
+			SealedAs: unsigned(r.sealed.Int64),
+		},
 		Sealed:    ports.SealedValue{ServerKey: r.serverKey.Bytes, Envelope: r.envelope, Value: r.value},
 		CreatedAt: timeOf(r.created),
 	}

@@ -58,11 +58,11 @@ type question struct {
 	write      bool
 }
 
-func (q question) ask(ctx context.Context, store *postgres.Store) (ports.EntryFacts, error) {
+func (q question) ask(ctx context.Context, store *postgres.Store) (ports.EntrySnapshot, error) {
 	if q.write {
-		return store.FactsForWrite(ctx, q.credential, q.box, q.key)
+		return store.LookUpForWrite(ctx, q.credential, q.box, q.key)
 	}
-	return store.Facts(ctx, q.credential, q.box, q.key, q.version)
+	return store.LookUp(ctx, q.credential, q.box, q.key, q.version)
 }
 
 func allQuestions() []question {
@@ -72,16 +72,27 @@ func allQuestions() []question {
 			for box := range 11 {
 				key := domain.EntryKey(fmt.Sprintf("entry-%d", (user+box)%5))
 				for version := range uint64(5) {
-					all = append(all, question{credential: credential, box: boxNamed(box), key: key, version: version})
+					all = append(all, question{
+						credential: credential,
+						box:        boxNamed(box),
+						key:        key,
+						version:    version,
+					})
 				}
-				all = append(all, question{credential: credential, box: boxNamed(box), key: key, write: true})
+				all = append(all, question{
+					credential: credential,
+					box:        boxNamed(box),
+					key:        key,
+					write:      true,
+				})
 			}
 		}
 	}
 	stolen := holders(3)[0]
 	stolen.User = crowdID(1, 4)
-	return append(all, question{credential: stolen, box: "box-4", key: "entry-0"}, question{box: "box-4", key: "entry-0",
-		credential: domain.Credential{Kind: domain.APIKeyCredential, ID: crowdID(3, 4), User: crowdID(1, 4)}})
+	return append(all, question{credential: stolen, box: "box-4", key: "entry-0"},
+		question{box: "box-4", key: "entry-0",
+			credential: domain.Credential{Kind: domain.APIKeyCredential, ID: crowdID(3, 4), User: crowdID(1, 4)}})
 }
 
 // requireBegun waits until that many have begun to ask, and have had the time to be in the queue or, where they are taken
@@ -98,7 +109,7 @@ func TestEachIsAnsweredItsOwnQuestion(t *testing.T) {
 	store, url := openOffice(t)
 	questions := allQuestions()
 	rand.Shuffle(len(questions), func(i, j int) { questions[i], questions[j] = questions[j], questions[i] })
-	alone := make([]ports.EntryFacts, len(questions))
+	alone := make([]ports.EntrySnapshot, len(questions))
 	values := 0
 	for i, q := range questions {
 		var err error
@@ -138,8 +149,8 @@ func TestEachIsAnsweredItsOwnQuestion(t *testing.T) {
 func TestTheNewestVersion(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
-	ask := func(key domain.EntryKey, version uint64) ports.EntryFacts {
-		facts, err := store.Facts(t.Context(), holders(2)[0], "box-1", key, version)
+	ask := func(key domain.EntryKey, version uint64) ports.EntrySnapshot {
+		facts, err := store.LookUp(t.Context(), holders(2)[0], "box-1", key, version)
 		require.NoError(t, err)
 		return facts
 	}
@@ -173,8 +184,9 @@ func TestALargeValueIsReadAlone(t *testing.T) {
 		group.Go(func() {
 			begun.Add(1)
 			credential, key := holders(2)[n%3], domain.EntryKey(fmt.Sprintf("entry-%d", n%2))
-			facts, err := store.Facts(t.Context(), credential, "box-1", key, 0)
-			if err != nil || len(facts.Version.Sealed.Value) != map[domain.EntryKey]int{"entry-0": len("value 103"), "entry-1": 200000}[key] {
+			facts, err := store.LookUp(t.Context(), credential, "box-1", key, 0)
+			if err != nil || len(facts.Version.Sealed.Value) != map[domain.EntryKey]int{"entry-0": len("value 103"),
+				"entry-1": 200000}[key] {
 				t.Errorf("%s: %d bytes, %v", key, len(facts.Version.Sealed.Value), err)
 			}
 		})
@@ -182,7 +194,7 @@ func TestALargeValueIsReadAlone(t *testing.T) {
 	requireBegun(t, &begun, 30)
 	release()
 	group.Wait()
-	none, err := store.Facts(t.Context(), holders(5)[0], "box-1", "entry-1", 0) // who may not read
+	none, err := store.LookUp(t.Context(), holders(5)[0], "box-1", "entry-1", 0) // who may not read
 	require.NoError(t, err)
 	require.Nil(t, none.Version.Sealed.Value)
 }
@@ -201,7 +213,7 @@ func TestAChangeCountsForWhoeverAsksAfterIt(t *testing.T) {
 				case <-ended:
 					return
 				default:
-					_, _ = store.Facts(t.Context(), holders(n)[0], "box-1", "entry-0", 0)
+					_, _ = store.LookUp(t.Context(), holders(n)[0], "box-1", "entry-0", 0)
 				}
 			}
 		})
@@ -209,7 +221,7 @@ func TestAChangeCountsForWhoeverAsksAfterIt(t *testing.T) {
 	for round := range 100 {
 		may := round%2 == 1
 		execute(t, url, `UPDATE box_users SET permissions = $1 WHERE box_id = uuid_of(4, 1) AND user_id = uuid_of(1, 2)`, map[bool]int16{true: 15, false: 0}[may])
-		facts, err := store.Facts(t.Context(), key, "box-1", "entry-0", 0)
+		facts, err := store.LookUp(t.Context(), key, "box-1", "entry-0", 0)
 		require.NoError(t, err)
 		require.Equal(t, may, facts.Access.Use(domain.ReadEntry) == nil)
 		require.Equal(t, may, facts.Version.Sealed.Value != nil)

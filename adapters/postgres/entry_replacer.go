@@ -22,7 +22,8 @@ const replaceBatch = 64
 const replacementColumns = `credential, issued_to, box, box_id, key, permissions, expires, version, sealed_as, key_id, envelope, value, author_id, at, drop_to`
 
 // replacementTypes are those of the columns from issued_to on: that of credential depends on its kind.
-var replacementTypes = []string{"uuid", "text", "uuid", "text", "smallint", "timestamptz", "bigint", "bigint", "uuid", "bytea", "bytea", "uuid", "timestamptz", "bigint"}
+var replacementTypes = []string{"uuid", "text", "uuid", "text", "smallint", "timestamptz", "bigint", "bigint", "uuid",
+	"bytea", "bytea", "uuid", "timestamptz", "bigint"}
 
 var replaceSQL = replaceTexts()
 
@@ -41,13 +42,15 @@ func replaceTexts() map[domain.CredentialKind]string {
 			SELECT a.* FROM ` + unnest(slices.Concat([]string{at.arg}, replacementTypes, eventTypes)...) + `
 				WITH ORDINALITY AS a (` + replacementColumns + eventOf("") + `, n)
 			CROSS JOIN LATERAL (SELECT id FROM server_keys WHERE id = a.key_id AND retired_at IS NULL LIMIT 1) k
-			CROSS JOIN LATERAL (SELECT b.id AS box_id, u.is_active, m.is_active AS takes_part, m.permissions, ` + at.expiry + ` AS expires` +
+			CROSS JOIN LATERAL (SELECT b.id AS box_id, u.is_active, m.is_active AS takes_part, m.permissions, ` +
+			at.expiry + ` AS expires` +
 			ofAsker.Replace(at.from+joinAccess+at.where) + ` LIMIT 1) f
 			CROSS JOIN LATERAL (SELECT id FROM users WHERE id = a.author_id LIMIT 1 FOR KEY SHARE SKIP LOCKED) w
 			CROSS JOIN LATERAL (SELECT box_id FROM entries WHERE box_id = a.box_id AND key = a.key AND version = a.version - 1
 				AND deleted_at IS NULL LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) e
 			WHERE f.box_id = a.box_id AND f.is_active AND f.takes_part
-				AND f.permissions & ` + fmt.Sprint(int(domain.AllPermissions)) + ` = a.permissions AND f.expires IS NOT DISTINCT FROM a.expires
+				AND f.permissions & ` + fmt.Sprint(int(domain.AllPermissions)) +
+			` = a.permissions AND f.expires IS NOT DISTINCT FROM a.expires
 		), moved AS (
 			UPDATE entries e SET version = h.version, updated_at = h.at FROM held h WHERE e.box_id = h.box_id AND e.key = h.key RETURNING h.*
 		), added AS (
@@ -66,10 +69,10 @@ func replaceTexts() map[domain.CredentialKind]string {
 	return texts
 }
 
-type replaceCall = call[ports.Replacement, bool]
+type replaceCall = call[ports.ConditionalWrite, bool]
 
-// Replace stores a version in place of the newest one; see ports.EntryReplacer.
-func (s *Store) Replace(ctx context.Context, replacement ports.Replacement) (stored bool, err error) {
+// WriteIfUnchanged stores a version in place of the newest one; see ports.EntryWriter.
+func (s *Store) WriteIfUnchanged(ctx context.Context, replacement ports.ConditionalWrite) (stored bool, err error) {
 	if len(replacement.Version.Sealed.Value) > largestInBatch {
 		return false, nil
 	}
@@ -115,7 +118,7 @@ func (s *Store) replaceAll(ctx context.Context, batch []*replaceCall) error {
 func sendReplacements(ctx context.Context, conn querier, batch []*replaceCall) (map[*replaceCall]bool, error) {
 	parts := make(map[domain.CredentialKind][]*replaceCall, 1)
 	for _, c := range batch {
-		kind := c.asked.Facts.Access.Caller.Credential.Kind
+		kind := c.asked.Snapshot.Access.Caller.Credential.Kind
 		parts[kind] = append(parts[kind], c)
 	}
 	stored := make(map[*replaceCall]bool, len(batch))
@@ -135,13 +138,17 @@ func sendReplacements(ctx context.Context, conn querier, batch []*replaceCall) (
 // replaceArrays are in the order of replacementColumns and eventColumns.
 func replaceArrays(kind domain.CredentialKind, part []*replaceCall) []any {
 	arrays := []any{
-		credentialArray(kind, part, func(c *replaceCall) *domain.Credential { return &c.asked.Facts.Access.Caller.Credential }),
-		column(part, func(c *replaceCall) pgtype.UUID { return issuedTo(c.asked.Facts.Access.Caller.Credential) }),
-		column(part, func(c *replaceCall) string { return string(c.asked.Facts.Access.Box.Name) }),
+		credentialArray(kind, part,
+			func(c *replaceCall) *domain.Credential { return &c.asked.Snapshot.Access.Caller.Credential }),
+		column(part, func(c *replaceCall) pgtype.UUID { return issuedTo(c.asked.Snapshot.Access.Caller.Credential) }),
+		column(part, func(c *replaceCall) string { return string(c.asked.Snapshot.Access.Box.Name) }),
 		column(part, func(c *replaceCall) pgtype.UUID { return uuid(c.asked.Version.Place.Box) }),
 		column(part, func(c *replaceCall) string { return string(c.asked.Version.Place.Key) }),
-		column(part, func(c *replaceCall) int16 { return int16(c.asked.Facts.Access.Member.Permissions) }),
-		column(part, func(c *replaceCall) pgtype.Timestamptz { return timestamp(c.asked.Facts.Access.Caller.ExpiresAt) }),
+		column(part, func(c *replaceCall) int16 { return int16(c.asked.Snapshot.Access.Member.Permissions) }),
+		column(part, func(c *replaceCall) pgtype.Timestamptz {
+			return timestamp(
+				c.asked.Snapshot.Access.Caller.ExpiresAt)
+		}),
 		column(part, func(c *replaceCall) int64 { return number(c.asked.Version.Place.Version) }),
 		column(part, func(c *replaceCall) int64 { return number(c.asked.Version.Place.SealedAs) }),
 		column(part, func(c *replaceCall) pgtype.UUID { return uuid(c.asked.Version.Sealed.ServerKey) }),
@@ -155,7 +162,7 @@ func replaceArrays(kind domain.CredentialKind, part []*replaceCall) []any {
 }
 
 // dropTo is the newest version that is no longer kept; 0 and less is none.
-func dropTo(r *ports.Replacement) int64 {
+func dropTo(r *ports.ConditionalWrite) int64 {
 	if r.Keep == 0 {
 		return 0
 	}

@@ -17,17 +17,27 @@ import (
 )
 
 // replacement is a version of an entry to come after the one that the holder of a credential finds now.
-func replacement(t *testing.T, store *postgres.Store, credential domain.Credential, box domain.BoxName, key domain.EntryKey) ports.Replacement {
+func replacement(t *testing.T, store *postgres.Store, credential domain.Credential, box domain.BoxName,
+	key domain.EntryKey) ports.ConditionalWrite {
 	t.Helper()
-	facts, err := store.FactsForWrite(t.Context(), credential, box, key)
+	facts, err := store.LookUpForWrite(t.Context(), credential, box, key)
 	require.NoError(t, err)
 	require.True(t, facts.Entry.Exists())
-	place := ports.Place{Box: facts.Access.Box.ID, Key: key, Version: facts.Entry.Version + 1, SealedAs: facts.Entry.Version + 1}
-	return ports.Replacement{
-		Facts: facts, At: clock{}.Now(), Keep: 2, Event: event(t, "replaced").On(key),
+	place := ports.Place{
+		Box:      facts.Access.Box.ID,
+		Key:      key,
+		Version:  facts.Entry.Version + 1,
+		SealedAs: facts.Entry.Version + 1,
+	}
+	return ports.ConditionalWrite{
+		Snapshot: facts,
+		At:       clock{}.Now(),
+		Keep:     2,
+		Event:    event(t, "replaced").On(key),
 		Version: ports.NewVersion{
 			Place: place, Author: facts.Access.Caller.UserID,
-			Sealed: ports.SealedValue{ServerKey: crowdID(9, 1), Envelope: []byte("new envelope"), Value: []byte("new value")},
+			Sealed: ports.SealedValue{ServerKey: crowdID(9, 1), Envelope: []byte("new envelope"),
+				Value: []byte("new value")},
 		},
 	}
 }
@@ -43,11 +53,11 @@ func TestAReplacementIsStoredWhole(t *testing.T) {
 	store, url := openOffice(t)
 	for i, credential := range holders(2) {
 		r := replacement(t, store, credential, "box-1", "entry-0")
-		stored, err := store.Replace(t.Context(), r)
+		stored, err := store.WriteIfUnchanged(t.Context(), r)
 		require.NoError(t, err)
 		require.True(t, stored, credential.Kind)
 		require.Len(t, rows(t, url, replacedEvents), i+1)
-		facts, err := store.Facts(t.Context(), credential, "box-1", "entry-0", 0)
+		facts, err := store.LookUp(t.Context(), credential, "box-1", "entry-0", 0)
 		require.NoError(t, err)
 		require.Equal(t, r.Version.Place, facts.Version.Place)
 		require.Equal(t, r.Version.Sealed, facts.Version.Sealed)
@@ -55,15 +65,17 @@ func TestAReplacementIsStoredWhole(t *testing.T) {
 		require.Equal(t, r.At, facts.Version.CreatedAt)
 	}
 	require.Equal(t, []string{"6: 5 new value, 6 new value"}, rows(t, url, versionsOfEntry0), "two are kept")
-	require.Equal(t, []string{"user-2"}, rows(t, url, `SELECT DISTINCT u.name FROM entry_versions v JOIN users u ON u.id = v.author_id
+	require.Equal(t, []string{"user-2"},
+		rows(t, url, `SELECT DISTINCT u.name FROM entry_versions v JOIN users u ON u.id = v.author_id
 		WHERE v.box_id = uuid_of(4, 1) AND v.key = 'entry-0'`))
 
 	r := replacement(t, store, holders(2)[0], "box-1", "entry-0")
 	r.Keep = 0
-	stored, err := store.Replace(t.Context(), r)
+	stored, err := store.WriteIfUnchanged(t.Context(), r)
 	require.NoError(t, err)
 	require.True(t, stored)
-	require.Equal(t, []string{"7: 5 new value, 6 new value, 7 new value"}, rows(t, url, versionsOfEntry0), "all are kept")
+	require.Equal(t, []string{"7: 5 new value, 6 new value, 7 new value"}, rows(t, url, versionsOfEntry0),
+		"all are kept")
 }
 
 // TestAReplacementHoldsOnlyAsItWasDecided: whatever it was decided upon is otherwise by now, and nothing is stored.
@@ -112,7 +124,7 @@ func TestAReplacementHoldsOnlyAsItWasDecided(t *testing.T) {
 					r := replacement(t, store, credential, "box-1", "entry-0")
 					execute(t, url, sql)
 					before := rows(t, url, versionsOfEntry0)
-					stored, err := store.Replace(t.Context(), r)
+					stored, err := store.WriteIfUnchanged(t.Context(), r)
 					require.NoError(t, err)
 					require.False(t, stored)
 					require.Equal(t, before, rows(t, url, versionsOfEntry0))
@@ -125,7 +137,7 @@ func TestAReplacementHoldsOnlyAsItWasDecided(t *testing.T) {
 
 // replaceTogether makes all replacements at once, behind a lock that lets the first of them begin and the others gather,
 // and returns how many were stored.
-func replaceTogether(t *testing.T, store *postgres.Store, url string, all []ports.Replacement) (stored int) {
+func replaceTogether(t *testing.T, store *postgres.Store, url string, all []ports.ConditionalWrite) (stored int) {
 	t.Helper()
 	release := hold(t, url, `LOCK TABLE users IN ACCESS EXCLUSIVE MODE`)
 	var group sync.WaitGroup
@@ -133,7 +145,7 @@ func replaceTogether(t *testing.T, store *postgres.Store, url string, all []port
 	for _, r := range all {
 		group.Go(func() {
 			begun.Add(1)
-			held, err := store.Replace(t.Context(), r)
+			held, err := store.WriteIfUnchanged(t.Context(), r)
 			if err != nil {
 				t.Errorf("%s: %v", r.Version.Place.Key, err)
 			}
@@ -151,7 +163,7 @@ func replaceTogether(t *testing.T, store *postgres.Store, url string, all []port
 func TestReplacementsOfManyAreStoredTogether(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
-	var all []ports.Replacement
+	var all []ports.ConditionalWrite
 	for box := range 8 {
 		for _, credential := range holders(box) {
 			if credential.Kind == domain.SessionCredential && box%4 == 3 {
@@ -165,7 +177,8 @@ func TestReplacementsOfManyAreStoredTogether(t *testing.T) {
 	require.Less(t, store.ReplacementStats().Batches, int64(6))
 	require.Len(t, rows(t, url, replacedEvents), len(all))
 	for _, r := range all {
-		facts, err := store.FactsForWrite(t.Context(), r.Facts.Access.Caller.Credential, r.Facts.Access.Box.Name, r.Version.Place.Key)
+		facts, err := store.LookUpForWrite(t.Context(), r.Snapshot.Access.Caller.Credential, r.Snapshot.Access.Box.Name,
+			r.Version.Place.Key)
 		require.NoError(t, err)
 		require.Equal(t, r.Version.Place, facts.Version.Place)
 	}
@@ -175,7 +188,7 @@ func TestReplacementsOfManyAreStoredTogether(t *testing.T) {
 func TestOneOfThoseWhoWantTheSameEntryGetsIt(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
-	var all []ports.Replacement
+	var all []ports.ConditionalWrite
 	for n := range 20 {
 		r := replacement(t, store, holders(2)[n%3], "box-1", "entry-0")
 		r.Event = event(t, "replaced")
@@ -190,14 +203,16 @@ func TestOneOfThoseWhoWantTheSameEntryGetsIt(t *testing.T) {
 func TestARefusalOfTheDatabaseStoresNothing(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
-	good, bad := replacement(t, store, holders(2)[0], "box-1", "entry-0"), replacement(t, store, holders(2)[0], "box-1", "entry-1")
+	good, bad := replacement(t, store, holders(2)[0], "box-1", "entry-0"), replacement(t, store, holders(2)[0], "box-1",
+		"entry-1")
 	bad.Event.ActorName = "\x00"
-	stored, err := store.Replace(t.Context(), bad)
+	stored, err := store.WriteIfUnchanged(t.Context(), bad)
 	require.NoError(t, err)
 	require.False(t, stored, "whoever asked finds out the ordinary way what is wrong")
 	require.Empty(t, rows(t, url, replacedEvents))
-	require.Equal(t, []string{"3"}, rows(t, url, `SELECT version::text FROM entries WHERE box_id = uuid_of(4, 1) AND key = 'entry-1'`))
-	stored, err = store.Replace(t.Context(), good)
+	require.Equal(t, []string{"3"},
+		rows(t, url, `SELECT version::text FROM entries WHERE box_id = uuid_of(4, 1) AND key = 'entry-1'`))
+	stored, err = store.WriteIfUnchanged(t.Context(), good)
 	require.NoError(t, err)
 	require.True(t, stored)
 }
@@ -205,12 +220,13 @@ func TestARefusalOfTheDatabaseStoresNothing(t *testing.T) {
 func TestWhatIsLockedIsPassedOver(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
-	locked, free := replacement(t, store, holders(2)[0], "box-1", "entry-0"), replacement(t, store, holders(2)[0], "box-1", "entry-1")
+	locked, free := replacement(t, store, holders(2)[0], "box-1", "entry-0"), replacement(t, store, holders(2)[0],
+		"box-1", "entry-1")
 	release := hold(t, url, `SELECT FROM entries WHERE box_id = uuid_of(4, 1) AND key = 'entry-0' FOR UPDATE`)
 	defer release()
-	for r, want := range map[*ports.Replacement]bool{&locked: false, &free: true} {
+	for r, want := range map[*ports.ConditionalWrite]bool{&locked: false, &free: true} {
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-		stored, err := store.Replace(ctx, *r)
+		stored, err := store.WriteIfUnchanged(ctx, *r)
 		cancel()
 		require.NoError(t, err, "nobody waits for the lock, which would take five seconds")
 		require.Equal(t, want, stored)
@@ -222,7 +238,7 @@ func TestALargeValueIsNotStoredTogetherWithOthers(t *testing.T) {
 	store, _ := openOffice(t)
 	r := replacement(t, store, holders(2)[0], "box-1", "entry-0")
 	r.Version.Sealed.Value = make([]byte, 100<<10)
-	stored, err := store.Replace(t.Context(), r)
+	stored, err := store.WriteIfUnchanged(t.Context(), r)
 	require.NoError(t, err)
 	require.False(t, stored)
 	require.Zero(t, store.ReplacementStats().Done)
@@ -236,7 +252,7 @@ func TestAReplacementWhoseRequestEnds(t *testing.T) {
 	release := hold(t, url, `LOCK TABLE users IN ACCESS EXCLUSIVE MODE`)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	_, err := store.Replace(ctx, r)
+	_, err := store.WriteIfUnchanged(ctx, r)
 	refusal, ok := errors.AsType[*domain.Error](err)
 	require.True(t, ok, "%v", err)
 	require.Equal(t, "outcome_unknown", refusal.Code)
@@ -251,7 +267,7 @@ func TestReplacementsWhereTheIsolationIsRaised(t *testing.T) {
 	for _, level := range []string{"repeatable read", "serializable"} {
 		_, url := openOffice(t)
 		store := openStoreOn(t, with(t, url, "default_transaction_isolation", level), nil)
-		var all []ports.Replacement
+		var all []ports.ConditionalWrite
 		for n := range 10 {
 			r := replacement(t, store, holders(2)[0], "box-1", domain.EntryKey(fmt.Sprintf("entry-%d", n%2)))
 			r.Event = event(t, "replaced")
@@ -271,7 +287,8 @@ func TestNobodyWaitsForLocksOfOthers(t *testing.T) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 		defer cancel()
-		stored, err := store.Replace(ctx, replacement(t, store, holders(n)[0], "box-1", domain.EntryKey(fmt.Sprintf("entry-%d", n%3))))
+		stored, err := store.WriteIfUnchanged(ctx,
+			replacement(t, store, holders(n)[0], "box-1", domain.EntryKey(fmt.Sprintf("entry-%d", n%3))))
 		require.NoError(t, err, "the lock would be waited for five seconds")
 		return stored
 	}
@@ -295,10 +312,12 @@ func TestNobodyWaitsForLocksOfOthers(t *testing.T) {
 		store, url := openOffice(t)
 		release := hold(t, url, `UPDATE entry_versions SET author_id = NULL WHERE version <= 2`)
 		require.True(t, replace(t, store, 3))
-		require.Equal(t, []string{"4: 1 value 101, 2 value 102, 3 value 103, 4 new value"}, rows(t, url, versionsOfEntry0))
+		require.Equal(t, []string{"4: 1 value 101, 2 value 102, 3 value 103, 4 new value"},
+			rows(t, url, versionsOfEntry0))
 		release()
 		execute(t, url, `SELECT FROM entry_versions FOR UPDATE`)
 		require.True(t, replace(t, store, 3))
-		require.Equal(t, []string{"5: 4 new value, 5 new value"}, rows(t, url, versionsOfEntry0), "the next write drops what was left")
+		require.Equal(t, []string{"5: 4 new value, 5 new value"}, rows(t, url, versionsOfEntry0),
+			"the next write drops what was left")
 	})
 }

@@ -62,7 +62,8 @@ func (w *EventWriter) insertOnce(ctx context.Context, batch []*call[domain.Event
 	}
 	defer conn.Release()
 	lost := watchReplication(conn)
-	_, err = conn.Exec(ctx, insertEvents, eventArrays(batch, func(c *call[domain.Event, struct{}]) *domain.Event { return &c.asked })...)
+	_, err = conn.Exec(ctx, insertEvents,
+		eventArrays(batch, func(c *call[domain.Event, struct{}]) *domain.Event { return &c.asked })...)
 	if err == nil && lost() {
 		return outcomeUnknown(errNotReplicated)
 	}

@@ -17,7 +17,8 @@ type events struct{ q querier }
 const eventColumns = `id, at, action, outcome, actor_id, actor_name, credential_id, box_id, box_name, entry_key, target, request_id, address`
 
 // eventTypes are those of eventColumns.
-var eventTypes = []string{"uuid", "timestamptz", "text", "text", "uuid", "text", "uuid", "uuid", "text", "text", "text", "text", "text"}
+var eventTypes = []string{"uuid", "timestamptz", "text", "text", "uuid", "text", "uuid", "uuid", "text", "text", "text",
+	"text", "text"}
 
 // insertEvents inserts those of eventArrays.
 var insertEvents = `INSERT INTO events (` + eventColumns + `) SELECT * FROM ` + unnest(eventTypes...)
@@ -84,14 +85,16 @@ func (r events) List(ctx context.Context, filter ports.EventFilter) ([]domain.Ev
 	return collect(rows, err, scanEvent)
 }
 
-var lastEvent = domain.EventID{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+var lastEvent = domain.EventID{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+	0xff}
 
 func scanEvent(row pgx.CollectableRow) (domain.Event, error) {
 	var e domain.Event
 	var id [16]byte
 	var actor, credential, box pgtype.UUID
 	var action, outcome, boxName, key string
-	err := row.Scan(&id, &e.At, &action, &outcome, &actor, &e.ActorName, &credential, &box, &boxName, &key, &e.Target, &e.RequestID, &e.Address)
+	err := row.Scan(&id, &e.At, &action, &outcome, &actor, &e.ActorName, &credential, &box, &boxName, &key, &e.Target,
+		&e.RequestID, &e.Address)
 	e.ID, e.At, e.Action, e.Outcome = id, e.At.UTC(), domain.RestoreAction(action), domain.RestoreOutcome(outcome)
 	e.Actor, e.Credential, e.Box = actor.Bytes, credential.Bytes, box.Bytes
 	e.BoxName, e.Key = domain.BoxName(boxName), domain.EntryKey(key)

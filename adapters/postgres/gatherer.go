@@ -58,7 +58,12 @@ type carryOut[A, R any] func(ctx context.Context, batch []*call[A, R]) error
 
 // newGatherer makes one with at most so many calls in a batch and so many batches at once.
 func newGatherer[A, R any](carryOut carryOut[A, R], mostInBatch, mostAtOnce int, promise promise) *gatherer[A, R] {
-	return &gatherer[A, R]{carryOut: carryOut, mostInBatch: mostInBatch, mostAtOnce: mostAtOnce, promise: promise}
+	return &gatherer[A, R]{
+		carryOut:    carryOut,
+		mostInBatch: mostInBatch,
+		mostAtOnce:  mostAtOnce,
+		promise:     promise,
+	}
 }
 
 const (

@@ -97,7 +97,8 @@ func TestWhatComesWhileOneIsUnderWayGathers(t *testing.T) {
 		for _, err := range ask(t, g, 8)() {
 			require.NoError(t, err)
 		}
-		require.Equal(t, [][]int{{0}, {1, 2, 3}, {4, 5, 6}, {7}}, r.batches, "somebody alone waits for nobody, and a batch is bounded")
+		require.Equal(t, [][]int{{0}, {1, 2, 3}, {4, 5, 6}, {7}}, r.batches,
+			"somebody alone waits for nobody, and a batch is bounded")
 		require.Equal(t, 4*usual, time.Since(begin))
 		synctest.Wait() // answers come before their batch is counted
 		require.Equal(t, GathererStats{Done: 8, Batches: 4}, g.statistics())
@@ -202,7 +203,8 @@ func TestARequestThatEnds(t *testing.T) {
 // TestABatchThatIsStuckHoldsNobodyUp: after a while the others go past it, and past a few more like it.
 func TestABatchThatIsStuckHoldsNobodyUp(t *testing.T) {
 	t.Parallel()
-	for slow, first := range map[int]time.Duration{1: 2 * overdueAfter, mostOverdue: 2 * mostOverdue * overdueAfter, mostOverdue + 1: stuck + 2*overdueAfter} {
+	for slow, first := range map[int]time.Duration{1: 2 * overdueAfter, mostOverdue: 2 * mostOverdue * overdueAfter,
+		mostOverdue + 1: stuck + 2*overdueAfter} {
 		synctest.Test(t, func(t *testing.T) {
 			r := recorder{slow: slow}
 			g := r.gatherer(1, 1)

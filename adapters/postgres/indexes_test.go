@@ -78,7 +78,8 @@ func TestHotStatementsUseIndexes(t *testing.T) {
 		}))
 	}
 	long := clock{}.Now().Add(-24 * time.Hour)
-	for _, sweep := range []func(context.Context, time.Time, int) (int, error){store.DeleteEndedSessions, store.DeleteOldEvents, store.DeleteRemovedEntries,
+	for _, sweep := range []func(context.Context, time.Time, int) (int, error){store.DeleteEndedSessions,
+		store.DeleteOldEvents, store.DeleteRemovedEntries,
 		store.DeleteEndedFamilies, store.DeleteKnownAddresses} {
 		_, err := sweep(t.Context(), long, 5)
 		require.NoError(t, err)
@@ -133,7 +134,8 @@ func explain(t *testing.T, url string, statements map[string]string) map[string]
 		require.NoError(t, err)
 		arguments := strings.TrimSuffix(strings.Repeat("NULL, ", parameters(text)), ", ")
 		var told []struct{ Plan plan }
-		require.NoError(t, conn.QueryRow(t.Context(), `EXPLAIN (FORMAT JSON) EXECUTE hot (`+arguments+`)`, pgx.QueryExecModeSimpleProtocol).Scan(&told))
+		require.NoError(t, conn.QueryRow(t.Context(), `EXPLAIN (FORMAT JSON) EXECUTE hot (`+arguments+`)`,
+			pgx.QueryExecModeSimpleProtocol).Scan(&told))
 		plans[what] = told[0].Plan
 		_, err = conn.Exec(t.Context(), `DEALLOCATE hot`)
 		require.NoError(t, err)
@@ -181,7 +183,8 @@ func scans(t *testing.T, url string) map[string]string {
 		WHERE datname = current_database() AND application_name = 'lockbox'`)) > 0; time.Sleep(10 * time.Millisecond) {
 		require.True(t, time.Now().Before(deadline))
 	}
-	for _, table := range []string{"users", "api_keys", "sessions", "boxes", "box_users", "entries", "entry_versions", "events",
+	for _, table := range []string{"users", "api_keys", "sessions", "boxes", "box_users", "entries", "entry_versions",
+		"events",
 		"one_time_codes", "token_families", "token_pairs", "throttle", "known_addresses"} {
 		counts[table] = rows(t, url, `SELECT seq_scan::text FROM pg_stat_user_tables WHERE relname = $1`, table)[0]
 	}
@@ -202,11 +205,11 @@ func factsAsRequestsDo(t *testing.T, store *postgres.Store, n int) {
 	t.Helper()
 	for _, credential := range holders(n) {
 		for _, version := range []uint64{0, 1} {
-			facts, err := store.Facts(t.Context(), credential, boxNamed(n), "entry-3", version)
+			facts, err := store.LookUp(t.Context(), credential, boxNamed(n), "entry-3", version)
 			require.NoError(t, err)
 			require.NotZero(t, facts.Version.Place.Version, "%s finds the entry", credential.Kind)
 		}
-		facts, err := store.FactsForWrite(t.Context(), credential, boxNamed(n), "entry-3")
+		facts, err := store.LookUpForWrite(t.Context(), credential, boxNamed(n), "entry-3")
 		require.NoError(t, err)
 		require.True(t, facts.Entry.Exists())
 	}
@@ -216,7 +219,7 @@ func factsAsRequestsDo(t *testing.T, store *postgres.Store, n int) {
 func replaceAsRequestsDo(t *testing.T, store *postgres.Store, n int) {
 	t.Helper()
 	for _, credential := range holders(n) {
-		stored, err := store.Replace(t.Context(), replacement(t, store, credential, boxNamed(n), "entry-3"))
+		stored, err := store.WriteIfUnchanged(t.Context(), replacement(t, store, credential, boxNamed(n), "entry-3"))
 		require.NoError(t, err)
 		require.True(t, stored)
 	}
@@ -224,40 +227,47 @@ func replaceAsRequestsDo(t *testing.T, store *postgres.Store, n int) {
 
 func readAsRequestsDo(t *testing.T, repos ports.Repos, n int) {
 	t.Helper()
-	box, user, name := domain.BoxID(crowdID(4, n)), domain.UserID(crowdID(1, n)), domain.UserName(fmt.Sprintf("user-%d", n))
+	box, user, name := domain.BoxID(crowdID(4, n)), domain.UserID(crowdID(1, n)), domain.UserName(fmt.Sprintf("user-%d",
+		n))
 	credential := domain.Credential{Kind: domain.APIKeyCredential, ID: crowdID(2, n), User: user}
 	ctx := t.Context()
 	for what, read := range map[string]func() error{
 		"caller": func() error { _, err := repos.Callers.Caller(ctx, credential); return err },
 		"access": func() error { _, err := repos.Callers.Access(ctx, credential, boxNamed(n)); return err },
 		"access token": func() error {
-			_, err := repos.Callers.Caller(ctx, domain.Credential{Kind: domain.AccessTokenCredential, Digest: sha256.Sum256(fmt.Appendf(nil, "a%d/1", n))})
+			_, err := repos.Callers.Caller(ctx,
+				domain.Credential{Kind: domain.AccessTokenCredential,
+					Digest: sha256.Sum256(fmt.Appendf(nil, "a%d/1", n))})
 			return err
 		},
 		"counts": func() error {
-			_, err := repos.Throttle.Peek(ctx, sha256.Sum256(fmt.Appendf(nil, "t%d", n)))
+			_, err := repos.Attempts.Peek(ctx, sha256.Sum256(fmt.Appendf(nil, "t%d", n)))
 			return err
 		},
 		"known": func() error {
-			_, err := repos.Throttle.Knows(ctx, sha256.Sum256(fmt.Appendf(nil, "k%d", n)), clock{}.Now())
+			_, err := repos.Attempts.Knows(ctx, sha256.Sum256(fmt.Appendf(nil, "k%d", n)), clock{}.Now())
 			return err
 		},
-		"user":         func() error { _, err := repos.Users.Get(ctx, name); return err },
-		"password":     func() error { _, err := repos.Users.ForSignIn(ctx, name); return err },
-		"union":        func() error { _, err := repos.Users.Permissions(ctx, user); return err },
-		"keys":         func() error { _, err := repos.APIKeys.List(ctx, user); return err },
-		"key":          func() error { _, err := repos.APIKeys.Get(ctx, crowdID(2, n)); return err },
-		"boxes":        func() error { _, err := repos.Boxes.NamesOf(ctx, user); return err },
-		"owned":        func() error { _, err := repos.Boxes.OwnedBy(ctx, user); return err },
-		"description":  func() error { _, _, err := repos.Boxes.Describe(ctx, box); return err },
-		"box users":    func() error { _, err := repos.BoxUsers.List(ctx, box); return err },
-		"box user":     func() error { _, err := repos.BoxUsers.Get(ctx, box, name); return err },
-		"count":        func() error { _, err := repos.BoxUsers.Count(ctx, box); return err },
-		"entries":      func() error { _, err := repos.Entries.Keys(ctx, box, "entry-"); return err },
-		"versions":     func() error { _, err := repos.Entries.Versions(ctx, box, "entry-1"); return err },
-		"version":      func() error { _, err := repos.Entries.Version(ctx, box, "entry-1", 1); return err },
-		"events":       func() error { _, err := repos.Events.List(ctx, ports.EventFilter{Limit: 10}); return err },
-		"box's events": func() error { _, err := repos.Events.List(ctx, ports.EventFilter{Box: box, Limit: 10}); return err },
+		"user":        func() error { _, err := repos.Users.Get(ctx, name); return err },
+		"password":    func() error { _, err := repos.Users.ForSignIn(ctx, name); return err },
+		"union":       func() error { _, err := repos.Users.Permissions(ctx, user); return err },
+		"keys":        func() error { _, err := repos.APIKeys.List(ctx, user); return err },
+		"key":         func() error { _, err := repos.APIKeys.Get(ctx, crowdID(2, n)); return err },
+		"boxes":       func() error { _, err := repos.Boxes.NamesOf(ctx, user); return err },
+		"owned":       func() error { _, err := repos.Boxes.OwnedBy(ctx, user); return err },
+		"description": func() error { _, _, err := repos.Boxes.Describe(ctx, box); return err },
+		"box users":   func() error { _, err := repos.BoxUsers.List(ctx, box); return err },
+		"box user":    func() error { _, err := repos.BoxUsers.Get(ctx, box, name); return err },
+		"count":       func() error { _, err := repos.BoxUsers.Count(ctx, box); return err },
+		"entries":     func() error { _, err := repos.Entries.Keys(ctx, box, "entry-"); return err },
+		"versions":    func() error { _, err := repos.Entries.Versions(ctx, box, "entry-1"); return err },
+		"version":     func() error { _, err := repos.Entries.Version(ctx, box, "entry-1", 1); return err },
+		"events":      func() error { _, err := repos.Events.List(ctx, ports.EventFilter{Limit: 10}); return err },
+		"box's events": func() error {
+			_, err := repos.Events.List(ctx,
+				ports.EventFilter{Box: box, Limit: 10})
+			return err
+		},
 	} {
 		require.NoError(t, read(), what)
 	}
@@ -276,16 +286,23 @@ func changeAsRequestsDo(ctx context.Context, t *testing.T, repos ports.Repos, n 
 		locked, err := repos.Entries.Lock(ctx, credential, domain.Box{ID: box, Name: boxNamed(n)}, key, now)
 		require.NoError(t, err)
 		entry := locked.Entry.Next(now)
-		place := ports.Place{Box: box, Key: key, Version: entry.Version, SealedAs: entry.Version}
-		version := ports.NewVersion{Place: place, Sealed: ports.SealedValue{ServerKey: crowdID(9, 1), Envelope: []byte{1}, Value: []byte{2}}, Author: crowdID(1, n)}
+		place := ports.Place{
+			Box:      box,
+			Key:      key,
+			Version:  entry.Version,
+			SealedAs: entry.Version,
+		}
+		version := ports.NewVersion{Place: place,
+			Sealed: ports.SealedValue{ServerKey: crowdID(9, 1), Envelope: []byte{1}, Value: []byte{2}},
+			Author: crowdID(1, n)}
 		require.NoError(t, repos.Entries.AddVersion(ctx, entry, version, 2, event(t, "write")))
 		require.NoError(t, repos.Entries.MarkDeleted(ctx, entry))
 	}
 	_, _, err = repos.TokenFamilies.LockByRefresh(ctx, sha256.Sum256(fmt.Appendf(nil, "r%d/1", n)))
 	require.NoError(t, err)
-	_, err = repos.Throttle.Lock(ctx, ports.CounterKey{Key: sha256.Sum256(fmt.Appendf(nil, "t%d", n))})
+	_, err = repos.Attempts.Lock(ctx, ports.CounterKey{Key: sha256.Sum256(fmt.Appendf(nil, "t%d", n))})
 	require.NoError(t, err)
-	_, err = repos.OneTimeCodes.Accept(ctx, crowdID(6, n), 1, now)
+	_, err = repos.TOTPSecrets.Accept(ctx, crowdID(6, n), 1, now)
 	require.NoError(t, err)
 	require.NoError(t, repos.BoxUsers.Remove(ctx, box, crowdID(1, n)))
 	require.NoError(t, repos.APIKeys.DeleteAll(ctx, crowdID(1, n)))

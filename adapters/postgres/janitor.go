@@ -10,7 +10,8 @@ import (
 
 // DeleteEndedSessions removes sessions that ended before that time; see ports.Janitor.
 func (s *Store) DeleteEndedSessions(ctx context.Context, before time.Time, limit int) (int, error) {
-	return s.sweep(ctx, `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT $2)`, before, limit)
+	return s.sweep(ctx, `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT $2)`,
+		before, limit)
 }
 
 // DeleteEndedFamilies removes ended and revoked families with their pairs; see ports.Janitor.
@@ -23,7 +24,7 @@ func (s *Store) DeleteEndedFamilies(ctx context.Context, before time.Time, limit
 func (s *Store) DeleteOldAttempts(ctx context.Context, now time.Time, limit int) (int, error) {
 	return s.sweep(ctx, `DELETE FROM throttle WHERE key IN
 		(SELECT key FROM throttle WHERE (last_at < $1 OR last_at IS NULL) AND (blocked_until < $1 OR blocked_until IS NULL)
-			LIMIT $2 FOR UPDATE SKIP LOCKED)`, now.Add(-domain.ThrottleWindow), limit)
+			LIMIT $2 FOR UPDATE SKIP LOCKED)`, now.Add(-domain.AttemptWindow), limit)
 }
 
 // DeleteKnownAddresses removes addresses that are no longer remembered; see ports.Janitor.
@@ -34,7 +35,8 @@ func (s *Store) DeleteKnownAddresses(ctx context.Context, before time.Time, limi
 
 // DeleteEndedAPIKeys removes API keys that ended before that time; see ports.Janitor.
 func (s *Store) DeleteEndedAPIKeys(ctx context.Context, before time.Time, limit int) (int, error) {
-	return s.sweep(ctx, `DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE expires_at < $1 LIMIT $2)`, before, limit)
+	return s.sweep(ctx, `DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE expires_at < $1 LIMIT $2)`,
+		before, limit)
 }
 
 // DeleteOldEvents removes events from before that time; see ports.Janitor. It goes by the identifier, which begins with
@@ -42,7 +44,8 @@ func (s *Store) DeleteEndedAPIKeys(ctx context.Context, before time.Time, limit 
 func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error) {
 	var bound domain.EventID
 	binary.BigEndian.PutUint64(bound[:8], uint64(before.UnixMilli())<<16)
-	tag, err := s.pool.Exec(ctx, `DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id < $1 ORDER BY id LIMIT $2)`,
+	tag, err := s.pool.Exec(ctx,
+		`DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id < $1 ORDER BY id LIMIT $2)`,
 		uuid(bound), limit)
 	return int(tag.RowsAffected()), translate(err)
 }

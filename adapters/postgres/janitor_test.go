@@ -13,7 +13,8 @@ import (
 )
 
 // sweepAll calls a sweep until it has nothing left and returns how many went each time.
-func sweepAll(t *testing.T, sweep func(context.Context, time.Time, int) (int, error), before time.Time, limit int) (counts []int) {
+func sweepAll(t *testing.T, sweep func(context.Context, time.Time, int) (int, error), before time.Time,
+	limit int) (counts []int) {
 	t.Helper()
 	for {
 		count, err := sweep(t.Context(), before, limit)
@@ -56,17 +57,29 @@ func TestASweptEntryKeepsItsNumbers(t *testing.T) {
 		INSERT INTO boxes (id, name, owner_id, kdf_salt, created_at, updated_at) SELECT $1, 'b', id, '\x00112233445566778899aabbccddeeff', $2, $2 FROM u`,
 		box.String(), now)
 	key := domain.ServerKeyID(newID(t))
-	require.NoError(t, store.Read().ServerKeys.Add(t.Context(), []ports.ServerKey{{ID: key, Purpose: domain.KeyForEntries, Generation: 1,
-		Wrapped: []byte{1}, CreatedAt: now}}))
+	require.NoError(t, store.Read().ServerKeys.Add(t.Context(), []ports.ServerKey{{
+		ID:         key,
+		Purpose:    domain.KeyForEntries,
+		Generation: 1,
+		Wrapped:    []byte{1},
+		CreatedAt:  now,
+	}}))
 	write := func(name domain.EntryKey) (version uint64) {
 		require.NoError(t, store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
-			locked, err := repos.Entries.Lock(ctx, domain.Credential{Kind: domain.APIKeyCredential}, domain.Box{ID: box}, name, now)
+			locked, err := repos.Entries.Lock(ctx, domain.Credential{Kind: domain.APIKeyCredential},
+				domain.Box{ID: box}, name, now)
 			require.NoError(t, err)
 			entry := locked.Entry.Next(now)
 			version = entry.Version
-			place := ports.Place{Box: box, Key: name, Version: version, SealedAs: version}
+			place := ports.Place{
+				Box:      box,
+				Key:      name,
+				Version:  version,
+				SealedAs: version,
+			}
 			sealed := ports.SealedValue{ServerKey: key, Envelope: []byte{1}, Value: []byte{2}}
-			return repos.Entries.AddVersion(ctx, entry, ports.NewVersion{Place: place, Sealed: sealed}, 10, event(t, "write"))
+			return repos.Entries.AddVersion(ctx, entry, ports.NewVersion{Place: place, Sealed: sealed}, 10,
+				event(t, "write"))
 		}))
 		return version
 	}

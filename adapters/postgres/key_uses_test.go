@@ -18,10 +18,12 @@ func threeKeys(t *testing.T, store *postgres.Store, url string) (use func(n int)
 	user, keys := newID(t), [3][16]byte{newID(t), newID(t), newID(t)}
 	execute(t, url, `INSERT INTO users (id, name, role, is_active, created_at, updated_at) VALUES ($1, 'program', 'user', true, now(), now())`, user)
 	for n, key := range keys {
-		execute(t, url, `INSERT INTO api_keys (id, user_id, name, key_id, created_at) VALUES ($1, $2, $3, $1, now())`, key, user, string(rune('0'+n)))
+		execute(t, url, `INSERT INTO api_keys (id, user_id, name, key_id, created_at) VALUES ($1, $2, $3, $1, now())`,
+			key, user, string(rune('0'+n)))
 	}
 	return func(n int) {
-		caller, err := store.Read().Callers.Caller(t.Context(), domain.Credential{Kind: domain.APIKeyCredential, ID: keys[n], User: user})
+		caller, err := store.Read().Callers.Caller(t.Context(),
+			domain.Credential{Kind: domain.APIKeyCredential, ID: keys[n], User: user})
 		require.NoError(t, err)
 		require.False(t, caller.UserID.IsZero())
 	}

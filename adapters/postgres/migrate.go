@@ -45,7 +45,8 @@ func NewMigrator(databaseURL string, source fs.FS) (*Migrator, error) {
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
 		// The parser's own words may quote the URL, and a password that broke the parsing with it.
-		return nil, errors.New("the database URL is malformed (a password's special characters must be percent-encoded)")
+		return nil, errors.New(
+			"the database URL is malformed (a password's special characters must be percent-encoded)")
 	}
 	steps, err := readSteps(source)
 	if err != nil {
@@ -80,7 +81,8 @@ func readSteps(files fs.FS) ([]step, error) {
 	for version, pair := range names {
 		up, there := pair[source.Up]
 		if down, both := pair[source.Down]; !there || !both || up != down || version == 0 {
-			return nil, fmt.Errorf("migration %06d needs a number above zero, and files up and down of one name", version)
+			return nil, fmt.Errorf("migration %06d needs a number above zero, and files up and down of one name",
+				version)
 		}
 		steps = append(steps, step{version: version, name: up})
 	}

@@ -195,7 +195,8 @@ func TestASchemaOfTheSearchPath(t *testing.T) {
 	rows(t, url, "CREATE SCHEMA team")
 	requireVersion(t, m, 0)
 	require.NoError(t, m.Up(t.Context()))
-	require.Equal(t, []string{"team"}, rows(t, url, "SELECT schemaname::text FROM pg_tables WHERE tablename = 'entries'"))
+	require.Equal(t, []string{"team"},
+		rows(t, url, "SELECT schemaname::text FROM pg_tables WHERE tablename = 'entries'"))
 	require.NoError(t, m.Down(t.Context(), 100))
 	requireVersion(t, migrator(t, url, migrations.Files), 1)
 

@@ -95,7 +95,8 @@ func (d *migrationDriver) loadOrCreate() (uint, error) {
 		); INSERT INTO ` + d.table + " (id, version) VALUES (1, 0) ON CONFLICT DO NOTHING"
 		_, err = d.conn.PgConn().Exec(d.ctx, create).ReadAll()
 		switch sqlState(err) {
-		case uniqueViolation, "42P07", "42710", serializationFailure, deadlockDetected, "XX000": // taken, by a name or a key; lost a race
+		// taken, by a name or a key; lost a race
+		case uniqueViolation, "42P07", "42710", serializationFailure, deadlockDetected, "XX000":
 			if tries < 10 {
 				continue
 			}

@@ -15,23 +15,27 @@ import (
 type sealedRows struct{ q querier }
 
 // Entries goes along the primary key, so that all batches together read the table once.
-func (r sealedRows) Entries(ctx context.Context, key domain.ServerKeyID, after ports.Place, limit int) ([]ports.StoredVersion, error) {
+func (r sealedRows) Entries(ctx context.Context, key domain.ServerKeyID, after ports.Place,
+	limit int) ([]ports.StoredVersion, error) {
 	rows, err := r.q.Query(ctx, `SELECT `+storedColumns+` FROM entry_versions
 		WHERE key_id = $1 AND (box_id, key, version) > ($2, $3, $4) ORDER BY box_id, key, version LIMIT $5`,
 		uuid(key), [16]byte(after.Box), string(after.Key), number(after.Version), limit)
 	return collect(rows, err, func(row pgx.CollectableRow) (ports.StoredVersion, error) { return scanStored(row) })
 }
 
-func (r sealedRows) ReplaceEnvelope(ctx context.Context, was ports.StoredVersion, key domain.ServerKeyID, envelope []byte) error {
+func (r sealedRows) ReplaceEnvelope(ctx context.Context, was ports.StoredVersion, key domain.ServerKeyID,
+	envelope []byte) error {
 	_, err := r.q.Exec(ctx, `UPDATE entry_versions SET key_id = $4, envelope = $5
 		WHERE box_id = $1 AND key = $2 AND version = $3 AND envelope = $6`,
 		uuid(was.Place.Box), string(was.Place.Key), number(was.Place.Version), uuid(key), envelope, was.Sealed.Envelope)
 	return translate(err)
 }
 
-func (r sealedRows) Passwords(ctx context.Context, key domain.ServerKeyID, after domain.UserID, limit int) ([]ports.SealedPassword, error) {
+func (r sealedRows) Passwords(ctx context.Context, key domain.ServerKeyID, after domain.UserID,
+	limit int) ([]ports.SealedPassword, error) {
 	rows, err := r.q.Query(ctx, `SELECT id, password FROM users
-		WHERE password_key_id = $1 AND password IS NOT NULL AND id > $2 ORDER BY id LIMIT $3`, uuid(key), [16]byte(after), limit)
+		WHERE password_key_id = $1 AND password IS NOT NULL AND id > $2 ORDER BY id LIMIT $3`, uuid(key),
+		[16]byte(after), limit)
 	return collect(rows, err, func(row pgx.CollectableRow) (ports.SealedPassword, error) {
 		var id [16]byte
 		password := ports.SealedPassword{ServerKey: key}
@@ -41,7 +45,8 @@ func (r sealedRows) Passwords(ctx context.Context, key domain.ServerKeyID, after
 	})
 }
 
-func (r sealedRows) ReplacePassword(ctx context.Context, was ports.SealedPassword, key domain.ServerKeyID, sealed []byte) error {
+func (r sealedRows) ReplacePassword(ctx context.Context, was ports.SealedPassword, key domain.ServerKeyID,
+	sealed []byte) error {
 	_, err := r.q.Exec(ctx, `UPDATE users SET password_key_id = $2, password = $3 WHERE id = $1 AND password = $4`,
 		uuid(was.User), uuid(key), sealed, was.Sealed)
 	return translate(err)
@@ -61,7 +66,8 @@ func (r sealedRows) TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]
 func (r sealedRows) OldestTransaction(ctx context.Context) (time.Duration, error) {
 	var seconds float64
 	err := r.q.QueryRow(ctx, `SELECT COALESCE(EXTRACT(EPOCH FROM max(clock_timestamp() - xact_start)), 0)::float8 FROM pg_stat_activity
-		WHERE datname = current_database() AND application_name = '`+applicationName+`' AND pid <> pg_backend_pid()`).Scan(&seconds)
+		WHERE datname = current_database() AND application_name = '`+applicationName+
+		`' AND pid <> pg_backend_pid()`).Scan(&seconds)
 	return time.Duration(seconds * float64(time.Second)), translate(err)
 }
 

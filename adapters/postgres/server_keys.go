@@ -45,7 +45,8 @@ func (r serverKeys) Add(ctx context.Context, keys []ports.ServerKey) error {
 
 func (r serverKeys) Rewrap(ctx context.Context, keys []ports.ServerKey) error {
 	for _, key := range keys {
-		if _, err := r.q.Exec(ctx, `UPDATE server_keys SET wrapped = $2 WHERE id = $1`, uuid(key.ID), key.Wrapped); err != nil {
+		if _, err := r.q.Exec(ctx, `UPDATE server_keys SET wrapped = $2 WHERE id = $1`, uuid(key.ID),
+			key.Wrapped); err != nil {
 			return translate(err)
 		}
 	}
@@ -61,7 +62,8 @@ func (r serverKeys) DeleteRetired(ctx context.Context, id domain.ServerKeyID, le
 	tag, err := r.q.Exec(ctx, `DELETE FROM server_keys WHERE id = $1 AND retired_at IS NOT NULL AND $2 >=
 		(SELECT count(*) FROM entry_versions WHERE key_id = $1) + (SELECT count(*) FROM users WHERE password_key_id = $1) +
 		(SELECT count(*) FROM one_time_codes WHERE key_id = $1) +
-		(SELECT count(*) FROM api_keys WHERE key_id = $1) + (SELECT count(*) FROM sessions WHERE key_id = $1)`, uuid(id), left)
+		(SELECT count(*) FROM api_keys WHERE key_id = $1) + (SELECT count(*) FROM sessions WHERE key_id = $1)`,
+		uuid(id), left)
 	if err == nil && tag.RowsAffected() == 0 {
 		return ports.ErrServerKeyInUse
 	}

@@ -48,7 +48,7 @@ const (
 var errBadURL = errors.New("it is not a URL of the form postgres://user:password@host:5432/name; " +
 	"characters such as @ : / and % in the password must be percent-encoded")
 
-// Store is the database. It implements ports.Store, ports.EntryReader, ports.EntryReplacer and ports.Janitor.
+// Store is the database. It implements ports.Store, ports.EntryReader, ports.EntryWriter and ports.Janitor.
 type Store struct {
 	pool       *pgxpool.Pool
 	read       ports.Repos
@@ -57,7 +57,7 @@ type Store struct {
 	onStaleKey func(ctx context.Context) error
 	// What concurrent requests ask for is carried out in batches.
 	facts        *gatherer[factsAsked, factsFound]
-	replacements *gatherer[ports.Replacement, bool]
+	replacements *gatherer[ports.ConditionalWrite, bool]
 	passedOver   atomic.Int64 // of the replacements
 	// transactions bounds how many there are at once. Some connections are left for single statements, so that reads
 	// are answered while transactions wait for each other.
@@ -77,8 +77,12 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	store := &Store{pool: pool, clock: config.Clock, onStaleKey: config.OnStaleServerKey,
-		transactions: semaphore.NewWeighted(int64(max(1, settings.MaxConns-reservedConns)))}
+	store := &Store{
+		pool:         pool,
+		clock:        config.Clock,
+		onStaleKey:   config.OnStaleServerKey,
+		transactions: semaphore.NewWeighted(int64(max(1, settings.MaxConns-reservedConns))),
+	}
 	store.uses = newKeyUses(store)
 	store.facts = newGatherer(store.lookUpFacts, factsBatch, batchesAtOnce(settings.MaxConns), whileWanted)
 	store.replacements = newGatherer(store.replaceAll, replaceBatch, batchesAtOnce(settings.MaxConns), onceBegun)
@@ -151,7 +155,7 @@ func (s *Store) Stat() *pgxpool.Stat { return s.pool.Stat() }
 // FactsStats says how many looks of ports.EntryReader were answered, in how many batches.
 func (s *Store) FactsStats() GathererStats { return s.facts.statistics() }
 
-// ReplacementStats says how many replacements of ports.EntryReplacer were tried, in how many batches.
+// ReplacementStats says how many replacements of ports.EntryWriter were tried, in how many batches.
 func (s *Store) ReplacementStats() GathererStats { return s.replacements.statistics() }
 
 // ReplacementsPassedOver is how many were not stored, and had to be decided anew under the lock.
@@ -188,9 +192,9 @@ func (s *Store) repos(q querier, uses *keyUses) ports.Repos {
 		Users:         users{q},
 		APIKeys:       apiKeys{q},
 		Sessions:      sessions{q},
-		OneTimeCodes:  oneTimeCodes{q},
+		TOTPSecrets:   totpSecrets{q},
 		TokenFamilies: tokenFamilies{q},
-		Throttle:      throttle{q},
+		Attempts:      attempts{q},
 		Boxes:         boxes{q},
 		BoxUsers:      boxUsers{q},
 		Entries:       entries{q},

@@ -45,7 +45,8 @@ func newID(t *testing.T) [16]byte {
 // event is a line of the record that can be told from others by its target.
 func event(t *testing.T, target string) domain.Event {
 	t.Helper()
-	return domain.NewEvent(newID(t), domain.ActionReadEntry, domain.Requester{}, domain.Caller{}, clock{}.Now()).To(target)
+	return domain.NewEvent(newID(t), domain.ActionReadEntry, domain.Requester{}, domain.Caller{},
+		clock{}.Now()).To(target)
 }
 
 func execute(t *testing.T, url, sql string, args ...any) {
@@ -77,7 +78,8 @@ func requireNoOpenTransaction(t *testing.T, store *postgres.Store, url string) {
 			AND state <> 'idle'`)
 	}
 	// The pool closes broken connections in the background.
-	for deadline := time.Now().Add(5 * time.Second); store.Stat().AcquiredConns() > 0 || len(open()) > 0; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Second); store.Stat().AcquiredConns() > 0 ||
+		len(open()) > 0; time.Sleep(10 * time.Millisecond) {
 		require.True(t, time.Now().Before(deadline), "%d used, %v", store.Stat().AcquiredConns(), open())
 	}
 }

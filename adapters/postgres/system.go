@@ -32,7 +32,8 @@ func (s system) SetOwner(ctx context.Context, owner domain.UserID) error {
 
 // Installation returns the identifier of this installation, which is set to the proposed one by whoever comes first.
 func (s *Store) Installation(ctx context.Context, proposed [16]byte, now time.Time) (string, error) {
-	if _, err := s.pool.Exec(ctx, `INSERT INTO system (id, installation_id, created_at) VALUES (1, $1, $2) ON CONFLICT DO NOTHING`,
+	if _, err := s.pool.Exec(ctx,
+		`INSERT INTO system (id, installation_id, created_at) VALUES (1, $1, $2) ON CONFLICT DO NOTHING`,
 		proposed, now); err != nil {
 		return "", translate(err)
 	}

@@ -30,7 +30,8 @@ func (r tokenFamilies) AddPair(ctx context.Context, pair domain.TokenPair) error
 
 // LockByRefresh moves the revision of the family first: the pair that is read next is then as whoever came before left
 // it, at every isolation level.
-func (r tokenFamilies) LockByRefresh(ctx context.Context, refresh domain.Digest) (domain.TokenFamily, domain.TokenPair, error) {
+func (r tokenFamilies) LockByRefresh(ctx context.Context, refresh domain.Digest) (domain.TokenFamily, domain.TokenPair,
+	error) {
 	var family domain.TokenFamily
 	var id, user [16]byte
 	var revoked pgtype.Timestamptz
@@ -57,6 +58,7 @@ func (r tokenFamilies) Spend(ctx context.Context, pair domain.CredentialID, now 
 }
 
 func (r tokenFamilies) Revoke(ctx context.Context, family domain.FamilyID, now time.Time) error {
-	_, err := r.q.Exec(ctx, `UPDATE token_families SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL`, uuid(family), now)
+	_, err := r.q.Exec(ctx, `UPDATE token_families SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL`,
+		uuid(family), now)
 	return translate(err)
 }

@@ -124,7 +124,8 @@ func watchReplication(conn *pgxpool.Conn) func() bool {
 
 // pause waits a little longer each time, by chance, so that those who collided do not collide again.
 func pause(ctx context.Context, attempt int) error {
-	timer := time.NewTimer(time.Duration(rand.Int64N(int64(attempt) * int64(20*time.Millisecond)))) //nolint:gosec // jitter is no secret
+	timer := time.NewTimer(time.Duration(
+		rand.Int64N(int64(attempt) * int64(20*time.Millisecond)))) //nolint:gosec // jitter is no secret
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

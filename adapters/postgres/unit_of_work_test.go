@@ -192,7 +192,9 @@ func TestAStaleServerKeyReloadsTheKeyRing(t *testing.T) {
 		return nil
 	}))
 	require.Equal(t, 1, reloads)
-	require.ErrorIs(t, store.Do(t.Context(), func(context.Context, ports.Repos) error { return ports.ErrStaleServerKey }), ports.ErrStaleServerKey)
+	require.ErrorIs(t, store.Do(t.Context(),
+		func(context.Context, ports.Repos) error { return ports.ErrStaleServerKey }), ports.ErrStaleServerKey)
 	failure = errors.New("no key ring")
-	require.ErrorIs(t, store.Do(t.Context(), func(context.Context, ports.Repos) error { return ports.ErrStaleServerKey }), failure)
+	require.ErrorIs(t, store.Do(t.Context(),
+		func(context.Context, ports.Repos) error { return ports.ErrStaleServerKey }), failure)
 }

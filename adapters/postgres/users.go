@@ -21,7 +21,8 @@ func scanUser(row pgx.Row, more ...any) (domain.User, error) {
 	var id [16]byte
 	var name, role string
 	var group pgtype.Text
-	targets := append([]any{&id, &name, &user.Spelling, &role, &group, &user.Active, &user.SessionEpoch, &user.CreatedAt, &user.UpdatedAt, &user.Owner}, more...)
+	targets := append([]any{&id, &name, &user.Spelling, &role, &group, &user.Active, &user.SessionEpoch,
+		&user.CreatedAt, &user.UpdatedAt, &user.Owner}, more...)
 	if err := row.Scan(targets...); err != nil {
 		return domain.User{}, orNotFound(err, domain.ErrUserNotFound)
 	}
@@ -49,7 +50,8 @@ func groupOf(stored pgtype.Text, owner bool) (domain.Group, error) {
 
 // storedGroup is NULL for none, and for the owner.
 func storedGroup(user domain.User) pgtype.Text {
-	return pgtype.Text{String: user.Group.String(), Valid: user.Group != domain.Group{} && user.Group != domain.GroupOwner}
+	return pgtype.Text{String: user.Group.String(),
+		Valid: user.Group != domain.Group{} && user.Group != domain.GroupOwner}
 }
 
 // keyInUse guards inserts of what is sealed or signed under the server key $1: none under a retired one.
@@ -75,7 +77,8 @@ func (r users) Add(ctx context.Context, user domain.User, password ports.SealedP
 	err := addUnderKey(ctx, r.q, `INSERT INTO users
 			(password_key_id, id, name, spelling, role, group_name, is_active, session_epoch, password, created_at, updated_at)
 		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11`+guard, password.ServerKey,
-		uuid(user.ID), string(user.Name), user.Spelling, user.Role.String(), storedGroup(user), user.Active, user.SessionEpoch,
+		uuid(user.ID), string(user.Name), user.Spelling, user.Role.String(), storedGroup(user), user.Active,
+		user.SessionEpoch,
 		password.Sealed, user.CreatedAt, user.UpdatedAt)
 	if violates(err, uniqueViolation, "users_name_key") {
 		return domain.ErrUserExists
@@ -84,7 +87,8 @@ func (r users) Add(ctx context.Context, user domain.User, password ports.SealedP
 }
 
 func (r users) Lock(ctx context.Context, name domain.UserName) (domain.User, error) {
-	return scanUser(r.q.QueryRow(ctx, `UPDATE users u SET revision = revision + 1 WHERE name = $1 RETURNING `+userColumns, string(name)))
+	return scanUser(r.q.QueryRow(ctx,
+		`UPDATE users u SET revision = revision + 1 WHERE name = $1 RETURNING `+userColumns, string(name)))
 }
 
 // LockToDelete takes the strongest lock before the row is changed. After a change it would lie on the new row alone, and

@@ -158,7 +158,8 @@ func TestBusyAndCleared(t *testing.T) {
 		_, err = c.Open(place, sealed)
 		require.ErrorIs(t, err, ErrNotPrepared)
 		c.Clear()
-		require.NotEqual(t, make([]byte, len(key.Bytes())), key.Bytes(), "the client's key is not the cipher's to clear")
+		require.NotEqual(t, make([]byte, len(key.Bytes())), key.Bytes(),
+			"the client's key is not the cipher's to clear")
 	}
 }
 
@@ -171,7 +172,12 @@ func TestRestoreAndRewrap(t *testing.T) {
 		second := r.store.rekey(t, r.keys, domain.KeyForEntries, 2)
 		require.NoError(t, r.keys.Reload(t.Context()))
 
-		restored := ports.Place{Box: place.Box, Key: place.Key, Version: 12, SealedAs: place.SealedAs}
+		restored := ports.Place{
+			Box:      place.Box,
+			Key:      place.Key,
+			Version:  12,
+			SealedAs: place.SealedAs,
+		}
 		id, envelope, err := r.sealer.Rebind(t.Context(), place, sealed.Envelope, restored)
 		require.NoError(t, err)
 		require.Equal(t, second, id)
@@ -181,8 +187,18 @@ func TestRestoreAndRewrap(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, value, opened)
 		for _, wrong := range []ports.Place{
-			place, {Box: place.Box, Key: place.Key, Version: 12, SealedAs: 12},
-			{Box: place.Box, Key: place.Key, Version: 7, SealedAs: 12},
+			place, {
+				Box:      place.Box,
+				Key:      place.Key,
+				Version:  12,
+				SealedAs: 12,
+			},
+			{
+				Box:      place.Box,
+				Key:      place.Key,
+				Version:  7,
+				SealedAs: 12,
+			},
 		} {
 			_, err = c.Open(wrong, moved)
 			require.True(t, ports.IsTampered(err))
@@ -199,9 +215,24 @@ func TestRestoreAndRewrap(t *testing.T) {
 		require.Equal(t, value, opened)
 
 		for _, to := range []ports.Place{
-			{Box: domain.BoxID{9}, Key: place.Key, Version: 12, SealedAs: 7},
-			{Box: place.Box, Key: "other", Version: 12, SealedAs: 7},
-			{Box: place.Box, Key: place.Key, Version: 12, SealedAs: 12},
+			{
+				Box:      domain.BoxID{9},
+				Key:      place.Key,
+				Version:  12,
+				SealedAs: 7,
+			},
+			{
+				Box:      place.Box,
+				Key:      "other",
+				Version:  12,
+				SealedAs: 7,
+			},
+			{
+				Box:      place.Box,
+				Key:      place.Key,
+				Version:  12,
+				SealedAs: 12,
+			},
 		} {
 			_, _, err = r.sealer.Rebind(t.Context(), place, sealed.Envelope, to)
 			require.ErrorIs(t, err, errMoved)

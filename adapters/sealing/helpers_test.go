@@ -186,7 +186,10 @@ func newRig(t testing.TB) *rig {
 	r := &rig{store: &store{}, clock: &clock{}, argon: &argon{}}
 	var err error
 	r.keys, err = OpenKeyring(t.Context(), KeyringConfig{
-		Store: r.store, Secret: secretOf(t, 1), IDs: &ids{}, Clock: r.clock,
+		Store:  r.store,
+		Secret: secretOf(t, 1),
+		IDs:    &ids{},
+		Clock:  r.clock,
 	})
 	require.NoError(t, err)
 	r.sealer = r.sealerWith(t, cheap)
@@ -209,8 +212,13 @@ func (r *rig) prepare(t testing.TB, key domain.EncryptionKey, sealed ...ports.Se
 
 var (
 	boxSalt = domain.BoxSalt{0xa0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}
-	place   = ports.Place{Box: domain.BoxID{1, 2, 3}, Key: "app/database", Version: 7, SealedAs: 7}
-	value   = []byte(`{"user":"app","password":"hunter2"}`)
+	place   = ports.Place{
+		Box:      domain.BoxID{1, 2, 3},
+		Key:      "app/database",
+		Version:  7,
+		SealedAs: 7,
+	}
+	value = []byte(`{"user":"app","password":"hunter2"}`)
 )
 
 func generatedKey(t testing.TB, fill byte) domain.EncryptionKey {

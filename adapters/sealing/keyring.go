@@ -284,7 +284,8 @@ func (k *Keyring) ByID(ctx context.Context, purpose domain.KeyPurpose, id domain
 
 // inMemory is ByID without a reload. known is false when the id is not in memory; an id that is, but must not be used
 // for this purpose, is known and an ErrUnknownKey.
-func (k *Keyring) inMemory(purpose domain.KeyPurpose, id domain.ServerKeyID) (key [keyBytes]byte, known bool, err error) {
+func (k *Keyring) inMemory(purpose domain.KeyPurpose, id domain.ServerKeyID) (key [keyBytes]byte, known bool,
+	err error) {
 	found := k.ring.Load().keys[id]
 	switch {
 	case found == nil:

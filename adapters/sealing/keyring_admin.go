@@ -49,7 +49,8 @@ func (k *Keyring) wrongSecret(opened []*openKey, shut []ports.ServerKey) error {
 		why = "these keys belong to neither " + secretSetting + " nor " + previousSetting +
 			", or their lines were damaged"
 	default:
-		why = "these keys do not belong to " + secretSetting + ", or their lines were damaged; if the secret is being " +
+		why = "these keys do not belong to " + secretSetting +
+			", or their lines were damaged; if the secret is being " +
 			"changed, set " + previousSetting + " to the one before"
 	}
 	return fmt.Errorf("%w: %s: %s", ErrWrongSecret, list, why)
@@ -69,7 +70,11 @@ func (k *Keyring) NewKey(purpose domain.KeyPurpose, generation int) (ports.Serve
 		return ports.ServerKey{}, err
 	}
 	return ports.ServerKey{
-		ID: id, Purpose: purpose, Generation: generation, Wrapped: wrapped, CreatedAt: k.config.Clock.Now(),
+		ID:         id,
+		Purpose:    purpose,
+		Generation: generation,
+		Wrapped:    wrapped,
+		CreatedAt:  k.config.Clock.Now(),
 	}, nil
 }
 
@@ -97,8 +102,12 @@ func (k *Keyring) Status() []ports.KeyStatus {
 	all := make([]ports.KeyStatus, 0, len(keys))
 	for _, each := range keys {
 		all = append(all, ports.KeyStatus{
-			ID: each.ID, Purpose: each.Purpose, Generation: each.Generation,
-			CreatedAt: each.CreatedAt, RetiredAt: each.RetiredAt, UnderPrevious: each.underPrevious,
+			ID:            each.ID,
+			Purpose:       each.Purpose,
+			Generation:    each.Generation,
+			CreatedAt:     each.CreatedAt,
+			RetiredAt:     each.RetiredAt,
+			UnderPrevious: each.underPrevious,
 		})
 	}
 	return all

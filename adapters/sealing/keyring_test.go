@@ -20,7 +20,12 @@ var moreIDs = func() *ids { i := &ids{}; i.last.Store(1000); return i }()
 
 func config(t testing.TB, s *store, secret Secret, previous ...Secret) KeyringConfig {
 	t.Helper()
-	c := KeyringConfig{Store: s, Secret: secret, IDs: moreIDs, Clock: &clock{}}
+	c := KeyringConfig{
+		Store:  s,
+		Secret: secret,
+		IDs:    moreIDs,
+		Clock:  &clock{},
+	}
 	if len(previous) > 0 {
 		c.Previous = previous[0]
 	}
@@ -36,7 +41,12 @@ func TestFirstStartMakesOneKeyPerPurpose(t *testing.T) {
 	require.Len(t, status, len(domain.KeyPurposes()))
 	seen := map[[32]byte]bool{}
 	for i, purpose := range domain.KeyPurposes() {
-		require.Equal(t, ports.KeyStatus{ID: status[i].ID, Purpose: purpose, Generation: 1, CreatedAt: start}, status[i])
+		require.Equal(t, ports.KeyStatus{
+			ID:         status[i].ID,
+			Purpose:    purpose,
+			Generation: 1,
+			CreatedAt:  start,
+		}, status[i])
 		id, key := first.Current(purpose)
 		require.Equal(t, status[i].ID, id)
 		require.False(t, seen[key])
@@ -100,11 +110,13 @@ func TestWrongSecret(t *testing.T) {
 		"neither": {made(t, one), func(s *store) KeyringConfig { return config(t, s, two, three) }, []string{
 			"neither LOCKBOX_SECRET_KEY nor LOCKBOX_SECRET_KEY_PREVIOUS is the secret",
 		}},
-		"the previous opens some": {mixed(t, one, three), func(s *store) KeyringConfig { return config(t, s, two, one) },
+		"the previous opens some": {mixed(t, one, three),
+			func(s *store) KeyringConfig { return config(t, s, two, one) },
 			[]string{"1 of 6", "api-key 2", "LOCKBOX_SECRET_KEY is the wrong one"}},
 		"one line is strange": {mixed(t, one, three), func(s *store) KeyringConfig { return config(t, s, one) },
 			[]string{"1 of 6", "api-key 2", "do not belong to LOCKBOX_SECRET_KEY", "damaged"}},
-		"one line is strange to both": {mixed(t, one, three), func(s *store) KeyringConfig { return config(t, s, one, two) },
+		"one line is strange to both": {mixed(t, one, three),
+			func(s *store) KeyringConfig { return config(t, s, one, two) },
 			[]string{"1 of 6", "api-key 2", "belong to neither", "damaged"}},
 	} {
 		before := test.store.snapshot()
@@ -123,7 +135,8 @@ func TestWrongSecret(t *testing.T) {
 func TestAWrongSecretLeavesNoKeysBehind(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	r.store.lines = slices.DeleteFunc(r.store.lines, func(l ports.ServerKey) bool { return l.Purpose == domain.KeyForThrottle })
+	r.store.lines = slices.DeleteFunc(r.store.lines,
+		func(l ports.ServerKey) bool { return l.Purpose == domain.KeyForThrottle })
 	_, err := OpenKeyring(t.Context(), config(t, r.store, secretOf(t, 2)))
 	require.ErrorIs(t, err, ErrWrongSecret)
 	require.Len(t, r.store.snapshot(), 4)

@@ -37,7 +37,8 @@ func ParseSecret(text string) (Secret, error) {
 	case err != nil:
 		return Secret{}, errors.New("the secret is neither base64 nor hexadecimal")
 	case len(raw) < minSecretBytes:
-		return Secret{}, fmt.Errorf("the secret holds %d bytes; it needs at least %d random ones", len(raw), minSecretBytes)
+		return Secret{}, fmt.Errorf("the secret holds %d bytes; it needs at least %d random ones", len(raw),
+			minSecretBytes)
 	}
 	return Secret{domain.NewSecret(string(raw))}, nil
 }

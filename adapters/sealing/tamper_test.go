@@ -35,7 +35,8 @@ func sealRow(t *testing.T, r *rig, key domain.EncryptionKey) sealedRow {
 }
 
 // refusesAll fails when a changed row opens, by whichever way it is prepared.
-func refusesAll(t *testing.T, r *rig, key domain.EncryptionKey, at ports.Place, changed ports.SealedValue, what string) {
+func refusesAll(t *testing.T, r *rig, key domain.EncryptionKey, at ports.Place, changed ports.SealedValue,
+	what string) {
 	t.Helper()
 	r.clock.advance(reloadPause) // so that a strange server key is looked for, and found to be none
 	prepared, err := r.sealer.Prepare(t.Context(), key, boxSalt, ports.Sealed{Place: at, Envelope: changed.Envelope})
@@ -92,10 +93,12 @@ func TestEveryLengthCounts(t *testing.T) {
 			refusesAll(t, r, key, place, row.with(row.sealed.Envelope, row.sealed.Value[:n]), name)
 		}
 		for i := range len(row.sealed.Envelope) + 1 {
-			refusesAll(t, r, key, place, row.with(slices.Insert(bytes.Clone(row.sealed.Envelope), i, 0), row.sealed.Value), name)
+			refusesAll(t, r, key, place,
+				row.with(slices.Insert(bytes.Clone(row.sealed.Envelope), i, 0), row.sealed.Value), name)
 		}
 		for i := range len(row.sealed.Value) + 1 {
-			refusesAll(t, r, key, place, row.with(row.sealed.Envelope, slices.Insert(bytes.Clone(row.sealed.Value), i, 0)), name)
+			refusesAll(t, r, key, place,
+				row.with(row.sealed.Envelope, slices.Insert(bytes.Clone(row.sealed.Value), i, 0)), name)
 		}
 	}
 }
@@ -106,13 +109,48 @@ func TestRowsDoNotMove(t *testing.T) {
 		r := newRig(t)
 		row := sealRow(t, r, key)
 		for _, elsewhere := range []ports.Place{
-			{Box: domain.BoxID{1, 2, 4}, Key: place.Key, Version: 7, SealedAs: 7},
-			{Box: place.Box, Key: "app/databas", Version: 7, SealedAs: 7},
-			{Box: place.Box, Key: "app/database2", Version: 7, SealedAs: 7},
-			{Box: place.Box, Key: "", Version: 7, SealedAs: 7},
-			{Box: place.Box, Key: place.Key, Version: 8, SealedAs: 8},
-			{Box: place.Box, Key: place.Key, Version: 8, SealedAs: 7},
-			{Box: place.Box, Key: place.Key, Version: 7, SealedAs: 8},
+			{
+				Box:      domain.BoxID{1, 2, 4},
+				Key:      place.Key,
+				Version:  7,
+				SealedAs: 7,
+			},
+			{
+				Box:      place.Box,
+				Key:      "app/databas",
+				Version:  7,
+				SealedAs: 7,
+			},
+			{
+				Box:      place.Box,
+				Key:      "app/database2",
+				Version:  7,
+				SealedAs: 7,
+			},
+			{
+				Box:      place.Box,
+				Key:      "",
+				Version:  7,
+				SealedAs: 7,
+			},
+			{
+				Box:      place.Box,
+				Key:      place.Key,
+				Version:  8,
+				SealedAs: 8,
+			},
+			{
+				Box:      place.Box,
+				Key:      place.Key,
+				Version:  8,
+				SealedAs: 7,
+			},
+			{
+				Box:      place.Box,
+				Key:      place.Key,
+				Version:  7,
+				SealedAs: 8,
+			},
 			{},
 		} {
 			refusesAll(t, r, key, elsewhere, row.sealed, name)
@@ -154,7 +192,12 @@ func TestInnerLayer(t *testing.T) {
 func TestStoredParametersAreBounded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
-	capped, err := NewEntrySealer(EntryConfig{Keys: r.keys, Derive: r.argon.derive, Params: cheap, MaxStoredMemoryKiB: 1024})
+	capped, err := NewEntrySealer(EntryConfig{
+		Keys:               r.keys,
+		Derive:             r.argon.derive,
+		Params:             cheap,
+		MaxStoredMemoryKiB: 1024,
+	})
 	require.NoError(t, err)
 	secret := passphrase(t, "a passphrase")
 	row := sealRow(t, r, secret)
@@ -188,7 +231,8 @@ func TestStoredParametersAreBounded(t *testing.T) {
 		require.NoError(t, err)
 		for _, key := range []domain.EncryptionKey{secret, generatedKey(t, 1)} {
 			at := ports.Sealed{Place: place, Envelope: envelope}
-			_, err = capped.Prepare(t.Context(), key, boxSalt, ports.Sealed{Place: place, Envelope: row.sealed.Envelope}, at)
+			_, err = capped.Prepare(t.Context(), key, boxSalt,
+				ports.Sealed{Place: place, Envelope: row.sealed.Envelope}, at)
 			require.True(t, ports.IsTampered(err), name)
 			_, err = capped.PrepareOpen(t.Context(), key, at)
 			require.True(t, ports.IsTampered(err), name)

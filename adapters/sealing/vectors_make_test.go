@@ -32,18 +32,39 @@ func TestMakeVectors(t *testing.T) {
 		Accounts: []accountVector{makeAccount(t, take)},
 	}
 	for _, given := range []entryVector{
-		{Name: "a generated key", EncryptionKey: generated, EntryKey: "app/database", SealedAs: 1, Version: 1},
 		{
-			Name: "a generated key, restored as a later version", EncryptionKey: generated,
-			EntryKey: "a", SealedAs: 3, Version: 258,
+			Name:          "a generated key",
+			EncryptionKey: generated,
+			EntryKey:      "app/database",
+			SealedAs:      1,
+			Version:       1,
 		},
 		{
-			Name: "a passphrase", EncryptionKey: "correct horse battery staple", EntryKey: "app/database",
-			MemoryKiB: 19456, Time: 2, Threads: 1, SealedAs: 7, Version: 7,
+			Name:          "a generated key, restored as a later version",
+			EncryptionKey: generated,
+			EntryKey:      "a",
+			SealedAs:      3,
+			Version:       258,
 		},
 		{
-			Name: "a passphrase of other bytes, with other parameters", EncryptionKey: "b64:/wD+", EntryKey: "team:x@y",
-			MemoryKiB: 64, Time: 3, Threads: 4, SealedAs: 1, Version: 2,
+			Name:          "a passphrase",
+			EncryptionKey: "correct horse battery staple",
+			EntryKey:      "app/database",
+			MemoryKiB:     19456,
+			Time:          2,
+			Threads:       1,
+			SealedAs:      7,
+			Version:       7,
+		},
+		{
+			Name:          "a passphrase of other bytes, with other parameters",
+			EncryptionKey: "b64:/wD+",
+			EntryKey:      "team:x@y",
+			MemoryKiB:     64,
+			Time:          3,
+			Threads:       4,
+			SealedAs:      1,
+			Version:       2,
 		},
 	} {
 		v.Entries = append(v.Entries, makeEntry(t, given, take))
@@ -55,7 +76,13 @@ func TestMakeVectors(t *testing.T) {
 
 func makeWrapped(t *testing.T, purpose string, take func(int) octets) wrapVector {
 	t.Helper()
-	v := wrapVector{Secret: take(32), ID: take(16), Purpose: purpose, Nonce: take(24), Key: take(32)}
+	v := wrapVector{
+		Secret:  take(32),
+		ID:      take(16),
+		Purpose: purpose,
+		Nonce:   take(24),
+		Key:     take(32),
+	}
 	w, err := newWrapper(Secret{domain.NewSecret(string(v.Secret))})
 	require.NoError(t, err)
 	v.Wrapped, err = w.wrap(bytes.NewReader(v.Nonce), domain.ServerKeyID(v.ID), domain.KeyPurpose(purpose), v.Key)
@@ -79,8 +106,12 @@ func makeEntry(t *testing.T, v entryVector, take func(int) octets) entryVector {
 func makeAccount(t *testing.T, take func(int) octets) accountVector {
 	t.Helper()
 	v := accountVector{
-		KeyID: take(16), Key: take(32), Purpose: "password", User: take(16), Nonce: take(24),
-		Text: "$argon2id$v=19$m=19456,t=2,p=1$…",
+		KeyID:   take(16),
+		Key:     take(32),
+		Purpose: "password",
+		User:    take(16),
+		Nonce:   take(24),
+		Text:    "$argon2id$v=19$m=19456,t=2,p=1$…",
 	}
 	s := NewAccountSealer(ringWith(t, domain.KeyForAccounts, v.KeyID, v.Key), bytes.NewReader(v.Nonce))
 	_, sealed, err := s.SealAccount(t.Context(), v.Purpose, domain.UserID(v.User), []byte(v.Text))

@@ -100,7 +100,12 @@ func ringWith(t *testing.T, purpose domain.KeyPurpose, id, key []byte) *Keyring 
 	secret := secretOf(t, 1)
 	w, err := newWrapper(secret)
 	require.NoError(t, err)
-	line := ports.ServerKey{ID: domain.ServerKeyID(id), Purpose: purpose, Generation: 1, CreatedAt: start}
+	line := ports.ServerKey{
+		ID:         domain.ServerKeyID(id),
+		Purpose:    purpose,
+		Generation: 1,
+		CreatedAt:  start,
+	}
 	line.Wrapped, err = w.wrap(&stream{}, line.ID, purpose, key)
 	require.NoError(t, err)
 	k, err := OpenKeyring(t.Context(), config(t, &store{lines: []ports.ServerKey{line}}, secret))
@@ -110,7 +115,10 @@ func ringWith(t *testing.T, purpose domain.KeyPurpose, id, key []byte) *Keyring 
 
 func (v entryVector) place(version uint64) ports.Place {
 	return ports.Place{
-		Box: domain.BoxID(v.Box), Key: domain.EntryKey(v.EntryKey), Version: version, SealedAs: v.SealedAs,
+		Box:      domain.BoxID(v.Box),
+		Key:      domain.EntryKey(v.EntryKey),
+		Version:  version,
+		SealedAs: v.SealedAs,
 	}
 }
 
@@ -122,9 +130,11 @@ func (v entryVector) seal(t *testing.T) (*EntrySealer, *entryCipher, ports.Seale
 		first = make([]byte, nonce24) // a restore draws a nonce of its own
 	}
 	sealer, err := NewEntrySealer(EntryConfig{
-		Keys: ringWith(t, domain.KeyForEntries, v.ServerKeyID, v.ServerKey), Derive: (&argon{}).derive,
+		Keys:   ringWith(t, domain.KeyForEntries, v.ServerKeyID, v.ServerKey),
+		Derive: (&argon{}).derive,
 		Params: ports.Argon2Params{MemoryKiB: v.MemoryKiB, Time: v.Time, Threads: v.Threads},
-		Random: bytes.NewReader(bytes.Join([][]byte{v.DEK, v.Salt32, v.BlobNonce, v.ValueNonce, first, v.OuterNonce}, nil)),
+		Random: bytes.NewReader(bytes.Join([][]byte{v.DEK, v.Salt32, v.BlobNonce, v.ValueNonce, first, v.OuterNonce},
+			nil)),
 	})
 	require.NoError(t, err)
 	key, err := domain.ParseEncryptionKey(v.EncryptionKey)

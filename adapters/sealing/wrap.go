@@ -54,7 +54,8 @@ func (w wrapper) wrap(random io.Reader, id domain.ServerKeyID, purpose domain.Ke
 }
 
 // unwrap reports false when wrapped was not made under this secret for this id and purpose.
-func (w wrapper) unwrap(id domain.ServerKeyID, purpose domain.KeyPurpose, wrapped []byte) (key [keyBytes]byte, ok bool) {
+func (w wrapper) unwrap(id domain.ServerKeyID, purpose domain.KeyPurpose, wrapped []byte) (key [keyBytes]byte,
+	ok bool) {
 	if w.aead == nil || len(wrapped) != wrappedLen {
 		return key, false
 	}

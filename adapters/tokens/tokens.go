@@ -134,8 +134,11 @@ func (s *Signer) bodyOf(from ports.TokenClaims) (kind, claims, error) {
 	}
 	issued := from.IssuedAt.Unix()
 	body := claims{
-		ID: credential.ID.String(), Issuer: s.config.Installation, Audience: of.audience,
-		Subject: credential.User.String(), IssuedAt: &issued,
+		ID:       credential.ID.String(),
+		Issuer:   s.config.Installation,
+		Audience: of.audience,
+		Subject:  credential.User.String(),
+		IssuedAt: &issued,
 	}
 	if !from.ExpiresAt.IsZero() {
 		expires := from.ExpiresAt.Unix()

@@ -32,8 +32,10 @@ func (ring) Current(purpose domain.KeyPurpose) (domain.ServerKeyID, [32]byte) {
 
 func (r ring) ByID(_ context.Context, purpose domain.KeyPurpose, id domain.ServerKeyID) ([32]byte, error) {
 	known := map[domain.ServerKeyID]domain.KeyPurpose{
-		oldAPIKey: domain.KeyForAPIKeys, newAPIKey: domain.KeyForAPIKeys,
-		oldSession: domain.KeyForSessions, newSession: domain.KeyForSessions,
+		oldAPIKey:  domain.KeyForAPIKeys,
+		newAPIKey:  domain.KeyForAPIKeys,
+		oldSession: domain.KeyForSessions,
+		newSession: domain.KeyForSessions,
 	}
 	if r.down != nil {
 		return [32]byte{}, r.down
@@ -146,10 +148,12 @@ func TestMintRefuses(t *testing.T) {
 	t.Parallel()
 	s, _ := signer(t)
 	for name, claims := range map[string]ports.TokenClaims{
-		"nothing":                   {},
-		"an unknown kind":           {Credential: domain.Credential{Kind: "x", ID: apiKey.ID, User: user}, IssuedAt: issued},
-		"no id":                     {Credential: domain.Credential{Kind: apiKey.Kind, User: user}, IssuedAt: issued},
-		"no user":                   {Credential: domain.Credential{Kind: apiKey.Kind, ID: apiKey.ID}, IssuedAt: issued},
+		"nothing": {},
+		"an unknown kind": {Credential: domain.Credential{Kind: "x", ID: apiKey.ID, User: user},
+			IssuedAt: issued},
+		"no id": {Credential: domain.Credential{Kind: apiKey.Kind, User: user}, IssuedAt: issued},
+		"no user": {Credential: domain.Credential{Kind: apiKey.Kind, ID: apiKey.ID},
+			IssuedAt: issued},
 		"no time of issue":          {Credential: apiKey},
 		"a session without its end": {Credential: session, IssuedAt: issued},
 	} {
@@ -191,7 +195,8 @@ func TestADatabaseThatIsDownIsNoVerdict(t *testing.T) {
 // TestManyMadeUpKeyIDsAreRefused: the ring answers busy when it looked for another unknown id just now.
 func TestManyMadeUpKeyIDsAreRefused(t *testing.T) {
 	t.Parallel()
-	s, err := New(Config{Keys: ring{down: domain.ErrBusy.Because(errors.New("just now"))}, Clock: &clock{issued}, Installation: installation})
+	s, err := New(Config{Keys: ring{down: domain.ErrBusy.Because(errors.New("just now"))}, Clock: &clock{issued},
+		Installation: installation})
 	require.NoError(t, err)
 	_, err = s.Verify(t.Context(), pinnedAPIKey)
 	require.ErrorIs(t, err, domain.Unauthenticated)

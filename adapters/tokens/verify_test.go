@@ -107,7 +107,8 @@ func TestVerifyRefuses(t *testing.T) {
 		"a key id of other form":      {forged{header: object{"kid": strings.Repeat("a", 36)}}, errKeyID},
 		"an unknown key id":           {forged{header: object{"kid": domain.ServerKeyID{0xff}.String()}}, errKey},
 		"signed with the session key": {forged{key: bytesOf(newSession)}, errSignature},
-		"of the session key":          {forged{header: object{"kid": newSession.String()}, key: bytesOf(newSession)}, errKey},
+		"of the session key": {forged{header: object{"kid": newSession.String()}, key: bytesOf(newSession)},
+			errKey},
 		"for sessions, of the key for API keys": {
 			forged{body: object{"aud": sessionAudience}}, errKey,
 		},
@@ -164,8 +165,10 @@ func TestTokensHaveOneSpelling(t *testing.T) {
 		"empty": "", "dots": "..", "one part": parts[0], "two parts": parts[0] + "." + parts[1],
 		"no signature": parts[0] + "." + parts[1] + ".", "four parts": token + ".", "five parts": token + ".x.y",
 		"padded": token + "==", "line break": token + "\n", "a line break inside": token[:20] + "\r\n" + token[20:],
-		"space": " " + token, "prefix": "Bearer " + token, "zero": token + "\x00", "the other alphabet": parts[0] + "." +
-			parts[1] + "." + strings.NewReplacer("-", "+", "_", "/").Replace(parts[2]) + "+", "cut": token[:len(token)-1],
+		"space": " " + token, "prefix": "Bearer " + token, "zero": token + "\x00",
+		"the other alphabet": parts[0] + "." +
+			parts[1] + "." + strings.NewReplacer("-", "+", "_", "/").Replace(parts[2]) + "+",
+		"cut":  token[:len(token)-1],
 		"junk": token + "A", "swapped": parts[1] + "." + parts[0] + "." + parts[2],
 	} {
 		_, err := s.Verify(t.Context(), text)

@@ -34,7 +34,8 @@ func curl(path, method string, item, described node) string {
 		}
 	}
 	if body.exists() {
-		options = append(options, "-H 'Content-Type: application/json'", "-d '"+strings.ReplaceAll(body.json(), "'", `'\''`)+"'")
+		options = append(options, "-H 'Content-Type: application/json'",
+			"-d '"+strings.ReplaceAll(body.json(), "'", `'\''`)+"'")
 	}
 	command := "curl"
 	switch {

@@ -77,7 +77,8 @@ type code struct {
 var common = []string{"X-Request-Id", "Cache-Control", "Vary"}
 
 func build(description node) (*page, error) {
-	made := &page{Title: description.at("info", "title").text(), Intro: markdown(description.at("info", "description").text())}
+	made := &page{Title: description.at("info", "title").text(),
+		Intro: markdown(description.at("info", "description").text())}
 	for _, each := range description.at("tags").items() {
 		name := each.at("name").text()
 		made.Tags = append(made.Tags, &tag{Name: name, ID: slug(name), Text: markdown(each.at("description").text())})
@@ -88,7 +89,8 @@ func build(description node) (*page, error) {
 				continue
 			}
 			built := buildOperation(path, strings.ToUpper(method), item, described)
-			at := slices.IndexFunc(made.Tags, func(t *tag) bool { return slices.Contains(described.at("tags").words(), t.Name) })
+			at := slices.IndexFunc(made.Tags,
+				func(t *tag) bool { return slices.Contains(described.at("tags").words(), t.Name) })
 			if at < 0 {
 				return nil, fmt.Errorf("%s %s has no tag that is listed", strings.ToUpper(method), path)
 			}
@@ -99,8 +101,14 @@ func build(description node) (*page, error) {
 }
 
 func buildOperation(path, method string, item, described node) operation {
-	made := operation{ID: described.at("operationId").text(), Method: method, Path: segments(path),
-		Summary: described.at("summary").text(), Text: markdown(described.at("description").text()), Token: tokenOf(described)}
+	made := operation{
+		ID:      described.at("operationId").text(),
+		Method:  method,
+		Path:    segments(path),
+		Summary: described.at("summary").text(),
+		Text:    markdown(described.at("description").text()),
+		Token:   tokenOf(described),
+	}
 	for _, parameter := range append(item.at("parameters").items(), described.at("parameters").items()...) {
 		made.Parameters = append(made.Parameters, parameterField(parameter))
 	}
@@ -145,8 +153,12 @@ func buildAnswer(status string, response node) answer {
 			continue
 		}
 		header = header.resolved()
-		made.Headers = append(made.Headers, field{Name: name, Type: typeOf(header.at("schema")), Required: header.at("required").isTrue(),
-			Text: markdown(header.at("description").text())})
+		made.Headers = append(made.Headers, field{
+			Name:     name,
+			Type:     typeOf(header.at("schema")),
+			Required: header.at("required").isTrue(),
+			Text:     markdown(header.at("description").text()),
+		})
 	}
 	for kind, media := range response.at("content").pairs() {
 		made.Type = kind
@@ -160,7 +172,8 @@ func buildFailure(status string, response node) failure {
 	for _, media := range response.at("content").pairs() {
 		for name, shown := range media.at("examples").pairs() {
 			shown = shown.resolved()
-			one := code{Name: name, Says: shown.at("value", "detail").text(), When: markdown(shown.at("summary").text())}
+			one := code{Name: name, Says: shown.at("value", "detail").text(),
+				When: markdown(shown.at("summary").text())}
 			if id := shown.at("value", "errorId"); id.exists() {
 				one.Name, one.Says = id.text(), shown.at("value", "error").text()
 			}

@@ -47,7 +47,8 @@ func (n node) at(path ...string) node {
 
 // reference returns the last name of what the node refers to; empty when it is no reference.
 func (n node) reference() string {
-	if n.yaml == nil || n.yaml.Kind != yaml.MappingNode || len(n.yaml.Content) != 2 || n.yaml.Content[0].Value != "$ref" {
+	if n.yaml == nil || n.yaml.Kind != yaml.MappingNode || len(n.yaml.Content) != 2 ||
+		n.yaml.Content[0].Value != "$ref" {
 		return ""
 	}
 	return n.yaml.Content[1].Value[strings.LastIndex(n.yaml.Content[1].Value, "/")+1:]

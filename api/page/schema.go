@@ -35,8 +35,13 @@ func within(prefix string, schema node) []field {
 
 func parameterField(parameter node) field {
 	parameter = parameter.resolved()
-	return field{Name: parameter.at("name").text(), In: parameter.at("in").text(), Type: typeOf(parameter.at("schema")),
-		Required: parameter.at("required").isTrue(), Text: markdown(parameter.at("description").text())}
+	return field{
+		Name:     parameter.at("name").text(),
+		In:       parameter.at("in").text(),
+		Type:     typeOf(parameter.at("schema")),
+		Required: parameter.at("required").isTrue(),
+		Text:     markdown(parameter.at("description").text()),
+	}
 }
 
 // typeOf says in words what a value is.

@@ -32,7 +32,12 @@ type Entry struct {
 // Provider returns the entry for koanf.Load. Each Load reads it anew, within ctx, under the Client's encryption key. Give
 // Load no parser: the entry is JSON, and it must be an object.
 func Provider(ctx context.Context, c *client.Client, box, key string) *Entry {
-	return &Entry{ctx: ctx, client: c, box: box, key: key}
+	return &Entry{
+		ctx:    ctx,
+		client: c,
+		box:    box,
+		key:    key,
+	}
 }
 
 // ReadBytes returns the JSON of the entry, for a Load with koanf's own parser of JSON.

@@ -62,7 +62,8 @@ func complain(err error) int {
 
 func prepare(url string) error {
 	ctx := context.Background()
-	nobody, err := client.New(client.Config{URL: url, EncryptionKey: client.GenerateEncryptionKey(), RetryWait: time.Millisecond})
+	nobody, err := client.New(client.Config{URL: url, EncryptionKey: client.GenerateEncryptionKey(),
+		RetryWait: time.Millisecond})
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ func prepare(url string) error {
 }
 
 func put(key, value string) error {
-	_, err := root.PutEntry(context.Background(), "prod", key, json.RawMessage(value), nil)
+	_, err := root.WriteEntry(context.Background(), "prod", key, json.RawMessage(value), nil)
 	return err
 }
 
@@ -110,14 +111,17 @@ func TestLoad(t *testing.T) {
 
 func TestLoadWhatIsNoSettings(t *testing.T) {
 	t.Parallel()
-	for key, value := range map[string]string{"text": `"canary-3f9b"`, "list": `["canary-3f9b"]`, "huge": `{"canary":[1e999]}`} {
+	for key, value := range map[string]string{"text": `"canary-3f9b"`, "list": `["canary-3f9b"]`,
+		"huge": `{"canary":[1e999]}`} {
 		require.NoError(t, put(key, value))
 		err := koanf.New(".").Load(lockbox.Provider(t.Context(), root, "prod", key), nil)
 		require.Error(t, err)
 		require.NotRegexp(t, "canary-3f9b|e999", err.Error())
 	}
-	require.ErrorIs(t, koanf.New(".").Load(lockbox.Provider(t.Context(), root, "prod", "none"), nil), client.ErrNotFound)
-	require.ErrorIs(t, koanf.New(".").Load(lockbox.Provider(t.Context(), root.WithEncryptionKey(client.GenerateEncryptionKey()), "prod", "app"), nil),
+	require.ErrorIs(t, koanf.New(".").Load(lockbox.Provider(t.Context(), root, "prod", "none"), nil),
+		client.ErrNotFound)
+	require.ErrorIs(t, koanf.New(".").Load(lockbox.Provider(t.Context(),
+		root.WithEncryptionKey(client.GenerateEncryptionKey()), "prod", "app"), nil),
 		client.ErrEncryptionKeyMismatch)
 }
 

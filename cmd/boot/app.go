@@ -127,10 +127,20 @@ func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error
 		return nil, err
 	}
 	boxes := vault.New(vault.Config{
-		Store: core.store, Reader: core.store, Replacer: core.store, Events: events, Sealer: entrySealer, Digests: core.digests(), Clock: core.clock, IDs: core.ids,
-		Throttle:      core.throttle(),
-		MaxValueBytes: a.config.MaxValueBytes, MaxEntriesPerBox: a.config.MaxEntriesPerBox,
-		MaxUsersPerBox: a.config.MaxUsersPerBox, MaxBoxesPerUser: a.config.MaxBoxesPerUser, KeepVersions: a.config.EntryVersions,
+		Store:            core.store,
+		Reader:           core.store,
+		Writer:           core.store,
+		Events:           events,
+		Sealer:           entrySealer,
+		Digests:          core.digests(),
+		Clock:            core.clock,
+		IDs:              core.ids,
+		Throttle:         core.throttle(),
+		MaxValueBytes:    a.config.MaxValueBytes,
+		MaxEntriesPerBox: a.config.MaxEntriesPerBox,
+		MaxUsersPerBox:   a.config.MaxUsersPerBox,
+		MaxBoxesPerUser:  a.config.MaxBoxesPerUser,
+		KeepVersions:     a.config.EntryVersions,
 	})
 	droplets, err := core.droplets(events, boxes)
 	if err != nil {
@@ -139,8 +149,16 @@ func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error
 	registry := prometheus.NewRegistry()
 	registerMetrics(registry, core, events)
 	return httpapi.New(httpapi.Config{
-		Identity: accounts, Vault: boxes, Droplets: droplets, Verify: signer.Verify, CheckReady: core.store.CheckWritable, Log: a.log,
-		Metrics: registry, MaxBodyBytes: a.config.MaxBodyBytes, TrustedProxies: a.config.TrustedProxies, CORSOrigins: a.config.CORSOrigins,
+		Identity:       accounts,
+		Vault:          boxes,
+		Droplets:       droplets,
+		Verify:         signer.Verify,
+		CheckReady:     core.store.CheckWritable,
+		Log:            a.log,
+		Metrics:        registry,
+		MaxBodyBytes:   a.config.MaxBodyBytes,
+		TrustedProxies: a.config.TrustedProxies,
+		CORSOrigins:    a.config.CORSOrigins,
 	}), nil
 }
 
@@ -160,7 +178,8 @@ func (a *App) listen() (net.Listener, error) {
 		return tls.NewListener(listener, encrypted), nil
 	}
 	if address, ok := listener.Addr().(*net.TCPAddr); ok && !address.IP.IsLoopback() {
-		a.log.Warn("plain HTTP beyond this machine: encryption keys and tokens can be read on the way; set LOCKBOX_TLS_CERT_FILE and LOCKBOX_TLS_KEY_FILE, or put a proxy with TLS in front")
+		a.log.Warn("plain HTTP beyond this machine: encryption keys and tokens can be read on the way; set " +
+			"LOCKBOX_TLS_CERT_FILE and LOCKBOX_TLS_KEY_FILE, or put a proxy with TLS in front")
 	}
 	return listener, nil
 }

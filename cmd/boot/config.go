@@ -40,7 +40,7 @@ type Config struct {
 	AccessTokenTTL           time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"2h" doc:"how long an access token of POST /api/v1/user/auth lives"`
 	RefreshTokenTTL          time.Duration `env:"REFRESH_TOKEN_TTL" envDefault:"720h" doc:"how long after a sign-in its access tokens can be refreshed"`
 	TOTPIssuer               string        `env:"TOTP_ISSUER" envDefault:"Lockbox" doc:"the name that authenticator apps show above an account"`
-	ThrottleFreeAttempts     int           `env:"THROTTLE_FREE_ATTEMPTS" envDefault:"5" doc:"wrong credentials per account within 15 minutes before it has to wait; 40 times that per address"`
+	FreeAttempts             int           `env:"THROTTLE_FREE_ATTEMPTS" envDefault:"5" doc:"wrong credentials per account within 15 minutes before it has to wait; 40 times that per address"`
 
 	MaxValueBytes         int           `env:"MAX_VALUE_BYTES" envDefault:"524288" doc:"largest value, in bytes of JSON text; 0 = no limit"`
 	MaxEntriesPerBox      int           `env:"MAX_ENTRIES_PER_BOX" envDefault:"10000" doc:"entries in a box; 0 = no limit"`
@@ -74,10 +74,13 @@ func (c Config) Validate() error {
 func (c Config) checkStorage() error {
 	var mistakes []error
 	if len(c.DatabaseURL.Bytes()) == 0 {
-		mistakes = append(mistakes, mistake("DATABASE_URL", "is not set: give it as postgres://user:password@host:5432/name"))
+		mistakes = append(mistakes,
+			mistake("DATABASE_URL", "is not set: give it as postgres://user:password@host:5432/name"))
 	}
 	if len(c.SecretKey.Bytes()) == 0 {
-		mistakes = append(mistakes, mistake("SECRET_KEY", "is not set: make one with lockbox keygen --secret and keep it apart from the database's backups"))
+		mistakes = append(mistakes,
+			mistake("SECRET_KEY",
+				"is not set: make one with lockbox keygen --secret and keep it apart from the database's backups"))
 	} else if _, err := sealing.ParseSecret(string(c.SecretKey.Bytes())); err != nil {
 		mistakes = append(mistakes, mistake("SECRET_KEY", err.Error()))
 	}
@@ -92,21 +95,24 @@ func (c Config) checkStorage() error {
 func (c Config) checkServing() error {
 	var mistakes []error
 	if _, _, err := net.SplitHostPort(c.HTTPAddr); err != nil {
-		mistakes = append(mistakes, mistake("HTTP_ADDR", "must be an address and a port, such as :5000 or 127.0.0.1:5000"))
+		mistakes = append(mistakes,
+			mistake("HTTP_ADDR", "must be an address and a port, such as :5000 or 127.0.0.1:5000"))
 	}
 	if c.LogFormat != "json" && c.LogFormat != "text" {
 		mistakes = append(mistakes, mistake("LOG_FORMAT", "must be json or text"))
 	}
 	for _, origin := range c.CORSOrigins {
 		if origin != "*" && !strings.HasPrefix(origin, "http://") && !strings.HasPrefix(origin, "https://") {
-			mistakes = append(mistakes, mistake("CORS_ORIGINS", "must be origins such as https://app.example.org, with commas between them"))
+			mistakes = append(mistakes,
+				mistake("CORS_ORIGINS", "must be origins such as https://app.example.org, with commas between them"))
 			break
 		}
 	}
 	if (c.TLSCert == "") != (len(c.TLSKey.Bytes()) == 0) {
 		mistakes = append(mistakes, mistake("TLS_CERT", "and LOCKBOX_TLS_KEY must be set together, or neither"))
 	} else if _, err := c.tlsConfig(); err != nil {
-		mistakes = append(mistakes, mistake("TLS_CERT", "and LOCKBOX_TLS_KEY are not a certificate and its key in PEM: "+err.Error()))
+		mistakes = append(mistakes,
+			mistake("TLS_CERT", "and LOCKBOX_TLS_KEY are not a certificate and its key in PEM: "+err.Error()))
 	}
 	return errors.Join(mistakes...)
 }
@@ -123,12 +129,13 @@ func (c Config) checkLimits() error {
 	check(c.TokenTTL >= time.Minute, "TOKEN_TTL", "must be at least 1m")
 	check(c.AccessTokenTTL >= time.Second, "ACCESS_TOKEN_TTL", "must be at least 1s")
 	check(c.RefreshTokenTTL >= c.AccessTokenTTL, "REFRESH_TOKEN_TTL", "must not be below LOCKBOX_ACCESS_TOKEN_TTL")
-	check(c.ThrottleFreeAttempts >= 1 && c.ThrottleFreeAttempts <= 1e6, "THROTTLE_FREE_ATTEMPTS", "must be from 1 to 1000000")
+	check(c.FreeAttempts >= 1 && c.FreeAttempts <= 1e6, "THROTTLE_FREE_ATTEMPTS", "must be from 1 to 1000000")
 	if _, err := otp.New(otp.Config{Issuer: c.TOTPIssuer}); err != nil {
 		mistakes = append(mistakes, mistake("TOTP_ISSUER", "cannot be shown by apps: "+err.Error()))
 	}
 	check(c.MaxValueBytes >= 0, "MAX_VALUE_BYTES", notNegative)
-	check(c.MaxValueBytes == 0 || int64(c.MaxValueBytes) <= c.MaxBodyBytes, "MAX_VALUE_BYTES", "must not be above LOCKBOX_MAX_BODY_BYTES")
+	check(c.MaxValueBytes == 0 || int64(c.MaxValueBytes) <= c.MaxBodyBytes, "MAX_VALUE_BYTES",
+		"must not be above LOCKBOX_MAX_BODY_BYTES")
 	check(c.MaxEntriesPerBox >= 0, "MAX_ENTRIES_PER_BOX", notNegative)
 	check(c.MaxUsersPerBox >= 0, "MAX_USERS_PER_BOX", notNegative)
 	check(c.MaxBoxesPerUser >= 0, "MAX_BOXES_PER_USER", notNegative)

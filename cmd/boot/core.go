@@ -86,8 +86,12 @@ func (c *core) close() {
 func openStore(ctx context.Context, config Config, log *slog.Logger, long patience) (*postgres.Store, error) {
 	deadline := time.Now().Add(databasePatience)
 	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		store, err := postgres.Open(ctx, postgres.Config{URL: string(config.DatabaseURL.Bytes()), MaxConns: config.DBMaxConns,
-			Patient: bool(long), Clock: system.Clock{}})
+		store, err := postgres.Open(ctx, postgres.Config{
+			URL:      string(config.DatabaseURL.Bytes()),
+			MaxConns: config.DBMaxConns,
+			Patient:  bool(long),
+			Clock:    system.Clock{},
+		})
 		if err == nil {
 			return store, nil
 		}
@@ -134,8 +138,13 @@ func openKeyring(ctx context.Context, c *core) (*sealing.Keyring, error) {
 			return nil, mistake("SECRET_KEY_PREVIOUS", err.Error())
 		}
 	}
-	return sealing.OpenKeyring(ctx, sealing.KeyringConfig{Store: c.store.Read().ServerKeys, Secret: secret, Previous: previous,
-		IDs: c.ids, Clock: c.clock})
+	return sealing.OpenKeyring(ctx, sealing.KeyringConfig{
+		Store:    c.store.Read().ServerKeys,
+		Secret:   secret,
+		Previous: previous,
+		IDs:      c.ids,
+		Clock:    c.clock,
+	})
 }
 
 func (c *core) params() ports.Argon2Params {
@@ -147,7 +156,8 @@ func (c *core) hasher() (*passwords.Hasher, error) {
 }
 
 func (c *core) entrySealer() (*sealing.EntrySealer, error) {
-	return sealing.NewEntrySealer(sealing.EntryConfig{Keys: c.keyring, Derive: c.derivations.Derive, Params: c.params()})
+	return sealing.NewEntrySealer(sealing.EntryConfig{Keys: c.keyring, Derive: c.derivations.Derive,
+		Params: c.params()})
 }
 
 // accounts makes the use cases of accounts over what is open.
@@ -165,11 +175,23 @@ func (c *core) accounts(events ports.EventWriter) (*identity.Service, error) {
 		return nil, err
 	}
 	return identity.New(identity.Config{
-		Store: c.store, Events: events, Passwords: hasher, Sealer: c.accountSealer(), Tokens: signer, Codes: codes,
-		Digests: c.digests(), Clock: c.clock, IDs: c.ids,
-		OpenRegistration: !c.config.RequireAdminToCreateUser, ShowAPIKeys: c.config.ShowAPIKeys,
-		MinPasswordLength: c.config.MinPasswordLength, SessionTTL: c.config.TokenTTL, InitToken: c.config.InitToken,
-		AccessTTL: c.config.AccessTokenTTL, RefreshTTL: c.config.RefreshTokenTTL, Throttle: c.throttle(),
+		Store:             c.store,
+		Events:            events,
+		Passwords:         hasher,
+		Sealer:            c.accountSealer(),
+		Tokens:            signer,
+		Codes:             codes,
+		Digests:           c.digests(),
+		Clock:             c.clock,
+		IDs:               c.ids,
+		OpenRegistration:  !c.config.RequireAdminToCreateUser,
+		ShowAPIKeys:       c.config.ShowAPIKeys,
+		MinPasswordLength: c.config.MinPasswordLength,
+		SessionTTL:        c.config.TokenTTL,
+		InitToken:         c.config.InitToken,
+		AccessTTL:         c.config.AccessTokenTTL,
+		RefreshTTL:        c.config.RefreshTokenTTL,
+		Throttle:          c.throttle(),
 	}), nil
 }
 
@@ -179,8 +201,8 @@ func (c *core) signer() (*tokens.Signer, error) {
 
 func (c *core) digests() *sealing.Digests { return sealing.NewDigests(c.keyring) }
 
-func (c *core) throttle() domain.ThrottleRules {
-	return domain.NewThrottleRules(c.config.ThrottleFreeAttempts)
+func (c *core) throttle() domain.RateLimits {
+	return domain.NewRateLimits(c.config.FreeAttempts)
 }
 
 func (c *core) accountSealer() *sealing.AccountSealer {
@@ -188,7 +210,8 @@ func (c *core) accountSealer() *sealing.AccountSealer {
 }
 
 // OpenServerKeys opens the database and the key ring for the commands about server keys. The caller closes them.
-func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger, grace time.Duration) (service *serverkeys.Service, closeAll func(), err error) {
+func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
+	grace time.Duration) (service *serverkeys.Service, closeAll func(), err error) {
 	if err := config.checkStorage(); err != nil {
 		return nil, nil, err
 	}
@@ -201,30 +224,38 @@ func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger, grace 
 		c.close()
 		return nil, nil, err
 	}
-	return serverkeys.New(serverkeys.Config{Store: c.store, Keyring: c.keyring, Entries: entries, Account: c.accountSealer(),
-		Clock: c.clock, IDs: c.ids, Grace: grace}), c.close, nil
+	return serverkeys.New(serverkeys.Config{
+		Store:   c.store,
+		Keyring: c.keyring,
+		Entries: entries,
+		Account: c.accountSealer(),
+		Clock:   c.clock,
+		IDs:     c.ids,
+		Grace:   grace,
+	}), c.close, nil
 }
 
-// OpenAccounts opens the database and the key ring for the commands about accounts. The caller closes them.
-func OpenAccounts(ctx context.Context, config Config, log *slog.Logger) (service *identity.Service, closeAll func(), err error) {
+// OpenOperator opens the database and the key ring for the commands about accounts. The caller closes them.
+func OpenOperator(ctx context.Context, config Config, log *slog.Logger) (operator identity.Operator, closeAll func(),
+	err error) {
 	if err := errors.Join(config.checkStorage(), config.checkLimits()); err != nil {
-		return nil, nil, err
+		return operator, nil, err
 	}
 	c, err := openCore(ctx, config, log, operating)
 	if err != nil {
-		return nil, nil, err
+		return operator, nil, err
 	}
 	events := c.store.NewEventWriter()
 	closeAll = func() {
 		events.Close()
 		c.close()
 	}
-	service, err = c.accounts(events)
+	service, err := c.accounts(events)
 	if err != nil {
 		closeAll()
-		return nil, nil, err
+		return operator, nil, err
 	}
-	return service, closeAll, nil
+	return service.Operator(), closeAll, nil
 }
 
 // RekeyGrace is longer than any transaction of a server can last.

@@ -95,7 +95,8 @@ func checkOwn(dir string) error {
 	}
 	owner, known := info.Sys().(*syscall.Stat_t)
 	if !info.IsDir() || info.Mode().Perm()&0o022 != 0 || known && int(owner.Uid) != os.Geteuid() {
-		return fmt.Errorf("%s must be a folder of yours that nobody else may write to: remove it, or name another with --dir", dir)
+		return fmt.Errorf("%s must be a folder of yours that nobody else may write to: remove it, or name another "+
+			"with --dir", dir)
 	}
 	return nil
 }

@@ -43,7 +43,8 @@ func (c Config) checkDroplets() error {
 			mistakes = append(mistakes, mistake("DOCKER_HOST", err.Error()))
 		}
 		if len(c.DropletImages) == 0 {
-			mistakes = append(mistakes, mistake("DROPLET_IMAGES", "must name at least one image where LOCKBOX_DOCKER_HOST is set"))
+			mistakes = append(mistakes,
+				mistake("DROPLET_IMAGES", "must name at least one image where LOCKBOX_DOCKER_HOST is set"))
 		}
 	}
 	if c.hasDockerTLS() {
@@ -68,7 +69,8 @@ func (c Config) checkDockerHost() error {
 			return errors.New("is a socket of this machine, which has no use for LOCKBOX_DOCKER_TLS_…")
 		}
 		return nil
-	case address.Scheme != "tcp" || address.Hostname() == "" || address.Port() == "" || address.Path != "" || address.User != nil:
+	case address.Scheme != "tcp" || address.Hostname() == "" || address.Port() == "" || address.Path != "" ||
+		address.User != nil:
 		return errDockerHost
 	case c.hasDockerTLS():
 		return nil
@@ -76,7 +78,8 @@ func (c Config) checkDockerHost() error {
 	if ip := net.ParseIP(address.Hostname()); address.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
 		return nil
 	}
-	return errors.New("is beyond this machine, where anybody on the way would be root on the host: set LOCKBOX_DOCKER_TLS_CA_FILE, " +
+	return errors.New("is beyond this machine, where anybody on the way would be root on the host: set " +
+		"LOCKBOX_DOCKER_TLS_CA_FILE, " +
 		"LOCKBOX_DOCKER_TLS_CERT_FILE and LOCKBOX_DOCKER_TLS_KEY_FILE")
 }
 
@@ -90,7 +93,8 @@ func (c Config) dockerTLS(server string) (*tls.Config, error) {
 		return nil, nil
 	}
 	if c.DockerTLSCA == "" || c.DockerTLSCert == "" || len(c.DockerTLSKey.Bytes()) == 0 {
-		return nil, errors.New("and LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY must be set together, or none of them")
+		return nil, errors.New(
+			"and LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY must be set together, or none of them")
 	}
 	trusted := x509.NewCertPool()
 	if !trusted.AppendCertsFromPEM([]byte(c.DockerTLSCA)) {
@@ -98,15 +102,29 @@ func (c Config) dockerTLS(server string) (*tls.Config, error) {
 	}
 	own, err := tls.X509KeyPair([]byte(c.DockerTLSCert), c.DockerTLSKey.Bytes())
 	if err != nil {
-		return nil, fmt.Errorf("goes with LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY, which are not a certificate and its key in PEM: %w", err)
+		return nil, fmt.Errorf("goes with LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY, which are not a "+
+			"certificate and its key in PEM: %w", err)
 	}
-	return &tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{own}, ServerName: server, MinVersion: tls.VersionTLS12}, nil
+	return &tls.Config{
+		RootCAs:      trusted,
+		Certificates: []tls.Certificate{own},
+		ServerName:   server,
+		MinVersion:   tls.VersionTLS12,
+	}, nil
 }
 
 // droplets makes the use cases of droplets over what is open. The host need not answer yet.
 func (c *core) droplets(events ports.EventWriter, boxes *vault.Service) (*droplets.Service, error) {
-	config := droplets.Config{Store: c.store, Events: events, Vault: dropletVault{boxes}, NewSSHKey: sshkeys.New, Clock: c.clock, IDs: c.ids,
-		Prefix: domain.DropletPrefix(c.config.DropletPrefix), Images: c.config.DropletImages}
+	config := droplets.Config{
+		Store:     c.store,
+		Events:    events,
+		Vault:     dropletVault{boxes},
+		NewSSHKey: sshkeys.New,
+		Clock:     c.clock,
+		IDs:       c.ids,
+		Prefix:    domain.DropletPrefix(c.config.DropletPrefix),
+		Images:    c.config.DropletImages,
+	}
 	if c.config.DockerHost == "" {
 		return droplets.New(config), nil
 	}
@@ -131,8 +149,14 @@ func (c *core) dropletHost() (*docker.Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return docker.New(docker.Config{Address: c.config.DockerHost, TLS: encrypted, Installation: c.installation,
-		Prefix: domain.DropletPrefix(c.config.DropletPrefix), Memory: memory, NanoCPUs: int64(c.config.DropletCPUs * 1e9)})
+	return docker.New(docker.Config{
+		Address:      c.config.DockerHost,
+		TLS:          encrypted,
+		Installation: c.installation,
+		Prefix:       domain.DropletPrefix(c.config.DropletPrefix),
+		Memory:       memory,
+		NanoCPUs:     int64(c.config.DropletCPUs * 1e9),
+	})
 }
 
 // dropletVault is what droplets need of boxes, by the use cases of boxes.
@@ -149,10 +173,21 @@ func (v dropletVault) Read(ctx context.Context, by domain.Requester, at ports.En
 
 func (v dropletVault) Write(ctx context.Context, by domain.Requester, at ports.EntryAddress, value []byte,
 	note func(ctx context.Context, repos ports.Repos, entry domain.Entry) error) error {
-	_, err := v.boxes.PutEntry(ctx, by, vault.PutEntry{Box: at.Box, Key: at.Key, Value: value, EncryptionKey: at.EncryptionKey, Note: note})
+	_, err := v.boxes.WriteEntry(ctx, by, vault.WriteEntry{
+		Box:           at.Box,
+		Key:           at.Key,
+		Value:         value,
+		EncryptionKey: at.EncryptionKey,
+		Note:          note,
+	})
 	return err
 }
 
-func (v dropletVault) RemoveUnchanged(ctx context.Context, by domain.Requester, record domain.DropletRecord) error {
-	return v.boxes.RemoveUnchanged(ctx, by, vault.RemoveUnchanged{Box: record.Box, BoxName: record.BoxName, Key: record.Key, Version: record.Version})
+func (v dropletVault) DeleteUnchanged(ctx context.Context, by domain.Requester, record domain.DropletRecord) error {
+	return v.boxes.DeleteUnchanged(ctx, by, vault.DeleteUnchanged{
+		Box:     record.Box,
+		BoxName: record.BoxName,
+		Key:     record.Key,
+		Version: record.Version,
+	})
 }

@@ -29,7 +29,8 @@ type Setting struct {
 func Settings() []Setting {
 	var list []Setting
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
-		list = append(list, Setting{Name: prefix + field.Tag.Get("env"), Default: field.Tag.Get("envDefault"), Doc: field.Tag.Get("doc")})
+		list = append(list, Setting{Name: prefix + field.Tag.Get("env"), Default: field.Tag.Get("envDefault"),
+			Doc: field.Tag.Get("doc")})
 	}
 	return list
 }
@@ -69,12 +70,14 @@ func gather(environ []string) (variables map[string]string, unknown []string, mi
 	}
 	for name, path := range files {
 		if _, both := variables[name]; both {
-			mistakes = append(mistakes, &settingMistake{name, fmt.Sprintf("%s and %s%s are both set: keep one", name, name, fileSuffix)})
+			mistakes = append(mistakes,
+				&settingMistake{name, fmt.Sprintf("%s and %s%s are both set: keep one", name, name, fileSuffix)})
 			continue
 		}
 		content, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 		if err != nil {
-			mistakes = append(mistakes, &settingMistake{name, fmt.Sprintf("%s%s cannot be read: %v", name, fileSuffix, err)})
+			mistakes = append(mistakes,
+				&settingMistake{name, fmt.Sprintf("%s%s cannot be read: %v", name, fileSuffix, err)})
 			continue
 		}
 		variables[name] = strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")

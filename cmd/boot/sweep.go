@@ -27,19 +27,22 @@ func (a *App) sweep(ctx context.Context, janitor ports.Janitor) {
 		a.sweepAll(ctx, "old attempts", now, sweepBatch, janitor.DeleteOldAttempts)
 		a.sweepAll(ctx, "known addresses", now, sweepBatch, janitor.DeleteKnownAddresses)
 		a.sweepAll(ctx, "ended API keys", now.Add(-endedKeyRetention), sweepBatch, janitor.DeleteEndedAPIKeys)
-		a.sweepAll(ctx, "deleted entries", now.Add(-a.config.DeletedEntryRetention), sweepEntryBatch, janitor.DeleteRemovedEntries)
+		a.sweepAll(ctx, "deleted entries", now.Add(-a.config.DeletedEntryRetention), sweepEntryBatch,
+			janitor.DeleteRemovedEntries)
 		if a.config.EventRetention > 0 {
 			a.sweepAll(ctx, "old events", now.Add(-a.config.EventRetention), sweepBatch, janitor.DeleteOldEvents)
 		}
 	})
 }
 
-func (a *App) sweepAll(ctx context.Context, what string, before time.Time, batch int, remove func(context.Context, time.Time, int) (int, error)) {
+func (a *App) sweepAll(ctx context.Context, what string, before time.Time, batch int,
+	remove func(context.Context, time.Time, int) (int, error)) {
 	for total := 0; ; {
 		removed, err := remove(ctx, before, batch)
 		if err != nil {
 			if ctx.Err() == nil {
-				a.log.Warn("sweeping failed and is tried again later", slog.String("what", what), slog.Any("error", err))
+				a.log.Warn("sweeping failed and is tried again later", slog.String("what", what),
+					slog.Any("error", err))
 			}
 			return
 		}

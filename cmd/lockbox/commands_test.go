@@ -82,9 +82,11 @@ func checkCall(t *testing.T, program *cobra.Command, call []string) *cobra.Comma
 		}
 		name, _, _ := strings.Cut(word, "=")
 		if long, is := strings.CutPrefix(name, "--"); is && long != "" {
-			assert.True(t, found.Flags().Lookup(long) != nil || found.InheritedFlags().Lookup(long) != nil, "%v: there is no %s", call, name)
+			assert.True(t, found.Flags().Lookup(long) != nil || found.InheritedFlags().Lookup(long) != nil,
+				"%v: there is no %s", call, name)
 		} else if short, is := strings.CutPrefix(name, "-"); is && len(short) == 1 {
-			assert.True(t, found.Flags().ShorthandLookup(short) != nil || found.InheritedFlags().ShorthandLookup(short) != nil,
+			assert.True(t, found.Flags().ShorthandLookup(short) != nil ||
+				found.InheritedFlags().ShorthandLookup(short) != nil,
 				"%v: there is no %s", call, name)
 		}
 	}
@@ -117,7 +119,8 @@ func TestTerminalPage(t *testing.T) {
 				continue
 			}
 			command.LocalNonPersistentFlags().VisitAll(func(flag *pflag.Flag) {
-				assert.Regexp(t, `--`+flag.Name+`[^\w-]`, strings.Join(where, "\n"), "docs/terminal.md does not say what --%s of %s does", flag.Name, path)
+				assert.Regexp(t, `--`+flag.Name+`[^\w-]`, strings.Join(where, "\n"),
+					"docs/terminal.md does not say what --%s of %s does", flag.Name, path)
 			})
 		}
 		top.PersistentFlags().VisitAll(func(flag *pflag.Flag) { assert.Contains(t, page, "--"+flag.Name) })

@@ -47,7 +47,8 @@ func announce(ctx context.Context, out io.Writer, dev *boot.Dev) {
 	if dev.HasOwner() {
 		steps = nextSteps
 	}
-	fmt.Fprint(out, "\n# Lockbox is ready; its data are in ", dev.DataDir(), ". Ctrl-C stops it, and everything is kept.\n",
+	fmt.Fprint(out, "\n# Lockbox is ready; its data are in ", dev.DataDir(),
+		". Ctrl-C stops it, and everything is kept.\n",
 		"# Paste this into bash in another terminal, in this folder:\n\nURL=", dev.URL, "\n", steps)
 }
 

@@ -38,7 +38,8 @@ func root() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	server := []*cobra.Command{serveCommand(), devCommand(), migrateCommand(), secretCommand(), userCommand(), healthCommand(),
+	server := []*cobra.Command{serveCommand(), devCommand(), migrateCommand(), secretCommand(), userCommand(),
+		healthCommand(),
 		firstRunCommand()}
 	for _, each := range server {
 		each.GroupID = groupServer
@@ -52,9 +53,15 @@ func root() *cobra.Command {
 }
 
 func versionCommand() *cobra.Command {
-	return &cobra.Command{Use: "version", Short: "Print the version", Example: "  lockbox version", Args: cobra.NoArgs, Run: func(command *cobra.Command, _ []string) {
-		fmt.Fprintln(command.OutOrStdout(), boot.Version())
-	}}
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version",
+		Example: "  lockbox version",
+		Args:    cobra.NoArgs,
+		Run: func(command *cobra.Command, _ []string) {
+			fmt.Fprintln(command.OutOrStdout(), boot.Version())
+		},
+	}
 }
 
 // settings reads the environment for a command and makes its log, which goes to standard error.

@@ -11,20 +11,34 @@ import (
 func migrateCommand() *cobra.Command {
 	command := &cobra.Command{Use: "migrate", Short: "Change the schema of the database apart from serving"}
 	var steps int
-	down := &cobra.Command{Use: "down", Short: "Undo the newest steps; what they had added is lost", Args: cobra.NoArgs,
+	down := &cobra.Command{
+		Use:     "down",
+		Short:   "Undo the newest steps; what they had added is lost",
+		Args:    cobra.NoArgs,
 		Example: "  lockbox migrate down --steps 2",
 		RunE: withMigrator(func(command *cobra.Command, migrator *boot.Migrator) error {
 			return migrator.Down(command.Context(), steps)
-		})}
+		}),
+	}
 	down.Flags().IntVar(&steps, "steps", 1, "how many")
 	command.AddCommand(
-		&cobra.Command{Use: "up", Short: "Bring the schema up to date", Args: cobra.NoArgs, Example: "  lockbox migrate up",
+		&cobra.Command{
+			Use:     "up",
+			Short:   "Bring the schema up to date",
+			Args:    cobra.NoArgs,
+			Example: "  lockbox migrate up",
 			RunE: withMigrator(func(command *cobra.Command, migrator *boot.Migrator) error {
 				return migrator.Up(command.Context())
-			})},
+			}),
+		},
 		down,
-		&cobra.Command{Use: "version", Short: "Print the schema's version and the newest one that this program knows", Args: cobra.NoArgs,
-			Example: "  lockbox migrate version", RunE: withMigrator(printVersion)},
+		&cobra.Command{
+			Use:     "version",
+			Short:   "Print the schema's version and the newest one that this program knows",
+			Args:    cobra.NoArgs,
+			Example: "  lockbox migrate version",
+			RunE:    withMigrator(printVersion),
+		},
 	)
 	return command
 }

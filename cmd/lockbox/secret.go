@@ -22,7 +22,8 @@ func secretCommand() *cobra.Command {
 }
 
 // withServerKeys opens the database and the keys for a command.
-func withServerKeys(command *cobra.Command, grace time.Duration, run func(ctx context.Context, keys *serverkeys.Service) error) error {
+func withServerKeys(command *cobra.Command, grace time.Duration,
+	run func(ctx context.Context, keys *serverkeys.Service) error) error {
 	protectMemory()
 	config, log, err := settings()
 	if err != nil {
@@ -49,7 +50,9 @@ previous one afterwards. After somebody has seen the old secret and a backup, re
 			return withServerKeys(command, 0, func(ctx context.Context, keys *serverkeys.Service) error {
 				count, err := keys.Rotate(ctx)
 				if err == nil {
-					fmt.Fprintf(command.OutOrStdout(), "%d keys are wrapped under LOCKBOX_SECRET_KEY now; LOCKBOX_SECRET_KEY_PREVIOUS is no longer needed\n", count)
+					fmt.Fprintf(command.OutOrStdout(),
+						"%d keys are wrapped under LOCKBOX_SECRET_KEY now; LOCKBOX_SECRET_KEY_PREVIOUS is no longer "+
+							"needed\n", count)
 				}
 				return err
 			})
@@ -119,7 +122,8 @@ It takes half a minute at least, to let the servers' transactions end. When it i
 		},
 	}
 	command.Flags().BoolVar(&yes, "yes", false, "go on although API keys end")
-	command.Flags().DurationVar(&grace, "grace", boot.RekeyGrace, "how long to wait for transactions of servers that run")
+	command.Flags().DurationVar(&grace, "grace", boot.RekeyGrace,
+		"how long to wait for transactions of servers that run")
 	return command
 }
 
@@ -131,11 +135,13 @@ func listDoomed(ctx context.Context, command *cobra.Command, keys *serverkeys.Se
 	for _, key := range doomed {
 		fmt.Fprintf(command.OutOrStdout(), "%s\t%s\t%q\n", key.User, key.Key.ID, key.Key.Name)
 	}
-	return errors.New("these API keys will end, and their users must sign in for new ones; nothing is done yet: say --yes to go on")
+	return errors.New("these API keys will end, and their users must sign in for new ones; nothing is done yet: say " +
+		"--yes to go on")
 }
 
 func rekey(ctx context.Context, command *cobra.Command, keys *serverkeys.Service, purpose domain.KeyPurpose) error {
-	fmt.Fprintf(command.ErrOrStderr(), "replacing the %s key; after the move, servers' transactions are waited for\n", purpose)
+	fmt.Fprintf(command.ErrOrStderr(), "replacing the %s key; after the move, servers' transactions are waited for\n",
+		purpose)
 	done, err := keys.Rekey(ctx, purpose, func(done int) {
 		fmt.Fprintf(command.ErrOrStderr(), "%d done\n", done)
 	})

@@ -16,8 +16,9 @@ func serveCommand() *cobra.Command {
 		Short: "Serve, with settings from the environment (LOCKBOX_…)",
 		Long: `Serve until SIGTERM. The settings are environment variables; LOCKBOX_DATABASE_URL and LOCKBOX_SECRET_KEY must be set.
 An older schema is brought up to date first.`,
-		Example: "  LOCKBOX_DATABASE_URL_FILE=database-url LOCKBOX_SECRET_KEY_FILE=secret-key lockbox serve\n  lockbox serve --create-secret",
-		Args:    cobra.NoArgs,
+		Example: "  LOCKBOX_DATABASE_URL_FILE=database-url LOCKBOX_SECRET_KEY_FILE=secret-key lockbox serve\n  " +
+			"lockbox serve --create-secret",
+		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			protectMemory()
 			if createSecret {
@@ -40,6 +41,7 @@ An older schema is brought up to date first.`,
 		},
 	}
 	command.Flags().BoolVar(&createSecret, "create-secret", false,
-		"make the file of LOCKBOX_SECRET_KEY_FILE if it is missing and the database has no keys yet, and log LOCKBOX_INIT_TOKEN until there is an owner")
+		"make the file of LOCKBOX_SECRET_KEY_FILE if it is missing and the database has no keys yet, and log "+
+			"LOCKBOX_INIT_TOKEN until there is an owner")
 	return command
 }

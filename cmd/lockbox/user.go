@@ -24,34 +24,38 @@ Servers may run meanwhile. All of it is on record as done from the terminal. loc
 who can sign in.`,
 	}
 	command.AddCommand(userCreateCommand(), userListCommand(), userPasswdCommand(),
-		userActionCommand("activate NAME", "Let a user who was deactivated sign in again", "is active", func(ctx context.Context, accounts *identity.Service, name string) error {
-			return accounts.SetActiveAtTerminal(ctx, name, true)
-		}),
-		userActionCommand("deactivate NAME", "End a user's sessions and API keys, and let it sign in no more", "is inactive; its sessions and API keys have ended", func(ctx context.Context, accounts *identity.Service, name string) error {
-			return accounts.SetActiveAtTerminal(ctx, name, false)
-		}),
-		userActionCommand("unlock NAME", "Let a user sign in at once who has to wait after wrong credentials", "may sign in at once", func(ctx context.Context, accounts *identity.Service, name string) error {
-			return accounts.UnlockAtTerminal(ctx, name)
-		}))
+		userActionCommand("activate NAME", "Let a user who was deactivated sign in again", "is active",
+			func(ctx context.Context, operator identity.Operator, name string) error {
+				return operator.SetUserActive(ctx, name, true)
+			}),
+		userActionCommand("deactivate NAME", "End a user's sessions and API keys, and let it sign in no more",
+			"is inactive; its sessions and API keys have ended",
+			func(ctx context.Context, operator identity.Operator, name string) error {
+				return operator.SetUserActive(ctx, name, false)
+			}),
+		userActionCommand("unlock NAME", "Let a user sign in at once who has to wait after wrong credentials",
+			"may sign in at once", func(ctx context.Context, operator identity.Operator, name string) error {
+				return operator.UnlockUser(ctx, name)
+			}))
 	return command
 }
 
-// withAccounts opens the database and the keys for a command.
-func withAccounts(command *cobra.Command, run func(ctx context.Context, accounts *identity.Service) error) error {
+// withOperator opens the database and the keys for a command.
+func withOperator(command *cobra.Command, run func(ctx context.Context, operator identity.Operator) error) error {
 	config, log, err := settings()
 	if err != nil {
 		return err
 	}
-	accounts, closeAll, err := boot.OpenAccounts(command.Context(), config, log)
+	operator, closeAll, err := boot.OpenOperator(command.Context(), config, log)
 	if err != nil {
 		return err
 	}
 	defer closeAll()
-	return run(command.Context(), accounts)
+	return run(command.Context(), operator)
 }
 
 func userCreateCommand() *cobra.Command {
-	var in identity.CreateAtTerminal
+	var in identity.OperatorCreateUser
 	command := &cobra.Command{
 		Use:   "create -u NAME -g GROUP",
 		Short: "Make a user who signs in with one-time codes, or end the sessions of one that exists",
@@ -61,8 +65,8 @@ well, and the group. There is one owner: the first one that is made initializes 
 		Example: "  lockbox user create -u root -g owner\n  lockbox user create -u root -g owner -r",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			return withAccounts(command, func(ctx context.Context, accounts *identity.Service) error {
-				done, err := accounts.CreateAtTerminal(ctx, in)
+			return withOperator(command, func(ctx context.Context, operator identity.Operator) error {
+				done, err := operator.CreateUser(ctx, in)
 				if err != nil {
 					return err
 				}
@@ -79,17 +83,19 @@ well, and the group. There is one owner: the first one that is made initializes 
 	return command
 }
 
-func printAccount(out io.Writer, done identity.AccountAtTerminal) {
+func printAccount(out io.Writer, done identity.OperatorUser) {
 	if done.Made {
 		fmt.Fprintf(out, "%s is made.\n", done.User.Spelling)
 	} else {
 		fmt.Fprintf(out, "%s exists; all its sessions have ended.\n", done.User.Spelling)
 	}
 	if done.Enrolment == nil {
-		fmt.Fprintln(out, "Its one-time codes were enrolled by the user, and their secret is shown to nobody; --recreate makes a new one.")
+		fmt.Fprintln(out, "Its one-time codes were enrolled by the user, and their secret is shown to nobody; "+
+			"--recreate makes a new one.")
 		return
 	}
-	fmt.Fprintf(out, "Secret: %s\nURI:    %s\n\n%s\n", done.Enrolment.Secret, done.Enrolment.URI, done.Enrolment.Terminal)
+	fmt.Fprintf(out, "Secret: %s\nURI:    %s\n\n%s\n", done.Enrolment.Secret, done.Enrolment.URI,
+		done.Enrolment.Terminal)
 }
 
 func userListCommand() *cobra.Command {
@@ -99,8 +105,8 @@ func userListCommand() *cobra.Command {
 		Example: "  lockbox user list",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			return withAccounts(command, func(ctx context.Context, accounts *identity.Service) error {
-				users, err := accounts.ListAtTerminal(ctx)
+			return withOperator(command, func(ctx context.Context, operator identity.Operator) error {
+				users, err := operator.ListUsers(ctx)
 				if err != nil {
 					return err
 				}
@@ -114,7 +120,8 @@ func userListCommand() *cobra.Command {
 					if !user.Active {
 						state = "inactive"
 					}
-					fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", user.Spelling, group, user.Role, state, user.CreatedAt.Format(time.RFC3339))
+					fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", user.Spelling, group, user.Role, state,
+						user.CreatedAt.Format(time.RFC3339))
 				}
 				return table.Flush()
 			})
@@ -122,24 +129,32 @@ func userListCommand() *cobra.Command {
 	}
 }
 
-func userActionCommand(use, short, done string, act func(ctx context.Context, accounts *identity.Service, name string) error) *cobra.Command {
+func userActionCommand(use, short, done string,
+	act func(ctx context.Context, operator identity.Operator, name string) error) *cobra.Command {
 	example := "  lockbox user " + strings.ReplaceAll(use, "NAME", "anna")
-	return &cobra.Command{Use: use, Short: short, Example: example, Args: cobra.ExactArgs(1), RunE: func(command *cobra.Command, args []string) error {
-		return withAccounts(command, func(ctx context.Context, accounts *identity.Service) error {
-			if err := act(ctx, accounts, args[0]); err != nil {
-				return err
-			}
-			fmt.Fprintln(command.OutOrStdout(), args[0], done)
-			return nil
-		})
-	}}
+	return &cobra.Command{
+		Use:     use,
+		Short:   short,
+		Example: example,
+		Args:    cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, args []string) error {
+			return withOperator(command, func(ctx context.Context, operator identity.Operator) error {
+				if err := act(ctx, operator, args[0]); err != nil {
+					return err
+				}
+				fmt.Fprintln(command.OutOrStdout(), args[0], done)
+				return nil
+			})
+		},
+	}
 }
 
 func userPasswdCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "passwd NAME",
-		Short:   "Set a user's password, which ends all its sessions",
-		Long:    "Set a user's password, which ends all its sessions. It is asked for, or read from standard input, one line.",
+		Use:   "passwd NAME",
+		Short: "Set a user's password, which ends all its sessions",
+		Long: "Set a user's password, which ends all its sessions. It is asked for, or read from standard input, " +
+			"one line.",
 		Example: "  lockbox user passwd anna\n  lockbox user passwd anna < password",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -147,8 +162,8 @@ func userPasswdCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return withAccounts(command, func(ctx context.Context, accounts *identity.Service) error {
-				if err := accounts.SetPasswordAtTerminal(ctx, args[0], password); err != nil {
+			return withOperator(command, func(ctx context.Context, operator identity.Operator) error {
+				if err := operator.SetPassword(ctx, args[0], password); err != nil {
 					return err
 				}
 				fmt.Fprintln(command.OutOrStdout(), args[0], "has a new password; its sessions have ended")

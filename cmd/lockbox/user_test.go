@@ -92,7 +92,8 @@ func TestUserCommands(t *testing.T) {
 	}
 	_, err := c.try("short\n", "user", "passwd", "anna")
 	require.ErrorContains(t, err, "at least 6")
-	require.Equal(t, 11, pgtest.Number(t, c.database, `SELECT count(*) FROM events WHERE actor_name = '(terminal)' AND outcome = 'success'`))
+	require.Equal(t, 11, pgtest.Number(t, c.database,
+		`SELECT count(*) FROM events WHERE actor_name = '(terminal)' AND outcome = 'success'`))
 	require.Equal(t, 0, pgtest.Number(t, c.database, `SELECT count(*) FROM events WHERE actor_name <> '(terminal)'`))
 	require.Equal(t, 1, pgtest.Number(t, c.database, `SELECT count(*) FROM events WHERE action = 'system.initialize'`))
 }

@@ -59,7 +59,14 @@ func (s *Service) Add(ctx context.Context, by domain.Requester, in AddDroplet) (
 	if err != nil {
 		return AddedDroplet{}, err
 	}
-	m := &making{service: s, by: by, in: in, env: env, record: record, event: s.event(domain.ActionAddDroplet, by, caller)}
+	m := &making{
+		service: s,
+		by:      by,
+		in:      in,
+		env:     env,
+		record:  record,
+		event:   s.event(domain.ActionAddDroplet, by, caller),
+	}
 	added, err := m.run(ctx, s.Prefix.Free(droplets))
 	if err != nil {
 		return AddedDroplet{}, m.takeBack(ctx, err)
@@ -166,8 +173,14 @@ func (m *making) create(ctx context.Context, free []int) error {
 		if m.key, err = s.NewSSHKey(string(m.name)); err != nil {
 			return err
 		}
-		m.container, err = s.Host.Create(ctx, ports.NewDroplet{Made: m.record.ID, Name: m.name, Image: m.in.Image, Env: m.env,
-			AuthorizedKey: m.key.Authorized, Ports: domain.DropletPorts(number)})
+		m.container, err = s.Host.Create(ctx, ports.NewDroplet{
+			Made:          m.record.ID,
+			Name:          m.name,
+			Image:         m.in.Image,
+			Env:           m.env,
+			AuthorizedKey: m.key.Authorized,
+			Ports:         domain.DropletPorts(number),
+		})
 		if err == nil || !errors.Is(err, domain.Conflict) {
 			return m.withoutValues(err)
 		}
@@ -188,9 +201,10 @@ func (m *making) putKeyAway(ctx context.Context) error {
 	}
 	defer clear(value)
 	at := ports.EntryAddress{Box: m.in.Box, Key: string(m.name.KeyOf()), EncryptionKey: m.in.EncryptionKey}
-	return m.service.Vault.Write(ctx, m.by, at, value, func(ctx context.Context, repos ports.Repos, entry domain.Entry) error {
-		return repos.Droplets.NoteEntry(ctx, m.record.ID, entry)
-	})
+	return m.service.Vault.Write(ctx, m.by, at, value,
+		func(ctx context.Context, repos ports.Repos, entry domain.Entry) error {
+			return repos.Droplets.NoteEntry(ctx, m.record.ID, entry)
+		})
 }
 
 // withoutValues keeps the environment out of the host's reason.
@@ -219,7 +233,8 @@ func (m *making) takeBack(ctx context.Context, cause error) error {
 		return s.write(ctx, m.event, cause) // whoever claimed it removes it
 	}
 	if isSilence(cause) {
-		err := errors.Join(s.removeEntry(ctx, m.by, claimed), s.Store.Read().Droplets.Release(ctx, claimed, s.Clock.Now()))
+		err := errors.Join(s.removeEntry(ctx, m.by, claimed),
+			s.Store.Read().Droplets.Release(ctx, claimed, s.Clock.Now()))
 		return errors.Join(s.write(ctx, m.event, cause), err)
 	}
 	var remains []domain.Droplet
@@ -235,4 +250,4 @@ func (m *making) takeBack(ctx context.Context, cause error) error {
 }
 
 // isSilence reports whether the host did not answer.
-func isSilence(err error) bool { return domain.CodeOf(err) == domain.ErrDropletHostSilent.Code }
+func isSilence(err error) bool { return domain.CodeOf(err) == domain.ErrDropletHostUnavailable.Code }

@@ -36,11 +36,13 @@ func (s *Service) remove(ctx context.Context, by domain.Requester, event domain.
 	if !ok {
 		return s.write(ctx, event, nil)
 	}
-	return s.dismantle(ctx, by, claimed, nil, event.About(domain.Box{ID: claimed.Box, Name: claimed.BoxName}).On(claimed.Key))
+	return s.dismantle(ctx, by, claimed, nil,
+		event.About(domain.Box{ID: claimed.Box, Name: claimed.BoxName}).On(claimed.Key))
 }
 
 // claimFor claims the record of a droplet; ok is false where there is none, or where somebody else removes it already.
-func (s *Service) claimFor(ctx context.Context, droplet domain.Droplet) (claimed domain.DropletRecord, ok bool, err error) {
+func (s *Service) claimFor(ctx context.Context, droplet domain.Droplet) (claimed domain.DropletRecord, ok bool,
+	err error) {
 	records, err := s.Store.Read().Droplets.List(ctx)
 	if err != nil {
 		return domain.DropletRecord{}, false, err

@@ -23,7 +23,8 @@ func (s *Service) readEnv(ctx context.Context, by domain.Requester, in AddDrople
 	for _, name := range slices.Sorted(maps.Keys(in.Env)) {
 		key := in.Env[name]
 		if _, read := values[key]; !read {
-			value, err := s.Vault.Read(ctx, by, ports.EntryAddress{Box: in.Box, Key: key, EncryptionKey: in.EncryptionKey})
+			value, err := s.Vault.Read(ctx, by,
+				ports.EntryAddress{Box: in.Box, Key: key, EncryptionKey: in.EncryptionKey})
 			if err != nil {
 				return env, aboutVariable(name, err)
 			}
@@ -41,7 +42,7 @@ func (s *Service) readEnv(ctx context.Context, by domain.Requester, in AddDrople
 // aboutVariable says which variable a refusal is about.
 func aboutVariable(name string, err error) error {
 	refusal, ok := errors.AsType[*domain.Error](err)
-	if !ok || refusal.Kind == domain.Unavailable || refusal.Kind == domain.Throttled {
+	if !ok || refusal.Kind == domain.Unavailable || refusal.Kind == domain.RateLimited {
 		return err
 	}
 	about := *refusal

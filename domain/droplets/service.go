@@ -50,7 +50,8 @@ type Service struct{ Config }
 func New(config Config) *Service { return &Service{config} }
 
 // inGroup returns the caller as the database has it now, and the refusal for one whose group is too low.
-func (s *Service) inGroup(ctx context.Context, repos ports.Repos, by domain.Requester, least domain.Group) (domain.Caller, error) {
+func (s *Service) inGroup(ctx context.Context, repos ports.Repos, by domain.Requester,
+	least domain.Group) (domain.Caller, error) {
 	caller, err := repos.Callers.Caller(ctx, by.Credential)
 	if err != nil {
 		return domain.Caller{}, err
@@ -63,13 +64,15 @@ func (s *Service) inGroup(ctx context.Context, repos ports.Repos, by domain.Requ
 
 // manager decides whether the requester may change droplets, and whether there is a host for it. A refusal is on record,
 // with the name if it is one that a droplet can have.
-func (s *Service) manager(ctx context.Context, by domain.Requester, action domain.Action, name string) (domain.Caller, error) {
+func (s *Service) manager(ctx context.Context, by domain.Requester, action domain.Action, name string) (domain.Caller,
+	error) {
 	caller, err := s.inGroup(ctx, s.Store.Read(), by, domain.GroupManager)
 	if errors.Is(err, domain.Forbidden) {
 		if _, possible := s.Prefix.Parse(name); !possible {
 			name = ""
 		}
-		return caller, errors.Join(s.Events.Write(ctx, s.event(action, by, caller).To(name).Ended(domain.OutcomeDenied)), err)
+		return caller, errors.Join(s.Events.Write(ctx,
+			s.event(action, by, caller).To(name).Ended(domain.OutcomeDenied)), err)
 	}
 	if err == nil && s.Host == nil {
 		err = domain.ErrNoDropletHost
@@ -96,7 +99,8 @@ func (s *Service) write(ctx context.Context, event domain.Event, cause error) er
 
 // find returns the droplet of a name for a manager, who is told of no other container. What somebody typed never reaches the
 // host: it is looked for among the names that the host lists.
-func (s *Service) find(ctx context.Context, by domain.Requester, action domain.Action, name string) (domain.Caller, domain.Droplet, error) {
+func (s *Service) find(ctx context.Context, by domain.Requester, action domain.Action, name string) (domain.Caller,
+	domain.Droplet, error) {
 	caller, err := s.manager(ctx, by, action, name)
 	if err != nil {
 		return caller, domain.Droplet{}, err

@@ -29,7 +29,8 @@ func (s *Service) look(ctx context.Context, by domain.Requester) ([]domain.Dropl
 // tidy takes away what makings and removals left that were cut off, by the end of a server or of the host, and reports
 // whether the host was asked to remove anything. What cannot be taken away now is on record and tried again after a time:
 // it is no reason not to list what is there.
-func (s *Service) tidy(ctx context.Context, by domain.Requester, droplets []domain.Droplet, records []domain.DropletRecord) (changed bool) {
+func (s *Service) tidy(ctx context.Context, by domain.Requester, droplets []domain.Droplet,
+	records []domain.DropletRecord) (changed bool) {
 	ctx, cancel := context.WithTimeout(ctx, tidyPatience)
 	defer cancel()
 	known := make(map[domain.DropletID]bool, len(records))
@@ -44,7 +45,8 @@ func (s *Service) tidy(ctx context.Context, by domain.Requester, droplets []doma
 		}
 		remains := remainsOf(claimed, droplets)
 		changed = changed || len(remains) > 0
-		event := s.event(domain.ActionDeleteDroplet, by, domain.Caller{Name: domain.ServiceActor}).To(nameOf(claimed, remains))
+		event := s.event(domain.ActionDeleteDroplet, by, domain.Caller{Name: domain.ServiceActor}).To(nameOf(claimed,
+			remains))
 		if err := s.dismantle(ctx, by, claimed, remains, event); err != nil {
 			_ = s.write(ctx, event, err) // it stays claimed for a while
 		}
@@ -79,7 +81,8 @@ func nameOf(record domain.DropletRecord, remains []domain.Droplet) string {
 
 // dismantle takes away all that a claimed record stands for, the entry before the containers: it can go while the host is
 // silent. The event goes on record together with the end of the record.
-func (s *Service) dismantle(ctx context.Context, by domain.Requester, claimed domain.DropletRecord, remains []domain.Droplet,
+func (s *Service) dismantle(ctx context.Context, by domain.Requester, claimed domain.DropletRecord,
+	remains []domain.Droplet,
 	event domain.Event) error {
 	if err := s.removeEntry(ctx, by, claimed); err != nil {
 		return err
@@ -102,5 +105,5 @@ func (s *Service) removeEntry(ctx context.Context, by domain.Requester, record d
 	if record.Version == 0 || record.Box.IsZero() {
 		return nil
 	}
-	return s.Vault.RemoveUnchanged(ctx, by, record)
+	return s.Vault.DeleteUnchanged(ctx, by, record)
 }

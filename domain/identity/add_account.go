@@ -8,15 +8,15 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// AddAccount asks for a user of a group who has no password and signs in with codes.
-type AddAccount struct {
+// AccountsAddUser asks for a user of a group who has no password and signs in with codes.
+type AccountsAddUser struct {
 	Username string
 	Group    string
 }
 
-// AddAccount makes a user; for the owner. What is wrong is told in a fixed order: what is missing or no name, a name that
+// AccountsAddUser makes a user; for the owner. What is wrong is told in a fixed order: what is missing or no name, a name that
 // is taken, an unknown group, a second owner.
-func (s *Service) AddAccount(ctx context.Context, by domain.Requester, in AddAccount) error {
+func (s Accounts) AddUser(ctx context.Context, by domain.Requester, in AccountsAddUser) error {
 	if _, err := s.inGroup(ctx, s.Store.Read(), by, domain.GroupOwner); err != nil {
 		return err
 	}

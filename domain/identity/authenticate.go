@@ -19,8 +19,9 @@ type Authenticate struct {
 
 // Authenticate returns a session's token and when it ends. A wrong user, a wrong password and an inactive user give
 // the same error, Unauthenticated with code wrong_credentials, after the same work; so does a wrong code. A right
-// password without a code that is wanted is Unauthenticated with code totp_required. Throttled after too many.
-func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Authenticate) (token string, ends time.Time, err error) {
+// password without a code that is wanted is Unauthenticated with code totp_required. RateLimited after too many.
+func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Authenticate) (token string, ends time.Time,
+	err error) {
 	password, err := domain.ParseGivenPassword(in.Password)
 	if err != nil {
 		return "", time.Time{}, err
@@ -57,7 +58,7 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 }
 
 // claimedUser returns the user of that name; the zero User when there is none, or when no user can have such a name.
-func (s *Service) claimedUser(ctx context.Context, username string) (ports.SignIn, error) {
+func (s *core) claimedUser(ctx context.Context, username string) (ports.SignIn, error) {
 	name, err := domain.ParseUserName(username)
 	if err != nil {
 		name = "" // which nobody has: the look-up is done all the same, so that it costs the same
@@ -71,13 +72,13 @@ func (s *Service) claimedUser(ctx context.Context, username string) (ports.SignI
 
 // signIn is the record of somebody who says to be that user. A name that no user has is left out of it: it may be a
 // password that somebody typed into the wrong field.
-func (s *Service) signIn(by domain.Requester, user domain.User) domain.Event {
+func (s *core) signIn(by domain.Requester, user domain.User) domain.Event {
 	return s.event(domain.ActionSignIn, by, domain.Caller{}).To(string(user.Name))
 }
 
 // rehash replaces a hash that was made with weaker settings. Its failure is no failure of the sign-in: the next one
 // tries again.
-func (s *Service) rehash(ctx context.Context, password domain.Secret, stored ports.SealedPassword) {
+func (s *core) rehash(ctx context.Context, password domain.Secret, stored ports.SealedPassword) {
 	phc, err := s.Passwords.Hash(ctx, password)
 	if err != nil {
 		return
@@ -94,7 +95,8 @@ func (s *Service) rehash(ctx context.Context, password domain.Secret, stored por
 // openSession needs no lock on the user: the session carries the epoch that was read before the password was checked,
 // and is dead on arrival when a change of password or a deactivation has moved it on. The code is spent in the same
 // transaction, so that no other sign-in can spend it too.
-func (s *Service) openSession(ctx context.Context, by domain.Requester, try attempt, claimed ports.SignIn, code string) (token string, ends time.Time, err error) {
+func (s *core) openSession(ctx context.Context, by domain.Requester, try attempt, claimed ports.SignIn,
+	code string) (token string, ends time.Time, err error) {
 	user := claimed.User
 	use := codeUse{}
 	if claimed.Code.Code.Confirmed() {

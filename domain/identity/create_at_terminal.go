@@ -8,16 +8,16 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// CreateAtTerminal asks for a user who signs in with codes. Where there is one of that name already, all its sessions
+// OperatorCreateUser asks for a user who signs in with codes. Where there is one of that name already, all its sessions
 // end, and with Recreate it gets a new secret and the group.
-type CreateAtTerminal struct {
+type OperatorCreateUser struct {
 	Username string
 	Group    string
 	Recreate bool
 }
 
-// AccountAtTerminal is what became of it.
-type AccountAtTerminal struct {
+// OperatorUser is what became of it.
+type OperatorUser struct {
 	User domain.User
 	// Made: it is new; otherwise it was there, and its sessions have ended.
 	Made bool
@@ -25,24 +25,24 @@ type AccountAtTerminal struct {
 	Enrolment *ports.Enrolment
 }
 
-// CreateAtTerminal makes a user, or ends the sessions of one. The first owner that is made so initializes the system; a
+// OperatorCreateUser makes a user, or ends the sessions of one. The first owner that is made so initializes the system; a
 // second is declined.
-func (s *Service) CreateAtTerminal(ctx context.Context, in CreateAtTerminal) (AccountAtTerminal, error) {
+func (s Operator) CreateUser(ctx context.Context, in OperatorCreateUser) (OperatorUser, error) {
 	name, err := domain.ParseUserName(in.Username)
 	if err != nil {
-		return AccountAtTerminal{}, err
+		return OperatorUser{}, err
 	}
 	group, err := domain.ParseGroup(in.Group)
 	if err != nil {
-		return AccountAtTerminal{}, err
+		return OperatorUser{}, err
 	}
 	fresh, err := s.Codes.NewSecret()
 	if err != nil {
-		return AccountAtTerminal{}, err
+		return OperatorUser{}, err
 	}
 	defer fresh.Clear()
-	var done AccountAtTerminal
-	var stored ports.StoredCode
+	var done OperatorUser
+	var stored ports.SealedTOTPSecret
 	err = s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		owner, err := repos.System.Lock(ctx)
 		if err != nil {
@@ -72,58 +72,61 @@ func (s *Service) CreateAtTerminal(ctx context.Context, in CreateAtTerminal) (Ac
 }
 
 // remake stores the user, and returns the code that may be shown; none for one that its user enrolled.
-func (s *Service) remake(ctx context.Context, repos ports.Repos, user *domain.User, group domain.Group, made, recreate bool,
-	fresh domain.Secret) (ports.StoredCode, error) {
+func (s *core) remake(ctx context.Context, repos ports.Repos, user *domain.User, group domain.Group,
+	made, recreate bool,
+	fresh domain.Secret) (ports.SealedTOTPSecret, error) {
 	action := domain.ActionRevoke
 	wasOwner := user.Owner
 	if made || recreate {
 		if wasOwner && group != domain.GroupOwner {
-			return ports.StoredCode{}, domain.ErrOwnerStays
+			return ports.SealedTOTPSecret{}, domain.ErrOwnerStays
 		}
-		action = domain.ActionEnrolCode
+		action = domain.ActionEnrolTOTP
 		user.Group = group
 		if group == domain.GroupOwner {
 			if err := user.TakeOver(&domain.User{}, s.Clock.Now()); err != nil {
-				return ports.StoredCode{}, err
+				return ports.SealedTOTPSecret{}, err
 			}
 		}
 	}
 	if made {
 		action = domain.ActionCreateUser
 		if err := repos.Users.Add(ctx, *user, ports.SealedPassword{}); err != nil {
-			return ports.StoredCode{}, err
+			return ports.SealedTOTPSecret{}, err
 		}
 	} else {
 		user.EndSessions()
 		user.UpdatedAt = s.Clock.Now()
 		if err := repos.Users.Save(ctx, *user); err != nil {
-			return ports.StoredCode{}, err
+			return ports.SealedTOTPSecret{}, err
 		}
 	}
 	if user.Owner && !wasOwner {
 		action = domain.ActionInitialize
 		if err := repos.System.SetOwner(ctx, user.ID); err != nil {
-			return ports.StoredCode{}, err
+			return ports.SealedTOTPSecret{}, err
 		}
 	}
-	if err := repos.Events.Append(ctx, s.terminalEvent(action, user.Name)); err != nil {
-		return ports.StoredCode{}, err
+	if err := repos.Events.Append(ctx, s.operatorEvent(action, user.Name)); err != nil {
+		return ports.SealedTOTPSecret{}, err
 	}
-	return s.codeAtTerminal(ctx, repos, *user, recreate, fresh)
+	return s.totpSecretFor(ctx, repos, *user, recreate, fresh)
 }
 
-func (s *Service) codeAtTerminal(ctx context.Context, repos ports.Repos, user domain.User, recreate bool, fresh domain.Secret) (ports.StoredCode, error) {
+func (s *core) totpSecretFor(ctx context.Context, repos ports.Repos, user domain.User, recreate bool,
+	fresh domain.Secret) (ports.SealedTOTPSecret, error) {
 	if recreate {
-		if _, err := repos.OneTimeCodes.Delete(ctx, user.ID); err != nil {
-			return ports.StoredCode{}, err
+		if _, err := repos.TOTPSecrets.Delete(ctx, user.ID); err != nil {
+			return ports.SealedTOTPSecret{}, err
 		}
 	}
-	stored, err := repos.OneTimeCodes.Get(ctx, user.ID, false)
+	stored, err := repos.TOTPSecrets.Get(ctx, user.ID, false)
 	switch {
 	case errors.Is(err, domain.NotFound):
-		return s.putCode(ctx, repos, domain.OneTimeCode{ID: s.IDs.New(), User: user.ID, CreatedAt: s.Clock.Now()}, fresh, nil)
+		return s.putCode(ctx, repos, domain.TOTPSecret{ID: s.IDs.New(), User: user.ID, CreatedAt: s.Clock.Now()}, fresh,
+			nil)
 	case err == nil && stored.Code.Own:
-		return ports.StoredCode{}, nil
+		return ports.SealedTOTPSecret{}, nil
 	}
 	return stored, err
 }

@@ -69,7 +69,7 @@ func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in Create
 
 // creator returns nil for a request without a token. A token that is no good is refused even where none is needed:
 // whoever sent it believes to be somebody.
-func (s *Service) creator(ctx context.Context, repos ports.Repos, by domain.Requester) (*domain.Caller, error) {
+func (s *core) creator(ctx context.Context, repos ports.Repos, by domain.Requester) (*domain.Caller, error) {
 	if by.Credential.IsZero() {
 		return nil, nil
 	}
@@ -80,7 +80,7 @@ func (s *Service) creator(ctx context.Context, repos ports.Repos, by domain.Requ
 	return &caller, nil
 }
 
-func (s *Service) roleForNewUser(creator *domain.Caller, asked string) (domain.Role, error) {
+func (s *core) roleForNewUser(creator *domain.Caller, asked string) (domain.Role, error) {
 	// Who may not create users is told so before anything is said of the role that was asked for.
 	if _, err := domain.RoleForNewUser(creator, domain.Role{}, s.OpenRegistration); err != nil {
 		return domain.Role{}, err

@@ -37,7 +37,8 @@ func (s *Service) DescribeUser(ctx context.Context, by domain.Requester, usernam
 }
 
 // account returns the user of that name if the caller may see it.
-func (s *Service) account(ctx context.Context, repos ports.Repos, caller domain.Caller, username string) (domain.User, error) {
+func (s *core) account(ctx context.Context, repos ports.Repos, caller domain.Caller, username string) (domain.User,
+	error) {
 	name, err := domain.ParseUserName(username)
 	if authorized := caller.AuthorizeAccount(name); authorized != nil {
 		return domain.User{}, authorized
@@ -50,7 +51,7 @@ func (s *Service) account(ctx context.Context, repos ports.Repos, caller domain.
 
 // shownAPIKeys lists ids. Where the server is set to show whole keys, it makes them again from what is kept of them,
 // which is a read of secrets and goes on record; the owner's are shown to the owner alone.
-func (s *Service) shownAPIKeys(ctx context.Context, repos ports.Repos, by domain.Requester, caller domain.Caller,
+func (s *core) shownAPIKeys(ctx context.Context, repos ports.Repos, by domain.Requester, caller domain.Caller,
 	user domain.User) ([]string, error) {
 	keys, err := repos.APIKeys.List(ctx, user.ID)
 	if err != nil {

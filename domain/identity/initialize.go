@@ -54,7 +54,7 @@ func (s *Service) Initialize(ctx context.Context, by domain.Requester, in Initia
 
 // checkInitToken compares digests, whose lengths are equal, so that the time tells nothing of the token. Wrong tokens
 // are counted; that there was none is no guess.
-func (s *Service) checkInitToken(ctx context.Context, by domain.Requester, token string) error {
+func (s *core) checkInitToken(ctx context.Context, by domain.Requester, token string) error {
 	wanted := s.InitToken.Bytes()
 	if len(wanted) == 0 {
 		return nil
@@ -78,7 +78,7 @@ var errInitToken = domain.Refuse(domain.Unauthenticated, "init_token_required",
 	"the header X-Init-Token must hold the token that this server printed or was configured with")
 
 // newUser checks what a new user was asked to be and hashes the password, which is slow.
-func (s *Service) newUser(ctx context.Context, username, password string, role domain.Role) (domain.User, []byte, error) {
+func (s *core) newUser(ctx context.Context, username, password string, role domain.Role) (domain.User, []byte, error) {
 	name, err := domain.ParseUserName(username)
 	if err != nil {
 		return domain.User{}, nil, err
@@ -95,7 +95,7 @@ func (s *Service) newUser(ctx context.Context, username, password string, role d
 }
 
 // addUser stores a new user with a first API key, and returns that key.
-func (s *Service) addUser(ctx context.Context, repos ports.Repos, user domain.User, phc []byte) (string, error) {
+func (s *core) addUser(ctx context.Context, repos ports.Repos, user domain.User, phc []byte) (string, error) {
 	password, err := s.sealPassword(ctx, user.ID, phc)
 	if err != nil {
 		return "", err
@@ -107,7 +107,7 @@ func (s *Service) addUser(ctx context.Context, repos ports.Repos, user domain.Us
 }
 
 // addAPIKey stores an API key and returns the key itself.
-func (s *Service) addAPIKey(ctx context.Context, repos ports.Repos, key domain.APIKey) (string, error) {
+func (s *core) addAPIKey(ctx context.Context, repos ports.Repos, key domain.APIKey) (string, error) {
 	token, signedBy, err := s.Tokens.Mint(ctx, apiKeyClaims(key))
 	if err != nil {
 		return "", err

@@ -45,8 +45,13 @@ func (s *Service) IssueAPIKey(ctx context.Context, by domain.Requester, in Issue
 		if err := s.checkAPIKeyQuota(ctx, repos, caller.UserID); err != nil {
 			return err
 		}
-		key := domain.APIKey{ID: s.IDs.New(), User: caller.UserID, Name: name, CreatedAt: s.Clock.Now(),
-			ExpiresAt: domain.CapAPIKeyExpiry(expiry, caller)}
+		key := domain.APIKey{
+			ID:        s.IDs.New(),
+			User:      caller.UserID,
+			Name:      name,
+			CreatedAt: s.Clock.Now(),
+			ExpiresAt: domain.CapAPIKeyExpiry(expiry, caller),
+		}
 		if apiKey, err = s.addAPIKey(ctx, repos, key); err != nil {
 			return err
 		}
@@ -55,7 +60,7 @@ func (s *Service) IssueAPIKey(ctx context.Context, by domain.Requester, in Issue
 	return apiKey, err
 }
 
-func (s *Service) checkAPIKeyQuota(ctx context.Context, repos ports.Repos, user domain.UserID) error {
+func (s *core) checkAPIKeyQuota(ctx context.Context, repos ports.Repos, user domain.UserID) error {
 	count, err := repos.APIKeys.Count(ctx, user)
 	if err != nil {
 		return err

@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ListAccounts returns all users, oldest first; for the owner.
-func (s *Service) ListAccounts(ctx context.Context, by domain.Requester) ([]domain.User, error) {
+// ListUsers returns all users, oldest first; for the owner.
+func (s Accounts) ListUsers(ctx context.Context, by domain.Requester) ([]domain.User, error) {
 	if _, err := s.inGroup(ctx, s.Store.Read(), by, domain.GroupOwner); err != nil {
 		return nil, err
 	}
@@ -16,13 +16,14 @@ func (s *Service) ListAccounts(ctx context.Context, by domain.Requester) ([]doma
 }
 
 // CheckGroup returns nil when the requester may do what members of that group may.
-func (s *Service) CheckGroup(ctx context.Context, by domain.Requester, least domain.Group) error {
+func (s Accounts) CheckGroup(ctx context.Context, by domain.Requester, least domain.Group) error {
 	_, err := s.inGroup(ctx, s.Store.Read(), by, least)
 	return err
 }
 
 // inGroup is authenticated for what only members of a group, or of one that includes it, may do.
-func (s *Service) inGroup(ctx context.Context, repos ports.Repos, by domain.Requester, least domain.Group) (domain.Caller, error) {
+func (s *core) inGroup(ctx context.Context, repos ports.Repos, by domain.Requester, least domain.Group) (domain.Caller,
+	error) {
 	caller, err := s.authenticated(ctx, repos, by)
 	if err != nil {
 		return domain.Caller{}, err

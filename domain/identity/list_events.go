@@ -8,7 +8,8 @@ import (
 )
 
 // ListEvents returns the record of the whole system, newest first; for admins.
-func (s *Service) ListEvents(ctx context.Context, by domain.Requester, filter ports.EventFilter) ([]domain.Event, error) {
+func (s *Service) ListEvents(ctx context.Context, by domain.Requester, filter ports.EventFilter) ([]domain.Event,
+	error) {
 	if _, err := s.admin(ctx, s.Store.Read(), by); err != nil {
 		return nil, err
 	}

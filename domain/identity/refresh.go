@@ -10,9 +10,9 @@ import (
 
 // Refresh spends a refresh token for the next pair of its family; the pair before it is dead at once. Unauthenticated
 // with code refresh_token_not_found when the token is unknown, spent, expired or revoked. One that was spent before has
-// been stolen, from its user or by him: it ends the whole family, without grace. Throttled after too many that nobody
+// been stolen, from its user or by him: it ends the whole family, without grace. RateLimited after too many that nobody
 // has.
-func (s *Service) Refresh(ctx context.Context, by domain.Requester, refreshToken string) (TokenPair, error) {
+func (s Accounts) Refresh(ctx context.Context, by domain.Requester, refreshToken string) (TokenPair, error) {
 	token, ok := domain.ParseOpaqueToken(refreshToken)
 	if !ok {
 		return TokenPair{}, s.refuseRefresh(ctx, by)
@@ -34,7 +34,8 @@ func (s *Service) Refresh(ctx context.Context, by domain.Requester, refreshToken
 }
 
 // refreshLocked returns a refusal apart from an error, because what it found out about the family is committed.
-func (s *Service) refreshLocked(ctx context.Context, repos ports.Repos, by domain.Requester, token domain.OpaqueToken) (made TokenPair, refused, err error) {
+func (s *core) refreshLocked(ctx context.Context, repos ports.Repos, by domain.Requester,
+	token domain.OpaqueToken) (made TokenPair, refused, err error) {
 	family, pair, err := repos.TokenFamilies.LockByRefresh(ctx, token.Digest())
 	if err != nil {
 		return TokenPair{}, nil, err
@@ -44,7 +45,8 @@ func (s *Service) refreshLocked(ctx context.Context, repos ports.Repos, by domai
 		return TokenPair{}, nil, err
 	}
 	now := s.Clock.Now()
-	event := s.event(domain.ActionRefresh, by, domain.Caller{UserID: user.ID, Name: user.Name, Credential: domain.Credential{ID: pair.ID}})
+	event := s.event(domain.ActionRefresh, by,
+		domain.Caller{UserID: user.ID, Name: user.Name, Credential: domain.Credential{ID: pair.ID}})
 	if !pair.SpentAt.IsZero() {
 		if err := repos.TokenFamilies.Revoke(ctx, family.ID, now); err != nil {
 			return TokenPair{}, nil, err
@@ -64,7 +66,7 @@ func (s *Service) refreshLocked(ctx context.Context, repos ports.Repos, by domai
 
 // refuseRefresh counts a token that nobody has against the address. There is nothing to guess among 256 random bits,
 // but what is guessed all the same shall not be free; a token that somebody has is served whatever was guessed.
-func (s *Service) refuseRefresh(ctx context.Context, by domain.Requester) error {
+func (s *core) refuseRefresh(ctx context.Context, by domain.Requester) error {
 	if _, err := s.reserveAddress(ctx, by, domain.ActionRefresh); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func (s *Service) RevokeAPIKey(ctx context.Context, by domain.Requester, keyOrID
 }
 
 // apiKeyID reads the id itself, or a whole key, which may have expired.
-func (s *Service) apiKeyID(ctx context.Context, keyOrID string) (domain.CredentialID, error) {
+func (s *core) apiKeyID(ctx context.Context, keyOrID string) (domain.CredentialID, error) {
 	if id, ok := domain.ParseID[domain.Credential](keyOrID); ok {
 		return id, nil
 	}
@@ -51,7 +51,7 @@ func (s *Service) apiKeyID(ctx context.Context, keyOrID string) (domain.Credenti
 	return credential.ID, nil
 }
 
-func (s *Service) apiKeyHolder(ctx context.Context, repos ports.Repos, id domain.CredentialID) (domain.User, error) {
+func (s *core) apiKeyHolder(ctx context.Context, repos ports.Repos, id domain.CredentialID) (domain.User, error) {
 	key, err := repos.APIKeys.Get(ctx, id)
 	if err != nil {
 		return domain.User{}, err
@@ -64,7 +64,7 @@ func (s *Service) apiKeyHolder(ctx context.Context, repos ports.Repos, id domain
 }
 
 // revokeLocked decides with the holder's account locked, so that two requests cannot delete the last two keys.
-func (s *Service) revokeLocked(ctx context.Context, repos ports.Repos, by domain.Requester, id domain.CredentialID) error {
+func (s *core) revokeLocked(ctx context.Context, repos ports.Repos, by domain.Requester, id domain.CredentialID) error {
 	caller, err := s.authenticated(ctx, repos, by)
 	if err != nil {
 		return err

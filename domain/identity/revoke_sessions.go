@@ -9,7 +9,7 @@ import (
 
 // RevokeSessions ends every session of a user, whatever it signed in with; API keys stay. The owner may do so for
 // anyone, a user for itself, with its refresh token as well as with any other.
-func (s *Service) RevokeSessions(ctx context.Context, by domain.Requester, username string) error {
+func (s Accounts) RevokeSessions(ctx context.Context, by domain.Requester, username string) error {
 	caller, by, err := s.revoker(ctx, s.Store.Read(), by)
 	if err != nil {
 		return err
@@ -48,7 +48,8 @@ func (s *Service) RevokeSessions(ctx context.Context, by domain.Requester, usern
 }
 
 // revoker is authenticated for an access token that may be a refresh token instead.
-func (s *Service) revoker(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, domain.Requester, error) {
+func (s *core) revoker(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, domain.Requester,
+	error) {
 	if by.Credential.Kind == domain.AccessTokenCredential {
 		asRefresh := by
 		asRefresh.Credential.Kind = domain.RefreshTokenCredential

@@ -22,7 +22,7 @@ type Config struct {
 	Passwords ports.Passwords
 	Sealer    ports.AccountSealer
 	Tokens    ports.Tokens
-	Codes     ports.Codes
+	Codes     ports.TOTP
 	Digests   ports.Digests
 	Clock     ports.Clock
 	IDs       ports.IDs
@@ -36,13 +36,23 @@ type Config struct {
 	// AccessTTL is how long an access token lives, RefreshTTL how long one can go on refreshing.
 	AccessTTL, RefreshTTL time.Duration
 	// Throttle says how many wrong credentials are free.
-	Throttle domain.ThrottleRules
+	Throttle domain.RateLimits
 	// InitToken guards initialization; empty guards nothing.
 	InitToken domain.Secret
 }
 
-// Service is the use cases of accounts. It is safe for concurrent use.
-type Service struct {
+// Service holds the use cases of the Lockbox API. It is safe for concurrent use.
+type Service struct{ *core }
+
+// Accounts holds the use cases of the accounts API, whose paths begin with /api/v1. It is safe for concurrent use.
+type Accounts struct{ *core }
+
+// Operator holds the use cases of the commands that an operator runs on the database. They have no requester: access to
+// the database and to its secret is the authorization. It is safe for concurrent use.
+type Operator struct{ *core }
+
+// core is what the three share.
+type core struct {
 	Config
 	// decoy is compared with the codes of users who have none, so that the time tells nothing.
 	decoy domain.Secret
@@ -52,11 +62,17 @@ type Service struct {
 func New(config Config) *Service {
 	decoy := make([]byte, 20)
 	_, _ = rand.Read(decoy) // never fails: crypto/rand ends the program rather
-	return &Service{Config: config, decoy: domain.NewSecret(string(decoy))}
+	return &Service{&core{Config: config, decoy: domain.NewSecret(string(decoy))}}
 }
 
+// Accounts returns the use cases of the accounts API.
+func (s *Service) Accounts() Accounts { return Accounts{s.core} }
+
+// Operator returns the use cases of the commands that an operator runs on the database.
+func (s *Service) Operator() Operator { return Operator{s.core} }
+
 // authenticated returns the caller as the database has it now, or Unauthenticated.
-func (s *Service) authenticated(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, error) {
+func (s *core) authenticated(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, error) {
 	if by.Credential.IsZero() {
 		return domain.Caller{}, domain.ErrUnauthenticated
 	}
@@ -68,7 +84,7 @@ func (s *Service) authenticated(ctx context.Context, repos ports.Repos, by domai
 }
 
 // admin is authenticated for what only an admin may do.
-func (s *Service) admin(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, error) {
+func (s *core) admin(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, error) {
 	caller, err := s.authenticated(ctx, repos, by)
 	if err != nil {
 		return domain.Caller{}, err
@@ -79,19 +95,20 @@ func (s *Service) admin(ctx context.Context, repos ports.Repos, by domain.Reques
 	return caller, nil
 }
 
-func (s *Service) event(action domain.Action, by domain.Requester, caller domain.Caller) domain.Event {
+func (s *core) event(action domain.Action, by domain.Requester, caller domain.Caller) domain.Event {
 	return domain.NewEvent(s.IDs.New(), action, by, caller, s.Clock.Now())
 }
 
 // sealPassword makes a hash ready to be stored.
-func (s *Service) sealPassword(ctx context.Context, user domain.UserID, phc []byte) (ports.SealedPassword, error) {
+func (s *core) sealPassword(ctx context.Context, user domain.UserID, phc []byte) (ports.SealedPassword, error) {
 	key, sealed, err := s.Sealer.SealAccount(ctx, ports.PasswordPurpose, user, phc)
 	return ports.SealedPassword{User: user, ServerKey: key, Sealed: sealed}, err
 }
 
 // checkPassword compares a password with what is stored. It takes the same time for a user without a password, and
 // for no user at all. What was tampered with goes on record as attempt.
-func (s *Service) checkPassword(ctx context.Context, given domain.Secret, stored ports.SealedPassword, attempt domain.Event) (ports.PasswordCheck, error) {
+func (s *core) checkPassword(ctx context.Context, given domain.Secret, stored ports.SealedPassword,
+	attempt domain.Event) (ports.PasswordCheck, error) {
 	check, err := s.comparePassword(ctx, given, stored)
 	if ports.IsTampered(err) {
 		err = errors.Join(err, s.Events.Write(ctx, attempt.Ended(domain.OutcomeTampered)))
@@ -99,7 +116,8 @@ func (s *Service) checkPassword(ctx context.Context, given domain.Secret, stored
 	return check, err
 }
 
-func (s *Service) comparePassword(ctx context.Context, given domain.Secret, stored ports.SealedPassword) (ports.PasswordCheck, error) {
+func (s *core) comparePassword(ctx context.Context, given domain.Secret,
+	stored ports.SealedPassword) (ports.PasswordCheck, error) {
 	if len(stored.Sealed) == 0 {
 		return s.Passwords.Check(ctx, given, nil)
 	}
@@ -111,7 +129,7 @@ func (s *Service) comparePassword(ctx context.Context, given domain.Secret, stor
 }
 
 // denied puts a refusal on record and returns it.
-func (s *Service) denied(ctx context.Context, attempt domain.Event, refusal error) error {
+func (s *core) denied(ctx context.Context, attempt domain.Event, refusal error) error {
 	if err := s.Events.Write(ctx, attempt.Ended(domain.OutcomeDenied)); err != nil {
 		return errors.Join(err, refusal)
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// SignInWithCode signs a user in with a one-time code and, where the user has one, a password.
-type SignInWithCode struct {
+// AccountsSignIn signs a user in with a one-time code and, where the user has one, a password.
+type AccountsSignIn struct {
 	Username string
 	Code     string
 	Password string
@@ -24,9 +24,9 @@ type TokenPair struct {
 	ExpiresIn time.Duration
 }
 
-// SignInWithCode opens a family of tokens and returns its first pair. Invalid with code code_invalid, after the same
+// AccountsSignIn opens a family of tokens and returns its first pair. Invalid with code code_invalid, after the same
 // work, whatever it was that was wrong: the user, its state, the code, the password, or that it has no codes.
-func (s *Service) SignInWithCode(ctx context.Context, by domain.Requester, in SignInWithCode) (TokenPair, error) {
+func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSignIn) (TokenPair, error) {
 	if in.Username == "" || in.Code == "" {
 		return TokenPair{}, domain.Refuse(domain.Invalid, "sign_in_incomplete", "username and code must both be given")
 	}
@@ -68,7 +68,7 @@ func (s *Service) SignInWithCode(ctx context.Context, by domain.Requester, in Si
 const leastRefusal = 5 * time.Millisecond
 
 // levelOff waits until so long after begin.
-func (s *Service) levelOff(ctx context.Context, begin time.Time) {
+func (s *core) levelOff(ctx context.Context, begin time.Time) {
 	timer := time.NewTimer(leastRefusal - s.Clock.Now().Sub(begin))
 	defer timer.Stop()
 	select {
@@ -79,7 +79,8 @@ func (s *Service) levelOff(ctx context.Context, begin time.Time) {
 
 // secondPassword compares the password of users who have one. One that is given is hashed whoever the user is, and one
 // that is not given for nobody: the time depends on what was sent alone.
-func (s *Service) secondPassword(ctx context.Context, claimed ports.SignIn, given string, signIn domain.Event) (right bool, err error) {
+func (s *core) secondPassword(ctx context.Context, claimed ports.SignIn, given string, signIn domain.Event) (right bool,
+	err error) {
 	needed := len(claimed.Password.Sealed) > 0
 	if given == "" {
 		return !needed, nil
@@ -94,7 +95,8 @@ func (s *Service) secondPassword(ctx context.Context, claimed ports.SignIn, give
 }
 
 // openFamily needs no lock on the user, as openSession does not.
-func (s *Service) openFamily(ctx context.Context, by domain.Requester, try attempt, user domain.User, use codeUse) (TokenPair, error) {
+func (s *core) openFamily(ctx context.Context, by domain.Requester, try attempt, user domain.User,
+	use codeUse) (TokenPair, error) {
 	var made TokenPair
 	err := s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		if err := s.spend(ctx, repos, use); err != nil {
@@ -118,10 +120,12 @@ func (s *Service) openFamily(ctx context.Context, by domain.Requester, try attem
 }
 
 // nextPair makes a pair of the family and stores what is kept of it.
-func (s *Service) nextPair(ctx context.Context, repos ports.Repos, family domain.TokenFamily, user domain.User, made *TokenPair) (domain.TokenPair, error) {
+func (s *core) nextPair(ctx context.Context, repos ports.Repos, family domain.TokenFamily, user domain.User,
+	made *TokenPair) (domain.TokenPair, error) {
 	_, _ = rand.Read(made.Access[:]) // never fails: crypto/rand ends the program rather
 	_, _ = rand.Read(made.Refresh[:])
-	pair, err := family.NextPair(domain.TokenPair{ID: s.IDs.New(), Access: made.Access.Digest(), Refresh: made.Refresh.Digest()},
+	pair, err := family.NextPair(domain.TokenPair{ID: s.IDs.New(), Access: made.Access.Digest(),
+		Refresh: made.Refresh.Digest()},
 		user, s.Clock.Now(), s.AccessTTL)
 	if err != nil {
 		return domain.TokenPair{}, err

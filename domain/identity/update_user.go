@@ -69,7 +69,8 @@ func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in Update
 }
 
 // apply changes a user who is locked and, for a hand-over, the owner who was.
-func (s *Service) apply(ctx context.Context, repos ports.Repos, caller domain.Caller, change domain.UserChange, user, former domain.User) error {
+func (s *core) apply(ctx context.Context, repos ports.Repos, caller domain.Caller, change domain.UserChange,
+	user, former domain.User) error {
 	wasOwner := user.Owner
 	keysEnd, err := user.Change(caller, change, s.Clock.Now())
 	if err != nil {
@@ -103,7 +104,8 @@ func (in UpdateUser) change() (domain.UserChange, error) {
 }
 
 // lockBoth locks the user that is changed and, for a hand-over, the owner who was, in the order of their names.
-func lockBoth(ctx context.Context, repos ports.Repos, name, owner domain.UserName, change domain.UserChange) (user, former domain.User, err error) {
+func lockBoth(ctx context.Context, repos ports.Repos, name, owner domain.UserName,
+	change domain.UserChange) (user, former domain.User, err error) {
 	if change.HandsOver() && owner < name {
 		if former, err = repos.Users.Lock(ctx, owner); err != nil {
 			return domain.User{}, domain.User{}, err
@@ -119,7 +121,7 @@ func lockBoth(ctx context.Context, repos ports.Repos, name, owner domain.UserNam
 }
 
 // handOver makes user the owner. former is the caller, who is the owner or would have been refused by now.
-func (s *Service) handOver(ctx context.Context, repos ports.Repos, user *domain.User, former domain.User) error {
+func (s *core) handOver(ctx context.Context, repos ports.Repos, user *domain.User, former domain.User) error {
 	if err := user.TakeOver(&former, s.Clock.Now()); err != nil {
 		return err
 	}
@@ -140,7 +142,7 @@ func actionOf(change domain.UserChange) domain.Action {
 }
 
 // newPassword checks and hashes the new password, if there is one, and returns it with what was stored before.
-func (s *Service) newPassword(ctx context.Context, by domain.Requester, caller domain.Caller, target domain.User,
+func (s *core) newPassword(ctx context.Context, by domain.Requester, caller domain.Caller, target domain.User,
 	in UpdateUser) (ports.SealedPassword, []byte, error) {
 	if in.Password == nil {
 		return ports.SealedPassword{}, nil, nil
@@ -164,7 +166,7 @@ func (s *Service) newPassword(ctx context.Context, by domain.Requester, caller d
 	return stored, phc, err
 }
 
-func (s *Service) checkCurrentPassword(ctx context.Context, by domain.Requester, caller domain.Caller,
+func (s *core) checkCurrentPassword(ctx context.Context, by domain.Requester, caller domain.Caller,
 	stored ports.SealedPassword, given string) error {
 	if given == "" {
 		return domain.InvalidField("currentPassword", "current_password_required",
@@ -186,11 +188,15 @@ func (s *Service) checkCurrentPassword(ctx context.Context, by domain.Requester,
 		s.release(ctx, try)
 		return err
 	}
-	return s.denied(ctx, attempt, &domain.Error{Kind: domain.Forbidden, Code: "current_password_wrong", Field: "currentPassword",
-		Message: "currentPassword is not the present password"})
+	return s.denied(ctx, attempt, &domain.Error{
+		Kind:    domain.Forbidden,
+		Code:    "current_password_wrong",
+		Field:   "currentPassword",
+		Message: "currentPassword is not the present password",
+	})
 }
 
-func (s *Service) saveChange(ctx context.Context, repos ports.Repos, user domain.User, keysEnd bool) error {
+func (s *core) saveChange(ctx context.Context, repos ports.Repos, user domain.User, keysEnd bool) error {
 	if err := repos.Users.Save(ctx, user); err != nil {
 		return err
 	}
@@ -200,7 +206,7 @@ func (s *Service) saveChange(ctx context.Context, repos ports.Repos, user domain
 	return repos.APIKeys.DeleteAll(ctx, user.ID)
 }
 
-func (s *Service) savePassword(ctx context.Context, repos ports.Repos, was ports.SealedPassword, phc []byte) error {
+func (s *core) savePassword(ctx context.Context, repos ports.Repos, was ports.SealedPassword, phc []byte) error {
 	password, err := s.sealPassword(ctx, was.User, phc)
 	if err != nil {
 		return err

@@ -30,7 +30,7 @@ func New(config Config) *Service { return &Service{config} }
 
 func (s *Service) event(action domain.Action, target string) domain.Event {
 	event := domain.NewEvent(s.IDs.New(), action, domain.Requester{}, domain.Caller{}, s.Clock.Now()).To(target)
-	event.ActorName = domain.TerminalActor
+	event.ActorName = domain.OperatorActor
 	return event
 }
 

@@ -22,7 +22,7 @@ type walk struct {
 type place struct {
 	entry ports.Place
 	user  domain.UserID
-	code  domain.CodeID
+	code  domain.TOTPID
 }
 
 // batch is what became of up to rekeyBatch rows.
@@ -65,7 +65,8 @@ func (s *Service) pass(ctx context.Context, w *walk, key domain.ServerKeyID) (mo
 	}
 }
 
-func (s *Service) moveBatch(ctx context.Context, purpose domain.KeyPurpose, key domain.ServerKeyID, after place) (next batch, err error) {
+func (s *Service) moveBatch(ctx context.Context, purpose domain.KeyPurpose, key domain.ServerKeyID,
+	after place) (next batch, err error) {
 	err = s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		next = batch{last: after} // anew when it is run again
 		switch purpose {
@@ -146,7 +147,7 @@ func (s *Service) moveCodes(ctx context.Context, repos ports.Repos, key domain.S
 	rows, err := repos.SealedRows.Codes(ctx, key, b.last.code, rekeyBatch)
 	for _, row := range rows {
 		b.last.code = row.Code.ID
-		secret, err := s.Account.OpenAccount(ctx, ports.CodePurpose, row.Code.User, row.Sealed)
+		secret, err := s.Account.OpenAccount(ctx, ports.TOTPPurpose, row.Code.User, row.Sealed)
 		if ports.IsTampered(err) {
 			b.skip(fmt.Errorf("one-time codes of user %s: %w", row.Code.User, err))
 			continue
@@ -154,7 +155,7 @@ func (s *Service) moveCodes(ctx context.Context, repos ports.Repos, key domain.S
 		if err != nil {
 			return err
 		}
-		current, sealed, err := s.Account.SealAccount(ctx, ports.CodePurpose, row.Code.User, secret)
+		current, sealed, err := s.Account.SealAccount(ctx, ports.TOTPPurpose, row.Code.User, secret)
 		clear(secret)
 		if err != nil {
 			return err
@@ -176,7 +177,8 @@ type ForgedError struct{ Rows []error }
 // Error lists the first of them.
 func (e *ForgedError) Error() string {
 	const most = 20
-	text := fmt.Sprintf("%d of what was under the old key did not open; somebody has changed it, and it is lost:", len(e.Rows))
+	text := fmt.Sprintf("%d of what was under the old key did not open; somebody has changed it, and it is lost:",
+		len(e.Rows))
 	for _, each := range e.Rows[:min(most, len(e.Rows))] {
 		text += "\n" + each.Error()
 	}

@@ -15,7 +15,8 @@ type AddBoxUser struct {
 }
 
 // AddBoxUser lets a user into a box, who may then read keys and entries, and returns both names.
-func (s *Service) AddBoxUser(ctx context.Context, by domain.Requester, in AddBoxUser) (domain.BoxName, domain.UserName, error) {
+func (s *Service) AddBoxUser(ctx context.Context, by domain.Requester, in AddBoxUser) (domain.BoxName, domain.UserName,
+	error) {
 	access, err := s.access(ctx, s.Store.Read(), by, in.Box, domain.Access.Manage)
 	if err != nil {
 		return "", "", err

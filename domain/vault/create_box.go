@@ -38,7 +38,14 @@ func (s *Service) CreateBox(ctx context.Context, by domain.Requester, box string
 			return err
 		}
 		now := s.Clock.Now()
-		access.Box = domain.Box{ID: s.IDs.New(), Name: name, Owner: owner.UserID, Salt: salt, CreatedAt: now, UpdatedAt: now}
+		access.Box = domain.Box{
+			ID:        s.IDs.New(),
+			Name:      name,
+			Owner:     owner.UserID,
+			Salt:      salt,
+			CreatedAt: now,
+			UpdatedAt: now,
+		}
 		if err := repos.Boxes.Add(ctx, access.Box); err != nil {
 			return err
 		}

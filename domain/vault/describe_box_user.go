@@ -7,7 +7,8 @@ import (
 )
 
 // DescribeBoxUser returns what a user is in a box, to whoever may manage the box and to the user itself.
-func (s *Service) DescribeBoxUser(ctx context.Context, by domain.Requester, box, username string) (domain.BoxUser, error) {
+func (s *Service) DescribeBoxUser(ctx context.Context, by domain.Requester, box, username string) (domain.BoxUser,
+	error) {
 	name, err := domain.ParseUserName(username)
 	if err != nil {
 		name = "" // nobody's, so that only who may manage the box learns that there is no such user

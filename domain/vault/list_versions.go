@@ -7,7 +7,8 @@ import (
 )
 
 // ListVersions returns what is kept of an entry's history, newest first; of a deleted entry too, while it is kept.
-func (s *Service) ListVersions(ctx context.Context, by domain.Requester, box, key string) ([]domain.EntryVersion, error) {
+func (s *Service) ListVersions(ctx context.Context, by domain.Requester, box, key string) ([]domain.EntryVersion,
+	error) {
 	access, err := s.access(ctx, s.Store.Read(), by, box, permission(domain.ReadEntryKeys))
 	if err != nil {
 		return nil, err

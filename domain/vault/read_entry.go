@@ -30,7 +30,7 @@ type EntryValue struct {
 // database, so that a permission taken away before the request came counts.
 func (s *Service) ReadEntry(ctx context.Context, by domain.Requester, in ReadEntry) (EntryValue, error) {
 	box, key := parseAddress(in.Box, in.Key)
-	facts, err := s.Reader.Facts(ctx, by.Credential, box, key, in.Version)
+	facts, err := s.Reader.LookUp(ctx, by.Credential, box, key, in.Version)
 	if err != nil {
 		return EntryValue{}, err
 	}
@@ -65,7 +65,8 @@ func parseAddress(box, key string) (domain.BoxName, domain.EntryKey) {
 	return boxName, entryKey
 }
 
-func (s *Service) open(ctx context.Context, by domain.Requester, in ReadEntry, facts ports.EntryFacts) ([]byte, error) {
+func (s *Service) open(ctx context.Context, by domain.Requester, in ReadEntry, facts ports.EntrySnapshot) ([]byte,
+	error) {
 	encryptionKey, err := domain.ParseEncryptionKey(in.EncryptionKey)
 	if err != nil {
 		return nil, err

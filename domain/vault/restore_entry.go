@@ -42,10 +42,20 @@ func (s *Service) RestoreEntry(ctx context.Context, by domain.Requester, in Rest
 		return WrittenEntry{}, s.refused(ctx, event, err)
 	}
 	written := WrittenEntry{Box: box, Key: key}
-	write := versionWrite{facts: facts, wanted: domain.CreateEntry | domain.ReadEntry, condition: in.Condition, event: event}
+	write := versionWrite{
+		facts:     facts,
+		wanted:    domain.CreateEntry | domain.ReadEntry,
+		condition: in.Condition,
+		event:     event,
+	}
 	write.seal = func(entry domain.Entry, _ ports.Sealed) (ports.NewVersion, error) {
 		written.Version = entry.Version
-		place := ports.Place{Box: entry.Box, Key: key, Version: entry.Version, SealedAs: old.Place.SealedAs}
+		place := ports.Place{
+			Box:      entry.Box,
+			Key:      key,
+			Version:  entry.Version,
+			SealedAs: old.Place.SealedAs,
+		}
 		serverKey, envelope, err := s.Sealer.Rebind(ctx, old.Place, old.Sealed.Envelope, place)
 		sealed := ports.SealedValue{ServerKey: serverKey, Envelope: envelope, Value: old.Sealed.Value}
 		return ports.NewVersion{Place: place, Sealed: sealed, Author: facts.Access.Caller.UserID}, err

@@ -14,21 +14,21 @@ import (
 
 // Config is what the use cases need. All parts are required; a limit of 0 is none.
 type Config struct {
-	Store    ports.Store
-	Reader   ports.EntryReader
-	Replacer ports.EntryReplacer
-	Events   ports.EventWriter
-	Sealer   ports.EntrySealer
-	Digests  ports.Digests
-	Clock    ports.Clock
-	IDs      ports.IDs
+	Store   ports.Store
+	Reader  ports.EntryReader
+	Writer  ports.EntryWriter
+	Events  ports.EventWriter
+	Sealer  ports.EntrySealer
+	Digests ports.Digests
+	Clock   ports.Clock
+	IDs     ports.IDs
 
 	MaxValueBytes    int
 	MaxEntriesPerBox int
 	MaxUsersPerBox   int
 	MaxBoxesPerUser  int
 	// Throttle says how many wrong encryption keys are free for a caller and a box.
-	Throttle domain.ThrottleRules
+	Throttle domain.RateLimits
 	// KeepVersions is how many versions of an entry are kept.
 	KeepVersions int
 }
@@ -43,7 +43,8 @@ func New(config Config) *Service { return &Service{config} }
 type decision func(domain.Access) error
 
 // access looks up the caller before a box and decides. A name that no box can have is that of a box that is not there.
-func (s *Service) access(ctx context.Context, repos ports.Repos, by domain.Requester, box string, decide decision) (domain.Access, error) {
+func (s *Service) access(ctx context.Context, repos ports.Repos, by domain.Requester, box string,
+	decide decision) (domain.Access, error) {
 	name, err := domain.ParseBoxName(box)
 	if err != nil {
 		name = ""
@@ -101,7 +102,8 @@ func (s *Service) refused(ctx context.Context, event domain.Event, cause error) 
 }
 
 // boxUser returns a user of the box by name. A name that no user can have is that of a user who is not in it.
-func (s *Service) boxUser(ctx context.Context, repos ports.Repos, box domain.Box, username string) (domain.BoxUser, error) {
+func (s *Service) boxUser(ctx context.Context, repos ports.Repos, box domain.Box, username string) (domain.BoxUser,
+	error) {
 	name, err := domain.ParseUserName(username)
 	if err != nil {
 		return domain.BoxUser{}, domain.ErrBoxUserNotFound

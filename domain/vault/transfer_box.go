@@ -47,7 +47,8 @@ func (s *Service) TransferBox(ctx context.Context, by domain.Requester, in Trans
 	})
 }
 
-func (s *Service) handOver(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access, heir domain.User) error {
+func (s *Service) handOver(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
+	heir domain.User) error {
 	if !heir.Active {
 		return domain.ErrNewOwnerNotInBox
 	}

@@ -25,7 +25,8 @@ func TestImportRules(t *testing.T) {
 		paths[p.Path] = true
 	}
 	// Without these the test would pass by looking at nothing.
-	for _, room := range []string{"domain", "ports", "domain/identity", "domain/vault", "adapters/httpapi", "adapters/postgres"} {
+	for _, room := range []string{"domain", "ports", "domain/identity", "domain/vault", "adapters/httpapi",
+		"adapters/postgres"} {
 		assert.True(t, paths[room], "%s was not found: is the module's root %s?", room, root)
 	}
 	for _, violation := range arch.Check(packages) {

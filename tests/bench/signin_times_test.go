@@ -50,7 +50,8 @@ func BenchmarkWrongSignIns(b *testing.B) {
 			given("ghost", "wrong-password"), given("..", "wrong-password"), given("known", "wrong-password"),
 			given("inactive", "inactive-password"), given("coded", "wrong-password")})
 		s.compare(b, "code", "/api/v1/user/auth", http.StatusBadRequest, []kind{
-			coded("ghost", "ghost", "", false), coded("wrong-code", "coded", "", false), coded("inactive", "gone", "", true),
+			coded("ghost", "ghost", "", false), coded("wrong-code", "coded", "", false),
+			coded("inactive", "gone", "", true),
 			coded("no-code", "known", "", false), coded("without-password", "both", "", true)})
 		s.compare(b, "code+password", "/api/v1/user/auth", http.StatusBadRequest, []kind{
 			coded("ghost", "ghost", "some-password", false), coded("wrong-code", "both", "both-password", false),

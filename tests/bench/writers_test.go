@@ -61,7 +61,8 @@ type server struct {
 func start(b *testing.B, settings ...string) *server {
 	b.Helper()
 	environ := []string{"LOCKBOX_DATABASE_URL=" + pgtest.New(b), "LOCKBOX_SECRET_KEY=" + boot.NewSecret(),
-		"LOCKBOX_HTTP_ADDR=127.0.0.1:0", "LOCKBOX_KDF_MEMORY_KIB=64", "LOCKBOX_KDF_TIME=1", fmt.Sprintf("LOCKBOX_DB_MAX_CONNS=%d", parallel)}
+		"LOCKBOX_HTTP_ADDR=127.0.0.1:0", "LOCKBOX_KDF_MEMORY_KIB=64", "LOCKBOX_KDF_TIME=1",
+		fmt.Sprintf("LOCKBOX_DB_MAX_CONNS=%d", parallel)}
 	for _, setting := range settings {
 		environ = append(environ, "LOCKBOX_"+setting)
 	}
@@ -82,10 +83,12 @@ func start(b *testing.B, settings ...string) *server {
 		ended <- nil
 		require.NoError(b, err)
 	}
-	s := &server{url: "http://" + app.Addr().String(), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: parallel}}}
+	s := &server{url: "http://" + app.Addr().String(),
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: parallel}}}
 	b.Cleanup(s.client.CloseIdleConnections)
 	var made struct{ APIKey string }
-	require.NoError(b, json.Unmarshal(s.call(b, "POST", "/init", `{"username":"root","password":"root-password"}`), &made))
+	require.NoError(b, json.Unmarshal(s.call(b, "POST", "/init", `{"username":"root","password":"root-password"}`),
+		&made))
 	s.token = made.APIKey
 	return s
 }

@@ -18,12 +18,13 @@ import (
 	"github.com/lockbox-go/lockbox/api"
 )
 
-// matrixPath is what the paths of contract B begin with.
-const matrixPath = "/api/v1"
+// accountsPath is what the paths of contract B begin with.
+const accountsPath = "/api/v1"
 
 // unlisted are headers that an answer may have without being described: those of HTTP itself, and those that the whole
 // server sets.
-var unlisted = []string{"Date", "Content-Type", "Content-Length", "Connection", "X-Content-Type-Options", "Vary", "Access-Control-"}
+var unlisted = []string{"Date", "Content-Type", "Content-Length", "Connection", "X-Content-Type-Options", "Vary",
+	"Access-Control-"}
 
 // Description is the description as exchanges are checked against it. It is safe for concurrent use.
 type Description struct {
@@ -72,20 +73,32 @@ func Parse(text []byte) (*Description, error) {
 func (d *Description) Check(e Exchange) error {
 	route, parameters := d.find(e.Request)
 	input := &openapi3filter.RequestValidationInput{
-		Request: e.Request, PathParams: parameters, Route: route, Options: &openapi3filter.Options{
-			AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true, SkipSettingDefaults: true,
-		}}
+		Request:    e.Request,
+		PathParams: parameters,
+		Route:      route,
+		Options: &openapi3filter.Options{
+			AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true,
+			SkipSettingDefaults: true,
+		},
+	}
 	if err := checkRequest(e, input); err != nil {
-		return fmt.Errorf("%s %s was answered %d, and the request is not as described: %w", e.Request.Method, route.Path, e.Status, err)
+		return fmt.Errorf("%s %s was answered %d, and the request is not as described: %w", e.Request.Method,
+			route.Path, e.Status, err)
 	}
 	if err := checkAnswer(e, input); err != nil {
-		return fmt.Errorf("%s %s: the answer %d is not as described: %w\n%s", e.Request.Method, route.Path, e.Status, err, e.Body)
+		return fmt.Errorf("%s %s: the answer %d is not as described: %w\n%s", e.Request.Method, route.Path, e.Status,
+			err, e.Body)
 	}
 	return nil
 }
 
 func checkAnswer(e Exchange, input *openapi3filter.RequestValidationInput) error {
-	answer := &openapi3filter.ResponseValidationInput{RequestValidationInput: input, Status: e.Status, Header: e.Header, Options: input.Options}
+	answer := &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: input,
+		Status:                 e.Status,
+		Header:                 e.Header,
+		Options:                input.Options,
+	}
 	answer.SetBodyBytes(e.Body)
 	if err := openapi3filter.ValidateResponse(e.Request.Context(), answer); err != nil {
 		return err
@@ -125,14 +138,25 @@ func (d *Description) find(r *http.Request) (*routers.Route, map[string]string) 
 		if !ok {
 			continue
 		}
-		route := &routers.Route{Spec: d.Document, Path: each.path, PathItem: each.item, Method: r.Method, Operation: each.item.GetOperation(r.Method)}
+		route := &routers.Route{
+			Spec:      d.Document,
+			Path:      each.path,
+			PathItem:  each.item,
+			Method:    r.Method,
+			Operation: each.item.GetOperation(r.Method),
+		}
 		if route.Operation == nil {
 			route.Operation = d.withoutMethod(r)
 		}
 		return route, parameters
 	}
-	return &routers.Route{Spec: d.Document, Path: "(none)", PathItem: &openapi3.PathItem{}, Method: r.Method,
-		Operation: d.always(http.StatusNotFound, inMatrix(r, "MatrixRouteNotFound", "RouteNotFound"))}, nil
+	return &routers.Route{
+		Spec:      d.Document,
+		Path:      "(none)",
+		PathItem:  &openapi3.PathItem{},
+		Method:    r.Method,
+		Operation: d.always(http.StatusNotFound, inAccountsAPI(r, "AccountsRouteNotFound", "RouteNotFound")),
+	}, nil
 }
 
 // withoutMethod is what is described for a method that a path has not.
@@ -140,8 +164,8 @@ func (d *Description) withoutMethod(r *http.Request) *openapi3.Operation {
 	switch {
 	case r.Method == http.MethodOptions:
 		return d.always(http.StatusNoContent, "Options")
-	case inMatrix(r, true, false):
-		return d.always(http.StatusNotFound, "MatrixRouteNotFound")
+	case inAccountsAPI(r, true, false):
+		return d.always(http.StatusNotFound, "AccountsRouteNotFound")
 	default:
 		return d.always(http.StatusMethodNotAllowed, "MethodNotAllowed")
 	}
@@ -153,9 +177,9 @@ func (d *Description) always(status int, response string) *openapi3.Operation {
 		openapi3.WithName(strconv.Itoa(status), d.Document.Components.Responses[response].Value))}
 }
 
-// inMatrix chooses by whether a request is of contract B, which has errors of its own.
-func inMatrix[T any](r *http.Request, yes, no T) T {
-	if r.URL.Path == matrixPath || strings.HasPrefix(r.URL.Path, matrixPath+"/") {
+// inAccountsAPI chooses by whether a request is of contract B, which has errors of its own.
+func inAccountsAPI[T any](r *http.Request, yes, no T) T {
+	if r.URL.Path == accountsPath || strings.HasPrefix(r.URL.Path, accountsPath+"/") {
 		return yes
 	}
 	return no

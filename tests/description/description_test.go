@@ -38,34 +38,73 @@ func (e exchange) check(t *testing.T) error {
 		header[name] = values
 	}
 	header.Del(e.without)
-	return described.Check(Exchange{Request: request, Sent: []byte(e.sent), Status: e.status, Header: header, Body: []byte(e.answer)})
+	return described.Check(Exchange{
+		Request: request,
+		Sent:    []byte(e.sent),
+		Status:  e.status,
+		Header:  header,
+		Body:    []byte(e.answer),
+	})
 }
 
 func read() exchange {
-	return exchange{method: "GET", path: "/boxes/default/entries/a%2Fb", status: 403, kind: "application/problem+json", answer: forbidden}
+	return exchange{
+		method: "GET",
+		path:   "/boxes/default/entries/a%2Fb",
+		status: 403,
+		kind:   "application/problem+json",
+		answer: forbidden,
+	}
 }
 
 func list() exchange {
-	return exchange{method: "GET", path: "/api-keys", status: 200, kind: "application/json",
-		answer: `[{"id":"019ab3f0-6c1e-7d42-9b5a-2f4c8e7d1a90","name":"","createdAt":"2026-01-02T15:04:05Z","expiresAt":null,"lastUsedAt":null}]`}
+	return exchange{
+		method: "GET",
+		path:   "/api-keys",
+		status: 200,
+		kind:   "application/json",
+		answer: `[{"id":"019ab3f0-6c1e-7d42-9b5a-2f4c8e7d1a90","name":"","createdAt":"2026-01-02T15:04:05Z","expiresAt":null,"lastUsedAt":null}]`,
+	}
 }
 
 func write() exchange {
-	return exchange{method: "POST", path: "/boxes/default/entries", sent: `{"key":"a/b","value":{"c":null}}`, status: 201,
-		with: http.Header{"Location": {"/boxes/default/entries/a%2Fb"}, "Etag": {`"1"`}}}
+	return exchange{
+		method: "POST",
+		path:   "/boxes/default/entries",
+		sent:   `{"key":"a/b","value":{"c":null}}`,
+		status: 201,
+		with:   http.Header{"Location": {"/boxes/default/entries/a%2Fb"}, "Etag": {`"1"`}},
+	}
 }
 
 func sessions() exchange {
-	return exchange{method: "DELETE", path: "/api/v1/user/auth/revoke/anna", status: 200, kind: "application/json", answer: `{"status":"ok"}`}
+	return exchange{
+		method: "DELETE",
+		path:   "/api/v1/user/auth/revoke/anna",
+		status: 200,
+		kind:   "application/json",
+		answer: `{"status":"ok"}`,
+	}
 }
 
 func TestWhatIsDescribedPasses(t *testing.T) {
 	t.Parallel()
-	for name, good := range map[string]exchange{"a refusal": read(), "a list": list(), "a write": write(), "contract B": sessions(),
-		"other letters": {method: "POST", path: "/boxes/default/users", sent: `{"USERNAME":"anna","Role":"BoxAdmin"}`, status: 201,
-			with: http.Header{"Location": {"/boxes/default/users/anna"}}},
-		"nothing for null": {method: "POST", path: "/boxes/default/users", sent: `{"username":"anna","role":null}`, status: 201,
-			with: http.Header{"Location": {"/boxes/default/users/anna"}}},
+	for name, good := range map[string]exchange{"a refusal": read(), "a list": list(), "a write": write(),
+		"contract B": sessions(),
+		"other letters": {
+			method: "POST",
+			path:   "/boxes/default/users",
+			sent:   `{"USERNAME":"anna","Role":"BoxAdmin"}`,
+			status: 201,
+			with:   http.Header{"Location": {"/boxes/default/users/anna"}},
+		},
+		"nothing for null": {
+			method: "POST",
+			path:   "/boxes/default/users",
+			sent:   `{"username":"anna","role":null}`,
+			status: 201,
+			with:   http.Header{"Location": {"/boxes/default/users/anna"}},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -82,23 +121,31 @@ func TestItBites(t *testing.T) {
 		spoil    func(*exchange)
 		says     string
 	}{
-		"a status":               {read(), func(e *exchange) { e.status = 402 }, "status is not supported"},
-		"a code of another one":  {read(), func(e *exchange) { e.answer = strings.Replace(e.answer, "permission_missing", "admin_only", 1) }, "code"},
-		"a code of other status": {read(), func(e *exchange) { e.answer = strings.Replace(e.answer, "permission_missing", "box_not_found", 1) }, "code"},
-		"a new field of errors":  {read(), func(e *exchange) { e.answer = strings.Replace(e.answer, `"type"`, `"hint":"x","type"`, 1) }, "hint"},
-		"a type of content":      {read(), func(e *exchange) { e.kind = "application/json" }, "Content-Type"},
-		"a new field": {list(), func(e *exchange) { e.answer = strings.Replace(e.answer, `"name"`, `"secret":"x","name"`, 1) },
+		"a status": {read(), func(e *exchange) { e.status = 402 }, "status is not supported"},
+		"a code of another one": {read(),
+			func(e *exchange) { e.answer = strings.Replace(e.answer, "permission_missing", "admin_only", 1) }, "code"},
+		"a code of other status": {read(),
+			func(e *exchange) { e.answer = strings.Replace(e.answer, "permission_missing", "box_not_found", 1) },
+			"code"},
+		"a new field of errors": {read(),
+			func(e *exchange) { e.answer = strings.Replace(e.answer, `"type"`, `"hint":"x","type"`, 1) }, "hint"},
+		"a type of content": {read(), func(e *exchange) { e.kind = "application/json" }, "Content-Type"},
+		"a new field": {list(),
+			func(e *exchange) { e.answer = strings.Replace(e.answer, `"name"`, `"secret":"x","name"`, 1) },
 			"secret"},
-		"a missing field":                    {list(), func(e *exchange) { e.answer = strings.Replace(e.answer, `"name":"",`, "", 1) }, "name"},
-		"another type":                       {list(), func(e *exchange) { e.answer = `{}` }, "array"},
-		"a header less":                      {write(), func(e *exchange) { e.without = "Etag" }, `"ETag" missing`},
-		"a header wrong":                     {write(), func(e *exchange) { e.with.Set("ETag", "1") }, "ETag"},
-		"a header more":                      {write(), func(e *exchange) { e.with.Set("X-Secret", "1") }, "X-Secret"},
-		"a body for none":                    {write(), func(e *exchange) { e.kind, e.answer = "application/json", `{}` }, "it has a body"},
+		"a missing field": {list(),
+			func(e *exchange) { e.answer = strings.Replace(e.answer, `"name":"",`, "", 1) }, "name"},
+		"another type":   {list(), func(e *exchange) { e.answer = `{}` }, "array"},
+		"a header less":  {write(), func(e *exchange) { e.without = "Etag" }, `"ETag" missing`},
+		"a header wrong": {write(), func(e *exchange) { e.with.Set("ETag", "1") }, "ETag"},
+		"a header more":  {write(), func(e *exchange) { e.with.Set("X-Secret", "1") }, "X-Secret"},
+		"a body for none": {write(),
+			func(e *exchange) { e.kind, e.answer = "application/json", `{}` }, "it has a body"},
 		"a request without what is required": {write(), func(e *exchange) { e.sent = `{"value":1}` }, "key"},
 		"a request of another type":          {write(), func(e *exchange) { e.sent = `{"key":1,"value":1}` }, "key"},
 		"a request with a bad name":          {write(), func(e *exchange) { e.path = "/boxes/-/entries" }, "box"},
-		"a number of contract B": {sessions(), func(e *exchange) { e.status, e.answer = 401, `{"error":"x","errorId":912}` },
+		"a number of contract B": {sessions(),
+			func(e *exchange) { e.status, e.answer = 401, `{"error":"x","errorId":912}` },
 			"WWW-Authenticate"},
 		"another number of contract B": {sessions(), func(e *exchange) {
 			e.status, e.answer, e.with = 401, `{"error":"x","errorId":912}`, http.Header{"Www-Authenticate": {"Bearer"}}
@@ -129,7 +176,8 @@ func TestTransport(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	send := func() (*http.Response, error) {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/boxes/default/entries", strings.NewReader(`{}`))
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/boxes/default/entries",
+			strings.NewReader(`{}`))
 		require.NoError(t, err)
 		return (&http.Client{Transport: &Transport{Base: http.DefaultTransport}}).Do(request)
 	}
@@ -155,10 +203,12 @@ func TestNoDescription(t *testing.T) {
 	t.Parallel()
 	const head = "openapi: 3.0.3\ninfo: {title: x, version: '1'}\npaths:\n"
 	for name, text := range map[string]string{
-		"no YAML":       "{",
-		"no OpenAPI":    "openapi: 3.0.3\n",
-		"no reference":  head + "  /a: {get: {responses: {'200': {$ref: '#/components/responses/B'}}}}\n",
-		"a bad example": head + "  /a: {get: {responses: {'200': {description: b, content: {text/plain: {schema: {type: integer}, example: c}}}}}}\n",
+		"no YAML":      "{",
+		"no OpenAPI":   "openapi: 3.0.3\n",
+		"no reference": head + "  /a: {get: {responses: {'200': {$ref: '#/components/responses/B'}}}}\n",
+		"a bad example": head +
+			"  /a: {get: {responses: {'200': {description: b, content: {text/plain: {schema: {type: integer}, " +
+			"example: c}}}}}}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -34,7 +34,8 @@ func checkRequest(e Exchange, input *openapi3filter.RequestValidationInput) erro
 // isJSON: text/json and application/*+json are as good as application/json.
 func isJSON(contentType string) bool {
 	media, _, _ := mime.ParseMediaType(contentType)
-	return media == "text/json" || media == "application/json" || strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
+	return media == "text/json" || media == "application/json" ||
+		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
 }
 
 // plain rewrites a body by the three rules that the description says in words, since no schema can: field names and

@@ -17,7 +17,8 @@ import (
 // statusOf is the status of each kind of refusal as clients see it; "0" is what is no refusal.
 var statusOf = map[string]string{
 	"Invalid": "400", "Unauthenticated": "401", "Forbidden": "403", "NotFound": "404", "Conflict": "409",
-	"Precondition": "412", "TooLarge": "413", "Unsupported": "415", "Throttled": "429", "Unavailable": "503", "0": "500",
+	"Precondition": "412", "TooLarge": "413", "Unsupported": "415", "RateLimited": "429", "Unavailable": "503",
+	"0": "500",
 }
 
 // refusals are where the domain makes an error out of a kind and a code that it was given.
@@ -33,7 +34,8 @@ func codesIn(t *testing.T, root string) map[string]string {
 		if err != nil || !entry.IsDir() {
 			return err
 		}
-		if name := entry.Name(); path != root && (name == "tests" || name == "testdata" || name == "vendor" || strings.HasPrefix(name, ".")) {
+		if name := entry.Name(); path != root &&
+			(name == "tests" || name == "testdata" || name == "vendor" || strings.HasPrefix(name, ".")) {
 			return filepath.SkipDir
 		}
 		if path == filepath.Join(root, "client") {

@@ -13,7 +13,8 @@ import (
 // TestRulesAreWhereTheyAreSaidToBe looks for each name of CONTRIBUTING's table in the file beside it.
 func TestRulesAreWhereTheyAreSaidToBe(t *testing.T) {
 	t.Parallel()
-	rules := regexp.MustCompile("(?m)^\\| .+ \\| `([a-z/_]+\\.go)` \\| (.+) \\|$").FindAllStringSubmatch(page(t, "CONTRIBUTING.md"), -1)
+	rules := regexp.MustCompile("(?m)^\\| .+ \\| `([a-z/_]+\\.go)` \\| (.+) \\|$").FindAllStringSubmatch(page(t,
+		"CONTRIBUTING.md"), -1)
 	require.NotEmpty(t, rules)
 	for _, rule := range rules {
 		source, err := os.ReadFile(root + "/" + rule[1])

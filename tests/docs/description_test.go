@@ -43,8 +43,9 @@ func TestDescriptionHasAllRequests(t *testing.T) {
 	parameter := regexp.MustCompile(`:(\w+)`)
 	want := map[string]string{}
 	for _, route := range httpapi.Routes() {
-		auth := map[httpapi.Auth]string{httpapi.AuthNone: "none", httpapi.AuthOptional: "none or bearer", httpapi.AuthToken: "bearer"}[route.Auth]
-		if route.Matrix() && route.Auth == httpapi.AuthToken {
+		auth := map[httpapi.Auth]string{httpapi.AuthNone: "none", httpapi.AuthOptional: "none or bearer",
+			httpapi.AuthToken: "bearer"}[route.Auth]
+		if route.AccountsAPI() && route.Auth == httpapi.AuthToken {
 			auth = "bearer or bearerHeader"
 		}
 		want[route.Method+" "+parameter.ReplaceAllString(route.Path, "{$1}")] = auth
@@ -113,7 +114,8 @@ func TestDescriptionHasAllCodes(t *testing.T) {
 			collect(status, response.Value)
 		}
 	}
-	for name, status := range map[string]string{"RouteNotFound": "404", "MethodNotAllowed": "405", "MatrixRouteNotFound": "404"} {
+	for name, status := range map[string]string{"RouteNotFound": "404", "MethodNotAllowed": "405",
+		"AccountsRouteNotFound": "404"} {
 		collect(status, described(t).Components.Responses[name].Value)
 	}
 	assert.Equal(t, problemCodes(t), codes)
@@ -121,7 +123,7 @@ func TestDescriptionHasAllCodes(t *testing.T) {
 	assert.NotEmpty(t, numbers[0], "0 stands for all that has no number")
 	delete(numbers, 0)
 	want := map[float64][]string{}
-	for _, line := range httpapi.MatrixErrors() {
+	for _, line := range httpapi.AccountsErrors() {
 		want[float64(line.ID)] = []string{strconv.Itoa(line.Status)}
 	}
 	assert.Equal(t, want, numbers)
@@ -184,7 +186,8 @@ func namesItsErrors(t *testing.T, where, status string, response *openapi3.Respo
 	require.Len(t, response.Content, 1, where)
 	for _, media := range response.Content {
 		require.Len(t, media.Schema.Value.AllOf, 2, where)
-		listed := append(enum(media.Schema.Value.AllOf[1].Value, "code"), enum(media.Schema.Value.AllOf[1].Value, "errorId")...)
+		listed := append(enum(media.Schema.Value.AllOf[1].Value, "code"),
+			enum(media.Schema.Value.AllOf[1].Value, "errorId")...)
 		require.NotEmpty(t, listed, where)
 		var shown []any
 		for _, example := range media.Examples {

@@ -81,10 +81,11 @@ func problemCodes(t *testing.T) map[string]string {
 	want := codesIn(t, root)
 	delete(want, "unknown_key_purpose") // of the command line alone
 	for _, code := range []string{"account_incomplete", "code_invalid", "droplet_abandoned",
-		"droplet_host_conflict", "droplet_host_refused", "droplet_host_unavailable", "group_too_low", "invalid_env", "invalid_image",
+		"droplet_host_conflict", "droplet_host_refused", "droplet_host_unavailable", "group_too_low", "invalid_env",
+		"invalid_image",
 		"no_droplet_host", "refresh_token_not_found", "revoke_owner_only",
 		"second_owner", "sign_in_incomplete", "totp_secret_hidden", "two_tokens", "unsupported_grant_type"} {
-		delete(want, code) // of contract B, which has numbers: see TestMatrixErrors
+		delete(want, code) // of contract B, which has numbers: see TestAccountsErrors
 	}
 	delete(want, "server_key_not_found") // between rooms: whoever asks for a server key turns it into something else
 	return want
@@ -102,10 +103,10 @@ func TestCodes(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-func TestMatrixErrors(t *testing.T) {
+func TestAccountsErrors(t *testing.T) {
 	t.Parallel()
 	var want []string
-	for _, line := range httpapi.MatrixErrors() {
+	for _, line := range httpapi.AccountsErrors() {
 		want = append(want, fmt.Sprintf("| %d | %d | %s |", line.ID, line.Status, line.Text))
 	}
 	assert.Equal(t, want, rows(t, "docs/one-time-codes.md", "[1-9]\\d\\d"))

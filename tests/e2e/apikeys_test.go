@@ -33,7 +33,8 @@ type apiKeyLine struct {
 func TestIssueAPIKey(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
-	for name, body := range map[string]any{"no body": nil, "an empty one": "", "null": `null`, "nothing": `{}`, "nulls": `{"expiry":null,"name":null}`,
+	for name, body := range map[string]any{"no body": nil, "an empty one": "", "null": `null`, "nothing": `{}`,
+		"nulls":         `{"expiry":null,"name":null}`,
 		"empty strings": `{"expiry":"","name":""}`, "other letters": `{"EXPIRY":"1:00:00:00","Name":"x"}`} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -85,18 +86,24 @@ func TestAPIKeyExpiry(t *testing.T) {
 func TestAPIKeyBadInput(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
-	for _, expiry := range []string{"soon", "-1:00:00:00", "-P1D", "0:00:00:00", "00:00", "PT0S", "P", "PT", "2001-01-01T00:00:00Z", "10000-01-01T00:00:00Z",
-		"9999-12-31T23:59:59.1Z", "P8000Y", "3000000.00:00:00", "99999999:23:59:59", "10:25:10:00", "10:12:60:00", "24:00", "1", "3600", "P1DT", "1d", " ",
-		"10:12:10:00:00", "2100-02-30T00:00:00Z", "2100-01-01", "2100-01-01T00:00:00", "99999999999999999999:00:00:00", "１:00:00:00"} {
+	for _, expiry := range []string{"soon", "-1:00:00:00", "-P1D", "0:00:00:00", "00:00", "PT0S", "P", "PT",
+		"2001-01-01T00:00:00Z", "10000-01-01T00:00:00Z",
+		"9999-12-31T23:59:59.1Z", "P8000Y", "3000000.00:00:00", "99999999:23:59:59", "10:25:10:00", "10:12:60:00",
+		"24:00", "1", "3600", "P1DT", "1d", " ",
+		"10:12:10:00:00", "2100-02-30T00:00:00Z", "2100-01-01", "2100-01-01T00:00:00", "99999999999999999999:00:00:00",
+		"１:00:00:00"} {
 		t.Run("expiry "+expiry, func(t *testing.T) {
 			t.Parallel()
-			root.in(t).do("POST", "/api-keys", map[string]string{"expiry": expiry}).refuses(400, "invalid_expiry").about("expiry")
+			root.in(t).do("POST", "/api-keys", map[string]string{"expiry": expiry}).refuses(400,
+				"invalid_expiry").about("expiry")
 		})
 	}
-	for name, text := range map[string]string{"long": strings.Repeat("x", 101), "control": "a\nb", "NUL": "\x00", "DEL": "\x7f"} {
+	for name, text := range map[string]string{"long": strings.Repeat("x", 101), "control": "a\nb", "NUL": "\x00",
+		"DEL": "\x7f"} {
 		t.Run("name "+name, func(t *testing.T) {
 			t.Parallel()
-			root.in(t).do("POST", "/api-keys", map[string]string{"name": text}).refuses(400, "invalid_name").about("name")
+			root.in(t).do("POST", "/api-keys", map[string]string{"name": text}).refuses(400,
+				"invalid_name").about("name")
 		})
 	}
 	root.issue(map[string]string{"name": strings.Repeat("ü", 100)})
@@ -215,12 +222,14 @@ func TestTheLastUsableAPIKeyStays(t *testing.T) {
 	user := root.user("user1")
 	ended := user.issue(`{"expiry":"00:00:01"}`)
 	id := ended.keyID()
-	require.Eventually(t, func() bool { return ended.do("GET", "/whoami", nil).Status == 401 }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return ended.do("GET", "/whoami", nil).Status == 401 }, time.Minute,
+		50*time.Millisecond)
 	for _, deleter := range []client{user, root, s.signIn("user1", "user1-password")} {
 		deleter.do("DELETE", "/api-keys/"+user.token, nil).refuses(409, "last_api_key")
 	}
 	require.Len(t, read[[]apiKeyLine](user.do("GET", "/api-keys", nil)), 2)
-	require.Equal(t, []string{user.keyID()}, read[describedUser](user.do("GET", "/users/user1", nil)).APIKeys, "ids of the usable ones")
+	require.Equal(t, []string{user.keyID()}, read[describedUser](user.do("GET", "/users/user1", nil)).APIKeys,
+		"ids of the usable ones")
 	user.do("DELETE", "/api-keys/"+id, nil).expect(204)
 	another := user.issue(nil)
 	user.do("DELETE", "/api-keys/"+user.token, nil).expect(204)
@@ -232,7 +241,8 @@ func TestAnEndedKeyIsDeletedWhole(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
 	ended := root.issue(`{"expiry":"00:00:01"}`)
-	require.Eventually(t, func() bool { return ended.do("GET", "/whoami", nil).Status == 401 }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return ended.do("GET", "/whoami", nil).Status == 401 }, time.Minute,
+		50*time.Millisecond)
 	root.do("DELETE", "/api-keys/"+ended.token, nil).expect(204)
 }
 

@@ -116,15 +116,22 @@ func TestRefusalsOnRecord(t *testing.T) {
 		do   func()
 		want string
 	}{
-		{"wrong password", func() { s.as("").do("POST", "/authenticate", `{"username":"user1","password":"wrong"}`) }, "- session.create denied - - user1"},
-		{"unknown user", func() { s.as("").do("POST", "/authenticate", `{"username":"hunter2","password":"wrong"}`) }, "- session.create denied - - -"},
-		{"wrong current password", func() { user.do("PUT", "/users/user1", `{"password":"new-password","currentPassword":"wrong"}`) }, "user1 user.password denied - - user1"},
+		{"wrong password", func() { s.as("").do("POST", "/authenticate", `{"username":"user1","password":"wrong"}`) },
+			"- session.create denied - - user1"},
+		{"unknown user", func() { s.as("").do("POST", "/authenticate", `{"username":"hunter2","password":"wrong"}`) },
+			"- session.create denied - - -"},
+		{"wrong current password",
+			func() { user.do("PUT", "/users/user1", `{"password":"new-password","currentPassword":"wrong"}`) },
+			"user1 user.password denied - - user1"},
 		{"read", func() { user.get("default", "key") }, "user1 entry.read denied default key -"},
-		{"read of what is not there", func() { user.get("default", "other") }, "user1 entry.read denied default other -"},
+		{"read of what is not there", func() { user.get("default", "other") },
+			"user1 entry.read denied default other -"},
 		{"write", func() { user.put("default", "key", `2`) }, "user1 entry.write denied default key -"},
 		{"restore", func() { user.restore("default", "key", 1) }, "user1 entry.restore denied default key -"},
-		{"deletion", func() { user.do("DELETE", "/boxes/default/entries/key", nil) }, "user1 entry.delete denied default key -"},
-		{"wrong key", func() { root.get("default", "key", "X-Encryption-Key", otherKey) }, "root entry.read denied default key -"},
+		{"deletion", func() { user.do("DELETE", "/boxes/default/entries/key", nil) },
+			"user1 entry.delete denied default key -"},
+		{"wrong key", func() { root.get("default", "key", "X-Encryption-Key", otherKey) },
+			"root entry.read denied default key -"},
 		{"in no box of its", func() { user.get("unknown", "key") }, "user1 entry.read denied - key -"},
 	} {
 		before := len(after())
@@ -147,8 +154,11 @@ func TestAnEventWhole(t *testing.T) {
 	event := read[auditPage](got).Events[0]
 	box := read[describedBox](root.do("GET", "/boxes/default", nil))
 	me := read[whoAmI](root.do("GET", "/whoami", nil))
-	require.JSONEq(t, `{"events":[{"id":"`+event.ID+`","at":"`+event.At+`","action":"entry.write","outcome":"success","actor":"root","actorId":"`+*event.ActorID+`",
-		"credentialId":"`+me.Token.ID+`","box":"default","boxId":"`+box.ID+`","key":"key","target":null,"requestId":"the-request","address":"127.0.0.1"}],"next":"`+event.ID+`"}`, string(got.Body))
+	require.JSONEq(t, `{"events":[{"id":"`+event.ID+`","at":"`+event.At+
+		`","action":"entry.write","outcome":"success","actor":"root","actorId":"`+*event.ActorID+`",
+		"credentialId":"`+me.Token.ID+`","box":"default","boxId":"`+box.ID+
+		`","key":"key","target":null,"requestId":"the-request","address":"127.0.0.1"}],"next":"`+event.ID+`"}`,
+		string(got.Body))
 	at, err := time.Parse(time.RFC3339Nano, event.At)
 	require.NoError(t, err)
 	require.WithinRange(t, at, before, time.Now().Add(time.Second))
@@ -186,7 +196,8 @@ func TestAuditPages(t *testing.T) {
 			require.Equal(t, whole.Events, events, "newest first, none twice, none left out")
 		})
 	}
-	require.Contains(t, string(root.do("GET", "/audit?before=00000000-0000-7000-8000-000000000000", nil).expect(200).Body), `{"events":[],"next":null}`)
+	require.Contains(t, string(root.do("GET", "/audit?before=00000000-0000-7000-8000-000000000000",
+		nil).expect(200).Body), `{"events":[],"next":null}`)
 }
 
 func TestAuditFilters(t *testing.T) {
@@ -199,9 +210,11 @@ func TestAuditFilters(t *testing.T) {
 	user.get("default", "key").expect(200)
 	root.get("default", "key").expect(200)
 	for query, want := range map[string][]string{
-		"?action=entry.read":              {"user1 entry.read success default key -", "root entry.read success default key -"},
-		"?action=entry.read&user=user1":   {"user1 entry.read success default key -"},
-		"?user=USER1":                     {"user1 entry.write success default key -", "user1 entry.read success default key -"},
+		"?action=entry.read": {"user1 entry.read success default key -",
+			"root entry.read success default key -"},
+		"?action=entry.read&user=user1": {"user1 entry.read success default key -"},
+		"?user=USER1": {"user1 entry.write success default key -",
+			"user1 entry.read success default key -"},
 		"?user=user1&limit=1":             {"user1 entry.read success default key -"},
 		"?action=box.delete":              {},
 		"?user=unknown":                   {},
@@ -225,15 +238,18 @@ func TestAuditBadParameters(t *testing.T) {
 	root := start(t).initialize()
 	root.box("default")
 	for query, code := range map[string]string{
-		"limit=0": "invalid_limit", "limit=-1": "invalid_limit", "limit=1001": "invalid_limit", "limit=ten": "invalid_limit", "limit=1.5": "invalid_limit", "limit=99999999999999999999": "invalid_limit",
+		"limit=0": "invalid_limit", "limit=-1": "invalid_limit", "limit=1001": "invalid_limit",
+		"limit=ten": "invalid_limit", "limit=1.5": "invalid_limit", "limit=99999999999999999999": "invalid_limit",
 		"before=1": "invalid_before", "before=not-an-id": "invalid_before", "before=%00": "invalid_before",
 		"action=read": "unknown_action", "action=ENTRY.READ": "unknown_action", "action=%00": "unknown_action",
-		"user=a%20b": "invalid_user", "user=%00": "invalid_user", "user=%ff": "invalid_user", "user=" + strings.Repeat("x", 51): "invalid_user", "user=()": "invalid_user",
+		"user=a%20b": "invalid_user", "user=%00": "invalid_user", "user=%ff": "invalid_user",
+		"user=" + strings.Repeat("x", 51): "invalid_user", "user=()": "invalid_user",
 	} {
 		t.Run(query, func(t *testing.T) {
 			t.Parallel()
 			for _, path := range []string{"/audit", "/boxes/default/audit"} {
-				root.in(t).do("GET", path+"?"+query, nil).refuses(400, code).about(query[:strings.IndexByte(query, '=')])
+				root.in(t).do("GET", path+"?"+query, nil).refuses(400, code).about(query[:strings.IndexByte(query,
+					'=')])
 			}
 		})
 	}
@@ -251,9 +267,12 @@ func TestAuditOfABox(t *testing.T) {
 	user.box("default")
 	user.put("default", "new", `1`).expect(201)
 	for _, c := range []client{user, root} {
-		require.Equal(t, []string{"user1 box.create success default - -", "user1 entry.write success default new -"}, sentences(c.audit("/boxes/DEFAULT/audit", "")))
-		require.Equal(t, []string{"user1 entry.write success default new -"}, sentences(c.audit("/boxes/default/audit", "?limit=1")))
-		require.Equal(t, []string{"user1 box.create success default - -"}, sentences(c.audit("/boxes/default/audit", "?action=box.create&user=user1")))
+		require.Equal(t, []string{"user1 box.create success default - -", "user1 entry.write success default new -"},
+			sentences(c.audit("/boxes/DEFAULT/audit", "")))
+		require.Equal(t, []string{"user1 entry.write success default new -"},
+			sentences(c.audit("/boxes/default/audit", "?limit=1")))
+		require.Equal(t, []string{"user1 box.create success default - -"},
+			sentences(c.audit("/boxes/default/audit", "?action=box.create&user=user1")))
 	}
 	require.Contains(t, sentences(root.audit("/audit", "")), "user1 entry.write success default old -")
 	require.Contains(t, sentences(root.audit("/audit", "")), "user1 box.delete success default - -")
@@ -273,13 +292,14 @@ func TestAddresses(t *testing.T) {
 		"from a trusted proxy":                {"127.0.0.1/32", "203.0.113.7", "203.0.113.7"},
 		"without a header from it":            {"127.0.0.1/32", "", "127.0.0.1"},
 		"made up before the proxy's word":     {"127.0.0.1/32", "1.2.3.4, 203.0.113.7", "203.0.113.7"},
-		"a chain of trusted proxies":          {"127.0.0.1/32,10.0.0.0/8", "1.2.3.4, 203.0.113.7, 10.1.2.3", "203.0.113.7"},
-		"a private address is no proxy":       {"127.0.0.1/32", "203.0.113.7, 10.1.2.3", "10.1.2.3"},
-		"IPv6":                                {"127.0.0.1/32", "2001:db8::1", "2001:db8::1"},
-		"IPv6 in brackets":                    {"127.0.0.1/32", "[2001:DB8:0::1]", "2001:db8::1"},
-		"nonsense":                            {"127.0.0.1/32", "<script>", "127.0.0.1"},
-		"nonsense before a good one":          {"127.0.0.1/32", "x, 203.0.113.7", "203.0.113.7"},
-		"all of them trusted":                 {"127.0.0.1/32,203.0.113.0/24", "203.0.113.7", "203.0.113.7"},
+		"a chain of trusted proxies": {"127.0.0.1/32,10.0.0.0/8", "1.2.3.4, 203.0.113.7, 10.1.2.3",
+			"203.0.113.7"},
+		"a private address is no proxy": {"127.0.0.1/32", "203.0.113.7, 10.1.2.3", "10.1.2.3"},
+		"IPv6":                          {"127.0.0.1/32", "2001:db8::1", "2001:db8::1"},
+		"IPv6 in brackets":              {"127.0.0.1/32", "[2001:DB8:0::1]", "2001:db8::1"},
+		"nonsense":                      {"127.0.0.1/32", "<script>", "127.0.0.1"},
+		"nonsense before a good one":    {"127.0.0.1/32", "x, 203.0.113.7", "203.0.113.7"},
+		"all of them trusted":           {"127.0.0.1/32,203.0.113.0/24", "203.0.113.7", "203.0.113.7"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -21,7 +21,8 @@ func TestAuthenticate(t *testing.T) {
 	got := s.as("").do("POST", "/authenticate", `{"username":"user1","password":"user1-password"}`).expect(200).isJSON()
 	require.Len(t, read[map[string]any](got), 2)
 	answer := read[signedIn](got)
-	require.WithinRange(t, time.UnixMilli(answer.Expiry), before.Add(7*24*time.Hour), time.Now().Add(7*24*time.Hour), "Unix milliseconds, in 7 days")
+	require.WithinRange(t, time.UnixMilli(answer.Expiry), before.Add(7*24*time.Hour), time.Now().Add(7*24*time.Hour),
+		"Unix milliseconds, in 7 days")
 	me := read[whoAmI](s.as(answer.Token).do("GET", "/whoami", nil).expect(200).isJSON())
 	require.Equal(t, "user1", me.Username)
 	require.Equal(t, "session", me.Token.Kind)
@@ -39,18 +40,20 @@ func TestWrongCredentials(t *testing.T) {
 	root.do("PUT", "/users/inactive", `{"isActive":false}`).expect(204)
 	const details = "the username or the password is wrong"
 	for name, body := range map[string]any{
-		"wrong password":            `{"username":"root","password":"wrong-password"}`,
-		"password in another case":  `{"username":"root","password":"ROOT-PASSWORD"}`,
-		"password with a space":     `{"username":"root","password":"root-password "}`,
-		"the beginning of it":       `{"username":"root","password":"root"}`,
-		"unknown user":              `{"username":"nobody","password":"root-password"}`,
-		"inactive user":             `{"username":"inactive","password":"inactive-password"}`,
-		"inactive user, wrong":      `{"username":"inactive","password":"wrong"}`,
-		"name that none can have":   `{"username":"a b/c","password":"root-password"}`,
-		"name with NUL":             `{"username":"root\u0000","password":"root-password"}`,
-		"password with NUL":         `{"username":"root","password":"root-password\u0000"}`,
-		"very long name":            map[string]string{"username": strings.Repeat("x", 1000), "password": "root-password"},
-		"very long password":        map[string]string{"username": "root", "password": "root-password" + strings.Repeat("x", 10000)},
+		"wrong password":           `{"username":"root","password":"wrong-password"}`,
+		"password in another case": `{"username":"root","password":"ROOT-PASSWORD"}`,
+		"password with a space":    `{"username":"root","password":"root-password "}`,
+		"the beginning of it":      `{"username":"root","password":"root"}`,
+		"unknown user":             `{"username":"nobody","password":"root-password"}`,
+		"inactive user":            `{"username":"inactive","password":"inactive-password"}`,
+		"inactive user, wrong":     `{"username":"inactive","password":"wrong"}`,
+		"name that none can have":  `{"username":"a b/c","password":"root-password"}`,
+		"name with NUL":            `{"username":"root\u0000","password":"root-password"}`,
+		"password with NUL":        `{"username":"root","password":"root-password\u0000"}`,
+		"very long name": map[string]string{"username": strings.Repeat("x", 1000),
+			"password": "root-password"},
+		"very long password": map[string]string{"username": "root",
+			"password": "root-password" + strings.Repeat("x", 10000)},
 		"an API key as a password":  map[string]string{"username": "root", "password": root.token},
 		"the name as the password":  `{"username":"root","password":"root"}`,
 		"surrogates without a pair": `{"username":"root","password":"\ud800"}`,
@@ -86,7 +89,8 @@ func TestTokenTTL(t *testing.T) {
 	s := start(t, "TOKEN_TTL=1h")
 	s.initialize()
 	before := time.Now().Truncate(time.Second)
-	got := read[signedIn](s.as("").do("POST", "/authenticate", `{"username":"root","password":"root-password"}`).expect(200))
+	got := read[signedIn](s.as("").do("POST", "/authenticate",
+		`{"username":"root","password":"root-password"}`).expect(200))
 	require.WithinRange(t, time.UnixMilli(got.Expiry), before.Add(time.Hour), time.Now().Add(time.Hour))
 }
 
@@ -103,7 +107,8 @@ func TestASessionEndsWithThePassword(t *testing.T) {
 	root.do("PUT", "/users/user1", `{"password":"second-password"}`).expect(204)
 	session.do("GET", "/whoami", nil).refuses(401, "unauthenticated")
 	key.do("GET", "/whoami", nil).expect(200)
-	s.as("").do("POST", "/authenticate", `{"username":"user1","password":"user1-password"}`).refuses(401, "wrong_credentials")
+	s.as("").do("POST", "/authenticate", `{"username":"user1","password":"user1-password"}`).refuses(401,
+		"wrong_credentials")
 	session = s.signIn("user1", "second-password")
 
 	root.do("PUT", "/users/user1", `{"isActive":false}`).expect(204)
@@ -161,10 +166,12 @@ func TestWhoAmI(t *testing.T) {
 	root := s.initialize()
 	got := root.do("GET", "/whoami", nil).expect(200).isJSON()
 	me := read[whoAmI](got)
-	require.JSONEq(t, `{"username":"root","role":"admin","group":"owner","token":{"kind":"api-key","id":"`+me.Token.ID+`","name":"","expiresAt":null}}`, string(got.Body))
+	require.JSONEq(t, `{"username":"root","role":"admin","group":"owner","token":{"kind":"api-key","id":"`+me.Token.ID+
+		`","name":"","expiresAt":null}}`, string(got.Body))
 	require.Contains(t, string(root.do("GET", "/api-keys", nil).Body), me.Token.ID)
 
-	named := s.as(root.user("user1").do("POST", "/api-keys", `{"name":"Laptop","expiry":"2100-01-02T03:04:05+02:00"}`).expect(200).string("apiKey"))
+	named := s.as(root.user("user1").do("POST", "/api-keys",
+		`{"name":"Laptop","expiry":"2100-01-02T03:04:05+02:00"}`).expect(200).string("apiKey"))
 	me = read[whoAmI](named.do("GET", "/whoami", nil).expect(200))
 	require.Equal(t, "user1", me.Username)
 	require.Equal(t, "user", me.Role)

@@ -26,8 +26,18 @@ func TestAuthorisation(t *testing.T) {
 		itself       bool
 	}{
 		{name: "own", policy: ownPolicy, covers: func(string) bool { return true }},
-		{name: "foreign", policy: foreignPolicy, covers: func(path string) bool { return strings.Contains(path, ":") }, foreign: true},
-		{name: "itself", policy: itselfPolicy, covers: func(path string) bool { return strings.HasPrefix(path, "/boxes/:box/users/:username") }, itself: true},
+		{
+			name:    "foreign",
+			policy:  foreignPolicy,
+			covers:  func(path string) bool { return strings.Contains(path, ":") },
+			foreign: true,
+		},
+		{
+			name:   "itself",
+			policy: itselfPolicy,
+			covers: func(path string) bool { return strings.HasPrefix(path, "/boxes/:box/users/:username") },
+			itself: true,
+		},
 	}
 	for _, table := range tables {
 		rows := readPolicy(t, table.policy)
@@ -98,7 +108,8 @@ func newTroupe(t *testing.T) *troupe {
 	owner.user("colleague")
 	owner.user("guest")
 
-	r.expired = s.as(owner.admin("expired").do("POST", "/api-keys", `{"expiry":"00:00:01"}`).expect(200).string("apiKey"))
+	r.expired = s.as(owner.admin("expired").do("POST", "/api-keys",
+		`{"expiry":"00:00:01"}`).expect(200).string("apiKey"))
 
 	r.revoked = owner.admin("revoked")
 	other := s.as(r.revoked.do("POST", "/api-keys", nil).expect(200).string("apiKey"))
@@ -107,7 +118,8 @@ func newTroupe(t *testing.T) *troupe {
 	r.deactivated = owner.admin("disabled")
 	owner.do("PUT", "/users/disabled", `{"isActive":false}`).expect(204)
 
-	require.Eventually(t, func() bool { return r.expired.do("GET", "/whoami", nil).Status == 401 }, time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return r.expired.do("GET", "/whoami", nil).Status == 401 }, time.Minute,
+		50*time.Millisecond)
 	return r
 }
 
@@ -131,7 +143,8 @@ func (r *troupe) prepare(t *testing.T, route, actor string, foreign bool) scene 
 	s := scene{number: r.scenes.Add(1), member: "colleague", account: "colleague"}
 	s.actor, s.name = r.cast(t, actor, s.number)
 	owner := r.owner.in(t)
-	if strings.Contains(route, ":apiKey") || strings.Contains(route, " /users/:username") || strings.HasSuffix(route, "/:user") {
+	if strings.Contains(route, ":apiKey") || strings.Contains(route, " /users/:username") ||
+		strings.HasSuffix(route, "/:user") {
 		s.account = s.name
 		if foreign || s.name == "" {
 			s.account = fmt.Sprintf("other-%d", s.number)
@@ -247,7 +260,8 @@ func (s scene) play(route string) *answer {
 	if strings.HasPrefix(path, "/users/") || strings.HasSuffix(path, "/:user") {
 		user = s.account
 	}
-	path = strings.NewReplacer(":box", s.box, ":username", user, ":user", user, ":apiKey", s.apiKey, ":key", sceneKeyEncoded,
+	path = strings.NewReplacer(":box", s.box, ":username", user, ":user", user, ":apiKey", s.apiKey, ":key",
+		sceneKeyEncoded,
 		":droplet", "droplet01").Replace(path)
 	return s.actor.do(method, path, s.body(route), "X-Encryption-Key", generatedKey)
 }

@@ -19,7 +19,8 @@ func harness(t *testing.T, flags ...string) (said, figures string, err error) {
 	program, figures := filepath.Join(dir, "harness"), filepath.Join(dir, "figures.json")
 	build, err := exec.Command("go", "build", "-o", program, "../bench/harness").CombinedOutput()
 	require.NoError(t, err, "%s", build)
-	short := []string{"-boxes", "2", "-entries", "20", "-users", "8", "-connections", "8", "-rounds", "1", "-slice", "300ms", "-warm-up", "100ms",
+	short := []string{"-boxes", "2", "-entries", "20", "-users", "8", "-connections", "8", "-rounds", "1", "-slice",
+		"300ms", "-warm-up", "100ms",
 		"-set", "KDF_MEMORY_KIB=64", "-set", "KDF_TIME=1", "-program", binary(t), "-output", figures}
 	out, err := exec.CommandContext(t.Context(), program, append(short, flags...)...).CombinedOutput()
 	return string(out), figures, err

@@ -11,14 +11,16 @@ func TestCreateBox(t *testing.T) {
 	t.Parallel()
 	user := start(t).initialize().user("user1")
 	for path, name := range map[string]string{
-		"default": "default", "Mixed.Case_1-x": "mixed.case_1-x", "7": "7", strings.Repeat("b", 100): strings.Repeat("b", 100), "%62ox": "box",
+		"default": "default", "Mixed.Case_1-x": "mixed.case_1-x", "7": "7",
+		strings.Repeat("b", 100): strings.Repeat("b", 100), "%62ox": "box",
 	} {
 		t.Run(name[:min(len(name), 20)], func(t *testing.T) {
 			t.Parallel()
 			user.in(t).do("POST", "/boxes/"+path, nil).expect(201).isEmpty("").at("/boxes/" + name)
 			got := user.in(t).do("GET", "/boxes/"+strings.ToUpper(name)+"/users/user1", nil).expect(200).string("role")
 			require.Equal(t, "boxadmin", got)
-			user.in(t).do("GET", "/boxes/"+name+"/users/user1/permissions", nil).expect(200).is(`["readEntryKeys","readEntry","createEntry","deleteEntry"]`)
+			user.in(t).do("GET", "/boxes/"+name+"/users/user1/permissions",
+				nil).expect(200).is(`["readEntryKeys","readEntry","createEntry","deleteEntry"]`)
 			user.in(t).do("POST", "/boxes/"+path, nil).refuses(409, "box_exists")
 			user.in(t).do("POST", "/boxes/"+strings.ToUpper(name), nil).refuses(409, "box_exists")
 		})
@@ -27,7 +29,8 @@ func TestCreateBox(t *testing.T) {
 }
 
 // notBoxes are names that no box can have, as they stand in a path.
-var notBoxes = []string{".a", "a.", "-a", "a-", "_a", "a..b", "a._b", "a%20b", "%20", "a%2Fb", "a%252Fb", "a:b", "a@b", "%C3%A4", "%00", "a%00", "%ff", "..", ".",
+var notBoxes = []string{".a", "a.", "-a", "a-", "_a", "a..b", "a._b", "a%20b", "%20", "a%2Fb", "a%252Fb", "a:b", "a@b",
+	"%C3%A4", "%00", "a%00", "%ff", "..", ".",
 	"%2e%2e", "a+b", "a%0a", "*", ":box", strings.Repeat("b", 101), strings.Repeat("b", 4000)}
 
 func TestCreateBoxBadNames(t *testing.T) {
@@ -54,7 +57,8 @@ func TestUnknownBoxes(t *testing.T) {
 	for _, name := range append([]string{"unknown", "foreign", "FOREIGN"}, notBoxes...) {
 		t.Run(name[:min(len(name), 20)], func(t *testing.T) {
 			t.Parallel()
-			for _, path := range []string{"", "/users", "/entries", "/audit", "/users/user1", "/users/user1/permissions", "/entries/x", "/entries/x/versions"} {
+			for _, path := range []string{"", "/users", "/entries", "/audit", "/users/user1",
+				"/users/user1/permissions", "/entries/x", "/entries/x/versions"} {
 				got := user.in(t).do("GET", "/boxes/"+name+path, nil).refuses(404, "box_not_found")
 				require.Equal(t, detail, got.problem().Detail)
 			}
@@ -111,12 +115,14 @@ func TestDescribeBox(t *testing.T) {
 	require.Regexp(t, `^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$`, box.CreatedAt)
 	require.Regexp(t, `^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$`, box.UpdatedAt)
 	require.GreaterOrEqual(t, box.UpdatedAt, box.CreatedAt)
-	require.JSONEq(t, `{"id":"`+box.ID+`","name":"default","owner":"owner1","createdAt":"`+box.CreatedAt+`","updatedAt":"`+box.UpdatedAt+`",
+	require.JSONEq(t, `{"id":"`+box.ID+`","name":"default","owner":"owner1","createdAt":"`+box.CreatedAt+
+		`","updatedAt":"`+box.UpdatedAt+`",
 		"entries":["a","b/c","b:c"],"users":[{"username":"off","role":"boxadmin","isActive":false},
 		{"username":"owner1","role":"boxadmin","isActive":true},{"username":"user1","role":"boxuser","isActive":true}]}`, string(got.Body))
 	owner.permit("default", "user1", "readEntry")
 	for _, c := range []client{user, root} {
-		require.Contains(t, string(c.do("GET", "/boxes/default", nil).expect(200).Body), `"entries":[]`, "without readEntryKeys")
+		require.Contains(t, string(c.do("GET", "/boxes/default", nil).expect(200).Body), `"entries":[]`,
+			"without readEntryKeys")
 	}
 }
 
@@ -196,12 +202,14 @@ func TestTransferBox(t *testing.T) {
 	require.Equal(t, "heir", box.Owner)
 	require.Equal(t, "boxadmin", heir.do("GET", "/boxes/default/users/heir", nil).string("role"))
 	heir.do("GET", "/boxes/default/users/heir/permissions", nil).is(`["readEntry"]`)
-	require.Equal(t, "boxadmin", owner.do("GET", "/boxes/default/users/owner1", nil).string("role"), "the former owner stays what it was")
+	require.Equal(t, "boxadmin", owner.do("GET", "/boxes/default/users/owner1", nil).string("role"),
+		"the former owner stays what it was")
 	owner.do("PUT", "/boxes/default", `{"owner":"owner1"}`).refuses(403, "box_owner_only")
 	heir.do("DELETE", "/boxes/default/users/heir", nil).refuses(409, "box_owner_stays")
 	heir.do("DELETE", "/boxes/default/users/owner1", nil).expect(204)
 	heir.do("PUT", "/boxes/default", `{"owner":"heir"}`).expect(204)
-	require.Equal(t, 1, strings.Count(string(heir.do("GET", "/boxes/default/audit?action=box.transfer", nil).Body), `"target":"heir"`),
+	require.Equal(t, 1, strings.Count(string(heir.do("GET", "/boxes/default/audit?action=box.transfer", nil).Body),
+		`"target":"heir"`),
 		"what it is already, it does not become")
 }
 

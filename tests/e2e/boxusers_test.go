@@ -27,9 +27,11 @@ func TestAddBoxUser(t *testing.T) {
 			if name == "inactive" {
 				root.in(t).do("PUT", "/users/inactive", `{"isActive":false}`).expect(204)
 			}
-			owner.in(t).do("POST", "/boxes/DEFAULT/users", test.body).expect(201).isEmpty("").at("/boxes/default/users/" + name)
+			owner.in(t).do("POST", "/boxes/DEFAULT/users",
+				test.body).expect(201).isEmpty("").at("/boxes/default/users/" + name)
 			got := owner.in(t).do("GET", "/boxes/default/users/"+strings.ToUpper(name), nil).expect(200)
-			got.is(`{"username":"` + name + `","role":"` + test.role + `","isActive":true,"permissions":["readentrykeys","readentry"]}`)
+			got.is(`{"username":"` + name + `","role":"` + test.role +
+				`","isActive":true,"permissions":["readentrykeys","readentry"]}`)
 			owner.in(t).do("POST", "/boxes/default/users", test.body).refuses(409, "box_user_exists")
 		})
 	}
@@ -103,9 +105,11 @@ func TestDescribeBoxUser(t *testing.T) {
 	for _, c := range []client{root, user} {
 		c.do("GET", "/boxes/default/users/User1", nil).expect(200).
 			is(`{"username":"user1","role":"boxuser","isActive":true,"permissions":["readentrykeys","readentry","createentry","deleteentry"]}`)
-		c.do("GET", "/boxes/default/users/User1/permissions", nil).expect(200).is(`["readEntryKeys","readEntry","createEntry","deleteEntry"]`)
+		c.do("GET", "/boxes/default/users/User1/permissions",
+			nil).expect(200).is(`["readEntryKeys","readEntry","createEntry","deleteEntry"]`)
 	}
-	root.do("GET", "/boxes/default/users/user2", nil).expect(200).is(`{"username":"user2","role":"boxuser","isActive":true,"permissions":[]}`)
+	root.do("GET", "/boxes/default/users/user2",
+		nil).expect(200).is(`{"username":"user2","role":"boxuser","isActive":true,"permissions":[]}`)
 	root.do("GET", "/boxes/default/users/user2/permissions", nil).expect(200).is(`[]`)
 	user.do("GET", "/boxes/default/users/user2", nil).refuses(403, "box_admin_only")
 	user.do("GET", "/boxes/default/users/user2/permissions", nil).refuses(403, "box_admin_only")
@@ -119,11 +123,13 @@ func TestUnknownBoxUsers(t *testing.T) {
 	root.user("outside")
 	root.box("default")
 	root.share("default", "user1")
-	for _, name := range []string{"unknown", "outside", "a%2Fb", "%252F", "..", "%2e%2e", "%00", "user1%00", "%ff", "a:b", "%C3%A4", strings.Repeat("x", 51), strings.Repeat("x", 4000)} {
+	for _, name := range []string{"unknown", "outside", "a%2Fb", "%252F", "..", "%2e%2e", "%00", "user1%00", "%ff",
+		"a:b", "%C3%A4", strings.Repeat("x", 51), strings.Repeat("x", 4000)} {
 		t.Run(name[:min(len(name), 20)], func(t *testing.T) {
 			t.Parallel()
 			at := "/boxes/default/users/" + name
-			for _, request := range [][3]string{{"GET", at, ""}, {"PUT", at, `{"role":"boxuser"}`}, {"DELETE", at, ""}, {"GET", at + "/permissions", ""},
+			for _, request := range [][3]string{{"GET", at, ""}, {"PUT", at, `{"role":"boxuser"}`}, {"DELETE", at, ""},
+				{"GET", at + "/permissions", ""},
 				{"PUT", at + "/permissions", `[]`}, {"DELETE", at + "/permissions", ""}} {
 				root.in(t).do(request[0], request[1], request[2]).refuses(404, "box_user_not_found")
 				user.in(t).do(request[0], request[1], request[2]).refuses(403, "box_admin_only")
@@ -156,7 +162,8 @@ func TestUpdateBoxUser(t *testing.T) {
 			c.user(name)
 			c.share("default", name, "createEntry")
 			c.do("PUT", "/boxes/default/users/"+name, test.body).expect(204).isEmpty("application/json")
-			c.do("GET", "/boxes/default/users/"+name, nil).is(`{"username":"` + name + `",` + test.want + `,"permissions":["createentry"]}`)
+			c.do("GET", "/boxes/default/users/"+name, nil).is(`{"username":"` + name + `",` + test.want +
+				`,"permissions":["createentry"]}`)
 		})
 	}
 }
@@ -170,8 +177,10 @@ func TestUpdateBoxUserBadRole(t *testing.T) {
 	for _, role := range []string{"", "admin", "owner", "boxadmin "} {
 		t.Run(role, func(t *testing.T) {
 			t.Parallel()
-			root.in(t).do("PUT", "/boxes/default/users/user1", map[string]any{"role": role, "isActive": false}).refuses(400, "unknown_role").about("role")
-			require.Contains(t, string(root.in(t).do("GET", "/boxes/default/users/user1", nil).Body), `"isActive":true`, "nothing changes")
+			root.in(t).do("PUT", "/boxes/default/users/user1",
+				map[string]any{"role": role, "isActive": false}).refuses(400, "unknown_role").about("role")
+			require.Contains(t, string(root.in(t).do("GET", "/boxes/default/users/user1", nil).Body), `"isActive":true`,
+				"nothing changes")
 		})
 	}
 }
@@ -187,7 +196,8 @@ func TestTheOwnerOfABoxStays(t *testing.T) {
 	for name, c := range map[string]client{"admin": root, "owner": owner, "deputy": deputy} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for _, body := range []string{`{"role":"boxuser"}`, `{"isActive":false}`, `{"role":"boxadmin","isActive":false}`} {
+			for _, body := range []string{`{"role":"boxuser"}`, `{"isActive":false}`,
+				`{"role":"boxadmin","isActive":false}`} {
 				c.in(t).do("PUT", "/boxes/default/users/owner1", body).refuses(409, "box_owner_stays")
 			}
 			c.in(t).do("DELETE", "/boxes/default/users/owner1", nil).refuses(409, "box_owner_stays")

@@ -83,16 +83,20 @@ func (f *flock) live() client {
 	}
 	f.send(nobody, "POST", "/init", credentials("root", canaryPassword)).expect(401)
 	f.send(nobody, "POST", "/init", credentials("root", canaryPassword), "X-Init-Token", canaryStray).expect(401)
-	root := f.server.as(f.send(nobody, "POST", "/init", credentials("root", canaryPassword), "X-Init-Token", canaryInitToken).
+	root := f.server.as(f.send(nobody, "POST", "/init", credentials("root", canaryPassword), "X-Init-Token",
+		canaryInitToken).
 		expect(200).string("apiKey"))
 	f.keep("owner's key", root.token)
-	f.keep("session", f.send(nobody, "POST", "/authenticate", credentials("root", canaryPassword)).expect(200).string("token"))
+	f.keep("session", f.send(nobody, "POST", "/authenticate",
+		credentials("root", canaryPassword)).expect(200).string("token"))
 	spare := f.send(root, "POST", "/api-keys", `{"expiry":"1.00:00:00","name":"spare"}`).expect(200).string("apiKey")
 	f.keep("spare key", spare)
-	f.keep("user's key", f.send(root, "POST", "/users", credentials("user1", canaryOther)).expect(201).Header.Get("X-API-Key"))
+	f.keep("user's key", f.send(root, "POST", "/users",
+		credentials("user1", canaryOther)).expect(201).Header.Get("X-API-Key"))
 	f.send(root, "PUT", "/users/user1", `{"password":"`+canaryStray+`"}`).expect(204)
 	f.send(root, "POST", "/boxes/default", nil).expect(201)
-	for _, key := range []string{canaryKey, canaryPassphrase, "b64:" + base64.StdEncoding.EncodeToString([]byte(canaryPassphrase))} {
+	for _, key := range []string{canaryKey, canaryPassphrase,
+		"b64:" + base64.StdEncoding.EncodeToString([]byte(canaryPassphrase))} {
 		for _, value := range []string{canaryOldValue, canaryValue} {
 			f.send(root, "POST", "/boxes/default/entries", `{"key":"entry","value":{"`+value+`":"`+value+`"}}`,
 				"X-Encryption-Key", key).expect(201)
@@ -146,16 +150,26 @@ func (f *flock) keep(what, token string) {
 
 // failAtBodies sends bodies that are wrong in every way that somebody thought of.
 func (f *flock) failAtBodies(root client) {
-	bodies := []string{`{"username":"` + canaryStray, `{"username":` + canaryStray + `}`, `"` + canaryStray + `"`, `["` + canaryStray + `"]`,
-		canaryStray, `{"` + canaryStray + `":1}`, `{"username":["` + canaryStray + `"],"password":{"` + canaryStray + `":1}}`,
-		`{"username":"` + canaryPassword + `!","password":"` + canaryPassword + `"}`, `{"username":"user1","password":"` + canaryStray + `","role":"` + canaryStray + `"}`,
-		`{"username":"user1","password":{"` + canaryStray + `":"` + canaryStray + `"}}`, `{"expiry":"` + canaryStray + `"}`, `{"expiry":["` + canaryStray + `"]}`,
-		`{"role":"` + canaryStray + `"}`, `{"owner":"` + canaryStray + `"}`, `{"isActive":"` + canaryStray + `"}`, `{"version":"` + canaryStray + `"}`,
-		`{"currentPassword":"` + canaryStray + `","password":"` + canaryOther + `"}`, `{"key":"!` + canaryStray + `","value":"` + canaryValue + `"}`,
-		`{"key":"entry","value":"` + canaryValue + `"}` + canaryValue, `{"key":"entry","value":{"` + canaryValue + `"}}`, `{"key":["` + canaryValue + `"],"value":"` + canaryValue + `"}`}
-	for _, route := range []string{"POST /init", "POST /authenticate", "POST /api-keys", "PUT /users/root", "PUT /users/user1", "PUT /boxes/default",
+	bodies := []string{`{"username":"` + canaryStray, `{"username":` + canaryStray + `}`, `"` + canaryStray + `"`,
+		`["` + canaryStray + `"]`,
+		canaryStray, `{"` + canaryStray + `":1}`,
+		`{"username":["` + canaryStray + `"],"password":{"` + canaryStray + `":1}}`,
+		`{"username":"` + canaryPassword + `!","password":"` + canaryPassword + `"}`,
+		`{"username":"user1","password":"` + canaryStray + `","role":"` + canaryStray + `"}`,
+		`{"username":"user1","password":{"` + canaryStray + `":"` + canaryStray + `"}}`,
+		`{"expiry":"` + canaryStray + `"}`, `{"expiry":["` + canaryStray + `"]}`,
+		`{"role":"` + canaryStray + `"}`, `{"owner":"` + canaryStray + `"}`, `{"isActive":"` + canaryStray + `"}`,
+		`{"version":"` + canaryStray + `"}`,
+		`{"currentPassword":"` + canaryStray + `","password":"` + canaryOther + `"}`,
+		`{"key":"!` + canaryStray + `","value":"` + canaryValue + `"}`,
+		`{"key":"entry","value":"` + canaryValue + `"}` + canaryValue,
+		`{"key":"entry","value":{"` + canaryValue + `"}}`,
+		`{"key":["` + canaryValue + `"],"value":"` + canaryValue + `"}`}
+	for _, route := range []string{"POST /init", "POST /authenticate", "POST /api-keys", "PUT /users/root",
+		"PUT /users/user1", "PUT /boxes/default",
 		"POST /boxes/default/users", "PUT /boxes/default/users/root", "PUT /boxes/default/users/user1/permissions",
-		"POST /boxes/default/entries", "POST /boxes/default/entries/entry/restore", "POST /users/user1/totp", "POST /users/root/totp/confirm",
+		"POST /boxes/default/entries", "POST /boxes/default/entries/entry/restore", "POST /users/user1/totp",
+		"POST /users/root/totp/confirm",
 		"POST /api/v1/user/auth", "POST /api/v1/user/auth/refresh", "POST /api/v1/user/add"} {
 		method, path, _ := strings.Cut(route, " ")
 		for _, body := range bodies {
@@ -182,21 +196,27 @@ func (f *flock) failAtBodies(root client) {
 func (f *flock) failAtPlaces(root client) {
 	session := f.secrets["session"]
 	for _, secret := range []string{canaryStray, canaryKey, session, "%ZZ" + canaryStray} {
-		for _, path := range []string{"/%s", "/boxes/%s", "/boxes/%s/entries/entry", "/boxes/%s/audit", "/users/%s", "/api-keys/%s", "/boxes/default/users/%s",
-			"/boxes/default/users/%s/permissions", "/boxes/default/entries/%s/versions", "/boxes/default/%s", "/boxes/default/entries/entry/%s"} {
+		for _, path := range []string{"/%s", "/boxes/%s", "/boxes/%s/entries/entry", "/boxes/%s/audit", "/users/%s",
+			"/api-keys/%s", "/boxes/default/users/%s",
+			"/boxes/default/users/%s/permissions", "/boxes/default/entries/%s/versions", "/boxes/default/%s",
+			"/boxes/default/entries/entry/%s"} {
 			escaped := strings.ReplaceAll(secret, "%ZZ", "%25ZZ")
 			f.send(root, "GET", fmt.Sprintf(path, escaped), nil)
 			f.send(root, "DELETE", fmt.Sprintf(path, escaped), nil)
 			f.send(root, "PATCH", fmt.Sprintf(path, escaped), nil)
 		}
-		for _, query := range []string{"/boxes/default/entries?prefix=%s!", "/boxes/default/entries?prefix=%s/", "/boxes/default/entries/entry?version=%s",
-			"/audit?limit=%s", "/audit?before=%s", "/audit?action=%s", "/audit?user=%s", "/whoami?token=%[1]s&access_token=%[1]s&key=%[1]s"} {
+		for _, query := range []string{"/boxes/default/entries?prefix=%s!", "/boxes/default/entries?prefix=%s/",
+			"/boxes/default/entries/entry?version=%s",
+			"/audit?limit=%s", "/audit?before=%s", "/audit?action=%s", "/audit?user=%s",
+			"/whoami?token=%[1]s&access_token=%[1]s&key=%[1]s"} {
 			f.send(root, "GET", fmt.Sprintf(query, secret), nil, "X-Encryption-Key", canaryKey)
 		}
-		for _, header := range []string{"X-Encryption-Key", "X-Init-Token", "If-Match", "If-None-Match", "Content-Type", "Accept", "Origin", "Referer",
+		for _, header := range []string{"X-Encryption-Key", "X-Init-Token", "If-Match", "If-None-Match", "Content-Type",
+			"Accept", "Origin", "Referer",
 			"Cookie", "User-Agent", "X-Forwarded-For", "X-Real-Ip", "Forwarded", "X-Api-Key", "Authorization"} {
 			for _, value := range []string{secret, "Bearer " + secret + "x", "Basic " + secret, "lbk1_" + secret} {
-				f.send(root, "POST", "/boxes/default/entries", `{"key":"entry","value":1}`, "X-Encryption-Key", canaryKey, header, value)
+				f.send(root, "POST", "/boxes/default/entries", `{"key":"entry","value":1}`, "X-Encryption-Key",
+					canaryKey, header, value)
 				f.send(root, "GET", "/boxes/default/entries/entry", nil, header, value)
 			}
 		}
@@ -214,7 +234,8 @@ func (f *flock) failAtSockets(root client) {
 		"GET /%" + canaryStray + " HTTP/1.1\r\nHost: x\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: " + canaryStray + "\x00\r\n\r\n",
 		"GET / HTTP/1.1\r\nHost: x\r\n" + canaryStray + "\r\n\r\n",
-		"GET /whoami HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + root.token + "\r\nAuthorization: Bearer " + root.token + "\r\n\r\n",
+		"GET /whoami HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + root.token + "\r\nAuthorization: Bearer " +
+			root.token + "\r\n\r\n",
 		"GET /boxes/default/entries/entry HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + root.token +
 			"\r\nX-Encryption-Key: " + canaryKey + "\r\nX-Encryption-Key: " + canaryPassphrase + "\r\n\r\n",
 		"POST /authenticate HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n{\"username\":\"" + canaryStray,
@@ -229,7 +250,8 @@ func (f *flock) failAtSockets(root client) {
 		_, _ = io.Copy(&f.bodies, conn) // a reset is an answer too
 		require.NoError(f.t, conn.Close())
 	}
-	request, err := http.NewRequestWithContext(context.Background(), strings.ToUpper(canaryStray), f.server.url+"/whoami", http.NoBody)
+	request, err := http.NewRequestWithContext(context.Background(), strings.ToUpper(canaryStray),
+		f.server.url+"/whoami", http.NoBody)
 	require.NoError(f.t, err)
 	response, err := httpClient.Do(request)
 	require.NoError(f.t, err)
@@ -271,7 +293,8 @@ func tables(t *testing.T, database string) string {
 	t.Helper()
 	var all bytes.Buffer
 	withConn(t, database, func(ctx context.Context, conn *pgx.Conn) {
-		rows, err := conn.Query(ctx, `SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`)
+		rows, err := conn.Query(ctx,
+			`SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`)
 		require.NoError(t, err)
 		names, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		require.NoError(t, err)
@@ -306,7 +329,8 @@ func TestBase64Forms(t *testing.T) {
 	for _, before := range []string{"", "a", "ab", "abc"} {
 		found := false
 		for _, form := range base64Forms(canaryPassphrase) {
-			found = found || strings.Contains(base64.StdEncoding.EncodeToString([]byte(before+canaryPassphrase+"after")), form)
+			found = found || strings.Contains(base64.StdEncoding.EncodeToString([]byte(before+canaryPassphrase+
+				"after")), form)
 		}
 		require.True(t, found, before)
 	}

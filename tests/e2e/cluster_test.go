@@ -164,7 +164,8 @@ func (c *cluster) traces(id string) []string {
 		require.NotEmpty(c.t, columns)
 		for _, column := range columns {
 			var count int
-			sql := `SELECT count(*) FROM ` + pgx.Identifier{column.Table}.Sanitize() + ` WHERE ` + pgx.Identifier{column.Name}.Sanitize() + ` = $1`
+			sql := `SELECT count(*) FROM ` + pgx.Identifier{column.Table}.Sanitize() + ` WHERE ` +
+				pgx.Identifier{column.Name}.Sanitize() + ` = $1`
 			require.NoError(c.t, conn.QueryRow(ctx, sql, id).Scan(&count))
 			if count > 0 {
 				found = append(found, column.Table+"."+column.Name)

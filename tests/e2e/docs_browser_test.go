@@ -35,8 +35,10 @@ type browser struct {
 // startBrowser starts a Chromium of the test's own, which ends with the test.
 func startBrowser(t *testing.T) *browser {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("no-proxy-server", true),
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("no-proxy-server", true),
 		chromedp.WSURLReadTimeout(time.Minute))
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(stop)
@@ -96,7 +98,8 @@ func ask[T any](b *browser, expression string) T {
 // dark makes the browser one of somebody who prefers a dark screen.
 func dark(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
 	_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia,
-		emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}})
+		emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme",
+			Value: "dark"}}})
 	return chromedp.Void{}, err
 }
 
@@ -121,7 +124,8 @@ func TestPageInABrowser(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	b := startBrowser(t)
-	b.do(chromedp.EmulateViewport(1280, 800), chromedp.Navigate(s.url+"/docs"), chromedp.WaitVisible(chromedp.CSS("main")))
+	b.do(chromedp.EmulateViewport(1280, 800), chromedp.Navigate(s.url+"/docs"),
+		chromedp.WaitVisible(chromedp.CSS("main")))
 
 	places := ask[map[string]float64](b, follow)
 	parameter := regexp.MustCompile(`:(\w+)`)
@@ -142,13 +146,15 @@ func TestPageInABrowser(t *testing.T) {
 
 	require.Equal(t, "rgb(255, 255, 255)", ask[string](b, `getComputedStyle(document.body).backgroundColor`))
 	b.do(dark)
-	require.Equal(t, "rgb(20, 24, 28)", ask[string](b, `getComputedStyle(document.body).backgroundColor`), "the style does not count")
+	require.Equal(t, "rgb(20, 24, 28)", ask[string](b, `getComputedStyle(document.body).backgroundColor`),
+		"the style does not count")
 
 	said, requests := b.heard()
 	require.Empty(t, said, "the console has something to say")
 	require.NotEmpty(t, requests)
 	for _, url := range requests {
-		require.True(t, strings.HasPrefix(url, s.url+"/docs") || strings.HasPrefix(url, "data:"), "the page asks for %s", url)
+		require.True(t, strings.HasPrefix(url, s.url+"/docs") || strings.HasPrefix(url, "data:"),
+			"the page asks for %s", url)
 	}
 }
 
@@ -157,13 +163,15 @@ func TestPageOnAPhone(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	b := startBrowser(t)
-	b.do(chromedp.EmulateViewport(400, 800, chromedp.EmulateMobile), chromedp.Navigate(s.url+"/docs"), chromedp.WaitVisible(chromedp.CSS("main")))
+	b.do(chromedp.EmulateViewport(400, 800, chromedp.EmulateMobile), chromedp.Navigate(s.url+"/docs"),
+		chromedp.WaitVisible(chromedp.CSS("main")))
 	require.False(t, ask[bool](b, `document.querySelector('nav').checkVisibility()`))
 	b.do(chromedp.Click(chromedp.CSS("label[for=menu]")), chromedp.WaitVisible(chromedp.CSS("nav")))
 	require.Equal(t, 400, ask[int](b, `document.documentElement.scrollWidth`))
 	b.do(chromedp.Click(chromedp.CSS("nav li a")))
 	require.True(t, ask[bool](b, `document.querySelector('article:target').checkVisibility()`))
-	require.Equal(t, 400, ask[int](b, `(document.querySelectorAll('details').forEach(d => d.open = true), document.documentElement.scrollWidth)`))
+	require.Equal(t, 400, ask[int](b,
+		`(document.querySelectorAll('details').forEach(d => d.open = true), document.documentElement.scrollWidth)`))
 	require.Empty(t, ask[[]string](b, `[...document.querySelectorAll('main *')].filter(e => !e.closest('pre') &&
 		e.getBoundingClientRect().right > 400.5).map(e => e.outerHTML.slice(0, 100))`), "these reach over the side")
 }

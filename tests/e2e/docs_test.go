@@ -42,7 +42,8 @@ func TestDescriptionAndPage(t *testing.T) {
 func TestPageIsLocked(t *testing.T) {
 	t.Parallel()
 	got := start(t).as("").do("GET", "/docs", nil).expect(200)
-	require.Equal(t, "default-src 'none'; style-src '"+api.StyleDigest()+"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+	require.Equal(t, "default-src 'none'; style-src '"+api.StyleDigest()+
+		"'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 		got.Header.Get("Content-Security-Policy"))
 	require.Equal(t, "no-referrer", got.Header.Get("Referrer-Policy"))
 	require.NotContains(t, string(got.Body), "<script")

@@ -22,7 +22,12 @@ func TestDropletsAtOnce(t *testing.T) {
 	other := startOn(t, y.db, yardSettings(y.engine, "DROPLET_PREFIX=many-")...)
 	y.root.box("many")
 	y.root.share("many", "manager", "createEntry")
-	c := &cluster{t: t, a: y.server, b: other, root: y.root}
+	c := &cluster{
+		t:    t,
+		a:    y.server,
+		b:    other,
+		root: y.root,
+	}
 	answers := c.times(10, func(i int, s *server) *answer {
 		body := any(nil)
 		if i < 4 {
@@ -131,11 +136,14 @@ func TestTheServerDiesDuringAnAdd(t *testing.T) {
 		left := y.viewer.droplets("GET", "/list", nil)
 		busy := number(t, y.db, `SELECT count(*) FROM droplets WHERE busy_until IS NOT NULL`)
 		require.Len(t, y.viewer.droplets("GET", "/list", nil), len(left), "somebody may be at it still")
-		require.Equal(t, busy, number(t, y.db, `SELECT count(*) FROM droplets WHERE busy_until > now() + interval '1 minute'`))
+		require.Equal(t, busy,
+			number(t, y.db, `SELECT count(*) FROM droplets WHERE busy_until > now() + interval '1 minute'`))
 		run(t, y.db, `UPDATE droplets SET busy_until = now() WHERE busy_until IS NOT NULL`) // two minutes pass
 		y.consistent("servers", 20*time.Second)
 		if busy > 0 {
-			require.Equal(t, busy, number(t, y.db, `SELECT count(*) FROM events WHERE action = 'droplet.delete' AND actor_name = '(service)' AND at > now() - interval '20 seconds'`))
+			require.Equal(t, busy,
+				number(t, y.db,
+					`SELECT count(*) FROM events WHERE action = 'droplet.delete' AND actor_name = '(service)' AND at > now() - interval '20 seconds'`))
 			run(t, y.db, `UPDATE events SET at = at - interval '1 hour'`)
 		}
 	}
@@ -180,6 +188,7 @@ func TestAFrozenEngine(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return strings.HasPrefix(y.viewer.droplets("GET", "/list", nil)[0].Status, "Exited")
 	}, 20*time.Second, 200*time.Millisecond)
-	require.Equal(t, 1, number(t, y.db, `SELECT count(*) FROM events WHERE action = 'droplet.stop' AND outcome = 'failed' AND target = 'droplet02'`))
+	require.Equal(t, 1, number(t, y.db,
+		`SELECT count(*) FROM events WHERE action = 'droplet.stop' AND outcome = 'failed' AND target = 'droplet02'`))
 	require.Empty(t, y.errors())
 }

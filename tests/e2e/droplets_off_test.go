@@ -14,7 +14,8 @@ import (
 )
 
 // dropletRequests is each request about droplets.
-var dropletRequests = [][2]string{{"GET", "/list"}, {"POST", "/add"}, {"PATCH", "/start/droplet01"}, {"PATCH", "/stop/droplet01"},
+var dropletRequests = [][2]string{{"GET", "/list"}, {"POST", "/add"}, {"PATCH", "/start/droplet01"},
+	{"PATCH", "/stop/droplet01"},
 	{"PATCH", "/restart/droplet01"}, {"DELETE", "/delete/droplet01"}}
 
 // TestDropletsWithoutAHost: the answer names the setting, after who asks is known, and all else works.
@@ -40,8 +41,10 @@ func TestDropletsWithoutAHost(t *testing.T) {
 	}
 	root.do("PUT", "/api/v1/droplet/stop/droplet01", nil).fails(404, 404, "Route not found")
 	root.do("GET", "/api/v1/user/list", nil).expect(200)
-	require.Equal(t, 9, number(t, s.db, `SELECT count(*) FROM events WHERE action LIKE 'droplet.%' AND outcome = 'denied' AND actor_name = 'viewer'
-		AND target = CASE action WHEN 'droplet.add' THEN '' ELSE 'droplet01' END`), "an add with a body that cannot be read is none")
+	require.Equal(t, 9, number(t, s.db,
+		`SELECT count(*) FROM events WHERE action LIKE 'droplet.%' AND outcome = 'denied' AND actor_name = 'viewer'
+		AND target = CASE action WHEN 'droplet.add' THEN '' ELSE 'droplet01' END`),
+		"an add with a body that cannot be read is none")
 	// A group that is taken away counts from the next request.
 	root.do("PUT", "/users/manager", `{"group":"none"}`).expect(204)
 	for _, line := range dropletRequests {
@@ -127,12 +130,14 @@ func TestDropletsAreRefusedBeforeTheHostIsAsked(t *testing.T) {
 	for _, name := range []string{"", "a", "1A", "A-B", "A=B", "Ä", "PATH", "LD_PRELOAD", "LD_"} {
 		refused(manager, 400, `{"box":"servers","env":{"`+name+`":"plain"}}`, "env", key...)
 	}
-	refused(manager, 404, `{"box":"servers","env":{"A":"plain","B":"missing"}}`, "env.B: the box has no such entry", key...)
+	refused(manager, 404, `{"box":"servers","env":{"A":"plain","B":"missing"}}`, "env.B: the box has no such entry",
+		key...)
 	refused(manager, 404, `{"box":"servers","env":{"B":"../x"}}`, "env.B: the box has no such entry", key...)
 	refused(manager, 400, `{"box":"servers","env":{"ZERO":"zero"}}`, "env.ZERO holds a zero byte", key...)
 	refused(manager, 403, `{"box":"servers","env":{"A":"plain"}}`, "env.A: ", "X-Encryption-Key", otherKey)
 	refused(manager, 503, `{"box":"servers","env":{"A":"plain"}}`, "does not answer", key...)
-	require.Equal(t, 3, number(t, s.db, `SELECT count(*) FROM events WHERE action = 'droplet.add' AND outcome = 'denied'`))
+	require.Equal(t, 3, number(t, s.db,
+		`SELECT count(*) FROM events WHERE action = 'droplet.add' AND outcome = 'denied'`))
 	require.Equal(t, 0, number(t, s.db, `SELECT count(*) FROM droplets`))
 }
 

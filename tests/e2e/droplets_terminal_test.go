@@ -24,7 +24,8 @@ func fromATerminal(t *testing.T, y *yard) {
 	lockbox := func(args ...string) (string, string) {
 		command := exec.Command(binary(t), append([]string{"droplet"}, args...)...)
 		command.Dir = dir
-		command.Env = []string{"HOME=" + dir, "LOCKBOX_API_URL=" + y.url, "LOCKBOX_API_KEY=" + y.manager.token, "LOCKBOX_ENCRYPTION_KEY=" + generatedKey}
+		command.Env = []string{"HOME=" + dir, "LOCKBOX_API_URL=" + y.url, "LOCKBOX_API_KEY=" + y.manager.token,
+			"LOCKBOX_ENCRYPTION_KEY=" + generatedKey}
 		var out, errs bytes.Buffer
 		command.Stdout, command.Stderr = &out, &errs
 		if err := command.Run(); err != nil {
@@ -81,7 +82,8 @@ func fromATerminal(t *testing.T, y *yard) {
 	require.NotContains(t, out, "PRIVATE KEY")
 	require.Contains(t, y.inside(4).Environ, "DATABASE_URL=postgres://db")
 	var inBox string
-	require.NoError(t, json.Unmarshal(y.manager.get("terminals", "droplets%2Fdroplet04%2Fssh").expect(200).Body, &inBox))
+	require.NoError(t, json.Unmarshal(y.manager.get("terminals", "droplets%2Fdroplet04%2Fssh").expect(200).Body,
+		&inBox))
 	isKeyOf(4, inBox)
 
 	require.Regexp(t, `(?m)^droplet02 .* Exited \(0\) .* -$`, must("stop", "droplet02"))

@@ -51,7 +51,8 @@ func openYardOn(t *testing.T, e *engine.Engine, database string, settings ...str
 
 func yardSettings(e *engine.Engine, settings ...string) []string {
 	return append([]string{"DOCKER_HOST=" + e.Host, "DROPLET_MEMORY=64m", "DROPLET_CPUS=0.5",
-		"DROPLET_IMAGES=" + strings.Join([]string{engine.Image, engine.StubbornImage, engine.FailingImage, engine.BrokenImage, "missing:1"}, ",")}, settings...)
+		"DROPLET_IMAGES=" + strings.Join([]string{engine.Image, engine.StubbornImage, engine.FailingImage,
+			engine.BrokenImage, "missing:1"}, ",")}, settings...)
 }
 
 // clear takes all containers away, and what is known of them.
@@ -122,7 +123,8 @@ func TestDroplets(t *testing.T) {
 	}{
 		{"a life", aLife}, {"whose they are", whoseTheyAre}, {"others cannot be touched", othersCannotBeTouched},
 		{"what the container is like", whatTheContainerIsLike}, {"credentials", credentials},
-		{"the entry goes with the droplet", theEntryGoes}, {"from a terminal", fromATerminal}, {"half-made ones are taken back", halfMade}, {"deleted in the making", deletedInTheMaking},
+		{"the entry goes with the droplet", theEntryGoes}, {"from a terminal", fromATerminal},
+		{"half-made ones are taken back", halfMade}, {"deleted in the making", deletedInTheMaking},
 		{"a stubborn one is killed", stubborn}, {"the requester hangs up", hangsUp}, {"ninety-nine", ninetyNine},
 	} {
 		t.Run(each.name, func(t *testing.T) {
@@ -171,7 +173,8 @@ func aLife(t *testing.T, y *yard) {
 	require.Equal(t, []string{"droplet03", "droplet02", "droplet01"}, namesOf(list))
 	require.Regexp(t, `^Exited \(0\) (Less than a second|\d+ seconds?) ago$`, list[1].Status)
 	require.Contains(t, string(y.viewer.do("GET", "/api/v1/droplet/list", nil).Body), `"ports":{}`)
-	require.Equal(t, list[1].Status[:10], y.manager.droplets("PATCH", "/stop/droplet02", nil)[1].Status[:10], "stopped is stopped")
+	require.Equal(t, list[1].Status[:10], y.manager.droplets("PATCH", "/stop/droplet02", nil)[1].Status[:10],
+		"stopped is stopped")
 	list = y.manager.droplets("PATCH", "/start/droplet02", nil)
 	require.Regexp(t, `^Up \d seconds?$`, list[1].Status)
 	require.Equal(t, 2202, list[1].Ports["22"].From.Port)
@@ -181,13 +184,19 @@ func aLife(t *testing.T, y *yard) {
 	require.NotEqual(t, before, y.engine.Docker("inspect", "-f", "{{.State.StartedAt}}", "droplet02"))
 	y.inside(2)
 
-	require.Equal(t, []string{"droplet03", "droplet01"}, namesOf(y.manager.droplets("DELETE", "/delete/droplet02", nil)))
-	y.manager.do("DELETE", "/api/v1/droplet/delete/droplet02", nil).fails(400, 900, "Error response from daemon: No such container: droplet02")
-	require.Equal(t, []string{"droplet02", "droplet03", "droplet01"}, namesOf(y.manager.droplets("POST", "/add", nil)), "the lowest free number")
+	require.Equal(t, []string{"droplet03", "droplet01"},
+		namesOf(y.manager.droplets("DELETE", "/delete/droplet02", nil)))
+	y.manager.do("DELETE", "/api/v1/droplet/delete/droplet02", nil).fails(400, 900,
+		"Error response from daemon: No such container: droplet02")
+	require.Equal(t, []string{"droplet02", "droplet03", "droplet01"}, namesOf(y.manager.droplets("POST", "/add", nil)),
+		"the lowest free number")
 	y.engine.Docker("rm", "-f", "droplet01")
-	require.Equal(t, []string{"droplet02", "droplet03"}, namesOf(y.viewer.droplets("GET", "/list", nil)), "removed behind our back")
-	for _, action := range []string{"droplet.add", "droplet.start", "droplet.stop", "droplet.restart", "droplet.delete"} {
-		require.NotZero(t, number(t, y.db, `SELECT count(*) FROM events WHERE action = $1 AND outcome = 'success' AND target = 'droplet02'
+	require.Equal(t, []string{"droplet02", "droplet03"}, namesOf(y.viewer.droplets("GET", "/list", nil)),
+		"removed behind our back")
+	for _, action := range []string{"droplet.add", "droplet.start", "droplet.stop", "droplet.restart",
+		"droplet.delete"} {
+		require.NotZero(t, number(t, y.db,
+			`SELECT count(*) FROM events WHERE action = $1 AND outcome = 'success' AND target = 'droplet02'
 			AND actor_name = 'manager'`, action), action)
 	}
 }
@@ -224,9 +233,11 @@ func othersCannotBeTouched(t *testing.T, y *yard) {
 		return y.engine.Docker("inspect", "-f", "{{.Id}}", name)
 	}
 	foreign := map[string]string{
-		"droplet02":  run("droplet02"),                                                                         // the name alone
-		"droplet03":  run("droplet03", "--label", "lockbox.installation=00000000-0000-0000-0000-000000000000"), // somebody else's
-		"db":         run("db", "--label", "lockbox.installation="+installation),                               // the label alone
+		// the name alone
+		"droplet02": run("droplet02"),
+		// somebody else's
+		"droplet03":  run("droplet03", "--label", "lockbox.installation=00000000-0000-0000-0000-000000000000"),
+		"db":         run("db", "--label", "lockbox.installation="+installation), // the label alone
 		"droplet1":   run("droplet1", "--label", "lockbox.installation="+installation),
 		"droplet00":  run("droplet00", "--label", "lockbox.installation="+installation),
 		"droplet":    run("droplet", "--label", "lockbox.installation="+installation),
@@ -234,28 +245,34 @@ func othersCannotBeTouched(t *testing.T, y *yard) {
 		"droplet004": run("droplet004", "--label", "lockbox.installation="+installation),
 	}
 	require.Equal(t, []string{"droplet01"}, namesOf(y.viewer.droplets("GET", "/list", nil)))
-	names := []string{"..", ".", "x", "dr", "droplet0", "droplet01x", "DROPLET01", " droplet01", "droplet01 ", "droplet01/", "/droplet01", "../droplet01",
-		"droplet01/../db", "droplet01?force=true", "droplet01#", "droplet%30%31", "droplet*", "^droplet01$", "dröplet01", "\x00", "droplet01\n", "a\"b",
+	names := []string{"..", ".", "x", "dr", "droplet0", "droplet01x", "DROPLET01", " droplet01", "droplet01 ",
+		"droplet01/", "/droplet01", "../droplet01",
+		"droplet01/../db", "droplet01?force=true", "droplet01#", "droplet%30%31", "droplet*", "^droplet01$",
+		"dröplet01", "\x00", "droplet01\n", "a\"b",
 		mine.ID, y.engine.Docker("inspect", "-f", "{{.Id}}", "droplet01"), mine.ID[:3]}
 	for name, id := range foreign {
 		names = append(names, name, id, id[:12], id[:3])
 	}
 	for _, name := range names {
-		for _, line := range [][2]string{{"PATCH", "start"}, {"PATCH", "stop"}, {"PATCH", "restart"}, {"DELETE", "delete"}} {
+		for _, line := range [][2]string{{"PATCH", "start"}, {"PATCH", "stop"}, {"PATCH", "restart"},
+			{"DELETE", "delete"}} {
 			escaped := strings.ReplaceAll(url.PathEscape(name), ".", "%2E")
 			y.manager.do(line[0], "/api/v1/droplet/"+line[1]+"/"+escaped, nil).
 				fails(400, 900, "Error response from daemon: No such container: "+name)
 		}
 	}
-	for _, path := range []string{"/stop/droplet01/../droplet02", "/stop/..", "/delete/..", "/stop/", "/stop", "/delete/droplet01/x", "/droplet01"} {
+	for _, path := range []string{"/stop/droplet01/../droplet02", "/stop/..", "/delete/..", "/stop/", "/stop",
+		"/delete/droplet01/x", "/droplet01"} {
 		y.raw("DELETE", "/api/v1/droplet"+path)
 		y.raw("PATCH", "/api/v1/droplet"+path)
 	}
 	for name, id := range foreign {
-		require.Equal(t, id+" true 0", y.engine.Docker("inspect", "-f", "{{.Id}} {{.State.Running}} {{.RestartCount}}", name))
+		require.Equal(t, id+" true 0",
+			y.engine.Docker("inspect", "-f", "{{.Id}} {{.State.Running}} {{.RestartCount}}", name))
 	}
 	require.Regexp(t, "^Up ", y.viewer.droplets("GET", "/list", nil)[0].Status)
-	require.Equal(t, []string{"droplet04", "droplet01"}, namesOf(y.manager.droplets("POST", "/add", nil)), "names of others are taken")
+	require.Equal(t, []string{"droplet04", "droplet01"}, namesOf(y.manager.droplets("POST", "/add", nil)),
+		"names of others are taken")
 }
 
 // raw sends a path as it is, which clients tidy up; it must change nothing.
@@ -264,7 +281,8 @@ func (y *yard) raw(method, path string) {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(y.url, "http://"))
 	require.NoError(y.t, err)
 	defer conn.Close()
-	_, err = fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nConnection: close\r\n\r\n", method, path, y.manager.token)
+	_, err = fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nConnection: close\r\n\r\n",
+		method, path, y.manager.token)
 	require.NoError(y.t, err)
 	var status int
 	_, err = fmt.Fscanf(conn, "HTTP/1.1 %d", &status)
@@ -310,7 +328,8 @@ func whatTheContainerIsLike(t *testing.T, y *yard) {
 
 	inside := y.inside(1)
 	require.Equal(t, "droplet01", inside.Hostname)
-	require.Equal(t, map[string]string{"/root": "drwx------", "/root/.ssh": "drwx------", "/root/.ssh/authorized_keys": "-rw-------"}, inside.Modes)
+	require.Equal(t, map[string]string{"/root": "drwx------", "/root/.ssh": "drwx------",
+		"/root/.ssh/authorized_keys": "-rw-------"}, inside.Modes)
 	require.Contains(t, inside.Mounts, "tmpfs /run tmpfs")
 	require.Regexp(t, `(?m)^NoNewPrivs:\s+1$`, inside.Status)
 	_, mask, _ := strings.Cut(inside.Status, "CapEff:\t")

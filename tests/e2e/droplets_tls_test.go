@@ -36,8 +36,14 @@ type authority struct {
 func newAuthority(t *testing.T) *authority {
 	t.Helper()
 	a := &authority{t: t}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Now().Add(time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
+	template := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		Subject:               pkix.Name{CommonName: "test"},
+		NotAfter:              time.Now().Add(time.Hour),
+		IsCA:                  true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign,
+	}
 	a.certificate, a.key = template, nil
 	var certificate string
 	certificate, _, a.key = a.sign(template)
@@ -68,8 +74,13 @@ func (a *authority) sign(template *x509.Certificate) (certificate, key string, p
 
 // leaf signs one for 127.0.0.1 and for clients.
 func (a *authority) leaf() (certificate, key string) {
-	certificate, key, _ = a.sign(&x509.Certificate{SerialNumber: big.NewInt(2), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}})
+	certificate, key, _ = a.sign(&x509.Certificate{
+		SerialNumber: big.NewInt(2),
+		NotAfter:     time.Now().Add(time.Hour),
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
+		KeyUsage:     x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	})
 	return certificate, key
 }
 
@@ -81,7 +92,9 @@ func listenTLS(t *testing.T, a *authority, e *engine.Engine) string {
 	require.NoError(t, err)
 	clients := x509.NewCertPool()
 	clients.AddCert(a.certificate)
-	listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients})
+	listener, err := tls.Listen("tcp", "127.0.0.1:0",
+		&tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert,
+			ClientCAs: clients})
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = listener.Close() })
 	go func() {
@@ -121,7 +134,8 @@ func TestDropletsOverTLS(t *testing.T) {
 			for name, text := range map[string]string{"ca": each.trusted.pem, "cert": certificate, "key": key} {
 				require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 			}
-			s := startOn(t, pgtest.New(t), "DOCKER_HOST="+host, "DROPLET_IMAGES="+engine.Image, "DOCKER_TLS_CA_FILE="+filepath.Join(dir, "ca"),
+			s := startOn(t, pgtest.New(t), "DOCKER_HOST="+host, "DROPLET_IMAGES="+engine.Image,
+				"DOCKER_TLS_CA_FILE="+filepath.Join(dir, "ca"),
 				"DOCKER_TLS_CERT_FILE="+filepath.Join(dir, "cert"), "DOCKER_TLS_KEY_FILE="+filepath.Join(dir, "key"))
 			got := s.initialize().do("GET", "/api/v1/droplet/list", nil).expect(each.status)
 			if each.status == 200 {

@@ -33,11 +33,14 @@ func credentials(t *testing.T, y *yard) {
 	y.root.put("servers", "db/password", `"`+canaryEnv+` = ü"`).expect(201)
 	y.root.put("servers", "settings", "{ \"b\": 1.50,\n \"a\": [\""+canaryJSON+"\"] }").expect(201)
 	list := y.manager.droplets("POST", "/add",
-		`{"box":"servers","image":"`+engine.Image+`","env":{"DB_PASSWORD":"db/password","SETTINGS":"settings","_2":"DB/password"}}`, sealed...)
+		`{"box":"servers","image":"`+engine.Image+
+			`","env":{"DB_PASSWORD":"db/password","SETTINGS":"settings","_2":"DB/password"}}`, sealed...)
 	require.Equal(t, []string{"droplet01"}, namesOf(list))
 	require.Empty(t, list[0].PrivateKey)
 	inside := y.inside(1)
-	require.Subset(t, inside.Environ, []string{"DB_PASSWORD=" + canaryEnv + " = ü", `SETTINGS={"b":1.50,"a":["` + canaryJSON + `"]}`, "_2=" + canaryEnv + " = ü"})
+	require.Subset(t, inside.Environ,
+		[]string{"DB_PASSWORD=" + canaryEnv + " = ü", `SETTINGS={"b":1.50,"a":["` + canaryJSON + `"]}`,
+			"_2=" + canaryEnv + " = ü"})
 
 	var key string
 	require.NoError(t, json.Unmarshal(y.manager.get("servers", "droplets%2Fdroplet01%2Fssh").expect(200).Body, &key))
@@ -46,13 +49,16 @@ func credentials(t *testing.T, y *yard) {
 	public, _, _, _, err := ssh.ParseAuthorizedKey([]byte(inside.AuthorizedKeys))
 	require.NoError(t, err)
 	require.Equal(t, signer.PublicKey().Marshal(), public.Marshal())
-	require.Equal(t, 1, number(t, y.db, `SELECT count(*) FROM events WHERE action = 'entry.write' AND actor_name = 'manager' AND entry_key = 'droplets/droplet01/ssh'`))
-	require.Equal(t, 2, number(t, y.db, `SELECT count(*) FROM events WHERE action = 'entry.read' AND actor_name = 'manager' AND box_name = 'servers'
+	require.Equal(t, 1, number(t, y.db,
+		`SELECT count(*) FROM events WHERE action = 'entry.write' AND actor_name = 'manager' AND entry_key = 'droplets/droplet01/ssh'`))
+	require.Equal(t, 2, number(t, y.db,
+		`SELECT count(*) FROM events WHERE action = 'entry.read' AND actor_name = 'manager' AND box_name = 'servers'
 		AND entry_key = 'db/password'`), "once for each spelling of the key")
 
 	// A refusal of the host must not repeat the environment either.
 	for _, image := range []string{engine.BrokenImage, "missing:1"} {
-		y.manager.do("POST", "/api/v1/droplet/add", `{"box":"servers","image":"`+image+`","env":{"DB_PASSWORD":"db/password"}}`, sealed...).expect(400)
+		y.manager.do("POST", "/api/v1/droplet/add",
+			`{"box":"servers","image":"`+image+`","env":{"DB_PASSWORD":"db/password"}}`, sealed...).expect(400)
 	}
 	shown := y.manager.droplets("POST", "/add", nil)[0].PrivateKey
 	f := &flock{t: t, server: y.server, secrets: map[string]string{"value": canaryEnv, "JSON value": canaryJSON}}
@@ -78,7 +84,8 @@ func theEntryGoes(t *testing.T, y *yard) {
 	require.Equal(t, `["droplets/droplet01/ssh"]`, keys())
 	y.manager.droplets("DELETE", "/delete/droplet01", nil) // without deleteEntry: the service does it
 	require.Equal(t, `[]`, keys())
-	require.Equal(t, 1, number(t, y.db, `SELECT count(*) FROM events WHERE action = 'entry.delete' AND actor_name = '(service)' AND box_name = 'homes'
+	require.Equal(t, 1, number(t, y.db,
+		`SELECT count(*) FROM events WHERE action = 'entry.delete' AND actor_name = '(service)' AND box_name = 'homes'
 		AND entry_key = 'droplets/droplet01/ssh'`))
 	require.Equal(t, 0, number(t, y.db, `SELECT count(*) FROM droplets`))
 
@@ -99,7 +106,8 @@ func theEntryGoes(t *testing.T, y *yard) {
 	y.manager.droplets("POST", "/add", `{"box":"homes"}`, sealed...)
 	format := `{{index .Config.Labels "lockbox.installation"}} {{index .Config.Labels "lockbox.made"}}`
 	installation, made, _ := strings.Cut(y.engine.Docker("inspect", "-f", format, "droplet01"), " ")
-	y.engine.Docker("run", "-d", "--name", "droplet09", "--label", "lockbox.installation="+installation, "--label", "lockbox.made="+made, engine.Image)
+	y.engine.Docker("run", "-d", "--name", "droplet09", "--label", "lockbox.installation="+installation, "--label",
+		"lockbox.made="+made, engine.Image)
 	require.Equal(t, []string{"droplet01"}, namesOf(y.manager.droplets("DELETE", "/delete/droplet09", nil)))
 	require.Equal(t, `["droplets/droplet01/ssh"]`, keys())
 	y.root.do("DELETE", "/boxes/homes", nil).expect(204)
@@ -117,11 +125,13 @@ func halfMade(t *testing.T, y *yard) {
 		require.Equal(t, 0, number(t, y.db, `SELECT count(*) FROM droplets`))
 	}
 	failed := func() int {
-		return number(t, y.db, `SELECT count(*) FROM events WHERE action = 'droplet.add' AND outcome = 'failed' AND actor_name = 'manager'`)
+		return number(t, y.db,
+			`SELECT count(*) FROM events WHERE action = 'droplet.add' AND outcome = 'failed' AND actor_name = 'manager'`)
 	}
 	before := failed()
 	for _, box := range []string{`"box":"halves",`, ""} {
-		got := y.manager.do("POST", "/api/v1/droplet/add", `{`+box+`"image":"`+engine.BrokenImage+`"}`, sealed...).expect(400)
+		got := y.manager.do("POST", "/api/v1/droplet/add", `{`+box+`"image":"`+engine.BrokenImage+`"}`,
+			sealed...).expect(400)
 		require.EqualValues(t, 900, read[map[string]any](got)["errorId"])
 		require.Regexp(t, `^Error response from daemon: .*/nothing.*`, got.string("error"))
 		nothing()
@@ -184,7 +194,8 @@ func hangsUp(t *testing.T, y *yard) {
 	y.root.share("hasty", "manager", "createEntry")
 	for patience := 20 * time.Millisecond; patience < 500*time.Millisecond; patience += 60 * time.Millisecond {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		request, err := http.NewRequestWithContext(ctx, "POST", y.url+"/api/v1/droplet/add", strings.NewReader(`{"box":"hasty"}`))
+		request, err := http.NewRequestWithContext(ctx, "POST", y.url+"/api/v1/droplet/add",
+			strings.NewReader(`{"box":"hasty"}`))
 		require.NoError(t, err)
 		request.Header.Set("Authorization", "Bearer "+y.manager.token)
 		request.Header.Set("Content-Type", "application/json")
@@ -208,11 +219,13 @@ func (y *yard) consistent(box string, patience time.Duration) {
 		containers = len(strings.Fields(y.engine.Docker("ps", "-aq")))
 		entries = len(read[[]string](y.root.do("GET", "/boxes/"+box+"/entries", nil).expect(200)))
 		records = number(y.t, y.db, `SELECT count(*) FROM droplets`)
-		return y.engine.Docker("ps", "-aq", "--filter", "status=created") == "" && containers == listed && listed == entries && entries == records &&
+		return y.engine.Docker("ps", "-aq", "--filter", "status=created") == "" && containers == listed &&
+			listed == entries && entries == records &&
 			number(y.t, y.db, `SELECT count(*) FROM droplets WHERE busy_until IS NOT NULL`) == 0
 	}
 	for deadline := time.Now().Add(patience); !whole(); time.Sleep(100 * time.Millisecond) {
-		require.True(y.t, time.Now().Before(deadline), "%d containers, %d listed, %d entries, %d records\n%s", containers, listed, entries, records,
+		require.True(y.t, time.Now().Before(deadline), "%d containers, %d listed, %d entries, %d records\n%s",
+			containers, listed, entries, records,
 			y.engine.Docker("ps", "-a"))
 	}
 }
@@ -226,7 +239,8 @@ func ninetyNine(t *testing.T, y *yard) {
 		group.Go(func() {
 			for i := 2 + first; i <= 99; i += 4 {
 				if i != 50 {
-					_, err := y.engine.Try("create", "--name", fmt.Sprintf("droplet%02d", i), "--label", "foreign="+installation, engine.Image)
+					_, err := y.engine.Try("create", "--name", fmt.Sprintf("droplet%02d", i), "--label",
+						"foreign="+installation, engine.Image)
 					assert.NoError(t, err)
 				}
 			}
@@ -234,5 +248,6 @@ func ninetyNine(t *testing.T, y *yard) {
 	}
 	group.Wait()
 	require.Equal(t, []string{"droplet50", "droplet01"}, namesOf(y.manager.droplets("POST", "/add", nil)))
-	y.manager.do("POST", "/api/v1/droplet/add", nil).fails(400, 900, "Error response from daemon: all numbers from droplet01 to droplet99 are taken")
+	y.manager.do("POST", "/api/v1/droplet/add", nil).fails(400, 900,
+		"Error response from daemon: all numbers from droplet01 to droplet99 are taken")
 }

@@ -24,9 +24,11 @@ func TestEntryKeys(t *testing.T) {
 	t.Parallel()
 	root := withBox(t)
 	for sent, location := range map[string]string{
-		"my-entry": "my-entry", "A": "a", "0": "0", "_": "_", "_.@-": "_.@-", "team/db/password": "team%2Fdb%2Fpassword", "Team:DB": "team:db", "a/b:c/d": "a%2Fb:c%2Fd",
-		"me@example.org": "me@example.org", "a..b--c@@d__e": "a..b--c@@d__e", "a.": "a.", "a-/b@": "a-%2Fb@", strings.Repeat("k", 200): strings.Repeat("k", 200),
-		"api-keys": "api-keys", "x/versions": "x%2Fversions",
+		"my-entry": "my-entry", "A": "a", "0": "0", "_": "_", "_.@-": "_.@-",
+		"team/db/password": "team%2Fdb%2Fpassword", "Team:DB": "team:db", "a/b:c/d": "a%2Fb:c%2Fd",
+		"me@example.org": "me@example.org", "a..b--c@@d__e": "a..b--c@@d__e", "a.": "a.", "a-/b@": "a-%2Fb@",
+		strings.Repeat("k", 200): strings.Repeat("k", 200),
+		"api-keys":               "api-keys", "x/versions": "x%2Fversions",
 	} {
 		t.Run(location[:min(len(location), 30)], func(t *testing.T) {
 			t.Parallel()
@@ -34,7 +36,8 @@ func TestEntryKeys(t *testing.T) {
 			c.put("DEFAULT", sent, `"`+location+`"`).expect(201).isEmpty("").at("/boxes/default/entries/" + location)
 			at := c.do("GET", "/boxes/default/entries/"+location, nil, "X-Encryption-Key", generatedKey).expect(200)
 			at.is(`"` + location + `"`)
-			for _, spelling := range []string{url.PathEscape(sent), url.PathEscape(strings.ToUpper(sent)), strings.ReplaceAll(location, "%2F", "%2f"), "%" + hexDigits(sent[0]) + url.PathEscape(sent[1:])} {
+			for _, spelling := range []string{url.PathEscape(sent), url.PathEscape(strings.ToUpper(sent)),
+				strings.ReplaceAll(location, "%2F", "%2f"), "%" + hexDigits(sent[0]) + url.PathEscape(sent[1:])} {
 				c.get("default", spelling).expect(200).is(`"` + location + `"`)
 			}
 		})
@@ -49,19 +52,23 @@ func TestBadEntryKeys(t *testing.T) {
 	t.Parallel()
 	root := withBox(t)
 	root.put("default", "team/db", `1`).expect(201)
-	for _, key := range []string{"/a", "a/", "a//b", "a/:b", ":a", "a:", "-a", ".a", "@a", "a/-b", "a/.b", "..", "../default", "a b", " a", "a\\b", "a%2Fb", "ä", "a\x00", "a\n", "🙂",
+	for _, key := range []string{"/a", "a/", "a//b", "a/:b", ":a", "a:", "-a", ".a", "@a", "a/-b", "a/.b", "..",
+		"../default", "a b", " a", "a\\b", "a%2Fb", "ä", "a\x00", "a\n", "🙂",
 		"a?b", "a#b", "a*", strings.Repeat("k", 201)} {
 		t.Run(key[:min(len(key), 20)], func(t *testing.T) {
 			t.Parallel()
 			c := root.in(t)
-			c.do("POST", "/boxes/default/entries", map[string]any{"key": key, "value": 1}, "X-Encryption-Key", generatedKey).refuses(400, "invalid_key").about("key")
+			c.do("POST", "/boxes/default/entries", map[string]any{"key": key, "value": 1}, "X-Encryption-Key",
+				generatedKey).refuses(400, "invalid_key").about("key")
 			c.get("default", url.PathEscape(key)).refuses(404, "entry_not_found")
 		})
 	}
 	for _, body := range []string{`{"value":1}`, `{"key":"","value":1}`, `{"key":null,"value":1}`} {
-		root.do("POST", "/boxes/default/entries", body, "X-Encryption-Key", generatedKey).refuses(400, "key_required").about("key")
+		root.do("POST", "/boxes/default/entries", body, "X-Encryption-Key", generatedKey).refuses(400,
+			"key_required").about("key")
 	}
-	for _, path := range []string{"team%252Fdb", "%252F", "..", "%2e%2e", "%00", "team%2Fdb%00", "%ff", "team%2Fd%ff", "team%5Cdb", "%20", "team%2Fdb%20", "team%2F", "+",
+	for _, path := range []string{"team%252Fdb", "%252F", "..", "%2e%2e", "%00", "team%2Fdb%00", "%ff", "team%2Fd%ff",
+		"team%5Cdb", "%20", "team%2Fdb%20", "team%2F", "+",
 		"%EF%BC%8F", strings.Repeat("k", 201), strings.Repeat("k", 8000)} {
 		t.Run("path "+path[:min(len(path), 20)], func(t *testing.T) {
 			t.Parallel()
@@ -117,7 +124,8 @@ func TestValues(t *testing.T) {
 			require.Equal(t, "no-store", got.Header.Get("Cache-Control"))
 		})
 	}
-	root.do("POST", "/boxes/default/entries", "{ \"VALUE\" : \n [1]\t, \"Key\":\"spelling\" }", "X-Encryption-Key", generatedKey).expect(201)
+	root.do("POST", "/boxes/default/entries", "{ \"VALUE\" : \n [1]\t, \"Key\":\"spelling\" }", "X-Encryption-Key",
+		generatedKey).expect(201)
 	root.get("default", "spelling").is(`[1]`)
 }
 
@@ -126,21 +134,23 @@ func TestBadValues(t *testing.T) {
 	root := withBox(t)
 	root.put("default", "key", `"kept"`).expect(201)
 	for name, test := range map[string]struct{ body, code string }{
-		"null":                {`{"key":"key","value":null}`, "value_required"},
-		"absent":              {`{"key":"key"}`, "value_required"},
-		"spaced null":         {`{"key":"key","value": null }`, "value_required"},
-		"not JSON":            {`{"key":"key","value":undefined}`, "malformed_json"},
-		"not UTF-8":           {"{\"key\":\"key\",\"value\":\"\xff\"}", "malformed_json"},
-		"single quotes":       {`{"key":"key","value":'x'}`, "malformed_json"},
-		"cut off":             {`{"key":"key","value":"x`, "malformed_json"},
-		"200,000 deep":        {`{"key":"key","value":` + strings.Repeat("[", 200_000) + strings.Repeat("]", 200_000) + `}`, "malformed_json"},
+		"null":          {`{"key":"key","value":null}`, "value_required"},
+		"absent":        {`{"key":"key"}`, "value_required"},
+		"spaced null":   {`{"key":"key","value": null }`, "value_required"},
+		"not JSON":      {`{"key":"key","value":undefined}`, "malformed_json"},
+		"not UTF-8":     {"{\"key\":\"key\",\"value\":\"\xff\"}", "malformed_json"},
+		"single quotes": {`{"key":"key","value":'x'}`, "malformed_json"},
+		"cut off":       {`{"key":"key","value":"x`, "malformed_json"},
+		"200,000 deep": {`{"key":"key","value":` + strings.Repeat("[", 200_000) + strings.Repeat("]", 200_000) +
+			`}`, "malformed_json"},
 		"200,000 deep, open":  {`{"key":"key","value":` + strings.Repeat("[", 200_000), "malformed_json"},
 		"200,000 objects":     {`{"key":"key","value":` + strings.Repeat(`{"":`, 200_000), "malformed_json"},
 		"control in a string": {"{\"key\":\"key\",\"value\":\"a\nb\"}", "malformed_json"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			root.in(t).do("POST", "/boxes/default/entries", test.body, "X-Encryption-Key", generatedKey).refuses(400, test.code)
+			root.in(t).do("POST", "/boxes/default/entries", test.body, "X-Encryption-Key", generatedKey).refuses(400,
+				test.code)
 			root.in(t).get("default", "key").is(`"kept"`)
 		})
 	}
@@ -220,18 +230,19 @@ func TestBadEncryptionKeys(t *testing.T) {
 	root := withBox(t)
 	root.put("default", "key", `"kept"`).expect(201)
 	for name, test := range map[string]struct{ header, code string }{
-		"empty":                    {"", "encryption_key_required"},
-		"spaces":                   {"   ", "encryption_key_required"},
-		"generated, cut":           {generatedKey[:len(generatedKey)-1], "encryption_key_invalid"},
-		"generated, longer":        {generatedKey + "x", "encryption_key_invalid"},
-		"generated, a slip":        {generatedKey[:10] + "x" + generatedKey[11:], "encryption_key_invalid"},
-		"generated, prefix alone":  {"lbk1_", "encryption_key_invalid"},
-		"generated, bad checksum":  {generatedKey[:len(generatedKey)-6] + "AAAAAA", "encryption_key_invalid"},
-		"base64 of nothing":        {"b64:", "encryption_key_invalid"},
-		"base64, not":              {"b64:***", "encryption_key_invalid"},
-		"base64 without padding":   {"b64:cGxhaW4", "encryption_key_invalid"},
-		"base64 of the URL kind":   {"b64:_-8=", "encryption_key_invalid"},
-		"base64, too long":         {"b64:" + base64.StdEncoding.EncodeToString(make([]byte, 1025)), "encryption_key_invalid"},
+		"empty":                   {"", "encryption_key_required"},
+		"spaces":                  {"   ", "encryption_key_required"},
+		"generated, cut":          {generatedKey[:len(generatedKey)-1], "encryption_key_invalid"},
+		"generated, longer":       {generatedKey + "x", "encryption_key_invalid"},
+		"generated, a slip":       {generatedKey[:10] + "x" + generatedKey[11:], "encryption_key_invalid"},
+		"generated, prefix alone": {"lbk1_", "encryption_key_invalid"},
+		"generated, bad checksum": {generatedKey[:len(generatedKey)-6] + "AAAAAA", "encryption_key_invalid"},
+		"base64 of nothing":       {"b64:", "encryption_key_invalid"},
+		"base64, not":             {"b64:***", "encryption_key_invalid"},
+		"base64 without padding":  {"b64:cGxhaW4", "encryption_key_invalid"},
+		"base64 of the URL kind":  {"b64:_-8=", "encryption_key_invalid"},
+		"base64, too long": {"b64:" + base64.StdEncoding.EncodeToString(make([]byte, 1025)),
+			"encryption_key_invalid"},
 		"passphrase, too long":     {strings.Repeat("x", 1025), "encryption_key_invalid"},
 		"passphrase, not UTF-8":    {"\xff\xfe", "encryption_key_invalid"},
 		"passphrase, half a UTF-8": {"abc\xc3", "encryption_key_invalid"},
@@ -239,7 +250,8 @@ func TestBadEncryptionKeys(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := root.in(t)
-			got := c.get("default", "key", "X-Encryption-Key", test.header).refuses(400, test.code).about("X-Encryption-Key")
+			got := c.get("default", "key", "X-Encryption-Key", test.header).refuses(400,
+				test.code).about("X-Encryption-Key")
 			if len(test.header) > len("lbk1_") {
 				require.NotContains(t, string(got.Body), test.header, "no error repeats a key")
 			}
@@ -255,7 +267,8 @@ func TestBadEncryptionKeys(t *testing.T) {
 
 	request, err := http.NewRequestWithContext(t.Context(), "GET", root.server.url+"/boxes/default/entries/key", nil)
 	require.NoError(t, err)
-	request.Header = http.Header{"Authorization": {"Bearer " + root.token}, "X-Encryption-Key": {generatedKey, otherKey}}
+	request.Header = http.Header{"Authorization": {"Bearer " + root.token},
+		"X-Encryption-Key": {generatedKey, otherKey}}
 	response, err := httpClient.Do(request)
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
@@ -273,7 +286,8 @@ func TestAnotherEncryptionKey(t *testing.T) {
 	require.Nil(t, changed(root.put("default", "key", `4`, "X-Encryption-Key", otherKey)))
 	require.Equal(t, []string{"true"}, changed(root.put("default", "key", `5`, "X-Encryption-Key", "a passphrase")))
 	require.Nil(t, changed(root.put("default", "key", `6`, "X-Encryption-Key", "a passphrase")))
-	require.Nil(t, changed(root.put("default", "key", `7`, "X-Encryption-Key", "b64:YSBwYXNzcGhyYXNl")), "the same in another spelling")
+	require.Nil(t, changed(root.put("default", "key", `7`, "X-Encryption-Key", "b64:YSBwYXNzcGhyYXNl")),
+		"the same in another spelling")
 	require.Equal(t, []string{"true"}, changed(root.put("default", "key", `8`, "X-Encryption-Key", "A passphrase")))
 	root.get("default", "key?version=1").is(`1`)
 	root.get("default", "key?version=3", "X-Encryption-Key", otherKey).is(`3`)
@@ -299,7 +313,8 @@ func TestListEntries(t *testing.T) {
 	t.Parallel()
 	root := withBox(t)
 	root.do("GET", "/boxes/default/entries", nil).expect(200).is(`[]`)
-	for _, key := range []string{"b", "a/b", "a", "A/C", "a:b", "a-b", "a_b", "ab", "0", "_", "team/db", "team/db2", "deleted"} {
+	for _, key := range []string{"b", "a/b", "a", "A/C", "a:b", "a-b", "a_b", "ab", "0", "_", "team/db", "team/db2",
+		"deleted"} {
 		root.put("default", key, `1`).expect(201)
 	}
 	root.do("DELETE", "/boxes/default/entries/deleted", nil).expect(204)
@@ -324,10 +339,12 @@ func TestListEntries(t *testing.T) {
 			root.in(t).do("GET", "/boxes/Default/entries"+query, nil).expect(200).is(want)
 		})
 	}
-	for _, bad := range []string{"%20", "/", "-a", "a//", "%00", "%ff", "a%25", "ä", "..", "a*", strings.Repeat("k", 200)} {
+	for _, bad := range []string{"%20", "/", "-a", "a//", "%00", "%ff", "a%25", "ä", "..", "a*",
+		strings.Repeat("k", 200)} {
 		t.Run("bad "+bad[:min(len(bad), 10)], func(t *testing.T) {
 			t.Parallel()
-			root.in(t).do("GET", "/boxes/default/entries?prefix="+bad, nil).refuses(400, "invalid_prefix").about("prefix")
+			root.in(t).do("GET", "/boxes/default/entries?prefix="+bad, nil).refuses(400,
+				"invalid_prefix").about("prefix")
 		})
 	}
 }
@@ -338,7 +355,8 @@ func TestReadEntryHeaders(t *testing.T) {
 	before := time.Now().Truncate(time.Second)
 	require.Equal(t, `"1"`, root.put("default", "key", `1`).expect(201).Header.Get("ETag"))
 	require.Equal(t, `"2"`, root.put("default", "key", `2`).expect(201).Header.Get("ETag"))
-	for query, etag := range map[string]string{"": `"2"`, "?version=": `"2"`, "?version=1": `"1"`, "?version=2": `"2"`} {
+	for query, etag := range map[string]string{"": `"2"`, "?version=": `"2"`, "?version=1": `"1"`,
+		"?version=2": `"2"`} {
 		got := root.get("default", "key"+query).expect(200)
 		require.Equal(t, etag, got.Header.Get("ETag"))
 		modified, err := time.Parse(http.TimeFormat, got.Header.Get("Last-Modified"))

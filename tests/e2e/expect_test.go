@@ -97,7 +97,8 @@ func (c client) in(t testing.TB) client {
 // signIn returns a client with a token from a password.
 func (s *server) signIn(username, password string) client {
 	s.t.Helper()
-	got := s.as("").do("POST", "/authenticate", map[string]string{"username": username, "password": password}).expect(200)
+	got := s.as("").do("POST", "/authenticate",
+		map[string]string{"username": username, "password": password}).expect(200)
 	return s.as(got.string("token"))
 }
 

@@ -40,7 +40,8 @@ func startWriters(who client, round int) *writers {
 					number = n % 3
 				}
 				key := fmt.Sprintf("r%d/w%d/%d", round, i, number)
-				w.write(who, key, fmt.Sprintf(`{"key":"%s","write":%d,"padding":"%s"}`, key, n, strings.Repeat("x", n%500)))
+				w.write(who, key,
+					fmt.Sprintf(`{"key":"%s","write":%d,"padding":"%s"}`, key, n, strings.Repeat("x", n%500)))
 			}
 		})
 	}
@@ -48,7 +49,8 @@ func startWriters(who client, round int) *writers {
 }
 
 func (w *writers) write(who client, key, value string) {
-	got, err := who.try("POST", "/boxes/default/entries", `{"key":"`+key+`","value":`+value+`}`, "X-Encryption-Key", generatedKey)
+	got, err := who.try("POST", "/boxes/default/entries", `{"key":"`+key+`","value":`+value+`}`, "X-Encryption-Key",
+		generatedKey)
 	if err != nil {
 		time.Sleep(5 * time.Millisecond) // the server is gone
 		got = &answer{Status: 503}
@@ -74,7 +76,8 @@ func (w *writers) count() int {
 // more waits until the writers have got on by that many.
 func (w *writers) more(t *testing.T, n int) {
 	t.Helper()
-	for before, deadline := w.count(), time.Now().Add(time.Minute); w.count() < before+n; time.Sleep(5 * time.Millisecond) {
+	for before, deadline := w.count(), time.Now().Add(time.Minute); w.count() < before+
+		n; time.Sleep(5 * time.Millisecond) {
 		require.True(t, time.Now().Before(deadline), "the writers do not get on: %v", w.odd)
 	}
 }
@@ -88,14 +91,16 @@ func (w *writers) end(t *testing.T, reader client) {
 	require.NotEmpty(t, w.kept)
 	for key, value := range w.kept {
 		got := reader.get("default", strings.ReplaceAll(key, "/", "%2F")).expect(200)
-		require.Contains(t, append(w.unknown[key], value), string(got.Body), "what was kept, or what was written after it")
+		require.Contains(t, append(w.unknown[key], value), string(got.Body),
+			"what was kept, or what was written after it")
 	}
 }
 
 // requireEveryVersionOnRecord: each version and its event were kept together, or neither was.
 func requireEveryVersionOnRecord(t *testing.T, database string) {
 	t.Helper()
-	require.Empty(t, text(t, database, `SELECT COALESCE(string_agg(key || ' has ' || version || ' versions and ' || count || ' events', ', '), '')
+	require.Empty(t, text(t, database,
+		`SELECT COALESCE(string_agg(key || ' has ' || version || ' versions and ' || count || ' events', ', '), '')
 		FROM (SELECT e.key, e.version, count(v.id) FROM entries e LEFT JOIN events v ON v.box_id = e.box_id AND v.entry_key = e.key
 			AND v.action = 'entry.write' AND v.outcome = 'success' GROUP BY e.box_id, e.key) counted WHERE version <> count`))
 	require.Equal(t, number(t, database, `SELECT count(*) FROM entries WHERE deleted_at IS NULL AND version > 0`),
@@ -134,7 +139,8 @@ func TestPostgresIsKilledUnderWriters(t *testing.T) {
 		got, err := root.try("GET", "/boxes", "")
 		require.NoError(t, err)
 		require.Equal(t, 503, got.Status, "%s", got.Body)
-		health, _, _ := command(t, postgres.url(), []string{"health"}, "HTTP_ADDR="+strings.TrimPrefix(p.url, "http://"))
+		health, _, _ := command(t, postgres.url(), []string{"health"},
+			"HTTP_ADDR="+strings.TrimPrefix(p.url, "http://"))
 		require.Equal(t, 1, health)
 		postgres.start()
 		p.awaitReady(10 * time.Second)
@@ -245,8 +251,10 @@ func TestRekeyIsKilled(t *testing.T) {
 	w := startWriters(root, 0)
 	w.more(t, 1500)
 	for range kills() {
-		rekey := launch(t, []string{"secret", "rekey", "entry", "--grace", "1s"}, "DATABASE_URL="+p.db, "SECRET_KEY="+testSecret)
-		for deadline := time.Now().Add(time.Minute); !strings.Contains(rekey.log.String(), " done"); time.Sleep(time.Millisecond) {
+		rekey := launch(t, []string{"secret", "rekey", "entry", "--grace", "1s"}, "DATABASE_URL="+p.db,
+			"SECRET_KEY="+testSecret)
+		for deadline := time.Now().Add(time.Minute); !strings.Contains(rekey.log.String(),
+			" done"); time.Sleep(time.Millisecond) {
 			require.True(t, time.Now().Before(deadline), "%s", rekey.log)
 			select {
 			case <-rekey.exited:
@@ -288,7 +296,8 @@ func TestSecretCommands(t *testing.T) {
 	code, _, log = command(t, p.db, []string{"secret", "rotate"}, "SECRET_KEY="+newSecret)
 	require.Equal(t, 1, code)
 	require.Contains(t, log, "LOCKBOX_SECRET_KEY_PREVIOUS")
-	code, out, log = command(t, p.db, []string{"secret", "rotate"}, "SECRET_KEY="+newSecret, "SECRET_KEY_PREVIOUS="+testSecret)
+	code, out, log = command(t, p.db, []string{"secret", "rotate"}, "SECRET_KEY="+newSecret,
+		"SECRET_KEY_PREVIOUS="+testSecret)
 	require.Equal(t, 0, code, log)
 	require.Contains(t, out, "5 keys")
 	wrong := serveLater(t, p.db)

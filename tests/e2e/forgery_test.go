@@ -99,7 +99,8 @@ func TestForgedAccounts(t *testing.T) {
 		root.expectTampered(s.authenticate("victim", password), "session.create")
 		require.Equal(t, "victim", root.lastEvent("session.create")["target"])
 	}
-	root.expectTampered(victim.do("PUT", "/users/victim", `{"password":"another-password","currentPassword":"thief-password"}`), "user.password")
+	root.expectTampered(victim.do("PUT", "/users/victim",
+		`{"password":"another-password","currentPassword":"thief-password"}`), "user.password")
 	s.authenticate("thief", "thief-password").expect(200)
 	root.do("PUT", "/users/victim", `{"password":"another-password"}`).expect(204)
 	s.authenticate("victim", "another-password").expect(200)

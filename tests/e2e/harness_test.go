@@ -51,7 +51,13 @@ func start(t testing.TB, settings ...string) *server {
 func startOn(t testing.TB, database string, settings ...string) *server {
 	t.Helper()
 	running := live.StartOn(t, database, settings...)
-	return &server{t: t, url: running.URL, db: database, log: running.Log, stop: func() { assert.NoError(t, running.Stop()) }}
+	return &server{
+		t:    t,
+		url:  running.URL,
+		db:   database,
+		log:  running.Log,
+		stop: func() { assert.NoError(t, running.Stop()) },
+	}
 }
 
 // as returns a client that holds a token; "" is nobody.
@@ -104,7 +110,13 @@ func (c client) do(method, path string, body any, headers ...string) *answer {
 	defer func() { _ = response.Body.Close() }()
 	content, err := io.ReadAll(response.Body)
 	require.NoError(c.server.t, err)
-	return &answer{t: c.server.t, request: method + " " + path, Status: response.StatusCode, Header: response.Header, Body: content}
+	return &answer{
+		t:       c.server.t,
+		request: method + " " + path,
+		Status:  response.StatusCode,
+		Header:  response.Header,
+		Body:    content,
+	}
 }
 
 // put writes an entry under generatedKey.
@@ -117,7 +129,8 @@ func (c client) put(box, key, value string, headers ...string) *answer {
 // get reads an entry under generatedKey; key is as it stands in a path.
 func (c client) get(box, key string, headers ...string) *answer {
 	c.server.t.Helper()
-	return c.do("GET", "/boxes/"+box+"/entries/"+key, nil, append([]string{"X-Encryption-Key", generatedKey}, headers...)...)
+	return c.do("GET", "/boxes/"+box+"/entries/"+key, nil,
+		append([]string{"X-Encryption-Key", generatedKey}, headers...)...)
 }
 
 // user makes a user and returns a client with its API key; c must be an admin.

@@ -23,12 +23,14 @@ func TestUnknownRoutesAndMethods(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()
-	for _, path := range []string{"/nothing", "/a/b/c/d/e/f", "/boxes/", "/boxes/a/b", "/boxes/a/entries/", "/boxes/a/entries/b/c",
+	for _, path := range []string{"/nothing", "/a/b/c/d/e/f", "/boxes/", "/boxes/a/b", "/boxes/a/entries/",
+		"/boxes/a/entries/b/c",
 		"/users/", "/INIT", "//", "/%2e%2e/etc", "/%00", "/%ff", "/.."} {
 		root.do("GET", path, nil).refuses(404, "route_not_found")
 		s.as("").do("GET", path, nil).refuses(404, "route_not_found")
 	}
-	for method, path := range map[string]string{"GET": "/init", "PUT": "/boxes", "PATCH": "/boxes/default", "POST": "/whoami",
+	for method, path := range map[string]string{"GET": "/init", "PUT": "/boxes", "PATCH": "/boxes/default",
+		"POST":   "/whoami",
 		"DELETE": "/boxes/a/entries", "PURGE": "/users", "HEAD": "/boxes", "TRACE": "/"} {
 		got := root.do(method, path, nil).expect(405)
 		require.NotEmpty(t, got.Header.Get("Allow"), "RFC 9110 wants the methods that there are")
@@ -57,7 +59,8 @@ func TestTheTokenOfARequest(t *testing.T) {
 	s := start(t)
 	root := s.initialize()
 	session := s.signIn("root", "root-password")
-	for _, good := range []string{"Bearer " + root.token, "bearer " + root.token, "BEARER " + root.token, "Bearer  " + root.token + " ", "Bearer " + session.token} {
+	for _, good := range []string{"Bearer " + root.token, "bearer " + root.token, "BEARER " + root.token,
+		"Bearer  " + root.token + " ", "Bearer " + session.token} {
 		s.as("").do("GET", "/whoami", nil, "Authorization", good).expect(200)
 	}
 	parts := strings.Split(root.token, ".")
@@ -154,7 +157,9 @@ func TestNothingIsStored(t *testing.T) {
 	root := s.initialize()
 	for _, c := range []client{root, s.as("")} {
 		for _, route := range httpapi.Routes() {
-			got := c.do(route.Method, strings.NewReplacer(":box", "none", ":username", "none", ":key", "none", ":apiKey", "none").Replace(route.Path), nil)
+			got := c.do(route.Method,
+				strings.NewReplacer(":box", "none", ":username", "none", ":key", "none", ":apiKey",
+					"none").Replace(route.Path), nil)
 			require.Equal(t, []string{"no-store"}, got.Header["Cache-Control"], got.request)
 			require.Equal(t, []string{"Authorization, X-Encryption-Key"}, got.Header["Vary"], got.request)
 			require.Equal(t, "nosniff", got.Header.Get("X-Content-Type-Options"), got.request)
@@ -166,7 +171,8 @@ func TestCORSIsOffByDefault(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
 	for _, method := range []string{"GET", "OPTIONS"} {
-		got := root.do(method, "/boxes", nil, "Origin", "https://app.example.org", "Access-Control-Request-Method", "GET")
+		got := root.do(method, "/boxes", nil, "Origin", "https://app.example.org", "Access-Control-Request-Method",
+			"GET")
 		for name := range got.Header {
 			require.False(t, strings.HasPrefix(name, "Access-Control-"), name)
 		}
@@ -179,10 +185,12 @@ func TestCORSWhenConfigured(t *testing.T) {
 	const origin = "https://app.example.org"
 	const exposed = "X-API-Key,Location,ETag"
 
-	preflight := root.server.as("").do("OPTIONS", "/boxes/default/entries", nil, "Origin", origin, "Access-Control-Request-Method", "POST",
+	preflight := root.server.as("").do("OPTIONS", "/boxes/default/entries", nil, "Origin", origin,
+		"Access-Control-Request-Method", "POST",
 		"Access-Control-Request-Headers", "authorization,x-encryption-key").expect(204)
 	require.Equal(t, origin, preflight.Header.Get("Access-Control-Allow-Origin"))
-	require.Equal(t, "Authorization,Content-Type,X-Encryption-Key,If-Match,If-None-Match", preflight.Header.Get("Access-Control-Allow-Headers"))
+	require.Equal(t, "Authorization,Content-Type,X-Encryption-Key,If-Match,If-None-Match",
+		preflight.Header.Get("Access-Control-Allow-Headers"))
 	require.Equal(t, "GET,POST,PUT,PATCH,DELETE", preflight.Header.Get("Access-Control-Allow-Methods"))
 	require.Empty(t, preflight.Header.Get("Access-Control-Allow-Credentials"), "there are no cookies")
 
@@ -190,20 +198,24 @@ func TestCORSWhenConfigured(t *testing.T) {
 		got := root.do("GET", path, nil, "Origin", origin)
 		require.Equal(t, origin, got.Header.Get("Access-Control-Allow-Origin"), "an error can be read as well")
 		require.Equal(t, exposed, got.Header.Get("Access-Control-Expose-Headers"))
-		require.ElementsMatch(t, []string{"Origin", "Authorization, X-Encryption-Key"}, got.Header.Values("Vary"), "an answer for one origin is not for another")
+		require.ElementsMatch(t, []string{"Origin", "Authorization, X-Encryption-Key"}, got.Header.Values("Vary"),
+			"an answer for one origin is not for another")
 	}
 	foreign := root.do("GET", "/boxes", nil, "Origin", "https://evil.example.org").expect(200)
 	require.Empty(t, foreign.Header.Get("Access-Control-Allow-Origin"))
 	require.Empty(t, root.do("GET", "/boxes", nil).expect(200).Header.Get("Access-Control-Allow-Origin"))
-	nobody := root.server.as("").do("OPTIONS", "/boxes", nil, "Origin", "https://evil.example.org", "Access-Control-Request-Method", "GET").expect(204)
+	nobody := root.server.as("").do("OPTIONS", "/boxes", nil, "Origin", "https://evil.example.org",
+		"Access-Control-Request-Method", "GET").expect(204)
 	require.Empty(t, nobody.Header.Get("Access-Control-Allow-Origin"))
-	require.Contains(t, root.server.as("").do("GET", "/whoami", nil, "Origin", origin).refuses(401, "unauthenticated").Header.Values("Vary"), "Origin")
+	require.Contains(t, root.server.as("").do("GET", "/whoami", nil, "Origin", origin).refuses(401,
+		"unauthenticated").Header.Values("Vary"), "Origin")
 }
 
 func TestCORSForEveryOrigin(t *testing.T) {
 	t.Parallel()
 	root := start(t, "CORS_ORIGINS=*").initialize()
-	require.Equal(t, "*", root.do("GET", "/boxes", nil, "Origin", "https://any.example.org").expect(200).Header.Get("Access-Control-Allow-Origin"))
+	require.Equal(t, "*", root.do("GET", "/boxes", nil, "Origin",
+		"https://any.example.org").expect(200).Header.Get("Access-Control-Allow-Origin"))
 }
 
 func TestOperations(t *testing.T) {

@@ -30,7 +30,8 @@ func TestInitAfterARestart(t *testing.T) {
 	s := start(t)
 	s.initialize()
 	s.stop()
-	startOn(t, s.db).as("").do("POST", "/init", `{"username":"other","password":"secret"}`).refuses(409, "already_initialized")
+	startOn(t, s.db).as("").do("POST", "/init", `{"username":"other","password":"secret"}`).refuses(409,
+		"already_initialized")
 }
 
 // TestInitBadInput: a refusal leaves the place free.
@@ -48,7 +49,8 @@ func TestInitBadInput(t *testing.T) {
 		"null password":       {`{"username":"root","password":null}`, "password_required", "password"},
 		"empty password":      {`{"username":"root","password":""}`, "password_required", "password"},
 		"short password":      {`{"username":"root","password":"12345"}`, "invalid_password", "password"},
-		"long password":       {`{"username":"root","password":"` + strings.Repeat("x", 101) + `"}`, "invalid_password", "password"},
+		"long password": {`{"username":"root","password":"` + strings.Repeat("x", 101) + `"}`, "invalid_password",
+			"password"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.as("").in(t).do("POST", "/init", test.body).refuses(400, test.code).about(test.field)
@@ -81,12 +83,14 @@ func TestInitToken(t *testing.T) {
 
 func TestInitTokenIsIgnoredWhereNoneIsSet(t *testing.T) {
 	t.Parallel()
-	start(t).as("").do("POST", "/init", `{"username":"root","password":"root-password"}`, "X-Init-Token", "whatever").expect(200)
+	start(t).as("").do("POST", "/init", `{"username":"root","password":"root-password"}`, "X-Init-Token",
+		"whatever").expect(200)
 }
 
 func TestBeforeInit(t *testing.T) {
 	t.Parallel()
 	nobody := start(t).as("")
-	nobody.do("POST", "/authenticate", `{"username":"root","password":"root-password"}`).refuses(401, "wrong_credentials")
+	nobody.do("POST", "/authenticate", `{"username":"root","password":"root-password"}`).refuses(401,
+		"wrong_credentials")
 	nobody.do("POST", "/users", `{"username":"user1","password":"user1-password"}`).refuses(401, "unauthenticated")
 }

@@ -37,7 +37,8 @@ func TestLanguagesOfThePage(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
 		run := func(token string) (string, error) {
 			command := exec.CommandContext(t.Context(), "bash", "-c", languages[language], "bash", path)
-			command.Env = append(os.Environ(), "LOCKBOX_API_URL="+s.url, "LOCKBOX_API_KEY="+token, "LOCKBOX_ENCRYPTION_KEY="+generatedKey)
+			command.Env = append(os.Environ(), "LOCKBOX_API_URL="+s.url, "LOCKBOX_API_KEY="+token,
+				"LOCKBOX_ENCRYPTION_KEY="+generatedKey)
 			out, err := command.CombinedOutput()
 			return string(out), err
 		}

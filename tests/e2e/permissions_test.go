@@ -14,7 +14,8 @@ func TestSetPermissions(t *testing.T) {
 		body any
 		want string
 	}{
-		"a-all":         {`["readEntryKeys","readEntry","createEntry","deleteEntry"]`, `["readEntryKeys","readEntry","createEntry","deleteEntry"]`},
+		"a-all": {`["readEntryKeys","readEntry","createEntry","deleteEntry"]`,
+			`["readEntryKeys","readEntry","createEntry","deleteEntry"]`},
 		"b-order":       {`["deleteEntry","readEntryKeys"]`, `["readEntryKeys","deleteEntry"]`},
 		"c-letter-case": {`["READENTRY","createentry"]`, `["readEntry","createEntry"]`},
 		"d-repeated":    {`["readEntry","readentry","readEntry"]`, `["readEntry"]`},
@@ -44,10 +45,12 @@ func TestUnknownPermissions(t *testing.T) {
 	root.user("user1")
 	root.box("default")
 	root.share("default", "user1", "createEntry")
-	for name, body := range map[string]string{"unknown": `["readEntry","writeEntry"]`, "empty": `[""]`, "null": `["readEntry",null]`, "all": `["all"]`, "padded": `[" readEntry"]`} {
+	for name, body := range map[string]string{"unknown": `["readEntry","writeEntry"]`, "empty": `[""]`,
+		"null": `["readEntry",null]`, "all": `["all"]`, "padded": `[" readEntry"]`} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			root.in(t).do("PUT", "/boxes/default/users/user1/permissions", body).refuses(400, "unknown_permission").about("permissions")
+			root.in(t).do("PUT", "/boxes/default/users/user1/permissions", body).refuses(400,
+				"unknown_permission").about("permissions")
 			root.in(t).do("GET", "/boxes/default/users/user1/permissions", nil).is(`["createEntry"]`)
 		})
 	}
@@ -83,12 +86,15 @@ func TestEachPermissionByItself(t *testing.T) {
 		try   func() *answer
 	}{
 		{"list", []string{"readEntryKeys"}, func() *answer { return user.do("GET", "/boxes/default/entries", nil) }},
-		{"versions", []string{"readEntryKeys"}, func() *answer { return user.do("GET", "/boxes/default/entries/key/versions", nil) }},
+		{"versions", []string{"readEntryKeys"},
+			func() *answer { return user.do("GET", "/boxes/default/entries/key/versions", nil) }},
 		{"read", []string{"readEntry"}, func() *answer { return user.get("default", "key") }},
 		{"read an old one", []string{"readEntry"}, func() *answer { return user.get("default", "key?version=1") }},
 		{"write", []string{"createEntry"}, func() *answer { return user.put("default", "key", `2`) }},
-		{"restore", []string{"readEntry", "createEntry"}, func() *answer { return user.do("POST", "/boxes/default/entries/key/restore", `{"version":1}`) }},
-		{"delete", []string{"deleteEntry"}, func() *answer { return user.do("DELETE", "/boxes/default/entries/key", nil, "If-Match", `"999"`) }},
+		{"restore", []string{"readEntry", "createEntry"},
+			func() *answer { return user.do("POST", "/boxes/default/entries/key/restore", `{"version":1}`) }},
+		{"delete", []string{"deleteEntry"},
+			func() *answer { return user.do("DELETE", "/boxes/default/entries/key", nil, "If-Match", `"999"`) }},
 	}
 	for set := range 1 << len(allPermissions) {
 		held := map[string]bool{}
@@ -106,7 +112,8 @@ func TestEachPermissionByItself(t *testing.T) {
 				allowed = allowed && held[permission]
 			}
 			got := request.try()
-			require.Equal(t, !allowed, got.code() == "permission_missing", "%s with %v: %d %s", request.name, granted, got.Status, got.Body)
+			require.Equal(t, !allowed, got.code() == "permission_missing", "%s with %v: %d %s", request.name, granted,
+				got.Status, got.Body)
 		}
 	}
 }
@@ -145,7 +152,8 @@ func TestAuthorisationComesBeforeTheKey(t *testing.T) {
 	root.box("default")
 	root.share("default", "user1")
 	root.put("default", "key", `1`).expect(201)
-	for name, key := range map[string]string{"right": generatedKey, "wrong": otherKey, "damaged": "lbk1_x", "empty": ""} {
+	for name, key := range map[string]string{"right": generatedKey, "wrong": otherKey, "damaged": "lbk1_x",
+		"empty": ""} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := user.in(t)

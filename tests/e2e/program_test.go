@@ -105,7 +105,9 @@ func serveLater(t testing.TB, database string, settings ...string) *program {
 	require.NoError(t, err)
 	address := listener.Addr().String()
 	require.NoError(t, listener.Close())
-	p := launch(t, []string{"serve"}, append([]string{"DATABASE_URL=" + database, "SECRET_KEY=" + testSecret, "HTTP_ADDR=" + address}, settings...)...)
+	p := launch(t, []string{"serve"},
+		append([]string{"DATABASE_URL=" + database, "SECRET_KEY=" + testSecret, "HTTP_ADDR=" + address},
+			settings...)...)
 	p.url, p.db = "http://"+address, database
 	return p
 }
@@ -181,7 +183,13 @@ func (c client) try(method, path, body string, headers ...string) (*answer, erro
 	}
 	defer func() { _ = response.Body.Close() }()
 	content, err := io.ReadAll(response.Body)
-	return &answer{t: c.server.t, request: method + " " + path, Status: response.StatusCode, Header: response.Header, Body: content}, err
+	return &answer{
+		t:       c.server.t,
+		request: method + " " + path,
+		Status:  response.StatusCode,
+		Header:  response.Header,
+		Body:    content,
+	}, err
 }
 
 // cluster of PostgreSQL that a test may kill.

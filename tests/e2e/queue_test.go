@@ -49,7 +49,8 @@ func TestFewConnectionsMakeRequestsWait(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, fmt.Sprintf(`"%d"`, 1+clients*turns), root.get("busy", "shared").expect(200).Header.Get("ETag"), "no write was lost")
+	require.Equal(t, fmt.Sprintf(`"%d"`, 1+clients*turns), root.get("busy", "shared").expect(200).Header.Get("ETag"),
+		"no write was lost")
 	for _, each := range servers {
 		require.Empty(t, each.errors())
 	}

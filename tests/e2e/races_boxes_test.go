@@ -105,7 +105,8 @@ func raceTransferToLeaver(t *testing.T, c *cluster, name string) {
 			require.Contains(t, []int{204, 404, 409, 503}, each.Status, "%s", each.Body)
 		}
 		c.root.state(name).ownerSits(t)
-		require.Equal(t, 1, c.number(`SELECT count(*) FROM boxes b JOIN users u ON u.id = b.owner_id WHERE b.name = $1`, name))
+		require.Equal(t, 1, c.number(`SELECT count(*) FROM boxes b JOIN users u ON u.id = b.owner_id WHERE b.name = $1`,
+			name))
 		// Back to root, if it came to that.
 		c.root.do("PUT", "/boxes/"+name, `{"owner":"root"}`).expect(204)
 	}

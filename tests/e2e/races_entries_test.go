@@ -150,7 +150,8 @@ func raceOneEntry(t *testing.T, c *cluster, name string) {
 			written++
 		}
 	}
-	require.Equal(t, written, c.number(`SELECT e.version FROM entries e JOIN boxes b ON b.id = e.box_id WHERE b.name = $1`, name))
+	require.Equal(t, written,
+		c.number(`SELECT e.version FROM entries e JOIN boxes b ON b.id = e.box_id WHERE b.name = $1`, name))
 	if c.counted(name) == 1 {
 		c.root.at(c.b).get(name, "entry").expect(200)
 		return

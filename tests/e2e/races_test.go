@@ -73,9 +73,11 @@ var races = map[string]race{
 	"a password is set and signed in with, and away": racePassword,
 }
 
-var shortRun = []string{"two initialize", "two admins demote each other", "the last two API keys are deleted", "a box is given away two ways",
+var shortRun = []string{"two initialize", "two admins demote each other", "the last two API keys are deleted",
+	"a box is given away two ways",
 	"a box is deleted while entries are written", "a user is deleted while it works", "users are added up to the limit",
-	"boxes are made and given up to the limit", "ten write one entry with If-Match", "entries are created, deleted, restored"}
+	"boxes are made and given up to the limit", "ten write one entry with If-Match",
+	"entries are created, deleted, restored"}
 
 // raceInitialize takes the first owner away, which nothing but SQL can.
 func raceInitialize(t *testing.T, c *cluster, name string) {
@@ -106,7 +108,8 @@ func (c *cluster) role(name string) string {
 func (c *cluster) ownerStands() {
 	c.t.Helper()
 	c.root.at(c.b).do("GET", "/users", nil).expect(200)
-	require.Equal(c.t, 1, c.number(`SELECT count(*) FROM system s JOIN users u ON u.id = s.owner_id WHERE u.is_active AND u.role = 'admin'`))
+	require.Equal(c.t, 1, c.number(
+		`SELECT count(*) FROM system s JOIN users u ON u.id = s.owner_id WHERE u.is_active AND u.role = 'admin'`))
 }
 
 func raceDeleteEachOther(_ *testing.T, c *cluster, name string) {
@@ -223,7 +226,8 @@ func racePassword(t *testing.T, c *cluster, name string) {
 	old := name + "-password"
 	answers := c.times(6, func(i int, s *server) *answer {
 		if i < 2 {
-			return user.at(s).do("PUT", "/users/"+name, fmt.Sprintf(`{"password":"new-password-%d","currentPassword":"%s"}`, i, old))
+			return user.at(s).do("PUT", "/users/"+name,
+				fmt.Sprintf(`{"password":"new-password-%d","currentPassword":"%s"}`, i, old))
 		}
 		return signIn(s, old)
 	})

@@ -30,7 +30,9 @@ func TestReadmeFirstFiveMinutes(t *testing.T) {
 func TestRequestsOfThePage(t *testing.T) {
 	t.Parallel()
 	const mark = "== example "
-	examples := regexp.MustCompile("(?m)^\\| `([A-Z]+) (/[^`]*)` \\| [^|]+ \\| `(api [^|]+)` \\| (\\d+)").FindAllStringSubmatch(page(t, "docs/http.md"), -1)
+	examples := regexp.MustCompile(
+		"(?m)^\\| `([A-Z]+) (/[^`]*)` \\| [^|]+ \\| `(api [^|]+)` \\| (\\d+)").FindAllStringSubmatch(page(t,
+		"docs/http.md"), -1)
 	require.Greater(t, len(examples), 30)
 	keyID := regexp.MustCompile(`(?m)^KEY_ID=.*$`).FindString(page(t, "docs/http.md"))
 	require.NotEmpty(t, keyID)
@@ -50,14 +52,16 @@ func TestRequestsOfThePage(t *testing.T) {
 			want = 409 // the first block has done it, and once is all there is
 		}
 		assert.Equal(t, []int{want}, statuses(outs[i]), "%s\n%s", example[3], outs[i])
-		assert.Regexp(t, pathPattern(example[2]), strings.Fields(example[3])[2], "the example is of another request than its row")
+		assert.Regexp(t, pathPattern(example[2]), strings.Fields(example[3])[2],
+			"the example is of another request than its row")
 		assert.Equal(t, example[1], strings.Fields(example[3])[1])
 	}
 }
 
 // pathPattern matches what a template stands for.
 func pathPattern(template string) string {
-	return `^'?` + regexp.MustCompile(`\\\{\w+\\\}`).ReplaceAllString(regexp.QuoteMeta(template), `[^/?]+`) + `(\?.*)?'?$`
+	return `^'?` + regexp.MustCompile(`\\\{\w+\\\}`).ReplaceAllString(regexp.QuoteMeta(template), `[^/?]+`) +
+		`(\?.*)?'?$`
 }
 
 // page returns a page of the documentation by its path from the root.
@@ -83,7 +87,8 @@ func (s *server) paste(text string) string {
 	s.t.Helper()
 	dir := s.t.TempDir()
 	// bash writes the stand-in: a file that this process had open for writing while a parallel test forked could not be run.
-	text = "mkdir bin; printf '#!/bin/sh\n[ \"$*\" = keygen ] && echo " + generatedKey + "\n' > bin/lockbox; chmod 700 bin/lockbox\n" + text
+	text = "mkdir bin; printf '#!/bin/sh\n[ \"$*\" = keygen ] && echo " + generatedKey +
+		"\n' > bin/lockbox; chmod 700 bin/lockbox\n" + text
 	bash := exec.CommandContext(s.t.Context(), "bash", "--norc")
 	bash.Dir = dir
 	bash.Stdin = strings.NewReader(strings.Replace(text, readmeURL, "URL="+s.url+"\n", 1))

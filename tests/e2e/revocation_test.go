@@ -52,7 +52,8 @@ func whileLocked(t *testing.T, s *server, request func() *answer, meanwhile func
 		require.NoError(t, err)
 		go func() { answers <- request() }()
 		require.Eventually(t, func() bool {
-			return number(t, s.db, `SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 1
+			return number(t, s.db,
+				`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 1
 		}, 4*time.Second, 5*time.Millisecond)
 		meanwhile()
 		require.NoError(t, tx.Rollback(ctx))
@@ -118,7 +119,9 @@ func TestStrangersSendLittle(t *testing.T) {
 		require.NoError(t, err)
 		defer func() { _ = conn.Close() }()
 		require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second))) // the server waits 30 for a body
-		_, err = fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: lockbox\r\nContent-Type: application/json\r\nAuthorization: Bearer %064d\r\nContent-Length: 100000\r\n\r\n{", path, 0)
+		_, err = fmt.Fprintf(conn,
+			"POST %s HTTP/1.1\r\nHost: lockbox\r\nContent-Type: application/json\r\nAuthorization: Bearer "+
+				"%064d\r\nContent-Length: 100000\r\n\r\n{", path, 0)
 		require.NoError(t, err)
 		line, err := bufio.NewReader(conn).ReadString('\n')
 		require.NoError(t, err)

@@ -28,7 +28,8 @@ const (
 // configOf reads settings as a server on that database would.
 func configOf(t testing.TB, database string, settings ...string) boot.Config {
 	t.Helper()
-	environ := []string{"LOCKBOX_DATABASE_URL=" + database, "LOCKBOX_SECRET_KEY=" + testSecret, "LOCKBOX_HTTP_ADDR=127.0.0.1:0",
+	environ := []string{"LOCKBOX_DATABASE_URL=" + database, "LOCKBOX_SECRET_KEY=" + testSecret,
+		"LOCKBOX_HTTP_ADDR=127.0.0.1:0",
 		"LOCKBOX_KDF_MEMORY_KIB=64", "LOCKBOX_KDF_TIME=1"}
 	for _, setting := range settings {
 		environ = append(environ, "LOCKBOX_"+setting)
@@ -41,7 +42,8 @@ func configOf(t testing.TB, database string, settings ...string) boot.Config {
 // serverKeys opens the commands about server keys.
 func serverKeys(t testing.TB, database string, settings ...string) *serverkeys.Service {
 	t.Helper()
-	keys, closeAll, err := boot.OpenServerKeys(context.Background(), configOf(t, database, settings...), slog.New(slog.DiscardHandler), testGrace)
+	keys, closeAll, err := boot.OpenServerKeys(context.Background(), configOf(t, database, settings...),
+		slog.New(slog.DiscardHandler), testGrace)
 	require.NoError(t, err)
 	t.Cleanup(closeAll)
 	return keys
@@ -99,7 +101,8 @@ func TestRotate(t *testing.T) {
 	session := before.as(before.authenticate("root", "root-password").expect(200).string("token"))
 
 	load := startLoad(t, root, root.at(both), session.at(both))
-	count, err := serverKeys(t, before.db, "SECRET_KEY="+newSecret, "SECRET_KEY_PREVIOUS="+testSecret).Rotate(t.Context())
+	count, err := serverKeys(t, before.db, "SECRET_KEY="+newSecret,
+		"SECRET_KEY_PREVIOUS="+testSecret).Rotate(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, len(domain.KeyPurposes()), count)
 	load.stop()
@@ -107,7 +110,8 @@ func TestRotate(t *testing.T) {
 	after := startOn(t, before.db, "SECRET_KEY="+newSecret)
 	for _, who := range []client{root.at(after), session.at(after), root.at(both), root} {
 		require.Equal(t, `"old"`, string(who.get("default", "entry").expect(200).Body))
-		require.Equal(t, `"behind a passphrase"`, string(who.get("default", "secret", "X-Encryption-Key", "correct horse").expect(200).Body))
+		require.Equal(t, `"behind a passphrase"`,
+			string(who.get("default", "secret", "X-Encryption-Key", "correct horse").expect(200).Body))
 		who.put("default", "more", `1`).expect(201)
 	}
 	after.authenticate("root", "root-password").expect(200)
@@ -252,7 +256,8 @@ func TestRekeyWhileServing(t *testing.T) {
 	key.at(c.b).do("GET", "/whoami", nil).expect(200)
 	root := c.b.as(c.b.authenticate("root", "root-password").expect(200).string("token"))
 	for i := range 150 {
-		require.Equal(t, fmt.Sprintf(`"%d"`, i+300), string(root.get("default", fmt.Sprintf("kept%%2F%d", i)).expect(200).Body))
+		require.Equal(t, fmt.Sprintf(`"%d"`, i+300),
+			string(root.get("default", fmt.Sprintf("kept%%2F%d", i)).expect(200).Body))
 	}
 	load.check(root)
 }
@@ -299,7 +304,8 @@ func TestRekeyGoesOn(t *testing.T) {
 		require.Error(t, err)
 		require.Equal(t, 2+stopped, number(t, c.a.db, `SELECT count(*) FROM server_keys WHERE purpose = 'entry'`))
 		for _, i := range []int{0, 100, 249} {
-			require.Equal(t, fmt.Sprint(i), string(c.root.at(c.b).get("default", fmt.Sprintf("kept%%2F%d", i)).expect(200).Body))
+			require.Equal(t, fmt.Sprint(i),
+				string(c.root.at(c.b).get("default", fmt.Sprintf("kept%%2F%d", i)).expect(200).Body))
 		}
 	}
 	_, err := serverKeys(t, c.a.db).Rekey(t.Context(), domain.KeyForEntries, func(int) {})
@@ -309,7 +315,8 @@ func TestRekeyGoesOn(t *testing.T) {
 	require.Zero(t, number(t, c.a.db, `SELECT count(*) FROM entry_versions WHERE key_id <> $1::uuid`, current))
 	after := startOn(t, c.a.db)
 	for i := range 250 {
-		require.Equal(t, fmt.Sprint(i), string(c.root.at(after).get("default", fmt.Sprintf("kept%%2F%d", i)).expect(200).Body))
+		require.Equal(t, fmt.Sprint(i),
+			string(c.root.at(after).get("default", fmt.Sprintf("kept%%2F%d", i)).expect(200).Body))
 	}
 	load.check(c.root.at(after))
 }
@@ -334,7 +341,8 @@ func TestRestoreAfterARekey(t *testing.T) {
 func (c client) lastEvent(action string) map[string]any {
 	c.server.t.Helper()
 	var record struct{ Events []map[string]any }
-	require.NoError(c.server.t, json.Unmarshal(c.do("GET", "/audit?limit=1&action="+action, nil).expect(200).Body, &record))
+	require.NoError(c.server.t,
+		json.Unmarshal(c.do("GET", "/audit?limit=1&action="+action, nil).expect(200).Body, &record))
 	require.Len(c.server.t, record.Events, 1)
 	return record.Events[0]
 }

@@ -32,7 +32,8 @@ func TestSessionsEnd(t *testing.T) {
 		keys bool // API keys live on
 	}{
 		{"a new password", func() {
-			key.do("PUT", "/users/user1", `{"password":"another-password","currentPassword":"`+password+`"}`).expect(204)
+			key.do("PUT", "/users/user1",
+				`{"password":"another-password","currentPassword":"`+password+`"}`).expect(204)
 			password = "another-password"
 		}, true},
 		{"revoked", func() { c.root.do("DELETE", "/api/v1/user/auth/revoke/user1", nil).expect(200) }, true},
@@ -47,7 +48,8 @@ func TestSessionsEnd(t *testing.T) {
 			dead.do("GET", "/whoami", nil).refuses(401, "unauthenticated")
 		}
 		access.do("GET", "/api/v1/user/list", nil).fails(401, 908, "Access token not found")
-		c.b.as("").do("POST", "/api/v1/user/auth/refresh", refreshBody(refresh)).fails(401, 910, "Refresh token not found")
+		c.b.as("").do("POST", "/api/v1/user/auth/refresh", refreshBody(refresh)).fails(401, 910,
+			"Refresh token not found")
 		status := map[bool]int{true: 200, false: 401}[end.keys]
 		require.Equal(t, status, key.at(c.b).do("GET", "/whoami", nil).Status, end.name)
 		if !end.keys { // and coming back brings no token back
@@ -91,17 +93,22 @@ func TestOwnerUntouched(t *testing.T) {
 	for _, request := range [][3]string{
 		{"PUT", "/users/root", `{"password":"another-password"}`}, {"PUT", "/users/root", `{"role":"user"}`},
 		{"PUT", "/users/root", `{"isActive":false}`}, {"PUT", "/users/root", `{"revokeApiKeys":true}`},
-		{"PUT", "/users/root", `{"group":"none"}`}, {"PUT", "/users/root", `{"group":"owner"}`}, {"PUT", "/users/admin1", `{"group":"owner"}`},
+		{"PUT", "/users/root", `{"group":"none"}`}, {"PUT", "/users/root", `{"group":"owner"}`},
+		{"PUT", "/users/admin1", `{"group":"owner"}`},
 		{"DELETE", "/users/root", ``}, {"DELETE", "/api-keys/" + keyID, ``},
-		{"POST", "/users/root/totp", ``}, {"POST", "/users/root/totp/confirm", `{"code":"123456"}`}, {"DELETE", "/users/root/totp", ``},
-		{"GET", "/api/v1/user/auth/setup/root", ``}, {"DELETE", "/api/v1/user/auth/revoke/root", ``}, {"DELETE", "/api/v1/user/delete/root", ``},
-		{"POST", "/api/v1/user/add", `{"username":"root","group":"owner"}`}, {"POST", "/init", `{"username":"x","password":"some-password"}`},
+		{"POST", "/users/root/totp", ``}, {"POST", "/users/root/totp/confirm", `{"code":"123456"}`},
+		{"DELETE", "/users/root/totp", ``},
+		{"GET", "/api/v1/user/auth/setup/root", ``}, {"DELETE", "/api/v1/user/auth/revoke/root", ``},
+		{"DELETE", "/api/v1/user/delete/root", ``},
+		{"POST", "/api/v1/user/add", `{"username":"root","group":"owner"}`},
+		{"POST", "/init", `{"username":"x","password":"some-password"}`},
 	} {
 		got := admin.do(request[0], request[1], request[2])
 		require.Contains(t, []int{401, 403, 409}, got.Status, "%s %s: %s", request[0], request[1], got.Body)
 	}
 	require.Equal(t, before, string(root.do("GET", "/users/root", nil).expect(200).Body))
-	s.as("").do("POST", "/authenticate", passwordAndCode("root", "root-password", enrolled.RecoveryCodes[0])).expect(200)
+	s.as("").do("POST", "/authenticate",
+		passwordAndCode("root", "root-password", enrolled.RecoveryCodes[0])).expect(200)
 }
 
 // TestManySignIns: a hundred at once on two cores. Those that the queue has no room for are told when to come again, and
@@ -134,7 +141,8 @@ func TestManySignIns(t *testing.T) {
 	counts := map[int]int{}
 	for i := range 100 {
 		group.Go(func() {
-			got := s.as("").do("POST", "/authenticate", map[string]string{"username": fmt.Sprintf("nobody-%d", i), "password": "wrong-password"})
+			got := s.as("").do("POST", "/authenticate",
+				map[string]string{"username": fmt.Sprintf("nobody-%d", i), "password": "wrong-password"})
 			if got.Status != http.StatusUnauthorized {
 				if got.Header.Get("Retry-After") == "" {
 					t.Errorf("%d without Retry-After", got.Status)

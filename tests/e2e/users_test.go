@@ -31,7 +31,8 @@ func TestCreateUser(t *testing.T) {
 		"other letter case": {`{"UserName":"Mixed.Case","PASSWORD":"secret","Role":"Admin"}`, "mixed.case", "admin"},
 		"every separator":   {`{"username":"a.b_c-d","password":"secret"}`, "a.b_c-d", "user"},
 		"one letter":        {`{"username":"x","password":"secret"}`, "x", "user"},
-		"50 letters":        {`{"username":"` + strings.Repeat("y", 50) + `","password":"secret"}`, strings.Repeat("y", 50), "user"},
+		"50 letters": {`{"username":"` + strings.Repeat("y", 50) + `","password":"secret"}`,
+			strings.Repeat("y", 50), "user"},
 		"long password":     {`{"username":"long","password":"` + strings.Repeat("ü", 100) + `"}`, "long", "user"},
 		"password of words": {`{"username":"words","password":"  correct horse\t\u0000 "}`, "words", "user"},
 	} {
@@ -59,22 +60,25 @@ func TestCreateUserBadInput(t *testing.T) {
 		"empty username": {`{"username":"","password":"secret"}`, 400, "username_required", "username"},
 		"no password":    {`{"username":"user1"}`, 400, "password_required", "password"},
 		"short password": {`{"username":"user1","password":"fünfe"}`, 400, "invalid_password", "password"},
-		"long password":  {`{"username":"user1","password":"` + strings.Repeat("x", 101) + `"}`, 400, "invalid_password", "password"},
-		"unknown role":   {`{"username":"user1","password":"secret","role":"owner"}`, 400, "unknown_role", "role"},
-		"role of a box":  {`{"username":"user1","password":"secret","role":"boxadmin"}`, 400, "unknown_role", "role"},
-		"taken":          {`{"username":"taken","password":"secret"}`, 409, "user_exists", ""},
-		"taken in caps":  {`{"username":"TAKEN","password":"secret"}`, 409, "user_exists", ""},
+		"long password": {`{"username":"user1","password":"` + strings.Repeat("x", 101) + `"}`, 400,
+			"invalid_password", "password"},
+		"unknown role":  {`{"username":"user1","password":"secret","role":"owner"}`, 400, "unknown_role", "role"},
+		"role of a box": {`{"username":"user1","password":"secret","role":"boxadmin"}`, 400, "unknown_role", "role"},
+		"taken":         {`{"username":"taken","password":"secret"}`, 409, "user_exists", ""},
+		"taken in caps": {`{"username":"TAKEN","password":"secret"}`, 409, "user_exists", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			root.in(t).do("POST", "/users", test.body).refuses(test.status, test.code).about(test.field)
 		})
 	}
-	for _, username := range []string{".a", "a.", "-a", "_a", "a..b", "a.-b", "a b", " a", "a/b", "a:b", "a@b", "ä", "a\x00", "a\n", "\u212a",
+	for _, username := range []string{".a", "a.", "-a", "_a", "a..b", "a.-b", "a b", " a", "a/b", "a:b", "a@b", "ä",
+		"a\x00", "a\n", "\u212a",
 		strings.Repeat("x", 51), "🙂"} {
 		t.Run("username "+username, func(t *testing.T) {
 			t.Parallel()
-			root.in(t).do("POST", "/users", map[string]string{"username": username, "password": "secret"}).refuses(400, "invalid_username").about("username")
+			root.in(t).do("POST", "/users", map[string]string{"username": username, "password": "secret"}).refuses(400,
+				"invalid_username").about("username")
 		})
 	}
 }
@@ -95,10 +99,14 @@ func TestOpenRegistration(t *testing.T) {
 	roleOf := func(got *answer) string {
 		return s.as(got.expect(201).Header.Get("X-API-Key")).do("GET", "/whoami", nil).expect(200).string("role")
 	}
-	user := s.as(s.as("").do("POST", "/users", `{"username":"user1","password":"secret"}`).expect(201).Header.Get("X-API-Key"))
-	require.Equal(t, "user", roleOf(s.as("").do("POST", "/users", `{"username":"user2","password":"secret","role":"admin"}`)))
-	require.Equal(t, "user", roleOf(user.do("POST", "/users", `{"username":"user3","password":"secret","role":"admin"}`)))
-	require.Equal(t, "admin", roleOf(root.do("POST", "/users", `{"username":"admin1","password":"secret","role":"admin"}`)))
+	user := s.as(s.as("").do("POST", "/users",
+		`{"username":"user1","password":"secret"}`).expect(201).Header.Get("X-API-Key"))
+	require.Equal(t, "user", roleOf(s.as("").do("POST", "/users",
+		`{"username":"user2","password":"secret","role":"admin"}`)))
+	require.Equal(t, "user", roleOf(user.do("POST", "/users",
+		`{"username":"user3","password":"secret","role":"admin"}`)))
+	require.Equal(t, "admin",
+		roleOf(root.do("POST", "/users", `{"username":"admin1","password":"secret","role":"admin"}`)))
 	require.Equal(t, "user", roleOf(root.do("POST", "/users", `{"username":"user4","password":"secret"}`)))
 	s.as("").do("POST", "/users", `{"username":"user5","password":"secret","role":"king"}`).refuses(400, "unknown_role")
 	s.as("").do("POST", "/users", `{"username":"user1","password":"secret"}`).refuses(409, "user_exists")
@@ -134,10 +142,12 @@ func TestDescribeUser(t *testing.T) {
 		got := c.do("GET", "/users/USER1", nil).expect(200).isJSON()
 		seen := read[describedUser](got)
 		require.Regexp(t, `^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$`, seen.CreatedAt)
-		require.JSONEq(t, `{"username":"user1","role":"user","isActive":true,"createdAt":"`+seen.CreatedAt+`","updatedAt":"`+seen.UpdatedAt+`",
+		require.JSONEq(t, `{"username":"user1","role":"user","isActive":true,"createdAt":"`+seen.CreatedAt+
+			`","updatedAt":"`+seen.UpdatedAt+`",
 			"apiKeys":["`+user.keyID()+`"],"permissions":["readEntryKeys","deleteEntry"]}`, string(got.Body))
 	}
-	require.Contains(t, string(root.do("GET", "/users/root", nil).expect(200).Body), `"permissions":["readEntryKeys","readEntry","createEntry","deleteEntry"]`)
+	require.Contains(t, string(root.do("GET", "/users/root", nil).expect(200).Body),
+		`"permissions":["readEntryKeys","readEntry","createEntry","deleteEntry"]`)
 	root.user("user2")
 	require.Contains(t, string(root.do("GET", "/users/user2", nil).expect(200).Body), `"permissions":[]`)
 	root.do("PUT", "/users/user2", `{"isActive":false}`).expect(204)
@@ -150,7 +160,8 @@ func TestUnknownUsers(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
 	user := root.user("user1")
-	for _, name := range []string{"nobody", "a%2Fb", "%252F", "%2e%2e", "..", "%00", "%ff", "user1%00", "user1%20", "%C3%A4", "user1%2Fapi", strings.Repeat("x", 51), strings.Repeat("x", 5000)} {
+	for _, name := range []string{"nobody", "a%2Fb", "%252F", "%2e%2e", "..", "%00", "%ff", "user1%00", "user1%20",
+		"%C3%A4", "user1%2Fapi", strings.Repeat("x", 51), strings.Repeat("x", 5000)} {
 		t.Run(name[:min(len(name), 20)], func(t *testing.T) {
 			t.Parallel()
 			for _, method := range []string{"GET", "PUT", "DELETE"} {
@@ -177,12 +188,14 @@ func TestShowAPIKeys(t *testing.T) {
 		require.Equal(t, []string{user.token, expiring.token}, read[describedUser](got).APIKeys)
 		require.Equal(t, "no-store", got.Header.Get("Cache-Control"))
 	}
-	require.Equal(t, []string{user.keyID(), expiring.keyID()}, read[describedUser](expiring.do("GET", "/users/user1", nil)).APIKeys,
+	require.Equal(t, []string{user.keyID(), expiring.keyID()},
+		read[describedUser](expiring.do("GET", "/users/user1", nil)).APIKeys,
 		"a key that ends gets at none that lives longer")
 	require.Equal(t, []string{root.token}, read[describedUser](root.do("GET", "/users/root", nil)).APIKeys)
 	admin := root.admin("admin1")
 	require.Equal(t, []string{root.keyID()}, read[describedUser](admin.do("GET", "/users/root", nil)).APIKeys)
-	require.Contains(t, string(root.do("GET", "/audit?action=api-key.show&limit=1&user=root", nil).expect(200).Body), `"target":"root"`)
+	require.Contains(t, string(root.do("GET", "/audit?action=api-key.show&limit=1&user=root", nil).expect(200).Body),
+		`"target":"root"`)
 	require.NotContains(t, string(root.do("GET", "/audit?limit=1000", nil).Body), user.token)
 }
 

@@ -16,9 +16,10 @@ func TestUpdateUser(t *testing.T) {
 		body string
 		want func(*describedUser)
 	}{
-		"promoted":                {`{"role":"admin"}`, func(u *describedUser) { u.Role = "admin" }},
-		"in any letter case":      {`{"Role":"USER","ISACTIVE":true}`, func(*describedUser) {}},
-		"nulls change nothing":    {`{"role":null,"isActive":null,"password":null,"revokeApiKeys":null}`, func(*describedUser) {}},
+		"promoted":           {`{"role":"admin"}`, func(u *describedUser) { u.Role = "admin" }},
+		"in any letter case": {`{"Role":"USER","ISACTIVE":true}`, func(*describedUser) {}},
+		"nulls change nothing": {`{"role":null,"isActive":null,"password":null,"revokeApiKeys":null}`,
+			func(*describedUser) {}},
 		"nothing changes nothing": {`{}`, func(*describedUser) {}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -43,18 +44,23 @@ func TestUpdateUserBadInput(t *testing.T) {
 		status      int
 		code, field string
 	}{
-		"unknown role":                      {root, `{"role":"owner"}`, 400, "unknown_role", "role"},
-		"empty role":                        {root, `{"role":""}`, 400, "unknown_role", "role"},
-		"empty password":                    {root, `{"password":""}`, 400, "password_required", "password"},
-		"short password":                    {root, `{"password":"12345"}`, 400, "invalid_password", "password"},
-		"its own without the current":       {user, `{"password":"new-password"}`, 400, "current_password_required", "currentPassword"},
-		"its own with an empty current":     {user, `{"password":"new-password","currentPassword":""}`, 400, "current_password_required", "currentPassword"},
-		"its own with a wrong current":      {user, `{"password":"new-password","currentPassword":"wrong"}`, 403, "current_password_wrong", "currentPassword"},
-		"its own, short":                    {user, `{"password":"12345","currentPassword":"user1-password"}`, 400, "invalid_password", "password"},
-		"its own role":                      {user, `{"role":"admin"}`, 403, "admin_only", ""},
-		"its own role, the same":            {user, `{"role":"user"}`, 403, "admin_only", ""},
-		"its own state":                     {user, `{"isActive":false}`, 403, "admin_only", ""},
-		"its own role beside a good change": {user, `{"role":"admin","password":"new-password","currentPassword":"user1-password"}`, 403, "admin_only", ""},
+		"unknown role":   {root, `{"role":"owner"}`, 400, "unknown_role", "role"},
+		"empty role":     {root, `{"role":""}`, 400, "unknown_role", "role"},
+		"empty password": {root, `{"password":""}`, 400, "password_required", "password"},
+		"short password": {root, `{"password":"12345"}`, 400, "invalid_password", "password"},
+		"its own without the current": {user, `{"password":"new-password"}`, 400, "current_password_required",
+			"currentPassword"},
+		"its own with an empty current": {user, `{"password":"new-password","currentPassword":""}`, 400,
+			"current_password_required", "currentPassword"},
+		"its own with a wrong current": {user, `{"password":"new-password","currentPassword":"wrong"}`, 403,
+			"current_password_wrong", "currentPassword"},
+		"its own, short": {user, `{"password":"12345","currentPassword":"user1-password"}`, 400,
+			"invalid_password", "password"},
+		"its own role":           {user, `{"role":"admin"}`, 403, "admin_only", ""},
+		"its own role, the same": {user, `{"role":"user"}`, 403, "admin_only", ""},
+		"its own state":          {user, `{"isActive":false}`, 403, "admin_only", ""},
+		"its own role beside a good change": {user,
+			`{"role":"admin","password":"new-password","currentPassword":"user1-password"}`, 403, "admin_only", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -76,16 +82,19 @@ func TestOwnPassword(t *testing.T) {
 	session.do("PUT", "/users/user1", `{"password":"second-password","currentPassword":"user1-password"}`).expect(204)
 	session.do("GET", "/whoami", nil).refuses(401, "unauthenticated")
 	user.do("GET", "/whoami", nil).expect(200)
-	s.as("").do("POST", "/authenticate", `{"username":"user1","password":"user1-password"}`).refuses(401, "wrong_credentials")
+	s.as("").do("POST", "/authenticate", `{"username":"user1","password":"user1-password"}`).refuses(401,
+		"wrong_credentials")
 	session = s.signIn("user1", "second-password")
 
-	user.do("PUT", "/users/user1", `{"password":"third-password","currentPassword":"second-password","revokeApiKeys":true}`).expect(204)
+	user.do("PUT", "/users/user1",
+		`{"password":"third-password","currentPassword":"second-password","revokeApiKeys":true}`).expect(204)
 	user.do("GET", "/whoami", nil).refuses(401, "unauthenticated")
 	session.do("GET", "/whoami", nil).refuses(401, "unauthenticated")
 
 	session = s.signIn("user1", "third-password")
 	key := session.issue(nil)
-	session.do("PUT", "/users/user1", `{"revokeApiKeys":true}`).refuses(403, "admin_only") // a stolen token must not end the others
+	// a stolen token must not end the others
+	session.do("PUT", "/users/user1", `{"revokeApiKeys":true}`).refuses(403, "admin_only")
 	key.do("GET", "/whoami", nil).expect(200)
 	session.do("GET", "/whoami", nil).expect(200)
 }
@@ -110,7 +119,8 @@ func TestTheOwnerIsItsOwn(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
 	admin := root.admin("admin1")
-	for _, body := range []string{`{"role":"user"}`, `{"role":"admin"}`, `{"isActive":false}`, `{"isActive":true}`, `{"password":"new-password"}`,
+	for _, body := range []string{`{"role":"user"}`, `{"role":"admin"}`, `{"isActive":false}`, `{"isActive":true}`,
+		`{"password":"new-password"}`,
 		`{"revokeApiKeys":true}`, `{"password":"new-password","currentPassword":"root-password"}`, `{}`} {
 		t.Run("another "+body, func(t *testing.T) {
 			t.Parallel()
@@ -138,7 +148,8 @@ func TestADeactivatedUser(t *testing.T) {
 	root.do("PUT", "/users/user1", `{"isActive":false}`).expect(204)
 	root.do("PUT", "/users/user1", `{"isActive":false,"password":"second-password"}`).expect(204)
 	user.get("mine", "kept").refuses(401, "unauthenticated")
-	s.as("").do("POST", "/authenticate", `{"username":"user1","password":"second-password"}`).refuses(401, "wrong_credentials")
+	s.as("").do("POST", "/authenticate", `{"username":"user1","password":"second-password"}`).refuses(401,
+		"wrong_credentials")
 	root.do("GET", "/boxes/mine", nil).expect(200)
 	root.do("PUT", "/users/user1", `{"isActive":true}`).expect(204)
 	require.Empty(t, read[describedUser](root.do("GET", "/users/user1", nil)).APIKeys)

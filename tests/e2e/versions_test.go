@@ -18,7 +18,8 @@ type versionLine struct {
 func (c client) versions(box, key string) []string {
 	c.server.t.Helper()
 	var list []string
-	for _, line := range read[[]versionLine](c.do("GET", "/boxes/"+box+"/entries/"+key+"/versions", nil).expect(200).isJSON()) {
+	for _, line := range read[[]versionLine](c.do("GET", "/boxes/"+box+"/entries/"+key+"/versions",
+		nil).expect(200).isJSON()) {
 		author, state := "nobody", "old"
 		if line.Author != nil {
 			author = *line.Author
@@ -49,19 +50,22 @@ func TestVersions(t *testing.T) {
 	root.do("DELETE", "/users/user1", nil).expect(204)
 	require.Equal(t, []string{"3 root current", "2 nobody old", "1 root old"}, root.versions("default", "a%2Fb"))
 	root.do("DELETE", "/boxes/default/entries/a%2Fb", nil).expect(204)
-	require.Equal(t, []string{"3 root old", "2 nobody old", "1 root old"}, root.versions("default", "a%2Fb"), "a deleted entry has no current one")
+	require.Equal(t, []string{"3 root old", "2 nobody old", "1 root old"}, root.versions("default", "a%2Fb"),
+		"a deleted entry has no current one")
 	root.do("GET", "/boxes/default/entries/unknown/versions", nil).refuses(404, "entry_not_found")
 }
 
 // TestVersionsKept is the setting.
 func TestVersionsKept(t *testing.T) {
 	t.Parallel()
-	for setting, kept := range map[string]int{"ENTRY_VERSIONS=1": 1, "ENTRY_VERSIONS=3": 3, "ENTRY_VERSIONS=0": 12, "ENTRY_VERSIONS=10": 10} {
+	for setting, kept := range map[string]int{"ENTRY_VERSIONS=1": 1, "ENTRY_VERSIONS=3": 3, "ENTRY_VERSIONS=0": 12,
+		"ENTRY_VERSIONS=10": 10} {
 		t.Run(setting, func(t *testing.T) {
 			t.Parallel()
 			root := withBox(t, setting)
 			for i := 1; i <= 12; i++ {
-				require.Equal(t, fmt.Sprintf(`"%d"`, i), root.put("default", "key", fmt.Sprint(i)).expect(201).Header.Get("ETag"))
+				require.Equal(t, fmt.Sprintf(`"%d"`, i),
+					root.put("default", "key", fmt.Sprint(i)).expect(201).Header.Get("ETag"))
 			}
 			require.Len(t, root.versions("default", "key"), kept)
 			root.get("default", fmt.Sprintf("key?version=%d", 13-kept)).is(fmt.Sprint(13 - kept))
@@ -80,7 +84,8 @@ func TestVersionParameter(t *testing.T) {
 	t.Parallel()
 	root := withBox(t)
 	root.put("default", "key", `1`).expect(201)
-	for _, bad := range []string{"0", "-1", "1.0", "1e0", "one", "%201", "%2B1", "0x1", "9223372036854775808", "99999999999999999999", "%00", "%ff", `%221%22`} {
+	for _, bad := range []string{"0", "-1", "1.0", "1e0", "one", "%201", "%2B1", "0x1", "9223372036854775808",
+		"99999999999999999999", "%00", "%ff", `%221%22`} {
 		t.Run("bad "+bad, func(t *testing.T) {
 			t.Parallel()
 			root.in(t).get("default", "key?version="+bad).refuses(400, "invalid_version").about("version")
@@ -104,11 +109,14 @@ func TestRestore(t *testing.T) {
 	root.get("default", "a%2Fb").is(`"one"`)
 	root.get("default", "a%2Fb", "X-Encryption-Key", otherKey).refuses(403, "encryption_key_mismatch")
 	root.get("default", "a%2Fb?version=2", "X-Encryption-Key", otherKey).is(`"two"`)
-	require.Equal(t, `"4"`, root.restore("default", "a%2Fb", 3).expect(201).Header.Get("ETag"), "a restored one can be restored")
+	require.Equal(t, `"4"`, root.restore("default", "a%2Fb", 3).expect(201).Header.Get("ETag"),
+		"a restored one can be restored")
 	require.Equal(t, `"5"`, root.restore("default", "a%2Fb", 2).expect(201).Header.Get("ETag"))
 	root.get("default", "a%2Fb", "X-Encryption-Key", otherKey).is(`"two"`)
-	require.Equal(t, `"6"`, root.restore("default", "a%2Fb", 5).expect(201).Header.Get("ETag"), "so can the current one")
-	require.Equal(t, []string{"true"}, root.put("default", "a/b", `7`).expect(201).Header["X-Encryption-Key-Changed"], "the restored one's key counts")
+	require.Equal(t, `"6"`, root.restore("default", "a%2Fb", 5).expect(201).Header.Get("ETag"),
+		"so can the current one")
+	require.Equal(t, []string{"true"}, root.put("default", "a/b", `7`).expect(201).Header["X-Encryption-Key-Changed"],
+		"the restored one's key counts")
 	require.Len(t, root.versions("default", "a%2Fb"), 7)
 }
 
@@ -143,15 +151,18 @@ func TestRestoreBadInput(t *testing.T) {
 	t.Parallel()
 	root := withBox(t)
 	root.put("default", "key", `1`).expect(201)
-	for body, code := range map[string]string{`{}`: "invalid_version", `null`: "invalid_version", `{"version":0}`: "invalid_version", `{"version":null}`: "invalid_version",
-		`{"version":-1}`: "wrong_type", `{"version":"1"}`: "wrong_type", `{"version":1.0}`: "wrong_type", `{"version":1e0}`: "wrong_type"} {
+	for body, code := range map[string]string{`{}`: "invalid_version", `null`: "invalid_version",
+		`{"version":0}`: "invalid_version", `{"version":null}`: "invalid_version",
+		`{"version":-1}`: "wrong_type", `{"version":"1"}`: "wrong_type", `{"version":1.0}`: "wrong_type",
+		`{"version":1e0}`: "wrong_type"} {
 		t.Run(body, func(t *testing.T) {
 			t.Parallel()
 			root.in(t).do("POST", "/boxes/default/entries/key/restore", body).refuses(400, code).about("version")
 		})
 	}
 	for _, unknown := range []string{"2", "9223372036854775807", "9223372036854775808", "18446744073709551615"} {
-		root.do("POST", "/boxes/default/entries/key/restore", `{"version":`+unknown+`}`).refuses(404, "version_not_found")
+		root.do("POST", "/boxes/default/entries/key/restore", `{"version":`+unknown+`}`).refuses(404,
+			"version_not_found")
 	}
 	root.restore("default", "unknown", 1).refuses(404, "entry_not_found")
 	root.restore("unknown", "key", 1).refuses(404, "box_not_found")
@@ -236,7 +247,8 @@ func TestBadConditions(t *testing.T) {
 				t.Parallel()
 				c := root.in(t)
 				c.put("default", "key", `2`, header, bad).refuses(400, "invalid_precondition").about(header)
-				c.do("DELETE", "/boxes/default/entries/key", nil, header, bad).refuses(400, "invalid_precondition").about(header)
+				c.do("DELETE", "/boxes/default/entries/key", nil, header, bad).refuses(400,
+					"invalid_precondition").about(header)
 				c.restore("default", "key", 1, header, bad).refuses(400, "invalid_precondition").about(header)
 			})
 		}

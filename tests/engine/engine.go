@@ -136,7 +136,8 @@ func (e *Engine) endShims() {
 	paths, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
-		if err != nil || !bytes.Contains(text, []byte("containerd-shim")) || !bytes.Contains(text, []byte(e.dir+"/exec/")) {
+		if err != nil || !bytes.Contains(text, []byte("containerd-shim")) ||
+			!bytes.Contains(text, []byte(e.dir+"/exec/")) {
 			continue
 		}
 		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {

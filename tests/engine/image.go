@@ -26,13 +26,18 @@ const (
 func (e *Engine) BuildImages() {
 	e.t.Helper()
 	dir := e.t.TempDir()
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(dir, "server"), "./tests/engine/server")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(dir, "server"),
+		"./tests/engine/server")
 	build.Dir = "../.."
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := build.CombinedOutput()
 	require.NoError(e.t, err, "%s", out)
-	for image, command := range map[string]string{Image: `["/server"]`, StubbornImage: `["/server","stubborn"]`,
-		FailingImage: `["/server","fail"]`, BrokenImage: `["/nothing"]`} {
+	for image, command := range map[string]string{
+		Image:         `["/server"]`,
+		StubbornImage: `["/server","stubborn"]`,
+		FailingImage:  `["/server","fail"]`,
+		BrokenImage:   `["/nothing"]`,
+	} {
 		recipe := "FROM scratch\nCOPY server /server\nENTRYPOINT " + command + "\n"
 		require.NoError(e.t, os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(recipe), 0o600))
 		e.Docker("build", "-q", "-t", image, dir)

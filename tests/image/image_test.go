@@ -77,7 +77,8 @@ func firstDay(t *testing.T, e *engine.Engine) {
 	serve := func(name, secrets string) []string {
 		return confined("-d", "--name", name, "--network=host", "--health-interval=1s",
 			"-v", login+":/login:ro", "-v", secrets+":/secrets",
-			"-e", "LOCKBOX_HTTP_ADDR="+address, "-e", "LOCKBOX_DATABASE_URL="+database, "-e", "LOCKBOX_KDF_MEMORY_KIB=64",
+			"-e", "LOCKBOX_HTTP_ADDR="+address, "-e", "LOCKBOX_DATABASE_URL="+database, "-e",
+			"LOCKBOX_KDF_MEMORY_KIB=64",
 			"-e", "LOCKBOX_INIT_TOKEN_FILE=/login/init-token", "-e", "LOCKBOX_SECRET_KEY_FILE=/secrets/secret-key",
 			tag, "serve", "--create-secret")
 	}
@@ -88,7 +89,8 @@ func firstDay(t *testing.T, e *engine.Engine) {
 
 	token := initToken(t, e.Docker("logs", name))
 	client := caller{t: t, url: "http://" + address}
-	status, body := client.call("POST", "/init", `{"username":"root","password":"root-password"}`, "X-Init-Token", token)
+	status, body := client.call("POST", "/init", `{"username":"root","password":"root-password"}`, "X-Init-Token",
+		token)
 	require.Equal(t, 200, status, "%s", body)
 	var initialized struct{ APIKey string }
 	require.NoError(t, json.Unmarshal(body, &initialized))
@@ -96,7 +98,8 @@ func firstDay(t *testing.T, e *engine.Engine) {
 	const value = `{"email":"my@email.com","password":"secret"}`
 	status, body = client.call("POST", "/boxes/default", "")
 	require.Equal(t, 201, status, "%s", body)
-	status, body = client.call("POST", "/boxes/default/entries", `{"key":"mail","value":`+value+`}`, "X-Encryption-Key", "a passphrase")
+	status, body = client.call("POST", "/boxes/default/entries", `{"key":"mail","value":`+value+`}`, "X-Encryption-Key",
+		"a passphrase")
 	require.Equal(t, 201, status, "%s", body)
 
 	// A stop is clean, and a start finds the same secret and the same data.
@@ -214,8 +217,13 @@ func overTCP(t *testing.T, database string) string {
 			go forward(inner, network, address)
 		}
 	}()
-	reachable := url.URL{Scheme: "postgres", User: url.UserPassword(config.User, config.Password),
-		Host: listener.Addr().String(), Path: "/" + config.Database, RawQuery: "sslmode=disable"}
+	reachable := url.URL{
+		Scheme:   "postgres",
+		User:     url.UserPassword(config.User, config.Password),
+		Host:     listener.Addr().String(),
+		Path:     "/" + config.Database,
+		RawQuery: "sslmode=disable",
+	}
 	return reachable.String()
 }
 

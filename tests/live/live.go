@@ -66,7 +66,8 @@ func Open(settings ...string) (*Server, error) {
 }
 
 func run(database string, log *Log, settings []string) (*Server, error) {
-	environ := []string{"LOCKBOX_DATABASE_URL=" + database, "LOCKBOX_SECRET_KEY=" + Secret, "LOCKBOX_HTTP_ADDR=127.0.0.1:0",
+	environ := []string{"LOCKBOX_DATABASE_URL=" + database, "LOCKBOX_SECRET_KEY=" + Secret,
+		"LOCKBOX_HTTP_ADDR=127.0.0.1:0",
 		"LOCKBOX_LOG_LEVEL=debug", "LOCKBOX_KDF_MEMORY_KIB=64", "LOCKBOX_KDF_TIME=1",
 		// Tests of other things guess and mistype freely; those of throttling set it anew.
 		"LOCKBOX_THROTTLE_FREE_ATTEMPTS=100000"}
@@ -96,5 +97,10 @@ func run(database string, log *Log, settings []string) (*Server, error) {
 	case <-time.After(time.Minute):
 		return nil, errors.Join(errors.New("the server did not start within a minute"), stop())
 	}
-	return &Server{URL: "http://" + app.Addr().(*net.TCPAddr).String(), Database: database, Log: log, Stop: stop}, nil
+	return &Server{
+		URL:      "http://" + app.Addr().(*net.TCPAddr).String(),
+		Database: database,
+		Log:      log,
+		Stop:     stop,
+	}, nil
 }

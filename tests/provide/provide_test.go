@@ -33,7 +33,8 @@ func newMachine(t *testing.T, manager string) machine {
 	t.Helper()
 	m := machine{t, filepath.Join(t.TempDir(), "bin")}
 	require.NoError(t, os.Mkdir(m.bin, 0o700))
-	for _, name := range []string{"sh", "id", "env", "mktemp", "rm", "cat", "mkdir", "chmod", "basename", "dirname", "find", "sed", "true"} {
+	for _, name := range []string{"sh", "id", "env", "mktemp", "rm", "cat", "mkdir", "chmod", "basename", "dirname",
+		"find", "sed", "true"} {
 		path, err := exec.LookPath(name)
 		require.NoError(t, err)
 		require.NoError(t, os.Symlink(path, filepath.Join(m.bin, name)))
@@ -48,7 +49,8 @@ func newMachine(t *testing.T, manager string) machine {
 func (m machine) write(name, text string) {
 	m.t.Helper()
 	// sh writes it: a file that this process had open for writing while another test forked could not be run.
-	command := exec.CommandContext(m.t.Context(), "/bin/sh", "-c", `cat >"$1" && chmod 700 "$1"`, "sh", filepath.Join(m.bin, name))
+	command := exec.CommandContext(m.t.Context(), "/bin/sh", "-c", `cat >"$1" && chmod 700 "$1"`, "sh",
+		filepath.Join(m.bin, name))
 	command.Stdin = strings.NewReader(text)
 	require.NoError(m.t, command.Run())
 }
@@ -86,7 +88,8 @@ func TestWhatIsMissingIsInstalled(t *testing.T) {
 
 func TestOtherPackageManagers(t *testing.T) {
 	t.Parallel()
-	for manager, want := range map[string]string{"dnf": "dnf install -y jq\n", "apk": "apk add jq\n", "pacman": "pacman -Sy --needed --noconfirm jq\n"} {
+	for manager, want := range map[string]string{"dnf": "dnf install -y jq\n", "apk": "apk add jq\n",
+		"pacman": "pacman -Sy --needed --noconfirm jq\n"} {
 		said, told, err := newMachine(t, manager).provide("jq")
 		require.NoError(t, err, said)
 		assert.Equal(t, want, told)

@@ -59,7 +59,8 @@ func many(ts *testscript.TestScript, neg bool, args []string) {
 	group.SetLimit(8)
 	for range count {
 		group.Go(func() error {
-			_, err := send(ts.Getenv("LOCKBOX_API_URL"), ts.Getenv("ROOT"), "GET", "/boxes/prod/entries/app%2Fdb", "", nil)
+			_, err := send(ts.Getenv("LOCKBOX_API_URL"), ts.Getenv("ROOT"), "GET", "/boxes/prod/entries/app%2Fdb", "",
+				nil)
 			return err
 		})
 	}

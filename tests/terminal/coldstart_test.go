@@ -19,7 +19,8 @@ func TestGetStartsAboutAsFastAsCurl(t *testing.T) {
 	u := withEntries(t)
 	// The race detector slows the program down, which the test is not about.
 	shipped := t.TempDir() + "/lockbox"
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", shipped, "../../cmd/lockbox")
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", shipped,
+		"../../cmd/lockbox")
 	build.Env = append(build.Environ(), "CGO_ENABLED=0")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
@@ -31,7 +32,8 @@ func TestGetStartsAboutAsFastAsCurl(t *testing.T) {
 		return command
 	}
 	curl := func() *exec.Cmd {
-		return exec.Command("curl", "-sS", "--fail", "-H", "Authorization: Bearer "+u.root, "-H", "X-Encryption-Key: "+encryptionKey,
+		return exec.Command("curl", "-sS", "--fail", "-H", "Authorization: Bearer "+u.root, "-H",
+			"X-Encryption-Key: "+encryptionKey,
 			u.server.URL+"/boxes/prod/entries/app")
 	}
 	var ours, theirs []time.Duration

@@ -20,11 +20,13 @@ func TestComingFrom(t *testing.T) {
 	h := newHome(t)
 	h.api("POST", "/users", `{"username":"anna","password":"anna-password"}`, nil)
 	h.api("POST", "/users", `{"username":"billing","password":"billing-password"}`, nil)
-	environ := h.environ("LOCKBOX_API_URL="+h.server.URL, "LOCKBOX_API_KEY="+h.root, "LOCKBOX_ENCRYPTION_KEY="+encryptionKey)
+	environ := h.environ("LOCKBOX_API_URL="+h.server.URL, "LOCKBOX_API_KEY="+h.root,
+		"LOCKBOX_ENCRYPTION_KEY="+encryptionKey)
 	environ[0] = "PATH=" + filepath.Dir(binary) + string(os.PathListSeparator) + os.Getenv("PATH")
 	folder := t.TempDir()
 	for name, text := range map[string]string{
-		"app.json": `{"password":"x"}`, ".env": "DB_PASSWORD='hunter2 $5'\n", ".env.next": "DB_PASSWORD=other\n", "server": "#!/bin/sh\nexec env\n",
+		"app.json": `{"password":"x"}`, ".env": "DB_PASSWORD='hunter2 $5'\n", ".env.next": "DB_PASSWORD=other\n",
+		"server": "#!/bin/sh\nexec env\n",
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o700))
 	}

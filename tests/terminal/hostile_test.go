@@ -22,10 +22,12 @@ func TestNamesOfAServerDoNotSteerTheTerminal(t *testing.T) {
 			return
 		}
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write([]byte(`{"username":"anna\u001b]0;evil\u0007` + "\u009d0;evil\u009c\u007f" + `","role":"user","token":{"kind":"api-key"}}`))
+		_, _ = w.Write([]byte(`{"username":"anna\u001b]0;evil\u0007` + "\u009d0;evil\u009c\u007f" +
+			`","role":"user","token":{"kind":"api-key"}}`))
 	}))
 	t.Cleanup(server.Close)
-	environ := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TERM=xterm", "NO_COLOR=1", "LOCKBOX_API_URL=" + server.URL, "LOCKBOX_API_KEY=key"}
+	environ := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TERM=xterm", "NO_COLOR=1",
+		"LOCKBOX_API_URL=" + server.URL, "LOCKBOX_API_KEY=key"}
 
 	asked := at(t, environ, "users", "passwd")
 	asked.hidden("Current password", "old")

@@ -39,7 +39,8 @@ func newHome(t *testing.T, settings ...string) home {
 }
 
 func (h home) environ(more ...string) []string {
-	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir, "XDG_CONFIG_HOME=" + filepath.Join(h.dir, ".config"), "TERM=xterm"}, more...)
+	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir,
+		"XDG_CONFIG_HOME=" + filepath.Join(h.dir, ".config"), "TERM=xterm"}, more...)
 }
 
 // at starts a lockbox at a terminal.
@@ -222,7 +223,8 @@ func TestRefreshManyAtOnce(t *testing.T) {
 		all.Wait()
 		require.NotEqual(t, before, h.profiles())
 	}
-	require.Equal(t, 5, pgtest.Number(t, h.server.Database, `SELECT count(*) FROM events WHERE action = 'session.refresh'`))
+	require.Equal(t, 5, pgtest.Number(t, h.server.Database,
+		`SELECT count(*) FROM events WHERE action = 'session.refresh'`))
 	require.Equal(t, 0, pgtest.Number(t, h.server.Database, `SELECT count(*) FROM events WHERE outcome <> 'success'`))
 }
 

@@ -44,8 +44,10 @@ func TestAThousandLinesComeBackTheSame(t *testing.T) {
 // thousandLines are written as people write them, each in a way that bash and readers of .env files agree on.
 func thousandLines() string {
 	ways := []string{
-		"%s=plain%d", "export %s=exported-%d", "%s='single # quotes = $HOME \\n %d'", `%s="double quotes %d"`, "%s=https://u:p@h:%d/?a=b", "%s=%d # a comment",
-		`%s="it's \"both\" \$5 %d"`, "%s=", "%s=''", "%s='grüße 日本 🔑 %d'", `%s="back\\slash %d"`, "%s=' blanks %d '", "%s=a#b%d", `%s="back\` + "`" + `tick %d"`, "%s=x=y==%d",
+		"%s=plain%d", "export %s=exported-%d", "%s='single # quotes = $HOME \\n %d'", `%s="double quotes %d"`,
+		"%s=https://u:p@h:%d/?a=b", "%s=%d # a comment",
+		`%s="it's \"both\" \$5 %d"`, "%s=", "%s=''", "%s='grüße 日本 🔑 %d'", `%s="back\\slash %d"`, "%s=' blanks %d '",
+		"%s=a#b%d", `%s="back\` + "`" + `tick %d"`, "%s=x=y==%d",
 	}
 	var text strings.Builder
 	for lines := 0; lines < 1000; lines++ {

@@ -20,7 +20,8 @@ func withEntries(t *testing.T, settings ...string) entries {
 	t.Helper()
 	h := newHome(t, settings...)
 	h.api("POST", "/boxes/prod", "", nil)
-	return entries{h, h.environ("NO_COLOR=1", "LOCKBOX_API_URL="+h.server.URL, "LOCKBOX_API_KEY="+h.root, "LOCKBOX_ENCRYPTION_KEY="+encryptionKey)}
+	return entries{h, h.environ("NO_COLOR=1", "LOCKBOX_API_URL="+h.server.URL, "LOCKBOX_API_KEY="+h.root,
+		"LOCKBOX_ENCRYPTION_KEY="+encryptionKey)}
 }
 
 type entries struct {
@@ -87,7 +88,8 @@ func TestRunningShowsNoSecret(t *testing.T) {
 	pid := regexp.MustCompile(`pid (\d+)`).FindStringSubmatch(run.String())[1]
 	environ, err := os.ReadFile("/proc/" + pid + "/environ")
 	require.NoError(t, err)
-	assert.Contains(t, string(environ), "PASSWORD=canary-of-a-running-program", "this is the program that was asked for")
+	assert.Contains(t, string(environ), "PASSWORD=canary-of-a-running-program",
+		"this is the program that was asked for")
 	for _, secret := range []string{u.root, encryptionKey} {
 		assert.NotContains(t, string(environ), secret)
 	}
@@ -154,7 +156,8 @@ func TestValuesDoNotSteerTheTerminal(t *testing.T) {
 	run.expect("c\r\n")
 	run.ends(0)
 	assert.Equal(t, "a\ufffd]0;title\ufffd\r\nb\tc\r\n", run.String())
-	assert.Equal(t, "a\x1b]0;title\x07\nb\tc", u.lockbox("get", "prod/evil", "--raw"), "to the byte where it is no terminal")
+	assert.Equal(t, "a\x1b]0;title\x07\nb\tc", u.lockbox("get", "prod/evil", "--raw"),
+		"to the byte where it is no terminal")
 }
 
 // A value that is typed is not shown, and neither is the key, which is asked for twice.

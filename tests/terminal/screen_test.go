@@ -45,7 +45,12 @@ func start(t *testing.T, environ []string, program string, args ...string) *scre
 	t.Helper()
 	keyboard, line, err := pty.Open()
 	require.NoError(t, err)
-	s := &screen{t: t, keyboard: keyboard, line: line, ended: make(chan error, 1)}
+	s := &screen{
+		t:        t,
+		keyboard: keyboard,
+		line:     line,
+		ended:    make(chan error, 1),
+	}
 	command := exec.Command(program, args...)
 	command.Env = environ
 	command.Stdin, command.Stdout, command.Stderr = line, line, line

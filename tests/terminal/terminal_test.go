@@ -80,7 +80,8 @@ func setUp(t *testing.T, env *testscript.Env) error {
 		return err
 	}
 	var made struct{ APIKey string }
-	if _, err := send(server.URL, "", "POST", "/init", `{"username":"root","password":"root-password"}`, &made); err != nil {
+	if _, err := send(server.URL, "", "POST", "/init", `{"username":"root","password":"root-password"}`,
+		&made); err != nil {
 		return err
 	}
 	for name, value := range map[string]string{

@@ -22,7 +22,12 @@ func (c Changes) None() bool { return len(c.Added)+len(c.Changed)+len(c.Removed)
 // Compare says what becomes of the fields of an object when another takes its place. White space, and how strings are
 // escaped, make no difference; the digits of a number do.
 func Compare(before, after Value) Changes {
-	changes := Changes{Added: []string{}, Changed: []string{}, Removed: []string{}, Unchanged: []string{}}
+	changes := Changes{
+		Added:     []string{},
+		Changed:   []string{},
+		Removed:   []string{},
+		Unchanged: []string{},
+	}
 	was, is := leaves(before), leaves(after)
 	for _, each := range is.names {
 		old, known := was.text[each]

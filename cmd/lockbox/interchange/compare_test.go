@@ -15,7 +15,10 @@ func TestCompare(t *testing.T) {
 	before := parsed(t, `{"same":"é","moved":1,"db":{"host":"h","old":true},"list":[1, 2],"empty":{},"n":1.0}`)
 	after := parsed(t, `{"moved":1,"same":"\u00e9","db":{"host":"i","new":1},"list":[1,2],"empty":{},"n":1.00}`)
 	assert.Equal(t, Changes{
-		Added: []string{"db.new"}, Changed: []string{"db.host", "n"}, Removed: []string{"db.old"}, Unchanged: []string{"moved", "same", "list", "empty"},
+		Added:     []string{"db.new"},
+		Changed:   []string{"db.host", "n"},
+		Removed:   []string{"db.old"},
+		Unchanged: []string{"moved", "same", "list", "empty"},
 	}, Compare(before, after))
 	assert.True(t, Compare(after, after).None())
 	assert.Equal(t, []string{"a"}, Compare(parsed(t, `{}`), parsed(t, `{"a":null}`)).Added)
@@ -34,7 +37,8 @@ func TestMerge(t *testing.T) {
 func TestFormatsByName(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]Format{
-		".env": Dotenv, "a/prod.env": Dotenv, ".env.local": Dotenv, "x.JSON": JSON, "x.yaml": YAML, "x.yml": YAML, ".env.json": JSON,
+		".env": Dotenv, "a/prod.env": Dotenv, ".env.local": Dotenv, "x.JSON": JSON, "x.yaml": YAML, "x.yml": YAML,
+		".env.json": JSON,
 	} {
 		got, known := FormatOf(path)
 		assert.True(t, known, path)
@@ -54,19 +58,22 @@ func TestReadWantsNames(t *testing.T) {
 	}
 	_, err := Read(Shell, nil)
 	assert.EqualError(t, err, `the format is one of dotenv, json, yaml, not "shell"`)
-	assert.EqualError(t, Write(&bytes.Buffer{}, "toml", parsed(t, "{}"), Options{}), `the format is one of dotenv, json, yaml, shell, kubernetes, not "toml"`)
+	assert.EqualError(t, Write(&bytes.Buffer{}, "toml", parsed(t, "{}"), Options{}),
+		`the format is one of dotenv, json, yaml, shell, kubernetes, not "toml"`)
 }
 
 func TestNamesForKubernetes(t *testing.T) {
 	t.Parallel()
 	value := parsed(t, `{"a":"1"}`)
 	assert.Equal(t, "payments-eu-stripe-live", SecretName("payments/eu:stripe_live"))
-	for _, secret := range []Secret{{Name: ""}, {Name: "A"}, {Name: "a_b"}, {Name: "-a"}, {Name: "a", Namespace: "a.b"}, {Name: "a", Namespace: "A"}} {
+	for _, secret := range []Secret{{Name: ""}, {Name: "A"}, {Name: "a_b"}, {Name: "-a"}, {Name: "a", Namespace: "a.b"},
+		{Name: "a", Namespace: "A"}} {
 		assert.Error(t, Write(&bytes.Buffer{}, Kubernetes, value, Options{Secret: secret}), secret)
 	}
 	var out bytes.Buffer
 	require.NoError(t, Write(&out, Kubernetes, value, Options{Secret: Secret{Name: "a.b-c"}}))
-	assert.Equal(t, "apiVersion: v1\nkind: Secret\nmetadata:\n  name: \"a.b-c\"\ntype: Opaque\ndata:\n  A: \"MQ==\"\n", out.String())
+	assert.Equal(t, "apiVersion: v1\nkind: Secret\nmetadata:\n  name: \"a.b-c\"\ntype: Opaque\ndata:\n  A: \"MQ==\"\n",
+		out.String())
 }
 
 // TestCompareOfALongNameAroundMany: the names of all fields would come to a hundred megabytes.

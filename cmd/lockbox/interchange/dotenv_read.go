@@ -42,10 +42,11 @@ type dotenvReader struct {
 }
 
 var (
-	errNoSign      = errors.New("there is no NAME=value")
-	errName        = errors.New("the name before '=' is not made of letters, digits, '_', '.' and '-'")
-	errUnclosed    = errors.New("the quote that begins the value is never closed")
-	errAfterQuote  = errors.New("there is more after the quote that ends the value: put all of it into one pair of quotes")
+	errNoSign     = errors.New("there is no NAME=value")
+	errName       = errors.New("the name before '=' is not made of letters, digits, '_', '.' and '-'")
+	errUnclosed   = errors.New("the quote that begins the value is never closed")
+	errAfterQuote = errors.New(
+		"there is more after the quote that ends the value: put all of it into one pair of quotes")
 	errNotText     = errors.New("this is not UTF-8 text")
 	errNulInDotenv = errors.New("there is a NUL character, which no variable can hold")
 )

@@ -18,25 +18,33 @@ func TestReadDotenv(t *testing.T) {
 		"nothing":                 {"", map[string]string{}},
 		"comments and blanks":     {"# a\n\n  \n  # b\nA=1\n", map[string]string{"A": "1"}},
 		"no end of the last line": {"A=1", map[string]string{"A": "1"}},
-		"export":                  {"export A=1\nexport\tB=2\nexport=3\nexportC=4", map[string]string{"A": "1", "B": "2", "export": "3", "exportC": "4"}},
-		"blanks around":           {"  A = 1 2 \t\nB=\t\n", map[string]string{"A": "1 2", "B": ""}},
-		"a comment at the end":    {"A=1 # one\nB=1#one\nC= # none\nD=#x\nE='1' # one\nF=\"1\"\t#one\n", map[string]string{"A": "1", "B": "1#one", "C": "", "D": "#x", "E": "1", "F": "1"}},
-		"single quotes":           {`A='x\n$B "y" #'`, map[string]string{"A": `x\n$B "y" #`}},
-		"double quotes":           {`A="x\ny\r\t\"\\\$\` + "`" + `\d\'"`, map[string]string{"A": "x\ny\r\t\"\\$`" + `\d\'`}},
-		"backticks":               {"A=`it's \"x\" \\n`", map[string]string{"A": `it's "x" \n`}},
-		"several lines":           {"A='1\n2 # no comment\n\n3'\nB=\"1\n2\"\nC=3", map[string]string{"A": "1\n2 # no comment\n\n3", "B": "1\n2", "C": "3"}},
-		"quotes within":           {"A=it's\nB=say \"hi\"\nC=a'b'c", map[string]string{"A": "it's", "B": `say "hi"`, "C": "a'b'c"}},
-		"nothing is expanded":     {"A=$HOME/x\nB=\"${HOME}\"\nC=p$ss$$w`id`", map[string]string{"A": "$HOME/x", "B": "${HOME}", "C": "p$ss$$w`id`"}},
-		"backslashes stay":        {`A=C:\new\table`, map[string]string{"A": `C:\new\table`}},
-		"signs in values":         {"A=a=b==\nURL=postgres://u:p@h/db?x=1&y=2\n", map[string]string{"A": "a=b==", "URL": "postgres://u:p@h/db?x=1&y=2"}},
-		"a byte order mark":       {"\ufeffA=1", map[string]string{"A": "1"}},
-		"CR LF":                   {"A=1\r\n\r\n# c\r\nB='1\r\n2'\r\nC=\"x\"\r\nD='1\r\n2'", map[string]string{"A": "1", "B": "1\n2", "C": "x", "D": "1\n2"}},
-		"CR in values":            {"A='1\r\n2\r'\nB='1\r\n2'", map[string]string{"A": "1\r\n2\r", "B": "1\r\n2"}},
-		"the last one counts":     {"A=1\nB=2\nA=3", map[string]string{"A": "3", "B": "2"}},
-		"names":                   {"a.b-c=1\n_X9=2\n9=3", map[string]string{"a.b-c": "1", "_X9": "2", "9": "3"}},
-		"unicode":                 {"A=grüße 🔑\nB='日本'", map[string]string{"A": "grüße 🔑", "B": "日本"}},
-		"JSON":                    {`A={"x":"y # z"}`, map[string]string{"A": `{"x":"y`}},
-		"empty quotes":            {"A=''\nB=\"\"", map[string]string{"A": "", "B": ""}},
+		"export": {"export A=1\nexport\tB=2\nexport=3\nexportC=4",
+			map[string]string{"A": "1", "B": "2", "export": "3", "exportC": "4"}},
+		"blanks around": {"  A = 1 2 \t\nB=\t\n", map[string]string{"A": "1 2", "B": ""}},
+		"a comment at the end": {"A=1 # one\nB=1#one\nC= # none\nD=#x\nE='1' # one\nF=\"1\"\t#one\n",
+			map[string]string{"A": "1", "B": "1#one", "C": "", "D": "#x", "E": "1", "F": "1"}},
+		"single quotes": {`A='x\n$B "y" #'`, map[string]string{"A": `x\n$B "y" #`}},
+		"double quotes": {`A="x\ny\r\t\"\\\$\` + "`" + `\d\'"`,
+			map[string]string{"A": "x\ny\r\t\"\\$`" + `\d\'`}},
+		"backticks": {"A=`it's \"x\" \\n`", map[string]string{"A": `it's "x" \n`}},
+		"several lines": {"A='1\n2 # no comment\n\n3'\nB=\"1\n2\"\nC=3",
+			map[string]string{"A": "1\n2 # no comment\n\n3", "B": "1\n2", "C": "3"}},
+		"quotes within": {"A=it's\nB=say \"hi\"\nC=a'b'c",
+			map[string]string{"A": "it's", "B": `say "hi"`, "C": "a'b'c"}},
+		"nothing is expanded": {"A=$HOME/x\nB=\"${HOME}\"\nC=p$ss$$w`id`",
+			map[string]string{"A": "$HOME/x", "B": "${HOME}", "C": "p$ss$$w`id`"}},
+		"backslashes stay": {`A=C:\new\table`, map[string]string{"A": `C:\new\table`}},
+		"signs in values": {"A=a=b==\nURL=postgres://u:p@h/db?x=1&y=2\n",
+			map[string]string{"A": "a=b==", "URL": "postgres://u:p@h/db?x=1&y=2"}},
+		"a byte order mark": {"\ufeffA=1", map[string]string{"A": "1"}},
+		"CR LF": {"A=1\r\n\r\n# c\r\nB='1\r\n2'\r\nC=\"x\"\r\nD='1\r\n2'",
+			map[string]string{"A": "1", "B": "1\n2", "C": "x", "D": "1\n2"}},
+		"CR in values":        {"A='1\r\n2\r'\nB='1\r\n2'", map[string]string{"A": "1\r\n2\r", "B": "1\r\n2"}},
+		"the last one counts": {"A=1\nB=2\nA=3", map[string]string{"A": "3", "B": "2"}},
+		"names":               {"a.b-c=1\n_X9=2\n9=3", map[string]string{"a.b-c": "1", "_X9": "2", "9": "3"}},
+		"unicode":             {"A=grüße 🔑\nB='日本'", map[string]string{"A": "grüße 🔑", "B": "日本"}},
+		"JSON":                {`A={"x":"y # z"}`, map[string]string{"A": `{"x":"y`}},
+		"empty quotes":        {"A=''\nB=\"\"", map[string]string{"A": "", "B": ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -66,12 +74,15 @@ func TestDotenvErrorsSayTheLineAndNotWhatIsThere(t *testing.T) {
 		"pässword=hunter2":          "line 1: the name before '=' is not made of letters, digits, '_', '.' and '-'",
 		"A=1\nB='hunter2\nC=3\n":    "line 2: the quote that begins the value is never closed",
 		"A=\"hunter2\\\"":           "line 1: the quote that begins the value is never closed",
-		"A='hunter2'hunter2":        "line 1: there is more after the quote that ends the value: put all of it into one pair of quotes",
-		"A='x'#hunter2":             "line 1: there is more after the quote that ends the value: put all of it into one pair of quotes",
-		"A='it'\\''s hunter2'":      "line 1: there is more after the quote that ends the value: put all of it into one pair of quotes",
-		"A=1\nB=hunter2\x00":        "line 2: there is a NUL character, which no variable can hold",
-		"A=hunter2\xff":             "line 1: this is not UTF-8 text",
-		"\xff\xfeA\x00=\x001\x00":   "line 1: the name before '=' is not made of letters, digits, '_', '.' and '-'",
+		"A='hunter2'hunter2": "line 1: there is more after the quote that ends the value: put all of it into " +
+			"one pair of quotes",
+		"A='x'#hunter2": "line 1: there is more after the quote that ends the value: put all of it into " +
+			"one pair of quotes",
+		"A='it'\\''s hunter2'": "line 1: there is more after the quote that ends the value: put all of it into " +
+			"one pair of quotes",
+		"A=1\nB=hunter2\x00":      "line 2: there is a NUL character, which no variable can hold",
+		"A=hunter2\xff":           "line 1: this is not UTF-8 text",
+		"\xff\xfeA\x00=\x001\x00": "line 1: the name before '=' is not made of letters, digits, '_', '.' and '-'",
 	} {
 		_, err := ReadDotenv([]byte(text))
 		if assert.Error(t, err, text) {
@@ -84,7 +95,8 @@ func TestWriteDotenv(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	require.NoError(t, WriteDotenv(&out, []Variable{
-		{"A", "plain-1.2/x:y@z%+,"}, {"B", ""}, {"C", "two words"}, {"D", "$HOME `id` \\n \"x\" #"}, {"E", "it's $5 \"now\" \\ `id`"},
+		{"A", "plain-1.2/x:y@z%+,"}, {"B", ""}, {"C", "two words"}, {"D", "$HOME `id` \\n \"x\" #"},
+		{"E", "it's $5 \"now\" \\ `id`"},
 		{"F", "1\n2"}, {"G", " x "}, {"H", "a=b"}, {"I", "é"}, {"J", "~"},
 	}))
 	assert.Equal(t, "A=plain-1.2/x:y@z%+,\nB=\nC='two words'\nD='$HOME `id` \\n \"x\" #'\n"+
@@ -103,7 +115,8 @@ func TestWhatLinesCannotCarryIsRefusedByName(t *testing.T) {
 
 // FuzzDotenv reads anything, and reads what was written of it once more.
 func FuzzDotenv(f *testing.F) {
-	for _, each := range []string{"A=1\n", "export A='x\r\ny'\r\n# c", "A=\"\\n\\\"\" #", "\ufeffA=`b`", "A='", "A==\nA=#", "A='x\r\n'", "a.b=\"\\\r\n\""} {
+	for _, each := range []string{"A=1\n", "export A='x\r\ny'\r\n# c", "A=\"\\n\\\"\" #", "\ufeffA=`b`", "A='",
+		"A==\nA=#", "A='x\r\n'", "a.b=\"\\\r\n\""} {
 		f.Add([]byte(each))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

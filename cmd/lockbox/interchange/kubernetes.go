@@ -44,7 +44,8 @@ func SecretName(key string) string {
 // than the values are.
 func WriteKubernetes(out io.Writer, secret Secret, variables []Variable) error {
 	if !dnsSubdomain.MatchString(secret.Name) || len(secret.Name) > maxSubdomain {
-		return fmt.Errorf("%q is no name for a Kubernetes Secret: use --name with lower-case letters, digits, '-' and '.'", secret.Name)
+		return fmt.Errorf("%q is no name for a Kubernetes Secret: use --name with lower-case letters, digits, '-' "+
+			"and '.'", secret.Name)
 	}
 	if secret.Namespace != "" && (!dnsLabel.MatchString(secret.Namespace) || len(secret.Namespace) > maxLabel) {
 		return fmt.Errorf("%q is no name for a Kubernetes namespace: use lower-case letters, digits and '-', 63 at most", secret.Namespace)
@@ -55,9 +56,11 @@ func WriteKubernetes(out io.Writer, secret Secret, variables []Variable) error {
 			return fmt.Errorf("a Kubernetes Secret holds 1 MiB, and with %s it is more", each.Name)
 		}
 		if len(each.Name) > maxSubdomain {
-			return fmt.Errorf("the name %.40s… is longer than the %d characters that a Kubernetes Secret takes", each.Name, maxSubdomain)
+			return fmt.Errorf("the name %.40s… is longer than the %d characters that a Kubernetes Secret takes",
+				each.Name, maxSubdomain)
 		}
-		data.Content = append(data.Content, yamlName(each.Name), yamlString(base64.StdEncoding.EncodeToString([]byte(each.Value))))
+		data.Content = append(data.Content, yamlName(each.Name),
+			yamlString(base64.StdEncoding.EncodeToString([]byte(each.Value))))
 	}
 	metadata := mapping("name", yamlString(secret.Name))
 	if secret.Namespace != "" {

@@ -18,11 +18,16 @@ import (
 
 // awkward are values that break those who quote carelessly.
 var awkward = []string{
-	"", " ", " leading", "trailing ", "\ttab\t", "plain", "two words", "it's", `say "hi"`, `it's "both"`, "'", `"`, "`", "''", `'"'"'`,
-	"#", "a#b", "a #b", "#!/bin/sh", "=", "a=b==", "$", "$HOME", "${HOME}", "$(id)", "`id`", "it's $HOME `id` \\", `\`, `\\`, `\n`, `a\`, `it's\n`,
-	"line\nline", "line\n", "\nline", "\n", "\r", "a\rb", "a\r\nb", "it's\r\n", "grüße", "日本語", "🔑", "\u2028", "\u00a0", "\ufeff", "é\u0301",
-	"no", "yes", "on", "off", "y", "null", "~", "true", "1e3", "0755", "0x1f", "1_000", "2001-02-03", "12:30:45", ".inf", "- a", "a: b", "[a]", "{a}", "*a", "&a", "!a", "|", ">", "%", "@",
-	"!", "a!b", "a;b", "a&b", "a|b", "*", "?", "~/x", "a b\tc", "\x01\x1b[31m\x7f", "-----BEGIN KEY-----\nAb+/=\n-----END KEY-----\n",
+	"", " ", " leading", "trailing ", "\ttab\t", "plain", "two words", "it's", `say "hi"`, `it's "both"`, "'", `"`, "`",
+	"''", `'"'"'`,
+	"#", "a#b", "a #b", "#!/bin/sh", "=", "a=b==", "$", "$HOME", "${HOME}", "$(id)", "`id`", "it's $HOME `id` \\", `\`,
+	`\\`, `\n`, `a\`, `it's\n`,
+	"line\nline", "line\n", "\nline", "\n", "\r", "a\rb", "a\r\nb", "it's\r\n", "grüße", "日本語", "🔑", "\u2028", "\u00a0",
+	"\ufeff", "é\u0301",
+	"no", "yes", "on", "off", "y", "null", "~", "true", "1e3", "0755", "0x1f", "1_000", "2001-02-03", "12:30:45",
+	".inf", "- a", "a: b", "[a]", "{a}", "*a", "&a", "!a", "|", ">", "%", "@",
+	"!", "a!b", "a;b", "a&b", "a|b", "*", "?", "~/x", "a b\tc", "\x01\x1b[31m\x7f",
+	"-----BEGIN KEY-----\nAb+/=\n-----END KEY-----\n",
 	"postgres://u:p%40ss@h:5432/db?sslmode=disable&x=y", strings.Repeat("long ", 2000), `{"a":"b"}`, "export A=b",
 }
 
@@ -92,7 +97,9 @@ func TestKubernetesHoldsTheSame(t *testing.T) {
 	strict, err := json.Marshal(loose)
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(strict, &secret))
-	assert.Equal(t, "v1 Secret Opaque app shop", strings.Join([]string{secret.APIVersion, secret.Kind, secret.Type, secret.Metadata.Name, secret.Metadata.Namespace}, " "))
+	assert.Equal(t, "v1 Secret Opaque app shop",
+		strings.Join([]string{secret.APIVersion, secret.Kind, secret.Type, secret.Metadata.Name,
+			secret.Metadata.Namespace}, " "))
 	got := map[string]string{}
 	for name, encoded := range secret.Data {
 		text, err := base64.StdEncoding.DecodeString(encoded)

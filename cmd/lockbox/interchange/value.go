@@ -187,7 +187,8 @@ func (v Value) String() (string, bool) {
 // Whole returns an error for a string that no text can hold: one with half of a surrogate pair, which JSON can write.
 func (v Value) Whole() error {
 	text, is := v.String()
-	if is && strings.Count(text, "\ufffd") > strings.Count(strings.ToLower(string(v.text)), `\ufffd`)+strings.Count(string(v.text), "\ufffd") {
+	if is && strings.Count(text, "\ufffd") > strings.Count(strings.ToLower(string(v.text)), `\ufffd`)+
+		strings.Count(string(v.text), "\ufffd") {
 		return errors.New("it holds half of a surrogate pair, which is no character")
 	}
 	return nil

@@ -41,7 +41,8 @@ func (v Value) Variables(naming Naming) ([]Variable, error) {
 func (n Naming) check() error {
 	for i, c := range n.Prefix {
 		if !inName(c, i > 0) {
-			return fmt.Errorf("the prefix %q cannot begin a name: use letters, digits and '_', and no digit first", n.Prefix)
+			return fmt.Errorf("the prefix %q cannot begin a name: use letters, digits and '_', and no digit first",
+				n.Prefix)
 		}
 	}
 	return nil

@@ -114,8 +114,10 @@ func fromScalar(node *yaml.Node) Value {
 		return Value{text: json.RawMessage("null")}
 	case tag == "!!bool":
 		return Value{text: json.RawMessage(strings.ToLower(node.Value))}
-	case node.Style == 0 && node.Value != "" && strings.Contains("-0123456789", node.Value[:1]) && json.Valid([]byte(node.Value)):
-		return Value{text: json.RawMessage(node.Value)} // also those too large for the library, which takes them for strings
+	case node.Style == 0 && node.Value != "" && strings.Contains("-0123456789", node.Value[:1]) &&
+		json.Valid([]byte(node.Value)):
+		// also those too large for the library, which takes them for strings
+		return Value{text: json.RawMessage(node.Value)}
 	}
 	return Text(node.Value)
 }
@@ -190,7 +192,12 @@ func toNode(value Value, depth int) (*yaml.Node, error) {
 }
 
 func yamlString(text string) *yaml.Node {
-	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Style: yaml.DoubleQuotedStyle, Value: text}
+	return &yaml.Node{
+		Kind:  yaml.ScalarNode,
+		Tag:   "!!str",
+		Style: yaml.DoubleQuotedStyle,
+		Value: text,
+	}
 }
 
 // words that YAML 1.1 takes for something else than a name.

@@ -61,7 +61,8 @@ func TestYAMLErrorsSayTheLineAndNotWhatIsThere(t *testing.T) {
 func TestWriteYAML(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	require.NoError(t, WriteYAML(&out, parsed(t, `{"no":"no","db":{"port":5432,"big":12345678901234567890,"f":1E400,"on":true,"x":null},"a b":[1,"2",{"c":[]}],"e":{},"m":"1\n2"}`)))
+	require.NoError(t, WriteYAML(&out,
+		parsed(t, `{"no":"no","db":{"port":5432,"big":12345678901234567890,"f":1E400,"on":true,"x":null},"a b":[1,"2",{"c":[]}],"e":{},"m":"1\n2"}`)))
 	assert.Equal(t, `"no": "no"
 db:
   port: 5432
@@ -92,7 +93,8 @@ func TestYAMLIsNotWrittenTooDeep(t *testing.T) {
 
 // FuzzYAML reads anything, writes what was read, and reads the same.
 func FuzzYAML(f *testing.F) {
-	for _, each := range []string{"a: 1", "a: no\nb: [x, {y: z}]", "{\"a\": \"\\u2028\"}", "a: |\n  x\n", "? a\n: b", "a: !!bool x"} {
+	for _, each := range []string{"a: 1", "a: no\nb: [x, {y: z}]", "{\"a\": \"\\u2028\"}", "a: |\n  x\n", "? a\n: b",
+		"a: !!bool x"} {
 		f.Add([]byte(each))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

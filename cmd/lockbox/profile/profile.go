@@ -76,7 +76,8 @@ var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$`)
 // CheckName refuses what cannot be the name of a profile.
 func CheckName(name string) error {
 	if !nameForm.MatchString(name) {
-		return fmt.Errorf("%q cannot be the name of a profile: use 1 to 50 letters, digits, dots, dashes and underscores", name)
+		return fmt.Errorf("%q cannot be the name of a profile: use 1 to 50 letters, digits, dots, dashes and "+
+			"underscores", name)
 	}
 	return nil
 }

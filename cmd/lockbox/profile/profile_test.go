@@ -41,8 +41,14 @@ func TestTheFileIsTheUsersAlone(t *testing.T) {
 func TestWhatWasWrittenIsRead(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "profiles.json")
-	want := profile.Profile{URL: "https://lockbox.example.org", Username: "anna", Token: "t", RefreshToken: "r",
-		ExpiresAt: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), EncryptionKeyCommand: "pass lockbox"}
+	want := profile.Profile{
+		URL:                  "https://lockbox.example.org",
+		Username:             "anna",
+		Token:                "t",
+		RefreshToken:         "r",
+		ExpiresAt:            time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC),
+		EncryptionKeyCommand: "pass lockbox",
+	}
 	put(t, path, "work", want)
 	book, err := profile.Load(path)
 	require.NoError(t, err)

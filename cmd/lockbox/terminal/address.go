@@ -13,7 +13,8 @@ func (a address) String() string { return a.box + "/" + a.key }
 func parseAddress(text string) (address, error) {
 	box, key, found := strings.Cut(text, "/")
 	if !found || box == "" || key == "" {
-		return address{}, &usageError{fmt.Errorf("%q is not the address of an entry: write BOX/KEY, as in prod/payments/stripe", text)}
+		return address{}, &usageError{fmt.Errorf("%q is not the address of an entry: write BOX/KEY, as in "+
+			"prod/payments/stripe", text)}
 	}
 	return address{box, key}, nil
 }

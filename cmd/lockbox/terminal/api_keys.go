@@ -58,7 +58,8 @@ ends with the API key that makes it.`,
 	}
 	command.Flags().StringVar(&options.Name, "name", "", "a name, to tell keys apart")
 	command.Flags().StringVar(&options.Expiry, "expiry", "",
-		"when it ends: d:hh:mm:ss from now, an ISO 8601 duration such as P90D, or an instant such as 2027-01-01T00:00:00Z")
+		"when it ends: d:hh:mm:ss from now, an ISO 8601 duration such as P90D, or an instant such as "+
+			"2027-01-01T00:00:00Z")
 	return command
 }
 
@@ -73,7 +74,8 @@ last usable key stays.`,
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
 			return server.RevokeAPIKey(ctx, args[0])
 		}),
-		ValidArgsFunction: first(s.complete(func(ctx context.Context, server *client.Client, _ string) ([]string, error) {
+		ValidArgsFunction: first(s.complete(func(ctx context.Context, server *client.Client, _ string) ([]string,
+			error) {
 			keys, err := server.ListAPIKeys(ctx)
 			words := make([]string, len(keys))
 			for i, key := range keys {

@@ -38,8 +38,10 @@ page, so that a pager or head that has seen enough ends it.`,
 	command.Flags().StringVar(&flags.filter.Action, "action", "", "only this action, such as entry.read")
 	command.Flags().StringVar(&flags.filter.User, "user", "", "only what this user did")
 	command.Flags().IntVar(&flags.limit, "limit", 100, "how many at most, 0 for all; all by default with --since")
-	command.Flags().StringVar(&flags.since, "since", "", "only since then: 90m, 24h, 2026-01-31, or 2026-01-31T12:00:00Z")
-	command.Flags().StringVar(&flags.filter.Before, "before", "", "only what is older than this event; next of the JSON before")
+	command.Flags().StringVar(&flags.since, "since", "",
+		"only since then: 90m, 24h, 2026-01-31, or 2026-01-31T12:00:00Z")
+	command.Flags().StringVar(&flags.filter.Before, "before", "",
+		"only what is older than this event; next of the JSON before")
 	command.RunE = s.run(func(ctx context.Context, server *client.Client, args []string) error {
 		since, err := parseSince(flags.since, time.Now())
 		if err != nil {
@@ -69,10 +71,12 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, &usageError{fmt.Errorf("--since is %q: write 90m, 24h, 2026-01-31, or 2026-01-31T12:00:00Z", text)}
+	return time.Time{}, &usageError{fmt.Errorf("--since is %q: write 90m, 24h, 2026-01-31, or 2026-01-31T12:00:00Z",
+		text)}
 }
 
-func (s *session) audit(ctx context.Context, server *client.Client, args []string, flags auditFlags, since time.Time) error {
+func (s *session) audit(ctx context.Context, server *client.Client, args []string, flags auditFlags,
+	since time.Time) error {
 	filter := flags.filter
 	filter.Limit = mostEvents
 	if flags.limit > 0 {

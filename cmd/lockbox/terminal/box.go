@@ -14,7 +14,8 @@ func boxCommand(s *session) *cobra.Command {
 		Use:   "box",
 		Short: "Look after boxes and who is in them",
 	}
-	command.AddCommand(boxListCommand(s), boxCreateCommand(s), boxShowCommand(s), boxDeleteCommand(s), boxTransferCommand(s),
+	command.AddCommand(boxListCommand(s), boxCreateCommand(s), boxShowCommand(s), boxDeleteCommand(s),
+		boxTransferCommand(s),
 		boxUserCommand(s), boxPermissionsCommand(s))
 	return command
 }
@@ -122,9 +123,10 @@ wants --yes.`,
 
 func boxTransferCommand(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use:     "transfer BOX USER",
-		Short:   "Make another user of a box its owner",
-		Long:    "Make another active user of a box its owner and a boxadmin. The former owner stays in the box, as a boxadmin.",
+		Use:   "transfer BOX USER",
+		Short: "Make another user of a box its owner",
+		Long: "Make another active user of a box its owner and a boxadmin. The former owner stays in the box, as " +
+			"a boxadmin.",
 		Example: "  lockbox box transfer prod anna",
 		Args:    cobra.ExactArgs(2),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {

@@ -12,7 +12,8 @@ import (
 )
 
 // permissions are all there are, in the order in which the server lists them.
-var permissions = []client.Permission{client.PermissionReadEntryKeys, client.PermissionReadEntry, client.PermissionCreateEntry,
+var permissions = []client.Permission{client.PermissionReadEntryKeys, client.PermissionReadEntry,
+	client.PermissionCreateEntry,
 	client.PermissionDeleteEntry}
 
 func texts(list []client.Permission) []string {
@@ -51,10 +52,12 @@ lost.`,
 	command.Flags().BoolVar(&flags.none, "none", false, "take all away")
 	command.MarkFlagsMutuallyExclusive("set", "add", "remove", "none")
 	for _, name := range []string{"set", "add", "remove"} {
-		_ = command.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(texts(permissions), cobra.ShellCompDirectiveNoFileComp))
+		_ = command.RegisterFlagCompletionFunc(name,
+			cobra.FixedCompletions(texts(permissions), cobra.ShellCompDirectiveNoFileComp))
 	}
 	command.RunE = s.run(func(ctx context.Context, server *client.Client, args []string) error {
-		if command.Flags().Changed("set") || command.Flags().Changed("add") || command.Flags().Changed("remove") || flags.none {
+		if command.Flags().Changed("set") || command.Flags().Changed("add") || command.Flags().Changed("remove") ||
+			flags.none {
 			return changePermissions(ctx, server, args[0], args[1], flags)
 		}
 		has, err := server.ListPermissions(ctx, args[0], args[1])
@@ -95,7 +98,8 @@ func parsePermissions(names []string) ([]client.Permission, error) {
 	for i, name := range names {
 		_ = parsed[i].UnmarshalText([]byte(strings.TrimSpace(name)))
 		if !slices.Contains(permissions, parsed[i]) {
-			return nil, &usageError{fmt.Errorf("%q is no permission: there are %s", name, strings.Join(texts(permissions), ", "))}
+			return nil, &usageError{fmt.Errorf("%q is no permission: there are %s", name,
+				strings.Join(texts(permissions), ", "))}
 		}
 	}
 	return parsed, nil

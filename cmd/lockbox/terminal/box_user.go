@@ -16,7 +16,8 @@ func boxUserCommand(s *session) *cobra.Command {
 		Use:   "user",
 		Short: "Look after the users of a box",
 	}
-	command.AddCommand(boxUserListCommand(s), boxUserShowCommand(s), boxUserAddCommand(s), boxUserUpdateCommand(s), boxUserRemoveCommand(s))
+	command.AddCommand(boxUserListCommand(s), boxUserShowCommand(s), boxUserAddCommand(s), boxUserUpdateCommand(s),
+		boxUserRemoveCommand(s))
 	return command
 }
 
@@ -104,14 +105,16 @@ func boxUserUpdateCommand(s *session) *cobra.Command {
 	var role string
 	var active bool
 	command := &cobra.Command{
-		Use:               "update BOX USER",
-		Short:             "Change a user's role in a box, or whether it takes part",
-		Example:           "  lockbox box user update prod anna --role boxadmin\n  lockbox box user update prod anna --active=false",
+		Use:   "update BOX USER",
+		Short: "Change a user's role in a box, or whether it takes part",
+		Example: "  lockbox box user update prod anna --role boxadmin\n  lockbox box user update prod anna " +
+			"--active=false",
 		Args:              cobra.ExactArgs(2),
 		ValidArgsFunction: inTurn(s.completeBoxes(), s.completeMembers()),
 	}
 	boxRoleFlag(command, &role, "boxuser or boxadmin")
-	command.Flags().BoolVar(&active, "active", true, "whether the user takes part; without part, the box is not there for it")
+	command.Flags().BoolVar(&active, "active", true,
+		"whether the user takes part; without part, the box is not there for it")
 	command.RunE = s.run(func(ctx context.Context, server *client.Client, args []string) error {
 		change := client.BoxUserChange{Role: role}
 		if command.Flags().Changed("active") {

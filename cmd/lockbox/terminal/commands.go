@@ -20,9 +20,10 @@ func AddCommands(root *cobra.Command, version string) {
 	)
 	s := newSession(version)
 	for group, makers := range map[string][]func(*session) *cobra.Command{
-		groupEntries: {getCommand, setCommand, deleteCommand, listCommand, historyCommand, restoreCommand, runCommand, exportCommand, importCommand},
-		groupTeam:    {boxCommand, usersCommand, apiKeysCommand, dropletCommand, auditCommand},
-		groupSignIn:  {initCommand, loginCommand, logoutCommand, whoamiCommand, profileCommand},
+		groupEntries: {getCommand, setCommand, deleteCommand, listCommand, historyCommand, restoreCommand, runCommand,
+			exportCommand, importCommand},
+		groupTeam:   {boxCommand, usersCommand, apiKeysCommand, dropletCommand, auditCommand},
+		groupSignIn: {initCommand, loginCommand, logoutCommand, whoamiCommand, profileCommand},
 	} {
 		for _, make := range makers {
 			command := make(s)

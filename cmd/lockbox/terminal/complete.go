@@ -16,14 +16,17 @@ const completionTime = 2 * time.Second
 
 // complete asks the server what a word can become. Whatever goes wrong, it is silent: a completion that prints an error
 // spoils the line that is being typed.
-func (s *session) complete(ask func(ctx context.Context, server *client.Client, begun string) ([]string, error)) cobra.CompletionFunc {
-	return s.completeAfter(func(ctx context.Context, server *client.Client, _ []string, begun string) ([]string, error) {
+func (s *session) complete(ask func(ctx context.Context, server *client.Client, begun string) ([]string,
+	error)) cobra.CompletionFunc {
+	return s.completeAfter(func(ctx context.Context, server *client.Client, _ []string, begun string) ([]string,
+		error) {
 		return ask(ctx, server, begun)
 	})
 }
 
 // completeAfter is complete for a word that depends on the arguments before it.
-func (s *session) completeAfter(ask func(ctx context.Context, server *client.Client, args []string, begun string) ([]string, error)) cobra.CompletionFunc {
+func (s *session) completeAfter(ask func(ctx context.Context, server *client.Client, args []string,
+	begun string) ([]string, error)) cobra.CompletionFunc {
 	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(command.Context(), completionTime)
 		defer cancel()

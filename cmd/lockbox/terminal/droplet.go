@@ -66,7 +66,8 @@ func dropletListCommand(s *session) *cobra.Command {
 }
 
 // dropletChange is a command that changes one droplet and lists them all, as the server answers it.
-func (s *session) dropletChange(verb, short string, change func(*client.Client, context.Context, string) ([]client.Droplet, error)) *cobra.Command {
+func (s *session) dropletChange(verb, short string,
+	change func(*client.Client, context.Context, string) ([]client.Droplet, error)) *cobra.Command {
 	return &cobra.Command{
 		Use:     verb + " DROPLET",
 		Short:   short + ", and list them all; for managers",
@@ -85,12 +86,13 @@ func (s *session) dropletChange(verb, short string, change func(*client.Client, 
 
 func dropletDeleteCommand(s *session) *cobra.Command {
 	var yes bool
-	command := s.dropletChange("delete", "Delete a droplet with all that is on it", func(server *client.Client, ctx context.Context, name string) ([]client.Droplet, error) {
-		if err := sure(ctx, yes, "Delete the droplet %s with all that is on it, for ever?", name); err != nil {
-			return nil, err
-		}
-		return server.DeleteDroplet(ctx, name)
-	})
+	command := s.dropletChange("delete", "Delete a droplet with all that is on it",
+		func(server *client.Client, ctx context.Context, name string) ([]client.Droplet, error) {
+			if err := sure(ctx, yes, "Delete the droplet %s with all that is on it, for ever?", name); err != nil {
+				return nil, err
+			}
+			return server.DeleteDroplet(ctx, name)
+		})
 	command.Long = `Delete a droplet with all that is on it, for ever, and the entry with its private key if nobody changed that. It asks
 first; where nobody can be asked, it wants --yes.`
 	command.Example += "\n  lockbox droplet delete droplet01 --yes"

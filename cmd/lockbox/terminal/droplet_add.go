@@ -32,9 +32,11 @@ of that box, and --env fills the droplet's environment from entries of the box; 
 			return s.addDroplet(ctx, server, flags)
 		}),
 	}
-	command.Flags().StringVar(&flags.image, "image", "", "one of the images that the server allows; the first of them by default")
+	command.Flags().StringVar(&flags.image, "image", "",
+		"one of the images that the server allows; the first of them by default")
 	command.Flags().StringVar(&flags.box, "box", "", "box that takes the private key")
-	command.Flags().StringArrayVar(&flags.env, "env", nil, "NAME=KEY fills a variable from the entry KEY of the box; may be repeated")
+	command.Flags().StringArrayVar(&flags.env, "env", nil,
+		"NAME=KEY fills a variable from the entry KEY of the box; may be repeated")
 	command.Flags().StringVar(&flags.keyFile, "key-file", "", "new file for the private key, readable by you alone")
 	command.MarkFlagsMutuallyExclusive("box", "key-file")
 	_ = command.RegisterFlagCompletionFunc("box", s.completeBoxes())
@@ -102,7 +104,8 @@ func newDroplet(droplets []client.Droplet) (client.Droplet, error) {
 			return droplet, nil
 		}
 	}
-	return client.Droplet{}, errors.New("the droplet is made, and the answer has no private key: delete it with lockbox droplet delete")
+	return client.Droplet{}, errors.New(
+		"the droplet is made, and the answer has no private key: delete it with lockbox droplet delete")
 }
 
 func keepPrivateKey(file *os.File, droplets []client.Droplet) error {

@@ -59,7 +59,8 @@ func (f valueFlags) value(command *cobra.Command, s *session, args []string) (js
 	case isFile:
 		file, err := os.Open(path) //nolint:gosec // what the user named
 		if err != nil {
-			return nil, &usageError{fmt.Errorf("the value cannot be read: %w (a value that begins with @ is written with two)", err)}
+			return nil, &usageError{fmt.Errorf("the value cannot be read: %w (a value that begins with @ is written "+
+				"with two)", err)}
 		}
 		defer file.Close()
 		return f.read(file, path)
@@ -109,7 +110,8 @@ func notText(from string) error {
 }
 
 func (s *session) askForValue(command *cobra.Command) (json.RawMessage, error) {
-	nowhere := &usageError{errors.New("there is no value: give it as an argument, as @FILE, or with --stdin or --generate")}
+	nowhere := &usageError{errors.New(
+		"there is no value: give it as an argument, as @FILE, or with --stdin or --generate")}
 	if !prompt.IsTerminal(s.in) {
 		return nil, nowhere
 	}

@@ -70,7 +70,8 @@ func ExitCode(err error) int {
 // command that was run has said it itself.
 func Quiet(err error) bool {
 	var coded *exitError
-	return errors.Is(err, syscall.EPIPE) || errors.Is(err, context.Canceled) || (errors.As(err, &coded) && coded.error == nil)
+	return errors.Is(err, syscall.EPIPE) || errors.Is(err, context.Canceled) ||
+		(errors.As(err, &coded) && coded.error == nil)
 }
 
 // exitError ends the program with a code of its own. Without an error nothing is printed.
@@ -102,7 +103,10 @@ func MarkUsage(root *cobra.Command) {
 			check = cobra.ArbitraryArgs
 			if command.HasSubCommands() && !command.Runnable() {
 				// cobra looks at the arguments of what it can run alone.
-				check, command.RunE = knownSubcommand, func(command *cobra.Command, _ []string) error { return command.Help() }
+				check, command.RunE = knownSubcommand, func(command *cobra.Command,
+					_ []string) error {
+					return command.Help()
+				}
 			}
 		}
 		command.Args = func(command *cobra.Command, args []string) error {

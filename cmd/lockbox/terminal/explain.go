@@ -10,8 +10,9 @@ import (
 
 // remedies say what to do about a code, where the server's sentence does not.
 var remedies = map[string]string{
-	"already_initialized":       "sign in with lockbox login",
-	"unauthenticated":           "sign in with lockbox login; where LOCKBOX_API_KEY is set it counts first: put a good key there, or unset it",
+	"already_initialized": "sign in with lockbox login",
+	"unauthenticated": "sign in with lockbox login; where LOCKBOX_API_KEY is set it counts first: put a " +
+		"good key there, or unset it",
 	"token_expired":             "sign in with lockbox login",
 	"refresh_token_not_found":   "sign in with lockbox login",
 	"permission_missing":        "a boxadmin grants permissions with lockbox box permissions",
@@ -34,8 +35,10 @@ var remedies = map[string]string{
 
 // instead replaces the server's sentence where that speaks of headers, which nobody at a terminal has written.
 var instead = map[string]string{
-	"encryption_key_mismatch": "the value is under another encryption key than the one given; lockbox history shows who wrote it and may have the key",
-	"precondition_failed":     "nothing was written: somebody wrote the entry since, or it is there already; read it again, or look at lockbox history",
+	"encryption_key_mismatch": "the value is under another encryption key than the one given; lockbox history shows " +
+		"who wrote it and may have the key",
+	"precondition_failed": "nothing was written: somebody wrote the entry since, or it is there already; read it " +
+		"again, or look at lockbox history",
 }
 
 // Explain puts an error into a sentence for people: what is wrong, and what to do about it.

@@ -47,7 +47,8 @@ code are refused, for whoever may write the entry chooses them; --allow takes th
 			return s.export(command, args[0], flags)
 		},
 	}
-	command.Flags().StringVar(&flags.format, "format", "", strings.Join(interchange.Written(), ", ")+"; by the name of --file, or dotenv")
+	command.Flags().StringVar(&flags.format, "format", "",
+		strings.Join(interchange.Written(), ", ")+"; by the name of --file, or dotenv")
 	command.Flags().StringVar(&flags.file, "file", "", "write to this file instead of standard output")
 	command.Flags().BoolVar(&flags.force, "force", false, "with --file: replace a file that is there")
 	command.Flags().Uint64Var(&flags.version, "version", 0, "write this version instead of the newest")
@@ -55,7 +56,8 @@ code are refused, for whoever may write the entry chooses them; --allow takes th
 	command.Flags().StringVar(&flags.options.Secret.Namespace, "namespace", "", "namespace of the Kubernetes Secret")
 	namingFlags(command, &flags.options.Naming)
 	allowFlag(command, &flags.allow)
-	_ = command.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(interchange.Written(), cobra.ShellCompDirectiveNoFileComp))
+	_ = command.RegisterFlagCompletionFunc("format",
+		cobra.FixedCompletions(interchange.Written(), cobra.ShellCompDirectiveNoFileComp))
 	s.key.flags(command)
 	return command
 }

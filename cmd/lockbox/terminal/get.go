@@ -59,7 +59,8 @@ where it does not go to a terminal, without a line end of ours. With --output js
 			return s.showValue(entry, flags.raw)
 		},
 	}
-	command.Flags().StringVar(&flags.field, "field", "", "print what is there alone: names joined with dots, numbers in arrays")
+	command.Flags().StringVar(&flags.field, "field", "",
+		"print what is there alone: names joined with dots, numbers in arrays")
 	command.Flags().BoolVar(&flags.raw, "raw", false, "print a string without quotes")
 	command.Flags().Uint64Var(&flags.version, "version", 0, "print this version instead of the newest")
 	s.key.flags(command)
@@ -80,7 +81,8 @@ func (s *session) read(command *cobra.Command, where string, version uint64) (*c
 	if err != nil {
 		return nil, err
 	}
-	return server.ReadEntry(command.Context(), at.box, at.key, &client.ReadOptions{Version: version, EncryptionKey: key})
+	return server.ReadEntry(command.Context(), at.box, at.key,
+		&client.ReadOptions{Version: version, EncryptionKey: key})
 }
 
 func (s *session) showValue(entry *client.Entry, raw bool) error {

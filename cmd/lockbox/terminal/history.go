@@ -28,15 +28,17 @@ versions that can be restored, and none is current.`,
 			if err != nil {
 				return err
 			}
-			return s.show(versions, []string{"VERSION", "AUTHOR", "CREATED", "CURRENT"}, func(add func(cells ...string)) {
-				for _, each := range versions {
-					current := ""
-					if each.Current {
-						current = "current"
+			return s.show(versions, []string{"VERSION", "AUTHOR", "CREATED", "CURRENT"},
+				func(add func(cells ...string)) {
+					for _, each := range versions {
+						current := ""
+						if each.Current {
+							current = "current"
+						}
+						add(strconv.FormatUint(each.Version, 10), cmp.Or(each.Author, "-"), when(each.CreatedAt),
+							current)
 					}
-					add(strconv.FormatUint(each.Version, 10), cmp.Or(each.Author, "-"), when(each.CreatedAt), current)
-				}
-			})
+				})
 		}),
 	}
 }

@@ -45,13 +45,16 @@ In a .env file nothing is replaced by the value of a variable: $ is a character 
 			return s.importFile(command.Context(), args[0], args[1], flags)
 		},
 	}
-	command.Flags().StringVar(&flags.format, "format", "", strings.Join(interchange.Readable(), ", ")+"; by the name of the file otherwise")
-	command.Flags().BoolVar(&flags.dryRun, "dry-run", false, "show what would change, by name alone, and change nothing")
+	command.Flags().StringVar(&flags.format, "format", "",
+		strings.Join(interchange.Readable(), ", ")+"; by the name of the file otherwise")
+	command.Flags().BoolVar(&flags.dryRun, "dry-run", false,
+		"show what would change, by name alone, and change nothing")
 	command.Flags().BoolVar(&flags.merge, "merge", false, "keep names that the file does not have")
 	command.Flags().BoolVar(&flags.each, "each", false, "write an entry for each name")
 	yesFlag(command, &flags.yes)
 	command.MarkFlagsMutuallyExclusive("merge", "each")
-	_ = command.RegisterFlagCompletionFunc("format", cobra.FixedCompletions(interchange.Readable(), cobra.ShellCompDirectiveNoFileComp))
+	_ = command.RegisterFlagCompletionFunc("format",
+		cobra.FixedCompletions(interchange.Readable(), cobra.ShellCompDirectiveNoFileComp))
 	s.key.flags(command)
 	return command
 }
@@ -82,7 +85,9 @@ func (s *session) readFile(ctx context.Context, path, format string) (interchang
 	case format != "":
 		named = interchange.Format(format)
 	case !known:
-		return interchange.Value{}, &usageError{fmt.Errorf("the name %s does not tell a format: use --format %s", path, strings.Join(interchange.Readable(), "|"))}
+		return interchange.Value{},
+			&usageError{fmt.Errorf("the name %s does not tell a format: use --format %s", path,
+				strings.Join(interchange.Readable(), "|"))}
 	}
 	in := s.input(ctx)
 	if path != "-" {
@@ -108,12 +113,13 @@ func (s *session) readFile(ctx context.Context, path, format string) (interchang
 }
 
 // importOne writes an object into one entry, under the condition that it is still what the changes were told of.
-func (s *session) importOne(ctx context.Context, server *client.Client, at address, value interchange.Value, flags importFlags) error {
+func (s *session) importOne(ctx context.Context, server *client.Client, at address, value interchange.Value,
+	flags importFlags) error {
 	key, err := s.encryptionKey(ctx, true)
 	if err != nil {
 		return err
 	}
-	condition := client.PutOptions{EncryptionKey: key}
+	condition := client.WriteOptions{EncryptionKey: key}
 	before := interchange.Empty()
 	entry, err := server.ReadEntry(ctx, at.box, at.key, &client.ReadOptions{EncryptionKey: key})
 	switch {
@@ -127,7 +133,8 @@ func (s *session) importOne(ctx context.Context, server *client.Client, at addre
 			return about(at, err)
 		}
 		if flags.merge && !before.IsObject() {
-			return &exitError{fmt.Errorf("%s holds one value and no names: there is nothing to merge with", at), exitConflict}
+			return &exitError{fmt.Errorf("%s holds one value and no names: there is nothing to merge with", at),
+				exitConflict}
 		}
 	}
 	if flags.merge {

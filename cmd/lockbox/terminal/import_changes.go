@@ -63,7 +63,8 @@ func (p *progress) step() {
 		return
 	}
 	full := barWidth * p.done / p.total
-	fmt.Fprintf(p.out, "\r%s [%s%s] %d of %d", p.doing, strings.Repeat("#", full), strings.Repeat(" ", barWidth-full), p.done, p.total)
+	fmt.Fprintf(p.out, "\r%s [%s%s] %d of %d", p.doing, strings.Repeat("#", full), strings.Repeat(" ", barWidth-full),
+		p.done, p.total)
 }
 
 // end leaves the line to what comes next.

@@ -30,7 +30,7 @@ const maxKey = 200
 type one struct {
 	at        address
 	value     interchange.Value
-	condition client.PutOptions
+	condition client.WriteOptions
 	change    change
 }
 
@@ -45,7 +45,8 @@ const (
 
 // importEach writes an entry for each name. All names are looked at first, and all that can be refused is, before
 // anything is written.
-func (s *session) importEach(ctx context.Context, server *client.Client, under address, value interchange.Value, flags importFlags) error {
+func (s *session) importEach(ctx context.Context, server *client.Client, under address, value interchange.Value,
+	flags importFlags) error {
 	entries, err := eachOf(under, value)
 	if err != nil {
 		return &usageError{err}
@@ -64,11 +65,13 @@ func (s *session) importEach(ctx context.Context, server *client.Client, under a
 	entries = slices.DeleteFunc(entries, func(each *one) bool { return each.change == unchanged })
 	bar := s.progress("Writing", len(entries))
 	err = inParallel(ctx, entries, bar, func(ctx context.Context, each *one) error {
-		_, err := server.PutEntry(ctx, each.at.box, each.at.key, each.value.JSON(), &each.condition)
+		_, err := server.WriteEntry(ctx, each.at.box, each.at.key, each.value.JSON(), &each.condition)
 		return err
 	})
 	if err != nil {
-		return &told{error: err, after: fmt.Sprintf("; %d of %d entries are written, and the same command goes on from there", bar.done, len(entries))}
+		return &told{error: err,
+			after: fmt.Sprintf("; %d of %d entries are written, and the same command goes on from there", bar.done,
+				len(entries))}
 	}
 	return s.showImported(changes)
 }
@@ -88,7 +91,8 @@ func eachOf(under address, value interchange.Value) ([]*one, error) {
 		inside, _ := value.Member(name)
 		switch other, taken := from[key]; {
 		case !asSegment.MatchString(name):
-			return nil, fmt.Errorf("%q cannot be a part of a key: use letters, digits, '.', '_', '@' and '-', with a letter, a digit or '_' first", name)
+			return nil, fmt.Errorf("%q cannot be a part of a key: use letters, digits, '.', '_', '@' and '-', with a "+
+				"letter, a digit or '_' first", name)
 		case len(key) > maxKey:
 			return nil, fmt.Errorf("%q makes a key of more than %d characters", name, maxKey)
 		case taken:
@@ -103,8 +107,14 @@ func eachOf(under address, value interchange.Value) ([]*one, error) {
 }
 
 // compareEach reads the entries that are there, and says of each name what becomes of it.
-func (s *session) compareEach(ctx context.Context, server *client.Client, under address, entries []*one, key client.EncryptionKey) (interchange.Changes, error) {
-	changes := interchange.Changes{Added: []string{}, Changed: []string{}, Removed: []string{}, Unchanged: []string{}}
+func (s *session) compareEach(ctx context.Context, server *client.Client, under address, entries []*one,
+	key client.EncryptionKey) (interchange.Changes, error) {
+	changes := interchange.Changes{
+		Added:     []string{},
+		Changed:   []string{},
+		Removed:   []string{},
+		Unchanged: []string{},
+	}
 	keys, err := server.ListEntries(ctx, under.box, "")
 	if err != nil {
 		return changes, err

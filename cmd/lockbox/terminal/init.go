@@ -36,7 +36,8 @@ A server with an init token shows it in its log; give it in a file, or type it w
 		},
 	}
 	command.Flags().StringVarP(&flags.username, "username", "u", "root", "the owner's name")
-	command.Flags().BoolVar(&flags.passwordStdin, "password-stdin", false, "read the password from standard input, one line")
+	command.Flags().BoolVar(&flags.passwordStdin, "password-stdin", false,
+		"read the password from standard input, one line")
 	command.Flags().StringVar(&flags.tokenFile, "init-token-file", "", "read the server's init token from this file")
 	return command
 }
@@ -79,7 +80,8 @@ func (s *session) initialize(ctx context.Context, args []string, flags initFlags
 }
 
 // becomeOwner asks for the init token where the server turns out to want one.
-func (s *session) becomeOwner(ctx context.Context, nobody *client.Client, owner client.FirstUser) (client.Secret, error) {
+func (s *session) becomeOwner(ctx context.Context, nobody *client.Client, owner client.FirstUser) (client.Secret,
+	error) {
 	key, err := nobody.Initialize(ctx, owner)
 	refused, _ := errors.AsType[*client.Error](err)
 	if refused == nil || refused.Code != "init_token_required" || !owner.InitToken.IsZero() || !prompt.Possible() {

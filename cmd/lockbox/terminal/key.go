@@ -28,12 +28,14 @@ type keySource struct {
 
 func (k *keySource) flags(command *cobra.Command) {
 	command.Flags().StringVar(&k.file, "encryption-key-file", "", "read the encryption key from this file")
-	command.Flags().StringVar(&k.command, "encryption-key-command", "", "read the encryption key from what this command prints, as a keychain does")
+	command.Flags().StringVar(&k.command, "encryption-key-command", "",
+		"read the encryption key from what this command prints, as a keychain does")
 	command.MarkFlagsMutuallyExclusive("encryption-key-file", "encryption-key-command")
 }
 
-var errNoKey = &usageError{errors.New("there is no encryption key: set LOCKBOX_ENCRYPTION_KEY or LOCKBOX_ENCRYPTION_KEY_FILE, " +
-	"or use --encryption-key-file or --encryption-key-command")}
+var errNoKey = &usageError{errors.New(
+	"there is no encryption key: set LOCKBOX_ENCRYPTION_KEY or LOCKBOX_ENCRYPTION_KEY_FILE, " +
+		"or use --encryption-key-file or --encryption-key-command")}
 
 // encryptionKey finds the key: by the flags, the environment, the profile, or by asking. To write, it is asked for twice:
 // a value under a mistyped key is lost.
@@ -83,7 +85,8 @@ func notAPath(text string) error {
 	if file, err := os.Stat(text); err != nil || !file.Mode().IsRegular() {
 		return nil
 	}
-	return &usageError{errors.New("LOCKBOX_ENCRYPTION_KEY is the name of a file: set LOCKBOX_ENCRYPTION_KEY_FILE to it instead")}
+	return &usageError{errors.New(
+		"LOCKBOX_ENCRYPTION_KEY is the name of a file: set LOCKBOX_ENCRYPTION_KEY_FILE to it instead")}
 }
 
 func (s *session) environmentKey() keySource {

@@ -43,8 +43,10 @@ signed in to is the current one.`,
 		},
 	}
 	command.Flags().StringVarP(&flags.username, "username", "u", "", "who you are there; asked for otherwise")
-	command.Flags().BoolVar(&flags.passwordStdin, "password-stdin", false, "read the password from standard input, one line")
-	command.Flags().BoolVar(&flags.token, "token-stdin", false, "read an API key from standard input and keep it, instead of signing in")
+	command.Flags().BoolVar(&flags.passwordStdin, "password-stdin", false,
+		"read the password from standard input, one line")
+	command.Flags().BoolVar(&flags.token, "token-stdin", false,
+		"read an API key from standard input and keep it, instead of signing in")
 	command.Flags().BoolVar(&flags.code, "code", false, "sign in with a one-time code, as users without a password do")
 	command.MarkFlagsMutuallyExclusive("password-stdin", "token-stdin")
 	command.MarkFlagsMutuallyExclusive("code", "token-stdin")
@@ -125,7 +127,8 @@ func (s *session) chooseToLogIn(args []string) error {
 	return nil
 }
 
-func (s *session) signIn(ctx context.Context, server *client.Client, flags loginFlags, into *profile.Profile) (err error) {
+func (s *session) signIn(ctx context.Context, server *client.Client, flags loginFlags,
+	into *profile.Profile) (err error) {
 	with := client.Credentials{Username: flags.username}
 	if with.Username == "" {
 		if with.Username, err = ask(ctx, prompt.Line, "Username: ", "--username"); err != nil {
@@ -163,7 +166,8 @@ func (s *session) signIn(ctx context.Context, server *client.Client, flags login
 }
 
 // signInWithCode is for accounts of the requests under /api/v1. The password is asked for too, and may be empty.
-func (s *session) signInWithCode(ctx context.Context, server *client.Client, with client.Credentials, into *profile.Profile) error {
+func (s *session) signInWithCode(ctx context.Context, server *client.Client, with client.Credentials,
+	into *profile.Profile) error {
 	password, err := ask(ctx, prompt.Hidden, "Password (empty if there is none): ", "a terminal")
 	if err != nil {
 		return err
@@ -209,7 +213,8 @@ func (s *session) keep(signedIn profile.Profile) error {
 }
 
 // ask asks at the terminal; where there is none, it says what to use instead.
-func ask(ctx context.Context, how func(context.Context, string) (string, error), question, instead string) (string, error) {
+func ask(ctx context.Context, how func(context.Context, string) (string, error), question, instead string) (string,
+	error) {
 	answer, err := how(ctx, printable(question)) // there may be a name of the server's in it
 	if errors.Is(err, prompt.ErrNoTerminal) {
 		return "", &usageError{fmt.Errorf("%w: use %s", err, instead)}

@@ -57,7 +57,13 @@ func profileListCommand(s *session) *cobra.Command {
 }
 
 func lineOf(name string, kept profile.Profile, current bool) profileLine {
-	line := profileLine{Name: name, URL: kept.URL, Username: kept.Username, Current: current, SignedIn: kept.SignedIn() && !ended(kept)}
+	line := profileLine{
+		Name:     name,
+		URL:      kept.URL,
+		Username: kept.Username,
+		Current:  current,
+		SignedIn: kept.SignedIn() && !ended(kept),
+	}
 	if !kept.ExpiresAt.IsZero() && kept.RefreshToken == "" {
 		line.ExpiresAt = kept.ExpiresAt.UTC().Format(time.RFC3339)
 	}
@@ -122,7 +128,8 @@ func changeProfile(name string, change func(*profile.Book)) error {
 	}
 	return profile.Change(path, func(book *profile.Book) error {
 		if _, known := book.Profiles[name]; !known {
-			return &exitError{fmt.Errorf("there is no profile %q: lockbox profile list shows those there are", name), exitNotFound}
+			return &exitError{fmt.Errorf("there is no profile %q: lockbox profile list shows those there are", name),
+				exitNotFound}
 		}
 		change(book)
 		return nil

@@ -60,7 +60,8 @@ func moduleSize(picture image.Image) int {
 			continue
 		}
 		scale := at / quietZone
-		if scale == 0 || at%quietZone != 0 || side%scale != 0 || side != picture.Bounds().Dy() || (side/scale-2*quietZone-17)%4 != 0 {
+		if scale == 0 || at%quietZone != 0 || side%scale != 0 || side != picture.Bounds().Dy() ||
+			(side/scale-2*quietZone-17)%4 != 0 {
 			return 0
 		}
 		return scale

@@ -24,7 +24,8 @@ func TestQRText(t *testing.T) {
 		enrolment := enrol(t, account)
 		bitmap, err := gozxing.NewBinaryBitmapFromImage(photograph(t, qrText(enrolment.PNG)))
 		require.NoError(t, err)
-		read, err := qrcode.NewQRCodeReader().Decode(bitmap, map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_PURE_BARCODE: true})
+		read, err := qrcode.NewQRCodeReader().Decode(bitmap,
+			map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_PURE_BARCODE: true})
 		require.NoError(t, err, account)
 		require.Equal(t, enrolment.URI, read.GetText())
 	}
@@ -70,8 +71,9 @@ func TestQRTextOfSomethingElse(t *testing.T) {
 	drawn := enrol(t, "anna").PNG
 	for name, picture := range map[string][]byte{
 		"nothing": nil, "no picture": []byte("no picture"), "half a picture": drawn[:len(drawn)/2],
-		"white": square(t, 370, 0), "black": square(t, 370, 370), "one dot": square(t, 370, 36), "no QR code's size": square(t, 100, 4),
-		"larger than any": square(t, 3700, 400),
+		"white": square(t, 370, 0), "black": square(t, 370, 370), "one dot": square(t, 370, 36),
+		"no QR code's size": square(t, 100, 4),
+		"larger than any":   square(t, 3700, 400),
 	} {
 		require.Empty(t, qrText(picture), name)
 	}

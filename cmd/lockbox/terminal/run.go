@@ -64,7 +64,8 @@ func namingFlags(command *cobra.Command, naming *interchange.Naming) {
 }
 
 func allowFlag(command *cobra.Command, allow *[]string) {
-	command.Flags().StringArrayVar(allow, "allow", nil, "let entries set this variable, although it can make programs run other code")
+	command.Flags().StringArrayVar(allow, "allow", nil,
+		"let entries set this variable, although it can make programs run other code")
 }
 
 // runCompletion completes addresses before the --, and leaves what follows to the shell.

@@ -56,15 +56,20 @@ func nameOf(pair string) string {
 // the code of common interpreters is: an entry could take over whoever runs a program with it. The list cannot be
 // complete, for every program has variables of its own; it has what works without knowing the program.
 var steering = []string{
-	"PATH", "PATHEXT", "COMSPEC", "HOME", "XDG_CONFIG_HOME", "SHELL", "IFS", "ENV", "BASH_ENV", "BASHOPTS", "SHELLOPTS", "ZDOTDIR",
-	"PROMPT_COMMAND", "PROMPT", "RPROMPT", "SPROMPT", "PS0", "PS1", "PS2", "PS3", "PS4", "CDPATH", "FPATH", "MODULE_PATH", "BASH_LOADABLES_PATH",
+	"PATH", "PATHEXT", "COMSPEC", "HOME", "XDG_CONFIG_HOME", "SHELL", "IFS", "ENV", "BASH_ENV", "BASHOPTS", "SHELLOPTS",
+	"ZDOTDIR",
+	"PROMPT_COMMAND", "PROMPT", "RPROMPT", "SPROMPT", "PS0", "PS1", "PS2", "PS3", "PS4", "CDPATH", "FPATH",
+	"MODULE_PATH", "BASH_LOADABLES_PATH",
 	"INPUTRC", "HISTFILE", "MAILPATH", "NULLCMD", "READNULLCMD",
 	"RANDOM", "SRANDOM", "OPTIND", "HISTCMD", // bash computes what they are set to, and runs what stands in $(…) there
-	"GCONV_PATH", "LOCPATH", "NLSPATH", "GLIBC_TUNABLES", "GETCONF_DIR", "OPENSSL_CONF", "OPENSSL_MODULES", "OPENSSL_ENGINES",
+	"GCONV_PATH", "LOCPATH", "NLSPATH", "GLIBC_TUNABLES", "GETCONF_DIR", "OPENSSL_CONF", "OPENSSL_MODULES",
+	"OPENSSL_ENGINES",
 	"EDITOR", "VISUAL", "PAGER", "BROWSER", "LESSOPEN", "LESSCLOSE", "SSH_ASKPASS", "SUDO_ASKPASS",
-	"GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_DIR", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR", "GIT_EDITOR", "GIT_SEQUENCE_EDITOR", "GIT_PAGER",
+	"GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_DIR", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR", "GIT_EDITOR",
+	"GIT_SEQUENCE_EDITOR", "GIT_PAGER",
 	"GIT_EXTERNAL_DIFF", "GIT_PROXY_COMMAND",
-	"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONBREAKPOINT", "PYTHONEXECUTABLE", "PYTHONWARNINGS", "PYTHONPYCACHEPREFIX",
+	"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONBREAKPOINT", "PYTHONEXECUTABLE",
+	"PYTHONWARNINGS", "PYTHONPYCACHEPREFIX",
 	"NODE_OPTIONS", "NODE_PATH", "RUBYOPT", "RUBYLIB", "GEM_HOME", "GEM_PATH", "PERLLIB", "PHPRC", "PHP_INI_SCAN_DIR",
 	"ERL_FLAGS", "ERL_AFLAGS", "ERL_ZFLAGS", "ERL_LIBS",
 	"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "JDK_JAVAC_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH", "MAVEN_OPTS",
@@ -72,14 +77,16 @@ var steering = []string{
 }
 
 // steeringPrefixes are families of such variables: Lua has one for each version, which counts before the plain one.
-var steeringPrefixes = []string{"LD_", "DYLD_", "BASH_FUNC_", "PERL5", "GIT_CONFIG", "LUA_INIT", "LUA_PATH", "LUA_CPATH"}
+var steeringPrefixes = []string{"LD_", "DYLD_", "BASH_FUNC_", "PERL5", "GIT_CONFIG", "LUA_INIT", "LUA_PATH",
+	"LUA_CPATH"}
 
 // checkNames refuses variables that steer programs, unless they are allowed by name.
 func checkNames(pairs, allowed []string) error {
 	for _, pair := range pairs {
 		name, _, _ := strings.Cut(pair, "=")
 		if steers(name) && !slices.Contains(allowed, name) {
-			return fmt.Errorf("it sets %s, which can make programs run other code; if that is meant, say --allow %[1]s", name)
+			return fmt.Errorf("it sets %s, which can make programs run other code; if that is meant, say --allow %[1]s",
+				name)
 		}
 	}
 	return nil

@@ -13,10 +13,12 @@ import (
 func TestEnvironmentOfAProgram(t *testing.T) {
 	t.Parallel()
 	inherited := []string{
-		"PATH=/bin", "PORT=1", "LOCKBOX_API_KEY=k", "LOCKBOX_API_KEY_FILE=f", "LOCKBOX_ENCRYPTION_KEY=e", "LOCKBOX_ENCRYPTION_KEY_FILE=f",
+		"PATH=/bin", "PORT=1", "LOCKBOX_API_KEY=k", "LOCKBOX_API_KEY_FILE=f", "LOCKBOX_ENCRYPTION_KEY=e",
+		"LOCKBOX_ENCRYPTION_KEY_FILE=f",
 		"LOCKBOX_SECRET_KEY_FILE=f", "LOCKBOX_API_URL=u", "EMPTY=", "MYLOCKBOX_API_KEY=mine",
 	}
-	assert.Equal(t, []string{"PATH=/bin", "PORT=3", "LOCKBOX_API_URL=u", "EMPTY=", "MYLOCKBOX_API_KEY=mine", "LOCKBOX_API_KEY=of the program"},
+	assert.Equal(t, []string{"PATH=/bin", "PORT=3", "LOCKBOX_API_URL=u", "EMPTY=", "MYLOCKBOX_API_KEY=mine",
+		"LOCKBOX_API_KEY=of the program"},
 		environment(inherited, []string{"PORT=2", "LOCKBOX_API_KEY=of the program", "PORT=3"}))
 	assert.Len(t, inherited, 10)
 	assert.Equal(t, "LOCKBOX_API_KEY=k", inherited[2], "what was given is left alone")
@@ -37,7 +39,8 @@ func TestNoSecretOfTheServerIsHandedOn(t *testing.T) {
 
 func TestNamesThatSteerPrograms(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"PATH", "Path", "LD_PRELOAD", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "BASH_ENV", "BASH_FUNC_x%%", "NODE_OPTIONS", "PYTHONPATH", "PERL5OPT", "GIT_CONFIG_COUNT", "HOME",
+	for _, name := range []string{"PATH", "Path", "LD_PRELOAD", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "BASH_ENV",
+		"BASH_FUNC_x%%", "NODE_OPTIONS", "PYTHONPATH", "PERL5OPT", "GIT_CONFIG_COUNT", "HOME",
 		"PS1", "RANDOM", "OPTIND", "PERLLIB", "LUA_INIT_5_4", "GIT_EXEC_PATH"} {
 		assert.ErrorContains(t, checkNames([]string{"OK=1", name + "=hunter2"}, nil), "--allow "+name)
 		assert.NoError(t, checkNames([]string{name + "=x"}, []string{name}))

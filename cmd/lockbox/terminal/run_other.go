@@ -18,7 +18,8 @@ func execute(ctx context.Context, command, environment []string) error {
 		return err
 	}
 	signal.Ignore(os.Interrupt)
-	child := exec.Command(command[0], command[1:]...) //nolint:gosec,noctx // what the user wants run, for as long as it wants
+	child := exec.Command(command[0],
+		command[1:]...) //nolint:gosec,noctx // what the user wants run, for as long as it wants
 	child.Env, child.Stdin, child.Stdout, child.Stderr = environment, os.Stdin, os.Stdout, os.Stderr
 	err := child.Run()
 	var ended *exec.ExitError

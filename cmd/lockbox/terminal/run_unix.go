@@ -29,9 +29,12 @@ func execute(ctx context.Context, command, environment []string) error {
 	err = unix.Exec(path, command, environment)
 	switch {
 	case errors.Is(err, unix.E2BIG):
-		return &exitError{errors.New("the values, with the environment and the arguments, are more than this system starts a program with"), exitNotProgram}
+		return &exitError{errors.New(
+			"the values, with the environment and the arguments, are more than this system starts a program with"),
+			exitNotProgram}
 	case errors.Is(err, unix.ENOENT):
-		return &exitError{fmt.Errorf("there is no program %s, or not the interpreter that it names", command[0]), exitNoProgram}
+		return &exitError{fmt.Errorf("there is no program %s, or not the interpreter that it names", command[0]),
+			exitNoProgram}
 	}
 	return &exitError{fmt.Errorf("%s cannot be run: %w", command[0], err), exitNotProgram}
 }

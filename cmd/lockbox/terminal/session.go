@@ -34,7 +34,12 @@ type session struct {
 }
 
 func newSession(version string) *session {
-	return &session{in: os.Stdin, out: os.Stdout, errs: os.Stderr, userAgent: "lockbox/" + version}
+	return &session{
+		in:        os.Stdin,
+		out:       os.Stdout,
+		errs:      os.Stderr,
+		userAgent: "lockbox/" + version,
+	}
 }
 
 // flags are those of every command that calls a server.
@@ -44,7 +49,8 @@ func (s *session) flags(command *cobra.Command) {
 	flags.StringVar(&s.profileName, "profile", "", "profile to use, instead of the environment and the current one")
 	flags.StringVarP(&s.output, "output", "o", formTable, "table, or json")
 	_ = command.RegisterFlagCompletionFunc("profile", s.completeProfiles)
-	_ = command.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{formTable, formJSON}, cobra.ShellCompDirectiveNoFileComp))
+	_ = command.RegisterFlagCompletionFunc("output",
+		cobra.FixedCompletions([]string{formTable, formJSON}, cobra.ShellCompDirectiveNoFileComp))
 }
 
 // errSessionEnded is about the token of a profile, which the server need not be asked about.
@@ -79,11 +85,14 @@ func (s *session) notSignedIn() error {
 	asked := s.env("LOCKBOX_PROFILE")
 	switch _, known := s.book.Profiles[s.name]; {
 	case s.profileName == "" && asked != "" && !known:
-		return fmt.Errorf("%w: LOCKBOX_PROFILE is %q, and there is no such profile; lockbox profile list shows those there are", errNotSignedIn, asked)
+		return fmt.Errorf("%w: LOCKBOX_PROFILE is %q, and there is no such profile; lockbox profile list shows those "+
+			"there are", errNotSignedIn, asked)
 	case s.profileName == "" && !s.environmentCounts():
-		return fmt.Errorf("%w to %s: what the environment has is for LOCKBOX_API_URL alone; lockbox login %[2]s --profile NAME", errNotSignedIn, s.url())
+		return fmt.Errorf("%w to %s: what the environment has is for LOCKBOX_API_URL alone; lockbox login %[2]s "+
+			"--profile NAME", errNotSignedIn, s.url())
 	case s.chosen.SignedIn() && !sameServer(s.url(), s.chosen.URL):
-		return fmt.Errorf("%w to %s: the profile %s is for %s alone; lockbox login %[2]s --profile NAME, or set LOCKBOX_API_KEY",
+		return fmt.Errorf("%w to %s: the profile %s is for %s alone; lockbox login %[2]s --profile NAME, or set "+
+			"LOCKBOX_API_KEY",
 			errNotSignedIn, s.url(), s.name, s.chosen.URL)
 	}
 	return fmt.Errorf("%w: %s", errNotSignedIn, remedy)
@@ -145,7 +154,8 @@ func (s *session) token(ctx context.Context) (string, error) {
 	case s.chosen.RefreshToken != "" && time.Until(s.chosen.ExpiresAt) < time.Minute:
 		return s.refresh(ctx)
 	case ended(s.chosen):
-		return "", fmt.Errorf("%w since %s: sign in again with lockbox login%s", errSessionEnded, when(s.chosen.ExpiresAt), s.profileFlag())
+		return "", fmt.Errorf("%w since %s: sign in again with lockbox login%s", errSessionEnded,
+			when(s.chosen.ExpiresAt), s.profileFlag())
 	}
 	return s.chosen.Token, nil
 }
@@ -182,7 +192,8 @@ func (s *session) refresh(ctx context.Context) (string, error) {
 			if err != nil {
 				return err
 			}
-			kept.Token, kept.RefreshToken, kept.ExpiresAt = pair.Access.Reveal(), pair.Refresh.Reveal(), time.Now().Add(pair.ExpiresIn)
+			kept.Token, kept.RefreshToken, kept.ExpiresAt = pair.Access.Reveal(), pair.Refresh.Reveal(), time.Now().Add(
+				pair.ExpiresIn)
 			book.Profiles[s.name] = kept
 		}
 		s.chosen = kept
@@ -196,8 +207,13 @@ func (s *session) connect(token string) (*client.Client, error) {
 	if s.url() == "" {
 		return nil, &usageError{errors.New("no server is known: lockbox login URL, or set LOCKBOX_API_URL")}
 	}
-	made, err := client.New(client.Config{URL: s.url(), Token: client.NewSecret(token), UserAgent: s.userAgent,
-		AllowHTTP: s.env("LOCKBOX_API_ALLOW_HTTP") == "true", HTTPClient: s.httpClient(token)})
+	made, err := client.New(client.Config{
+		URL:        s.url(),
+		Token:      client.NewSecret(token),
+		UserAgent:  s.userAgent,
+		AllowHTTP:  s.env("LOCKBOX_API_ALLOW_HTTP") == "true",
+		HTTPClient: s.httpClient(token),
+	})
 	if err != nil {
 		return nil, &usageError{err}
 	}
@@ -261,7 +277,8 @@ func canonicalURL(text string) string {
 }
 
 // run is a command's work with a server that somebody is signed in to.
-func (s *session) run(work func(ctx context.Context, server *client.Client, args []string) error) func(*cobra.Command, []string) error {
+func (s *session) run(work func(ctx context.Context, server *client.Client, args []string) error) func(*cobra.Command,
+	[]string) error {
 	return func(command *cobra.Command, args []string) error {
 		server, err := s.open(command.Context())
 		if err != nil {

@@ -11,7 +11,7 @@ import (
 
 func setCommand(s *session) *cobra.Command {
 	var from valueFlags
-	var condition client.PutOptions
+	var condition client.WriteOptions
 	command := &cobra.Command{
 		Use:        "set BOX/KEY [VALUE|@FILE]",
 		SuggestFor: []string{"put", "write"},
@@ -73,7 +73,8 @@ func setCompletion(s *session) cobra.CompletionFunc {
 }
 
 // put writes a value under the key of the session, and says when that is another one than the version before was under.
-func (s *session) put(ctx context.Context, server *client.Client, at address, value json.RawMessage, condition client.PutOptions) (client.Written, error) {
+func (s *session) put(ctx context.Context, server *client.Client, at address, value json.RawMessage,
+	condition client.WriteOptions) (client.Written, error) {
 	if condition.EncryptionKey.IsZero() {
 		key, err := s.encryptionKey(ctx, true)
 		if err != nil {
@@ -81,7 +82,7 @@ func (s *session) put(ctx context.Context, server *client.Client, at address, va
 		}
 		condition.EncryptionKey = key
 	}
-	written, err := server.PutEntry(ctx, at.box, at.key, value, &condition)
+	written, err := server.WriteEntry(ctx, at.box, at.key, value, &condition)
 	if err == nil && written.EncryptionKeyChanged {
 		s.warn("%s is now encrypted under another key than before: who reads it with the old one no longer can", at)
 	}

@@ -99,12 +99,12 @@ code. Where codes are confirmed already, one of them, or a recovery code, is ask
 					return err
 				}
 			}
-			made, err := server.EnrolCode(ctx, who.Username, code)
+			made, err := server.EnrolTOTP(ctx, who.Username, code)
 			if wantsCode(err) && !fromInput {
 				if code, err = s.code(ctx, false, recoveryQuestion); err != nil {
 					return err
 				}
-				made, err = server.EnrolCode(ctx, who.Username, code)
+				made, err = server.EnrolTOTP(ctx, who.Username, code)
 			}
 			if err != nil {
 				return err
@@ -123,10 +123,11 @@ code. Where codes are confirmed already, one of them, or a recovery code, is ask
 func totpConfirmCommand(s *session) *cobra.Command {
 	var fromInput bool
 	command := &cobra.Command{
-		Use:     "confirm",
-		Short:   "Give the first code of a new secret; from then on signing in wants one",
-		Example: "  lockbox users totp confirm\n  oathtool --totp -b - < secret | lockbox users totp confirm --code-stdin",
-		Args:    cobra.NoArgs,
+		Use:   "confirm",
+		Short: "Give the first code of a new secret; from then on signing in wants one",
+		Example: "  lockbox users totp confirm\n  oathtool --totp -b - < secret | lockbox users totp confirm " +
+			"--code-stdin",
+		Args: cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
 			who, err := server.WhoAmI(ctx)
 			if err != nil {
@@ -136,7 +137,7 @@ func totpConfirmCommand(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := server.ConfirmCode(ctx, who.Username, code); err != nil {
+			if err := server.ConfirmTOTP(ctx, who.Username, code); err != nil {
 				return err
 			}
 			s.say("From now on signing in wants a code.")
@@ -165,12 +166,12 @@ func totpRemoveCommand(s *session) *cobra.Command {
 					return err
 				}
 			}
-			err = server.RemoveCode(ctx, name, code)
+			err = server.RemoveTOTP(ctx, name, code)
 			if wantsCode(err) && !fromInput {
 				if code, err = s.code(ctx, false, recoveryQuestion); err != nil {
 					return err
 				}
-				err = server.RemoveCode(ctx, name, code)
+				err = server.RemoveTOTP(ctx, name, code)
 			}
 			return err
 		}),

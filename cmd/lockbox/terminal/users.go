@@ -20,7 +20,8 @@ func usersCommand(s *session) *cobra.Command {
 		Long: `Look after people and programs, over HTTP, as an admin or about yourself. Whoever runs the server and cannot sign in has
 lockbox user, which works straight on the database.`,
 	}
-	command.AddCommand(usersListCommand(s), usersShowCommand(s), usersCreateCommand(s), usersAddCommand(s), usersSetupCommand(s),
+	command.AddCommand(usersListCommand(s), usersShowCommand(s), usersCreateCommand(s), usersAddCommand(s),
+		usersSetupCommand(s),
 		usersUpdateCommand(s), usersPasswdCommand(s), usersRevokeCommand(s), usersDeleteCommand(s), totpCommand(s))
 	return command
 }
@@ -28,9 +29,10 @@ lockbox user, which works straight on the database.`,
 func usersListCommand(s *session) *cobra.Command {
 	var groups bool
 	command := &cobra.Command{
-		Use:     "list",
-		Short:   "List all users, one a line; for admins",
-		Long:    "List the names of all users, for admins; with --groups, for the owner, also their groups and since when they are there.",
+		Use:   "list",
+		Short: "List all users, one a line; for admins",
+		Long: "List the names of all users, for admins; with --groups, for the owner, also their groups and since " +
+			"when they are there.",
 		Example: "  lockbox users list\n  lockbox users list --groups",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
@@ -86,7 +88,8 @@ func usersShowCommand(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			shown := userShown{user.Username, user.Role, user.IsActive, user.CreatedAt, user.UpdatedAt, []string{}, user.Permissions}
+			shown := userShown{user.Username, user.Role, user.IsActive, user.CreatedAt, user.UpdatedAt, []string{},
+				user.Permissions}
 			for _, id := range user.APIKeys {
 				shown.APIKeys = append(shown.APIKeys, id.Reveal())
 			}
@@ -162,7 +165,8 @@ func roleFlag(command *cobra.Command, role *string, usage string) {
 func groupFlag(command *cobra.Command, group *string, usage string, more ...string) {
 	command.Flags().StringVar(group, "group", "", usage)
 	_ = command.RegisterFlagCompletionFunc("group",
-		cobra.FixedCompletions(append([]string{client.GroupViewer, client.GroupManager, client.GroupOwner}, more...), cobra.ShellCompDirectiveNoFileComp))
+		cobra.FixedCompletions(append([]string{client.GroupViewer, client.GroupManager, client.GroupOwner}, more...),
+			cobra.ShellCompDirectiveNoFileComp))
 }
 
 func usersRevokeCommand(s *session) *cobra.Command {

@@ -60,7 +60,8 @@ func (s *session) openOrNobody(ctx context.Context) (*client.Client, error) {
 }
 
 // newPassword asks for a password that is to be set, or reads the next line of input.
-func (s *session) newPassword(ctx context.Context, in *bufio.Reader, fromInput bool, question string) (client.Secret, error) {
+func (s *session) newPassword(ctx context.Context, in *bufio.Reader, fromInput bool, question string) (client.Secret,
+	error) {
 	var text string
 	var err error
 	if fromInput {
@@ -168,7 +169,7 @@ the owner, who hands it on; lockbox login --code signs the user in.`,
 		Example: "  lockbox users setup anna",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			shown, err := server.ShowCode(ctx, args[0])
+			shown, err := server.ShowTOTP(ctx, args[0])
 			if err != nil {
 				return err
 			}

@@ -72,7 +72,8 @@ func (b *bench) close() {
 
 // build makes the program of a checkout as `make build` does.
 func build(ctx context.Context, checkout, to, ldflags string) error {
-	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags, "-o", to, "./cmd/lockbox")
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags, "-o", to,
+		"./cmd/lockbox")
 	command.Dir, command.Env = checkout, append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the program: %w\n%s", err, out)
@@ -143,13 +144,15 @@ func (b *bench) check(ctx context.Context, t *target) error {
 	defer conn.Close(ctx)
 	var versions, writes, reads uint64
 	err = conn.QueryRow(ctx, `SELECT (SELECT sum(version)::bigint FROM entries), count(*) FILTER (WHERE action = 'entry.write'),
-		count(*) FILTER (WHERE action = 'entry.read') FROM events WHERE outcome = 'success'`).Scan(&versions, &writes, &reads)
+		count(*) FILTER (WHERE action = 'entry.read') FROM events WHERE outcome = 'success'`).Scan(&versions, &writes,
+		&reads)
 	if err != nil {
 		return err
 	}
 	if versions != writes || reads < reply.Reads {
-		b.wrong = append(b.wrong, fmt.Sprintf("%s: %d reads were answered and %d are on record; %d versions were made and %d are on record",
-			t.name, reply.Reads, reads, versions, writes))
+		b.wrong = append(b.wrong,
+			fmt.Sprintf("%s: %d reads were answered and %d are on record; %d versions were made and %d are on record",
+				t.name, reply.Reads, reads, versions, writes))
 	}
 	return b.verdict()
 }
@@ -159,5 +162,6 @@ func (b *bench) verdict() error {
 	if len(b.wrong) == 0 {
 		return nil
 	}
-	return errors.New("answers were wrong, so the figures are worth nothing:\n  " + strings.Join(b.wrong[:min(len(b.wrong), 10)], "\n  "))
+	return errors.New("answers were wrong, so the figures are worth nothing:\n  " +
+		strings.Join(b.wrong[:min(len(b.wrong), 10)], "\n  "))
 }

@@ -139,7 +139,8 @@ type floorSlice struct {
 
 // floor runs a script by pgbench. It makes new connections each time, which have to learn of the tables and to plan: that
 // second is not counted in the rate.
-func (c *cluster) floor(ctx context.Context, database, script string, connections int, duration time.Duration) (floorSlice, error) {
+func (c *cluster) floor(ctx context.Context, database, script string, connections int,
+	duration time.Duration) (floorSlice, error) {
 	seconds := 1 + max(1, int(duration.Round(time.Second)/time.Second)) // it takes no fractions
 	command := exec.CommandContext(ctx, c.pgbench, "-n", "-M", "prepared", "-c", strconv.Itoa(connections), "-j", "2",
 		"-T", strconv.Itoa(seconds), "-P", "1", "-f", script, database)

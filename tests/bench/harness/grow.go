@@ -59,7 +59,12 @@ func (g *grower) open(ctx context.Context, store *postgres.Store) error {
 	if err != nil {
 		return err
 	}
-	keyring, err := sealing.OpenKeyring(ctx, sealing.KeyringConfig{Store: store.Read().ServerKeys, Secret: secret, IDs: system.IDs{}, Clock: system.Clock{}})
+	keyring, err := sealing.OpenKeyring(ctx, sealing.KeyringConfig{
+		Store:  store.Read().ServerKeys,
+		Secret: secret,
+		IDs:    system.IDs{},
+		Clock:  system.Clock{},
+	})
 	if err != nil {
 		return err
 	}
@@ -67,7 +72,8 @@ func (g *grower) open(ctx context.Context, store *postgres.Store) error {
 	if err != nil {
 		return err
 	}
-	if g.signer, err = tokens.New(tokens.Config{Keys: keyring, Installation: installation, Clock: system.Clock{}}); err != nil {
+	if g.signer, err = tokens.New(tokens.Config{Keys: keyring, Installation: installation,
+		Clock: system.Clock{}}); err != nil {
 		return err
 	}
 	sealer, err := sealing.NewEntrySealer(sealing.EntryConfig{Keys: keyring,
@@ -84,10 +90,12 @@ func (g *grower) open(ctx context.Context, store *postgres.Store) error {
 	if g.cipher, err = sealer.Prepare(ctx, key, domain.BoxSalt{}); err != nil {
 		return err
 	}
-	return g.conn.QueryRow(ctx, `SELECT id, owner_id FROM boxes WHERE name = $1`, load.BoxName(0)).Scan(&g.box, &g.owner)
+	return g.conn.QueryRow(ctx, `SELECT id, owner_id FROM boxes WHERE name = $1`, load.BoxName(0)).Scan(&g.box,
+		&g.owner)
 }
 
-func (g *grower) copy(ctx context.Context, table string, columns []string, from, to int, row func(i int) ([]any, error)) error {
+func (g *grower) copy(ctx context.Context, table string, columns []string, from, to int,
+	row func(i int) ([]any, error)) error {
 	i := from - 1
 	_, err := g.conn.CopyFrom(ctx, pgx.Identifier{table}, columns, pgx.CopyFromFunc(func() ([]any, error) {
 		if i++; i >= to {
@@ -99,19 +107,27 @@ func (g *grower) copy(ctx context.Context, table string, columns []string, from,
 }
 
 func (g *grower) addEntries(ctx context.Context, from, to int) error {
-	err := g.copy(ctx, "entries", []string{"box_id", "key", "version", "updated_at"}, from, to, func(i int) ([]any, error) {
-		return []any{g.box, load.EntryKey(i), int64(1), g.now}, nil
-	})
+	err := g.copy(ctx, "entries", []string{"box_id", "key", "version", "updated_at"}, from, to,
+		func(i int) ([]any, error) {
+			return []any{g.box, load.EntryKey(i), int64(1), g.now}, nil
+		})
 	if err != nil {
 		return err
 	}
 	var value []byte
-	columns := []string{"box_id", "key", "version", "sealed_as", "key_id", "envelope", "value", "author_id", "created_at"}
+	columns := []string{"box_id", "key", "version", "sealed_as", "key_id", "envelope", "value", "author_id",
+		"created_at"}
 	err = g.copy(ctx, "entry_versions", columns, from, to, func(i int) ([]any, error) {
 		value = load.AppendValue(value[:0], 0, i, 0)
 		key := load.EntryKey(i)
-		sealed, err := g.cipher.Seal(ports.Place{Box: g.box, Key: domain.EntryKey(key), Version: 1, SealedAs: 1}, value)
-		return []any{g.box, key, int64(1), int64(1), [16]byte(sealed.ServerKey), sealed.Envelope, sealed.Value, g.owner, g.now}, err
+		sealed, err := g.cipher.Seal(ports.Place{
+			Box:      g.box,
+			Key:      domain.EntryKey(key),
+			Version:  1,
+			SealedAs: 1,
+		}, value)
+		return []any{g.box, key, int64(1), int64(1), [16]byte(sealed.ServerKey), sealed.Envelope, sealed.Value, g.owner,
+			g.now}, err
 	})
 	if err != nil {
 		return err
@@ -126,23 +142,27 @@ func (g *grower) addUsers(ctx context.Context, from, to int) ([]string, error) {
 	for i := from; i < to; i++ {
 		ids[i], keys[i] = system.IDs{}.New(), system.IDs{}.New()
 	}
-	err := g.copy(ctx, "users", []string{"id", "name", "role", "is_active", "created_at", "updated_at"}, from, to, func(i int) ([]any, error) {
-		return []any{ids[i], load.UserName(i), "user", true, g.now, g.now}, nil
-	})
+	err := g.copy(ctx, "users", []string{"id", "name", "role", "is_active", "created_at", "updated_at"}, from, to,
+		func(i int) ([]any, error) {
+			return []any{ids[i], load.UserName(i), "user", true, g.now, g.now}, nil
+		})
 	if err != nil {
 		return nil, err
 	}
 	var made []string
-	err = g.copy(ctx, "api_keys", []string{"id", "user_id", "name", "key_id", "created_at"}, from, to, func(i int) ([]any, error) {
-		token, key, err := g.signer.Mint(ctx, ports.TokenClaims{IssuedAt: g.now,
-			Credential: domain.Credential{Kind: domain.APIKeyCredential, ID: keys[i], User: ids[i]}})
-		made = append(made, token)
-		return []any{keys[i], ids[i], "", [16]byte(key), g.now}, err
-	})
+	err = g.copy(ctx, "api_keys", []string{"id", "user_id", "name", "key_id", "created_at"}, from, to,
+		func(i int) ([]any, error) {
+			token, key, err := g.signer.Mint(ctx, ports.TokenClaims{IssuedAt: g.now,
+				Credential: domain.Credential{Kind: domain.APIKeyCredential, ID: keys[i], User: ids[i]}})
+			made = append(made, token)
+			return []any{keys[i], ids[i], "", [16]byte(key), g.now}, err
+		})
 	if err != nil {
 		return nil, err
 	}
-	return made, g.copy(ctx, "box_users", []string{"box_id", "user_id", "role", "is_active", "permissions"}, from, to, func(i int) ([]any, error) {
-		return []any{g.box, ids[i], "boxuser", true, int16(domain.ReadEntryKeys | domain.ReadEntry | domain.CreateEntry)}, nil
-	})
+	return made, g.copy(ctx, "box_users", []string{"box_id", "user_id", "role", "is_active", "permissions"}, from, to,
+		func(i int) ([]any, error) {
+			return []any{g.box, ids[i], "boxuser", true,
+				int16(domain.ReadEntryKeys | domain.ReadEntry | domain.CreateEntry)}, nil
+		})
 }

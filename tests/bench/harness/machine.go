@@ -32,16 +32,27 @@ func (b *bench) machine() machine {
 	memory, _ := os.ReadFile("/proc/meminfo")
 	processors, _ := os.ReadFile("/proc/cpuinfo")
 	return machine{
-		CPU: named(string(processors), "model name", ":"), Cores: runtime.NumCPU(), MemoryGB: float64(int(kilobytes(string(memory), "MemTotal:")/1024/102.4)) / 10,
-		System: operatingSystem(), PostgreSQL: b.cluster.version, Settings: b.cluster.settings, Go: runtime.Version(), Commit: b.commit, Lockbox: b.settings,
-		Load: fmt.Sprintf("%d connections, %d × %s of each scenario after %s", b.connections, b.options.rounds, b.slice, b.warmUp), Size: b.size,
+		CPU:        named(string(processors), "model name", ":"),
+		Cores:      runtime.NumCPU(),
+		MemoryGB:   float64(int(kilobytes(string(memory), "MemTotal:")/1024/102.4)) / 10,
+		System:     operatingSystem(),
+		PostgreSQL: b.cluster.version,
+		Settings:   b.cluster.settings,
+		Go:         runtime.Version(),
+		Commit:     b.commit,
+		Lockbox:    b.settings,
+		Load: fmt.Sprintf("%d connections, %d × %s of each scenario after %s", b.connections, b.options.rounds,
+			b.slice, b.warmUp),
+		Size: b.size,
 	}
 }
 
 func (m machine) String() string {
 	s := m.Settings
-	return fmt.Sprintf("%d × %s, %.1f GB, %s; PostgreSQL %s (fsync %s, synchronous_commit %s, full_page_writes %s, shared_buffers %s), %s; Lockbox %s; %s",
-		m.Cores, m.CPU, m.MemoryGB, m.System, m.PostgreSQL, s["fsync"], s["synchronous_commit"], s["full_page_writes"], s["shared_buffers"], m.Go,
+	return fmt.Sprintf("%d × %s, %.1f GB, %s; PostgreSQL %s (fsync %s, synchronous_commit %s, full_page_writes %s, "+
+		"shared_buffers %s), %s; Lockbox %s; %s",
+		m.Cores, m.CPU, m.MemoryGB, m.System, m.PostgreSQL, s["fsync"], s["synchronous_commit"], s["full_page_writes"],
+		s["shared_buffers"], m.Go,
 		strings.Join(append([]string{cmp.Or(m.Commit, "as given")}, m.Lockbox...), " "), m.Load)
 }
 

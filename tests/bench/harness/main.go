@@ -81,16 +81,21 @@ func parse() options {
 	flag.IntVar(&o.size.Users, "users", 100, "users of each box")
 	flag.IntVar(&o.connections, "connections", 32, "connections that make requests at once")
 	flag.IntVar(&o.rounds, "rounds", 6, "how often all slices are run in turn; the order is turned round each time")
-	flag.DurationVar(&o.slice, "slice", 2*time.Second, "how long a slice lasts; rounds × slice is the time of each scenario")
+	flag.DurationVar(&o.slice, "slice", 2*time.Second,
+		"how long a slice lasts; rounds × slice is the time of each scenario")
 	flag.DurationVar(&o.warmUp, "warm-up", 3*time.Second, "how long each scenario runs before anything counts")
-	flag.StringVar(&o.scenario, "scenario", "", "what to run of "+strings.Join(load.Scenarios(), ", ")+", separated by commas; "+
-		"or scale: compare small tables with large ones; or queue: few connections to the database")
+	flag.StringVar(&o.scenario, "scenario", "",
+		"what to run of "+strings.Join(load.Scenarios(), ", ")+", separated by commas; "+
+			"or scale: compare small tables with large ones; or queue: few connections to the database")
 	flag.StringVar(&o.base, "base", "", "a commit to compare what is checked out with")
 	flag.StringVar(&o.program, "program", "", "the binary to measure, instead of building what is checked out")
-	flag.StringVar(&o.output, "output", "", "the file to write the figures to as JSON, instead of one under tests/bench/results")
+	flag.StringVar(&o.output, "output", "",
+		"the file to write the figures to as JSON, instead of one under tests/bench/results")
 	flag.StringVar(&o.profiled, "profile", "", "a scenario to profile with Linux's perf")
 	flag.Var(&o.settings, "set", "a setting NAME=value, without LOCKBOX_, for what is checked out; may be repeated")
-	flag.StringVar(&o.spoil, "spoil", "", "values: write others behind the load's back; record: keep reads off it; both must make the run fail, and are for testing the harness")
+	flag.StringVar(&o.spoil, "spoil", "",
+		"values: write others behind the load's back; record: keep reads off it; both must make the run fail, and "+
+			"are for testing the harness")
 	flag.Parse()
 	return o
 }
@@ -110,7 +115,8 @@ func (o options) check() error {
 	}
 	for _, name := range asked {
 		if !slices.Contains(load.Scenarios(), name) {
-			return fmt.Errorf("there is no scenario %q; there are %s, scale and queue", name, strings.Join(load.Scenarios(), ", "))
+			return fmt.Errorf("there is no scenario %q; there are %s, scale and queue", name,
+				strings.Join(load.Scenarios(), ", "))
 		}
 	}
 	return nil

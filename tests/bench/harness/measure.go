@@ -38,7 +38,8 @@ func (b *bench) measure(ctx context.Context) error {
 	case "values":
 		err = b.writeBehindItsBack(t, place)
 	case "record":
-		err = b.cluster.execute(ctx, t.database, dropReads, `CREATE TRIGGER drop_reads BEFORE INSERT ON events FOR EACH ROW
+		err = b.cluster.execute(ctx, t.database, dropReads,
+			`CREATE TRIGGER drop_reads BEFORE INSERT ON events FOR EACH ROW
 			WHEN (NEW.action = 'entry.read') EXECUTE FUNCTION drop_reads()`)
 	}
 	if err != nil {
@@ -47,7 +48,8 @@ func (b *bench) measure(ctx context.Context) error {
 	if err := b.serve(ctx, t); err != nil { // anew: the fill has hashed passwords
 		return err
 	}
-	r := &report{Machine: b.machine(), StartMillis: float64(t.server.started.Microseconds()) / 1000, IdleMB: peakMemory(t.server.pid())}
+	r := &report{Machine: b.machine(), StartMillis: float64(t.server.started.Microseconds()) / 1000,
+		IdleMB: peakMemory(t.server.pid())}
 	if err := b.rounds(ctx, t, floors, b.chosen(plain), r); err != nil {
 		return err
 	}

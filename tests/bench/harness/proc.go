@@ -54,7 +54,8 @@ func cpuOf(pid int) float64 {
 // cpuOfTree is the seconds that a process, its children, and those that it had have used.
 func cpuOfTree(pid int) float64 {
 	stat := statOf(pid)
-	used := float64(field(stat, fieldUser)+field(stat, fieldSystem)+field(stat, fieldReaped)+field(stat, fieldReapedS)) / ticks
+	used := float64(field(stat, fieldUser)+field(stat, fieldSystem)+field(stat, fieldReaped)+
+		field(stat, fieldReapedS)) / ticks
 	processes, _ := filepath.Glob("/proc/[0-9]*")
 	for _, each := range processes {
 		child, _ := strconv.Atoi(filepath.Base(each))

@@ -29,7 +29,8 @@ func (b *bench) profile(ctx context.Context) error {
 	}
 	samples := filepath.Join(b.folder, "perf.data")
 	length := time.Duration(b.options.rounds) * b.slice
-	record := exec.CommandContext(ctx, "perf", "record", "-F", "499", "-g", "-o", samples, "-p", strconv.Itoa(t.server.pid()),
+	record := exec.CommandContext(ctx, "perf", "record", "-F", "499", "-g", "-o", samples, "-p",
+		strconv.Itoa(t.server.pid()),
 		"--", "sleep", strconv.FormatFloat(length.Seconds(), 'f', 1, 64))
 	if err := record.Start(); err != nil {
 		return errors.Join(errors.New("a profile needs Linux's perf"), err)
@@ -38,8 +39,10 @@ func (b *bench) profile(ctx context.Context) error {
 	if err := errors.Join(err, record.Wait()); err != nil {
 		return err
 	}
-	fmt.Printf("%s: %.0f requests/s; %% of the server's processor time, with what is called and alone\n", b.options.profiled, slice.Rate())
-	report := exec.CommandContext(ctx, "perf", "report", "-i", samples, "--children", "-g", "none", "--percent-limit", "1")
+	fmt.Printf("%s: %.0f requests/s; %% of the server's processor time, with what is called and alone\n",
+		b.options.profiled, slice.Rate())
+	report := exec.CommandContext(ctx, "perf", "report", "-i", samples, "--children", "-g", "none", "--percent-limit",
+		"1")
 	report.Stderr = os.Stderr
 	out, err := report.Output()
 	if err != nil {

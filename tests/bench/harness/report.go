@@ -133,7 +133,8 @@ func holds(reached bool) string {
 func (r *report) print(to io.Writer) {
 	fmt.Fprintln(to, r.Machine)
 	table := tabwriter.NewWriter(to, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "\nscenario\trequests/s\tp50 ms\tp99 ms\tp99.9 ms\tfailures\tCPU s: server\tPostgreSQL\tload\tstatements\tround trips\tbytes\tfloor/s\tof the floor\tby CPU time\t")
+	fmt.Fprintln(table, "\nscenario\trequests/s\tp50 ms\tp99 ms\tp99.9 ms\tfailures\tCPU s: "+
+		"server\tPostgreSQL\tload\tstatements\tround trips\tbytes\tfloor/s\tof the floor\tby CPU time\t")
 	for _, f := range r.Scenarios {
 		floor, ratio, byCPU := "-", "-", "-"
 		if f.Floor > 0 {
@@ -142,11 +143,14 @@ func (r *report) print(to io.Writer) {
 		if f.CPURatio > 0 {
 			byCPU = fmt.Sprintf("%.2f", f.CPURatio)
 		}
-		fmt.Fprintf(table, "%s\t%.0f\t%.2f\t%.2f\t%.2f\t%d\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.0f\t%s\t%s\t%s\t\n", f.Scenario, f.Rate, f.Times.P50, f.Times.P99,
-			f.Times.P999, f.Failures, f.CPU.Server, f.CPU.Postgres, f.CPU.Load, f.Wire.Statements, f.Wire.RoundTrips, f.Wire.Bytes, floor, ratio, byCPU)
+		fmt.Fprintf(table, "%s\t%.0f\t%.2f\t%.2f\t%.2f\t%d\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t%.0f\t%s\t%s\t%s\t\n",
+			f.Scenario, f.Rate, f.Times.P50, f.Times.P99,
+			f.Times.P999, f.Failures, f.CPU.Server, f.CPU.Postgres, f.CPU.Load, f.Wire.Statements, f.Wire.RoundTrips,
+			f.Wire.Bytes, floor, ratio, byCPU)
 	}
 	table.Flush()
-	fmt.Fprint(to, "statements, round trips and bytes are between the server and PostgreSQL, per request; for revoke, a request is four\n\n")
+	fmt.Fprint(to, "statements, round trips and bytes are between the server and PostgreSQL, per request; for "+
+		"revoke, a request is four\n\n")
 	for _, each := range r.Aims {
 		fmt.Fprintf(to, "%-8s %s: %.2f\n", holds(each.Holds), each.What, each.Found)
 	}

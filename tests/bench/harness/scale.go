@@ -37,7 +37,8 @@ func (b *bench) scale(ctx context.Context) error {
 		return err
 	}
 	r := scaleReport{Machine: b.machine()}
-	err = b.turns([]string{"read"}, small, entries, func(_ string, ratio contest) { r.Entries = append(r.Entries, ratio) })
+	err = b.turns([]string{"read"}, small, entries,
+		func(_ string, ratio contest) { r.Entries = append(r.Entries, ratio) })
 	if err != nil {
 		return err
 	}
@@ -50,9 +51,11 @@ func (b *bench) scale(ctx context.Context) error {
 	}
 	fmt.Println(r.Machine)
 	for what, ratios := range map[string][]contest{
-		fmt.Sprintf("from %d to %d entries", fewEntries, manyEntries): r.Entries, fmt.Sprintf("from %d to %d users", fewUsers, manyUsers): r.Users} {
+		fmt.Sprintf("from %d to %d entries", fewEntries, manyEntries): r.Entries,
+		fmt.Sprintf("from %d to %d users", fewUsers, manyUsers):       r.Users} {
 		middle := medians(ratios)
-		fmt.Printf("%-8s reading %s of a box: at least 0.90 times the rate: %.3f (processor time for a request: %.3f times)\n",
+		fmt.Printf("%-8s reading %s of a box: at least 0.90 times the rate: %.3f (processor time for a request: %.3f "+
+			"times)\n",
 			holds(middle.Rate >= .9), what, middle.Rate, middle.CPU)
 	}
 	return nil

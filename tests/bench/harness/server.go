@@ -45,7 +45,8 @@ func startServer(ctx context.Context, t *target, folder string) (*server, error)
 		return nil, err
 	}
 	s.command = exec.CommandContext(ctx, t.program, "serve")
-	s.command.Env = []string{"LOCKBOX_DATABASE_URL=" + t.database, "LOCKBOX_SECRET_KEY=" + secretKey, "LOCKBOX_HTTP_ADDR=" + s.address}
+	s.command.Env = []string{"LOCKBOX_DATABASE_URL=" + t.database, "LOCKBOX_SECRET_KEY=" + secretKey,
+		"LOCKBOX_HTTP_ADDR=" + s.address}
 	for _, setting := range t.settings {
 		s.command.Env = append(s.command.Env, "LOCKBOX_"+setting)
 	}

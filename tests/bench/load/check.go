@@ -11,7 +11,8 @@ import (
 // check reads every entry once and compares it with what was written last, and asks for what must be refused: a server
 // that is fast because it does not look would pass everything else.
 func (d *Driver) check() error {
-	err := d.each(len(d.workers), len(d.world.entries), func(w *worker, at int) error { return w.readAt(at, w.token()) })
+	err := d.each(len(d.workers), len(d.world.entries),
+		func(w *worker, at int) error { return w.readAt(at, w.token()) })
 	if err != nil {
 		return err
 	}
@@ -20,7 +21,8 @@ func (d *Driver) check() error {
 
 func (w *worker) checkRefusals() error {
 	entry, list := w.world.paths[0], w.world.lists[0]
-	made, err := w.root("POST", "/users", `{"username":"stranger","password":"password-of-stranger"}`, http.StatusCreated)
+	made, err := w.root("POST", "/users", `{"username":"stranger","password":"password-of-stranger"}`,
+		http.StatusCreated)
 	if err != nil {
 		return err
 	}
@@ -30,15 +32,36 @@ func (w *worker) checkRefusals() error {
 		asked  request
 		status int
 	}{
-		{"another encryption key", request{method: "GET", path: entry, token: w.token(), key: domain.FormatGeneratedKey([32]byte{9})}, http.StatusForbidden},
-		{"a passphrase instead", request{method: "GET", path: entry, token: w.token(), key: "another key"}, http.StatusForbidden},
+		{"another encryption key", request{
+			method: "GET",
+			path:   entry,
+			token:  w.token(),
+			key:    domain.FormatGeneratedKey([32]byte{9}),
+		}, http.StatusForbidden},
+		{"a passphrase instead", request{
+			method: "GET",
+			path:   entry,
+			token:  w.token(),
+			key:    "another key",
+		}, http.StatusForbidden},
 		{"no encryption key", request{method: "GET", path: entry, token: w.token()}, http.StatusBadRequest},
 		{"no token", request{method: "GET", path: entry, key: w.world.Key}, http.StatusUnauthorized},
-		{"a stranger who reads", request{method: "GET", path: entry, token: stranger, key: w.world.Key}, http.StatusNotFound},
+		{"a stranger who reads", request{
+			method: "GET",
+			path:   entry,
+			token:  stranger,
+			key:    w.world.Key,
+		}, http.StatusNotFound},
 		{"a stranger who lists", request{method: "GET", path: list, token: stranger}, http.StatusNotFound},
-		{"a stranger who writes", request{method: "POST", path: list, token: stranger, key: w.world.Key,
-			body: []byte(`{"key":"` + EntryKey(0) + `","value":1}`)}, http.StatusNotFound},
-		{"a wrong password", request{method: "POST", path: "/authenticate", body: []byte(`{"username":"stranger","password":"another"}`)}, http.StatusUnauthorized},
+		{"a stranger who writes", request{
+			method: "POST",
+			path:   list,
+			token:  stranger,
+			key:    w.world.Key,
+			body:   []byte(`{"key":"` + EntryKey(0) + `","value":1}`),
+		}, http.StatusNotFound},
+		{"a wrong password", request{method: "POST", path: "/authenticate",
+			body: []byte(`{"username":"stranger","password":"another"}`)}, http.StatusUnauthorized},
 	}
 	for _, each := range refusals {
 		got, err := w.conn.do(each.asked)
@@ -51,7 +74,8 @@ func (w *worker) checkRefusals() error {
 
 // checkSignIn reads with the token that a sign-in gives.
 func (w *worker) checkSignIn() error {
-	got, err := w.conn.do(request{method: "POST", path: "/authenticate", body: fmt.Appendf(nil, `{"username":%q,"password":%q}`, UserName(0), password(0))})
+	got, err := w.conn.do(request{method: "POST", path: "/authenticate",
+		body: fmt.Appendf(nil, `{"username":%q,"password":%q}`, UserName(0), password(0))})
 	if err := expect(got, err, http.StatusOK); err != nil {
 		return err
 	}

@@ -141,7 +141,12 @@ func (d *Driver) connect(count int, address string) {
 	}
 	d.workers = d.workers[:0]
 	for i := range count {
-		d.workers = append(d.workers, &worker{conn: conn{address: address}, number: i, of: count, random: rand.New(rand.NewPCG(1, uint64(i)))})
+		d.workers = append(d.workers, &worker{
+			conn:   conn{address: address},
+			number: i,
+			of:     count,
+			random: rand.New(rand.NewPCG(1, uint64(i))),
+		})
 	}
 }
 

@@ -89,7 +89,12 @@ func (w *worker) readAt(at int, token string) error {
 
 // get reads an entry.
 func (w *worker) get(at int, token string) (*answer, error) {
-	got, err := w.conn.do(request{method: "GET", path: w.world.paths[at], token: token, key: w.world.Key})
+	got, err := w.conn.do(request{
+		method: "GET",
+		path:   w.world.paths[at],
+		token:  token,
+		key:    w.world.Key,
+	})
 	if err := expect(got, err, http.StatusOK); err != nil {
 		return nil, err
 	}
@@ -132,7 +137,13 @@ func (w *worker) put(at int, token string, write uint64) (*answer, error) {
 	box, number := at/w.world.Entries, at%w.world.Entries
 	body := append(append(append(w.body[:0], `{"key":"`...), EntryKey(number)...), `","value":`...)
 	w.body = append(AppendValue(body, box, number, write), '}')
-	return w.conn.do(request{method: "POST", path: w.world.lists[box], token: token, key: w.world.Key, body: w.body})
+	return w.conn.do(request{
+		method: "POST",
+		path:   w.world.lists[box],
+		token:  token,
+		key:    w.world.Key,
+		body:   w.body,
+	})
 }
 
 func (w *worker) write() error {
@@ -167,7 +178,12 @@ func (w *worker) list() error {
 
 func (w *worker) readPassphrase() error {
 	i := w.random.IntN(passphrases)
-	got, err := w.conn.do(request{method: "GET", path: "/boxes/" + passphraseBox + "/entries/" + EntryKey(i), token: w.token(), key: passphrase(i)})
+	got, err := w.conn.do(request{
+		method: "GET",
+		path:   "/boxes/" + passphraseBox + "/entries/" + EntryKey(i),
+		token:  w.token(),
+		key:    passphrase(i),
+	})
 	if err := expect(got, err, http.StatusOK); err != nil {
 		return err
 	}
@@ -217,7 +233,12 @@ func (w *worker) revoke() error {
 	if err := expect(got, err, http.StatusNoContent); err != nil {
 		return err
 	}
-	got, err = w.conn.do(request{method: "GET", path: w.world.paths[w.entry()], token: made.APIKey, key: w.world.Key})
+	got, err = w.conn.do(request{
+		method: "GET",
+		path:   w.world.paths[w.entry()],
+		token:  made.APIKey,
+		key:    w.world.Key,
+	})
 	if err := expect(got, err, http.StatusUnauthorized); err != nil {
 		return fmt.Errorf("a token that was just revoked: %w", err)
 	}

@@ -38,7 +38,8 @@ func password(user int) string { return "password-of-" + strconv.Itoa(user) }
 // AppendValue writes the value that a write, by its number, gives to an entry: no two writes give the same.
 func AppendValue(to []byte, box, entry int, write uint64) []byte {
 	begin := len(to)
-	to = append(append(append(append(append(to, `{"of":"`...), BoxName(box)...), '/'), EntryKey(entry)...), `","write":`...)
+	to = append(append(append(append(append(to, `{"of":"`...), BoxName(box)...), '/'), EntryKey(entry)...),
+		`","write":`...)
 	to = append(strconv.AppendUint(to, write, 10), `,"pad":"`...)
 	for end := begin + ValueBytes - len(`"}`); len(to) < end; {
 		to = append(to, 'x')
@@ -96,7 +97,8 @@ func (e *entry) newest() (version, write uint64) {
 
 // newWorld takes every entry to be at version 1, by the write 0.
 func newWorld(place Place) *world {
-	w := &world{Place: place, entries: make([]entry, place.Boxes*place.Entries), paths: make([]string, place.Boxes*place.Entries)}
+	w := &world{Place: place, entries: make([]entry, place.Boxes*place.Entries),
+		paths: make([]string, place.Boxes*place.Entries)}
 	keys := make([]string, place.Entries)
 	for i := range keys {
 		keys[i] = EntryKey(i)
@@ -118,7 +120,8 @@ func (w *world) checkVersions() error {
 	for at := range w.entries {
 		e := &w.entries[at]
 		if e.version < e.acks || e.version > e.acks+e.unknowns {
-			return fmt.Errorf("%s: %d writes were acknowledged and %d failed, and the newest version is %d", w.paths[at], e.acks, e.unknowns, e.version)
+			return fmt.Errorf("%s: %d writes were acknowledged and %d failed, and the newest version is %d",
+				w.paths[at], e.acks, e.unknowns, e.version)
 		}
 	}
 	return nil
@@ -129,7 +132,8 @@ func (d *Driver) fill(size Size, key string) error {
 	place := Place{Size: size, Key: key, Tokens: make([]string, size.Users)}
 	var made struct{ APIKey string }
 	first := d.workers[0]
-	got, err := first.conn.do(request{method: "POST", path: "/init", body: []byte(`{"username":"root","password":"root-password"}`)})
+	got, err := first.conn.do(request{method: "POST", path: "/init",
+		body: []byte(`{"username":"root","password":"root-password"}`)})
 	if err := expect(got, err, http.StatusOK); err != nil {
 		return err
 	}
@@ -155,7 +159,8 @@ func (d *Driver) fill(size Size, key string) error {
 }
 
 func (d *Driver) makeUser(w *worker, user int) error {
-	got, err := w.root("POST", "/users", fmt.Sprintf(`{"username":%q,"password":%q}`, UserName(user), password(user)), http.StatusCreated)
+	got, err := w.root("POST", "/users", fmt.Sprintf(`{"username":%q,"password":%q}`, UserName(user), password(user)),
+		http.StatusCreated)
 	if err == nil {
 		d.world.Tokens[user] = got.apiKey
 	}
@@ -180,7 +185,8 @@ func (d *Driver) makeBoxUser(w *worker, i int) error {
 	if _, err := w.root("POST", users, fmt.Sprintf(`{"username":%q}`, user), http.StatusCreated); err != nil {
 		return err
 	}
-	_, err := w.root("PUT", users+"/"+user+"/permissions", `["readEntryKeys","readEntry","createEntry"]`, http.StatusNoContent)
+	_, err := w.root("PUT", users+"/"+user+"/permissions", `["readEntryKeys","readEntry","createEntry"]`,
+		http.StatusNoContent)
 	return err
 }
 
@@ -200,6 +206,12 @@ func passphrase(i int) string { return fmt.Sprintf("correct horse battery staple
 func (d *Driver) makePassphraseEntry(w *worker, i int) error {
 	body := append(w.body[:0], `{"key":"`+EntryKey(i)+`","value":`...)
 	w.body = append(AppendValue(body, 0, i, 0), '}')
-	got, err := w.conn.do(request{method: "POST", path: "/boxes/" + passphraseBox + "/entries", token: d.world.Root, key: passphrase(i), body: w.body})
+	got, err := w.conn.do(request{
+		method: "POST",
+		path:   "/boxes/" + passphraseBox + "/entries",
+		token:  d.world.Root,
+		key:    passphrase(i),
+		body:   w.body,
+	})
 	return expect(got, err, http.StatusCreated)
 }

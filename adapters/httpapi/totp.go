@@ -46,12 +46,12 @@ type codeBody struct {
 	Code codeText `json:"code"`
 }
 
-func (a *API) enrolCode(c echo.Context, by domain.Requester) error {
+func (a *API) enrolTOTP(c echo.Context, by domain.Requester) error {
 	var body codeBody
 	if _, err := a.bindOptional(c, &body); err != nil {
 		return err
 	}
-	made, err := a.Identity.EnrolCode(c.Request().Context(), by, param(c, "username"), string(body.Code))
+	made, err := a.Identity.EnrolTOTP(c.Request().Context(), by, param(c, "username"), string(body.Code))
 	if err != nil {
 		return err
 	}
@@ -67,23 +67,23 @@ func (a *API) enrolCode(c echo.Context, by domain.Requester) error {
 	}{made.Enrolment.Secret, made.Enrolment.URI, qrURI(made.Enrolment), recovery})
 }
 
-func (a *API) confirmCode(c echo.Context, by domain.Requester) error {
+func (a *API) confirmTOTP(c echo.Context, by domain.Requester) error {
 	var body codeBody
 	if err := a.bind(c, &body); err != nil {
 		return err
 	}
-	if err := a.Identity.ConfirmCode(c.Request().Context(), by, param(c, "username"), string(body.Code)); err != nil {
+	if err := a.Identity.ConfirmTOTP(c.Request().Context(), by, param(c, "username"), string(body.Code)); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
 }
 
-func (a *API) removeCode(c echo.Context, by domain.Requester) error {
+func (a *API) removeTOTP(c echo.Context, by domain.Requester) error {
 	var body codeBody
 	if _, err := a.bindOptional(c, &body); err != nil {
 		return err
 	}
-	if err := a.Identity.RemoveCode(c.Request().Context(), by, param(c, "username"), string(body.Code)); err != nil {
+	if err := a.Identity.RemoveTOTP(c.Request().Context(), by, param(c, "username"), string(body.Code)); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)

@@ -44,7 +44,8 @@ func TestThrottledSignIn(t *testing.T) {
 		got := guess(s, strings.ToUpper(name), "wrong-password").throttled().refuses(429, "throttled")
 		require.Equal(t, "30", got.Header.Get("Retry-After"))
 		guess(s, name, name+"-password").throttled()
-		s.as("").do("POST", "/api/v1/user/auth", map[string]string{"username": name, "code": "123456"}).throttled().failsOtherwise(429)
+		s.as("").do("POST", "/api/v1/user/auth",
+			map[string]string{"username": name, "code": "123456"}).throttled().failsOtherwise(429)
 	}
 	letPass(t, s)
 	guess(s, "user1", "wrong-password").refuses(401, "wrong_credentials")
@@ -55,7 +56,8 @@ func TestThrottledSignIn(t *testing.T) {
 		guess(s, "user1", "wrong-password").expect(401)
 	}
 	guess(s, "user1", "wrong-password").throttled()
-	require.Equal(t, 3, number(t, s.db, `SELECT count(*) FROM events WHERE outcome = 'throttled' AND target = 'user1'`), "one for each pause")
+	require.Equal(t, 3, number(t, s.db, `SELECT count(*) FROM events WHERE outcome = 'throttled' AND target = 'user1'`),
+		"one for each pause")
 	require.Equal(t, 11, number(t, s.db, `SELECT count(*) FROM events WHERE outcome = 'denied' AND target = 'user1'`))
 
 	s.stop()
@@ -128,7 +130,8 @@ func TestThrottledForwarding(t *testing.T) {
 	}
 	initialize(20).throttled()
 	// Who comes without it is another, and is not kept out.
-	s.as("").do("POST", "/init", `{"username":"root","password":"root-password"}`, "X-Init-Token", "the-init-token").expect(200)
+	s.as("").do("POST", "/init", `{"username":"root","password":"root-password"}`, "X-Init-Token",
+		"the-init-token").expect(200)
 }
 
 // TestThrottledNames: what can be no name is counted like one, whatever it is made of.
@@ -218,7 +221,9 @@ func TestTenThousandGuesses(t *testing.T) {
 		c.b.as("").do("POST", "/authenticate", body, "X-Forwarded-For", home).expect(200)
 	}
 	coded := func(later int) {
-		c.a.as("").do("POST", "/api/v1/user/auth", map[string]string{"username": "coded", "code": codeOf(t, secret, later)}, "X-Forwarded-For", home).expect(200)
+		c.a.as("").do("POST", "/api/v1/user/auth",
+			map[string]string{"username": "coded", "code": codeOf(t, secret, later)}, "X-Forwarded-For",
+			home).expect(200)
 	}
 	signIn()
 	coded(0)
@@ -228,9 +233,11 @@ func TestTenThousandGuesses(t *testing.T) {
 		group.Go(func() {
 			for i := next.Add(1); i <= int64(total); i = next.Add(1) {
 				from := netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}).String()
-				path, body := "/authenticate", map[string]string{"username": "victim", "password": fmt.Sprint("guess-", i)}
+				path, body := "/authenticate", map[string]string{"username": "victim",
+					"password": fmt.Sprint("guess-", i)}
 				if i%2 == 0 {
-					path, body = "/api/v1/user/auth", map[string]string{"username": "coded", "code": fmt.Sprintf("%06d", i)}
+					path, body = "/api/v1/user/auth", map[string]string{"username": "coded",
+						"code": fmt.Sprintf("%06d", i)}
 				}
 				switch got := c.on(int(i/2)).as("").do("POST", path, body, "X-Forwarded-For", from); got.Status {
 				case 400, 401:

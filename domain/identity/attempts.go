@@ -50,7 +50,7 @@ const sharedFactor = 20
 
 // perAddress counts by the address of the peer. It is looser for one that forwards, and never off: what turned it off
 // could be sent by whoever wants to be counted less.
-func (s *Service) perAddress(by domain.Requester, label string, free int) []count {
+func (s *core) perAddress(by domain.Requester, label string, free int) []count {
 	if by.Address == "" {
 		return nil
 	}
@@ -64,15 +64,22 @@ func (s *Service) perAddress(by domain.Requester, label string, free int) []coun
 // reserveAccount counts an attempt to be that user, before anything is compared, so that many at once cannot all be
 // free. An address that signed in lately counts for itself in place of the account, so that strangers who guess do not
 // lock out whoever comes from the usual place. A name that nobody has is counted like any other.
-// Errors: Throttled when it has to wait; it is not counted then.
-func (s *Service) reserveAccount(ctx context.Context, by domain.Requester, action domain.Action, username string) (attempt, error) {
+// Errors: RateLimited when it has to wait; it is not counted then.
+func (s *core) reserveAccount(ctx context.Context, by domain.Requester, action domain.Action, username string) (attempt,
+	error) {
 	username = strings.ToLower(username)
-	try := attempt{action: action, username: username, account: s.Digests.Digest("account", username), group: addressOf(by)}
+	try := attempt{
+		action:   action,
+		username: username,
+		account:  s.Digests.Digest("account", username),
+		group:    addressOf(by),
+	}
 	return s.reserve(ctx, by, try, func(ctx context.Context, repos ports.Repos) ([]count, error) {
-		mine := count{CounterKey: ports.CounterKey{Key: try.account, Account: try.account}, free: s.Throttle.FreePerAccount, clears: true}
+		mine := count{CounterKey: ports.CounterKey{Key: try.account, Account: try.account},
+			free: s.Throttle.FreePerAccount, clears: true}
 		if try.group != "" {
 			known := s.knownAddress(try)
-			knows, err := repos.Throttle.Knows(ctx, known, s.Clock.Now())
+			knows, err := repos.Attempts.Knows(ctx, known, s.Clock.Now())
 			if err != nil {
 				return nil, err
 			}
@@ -85,19 +92,19 @@ func (s *Service) reserveAccount(ctx context.Context, by domain.Requester, actio
 }
 
 // knownAddress is under which an address is remembered for an account, and counted then.
-func (s *Service) knownAddress(try attempt) domain.Digest {
+func (s *core) knownAddress(try attempt) domain.Digest {
 	return s.Digests.Digest("account from", try.username, try.group)
 }
 
 // reserveInit counts an attempt at the token of initialization, by address alone: a count of all together would let one
 // stranger keep the right token out.
-func (s *Service) reserveInit(ctx context.Context, by domain.Requester) (attempt, error) {
+func (s *core) reserveInit(ctx context.Context, by domain.Requester) (attempt, error) {
 	counts := s.perAddress(by, "initialize from", s.Throttle.FreePerAccount)
 	return s.reserve(ctx, by, attempt{action: domain.ActionInitialize, group: addressOf(by)}, fixed(counts))
 }
 
 // reserveAddress counts what has no account to it: the registration of a new one, a refresh token that nobody has.
-func (s *Service) reserveAddress(ctx context.Context, by domain.Requester, action domain.Action) (attempt, error) {
+func (s *core) reserveAddress(ctx context.Context, by domain.Requester, action domain.Action) (attempt, error) {
 	counts := s.perAddress(by, "address", s.Throttle.FreePerAddress)
 	return s.reserve(ctx, by, attempt{action: action, group: addressOf(by)}, fixed(counts))
 }
@@ -107,7 +114,7 @@ func fixed(counts []count) func(context.Context, ports.Repos) ([]count, error) {
 }
 
 // reserve is a short transaction of its own: the comparison that follows is slow.
-func (s *Service) reserve(ctx context.Context, by domain.Requester, try attempt,
+func (s *core) reserve(ctx context.Context, by domain.Requester, try attempt,
 	choose func(context.Context, ports.Repos) ([]count, error)) (attempt, error) {
 	wait, err := s.knownWait(ctx, choose)
 	if err != nil {
@@ -121,7 +128,7 @@ func (s *Service) reserve(ctx context.Context, by domain.Requester, try attempt,
 		if try.counts, err = choose(ctx, repos); err != nil {
 			return err
 		}
-		stored, err := repos.Throttle.Lock(ctx, try.keys()...)
+		stored, err := repos.Attempts.Lock(ctx, try.keys()...)
 		if err != nil {
 			return err
 		}
@@ -134,7 +141,7 @@ func (s *Service) reserve(ctx context.Context, by domain.Requester, try attempt,
 			return s.reportThrottled(ctx, repos, by, try, stored)
 		}
 		for i, each := range try.counts {
-			if err := repos.Throttle.Save(ctx, each.Key, stored[i].Reserve(now, each.free)); err != nil {
+			if err := repos.Attempts.Save(ctx, each.Key, stored[i].Reserve(now, each.free)); err != nil {
 				return err
 			}
 		}
@@ -148,7 +155,8 @@ func (s *Service) reserve(ctx context.Context, by domain.Requester, try attempt,
 
 // knownWait looks, without a lock and without writing, whether the attempt meets a pause that is on record already: a
 // flood of refused attempts must cost little.
-func (s *Service) knownWait(ctx context.Context, choose func(context.Context, ports.Repos) ([]count, error)) (time.Duration, error) {
+func (s *core) knownWait(ctx context.Context,
+	choose func(context.Context, ports.Repos) ([]count, error)) (time.Duration, error) {
 	repos, now := s.Store.Read(), s.Clock.Now()
 	counts, err := choose(ctx, repos)
 	if err != nil {
@@ -156,7 +164,7 @@ func (s *Service) knownWait(ctx context.Context, choose func(context.Context, po
 	}
 	var wait time.Duration
 	for _, each := range counts {
-		attempts, err := repos.Throttle.Peek(ctx, each.Key)
+		attempts, err := repos.Attempts.Peek(ctx, each.Key)
 		if err != nil {
 			return 0, err
 		}
@@ -176,21 +184,22 @@ func (a attempt) keys() []ports.CounterKey {
 }
 
 // reportThrottled puts one event on record for all attempts that meet the same pause.
-func (s *Service) reportThrottled(ctx context.Context, repos ports.Repos, by domain.Requester, try attempt, stored []domain.Attempts) error {
+func (s *core) reportThrottled(ctx context.Context, repos ports.Repos, by domain.Requester, try attempt,
+	stored []domain.Attempts) error {
 	now, news := s.Clock.Now(), false
 	for i, attempts := range stored {
 		if attempts.Reported || attempts.Blocked(now) == 0 {
 			continue
 		}
 		news, attempts.Reported = true, true
-		if err := repos.Throttle.Save(ctx, try.counts[i].Key, attempts); err != nil {
+		if err := repos.Attempts.Save(ctx, try.counts[i].Key, attempts); err != nil {
 			return err
 		}
 	}
 	if !news {
 		return nil
 	}
-	event := s.event(try.action, by, domain.Caller{}).Ended(domain.OutcomeThrottled)
+	event := s.event(try.action, by, domain.Caller{}).Ended(domain.OutcomeRateLimited)
 	// A name that no user has is left out: it may be a password that somebody typed into the wrong field.
 	if name, err := domain.ParseUserName(try.username); err == nil {
 		if user, err := repos.Users.Get(ctx, name); err == nil {
@@ -203,7 +212,7 @@ func (s *Service) reportThrottled(ctx context.Context, repos ports.Repos, by dom
 }
 
 // release gives an attempt back that was not made, or was not wrong. Its failure only leaves the count where it was.
-func (s *Service) release(ctx context.Context, try attempt) {
+func (s *core) release(ctx context.Context, try attempt) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTimeout)
 	defer cancel()
 	_ = s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
@@ -213,18 +222,18 @@ func (s *Service) release(ctx context.Context, try attempt) {
 
 // succeed is release within the transaction that the attempt let in: it begins the account's count anew, and remembers
 // the address.
-func (s *Service) succeed(ctx context.Context, repos ports.Repos, try attempt) error {
+func (s *core) succeed(ctx context.Context, repos ports.Repos, try attempt) error {
 	if err := s.giveBack(ctx, repos, try, true); err != nil {
 		return err
 	}
 	if try.account.IsZero() || try.group == "" {
 		return nil
 	}
-	return repos.Throttle.Remember(ctx, s.knownAddress(try), s.Clock.Now().Add(domain.KnownAddressTTL))
+	return repos.Attempts.Remember(ctx, s.knownAddress(try), s.Clock.Now().Add(domain.KnownAddressTTL))
 }
 
-func (s *Service) giveBack(ctx context.Context, repos ports.Repos, try attempt, right bool) error {
-	stored, err := repos.Throttle.Lock(ctx, try.keys()...)
+func (s *core) giveBack(ctx context.Context, repos ports.Repos, try attempt, right bool) error {
+	stored, err := repos.Attempts.Lock(ctx, try.keys()...)
 	if err != nil {
 		return err
 	}
@@ -233,7 +242,7 @@ func (s *Service) giveBack(ctx context.Context, repos ports.Repos, try attempt, 
 		if right && each.clears {
 			after = domain.Attempts{}
 		}
-		if err := repos.Throttle.Save(ctx, each.Key, after); err != nil {
+		if err := repos.Attempts.Save(ctx, each.Key, after); err != nil {
 			return err
 		}
 	}

@@ -55,7 +55,8 @@ func TestSecondFactor(t *testing.T) {
 	}
 	made := read[enrolment](user.do("POST", "/users/user1/totp", nil).expect(201))
 	require.Len(t, made.RecoveryCodes, 10)
-	require.Equal(t, "otpauth://totp/Lockbox:User1?algorithm=SHA1&digits=6&issuer=Lockbox&period=30&secret="+made.Secret, made.URI)
+	require.Equal(t, "otpauth://totp/Lockbox:User1?algorithm=SHA1&digits=6&issuer=Lockbox&period=30&secret="+
+		made.Secret, made.URI)
 	png, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(made.QR, "data:image/png;base64,"))
 	require.NoError(t, err)
 	require.Equal(t, "\x89PNG", string(png[:4]))
@@ -70,12 +71,14 @@ func TestSecondFactor(t *testing.T) {
 	signIn("123").refuses(401, "wrong_credentials")
 	forgetSteps(t, s)
 	number := json.Number(strings.TrimLeft(codeOf(t, made.Secret, 0), "0"))
-	s.as("").do("POST", "/authenticate", map[string]any{"username": "user1", "password": "User1-password", "code": number}).expect(200)
+	s.as("").do("POST", "/authenticate",
+		map[string]any{"username": "user1", "password": "User1-password", "code": number}).expect(200)
 
 	signIn(made.RecoveryCodes[3]).expect(200)
 	signIn(made.RecoveryCodes[3]).refuses(401, "wrong_credentials")
 	signIn(strings.ToLower(strings.ReplaceAll(made.RecoveryCodes[4], "-", ""))).expect(200)
-	s.as("").do("POST", "/authenticate", passwordAndCode("user1", "wrong-password", made.RecoveryCodes[5])).refuses(401, "wrong_credentials")
+	s.as("").do("POST", "/authenticate", passwordAndCode("user1", "wrong-password", made.RecoveryCodes[5])).refuses(401,
+		"wrong_credentials")
 	signIn(made.RecoveryCodes[5]).expect(200)
 }
 
@@ -90,12 +93,15 @@ func TestReplaceAndRemoveCode(t *testing.T) {
 	user.do("POST", "/users/user1/totp", `{"code":"000000"}`).refuses(403, "code_wrong")
 	second := read[enrolment](user.do("POST", "/users/user1/totp", `{"code":"`+first.RecoveryCodes[0]+`"}`).expect(201))
 	forgetSteps(t, s)
-	s.as("").do("POST", "/authenticate", passwordAndCode("user1", "user1-password", codeOf(t, first.Secret, 0))).expect(200)
+	s.as("").do("POST", "/authenticate",
+		passwordAndCode("user1", "user1-password", codeOf(t, first.Secret, 0))).expect(200)
 	user.do("POST", "/users/user1/totp/confirm", `{"code":"`+codeOf(t, second.Secret, 0)+`"}`).expect(204)
 	forgetSteps(t, s)
-	s.as("").do("POST", "/authenticate", passwordAndCode("user1", "user1-password", codeOf(t, first.Secret, 0))).expect(401)
+	s.as("").do("POST", "/authenticate",
+		passwordAndCode("user1", "user1-password", codeOf(t, first.Secret, 0))).expect(401)
 	s.as("").do("POST", "/authenticate", passwordAndCode("user1", "user1-password", first.RecoveryCodes[1])).expect(401)
-	s.as("").do("POST", "/authenticate", passwordAndCode("user1", "user1-password", second.RecoveryCodes[1])).expect(200)
+	s.as("").do("POST", "/authenticate",
+		passwordAndCode("user1", "user1-password", second.RecoveryCodes[1])).expect(200)
 
 	user.do("DELETE", "/users/user1/totp", nil).refuses(400, "code_required")
 	user.do("DELETE", "/users/user1/totp", `{"code":"`+codeOf(t, second.Secret, 1)+`"}`).expect(204)
@@ -130,7 +136,8 @@ func TestCodeOnce(t *testing.T) {
 				matrix, classic, spent := map[int]int{}, map[int]int{}, 0
 				var requests []func() *answer
 				for i := range 4 {
-					requests = append(requests, func() *answer { return c.on(i).as("").do("POST", "/api/v1/user/auth", body) },
+					requests = append(requests,
+						func() *answer { return c.on(i).as("").do("POST", "/api/v1/user/auth", body) },
 						func() *answer { return c.on(i).as("").do("POST", "/authenticate", other) },
 						func() *answer { return c.on(i).as("").do("POST", "/authenticate", recovery) })
 				}

@@ -11,18 +11,18 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// maxMatrixBody bounds the bodies of contract B: a name and a token, or the keys of entries for a droplet.
-const maxMatrixBody = 64 << 10
+// maxAccountsBody bounds the bodies of contract B: a name and a token, or the keys of entries for a droplet.
+const maxAccountsBody = 64 << 10
 
 // bodyFailed is, in the context of Echo, why the body could not be read, for whoever tries again: what is left of it then
 // is not the body.
 const bodyFailed = "body failed"
 
-// matrixCredential reads the token of a request of contract B, which has three places for it, and takes it out of the
+// accountsCredential reads the token of a request of contract B, which has three places for it, and takes it out of the
 // headers. Two places with different tokens are refused, since which one is meant cannot be known.
-func (a *API) matrixCredential(c echo.Context) (domain.Credential, error) {
+func (a *API) accountsCredential(c echo.Context) (domain.Credential, error) {
 	r := c.Request()
-	given, err := matrixHeaderTokens(r)
+	given, err := accountsHeaderTokens(r)
 	if err != nil {
 		return domain.Credential{}, err
 	}
@@ -36,7 +36,8 @@ func (a *API) matrixCredential(c echo.Context) (domain.Credential, error) {
 	}
 	for _, token := range given {
 		if token != given[0] {
-			return domain.Credential{}, domain.Refuse(domain.Invalid, "two_tokens", "the request holds two different tokens")
+			return domain.Credential{},
+				domain.Refuse(domain.Invalid, "two_tokens", "the request holds two different tokens")
 		}
 	}
 	if len(given) == 0 || given[0] == "" || len(given[0]) > maxAuthorization {
@@ -45,8 +46,8 @@ func (a *API) matrixCredential(c echo.Context) (domain.Credential, error) {
 	return a.verify(r.Context(), given[0])
 }
 
-// matrixHeaderTokens reads Authorization: Bearer TOKEN, Authorization: Bearer: TOKEN, and a header named Bearer.
-func matrixHeaderTokens(r *http.Request) ([]string, error) {
+// accountsHeaderTokens reads Authorization: Bearer TOKEN, Authorization: Bearer: TOKEN, and a header named Bearer.
+func accountsHeaderTokens(r *http.Request) ([]string, error) {
 	var tokens []string
 	for _, value := range r.Header.Values(echo.HeaderAuthorization) {
 		scheme, token, _ := strings.Cut(strings.TrimSpace(value), " ")
@@ -83,8 +84,8 @@ func (a *API) bodyToken(c echo.Context) (string, error) {
 	return holder.AccessToken, nil
 }
 
-// isMatrix reports whether a request is of contract B, whatever becomes of it.
-func isMatrix(c echo.Context) bool {
+// isAccountsAPI reports whether a request is of contract B, whatever becomes of it.
+func isAccountsAPI(c echo.Context) bool {
 	path := c.Request().URL.Path
-	return path == matrixPath || strings.HasPrefix(path, matrixPath+"/")
+	return path == accountsPath || strings.HasPrefix(path, accountsPath+"/")
 }

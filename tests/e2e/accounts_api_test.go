@@ -49,7 +49,8 @@ func (c client) member(name, group string) string {
 func (s *server) codeIn(name, secret string) tokenPair {
 	s.t.Helper()
 	forgetSteps(s.t, s)
-	got := s.as("").do("POST", "/api/v1/user/auth", map[string]string{"username": name, "code": codeOf(s.t, secret, 0)}).expect(200).isJSON()
+	got := s.as("").do("POST", "/api/v1/user/auth",
+		map[string]string{"username": name, "code": codeOf(s.t, secret, 0)}).expect(200).isJSON()
 	return read[tokenPair](got)
 }
 
@@ -57,14 +58,16 @@ func refreshBody(token string) map[string]string {
 	return map[string]string{"grant_type": "refresh_token", "refresh_token": token}
 }
 
-// TestMatrixLife is the life of accounts with codes, from the owner to the end of a family.
-func TestMatrixLife(t *testing.T) {
+// TestAccountsLife is the life of accounts with codes, from the owner to the end of a family.
+func TestAccountsLife(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()
 	secret := root.do("GET", "/api/v1/user/auth/setup/root", nil).expect(200).string("secret")
-	require.Equal(t, secret, root.do("GET", "/api/v1/user/auth/setup/root", nil).expect(200).string("secret"), "shown until the first code")
-	got := s.as("").do("POST", "/api/v1/user/auth", passwordAndCode("root", "root-password", codeOf(t, secret, 0))).expect(200).isJSON()
+	require.Equal(t, secret, root.do("GET", "/api/v1/user/auth/setup/root", nil).expect(200).string("secret"),
+		"shown until the first code")
+	got := s.as("").do("POST", "/api/v1/user/auth",
+		passwordAndCode("root", "root-password", codeOf(t, secret, 0))).expect(200).isJSON()
 	require.Equal(t, "no-store", got.Header.Get("Cache-Control"))
 	pair := read[tokenPair](got)
 	require.Equal(t, "Bearer", pair.TokenType)
@@ -74,7 +77,8 @@ func TestMatrixLife(t *testing.T) {
 	owner := s.as(pair.Access)
 	owner.do("GET", "/api/v1/user/auth/setup/root", nil).failsOtherwise(403)
 
-	list := read[[]map[string]any](owner.do("POST", "/api/v1/user/add", `{"username":"Man.Ager","group":"Manager"}`).expect(200).isJSON())
+	list := read[[]map[string]any](owner.do("POST", "/api/v1/user/add",
+		`{"username":"Man.Ager","group":"Manager"}`).expect(200).isJSON())
 	require.Len(t, list, 2)
 	require.Equal(t, "root", list[0]["username"])
 	require.Equal(t, "owner", list[0]["group"])
@@ -96,9 +100,11 @@ func TestMatrixLife(t *testing.T) {
 	require.NotEqual(t, manager.Access, next.Access)
 	s.as(manager.Access).do("GET", "/api/v1/user/list", nil).fails(401, 908, "Access token not found")
 	s.as(next.Access).do("GET", "/whoami", nil).expect(200)
-	s.as("").do("POST", "/api/v1/user/auth/refresh", refreshBody(manager.Refresh)).fails(401, 910, "Refresh token not found")
+	s.as("").do("POST", "/api/v1/user/auth/refresh", refreshBody(manager.Refresh)).fails(401, 910,
+		"Refresh token not found")
 	s.as(next.Access).do("GET", "/whoami", nil).refuses(401, "unauthenticated")
-	s.as("").do("POST", "/api/v1/user/auth/refresh", refreshBody(next.Refresh)).fails(401, 910, "Refresh token not found")
+	s.as("").do("POST", "/api/v1/user/auth/refresh", refreshBody(next.Refresh)).fails(401, 910,
+		"Refresh token not found")
 
 	again := s.codeIn("man.ager", theirs)
 	second := s.codeIn("man.ager", theirs)
@@ -106,7 +112,8 @@ func TestMatrixLife(t *testing.T) {
 	owner.do("DELETE", "/api/v1/user/auth/revoke/man.ager", nil).expect(200).is(`{"status":"ok"}`)
 	for _, dead := range []tokenPair{again, second} {
 		s.as(dead.Access).do("GET", "/api/v1/user/list", nil).fails(401, 908, "Access token not found")
-		s.as("").do("POST", "/api/v1/user/auth/refresh", refreshBody(dead.Refresh)).fails(401, 910, "Refresh token not found")
+		s.as("").do("POST", "/api/v1/user/auth/refresh", refreshBody(dead.Refresh)).fails(401, 910,
+			"Refresh token not found")
 	}
 	last := s.codeIn("man.ager", theirs)
 	s.as(last.Refresh).do("DELETE", "/api/v1/user/auth/revoke/MAN.AGER", nil).expect(200) // with its refresh token
@@ -122,14 +129,15 @@ func TestRevokeEndsEverySession(t *testing.T) {
 	key := root.user("user1")
 	session := s.signIn("user1", "user1-password")
 	secret := root.do("GET", "/api/v1/user/auth/setup/user1", nil).expect(200).string("secret")
-	pair := read[tokenPair](s.as("").do("POST", "/api/v1/user/auth", passwordAndCode("user1", "user1-password", codeOf(t, secret, 0))).expect(200))
+	pair := read[tokenPair](s.as("").do("POST", "/api/v1/user/auth",
+		passwordAndCode("user1", "user1-password", codeOf(t, secret, 0))).expect(200))
 	key.do("DELETE", "/api/v1/user/auth/revoke/user1", nil).expect(200)
 	key.do("GET", "/whoami", nil).expect(200)
 	session.do("GET", "/whoami", nil).expect(401)
 	s.as(pair.Access).do("GET", "/whoami", nil).expect(401)
 }
 
-func TestMatrixErrors(t *testing.T) {
+func TestAccountsErrors(t *testing.T) {
 	t.Parallel()
 	s := start(t, "ACCESS_TOKEN_TTL=2s", "REFRESH_TOKEN_TTL=3s")
 	root := s.initialize()
@@ -139,39 +147,51 @@ func TestMatrixErrors(t *testing.T) {
 	pair := s.codeIn("viewer", secret)
 	require.Equal(t, 2, pair.ExpiresIn)
 	viewer := s.as(pair.Access)
-	viewer.do("DELETE", "/api/v1/user/auth/revoke/root", nil).fails(401, 904, "Only system owner can revoke access for others")
-	viewer.do("DELETE", "/api/v1/user/auth/revoke/ghost", nil).fails(401, 904, "Only system owner can revoke access for others")
-	for _, line := range [][2]string{{"GET", "/user/list"}, {"GET", "/user/auth/setup/viewer"}, {"POST", "/user/add"}, {"DELETE", "/user/delete/ghost"}} {
+	viewer.do("DELETE", "/api/v1/user/auth/revoke/root", nil).fails(401, 904,
+		"Only system owner can revoke access for others")
+	viewer.do("DELETE", "/api/v1/user/auth/revoke/ghost", nil).fails(401, 904,
+		"Only system owner can revoke access for others")
+	for _, line := range [][2]string{{"GET", "/user/list"}, {"GET", "/user/auth/setup/viewer"}, {"POST", "/user/add"},
+		{"DELETE", "/user/delete/ghost"}} {
 		viewer.do(line[0], "/api/v1"+line[1], nil).fails(403, 912, "Access denied")
 		nobody.do(line[0], "/api/v1"+line[1], nil).fails(401, 908, "Access token not found")
 		s.as(strings.Repeat("a", 64)).do(line[0], "/api/v1"+line[1], nil).fails(401, 908, "Access token not found")
 	}
-	for _, line := range [][2]string{{"GET", ""}, {"GET", "/"}, {"GET", "/nowhere"}, {"PUT", "/user/list"}, {"GET", "/user/auth"}, {"POST", "/user/delete/viewer"}} {
+	for _, line := range [][2]string{{"GET", ""}, {"GET", "/"}, {"GET", "/nowhere"}, {"PUT", "/user/list"},
+		{"GET", "/user/auth"}, {"POST", "/user/delete/viewer"}} {
 		root.do(line[0], "/api/v1"+line[1], nil).fails(404, 404, "Route not found")
 	}
 	const noSignIn, noAccount = `The request body must contain "code" and "username"`, `The request body must contain "group" and "username"`
-	for _, body := range []any{nil, `{}`, `{"username":"viewer"}`, `{"code":"123456"}`, `{"username":"","code":"1"}`, `{"username":"viewer","code":true}`} {
+	for _, body := range []any{nil, `{}`, `{"username":"viewer"}`, `{"code":"123456"}`, `{"username":"","code":"1"}`,
+		`{"username":"viewer","code":true}`} {
 		nobody.do("POST", "/api/v1/user/auth", body).fails(400, 901, noSignIn)
 	}
 	root.do("GET", "/api/v1/user/auth/setup/plain", nil).expect(200)
-	for _, body := range []string{`{"username":"ghost","code":"123456"}`, `{"username":"viewer","code":"1"}`, `{"username":"..","code":123456}`,
-		`{"username":"plain","code":"123456"}`, `{"username":"root","code":"123456"}`, `{"username":"ghost","code":"123456","password":"x"}`} {
+	for _, body := range []string{`{"username":"ghost","code":"123456"}`, `{"username":"viewer","code":"1"}`,
+		`{"username":"..","code":123456}`,
+		`{"username":"plain","code":"123456"}`, `{"username":"root","code":"123456"}`,
+		`{"username":"ghost","code":"123456","password":"x"}`} {
 		nobody.do("POST", "/api/v1/user/auth", body).fails(400, 902, "TOTP code invalid")
 	}
-	for _, line := range [][2]string{{"GET", "/user/auth/setup/ghost"}, {"DELETE", "/user/delete/ghost"}, {"DELETE", "/user/auth/revoke/ghost"}, {"DELETE", "/user/delete/.."}} {
+	for _, line := range [][2]string{{"GET", "/user/auth/setup/ghost"}, {"DELETE", "/user/delete/ghost"},
+		{"DELETE", "/user/auth/revoke/ghost"}, {"DELETE", "/user/delete/.."}} {
 		root.do(line[0], "/api/v1"+line[1], nil).fails(400, 903, "User not found")
 	}
-	for _, body := range []any{nil, `{}`, `{"username":"x"}`, `{"group":"viewer"}`, `{"username":".","group":"viewer"}`, `{"username":"root","group":""}`} {
+	for _, body := range []any{nil, `{}`, `{"username":"x"}`, `{"group":"viewer"}`, `{"username":".","group":"viewer"}`,
+		`{"username":"root","group":""}`} {
 		root.do("POST", "/api/v1/user/add", body).fails(400, 913, noAccount)
 	}
-	root.do("POST", "/api/v1/user/add", `{"username":"ROOT","group":"nonsense"}`).fails(400, 914, "Username is already taken")
+	root.do("POST", "/api/v1/user/add", `{"username":"ROOT","group":"nonsense"}`).fails(400, 914,
+		"Username is already taken")
 	root.do("POST", "/api/v1/user/add", `{"username":"new","group":"nonsense"}`).fails(400, 905, "The group is unknown")
-	root.do("POST", "/api/v1/user/add", `{"username":"new","group":"owner"}`).fails(403, 906, "The system cannot have multiple owners")
+	root.do("POST", "/api/v1/user/add", `{"username":"new","group":"owner"}`).fails(403, 906,
+		"The system cannot have multiple owners")
 
 	root.do("POST", "/api/v1/user/add", `{`).failsOtherwise(400)
 	nobody.do("POST", "/api/v1/user/auth", `{"username":`).failsOtherwise(400)
 	nobody.do("POST", "/api/v1/user/auth", `{"username":1,"code":"1"}`).failsOtherwise(400)
-	nobody.do("POST", "/api/v1/user/auth", `{}`, "Content-Type", "application/x-www-form-urlencoded").failsOtherwise(415)
+	nobody.do("POST", "/api/v1/user/auth", `{}`, "Content-Type",
+		"application/x-www-form-urlencoded").failsOtherwise(415)
 	nobody.do("POST", "/api/v1/user/auth", `{"username":"`+strings.Repeat("x", 64<<10)+`"}`).failsOtherwise(413)
 	nobody.do("POST", "/api/v1/user/auth/refresh", `{"grant_type":"password"}`).failsOtherwise(400)
 	root.do("DELETE", "/api/v1/user/delete/root", nil).failsOtherwise(403)
@@ -179,7 +199,8 @@ func TestMatrixErrors(t *testing.T) {
 	root.do("DELETE", "/api/v1/user/delete/plain", nil).failsOtherwise(409)
 	nobody.do("POST", "/api/v1/user/auth/refresh", refreshBody("x")).fails(401, 910, "Refresh token not found")
 
-	require.Eventually(t, func() bool { return viewer.do("GET", "/whoami", nil).Status == 401 }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return viewer.do("GET", "/whoami", nil).Status == 401 }, 10*time.Second,
+		20*time.Millisecond)
 	viewer.do("GET", "/api/v1/user/list", nil).fails(401, 909, "Access token expired")
 	time.Sleep(time.Second) // the refresh token ends too; to ask whether it has would spend it
 	nobody.do("POST", "/api/v1/user/auth/refresh", refreshBody(pair.Refresh)).fails(401, 910, "Refresh token not found")
@@ -201,7 +222,8 @@ func TestHandingOverAToken(t *testing.T) {
 		nobody.do("GET", "/api/v1/user/list", body(key)),
 		root.do("GET", "/api/v1/user/list", body(key)),
 		nobody.do("DELETE", "/api/v1/user/auth/revoke/root", body(key)),
-		nobody.do("POST", "/api/v1/user/add", map[string]string{"access_token": key, "username": "new", "group": "viewer"}),
+		nobody.do("POST", "/api/v1/user/add",
+			map[string]string{"access_token": key, "username": "new", "group": "viewer"}),
 	} {
 		got.expect(200)
 	}
@@ -211,7 +233,8 @@ func TestHandingOverAToken(t *testing.T) {
 	nobody.do("GET", "/api/v1/user/list?access_token="+key, nil).fails(401, 908, "Access token not found")
 	nobody.do("GET", "/whoami", nil, "Authorization", "Bearer: "+key).refuses(401, "unauthenticated")
 	nobody.do("GET", "/whoami", body(key)).refuses(401, "unauthenticated")
-	require.Equal(t, http.StatusUnauthorized, nobody.do("GET", "/api/v1/user/list", `["access_token"]`, "Authorization", "Bearer x").Status)
+	require.Equal(t, http.StatusUnauthorized,
+		nobody.do("GET", "/api/v1/user/list", `["access_token"]`, "Authorization", "Bearer x").Status)
 }
 
 // TestRefreshOnce: of many who spend one refresh token at once, one gets a pair, and the family is dead after that.

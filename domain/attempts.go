@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// ThrottleRules say how many wrong credentials are free, and what the next ones cost.
-type ThrottleRules struct {
+// RateLimits say how many wrong credentials are free, and what the next ones cost.
+type RateLimits struct {
 	// FreePerAccount wrong credentials for one account cost nothing within the window; an address has FreePerAddress.
 	FreePerAccount int
 	FreePerAddress int
 }
 
-// ThrottleWindow without an attempt forgets the wrong ones before it.
-const ThrottleWindow = 15 * time.Minute
+// AttemptWindow without an attempt forgets the wrong ones before it.
+const AttemptWindow = 15 * time.Minute
 
 const (
 	firstPause   = 30 * time.Second
@@ -27,9 +27,9 @@ const (
 // strangers who guess do not lock out whoever signs in from the usual place.
 const KnownAddressTTL = 30 * 24 * time.Hour
 
-// NewThrottleRules makes the rules from the number of attempts that are free per account.
-func NewThrottleRules(freePerAccount int) ThrottleRules {
-	return ThrottleRules{FreePerAccount: freePerAccount, FreePerAddress: addressFactor * freePerAccount}
+// NewRateLimits makes the rules from the number of attempts that are free per account.
+func NewRateLimits(freePerAccount int) RateLimits {
+	return RateLimits{FreePerAccount: freePerAccount, FreePerAddress: addressFactor * freePerAccount}
 }
 
 // Attempts is the count of wrong credentials under one key: an account, an address, an account from a known address.
@@ -53,7 +53,7 @@ func (a Attempts) Reserve(now time.Time, free int) Attempts {
 	if a.BlockedUntil.After(quietSince) {
 		quietSince = a.BlockedUntil
 	}
-	if now.Sub(quietSince) > ThrottleWindow {
+	if now.Sub(quietSince) > AttemptWindow {
 		a = Attempts{}
 	}
 	a.Failures++
@@ -87,7 +87,8 @@ func (a Attempts) Release(reservedAt time.Time, free int) Attempts {
 // TooManyAttempts is the refusal of an attempt that has to wait.
 func TooManyAttempts(wait time.Duration) *Error {
 	seconds := int((wait + time.Second - 1) / time.Second)
-	refusal := Refuse(Throttled, "throttled", "too many wrong attempts; try again in "+strconv.Itoa(seconds)+" seconds")
+	refusal := Refuse(RateLimited, "throttled",
+		"too many wrong attempts; try again in "+strconv.Itoa(seconds)+" seconds")
 	refusal.RetryAfter = time.Duration(seconds) * time.Second
 	return refusal
 }

@@ -80,7 +80,8 @@ func (a *API) issueAPIKey(c echo.Context, by domain.Requester) error {
 	if _, err := a.bindOptional(c, &body); err != nil {
 		return err
 	}
-	key, err := a.Identity.IssueAPIKey(c.Request().Context(), by, identity.IssueAPIKey{Expiry: body.Expiry, Name: body.Name})
+	key, err := a.Identity.IssueAPIKey(c.Request().Context(), by,
+		identity.IssueAPIKey{Expiry: body.Expiry, Name: body.Name})
 	if err != nil {
 		return err
 	}
@@ -101,7 +102,8 @@ func (a *API) listAPIKeys(c echo.Context, by domain.Requester) error {
 	}
 	lines := make([]line, len(keys))
 	for i, key := range keys {
-		lines[i] = line{key.ID.String(), key.Name, rfc3339(key.CreatedAt), rfc3339(key.ExpiresAt), rfc3339(key.LastUsedAt)}
+		lines[i] = line{key.ID.String(), key.Name, rfc3339(key.CreatedAt), rfc3339(key.ExpiresAt),
+			rfc3339(key.LastUsedAt)}
 	}
 	return answer(c, lines)
 }
@@ -168,9 +170,15 @@ func (a *API) updateUser(c echo.Context, by domain.Requester) error {
 	if err := a.bind(c, &body); err != nil {
 		return err
 	}
-	err := a.Identity.UpdateUser(c.Request().Context(), by, identity.UpdateUser{Username: param(c, "username"), Role: body.Role,
-		Active: body.IsActive, Password: body.Password, CurrentPassword: body.CurrentPassword, RevokeAPIKeys: body.RevokeAPIKeys,
-		Group: body.Group})
+	err := a.Identity.UpdateUser(c.Request().Context(), by, identity.UpdateUser{
+		Username:        param(c, "username"),
+		Role:            body.Role,
+		Active:          body.IsActive,
+		Password:        body.Password,
+		CurrentPassword: body.CurrentPassword,
+		RevokeAPIKeys:   body.RevokeAPIKeys,
+		Group:           body.Group,
+	})
 	if err != nil {
 		return err
 	}

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// CodeID identifies a OneTimeCode.
-type CodeID = ID[OneTimeCode]
+// TOTPID identifies a TOTPSecret.
+type TOTPID = ID[TOTPSecret]
 
-// OneTimeCode is what is kept of the secret that a user's authenticator app makes codes from, besides the secret.
-type OneTimeCode struct {
-	ID   CodeID
+// TOTPSecret is what is kept of the secret that a user's authenticator app makes codes from, besides the secret.
+type TOTPSecret struct {
+	ID   TOTPID
 	User UserID
 	// Pending: enrolled and not confirmed yet; whatever was in force before still is.
 	Pending bool
@@ -27,11 +27,11 @@ type OneTimeCode struct {
 }
 
 // Confirmed reports whether a code was accepted already, so that signing in with a password wants one from now on.
-func (c OneTimeCode) Confirmed() bool { return !c.ConfirmedAt.IsZero() }
+func (c TOTPSecret) Confirmed() bool { return !c.ConfirmedAt.IsZero() }
 
 // Showable decides whether the secret may be shown again: until the first code was accepted, and never one that its
 // user enrolled.
-func (c OneTimeCode) Showable() error {
+func (c TOTPSecret) Showable() error {
 	if c.Own || c.Confirmed() {
 		return ErrSecretHidden
 	}

@@ -14,7 +14,7 @@ var errCodeSpent = errors.New("the code is wrong or spent")
 
 // codeUse is a code that was found right; the transaction that it lets in spends it.
 type codeUse struct {
-	id domain.CodeID
+	id domain.TOTPID
 	// step is of a time-based code; a recovery code has a digest. A wrong code has neither, and cannot be spent.
 	step     int64
 	recovery domain.Digest
@@ -22,11 +22,12 @@ type codeUse struct {
 
 // readCode finds out what a code is; recovery codes count where they are let. It does the same work for a user without
 // codes. Errors: tampering, which goes on record as attempt.
-func (s *Service) readCode(ctx context.Context, stored ports.StoredCode, code string, recovery bool, attempt domain.Event) (codeUse, error) {
+func (s *core) readCode(ctx context.Context, stored ports.SealedTOTPSecret, code string, recovery bool,
+	attempt domain.Event) (codeUse, error) {
 	secret := s.decoy
 	known := len(stored.Sealed) > 0
 	if known {
-		opened, err := s.Sealer.OpenAccount(ctx, ports.CodePurpose, stored.Code.User, stored.Sealed)
+		opened, err := s.Sealer.OpenAccount(ctx, ports.TOTPPurpose, stored.Code.User, stored.Sealed)
 		if ports.IsTampered(err) {
 			err = errors.Join(err, s.Events.Write(ctx, attempt.Ended(domain.OutcomeTampered)))
 		}
@@ -51,15 +52,15 @@ func (s *Service) readCode(ctx context.Context, stored ports.StoredCode, code st
 }
 
 // spend uses a code up, or returns errCodeSpent when it is none or somebody else was first.
-func (s *Service) spend(ctx context.Context, repos ports.Repos, use codeUse) error {
+func (s *core) spend(ctx context.Context, repos ports.Repos, use codeUse) error {
 	var spent bool
 	var err error
 	switch {
 	case use.id.IsZero():
 	case use.recovery.IsZero():
-		spent, err = repos.OneTimeCodes.Accept(ctx, use.id, use.step, s.Clock.Now())
+		spent, err = repos.TOTPSecrets.Accept(ctx, use.id, use.step, s.Clock.Now())
 	default:
-		spent, err = repos.OneTimeCodes.SpendRecovery(ctx, use.id, use.recovery)
+		spent, err = repos.TOTPSecrets.SpendRecovery(ctx, use.id, use.recovery)
 	}
 	if err == nil && !spent {
 		err = errCodeSpent
@@ -68,7 +69,8 @@ func (s *Service) spend(ctx context.Context, repos ports.Repos, use codeUse) err
 }
 
 // sealCode makes a secret ready to be stored.
-func (s *Service) sealCode(ctx context.Context, code domain.OneTimeCode, secret domain.Secret) (ports.StoredCode, error) {
-	key, sealed, err := s.Sealer.SealAccount(ctx, ports.CodePurpose, code.User, secret.Bytes())
-	return ports.StoredCode{Code: code, ServerKey: key, Sealed: sealed}, err
+func (s *core) sealCode(ctx context.Context, code domain.TOTPSecret, secret domain.Secret) (ports.SealedTOTPSecret,
+	error) {
+	key, sealed, err := s.Sealer.SealAccount(ctx, ports.TOTPPurpose, code.User, secret.Bytes())
+	return ports.SealedTOTPSecret{Code: code, ServerKey: key, Sealed: sealed}, err
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-type oneTimeCodes struct{ q querier }
+type totpSecrets struct{ q querier }
 
 const codeColumns = `t.id, t.user_id, t.pending, t.own, t.confirmed_at, t.last_step, t.created_at, t.key_id, t.secret`
 
@@ -28,18 +28,26 @@ func (r *codeRow) targets() []any {
 	return []any{&r.id, &r.user, &r.pending, &r.own, &r.confirmed, &r.step, &r.created, &r.key, &r.secret}
 }
 
-func (r *codeRow) code() ports.StoredCode {
-	return ports.StoredCode{ServerKey: r.key.Bytes, Sealed: r.secret, Code: domain.OneTimeCode{ID: r.id.Bytes, User: r.user.Bytes,
-		Pending: r.pending.Bool, Own: r.own.Bool, ConfirmedAt: timeOf(r.confirmed), LastStep: r.step.Int64, CreatedAt: timeOf(r.created)}}
+func (r *codeRow) code() ports.SealedTOTPSecret {
+	return ports.SealedTOTPSecret{ServerKey: r.key.Bytes, Sealed: r.secret, Code: domain.TOTPSecret{
+		ID:          r.id.Bytes,
+		User:        r.user.Bytes,
+		Pending:     r.pending.Bool,
+		Own:         r.own.Bool,
+		ConfirmedAt: timeOf(r.confirmed),
+		LastStep:    r.step.Int64,
+		CreatedAt:   timeOf(r.created),
+	}}
 }
 
 // Put relies on the lock on the user.
-func (r oneTimeCodes) Put(ctx context.Context, code ports.StoredCode, recovery []domain.Digest) error {
+func (r totpSecrets) Put(ctx context.Context, code ports.SealedTOTPSecret, recovery []domain.Digest) error {
 	if _, err := r.q.Exec(ctx, `DELETE FROM one_time_codes WHERE user_id = $1 AND pending = $2`,
 		uuid(code.Code.User), code.Code.Pending); err != nil {
 		return translate(err)
 	}
-	err := addUnderKey(ctx, r.q, `INSERT INTO one_time_codes (key_id, id, user_id, pending, secret, own, confirmed_at, last_step, created_at)
+	err := addUnderKey(ctx, r.q,
+		`INSERT INTO one_time_codes (key_id, id, user_id, pending, secret, own, confirmed_at, last_step, created_at)
 		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9`+keyInUse, code.ServerKey,
 		uuid(code.Code.ID), uuid(code.Code.User), code.Code.Pending, code.Sealed, code.Code.Own,
 		timestamp(code.Code.ConfirmedAt), code.Code.LastStep, code.Code.CreatedAt)
@@ -47,33 +55,35 @@ func (r oneTimeCodes) Put(ctx context.Context, code ports.StoredCode, recovery [
 		return translate(err)
 	}
 	for _, hash := range recovery {
-		if _, err := r.q.Exec(ctx, `INSERT INTO recovery_codes (code_id, hash) VALUES ($1, $2)`, uuid(code.Code.ID), hash[:]); err != nil {
+		if _, err := r.q.Exec(ctx, `INSERT INTO recovery_codes (code_id, hash) VALUES ($1, $2)`, uuid(code.Code.ID),
+			hash[:]); err != nil {
 			return translate(err)
 		}
 	}
 	return nil
 }
 
-func (r oneTimeCodes) Get(ctx context.Context, user domain.UserID, pending bool) (ports.StoredCode, error) {
+func (r totpSecrets) Get(ctx context.Context, user domain.UserID, pending bool) (ports.SealedTOTPSecret, error) {
 	var row codeRow
-	err := r.q.QueryRow(ctx, `SELECT `+codeColumns+` FROM one_time_codes t WHERE user_id = $1 AND pending = $2`, uuid(user), pending).
+	err := r.q.QueryRow(ctx, `SELECT `+codeColumns+` FROM one_time_codes t WHERE user_id = $1 AND pending = $2`,
+		uuid(user), pending).
 		Scan(row.targets()...)
 	return row.code(), orNotFound(err, domain.ErrNoCode)
 }
 
 // Accept is a compare-and-set, so that a code is accepted once by whatever number of servers at the same moment.
-func (r oneTimeCodes) Accept(ctx context.Context, id domain.CodeID, step int64, now time.Time) (bool, error) {
+func (r totpSecrets) Accept(ctx context.Context, id domain.TOTPID, step int64, now time.Time) (bool, error) {
 	tag, err := r.q.Exec(ctx, `UPDATE one_time_codes SET last_step = $2, confirmed_at = COALESCE(confirmed_at, $3)
 		WHERE id = $1 AND last_step < $2`, uuid(id), step, now)
 	return tag.RowsAffected() == 1, translate(err)
 }
 
-func (r oneTimeCodes) SpendRecovery(ctx context.Context, id domain.CodeID, hash domain.Digest) (bool, error) {
+func (r totpSecrets) SpendRecovery(ctx context.Context, id domain.TOTPID, hash domain.Digest) (bool, error) {
 	tag, err := r.q.Exec(ctx, `DELETE FROM recovery_codes WHERE code_id = $1 AND hash = $2`, uuid(id), hash[:])
 	return tag.RowsAffected() == 1, translate(err)
 }
 
-func (r oneTimeCodes) Promote(ctx context.Context, user domain.UserID) error {
+func (r totpSecrets) Promote(ctx context.Context, user domain.UserID) error {
 	if _, err := r.q.Exec(ctx, `DELETE FROM one_time_codes WHERE user_id = $1 AND NOT pending
 		AND EXISTS (SELECT FROM one_time_codes WHERE user_id = $1 AND pending)`, uuid(user)); err != nil {
 		return translate(err)
@@ -82,23 +92,26 @@ func (r oneTimeCodes) Promote(ctx context.Context, user domain.UserID) error {
 	return translate(err)
 }
 
-func (r oneTimeCodes) Delete(ctx context.Context, user domain.UserID) (bool, error) {
+func (r totpSecrets) Delete(ctx context.Context, user domain.UserID) (bool, error) {
 	tag, err := r.q.Exec(ctx, `DELETE FROM one_time_codes WHERE user_id = $1`, uuid(user))
 	return tag.RowsAffected() > 0, translate(err)
 }
 
 // Codes is for rekey.
-func (r sealedRows) Codes(ctx context.Context, key domain.ServerKeyID, after domain.CodeID, limit int) ([]ports.StoredCode, error) {
-	rows, err := r.q.Query(ctx, `SELECT `+codeColumns+` FROM one_time_codes t WHERE key_id = $1 AND id > $2 ORDER BY id LIMIT $3`,
+func (r sealedRows) Codes(ctx context.Context, key domain.ServerKeyID, after domain.TOTPID,
+	limit int) ([]ports.SealedTOTPSecret, error) {
+	rows, err := r.q.Query(ctx,
+		`SELECT `+codeColumns+` FROM one_time_codes t WHERE key_id = $1 AND id > $2 ORDER BY id LIMIT $3`,
 		uuid(key), [16]byte(after), limit)
-	return collect(rows, err, func(row pgx.CollectableRow) (ports.StoredCode, error) {
+	return collect(rows, err, func(row pgx.CollectableRow) (ports.SealedTOTPSecret, error) {
 		var found codeRow
 		err := row.Scan(found.targets()...)
 		return found.code(), err
 	})
 }
 
-func (r sealedRows) ReplaceCode(ctx context.Context, was ports.StoredCode, key domain.ServerKeyID, sealed []byte) error {
+func (r sealedRows) ReplaceCode(ctx context.Context, was ports.SealedTOTPSecret, key domain.ServerKeyID,
+	sealed []byte) error {
 	_, err := r.q.Exec(ctx, `UPDATE one_time_codes SET key_id = $2, secret = $3 WHERE id = $1 AND secret = $4`,
 		uuid(was.Code.ID), uuid(key), sealed, was.Sealed)
 	return translate(err)

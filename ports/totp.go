@@ -6,9 +6,9 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Codes makes and checks time-based one-time codes: RFC 6238 with SHA-1, 6 digits and steps of 30 seconds, which is
+// TOTP makes and checks time-based one-time codes: RFC 6238 with SHA-1, 6 digits and steps of 30 seconds, which is
 // what authenticator apps read.
-type Codes interface {
+type TOTP interface {
 	// NewSecret returns 160 random bits.
 	NewSecret() (domain.Secret, error)
 	// Enrolment returns what a person needs to put the secret into an authenticator app for an account.

@@ -12,11 +12,11 @@ import (
 type Enrolment struct {
 	// Secret is the secret in base32, to be typed.
 	Secret Secret
-	// URI is otpauth://…; none from ShowCode.
+	// URI is otpauth://…; none from ShowTOTP.
 	URI Secret
 	// QR is a picture of the URI for a page: data:image/png;base64,…
 	QR Secret
-	// RecoveryCodes stand in for a code once each; none from ShowCode.
+	// RecoveryCodes stand in for a code once each; none from ShowTOTP.
 	RecoveryCodes []Secret
 }
 
@@ -39,9 +39,9 @@ func codeBody(code Secret) any {
 	return map[string]string{"code": code.Reveal()}
 }
 
-// EnrolCode makes a code secret for the user itself, as a second factor beside its password, and asks for a code, or a
-// recovery code, where one is confirmed already; the zero Secret is none. It counts from ConfirmCode on.
-func (c *Client) EnrolCode(ctx context.Context, username string, code Secret) (*Enrolment, error) {
+// EnrolTOTP makes a code secret for the user itself, as a second factor beside its password, and asks for a code, or a
+// recovery code, where one is confirmed already; the zero Secret is none. It counts from ConfirmTOTP on.
+func (c *Client) EnrolTOTP(ctx context.Context, username string, code Secret) (*Enrolment, error) {
 	made, err := fetch[Enrolment](ctx, c, post(codePath, codeBody(code), http.StatusCreated, username))
 	if err != nil {
 		return nil, err
@@ -49,22 +49,22 @@ func (c *Client) EnrolCode(ctx context.Context, username string, code Secret) (*
 	return &made, nil
 }
 
-// ConfirmCode takes the first code of a new secret. From now on signing in wants one. It returns ErrForbidden
+// ConfirmTOTP takes the first code of a new secret. From now on signing in wants one. It returns ErrForbidden
 // (code_wrong) for a wrong code.
-func (c *Client) ConfirmCode(ctx context.Context, username string, code Secret) error {
+func (c *Client) ConfirmTOTP(ctx context.Context, username string, code Secret) error {
 	return c.run(ctx, post(codePath+"/confirm", codeBody(code), http.StatusNoContent, username))
 }
 
-// RemoveCode ends the codes of a user, recovery codes included. The user itself may, with a code, and admins without.
-func (c *Client) RemoveCode(ctx context.Context, username string, code Secret) error {
+// RemoveTOTP ends the codes of a user, recovery codes included. The user itself may, with a code, and admins without.
+func (c *Client) RemoveTOTP(ctx context.Context, username string, code Secret) error {
 	k := remove(codePath, "totp_not_found", username)
 	k.body = codeBody(code)
 	k.again = code.IsZero() // a code works once
 	return c.run(ctx, k)
 }
 
-// ShowCode returns the code secret of an account until its first code was accepted; ErrForbidden afterwards. The owner may.
-func (c *Client) ShowCode(ctx context.Context, username string) (*Enrolment, error) {
+// ShowTOTP returns the code secret of an account until its first code was accepted; ErrForbidden afterwards. The owner may.
+func (c *Client) ShowTOTP(ctx context.Context, username string) (*Enrolment, error) {
 	shown, err := fetch[Enrolment](ctx, c, get(accounts+"/user/auth/setup/{user}", username))
 	if err != nil {
 		return nil, err
@@ -87,11 +87,16 @@ func (c *Client) ListAccounts(ctx context.Context) ([]Account, error) {
 
 // AddAccount makes a user who signs in with codes, in a group, and returns all users.
 func (c *Client) AddAccount(ctx context.Context, username, group string) ([]Account, error) {
-	return fetch[[]Account](ctx, c, post(accounts+"/user/add", map[string]string{"username": username, "group": group}, http.StatusOK))
+	return fetch[[]Account](ctx, c,
+		post(accounts+"/user/add", map[string]string{"username": username, "group": group}, http.StatusOK))
 }
 
 // DeleteAccount deletes a user and returns those who are left. When it is unknown whether it worked, it is not sent again.
 func (c *Client) DeleteAccount(ctx context.Context, username string) ([]Account, error) {
-	return fetch[[]Account](ctx, c, call{method: http.MethodDelete, path: accounts + "/user/delete/{user}", params: []string{username},
-		want: http.StatusOK})
+	return fetch[[]Account](ctx, c, call{
+		method: http.MethodDelete,
+		path:   accounts + "/user/delete/{user}",
+		params: []string{username},
+		want:   http.StatusOK,
+	})
 }

@@ -8,10 +8,10 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ShowCode returns what a user needs to make one-time codes; for the owner, who hands it on. It makes the secret where
+// ShowTOTP returns what a user needs to make one-time codes; for the owner, who hands it on. It makes the secret where
 // there is none, and shows it until the first code was accepted. Forbidden with code totp_secret_hidden afterwards, and
 // for one that its user enrolled.
-func (s *Service) ShowCode(ctx context.Context, by domain.Requester, username string) (ports.Enrolment, error) {
+func (s Accounts) ShowTOTP(ctx context.Context, by domain.Requester, username string) (ports.Enrolment, error) {
 	if _, err := s.inGroup(ctx, s.Store.Read(), by, domain.GroupOwner); err != nil {
 		return ports.Enrolment{}, err
 	}
@@ -25,7 +25,7 @@ func (s *Service) ShowCode(ctx context.Context, by domain.Requester, username st
 	}
 	defer fresh.Clear()
 	var user domain.User
-	var stored ports.StoredCode
+	var stored ports.SealedTOTPSecret
 	err = s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		var err error
 		if user, err = repos.Users.Lock(ctx, name); err != nil {
@@ -38,7 +38,7 @@ func (s *Service) ShowCode(ctx context.Context, by domain.Requester, username st
 		if stored, err = s.shownCode(ctx, repos, user, fresh); err != nil {
 			return err
 		}
-		return repos.Events.Append(ctx, s.event(domain.ActionShowCode, by, caller).To(string(user.Name)))
+		return repos.Events.Append(ctx, s.event(domain.ActionShowTOTP, by, caller).To(string(user.Name)))
 	})
 	if err != nil {
 		return ports.Enrolment{}, err
@@ -47,29 +47,33 @@ func (s *Service) ShowCode(ctx context.Context, by domain.Requester, username st
 }
 
 // shownCode returns the code in force if it may be shown, having made it from fresh first where there is none.
-func (s *Service) shownCode(ctx context.Context, repos ports.Repos, user domain.User, fresh domain.Secret) (ports.StoredCode, error) {
-	stored, err := repos.OneTimeCodes.Get(ctx, user.ID, false)
+func (s *core) shownCode(ctx context.Context, repos ports.Repos, user domain.User,
+	fresh domain.Secret) (ports.SealedTOTPSecret, error) {
+	stored, err := repos.TOTPSecrets.Get(ctx, user.ID, false)
 	if err == nil {
 		return stored, stored.Code.Showable()
 	}
 	if !errors.Is(err, domain.NotFound) {
-		return ports.StoredCode{}, err
+		return ports.SealedTOTPSecret{}, err
 	}
-	return s.putCode(ctx, repos, domain.OneTimeCode{ID: s.IDs.New(), User: user.ID, CreatedAt: s.Clock.Now()}, fresh, nil)
+	return s.putCode(ctx, repos, domain.TOTPSecret{ID: s.IDs.New(), User: user.ID, CreatedAt: s.Clock.Now()}, fresh,
+		nil)
 }
 
 // putCode stores a new code.
-func (s *Service) putCode(ctx context.Context, repos ports.Repos, code domain.OneTimeCode, secret domain.Secret, recovery []domain.Digest) (ports.StoredCode, error) {
+func (s *core) putCode(ctx context.Context, repos ports.Repos, code domain.TOTPSecret, secret domain.Secret,
+	recovery []domain.Digest) (ports.SealedTOTPSecret, error) {
 	stored, err := s.sealCode(ctx, code, secret)
 	if err != nil {
-		return ports.StoredCode{}, err
+		return ports.SealedTOTPSecret{}, err
 	}
-	return stored, repos.OneTimeCodes.Put(ctx, stored, recovery)
+	return stored, repos.TOTPSecrets.Put(ctx, stored, recovery)
 }
 
 // enrolment opens a stored secret to show it.
-func (s *Service) enrolment(ctx context.Context, user domain.User, stored ports.StoredCode) (ports.Enrolment, error) {
-	opened, err := s.Sealer.OpenAccount(ctx, ports.CodePurpose, user.ID, stored.Sealed)
+func (s *core) enrolment(ctx context.Context, user domain.User, stored ports.SealedTOTPSecret) (ports.Enrolment,
+	error) {
+	opened, err := s.Sealer.OpenAccount(ctx, ports.TOTPPurpose, user.ID, stored.Sealed)
 	if err != nil {
 		return ports.Enrolment{}, err
 	}

@@ -8,9 +8,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ConfirmCode puts an enrolled secret in force with a first code from it; the user itself does so. From then on signing
+// ConfirmTOTP puts an enrolled secret in force with a first code from it; the user itself does so. From then on signing
 // in with a password wants a code too, and the codes of a secret before it are no longer taken.
-func (s *Service) ConfirmCode(ctx context.Context, by domain.Requester, username, code string) error {
+func (s *Service) ConfirmTOTP(ctx context.Context, by domain.Requester, username, code string) error {
 	caller, err := s.itself(ctx, by, username)
 	if err != nil {
 		return err
@@ -22,11 +22,12 @@ func (s *Service) ConfirmCode(ctx context.Context, by domain.Requester, username
 	if err != nil {
 		return err
 	}
-	try, err := s.reserveAccount(ctx, by, domain.ActionConfirmCode, string(caller.Name))
+	try, err := s.reserveAccount(ctx, by, domain.ActionConfirmTOTP, string(caller.Name))
 	if err != nil {
 		return err
 	}
-	use, err := s.readCode(ctx, stored, code, false, s.event(domain.ActionConfirmCode, by, caller).To(string(caller.Name)))
+	use, err := s.readCode(ctx, stored, code, false,
+		s.event(domain.ActionConfirmTOTP, by, caller).To(string(caller.Name)))
 	if err != nil {
 		return err
 	}
@@ -47,10 +48,11 @@ func (s *Service) ConfirmCode(ctx context.Context, by domain.Requester, username
 		if err := s.spend(ctx, repos, use); err != nil {
 			return err
 		}
-		if err := repos.OneTimeCodes.Promote(ctx, user.ID); err != nil {
+		if err := repos.TOTPSecrets.Promote(ctx, user.ID); err != nil {
 			return err
 		}
-		if err := repos.Events.Append(ctx, s.event(domain.ActionConfirmCode, by, caller).To(string(user.Name))); err != nil {
+		if err := repos.Events.Append(ctx,
+			s.event(domain.ActionConfirmTOTP, by, caller).To(string(user.Name))); err != nil {
 			return err
 		}
 		return s.giveBack(ctx, repos, try, false)
@@ -58,18 +60,18 @@ func (s *Service) ConfirmCode(ctx context.Context, by domain.Requester, username
 	if err != nil && !errors.Is(err, errCodeSpent) {
 		s.release(ctx, try)
 	}
-	return s.refuseCode(ctx, by, domain.ActionConfirmCode, caller, err)
+	return s.refuseCode(ctx, by, domain.ActionConfirmTOTP, caller, err)
 }
 
 // unconfirmed returns the code that waits for its first one: what the user enrolled, or else what the owner set up.
-func (s *Service) unconfirmed(ctx context.Context, repos ports.Repos, user domain.UserID) (ports.StoredCode, error) {
-	stored, err := repos.OneTimeCodes.Get(ctx, user, true)
+func (s *core) unconfirmed(ctx context.Context, repos ports.Repos, user domain.UserID) (ports.SealedTOTPSecret, error) {
+	stored, err := repos.TOTPSecrets.Get(ctx, user, true)
 	if !errors.Is(err, domain.NotFound) {
 		return stored, err
 	}
-	stored, err = repos.OneTimeCodes.Get(ctx, user, false)
+	stored, err = repos.TOTPSecrets.Get(ctx, user, false)
 	if err == nil && stored.Code.Confirmed() {
-		return ports.StoredCode{}, domain.ErrNoCode
+		return ports.SealedTOTPSecret{}, domain.ErrNoCode
 	}
 	return stored, err
 }

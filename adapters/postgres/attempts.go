@@ -13,7 +13,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-type throttle struct{ q querier }
+type attempts struct{ q querier }
 
 const attemptColumns = `failures, last_at, blocked_until, reported`
 
@@ -27,7 +27,7 @@ func scanAttempts(row pgx.Row, more ...any) (domain.Attempts, error) {
 
 // Lock takes the rows in the order of their keys, whatever the order they are asked for in, so that two who lock the
 // same do not wait for each other.
-func (r throttle) Lock(ctx context.Context, keys ...ports.CounterKey) ([]domain.Attempts, error) {
+func (r attempts) Lock(ctx context.Context, keys ...ports.CounterKey) ([]domain.Attempts, error) {
 	ordered := slices.Clone(keys)
 	slices.SortFunc(ordered, func(a, b ports.CounterKey) int { return bytes.Compare(a.Key[:], b.Key[:]) })
 	found := make(map[domain.Digest]domain.Attempts, len(keys))
@@ -46,40 +46,43 @@ func (r throttle) Lock(ctx context.Context, keys ...ports.CounterKey) ([]domain.
 }
 
 // lock sends both statements at once.
-func (r throttle) lock(ctx context.Context, key ports.CounterKey) (domain.Attempts, error) {
+func (r attempts) lock(ctx context.Context, key ports.CounterKey) (domain.Attempts, error) {
 	var attempts domain.Attempts
 	batch := &pgx.Batch{}
-	batch.Queue(`INSERT INTO throttle (key, account) VALUES ($1, $2) ON CONFLICT DO NOTHING`, key.Key[:], digest(key.Account))
-	batch.Queue(`SELECT `+attemptColumns+` FROM throttle WHERE key = $1 FOR UPDATE`, key.Key[:]).QueryRow(func(row pgx.Row) (err error) {
+	batch.Queue(`INSERT INTO throttle (key, account) VALUES ($1, $2) ON CONFLICT DO NOTHING`, key.Key[:],
+		digest(key.Account))
+	batch.Queue(`SELECT `+attemptColumns+` FROM throttle WHERE key = $1 FOR UPDATE`,
+		key.Key[:]).QueryRow(func(row pgx.Row) (err error) {
 		attempts, err = scanAttempts(row)
 		return err
 	})
 	return attempts, orNotFound(r.q.SendBatch(ctx, batch).Close(), ports.ErrStartOver)
 }
 
-func (r throttle) Peek(ctx context.Context, key domain.Digest) (domain.Attempts, error) {
+func (r attempts) Peek(ctx context.Context, key domain.Digest) (domain.Attempts, error) {
 	attempts, err := scanAttempts(r.q.QueryRow(ctx, `SELECT `+attemptColumns+` FROM throttle WHERE key = $1`, key[:]))
 	return attempts, orNotFound(err, nil)
 }
 
-func (r throttle) Save(ctx context.Context, key domain.Digest, attempts domain.Attempts) error {
+func (r attempts) Save(ctx context.Context, key domain.Digest, attempts domain.Attempts) error {
 	_, err := r.q.Exec(ctx, `UPDATE throttle SET failures = $2, last_at = $3, blocked_until = $4, reported = $5 WHERE key = $1`,
 		key[:], attempts.Failures, timestamp(attempts.LastAt), timestamp(attempts.BlockedUntil), attempts.Reported)
 	return translate(err)
 }
 
-func (r throttle) Forget(ctx context.Context, account domain.Digest) error {
+func (r attempts) Forget(ctx context.Context, account domain.Digest) error {
 	_, err := r.q.Exec(ctx, `DELETE FROM throttle WHERE account = $1`, account[:])
 	return translate(err)
 }
 
-func (r throttle) Knows(ctx context.Context, key domain.Digest, now time.Time) (bool, error) {
+func (r attempts) Knows(ctx context.Context, key domain.Digest, now time.Time) (bool, error) {
 	var knows bool
-	err := r.q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM known_addresses WHERE key = $1 AND expires_at > $2)`, key[:], now).Scan(&knows)
+	err := r.q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM known_addresses WHERE key = $1 AND expires_at > $2)`, key[:],
+		now).Scan(&knows)
 	return knows, translate(err)
 }
 
-func (r throttle) Remember(ctx context.Context, key domain.Digest, until time.Time) error {
+func (r attempts) Remember(ctx context.Context, key domain.Digest, until time.Time) error {
 	_, err := r.q.Exec(ctx, `INSERT INTO known_addresses (key, expires_at) VALUES ($1, $2)
 		ON CONFLICT (key) DO UPDATE SET expires_at = EXCLUDED.expires_at`, key[:], until)
 	return translate(err)

@@ -7,9 +7,9 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Throttle stores how many wrong credentials there were, under keys that say nothing to whoever reads them. Replicas
+// Attempts stores how many wrong credentials there were, under keys that say nothing to whoever reads them. Replicas
 // share it. Rows are locked after all others of a transaction.
-type Throttle interface {
+type Attempts interface {
 	// Lock makes this transaction the only one that counts under these keys, and returns the counts in their order.
 	// ErrStartOver when a row was swept in between.
 	Lock(ctx context.Context, keys ...CounterKey) ([]domain.Attempts, error)

@@ -8,38 +8,45 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// EnrolledCode is a secret that waits to be confirmed, and the recovery codes that come with it. It is shown this once.
-type EnrolledCode struct {
+// EnrolledTOTP is a secret that waits to be confirmed, and the recovery codes that come with it. It is shown this once.
+type EnrolledTOTP struct {
 	Enrolment ports.Enrolment
 	Recovery  []domain.RecoveryCode
 }
 
-// EnrolCode makes a user a secret for one-time codes; the user itself asks for it, and gives a code where one is in
+// EnrolTOTP makes a user a secret for one-time codes; the user itself asks for it, and gives a code where one is in
 // force already, which stays so until the new one is confirmed.
-func (s *Service) EnrolCode(ctx context.Context, by domain.Requester, username, code string) (EnrolledCode, error) {
+func (s *Service) EnrolTOTP(ctx context.Context, by domain.Requester, username, code string) (EnrolledTOTP, error) {
 	caller, err := s.itself(ctx, by, username)
 	if err != nil {
-		return EnrolledCode{}, err
+		return EnrolledTOTP{}, err
 	}
 	secret, err := s.Codes.NewSecret()
 	if err != nil {
-		return EnrolledCode{}, err
+		return EnrolledTOTP{}, err
 	}
 	defer secret.Clear()
-	made := EnrolledCode{Recovery: domain.NewRecoveryCodes()}
+	made := EnrolledTOTP{Recovery: domain.NewRecoveryCodes()}
 	hashes := make([]domain.Digest, len(made.Recovery))
 	for i, recovery := range made.Recovery {
 		hashes[i] = recovery.Digest()
 	}
 	var user domain.User
-	err = s.withCode(ctx, by, caller, domain.ActionEnrolCode, code, func(ctx context.Context, repos ports.Repos, locked domain.User) error {
-		user = locked
-		code := domain.OneTimeCode{ID: s.IDs.New(), User: user.ID, Pending: true, Own: true, CreatedAt: s.Clock.Now()}
-		_, err := s.putCode(ctx, repos, code, secret, hashes)
-		return err
-	})
+	err = s.withCode(ctx, by, caller, domain.ActionEnrolTOTP, code,
+		func(ctx context.Context, repos ports.Repos, locked domain.User) error {
+			user = locked
+			code := domain.TOTPSecret{
+				ID:        s.IDs.New(),
+				User:      user.ID,
+				Pending:   true,
+				Own:       true,
+				CreatedAt: s.Clock.Now(),
+			}
+			_, err := s.putCode(ctx, repos, code, secret, hashes)
+			return err
+		})
 	if err != nil {
-		return EnrolledCode{}, err
+		return EnrolledTOTP{}, err
 	}
 	made.Enrolment, err = s.Codes.Enrolment(secret, user.Spelling)
 	return made, err
@@ -47,7 +54,7 @@ func (s *Service) EnrolCode(ctx context.Context, by domain.Requester, username, 
 
 // itself returns the caller if it is the user of that name. Others learn whether they could ever have been allowed, and
 // not whether there is such a user.
-func (s *Service) itself(ctx context.Context, by domain.Requester, username string) (domain.Caller, error) {
+func (s *core) itself(ctx context.Context, by domain.Requester, username string) (domain.Caller, error) {
 	caller, err := s.authenticated(ctx, s.Store.Read(), by)
 	if err != nil {
 		return domain.Caller{}, err
@@ -61,9 +68,10 @@ func (s *Service) itself(ctx context.Context, by domain.Requester, username stri
 // withCode runs fn, which changes the caller's own codes, in a transaction that holds the account. Where a code is
 // confirmed, one must be given, and is spent with the change; wrong ones count as failed sign-ins do, so that whoever
 // found a token cannot guess the code with it.
-func (s *Service) withCode(ctx context.Context, by domain.Requester, caller domain.Caller, action domain.Action, code string,
+func (s *core) withCode(ctx context.Context, by domain.Requester, caller domain.Caller, action domain.Action,
+	code string,
 	fn func(ctx context.Context, repos ports.Repos, user domain.User) error) error {
-	stored, err := s.Store.Read().OneTimeCodes.Get(ctx, caller.UserID, false)
+	stored, err := s.Store.Read().TOTPSecrets.Get(ctx, caller.UserID, false)
 	if err != nil && !errors.Is(err, domain.NotFound) {
 		return err
 	}
@@ -72,12 +80,14 @@ func (s *Service) withCode(ctx context.Context, by domain.Requester, caller doma
 	var use codeUse
 	if wanted {
 		if code == "" {
-			return domain.InvalidField("code", "code_required", "code is missing: give a one-time code, or a recovery code")
+			return domain.InvalidField("code", "code_required",
+				"code is missing: give a one-time code, or a recovery code")
 		}
 		if try, err = s.reserveAccount(ctx, by, action, string(caller.Name)); err != nil {
 			return err
 		}
-		if use, err = s.readCode(ctx, stored, code, true, s.event(action, by, caller).To(string(caller.Name))); err != nil {
+		if use, err = s.readCode(ctx, stored, code, true,
+			s.event(action, by, caller).To(string(caller.Name))); err != nil {
 			return err
 		}
 	}
@@ -108,11 +118,11 @@ func (s *Service) withCode(ctx context.Context, by domain.Requester, caller doma
 }
 
 // spendIfWanted spends the code, or refuses where another change has put one in force in between.
-func (s *Service) spendIfWanted(ctx context.Context, repos ports.Repos, user domain.User, wanted bool, use codeUse) error {
+func (s *core) spendIfWanted(ctx context.Context, repos ports.Repos, user domain.User, wanted bool, use codeUse) error {
 	if wanted {
 		return s.spend(ctx, repos, use)
 	}
-	now, err := repos.OneTimeCodes.Get(ctx, user.ID, false)
+	now, err := repos.TOTPSecrets.Get(ctx, user.ID, false)
 	switch {
 	case errors.Is(err, domain.NotFound):
 		return nil
@@ -123,7 +133,8 @@ func (s *Service) spendIfWanted(ctx context.Context, repos ports.Repos, user dom
 }
 
 // refuseCode puts a wrong code on record and turns it into the refusal that its sender is told.
-func (s *Service) refuseCode(ctx context.Context, by domain.Requester, action domain.Action, caller domain.Caller, err error) error {
+func (s *core) refuseCode(ctx context.Context, by domain.Requester, action domain.Action, caller domain.Caller,
+	err error) error {
 	if !errors.Is(err, errCodeSpent) {
 		return err
 	}

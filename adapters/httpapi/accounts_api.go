@@ -7,16 +7,16 @@ import (
 	"github.com/lockbox-go/lockbox/domain/identity"
 )
 
-// matrixPath is what all paths of contract B begin with.
-const matrixPath = "/api/v1"
+// accountsPath is what all paths of contract B begin with.
+const accountsPath = "/api/v1"
 
 func (a *API) signInWithCode(c echo.Context, by domain.Requester) error {
 	var body signInBody
 	if _, err := a.bindOptional(c, &body); err != nil {
 		return err
 	}
-	pair, err := a.Identity.SignInWithCode(c.Request().Context(), by,
-		identity.SignInWithCode{Username: body.Username, Code: string(body.Code), Password: body.Password})
+	pair, err := a.Identity.Accounts().SignIn(c.Request().Context(), by,
+		identity.AccountsSignIn{Username: body.Username, Code: string(body.Code), Password: body.Password})
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (a *API) refresh(c echo.Context, by domain.Requester) error {
 	if body.GrantType != "refresh_token" {
 		return domain.InvalidField("grant_type", "unsupported_grant_type", `grant_type must be "refresh_token"`)
 	}
-	pair, err := a.Identity.Refresh(c.Request().Context(), by, body.RefreshToken)
+	pair, err := a.Identity.Accounts().Refresh(c.Request().Context(), by, body.RefreshToken)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func answerPair(c echo.Context, pair identity.TokenPair) error {
 }
 
 func (a *API) revokeSessions(c echo.Context, by domain.Requester) error {
-	if err := a.Identity.RevokeSessions(c.Request().Context(), by, param(c, "user")); err != nil {
+	if err := a.Identity.Accounts().RevokeSessions(c.Request().Context(), by, param(c, "user")); err != nil {
 		return err
 	}
 	return answer(c, struct {
@@ -59,8 +59,8 @@ func (a *API) revokeSessions(c echo.Context, by domain.Requester) error {
 	}{"ok"})
 }
 
-func (a *API) showCode(c echo.Context, by domain.Requester) error {
-	enrolment, err := a.Identity.ShowCode(c.Request().Context(), by, param(c, "user"))
+func (a *API) showTOTP(c echo.Context, by domain.Requester) error {
+	enrolment, err := a.Identity.Accounts().ShowTOTP(c.Request().Context(), by, param(c, "user"))
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (a *API) showCode(c echo.Context, by domain.Requester) error {
 }
 
 func (a *API) listAccounts(c echo.Context, by domain.Requester) error {
-	users, err := a.Identity.ListAccounts(c.Request().Context(), by)
+	users, err := a.Identity.Accounts().ListUsers(c.Request().Context(), by)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,8 @@ func (a *API) addAccount(c echo.Context, by domain.Requester) error {
 	if _, err := a.bindOptional(c, &body); err != nil {
 		return err
 	}
-	err := a.Identity.AddAccount(c.Request().Context(), by, identity.AddAccount{Username: body.Username, Group: body.Group})
+	err := a.Identity.Accounts().AddUser(c.Request().Context(), by,
+		identity.AccountsAddUser{Username: body.Username, Group: body.Group})
 	if err != nil {
 		return err
 	}
@@ -103,7 +104,7 @@ func (a *API) addAccount(c echo.Context, by domain.Requester) error {
 }
 
 func (a *API) deleteAccount(c echo.Context, by domain.Requester) error {
-	if err := a.Identity.DeleteAccount(c.Request().Context(), by, param(c, "user")); err != nil {
+	if err := a.Identity.Accounts().DeleteUser(c.Request().Context(), by, param(c, "user")); err != nil {
 		return err
 	}
 	return a.listAccounts(c, by)

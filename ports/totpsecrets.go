@@ -7,12 +7,12 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// CodePurpose binds a sealed code secret to what it is (see AccountSealer).
-const CodePurpose = "totp"
+// TOTPPurpose binds a sealed code secret to what it is (see AccountSealer).
+const TOTPPurpose = "totp"
 
-// StoredCode is a one-time code with its secret as it is stored.
-type StoredCode struct {
-	Code      domain.OneTimeCode
+// SealedTOTPSecret is a one-time code with its secret as it is stored.
+type SealedTOTPSecret struct {
+	Code      domain.TOTPSecret
 	ServerKey domain.ServerKeyID
 	Sealed    []byte
 }
@@ -21,21 +21,21 @@ type StoredCode struct {
 type SignIn struct {
 	User     domain.User
 	Password SealedPassword
-	Code     StoredCode
+	Code     SealedTOTPSecret
 }
 
-// OneTimeCodes stores the secrets of one-time codes, and which codes are spent.
-type OneTimeCodes interface {
+// TOTPSecrets stores the secrets of one-time codes, and which codes are spent.
+type TOTPSecrets interface {
 	// Put stores a code with its recovery codes, in place of the user's other one that is, or is not, pending likewise.
 	// ErrStaleServerKey.
-	Put(ctx context.Context, code StoredCode, recovery []domain.Digest) error
+	Put(ctx context.Context, code SealedTOTPSecret, recovery []domain.Digest) error
 	// Get returns the code of a user that is pending, or the one in force. NotFound with code totp_not_found.
-	Get(ctx context.Context, user domain.UserID, pending bool) (StoredCode, error)
+	Get(ctx context.Context, user domain.UserID, pending bool) (SealedTOTPSecret, error)
 	// Accept spends the codes up to a step, and confirms a code that was not confirmed yet. It reports false when they
 	// were spent already, and when the code is gone.
-	Accept(ctx context.Context, id domain.CodeID, step int64, now time.Time) (bool, error)
+	Accept(ctx context.Context, id domain.TOTPID, step int64, now time.Time) (bool, error)
 	// SpendRecovery deletes a recovery code; false when there is none.
-	SpendRecovery(ctx context.Context, id domain.CodeID, hash domain.Digest) (bool, error)
+	SpendRecovery(ctx context.Context, id domain.TOTPID, hash domain.Digest) (bool, error)
 	// Promote puts the user's pending code in force.
 	Promote(ctx context.Context, user domain.UserID) error
 	// Delete removes all codes of a user and reports whether there were any.

@@ -15,11 +15,12 @@ func (s *Service) guessKey(access domain.Access) domain.Digest {
 // checkGuesses refuses a passphrase, before anything is derived from it, when the caller has sent too many wrong ones
 // for the box. It costs a look, and a read with the right passphrase no write. Generated keys pass: among 256 random
 // bits there is nothing to guess.
-func (s *Service) checkGuesses(ctx context.Context, by domain.Requester, access domain.Access, key domain.EncryptionKey) error {
+func (s *Service) checkGuesses(ctx context.Context, by domain.Requester, access domain.Access,
+	key domain.EncryptionKey) error {
 	if key.Generated() {
 		return nil
 	}
-	attempts, err := s.Store.Read().Throttle.Peek(ctx, s.guessKey(access))
+	attempts, err := s.Store.Read().Attempts.Peek(ctx, s.guessKey(access))
 	if err != nil {
 		return err
 	}
@@ -39,15 +40,15 @@ func (s *Service) checkGuesses(ctx context.Context, by domain.Requester, access 
 func (s *Service) reportGuesses(ctx context.Context, by domain.Requester, access domain.Access) error {
 	key := s.guessKey(access)
 	return s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		stored, err := repos.Throttle.Lock(ctx, ports.CounterKey{Key: key})
+		stored, err := repos.Attempts.Lock(ctx, ports.CounterKey{Key: key})
 		if err != nil || stored[0].Reported {
 			return err
 		}
 		stored[0].Reported = true
-		if err := repos.Throttle.Save(ctx, key, stored[0]); err != nil {
+		if err := repos.Attempts.Save(ctx, key, stored[0]); err != nil {
 			return err
 		}
-		return repos.Events.Append(ctx, s.event(domain.ActionReadEntry, by, access).Ended(domain.OutcomeThrottled))
+		return repos.Events.Append(ctx, s.event(domain.ActionReadEntry, by, access).Ended(domain.OutcomeRateLimited))
 	})
 }
 
@@ -58,11 +59,11 @@ func (s *Service) countGuess(ctx context.Context, access domain.Access, key doma
 	}
 	counter := s.guessKey(access)
 	err := s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		stored, err := repos.Throttle.Lock(ctx, ports.CounterKey{Key: counter})
+		stored, err := repos.Attempts.Lock(ctx, ports.CounterKey{Key: counter})
 		if err != nil {
 			return err
 		}
-		return repos.Throttle.Save(ctx, counter, stored[0].Reserve(s.Clock.Now(), s.Throttle.FreePerAccount))
+		return repos.Attempts.Save(ctx, counter, stored[0].Reserve(s.Clock.Now(), s.Throttle.FreePerAccount))
 	})
 	if err != nil {
 		return err

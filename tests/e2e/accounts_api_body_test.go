@@ -16,7 +16,8 @@ func TestTheTailOfABodyIsNoBody(t *testing.T) {
 	s := start(t)
 	root := s.initialize()
 	body := strings.Repeat(" ", 64<<10+1) + `{"username":"smuggled","group":"manager"}`
-	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, s.url+"/api/v1/user/add", io.MultiReader(strings.NewReader(body)))
+	request, err := http.NewRequestWithContext(context.Background(), http.MethodPost, s.url+"/api/v1/user/add",
+		io.MultiReader(strings.NewReader(body)))
 	require.NoError(t, err)
 	request.Header.Set("Content-Type", "application/json")
 	request.Header.Set("Authorization", "Bearer "+root.token)

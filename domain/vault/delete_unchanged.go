@@ -11,24 +11,29 @@ import (
 // errChanged ends the transaction of a removal that finds nothing to remove.
 var errChanged = errors.New("the entry is no longer what was written")
 
-// RemoveUnchanged asks for a value to go that the service itself wrote.
-type RemoveUnchanged struct {
+// DeleteUnchanged asks for a value to go that the service itself wrote.
+type DeleteUnchanged struct {
 	Box     domain.BoxID
 	BoxName domain.BoxName
 	Key     domain.EntryKey
 	Version uint64
 }
 
-// RemoveUnchanged deletes an entry on the service's own authority, if its value is still that version; nothing happens
+// DeleteUnchanged deletes an entry on the service's own authority, if its value is still that version; nothing happens
 // where it was changed or deleted since, or its box is gone. The record names the service, and the request that it came from.
-func (s *Service) RemoveUnchanged(ctx context.Context, by domain.Requester, in RemoveUnchanged) error {
+func (s *Service) DeleteUnchanged(ctx context.Context, by domain.Requester, in DeleteUnchanged) error {
 	service := domain.Caller{Name: domain.ServiceActor}
 	err := s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		now := s.Clock.Now()
 		if err := repos.Entries.CountOut(ctx, in.Box, now); err != nil {
 			return err
 		}
-		deleted, err := repos.Entries.DeleteVersion(ctx, domain.Entry{Box: in.Box, Key: in.Key, Version: in.Version, UpdatedAt: now})
+		deleted, err := repos.Entries.DeleteVersion(ctx, domain.Entry{
+			Box:       in.Box,
+			Key:       in.Key,
+			Version:   in.Version,
+			UpdatedAt: now,
+		})
 		if err != nil {
 			return err
 		}

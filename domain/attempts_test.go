@@ -26,9 +26,9 @@ func TestPauses(t *testing.T) {
 		now = now.Add(want)
 	}
 	require.Equal(t, 25, attempts.Failures)
-	later := now.Add(ThrottleWindow + time.Second)
+	later := now.Add(AttemptWindow + time.Second)
 	require.Equal(t, 1, attempts.Reserve(later, free).Failures, "a window without any forgets them")
-	require.Equal(t, 26, attempts.Reserve(now.Add(ThrottleWindow), free).Failures)
+	require.Equal(t, 26, attempts.Reserve(now.Add(AttemptWindow), free).Failures)
 }
 
 func TestGivingBack(t *testing.T) {
@@ -64,6 +64,6 @@ func TestAddressGroup(t *testing.T) {
 func TestTooManyAttempts(t *testing.T) {
 	t.Parallel()
 	refusal := TooManyAttempts(29*time.Second + time.Millisecond)
-	require.ErrorIs(t, refusal, Throttled)
+	require.ErrorIs(t, refusal, RateLimited)
 	require.Equal(t, 30*time.Second, refusal.RetryAfter)
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RemoveCode takes a user's one-time codes away, the recovery codes with them. The user itself gives a code; an admin
+// RemoveTOTP takes a user's one-time codes away, the recovery codes with them. The user itself gives a code; an admin
 // needs none, for the day a phone is lost, but does not touch the owner's.
-func (s *Service) RemoveCode(ctx context.Context, by domain.Requester, username, code string) error {
+func (s *Service) RemoveTOTP(ctx context.Context, by domain.Requester, username, code string) error {
 	caller, err := s.authenticated(ctx, s.Store.Read(), by)
 	if err != nil {
 		return err
@@ -19,9 +19,10 @@ func (s *Service) RemoveCode(ctx context.Context, by domain.Requester, username,
 		return err
 	}
 	if caller.Is(target.ID) {
-		return s.withCode(ctx, by, caller, domain.ActionRemoveCode, code, func(ctx context.Context, repos ports.Repos, user domain.User) error {
-			return removeCodes(ctx, repos, user)
-		})
+		return s.withCode(ctx, by, caller, domain.ActionRemoveTOTP, code,
+			func(ctx context.Context, repos ports.Repos, user domain.User) error {
+				return removeCodes(ctx, repos, user)
+			})
 	}
 	return s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		// The owner is a fact of the system's row: without its lock, a hand-over at this moment would show the old one.
@@ -42,12 +43,12 @@ func (s *Service) RemoveCode(ctx context.Context, by domain.Requester, username,
 		if err := removeCodes(ctx, repos, user); err != nil {
 			return err
 		}
-		return repos.Events.Append(ctx, s.event(domain.ActionRemoveCode, by, caller).To(string(user.Name)))
+		return repos.Events.Append(ctx, s.event(domain.ActionRemoveTOTP, by, caller).To(string(user.Name)))
 	})
 }
 
 func removeCodes(ctx context.Context, repos ports.Repos, user domain.User) error {
-	had, err := repos.OneTimeCodes.Delete(ctx, user.ID)
+	had, err := repos.TOTPSecrets.Delete(ctx, user.ID)
 	if err == nil && !had {
 		return domain.ErrNoCode
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// PutEntry asks for a value to be written.
-type PutEntry struct {
+// WriteEntry asks for a value to be written.
+type WriteEntry struct {
 	Box string
 	Key string
 	// Value is JSON text, kept as it is.
@@ -29,10 +29,10 @@ type WrittenEntry struct {
 	KeyChanged bool
 }
 
-// PutEntry writes a value as a new version. What is slow, deriving from the client's key, comes first. The number of the
+// WriteEntry writes a value as a new version. What is slow, deriving from the client's key, comes first. The number of the
 // version is part of what is sealed: it is taken from the facts, and the value is sealed again under the lock on the entry
 // where that number did not hold.
-func (s *Service) PutEntry(ctx context.Context, by domain.Requester, in PutEntry) (WrittenEntry, error) {
+func (s *Service) WriteEntry(ctx context.Context, by domain.Requester, in WriteEntry) (WrittenEntry, error) {
 	box, key := parseAddress(in.Box, in.Key)
 	facts, err := s.writeFacts(ctx, by, box, key)
 	if err != nil {
@@ -56,11 +56,22 @@ func (s *Service) PutEntry(ctx context.Context, by domain.Requester, in PutEntry
 	}
 	defer cipher.Clear()
 	written := WrittenEntry{Box: box, Key: key}
-	write := versionWrite{facts: facts, wanted: domain.CreateEntry, condition: in.Condition, event: event, note: in.Note}
+	write := versionWrite{
+		facts:     facts,
+		wanted:    domain.CreateEntry,
+		condition: in.Condition,
+		event:     event,
+		note:      in.Note,
+	}
 	write.seal = func(entry domain.Entry, before ports.Sealed) (ports.NewVersion, error) {
 		written.Version = entry.Version
 		written.KeyChanged = before.Envelope != nil && !cipher.Fits(before)
-		place := ports.Place{Box: entry.Box, Key: entry.Key, Version: entry.Version, SealedAs: entry.Version}
+		place := ports.Place{
+			Box:      entry.Box,
+			Key:      entry.Key,
+			Version:  entry.Version,
+			SealedAs: entry.Version,
+		}
 		sealed, err := cipher.Seal(place, in.Value)
 		return ports.NewVersion{Place: place, Sealed: sealed, Author: facts.Access.Caller.UserID}, err
 	}
@@ -71,23 +82,25 @@ func (s *Service) PutEntry(ctx context.Context, by domain.Requester, in PutEntry
 }
 
 // writeFacts looks up the caller, the box and the entry's newest version.
-func (s *Service) writeFacts(ctx context.Context, by domain.Requester, box domain.BoxName, key domain.EntryKey) (ports.EntryFacts, error) {
-	facts, err := s.Reader.FactsForWrite(ctx, by.Credential, box, key)
+func (s *Service) writeFacts(ctx context.Context, by domain.Requester, box domain.BoxName,
+	key domain.EntryKey) (ports.EntrySnapshot, error) {
+	facts, err := s.Reader.LookUpForWrite(ctx, by.Credential, box, key)
 	if err != nil {
-		return ports.EntryFacts{}, err
+		return ports.EntrySnapshot{}, err
 	}
 	facts.Entry.Box, facts.Entry.Key = facts.Access.Box.ID, key
 	return facts, facts.Access.Caller.Authenticate(s.Clock.Now())
 }
 
-func (s *Service) checkPut(in PutEntry) error {
+func (s *Service) checkPut(in WriteEntry) error {
 	if _, err := domain.ParseEntryKey(in.Key); err != nil {
 		return err
 	}
 	return domain.CheckValueSize(len(in.Value), s.MaxValueBytes)
 }
 
-func (s *Service) prepareWrite(ctx context.Context, in PutEntry, facts ports.EntryFacts) (ports.EntryCipher, error) {
+func (s *Service) prepareWrite(ctx context.Context, in WriteEntry, facts ports.EntrySnapshot) (ports.EntryCipher,
+	error) {
 	encryptionKey, err := domain.ParseEncryptionKey(in.EncryptionKey)
 	if err != nil {
 		return nil, err
@@ -102,7 +115,7 @@ func (s *Service) prepareWrite(ctx context.Context, in PutEntry, facts ports.Ent
 // versionWrite is a version about to be added to an entry.
 type versionWrite struct {
 	// facts are what was decided upon: whoever makes a versionWrite has held wanted and condition against them.
-	facts     ports.EntryFacts
+	facts     ports.EntrySnapshot
 	wanted    domain.Permissions
 	condition domain.Condition
 	event     domain.Event
@@ -138,7 +151,13 @@ func (s *Service) replace(ctx context.Context, write versionWrite) (stored bool,
 	if err != nil {
 		return false, err
 	}
-	return s.Replacer.Replace(ctx, ports.Replacement{Facts: write.facts, Version: version, At: now, Keep: s.KeepVersions, Event: write.event})
+	return s.Writer.WriteIfUnchanged(ctx, ports.ConditionalWrite{
+		Snapshot: write.facts,
+		Version:  version,
+		At:       now,
+		Keep:     s.KeepVersions,
+		Event:    write.event,
+	})
 }
 
 // writeLocked decides again under the lock whether the caller may, since the wait for a derivation, or for others who
@@ -174,7 +193,8 @@ func (s *Service) writeLocked(ctx context.Context, write versionWrite) error {
 		if err != nil {
 			return err
 		}
-		if err := repos.Entries.AddVersion(ctx, entry, version, s.KeepVersions, write.event); err != nil || write.note == nil {
+		if err := repos.Entries.AddVersion(ctx, entry, version, s.KeepVersions, write.event); err != nil ||
+			write.note == nil {
 			return err
 		}
 		return write.note(ctx, repos, entry)
@@ -183,7 +203,8 @@ func (s *Service) writeLocked(ctx context.Context, write versionWrite) error {
 
 // newest returns the envelope of the value of an entry that is locked, if it has one: the one that was looked up before
 // the lock, unless somebody has written since.
-func newest(ctx context.Context, repos ports.Repos, known ports.StoredVersion, locked domain.Entry) (ports.Sealed, error) {
+func newest(ctx context.Context, repos ports.Repos, known ports.StoredVersion, locked domain.Entry) (ports.Sealed,
+	error) {
 	if locked.Exists() && known.Place.Version != locked.Version {
 		var err error
 		known, err = repos.Entries.Version(ctx, locked.Box, locked.Key, locked.Version)
@@ -195,7 +216,7 @@ func newest(ctx context.Context, repos ports.Repos, known ports.StoredVersion, l
 }
 
 // lockEntry locks an entry for a caller who may still do with it what is wanted.
-func (s *Service) lockEntry(ctx context.Context, repos ports.Repos, facts ports.EntryFacts, key domain.EntryKey,
+func (s *Service) lockEntry(ctx context.Context, repos ports.Repos, facts ports.EntrySnapshot, key domain.EntryKey,
 	wanted domain.Permissions) (ports.LockedEntry, error) {
 	now := s.Clock.Now()
 	locked, err := repos.Entries.Lock(ctx, facts.Access.Caller.Credential, facts.Access.Box, key, now)
