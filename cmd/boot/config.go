@@ -40,7 +40,7 @@ type Config struct {
 	AccessTokenTTL           time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"2h" doc:"Lifetime of an access token of POST /api/v1/user/auth, at least 1s"`
 	RefreshTokenTTL          time.Duration `env:"REFRESH_TOKEN_TTL" envDefault:"720h" doc:"Time after a sign-in during which its tokens can be refreshed; not below LOCKBOX_ACCESS_TOKEN_TTL"`
 	TOTPIssuer               string        `env:"TOTP_ISSUER" envDefault:"Lockbox" doc:"Issuer that authenticator apps show for an account"`
-	ThrottleFreeAttempts     int           `env:"THROTTLE_FREE_ATTEMPTS" envDefault:"5" doc:"Wrong credentials per account before a lockout, from 1 to 1000000; 15 minutes without an attempt reset the count. An address has 40 times as many"`
+	ThrottleFreeAttempts     int           `env:"THROTTLE_FREE_ATTEMPTS" envDefault:"5" doc:"Wrong credentials per account before a lockout, from 1 to 1000000; 15 minutes without an attempt reset the count. An address is allowed 40 times as many"`
 
 	MaxValueBytes         int           `env:"MAX_VALUE_BYTES" envDefault:"524288" doc:"Largest value, in bytes of JSON text; not above LOCKBOX_MAX_BODY_BYTES. 0 means no limit"`
 	MaxEntriesPerBox      int           `env:"MAX_ENTRIES_PER_BOX" envDefault:"10000" doc:"Largest number of entries in a box. 0 means no limit"`
