@@ -44,7 +44,6 @@ type TOTPSecrets interface {
 }
 
 // TokenFamilies stores sign-ins with opaque tokens. A family is one sign-in; each refresh adds a pair of tokens to it.
-//
 type TokenFamilies interface {
 	// Add inserts a family. Unauthenticated when the user was deleted concurrently.
 	Add(ctx context.Context, family domain.TokenFamily) error

@@ -9,10 +9,10 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// CreateBox makes a box that the caller owns, with all permissions, and returns its name. Conflict with code
-// box_exists when the name is taken, limit_reached when the caller owns too many.
+// CreateBox creates a box and returns its name. The caller becomes its owner and a boxadmin with all permissions. Errors:
+// Conflict with code box_exists when the name is taken, and limit_reached when the caller owns too many boxes.
 func (s *Service) CreateBox(ctx context.Context, by domain.Requester, box string) (domain.BoxName, error) {
-	access, err := s.access(ctx, s.Store.Read(), by, "", anybody)
+	access, err := s.authorize(ctx, s.config.Store.Read(), by, "", anyCaller)
 	if err != nil {
 		return "", err
 	}
@@ -21,15 +21,15 @@ func (s *Service) CreateBox(ctx context.Context, by domain.Requester, box string
 		return "", err
 	}
 	var salt domain.BoxSalt
-	_, _ = rand.Read(salt[:]) // never fails: crypto/rand ends the program rather
-	err = s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The user's row orders this against other boxes of the same user, whose number is limited.
+	_, _ = rand.Read(salt[:]) // cannot fail: crypto/rand ends the process instead
+	err = s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		// The lock on the user serialises the creation of boxes by the same user, so that the limit holds.
 		if _, err := repos.Users.Lock(ctx, access.Caller.Name); errors.Is(err, domain.NotFound) {
-			return domain.ErrUnauthenticated // deleted at the same moment
+			return domain.ErrUnauthenticated // deleted concurrently
 		} else if err != nil {
 			return err
 		}
-		access, err := s.access(ctx, repos, by, "", anybody)
+		access, err := s.authorize(ctx, repos, by, "", anyCaller)
 		if err != nil {
 			return err
 		}
@@ -37,9 +37,9 @@ func (s *Service) CreateBox(ctx context.Context, by domain.Requester, box string
 		if err := s.checkQuota(ctx, repos, owner.UserID, owner.Role); err != nil {
 			return err
 		}
-		now := s.Clock.Now()
+		now := s.config.Clock.Now()
 		access.Box = domain.Box{
-			ID:        s.IDs.New(),
+			ID:        s.config.IDs.New(),
 			Name:      name,
 			Owner:     owner.UserID,
 			Salt:      salt,
@@ -57,13 +57,11 @@ func (s *Service) CreateBox(ctx context.Context, by domain.Requester, box string
 	return name, err
 }
 
-// anybody decides for every authenticated caller.
-func anybody(domain.Access) error { return nil }
-
+// checkQuota refuses one more box for a user who owns the maximum. The caller holds the lock on the user.
 func (s *Service) checkQuota(ctx context.Context, repos ports.Repos, user domain.UserID, role domain.Role) error {
 	owned, err := repos.Boxes.OwnedBy(ctx, user)
 	if err != nil {
 		return err
 	}
-	return domain.CheckBoxQuota(role, len(owned), s.MaxBoxesPerUser)
+	return domain.CheckBoxQuota(role, len(owned), s.config.MaxBoxesPerUser)
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// DeleteBox removes a box with all its entries; only its events stay.
+// DeleteBox deletes a box with its members, entries and versions. Its audit events stay.
 func (s *Service) DeleteBox(ctx context.Context, by domain.Requester, box string) error {
 	return s.change(ctx, by, box, domain.Access.Manage,
 		func(ctx context.Context, repos ports.Repos, access domain.Access) error {

@@ -12,12 +12,12 @@ import (
 // again, because time passes in between.
 func (s *Service) OpenBox(ctx context.Context, by domain.Requester, in ports.OpenBox) (ports.DropletBox, error) {
 	var access domain.Access
-	_, err := s.access(ctx, s.config.Store.Read(), by, in.Box, func(found domain.Access) error {
+	_, err := s.authorize(ctx, s.config.Store.Read(), by, in.Box, func(found domain.Access) error {
 		access = found
 		return found.Use(in.Permissions)
 	})
 	if err != nil {
-		return nil, s.refused(ctx, s.event(in.Action, by, access), err)
+		return nil, s.config.Gate.Refused(ctx, s.event(in.Action, by, access), err)
 	}
 	if err := in.EncryptionKey.Check(); err != nil {
 		return nil, err

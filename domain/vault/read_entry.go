@@ -51,13 +51,13 @@ func (s *Service) readEntry(ctx context.Context, by domain.Requester, in ReadEnt
 	}
 	event := s.event(domain.ActionReadEntry, by, snapshot.Access).On(entryKey)
 	if err := snapshot.Access.Use(domain.ReadEntry); err != nil {
-		return EntryValue{}, s.refused(ctx, event, err)
+		return EntryValue{}, s.config.Gate.Refused(ctx, event, err)
 	}
 	value, err := s.open(ctx, by, in.Box, snapshot, key)
 	if err != nil {
-		return EntryValue{}, s.refused(ctx, event, err)
+		return EntryValue{}, s.config.Gate.Refused(ctx, event, err)
 	}
-	if err := s.config.Events.Write(ctx, event); err != nil {
+	if err := s.config.Gate.Audit(ctx, event); err != nil {
 		clear(value)
 		return EntryValue{}, err
 	}
@@ -94,21 +94,33 @@ func (s *Service) open(ctx context.Context, by domain.Requester, box string, sna
 	case snapshot.Version.Place.Version == 0:
 		return nil, domain.ErrVersionNotFound
 	}
-	if err := s.checkGuesses(ctx, by, snapshot.Access, key.EncryptionKey); err != nil {
+	if key.Generated() {
+		if err := key.prepare(ctx, snapshot.Access.Box, snapshot.Version.Envelope()); err != nil {
+			return nil, err
+		}
+		return key.cipher.Open(snapshot.Version.Place, snapshot.Version.Sealed)
+	}
+	return s.openWithPassphrase(ctx, by, box, snapshot, key)
+}
+
+// openWithPassphrase decrypts under the rate limit of passphrases. Unlike a generated key, a passphrase can be guessed.
+func (s *Service) openWithPassphrase(ctx context.Context, by domain.Requester, box string,
+	snapshot ports.EntrySnapshot, key *requestKey) ([]byte, error) {
+	if err := s.config.Gate.CheckPassphrase(ctx, by, snapshot.Access); err != nil {
 		return nil, err
 	}
 	if err := key.prepare(ctx, snapshot.Access.Box, snapshot.Version.Envelope()); err != nil {
 		return nil, err
 	}
-	if !key.Generated() {
-		// A passphrase may have waited for seconds in the queue of key derivations, and access may have been revoked since.
-		if _, err := s.access(ctx, s.config.Store.Read(), by, box, permission(domain.ReadEntry)); err != nil {
-			return nil, err
-		}
+	// The derivation may have waited in its queue for seconds, and access may have been revoked since.
+	if _, err := s.authorize(ctx, s.config.Store.Read(), by, box, permission(domain.ReadEntry)); err != nil {
+		return nil, err
 	}
 	value, err := key.cipher.Open(snapshot.Version.Place, snapshot.Version.Sealed)
 	if errors.Is(err, domain.ErrKeyMismatch) {
-		return nil, s.countGuess(ctx, snapshot.Access, key.EncryptionKey, err)
+		if err := s.config.Gate.CountPassphrase(ctx, snapshot.Access); err != nil {
+			return nil, err
+		}
 	}
 	return value, err
 }

@@ -7,11 +7,11 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RemoveBoxUser takes a user out of a box: never its owner, never the last boxadmin.
+// RemoveBoxUser removes a member from a box. Conflict for the owner of the box and for its last boxadmin.
 func (s *Service) RemoveBoxUser(ctx context.Context, by domain.Requester, box, username string) error {
 	return s.change(ctx, by, box, domain.Access.Manage,
 		func(ctx context.Context, repos ports.Repos, access domain.Access) error {
-			member, err := s.boxUser(ctx, repos, access.Box, username)
+			removed, err := member(ctx, repos, access.Box, username)
 			if err != nil {
 				return err
 			}
@@ -19,12 +19,12 @@ func (s *Service) RemoveBoxUser(ctx context.Context, by domain.Requester, box, u
 			if err != nil {
 				return err
 			}
-			if err := member.Removable(access.Box, users); err != nil {
+			if err := removed.Removable(access.Box, users); err != nil {
 				return err
 			}
-			if err := repos.BoxUsers.Remove(ctx, access.Box.ID, member.User); err != nil {
+			if err := repos.BoxUsers.Remove(ctx, access.Box.ID, removed.User); err != nil {
 				return err
 			}
-			return repos.Events.Append(ctx, s.event(domain.ActionRemoveBoxUser, by, access).To(string(member.Name)))
+			return repos.Events.Append(ctx, s.event(domain.ActionRemoveBoxUser, by, access).To(string(removed.Name)))
 		})
 }

@@ -53,13 +53,13 @@ func (s *Service) writeEntry(ctx context.Context, by domain.Requester, in WriteE
 	}
 	event := s.event(domain.ActionWriteEntry, by, snapshot.Access).On(entryKey)
 	if err := snapshot.Access.Use(domain.CreateEntry); err != nil {
-		return WrittenEntry{}, s.refused(ctx, event, err)
+		return WrittenEntry{}, s.config.Gate.Refused(ctx, event, err)
 	}
 	if err := s.checkWrite(in, snapshot); err != nil {
 		return WrittenEntry{}, err
 	}
 	if err := prepareWrite(ctx, key, snapshot); err != nil {
-		return WrittenEntry{}, s.refused(ctx, event, err)
+		return WrittenEntry{}, s.config.Gate.Refused(ctx, event, err)
 	}
 	written := WrittenEntry{Box: box, Key: entryKey}
 	write := versionWrite{
@@ -75,7 +75,7 @@ func (s *Service) writeEntry(ctx context.Context, by domain.Requester, in WriteE
 		},
 	}
 	if err := s.writeVersion(ctx, write); err != nil {
-		return WrittenEntry{}, s.refused(ctx, event, err)
+		return WrittenEntry{}, s.config.Gate.Refused(ctx, event, err)
 	}
 	return written, nil
 }
