@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// The limits of a droplet's environment. Linux limits one string, NAME=value with its terminating zero byte, to 128 KiB,
-// and all strings together to a part of the stack.
+// The limits of a droplet's environment. Linux limits one string, NAME=value with its terminating zero byte, to 128
+// KiB, and all strings together to a part of the stack.
 const (
 	MaxEnvEntries = 64
 	maxEnvString  = 128<<10 - 1
@@ -16,7 +16,8 @@ const (
 	MaxEnvBytes = 512 << 10
 )
 
-// CheckEnvNames refuses invalid names of environment variables, and names that control which programs and libraries run.
+// CheckEnvNames refuses invalid names of environment variables, and names that control which programs and libraries
+// run.
 func CheckEnvNames(env map[string]string) error {
 	if len(env) > MaxEnvEntries {
 		return InvalidField("env", "invalid_env", "env has more than "+strconv.Itoa(MaxEnvEntries)+" names")
@@ -45,7 +46,8 @@ func isEnvName(name string) bool {
 }
 
 // EnvString converts the JSON text of an entry to NAME=value: a JSON string becomes its text, any other value becomes
-// compact JSON. The refusal names the variable and never contains the value. The result is a copy; the caller clears it.
+// compact JSON. The refusal names the variable and never contains the value. The result is a copy; the caller clears
+// it.
 func EnvString(name string, value []byte) (Secret, error) {
 	text, err := envText(value)
 	if err != nil {

@@ -45,8 +45,8 @@ func (p Permissions) Names() []string {
 	return names
 }
 
-// ParsePermissions reads names in any letter case; a name may be repeated. The refusal of an unknown name lists the valid
-// names.
+// ParsePermissions reads names in any letter case; a name may be repeated. The refusal of an unknown name lists the
+// valid names.
 func ParsePermissions(names []string) (Permissions, error) {
 	set := NoPermissions
 	for _, name := range names {

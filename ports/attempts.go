@@ -7,8 +7,9 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Attempts stores the counters of failed attempts. Their keys are digests, so that the table reveals neither user names nor
-// addresses. All replicas share the counters. Attempt rows are locked after all other rows of a transaction.
+// Attempts stores the counters of failed attempts. Their keys are digests, so that the table reveals neither user
+// names nor addresses. All replicas share the counters. Attempt rows are locked after all other rows of a
+// transaction.
 type Attempts interface {
 	// Lock locks these counters until the transaction ends and returns them in the order of the keys. ErrStartOver when
 	// the janitor deleted a row concurrently.

@@ -45,8 +45,9 @@ type BoxUsers interface {
 type Entries interface {
 	// Keys lists the keys of a box that have a value and begin with prefix, sorted.
 	Keys(ctx context.Context, box domain.BoxID, prefix string) ([]domain.EntryKey, error)
-	// CountIn increments the box's count of entries. The lock order requires it before Lock of an entry without a value.
-	// Conflict with code limit_reached when the count has reached limit (0: no limit); NotFound when the box was deleted.
+	// CountIn increments the box's count of entries. The lock order requires it before Lock of an entry without a
+	// value. Conflict with code limit_reached when the count has reached limit (0: no limit); NotFound when the box
+	// was deleted.
 	CountIn(ctx context.Context, box domain.BoxID, limit int, now time.Time) error
 	// CountOut decrements the box's count of entries, also before Lock. NotFound when the box was deleted or is empty.
 	CountOut(ctx context.Context, box domain.BoxID, now time.Time) error
@@ -60,8 +61,8 @@ type Entries interface {
 	AddVersion(ctx context.Context, entry domain.Entry, version NewVersion, keep int, event domain.Event) error
 	// MarkDeleted deletes the entry's value. Its versions can be restored until the janitor deletes them.
 	MarkDeleted(ctx context.Context, entry domain.Entry) error
-	// DeleteVersion is MarkDeleted on condition that the entry's newest version is still entry.Version; it reports whether
-	// it was. CountOut must come before it.
+	// DeleteVersion is MarkDeleted on condition that the entry's newest version is still entry.Version; it reports
+	// whether it was. CountOut must come before it.
 	DeleteVersion(ctx context.Context, entry domain.Entry) (deleted bool, err error)
 	// Versions lists the stored versions of an entry, newest first. NotFound with code entry_not_found when there are
 	// none.

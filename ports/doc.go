@@ -1,11 +1,11 @@
-// Package ports declares what the use cases need from the outside: storage, sealing, password hashing, tokens, a droplet
-// host, a clock.
+// Package ports declares what the use cases need from the outside: storage, sealing, password hashing, tokens, a
+// droplet host, a clock.
 //
-// It contains interfaces and the values that cross them. An interface comment is a contract: it states the errors that a
-// caller may test for, what blocks, and what may run inside a transaction. Methods return other errors only when the
-// adapter fails; those end the request with a fixed 500.
+// It contains interfaces and the values that cross them. An interface comment is a contract: it states the errors
+// that a caller may test for, what blocks, and what may run inside a transaction. Methods return other errors only
+// when the adapter fails; those end the request with a fixed 500.
 //
-// Use cases must not import adapters, so every dependency of a use case is declared here, including those with a single
-// implementation in production. The second implementation is named where the interface is declared: for the storage ports
-// it is whatever passes their conformance suite, for the others a test double.
+// Use cases must not import adapters, so every dependency of a use case is declared here, including those with a
+// single implementation in production. The second implementation is named where the interface is declared: for the
+// storage ports it is whatever passes their conformance suite, for the others a test double.
 package ports

@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// DropletHost runs droplets as containers. Use cases ask it each time and cache nothing. Every method has a time limit of
-// its own, even when ctx has none. Tests of use cases implement it in memory.
+// DropletHost runs droplets as containers. Use cases ask it each time and cache nothing. Every method has a time
+// limit of its own, even when ctx has none. Tests of use cases implement it in memory.
 //
 // Errors: Unavailable with code droplet_host_unavailable when the host does not answer; the operation may still take
 // effect. Invalid with code droplet_host_refused and the host's reason when the host refuses.
@@ -16,9 +16,9 @@ type DropletHost interface {
 	// List returns the droplets of this installation, newest first: the containers with the installation's label whose
 	// name is the prefix and a number. At most five seconds.
 	List(ctx context.Context) ([]domain.Droplet, error)
-	// Create creates a stopped container that contains the authorized key. Conflict when any container has the name: the
-	// host decides between servers that create droplets concurrently. The identifier may be set together with an error,
-	// when the container exists but is incomplete. At most ten seconds.
+	// Create creates a stopped container that contains the authorized key. Conflict when any container has the name:
+	// the host decides between servers that create droplets concurrently. The identifier may be set together with an
+	// error, when the container exists but is incomplete. At most ten seconds.
 	Create(ctx context.Context, droplet NewDroplet) (container string, err error)
 	// Start starts a container. Starting a running container is no error.
 	Start(ctx context.Context, container string) error
@@ -72,21 +72,22 @@ type DropletRecords interface {
 	// another server changed the record's lease since it was read.
 	Claim(ctx context.Context, read domain.DropletRecord, until time.Time) (record domain.DropletRecord, ok bool,
 		err error)
-	// Release ends the lease of a claimed record at a time. The zero time undoes the claim: the droplet is complete again.
+	// Release ends the lease of a claimed record at a time. The zero time undoes the claim: the droplet is complete
+	// again.
 	Release(ctx context.Context, claimed domain.DropletRecord, at time.Time) error
 	// Delete removes a record.
 	Delete(ctx context.Context, id domain.DropletID) error
 }
 
-// DropletVault gives the use cases of droplets access to entries. The use cases of boxes implement it, and apply their own
-// authorisation, limits and audit events; use cases must not import each other, which is why it is a port.
+// DropletVault gives the use cases of droplets access to entries. The use cases of boxes implement it, and apply
+// their own authorisation, limits and audit events; use cases must not import each other, which is why it is a port.
 type DropletVault interface {
-	// OpenBox authorises the caller for all entries of a box that a droplet needs and checks the encryption key, in this
-	// order. NotFound with code box_not_found, Forbidden with code permission_missing, both audited; then the errors of
-	// domain.EncryptionKey.Check. The caller closes the box.
+	// OpenBox authorises the caller for all entries of a box that a droplet needs and checks the encryption key, in
+	// this order. NotFound with code box_not_found, Forbidden with code permission_missing, both audited; then the
+	// errors of domain.EncryptionKey.Check. The caller closes the box.
 	OpenBox(ctx context.Context, by domain.Requester, in OpenBox) (DropletBox, error)
-	// DeleteUnchanged deletes an entry on the service's own authority, with an audit event, if its newest version is still
-	// the given one. Otherwise it does nothing.
+	// DeleteUnchanged deletes an entry on the service's own authority, with an audit event, if its newest version is
+	// still the given one. Otherwise it does nothing.
 	DeleteUnchanged(ctx context.Context, by domain.Requester, version domain.VersionRef) error
 }
 
@@ -100,8 +101,8 @@ type OpenBox struct {
 	EncryptionKey domain.EncryptionKey
 }
 
-// DropletBox is a box opened with an encryption key. It derives from the key once for all its reads and writes. It is for
-// one goroutine at a time. Every call authorises the caller again.
+// DropletBox is a box opened with an encryption key. It derives from the key once for all its reads and writes. It is
+// for one goroutine at a time. Every call authorises the caller again.
 type DropletBox interface {
 	// Read returns the JSON text of an entry, after its audit event was committed. The caller clears it.
 	Read(ctx context.Context, key string) ([]byte, error)

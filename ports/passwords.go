@@ -24,17 +24,19 @@ type Argon2Params struct {
 	Threads   uint8
 }
 
-// DeriveFunc computes Argon2id of a secret. It blocks on the queue of its workload and must not run inside a transaction.
-// Errors: Unavailable with code busy when the queue is full, or when ctx ends before the derivation begins.
+// DeriveFunc computes Argon2id of a secret. It blocks on the queue of its workload and must not run inside a
+// transaction. Errors: Unavailable with code busy when the queue is full, or when ctx ends before the derivation
+// begins.
 type DeriveFunc func(ctx context.Context, use Workload, secret, salt []byte, params Argon2Params) ([]byte, error)
 
-// Passwords hashes and checks passwords. Both methods are slow on purpose: they block on the queue of PasswordWork and must
-// not run inside a transaction. Errors: Unavailable with code busy. Tests of use cases implement it without Argon2id.
+// Passwords hashes and checks passwords. Both methods are slow on purpose: they block on the queue of PasswordWork
+// and must not run inside a transaction. Errors: Unavailable with code busy. Tests of use cases implement it without
+// Argon2id.
 type Passwords interface {
 	// Hash returns a PHC string ("$argon2id$v=19$m=…,t=…,p=…$salt$hash") with a new random salt.
 	Hash(ctx context.Context, password domain.Secret) ([]byte, error)
-	// Check compares a password with a hash in constant time. With a nil phc, for an unknown user, it does the same work
-	// against a fixed hash and reports Match false, so that the response time does not reveal which users exist.
+	// Check compares a password with a hash in constant time. With a nil phc, for an unknown user, it does the same
+	// work against a fixed hash and reports Match false, so that the response time does not reveal which users exist.
 	Check(ctx context.Context, password domain.Secret, phc []byte) (PasswordCheck, error)
 }
 

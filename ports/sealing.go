@@ -18,8 +18,8 @@ type Place struct {
 	SealedAs uint64
 }
 
-// SealedValue is a value as it is stored: Envelope contains the data key, wrapped under the client's key and then under a
-// server key; Value is the ciphertext.
+// SealedValue is a value as it is stored: Envelope contains the data key, wrapped under the client's key and then
+// under a server key; Value is the ciphertext.
 type SealedValue struct {
 	// ServerKey is the server key that wraps Envelope. Envelope begins with the same identifier.
 	ServerKey domain.ServerKeyID
@@ -27,14 +27,14 @@ type SealedValue struct {
 	Value     []byte
 }
 
-// EntrySealer seals and opens values under keys that clients send. It is safe for concurrent use. Tests of use cases wrap
-// it to count key derivations.
+// EntrySealer seals and opens values under keys that clients send. It is safe for concurrent use. Tests of use cases
+// wrap it to count key derivations.
 type EntrySealer interface {
-	// Prepare derives from the client's key what a cipher needs to seal into one box and to open the given envelopes. For
-	// a passphrase it derives once with the current parameters and the box's salt, and once more for each distinct set of
-	// parameters among the envelopes. It blocks on the queue of key derivations and must not run inside a transaction.
-	// Errors: Unavailable when the queue is full or ctx ends; a TamperedError when an envelope does not open under its
-	// server key.
+	// Prepare derives from the client's key what a cipher needs to seal into one box and to open the given envelopes.
+	// For a passphrase it derives once with the current parameters and the box's salt, and once more for each
+	// distinct set of parameters among the envelopes. It blocks on the queue of key derivations and must not run
+	// inside a transaction. Errors: Unavailable when the queue is full or ctx ends; a TamperedError when an envelope
+	// does not open under its server key.
 	Prepare(ctx context.Context, key domain.EncryptionKey, salt domain.BoxSalt, sealed ...Sealed) (EntryCipher, error)
 
 	// PrepareOpen is Prepare for reading: it derives only what the envelopes need, and its cipher cannot seal.
@@ -54,28 +54,28 @@ type Sealed struct {
 	Envelope []byte
 }
 
-// EntryCipher is a client's key, prepared for one box. It is for one goroutine at a time. Except for Extend, its methods
-// take microseconds and may run inside a transaction.
+// EntryCipher is a client's key, prepared for one box. It is for one goroutine at a time. Except for Extend, its
+// methods take microseconds and may run inside a transaction.
 type EntryCipher interface {
-	// Extend derives what the cipher lacks to open more envelopes, from the key that it was prepared with. It blocks and
-	// fails as EntrySealer.Prepare does.
+	// Extend derives what the cipher lacks to open more envelopes, from the key that it was prepared with. It blocks
+	// and fails as EntrySealer.Prepare does.
 	Extend(ctx context.Context, key domain.EncryptionKey, sealed ...Sealed) error
 	// Seal encrypts value for its place with a new data key. place.SealedAs must equal place.Version.
 	Seal(place Place, value []byte) (SealedValue, error)
-	// Open returns the value. Errors: Forbidden with code encryption_key_mismatch when the value was sealed under another
-	// key; a TamperedError when the key is right and the ciphertext does not authenticate; ErrStaleServerKey when the
-	// envelope's server key is not in memory.
+	// Open returns the value. Errors: Forbidden with code encryption_key_mismatch when the value was sealed under
+	// another key; a TamperedError when the key is right and the ciphertext does not authenticate; ErrStaleServerKey
+	// when the envelope's server key is not in memory.
 	Open(place Place, sealed SealedValue) ([]byte, error)
-	// Fits reports whether the envelope was sealed under this key, without opening the value. It is false for an envelope
-	// whose derivation parameters were not prepared.
+	// Fits reports whether the envelope was sealed under this key, without opening the value. It is false for an
+	// envelope whose derivation parameters were not prepared.
 	Fits(at Sealed) bool
 	// Clear overwrites the derived keys. A cleared cipher fails.
 	Clear()
 }
 
-// AccountSealer encrypts secrets of users that the server itself must read: password hashes and TOTP secrets. The purpose
-// and the user are authenticated: a sealed hash that was moved to another user does not open. Tests of use cases implement
-// it without cryptography.
+// AccountSealer encrypts secrets of users that the server itself must read: password hashes and TOTP secrets. The
+// purpose and the user are authenticated: a sealed hash that was moved to another user does not open. Tests of use
+// cases implement it without cryptography.
 type AccountSealer interface {
 	// SealAccount encrypts under the current account key. It takes microseconds and may run inside a transaction.
 	SealAccount(ctx context.Context, purpose string, user domain.UserID, plaintext []byte) (domain.ServerKeyID, []byte,

@@ -13,8 +13,8 @@ type ServerKey struct {
 	ID         domain.ServerKeyID
 	Purpose    domain.KeyPurpose
 	Generation int
-	// Wrapped is a nonce of 24 bytes, then the 32 random bytes of the key encrypted with XChaCha20-Poly1305 under a key that
-	// is derived from the secret.
+	// Wrapped is a nonce of 24 bytes, then the 32 random bytes of the key encrypted with XChaCha20-Poly1305 under a
+	// key that is derived from the secret.
 	Wrapped   []byte
 	CreatedAt time.Time
 	// RetiredAt is the time since which the key must not seal or sign; zero while it is in use.
@@ -32,19 +32,20 @@ type ServerKeys interface {
 	Rewrap(ctx context.Context, keys []ServerKey) error
 	// Retire marks a key as retired at a time.
 	Retire(ctx context.Context, id domain.ServerKeyID, at time.Time) error
-	// DeleteRetired deletes a retired key and loses the rows under it, which the caller found not to open: left is their
-	// number. ErrServerKeyInUse when there are more rows, which were written concurrently and would be lost.
+	// DeleteRetired deletes a retired key and loses the rows under it, which the caller found not to open: left is
+	// their number. ErrServerKeyInUse when there are more rows, which were written concurrently and would be lost.
 	DeleteRetired(ctx context.Context, id domain.ServerKeyID, left int) error
 }
 
-// ErrStaleServerKey means that a value was sealed, or a token signed, under a key that has since been retired: the key ring
-// in memory is outdated. The unit of work reloads the key ring and runs its function again.
+// ErrStaleServerKey means that a value was sealed, or a token signed, under a key that has since been retired: the
+// key ring in memory is outdated. The unit of work reloads the key ring and runs its function again.
 var ErrStaleServerKey = errors.New("the server key was retired: the key ring in memory is outdated")
 
 // ErrServerKeyInUse means that rows are still sealed or signed under a key that was to be deleted.
 var ErrServerKeyInUse = errors.New("rows are still sealed under the old server key")
 
-// TamperedError means that a stored value does not authenticate: it was changed or moved by other means than this server.
+// TamperedError means that a stored value does not authenticate: it was changed or moved by other means than this
+// server.
 type TamperedError struct {
 	// What names the kind of value and contains none of it: "entry envelope", "entry value", "password".
 	What string
@@ -53,8 +54,8 @@ type TamperedError struct {
 // Error names the value that was tampered with.
 func (e *TamperedError) Error() string { return "tampered: " + e.What + " does not authenticate" }
 
-// IsTampered reports whether err contains a TamperedError. The request then ends with a fixed 500, and its audit event has
-// the outcome "tampered", which operators should alert on.
+// IsTampered reports whether err contains a TamperedError. The request then ends with a fixed 500, and its audit
+// event has the outcome "tampered", which operators should alert on.
 func IsTampered(err error) bool {
 	_, ok := errors.AsType[*TamperedError](err)
 	return ok

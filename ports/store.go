@@ -20,17 +20,17 @@ type Store interface {
 type UnitOfWork interface {
 	// Do runs fn in a transaction and commits it. When fn returns an error, Do rolls back and returns that error.
 	//
-	// Do runs fn again, at most three times in all, when the database reports a serialization failure or a deadlock, or
-	// when fn returns ErrStaleServerKey; and at most ten times when fn returns ErrStartOver. fn must therefore assign its
-	// results instead of appending to them. fn must not hash passwords, derive keys, use the network, or call Do, which
-	// then returns an error.
+	// Do runs fn again, at most three times in all, when the database reports a serialization failure or a deadlock,
+	// or when fn returns ErrStaleServerKey; and at most ten times when fn returns ErrStartOver. fn must therefore
+	// assign its results instead of appending to them. fn must not hash passwords, derive keys, use the network, or
+	// call Do, which then returns an error.
 	//
 	// Errors of Do itself: Unavailable when the database does not answer, or when the outcome of the commit is unknown.
 	Do(ctx context.Context, fn func(ctx context.Context, repos Repos) error) error
 }
 
-// ErrStartOver makes UnitOfWork.Do run fn again in a new transaction. fn returns it when the state that it found requires
-// locks in a different order.
+// ErrStartOver makes UnitOfWork.Do run fn again in a new transaction. fn returns it when the state that it found
+// requires locks in a different order.
 var ErrStartOver = errors.New("start the transaction over")
 
 // Repos are the repositories, either all inside one transaction or all outside. A method whose comment names no error
@@ -55,20 +55,20 @@ type Repos struct {
 
 // Callers looks up callers and their access to boxes, with one statement per call.
 type Callers interface {
-	// Caller returns the user of a credential. For a revoked credential, and for one whose user was deleted, it returns a
-	// Caller with a zero UserID, which does not authenticate.
+	// Caller returns the user of a credential. For a revoked credential, and for one whose user was deleted, it
+	// returns a Caller with a zero UserID, which does not authenticate.
 	Caller(ctx context.Context, credential domain.Credential) (domain.Caller, error)
-	// Access returns the caller, the box, and the caller's membership of the box. Box is zero when there is no box of that
-	// name; no box has the empty name.
+	// Access returns the caller, the box, and the caller's membership of the box. Box is zero when there is no box of
+	// that name; no box has the empty name.
 	Access(ctx context.Context, credential domain.Credential, box domain.BoxName) (domain.Access, error)
 }
 
-// EntryReader looks up everything that a request about one entry is decided on, with one statement that concurrent requests
-// share. In the result, a box, entry or version that does not exist is zero. Errors: Unavailable when the database does not
-// answer or ctx ends.
+// EntryReader looks up everything that a request about one entry is decided on, with one statement that concurrent
+// requests share. In the result, a box, entry or version that does not exist is zero. Errors: Unavailable when the
+// database does not answer or ctx ends.
 type EntryReader interface {
-	// LookUp returns a version of an entry; version 0 means the newest. The sealed value is included only if the caller has
-	// ReadEntry, because its size would show in the response time.
+	// LookUp returns a version of an entry; version 0 means the newest. The sealed value is included only if the
+	// caller has ReadEntry, because its size would show in the response time.
 	LookUp(ctx context.Context, credential domain.Credential, box domain.BoxName, key domain.EntryKey,
 		version uint64) (EntrySnapshot, error)
 	// LookUpForWrite returns the newest version without its value.
@@ -84,22 +84,22 @@ type EntrySnapshot struct {
 	Version StoredVersion
 }
 
-// EntryWriter replaces values of existing entries, and commits the writes of concurrent requests together. It never waits
-// for a lock.
+// EntryWriter replaces values of existing entries, and commits the writes of concurrent requests together. It never
+// waits for a lock.
 type EntryWriter interface {
-	// WriteIfUnchanged stores a version, makes it the entry's newest, deletes the oldest versions and appends the event, if
-	// the state that the write was decided on still holds when the statement begins and no other transaction is writing
-	// the entry. Otherwise it stores nothing and reports false; the caller then falls back to the locking path and decides
-	// again. Errors: Unavailable when the queue is full, the database does not answer, or the outcome is unknown, which
-	// includes that ctx ends first.
+	// WriteIfUnchanged stores a version, makes it the entry's newest, deletes the oldest versions and appends the
+	// event, if the state that the write was decided on still holds when the statement begins and no other
+	// transaction is writing the entry. Otherwise it stores nothing and reports false; the caller then falls back to
+	// the locking path and decides again. Errors: Unavailable when the queue is full, the database does not answer,
+	// or the outcome is unknown, which includes that ctx ends first.
 	WriteIfUnchanged(ctx context.Context, write ConditionalWrite) (stored bool, err error)
 }
 
 // ConditionalWrite is a version that follows the newest version of an existing entry.
 type ConditionalWrite struct {
-	// Snapshot is the state that the write was decided on. WriteIfUnchanged compares: the credential is valid and has the
-	// same expiry, the caller is an active member of the box with the same permissions, and the entry has the same
-	// version.
+	// Snapshot is the state that the write was decided on. WriteIfUnchanged compares: the credential is valid and has
+	// the same expiry, the caller is an active member of the box with the same permissions, and the entry has the
+	// same version.
 	Snapshot EntrySnapshot
 	Version  NewVersion
 	At       time.Time
@@ -115,8 +115,8 @@ type EventWriter interface {
 	Write(ctx context.Context, event domain.Event) error
 }
 
-// SealedRows iterates over everything that is sealed or signed under a server key. Rekey uses it, in small batches so that
-// row locks are short.
+// SealedRows iterates over everything that is sealed or signed under a server key. Rekey uses it, in small batches so
+// that row locks are short.
 type SealedRows interface {
 	// Entries returns up to limit versions whose envelope is wrapped under key, without their values, in the order of
 	// their places, beginning after a place. The zero Place precedes all others.

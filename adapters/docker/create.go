@@ -16,10 +16,10 @@ import (
 )
 
 // capabilities are those that a small server with sshd needs as root in its container: CHOWN, FOWNER, FSETID and
-// DAC_OVERRIDE to give files and terminals to users; SETUID, SETGID and SYS_CHROOT to switch to the user who signed in and
-// to confine sshd's helper process; KILL to end that user's processes; NET_BIND_SERVICE to listen on ports 22, 80 and 443;
-// AUDIT_WRITE to log a sign-in to the kernel's audit log. Docker's defaults also include MKNOD, NET_RAW, SETPCAP and
-// SETFCAP; droplets do not get those.
+// DAC_OVERRIDE to give files and terminals to users; SETUID, SETGID and SYS_CHROOT to switch to the user who signed
+// in and to confine sshd's helper process; KILL to end that user's processes; NET_BIND_SERVICE to listen on ports 22,
+// 80 and 443; AUDIT_WRITE to log a sign-in to the kernel's audit log. Docker's defaults also include MKNOD, NET_RAW,
+// SETPCAP and SETFCAP; droplets do not get those.
 var capabilities = []string{"CHOWN", "FOWNER", "FSETID", "DAC_OVERRIDE", "SETUID", "SETGID", "SYS_CHROOT", "KILL",
 	"NET_BIND_SERVICE", "AUDIT_WRITE"}
 
@@ -30,8 +30,8 @@ const (
 	runOptions = "rw,nosuid,nodev,mode=755,size=64m"
 )
 
-// Create creates a container with the authorized key in place; see ports.DropletHost. When the key cannot be copied, the
-// container exists anyway, and Create returns its identifier together with the error.
+// Create creates a container with the authorized key in place; see ports.DropletHost. When the key cannot be copied,
+// the container exists anyway, and Create returns its identifier together with the error.
 func (h *Host) Create(ctx context.Context, droplet ports.NewDroplet) (string, error) {
 	var made container.CreateResponse
 	err := h.call(ctx, answerTimeout, func(ctx context.Context) (err error) {
@@ -103,8 +103,8 @@ func portOf(port domain.PublishedPort) nat.Port {
 	return nat.Port(strconv.Itoa(port.Port) + "/" + port.Protocol)
 }
 
-// authorizedKeys returns a tar archive with /root/.ssh/authorized_keys. sshd ignores the file when other users can write to
-// it or to its directories, hence the modes.
+// authorizedKeys returns a tar archive with /root/.ssh/authorized_keys. sshd ignores the file when other users can
+// write to it or to its directories, hence the modes.
 func authorizedKeys(line string) *bytes.Buffer {
 	var archive bytes.Buffer
 	writer := tar.NewWriter(&archive)

@@ -17,7 +17,8 @@ import (
 )
 
 const (
-	// answerTimeout limits calls that the engine answers at once. It is below the five seconds of ports.DropletHost.List.
+	// answerTimeout limits calls that the engine answers at once. It is below the five seconds of
+	// ports.DropletHost.List.
 	answerTimeout = 4 * time.Second
 	// stopTime is how long the engine waits for the programs of a droplet to end before it kills them.
 	stopTime = 10 * time.Second
@@ -45,13 +46,14 @@ type Config struct {
 type Host struct {
 	config Config
 	engine *client.Client
-	// negotiated is closed when the API version is settled. negotiating is a lock that can be waited for with a context:
-	// the goroutine whose send succeeds negotiates.
+	// negotiated is closed when the API version is settled. negotiating is a lock that can be waited for with a
+	// context: the goroutine whose send succeeds negotiates.
 	negotiated  chan struct{}
 	negotiating chan struct{}
 }
 
-// New returns a host, which need not be reachable yet. The first call that reaches the engine negotiates the API version.
+// New returns a host, which need not be reachable yet. The first call that reaches the engine negotiates the API
+// version.
 func New(config Config) (*Host, error) {
 	transport := &http.Transport{
 		TLSClientConfig:     config.TLS,
@@ -135,7 +137,8 @@ func (h *Host) Remove(ctx context.Context, id string) error {
 	err := h.call(ctx, workTimeout, func(ctx context.Context) error {
 		return h.engine.ContainerRemove(ctx, id, container.RemoveOptions{RemoveVolumes: true, Force: true})
 	})
-	if errors.Is(err, errNotFound) || errors.Is(err, domain.Conflict) { // a conflict means that a removal is in progress
+	// A conflict means that a removal is in progress.
+	if errors.Is(err, errNotFound) || errors.Is(err, domain.Conflict) {
 		return nil
 	}
 	return err
@@ -144,9 +147,9 @@ func (h *Host) Remove(ctx context.Context, id string) error {
 // errNotFound is the cause of a refusal when the engine does not have the object of the request.
 var errNotFound = errors.New("not found by the engine")
 
-// call calls the engine with a time limit and translates its answer: a conflict becomes domain.Conflict, any other error
-// answer a refusal with the engine's reason, and no answer ErrDropletHostUnavailable. When the caller cancelled ctx, call
-// returns context.Canceled.
+// call calls the engine with a time limit and translates its answer: a conflict becomes domain.Conflict, any other
+// error answer a refusal with the engine's reason, and no answer ErrDropletHostUnavailable. When the caller cancelled
+// ctx, call returns context.Canceled.
 func (h *Host) call(ctx context.Context, timeout time.Duration, do func(ctx context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()

@@ -85,8 +85,8 @@ func accountsError(refusal *domain.Error, status int) AccountsError {
 	return AccountsError{Status: status, Text: refusal.Message}
 }
 
-// hostReason returns the text of error 900: the reason of the droplet host, or a refusal of the server in the words that
-// Docker would use for it.
+// hostReason returns the text of error 900: the reason of the droplet host, or a refusal of the server in the words
+// that Docker would use for it.
 func hostReason(c echo.Context, refusal *domain.Error) string {
 	const daemon = "Error response from daemon: "
 	switch refusal.Code {

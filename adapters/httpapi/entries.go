@@ -50,8 +50,8 @@ func (a *API) writeEntry(c echo.Context, by domain.Requester) error {
 	return createdVersion(c, written)
 }
 
-// takeEncryptionKey removes the encryption key from the request and parses it. A missing or damaged key is no error here: it
-// becomes an unusable key, because the use case authorises the caller first. The caller clears the key.
+// takeEncryptionKey removes the encryption key from the request and parses it. A missing or damaged key is no error
+// here: it becomes an unusable key, because the use case authorises the caller first. The caller clears the key.
 func takeEncryptionKey(c echo.Context) (domain.EncryptionKey, error) {
 	text, err := takeHeader(c, encryptionKeyHeader)
 	if err != nil {

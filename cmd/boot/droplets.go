@@ -79,8 +79,8 @@ func (c Config) checkDockerHost() error {
 	if ip := net.ParseIP(address.Hostname()); address.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
 		return nil
 	}
-	return errors.New("is on another machine, and without TLS everyone on the network path could become root there: set " +
-		"LOCKBOX_DOCKER_TLS_CA_FILE, LOCKBOX_DOCKER_TLS_CERT_FILE and LOCKBOX_DOCKER_TLS_KEY_FILE")
+	return errors.New("is on another machine, and without TLS everyone on the network path could become root there: " +
+		"set LOCKBOX_DOCKER_TLS_CA_FILE, LOCKBOX_DOCKER_TLS_CERT_FILE and LOCKBOX_DOCKER_TLS_KEY_FILE")
 }
 
 // hasDockerTLS reports whether any TLS setting is set.
@@ -88,8 +88,8 @@ func (c Config) hasDockerTLS() bool {
 	return c.DockerTLSCA != "" || c.DockerTLSCert != "" || len(c.DockerTLSKey.Bytes()) > 0
 }
 
-// dockerTLS returns the TLS configuration of the Docker client, which verifies the server against the CA and the name in
-// the address; nil when TLS is not configured.
+// dockerTLS returns the TLS configuration of the Docker client, which verifies the server against the CA and the name
+// in the address; nil when TLS is not configured.
 func (c Config) dockerTLS(server string) (*tls.Config, error) {
 	if !c.hasDockerTLS() {
 		return nil, nil

@@ -16,8 +16,8 @@ type AddDroplet struct {
 	Box string
 	// Env maps names of environment variables to the keys of entries in Box.
 	Env map[string]string
-	// EncryptionKey opens the entries of Env and seals the private key. It is checked after the caller is authorised, and
-	// only with a box. Its owner clears it after the call.
+	// EncryptionKey opens the entries of Env and seals the private key. It is checked after the caller is authorised,
+	// and only with a box. Its owner clears it after the call.
 	EncryptionKey domain.EncryptionKey
 }
 
@@ -31,11 +31,11 @@ type AddedDroplet struct {
 	PrivateKey domain.Secret
 }
 
-// Add builds a droplet with the lowest free number, for managers. With a box it requires createEntry there, and readEntry
-// for an environment.
+// Add builds a droplet with the lowest free number, for managers. With a box it requires createEntry there, and
+// readEntry for an environment.
 //
-// Add refuses what it can before it changes anything. When a later step fails, it rolls back: the container and the entry
-// are removed, at once or, when the host or the database does not answer, by a later request about droplets.
+// Add refuses what it can before it changes anything. When a later step fails, it rolls back: the container and the
+// entry are removed, at once or, when the host or the database does not answer, by a later request about droplets.
 func (s *Service) Add(ctx context.Context, by domain.Requester, in AddDroplet) (AddedDroplet, error) {
 	caller, err := s.manager(ctx, by, domain.ActionAddDroplet, "")
 	if err != nil {
@@ -60,23 +60,21 @@ func (s *Service) Add(ctx context.Context, by domain.Requester, in AddDroplet) (
 	if err != nil {
 		return AddedDroplet{}, err
 	}
-	droplets, err := s.listAndCleanUp(ctx, by)
-	if err != nil {
-		return AddedDroplet{}, err
-	}
-	record, err := s.beginBuild(ctx, by)
-	if err != nil {
-		return AddedDroplet{}, err
-	}
 	b := &build{
 		service: s,
 		by:      by,
 		image:   image,
 		box:     box,
 		env:     env,
-		record:  record,
-		event:   s.config.Gate.Event(domain.ActionAddDroplet, by, caller),
 	}
+	droplets, err := s.listAndCleanUp(ctx, by)
+	if err != nil {
+		return AddedDroplet{}, err
+	}
+	if b.record, err = s.beginBuild(ctx, by); err != nil {
+		return AddedDroplet{}, err
+	}
+	b.event = s.config.Gate.Event(domain.ActionAddDroplet, by, caller)
 	added, err := b.run(ctx, s.config.Prefix.Free(droplets))
 	if err != nil {
 		return AddedDroplet{}, b.rollback(ctx, err)

@@ -82,8 +82,8 @@ func (b *build) create(ctx context.Context, free []int) error {
 	return s.config.Prefix.NoFreeNumber()
 }
 
-// storeKey writes the private key into the box as a JSON string. The record notes the version in the same transaction, so
-// that no crash can leave a key that nothing refers to.
+// storeKey writes the private key into the box as a JSON string. The record notes the version in the same
+// transaction, so that no crash can leave a key that nothing refers to.
 func (b *build) storeKey(ctx context.Context) error {
 	if b.box == nil {
 		return nil

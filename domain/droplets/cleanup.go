@@ -28,9 +28,9 @@ func (s *Service) listAndCleanUp(ctx context.Context, by domain.Requester) ([]do
 	return s.config.Host.List(ctx)
 }
 
-// cleanUp finishes interrupted builds and removals, and reports whether it asked the host to remove anything. A build or
-// removal is interrupted when its server or the host stopped working. A cleanup that fails is audited and tried again after
-// a lease; it does not prevent the list.
+// cleanUp finishes interrupted builds and removals, and reports whether it asked the host to remove anything. A build
+// or removal is interrupted when its server or the host stopped working. A cleanup that fails is audited and tried
+// again after a lease; it does not prevent the list.
 func (s *Service) cleanUp(ctx context.Context, by domain.Requester, droplets []domain.Droplet,
 	records []domain.DropletRecord) (changed bool) {
 	ctx, cancel := context.WithTimeout(ctx, cleanupTimeout)
@@ -42,8 +42,8 @@ func (s *Service) cleanUp(ctx context.Context, by domain.Requester, droplets []d
 			changed = true
 		}
 	}
-	// A host that answered too late may have created a container after its build was rolled back. Such a container never
-	// ran, and its private key was discarded.
+	// A host that answered too late may have created a container after its build was rolled back. Such a container
+	// never ran, and its private key was discarded.
 	for _, droplet := range droplets {
 		if !droplet.Started && !known[droplet.Build] {
 			changed = true
@@ -70,8 +70,8 @@ func (s *Service) cleanUpRecord(ctx context.Context, by domain.Requester, drople
 	return len(containers) > 0
 }
 
-// containersOf returns the droplets that a record refers to: the one of a complete build, or those that carry the label of
-// an incomplete one.
+// containersOf returns the droplets that a record refers to: the one of a complete build, or those that carry the
+// label of an incomplete one.
 func containersOf(record domain.DropletRecord, droplets []domain.Droplet) []domain.Droplet {
 	var found []domain.Droplet
 	for _, droplet := range droplets {
@@ -90,8 +90,8 @@ func nameOf(record domain.DropletRecord, containers []domain.Droplet) string {
 	return string(record.Name)
 }
 
-// removeAll removes everything that a claimed record refers to. The entry comes before the containers, because it can be
-// deleted while the host does not answer. The event is committed together with the deletion of the record.
+// removeAll removes everything that a claimed record refers to. The entry comes before the containers, because it can
+// be deleted while the host does not answer. The event is committed together with the deletion of the record.
 func (s *Service) removeAll(ctx context.Context, by domain.Requester, claimed domain.DropletRecord,
 	containers []domain.Droplet, event domain.Event) error {
 	if err := s.deleteKeyEntry(ctx, by, claimed); err != nil {

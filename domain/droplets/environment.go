@@ -38,8 +38,8 @@ func readEnv(ctx context.Context, box ports.DropletBox, keys map[string]string) 
 	return env, domain.CheckEnvSize(env)
 }
 
-// aboutVariable adds the variable's name to a refusal about its entry. Errors that concern the whole request stay as they
-// are.
+// aboutVariable adds the variable's name to a refusal about its entry. Errors that concern the whole request stay as
+// they are.
 func aboutVariable(name string, err error) error {
 	refusal, ok := errors.AsType[*domain.Error](err)
 	if !ok || refusal.Kind == domain.Unavailable || refusal.Kind == domain.RateLimited {

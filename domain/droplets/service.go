@@ -1,9 +1,9 @@
 // Package droplets contains the use cases of droplets: containers on a Docker host that behave like small servers, with
 // their credentials in a box. Each file contains one verb.
 //
-// The host is the source of truth about which droplets exist, and is asked on every request. The database records only
-// what the host cannot know: which entry holds a private key, and which builds and removals are incomplete. Every request
-// that lists droplets also finishes what was interrupted; see cleanup.go.
+// The host is the source of truth about which droplets exist, and is asked on every request. The database records
+// only what the host cannot know: which entry holds a private key, and which builds and removals are incomplete.
+// Every request that lists droplets also finishes what was interrupted; see cleanup.go.
 package droplets
 
 import (
@@ -19,7 +19,8 @@ import (
 
 const (
 	// lease is how long other servers leave a droplet to the server that builds or removes it. It is longer than
-	// buildTimeout and removeTimeout together, so a lease expires only when its server has stopped working on the droplet.
+	// buildTimeout and removeTimeout together, so a lease expires only when its server has stopped working on the
+	// droplet.
 	lease = 2 * time.Minute
 	// buildTimeout limits the build of a droplet.
 	buildTimeout = 30 * time.Second
@@ -57,8 +58,8 @@ type Service struct{ config Config }
 // New returns a Service.
 func New(config Config) *Service { return &Service{config} }
 
-// manager returns a caller who may change droplets. A refusal is audited, with the name only if it is a possible droplet
-// name: other text could be a secret that was pasted by mistake. Errors: ErrGroupTooLow; ErrNoDropletHost.
+// manager returns a caller who may change droplets. A refusal is audited, with the name only if it is a possible
+// droplet name: other text could be a secret that was pasted by mistake. Errors: ErrGroupTooLow; ErrNoDropletHost.
 func (s *Service) manager(ctx context.Context, by domain.Requester, action domain.Action, name string) (domain.Caller,
 	error) {
 	caller, err := s.config.Gate.InGroup(ctx, s.config.Store.Read(), by, domain.GroupManager)
@@ -74,9 +75,9 @@ func (s *Service) manager(ctx context.Context, by domain.Requester, action domai
 	return caller, nil
 }
 
-// audit commits the event of an operation that the host was asked for. cause is the operation's error; the event's outcome
-// is "failed" unless it is nil. It also runs after the requester disconnected, because the operation may have taken effect.
-// It returns cause, joined with the error of the audit log.
+// audit commits the event of an operation that the host was asked for. cause is the operation's error; the event's
+// outcome is "failed" unless it is nil. It also runs after the requester disconnected, because the operation may have
+// taken effect. It returns cause, joined with the error of the audit log.
 func (s *Service) audit(ctx context.Context, event domain.Event, cause error) error {
 	if cause != nil {
 		event = event.Ended(domain.OutcomeFailed)
@@ -89,8 +90,8 @@ func (s *Service) audit(ctx context.Context, event domain.Event, cause error) er
 	return cause
 }
 
-// find returns the droplet of a name, for a manager. The name never reaches the host: find compares it with the names that
-// the host lists. Errors: those of manager; ErrDropletNotFound.
+// find returns the droplet of a name, for a manager. The name never reaches the host: find compares it with the names
+// that the host lists. Errors: those of manager; ErrDropletNotFound.
 func (s *Service) find(ctx context.Context, by domain.Requester, action domain.Action, name string) (domain.Caller,
 	domain.Droplet, error) {
 	caller, err := s.manager(ctx, by, action, name)
@@ -119,7 +120,8 @@ func (s *Service) change(ctx context.Context, by domain.Requester, action domain
 	return s.listAndCleanUp(ctx, by)
 }
 
-// withName replaces the container identifier in the host's reason by the droplet's name, which is what the caller knows.
+// withName replaces the container identifier in the host's reason by the droplet's name, which is what the caller
+// knows.
 func withName(droplet domain.Droplet, err error) error {
 	refusal, ok := domain.AsHostRefusal(err)
 	if !ok {

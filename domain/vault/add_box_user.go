@@ -14,10 +14,11 @@ type AddBoxUser struct {
 	Role     string
 }
 
-// AddBoxUser adds a member with the default permissions, readEntryKeys and readEntry, and returns the names of the box and
-// the user. Errors: NotFound for an unknown user, Conflict with code box_user_exists or limit_reached.
+// AddBoxUser adds a member with the default permissions, readEntryKeys and readEntry, and returns the names of the
+// box and the user. Errors: NotFound for an unknown user, Conflict with code box_user_exists or limit_reached.
 func (s *Service) AddBoxUser(ctx context.Context, by domain.Requester, in AddBoxUser) (domain.BoxName, domain.UserName,
 	error) {
+	// The caller is authorised before the input is checked: callers who cannot manage the box learn nothing about it.
 	access, err := s.authorize(ctx, s.config.Store.Read(), by, in.Box, domain.Access.Manage)
 	if err != nil {
 		return "", "", err
@@ -49,8 +50,8 @@ func (s *Service) AddBoxUser(ctx context.Context, by domain.Requester, in AddBox
 		})
 }
 
-// checkUserLimit runs after the insert and under the lock on the box, so that concurrent inserts are counted. Its refusal
-// rolls the insert back.
+// checkUserLimit runs after the insert and under the lock on the box, so that concurrent additions cannot exceed the
+// limit together. Its refusal rolls the insert back.
 func (s *Service) checkUserLimit(ctx context.Context, repos ports.Repos, box domain.BoxID) error {
 	if s.config.MaxUsersPerBox == 0 {
 		return nil

@@ -7,7 +7,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// DeleteEntry is the request to delete the value of an entry.
+// DeleteEntry is the request to delete the value of an entry, on condition that its version is as expected.
 type DeleteEntry struct {
 	Box       string
 	Key       string
@@ -26,6 +26,7 @@ func (s *Service) DeleteEntry(ctx context.Context, by domain.Requester, in Delet
 	if err := snapshot.Access.Use(domain.DeleteEntry); err != nil {
 		return s.config.Gate.Refused(ctx, event, err)
 	}
+	// These checks need no lock and refuse most requests early. They are repeated under the lock.
 	if !snapshot.Entry.Exists() {
 		return domain.ErrEntryNotFound
 	}
@@ -34,6 +35,7 @@ func (s *Service) DeleteEntry(ctx context.Context, by domain.Requester, in Delet
 	}
 	err = s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		now := s.config.Clock.Now()
+		// The lock order requires the box's counter before the entry. A refusal below rolls the decrement back.
 		if err := repos.Entries.CountOut(ctx, snapshot.Entry.Box, now); err != nil {
 			return err
 		}
@@ -48,6 +50,7 @@ func (s *Service) DeleteEntry(ctx context.Context, by domain.Requester, in Delet
 		if err := in.Condition.Check(entry); err != nil {
 			return err
 		}
+		// The version number stays, so that a later write continues the sequence.
 		entry.Deleted, entry.UpdatedAt = true, now
 		if err := repos.Entries.MarkDeleted(ctx, entry); err != nil {
 			return err

@@ -12,8 +12,8 @@ import (
 var errChanged = errors.New("the entry has changed since it was written")
 
 // DeleteUnchanged deletes an entry on the service's own authority if its newest version is still the given one; see
-// ports.DropletVault. It does nothing when the entry was changed or deleted, or its box was deleted. The audit event names
-// the service as the actor, with the address and request id of the requester.
+// ports.DropletVault. It does nothing when the entry was changed or deleted, or its box was deleted. The audit event
+// names the service as the actor, with the address and request id of the requester.
 func (s *Service) DeleteUnchanged(ctx context.Context, by domain.Requester, version domain.VersionRef) error {
 	service := domain.Caller{Name: domain.ServiceActor}
 	err := s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {

@@ -14,11 +14,13 @@ type BoxDescription struct {
 	// UpdatedAt is the time of the latest change of the box or one of its entries.
 	UpdatedAt time.Time
 	// Keys is empty, not nil, when the caller lacks readEntryKeys.
-	Keys  []domain.EntryKey
+	Keys []domain.EntryKey
+	// Users are all members, sorted by name, including inactive ones.
 	Users []domain.BoxUser
 }
 
-// DescribeBox returns the description of a box, for its members and admins.
+// DescribeBox returns the description of a box, for its active members and admins; to others the box does not exist.
+// The parts come from several statements, so a concurrent change may be in one of them and not in another.
 func (s *Service) DescribeBox(ctx context.Context, by domain.Requester, box string) (BoxDescription, error) {
 	repos := s.config.Store.Read()
 	access, err := s.authorize(ctx, repos, by, box, domain.Access.See)

@@ -13,7 +13,8 @@ func (s *Service) DescribeBoxUser(ctx context.Context, by domain.Requester, box,
 	if err != nil {
 		name = "" // matches no caller: only those who manage the box learn that the name is invalid
 	}
-	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, func(a domain.Access) error { return a.Inspect(name) })
+	inspect := func(access domain.Access) error { return access.Inspect(name) }
+	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, inspect)
 	if err != nil {
 		return domain.BoxUser{}, err
 	}

@@ -34,7 +34,10 @@ func (s *Service) OpenBox(ctx context.Context, by domain.Requester, in ports.Ope
 	}, nil
 }
 
-// openBox implements ports.DropletBox.
+var _ ports.DropletVault = (*Service)(nil)
+
+// openBox implements ports.DropletBox. It is a view of the service for one caller and one box, and holds no lock and no
+// connection.
 type openBox struct {
 	service *Service
 	by      domain.Requester

@@ -57,6 +57,7 @@ func (s *Service) readEntry(ctx context.Context, by domain.Requester, in ReadEnt
 	if err != nil {
 		return EntryValue{}, s.config.Gate.Refused(ctx, event, err)
 	}
+	// The value must not leave the server before its audit event is committed.
 	if err := s.config.Gate.Audit(ctx, event); err != nil {
 		clear(value)
 		return EntryValue{}, err
@@ -88,6 +89,7 @@ func (s *Service) open(ctx context.Context, by domain.Requester, box string, sna
 	if err := key.Check(); err != nil {
 		return nil, err
 	}
+	// The versions of a deleted entry cannot be read, only restored.
 	switch {
 	case !snapshot.Entry.Exists():
 		return nil, domain.ErrEntryNotFound

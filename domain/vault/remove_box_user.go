@@ -7,7 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RemoveBoxUser removes a member from a box. Conflict for the owner of the box and for its last boxadmin.
+// RemoveBoxUser removes a member from a box. The entries that the member wrote stay. Conflict for
+// the owner of the box and for its last boxadmin.
 func (s *Service) RemoveBoxUser(ctx context.Context, by domain.Requester, box, username string) error {
 	return s.change(ctx, by, box, domain.Access.Manage,
 		func(ctx context.Context, repos ports.Repos, access domain.Access) error {
@@ -15,6 +16,7 @@ func (s *Service) RemoveBoxUser(ctx context.Context, by domain.Requester, box, u
 			if err != nil {
 				return err
 			}
+			// Removable counts the boxadmins. The lock on the box keeps the count valid until the commit.
 			users, err := repos.BoxUsers.List(ctx, access.Box.ID)
 			if err != nil {
 				return err

@@ -7,9 +7,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// requestKey is the encryption key of one request with the cipher prepared from it. Preparation is slow for a passphrase,
-// so a request that reads and writes several entries prepares one cipher and extends it where an entry was sealed with
-// other parameters. It is for one goroutine at a time.
+// requestKey is the encryption key of one request with the cipher prepared from it. Preparation is slow for a
+// passphrase, so a request that reads and writes several entries prepares one cipher and extends it where an entry
+// was sealed with other parameters. It is for one goroutine at a time.
 type requestKey struct {
 	domain.EncryptionKey
 	sealer ports.EntrySealer

@@ -9,15 +9,16 @@ import (
 
 // RestoreEntry is the request to make an old version of an entry its newest.
 type RestoreEntry struct {
-	Box       string
-	Key       string
-	Version   uint64
+	Box     string
+	Key     string
+	Version uint64
+	// Condition is checked against the newest version, not the restored one.
 	Condition domain.Condition
 }
 
-// RestoreEntry stores an old version again as the newest. It needs no encryption key: the value stays sealed under the key
-// that it was written with. Restoring a version of a deleted entry undeletes the entry. It requires createEntry and
-// readEntry. Errors: ErrEntryNotFound, ErrVersionNotFound, ErrPrecondition, LimitReached.
+// RestoreEntry stores an old version again as the newest. It needs no encryption key: the value stays sealed under
+// the key that it was written with. Restoring a version of a deleted entry undeletes the entry. It requires
+// createEntry and readEntry. Errors: ErrEntryNotFound, ErrVersionNotFound, ErrPrecondition, LimitReached.
 func (s *Service) RestoreEntry(ctx context.Context, by domain.Requester, in RestoreEntry) (WrittenEntry, error) {
 	const wanted = domain.CreateEntry | domain.ReadEntry
 	box, key := parseAddress(in.Box, in.Key)
@@ -56,8 +57,8 @@ func (s *Service) RestoreEntry(ctx context.Context, by domain.Requester, in Rest
 	return written, nil
 }
 
-// oldVersion returns a stored version whose envelope opens under its server key. The check runs outside the transaction,
-// because it may read a server key that is not in memory yet from the database.
+// oldVersion returns a stored version whose envelope opens under its server key. The check runs outside the
+// transaction, because it may read a server key that is not in memory yet from the database.
 func (s *Service) oldVersion(ctx context.Context, box domain.Box, key domain.EntryKey, version uint64) (
 	ports.StoredVersion, error) {
 	old, err := s.config.Store.Read().Entries.Version(ctx, box.ID, key, version)
@@ -68,8 +69,8 @@ func (s *Service) oldVersion(ctx context.Context, box domain.Box, key domain.Ent
 	return old, err
 }
 
-// rebind returns an old version as the newest version of its entry. SealedAs stays the number under which the client's key
-// sealed the value.
+// rebind returns an old version as the newest version of its entry. SealedAs stays the number under which the
+// client's key sealed the value.
 func (s *Service) rebind(ctx context.Context, old ports.StoredVersion, entry domain.Entry, author domain.UserID) (
 	ports.NewVersion, error) {
 	place := ports.Place{

@@ -1,8 +1,8 @@
 // Package vault contains the use cases of boxes, their members and their entries. Each file contains one verb.
 //
-// Every use case takes the requester as an argument, looks up the caller and the box, decides, and only then acts. A change
-// decides again under the lock that orders it against concurrent changes: access that was revoked while the transaction
-// waited does not count.
+// Every use case takes the requester as an argument, looks up the caller and the box, decides, and only then acts. A
+// change decides again under the lock that orders it against concurrent changes: access that was revoked while the
+// transaction waited does not count.
 package vault
 
 import (
@@ -13,10 +13,12 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Config contains the dependencies and limits of the use cases. All dependencies are required; a limit of 0 means no limit.
+// Config contains the dependencies and limits of the use cases. All dependencies are required; a limit of 0 means no
+// limit.
 type Config struct {
-	Gate   *gate.Gate
-	Store  ports.Store
+	Gate  *gate.Gate
+	Store ports.Store
+	// Reader and Writer are the batched paths of entries: one statement serves many concurrent requests.
 	Reader ports.EntryReader
 	Writer ports.EntryWriter
 	Sealer ports.EntrySealer
@@ -24,9 +26,11 @@ type Config struct {
 	IDs    ports.IDs
 
 	// MaxValueBytes limits the JSON text of a value.
-	MaxValueBytes    int
+	MaxValueBytes int
+	// MaxEntriesPerBox limits the entries with a value; deleted ones do not count.
 	MaxEntriesPerBox int
-	MaxUsersPerBox   int
+	// MaxUsersPerBox limits the members of a box, including inactive ones.
+	MaxUsersPerBox int
 	// MaxBoxesPerUser limits the boxes that a user owns. Admins have no limit.
 	MaxBoxesPerUser int
 	// KeepVersions is the number of versions of an entry that are kept.

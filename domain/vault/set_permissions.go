@@ -18,6 +18,7 @@ type SetPermissions struct {
 func (s *Service) SetPermissions(ctx context.Context, by domain.Requester, in SetPermissions) error {
 	return s.change(ctx, by, in.Box, domain.Access.Manage,
 		func(ctx context.Context, repos ports.Repos, access domain.Access) error {
+			// All names are parsed before anything is stored: an unknown name changes nothing.
 			permissions, err := domain.ParsePermissions(in.Names)
 			if err != nil {
 				return err

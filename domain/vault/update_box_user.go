@@ -7,7 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// UpdateBoxUser is the request to change the role or the state of a member. A nil field stays as it is.
+// UpdateBoxUser is the request to change the role or the state of a member. A nil field stays as it
+// is. An inactive member keeps its role and permissions, and has no access until it is active again.
 type UpdateBoxUser struct {
 	Box      string
 	Username string
@@ -15,8 +16,8 @@ type UpdateBoxUser struct {
 	Active   *bool
 }
 
-// UpdateBoxUser changes the role or the state of a member. Conflict for a change after which the owner of the box would not
-// be an active boxadmin.
+// UpdateBoxUser changes the role or the state of a member. Conflict for a change after which the owner of the box
+// would not be an active boxadmin.
 func (s *Service) UpdateBoxUser(ctx context.Context, by domain.Requester, in UpdateBoxUser) error {
 	return s.change(ctx, by, in.Box, domain.Access.Manage,
 		func(ctx context.Context, repos ports.Repos, access domain.Access) error {

@@ -16,7 +16,8 @@ type WriteEntry struct {
 	// EncryptionKey may be unusable: the use case checks it after it authorised the caller. Its owner clears it after
 	// the call.
 	EncryptionKey domain.EncryptionKey
-	Condition     domain.Condition
+	// Condition is checked under the lock on the entry, or by the statement that stores the value.
+	Condition domain.Condition
 }
 
 // WrittenEntry is the result of a write.
@@ -25,17 +26,18 @@ type WrittenEntry struct {
 	Key     domain.EntryKey
 	Version uint64
 	// KeyChanged means that the previous version was sealed under another encryption key.
+	// The response reports it, because a write with a mistyped key is otherwise noticed only by the next reader.
 	KeyChanged bool
 }
 
 // WriteEntry writes a value as a new version of an entry.
 //
-// The slow part, key derivation, comes first and without locks. The version number is authenticated with the value, so the
-// value is sealed for the number after the one in the snapshot, and sealed again under the lock when another request took
-// that number.
+// The slow part, key derivation, comes first and without locks. The version number is authenticated with the value,
+// so the value is sealed for the number after the one in the snapshot, and sealed again under the lock when another
+// request took that number.
 //
-// Errors, in this order: those of authentication and authorisation, an invalid entry key, TooLarge, ErrPrecondition, those
-// of the encryption key, LimitReached.
+// Errors, in this order: those of authentication and authorisation, an invalid entry key, TooLarge, ErrPrecondition,
+// those of the encryption key, LimitReached.
 func (s *Service) WriteEntry(ctx context.Context, by domain.Requester, in WriteEntry) (WrittenEntry, error) {
 	key := requestKey{EncryptionKey: in.EncryptionKey, sealer: s.config.Sealer, writes: true}
 	defer key.clear()
@@ -80,7 +82,8 @@ func (s *Service) writeEntry(ctx context.Context, by domain.Requester, in WriteE
 	return written, nil
 }
 
-// lookUpForWrite returns an authenticated caller, the box and the entry's newest version.
+// lookUpForWrite shares its statement with concurrent requests; see ports.EntryReader. It returns an authenticated
+// caller, the box and the entry's newest version.
 func (s *Service) lookUpForWrite(ctx context.Context, by domain.Requester, box domain.BoxName,
 	key domain.EntryKey) (ports.EntrySnapshot, error) {
 	snapshot, err := s.config.Reader.LookUpForWrite(ctx, by.Credential, box, key)
@@ -91,8 +94,8 @@ func (s *Service) lookUpForWrite(ctx context.Context, by domain.Requester, box d
 	return snapshot, snapshot.Access.Caller.Authenticate(s.config.Clock.Now())
 }
 
-// checkWrite refuses what can be refused before a key is derived. The condition is checked again when the value is stored;
-// only that check counts.
+// checkWrite refuses what can be refused before a key is derived. The condition is checked again when the value is
+// stored; only that check counts.
 func (s *Service) checkWrite(in WriteEntry, snapshot ports.EntrySnapshot) error {
 	if _, err := domain.ParseEntryKey(in.Key); err != nil {
 		return err
@@ -115,7 +118,8 @@ func prepareWrite(ctx context.Context, key *requestKey, snapshot ports.EntrySnap
 }
 
 // sealNew seals a value as the newest version of an entry.
-func sealNew(cipher ports.EntryCipher, entry domain.Entry, value []byte, author domain.UserID) (ports.NewVersion, error) {
+func sealNew(cipher ports.EntryCipher, entry domain.Entry, value []byte, author domain.UserID) (ports.NewVersion,
+	error) {
 	place := ports.Place{
 		Box:      entry.Box,
 		Key:      entry.Key,

@@ -12,10 +12,12 @@ import (
 // versionWrite is a version about to be added to an entry, by a write or a restore.
 type versionWrite struct {
 	// snapshot is the state that the use case decided on: it has checked wanted and condition against it.
-	snapshot  ports.EntrySnapshot
+	snapshot ports.EntrySnapshot
+	// wanted are the permissions that the caller must have.
 	wanted    domain.Permissions
 	condition domain.Condition
-	event     domain.Event
+	// event is appended in the transaction that stores the version.
+	event domain.Event
 	// droplet is the droplet whose record notes the version; zero for none.
 	droplet domain.DropletID
 	// seal returns the version to store. entry already has the number of that version; before is the envelope of the
@@ -23,18 +25,20 @@ type versionWrite struct {
 	seal func(entry domain.Entry, before ports.Sealed) (ports.NewVersion, error)
 }
 
-// writeVersion adds a version to an entry. Most writes replace a value that no other request is writing; those are stored
-// without a lock if the snapshot still holds. All others fall back to the locking path.
+// writeVersion adds a version to an entry. Most writes replace a value that no other request is writing; those are
+// stored without a lock if the snapshot still holds. All others fall back to the locking path.
 func (s *Service) writeVersion(ctx context.Context, write versionWrite) error {
+	// An error is final: the outcome may be unknown, and a second attempt could store the value twice.
 	if stored, err := s.writeUnlocked(ctx, write); stored || err != nil {
 		return err
 	}
 	return s.writeLocked(ctx, write)
 }
 
-// writeUnlocked stores the version if the snapshot still holds. It reports false, and has stored nothing, when the write
-// must be decided again under the lock.
+// writeUnlocked stores the version if the snapshot still holds. It reports false, and has stored nothing, when the
+// write must be decided again under the lock.
 func (s *Service) writeUnlocked(ctx context.Context, write versionWrite) (stored bool, err error) {
+	// A new entry must be counted in its box, and a droplet's record must be written in the same transaction.
 	if !write.snapshot.Entry.Exists() || !write.droplet.IsZero() {
 		return false, nil
 	}
@@ -62,8 +66,8 @@ func (s *Service) writeUnlocked(ctx context.Context, write versionWrite) (stored
 // writeLocked locks the entry and decides again, because access, entry and condition may have changed during a key
 // derivation or while the transaction waited for the lock.
 //
-// Lock order: the box's row, then the entry's row. The box's row is needed only to count a new entry; writers that replace
-// values of different entries do not wait for each other.
+// Lock order: the box's row, then the entry's row. The box's row is needed only to count a new entry; writers that
+// replace values of different entries do not wait for each other.
 func (s *Service) writeLocked(ctx context.Context, write versionWrite) error {
 	box, counted := write.snapshot.Access.Box, !write.snapshot.Entry.Exists()
 	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {

@@ -69,7 +69,9 @@ var policy = []Rule{
 // a real database and the real program.
 var testsOf = []Rule{
 	{"domain", nil, StandardOnly},
-	{"domain/*", []string{"adapters/...", "tests/pgtest"}, StandardOnly},
+	// The vault is the only implementation of a port of droplets.
+	{"domain/droplets", []string{"adapters/...", "domain/vault", "tests/backend"}, StandardOnly},
+	{"domain/*", []string{"adapters/...", "tests/pgtest", "tests/backend"}, StandardOnly},
 	{"ports", []string{"domain/..."}, StandardOnly},
 	{"...", []string{"..."}, ThirdParty},
 }
