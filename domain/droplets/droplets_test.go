@@ -9,12 +9,12 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/sshkeys"
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/domain/droplets"
-	"github.com/lockbox-go/lockbox/tests/backend"
+	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
 // yard is the use cases of droplets on a host in memory, with the box "box" of a manager.
 type yard struct {
-	*backend.Backend
+	*usecases.Boxes
 	*droplets.Service
 	t       testing.TB
 	host    *host
@@ -23,7 +23,7 @@ type yard struct {
 
 func newYard(t testing.TB) *yard {
 	t.Helper()
-	y := &yard{Backend: backend.New(t), t: t, host: &host{}}
+	y := &yard{Boxes: usecases.OpenBoxes(t), t: t, host: &host{}}
 	y.Service = droplets.New(droplets.Config{
 		Gate:      y.Gate,
 		Store:     y.Store,
@@ -47,7 +47,7 @@ func (y *yard) add(env map[string]string) (droplets.AddedDroplet, error) {
 	return y.Add(y.t.Context(), y.manager, droplets.AddDroplet{
 		Box:           "box",
 		Env:           env,
-		EncryptionKey: backend.Key(y.t, backend.GeneratedKey),
+		EncryptionKey: usecases.Key(y.t, usecases.GeneratedKey),
 	})
 }
 
@@ -73,12 +73,6 @@ func (y *yard) requireNothing() {
 	require.Empty(y.t, y.records())
 }
 
-func (y *yard) lastEvent() string {
-	y.t.Helper()
-	events := y.Events()
-	return events[len(events)-1]
-}
-
 var refused = domain.HostRefused("no space left on device")
 
 func TestAddAndDelete(t *testing.T) {
@@ -90,13 +84,13 @@ func TestAddAndDelete(t *testing.T) {
 	require.Equal(t, added.Container, added.Droplets[0].Container)
 	require.Empty(t, added.PrivateKey.Bytes(), "the box has it")
 	require.Equal(t, []domain.EntryKey{"droplets/droplet01/ssh"}, y.keys())
-	require.Equal(t, "manager droplet.add success  droplet01", y.lastEvent())
+	require.Contains(t, y.Log(), "manager droplet.add success - droplet01")
 
 	list, err := y.Delete(t.Context(), y.manager, "droplet01")
 	require.NoError(t, err)
 	require.Empty(t, list)
 	y.requireNothing()
-	require.Contains(t, y.Events(), "(service) entry.delete success droplets/droplet01/ssh ")
+	require.Contains(t, y.Log(), "(service) entry.delete success droplets/droplet01/ssh -")
 }
 
 func TestAddWithoutABox(t *testing.T) {
@@ -112,14 +106,14 @@ func TestAddWithoutABox(t *testing.T) {
 func TestFailedAddIsRolledBack(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)
-	for _, operation := range []string{"create", "start"} {
+	for operation, target := range map[string]string{"create": "-", "start": "droplet01"} {
 		y.host.failOn(operation, refused)
 		_, err := y.add(nil)
 		require.ErrorIs(t, err, domain.Invalid, operation)
 		require.Equal(t, refused.Message, err.Error(), operation)
 		y.host.fail = nil
 		y.requireNothing()
-		require.Contains(t, y.lastEvent(), "manager droplet.add failed", operation)
+		require.Contains(t, y.Log(), "manager droplet.add failed - "+target, operation)
 	}
 }
 
@@ -138,7 +132,7 @@ func TestSilentHostIsCleanedUpLater(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, list, operation)
 		y.requireNothing()
-		require.Contains(t, y.lastEvent(), "(service) droplet.delete success", operation)
+		require.Contains(t, y.LastLogged(), "(service) droplet.delete success", operation)
 	}
 }
 
@@ -159,7 +153,7 @@ func TestInterruptedBuildIsCleanedUp(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, list)
 	y.requireNothing()
-	require.Equal(t, "(service) droplet.delete success  droplet01", y.lastEvent())
+	require.Equal(t, "(service) droplet.delete success - droplet01", y.LastLogged())
 }
 
 // TestUnknownContainerThatNeverRan: a container that a host created after its build was rolled back is removed.
@@ -201,7 +195,7 @@ func TestRefusedRemovalKeepsTheDroplet(t *testing.T) {
 	y.host.failOn("remove", domain.HostRefused(added.Container+" is busy"))
 	_, err = y.Delete(t.Context(), y.manager, "droplet01")
 	require.EqualError(t, err, "droplet01 is busy", "callers know the name, not the container")
-	require.Equal(t, "manager droplet.delete failed  droplet01", y.lastEvent())
+	require.Equal(t, "manager droplet.delete failed - droplet01", y.LastLogged())
 	require.False(t, y.records()[0].Abandoned)
 	y.Clock.Advance(time.Hour)
 	list, err := y.List(t.Context(), y.manager)
@@ -219,5 +213,5 @@ func TestNames(t *testing.T) {
 	viewer := y.User("viewer", domain.GroupViewer)
 	_, err := y.Stop(t.Context(), viewer, "a secret")
 	require.ErrorIs(t, err, domain.ErrGroupTooLow)
-	require.Equal(t, "viewer droplet.stop denied  ", y.lastEvent(), "only possible names are audited")
+	require.Equal(t, "viewer droplet.stop denied - -", y.LastLogged(), "only possible names are audited")
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/domain/droplets"
 	"github.com/lockbox-go/lockbox/domain/vault"
-	"github.com/lockbox-go/lockbox/tests/backend"
+	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
 // put writes an entry of the box as its manager.
@@ -18,7 +18,7 @@ func (y *yard) put(key, value string) {
 		Box:           "box",
 		Key:           key,
 		Value:         []byte(value),
-		EncryptionKey: backend.Key(y.t, backend.GeneratedKey),
+		EncryptionKey: usecases.Key(y.t, usecases.GeneratedKey),
 	})
 	require.NoError(y.t, err)
 }
@@ -31,8 +31,8 @@ func TestEnvironment(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"AGAIN=hunter22", "PASSWORD=hunter22"}, y.host.env)
 	reads := 0
-	for _, line := range y.Events() {
-		if line == "manager entry.read success db/password " {
+	for _, line := range y.Log() {
+		if line == "manager entry.read success db/password -" {
 			reads++
 		}
 	}
@@ -53,7 +53,7 @@ func TestAddRefusesBeforeItBuilds(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)
 	viewer, stranger := y.User("viewer", domain.GroupViewer), y.User("stranger", domain.GroupManager)
-	key := backend.Key(t, backend.GeneratedKey)
+	key := usecases.Key(t, usecases.GeneratedKey)
 	for name, test := range map[string]struct {
 		by   domain.Requester
 		in   droplets.AddDroplet

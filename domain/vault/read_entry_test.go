@@ -8,7 +8,7 @@ import (
 
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
-	"github.com/lockbox-go/lockbox/tests/backend"
+	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
 func TestWrongPassphrasesAreLimited(t *testing.T) {
@@ -16,7 +16,7 @@ func TestWrongPassphrasesAreLimited(t *testing.T) {
 	b := newBox(t, domain.ReadEntry)
 	_, err := b.write(b.owner, `1`, "right")
 	require.NoError(t, err)
-	for range backend.FreePassphrases {
+	for range usecases.FreePassphrases {
 		_, err := b.read(b.member, "wrong")
 		require.ErrorIs(t, err, domain.ErrKeyMismatch)
 	}
@@ -27,15 +27,15 @@ func TestWrongPassphrasesAreLimited(t *testing.T) {
 	}
 	require.Equal(t, derived, b.Derivations.Load(), "no key is derived during a lockout")
 	lockouts := 0
-	for _, line := range b.Events() {
-		if line == "member entry.read throttled  " {
+	for _, line := range b.Log() {
+		if line == "member entry.read throttled - -" {
 			lockouts++
 		}
 	}
 	require.Equal(t, 1, lockouts, "a lockout has one event")
 
 	b.expect(`1`, "right")
-	_, err = b.read(b.member, backend.GeneratedKey)
+	_, err = b.read(b.member, usecases.GeneratedKey)
 	require.ErrorIs(t, err, domain.ErrKeyMismatch, "generated keys cannot be guessed and are not limited")
 	b.Clock.Advance(time.Minute)
 	got, err := b.read(b.member, "right")
@@ -47,19 +47,18 @@ func TestWrongPassphrasesAreLimited(t *testing.T) {
 func TestReadIsAuditedFirst(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.ReadEntry)
-	_, err := b.write(b.owner, `1`, backend.GeneratedKey)
+	_, err := b.write(b.owner, `1`, usecases.GeneratedKey)
 	require.NoError(t, err)
-	_, err = b.read(b.member, backend.GeneratedKey)
+	_, err = b.read(b.member, usecases.GeneratedKey)
 	require.NoError(t, err)
-	events := b.Events()
-	require.Equal(t, "member entry.read success entry ", events[len(events)-1])
+	require.Equal(t, "member entry.read success entry -", b.LastLogged())
 }
 
 // TestOpenBoxDerivesOnce: a caller that reads several entries and writes one pays for one derivation.
 func TestOpenBoxDerivesOnce(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.AllPermissions)
-	key := backend.Key(t, "a passphrase")
+	key := usecases.Key(t, "a passphrase")
 	record := domain.NewDropletRecord(b.IDs.New(), b.Clock.Now(), b.Clock.Now().Add(time.Minute))
 	require.NoError(t, b.Store.Read().Droplets.Add(t.Context(), record))
 	_, err := b.write(b.owner, `1`, "a passphrase")
@@ -93,18 +92,18 @@ func TestOpenBoxDerivesOnce(t *testing.T) {
 func TestWriteAndRecordAreAtomic(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.AllPermissions)
-	_, err := b.write(b.owner, `1`, backend.GeneratedKey)
+	_, err := b.write(b.owner, `1`, usecases.GeneratedKey)
 	require.NoError(t, err)
 	box, err := b.Vault.OpenBox(t.Context(), b.member, ports.OpenBox{
 		Box:           "box",
 		Permissions:   domain.CreateEntry,
 		Action:        domain.ActionAddDroplet,
-		EncryptionKey: backend.Key(t, backend.GeneratedKey),
+		EncryptionKey: usecases.Key(t, usecases.GeneratedKey),
 	})
 	require.NoError(t, err)
 	defer box.Close()
 	require.ErrorIs(t, box.Write(t.Context(), "entry", []byte(`2`), b.IDs.New()), domain.ErrDropletAbandoned)
-	b.expect(`1`, backend.GeneratedKey)
+	b.expect(`1`, usecases.GeneratedKey)
 }
 
 func TestOpenBoxRefusals(t *testing.T) {
@@ -113,8 +112,7 @@ func TestOpenBoxRefusals(t *testing.T) {
 	in := ports.OpenBox{Box: "box", Permissions: domain.CreateEntry, Action: domain.ActionAddDroplet}
 	_, err := b.Vault.OpenBox(t.Context(), b.member, in)
 	require.ErrorIs(t, err, domain.ErrPermissionMissing)
-	events := b.Events()
-	require.Equal(t, "member droplet.add denied  ", events[len(events)-1])
+	require.Equal(t, "member droplet.add denied - -", b.LastLogged())
 	_, err = b.Vault.OpenBox(t.Context(), b.owner, in)
 	require.Equal(t, "encryption_key_required", domain.CodeOf(err))
 }

@@ -9,19 +9,19 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/domain/vault"
 	"github.com/lockbox-go/lockbox/ports"
-	"github.com/lockbox-go/lockbox/tests/backend"
+	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// boxed is a backend with the box "box", its owner, and a member with some permissions.
+// boxed is the use cases of boxes with the box "box", its owner, and a member with some permissions.
 type boxed struct {
-	*backend.Backend
+	*usecases.Boxes
 	t             testing.TB
 	owner, member domain.Requester
 }
 
 func newBox(t testing.TB, permissions domain.Permissions, change ...func(*vault.Config)) *boxed {
 	t.Helper()
-	b := &boxed{Backend: backend.New(t, change...), t: t}
+	b := &boxed{Boxes: usecases.OpenBoxes(t, change...), t: t}
 	b.owner, b.member = b.User("owner", domain.Group{}), b.User("member", domain.Group{})
 	_, err := b.Vault.CreateBox(t.Context(), b.owner, "box")
 	require.NoError(t, err)
@@ -41,7 +41,7 @@ func (b *boxed) permit(permissions domain.Permissions) {
 func (b *boxed) write(by domain.Requester, value, key string, condition ...domain.Condition) (vault.WrittenEntry,
 	error) {
 	b.t.Helper()
-	in := vault.WriteEntry{Box: "box", Key: "entry", Value: []byte(value), EncryptionKey: backend.Key(b.t, key)}
+	in := vault.WriteEntry{Box: "box", Key: "entry", Value: []byte(value), EncryptionKey: usecases.Key(b.t, key)}
 	for _, each := range condition {
 		in.Condition = each
 	}
@@ -51,7 +51,7 @@ func (b *boxed) write(by domain.Requester, value, key string, condition ...domai
 func (b *boxed) read(by domain.Requester, key string) (string, error) {
 	b.t.Helper()
 	value, err := b.Vault.ReadEntry(b.t.Context(), by,
-		vault.ReadEntry{Box: "box", Key: "entry", EncryptionKey: backend.Key(b.t, key)})
+		vault.ReadEntry{Box: "box", Key: "entry", EncryptionKey: usecases.Key(b.t, key)})
 	return string(value.JSON), err
 }
 
@@ -91,7 +91,7 @@ func TestPermissionRevokedDuringDerivation(t *testing.T) {
 	b.OnDerive = func() { b.permit(domain.ReadEntry) }
 	_, err := b.write(b.member, `1`, "a passphrase")
 	require.ErrorIs(t, err, domain.ErrPermissionMissing)
-	require.Contains(t, b.Events(), "member entry.write denied entry ")
+	require.Contains(t, b.Log(), "member entry.write denied entry -")
 
 	b.OnDerive = nil
 	_, err = b.write(b.owner, `1`, "a passphrase")
@@ -104,7 +104,7 @@ func TestPermissionRevokedDuringDerivation(t *testing.T) {
 func TestPermissionRevokedWhileAWriteWaits(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.AllPermissions)
-	_, err := b.write(b.owner, `"old"`, backend.GeneratedKey)
+	_, err := b.write(b.owner, `"old"`, usecases.GeneratedKey)
 	require.NoError(t, err)
 	err = b.whileLocked(func(ctx context.Context, repos ports.Repos) {
 		access, err := repos.Callers.Access(ctx, b.member.Credential, "box")
@@ -112,17 +112,17 @@ func TestPermissionRevokedWhileAWriteWaits(t *testing.T) {
 		access.Member.Permissions = domain.ReadEntry
 		require.NoError(t, repos.BoxUsers.Save(ctx, *access.Member))
 	}, func() error {
-		_, err := b.write(b.member, `"new"`, backend.GeneratedKey)
+		_, err := b.write(b.member, `"new"`, usecases.GeneratedKey)
 		return err
 	})
 	require.ErrorIs(t, err, domain.ErrPermissionMissing)
-	b.expect(`"old"`, backend.GeneratedKey)
+	b.expect(`"old"`, usecases.GeneratedKey)
 }
 
 func TestEntryDeletedWhileAWriteWaits(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.AllPermissions)
-	_, err := b.write(b.owner, `"old"`, backend.GeneratedKey)
+	_, err := b.write(b.owner, `"old"`, usecases.GeneratedKey)
 	require.NoError(t, err)
 	err = b.whileLocked(func(ctx context.Context, repos ports.Repos) {
 		access, err := repos.Callers.Access(ctx, b.owner.Credential, "box")
@@ -130,12 +130,12 @@ func TestEntryDeletedWhileAWriteWaits(t *testing.T) {
 		require.NoError(t, repos.Entries.MarkDeleted(ctx,
 			domain.Entry{Box: access.Box.ID, Key: "entry", UpdatedAt: b.Clock.Now()}))
 	}, func() error {
-		written, err := b.write(b.member, `"new"`, backend.GeneratedKey)
+		written, err := b.write(b.member, `"new"`, usecases.GeneratedKey)
 		require.Equal(t, uint64(2), written.Version)
 		return err
 	})
 	require.NoError(t, err, "the write starts over and counts the entry first")
-	b.expect(`"new"`, backend.GeneratedKey)
+	b.expect(`"new"`, usecases.GeneratedKey)
 }
 
 func TestConditionalWrites(t *testing.T) {
@@ -146,28 +146,28 @@ func TestConditionalWrites(t *testing.T) {
 	}
 	absent := domain.Condition{IfNoneMatch: &domain.Versions{Any: true}}
 
-	_, err := b.write(b.owner, `1`, backend.GeneratedKey, matches(1))
+	_, err := b.write(b.owner, `1`, usecases.GeneratedKey, matches(1))
 	require.ErrorIs(t, err, domain.ErrPrecondition, "an entry that does not exist matches nothing")
-	_, err = b.write(b.owner, `1`, backend.GeneratedKey, absent)
+	_, err = b.write(b.owner, `1`, usecases.GeneratedKey, absent)
 	require.NoError(t, err)
-	_, err = b.write(b.owner, `2`, backend.GeneratedKey, absent)
+	_, err = b.write(b.owner, `2`, usecases.GeneratedKey, absent)
 	require.ErrorIs(t, err, domain.ErrPrecondition)
-	_, err = b.write(b.owner, `2`, backend.GeneratedKey, matches(1))
+	_, err = b.write(b.owner, `2`, usecases.GeneratedKey, matches(1))
 	require.NoError(t, err)
 	_, err = b.write(b.owner, `3`, "a passphrase", matches(1))
 	require.ErrorIs(t, err, domain.ErrPrecondition)
 	require.Zero(t, b.Derivations.Load(), "no key is derived for a write that is refused")
-	b.expect(`2`, backend.GeneratedKey)
+	b.expect(`2`, usecases.GeneratedKey)
 
 	// The condition held when the write began, but not under the lock.
 	b.OnDerive = func() {
 		b.OnDerive = nil
-		_, err := b.write(b.owner, `"first"`, backend.GeneratedKey)
+		_, err := b.write(b.owner, `"first"`, usecases.GeneratedKey)
 		require.NoError(t, err)
 	}
 	_, err = b.write(b.member, `"second"`, "a passphrase", matches(2))
 	require.ErrorIs(t, err, domain.ErrPrecondition)
-	b.expect(`"first"`, backend.GeneratedKey)
+	b.expect(`"first"`, usecases.GeneratedKey)
 }
 
 func TestKeyChangedIsReported(t *testing.T) {
@@ -176,7 +176,7 @@ func TestKeyChangedIsReported(t *testing.T) {
 	for i, step := range []struct {
 		key     string
 		changed bool
-	}{{backend.GeneratedKey, false}, {backend.GeneratedKey, false}, {"a passphrase", true}, {"a passphrase", false}} {
+	}{{usecases.GeneratedKey, false}, {usecases.GeneratedKey, false}, {"a passphrase", true}, {"a passphrase", false}} {
 		written, err := b.write(b.owner, `1`, step.key)
 		require.NoError(t, err)
 		require.Equal(t, vault.WrittenEntry{
@@ -210,17 +210,17 @@ func TestAuthorisationPrecedesTheKey(t *testing.T) {
 func TestEntryLimit(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.NoPermissions, func(c *vault.Config) { c.MaxEntriesPerBox, c.MaxValueBytes = 1, 8 })
-	_, err := b.write(b.owner, `"too long"`, backend.GeneratedKey)
+	_, err := b.write(b.owner, `"too long"`, usecases.GeneratedKey)
 	require.ErrorIs(t, err, domain.TooLarge)
-	_, err = b.write(b.owner, `1`, backend.GeneratedKey)
+	_, err = b.write(b.owner, `1`, usecases.GeneratedKey)
 	require.NoError(t, err)
-	_, err = b.write(b.owner, `2`, backend.GeneratedKey)
+	_, err = b.write(b.owner, `2`, usecases.GeneratedKey)
 	require.NoError(t, err, "a new version is no new entry")
 	_, err = b.Vault.WriteEntry(t.Context(), b.owner, vault.WriteEntry{
 		Box:           "box",
 		Key:           "another",
 		Value:         []byte(`1`),
-		EncryptionKey: backend.Key(t, backend.GeneratedKey),
+		EncryptionKey: usecases.Key(t, usecases.GeneratedKey),
 	})
 	require.Equal(t, "limit_reached", domain.CodeOf(err))
 }

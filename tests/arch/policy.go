@@ -69,9 +69,9 @@ var policy = []Rule{
 // a real database and the real program.
 var testsOf = []Rule{
 	{"domain", nil, StandardOnly},
-	// The vault is the only implementation of a port of droplets.
-	{"domain/droplets", []string{"adapters/...", "domain/vault", "tests/backend"}, StandardOnly},
-	{"domain/*", []string{"adapters/...", "tests/pgtest", "tests/backend"}, StandardOnly},
+	// The vault implements a port of droplets.
+	{"domain/droplets", []string{"adapters/...", "domain/vault", "tests/usecases"}, StandardOnly},
+	{"domain/*", []string{"adapters/...", "tests/pgtest", "tests/usecases"}, StandardOnly},
 	{"ports", []string{"domain/..."}, StandardOnly},
 	{"...", []string{"..."}, ThirdParty},
 }
@@ -98,7 +98,7 @@ var confined = []Confined{
 	{"github.com/docker/go-units", []string{"adapters/httpapi/...", "cmd/boot/..."}, true},
 	{"github.com/containerd/errdefs", []string{"adapters/docker/..."}, true},
 	{"github.com/golang-jwt/jwt", []string{"adapters/tokens/..."}, true},
-	{"github.com/pquerna/otp", []string{"adapters/otp/..."}, true},
+	{"github.com/pquerna/otp", []string{"adapters/otp/...", "tests/..."}, true},
 	{"github.com/boombuler/barcode", []string{"adapters/otp/..."}, true},
 	{"golang.org/x/crypto", []string{"adapters/..."}, true},
 	{"github.com/spf13/cobra", []string{"cmd/lockbox/..."}, false},
