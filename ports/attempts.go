@@ -33,7 +33,7 @@ type CounterKey struct {
 }
 
 // Digests computes keyed digests of values that must not be readable in the database. Servers that share a database
-// compute the same digests. Tests of use cases implement it with an unkeyed hash.
+// compute the same digests.
 type Digests interface {
 	// Digest returns the HMAC-SHA256 of the label and the parts, under the server key of purpose throttle.
 	Digest(label string, parts ...string) domain.Digest

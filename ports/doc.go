@@ -5,7 +5,7 @@
 // that a caller may test for, what blocks, and what may run inside a transaction. Methods return other errors only
 // when the adapter fails; those end the request with a fixed 500.
 //
-// Use cases must not import adapters, so every dependency of a use case is declared here, including those with a
-// single implementation in production. The second implementation is named where the interface is declared: for the
-// storage ports it is whatever passes their conformance suite, for the others a test double.
+// Use cases must not import adapters, so every dependency of a use case is declared here, including those with a single
+// implementation in production. Where an interface has a test double, its comment says so. The storage ports have a
+// conformance suite instead, which every implementation must pass.
 package ports

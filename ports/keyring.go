@@ -10,8 +10,7 @@ import (
 // PasswordPurpose is the purpose under which password hashes are sealed; see AccountSealer.
 const PasswordPurpose = "password"
 
-// Keyring holds the server keys in memory, unwrapped with the master secret. It is safe for concurrent use. Tests of
-// use cases implement it without cryptography.
+// Keyring holds the server keys in memory, unwrapped with the master secret. It is safe for concurrent use.
 type Keyring interface {
 	// Reload reads the keys from the database. When it fails, the keys in memory stay in use.
 	Reload(ctx context.Context) error

@@ -28,7 +28,7 @@ type SealedValue struct {
 }
 
 // EntrySealer seals and opens values under keys that clients send. It is safe for concurrent use. Tests of use cases
-// wrap it to count key derivations.
+// replace it by one that fails on purpose.
 type EntrySealer interface {
 	// Prepare derives from the client's key what a cipher needs to seal into one box and to open the given envelopes.
 	// For a passphrase it derives once with the current parameters and the box's salt, and once more for each
@@ -74,8 +74,7 @@ type EntryCipher interface {
 }
 
 // AccountSealer encrypts secrets of users that the server itself must read: password hashes and TOTP secrets. The
-// purpose and the user are authenticated: a sealed hash that was moved to another user does not open. Tests of use
-// cases implement it without cryptography.
+// purpose and the user are authenticated: a sealed hash that was moved to another user does not open.
 type AccountSealer interface {
 	// SealAccount encrypts under the current account key. It takes microseconds and may run inside a transaction.
 	SealAccount(ctx context.Context, purpose string, user domain.UserID, plaintext []byte) (domain.ServerKeyID, []byte,

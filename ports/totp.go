@@ -7,7 +7,7 @@ import (
 )
 
 // TOTP generates and checks time-based one-time passwords: RFC 6238 with SHA-1, 6 digits and steps of 30 seconds, the
-// parameters that all authenticator apps support. Tests of use cases implement it with fixed codes.
+// parameters that all authenticator apps support.
 type TOTP interface {
 	// NewSecret returns 160 random bits.
 	NewSecret() (domain.Secret, error)

@@ -37,6 +37,7 @@ func (s *Service) DeleteUnchanged(ctx context.Context, by domain.Requester, vers
 		event := s.config.Gate.Event(domain.ActionDeleteEntry, by, service).About(box).On(version.Key)
 		return repos.Events.Append(ctx, event)
 	})
+	// ErrEntryNotFound comes from CountOut: the box was deleted, or has no entries.
 	if errors.Is(err, errChanged) || errors.Is(err, domain.ErrEntryNotFound) {
 		return nil
 	}

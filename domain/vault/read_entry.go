@@ -22,8 +22,9 @@ type ReadEntry struct {
 // EntryValue is a version of an entry.
 type EntryValue struct {
 	// JSON is the value, byte for byte as it was written. The caller clears it.
-	JSON      []byte
-	Version   uint64
+	JSON    []byte
+	Version uint64
+	// CreatedAt is the time at which the version was written or restored.
 	CreatedAt time.Time
 }
 
@@ -119,6 +120,7 @@ func (s *Service) openWithPassphrase(ctx context.Context, by domain.Requester, b
 		return nil, err
 	}
 	value, err := key.cipher.Open(snapshot.Version.Place, snapshot.Version.Sealed)
+	// Only a wrong passphrase is counted, so that reads with the right one write nothing to the database.
 	if errors.Is(err, domain.ErrKeyMismatch) {
 		if err := s.config.Gate.CountPassphrase(ctx, snapshot.Access); err != nil {
 			return nil, err

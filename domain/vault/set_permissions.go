@@ -14,7 +14,8 @@ type SetPermissions struct {
 	Names    []string
 }
 
-// SetPermissions replaces a member's permissions. Errors: Invalid for an unknown name, ErrBoxUserNotFound.
+// SetPermissions replaces a member's permissions. It applies to the next request of the
+// member, whatever its credential. Errors: Invalid for an unknown name, ErrBoxUserNotFound.
 func (s *Service) SetPermissions(ctx context.Context, by domain.Requester, in SetPermissions) error {
 	return s.change(ctx, by, in.Box, domain.Access.Manage,
 		func(ctx context.Context, repos ports.Repos, access domain.Access) error {

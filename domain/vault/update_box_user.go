@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// UpdateBoxUser is the request to change the role or the state of a member. A nil field stays as it
-// is. An inactive member keeps its role and permissions, and has no access until it is active again.
+// UpdateBoxUser is the request to change the role or the state of a member. A nil field stays as it is. An inactive
+// member keeps its role and permissions, and has no access until it is active again.
 type UpdateBoxUser struct {
 	Box      string
 	Username string

@@ -25,8 +25,8 @@ type WrittenEntry struct {
 	Box     domain.BoxName
 	Key     domain.EntryKey
 	Version uint64
-	// KeyChanged means that the previous version was sealed under another encryption key.
-	// The response reports it, because a write with a mistyped key is otherwise noticed only by the next reader.
+	// KeyChanged means that the previous version was sealed under another encryption key. The response reports it,
+	// because a write with a mistyped key is otherwise noticed only by the next reader.
 	KeyChanged bool
 }
 
