@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -8,25 +9,53 @@ import (
 	"time"
 )
 
-// DropletID identifies one making of a droplet. Its container carries it, so that what a making left behind is found.
+// DropletID identifies one build of a droplet. The container carries it as a label, so that the container of an
+// interrupted build can be found and removed.
 type DropletID = ID[Droplet]
 
 // DropletName is the name of a droplet and of its container: the prefix and two digits, from 01 to 99.
 type DropletName string
 
-// DropletPrefix is what the names of this service's droplets begin with.
+// DropletPrefix is the common prefix of the names of all droplets of this installation.
 type DropletPrefix string
 
 const (
-	// MaxDroplets is how many there can be on a host: a number has two digits.
-	MaxDroplets     = 99
-	maxPrefix       = 40
-	shortContainer  = 12
-	containerDigits = 64
+	// MaxDroplets is the number of droplets that fit on one host: the number in a name has two digits.
+	MaxDroplets = 99
+	// maxPrefix keeps prefix and number well below the 63 characters of a host name label (RFC 1123).
+	maxPrefix      = 40
+	shortContainer = 12
 )
 
-// ParseDropletPrefix reads a prefix: 1 to 40 lower-case letters, digits and '-', beginning with a letter. With two digits
-// it is a name of a host (RFC 1123).
+// The refusals about droplets that more than one place returns.
+var (
+	// ErrDropletNotFound is returned for every name that is not a droplet of this installation, whether or not the
+	// host has a container of that name: callers must not learn about other containers.
+	ErrDropletNotFound = Refuse(NotFound, "droplet_not_found", "there is no such droplet")
+	// ErrDropletHostRefused is the refusal of the droplet host. HostRefused adds the host's reason.
+	ErrDropletHostRefused = Refuse(Invalid, "droplet_host_refused", "the droplet host refused the request")
+	// ErrDropletReasonWithheld replaces a refusal of the host whose reason contains a secret.
+	ErrDropletReasonWithheld = Refuse(Invalid, "droplet_reason_withheld",
+		"the droplet host refused, in words that are withheld because they repeat a value of env")
+)
+
+// HostRefused returns ErrDropletHostRefused with the host's reason as its message.
+func HostRefused(reason string) *Error {
+	refusal := *ErrDropletHostRefused
+	refusal.Message = reason
+	return &refusal
+}
+
+// AsHostRefusal returns the refusal in err if the droplet host made it.
+func AsHostRefusal(err error) (*Error, bool) {
+	if CodeOf(err) != ErrDropletHostRefused.Code {
+		return nil, false
+	}
+	return errors.AsType[*Error](err)
+}
+
+// ParseDropletPrefix reads a prefix: 1 to 40 lower-case letters, digits and '-', beginning with a letter. With two
+// digits appended it is a valid host name (RFC 1123).
 func ParseDropletPrefix(text string) (DropletPrefix, error) {
 	valid := text != "" && len(text) <= maxPrefix && 'a' <= text[0] && text[0] <= 'z'
 	for i := range len(text) {
@@ -57,7 +86,7 @@ func (p DropletPrefix) Parse(name string) (number int, ok bool) {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-// Free lists the numbers that no droplet has, lowest first.
+// Free lists the unused numbers, lowest first.
 func (p DropletPrefix) Free(droplets []Droplet) []int {
 	var taken [MaxDroplets + 1]bool
 	for _, droplet := range droplets {
@@ -74,23 +103,30 @@ func (p DropletPrefix) Free(droplets []Droplet) []int {
 	return free
 }
 
-// KeyOf is where the private key of a droplet lies in its box.
-func (n DropletName) KeyOf() EntryKey { return EntryKey("droplets/" + string(n) + "/ssh") }
+// NoFreeNumber is the refusal to create a droplet when all numbers are in use.
+func (p DropletPrefix) NoFreeNumber() *Error {
+	return Refuse(Conflict, "no_droplet_number",
+		"all numbers from "+string(p.Name(1))+" to "+string(p.Name(MaxDroplets))+" are taken")
+}
 
-// PublishedPort is a port of a droplet with the port of the host that it is reached at.
+// SSHKeyEntry returns the key of the entry that stores the private SSH key of a droplet.
+func (n DropletName) SSHKeyEntry() EntryKey { return EntryKey("droplets/" + string(n) + "/ssh") }
+
+// PublishedPort maps a port of a droplet to a port of its host.
 type PublishedPort struct {
 	Port int
 	// Protocol is tcp or udp.
 	Protocol string
+	// HostIP is the address on the host; empty means every interface.
 	HostIP   string
 	HostPort int
 }
 
-// loopback is where ports are published that a proxy on the host is to stand before.
+// loopback is the host address of ports that only a proxy on the host may reach.
 const loopback = "127.0.0.1"
 
-// DropletPorts are the ports that droplet NN is to be reached at: 22 as 22NN on every interface, 80 as 80NN and 443 as
-// 443NN on the host's loopback. An empty HostIP is every interface.
+// DropletPorts returns the published ports of droplet NN: 22 as 22NN on every interface, 80 as 80NN and 443 as 443NN on
+// the host's loopback address.
 func DropletPorts(number int) []PublishedPort {
 	return []PublishedPort{
 		{Port: 22, Protocol: "tcp", HostPort: 2200 + number},
@@ -109,98 +145,86 @@ func DropletPorts(number int) []PublishedPort {
 	}
 }
 
-// Droplet is a container that behaves like a small server, as its host has it now.
+// Droplet is a container that behaves like a small server, in the state that its host reports.
 type Droplet struct {
-	// Container is the identifier that the host gave it, of 64 hexadecimal digits.
+	// Container is the host's identifier, 64 hexadecimal digits.
 	Container string
 	Name      DropletName
-	// Made is the making that it came from; zero where the host does not know.
-	Made DropletID
-	// CreatedAt is to the second.
+	// Build identifies the build that created the container; zero when the host reports none.
+	Build DropletID
+	// CreatedAt has a resolution of one second.
 	CreatedAt time.Time
-	// Started: it has run at least once.
+	// Started reports whether the container ran at least once.
 	Started bool
-	// Status is in the host's words.
+	// Status is a phrase of the host, such as "Up 8 minutes".
 	Status string
-	// Ports are those that are published now, IPv4 alone: none while it is stopped.
+	// Ports are the ports published now, IPv4 only; empty while the droplet is stopped.
 	Ports []PublishedPort
 }
 
-// ShortID is how a droplet's container is shown.
+// ShortID returns the abbreviated container identifier that clients see.
 func (d Droplet) ShortID() string { return d.Container[:min(len(d.Container), shortContainer)] }
 
-// IsContainerID reports whether text is a whole identifier of a container.
-func IsContainerID(text string) bool {
-	return len(text) == containerDigits && !strings.ContainsFunc(text, func(c rune) bool {
-		return (c < '0' || c > '9') && (c < 'a' || c > 'f')
-	})
-}
-
-// UpStatus puts the first second of a droplet, for which the host has a phrase, into the form of the others.
-func UpStatus(status string) string {
-	const first = "Up Less than a second"
-	if rest, found := strings.CutPrefix(status, first); found {
-		return "Up 1 second" + rest
-	}
-	return status
-}
-
-// NewestFirst sorts droplets by age. Those of one second stay in the order that the host had them in.
+// NewestFirst sorts droplets by age. The sort is stable: droplets created in the same second keep the host's order.
 func NewestFirst(droplets []Droplet) {
 	slices.SortStableFunc(droplets, func(a, b Droplet) int { return b.CreatedAt.Compare(a.CreatedAt) })
 }
 
-// FindDroplet returns the droplet of exactly that name, as somebody typed it. The refusal repeats the name, as the host's
-// own does for one that it has not.
+// FindDroplet returns the droplet with exactly this name, and ErrDropletNotFound when there is none.
 func FindDroplet(droplets []Droplet, name string) (Droplet, error) {
 	for _, droplet := range droplets {
 		if string(droplet.Name) == name {
 			return droplet, nil
 		}
 	}
-	return Droplet{}, HostRefused("Error response from daemon: No such container: " + name)
+	return Droplet{}, ErrDropletNotFound
 }
 
-// HostRefused is the refusal of a droplet host, with its reason.
-func HostRefused(reason string) *Error { return Refuse(Invalid, "droplet_host_refused", reason) }
-
-// DropletRecord is what is known of a droplet apart from its host: what its private key was written as, and whether it is
-// whole. It is written before the host is asked for anything. What the host says of a container does not count here: who
-// reaches the host could make it point at somebody else's entry.
-type DropletRecord struct {
-	ID   DropletID
-	Name DropletName
-	// Container is empty until the droplet is whole.
-	Container string
-	// Box, Key and Version are where the private key was written; zero where it was not, or where the box is gone.
+// VersionRef identifies one version of an entry. BoxName is there for audit events.
+type VersionRef struct {
 	Box     BoxID
 	BoxName BoxName
 	Key     EntryKey
 	Version uint64
-	// BusyUntil is until when somebody makes or removes it; zero for a droplet that is whole.
+}
+
+// IsZero reports whether the reference names no version, or one whose box was deleted.
+func (r VersionRef) IsZero() bool { return r.Version == 0 || r.Box.IsZero() }
+
+// DropletRecord is the database's record of a droplet: where its private key is stored, and whether its build or its
+// removal is complete. It is inserted before the host receives the first request. Decisions about entries rely on the
+// record only, never on container labels, because everyone with access to the host can change those.
+type DropletRecord struct {
+	ID   DropletID
+	Name DropletName
+	// Container is empty until the build is complete.
+	Container string
+	// VersionRef is the version that holds the private key; zero when the key was not stored.
+	VersionRef
+	// BusyUntil is the end of the lease of the server that builds or removes the droplet; zero when none does.
 	BusyUntil time.Time
-	// Abandoned: it is to be removed, with what it left.
+	// Abandoned marks a record whose droplet and entry are to be removed.
 	Abandoned bool
 	CreatedAt time.Time
 }
 
-// LeftOver reports whether the making, or the removal, was cut off: nobody is at it any more at now.
-func (r DropletRecord) LeftOver(now time.Time) bool {
+// Orphaned reports whether a build or a removal was interrupted: its lease expired before it was complete.
+func (r DropletRecord) Orphaned(now time.Time) bool {
 	return !r.BusyUntil.IsZero() && !now.Before(r.BusyUntil)
 }
 
-// NewDropletRecord begins a making that has until busyUntil.
+// NewDropletRecord returns the record of a build whose lease ends at busyUntil.
 func NewDropletRecord(id DropletID, now, busyUntil time.Time) DropletRecord {
 	return DropletRecord{ID: id, BusyUntil: busyUntil, CreatedAt: now}
 }
 
-// ChooseImage returns the image that was asked for if it is among those that are allowed; the first of them when none was.
-func ChooseImage(asked string, allowed []string) (string, error) {
-	if asked == "" && len(allowed) > 0 {
+// ChooseImage returns the requested image if it is allowed, and the first allowed image when none was requested.
+func ChooseImage(requested string, allowed []string) (string, error) {
+	if requested == "" && len(allowed) > 0 {
 		return allowed[0], nil
 	}
-	if !slices.Contains(allowed, asked) {
+	if !slices.Contains(allowed, requested) {
 		return "", InvalidField("image", "invalid_image", "image must be one of: "+strings.Join(allowed, ", "))
 	}
-	return asked, nil
+	return requested, nil
 }

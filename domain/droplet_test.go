@@ -25,12 +25,12 @@ func TestDropletNames(t *testing.T) {
 	t.Parallel()
 	prefix := DropletPrefix("web")
 	require.Equal(t, DropletName("web07"), prefix.Name(7))
-	require.Equal(t, EntryKey("droplets/web07/ssh"), prefix.Name(7).KeyOf())
+	require.Equal(t, EntryKey("droplets/web07/ssh"), prefix.Name(7).SSHKeyEntry())
 	for number := 1; number <= MaxDroplets; number++ {
 		got, ok := prefix.Parse(string(prefix.Name(number)))
 		require.True(t, ok)
 		require.Equal(t, number, got)
-		_, err := ParseEntryKey(string(prefix.Name(number).KeyOf()))
+		_, err := ParseEntryKey(string(prefix.Name(number).SSHKeyEntry()))
 		require.NoError(t, err)
 	}
 	for _, name := range []string{"", "web", "web0", "web00", "web1", "web001", "web100", "web7a", "web+1", "web-1",
@@ -68,20 +68,9 @@ func TestDropletPorts(t *testing.T) {
 	}
 }
 
-func TestDropletWords(t *testing.T) {
+func TestShortIdentifiers(t *testing.T) {
 	t.Parallel()
-	for status, want := range map[string]string{"Up Less than a second": "Up 1 second",
-		"Up Less than a second (Paused)": "Up 1 second (Paused)",
-		"Up 1 second":                    "Up 1 second", "Up 8 minutes": "Up 8 minutes",
-		"Exited (0) Less than a second ago": "Exited (0) Less than a second ago", "Created": "Created"} {
-		require.Equal(t, want, UpStatus(status))
-	}
 	require.Equal(t, "0123456789ab", Droplet{Container: "0123456789abcdef"}.ShortID())
-	require.True(t, IsContainerID(strings.Repeat("0f", 32)))
-	for _, text := range []string{"", strings.Repeat("0f", 31), strings.Repeat("0F", 32), strings.Repeat("0g", 32),
-		strings.Repeat("0f", 31) + ".."} {
-		require.False(t, IsContainerID(text), text)
-	}
 }
 
 func TestDropletsAreFoundByTheirWholeName(t *testing.T) {
@@ -96,7 +85,7 @@ func TestDropletsAreFoundByTheirWholeName(t *testing.T) {
 	require.Equal(t, DropletName("web03"), found.Name)
 	for _, name := range []string{"", "web", "web0", "web04", "WEB01", "web01 "} {
 		_, err := FindDroplet(list, name)
-		require.EqualError(t, err, "Error response from daemon: No such container: "+name)
+		require.ErrorIs(t, err, ErrDropletNotFound, name)
 	}
 }
 
@@ -112,10 +101,10 @@ func TestChooseImage(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestLeftOver(t *testing.T) {
+func TestOrphanedRecords(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1000, 0)
-	require.False(t, DropletRecord{}.LeftOver(now), "whole")
-	require.False(t, NewDropletRecord(DropletID{1}, now, now.Add(time.Second)).LeftOver(now))
-	require.True(t, NewDropletRecord(DropletID{1}, now, now.Add(time.Second)).LeftOver(now.Add(time.Second)))
+	require.False(t, DropletRecord{}.Orphaned(now), "complete")
+	require.False(t, NewDropletRecord(DropletID{1}, now, now.Add(time.Second)).Orphaned(now))
+	require.True(t, NewDropletRecord(DropletID{1}, now, now.Add(time.Second)).Orphaned(now.Add(time.Second)))
 }

@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// What a droplet's environment may hold. Linux takes 128 KiB for one string, NAME=value with the zero byte at its end, and
-// no more than a part of the stack for all of them together.
+// The limits of a droplet's environment. Linux limits one string, NAME=value with its terminating zero byte, to 128
+// KiB, and all strings together to a part of the stack.
 const (
 	MaxEnvEntries = 64
 	maxEnvString  = 128<<10 - 1
-	// MaxEnvBytes is of all strings together.
+	// MaxEnvBytes limits the sum of all strings.
 	MaxEnvBytes = 512 << 10
 )
 
-// CheckEnvNames refuses names of environment variables that a droplet cannot have: those that are no names, and those that
-// decide which programs and libraries are run.
+// CheckEnvNames refuses invalid names of environment variables, and names that control which programs and libraries
+// run.
 func CheckEnvNames(env map[string]string) error {
 	if len(env) > MaxEnvEntries {
 		return InvalidField("env", "invalid_env", "env has more than "+strconv.Itoa(MaxEnvEntries)+" names")
@@ -45,8 +45,9 @@ func isEnvName(name string) bool {
 	return name != ""
 }
 
-// EnvString turns the JSON text of an entry into NAME=value: a string as it is, anything else as compact JSON. The refusal
-// names the variable and repeats nothing of the value.
+// EnvString converts the JSON text of an entry to NAME=value: a JSON string becomes its text, any other value becomes
+// compact JSON. The refusal names the variable and never contains the value. The result is a copy; the caller clears
+// it.
 func EnvString(name string, value []byte) (Secret, error) {
 	text, err := envText(value)
 	if err != nil {
@@ -68,6 +69,7 @@ func EnvString(name string, value []byte) (Secret, error) {
 	return secretOf(whole), nil
 }
 
+// envText returns a new slice, so that the caller may clear it without changing the entry.
 func envText(value []byte) ([]byte, error) {
 	if bytes.HasPrefix(bytes.TrimSpace(value), []byte{'"'}) {
 		var text string
@@ -79,7 +81,7 @@ func envText(value []byte) ([]byte, error) {
 	return compact.Bytes(), err
 }
 
-// CheckEnvSize refuses an environment that is too large as a whole.
+// CheckEnvSize refuses an environment whose strings exceed MaxEnvBytes in total.
 func CheckEnvSize(env []Secret) error {
 	total := 0
 	for _, each := range env {
@@ -92,26 +94,26 @@ func CheckEnvSize(env []Secret) error {
 	return nil
 }
 
-// WithoutValues returns the reason of a host, or a sentence in its place when the reason repeats a value of env. It looks
-// for the lines of each value as they are and as they look inside quotes. Values of less than four bytes are looked for
-// whole, with their name.
-func WithoutValues(reason string, env []Secret) string {
-	const withheld = "Error response from daemon: the droplet host refused, in words that are withheld because they " +
-		"repeat a value of env"
+// WithoutValues returns the host's refusal, or ErrDropletReasonWithheld when its reason contains a value of env.
+//
+// It searches for each line of a value, both plain and escaped as inside quotes. Lines of less than four bytes occur in
+// ordinary text by chance, so a short value is searched for together with its name.
+func WithoutValues(refusal *Error, env []Secret) *Error {
 	for _, each := range env {
 		_, value, _ := strings.Cut(string(each.Bytes()), "=")
-		if strings.Contains(reason, string(each.Bytes())) {
-			return withheld
+		if strings.Contains(refusal.Message, string(each.Bytes())) {
+			return ErrDropletReasonWithheld
 		}
 		for line := range strings.SplitSeq(value, "\n") {
-			if len(line) >= 4 && repeats(reason, line) {
-				return withheld
+			if len(line) >= 4 && repeats(refusal.Message, line) {
+				return ErrDropletReasonWithheld
 			}
 		}
 	}
-	return reason
+	return refusal
 }
 
+// repeats reports whether text contains the secret: plain, quoted as in Go, or quoted as in JSON.
 func repeats(text, secret string) bool {
 	inJSON, _ := json.Marshal(secret)
 	quoted := strconv.Quote(secret)

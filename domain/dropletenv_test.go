@@ -71,11 +71,11 @@ func TestReasonsRepeatNoValues(t *testing.T) {
 		"bad \u00fcnter\tx":                              false,
 		"Error response from daemon: hunter2 and others": true,
 	} {
-		got := WithoutValues(reason, env)
+		got := WithoutValues(HostRefused(reason), env).Message
 		require.Equal(t, shown, got == reason, reason)
 		if !shown {
 			require.Contains(t, got, "withheld")
 		}
 	}
-	require.Equal(t, "anything", WithoutValues("anything", nil))
+	require.Equal(t, "anything", WithoutValues(HostRefused("anything"), nil).Message)
 }

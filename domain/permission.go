@@ -2,20 +2,25 @@ package domain
 
 import "strings"
 
-// Permissions is a set of what a user may do with the entries of a box.
+// Permissions is a set of permissions on the entries of one box.
 type Permissions uint8
 
 // The permissions, in the order in which they are always listed. They are stored as these bits: never reorder them.
 const (
+	// ReadEntryKeys allows listing the keys and the versions of entries.
 	ReadEntryKeys Permissions = 1
-	ReadEntry     Permissions = 2
-	CreateEntry   Permissions = 4
-	DeleteEntry   Permissions = 8
+	// ReadEntry allows reading values.
+	ReadEntry Permissions = 2
+	// CreateEntry allows writing values.
+	CreateEntry Permissions = 4
+	// DeleteEntry allows deleting values.
+	DeleteEntry Permissions = 8
 
 	NoPermissions  Permissions = 0
 	AllPermissions             = ReadEntryKeys | ReadEntry | CreateEntry | DeleteEntry
 )
 
+// permissionNames is the one table of permissions: their names, and the order in which they are listed.
 var permissionNames = [...]struct {
 	permission Permissions
 	name       string
@@ -40,20 +45,22 @@ func (p Permissions) Names() []string {
 	return names
 }
 
-// ParsePermissions reads names in any letter case; a name may be repeated. An unknown one is refused, and the known ones are named.
+// ParsePermissions reads names in any letter case; a name may be repeated. The refusal of an unknown name lists the
+// valid names.
 func ParsePermissions(names []string) (Permissions, error) {
 	set := NoPermissions
 	for _, name := range names {
 		permission := permissionNamed(name)
 		if permission == NoPermissions {
 			return NoPermissions, InvalidField("permissions", "unknown_permission",
-				"permissions must be among readEntryKeys, readEntry, createEntry, deleteEntry")
+				"permissions must be among "+strings.Join(AllPermissions.Names(), ", "))
 		}
 		set |= permission
 	}
 	return set, nil
 }
 
+// permissionNamed returns NoPermissions for an unknown name.
 func permissionNamed(name string) Permissions {
 	for _, each := range permissionNames {
 		if strings.EqualFold(name, each.name) {

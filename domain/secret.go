@@ -43,9 +43,24 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // EncryptionKey is the key that a client sends with each request that writes or reads a value. It is either generated
 // (32 random bytes, written as "lbk1_…") or a passphrase; the server keeps neither.
+//
+// A request is authorised before its key is looked at, so a key that is missing or damaged travels to that point as a
+// value: Check returns what is wrong with it. The zero EncryptionKey is a missing one.
 type EncryptionKey struct {
 	Secret
 	generated bool
+	unusable  error
+}
+
+// UnusableEncryptionKey returns a key whose Check returns err, the error of ParseEncryptionKey.
+func UnusableEncryptionKey(err error) EncryptionKey { return EncryptionKey{unusable: err} }
+
+// Check returns nil for a key that values can be sealed under, and the reason why it is unusable otherwise.
+func (k EncryptionKey) Check() error {
+	if k.unusable == nil && len(k.Bytes()) == 0 {
+		return errEncryptionKeyRequired
+	}
+	return k.unusable
 }
 
 // Generated reports whether Bytes are 32 random bytes that need no slow derivation.
@@ -70,8 +85,7 @@ var canonical = base64.RawURLEncoding.Strict()
 func ParseEncryptionKey(header string) (EncryptionKey, error) {
 	switch {
 	case header == "":
-		return EncryptionKey{}, InvalidField("X-Encryption-Key", "encryption_key_required",
-			"the header X-Encryption-Key is missing or empty: send the key that the entry is encrypted under")
+		return EncryptionKey{}, errEncryptionKeyRequired
 	case strings.HasPrefix(header, generatedKeyPrefix):
 		return parseGeneratedKey(header)
 	case strings.HasPrefix(header, base64KeyPrefix):
@@ -106,6 +120,9 @@ func parseGeneratedKey(header string) (EncryptionKey, error) {
 	}
 	return EncryptionKey{Secret: secretOf(raw), generated: true}, nil
 }
+
+var errEncryptionKeyRequired = InvalidField("X-Encryption-Key", "encryption_key_required",
+	"the header X-Encryption-Key is missing or empty: send the key that the entry is encrypted under")
 
 func invalidEncryptionKey(message string) *Error {
 	return InvalidField("X-Encryption-Key", "encryption_key_invalid", message)

@@ -7,12 +7,11 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// System is the one row about the installation.
+// System stores the single row that describes the installation.
 type System interface {
-	// Lock makes this transaction the only one that changes admins or the owner, and returns the owner; zero when
-	// there is none yet.
+	// Lock serialises all transactions that change admins or the owner, and returns the owner; zero when there is none.
 	Lock(ctx context.Context) (owner domain.UserID, err error)
-	// Owner returns the owner; zero when there is none yet.
+	// Owner returns the owner; zero when there is none.
 	Owner(ctx context.Context) (domain.UserID, error)
 	// SetOwner makes a user the owner.
 	SetOwner(ctx context.Context, owner domain.UserID) error
@@ -20,44 +19,45 @@ type System interface {
 
 // Users stores users and their sealed passwords.
 type Users interface {
-	// Add inserts a user; with an empty password it has none. Conflict with code user_exists when the name is taken;
+	// Add inserts a user; an empty password means none. Conflict with code user_exists when the name is taken;
 	// ErrStaleServerKey.
 	Add(ctx context.Context, user domain.User, password SealedPassword) error
-	// Lock makes this transaction the only one that changes the user's account and credentials, and returns it.
-	// NotFound when there is no such user.
+	// Lock locks the user's account and credentials until the transaction ends, and returns the user. NotFound.
 	Lock(ctx context.Context, name domain.UserName) (domain.User, error)
-	// LockToDelete is Lock for whoever may delete the user: nobody refers to it until this transaction ends.
+	// LockToDelete is Lock with a stronger lock: until the transaction ends, no other transaction can insert a row that
+	// refers to the user.
 	LockToDelete(ctx context.Context, name domain.UserName) (domain.User, error)
-	// Get returns a user. NotFound when there is none.
+	// Get returns a user. NotFound.
 	Get(ctx context.Context, name domain.UserName) (domain.User, error)
-	// ByID is Get by identifier.
+	// ByID returns a user. NotFound.
 	ByID(ctx context.Context, id domain.UserID) (domain.User, error)
-	// ForSignIn is Get with the sealed password and the code in force.
+	// ForSignIn returns a user with the sealed password and the confirmed TOTP secret. NotFound.
 	ForSignIn(ctx context.Context, name domain.UserName) (SignIn, error)
 	// List returns all users, oldest first.
 	List(ctx context.Context) ([]domain.User, error)
 	// Names lists all names, sorted.
 	Names(ctx context.Context) ([]domain.UserName, error)
-	// Save stores role, group, state, session epoch and time of update. Who the owner is, System stores.
+	// Save stores role, group, state, session epoch and time of update. It does not change the owner; System does.
 	Save(ctx context.Context, user domain.User) error
-	// SetPassword stores another password if the stored one is still was. Conflict with code password_changed when
-	// it is not; ErrStaleServerKey.
+	// SetPassword replaces the stored password if it still equals was. Conflict with code password_changed when it does
+	// not; ErrStaleServerKey.
 	SetPassword(ctx context.Context, was, password SealedPassword) error
-	// Delete removes the user with all that belongs to it and takes its name off the entries it wrote.
+	// Delete removes the user and all rows that belong to it. Versions of entries that the user wrote stay, without an
+	// author.
 	Delete(ctx context.Context, id domain.UserID) error
-	// Permissions returns the union of the user's permissions over the boxes it is active in.
+	// Permissions returns the union of the user's permissions over the boxes of which it is an active member.
 	Permissions(ctx context.Context, id domain.UserID) (domain.Permissions, error)
 }
 
-// APIKeys stores what is known of API keys, never the keys.
+// APIKeys stores the descriptions of API keys, never the keys.
 type APIKeys interface {
 	// Add inserts a key. ErrStaleServerKey.
 	Add(ctx context.Context, key domain.APIKey) error
-	// Get returns a key. NotFound when there is none.
+	// Get returns a key. NotFound.
 	Get(ctx context.Context, id domain.CredentialID) (domain.APIKey, error)
 	// List returns a user's keys, oldest first.
 	List(ctx context.Context, user domain.UserID) ([]domain.APIKey, error)
-	// Count returns how many keys a user has.
+	// Count returns the number of keys of a user.
 	Count(ctx context.Context, user domain.UserID) (int, error)
 	// Delete removes a key.
 	Delete(ctx context.Context, id domain.CredentialID) error
@@ -65,43 +65,46 @@ type APIKeys interface {
 	DeleteAll(ctx context.Context, user domain.UserID) error
 }
 
-// Sessions stores sign-ins.
+// Sessions stores sign-ins with a password.
 type Sessions interface {
 	// Add inserts a session. ErrStaleServerKey.
 	Add(ctx context.Context, session domain.Session) error
 }
 
-// Events is the record.
+// Events stores the audit log.
 type Events interface {
-	// Append adds an event to this transaction.
+	// Append adds an event to this transaction, so that a change and its event are committed together.
 	Append(ctx context.Context, event domain.Event) error
-	// List returns events that match, newest first.
+	// List returns the matching events, newest first.
 	List(ctx context.Context, filter EventFilter) ([]domain.Event, error)
 }
 
-// EventFilter narrows a list of events; zero fields narrow nothing.
+// EventFilter selects events; a zero field matches every event.
 type EventFilter struct {
 	Box    domain.BoxID
 	Before domain.EventID
 	Action domain.Action
 	Actor  domain.UserName
-	// Limit is the most that come back; at least 1.
+	// Limit is the maximum number of events returned; at least 1.
 	Limit int
 }
 
-// Janitor removes what has had its time, in small batches. Each method returns how many rows went, which is less than
-// limit when nothing is left.
+// Janitor deletes expired rows in small batches. Each method returns the number of deleted rows; fewer than limit means
+// that none are left.
 type Janitor interface {
+	// DeleteEndedSessions deletes sessions that expired before that time.
 	DeleteEndedSessions(ctx context.Context, before time.Time, limit int) (int, error)
-	// DeleteEndedFamilies removes the tokens of sign-ins that ended, or were revoked, before that time.
+	// DeleteEndedFamilies deletes token families that expired or were revoked before that time.
 	DeleteEndedFamilies(ctx context.Context, before time.Time, limit int) (int, error)
-	// DeleteOldAttempts removes counts of wrong credentials that no longer matter at that time.
+	// DeleteOldAttempts deletes counters of failed attempts that have no effect any more at that time.
 	DeleteOldAttempts(ctx context.Context, now time.Time, limit int) (int, error)
-	// DeleteKnownAddresses removes those that were remembered until before that time.
+	// DeleteKnownAddresses deletes addresses that were remembered until before that time.
 	DeleteKnownAddresses(ctx context.Context, before time.Time, limit int) (int, error)
+	// DeleteEndedAPIKeys deletes API keys that expired before that time.
 	DeleteEndedAPIKeys(ctx context.Context, before time.Time, limit int) (int, error)
+	// DeleteOldEvents deletes audit events from before that time.
 	DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error)
-	// DeleteRemovedEntries removes the versions of entries that were deleted before that time; the entries' rows
-	// stay, so that version numbers never restart.
+	// DeleteRemovedEntries deletes the versions of entries that were deleted before that time. The entry rows stay, so
+	// that version numbers never restart.
 	DeleteRemovedEntries(ctx context.Context, before time.Time, limit int) (int, error)
 }

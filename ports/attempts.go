@@ -7,33 +7,34 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Attempts stores how many wrong credentials there were, under keys that say nothing to whoever reads them. Replicas
-// share it. Rows are locked after all others of a transaction.
+// Attempts stores the counters of failed attempts. Their keys are digests, so that the table reveals neither user
+// names nor addresses. All replicas share the counters. Attempt rows are locked after all other rows of a
+// transaction.
 type Attempts interface {
-	// Lock makes this transaction the only one that counts under these keys, and returns the counts in their order.
-	// ErrStartOver when a row was swept in between.
+	// Lock locks these counters until the transaction ends and returns them in the order of the keys. ErrStartOver when
+	// the janitor deleted a row concurrently.
 	Lock(ctx context.Context, keys ...CounterKey) ([]domain.Attempts, error)
-	// Peek returns a count without a lock.
+	// Peek returns a counter without locking it.
 	Peek(ctx context.Context, key domain.Digest) (domain.Attempts, error)
-	// Save stores a count that was locked.
+	// Save stores a locked counter.
 	Save(ctx context.Context, key domain.Digest, attempts domain.Attempts) error
-	// Forget sets all counts of an account back to nothing.
+	// Forget resets all counters of an account.
 	Forget(ctx context.Context, account domain.Digest) error
-	// Knows reports whether the key was remembered until after now.
+	// Knows reports whether Remember was called for the key with a time after now.
 	Knows(ctx context.Context, key domain.Digest, now time.Time) (bool, error)
-	// Remember keeps a key until then.
+	// Remember stores a key until a time.
 	Remember(ctx context.Context, key domain.Digest, until time.Time) error
 }
 
-// CounterKey is what is counted under, and the account that the count belongs to, if it does to one.
+// CounterKey is the key of a counter, and the account that the counter belongs to; zero for none.
 type CounterKey struct {
 	Key     domain.Digest
 	Account domain.Digest
 }
 
-// Digests makes keyed digests of what must not be readable in the database. Servers that share a database make the
-// same ones.
+// Digests computes keyed digests of values that must not be readable in the database. Servers that share a database
+// compute the same digests.
 type Digests interface {
-	// Digest returns the HMAC-SHA256, under the server's key of purpose throttle, of the label and the parts.
+	// Digest returns the HMAC-SHA256 of the label and the parts, under the server key of purpose throttle.
 	Digest(label string, parts ...string) domain.Digest
 }

@@ -11,34 +11,33 @@ import (
 type Boxes interface {
 	// Add inserts a box. Conflict with code box_exists when the name is taken.
 	Add(ctx context.Context, box domain.Box) error
-	// Lock makes this transaction the only one that changes the box's owner and users. NotFound when it is gone.
+	// Lock serialises the transactions that change the box's owner or members. NotFound when the box was deleted.
 	Lock(ctx context.Context, id domain.BoxID) error
 	// Save stores the owner and the time of update.
 	Save(ctx context.Context, box domain.Box) error
-	// Delete removes the box with its users, entries and versions.
+	// Delete removes the box with its members, entries and versions.
 	Delete(ctx context.Context, id domain.BoxID) error
-	// NamesOf lists the boxes that a user is active in, sorted.
+	// NamesOf lists the boxes of which a user is an active member, sorted.
 	NamesOf(ctx context.Context, user domain.UserID) ([]domain.BoxName, error)
 	// OwnedBy lists the boxes that a user owns, sorted.
 	OwnedBy(ctx context.Context, user domain.UserID) ([]domain.BoxName, error)
-	// Describe returns what is shown of a box besides its users and keys: its owner's name, and when it or an entry of
-	// it last changed.
+	// Describe returns the name of the box's owner, and the time of the latest change of the box or one of its entries.
 	Describe(ctx context.Context, id domain.BoxID) (owner domain.UserName, updatedAt time.Time, err error)
 }
 
-// BoxUsers stores who is what in a box.
+// BoxUsers stores the members of boxes with their roles and permissions.
 type BoxUsers interface {
-	// Add inserts a user into a box. Conflict with code box_user_exists when it is in already.
+	// Add inserts a member. Conflict with code box_user_exists when the user is a member already.
 	Add(ctx context.Context, user domain.BoxUser) error
-	// Get returns one user of a box. NotFound with code box_user_not_found.
+	// Get returns one member of a box. NotFound with code box_user_not_found.
 	Get(ctx context.Context, box domain.BoxID, name domain.UserName) (domain.BoxUser, error)
-	// List returns the users of a box, sorted by name.
+	// List returns the members of a box, sorted by name.
 	List(ctx context.Context, box domain.BoxID) ([]domain.BoxUser, error)
-	// Count returns how many users a box has.
+	// Count returns the number of members of a box.
 	Count(ctx context.Context, box domain.BoxID) (int, error)
 	// Save stores role, state and permissions.
 	Save(ctx context.Context, user domain.BoxUser) error
-	// Remove takes a user out of a box.
+	// Remove deletes a member.
 	Remove(ctx context.Context, box domain.BoxID, user domain.UserID) error
 }
 
@@ -46,33 +45,36 @@ type BoxUsers interface {
 type Entries interface {
 	// Keys lists the keys of a box that have a value and begin with prefix, sorted.
 	Keys(ctx context.Context, box domain.BoxID, prefix string) ([]domain.EntryKey, error)
-	// CountIn takes one place among the entries of the box, which must be done before Lock of an entry that has no
-	// value yet. Conflict with code limit_reached when limit (0: none) is reached; NotFound when the box is gone.
+	// CountIn increments the box's count of entries. The lock order requires it before Lock of an entry without a
+	// value. Conflict with code limit_reached when the count has reached limit (0: no limit); NotFound when the box
+	// was deleted.
 	CountIn(ctx context.Context, box domain.BoxID, limit int, now time.Time) error
-	// CountOut gives a place back, likewise before Lock.
+	// CountOut decrements the box's count of entries, also before Lock. NotFound when the box was deleted or is empty.
 	CountOut(ctx context.Context, box domain.BoxID, now time.Time) error
-	// Lock makes this transaction the only one that writes the entry, which it inserts without a version where there
-	// is no row, and returns what is so under the lock. NotFound with code box_not_found when the box is gone.
+	// Lock locks the entry until the transaction ends, and returns the entry and the caller's access as they are under
+	// the lock. It inserts an entry without a version when there is none. NotFound with code box_not_found when the box
+	// was deleted.
 	Lock(ctx context.Context, credential domain.Credential, box domain.Box, key domain.EntryKey,
 		now time.Time) (LockedEntry, error)
-	// AddVersion stores a version, moves the entry to it and drops versions older than the last keep (0: none).
-	// It also appends the event. Unauthenticated when the author is gone; ErrStaleServerKey.
+	// AddVersion stores a version, makes it the entry's newest, deletes all but the newest keep versions (0: none), and
+	// appends the event. Unauthenticated when the author was deleted; ErrStaleServerKey.
 	AddVersion(ctx context.Context, entry domain.Entry, version NewVersion, keep int, event domain.Event) error
-	// MarkDeleted records the deletion of the entry's value, whose versions stay restorable for a time.
+	// MarkDeleted deletes the entry's value. Its versions can be restored until the janitor deletes them.
 	MarkDeleted(ctx context.Context, entry domain.Entry) error
-	// DeleteVersion is MarkDeleted of an entry whose value is that version; it reports false when it is another, or none.
-	// Like Lock it comes after CountOut.
+	// DeleteVersion is MarkDeleted on condition that the entry's newest version is still entry.Version; it reports
+	// whether it was. CountOut must come before it.
 	DeleteVersion(ctx context.Context, entry domain.Entry) (deleted bool, err error)
-	// Versions lists what is kept of an entry, newest first. NotFound with code entry_not_found when nothing is.
+	// Versions lists the stored versions of an entry, newest first. NotFound with code entry_not_found when there are
+	// none.
 	Versions(ctx context.Context, box domain.BoxID, key domain.EntryKey) ([]domain.EntryVersion, error)
-	// Version returns one kept version. NotFound with code version_not_found.
+	// Version returns one stored version. NotFound with code version_not_found.
 	Version(ctx context.Context, box domain.BoxID, key domain.EntryKey, version uint64) (StoredVersion, error)
 }
 
-// LockedEntry is an entry that nobody else writes.
+// LockedEntry is an entry whose row the transaction has locked.
 type LockedEntry struct {
 	Entry domain.Entry
-	// Access is what the caller is to the box now, which may be less than before the lock was waited for.
+	// Access is the caller's access under the lock. It may be less than it was before the transaction waited.
 	Access domain.Access
 }
 
@@ -90,7 +92,7 @@ type StoredVersion struct {
 	CreatedAt time.Time
 }
 
-// Envelope is what keys are derived for, and compared with.
+// Envelope returns the part of the version that a key is derived for and compared with.
 func (v StoredVersion) Envelope() Sealed {
 	return Sealed{Place: v.Place, Envelope: v.Sealed.Envelope}
 }

@@ -1,5 +1,11 @@
-// Package ports is what the inside of Lockbox asks of the outside: storage, sealing, passwords, tokens, a clock.
+// Package ports declares what the use cases need from the outside: storage, sealing, password hashing, tokens, a
+// droplet host, a clock.
 //
-// It holds interfaces and the values that cross them. An interface comment is a contract: it says which kind of error
-// comes back, what may block, and what may run inside a transaction.
+// It contains interfaces and the values that cross them. An interface comment is a contract: it states the errors
+// that a caller may test for, what blocks, and what may run inside a transaction. Methods return other errors only
+// when the adapter fails; those end the request with a fixed 500.
+//
+// Use cases must not import adapters, so every dependency of a use case is declared here, including those with a single
+// implementation in production. Where an interface has a test double, its comment says so. The storage ports have a
+// conformance suite instead, which every implementation must pass.
 package ports

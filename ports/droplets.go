@@ -7,93 +7,108 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// DropletHost runs droplets as containers. It is asked each time: nothing that it says is kept. Each method has a limit on
-// its time, also where ctx has none. Errors: Unavailable with code droplet_host_unavailable when the host does not answer,
-// and what it was asked for may happen all the same; Invalid with code droplet_host_refused, and the host's reason, when it
-// answers that it will not.
+// DropletHost runs droplets as containers. Use cases ask it each time and cache nothing. Every method has a time
+// limit of its own, even when ctx has none. Tests of use cases implement it in memory.
+//
+// Errors: Unavailable with code droplet_host_unavailable when the host does not answer; the operation may still take
+// effect. Invalid with code droplet_host_refused and the host's reason when the host refuses.
 type DropletHost interface {
-	// List returns the droplets of this service, newest first, and no other container: those that carry this
-	// installation's label and whose name is the prefix with a number. At most five seconds.
+	// List returns the droplets of this installation, newest first: the containers with the installation's label whose
+	// name is the prefix and a number. At most five seconds.
 	List(ctx context.Context) ([]domain.Droplet, error)
-	// Create makes a container that does not run yet, with the authorized key in place. Conflict when the name is taken, by
-	// whatever container; the host is the arbiter among servers that make droplets at once. At most ten seconds.
+	// Create creates a stopped container that contains the authorized key. Conflict when any container has the name:
+	// the host decides between servers that create droplets concurrently. The identifier may be set together with an
+	// error, when the container exists but is incomplete. At most ten seconds.
 	Create(ctx context.Context, droplet NewDroplet) (container string, err error)
-	// Start starts a container. It is no error when it runs already.
+	// Start starts a container. Starting a running container is no error.
 	Start(ctx context.Context, container string) error
-	// Stop asks the container's program to end, kills it when it does not, and returns when it has ended. At most the
-	// host's time for stopping and five seconds. It is no error when it does not run.
+	// Stop ends the container's programs, kills those that do not end in time, and returns after the last one ended. At
+	// most the host's stop timeout and five seconds. Stopping a stopped container is no error.
 	Stop(ctx context.Context, container string) error
-	// Restart is Stop and Start.
+	// Restart stops and starts a container.
 	Restart(ctx context.Context, container string) error
-	// Remove kills the container and removes it with its volumes. It is no error when it is gone.
+	// Remove kills the container and removes it with its volumes. Removing a container that does not exist is no error.
 	Remove(ctx context.Context, container string) error
 }
 
-// NewDroplet is a droplet to be made.
+// NewDroplet describes a droplet to be created.
 type NewDroplet struct {
-	// Made is shown again by List, so that what was made can be found by whoever lost the answer.
-	Made  domain.DropletID
+	// Build is returned by List, so that the container of an interrupted build can be found.
+	Build domain.DropletID
 	Name  domain.DropletName
 	Image string
-	// Env is NAME=value. It is given to the host, which shows it to whoever may ask it.
+	// Env contains NAME=value. The host shows it to everyone who may inspect containers.
 	Env []domain.Secret
 	// AuthorizedKey is a line for /root/.ssh/authorized_keys.
 	AuthorizedKey string
 	Ports         []domain.PublishedPort
 }
 
-// SSHKey is a new pair of keys.
+// SSHKey is a new SSH key pair.
 type SSHKey struct {
-	// Private is in OpenSSH's format, as ssh -i reads it.
+	// Private is in OpenSSH's format, as ssh -i reads it. The caller clears it.
 	Private domain.Secret
-	// Authorized is the public half as a line of authorized_keys, with the comment.
+	// Authorized is the public key as a line of authorized_keys, with the comment.
 	Authorized string
 }
 
-// NewSSHKeyFunc makes an Ed25519 pair.
+// NewSSHKeyFunc generates an Ed25519 key pair.
 type NewSSHKeyFunc func(comment string) (SSHKey, error)
 
-// DropletRecords stores what is known of droplets apart from their host.
+// DropletRecords stores the records of droplets. A record has a lease, BusyUntil, while a server builds or removes the
+// droplet; when the lease has expired, another server may claim the record and finish the removal.
 type DropletRecords interface {
-	// Add inserts the record of a making that begins.
+	// Add inserts the record of a build that begins.
 	Add(ctx context.Context, record domain.DropletRecord) error
 	// List returns all records, oldest first.
 	List(ctx context.Context) ([]domain.DropletRecord, error)
-	// NoteEntry stores what the private key was written as. ErrDropletAbandoned when somebody takes the making back.
+	// NoteEntry stores which version of which entry holds the private key. ErrDropletAbandoned when another server has
+	// claimed the record for removal.
 	NoteEntry(ctx context.Context, id domain.DropletID, entry domain.Entry) error
-	// Finish makes the record that of a whole droplet, and drops older ones of that name, whose containers are gone: a
-	// name is taken once on a host. ErrDropletAbandoned as above.
+	// Finish marks a build as complete. It deletes older complete records of that name, whose containers must have been
+	// removed because a host has each name once. ErrDropletAbandoned when another server has claimed the record.
 	Finish(ctx context.Context, id domain.DropletID, name domain.DropletName, container string) error
-	// Claim marks the record as abandoned for one who removes the droplet until then, and returns it as it is now; ok is
-	// false when it has changed hands since it was read.
+	// Claim marks the record as abandoned, with a lease until a time, and returns it as it is now. ok is false when
+	// another server changed the record's lease since it was read.
 	Claim(ctx context.Context, read domain.DropletRecord, until time.Time) (record domain.DropletRecord, ok bool,
 		err error)
-	// Release gives a claimed record back: to whoever comes at that time, or, with the zero time, as that of a whole
-	// droplet.
+	// Release ends the lease of a claimed record at a time. The zero time undoes the claim: the droplet is complete
+	// again.
 	Release(ctx context.Context, claimed domain.DropletRecord, at time.Time) error
 	// Delete removes a record.
 	Delete(ctx context.Context, id domain.DropletID) error
 }
 
-// DropletVault is what droplets need of boxes. Who may do what there, sealing, limits and the record of it stay with those
-// who look after boxes.
+// DropletVault gives the use cases of droplets access to entries. The use cases of boxes implement it, and apply
+// their own authorisation, limits and audit events; use cases must not import each other, which is why it is a port.
 type DropletVault interface {
-	// Authorize decides whether the requester has permissions over the entries of a box. NotFound with code box_not_found,
-	// Forbidden with code permission_missing, each on record.
-	Authorize(ctx context.Context, by domain.Requester, box string, wanted domain.Permissions) error
-	// Read returns the JSON text of an entry; on record before it returns.
-	Read(ctx context.Context, by domain.Requester, at EntryAddress) ([]byte, error)
-	// Write writes JSON text as a new version of an entry, and calls note in the same transaction.
-	Write(ctx context.Context, by domain.Requester, at EntryAddress, value []byte,
-		note func(ctx context.Context, repos Repos, entry domain.Entry) error) error
-	// DeleteUnchanged deletes the entry of a record on the service's own authority, on record, if its value is still the
-	// version that was written. It is no error when it is not.
-	DeleteUnchanged(ctx context.Context, by domain.Requester, record domain.DropletRecord) error
+	// OpenBox authorises the caller for all entries of a box that a droplet needs and checks the encryption key, in
+	// this order. NotFound with code box_not_found, Forbidden with code permission_missing, both audited; then the
+	// errors of domain.EncryptionKey.Check. The caller closes the box.
+	OpenBox(ctx context.Context, by domain.Requester, in OpenBox) (DropletBox, error)
+	// DeleteUnchanged deletes an entry on the service's own authority, with an audit event, if its newest version is
+	// still the given one. Otherwise it does nothing.
+	DeleteUnchanged(ctx context.Context, by domain.Requester, version domain.VersionRef) error
 }
 
-// EntryAddress is where an entry is, as a requester names it, and the key that opens it.
-type EntryAddress struct {
-	Box           string
-	Key           string
-	EncryptionKey string
+// OpenBox is the request of DropletVault.OpenBox.
+type OpenBox struct {
+	Box         string
+	Permissions domain.Permissions
+	// Action is the action of the audit event of a refusal.
+	Action domain.Action
+	// EncryptionKey seals and opens the entries. Its owner clears it after Close.
+	EncryptionKey domain.EncryptionKey
+}
+
+// DropletBox is a box opened with an encryption key. It derives from the key once for all its reads and writes. It is
+// for one goroutine at a time. Every call authorises the caller again.
+type DropletBox interface {
+	// Read returns the JSON text of an entry, after its audit event was committed. The caller clears it.
+	Read(ctx context.Context, key string) ([]byte, error)
+	// Write writes JSON text as a new version of an entry, and notes the version in the droplet's record in the same
+	// transaction; see DropletRecords.NoteEntry.
+	Write(ctx context.Context, key domain.EntryKey, value []byte, droplet domain.DropletID) error
+	// Close overwrites the derived keys.
+	Close()
 }

@@ -7,22 +7,22 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// PasswordPurpose binds a sealed password hash to what it is (see AccountSealer).
+// PasswordPurpose is the purpose under which password hashes are sealed; see AccountSealer.
 const PasswordPurpose = "password"
 
-// Keyring is the server's keys in memory, opened with the secret.
+// Keyring holds the server keys in memory, unwrapped with the master secret. It is safe for concurrent use.
 type Keyring interface {
-	// Reload reads the keys again. The keys in memory stay when it fails.
+	// Reload reads the keys from the database. When it fails, the keys in memory stay in use.
 	Reload(ctx context.Context) error
-	// NewKey makes a random key of a purpose and generation, wrapped under the present secret.
+	// NewKey generates a random key of a purpose and generation, wrapped under the current secret.
 	NewKey(purpose domain.KeyPurpose, generation int) (ServerKey, error)
-	// Rewrap returns the keys wrapped under the present secret, having opened them with it or with the previous one.
+	// Rewrap unwraps keys with the current or the previous secret and returns them wrapped under the current one.
 	Rewrap(keys []ServerKey) ([]ServerKey, error)
 	// Status lists the keys in memory, by purpose and generation.
 	Status() []KeyStatus
 }
 
-// KeyStatus is what may be shown of a server key.
+// KeyStatus is the public description of a server key.
 type KeyStatus struct {
 	ID         domain.ServerKeyID
 	Purpose    domain.KeyPurpose
@@ -30,6 +30,6 @@ type KeyStatus struct {
 	CreatedAt  time.Time
 	// RetiredAt is zero while the key is in use.
 	RetiredAt time.Time
-	// UnderPrevious: it is still wrapped under the previous secret; rotate has not been run.
+	// UnderPrevious means that the key is wrapped under the previous secret: rotate has not run yet.
 	UnderPrevious bool
 }

@@ -6,14 +6,14 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Workload is one of the two uses of slow derivation; each gets its turn when both wait.
+// Workload is one of the two users of Argon2id. Each has its own queue, so that neither can starve the other.
 type Workload uint8
 
 // The workloads.
 const (
-	// PasswordWork hashes and checks passwords.
+	// PasswordWork is password hashing.
 	PasswordWork Workload = iota
-	// EntryWork derives entry keys from passphrases.
+	// EntryWork is key derivation from passphrases.
 	EntryWork
 )
 
@@ -24,23 +24,26 @@ type Argon2Params struct {
 	Threads   uint8
 }
 
-// DeriveFunc computes Argon2id of a secret, waiting for its turn. Errors: Unavailable with code busy when the queue is
-// full or ctx ended before the turn came. It must not be called inside a transaction.
+// DeriveFunc computes Argon2id of a secret. It blocks on the queue of its workload and must not run inside a
+// transaction. Errors: Unavailable with code busy when the queue is full, or when ctx ends before the derivation
+// begins.
 type DeriveFunc func(ctx context.Context, use Workload, secret, salt []byte, params Argon2Params) ([]byte, error)
 
-// Passwords hashes and checks passwords. Both methods are slow on purpose and block on the queue of derivations; they
-// must not be called inside a transaction. Errors: Unavailable with code busy.
+// Passwords hashes and checks passwords. Both methods are slow on purpose: they block on the queue of PasswordWork
+// and must not run inside a transaction. Errors: Unavailable with code busy. Tests of use cases implement it without
+// Argon2id.
 type Passwords interface {
-	// Hash returns a PHC string ("$argon2id$v=19$m=…,t=…,p=…$salt$hash") with a fresh salt.
+	// Hash returns a PHC string ("$argon2id$v=19$m=…,t=…,p=…$salt$hash") with a new random salt.
 	Hash(ctx context.Context, password domain.Secret) ([]byte, error)
-	// Check compares in constant time. With phc nil (an unknown user) it does the same work against a fixed hash and
-	// reports Match false, so that the time tells nothing.
+	// Check compares a password with a hash in constant time. With a nil phc, for an unknown user, it does the same
+	// work against a fixed hash and reports Match false, so that the response time does not reveal which users exist.
 	Check(ctx context.Context, password domain.Secret, phc []byte) (PasswordCheck, error)
 }
 
-// PasswordCheck is the outcome of comparing a password with its hash.
+// PasswordCheck is the result of comparing a password with its hash.
 type PasswordCheck struct {
 	Match bool
-	// Outdated: it matches, and was hashed with weaker settings than today's; hash it again.
+	// Outdated means that the password matches a hash with weaker parameters than the current ones and should be hashed
+	// again.
 	Outdated bool
 }

@@ -2,8 +2,10 @@ package ports
 
 import "time"
 
-// Clock tells the time in UTC. Values are cut to microseconds, which is what PostgreSQL keeps.
+// Clock returns the current time in UTC, truncated to microseconds, which is the resolution of PostgreSQL. Tests
+// implement it with a clock that they set.
 type Clock interface{ Now() time.Time }
 
-// IDs makes identifiers: UUIDs version 7 (RFC 9562), so that new rows lie together in their index.
+// IDs generates identifiers: UUIDs version 7 (RFC 9562), whose time prefix keeps new rows adjacent in their index.
+// Tests implement it with a counter.
 type IDs interface{ New() [16]byte }

@@ -7,25 +7,25 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// TokenClaims is what a signed token says. IssuedAt and ExpiresAt are whole seconds; a zero ExpiresAt means never.
+// TokenClaims is the content of a signed token. IssuedAt and ExpiresAt are whole seconds; a zero ExpiresAt means never.
 type TokenClaims struct {
 	Credential domain.Credential
 	IssuedAt   time.Time
 	ExpiresAt  time.Time
 }
 
-// Tokens signs and verifies the tokens that clients hold. The database holds their ids, never the tokens: whether one
-// is still good is for the caller to ask there.
+// Tokens signs and verifies the tokens that clients hold. The database stores the identifiers of tokens, never the
+// tokens. Tokens checks signatures only: a token that verifies may have been revoked, which the caller looks up in
+// the database.
 type Tokens interface {
-	// Mint signs claims under the current server key of their kind and returns the token and that key's id. The same
-	// claims under the same key give the same token.
+	// Mint signs claims under the current server key of their kind and returns the token and that key's identifier. The
+	// result is deterministic: the same claims under the same key give the same token.
 	Mint(ctx context.Context, claims TokenClaims) (token string, key domain.ServerKeyID, err error)
-	// MintUnder is Mint under a given key, to show again a token that was handed out before. NotFound when the key
-	// is no longer there.
+	// MintUnder signs claims under a given server key. It reproduces a token that was issued before. NotFound when the
+	// key was deleted.
 	MintUnder(ctx context.Context, key domain.ServerKeyID, claims TokenClaims) (string, error)
-	// Verify checks the signature, that the token was issued here and that it has not expired. Whether it was revoked
-	// is not known here. Unauthenticated for everything that is wrong.
+	// Verify checks the signature, the issuer and the expiry. Unauthenticated when any of them is wrong.
 	Verify(ctx context.Context, token string) (domain.Credential, error)
-	// Identify is Verify for a token that may have expired, so that an old one can still be deleted by itself.
+	// Identify is Verify without the expiry check, so that an expired token can still revoke itself.
 	Identify(ctx context.Context, token string) (domain.Credential, error)
 }

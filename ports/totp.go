@@ -6,26 +6,26 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// TOTP makes and checks time-based one-time codes: RFC 6238 with SHA-1, 6 digits and steps of 30 seconds, which is
-// what authenticator apps read.
+// TOTP generates and checks time-based one-time passwords: RFC 6238 with SHA-1, 6 digits and steps of 30 seconds, the
+// parameters that all authenticator apps support.
 type TOTP interface {
 	// NewSecret returns 160 random bits.
 	NewSecret() (domain.Secret, error)
-	// Enrolment returns what a person needs to put the secret into an authenticator app for an account.
+	// Enrolment returns the forms in which a user can transfer the secret to an authenticator app.
 	Enrolment(secret domain.Secret, account string) (Enrolment, error)
-	// Match returns the step that the code belongs to, looking one step either way of now; ok is false when it belongs
-	// to none. It compares in constant time. That a step is accepted once is for storage to see to.
+	// Match returns the time step of the code, accepting one step before and one after now; ok is false when the code
+	// matches none of them. It compares in constant time. It does not detect reuse: storage does, by the step.
 	Match(secret domain.Secret, code string, now time.Time) (step int64, ok bool)
 }
 
-// Enrolment shows a secret, once. All of it is secret.
+// Enrolment contains a TOTP secret in several forms. All of them are secret and are shown once.
 type Enrolment struct {
 	// Secret is base32 without padding.
 	Secret string
-	// URI is otpauth://totp/ISSUER:ACCOUNT?secret=…&issuer=ISSUER, as authenticator apps read it.
+	// URI is otpauth://totp/ISSUER:ACCOUNT?secret=…&issuer=ISSUER, the format of authenticator apps.
 	URI string
 	// PNG is the URI as a QR code.
 	PNG []byte
-	// Terminal is the URI as a QR code of block characters, which a phone can read off a terminal.
+	// Terminal is the URI as a QR code of block characters, which a phone can scan from a terminal.
 	Terminal string
 }

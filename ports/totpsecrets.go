@@ -7,52 +7,53 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// TOTPPurpose binds a sealed code secret to what it is (see AccountSealer).
+// TOTPPurpose is the purpose under which TOTP secrets are sealed; see AccountSealer.
 const TOTPPurpose = "totp"
 
-// SealedTOTPSecret is a one-time code with its secret as it is stored.
+// SealedTOTPSecret is an enrolled TOTP secret as it is stored.
 type SealedTOTPSecret struct {
 	Code      domain.TOTPSecret
 	ServerKey domain.ServerKeyID
 	Sealed    []byte
 }
 
-// SignIn is what the database has of somebody who says to be that user. Code is zero where the user has none in force.
+// SignIn is everything that is needed to check a sign-in. Code is zero for a user without a confirmed TOTP secret.
 type SignIn struct {
 	User     domain.User
 	Password SealedPassword
 	Code     SealedTOTPSecret
 }
 
-// TOTPSecrets stores the secrets of one-time codes, and which codes are spent.
+// TOTPSecrets stores TOTP secrets, and the steps and recovery codes that were used. A user has at most one confirmed
+// secret and one pending secret.
 type TOTPSecrets interface {
-	// Put stores a code with its recovery codes, in place of the user's other one that is, or is not, pending likewise.
-	// ErrStaleServerKey.
+	// Put stores a secret with its recovery codes and replaces the user's pending secret, or the confirmed one if the
+	// new secret is confirmed. ErrStaleServerKey.
 	Put(ctx context.Context, code SealedTOTPSecret, recovery []domain.Digest) error
-	// Get returns the code of a user that is pending, or the one in force. NotFound with code totp_not_found.
+	// Get returns the pending or the confirmed secret of a user. NotFound with code totp_not_found.
 	Get(ctx context.Context, user domain.UserID, pending bool) (SealedTOTPSecret, error)
-	// Accept spends the codes up to a step, and confirms a code that was not confirmed yet. It reports false when they
-	// were spent already, and when the code is gone.
+	// Accept marks all codes up to a step as used and confirms an unconfirmed secret. It reports false when the step
+	// was used before, and when the secret was deleted.
 	Accept(ctx context.Context, id domain.TOTPID, step int64, now time.Time) (bool, error)
-	// SpendRecovery deletes a recovery code; false when there is none.
+	// SpendRecovery deletes a recovery code and reports whether it existed.
 	SpendRecovery(ctx context.Context, id domain.TOTPID, hash domain.Digest) (bool, error)
-	// Promote puts the user's pending code in force.
+	// Promote replaces the user's confirmed secret by the pending one.
 	Promote(ctx context.Context, user domain.UserID) error
-	// Delete removes all codes of a user and reports whether there were any.
+	// Delete removes all TOTP secrets of a user and reports whether there were any.
 	Delete(ctx context.Context, user domain.UserID) (bool, error)
 }
 
-// TokenFamilies stores sign-ins whose tokens are opaque.
+// TokenFamilies stores sign-ins with opaque tokens. A family is one sign-in; each refresh adds a pair of tokens to it.
 type TokenFamilies interface {
-	// Add inserts a family. Unauthenticated when the user was deleted at the same moment.
+	// Add inserts a family. Unauthenticated when the user was deleted concurrently.
 	Add(ctx context.Context, family domain.TokenFamily) error
 	// AddPair inserts a pair of a family.
 	AddPair(ctx context.Context, pair domain.TokenPair) error
-	// LockByRefresh makes this transaction the only one that changes the family to which a refresh token belongs, and
-	// returns it with the pair of that token. NotFound when there is no such token.
+	// LockByRefresh locks the family of a refresh token until the transaction ends, and returns it with the token's
+	// pair. NotFound for an unknown token.
 	LockByRefresh(ctx context.Context, refresh domain.Digest) (domain.TokenFamily, domain.TokenPair, error)
-	// Spend ends a pair, whose tokens are known as spent from now on.
+	// Spend marks a pair as used. Its tokens stay stored, so that a reuse is detected.
 	Spend(ctx context.Context, pair domain.CredentialID, now time.Time) error
-	// Revoke ends a family.
+	// Revoke ends a family with all its pairs.
 	Revoke(ctx context.Context, family domain.FamilyID, now time.Time) error
 }

@@ -15,25 +15,26 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// capabilities are what a small server with sshd needs as root within its container: to give files and terminals to users
-// (CHOWN, FOWNER, FSETID, DAC_OVERRIDE), to become the user who signed in and to shut sshd's helper in (SETUID, SETGID,
-// SYS_CHROOT), to end that user's programs (KILL), to listen on ports 22, 80 and 443 (NET_BIND_SERVICE), and to note a
-// sign-in where the kernel keeps a record (AUDIT_WRITE). Of what Docker gives by default, making devices (MKNOD), raw
-// packets (NET_RAW) and handing capabilities on (SETPCAP, SETFCAP) are missing.
+// capabilities are those that a small server with sshd needs as root in its container: CHOWN, FOWNER, FSETID and
+// DAC_OVERRIDE to give files and terminals to users; SETUID, SETGID and SYS_CHROOT to switch to the user who signed
+// in and to confine sshd's helper process; KILL to end that user's processes; NET_BIND_SERVICE to listen on ports 22,
+// 80 and 443; AUDIT_WRITE to log a sign-in to the kernel's audit log. Docker's defaults also include MKNOD, NET_RAW,
+// SETPCAP and SETFCAP; droplets do not get those.
 var capabilities = []string{"CHOWN", "FOWNER", "FSETID", "DAC_OVERRIDE", "SETUID", "SETGID", "SYS_CHROOT", "KILL",
 	"NET_BIND_SERVICE", "AUDIT_WRITE"}
 
 const (
+	// maxProcesses stops a fork bomb in one droplet before it exhausts the host's process table.
 	maxProcesses = 512
-	// runOptions are of the folder /run, which is empty after each start. It counts as memory of the droplet.
+	// runOptions mount /run as a tmpfs, which is empty after each start. Its content counts as memory of the droplet.
 	runOptions = "rw,nosuid,nodev,mode=755,size=64m"
 )
 
-// Create makes a container with the authorized key in place; see ports.DropletHost. Where the key cannot be put in, the
-// container is there all the same, and its identifier comes back with the error.
+// Create creates a container with the authorized key in place; see ports.DropletHost. When the key cannot be copied,
+// the container exists anyway, and Create returns its identifier together with the error.
 func (h *Host) Create(ctx context.Context, droplet ports.NewDroplet) (string, error) {
 	var made container.CreateResponse
-	err := h.ask(ctx, answerPatience, func(ctx context.Context) (err error) {
+	err := h.call(ctx, answerTimeout, func(ctx context.Context) (err error) {
 		made, err = h.engine.ContainerCreate(ctx, h.containerConfig(droplet), h.hostConfig(droplet), nil, nil,
 			string(droplet.Name))
 		return err
@@ -41,16 +42,17 @@ func (h *Host) Create(ctx context.Context, droplet ports.NewDroplet) (string, er
 	if err != nil {
 		return "", err
 	}
-	err = h.ask(ctx, answerPatience, func(ctx context.Context) error {
+	err = h.call(ctx, answerTimeout, func(ctx context.Context) error {
 		return h.engine.CopyToContainer(ctx, made.ID, "/", authorizedKeys(droplet.AuthorizedKey),
 			container.CopyToContainerOptions{})
 	})
 	if errors.Is(err, domain.Conflict) {
-		err = domain.HostRefused(err.Error()) // about the container itself, and not its name
+		err = domain.HostRefused(err.Error()) // a conflict of the copy, not of the name
 	}
 	return made.ID, err
 }
 
+// containerConfig returns the identity of the container: image, environment and the labels that List looks for.
 func (h *Host) containerConfig(droplet ports.NewDroplet) *container.Config {
 	env := make([]string, len(droplet.Env))
 	for i, each := range droplet.Env {
@@ -65,11 +67,15 @@ func (h *Host) containerConfig(droplet ports.NewDroplet) *container.Config {
 		Image:        droplet.Image,
 		Env:          env,
 		ExposedPorts: exposed,
-		Labels:       map[string]string{labelInstallation: h.config.Installation, labelMade: droplet.Made.String()},
+		Labels: map[string]string{
+			labelInstallation: h.config.Installation,
+			labelBuild:        droplet.Build.String(),
+		},
 	}
 }
 
-// hostConfig gives a droplet what a small server needs and no way to the host: no mounts, no devices, no privileges.
+// hostConfig isolates the droplet from the host: no mounts, no devices, no additional privileges, and limits on memory,
+// processor time and processes.
 func (h *Host) hostConfig(droplet ports.NewDroplet) *container.HostConfig {
 	bindings := nat.PortMap{}
 	for _, port := range droplet.Ports {
@@ -92,11 +98,13 @@ func (h *Host) hostConfig(droplet ports.NewDroplet) *container.HostConfig {
 	}
 }
 
+// portOf returns the port in Docker's notation, such as 22/tcp.
 func portOf(port domain.PublishedPort) nat.Port {
 	return nat.Port(strconv.Itoa(port.Port) + "/" + port.Protocol)
 }
 
-// authorizedKeys is a tar with /root/.ssh/authorized_keys, which sshd reads only where nobody else may write to it.
+// authorizedKeys returns a tar archive with /root/.ssh/authorized_keys. sshd ignores the file when other users can
+// write to it or to its directories, hence the modes.
 func authorizedKeys(line string) *bytes.Buffer {
 	var archive bytes.Buffer
 	writer := tar.NewWriter(&archive)
@@ -112,7 +120,7 @@ func authorizedKeys(line string) *bytes.Buffer {
 		},
 	} {
 		header.ModTime = now
-		_ = writer.WriteHeader(&header) // into memory, and the sizes are right
+		_ = writer.WriteHeader(&header) // cannot fail: it writes to memory and the size is correct
 	}
 	_, _ = writer.Write([]byte(line))
 	_ = writer.Close()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -16,76 +17,79 @@ import (
 )
 
 const (
-	// answerPatience is how long an answer to something that takes no time is waited for.
-	answerPatience = 4 * time.Second
-	// stopTime is how long the programs of a droplet get to end before they are killed.
+	// answerTimeout limits calls that the engine answers at once. It is below the five seconds of
+	// ports.DropletHost.List.
+	answerTimeout = 4 * time.Second
+	// stopTime is how long the engine waits for the programs of a droplet to end before it kills them.
 	stopTime = 10 * time.Second
-	// workPatience bounds what may take its time: stopping, and starting on a host that has much to do.
-	workPatience = stopTime + 5*time.Second
+	// workTimeout limits calls that take time: stopping, and starting on a busy host.
+	workTimeout = stopTime + 5*time.Second
 )
 
-// Config is how to reach the host, and what its droplets are like.
+// Config says how to reach the host, and what resources its droplets get.
 type Config struct {
 	// Address is unix:///path or tcp://host:port.
 	Address string
-	// TLS is for tcp; nil is plain.
+	// TLS is for tcp; nil means a plain connection.
 	TLS *tls.Config
-	// Installation is what the containers of this service are told from those of others by.
+	// Installation is the value of the label that separates this service's containers from all others.
 	Installation string
-	Prefix       domain.DropletPrefix
-	// Memory is the most that a droplet may take, in bytes, with what it writes to /run; swap is none.
+	// Prefix is the common prefix of the droplets' names.
+	Prefix domain.DropletPrefix
+	// Memory limits a droplet's memory, including the content of /run, in bytes. Droplets get no swap.
 	Memory int64
-	// CPUs is how many cores it may use, in billionths.
+	// NanoCPUs limits processor time, in billionths of a core.
 	NanoCPUs int64
 }
 
-// Host is a Docker engine. It implements ports.DropletHost.
+// Host is a Docker engine. It implements ports.DropletHost and is safe for concurrent use.
 type Host struct {
 	config Config
 	engine *client.Client
-	// agreed is closed once a version of the API is; whoever holds agreeing may agree on it.
-	agreed   chan struct{}
-	agreeing chan struct{}
+	// negotiated is closed when the API version is settled. negotiating is a lock that can be waited for with a
+	// context: the goroutine whose send succeeds negotiates.
+	negotiated  chan struct{}
+	negotiating chan struct{}
 }
 
-// New returns the host of an address, which need not answer yet. The version of the API is agreed on with the first
-// request that is answered.
+// New returns a host, which need not be reachable yet. The first call that reaches the engine negotiates the API
+// version.
 func New(config Config) (*Host, error) {
 	transport := &http.Transport{
 		TLSClientConfig:     config.TLS,
-		TLSHandshakeTimeout: answerPatience,
+		TLSHandshakeTimeout: answerTimeout,
 		MaxIdleConns:        8,
 		IdleConnTimeout:     30 * time.Second,
 	}
-	engine, err := client.NewClientWithOpts(client.WithHTTPClient(&http.Client{Transport: transport,
-		CheckRedirect: client.CheckRedirect}),
+	engine, err := client.NewClientWithOpts(
+		client.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}),
 		client.WithHost(config.Address))
 	if err != nil {
 		return nil, fmt.Errorf("reach the droplet host: %w", err)
 	}
-	// The library asks the environment for a proxy, which is no way to somebody who is root.
+	// The library takes a proxy from the environment. This connection controls root on the host: never use a proxy.
 	transport.Proxy = nil
 	return &Host{
-		config:   config,
-		engine:   engine,
-		agreed:   make(chan struct{}),
-		agreeing: make(chan struct{}, 1),
+		config:      config,
+		engine:      engine,
+		negotiated:  make(chan struct{}),
+		negotiating: make(chan struct{}, 1),
 	}, nil
 }
 
-// agree settles the version of the API with the engine, once. The library would do it with the first request, and writes
-// what requests at the same moment read.
-func (h *Host) agree(ctx context.Context) error {
+// negotiate settles the API version with the engine, once. The library would negotiate during the first request, but it
+// writes the version without a lock while concurrent requests read it.
+func (h *Host) negotiate(ctx context.Context) error {
 	select {
-	case <-h.agreed:
+	case <-h.negotiated:
 		return nil
-	case h.agreeing <- struct{}{}:
-		defer func() { <-h.agreeing }()
+	case h.negotiating <- struct{}{}:
+		defer func() { <-h.negotiating }()
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	select {
-	case <-h.agreed:
+	case <-h.negotiated:
 		return nil
 	default:
 	}
@@ -94,59 +98,62 @@ func (h *Host) agree(ctx context.Context) error {
 		return err
 	}
 	h.engine.NegotiateAPIVersionPing(answer)
-	close(h.agreed)
+	close(h.negotiated)
 	return nil
 }
 
-// Close ends idle connections.
+// Close closes idle connections.
 func (h *Host) Close() error { return h.engine.Close() }
 
 // Start starts a container; see ports.DropletHost.
 func (h *Host) Start(ctx context.Context, id string) error {
-	return h.ask(ctx, workPatience, func(ctx context.Context) error {
+	return h.call(ctx, workTimeout, func(ctx context.Context) error {
 		return h.engine.ContainerStart(ctx, id, container.StartOptions{})
 	})
 }
 
 // Stop stops a container; see ports.DropletHost.
 func (h *Host) Stop(ctx context.Context, id string) error {
-	return h.ask(ctx, workPatience, func(ctx context.Context) error {
+	return h.call(ctx, workTimeout, func(ctx context.Context) error {
 		return h.engine.ContainerStop(ctx, id, stopOptions())
 	})
 }
 
 // Restart stops and starts a container; see ports.DropletHost.
 func (h *Host) Restart(ctx context.Context, id string) error {
-	return h.ask(ctx, workPatience, func(ctx context.Context) error {
+	return h.call(ctx, workTimeout, func(ctx context.Context) error {
 		return h.engine.ContainerRestart(ctx, id, stopOptions())
 	})
 }
 
+// stopOptions sets the time between SIGTERM and SIGKILL.
 func stopOptions() container.StopOptions {
 	seconds := int(stopTime / time.Second)
 	return container.StopOptions{Timeout: &seconds}
 }
 
-// Remove removes a container, running or not; see ports.DropletHost.
+// Remove removes a container and its volumes, also while it runs; see ports.DropletHost.
 func (h *Host) Remove(ctx context.Context, id string) error {
-	err := h.ask(ctx, workPatience, func(ctx context.Context) error {
+	err := h.call(ctx, workTimeout, func(ctx context.Context) error {
 		return h.engine.ContainerRemove(ctx, id, container.RemoveOptions{RemoveVolumes: true, Force: true})
 	})
-	if errors.Is(err, errGone) || errors.Is(err, domain.Conflict) { // or somebody removes it already
+	// A conflict means that a removal is in progress.
+	if errors.Is(err, errNotFound) || errors.Is(err, domain.Conflict) {
 		return nil
 	}
 	return err
 }
 
-// errGone is the cause of a refusal when the engine has not got what it was asked about.
-var errGone = errors.New("the engine has no such thing")
+// errNotFound is the cause of a refusal when the engine does not have the object of the request.
+var errNotFound = errors.New("not found by the engine")
 
-// ask calls the engine with a limit on the time, and says what its answer means: Conflict when it said so, a refusal with
-// its reason for other answers, silence when there was none. A request that was given up by who made it says just that.
-func (h *Host) ask(ctx context.Context, patience time.Duration, do func(ctx context.Context) error) error {
-	limited, cancel := context.WithTimeout(ctx, patience)
+// call calls the engine with a time limit and translates its answer: a conflict becomes domain.Conflict, any other
+// error answer a refusal with the engine's reason, and no answer ErrDropletHostUnavailable. When the caller cancelled
+// ctx, call returns context.Canceled.
+func (h *Host) call(ctx context.Context, timeout time.Duration, do func(ctx context.Context) error) error {
+	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	err := h.agree(limited)
+	err := h.negotiate(limited)
 	if err == nil {
 		err = do(limited)
 	}
@@ -160,7 +167,7 @@ func (h *Host) ask(ctx context.Context, patience time.Duration, do func(ctx cont
 	case cerrdefs.IsConflict(err):
 		return domain.Refuse(domain.Conflict, "droplet_host_conflict", err.Error())
 	case cerrdefs.IsNotFound(err):
-		return domain.HostRefused(err.Error()).Because(errGone)
+		return domain.HostRefused(err.Error()).Because(errNotFound)
 	case answered(err):
 		return domain.HostRefused(err.Error())
 	default:
@@ -168,15 +175,17 @@ func (h *Host) ask(ctx context.Context, patience time.Duration, do func(ctx cont
 	}
 }
 
-// answered reports whether the error is an answer of the engine.
+// answered reports whether the engine sent the error, as opposed to an error of the connection. Other statuses, such as
+// those of a proxy in front of the engine, count as no answer.
 func answered(err error) bool {
-	for _, is := range []func(error) bool{cerrdefs.IsInvalidArgument, cerrdefs.IsUnauthorized,
+	return slices.ContainsFunc([]func(error) bool{
+		cerrdefs.IsInvalidArgument,
+		cerrdefs.IsUnauthorized,
 		cerrdefs.IsPermissionDenied,
-		cerrdefs.IsNotModified, cerrdefs.IsInternal, cerrdefs.IsNotImplemented, cerrdefs.IsResourceExhausted,
-		cerrdefs.IsFailedPrecondition} {
-		if is(err) {
-			return true
-		}
-	}
-	return false
+		cerrdefs.IsNotModified,
+		cerrdefs.IsInternal,
+		cerrdefs.IsNotImplemented,
+		cerrdefs.IsResourceExhausted,
+		cerrdefs.IsFailedPrecondition,
+	}, func(is func(error) bool) bool { return is(err) })
 }

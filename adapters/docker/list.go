@@ -12,18 +12,25 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// The labels of a droplet's container. They hold no secret, and say nothing that anybody is trusted for.
+// The labels of a droplet's container. They contain no secret. Everyone with access to the host can set them, so they
+// never authorise anything.
 const (
 	labelInstallation = "lockbox.installation"
-	labelMade         = "lockbox.made"
+	// labelBuild identifies the build. The name of the label predates the word and must not change: containers have it.
+	labelBuild = "lockbox.made"
 )
+
+// containerDigits is the length of a container identifier.
+const containerDigits = 64
 
 // List returns the droplets of this installation; see ports.DropletHost.
 func (h *Host) List(ctx context.Context) ([]domain.Droplet, error) {
 	var found []container.Summary
-	err := h.ask(ctx, answerPatience, func(ctx context.Context) (err error) {
-		found, err = h.engine.ContainerList(ctx, container.ListOptions{All: true,
-			Filters: filters.NewArgs(filters.Arg("label", labelInstallation+"="+h.config.Installation))})
+	err := h.call(ctx, answerTimeout, func(ctx context.Context) (err error) {
+		found, err = h.engine.ContainerList(ctx, container.ListOptions{
+			All:     true,
+			Filters: filters.NewArgs(filters.Arg("label", labelInstallation+"="+h.config.Installation)),
+		})
 		return err
 	})
 	if err != nil {
@@ -39,26 +46,27 @@ func (h *Host) List(ctx context.Context) ([]domain.Droplet, error) {
 	return droplets, nil
 }
 
-// droplet reads what the engine lists of a container; ours is false for one that is no droplet of this installation.
+// droplet converts a listed container; ours is false for a container that is not a droplet of this installation.
 func (h *Host) droplet(listed container.Summary) (droplet domain.Droplet, ours bool) {
 	name := nameOf(listed)
 	_, ours = h.config.Prefix.Parse(name)
-	if !ours || listed.Labels[labelInstallation] != h.config.Installation || !domain.IsContainerID(listed.ID) {
+	if !ours || listed.Labels[labelInstallation] != h.config.Installation || !isContainerID(listed.ID) {
 		return domain.Droplet{}, false
 	}
-	made, _ := domain.ParseID[domain.Droplet](listed.Labels[labelMade])
+	build, _ := domain.ParseID[domain.Droplet](listed.Labels[labelBuild])
 	return domain.Droplet{
 		Container: listed.ID,
 		Name:      domain.DropletName(name),
-		Made:      made,
+		Build:     build,
 		CreatedAt: time.Unix(listed.Created, 0).UTC(),
 		Started:   listed.State != container.StateCreated,
-		Status:    domain.UpStatus(listed.Status),
+		Status:    upStatus(listed.Status),
 		Ports:     portsOf(listed),
 	}, true
 }
 
-// nameOf returns the container's own name, which has one slash; those with two are what others call it.
+// nameOf returns the container's own name, which has one slash. Names with two slashes are aliases that links of other
+// containers gave it.
 func nameOf(listed container.Summary) string {
 	for _, name := range listed.Names {
 		if own := strings.TrimPrefix(name, "/"); !strings.Contains(own, "/") {
@@ -68,7 +76,7 @@ func nameOf(listed container.Summary) string {
 	return ""
 }
 
-// portsOf returns the bindings to addresses of IPv4.
+// portsOf returns the bindings to IPv4 addresses.
 func portsOf(listed container.Summary) []domain.PublishedPort {
 	var published []domain.PublishedPort
 	for _, port := range listed.Ports {
@@ -83,4 +91,20 @@ func portsOf(listed container.Summary) []domain.PublishedPort {
 		}
 	}
 	return published
+}
+
+// isContainerID reports whether text is a complete container identifier, which is safe in a path of the API.
+func isContainerID(text string) bool {
+	return len(text) == containerDigits && !strings.ContainsFunc(text, func(c rune) bool {
+		return (c < '0' || c > '9') && (c < 'a' || c > 'f')
+	})
+}
+
+// upStatus rewrites the engine's phrase for the first second, "Up Less than a second", to the form of later ones.
+func upStatus(status string) string {
+	const first = "Up Less than a second"
+	if rest, found := strings.CutPrefix(status, first); found {
+		return "Up 1 second" + rest
+	}
+	return status
 }

@@ -36,25 +36,26 @@ var (
 	accountsTaken = AccountsError{914, http.StatusBadRequest, "Username is already taken"}
 )
 
-var codeHostRefused = domain.HostRefused("").Code
-
 // accountsErrors are found by the code of a refusal.
 var accountsErrors = map[string]AccountsError{
-	"route_not_found":              accountsNoRoute,
-	codeMethodNotAllowed:           accountsNoRoute,
-	codeHostRefused:                accountsHostSays,
-	"sign_in_incomplete":           accountsNoSignIn,
-	domain.ErrCodeInvalid.Code:     accountsWrongCode,
-	domain.ErrUserNotFound.Code:    accountsNoUser,
-	domain.ErrRevokeOthers.Code:    accountsNotYours,
-	domain.ErrUnknownGroup.Code:    accountsNoGroup,
-	domain.ErrSecondOwner.Code:     accountsTwoOwners,
-	domain.ErrUnauthenticated.Code: accountsNoToken,
-	domain.ErrRefreshToken.Code:    accountsNoRefresh,
-	domain.ErrGroupTooLow.Code:     accountsDenied,
-	"account_incomplete":           accountsNoAccount,
-	"invalid_username":             accountsNoAccount,
-	domain.ErrUserExists.Code:      accountsTaken,
+	"route_not_found":                            accountsNoRoute,
+	codeMethodNotAllowed:                         accountsNoRoute,
+	domain.ErrDropletHostRefused.Code:            accountsHostSays,
+	domain.ErrDropletReasonWithheld.Code:         accountsHostSays,
+	domain.ErrDropletNotFound.Code:               accountsHostSays,
+	domain.DropletPrefix("").NoFreeNumber().Code: accountsHostSays,
+	"sign_in_incomplete":                         accountsNoSignIn,
+	domain.ErrCodeInvalid.Code:                   accountsWrongCode,
+	domain.ErrUserNotFound.Code:                  accountsNoUser,
+	domain.ErrRevokeOthers.Code:                  accountsNotYours,
+	domain.ErrUnknownGroup.Code:                  accountsNoGroup,
+	domain.ErrSecondOwner.Code:                   accountsTwoOwners,
+	domain.ErrUnauthenticated.Code:               accountsNoToken,
+	domain.ErrRefreshToken.Code:                  accountsNoRefresh,
+	domain.ErrGroupTooLow.Code:                   accountsDenied,
+	"account_incomplete":                         accountsNoAccount,
+	"invalid_username":                           accountsNoAccount,
+	domain.ErrUserExists.Code:                    accountsTaken,
 }
 
 // AccountsErrors lists the table by number. The documentation is checked against it.
@@ -76,9 +77,6 @@ func accountsError(refusal *domain.Error, status int) AccountsError {
 		return accountsExpired
 	}
 	if known, ok := accountsErrors[refusal.Code]; ok {
-		if refusal.Code == codeHostRefused {
-			known.Text = refusal.Message // each time another
-		}
 		return known
 	}
 	if refusal.Code == domain.ErrOwnerStays.Code {
@@ -87,8 +85,25 @@ func accountsError(refusal *domain.Error, status int) AccountsError {
 	return AccountsError{Status: status, Text: refusal.Message}
 }
 
+// hostReason returns the text of error 900: the reason of the droplet host, or a refusal of the server in the words
+// that Docker would use for it.
+func hostReason(c echo.Context, refusal *domain.Error) string {
+	const daemon = "Error response from daemon: "
+	switch refusal.Code {
+	case domain.ErrDropletHostRefused.Code:
+		return refusal.Message
+	case domain.ErrDropletNotFound.Code:
+		return daemon + "No such container: " + param(c, "droplet")
+	default:
+		return daemon + refusal.Message
+	}
+}
+
 func writeAccountsError(c echo.Context, refusal *domain.Error, status int) {
 	line := accountsError(refusal, status)
+	if line.ID == accountsHostSays.ID {
+		line.Text = hostReason(c, refusal)
+	}
 	setErrorHeaders(c, refusal, line.Status)
 	body, _ := json.Marshal(struct {
 		Error string `json:"error"`

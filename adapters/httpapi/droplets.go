@@ -42,10 +42,11 @@ func (a *API) listDroplets(c echo.Context, by domain.Requester) error {
 }
 
 func (a *API) addDroplet(c echo.Context, by domain.Requester) error {
-	encryptionKey, err := takeHeader(c, encryptionKeyHeader)
+	encryptionKey, err := takeEncryptionKey(c)
 	if err != nil {
 		return err
 	}
+	defer encryptionKey.Clear()
 	var body struct {
 		Image string            `json:"image"`
 		Box   string            `json:"box"`

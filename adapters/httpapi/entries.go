@@ -14,10 +14,11 @@ import (
 const encryptionKeyHeader = "X-Encryption-Key"
 
 func (a *API) writeEntry(c echo.Context, by domain.Requester) error {
-	encryptionKey, err := takeHeader(c, encryptionKeyHeader)
+	encryptionKey, err := takeEncryptionKey(c)
 	if err != nil {
 		return err
 	}
+	defer encryptionKey.Clear()
 	var body struct {
 		Key   string          `json:"key"`
 		Value json.RawMessage `json:"value"`
@@ -49,16 +50,31 @@ func (a *API) writeEntry(c echo.Context, by domain.Requester) error {
 	return createdVersion(c, written)
 }
 
+// takeEncryptionKey removes the encryption key from the request and parses it. A missing or damaged key is no error
+// here: it becomes an unusable key, because the use case authorises the caller first. The caller clears the key.
+func takeEncryptionKey(c echo.Context) (domain.EncryptionKey, error) {
+	text, err := takeHeader(c, encryptionKeyHeader)
+	if err != nil {
+		return domain.EncryptionKey{}, err
+	}
+	key, err := domain.ParseEncryptionKey(text)
+	if err != nil {
+		return domain.UnusableEncryptionKey(err), nil
+	}
+	return key, nil
+}
+
 func createdVersion(c echo.Context, written vault.WrittenEntry) error {
 	c.Response().Header().Set("ETag", etag(written.Version))
 	return created(c, "boxes", string(written.Box), "entries", string(written.Key))
 }
 
 func (a *API) readEntry(c echo.Context, by domain.Requester) error {
-	encryptionKey, err := takeHeader(c, encryptionKeyHeader)
+	encryptionKey, err := takeEncryptionKey(c)
 	if err != nil {
 		return err
 	}
+	defer encryptionKey.Clear()
 	in := vault.ReadEntry{Box: param(c, "box"), Key: param(c, "key"), EncryptionKey: encryptionKey}
 	if text := c.QueryParam("version"); text != "" {
 		if in.Version, err = domain.ParseVersion("version", text); err != nil {

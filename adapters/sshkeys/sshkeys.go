@@ -1,4 +1,4 @@
-// Package sshkeys makes pairs of keys for SSH.
+// Package sshkeys generates SSH key pairs.
 package sshkeys
 
 import (
@@ -14,22 +14,25 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// New makes an Ed25519 pair (RFC 8709): the private half in OpenSSH's own format, without a passphrase, and the public half
-// as a line of authorized_keys. Both carry the comment, which must be one word.
+// New generates an Ed25519 key pair (RFC 8709): the private key in OpenSSH's format, without a passphrase, and the
+// public key as a line of authorized_keys. Both carry the comment, which must be one word. The caller clears the
+// private key.
+//
+// It implements ports.NewSSHKeyFunc.
 func New(comment string) (ports.SSHKey, error) {
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
-		return ports.SSHKey{}, fmt.Errorf("make a key for SSH: %w", err)
+		return ports.SSHKey{}, fmt.Errorf("generate an SSH key: %w", err)
 	}
 	defer clear(private)
 	block, err := ssh.MarshalPrivateKey(private, comment)
 	if err != nil {
-		return ports.SSHKey{}, fmt.Errorf("write a key for SSH: %w", err)
+		return ports.SSHKey{}, fmt.Errorf("encode an SSH private key: %w", err)
 	}
 	defer clear(block.Bytes)
 	line, err := ssh.NewPublicKey(public)
 	if err != nil {
-		return ports.SSHKey{}, fmt.Errorf("write a public key for SSH: %w", err)
+		return ports.SSHKey{}, fmt.Errorf("encode an SSH public key: %w", err)
 	}
 	authorized := strings.TrimSuffix(string(ssh.MarshalAuthorizedKey(line)), "\n") + " " + comment + "\n"
 	return ports.SSHKey{Private: domain.NewSecret(string(pem.EncodeToMemory(block))), Authorized: authorized}, nil

@@ -29,7 +29,7 @@ func TestThePairBelongsTogether(t *testing.T) {
 	require.NotEqual(t, pair.Private.Bytes(), other.Private.Bytes())
 }
 
-// TestOpenSSHReadsIt asks the program that people use, where there is one; the format is the library's to keep.
+// TestOpenSSHReadsIt checks the private key with ssh-keygen where it is installed.
 func TestOpenSSHReadsIt(t *testing.T) {
 	t.Parallel()
 	pair, err := New("droplet01")

@@ -127,15 +127,13 @@ func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error
 		return nil, err
 	}
 	boxes := vault.New(vault.Config{
+		Gate:             core.gate(events),
 		Store:            core.store,
 		Reader:           core.store,
 		Writer:           core.store,
-		Events:           events,
 		Sealer:           entrySealer,
-		Digests:          core.digests(),
 		Clock:            core.clock,
 		IDs:              core.ids,
-		Throttle:         core.throttle(),
 		MaxValueBytes:    a.config.MaxValueBytes,
 		MaxEntriesPerBox: a.config.MaxEntriesPerBox,
 		MaxUsersPerBox:   a.config.MaxUsersPerBox,

@@ -16,6 +16,7 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/system"
 	"github.com/lockbox-go/lockbox/adapters/tokens"
 	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/domain/gate"
 	"github.com/lockbox-go/lockbox/domain/identity"
 	"github.com/lockbox-go/lockbox/domain/serverkeys"
 	"github.com/lockbox-go/lockbox/migrations"
@@ -200,6 +201,18 @@ func (c *core) signer() (*tokens.Signer, error) {
 }
 
 func (c *core) digests() *sealing.Digests { return sealing.NewDigests(c.keyring) }
+
+// gate returns the gate that all use cases share.
+func (c *core) gate(events ports.EventWriter) *gate.Gate {
+	return gate.New(gate.Config{
+		Store:   c.store,
+		Events:  events,
+		Digests: c.digests(),
+		Clock:   c.clock,
+		IDs:     c.ids,
+		Limits:  domain.NewRateLimits(c.config.FreeAttempts),
+	})
+}
 
 func (c *core) throttle() domain.RateLimits {
 	return domain.NewRateLimits(c.config.FreeAttempts)

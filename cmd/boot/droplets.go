@@ -1,7 +1,6 @@
 package boot
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -21,12 +20,14 @@ import (
 )
 
 const (
-	// minDropletMemory is what the engine asks for at the least.
+	// minDropletMemory is the smallest memory limit that Docker accepts.
 	minDropletMemory = 6 << 20
-	maxDropletCPUs   = 1024
+	// minDropletCPUs is the smallest CPU limit that Docker accepts, maxDropletCPUs more than any host has.
+	minDropletCPUs = 0.01
+	maxDropletCPUs = 1024
 )
 
-// checkDroplets returns the mistakes in the settings of droplets.
+// checkDroplets returns the errors in the settings of droplets, joined.
 func (c Config) checkDroplets() error {
 	var mistakes []error
 	if _, err := domain.ParseDropletPrefix(c.DropletPrefix); err != nil {
@@ -35,7 +36,7 @@ func (c Config) checkDroplets() error {
 	if memory, err := units.RAMInBytes(c.DropletMemory); err != nil || memory < minDropletMemory {
 		mistakes = append(mistakes, mistake("DROPLET_MEMORY", "must be a size of 6m or more, such as 512m or 2g"))
 	}
-	if !(c.DropletCPUs >= 0.01 && c.DropletCPUs <= maxDropletCPUs) {
+	if !(c.DropletCPUs >= minDropletCPUs && c.DropletCPUs <= maxDropletCPUs) {
 		mistakes = append(mistakes, mistake("DROPLET_CPUS", "must be from 0.01 to 1024"))
 	}
 	if c.DockerHost != "" {
@@ -57,7 +58,7 @@ func (c Config) checkDroplets() error {
 
 var errDockerHost = errors.New("must be unix:///var/run/docker.sock or tcp://host:2376")
 
-// checkDockerHost refuses plain TCP beyond this machine: whoever is on the way would be root on the host.
+// checkDockerHost refuses plain TCP to another machine: everyone on the network path could become root on the host.
 func (c Config) checkDockerHost() error {
 	address, err := url.Parse(c.DockerHost)
 	if err != nil {
@@ -66,7 +67,7 @@ func (c Config) checkDockerHost() error {
 	switch {
 	case address.Scheme == "unix" && address.Host == "" && filepath.IsAbs(address.Path):
 		if c.hasDockerTLS() {
-			return errors.New("is a socket of this machine, which has no use for LOCKBOX_DOCKER_TLS_…")
+			return errors.New("is a local socket, which does not use TLS: unset LOCKBOX_DOCKER_TLS_…")
 		}
 		return nil
 	case address.Scheme != "tcp" || address.Hostname() == "" || address.Port() == "" || address.Path != "" ||
@@ -78,16 +79,17 @@ func (c Config) checkDockerHost() error {
 	if ip := net.ParseIP(address.Hostname()); address.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
 		return nil
 	}
-	return errors.New("is beyond this machine, where anybody on the way would be root on the host: set " +
-		"LOCKBOX_DOCKER_TLS_CA_FILE, " +
-		"LOCKBOX_DOCKER_TLS_CERT_FILE and LOCKBOX_DOCKER_TLS_KEY_FILE")
+	return errors.New("is on another machine, and without TLS everyone on the network path could become root there: " +
+		"set LOCKBOX_DOCKER_TLS_CA_FILE, LOCKBOX_DOCKER_TLS_CERT_FILE and LOCKBOX_DOCKER_TLS_KEY_FILE")
 }
 
+// hasDockerTLS reports whether any TLS setting is set.
 func (c Config) hasDockerTLS() bool {
 	return c.DockerTLSCA != "" || c.DockerTLSCert != "" || len(c.DockerTLSKey.Bytes()) > 0
 }
 
-// dockerTLS returns nil where TLS is off. The server's name is that of the address.
+// dockerTLS returns the TLS configuration of the Docker client, which verifies the server against the CA and the name
+// in the address; nil when TLS is not configured.
 func (c Config) dockerTLS(server string) (*tls.Config, error) {
 	if !c.hasDockerTLS() {
 		return nil, nil
@@ -98,12 +100,12 @@ func (c Config) dockerTLS(server string) (*tls.Config, error) {
 	}
 	trusted := x509.NewCertPool()
 	if !trusted.AppendCertsFromPEM([]byte(c.DockerTLSCA)) {
-		return nil, errors.New("is no certificate in PEM")
+		return nil, errors.New("is not a certificate in PEM format")
 	}
 	own, err := tls.X509KeyPair([]byte(c.DockerTLSCert), c.DockerTLSKey.Bytes())
 	if err != nil {
-		return nil, fmt.Errorf("goes with LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY, which are not a "+
-			"certificate and its key in PEM: %w", err)
+		return nil, fmt.Errorf("is set, but LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY are not a "+
+			"certificate and its key in PEM format: %w", err)
 	}
 	return &tls.Config{
 		RootCAs:      trusted,
@@ -113,12 +115,12 @@ func (c Config) dockerTLS(server string) (*tls.Config, error) {
 	}, nil
 }
 
-// droplets makes the use cases of droplets over what is open. The host need not answer yet.
+// droplets returns the use cases of droplets. The host need not answer yet.
 func (c *core) droplets(events ports.EventWriter, boxes *vault.Service) (*droplets.Service, error) {
 	config := droplets.Config{
+		Gate:      c.gate(events),
 		Store:     c.store,
-		Events:    events,
-		Vault:     dropletVault{boxes},
+		Vault:     boxes,
 		NewSSHKey: sshkeys.New,
 		Clock:     c.clock,
 		IDs:       c.ids,
@@ -136,6 +138,7 @@ func (c *core) droplets(events ports.EventWriter, boxes *vault.Service) (*drople
 	return droplets.New(config), nil
 }
 
+// dropletHost returns the client of the configured Docker host. It opens no connection.
 func (c *core) dropletHost() (*docker.Host, error) {
 	address, err := url.Parse(c.config.DockerHost)
 	if err != nil {
@@ -156,38 +159,5 @@ func (c *core) dropletHost() (*docker.Host, error) {
 		Prefix:       domain.DropletPrefix(c.config.DropletPrefix),
 		Memory:       memory,
 		NanoCPUs:     int64(c.config.DropletCPUs * 1e9),
-	})
-}
-
-// dropletVault is what droplets need of boxes, by the use cases of boxes.
-type dropletVault struct{ boxes *vault.Service }
-
-func (v dropletVault) Authorize(ctx context.Context, by domain.Requester, box string, wanted domain.Permissions) error {
-	return v.boxes.Authorize(ctx, by, vault.Authorize{Box: box, Wanted: wanted, Action: domain.ActionAddDroplet})
-}
-
-func (v dropletVault) Read(ctx context.Context, by domain.Requester, at ports.EntryAddress) ([]byte, error) {
-	value, err := v.boxes.ReadEntry(ctx, by, vault.ReadEntry{Box: at.Box, Key: at.Key, EncryptionKey: at.EncryptionKey})
-	return value.JSON, err
-}
-
-func (v dropletVault) Write(ctx context.Context, by domain.Requester, at ports.EntryAddress, value []byte,
-	note func(ctx context.Context, repos ports.Repos, entry domain.Entry) error) error {
-	_, err := v.boxes.WriteEntry(ctx, by, vault.WriteEntry{
-		Box:           at.Box,
-		Key:           at.Key,
-		Value:         value,
-		EncryptionKey: at.EncryptionKey,
-		Note:          note,
-	})
-	return err
-}
-
-func (v dropletVault) DeleteUnchanged(ctx context.Context, by domain.Requester, record domain.DropletRecord) error {
-	return v.boxes.DeleteUnchanged(ctx, by, vault.DeleteUnchanged{
-		Box:     record.Box,
-		BoxName: record.BoxName,
-		Key:     record.Key,
-		Version: record.Version,
 	})
 }

@@ -8,65 +8,67 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Delete removes a droplet and, where its private key went into a box and the entry was not changed since, the entry; for
-// managers. It returns the updated list, newest first. A removal that the host was asked for and did not answer is
-// completed by the next request about droplets.
+// Delete removes a droplet, and the entry of its private key unless the entry was changed since; for managers. It
+// returns the updated list, newest first. When the host does not answer, a later request about droplets completes the
+// removal.
 func (s *Service) Delete(ctx context.Context, by domain.Requester, name string) ([]domain.Droplet, error) {
 	caller, droplet, err := s.find(ctx, by, domain.ActionDeleteDroplet, name)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.remove(ctx, by, s.event(domain.ActionDeleteDroplet, by, caller).To(name), droplet); err != nil {
+	event := s.config.Gate.Event(domain.ActionDeleteDroplet, by, caller).To(name)
+	if err := s.remove(ctx, by, event, droplet); err != nil {
 		return nil, err
 	}
-	return s.look(ctx, by)
+	return s.listAndCleanUp(ctx, by)
 }
 
-// remove goes on when the requester hangs up: half a removal is worse than either.
+// remove continues after the requester disconnected: a half-finished removal helps no one.
 func (s *Service) remove(ctx context.Context, by domain.Requester, event domain.Event, droplet domain.Droplet) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeBackPatience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
 	defer cancel()
 	claimed, ok, err := s.claimFor(ctx, droplet)
 	if err != nil {
 		return err
 	}
-	if err := reasonAbout(droplet, s.Host.Remove(ctx, droplet.Container)); err != nil {
-		return s.write(ctx, event, s.giveBack(ctx, claimed, ok, err))
+	if err := withName(droplet, s.config.Host.Remove(ctx, droplet.Container)); err != nil {
+		if ok {
+			err = s.unclaim(ctx, claimed, err)
+		}
+		return s.audit(ctx, event, err)
 	}
 	if !ok {
-		return s.write(ctx, event, nil)
+		return s.audit(ctx, event, nil)
 	}
-	return s.dismantle(ctx, by, claimed, nil,
-		event.About(domain.Box{ID: claimed.Box, Name: claimed.BoxName}).On(claimed.Key))
+	entry := claimed.VersionRef
+	return s.removeAll(ctx, by, claimed, nil, event.About(domain.Box{ID: entry.Box, Name: entry.BoxName}).On(entry.Key))
 }
 
-// claimFor claims the record of a droplet; ok is false where there is none, or where somebody else removes it already.
+// claimFor claims the record of a droplet; ok is false when there is none, or when another server removes the droplet.
 func (s *Service) claimFor(ctx context.Context, droplet domain.Droplet) (claimed domain.DropletRecord, ok bool,
 	err error) {
-	records, err := s.Store.Read().Droplets.List(ctx)
+	records, err := s.config.Store.Read().Droplets.List(ctx)
 	if err != nil {
 		return domain.DropletRecord{}, false, err
 	}
 	for _, record := range records {
-		if len(remainsOf(record, []domain.Droplet{droplet})) > 0 && !record.Abandoned {
-			return s.Store.Read().Droplets.Claim(ctx, record, s.Clock.Now().Add(lease))
+		if len(containersOf(record, []domain.Droplet{droplet})) > 0 && !record.Abandoned {
+			return s.config.Store.Read().Droplets.Claim(ctx, record, s.config.Clock.Now().Add(lease))
 		}
 	}
 	return domain.DropletRecord{}, false, nil
 }
 
-// giveBack undoes a claim when the host would not remove the droplet, and returns its refusal. When the host did not
-// answer, whoever comes next finishes the removal.
-func (s *Service) giveBack(ctx context.Context, claimed domain.DropletRecord, ok bool, refusal error) error {
-	var whole time.Time
+// unclaim undoes a claim after the host refused the removal, and returns the refusal. When the host did not answer,
+// it ends the lease but keeps the claim, so that the next cleanup completes the removal.
+func (s *Service) unclaim(ctx context.Context, claimed domain.DropletRecord, refusal error) error {
+	var complete time.Time
 	switch {
-	case !ok:
-		return refusal
-	case isSilence(refusal):
-		return errors.Join(refusal, s.Store.Read().Droplets.Release(ctx, claimed, s.Clock.Now()))
+	case isHostUnavailable(refusal):
+		return errors.Join(refusal, s.config.Store.Read().Droplets.Release(ctx, claimed, s.config.Clock.Now()))
 	case claimed.Container == "":
-		return refusal // its making has lost it already: the claim runs out, and it is tried again
+		return refusal // the build has lost its record: keep the claim, so that cleanup tries again after the lease
 	default:
-		return errors.Join(refusal, s.Store.Read().Droplets.Release(ctx, claimed, whole))
+		return errors.Join(refusal, s.config.Store.Read().Droplets.Release(ctx, claimed, complete))
 	}
 }

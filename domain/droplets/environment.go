@@ -10,9 +10,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// readEnv reads the entries that the environment is made of, each once and each on record, and returns NAME=value in the
-// order of the names. The caller clears it, also after an error.
-func (s *Service) readEnv(ctx context.Context, by domain.Requester, in AddDroplet) ([]domain.Secret, error) {
+// readEnv returns the environment as NAME=value, sorted by name. keys maps names to entry keys. Each entry is read and
+// audited once, in the order of the names. The caller clears the result, also after an error.
+func readEnv(ctx context.Context, box ports.DropletBox, keys map[string]string) ([]domain.Secret, error) {
 	values := make(map[string][]byte)
 	defer func() {
 		for _, value := range values {
@@ -20,11 +20,10 @@ func (s *Service) readEnv(ctx context.Context, by domain.Requester, in AddDrople
 		}
 	}()
 	var env []domain.Secret
-	for _, name := range slices.Sorted(maps.Keys(in.Env)) {
-		key := in.Env[name]
+	for _, name := range slices.Sorted(maps.Keys(keys)) {
+		key := keys[name]
 		if _, read := values[key]; !read {
-			value, err := s.Vault.Read(ctx, by,
-				ports.EntryAddress{Box: in.Box, Key: key, EncryptionKey: in.EncryptionKey})
+			value, err := box.Read(ctx, key)
 			if err != nil {
 				return env, aboutVariable(name, err)
 			}
@@ -39,7 +38,8 @@ func (s *Service) readEnv(ctx context.Context, by domain.Requester, in AddDrople
 	return env, domain.CheckEnvSize(env)
 }
 
-// aboutVariable says which variable a refusal is about.
+// aboutVariable adds the variable's name to a refusal about its entry. Errors that concern the whole request stay as
+// they are.
 func aboutVariable(name string, err error) error {
 	refusal, ok := errors.AsType[*domain.Error](err)
 	if !ok || refusal.Kind == domain.Unavailable || refusal.Kind == domain.RateLimited {

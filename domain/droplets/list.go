@@ -6,13 +6,14 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// List returns the droplets that the host has now, newest first; for viewers.
+// List returns the droplets on the host, newest first, for viewers. Errors: ErrGroupTooLow; ErrNoDropletHost;
+// ErrDropletHostUnavailable.
 func (s *Service) List(ctx context.Context, by domain.Requester) ([]domain.Droplet, error) {
-	if _, err := s.inGroup(ctx, s.Store.Read(), by, domain.GroupViewer); err != nil {
+	if _, err := s.config.Gate.InGroup(ctx, s.config.Store.Read(), by, domain.GroupViewer); err != nil {
 		return nil, err
 	}
-	if s.Host == nil {
+	if s.config.Host == nil {
 		return nil, domain.ErrNoDropletHost
 	}
-	return s.look(ctx, by)
+	return s.listAndCleanUp(ctx, by)
 }

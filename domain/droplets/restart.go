@@ -6,9 +6,9 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Restart stops a droplet and starts it again; for managers. It returns the updated list, newest first.
+// Restart stops and starts a droplet and returns the updated list, newest first, for managers.
 func (s *Service) Restart(ctx context.Context, by domain.Requester, name string) ([]domain.Droplet, error) {
-	return s.act(ctx, by, domain.ActionRestartDroplet, name, func(ctx context.Context, container string) error {
-		return s.Host.Restart(ctx, container)
+	return s.change(ctx, by, domain.ActionRestartDroplet, name, func(ctx context.Context, container string) error {
+		return s.config.Host.Restart(ctx, container)
 	})
 }

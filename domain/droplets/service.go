@@ -1,8 +1,9 @@
-// Package droplets holds the use cases of droplets: containers on a Docker host that behave like small servers, with their
-// credentials in a box. One file is one verb.
+// Package droplets contains the use cases of droplets: containers on a Docker host that behave like small servers, with
+// their credentials in a box. Each file contains one verb.
 //
-// The host is asked each time and is the truth about what there is. What the database has is for what the host cannot know:
-// where a private key was written, and which makings and removals were cut off.
+// The host is the source of truth about which droplets exist, and is asked on every request. The database records
+// only what the host cannot know: which entry holds a private key, and which builds and removals are incomplete.
+// Every request that lists droplets also finishes what was interrupted; see cleanup.go.
 package droplets
 
 import (
@@ -12,26 +13,34 @@ import (
 	"time"
 
 	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/domain/gate"
 	"github.com/lockbox-go/lockbox/ports"
 )
 
 const (
-	// lease is how long somebody who makes or removes a droplet is left alone; longer than they can take.
+	// lease is how long other servers leave a droplet to the server that builds or removes it. It is longer than
+	// buildTimeout and removeTimeout together, so a lease expires only when its server has stopped working on the
+	// droplet.
 	lease = 2 * time.Minute
-	// makePatience bounds the making of a droplet, takeBackPatience the removal of one.
-	makePatience     = 30 * time.Second
-	takeBackPatience = 20 * time.Second
-	// lookPatience bounds a look at the host with what is tidied up on the occasion.
-	lookPatience = 4300 * time.Millisecond
-	// tidyPatience is the part of it that tidying may take: a container that cannot be removed must not hide the others.
-	tidyPatience   = 2 * time.Second
-	recordPatience = 5 * time.Second
+	// buildTimeout limits the build of a droplet.
+	buildTimeout = 30 * time.Second
+	// removeTimeout limits a removal or a rollback.
+	removeTimeout = 20 * time.Second
+	// listTimeout limits listing the host's droplets, including the cleanup, so that a request is answered within five
+	// seconds when the host does not answer.
+	listTimeout = 4300 * time.Millisecond
+	// cleanupTimeout is the part of listTimeout that cleanup may take: a container that cannot be removed must not
+	// prevent the list.
+	cleanupTimeout = 2 * time.Second
+	// auditTimeout limits the commit of an audit event after the request was cancelled.
+	auditTimeout = 5 * time.Second
 )
 
-// Config is what the use cases need. All parts are required, except that Host is nil where none is set up.
+// Config contains the dependencies of the use cases. All are required, except that Host is nil where no droplet host is
+// configured.
 type Config struct {
+	Gate      *gate.Gate
 	Store     ports.Store
-	Events    ports.EventWriter
 	Host      ports.DropletHost
 	Vault     ports.DropletVault
 	NewSSHKey ports.NewSSHKeyFunc
@@ -39,73 +48,57 @@ type Config struct {
 	IDs       ports.IDs
 
 	Prefix domain.DropletPrefix
-	// Images are those that a droplet may be made of; the first is the default.
+	// Images are the images that a droplet may be created from; the first is the default.
 	Images []string
 }
 
-// Service is the use cases of droplets. It is safe for concurrent use.
-type Service struct{ Config }
+// Service implements the use cases. It is safe for concurrent use.
+type Service struct{ config Config }
 
-// New returns the use cases.
+// New returns a Service.
 func New(config Config) *Service { return &Service{config} }
 
-// inGroup returns the caller as the database has it now, and the refusal for one whose group is too low.
-func (s *Service) inGroup(ctx context.Context, repos ports.Repos, by domain.Requester,
-	least domain.Group) (domain.Caller, error) {
-	caller, err := repos.Callers.Caller(ctx, by.Credential)
-	if err != nil {
-		return domain.Caller{}, err
-	}
-	if err := caller.Authenticate(s.Clock.Now()); err != nil {
-		return domain.Caller{}, err
-	}
-	return caller, caller.AuthorizeGroup(least)
-}
-
-// manager decides whether the requester may change droplets, and whether there is a host for it. A refusal is on record,
-// with the name if it is one that a droplet can have.
+// manager returns a caller who may change droplets. A refusal is audited, with the name only if it is a possible
+// droplet name: other text could be a secret that was pasted by mistake. Errors: ErrGroupTooLow; ErrNoDropletHost.
 func (s *Service) manager(ctx context.Context, by domain.Requester, action domain.Action, name string) (domain.Caller,
 	error) {
-	caller, err := s.inGroup(ctx, s.Store.Read(), by, domain.GroupManager)
-	if errors.Is(err, domain.Forbidden) {
-		if _, possible := s.Prefix.Parse(name); !possible {
+	caller, err := s.config.Gate.InGroup(ctx, s.config.Store.Read(), by, domain.GroupManager)
+	if err != nil {
+		if _, possible := s.config.Prefix.Parse(name); !possible {
 			name = ""
 		}
-		return caller, errors.Join(s.Events.Write(ctx,
-			s.event(action, by, caller).To(name).Ended(domain.OutcomeDenied)), err)
+		return caller, s.config.Gate.Refused(ctx, s.config.Gate.Event(action, by, caller).To(name), err)
 	}
-	if err == nil && s.Host == nil {
-		err = domain.ErrNoDropletHost
+	if s.config.Host == nil {
+		return caller, domain.ErrNoDropletHost
 	}
-	return caller, err
+	return caller, nil
 }
 
-func (s *Service) event(action domain.Action, by domain.Requester, caller domain.Caller) domain.Event {
-	return domain.NewEvent(s.IDs.New(), action, by, caller, s.Clock.Now())
-}
-
-// write puts on record how something ended that the host was asked for, also when the requester is gone.
-func (s *Service) write(ctx context.Context, event domain.Event, cause error) error {
+// audit commits the event of an operation that the host was asked for. cause is the operation's error; the event's
+// outcome is "failed" unless it is nil. It also runs after the requester disconnected, because the operation may have
+// taken effect. It returns cause, joined with the error of the audit log.
+func (s *Service) audit(ctx context.Context, event domain.Event, cause error) error {
 	if cause != nil {
 		event = event.Ended(domain.OutcomeFailed)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordPatience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditTimeout)
 	defer cancel()
-	if err := s.Events.Write(ctx, event); err != nil {
+	if err := s.config.Gate.Audit(ctx, event); err != nil {
 		return errors.Join(err, cause)
 	}
 	return cause
 }
 
-// find returns the droplet of a name for a manager, who is told of no other container. What somebody typed never reaches the
-// host: it is looked for among the names that the host lists.
+// find returns the droplet of a name, for a manager. The name never reaches the host: find compares it with the names
+// that the host lists. Errors: those of manager; ErrDropletNotFound.
 func (s *Service) find(ctx context.Context, by domain.Requester, action domain.Action, name string) (domain.Caller,
 	domain.Droplet, error) {
 	caller, err := s.manager(ctx, by, action, name)
 	if err != nil {
 		return caller, domain.Droplet{}, err
 	}
-	droplets, err := s.look(ctx, by)
+	droplets, err := s.listAndCleanUp(ctx, by)
 	if err != nil {
 		return caller, domain.Droplet{}, err
 	}
@@ -113,25 +106,31 @@ func (s *Service) find(ctx context.Context, by domain.Requester, action domain.A
 	return caller, droplet, err
 }
 
-// act does one thing to the droplet of a name and returns the list as it is then.
-func (s *Service) act(ctx context.Context, by domain.Requester, action domain.Action, name string,
+// change performs one audited operation on the droplet of a name and returns the updated list.
+func (s *Service) change(ctx context.Context, by domain.Requester, action domain.Action, name string,
 	do func(ctx context.Context, container string) error) ([]domain.Droplet, error) {
 	caller, droplet, err := s.find(ctx, by, action, name)
 	if err != nil {
 		return nil, err
 	}
-	err = reasonAbout(droplet, do(ctx, droplet.Container))
-	if err := s.write(ctx, s.event(action, by, caller).To(name), err); err != nil {
+	err = withName(droplet, do(ctx, droplet.Container))
+	if err := s.audit(ctx, s.config.Gate.Event(action, by, caller).To(name), err); err != nil {
 		return nil, err
 	}
-	return s.look(ctx, by)
+	return s.listAndCleanUp(ctx, by)
 }
 
-// reasonAbout puts the name of a droplet where the host's reason has the container's identifier.
-func reasonAbout(droplet domain.Droplet, err error) error {
-	refusal, ok := errors.AsType[*domain.Error](err)
-	if !ok || refusal.Code != domain.HostRefused("").Code {
+// withName replaces the container identifier in the host's reason by the droplet's name, which is what the caller
+// knows.
+func withName(droplet domain.Droplet, err error) error {
+	refusal, ok := domain.AsHostRefusal(err)
+	if !ok {
 		return err
 	}
 	return domain.HostRefused(strings.ReplaceAll(refusal.Message, droplet.Container, string(droplet.Name)))
+}
+
+// isHostUnavailable reports whether the host did not answer. The operation may then take effect later.
+func isHostUnavailable(err error) bool {
+	return domain.CodeOf(err) == domain.ErrDropletHostUnavailable.Code
 }

@@ -6,9 +6,10 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Start starts a droplet and returns the updated list, newest first; for managers. It is no error when it runs already.
+// Start starts a droplet and returns the updated list, newest first, for managers. Starting a running droplet is no
+// error.
 func (s *Service) Start(ctx context.Context, by domain.Requester, name string) ([]domain.Droplet, error) {
-	return s.act(ctx, by, domain.ActionStartDroplet, name, func(ctx context.Context, container string) error {
-		return s.Host.Start(ctx, container)
+	return s.change(ctx, by, domain.ActionStartDroplet, name, func(ctx context.Context, container string) error {
+		return s.config.Host.Start(ctx, container)
 	})
 }

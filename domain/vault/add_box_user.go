@@ -7,17 +7,19 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// AddBoxUser asks for a user to be let into a box. Role is empty for boxuser.
+// AddBoxUser is the request to add a member to a box. An empty Role means boxuser.
 type AddBoxUser struct {
 	Box      string
 	Username string
 	Role     string
 }
 
-// AddBoxUser lets a user into a box, who may then read keys and entries, and returns both names.
+// AddBoxUser adds a member with the default permissions, readEntryKeys and readEntry, and returns the names of the
+// box and the user. Errors: NotFound for an unknown user, Conflict with code box_user_exists or limit_reached.
 func (s *Service) AddBoxUser(ctx context.Context, by domain.Requester, in AddBoxUser) (domain.BoxName, domain.UserName,
 	error) {
-	access, err := s.access(ctx, s.Store.Read(), by, in.Box, domain.Access.Manage)
+	// The caller is authorised before the input is checked: callers who cannot manage the box learn nothing about it.
+	access, err := s.authorize(ctx, s.config.Store.Read(), by, in.Box, domain.Access.Manage)
 	if err != nil {
 		return "", "", err
 	}
@@ -37,8 +39,8 @@ func (s *Service) AddBoxUser(ctx context.Context, by domain.Requester, in AddBox
 			if err != nil {
 				return err
 			}
-			member := domain.NewBoxUser(access.Box.ID, user.ID, user.Name, role)
-			if err := repos.BoxUsers.Add(ctx, member); err != nil {
+			added := domain.NewBoxUser(access.Box.ID, user.ID, user.Name, role)
+			if err := repos.BoxUsers.Add(ctx, added); err != nil {
 				return err
 			}
 			if err := s.checkUserLimit(ctx, repos, access.Box.ID); err != nil {
@@ -48,16 +50,17 @@ func (s *Service) AddBoxUser(ctx context.Context, by domain.Requester, in AddBox
 		})
 }
 
-// checkUserLimit counts after the insert and under the lock on the box; a refusal rolls the insert back.
+// checkUserLimit runs after the insert and under the lock on the box, so that concurrent additions cannot exceed the
+// limit together. Its refusal rolls the insert back.
 func (s *Service) checkUserLimit(ctx context.Context, repos ports.Repos, box domain.BoxID) error {
-	if s.MaxUsersPerBox == 0 {
+	if s.config.MaxUsersPerBox == 0 {
 		return nil
 	}
 	count, err := repos.BoxUsers.Count(ctx, box)
 	if err != nil {
 		return err
 	}
-	if count > s.MaxUsersPerBox {
+	if count > s.config.MaxUsersPerBox {
 		return domain.LimitReached("users per box")
 	}
 	return nil

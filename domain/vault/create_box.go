@@ -9,10 +9,11 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// CreateBox makes a box that the caller owns, with all permissions, and returns its name. Conflict with code
-// box_exists when the name is taken, limit_reached when the caller owns too many.
+// CreateBox creates a box and returns its name. The caller becomes its owner and a boxadmin with all permissions.
+// Errors: Conflict with code box_exists when the name is taken, and limit_reached when the caller owns too many
+// boxes.
 func (s *Service) CreateBox(ctx context.Context, by domain.Requester, box string) (domain.BoxName, error) {
-	access, err := s.access(ctx, s.Store.Read(), by, "", anybody)
+	access, err := s.authorize(ctx, s.config.Store.Read(), by, "", anyCaller)
 	if err != nil {
 		return "", err
 	}
@@ -20,50 +21,52 @@ func (s *Service) CreateBox(ctx context.Context, by domain.Requester, box string
 	if err != nil {
 		return "", err
 	}
+	// The salt is stored in the box and need not be secret: it makes equal passphrases of two boxes derive different
+	// keys.
 	var salt domain.BoxSalt
-	_, _ = rand.Read(salt[:]) // never fails: crypto/rand ends the program rather
-	err = s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The user's row orders this against other boxes of the same user, whose number is limited.
+	_, _ = rand.Read(salt[:]) // cannot fail: crypto/rand ends the process instead
+	return name, s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		// The lock on the user serialises the creation of boxes by the same user, so that the limit holds.
 		if _, err := repos.Users.Lock(ctx, access.Caller.Name); errors.Is(err, domain.NotFound) {
-			return domain.ErrUnauthenticated // deleted at the same moment
+			return domain.ErrUnauthenticated // deleted concurrently
 		} else if err != nil {
 			return err
 		}
-		access, err := s.access(ctx, repos, by, "", anybody)
+		// The credential may have been revoked while the transaction waited for the lock.
+		access, err := s.authorize(ctx, repos, by, "", anyCaller)
 		if err != nil {
 			return err
 		}
-		owner := access.Caller
-		if err := s.checkQuota(ctx, repos, owner.UserID, owner.Role); err != nil {
-			return err
-		}
-		now := s.Clock.Now()
-		access.Box = domain.Box{
-			ID:        s.IDs.New(),
-			Name:      name,
-			Owner:     owner.UserID,
-			Salt:      salt,
-			CreatedAt: now,
-			UpdatedAt: now,
-		}
-		if err := repos.Boxes.Add(ctx, access.Box); err != nil {
-			return err
-		}
-		if err := repos.BoxUsers.Add(ctx, domain.NewBoxOwner(access.Box.ID, owner.UserID, owner.Name)); err != nil {
-			return err
-		}
-		return repos.Events.Append(ctx, s.event(domain.ActionCreateBox, by, access))
+		return s.addBox(ctx, repos, by, access, domain.Box{Name: name, Salt: salt})
 	})
-	return name, err
 }
 
-// anybody decides for every authenticated caller.
-func anybody(domain.Access) error { return nil }
+// addBox inserts a box with its owner as the first member, within the owner's limit. The caller holds the lock on the
+// owner. The database decides between two boxes of the same name.
+func (s *Service) addBox(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
+	box domain.Box) error {
+	owner, now := access.Caller, s.config.Clock.Now()
+	if err := s.checkQuota(ctx, repos, owner.UserID, owner.Role); err != nil {
+		return err
+	}
+	box.ID, box.Owner = s.config.IDs.New(), owner.UserID
+	box.CreatedAt, box.UpdatedAt = now, now
+	if err := repos.Boxes.Add(ctx, box); err != nil {
+		return err
+	}
+	if err := repos.BoxUsers.Add(ctx, domain.NewBoxOwner(box.ID, owner.UserID, owner.Name)); err != nil {
+		return err
+	}
+	access.Box = box
+	return repos.Events.Append(ctx, s.event(domain.ActionCreateBox, by, access))
+}
 
+// checkQuota refuses one more box for a user who owns the maximum. The caller holds the lock on the user, without which
+// two requests could both count the same number. Admins have no maximum.
 func (s *Service) checkQuota(ctx context.Context, repos ports.Repos, user domain.UserID, role domain.Role) error {
 	owned, err := repos.Boxes.OwnedBy(ctx, user)
 	if err != nil {
 		return err
 	}
-	return domain.CheckBoxQuota(role, len(owned), s.MaxBoxesPerUser)
+	return domain.CheckBoxQuota(role, len(owned), s.config.MaxBoxesPerUser)
 }

@@ -7,36 +7,39 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// DeleteEntry asks for an entry's value to go.
+// DeleteEntry is the request to delete the value of an entry, on condition that its version is as expected.
 type DeleteEntry struct {
 	Box       string
 	Key       string
 	Condition domain.Condition
 }
 
-// DeleteEntry deletes the value of an entry. Its versions stay restorable for a time.
+// DeleteEntry deletes the value of an entry. Its versions can be restored until the janitor deletes them. Errors:
+// ErrEntryNotFound for an entry without a value, ErrPrecondition.
 func (s *Service) DeleteEntry(ctx context.Context, by domain.Requester, in DeleteEntry) error {
 	box, key := parseAddress(in.Box, in.Key)
-	facts, err := s.writeFacts(ctx, by, box, key)
+	snapshot, err := s.lookUpForWrite(ctx, by, box, key)
 	if err != nil {
 		return err
 	}
-	event := s.event(domain.ActionDeleteEntry, by, facts.Access).On(key)
-	if err := facts.Access.Use(domain.DeleteEntry); err != nil {
-		return s.refused(ctx, event, err)
+	event := s.event(domain.ActionDeleteEntry, by, snapshot.Access).On(key)
+	if err := snapshot.Access.Use(domain.DeleteEntry); err != nil {
+		return s.config.Gate.Refused(ctx, event, err)
 	}
-	if !facts.Entry.Exists() {
+	// These checks need no lock and refuse most requests early. They are repeated under the lock.
+	if !snapshot.Entry.Exists() {
 		return domain.ErrEntryNotFound
 	}
-	if err := in.Condition.Check(facts.Entry); err != nil {
+	if err := in.Condition.Check(snapshot.Entry); err != nil {
 		return err
 	}
-	err = s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		now := s.Clock.Now()
-		if err := repos.Entries.CountOut(ctx, facts.Entry.Box, now); err != nil {
+	err = s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		now := s.config.Clock.Now()
+		// The lock order requires the box's counter before the entry. A refusal below rolls the decrement back.
+		if err := repos.Entries.CountOut(ctx, snapshot.Entry.Box, now); err != nil {
 			return err
 		}
-		locked, err := s.lockEntry(ctx, repos, facts, key, domain.DeleteEntry)
+		locked, err := s.lockEntry(ctx, repos, snapshot, domain.DeleteEntry)
 		if err != nil {
 			return err
 		}
@@ -47,11 +50,12 @@ func (s *Service) DeleteEntry(ctx context.Context, by domain.Requester, in Delet
 		if err := in.Condition.Check(entry); err != nil {
 			return err
 		}
+		// The version number stays, so that a later write continues the sequence.
 		entry.Deleted, entry.UpdatedAt = true, now
 		if err := repos.Entries.MarkDeleted(ctx, entry); err != nil {
 			return err
 		}
 		return repos.Events.Append(ctx, event)
 	})
-	return s.refused(ctx, event, err)
+	return s.config.Gate.Refused(ctx, event, err)
 }

@@ -8,30 +8,23 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// errChanged ends the transaction of a removal that finds nothing to remove.
-var errChanged = errors.New("the entry is no longer what was written")
+// errChanged rolls back the transaction of a deletion that found another version or none.
+var errChanged = errors.New("the entry has changed since it was written")
 
-// DeleteUnchanged asks for a value to go that the service itself wrote.
-type DeleteUnchanged struct {
-	Box     domain.BoxID
-	BoxName domain.BoxName
-	Key     domain.EntryKey
-	Version uint64
-}
-
-// DeleteUnchanged deletes an entry on the service's own authority, if its value is still that version; nothing happens
-// where it was changed or deleted since, or its box is gone. The record names the service, and the request that it came from.
-func (s *Service) DeleteUnchanged(ctx context.Context, by domain.Requester, in DeleteUnchanged) error {
+// DeleteUnchanged deletes an entry on the service's own authority if its newest version is still the given one; see
+// ports.DropletVault. It does nothing when the entry was changed or deleted, or its box was deleted. The audit event
+// names the service as the actor, with the address and request id of the requester.
+func (s *Service) DeleteUnchanged(ctx context.Context, by domain.Requester, version domain.VersionRef) error {
 	service := domain.Caller{Name: domain.ServiceActor}
-	err := s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		now := s.Clock.Now()
-		if err := repos.Entries.CountOut(ctx, in.Box, now); err != nil {
+	err := s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		now := s.config.Clock.Now()
+		if err := repos.Entries.CountOut(ctx, version.Box, now); err != nil {
 			return err
 		}
 		deleted, err := repos.Entries.DeleteVersion(ctx, domain.Entry{
-			Box:       in.Box,
-			Key:       in.Key,
-			Version:   in.Version,
+			Box:       version.Box,
+			Key:       version.Key,
+			Version:   version.Version,
 			UpdatedAt: now,
 		})
 		if err != nil {
@@ -40,9 +33,11 @@ func (s *Service) DeleteUnchanged(ctx context.Context, by domain.Requester, in D
 		if !deleted {
 			return errChanged
 		}
-		return repos.Events.Append(ctx, domain.NewEvent(s.IDs.New(), domain.ActionDeleteEntry, by, service, now).
-			About(domain.Box{ID: in.Box, Name: in.BoxName}).On(in.Key))
+		box := domain.Box{ID: version.Box, Name: version.BoxName}
+		event := s.config.Gate.Event(domain.ActionDeleteEntry, by, service).About(box).On(version.Key)
+		return repos.Events.Append(ctx, event)
 	})
+	// ErrEntryNotFound comes from CountOut: the box was deleted, or has no entries.
 	if errors.Is(err, errChanged) || errors.Is(err, domain.ErrEntryNotFound) {
 		return nil
 	}

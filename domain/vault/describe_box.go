@@ -7,33 +7,35 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// BoxDescription is what the users of a box, and admins, see of it.
+// BoxDescription is the view of a box that its members and admins get.
 type BoxDescription struct {
 	Box   domain.Box
 	Owner domain.UserName
-	// UpdatedAt is the latest change of the box itself or of any of its entries.
+	// UpdatedAt is the time of the latest change of the box or one of its entries.
 	UpdatedAt time.Time
-	// Keys is empty when the caller may not read them.
-	Keys  []domain.EntryKey
+	// Keys is empty, not nil, when the caller lacks readEntryKeys.
+	Keys []domain.EntryKey
+	// Users are all members, sorted by name, including inactive ones.
 	Users []domain.BoxUser
 }
 
-// DescribeBox returns what is to be seen of a box.
+// DescribeBox returns the description of a box, for its active members and admins; to others the box does not exist.
+// The parts come from several statements, so a concurrent change may be in one of them and not in another.
 func (s *Service) DescribeBox(ctx context.Context, by domain.Requester, box string) (BoxDescription, error) {
-	repos := s.Store.Read()
-	access, err := s.access(ctx, repos, by, box, domain.Access.See)
+	repos := s.config.Store.Read()
+	access, err := s.authorize(ctx, repos, by, box, domain.Access.See)
 	if err != nil {
 		return BoxDescription{}, err
 	}
-	seen := BoxDescription{Box: access.Box, Keys: []domain.EntryKey{}}
-	if seen.Owner, seen.UpdatedAt, err = repos.Boxes.Describe(ctx, access.Box.ID); err != nil {
+	described := BoxDescription{Box: access.Box, Keys: []domain.EntryKey{}}
+	if described.Owner, described.UpdatedAt, err = repos.Boxes.Describe(ctx, access.Box.ID); err != nil {
 		return BoxDescription{}, err
 	}
-	if seen.Users, err = repos.BoxUsers.List(ctx, access.Box.ID); err != nil {
+	if described.Users, err = repos.BoxUsers.List(ctx, access.Box.ID); err != nil {
 		return BoxDescription{}, err
 	}
 	if access.SeesKeys() {
-		seen.Keys, err = repos.Entries.Keys(ctx, access.Box.ID, "")
+		described.Keys, err = repos.Entries.Keys(ctx, access.Box.ID, "")
 	}
-	return seen, err
+	return described, err
 }

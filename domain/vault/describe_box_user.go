@@ -6,16 +6,17 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// DescribeBoxUser returns what a user is in a box, to whoever may manage the box and to the user itself.
+// DescribeBoxUser returns the role, state and permissions of a member, for boxadmins, admins and the member itself.
 func (s *Service) DescribeBoxUser(ctx context.Context, by domain.Requester, box, username string) (domain.BoxUser,
 	error) {
 	name, err := domain.ParseUserName(username)
 	if err != nil {
-		name = "" // nobody's, so that only who may manage the box learns that there is no such user
+		name = "" // matches no caller: only those who manage the box learn that the name is invalid
 	}
-	access, err := s.access(ctx, s.Store.Read(), by, box, func(a domain.Access) error { return a.Inspect(name) })
+	inspect := func(access domain.Access) error { return access.Inspect(name) }
+	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, inspect)
 	if err != nil {
 		return domain.BoxUser{}, err
 	}
-	return s.boxUser(ctx, s.Store.Read(), access.Box, username)
+	return member(ctx, s.config.Store.Read(), access.Box, username)
 }

@@ -7,13 +7,15 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ListBoxEvents returns the record of one box, newest first.
+// ListBoxEvents returns the audit log of one box, newest first, for its boxadmins and for admins. The other fields of
+// filter narrow the list further.
 func (s *Service) ListBoxEvents(ctx context.Context, by domain.Requester, box string,
 	filter ports.EventFilter) ([]domain.Event, error) {
-	access, err := s.access(ctx, s.Store.Read(), by, box, domain.Access.Manage)
+	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, domain.Access.Manage)
 	if err != nil {
 		return nil, err
 	}
+	// The identifier, not the name, selects the events: an earlier box may have had the same name.
 	filter.Box = access.Box.ID
-	return s.Store.Read().Events.List(ctx, filter)
+	return s.config.Store.Read().Events.List(ctx, filter)
 }

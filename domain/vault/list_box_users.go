@@ -6,11 +6,11 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// ListBoxUsers returns the users of a box, sorted by name, inactive ones included.
+// ListBoxUsers returns the members of a box, active and inactive, sorted by name, for boxadmins and admins.
 func (s *Service) ListBoxUsers(ctx context.Context, by domain.Requester, box string) ([]domain.BoxUser, error) {
-	access, err := s.access(ctx, s.Store.Read(), by, box, domain.Access.Manage)
+	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, domain.Access.Manage)
 	if err != nil {
 		return nil, err
 	}
-	return s.Store.Read().BoxUsers.List(ctx, access.Box.ID)
+	return s.config.Store.Read().BoxUsers.List(ctx, access.Box.ID)
 }

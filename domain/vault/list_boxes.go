@@ -6,11 +6,12 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// ListBoxes returns the names of the boxes that the caller is an active user of, sorted.
+// ListBoxes returns the names of the boxes of which the caller is an active member, sorted. It lists no other boxes to
+// admins: their role is no membership.
 func (s *Service) ListBoxes(ctx context.Context, by domain.Requester) ([]domain.BoxName, error) {
-	access, err := s.access(ctx, s.Store.Read(), by, "", anybody)
+	access, err := s.authorize(ctx, s.config.Store.Read(), by, "", anyCaller)
 	if err != nil {
 		return nil, err
 	}
-	return s.Store.Read().Boxes.NamesOf(ctx, access.Caller.UserID)
+	return s.config.Store.Read().Boxes.NamesOf(ctx, access.Caller.UserID)
 }

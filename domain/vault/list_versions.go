@@ -6,16 +6,18 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// ListVersions returns what is kept of an entry's history, newest first; of a deleted entry too, while it is kept.
+// ListVersions returns the stored versions of an entry, newest first, also of a deleted entry until the janitor
+// deletes its versions. It requires readEntryKeys.
 func (s *Service) ListVersions(ctx context.Context, by domain.Requester, box, key string) ([]domain.EntryVersion,
 	error) {
-	access, err := s.access(ctx, s.Store.Read(), by, box, permission(domain.ReadEntryKeys))
+	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, permission(domain.ReadEntryKeys))
 	if err != nil {
 		return nil, err
 	}
+	// An invalid key gets the same answer as one that does not exist.
 	entryKey, err := domain.ParseEntryKey(key)
 	if err != nil {
 		return nil, domain.ErrEntryNotFound
 	}
-	return s.Store.Read().Entries.Versions(ctx, access.Box.ID, entryKey)
+	return s.config.Store.Read().Entries.Versions(ctx, access.Box.ID, entryKey)
 }

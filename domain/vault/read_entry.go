@@ -9,50 +9,69 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ReadEntry asks for the value of an entry. Version 0 is the newest.
+// ReadEntry is the request to read a version of an entry. Version 0 means the newest.
 type ReadEntry struct {
 	Box     string
 	Key     string
 	Version uint64
-	// EncryptionKey is the header as it was sent; it is read once the caller is known to be allowed.
-	EncryptionKey string
+	// EncryptionKey may be unusable: the use case checks it after it authorised the caller. Its owner clears it after
+	// the call.
+	EncryptionKey domain.EncryptionKey
 }
 
 // EntryValue is a version of an entry.
 type EntryValue struct {
-	// JSON is the value as it was sent when it was written.
-	JSON      []byte
-	Version   uint64
+	// JSON is the value, byte for byte as it was written. The caller clears it.
+	JSON    []byte
+	Version uint64
+	// CreatedAt is the time at which the version was written or restored.
 	CreatedAt time.Time
 }
 
-// ReadEntry returns the value of an entry once the read is on record. All that decides comes from one look at the
-// database, so that a permission taken away before the request came counts.
+// ReadEntry returns the value of an entry after the read was audited. The whole decision is based on one statement: a
+// permission that was revoked before the request arrived is not in it.
+//
+// Errors, in this order: those of authentication and authorisation, then those of the encryption key, then
+// ErrEntryNotFound and ErrVersionNotFound, RateLimited after too many wrong passphrases, ErrKeyMismatch.
 func (s *Service) ReadEntry(ctx context.Context, by domain.Requester, in ReadEntry) (EntryValue, error) {
-	box, key := parseAddress(in.Box, in.Key)
-	facts, err := s.Reader.LookUp(ctx, by.Credential, box, key, in.Version)
+	key := requestKey{EncryptionKey: in.EncryptionKey, sealer: s.config.Sealer}
+	defer key.clear()
+	return s.readEntry(ctx, by, in, &key)
+}
+
+// readEntry is ReadEntry with a prepared or unprepared key in place of in.EncryptionKey.
+func (s *Service) readEntry(ctx context.Context, by domain.Requester, in ReadEntry, key *requestKey) (EntryValue,
+	error) {
+	box, entryKey := parseAddress(in.Box, in.Key)
+	snapshot, err := s.config.Reader.LookUp(ctx, by.Credential, box, entryKey, in.Version)
 	if err != nil {
 		return EntryValue{}, err
 	}
-	if err := facts.Access.Caller.Authenticate(s.Clock.Now()); err != nil {
+	if err := snapshot.Access.Caller.Authenticate(s.config.Clock.Now()); err != nil {
 		return EntryValue{}, err
 	}
-	event := s.event(domain.ActionReadEntry, by, facts.Access).On(key)
-	if err := facts.Access.Use(domain.ReadEntry); err != nil {
-		return EntryValue{}, s.refused(ctx, event, err)
+	event := s.event(domain.ActionReadEntry, by, snapshot.Access).On(entryKey)
+	if err := snapshot.Access.Use(domain.ReadEntry); err != nil {
+		return EntryValue{}, s.config.Gate.Refused(ctx, event, err)
 	}
-	value, err := s.open(ctx, by, in, facts)
+	value, err := s.open(ctx, by, in.Box, snapshot, key)
 	if err != nil {
-		return EntryValue{}, s.refused(ctx, event, err)
+		return EntryValue{}, s.config.Gate.Refused(ctx, event, err)
 	}
-	if err := s.Events.Write(ctx, event); err != nil {
+	// The value must not leave the server before its audit event is committed.
+	if err := s.config.Gate.Audit(ctx, event); err != nil {
 		clear(value)
 		return EntryValue{}, err
 	}
-	return EntryValue{JSON: value, Version: facts.Version.Place.Version, CreatedAt: facts.Version.CreatedAt}, nil
+	return EntryValue{
+		JSON:      value,
+		Version:   snapshot.Version.Place.Version,
+		CreatedAt: snapshot.Version.CreatedAt,
+	}, nil
 }
 
-// parseAddress reads the two names of an entry's place. A name that cannot exist becomes empty, which is found nowhere.
+// parseAddress reads the names of a box and an entry. An invalid name becomes empty, which no box and no entry has: the
+// caller gets the same answer as for a name that does not exist.
 func parseAddress(box, key string) (domain.BoxName, domain.EntryKey) {
 	boxName, err := domain.ParseBoxName(box)
 	if err != nil {
@@ -65,37 +84,47 @@ func parseAddress(box, key string) (domain.BoxName, domain.EntryKey) {
 	return boxName, entryKey
 }
 
-func (s *Service) open(ctx context.Context, by domain.Requester, in ReadEntry, facts ports.EntrySnapshot) ([]byte,
-	error) {
-	encryptionKey, err := domain.ParseEncryptionKey(in.EncryptionKey)
-	if err != nil {
+// open checks the key and decrypts the version in the snapshot.
+func (s *Service) open(ctx context.Context, by domain.Requester, box string, snapshot ports.EntrySnapshot,
+	key *requestKey) ([]byte, error) {
+	if err := key.Check(); err != nil {
 		return nil, err
 	}
-	defer encryptionKey.Clear()
+	// The versions of a deleted entry cannot be read, only restored.
 	switch {
-	case !facts.Entry.Exists():
+	case !snapshot.Entry.Exists():
 		return nil, domain.ErrEntryNotFound
-	case facts.Version.Place.Version == 0:
+	case snapshot.Version.Place.Version == 0:
 		return nil, domain.ErrVersionNotFound
 	}
-	stored := facts.Version
-	if err := s.checkGuesses(ctx, by, facts.Access, encryptionKey); err != nil {
-		return nil, err
-	}
-	cipher, err := s.Sealer.PrepareOpen(ctx, encryptionKey, stored.Envelope())
-	if err != nil {
-		return nil, err
-	}
-	defer cipher.Clear()
-	if !encryptionKey.Generated() {
-		// The derivation may have waited its turn for seconds: what was allowed then must be allowed still.
-		if _, err := s.access(ctx, s.Store.Read(), by, in.Box, permission(domain.ReadEntry)); err != nil {
+	if key.Generated() {
+		if err := key.prepare(ctx, snapshot.Access.Box, snapshot.Version.Envelope()); err != nil {
 			return nil, err
 		}
+		return key.cipher.Open(snapshot.Version.Place, snapshot.Version.Sealed)
 	}
-	value, err := cipher.Open(stored.Place, stored.Sealed)
+	return s.openWithPassphrase(ctx, by, box, snapshot, key)
+}
+
+// openWithPassphrase decrypts under the rate limit of passphrases. Unlike a generated key, a passphrase can be guessed.
+func (s *Service) openWithPassphrase(ctx context.Context, by domain.Requester, box string,
+	snapshot ports.EntrySnapshot, key *requestKey) ([]byte, error) {
+	if err := s.config.Gate.CheckPassphrase(ctx, by, snapshot.Access); err != nil {
+		return nil, err
+	}
+	if err := key.prepare(ctx, snapshot.Access.Box, snapshot.Version.Envelope()); err != nil {
+		return nil, err
+	}
+	// The derivation may have waited in its queue for seconds, and access may have been revoked since.
+	if _, err := s.authorize(ctx, s.config.Store.Read(), by, box, permission(domain.ReadEntry)); err != nil {
+		return nil, err
+	}
+	value, err := key.cipher.Open(snapshot.Version.Place, snapshot.Version.Sealed)
+	// Only a wrong passphrase is counted, so that reads with the right one write nothing to the database.
 	if errors.Is(err, domain.ErrKeyMismatch) {
-		return nil, s.countGuess(ctx, facts.Access, encryptionKey, err)
+		if err := s.config.Gate.CountPassphrase(ctx, snapshot.Access); err != nil {
+			return nil, err
+		}
 	}
 	return value, err
 }

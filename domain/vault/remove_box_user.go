@@ -7,24 +7,26 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RemoveBoxUser takes a user out of a box: never its owner, never the last boxadmin.
+// RemoveBoxUser removes a member from a box. The entries that the member wrote stay. Conflict for
+// the owner of the box and for its last boxadmin.
 func (s *Service) RemoveBoxUser(ctx context.Context, by domain.Requester, box, username string) error {
 	return s.change(ctx, by, box, domain.Access.Manage,
 		func(ctx context.Context, repos ports.Repos, access domain.Access) error {
-			member, err := s.boxUser(ctx, repos, access.Box, username)
+			removed, err := member(ctx, repos, access.Box, username)
 			if err != nil {
 				return err
 			}
+			// Removable counts the boxadmins. The lock on the box keeps the count valid until the commit.
 			users, err := repos.BoxUsers.List(ctx, access.Box.ID)
 			if err != nil {
 				return err
 			}
-			if err := member.Removable(access.Box, users); err != nil {
+			if err := removed.Removable(access.Box, users); err != nil {
 				return err
 			}
-			if err := repos.BoxUsers.Remove(ctx, access.Box.ID, member.User); err != nil {
+			if err := repos.BoxUsers.Remove(ctx, access.Box.ID, removed.User); err != nil {
 				return err
 			}
-			return repos.Events.Append(ctx, s.event(domain.ActionRemoveBoxUser, by, access).To(string(member.Name)))
+			return repos.Events.Append(ctx, s.event(domain.ActionRemoveBoxUser, by, access).To(string(removed.Name)))
 		})
 }

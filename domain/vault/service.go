@@ -1,77 +1,83 @@
-// Package vault holds the use cases of boxes, of their users and of entries. One file is one verb.
+// Package vault contains the use cases of boxes, their members and their entries. Each file contains one verb.
 //
-// Every use case takes the requester as an argument, looks up what the database has of it and of the box now, decides,
-// and only then acts. A change decides again under the lock that orders it against others.
+// Every use case takes the requester as an argument, looks up the caller and the box, decides, and only then acts. A
+// change decides again under the lock that orders it against concurrent changes: access that was revoked while the
+// transaction waited does not count.
 package vault
 
 import (
 	"context"
-	"errors"
 
 	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/domain/gate"
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Config is what the use cases need. All parts are required; a limit of 0 is none.
+// Config contains the dependencies and limits of the use cases. All dependencies are required; a limit of 0 means no
+// limit.
 type Config struct {
-	Store   ports.Store
-	Reader  ports.EntryReader
-	Writer  ports.EntryWriter
-	Events  ports.EventWriter
-	Sealer  ports.EntrySealer
-	Digests ports.Digests
-	Clock   ports.Clock
-	IDs     ports.IDs
+	Gate  *gate.Gate
+	Store ports.Store
+	// Reader and Writer are the batched paths of entries: one statement serves many concurrent requests.
+	Reader ports.EntryReader
+	Writer ports.EntryWriter
+	Sealer ports.EntrySealer
+	Clock  ports.Clock
+	IDs    ports.IDs
 
-	MaxValueBytes    int
+	// MaxValueBytes limits the JSON text of a value.
+	MaxValueBytes int
+	// MaxEntriesPerBox limits the entries with a value; deleted ones do not count.
 	MaxEntriesPerBox int
-	MaxUsersPerBox   int
-	MaxBoxesPerUser  int
-	// Throttle says how many wrong encryption keys are free for a caller and a box.
-	Throttle domain.RateLimits
-	// KeepVersions is how many versions of an entry are kept.
+	// MaxUsersPerBox limits the members of a box, including inactive ones.
+	MaxUsersPerBox int
+	// MaxBoxesPerUser limits the boxes that a user owns. Admins have no limit.
+	MaxBoxesPerUser int
+	// KeepVersions is the number of versions of an entry that are kept.
 	KeepVersions int
 }
 
-// Service is the use cases of boxes. It is safe for concurrent use.
-type Service struct{ Config }
+// Service implements the use cases. It also implements ports.DropletVault. It is safe for concurrent use.
+type Service struct{ config Config }
 
-// New returns the use cases.
+// New returns a Service.
 func New(config Config) *Service { return &Service{config} }
 
-// decision is one of the methods of domain.Access.
+// decision is a method of domain.Access that returns nil or a refusal.
 type decision func(domain.Access) error
 
-// access looks up the caller before a box and decides. A name that no box can have is that of a box that is not there.
-func (s *Service) access(ctx context.Context, repos ports.Repos, by domain.Requester, box string,
+// anyCaller is the decision for actions that require authentication only.
+func anyCaller(domain.Access) error { return nil }
+
+// permission returns the decision for callers who have all of these permissions in the box.
+func permission(wanted domain.Permissions) decision {
+	return func(access domain.Access) error { return access.Use(wanted) }
+}
+
+// authorize looks up the caller and the box, and decides. It returns the access together with a refusal, for its audit
+// event.
+func (s *Service) authorize(ctx context.Context, repos ports.Repos, by domain.Requester, box string,
 	decide decision) (domain.Access, error) {
-	name, err := domain.ParseBoxName(box)
+	access, err := s.config.Gate.Access(ctx, repos, by, box)
 	if err != nil {
-		name = ""
-	}
-	access, err := repos.Callers.Access(ctx, by.Credential, name)
-	if err != nil {
-		return domain.Access{}, err
-	}
-	if err := access.Caller.Authenticate(s.Clock.Now()); err != nil {
 		return domain.Access{}, err
 	}
 	return access, decide(access)
 }
 
-// change runs fn in a transaction that holds the box, with the caller's access as it is then. The decision comes
-// twice: before the lock, so that nobody locks a box that is not theirs to change, and under it.
+// change runs fn in a transaction that locks the box, with the caller's access under the lock. It decides twice: before
+// the lock, so that callers cannot lock boxes that they may not change, and under it.
 func (s *Service) change(ctx context.Context, by domain.Requester, box string, decide decision,
 	fn func(ctx context.Context, repos ports.Repos, access domain.Access) error) error {
-	access, err := s.access(ctx, s.Store.Read(), by, box, decide)
+	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, decide)
 	if err != nil {
 		return err
 	}
-	return s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		if err := repos.Boxes.Lock(ctx, access.Box.ID); err != nil {
 			return err
 		}
-		access, err := s.access(ctx, repos, by, box, decide)
+		access, err := s.authorize(ctx, repos, by, box, decide)
 		if err != nil {
 			return err
 		}
@@ -79,31 +85,13 @@ func (s *Service) change(ctx context.Context, by domain.Requester, box string, d
 	})
 }
 
+// event returns the audit event of an action on a box.
 func (s *Service) event(action domain.Action, by domain.Requester, access domain.Access) domain.Event {
-	return domain.NewEvent(s.IDs.New(), action, by, access.Caller, s.Clock.Now()).About(access.Box)
+	return s.config.Gate.Event(action, by, access.Caller).About(access.Box)
 }
 
-// refused puts it on record when somebody known was refused an entry, or when what is stored was tampered with, and
-// returns the error that the request ends with.
-func (s *Service) refused(ctx context.Context, event domain.Event, cause error) error {
-	outcome := domain.OutcomeDenied
-	switch {
-	case cause == nil:
-		return nil
-	case ports.IsTampered(cause):
-		outcome = domain.OutcomeTampered
-	case !errors.Is(cause, domain.Forbidden) && !errors.Is(cause, domain.ErrBoxNotFound):
-		return cause
-	}
-	if err := s.Events.Write(ctx, event.Ended(outcome)); err != nil {
-		return errors.Join(err, cause)
-	}
-	return cause
-}
-
-// boxUser returns a user of the box by name. A name that no user can have is that of a user who is not in it.
-func (s *Service) boxUser(ctx context.Context, repos ports.Repos, box domain.Box, username string) (domain.BoxUser,
-	error) {
+// member returns a member of the box. An invalid user name gets the same answer as that of a user who is no member.
+func member(ctx context.Context, repos ports.Repos, box domain.Box, username string) (domain.BoxUser, error) {
 	name, err := domain.ParseUserName(username)
 	if err != nil {
 		return domain.BoxUser{}, domain.ErrBoxUserNotFound

@@ -7,29 +7,31 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// SetPermissions asks for a user's permissions in a box to be exactly these, by their names; none takes all away.
+// SetPermissions is the request to replace a member's permissions by the named ones. No names remove all permissions.
 type SetPermissions struct {
 	Box      string
 	Username string
 	Names    []string
 }
 
-// SetPermissions replaces a user's permissions in a box. An unknown name is Invalid, and nothing changes.
+// SetPermissions replaces a member's permissions. It applies to the next request of the
+// member, whatever its credential. Errors: Invalid for an unknown name, ErrBoxUserNotFound.
 func (s *Service) SetPermissions(ctx context.Context, by domain.Requester, in SetPermissions) error {
 	return s.change(ctx, by, in.Box, domain.Access.Manage,
 		func(ctx context.Context, repos ports.Repos, access domain.Access) error {
+			// All names are parsed before anything is stored: an unknown name changes nothing.
 			permissions, err := domain.ParsePermissions(in.Names)
 			if err != nil {
 				return err
 			}
-			member, err := s.boxUser(ctx, repos, access.Box, in.Username)
+			changed, err := member(ctx, repos, access.Box, in.Username)
 			if err != nil {
 				return err
 			}
-			member.Permissions = permissions
-			if err := repos.BoxUsers.Save(ctx, member); err != nil {
+			changed.Permissions = permissions
+			if err := repos.BoxUsers.Save(ctx, changed); err != nil {
 				return err
 			}
-			return repos.Events.Append(ctx, s.event(domain.ActionSetPermissions, by, access).To(string(member.Name)))
+			return repos.Events.Append(ctx, s.event(domain.ActionSetPermissions, by, access).To(string(changed.Name)))
 		})
 }

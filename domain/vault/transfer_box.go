@@ -8,69 +8,74 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// TransferBox asks for another owner of a box.
+// TransferBox is the request to transfer a box to another owner.
 type TransferBox struct {
-	Box      string
+	Box string
+	// NewOwner is the name of an active member.
 	NewOwner string
 }
 
-// TransferBox gives a box to an active user of it, who becomes boxadmin; the former owner stays in it as what it was.
-// Conflict when the new owner is not an active user of the box or owns too many.
+// TransferBox makes an active member the owner of a box and a boxadmin. The former owner stays a member with its role
+// and permissions. It does nothing when the user owns the box already. Conflict when the new owner is not an active
+// member, or owns too many boxes.
 func (s *Service) TransferBox(ctx context.Context, by domain.Requester, in TransferBox) error {
-	if _, err := s.access(ctx, s.Store.Read(), by, in.Box, domain.Access.Transfer); err != nil {
+	if _, err := s.authorize(ctx, s.config.Store.Read(), by, in.Box, domain.Access.Transfer); err != nil {
 		return err
 	}
 	name, err := domain.ParseUserName(in.NewOwner)
 	if err != nil {
 		return domain.InvalidField("owner", "invalid_owner", "owner must be the name of a user of the box")
 	}
-	return s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		access, err := s.access(ctx, repos, by, in.Box, domain.Access.Transfer)
+	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		// Authorised here too, because locking a user before that would let any caller delay the user's requests.
+		access, err := s.authorize(ctx, repos, by, in.Box, domain.Access.Transfer)
 		if err != nil {
 			return err
 		}
-		// The new owner's row orders this against other boxes of that user, whose number is limited.
-		heir, err := repos.Users.Lock(ctx, name)
+		// The lock on the new owner serialises all changes of the number of its boxes. Lock order: user, then box.
+		newOwner, err := repos.Users.Lock(ctx, name)
 		if err != nil {
 			return err
 		}
 		if err := repos.Boxes.Lock(ctx, access.Box.ID); err != nil {
 			return err
 		}
-		if access, err = s.access(ctx, repos, by, in.Box, domain.Access.Transfer); err != nil {
+		if access, err = s.authorize(ctx, repos, by, in.Box, domain.Access.Transfer); err != nil {
 			return err
 		}
-		if heir.ID == access.Box.Owner {
+		if newOwner.ID == access.Box.Owner {
 			return nil
 		}
-		return s.handOver(ctx, repos, by, access, heir)
+		return s.transfer(ctx, repos, by, access, newOwner)
 	})
 }
 
-func (s *Service) handOver(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
-	heir domain.User) error {
-	if !heir.Active {
+// transfer changes the owner. The caller holds the locks on the newOwner and on the box, and has authorised the
+// transfer.
+func (s *Service) transfer(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
+	newOwner domain.User) error {
+	if !newOwner.Active {
 		return domain.ErrNewOwnerNotInBox
 	}
-	if err := s.checkQuota(ctx, repos, heir.ID, heir.Role); err != nil {
+	if err := s.checkQuota(ctx, repos, newOwner.ID, newOwner.Role); err != nil {
 		return err
 	}
-	member, err := repos.BoxUsers.Get(ctx, access.Box.ID, heir.Name)
+	owner, err := repos.BoxUsers.Get(ctx, access.Box.ID, newOwner.Name)
 	if errors.Is(err, domain.NotFound) {
 		return domain.ErrNewOwnerNotInBox
 	}
 	if err != nil {
 		return err
 	}
-	if err := member.TakeOver(&access.Box); err != nil {
+	if err := owner.TakeOver(&access.Box); err != nil {
 		return err
 	}
-	access.Box.UpdatedAt = s.Clock.Now()
-	if err := repos.BoxUsers.Save(ctx, member); err != nil {
+	access.Box.UpdatedAt = s.config.Clock.Now()
+	if err := repos.BoxUsers.Save(ctx, owner); err != nil {
 		return err
 	}
 	if err := repos.Boxes.Save(ctx, access.Box); err != nil {
 		return err
 	}
-	return repos.Events.Append(ctx, s.event(domain.ActionTransferBox, by, access).To(string(heir.Name)))
+	return repos.Events.Append(ctx, s.event(domain.ActionTransferBox, by, access).To(string(newOwner.Name)))
 }

@@ -7,7 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// UpdateBoxUser asks for another role or state of a user in a box; nil leaves things as they are.
+// UpdateBoxUser is the request to change the role or the state of a member. A nil field stays as it is. An inactive
+// member keeps its role and permissions, and has no access until it is active again.
 type UpdateBoxUser struct {
 	Box      string
 	Username string
@@ -15,7 +16,8 @@ type UpdateBoxUser struct {
 	Active   *bool
 }
 
-// UpdateBoxUser changes what a user is in a box. The owner of the box stays an active boxadmin: Conflict.
+// UpdateBoxUser changes the role or the state of a member. Conflict for a change after which the owner of the box
+// would not be an active boxadmin.
 func (s *Service) UpdateBoxUser(ctx context.Context, by domain.Requester, in UpdateBoxUser) error {
 	return s.change(ctx, by, in.Box, domain.Access.Manage,
 		func(ctx context.Context, repos ports.Repos, access domain.Access) error {
@@ -23,20 +25,21 @@ func (s *Service) UpdateBoxUser(ctx context.Context, by domain.Requester, in Upd
 			if err != nil {
 				return err
 			}
-			member, err := s.boxUser(ctx, repos, access.Box, in.Username)
+			changed, err := member(ctx, repos, access.Box, in.Username)
 			if err != nil {
 				return err
 			}
-			if err := member.Change(access.Box, role, in.Active); err != nil {
+			if err := changed.Change(access.Box, role, in.Active); err != nil {
 				return err
 			}
-			if err := repos.BoxUsers.Save(ctx, member); err != nil {
+			if err := repos.BoxUsers.Save(ctx, changed); err != nil {
 				return err
 			}
-			return repos.Events.Append(ctx, s.event(domain.ActionUpdateBoxUser, by, access).To(string(member.Name)))
+			return repos.Events.Append(ctx, s.event(domain.ActionUpdateBoxUser, by, access).To(string(changed.Name)))
 		})
 }
 
+// parseOptionalBoxRole returns nil for an absent role.
 func parseOptionalBoxRole(text *string) (*domain.BoxRole, error) {
 	if text == nil {
 		return nil, nil

@@ -32,11 +32,13 @@ var policy = []Rule{
 	{"domain", nil, StandardOnly},
 	{"ports", []string{"domain"}, StandardOnly},
 
-	// Use cases know the domain and the ports, and never each other.
-	{"domain/*", []string{"domain", "ports"}, StandardOnly},
+	// The gate is the one way into every use case. Use cases know it, the domain and the ports, and never each other.
+	{"domain/gate", []string{"domain", "ports"}, StandardOnly},
+	{"domain/*", []string{"domain", "ports", "domain/gate"}, StandardOnly},
 
 	// Inbound: calls the use cases directly.
-	{"adapters/httpapi/...", []string{"domain", "domain/*", "ports", "api"}, ThirdParty},
+	{"adapters/httpapi/...", []string{"domain", "domain/identity", "domain/vault", "domain/droplets", "ports", "api"},
+		ThirdParty},
 
 	// Outbound: serves ports, and never another adapter or a use case.
 	{"adapters/postgres/...", []string{"domain", "ports", "migrations"}, ThirdParty},
@@ -62,10 +64,14 @@ var policy = []Rule{
 }
 
 // testsOf says what the _test.go files of a package may import of the module
-// beyond what the package itself may. The inside is tested from the inside;
-// whoever has I/O is tested with a real database and the real program.
+// beyond what the package itself may. The domain is tested without I/O; use
+// cases are tested on a real database without HTTP, and everything else with
+// a real database and the real program.
 var testsOf = []Rule{
-	{"domain/...", nil, StandardOnly},
+	{"domain", nil, StandardOnly},
+	// The vault implements a port of droplets.
+	{"domain/droplets", []string{"adapters/...", "domain/vault", "tests/usecases"}, StandardOnly},
+	{"domain/*", []string{"adapters/...", "tests/pgtest", "tests/usecases"}, StandardOnly},
 	{"ports", []string{"domain/..."}, StandardOnly},
 	{"...", []string{"..."}, ThirdParty},
 }
@@ -92,7 +98,7 @@ var confined = []Confined{
 	{"github.com/docker/go-units", []string{"adapters/httpapi/...", "cmd/boot/..."}, true},
 	{"github.com/containerd/errdefs", []string{"adapters/docker/..."}, true},
 	{"github.com/golang-jwt/jwt", []string{"adapters/tokens/..."}, true},
-	{"github.com/pquerna/otp", []string{"adapters/otp/..."}, true},
+	{"github.com/pquerna/otp", []string{"adapters/otp/...", "tests/..."}, true},
 	{"github.com/boombuler/barcode", []string{"adapters/otp/..."}, true},
 	{"golang.org/x/crypto", []string{"adapters/..."}, true},
 	{"github.com/spf13/cobra", []string{"cmd/lockbox/..."}, false},

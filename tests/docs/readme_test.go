@@ -80,9 +80,9 @@ func problemCodes(t *testing.T) map[string]string {
 	want := codesIn(t, root)
 	delete(want, "unknown_key_purpose") // used by the command line only
 	for _, code := range []string{"account_incomplete", "code_invalid", "droplet_abandoned",
-		"droplet_host_conflict", "droplet_host_refused", "droplet_host_unavailable", "group_too_low", "invalid_env",
-		"invalid_image",
-		"no_droplet_host", "refresh_token_not_found", "revoke_owner_only",
+		"droplet_host_conflict", "droplet_host_refused", "droplet_host_unavailable", "droplet_not_found",
+		"droplet_reason_withheld", "group_too_low", "invalid_env", "invalid_image", "no_droplet_host",
+		"no_droplet_number", "refresh_token_not_found", "revoke_owner_only",
 		"second_owner", "sign_in_incomplete", "totp_secret_hidden", "two_tokens", "unsupported_grant_type"} {
 		delete(want, code) // of the accounts API, which uses numbers: see TestAccountsErrors
 	}

@@ -1,0 +1,30 @@
+package sealing
+
+import (
+	"context"
+	"slices"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// Extend derives what the cipher lacks to open more envelopes. See ports.EntryCipher. All envelopes are checked
+// before the first derivation, so that a tampered one costs nothing.
+func (c *entryCipher) Extend(ctx context.Context, key domain.EncryptionKey, sealed ...ports.Sealed) error {
+	var missing []derivation
+	for _, each := range sealed {
+		b, err := c.sealer.openBlob(c.sealer.keyByID(ctx), each.Place, each.Envelope)
+		if err != nil {
+			return err
+		}
+		if c.madeFor(&b) && c.find(b.derivation) == nil && !slices.Contains(missing, b.derivation) {
+			missing = append(missing, b.derivation)
+		}
+	}
+	for _, from := range missing {
+		if err := c.derive(ctx, key, from); err != nil {
+			return err
+		}
+	}
+	return nil
+}

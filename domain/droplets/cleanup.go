@@ -1,0 +1,119 @@
+package droplets
+
+import (
+	"context"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// listAndCleanUp returns the host's droplets, newest first, after it removed what interrupted builds and removals left.
+// Cleanup needs no background job: droplets matter only to requests about droplets.
+func (s *Service) listAndCleanUp(ctx context.Context, by domain.Requester) ([]domain.Droplet, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	// The order matters: a build inserts its record before its container exists. Listing the host first guarantees that
+	// every listed container's record, if any, is in the second list.
+	droplets, err := s.config.Host.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	records, err := s.config.Store.Read().Droplets.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !s.cleanUp(ctx, by, droplets, records) {
+		return droplets, nil
+	}
+	return s.config.Host.List(ctx)
+}
+
+// cleanUp finishes interrupted builds and removals, and reports whether it asked the host to remove anything. A build
+// or removal is interrupted when its server or the host stopped working. A cleanup that fails is audited and tried
+// again after a lease; it does not prevent the list.
+func (s *Service) cleanUp(ctx context.Context, by domain.Requester, droplets []domain.Droplet,
+	records []domain.DropletRecord) (changed bool) {
+	ctx, cancel := context.WithTimeout(ctx, cleanupTimeout)
+	defer cancel()
+	known := make(map[domain.DropletID]bool, len(records))
+	for _, record := range records {
+		known[record.ID] = true
+		if record.Orphaned(s.config.Clock.Now()) && s.cleanUpRecord(ctx, by, droplets, record) {
+			changed = true
+		}
+	}
+	// A host that answered too late may have created a container after its build was rolled back. Such a container
+	// never ran, and its private key was discarded.
+	for _, droplet := range droplets {
+		if !droplet.Started && !known[droplet.Build] {
+			changed = true
+			_ = s.config.Host.Remove(ctx, droplet.Container) // the next cleanup tries again
+		}
+	}
+	return changed
+}
+
+// cleanUpRecord removes what an orphaned record refers to, unless another server claims the record first. It reports
+// whether it asked the host to remove a container.
+func (s *Service) cleanUpRecord(ctx context.Context, by domain.Requester, droplets []domain.Droplet,
+	record domain.DropletRecord) (changed bool) {
+	claimed, ok, err := s.config.Store.Read().Droplets.Claim(ctx, record, s.config.Clock.Now().Add(lease))
+	if err != nil || !ok {
+		return false
+	}
+	containers := containersOf(claimed, droplets)
+	service := domain.Caller{Name: domain.ServiceActor}
+	event := s.config.Gate.Event(domain.ActionDeleteDroplet, by, service).To(nameOf(claimed, containers))
+	if err := s.removeAll(ctx, by, claimed, containers, event); err != nil {
+		_ = s.audit(ctx, event, err) // the claim stays until its lease expires
+	}
+	return len(containers) > 0
+}
+
+// containersOf returns the droplets that a record refers to: the one of a complete build, or those that carry the
+// label of an incomplete one.
+func containersOf(record domain.DropletRecord, droplets []domain.Droplet) []domain.Droplet {
+	var found []domain.Droplet
+	for _, droplet := range droplets {
+		if record.Container == droplet.Container || record.Container == "" && record.ID == droplet.Build {
+			found = append(found, droplet)
+		}
+	}
+	return found
+}
+
+// nameOf returns the name of a record's droplet. An incomplete record has no name; its container does.
+func nameOf(record domain.DropletRecord, containers []domain.Droplet) string {
+	if record.Name == "" && len(containers) > 0 {
+		return string(containers[0].Name)
+	}
+	return string(record.Name)
+}
+
+// removeAll removes everything that a claimed record refers to. The entry comes before the containers, because it can
+// be deleted while the host does not answer. The event is committed together with the deletion of the record.
+func (s *Service) removeAll(ctx context.Context, by domain.Requester, claimed domain.DropletRecord,
+	containers []domain.Droplet, event domain.Event) error {
+	if err := s.deleteKeyEntry(ctx, by, claimed); err != nil {
+		return err
+	}
+	for _, droplet := range containers {
+		if err := s.config.Host.Remove(ctx, droplet.Container); err != nil {
+			return err
+		}
+	}
+	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		if err := repos.Droplets.Delete(ctx, claimed.ID); err != nil {
+			return err
+		}
+		return repos.Events.Append(ctx, event)
+	})
+}
+
+// deleteKeyEntry deletes the entry of a private key, unless the key was not stored or the entry was changed since.
+func (s *Service) deleteKeyEntry(ctx context.Context, by domain.Requester, record domain.DropletRecord) error {
+	if record.VersionRef.IsZero() {
+		return nil
+	}
+	return s.config.Vault.DeleteUnchanged(ctx, by, record.VersionRef)
+}

@@ -1,0 +1,105 @@
+package droplets_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// host is a droplet host in memory. It implements ports.DropletHost.
+type host struct {
+	mu         sync.Mutex
+	containers []domain.Droplet
+	created    int
+	env        []string // of the newest container
+	// fail returns the error of an operation, such as "start"; nil lets it succeed.
+	fail func(operation string) error
+}
+
+func (h *host) failing(operation string) error {
+	if h.fail == nil {
+		return nil
+	}
+	return h.fail(operation)
+}
+
+func (h *host) List(context.Context) ([]domain.Droplet, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.containers), h.failing("list")
+}
+
+// Create fails after the container exists when the error is that the host does not answer.
+func (h *host) Create(_ context.Context, droplet ports.NewDroplet) (string, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	err := h.failing("create")
+	if err != nil && domain.KindOf(err) != domain.Unavailable {
+		return "", err
+	}
+	for _, each := range h.containers {
+		if each.Name == droplet.Name {
+			return "", domain.Refuse(domain.Conflict, "droplet_host_conflict", "the name is taken")
+		}
+	}
+	h.created++
+	container := fmt.Sprintf("%064x", h.created)
+	h.containers = append(h.containers,
+		domain.Droplet{Container: container, Name: droplet.Name, Build: droplet.Build})
+	h.env = nil
+	for _, each := range droplet.Env {
+		h.env = append(h.env, string(each.Bytes()))
+	}
+	if err != nil {
+		container = ""
+	}
+	return container, err
+}
+
+func (h *host) Start(_ context.Context, container string) error {
+	return h.change("start", container, func(d *domain.Droplet) { d.Started, d.Status = true, "Up" })
+}
+
+func (h *host) Stop(_ context.Context, container string) error {
+	return h.change("stop", container, func(d *domain.Droplet) { d.Status = "Exited" })
+}
+
+func (h *host) Restart(ctx context.Context, container string) error { return h.Start(ctx, container) }
+
+func (h *host) Remove(_ context.Context, container string) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.failing("remove"); err != nil {
+		return err
+	}
+	h.containers = slices.DeleteFunc(h.containers, func(d domain.Droplet) bool { return d.Container == container })
+	return nil
+}
+
+func (h *host) change(operation, container string, change func(*domain.Droplet)) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.failing(operation); err != nil {
+		return err
+	}
+	for i := range h.containers {
+		if h.containers[i].Container == container {
+			change(&h.containers[i])
+		}
+	}
+	return nil
+}
+
+// failOn makes one operation fail.
+func (h *host) failOn(operation string, err error) {
+	h.fail = func(each string) error {
+		if each == operation {
+			return err
+		}
+		return nil
+	}
+}

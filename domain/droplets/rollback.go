@@ -1,0 +1,51 @@
+package droplets
+
+import (
+	"context"
+	"errors"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+// rollback removes what a failed build created and returns cause, with the audit event of the failure. It also runs
+// after the requester disconnected.
+//
+// It first claims the record. When another server has claimed it, that server removes the droplet. When the host does
+// not answer, rollback deletes the entry and leaves the container to the next cleanup.
+func (b *build) rollback(ctx context.Context, cause error) error {
+	s := b.service
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
+	defer cancel()
+	records := s.config.Store.Read().Droplets
+	claimed, ok, err := records.Claim(ctx, b.record, s.config.Clock.Now().Add(lease))
+	switch {
+	case err != nil:
+		return errors.Join(cause, s.audit(ctx, b.event, err)) // cleanup removes it when its lease has expired
+	case !ok && domain.CodeOf(cause) != domain.ErrDropletAbandoned.Code:
+		return cause // the record is complete: the commit succeeded although its outcome was unknown
+	case !ok:
+		return s.audit(ctx, b.event, cause)
+	case isHostUnavailable(cause):
+		err := errors.Join(s.deleteKeyEntry(ctx, b.by, claimed), records.Release(ctx, claimed, s.config.Clock.Now()))
+		return errors.Join(s.audit(ctx, b.event, cause), err)
+	}
+	failed := b.event.Ended(domain.OutcomeFailed)
+	if err := s.removeAll(ctx, b.by, claimed, b.containers(ctx, claimed), failed); err != nil {
+		return errors.Join(cause, err, records.Release(ctx, claimed, s.config.Clock.Now()))
+	}
+	return cause
+}
+
+// containers returns what the build created on the host. Without an identifier, the request to create the container
+// may have succeeded without an answer, so containers looks for the build's label. It returns nothing when the host
+// does not answer; cleanup removes a container whose record is gone if it never ran.
+func (b *build) containers(ctx context.Context, claimed domain.DropletRecord) []domain.Droplet {
+	if b.container != "" {
+		return []domain.Droplet{{Container: b.container, Name: b.name}}
+	}
+	droplets, err := b.service.config.Host.List(ctx)
+	if err != nil {
+		return nil
+	}
+	return containersOf(claimed, droplets)
+}

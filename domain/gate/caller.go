@@ -1,0 +1,63 @@
+package gate
+
+import (
+	"context"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// Caller returns the requester's user and credential as the database has them now. Pass the repositories of a
+// transaction to decide under its locks, and those of Store.Read before it. Errors: Unauthenticated when the
+// credential is missing, unknown, expired or revoked, and when its user is inactive.
+func (g *Gate) Caller(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, error) {
+	if by.Credential.IsZero() {
+		return domain.Caller{}, domain.ErrUnauthenticated
+	}
+	caller, err := repos.Callers.Caller(ctx, by.Credential)
+	if err != nil {
+		return domain.Caller{}, err
+	}
+	return caller, caller.Authenticate(g.config.Clock.Now())
+}
+
+// Admin is [Gate.Caller] for an action of admins. Errors: also ErrAdminOnly.
+func (g *Gate) Admin(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, error) {
+	caller, err := g.Caller(ctx, repos, by)
+	if err != nil {
+		return domain.Caller{}, err
+	}
+	if !caller.IsAdmin() {
+		return domain.Caller{}, domain.ErrAdminOnly
+	}
+	return caller, nil
+}
+
+// InGroup is [Gate.Caller] for an action of a group and of the groups that include it. Errors: also ErrGroupTooLow,
+// which comes with the caller, because the audit event of the refusal names it.
+func (g *Gate) InGroup(ctx context.Context, repos ports.Repos, by domain.Requester, least domain.Group) (domain.Caller,
+	error) {
+	caller, err := g.Caller(ctx, repos, by)
+	if err != nil {
+		return domain.Caller{}, err
+	}
+	return caller, caller.AuthorizeGroup(least)
+}
+
+// Access returns the caller, the box of that name and the caller's membership, by one statement. It decides nothing
+// about the box: the methods of [domain.Access] do. A name that no box can have, such as the empty one, finds no box
+// and is no error. Errors: Unauthenticated, as for [Gate.Caller].
+func (g *Gate) Access(ctx context.Context, repos ports.Repos, by domain.Requester, box string) (domain.Access, error) {
+	if by.Credential.IsZero() {
+		return domain.Access{}, domain.ErrUnauthenticated
+	}
+	name, err := domain.ParseBoxName(box)
+	if err != nil {
+		name = ""
+	}
+	access, err := repos.Callers.Access(ctx, by.Credential, name)
+	if err != nil {
+		return domain.Access{}, err
+	}
+	return access, access.Caller.Authenticate(g.config.Clock.Now())
+}

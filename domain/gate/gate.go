@@ -1,0 +1,64 @@
+// Package gate is the one way into every use case. It answers three questions: who is calling, may the caller do
+// this, and have there been too many wrong credentials. It also writes the audit events of refusals.
+//
+// # Which refusals are audited
+//
+// A use case that checks a credential, reads or changes the entries of a box, or changes a droplet passes its refusals
+// to [Gate.Refused], which audits these and no others:
+//
+//   - A wrong credential: a password, a TOTP code, a recovery code or a refresh token. A right password without the
+//     TOTP code that the account requires counts as one too. Outcome "denied".
+//   - A known caller who lacks a permission, a group or the right encryption key, or who names a box that is not
+//     visible to the caller. Outcome "denied".
+//   - Stored data that does not authenticate. Outcome "tampered".
+//
+// Too many attempts have one event per lockout, with outcome "throttled"; the attempts that meet the same lockout
+// after it have none. See [Gate.ReserveAccount] and [Gate.CheckPassphrase].
+//
+// Every other refusal is returned without an event: a missing, expired or revoked token, malformed input, a missing
+// entry, a conflict, a failed precondition, and an administrative request from a caller who is no administrator. Such
+// requests learn no secret and change nothing, and anyone can send any number of them.
+//
+// # Rate limits
+//
+// Wrong credentials are counted under an account and under an address, wrong passphrases under a caller and a box. The
+// database holds the counters under keyed digests, so that all servers share them and a dump does not name anyone.
+// [domain.Attempts] has the rules; this package decides what counts under which key.
+package gate
+
+import (
+	"context"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// Config is what a Gate needs. All fields are required.
+type Config struct {
+	Store   ports.Store
+	Events  ports.EventWriter
+	Digests ports.Digests
+	Clock   ports.Clock
+	IDs     ports.IDs
+	// Limits are how many wrong credentials are free before a lockout.
+	Limits domain.RateLimits
+}
+
+// Gate authenticates callers, limits attempts and audits refusals. It is safe for concurrent use.
+type Gate struct{ config Config }
+
+// New returns a Gate.
+func New(config Config) *Gate { return &Gate{config} }
+
+// Event returns the audit event of an action that succeeded, with the present time and a new identifier. It stores
+// nothing: append it to the transaction of the change, or pass it to [Gate.Audit] or [Gate.Refused]. The caller is
+// zero for a request without a valid credential.
+func (g *Gate) Event(action domain.Action, by domain.Requester, caller domain.Caller) domain.Event {
+	return domain.NewEvent(g.config.IDs.New(), action, by, caller, g.config.Clock.Now())
+}
+
+// Audit commits an event that is not part of a change, such as the read of a value. It must not be called in a
+// transaction. Errors: Unavailable; the event may have been committed all the same.
+func (g *Gate) Audit(ctx context.Context, event domain.Event) error {
+	return g.config.Events.Write(ctx, event)
+}

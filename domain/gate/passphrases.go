@@ -1,0 +1,63 @@
+package gate
+
+import (
+	"context"
+	"time"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// Passphrases of entries are checked before, and counted after, the comparison, unlike passwords. Each caller has a
+// counter for each box and the number of derivations at once is bounded, so few guesses can be under way together, and
+// a read with the right passphrase writes no counter.
+
+// CheckPassphrase refuses a passphrase for the entries of a box before a key is derived from it, if the caller is
+// locked out. It must not be called in a transaction. Do not call it for a generated key, whose 256 random bits cannot
+// be guessed. Errors: RateLimited during a lockout.
+func (g *Gate) CheckPassphrase(ctx context.Context, by domain.Requester, access domain.Access) error {
+	counters := g.passphraseCounters(access)
+	wait, unreported, err := g.peek(ctx, counters)
+	if err != nil {
+		return err
+	}
+	if unreported {
+		if wait, err = g.reportPassphrases(ctx, by, access, counters); err != nil {
+			return err
+		}
+	}
+	if wait > 0 {
+		return domain.TooManyAttempts(wait)
+	}
+	return nil
+}
+
+// reportPassphrases audits a lockout, once, and returns how long it lasts.
+func (g *Gate) reportPassphrases(ctx context.Context, by domain.Requester, access domain.Access,
+	counters []counter) (wait time.Duration, err error) {
+	event := func(context.Context, ports.Repos) (domain.Event, error) {
+		return g.Event(domain.ActionReadEntry, by, access.Caller).About(access.Box), nil
+	}
+	err = g.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		_, wait, err = g.lock(ctx, repos, counters, event)
+		return err
+	})
+	return wait, err
+}
+
+// CountPassphrase counts a wrong passphrase of the caller for the entries of the box, in a transaction of its own.
+func (g *Gate) CountPassphrase(ctx context.Context, access domain.Access) error {
+	counters := g.passphraseCounters(access)
+	return g.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		stored, err := repos.Attempts.Lock(ctx, keysOf(counters)...)
+		if err != nil {
+			return err
+		}
+		return g.count(ctx, repos, counters, stored, g.config.Clock.Now())
+	})
+}
+
+func (g *Gate) passphraseCounters(access domain.Access) []counter {
+	key := g.config.Digests.Digest("entry key", access.Caller.UserID.String(), access.Box.ID.String())
+	return []counter{{CounterKey: ports.CounterKey{Key: key}, free: g.config.Limits.FreePerAccount}}
+}

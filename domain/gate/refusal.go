@@ -1,0 +1,43 @@
+package gate
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// Refused audits the refusal of an action if the policy in the package comment says so, and returns cause, joined with
+// the error of the audit log if the event could not be committed. A nil cause is no refusal. It must not be called in
+// a transaction, whose rollback would not undo the event.
+func (g *Gate) Refused(ctx context.Context, event domain.Event, cause error) error {
+	switch {
+	case cause == nil:
+		return nil
+	case ports.IsTampered(cause):
+		event = event.Ended(domain.OutcomeTampered)
+	case isDenial(cause):
+		event = event.Ended(domain.OutcomeDenied)
+	default:
+		return cause
+	}
+	if err := g.config.Events.Write(ctx, event); err != nil {
+		return errors.Join(err, cause)
+	}
+	return cause
+}
+
+// wrongCredentials are the refusals of a credential that was compared. Their kinds are those of refusals that are not
+// audited, so each is listed.
+var wrongCredentials = []error{
+	domain.ErrWrongCredentials, domain.ErrCodeRequired, domain.ErrCodeInvalid, domain.ErrRefreshToken,
+}
+
+// isDenial reports whether a refusal is audited as denied. A box that is not visible to the caller is refused as
+// NotFound, which must not hide the attempt from the audit log.
+func isDenial(cause error) bool {
+	return errors.Is(cause, domain.Forbidden) || errors.Is(cause, domain.ErrBoxNotFound) ||
+		slices.ContainsFunc(wrongCredentials, func(refusal error) bool { return errors.Is(cause, refusal) })
+}

@@ -1,0 +1,64 @@
+package gate
+
+import (
+	"context"
+	"time"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// releaseTimeout bounds Release, which does not run under the request's context: the client may have disconnected.
+const releaseTimeout = 5 * time.Second
+
+// Release undoes a reserved attempt that was not compared, or was not wrong, in a transaction of its own. An error is
+// dropped: the attempt then stays counted, which is safe.
+func (g *Gate) Release(ctx context.Context, attempt Attempt) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	_ = g.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		return g.ReleaseIn(ctx, repos, attempt)
+	})
+}
+
+// ReleaseIn is [Gate.Release] in the transaction of the change that the credential allowed. Call it last: counters
+// are locked after all other rows.
+func (g *Gate) ReleaseIn(ctx context.Context, repos ports.Repos, attempt Attempt) error {
+	return g.settle(ctx, repos, attempt, false)
+}
+
+// Succeed ends the attempt of a successful sign-in, in the transaction that opens the session. It resets the account's
+// counter and remembers the address for domain.KnownAddressTTL. Call it last, as [Gate.ReleaseIn].
+func (g *Gate) Succeed(ctx context.Context, repos ports.Repos, attempt Attempt) error {
+	if err := g.settle(ctx, repos, attempt, true); err != nil {
+		return err
+	}
+	if attempt.account.IsZero() || attempt.address == "" {
+		return nil
+	}
+	until := g.config.Clock.Now().Add(domain.KnownAddressTTL)
+	return repos.Attempts.Remember(ctx, g.knownAddressDigest(attempt), until)
+}
+
+// settle undoes a reserved attempt in each of its counters; reset also sets the account's counter to zero.
+func (g *Gate) settle(ctx context.Context, repos ports.Repos, attempt Attempt, reset bool) error {
+	stored, err := repos.Attempts.Lock(ctx, keysOf(attempt.counters)...)
+	if err != nil {
+		return err
+	}
+	for i, each := range attempt.counters {
+		after := stored[i].Release(attempt.at, each.free)
+		if reset && each.resets {
+			after = domain.Attempts{}
+		}
+		if err := repos.Attempts.Save(ctx, each.Key, after); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Unlock sets all counters of an account back to zero, which ends its lockout. The counters of addresses stay.
+func (g *Gate) Unlock(ctx context.Context, repos ports.Repos, name domain.UserName) error {
+	return repos.Attempts.Forget(ctx, g.accountDigest(string(name)))
+}

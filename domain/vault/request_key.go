@@ -1,0 +1,50 @@
+package vault
+
+import (
+	"context"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// requestKey is the encryption key of one request with the cipher prepared from it. Preparation is slow for a
+// passphrase, so a request that reads and writes several entries prepares one cipher and extends it where an entry
+// was sealed with other parameters. It is for one goroutine at a time.
+type requestKey struct {
+	domain.EncryptionKey
+	sealer ports.EntrySealer
+	// writes is set when the request will seal: the current parameters are then derived first.
+	writes bool
+
+	cipher ports.EntryCipher // nil until the first prepare
+	salt   domain.BoxSalt    // the salt that cipher seals with
+}
+
+// prepare makes the cipher ready for a box and an entry's envelope, if there is one. It blocks on the queue of key
+// derivations; see ports.EntrySealer.
+func (k *requestKey) prepare(ctx context.Context, box domain.Box, sealed ...ports.Sealed) error {
+	if k.cipher != nil && k.salt == box.Salt {
+		return k.cipher.Extend(ctx, k.EncryptionKey, sealed...)
+	}
+	k.clear() // the box was deleted and created again: its salt is another one
+	var err error
+	if k.writes {
+		k.cipher, err = k.sealer.Prepare(ctx, k.EncryptionKey, box.Salt, sealed...)
+	} else {
+		k.cipher, err = k.sealer.PrepareOpen(ctx, k.EncryptionKey, sealed...)
+	}
+	if err != nil {
+		k.cipher = nil // an interface that holds a nil pointer is not nil
+		return err
+	}
+	k.salt = box.Salt
+	return nil
+}
+
+// clear overwrites the derived keys. The encryption key itself belongs to the caller of the use case, which clears it.
+func (k *requestKey) clear() {
+	if k.cipher != nil {
+		k.cipher.Clear()
+		k.cipher = nil
+	}
+}

@@ -1,0 +1,144 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// versionWrite is a version about to be added to an entry, by a write or a restore.
+type versionWrite struct {
+	// snapshot is the state that the use case decided on: it has checked wanted and condition against it.
+	snapshot ports.EntrySnapshot
+	// wanted are the permissions that the caller must have.
+	wanted    domain.Permissions
+	condition domain.Condition
+	// event is appended in the transaction that stores the version.
+	event domain.Event
+	// droplet is the droplet whose record notes the version; zero for none.
+	droplet domain.DropletID
+	// seal returns the version to store. entry already has the number of that version; before is the envelope of the
+	// version that it replaces. It may be called more than once.
+	seal func(entry domain.Entry, before ports.Sealed) (ports.NewVersion, error)
+}
+
+// writeVersion adds a version to an entry. Most writes replace a value that no other request is writing; those are
+// stored without a lock if the snapshot still holds. All others fall back to the locking path.
+func (s *Service) writeVersion(ctx context.Context, write versionWrite) error {
+	// An error is final: the outcome may be unknown, and a second attempt could store the value twice.
+	if stored, err := s.writeUnlocked(ctx, write); stored || err != nil {
+		return err
+	}
+	return s.writeLocked(ctx, write)
+}
+
+// writeUnlocked stores the version if the snapshot still holds. It reports false, and has stored nothing, when the
+// write must be decided again under the lock.
+func (s *Service) writeUnlocked(ctx context.Context, write versionWrite) (stored bool, err error) {
+	// A new entry must be counted in its box, and a droplet's record must be written in the same transaction.
+	if !write.snapshot.Entry.Exists() || !write.droplet.IsZero() {
+		return false, nil
+	}
+	now := s.config.Clock.Now()
+	// The credential may have expired during the key derivation.
+	if err := write.snapshot.Access.Caller.Authenticate(now); err != nil {
+		return false, err
+	}
+	version, err := write.seal(write.snapshot.Entry.Next(now), write.snapshot.Version.Envelope())
+	if errors.Is(err, ports.ErrStaleServerKey) {
+		return false, nil // the unit of work of the locking path reloads the key ring
+	}
+	if err != nil {
+		return false, err
+	}
+	return s.config.Writer.WriteIfUnchanged(ctx, ports.ConditionalWrite{
+		Snapshot: write.snapshot,
+		Version:  version,
+		At:       now,
+		Keep:     s.config.KeepVersions,
+		Event:    write.event,
+	})
+}
+
+// writeLocked locks the entry and decides again, because access, entry and condition may have changed during a key
+// derivation or while the transaction waited for the lock.
+//
+// Lock order: the box's row, then the entry's row. The box's row is needed only to count a new entry; writers that
+// replace values of different entries do not wait for each other.
+func (s *Service) writeLocked(ctx context.Context, write versionWrite) error {
+	box, counted := write.snapshot.Access.Box, !write.snapshot.Entry.Exists()
+	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		now := s.config.Clock.Now()
+		if counted {
+			if err := repos.Entries.CountIn(ctx, box.ID, s.config.MaxEntriesPerBox, now); err != nil {
+				return err
+			}
+		}
+		locked, err := s.lockEntry(ctx, repos, write.snapshot, write.wanted)
+		if err != nil {
+			return err
+		}
+		if locked.Entry.Exists() == counted {
+			// Another request created or deleted the entry. Start over, to take the locks in order.
+			counted = !locked.Entry.Exists()
+			return ports.ErrStartOver
+		}
+		if err := write.condition.Check(locked.Entry); err != nil {
+			return err
+		}
+		return s.addVersion(ctx, repos, write, locked.Entry, now)
+	})
+}
+
+// addVersion seals and stores the next version of a locked entry, and notes it in the droplet's record if there is one.
+func (s *Service) addVersion(ctx context.Context, repos ports.Repos, write versionWrite, locked domain.Entry,
+	now time.Time) error {
+	before, err := envelopeBefore(ctx, repos, write.snapshot.Version, locked)
+	if err != nil {
+		return err
+	}
+	entry := locked.Next(now)
+	version, err := write.seal(entry, before)
+	if err != nil {
+		return err
+	}
+	if err := repos.Entries.AddVersion(ctx, entry, version, s.config.KeepVersions, write.event); err != nil {
+		return err
+	}
+	if write.droplet.IsZero() {
+		return nil
+	}
+	return repos.Droplets.NoteEntry(ctx, write.droplet, entry)
+}
+
+// envelopeBefore returns the envelope of a locked entry's value; it is empty for an entry without a value. It reads the
+// envelope only when another request wrote the entry since the snapshot.
+func envelopeBefore(ctx context.Context, repos ports.Repos, known ports.StoredVersion,
+	locked domain.Entry) (ports.Sealed, error) {
+	if locked.Exists() && known.Place.Version != locked.Version {
+		var err error
+		known, err = repos.Entries.Version(ctx, locked.Box, locked.Key, locked.Version)
+		if err != nil && !errors.Is(err, domain.ErrVersionNotFound) {
+			return ports.Sealed{}, err
+		}
+	}
+	return known.Envelope(), nil
+}
+
+// lockEntry locks the entry of a snapshot and authorises the caller again.
+func (s *Service) lockEntry(ctx context.Context, repos ports.Repos, snapshot ports.EntrySnapshot,
+	wanted domain.Permissions) (ports.LockedEntry, error) {
+	now := s.config.Clock.Now()
+	access, key := snapshot.Access, snapshot.Entry.Key
+	locked, err := repos.Entries.Lock(ctx, access.Caller.Credential, access.Box, key, now)
+	if err != nil {
+		return ports.LockedEntry{}, err
+	}
+	if err := locked.Access.Caller.Authenticate(now); err != nil {
+		return ports.LockedEntry{}, err
+	}
+	return locked, locked.Access.Use(wanted)
+}

@@ -1,0 +1,124 @@
+package usecases
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/adapters/sealing"
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/domain/vault"
+	"github.com/lockbox-go/lockbox/ports"
+	"github.com/lockbox-go/lockbox/tests/pgtest"
+)
+
+// FreePassphrases is the number of wrong passphrases before a lockout in Boxes.
+const FreePassphrases = 3
+
+// GeneratedKey is a generated encryption key, as a client sends it.
+var GeneratedKey = domain.FormatGeneratedKey([32]byte{1, 2, 3})
+
+// Boxes is the parts with the use cases of boxes. Its sealer derives keys from passphrases without Argon2id.
+type Boxes struct {
+	*Parts
+	Vault *vault.Service
+	// Derivations counts the keys that were derived from passphrases.
+	Derivations atomic.Int32
+	// OnDerive, unless it is nil, runs at the beginning of each derivation. What it does happens between the two
+	// decisions of a use case.
+	OnDerive func()
+
+	t testing.TB
+}
+
+// OpenBoxes opens the parts and the use cases of boxes. They have no limits, but for those that change sets.
+func OpenBoxes(t testing.TB, change ...func(*vault.Config)) *Boxes {
+	t.Helper()
+	b := &Boxes{Parts: Open(t, FreePassphrases), t: t}
+	sealer, err := sealing.NewEntrySealer(sealing.EntryConfig{Keys: b.Keyring, Derive: b.derive})
+	require.NoError(t, err)
+	config := vault.Config{
+		Gate:   b.Gate,
+		Store:  b.Store,
+		Reader: b.Store,
+		Writer: b.Store,
+		Sealer: sealer,
+		Clock:  b.Clock,
+		IDs:    b.IDs,
+	}
+	for _, each := range change {
+		each(&config)
+	}
+	b.Vault = vault.New(config)
+	return b
+}
+
+// derive is a ports.DeriveFunc.
+func (b *Boxes) derive(_ context.Context, _ ports.Workload, secret, salt []byte, p ports.Argon2Params) ([]byte, error) {
+	b.Derivations.Add(1)
+	if b.OnDerive != nil {
+		b.OnDerive()
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%x %x %v", secret, salt, p))
+	return sum[:], nil
+}
+
+// User inserts a user, in a group or none, and returns the requester of a session.
+func (b *Boxes) User(name string, group domain.Group) domain.Requester {
+	b.t.Helper()
+	now := b.Clock.Now()
+	user := domain.NewUser(b.IDs.New(), domain.UserName(name), domain.RoleUser, now)
+	user.Group = group
+	session := domain.NewSession(b.IDs.New(), user, now, 7*24*time.Hour)
+	session.SignedBy, _ = b.Keyring.Current(domain.KeyForSessions)
+	repos := b.Store.Read()
+	require.NoError(b.t, repos.Users.Add(b.t.Context(), user, ports.SealedPassword{}))
+	require.NoError(b.t, repos.Users.Save(b.t.Context(), user))
+	require.NoError(b.t, repos.Sessions.Add(b.t.Context(), session))
+	by := From("192.0.2.1")
+	by.Credential = domain.Credential{Kind: domain.SessionCredential, ID: session.ID, User: user.ID}
+	return by
+}
+
+// Log returns the audit log, oldest first, each event as "actor action outcome key target" with "-" for nothing.
+func (b *Boxes) Log() []string {
+	b.t.Helper()
+	events, err := b.Store.Read().Events.List(b.t.Context(), ports.EventFilter{Limit: 1000})
+	require.NoError(b.t, err)
+	lines := make([]string, len(events))
+	for i, e := range events {
+		lines[len(events)-1-i] = fmt.Sprint(orDash(e.ActorName), " ", e.Action, " ", e.Outcome, " ",
+			orDash(string(e.Key)), " ", orDash(e.Target))
+	}
+	return lines
+}
+
+// LastLogged returns the newest event.
+func (b *Boxes) LastLogged() string {
+	b.t.Helper()
+	lines := b.Log()
+	require.NotEmpty(b.t, lines)
+	return lines[len(lines)-1]
+}
+
+// AwaitLock returns when a transaction waits for a lock.
+func (b *Boxes) AwaitLock() {
+	b.t.Helper()
+	const waiting = `SELECT count(*) FROM pg_stat_activity
+		WHERE datname = current_database() AND wait_event_type = 'Lock'`
+	require.Eventually(b.t, func() bool { return pgtest.Number(b.t, b.URL, waiting) > 0 }, 10*time.Second,
+		10*time.Millisecond, "no transaction waits for a lock")
+}
+
+// Key returns an encryption key from the text that a client sends.
+func Key(t testing.TB, text string) domain.EncryptionKey {
+	t.Helper()
+	key, err := domain.ParseEncryptionKey(text)
+	require.NoError(t, err)
+	return key
+}
