@@ -16,6 +16,7 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/system"
 	"github.com/lockbox-go/lockbox/adapters/tokens"
 	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/domain/gate"
 	"github.com/lockbox-go/lockbox/domain/identity"
 	"github.com/lockbox-go/lockbox/domain/serverkeys"
 	"github.com/lockbox-go/lockbox/migrations"
@@ -160,6 +161,18 @@ func (c *core) entrySealer() (*sealing.EntrySealer, error) {
 		Params: c.params()})
 }
 
+// gate makes the one way into every use case. A process makes one.
+func (c *core) gate(events ports.EventWriter) *gate.Gate {
+	return gate.New(gate.Config{
+		Store:   c.store,
+		Events:  events,
+		Digests: sealing.NewDigests(c.keyring),
+		Clock:   c.clock,
+		IDs:     c.ids,
+		Limits:  domain.NewRateLimits(c.config.FreeAttempts),
+	})
+}
+
 // accounts makes the use cases of accounts over what is open.
 func (c *core) accounts(events ports.EventWriter) (*identity.Service, error) {
 	hasher, err := c.hasher()
@@ -175,13 +188,12 @@ func (c *core) accounts(events ports.EventWriter) (*identity.Service, error) {
 		return nil, err
 	}
 	return identity.New(identity.Config{
+		Gate:              c.gate(events),
 		Store:             c.store,
-		Events:            events,
 		Passwords:         hasher,
 		Sealer:            c.accountSealer(),
 		Tokens:            signer,
-		Codes:             codes,
-		Digests:           c.digests(),
+		TOTP:              codes,
 		Clock:             c.clock,
 		IDs:               c.ids,
 		OpenRegistration:  !c.config.RequireAdminToCreateUser,
@@ -191,7 +203,6 @@ func (c *core) accounts(events ports.EventWriter) (*identity.Service, error) {
 		InitToken:         c.config.InitToken,
 		AccessTTL:         c.config.AccessTokenTTL,
 		RefreshTTL:        c.config.RefreshTokenTTL,
-		Throttle:          c.throttle(),
 	}), nil
 }
 

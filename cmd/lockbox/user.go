@@ -84,7 +84,7 @@ well, and the group. There is one owner: the first one that is made initializes 
 }
 
 func printAccount(out io.Writer, done identity.OperatorUser) {
-	if done.Made {
+	if done.Created {
 		fmt.Fprintf(out, "%s is made.\n", done.User.Spelling)
 	} else {
 		fmt.Fprintf(out, "%s exists; all its sessions have ended.\n", done.User.Spelling)
