@@ -128,7 +128,7 @@ It takes half a minute at least, to let the servers' transactions end. When it i
 }
 
 func listDoomed(ctx context.Context, command *cobra.Command, keys *serverkeys.Service) error {
-	doomed, err := keys.DoomedTokens(ctx)
+	doomed, err := keys.APIKeysRevokedByRekey(ctx)
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func rekey(ctx context.Context, command *cobra.Command, keys *serverkeys.Service
 	done, err := keys.Rekey(ctx, purpose, func(done int) {
 		fmt.Fprintf(command.ErrOrStderr(), "%d done\n", done)
 	})
-	_, forged := errors.AsType[*serverkeys.ForgedError](err)
+	_, forged := errors.AsType[*serverkeys.TamperedRowsError](err)
 	if err != nil && !forged {
 		return fmt.Errorf("stopped after %d; what is done stays done, run it again: %w", done, err)
 	}

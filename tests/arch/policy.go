@@ -69,7 +69,7 @@ var policy = []Rule{
 // a real database and the real program.
 var testsOf = []Rule{
 	{"domain", nil, StandardOnly},
-	{"domain/*", []string{"adapters/...", "tests/pgtest"}, StandardOnly},
+	{"domain/*", []string{"adapters/...", "tests/pgtest", "tests/usecases"}, StandardOnly},
 	{"ports", []string{"domain/..."}, StandardOnly},
 	{"...", []string{"..."}, ThirdParty},
 }

@@ -1,0 +1,72 @@
+package usecases
+
+import (
+	"bytes"
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// Clock is a clock that tests set. It implements ports.Clock.
+type Clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+// newClock begins at the present time, because the database compares some times with its own clock.
+func newClock() *Clock { return &Clock{now: time.Now().UTC().Truncate(time.Microsecond)} }
+
+// Now returns the time that was set last.
+func (c *Clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+// Advance moves the clock on.
+func (c *Clock) Advance(by time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(by)
+}
+
+// Passwords keeps passwords as they are. It implements ports.Passwords.
+type Passwords struct {
+	// Compared counts the calls of Check.
+	Compared atomic.Int64
+	// Busy makes both methods return Unavailable.
+	Busy atomic.Bool
+	// During, where it is set, is called in the middle of Hash and Check, which are slow in production: what happens
+	// there happens between the two decisions of a use case. It is called once.
+	During func()
+}
+
+// Hash returns the password.
+func (p *Passwords) Hash(_ context.Context, password domain.Secret) ([]byte, error) {
+	p.interrupt()
+	if p.Busy.Load() {
+		return nil, domain.ErrBusy
+	}
+	return bytes.Clone(password.Bytes()), nil
+}
+
+// Check compares two passwords.
+func (p *Passwords) Check(_ context.Context, password domain.Secret, stored []byte) (ports.PasswordCheck, error) {
+	p.Compared.Add(1)
+	p.interrupt()
+	if p.Busy.Load() {
+		return ports.PasswordCheck{}, domain.ErrBusy
+	}
+	return ports.PasswordCheck{Match: stored != nil && bytes.Equal(stored, password.Bytes())}, nil
+}
+
+func (p *Passwords) interrupt() {
+	if during := p.During; during != nil {
+		p.During = nil
+		during()
+	}
+}

@@ -1,0 +1,103 @@
+// Package usecases opens what use cases need, on a database of the test's own and without HTTP, so that their rules can
+// be tested beside their code. The clock and the password hashing are test doubles: tests set the time, and do not wait
+// for Argon2id. Everything else is what ships.
+package usecases
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/adapters/otp"
+	"github.com/lockbox-go/lockbox/adapters/postgres"
+	"github.com/lockbox-go/lockbox/adapters/sealing"
+	"github.com/lockbox-go/lockbox/adapters/system"
+	"github.com/lockbox-go/lockbox/adapters/tokens"
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/domain/gate"
+	"github.com/lockbox-go/lockbox/ports"
+	"github.com/lockbox-go/lockbox/tests/pgtest"
+)
+
+// Parts are what use cases are made of.
+type Parts struct {
+	Store     *postgres.Store
+	Events    ports.EventWriter
+	Keyring   *sealing.Keyring
+	Sealer    *sealing.AccountSealer
+	Digests   *sealing.Digests
+	Tokens    *tokens.Signer
+	TOTP      *otp.Codes
+	Gate      *gate.Gate
+	Clock     *Clock
+	IDs       system.IDs
+	Passwords *Passwords
+}
+
+// Open makes the parts, with that many attempts before a lockout. The test's end closes them.
+func Open(t testing.TB, freeAttempts int) *Parts {
+	t.Helper()
+	p := &Parts{Clock: newClock(), Passwords: &Passwords{}}
+	var err error
+	p.Store, err = postgres.Open(t.Context(), postgres.Config{URL: pgtest.New(t), Clock: p.Clock})
+	require.NoError(t, err)
+	t.Cleanup(p.Store.Close)
+	p.openKeys(t)
+	events := p.Store.NewEventWriter()
+	t.Cleanup(events.Close)
+	p.Events = events
+	p.TOTP, err = otp.New(otp.Config{Issuer: "Lockbox"})
+	require.NoError(t, err)
+	p.Gate = gate.New(gate.Config{
+		Store:   p.Store,
+		Events:  p.Events,
+		Digests: p.Digests,
+		Clock:   p.Clock,
+		IDs:     p.IDs,
+		Limits:  domain.NewRateLimits(freeAttempts),
+	})
+	return p
+}
+
+// openKeys makes the key ring of the database and what seals and signs with it.
+func (p *Parts) openKeys(t testing.TB) {
+	t.Helper()
+	secret, err := sealing.ParseSecret("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8")
+	require.NoError(t, err)
+	p.Keyring, err = sealing.OpenKeyring(t.Context(), sealing.KeyringConfig{
+		Store:  p.Store.Read().ServerKeys,
+		Secret: secret,
+		IDs:    p.IDs,
+		Clock:  p.Clock,
+	})
+	require.NoError(t, err)
+	p.Store.SetOnStaleServerKey(p.Keyring.Reload)
+	p.Sealer, p.Digests = sealing.NewAccountSealer(p.Keyring, nil), sealing.NewDigests(p.Keyring)
+	installation, err := p.Store.Installation(t.Context(), p.IDs.New(), p.Clock.Now())
+	require.NoError(t, err)
+	p.Tokens, err = tokens.New(tokens.Config{Keys: p.Keyring, Installation: installation, Clock: p.Clock})
+	require.NoError(t, err)
+}
+
+// Audited returns the events of an action, oldest first, each as "actor outcome target" with "-" for nothing.
+func (p *Parts) Audited(t testing.TB, action domain.Action) []string {
+	t.Helper()
+	events, err := p.Store.Read().Events.List(t.Context(), ports.EventFilter{Action: action, Limit: 1000})
+	require.NoError(t, err)
+	lines := make([]string, len(events))
+	for i, event := range events {
+		line := orDash(event.ActorName) + " " + event.Outcome.String() + " " + orDash(event.Target)
+		lines[len(events)-1-i] = line
+	}
+	return lines
+}
+
+func orDash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+// From is a requester without a credential at an address.
+func From(address string) domain.Requester { return domain.Requester{Address: address} }
