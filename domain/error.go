@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Kind is the category of a refusal. It is an error, so that errors.Is(err, domain.NotFound) works without knowing which
-// rule refused.
+// Kind is the category of a refusal. It is an error, so that errors.Is(err, domain.NotFound) works whichever rule
+// refused.
 type Kind uint8
 
 // The kinds, in the order in which a request meets them.

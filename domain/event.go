@@ -91,7 +91,7 @@ func (o Outcome) String() string { return o.name }
 // RestoreOutcome rebuilds an outcome from storage.
 func RestoreOutcome(name string) Outcome { return Outcome{name} }
 
-// RestoreAction rebuilds an action from storage, which may hold actions of older releases that are no longer in the set.
+// RestoreAction rebuilds an action from storage, which may hold actions of older releases that have left the set.
 func RestoreAction(name string) Action { return Action{name} }
 
 // OperatorActor is the actor of what an operator does with a command on the database. No user can have the name.

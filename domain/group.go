@@ -2,8 +2,8 @@ package domain
 
 import "strings"
 
-// Group is a user's rights in the accounts API and over droplets. Each group includes the ones before it. The zero Group
-// is none.
+// Group is a user's rights in the accounts API and over droplets. Each group includes the ones before it. The zero
+// Group is none.
 type Group struct{ name string }
 
 // The groups.

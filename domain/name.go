@@ -63,8 +63,8 @@ func ParseEntryKey(text string) (EntryKey, error) {
 	return EntryKey(strings.ToLower(text)), nil
 }
 
-// ParseKeyPrefix parses the prefix that filters a list of keys: the beginning of a key, which may end in a separator. An
-// empty prefix matches all keys.
+// ParseKeyPrefix parses the prefix that filters a list of keys: the beginning of a key, which may end in a separator.
+// An empty prefix matches all keys.
 func ParseKeyPrefix(text string) (string, error) {
 	if text == "" {
 		return "", nil

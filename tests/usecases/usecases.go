@@ -6,6 +6,7 @@ package usecases
 import (
 	"testing"
 
+	"github.com/pquerna/otp/totp"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockbox-go/lockbox/adapters/otp"
@@ -90,6 +91,14 @@ func (p *Parts) Audited(t testing.TB, action domain.Action) []string {
 		lines[len(events)-1-i] = line
 	}
 	return lines
+}
+
+// Code returns the TOTP code of a secret, in base32, at the present time.
+func (p *Parts) Code(t testing.TB, secret string) string {
+	t.Helper()
+	code, err := totp.GenerateCode(secret, p.Clock.Now())
+	require.NoError(t, err)
+	return code
 }
 
 func orDash(text string) string {
