@@ -25,11 +25,11 @@ func member(role domain.BoxRole, active bool, permissions domain.Permissions) *d
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	const (
-		yes        = ""
-		notFound   = "box_not_found"
-		adminOnly  = "box_admin_only"
-		ownerOnly  = "box_owner_only"
-		permission = "permission_missing"
+		yes    = ""
+		hidden = "box_not_found"
+		admins = "box_admin_only"
+		owners = "box_owner_only"
+		lacks  = "permission_missing"
 	)
 	theirs := testBox
 	theirs.Owner = otherID
@@ -38,40 +38,41 @@ func TestAccess(t *testing.T) {
 		access                                    domain.Access
 		see, manage, self, another, transfer, use string
 	}{
-		"no box":               {domain.Access{Caller: user}, notFound, notFound, notFound, notFound, notFound, notFound},
-		"no box, for an admin": {domain.Access{Caller: admin}, notFound, notFound, notFound, notFound, notFound, notFound},
+		"no box":               {domain.Access{Caller: user}, hidden, hidden, hidden, hidden, hidden, hidden},
+		"no box, for an admin": {domain.Access{Caller: admin}, hidden, hidden, hidden, hidden, hidden, hidden},
 		"stranger": {domain.Access{Caller: user, Box: theirs},
-			notFound, notFound, notFound, notFound, notFound, notFound},
+			hidden, hidden, hidden, hidden, hidden, hidden},
 		"box user with nothing": {domain.Access{Caller: user, Box: theirs, Member: member(boxUser, true, 0)},
-			yes, adminOnly, yes, adminOnly, ownerOnly, permission},
+			yes, admins, yes, admins, owners, lacks},
 		"box user with the permission": {domain.Access{Caller: user, Box: theirs,
-			Member: member(boxUser, true, domain.ReadEntry)}, yes, adminOnly, yes, adminOnly, ownerOnly, yes},
+			Member: member(boxUser, true, domain.ReadEntry)}, yes, admins, yes, admins, owners, yes},
 		"box user with another one": {domain.Access{Caller: user, Box: theirs,
-			Member: member(boxUser, true, all&^domain.ReadEntry)}, yes, adminOnly, yes, adminOnly, ownerOnly, permission},
+			Member: member(boxUser, true, all&^domain.ReadEntry)}, yes, admins, yes, admins, owners, lacks},
 		"boxadmin with nothing": {domain.Access{Caller: user, Box: theirs, Member: member(boxAdmin, true, 0)}, yes,
-			yes, yes, yes, ownerOnly, permission},
+			yes, yes, yes, owners, lacks},
 		"boxadmin with all": {domain.Access{Caller: user, Box: theirs, Member: member(boxAdmin, true, all)},
-			yes, yes, yes, yes, ownerOnly, yes},
+			yes, yes, yes, yes, owners, yes},
 		"owner of the box": {domain.Access{Caller: user, Box: testBox, Member: member(boxAdmin, true, all)},
 			yes, yes, yes, yes, yes, yes},
 		"owner without permissions": {domain.Access{Caller: user, Box: testBox, Member: member(boxAdmin, true, 0)}, yes,
-			yes, yes, yes, yes, permission},
+			yes, yes, yes, yes, lacks},
 		"inactive box user": {domain.Access{Caller: user, Box: theirs, Member: member(boxUser, false, all)},
-			notFound, notFound, notFound, notFound, notFound, notFound},
+			hidden, hidden, hidden, hidden, hidden, hidden},
 		"inactive boxadmin": {domain.Access{Caller: user, Box: theirs, Member: member(boxAdmin, false, all)},
-			notFound, notFound, notFound, notFound, notFound, notFound},
-		"admin":               {domain.Access{Caller: admin, Box: theirs}, yes, yes, yes, yes, yes, permission},
-		"owner of the system": {domain.Access{Caller: owner, Box: theirs}, yes, yes, yes, yes, yes, permission},
+			hidden, hidden, hidden, hidden, hidden, hidden},
+		"admin":               {domain.Access{Caller: admin, Box: theirs}, yes, yes, yes, yes, yes, lacks},
+		"owner of the system": {domain.Access{Caller: owner, Box: theirs}, yes, yes, yes, yes, yes, lacks},
 		"admin as a box user": {domain.Access{Caller: admin, Box: theirs,
 			Member: member(boxUser, true, domain.ReadEntry)}, yes, yes, yes, yes, yes, yes},
 		"admin as an inactive one": {domain.Access{Caller: admin, Box: theirs, Member: member(boxUser, false, all)},
-			yes, yes, yes, yes, yes, permission},
+			yes, yes, yes, yes, yes, lacks},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			require.Equal(t, test.see, domain.CodeOf(test.access.See()), "see")
 			require.Equal(t, test.manage, domain.CodeOf(test.access.Manage()), "manage")
-			require.Equal(t, test.self, domain.CodeOf(test.access.Inspect(test.access.Caller.Name)), "inspect the caller")
+			own := test.access.Caller.Name
+			require.Equal(t, test.self, domain.CodeOf(test.access.Inspect(own)), "inspect the caller")
 			require.Equal(t, test.another, domain.CodeOf(test.access.Inspect("another")), "inspect another")
 			require.Equal(t, test.another, domain.CodeOf(test.access.Inspect("")), "inspect an invalid name")
 			require.Equal(t, test.transfer, domain.CodeOf(test.access.Transfer()), "transfer")

@@ -81,15 +81,15 @@ func TestCheckRevocable(t *testing.T) {
 		keys []domain.APIKey
 		want error
 	}{
-		"the only one":                             {one, []domain.APIKey{usable(one)}, domain.ErrLastAPIKey},
-		"the only one, which never expires":        {one, []domain.APIKey{{ID: one}}, domain.ErrLastAPIKey},
-		"the only usable one":                      {one, []domain.APIKey{usable(one), expired(two)}, domain.ErrLastAPIKey},
-		"one of two":                               {one, []domain.APIKey{usable(one), usable(two)}, nil},
-		"an expired one besides the last":          {two, []domain.APIKey{usable(one), expired(two)}, nil},
-		"an expired one where none is usable":      {one, []domain.APIKey{expired(one)}, nil},
-		"an unknown one":                           {unknown, []domain.APIKey{usable(one)}, nil},
-		"an unknown one where there is none":       {unknown, nil, nil},
-		"the last usable one, which never expires": {two, []domain.APIKey{expired(one), {ID: two}}, domain.ErrLastAPIKey},
+		"the only one":                        {one, []domain.APIKey{usable(one)}, domain.ErrLastAPIKey},
+		"the only one, never expiring":        {one, []domain.APIKey{{ID: one}}, domain.ErrLastAPIKey},
+		"the only usable one":                 {one, []domain.APIKey{usable(one), expired(two)}, domain.ErrLastAPIKey},
+		"one of two":                          {one, []domain.APIKey{usable(one), usable(two)}, nil},
+		"an expired one besides the last":     {two, []domain.APIKey{usable(one), expired(two)}, nil},
+		"an expired one where none is usable": {one, []domain.APIKey{expired(one)}, nil},
+		"an unknown one":                      {unknown, []domain.APIKey{usable(one)}, nil},
+		"an unknown one where there is none":  {unknown, nil, nil},
+		"the last usable one, never expiring": {two, []domain.APIKey{expired(one), {ID: two}}, domain.ErrLastAPIKey},
 	} {
 		err := domain.CheckRevocable(test.key, test.keys, now)
 		if test.want == nil {

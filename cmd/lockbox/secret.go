@@ -15,6 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
+// secretCommand groups the commands about the secret and the server keys under it.
 func secretCommand() *cobra.Command {
 	command := &cobra.Command{Use: "secret", Short: "Manage the secret and the server keys that it protects"}
 	command.AddCommand(rotateCommand(), rekeyCommand(), statusCommand())
@@ -24,7 +25,7 @@ func secretCommand() *cobra.Command {
 // withServerKeys opens the database and the key ring for the time of a command.
 func withServerKeys(command *cobra.Command, grace time.Duration,
 	run func(ctx context.Context, keys *serverkeys.Service) error) error {
-	protectMemory()
+	protectMemory() // before any key is read
 	config, log, err := settings()
 	if err != nil {
 		return err
@@ -37,6 +38,7 @@ func withServerKeys(command *cobra.Command, grace time.Duration,
 	return run(command.Context(), keys)
 }
 
+// rotateCommand changes only the wrapping of the keys; rekeyCommand replaces a key.
 func rotateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rotate",
@@ -59,6 +61,7 @@ previous secret afterwards. If the old secret and a backup may have leaked, also
 	}
 }
 
+// statusCommand prints a table of the keys, without key material.
 func statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "status",
@@ -95,6 +98,7 @@ func secretOf(key ports.KeyStatus) string {
 	return "LOCKBOX_SECRET_KEY"
 }
 
+// rekeyCommand asks for --yes only where users lose something that they cannot get back without signing in.
 func rekeyCommand() *cobra.Command {
 	var yes bool
 	var grace time.Duration

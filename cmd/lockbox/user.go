@@ -15,6 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain/identity"
 )
 
+// userCommand groups the commands that work on the database. They need the server's settings and no running server.
 func userCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "user",
@@ -54,6 +55,7 @@ func withOperator(command *cobra.Command, run func(ctx context.Context, operator
 	return run(command.Context(), operator)
 }
 
+// userCreateCommand also repairs access: it revokes sessions, and with --recreate replaces a lost TOTP secret.
 func userCreateCommand() *cobra.Command {
 	var in identity.OperatorCreateUser
 	command := &cobra.Command{
@@ -99,6 +101,7 @@ func printAccount(out io.Writer, done identity.OperatorUser) {
 		done.Enrolment.Terminal)
 }
 
+// userListCommand prints a table; "-" stands for no group.
 func userListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
@@ -151,6 +154,7 @@ func userActionCommand(use, short, done string,
 	}
 }
 
+// userPasswdCommand reads the password before it opens the database: no connection waits for a person at a prompt.
 func userPasswdCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "passwd NAME",

@@ -11,7 +11,8 @@ import (
 // AccountsAddUser is the request for a user of a group, who has no password and signs in with TOTP codes.
 type AccountsAddUser struct {
 	Username string
-	Group    string
+	// Group is viewer or manager, in any letter case.
+	Group string
 }
 
 // AddUser creates a user; for the owner. Clients rely on the order of the checks: a missing field or an invalid name
@@ -36,6 +37,7 @@ func (s Accounts) AddUser(ctx context.Context, by domain.Requester, in AccountsA
 		if err != nil {
 			return err
 		}
+		// Users.Add refuses a taken name too, but only after the group was checked, which is not the order above.
 		if _, err := repos.Users.Get(ctx, name); err == nil {
 			return domain.ErrUserExists
 		} else if !errors.Is(err, domain.NotFound) {

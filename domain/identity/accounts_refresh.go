@@ -17,6 +17,7 @@ import (
 func (s Accounts) Refresh(ctx context.Context, by domain.Requester, refreshToken string) (TokenPair, error) {
 	token, ok := domain.ParseOpaqueToken(refreshToken)
 	if !ok {
+		// A text that is no token is counted like an unknown token.
 		return TokenPair{}, s.refuseRefresh(ctx, by)
 	}
 	var pair TokenPair
@@ -51,6 +52,7 @@ func (s *core) refreshLocked(ctx context.Context, repos ports.Repos, by domain.R
 	event := s.gate.Event(domain.ActionRefresh, by,
 		domain.Caller{UserID: user.ID, Name: user.Name, Credential: domain.Credential{ID: pair.ID}})
 	if !pair.SpentAt.IsZero() {
+		// The refusal is committed with the revocation, so the event is appended here and not by gate.Refused.
 		if err := repos.TokenFamilies.Revoke(ctx, family.ID, now); err != nil {
 			return TokenPair{}, nil, err
 		}
@@ -61,6 +63,7 @@ func (s *core) refreshLocked(ctx context.Context, repos ports.Repos, by domain.R
 	}
 	next, _, err = s.addTokenPair(ctx, repos, family, user)
 	if errors.Is(err, domain.ErrRefreshToken) {
+		// The family has expired or was revoked, or its user's sessions were. The pair stays spent.
 		return TokenPair{}, err, nil
 	}
 	if err != nil {

@@ -52,6 +52,7 @@ func (s Accounts) RevokeSessions(ctx context.Context, by domain.Requester, usern
 // of credential that the token turned out to be.
 func (s *core) revoker(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, domain.Requester,
 	error) {
+	// The two kinds of opaque token look alike, so the adapter passes every one as an access token.
 	if by.Credential.Kind == domain.AccessTokenCredential {
 		asRefresh := by
 		asRefresh.Credential.Kind = domain.RefreshTokenCredential

@@ -19,6 +19,7 @@ func (s Accounts) ShowTOTP(ctx context.Context, by domain.Requester, username st
 	if err != nil {
 		return ports.Enrolment{}, domain.ErrUserNotFound
 	}
+	// Made before the transaction, which may run several times, and dropped if the user has a secret.
 	fresh, err := s.config.TOTP.NewSecret()
 	if err != nil {
 		return ports.Enrolment{}, err
@@ -31,6 +32,7 @@ func (s Accounts) ShowTOTP(ctx context.Context, by domain.Requester, username st
 		if user, err = repos.Users.Lock(ctx, name); err != nil {
 			return err
 		}
+		// The caller's right is decided again under the lock.
 		caller, err := s.gate.InGroup(ctx, repos, by, domain.GroupOwner)
 		if err != nil {
 			return err

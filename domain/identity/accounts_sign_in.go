@@ -12,8 +12,11 @@ import (
 
 // AccountsSignIn is the request to sign in with a TOTP code and, for users who have one, a password.
 type AccountsSignIn struct {
+	// Username is in any letter case.
 	Username string
-	Code     string
+	// Code is a TOTP code. Recovery codes are not accepted here.
+	Code string
+	// Password is ignored for users without one.
 	Password string
 }
 
@@ -25,6 +28,7 @@ func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSi
 		return TokenPair{}, domain.Refuse(domain.Invalid, "sign_in_incomplete", "username and code must both be given")
 	}
 	begin := s.clock.Now()
+	// Reserved before the lookup, so that an unknown username is counted and locked out like a known one.
 	attempt, err := s.gate.ReserveAccount(ctx, by, domain.ActionSignIn, in.Username)
 	if err != nil {
 		return TokenPair{}, err
@@ -43,6 +47,7 @@ func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSi
 		s.gate.Release(ctx, attempt) // the password was not compared
 		return TokenPair{}, err
 	}
+	// One refusal for everything that can be wrong; the attempt stays counted.
 	if !rightPassword || use.wrong() || !claimed.User.Active {
 		defer s.waitUntil(ctx, begin.Add(minRefusalTime))
 		return TokenPair{}, s.gate.Refused(ctx, event, domain.ErrCodeInvalid)
@@ -50,6 +55,7 @@ func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSi
 	pair, err := s.openFamily(ctx, by, attempt, claimed.User, use)
 	switch {
 	case errors.Is(err, errWrongTOTP) || errors.Is(err, domain.ErrWrongCredentials):
+		// Another request spent the code first, or deleted the user.
 		return TokenPair{}, s.gate.Refused(ctx, event, domain.ErrCodeInvalid)
 	case err != nil:
 		s.gate.Release(ctx, attempt) // the credentials were right, and the database failed
@@ -90,7 +96,8 @@ func (s *core) checkSecondPassword(ctx context.Context, claimed ports.SignIn, gi
 }
 
 // openFamily spends the code and stores a token family with its first pair. Like openSession it needs no lock on the
-// user.
+// user, because the family carries the epoch that was read with the TOTP secret. Errors: errWrongTOTP, and
+// ErrWrongCredentials when the user was deleted at the same moment.
 func (s *core) openFamily(ctx context.Context, by domain.Requester, attempt gate.Attempt, user domain.User,
 	use totpUse) (TokenPair, error) {
 	var pair TokenPair

@@ -10,12 +10,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Authenticate is the request to sign in with a password. Code is a TOTP code or a recovery code, which users with a
-// confirmed TOTP secret must send.
+// Authenticate is the request to sign in with a password.
 type Authenticate struct {
+	// Username is in any letter case.
 	Username string
 	Password string
-	Code     string
+	// Code is a TOTP code or a recovery code. It is ignored for users without a confirmed TOTP secret.
+	Code string
 }
 
 // Authenticate opens a session and returns its token and the time when it expires. An unknown user, an inactive user,
@@ -32,6 +33,7 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 	if in.Username == "" {
 		return "", time.Time{}, domain.InvalidField("username", "username_required", "username is missing or empty")
 	}
+	// Reserved before the lookup, so that an unknown username is counted and locked out like a known one.
 	attempt, err := s.gate.ReserveAccount(ctx, by, domain.ActionSignIn, in.Username)
 	if err != nil {
 		return "", time.Time{}, err
@@ -46,10 +48,13 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 		s.gate.Release(ctx, attempt) // the password was not compared
 		return "", time.Time{}, err
 	}
+	// The attempt stays counted. An inactive user with the right password is no exception, or the lockout would tell
+	// that the password is right.
 	if !check.Match || !claimed.User.Active {
 		return "", time.Time{}, s.gate.Refused(ctx, event, domain.ErrWrongCredentials)
 	}
 	if check.Outdated {
+		// Only now is the password itself at hand; the stored hash cannot be strengthened.
 		s.rehash(ctx, password, claimed.Password)
 	}
 	if claimed.Code.Code.Confirmed() && in.Code == "" {
@@ -79,7 +84,8 @@ func (s *core) signInEvent(by domain.Requester, user domain.User) domain.Event {
 	return s.gate.Event(domain.ActionSignIn, by, domain.Caller{}).To(string(user.Name))
 }
 
-// signInWithPassword checks the code of a user with a confirmed TOTP secret and opens the session.
+// signInWithPassword opens the session, after the password was found right. It checks the code of a user with a
+// confirmed TOTP secret first. Errors: Unauthenticated with code wrong_credentials for a wrong code.
 func (s *core) signInWithPassword(ctx context.Context, by domain.Requester, attempt gate.Attempt, claimed ports.SignIn,
 	code string) (token string, ends time.Time, err error) {
 	user, required := claimed.User, claimed.Code.Code.Confirmed()
@@ -98,6 +104,8 @@ func (s *core) signInWithPassword(ctx context.Context, by domain.Requester, atte
 			}
 		}
 		var err error
+		// Signed in the transaction: when the server key was retired meanwhile, the transaction runs again and signs
+		// with the new one.
 		if token, err = s.openSession(ctx, repos, by, user, session); err != nil {
 			return err
 		}

@@ -7,16 +7,19 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// CreateUser is the request for a new user. Role is empty for the default, user.
+// CreateUser is the request for a new user.
 type CreateUser struct {
+	// Username keeps its letter case for display; its lower case is the name.
 	Username string
 	Password string
-	Role     string
+	// Role is user or admin, in any letter case; empty for user.
+	Role string
 }
 
-// CreatedUser is a new user and its first API key, which is shown only once.
+// CreatedUser is a new user.
 type CreatedUser struct {
-	Name   domain.UserName
+	Name domain.UserName
+	// APIKey is the user's first API key, which is shown only once.
 	APIKey string
 }
 
@@ -43,6 +46,7 @@ func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in Create
 	}
 	created := CreatedUser{Name: user.Name}
 	err = s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		// The role is decided again: the creator may have been demoted while the password was hashed.
 		var actor domain.Caller
 		if actor, user.Role, err = s.lockCreator(ctx, repos, by, in.Role); err != nil {
 			return err

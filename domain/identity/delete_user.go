@@ -31,6 +31,7 @@ func (s *core) deleteUser(ctx context.Context, by domain.Requester, username str
 		if err != nil {
 			return err
 		}
+		// The strong lock keeps other transactions from giving the user a box or a membership before the deletion.
 		user, err := repos.Users.LockToDelete(ctx, name)
 		if err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 
 // Initialize is the request for the first admin, who becomes the owner of the system.
 type Initialize struct {
+	// Username keeps its letter case for display; its lower case is the name.
 	Username string
 	Password string
 	// Token is compared with the InitToken of the configuration.
@@ -24,6 +25,7 @@ func (s *Service) Initialize(ctx context.Context, by domain.Requester, in Initia
 	if err := s.checkInitToken(ctx, by, in.Token); err != nil {
 		return "", err
 	}
+	// Checked before the password is hashed, which is slow, and again under the lock.
 	owner, err := s.store.Read().System.Owner(ctx)
 	if err != nil {
 		return "", err
@@ -49,12 +51,14 @@ func (s *Service) Initialize(ctx context.Context, by domain.Requester, in Initia
 		if err := repos.System.SetOwner(ctx, user.ID); err != nil {
 			return err
 		}
+		// The new owner is the actor of their own creation.
 		actor := domain.Caller{UserID: user.ID, Name: user.Name}
 		return repos.Events.Append(ctx, s.gate.Event(domain.ActionInitialize, by, actor).To(string(user.Name)))
 	})
 	return apiKey, err
 }
 
+// errInitToken is the refusal of a missing and of a wrong initialization token.
 var errInitToken = domain.Refuse(domain.Unauthenticated, "init_token_required",
 	"the header X-Init-Token must hold the token that this server printed or was configured with")
 

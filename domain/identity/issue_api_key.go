@@ -9,11 +9,12 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// IssueAPIKey is the request for a new API key of the caller. Expiry is in a form of domain.ParseExpiry; an empty one
-// means that the key never expires.
+// IssueAPIKey is the request for a new API key of the caller.
 type IssueAPIKey struct {
+	// Expiry is in one of the forms of domain.ParseExpiry; empty for a key that never expires.
 	Expiry string
-	Name   string
+	// Name is a note for the user; may be empty.
+	Name string
 }
 
 // IssueAPIKey returns a new API key, which is shown only once. The caller is authenticated a second time under the
@@ -47,6 +48,7 @@ func (s *Service) IssueAPIKey(ctx context.Context, by domain.Requester, in Issue
 		if err := checkAPIKeyQuota(ctx, repos, caller.UserID); err != nil {
 			return err
 		}
+		// The expiry is capped by the credential as it is under the lock.
 		key := domain.APIKey{
 			ID:        s.ids.New(),
 			User:      caller.UserID,

@@ -11,8 +11,11 @@ import (
 // OperatorCreateUser is the request for a user who signs in with TOTP codes. Where the user exists, all its sessions
 // are revoked; with Recreate it also gets a new secret and the group.
 type OperatorCreateUser struct {
+	// Username keeps its letter case for display; its lower case is the name.
 	Username string
-	Group    string
+	// Group is viewer, manager or owner, in any letter case.
+	Group string
+	// Recreate replaces the TOTP secret of an existing user and sets the group.
 	Recreate bool
 }
 
@@ -37,6 +40,7 @@ func (s Operator) CreateUser(ctx context.Context, in OperatorCreateUser) (Operat
 	if err != nil {
 		return OperatorUser{}, err
 	}
+	// Made before the transaction, which may run several times, and dropped if the user keeps the present secret.
 	fresh, err := s.config.TOTP.NewSecret()
 	if err != nil {
 		return OperatorUser{}, err
@@ -59,7 +63,7 @@ func (s Operator) CreateUser(ctx context.Context, in OperatorCreateUser) (Operat
 		return err
 	})
 	if err != nil || stored.Sealed == nil {
-		return result, err
+		return result, err // without a secret that may be shown
 	}
 	shown, err := s.enrolment(ctx, result.User, stored)
 	result.Enrolment = &shown
@@ -108,6 +112,7 @@ func (s *core) storeOperatorUser(ctx context.Context, repos ports.Repos, result 
 	if err != nil {
 		return err
 	}
+	// The event has the most important of the things that were done.
 	action := domain.ActionRevoke
 	switch {
 	case user.Owner && !wasOwner:

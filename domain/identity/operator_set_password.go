@@ -20,9 +20,11 @@ func (s Operator) SetPassword(ctx context.Context, username, password string) er
 	}
 	return s.operate(ctx, username, domain.ActionSetPassword,
 		func(ctx context.Context, repos ports.Repos, user domain.User) error {
+			// Change raises the epoch, which revokes the sessions. A new password never revokes API keys.
 			if _, err := user.Change(domain.Operator(), domain.UserChange{Password: true}, s.clock.Now()); err != nil {
 				return err
 			}
+			// Read under the lock, so that the replacement cannot fail because of another change.
 			found, err := repos.Users.ForSignIn(ctx, user.Name)
 			if err != nil {
 				return err

@@ -23,8 +23,9 @@ type ownTOTPChange struct {
 // totpProof is the code that authorizes a change, before it is spent. It is zero where no code is required.
 type totpProof struct {
 	required bool
-	attempt  gate.Attempt
-	use      totpUse
+	// attempt is reserved until the change is committed or the code turns out to be wrong.
+	attempt gate.Attempt
+	use     totpUse
 }
 
 // changeOwnTOTP makes the change. Where the caller has a confirmed secret, a code is required and is spent with the
@@ -35,6 +36,7 @@ func (s *core) changeOwnTOTP(ctx context.Context, in ownTOTPChange) error {
 	if err != nil {
 		return err
 	}
+	// The code is spent in the transaction of the change, so that a failed change does not use it up.
 	apply := in.apply
 	in.apply = func(ctx context.Context, repos ports.Repos, user domain.User) error {
 		if err := s.spendProof(ctx, repos, user, proof); err != nil {

@@ -20,6 +20,7 @@ func (s *Service) RemoveTOTP(ctx context.Context, by domain.Requester, username,
 		return err
 	}
 	if !caller.Is(target.ID) {
+		// Only an admin gets here: s.account refuses every other caller.
 		return s.removeTOTPOf(ctx, by, target.Name)
 	}
 	return s.changeOwnTOTP(ctx, ownTOTPChange{

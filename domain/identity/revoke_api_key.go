@@ -28,6 +28,7 @@ func (s *Service) RevokeAPIKey(ctx context.Context, by domain.Requester, keyOrID
 		return err
 	}
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		// The lock is on the holder and not on the caller: it orders this against other changes of the holder's keys.
 		if _, err := repos.Users.Lock(ctx, holder.Name); errors.Is(err, domain.NotFound) {
 			return domain.ErrAPIKeyNotFound
 		} else if err != nil {

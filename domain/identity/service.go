@@ -5,6 +5,9 @@
 // A use case looks up the requester's user in the database, decides, and only then acts. A change decides a second
 // time under the locks that order it against other changes, because the first decision may be outdated by then.
 // Password hashing is slow and therefore comes before the transaction, between the two decisions.
+//
+// Every change appends its audit event in its own transaction: neither is ever committed without the other. Locks are
+// taken in the order system, user, box, entry; counters of attempts come last.
 package identity
 
 import (
@@ -21,11 +24,13 @@ type Config struct {
 	Gate      *gate.Gate
 	Store     ports.Store
 	Passwords ports.Passwords
-	Sealer    ports.AccountSealer
-	Tokens    ports.Tokens
-	TOTP      ports.TOTP
-	Clock     ports.Clock
-	IDs       ports.IDs
+	// Sealer seals password hashes and TOTP secrets for storage.
+	Sealer ports.AccountSealer
+	// Tokens signs API keys and session tokens. Opaque tokens are made here.
+	Tokens ports.Tokens
+	TOTP   ports.TOTP
+	Clock  ports.Clock
+	IDs    ports.IDs
 
 	// OpenRegistration lets requests without a token create users with the role user.
 	OpenRegistration bool
@@ -51,13 +56,14 @@ type Accounts struct{ *core }
 // the database and to its secret is the authorization. It is safe for concurrent use.
 type Operator struct{ *core }
 
-// core is what the three have in common.
+// core is what the three have in common. Its fields never change.
 type core struct {
 	config Config
-	gate   *gate.Gate
-	store  ports.Store
-	clock  ports.Clock
-	ids    ports.IDs
+	// The parts of config that nearly every use case needs.
+	gate  *gate.Gate
+	store ports.Store
+	clock ports.Clock
+	ids   ports.IDs
 	// noSecret is the TOTP secret that codes are compared with for users who have none, so that the comparison takes
 	// the same time for every user.
 	noSecret domain.Secret

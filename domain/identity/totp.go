@@ -33,6 +33,7 @@ func (s *core) readTOTP(ctx context.Context, stored ports.SealedTOTPSecret, code
 	if err != nil || !use.wrong() || len(stored.Sealed) == 0 {
 		return use, err
 	}
+	// Whether there is such a recovery code is decided when it is spent.
 	if recovery, ok := domain.ParseRecoveryCode(code); ok {
 		return totpUse{id: stored.Code.ID, recovery: recovery.Digest()}, nil
 	}
@@ -42,6 +43,7 @@ func (s *core) readTOTP(ctx context.Context, stored ports.SealedTOTPSecret, code
 // readTOTPOnly is readTOTP without recovery codes.
 func (s *core) readTOTPOnly(ctx context.Context, stored ports.SealedTOTPSecret, code string,
 	attempt domain.Event) (totpUse, error) {
+	// noSecret is not cleared: it serves every user without a secret.
 	secret, known := s.noSecret, len(stored.Sealed) > 0
 	if known {
 		var err error
@@ -63,6 +65,7 @@ func (s *core) spendTOTP(ctx context.Context, repos ports.Repos, use totpUse) er
 	var err error
 	switch {
 	case use.wrong():
+		// Nothing to spend. The statement is saved, because the refusal is the same.
 	case use.recovery.IsZero():
 		spent, err = repos.TOTPSecrets.Accept(ctx, use.id, use.step, s.clock.Now())
 	default:

@@ -23,6 +23,8 @@ func (s *core) hashNewPassword(ctx context.Context, by domain.Requester, caller 
 	if err != nil {
 		return ports.SealedPassword{}, nil, err
 	}
+	// An admin who sets another user's password does not know the current one, and an account without a password has
+	// none to prove.
 	was = found.Password
 	if caller.Is(target.ID) && len(was.Sealed) > 0 {
 		if err := s.checkCurrentPassword(ctx, by, caller, was, in.CurrentPassword); err != nil {
@@ -53,6 +55,7 @@ func (s *core) checkCurrentPassword(ctx context.Context, by domain.Requester, ca
 	event := s.gate.Event(domain.ActionSetPassword, by, caller).To(string(caller.Name))
 	check, err := s.checkPassword(ctx, current, stored, event)
 	if err != nil || check.Match {
+		// The attempt was not wrong. The account's counter is not reset either: this is no sign-in.
 		s.gate.Release(ctx, attempt)
 		return err
 	}

@@ -12,7 +12,8 @@ import (
 type rekeyRun struct {
 	purpose  domain.KeyPurpose
 	progress Progress
-	done     int
+	// done counts moved rows and revoked tokens over all passes.
+	done int
 	// tampered are the rows that did not authenticate on the last pass, by the key that they name. A compromise may
 	// include changed rows, which must not keep all other rows under a key that is known to an attacker.
 	tampered map[domain.ServerKeyID][]error
@@ -27,6 +28,7 @@ type cursor struct {
 
 // batch is the result of one transaction.
 type batch struct {
+	// seen rows were read; 0 ends the pass. moved of them are under the new key now.
 	seen, moved int
 	last        cursor
 	tampered    []error
@@ -80,6 +82,8 @@ func (s *Service) moveBatch(ctx context.Context, purpose domain.KeyPurpose, key 
 		case domain.KeyForAccounts:
 			return s.moveAccounts(ctx, repos, key, &next)
 		default:
+			// A signing key. The key of the attempt counters signs nothing, so no rows are found and its counters begin
+			// anew under the new key.
 			revoked, err := repos.SealedRows.DeleteTokens(ctx, key)
 			next.seen, next.moved = revoked, revoked
 			return err
@@ -88,6 +92,7 @@ func (s *Service) moveBatch(ctx context.Context, purpose domain.KeyPurpose, key 
 	return next, err
 }
 
+// moveEntries rewraps the outer layer of entry versions. The values themselves are neither read nor changed.
 func (s *Service) moveEntries(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, b *batch) error {
 	rows, err := repos.SealedRows.Entries(ctx, key, b.last.entry, rekeyBatch)
 	if err != nil {
@@ -120,6 +125,7 @@ func (s *Service) moveAccounts(ctx context.Context, repos ports.Repos, key domai
 	return s.moveTOTPSecrets(ctx, repos, key, b)
 }
 
+// movePasswords reseals password hashes. A password that its user replaces meanwhile is already under the new key.
 func (s *Service) movePasswords(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, b *batch) error {
 	rows, err := repos.SealedRows.Passwords(ctx, key, b.last.user, rekeyBatch)
 	if err != nil {
@@ -144,6 +150,7 @@ func (s *Service) movePasswords(ctx context.Context, repos ports.Repos, key doma
 	return nil
 }
 
+// moveTOTPSecrets reseals TOTP secrets, confirmed and pending ones.
 func (s *Service) moveTOTPSecrets(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, b *batch) error {
 	rows, err := repos.SealedRows.Codes(ctx, key, b.last.totp, rekeyBatch)
 	if err != nil {

@@ -29,6 +29,7 @@ func (s *Service) Rekey(ctx context.Context, purpose domain.KeyPurpose, progress
 	if err != nil {
 		return 0, err
 	}
+	// The machine's clock, because OldestTransaction measures real time.
 	since := time.Now()
 	if err := s.config.Keyring.Reload(ctx); err != nil {
 		return 0, err
@@ -59,6 +60,7 @@ func (s *Service) retireOld(ctx context.Context, purpose domain.KeyPurpose) ([]p
 			return err
 		}
 		old = ofPurpose(keys, purpose)
+		// Keys are sorted by generation, and every purpose has at least one key since the first start.
 		added, err := s.config.Keyring.NewKey(purpose, old[len(old)-1].Generation+1)
 		if err != nil {
 			return err

@@ -16,7 +16,9 @@ import (
 type Config struct {
 	Store   ports.Store
 	Keyring ports.Keyring
+	// Entries rewraps the outer layer of entries, which needs no key of a client.
 	Entries ports.EntrySealer
+	// Account seals password hashes and TOTP secrets.
 	Account ports.AccountSealer
 	Clock   ports.Clock
 	IDs     ports.IDs
