@@ -60,7 +60,7 @@ func (s *Service) Initialize(ctx context.Context, by domain.Requester, in Initia
 
 // errInitToken is the refusal of a missing and of a wrong initialization token.
 var errInitToken = domain.Refuse(domain.Unauthenticated, "init_token_required",
-	"the header X-Init-Token must hold the token that this server printed or was configured with")
+	"the initialization token is missing or wrong: send the one that this server logged or was configured with")
 
 // checkInitToken compares digests, which have the same length, so that the time reveals nothing about the token. Wrong
 // tokens are counted; a missing one is no guess.

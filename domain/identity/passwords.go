@@ -8,16 +8,16 @@ import (
 )
 
 // checkPassword compares a password with the stored hash. It takes the same time for a user without a password, and
-// for a user who does not exist, whose stored password is zero. A hash that does not authenticate is audited as the
-// outcome of the event attempt. Errors: Unavailable when the queue for password hashing is full.
+// for a user who does not exist, whose stored password is zero. A hash that does not authenticate is audited with
+// event. Errors: Unavailable when the queue for password hashing is full.
 func (s *core) checkPassword(ctx context.Context, given domain.Secret, stored ports.SealedPassword,
-	attempt domain.Event) (ports.PasswordCheck, error) {
+	event domain.Event) (ports.PasswordCheck, error) {
 	if len(stored.Sealed) == 0 {
 		return s.config.Passwords.Check(ctx, given, nil)
 	}
 	phc, err := s.config.Sealer.OpenAccount(ctx, ports.PasswordPurpose, stored.User, stored.Sealed)
 	if err != nil {
-		return ports.PasswordCheck{}, s.gate.Refused(ctx, attempt, err)
+		return ports.PasswordCheck{}, s.gate.Refused(ctx, event, err)
 	}
 	return s.config.Passwords.Check(ctx, given, phc)
 }

@@ -26,10 +26,10 @@ func (u totpUse) wrong() bool { return u.id.IsZero() }
 
 // readTOTP compares a code with the stored secret, and reads a recovery code where it is no TOTP code. It does the
 // same work for a user without a secret, whose stored secret is zero. A secret that does not authenticate is audited
-// as the outcome of the event attempt.
+// with event.
 func (s *core) readTOTP(ctx context.Context, stored ports.SealedTOTPSecret, code string,
-	attempt domain.Event) (totpUse, error) {
-	use, err := s.readTOTPOnly(ctx, stored, code, attempt)
+	event domain.Event) (totpUse, error) {
+	use, err := s.readTOTPOnly(ctx, stored, code, event)
 	if err != nil || !use.wrong() || len(stored.Sealed) == 0 {
 		return use, err
 	}
@@ -42,13 +42,13 @@ func (s *core) readTOTP(ctx context.Context, stored ports.SealedTOTPSecret, code
 
 // readTOTPOnly is readTOTP without recovery codes.
 func (s *core) readTOTPOnly(ctx context.Context, stored ports.SealedTOTPSecret, code string,
-	attempt domain.Event) (totpUse, error) {
+	event domain.Event) (totpUse, error) {
 	// noSecret is not cleared: it serves every user without a secret.
 	secret, known := s.noSecret, len(stored.Sealed) > 0
 	if known {
 		var err error
 		if secret, err = s.openTOTP(ctx, stored); err != nil {
-			return totpUse{}, s.gate.Refused(ctx, attempt, err)
+			return totpUse{}, s.gate.Refused(ctx, event, err)
 		}
 		defer secret.Clear()
 	}
