@@ -29,7 +29,13 @@ type fixture struct {
 
 func open(t *testing.T) fixture {
 	t.Helper()
-	parts := usecases.Open(t, 3)
+	return openWith(t, 3)
+}
+
+// openWith is open with that many attempts before a lockout.
+func openWith(t *testing.T, freeAttempts int) fixture {
+	t.Helper()
+	parts := usecases.Open(t, freeAttempts)
 	f := fixture{Parts: parts, t: t, ctx: t.Context()}
 	f.service = identity.New(identity.Config{
 		Gate:              parts.Gate,
