@@ -44,14 +44,14 @@ func TestOpaqueTokens(t *testing.T) {
 	}
 }
 
-// TestNextPair: the access token lives for its time, in whole seconds, and never beyond its family.
+// TestNextPair: an access token is valid for whole seconds, and never longer than its family.
 func TestNextPair(t *testing.T) {
 	t.Parallel()
 	user := User{ID: UserID{1}, Active: true, SessionEpoch: 3}
 	family := NewTokenFamily(FamilyID{2}, user, noon, 3*time.Hour)
 	pair := func(user User, family TokenFamily, at time.Time) (time.Duration, error) {
-		made, err := family.NextPair(TokenPair{}, user, at, 2*time.Hour)
-		return made.Life(), err
+		next, err := family.NextPair(TokenPair{}, user, at, 2*time.Hour)
+		return next.Life(), err
 	}
 	life, err := pair(user, family, noon)
 	require.NoError(t, err)
@@ -91,7 +91,7 @@ func TestRecoveryCodes(t *testing.T) {
 	}
 }
 
-// TestTakeOver: one owner before and after, and the former one keeps what an admin and manager has.
+// TestTakeOver: there is one owner before and after, and the former owner is an admin and manager.
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
 	former := User{

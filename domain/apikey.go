@@ -6,24 +6,25 @@ import (
 	"unicode/utf8"
 )
 
+// maxAPIKeyName is in characters.
 const maxAPIKeyName = 100
 
-// APIKey is a credential for programs. The key itself is shown once, when it is made; this is what is kept of it.
+// APIKey is a credential for programs. The signed key is shown when it is made and not stored; this is the stored part.
 type APIKey struct {
 	ID   CredentialID
 	User UserID
-	// Name is a note that the user gave it; may be empty.
+	// Name is a note from its user; may be empty.
 	Name string
-	// SignedBy is the server key under which the key was signed.
+	// SignedBy is the server key that signed the key.
 	SignedBy  ServerKeyID
 	CreatedAt time.Time
-	// ExpiresAt is when the key ends; zero means never.
+	// ExpiresAt is zero for a key that never expires.
 	ExpiresAt time.Time
-	// LastUsedAt is kept to the minute; zero means not yet.
+	// LastUsedAt is exact to the minute; zero for a key that was never used.
 	LastUsedAt time.Time
 }
 
-// ParseAPIKeyName reads the note of an API key: at most 100 printable characters; empty is fine.
+// ParseAPIKeyName parses the note of an API key: at most 100 printable characters, possibly none.
 func ParseAPIKeyName(text string) (string, error) {
 	if utf8.RuneCountInString(text) > maxAPIKeyName {
 		return "", InvalidField("name", "invalid_name", "name must have at most 100 characters")
@@ -31,21 +32,21 @@ func ParseAPIKeyName(text string) (string, error) {
 	for _, r := range text {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
 			return "", InvalidField("name", "invalid_name",
-				"name must hold printable characters and plain spaces alone")
+				"name must contain only printable characters and plain spaces")
 		}
 	}
 	return text, nil
 }
 
-// UsableAt reports whether the key has not ended at now.
+// UsableAt reports whether the key has not expired at now.
 func (k APIKey) UsableAt(now time.Time) bool {
 	return k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt)
 }
 
-// MaxAPIKeysPerUser bounds the keys of one user, expired ones included until they are swept.
+// MaxAPIKeysPerUser bounds the keys of one user, including expired ones that are not deleted yet.
 const MaxAPIKeysPerUser = 1000
 
-// CheckAPIKeyQuota decides whether a user who has that many API keys may have one more.
+// CheckAPIKeyQuota decides whether a user who has count API keys may have another one.
 func CheckAPIKeyQuota(count int) error {
 	if count >= MaxAPIKeysPerUser {
 		return LimitReached("API keys per user; delete some first")
@@ -53,20 +54,20 @@ func CheckAPIKeyQuota(count int) error {
 	return nil
 }
 
-// CapAPIKeyExpiry returns when a new API key ends that was asked to end at asked (zero: never). A key made with an API
-// key that expires ends no later than that one, so that a short-lived key cannot make itself live on.
-func CapAPIKeyExpiry(asked time.Time, maker Caller) time.Time {
+// CapAPIKeyExpiry returns when a new API key expires, given the requested expiry; zero means never. A key that is made
+// with an expiring API key expires no later than that one, so that a short-lived key cannot extend its own life.
+func CapAPIKeyExpiry(requested time.Time, maker Caller) time.Time {
 	if !maker.HasExpiringAPIKey() {
-		return asked
+		return requested
 	}
-	if asked.IsZero() || asked.After(maker.ExpiresAt) {
+	if requested.IsZero() || requested.After(maker.ExpiresAt) {
 		return maker.ExpiresAt
 	}
-	return asked
+	return requested
 }
 
-// CheckRevocable decides whether the key may go: the last one that is usable at now must stay. keys are all of the
-// user's keys.
+// CheckRevocable decides whether a key may be deleted: the user's last key that is usable at now must stay. keys are
+// all of the user's keys.
 func CheckRevocable(key CredentialID, keys []APIKey, now time.Time) error {
 	usable, wasUsable := 0, false
 	for _, each := range keys {
@@ -82,8 +83,8 @@ func CheckRevocable(key CredentialID, keys []APIKey, now time.Time) error {
 	return nil
 }
 
-// CheckAPIKeyRevoker decides whether the caller may delete an API key of that user: its owner may, and an admin, but
-// the keys of the owner of the system are for the owner alone. To others the key does not exist.
+// CheckAPIKeyRevoker decides whether the caller may delete an API key of a user: the user may, and an admin, except for
+// the keys of the owner, which only the owner deletes. For other callers the key does not exist.
 func CheckAPIKeyRevoker(by Caller, user User) error {
 	switch {
 	case by.Is(user.ID):

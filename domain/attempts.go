@@ -6,48 +6,51 @@ import (
 	"time"
 )
 
-// RateLimits say how many wrong credentials are free, and what the next ones cost.
+// RateLimits are the numbers of wrong credentials that are compared before the first lockout.
 type RateLimits struct {
-	// FreePerAccount wrong credentials for one account cost nothing within the window; an address has FreePerAddress.
+	// FreePerAccount wrong credentials for an account, and FreePerAddress from an address, are compared before it.
 	FreePerAccount int
 	FreePerAddress int
 }
 
-// AttemptWindow without an attempt forgets the wrong ones before it.
+// AttemptWindow is the time without attempts, and without a lockout, after which earlier attempts no longer count.
 const AttemptWindow = 15 * time.Minute
 
 const (
-	firstPause   = 30 * time.Second
-	longestPause = 24 * time.Hour
-	// addressFactor is how many accounts' worth of free attempts one address has: many people may sit behind it.
+	firstLockout   = 30 * time.Second
+	longestLockout = 24 * time.Hour
+	// addressFactor is how many times more attempts are free for an address than for an account, because many people
+	// may share an address.
 	addressFactor = 40
 )
 
-// KnownAddressTTL is how long an address that signed in for an account has a counter of its own for it, so that
-// strangers who guess do not lock out whoever signs in from the usual place.
+// KnownAddressTTL is how long an address that signed in to an account has a counter of its own for it, so that
+// strangers who guess do not lock out the account's owner at the usual address.
 const KnownAddressTTL = 30 * 24 * time.Hour
 
-// NewRateLimits makes the rules from the number of attempts that are free per account.
+// NewRateLimits derives the limits from the number of attempts that are free for an account.
 func NewRateLimits(freePerAccount int) RateLimits {
 	return RateLimits{FreePerAccount: freePerAccount, FreePerAddress: addressFactor * freePerAccount}
 }
 
-// Attempts is the count of wrong credentials under one key: an account, an address, an account from a known address.
+// Attempts is the counter of wrong credentials under one key: an account, an address, or an account from a known
+// address.
 type Attempts struct {
 	Failures     int
 	LastAt       time.Time
 	BlockedUntil time.Time
-	// Reported: that this key is blocked was put on record already.
+	// Reported: the lockout has its audit event.
 	Reported bool
 }
 
-// Blocked returns how long the next attempt has to wait; 0 when it may come.
+// Blocked returns how long the lockout lasts from now; 0 without one.
 func (a Attempts) Blocked(now time.Time) time.Duration {
 	return max(0, a.BlockedUntil.Sub(now))
 }
 
-// Reserve counts an attempt before it is known to be wrong, so that many at once cannot all be free. After the free ones
-// each costs twice the pause of the one before. A window without any forgets them all.
+// Reserve counts an attempt before it is known to be wrong, so that many attempts at once cannot all be free. The last
+// free attempt causes the first lockout, and each attempt after it one that is twice as long. After an AttemptWindow
+// without attempts the count begins anew.
 func (a Attempts) Reserve(now time.Time, free int) Attempts {
 	quietSince := a.LastAt
 	if a.BlockedUntil.After(quietSince) {
@@ -59,23 +62,24 @@ func (a Attempts) Reserve(now time.Time, free int) Attempts {
 	a.Failures++
 	a.LastAt, a.Reported = now, false
 	if over := a.Failures - free; over >= 0 {
-		a.BlockedUntil = now.Add(pauseAfter(over))
+		a.BlockedUntil = now.Add(lockoutAfter(over))
 	}
 	return a
 }
 
-func pauseAfter(over int) time.Duration {
-	pause := firstPause
+// lockoutAfter returns the lockout of the attempt that is the over-th after the first one that caused a lockout.
+func lockoutAfter(over int) time.Duration {
+	lockout := firstLockout
 	for range over {
-		if pause *= 2; pause >= longestPause {
-			return longestPause
+		if lockout *= 2; lockout >= longestLockout {
+			return longestLockout
 		}
 	}
-	return pause
+	return lockout
 }
 
-// Release takes the attempt back that was reserved at that time: it was not wrong, or never made. The pause that it
-// brought is over, unless another attempt was reserved since that has one of its own.
+// Release undoes the attempt that was reserved at that time, because it was not wrong or never made. Its lockout ends,
+// unless another attempt that was reserved since has caused one.
 func (a Attempts) Release(reservedAt time.Time, free int) Attempts {
 	a.Failures = max(0, a.Failures-1)
 	if a.Failures < free || a.LastAt.Equal(reservedAt) {
@@ -84,7 +88,7 @@ func (a Attempts) Release(reservedAt time.Time, free int) Attempts {
 	return a
 }
 
-// TooManyAttempts is the refusal of an attempt that has to wait.
+// TooManyAttempts is the refusal of an attempt during a lockout. The wait is rounded up to whole seconds.
 func TooManyAttempts(wait time.Duration) *Error {
 	seconds := int((wait + time.Second - 1) / time.Second)
 	refusal := Refuse(RateLimited, "throttled",
@@ -93,8 +97,8 @@ func TooManyAttempts(wait time.Duration) *Error {
 	return refusal
 }
 
-// AddressGroup returns what an address is counted as: an IPv4 address as itself, an IPv6 address as its /64, since
-// whoever has one has them all. What is no address is counted as it is written.
+// AddressGroup returns what an address is counted as: an IPv4 address as itself, an IPv6 address as its /64, because a
+// client that has one address of a /64 usually has them all. A text that is no address is counted as itself.
 func AddressGroup(address string) string {
 	parsed, err := netip.ParseAddr(address)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
-// TestPauses: the free ones cost nothing, the next 30 seconds, each after it twice as long, a day at most.
-func TestPauses(t *testing.T) {
+// TestLockouts: the first lockout lasts 30 seconds, each one after it twice as long, and none more than a day.
+func TestLockouts(t *testing.T) {
 	t.Parallel()
 	const free = 5
 	var attempts Attempts
@@ -27,27 +27,28 @@ func TestPauses(t *testing.T) {
 	}
 	require.Equal(t, 25, attempts.Failures)
 	later := now.Add(AttemptWindow + time.Second)
-	require.Equal(t, 1, attempts.Reserve(later, free).Failures, "a window without any forgets them")
+	require.Equal(t, 1, attempts.Reserve(later, free).Failures, "after a window without attempts the count begins anew")
 	require.Equal(t, 26, attempts.Reserve(now.Add(AttemptWindow), free).Failures)
 }
 
-func TestGivingBack(t *testing.T) {
+// TestRelease: a released attempt does not count, and its lockout ends.
+func TestRelease(t *testing.T) {
 	t.Parallel()
 	const free = 3
 	attempts := Attempts{}.Reserve(noon, free).Reserve(noon, free).Reserve(noon, free)
 	require.Positive(t, attempts.Blocked(noon))
-	require.Zero(t, attempts.Release(noon, free).Blocked(noon), "below the free ones nothing is blocked")
+	require.Zero(t, attempts.Release(noon, free).Blocked(noon), "fewer attempts than are free cause no lockout")
 
 	over := Attempts{Failures: 7, LastAt: noon.Add(-time.Hour / 10), BlockedUntil: noon.Add(-time.Minute)}
 	mine := over.Reserve(noon, free)
 	require.Positive(t, mine.Blocked(noon))
 	back := mine.Release(noon, free)
-	require.Zero(t, back.Blocked(noon), "the pause of the attempt itself is over")
-	require.Equal(t, 7, back.Failures, "and nothing is forgotten")
+	require.Zero(t, back.Blocked(noon), "the lockout of the attempt ends")
+	require.Equal(t, 7, back.Failures, "earlier attempts still count")
 
 	second := noon.Add(10 * time.Minute)
 	theirs := mine.Reserve(second, free)
-	require.Positive(t, theirs.Release(noon, free).Blocked(second), "but not that of another attempt")
+	require.Positive(t, theirs.Release(noon, free).Blocked(second), "the lockout of another attempt stays")
 	require.Zero(t, Attempts{}.Release(noon, free).Failures)
 }
 

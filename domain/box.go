@@ -2,22 +2,22 @@ package domain
 
 import "time"
 
-// BoxSalt is the salt under which passphrases for a box are derived. It is no secret.
+// BoxSalt is the salt of key derivation from passphrases for a box. It is not secret.
 type BoxSalt [16]byte
 
-// Box is a workspace with an owner, users and entries.
+// Box is a workspace with an owner, members and entries.
 type Box struct {
 	ID    BoxID
 	Name  BoxName
 	Owner UserID
 	Salt  BoxSalt
-	// CreatedAt and UpdatedAt are of the box itself; entries have their own.
+	// CreatedAt and UpdatedAt are those of the box; entries have their own.
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }
 
-// CheckBoxQuota decides whether a user who owns that many boxes may own one more; limit 0 is none, and an admin has
-// none either.
+// CheckBoxQuota decides whether a user who owns that many boxes may own another one. A limit of 0 means none; admins
+// have none.
 func CheckBoxQuota(role Role, owned, limit int) error {
 	if role != RoleAdmin && limit > 0 && owned >= limit {
 		return LimitReached("boxes per user")
@@ -25,65 +25,68 @@ func CheckBoxQuota(role Role, owned, limit int) error {
 	return nil
 }
 
-// Access is a caller before a box: what is known of both when a request is decided. Box is zero when there is no such
-// box, and Member is nil when the caller is not among its users.
+// Access is a caller, a box and the caller's membership. Its methods decide what the caller may do with the box.
 type Access struct {
 	Caller Caller
-	Box    Box
+	// Box is zero when there is no such box.
+	Box Box
+	// Member is nil when the caller is no member of the box.
 	Member *BoxUser
 }
 
-// part reports whether the caller is an active user of the box.
-func (a Access) part() bool { return a.Member != nil && a.Member.Active }
+// isMember reports whether the caller is an active member of the box.
+func (a Access) isMember() bool { return a.Member != nil && a.Member.Active }
 
-// See decides whether the caller may know of the box: its active users and admins may. To others it does not exist.
+// See decides whether the box is visible to the caller: it is to its active members and to admins. For other callers it
+// does not exist.
 func (a Access) See() error {
-	if a.Box.ID.IsZero() || !a.part() && !a.Caller.IsAdmin() {
+	if a.Box.ID.IsZero() || !a.isMember() && !a.Caller.IsAdmin() {
 		return ErrBoxNotFound
 	}
 	return nil
 }
 
-// Manage decides whether the caller may administer the box: its boxadmins and admins may.
+// Manage decides whether the caller may manage the box and its members: its boxadmins and admins may.
 func (a Access) Manage() error {
 	if err := a.See(); err != nil {
 		return err
 	}
-	if a.Caller.IsAdmin() || a.part() && a.Member.Role == BoxRoleAdmin {
+	if a.Caller.IsAdmin() || a.isMember() && a.Member.Role == BoxRoleAdmin {
 		return nil
 	}
 	return ErrBoxAdminOnly
 }
 
-// Inspect decides whether the caller may see what that user is in the box: whoever may manage it, and the user itself.
+// Inspect decides whether the caller may see a member's role and permissions: the member may, and callers who may
+// manage the box.
 func (a Access) Inspect(user UserName) error {
 	if err := a.See(); err != nil {
 		return err
 	}
-	if a.part() && a.Caller.Name == user {
+	if a.isMember() && a.Caller.Name == user {
 		return nil
 	}
 	return a.Manage()
 }
 
-// Transfer decides whether the caller may give the box to another owner: its owner and admins may.
+// Transfer decides whether the caller may transfer the box to another owner: its owner and admins may.
 func (a Access) Transfer() error {
 	if err := a.See(); err != nil {
 		return err
 	}
-	if a.Caller.IsAdmin() || a.part() && a.Box.Owner == a.Caller.UserID {
+	if a.Caller.IsAdmin() || a.isMember() && a.Box.Owner == a.Caller.UserID {
 		return nil
 	}
 	return ErrBoxOwnerOnly
 }
 
-// Use decides whether the caller has permissions over the entries of the box. No role stands in for a permission:
-// neither a boxadmin nor an admin reads what it was not granted, though both may grant it, on record.
+// Use decides whether the caller has all of the wanted permissions over the entries of the box. No role replaces a
+// permission: boxadmins and admins can grant themselves one, which is audited, but need it to read an entry.
 func (a Access) Use(wanted Permissions) error {
 	if err := a.See(); err != nil {
 		return err
 	}
-	if a.part() && a.Member.Permissions.Have(wanted) {
+	if a.isMember() && a.Member.Permissions.Have(wanted) {
 		return nil
 	}
 	return ErrPermissionMissing

@@ -21,15 +21,15 @@ func member(role domain.BoxRole, active bool, permissions domain.Permissions) *d
 	}
 }
 
-// TestAccess: what each decision says to each kind of caller, as the code of the refusal.
+// TestAccess: the code of the refusal that each kind of caller gets from each decision; none when it is allowed.
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	const (
-		yes   = ""
-		gone  = "box_not_found"
-		rank  = "box_admin_only"
-		title = "box_owner_only"
-		right = "permission_missing"
+		yes    = ""
+		hidden = "box_not_found"
+		admins = "box_admin_only"
+		owners = "box_owner_only"
+		lacks  = "permission_missing"
 	)
 	theirs := testBox
 	theirs.Owner = otherID
@@ -38,48 +38,50 @@ func TestAccess(t *testing.T) {
 		access                                    domain.Access
 		see, manage, self, another, transfer, use string
 	}{
-		"no box":               {domain.Access{Caller: user}, gone, gone, gone, gone, gone, gone},
-		"no box, for an admin": {domain.Access{Caller: admin}, gone, gone, gone, gone, gone, gone},
-		"stranger":             {domain.Access{Caller: user, Box: theirs}, gone, gone, gone, gone, gone, gone},
+		"no box":               {domain.Access{Caller: user}, hidden, hidden, hidden, hidden, hidden, hidden},
+		"no box, for an admin": {domain.Access{Caller: admin}, hidden, hidden, hidden, hidden, hidden, hidden},
+		"stranger": {domain.Access{Caller: user, Box: theirs},
+			hidden, hidden, hidden, hidden, hidden, hidden},
 		"box user with nothing": {domain.Access{Caller: user, Box: theirs, Member: member(boxUser, true, 0)},
-			yes, rank, yes, rank, title, right},
+			yes, admins, yes, admins, owners, lacks},
 		"box user with the permission": {domain.Access{Caller: user, Box: theirs,
-			Member: member(boxUser, true, domain.ReadEntry)}, yes, rank, yes, rank, title, yes},
+			Member: member(boxUser, true, domain.ReadEntry)}, yes, admins, yes, admins, owners, yes},
 		"box user with another one": {domain.Access{Caller: user, Box: theirs,
-			Member: member(boxUser, true, all&^domain.ReadEntry)}, yes, rank, yes, rank, title, right},
+			Member: member(boxUser, true, all&^domain.ReadEntry)}, yes, admins, yes, admins, owners, lacks},
 		"boxadmin with nothing": {domain.Access{Caller: user, Box: theirs, Member: member(boxAdmin, true, 0)}, yes,
-			yes, yes, yes, title, right},
+			yes, yes, yes, owners, lacks},
 		"boxadmin with all": {domain.Access{Caller: user, Box: theirs, Member: member(boxAdmin, true, all)},
-			yes, yes, yes, yes, title, yes},
+			yes, yes, yes, yes, owners, yes},
 		"owner of the box": {domain.Access{Caller: user, Box: testBox, Member: member(boxAdmin, true, all)},
 			yes, yes, yes, yes, yes, yes},
 		"owner without permissions": {domain.Access{Caller: user, Box: testBox, Member: member(boxAdmin, true, 0)}, yes,
-			yes, yes, yes, yes, right},
+			yes, yes, yes, yes, lacks},
 		"inactive box user": {domain.Access{Caller: user, Box: theirs, Member: member(boxUser, false, all)},
-			gone, gone, gone, gone, gone, gone},
+			hidden, hidden, hidden, hidden, hidden, hidden},
 		"inactive boxadmin": {domain.Access{Caller: user, Box: theirs, Member: member(boxAdmin, false, all)},
-			gone, gone, gone, gone, gone, gone},
-		"admin":               {domain.Access{Caller: admin, Box: theirs}, yes, yes, yes, yes, yes, right},
-		"owner of the system": {domain.Access{Caller: owner, Box: theirs}, yes, yes, yes, yes, yes, right},
+			hidden, hidden, hidden, hidden, hidden, hidden},
+		"admin":               {domain.Access{Caller: admin, Box: theirs}, yes, yes, yes, yes, yes, lacks},
+		"owner of the system": {domain.Access{Caller: owner, Box: theirs}, yes, yes, yes, yes, yes, lacks},
 		"admin as a box user": {domain.Access{Caller: admin, Box: theirs,
 			Member: member(boxUser, true, domain.ReadEntry)}, yes, yes, yes, yes, yes, yes},
 		"admin as an inactive one": {domain.Access{Caller: admin, Box: theirs, Member: member(boxUser, false, all)},
-			yes, yes, yes, yes, yes, right},
+			yes, yes, yes, yes, yes, lacks},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			require.Equal(t, test.see, domain.CodeOf(test.access.See()), "see")
 			require.Equal(t, test.manage, domain.CodeOf(test.access.Manage()), "manage")
-			require.Equal(t, test.self, domain.CodeOf(test.access.Inspect(test.access.Caller.Name)), "inspect itself")
+			own := test.access.Caller.Name
+			require.Equal(t, test.self, domain.CodeOf(test.access.Inspect(own)), "inspect the caller")
 			require.Equal(t, test.another, domain.CodeOf(test.access.Inspect("another")), "inspect another")
-			require.Equal(t, test.another, domain.CodeOf(test.access.Inspect("")), "inspect nobody")
+			require.Equal(t, test.another, domain.CodeOf(test.access.Inspect("")), "inspect an invalid name")
 			require.Equal(t, test.transfer, domain.CodeOf(test.access.Transfer()), "transfer")
 			require.Equal(t, test.use, domain.CodeOf(test.access.Use(domain.ReadEntry)), "use")
 		})
 	}
 }
 
-// TestUseWantsAll of several permissions.
+// TestUseWantsAll: every one of several wanted permissions is required.
 func TestUseWantsAll(t *testing.T) {
 	t.Parallel()
 	const both = domain.CreateEntry | domain.ReadEntry
@@ -98,7 +100,7 @@ func TestBoxQuota(t *testing.T) {
 	require.NoError(t, domain.CheckBoxQuota(domain.RoleUser, 1, 2))
 	requireRefusal(t, domain.CheckBoxQuota(domain.RoleUser, 2, 2), domain.Conflict, "limit_reached", "")
 	requireRefusal(t, domain.CheckBoxQuota(domain.RoleUser, 3, 2), domain.Conflict, "limit_reached", "")
-	require.NoError(t, domain.CheckBoxQuota(domain.RoleUser, 1000, 0), "0 is none")
+	require.NoError(t, domain.CheckBoxQuota(domain.RoleUser, 1000, 0), "0 is no limit")
 	require.NoError(t, domain.CheckBoxQuota(domain.RoleAdmin, 1000, 2))
 }
 

@@ -1,9 +1,9 @@
 package domain
 
-// DefaultPermissions are those of a user who is added to a box.
+// DefaultPermissions are the permissions of a new member.
 const DefaultPermissions = ReadEntryKeys | ReadEntry
 
-// BoxUser is what a user is in one box.
+// BoxUser is a member of a box: a user with a role and permissions in it. An inactive member has neither.
 type BoxUser struct {
 	Box         BoxID
 	User        UserID
@@ -13,7 +13,7 @@ type BoxUser struct {
 	Permissions Permissions
 }
 
-// NewBoxOwner is the first user of a box.
+// NewBoxOwner returns the first member of a box, its owner.
 func NewBoxOwner(box BoxID, user UserID, name UserName) BoxUser {
 	return BoxUser{
 		Box:         box,
@@ -25,7 +25,7 @@ func NewBoxOwner(box BoxID, user UserID, name UserName) BoxUser {
 	}
 }
 
-// NewBoxUser is a user who is added to a box; the zero role means boxuser.
+// NewBoxUser returns a new member with the default permissions; the zero role means boxuser.
 func NewBoxUser(box BoxID, user UserID, name UserName, role BoxRole) BoxUser {
 	if role == (BoxRole{}) {
 		role = BoxRoleUser
@@ -40,10 +40,10 @@ func NewBoxUser(box BoxID, user UserID, name UserName, role BoxRole) BoxUser {
 	}
 }
 
-// Change sets what is not nil. The owner of the box stays an active boxadmin.
+// Change sets the role and the state that are not nil. The owner of the box stays an active boxadmin.
 func (m *BoxUser) Change(box Box, role *BoxRole, active *bool) error {
-	unseats := role != nil && *role != BoxRoleAdmin || active != nil && !*active
-	if m.User == box.Owner && unseats {
+	demotes := role != nil && *role != BoxRoleAdmin || active != nil && !*active
+	if m.User == box.Owner && demotes {
 		return ErrBoxOwnerStays
 	}
 	if role != nil {
@@ -55,12 +55,13 @@ func (m *BoxUser) Change(box Box, role *BoxRole, active *bool) error {
 	return nil
 }
 
-// Removable decides whether the user may leave the box: not its owner, and not the last active boxadmin.
+// Removable decides whether the member may be removed from the box: the owner and the last active boxadmin may not.
+// users are all members of the box.
 func (m BoxUser) Removable(box Box, users []BoxUser) error {
 	if m.User == box.Owner {
 		return ErrBoxOwnerStays
 	}
-	// The owner is always an active boxadmin, so that this finds one; it says what holds if that ever changes.
+	// The owner is always an active boxadmin, so this finds one today; it keeps the rule if owners ever change.
 	for _, other := range users {
 		if other.User != m.User && other.Active && other.Role == BoxRoleAdmin {
 			return nil
@@ -69,7 +70,7 @@ func (m BoxUser) Removable(box Box, users []BoxUser) error {
 	return ErrLastBoxAdmin
 }
 
-// TakeOver makes an active user of the box its owner, who becomes boxadmin.
+// TakeOver makes an active member the owner of the box and a boxadmin.
 func (m *BoxUser) TakeOver(box *Box) error {
 	if !m.Active {
 		return ErrNewOwnerNotInBox

@@ -5,56 +5,58 @@ import (
 	"time"
 )
 
-// CredentialKind is what a token is. The set is closed.
+// CredentialKind is the kind of a token. The set is closed.
 type CredentialKind string
 
 // The kinds of credentials.
 const (
 	// APIKeyCredential is an API key, for programs.
 	APIKeyCredential CredentialKind = "api-key"
-	// SessionCredential is a token from signing in with a password.
+	// SessionCredential is a signed token from a sign-in with a password.
 	SessionCredential CredentialKind = "session"
-	// AccessTokenCredential is an opaque token from signing in with a code.
+	// AccessTokenCredential is an opaque token from a sign-in with a TOTP code.
 	AccessTokenCredential CredentialKind = "access-token"
-	// RefreshTokenCredential is what an access token is renewed with. It is good for ending sessions alone.
+	// RefreshTokenCredential is an opaque token that is spent for a new pair of tokens. As a credential it is accepted
+	// only to revoke sessions.
 	RefreshTokenCredential CredentialKind = "refresh-token"
 )
 
-// Credential is what a token whose signature was checked claims to be, or the digest of an opaque one. Whether it is
-// still good is for the database to say; see [Caller].
+// Credential is the claim of a signed token whose signature was checked, or the digest of an opaque token. Only the
+// database knows whether it is still valid; see [Caller].
 type Credential struct {
 	Kind CredentialKind
-	// ID and User are what a signed token says, and what the database says of an opaque one.
+	// ID and User come from a signed token, or from the database for an opaque one.
 	ID   CredentialID
 	User UserID
-	// Digest is of an opaque token.
+	// Digest is set only for an opaque token.
 	Digest Digest
 }
 
 // IsZero reports whether there is no credential.
 func (c Credential) IsZero() bool { return c.ID.IsZero() && c.Digest.IsZero() }
 
-// ErrCredentialExpired is the cause when a credential is refused because it has ended.
+// ErrCredentialExpired is the cause of the refusal of an expired credential.
 var ErrCredentialExpired = errors.New("the token has expired")
 
-// Caller is who makes a request, as the database has it now.
+// Caller is the user who makes a request and the credential of the request, as the database has them now.
 type Caller struct {
-	UserID     UserID
-	Name       UserName
-	Role       Role
-	Active     bool
-	Owner      bool // of the system
+	UserID UserID
+	Name   UserName
+	Role   Role
+	Active bool
+	// Owner: the user is the owner of the system.
+	Owner      bool
 	Group      Group
 	Credential Credential
-	// CredentialName is the name that an API key was given; empty for others.
+	// CredentialName is the name of an API key; empty for other credentials.
 	CredentialName string
-	// ExpiresAt is when the credential ends; zero means never.
+	// ExpiresAt is when the credential expires; zero means never.
 	ExpiresAt time.Time
-	// Terminal: it is the operator, on the server's own command line, who may do what the owner may.
+	// Operator: the caller runs a command on the database and may do what the owner may. UserID is zero.
 	Operator bool
 }
 
-// Operator is the caller on the server's own command line.
+// Operator returns the caller of the commands that an operator runs on the database.
 func Operator() Caller {
 	return Caller{
 		Name:     OperatorActor,
@@ -66,7 +68,7 @@ func Operator() Caller {
 	}
 }
 
-// Authenticate returns the refusal for a caller whose user is inactive or whose credential has ended at now.
+// Authenticate refuses a caller who is zero, whose user is inactive or whose credential has expired at now.
 func (c Caller) Authenticate(now time.Time) error {
 	switch {
 	case c.UserID.IsZero() || !c.Active:
@@ -77,18 +79,18 @@ func (c Caller) Authenticate(now time.Time) error {
 	return nil
 }
 
-// UsableAt reports whether the credential has not ended at now.
+// UsableAt reports whether the credential has not expired at now.
 func (c Caller) UsableAt(now time.Time) bool {
 	return c.ExpiresAt.IsZero() || now.Before(c.ExpiresAt)
 }
 
-// HasExpiringAPIKey reports whether the caller came with an API key that ends. Such a key must not get at one that lives
-// longer than itself.
+// HasExpiringAPIKey reports whether the caller's credential is an API key that expires. Such a key must not obtain one
+// that lives longer.
 func (c Caller) HasExpiringAPIKey() bool {
 	return c.Credential.Kind == APIKeyCredential && !c.ExpiresAt.IsZero()
 }
 
-// IsAdmin reports whether the caller administers the system.
+// IsAdmin reports whether the caller is an admin of the system.
 func (c Caller) IsAdmin() bool { return c.Role == RoleAdmin }
 
 // Is reports whether the caller is that user.

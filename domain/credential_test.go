@@ -21,25 +21,25 @@ func TestAuthenticateCaller(t *testing.T) {
 	require.NoError(t, user.Authenticate(now))
 	require.NoError(t, changed(func(c *domain.Caller) { c.ExpiresAt = now.Add(1) }).Authenticate(now))
 	for name, caller := range map[string]domain.Caller{
-		"unknown":    {},
-		"inactive":   changed(func(c *domain.Caller) { c.Active = false }),
-		"ended":      changed(func(c *domain.Caller) { c.ExpiresAt = now.Add(-1) }),
-		"ending now": changed(func(c *domain.Caller) { c.ExpiresAt = now }),
-		"without id": changed(func(c *domain.Caller) { c.UserID = domain.UserID{} }),
+		"unknown":      {},
+		"inactive":     changed(func(c *domain.Caller) { c.Active = false }),
+		"expired":      changed(func(c *domain.Caller) { c.ExpiresAt = now.Add(-1) }),
+		"expiring now": changed(func(c *domain.Caller) { c.ExpiresAt = now }),
+		"without id":   changed(func(c *domain.Caller) { c.UserID = domain.UserID{} }),
 	} {
 		err := caller.Authenticate(now)
 		require.Equal(t, domain.ErrUnauthenticated.Code, domain.CodeOf(err), name)
-		require.Equal(t, strings.HasPrefix(name, "end"), errors.Is(err, domain.ErrCredentialExpired), name)
+		require.Equal(t, strings.HasPrefix(name, "expir"), errors.Is(err, domain.ErrCredentialExpired), name)
 	}
 }
 
-// TestCapAPIKeyExpiry: a key made with a key that ends, ends no later; a session is bound to nothing.
+// TestCapAPIKeyExpiry: a key that is made with an expiring key expires no later; a session sets no limit.
 func TestCapAPIKeyExpiry(t *testing.T) {
 	t.Parallel()
 	never, soon, later := time.Time{}, now.Add(time.Hour), now.Add(2*time.Hour)
 	for _, test := range []struct {
-		kind               domain.CredentialKind
-		maker, asked, want time.Time
+		kind                   domain.CredentialKind
+		maker, requested, want time.Time
 	}{
 		{domain.APIKeyCredential, never, never, never},
 		{domain.APIKeyCredential, never, later, later},
@@ -51,11 +51,11 @@ func TestCapAPIKeyExpiry(t *testing.T) {
 		{domain.SessionCredential, soon, later, later},
 	} {
 		maker := domain.Caller{Credential: domain.Credential{Kind: test.kind}, ExpiresAt: test.maker}
-		require.Equal(t, test.want, domain.CapAPIKeyExpiry(test.asked, maker), "%+v", test)
+		require.Equal(t, test.want, domain.CapAPIKeyExpiry(test.requested, maker), "%+v", test)
 	}
 }
 
-// TestHasExpiringAPIKey: a session ends as well, but a password made it.
+// TestHasExpiringAPIKey: a session expires too, but is no API key.
 func TestHasExpiringAPIKey(t *testing.T) {
 	t.Parallel()
 	require.True(t, domain.Caller{Credential: domain.Credential{Kind: domain.APIKeyCredential},
@@ -75,21 +75,21 @@ func TestCheckRevocable(t *testing.T) {
 	t.Parallel()
 	one, two, unknown := domain.CredentialID{1}, domain.CredentialID{2}, domain.CredentialID{9}
 	usable := func(id domain.CredentialID) domain.APIKey { return domain.APIKey{ID: id, ExpiresAt: now.Add(1)} }
-	ended := func(id domain.CredentialID) domain.APIKey { return domain.APIKey{ID: id, ExpiresAt: now} }
+	expired := func(id domain.CredentialID) domain.APIKey { return domain.APIKey{ID: id, ExpiresAt: now} }
 	for name, test := range map[string]struct {
 		key  domain.CredentialID
 		keys []domain.APIKey
 		want error
 	}{
 		"the only one":                        {one, []domain.APIKey{usable(one)}, domain.ErrLastAPIKey},
-		"the only one, that never ends":       {one, []domain.APIKey{{ID: one}}, domain.ErrLastAPIKey},
-		"the only usable one":                 {one, []domain.APIKey{usable(one), ended(two)}, domain.ErrLastAPIKey},
+		"the only one, never expiring":        {one, []domain.APIKey{{ID: one}}, domain.ErrLastAPIKey},
+		"the only usable one":                 {one, []domain.APIKey{usable(one), expired(two)}, domain.ErrLastAPIKey},
 		"one of two":                          {one, []domain.APIKey{usable(one), usable(two)}, nil},
-		"an ended one beside the last":        {two, []domain.APIKey{usable(one), ended(two)}, nil},
-		"an ended one where none is usable":   {one, []domain.APIKey{ended(one)}, nil},
-		"one that is not there":               {unknown, []domain.APIKey{usable(one)}, nil},
-		"one of none":                         {unknown, nil, nil},
-		"one that never ends beside an ended": {two, []domain.APIKey{ended(one), {ID: two}}, domain.ErrLastAPIKey},
+		"an expired one besides the last":     {two, []domain.APIKey{usable(one), expired(two)}, nil},
+		"an expired one where none is usable": {one, []domain.APIKey{expired(one)}, nil},
+		"an unknown one":                      {unknown, []domain.APIKey{usable(one)}, nil},
+		"an unknown one where there is none":  {unknown, nil, nil},
+		"the last usable one, never expiring": {two, []domain.APIKey{expired(one), {ID: two}}, domain.ErrLastAPIKey},
 	} {
 		err := domain.CheckRevocable(test.key, test.keys, now)
 		if test.want == nil {
@@ -108,7 +108,7 @@ func TestCheckAPIKeyRevoker(t *testing.T) {
 	require.NoError(t, domain.CheckAPIKeyRevoker(owner, userOf(owner)))
 	require.ErrorIs(t, domain.CheckAPIKeyRevoker(admin, userOf(owner)), domain.ErrOwnerProtected)
 	require.ErrorIs(t, domain.CheckAPIKeyRevoker(user, userOf(owner)), domain.ErrAPIKeyNotFound,
-		"that there is such a key is not said")
+		"the refusal does not tell that the key exists")
 	require.ErrorIs(t, domain.CheckAPIKeyRevoker(user, userOf(admin)), domain.ErrAPIKeyNotFound)
 }
 
@@ -126,8 +126,7 @@ func TestAPIKeyNames(t *testing.T) {
 	}
 }
 
-// TestNewSession carries the user's epoch, so that it is dead on arrival when that has moved on, and ends at a whole
-// second, as a token can say.
+// TestNewSession: a session has the user's epoch and expires at a whole second, which is what a token can hold.
 func TestNewSession(t *testing.T) {
 	t.Parallel()
 	begin := now.Add(700 * time.Millisecond)

@@ -1,7 +1,6 @@
-// Package domain holds what Lockbox is about: users, their API keys and sessions, boxes, the users of a box, entries
-// and the events that record what was done with them.
+// Package domain holds the aggregates and rules of Lockbox: users with their API keys and sessions, boxes with their
+// members and entries, droplets, and the events of the audit log.
 //
-// Every rule that can be decided without looking anything up is decided here. The package does no I/O, reads no
-// clock and imports the standard library alone: time and identifiers come in as arguments, and what comes out is
-// either a value or a [*Error] that says which [Kind] of refusal it is.
+// Every rule that needs no lookup is decided here. The package does no I/O, reads no clock and imports only the
+// standard library: times and identifiers are arguments. A rule returns a value, or an [*Error] of a [Kind].
 package domain

@@ -5,31 +5,31 @@ import (
 	"time"
 )
 
-// Kind is the category of a refusal. It is itself an error, so that callers can ask
-// errors.Is(err, domain.NotFound) without knowing which rule refused.
+// Kind is the category of a refusal. It is an error, so that errors.Is(err, domain.NotFound) works whichever rule
+// refused.
 type Kind uint8
 
 // The kinds, in the order in which a request meets them.
 const (
-	// Invalid: the input breaks a rule that its sender can read in Message and mend in Field.
+	// Invalid: the input breaks a rule. Message has the rule, and Field the part of the input to correct.
 	Invalid Kind = iota + 1
-	// Unauthenticated: nobody, or nobody any more.
+	// Unauthenticated: there is no valid credential.
 	Unauthenticated
-	// Forbidden: known, but not allowed.
+	// Forbidden: the caller is known but lacks a right.
 	Forbidden
-	// NotFound: not there, or not for this caller to know of.
+	// NotFound: the thing does not exist, or is not visible to this caller.
 	NotFound
-	// Conflict: the present state does not admit the change.
+	// Conflict: the current state does not allow the change.
 	Conflict
-	// Precondition: a condition that the caller set (If-Match, If-None-Match) does not hold.
+	// Precondition: a condition that the request sets does not hold.
 	Precondition
-	// TooLarge: over a limit on size.
+	// TooLarge: the input exceeds a limit on its size.
 	TooLarge
-	// Unsupported: the body is of a type that is not read here.
+	// Unsupported: the input is of an unsupported type.
 	Unsupported
-	// RateLimited: too many attempts; later is fine.
+	// RateLimited: there were too many attempts; retry later.
 	RateLimited
-	// Unavailable: something the service depends on does not answer or is full; later is fine.
+	// Unavailable: a dependency does not answer, or a queue is full; retry later.
 	Unavailable
 )
 
@@ -54,17 +54,19 @@ func (k Kind) Error() string {
 	return "unknown kind"
 }
 
-// Error is a refusal that may be shown to whoever asked. Code is stable and meant for programs; Message is a sentence
-// for people and never repeats a secret; Field names the part of the input that is wrong, if one is. Cause is for the
-// log alone.
+// Error is a refusal that may be shown to the client.
 type Error struct {
-	Kind    Kind
-	Code    string
+	Kind Kind
+	// Code is stable and meant for programs.
+	Code string
+	// Message is a sentence for people. It never contains a secret.
 	Message string
-	Field   string
-	// RetryAfter is how long to wait before trying again, for the kinds RateLimited and Unavailable; 0 says nothing.
+	// Field is the part of the input that is wrong; empty when it is none in particular.
+	Field string
+	// RetryAfter is how long to wait before a retry, for the kinds RateLimited and Unavailable; 0 means unknown.
 	RetryAfter time.Duration
-	Cause      error
+	// Cause is only for the log.
+	Cause error
 }
 
 // Error returns the message and, for the log, the cause.
@@ -83,19 +85,19 @@ func (e *Error) Unwrap() []error {
 	return []error{e.Kind, e.Cause}
 }
 
-// Because returns a copy of e that carries its cause for the log.
+// Because returns a copy of e with a cause for the log.
 func (e *Error) Because(cause error) *Error {
 	with := *e
 	with.Cause = cause
 	return &with
 }
 
-// Refuse makes an error of a kind with its stable code and its sentence.
+// Refuse returns an error of a kind with its code and message.
 func Refuse(kind Kind, code, message string) *Error {
 	return &Error{Kind: kind, Code: code, Message: message}
 }
 
-// InvalidField makes an error of kind Invalid about one field of the input.
+// InvalidField returns an error of kind Invalid about one field of the input.
 func InvalidField(field, code, message string) *Error {
 	return &Error{
 		Kind:    Invalid,

@@ -2,7 +2,7 @@ package domain
 
 import "time"
 
-// Action is what was done, or tried. The set is closed.
+// Action is what an event is about. The set is closed, and the names are stored.
 type Action struct{ name string }
 
 // The actions.
@@ -58,29 +58,30 @@ func Actions() []Action {
 // String returns the action's name.
 func (a Action) String() string { return a.name }
 
-// ParseAction reads an action's name.
+// ParseAction parses an action's name.
 func ParseAction(text string) (Action, error) {
 	for _, action := range Actions() {
 		if action.name == text {
 			return action, nil
 		}
 	}
-	return Action{}, InvalidField("action", "unknown_action", "action must be the name of one, such as entry.read")
+	return Action{}, InvalidField("action", "unknown_action", "action must be the name of an action, such as entry.read")
 }
 
-// Outcome is how an action ended.
+// Outcome is the result of an action. The set is closed, and the names are stored.
 type Outcome struct{ name string }
 
 // The outcomes.
 var (
+	// OutcomeSuccess: the action was done.
 	OutcomeSuccess = Outcome{"success"}
-	// OutcomeDenied: refused, because of who asked or of the key that was sent.
+	// OutcomeDenied: the action was refused because of the caller or of the credential or key in the request.
 	OutcomeDenied = Outcome{"denied"}
-	// OutcomeTampered: what is stored does not authenticate. Somebody should look at once.
+	// OutcomeTampered: stored data does not authenticate. It was changed outside the program and needs attention.
 	OutcomeTampered = Outcome{"tampered"}
-	// OutcomeRateLimited: not even looked at, after too many wrong attempts. One such line stands for all of a pause.
+	// OutcomeRateLimited: the action was refused during a lockout. One event stands for all attempts of a lockout.
 	OutcomeRateLimited = Outcome{"throttled"}
-	// OutcomeFailed: allowed and tried, and the droplet host refused or did not answer.
+	// OutcomeFailed: the action was allowed, and the droplet host refused it or did not answer.
 	OutcomeFailed = Outcome{"failed"}
 )
 
@@ -90,46 +91,47 @@ func (o Outcome) String() string { return o.name }
 // RestoreOutcome rebuilds an outcome from storage.
 func RestoreOutcome(name string) Outcome { return Outcome{name} }
 
-// RestoreAction rebuilds an action from storage, where older releases may have left ones that this one has not.
+// RestoreAction rebuilds an action from storage, which may hold actions of older releases that have left the set.
 func RestoreAction(name string) Action { return Action{name} }
 
-// OperatorActor is the actor's name of what was done on the server's own command line.
+// OperatorActor is the actor of what an operator does with a command on the database. No user can have the name.
 const OperatorActor = "(terminal)"
 
-// ServiceActor is the actor's name of what the service does on its own authority, such as taking back what a request left
-// behind.
+// ServiceActor is the actor of what the service does on its own authority, such as the rollback of a droplet whose
+// creation failed.
 const ServiceActor = "(service)"
 
-// Requester is who asks, and from where, as far as the request itself says.
+// Requester is the sender of a request, as far as the request itself identifies it.
 type Requester struct {
+	// Credential is zero for a request without a token.
 	Credential Credential
 	RequestID  string
 	Address    string
-	// SharedAddress: the address is that of somebody who forwards for others without being trusted to say for whom.
+	// SharedAddress: the address is that of a peer that forwards for others and is not a trusted proxy.
 	SharedAddress bool
 }
 
-// Event is a line of the record. It never holds a value, a key or a token, and it outlives the box and the user that
-// it is about, which is why it carries names.
+// Event is an event of the audit log. It never contains a value, a key or a token. It holds names as well as
+// identifiers, because it stays when its box or user is deleted.
 type Event struct {
 	ID      EventID
 	At      time.Time
 	Action  Action
 	Outcome Outcome
-	// Actor is zero for somebody unknown and for the terminal.
+	// Actor is zero for an unknown actor, for an operator and for the service.
 	Actor      UserID
 	ActorName  string
 	Credential CredentialID
 	Box        BoxID
 	BoxName    BoxName
 	Key        EntryKey
-	// Target is what else the action was about: the name of a user, the id of an API key.
+	// Target is what else the action is about: the name of a user or of a droplet, or the id of an API key.
 	Target    string
 	RequestID string
 	Address   string
 }
 
-// NewEvent starts the record of an action by a caller.
+// NewEvent returns the event of a successful action by a caller, who is zero for a request without a valid credential.
 func NewEvent(id EventID, action Action, by Requester, caller Caller, now time.Time) Event {
 	return Event{
 		ID:         id,
@@ -144,25 +146,25 @@ func NewEvent(id EventID, action Action, by Requester, caller Caller, now time.T
 	}
 }
 
-// About adds the box.
+// About returns the event with its box.
 func (e Event) About(box Box) Event {
 	e.Box, e.BoxName = box.ID, box.Name
 	return e
 }
 
-// On adds the entry's key.
+// On returns the event with the key of an entry.
 func (e Event) On(key EntryKey) Event {
 	e.Key = key
 	return e
 }
 
-// To adds the target.
+// To returns the event with its target.
 func (e Event) To(target string) Event {
 	e.Target = target
 	return e
 }
 
-// Ended sets how it ended.
+// Ended returns the event with another outcome.
 func (e Event) Ended(outcome Outcome) Event {
 	e.Outcome = outcome
 	return e

@@ -25,7 +25,7 @@ func TestActions(t *testing.T) {
 		requireRefusal(t, err, domain.Invalid, "unknown_action", "action")
 	}
 	require.Equal(t, "box.forgotten", domain.RestoreAction("box.forgotten").String(),
-		"what an older release wrote is kept")
+		"an action of an older release is kept")
 	require.Equal(t, domain.OutcomeDenied, domain.RestoreOutcome("denied"))
 }
 
@@ -48,14 +48,18 @@ func TestNewEvent(t *testing.T) {
 	}
 	require.Equal(t, want, event)
 
-	whole := event.About(testBox).On("a/b").To("somebody").Ended(domain.OutcomeDenied)
-	want.Box, want.BoxName, want.Key, want.Target, want.Outcome = testBox.ID, "default", "a/b", "somebody", domain.OutcomeDenied
+	whole := event.About(testBox).On("a/b").To("anna").Ended(domain.OutcomeDenied)
+	want.Box, want.BoxName, want.Key = testBox.ID, "default", "a/b"
+	want.Target, want.Outcome = "anna", domain.OutcomeDenied
 	require.Equal(t, want, whole)
-	require.Equal(t, domain.OutcomeSuccess, event.Outcome, "each step leaves the one before as it was")
+	require.Equal(t, domain.OutcomeSuccess, event.Outcome, "each method returns a copy")
 }
 
-func TestTheTerminalIsNobodysName(t *testing.T) {
+// TestReservedActors: no user can have the name of the operator or of the service.
+func TestReservedActors(t *testing.T) {
 	t.Parallel()
-	_, err := domain.ParseUserName(domain.OperatorActor)
-	require.Error(t, err)
+	for _, name := range []string{domain.OperatorActor, domain.ServiceActor} {
+		_, err := domain.ParseUserName(name)
+		require.Error(t, err)
+	}
 }

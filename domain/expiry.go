@@ -7,6 +7,7 @@ import (
 	"time"
 )
 
+// The forms of a time span. The names of the groups are the keys of match's result.
 var (
 	// d:hh:mm:ss
 	colonSpan = regexp.MustCompile(`^(?P<d>\d{1,8}):(?P<h>\d{1,2}):(?P<m>\d{1,2}):(?P<s>\d{1,2})$`)
@@ -19,12 +20,12 @@ var (
 			`(?:T(?:(?P<H>\d{1,9})H)?(?:(?P<N>\d{1,9})M)?(?:(?P<S>\d{1,9})(?:[.,](?P<f>\d{1,9}))?S)?)?)$`)
 )
 
-// lastExpiry is the last instant that every client's date type can hold.
+// lastExpiry is the latest instant that the date types of all common clients can represent.
 var lastExpiry = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 
-// ParseExpiry reads when something ends: a time span (d:hh:mm:ss or [d.]hh:mm[:ss[.fff]]), an ISO 8601 duration or an
-// RFC 3339 instant. It returns the instant in UTC, rounded up to a whole second. What is not after now, or beyond the
-// year 9999, is Invalid.
+// ParseExpiry parses an expiry: a time span (d:hh:mm:ss or [d.]hh:mm[:ss[.fff]]), an ISO 8601 duration or an RFC 3339
+// instant. It returns the instant in UTC, rounded up to a whole second. Errors: Invalid, also for an instant that is
+// not after now or after the year 9999.
 func ParseExpiry(text string, now time.Time) (time.Time, error) {
 	end, ok := parseEnd(strings.TrimSpace(text), now.UTC())
 	if !ok {
@@ -32,19 +33,20 @@ func ParseExpiry(text string, now time.Time) (time.Time, error) {
 			"expiry must be d:hh:mm:ss, [d.]hh:mm[:ss[.fff]], an ISO 8601 duration such as P10DT12H or an RFC 3339 "+
 				"instant")
 	}
-	if !end.After(now) { // as asked: rounding must not make something of nothing
+	if !end.After(now) { // before rounding, which could move a past instant into the future
 		return time.Time{}, InvalidField("expiry", "invalid_expiry", "expiry must be in the future")
 	}
 	if end.Nanosecond() != 0 {
 		end = end.Truncate(time.Second).Add(time.Second)
 	}
 	if end.After(lastExpiry) {
-		return time.Time{}, InvalidField("expiry", "invalid_expiry", "expiry must not be beyond the year 9999")
+		return time.Time{}, InvalidField("expiry", "invalid_expiry", "expiry must not be after the year 9999")
 	}
 	return end, nil
 }
 
-func parseEnd(text string, now time.Time) (time.Time, bool) {
+// parseEnd parses any of the forms; ok is false for other texts.
+func parseEnd(text string, now time.Time) (end time.Time, ok bool) {
 	if parts, ok := match(colonSpan, text); ok {
 		return addSpan(parts, now)
 	}
@@ -58,7 +60,7 @@ func parseEnd(text string, now time.Time) (time.Time, bool) {
 	return instant.UTC(), err == nil
 }
 
-// addSpan refuses 25 hours or 61 minutes: whoever writes them means something else.
+// addSpan adds a time span. It refuses 24 hours or 60 minutes, which are more likely a mistake than a span.
 func addSpan(parts map[string]int, now time.Time) (time.Time, bool) {
 	if parts["h"] > 23 || parts["m"] > 59 || parts["s"] > 59 {
 		return time.Time{}, false
@@ -66,6 +68,7 @@ func addSpan(parts map[string]int, now time.Time) (time.Time, bool) {
 	return addSeconds(now, parts["d"], parts["h"], parts["m"], parts["s"], parts["f"]), true
 }
 
+// addISODuration adds an ISO 8601 duration: first years and months, by the calendar, then everything else.
 func addISODuration(text string, parts map[string]int, now time.Time) (time.Time, bool) {
 	if text == "P" || strings.HasSuffix(text, "T") {
 		return time.Time{}, false
@@ -74,13 +77,13 @@ func addISODuration(text string, parts map[string]int, now time.Time) (time.Time
 	return addSeconds(end, parts["d"]+7*parts["W"], parts["H"], parts["N"], parts["S"], parts["f"]), true
 }
 
-// addSeconds counts in seconds, since a time.Duration ends after 292 years.
+// addSeconds adds a span in seconds, because a time.Duration holds at most 292 years.
 func addSeconds(from time.Time, days, hours, minutes, seconds, nanoseconds int) time.Time {
 	whole := int64(days)*86400 + int64(hours)*3600 + int64(minutes)*60 + int64(seconds)
 	return time.Unix(from.Unix()+whole, int64(from.Nanosecond()+nanoseconds)).UTC()
 }
 
-// match returns the numbers of a pattern's named groups; "f" is a fraction of a second and comes in nanoseconds.
+// match returns the numbers in a pattern's named groups. "f", a fraction of a second, is converted to nanoseconds.
 func match(pattern *regexp.Regexp, text string) (map[string]int, bool) {
 	found := pattern.FindStringSubmatch(text)
 	if found == nil {

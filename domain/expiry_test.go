@@ -28,7 +28,7 @@ func TestParseExpiry(t *testing.T) {
 		{now, "00:00:01.5", "2024-01-31T10:20:32Z"},
 		{now, "00:00:01.0000000", "2024-01-31T10:20:31Z"},
 		{now, "00:00:00.0000001", "2024-01-31T10:20:31Z"},
-		{now, "109575.00:00:00", "2324-02-03T10:20:30Z"}, // 300 years of days, beyond what a time.Duration holds
+		{now, "109575.00:00:00", "2324-02-03T10:20:30Z"}, // 300 years in days, more than a time.Duration holds
 		{"2024-01-31T10:20:30.4Z", "00:00:01", "2024-01-31T10:20:32Z"},
 		{"2024-01-31T10:20:30.4Z", "00:00:00.6", "2024-01-31T10:20:31Z"},
 		{"2024-01-31T12:20:30+02:00", "00:00:01", "2024-01-31T10:20:31Z"},
@@ -40,7 +40,7 @@ func TestParseExpiry(t *testing.T) {
 		{now, "PT0.5S", "2024-01-31T10:20:31Z"},
 		{now, "PT1,5S", "2024-01-31T10:20:32Z"},
 		{now, "P1Y2M3DT4H5M6S", "2025-04-03T14:25:36Z"},
-		{now, "P1M", "2024-03-02T10:20:30Z"}, // there is no 31 February 2024: two days beyond its 29th
+		{now, "P1M", "2024-03-02T10:20:30Z"}, // 31 February 2024 is two days after the 29th
 		{now, "P13M", "2025-03-03T10:20:30Z"},
 		{now, "P300Y", "2324-01-31T10:20:30Z"},
 		{"2024-02-29T00:00:00Z", "P1Y", "2025-03-01T00:00:00Z"},
@@ -99,8 +99,8 @@ func TestParseExpiryRefuses(t *testing.T) {
 	}
 }
 
-// FuzzParseExpiry: whatever is accepted is a whole second in UTC, after now and within the year 9999, and is read back
-// from its own spelling.
+// FuzzParseExpiry: an accepted expiry is a whole second in UTC, after now and not after the year 9999, and parses again
+// to itself.
 func FuzzParseExpiry(f *testing.F) {
 	for _, seed := range []string{"10:12:10:00", "10.12:10:00.123", "P1Y2M3DT4H5M6.7S", "P2W",
 		"2100-01-01T00:00:00.5+01:00", "99999999:23:59:59", "P99999Y", "-1:00", ""} {
@@ -113,7 +113,7 @@ func FuzzParseExpiry(f *testing.F) {
 		if err != nil {
 			require.ErrorIs(t, err, domain.Invalid)
 			if len(text) > 40 {
-				require.False(t, strings.Contains(err.Error(), text), "no refusal repeats what was sent")
+				require.False(t, strings.Contains(err.Error(), text), "no refusal repeats its input")
 			}
 			return
 		}

@@ -2,31 +2,33 @@ package domain
 
 import "strings"
 
-// Group is what a user may do with droplets and with the accounts of those who use them. Each includes the ones below
-// it. The zero Group is none.
+// Group is a user's rights in the accounts API and over droplets. Each group includes the ones before it. The zero
+// Group is none.
 type Group struct{ name string }
 
 // The groups.
 var (
-	// GroupViewer sees droplets.
+	// GroupViewer may list droplets.
 	GroupViewer = Group{"viewer"}
-	// GroupManager adds, deletes, starts, stops and restarts them.
+	// GroupManager may also add, delete, start, stop and restart them.
 	GroupManager = Group{"manager"}
-	// GroupOwner is the owner of the system, of whom there is one.
+	// GroupOwner is the group of the one owner of the system, who also manages accounts.
 	GroupOwner = Group{"owner"}
 )
 
-// noGroup is how "none" is written where a group is asked for.
+// noGroup stands for no group in a request.
 const noGroup = "none"
 
+// groups lists the groups in ascending order.
 func groups() []Group { return []Group{GroupViewer, GroupManager, GroupOwner} }
 
-// String returns the group's name as clients read it; empty for none.
+// String returns the group's name in requests and responses; empty for none.
 func (g Group) String() string { return g.name }
 
-// Includes reports whether members of this group may do what members of the other may.
+// Includes reports whether members of this group have the rights of the other.
 func (g Group) Includes(other Group) bool { return g.rank() >= other.rank() }
 
+// rank is the group's place in the order, from 1; 0 for none.
 func (g Group) rank() int {
 	for i, each := range groups() {
 		if each == g {
@@ -36,7 +38,7 @@ func (g Group) rank() int {
 	return 0
 }
 
-// ParseGroup reads a group in any letter case.
+// ParseGroup parses a group, ignoring letter case.
 func ParseGroup(text string) (Group, error) {
 	for _, group := range groups() {
 		if strings.EqualFold(text, group.name) {
@@ -46,7 +48,7 @@ func ParseGroup(text string) (Group, error) {
 	return Group{}, ErrUnknownGroup
 }
 
-// ParseGroupChange is ParseGroup where "none" takes the group away.
+// ParseGroupChange is [ParseGroup], and also accepts "none", which removes the group.
 func ParseGroupChange(text string) (Group, error) {
 	if strings.EqualFold(text, noGroup) {
 		return Group{}, nil
@@ -54,7 +56,7 @@ func ParseGroupChange(text string) (Group, error) {
 	return ParseGroup(text)
 }
 
-// AuthorizeGroup decides whether the caller may do what members of that group may.
+// AuthorizeGroup decides whether the caller has the rights of a group.
 func (c Caller) AuthorizeGroup(least Group) error {
 	if c.Group.Includes(least) {
 		return nil

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// ID identifies a T: sixteen bytes, written as a UUID (RFC 9562). The type parameter keeps the identifier of a user
-// from being passed where that of a box is meant.
+// ID identifies a T: sixteen bytes, written as a UUID (RFC 9562). The type parameter prevents the identifier of a user
+// from being passed as that of a box.
 type ID[T any] [16]byte
 
 // The identifiers of the domain.
@@ -15,16 +15,16 @@ type (
 	UserID = ID[User]
 	// BoxID identifies a box.
 	BoxID = ID[Box]
-	// CredentialID identifies an API key or a session.
+	// CredentialID identifies an API key, a session or a pair of opaque tokens.
 	CredentialID = ID[Credential]
 	// EventID identifies an event.
 	EventID = ID[Event]
 )
 
-// IsZero reports whether the identifier was never set.
+// IsZero reports whether the identifier is not set.
 func (id ID[T]) IsZero() bool { return id == ID[T]{} }
 
-// String returns the 36 characters of the UUID in lower case.
+// String returns the UUID: 36 characters in lower case.
 func (id ID[T]) String() string {
 	var text [36]byte
 	hex.Encode(text[0:8], id[0:4])
@@ -36,7 +36,7 @@ func (id ID[T]) String() string {
 	return string(text[:])
 }
 
-// ParseID reads the 36 characters that String writes, in either letter case; ok is false for anything else.
+// ParseID parses the text that String returns, ignoring letter case; ok is false for other texts.
 func ParseID[T any](text string) (id ID[T], ok bool) {
 	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
 		return ID[T]{}, false

@@ -14,13 +14,14 @@ type BoxName string
 // EntryKey is the key of an entry within its box, in lower case.
 type EntryKey string
 
+// The longest names, in characters, which are bytes: names are ASCII.
 const (
 	maxUserName = 50
 	maxBoxName  = 100
 	maxEntryKey = 200
 )
 
-// ParseUserName reads the name of a user: 1 to 50 letters and digits with single '.', '_' or '-' between them.
+// ParseUserName parses the name of a user: 1 to 50 letters and digits with single '.', '_' or '-' between them.
 func ParseUserName(text string) (UserName, error) {
 	if err := checkName("username", text, maxUserName); err != nil {
 		return "", err
@@ -28,7 +29,7 @@ func ParseUserName(text string) (UserName, error) {
 	return UserName(strings.ToLower(text)), nil
 }
 
-// ParseBoxName reads the name of a box: 1 to 100 letters and digits with single '.', '_' or '-' between them.
+// ParseBoxName parses the name of a box: 1 to 100 letters and digits with single '.', '_' or '-' between them.
 func ParseBoxName(text string) (BoxName, error) {
 	if err := checkName("box", text, maxBoxName); err != nil {
 		return "", err
@@ -36,8 +37,8 @@ func ParseBoxName(text string) (BoxName, error) {
 	return BoxName(strings.ToLower(text)), nil
 }
 
-// ParseEntryKey reads the key of an entry: 1 to 200 characters, segments joined by single '/' or ':', each of
-// letters, digits, '.', '_', '@' and '-' and beginning with a letter, a digit or '_'.
+// ParseEntryKey parses the key of an entry: 1 to 200 characters, segments joined by single '/' or ':'. A segment
+// consists of letters, digits, '.', '_', '@' and '-' and begins with a letter, a digit or '_'.
 func ParseEntryKey(text string) (EntryKey, error) {
 	if err := checkLength("key", text, maxEntryKey); err != nil {
 		return "", err
@@ -62,28 +63,29 @@ func ParseEntryKey(text string) (EntryKey, error) {
 	return EntryKey(strings.ToLower(text)), nil
 }
 
-// ParseKeyPrefix reads what a list of keys is narrowed to: the beginning of a key, which may end in a separator. An
-// empty prefix narrows nothing.
+// ParseKeyPrefix parses the prefix that filters a list of keys: the beginning of a key, which may end in a separator.
+// An empty prefix matches all keys.
 func ParseKeyPrefix(text string) (string, error) {
 	if text == "" {
 		return "", nil
 	}
 	if len(text) >= maxEntryKey {
 		return "", InvalidField("prefix", "invalid_prefix",
-			"the prefix must be shorter than a key, which has 200 characters at most")
+			"prefix must have fewer than 200 characters, the most that a key has")
 	}
-	// A prefix of a valid key becomes a valid key with one more letter.
+	// A prefix of a valid key is a valid key with a letter appended.
 	if _, err := ParseEntryKey(text + "a"); err != nil {
-		return "", InvalidField("prefix", "invalid_prefix", "the prefix must be the beginning of a key")
+		return "", InvalidField("prefix", "invalid_prefix", "prefix must be the beginning of a key")
 	}
 	return strings.ToLower(text), nil
 }
 
-func checkName(field, text string, most int) error {
-	if err := checkLength(field, text, most); err != nil {
+// checkName checks the name of a user or of a box. field is its name in the error.
+func checkName(field, text string, limit int) error {
+	if err := checkLength(field, text, limit); err != nil {
 		return err
 	}
-	separated := true // a name must not begin with a separator, nor have two in a row
+	separated := true // a name does not begin with a separator, and never has two in a row
 	for i := range len(text) {
 		c := text[i]
 		switch {
@@ -101,12 +103,13 @@ func checkName(field, text string, most int) error {
 	return nil
 }
 
-func checkLength(field, text string, most int) error {
+// checkLength refuses an empty text and one of more than limit bytes.
+func checkLength(field, text string, limit int) error {
 	if text == "" {
 		return InvalidField(field, field+"_required", field+" is missing or empty")
 	}
-	if len(text) > most {
-		return InvalidField(field, "invalid_"+field, field+" is longer than "+strconv.Itoa(most)+" characters")
+	if len(text) > limit {
+		return InvalidField(field, "invalid_"+field, field+" is longer than "+strconv.Itoa(limit)+" characters")
 	}
 	return nil
 }

@@ -50,7 +50,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// requireRefusal checks what programs see of an error, and that people see something.
+// requireRefusal checks the stable parts of a refusal, and that it has a message.
 func requireRefusal(t *testing.T, err error, kind domain.Kind, code, field string) {
 	t.Helper()
 	require.ErrorIs(t, err, kind)
@@ -101,7 +101,7 @@ func TestKeyPrefixes(t *testing.T) {
 	}
 }
 
-// FuzzParseEntryKey: what is a key is one to the byte, is its own lower case, and has every prefix that may be asked for.
+// FuzzParseEntryKey: a key parses to its own lower case, parses again to itself, and each of its prefixes is valid.
 func FuzzParseEntryKey(f *testing.F) {
 	for _, seed := range []string{"", "a", "A/b:C", "a//b", "..", "_@-.", "a\x00", "ä", strings.Repeat("k", 201)} {
 		f.Add(seed)

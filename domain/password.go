@@ -5,16 +5,18 @@ import (
 	"unicode/utf8"
 )
 
+// maxPasswordLength is in characters.
 const maxPasswordLength = 100
 
-// ParseNewPassword checks a password that is being set: at least minLength and at most 100 characters of UTF-8.
+// ParseNewPassword parses a password that is being set: at least minLength and at most 100 characters of UTF-8. The
+// caller clears it.
 func ParseNewPassword(text string, minLength int) (Secret, error) {
 	length := utf8.RuneCountInString(text)
 	switch {
 	case text == "":
 		return Secret{}, InvalidField("password", "password_required", "password is missing or empty")
 	case !utf8.ValidString(text):
-		return Secret{}, InvalidField("password", "invalid_password", "password is not UTF-8")
+		return Secret{}, InvalidField("password", "invalid_password", "password must be UTF-8")
 	case length < minLength:
 		return Secret{}, InvalidField("password", "invalid_password",
 			"password must have at least "+strconv.Itoa(minLength)+" characters")
@@ -24,12 +26,13 @@ func ParseNewPassword(text string, minLength int) (Secret, error) {
 	return NewSecret(text), nil
 }
 
-// ParseGivenPassword reads a password that is being compared. It refuses only what is absent; one that is longer than
-// any password can be is cut, which cannot match, so that a guess costs the same whatever its length.
+// ParseGivenPassword parses a password that is being compared. It refuses only an empty one. A text that is longer than
+// any password is cut to a length that cannot match either, so that a guess of any length costs the same. The caller
+// clears it.
 func ParseGivenPassword(text string) (Secret, error) {
 	if text == "" {
 		return Secret{}, InvalidField("password", "password_required", "password is missing or empty")
 	}
-	const most = maxPasswordLength*utf8.UTFMax + 1
-	return NewSecret(text[:min(len(text), most)]), nil
+	const limit = maxPasswordLength*utf8.UTFMax + 1
+	return NewSecret(text[:min(len(text), limit)]), nil
 }

@@ -2,19 +2,19 @@ package domain
 
 import "strings"
 
-// Role is what a user is in the system. The zero Role is none.
+// Role is a user's role in the system. The zero Role is none.
 type Role struct{ name string }
 
-// The roles of the system.
+// The roles in the system. An admin manages users and all boxes.
 var (
 	RoleUser  = Role{"user"}
 	RoleAdmin = Role{"admin"}
 )
 
-// String returns the role's name as clients read it.
+// String returns the role's name in requests and responses.
 func (r Role) String() string { return r.name }
 
-// ParseRole reads a role in any letter case.
+// ParseRole parses a role, ignoring letter case.
 func ParseRole(text string) (Role, error) {
 	for _, role := range []Role{RoleUser, RoleAdmin} {
 		if strings.EqualFold(text, role.name) {
@@ -24,19 +24,19 @@ func ParseRole(text string) (Role, error) {
 	return Role{}, InvalidField("role", "unknown_role", "role must be user or admin")
 }
 
-// BoxRole is what a user is in a box. The zero BoxRole is none.
+// BoxRole is a member's role in a box. The zero BoxRole is none.
 type BoxRole struct{ name string }
 
-// The roles in a box.
+// The roles in a box. A boxadmin manages its members.
 var (
 	BoxRoleUser  = BoxRole{"boxuser"}
 	BoxRoleAdmin = BoxRole{"boxadmin"}
 )
 
-// String returns the role's name as clients read it.
+// String returns the role's name in requests and responses.
 func (r BoxRole) String() string { return r.name }
 
-// ParseBoxRole reads a role in a box in any letter case.
+// ParseBoxRole parses a role in a box, ignoring letter case.
 func ParseBoxRole(text string) (BoxRole, error) {
 	for _, role := range []BoxRole{BoxRoleUser, BoxRoleAdmin} {
 		if strings.EqualFold(text, role.name) {

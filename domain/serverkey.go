@@ -2,34 +2,35 @@ package domain
 
 import "slices"
 
-// ServerKeyID identifies one key of the server's key ring.
+// ServerKeyID identifies a key of the server's key ring.
 type ServerKeyID = ID[serverKey]
 
+// serverKey only distinguishes ServerKeyID from other identifiers.
 type serverKey struct{}
 
-// KeyPurpose is what a server key is for. Each purpose has a key of its own.
+// KeyPurpose is what a server key is used for. Each purpose has a key of its own. The names are stored.
 type KeyPurpose string
 
 // The purposes.
 const (
-	// KeyForEntries wraps the envelopes of entries.
+	// KeyForEntries seals the envelopes of entries, in a layer over the client's.
 	KeyForEntries KeyPurpose = "entry"
-	// KeyForAccounts wraps password hashes and code secrets.
+	// KeyForAccounts seals password hashes and TOTP secrets.
 	KeyForAccounts KeyPurpose = "account"
 	// KeyForAPIKeys signs API keys.
 	KeyForAPIKeys KeyPurpose = "api-key"
-	// KeyForSessions signs the tokens of /authenticate.
+	// KeyForSessions signs the tokens of sign-ins with a password.
 	KeyForSessions KeyPurpose = "session"
-	// KeyForThrottle keys the digests under which attempts are counted.
+	// KeyForThrottle keys the digests under which wrong credentials are counted.
 	KeyForThrottle KeyPurpose = "throttle"
 )
 
-// KeyPurposes lists all purposes in the order in which people are shown them.
+// KeyPurposes lists all purposes, in the order of the output of commands.
 func KeyPurposes() []KeyPurpose {
 	return []KeyPurpose{KeyForEntries, KeyForAccounts, KeyForAPIKeys, KeyForSessions, KeyForThrottle}
 }
 
-// ParseKeyPurpose reads a purpose as it is written on the command line.
+// ParseKeyPurpose parses a purpose, an argument of a command.
 func ParseKeyPurpose(text string) (KeyPurpose, error) {
 	purpose := KeyPurpose(text)
 	if !slices.Contains(KeyPurposes(), purpose) {

@@ -2,18 +2,18 @@ package domain
 
 import "time"
 
-// Session is a sign-in with a password. The token is shown once; this is what is kept of it.
+// Session is a sign-in with a password. The signed token is not stored; this is the stored part.
 type Session struct {
 	ID       CredentialID
 	User     UserID
 	SignedBy ServerKeyID
-	// Epoch is the user's SessionEpoch at sign-in; the session is dead when the user's has moved on.
+	// Epoch is the user's SessionEpoch at sign-in. The session is not valid once the user's is higher.
 	Epoch     int64
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }
 
-// NewSession makes a session of user that ends after ttl, to the whole second.
+// NewSession returns a session that expires after ttl, rounded down to a whole second, which is what a token can hold.
 func NewSession(id CredentialID, user User, now time.Time, ttl time.Duration) Session {
 	return Session{
 		ID:        id,

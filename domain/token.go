@@ -6,22 +6,22 @@ import (
 	"time"
 )
 
-// Digest is a SHA-256, or an HMAC with it.
+// Digest is a SHA-256 or an HMAC-SHA256.
 type Digest [sha256.Size]byte
 
-// IsZero reports whether the digest was never set.
+// IsZero reports whether the digest is not set.
 func (d Digest) IsZero() bool { return d == Digest{} }
 
-// OpaqueToken is 32 random bytes that somebody holds. What is kept of it is its digest, from which nobody gets it back.
+// OpaqueToken is a token of 32 random bytes. Only its digest is stored.
 type OpaqueToken [32]byte
 
 // String returns the token's 64 lower-case hexadecimal digits. It is as secret as a password.
 func (t OpaqueToken) String() string { return hex.EncodeToString(t[:]) }
 
-// Digest returns what is kept of the token.
+// Digest returns the stored part of the token.
 func (t OpaqueToken) Digest() Digest { return sha256.Sum256(t[:]) }
 
-// ParseOpaqueToken reads 64 lower-case hexadecimal digits; ok is false for anything else, so that a token has one
+// ParseOpaqueToken parses 64 lower-case hexadecimal digits; ok is false for other texts, so that a token has one
 // spelling.
 func ParseOpaqueToken(text string) (token OpaqueToken, ok bool) {
 	raw, err := hex.DecodeString(text)
@@ -31,23 +31,24 @@ func ParseOpaqueToken(text string) (token OpaqueToken, ok bool) {
 	return OpaqueToken(raw), true
 }
 
-// FamilyID identifies a TokenFamily, PairID a pair of it, which is the id of its access token as a credential.
+// FamilyID identifies a TokenFamily.
 type FamilyID = ID[TokenFamily]
 
-// TokenFamily is a sign-in whose tokens are opaque: a pair of access and refresh token, and the pairs that took its
-// place one after another.
+// TokenFamily is a sign-in with a TOTP code: a pair of an access token and a refresh token, and the pairs that replaced
+// it one after another.
 type TokenFamily struct {
 	ID   FamilyID
 	User UserID
-	// Epoch is the user's SessionEpoch at sign-in, as with a Session.
+	// Epoch is the user's SessionEpoch at sign-in, as for a Session.
 	Epoch     int64
 	CreatedAt time.Time
-	// ExpiresAt is when the last pair ends, however often it was refreshed.
+	// ExpiresAt is when the last pair expires, however often it is refreshed.
 	ExpiresAt time.Time
+	// RevokedAt is zero while the family is valid.
 	RevokedAt time.Time
 }
 
-// NewTokenFamily makes a family of user that ends after ttl, to the whole second.
+// NewTokenFamily returns a family that expires after ttl, rounded down to a whole second.
 func NewTokenFamily(id FamilyID, user User, now time.Time, ttl time.Duration) TokenFamily {
 	return TokenFamily{
 		ID:        id,
@@ -58,18 +59,21 @@ func NewTokenFamily(id FamilyID, user User, now time.Time, ttl time.Duration) To
 	}
 }
 
-// TokenPair is an access token and the refresh token that is spent to get the next pair, by their digests.
+// TokenPair is the stored part of an access token and of the refresh token that is spent for the next pair.
 type TokenPair struct {
+	// ID is also the id of the access token as a credential.
 	ID              CredentialID
 	Family          FamilyID
 	Access, Refresh Digest
 	CreatedAt       time.Time
 	AccessExpiresAt time.Time
-	SpentAt         time.Time
+	// SpentAt is zero until the refresh token is spent, which also revokes the access token.
+	SpentAt time.Time
 }
 
-// NextPair makes a pair whose access token lives for ttl, but no longer than the family, in whole seconds from now. It
-// refuses when the family has ended, was revoked, or is of an earlier epoch than the user, who must be active.
+// NextPair returns the next pair of the family. Its access token is valid for ttl but no longer than the family, in
+// whole seconds from now. Errors: ErrRefreshToken when the family has expired or was revoked, and when its user is
+// inactive or the user's sessions were revoked.
 func (f TokenFamily) NextPair(pair TokenPair, user User, now time.Time, ttl time.Duration) (TokenPair, error) {
 	life := min(ttl, f.ExpiresAt.Sub(now)).Truncate(time.Second)
 	if life <= 0 || !f.RevokedAt.IsZero() || !user.Active || user.ID != f.User || user.SessionEpoch != f.Epoch {
@@ -79,5 +83,5 @@ func (f TokenFamily) NextPair(pair TokenPair, user User, now time.Time, ttl time
 	return pair, nil
 }
 
-// Life returns for how long the access token was made.
+// Life returns how long the access token is valid from its creation.
 func (p TokenPair) Life() time.Duration { return p.AccessExpiresAt.Sub(p.CreatedAt) }

@@ -11,26 +11,27 @@ import (
 // TOTPID identifies a TOTPSecret.
 type TOTPID = ID[TOTPSecret]
 
-// TOTPSecret is what is kept of the secret that a user's authenticator app makes codes from, besides the secret.
+// TOTPSecret is the stored state of a TOTP secret, without the secret. A user has at most one that is pending and one
+// that is not.
 type TOTPSecret struct {
 	ID   TOTPID
 	User UserID
-	// Pending: enrolled and not confirmed yet; whatever was in force before still is.
+	// Pending: its user enrolled it and has not confirmed it yet; an earlier secret stays in force.
 	Pending bool
-	// Own: its user enrolled it, and nobody is shown it again.
+	// Own: its user enrolled it, so it is never shown again.
 	Own bool
-	// ConfirmedAt is when the first code was accepted; zero means not yet.
+	// ConfirmedAt is when the first code was accepted; zero until then.
 	ConfirmedAt time.Time
-	// LastStep is the step of the last code that was accepted. Codes up to it are spent.
+	// LastStep is the time step of the last accepted code. Codes up to it are spent.
 	LastStep  int64
 	CreatedAt time.Time
 }
 
-// Confirmed reports whether a code was accepted already, so that signing in with a password wants one from now on.
+// Confirmed reports whether a first code was accepted. Signing in with a password requires a code from then on.
 func (c TOTPSecret) Confirmed() bool { return !c.ConfirmedAt.IsZero() }
 
-// Showable decides whether the secret may be shown again: until the first code was accepted, and never one that its
-// user enrolled.
+// Showable decides whether the secret may be shown: only until its first code is accepted, and never if its user
+// enrolled it.
 func (c TOTPSecret) Showable() error {
 	if c.Own || c.Confirmed() {
 		return ErrSecretHidden
@@ -39,20 +40,20 @@ func (c TOTPSecret) Showable() error {
 }
 
 const (
-	// RecoveryCodes is how many recovery codes an enrolment comes with.
+	// RecoveryCodes is the number of recovery codes of an enrolment.
 	RecoveryCodes     = 10
 	recoveryCodeBytes = 15 // 120 bits, 24 digits of base32
 	recoveryGroup     = 6
 )
 
-// RecoveryCode stands in for a code, once, where the phone is lost.
+// RecoveryCode replaces a TOTP code once, for a user who has lost the phone.
 type RecoveryCode [recoveryCodeBytes]byte
 
-// NewRecoveryCodes makes the recovery codes of an enrolment.
+// NewRecoveryCodes returns the recovery codes of an enrolment.
 func NewRecoveryCodes() []RecoveryCode {
 	codes := make([]RecoveryCode, RecoveryCodes)
 	for i := range codes {
-		_, _ = rand.Read(codes[i][:]) // never fails: crypto/rand ends the program rather
+		_, _ = rand.Read(codes[i][:]) // never fails: crypto/rand ends the program instead
 	}
 	return codes
 }
@@ -68,10 +69,10 @@ func (c RecoveryCode) String() string {
 	return strings.Join(parts, "-")
 }
 
-// Digest returns what is kept of the code. With 120 random bits there is nothing to guess, and so nothing to slow down.
+// Digest returns the stored part of the code. 120 random bits cannot be guessed, so it needs no slow hash.
 func (c RecoveryCode) Digest() Digest { return sha256.Sum256(c[:]) }
 
-// ParseRecoveryCode reads a code in any letter case, with or without the separators; ok is false for what is none.
+// ParseRecoveryCode parses a code, ignoring letter case and separators; ok is false for other texts.
 func ParseRecoveryCode(text string) (code RecoveryCode, ok bool) {
 	digits := strings.ToUpper(strings.NewReplacer("-", "", " ", "").Replace(text))
 	raw, err := base32.StdEncoding.DecodeString(digits)

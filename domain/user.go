@@ -2,25 +2,25 @@ package domain
 
 import "time"
 
-// User is somebody, or some program, that signs in.
+// User is a person or a program that signs in.
 type User struct {
 	ID   UserID
 	Name UserName
-	// Spelling is the name as it was given at creation.
+	// Spelling is the name with the letter case that it was created with.
 	Spelling string
 	Role     Role
-	// Group is GroupOwner for the owner, and for nobody else.
+	// Group is GroupOwner for the owner, and for no other user.
 	Group  Group
 	Active bool
 	// Owner marks the one owner of the system, who is always an active admin.
 	Owner bool
-	// SessionEpoch goes up whenever all sessions end; a session of an earlier epoch is dead.
+	// SessionEpoch is raised to revoke all sessions: a session with a lower epoch is not valid.
 	SessionEpoch int64
 	CreatedAt    time.Time
 	UpdatedAt    time.Time
 }
 
-// NewUser makes an active user.
+// NewUser returns an active user without a group.
 func NewUser(id UserID, name UserName, role Role, now time.Time) User {
 	return User{
 		ID:        id,
@@ -33,16 +33,16 @@ func NewUser(id UserID, name UserName, role Role, now time.Time) User {
 	}
 }
 
-// RoleForNewUser decides who may create a user and what the user becomes. creator is nil for a request without a token;
-// asked is the zero Role when none was asked for. Without open registration only an admin creates users; with it,
-// whoever is not an admin makes plain users whatever was asked for.
-func RoleForNewUser(creator *Caller, asked Role, openRegistration bool) (Role, error) {
+// RoleForNewUser decides whether creator may create a user, and returns the role of the new user. creator is nil for a
+// request without a token; requested is the zero Role for the default. Without open registration only an admin creates
+// users. With it everyone does, but the requested role counts only for an admin.
+func RoleForNewUser(creator *Caller, requested Role, openRegistration bool) (Role, error) {
 	switch {
 	case creator != nil && creator.IsAdmin():
-		if asked == (Role{}) {
+		if requested == (Role{}) {
 			return RoleUser, nil
 		}
-		return asked, nil
+		return requested, nil
 	case openRegistration:
 		return RoleUser, nil
 	case creator == nil:
@@ -52,18 +52,8 @@ func RoleForNewUser(creator *Caller, asked Role, openRegistration bool) (Role, e
 	}
 }
 
-// UserChange is what may be asked of a user at once; nil and false leave things as they are.
-type UserChange struct {
-	Role   *Role
-	Active *bool
-	// Group is for the owner to change; GroupOwner hands the place over.
-	Group         *Group
-	Password      bool // a new password is being set
-	RevokeAPIKeys bool
-}
-
-// AuthorizeAccount decides whether the caller may see or change the account of that name at all: an admin may, and the user
-// itself. It needs no look at the account, so that the refusal does not tell whether it exists.
+// AuthorizeAccount decides whether the caller may see or change the account of that name: the user may, and any admin.
+// It does not need the account, so that the refusal does not tell whether the account exists.
 func (c Caller) AuthorizeAccount(name UserName) error {
 	if c.IsAdmin() || c.Name == name {
 		return nil
@@ -71,21 +61,37 @@ func (c Caller) AuthorizeAccount(name UserName) error {
 	return ErrAdminOnly
 }
 
-// Change applies a change that a caller asks for. The owner's account is for the owner alone; a user without the role
-// of admin changes nothing of its own but the password and, with it, the API keys; the owner stays an active admin.
-// Deactivation and a new password end all sessions; keysEnd reports whether all API keys end too.
-func (u *User) Change(by Caller, change UserChange, now time.Time) (keysEnd bool, err error) {
-	itself := by.Is(u.ID)
-	switch {
-	case u.Owner && !itself && !by.Operator:
-		return false, ErrOwnerProtected
-	case !by.IsAdmin() && (!itself || change.Role != nil || change.Active != nil || change.Group != nil ||
-		change.RevokeAPIKeys && !change.Password):
-		return false, ErrAdminOnly
-	case change.Group != nil && !by.Owner:
-		return false, ErrOwnerOnly
-	case (u.Owner || change.HandsOver()) && change.unseats():
-		return false, ErrOwnerStays
+// UserChange is a request to change a user; nil and false leave things as they are.
+type UserChange struct {
+	Role   *Role
+	Active *bool
+	// Group is changed only by the owner; GroupOwner hands the system over.
+	Group *Group
+	// Password: a new password is being set.
+	Password      bool
+	RevokeAPIKeys bool
+}
+
+// HandsOver reports whether the change makes the user the owner.
+func (c UserChange) HandsOver() bool { return c.Group != nil && *c.Group == GroupOwner }
+
+// demotes reports whether the change takes the role of admin, the active state or the group of the owner away.
+func (c UserChange) demotes() bool {
+	return c.Role != nil && *c.Role != RoleAdmin || c.Active != nil && !*c.Active ||
+		c.Group != nil && *c.Group != GroupOwner
+}
+
+// ownPassword reports whether the change is one that users may make to their own account: a new password, with or
+// without a revocation of the API keys.
+func (c UserChange) ownPassword() bool {
+	return c.Role == nil && c.Active == nil && c.Group == nil && (c.Password || !c.RevokeAPIKeys)
+}
+
+// Change applies a change by a caller. A new password and a deactivation revoke all sessions, by a new epoch;
+// revokeKeys reports whether the caller of Change must revoke all API keys. After a refusal the user is unchanged.
+func (u *User) Change(by Caller, change UserChange, now time.Time) (revokeKeys bool, err error) {
+	if err := u.authorizeChange(by, change); err != nil {
+		return false, err
 	}
 	deactivated := change.Active != nil && !*change.Active && u.Active
 	if change.Role != nil {
@@ -104,13 +110,28 @@ func (u *User) Change(by Caller, change UserChange, now time.Time) (keysEnd bool
 	return deactivated || change.RevokeAPIKeys, nil
 }
 
-// EndSessions makes every token of the user end but its API keys.
+// authorizeChange decides whether a caller may make a change. Only the owner and an operator change the owner's
+// account, and even they leave the owner an active admin. Users who are no admins change only their own password.
+// Only the owner changes groups.
+func (u *User) authorizeChange(by Caller, change UserChange) error {
+	own := by.Is(u.ID)
+	switch {
+	case u.Owner && !own && !by.Operator:
+		return ErrOwnerProtected
+	case !by.IsAdmin() && !(own && change.ownPassword()):
+		return ErrAdminOnly
+	case change.Group != nil && !by.Owner:
+		return ErrOwnerOnly
+	case (u.Owner || change.HandsOver()) && change.demotes():
+		return ErrOwnerStays
+	}
+	return nil
+}
+
+// EndSessions revokes all sessions of the user. API keys stay valid.
 func (u *User) EndSessions() { u.SessionEpoch++ }
 
-// HandsOver reports whether the change makes somebody else the owner, or the owner once more.
-func (c UserChange) HandsOver() bool { return c.Group != nil && *c.Group == GroupOwner }
-
-// TakeOver makes an active user the owner of the system in the place of another, who stays an admin, and a manager.
+// TakeOver makes an active user the owner in place of former, who stays an admin and becomes a manager.
 func (u *User) TakeOver(former *User, now time.Time) error {
 	if !u.Active {
 		return ErrNewOwnerInactive
@@ -120,13 +141,20 @@ func (u *User) TakeOver(former *User, now time.Time) error {
 	return nil
 }
 
-// unseats reports whether the change would make somebody less than an active admin.
-func (c UserChange) unseats() bool {
-	return c.Role != nil && *c.Role != RoleAdmin || c.Active != nil && !*c.Active ||
-		c.Group != nil && *c.Group != GroupOwner
+// AssignGroup gives a user a group on an operator's authority. GroupOwner makes an active user the owner of a system
+// that has none, which the caller of AssignGroup checks. The owner keeps the group of the owner.
+func (u *User) AssignGroup(group Group, now time.Time) error {
+	if u.Owner && group != GroupOwner {
+		return ErrOwnerStays
+	}
+	u.Group = group
+	if group == GroupOwner {
+		return u.TakeOver(&User{}, now) // there is no former owner
+	}
+	return nil
 }
 
-// Deletable decides whether a user may be deleted by the caller; ownedBoxes are the names of the boxes it owns.
+// Deletable decides whether a caller may delete the user, who owns those boxes.
 func (u User) Deletable(by Caller, ownedBoxes []BoxName) error {
 	switch {
 	case !by.IsAdmin():
@@ -134,18 +162,18 @@ func (u User) Deletable(by Caller, ownedBoxes []BoxName) error {
 	case u.Owner:
 		return ErrOwnerStays
 	case len(ownedBoxes) > 0:
-		return Refuse(Conflict, "user_owns_boxes", "the user owns boxes; give them to others or delete them first: "+
+		return Refuse(Conflict, "user_owns_boxes", "the user owns boxes; transfer or delete them first: "+
 			joinNames(ownedBoxes))
 	}
 	return nil
 }
 
-// joinNames lists names for a sentence, and cuts a long list.
+// joinNames lists names for a message, and cuts a long list.
 func joinNames(names []BoxName) string {
-	const most = 20
+	const limit = 20
 	text := ""
 	for i, name := range names {
-		if i == most {
+		if i == limit {
 			return text + ", …"
 		}
 		if i > 0 {

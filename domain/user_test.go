@@ -16,7 +16,7 @@ var (
 	userID  = domain.UserID{3}
 	otherID = domain.UserID{4}
 
-	// The callers that rules tell apart.
+	// The kinds of callers that rules distinguish.
 	owner = domain.Caller{
 		UserID: ownerID,
 		Name:   "owner",
@@ -73,11 +73,11 @@ func TestRoleForNewUser(t *testing.T) {
 	t.Parallel()
 	none := domain.Role{}
 	for _, test := range []struct {
-		creator *domain.Caller
-		asked   domain.Role
-		open    bool
-		want    domain.Role
-		err     error
+		creator   *domain.Caller
+		requested domain.Role
+		open      bool
+		want      domain.Role
+		err       error
 	}{
 		{&admin, none, false, domain.RoleUser, nil},
 		{&admin, domain.RoleUser, false, domain.RoleUser, nil},
@@ -90,7 +90,7 @@ func TestRoleForNewUser(t *testing.T) {
 		{nil, domain.RoleAdmin, true, domain.RoleUser, nil},
 		{&user, domain.RoleAdmin, true, domain.RoleUser, nil},
 	} {
-		got, err := domain.RoleForNewUser(test.creator, test.asked, test.open)
+		got, err := domain.RoleForNewUser(test.creator, test.requested, test.open)
 		require.Equal(t, test.err, err)
 		require.Equal(t, test.want, got)
 	}
@@ -106,7 +106,7 @@ func TestAuthorizeAccount(t *testing.T) {
 	require.ErrorIs(t, user.AuthorizeAccount(""), domain.ErrAdminOnly)
 }
 
-// TestUserChange: who changes what of whom, and what ends by it.
+// TestUserChange: who may change what of which account, and what the change revokes.
 func TestUserChange(t *testing.T) {
 	t.Parallel()
 	promote, demote := domain.UserChange{Role: &domain.RoleAdmin}, domain.UserChange{Role: &domain.RoleUser}
@@ -114,12 +114,12 @@ func TestUserChange(t *testing.T) {
 	password, revoke := domain.UserChange{Password: true}, domain.UserChange{RevokeAPIKeys: true}
 	none := domain.UserChange{}
 	for name, test := range map[string]struct {
-		by, of       domain.Caller
-		change       domain.UserChange
-		err          error
-		sessions     bool // end
-		keys         bool // end
-		admin, quiet bool // is an admin, is inactive afterwards
+		by, of          domain.Caller
+		change          domain.UserChange
+		err             error
+		sessions        bool // are revoked
+		keys            bool // are revoked
+		admin, inactive bool // afterwards
 	}{
 		"an admin promotes": {
 			by:     admin,
@@ -135,7 +135,7 @@ func TestUserChange(t *testing.T) {
 			change:   deactivate,
 			sessions: true,
 			keys:     true,
-			quiet:    true,
+			inactive: true,
 		},
 		"an admin activates the active": {by: admin, of: user, change: activate},
 		"an admin sets a password": {
@@ -144,7 +144,7 @@ func TestUserChange(t *testing.T) {
 			change:   password,
 			sessions: true,
 		},
-		"an admin ends API keys": {
+		"an admin revokes API keys": {
 			by:     admin,
 			of:     user,
 			change: revoke,
@@ -163,7 +163,7 @@ func TestUserChange(t *testing.T) {
 			sessions: true,
 			keys:     true,
 			admin:    true,
-			quiet:    true,
+			inactive: true,
 		},
 		"a user sets its password": {
 			by:       user,
@@ -171,13 +171,13 @@ func TestUserChange(t *testing.T) {
 			change:   password,
 			sessions: true,
 		},
-		"a user ends its API keys alone": {
+		"a user revokes its API keys without a new password": {
 			by:     user,
 			of:     user,
 			change: revoke,
 			err:    domain.ErrAdminOnly,
 		},
-		"a user ends them with its password": {
+		"a user revokes them with a new password": {
 			by:       user,
 			of:       user,
 			change:   domain.UserChange{Password: true, RevokeAPIKeys: true},
@@ -220,7 +220,7 @@ func TestUserChange(t *testing.T) {
 			change: password,
 			err:    domain.ErrOwnerProtected,
 		},
-		"an admin ends the owner's keys": {
+		"an admin revokes the owner's keys": {
 			by:     admin,
 			of:     owner,
 			change: revoke,
@@ -239,7 +239,7 @@ func TestUserChange(t *testing.T) {
 			sessions: true,
 			admin:    true,
 		},
-		"the owner ends its keys": {
+		"the owner revokes their keys": {
 			by:     owner,
 			of:     owner,
 			change: revoke,
@@ -279,13 +279,13 @@ func TestUserChange(t *testing.T) {
 			require.Equal(t, test.keys, keys)
 			require.Equal(t, test.sessions, account.SessionEpoch == before.SessionEpoch+1)
 			require.Equal(t, test.admin, account.Role == domain.RoleAdmin)
-			require.Equal(t, test.quiet, !account.Active)
+			require.Equal(t, test.inactive, !account.Active)
 			require.Equal(t, later, account.UpdatedAt)
 		})
 	}
 }
 
-// TestDeactivatingTwice ends nothing the second time: there is nothing.
+// TestDeactivatingTwice revokes nothing the second time.
 func TestDeactivatingTwice(t *testing.T) {
 	t.Parallel()
 	account := userOf(user)
@@ -336,7 +336,7 @@ func TestPasswords(t *testing.T) {
 	requireRefusal(t, err, domain.Invalid, "password_required", "password")
 }
 
-// TestGivenPasswords: only what is absent is refused; what no password can be is cut to something that matches none.
+// TestGivenPasswords: only an empty password is refused; one that is too long is cut to a length that matches none.
 func TestGivenPasswords(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"x", "\xff", strings.Repeat("🙂", 100)} {

@@ -161,6 +161,18 @@ func (c *core) entrySealer() (*sealing.EntrySealer, error) {
 		Params: c.params()})
 }
 
+// gate returns the gate that all use cases share.
+func (c *core) gate(events ports.EventWriter) *gate.Gate {
+	return gate.New(gate.Config{
+		Store:   c.store,
+		Events:  events,
+		Digests: sealing.NewDigests(c.keyring),
+		Clock:   c.clock,
+		IDs:     c.ids,
+		Limits:  domain.NewRateLimits(c.config.FreeAttempts),
+	})
+}
+
 // accounts makes the use cases of accounts over what is open.
 func (c *core) accounts(events ports.EventWriter) (*identity.Service, error) {
 	hasher, err := c.hasher()
@@ -176,13 +188,12 @@ func (c *core) accounts(events ports.EventWriter) (*identity.Service, error) {
 		return nil, err
 	}
 	return identity.New(identity.Config{
+		Gate:              c.gate(events),
 		Store:             c.store,
-		Events:            events,
 		Passwords:         hasher,
 		Sealer:            c.accountSealer(),
 		Tokens:            signer,
-		Codes:             codes,
-		Digests:           c.digests(),
+		TOTP:              codes,
 		Clock:             c.clock,
 		IDs:               c.ids,
 		OpenRegistration:  !c.config.RequireAdminToCreateUser,
@@ -192,30 +203,11 @@ func (c *core) accounts(events ports.EventWriter) (*identity.Service, error) {
 		InitToken:         c.config.InitToken,
 		AccessTTL:         c.config.AccessTokenTTL,
 		RefreshTTL:        c.config.RefreshTokenTTL,
-		Throttle:          c.throttle(),
 	}), nil
 }
 
 func (c *core) signer() (*tokens.Signer, error) {
 	return tokens.New(tokens.Config{Keys: c.keyring, Installation: c.installation, Clock: c.clock})
-}
-
-func (c *core) digests() *sealing.Digests { return sealing.NewDigests(c.keyring) }
-
-// gate returns the gate that all use cases share.
-func (c *core) gate(events ports.EventWriter) *gate.Gate {
-	return gate.New(gate.Config{
-		Store:   c.store,
-		Events:  events,
-		Digests: c.digests(),
-		Clock:   c.clock,
-		IDs:     c.ids,
-		Limits:  domain.NewRateLimits(c.config.FreeAttempts),
-	})
-}
-
-func (c *core) throttle() domain.RateLimits {
-	return domain.NewRateLimits(c.config.FreeAttempts)
 }
 
 func (c *core) accountSealer() *sealing.AccountSealer {

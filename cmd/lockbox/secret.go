@@ -15,16 +15,17 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
+// secretCommand groups the commands about the secret and the server keys under it.
 func secretCommand() *cobra.Command {
-	command := &cobra.Command{Use: "secret", Short: "Look after the secret and the keys that it wraps"}
+	command := &cobra.Command{Use: "secret", Short: "Manage the secret and the server keys that it protects"}
 	command.AddCommand(rotateCommand(), rekeyCommand(), statusCommand())
 	return command
 }
 
-// withServerKeys opens the database and the keys for a command.
+// withServerKeys opens the database and the key ring for the time of a command.
 func withServerKeys(command *cobra.Command, grace time.Duration,
 	run func(ctx context.Context, keys *serverkeys.Service) error) error {
-	protectMemory()
+	protectMemory() // before any key is read
 	config, log, err := settings()
 	if err != nil {
 		return err
@@ -37,22 +38,22 @@ func withServerKeys(command *cobra.Command, grace time.Duration,
 	return run(command.Context(), keys)
 }
 
+// rotateCommand changes only the wrapping of the keys; rekeyCommand replaces a key.
 func rotateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rotate",
-		Short: "Wrap the server's keys under a new secret",
-		Long: `Wrap the server's keys under LOCKBOX_SECRET_KEY, which is the new secret; LOCKBOX_SECRET_KEY_PREVIOUS is the old one.
-Every token, password and entry keeps working. Servers may run meanwhile with both set; restart them without the
-previous one afterwards. After somebody has seen the old secret and a backup, rekey as well.`,
+		Short: "Wrap the server keys under a new secret",
+		Long: `Wrap the server keys under the new secret in LOCKBOX_SECRET_KEY; LOCKBOX_SECRET_KEY_PREVIOUS has the old one.
+Every token, password and entry keeps working. Servers may keep running with both settings; restart them without the
+previous secret afterwards. If the old secret and a backup may have leaked, also run lockbox secret rekey.`,
 		Example: "  LOCKBOX_SECRET_KEY_FILE=new LOCKBOX_SECRET_KEY_PREVIOUS_FILE=old lockbox secret rotate",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			return withServerKeys(command, 0, func(ctx context.Context, keys *serverkeys.Service) error {
 				count, err := keys.Rotate(ctx)
 				if err == nil {
-					fmt.Fprintf(command.OutOrStdout(),
-						"%d keys are wrapped under LOCKBOX_SECRET_KEY now; LOCKBOX_SECRET_KEY_PREVIOUS is no longer "+
-							"needed\n", count)
+					fmt.Fprintf(command.OutOrStdout(), "%d keys are wrapped under LOCKBOX_SECRET_KEY; "+
+						"LOCKBOX_SECRET_KEY_PREVIOUS is no longer needed\n", count)
 				}
 				return err
 			})
@@ -60,10 +61,11 @@ previous one afterwards. After somebody has seen the old secret and a backup, re
 	}
 }
 
+// statusCommand prints a table of the keys, without key material.
 func statusCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "status",
-		Short:   "List the server's keys",
+		Short:   "List the server keys",
 		Example: "  lockbox secret status",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -80,6 +82,7 @@ func statusCommand() *cobra.Command {
 	}
 }
 
+// stateOf describes whether a key is in use. A retired key stays until its rekey is complete.
 func stateOf(key ports.KeyStatus) string {
 	if key.RetiredAt.IsZero() {
 		return "in use"
@@ -87,6 +90,7 @@ func stateOf(key ports.KeyStatus) string {
 	return "retired, rekey unfinished"
 }
 
+// secretOf names the setting with the secret that a key is wrapped under.
 func secretOf(key ports.KeyStatus) string {
 	if key.UnderPrevious {
 		return "LOCKBOX_SECRET_KEY_PREVIOUS"
@@ -94,17 +98,19 @@ func secretOf(key ports.KeyStatus) string {
 	return "LOCKBOX_SECRET_KEY"
 }
 
+// rekeyCommand asks for --yes only where users lose something that they cannot get back without signing in.
 func rekeyCommand() *cobra.Command {
 	var yes bool
 	var grace time.Duration
 	command := &cobra.Command{
 		Use:   "rekey PURPOSE",
 		Short: "Replace a server key after a compromise",
-		Long: `Replace the server key of a purpose (entry, account, api-key, session, throttle) by a new one while servers run, and move
-over what is under the old one. Entries and passwords keep working. Tokens cannot be moved: with api-key and session
-they end, and for api-key the keys that will end are listed first; say --yes to go on.
+		Long: `Replace the server key of a purpose (entry, account, api-key, session, throttle) with a new one, and move
+everything under the old key to it, while servers keep running. Entries, passwords and TOTP secrets keep working. Tokens
+cannot be moved: session revokes all sessions that began with a password, and api-key all API keys. api-key lists the
+keys first and stops; add --yes to continue.
 
-It takes half a minute at least, to let the servers' transactions end. When it is stopped half-way, run it again.`,
+It takes at least half a minute, until the transactions of the servers have ended. If it is interrupted, run it again.`,
 		Example:   "  lockbox secret rekey entry\n  lockbox secret rekey api-key --yes",
 		Args:      cobra.ExactArgs(1),
 		ValidArgs: []string{"entry", "account", "api-key", "session", "throttle"},
@@ -115,40 +121,42 @@ It takes half a minute at least, to let the servers' transactions end. When it i
 			}
 			return withServerKeys(command, grace, func(ctx context.Context, keys *serverkeys.Service) error {
 				if purpose == domain.KeyForAPIKeys && !yes {
-					return listDoomed(ctx, command, keys)
+					return listRevoked(ctx, command, keys)
 				}
 				return rekey(ctx, command, keys, purpose)
 			})
 		},
 	}
-	command.Flags().BoolVar(&yes, "yes", false, "go on although API keys end")
+	command.Flags().BoolVar(&yes, "yes", false, "continue although API keys are revoked")
 	command.Flags().DurationVar(&grace, "grace", boot.RekeyGrace,
-		"how long to wait for transactions of servers that run")
+		"how long to wait for transactions of running servers")
 	return command
 }
 
-func listDoomed(ctx context.Context, command *cobra.Command, keys *serverkeys.Service) error {
-	doomed, err := keys.DoomedTokens(ctx)
+// listRevoked prints the API keys that the rekey would revoke, and returns the error that asks for --yes.
+func listRevoked(ctx context.Context, command *cobra.Command, keys *serverkeys.Service) error {
+	revoked, err := keys.APIKeysRevokedByRekey(ctx)
 	if err != nil {
 		return err
 	}
-	for _, key := range doomed {
+	for _, key := range revoked {
 		fmt.Fprintf(command.OutOrStdout(), "%s\t%s\t%q\n", key.User, key.Key.ID, key.Key.Name)
 	}
-	return errors.New("these API keys will end, and their users must sign in for new ones; nothing is done yet: say " +
-		"--yes to go on")
+	return errors.New("nothing is changed yet: the rekey revokes these API keys, and their users must sign in to " +
+		"create new ones; add --yes to continue")
 }
 
+// rekey replaces the key and prints the progress. Rows that do not authenticate do not stop it.
 func rekey(ctx context.Context, command *cobra.Command, keys *serverkeys.Service, purpose domain.KeyPurpose) error {
-	fmt.Fprintf(command.ErrOrStderr(), "replacing the %s key; after the move, servers' transactions are waited for\n",
+	fmt.Fprintf(command.ErrOrStderr(), "replacing the %s key; this waits for the transactions of running servers\n",
 		purpose)
 	done, err := keys.Rekey(ctx, purpose, func(done int) {
 		fmt.Fprintf(command.ErrOrStderr(), "%d done\n", done)
 	})
-	_, forged := errors.AsType[*serverkeys.ForgedError](err)
-	if err != nil && !forged {
-		return fmt.Errorf("stopped after %d; what is done stays done, run it again: %w", done, err)
+	_, tampered := errors.AsType[*serverkeys.TamperedRowsError](err)
+	if err != nil && !tampered {
+		return fmt.Errorf("rekey stopped after %d rows; run it again to move the rest: %w", done, err)
 	}
-	fmt.Fprintf(command.OutOrStdout(), "the %s key is replaced; %d rows were moved or ended\n", purpose, done)
+	fmt.Fprintf(command.OutOrStdout(), "the %s key is replaced; %d rows were moved or revoked\n", purpose, done)
 	return err
 }

@@ -15,32 +15,33 @@ import (
 	"github.com/lockbox-go/lockbox/domain/identity"
 )
 
+// userCommand groups the commands that work on the database. They need the server's settings and no running server.
 func userCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "user",
-		Short: "Look after accounts straight on the database, for the day nobody can sign in",
-		Long: `Look after accounts straight on the database, with the server's settings: LOCKBOX_DATABASE_URL and LOCKBOX_SECRET_KEY.
-Servers may run meanwhile. All of it is on record as done from the terminal. lockbox users does much of it over HTTP, for
-who can sign in.`,
+		Short: "Manage accounts directly on the database, even if no admin can sign in",
+		Long: `Manage accounts directly on the database, with the server's settings: LOCKBOX_DATABASE_URL and
+LOCKBOX_SECRET_KEY. Servers may keep running. Every change is audited, with (terminal) as the actor. If you can sign in
+as an admin, use lockbox users, which works over HTTP.`,
 	}
 	command.AddCommand(userCreateCommand(), userListCommand(), userPasswdCommand(),
-		userActionCommand("activate NAME", "Let a user who was deactivated sign in again", "is active",
+		userActionCommand("activate NAME", "Activate a user who was deactivated", "is active",
 			func(ctx context.Context, operator identity.Operator, name string) error {
 				return operator.SetUserActive(ctx, name, true)
 			}),
-		userActionCommand("deactivate NAME", "End a user's sessions and API keys, and let it sign in no more",
-			"is inactive; its sessions and API keys have ended",
+		userActionCommand("deactivate NAME", "Deactivate a user and revoke all of the user's sessions and API keys",
+			"is inactive; all sessions and API keys are revoked",
 			func(ctx context.Context, operator identity.Operator, name string) error {
 				return operator.SetUserActive(ctx, name, false)
 			}),
-		userActionCommand("unlock NAME", "Let a user sign in at once who has to wait after wrong credentials",
-			"may sign in at once", func(ctx context.Context, operator identity.Operator, name string) error {
+		userActionCommand("unlock NAME", "End the lockout of a user after too many wrong credentials",
+			"can sign in now", func(ctx context.Context, operator identity.Operator, name string) error {
 				return operator.UnlockUser(ctx, name)
 			}))
 	return command
 }
 
-// withOperator opens the database and the keys for a command.
+// withOperator opens the database and the key ring for the time of a command.
 func withOperator(command *cobra.Command, run func(ctx context.Context, operator identity.Operator) error) error {
 	config, log, err := settings()
 	if err != nil {
@@ -54,14 +55,16 @@ func withOperator(command *cobra.Command, run func(ctx context.Context, operator
 	return run(command.Context(), operator)
 }
 
+// userCreateCommand also repairs access: it revokes sessions, and with --recreate replaces a lost TOTP secret.
 func userCreateCommand() *cobra.Command {
 	var in identity.OperatorCreateUser
 	command := &cobra.Command{
 		Use:   "create -u NAME -g GROUP",
-		Short: "Make a user who signs in with one-time codes, or end the sessions of one that exists",
-		Long: `Make a user of a group (viewer, manager, owner) who signs in with one-time codes, and print the secret, its URI and a QR
-code for an authenticator app. Where the user exists, all its sessions end instead; --recreate gives it a new secret as
-well, and the group. There is one owner: the first one that is made initializes the system.`,
+		Short: "Create a user who signs in with TOTP codes, or revoke the sessions of an existing user",
+		Long: `Create a user in a group (viewer, manager, owner) who signs in with TOTP codes, and print the TOTP secret,
+its URI and a QR code for an authenticator app. If the user exists, revoke all of the user's sessions instead;
+--recreate also replaces the secret and sets the group. There is one owner: creating the first owner initializes the
+system.`,
 		Example: "  lockbox user create -u root -g owner\n  lockbox user create -u root -g owner -r",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -77,27 +80,28 @@ well, and the group. There is one owner: the first one that is made initializes 
 	}
 	command.Flags().StringVarP(&in.Username, "username", "u", "", "name of the user")
 	command.Flags().StringVarP(&in.Group, "group", "g", "", "viewer, manager or owner")
-	command.Flags().BoolVarP(&in.Recreate, "recreate", "r", false, "give a user who exists a new secret and the group")
+	command.Flags().BoolVarP(&in.Recreate, "recreate", "r", false, "give an existing user a new secret and the group")
 	_ = command.MarkFlagRequired("username")
 	_ = command.MarkFlagRequired("group")
 	return command
 }
 
+// printAccount prints the user and the TOTP secret, which the operator hands to the user.
 func printAccount(out io.Writer, done identity.OperatorUser) {
-	if done.Made {
-		fmt.Fprintf(out, "%s is made.\n", done.User.Spelling)
+	if done.Created {
+		fmt.Fprintf(out, "User %s is created.\n", done.User.Spelling)
 	} else {
-		fmt.Fprintf(out, "%s exists; all its sessions have ended.\n", done.User.Spelling)
+		fmt.Fprintf(out, "User %s exists; all sessions are revoked.\n", done.User.Spelling)
 	}
 	if done.Enrolment == nil {
-		fmt.Fprintln(out, "Its one-time codes were enrolled by the user, and their secret is shown to nobody; "+
-			"--recreate makes a new one.")
+		fmt.Fprintln(out, "The user enrolled the TOTP secret, so it is not shown again; --recreate makes a new one.")
 		return
 	}
 	fmt.Fprintf(out, "Secret: %s\nURI:    %s\n\n%s\n", done.Enrolment.Secret, done.Enrolment.URI,
 		done.Enrolment.Terminal)
 }
 
+// userListCommand prints a table; "-" stands for no group.
 func userListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
@@ -129,6 +133,7 @@ func userListCommand() *cobra.Command {
 	}
 }
 
+// userActionCommand is a command that does one thing to the user NAME and prints the name and done.
 func userActionCommand(use, short, done string,
 	act func(ctx context.Context, operator identity.Operator, name string) error) *cobra.Command {
 	example := "  lockbox user " + strings.ReplaceAll(use, "NAME", "anna")
@@ -149,12 +154,13 @@ func userActionCommand(use, short, done string,
 	}
 }
 
+// userPasswdCommand reads the password before it opens the database: no connection waits for a person at a prompt.
 func userPasswdCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "passwd NAME",
-		Short: "Set a user's password, which ends all its sessions",
-		Long: "Set a user's password, which ends all its sessions. It is asked for, or read from standard input, " +
-			"one line.",
+		Short: "Set a user's password and revoke all of the user's sessions",
+		Long: "Set a user's password and revoke all of the user's sessions. On a terminal, the command prompts for " +
+			"the password; otherwise it reads one line from standard input.",
 		Example: "  lockbox user passwd anna\n  lockbox user passwd anna < password",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -166,14 +172,14 @@ func userPasswdCommand() *cobra.Command {
 				if err := operator.SetPassword(ctx, args[0], password); err != nil {
 					return err
 				}
-				fmt.Fprintln(command.OutOrStdout(), args[0], "has a new password; its sessions have ended")
+				fmt.Fprintln(command.OutOrStdout(), args[0], "has a new password; all sessions are revoked")
 				return nil
 			})
 		},
 	}
 }
 
-// askPassword asks twice without an echo on a terminal, and reads one line from anything else.
+// askPassword prompts for a password twice, without echo, on a terminal, and reads one line from anything else.
 func askPassword(ctx context.Context, in io.Reader) (string, error) {
 	if !prompt.IsTerminal(in) {
 		return prompt.FirstLine(in)

@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// operator runs the program's commands on a database of its own.
+// operator runs the program's commands on a database of the test's own.
 type operator struct {
 	t        *testing.T
 	database string
@@ -60,7 +60,7 @@ func secretIn(out string) string {
 func TestUserCommands(t *testing.T) {
 	c := newOperator(t)
 	made := c.run("user", "create", "-u", "Root", "-g", "owner")
-	require.Regexp(t, `^Root is made\.\nSecret: [A-Z2-7]{32}\nURI:    otpauth://totp/Lockbox:Root\?`, made)
+	require.Regexp(t, `^User Root is created\.\nSecret: [A-Z2-7]{32}\nURI:    otpauth://totp/Lockbox:Root\?`, made)
 	require.Contains(t, made, "█")
 	c.refused("the system has an owner", "user", "create", "-u", "second", "-g", "owner")
 	c.refused("group must be", "user", "create", "-u", "second", "-g", "nonsense")
@@ -69,7 +69,7 @@ func TestUserCommands(t *testing.T) {
 	c.refused("stays an active admin", "user", "create", "-u", "root", "-g", "viewer", "-r")
 
 	again := c.run("user", "create", "-u", "root", "-g", "owner")
-	require.Contains(t, again, "Root exists; all its sessions have ended.")
+	require.Contains(t, again, "User Root exists; all sessions are revoked.")
 	require.Equal(t, secretIn(made), secretIn(again))
 	require.NotEqual(t, secretIn(made), secretIn(c.run("user", "create", "-u", "root", "-g", "owner", "-r")))
 	require.Equal(t, 2, pgtest.Number(t, c.database, `SELECT session_epoch FROM users WHERE name = 'root'`))
@@ -98,11 +98,11 @@ func TestUserCommands(t *testing.T) {
 	require.Equal(t, 1, pgtest.Number(t, c.database, `SELECT count(*) FROM events WHERE action = 'system.initialize'`))
 }
 
-// TestOwnerFromUser: where there is no owner, somebody who exists can be made the owner.
+// TestOwnerFromUser: an existing user can become the owner of a system that has none.
 func TestOwnerFromUser(t *testing.T) {
 	c := newOperator(t)
 	c.run("user", "create", "-u", "anna", "-g", "viewer")
-	require.Contains(t, c.run("user", "create", "-u", "anna", "-g", "owner"), "anna exists")
+	require.Contains(t, c.run("user", "create", "-u", "anna", "-g", "owner"), "User anna exists")
 	require.Regexp(t, `anna +viewer +user`, c.run("user", "list"))
 	c.run("user", "create", "-u", "anna", "-g", "owner", "-r")
 	require.Regexp(t, `anna +owner +admin`, c.run("user", "list"))

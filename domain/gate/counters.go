@@ -11,7 +11,7 @@ import (
 // counter is one of the counters that an attempt counts in.
 type counter struct {
 	ports.CounterKey
-	// free attempts cause no lockout.
+	// free is how many attempts are allowed before the first lockout.
 	free int
 	// resets: a successful attempt sets the counter back to zero. The counter of an address does not reset, because a
 	// guesser could reset it by signing in to an account of their own.

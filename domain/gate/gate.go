@@ -40,7 +40,7 @@ type Config struct {
 	Digests ports.Digests
 	Clock   ports.Clock
 	IDs     ports.IDs
-	// Limits are how many wrong credentials are free before a lockout.
+	// Limits are how many wrong credentials are allowed before the first lockout.
 	Limits domain.RateLimits
 }
 

@@ -10,7 +10,7 @@ import (
 // The labels of digests ("account", "account from", "address", "initialize from", "entry key") are part of what is
 // stored: another label would forget every counter.
 
-// forwardingFactor is how many times more attempts are free for a peer that forwards for others without being a
+// forwardingFactor is how many times more attempts are allowed to a peer that forwards for others without being a
 // trusted proxy. Many clients may share it, or one client may only claim to, with a header that anyone can send.
 const forwardingFactor = 20
 

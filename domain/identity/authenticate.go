@@ -6,20 +6,23 @@ import (
 	"time"
 
 	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/domain/gate"
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Authenticate signs a user in with a password and, where the user has confirmed one-time codes, with a code or a
-// recovery code.
+// Authenticate is the request to sign in with a password.
 type Authenticate struct {
+	// Username is in any letter case.
 	Username string
 	Password string
-	Code     string
+	// Code is a TOTP code or a recovery code. It is ignored for users without a confirmed TOTP secret.
+	Code string
 }
 
-// Authenticate returns a session's token and when it ends. A wrong user, a wrong password and an inactive user give
-// the same error, Unauthenticated with code wrong_credentials, after the same work; so does a wrong code. A right
-// password without a code that is wanted is Unauthenticated with code totp_required. RateLimited after too many.
+// Authenticate opens a session and returns its token and the time when it expires. An unknown user, an inactive user,
+// a wrong password and a wrong code return the same error, Unauthenticated with code wrong_credentials, after the same
+// work. A right password without a required code is Unauthenticated with code totp_required. RateLimited during a
+// lockout.
 func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Authenticate) (token string, ends time.Time,
 	err error) {
 	password, err := domain.ParseGivenPassword(in.Password)
@@ -30,7 +33,8 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 	if in.Username == "" {
 		return "", time.Time{}, domain.InvalidField("username", "username_required", "username is missing or empty")
 	}
-	try, err := s.reserveAccount(ctx, by, domain.ActionSignIn, in.Username)
+	// Reserved before the lookup, so that an unknown username is counted and locked out like a known one.
+	attempt, err := s.gate.ReserveAccount(ctx, by, domain.ActionSignIn, in.Username)
 	if err != nil {
 		return "", time.Time{}, err
 	}
@@ -38,100 +42,101 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 	if err != nil {
 		return "", time.Time{}, err
 	}
-	signIn := s.signIn(by, claimed.User)
-	check, err := s.checkPassword(ctx, password, claimed.Password, signIn)
+	event := s.signInEvent(by, claimed.User)
+	check, err := s.checkPassword(ctx, password, claimed.Password, event)
 	if err != nil {
-		s.release(ctx, try) // nothing was compared
+		s.gate.Release(ctx, attempt) // the password was not compared
 		return "", time.Time{}, err
 	}
+	// The attempt stays counted. An inactive user with the right password is no exception, or the lockout would tell
+	// that the password is right.
 	if !check.Match || !claimed.User.Active {
-		return "", time.Time{}, s.denied(ctx, signIn, domain.ErrWrongCredentials)
+		return "", time.Time{}, s.gate.Refused(ctx, event, domain.ErrWrongCredentials)
 	}
 	if check.Outdated {
+		// Only now is the password itself at hand; the stored hash cannot be strengthened.
 		s.rehash(ctx, password, claimed.Password)
 	}
 	if claimed.Code.Code.Confirmed() && in.Code == "" {
-		s.release(ctx, try)
-		return "", time.Time{}, s.denied(ctx, signIn, domain.ErrCodeRequired)
+		s.gate.Release(ctx, attempt) // the password was right
+		return "", time.Time{}, s.gate.Refused(ctx, event, domain.ErrCodeRequired)
 	}
-	return s.openSession(ctx, by, try, claimed, in.Code)
+	return s.signInWithPassword(ctx, by, attempt, claimed, in.Code)
 }
 
-// claimedUser returns the user of that name; the zero User when there is none, or when no user can have such a name.
+// claimedUser returns what the database has of the user of that name; zero when there is none. It looks up an invalid
+// name too, as the empty one, which no user has, so that the time does not tell them apart.
 func (s *core) claimedUser(ctx context.Context, username string) (ports.SignIn, error) {
 	name, err := domain.ParseUserName(username)
 	if err != nil {
-		name = "" // which nobody has: the look-up is done all the same, so that it costs the same
+		name = ""
 	}
-	found, err := s.Store.Read().Users.ForSignIn(ctx, name)
+	found, err := s.store.Read().Users.ForSignIn(ctx, name)
 	if errors.Is(err, domain.NotFound) {
 		return ports.SignIn{}, nil
 	}
 	return found, err
 }
 
-// signIn is the record of somebody who says to be that user. A name that no user has is left out of it: it may be a
-// password that somebody typed into the wrong field.
-func (s *core) signIn(by domain.Requester, user domain.User) domain.Event {
-	return s.event(domain.ActionSignIn, by, domain.Caller{}).To(string(user.Name))
+// signInEvent is the event of a sign-in that was not successful. It names the user only if there is one: an unknown
+// username may be a password that was typed into the wrong field.
+func (s *core) signInEvent(by domain.Requester, user domain.User) domain.Event {
+	return s.gate.Event(domain.ActionSignIn, by, domain.Caller{}).To(string(user.Name))
 }
 
-// rehash replaces a hash that was made with weaker settings. Its failure is no failure of the sign-in: the next one
-// tries again.
-func (s *core) rehash(ctx context.Context, password domain.Secret, stored ports.SealedPassword) {
-	phc, err := s.Passwords.Hash(ctx, password)
-	if err != nil {
-		return
-	}
-	_ = s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		replaced, err := s.sealPassword(ctx, stored.User, phc)
-		if err != nil {
-			return err
-		}
-		return repos.Users.SetPassword(ctx, stored, replaced)
-	})
-}
-
-// openSession needs no lock on the user: the session carries the epoch that was read before the password was checked,
-// and is dead on arrival when a change of password or a deactivation has moved it on. The code is spent in the same
-// transaction, so that no other sign-in can spend it too.
-func (s *core) openSession(ctx context.Context, by domain.Requester, try attempt, claimed ports.SignIn,
+// signInWithPassword opens the session, after the password was found right. It checks the code of a user with a
+// confirmed TOTP secret first. Errors: Unauthenticated with code wrong_credentials for a wrong code.
+func (s *core) signInWithPassword(ctx context.Context, by domain.Requester, attempt gate.Attempt, claimed ports.SignIn,
 	code string) (token string, ends time.Time, err error) {
-	user := claimed.User
-	use := codeUse{}
-	if claimed.Code.Code.Confirmed() {
-		if use, err = s.readCode(ctx, claimed.Code, code, true, s.signIn(by, user)); err != nil {
+	user, required := claimed.User, claimed.Code.Code.Confirmed()
+	var use totpUse
+	if required {
+		if use, err = s.readTOTP(ctx, claimed.Code, code, s.signInEvent(by, user)); err != nil {
 			return "", time.Time{}, err
 		}
 	}
-	session := domain.NewSession(s.IDs.New(), user, s.Clock.Now(), s.SessionTTL)
-	credential := domain.Credential{Kind: domain.SessionCredential, ID: session.ID, User: user.ID}
-	err = s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		if claimed.Code.Code.Confirmed() {
-			if err := s.spend(ctx, repos, use); err != nil {
+	session := domain.NewSession(s.ids.New(), user, s.clock.Now(), s.config.SessionTTL)
+	err = s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		if required {
+			// Spent in the same transaction, so that no other sign-in can use the code as well.
+			if err := s.spendTOTP(ctx, repos, use); err != nil {
 				return err
 			}
 		}
 		var err error
-		token, session.SignedBy, err = s.Tokens.Mint(ctx, ports.TokenClaims{
-			Credential: credential, IssuedAt: session.CreatedAt, ExpiresAt: session.ExpiresAt})
-		if err != nil {
+		// Signed in the transaction: when the server key was retired meanwhile, the transaction runs again and signs
+		// with the new one.
+		if token, err = s.openSession(ctx, repos, by, user, session); err != nil {
 			return err
 		}
-		if err := repos.Sessions.Add(ctx, session); err != nil {
-			return err
-		}
-		caller := domain.Caller{UserID: user.ID, Name: user.Name, Credential: credential}
-		if err := repos.Events.Append(ctx, s.event(domain.ActionSignIn, by, caller).To(string(user.Name))); err != nil {
-			return err
-		}
-		return s.succeed(ctx, repos, try)
+		return s.gate.Succeed(ctx, repos, attempt)
 	})
 	switch {
-	case errors.Is(err, errCodeSpent):
-		return "", time.Time{}, s.denied(ctx, s.signIn(by, user), domain.ErrWrongCredentials)
+	case errors.Is(err, errWrongTOTP):
+		return "", time.Time{}, s.gate.Refused(ctx, s.signInEvent(by, user), domain.ErrWrongCredentials)
 	case err != nil:
-		s.release(ctx, try) // all was right, and the database failed
+		s.gate.Release(ctx, attempt) // the credentials were right, and the database failed
 	}
 	return token, session.ExpiresAt, err
+}
+
+// openSession stores a session with its audit event and returns the token. It needs no lock on the user: the session
+// carries the epoch that was read before the password was checked, and is not valid if a change of the password or a
+// deactivation has raised the user's epoch since.
+func (s *core) openSession(ctx context.Context, repos ports.Repos, by domain.Requester, user domain.User,
+	session domain.Session) (token string, err error) {
+	credential := domain.Credential{Kind: domain.SessionCredential, ID: session.ID, User: user.ID}
+	token, session.SignedBy, err = s.config.Tokens.Mint(ctx, ports.TokenClaims{
+		Credential: credential,
+		IssuedAt:   session.CreatedAt,
+		ExpiresAt:  session.ExpiresAt,
+	})
+	if err != nil {
+		return "", err
+	}
+	if err := repos.Sessions.Add(ctx, session); err != nil {
+		return "", err
+	}
+	caller := domain.Caller{UserID: user.ID, Name: user.Name, Credential: credential}
+	return token, repos.Events.Append(ctx, s.gate.Event(domain.ActionSignIn, by, caller).To(string(user.Name)))
 }

@@ -8,63 +8,58 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ConfirmTOTP puts an enrolled secret in force with a first code from it; the user itself does so. From then on signing
-// in with a password wants a code too, and the codes of a secret before it are no longer taken.
+// ConfirmTOTP confirms the user's own enrolled TOTP secret with a first code from it. From then on, signing in with a
+// password requires a code, and the codes of an earlier secret are no longer accepted. Errors: Forbidden with code
+// code_wrong, NotFound when no secret is waiting for its first code, RateLimited during a lockout.
 func (s *Service) ConfirmTOTP(ctx context.Context, by domain.Requester, username, code string) error {
-	caller, err := s.itself(ctx, by, username)
+	caller, err := s.ownCaller(ctx, by, username)
 	if err != nil {
 		return err
 	}
 	if code == "" {
-		return domain.InvalidField("code", "code_required", "code is missing: give the first code that the app shows")
+		return domain.InvalidField("code", "code_required",
+			"code is missing: send the first code that the authenticator app shows")
 	}
-	stored, err := s.unconfirmed(ctx, s.Store.Read(), caller.UserID)
+	stored, err := s.unconfirmedTOTP(ctx, s.store.Read(), caller.UserID)
 	if err != nil {
 		return err
 	}
-	try, err := s.reserveAccount(ctx, by, domain.ActionConfirmTOTP, string(caller.Name))
+	change := ownTOTPChange{action: domain.ActionConfirmTOTP, by: by, caller: caller}
+	attempt, err := s.gate.ReserveAccount(ctx, by, change.action, string(caller.Name))
 	if err != nil {
 		return err
 	}
-	use, err := s.readCode(ctx, stored, code, false,
-		s.event(domain.ActionConfirmTOTP, by, caller).To(string(caller.Name)))
+	use, err := s.readTOTPOnly(ctx, stored, code, s.ownTOTPEvent(change, caller))
 	if err != nil {
 		return err
 	}
-	err = s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		user, err := repos.Users.Lock(ctx, caller.Name)
-		if err != nil {
-			return err
-		}
-		caller, err := s.authenticated(ctx, repos, by)
-		if err != nil {
-			return err
-		}
-		if now, err := s.unconfirmed(ctx, repos, user.ID); err != nil {
-			return err
-		} else if now.Code.ID != stored.Code.ID {
-			return errCodeSpent // enrolled anew in between
-		}
-		if err := s.spend(ctx, repos, use); err != nil {
-			return err
-		}
-		if err := repos.TOTPSecrets.Promote(ctx, user.ID); err != nil {
-			return err
-		}
-		if err := repos.Events.Append(ctx,
-			s.event(domain.ActionConfirmTOTP, by, caller).To(string(user.Name))); err != nil {
-			return err
-		}
-		return s.giveBack(ctx, repos, try, false)
-	})
-	if err != nil && !errors.Is(err, errCodeSpent) {
-		s.release(ctx, try)
+	change.apply = func(ctx context.Context, repos ports.Repos, user domain.User) error {
+		return s.confirm(ctx, repos, user, stored, use)
 	}
-	return s.refuseCode(ctx, by, domain.ActionConfirmTOTP, caller, err)
+	return s.applyOwnTOTP(ctx, change, totpProof{required: true, attempt: attempt, use: use})
 }
 
-// unconfirmed returns the code that waits for its first one: what the user enrolled, or else what the owner set up.
-func (s *core) unconfirmed(ctx context.Context, repos ports.Repos, user domain.UserID) (ports.SealedTOTPSecret, error) {
+// confirm spends the code and makes the secret the confirmed one, under the lock on the user. It refuses with
+// errWrongTOTP if another secret was enrolled after the code was compared.
+func (s *core) confirm(ctx context.Context, repos ports.Repos, user domain.User, compared ports.SealedTOTPSecret,
+	use totpUse) error {
+	stored, err := s.unconfirmedTOTP(ctx, repos, user.ID)
+	if err != nil {
+		return err
+	}
+	if stored.Code.ID != compared.Code.ID {
+		return errWrongTOTP
+	}
+	if err := s.spendTOTP(ctx, repos, use); err != nil {
+		return err
+	}
+	return repos.TOTPSecrets.Promote(ctx, user.ID)
+}
+
+// unconfirmedTOTP returns the secret that waits for its first code: the one that the user enrolled, or else the one
+// that the owner or an operator set up. Errors: NotFound.
+func (s *core) unconfirmedTOTP(ctx context.Context, repos ports.Repos, user domain.UserID) (ports.SealedTOTPSecret,
+	error) {
 	stored, err := repos.TOTPSecrets.Get(ctx, user, true)
 	if !errors.Is(err, domain.NotFound) {
 		return stored, err

@@ -7,22 +7,26 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// CreateUser asks for a new user. Role is empty for the default.
+// CreateUser is the request for a new user.
 type CreateUser struct {
+	// Username keeps its letter case for display; its lower case is the name.
 	Username string
 	Password string
-	Role     string
+	// Role is user or admin, in any letter case; empty for user.
+	Role string
 }
 
-// CreatedUser is a new user and its first API key, which is shown this once.
+// CreatedUser is a new user.
 type CreatedUser struct {
-	Name   domain.UserName
+	Name domain.UserName
+	// APIKey is the user's first API key, which is shown only once.
 	APIKey string
 }
 
-// CreateUser makes a user. With open registration anybody may, with no credential at all; the role is user then.
+// CreateUser creates a user; for admins. With open registration anyone may, even without a credential, and the role is
+// then always user. Errors: Conflict with code user_exists, RateLimited after too many registrations from an address.
 func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in CreateUser) (CreatedUser, error) {
-	creator, err := s.creator(ctx, s.Store.Read(), by)
+	creator, err := s.creator(ctx, s.store.Read(), by)
 	if err != nil {
 		return CreatedUser{}, err
 	}
@@ -31,8 +35,8 @@ func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in Create
 		return CreatedUser{}, err
 	}
 	if creator == nil || !creator.IsAdmin() {
-		// A new account is nobody's guess, but each costs a hash: there is no giving back.
-		if _, err := s.reserveAddress(ctx, by, domain.ActionCreateUser); err != nil {
+		// A registration is no guess, but each costs a password hash: the attempt is never released.
+		if _, err := s.gate.ReserveAddress(ctx, by, domain.ActionCreateUser); err != nil {
 			return CreatedUser{}, err
 		}
 	}
@@ -41,64 +45,74 @@ func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in Create
 		return CreatedUser{}, err
 	}
 	created := CreatedUser{Name: user.Name}
-	err = s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		if !by.Credential.IsZero() {
-			// The system's row orders this against the demotion of whoever asks: no admin is made by one that was.
-			if _, err := repos.System.Lock(ctx); err != nil {
-				return err
-			}
-		}
-		creator, err := s.creator(ctx, repos, by)
-		if err != nil {
-			return err
-		}
-		if user.Role, err = s.roleForNewUser(creator, in.Role); err != nil {
+	err = s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		// The role is decided again: the creator may have been demoted while the password was hashed.
+		var actor domain.Caller
+		if actor, user.Role, err = s.lockCreator(ctx, repos, by, in.Role); err != nil {
 			return err
 		}
 		if created.APIKey, err = s.addUser(ctx, repos, user, phc); err != nil {
 			return err
 		}
-		actor := domain.Caller{}
-		if creator != nil {
-			actor = *creator
-		}
-		return repos.Events.Append(ctx, s.event(domain.ActionCreateUser, by, actor).To(string(user.Name)))
+		return repos.Events.Append(ctx, s.gate.Event(domain.ActionCreateUser, by, actor).To(string(user.Name)))
 	})
 	return created, err
 }
 
-// creator returns nil for a request without a token. A token that is no good is refused even where none is needed:
-// whoever sent it believes to be somebody.
+// lockCreator decides again in the transaction who creates the user, zero for a request without a token, and with
+// which role.
+func (s *core) lockCreator(ctx context.Context, repos ports.Repos, by domain.Requester,
+	requested string) (domain.Caller, domain.Role, error) {
+	if !by.Credential.IsZero() {
+		// The lock orders this against a demotion of the creator: an admin who was demoted must not create admins.
+		if _, err := repos.System.Lock(ctx); err != nil {
+			return domain.Caller{}, domain.Role{}, err
+		}
+	}
+	creator, err := s.creator(ctx, repos, by)
+	if err != nil {
+		return domain.Caller{}, domain.Role{}, err
+	}
+	role, err := s.roleForNewUser(creator, requested)
+	if err != nil || creator == nil {
+		return domain.Caller{}, role, err
+	}
+	return *creator, role, nil
+}
+
+// creator returns the caller, or nil for a request without a token. An invalid token is refused even where none is
+// required, because its sender expects to act as a user.
 func (s *core) creator(ctx context.Context, repos ports.Repos, by domain.Requester) (*domain.Caller, error) {
 	if by.Credential.IsZero() {
 		return nil, nil
 	}
-	caller, err := s.authenticated(ctx, repos, by)
+	caller, err := s.gate.Caller(ctx, repos, by)
 	if err != nil {
 		return nil, err
 	}
 	return &caller, nil
 }
 
-func (s *core) roleForNewUser(creator *domain.Caller, asked string) (domain.Role, error) {
-	// Who may not create users is told so before anything is said of the role that was asked for.
-	if _, err := domain.RoleForNewUser(creator, domain.Role{}, s.OpenRegistration); err != nil {
+// roleForNewUser decides whether the creator may create users and returns the role that the new user gets. A creator
+// who may not gets that refusal even when the requested role is unknown.
+func (s *core) roleForNewUser(creator *domain.Caller, requested string) (domain.Role, error) {
+	if _, err := domain.RoleForNewUser(creator, domain.Role{}, s.config.OpenRegistration); err != nil {
 		return domain.Role{}, err
 	}
 	var role domain.Role
-	if asked != "" {
-		parsed, err := domain.ParseRole(asked)
+	if requested != "" {
+		parsed, err := domain.ParseRole(requested)
 		if err != nil {
 			return domain.Role{}, err
 		}
 		role = parsed
 	}
-	return domain.RoleForNewUser(creator, role, s.OpenRegistration)
+	return domain.RoleForNewUser(creator, role, s.config.OpenRegistration)
 }
 
-// CheckMayCreateUsers returns nil when the requester could create a user, given good input.
+// CheckMayCreateUsers returns nil when the requester may create users, whatever the rest of the request.
 func (s *Service) CheckMayCreateUsers(ctx context.Context, by domain.Requester) error {
-	creator, err := s.creator(ctx, s.Store.Read(), by)
+	creator, err := s.creator(ctx, s.store.Read(), by)
 	if err != nil {
 		return err
 	}

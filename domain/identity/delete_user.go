@@ -7,24 +7,31 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// DeleteUser removes a user with its keys, sessions and parts in boxes; for admins. The owner of the system and a user
-// who owns boxes stay: Conflict.
+// DeleteUser deletes a user with its credentials and memberships; for admins. Errors: Conflict for the owner and for a
+// user who owns boxes.
 func (s *Service) DeleteUser(ctx context.Context, by domain.Requester, username string) error {
-	if _, err := s.admin(ctx, s.Store.Read(), by); err != nil {
+	return s.deleteUser(ctx, by, username)
+}
+
+// deleteUser is DeleteUser, for both APIs.
+func (s *core) deleteUser(ctx context.Context, by domain.Requester, username string) error {
+	if _, err := s.gate.Admin(ctx, s.store.Read(), by); err != nil {
 		return err
 	}
 	name, err := domain.ParseUserName(username)
 	if err != nil {
 		return domain.ErrUserNotFound
 	}
-	return s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		// The lock orders this against a handover and against a demotion of the caller.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}
-		caller, err := s.admin(ctx, repos, by)
+		caller, err := s.gate.Admin(ctx, repos, by)
 		if err != nil {
 			return err
 		}
+		// The strong lock keeps other transactions from giving the user a box or a membership before the deletion.
 		user, err := repos.Users.LockToDelete(ctx, name)
 		if err != nil {
 			return err
@@ -39,6 +46,6 @@ func (s *Service) DeleteUser(ctx context.Context, by domain.Requester, username 
 		if err := repos.Users.Delete(ctx, user.ID); err != nil {
 			return err
 		}
-		return repos.Events.Append(ctx, s.event(domain.ActionDeleteUser, by, caller).To(string(user.Name)))
+		return repos.Events.Append(ctx, s.gate.Event(domain.ActionDeleteUser, by, caller).To(string(user.Name)))
 	})
 }

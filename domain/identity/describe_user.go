@@ -8,7 +8,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// UserDescription is what an admin, or the user itself, sees of a user.
+// UserDescription is what a user, and an admin, sees of the user's account.
 type UserDescription struct {
 	User domain.User
 	// APIKeys are the ids of the usable keys, or whole keys where the server is set to show them.
@@ -17,10 +17,10 @@ type UserDescription struct {
 	Permissions domain.Permissions
 }
 
-// DescribeUser returns what is known of a user.
+// DescribeUser returns the account of a user; for the user and for admins. Showing whole API keys is audited.
 func (s *Service) DescribeUser(ctx context.Context, by domain.Requester, username string) (UserDescription, error) {
-	repos := s.Store.Read()
-	caller, err := s.authenticated(ctx, repos, by)
+	repos := s.store.Read()
+	caller, err := s.gate.Caller(ctx, repos, by)
 	if err != nil {
 		return UserDescription{}, err
 	}
@@ -32,16 +32,23 @@ func (s *Service) DescribeUser(ctx context.Context, by domain.Requester, usernam
 	if err != nil {
 		return UserDescription{}, err
 	}
-	keys, err := s.shownAPIKeys(ctx, repos, by, caller, user)
+	keys, whole, err := s.shownAPIKeys(ctx, repos, caller, user)
+	if err != nil {
+		return UserDescription{}, err
+	}
+	if whole && len(keys) > 0 {
+		err = s.gate.Audit(ctx, s.gate.Event(domain.ActionShowAPIKeys, by, caller).To(string(user.Name)))
+	}
 	return UserDescription{User: user, APIKeys: keys, Permissions: permissions}, err
 }
 
-// account returns the user of that name if the caller may see it.
+// account returns the user of that name if the caller may see the account. The caller's right is decided first, so
+// that the refusal does not tell whether the user exists.
 func (s *core) account(ctx context.Context, repos ports.Repos, caller domain.Caller, username string) (domain.User,
 	error) {
 	name, err := domain.ParseUserName(username)
-	if authorized := caller.AuthorizeAccount(name); authorized != nil {
-		return domain.User{}, authorized
+	if refused := caller.AuthorizeAccount(name); refused != nil {
+		return domain.User{}, refused
 	}
 	if err != nil {
 		return domain.User{}, domain.ErrUserNotFound
@@ -49,35 +56,32 @@ func (s *core) account(ctx context.Context, repos ports.Repos, caller domain.Cal
 	return repos.Users.Get(ctx, name)
 }
 
-// shownAPIKeys lists ids. Where the server is set to show whole keys, it makes them again from what is kept of them,
-// which is a read of secrets and goes on record; the owner's are shown to the owner alone.
-func (s *core) shownAPIKeys(ctx context.Context, repos ports.Repos, by domain.Requester, caller domain.Caller,
-	user domain.User) ([]string, error) {
+// shownAPIKeys lists the usable API keys of a user: their ids, or whole keys where the server is set to show them. The
+// owner's whole keys are shown only to the owner, and none to a caller with an API key that expires, which must not
+// obtain one that lives longer.
+func (s *core) shownAPIKeys(ctx context.Context, repos ports.Repos, caller domain.Caller,
+	user domain.User) (shown []string, whole bool, err error) {
 	keys, err := repos.APIKeys.List(ctx, user.ID)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	whole := s.ShowAPIKeys && (!user.Owner || caller.Is(user.ID)) && !caller.HasExpiringAPIKey()
-	shown := make([]string, 0, len(keys))
+	whole = s.config.ShowAPIKeys && (!user.Owner || caller.Is(user.ID)) && !caller.HasExpiringAPIKey()
+	shown = make([]string, 0, len(keys))
 	for _, key := range keys {
-		if !key.UsableAt(s.Clock.Now()) {
+		if !key.UsableAt(s.clock.Now()) {
 			continue
 		}
 		text := key.ID.String()
 		if whole {
-			token, err := s.Tokens.MintUnder(ctx, key.SignedBy, apiKeyClaims(key))
+			text, err = s.config.Tokens.MintUnder(ctx, key.SignedBy, apiKeyClaims(key))
 			if errors.Is(err, domain.NotFound) {
-				continue // signed under a server key that is gone: it is as dead as an expired one
+				continue // its server key was deleted, so it no longer authenticates
 			}
 			if err != nil {
-				return nil, err
+				return nil, false, err
 			}
-			text = token
 		}
 		shown = append(shown, text)
 	}
-	if !whole || len(shown) == 0 {
-		return shown, nil
-	}
-	return shown, s.Events.Write(ctx, s.event(domain.ActionShowAPIKeys, by, caller).To(string(user.Name)))
+	return shown, whole, nil
 }

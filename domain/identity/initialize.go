@@ -9,21 +9,24 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Initialize asks for the first admin, who becomes the owner of the system.
+// Initialize is the request for the first admin, who becomes the owner of the system.
 type Initialize struct {
+	// Username keeps its letter case for display; its lower case is the name.
 	Username string
 	Password string
 	// Token is compared with the InitToken of the configuration.
 	Token string
 }
 
-// Initialize makes the owner and returns an API key for it. It works once ever: Conflict with code
-// already_initialized afterwards, whatever else is asked at the same moment.
+// Initialize creates the owner and returns its first API key. It succeeds once per installation: Conflict with code
+// already_initialized afterwards, also for requests at the same moment. Unauthenticated with code init_token_required
+// for a missing or wrong token, RateLimited after too many wrong ones.
 func (s *Service) Initialize(ctx context.Context, by domain.Requester, in Initialize) (apiKey string, err error) {
 	if err := s.checkInitToken(ctx, by, in.Token); err != nil {
 		return "", err
 	}
-	owner, err := s.Store.Read().System.Owner(ctx)
+	// Checked before the password is hashed, which is slow, and again under the lock.
+	owner, err := s.store.Read().System.Owner(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -34,10 +37,12 @@ func (s *Service) Initialize(ctx context.Context, by domain.Requester, in Initia
 	if err != nil {
 		return "", err
 	}
-	err = s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		if owner, err := repos.System.Lock(ctx); err != nil {
+	err = s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		owner, err := repos.System.Lock(ctx)
+		if err != nil {
 			return err
-		} else if !owner.IsZero() {
+		}
+		if !owner.IsZero() {
 			return domain.ErrAlreadyInitialized
 		}
 		if apiKey, err = s.addUser(ctx, repos, user, phc); err != nil {
@@ -46,80 +51,35 @@ func (s *Service) Initialize(ctx context.Context, by domain.Requester, in Initia
 		if err := repos.System.SetOwner(ctx, user.ID); err != nil {
 			return err
 		}
+		// The new owner is the actor of their own creation.
 		actor := domain.Caller{UserID: user.ID, Name: user.Name}
-		return repos.Events.Append(ctx, s.event(domain.ActionInitialize, by, actor).To(string(user.Name)))
+		return repos.Events.Append(ctx, s.gate.Event(domain.ActionInitialize, by, actor).To(string(user.Name)))
 	})
 	return apiKey, err
 }
 
-// checkInitToken compares digests, whose lengths are equal, so that the time tells nothing of the token. Wrong tokens
-// are counted; that there was none is no guess.
+// errInitToken is the refusal of a missing and of a wrong initialization token.
+var errInitToken = domain.Refuse(domain.Unauthenticated, "init_token_required",
+	"the initialization token is missing or wrong: send the one that this server logged or was configured with")
+
+// checkInitToken compares digests, which have the same length, so that the time reveals nothing about the token. Wrong
+// tokens are counted; a missing one is no guess.
 func (s *core) checkInitToken(ctx context.Context, by domain.Requester, token string) error {
-	wanted := s.InitToken.Bytes()
-	if len(wanted) == 0 {
+	configured := s.config.InitToken.Bytes()
+	if len(configured) == 0 {
 		return nil
 	}
 	if token == "" {
 		return errInitToken
 	}
-	try, err := s.reserveInit(ctx, by)
+	attempt, err := s.gate.ReserveInit(ctx, by)
 	if err != nil {
 		return err
 	}
-	want, got := sha256.Sum256(wanted), sha256.Sum256([]byte(token))
+	want, got := sha256.Sum256(configured), sha256.Sum256([]byte(token))
 	if subtle.ConstantTimeCompare(want[:], got[:]) != 1 {
 		return errInitToken
 	}
-	s.release(ctx, try)
+	s.gate.Release(ctx, attempt)
 	return nil
-}
-
-var errInitToken = domain.Refuse(domain.Unauthenticated, "init_token_required",
-	"the header X-Init-Token must hold the token that this server printed or was configured with")
-
-// newUser checks what a new user was asked to be and hashes the password, which is slow.
-func (s *core) newUser(ctx context.Context, username, password string, role domain.Role) (domain.User, []byte, error) {
-	name, err := domain.ParseUserName(username)
-	if err != nil {
-		return domain.User{}, nil, err
-	}
-	secret, err := domain.ParseNewPassword(password, s.MinPasswordLength)
-	if err != nil {
-		return domain.User{}, nil, err
-	}
-	defer secret.Clear()
-	phc, err := s.Passwords.Hash(ctx, secret)
-	user := domain.NewUser(s.IDs.New(), name, role, s.Clock.Now())
-	user.Spelling = username
-	return user, phc, err
-}
-
-// addUser stores a new user with a first API key, and returns that key.
-func (s *core) addUser(ctx context.Context, repos ports.Repos, user domain.User, phc []byte) (string, error) {
-	password, err := s.sealPassword(ctx, user.ID, phc)
-	if err != nil {
-		return "", err
-	}
-	if err := repos.Users.Add(ctx, user, password); err != nil {
-		return "", err
-	}
-	return s.addAPIKey(ctx, repos, domain.APIKey{ID: s.IDs.New(), User: user.ID, CreatedAt: s.Clock.Now()})
-}
-
-// addAPIKey stores an API key and returns the key itself.
-func (s *core) addAPIKey(ctx context.Context, repos ports.Repos, key domain.APIKey) (string, error) {
-	token, signedBy, err := s.Tokens.Mint(ctx, apiKeyClaims(key))
-	if err != nil {
-		return "", err
-	}
-	key.SignedBy = signedBy
-	return token, repos.APIKeys.Add(ctx, key)
-}
-
-func apiKeyClaims(key domain.APIKey) ports.TokenClaims {
-	return ports.TokenClaims{
-		Credential: domain.Credential{Kind: domain.APIKeyCredential, ID: key.ID, User: key.User},
-		IssuedAt:   key.CreatedAt,
-		ExpiresAt:  key.ExpiresAt,
-	}
 }

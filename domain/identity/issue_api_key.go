@@ -9,16 +9,19 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// IssueAPIKey asks for a new API key of the caller. Expiry is read by domain.ParseExpiry; empty means never.
+// IssueAPIKey is the request for a new API key of the caller.
 type IssueAPIKey struct {
+	// Expiry is in one of the forms of domain.ParseExpiry; empty for a key that never expires.
 	Expiry string
-	Name   string
+	// Name is a note for the user; may be empty.
+	Name string
 }
 
-// IssueAPIKey returns a new API key. The caller is looked up under the lock on its account: a deactivation, which ends
-// all keys, must not be outlived by one that is made at the same moment.
+// IssueAPIKey returns a new API key, which is shown only once. The caller is authenticated a second time under the
+// lock on the account: a deactivation, which revokes all keys, must not miss one that is made at the same moment.
+// Errors: Conflict with code limit_reached.
 func (s *Service) IssueAPIKey(ctx context.Context, by domain.Requester, in IssueAPIKey) (apiKey string, err error) {
-	caller, err := s.authenticated(ctx, s.Store.Read(), by)
+	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
 	if err != nil {
 		return "", err
 	}
@@ -28,39 +31,41 @@ func (s *Service) IssueAPIKey(ctx context.Context, by domain.Requester, in Issue
 	}
 	var expiry time.Time
 	if in.Expiry != "" {
-		if expiry, err = domain.ParseExpiry(in.Expiry, s.Clock.Now()); err != nil {
+		if expiry, err = domain.ParseExpiry(in.Expiry, s.clock.Now()); err != nil {
 			return "", err
 		}
 	}
-	err = s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+	err = s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		if _, err := repos.Users.Lock(ctx, caller.Name); errors.Is(err, domain.NotFound) {
 			return domain.ErrUnauthenticated // deleted at the same moment
 		} else if err != nil {
 			return err
 		}
-		caller, err := s.authenticated(ctx, repos, by)
+		caller, err := s.gate.Caller(ctx, repos, by)
 		if err != nil {
 			return err
 		}
-		if err := s.checkAPIKeyQuota(ctx, repos, caller.UserID); err != nil {
+		if err := checkAPIKeyQuota(ctx, repos, caller.UserID); err != nil {
 			return err
 		}
+		// The expiry is capped by the credential as it is under the lock.
 		key := domain.APIKey{
-			ID:        s.IDs.New(),
+			ID:        s.ids.New(),
 			User:      caller.UserID,
 			Name:      name,
-			CreatedAt: s.Clock.Now(),
+			CreatedAt: s.clock.Now(),
 			ExpiresAt: domain.CapAPIKeyExpiry(expiry, caller),
 		}
 		if apiKey, err = s.addAPIKey(ctx, repos, key); err != nil {
 			return err
 		}
-		return repos.Events.Append(ctx, s.event(domain.ActionCreateAPIKey, by, caller).To(key.ID.String()))
+		return repos.Events.Append(ctx, s.gate.Event(domain.ActionCreateAPIKey, by, caller).To(key.ID.String()))
 	})
 	return apiKey, err
 }
 
-func (s *core) checkAPIKeyQuota(ctx context.Context, repos ports.Repos, user domain.UserID) error {
+// checkAPIKeyQuota counts the user's keys. The lock on the user must be held, so that the count still holds at commit.
+func checkAPIKeyQuota(ctx context.Context, repos ports.Repos, user domain.UserID) error {
 	count, err := repos.APIKeys.Count(ctx, user)
 	if err != nil {
 		return err

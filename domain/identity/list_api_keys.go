@@ -6,11 +6,11 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// ListAPIKeys returns the caller's API keys, oldest first, expired ones included.
+// ListAPIKeys returns the caller's API keys, oldest first, including expired ones that are not deleted yet.
 func (s *Service) ListAPIKeys(ctx context.Context, by domain.Requester) ([]domain.APIKey, error) {
-	caller, err := s.authenticated(ctx, s.Store.Read(), by)
+	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
 	if err != nil {
 		return nil, err
 	}
-	return s.Store.Read().APIKeys.List(ctx, caller.UserID)
+	return s.store.Read().APIKeys.List(ctx, caller.UserID)
 }

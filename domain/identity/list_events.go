@@ -7,11 +7,11 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ListEvents returns the record of the whole system, newest first; for admins.
+// ListEvents returns the audit log of the whole system, newest event first; for admins.
 func (s *Service) ListEvents(ctx context.Context, by domain.Requester, filter ports.EventFilter) ([]domain.Event,
 	error) {
-	if _, err := s.admin(ctx, s.Store.Read(), by); err != nil {
+	if _, err := s.gate.Admin(ctx, s.store.Read(), by); err != nil {
 		return nil, err
 	}
-	return s.Store.Read().Events.List(ctx, filter)
+	return s.store.Read().Events.List(ctx, filter)
 }

@@ -8,8 +8,8 @@ import (
 
 // ListUsers returns the names of all users, sorted; for admins.
 func (s *Service) ListUsers(ctx context.Context, by domain.Requester) ([]domain.UserName, error) {
-	if _, err := s.admin(ctx, s.Store.Read(), by); err != nil {
+	if _, err := s.gate.Admin(ctx, s.store.Read(), by); err != nil {
 		return nil, err
 	}
-	return s.Store.Read().Users.Names(ctx)
+	return s.store.Read().Users.Names(ctx)
 }

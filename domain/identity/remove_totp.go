@@ -7,47 +7,58 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RemoveTOTP takes a user's one-time codes away, the recovery codes with them. The user itself gives a code; an admin
-// needs none, for the day a phone is lost, but does not touch the owner's.
+// RemoveTOTP deletes a user's TOTP secrets and recovery codes. The user sends a code for it; an admin needs none, so
+// that a user who has lost the phone can be helped, but cannot remove the owner's. Errors: NotFound with code
+// totp_not_found, Forbidden with code code_wrong or owner_protected, RateLimited during a lockout.
 func (s *Service) RemoveTOTP(ctx context.Context, by domain.Requester, username, code string) error {
-	caller, err := s.authenticated(ctx, s.Store.Read(), by)
+	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
 	if err != nil {
 		return err
 	}
-	target, err := s.account(ctx, s.Store.Read(), caller, username)
+	target, err := s.account(ctx, s.store.Read(), caller, username)
 	if err != nil {
 		return err
 	}
-	if caller.Is(target.ID) {
-		return s.withCode(ctx, by, caller, domain.ActionRemoveTOTP, code,
-			func(ctx context.Context, repos ports.Repos, user domain.User) error {
-				return removeCodes(ctx, repos, user)
-			})
+	if !caller.Is(target.ID) {
+		// Only an admin gets here: s.account refuses every other caller.
+		return s.removeTOTPOf(ctx, by, target.Name)
 	}
-	return s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The owner is a fact of the system's row: without its lock, a hand-over at this moment would show the old one.
+	return s.changeOwnTOTP(ctx, ownTOTPChange{
+		action: domain.ActionRemoveTOTP,
+		by:     by,
+		caller: caller,
+		code:   code,
+		apply:  deleteTOTP,
+	})
+}
+
+// removeTOTPOf removes another user's TOTP secrets, for an admin.
+func (s *core) removeTOTPOf(ctx context.Context, by domain.Requester, target domain.UserName) error {
+	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		// The system's row names the owner: without its lock, a handover at this moment could go unseen.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}
-		user, err := repos.Users.Lock(ctx, target.Name)
+		user, err := repos.Users.Lock(ctx, target)
 		if err != nil {
 			return err
 		}
-		caller, err := s.admin(ctx, repos, by)
+		caller, err := s.gate.Admin(ctx, repos, by)
 		if err != nil {
 			return err
 		}
 		if user.Owner {
 			return domain.ErrOwnerProtected
 		}
-		if err := removeCodes(ctx, repos, user); err != nil {
+		if err := deleteTOTP(ctx, repos, user); err != nil {
 			return err
 		}
-		return repos.Events.Append(ctx, s.event(domain.ActionRemoveTOTP, by, caller).To(string(user.Name)))
+		return repos.Events.Append(ctx, s.gate.Event(domain.ActionRemoveTOTP, by, caller).To(string(user.Name)))
 	})
 }
 
-func removeCodes(ctx context.Context, repos ports.Repos, user domain.User) error {
+// deleteTOTP deletes all TOTP secrets of a user. Errors: NotFound when there is none.
+func deleteTOTP(ctx context.Context, repos ports.Repos, user domain.User) error {
 	had, err := repos.TOTPSecrets.Delete(ctx, user.ID)
 	if err == nil && !had {
 		return domain.ErrNoCode

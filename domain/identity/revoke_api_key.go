@@ -8,10 +8,11 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RevokeAPIKey deletes an API key, given whole or by its id. A user keeps its last usable key: Conflict with code
-// last_api_key. A key that is somebody else's or nobody's is NotFound.
+// RevokeAPIKey deletes an API key, given as a whole key or by its id; for its user and for admins. Errors: Conflict
+// with code last_api_key for the user's last usable key, NotFound for a key that does not exist or that the caller may
+// not know of.
 func (s *Service) RevokeAPIKey(ctx context.Context, by domain.Requester, keyOrID string) error {
-	caller, err := s.authenticated(ctx, s.Store.Read(), by)
+	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
 	if err != nil {
 		return err
 	}
@@ -19,14 +20,15 @@ func (s *Service) RevokeAPIKey(ctx context.Context, by domain.Requester, keyOrID
 	if err != nil {
 		return err
 	}
-	holder, err := s.apiKeyHolder(ctx, s.Store.Read(), id)
+	holder, err := apiKeyHolder(ctx, s.store.Read(), id)
 	if err != nil {
 		return err
 	}
 	if err := domain.CheckAPIKeyRevoker(caller, holder); err != nil {
 		return err
 	}
-	return s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		// The lock is on the holder and not on the caller: it orders this against other changes of the holder's keys.
 		if _, err := repos.Users.Lock(ctx, holder.Name); errors.Is(err, domain.NotFound) {
 			return domain.ErrAPIKeyNotFound
 		} else if err != nil {
@@ -36,12 +38,12 @@ func (s *Service) RevokeAPIKey(ctx context.Context, by domain.Requester, keyOrID
 	})
 }
 
-// apiKeyID reads the id itself, or a whole key, which may have expired.
+// apiKeyID returns the id of an API key that is given by its id or whole. A whole one may have expired.
 func (s *core) apiKeyID(ctx context.Context, keyOrID string) (domain.CredentialID, error) {
 	if id, ok := domain.ParseID[domain.Credential](keyOrID); ok {
 		return id, nil
 	}
-	credential, err := s.Tokens.Identify(ctx, keyOrID)
+	credential, err := s.config.Tokens.Identify(ctx, keyOrID)
 	switch {
 	case errors.Is(err, domain.Unauthenticated) || err == nil && credential.Kind != domain.APIKeyCredential:
 		return domain.CredentialID{}, domain.ErrAPIKeyNotFound
@@ -51,7 +53,8 @@ func (s *core) apiKeyID(ctx context.Context, keyOrID string) (domain.CredentialI
 	return credential.ID, nil
 }
 
-func (s *core) apiKeyHolder(ctx context.Context, repos ports.Repos, id domain.CredentialID) (domain.User, error) {
+// apiKeyHolder returns the user that an API key belongs to.
+func apiKeyHolder(ctx context.Context, repos ports.Repos, id domain.CredentialID) (domain.User, error) {
 	key, err := repos.APIKeys.Get(ctx, id)
 	if err != nil {
 		return domain.User{}, err
@@ -63,13 +66,13 @@ func (s *core) apiKeyHolder(ctx context.Context, repos ports.Repos, id domain.Cr
 	return holder, err
 }
 
-// revokeLocked decides with the holder's account locked, so that two requests cannot delete the last two keys.
+// revokeLocked decides and deletes with the lock on the holder, so that two requests cannot delete the last two keys.
 func (s *core) revokeLocked(ctx context.Context, repos ports.Repos, by domain.Requester, id domain.CredentialID) error {
-	caller, err := s.authenticated(ctx, repos, by)
+	caller, err := s.gate.Caller(ctx, repos, by)
 	if err != nil {
 		return err
 	}
-	holder, err := s.apiKeyHolder(ctx, repos, id)
+	holder, err := apiKeyHolder(ctx, repos, id)
 	if err != nil {
 		return err
 	}
@@ -80,11 +83,11 @@ func (s *core) revokeLocked(ctx context.Context, repos ports.Repos, by domain.Re
 	if err != nil {
 		return err
 	}
-	if err := domain.CheckRevocable(id, keys, s.Clock.Now()); err != nil {
+	if err := domain.CheckRevocable(id, keys, s.clock.Now()); err != nil {
 		return err
 	}
 	if err := repos.APIKeys.Delete(ctx, id); err != nil {
 		return err
 	}
-	return repos.Events.Append(ctx, s.event(domain.ActionDeleteAPIKey, by, caller).To(id.String()))
+	return repos.Events.Append(ctx, s.gate.Event(domain.ActionDeleteAPIKey, by, caller).To(id.String()))
 }

@@ -8,69 +8,111 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// errCodeSpent says that a code is wrong or was used before. It never leaves the package: what the answer is depends on
-// what the code was for.
-var errCodeSpent = errors.New("the code is wrong or spent")
+// errWrongTOTP means that a code is wrong or was used before. It never leaves the package: each use case returns a
+// refusal of its own.
+var errWrongTOTP = errors.New("the TOTP code or recovery code is wrong or was used before")
 
-// codeUse is a code that was found right; the transaction that it lets in spends it.
-type codeUse struct {
+// totpUse is a code that matched; the transaction that it authorizes spends it. The zero totpUse is a wrong code.
+type totpUse struct {
 	id domain.TOTPID
-	// step is of a time-based code; a recovery code has a digest. A wrong code has neither, and cannot be spent.
-	step     int64
+	// step is the time step of a TOTP code.
+	step int64
+	// recovery is the digest of a recovery code; zero for a TOTP code.
 	recovery domain.Digest
 }
 
-// readCode finds out what a code is; recovery codes count where they are let. It does the same work for a user without
-// codes. Errors: tampering, which goes on record as attempt.
-func (s *core) readCode(ctx context.Context, stored ports.SealedTOTPSecret, code string, recovery bool,
-	attempt domain.Event) (codeUse, error) {
-	secret := s.decoy
-	known := len(stored.Sealed) > 0
-	if known {
-		opened, err := s.Sealer.OpenAccount(ctx, ports.TOTPPurpose, stored.Code.User, stored.Sealed)
-		if ports.IsTampered(err) {
-			err = errors.Join(err, s.Events.Write(ctx, attempt.Ended(domain.OutcomeTampered)))
-		}
-		if err != nil {
-			return codeUse{}, err
-		}
-		secret = domain.NewSecret(string(opened))
-		clear(opened)
-		defer secret.Clear()
+// wrong reports whether the code did not match.
+func (u totpUse) wrong() bool { return u.id.IsZero() }
+
+// readTOTP compares a code with the stored secret, and reads a recovery code where it is no TOTP code. It does the
+// same work for a user without a secret, whose stored secret is zero. A secret that does not authenticate is audited
+// with event.
+func (s *core) readTOTP(ctx context.Context, stored ports.SealedTOTPSecret, code string,
+	event domain.Event) (totpUse, error) {
+	use, err := s.readTOTPOnly(ctx, stored, code, event)
+	if err != nil || !use.wrong() || len(stored.Sealed) == 0 {
+		return use, err
 	}
-	step, matches := s.Codes.Match(secret, code, s.Clock.Now())
-	switch {
-	case !known:
-		return codeUse{}, nil
-	case matches:
-		return codeUse{id: stored.Code.ID, step: step}, nil
+	// Whether there is such a recovery code is decided when it is spent.
+	if recovery, ok := domain.ParseRecoveryCode(code); ok {
+		return totpUse{id: stored.Code.ID, recovery: recovery.Digest()}, nil
 	}
-	if given, ok := domain.ParseRecoveryCode(code); ok && recovery {
-		return codeUse{id: stored.Code.ID, recovery: given.Digest()}, nil
-	}
-	return codeUse{}, nil
+	return totpUse{}, nil
 }
 
-// spend uses a code up, or returns errCodeSpent when it is none or somebody else was first.
-func (s *core) spend(ctx context.Context, repos ports.Repos, use codeUse) error {
+// readTOTPOnly is readTOTP without recovery codes.
+func (s *core) readTOTPOnly(ctx context.Context, stored ports.SealedTOTPSecret, code string,
+	event domain.Event) (totpUse, error) {
+	// noSecret is not cleared: it serves every user without a secret.
+	secret, known := s.noSecret, len(stored.Sealed) > 0
+	if known {
+		var err error
+		if secret, err = s.openTOTP(ctx, stored); err != nil {
+			return totpUse{}, s.gate.Refused(ctx, event, err)
+		}
+		defer secret.Clear()
+	}
+	step, matches := s.config.TOTP.Match(secret, code, s.clock.Now())
+	if !known || !matches {
+		return totpUse{}, nil
+	}
+	return totpUse{id: stored.Code.ID, step: step}, nil
+}
+
+// spendTOTP uses a code up. It returns errWrongTOTP when the code is wrong or another request has spent it.
+func (s *core) spendTOTP(ctx context.Context, repos ports.Repos, use totpUse) error {
 	var spent bool
 	var err error
 	switch {
-	case use.id.IsZero():
+	case use.wrong():
+		// Nothing to spend. The statement is saved, because the refusal is the same.
 	case use.recovery.IsZero():
-		spent, err = repos.TOTPSecrets.Accept(ctx, use.id, use.step, s.Clock.Now())
+		spent, err = repos.TOTPSecrets.Accept(ctx, use.id, use.step, s.clock.Now())
 	default:
 		spent, err = repos.TOTPSecrets.SpendRecovery(ctx, use.id, use.recovery)
 	}
 	if err == nil && !spent {
-		err = errCodeSpent
+		err = errWrongTOTP
 	}
 	return err
 }
 
-// sealCode makes a secret ready to be stored.
-func (s *core) sealCode(ctx context.Context, code domain.TOTPSecret, secret domain.Secret) (ports.SealedTOTPSecret,
+// putTOTP seals and stores a new secret with the digests of its recovery codes.
+func (s *core) putTOTP(ctx context.Context, repos ports.Repos, totp domain.TOTPSecret, secret domain.Secret,
+	recovery []domain.Digest) (ports.SealedTOTPSecret, error) {
+	key, sealed, err := s.config.Sealer.SealAccount(ctx, ports.TOTPPurpose, totp.User, secret.Bytes())
+	if err != nil {
+		return ports.SealedTOTPSecret{}, err
+	}
+	stored := ports.SealedTOTPSecret{Code: totp, ServerKey: key, Sealed: sealed}
+	return stored, repos.TOTPSecrets.Put(ctx, stored, recovery)
+}
+
+// putUnconfirmedTOTP stores a secret for a user who has none, without recovery codes, for the owner or an operator to
+// hand to the user.
+func (s *core) putUnconfirmedTOTP(ctx context.Context, repos ports.Repos, user domain.UserID,
+	secret domain.Secret) (ports.SealedTOTPSecret, error) {
+	totp := domain.TOTPSecret{ID: s.ids.New(), User: user, CreatedAt: s.clock.Now()}
+	return s.putTOTP(ctx, repos, totp, secret, nil)
+}
+
+// openTOTP opens a stored secret. The caller clears it. Errors: a tampering error.
+func (s *core) openTOTP(ctx context.Context, stored ports.SealedTOTPSecret) (domain.Secret, error) {
+	opened, err := s.config.Sealer.OpenAccount(ctx, ports.TOTPPurpose, stored.Code.User, stored.Sealed)
+	if err != nil {
+		return domain.Secret{}, err
+	}
+	defer clear(opened)
+	return domain.NewSecret(string(opened)), nil
+}
+
+// enrolment opens a stored secret to show it to the user.
+func (s *core) enrolment(ctx context.Context, user domain.User, stored ports.SealedTOTPSecret) (ports.Enrolment,
 	error) {
-	key, sealed, err := s.Sealer.SealAccount(ctx, ports.TOTPPurpose, code.User, secret.Bytes())
-	return ports.SealedTOTPSecret{Code: code, ServerKey: key, Sealed: sealed}, err
+	secret, err := s.openTOTP(ctx, stored)
+	if err != nil {
+		return ports.Enrolment{}, err
+	}
+	defer secret.Clear()
+	return s.config.TOTP.Enrolment(secret, user.Spelling)
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// WhoAmI returns the caller as the database has it now, or Unauthenticated.
+// WhoAmI returns the caller's user and credential as the database has them now, or Unauthenticated.
 func (s *Service) WhoAmI(ctx context.Context, by domain.Requester) (domain.Caller, error) {
-	return s.authenticated(ctx, s.Store.Read(), by)
+	return s.gate.Caller(ctx, s.store.Read(), by)
 }

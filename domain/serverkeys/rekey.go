@@ -8,58 +8,60 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// rekeyBatch rows are rewrapped in one transaction: few enough that nobody waits for it long.
+// rekeyBatch is how many rows one transaction moves: few, so that servers wait only briefly for their locks.
 const rekeyBatch = 200
 
-// Progress is told after each batch: how many rows were rewrapped, or tokens ended, so far.
+// Progress is called after each batch with the number of rows that were moved, or tokens revoked, so far.
 type Progress func(done int)
 
-// Rekey replaces the key of a purpose after a compromise while servers run: it adds a new key and retires all older ones
-// in one transaction, moves over what is under them in small batches, and deletes them once nothing is. What is under a
-// signing key cannot be moved: those tokens end. When it is stopped half-way, the next one moves the rest, to a newer
-// key still. It returns how many rows were moved or ended.
+// Rekey replaces the key of a purpose after a compromise, while servers run. One transaction adds a new key and retires
+// all older ones. Then Rekey moves everything under the old keys to the new one, in small batches, and deletes the old
+// keys when nothing is left under them. Tokens cannot be moved and are revoked instead. It returns how many rows were
+// moved or revoked. A rekey that was interrupted is completed by the next one, which adds yet another key.
 //
-// A server that has not heard of the new key yet reads with the old one, and is refused when it writes under it, which
-// makes it read the key ring again.
+// A server that has not loaded the new key yet reads with the old one. A write under the old key is refused with
+// ports.ErrStaleServerKey, which makes the server load the keys again.
 //
-// What does not open, because somebody changed it, opens under no key: it stays where it is, and is the ForgedError that
-// Rekey returns when all the rest is done.
+// Rows that do not authenticate cannot be moved to any key. They stay, and Rekey returns a *TamperedRowsError when it
+// has done everything else.
 func (s *Service) Rekey(ctx context.Context, purpose domain.KeyPurpose, progress Progress) (int, error) {
 	retired, err := s.retireOld(ctx, purpose)
 	if err != nil {
 		return 0, err
 	}
+	// The machine's clock, because OldestTransaction measures real time.
 	since := time.Now()
-	if err := s.Keyring.Reload(ctx); err != nil {
+	if err := s.config.Keyring.Reload(ctx); err != nil {
 		return 0, err
 	}
-	walk := &walk{purpose: purpose, progress: progress}
-	if err := s.moveAll(ctx, walk, retired); err != nil {
-		return walk.done, err
+	run := &rekeyRun{purpose: purpose, progress: progress}
+	if err := s.moveAll(ctx, run, retired); err != nil {
+		return run.done, err
 	}
-	// What a server sealed under an old key before it was retired may be committed only now.
-	if err := s.awaitServers(ctx, since); err != nil {
-		return walk.done, err
+	// A server may have sealed under an old key before it was retired, and commit only now: move again after that.
+	if err := s.awaitTransactions(ctx, since); err != nil {
+		return run.done, err
 	}
-	if err := s.moveAll(ctx, walk, retired); err != nil {
-		return walk.done, err
+	if err := s.moveAll(ctx, run, retired); err != nil {
+		return run.done, err
 	}
-	if err := s.deleteRetired(ctx, walk, retired); err != nil {
-		return walk.done, err
+	if err := s.deleteRetired(ctx, run, retired); err != nil {
+		return run.done, err
 	}
-	return walk.done, walk.forgery()
+	return run.done, run.tamperedError()
 }
 
-// retireOld adds the new key and returns all the others.
+// retireOld adds the new key, retires all others of the purpose and returns those.
 func (s *Service) retireOld(ctx context.Context, purpose domain.KeyPurpose) ([]ports.ServerKey, error) {
 	var old []ports.ServerKey
-	err := s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+	err := s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		keys, err := repos.ServerKeys.List(ctx)
 		if err != nil {
 			return err
 		}
 		old = ofPurpose(keys, purpose)
-		added, err := s.Keyring.NewKey(purpose, old[len(old)-1].Generation+1)
+		// Keys are sorted by generation, and every purpose has at least one key since the first start.
+		added, err := s.config.Keyring.NewKey(purpose, old[len(old)-1].Generation+1)
 		if err != nil {
 			return err
 		}
@@ -67,7 +69,7 @@ func (s *Service) retireOld(ctx context.Context, purpose domain.KeyPurpose) ([]p
 			return err
 		}
 		for _, key := range old {
-			if err := repos.ServerKeys.Retire(ctx, key.ID, s.Clock.Now()); err != nil {
+			if err := repos.ServerKeys.Retire(ctx, key.ID, s.config.Clock.Now()); err != nil {
 				return err
 			}
 		}
@@ -76,13 +78,13 @@ func (s *Service) retireOld(ctx context.Context, purpose domain.KeyPurpose) ([]p
 	return old, err
 }
 
-// awaitServers returns when no transaction of a server is left that began before since, and Grace is over.
-func (s *Service) awaitServers(ctx context.Context, since time.Time) error {
-	if err := wait(ctx, s.Grace); err != nil {
+// awaitTransactions returns when Grace is over and every server transaction that began before since has ended.
+func (s *Service) awaitTransactions(ctx context.Context, since time.Time) error {
+	if err := wait(ctx, s.config.Grace); err != nil {
 		return err
 	}
 	for {
-		oldest, err := s.Store.Read().SealedRows.OldestTransaction(ctx)
+		oldest, err := s.config.Store.Read().SealedRows.OldestTransaction(ctx)
 		if err != nil || oldest < time.Since(since) {
 			return err
 		}
@@ -92,10 +94,12 @@ func (s *Service) awaitServers(ctx context.Context, since time.Time) error {
 	}
 }
 
-func (s *Service) deleteRetired(ctx context.Context, w *walk, retired []ports.ServerKey) error {
-	return s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+// deleteRetired deletes the old keys. Storage refuses if more rows are left under a key than those that are known not
+// to authenticate.
+func (s *Service) deleteRetired(ctx context.Context, run *rekeyRun, retired []ports.ServerKey) error {
+	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		for _, key := range retired {
-			if err := repos.ServerKeys.DeleteRetired(ctx, key.ID, len(w.forged[key.ID])); err != nil {
+			if err := repos.ServerKeys.DeleteRetired(ctx, key.ID, len(run.tampered[key.ID])); err != nil {
 				return err
 			}
 		}
@@ -103,25 +107,9 @@ func (s *Service) deleteRetired(ctx context.Context, w *walk, retired []ports.Se
 	})
 }
 
-// DoomedTokens lists the API keys that a rekey of their purpose would end: all of them.
-func (s *Service) DoomedTokens(ctx context.Context) ([]ports.OwnedAPIKey, error) {
-	keys, err := s.Store.Read().ServerKeys.List(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var doomed []ports.OwnedAPIKey
-	for _, key := range ofPurpose(keys, domain.KeyForAPIKeys) {
-		tokens, err := s.Store.Read().SealedRows.TokensUnder(ctx, key.ID)
-		if err != nil {
-			return nil, err
-		}
-		doomed = append(doomed, tokens...)
-	}
-	return doomed, nil
-}
-
-func wait(ctx context.Context, grace time.Duration) error {
-	timer := time.NewTimer(grace)
+// wait returns after a duration, or with the error of ctx when that is done first.
+func wait(ctx context.Context, duration time.Duration) error {
+	timer := time.NewTimer(duration)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -7,17 +7,17 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Rotate wraps all server keys under the present secret and returns how many there are. The keys stay what they are,
-// and so every token, password and entry keeps working.
+// Rotate wraps all server keys under the current secret and returns how many there are. The keys themselves do not
+// change, so every token, password and entry keeps working.
 func (s *Service) Rotate(ctx context.Context) (int, error) {
 	var count int
-	err := s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+	err := s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		keys, err := repos.ServerKeys.List(ctx)
 		if err != nil {
 			return err
 		}
 		count = len(keys)
-		rewrapped, err := s.Keyring.Rewrap(keys)
+		rewrapped, err := s.config.Keyring.Rewrap(keys)
 		if err != nil {
 			return err
 		}

@@ -1,5 +1,8 @@
-// Package serverkeys holds the use cases of the server's own keys: what the operator does on the terminal after a
-// change of the secret or a compromise. One file is one verb.
+// Package serverkeys holds the use cases of the server's own keys: the commands that an operator runs after a change of
+// the secret or a compromise. Each file holds one use case.
+//
+// The server keys form a ring with one key in use for each purpose. They are stored wrapped under the secret. Rotate
+// changes the wrapping; Rekey replaces a key and everything under it.
 package serverkeys
 
 import (
@@ -13,25 +16,27 @@ import (
 type Config struct {
 	Store   ports.Store
 	Keyring ports.Keyring
+	// Entries rewraps the outer layer of entries, which needs no key of a client.
 	Entries ports.EntrySealer
+	// Account seals password hashes and TOTP secrets.
 	Account ports.AccountSealer
 	Clock   ports.Clock
 	IDs     ports.IDs
-	// Grace is longer than any transaction of a server can last, so that what a server sealed under a key just before
-	// it was retired has been committed when Grace is over.
+	// Grace is longer than any transaction of a server can last: what a server sealed under a key just before the key
+	// was retired has been committed when Grace is over.
 	Grace time.Duration
 }
 
-// Service is the use cases of the server's keys.
-type Service struct{ Config }
+// Service holds the use cases of the server's keys. It is safe for concurrent use.
+type Service struct{ config Config }
 
 // New returns the use cases.
 func New(config Config) *Service { return &Service{config} }
 
+// event is the audit event of an operator's action on the keys.
 func (s *Service) event(action domain.Action, target string) domain.Event {
-	event := domain.NewEvent(s.IDs.New(), action, domain.Requester{}, domain.Caller{}, s.Clock.Now()).To(target)
-	event.ActorName = domain.OperatorActor
-	return event
+	return domain.NewEvent(s.config.IDs.New(), action, domain.Requester{}, domain.Operator(), s.config.Clock.Now()).
+		To(target)
 }
 
 // ofPurpose returns the keys of a purpose, oldest first.

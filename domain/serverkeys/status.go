@@ -3,4 +3,4 @@ package serverkeys
 import "github.com/lockbox-go/lockbox/ports"
 
 // Status lists the server keys by purpose and generation.
-func (s *Service) Status() []ports.KeyStatus { return s.Keyring.Status() }
+func (s *Service) Status() []ports.KeyStatus { return s.config.Keyring.Status() }

@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/arch"
 )
 
-// TestImportRules holds the module to its policy.
+// TestImportRules checks the module against its policy.
 func TestImportRules(t *testing.T) {
 	t.Parallel()
 	root, err := filepath.Abs("../..")
@@ -24,7 +24,7 @@ func TestImportRules(t *testing.T) {
 	for _, p := range packages {
 		paths[p.Path] = true
 	}
-	// Without these the test would pass by looking at nothing.
+	// A wrong root would find nothing and pass.
 	for _, room := range []string{"domain", "ports", "domain/identity", "domain/vault", "adapters/httpapi",
 		"adapters/postgres"} {
 		assert.True(t, paths[room], "%s was not found: is the module's root %s?", room, root)
@@ -34,8 +34,7 @@ func TestImportRules(t *testing.T) {
 	}
 }
 
-// TestPolicyCatches shows, rule by rule, what the policy allows and what it
-// refuses.
+// TestPolicyCatches: each rule has imports that it allows and imports that it refuses.
 func TestPolicyCatches(t *testing.T) {
 	t.Parallel()
 	const (
@@ -130,7 +129,7 @@ func TestPolicyCatches(t *testing.T) {
 	}
 }
 
-// TestPolicyOfTests shows the same for the _test.go files of a package.
+// TestPolicyOfTests: so do the rules for _test.go files.
 func TestPolicyOfTests(t *testing.T) {
 	t.Parallel()
 	const mod = arch.Module + "/"
@@ -162,8 +161,7 @@ func TestPolicyOfTests(t *testing.T) {
 	}
 }
 
-// TestLoadSeesEveryFile plants a module whose one bad import hides behind a
-// build tag, beside folders that do not count.
+// TestLoadSeesEveryFile: an import behind a build tag is found, and other modules and ignored folders are not read.
 func TestLoadSeesEveryFile(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()

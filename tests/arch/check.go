@@ -10,20 +10,19 @@ import (
 type Package struct {
 	// Path is the path inside the module; "." is the root.
 	Path string
-	// Imports are the full import paths of the files that ship.
+	// Imports are the full import paths in production files.
 	Imports []string
-	// TestImports are those of the _test.go files, of both kinds.
+	// TestImports are those in _test.go files, of internal and external tests.
 	TestImports []string
 }
 
-// Check returns what the packages do against the policy, one sentence for
-// each import, in the order of the packages.
+// Check returns the violations of the policy, one sentence for each import, in the order of the packages.
 func Check(packages []Package) []string {
 	var found []string
 	for _, p := range packages {
 		rule, ok := ruleFor(policy, p.Path)
 		if !ok {
-			found = append(found, fmt.Sprintf("%s: no rule in tests/arch/policy.go speaks of this package", p.Path))
+			found = append(found, fmt.Sprintf("%s: tests/arch/policy.go has no rule for this package", p.Path))
 			continue
 		}
 		for _, imported := range p.Imports {
@@ -40,7 +39,7 @@ func Check(packages []Package) []string {
 	return found
 }
 
-// forbidden says why a package may not import a path, or nothing.
+// forbidden returns why a package may not import a path; empty if it may.
 func forbidden(pkg string, rule Rule, imported string) string {
 	if own, ok := inModule(imported); ok {
 		if sameRoom(pkg, own) || matchesAny(rule.May, own) {
@@ -69,22 +68,22 @@ func forbiddenInTest(pkg string, rule Rule, imported string) string {
 	return forbidden(pkg, rule, imported)
 }
 
-// unconfined says why a library may not appear in a package, or nothing.
+// unconfined returns why a package may not import a library; empty if it may.
 func unconfined(pkg, imported string, inTest bool) string {
 	for _, c := range confined {
 		if !isOrBelow(imported, c.Library) || matchesAny(c.To, pkg) || (inTest && c.InTests) {
 			continue
 		}
 		if len(c.To) == 0 {
-			return c.Library + " is not used here"
+			return c.Library + " is not used in this module"
 		}
 		return c.Library + " stays inside " + strings.Join(c.To, ", ")
 	}
 	return ""
 }
 
-// sameRoom says whether two packages belong to one adapter, one command or the
-// client, which are free to be several packages inside.
+// sameRoom reports whether two packages belong to the same adapter or command, or to the client. Each of these may be
+// split into several packages that import each other.
 func sameRoom(a, b string) bool {
 	room := func(path string) string {
 		parts := strings.SplitN(path, "/", 3)
@@ -99,6 +98,7 @@ func sameRoom(a, b string) bool {
 	return room(a) != "" && room(a) == room(b)
 }
 
+// allowance describes what a rule allows.
 func allowance(rule Rule) string {
 	if len(rule.May) == 0 {
 		return "it may import nothing of the module"
@@ -106,6 +106,7 @@ func allowance(rule Rule) string {
 	return "of the module it may import only " + strings.Join(rule.May, ", ")
 }
 
+// ruleFor returns the first rule that matches a package.
 func ruleFor(rules []Rule, pkg string) (Rule, bool) {
 	for _, r := range rules {
 		if matches(r.Packages, pkg) {
@@ -119,7 +120,7 @@ func matchesAny(patterns []string, path string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return matches(p, path) })
 }
 
-// matches says whether a path of the module is one the pattern speaks of.
+// matches reports whether a path inside the module matches a pattern of a Rule.
 func matches(pattern, path string) bool {
 	if pattern == "..." {
 		return true
@@ -134,21 +135,20 @@ func matches(pattern, path string) bool {
 	return pattern == path
 }
 
-// isOrBelow says whether path is base or lies under it; "a/v5" lies under
-// "a", "ab" does not.
+// isOrBelow reports whether path is base or is under it: "a/v5" is under "a", "ab" is not.
 func isOrBelow(path, base string) bool {
 	return path == base || strings.HasPrefix(path, base+"/")
 }
 
-func inModule(imported string) (string, bool) {
+// inModule returns the path inside the module of an import path; ok is false for other modules.
+func inModule(imported string) (path string, ok bool) {
 	if imported == Module {
 		return ".", true
 	}
 	return strings.CutPrefix(imported, Module+"/")
 }
 
-// standard says whether an import path is of the standard library: those have
-// no dot in their first element.
+// standard reports whether an import path is of the standard library, whose paths have no dot in their first element.
 func standard(imported string) bool {
 	first, _, _ := strings.Cut(imported, "/")
 	return !strings.Contains(first, ".") && imported != "C"

@@ -1,9 +1,6 @@
-// Package arch holds the rules of who may import whom, and the test that
-// enforces them over every file of the module.
+// Package arch holds the import rules of the module, and the test that enforces them over every file.
 //
-// The rules are two tables in policy.go: what each package may import of the
-// module, and where each third-party library may appear at all. A package that
-// no rule speaks of is a violation too, so a new room is a decision and not an
-// accident. The linter repeats the coarse part of this (depguard in
-// .golangci.yml) so that an editor shows it; this package is the authority.
+// The rules are tables in policy.go: what each package may import of the module, and where each third-party library may
+// be used. A package without a rule is a violation, so that a new package is a deliberate decision. The linter repeats
+// the coarse part of the rules (depguard in .golangci.yml) for editors; this package is the authority.
 package arch

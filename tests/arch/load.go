@@ -14,10 +14,9 @@ import (
 	"strings"
 )
 
-// Load reads the imports of every Go file under root, whatever its build
-// constraints: a rule that a build tag can switch off is no rule. The files
-// are read here and not by the go command so that the test cache sees them
-// and runs the test again when one changes.
+// Load reads the imports of every Go file under root, with any build constraints, because a build tag must not switch a
+// rule off. It reads the files itself rather than through the go command, so that the test cache knows them and runs
+// the test again when one changes.
 func Load(root string) ([]Package, error) {
 	found := map[string]*Package{}
 	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
@@ -50,17 +49,19 @@ func Load(root string) ([]Package, error) {
 	return packages, nil
 }
 
-// ignored are the folders the go command does not look into either.
+// ignored reports whether the go command ignores a folder of that name.
 func ignored(name string) bool {
 	return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") ||
 		name == "testdata" || name == "vendor" || name == "node_modules"
 }
 
+// isModule reports whether a folder is the root of another module.
 func isModule(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, "go.mod"))
 	return err == nil
 }
 
+// addFile adds the imports of a file to its package.
 func addFile(found map[string]*Package, root, name string) error {
 	file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
 	if err != nil {

@@ -3,32 +3,30 @@ package arch
 // Module is the import path that every package of the project starts with.
 const Module = "github.com/lockbox-go/lockbox"
 
-// Libraries says whether a package may import third-party code. Which library
-// may appear where is the business of the confined table.
+// Libraries is whether a package may import third-party code. The confined table restricts single libraries further.
 type Libraries bool
 
-// The two answers to whether a package may use third-party code.
+// The values of Libraries.
 const (
 	StandardOnly Libraries = false
 	ThirdParty   Libraries = true
 )
 
-// Rule is one line of the policy: Packages, a pattern, may import the packages
-// of the module that match one of May, and third-party code or none.
+// Rule is one line of the policy: packages that match the pattern Packages may import packages of the module that match
+// one of the patterns May.
 //
-// A pattern is a path inside the module. "domain/*" matches one element more,
-// "tests/..." matches tests and everything below it, "." is the root.
+// A pattern is a path inside the module. "domain/*" matches paths with one more element, "tests/..." matches tests and
+// everything under it, and "." is the root.
 type Rule struct {
 	Packages  string
 	May       []string
 	Libraries Libraries
 }
 
-// policy is read from the top; the first rule whose pattern matches a package
-// is the one that holds for it. The packages of one adapter, of one command and
-// of the client may always import each other.
+// policy is read from the top: the first rule that matches a package applies. The packages of one adapter, of one
+// command and of the client may always import each other.
 var policy = []Rule{
-	// The inside: rules without I/O, then what they ask of the outside.
+	// The domain has rules without I/O; the ports are what the inside needs from the outside.
 	{"domain", nil, StandardOnly},
 	{"ports", []string{"domain"}, StandardOnly},
 
@@ -40,21 +38,21 @@ var policy = []Rule{
 	{"adapters/httpapi/...", []string{"domain", "domain/identity", "domain/vault", "domain/droplets", "ports", "api"},
 		ThirdParty},
 
-	// Outbound: serves ports, and never another adapter or a use case.
+	// Outbound: implements ports, and never calls another adapter or a use case.
 	{"adapters/postgres/...", []string{"domain", "ports", "migrations"}, ThirdParty},
 	{"adapters/localpg/...", nil, ThirdParty},
 	{"adapters/...", []string{"domain", "ports"}, ThirdParty},
 
-	// Files to embed, and what others import: nothing comes with them.
+	// Embedded files, and packages for other modules: they import nothing of this module.
 	{"migrations", nil, StandardOnly},
 	{"api", nil, StandardOnly},
-	// Makes one of those files, and is no part of the program.
+	// Generates one of the embedded files, and is not part of the program.
 	{"api/page", nil, ThirdParty},
 	{"client/...", nil, StandardOnly},
 
-	// The composition root, which only the program starts.
+	// The composition root, which only the program imports.
 	{"cmd/boot/...", []string{"domain/...", "ports", "adapters/...", "migrations", "api"}, ThirdParty},
-	// Whoever works with a server from a terminal does it through the client, as everybody else.
+	// The commands over HTTP use the public client, as other programs do.
 	{"cmd/lockbox/terminal", []string{"client", "cmd/lockbox/..."}, ThirdParty},
 	{"cmd/lockbox/*", nil, ThirdParty},
 	{"cmd/lockbox/...", []string{"cmd/boot/...", "domain", "ports", "adapters/...", "domain/*", "client"}, ThirdParty},
@@ -63,10 +61,9 @@ var policy = []Rule{
 	{"tests/...", []string{"..."}, ThirdParty},
 }
 
-// testsOf says what the _test.go files of a package may import of the module
-// beyond what the package itself may. The domain is tested without I/O; use
-// cases are tested on a real database without HTTP, and everything else with
-// a real database and the real program.
+// testsOf is what the _test.go files of a package may import of the module beyond what the package itself may. The
+// domain is tested without I/O, use cases on a real database without HTTP, and everything else with a real database and
+// the real program.
 var testsOf = []Rule{
 	{"domain", nil, StandardOnly},
 	// The vault implements a port of droplets.
@@ -76,16 +73,15 @@ var testsOf = []Rule{
 	{"...", []string{"..."}, ThirdParty},
 }
 
-// Confined is a library, by the prefix of its import path, with the only
-// packages that may import it. InTests frees _test.go files.
+// Confined is a library, by the prefix of its import path, and the only packages that may import it. With InTests, all
+// _test.go files may too.
 type Confined struct {
 	Library string
 	To      []string
 	InTests bool
 }
 
-// confined keeps each library in the one room that has to change when the
-// library does.
+// confined restricts each library to the package that has to change when the library changes.
 var confined = []Confined{
 	{"github.com/labstack/echo", []string{"adapters/httpapi/..."}, false},
 	{"github.com/jackc/pgx", []string{"adapters/postgres/...", "adapters/localpg/...", "tests/..."}, false},
@@ -114,7 +110,7 @@ var confined = []Confined{
 	{"pgregory.net/rapid", []string{"tests/..."}, true},
 }
 
-// testLibraries may be used by every _test.go file, whatever it tests.
+// testLibraries may be imported by every _test.go file.
 var testLibraries = []string{
 	"github.com/stretchr/testify",
 	"go.uber.org/goleak",

@@ -244,9 +244,9 @@ func TestRekeyWhileServing(t *testing.T) {
 	load.check(c.root)
 	require.Zero(t, number(t, c.a.db, `SELECT count(*) FROM entry_versions WHERE key_id <> $1::uuid`, current))
 
-	doomed, err := keys.DoomedTokens(t.Context())
+	revoked, err := keys.APIKeysRevokedByRekey(t.Context())
 	require.NoError(t, err)
-	require.Len(t, doomed, 2)
+	require.Len(t, revoked, 2)
 	_, err = keys.Rekey(t.Context(), domain.KeyForAPIKeys, ignore)
 	require.NoError(t, err)
 	rekeyed(t, c.a.db, domain.KeyForAPIKeys, 2)

@@ -7,23 +7,24 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RevokeSessions ends every session of a user, whatever it signed in with; API keys stay. The owner may do so for
-// anyone, a user for itself, with its refresh token as well as with any other.
+// RevokeSessions revokes every session of a user, of both APIs; API keys stay valid. The owner may revoke any user's
+// sessions, other users only their own. A refresh token is accepted here as well as an access token. Errors: Forbidden
+// with code revoke_owner_only, NotFound.
 func (s Accounts) RevokeSessions(ctx context.Context, by domain.Requester, username string) error {
-	caller, by, err := s.revoker(ctx, s.Store.Read(), by)
+	caller, by, err := s.revoker(ctx, s.store.Read(), by)
 	if err != nil {
 		return err
 	}
 	name, err := domain.ParseUserName(username)
-	// Decided before the look-up, so that the refusal does not tell who there is.
+	// Decided before the lookup, so that the refusal does not tell whether the user exists.
 	if !caller.Owner && caller.Name != name {
 		return domain.ErrRevokeOthers
 	}
 	if err != nil {
 		return domain.ErrUserNotFound
 	}
-	return s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The owner is a fact of the system's row: without its lock, a hand-over at this moment would show the old one.
+	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		// The system's row names the owner: without its lock, a handover at this moment could go unseen.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}
@@ -39,26 +40,28 @@ func (s Accounts) RevokeSessions(ctx context.Context, by domain.Requester, usern
 			return domain.ErrRevokeOthers
 		}
 		user.EndSessions()
-		user.UpdatedAt = s.Clock.Now()
+		user.UpdatedAt = s.clock.Now()
 		if err := repos.Users.Save(ctx, user); err != nil {
 			return err
 		}
-		return repos.Events.Append(ctx, s.event(domain.ActionRevoke, by, caller).To(string(user.Name)))
+		return repos.Events.Append(ctx, s.gate.Event(domain.ActionRevoke, by, caller).To(string(user.Name)))
 	})
 }
 
-// revoker is authenticated for an access token that may be a refresh token instead.
+// revoker authenticates a requester whose opaque token may be a refresh token. It returns the requester with the kind
+// of credential that the token turned out to be.
 func (s *core) revoker(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, domain.Requester,
 	error) {
+	// The two kinds of opaque token look alike, so the adapter passes every one as an access token.
 	if by.Credential.Kind == domain.AccessTokenCredential {
 		asRefresh := by
 		asRefresh.Credential.Kind = domain.RefreshTokenCredential
-		if caller, err := s.authenticated(ctx, repos, asRefresh); err == nil {
+		if caller, err := s.gate.Caller(ctx, repos, asRefresh); err == nil {
 			return caller, asRefresh, nil
 		} else if domain.KindOf(err) != domain.Unauthenticated {
 			return domain.Caller{}, by, err
 		}
 	}
-	caller, err := s.authenticated(ctx, repos, by)
+	caller, err := s.gate.Caller(ctx, repos, by)
 	return caller, by, err
 }

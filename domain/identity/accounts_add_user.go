@@ -8,16 +8,17 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// AccountsAddUser asks for a user of a group who has no password and signs in with codes.
+// AccountsAddUser is the request for a user of a group, who has no password and signs in with TOTP codes.
 type AccountsAddUser struct {
 	Username string
-	Group    string
+	// Group is viewer or manager, in any letter case.
+	Group string
 }
 
-// AccountsAddUser makes a user; for the owner. What is wrong is told in a fixed order: what is missing or no name, a name that
-// is taken, an unknown group, a second owner.
+// AddUser creates a user; for the owner. Clients rely on the order of the checks: a missing field or an invalid name
+// is refused first, then a taken name, an unknown group, and a second owner.
 func (s Accounts) AddUser(ctx context.Context, by domain.Requester, in AccountsAddUser) error {
-	if _, err := s.inGroup(ctx, s.Store.Read(), by, domain.GroupOwner); err != nil {
+	if _, err := s.gate.InGroup(ctx, s.store.Read(), by, domain.GroupOwner); err != nil {
 		return err
 	}
 	if in.Username == "" || in.Group == "" {
@@ -27,14 +28,16 @@ func (s Accounts) AddUser(ctx context.Context, by domain.Requester, in AccountsA
 	if err != nil {
 		return err
 	}
-	return s.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		// The lock orders this against a handover, after which the caller is no longer the owner.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}
-		caller, err := s.inGroup(ctx, repos, by, domain.GroupOwner)
+		caller, err := s.gate.InGroup(ctx, repos, by, domain.GroupOwner)
 		if err != nil {
 			return err
 		}
+		// Users.Add refuses a taken name too, but only after the group was checked, which is not the order above.
 		if _, err := repos.Users.Get(ctx, name); err == nil {
 			return domain.ErrUserExists
 		} else if !errors.Is(err, domain.NotFound) {
@@ -47,11 +50,11 @@ func (s Accounts) AddUser(ctx context.Context, by domain.Requester, in AccountsA
 		if group == domain.GroupOwner {
 			return domain.ErrSecondOwner
 		}
-		user := domain.NewUser(s.IDs.New(), name, domain.RoleUser, s.Clock.Now())
+		user := domain.NewUser(s.ids.New(), name, domain.RoleUser, s.clock.Now())
 		user.Spelling, user.Group = in.Username, group
 		if err := repos.Users.Add(ctx, user, ports.SealedPassword{}); err != nil {
 			return err
 		}
-		return repos.Events.Append(ctx, s.event(domain.ActionCreateUser, by, caller).To(string(name)))
+		return repos.Events.Append(ctx, s.gate.Event(domain.ActionCreateUser, by, caller).To(string(name)))
 	})
 }

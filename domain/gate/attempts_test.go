@@ -1,0 +1,240 @@
+package gate_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/domain/gate"
+	"github.com/lockbox-go/lockbox/ports"
+	"github.com/lockbox-go/lockbox/tests/usecases"
+)
+
+const (
+	home     = "203.0.113.9"
+	stranger = "198.51.100.7"
+)
+
+// fixture is a gate with three attempts before a lockout.
+type fixture struct {
+	*usecases.Parts
+	t *testing.T
+}
+
+func open(t *testing.T) fixture {
+	t.Helper()
+	return fixture{usecases.Open(t, 3), t}
+}
+
+// reserve counts a sign-in and returns how long the lockout lasts; 0 when the attempt was allowed.
+func (f fixture) reserve(address, username string) (gate.Attempt, time.Duration) {
+	f.t.Helper()
+	attempt, err := f.Gate.ReserveAccount(f.t.Context(), usecases.From(address), domain.ActionSignIn, username)
+	return attempt, f.lockout(err)
+}
+
+func (f fixture) lockout(err error) time.Duration {
+	f.t.Helper()
+	if err == nil {
+		return 0
+	}
+	require.ErrorIs(f.t, err, domain.RateLimited)
+	var refusal *domain.Error
+	require.ErrorAs(f.t, err, &refusal)
+	return refusal.RetryAfter
+}
+
+// lockOut makes wrong attempts until the account is locked out.
+func (f fixture) lockOut(address, username string) {
+	f.t.Helper()
+	for range 3 {
+		_, wait := f.reserve(address, username)
+		require.Zero(f.t, wait)
+	}
+	_, wait := f.reserve(address, username)
+	require.Positive(f.t, wait)
+}
+
+// succeed makes an attempt with the right credential.
+func (f fixture) succeed(address, username string) {
+	f.t.Helper()
+	attempt, wait := f.reserve(address, username)
+	require.Zero(f.t, wait)
+	require.NoError(f.t, f.Store.Do(f.t.Context(), func(ctx context.Context, repos ports.Repos) error {
+		return f.Gate.Succeed(ctx, repos, attempt)
+	}))
+}
+
+// TestReserveManyAtOnce: of many attempts at once, only the free ones are allowed to compare.
+func TestReserveManyAtOnce(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	var allowed atomic.Int64
+	var group sync.WaitGroup
+	for i := range 12 {
+		group.Go(func() {
+			by := usecases.From(fmt.Sprint("10.0.0.", i))
+			if _, err := f.Gate.ReserveAccount(t.Context(), by, domain.ActionSignIn, "anna"); err == nil {
+				allowed.Add(1)
+			}
+		})
+	}
+	group.Wait()
+	require.Equal(t, int64(3), allowed.Load())
+}
+
+// TestLockoutDoubles with each wrong attempt after the free ones, and ends by itself.
+func TestLockoutDoubles(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	f.lockOut(stranger, "anna")
+	for _, want := range []time.Duration{time.Minute, 2 * time.Minute, 4 * time.Minute} {
+		f.Clock.Advance(want)
+		_, wait := f.reserve(stranger, "ANNA")
+		require.Zero(t, wait, "the lockout is over")
+		_, wait = f.reserve(stranger, "anna")
+		require.Equal(t, want, wait)
+	}
+}
+
+// TestLockoutIsAuditedOnce, and names the account only if it exists.
+func TestLockoutIsAuditedOnce(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	user := domain.NewUser(f.IDs.New(), "anna", domain.RoleUser, f.Clock.Now())
+	require.NoError(t, f.Store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
+		return repos.Users.Add(ctx, user, ports.SealedPassword{})
+	}))
+	for _, name := range []string{"anna", "ghost"} {
+		f.lockOut(stranger, name)
+		_, wait := f.reserve(home, name)
+		require.Positive(t, wait)
+	}
+	require.Equal(t, []string{"- throttled anna", "- throttled -"}, f.Audited(t, domain.ActionSignIn))
+}
+
+// TestRelease: a released attempt does not count, and its lockout ends.
+func TestRelease(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	for range 10 {
+		attempt, wait := f.reserve(stranger, "anna")
+		require.Zero(t, wait)
+		f.Gate.Release(t.Context(), attempt)
+	}
+	f.lockOut(stranger, "anna")
+}
+
+// TestReleaseAfterDisconnect: a release does not depend on the request, whose client may have disconnected.
+func TestReleaseAfterDisconnect(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 4 {
+		attempt, wait := f.reserve(stranger, "anna")
+		require.Zero(t, wait)
+		f.Gate.Release(cancelled, attempt)
+	}
+}
+
+// TestSucceedResets the account's counter and not the address's, which a guesser could reset with an account of their
+// own.
+func TestSucceedResets(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	for range 2 {
+		_, wait := f.reserve(stranger, "anna")
+		require.Zero(t, wait)
+	}
+	f.succeed(stranger, "anna")
+	for range 3 {
+		_, wait := f.reserve(stranger, "anna")
+		require.Zero(t, wait)
+	}
+	for i := range 115 { // 120 attempts are free for an address; five of them were wrong
+		f.succeed(stranger, "own")
+		_, wait := f.reserve(stranger, fmt.Sprint("other-", i))
+		require.Zero(t, wait, i)
+	}
+	_, wait := f.reserve(stranger, "another")
+	require.Positive(t, wait)
+}
+
+// TestKnownAddress: strangers who guess do not lock out the owner of the account at the usual address, which has a
+// counter of its own until it is forgotten.
+func TestKnownAddress(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	f.succeed(home, "anna")
+	f.lockOut(stranger, "anna")
+	f.lockOut(home, "anna")
+	f.Clock.Advance(domain.KnownAddressTTL + time.Second)
+	f.lockOut(stranger, "anna")
+	_, wait := f.reserve(home, "anna")
+	require.Positive(t, wait, "the address is no longer known")
+}
+
+// TestForwardingAddress: a peer that forwards has twenty times the attempts, and cannot become a known address.
+func TestForwardingAddress(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	by := domain.Requester{Address: stranger, SharedAddress: true}
+	for i := range 61 { // 3 attempts at initialization are free for an address
+		_, err := f.Gate.ReserveInit(t.Context(), by)
+		require.Equal(t, i == 60, f.lockout(err) > 0, i)
+	}
+	_, err := f.Gate.ReserveInit(t.Context(), usecases.From(stranger))
+	require.NoError(t, err, "without forwarding it is another counter")
+}
+
+// TestUnlock ends the lockout of an account, from every address, and leaves that of others.
+func TestUnlock(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	f.succeed(home, "anna")
+	f.lockOut(home, "anna")
+	f.lockOut(stranger, "anna")
+	f.lockOut(stranger, "bert")
+	require.NoError(t, f.Store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
+		return f.Gate.Unlock(ctx, repos, "anna")
+	}))
+	for _, address := range []string{home, stranger} {
+		_, wait := f.reserve(address, "anna")
+		require.Zero(t, wait)
+	}
+	_, wait := f.reserve(stranger, "bert")
+	require.Positive(t, wait)
+}
+
+// TestPassphrases are limited for a caller and a box, and a lockout is audited once.
+func TestPassphrases(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	access := domain.Access{
+		Caller: domain.Caller{UserID: f.IDs.New(), Name: "anna"},
+		Box:    domain.Box{ID: f.IDs.New(), Name: "default"},
+	}
+	check := func(access domain.Access) time.Duration {
+		return f.lockout(f.Gate.CheckPassphrase(t.Context(), usecases.From(home), access))
+	}
+	for range 3 {
+		require.Zero(t, check(access))
+		require.NoError(t, f.Gate.CountPassphrase(t.Context(), access))
+	}
+	require.Equal(t, 30*time.Second, check(access))
+	require.Equal(t, 30*time.Second, check(access))
+	require.Equal(t, []string{"anna throttled -"}, f.Audited(t, domain.ActionReadEntry))
+	otherBox, otherCaller := access, access
+	otherBox.Box.ID, otherCaller.Caller.UserID = f.IDs.New(), f.IDs.New()
+	require.Zero(t, check(otherBox))
+	require.Zero(t, check(otherCaller))
+	f.Clock.Advance(30 * time.Second)
+	require.Zero(t, check(access))
+}

@@ -1,0 +1,82 @@
+package identity
+
+import (
+	"context"
+	"errors"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// Refresh spends a refresh token and returns the next pair of its family; the earlier pair is revoked at once. Errors:
+// Unauthenticated with code refresh_token_not_found when the token is unknown, spent, expired or revoked; RateLimited
+// after too many unknown tokens from an address.
+//
+// A token that is spent a second time was copied, and either copy may be the thief's. It revokes the whole family,
+// without a grace period.
+func (s Accounts) Refresh(ctx context.Context, by domain.Requester, refreshToken string) (TokenPair, error) {
+	token, ok := domain.ParseOpaqueToken(refreshToken)
+	if !ok {
+		// A text that is no token is counted like an unknown token.
+		return TokenPair{}, s.refuseRefresh(ctx, by)
+	}
+	var pair TokenPair
+	var refused error
+	err := s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		var err error
+		pair, refused, err = s.refreshLocked(ctx, repos, by, token)
+		return err
+	})
+	switch {
+	case errors.Is(err, domain.NotFound):
+		return TokenPair{}, s.refuseRefresh(ctx, by)
+	case err != nil:
+		return TokenPair{}, err
+	}
+	return pair, refused
+}
+
+// refreshLocked returns a refusal apart from an error, because the transaction commits what it did to the family:
+// revoking it, or spending the pair. The audit event of a refusal is therefore part of the transaction too.
+func (s *core) refreshLocked(ctx context.Context, repos ports.Repos, by domain.Requester,
+	token domain.OpaqueToken) (next TokenPair, refused, err error) {
+	family, pair, err := repos.TokenFamilies.LockByRefresh(ctx, token.Digest())
+	if err != nil {
+		return TokenPair{}, nil, err
+	}
+	user, err := repos.Users.ByID(ctx, family.User)
+	if err != nil {
+		return TokenPair{}, nil, err
+	}
+	now := s.clock.Now()
+	event := s.gate.Event(domain.ActionRefresh, by,
+		domain.Caller{UserID: user.ID, Name: user.Name, Credential: domain.Credential{ID: pair.ID}})
+	if !pair.SpentAt.IsZero() {
+		// The refusal is committed with the revocation, so the event is appended here and not by gate.Refused.
+		if err := repos.TokenFamilies.Revoke(ctx, family.ID, now); err != nil {
+			return TokenPair{}, nil, err
+		}
+		return TokenPair{}, domain.ErrRefreshToken, repos.Events.Append(ctx, event.Ended(domain.OutcomeDenied))
+	}
+	if err := repos.TokenFamilies.Spend(ctx, pair.ID, now); err != nil {
+		return TokenPair{}, nil, err
+	}
+	next, _, err = s.addTokenPair(ctx, repos, family, user)
+	if errors.Is(err, domain.ErrRefreshToken) {
+		// The family has expired or was revoked, or its user's sessions were. The pair stays spent.
+		return TokenPair{}, err, nil
+	}
+	if err != nil {
+		return TokenPair{}, nil, err
+	}
+	return next, nil, repos.Events.Append(ctx, event)
+}
+
+// refuseRefresh counts an unknown token under the address and audits it. A token of 256 random bits cannot be guessed,
+// but guessing must not be free either. A known token is accepted even from an address that is locked out.
+func (s *core) refuseRefresh(ctx context.Context, by domain.Requester) error {
+	if _, err := s.gate.ReserveAddress(ctx, by, domain.ActionRefresh); err != nil {
+		return err
+	}
+	return s.gate.Refused(ctx, s.gate.Event(domain.ActionRefresh, by, domain.Caller{}), domain.ErrRefreshToken)
+}

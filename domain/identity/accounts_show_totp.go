@@ -1,0 +1,62 @@
+package identity
+
+import (
+	"context"
+	"errors"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// ShowTOTP returns a user's TOTP secret for an authenticator app; for the owner, who passes it on to the user. It makes
+// a secret where the user has none, and shows it until its first code is accepted. Errors: Forbidden with code
+// totp_secret_hidden after that, and for a secret that its user enrolled.
+func (s Accounts) ShowTOTP(ctx context.Context, by domain.Requester, username string) (ports.Enrolment, error) {
+	if _, err := s.gate.InGroup(ctx, s.store.Read(), by, domain.GroupOwner); err != nil {
+		return ports.Enrolment{}, err
+	}
+	name, err := domain.ParseUserName(username)
+	if err != nil {
+		return ports.Enrolment{}, domain.ErrUserNotFound
+	}
+	// Made before the transaction, which may run several times, and dropped if the user has a secret.
+	fresh, err := s.config.TOTP.NewSecret()
+	if err != nil {
+		return ports.Enrolment{}, err
+	}
+	defer fresh.Clear()
+	var user domain.User
+	var stored ports.SealedTOTPSecret
+	err = s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		var err error
+		if user, err = repos.Users.Lock(ctx, name); err != nil {
+			return err
+		}
+		// The caller's right is decided again under the lock.
+		caller, err := s.gate.InGroup(ctx, repos, by, domain.GroupOwner)
+		if err != nil {
+			return err
+		}
+		if stored, err = s.showableTOTP(ctx, repos, user.ID, fresh); err != nil {
+			return err
+		}
+		return repos.Events.Append(ctx, s.gate.Event(domain.ActionShowTOTP, by, caller).To(string(user.Name)))
+	})
+	if err != nil {
+		return ports.Enrolment{}, err
+	}
+	return s.enrolment(ctx, user, stored)
+}
+
+// showableTOTP returns the user's secret if it may be shown. Where the user has none, it stores fresh.
+func (s *core) showableTOTP(ctx context.Context, repos ports.Repos, user domain.UserID,
+	fresh domain.Secret) (ports.SealedTOTPSecret, error) {
+	stored, err := repos.TOTPSecrets.Get(ctx, user, false)
+	switch {
+	case err == nil:
+		return stored, stored.Code.Showable()
+	case errors.Is(err, domain.NotFound):
+		return s.putUnconfirmedTOTP(ctx, repos, user, fresh)
+	}
+	return ports.SealedTOTPSecret{}, err
+}

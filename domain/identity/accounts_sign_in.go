@@ -1,0 +1,125 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/domain/gate"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// AccountsSignIn is the request to sign in with a TOTP code and, for users who have one, a password.
+type AccountsSignIn struct {
+	// Username is in any letter case.
+	Username string
+	// Code is a TOTP code. Recovery codes are not accepted here.
+	Code string
+	// Password is ignored for users without one.
+	Password string
+}
+
+// SignIn opens a token family and returns its first pair. An unknown or inactive user, a user without a TOTP secret, a
+// wrong code and a missing or wrong password return the same error, Invalid with code code_invalid, after the same
+// work. RateLimited during a lockout.
+func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSignIn) (TokenPair, error) {
+	if in.Username == "" || in.Code == "" {
+		return TokenPair{}, domain.Refuse(domain.Invalid, "sign_in_incomplete", "username and code must both be given")
+	}
+	begin := s.clock.Now()
+	// Reserved before the lookup, so that an unknown username is counted and locked out like a known one.
+	attempt, err := s.gate.ReserveAccount(ctx, by, domain.ActionSignIn, in.Username)
+	if err != nil {
+		return TokenPair{}, err
+	}
+	claimed, err := s.claimedUser(ctx, in.Username)
+	if err != nil {
+		return TokenPair{}, err
+	}
+	event := s.signInEvent(by, claimed.User)
+	use, err := s.readTOTPOnly(ctx, claimed.Code, in.Code, event)
+	if err != nil {
+		return TokenPair{}, err
+	}
+	rightPassword, err := s.checkSecondPassword(ctx, claimed, in.Password, event)
+	if err != nil {
+		s.gate.Release(ctx, attempt) // the password was not compared
+		return TokenPair{}, err
+	}
+	// One refusal for everything that can be wrong; the attempt stays counted.
+	if !rightPassword || use.wrong() || !claimed.User.Active {
+		defer s.waitUntil(ctx, begin.Add(minRefusalTime))
+		return TokenPair{}, s.gate.Refused(ctx, event, domain.ErrCodeInvalid)
+	}
+	pair, err := s.openFamily(ctx, by, attempt, claimed.User, use)
+	switch {
+	case errors.Is(err, errWrongTOTP) || errors.Is(err, domain.ErrWrongCredentials):
+		// Another request spent the code first, or deleted the user.
+		return TokenPair{}, s.gate.Refused(ctx, event, domain.ErrCodeInvalid)
+	case err != nil:
+		s.gate.Release(ctx, attempt) // the credentials were right, and the database failed
+	}
+	return pair, err
+}
+
+// minRefusalTime is the shortest time that a refused sign-in takes. Without a password no slow hash is computed, and
+// the microseconds that finding a user or opening a secret takes would be measurable.
+const minRefusalTime = 5 * time.Millisecond
+
+// waitUntil returns at that time, or when ctx is done.
+func (s *core) waitUntil(ctx context.Context, at time.Time) {
+	timer := time.NewTimer(at.Sub(s.clock.Now()))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+// checkSecondPassword compares the password of a user who has one, and reports true for a user who has none. A
+// password that was sent is hashed for every user, and a missing one for none, so that the time depends only on the
+// request.
+func (s *core) checkSecondPassword(ctx context.Context, claimed ports.SignIn, given string,
+	event domain.Event) (right bool, err error) {
+	required := len(claimed.Password.Sealed) > 0
+	if given == "" {
+		return !required, nil
+	}
+	password, err := domain.ParseGivenPassword(given)
+	if err != nil {
+		return false, err
+	}
+	defer password.Clear()
+	check, err := s.checkPassword(ctx, password, claimed.Password, event)
+	return !required || check.Match, err
+}
+
+// openFamily spends the code and stores a token family with its first pair. Like openSession it needs no lock on the
+// user, because the family carries the epoch that was read with the TOTP secret. Errors: errWrongTOTP, and
+// ErrWrongCredentials when the user was deleted at the same moment.
+func (s *core) openFamily(ctx context.Context, by domain.Requester, attempt gate.Attempt, user domain.User,
+	use totpUse) (TokenPair, error) {
+	var pair TokenPair
+	err := s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		if err := s.spendTOTP(ctx, repos, use); err != nil {
+			return err
+		}
+		family := domain.NewTokenFamily(s.ids.New(), user, s.clock.Now(), s.config.RefreshTTL)
+		if err := repos.TokenFamilies.Add(ctx, family); err != nil {
+			return err
+		}
+		var credential domain.Credential
+		var err error
+		if pair, credential.ID, err = s.addTokenPair(ctx, repos, family, user); err != nil {
+			return err
+		}
+		caller := domain.Caller{UserID: user.ID, Name: user.Name, Credential: credential}
+		event := s.gate.Event(domain.ActionSignIn, by, caller).To(string(user.Name))
+		if err := repos.Events.Append(ctx, event); err != nil {
+			return err
+		}
+		return s.gate.Succeed(ctx, repos, attempt)
+	})
+	return pair, err
+}

@@ -1,0 +1,35 @@
+package identity
+
+import (
+	"context"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// operatorEvent is the audit event of an operator's action on a user. Its actor is domain.OperatorActor.
+func (s *core) operatorEvent(action domain.Action, user domain.UserName) domain.Event {
+	return s.gate.Event(action, domain.Requester{}, domain.Operator()).To(string(user))
+}
+
+// operate runs fn in a transaction that holds the locks on the system and on a user, and audits the action.
+func (s *core) operate(ctx context.Context, username string, action domain.Action,
+	fn func(ctx context.Context, repos ports.Repos, user domain.User) error) error {
+	name, err := domain.ParseUserName(username)
+	if err != nil {
+		return err
+	}
+	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		if _, err := repos.System.Lock(ctx); err != nil {
+			return err
+		}
+		user, err := repos.Users.Lock(ctx, name)
+		if err != nil {
+			return err
+		}
+		if err := fn(ctx, repos, user); err != nil {
+			return err
+		}
+		return repos.Events.Append(ctx, s.operatorEvent(action, name))
+	})
+}

@@ -1,0 +1,37 @@
+package identity
+
+import (
+	"context"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// SetPassword sets a user's password, which revokes all sessions. Errors: NotFound, Invalid for the password.
+func (s Operator) SetPassword(ctx context.Context, username, password string) error {
+	secret, err := domain.ParseNewPassword(password, s.config.MinPasswordLength)
+	if err != nil {
+		return err
+	}
+	defer secret.Clear()
+	phc, err := s.config.Passwords.Hash(ctx, secret)
+	if err != nil {
+		return err
+	}
+	return s.operate(ctx, username, domain.ActionSetPassword,
+		func(ctx context.Context, repos ports.Repos, user domain.User) error {
+			// Change raises the epoch, which revokes the sessions. A new password never revokes API keys.
+			if _, err := user.Change(domain.Operator(), domain.UserChange{Password: true}, s.clock.Now()); err != nil {
+				return err
+			}
+			// Read under the lock, so that the replacement cannot fail because of another change.
+			found, err := repos.Users.ForSignIn(ctx, user.Name)
+			if err != nil {
+				return err
+			}
+			if err := saveChange(ctx, repos, user, false); err != nil {
+				return err
+			}
+			return s.savePassword(ctx, repos, found.Password, phc)
+		})
+}

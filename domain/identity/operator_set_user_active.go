@@ -1,0 +1,21 @@
+package identity
+
+import (
+	"context"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// SetUserActive activates or deactivates a user. A deactivation revokes all sessions and API keys. Errors: NotFound,
+// Conflict with code owner_stays for the owner.
+func (s Operator) SetUserActive(ctx context.Context, username string, active bool) error {
+	return s.operate(ctx, username, domain.ActionUpdateUser,
+		func(ctx context.Context, repos ports.Repos, user domain.User) error {
+			revokeKeys, err := user.Change(domain.Operator(), domain.UserChange{Active: &active}, s.clock.Now())
+			if err != nil {
+				return err
+			}
+			return saveChange(ctx, repos, user, revokeKeys)
+		})
+}

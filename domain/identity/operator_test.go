@@ -1,0 +1,135 @@
+package identity_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/domain/identity"
+	"github.com/lockbox-go/lockbox/tests/usecases"
+)
+
+// create runs the operator's command to create a user.
+func (f fixture) create(name, group string, recreate bool) (identity.OperatorUser, error) {
+	return f.service.Operator().CreateUser(f.ctx,
+		identity.OperatorCreateUser{Username: name, Group: group, Recreate: recreate})
+}
+
+// TestOperatorCreateUser makes a user, and for one who exists revokes the sessions and shows the same secret.
+func TestOperatorCreateUser(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	created, err := f.create("Anna", "manager", false)
+	require.NoError(t, err)
+	require.True(t, created.Created)
+	require.Equal(t, "Anna", created.User.Spelling)
+	pair := f.pair("anna", created.Enrolment.Secret)
+
+	again, err := f.create("anna", "viewer", false)
+	require.NoError(t, err)
+	require.False(t, again.Created)
+	require.Equal(t, domain.GroupManager, again.User.Group, "only a recreated user gets the group")
+	require.Equal(t, created.Enrolment.Secret, again.Enrolment.Secret)
+	require.False(t, f.authenticates(access(pair.Access)))
+	require.Equal(t, []string{"(terminal) success anna"}, f.Audited(t, domain.ActionRevoke))
+}
+
+// TestOperatorRecreatesUser with a new secret and the group.
+func TestOperatorRecreatesUser(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	created, err := f.create("anna", "manager", false)
+	require.NoError(t, err)
+	again, err := f.create("anna", "viewer", true)
+	require.NoError(t, err)
+	require.Equal(t, domain.GroupViewer, again.User.Group)
+	require.NotEqual(t, created.Enrolment.Secret, again.Enrolment.Secret)
+	require.Equal(t, []string{"(terminal) success anna"}, f.Audited(t, domain.ActionEnrolTOTP))
+}
+
+// TestOperatorSecondOwner: there is one owner, who keeps the group.
+func TestOperatorSecondOwner(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	_, err := f.create("anna", "owner", false)
+	require.ErrorIs(t, err, domain.ErrSecondOwner)
+	_, err = f.create("root", "viewer", true)
+	require.ErrorIs(t, err, domain.ErrOwnerStays)
+}
+
+// TestOperatorFirstOwner initializes the system.
+func TestOperatorFirstOwner(t *testing.T) {
+	t.Parallel()
+	parts := usecases.Open(t, 3)
+	service := identity.New(identity.Config{
+		Gate:   parts.Gate,
+		Store:  parts.Store,
+		Sealer: parts.Sealer,
+		TOTP:   parts.TOTP,
+		Clock:  parts.Clock,
+		IDs:    parts.IDs,
+	})
+	created, err := service.Operator().CreateUser(t.Context(),
+		identity.OperatorCreateUser{Username: "root", Group: "owner"})
+	require.NoError(t, err)
+	require.True(t, created.User.Owner)
+	require.Equal(t, domain.RoleAdmin, created.User.Role)
+	require.Equal(t, []string{"(terminal) success root"}, parts.Audited(t, domain.ActionInitialize))
+	owner, err := parts.Store.Read().System.Owner(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, created.User.ID, owner)
+}
+
+// TestOperatorEnrolledSecret: a secret that its user enrolled is not shown to the operator.
+func TestOperatorEnrolledSecret(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	user := f.user("anna", "user")
+	enrolled, err := f.service.EnrolTOTP(f.ctx, user, "anna", "")
+	require.NoError(t, err)
+	require.NoError(t, f.service.ConfirmTOTP(f.ctx, user, "anna", f.code(enrolled.Enrolment.Secret)))
+	again, err := f.create("anna", "viewer", false)
+	require.NoError(t, err)
+	require.Nil(t, again.Enrolment)
+}
+
+// TestOperatorDeactivates a user, which revokes sessions and API keys; the owner stays active.
+func TestOperatorDeactivates(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	key, operator := f.user("anna", "user"), f.service.Operator()
+	session := f.session("anna")
+	require.NoError(t, operator.SetUserActive(f.ctx, "anna", false))
+	require.NoError(t, operator.SetUserActive(f.ctx, "anna", true))
+	require.False(t, f.authenticates(key))
+	require.False(t, f.authenticates(session))
+	require.NoError(t, f.guess(home, "anna", "anna-password"))
+	require.ErrorIs(t, operator.SetUserActive(f.ctx, "root", false), domain.ErrOwnerStays)
+	require.ErrorIs(t, operator.SetUserActive(f.ctx, "ghost", false), domain.ErrUserNotFound)
+}
+
+// TestOperatorSetsPassword, which revokes the sessions and leaves the API keys; the owner's too.
+func TestOperatorSetsPassword(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	session := f.session("root")
+	require.NoError(t, f.service.Operator().SetPassword(f.ctx, "root", "another-password"))
+	require.False(t, f.authenticates(session))
+	require.True(t, f.authenticates(f.owner))
+	require.NoError(t, f.guess(home, "root", "another-password"))
+	require.ErrorIs(t, f.service.Operator().SetPassword(f.ctx, "root", "short"), domain.Invalid)
+}
+
+// TestOperatorUnlocksUser after too many wrong passwords.
+func TestOperatorUnlocksUser(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	f.user("anna", "user")
+	for range 3 {
+		require.ErrorIs(t, f.guess(stranger, "anna", "wrong-password"), domain.ErrWrongCredentials)
+	}
+	require.ErrorIs(t, f.guess(stranger, "anna", "anna-password"), domain.RateLimited)
+	require.NoError(t, f.service.Operator().UnlockUser(f.ctx, "anna"))
+	require.NoError(t, f.guess(stranger, "anna", "anna-password"))
+}

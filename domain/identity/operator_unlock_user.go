@@ -1,0 +1,16 @@
+package identity
+
+import (
+	"context"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// UnlockUser ends the lockout of an account after wrong credentials. A lockout of an address stays. Errors: NotFound.
+func (s Operator) UnlockUser(ctx context.Context, username string) error {
+	return s.operate(ctx, username, domain.ActionUnlock,
+		func(ctx context.Context, repos ports.Repos, user domain.User) error {
+			return s.gate.Unlock(ctx, repos, user.Name)
+		})
+}

@@ -1,0 +1,132 @@
+package identity
+
+import (
+	"context"
+	"errors"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/domain/gate"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// ownTOTPChange is a change of the caller's own TOTP secret.
+type ownTOTPChange struct {
+	action domain.Action
+	by     domain.Requester
+	caller domain.Caller
+	// code is a TOTP code or a recovery code, required where the caller has a confirmed secret.
+	code string
+	// apply makes the change in a transaction that holds the lock on the user.
+	apply func(ctx context.Context, repos ports.Repos, user domain.User) error
+}
+
+// totpProof is the code that authorizes a change, before it is spent. It is zero where no code is required.
+type totpProof struct {
+	required bool
+	// attempt is reserved until the change is committed or the code turns out to be wrong.
+	attempt gate.Attempt
+	use     totpUse
+}
+
+// changeOwnTOTP makes the change. Where the caller has a confirmed secret, a code is required and is spent with the
+// change; wrong codes count as failed sign-ins, so that the holder of a stolen token cannot guess the code with it.
+// Errors: Forbidden with code code_wrong, RateLimited during a lockout, and those of apply.
+func (s *core) changeOwnTOTP(ctx context.Context, in ownTOTPChange) error {
+	proof, err := s.proveTOTP(ctx, in)
+	if err != nil {
+		return err
+	}
+	// The code is spent in the transaction of the change, so that a failed change does not use it up.
+	apply := in.apply
+	in.apply = func(ctx context.Context, repos ports.Repos, user domain.User) error {
+		if err := s.spendProof(ctx, repos, user, proof); err != nil {
+			return err
+		}
+		return apply(ctx, repos, user)
+	}
+	return s.applyOwnTOTP(ctx, in, proof)
+}
+
+// proveTOTP counts the attempt and compares the code, where the caller has a confirmed secret.
+func (s *core) proveTOTP(ctx context.Context, in ownTOTPChange) (totpProof, error) {
+	stored, err := s.store.Read().TOTPSecrets.Get(ctx, in.caller.UserID, false)
+	if err != nil && !errors.Is(err, domain.NotFound) {
+		return totpProof{}, err
+	}
+	if !stored.Code.Confirmed() {
+		return totpProof{}, nil
+	}
+	if in.code == "" {
+		return totpProof{}, domain.InvalidField("code", "code_required",
+			"code is missing: send a TOTP code or a recovery code")
+	}
+	attempt, err := s.gate.ReserveAccount(ctx, in.by, in.action, string(in.caller.Name))
+	if err != nil {
+		return totpProof{}, err
+	}
+	use, err := s.readTOTP(ctx, stored, in.code, s.ownTOTPEvent(in, in.caller))
+	return totpProof{required: true, attempt: attempt, use: use}, err
+}
+
+// spendProof spends the code, under the lock on the user. Where none was required, it refuses with errWrongTOTP if
+// another request has confirmed a secret since.
+func (s *core) spendProof(ctx context.Context, repos ports.Repos, user domain.User, proof totpProof) error {
+	if proof.required {
+		return s.spendTOTP(ctx, repos, proof.use)
+	}
+	stored, err := repos.TOTPSecrets.Get(ctx, user.ID, false)
+	switch {
+	case errors.Is(err, domain.NotFound):
+		return nil
+	case err == nil && stored.Code.Confirmed():
+		return errWrongTOTP
+	}
+	return err
+}
+
+// applyOwnTOTP locks the user, authenticates the caller a second time and runs apply, the audit event and the release
+// of the attempt in one transaction. errWrongTOTP becomes ErrWrongCode, which is audited.
+func (s *core) applyOwnTOTP(ctx context.Context, in ownTOTPChange, proof totpProof) error {
+	err := s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		user, err := repos.Users.Lock(ctx, in.caller.Name)
+		if err != nil {
+			return err
+		}
+		caller, err := s.gate.Caller(ctx, repos, in.by)
+		if err != nil {
+			return err
+		}
+		if err := in.apply(ctx, repos, user); err != nil {
+			return err
+		}
+		if err := repos.Events.Append(ctx, s.ownTOTPEvent(in, caller)); err != nil || !proof.required {
+			return err
+		}
+		return s.gate.ReleaseIn(ctx, repos, proof.attempt)
+	})
+	if errors.Is(err, errWrongTOTP) {
+		return s.gate.Refused(ctx, s.ownTOTPEvent(in, in.caller), domain.ErrWrongCode)
+	}
+	if err != nil && proof.required {
+		s.gate.Release(ctx, proof.attempt) // the code was right, and the change failed
+	}
+	return err
+}
+
+// ownTOTPEvent is the audit event of the change by caller.
+func (s *core) ownTOTPEvent(in ownTOTPChange, caller domain.Caller) domain.Event {
+	return s.gate.Event(in.action, in.by, caller).To(string(in.caller.Name))
+}
+
+// ownCaller returns the caller if that username is the caller's own. The refusal is the same whether or not there is
+// such a user.
+func (s *core) ownCaller(ctx context.Context, by domain.Requester, username string) (domain.Caller, error) {
+	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
+	if err != nil {
+		return domain.Caller{}, err
+	}
+	if name, err := domain.ParseUserName(username); err != nil || caller.Name != name {
+		return domain.Caller{}, domain.ErrItselfOnly
+	}
+	return caller, nil
+}

@@ -1,0 +1,50 @@
+package identity
+
+import (
+	"context"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// checkPassword compares a password with the stored hash. It takes the same time for a user without a password, and
+// for a user who does not exist, whose stored password is zero. A hash that does not authenticate is audited with
+// event. Errors: Unavailable when the queue for password hashing is full.
+func (s *core) checkPassword(ctx context.Context, given domain.Secret, stored ports.SealedPassword,
+	event domain.Event) (ports.PasswordCheck, error) {
+	if len(stored.Sealed) == 0 {
+		return s.config.Passwords.Check(ctx, given, nil)
+	}
+	phc, err := s.config.Sealer.OpenAccount(ctx, ports.PasswordPurpose, stored.User, stored.Sealed)
+	if err != nil {
+		return ports.PasswordCheck{}, s.gate.Refused(ctx, event, err)
+	}
+	return s.config.Passwords.Check(ctx, given, phc)
+}
+
+// rehash replaces a hash that was made with weaker settings than today's. It drops errors, because the sign-in has
+// succeeded without it: the next one tries again.
+func (s *core) rehash(ctx context.Context, password domain.Secret, stored ports.SealedPassword) {
+	phc, err := s.config.Passwords.Hash(ctx, password)
+	if err != nil {
+		return
+	}
+	_ = s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		return s.savePassword(ctx, repos, stored, phc)
+	})
+}
+
+// sealPassword seals a password hash for storage.
+func (s *core) sealPassword(ctx context.Context, user domain.UserID, phc []byte) (ports.SealedPassword, error) {
+	key, sealed, err := s.config.Sealer.SealAccount(ctx, ports.PasswordPurpose, user, phc)
+	return ports.SealedPassword{User: user, ServerKey: key, Sealed: sealed}, err
+}
+
+// savePassword replaces the stored password was. Errors: Conflict when another change has replaced it since.
+func (s *core) savePassword(ctx context.Context, repos ports.Repos, was ports.SealedPassword, phc []byte) error {
+	password, err := s.sealPassword(ctx, was.User, phc)
+	if err != nil {
+		return err
+	}
+	return repos.Users.SetPassword(ctx, was, password)
+}

@@ -1,0 +1,155 @@
+package identity_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/domain/identity"
+	"github.com/lockbox-go/lockbox/tests/usecases"
+)
+
+// TestGuessesAtOnce: of many guesses at once, no more passwords are compared than are free.
+func TestGuessesAtOnce(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	f.user("anna", "user")
+	var group sync.WaitGroup
+	for i := range 12 {
+		group.Go(func() { _ = f.guess(fmt.Sprint("10.0.0.", i), "anna", "wrong-password") })
+	}
+	group.Wait()
+	require.Equal(t, int64(3), f.Passwords.Compared.Load())
+	require.ErrorIs(t, f.guess(stranger, "anna", "anna-password"), domain.RateLimited)
+	require.Len(t, f.Audited(t, domain.ActionSignIn), 4, "three are denied, one event stands for the lockout")
+}
+
+// TestRightPasswordResets the counter of the account.
+func TestRightPasswordResets(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	f.user("anna", "user")
+	for range 3 {
+		for range 2 {
+			require.ErrorIs(t, f.guess(home, "anna", "wrong-password"), domain.ErrWrongCredentials)
+		}
+		require.NoError(t, f.guess(home, "anna", "anna-password"))
+	}
+}
+
+// TestNotCompared: an attempt whose password was not compared does not count.
+func TestNotCompared(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	f.user("anna", "user")
+	f.Passwords.Busy.Store(true)
+	for range 5 {
+		require.ErrorIs(t, f.guess(home, "anna", "anna-password"), domain.Unavailable)
+	}
+	f.Passwords.Busy.Store(false)
+	require.NoError(t, f.guess(home, "anna", "anna-password"))
+}
+
+// TestUnknownAndInactive users get the refusal of a wrong password, after a comparison.
+func TestUnknownAndInactive(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	f.user("anna", "user")
+	require.NoError(t, f.service.Operator().SetUserActive(f.ctx, "anna", false))
+	for i, name := range []string{"ghost", "no name at all", "anna"} {
+		require.ErrorIs(t, f.guess(home, name, "anna-password"), domain.ErrWrongCredentials)
+		require.Equal(t, int64(i+1), f.Passwords.Compared.Load())
+	}
+	require.Equal(t, []string{"- denied -", "- denied -", "- denied anna"}, f.Audited(t, domain.ActionSignIn))
+}
+
+// TestCurrentPassword: the holder of a stolen token cannot guess the password with it.
+func TestCurrentPassword(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	user := f.user("anna", "user")
+	change := identity.UpdateUser{Username: "anna", Password: to("another-password")}
+	require.ErrorIs(t, f.update(user, change), domain.Invalid)
+	change.CurrentPassword = "wrong-password"
+	for range 3 {
+		require.ErrorIs(t, f.update(user, change), domain.Forbidden)
+	}
+	change.CurrentPassword = "anna-password"
+	require.ErrorIs(t, f.update(user, change), domain.RateLimited)
+	require.Equal(t, []string{"anna denied anna", "anna denied anna", "anna denied anna", "- throttled anna"},
+		f.Audited(t, domain.ActionSetPassword))
+}
+
+// TestCodeOnce: of two sign-ins with the same TOTP code at once, one succeeds.
+func TestCodeOnce(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	code := f.code(f.member("anna", "viewer"))
+	signIn := func() error {
+		_, err := f.service.Accounts().SignIn(f.ctx, usecases.From(home),
+			identity.AccountsSignIn{Username: "anna", Code: code})
+		return err
+	}
+	requireOneRefused(t, atOnce(signIn, signIn), domain.ErrCodeInvalid)
+}
+
+// TestSecretIsHiddenAfterUse: the owner is shown the same secret again until its first code is accepted.
+func TestSecretIsHiddenAfterUse(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	secret := f.member("anna", "viewer")
+	again, err := f.service.Accounts().ShowTOTP(f.ctx, f.owner, "anna")
+	require.NoError(t, err)
+	require.Equal(t, secret, again.Secret)
+	f.pair("anna", secret)
+	_, err = f.service.Accounts().ShowTOTP(f.ctx, f.owner, "anna")
+	require.ErrorIs(t, err, domain.ErrSecretHidden)
+}
+
+// TestSecondFactor: once a TOTP secret is confirmed, a password requires a code; a recovery code works once.
+func TestSecondFactor(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	user := f.user("anna", "user")
+	enrolled, err := f.service.EnrolTOTP(f.ctx, user, "anna", "")
+	require.NoError(t, err)
+	require.NoError(t, f.guess(home, "anna", "anna-password"), "not confirmed yet")
+	require.NoError(t, f.service.ConfirmTOTP(f.ctx, user, "anna", f.code(enrolled.Enrolment.Secret)))
+	for range 5 {
+		require.ErrorIs(t, f.guess(home, "anna", "anna-password"), domain.ErrCodeRequired)
+	}
+	recovery := func() error {
+		_, _, err := f.service.Authenticate(f.ctx, usecases.From(home), identity.Authenticate{
+			Username: "anna",
+			Password: "anna-password",
+			Code:     enrolled.Recovery[0].String(),
+		})
+		return err
+	}
+	require.NoError(t, recovery())
+	require.ErrorIs(t, recovery(), domain.ErrWrongCredentials)
+}
+
+// TestOwnTOTP: a confirmed secret is changed only with a code, wrong ones count, and an admin needs none.
+func TestOwnTOTP(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	user := f.user("anna", "user")
+	enrolled, err := f.service.EnrolTOTP(f.ctx, user, "anna", "")
+	require.NoError(t, err)
+	require.NoError(t, f.service.ConfirmTOTP(f.ctx, user, "anna", f.code(enrolled.Enrolment.Secret)))
+	_, err = f.service.EnrolTOTP(f.ctx, user, "anna", "")
+	require.ErrorIs(t, err, domain.Invalid)
+	_, err = f.service.EnrolTOTP(f.ctx, user, "anna", f.code(enrolled.Enrolment.Secret))
+	require.NoError(t, err)
+	for range 3 {
+		require.ErrorIs(t, f.service.RemoveTOTP(f.ctx, user, "anna", "000000"), domain.ErrWrongCode)
+	}
+	require.ErrorIs(t, f.service.RemoveTOTP(f.ctx, user, "anna", enrolled.Recovery[0].String()), domain.RateLimited)
+	require.NoError(t, f.service.RemoveTOTP(f.ctx, f.owner, "anna", ""))
+	require.ErrorIs(t, f.service.RemoveTOTP(f.ctx, f.owner, "anna", ""), domain.ErrNoCode)
+	require.Equal(t, "root success anna", f.Audited(t, domain.ActionRemoveTOTP)[4])
+}

@@ -1,0 +1,187 @@
+package serverkeys
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// rekeyRun is the state of one Rekey.
+type rekeyRun struct {
+	purpose  domain.KeyPurpose
+	progress Progress
+	// done counts moved rows and revoked tokens over all passes.
+	done int
+	// tampered are the rows that did not authenticate on the last pass, by the key that they name. A compromise may
+	// include changed rows, which must not keep all other rows under a key that is known to an attacker.
+	tampered map[domain.ServerKeyID][]error
+}
+
+// cursor is the last row of a batch; the next batch begins after it. Which field counts depends on the kind of row.
+type cursor struct {
+	entry ports.Place
+	user  domain.UserID
+	totp  domain.TOTPID
+}
+
+// batch is the result of one transaction.
+type batch struct {
+	// seen rows were read; 0 ends the pass. moved of them are under the new key now.
+	seen, moved int
+	last        cursor
+	tampered    []error
+}
+
+// skip counts a row that does not authenticate.
+func (b *batch) skip(tampered error) { b.tampered = append(b.tampered, tampered) }
+
+// moveAll repeats passes over each key until a whole pass moves nothing, because servers may add rows meanwhile.
+func (s *Service) moveAll(ctx context.Context, run *rekeyRun, retired []ports.ServerKey) error {
+	run.tampered = make(map[domain.ServerKeyID][]error)
+	for _, key := range retired {
+		for {
+			moved, tampered, err := s.pass(ctx, run, key.ID)
+			if err != nil {
+				return err
+			}
+			if moved == 0 {
+				run.tampered[key.ID] = tampered
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// pass goes once over all rows under a key.
+func (s *Service) pass(ctx context.Context, run *rekeyRun, key domain.ServerKeyID) (moved int, tampered []error,
+	err error) {
+	var after cursor
+	for {
+		next, err := s.moveBatch(ctx, run.purpose, key, after)
+		if err != nil || next.seen == 0 {
+			return moved, tampered, err
+		}
+		after, tampered = next.last, append(tampered, next.tampered...)
+		moved += next.moved
+		run.done += next.moved
+		run.progress(run.done)
+	}
+}
+
+// moveBatch moves up to rekeyBatch rows in one transaction.
+func (s *Service) moveBatch(ctx context.Context, purpose domain.KeyPurpose, key domain.ServerKeyID,
+	after cursor) (next batch, err error) {
+	err = s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		next = batch{last: after} // Do may run this function several times
+		switch purpose {
+		case domain.KeyForEntries:
+			return s.moveEntries(ctx, repos, key, &next)
+		case domain.KeyForAccounts:
+			return s.moveAccounts(ctx, repos, key, &next)
+		default:
+			// A signing key. The key of the attempt counters signs nothing, so no rows are found and its counters begin
+			// anew under the new key.
+			revoked, err := repos.SealedRows.DeleteTokens(ctx, key)
+			next.seen, next.moved = revoked, revoked
+			return err
+		}
+	})
+	return next, err
+}
+
+// moveEntries rewraps the outer layer of entry versions. The values themselves are neither read nor changed.
+func (s *Service) moveEntries(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, b *batch) error {
+	rows, err := repos.SealedRows.Entries(ctx, key, b.last.entry, rekeyBatch)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		b.last.entry = row.Place
+		current, envelope, err := s.config.Entries.Rewrap(ctx, row.Place, row.Sealed.Envelope)
+		if ports.IsTampered(err) {
+			b.skip(fmt.Errorf("box %s, entry %s, version %d: %w", row.Place.Box, row.Place.Key, row.Place.Version, err))
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := repos.SealedRows.ReplaceEnvelope(ctx, row, current, envelope); err != nil {
+			return err
+		}
+		b.moved++
+	}
+	b.seen = len(rows)
+	return nil
+}
+
+// moveAccounts moves what is sealed of users: first all passwords, then the TOTP secrets.
+func (s *Service) moveAccounts(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, b *batch) error {
+	if err := s.movePasswords(ctx, repos, key, b); err != nil || b.seen > 0 {
+		return err
+	}
+	return s.moveTOTPSecrets(ctx, repos, key, b)
+}
+
+// movePasswords reseals password hashes. A password that its user replaces meanwhile is already under the new key.
+func (s *Service) movePasswords(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, b *batch) error {
+	rows, err := repos.SealedRows.Passwords(ctx, key, b.last.user, rekeyBatch)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		b.last.user = row.User
+		current, sealed, err := s.reseal(ctx, ports.PasswordPurpose, row.User, row.Sealed)
+		if ports.IsTampered(err) {
+			b.skip(fmt.Errorf("password of user %s: %w", row.User, err))
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := repos.SealedRows.ReplacePassword(ctx, row, current, sealed); err != nil {
+			return err
+		}
+		b.moved++
+	}
+	b.seen = len(rows)
+	return nil
+}
+
+// moveTOTPSecrets reseals TOTP secrets, confirmed and pending ones.
+func (s *Service) moveTOTPSecrets(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, b *batch) error {
+	rows, err := repos.SealedRows.Codes(ctx, key, b.last.totp, rekeyBatch)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		b.last.totp = row.Code.ID
+		current, sealed, err := s.reseal(ctx, ports.TOTPPurpose, row.Code.User, row.Sealed)
+		if ports.IsTampered(err) {
+			b.skip(fmt.Errorf("TOTP secret of user %s: %w", row.Code.User, err))
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := repos.SealedRows.ReplaceCode(ctx, row, current, sealed); err != nil {
+			return err
+		}
+		b.moved++
+	}
+	b.seen = len(rows)
+	return nil
+}
+
+// reseal opens what is sealed of a user and seals it under the current key. Errors: a tampering error.
+func (s *Service) reseal(ctx context.Context, purpose string, user domain.UserID, sealed []byte) (domain.ServerKeyID,
+	[]byte, error) {
+	opened, err := s.config.Account.OpenAccount(ctx, purpose, user, sealed)
+	if err != nil {
+		return domain.ServerKeyID{}, nil, err
+	}
+	defer clear(opened)
+	return s.config.Account.SealAccount(ctx, purpose, user, opened)
+}

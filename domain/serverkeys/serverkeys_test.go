@@ -1,0 +1,159 @@
+package serverkeys_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/domain/serverkeys"
+	"github.com/lockbox-go/lockbox/ports"
+	"github.com/lockbox-go/lockbox/tests/usecases"
+)
+
+type fixture struct {
+	*usecases.Parts
+	t    *testing.T
+	keys *serverkeys.Service
+}
+
+func open(t *testing.T) fixture {
+	t.Helper()
+	parts := usecases.Open(t, 3)
+	return fixture{parts, t, serverkeys.New(serverkeys.Config{
+		Store:   parts.Store,
+		Keyring: parts.Keyring,
+		Account: parts.Sealer,
+		Clock:   parts.Clock,
+		IDs:     parts.IDs,
+	})}
+}
+
+// user stores a user with the password "secret" and one API key. tamper may change the sealed password first.
+func (f fixture) user(name domain.UserName, tamper func(sealed []byte)) domain.User {
+	f.t.Helper()
+	user := domain.NewUser(f.IDs.New(), name, domain.RoleUser, f.Clock.Now())
+	server, sealed, err := f.Sealer.SealAccount(f.t.Context(), ports.PasswordPurpose, user.ID, []byte("secret"))
+	require.NoError(f.t, err)
+	tamper(sealed)
+	key := domain.APIKey{ID: f.IDs.New(), User: user.ID, CreatedAt: f.Clock.Now()}
+	key.SignedBy, _ = f.Keyring.Current(domain.KeyForAPIKeys)
+	require.NoError(f.t, f.Store.Do(f.t.Context(), func(ctx context.Context, repos ports.Repos) error {
+		password := ports.SealedPassword{User: user.ID, ServerKey: server, Sealed: sealed}
+		if err := repos.Users.Add(ctx, user, password); err != nil {
+			return err
+		}
+		return repos.APIKeys.Add(ctx, key)
+	}))
+	return user
+}
+
+func untouched([]byte) {}
+
+// password opens the stored password of a user.
+func (f fixture) password(user domain.User) (string, error) {
+	f.t.Helper()
+	found, err := f.Store.Read().Users.ForSignIn(f.t.Context(), user.Name)
+	require.NoError(f.t, err)
+	opened, err := f.Sealer.OpenAccount(f.t.Context(), ports.PasswordPurpose, user.ID, found.Password.Sealed)
+	return string(opened), err
+}
+
+func (f fixture) rekey(purpose domain.KeyPurpose) (int, error) {
+	return f.keys.Rekey(f.t.Context(), purpose, func(int) {})
+}
+
+// generations returns the generations of the keys of a purpose.
+func (f fixture) generations(purpose domain.KeyPurpose) []int {
+	f.t.Helper()
+	require.NoError(f.t, f.Keyring.Reload(f.t.Context()))
+	var generations []int
+	for _, key := range f.keys.Status() {
+		if key.Purpose == purpose {
+			generations = append(generations, key.Generation)
+		}
+	}
+	return generations
+}
+
+// TestRekeyAccounts moves sealed passwords to a new key and deletes the old one.
+func TestRekeyAccounts(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	anna := f.user("anna", untouched)
+	done, err := f.rekey(domain.KeyForAccounts)
+	require.NoError(t, err)
+	require.Equal(t, 1, done)
+	require.Equal(t, []int{2}, f.generations(domain.KeyForAccounts))
+	password, err := f.password(anna)
+	require.NoError(t, err)
+	require.Equal(t, "secret", password)
+	require.Equal(t, []string{"(terminal) success account"}, f.Audited(t, domain.ActionRekey))
+}
+
+// TestRekeyTampered: a row that does not authenticate is listed, and keeps no other row under the old key.
+func TestRekeyTampered(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	anna := f.user("anna", untouched)
+	bert := f.user("bert", func(sealed []byte) { sealed[len(sealed)-1]++ })
+	done, err := f.rekey(domain.KeyForAccounts)
+	require.Equal(t, 1, done)
+	var tampered *serverkeys.TamperedRowsError
+	require.ErrorAs(t, err, &tampered)
+	require.Len(t, tampered.Rows, 1)
+	require.ErrorContains(t, err, bert.ID.String())
+	require.Equal(t, []int{2}, f.generations(domain.KeyForAccounts))
+	_, err = f.password(anna)
+	require.NoError(t, err)
+}
+
+// TestRekeyAPIKeys revokes all API keys, which are listed before.
+func TestRekeyAPIKeys(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	anna := f.user("anna", untouched)
+	listed, err := f.keys.APIKeysRevokedByRekey(t.Context())
+	require.NoError(t, err)
+	require.Len(t, listed, 1)
+	require.Equal(t, anna.Name, listed[0].User)
+	done, err := f.rekey(domain.KeyForAPIKeys)
+	require.NoError(t, err)
+	require.Equal(t, 1, done)
+	count, err := f.Store.Read().APIKeys.Count(t.Context(), anna.ID)
+	require.NoError(t, err)
+	require.Zero(t, count)
+}
+
+// TestRekeyGoesOn: a rekey that was interrupted is completed by the next one.
+func TestRekeyGoesOn(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	anna := f.user("anna", untouched)
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := f.keys.Rekey(ctx, domain.KeyForAccounts, func(int) { cancel() })
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, []int{1, 2}, f.generations(domain.KeyForAccounts))
+	_, err = f.rekey(domain.KeyForAccounts)
+	require.NoError(t, err)
+	require.Equal(t, []int{3}, f.generations(domain.KeyForAccounts))
+	_, err = f.password(anna)
+	require.NoError(t, err)
+}
+
+// TestRotate rewraps every key and changes none.
+func TestRotate(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	anna := f.user("anna", untouched)
+	f.Clock.Advance(time.Minute)
+	count, err := f.keys.Rotate(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, len(domain.KeyPurposes()), count)
+	require.NoError(t, f.Keyring.Reload(t.Context()))
+	_, err = f.password(anna)
+	require.NoError(t, err)
+	require.Equal(t, []string{"(terminal) success -"}, f.Audited(t, domain.ActionRotateSecret))
+}

@@ -1,0 +1,31 @@
+package serverkeys
+
+import "fmt"
+
+// TamperedRowsError lists the rows that a rekey could not move because they do not authenticate.
+type TamperedRowsError struct{ Rows []error }
+
+// Error lists the first of the rows, one a line.
+func (e *TamperedRowsError) Error() string {
+	const limit = 20
+	text := fmt.Sprintf("%d rows under the old key do not authenticate; they were changed and are lost:", len(e.Rows))
+	for _, each := range e.Rows[:min(limit, len(e.Rows))] {
+		text += "\n" + each.Error()
+	}
+	if len(e.Rows) > limit {
+		text += "\n…"
+	}
+	return text
+}
+
+// tamperedError returns the error about the rows of the last pass that did not authenticate; nil when there are none.
+func (r *rekeyRun) tamperedError() error {
+	var rows []error
+	for _, tampered := range r.tampered {
+		rows = append(rows, tampered...)
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return &TamperedRowsError{Rows: rows}
+}
