@@ -18,50 +18,50 @@ import (
 // Config is the settings of the program. Each is an environment variable, LOCKBOX_ and the name in the tag `env`, and
 // may be given as a file instead by LOCKBOX_…_FILE. The tag `doc` is what people read of it.
 type Config struct {
-	DatabaseURL       domain.Secret `env:"DATABASE_URL" doc:"where PostgreSQL is: postgres://user:password@host:5432/name; required"`
-	SecretKey         domain.Secret `env:"SECRET_KEY" doc:"the secret that wraps the server's keys, from lockbox keygen --secret; required"`
-	SecretKeyPrevious domain.Secret `env:"SECRET_KEY_PREVIOUS" doc:"the secret before it, until lockbox secret rotate has run"`
+	DatabaseURL       domain.Secret `env:"DATABASE_URL" doc:"PostgreSQL connection URL: postgres://user:password@host:5432/name. Required"`
+	SecretKey         domain.Secret `env:"SECRET_KEY" doc:"Secret that encrypts the server keys: at least 32 random bytes in hexadecimal or base64; lockbox keygen --secret prints one. Required"`
+	SecretKeyPrevious domain.Secret `env:"SECRET_KEY_PREVIOUS" doc:"Previous secret, needed until lockbox secret rotate has run"`
 
-	HTTPAddr       string         `env:"HTTP_ADDR" envDefault:":5000" doc:"address and port to listen on"`
-	TLSCert        string         `env:"TLS_CERT" doc:"certificate chain in PEM, for HTTPS; usually as LOCKBOX_TLS_CERT_FILE"`
-	TLSKey         domain.Secret  `env:"TLS_KEY" doc:"its private key in PEM; usually as LOCKBOX_TLS_KEY_FILE"`
-	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES" doc:"networks (10.0.0.0/8,…) whose X-Forwarded-For is believed"`
-	CORSOrigins    []string       `env:"CORS_ORIGINS" doc:"origins (https://app.example.org,…) that browsers may call from; none turns CORS off"`
-	MaxBodyBytes   int64          `env:"MAX_BODY_BYTES" envDefault:"1048576" doc:"largest body of a request"`
+	HTTPAddr       string         `env:"HTTP_ADDR" envDefault:":5000" doc:"Address and port to listen on; without an address, on all interfaces"`
+	TLSCert        string         `env:"TLS_CERT" doc:"Certificate chain in PEM; turns HTTPS on. Usually set as LOCKBOX_TLS_CERT_FILE"`
+	TLSKey         domain.Secret  `env:"TLS_KEY" doc:"Private key of the certificate in PEM. Usually set as LOCKBOX_TLS_KEY_FILE"`
+	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES" doc:"Networks of proxies, separated by commas (10.0.0.0/8,192.168.1.1/32); Lockbox takes the client address from their X-Forwarded-For"`
+	CORSOrigins    []string       `env:"CORS_ORIGINS" doc:"Origins, separated by commas (https://app.example.org), from which browsers may call the API; * allows all. Empty turns CORS off"`
+	MaxBodyBytes   int64          `env:"MAX_BODY_BYTES" envDefault:"1048576" doc:"Largest request body in bytes, at least 1024; without a token the limit is 16384"`
 
-	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" doc:"debug, info, warn or error"`
-	LogFormat string     `env:"LOG_FORMAT" envDefault:"json" doc:"json or text"`
+	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info" doc:"Lowest level that is logged: debug, info, warn or error"`
+	LogFormat string     `env:"LOG_FORMAT" envDefault:"json" doc:"Format of the log: json or text"`
 
-	InitToken                domain.Secret `env:"INIT_TOKEN" doc:"when set, POST /init needs it in the header X-Init-Token"`
-	RequireAdminToCreateUser bool          `env:"REQUIRE_ADMIN_TO_CREATE_USER" envDefault:"true" doc:"false lets anybody register as a plain user"`
-	ShowAPIKeys              bool          `env:"SHOW_API_KEYS" envDefault:"false" doc:"true shows whole API keys in GET /users/{username}, as the original service did"`
-	MinPasswordLength        int           `env:"MIN_PASSWORD_LENGTH" envDefault:"6" doc:"characters that a new password must have"`
-	TokenTTL                 time.Duration `env:"TOKEN_TTL" envDefault:"168h" doc:"how long a token of POST /authenticate lives"`
-	AccessTokenTTL           time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"2h" doc:"how long an access token of POST /api/v1/user/auth lives"`
-	RefreshTokenTTL          time.Duration `env:"REFRESH_TOKEN_TTL" envDefault:"720h" doc:"how long after a sign-in its access tokens can be refreshed"`
-	TOTPIssuer               string        `env:"TOTP_ISSUER" envDefault:"Lockbox" doc:"the name that authenticator apps show above an account"`
-	FreeAttempts             int           `env:"THROTTLE_FREE_ATTEMPTS" envDefault:"5" doc:"wrong credentials per account within 15 minutes before it has to wait; 40 times that per address"`
+	InitToken                domain.Secret `env:"INIT_TOKEN" doc:"When set, POST /init requires this token in the header X-Init-Token"`
+	RequireAdminToCreateUser bool          `env:"REQUIRE_ADMIN_TO_CREATE_USER" envDefault:"true" doc:"false lets clients without a token register users, with the role user"`
+	ShowAPIKeys              bool          `env:"SHOW_API_KEYS" envDefault:"false" doc:"true includes whole API keys in GET /users/{username}; false lists only their ids"`
+	MinPasswordLength        int           `env:"MIN_PASSWORD_LENGTH" envDefault:"6" doc:"Shortest new password, in characters, from 1 to 100"`
+	TokenTTL                 time.Duration `env:"TOKEN_TTL" envDefault:"168h" doc:"Lifetime of a token of POST /authenticate, at least 1m"`
+	AccessTokenTTL           time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"2h" doc:"Lifetime of an access token of POST /api/v1/user/auth, at least 1s"`
+	RefreshTokenTTL          time.Duration `env:"REFRESH_TOKEN_TTL" envDefault:"720h" doc:"Time after a sign-in during which its tokens can be refreshed; not below LOCKBOX_ACCESS_TOKEN_TTL"`
+	TOTPIssuer               string        `env:"TOTP_ISSUER" envDefault:"Lockbox" doc:"Issuer that authenticator apps show for an account"`
+	FreeAttempts             int           `env:"THROTTLE_FREE_ATTEMPTS" envDefault:"5" doc:"Wrong credentials per account before a lockout, from 1 to 1000000; 15 minutes without an attempt reset the count. An address is allowed 40 times as many"`
 
-	MaxValueBytes         int           `env:"MAX_VALUE_BYTES" envDefault:"524288" doc:"largest value, in bytes of JSON text; 0 = no limit"`
-	MaxEntriesPerBox      int           `env:"MAX_ENTRIES_PER_BOX" envDefault:"10000" doc:"entries in a box; 0 = no limit"`
-	MaxUsersPerBox        int           `env:"MAX_USERS_PER_BOX" envDefault:"1000" doc:"users of a box; 0 = no limit"`
-	MaxBoxesPerUser       int           `env:"MAX_BOXES_PER_USER" envDefault:"100" doc:"boxes that a user who is no admin may own; 0 = no limit"`
-	EntryVersions         int           `env:"ENTRY_VERSIONS" envDefault:"10" doc:"versions of an entry that are kept; 0 = all"`
-	DeletedEntryRetention time.Duration `env:"DELETED_ENTRY_RETENTION" envDefault:"720h" doc:"how long a deleted entry can be restored"`
-	EventRetention        time.Duration `env:"EVENT_RETENTION" envDefault:"0" doc:"how long events are kept; 0 = for ever"`
+	MaxValueBytes         int           `env:"MAX_VALUE_BYTES" envDefault:"524288" doc:"Largest value, in bytes of JSON text; not above LOCKBOX_MAX_BODY_BYTES. 0 means no limit"`
+	MaxEntriesPerBox      int           `env:"MAX_ENTRIES_PER_BOX" envDefault:"10000" doc:"Largest number of entries in a box. 0 means no limit"`
+	MaxUsersPerBox        int           `env:"MAX_USERS_PER_BOX" envDefault:"1000" doc:"Largest number of members of a box. 0 means no limit"`
+	MaxBoxesPerUser       int           `env:"MAX_BOXES_PER_USER" envDefault:"100" doc:"Largest number of boxes that a user may own; does not apply to admins. 0 means no limit"`
+	EntryVersions         int           `env:"ENTRY_VERSIONS" envDefault:"10" doc:"Number of versions kept of an entry; a write deletes older ones. 0 keeps all"`
+	DeletedEntryRetention time.Duration `env:"DELETED_ENTRY_RETENTION" envDefault:"720h" doc:"Time during which a deleted entry can be restored; then it is deleted permanently"`
+	EventRetention        time.Duration `env:"EVENT_RETENTION" envDefault:"0" doc:"Age at which audit events are deleted. 0 keeps them permanently"`
 
-	DockerHost    string        `env:"DOCKER_HOST" doc:"the Docker engine that droplets run on: unix:///var/run/docker.sock or tcp://host:2376; none turns droplets off"`
-	DockerTLSCA   string        `env:"DOCKER_TLS_CA" doc:"for tcp: certificate in PEM that the engine's is checked against; usually as LOCKBOX_DOCKER_TLS_CA_FILE"`
-	DockerTLSCert string        `env:"DOCKER_TLS_CERT" doc:"for tcp: certificate in PEM that Lockbox shows to the engine"`
-	DockerTLSKey  domain.Secret `env:"DOCKER_TLS_KEY" doc:"its private key in PEM; usually as LOCKBOX_DOCKER_TLS_KEY_FILE"`
-	DropletImages []string      `env:"DROPLET_IMAGES" doc:"images (debian-sshd:13,…) that a droplet may be made of; the first is the default"`
-	DropletPrefix string        `env:"DROPLET_PREFIX" envDefault:"droplet" doc:"what names of droplets begin with, before two digits"`
-	DropletMemory string        `env:"DROPLET_MEMORY" envDefault:"512m" doc:"most memory of a droplet"`
-	DropletCPUs   float64       `env:"DROPLET_CPUS" envDefault:"1" doc:"most cores that a droplet uses, such as 0.5"`
+	DockerHost    string        `env:"DOCKER_HOST" doc:"Docker engine for droplets: unix:///var/run/docker.sock or tcp://host:2376. Empty turns droplets off"`
+	DockerTLSCA   string        `env:"DOCKER_TLS_CA" doc:"For tcp: CA certificate in PEM that verifies the engine. Usually set as LOCKBOX_DOCKER_TLS_CA_FILE"`
+	DockerTLSCert string        `env:"DOCKER_TLS_CERT" doc:"For tcp: client certificate in PEM. Usually set as LOCKBOX_DOCKER_TLS_CERT_FILE"`
+	DockerTLSKey  domain.Secret `env:"DOCKER_TLS_KEY" doc:"For tcp: private key of the client certificate in PEM. Usually set as LOCKBOX_DOCKER_TLS_KEY_FILE"`
+	DropletImages []string      `env:"DROPLET_IMAGES" doc:"Images, separated by commas (debian-sshd:13), that a droplet may use; the first is the default. Required with LOCKBOX_DOCKER_HOST"`
+	DropletPrefix string        `env:"DROPLET_PREFIX" envDefault:"droplet" doc:"Prefix of droplet names, before two digits: 1 to 40 lower-case letters, digits and -, beginning with a letter"`
+	DropletMemory string        `env:"DROPLET_MEMORY" envDefault:"512m" doc:"Memory limit of a droplet, without swap, such as 512m or 2g; at least 6m"`
+	DropletCPUs   float64       `env:"DROPLET_CPUS" envDefault:"1" doc:"CPU limit of a droplet, in cores, from 0.01 to 1024"`
 
-	DBMaxConns   int32  `env:"DB_MAX_CONNS" envDefault:"0" doc:"connections to the database; 0 = 10, or one per core if that is more"`
-	KDFMemoryKiB uint32 `env:"KDF_MEMORY_KIB" envDefault:"19456" doc:"Argon2id memory for passwords and passphrases, in KiB"`
-	KDFTime      uint32 `env:"KDF_TIME" envDefault:"2" doc:"Argon2id passes"`
+	DBMaxConns   int32  `env:"DB_MAX_CONNS" envDefault:"0" doc:"Most connections of one server to the database. 0 means 10, or one per core if that is more"`
+	KDFMemoryKiB uint32 `env:"KDF_MEMORY_KIB" envDefault:"19456" doc:"Memory of one Argon2id derivation, for a password or passphrase, in KiB, from 8 to 262144"`
+	KDFTime      uint32 `env:"KDF_TIME" envDefault:"2" doc:"Passes of one Argon2id derivation, from 1 to 16"`
 }
 
 // Validate returns every mistake in the settings at once, each naming its variable; nil when there is none. The

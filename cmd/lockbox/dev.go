@@ -55,26 +55,26 @@ func announce(ctx context.Context, out io.Writer, dev *boot.Dev) {
 // firstSteps are the README's first five minutes, after the line with the URL. A test compares them.
 const firstSteps = `api() { curl -sS -i -w '\n\n' -X "$1" "$URL$2" -H 'Content-Type: application/json' "${@:3}"; }
 
-# Become the owner. This works once ever; the answer is an API key, shown this once.
+# Become the owner. This works only once. The response holds an API key that is not shown again.
 API_KEY=$(api POST /init -d '{"username":"root","password":"change-me"}' | sed -n 's/.*"apiKey":"\([^"]*\)".*/\1/p')
 ROOT="Authorization: Bearer $API_KEY"
 
-# Make an encryption key. Lockbox never stores it: keep it, or lose what is encrypted under it.
+# Generate an encryption key. Lockbox does not store it: without the key, the values are lost.
 KEY="X-Encryption-Key: $(bin/lockbox keygen)"
 echo "Keep these: $API_KEY and $KEY"
 
-# Create a box, put an entry into it, read it back.
+# Create a box, write an entry, and read it back.
 api POST /boxes/default -H "$ROOT"
 api POST /boxes/default/entries -H "$ROOT" -H "$KEY" -d '{"key":"my-entry","value":{"email":"my@email.com","password":"secret"}}'
 api GET /boxes/default/entries/my-entry -H "$ROOT" -H "$KEY"
 
-# Create a second user, whose API key comes in a header, and share the box with it.
+# Create a second user, whose API key is in a response header, and share the box.
 USER_KEY=$(api POST /users -H "$ROOT" -d '{"username":"user1","password":"change-me"}' | tr -d '\r' | awk 'tolower($1) == "x-api-key:" {print $2}')
 USER1="Authorization: Bearer $USER_KEY"
 api POST /boxes/default/users -H "$ROOT" -d '{"username":"user1"}'
 api GET /boxes/default/entries/my-entry -H "$USER1" -H "$KEY"
 
-# Take its permissions away. The very next request is refused: 403.
+# Remove the user's permissions. The next request is refused with 403.
 api DELETE /boxes/default/users/user1/permissions -H "$ROOT"
 api GET /boxes/default/entries/my-entry -H "$USER1" -H "$KEY"
 `

@@ -14,17 +14,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tries is how often each kind of wrong sign-in is made, in a random order, so that whatever else the machine does slows all alike.
+// tries is the number of wrong sign-ins of each kind. Their order is random, so that other load on the machine affects
+// all of them equally.
 const tries = 500
 
-// kind is one way to be wrong; body is made anew for each try.
+// kind is one kind of wrong sign-in; body returns a new body for each try.
 type kind struct {
 	name string
 	body func() any
 }
 
-// BenchmarkWrongSignIns compares how long it takes to be refused: what was wrong must not show in the time. It reports
-// the median of each kind, and the largest difference between two of one request.
+// BenchmarkWrongSignIns compares the durations of refused sign-ins, which must not reveal the reason. It reports the
+// median of each kind and the largest difference between two kinds of one request.
 func BenchmarkWrongSignIns(b *testing.B) {
 	s := start(b, "KDF_MEMORY_KIB=19456", "KDF_TIME=2", "THROTTLE_FREE_ATTEMPTS=1000000")
 	secrets := s.cast(b)
@@ -60,7 +61,7 @@ func BenchmarkWrongSignIns(b *testing.B) {
 	}
 }
 
-// cast makes users of all kinds and returns the secrets of their codes.
+// cast creates users of all kinds and returns their TOTP secrets.
 func (s *server) cast(b *testing.B) map[string]string {
 	b.Helper()
 	secrets := make(map[string]string)
@@ -85,7 +86,7 @@ func (s *server) compare(b *testing.B, request, path string, status int, kinds [
 	b.Helper()
 	times := make([][]time.Duration, len(kinds))
 	for range tries {
-		for _, i := range rand.Perm(len(kinds)) { // so that none always comes after the same one
+		for _, i := range rand.Perm(len(kinds)) { // a random order
 			each := kinds[i]
 			body, err := json.Marshal(each.body())
 			require.NoError(b, err)

@@ -22,15 +22,15 @@ import (
 )
 
 const (
-	// parallel writers, each with an entry of its own, as many as there are boxes to write to.
+	// parallel is the number of writers, each with its own entry, and the number of boxes in the second case.
 	parallel = 10
-	// slice is how many writes are made to one box, and then to ten, by turns, so that whatever else the machine does
-	// slows both alike.
+	// slice is the number of writes to one box, and then to ten boxes, in turn, so that other load on the machine
+	// affects both equally.
 	slice = 500
 )
 
-// BenchmarkWriters compares writers who replace different entries of one box with writers to a box each: those of one
-// box must not wait for each other. one/ten is the ratio of their rates.
+// BenchmarkWriters compares writers of different entries in one box with writers of one box each. The writers of one
+// box must not wait for each other. one/ten is the ratio of the rates.
 func BenchmarkWriters(b *testing.B) {
 	s := start(b)
 	var one, ten time.Duration
@@ -39,7 +39,7 @@ func BenchmarkWriters(b *testing.B) {
 	for writer := range parallel {
 		s.call(b, "POST", fmt.Sprintf("/boxes/box%d", writer), "")
 	}
-	s.write(b, parallel*20, inOne) // the entries are there and the connections open
+	s.write(b, parallel*20, inOne) // the entries exist and the connections are open
 	s.write(b, parallel*20, inTen)
 	writes := 0
 	for b.Loop() {
@@ -57,7 +57,8 @@ type server struct {
 	client     *http.Client
 }
 
-// start runs a Lockbox; settings are NAME=value without the prefix LOCKBOX_, and win over those that are set here.
+// start runs a Lockbox. Settings are NAME=value without the prefix LOCKBOX_; they override the defaults of the
+// benchmark.
 func start(b *testing.B, settings ...string) *server {
 	b.Helper()
 	environ := []string{"LOCKBOX_DATABASE_URL=" + pgtest.New(b), "LOCKBOX_SECRET_KEY=" + boot.NewSecret(),
@@ -111,7 +112,7 @@ func (s *server) call(b *testing.B, method, path, body string) []byte {
 	return content
 }
 
-// write makes that many writes by parallel writers and returns how long they took.
+// write makes count writes with parallel writers and returns the duration.
 func (s *server) write(b *testing.B, count int, place func(writer int) (box, key string)) time.Duration {
 	b.Helper()
 	var group sync.WaitGroup

@@ -14,19 +14,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// statusOf is the status of each kind of refusal as clients see it; "0" is what is no refusal.
+// statusOf maps each kind of error to its HTTP status; "0" stands for an unexpected error.
 var statusOf = map[string]string{
 	"Invalid": "400", "Unauthenticated": "401", "Forbidden": "403", "NotFound": "404", "Conflict": "409",
 	"Precondition": "412", "TooLarge": "413", "Unsupported": "415", "RateLimited": "429", "Unavailable": "503",
 	"0": "500",
 }
 
-// refusals are where the domain makes an error out of a kind and a code that it was given.
+// refusals lists the functions of domain that build an error from a kind and a code.
 var refusals = []string{"Refuse", "InvalidField"}
 
-// codesIn reads from the sources of the server, without running them, each code that an error can have, with its status. A code is
-// the argument of Refuse or InvalidField, or the field Code of an Error: a literal, a constant, or literals joined with
-// parameters, for which it looks at all callers in the same package.
+// codesIn extracts each error code and its status from the server's sources, without running them. A code is the
+// argument of Refuse or InvalidField, or the field Code of an Error: a literal, a constant, or literals concatenated
+// with parameters. For a parameter it inspects all callers in the same package.
 func codesIn(t *testing.T, root string) map[string]string {
 	t.Helper()
 	codes := map[string]string{}
@@ -39,7 +39,7 @@ func codesIn(t *testing.T, root string) map[string]string {
 			return filepath.SkipDir
 		}
 		if path == filepath.Join(root, "client") {
-			return filepath.SkipDir // it repeats codes of the server, and finds some mistakes before the server does
+			return filepath.SkipDir // it repeats the server's codes and detects some errors before a request
 		}
 		p := load(t, path)
 		for _, file := range p.files {
@@ -51,13 +51,13 @@ func codesIn(t *testing.T, root string) map[string]string {
 	})
 	require.NoError(t, err)
 	require.NotEmpty(t, codes)
-	// The one status that no kind has.
+	// The one status without a kind.
 	require.Contains(t, codes, "method_not_allowed")
 	codes["method_not_allowed"] = "405"
 	return codes
 }
 
-// source is the parsed files of one folder.
+// source holds the parsed files of one folder.
 type source struct {
 	t         *testing.T
 	positions *token.FileSet
@@ -93,7 +93,7 @@ func load(t *testing.T, dir string) *source {
 	return p
 }
 
-// collect adds the codes that one declaration makes.
+// collect adds the codes in one declaration.
 func (p *source) collect(declaration ast.Decl, codes map[string]string) {
 	within, _ := declaration.(*ast.FuncDecl)
 	if within != nil && slices.Contains(refusals, within.Name.Name) {
@@ -137,7 +137,7 @@ func (p *source) collect(declaration ast.Decl, codes map[string]string) {
 	})
 }
 
-// texts returns what a string can be inside a function.
+// texts returns the possible values of a string inside a function.
 func (p *source) texts(of ast.Expr, within *ast.FuncDecl) []string {
 	switch of := of.(type) {
 	case *ast.BasicLit:
@@ -163,7 +163,7 @@ func (p *source) texts(of ast.Expr, within *ast.FuncDecl) []string {
 	return nil
 }
 
-// arguments returns what a parameter of a function can be, from all who call it in this package.
+// arguments returns the possible values of a function's parameter, from all callers in the package.
 func (p *source) arguments(function string, index int) []string {
 	var texts []string
 	for _, file := range p.files {
@@ -180,7 +180,7 @@ func (p *source) arguments(function string, index int) []string {
 	return texts
 }
 
-// parameter returns the place of a parameter by name; -1 when there is none.
+// parameter returns the index of a named parameter, or -1.
 func parameter(of *ast.FuncDecl, name string) int {
 	index := 0
 	if of != nil {
@@ -205,7 +205,7 @@ func literal(of ast.Expr) (string, bool) {
 	return text, err == nil
 }
 
-// nameOf returns the last word of a name, or a number as it stands.
+// nameOf returns the last part of a qualified name, or a number literal.
 func nameOf(of ast.Expr) string {
 	switch of := of.(type) {
 	case *ast.Ident:

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRulesAreWhereTheyAreSaidToBe looks for each name of CONTRIBUTING's table in the file beside it.
+// TestRulesAreWhereTheyAreSaidToBe searches for each name in the table of CONTRIBUTING.md in the file named in the same
+// row.
 func TestRulesAreWhereTheyAreSaidToBe(t *testing.T) {
 	t.Parallel()
 	rules := regexp.MustCompile("(?m)^\\| .+ \\| `([a-z/_]+\\.go)` \\| (.+) \\|$").FindAllStringSubmatch(page(t,

@@ -24,7 +24,7 @@ func described(t *testing.T) *openapi3.T {
 	return loaded.Document
 }
 
-// operations returns what is described, by method and path.
+// operations returns the described operations by method and path.
 func operations(t *testing.T) map[string]*openapi3.Operation {
 	t.Helper()
 	found := map[string]*openapi3.Operation{}
@@ -37,7 +37,8 @@ func operations(t *testing.T) map[string]*openapi3.Operation {
 	return found
 }
 
-// TestDescriptionHasAllRequests compares both ways, and what each wants of a token too.
+// TestDescriptionHasAllRequests compares the description with the routes in both directions, including the required
+// credentials.
 func TestDescriptionHasAllRequests(t *testing.T) {
 	t.Parallel()
 	parameter := regexp.MustCompile(`:(\w+)`)
@@ -60,7 +61,7 @@ func TestDescriptionHasAllRequests(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-// security says which tokens an operation takes.
+// security returns the credentials that an operation accepts.
 func security(document *openapi3.T, operation *openapi3.Operation) string {
 	required := document.Security
 	if operation.Security != nil {
@@ -84,7 +85,8 @@ func security(document *openapi3.T, operation *openapi3.Operation) string {
 	return text
 }
 
-// TestDescriptionHasAllCodes compares with the sources, and with the table of contract B, both ways.
+// TestDescriptionHasAllCodes compares the description with the sources, and with the errors of the accounts API, in
+// both directions.
 func TestDescriptionHasAllCodes(t *testing.T) {
 	t.Parallel()
 	codes := map[string]string{}
@@ -136,7 +138,7 @@ func enum(schema *openapi3.Schema, property string) []any {
 	return nil
 }
 
-// TestDescriptionIsWhole: what a reader looks for is there, for each request.
+// TestDescriptionIsWhole verifies that each operation has a summary, a description and examples.
 func TestDescriptionIsWhole(t *testing.T) {
 	t.Parallel()
 	document, ids := described(t), map[string]string{}
@@ -167,7 +169,7 @@ func pathOf(request string) string {
 	return path
 }
 
-// hasExamples passes over the two empty answers that are marked as JSON all the same.
+// hasExamples ignores the two empty answers with a JSON content type.
 func hasExamples(t *testing.T, where string, content openapi3.Content) {
 	t.Helper()
 	for kind, media := range content {
@@ -177,7 +179,7 @@ func hasExamples(t *testing.T, where string, content openapi3.Content) {
 	}
 }
 
-// namesItsErrors: a refusal lists its codes, and has an example of each.
+// namesItsErrors verifies that an error response lists its codes and has an example for each.
 func namesItsErrors(t *testing.T, where, status string, response *openapi3.Response) {
 	t.Helper()
 	if status < "400" {
@@ -203,7 +205,7 @@ func namesItsErrors(t *testing.T, where, status string, response *openapi3.Respo
 	}
 }
 
-// TestDescribedAnswersAreClosed: a field that is not described must not pass for an answer.
+// TestDescribedAnswersAreClosed verifies that the description forbids undescribed fields in answers.
 func TestDescribedAnswersAreClosed(t *testing.T) {
 	t.Parallel()
 	for request, operation := range operations(t) {
@@ -220,7 +222,7 @@ func TestDescribedAnswersAreClosed(t *testing.T) {
 func closed(t *testing.T, where string, schema *openapi3.Schema) {
 	t.Helper()
 	if more := schema.AdditionalProperties; schema.Type.Is("object") && more.Schema != nil {
-		closed(t, where+".*", more.Schema.Value) // of names that are data
+		closed(t, where+".*", more.Schema.Value) // objects whose field names are data
 	} else if schema.Type.Is("object") {
 		assert.True(t, more.Has != nil && !*more.Has, "%s: an object may have more fields than are described", where)
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestLinksLeadSomewhere follows each link between the pages to its file and heading.
+// TestLinksLeadSomewhere checks each link between the pages: the file and the heading must exist.
 func TestLinksLeadSomewhere(t *testing.T) {
 	t.Parallel()
 	pages, err := filepath.Glob(root + "/*.md")
@@ -40,7 +40,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
-// TestEveryPageIsInTheReadme: a page that the README does not link to is found by nobody.
+// TestEveryPageIsInTheReadme verifies that the README links to every page.
 func TestEveryPageIsInTheReadme(t *testing.T) {
 	t.Parallel()
 	pages, err := filepath.Glob(root + "/docs/*.md")
@@ -51,7 +51,7 @@ func TestEveryPageIsInTheReadme(t *testing.T) {
 	}
 }
 
-// anchors are the names that the headings of a page have as targets of links.
+// anchors returns the link targets of a page's headings.
 func anchors(text string) []string {
 	var names []string
 	for _, heading := range regexp.MustCompile(`(?m)^#+ (.+)$`).FindAllStringSubmatch(text, -1) {

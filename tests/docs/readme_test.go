@@ -1,5 +1,5 @@
-// Package docs holds README.md, SECURITY.md and the pages in docs to the program: the tables of settings, of requests and
-// of error codes say what the code says, no more and no less. That the examples work is for tests/e2e to show.
+// Package docs checks README.md, SECURITY.md and the pages in docs against the program: the tables of settings,
+// requests and error codes must match the code exactly. tests/e2e runs the examples.
 package docs
 
 import (
@@ -27,7 +27,7 @@ func page(t *testing.T, name string) string {
 	return string(text)
 }
 
-// rows returns the rows of a page's tables whose first cell matches, as they stand there.
+// rows returns the table rows of a page whose first cell matches.
 func rows(t *testing.T, name, firstCell string) []string {
 	t.Helper()
 	found := regexp.MustCompile(`(?m)^\| `+firstCell+` \|.*$`).FindAllString(page(t, name), -1)
@@ -43,7 +43,7 @@ func cells(row string) []string {
 	return parts
 }
 
-// TestSettings compares word by word and in order, so that a failure prints the table to put into the page.
+// TestSettings compares the text and the order, so that a failure prints the table for the page.
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	var want []string
@@ -74,20 +74,19 @@ func TestRequests(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-// problemCodes returns the codes that a problem of contract A can have, with their statuses, from the sources: see
-// codesIn.
+// problemCodes returns the codes of the Lockbox API with their statuses, from the sources: see codesIn.
 func problemCodes(t *testing.T) map[string]string {
 	t.Helper()
 	want := codesIn(t, root)
-	delete(want, "unknown_key_purpose") // of the command line alone
+	delete(want, "unknown_key_purpose") // used by the command line only
 	for _, code := range []string{"account_incomplete", "code_invalid", "droplet_abandoned",
 		"droplet_host_conflict", "droplet_host_refused", "droplet_host_unavailable", "group_too_low", "invalid_env",
 		"invalid_image",
 		"no_droplet_host", "refresh_token_not_found", "revoke_owner_only",
 		"second_owner", "sign_in_incomplete", "totp_secret_hidden", "two_tokens", "unsupported_grant_type"} {
-		delete(want, code) // of contract B, which has numbers: see TestAccountsErrors
+		delete(want, code) // of the accounts API, which uses numbers: see TestAccountsErrors
 	}
-	delete(want, "server_key_not_found") // between rooms: whoever asks for a server key turns it into something else
+	delete(want, "server_key_not_found") // internal: every caller replaces it by another error
 	return want
 }
 
@@ -121,7 +120,7 @@ func TestActions(t *testing.T) {
 	assert.Contains(t, page(t, "docs/operating.md"), "\nActions: "+strings.Join(names, ", ")+".\n")
 }
 
-// TestFormats compares the formulas in SECURITY.md with those in front of the code, but for white space.
+// TestFormats compares the formulas in SECURITY.md with those in the code, ignoring white space.
 func TestFormats(t *testing.T) {
 	t.Parallel()
 	security := strings.Join(strings.Fields(page(t, "SECURITY.md")), " ")
@@ -136,7 +135,7 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// TestDevPrintsTheFirstFiveMinutes: what lockbox dev prints to be pasted is the README's block.
+// TestDevPrintsTheFirstFiveMinutes verifies that lockbox dev prints the README's block.
 func TestDevPrintsTheFirstFiveMinutes(t *testing.T) {
 	t.Parallel()
 	_, rest, found := strings.Cut(page(t, "README.md"), "```bash\nURL=http://127.0.0.1:5000\n")

@@ -10,8 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTheTailOfABodyIsNoBody: what is left of a body of unknown length after its limit is not read as one.
-func TestTheTailOfABodyIsNoBody(t *testing.T) {
+// TestRestOfALargeBodyIsNotParsed verifies that the server does not parse the rest of a body of unknown length after its
+// limit.
+func TestRestOfALargeBodyIsNotParsed(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fails checks an error of contract B, whole.
+// fails checks a complete error of the accounts API: status, number and text.
 func (a *answer) fails(status, id int, text string) *answer {
 	a.t.Helper()
 	a.expect(status).isJSON()
@@ -20,8 +20,8 @@ func (a *answer) fails(status, id int, text string) *answer {
 	return a
 }
 
-// failsOtherwise checks an error of contract B that has no number of its own.
-func (a *answer) failsOtherwise(status int) *answer {
+// failsUnnumbered checks an error of the accounts API that has no number of its own.
+func (a *answer) failsUnnumbered(status int) *answer {
 	a.t.Helper()
 	a.expect(status).isJSON()
 	got := read[map[string]any](a)
@@ -38,15 +38,15 @@ type tokenPair struct {
 	Refresh   string `json:"refresh_token"`
 }
 
-// member makes a user of a group who signs in with codes, and returns the secret.
+// member creates a user in a group who signs in with TOTP codes, and returns the TOTP secret.
 func (c client) member(name, group string) string {
 	c.server.t.Helper()
 	c.do("POST", "/api/v1/user/add", map[string]string{"username": name, "group": group}).expect(200)
 	return c.do("GET", "/api/v1/user/auth/setup/"+name, nil).expect(200).string("secret")
 }
 
-// codeIn signs in with a code of the present step.
-func (s *server) codeIn(name, secret string) tokenPair {
+// signInWithCode signs in with a code of the current time step.
+func (s *server) signInWithCode(name, secret string) tokenPair {
 	s.t.Helper()
 	forgetSteps(s.t, s)
 	got := s.as("").do("POST", "/api/v1/user/auth",
@@ -58,7 +58,7 @@ func refreshBody(token string) map[string]string {
 	return map[string]string{"grant_type": "refresh_token", "refresh_token": token}
 }
 
-// TestAccountsLife is the life of accounts with codes, from the owner to the end of a family.
+// TestAccountsLife covers the accounts API from the first owner to the end of a token family.
 func TestAccountsLife(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -75,7 +75,7 @@ func TestAccountsLife(t *testing.T) {
 	require.Regexp(t, `^[0-9a-f]{64}$`, pair.Access)
 	require.Regexp(t, `^[0-9a-f]{64}$`, pair.Refresh)
 	owner := s.as(pair.Access)
-	owner.do("GET", "/api/v1/user/auth/setup/root", nil).failsOtherwise(403)
+	owner.do("GET", "/api/v1/user/auth/setup/root", nil).failsUnnumbered(403)
 
 	list := read[[]map[string]any](owner.do("POST", "/api/v1/user/add",
 		`{"username":"Man.Ager","group":"Manager"}`).expect(200).isJSON())
@@ -88,7 +88,7 @@ func TestAccountsLife(t *testing.T) {
 	require.NoError(t, err)
 
 	theirs := owner.do("GET", "/api/v1/user/auth/setup/man.ager", nil).expect(200).string("secret")
-	manager := s.codeIn("Man.Ager", theirs)
+	manager := s.signInWithCode("Man.Ager", theirs)
 	s.as(manager.Access).do("GET", "/api/v1/user/list", nil).fails(403, 912, "Access denied")
 	me := read[whoAmI](s.as(manager.Access).do("GET", "/whoami", nil).expect(200))
 	require.Equal(t, "man.ager", me.Username)
@@ -106,22 +106,22 @@ func TestAccountsLife(t *testing.T) {
 	s.as("").do("POST", "/api/v1/user/auth/refresh", refreshBody(next.Refresh)).fails(401, 910,
 		"Refresh token not found")
 
-	again := s.codeIn("man.ager", theirs)
-	second := s.codeIn("man.ager", theirs)
-	s.as(again.Access).do("GET", "/whoami", nil).expect(200) // a new sign-in leaves the others alive
+	again := s.signInWithCode("man.ager", theirs)
+	second := s.signInWithCode("man.ager", theirs)
+	s.as(again.Access).do("GET", "/whoami", nil).expect(200) // a new sign-in keeps earlier sessions valid
 	owner.do("DELETE", "/api/v1/user/auth/revoke/man.ager", nil).expect(200).is(`{"status":"ok"}`)
 	for _, dead := range []tokenPair{again, second} {
 		s.as(dead.Access).do("GET", "/api/v1/user/list", nil).fails(401, 908, "Access token not found")
 		s.as("").do("POST", "/api/v1/user/auth/refresh", refreshBody(dead.Refresh)).fails(401, 910,
 			"Refresh token not found")
 	}
-	last := s.codeIn("man.ager", theirs)
-	s.as(last.Refresh).do("DELETE", "/api/v1/user/auth/revoke/MAN.AGER", nil).expect(200) // with its refresh token
+	last := s.signInWithCode("man.ager", theirs)
+	s.as(last.Refresh).do("DELETE", "/api/v1/user/auth/revoke/MAN.AGER", nil).expect(200) // authenticated by its refresh token
 	s.as(last.Access).do("DELETE", "/api/v1/user/auth/revoke/man.ager", nil).fails(401, 908, "Access token not found")
 	require.Len(t, read[[]any](owner.do("DELETE", "/api/v1/user/delete/man.ager", nil).expect(200)), 1)
 }
 
-// TestRevokeEndsEverySession: those of /authenticate too, but no API key.
+// TestRevokeEndsEverySession verifies that a revocation ends sessions of /authenticate too and keeps API keys.
 func TestRevokeEndsEverySession(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -144,7 +144,7 @@ func TestAccountsErrors(t *testing.T) {
 	nobody := s.as("")
 	secret := root.member("viewer", "viewer")
 	root.user("plain")
-	pair := s.codeIn("viewer", secret)
+	pair := s.signInWithCode("viewer", secret)
 	require.Equal(t, 2, pair.ExpiresIn)
 	viewer := s.as(pair.Access)
 	viewer.do("DELETE", "/api/v1/user/auth/revoke/root", nil).fails(401, 904,
@@ -187,27 +187,28 @@ func TestAccountsErrors(t *testing.T) {
 	root.do("POST", "/api/v1/user/add", `{"username":"new","group":"owner"}`).fails(403, 906,
 		"The system cannot have multiple owners")
 
-	root.do("POST", "/api/v1/user/add", `{`).failsOtherwise(400)
-	nobody.do("POST", "/api/v1/user/auth", `{"username":`).failsOtherwise(400)
-	nobody.do("POST", "/api/v1/user/auth", `{"username":1,"code":"1"}`).failsOtherwise(400)
+	root.do("POST", "/api/v1/user/add", `{`).failsUnnumbered(400)
+	nobody.do("POST", "/api/v1/user/auth", `{"username":`).failsUnnumbered(400)
+	nobody.do("POST", "/api/v1/user/auth", `{"username":1,"code":"1"}`).failsUnnumbered(400)
 	nobody.do("POST", "/api/v1/user/auth", `{}`, "Content-Type",
-		"application/x-www-form-urlencoded").failsOtherwise(415)
-	nobody.do("POST", "/api/v1/user/auth", `{"username":"`+strings.Repeat("x", 64<<10)+`"}`).failsOtherwise(413)
-	nobody.do("POST", "/api/v1/user/auth/refresh", `{"grant_type":"password"}`).failsOtherwise(400)
-	root.do("DELETE", "/api/v1/user/delete/root", nil).failsOtherwise(403)
+		"application/x-www-form-urlencoded").failsUnnumbered(415)
+	nobody.do("POST", "/api/v1/user/auth", `{"username":"`+strings.Repeat("x", 64<<10)+`"}`).failsUnnumbered(413)
+	nobody.do("POST", "/api/v1/user/auth/refresh", `{"grant_type":"password"}`).failsUnnumbered(400)
+	root.do("DELETE", "/api/v1/user/delete/root", nil).failsUnnumbered(403)
 	s.signIn("plain", "plain-password").box("theirs")
-	root.do("DELETE", "/api/v1/user/delete/plain", nil).failsOtherwise(409)
+	root.do("DELETE", "/api/v1/user/delete/plain", nil).failsUnnumbered(409)
 	nobody.do("POST", "/api/v1/user/auth/refresh", refreshBody("x")).fails(401, 910, "Refresh token not found")
 
 	require.Eventually(t, func() bool { return viewer.do("GET", "/whoami", nil).Status == 401 }, 10*time.Second,
 		20*time.Millisecond)
 	viewer.do("GET", "/api/v1/user/list", nil).fails(401, 909, "Access token expired")
-	time.Sleep(time.Second) // the refresh token ends too; to ask whether it has would spend it
+	time.Sleep(time.Second) // the refresh token is revoked too; checking that would spend it
 	nobody.do("POST", "/api/v1/user/auth/refresh", refreshBody(pair.Refresh)).fails(401, 910, "Refresh token not found")
 }
 
-// TestHandingOverAToken is the ways that contract B knows: two spellings of a header, a header of its own, the body.
-func TestHandingOverAToken(t *testing.T) {
+// TestTokenLocations covers the ways of the accounts API to send a token: two spellings of the Authorization header,
+// a header named Bearer, and the body.
+func TestTokenLocations(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()
@@ -227,8 +228,8 @@ func TestHandingOverAToken(t *testing.T) {
 	} {
 		got.expect(200)
 	}
-	root.do("GET", "/api/v1/user/list", body("another")).failsOtherwise(400)
-	root.do("GET", "/api/v1/user/list", nil, "Bearer", "another").failsOtherwise(400)
+	root.do("GET", "/api/v1/user/list", body("another")).failsUnnumbered(400)
+	root.do("GET", "/api/v1/user/list", nil, "Bearer", "another").failsUnnumbered(400)
 	nobody.do("GET", "/api/v1/user/list", nil, "Authorization", "Basic "+key).fails(401, 908, "Access token not found")
 	nobody.do("GET", "/api/v1/user/list?access_token="+key, nil).fails(401, 908, "Access token not found")
 	nobody.do("GET", "/whoami", nil, "Authorization", "Bearer: "+key).refuses(401, "unauthenticated")
@@ -237,13 +238,14 @@ func TestHandingOverAToken(t *testing.T) {
 		nobody.do("GET", "/api/v1/user/list", `["access_token"]`, "Authorization", "Bearer x").Status)
 }
 
-// TestRefreshOnce: of many who spend one refresh token at once, one gets a pair, and the family is dead after that.
+// TestRefreshOnce verifies that of many concurrent refreshes with one token exactly one succeeds, and that the token
+// family is revoked afterwards.
 func TestRefreshOnce(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, readCommitted)
 	secret := c.root.member("anna", "viewer")
 	for range rounds() {
-		pair := c.a.codeIn("anna", secret)
+		pair := c.a.signInWithCode("anna", secret)
 		var requests []func() *answer
 		for i := range 6 {
 			requests = append(requests, func() *answer {
@@ -264,7 +266,7 @@ func TestRefreshOnce(t *testing.T) {
 	}
 }
 
-// TestHandOver: one owner under any race.
+// TestHandOver verifies that concurrent handovers leave exactly one owner.
 func TestHandOver(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, readCommitted)

@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// issue makes an API key; body may be nil.
+// issue creates an API key; body may be nil.
 func (c client) issue(body any) client {
 	c.server.t.Helper()
 	return c.server.as(c.do("POST", "/api-keys", body).expect(200).string("apiKey"))
@@ -58,7 +58,7 @@ func TestAPIKeyExpiry(t *testing.T) {
 		"12:10":           {0, 12*time.Hour + 10*time.Minute},
 		"12:10:09.5":      {0, 12*time.Hour + 10*time.Minute + 10*time.Second},
 		"1:1:1:1":         {1, time.Hour + time.Minute + time.Second},
-		"109575.00:00:00": {109575, 0}, // 300 years, which no time.Duration holds
+		"109575.00:00:00": {109575, 0}, // 300 years, more than time.Duration can hold
 		"P10DT12H10M":     {10, 12*time.Hour + 10*time.Minute},
 		"PT36H":           {0, 36 * time.Hour},
 		"P2W":             {14, 0},
@@ -110,8 +110,9 @@ func TestAPIKeyBadInput(t *testing.T) {
 	require.Len(t, read[[]apiKeyLine](root.do("GET", "/api-keys", nil)), 2, "what was refused left nothing behind")
 }
 
-// TestAKeyOutlivesNotItsMaker: a short-lived key cannot make itself live on; a session, which a password made, can.
-func TestAKeyOutlivesNotItsMaker(t *testing.T) {
+// TestExpiringKeyCannotOutliveItself verifies that an API key that expires cannot create one that expires later. A session
+// can.
+func TestExpiringKeyCannotOutliveItself(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()
@@ -214,8 +215,9 @@ func TestRevokeUnknownAPIKeys(t *testing.T) {
 	}
 }
 
-// TestTheLastUsableAPIKeyStays, whoever wants it gone; one that has ended does not count, and may go.
-func TestTheLastUsableAPIKeyStays(t *testing.T) {
+// TestLastUsableAPIKeyCannotBeDeleted verifies that neither the user nor an admin can delete a user's last usable API key. An
+// expired key does not count and can be deleted.
+func TestLastUsableAPIKeyCannotBeDeleted(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()
@@ -236,8 +238,9 @@ func TestTheLastUsableAPIKeyStays(t *testing.T) {
 	another.do("DELETE", "/api-keys/"+another.token, nil).refuses(409, "last_api_key")
 }
 
-// TestAnEndedKeyIsDeletedWhole: the signature counts, not the expiry.
-func TestAnEndedKeyIsDeletedWhole(t *testing.T) {
+// TestDeleteExpiredKeyByItsText verifies that an expired key can be deleted by its full text: the signature is checked,
+// the expiry is not.
+func TestDeleteExpiredKeyByItsText(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
 	ended := root.issue(`{"expiry":"00:00:01"}`)
@@ -246,7 +249,7 @@ func TestAnEndedKeyIsDeletedWhole(t *testing.T) {
 	root.do("DELETE", "/api-keys/"+ended.token, nil).expect(204)
 }
 
-// TestAPIKeysPerUser: there is an end to them, expired ones included.
+// TestAPIKeysPerUser verifies the limit of API keys per user. Expired keys count.
 func TestAPIKeysPerUser(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
@@ -260,7 +263,7 @@ func TestAPIKeysPerUser(t *testing.T) {
 	user.do("DELETE", "/api-keys/"+read[[]apiKeyLine](user.do("GET", "/api-keys", nil))[0].ID, nil).expect(204)
 }
 
-func TestTheOwnersAPIKeysAreTheOwners(t *testing.T) {
+func TestOwnersAPIKeysAreProtected(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
 	admin := root.admin("admin1")

@@ -20,13 +20,13 @@ type auditPage struct {
 	Next   *string     `json:"next"`
 }
 
-// audit returns a page of the record; query begins with "?" or is empty.
+// audit returns a page of the audit log; query is empty or begins with "?".
 func (c client) audit(path, query string) auditPage {
 	c.server.t.Helper()
 	return read[auditPage](c.do("GET", path+query, nil).expect(200).isJSON())
 }
 
-// sentence is an event as "actor action outcome box key target", with "-" for null.
+// sentence formats an event as "actor action outcome box key target", with "-" for null.
 func (e auditLine) sentence() string {
 	text := func(of *string) string {
 		if of == nil {
@@ -45,8 +45,8 @@ func sentences(page auditPage) []string {
 	return list
 }
 
-// TestEveryOperationIsOnRecord, in the order in which it was done.
-func TestEveryOperationIsOnRecord(t *testing.T) {
+// TestEveryOperationIsAudited verifies that the audit log holds every operation in the order of execution.
+func TestEveryOperationIsAudited(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()
@@ -91,8 +91,9 @@ func TestEveryOperationIsOnRecord(t *testing.T) {
 	}, sentences(root.audit("/audit", "")))
 }
 
-// TestRefusalsOnRecord: failed sign-ins and refused entries. A name that no user has is left out: it may be a password.
-func TestRefusalsOnRecord(t *testing.T) {
+// TestAuditedRefusals covers audited refusals: failed sign-ins and refused access to entries. The name of an unknown
+// user is omitted, because it may be a password.
+func TestAuditedRefusals(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()
@@ -143,8 +144,8 @@ func TestRefusalsOnRecord(t *testing.T) {
 	require.NotContains(t, string(root.do("GET", "/audit?limit=1000", nil).Body), "hunter2")
 }
 
-// TestAnEventWhole: its fields, and that it holds no value, key or token.
-func TestAnEventWhole(t *testing.T) {
+// TestEventFields checks every field of an event, and that it holds no value, key or token.
+func TestEventFields(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
 	root.box("default")
@@ -255,7 +256,8 @@ func TestAuditBadParameters(t *testing.T) {
 	}
 }
 
-// TestAuditOfABox is that of this box alone, and not that of one that had its name before; the whole record keeps both.
+// TestAuditOfABox verifies that the audit log of a box excludes an earlier box of the same name. The system's audit log
+// holds both.
 func TestAuditOfABox(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
@@ -278,7 +280,7 @@ func TestAuditOfABox(t *testing.T) {
 	require.Contains(t, sentences(root.audit("/audit", "")), "user1 box.delete success default - -")
 }
 
-// TestAddresses: whose word counts for where a request comes from.
+// TestAddresses verifies which peers may set the client address with X-Forwarded-For.
 func TestAddresses(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -316,8 +318,9 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// TestEventsOutlive those they are about, and their names can be told apart by the ids.
-func TestEventsOutlive(t *testing.T) {
+// TestEventsOutliveTheirObjects verifies that events remain after their user and box are deleted, and that ids distinguish equal
+// names.
+func TestEventsOutliveTheirObjects(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
 	first := root.user("user1")

@@ -31,7 +31,7 @@ func TestAuthenticate(t *testing.T) {
 	s.as("").do("POST", "/authenticate", `{"Username":"USER1","PASSWORD":"user1-password","code":123456}`).expect(200)
 }
 
-// TestWrongCredentials: all are refused alike.
+// TestWrongCredentials verifies that every wrong credential gets the same answer.
 func TestWrongCredentials(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -94,8 +94,9 @@ func TestTokenTTL(t *testing.T) {
 	require.WithinRange(t, time.UnixMilli(got.Expiry), before.Add(time.Hour), time.Now().Add(time.Hour))
 }
 
-// TestASessionEndsWithThePassword and with the user, on the very next request.
-func TestASessionEndsWithThePassword(t *testing.T) {
+// TestNewPasswordEndsSessions verifies that a new password, and deleting the user, end sessions with the next
+// request.
+func TestNewPasswordEndsSessions(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()
@@ -121,7 +122,7 @@ func TestASessionEndsWithThePassword(t *testing.T) {
 	s.signIn("user1", "second-password").do("POST", "/api-keys", nil).expect(200)
 }
 
-func TestATokenDiesWithItsUser(t *testing.T) {
+func TestTokensOfADeletedUser(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()
@@ -133,7 +134,7 @@ func TestATokenDiesWithItsUser(t *testing.T) {
 	session.do("GET", "/whoami", nil).refuses(401, "unauthenticated")
 }
 
-func TestAnotherRoleCountsAtOnce(t *testing.T) {
+func TestRoleChangeTakesEffectImmediately(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()
@@ -179,8 +180,8 @@ func TestWhoAmI(t *testing.T) {
 	require.Contains(t, string(named.do("GET", "/whoami", nil).Body), `"expiresAt":"2100-01-02T01:04:05Z"`)
 }
 
-// TestTheDatabaseDecides, whatever a token whose signature is good says of itself.
-func TestTheDatabaseDecides(t *testing.T) {
+// TestDatabaseOverridesTokenClaims verifies that the database overrides the claims of a correctly signed token.
+func TestDatabaseOverridesTokenClaims(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]string{
 		"an inactive user":      `UPDATE users SET is_active = false WHERE name = 'user1'`,

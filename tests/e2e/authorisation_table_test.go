@@ -3,21 +3,22 @@ package e2e
 // The columns of the tables:
 //
 //	nobody    no token
-//	stranger  a user without a part in the box
-//	without   a box user without the permission
-//	inactive  an inactive box user, with the role boxadmin and all permissions
-//	with      a box user with exactly the permissions that the route needs
+//	stranger  a user who is not a member of the box
+//	without   a member without the permission
+//	inactive  an inactive member with the role boxadmin and all permissions
+//	with      a member with exactly the permissions that the route needs
 //	boxadmin  a boxadmin without permissions over entries
-//	boxowner  the owner of the box, as creating it made it
-//	admin     an admin of the system who is not in the box
-//	owner     the owner of the system, who is not in the box
-//	revoked   an admin who is boxadmin with all permissions, by a key that was deleted
-//	expired   the same, by a key that has ended
-//	disabled  the same, who was deactivated
+//	boxowner  the owner of the box, with the default role and permissions
+//	admin     a system admin who is not a member of the box
+//	owner     the owner of the system, who is not a member of the box
+//	revoked   an admin who is boxadmin with all permissions, with a revoked API key
+//	expired   the same, with an expired API key
+//	disabled  the same, deactivated
 const actors = `nobody stranger without inactive with boxadmin boxowner admin owner revoked expired disabled`
 
-// ownPolicy is each route about what the actor has a part in: the box that its column says, a colleague in it, its own
-// account and its own API key. POST /boxes/:box takes a free name. Here there is no droplet host: 503 is let in.
+// ownPolicy lists each route applied to the actor's own objects: the box named by the column, a colleague in that box,
+// the actor's account and its API key. POST /boxes/:box takes a free name. No droplet host is configured, so 503 means
+// that the request was authorised.
 const ownPolicy = `
 	GET    /                                             200 200 200 200 200 200 200 200 200 200 200 200
 	POST   /init                                         409 409 409 409 409 409 409 409 409 409 409 409
@@ -78,8 +79,8 @@ const ownPolicy = `
 	DELETE /api/v1/droplet/delete/:droplet               401 403 403 403 403 403 403 403 503 401 401 401
 `
 
-// foreignPolicy is each route with a parameter about what is somebody else's: a box in which the actor, whatever it is
-// in another one, has no part, and somebody else's account and API key. The name of that box is taken.
+// foreignPolicy lists each route with a parameter applied to objects of others: a box in which the actor is not a
+// member, and another user's account and API key. The name of that box is taken.
 const foreignPolicy = `
 	DELETE /api-keys/:apiKey                             401 404 404 404 404 404 404 204 204 401 401 401
 
@@ -123,8 +124,8 @@ const foreignPolicy = `
 	DELETE /api/v1/droplet/delete/:droplet               401 403 403 403 403 403 403 403 503 401 401 401
 `
 
-// itselfPolicy is each route about a box user when that is the actor itself. Admins who are not in the box are no
-// users of it.
+// itselfPolicy lists each route about a box user, applied to the actor itself. Admins who are not members of the box
+// are not box users.
 const itselfPolicy = `
 	GET    /boxes/:box/users/:username                   401 404 200 404 200 200 200 404 404 401 401 401
 	PUT    /boxes/:box/users/:username                   401 404 403 404 403 204 204 404 404 401 401 401

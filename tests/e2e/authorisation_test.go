@@ -14,8 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/httpapi"
 )
 
-// TestAuthorisation walks every route as every actor, about its own and about other people's things. The tables must
-// name exactly the routes that there are.
+// TestAuthorisation runs every route as every actor, on the actor's own objects and on those of others. The tables must
+// name exactly the registered routes.
 func TestAuthorisation(t *testing.T) {
 	t.Parallel()
 	troupe := newTroupe(t)
@@ -92,7 +92,7 @@ func requireSameRoutes(t *testing.T, table string, rows map[string][]int, covers
 	require.ElementsMatch(t, expected, got, "the table %s names the routes that there are", table)
 }
 
-// troupe is a server with those who are the same in all scenes: they are never changed, or refused each time.
+// troupe is a server with the actors that all scenes share. No scene changes them.
 type troupe struct {
 	server                        *server
 	owner, keeper                 client
@@ -123,21 +123,21 @@ func newTroupe(t *testing.T) *troupe {
 	return r
 }
 
-// scene is one request to come: who makes it, and about what.
+// scene is one request: its actor and its target.
 type scene struct {
 	actor   client
-	name    string // of the actor; empty for nobody
+	name    string // the actor's token; empty without one
 	box     string
-	member  string // the box user that the request is about
-	account string // the user that the request is about
+	member  string // the box user that is the target
+	account string // the user that is the target
 	apiKey  string
 	number  int64
 }
 
 const sceneKey, sceneKeyEncoded = "team/db", "team%2Fdb"
 
-// prepare makes a box with an entry and a colleague, and an actor with its part in it; when foreign, the actor's part
-// is in another box.
+// prepare creates a box with an entry and a colleague, and an actor with its membership. If foreign is set, the actor
+// is a member of another box instead.
 func (r *troupe) prepare(t *testing.T, route, actor string, foreign bool) scene {
 	t.Helper()
 	s := scene{number: r.scenes.Add(1), member: "colleague", account: "colleague"}
@@ -156,7 +156,7 @@ func (r *troupe) prepare(t *testing.T, route, actor string, foreign bool) scene 
 		} else if spare := s.actor.do("POST", "/api-keys", nil); spare.Status == 200 {
 			s.apiKey = spare.string("apiKey")
 		} else {
-			s.apiKey = s.actor.token // a dead key must not even delete itself
+			s.apiKey = s.actor.token // a revoked key must not be able to delete itself
 		}
 		return s
 	}
@@ -220,7 +220,8 @@ var (
 	}
 )
 
-// enter gives an actor its part in a box. Where a route needs no permission, "with" has all and "without" none.
+// enter makes the actor a member of a box. On routes that need no permission, "with" has all permissions and "without"
+// has none.
 func (r *troupe) enter(t *testing.T, box, actor, name string, needs []string) {
 	t.Helper()
 	owner := r.owner.in(t)
@@ -252,7 +253,7 @@ func (r *troupe) enter(t *testing.T, box, actor, name string, needs []string) {
 	}
 }
 
-// play sends the request, with a body that would succeed.
+// play sends the request with a body that would succeed.
 func (s scene) play(route string) *answer {
 	s.actor.server.t.Helper()
 	method, path, _ := strings.Cut(route, " ")

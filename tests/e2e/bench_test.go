@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// harness runs the benchmark's harness, small and short, and returns what it said and where its figures are.
+// harness runs the benchmark harness with small parameters and returns its output and the path of its figures.
 func harness(t *testing.T, flags ...string) (said, figures string, err error) {
 	t.Helper()
 	dir := t.TempDir()
@@ -26,8 +26,8 @@ func harness(t *testing.T, flags ...string) (said, figures string, err error) {
 	return string(out), figures, err
 }
 
-// TestTheBenchmarkRuns looks at no times.
-func TestTheBenchmarkRuns(t *testing.T) {
+// TestBenchmarkRuns verifies that the harness works. It checks no durations.
+func TestBenchmarkRuns(t *testing.T) {
 	t.Parallel()
 	said, file, err := harness(t)
 	require.NoError(t, err, "%s", said)
@@ -60,7 +60,7 @@ func TestTheBenchmarkRuns(t *testing.T) {
 	}
 }
 
-func TestTheBenchmarkFailsWhenAnAnswerIsWrong(t *testing.T) {
+func TestBenchmarkFailsOnWrongAnswers(t *testing.T) {
 	t.Parallel()
 	for spoil, finds := range map[string]string{
 		"values": `is at version \d+ and not 1`,

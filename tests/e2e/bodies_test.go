@@ -15,14 +15,14 @@ import (
 // bodyRoute is a route that reads a body.
 type bodyRoute struct {
 	method, template, path string
-	// optional: no body at all is fine, and changes or makes what the contract says.
+	// optional reports whether the route accepts an empty body.
 	optional bool
-	// good is a body that succeeds, with the status.
+	// good is a body that succeeds with this status.
 	good   string
 	status int
-	// object is what the body must be: "a JSON object" where it is empty.
+	// object names the required type of the body; empty means "a JSON object".
 	wanted string
-	// wrong are bodies with one field of the wrong type, by the field and what it must be.
+	// wrong lists bodies with one field of the wrong type, with the field and the type it requires.
 	wrong []wrongField
 }
 
@@ -153,7 +153,7 @@ func bodyRoutes() []bodyRoute {
 	}
 }
 
-// withoutBody are the routes that could carry a body and read none.
+// withoutBody lists the routes whose method allows a body and that read none.
 var withoutBody = map[string]bool{"POST /boxes/:box": true}
 
 func TestBodiesNamesEveryRouteThatReadsOne(t *testing.T) {
@@ -172,7 +172,7 @@ func TestBodiesNamesEveryRouteThatReadsOne(t *testing.T) {
 	require.ElementsMatch(t, all, listed)
 }
 
-// TestBodies sends every route that reads a body good and bad ones.
+// TestBodies sends valid and invalid bodies to every route that reads one.
 func TestBodies(t *testing.T) {
 	t.Parallel()
 	s := start(t, "MAX_BODY_BYTES=4096", "MAX_VALUE_BYTES=2048", "ENTRY_VERSIONS=0")
@@ -199,7 +199,7 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-// TestABodyOfUnknownLength is cut off at the limit as well.
+// TestABodyOfUnknownLength verifies that the limit applies to a body without Content-Length.
 func TestABodyOfUnknownLength(t *testing.T) {
 	t.Parallel()
 	s := start(t, "MAX_BODY_BYTES=2048", "MAX_VALUE_BYTES=0")
@@ -219,8 +219,9 @@ func TestABodyOfUnknownLength(t *testing.T) {
 	}
 }
 
-// TestBodiesOfNobody are small: names and passwords need no more. A token lifts that, where one is looked at.
-func TestBodiesOfNobody(t *testing.T) {
+// TestBodyLimitWithoutAToken verifies the small body limit of requests without a token. A valid token raises the limit on
+// routes that read tokens.
+func TestBodyLimitWithoutAToken(t *testing.T) {
 	t.Parallel()
 	s := start(t, "REQUIRE_ADMIN_TO_CREATE_USER=false")
 	root := s.initialize()

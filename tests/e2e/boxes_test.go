@@ -28,7 +28,7 @@ func TestCreateBox(t *testing.T) {
 	user.do("POST", "/boxes/with-body", `{"ignored":`, "Content-Type", "text/plain").expect(201)
 }
 
-// notBoxes are names that no box can have, as they stand in a path.
+// notBoxes lists path segments that are not valid box names.
 var notBoxes = []string{".a", "a.", "-a", "a-", "_a", "a..b", "a._b", "a%20b", "%20", "a%2Fb", "a%252Fb", "a:b", "a@b",
 	"%C3%A4", "%00", "a%00", "%ff", "..", ".",
 	"%2e%2e", "a+b", "a%0a", "*", ":box", strings.Repeat("b", 101), strings.Repeat("b", 4000)}
@@ -47,7 +47,7 @@ func TestCreateBoxBadNames(t *testing.T) {
 	user.do("GET", "/boxes", nil).expect(200).is(`[]`)
 }
 
-// TestUnknownBoxes: a box that is not there, one that cannot be, and one of somebody else are one and the same.
+// TestUnknownBoxes verifies that a missing box, an invalid name and a box of other users get the same answer.
 func TestUnknownBoxes(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
@@ -126,8 +126,9 @@ func TestDescribeBox(t *testing.T) {
 	}
 }
 
-// TestTimesOfABox: in UTC, to the second, and updatedAt is the latest of the box's own and of its entries'.
-func TestTimesOfABox(t *testing.T) {
+// TestBoxTimestamps verifies that times are UTC with a resolution of one second, and that updatedAt is the latest change
+// of the box or of one of its entries.
+func TestBoxTimestamps(t *testing.T) {
 	t.Parallel()
 	root := withBox(t)
 	root.put("default", "one", `1`).expect(201)
@@ -145,7 +146,7 @@ func TestTimesOfABox(t *testing.T) {
 	require.Greater(t, times()[1], "2020", "a deletion is a change")
 }
 
-// TestDeleteBox leaves nothing of it behind: the same name is a new box.
+// TestDeleteBox verifies that deleting a box removes all its data. A new box may take the name.
 func TestDeleteBox(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()

@@ -93,7 +93,8 @@ func TestListBoxUsers(t *testing.T) {
 	root.do("GET", "/boxes/Default/users", nil).expect(200).is(`["a.b","a1","root","zoe"]`)
 }
 
-// TestDescribeBoxUser: permissions are in lower case here, in camel case under …/permissions, and always in one order.
+// TestDescribeBoxUser verifies that permissions are lower case here and camel case under …/permissions, always in the
+// same order.
 func TestDescribeBoxUser(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
@@ -115,7 +116,7 @@ func TestDescribeBoxUser(t *testing.T) {
 	user.do("GET", "/boxes/default/users/user2/permissions", nil).refuses(403, "box_admin_only")
 }
 
-// TestUnknownBoxUsers: to a boxadmin they are not in the box; to a box user that is none of its business.
+// TestUnknownBoxUsers verifies the answers for users who are not in the box: 404 to a boxadmin, 403 to a plain member.
 func TestUnknownBoxUsers(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
@@ -185,8 +186,8 @@ func TestUpdateBoxUserBadRole(t *testing.T) {
 	}
 }
 
-// TestTheOwnerOfABoxStays an active boxadmin, whoever asks.
-func TestTheOwnerOfABoxStays(t *testing.T) {
+// TestBoxOwnerCannotBeRemoved verifies that no caller can remove, demote or deactivate the owner of a box.
+func TestBoxOwnerCannotBeRemoved(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
 	owner, deputy := root.user("owner1"), root.user("deputy")
@@ -206,8 +207,8 @@ func TestTheOwnerOfABoxStays(t *testing.T) {
 	}
 }
 
-// TestBoxAdminsAmongThemselves: a boxadmin may take another's place away, and its own.
-func TestBoxAdminsAmongThemselves(t *testing.T) {
+// TestBoxAdminRemovesBoxAdmin verifies that a boxadmin can remove other boxadmins and itself.
+func TestBoxAdminRemovesBoxAdmin(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
 	root.box("default")
@@ -224,8 +225,9 @@ func TestBoxAdminsAmongThemselves(t *testing.T) {
 	first.do("GET", "/boxes/default", nil).refuses(404, "box_not_found")
 }
 
-// TestAnInactiveBoxUserHasNoPart, and has the same one again once active.
-func TestAnInactiveBoxUserHasNoPart(t *testing.T) {
+// TestInactiveBoxUser verifies that an inactive member has no access, and regains the same access when
+// reactivated.
+func TestInactiveBoxUser(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
 	user := root.user("user1")
@@ -241,8 +243,8 @@ func TestAnInactiveBoxUserHasNoPart(t *testing.T) {
 	user.get("default", "key").expect(200)
 }
 
-// TestAnAdminInABox: being an admin adds to what a box user may, and takes nothing away.
-func TestAnAdminInABox(t *testing.T) {
+// TestAdminAsBoxMember verifies that a system admin who is a member keeps the rights of a member.
+func TestAdminAsBoxMember(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
 	admin := root.admin("admin1")

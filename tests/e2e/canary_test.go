@@ -20,7 +20,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// The canaries. Where a secret has the form of a name, it is one that would pass for a name.
+// The canaries. If a secret has the form of a name, it is a valid name.
 const (
 	canaryValue      = "cnryValueWq7Zt2"
 	canaryOldValue   = "cnryOldValueHd5Kx8"
@@ -33,13 +33,13 @@ const (
 
 var canaryKey = domain.FormatGeneratedKey([32]byte([]byte("cnryKeyBytes-0123456789-abcdefgh")))
 
-// flock is what a test run let loose, and what came back.
+// flock collects the secrets that a test run sent, and the answers to it.
 type flock struct {
 	t      *testing.T
 	server *server
-	// secrets by what they are.
+	// secrets by kind.
 	secrets map[string]string
-	bodies  bytes.Buffer // of errors
+	bodies  bytes.Buffer // bodies of error answers
 }
 
 // send makes a request and keeps the answer's body if it is an error.
@@ -53,7 +53,7 @@ func (f *flock) send(who client, method, path string, body any, headers ...strin
 	return got
 }
 
-// TestCanaries plants secrets in all kinds of requests, good and bad, and searches for them wherever they must not be.
+// TestCanaries sends secrets in valid and invalid requests and searches every output and store for them.
 func TestCanaries(t *testing.T) {
 	t.Parallel()
 	f := &flock{t: t, server: start(t, "INIT_TOKEN="+canaryInitToken, "LOG_LEVEL=debug"), secrets: map[string]string{
@@ -75,7 +75,7 @@ func TestCanaries(t *testing.T) {
 	f.search("the dump", dump(t, f.server.db))
 }
 
-// live is an ordinary day: everything succeeds.
+// live runs requests that succeed.
 func (f *flock) live() client {
 	nobody := f.server.as("")
 	credentials := func(name, password string) string {
@@ -113,12 +113,12 @@ func (f *flock) live() client {
 	return root
 }
 
-// liveWithCodes signs in with codes, rightly and wrongly, and enrols one.
+// liveWithCodes signs in with right and wrong TOTP codes, and enrols a TOTP secret.
 func (f *flock) liveWithCodes(root client) {
 	nobody := f.server.as("")
 	secret := root.member("coded", "viewer")
 	f.keep("code secret", secret)
-	pair := f.server.codeIn("coded", secret)
+	pair := f.server.signInWithCode("coded", secret)
 	f.keep("access token", pair.Access)
 	f.keep("refresh token", pair.Refresh)
 	f.send(f.server.as(pair.Access), "GET", "/api/v1/user/list", nil).expect(403)
@@ -140,7 +140,7 @@ func (f *flock) liveWithCodes(root client) {
 	f.send(root, "DELETE", "/users/root/totp", `{"code":"`+made.RecoveryCodes[1]+`"}`).expect(204)
 }
 
-// keep adds a token to the secrets, whole and by its signature, which is what nobody could make up.
+// keep adds a token to the secrets, as a whole and by its signature. The signature is the part that cannot be forged.
 func (f *flock) keep(what, token string) {
 	f.t.Helper()
 	require.NotEmpty(f.t, token)
@@ -148,7 +148,7 @@ func (f *flock) keep(what, token string) {
 	f.secrets[what+"'s signature"] = token[strings.LastIndex(token, ".")+1:]
 }
 
-// failAtBodies sends bodies that are wrong in every way that somebody thought of.
+// failAtBodies sends invalid bodies of every known kind.
 func (f *flock) failAtBodies(root client) {
 	bodies := []string{`{"username":"` + canaryStray, `{"username":` + canaryStray + `}`, `"` + canaryStray + `"`,
 		`["` + canaryStray + `"]`,
@@ -174,14 +174,14 @@ func (f *flock) failAtBodies(root client) {
 		method, path, _ := strings.Cut(route, " ")
 		for _, body := range bodies {
 			if path == "/api-keys" && !strings.Contains(body, "expiry") {
-				continue // would make one
+				continue // this would create one
 			}
 			f.send(root, method, path, body, "X-Encryption-Key", canaryKey)
 			f.send(root, method, path, body, "X-Encryption-Key", canaryKey, "Content-Type", "text/"+canaryStray)
 			f.send(f.server.as(""), method, path, body, "X-Encryption-Key", canaryKey)
 		}
 	}
-	// The password in the field of the name, and the other way round.
+	// The password in the field of the name, and the reverse.
 	f.send(root, "POST", "/authenticate", `{"username":"`+canaryPassword+`","password":"root"}`).expect(401)
 	f.send(root, "POST", "/authenticate", `{"username":"root","password":"`+canaryStray+`"}`).expect(401)
 	f.send(root, "POST", "/users", `{"username":"`+canaryPassword+`!","password":"user2"}`).expect(400)
@@ -220,12 +220,12 @@ func (f *flock) failAtPlaces(root client) {
 				f.send(root, "GET", "/boxes/default/entries/entry", nil, header, value)
 			}
 		}
-		f.send(root, "GET", "/whoami", nil, "X-Request-Id", secret+" !") // not of the form that is kept
+		f.send(root, "GET", "/whoami", nil, "X-Request-Id", secret+" !") // not of the form that the server accepts as a request id
 		f.send(root, "GET", "/boxes/default/entries/entry", nil, "X-Encryption-Key", otherKey)
 	}
 }
 
-// failAtSockets sends what no client library would.
+// failAtSockets sends malformed HTTP over raw connections.
 func (f *flock) failAtSockets(root client) {
 	address := strings.TrimPrefix(f.server.url, "http://")
 	for _, request := range []string{
@@ -247,7 +247,7 @@ func (f *flock) failAtSockets(root client) {
 		require.NoError(f.t, err)
 		require.NoError(f.t, conn.(*net.TCPConn).CloseWrite())
 		require.NoError(f.t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
-		_, _ = io.Copy(&f.bodies, conn) // a reset is an answer too
+		_, _ = io.Copy(&f.bodies, conn) // a reset counts as an answer
 		require.NoError(f.t, conn.Close())
 	}
 	request, err := http.NewRequestWithContext(context.Background(), strings.ToUpper(canaryStray),
@@ -259,7 +259,7 @@ func (f *flock) failAtSockets(root client) {
 	require.NoError(f.t, response.Body.Close())
 }
 
-// search fails the test for every secret that the text holds, as it is or in hexadecimal or base64.
+// search fails the test for every secret that the text contains as plain text, hexadecimal or base64.
 func (f *flock) search(where, text string) {
 	f.t.Helper()
 	require.NotEmpty(f.t, text, where)
@@ -276,7 +276,7 @@ func (f *flock) search(where, text string) {
 	}
 }
 
-// base64Forms are what text looks like within something longer that is in base64, at each of the three alignments.
+// base64Forms returns the base64 encodings of text within a longer text, one for each of the three alignments.
 func base64Forms(text string) (forms []string) {
 	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		for shift, skip := range []int{0, 2, 3} {
@@ -288,7 +288,7 @@ func base64Forms(text string) (forms []string) {
 	return forms
 }
 
-// tables is all rows of all tables, bytes in hexadecimal.
+// tables returns all rows of all tables, with bytes in hexadecimal.
 func tables(t *testing.T, database string) string {
 	t.Helper()
 	var all bytes.Buffer
@@ -307,8 +307,8 @@ func tables(t *testing.T, database string) string {
 	return all.String()
 }
 
-// dump is what an operator would put away. Where the tests' server is not this machine's, pg_dump may be missing; the
-// tables were searched all the same.
+// dump returns the output of pg_dump. If the test server runs on another machine, pg_dump may be missing; the tables
+// are searched in any case.
 func dump(t *testing.T, database string) string {
 	t.Helper()
 	program, err := exec.LookPath("pg_dump")

@@ -14,7 +14,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// The isolation levels that a database may be set to.
+// The isolation levels that a database can be set to.
 const (
 	readCommitted  = "read committed"
 	repeatableRead = "repeatable read"
@@ -26,8 +26,8 @@ type cluster struct {
 	t    testing.TB
 	a, b *server
 	root client // on a
-	// mayRefuse: at this isolation level the database may refuse a transaction that others overtook, and the answer
-	// is 503 when that happened too often.
+	// mayRefuse is set for isolation levels at which the database aborts concurrent transactions. The server answers
+	// 503 when its retries are exhausted.
 	mayRefuse bool
 }
 
@@ -51,7 +51,7 @@ func startCluster(t testing.TB, isolation string, settings ...string) *cluster {
 	return c
 }
 
-// errors returns the lines of the log that are errors.
+// errors returns the log lines of level error.
 func (s *server) errors() (lines []string) {
 	for line := range strings.Lines(s.log.String()) {
 		if strings.Contains(line, `"level":"ERROR"`) {
@@ -61,7 +61,7 @@ func (s *server) errors() (lines []string) {
 	return lines
 }
 
-// on returns one of the replicas, by turns.
+// on returns a replica; consecutive numbers alternate between the two.
 func (c *cluster) on(i int) *server {
 	if i%2 == 0 {
 		return c.a
@@ -69,10 +69,10 @@ func (c *cluster) on(i int) *server {
 	return c.b
 }
 
-// at is the same client at another replica.
+// at returns the same client for another replica.
 func (c client) at(s *server) client { return s.as(c.token) }
 
-// atOnce makes all requests at the same moment and returns their answers in order.
+// atOnce sends all requests concurrently and returns their answers in order.
 func (c *cluster) atOnce(requests ...func() *answer) []*answer {
 	c.t.Helper()
 	answers := make([]*answer, len(requests))
@@ -96,7 +96,7 @@ func (c *cluster) atOnce(requests ...func() *answer) []*answer {
 	return answers
 }
 
-// times is atOnce for n requests that differ in their number; odd ones go to the second replica.
+// times calls atOnce for n numbered requests; odd ones go to the second replica.
 func (c *cluster) times(n int, request func(i int, s *server) *answer) []*answer {
 	c.t.Helper()
 	requests := make([]func() *answer, n)
@@ -106,7 +106,7 @@ func (c *cluster) times(n int, request func(i int, s *server) *answer) []*answer
 	return c.atOnce(requests...)
 }
 
-// surely repeats a request that the database refused because of others.
+// surely repeats a request that the database aborted because of concurrent ones.
 func (c *cluster) surely(request func() *answer) func() *answer {
 	return func() *answer {
 		got := request()
@@ -126,8 +126,8 @@ func tally(answers []*answer) map[int]int {
 	return counts
 }
 
-// expectTally demands how many answers have which status. Where the database may refuse, the first status, that of
-// success, must still be as often, and of the others any may have been refused.
+// expectTally requires a count for each status. If the database may abort transactions, the count of the first status,
+// success, must still match, and any of the other answers may be 503.
 func (c *cluster) expectTally(answers []*answer, success, count, other, others int) {
 	c.t.Helper()
 	got := tally(answers)
@@ -150,8 +150,8 @@ func (c *cluster) number(sql string, args ...any) int {
 	return number(c.t, c.a.db, sql, args...)
 }
 
-// traces lists, as table.column, where an identifier is found in the database; the record of events apart, which
-// outlives what it is about.
+// traces lists, as table.column, where the database contains an identifier. It ignores the audit log, which outlives
+// its objects.
 func (c *cluster) traces(id string) []string {
 	c.t.Helper()
 	var found []string
@@ -175,17 +175,17 @@ func (c *cluster) traces(id string) []string {
 	return found
 }
 
-// withConn opens a connection of the test's own.
+// withConn opens a separate database connection for the test.
 func withConn(t testing.TB, database string, use func(ctx context.Context, conn *pgx.Conn)) {
 	t.Helper()
-	ctx := context.Background() // also for what runs after the test's end
+	ctx := context.Background() // cleanups run after the test's context has ended
 	conn, err := pgx.Connect(ctx, database)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, conn.Close(ctx)) }()
 	use(ctx, conn)
 }
 
-// run executes SQL and returns how many rows it was about.
+// run executes SQL and returns the number of affected rows.
 func run(t testing.TB, database, sql string, args ...any) int {
 	t.Helper()
 	var count int
@@ -216,7 +216,7 @@ func text(t testing.TB, database, sql string, args ...any) string {
 	return value
 }
 
-// inOrder runs subtests by name, each in parallel to the others.
+// inOrder runs subtests in the order of their names, in parallel.
 func inOrder[T any](t *testing.T, table map[string]T, test func(t *testing.T, each T)) {
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(table)) {

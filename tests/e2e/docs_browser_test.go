@@ -22,7 +22,7 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/httpapi"
 )
 
-// browser is a Chromium with one tab, and what it complained of and asked for.
+// browser is a Chromium with one tab, its console messages and the requests it sent.
 type browser struct {
 	t   *testing.T
 	tab context.Context
@@ -32,7 +32,7 @@ type browser struct {
 	requests []string
 }
 
-// startBrowser starts a Chromium of the test's own, which ends with the test.
+// startBrowser starts a Chromium that ends with the test.
 func startBrowser(t *testing.T) *browser {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU,
@@ -44,9 +44,9 @@ func startBrowser(t *testing.T) *browser {
 	t.Cleanup(stop)
 	b := &browser{t: t}
 	var closeTab context.CancelFunc
-	b.tab, closeTab = chromedp.NewContext(allocator, chromedp.WithListener(b.hear))
+	b.tab, closeTab = chromedp.NewContext(allocator, chromedp.WithListener(b.record))
 	t.Cleanup(closeTab)
-	// The first one starts Chromium, which ends with the context of that call: it has no timeout.
+	// The first call starts Chromium, which ends with that call's context. The context therefore has no timeout.
 	require.NoError(t, chromedp.Do(b.tab, chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
 		_, err := cdp.Call(ctx, tab, network.Enable, network.EnableParams{})
 		_, also := cdp.Call(ctx, tab, log.Enable, cdp.Empty{})
@@ -55,7 +55,7 @@ func startBrowser(t *testing.T) *browser {
 	return b
 }
 
-func (b *browser) hear(event any) {
+func (b *browser) record(event any) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch event := event.(type) {
@@ -70,7 +70,7 @@ func (b *browser) hear(event any) {
 	}
 }
 
-// heard returns what the console says, and what was asked for.
+// heard returns the console messages and the requested URLs.
 func (b *browser) heard() (said, requests []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -85,7 +85,7 @@ func (b *browser) do(actions ...chromedp.Action[chromedp.Void]) {
 	require.NoError(b.t, chromedp.Do(ctx, actions...))
 }
 
-// ask evaluates an expression in the page; a promise is waited for.
+// ask evaluates an expression in the page and waits for a promise.
 func ask[T any](b *browser, expression string) T {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.tab, time.Minute)
@@ -95,7 +95,7 @@ func ask[T any](b *browser, expression string) T {
 	return answer
 }
 
-// dark makes the browser one of somebody who prefers a dark screen.
+// dark makes the browser prefer a dark color scheme.
 func dark(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
 	_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia,
 		emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme",
@@ -103,8 +103,8 @@ func dark(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
 	return chromedp.Void{}, err
 }
 
-// follow clicks on each link of the navigation and returns what it leads to, by the request: where on the screen its top
-// is, as a share of the height.
+// follow clicks each link of the navigation and returns the position of its target's top, as a share of the window's
+// height, by operation.
 const follow = `(async () => {
 	const found = {};
 	for (const link of document.querySelectorAll('nav li a')) {
@@ -119,7 +119,7 @@ const follow = `(async () => {
 	return found;
 })()`
 
-// TestPageInABrowser looks at the page as people do.
+// TestPageInABrowser checks the page as it is rendered.
 func TestPageInABrowser(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -158,8 +158,9 @@ func TestPageInABrowser(t *testing.T) {
 	}
 }
 
-// TestPageOnAPhone: nothing is cut off at the side, with everything open, and the navigation is behind its button.
-func TestPageOnAPhone(t *testing.T) {
+// TestPageOnANarrowScreen verifies that nothing overflows a narrow screen with all sections open, and that the navigation is
+// collapsed.
+func TestPageOnANarrowScreen(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	b := startBrowser(t)

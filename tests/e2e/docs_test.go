@@ -10,8 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/api"
 )
 
-// TestDescriptionAndPage are served to anybody, as they stand in the repository, and not sent again while they are the
-// same.
+// TestDescriptionAndPage verifies that both are served without a token, equal the files in the repository, and support
+// conditional requests.
 func TestDescriptionAndPage(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -38,8 +38,9 @@ func TestDescriptionAndPage(t *testing.T) {
 	}
 }
 
-// TestPageIsLocked: the page may neither load nor run nor send anything, and its style is the one that it came with.
-func TestPageIsLocked(t *testing.T) {
+// TestPageSecurityPolicy verifies that the page's content security policy forbids scripts, loads and requests, and permits
+// its own style only.
+func TestPageSecurityPolicy(t *testing.T) {
 	t.Parallel()
 	got := start(t).as("").do("GET", "/docs", nil).expect(200)
 	require.Equal(t, "default-src 'none'; style-src '"+api.StyleDigest()+
@@ -51,7 +52,7 @@ func TestPageIsLocked(t *testing.T) {
 	require.Equal(t, 1, strings.Count(string(got.Body), "<style>"))
 }
 
-// TestServerPaths are answered without a token.
+// TestServerPaths verifies that these paths are answered without a token.
 func TestServerPaths(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -16,7 +16,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/engine"
 )
 
-// TestDropletsAtOnce: of ten adds at once on two servers each gets a number of its own, and the numbers are the lowest.
+// TestDropletsAtOnce verifies that ten concurrent adds on two servers get the ten lowest numbers.
 func TestDropletsAtOnce(t *testing.T) {
 	y := openYard(t, "DROPLET_PREFIX=many-")
 	other := startOn(t, y.db, yardSettings(y.engine, "DROPLET_PREFIX=many-")...)
@@ -53,7 +53,7 @@ func TestDropletsAtOnce(t *testing.T) {
 	require.Equal(t, want, names)
 	require.Len(t, read[[]string](y.root.do("GET", "/boxes/many/entries", nil).expect(200)), 4)
 
-	// And ten deletions at once, of which two are of each droplet, with adds among them.
+	// Ten concurrent deletions, two of each droplet, with adds between them.
 	answers = c.times(12, func(i int, s *server) *answer {
 		if i >= 10 {
 			return y.manager.at(s).do("POST", "/api/v1/droplet/add", `{"box":"many"}`, sealed...)
@@ -76,8 +76,9 @@ func TestDropletsAtOnce(t *testing.T) {
 	require.Empty(t, append(y.errors(), other.errors()...))
 }
 
-// TestTheEngineDiesDuringAnAdd: when it is back, each droplet is whole or gone, and so is its entry.
-func TestTheEngineDiesDuringAnAdd(t *testing.T) {
+// TestEngineIsKilledDuringAnAdd verifies that after the engine's restart each droplet and its entry are complete or
+// removed.
+func TestEngineIsKilledDuringAnAdd(t *testing.T) {
 	y := openYard(t)
 	y.root.box("servers")
 	y.root.share("servers", "manager", "createEntry")
@@ -97,10 +98,10 @@ func TestTheEngineDiesDuringAnAdd(t *testing.T) {
 		t.Log(i, got.Status, y.phases())
 		switch got.Status {
 		case 200:
-		case 400: // an engine that was killed may hold on to a port
+		case 400: // a killed engine may still hold a port
 			require.Regexp(t, "already (allocated|in use)", got.string("error"))
 		default:
-			got.failsOtherwise(503)
+			got.failsUnnumbered(503)
 		}
 		y.engine.Again()
 		y.consistent("servers", 30*time.Second)
@@ -115,14 +116,14 @@ func TestTheEngineDiesDuringAnAdd(t *testing.T) {
 	require.Empty(t, y.errors())
 }
 
-// phases tells how far what was cut off had come.
+// phases lists the build phases of the interrupted droplets.
 func (y *yard) phases() string {
 	return text(y.t, y.db, `SELECT COALESCE(string_agg(CASE WHEN busy_until IS NULL THEN 'whole' WHEN entry_version > 0 THEN 'key written'
 		ELSE 'begun' END, ', '), 'nothing') FROM droplets`)
 }
 
-// TestTheServerDiesDuringAnAdd: the next one takes back what was cut off, once nobody can be at it any more.
-func TestTheServerDiesDuringAnAdd(t *testing.T) {
+// TestServerIsKilledDuringAnAdd verifies that another server removes an interrupted build after its lease has expired.
+func TestServerIsKilledDuringAnAdd(t *testing.T) {
 	y := openYard(t)
 	y.root.box("servers")
 	y.root.share("servers", "manager", "createEntry")
@@ -131,14 +132,14 @@ func TestTheServerDiesDuringAnAdd(t *testing.T) {
 		go func() {
 			_, _ = y.manager.at(&doomed.server).try("POST", "/api/v1/droplet/add", `{"box":"servers"}`, sealed...)
 		}()
-		time.Sleep(patience * time.Millisecond) // it dies at another moment of the add each time
+		time.Sleep(patience * time.Millisecond) // the kill hits another phase of the add each time
 		doomed.kill()
 		left := y.viewer.droplets("GET", "/list", nil)
 		busy := number(t, y.db, `SELECT count(*) FROM droplets WHERE busy_until IS NOT NULL`)
 		require.Len(t, y.viewer.droplets("GET", "/list", nil), len(left), "somebody may be at it still")
 		require.Equal(t, busy,
 			number(t, y.db, `SELECT count(*) FROM droplets WHERE busy_until > now() + interval '1 minute'`))
-		run(t, y.db, `UPDATE droplets SET busy_until = now() WHERE busy_until IS NOT NULL`) // two minutes pass
+		run(t, y.db, `UPDATE droplets SET busy_until = now() WHERE busy_until IS NOT NULL`) // advances the lease by two minutes
 		y.consistent("servers", 20*time.Second)
 		if busy > 0 {
 			require.Equal(t, busy,
@@ -149,7 +150,7 @@ func TestTheServerDiesDuringAnAdd(t *testing.T) {
 	}
 }
 
-// TestAFrozenEngine: the service answers in time, and makes good on what it was asked when the engine goes on.
+// TestAFrozenEngine verifies that the service answers in time and completes its work when the engine resumes.
 func TestAFrozenEngine(t *testing.T) {
 	y := openYard(t)
 	y.root.box("servers")
@@ -174,15 +175,15 @@ func TestAFrozenEngine(t *testing.T) {
 	y.engine.Thaw()
 	y.consistent("servers", 20*time.Second)
 
-	// In the middle of a stop, which has ten seconds and five more.
+	// Freeze during a stop, which takes up to ten seconds plus five.
 	y.manager.droplets("POST", "/add", `{"image":"`+engine.StubbornImage+`"}`)
 	y.inside(2)
 	answered := make(chan *answer, 1)
 	began := time.Now()
 	go func() { answered <- y.manager.do("PATCH", "/api/v1/droplet/stop/droplet02", nil) }()
-	time.Sleep(2 * time.Second) // well into the ten seconds, of which the engine says nothing before they are over
+	time.Sleep(2 * time.Second) // within the ten seconds, before the engine's answer
 	y.engine.Freeze()
-	(<-answered).failsOtherwise(503)
+	(<-answered).failsUnnumbered(503)
 	require.InDelta(t, 15, time.Since(began).Seconds(), 2)
 	y.engine.Thaw()
 	require.Eventually(t, func() bool {

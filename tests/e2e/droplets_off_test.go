@@ -13,12 +13,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// dropletRequests is each request about droplets.
+// dropletRequests lists the requests about droplets.
 var dropletRequests = [][2]string{{"GET", "/list"}, {"POST", "/add"}, {"PATCH", "/start/droplet01"},
 	{"PATCH", "/stop/droplet01"},
 	{"PATCH", "/restart/droplet01"}, {"DELETE", "/delete/droplet01"}}
 
-// TestDropletsWithoutAHost: the answer names the setting, after who asks is known, and all else works.
+// TestDropletsWithoutAHost verifies that the answer names the setting, only to authorised callers, and that everything
+// else works.
 func TestDropletsWithoutAHost(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -27,13 +28,13 @@ func TestDropletsWithoutAHost(t *testing.T) {
 	for _, line := range dropletRequests {
 		path := "/api/v1/droplet" + line[1]
 		for _, who := range []client{root, manager} {
-			got := who.do(line[0], path, nil).failsOtherwise(503)
+			got := who.do(line[0], path, nil).failsUnnumbered(503)
 			require.Contains(t, got.string("error"), "LOCKBOX_DOCKER_HOST")
 			require.NotEmpty(t, got.Header.Get("Retry-After"))
 		}
 		s.as("").do(line[0], path, nil).fails(401, 908, "Access token not found")
 		if line[0] == "GET" {
-			viewer.do(line[0], path, nil).failsOtherwise(503)
+			viewer.do(line[0], path, nil).failsUnnumbered(503)
 			continue
 		}
 		viewer.do(line[0], path, nil).fails(403, 912, "Access denied")
@@ -45,17 +46,17 @@ func TestDropletsWithoutAHost(t *testing.T) {
 		`SELECT count(*) FROM events WHERE action LIKE 'droplet.%' AND outcome = 'denied' AND actor_name = 'viewer'
 		AND target = CASE action WHEN 'droplet.add' THEN '' ELSE 'droplet01' END`),
 		"an add with a body that cannot be read is none")
-	// A group that is taken away counts from the next request.
+	// Removing a group takes effect with the next request.
 	root.do("PUT", "/users/manager", `{"group":"none"}`).expect(204)
 	for _, line := range dropletRequests {
 		manager.do(line[0], "/api/v1/droplet"+line[1], nil).fails(403, 912, "Access denied")
 	}
 }
 
-// TestASilentDropletHost: a socket that accepts and never answers, and one where nobody is.
-func TestASilentDropletHost(t *testing.T) {
+// TestUnresponsiveDropletHost covers a socket that accepts and never answers, and a path without a listener.
+func TestUnresponsiveDropletHost(t *testing.T) {
 	t.Parallel()
-	dir, err := os.MkdirTemp("", "silent-") // t.TempDir has a path too long for a socket
+	dir, err := os.MkdirTemp("", "silent-") // t.TempDir is too long for a socket path
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	path := filepath.Join(dir, "engine.sock")
@@ -98,8 +99,9 @@ func TestASilentDropletHost(t *testing.T) {
 	}
 }
 
-// TestDropletsAreRefusedBeforeTheHostIsAsked: the host is nowhere, so that only what comes before it can answer.
-func TestDropletsAreRefusedBeforeTheHostIsAsked(t *testing.T) {
+// TestDropletChecksBeforeTheHostIsCalled uses an unreachable host, so that each answer must come from an earlier
+// check.
+func TestDropletChecksBeforeTheHostIsCalled(t *testing.T) {
 	t.Parallel()
 	s := start(t, "DOCKER_HOST=unix:///nowhere/docker.sock", "DROPLET_IMAGES=debian-sshd,alpine-sshd")
 	root := s.initialize()
@@ -110,7 +112,7 @@ func TestDropletsAreRefusedBeforeTheHostIsAsked(t *testing.T) {
 	root.put("servers", "zero", `"a\u0000b"`).expect(201)
 	refused := func(who client, status int, body, says string, headers ...string) {
 		t.Helper()
-		got := who.do("POST", "/api/v1/droplet/add", body, headers...).failsOtherwise(status)
+		got := who.do("POST", "/api/v1/droplet/add", body, headers...).failsUnnumbered(status)
 		require.Contains(t, got.string("error"), says)
 		require.NotContains(t, s.log.String(), `"status":500`)
 	}
@@ -141,7 +143,7 @@ func TestDropletsAreRefusedBeforeTheHostIsAsked(t *testing.T) {
 	require.Equal(t, 0, number(t, s.db, `SELECT count(*) FROM droplets`))
 }
 
-// inGroup makes a user of a group and returns a client with its API key, which is as good as a token of contract B.
+// inGroup creates a user in a group and returns a client with its API key, which the accounts API accepts too.
 func (c client) inGroup(name, group string) client {
 	c.server.t.Helper()
 	who := c.user(name)

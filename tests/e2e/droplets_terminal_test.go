@@ -17,10 +17,10 @@ import (
 	"github.com/lockbox-go/lockbox/tests/engine"
 )
 
-// fromATerminal is the life of droplets by the commands of lockbox.
-func fromATerminal(t *testing.T, y *yard) {
+// testDropletsFromTerminal covers the life of droplets with the terminal's commands.
+func testDropletsFromTerminal(t *testing.T, y *yard) {
 	dir := t.TempDir()
-	// lockbox returns standard output, and standard error with the exit code's words where it is not 0.
+	// lockbox returns standard output, and standard error with the exit code if that is not 0.
 	lockbox := func(args ...string) (string, string) {
 		command := exec.Command(binary(t), append([]string{"droplet"}, args...)...)
 		command.Dir = dir
@@ -49,7 +49,7 @@ func fromATerminal(t *testing.T, y *yard) {
 	}
 	require.Equal(t, "[]\n", must("list", "-o", "json"))
 
-	// The key alone on standard output; into a file; whole, in JSON.
+	// The key on standard output; in a file; with all fields, as JSON.
 	isKeyOf(1, must("add"))
 	file := filepath.Join(dir, "key")
 	out := must("add", "--key-file", file)
@@ -66,7 +66,7 @@ func fromATerminal(t *testing.T, y *yard) {
 	isKeyOf(3, added[0].PrivateKey)
 	require.Empty(t, added[1].PrivateKey)
 
-	// Never over a file that is there, and no file where there is no droplet.
+	// An existing file is never overwritten, and a failed add creates no file.
 	_, failure := lockbox("add", "--key-file", file)
 	require.Contains(t, failure, "exit status 2")
 	_, failure = lockbox("add", "--key-file", filepath.Join(dir, "none"), "--image", "missing:1")

@@ -20,9 +20,9 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// The tests with an engine do not run in parallel to each other: droplets have ports of the machine, which is one.
+// Tests with an engine do not run in parallel, because droplets publish fixed ports of the machine.
 
-// yard is a Lockbox with an engine of its own.
+// yard is a Lockbox with its own engine.
 type yard struct {
 	*server
 	t       *testing.T
@@ -44,7 +44,7 @@ func openYardOn(t *testing.T, e *engine.Engine, database string, settings ...str
 	y := &yard{t: t, engine: e, server: startOn(t, database, yardSettings(e, settings...)...)}
 	y.root = y.initialize()
 	y.manager, y.viewer = y.root.inGroup("manager", "manager"), y.root.inGroup("viewer", "viewer")
-	// Before the engine ends: a container that is removed gives its port back at once.
+	// Runs before the engine ends: removing a container releases its port at once.
 	t.Cleanup(y.clear)
 	return y
 }
@@ -55,7 +55,7 @@ func yardSettings(e *engine.Engine, settings ...string) []string {
 			engine.BrokenImage, "missing:1"}, ",")}, settings...)
 }
 
-// clear takes all containers away, and what is known of them.
+// clear removes all containers and their records.
 func (y *yard) clear() {
 	y.t.Helper()
 	run(y.t, y.db, `DELETE FROM droplets`)
@@ -95,7 +95,7 @@ func namesOf(list []shownDroplet) []string {
 	return names
 }
 
-// inside asks the program in a droplet what it finds there.
+// inside returns the report of the program inside a droplet.
 func (y *yard) inside(number int) (found struct {
 	Hostname, AuthorizedKeys, Status, Mounts string
 	Environ                                  []string
@@ -114,18 +114,18 @@ func (y *yard) inside(number int) (found struct {
 	return found
 }
 
-// TestDroplets is the life of droplets in front of a real engine.
+// TestDroplets covers the life of droplets on a real engine.
 func TestDroplets(t *testing.T) {
 	y := openYard(t)
 	for _, each := range []struct {
 		name string
 		test func(t *testing.T, y *yard)
 	}{
-		{"a life", aLife}, {"whose they are", whoseTheyAre}, {"others cannot be touched", othersCannotBeTouched},
-		{"what the container is like", whatTheContainerIsLike}, {"credentials", credentials},
-		{"the entry goes with the droplet", theEntryGoes}, {"from a terminal", fromATerminal},
-		{"half-made ones are taken back", halfMade}, {"deleted in the making", deletedInTheMaking},
-		{"a stubborn one is killed", stubborn}, {"the requester hangs up", hangsUp}, {"ninety-nine", ninetyNine},
+		{"a life", testDropletLifecycle}, {"whose they are", testGroups}, {"others cannot be touched", testOtherContainers},
+		{"what the container is like", testContainerConfiguration}, {"credentials", testDropletCredentials},
+		{"the entry goes with the droplet", testEntryIsDeletedWithDroplet}, {"from a terminal", testDropletsFromTerminal},
+		{"half-made ones are taken back", testFailedAdd}, {"deleted in the making", testDeletedDuringBuild},
+		{"a testProgramIgnoresStop one is killed", testProgramIgnoresStop}, {"the requester hangs up", testClientDisconnects}, {"ninety-nine", testNumbersExhausted},
 	} {
 		t.Run(each.name, func(t *testing.T) {
 			here := *y
@@ -137,8 +137,8 @@ func TestDroplets(t *testing.T) {
 	require.Empty(t, y.errors())
 }
 
-// aLife follows the contract's words.
-func aLife(t *testing.T, y *yard) {
+// testDropletLifecycle checks the texts of the accounts API.
+func testDropletLifecycle(t *testing.T, y *yard) {
 	y.viewer.do("GET", "/api/v1/droplet/list", nil).expect(200).is(`[]`)
 	began := time.Now()
 	list := y.manager.droplets("POST", "/add", nil)
@@ -178,7 +178,7 @@ func aLife(t *testing.T, y *yard) {
 	list = y.manager.droplets("PATCH", "/start/droplet02", nil)
 	require.Regexp(t, `^Up \d seconds?$`, list[1].Status)
 	require.Equal(t, 2202, list[1].Ports["22"].From.Port)
-	y.manager.droplets("PATCH", "/start/droplet02", nil) // running is running
+	y.manager.droplets("PATCH", "/start/droplet02", nil) // starting a running droplet succeeds
 	before := y.engine.Docker("inspect", "-f", "{{.State.StartedAt}}", "droplet02")
 	y.manager.droplets("PATCH", "/restart/droplet02", nil)
 	require.NotEqual(t, before, y.engine.Docker("inspect", "-f", "{{.State.StartedAt}}", "droplet02"))
@@ -201,8 +201,8 @@ func aLife(t *testing.T, y *yard) {
 	}
 }
 
-// whoseTheyAre: viewers see, managers change, and who has no group does neither.
-func whoseTheyAre(t *testing.T, y *yard) {
+// testGroups verifies that viewers can list, managers can change, and users without a group can do neither.
+func testGroups(t *testing.T, y *yard) {
 	y.manager.droplets("POST", "/add", nil)
 	plain := y.root.user("plain")
 	session := y.signIn("viewer", "viewer-password").in(t)
@@ -218,14 +218,14 @@ func whoseTheyAre(t *testing.T, y *yard) {
 		who.droplets("PATCH", "/stop/droplet01", nil)
 		who.droplets("PATCH", "/start/droplet01", nil)
 	}
-	// A group that is taken away counts from the next request.
+	// Removing a group takes effect with the next request.
 	y.root.do("PUT", "/users/manager", `{"group":"viewer"}`).expect(204)
 	y.manager.do("PATCH", "/api/v1/droplet/stop/droplet01", nil).fails(403, 912, "Access denied")
 	y.root.do("PUT", "/users/manager", `{"group":"manager"}`).expect(204)
 }
 
-// othersCannotBeTouched tries every way to name a container that is no droplet of this service.
-func othersCannotBeTouched(t *testing.T, y *yard) {
+// testOtherContainers tries every way to name a container that is not a droplet of this service.
+func testOtherContainers(t *testing.T, y *yard) {
 	mine := y.manager.droplets("POST", "/add", nil)[0]
 	installation := y.engine.Docker("inspect", "-f", `{{index .Config.Labels "lockbox.installation"}}`, mine.Name)
 	run := func(name string, options ...string) string {
@@ -233,11 +233,11 @@ func othersCannotBeTouched(t *testing.T, y *yard) {
 		return y.engine.Docker("inspect", "-f", "{{.Id}}", name)
 	}
 	foreign := map[string]string{
-		// the name alone
+		// the name without the label
 		"droplet02": run("droplet02"),
-		// somebody else's
+		// the label of another installation
 		"droplet03":  run("droplet03", "--label", "lockbox.installation=00000000-0000-0000-0000-000000000000"),
-		"db":         run("db", "--label", "lockbox.installation="+installation), // the label alone
+		"db":         run("db", "--label", "lockbox.installation="+installation), // the label without the name
 		"droplet1":   run("droplet1", "--label", "lockbox.installation="+installation),
 		"droplet00":  run("droplet00", "--label", "lockbox.installation="+installation),
 		"droplet":    run("droplet", "--label", "lockbox.installation="+installation),
@@ -275,7 +275,7 @@ func othersCannotBeTouched(t *testing.T, y *yard) {
 		"names of others are taken")
 }
 
-// raw sends a path as it is, which clients tidy up; it must change nothing.
+// raw sends a path without normalisation; the request must change nothing.
 func (y *yard) raw(method, path string) {
 	y.t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(y.url, "http://"))
@@ -290,8 +290,8 @@ func (y *yard) raw(method, path string) {
 	require.Contains(y.t, []int{400, 404}, status, "%s %s", method, path)
 }
 
-// whatTheContainerIsLike looks at the engine's own description and at what the program inside finds.
-func whatTheContainerIsLike(t *testing.T, y *yard) {
+// testContainerConfiguration checks the engine's description of the container and the report of the program inside.
+func testContainerConfiguration(t *testing.T, y *yard) {
 	made := y.manager.droplets("POST", "/add", nil)[0]
 	var described []struct {
 		HostConfig struct {

@@ -55,7 +55,7 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// sign returns a certificate and its key in PEM. The authority's own is signed by itself.
+// sign returns a certificate and its key in PEM. The authority's own certificate is self-signed.
 func (a *authority) sign(template *x509.Certificate) (certificate, key string, private *ecdsa.PrivateKey) {
 	a.t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -72,7 +72,7 @@ func (a *authority) sign(template *x509.Certificate) (certificate, key string, p
 		string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})), private
 }
 
-// leaf signs one for 127.0.0.1 and for clients.
+// leaf signs a certificate for 127.0.0.1 that is valid for servers and clients.
 func (a *authority) leaf() (certificate, key string) {
 	certificate, key, _ = a.sign(&x509.Certificate{
 		SerialNumber: big.NewInt(2),
@@ -84,7 +84,7 @@ func (a *authority) leaf() (certificate, key string) {
 	return certificate, key
 }
 
-// listenTLS lets clients whose certificate the authority signed through to the engine, as an engine with --tlsverify does.
+// listenTLS forwards clients with a certificate of the authority to the engine, like an engine with --tlsverify.
 func listenTLS(t *testing.T, a *authority, e *engine.Engine) string {
 	t.Helper()
 	certificate, key := a.leaf()
@@ -118,7 +118,7 @@ func listenTLS(t *testing.T, a *authority, e *engine.Engine) string {
 	return "tcp://" + listener.Addr().String()
 }
 
-// TestDropletsOverTLS: both sides show certificates that the other side's authority signed, or nothing is said.
+// TestDropletsOverTLS verifies that both sides reject a certificate of another authority before any request is sent.
 func TestDropletsOverTLS(t *testing.T) {
 	e := engine.Start(t, engine.Bridge)
 	good, other := newAuthority(t), newAuthority(t)

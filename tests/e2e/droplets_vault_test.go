@@ -26,8 +26,9 @@ const (
 
 var sealed = []string{"X-Encryption-Key", generatedKey}
 
-// credentials: the private key goes into the box and entries come out of it, and neither is left anywhere else.
-func credentials(t *testing.T, y *yard) {
+// testDropletCredentials verifies that the private key goes into the box, that entries become the environment, and that neither is
+// stored elsewhere.
+func testDropletCredentials(t *testing.T, y *yard) {
 	y.root.box("servers")
 	y.root.share("servers", "manager", "createEntry", "readEntry")
 	y.root.put("servers", "db/password", `"`+canaryEnv+` = ü"`).expect(201)
@@ -55,7 +56,7 @@ func credentials(t *testing.T, y *yard) {
 		`SELECT count(*) FROM events WHERE action = 'entry.read' AND actor_name = 'manager' AND box_name = 'servers'
 		AND entry_key = 'db/password'`), "once for each spelling of the key")
 
-	// A refusal of the host must not repeat the environment either.
+	// An error of the host must not repeat the environment.
 	for _, image := range []string{engine.BrokenImage, "missing:1"} {
 		y.manager.do("POST", "/api/v1/droplet/add",
 			`{"box":"servers","image":"`+image+`","env":{"DB_PASSWORD":"db/password"}}`, sealed...).expect(400)
@@ -75,14 +76,14 @@ func credentials(t *testing.T, y *yard) {
 	f.search("the labels", labels)
 }
 
-// theEntryGoes with its droplet, unless somebody made it something else since; and never another one.
-func theEntryGoes(t *testing.T, y *yard) {
+// testEntryIsDeletedWithDroplet verifies that deleting a droplet deletes its entry unless the entry changed, and deletes no other entry.
+func testEntryIsDeletedWithDroplet(t *testing.T, y *yard) {
 	y.root.box("homes")
 	y.root.share("homes", "manager", "createEntry")
 	keys := func() string { return string(y.root.do("GET", "/boxes/homes/entries", nil).expect(200).Body) }
 	y.manager.droplets("POST", "/add", `{"box":"Homes"}`, sealed...)
 	require.Equal(t, `["droplets/droplet01/ssh"]`, keys())
-	y.manager.droplets("DELETE", "/delete/droplet01", nil) // without deleteEntry: the service does it
+	y.manager.droplets("DELETE", "/delete/droplet01", nil) // without deleteEntry: the service deletes it
 	require.Equal(t, `[]`, keys())
 	require.Equal(t, 1, number(t, y.db,
 		`SELECT count(*) FROM events WHERE action = 'entry.delete' AND actor_name = '(service)' AND box_name = 'homes'
@@ -93,14 +94,14 @@ func theEntryGoes(t *testing.T, y *yard) {
 	y.root.put("homes", "droplets/droplet01/ssh", `"mine now"`).expect(201)
 	y.manager.droplets("DELETE", "/delete/droplet01", nil)
 	require.Equal(t, `["droplets/droplet01/ssh"]`, keys(), "changed since")
-	y.manager.droplets("POST", "/add", `{"box":"homes"}`, sealed...) // a new version of it
+	y.manager.droplets("POST", "/add", `{"box":"homes"}`, sealed...) // a new version of the entry
 	y.root.do("DELETE", "/boxes/homes/entries/droplets%2Fdroplet01%2Fssh", nil).expect(204)
 	y.manager.droplets("DELETE", "/delete/droplet01", nil)
 	y.manager.droplets("POST", "/add", `{"box":"homes"}`, sealed...)
 	y.root.do("DELETE", "/boxes/homes", nil).expect(204)
 	require.Empty(t, y.manager.droplets("DELETE", "/delete/droplet01", nil), "the box is gone")
 
-	// Labels count for nothing: a container that says to be the making of another droplet takes nothing with it.
+	// Labels are not trusted: a container that claims the id of another droplet deletes nothing else.
 	y.root.box("homes")
 	y.root.share("homes", "manager", "createEntry")
 	y.manager.droplets("POST", "/add", `{"box":"homes"}`, sealed...)
@@ -113,8 +114,8 @@ func theEntryGoes(t *testing.T, y *yard) {
 	y.root.do("DELETE", "/boxes/homes", nil).expect(204)
 }
 
-// halfMade: what cannot be finished leaves no container and no entry.
-func halfMade(t *testing.T, y *yard) {
+// testFailedAdd verifies that a failed add leaves no container and no entry.
+func testFailedAdd(t *testing.T, y *yard) {
 	y.root.box("halves")
 	y.root.share("halves", "manager", "createEntry")
 	nothing := func() {
@@ -139,7 +140,7 @@ func halfMade(t *testing.T, y *yard) {
 			fails(400, 900, "Error response from daemon: No such image: missing:1")
 		nothing()
 	}
-	// The port of the first one is taken.
+	// The port of the first number is taken.
 	y.engine.Docker("run", "-d", "--name", "squatter", "-p", "2201:22", engine.Image)
 	got := y.manager.do("POST", "/api/v1/droplet/add", `{"box":"halves"}`, sealed...).expect(400)
 	require.Contains(t, got.string("error"), "port is already allocated")
@@ -147,26 +148,26 @@ func halfMade(t *testing.T, y *yard) {
 	nothing()
 	// The box is full.
 	run(t, y.db, `UPDATE boxes SET entry_count = 10000 WHERE name = 'halves'`)
-	y.manager.do("POST", "/api/v1/droplet/add", `{"box":"halves"}`, sealed...).failsOtherwise(409)
+	y.manager.do("POST", "/api/v1/droplet/add", `{"box":"halves"}`, sealed...).failsUnnumbered(409)
 	run(t, y.db, `UPDATE boxes SET entry_count = 0 WHERE name = 'halves'`)
 	nothing()
 	require.Equal(t, before+6, failed(), "each is on record")
-	// What ends by itself was made all the same.
+	// A droplet whose program exits is created all the same.
 	list := y.manager.droplets("POST", "/add", `{"image":"`+engine.FailingImage+`"}`)
 	require.Len(t, list, 1)
 	require.Regexp(t, `^(Up|Restarting|Exited)`, list[0].Status)
 }
 
-// deletedInTheMaking: a making that somebody else takes back gets no further, and whoever took it finishes the removal. The
-// database plays the other server, which claims each record at once.
-func deletedInTheMaking(t *testing.T, y *yard) {
+// testDeletedDuringBuild verifies that a build stops when another server claims it, and that the claimant completes the
+// removal. The test claims each record in the database at once.
+func testDeletedDuringBuild(t *testing.T, y *yard) {
 	y.root.box("lost")
 	y.root.share("lost", "manager", "createEntry")
 	run(t, y.db, `CREATE FUNCTION claim() RETURNS trigger LANGUAGE plpgsql AS
 		$$ BEGIN NEW.abandoned := true; NEW.busy_until := now() + interval '1 hour'; RETURN NEW; END $$`)
 	run(t, y.db, `CREATE TRIGGER claim BEFORE INSERT ON droplets FOR EACH ROW EXECUTE FUNCTION claim()`)
 	for _, body := range []string{`{}`, `{"box":"lost"}`} {
-		got := y.manager.do("POST", "/api/v1/droplet/add", body, sealed...).failsOtherwise(409)
+		got := y.manager.do("POST", "/api/v1/droplet/add", body, sealed...).failsUnnumbered(409)
 		require.Contains(t, got.string("error"), "deleted while it was being made")
 	}
 	run(t, y.db, `DROP FUNCTION claim CASCADE`)
@@ -177,8 +178,8 @@ func deletedInTheMaking(t *testing.T, y *yard) {
 	require.Empty(t, y.viewer.droplets("GET", "/list", nil))
 }
 
-// stubborn: the host kills what does not end, and the request waits for that.
-func stubborn(t *testing.T, y *yard) {
+// testProgramIgnoresStop verifies that the host kills a program that ignores the stop signal, and that the request waits for it.
+func testProgramIgnoresStop(t *testing.T, y *yard) {
 	y.manager.droplets("POST", "/add", `{"image":"`+engine.StubbornImage+`"}`)
 	y.inside(1)
 	began := time.Now()
@@ -188,8 +189,8 @@ func stubborn(t *testing.T, y *yard) {
 	require.Empty(t, y.manager.droplets("DELETE", "/delete/droplet01", nil))
 }
 
-// hangsUp: a requester that goes away in the middle leaves a droplet that is whole, or nothing.
-func hangsUp(t *testing.T, y *yard) {
+// testClientDisconnects verifies that a client that disconnects during an add leaves a complete droplet or nothing.
+func testClientDisconnects(t *testing.T, y *yard) {
 	y.root.box("hasty")
 	y.root.share("hasty", "manager", "createEntry")
 	for patience := 20 * time.Millisecond; patience < 500*time.Millisecond; patience += 60 * time.Millisecond {
@@ -208,8 +209,8 @@ func hangsUp(t *testing.T, y *yard) {
 	y.consistent("hasty", 10*time.Second)
 }
 
-// consistent waits until there is a container that was started for each entry and each record, and none else. Whether an
-// engine that was killed starts it again is the engine's business.
+// consistent waits until each entry and each record has one container that was started, and no other container exists.
+// A killed engine may or may not restart containers.
 func (y *yard) consistent(box string, patience time.Duration) {
 	y.t.Helper()
 	var containers, listed, entries, records int
@@ -230,8 +231,8 @@ func (y *yard) consistent(box string, patience time.Duration) {
 	}
 }
 
-// ninetyNine: there is no hundredth.
-func ninetyNine(t *testing.T, y *yard) {
+// testNumbersExhausted verifies that an add fails when all 99 numbers are taken.
+func testNumbersExhausted(t *testing.T, y *yard) {
 	y.manager.droplets("POST", "/add", nil)
 	installation := y.engine.Docker("inspect", "-f", `{{index .Config.Labels "lockbox.installation"}}`, "droplet01")
 	var group sync.WaitGroup

@@ -19,7 +19,7 @@ func withBox(t testing.TB, settings ...string) client {
 	return root
 }
 
-// TestEntryKeys: which keys there are, and how they stand in a path and in Location.
+// TestEntryKeys covers valid and invalid keys, and their encoding in paths and in Location.
 func TestEntryKeys(t *testing.T) {
 	t.Parallel()
 	root := withBox(t)
@@ -81,7 +81,7 @@ func TestBadEntryKeys(t *testing.T) {
 	}
 }
 
-// TestValues: any JSON but null comes back to the byte.
+// TestValues verifies that any JSON value except null is returned byte for byte.
 func TestValues(t *testing.T) {
 	t.Parallel()
 	root := withBox(t)
@@ -196,7 +196,7 @@ func TestEntriesPerBox(t *testing.T) {
 	root.put("other", "one", `1`).expect(201)
 }
 
-// TestEncryptionKeys: what X-Encryption-Key may be.
+// TestEncryptionKeys covers valid and invalid values of X-Encryption-Key.
 func TestEncryptionKeys(t *testing.T) {
 	t.Parallel()
 	root := withBox(t)
@@ -206,7 +206,7 @@ func TestEncryptionKeys(t *testing.T) {
 		"passphrase":          {"correct horse", "correct horse"},
 		"one-letter":          {"x", "x"},
 		"utf-8":               {"zażółć", "zażółć"},
-		"space-around":        {"  spaced ", "spaced"}, // HTTP takes it away
+		"space-around":        {"  spaced ", "spaced"}, // HTTP strips it
 		"base64":              {base64Of("\x00\xff\n"), base64Of("\x00\xff\n")},
 		"base64-and-plain":    {base64Of("plain"), "plain"},
 		"like-a-prefix":       {"lbk1", "lbk1"},
@@ -275,7 +275,7 @@ func TestBadEncryptionKeys(t *testing.T) {
 	require.Equal(t, 400, response.StatusCode, "which of two keys is meant cannot be known")
 }
 
-// TestAnotherEncryptionKey is allowed for a new version, and said.
+// TestAnotherEncryptionKey verifies that a new version may use another key and that the answer reports the change.
 func TestAnotherEncryptionKey(t *testing.T) {
 	t.Parallel()
 	root := withBox(t)
@@ -296,7 +296,7 @@ func TestAnotherEncryptionKey(t *testing.T) {
 	require.Nil(t, changed(root.put("default", "key", `9`)), "there is none before it")
 }
 
-// TestOneKeyForManyEntries: entries do not share what their values are sealed with.
+// TestOneKeyForManyEntries verifies that entries under one client key do not share a data key.
 func TestOneKeyForManyEntries(t *testing.T) {
 	t.Parallel()
 	root := withBox(t)

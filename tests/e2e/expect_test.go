@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// refuses checks that the answer is an error of the contract, whole: the status, RFC 9457's members, the stable code and
-// the message that clients of the original read.
+// refuses checks a complete error of the Lockbox API: the status, the members of RFC 9457, the stable code and the
+// message in errors.
 func (a *answer) refuses(status int, code string) *answer {
 	a.t.Helper()
 	a.expect(status)
@@ -28,7 +28,7 @@ func (a *answer) refuses(status int, code string) *answer {
 	return a
 }
 
-// about checks which field of the input an error names.
+// about checks which input field an error names.
 func (a *answer) about(field string) *answer {
 	a.t.Helper()
 	require.Equal(a.t, field, a.problem().Errors[0].Field, "%s: %s", a.request, a.Body)
@@ -49,7 +49,7 @@ func (a *answer) problem() problem {
 	return got
 }
 
-// is checks a successful JSON answer to the byte.
+// is checks a successful JSON answer byte for byte.
 func (a *answer) is(body string) *answer {
 	a.t.Helper()
 	a.isJSON()
@@ -57,7 +57,7 @@ func (a *answer) is(body string) *answer {
 	return a
 }
 
-// isJSON checks the type of a successful answer: JSON, and no charset.
+// isJSON checks the content type of a successful answer: application/json without a charset.
 func (a *answer) isJSON() *answer {
 	a.t.Helper()
 	require.Equal(a.t, []string{"application/json"}, a.Header["Content-Type"], a.request)
@@ -72,7 +72,7 @@ func (a *answer) isEmpty(contentType string) *answer {
 	return a
 }
 
-// at checks where what was made is.
+// at checks the Location header.
 func (a *answer) at(location string) *answer {
 	a.t.Helper()
 	require.Equal(a.t, []string{location}, a.Header["Location"], a.request)
@@ -87,14 +87,14 @@ func read[T any](a *answer) T {
 	return value
 }
 
-// in returns the client with its failures on another test, usually a subtest.
+// in returns the client with its failures reported on another test, usually a subtest.
 func (c client) in(t testing.TB) client {
 	server := *c.server
 	server.t = t
 	return client{server: &server, token: c.token}
 }
 
-// signIn returns a client with a token from a password.
+// signIn returns a client with a token for a password.
 func (s *server) signIn(username, password string) client {
 	s.t.Helper()
 	got := s.as("").do("POST", "/authenticate",
@@ -102,21 +102,21 @@ func (s *server) signIn(username, password string) client {
 	return s.as(got.string("token"))
 }
 
-// box makes a box of the caller's.
+// box creates a box that the caller owns.
 func (c client) box(name string) string {
 	c.server.t.Helper()
 	c.do("POST", "/boxes/"+name, nil).expect(201)
 	return name
 }
 
-// share lets a user into a box with exactly these permissions; c must be able to manage the box.
+// share adds a user to a box with exactly these permissions; c must be able to manage the box.
 func (c client) share(box, username string, permissions ...string) {
 	c.server.t.Helper()
 	c.do("POST", "/boxes/"+box+"/users", map[string]string{"username": username}).expect(201)
 	c.permit(box, username, permissions...)
 }
 
-// permit sets what a user may do in a box.
+// permit sets a user's permissions in a box.
 func (c client) permit(box, username string, permissions ...string) {
 	c.server.t.Helper()
 	if permissions == nil {

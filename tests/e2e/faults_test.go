@@ -15,20 +15,19 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// writers put entries, half of them one after the other and half of them the same few again and again, and remember what
-// was answered with 201.
+// writers write entries, half of them new and half of them repeatedly the same few, and remember every answer of 201.
 type writers struct {
 	kept map[string]string
-	// unknown are values that nobody was told the fate of, since the last that was kept.
+	// unknown lists, by key, values with an unknown outcome since the last confirmed one.
 	unknown map[string][]string
 	mu      sync.Mutex
 	group   sync.WaitGroup
 	stop    context.CancelFunc
-	// odd is a status that nobody should see.
+	// odd is an unexpected status.
 	odd []string
 }
 
-// startWriters lets four clients write until stop, whatever becomes of the server.
+// startWriters lets four clients write until stop, while the server may fail.
 func startWriters(who client, round int) *writers {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &writers{kept: make(map[string]string), unknown: make(map[string][]string), stop: cancel}
@@ -52,7 +51,7 @@ func (w *writers) write(who client, key, value string) {
 	got, err := who.try("POST", "/boxes/default/entries", `{"key":"`+key+`","value":`+value+`}`, "X-Encryption-Key",
 		generatedKey)
 	if err != nil {
-		time.Sleep(5 * time.Millisecond) // the server is gone
+		time.Sleep(5 * time.Millisecond) // the server is down
 		got = &answer{Status: 503}
 	}
 	w.mu.Lock()
@@ -73,7 +72,7 @@ func (w *writers) count() int {
 	return len(w.kept)
 }
 
-// more waits until the writers have got on by that many.
+// more waits until the writers have written n more values.
 func (w *writers) more(t *testing.T, n int) {
 	t.Helper()
 	for before, deadline := w.count(), time.Now().Add(time.Minute); w.count() < before+
@@ -82,7 +81,7 @@ func (w *writers) more(t *testing.T, n int) {
 	}
 }
 
-// end stops the writers and reads all that they were told was kept.
+// end stops the writers and reads all values that were confirmed.
 func (w *writers) end(t *testing.T, reader client) {
 	t.Helper()
 	w.stop()
@@ -96,8 +95,8 @@ func (w *writers) end(t *testing.T, reader client) {
 	}
 }
 
-// requireEveryVersionOnRecord: each version and its event were kept together, or neither was.
-func requireEveryVersionOnRecord(t *testing.T, database string) {
+// requireEveryVersionAudited checks that each version and its event were committed together.
+func requireEveryVersionAudited(t *testing.T, database string) {
 	t.Helper()
 	require.Empty(t, text(t, database,
 		`SELECT COALESCE(string_agg(key || ' has ' || version || ' versions and ' || count || ' events', ', '), '')
@@ -122,7 +121,7 @@ func TestTheServerIsKilledUnderWriters(t *testing.T) {
 		p = serve(t, database)
 		w.end(t, root.at(&p.server))
 	}
-	requireEveryVersionOnRecord(t, database)
+	requireEveryVersionAudited(t, database)
 }
 
 func TestPostgresIsKilledUnderWriters(t *testing.T) {
@@ -144,17 +143,17 @@ func TestPostgresIsKilledUnderWriters(t *testing.T) {
 		require.Equal(t, 1, health)
 		postgres.start()
 		p.awaitReady(10 * time.Second)
-		w.more(t, 100) // the same server, which nobody started again
+		w.more(t, 100) // the same process, which was not restarted
 		w.end(t, root)
 	}
-	requireEveryVersionOnRecord(t, postgres.url())
+	requireEveryVersionAudited(t, postgres.url())
 	require.Empty(t, p.errors())
 }
 
 func TestTheServerStopsUnderLoad(t *testing.T) {
 	t.Parallel()
 	database := startKillable(t).url()
-	// A sign-in takes a while, and six at once are no attack.
+	// A sign-in is slow here, and six concurrent ones stay below the rate limit.
 	p := serve(t, database, "KDF_MEMORY_KIB=65536", "KDF_TIME=3", "THROTTLE_FREE_ATTEMPTS=100")
 	root := p.initialize()
 	root.do("POST", "/boxes/default", nil).expect(201)
@@ -192,8 +191,8 @@ func TestHealth(t *testing.T) {
 	require.Contains(t, log, "not ready")
 }
 
-// TestTheDatabaseComesLate starts the server before its database.
-func TestTheDatabaseComesLate(t *testing.T) {
+// TestDatabaseStartsLate starts the server before its database.
+func TestDatabaseStartsLate(t *testing.T) {
 	t.Parallel()
 	postgres := startKillable(t)
 	require.NoError(t, postgres.live.Stop())
@@ -216,7 +215,7 @@ func TestTheDatabaseComesLate(t *testing.T) {
 
 func TestDev(t *testing.T) {
 	t.Parallel()
-	// Folders that the user of PostgreSQL can enter: it would lie in /var/lib otherwise, where we are root.
+	// Folders that the PostgreSQL user can enter. Otherwise, as root, the data would be in /var/lib.
 	one, two := openFolder(t), openFolder(t)
 	dev := func(dir string) *program { return launch(t, []string{"dev", "--dir", dir}) }
 	first := dev(one)
@@ -242,7 +241,7 @@ func TestDev(t *testing.T) {
 	require.Equal(t, 0, beside.terminate())
 }
 
-// TestRekeyIsKilled kills lockbox secret rekey after its first batches, and runs it again.
+// TestRekeyIsKilled kills lockbox secret rekey after its first batches and runs it again.
 func TestRekeyIsKilled(t *testing.T) {
 	t.Parallel()
 	p := serve(t, startKillable(t).url())
@@ -271,11 +270,11 @@ func TestRekeyIsKilled(t *testing.T) {
 		require.Equal(t, 0, code, log)
 		require.Contains(t, out, "the entry key is replaced")
 	}
-	rekeyed(t, p.db, domain.KeyForEntries, 1+2*kills()) // each run begins anew
+	rekeyed(t, p.db, domain.KeyForEntries, 1+2*kills()) // each run starts from the beginning
 	w.end(t, root)
 }
 
-// TestSecretCommands is what the operator's commands about the secret and the keys say and do.
+// TestSecretCommands covers the output and the effects of the operator's commands for the secret and the server keys.
 func TestSecretCommands(t *testing.T) {
 	t.Parallel()
 	p := serve(t, startKillable(t).url())

@@ -9,15 +9,15 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// swap exchanges columns of two rows of entry_versions, which the conditions p and q pick.
+// swap exchanges columns of two rows of entry_versions, selected by the conditions p and q.
 func swap(columns, p, q string) string {
 	return fmt.Sprintf(`UPDATE entry_versions v SET (%[1]s) = (SELECT %[1]s FROM entry_versions o
 		WHERE CASE WHEN (v.key, v.version) = (%[2]s) THEN (o.key, o.version) = (%[3]s) ELSE (o.key, o.version) = (%[2]s) END)
 		WHERE (v.key, v.version) IN ((%[2]s), (%[3]s))`, columns, p, q)
 }
 
-// TestForgedEntries changes stored rows as somebody would who has the database and not the keys. Both rows are written
-// under one client's key, so that only their place tells them apart.
+// TestForgedEntries changes stored rows as an attacker with the database and without the keys would. Both rows are
+// encrypted under one client key, so that only their place distinguishes them.
 func TestForgedEntries(t *testing.T) {
 	t.Parallel()
 	forgeries := map[string]string{
@@ -57,25 +57,25 @@ func TestForgedEntries(t *testing.T) {
 		got := root.get("default", "one")
 		root.expectTampered(got, "entry.read")
 		require.NotContains(t, string(got.Body), "canary")
-		// A key that is not the right one opens it no better.
+		// A wrong client key does not open it either.
 		require.Contains(t, []int{403, 500}, root.get("default", "one", "X-Encryption-Key", otherKey).Status)
 		version := number(t, s.db, `SELECT version FROM entries WHERE key = 'one'`)
 		restored := root.do("POST", "/boxes/default/entries/one/restore", fmt.Sprintf(`{"version":%d}`, version))
 		if restored.Status != 201 {
 			root.expectTampered(restored, "entry.restore")
 		} else if got := root.get("default", "one"); got.Status != 200 || string(got.Body) != `"canary one 1"` {
-			// Without the client's key nobody can tell whether the value itself is whole.
+			// Without the client key, the server cannot check the value itself.
 			root.expectTampered(got, "entry.read")
 		}
 		require.NotContains(t, s.log.String(), "canary")
-		// The way out: what was forged is deleted and written anew.
+		// The remedy: delete the forged entry and write it again.
 		root.do("DELETE", "/boxes/default/entries/one", nil).expect(204)
 		root.put("default", "one", `"anew"`).expect(201)
 		require.Equal(t, `"anew"`, string(root.get("default", "one").expect(200).Body))
 	})
 }
 
-// statements splits SQL that has no semicolon within a statement.
+// statements splits SQL at semicolons; no statement contains one.
 func statements(sql string) (list []string) {
 	for len(sql) > 0 {
 		end := 0
@@ -88,7 +88,7 @@ func statements(sql string) (list []string) {
 	return list
 }
 
-// TestForgedAccounts moves password hashes and credentials from user to user.
+// TestForgedAccounts moves password hashes and credentials between users.
 func TestForgedAccounts(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -105,15 +105,15 @@ func TestForgedAccounts(t *testing.T) {
 	root.do("PUT", "/users/victim", `{"password":"another-password"}`).expect(204)
 	s.authenticate("victim", "another-password").expect(200)
 
-	// A token names its user: moving its line to somebody else makes it nobody's.
+	// A token names its user. Assigning its row to another user invalidates the token.
 	run(t, s.db, `UPDATE api_keys SET user_id = (SELECT id FROM users WHERE name = 'victim')
 		WHERE user_id = (SELECT id FROM users WHERE name = 'thief')`)
 	thief.do("GET", "/whoami", nil).expect(401)
 	victim.do("GET", "/whoami", nil).expect(200)
 }
 
-// TestRekeyLeavesForgeriesBehind: what somebody changed must not keep everything else under a key that is compromised.
-func TestRekeyLeavesForgeriesBehind(t *testing.T) {
+// TestRekeySkipsForgedRows verifies that forged rows do not stop a rekey of all other rows.
+func TestRekeySkipsForgedRows(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()

@@ -24,7 +24,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// generatedKey is an encryption key that needs no slow derivation; otherKey is another.
+// generatedKey is an encryption key that needs no key derivation; otherKey is another one.
 var (
 	generatedKey = domain.FormatGeneratedKey([32]byte{1, 2, 3})
 	otherKey     = domain.FormatGeneratedKey([32]byte{9, 8, 7})
@@ -41,13 +41,13 @@ type server struct {
 	stop func()
 }
 
-// start runs a Lockbox on a database of its own. Settings are NAME=value without the prefix LOCKBOX_.
+// start runs a Lockbox on its own database. Settings are NAME=value without the prefix LOCKBOX_.
 func start(t testing.TB, settings ...string) *server {
 	t.Helper()
 	return startOn(t, pgtest.New(t), settings...)
 }
 
-// startOn runs a Lockbox on a database, beside others on the same one.
+// startOn runs a Lockbox on a database that several servers may share.
 func startOn(t testing.TB, database string, settings ...string) *server {
 	t.Helper()
 	running := live.StartOn(t, database, settings...)
@@ -60,10 +60,10 @@ func startOn(t testing.TB, database string, settings ...string) *server {
 	}
 }
 
-// as returns a client that holds a token; "" is nobody.
+// as returns a client that sends a token; "" sends none.
 func (s *server) as(token string) client { return client{server: s, token: token} }
 
-// initialize makes the owner, named root, and returns a client with its API key.
+// initialize creates the owner, named root, and returns a client with its API key.
 func (s *server) initialize() client {
 	s.t.Helper()
 	got := s.as("").do("POST", "/init", `{"username":"root","password":"root-password"}`).expect(200)
@@ -76,12 +76,12 @@ type client struct {
 	token  string
 }
 
-// httpClient checks what it sends and gets against the API description.
+// httpClient checks every exchange against the API description.
 var httpClient = &http.Client{Timeout: time.Minute,
 	Transport: &description.Transport{Base: &http.Transport{MaxIdleConnsPerHost: 64}}}
 
-// do sends a request. body is sent as it is when it is a string (JSON text), as JSON otherwise, and not at all when
-// nil. headers are pairs of name and value; they win over those that are set here.
+// do sends a request. A string body is sent as it is (JSON text), other bodies as JSON, and nil as no body. headers are
+// pairs of name and value; they override the defaults.
 func (c client) do(method, path string, body any, headers ...string) *answer {
 	c.server.t.Helper()
 	var reader io.Reader
@@ -126,28 +126,28 @@ func (c client) put(box, key, value string, headers ...string) *answer {
 		append([]string{"X-Encryption-Key", generatedKey}, headers...)...)
 }
 
-// get reads an entry under generatedKey; key is as it stands in a path.
+// get reads an entry under generatedKey; key is encoded for a path.
 func (c client) get(box, key string, headers ...string) *answer {
 	c.server.t.Helper()
 	return c.do("GET", "/boxes/"+box+"/entries/"+key, nil,
 		append([]string{"X-Encryption-Key", generatedKey}, headers...)...)
 }
 
-// user makes a user and returns a client with its API key; c must be an admin.
+// user creates a user and returns a client with its API key; c must be an admin.
 func (c client) user(name string) client {
 	c.server.t.Helper()
 	got := c.do("POST", "/users", `{"username":"`+name+`","password":"`+name+`-password"}`).expect(201)
 	return c.server.as(got.Header.Get("X-API-Key"))
 }
 
-// admin is user for one with the role admin.
+// admin creates a user with the role admin and returns a client with its API key.
 func (c client) admin(name string) client {
 	c.server.t.Helper()
 	got := c.do("POST", "/users", `{"username":"`+name+`","password":"`+name+`-password","role":"admin"}`).expect(201)
 	return c.server.as(got.Header.Get("X-API-Key"))
 }
 
-// answer is what came back.
+// answer is a response with its body read.
 type answer struct {
 	t       testing.TB
 	request string
@@ -156,7 +156,7 @@ type answer struct {
 	Body    []byte
 }
 
-// expect fails the test at once when the status is another.
+// expect stops the test if the status differs.
 func (a *answer) expect(status int) *answer {
 	a.t.Helper()
 	require.Equal(a.t, status, a.Status, "%s: %s", a.request, a.Body)
@@ -166,7 +166,7 @@ func (a *answer) expect(status int) *answer {
 // code returns the stable code of a problem.
 func (a *answer) code() string { return a.string("code") }
 
-// string returns a field of a JSON object that is a string.
+// string returns a string field of a JSON object.
 func (a *answer) string(field string) string {
 	var object map[string]any
 	if json.Unmarshal(a.Body, &object) != nil {
@@ -176,7 +176,7 @@ func (a *answer) string(field string) string {
 	return text
 }
 
-// rounds is how often a race is run.
+// rounds returns how often each race runs.
 func rounds() int {
 	if n, err := strconv.Atoi(os.Getenv("LOCKBOX_TEST_ROUNDS")); err == nil && n > 0 {
 		return n

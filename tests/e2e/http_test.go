@@ -41,7 +41,7 @@ func TestUnknownRoutesAndMethods(t *testing.T) {
 	require.Equal(t, "OPTIONS, GET", root.do("POST", "/whoami", nil).Header.Get("Allow"))
 }
 
-// TestOptions: a question about a route is answered without a token and says nothing of what is there.
+// TestOptions verifies that OPTIONS is answered without a token and reveals nothing about stored data.
 func TestOptions(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -54,7 +54,7 @@ func TestOptions(t *testing.T) {
 	s.as("").do("OPTIONS", "/nothing", nil).refuses(404, "route_not_found")
 }
 
-func TestTheTokenOfARequest(t *testing.T) {
+func TestBearerToken(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()
@@ -108,8 +108,8 @@ func TestTheTokenOfARequest(t *testing.T) {
 	})
 }
 
-// TestBadInputOfNobody: who may not ask learns nothing of what was wrong with the question.
-func TestBadInputOfNobody(t *testing.T) {
+// TestBadInputWithoutAuthorisation verifies that an unauthorised caller learns nothing about errors in its input.
+func TestBadInputWithoutAuthorisation(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()
@@ -150,8 +150,8 @@ func TestRequestID(t *testing.T) {
 	require.Equal(t, "urn:lockbox:request:mine", got.problem().Instance)
 }
 
-// TestNothingIsStored: whatever a route answers, no cache keeps it, and one that did would not mix callers or keys up.
-func TestNothingIsStored(t *testing.T) {
+// TestNoCaching verifies that every answer forbids caching and varies by the caller and the key.
+func TestNoCaching(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()
@@ -232,8 +232,9 @@ func TestOperations(t *testing.T) {
 	require.NotContains(t, metrics, "secret-project", "a path is not a label")
 }
 
-// TestTheLogKnowsTemplates: what stands in a path, such as an API key, is not logged.
-func TestTheLogKnowsTemplates(t *testing.T) {
+// TestLogHoldsRouteTemplates verifies that the log holds the template of a path and not the path, which may contain an
+// API key.
+func TestLogHoldsRouteTemplates(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()

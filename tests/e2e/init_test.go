@@ -34,7 +34,7 @@ func TestInitAfterARestart(t *testing.T) {
 		"already_initialized")
 }
 
-// TestInitBadInput: a refusal leaves the place free.
+// TestInitBadInput verifies that a refused initialisation can be repeated.
 func TestInitBadInput(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -81,7 +81,7 @@ func TestInitToken(t *testing.T) {
 	s.as("").do("POST", "/init", body).refuses(401, "init_token_required")
 }
 
-func TestInitTokenIsIgnoredWhereNoneIsSet(t *testing.T) {
+func TestInitTokenIsIgnoredIfUnset(t *testing.T) {
 	t.Parallel()
 	start(t).as("").do("POST", "/init", `{"username":"root","password":"root-password"}`, "X-Init-Token",
 		"whatever").expect(200)

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestFirstFiveMinutes is the life that the README begins with.
+// TestFirstFiveMinutes covers the sequence of requests in the README.
 func TestFirstFiveMinutes(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -17,9 +17,9 @@ import (
 
 const pageAPI = "API=http://127.0.0.1:5000/api/v1\n"
 
-// TestAccountsOfThePage pastes the page's life of accounts with one-time codes into bash, with the program as it ships, a
-// server without an owner, and oathtool for the phone.
-func TestAccountsOfThePage(t *testing.T) {
+// TestTwoFactorPageExamples runs the examples of docs/two-factor.md in bash, with the program as it ships, a server without
+// an owner, and oathtool as the phone.
+func TestTwoFactorPageExamples(t *testing.T) {
 	t.Parallel()
 	_, rest, found := strings.Cut(page(t, "docs/one-time-codes.md"), "```bash\n"+pageAPI)
 	block, _, ended := strings.Cut(rest, "```")

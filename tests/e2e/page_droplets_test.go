@@ -13,8 +13,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// TestDropletsOfThePage pastes the page's examples into bash, after README's first block.
-func TestDropletsOfThePage(t *testing.T) {
+// TestDropletsPageExamples runs the examples of docs/droplets.md in bash, after the README's first block.
+func TestDropletsPageExamples(t *testing.T) {
 	e := engine.Start(t, engine.Bridge)
 	e.BuildImages()
 	s := startOn(t, pgtest.New(t), yardSettings(e)...)

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// languages says how to run the examples of docs/languages.md, in the words of bash, $1 being the file.
+// languages holds the bash command that runs each example of docs/languages.md; $1 is the file.
 var languages = map[string]string{
 	"bash":       `set -o pipefail; . "$1"`,
 	"python":     `python3 "$1"`,
@@ -21,9 +21,9 @@ var languages = map[string]string{
 	"csharp":     `mcs -r:System.Net.Http.dll -out:"$1.exe" "$1" && mono "$1.exe"`,
 }
 
-// TestLanguagesOfThePage runs each example of the page: it prints the value, and where it is refused it fails with the
-// code, and without the token or the key.
-func TestLanguagesOfThePage(t *testing.T) {
+// TestLanguagesPageExamples runs each example of the page. It must print the value; if the request is refused, it must
+// fail with the code and print neither the token nor the key.
+func TestLanguagesPageExamples(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()
@@ -47,7 +47,7 @@ func TestLanguagesOfThePage(t *testing.T) {
 		require.Equal(t, "sk_live_canary", strings.TrimSpace(out), language)
 		out, err = run(stranger.token)
 		require.Error(t, err, "%s: %s", language, out)
-		if language != "bash" { // jq has taken what curl was told
+		if language != "bash" { // jq consumed curl's output
 			require.Contains(t, out, "box_not_found", language)
 		}
 		require.NotContains(t, out, stranger.token, language)

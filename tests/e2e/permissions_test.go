@@ -38,7 +38,7 @@ func TestSetPermissions(t *testing.T) {
 	}
 }
 
-// TestUnknownPermissions: nothing changes, and neither do the good ones beside the bad one.
+// TestUnknownPermissions verifies that one unknown permission rejects the whole request.
 func TestUnknownPermissions(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
@@ -72,8 +72,8 @@ func TestClearPermissions(t *testing.T) {
 	root.put("default", "key", `1`).expect(201)
 }
 
-// TestEachPermissionByItself: what one grants, no other does.
-func TestEachPermissionByItself(t *testing.T) {
+// TestEachPermissionSeparately verifies that each permission grants its own requests and no others.
+func TestEachPermissionSeparately(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
 	user := root.user("user1")
@@ -118,8 +118,8 @@ func TestEachPermissionByItself(t *testing.T) {
 	}
 }
 
-// TestPermissionsCountAtOnce, for every kind of token.
-func TestPermissionsCountAtOnce(t *testing.T) {
+// TestPermissionChangeTakesEffectImmediately verifies that a change takes effect with the next request, for every kind of token.
+func TestPermissionChangeTakesEffectImmediately(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()
@@ -143,8 +143,8 @@ func TestPermissionsCountAtOnce(t *testing.T) {
 	key.get("default", "key").refuses(404, "box_not_found")
 }
 
-// TestAuthorisationComesBeforeTheKey: without the permission, nothing is said of the key that was sent, of the entry or
-// of the value.
+// TestAuthorisationComesBeforeTheKey verifies that a caller without the permission learns nothing about the key it
+// sent, the entry or the value.
 func TestAuthorisationComesBeforeTheKey(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()

@@ -42,7 +42,7 @@ var built struct {
 	err  error
 }
 
-// binary builds the program, once.
+// binary builds the program once and returns its path.
 func binary(t testing.TB) string {
 	t.Helper()
 	built.once.Do(func() {
@@ -59,7 +59,7 @@ func binary(t testing.TB) string {
 	return filepath.Join(built.dir, "lockbox")
 }
 
-// program is a running lockbox.
+// program is a running lockbox process.
 type program struct {
 	server
 	cmd    *exec.Cmd
@@ -68,7 +68,7 @@ type program struct {
 	code   int
 }
 
-// launch starts the program with settings as the harness has them. It does not wait for it to be ready.
+// launch starts the program with settings as in start. It does not wait for readiness.
 func launch(t testing.TB, args []string, settings ...string) *program {
 	t.Helper()
 	p := &program{cmd: exec.Command(binary(t), args...), out: &live.Log{}, exited: make(chan struct{})}
@@ -112,7 +112,7 @@ func serveLater(t testing.TB, database string, settings ...string) *program {
 	return p
 }
 
-// ready reports what /readyz says.
+// ready reports whether /readyz answers 200.
 func (p *program) ready() bool {
 	got, err := p.as("").try("GET", "/readyz", "")
 	return err == nil && got.Status == 200
@@ -130,13 +130,13 @@ func (p *program) awaitReady(patience time.Duration) {
 	}
 }
 
-// kill ends it as kill -9 does.
+// kill sends SIGKILL.
 func (p *program) kill() {
-	_ = p.cmd.Process.Kill() // it may have ended
+	_ = p.cmd.Process.Kill() // the process may have ended
 	<-p.exited
 }
 
-// terminate asks it to end and returns its exit code.
+// terminate sends SIGTERM and returns the exit code.
 func (p *program) terminate() int {
 	p.t.Helper()
 	require.NoError(p.t, p.cmd.Process.Signal(syscall.SIGTERM))
@@ -161,7 +161,7 @@ func command(t testing.TB, database string, args []string, settings ...string) (
 	return p.await(), p.out.String(), p.log.String()
 }
 
-// try is do for servers that may be dead: it returns an error where no answer came.
+// try is do for servers that may be down: it returns an error if there is no answer.
 func (c client) try(method, path, body string, headers ...string) (*answer, error) {
 	request, err := http.NewRequestWithContext(context.Background(), method, c.server.url+path, strings.NewReader(body))
 	if err != nil {
@@ -192,14 +192,14 @@ func (c client) try(method, path, body string, headers ...string) (*answer, erro
 	}, err
 }
 
-// cluster of PostgreSQL that a test may kill.
+// killable is a PostgreSQL cluster that a test may kill.
 type killable struct {
 	t    *testing.T
 	dir  string
 	live *localpg.Server
 }
 
-// startKillable starts a server that keeps what it has committed, with the database lockbox.
+// startKillable starts a PostgreSQL server with durable commits and the database lockbox.
 func startKillable(t *testing.T) *killable {
 	t.Helper()
 	k := &killable{t: t, dir: openFolder(t)}
@@ -220,7 +220,7 @@ func (k *killable) start() {
 
 func (k *killable) url() string { return k.live.URL("lockbox") }
 
-// openFolder is a temporary folder that the user of PostgreSQL can enter, which is another one where we are root.
+// openFolder returns a temporary folder that the PostgreSQL user can enter. That user differs from ours if we are root.
 func openFolder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "lockbox-e2e-")
@@ -230,7 +230,7 @@ func openFolder(t *testing.T) string {
 	return dir
 }
 
-// firstURL is where lockbox dev says that it listens.
+// firstURL returns the address that lockbox dev prints.
 func (p *program) firstURL() string {
 	p.t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {

@@ -10,9 +10,9 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// TestFewConnectionsMakeRequestsWait: ten replicas that may open two connections each are asked by many clients at once.
-// Everybody is answered in turn, and nobody with an error.
-func TestFewConnectionsMakeRequestsWait(t *testing.T) {
+// TestRequestsQueueForFewConnections sends many concurrent requests to ten replicas with two connections each. Every
+// request must be answered without an error.
+func TestRequestsQueueForFewConnections(t *testing.T) {
 	t.Parallel()
 	const replicas, clients, turns = 10, 64, 6
 	database := pgtest.New(t)

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// boxState is what GET /boxes/{box} shows.
+// boxState is the answer of GET /boxes/{box}.
 type boxState struct {
 	ID      string   `json:"id"`
 	Owner   string   `json:"owner"`
@@ -27,8 +27,8 @@ func (c client) state(name string) boxState {
 	return state
 }
 
-// ownerSits: the owner of a box is an active boxadmin in it.
-func (s boxState) ownerSits(t *testing.T) {
+// checkBoxOwner checks that the owner of a box is an active boxadmin in it.
+func (s boxState) checkBoxOwner(t *testing.T) {
 	t.Helper()
 	for _, user := range s.Users {
 		if user.Username == s.Owner {
@@ -40,7 +40,7 @@ func (s boxState) ownerSits(t *testing.T) {
 	require.Fail(t, "the owner is not in the box", "%+v", s)
 }
 
-// boxWith makes a box that root owns, with users of these names in it, who get all permissions.
+// boxWith creates a box that root owns, with these users as members with all permissions.
 func (c *cluster) boxWith(box string, users ...string) []client {
 	c.t.Helper()
 	c.root.do("POST", "/boxes/"+box, nil).expect(201)
@@ -59,7 +59,7 @@ func raceCreateBox(t *testing.T, c *cluster, name string) {
 	answers := c.times(4, func(i int, s *server) *answer { return users[i%2].at(s).do("POST", "/boxes/"+name, nil) })
 	c.expectTally(answers, 201, 1, 409, 3)
 	if tally(answers)[201] == 1 {
-		c.root.state(name).ownerSits(t)
+		c.root.state(name).checkBoxOwner(t)
 	}
 }
 
@@ -73,21 +73,21 @@ func raceTransfer(t *testing.T, c *cluster, name string) {
 	c.expectTally(answers, 204, 1, 403, 1)
 	want := map[bool]string{true: name + "-p", false: name + "-q"}[answers[0].Status == 204]
 	state := c.root.state(name)
-	state.ownerSits(t)
+	state.checkBoxOwner(t)
 	if tally(answers)[204] == 1 {
 		require.Equal(t, want, state.Owner)
 	}
-	// An admin's word counts whoever is the owner: both may succeed, one after the other.
+	// An admin may act regardless of the owner: both requests may succeed, one after the other.
 	for _, each := range c.atOnce(
 		func() *answer { return c.root.do("PUT", "/boxes/"+name, `{"owner":"`+name+`-o"}`) },
 		func() *answer { return c.root.at(c.b).do("PUT", "/boxes/"+name, `{"owner":"root"}`) }) {
 		require.Contains(t, []int{204, 503}, each.Status)
 	}
-	c.root.state(name).ownerSits(t)
+	c.root.state(name).checkBoxOwner(t)
 }
 
-// raceTransferToLeaver gives a box to somebody who is at the same moment put out of it, deactivated in it, or deleted.
-func raceTransferToLeaver(t *testing.T, c *cluster, name string) {
+// raceTransferToRemovedUser transfers a box to a user who is concurrently removed, deactivated or deleted.
+func raceTransferToRemovedUser(t *testing.T, c *cluster, name string) {
 	c.boxWith(name, name+"-h")
 	leave := []func() *answer{
 		func() *answer {
@@ -104,10 +104,10 @@ func raceTransferToLeaver(t *testing.T, c *cluster, name string) {
 		for _, each := range answers {
 			require.Contains(t, []int{204, 404, 409, 503}, each.Status, "%s", each.Body)
 		}
-		c.root.state(name).ownerSits(t)
+		c.root.state(name).checkBoxOwner(t)
 		require.Equal(t, 1, c.number(`SELECT count(*) FROM boxes b JOIN users u ON u.id = b.owner_id WHERE b.name = $1`,
 			name))
-		// Back to root, if it came to that.
+		// Transfers the box back to root if the transfer succeeded.
 		c.root.do("PUT", "/boxes/"+name, `{"owner":"root"}`).expect(204)
 	}
 }
@@ -140,7 +140,7 @@ func raceDeleteBox(t *testing.T, c *cluster, name string) {
 	c.root.do("GET", "/boxes/"+name, nil).expect(404)
 }
 
-func raceDeleteUserAtWork(t *testing.T, c *cluster, name string) {
+func raceDeleteActiveUser(t *testing.T, c *cluster, name string) {
 	user := c.boxWith(name, name+"-w")[0]
 	user.put(name, "shared", `1`).expect(201)
 	id := text(t, c.a.db, `SELECT id FROM users WHERE name = $1`, name+"-w")

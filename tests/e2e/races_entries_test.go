@@ -25,7 +25,7 @@ func (c client) versionNumbers(box, key string) []uint64 {
 	return numbers
 }
 
-// raceWriters: the versions are dense, each writer got one of its own, and the last one is what is read.
+// raceWriters checks that versions are dense, that each writer got its own, and that the last one is read.
 func raceWriters(t *testing.T, c *cluster, name string) {
 	c.boxWith(name)
 	answers := c.times(10, func(i int, s *server) *answer { return c.root.at(s).put(name, "entry", strconv.Itoa(i)) })
@@ -73,7 +73,7 @@ func raceIfNoneMatch(t *testing.T, c *cluster, name string) {
 	c.expectWinner(t, name, answers, 1)
 }
 
-// expectWinner: the one answer of 201 has that version, and its value is what is read.
+// expectWinner checks that one answer is 201 with that version, and that its value is read.
 func (c *cluster) expectWinner(t *testing.T, box string, answers []*answer, version int) {
 	t.Helper()
 	winner := slices.IndexFunc(answers, func(a *answer) bool { return a.Status == 201 })
@@ -84,7 +84,7 @@ func (c *cluster) expectWinner(t *testing.T, box string, answers []*answer, vers
 	require.Equal(t, answers[winner].Header.Get("ETag"), read.Header.Get("ETag"))
 }
 
-// counted returns the number of entries of a box, having compared it with the counter.
+// counted returns the number of entries in a box and checks it against the counter.
 func (c *cluster) counted(box string) int {
 	c.t.Helper()
 	count := len(c.root.state(box).Entries)
@@ -101,7 +101,7 @@ func raceEntriesLimit(t *testing.T, c *cluster, name string) {
 	require.Equal(t, tally(answers)[201], c.counted(name))
 }
 
-// raceEntryCount begins with a full box.
+// raceEntryCount starts with a full box.
 func raceEntryCount(t *testing.T, c *cluster, name string) {
 	c.boxWith(name)
 	for i := range 5 {
@@ -117,7 +117,7 @@ func raceEntryCount(t *testing.T, c *cluster, name string) {
 		case i < 5:
 			return root.do("POST", "/boxes/"+name+"/entries/e4/restore", `{"version":1}`)
 		case i < 7:
-			return root.put(name, "e3", `2`) // replaced: no place is taken
+			return root.put(name, "e3", `2`) // a new version of an existing entry takes no place
 		default:
 			return root.put(name, fmt.Sprintf("new-%d", i), `3`)
 		}
@@ -128,7 +128,7 @@ func raceEntryCount(t *testing.T, c *cluster, name string) {
 	require.LessOrEqual(t, c.counted(name), 5)
 }
 
-// raceOneEntry lets all that can happen to one entry happen to it at once.
+// raceOneEntry runs every kind of change of one entry concurrently.
 func raceOneEntry(t *testing.T, c *cluster, name string) {
 	c.boxWith(name)
 	c.root.put(name, "entry", `0`).expect(201)
@@ -160,7 +160,8 @@ func raceOneEntry(t *testing.T, c *cluster, name string) {
 	require.Equal(t, fmt.Sprintf(`"%d"`, written+1), c.root.put(name, "entry", `1`).expect(201).Header.Get("ETag"))
 }
 
-// raceNextRequest takes something away on one replica, while the other is busy with the same user, and asks the other.
+// raceNextRequest revokes access on one replica while the other serves the same user, then sends a request to the
+// other.
 func raceNextRequest(t *testing.T, c *cluster, name string) {
 	user := c.boxWith(name, name+"-u")[0].at(c.b)
 	c.root.put(name, "entry", `1`).expect(201)

@@ -9,10 +9,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// race is one round of something that happens twice, or many times, at the same moment. name is new in each round.
+// race is one round of concurrent requests. name is unique to the round.
 type race func(t *testing.T, c *cluster, name string)
 
-// raceLimits are low, so that they are reached.
+// raceLimits are low, so that the races reach them.
 var raceLimits = []string{"MAX_ENTRIES_PER_BOX=5", "MAX_USERS_PER_BOX=4", "MAX_BOXES_PER_USER=3"}
 
 // TestRaces runs every race on two replicas over one database.
@@ -21,9 +21,9 @@ func TestRaces(t *testing.T) {
 	inOrder(t, races, func(t *testing.T, each race) { runRace(t, each, readCommitted, rounds()) })
 }
 
-// TestRacesAtOtherIsolationLevels shows that the locks hold whatever the database is set to. There the database refuses
-// whoever was overtaken, which is repeated a few times and then answered with 503; nothing else may differ. The short
-// run takes the races that are about counting and about two who take each other's place.
+// TestRacesAtOtherIsolationLevels verifies that the locks hold at every isolation level. At the stricter levels the
+// database aborts concurrent transactions; the server retries them a few times and then answers 503. Nothing else may
+// differ. The short run takes the races about counting and about two users who replace each other.
 func TestRacesAtOtherIsolationLevels(t *testing.T) {
 	t.Parallel()
 	some := maps.Clone(races)
@@ -55,10 +55,10 @@ var races = map[string]race{
 	"an admin is deleted while it promotes":          raceDeleteAndPromote,
 	"the last two API keys are deleted":              raceLastKeys,
 	"an API key is issued during a deactivation":     raceKeyAndDeactivation,
-	"a user is deleted while it works":               raceDeleteUserAtWork,
+	"a user is deleted while it works":               raceDeleteActiveUser,
 	"a box is created twice":                         raceCreateBox,
 	"a box is given away two ways":                   raceTransfer,
-	"a box is given to somebody who leaves":          raceTransferToLeaver,
+	"a box is given to somebody who leaves":          raceTransferToRemovedUser,
 	"a box is deleted while entries are written":     raceDeleteBox,
 	"users are added up to the limit":                raceUsersLimit,
 	"boxes are made and given up to the limit":       raceBoxesLimit,
@@ -79,7 +79,7 @@ var shortRun = []string{"two initialize", "two admins demote each other", "the l
 	"boxes are made and given up to the limit", "ten write one entry with If-Match",
 	"entries are created, deleted, restored"}
 
-// raceInitialize takes the first owner away, which nothing but SQL can.
+// raceInitialize removes the first owner with SQL before each round.
 func raceInitialize(t *testing.T, c *cluster, name string) {
 	run(t, c.a.db, `UPDATE system SET owner_id = NULL`)
 	run(t, c.a.db, `DELETE FROM users`)
@@ -93,7 +93,7 @@ func raceInitialize(t *testing.T, c *cluster, name string) {
 		string(c.b.as(answers[winner].string("apiKey")).do("GET", "/users", nil).expect(200).Body))
 }
 
-// twoAdmins makes two, each at a replica of its own.
+// twoAdmins creates two admins, each a client of another replica.
 func (c *cluster) twoAdmins(name string) (x, y client) {
 	c.t.Helper()
 	return c.root.admin(name + "-x"), c.root.admin(name + "-y").at(c.b)
@@ -104,8 +104,8 @@ func (c *cluster) role(name string) string {
 	return c.root.do("GET", "/users/"+name, nil).expect(200).string("role")
 }
 
-// ownerStands: whatever happened, the owner is an active admin.
-func (c *cluster) ownerStands() {
+// checkOwner checks that the owner is an active admin.
+func (c *cluster) checkOwner() {
 	c.t.Helper()
 	c.root.at(c.b).do("GET", "/users", nil).expect(200)
 	require.Equal(c.t, 1, c.number(
@@ -120,7 +120,7 @@ func raceDeleteEachOther(_ *testing.T, c *cluster, name string) {
 		func() *answer { return x.at(c.b).do("DELETE", "/users/root", nil) })
 	require.NotEqual(c.t, 204, answers[2].Status)
 	c.expectTally(answers[:2], 204, 1, 401, 1)
-	c.ownerStands()
+	c.checkOwner()
 }
 
 func raceDemoteEachOther(_ *testing.T, c *cluster, name string) {
@@ -131,7 +131,7 @@ func raceDemoteEachOther(_ *testing.T, c *cluster, name string) {
 		func() *answer { return y.at(c.a).do("PUT", "/users/root", `{"role":"user"}`) })
 	require.Equal(c.t, 403, answers[2].Status)
 	c.expectTally(answers[:2], 204, 1, 403, 1)
-	c.ownerStands()
+	c.checkOwner()
 }
 
 func raceDeactivateEachOther(_ *testing.T, c *cluster, name string) {
@@ -140,7 +140,7 @@ func raceDeactivateEachOther(_ *testing.T, c *cluster, name string) {
 		func() *answer { return x.do("PUT", "/users/"+name+"-y", `{"isActive":false}`) },
 		func() *answer { return y.do("PUT", "/users/"+name+"-x", `{"isActive":false}`) })
 	c.expectTally(answers, 204, 1, 401, 1)
-	c.ownerStands()
+	c.checkOwner()
 }
 
 func raceDeleteAndPromote(t *testing.T, c *cluster, name string) {
@@ -161,7 +161,7 @@ func raceDeleteAndPromote(t *testing.T, c *cluster, name string) {
 	made := answers[2].Status == 201
 	require.True(t, made || answers[2].Status == 401 || answers[2].Status == 503, "%d", answers[2].Status)
 	require.Equal(t, made, c.root.do("GET", "/users/"+name+"-v", nil).Status == 200)
-	c.ownerStands()
+	c.checkOwner()
 }
 
 func raceLastKeys(t *testing.T, c *cluster, name string) {
@@ -217,7 +217,8 @@ func raceCreateUser(_ *testing.T, c *cluster, name string) {
 	c.expectTally(answers, 201, 1, 409, 3)
 }
 
-// racePassword: after a new password no session of the old one lives, and one of the two new ones is it.
+// racePassword checks that a password change ends every earlier session, and that one of the two new passwords is in
+// effect.
 func racePassword(t *testing.T, c *cluster, name string) {
 	user := c.root.user(name)
 	signIn := func(s *server, password string) *answer {

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// throttled checks a refusal that says how long to wait.
-func (a *answer) throttled() *answer {
+// rateLimited checks a refusal that carries Retry-After.
+func (a *answer) rateLimited() *answer {
 	a.t.Helper()
 	a.expect(429)
 	seconds, err := strconv.Atoi(a.Header.Get("Retry-After"))
@@ -22,8 +22,8 @@ func (a *answer) throttled() *answer {
 	return a
 }
 
-// letPass moves all pauses into the past, and nothing else.
-func letPass(t testing.TB, s *server) {
+// expireLockouts moves all lockouts into the past and changes nothing else.
+func expireLockouts(t testing.TB, s *server) {
 	t.Helper()
 	run(t, s.db, `UPDATE throttle SET blocked_until = now() - interval '1 second' WHERE blocked_until > now()`)
 }
@@ -32,41 +32,41 @@ func guess(s *server, name, password string, headers ...string) *answer {
 	return s.as("").do("POST", "/authenticate", map[string]string{"username": name, "password": password}, headers...)
 }
 
-func TestThrottledSignIn(t *testing.T) {
+func TestRateLimitOfSignIns(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=5")
 	root := s.initialize()
 	root.user("user1")
-	for _, name := range []string{"user1", "ghost"} { // an unknown name is counted like a known one
+	for _, name := range []string{"user1", "ghost"} { // an unknown name counts like a known one
 		for range 5 {
 			guess(s, name, "wrong-password").refuses(401, "wrong_credentials")
 		}
-		got := guess(s, strings.ToUpper(name), "wrong-password").throttled().refuses(429, "throttled")
+		got := guess(s, strings.ToUpper(name), "wrong-password").rateLimited().refuses(429, "throttled")
 		require.Equal(t, "30", got.Header.Get("Retry-After"))
-		guess(s, name, name+"-password").throttled()
+		guess(s, name, name+"-password").rateLimited()
 		s.as("").do("POST", "/api/v1/user/auth",
-			map[string]string{"username": name, "code": "123456"}).throttled().failsOtherwise(429)
+			map[string]string{"username": name, "code": "123456"}).rateLimited().failsUnnumbered(429)
 	}
-	letPass(t, s)
+	expireLockouts(t, s)
 	guess(s, "user1", "wrong-password").refuses(401, "wrong_credentials")
-	require.Equal(t, "60", guess(s, "user1", "wrong-password").throttled().Header.Get("Retry-After"))
-	letPass(t, s)
-	s.signIn("user1", "user1-password") // which begins the count anew
+	require.Equal(t, "60", guess(s, "user1", "wrong-password").rateLimited().Header.Get("Retry-After"))
+	expireLockouts(t, s)
+	s.signIn("user1", "user1-password") // which resets the count
 	for range 5 {
 		guess(s, "user1", "wrong-password").expect(401)
 	}
-	guess(s, "user1", "wrong-password").throttled()
-	require.Equal(t, 3, number(t, s.db, `SELECT count(*) FROM events WHERE outcome = 'throttled' AND target = 'user1'`),
+	guess(s, "user1", "wrong-password").rateLimited()
+	require.Equal(t, 3, number(t, s.db, `SELECT count(*) FROM events WHERE outcome = 'rateLimited' AND target = 'user1'`),
 		"one for each pause")
 	require.Equal(t, 11, number(t, s.db, `SELECT count(*) FROM events WHERE outcome = 'denied' AND target = 'user1'`))
 
 	s.stop()
 	again := startOn(t, s.db, "THROTTLE_FREE_ATTEMPTS=5")
-	guess(again, "user1", "user1-password").throttled() // a restart forgets nothing
+	guess(again, "user1", "user1-password").rateLimited() // the count survives a restart
 	again.as(root.token).do("GET", "/whoami", nil).expect(200)
 }
 
-// TestRightPasswordWithoutCode: it is given back, and resets nothing.
+// TestRightPasswordWithoutCode verifies that such an attempt is released and resets nothing.
 func TestRightPasswordWithoutCode(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=3")
@@ -83,20 +83,21 @@ func TestRightPasswordWithoutCode(t *testing.T) {
 		guess(s, "user1", "user1-password").refuses(401, "totp_required")
 	}
 	signIn("000000").expect(401)
-	signIn(codeOf(t, made.Secret, 1)).throttled()
-	letPass(t, s)
+	signIn(codeOf(t, made.Secret, 1)).rateLimited()
+	expireLockouts(t, s)
 	guess(s, "user1", "user1-password").refuses(401, "totp_required")
 	signIn(codeOf(t, made.Secret, 1)).expect(200)
-	// Whoever holds a token cannot guess with it either.
+	// The holder of a token is subject to the same limit.
 	for range 3 {
 		user.do("DELETE", "/users/user1/totp", `{"code":"000000"}`).refuses(403, "code_wrong")
 	}
-	user.do("DELETE", "/users/user1/totp", `{"code":"`+made.RecoveryCodes[0]+`"}`).throttled()
-	user.do("PUT", "/users/user1", `{"password":"another-password","currentPassword":"user1-password"}`).throttled()
+	user.do("DELETE", "/users/user1/totp", `{"code":"`+made.RecoveryCodes[0]+`"}`).rateLimited()
+	user.do("PUT", "/users/user1", `{"password":"another-password","currentPassword":"user1-password"}`).rateLimited()
 }
 
-// TestThrottledAddress: an address that tries many names, IPv6 by its /64; not behind a proxy that is not trusted.
-func TestThrottledAddress(t *testing.T) {
+// TestRateLimitPerAddress verifies the limit of an address that tries many names. An IPv6 address counts by its /64.
+// Addresses behind an untrusted proxy are not distinguished.
+func TestRateLimitPerAddress(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=1", "TRUSTED_PROXIES=127.0.0.0/8")
 	s.initialize()
@@ -106,10 +107,10 @@ func TestThrottledAddress(t *testing.T) {
 	for i := range 40 {
 		try(i, fmt.Sprintf("2001:db8:0:1::%x", i)).expect(401)
 	}
-	try(40, "2001:db8:0:1:ffff::1").throttled()
+	try(40, "2001:db8:0:1:ffff::1").rateLimited()
 	try(41, "2001:db8:0:2::1").expect(401)
-	// One success of its own account does not begin the address's count anew.
-	guess(s, "root", "root-password", "X-Forwarded-For", "2001:db8:0:1::7").throttled()
+	// A successful sign-in does not reset the address's count.
+	guess(s, "root", "root-password", "X-Forwarded-For", "2001:db8:0:1::7").rateLimited()
 
 	untrusting := startOn(t, s.db, "THROTTLE_FREE_ATTEMPTS=1")
 	for i := range 45 {
@@ -117,8 +118,9 @@ func TestThrottledAddress(t *testing.T) {
 	}
 }
 
-// TestThrottledForwarding: a header that anybody can send makes the count of an address looser, and does not end it.
-func TestThrottledForwarding(t *testing.T) {
+// TestRateLimitBehindUntrustedProxy verifies that X-Forwarded-For from an untrusted peer raises the limit of its address and does
+// not remove it.
+func TestRateLimitBehindUntrustedProxy(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=1", "INIT_TOKEN=the-init-token")
 	initialize := func(i int) *answer {
@@ -128,14 +130,14 @@ func TestThrottledForwarding(t *testing.T) {
 	for i := range 20 {
 		initialize(i).expect(401)
 	}
-	initialize(20).throttled()
-	// Who comes without it is another, and is not kept out.
+	initialize(20).rateLimited()
+	// A peer that does not send the header has a separate count.
 	s.as("").do("POST", "/init", `{"username":"root","password":"root-password"}`, "X-Init-Token",
 		"the-init-token").expect(200)
 }
 
-// TestThrottledNames: what can be no name is counted like one, whatever it is made of.
-func TestThrottledNames(t *testing.T) {
+// TestRateLimitOfInvalidNames verifies that invalid names count like valid ones.
+func TestRateLimitOfInvalidNames(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=2")
 	for _, name := range []string{`a\u0000b`, `ü`, ` `} {
@@ -144,12 +146,12 @@ func TestThrottledNames(t *testing.T) {
 		}
 		try().expect(401)
 		try().expect(401)
-		try().throttled()
-		try().throttled()
+		try().rateLimited()
+		try().rateLimited()
 	}
 }
 
-func TestThrottledElsewhere(t *testing.T) {
+func TestRateLimitsOfOtherRequests(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=2", "INIT_TOKEN=the-init-token", "REQUIRE_ADMIN_TO_CREATE_USER=false")
 	initialize := func(token string) *answer {
@@ -158,8 +160,8 @@ func TestThrottledElsewhere(t *testing.T) {
 	initialize("").expect(401)
 	initialize("wrong").expect(401)
 	initialize("wrong").expect(401)
-	initialize("the-init-token").throttled()
-	letPass(t, s)
+	initialize("the-init-token").rateLimited()
+	expireLockouts(t, s)
 	root := s.as(initialize("the-init-token").expect(200).string("apiKey"))
 
 	register := func(i int) *answer {
@@ -168,18 +170,19 @@ func TestThrottledElsewhere(t *testing.T) {
 	for i := range 80 {
 		register(i).expect(201)
 	}
-	register(80).throttled()
+	register(80).rateLimited()
 	root.user("by-an-admin")
 	run(t, s.db, `DELETE FROM throttle`)
 
 	for range 80 {
 		s.as("").do("POST", "/api/v1/user/auth/refresh", refreshBody(strings.Repeat("0", 64))).expect(401)
 	}
-	s.as("").do("POST", "/api/v1/user/auth/refresh", refreshBody(strings.Repeat("0", 64))).throttled()
+	s.as("").do("POST", "/api/v1/user/auth/refresh", refreshBody(strings.Repeat("0", 64))).rateLimited()
 }
 
-// TestThrottledPassphrases: wrong passphrases per caller and box; generated keys cannot be guessed and are not counted.
-func TestThrottledPassphrases(t *testing.T) {
+// TestRateLimitOfPassphrases verifies the limit of wrong passphrases per caller and box. Generated keys cannot be guessed
+// and are not counted.
+func TestRateLimitOfPassphrases(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=3")
 	root := s.initialize()
@@ -198,17 +201,17 @@ func TestThrottledPassphrases(t *testing.T) {
 			read(root, "other", "right").expect(200)
 		}
 	}
-	read(root, "default", "right").throttled()
-	read(root, "default", "wrong").throttled()
+	read(root, "default", "right").rateLimited()
+	read(root, "default", "wrong").rateLimited()
 	read(root, "other", "right").expect(200)
 	read(user, "default", "right").expect(200)
-	require.Equal(t, 1, number(t, s.db, `SELECT count(*) FROM events WHERE outcome = 'throttled'`))
-	letPass(t, s)
+	require.Equal(t, 1, number(t, s.db, `SELECT count(*) FROM events WHERE outcome = 'rateLimited'`))
+	expireLockouts(t, s)
 	read(root, "default", "right").expect(200)
 }
 
-// TestTenThousandGuesses: of ten thousand guesses of a password and of a code against one account, from many addresses
-// on two replicas, next to none are compared, and the rightful user gets in all the while from where it usually does.
+// TestTenThousandGuesses sends ten thousand guesses of a password and of a code for one account, from many addresses to
+// two replicas. Almost none may be compared, and the rightful user must still be able to sign in from a known address.
 func TestTenThousandGuesses(t *testing.T) {
 	t.Parallel()
 	total := 50 * rounds() // ten thousand in the long run

@@ -14,7 +14,7 @@ import (
 
 const readmeURL = "URL=http://127.0.0.1:5000\n"
 
-// TestReadmeFirstFiveMinutes pastes README's first block into bash, as a newcomer does.
+// TestReadmeFirstFiveMinutes runs the README's first block in bash, as a newcomer would.
 func TestReadmeFirstFiveMinutes(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -25,9 +25,9 @@ func TestReadmeFirstFiveMinutes(t *testing.T) {
 	require.Contains(t, out[strings.LastIndex(out, "HTTP/1.1"):], `"code":"permission_missing"`)
 }
 
-// TestRequestsOfThePage runs the example of each row of docs/http.md's table of requests, in the order of the table and
-// after README's first block, and compares the status with the one that the row begins its answer with.
-func TestRequestsOfThePage(t *testing.T) {
+// TestHTTPPageExamples runs the example of each row of the table of requests in docs/http.md, in order, after the
+// README's first block. It compares each status with the first one in the row's answer column.
+func TestHTTPPageExamples(t *testing.T) {
 	t.Parallel()
 	const mark = "== example "
 	examples := regexp.MustCompile(
@@ -49,7 +49,7 @@ func TestRequestsOfThePage(t *testing.T) {
 		want, err := strconv.Atoi(example[4])
 		require.NoError(t, err)
 		if example[2] == "/init" {
-			want = 409 // the first block has done it, and once is all there is
+			want = 409 // the first block has run it, and it works once only
 		}
 		assert.Equal(t, []int{want}, statuses(outs[i]), "%s\n%s", example[3], outs[i])
 		assert.Regexp(t, pathPattern(example[2]), strings.Fields(example[3])[2],
@@ -58,7 +58,7 @@ func TestRequestsOfThePage(t *testing.T) {
 	}
 }
 
-// pathPattern matches what a template stands for.
+// pathPattern returns a pattern that matches a path template.
 func pathPattern(template string) string {
 	return `^'?` + regexp.MustCompile(`\\\{\w+\\\}`).ReplaceAllString(regexp.QuoteMeta(template), `[^/?]+`) +
 		`(\?.*)?'?$`
@@ -72,7 +72,7 @@ func page(t *testing.T, name string) string {
 	return string(text)
 }
 
-// firstBlock is the block of bash that names the address of make run.
+// firstBlock returns the README's bash block that contains the address of make run.
 func firstBlock(t *testing.T) string {
 	t.Helper()
 	_, rest, found := strings.Cut(page(t, "README.md"), "```bash\n"+readmeURL)
@@ -81,12 +81,13 @@ func firstBlock(t *testing.T) string {
 	return readmeURL + block
 }
 
-// paste runs text in bash, with this server for the one that the text names. bin/lockbox, which make run would have
-// built, is a stand-in that prints a key.
+// paste runs text in bash with this server's address. It replaces bin/lockbox, which make run would have built, with a
+// stub that prints a key.
 func (s *server) paste(text string) string {
 	s.t.Helper()
 	dir := s.t.TempDir()
-	// bash writes the stand-in: a file that this process had open for writing while a parallel test forked could not be run.
+	// bash writes the stub, because executing a file that this process holds open for writing fails if a parallel test
+	// forks.
 	text = "mkdir bin; printf '#!/bin/sh\n[ \"$*\" = keygen ] && echo " + generatedKey +
 		"\n' > bin/lockbox; chmod 700 bin/lockbox\n" + text
 	bash := exec.CommandContext(s.t.Context(), "bash", "--norc")

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestARevocationReachesWhatWaits: a request that was let in, and then had to wait, is decided again before it acts.
-func TestARevocationReachesWhatWaits(t *testing.T) {
+// TestRevocationWhileWaitingForALock verifies that a request that waited for a lock is authorised again before it acts.
+func TestRevocationWhileWaitingForALock(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()
@@ -41,7 +41,8 @@ func TestARevocationReachesWhatWaits(t *testing.T) {
 	require.Equal(t, 401, got.Status, "%s", got.Body)
 }
 
-// whileLocked makes a request while the entry is locked by somebody else, and lets go once meanwhile has run.
+// whileLocked sends a request while another transaction holds the entry's lock, and releases the lock after meanwhile
+// has run.
 func whileLocked(t *testing.T, s *server, request func() *answer, meanwhile func()) *answer {
 	t.Helper()
 	answers := make(chan *answer, 1)
@@ -61,8 +62,8 @@ func whileLocked(t *testing.T, s *server, request func() *answer, meanwhile func
 	return <-answers
 }
 
-// TestARevocationReachesADerivation: reading under a passphrase takes a while here, and the permission goes meanwhile.
-func TestARevocationReachesADerivation(t *testing.T) {
+// TestRevocationDuringKeyDerivation revokes the permission during a slow key derivation of a read.
+func TestRevocationDuringKeyDerivation(t *testing.T) {
 	t.Parallel()
 	const passphrase = "correct horse"
 	s := start(t, "KDF_MEMORY_KIB=32768", "KDF_TIME=8")
@@ -88,7 +89,7 @@ func TestARevocationReachesADerivation(t *testing.T) {
 	require.Fail(t, "the permission never went while the derivation ran")
 }
 
-// derivations is how many run or wait.
+// derivations returns the number of key derivations that run or wait.
 func (s *server) derivations() int {
 	sum := 0
 	for line := range strings.Lines(string(s.as("").do("GET", "/metrics", nil).Body)) {
@@ -102,8 +103,8 @@ func (s *server) derivations() int {
 	return sum
 }
 
-// TestStrangersSendLittle: without a good token a body cannot be used to fill the memory.
-func TestStrangersSendLittle(t *testing.T) {
+// TestLargeBodiesNeedAValidToken verifies that a body without a valid token cannot fill the memory.
+func TestLargeBodiesNeedAValidToken(t *testing.T) {
 	t.Parallel()
 	s := start(t, "REQUIRE_ADMIN_TO_CREATE_USER=false")
 	root := s.initialize()
@@ -113,12 +114,12 @@ func TestStrangersSendLittle(t *testing.T) {
 	}
 	root.box("default")
 	root.put("default", "entry", `"`+padding(17<<10)+`"`).expect(201)
-	// A token that anybody can make up is looked up first: the answer comes though the body never does.
+	// A made-up opaque token is looked up first: the answer comes although the body never arrives.
 	for _, path := range []string{"/boxes/default/entries", "/users"} {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 		require.NoError(t, err)
 		defer func() { _ = conn.Close() }()
-		require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second))) // the server waits 30 for a body
+		require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second))) // the server waits 30 seconds for a body
 		_, err = fmt.Fprintf(conn,
 			"POST %s HTTP/1.1\r\nHost: lockbox\r\nContent-Type: application/json\r\nAuthorization: Bearer "+
 				"%064d\r\nContent-Length: 100000\r\n\r\n{", path, 0)
@@ -129,7 +130,7 @@ func TestStrangersSendLittle(t *testing.T) {
 	}
 }
 
-// TestAPIKeysAreLimited: one user cannot fill the database with keys.
+// TestAPIKeysAreLimited verifies that one user cannot fill the database with API keys.
 func TestAPIKeysAreLimited(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -21,7 +21,7 @@ import (
 const (
 	newSecret   = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8"
 	wrongSecret = "QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8"
-	// testGrace is enough for the transactions of a test; boot.RekeyGrace allows for slow ones.
+	// testGrace covers the transactions of a test; boot.RekeyGrace allows for slow ones.
 	testGrace = 700 * time.Millisecond
 )
 
@@ -39,7 +39,7 @@ func configOf(t testing.TB, database string, settings ...string) boot.Config {
 	return config
 }
 
-// serverKeys opens the commands about server keys.
+// serverKeys opens the commands for server keys.
 func serverKeys(t testing.TB, database string, settings ...string) *serverkeys.Service {
 	t.Helper()
 	keys, closeAll, err := boot.OpenServerKeys(context.Background(), configOf(t, database, settings...),
@@ -49,7 +49,7 @@ func serverKeys(t testing.TB, database string, settings ...string) *serverkeys.S
 	return keys
 }
 
-// startFails runs a server that must not come up, and returns why.
+// startFails runs a server that must fail to start, and returns the error.
 func startFails(t testing.TB, database string, settings ...string) error {
 	t.Helper()
 	app, err := boot.New(configOf(t, database, settings...), slog.New(slog.DiscardHandler))
@@ -62,7 +62,7 @@ func startFails(t testing.TB, database string, settings ...string) error {
 	return err
 }
 
-// digest is of all that a table holds.
+// digest returns a hash of all rows of a table.
 func digest(t testing.TB, database, table string) string {
 	t.Helper()
 	return text(t, database, `SELECT count(*) || ' ' || COALESCE(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM `+table+` t`)
@@ -89,7 +89,7 @@ func TestTheWrongSecretIsRefused(t *testing.T) {
 	require.Equal(t, `"value"`, string(again.as(root.token).get("default", "entry").expect(200).Body))
 }
 
-// TestRotate changes the secret while a replica that has both secrets is at work, and one that knows only the old one.
+// TestRotate changes the secret while one replica knows both secrets and another knows the old one only.
 func TestRotate(t *testing.T) {
 	t.Parallel()
 	before := start(t)
@@ -124,7 +124,7 @@ func (s *server) authenticate(user, password string) *answer {
 	return s.as("").do("POST", "/authenticate", `{"username":"`+user+`","password":"`+password+`"}`)
 }
 
-// load is clients that write and read, each a key of its own, and remember what they were told was kept.
+// load is a set of clients that write and read distinct keys and remember confirmed writes.
 type load struct {
 	t       *testing.T
 	ending  chan struct{}
@@ -182,7 +182,7 @@ func (l *load) stop() {
 	l.group.Wait()
 }
 
-// check reads all that was written.
+// check reads all confirmed values.
 func (l *load) check(reader client) {
 	l.t.Helper()
 	require.NotEmpty(l.t, l.written)
@@ -191,7 +191,7 @@ func (l *load) check(reader client) {
 	}
 }
 
-// rekeyed demands that a purpose has one key, of that generation, and returns it.
+// rekeyed requires that a purpose has one key of that generation, and returns it.
 func rekeyed(t testing.TB, database string, purpose domain.KeyPurpose, generation int) string {
 	t.Helper()
 	require.Equal(t, 1, number(t, database, `SELECT count(*) FROM server_keys WHERE purpose = $1`, string(purpose)))
@@ -199,7 +199,7 @@ func rekeyed(t testing.TB, database string, purpose domain.KeyPurpose, generatio
 		string(purpose), generation)
 }
 
-// TestRekeyWhileServing replaces every key, one after the other, under two replicas at work.
+// TestRekeyWhileServing replaces every server key in turn while two replicas serve requests.
 func TestRekeyWhileServing(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, readCommitted)
@@ -226,7 +226,7 @@ func TestRekeyWhileServing(t *testing.T) {
 	account := rekeyed(t, c.a.db, domain.KeyForAccounts, 2)
 	require.Zero(t, number(t, c.a.db, `SELECT count(*) FROM users WHERE password_key_id <> $1::uuid`, account))
 	require.Equal(t, 2, number(t, c.a.db, `SELECT count(*) FROM one_time_codes WHERE key_id = $1::uuid`, account))
-	c.b.codeIn("coded", secret)
+	c.b.signInWithCode("coded", secret)
 
 	session := c.a.as(c.a.authenticate("user1", "user1-password").expect(200).string("token"))
 	done, err = keys.Rekey(t.Context(), domain.KeyForSessions, ignore)
@@ -240,7 +240,7 @@ func TestRekeyWhileServing(t *testing.T) {
 	_, err = keys.Rekey(t.Context(), domain.KeyForThrottle, ignore)
 	require.NoError(t, err)
 	rekeyed(t, c.a.db, domain.KeyForThrottle, 2)
-	load.stop() // its API key ends now
+	load.stop() // the rekey ended its API key
 	load.check(c.root)
 	require.Zero(t, number(t, c.a.db, `SELECT count(*) FROM entry_versions WHERE key_id <> $1::uuid`, current))
 
@@ -262,7 +262,7 @@ func TestRekeyWhileServing(t *testing.T) {
 	load.check(root)
 }
 
-// startSignIns signs in again and again at both replicas; the function that it returns ends that.
+// startSignIns signs in repeatedly at both replicas until the returned function is called.
 func startSignIns(t *testing.T, c *cluster) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -283,8 +283,8 @@ func startSignIns(t *testing.T, c *cluster) (stop func()) {
 	}
 }
 
-// TestRekeyGoesOn stops a rekey after a batch, then while it waits, and runs it again.
-func TestRekeyGoesOn(t *testing.T) {
+// TestRekeyResumes interrupts a rekey after a batch, then while it waits, and runs it again.
+func TestRekeyResumes(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, readCommitted)
 	c.root.do("POST", "/boxes/default", nil).expect(201)
@@ -321,7 +321,7 @@ func TestRekeyGoesOn(t *testing.T) {
 	load.check(c.root.at(after))
 }
 
-// TestRestoreAfterARekey is at a replica that has not heard of the new key and has a single connection.
+// TestRestoreAfterARekey uses a replica that has not loaded the new key and has one connection.
 func TestRestoreAfterARekey(t *testing.T) {
 	t.Parallel()
 	s := start(t, "DB_MAX_CONNS=1")
@@ -337,7 +337,7 @@ func TestRestoreAfterARekey(t *testing.T) {
 	require.Equal(t, `"first"`, string(root.get("default", "entry").expect(200).Body))
 }
 
-// lastEvent is the newest event of an action.
+// lastEvent returns the newest event of an action.
 func (c client) lastEvent(action string) map[string]any {
 	c.server.t.Helper()
 	var record struct{ Events []map[string]any }
@@ -347,7 +347,7 @@ func (c client) lastEvent(action string) map[string]any {
 	return record.Events[0]
 }
 
-// expectTampered: the answer says so and repeats nothing, and the record has it.
+// expectTampered checks that the answer reports tampering without details and that the audit log holds the event.
 func (c client) expectTampered(got *answer, action string) {
 	c.server.t.Helper()
 	got.expect(500)

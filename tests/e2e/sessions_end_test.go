@@ -11,7 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSessionsEnd: what ends sessions ends those of codes on the very next request, on another server too.
+// TestSessionsEnd verifies that whatever ends sessions also ends those of the accounts API with the next request, on
+// another server too.
 func TestSessionsEnd(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, readCommitted)
@@ -29,7 +30,7 @@ func TestSessionsEnd(t *testing.T) {
 	for _, end := range []struct {
 		name string
 		do   func()
-		keys bool // API keys live on
+		keys bool // API keys remain valid
 	}{
 		{"a new password", func() {
 			key.do("PUT", "/users/user1",
@@ -52,7 +53,7 @@ func TestSessionsEnd(t *testing.T) {
 			"Refresh token not found")
 		status := map[bool]int{true: 200, false: 401}[end.keys]
 		require.Equal(t, status, key.at(c.b).do("GET", "/whoami", nil).Status, end.name)
-		if !end.keys { // and coming back brings no token back
+		if !end.keys { // and reactivation restores no token
 			c.root.do("PUT", "/users/user1", `{"isActive":true}`).expect(204)
 			for _, dead := range []client{session, access, key.at(c.b)} {
 				dead.do("GET", "/whoami", nil).expect(401)
@@ -61,13 +62,13 @@ func TestSessionsEnd(t *testing.T) {
 	}
 }
 
-// TestAccessTokenEverywhere: an access token is good wherever an API key is.
+// TestAccessTokenEverywhere verifies that an access token is accepted wherever an API key is.
 func TestAccessTokenEverywhere(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()
 	secret := root.member("anna", "viewer")
-	anna := s.as(s.codeIn("anna", secret).Access)
+	anna := s.as(s.signInWithCode("anna", secret).Access)
 	anna.box("hers")
 	anna.put("hers", "entry", `{"a":1}`).expect(201)
 	anna.put("hers", "entry", `{"a":2}`).expect(201)
@@ -81,8 +82,8 @@ func TestAccessTokenEverywhere(t *testing.T) {
 	s.as(strings.Repeat("A", 64)).do("GET", "/whoami", nil).refuses(401, "unauthenticated")
 }
 
-// TestOwnerUntouched: no admin changes the owner's account by any of the requests about accounts.
-func TestOwnerUntouched(t *testing.T) {
+// TestAdminsCannotChangeTheOwner verifies that no admin can change the owner's account.
+func TestAdminsCannotChangeTheOwner(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()
@@ -111,8 +112,8 @@ func TestOwnerUntouched(t *testing.T) {
 		passwordAndCode("root", "root-password", enrolled.RecoveryCodes[0])).expect(200)
 }
 
-// TestManySignIns: a hundred at once on two cores. Those that the queue has no room for are told when to come again, and
-// values are read all the while.
+// TestManySignIns sends a hundred concurrent sign-ins on two cores. Those that exceed the queue get Retry-After, and
+// reads are answered meanwhile.
 func TestManySignIns(t *testing.T) {
 	t.Parallel()
 	s := start(t, "KDF_MEMORY_KIB=19456", "KDF_TIME=2", "THROTTLE_FREE_ATTEMPTS=5")

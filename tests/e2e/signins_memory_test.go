@@ -17,7 +17,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// TestMemoryOfManySignIns: a hundred sign-ins at once stay under what docs/operating.md promises of memory.
+// TestMemoryOfManySignIns verifies that a hundred concurrent sign-ins stay below the memory bound in docs/operating.md.
 func TestMemoryOfManySignIns(t *testing.T) {
 	p := serve(t, pgtest.New(t), "KDF_MEMORY_KIB=19456", "KDF_TIME=2")
 	p.initialize()

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// codeOf computes a code as an app would, for the present step or a later one.
+// codeOf computes the code of the current time step or of a later one, as an app would.
 func codeOf(t testing.TB, secret string, later int) string {
 	t.Helper()
 	code, err := totp.GenerateCode(secret, time.Now().Add(time.Duration(later)*30*time.Second))
@@ -20,7 +20,7 @@ func codeOf(t testing.TB, secret string, later int) string {
 	return code
 }
 
-// forgetSteps lets codes be accepted again, so that a test need not wait for the next one.
+// forgetSteps makes codes acceptable again, so that a test need not wait for the next time step.
 func forgetSteps(t testing.TB, s *server) {
 	t.Helper()
 	run(t, s.db, `UPDATE one_time_codes SET last_step = 0`)
@@ -33,7 +33,7 @@ type enrolment struct {
 	RecoveryCodes []string `json:"recoveryCodes"`
 }
 
-// enrol gives a user a code, confirmed.
+// enrol gives a user a confirmed TOTP secret.
 func (c client) enrol(username string) enrolment {
 	c.server.t.Helper()
 	made := read[enrolment](c.do("POST", "/users/"+username+"/totp", nil).expect(201).isJSON())
@@ -65,7 +65,7 @@ func TestSecondFactor(t *testing.T) {
 	user.do("POST", "/users/user1/totp/confirm", `{"code":"000000"}`).refuses(403, "code_wrong")
 	user.do("POST", "/users/user1/totp/confirm", `{"code":"`+codeOf(t, made.Secret, 0)+`"}`).expect(204)
 	signIn("").refuses(401, "totp_required")
-	signIn(codeOf(t, made.Secret, 0)).refuses(401, "wrong_credentials") // confirmed with it: spent
+	signIn(codeOf(t, made.Secret, 0)).refuses(401, "wrong_credentials") // spent by the confirmation
 	signIn(codeOf(t, made.Secret, 1)).expect(200)
 	signIn(codeOf(t, made.Secret, 1)).refuses(401, "wrong_credentials")
 	signIn("123").refuses(401, "wrong_credentials")
@@ -82,7 +82,8 @@ func TestSecondFactor(t *testing.T) {
 	signIn(made.RecoveryCodes[5]).expect(200)
 }
 
-// TestReplaceAndRemoveCode: over a confirmed code only with a code; an admin helps where the phone is lost, but not the owner.
+// TestReplaceAndRemoveCode verifies that replacing a confirmed TOTP secret needs a code, that an admin can remove one
+// without a code, and that the owner's is protected.
 func TestReplaceAndRemoveCode(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -117,7 +118,7 @@ func TestReplaceAndRemoveCode(t *testing.T) {
 	root.do("DELETE", "/users/root/totp", nil).refuses(400, "code_required")
 }
 
-// TestCodeOnce: one code at the same moment on two replicas lets one in.
+// TestCodeOnce verifies that of two concurrent sign-ins with one code on two replicas exactly one succeeds.
 func TestCodeOnce(t *testing.T) {
 	t.Parallel()
 	for _, isolation := range []string{readCommitted, repeatableRead} {

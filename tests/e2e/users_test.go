@@ -91,7 +91,8 @@ func TestMinPasswordLength(t *testing.T) {
 	root.do("PUT", "/users/user1", `{"password":"elevenchars"}`).refuses(400, "invalid_password")
 }
 
-// TestOpenRegistration: anyone registers, as a plain user whatever is asked for; admins still choose.
+// TestOpenRegistration verifies that registrations without an admin's token always create plain users, and that admins
+// can still choose a role.
 func TestOpenRegistration(t *testing.T) {
 	t.Parallel()
 	s := start(t, "REQUIRE_ADMIN_TO_CREATE_USER=false")
@@ -155,7 +156,7 @@ func TestDescribeUser(t *testing.T) {
 	require.Contains(t, string(root.do("GET", "/users/user2", nil).expect(200).Body), `"apiKeys":[]`)
 }
 
-// TestUnknownUsers: names that nobody has and names that nobody can have are the same to those who may ask.
+// TestUnknownUsers verifies that unknown names and invalid names get the same answer.
 func TestUnknownUsers(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
@@ -176,7 +177,8 @@ func TestUnknownUsers(t *testing.T) {
 	root.do("GET", "/users/%75ser1", nil).expect(200)
 }
 
-// TestShowAPIKeys: with the setting, whole keys are shown, and that they were is on record. The owner's are the owner's.
+// TestShowAPIKeys verifies that the setting reveals whole keys, that doing so is audited, and that only the owner sees
+// the owner's keys.
 func TestShowAPIKeys(t *testing.T) {
 	t.Parallel()
 	s := start(t, "SHOW_API_KEYS=true")

@@ -70,7 +70,7 @@ func TestUpdateUserBadInput(t *testing.T) {
 	}
 }
 
-// in returns the server with its failures on another test.
+// in returns the server with its failures reported on another test.
 func (s *server) in(t testing.TB) *server { return s.as("").in(t).server }
 
 func TestOwnPassword(t *testing.T) {
@@ -93,13 +93,14 @@ func TestOwnPassword(t *testing.T) {
 
 	session = s.signIn("user1", "third-password")
 	key := session.issue(nil)
-	// a stolen token must not end the others
+	// a stolen token must not revoke the API keys
 	session.do("PUT", "/users/user1", `{"revokeApiKeys":true}`).refuses(403, "admin_only")
 	key.do("GET", "/whoami", nil).expect(200)
 	session.do("GET", "/whoami", nil).expect(200)
 }
 
-// TestAnAdminsOwnPassword needs the current one as anybody's does; others' do not.
+// TestAnAdminsOwnPassword verifies that an admin needs its current password to change its own, and not to change that
+// of others.
 func TestAnAdminsOwnPassword(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -114,8 +115,8 @@ func TestAnAdminsOwnPassword(t *testing.T) {
 	s.signIn("root", "new-password")
 }
 
-// TestTheOwnerIsItsOwn: no other admin changes anything of the owner, and the owner stays an active admin.
-func TestTheOwnerIsItsOwn(t *testing.T) {
+// TestOwnerIsProtected verifies that no other admin can change the owner, and that the owner stays an active admin.
+func TestOwnerIsProtected(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
 	admin := root.admin("admin1")
@@ -137,7 +138,7 @@ func TestTheOwnerIsItsOwn(t *testing.T) {
 	require.Contains(t, string(root.do("GET", "/users/root", nil).Body), `"isActive":true`)
 }
 
-// TestADeactivatedUser can be brought back; the API keys cannot.
+// TestADeactivatedUser verifies that a user can be reactivated and that its API keys stay revoked.
 func TestADeactivatedUser(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -156,8 +157,8 @@ func TestADeactivatedUser(t *testing.T) {
 	require.Equal(t, "1", string(s.signIn("user1", "second-password").get("mine", "kept").expect(200).Body))
 }
 
-// TestAdminsAmongThemselves: an admin may unseat another, and itself.
-func TestAdminsAmongThemselves(t *testing.T) {
+// TestAdminDemotesAdmin verifies that an admin can demote another admin and itself.
+func TestAdminDemotesAdmin(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
 	first, second := root.admin("first"), root.admin("second")

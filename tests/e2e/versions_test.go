@@ -14,7 +14,7 @@ type versionLine struct {
 	Current   bool    `json:"current"`
 }
 
-// versions lists an entry's history as "3 author current".
+// versions lists an entry's history in the form "3 author current".
 func (c client) versions(box, key string) []string {
 	c.server.t.Helper()
 	var list []string
@@ -55,8 +55,8 @@ func TestVersions(t *testing.T) {
 	root.do("GET", "/boxes/default/entries/unknown/versions", nil).refuses(404, "entry_not_found")
 }
 
-// TestVersionsKept is the setting.
-func TestVersionsKept(t *testing.T) {
+// TestNumberOfKeptVersions covers the setting LOCKBOX_ENTRY_VERSIONS.
+func TestNumberOfKeptVersions(t *testing.T) {
 	t.Parallel()
 	for setting, kept := range map[string]int{"ENTRY_VERSIONS=1": 1, "ENTRY_VERSIONS=3": 3, "ENTRY_VERSIONS=0": 12,
 		"ENTRY_VERSIONS=10": 10} {
@@ -120,7 +120,8 @@ func TestRestore(t *testing.T) {
 	require.Len(t, root.versions("default", "a%2Fb"), 7)
 }
 
-// TestRestorePassphrase: nobody needs the passphrase to restore, and it opens what was restored.
+// TestRestorePassphrase verifies that restoring needs no passphrase, and that the passphrase opens the restored
+// version.
 func TestRestorePassphrase(t *testing.T) {
 	t.Parallel()
 	root := withBox(t)
@@ -131,7 +132,7 @@ func TestRestorePassphrase(t *testing.T) {
 	root.get("default", "key", "X-Encryption-Key", "battery staple").refuses(403, "encryption_key_mismatch")
 }
 
-// TestRestoreUndeletes, and the last value written before the deletion is among what can be restored.
+// TestRestoreUndeletes verifies that the last value before a deletion can be restored.
 func TestRestoreUndeletes(t *testing.T) {
 	t.Parallel()
 	root := withBox(t)
@@ -168,7 +169,7 @@ func TestRestoreBadInput(t *testing.T) {
 	root.restore("unknown", "key", 1).refuses(404, "box_not_found")
 }
 
-// TestConditions: If-Match and If-None-Match of a write, a deletion and a restore, on an entry at version 2.
+// TestConditions covers If-Match and If-None-Match for a write, a deletion and a restore of an entry at version 2.
 func TestConditions(t *testing.T) {
 	t.Parallel()
 	root := withBox(t)

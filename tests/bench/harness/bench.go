@@ -14,17 +14,17 @@ import (
 	"github.com/lockbox-go/lockbox/tests/bench/load"
 )
 
-// bench is one run: a database cluster, the programs on it, and what was wrong so far.
+// bench is one run: a database cluster, the programs on it, and the errors found so far.
 type bench struct {
 	options
 	folder  string
-	commit  string // of the program, where it was built here
+	commit  string // of the program, if it was built here
 	cluster *cluster
 	targets []*target
 	wrong   []string
 }
 
-// target is a program with a database and a load of its own.
+// target is a program with its own database and load.
 type target struct {
 	name     string
 	program  string
@@ -43,7 +43,7 @@ func (b *bench) open(ctx context.Context) (err error) {
 		b.program = filepath.Join(b.folder, "lockbox")
 		stripped := "-s -w"
 		if b.profiled != "" {
-			stripped = "" // a profile needs the names
+			stripped = "" // profiles need symbol names
 		}
 		if err := build(ctx, ".", b.program, stripped); err != nil {
 			return err
@@ -70,7 +70,7 @@ func (b *bench) close() {
 	}
 }
 
-// build makes the program of a checkout as `make build` does.
+// build builds the program of a checkout like `make build`.
 func build(ctx context.Context, checkout, to, ldflags string) error {
 	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags, "-o", to,
 		"./cmd/lockbox")
@@ -81,7 +81,7 @@ func build(ctx context.Context, checkout, to, ldflags string) error {
 	return nil
 }
 
-// add makes a target with an empty database.
+// add creates a target with an empty database.
 func (b *bench) add(ctx context.Context, name, program string, settings ...string) (*target, error) {
 	t := &target{name: name, program: program, settings: settings}
 	b.targets = append(b.targets, t)
@@ -93,7 +93,7 @@ func (b *bench) add(ctx context.Context, name, program string, settings ...strin
 	return t, err
 }
 
-// serve starts the target's program, again where it ran before, and points its load there.
+// serve starts or restarts the target's program and connects its load.
 func (b *bench) serve(ctx context.Context, t *target) (err error) {
 	if t.server != nil {
 		t.server.stop()
@@ -105,7 +105,7 @@ func (b *bench) serve(ctx context.Context, t *target) (err error) {
 	return err
 }
 
-// fill fills a target over HTTP and settles the tables, so that no vacuum falls into the first slices alone.
+// fill fills a target over HTTP and vacuums the tables, so that no vacuum runs during the first slices.
 func (b *bench) fill(ctx context.Context, t *target) (load.Place, error) {
 	if err := b.serve(ctx, t); err != nil {
 		return load.Place{}, err
@@ -117,7 +117,7 @@ func (b *bench) fill(ctx context.Context, t *target) (load.Place, error) {
 	return *reply.Place, b.cluster.settle(ctx, t.database)
 }
 
-// drive runs a slice and keeps what was wrong.
+// drive runs a slice and collects its errors.
 func (b *bench) drive(t *target, order load.Run) (load.Slice, error) {
 	reply, err := t.load.tell(load.Order{Run: &order})
 	if err != nil {
@@ -129,8 +129,8 @@ func (b *bench) drive(t *target, order load.Run) (load.Slice, error) {
 	return *reply.Slice, nil
 }
 
-// check has every entry of a target read once more and refusals tried, and looks into the database whether every read
-// that was answered, and every version, is on record.
+// check reads every entry of a target again, tries requests that must be refused, and verifies in the database that
+// every answered read and every version was audited.
 func (b *bench) check(ctx context.Context, t *target) error {
 	reply, err := t.load.tell(load.Order{Check: true})
 	if err != nil {
@@ -157,7 +157,7 @@ func (b *bench) check(ctx context.Context, t *target) error {
 	return b.verdict()
 }
 
-// verdict is an error where any answer was wrong.
+// verdict returns an error if any answer was wrong.
 func (b *bench) verdict() error {
 	if len(b.wrong) == 0 {
 		return nil

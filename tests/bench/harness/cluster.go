@@ -15,10 +15,10 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/localpg"
 )
 
-// durable are the settings that must be on, or a commit would cost nothing.
+// durable lists the settings without which a commit costs nothing.
 var durable = []string{"fsync", "synchronous_commit", "full_page_writes"}
 
-// cluster is a PostgreSQL that keeps what it commits.
+// cluster is a PostgreSQL server with durable commits.
 type cluster struct {
 	server     *localpg.Server
 	postmaster int
@@ -32,7 +32,7 @@ func startCluster(ctx context.Context) (*cluster, error) {
 		"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on",
 		"max_connections": "200",
 		"shared_buffers":  sharedBuffers(),
-		// No checkpoint for want of room in the log: it would fall on whoever happens to run.
+		// A large WAL avoids checkpoints, which would slow whichever slice is running.
 		"max_wal_size": "8GB",
 	}})
 	if err != nil {
@@ -46,16 +46,16 @@ func startCluster(ctx context.Context) (*cluster, error) {
 	return c, nil
 }
 
-// sharedBuffers is a quarter of the machine's memory, as PostgreSQL's manual says to begin with, but not more than what
-// the largest scenario needs.
+// sharedBuffers is a quarter of the machine's memory, the PostgreSQL manual's starting point, and at most what the
+// largest scenario needs.
 func sharedBuffers() string {
 	const mostMB = 3072
 	memory, _ := os.ReadFile("/proc/meminfo")
 	return strconv.Itoa(max(128, min(mostMB, int(kilobytes(string(memory), "MemTotal:")/1024/4)))) + "MB"
 }
 
-// settle leaves nothing to be done later, and the tables in PostgreSQL's memory as far as they fit: what is run first would
-// pay for it.
+// settle vacuums and checkpoints, and loads the tables into memory as far as they fit. Otherwise the first slice would
+// pay for that work.
 func (c *cluster) settle(ctx context.Context, database string) error {
 	if err := c.execute(ctx, database, `VACUUM ANALYZE`, `CHECKPOINT`); err != nil {
 		return err
@@ -74,7 +74,7 @@ func (c *cluster) stop() {
 	}
 }
 
-// look learns what runs there, and insists on what makes a commit durable.
+// look reads the server's settings and returns an error unless commits are durable.
 func (c *cluster) look(ctx context.Context) error {
 	conn, err := pgx.Connect(ctx, c.server.URL("postgres"))
 	if err != nil {
@@ -100,7 +100,7 @@ func (c *cluster) look(ctx context.Context) error {
 	return nil
 }
 
-// findPgbench takes the one beside the server that runs, which distributions keep out of PATH.
+// findPgbench returns the pgbench beside the running server's binaries. Distributions keep it outside PATH.
 func (c *cluster) findPgbench() string {
 	if program, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", c.postmaster)); err == nil {
 		beside := filepath.Join(filepath.Dir(program), "pgbench")
@@ -111,12 +111,12 @@ func (c *cluster) findPgbench() string {
 	return "pgbench"
 }
 
-// create makes an empty database and returns its URL.
+// create creates an empty database and returns its URL.
 func (c *cluster) create(ctx context.Context, name string) (string, error) {
 	return c.server.URL(name), c.server.EnsureDatabase(ctx, name)
 }
 
-// execute runs statements, each by itself.
+// execute runs each statement separately.
 func (c *cluster) execute(ctx context.Context, database string, statements ...string) error {
 	conn, err := pgx.Connect(ctx, database)
 	if err != nil {
@@ -131,17 +131,17 @@ func (c *cluster) execute(ctx context.Context, database string, statements ...st
 	return nil
 }
 
-// floorSlice is what pgbench did in a slice.
+// floorSlice is the result of pgbench in one slice.
 type floorSlice struct {
-	rate float64 // a second
-	cpu  float64 // seconds of pgbench and PostgreSQL for each
+	rate float64 // transactions per second
+	cpu  float64 // CPU seconds of pgbench and PostgreSQL per transaction
 }
 
-// floor runs a script by pgbench. It makes new connections each time, which have to learn of the tables and to plan: that
-// second is not counted in the rate.
+// floor runs a pgbench script. Each run opens new connections, which first load catalogs and plan; the rate excludes
+// that second.
 func (c *cluster) floor(ctx context.Context, database, script string, connections int,
 	duration time.Duration) (floorSlice, error) {
-	seconds := 1 + max(1, int(duration.Round(time.Second)/time.Second)) // it takes no fractions
+	seconds := 1 + max(1, int(duration.Round(time.Second)/time.Second)) // pgbench accepts whole seconds only
 	command := exec.CommandContext(ctx, c.pgbench, "-n", "-M", "prepared", "-c", strconv.Itoa(connections), "-j", "2",
 		"-T", strconv.Itoa(seconds), "-P", "1", "-f", script, database)
 	before := c.cpu()
@@ -157,8 +157,8 @@ func (c *cluster) floor(ctx context.Context, database, script string, connection
 	return floorSlice{rate, used / count}, nil
 }
 
-// warmRate reads from what pgbench printed the rate without the first of its reports, which come once a second, and the
-// count of all transactions; rate is 0 where it printed something else.
+// warmRate parses pgbench's output. rate excludes the first of the reports, which are printed once a second; count is
+// the number of all transactions. rate is 0 if the output has another form.
 func warmRate(out string) (rate, count float64) {
 	all, count := numberAfter(out, "tps = "), numberAfter(out, "number of transactions actually processed: ")
 	seconds := numberAfter(out, "progress: ")
@@ -171,7 +171,7 @@ func warmRate(out string) (rate, count float64) {
 	return (count - cold*seconds) / (count/all - seconds), count
 }
 
-// numberAfter finds the first number behind words at the beginning of a line; 0 where there is none.
+// numberAfter returns the first number after words at the beginning of a line, or 0.
 func numberAfter(text, words string) float64 {
 	for line := range strings.Lines(text) {
 		if rest, found := strings.CutPrefix(line, words); found {
@@ -183,5 +183,5 @@ func numberAfter(text, words string) float64 {
 	return 0
 }
 
-// cpu is how many seconds all processes of PostgreSQL have used so far, those that have ended among them.
+// cpu returns the CPU seconds of all PostgreSQL processes so far, including those that have ended.
 func (c *cluster) cpu() float64 { return cpuOfTree(c.postmaster) }

@@ -12,21 +12,21 @@ import (
 	"github.com/lockbox-go/lockbox/tests/bench/load"
 )
 
-// comparison is of what is checked out with another commit, by scenario.
+// comparison holds the results against another commit, by scenario.
 type comparison struct {
 	Machine machine              `json:"machine"`
 	Base    string               `json:"base"`
 	Ratios  map[string][]contest `json:"ratios"`
 }
 
-// contest is two slices side by side: how many times the rate the second had, and how many times the processor time it
-// took for a request. Where others use the machine, the second says more.
+// contest compares two adjacent slices: the ratio of their rates and of their CPU time per request. The second is more
+// reliable on a shared machine.
 type contest struct {
 	Rate float64 `json:"rate"`
 	CPU  float64 `json:"cpu_per_request"`
 }
 
-// medians are of each by itself.
+// medians returns the median of each ratio.
 func medians(of []contest) contest {
 	var rates, cpus []float64
 	for _, each := range of {
@@ -35,7 +35,7 @@ func medians(of []contest) contest {
 	return contest{median(rates), median(cpus)}
 }
 
-// compare builds another commit and runs slices of both by turns, each on a database of its own.
+// compare builds another commit and runs slices of both in turn, each on its own database.
 func (b *bench) compare(ctx context.Context) error {
 	program, commit, err := b.buildBase(ctx)
 	if err != nil {
@@ -80,7 +80,7 @@ func (b *bench) compare(ctx context.Context) error {
 	return nil
 }
 
-// turns runs slices of two targets by turns, the order turned round each time, and tells the ratio of the second to the
+// turns runs slices of two targets in turn, reverses the order each time, and prints the ratio of the second to the
 // first.
 func (b *bench) turns(scenarios []string, one, two *target, tell func(scenario string, ratio contest)) error {
 	for _, scenario := range scenarios {
@@ -118,7 +118,7 @@ func (b *bench) turns(scenarios []string, one, two *target, tell func(scenario s
 	return nil
 }
 
-// buildBase builds the commit to compare with in a checkout of its own, and returns the program and the commit's name.
+// buildBase builds the base commit in a separate checkout and returns the program and the commit's name.
 func (b *bench) buildBase(ctx context.Context) (program, commit string, err error) {
 	git := func(args ...string) (string, error) {
 		out, err := exec.CommandContext(ctx, "git", args...).CombinedOutput()

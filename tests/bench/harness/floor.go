@@ -10,11 +10,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// The floor is what PostgreSQL does for a request that comes alone: one prepared statement and its commit, with nobody in
-// between. Its tables have the columns and indexes of the real ones without their foreign keys, and its rows are the real
-// ones: the same bytes are read and written. What could be left out to make it faster is left out: identifiers come from a
-// sequence in place of random ones, and the values that are written from the plan rather than over the wire. Requests that
-// share statements and commits, as those of Lockbox do, can make up for some of what they cost beside it.
+// The floor is the work of PostgreSQL for a single request: one prepared statement and its commit, without a server in
+// between. The floor's tables have the columns and indexes of the real ones without foreign keys, and copies of the
+// real rows: it reads and writes the same bytes. Identifiers come from a sequence instead of random numbers, and
+// written values come from the plan instead of the connection; both make the floor faster. Lockbox batches concurrent
+// requests into shared statements and commits, so that it can recover part of its own cost.
 const floorTables = `
 CREATE SCHEMA floor;
 CREATE TABLE floor.entries (LIKE public.entries INCLUDING ALL);
@@ -27,7 +27,7 @@ INSERT INTO floor.entry_versions SELECT * FROM public.entry_versions WHERE box_i
 const floorEvent = `INSERT INTO floor.events (at, action, outcome, actor_id, actor_name, credential_id, box_id, box_name, entry_key, target, request_id, address)
 	VALUES (now(), '%[1]s', 'success', '%[3]s', 'user-17', '%[3]s', %[2]s, 'box-1', 'entry-0000017', '', '%[3]s', '127.0.0.1')`
 
-// floorDraw draws an entry of any box.
+// floorDraw selects an entry of any box at random.
 const floorDraw = `\set entry random(0, %[4]d)
 \set box random(1, %[5]d)
 `
@@ -43,10 +43,10 @@ INSERT INTO floor.entry_versions (box_id, key, version, sealed_as, key_id, envel
 	SELECT box_id, key, version, version, '%[3]s', '\x%[6]x', '\x%[7]x', '%[3]s', now() FROM moved;
 `
 
-// floorScripts are files for pgbench, by scenario.
+// floorScripts maps scenarios to pgbench script files.
 type floorScripts map[string]string
 
-// makeFloor makes the floor's tables beside those that were filled, and its scripts.
+// makeFloor creates the floor's tables beside the filled ones, and its scripts.
 func (b *bench) makeFloor(ctx context.Context, t *target) (floorScripts, error) {
 	statements := strings.Split(strings.TrimSpace(floorTables), ";\n")
 	if err := b.cluster.execute(ctx, t.database, statements...); err != nil {

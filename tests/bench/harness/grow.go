@@ -15,8 +15,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/bench/load"
 )
 
-// grower adds to a box what would take too long over HTTP. It seals and signs with the adapters of the program, so that
-// every row is one that the program reads.
+// grower adds rows that would take too long to create over HTTP. It seals and signs with the program's adapters, so
+// that the program can read every row.
 type grower struct {
 	conn   *pgx.Conn
 	box    [16]byte
@@ -26,7 +26,7 @@ type grower struct {
 	now    time.Time
 }
 
-// grow adds entries and users to the first box of a place until it has the size, and returns the place as it is then.
+// grow adds entries and users to the first box of a place until it has the size, and returns the updated place.
 func grow(ctx context.Context, database string, place load.Place, size load.Size) (load.Place, error) {
 	store, err := postgres.Open(ctx, postgres.Config{URL: database, Patient: true, Clock: system.Clock{}})
 	if err != nil {
@@ -41,7 +41,7 @@ func grow(ctx context.Context, database string, place load.Place, size load.Size
 	if err := g.open(ctx, store); err != nil {
 		return place, err
 	}
-	// What is added refers to what is there: looking that up for a million rows would take longer than all else.
+	// Foreign keys hold by construction. Checking them for a million rows would dominate the time.
 	if _, err := g.conn.Exec(ctx, `SET session_replication_role = replica`); err != nil {
 		return place, err
 	}
@@ -53,7 +53,7 @@ func grow(ctx context.Context, database string, place load.Place, size load.Size
 	return place, err
 }
 
-// open reads the keys of the installation with its secret.
+// open loads the server keys with the installation's secret.
 func (g *grower) open(ctx context.Context, store *postgres.Store) error {
 	secret, err := sealing.ParseSecret(secretKey)
 	if err != nil {
@@ -136,7 +136,7 @@ func (g *grower) addEntries(ctx context.Context, from, to int) error {
 	return err
 }
 
-// addUsers returns an API key of each user that it adds.
+// addUsers returns one API key for each user that it adds.
 func (g *grower) addUsers(ctx context.Context, from, to int) ([]string, error) {
 	ids, keys := make([][16]byte, to), make([][16]byte, to)
 	for i := from; i < to; i++ {

@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/bench/load"
 )
 
-// loader is the process that makes the requests.
+// loader is the process that sends the requests.
 type loader struct {
 	command *exec.Cmd
 	in      io.WriteCloser
@@ -38,7 +38,7 @@ func startLoad(ctx context.Context) (*loader, error) {
 	return l, l.command.Start()
 }
 
-// tell has an order carried out.
+// tell sends an order and waits for the reply.
 func (l *loader) tell(order load.Order) (load.Reply, error) {
 	var reply load.Reply
 	if err := l.orders.Encode(order); err != nil {
@@ -55,7 +55,7 @@ func (l *loader) tell(order load.Order) (load.Reply, error) {
 
 func (l *loader) stop() {
 	l.in.Close()
-	_ = l.command.Wait() // it has nothing left to say
+	_ = l.command.Wait() // the process has no more output
 }
 
 func (l *loader) pid() int { return l.command.Process.Pid }

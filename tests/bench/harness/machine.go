@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/bench/load"
 )
 
-// machine is what the figures were taken on. It names no host and no path.
+// machine describes where the figures were measured. It names no host and no path.
 type machine struct {
 	CPU        string            `json:"cpu"`
 	Cores      int               `json:"cores"`
@@ -20,9 +20,9 @@ type machine struct {
 	PostgreSQL string            `json:"postgresql"`
 	Settings   map[string]string `json:"postgresql_settings"`
 	Go         string            `json:"go"`
-	// Commit is what was measured; empty for a binary that was given.
+	// Commit is the measured commit; empty for a given binary.
 	Commit string `json:"commit,omitempty"`
-	// Lockbox are the settings beside those that it requires.
+	// Lockbox lists the settings beyond the required ones.
 	Lockbox []string  `json:"lockbox_settings,omitempty"`
 	Load    string    `json:"load"`
 	Size    load.Size `json:"size"`
@@ -56,7 +56,7 @@ func (m machine) String() string {
 		strings.Join(append([]string{cmp.Or(m.Commit, "as given")}, m.Lockbox...), " "), m.Load)
 }
 
-// named finds the value of the first line that begins with a name.
+// named returns the value of the first line that begins with name.
 func named(text, name, separator string) string {
 	for line := range strings.Lines(text) {
 		if found, value, ok := strings.Cut(line, separator); ok && strings.TrimSpace(found) == name {
@@ -74,7 +74,7 @@ func operatingSystem() string {
 	return runtime.GOOS
 }
 
-// commit is what git calls what is checked out; -dirty where files were changed.
+// commit returns git's name of the checked-out commit, with -dirty if files were changed.
 func commit() string {
 	out, err := exec.Command("git", "describe", "--tags", "--always", "--dirty").Output()
 	if err != nil {

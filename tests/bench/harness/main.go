@@ -1,11 +1,11 @@
-// Command harness measures Lockbox as it ships, against the least that its database can do the same with:
+// Command harness measures the shipped program against the minimal PostgreSQL work for the same request:
 //
 //	go run ./tests/bench/harness                        # what `make bench` runs
 //	go run ./tests/bench/harness -base HEAD~1           # two commits side by side
 //	go run ./tests/bench/harness -scenario scale        # small tables against large ones
 //
-// It starts a PostgreSQL that keeps what it commits, the program as a process and the load as another, and exits 1 when
-// any answer was wrong. Figures never make it fail: it prints whether they hold what is aimed at.
+// It starts a PostgreSQL server with durable commits, the program and the load, each as a process. It exits with 1 if any
+// answer was wrong. Figures do not affect the exit code: it prints whether they reach their targets.
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/bench/load"
 )
 
-// options are the flags.
+// options holds the flags.
 type options struct {
 	size        load.Size
 	connections int
@@ -39,12 +39,12 @@ type options struct {
 	spoil       string
 }
 
-// settings are NAME=value.
+// settings is a list of NAME=value.
 type settings []string
 
 func (s *settings) String() string { return strings.Join(*s, " ") }
 
-// Set adds one.
+// Set adds a setting.
 func (s *settings) Set(text string) error {
 	if !strings.Contains(text, "=") {
 		return errors.New("it must be NAME=value")
@@ -54,7 +54,7 @@ func (s *settings) Set(text string) error {
 }
 
 func main() {
-	// The load is this program again, as a process of its own.
+	// The load is this program in a separate process.
 	if len(os.Args) == 2 && os.Args[1] == "load" {
 		if err := load.Serve(os.Stdin, os.Stdout); err != nil {
 			fail(err)
@@ -100,7 +100,7 @@ func parse() options {
 	return o
 }
 
-// check returns an error for options that cannot be, or not together.
+// check returns an error for invalid options and invalid combinations.
 func (o options) check() error {
 	apart := o.scenario == "scale" || o.scenario == "queue"
 	if o.profiled != "" && (o.base != "" || o.scenario != "") || apart && o.base != "" {

@@ -12,14 +12,14 @@ import (
 	"github.com/lockbox-go/lockbox/tests/bench/load"
 )
 
-// The scenarios, in the order in which they run. Those that hash passwords or derive keys come last, so that the memory
-// of reading and writing alone can be seen.
+// The scenarios in the order of execution. Those that hash passwords or derive keys come last, so that the memory use
+// of reads and writes can be measured before.
 var (
 	plain   = []string{"read", "write", "mixed", "list", load.Alone}
 	hashing = []string{"revoke", "passphrase", "sign-in"}
 )
 
-// measure is the whole run: it fills a Lockbox, drives it in turns with the floor, and reports.
+// measure fills a Lockbox, runs it in turn with the floor, and reports.
 func (b *bench) measure(ctx context.Context) error {
 	t, err := b.add(ctx, "main", b.program, b.settings...)
 	if err != nil {
@@ -45,7 +45,7 @@ func (b *bench) measure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := b.serve(ctx, t); err != nil { // anew: the fill has hashed passwords
+	if err := b.serve(ctx, t); err != nil { // restarted, because the fill has hashed passwords
 		return err
 	}
 	r := &report{Machine: b.machine(), StartMillis: float64(t.server.started.Microseconds()) / 1000,
@@ -74,7 +74,7 @@ func (b *bench) measure(ctx context.Context) error {
 	return nil
 }
 
-// chosen keeps of some scenarios those that were asked for; all where none were.
+// chosen returns the selected scenarios, or all if none was selected.
 func (b *bench) chosen(of []string) []string {
 	if b.scenario == "" {
 		return of
@@ -85,8 +85,8 @@ func (b *bench) chosen(of []string) []string {
 
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...) }
 
-// rounds warms each scenario up, and then runs slices of all of them and of their floors by turns, the order turned round
-// each time, so that whatever else the machine does slows all alike.
+// rounds warms each scenario up and then runs slices of all scenarios and their floors in turn. It reverses the order
+// each time, so that other load on the machine affects all of them equally.
 func (b *bench) rounds(ctx context.Context, t *target, floors floorScripts, scenarios []string, r *report) error {
 	for _, name := range scenarios {
 		if _, err := b.drive(t, load.Run{Scenario: name, For: b.warmUp, Warm: true}); err != nil {
@@ -95,7 +95,7 @@ func (b *bench) rounds(ctx context.Context, t *target, floors floorScripts, scen
 		if err := b.verdict(); err != nil {
 			return err
 		}
-		if script := floors[name]; script != "" && b.warmUp >= time.Second { // as short as pgbench can
+		if script := floors[name]; script != "" && b.warmUp >= time.Second { // the shortest run that pgbench allows
 			if _, err := b.cluster.floor(ctx, t.database, script, b.connections, b.warmUp); err != nil {
 				return err
 			}
@@ -119,7 +119,7 @@ func (b *bench) rounds(ctx context.Context, t *target, floors floorScripts, scen
 	return nil
 }
 
-// turn is one slice of a scenario, and one of its floor if it has one.
+// turn runs one slice of a scenario, and one of its floor if it has one.
 func (b *bench) turn(ctx context.Context, t *target, script string, f *figures, floorFirst bool) error {
 	var floor floorSlice
 	runFloor := func() (err error) {
@@ -151,7 +151,7 @@ func (b *bench) turn(ctx context.Context, t *target, script string, f *figures, 
 	return nil
 }
 
-// cpu is seconds of all cores.
+// cpu holds CPU seconds over all cores.
 type cpu struct {
 	Server   float64 `json:"server"`
 	Postgres float64 `json:"postgres"`
@@ -180,8 +180,8 @@ func (b *bench) addTimes(t *target, r *report) error {
 	return err
 }
 
-// count runs every scenario once more, with a counter between the program and its database. It is apart from what is
-// timed: counting costs time.
+// count runs every scenario once more with a counter between the program and its database. It is not part of the timed
+// runs, because counting costs time.
 func (b *bench) count(ctx context.Context, t *target, r *report) error {
 	w, err := startWire(b.cluster.server)
 	if err != nil {
@@ -195,7 +195,7 @@ func (b *bench) count(ctx context.Context, t *target, r *report) error {
 		return err
 	}
 	for _, f := range r.Scenarios {
-		// The statements are prepared first.
+		// The first slice prepares the statements.
 		if _, err := b.drive(t, load.Run{Scenario: f.Scenario, For: 300 * time.Millisecond, Warm: true}); err != nil {
 			return err
 		}
@@ -211,8 +211,7 @@ func (b *bench) count(ctx context.Context, t *target, r *report) error {
 
 const dropReads = `CREATE FUNCTION drop_reads() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$`
 
-// writeBehindItsBack gives one entry of each box another value, as its owner may. A load that does not look would not
-// see it.
+// writeBehindItsBack changes one entry of each box as the owner. The load must detect the unexpected value.
 func (b *bench) writeBehindItsBack(t *target, place load.Place) error {
 	other, err := startLoad(context.Background())
 	if err != nil {

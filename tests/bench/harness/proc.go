@@ -8,18 +8,18 @@ import (
 	"strings"
 )
 
-// What the kernel counts is read from /proc, as Linux has it. Elsewhere the figures are 0.
+// Linux counters are read from /proc. On other systems the figures are 0.
 
-// ticks is the unit of /proc/…/stat, which is the same on all architectures that Go runs on.
+// ticks is the unit of /proc/…/stat, equal on every architecture that Go supports.
 const ticks = 100
 
-// statOf returns the fields of /proc/PID/stat from the third on, as proc(5) numbers them.
+// statOf returns the fields of /proc/PID/stat from the third on, as numbered in proc(5).
 func statOf(pid int) []string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
 		return nil
 	}
-	// The second is the program's name in brackets, with whatever in it.
+	// The second field is the program's name in brackets and may contain any character.
 	_, rest, found := strings.Cut(string(text[strings.LastIndexByte(string(text), ')'):]), " ")
 	if !found {
 		return nil
@@ -45,13 +45,13 @@ const (
 
 func parentOf(pid int) int { return field(statOf(pid), fieldParent) }
 
-// cpuOf is the seconds that a process has used.
+// cpuOf returns the CPU seconds of a process.
 func cpuOf(pid int) float64 {
 	stat := statOf(pid)
 	return float64(field(stat, fieldUser)+field(stat, fieldSystem)) / ticks
 }
 
-// cpuOfTree is the seconds that a process, its children, and those that it had have used.
+// cpuOfTree returns the CPU seconds of a process and its children, including those that have ended.
 func cpuOfTree(pid int) float64 {
 	stat := statOf(pid)
 	used := float64(field(stat, fieldUser)+field(stat, fieldSystem)+field(stat, fieldReaped)+
@@ -66,13 +66,13 @@ func cpuOfTree(pid int) float64 {
 	return used
 }
 
-// peakMemory is the most memory that a process ever had, in MB.
+// peakMemory returns the peak resident memory of a process in MB.
 func peakMemory(pid int) float64 {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	return kilobytes(string(text), "VmHWM:") / 1024
 }
 
-// kilobytes finds a line that ends in kB.
+// kilobytes returns the value of a line that ends in kB.
 func kilobytes(text, name string) float64 {
 	for line := range strings.Lines(text) {
 		if fields := strings.Fields(line); len(fields) == 3 && fields[0] == name {

@@ -14,8 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/bench/load"
 )
 
-// profile runs one scenario and prints where the server's processor time went, as Linux's perf sees it from outside: the
-// program has nothing in it that tells this to whoever asks.
+// profile runs one scenario and prints where the server spends CPU time, measured with Linux's perf. The program itself
+// exposes no profiling endpoint.
 func (b *bench) profile(ctx context.Context) error {
 	t, err := b.add(ctx, "main", b.program, b.settings...)
 	if err != nil {
@@ -49,7 +49,7 @@ func (b *bench) profile(ctx context.Context) error {
 		return err
 	}
 	for line := range strings.Lines(string(out)) {
-		// inclusive, alone, program, where it is mapped, the kind of symbol, its name
+		// inclusive share, own share, program, mapping, kind of symbol, name
 		if fields := strings.Fields(line); len(fields) > 5 && fields[0] != "#" {
 			fmt.Printf("%7s %7s  %s\n", fields[0], fields[1], strings.Join(fields[5:], " "))
 		}

@@ -14,12 +14,13 @@ import (
 	"github.com/lockbox-go/lockbox/tests/bench/load"
 )
 
-// report is what a run found.
+// report is the result of a run.
 type report struct {
 	Machine machine `json:"machine"`
-	// StartMillis is from exec to the first answer, on a database whose schema is up to date.
+	// StartMillis is the time from exec to the first answer, with an up-to-date schema.
 	StartMillis float64 `json:"start_ms"`
-	// Of the server: IdleMB is after the first answer, BusyMB the most under reading, writing and listing, PeakMB the most of all.
+	// Memory of the server: IdleMB after the first answer, BusyMB the peak under reads, writes and lists, PeakMB the
+	// overall peak.
 	IdleMB    float64    `json:"memory_idle_mb"`
 	BusyMB    float64    `json:"memory_reading_writing_peak_mb"`
 	PeakMB    float64    `json:"memory_peak_mb"`
@@ -27,7 +28,7 @@ type report struct {
 	Aims      []aim      `json:"aims"`
 }
 
-// figures are of one scenario, over all its slices.
+// figures are the results of one scenario over all its slices.
 type figures struct {
 	Scenario string     `json:"scenario"`
 	Requests int        `json:"requests"`
@@ -37,18 +38,18 @@ type figures struct {
 	Times    load.Times `json:"times"`
 	CPU      cpu        `json:"cpu_seconds"`
 	Wire     wireCounts `json:"database_per_request"`
-	// Floor is the median rate of the floor, and Ratio that of the ratios of each round.
+	// Floor is the median rate of the floor; Ratio is the median of the ratios of each round.
 	Floor  float64   `json:"floor_per_second,omitempty"`
 	Ratio  float64   `json:"ratio_to_floor,omitempty"`
 	Ratios []float64 `json:"ratios,omitempty"`
-	// CPURatio is the processor time of the floor over that of a request, all processes together: what Ratio is where
-	// the processor is all that anybody waits for. It hardly moves when others use the machine.
+	// CPURatio is the CPU time of the floor divided by that of a request, over all processes. It equals Ratio if the
+	// CPU is the only bottleneck, and is stable on a shared machine.
 	CPURatio  float64 `json:"ratio_of_processor_time,omitempty"`
 	floors    []float64
 	cpuRatios []float64
 }
 
-// aim is something that is aimed at, and whether the run got there.
+// aim is a target value and the result of the run.
 type aim struct {
 	What  string  `json:"what"`
 	Found float64 `json:"found"`
@@ -88,7 +89,7 @@ func median(of []float64) float64 {
 	return (sorted[middle-1] + sorted[middle]) / 2
 }
 
-// rates is a line on how far scenarios have got.
+// rates formats the progress of scenarios as one line.
 func (r *report) rates(scenarios []string) string {
 	var parts []string
 	for _, name := range scenarios {
@@ -122,7 +123,7 @@ func (r *report) judge() {
 	}
 }
 
-// holds puts it into a word whether an aim was reached.
+// holds formats whether a target was reached.
 func holds(reached bool) string {
 	if reached {
 		return "holds"
@@ -159,7 +160,7 @@ func (r *report) print(to io.Writer) {
 	}
 }
 
-// write judges the figures and writes them to a file; "" means a new one among the results.
+// write evaluates the figures and writes them to a file; "" means a new file among the results.
 func (r *report) write(file string) error {
 	r.judge()
 	return writeJSON(file, "run", r)

@@ -8,21 +8,21 @@ import (
 	"github.com/lockbox-go/lockbox/tests/bench/load"
 )
 
-// The small box that large ones are compared with, and how large those are.
+// The sizes of the small box and of the large ones.
 const (
 	fewEntries, manyEntries = 1_000, 1_000_000
 	fewUsers, manyUsers     = 10, 10_000
 )
 
-// scaleReport says how many times the rate of reading from a small box that from a large one is.
+// scaleReport holds the ratio of the rate of reads from a large box to that from a small one.
 type scaleReport struct {
 	Machine machine   `json:"machine"`
 	Entries []contest `json:"million_entries_to_thousand"`
 	Users   []contest `json:"ten_thousand_users_to_ten"`
 }
 
-// scale reads random entries of a box as random users of it: of a small box, and by turns of one with very many entries,
-// and of one with very many users. Each is in a database of its own.
+// scale reads random entries of a box as random users of the box: in turn from a small box, from one with many entries,
+// and from one with many users. Each box is in its own database.
 func (b *bench) scale(ctx context.Context) error {
 	small, err := b.grown(ctx, "small", load.Size{Boxes: 1, Entries: fewEntries, Users: fewUsers})
 	if err != nil {
@@ -61,7 +61,7 @@ func (b *bench) scale(ctx context.Context) error {
 	return nil
 }
 
-// grown makes a target that is filled over HTTP with little, and then straight into the tables with the rest.
+// grown creates a target, fills a small part over HTTP and writes the rest directly into the tables.
 func (b *bench) grown(ctx context.Context, name string, size load.Size) (*target, error) {
 	t, err := b.add(ctx, name, b.program, append(b.settings, "MAX_ENTRIES_PER_BOX=0", "MAX_USERS_PER_BOX=0")...)
 	if err != nil {
@@ -86,16 +86,16 @@ func (b *bench) grown(ctx context.Context, name string, size load.Size) (*target
 	if _, err = t.load.tell(load.Order{Adopt: &place}); err != nil {
 		return nil, err
 	}
-	// Every entry is read once before anything counts: what was added is good, and the processes of PostgreSQL have the
-	// pages mapped, as they have where they run for longer than this.
+	// Every entry is read once before the measurement. This verifies the added rows and maps their pages in the
+	// PostgreSQL processes, as in a long-running server.
 	begin = time.Now()
 	_, err = t.load.tell(load.Order{Check: true})
 	say("reading all of it took %s", time.Since(begin).Round(time.Second))
 	return t, err
 }
 
-// queue shows what few connections to the database cost: 64 clients of a server that may open two, by turns with those of
-// one as it ships. Requests have to wait, and none may fail.
+// queue measures the cost of few database connections: 64 clients of a server with two connections, in turn with those
+// of a default server. Requests have to wait, and none may fail.
 func (b *bench) queue(ctx context.Context) error {
 	b.connections = 64
 	usual, err := b.add(ctx, "usual", b.program, b.settings...)

@@ -16,7 +16,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// The keys of the run guard nothing.
+// The keys of a run protect nothing.
 var (
 	secretKey     = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 	encryptionKey = domain.FormatGeneratedKey([32]byte{1, 2, 3})
@@ -28,11 +28,11 @@ type server struct {
 	address string
 	log     *os.File
 	ended   chan struct{}
-	// started is how long it took from exec to the first request that was answered.
+	// started is the time from exec to the first answered request.
 	started time.Duration
 }
 
-// startServer starts the program with nothing set but what it requires, and waits until it answers.
+// startServer starts the program with the required settings only, and waits until it answers.
 func startServer(ctx context.Context, t *target, folder string) (*server, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -40,7 +40,7 @@ func startServer(ctx context.Context, t *target, folder string) (*server, error)
 	}
 	s := &server{address: listener.Addr().String(), ended: make(chan struct{})}
 	listener.Close()
-	// Its log goes where a service's goes: out of the process.
+	// The log goes to a file outside the process, as a service's log does.
 	if s.log, err = os.Create(filepath.Join(folder, t.name+".log")); err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func startServer(ctx context.Context, t *target, folder string) (*server, error)
 		return nil, err
 	}
 	go func() {
-		_ = s.command.Wait() // how it ended is in its log
+		_ = s.command.Wait() // the log holds the exit reason
 		close(s.ended)
 	}()
 	for !s.answers() {
@@ -76,7 +76,7 @@ func lastLine(text []byte) string {
 	return lines[len(lines)-1]
 }
 
-// answers reports whether a request that asks the database is answered.
+// answers reports whether a request that uses the database succeeds.
 func (s *server) answers() bool {
 	conn, err := net.DialTimeout("tcp", s.address, time.Second)
 	if err != nil {

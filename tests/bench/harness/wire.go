@@ -12,18 +12,18 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/localpg"
 )
 
-// wire stands between a program and PostgreSQL and counts what goes over, as the protocol has it (Frontend/Backend
-// Protocol 3.0): statements that are run, and how often the program sends something and waits for the answer.
+// wire is a proxy between a program and PostgreSQL that counts executed statements and round trips (Frontend/Backend
+// Protocol 3.0).
 type wire struct {
 	listener   net.Listener
 	folder     string
-	to         string // the socket of the server
+	to         string // the server's socket
 	statements atomic.Int64
 	trips      atomic.Int64
 	bytes      atomic.Int64
 }
 
-// wireCounts are per request.
+// wireCounts are counts per request.
 type wireCounts struct {
 	Statements float64 `json:"statements"`
 	RoundTrips float64 `json:"round_trips"`
@@ -59,16 +59,16 @@ func startWire(server *localpg.Server) (*wire, error) {
 	return w, nil
 }
 
-// url is that of a database, by way of the counter.
+// url returns the URL of a database through the proxy.
 func (w *wire) url(direct string) string {
-	at, _ := url.Parse(direct) // as localpg made it
+	at, _ := url.Parse(direct) // the form that localpg returns
 	query := at.Query()
 	query.Set("host", w.folder)
 	at.RawQuery = query.Encode()
 	return at.String()
 }
 
-// close takes no new connections; those that are open end with the program.
+// close accepts no new connections; open ones end with the program.
 func (w *wire) close() {
 	w.listener.Close()
 	os.RemoveAll(w.folder)
@@ -85,7 +85,7 @@ func (w *wire) accept() {
 			client.Close()
 			continue
 		}
-		answered := &atomic.Bool{} // since the program last sent something
+		answered := &atomic.Bool{} // since the program's last message
 		answered.Store(true)
 		go w.forward(client, server, func(kind byte) {
 			if answered.Swap(false) {
@@ -99,7 +99,7 @@ func (w *wire) accept() {
 	}
 }
 
-// startupMessage is the first that a program sends, which alone has no type.
+// startupMessage reads the first message of a program, the only one without a type byte.
 var startupMessage = func(from io.Reader) ([]byte, error) {
 	length := make([]byte, 4)
 	if _, err := io.ReadFull(from, length); err != nil {
@@ -110,7 +110,8 @@ var startupMessage = func(from io.Reader) ([]byte, error) {
 	return message, err
 }
 
-// forward passes messages on until either side ends. What has come is passed on at once, as it would be without us.
+// forward copies messages until either side closes. It forwards data immediately, so that the proxy does not change the
+// timing.
 func (w *wire) forward(from, to net.Conn, note func(kind byte), first func(io.Reader) ([]byte, error)) {
 	defer from.Close()
 	defer to.Close()
@@ -125,7 +126,7 @@ func (w *wire) forward(from, to net.Conn, note func(kind byte), first func(io.Re
 	}
 	buffer := make([]byte, 64<<10)
 	var header []byte
-	left := 0 // of the message that is passing
+	left := 0 // bytes left of the current message
 	for {
 		n, err := from.Read(buffer)
 		if n > 0 {
@@ -141,8 +142,8 @@ func (w *wire) forward(from, to net.Conn, note func(kind byte), first func(io.Re
 	}
 }
 
-// scan finds the messages in a part of the stream: a byte for the type, four for the length that counts itself. header is
-// what a part before it held of one, and left how many bytes of a message are still to come.
+// scan finds the messages in a part of the stream: one type byte, then four bytes of length that include themselves.
+// header is the part of a message header read so far, and left the number of bytes until the next message.
 func scan(part, header []byte, left int, note func(kind byte)) ([]byte, int) {
 	for len(part) > 0 {
 		if left > 0 {

@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestScan: however the stream is cut, the same messages are found.
+// TestScan verifies that every split of a stream yields the same messages.
 func TestScan(t *testing.T) {
 	t.Parallel()
 	stream := []byte("B\x00\x00\x00\x08EEEE" + "E\x00\x00\x00\x04" + "S\x00\x00\x00\x04" + "Q\x00\x00\x00\x06x\x00")

@@ -8,8 +8,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// check reads every entry once and compares it with what was written last, and asks for what must be refused: a server
-// that is fast because it does not look would pass everything else.
+// check reads every entry once, compares it with the last write, and sends requests that must be refused. Without it, a
+// server that skips authorisation would pass as fast.
 func (d *Driver) check() error {
 	err := d.each(len(d.workers), len(d.world.entries),
 		func(w *worker, at int) error { return w.readAt(at, w.token()) })
@@ -72,7 +72,7 @@ func (w *worker) checkRefusals() error {
 	return w.checkSignIn()
 }
 
-// checkSignIn reads with the token that a sign-in gives.
+// checkSignIn reads an entry with a sign-in's token.
 func (w *worker) checkSignIn() error {
 	got, err := w.conn.do(request{method: "POST", path: "/authenticate",
 		body: fmt.Appendf(nil, `{"username":%q,"password":%q}`, UserName(0), password(0))})

@@ -1,7 +1,7 @@
 // Package load drives a Lockbox over HTTP and checks every answer.
 //
-// It shares the cores with the server and with PostgreSQL, so it has a client of its own that does no more than one
-// connection of HTTP/1.1 (RFC 9112) needs: no pool, no goroutines, and nothing allocated for a request.
+// The load shares the cores with the server and with PostgreSQL. Its client is therefore minimal: one HTTP/1.1 connection
+// (RFC 9112) without a pool, goroutines or allocations per request.
 package load
 
 import (
@@ -19,13 +19,13 @@ import (
 // patience bounds one exchange.
 const patience = time.Minute
 
-// request is what is sent. Empty parts are left out.
+// request is an HTTP request. Empty parts are omitted.
 type request struct {
 	method, path, token, key string
 	body                     []byte
 }
 
-// answer is what came back. The slices are good until the next request on the same connection.
+// answer is a response. The slices are valid until the next request on the same connection.
 type answer struct {
 	status  int
 	version uint64 // of the header ETag
@@ -33,7 +33,7 @@ type answer struct {
 	body    []byte
 }
 
-// conn is one connection that is kept alive. It is not safe for concurrent use.
+// conn is one keep-alive connection. It is not safe for concurrent use.
 type conn struct {
 	address string
 	net     net.Conn
@@ -42,7 +42,7 @@ type conn struct {
 	got     answer
 }
 
-// do sends a request and reads the whole answer. After an error the next request connects anew.
+// do sends a request and reads the whole answer. After an error the next request opens a new connection.
 func (c *conn) do(r request) (*answer, error) {
 	if c.net == nil {
 		var err error
@@ -144,7 +144,7 @@ func (c *conn) receive() (closing bool, err error) {
 	return closing, c.receiveBody(length)
 }
 
-// receiveBody adds that many bytes to the body.
+// receiveBody appends length bytes to the body.
 func (c *conn) receiveBody(length int) error {
 	have := len(c.got.body)
 	if missing := have + length - cap(c.got.body); missing > 0 {

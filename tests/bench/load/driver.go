@@ -13,9 +13,10 @@ import (
 	"time"
 )
 
-// Order is what a Driver is told; one of Fill, Adopt, Address, Run, Check and Summary is set, and Connect once before all.
+// Order is a command for a Driver. Exactly one of Fill, Adopt, Address, Run, Check and Summary is set; Connect comes
+// once, before all others.
 type Order struct {
-	// Connect is how many connections to keep, to Address.
+	// Connect is the number of connections to Address.
 	Connect int    `json:"connect,omitempty"`
 	Address string `json:"address,omitempty"`
 
@@ -26,61 +27,61 @@ type Order struct {
 	Summary []string `json:"summary,omitempty"` // names of scenarios
 }
 
-// Fill asks for a new Lockbox to be filled.
+// Fill fills a new Lockbox.
 type Fill struct {
 	Size Size   `json:"size"`
 	Key  string `json:"key"`
 }
 
-// Run asks for a scenario to be driven for a while.
+// Run runs a scenario for a duration.
 type Run struct {
 	Scenario string        `json:"scenario"`
 	For      time.Duration `json:"for"`
-	// Warm: what is measured does not count in the summary.
+	// Warm excludes the run from the summary.
 	Warm bool `json:"warm,omitempty"`
 }
 
-// Slice is what became of a Run.
+// Slice is the result of a Run.
 type Slice struct {
 	Requests int     `json:"requests"`
 	Failures int     `json:"failures"`
 	Seconds  float64 `json:"seconds"`
-	// Wrong are the first few failures in words.
+	// Wrong describes the first few failures.
 	Wrong []string `json:"wrong,omitempty"`
 }
 
-// Rate is how many requests a second were answered.
+// Rate returns the answered requests per second.
 func (s Slice) Rate() float64 { return float64(s.Requests) / s.Seconds }
 
-// Times are milliseconds, over all slices of a scenario.
+// Times are milliseconds over all slices of a scenario.
 type Times struct {
 	P50  float64 `json:"p50_ms"`
 	P99  float64 `json:"p99_ms"`
 	P999 float64 `json:"p999_ms"`
 }
 
-// Reply is what a Driver answers an Order with.
+// Reply is a Driver's answer to an Order.
 type Reply struct {
 	Error string `json:"error,omitempty"`
 	Place *Place `json:"place,omitempty"`
 	Slice *Slice `json:"slice,omitempty"`
-	// Reads is how many reads were answered with a value, when a Check is through.
+	// Reads is the number of reads that returned a value, after a Check.
 	Reads uint64           `json:"reads,omitempty"`
 	Times map[string]Times `json:"times,omitempty"`
 }
 
-// Driver is the load: its connections, and what it knows of the Lockbox that it drives.
+// Driver is the load: its connections and its knowledge of the Lockbox.
 type Driver struct {
 	workers []*worker
 	world   *world
 	times   map[string][]uint32 // microseconds
-	last    time.Time           // when a run ended
+	last    time.Time           // end of the last run
 }
 
-// idle is how long a connection is used again after a rest: a server closes those that rest for longer.
+// idle is how long an unused connection is reused. Servers close connections that are idle for longer.
 const idle = 30 * time.Second
 
-// Serve carries out the orders that come in, one by one, and answers each. It returns nil when there are no more.
+// Serve executes orders one at a time and answers each. It returns nil at the end of the input.
 func Serve(in io.Reader, out io.Writer) error {
 	d := &Driver{times: make(map[string][]uint32)}
 	orders, replies := json.NewDecoder(in), json.NewEncoder(out)
@@ -131,7 +132,7 @@ func (d *Driver) carryOut(order Order) (Reply, error) {
 	}
 }
 
-// connect ends all connections; workers make new ones when they need them.
+// connect closes all connections; workers open new ones when they need them.
 func (d *Driver) connect(count int, address string) {
 	for _, w := range d.workers {
 		w.conn.close()
@@ -150,7 +151,7 @@ func (d *Driver) connect(count int, address string) {
 	}
 }
 
-// each calls work for every number below count, on that many workers.
+// each calls work for every number below count, on the given number of workers.
 func (d *Driver) each(workers, count int, work func(w *worker, i int) error) error {
 	var next atomic.Int64
 	var group sync.WaitGroup
@@ -167,7 +168,7 @@ func (d *Driver) each(workers, count int, work func(w *worker, i int) error) err
 	return errors.Join(failed...)
 }
 
-// maxWrong is how many failures are put into words.
+// maxWrong is the number of failures that are described.
 const maxWrong = 3
 
 func (d *Driver) run(order Run) (Slice, error) {
@@ -212,7 +213,7 @@ func (d *Driver) run(order Run) (Slice, error) {
 	return slice, nil
 }
 
-// repeat makes one request after the other until the deadline, and returns how many microseconds each good one took.
+// repeat sends requests until the deadline and returns the microseconds of each successful one.
 func (w *worker) repeat(act func(*worker) error, until time.Time) (taken []uint32, wrong []string, failures int) {
 	for begin := time.Now(); begin.Before(until); {
 		err := act(w)
@@ -229,7 +230,7 @@ func (w *worker) repeat(act func(*worker) error, until time.Time) (taken []uint3
 	return taken, wrong, failures
 }
 
-// Scenarios lists all that can be run.
+// Scenarios returns the names of all scenarios.
 func Scenarios() []string { return slices.Sorted(maps.Keys(scenarios)) }
 
 func timesOf(taken []uint32) Times {

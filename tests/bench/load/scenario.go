@@ -9,11 +9,10 @@ import (
 	"strconv"
 )
 
-// Alone is the scenario of one client that reads. Where many wait for the processor, a delay that holds it up less than
-// the others do hardly shows; here it does.
+// Alone is the scenario of a single reader. It shows delays that are hidden when many clients wait for the CPU.
 const Alone = "read-alone"
 
-// scenarios are what can be run, by name.
+// scenarios maps names to functions that send one request.
 var scenarios = map[string]func(*worker) error{
 	"read":       (*worker).read,
 	"mixed":      (*worker).readOrWrite,
@@ -25,19 +24,19 @@ var scenarios = map[string]func(*worker) error{
 	"revoke":     (*worker).revoke,
 }
 
-// worker makes one request after the other on a connection of its own.
+// worker sends requests one at a time on its own connection.
 type worker struct {
 	world  *world
 	conn   conn
 	random *rand.Rand
 	number int
-	of     int // workers
+	of     int // number of workers
 	turn   int
 	body   []byte
 	wanted []byte
 }
 
-// expect is an error for an answer with another status.
+// expect returns an error if the answer has another status.
 func expect(got *answer, err error, status int) error {
 	if err != nil {
 		return err
@@ -50,10 +49,10 @@ func expect(got *answer, err error, status int) error {
 
 func (w *worker) token() string { return w.world.Tokens[w.random.IntN(len(w.world.Tokens))] }
 
-// entry draws an entry of any box.
+// entry selects an entry of any box at random.
 func (w *worker) entry() (at int) { return w.random.IntN(len(w.world.entries)) }
 
-// root makes a request as the owner.
+// root sends a request as the owner.
 func (w *worker) root(method, path, body string, status int) (*answer, error) {
 	r := request{method: method, path: path, token: w.world.Root}
 	if body != "" {
@@ -70,7 +69,7 @@ func (w *worker) read() error { return w.readAs(w.token()) }
 
 func (w *worker) readAs(token string) error { return w.readAt(w.entry(), token) }
 
-// readAt reads an entry, which nobody is writing, and compares it with what was written last.
+// readAt reads an entry without concurrent writers and compares it with the last write.
 func (w *worker) readAt(at int, token string) error {
 	version, write := w.world.entries[at].newest()
 	got, err := w.get(at, token)
@@ -102,7 +101,7 @@ func (w *worker) get(at int, token string) (*answer, error) {
 	return got, nil
 }
 
-// readOrWrite writes once in ten times.
+// readOrWrite writes in one of ten calls.
 func (w *worker) readOrWrite() error {
 	if w.turn++; w.turn%10 == 0 {
 		return w.write()
@@ -110,8 +109,8 @@ func (w *worker) readOrWrite() error {
 	return w.readWhileWritten()
 }
 
-// readWhileWritten reads an entry that others may be writing: it must have the value of some write of that entry, and be
-// no older than what was acknowledged before.
+// readWhileWritten reads an entry with concurrent writers. The value must be from a write of that entry, and not older
+// than the newest write that was acknowledged before the read.
 func (w *worker) readWhileWritten() error {
 	at := w.entry()
 	version, _ := w.world.entries[at].newest()
@@ -132,7 +131,7 @@ func (w *worker) readWhileWritten() error {
 	return nil
 }
 
-// put writes an entry with the value of a write, by its number.
+// put writes an entry with the value of a numbered write.
 func (w *worker) put(at int, token string, write uint64) (*answer, error) {
 	box, number := at/w.world.Entries, at%w.world.Entries
 	body := append(append(append(w.body[:0], `{"key":"`...), EntryKey(number)...), `","value":`...)
@@ -194,8 +193,8 @@ func (w *worker) readPassphrase() error {
 	return nil
 }
 
-// signIn goes round the users that are this worker's alone, since attempts at one account that are under way count
-// as failed ones until they are through.
+// signIn signs in as the worker's own users in turn, because concurrent attempts at one account count as failures until
+// they complete.
 func (w *worker) signIn() error {
 	users := len(w.world.Tokens)
 	user := w.number % users
@@ -215,7 +214,7 @@ func (w *worker) signIn() error {
 	return nil
 }
 
-// revoke takes an API key, reads with it, revokes it, and must be refused by the very next request.
+// revoke creates an API key, reads with it, revokes it, and requires the next request to be refused.
 func (w *worker) revoke() error {
 	owner := w.token()
 	got, err := w.conn.do(request{method: "POST", path: "/api-keys", token: owner})

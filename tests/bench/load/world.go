@@ -9,33 +9,33 @@ import (
 	"sync/atomic"
 )
 
-// Size is how much is put into a Lockbox.
+// Size is the amount of data in a Lockbox.
 type Size struct {
 	Boxes   int `json:"boxes"`
 	Entries int `json:"entries"` // in each box
 	Users   int `json:"users"`   // of each box
 }
 
-// ValueBytes is how long a value is, as JSON text.
+// ValueBytes is the length of a value as JSON text.
 const ValueBytes = 1024
 
-// passphrases is how many entries there are under one.
+// passphrases is the number of entries under a passphrase.
 const passphrases = 10
 
 const passphraseBox = "passphrase"
 
-// BoxName, EntryKey and UserName name what is made.
+// BoxName returns the name of a numbered box.
 func BoxName(box int) string { return "box-" + strconv.Itoa(box) }
 
-// EntryKey is the key of an entry; keys sort by number.
+// EntryKey returns the key of a numbered entry; keys sort by number.
 func EntryKey(entry int) string { return fmt.Sprintf("entry-%07d", entry) }
 
-// UserName is the name of a user.
+// UserName returns the name of a numbered user.
 func UserName(user int) string { return "user-" + strconv.Itoa(user) }
 
 func password(user int) string { return "password-of-" + strconv.Itoa(user) }
 
-// AppendValue writes the value that a write, by its number, gives to an entry: no two writes give the same.
+// AppendValue appends the value that a numbered write gives to an entry. No two writes give the same value.
 func AppendValue(to []byte, box, entry int, write uint64) []byte {
 	begin := len(to)
 	to = append(append(append(append(append(to, `{"of":"`...), BoxName(box)...), '/'), EntryKey(entry)...),
@@ -47,39 +47,39 @@ func AppendValue(to []byte, box, entry int, write uint64) []byte {
 	return append(to, `"}`...)
 }
 
-// Place is what a load needs to know of a Lockbox that was filled.
+// Place describes a filled Lockbox for a load.
 type Place struct {
 	Size
-	// Key is the generated key that the entries are encrypted under.
+	// Key is the generated key that encrypts the entries.
 	Key string `json:"key"`
-	// Tokens are API keys, one a user.
+	// Tokens holds one API key per user.
 	Tokens []string `json:"tokens"`
 	// Root is the owner's API key.
 	Root string `json:"root"`
 }
 
-// world is a Place with what became of it since.
+// world is a Place with the changes since.
 type world struct {
 	Place
 	entries []entry
 	writes  atomic.Uint64
-	reads   atomic.Uint64 // that were answered with a value
-	// of each place of an entry, made once
+	reads   atomic.Uint64 // reads that returned a value
+	// paths holds the path of each entry.
 	paths []string
 	lists []string
-	keys  []byte // what listing a box answers
+	keys  []byte // the answer of listing a box
 }
 
-// entry is what is known of an entry: its newest version, the write that made it, and how many writes were acknowledged.
+// entry holds the newest version, the write that created it, and the number of acknowledged writes.
 type entry struct {
 	mu       sync.Mutex
 	version  uint64
 	write    uint64
 	acks     uint64
-	unknowns uint64 // writes whose answer was an error
+	unknowns uint64 // writes that were answered with an error
 }
 
-// wrote notes the version that a write was answered with.
+// wrote records the version in the answer of a write.
 func (e *entry) wrote(version, write uint64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -88,14 +88,14 @@ func (e *entry) wrote(version, write uint64) {
 	}
 }
 
-// newest returns the newest version that was acknowledged, and the write that made it.
+// newest returns the newest acknowledged version and its write.
 func (e *entry) newest() (version, write uint64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.version, e.write
 }
 
-// newWorld takes every entry to be at version 1, by the write 0.
+// newWorld assumes that every entry is at version 1, from write 0.
 func newWorld(place Place) *world {
 	w := &world{Place: place, entries: make([]entry, place.Boxes*place.Entries),
 		paths: make([]string, place.Boxes*place.Entries)}
@@ -103,7 +103,7 @@ func newWorld(place Place) *world {
 	for i := range keys {
 		keys[i] = EntryKey(i)
 	}
-	w.keys, _ = json.Marshal(keys) // of strings
+	w.keys, _ = json.Marshal(keys) // the quotes of a JSON string
 	for box := range place.Boxes {
 		w.lists = append(w.lists, "/boxes/"+BoxName(box)+"/entries")
 		for i := range place.Entries {
@@ -115,7 +115,7 @@ func newWorld(place Place) *world {
 	return w
 }
 
-// checkVersions returns what is wrong with the numbers of the versions: each write that was acknowledged made one.
+// checkVersions returns an error unless each acknowledged write created exactly one version.
 func (w *world) checkVersions() error {
 	for at := range w.entries {
 		e := &w.entries[at]
@@ -127,7 +127,7 @@ func (w *world) checkVersions() error {
 	return nil
 }
 
-// fill makes all that a Place has, over HTTP, in a Lockbox that has no owner yet.
+// fill creates the data of a Place over HTTP in a Lockbox without an owner.
 func (d *Driver) fill(size Size, key string) error {
 	place := Place{Size: size, Key: key, Tokens: make([]string, size.Users)}
 	var made struct{ APIKey string }
@@ -142,7 +142,7 @@ func (d *Driver) fill(size Size, key string) error {
 	}
 	place.Root = made.APIKey
 	d.world = newWorld(place)
-	// Few at a time: each hashes a password, and only so many may wait for that.
+	// Only a few at a time: each creation hashes a password, and the queue is bounded.
 	if err := d.each(4, size.Users, d.makeUser); err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func (d *Driver) makeUser(w *worker, user int) error {
 	return err
 }
 
-// fillBox is the name of a box that is filled: the last one holds what is under passphrases.
+// fillBox returns the name of a box to fill: the last one holds the entries under passphrases.
 func (d *Driver) fillBox(box int) string {
 	if box == d.world.Boxes {
 		return passphraseBox
