@@ -60,6 +60,8 @@ var (
 	ErrVersionNotFound = Refuse(NotFound, "version_not_found", "the entry has no such version, or it was deleted")
 	ErrPrecondition    = Refuse(Precondition, "precondition_failed",
 		"the entry's version is not the one that the request requires")
+	ErrEncryptionKeyRequired = InvalidField(FieldEncryptionKey, "encryption_key_required",
+		"the encryption key is missing: send the key that the entry is encrypted with")
 	ErrKeyMismatch = Refuse(Forbidden, "encryption_key_mismatch", "the entry is encrypted with another key")
 
 	ErrNoDropletHost          = Refuse(Unavailable, "no_droplet_host", "no droplet host is configured")
@@ -70,7 +72,7 @@ var (
 	ErrBusy = Refuse(Unavailable, "busy", "the server is busy: try again in a moment")
 )
 
-// LimitReached is the error of creating one more of something that is limited. What is a short sentence about the limit.
+// LimitReached is the error for creating one more of something that is limited. What names the limit.
 func LimitReached(what string) *Error {
 	return Refuse(Conflict, "limit_reached", "the limit is reached: "+what)
 }

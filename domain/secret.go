@@ -60,28 +60,22 @@ const (
 	maxEncryptionKeyBytes = 1024
 )
 
-// The codes of ParseEncryptionKey. Adapters use them to name where the key was sent.
-const (
-	CodeEncryptionKeyRequired = "encryption_key_required"
-	CodeEncryptionKeyInvalid  = "encryption_key_invalid"
-)
-
-// fieldEncryptionKey is the field of its errors.
-const fieldEncryptionKey = "encryptionKey"
+// FieldEncryptionKey is the field of the errors of ParseEncryptionKey. Adapters replace it with the name under which the
+// key was sent.
+const FieldEncryptionKey = "encryptionKey"
 
 // canonical rejects padding, characters outside the alphabet, and trailing bits that are not zero, so that a key has
 // exactly one spelling.
 var canonical = base64.RawURLEncoding.Strict()
 
 // ParseEncryptionKey parses an encryption key as a client writes it. "lbk1_…" is a generated key. "b64:…" is a
-// passphrase of any bytes in standard base64. Any other text is a passphrase itself. It returns Invalid with code
-// encryption_key_required for an empty text and encryption_key_invalid for a damaged key. Errors repeat nothing of the
+// passphrase of any bytes in standard base64. Any other text is a passphrase itself. It returns ErrEncryptionKeyRequired
+// for an empty text, and Invalid with code encryption_key_invalid for a damaged key. Errors repeat nothing of the
 // text.
 func ParseEncryptionKey(text string) (EncryptionKey, error) {
 	switch {
 	case text == "":
-		return EncryptionKey{}, InvalidField(fieldEncryptionKey, CodeEncryptionKeyRequired,
-			"the encryption key is missing: send the key that the entry is encrypted with")
+		return EncryptionKey{}, ErrEncryptionKeyRequired
 	case strings.HasPrefix(text, generatedKeyPrefix):
 		return parseGeneratedKey(text)
 	case strings.HasPrefix(text, base64KeyPrefix):
@@ -118,7 +112,7 @@ func parseGeneratedKey(text string) (EncryptionKey, error) {
 }
 
 func invalidEncryptionKey(message string) *Error {
-	return InvalidField(fieldEncryptionKey, CodeEncryptionKeyInvalid, message)
+	return InvalidField(FieldEncryptionKey, "encryption_key_invalid", message)
 }
 
 // FormatGeneratedKey writes 32 random bytes as a key that ParseEncryptionKey parses: a prefix that tools can search

@@ -16,9 +16,10 @@ type AccountsError struct {
 }
 
 var (
-	accountsRouteNotFound   = AccountsError{404, http.StatusNotFound, "Route not found"}
-	accountsHostRefused     = AccountsError{900, http.StatusBadRequest, "the droplet host's reason"}
-	accountsIncomplete      = AccountsError{901, http.StatusBadRequest, `The request body must contain "code" and "username"`}
+	accountsRouteNotFound = AccountsError{404, http.StatusNotFound, "Route not found"}
+	accountsHostRefused   = AccountsError{900, http.StatusBadRequest, "the droplet host's reason"}
+	accountsIncomplete    = AccountsError{901, http.StatusBadRequest,
+		`The request body must contain "code" and "username"`}
 	accountsCodeInvalid     = AccountsError{902, http.StatusBadRequest, "TOTP code invalid"}
 	accountsUserNotFound    = AccountsError{903, http.StatusBadRequest, "User not found"}
 	accountsRevokeOthers    = AccountsError{904, http.StatusUnauthorized, "Only system owner can revoke access for others"}

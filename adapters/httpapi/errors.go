@@ -58,20 +58,6 @@ var statusOf = map[domain.Kind]int{
 // codeMethodNotAllowed has no kind of its own, because no rule of the domain knows methods. Its status is 405.
 const codeMethodNotAllowed = "method_not_allowed"
 
-// wireWords completes errors of the domain with names that only HTTP and the settings know: the header that a value
-// comes from, or the setting to change.
-var wireWords = map[string]struct{ field, message string }{
-	domain.CodeEncryptionKeyRequired: {field: headerEncryptionKey,
-		message: "the header X-Encryption-Key is missing or empty: send the key that the entry is encrypted with"},
-	domain.CodeEncryptionKeyInvalid: {field: headerEncryptionKey},
-	domain.ErrKeyMismatch.Code: {
-		message: "the entry is encrypted with another key than the one in X-Encryption-Key"},
-	domain.ErrPrecondition.Code: {
-		message: "the entry's version does not match If-Match or If-None-Match: read the entry and try again"},
-	domain.ErrNoDropletHost.Code: {
-		message: "no droplet host is configured: the operator can set LOCKBOX_DOCKER_HOST"},
-}
-
 // writeError writes an error as the response, unless a response was started.
 func (a *API) writeError(err error, c echo.Context) {
 	if c.Response().Committed {
@@ -153,20 +139,4 @@ func (a *API) refusal(c echo.Context, err error) *domain.Error {
 	log.Error("internal error", slog.Any("error", err))
 	return domain.Refuse(0, "internal_error",
 		"internal server error: the server's log has details under the id of this request")
-}
-
-// onTheWire returns the error with the words of wireWords. It does not change its argument, which may be shared.
-func onTheWire(refusal *domain.Error) *domain.Error {
-	words, ok := wireWords[refusal.Code]
-	if !ok {
-		return refusal
-	}
-	shown := *refusal
-	if words.field != "" {
-		shown.Field = words.field
-	}
-	if words.message != "" {
-		shown.Message = words.message
-	}
-	return &shown
 }

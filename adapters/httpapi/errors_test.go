@@ -157,12 +157,15 @@ func TestClientDisconnected(t *testing.T) {
 func TestWireWords(t *testing.T) {
 	t.Parallel()
 	_, keyErr := domain.ParseEncryptionKey("")
+	inVariable := *domain.ErrKeyMismatch
+	inVariable.Message, inVariable.Field = "env.A: "+inVariable.Message, "env.A"
 	for _, test := range []struct {
 		err          error
 		field, words string
 	}{
 		{keyErr, "X-Encryption-Key", "the header X-Encryption-Key"},
 		{domain.ErrKeyMismatch, "", "X-Encryption-Key"},
+		{&inVariable, "env.A", "env.A: the entry is encrypted with another key than the one in X-Encryption-Key"},
 		{domain.ErrPrecondition, "", "If-Match"},
 		{domain.ErrNoDropletHost, "", "LOCKBOX_DOCKER_HOST"},
 	} {
