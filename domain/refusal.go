@@ -1,16 +1,19 @@
 package domain
 
-// The refusals that are the same wherever they arise. Those that are about one value are made where that value is read.
+// The errors that several use cases or rules return. An error about a single value is made where that value is parsed.
+//
+// The messages name no headers and no settings: adapters know how a value was sent, and add those words.
 var (
 	ErrUnauthenticated = Refuse(Unauthenticated, "unauthenticated",
 		"the token is missing, malformed, expired or revoked, or its user is inactive")
+	// ErrWrongCredentials does not say what is wrong, so that it reveals no usernames.
 	ErrWrongCredentials = Refuse(Unauthenticated, "wrong_credentials", "the username or the password is wrong")
 	ErrCodeRequired     = Refuse(Unauthenticated, "totp_required",
-		"this account wants a one-time code too: send it, or a recovery code, as code")
+		"this account uses two-factor authentication: send a TOTP code or a recovery code as code")
 	ErrRefreshToken = Refuse(Unauthenticated, "refresh_token_not_found",
-		"the refresh token is unknown, spent, expired or revoked: sign in again")
+		"the refresh token is unknown, used, expired or revoked: sign in again")
 
-	ErrAlreadyInitialized = Refuse(Conflict, "already_initialized", "this Lockbox has an owner already")
+	ErrAlreadyInitialized = Refuse(Conflict, "already_initialized", "this Lockbox already has an owner")
 	ErrAdminOnly          = Refuse(Forbidden, "admin_only", "only an admin may do this")
 	ErrOwnerProtected     = Refuse(Forbidden, "owner_protected",
 		"only the owner of the system may change the owner's password, API keys, role or state")
@@ -19,19 +22,21 @@ var (
 		"the owner of the system stays an active admin and cannot be deleted")
 
 	ErrNewOwnerInactive = Refuse(Conflict, "new_owner_inactive", "the new owner of the system must be an active user")
-	ErrSecondOwner      = Refuse(Conflict, "second_owner", "the system has an owner, and cannot have two")
+	ErrSecondOwner      = Refuse(Conflict, "second_owner", "the system already has an owner and cannot have two")
 	ErrUnknownGroup     = InvalidField("group", "unknown_group", "group must be viewer, manager or owner")
-	ErrGroupTooLow      = Refuse(Forbidden, "group_too_low", "your group does not include this")
+	ErrGroupTooLow      = Refuse(Forbidden, "group_too_low", "your group does not permit this")
 	ErrRevokeOthers     = Refuse(Forbidden, "revoke_owner_only",
-		"only the owner of the system may end the sessions of others")
+		"only the owner of the system may revoke the sessions of other users")
 
+	// ErrCodeInvalid covers all reasons of a refused sign-in with a code, so that it reveals no usernames.
 	ErrCodeInvalid = Refuse(Invalid, "code_invalid",
-		"the name, the password or the one-time code is wrong, or the code was used before")
+		"the username, the password or the TOTP code is wrong, or the code was used before")
 	ErrItselfOnly = Refuse(Forbidden, "itself_only",
-		"a user enrols and confirms its own one-time codes, and nobody else's")
-	ErrWrongCode    = Refuse(Forbidden, "code_wrong", "the one-time code is wrong, or was used before")
-	ErrNoCode       = Refuse(NotFound, "totp_not_found", "the user has no one-time code to confirm or remove")
-	ErrSecretHidden = Refuse(Forbidden, "totp_secret_hidden", "the secret is in use and is not shown again")
+		"users can enrol and confirm two-factor authentication for themselves only")
+	ErrWrongCode = Refuse(Forbidden, "code_wrong", "the code is wrong or was used before")
+	ErrNoCode    = Refuse(NotFound, "totp_not_found",
+		"the user has no two-factor authentication to confirm or remove")
+	ErrSecretHidden = Refuse(Forbidden, "totp_secret_hidden", "the TOTP secret is in use and is not shown again")
 
 	ErrUserNotFound   = Refuse(NotFound, "user_not_found", "there is no such user")
 	ErrUserExists     = Refuse(Conflict, "user_exists", "the username is taken")
@@ -39,34 +44,35 @@ var (
 	ErrLastAPIKey     = Refuse(Conflict, "last_api_key",
 		"this is the user's last usable API key: create another one before deleting it")
 
-	ErrBoxNotFound       = Refuse(NotFound, "box_not_found", "there is no such box, or you have no part in it")
+	// ErrBoxNotFound does not tell a missing box from one of others, so that it reveals no names of boxes.
+	ErrBoxNotFound       = Refuse(NotFound, "box_not_found", "there is no such box, or you are not a member of it")
 	ErrBoxExists         = Refuse(Conflict, "box_exists", "the name of the box is taken")
 	ErrBoxAdminOnly      = Refuse(Forbidden, "box_admin_only", "only a boxadmin of this box or an admin may do this")
 	ErrBoxOwnerOnly      = Refuse(Forbidden, "box_owner_only", "only the owner of the box or an admin may do this")
 	ErrBoxOwnerStays     = Refuse(Conflict, "box_owner_stays", "the owner of a box stays an active boxadmin of it")
 	ErrLastBoxAdmin      = Refuse(Conflict, "last_box_admin", "this is the last boxadmin of the box")
 	ErrBoxUserNotFound   = Refuse(NotFound, "box_user_not_found", "the box has no such user")
-	ErrBoxUserExists     = Refuse(Conflict, "box_user_exists", "the user is in the box already")
+	ErrBoxUserExists     = Refuse(Conflict, "box_user_exists", "the user is already in the box")
 	ErrNewOwnerNotInBox  = Refuse(Conflict, "new_owner_not_in_box", "the new owner must be an active user of the box")
-	ErrPermissionMissing = Refuse(Forbidden, "permission_missing", "your permissions in this box do not include this")
+	ErrPermissionMissing = Refuse(Forbidden, "permission_missing", "your permissions in this box do not permit this")
 
 	ErrEntryNotFound   = Refuse(NotFound, "entry_not_found", "the box has no such entry")
-	ErrVersionNotFound = Refuse(NotFound, "version_not_found", "the entry has no such version, or it is no longer kept")
+	ErrVersionNotFound = Refuse(NotFound, "version_not_found", "the entry has no such version, or it was deleted")
 	ErrPrecondition    = Refuse(Precondition, "precondition_failed",
-		"the entry's version is not the one that If-Match or If-None-Match asks for")
-	ErrKeyMismatch = Refuse(Forbidden, "encryption_key_mismatch",
-		"the entry was encrypted under another key than the one in X-Encryption-Key")
+		"the entry's version is not the one that the request requires")
+	ErrEncryptionKeyRequired = InvalidField(FieldEncryptionKey, "encryption_key_required",
+		"the encryption key is missing: send the key that the entry is encrypted with")
+	ErrKeyMismatch = Refuse(Forbidden, "encryption_key_mismatch", "the entry is encrypted with another key")
 
-	ErrNoDropletHost = Refuse(Unavailable, "no_droplet_host",
-		"no droplet host is set up: whoever runs this server can name one in LOCKBOX_DOCKER_HOST")
+	ErrNoDropletHost          = Refuse(Unavailable, "no_droplet_host", "no droplet host is configured")
 	ErrDropletHostUnavailable = Refuse(Unavailable, "droplet_host_unavailable",
-		"the droplet host does not answer; try again in a moment, and look at the list first")
-	ErrDropletAbandoned = Refuse(Conflict, "droplet_abandoned", "the droplet was deleted while it was being made")
+		"the droplet host does not answer: list the droplets, then try again")
+	ErrDropletAbandoned = Refuse(Conflict, "droplet_abandoned", "the droplet was deleted while it was being created")
 
-	ErrBusy = Refuse(Unavailable, "busy", "too much work is waiting; try again in a moment")
+	ErrBusy = Refuse(Unavailable, "busy", "the server is busy: try again in a moment")
 )
 
-// LimitReached is the refusal of one more of something that is limited.
+// LimitReached is the error for creating one more of something that is limited. What names the limit.
 func LimitReached(what string) *Error {
 	return Refuse(Conflict, "limit_reached", "the limit is reached: "+what)
 }

@@ -12,8 +12,8 @@ import (
 
 const redacted = "[secret]"
 
-// Secret is text that must not be printed: it shows itself as "[secret]" to fmt, slog and encoding/json. The text is
-// held by a function, which fmt cannot look into where it does not ask the methods (%p, unexported fields).
+// Secret is text that must not be printed. It prints as "[secret]" with fmt, slog and encoding/json. A function holds
+// the text, because fmt does not look into functions where it does not call methods (%p, unexported fields).
 type Secret struct{ text func() []byte }
 
 // NewSecret wraps text.
@@ -21,7 +21,7 @@ func NewSecret(text string) Secret { return secretOf([]byte(text)) }
 
 func secretOf(text []byte) Secret { return Secret{text: func() []byte { return text }} }
 
-// Bytes returns the text itself. It is shared, not copied, and becomes zeros after Clear.
+// Bytes returns the text. It is not a copy: Clear overwrites it with zeros.
 func (s Secret) Bytes() []byte {
 	if s.text == nil {
 		return nil
@@ -29,16 +29,16 @@ func (s Secret) Bytes() []byte {
 	return s.text()
 }
 
-// Clear overwrites the text with zeros. Copies that the runtime or a library made are out of its reach.
+// Clear overwrites the text with zeros. It cannot reach copies that the runtime or a library made.
 func (s Secret) Clear() { clear(s.Bytes()) }
 
-// Format writes "[secret]" whatever the verb.
+// Format writes "[secret]" for every verb.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 
-// LogValue writes "[secret]" into the log.
+// LogValue returns "[secret]" for slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText writes "[secret]" into any encoding of text.
+// MarshalText returns "[secret]" for encoders of text, such as encoding/json.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // EncryptionKey is the key that a client sends with each request that writes or reads a value. It is either generated
@@ -58,12 +58,12 @@ func UnusableEncryptionKey(err error) EncryptionKey { return EncryptionKey{unusa
 // Check returns nil for a key that values can be sealed under, and the reason why it is unusable otherwise.
 func (k EncryptionKey) Check() error {
 	if k.unusable == nil && len(k.Bytes()) == 0 {
-		return errEncryptionKeyRequired
+		return ErrEncryptionKeyRequired
 	}
 	return k.unusable
 }
 
-// Generated reports whether Bytes are 32 random bytes that need no slow derivation.
+// Generated reports whether Bytes are 32 random bytes. A passphrase needs a key derivation; a generated key does not.
 func (k EncryptionKey) Generated() bool { return k.generated }
 
 const (
@@ -71,43 +71,48 @@ const (
 	generatedKeyDigits   = 43 // 32 bytes in base64url without padding
 	generatedKeyChecksum = 6
 	base64KeyPrefix      = "b64:"
-	// maxEncryptionKeyBytes bounds what a passphrase may be; longer ones gain nothing.
+	// maxEncryptionKeyBytes is the longest passphrase. A longer one is not more secure.
 	maxEncryptionKeyBytes = 1024
 )
 
-// canonical refuses characters outside the alphabet, padding, and spare bits that are not zero, so that a key has one
-// spelling only.
+// FieldEncryptionKey is the field of the errors of ParseEncryptionKey. Adapters replace it with the name under which the
+// key was sent.
+const FieldEncryptionKey = "encryptionKey"
+
+// canonical rejects padding, characters outside the alphabet, and trailing bits that are not zero, so that a key has
+// exactly one spelling.
 var canonical = base64.RawURLEncoding.Strict()
 
-// ParseEncryptionKey reads the header X-Encryption-Key: "lbk1_…" is a generated key, "b64:…" a passphrase of any bytes
-// in standard base64, anything else a passphrase as it stands. It returns Invalid with code encryption_key_required
-// for an empty header and encryption_key_invalid for a damaged one.
-func ParseEncryptionKey(header string) (EncryptionKey, error) {
+// ParseEncryptionKey parses an encryption key as a client writes it. "lbk1_…" is a generated key. "b64:…" is a
+// passphrase of any bytes in standard base64. Any other text is a passphrase itself. It returns ErrEncryptionKeyRequired
+// for an empty text, and Invalid with code encryption_key_invalid for a damaged key. Errors repeat nothing of the
+// text.
+func ParseEncryptionKey(text string) (EncryptionKey, error) {
 	switch {
-	case header == "":
-		return EncryptionKey{}, errEncryptionKeyRequired
-	case strings.HasPrefix(header, generatedKeyPrefix):
-		return parseGeneratedKey(header)
-	case strings.HasPrefix(header, base64KeyPrefix):
-		raw, err := base64.StdEncoding.Strict().DecodeString(header[len(base64KeyPrefix):])
+	case text == "":
+		return EncryptionKey{}, ErrEncryptionKeyRequired
+	case strings.HasPrefix(text, generatedKeyPrefix):
+		return parseGeneratedKey(text)
+	case strings.HasPrefix(text, base64KeyPrefix):
+		raw, err := base64.StdEncoding.Strict().DecodeString(text[len(base64KeyPrefix):])
 		if err != nil || len(raw) == 0 || len(raw) > maxEncryptionKeyBytes {
-			return EncryptionKey{},
-				invalidEncryptionKey("what follows b64: is not 1 to 1024 bytes in standard base64 with padding")
+			return EncryptionKey{}, invalidEncryptionKey(
+				"the encryption key after b64: must be 1 to 1024 bytes in standard base64 with padding")
 		}
 		return EncryptionKey{Secret: secretOf(raw)}, nil
-	case len(header) > maxEncryptionKeyBytes:
-		return EncryptionKey{}, invalidEncryptionKey("the header X-Encryption-Key is longer than 1024 bytes")
-	case !utf8.ValidString(header):
-		return EncryptionKey{},
-			invalidEncryptionKey("the header X-Encryption-Key is not UTF-8: send other bytes as b64:…")
+	case len(text) > maxEncryptionKeyBytes:
+		return EncryptionKey{}, invalidEncryptionKey("the encryption key is longer than 1024 bytes")
+	case !utf8.ValidString(text):
+		return EncryptionKey{}, invalidEncryptionKey("the encryption key is not UTF-8: send other bytes as b64:…")
 	default:
-		return EncryptionKey{Secret: NewSecret(header)}, nil
+		return EncryptionKey{Secret: NewSecret(text)}, nil
 	}
 }
 
-func parseGeneratedKey(header string) (EncryptionKey, error) {
-	body := header[len(generatedKeyPrefix):]
-	damaged := invalidEncryptionKey("the generated key is damaged: a character is wrong, missing or too many")
+func parseGeneratedKey(text string) (EncryptionKey, error) {
+	body := text[len(generatedKeyPrefix):]
+	damaged := invalidEncryptionKey(
+		"the generated encryption key is damaged: a character is wrong, missing or added; copy the key again")
 	if len(body) != generatedKeyDigits+generatedKeyChecksum {
 		return EncryptionKey{}, damaged
 	}
@@ -121,15 +126,12 @@ func parseGeneratedKey(header string) (EncryptionKey, error) {
 	return EncryptionKey{Secret: secretOf(raw), generated: true}, nil
 }
 
-var errEncryptionKeyRequired = InvalidField("X-Encryption-Key", "encryption_key_required",
-	"the header X-Encryption-Key is missing or empty: send the key that the entry is encrypted under")
-
 func invalidEncryptionKey(message string) *Error {
-	return InvalidField("X-Encryption-Key", "encryption_key_invalid", message)
+	return InvalidField(FieldEncryptionKey, "encryption_key_invalid", message)
 }
 
-// FormatGeneratedKey writes 32 random bytes as a key that ParseEncryptionKey reads: a prefix that tools can search
-// for, 43 characters of base64url and 6 of a checksum that catches a slip of the hand.
+// FormatGeneratedKey writes 32 random bytes as a key that ParseEncryptionKey parses: a prefix that tools can search
+// for, 43 characters of base64url, and 6 characters of a checksum that detects typing errors.
 func FormatGeneratedKey(random [32]byte) string {
 	return generatedKeyPrefix + canonical.EncodeToString(random[:]) + checksum(random[:])
 }

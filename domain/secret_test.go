@@ -15,13 +15,13 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// A key whose characters are of every sort, and its spelling as it is written elsewhere.
+// A key whose text has characters of every kind, and that text.
 var (
 	rawKey     = [32]byte([]byte("\xfb\xef\xbe 32 bytes, of which some are -_"))
 	writtenKey = domain.FormatGeneratedKey(rawKey)
 )
 
-func TestGeneratedKeyIsWrittenAndRead(t *testing.T) {
+func TestGeneratedKeys(t *testing.T) {
 	t.Parallel()
 	require.Regexp(t, `^lbk1_[A-Za-z0-9_-]{49}$`, writtenKey)
 	key, err := domain.ParseEncryptionKey(writtenKey)
@@ -47,7 +47,7 @@ func TestDamagedGeneratedKeys(t *testing.T) {
 			}
 		}
 	}
-	for i := 5; i+1 < len(writtenKey); i++ { // two neighbours swapped, as fingers do
+	for i := 5; i+1 < len(writtenKey); i++ { // two adjacent characters swapped, a common typing error
 		if writtenKey[i] != writtenKey[i+1] {
 			damaged = append(damaged, writtenKey[:i]+writtenKey[i+1:i+2]+writtenKey[i:i+1]+writtenKey[i+2:])
 		}
@@ -76,14 +76,14 @@ func TestPassphrases(t *testing.T) {
 	}
 }
 
-func TestKeysThatAreNone(t *testing.T) {
+func TestInvalidEncryptionKeys(t *testing.T) {
 	t.Parallel()
 	for text, code := range map[string]string{
 		"":                                   "encryption_key_required",
 		"b64:":                               "encryption_key_invalid",
 		"b64:====":                           "encryption_key_invalid",
 		"b64:AA":                             "encryption_key_invalid", // without its padding
-		"b64:AB==":                           "encryption_key_invalid", // spare bits that are not zero
+		"b64:AB==":                           "encryption_key_invalid", // trailing bits that are not zero
 		"b64:_w-_":                           "encryption_key_invalid", // the other alphabet
 		"b64:a secret":                       "encryption_key_invalid",
 		"swordfish\xff":                      "encryption_key_invalid",
@@ -96,14 +96,14 @@ func TestKeysThatAreNone(t *testing.T) {
 	}
 }
 
-// refusedKey checks a refusal, and that it repeats nothing of the key.
+// refusedKey checks an error, and that it repeats nothing of the key.
 func refusedKey(t testing.TB, err error, code, text string) {
 	t.Helper()
 	require.ErrorIs(t, err, domain.Invalid, text)
 	require.Equal(t, code, domain.CodeOf(err), text)
 	refusal, ok := errors.AsType[*domain.Error](err)
 	require.True(t, ok)
-	require.Equal(t, "X-Encryption-Key", refusal.Field)
+	require.Equal(t, "encryptionKey", refusal.Field)
 	for i := 5; i+8 <= len(text); i++ {
 		require.NotContains(t, err.Error(), text[i:i+8])
 	}
@@ -158,7 +158,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	require.JSONEq(t, `{"key":"[secret]"}`, string(encoded))
 }
 
-// requireNothingOf looks for the secret in the ways in which Go writes bytes.
+// requireNothingOf searches for the secret in every form in which Go prints bytes.
 func requireNothingOf(t *testing.T, output, secret string) {
 	t.Helper()
 	decimal := strings.Trim(fmt.Sprintf("%d", []byte(secret)[:6]), "[]")

@@ -1,7 +1,16 @@
-// Package httpapi is how the outside reaches Lockbox: HTTP with JSON, on Echo.
+// Package httpapi serves Lockbox over HTTP, with JSON bodies, on Echo.
 //
-// routes.go is the one table of requests. A handler binds what was sent, calls one use case and answers; every failure
-// leaves through errors.go, the only place that knows status codes.
+// A request passes through these files:
+//
+//   - observe.go gives it an id, recovers from panics, counts and logs it.
+//   - routes.go is the table of routes. Each route has a contract (contract.go): the Lockbox API, or the accounts API
+//     under /api/v1. A contract decides where a token is read from, how large a body may be, and how an error looks.
+//   - request.go runs the route: identify the caller, admit the body, call the handler.
+//   - The handlers are named after their resource: boxes.go, entries.go, accounts_users.go. A handler decodes the
+//     input, calls one use case, and encodes its result.
+//   - errors.go turns every error into a response. It is the only file that maps kinds of errors to status codes.
+//
+// Words that only HTTP knows, such as header names and entity tags, stay in this package.
 package httpapi
 
 import (
@@ -23,85 +32,118 @@ import (
 	"github.com/lockbox-go/lockbox/domain/vault"
 )
 
-// Config is what the API needs. All parts are required; settings at the end may be zero.
+// Config has the dependencies and settings of the API. The dependencies are required.
 type Config struct {
 	Identity *identity.Service
 	Vault    *vault.Service
 	Droplets *droplets.Service
-	// Verify checks the signature of a token; Unauthenticated when it is not good.
+	// Verify checks the signature and the expiry of a signed token and returns what it claims. It does not look the
+	// token up. It returns domain.Unauthenticated for a token that is not valid.
 	Verify func(ctx context.Context, token string) (domain.Credential, error)
-	// CheckReady returns nil when the service can do its work.
+	// CheckReady returns nil when the server can serve requests. Its context ends after two seconds.
 	CheckReady func(ctx context.Context) error
 	Log        *slog.Logger
 	Metrics    *prometheus.Registry
 
+	// MaxBodyBytes is the largest request body. Some requests have a lower limit; see request.go.
 	MaxBodyBytes int64
-	// TrustedProxies are the peers whose X-Forwarded-For is believed.
+	// TrustedProxies are the peers whose X-Forwarded-For is used. Empty trusts none.
 	TrustedProxies []netip.Prefix
-	// CORSOrigins are the origins that browsers may call from; none turns CORS off.
+	// CORSOrigins are the origins that browsers may call from. Empty turns CORS off.
 	CORSOrigins []string
 }
 
-// API answers HTTP requests. It is an http.Handler.
+// API answers HTTP requests. It is an http.Handler, safe for concurrent use.
+//
+// Its fields are unexported, and handlers see the use cases only, never the configuration of a service.
 type API struct {
-	Config
-	echo           *echo.Echo
-	requests       *prometheus.CounterVec
-	durations      *prometheus.HistogramVec
-	draining       atomic.Bool
-	warnedOfProxy  atomic.Bool
-	trustedProxies []*ipNet
-	templates      map[string]bool     // of all routes
-	bodies         *semaphore.Weighted // bytes of large bodies that may be read at once
+	identity *identity.Service
+	accounts identity.Accounts
+	vault    *vault.Service
+	droplets *droplets.Service
+
+	verifySigned func(ctx context.Context, token string) (domain.Credential, error)
+	checkReady   func(ctx context.Context) error
+	maxBodyBytes int64
+	// largeBodies is the budget, in bytes, that all requests with a large body share.
+	largeBodies *semaphore.Weighted
+
+	echo *echo.Echo
+	// contracts has the contract of each route by its path template.
+	contracts map[string]contract
+	proxies   trustedProxies
+	log       *slog.Logger
+	registry  *prometheus.Registry
+	requests  *prometheus.CounterVec
+	durations *prometheus.HistogramVec
+	draining  atomic.Bool
 }
 
-// New makes the API with all its routes.
+// New returns the API with all its routes.
 func New(config Config) *API {
-	a := &API{Config: config, echo: echo.New(), bodies: semaphore.NewWeighted(largeBodies * config.MaxBodyBytes)}
+	a := &API{
+		identity:     config.Identity,
+		vault:        config.Vault,
+		droplets:     config.Droplets,
+		verifySigned: config.Verify,
+		checkReady:   config.CheckReady,
+		maxBodyBytes: config.MaxBodyBytes,
+		largeBodies:  semaphore.NewWeighted(maxLargeBodies * config.MaxBodyBytes),
+		echo:         echo.New(),
+		contracts:    make(map[string]contract),
+		log:          config.Log,
+		registry:     config.Metrics,
+	}
+	if config.Identity != nil { // nil in tests of errors, which reach no use case
+		a.accounts = config.Identity.Accounts()
+	}
 	a.echo.HideBanner, a.echo.HidePort = true, true
 	a.echo.HTTPErrorHandler = a.writeError
-	a.trustProxies()
+	a.echo.IPExtractor = a.proxies.trust(config.TrustedProxies)
 	a.registerMetrics()
 	a.echo.Pre(matchEscapedPath)
 	a.echo.Use(a.observe)
 	if len(config.CORSOrigins) > 0 {
 		a.echo.Use(cors(config.CORSOrigins))
 	}
+	a.addRoutes()
+	return a
+}
+
+func (a *API) addRoutes() {
 	for _, route := range Routes() {
 		a.echo.Add(route.Method, route.Path, a.handle(route))
+		a.contracts[route.Path] = route.contract
 	}
 	for _, route := range serverRoutes {
 		a.echo.GET(route.path, route.handler(a))
+		a.contracts[route.path] = contractOf(route.path)
 	}
-	a.templates = make(map[string]bool)
-	for _, route := range a.echo.Routes() {
-		a.templates[route.Path] = true
-	}
-	return a
 }
 
 // ServeHTTP answers a request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.echo.ServeHTTP(w, r) }
 
-// Drain makes /readyz answer 503 from now on, so that whoever balances load looks elsewhere.
+// Drain makes /readyz return 503 from now on, so that load balancers stop sending requests. Other requests are still
+// answered.
 func (a *API) Drain() { a.draining.Store(true) }
 
-// Server returns an http.Server for the API whose slow clients are cut off.
+// Server returns an http.Server for the API. Its timeouts disconnect slow clients.
 func (a *API) Server() *http.Server {
 	return &http.Server{
 		Handler:           a,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
-		// Long enough for a request that waits its turn to derive a key and then for the database.
+		// A request may wait for a key derivation and then for the database.
 		WriteTimeout:   60 * time.Second,
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: 32 << 10,
-		ErrorLog:       slog.NewLogLogger(a.Log.Handler(), slog.LevelDebug),
+		ErrorLog:       slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
 }
 
-// matchEscapedPath makes the router see every path as it was sent, so that an encoded slash stays within its segment
-// and each parameter is decoded once, by us.
+// matchEscapedPath makes the router match the path as it was sent. An encoded slash then stays inside its segment, and
+// request.param decodes each parameter exactly once.
 func matchEscapedPath(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		url := c.Request().URL
@@ -110,20 +152,13 @@ func matchEscapedPath(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
+// cors allows browsers to call from the given origins. Credentials are never allowed: tokens are sent in a header.
 func cors(origins []string) echo.MiddlewareFunc {
 	return middleware.CORSWithConfig(middleware.CORSConfig{
 		AllowOrigins:  origins,
 		AllowMethods:  []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
-		AllowHeaders:  []string{"Authorization", "Content-Type", "X-Encryption-Key", "If-Match", "If-None-Match"},
-		ExposeHeaders: []string{"X-API-Key", "Location", "ETag"},
+		AllowHeaders:  []string{"Authorization", "Content-Type", headerEncryptionKey, headerIfMatch, headerIfNoneMatch},
+		ExposeHeaders: []string{headerAPIKey, "Location", headerETag},
 		MaxAge:        600,
 	})
-}
-
-const welcome = `Welcome to Lockbox, where a team keeps its credentials.
-The requests are described at /docs, and for programs at /openapi.yaml; begin with POST /init.
-`
-
-func (a *API) welcome(c echo.Context, _ domain.Requester) error {
-	return c.String(http.StatusOK, welcome)
 }

@@ -4,74 +4,68 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
 )
 
+// The number of audit events in a response.
 const (
 	defaultEvents = 100
 	maxEvents     = 1000
 )
 
-func (a *API) listEvents(c echo.Context, by domain.Requester) error {
-	filter, err := eventFilter(c)
+func (a *API) listEvents(r *request) error {
+	filter, err := r.eventFilter()
 	if err != nil {
 		return err
 	}
-	events, err := a.Identity.ListEvents(c.Request().Context(), by, filter)
-	if err != nil {
-		return err
-	}
-	return answerEvents(c, events, filter.Limit)
+	events, err := a.identity.ListEvents(r.ctx(), r.by, filter)
+	return r.json(eventPage(events, filter.Limit), err)
 }
 
-func (a *API) listBoxEvents(c echo.Context, by domain.Requester) error {
-	filter, err := eventFilter(c)
+func (a *API) listBoxEvents(r *request) error {
+	filter, err := r.eventFilter()
 	if err != nil {
 		return err
 	}
-	events, err := a.Vault.ListBoxEvents(c.Request().Context(), by, param(c, "box"), filter)
-	if err != nil {
-		return err
-	}
-	return answerEvents(c, events, filter.Limit)
+	events, err := a.vault.ListBoxEvents(r.ctx(), r.by, r.param("box"), filter)
+	return r.json(eventPage(events, filter.Limit), err)
 }
 
-// eventFilter reads limit, before, action and user. The filter asks for one event more than the answer will hold, to
-// know whether there is a next page.
-func eventFilter(c echo.Context) (ports.EventFilter, error) {
+// eventFilter reads the query parameters limit, before, action and user. The limit of the filter is one higher than
+// requested: the extra event shows whether there is a next page.
+func (r *request) eventFilter() (ports.EventFilter, error) {
 	filter := ports.EventFilter{Limit: defaultEvents}
 	var err error
-	if text := c.QueryParam("limit"); text != "" {
+	if text := r.QueryParam("limit"); text != "" {
 		if filter.Limit, err = strconv.Atoi(text); err != nil || filter.Limit < 1 || filter.Limit > maxEvents {
-			return filter, domain.InvalidField("limit", "invalid_limit", "limit must be a number from 1 to 1000")
+			return filter, domain.InvalidField("limit", "invalid_limit", "limit must be a whole number from 1 to 1000")
 		}
 	}
-	if text := c.QueryParam("before"); text != "" {
+	if text := r.QueryParam("before"); text != "" {
 		var ok bool
 		if filter.Before, ok = domain.ParseID[domain.Event](text); !ok {
 			return filter, domain.InvalidField("before", "invalid_before",
-				"before must be the id of an event, such as next of the page before")
+				"before must be the id of an audit event: send next of the previous page")
 		}
 	}
-	if text := c.QueryParam("action"); text != "" {
+	if text := r.QueryParam("action"); text != "" {
 		if filter.Action, err = domain.ParseAction(text); err != nil {
 			return filter, err
 		}
 	}
-	if text := c.QueryParam("user"); text == domain.OperatorActor {
+	if text := r.QueryParam("user"); text == domain.OperatorActor {
 		filter.Actor = domain.OperatorActor
 	} else if text != "" {
 		if filter.Actor, err = domain.ParseUserName(text); err != nil {
-			return filter, domain.InvalidField("user", "invalid_user", "user must be the name of a user")
+			return filter, domain.InvalidField("user", "invalid_user", "user must be a username")
 		}
 	}
 	filter.Limit++
 	return filter, nil
 }
 
+// eventLine is an audit event in a response. Fields that do not apply to the event are null.
 type eventLine struct {
 	ID           string  `json:"id"`
 	At           string  `json:"at"`
@@ -88,15 +82,22 @@ type eventLine struct {
 	Address      *string `json:"address"`
 }
 
-func answerEvents(c echo.Context, events []domain.Event, limit int) error {
-	var next *string
+// eventList is a page of audit events, newest first. Next is the value of before for the next page, null on the last.
+type eventList struct {
+	Events []eventLine `json:"events"`
+	Next   *string     `json:"next"`
+}
+
+// eventPage makes a page of events that were read with a limit of one more than the page holds.
+func eventPage(events []domain.Event, limit int) eventList {
+	var page eventList
 	if len(events) == limit {
 		events = events[:limit-1]
-		next = idOrNull(events[len(events)-1].ID)
+		page.Next = idOrNull(events[len(events)-1].ID)
 	}
-	lines := make([]eventLine, len(events))
+	page.Events = make([]eventLine, len(events))
 	for i, e := range events {
-		lines[i] = eventLine{
+		page.Events[i] = eventLine{
 			ID:           e.ID.String(),
 			At:           e.At.Format(time.RFC3339Nano),
 			Action:       e.Action.String(),
@@ -112,15 +113,5 @@ func answerEvents(c echo.Context, events []domain.Event, limit int) error {
 			Address:      orNull(e.Address),
 		}
 	}
-	return answer(c, struct {
-		Events []eventLine `json:"events"`
-		Next   *string     `json:"next"`
-	}{lines, next})
-}
-
-func idOrNull[T any](id domain.ID[T]) *string {
-	if id.IsZero() {
-		return nil
-	}
-	return orNull(id.String())
+	return page
 }

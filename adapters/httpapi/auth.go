@@ -2,120 +2,73 @@ package httpapi
 
 import (
 	"context"
-	"errors"
-	"net/http"
-	"strings"
-
-	"github.com/labstack/echo/v4"
 
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// isNobody marks, in the context of Echo, a request without a token that was signed here, or whose token is not looked at.
-const isNobody = "nobody"
-
-// heldBody is, in the context of Echo, what the request holds of the budget for large bodies, in bytes.
-const heldBody = "held body"
-
-// maxAuthorization bounds the header Authorization, in bytes; a longer one is no token of ours.
-const maxAuthorization = 4 << 10
-
-// handle turns a route into a handler: who asks, then the action. That a token was not revoked, the use case learns
-// together with everything else it looks up.
-func (a *API) handle(route Route) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		header := c.Response().Header()
-		header.Set("Cache-Control", "no-store")
-		header.Add("Vary", "Authorization, X-Encryption-Key") // beside the Origin of CORS
-		by := domain.Requester{RequestID: header.Get(echo.HeaderXRequestID), Address: c.RealIP(),
-			SharedAddress: a.forwardsUntrusted(c.Request())}
-		defer a.releaseBody(c)
-		var err error
-		if by.Credential, err = a.credentialFor(c, route); err != nil {
-			return err
-		}
-		if by.Credential.IsZero() {
-			c.Set(isNobody, true)
-		}
-		if err := a.checkBeforeLargeBody(c.Request(), route, by); err != nil {
-			header.Set(echo.HeaderConnection, "close") // or the server would wait for the body before it answers
-			return err
-		}
-		err = route.action(a, c, by)
-		if isBadInput(err) {
-			// A token that is no longer good learns nothing of what was wrong with its input.
-			if refused := a.mayAsk(c.Request().Context(), route, by); refused != nil {
-				return refused
-			}
-		}
-		return err
-	}
-}
-
-// checkBeforeLargeBody looks an opaque token up before a large body is read for it: unlike one that was signed here,
-// anybody can make one up. Contract B reads its body, which is small, for the token itself.
-func (a *API) checkBeforeLargeBody(r *http.Request, route Route, by domain.Requester) error {
-	large := r.ContentLength < 0 || r.ContentLength > maxAnonymousBody
-	if !large || route.AccountsAPI() || by.Credential.Kind != domain.AccessTokenCredential {
+// identify sets the credential of a request from its token. The credential stays zero if the route ignores tokens, or
+// accepts requests without one.
+func (a *API) identify(r *request) error {
+	if r.route.Auth == AuthNone {
 		return nil
 	}
-	return a.mayAsk(r.Context(), route, by)
-}
-
-// credentialFor reads the token where the route's contract has it; none where the route wants none.
-func (a *API) credentialFor(c echo.Context, route Route) (domain.Credential, error) {
-	switch {
-	case route.Auth == AuthNone:
-		return domain.Credential{}, nil
-	case route.AccountsAPI():
-		return a.accountsCredential(c)
-	default:
-		return a.credential(c.Request(), route.Auth)
+	token, err := r.route.contract.token(r)
+	if err != nil || token == "" {
+		return err
 	}
+	r.by.Credential, err = a.verify(r.ctx(), token)
+	return err
 }
 
-// verify tells what a token claims to be. An opaque one says nothing by itself: its digest is looked up.
+// verify returns the credential that a token claims. An opaque token claims nothing: its digest is looked up later. A
+// signed token is returned only if its signature is valid and it has not expired; it may still be revoked.
 func (a *API) verify(ctx context.Context, token string) (domain.Credential, error) {
 	if opaque, ok := domain.ParseOpaqueToken(token); ok {
 		return domain.Credential{Kind: domain.AccessTokenCredential, Digest: opaque.Digest()}, nil
 	}
-	return a.Verify(ctx, token)
+	return a.verifySigned(ctx, token)
 }
 
-// credential reads the token and takes it out of the request.
-func (a *API) credential(r *http.Request, auth Auth) (domain.Credential, error) {
-	values := r.Header.Values(echo.HeaderAuthorization)
-	r.Header.Del(echo.HeaderAuthorization)
-	if len(values) == 0 && auth == AuthOptional {
-		return domain.Credential{}, nil
-	}
-	if len(values) != 1 || len(values[0]) > maxAuthorization {
-		return domain.Credential{}, domain.ErrUnauthenticated
-	}
-	scheme, token, _ := strings.Cut(values[0], " ")
-	token = strings.TrimSpace(token)
-	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return domain.Credential{}, domain.ErrUnauthenticated
-	}
-	return a.verify(r.Context(), token)
-}
-
-func isBadInput(err error) bool {
-	return errors.Is(err, domain.Invalid) || errors.Is(err, domain.TooLarge) || errors.Is(err, domain.Unsupported)
-}
-
-// mayAsk returns Unauthenticated, or Forbidden, for whoever could not have been served with better input either.
-func (a *API) mayAsk(ctx context.Context, route Route, by domain.Requester) error {
-	if route.Group != (domain.Group{}) {
-		return a.Identity.Accounts().CheckGroup(ctx, by, route.Group)
-	}
-	switch route.Auth {
-	case AuthToken:
-		_, err := a.Identity.WhoAmI(ctx, by)
-		return err
-	case AuthOptional:
-		return a.Identity.CheckMayCreateUsers(ctx, by)
-	default:
+// admitLargeBody authenticates a caller with an opaque token before a large body is read. Any client can make up an
+// opaque token, but only this server can sign one. A body that is already in memory, as in the accounts API, needs no
+// check.
+func (a *API) admitLargeBody(r *request) error {
+	if r.body.read || !isLarge(r.Request()) || r.by.Credential.Kind != domain.AccessTokenCredential {
 		return nil
 	}
+	return a.authenticateCaller(r)
+}
+
+// refuseInput returns the error for a request whose input is wrong: Unauthenticated or Forbidden if the caller could
+// not have succeeded with correct input, and inputErr otherwise. A revoked token must not learn what was wrong with
+// its input.
+//
+// The input is checked before the use case looks the caller up, so this is the one place that looks a caller up a
+// second time. Only refused requests pay for it.
+func (a *API) refuseInput(r *request, inputErr error) error {
+	if err := a.authenticateCaller(r); err != nil {
+		return err
+	}
+	return inputErr
+}
+
+// authenticateCaller looks the caller up, at most once per request, and checks what the route requires of every
+// caller: a token that is not revoked, membership of a group, or the right to create users. It returns nil for routes
+// without a token.
+func (a *API) authenticateCaller(r *request) error {
+	if r.authenticated {
+		return nil
+	}
+	var err error
+	switch {
+	case r.route.Group != (domain.Group{}):
+		err = a.accounts.CheckGroup(r.ctx(), r.by, r.route.Group)
+	case r.route.Auth == AuthToken:
+		_, err = a.identity.WhoAmI(r.ctx(), r.by)
+	case r.route.Auth == AuthOptional:
+		// POST /users is the only such route.
+		err = a.identity.CheckMayCreateUsers(r.ctx(), r.by)
+	}
+	r.authenticated = err == nil
+	return err
 }

@@ -1,73 +1,69 @@
 package httpapi
 
 import (
-	"net/http"
-
-	"github.com/labstack/echo/v4"
-
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/domain/vault"
 )
 
-func (a *API) listBoxes(c echo.Context, by domain.Requester) error {
-	names, err := a.Vault.ListBoxes(c.Request().Context(), by)
+func (a *API) listBoxes(r *request) error {
+	return r.json(a.vault.ListBoxes(r.ctx(), r.by))
+}
+
+func (a *API) createBox(r *request) error {
+	name, err := a.vault.CreateBox(r.ctx(), r.by, r.param("box"))
 	if err != nil {
 		return err
 	}
-	return answer(c, names)
+	return r.created("boxes", string(name))
 }
 
-func (a *API) createBox(c echo.Context, by domain.Requester) error {
-	name, err := a.Vault.CreateBox(c.Request().Context(), by, param(c, "box"))
+// boxBody is a box in a response. Entries is empty for callers without the permission readEntryKeys.
+type boxBody struct {
+	ID        string            `json:"id"`
+	Name      string            `json:"name"`
+	Owner     string            `json:"owner"`
+	CreatedAt string            `json:"createdAt"`
+	UpdatedAt string            `json:"updatedAt"`
+	Entries   []domain.EntryKey `json:"entries"`
+	Users     []boxUserLine     `json:"users"`
+}
+
+type boxUserLine struct {
+	Username string `json:"username"`
+	Role     string `json:"role"`
+	IsActive bool   `json:"isActive"`
+}
+
+func (a *API) describeBox(r *request) error {
+	seen, err := a.vault.DescribeBox(r.ctx(), r.by, r.param("box"))
 	if err != nil {
 		return err
 	}
-	return created(c, "boxes", string(name))
+	users := make([]boxUserLine, len(seen.Users))
+	for i, user := range seen.Users {
+		users[i] = boxUserLine{string(user.Name), user.Role.String(), user.Active}
+	}
+	return r.json(boxBody{
+		ID:        seen.Box.ID.String(),
+		Name:      string(seen.Box.Name),
+		Owner:     string(seen.Owner),
+		CreatedAt: seen.Box.CreatedAt.Format(wholeSeconds),
+		UpdatedAt: seen.UpdatedAt.Format(wholeSeconds),
+		Entries:   seen.Keys,
+		Users:     users,
+	}, nil)
 }
 
-func (a *API) describeBox(c echo.Context, by domain.Requester) error {
-	seen, err := a.Vault.DescribeBox(c.Request().Context(), by, param(c, "box"))
-	if err != nil {
-		return err
-	}
-	type user struct {
-		Username string `json:"username"`
-		Role     string `json:"role"`
-		IsActive bool   `json:"isActive"`
-	}
-	users := make([]user, len(seen.Users))
-	for i, member := range seen.Users {
-		users[i] = user{string(member.Name), member.Role.String(), member.Active}
-	}
-	return answer(c, struct {
-		ID        string            `json:"id"`
-		Name      string            `json:"name"`
-		Owner     string            `json:"owner"`
-		CreatedAt string            `json:"createdAt"`
-		UpdatedAt string            `json:"updatedAt"`
-		Entries   []domain.EntryKey `json:"entries"`
-		Users     []user            `json:"users"`
-	}{seen.Box.ID.String(), string(seen.Box.Name), string(seen.Owner), seen.Box.CreatedAt.Format(wholeSeconds),
-		seen.UpdatedAt.Format(wholeSeconds), seen.Keys, users})
-}
-
-func (a *API) transferBox(c echo.Context, by domain.Requester) error {
-	var body struct {
+func (a *API) transferBox(r *request) error {
+	body, err := bind[struct {
 		Owner string `json:"owner"`
-	}
-	if err := a.bind(c, &body); err != nil {
+	}](r)
+	if err != nil {
 		return err
 	}
-	if err := a.Vault.TransferBox(c.Request().Context(), by,
-		vault.TransferBox{Box: param(c, "box"), NewOwner: body.Owner}); err != nil {
-		return err
-	}
-	return c.NoContent(http.StatusNoContent)
+	return r.noContent(a.vault.TransferBox(r.ctx(), r.by, vault.TransferBox{Box: r.param("box"), NewOwner: body.Owner}))
 }
 
-func (a *API) deleteBox(c echo.Context, by domain.Requester) error {
-	if err := a.Vault.DeleteBox(c.Request().Context(), by, param(c, "box")); err != nil {
-		return err
-	}
-	return c.NoContent(http.StatusNoContent)
+func (a *API) deleteBox(r *request) error {
+	return r.noContent(a.vault.DeleteBox(r.ctx(), r.by, r.param("box")))
 }

@@ -6,24 +6,24 @@ import (
 	"time"
 
 	"github.com/docker/go-units"
-	"github.com/labstack/echo/v4"
 
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/domain/droplets"
 )
 
-// dropletLine is a droplet as clients read it.
+// dropletLine is a droplet in a response. Created and Status use Docker's words, as in "9 minutes ago".
 type dropletLine struct {
-	ID      string                     `json:"id"`
-	Name    string                     `json:"name"`
-	Created string                     `json:"created"`
-	Status  string                     `json:"status"`
-	Ports   map[string]publishedAnswer `json:"ports"`
-	// PrivateKey is shown once, to whoever made the droplet.
+	ID      string                   `json:"id"`
+	Name    string                   `json:"name"`
+	Created string                   `json:"created"`
+	Status  string                   `json:"status"`
+	Ports   map[string]publishedPort `json:"ports"`
+	// PrivateKey is shown once, in the response to the request that creates the droplet.
 	PrivateKey string `json:"privateKey,omitempty"`
 }
 
-type publishedAnswer struct {
+// publishedPort is where a port of a droplet is reached.
+type publishedPort struct {
 	Type string      `json:"type"`
 	From hostAddress `json:"from"`
 }
@@ -33,35 +33,34 @@ type hostAddress struct {
 	Port int    `json:"port"`
 }
 
-func (a *API) listDroplets(c echo.Context, by domain.Requester) error {
-	list, err := a.Droplets.List(c.Request().Context(), by)
-	if err != nil {
-		return err
-	}
-	return answer(c, dropletLines(list))
+func (a *API) listDroplets(r *request) error {
+	list, err := a.droplets.List(r.ctx(), r.by)
+	return r.json(dropletLines(list), err)
 }
 
-func (a *API) addDroplet(c echo.Context, by domain.Requester) error {
-	encryptionKey, err := takeEncryptionKey(c)
+// addDropletBody is the body of a request for a droplet. All fields are optional.
+type addDropletBody struct {
+	Image string            `json:"image"`
+	Box   string            `json:"box"`
+	Env   map[string]string `json:"env"`
+}
+
+func (a *API) addDroplet(r *request) error {
+	encryptionKey, err := r.encryptionKey()
 	if err != nil {
 		return err
 	}
 	defer encryptionKey.Clear()
-	var body struct {
-		Image string            `json:"image"`
-		Box   string            `json:"box"`
-		Env   map[string]string `json:"env"`
-	}
-	if _, err := a.bindOptional(c, &body); err != nil {
+	body, err := bindOptional[addDropletBody](r)
+	if err != nil {
 		return err
 	}
-	added, err := a.Droplets.Add(c.Request().Context(), by,
-		droplets.AddDroplet{
-			Image:         body.Image,
-			Box:           body.Box,
-			Env:           body.Env,
-			EncryptionKey: encryptionKey,
-		})
+	added, err := a.droplets.Add(r.ctx(), r.by, droplets.AddDroplet{
+		Image:         body.Image,
+		Box:           body.Box,
+		Env:           body.Env,
+		EncryptionKey: encryptionKey,
+	})
 	if err != nil {
 		return err
 	}
@@ -72,49 +71,39 @@ func (a *API) addDroplet(c echo.Context, by domain.Requester) error {
 			lines[i].PrivateKey = string(added.PrivateKey.Bytes())
 		}
 	}
-	return answer(c, lines)
+	return r.json(lines, nil)
 }
 
-func (a *API) startDroplet(c echo.Context, by domain.Requester) error {
-	return changeDroplet(c, by, a.Droplets.Start)
-}
+func (a *API) startDroplet(r *request) error { return r.changeDroplet(a.droplets.Start) }
 
-func (a *API) stopDroplet(c echo.Context, by domain.Requester) error {
-	return changeDroplet(c, by, a.Droplets.Stop)
-}
+func (a *API) stopDroplet(r *request) error { return r.changeDroplet(a.droplets.Stop) }
 
-func (a *API) restartDroplet(c echo.Context, by domain.Requester) error {
-	return changeDroplet(c, by, a.Droplets.Restart)
-}
+func (a *API) restartDroplet(r *request) error { return r.changeDroplet(a.droplets.Restart) }
 
-func (a *API) deleteDroplet(c echo.Context, by domain.Requester) error {
-	return changeDroplet(c, by, a.Droplets.Delete)
-}
+func (a *API) deleteDroplet(r *request) error { return r.changeDroplet(a.droplets.Delete) }
 
-func changeDroplet(c echo.Context, by domain.Requester,
+// changeDroplet calls a use case for the droplet in the path and answers with the updated list.
+func (r *request) changeDroplet(
 	change func(ctx context.Context, by domain.Requester, name string) ([]domain.Droplet, error)) error {
-	list, err := change(c.Request().Context(), by, param(c, "droplet"))
-	if err != nil {
-		return err
-	}
-	return answer(c, dropletLines(list))
+	list, err := change(r.ctx(), r.by, r.param("droplet"))
+	return r.json(dropletLines(list), err)
 }
 
+// dropletLines describes droplets with ages relative to now.
 func dropletLines(list []domain.Droplet) []dropletLine {
 	now := time.Now()
 	lines := make([]dropletLine, len(list))
 	for i, droplet := range list {
-		published := make(map[string]publishedAnswer, len(droplet.Ports))
+		ports := make(map[string]publishedPort, len(droplet.Ports))
 		for _, port := range droplet.Ports {
-			published[strconv.Itoa(port.Port)] = publishedAnswer{port.Protocol, hostAddress{port.HostIP, port.HostPort}}
+			ports[strconv.Itoa(port.Port)] = publishedPort{port.Protocol, hostAddress{port.HostIP, port.HostPort}}
 		}
-		// Docker's words, by Docker's own library.
 		lines[i] = dropletLine{
 			ID:      droplet.ShortID(),
 			Name:    string(droplet.Name),
-			Status:  droplet.Status,
-			Ports:   published,
 			Created: units.HumanDuration(now.Sub(droplet.CreatedAt)) + " ago",
+			Status:  droplet.Status,
+			Ports:   ports,
 		}
 	}
 	return lines

@@ -11,155 +11,134 @@ import (
 	"github.com/lockbox-go/lockbox/domain/vault"
 )
 
-const encryptionKeyHeader = "X-Encryption-Key"
+// entryBody is the body of a write. Value keeps the JSON text as it was sent, with the order of its fields and the
+// digits of its numbers.
+type entryBody struct {
+	Key   string          `json:"key"`
+	Value json.RawMessage `json:"value"`
+}
 
-func (a *API) writeEntry(c echo.Context, by domain.Requester) error {
-	encryptionKey, err := takeEncryptionKey(c)
+func (a *API) writeEntry(r *request) error {
+	encryptionKey, err := r.encryptionKey()
 	if err != nil {
 		return err
 	}
 	defer encryptionKey.Clear()
-	var body struct {
-		Key   string          `json:"key"`
-		Value json.RawMessage `json:"value"`
-	}
-	defer func() { clear(body.Value) }()
-	if err := a.bind(c, &body); err != nil {
-		return err
-	}
-	if len(body.Value) == 0 || bytes.Equal(body.Value, []byte("null")) {
-		return domain.InvalidField("value", "value_required", "value is missing or null: send any other JSON")
-	}
-	demanded, err := condition(c)
+	body, err := bind[entryBody](r)
+	defer clear(body.Value) // also after an error, which may come from a field behind the value
 	if err != nil {
 		return err
 	}
-	written, err := a.Vault.WriteEntry(c.Request().Context(), by, vault.WriteEntry{
-		Box:           param(c, "box"),
+	if len(body.Value) == 0 || bytes.Equal(body.Value, []byte("null")) {
+		return domain.InvalidField("value", "value_required", "value is missing or null: send any other JSON value")
+	}
+	condition, err := r.condition()
+	if err != nil {
+		return err
+	}
+	written, err := a.vault.WriteEntry(r.ctx(), r.by, vault.WriteEntry{
+		Box:           r.param("box"),
 		Key:           body.Key,
 		Value:         body.Value,
 		EncryptionKey: encryptionKey,
-		Condition:     demanded,
+		Condition:     condition,
 	})
 	if err != nil {
 		return err
 	}
 	if written.KeyChanged {
-		c.Response().Header().Set("X-Encryption-Key-Changed", "true")
+		r.Response().Header().Set(headerEncryptionKeyChanged, "true")
 	}
-	return createdVersion(c, written)
+	return r.createdVersion(written)
 }
 
-// takeEncryptionKey removes the encryption key from the request and parses it. A missing or damaged key is no error
-// here: it becomes an unusable key, because the use case authorises the caller first. The caller clears the key.
-func takeEncryptionKey(c echo.Context) (domain.EncryptionKey, error) {
-	text, err := takeHeader(c, encryptionKeyHeader)
-	if err != nil {
-		return domain.EncryptionKey{}, err
-	}
-	key, err := domain.ParseEncryptionKey(text)
-	if err != nil {
-		return domain.UnusableEncryptionKey(err), nil
-	}
-	return key, nil
+// createdVersion answers 201 with the location and the entity tag of a new version.
+func (r *request) createdVersion(written vault.WrittenEntry) error {
+	r.Response().Header().Set(headerETag, entityTag(written.Version))
+	return r.created("boxes", string(written.Box), "entries", string(written.Key))
 }
 
-func createdVersion(c echo.Context, written vault.WrittenEntry) error {
-	c.Response().Header().Set("ETag", etag(written.Version))
-	return created(c, "boxes", string(written.Box), "entries", string(written.Key))
-}
-
-func (a *API) readEntry(c echo.Context, by domain.Requester) error {
-	encryptionKey, err := takeEncryptionKey(c)
+// readEntry answers with the value as it was sent, byte for byte.
+func (a *API) readEntry(r *request) error {
+	encryptionKey, err := r.encryptionKey()
 	if err != nil {
 		return err
 	}
 	defer encryptionKey.Clear()
-	in := vault.ReadEntry{Box: param(c, "box"), Key: param(c, "key"), EncryptionKey: encryptionKey}
-	if text := c.QueryParam("version"); text != "" {
-		if in.Version, err = domain.ParseVersion("version", text); err != nil {
+	in := vault.ReadEntry{Box: r.param("box"), Key: r.param("key"), EncryptionKey: encryptionKey}
+	if text := r.QueryParam("version"); text != "" {
+		if in.Version, err = parseVersion("version", text); err != nil {
 			return err
 		}
 	}
-	value, err := a.Vault.ReadEntry(c.Request().Context(), by, in)
+	value, err := a.vault.ReadEntry(r.ctx(), r.by, in)
 	if err != nil {
 		return err
 	}
 	defer clear(value.JSON)
-	header := c.Response().Header()
-	header.Set("ETag", etag(value.Version))
+	header := r.Response().Header()
+	header.Set(headerETag, entityTag(value.Version))
 	header.Set(echo.HeaderLastModified, value.CreatedAt.Format(http.TimeFormat))
-	return c.Blob(http.StatusOK, contentTypeJSON, value.JSON)
+	return r.Blob(http.StatusOK, contentTypeJSON, value.JSON)
 }
 
-func (a *API) listEntries(c echo.Context, by domain.Requester) error {
-	keys, err := a.Vault.ListEntries(c.Request().Context(), by, param(c, "box"), c.QueryParam("prefix"))
-	if err != nil {
-		return err
-	}
-	return answer(c, keys)
+func (a *API) listEntries(r *request) error {
+	return r.json(a.vault.ListEntries(r.ctx(), r.by, r.param("box"), r.QueryParam("prefix")))
 }
 
-func (a *API) deleteEntry(c echo.Context, by domain.Requester) error {
-	demanded, err := condition(c)
+func (a *API) deleteEntry(r *request) error {
+	condition, err := r.condition()
 	if err != nil {
 		return err
 	}
-	err = a.Vault.DeleteEntry(c.Request().Context(), by,
-		vault.DeleteEntry{Box: param(c, "box"), Key: param(c, "key"), Condition: demanded})
-	if err != nil {
-		return err
-	}
-	return c.NoContent(http.StatusNoContent)
+	return r.noContent(a.vault.DeleteEntry(r.ctx(), r.by,
+		vault.DeleteEntry{Box: r.param("box"), Key: r.param("key"), Condition: condition}))
 }
 
-func (a *API) listVersions(c echo.Context, by domain.Requester) error {
-	versions, err := a.Vault.ListVersions(c.Request().Context(), by, param(c, "box"), param(c, "key"))
-	if err != nil {
-		return err
-	}
-	type line struct {
-		Version   uint64  `json:"version"`
-		Author    *string `json:"author"` // null when that user is gone
-		CreatedAt *string `json:"createdAt"`
-		Current   bool    `json:"current"`
-	}
-	lines := make([]line, len(versions))
+// versionLine is a version of an entry in a response. Author is null if that user was deleted.
+type versionLine struct {
+	Version   uint64  `json:"version"`
+	Author    *string `json:"author"`
+	CreatedAt *string `json:"createdAt"`
+	Current   bool    `json:"current"`
+}
+
+func (a *API) listVersions(r *request) error {
+	versions, err := a.vault.ListVersions(r.ctx(), r.by, r.param("box"), r.param("key"))
+	lines := make([]versionLine, len(versions))
 	for i, version := range versions {
-		lines[i] = line{version.Version, orNull(string(version.Author)), rfc3339(version.CreatedAt), version.Current}
+		lines[i] = versionLine{
+			Version:   version.Version,
+			Author:    orNull(string(version.Author)),
+			CreatedAt: rfc3339(version.CreatedAt),
+			Current:   version.Current,
+		}
 	}
-	return answer(c, lines)
+	return r.json(lines, err)
 }
 
-func orNull(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
-}
-
-func (a *API) restoreEntry(c echo.Context, by domain.Requester) error {
-	var body struct {
+func (a *API) restoreEntry(r *request) error {
+	body, err := bind[struct {
 		Version uint64 `json:"version"`
-	}
-	if err := a.bind(c, &body); err != nil {
+	}](r)
+	if err != nil {
 		return err
 	}
 	if body.Version == 0 {
-		return domain.InvalidField("version", "invalid_version", "version must be a version number, from 1")
+		return errInvalidVersion("version")
 	}
-	demanded, err := condition(c)
+	condition, err := r.condition()
 	if err != nil {
 		return err
 	}
-	written, err := a.Vault.RestoreEntry(c.Request().Context(), by, vault.RestoreEntry{
-		Box:       param(c, "box"),
-		Key:       param(c, "key"),
+	written, err := a.vault.RestoreEntry(r.ctx(), r.by, vault.RestoreEntry{
+		Box:       r.param("box"),
+		Key:       r.param("key"),
 		Version:   body.Version,
-		Condition: demanded,
+		Condition: condition,
 	})
 	if err != nil {
 		return err
 	}
-	return createdVersion(c, written)
+	return r.createdVersion(written)
 }

@@ -15,9 +15,18 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
+// How an error becomes a response:
+//
+//  1. A rule of the domain, a use case or a handler returns a *domain.Error with a kind and a stable code.
+//  2. Handlers and middleware return errors unchanged. They neither log nor wrap them.
+//  3. API.writeError turns any error into a *domain.Error that may be shown (API.refusal), finds the status of its
+//     kind (statusOf), and lets the contract of the path write the body.
+//
+// Errors from other sources, such as the database, are logged once here and become a fixed message with status 500.
+
 const contentTypeProblem = "application/problem+json"
 
-// problem is an error as clients read it: RFC 9457 with a stable code and a list of messages.
+// problem is the body of an error of the Lockbox API: RFC 9457 with a stable code and a list of messages.
 type problem struct {
 	Type     string    `json:"type"`
 	Title    string    `json:"title"`
@@ -46,7 +55,10 @@ var statusOf = map[domain.Kind]int{
 	domain.Unavailable:     http.StatusServiceUnavailable,
 }
 
-// writeError answers with an error. It is the only place that knows status codes, and the only one that logs a failure.
+// codeMethodNotAllowed has no kind of its own, because no rule of the domain knows methods. Its status is 405.
+const codeMethodNotAllowed = "method_not_allowed"
+
+// writeError writes an error as the response, unless a response was started.
 func (a *API) writeError(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
@@ -59,12 +71,21 @@ func (a *API) writeError(err error, c echo.Context) {
 	if refusal.Code == codeMethodNotAllowed {
 		status = http.StatusMethodNotAllowed
 	}
-	if isAccountsAPI(c) {
-		writeAccountsError(c, refusal, status)
-		return
+	a.contract(c).writeError(c, refusal, status)
+}
+
+// contract returns the contract of the route, or of the path if no route matches.
+func (a *API) contract(c echo.Context) contract {
+	if contract, ok := a.contracts[c.Path()]; ok {
+		return contract
 	}
+	return contractOf(c.Request().URL.Path)
+}
+
+// writeError writes a problem document.
+func (lockboxAPI) writeError(c echo.Context, refusal *domain.Error, status int) {
 	setErrorHeaders(c, refusal, status)
-	body, _ := json.Marshal(problem{
+	body, _ := json.Marshal(problem{ // strings and an int always encode
 		Type:     "about:blank",
 		Title:    http.StatusText(status),
 		Status:   status,
@@ -73,52 +94,49 @@ func (a *API) writeError(err error, c echo.Context) {
 		Code:     refusal.Code,
 		Errors:   []message{{Message: refusal.Message, Field: refusal.Field}},
 	})
-	_ = c.Blob(status, contentTypeProblem, body)
+	_ = c.Blob(status, contentTypeProblem, body) // fails only if the client is disconnected
 }
 
-// setErrorHeaders sets what a status says beside the body, in both contracts.
+// setErrorHeaders sets the headers that belong to a status, in both contracts.
 func setErrorHeaders(c echo.Context, refusal *domain.Error, status int) {
 	header := c.Response().Header()
 	if status == http.StatusUnauthorized {
 		header.Set(echo.HeaderWWWAuthenticate, "Bearer")
 	}
-	wait := refusal.RetryAfter
+	retryAfter := refusal.RetryAfter
 	if status == http.StatusServiceUnavailable {
-		wait = max(wait, time.Second)
+		retryAfter = max(retryAfter, time.Second)
 	}
-	if wait > 0 {
-		header.Set(echo.HeaderRetryAfter, strconv.FormatInt(int64(wait/time.Second), 10))
+	if retryAfter > 0 {
+		header.Set(echo.HeaderRetryAfter, strconv.FormatInt(int64(retryAfter/time.Second), 10))
 	}
 }
 
-const codeMethodNotAllowed = "method_not_allowed"
-
-// refusal turns any error into one that may be shown. What is none of the domain's is logged here, once, and shown as
-// a fixed sentence.
+// refusal turns any error into one that may be shown. It logs failures of the server, once each; errors that a client
+// caused are not logged.
 func (a *API) refusal(c echo.Context, err error) *domain.Error {
-	log := a.Log.With(slog.String("request_id", c.Response().Header().Get(echo.HeaderXRequestID)),
+	log := a.log.With(slog.String("request_id", c.Response().Header().Get(echo.HeaderXRequestID)),
 		slog.String("route", a.routeOf(c)))
 	if ports.IsTampered(err) {
-		log.Error("stored data do not authenticate: somebody changed them behind the server's back",
-			slog.Any("error", err))
-		return domain.Refuse(0, "tampered", "what is stored does not authenticate; tell whoever runs this server")
+		log.Error("stored data failed authentication: it was changed outside of Lockbox", slog.Any("error", err))
+		return domain.Refuse(0, "tampered", "stored data failed authentication: report this to the operator")
 	}
 	if refusal, ok := errors.AsType[*domain.Error](err); ok {
 		if refusal.Kind == domain.Unavailable {
 			log.Warn("unavailable", slog.Any("error", err))
 		}
-		return refusal
+		return onTheWire(refusal)
 	}
 	if fromEcho, ok := errors.AsType[*echo.HTTPError](err); ok {
 		if fromEcho.Code == http.StatusMethodNotAllowed {
-			return domain.Refuse(domain.Invalid, codeMethodNotAllowed, "this path does not know the method")
+			return domain.Refuse(domain.Invalid, codeMethodNotAllowed, "this path does not support the method")
 		}
-		return domain.Refuse(domain.NotFound, "route_not_found", "there is no such path")
+		return domain.Refuse(domain.NotFound, "route_not_found", "no route matches this path")
 	}
 	if errors.Is(err, context.Canceled) {
-		return domain.ErrBusy // whoever asked is gone
+		return domain.ErrBusy // the client disconnected and does not read it
 	}
 	log.Error("internal error", slog.Any("error", err))
 	return domain.Refuse(0, "internal_error",
-		"something went wrong on the server; its log says more under this request's id")
+		"internal server error: the server's log has details under the id of this request")
 }

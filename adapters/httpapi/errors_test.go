@@ -21,7 +21,7 @@ import (
 
 const secret = "hunter2-and-the-password-of-the-database"
 
-// failing is an API whose every request with a token fails as given, before any use case is reached, and its log.
+// failing returns an API and its log. Every request with a token fails with the given error, before a use case runs.
 func failing(fail func() error) (*httpapi.API, *bytes.Buffer) {
 	var log bytes.Buffer
 	return httpapi.New(httpapi.Config{
@@ -38,7 +38,7 @@ type problem struct {
 	Title, Code  string
 	Detail       string
 	Instance     string
-	Errors       []struct{ Message string }
+	Errors       []struct{ Message, Field string }
 	requestID    string
 	retryAfter   string
 	authenticate string
@@ -59,12 +59,12 @@ func ask(t *testing.T, api *httpapi.API, path string) problem {
 	return got
 }
 
-// failures counts the lines of a log that are more than the access log.
+// failures counts the warnings and errors of a log.
 func failures(log *bytes.Buffer) int {
 	return strings.Count(log.String(), `"level":"ERROR"`) + strings.Count(log.String(), `"level":"WARN"`)
 }
 
-// TestPanic: the answer is a fixed 500, the log has where it was, once, and neither has what was panicked with.
+// TestPanic: the response is a fixed 500, the log has the stack once, and neither has the value of the panic.
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]any{"text": secret, "error": errors.New(secret),
@@ -78,7 +78,7 @@ func TestPanic(t *testing.T) {
 			require.Equal(t, "urn:lockbox:request:"+got.requestID, got.Instance)
 			require.Equal(t, 1, failures(log))
 			require.Contains(t, log.String(), got.requestID)
-			require.Contains(t, log.String(), "errors_test.go", "where it was")
+			require.Contains(t, log.String(), "errors_test.go", "the stack")
 			require.Contains(t, log.String(), `"route":"/boxes"`)
 			require.NotContains(t, log.String(), secret)
 			require.Equal(t, 500, ask(t, api, "/boxes").Status, "the next request is served")
@@ -86,7 +86,7 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// TestUnknownErrors: what is none of the domain's is a fixed 500, and its words are for the log alone.
+// TestUnknownErrors: an error from outside the domain is a fixed 500, and its text is only logged.
 func TestUnknownErrors(t *testing.T) {
 	t.Parallel()
 	for name, err := range map[string]error{
@@ -102,7 +102,7 @@ func TestUnknownErrors(t *testing.T) {
 			require.Equal(t, 500, got.Status)
 			require.Equal(t, "internal_error", got.Code)
 			require.Equal(t, 1, failures(log))
-			require.Contains(t, log.String(), secret, "whoever runs the server sees it")
+			require.Contains(t, log.String(), secret, "the operator sees it")
 			require.Contains(t, log.String(), got.requestID)
 		})
 	}
@@ -120,7 +120,7 @@ func TestTampering(t *testing.T) {
 	require.Equal(t, 1, failures(log))
 }
 
-// TestRefusals: each kind has its status, however deep it is wrapped, and a cause is not shown.
+// TestRefusals: each kind has its status, even if the error is wrapped, and a cause is not shown.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for kind, status := range map[domain.Kind]int{domain.Invalid: 400, domain.Unauthenticated: 401,
@@ -140,17 +140,41 @@ func TestRefusals(t *testing.T) {
 			require.Equal(t, status == 401, got.authenticate == "Bearer")
 			require.Equal(t, status == 503, got.retryAfter == "1")
 			logged := map[bool]int{true: 1, false: 0}[kind == domain.Unavailable]
-			require.Equal(t, logged, failures(log), "only what is the server's own trouble is logged")
+			require.Equal(t, logged, failures(log), "only failures of the server are logged")
 		})
 	}
 }
 
-// TestWhoeverAskedIsGone is no fault of the server.
-func TestWhoeverAskedIsGone(t *testing.T) {
+// TestClientDisconnected: a cancelled request is no failure of the server.
+func TestClientDisconnected(t *testing.T) {
 	t.Parallel()
 	api, log := failing(func() error { return fmt.Errorf("query: %w", context.Canceled) })
 	require.Equal(t, 503, ask(t, api, "/boxes").Status)
 	require.Zero(t, failures(log))
+}
+
+// TestWireWords: errors about the encryption key name the header, and the shared errors of the domain stay unchanged.
+func TestWireWords(t *testing.T) {
+	t.Parallel()
+	_, keyErr := domain.ParseEncryptionKey("")
+	inVariable := *domain.ErrKeyMismatch
+	inVariable.Message, inVariable.Field = "env.A: "+inVariable.Message, "env.A"
+	for _, test := range []struct {
+		err          error
+		field, words string
+	}{
+		{keyErr, "X-Encryption-Key", "the header X-Encryption-Key"},
+		{domain.ErrKeyMismatch, "", "X-Encryption-Key"},
+		{&inVariable, "env.A", "env.A: the entry is encrypted with another key than the one in X-Encryption-Key"},
+		{domain.ErrPrecondition, "", "If-Match"},
+		{domain.ErrNoDropletHost, "", "LOCKBOX_DOCKER_HOST"},
+	} {
+		api, _ := failing(func() error { return test.err })
+		got := ask(t, api, "/boxes")
+		require.Equal(t, test.field, got.Errors[0].Field)
+		require.Contains(t, got.Detail, test.words)
+		require.NotContains(t, test.err.Error(), test.words)
+	}
 }
 
 func TestReadiness(t *testing.T) {
@@ -167,7 +191,7 @@ func TestReadiness(t *testing.T) {
 	require.Equal(t, "draining", got.Code)
 	alive := httptest.NewRecorder()
 	api.ServeHTTP(alive, httptest.NewRequestWithContext(t.Context(), "GET", "/healthz", nil))
-	require.Equal(t, 200, alive.Code, "draining is not dying")
+	require.Equal(t, 200, alive.Code, "a draining server is alive")
 }
 
 func TestRoutesAreNamedOnce(t *testing.T) {

@@ -2,106 +2,143 @@ package httpapi
 
 import (
 	"net/http"
-	"strings"
-
-	"github.com/labstack/echo/v4"
 
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Auth is what a route demands of the header Authorization.
+// Auth is what a route requires of a caller.
 type Auth uint8
 
 const (
-	// AuthNone means: no token is looked at.
+	// AuthNone ignores tokens.
 	AuthNone Auth = iota
-	// AuthOptional means: a token counts when there is one, and must be good then.
+	// AuthOptional accepts requests without a token. A token that is sent must be valid.
 	AuthOptional
-	// AuthToken means: without a good token the answer is 401.
+	// AuthToken requires a valid token; without one the response is 401.
 	AuthToken
 )
 
-// Route is a request that is answered.
+// handler answers the requests of one route. It returns an error instead of writing one.
+type handler func(*API, *request) error
+
+// Route is an entry of the route table.
 type Route struct {
 	Method string
-	// Path is the template; a parameter is one segment and is decoded once.
-	Path   string
-	Auth   Auth
-	action func(*API, echo.Context, domain.Requester) error
-	// Group is the least that the caller must be in, where the route is for members of a group.
-	Group domain.Group
+	// Path is the path template. A parameter (:name) matches one segment and is decoded once.
+	Path string
+	Auth Auth
+	// Group is the lowest group whose members may use the route. The zero Group admits every caller.
+	Group    domain.Group
+	contract contract
+	handler  handler
 }
 
-// AccountsAPI reports whether the route is of contract B, which has its own places for a token and its own errors.
-func (r Route) AccountsAPI() bool { return strings.HasPrefix(r.Path, accountsPath+"/") }
+// AccountsAPI reports whether the route belongs to the accounts API, under /api/v1.
+func (r Route) AccountsAPI() bool {
+	_, ok := r.contract.(accountsAPI)
+	return ok
+}
 
-// Routes is the table of all requests. The authorisation tests and the documentation are checked against it.
+// Routes returns the table of all routes. The authorization tests, the API description and docs/http.md are checked
+// against it.
 func Routes() []Route {
-	anyone := domain.Group{}
-	return append([]Route{
-		{http.MethodGet, "/", AuthNone, (*API).welcome, anyone},
-		{http.MethodPost, "/init", AuthNone, (*API).initialize, anyone},
-		{http.MethodPost, "/authenticate", AuthNone, (*API).authenticate, anyone},
-		{http.MethodGet, "/whoami", AuthToken, (*API).whoAmI, anyone},
-
-		{http.MethodGet, "/api-keys", AuthToken, (*API).listAPIKeys, anyone},
-		{http.MethodPost, "/api-keys", AuthToken, (*API).issueAPIKey, anyone},
-		{http.MethodDelete, "/api-keys/:apiKey", AuthToken, (*API).revokeAPIKey, anyone},
-
-		{http.MethodGet, "/users", AuthToken, (*API).listUsers, anyone},
-		{http.MethodPost, "/users", AuthOptional, (*API).createUser, anyone},
-		{http.MethodGet, "/users/:username", AuthToken, (*API).describeUser, anyone},
-		{http.MethodPut, "/users/:username", AuthToken, (*API).updateUser, anyone},
-		{http.MethodDelete, "/users/:username", AuthToken, (*API).deleteUser, anyone},
-
-		{http.MethodPost, "/users/:username/totp", AuthToken, (*API).enrolTOTP, anyone},
-		{http.MethodPost, "/users/:username/totp/confirm", AuthToken, (*API).confirmTOTP, anyone},
-		{http.MethodDelete, "/users/:username/totp", AuthToken, (*API).removeTOTP, anyone},
-
-		{http.MethodGet, "/boxes", AuthToken, (*API).listBoxes, anyone},
-		{http.MethodPost, "/boxes/:box", AuthToken, (*API).createBox, anyone},
-		{http.MethodGet, "/boxes/:box", AuthToken, (*API).describeBox, anyone},
-		{http.MethodPut, "/boxes/:box", AuthToken, (*API).transferBox, anyone},
-		{http.MethodDelete, "/boxes/:box", AuthToken, (*API).deleteBox, anyone},
-
-		{http.MethodGet, "/boxes/:box/users", AuthToken, (*API).listBoxUsers, anyone},
-		{http.MethodPost, "/boxes/:box/users", AuthToken, (*API).addBoxUser, anyone},
-		{http.MethodGet, "/boxes/:box/users/:username", AuthToken, (*API).describeBoxUser, anyone},
-		{http.MethodPut, "/boxes/:box/users/:username", AuthToken, (*API).updateBoxUser, anyone},
-		{http.MethodDelete, "/boxes/:box/users/:username", AuthToken, (*API).removeBoxUser, anyone},
-		{http.MethodGet, "/boxes/:box/users/:username/permissions", AuthToken, (*API).listPermissions, anyone},
-		{http.MethodPut, "/boxes/:box/users/:username/permissions", AuthToken, (*API).setPermissions, anyone},
-		{http.MethodDelete, "/boxes/:box/users/:username/permissions", AuthToken, (*API).clearPermissions, anyone},
-
-		{http.MethodGet, "/boxes/:box/entries", AuthToken, (*API).listEntries, anyone},
-		{http.MethodPost, "/boxes/:box/entries", AuthToken, (*API).writeEntry, anyone},
-		{http.MethodGet, "/boxes/:box/entries/:key", AuthToken, (*API).readEntry, anyone},
-		{http.MethodDelete, "/boxes/:box/entries/:key", AuthToken, (*API).deleteEntry, anyone},
-		{http.MethodGet, "/boxes/:box/entries/:key/versions", AuthToken, (*API).listVersions, anyone},
-		{http.MethodPost, "/boxes/:box/entries/:key/restore", AuthToken, (*API).restoreEntry, anyone},
-
-		{http.MethodGet, "/audit", AuthToken, (*API).listEvents, anyone},
-		{http.MethodGet, "/boxes/:box/audit", AuthToken, (*API).listBoxEvents, anyone},
-	}, accountsRoutes()...)
+	routes := append(lockboxRoutes(), accountsRoutes()...)
+	for i := range routes {
+		routes[i].contract = contractOf(routes[i].Path)
+	}
+	return routes
 }
 
-// accountsRoutes are those of contract B.
-func accountsRoutes() []Route {
-	anyone, viewer, manager, owner := domain.Group{}, domain.GroupViewer, domain.GroupManager, domain.GroupOwner
+func lockboxRoutes() []Route {
 	return []Route{
-		{http.MethodPost, accountsPath + "/user/auth", AuthNone, (*API).signInWithCode, anyone},
-		{http.MethodPost, accountsPath + "/user/auth/refresh", AuthNone, (*API).refresh, anyone},
-		{http.MethodDelete, accountsPath + "/user/auth/revoke/:user", AuthToken, (*API).revokeSessions, anyone},
-		{http.MethodGet, accountsPath + "/user/auth/setup/:user", AuthToken, (*API).showTOTP, owner},
-		{http.MethodGet, accountsPath + "/user/list", AuthToken, (*API).listAccounts, owner},
-		{http.MethodPost, accountsPath + "/user/add", AuthToken, (*API).addAccount, owner},
-		{http.MethodDelete, accountsPath + "/user/delete/:user", AuthToken, (*API).deleteAccount, owner},
+		open(http.MethodGet, "/", (*API).welcome),
+		open(http.MethodPost, "/init", (*API).initialize),
+		open(http.MethodPost, "/authenticate", (*API).authenticate),
+		withToken(http.MethodGet, "/whoami", (*API).whoAmI),
 
-		{http.MethodGet, accountsPath + "/droplet/list", AuthToken, (*API).listDroplets, viewer},
-		{http.MethodPost, accountsPath + "/droplet/add", AuthToken, (*API).addDroplet, manager},
-		{http.MethodPatch, accountsPath + "/droplet/start/:droplet", AuthToken, (*API).startDroplet, manager},
-		{http.MethodPatch, accountsPath + "/droplet/stop/:droplet", AuthToken, (*API).stopDroplet, manager},
-		{http.MethodPatch, accountsPath + "/droplet/restart/:droplet", AuthToken, (*API).restartDroplet, manager},
-		{http.MethodDelete, accountsPath + "/droplet/delete/:droplet", AuthToken, (*API).deleteDroplet, manager},
+		withToken(http.MethodGet, "/api-keys", (*API).listAPIKeys),
+		withToken(http.MethodPost, "/api-keys", (*API).issueAPIKey),
+		withToken(http.MethodDelete, "/api-keys/:apiKey", (*API).revokeAPIKey),
+
+		withToken(http.MethodGet, "/users", (*API).listUsers),
+		optionalToken(http.MethodPost, "/users", (*API).createUser),
+		withToken(http.MethodGet, "/users/:username", (*API).describeUser),
+		withToken(http.MethodPut, "/users/:username", (*API).updateUser),
+		withToken(http.MethodDelete, "/users/:username", (*API).deleteUser),
+
+		withToken(http.MethodPost, "/users/:username/totp", (*API).enrolTOTP),
+		withToken(http.MethodPost, "/users/:username/totp/confirm", (*API).confirmTOTP),
+		withToken(http.MethodDelete, "/users/:username/totp", (*API).removeTOTP),
+
+		withToken(http.MethodGet, "/boxes", (*API).listBoxes),
+		withToken(http.MethodPost, "/boxes/:box", (*API).createBox),
+		withToken(http.MethodGet, "/boxes/:box", (*API).describeBox),
+		withToken(http.MethodPut, "/boxes/:box", (*API).transferBox),
+		withToken(http.MethodDelete, "/boxes/:box", (*API).deleteBox),
+
+		withToken(http.MethodGet, "/boxes/:box/users", (*API).listBoxUsers),
+		withToken(http.MethodPost, "/boxes/:box/users", (*API).addBoxUser),
+		withToken(http.MethodGet, "/boxes/:box/users/:username", (*API).describeBoxUser),
+		withToken(http.MethodPut, "/boxes/:box/users/:username", (*API).updateBoxUser),
+		withToken(http.MethodDelete, "/boxes/:box/users/:username", (*API).removeBoxUser),
+		withToken(http.MethodGet, "/boxes/:box/users/:username/permissions", (*API).listPermissions),
+		withToken(http.MethodPut, "/boxes/:box/users/:username/permissions", (*API).setPermissions),
+		withToken(http.MethodDelete, "/boxes/:box/users/:username/permissions", (*API).clearPermissions),
+
+		withToken(http.MethodGet, "/boxes/:box/entries", (*API).listEntries),
+		withToken(http.MethodPost, "/boxes/:box/entries", (*API).writeEntry),
+		withToken(http.MethodGet, "/boxes/:box/entries/:key", (*API).readEntry),
+		withToken(http.MethodDelete, "/boxes/:box/entries/:key", (*API).deleteEntry),
+		withToken(http.MethodGet, "/boxes/:box/entries/:key/versions", (*API).listVersions),
+		withToken(http.MethodPost, "/boxes/:box/entries/:key/restore", (*API).restoreEntry),
+
+		withToken(http.MethodGet, "/audit", (*API).listEvents),
+		withToken(http.MethodGet, "/boxes/:box/audit", (*API).listBoxEvents),
 	}
+}
+
+func accountsRoutes() []Route {
+	viewer, manager, owner := domain.GroupViewer, domain.GroupManager, domain.GroupOwner
+	return []Route{
+		open(http.MethodPost, accountsPath+"/user/auth", (*API).signInWithCode),
+		open(http.MethodPost, accountsPath+"/user/auth/refresh", (*API).refreshTokens),
+		withToken(http.MethodDelete, accountsPath+"/user/auth/revoke/:user", (*API).revokeSessions),
+		inGroup(owner, http.MethodGet, accountsPath+"/user/auth/setup/:user", (*API).showTOTP),
+		inGroup(owner, http.MethodGet, accountsPath+"/user/list", (*API).listAccounts),
+		inGroup(owner, http.MethodPost, accountsPath+"/user/add", (*API).addAccount),
+		inGroup(owner, http.MethodDelete, accountsPath+"/user/delete/:user", (*API).deleteAccount),
+
+		inGroup(viewer, http.MethodGet, accountsPath+"/droplet/list", (*API).listDroplets),
+		inGroup(manager, http.MethodPost, accountsPath+"/droplet/add", (*API).addDroplet),
+		inGroup(manager, http.MethodPatch, accountsPath+"/droplet/start/:droplet", (*API).startDroplet),
+		inGroup(manager, http.MethodPatch, accountsPath+"/droplet/stop/:droplet", (*API).stopDroplet),
+		inGroup(manager, http.MethodPatch, accountsPath+"/droplet/restart/:droplet", (*API).restartDroplet),
+		inGroup(manager, http.MethodDelete, accountsPath+"/droplet/delete/:droplet", (*API).deleteDroplet),
+	}
+}
+
+// open is a route for requests without a token.
+func open(method, path string, handler handler) Route {
+	return Route{Method: method, Path: path, handler: handler}
+}
+
+// optionalToken is a route for requests with or without a token.
+func optionalToken(method, path string, handler handler) Route {
+	route := open(method, path, handler)
+	route.Auth = AuthOptional
+	return route
+}
+
+// withToken is a route for every user with a valid token. The use case decides what the user may do.
+func withToken(method, path string, handler handler) Route {
+	route := open(method, path, handler)
+	route.Auth = AuthToken
+	return route
+}
+
+// inGroup is a route for members of a group, or of a group that includes it.
+func inGroup(group domain.Group, method, path string, handler handler) Route {
+	route := withToken(method, path, handler)
+	route.Group = group
+	return route
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// serverRoutes are the requests about the server itself: all GET, for anybody, and in no contract.
+// serverRoutes are the routes about the server itself. All are GET, need no token and belong to no contract.
 var serverRoutes = []struct {
 	path    string
 	handler func(*API) echo.HandlerFunc
@@ -23,13 +23,13 @@ var serverRoutes = []struct {
 	{"/healthz", func(a *API) echo.HandlerFunc { return a.health }},
 	{"/readyz", func(a *API) echo.HandlerFunc { return a.ready }},
 	{"/metrics", func(a *API) echo.HandlerFunc {
-		return echo.WrapHandler(promhttp.HandlerFor(a.Metrics, promhttp.HandlerOpts{}))
+		return echo.WrapHandler(promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
 	}},
 	{"/openapi.yaml", func(*API) echo.HandlerFunc { return serveFile("application/yaml", api.Description, nil) }},
 	{"/docs", func(*API) echo.HandlerFunc { return serveFile("text/html; charset=utf-8", api.Page, pageHeaders()) }},
 }
 
-// ServerPaths lists the paths of the requests about the server itself. The description is checked against it.
+// ServerPaths lists the paths of the routes about the server itself. The API description is checked against it.
 func ServerPaths() []string {
 	paths := make([]string, len(serverRoutes))
 	for i, route := range serverRoutes {
@@ -38,22 +38,34 @@ func ServerPaths() []string {
 	return paths
 }
 
+// readyTimeout is shorter than the timeout of common probes, so that they see the reason and not a timeout.
+const readyTimeout = 2 * time.Second
+
+// health answers whether the process is alive. It does not look at the database: restarting the process would not
+// help.
 func (a *API) health(c echo.Context) error { return c.String(http.StatusOK, "alive\n") }
 
+// ready answers whether the server should receive requests.
 func (a *API) ready(c echo.Context) error {
 	if a.draining.Load() {
-		return domain.Refuse(domain.Unavailable, "draining", "this server is stopping")
+		return domain.Refuse(domain.Unavailable, "draining", "this server is shutting down")
 	}
-	ctx, cancel := context.WithTimeout(c.Request().Context(), 2*time.Second)
+	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
 	defer cancel()
-	if err := a.CheckReady(ctx); err != nil {
+	if err := a.checkReady(ctx); err != nil {
 		return err
 	}
 	return c.String(http.StatusOK, "ready\n")
 }
 
-// pageHeaders keep the page from loading, running or sending anything, and others from framing it. Its style stands in
-// the page, and is known by its digest.
+const welcomeText = `Welcome to Lockbox, a secrets manager for teams.
+The API is described at /docs, and for programs at /openapi.yaml. Start with POST /init.
+`
+
+func (a *API) welcome(r *request) error { return r.String(http.StatusOK, welcomeText) }
+
+// pageHeaders forbid the page at /docs to load, run or send anything, and other sites to frame it. Its style sheet is
+// part of the page and is allowed by its digest.
 func pageHeaders() map[string]string {
 	return map[string]string{
 		"Content-Security-Policy": "default-src 'none'; style-src '" + api.StyleDigest() +
@@ -62,18 +74,18 @@ func pageHeaders() map[string]string {
 	}
 }
 
-// serveFile answers with a file that changes only with the program: caches may keep it, and ask whether it is the same.
+// serveFile serves a file that is built into the program. Caches may store it and revalidate it with its entity tag.
 func serveFile(contentType string, content []byte, headers map[string]string) echo.HandlerFunc {
 	digest := sha256.Sum256(content)
 	tag := `"` + base64.RawURLEncoding.EncodeToString(digest[:12]) + `"`
 	return func(c echo.Context) error {
 		header := c.Response().Header()
-		header.Set("ETag", tag)
+		header.Set(headerETag, tag)
 		header.Set("Cache-Control", "no-cache")
 		for name, value := range headers {
 			header.Set(name, value)
 		}
-		if strings.Contains(strings.Join(c.Request().Header.Values("If-None-Match"), ","), tag) {
+		if strings.Contains(strings.Join(c.Request().Header.Values(headerIfNoneMatch), ","), tag) {
 			return c.NoContent(http.StatusNotModified)
 		}
 		return c.Blob(http.StatusOK, contentType, content)

@@ -7,17 +7,15 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/labstack/echo/v4"
-
-	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// codeText is a one-time code in a body: text, or the number that some clients make of it, whose leading zeros are
-// lost on the way. Anything else is no code.
+// codeText is a TOTP code or recovery code in a body. Some clients send a TOTP code as a JSON number, which loses its
+// leading zeros; they are restored. Any other JSON becomes "", which is no code, instead of an error: the use case then
+// reports a missing code in the form of its API.
 type codeText string
 
-// UnmarshalJSON reads a code.
+// UnmarshalJSON decodes a string or a number.
 func (c *codeText) UnmarshalJSON(raw []byte) error {
 	var text string
 	if json.Unmarshal(raw, &text) == nil {
@@ -30,61 +28,56 @@ func (c *codeText) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// qrURI is a QR code as pages show it.
-func qrURI(enrolment ports.Enrolment) string {
-	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(enrolment.PNG)
-}
-
-// signInBody is how somebody signs in, in either contract.
-type signInBody struct {
-	Username string   `json:"username"`
-	Password string   `json:"password"`
-	Code     codeText `json:"code"`
-}
-
 type codeBody struct {
 	Code codeText `json:"code"`
 }
 
-func (a *API) enrolTOTP(c echo.Context, by domain.Requester) error {
-	var body codeBody
-	if _, err := a.bindOptional(c, &body); err != nil {
-		return err
-	}
-	made, err := a.Identity.EnrolTOTP(c.Request().Context(), by, param(c, "username"), string(body.Code))
+// qrURI returns a QR code as a data URI, which pages use as the source of an image.
+func qrURI(enrolment ports.Enrolment) string {
+	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(enrolment.PNG)
+}
+
+// enrolmentBody has the TOTP secret in three forms, and the recovery codes. It is shown once.
+type enrolmentBody struct {
+	Secret        string   `json:"secret"`
+	URI           string   `json:"uri"`
+	QR            string   `json:"qr"`
+	RecoveryCodes []string `json:"recoveryCodes"`
+}
+
+func (a *API) enrolTOTP(r *request) error {
+	body, err := bindOptional[codeBody](r)
 	if err != nil {
 		return err
 	}
-	recovery := make([]string, len(made.Recovery))
-	for i, code := range made.Recovery {
+	enrolled, err := a.identity.EnrolTOTP(r.ctx(), r.by, r.param("username"), string(body.Code))
+	if err != nil {
+		return err
+	}
+	recovery := make([]string, len(enrolled.Recovery))
+	for i, code := range enrolled.Recovery {
 		recovery[i] = code.String()
 	}
-	return answerStatus(c, http.StatusCreated, struct {
-		Secret        string   `json:"secret"`
-		URI           string   `json:"uri"`
-		QR            string   `json:"qr"`
-		RecoveryCodes []string `json:"recoveryCodes"`
-	}{made.Enrolment.Secret, made.Enrolment.URI, qrURI(made.Enrolment), recovery})
+	return r.jsonStatus(http.StatusCreated, enrolmentBody{
+		Secret:        enrolled.Enrolment.Secret,
+		URI:           enrolled.Enrolment.URI,
+		QR:            qrURI(enrolled.Enrolment),
+		RecoveryCodes: recovery,
+	})
 }
 
-func (a *API) confirmTOTP(c echo.Context, by domain.Requester) error {
-	var body codeBody
-	if err := a.bind(c, &body); err != nil {
+func (a *API) confirmTOTP(r *request) error {
+	body, err := bind[codeBody](r)
+	if err != nil {
 		return err
 	}
-	if err := a.Identity.ConfirmTOTP(c.Request().Context(), by, param(c, "username"), string(body.Code)); err != nil {
-		return err
-	}
-	return c.NoContent(http.StatusNoContent)
+	return r.noContent(a.identity.ConfirmTOTP(r.ctx(), r.by, r.param("username"), string(body.Code)))
 }
 
-func (a *API) removeTOTP(c echo.Context, by domain.Requester) error {
-	var body codeBody
-	if _, err := a.bindOptional(c, &body); err != nil {
+func (a *API) removeTOTP(r *request) error {
+	body, err := bindOptional[codeBody](r)
+	if err != nil {
 		return err
 	}
-	if err := a.Identity.RemoveTOTP(c.Request().Context(), by, param(c, "username"), string(body.Code)); err != nil {
-		return err
-	}
-	return c.NoContent(http.StatusNoContent)
+	return r.noContent(a.identity.RemoveTOTP(r.ctx(), r.by, r.param("username"), string(body.Code)))
 }

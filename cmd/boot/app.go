@@ -1,5 +1,5 @@
-// Package boot puts the program together: settings, the adapters that they choose, the use cases over them. It is the
-// only place that names concrete adapters. The program is a value, so that tests boot what ships.
+// Package boot assembles the program: the settings, the adapters that they select, and the use cases on top of them. It
+// is the only package that names concrete adapters. The program is a value (App), so that tests run what ships.
 package boot
 
 import (
@@ -24,26 +24,29 @@ import (
 )
 
 const (
-	// drainTimeout is how long requests in flight get to end after SIGTERM.
+	// drainTimeout is how long requests in flight may take after SIGTERM. Kubernetes waits as long by default.
 	drainTimeout = 30 * time.Second
-	// keyringRefresh is how often a server that nothing made to looks for new server keys.
+	// keyringRefresh is how often a server reads the server keys again. A server that signs or seals with a replaced
+	// key reads them at once; the interval is for one that does neither.
 	keyringRefresh = time.Minute
 )
 
-// App is the service.
+// App is the server.
 type App struct {
 	config Config
 	log    *slog.Logger
-	// Listener is what to serve on, instead of listening on Config.HTTPAddr; set it before Run.
+	// Listener accepts the connections; nil listens on Config.HTTPAddr. Set it before Run.
 	Listener net.Listener
-	// PrintInitToken logs the token that POST /init needs, while there is no owner; set it before Run.
+	// PrintInitToken logs the token that POST /init requires, until there is an owner. Set it before Run.
 	PrintInitToken bool
-	ready          chan struct{}
-	addr           net.Addr
-	hasOwner       bool
+
+	ready chan struct{}
+	// addr and hasOwner are written before ready is closed, and only read afterwards.
+	addr     net.Addr
+	hasOwner bool
 }
 
-// New makes the service from settings that Config.Validate accepts, and returns its errors otherwise.
+// New returns the server. It returns the mistakes of Config.Validate if there are any.
 func New(config Config, log *slog.Logger) (*App, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -51,17 +54,18 @@ func New(config Config, log *slog.Logger) (*App, error) {
 	return &App{config: config, log: log, ready: make(chan struct{})}, nil
 }
 
-// Ready is closed when requests are answered.
+// Ready returns a channel that is closed when the server accepts requests.
 func (a *App) Ready() <-chan struct{} { return a.ready }
 
-// Addr returns where the service listens; only after Ready.
+// Addr returns the address that the server listens on. Call it only after Ready.
 func (a *App) Addr() net.Addr { return a.addr }
 
-// HasOwner reports whether there was an owner when the service started; only after Ready.
+// HasOwner reports whether there was an owner when the server started. Call it only after Ready.
 func (a *App) HasOwner() bool { return a.hasOwner }
 
-// Run opens the database, brings its schema up to date, opens the keys with the secret and serves until ctx ends. Then
-// it lets requests in flight end and returns nil. An error means that it could not start, or that serving failed.
+// Run opens the database, upgrades its schema, opens the server keys and serves until ctx ends. Then it finishes the
+// requests in flight and returns nil. It returns an error if the server cannot start, if serving fails, or if requests
+// take longer than drainTimeout. Run may be called once.
 func (a *App) Run(ctx context.Context) error {
 	a.limitMemory()
 	core, err := openCore(ctx, a.config, a.log, serving)
@@ -94,25 +98,26 @@ func (a *App) Run(ctx context.Context) error {
 	return a.serve(ctx, api, listener)
 }
 
-// announceInit says what a new installation waits for.
+// announceInit logs what to do if there is no owner yet, and a warning if any client could become the owner.
 func (a *App) announceInit(ctx context.Context, core *core) error {
 	owner, err := core.store.Read().System.Owner(ctx)
 	a.hasOwner = !owner.IsZero()
 	if err != nil || a.hasOwner {
 		return err
 	}
-	const waiting = "this Lockbox has no owner yet: POST /init makes one"
+	const waiting = "this Lockbox has no owner yet: create one with POST /init"
 	if token := a.config.InitToken.Bytes(); a.PrintInitToken && len(token) > 0 {
-		a.log.Info(waiting+", with the header X-Init-Token", slog.String("init_token", string(token)))
+		a.log.Info(waiting+" and the header X-Init-Token", slog.String("init_token", string(token)))
 		return nil
 	}
 	if len(a.config.InitToken.Bytes()) == 0 {
-		a.log.Warn(waiting + ", and whoever comes first may; set LOCKBOX_INIT_TOKEN where others can reach it")
+		a.log.Warn(waiting + "; the first client to send it becomes the owner, so set LOCKBOX_INIT_TOKEN if others " +
+			"can reach the server")
 	}
 	return nil
 }
 
-// api puts the use cases over what is open.
+// api makes the use cases and the API over an open core.
 func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error) {
 	entrySealer, err := core.entrySealer()
 	if err != nil {
@@ -160,29 +165,27 @@ func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error
 	}), nil
 }
 
+// listen returns the listener of the server, with TLS if it is configured. It logs a warning if clients on other
+// machines would use plain HTTP.
 func (a *App) listen() (net.Listener, error) {
 	listener := a.Listener
 	if listener == nil {
 		var err error
-		if listener, err = net.Listen("tcp", a.config.HTTPAddr); err != nil {
+		if listener, err = net.Listen("tcp", a.config.HTTPAddr.String()); err != nil {
 			return nil, fmt.Errorf("cannot listen on LOCKBOX_HTTP_ADDR=%s: %w", a.config.HTTPAddr, err)
 		}
 	}
-	encrypted, err := a.config.tlsConfig()
-	if err != nil {
-		return nil, err
-	}
-	if encrypted != nil {
-		return tls.NewListener(listener, encrypted), nil
+	if a.config.derived.serverTLS != nil {
+		return tls.NewListener(listener, a.config.derived.serverTLS), nil
 	}
 	if address, ok := listener.Addr().(*net.TCPAddr); ok && !address.IP.IsLoopback() {
-		a.log.Warn("plain HTTP beyond this machine: encryption keys and tokens can be read on the way; set " +
-			"LOCKBOX_TLS_CERT_FILE and LOCKBOX_TLS_KEY_FILE, or put a proxy with TLS in front")
+		a.log.Warn("serving plain HTTP to other machines: tokens and encryption keys can be read on the network; set " +
+			"LOCKBOX_TLS_CERT_FILE and LOCKBOX_TLS_KEY_FILE, or use a TLS proxy in front of Lockbox")
 	}
 	return listener, nil
 }
 
-// serve answers requests until ctx ends, and then those in flight.
+// serve answers requests until ctx ends, and then finishes those in flight.
 func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener) error {
 	server := api.Server()
 	failed := make(chan error, 1)
@@ -192,12 +195,12 @@ func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener
 		return err
 	case <-ctx.Done():
 	}
-	a.log.Info("stopping: requests in flight are answered first")
+	a.log.Info("stopping: finishing requests in flight")
 	api.Drain()
 	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := server.Shutdown(draining); err != nil {
-		return fmt.Errorf("requests were cut off: %w", errors.Join(err, server.Close()))
+		return fmt.Errorf("requests in flight were cut off: %w", errors.Join(err, server.Close()))
 	}
 	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -205,18 +208,18 @@ func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener
 	return nil
 }
 
-// refreshKeys makes a rekey known to a server that is asked for nothing new.
+// refreshKeys reads the server keys again at an interval, so that a rekey reaches every server.
 func (a *App) refreshKeys(ctx context.Context, core *core) {
 	every(ctx, keyringRefresh, func() {
 		if err := core.keyring.Reload(ctx); err != nil && ctx.Err() == nil {
-			a.log.Warn("the server keys could not be read again; those in memory stay", slog.Any("error", err))
+			a.log.Warn("reading the server keys again failed; using those in memory", slog.Any("error", err))
 		}
 	})
 }
 
-// every calls work again and again, at most once in a pause, until ctx ends.
-func every(ctx context.Context, pause time.Duration, work func()) {
-	ticker := time.NewTicker(pause)
+// every calls work at an interval until ctx ends. It skips ticks that fall into a call.
+func every(ctx context.Context, interval time.Duration, work func()) {
+	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
 	for {
 		select {
@@ -228,13 +231,13 @@ func every(ctx context.Context, pause time.Duration, work func()) {
 	}
 }
 
-// limitMemory tells the collector to work harder before the process gets big: derivations of 19 MiB each would
-// otherwise be let pile up. GOMEMLIMIT wins.
+// limitMemory sets the soft memory limit of the Go runtime, unless GOMEMLIMIT sets it. A key derivation allocates
+// 19 MiB by default; without a limit, the collector would let several times that pile up before it runs.
 func (a *App) limitMemory() {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
-	const others = 96 << 20
+	const base = 96 << 20 // bytes, for everything else
 	atOnce := int64(max(1, runtime.GOMAXPROCS(0)/2))
-	debug.SetMemoryLimit(others + atOnce*2*int64(a.config.KDFMemoryKiB)<<10)
+	debug.SetMemoryLimit(base + atOnce*2*int64(a.config.KDFMemoryKiB)<<10)
 }

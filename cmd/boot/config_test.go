@@ -14,7 +14,7 @@ const (
 	goodSecret = "LOCKBOX_SECRET_KEY=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 )
 
-// mistakes returns what lockbox serve would say of an environment.
+// mistakes returns what lockbox serve prints about an environment.
 func mistakes(environ ...string) string {
 	config, unknown, err := ReadEnvironment(environ)
 	if err := AllMistakes(err, config.Validate(), unknown); err != nil {
@@ -27,7 +27,7 @@ func TestSettings(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		setting string
-		says    string // "" is fine
+		want    string // "" for no mistake
 	}{
 		"nothing else": {"HOME=/", ""},
 		"an address":   {"LOCKBOX_HTTP_ADDR=127.0.0.1:8080", ""},
@@ -72,20 +72,20 @@ func TestSettings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			said := mistakes(goodURL, goodSecret, test.setting)
-			if test.says == "" {
-				require.Empty(t, said)
+			printed := mistakes(goodURL, goodSecret, test.setting)
+			if test.want == "" {
+				require.Empty(t, printed)
 				return
 			}
-			require.Contains(t, said, test.says)
-			require.Equal(t, 1, strings.Count(said, "\n")+1, "one mistake is one line: %s", said)
+			require.Contains(t, printed, test.want)
+			require.Equal(t, 1, strings.Count(printed, "\n")+1, "one mistake is one line: %s", printed)
 		})
 	}
 }
 
 func TestDropletHosts(t *testing.T) {
 	t.Parallel()
-	for host, says := range map[string]string{
+	for host, want := range map[string]string{
 		"unix:///var/run/docker.sock": "",
 		"tcp://127.0.0.1:2375":        "",
 		"tcp://localhost:2375":        "",
@@ -102,33 +102,33 @@ func TestDropletHosts(t *testing.T) {
 		"https://host:1":              "must be unix",
 		"tcp://:::":                   "must be unix",
 	} {
-		said := mistakes(goodURL, goodSecret, "LOCKBOX_DOCKER_HOST="+host, "LOCKBOX_DROPLET_IMAGES=x")
-		if says == "" {
-			require.Empty(t, said, host)
+		printed := mistakes(goodURL, goodSecret, "LOCKBOX_DOCKER_HOST="+host, "LOCKBOX_DROPLET_IMAGES=x")
+		if want == "" {
+			require.Empty(t, printed, host)
 			continue
 		}
-		require.Contains(t, said, "LOCKBOX_DOCKER_HOST "+says, host)
+		require.Contains(t, printed, "LOCKBOX_DOCKER_HOST "+want, host)
 	}
 }
 
-func TestAllMistakesAreSaidAtOnce(t *testing.T) {
+func TestAllMistakesAreReportedTogether(t *testing.T) {
 	t.Parallel()
-	said := mistakes("LOCKBOX_SECRETKEY=x", "LOCKBOX_TOKEN_TTL=9", "LOCKBOX_LOG_FORMAT=xml",
+	printed := mistakes("LOCKBOX_SECRETKEY=x", "LOCKBOX_TOKEN_TTL=9", "LOCKBOX_LOG_FORMAT=xml",
 		"LOCKBOX_MIN_PASSWORD_LENGTH=0")
-	require.Len(t, strings.Split(said, "\n"), 6)
+	require.Len(t, strings.Split(printed, "\n"), 6)
 	for _, part := range []string{"LOCKBOX_DATABASE_URL is not set", "LOCKBOX_SECRET_KEY is not set",
 		"LOCKBOX_TOKEN_TTL", "LOCKBOX_LOG_FORMAT",
-		"LOCKBOX_MIN_PASSWORD_LENGTH", "these variables are no settings: LOCKBOX_SECRETKEY"} {
-		require.Contains(t, said, part)
+		"LOCKBOX_MIN_PASSWORD_LENGTH", "these variables are not settings: LOCKBOX_SECRETKEY"} {
+		require.Contains(t, printed, part)
 	}
 }
 
 func TestASecretIsNotRepeated(t *testing.T) {
 	t.Parallel()
-	said := mistakes(goodURL, "LOCKBOX_SECRET_KEY=hunter2-hunter2", "LOCKBOX_SECRET_KEY_PREVIOUS=hunter2")
-	require.Contains(t, said, "LOCKBOX_SECRET_KEY ")
-	require.Contains(t, said, "LOCKBOX_SECRET_KEY_PREVIOUS ")
-	require.NotContains(t, said, "hunter2")
+	printed := mistakes(goodURL, "LOCKBOX_SECRET_KEY=hunter2-hunter2", "LOCKBOX_SECRET_KEY_PREVIOUS=hunter2")
+	require.Contains(t, printed, "LOCKBOX_SECRET_KEY ")
+	require.Contains(t, printed, "LOCKBOX_SECRET_KEY_PREVIOUS ")
+	require.NotContains(t, printed, "hunter2")
 }
 
 func TestSettingsFromFiles(t *testing.T) {
@@ -143,7 +143,7 @@ func TestSettingsFromFiles(t *testing.T) {
 	require.ErrorContains(t, err, "are both set")
 }
 
-func TestFirstRunMakesWhatIsMissing(t *testing.T) {
+func TestFirstRunCreatesMissingFiles(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "login")
 	require.NoError(t, FirstRun(dir, "db:5432", os.Getuid()))
@@ -166,14 +166,23 @@ func TestFirstRunMakesWhatIsMissing(t *testing.T) {
 	}
 }
 
-func TestDevWantsAFolderOfItsOwn(t *testing.T) {
+func TestDevNeedsItsOwnFolder(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "open")
 	require.NoError(t, os.Mkdir(dir, 0o700))
 	require.NoError(t, checkOwn(dir))
 	require.NoError(t, os.Chmod(dir, 0o777))
-	require.ErrorContains(t, checkOwn(dir), "nobody else may write to")
+	require.ErrorContains(t, checkOwn(dir), "no other user can write to")
 	link := filepath.Join(t.TempDir(), "link")
 	require.NoError(t, os.Symlink(dir, link))
 	require.Error(t, checkOwn(link))
+}
+
+// TestEverySettingIsDescribed: each setting has a description, and no description is left over.
+func TestEverySettingIsDescribed(t *testing.T) {
+	t.Parallel()
+	for _, setting := range Settings() {
+		require.NotEmpty(t, setting.Doc, setting.Name)
+	}
+	require.Len(t, settingDocs, len(Settings()))
 }

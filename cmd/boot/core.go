@@ -9,7 +9,6 @@ import (
 
 	"github.com/lockbox-go/lockbox/adapters/docker"
 	"github.com/lockbox-go/lockbox/adapters/kdf"
-	"github.com/lockbox-go/lockbox/adapters/otp"
 	"github.com/lockbox-go/lockbox/adapters/passwords"
 	"github.com/lockbox-go/lockbox/adapters/postgres"
 	"github.com/lockbox-go/lockbox/adapters/sealing"
@@ -23,10 +22,11 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// databasePatience is how long a start waits for a database that does not answer yet.
+// databasePatience is how long the program waits for a database that does not answer yet. After a reboot, PostgreSQL may
+// start later than Lockbox.
 const databasePatience = 30 * time.Second
 
-// core is what serving and the commands have in common: the database with its schema up to date, and the key ring.
+// core is what the server and the operator's commands share: the database with an upgraded schema, and the key ring.
 type core struct {
 	config       Config
 	store        *postgres.Store
@@ -35,10 +35,12 @@ type core struct {
 	installation string
 	clock        system.Clock
 	ids          system.IDs
-	engine       *docker.Host // nil where no droplet host is set up
+	// engine is nil without a droplet host.
+	engine *docker.Host
 }
 
-// patience is whether statements may take their time.
+// patience tells whether statements have no time limit. A server limits them, so that none blocks others for long; a
+// command may read whole tables.
 type patience bool
 
 const (
@@ -46,10 +48,13 @@ const (
 	operating patience = true
 )
 
+// openCore opens the database and the key ring. The caller closes the core.
 func openCore(ctx context.Context, config Config, log *slog.Logger, long patience) (*core, error) {
 	c := &core{config: config}
 	var err error
-	if c.store, err = openStore(ctx, config, log, long); err != nil {
+	// Server keys become stale only after openKeyring has read them.
+	reload := func(ctx context.Context) error { return c.keyring.Reload(ctx) }
+	if c.store, err = openStore(ctx, config, log, storeOptions{patience: long, onStaleServerKey: reload}); err != nil {
 		return nil, err
 	}
 	if err := c.open(ctx, log); err != nil {
@@ -59,8 +64,9 @@ func openCore(ctx context.Context, config Config, log *slog.Logger, long patienc
 	return c, nil
 }
 
+// open upgrades the schema and opens what lies in the database.
 func (c *core) open(ctx context.Context, log *slog.Logger) error {
-	if err := migrate(ctx, c.config, log); err != nil {
+	if err := upgradeSchema(ctx, c.config, log); err != nil {
 		return err
 	}
 	var err error
@@ -70,34 +76,42 @@ func (c *core) open(ctx context.Context, log *slog.Logger) error {
 	if c.keyring, err = openKeyring(ctx, c); err != nil {
 		return err
 	}
-	c.store.SetOnStaleServerKey(c.keyring.Reload)
 	c.derivations = kdf.New(kdf.Config{})
 	return nil
 }
 
+// close closes everything that is open. Units of work must have ended.
 func (c *core) close() {
 	if c.engine != nil {
-		_ = c.engine.Close() // idle connections alone
+		_ = c.engine.Close() // closes idle connections, and cannot fail in a way that matters
 	}
 	c.derivations.Close()
 	c.store.Close()
 }
 
-// openStore waits for a database that is only starting.
-func openStore(ctx context.Context, config Config, log *slog.Logger, long patience) (*postgres.Store, error) {
+// storeOptions are the settings of a store that do not come from the environment.
+type storeOptions struct {
+	patience patience
+	// onStaleServerKey reloads the key ring; nil where no unit of work runs.
+	onStaleServerKey func(ctx context.Context) error
+}
+
+// openStore opens the database. It waits up to databasePatience for a database that is still starting.
+func openStore(ctx context.Context, config Config, log *slog.Logger, options storeOptions) (*postgres.Store, error) {
 	deadline := time.Now().Add(databasePatience)
 	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		store, err := postgres.Open(ctx, postgres.Config{
-			URL:      string(config.DatabaseURL.Bytes()),
-			MaxConns: config.DBMaxConns,
-			Patient:  bool(long),
-			Clock:    system.Clock{},
+			URL:              string(config.DatabaseURL.Bytes()),
+			MaxConns:         config.DBMaxConns,
+			Patient:          bool(options.patience),
+			Clock:            system.Clock{},
+			OnStaleServerKey: options.onStaleServerKey,
 		})
 		if err == nil {
 			return store, nil
 		}
 		if !errors.Is(err, domain.Unavailable) || time.Now().After(deadline) {
-			return nil, fmt.Errorf("open the database of LOCKBOX_DATABASE_URL: %w", err)
+			return nil, fmt.Errorf("cannot open the database of LOCKBOX_DATABASE_URL: %w", err)
 		}
 		log.Warn("the database does not answer yet", slog.Any("error", err))
 		select {
@@ -108,8 +122,8 @@ func openStore(ctx context.Context, config Config, log *slog.Logger, long patien
 	}
 }
 
-// migrate brings an older schema up to date and accepts a newer one of the same release line.
-func migrate(ctx context.Context, config Config, log *slog.Logger) error {
+// upgradeSchema applies missing migrations and accepts a newer schema of the same release line.
+func upgradeSchema(ctx context.Context, config Config, log *slog.Logger) error {
 	migrator, err := postgres.NewMigrator(string(config.DatabaseURL.Bytes()), migrations.Files)
 	if err != nil {
 		return err
@@ -124,31 +138,24 @@ func migrate(ctx context.Context, config Config, log *slog.Logger) error {
 	if err := migrator.Up(ctx); err != nil {
 		return err
 	}
-	log.Info("the schema is up to date", slog.Uint64("from", uint64(before)), slog.Uint64("to", uint64(newest)))
+	log.Info("upgraded the schema", slog.Uint64("from", uint64(before)), slog.Uint64("to", uint64(newest)))
 	return nil
 }
 
+// openKeyring reads the server keys and decrypts them with the secret. Every key must open, or the secret is wrong.
 func openKeyring(ctx context.Context, c *core) (*sealing.Keyring, error) {
-	secret, err := sealing.ParseSecret(string(c.config.SecretKey.Bytes()))
-	if err != nil {
-		return nil, mistake("SECRET_KEY", err.Error())
-	}
-	var previous sealing.Secret
-	if len(c.config.SecretKeyPrevious.Bytes()) > 0 {
-		if previous, err = sealing.ParseSecret(string(c.config.SecretKeyPrevious.Bytes())); err != nil {
-			return nil, mistake("SECRET_KEY_PREVIOUS", err.Error())
-		}
-	}
 	return sealing.OpenKeyring(ctx, sealing.KeyringConfig{
 		Store:    c.store.Read().ServerKeys,
-		Secret:   secret,
-		Previous: previous,
+		Secret:   c.config.SecretKey,
+		Previous: c.config.SecretKeyPrevious,
 		IDs:      c.ids,
 		Clock:    c.clock,
 	})
 }
 
+// params are the Argon2id parameters of new password hashes and of entries under passphrases. Stored values keep theirs.
 func (c *core) params() ports.Argon2Params {
+	// One thread: with several, a derivation would take cores away from other requests.
 	return ports.Argon2Params{MemoryKiB: c.config.KDFMemoryKiB, Time: c.config.KDFTime, Threads: 1}
 }
 
@@ -169,17 +176,13 @@ func (c *core) gate(events ports.EventWriter) *gate.Gate {
 		Digests: sealing.NewDigests(c.keyring),
 		Clock:   c.clock,
 		IDs:     c.ids,
-		Limits:  domain.NewRateLimits(c.config.FreeAttempts),
+		Limits:  c.config.RateLimits,
 	})
 }
 
-// accounts makes the use cases of accounts over what is open.
+// accounts returns the use cases of accounts.
 func (c *core) accounts(events ports.EventWriter) (*identity.Service, error) {
 	hasher, err := c.hasher()
-	if err != nil {
-		return nil, err
-	}
-	codes, err := otp.New(otp.Config{Issuer: c.config.TOTPIssuer})
 	if err != nil {
 		return nil, err
 	}
@@ -193,7 +196,7 @@ func (c *core) accounts(events ports.EventWriter) (*identity.Service, error) {
 		Passwords:         hasher,
 		Sealer:            c.accountSealer(),
 		Tokens:            signer,
-		TOTP:              codes,
+		TOTP:              c.config.derived.totp,
 		Clock:             c.clock,
 		IDs:               c.ids,
 		OpenRegistration:  !c.config.RequireAdminToCreateUser,
@@ -214,7 +217,8 @@ func (c *core) accountSealer() *sealing.AccountSealer {
 	return sealing.NewAccountSealer(c.keyring, nil)
 }
 
-// OpenServerKeys opens the database and the key ring for the commands about server keys. The caller closes them.
+// OpenServerKeys opens the database and the key ring for the commands about server keys. A rekey waits for grace, so
+// that transactions of running servers end. The caller calls closeAll.
 func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 	grace time.Duration) (service *serverkeys.Service, closeAll func(), err error) {
 	if err := config.checkStorage(); err != nil {
@@ -240,7 +244,7 @@ func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 	}), c.close, nil
 }
 
-// OpenOperator opens the database and the key ring for the commands about accounts. The caller closes them.
+// OpenOperator opens the database and the key ring for the commands about accounts. The caller calls closeAll.
 func OpenOperator(ctx context.Context, config Config, log *slog.Logger) (operator identity.Operator, closeAll func(),
 	err error) {
 	if err := errors.Join(config.checkStorage(), config.checkLimits()); err != nil {
@@ -263,19 +267,19 @@ func OpenOperator(ctx context.Context, config Config, log *slog.Logger) (operato
 	return service.Operator(), closeAll, nil
 }
 
-// RekeyGrace is longer than any transaction of a server can last.
+// RekeyGrace is longer than the longest transaction of a server.
 const RekeyGrace = postgres.LongestTransaction + 5*time.Second
 
-// Migrator changes the schema apart from serving.
+// Migrator upgrades and downgrades the schema for `lockbox migrate`.
 type Migrator = postgres.Migrator
 
-// OpenMigrator returns the migrator of the configured database.
+// OpenMigrator returns the migrator of the configured database. It needs no secret.
 func OpenMigrator(config Config) (*Migrator, error) {
 	if len(config.DatabaseURL.Bytes()) == 0 {
-		return nil, mistake("DATABASE_URL", "is not set")
+		return nil, mistake("DATABASE_URL", "is not set: set it to postgres://user:password@host:5432/name")
 	}
 	return postgres.NewMigrator(string(config.DatabaseURL.Bytes()), migrations.Files)
 }
 
-// CheckSchema returns an error when a program that knows newest as the last step must not work on a schema at current.
+// CheckSchema returns an error if a program whose newest migration is newest must not serve a schema at version current.
 func CheckSchema(current, newest uint) error { return postgres.CheckSchema(current, newest) }

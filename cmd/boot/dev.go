@@ -12,27 +12,30 @@ import (
 	"syscall"
 
 	"github.com/lockbox-go/lockbox/adapters/localpg"
+	"github.com/lockbox-go/lockbox/adapters/sealing"
 	"github.com/lockbox-go/lockbox/domain"
 )
 
+// The ports that `lockbox dev` tries, in this order.
 const (
 	firstDevPort = 5000
 	lastDevPort  = 5099
 )
 
-// Dev is the service with a database and a secret of its own, kept in a folder.
+// Dev is a server with its own database and secret, which are kept in a folder.
 type Dev struct {
 	*App
 	database *localpg.Server
-	// URL is where the service will listen.
+	// URL is where the server will listen.
 	URL string
 }
 
-// NewDev starts a private PostgreSQL in dir, makes a secret there if there is none, and takes port 5000 of this machine's
-// loopback or the next free one. The other settings come from config. The caller calls Close.
+// NewDev starts a private PostgreSQL in dir, creates a secret there if it is missing, and takes port 5000 on loopback or
+// the next free one. The other settings come from config. The caller calls Run and then Close.
 func NewDev(ctx context.Context, config Config, log *slog.Logger, dir string) (*Dev, error) {
-	// Passed through by the user that PostgreSQL runs as where we are root; what is secret in it is closed by itself.
-	if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // as just said
+	// As root, PostgreSQL runs as another user, who must be able to pass through the folder. Its secret contents have
+	// their own permissions.
+	if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // see above
 		return nil, err
 	}
 	if err := checkOwn(dir); err != nil {
@@ -50,24 +53,27 @@ func NewDev(ctx context.Context, config Config, log *slog.Logger, dir string) (*
 	return dev, nil
 }
 
-// prepare makes the database and the secret where they are missing, and the service over them.
+// prepare creates the database and the secret if they are missing, and makes the server.
 func (d *Dev) prepare(ctx context.Context, config Config, log *slog.Logger, secretPath string) error {
 	if err := d.database.EnsureDatabase(ctx, "lockbox"); err != nil {
 		return err
 	}
 	config.DatabaseURL = domain.NewSecret(d.database.URL("lockbox"))
-	if err := makeSecret(ctx, config, secretPath); err != nil {
-		return fmt.Errorf("%w; or remove %s to begin anew", err, d.database.Dir())
+	if err := createSecret(ctx, config, secretPath); err != nil {
+		return fmt.Errorf("%w; or remove %s to start again without its data", err, d.database.Dir())
 	}
-	secret, err := os.ReadFile(secretPath) //nolint:gosec // in the folder that the operator names
+	text, err := os.ReadFile(secretPath) //nolint:gosec // in the folder that the operator names
 	if err != nil {
 		return err
 	}
-	return d.configure(config, log, strings.TrimSpace(string(secret)))
+	if config.SecretKey, err = sealing.ParseSecret(strings.TrimSpace(string(text))); err != nil {
+		return fmt.Errorf("%s: %w", secretPath, err)
+	}
+	return d.configure(config, log)
 }
 
-func (d *Dev) configure(config Config, log *slog.Logger, secret string) error {
-	config.SecretKey = domain.NewSecret(secret)
+// configure makes the server on a free port.
+func (d *Dev) configure(config Config, log *slog.Logger) error {
 	listener, err := freePort()
 	if err != nil {
 		return err
@@ -76,18 +82,23 @@ func (d *Dev) configure(config Config, log *slog.Logger, secret string) error {
 		_ = listener.Close()
 		return err
 	}
-	scheme := "http"
-	if config.TLSCert != "" {
-		scheme = "https"
-	}
-	d.Listener, d.URL = listener, scheme+"://"+listener.Addr().String()
+	d.Listener, d.URL = listener, config.scheme()+"://"+listener.Addr().String()
 	return nil
 }
 
-// DataDir is where the database lies, which may be elsewhere than asked for; see localpg.Config.
+// scheme returns the scheme of the server's URLs.
+func (c Config) scheme() string {
+	if c.derived.serverTLS != nil {
+		return "https"
+	}
+	return "http"
+}
+
+// DataDir returns the folder of the database, which may not be the requested one; see localpg.Config.
 func (d *Dev) DataDir() string { return d.database.Dir() }
 
-// checkOwn refuses a folder that somebody else made or may write to: a secret that others can know is none.
+// checkOwn returns an error unless dir is a folder that only the current user can write to. Another user who can write
+// to it could replace the secret.
 func checkOwn(dir string) error {
 	info, err := os.Lstat(dir)
 	if err != nil {
@@ -95,15 +106,16 @@ func checkOwn(dir string) error {
 	}
 	owner, known := info.Sys().(*syscall.Stat_t)
 	if !info.IsDir() || info.Mode().Perm()&0o022 != 0 || known && int(owner.Uid) != os.Geteuid() {
-		return fmt.Errorf("%s must be a folder of yours that nobody else may write to: remove it, or name another "+
-			"with --dir", dir)
+		return fmt.Errorf("%s must be a folder that you own and that no other user can write to: remove it, or name "+
+			"another with --dir", dir)
 	}
 	return nil
 }
 
-// Close stops the database; call it after Run.
+// Close stops the database. Call it after Run has returned.
 func (d *Dev) Close() error { return d.database.Stop() }
 
+// freePort listens on the first free port for `lockbox dev`.
 func freePort() (net.Listener, error) {
 	var err error
 	for port := firstDevPort; port <= lastDevPort; port++ {

@@ -9,47 +9,29 @@ import (
 	"strings"
 
 	"github.com/caarlos0/env/v11"
-
-	"github.com/lockbox-go/lockbox/domain"
 )
 
 const (
-	prefix     = "LOCKBOX_"
+	// prefix begins the name of every setting.
+	prefix = "LOCKBOX_"
+	// fileSuffix ends the name of a variable that names a file with the setting.
 	fileSuffix = "_FILE"
 )
 
-// Setting is one line of the table of settings.
-type Setting struct {
-	Name    string // of the environment variable
-	Default string
-	Doc     string
-}
-
-// Settings lists all settings in the order in which people are shown them.
-func Settings() []Setting {
-	var list []Setting
-	for _, field := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
-		list = append(list, Setting{Name: prefix + field.Tag.Get("env"), Default: field.Tag.Get("envDefault"),
-			Doc: field.Tag.Get("doc")})
-	}
-	return list
-}
-
-// ReadEnvironment reads the settings from variables of the form NAME=value. It returns every mistake at once that
-// shows in a variable by itself; Config.Validate finds the others. Unknown lists variables that look like settings and
-// are none.
+// ReadEnvironment parses the settings out of variables of the form NAME=value. It returns every mistake at once, joined;
+// Config.Validate finds those that remain. Unknown lists variables that look like settings but are not, in alphabetical
+// order.
 func ReadEnvironment(environ []string) (config Config, unknown []string, err error) {
 	variables, unknown, mistakes := gather(environ)
-	options := env.Options{Prefix: prefix, Environment: variables, FuncMap: map[reflect.Type]env.ParserFunc{
-		reflect.TypeFor[domain.Secret](): func(text string) (any, error) { return domain.NewSecret(text), nil },
-	}}
+	options := env.Options{Prefix: prefix, Environment: variables, FuncMap: parsers}
 	if err := env.ParseWithOptions(&config, options); err != nil {
 		mistakes = append(mistakes, parseMistakes(err)...)
 	}
+	mistakes = append(mistakes, config.derive())
 	return config, unknown, errors.Join(mistakes...)
 }
 
-// gather keeps the settings among the variables and reads those that are given as files.
+// gather returns the settings among the variables, after reading those that are given as files.
 func gather(environ []string) (variables map[string]string, unknown []string, mistakes []error) {
 	variables, files := make(map[string]string), make(map[string]string)
 	known := make(map[string]bool)
@@ -64,14 +46,14 @@ func gather(environ []string) (variables map[string]string, unknown []string, mi
 			variables[name] = value
 		case isFile && known[base]:
 			files[base] = value
-		case strings.HasPrefix(name, prefix) && !elsewhere(name):
+		case strings.HasPrefix(name, prefix) && !isForeign(name):
 			unknown = append(unknown, name)
 		}
 	}
 	for name, path := range files {
 		if _, both := variables[name]; both {
 			mistakes = append(mistakes,
-				&settingMistake{name, fmt.Sprintf("%s and %s%s are both set: keep one", name, name, fileSuffix)})
+				&settingMistake{name, fmt.Sprintf("%s and %s%s are both set: remove one", name, name, fileSuffix)})
 			continue
 		}
 		content, err := os.ReadFile(path) //nolint:gosec // the operator names the file
@@ -80,24 +62,26 @@ func gather(environ []string) (variables map[string]string, unknown []string, mi
 				&settingMistake{name, fmt.Sprintf("%s%s cannot be read: %v", name, fileSuffix, err)})
 			continue
 		}
+		// Editors end a file with a line ending, which is not part of the setting.
 		variables[name] = strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
 	}
 	slices.Sort(unknown)
 	return variables, unknown, mistakes
 }
 
-// elsewhere reports whether a variable belongs to somebody else: to the client and the tests, or to Kubernetes, which
-// describes a service named lockbox to every pod beside it.
-func elsewhere(name string) bool {
-	for _, theirs := range []string{"API_", "ENCRYPTION_KEY", "BOX_NAME", "ENTRY_KEY", "TEST_", "SERVICE_", "PORT"} {
-		if strings.HasPrefix(name, prefix+theirs) {
+// isForeign reports whether a variable with the prefix belongs to the client, the tests, or Kubernetes, which sets
+// LOCKBOX_SERVICE_… and LOCKBOX_PORT… in every pod next to a service named lockbox.
+func isForeign(name string) bool {
+	for _, foreign := range []string{"API_", "ENCRYPTION_KEY", "BOX_NAME", "ENTRY_KEY", "TEST_", "SERVICE_", "PORT"} {
+		if strings.HasPrefix(name, prefix+foreign) {
 			return true
 		}
 	}
 	return false
 }
 
-// parseMistakes names the variable instead of the field, and leaves out what was in it.
+// parseMistakes rewrites the errors of the env package: they name a field and may repeat the value; ours name the
+// variable and never repeat the value.
 func parseMistakes(err error) []error {
 	all, ok := errors.AsType[env.AggregateError](err)
 	if !ok {
@@ -113,26 +97,9 @@ func parseMistakes(err error) []error {
 		}
 		name := wrong.Name
 		if field, found := fields.FieldByName(wrong.Name); found {
-			name = prefix + field.Tag.Get("env")
+			name = field.Tag.Get("env")
 		}
-		mistakes = append(mistakes, &settingMistake{name, name + " cannot be read as " + kindOfSetting(wrong.Type)})
+		mistakes = append(mistakes, mistake(name, ruleBroken(wrong)))
 	}
 	return mistakes
-}
-
-func kindOfSetting(wanted reflect.Type) string {
-	switch wanted.String() {
-	case "time.Duration":
-		return "a duration, such as 90s, 15m or 168h"
-	case "float64":
-		return "a number, such as 0.5"
-	case "bool":
-		return "true or false"
-	case "slog.Level":
-		return "a level: debug, info, warn or error"
-	case "[]netip.Prefix", "netip.Prefix":
-		return "networks with commas between them, such as 10.0.0.0/8,192.168.1.1/32"
-	default:
-		return "a whole number in range"
-	}
 }

@@ -15,9 +15,9 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/sealing"
 )
 
-// CreateSecretFile makes the secret in the file that LOCKBOX_SECRET_KEY_FILE names, if the file is missing. It refuses
-// where the database has keys already: they are wrapped under a secret that somebody has lost or forgotten to mount,
-// and a new one would open none of them.
+// CreateSecretFile creates the file that LOCKBOX_SECRET_KEY_FILE names, with a new secret, if the file is missing. It
+// returns an error if the database already has server keys: they are encrypted with a secret that is lost or not mounted,
+// and a new secret would open none of them.
 func CreateSecretFile(ctx context.Context, environ []string) error {
 	const name = prefix + "SECRET_KEY" + fileSuffix
 	path, others := "", make([]string, 0, len(environ))
@@ -29,21 +29,21 @@ func CreateSecretFile(ctx context.Context, environ []string) error {
 		others = append(others, variable)
 	}
 	if path == "" {
-		return fmt.Errorf("%s is not set: it must name the file to make", name)
+		return fmt.Errorf("%s is not set: set it to the file to create", name)
 	}
 	config, _, err := ReadEnvironment(others)
 	if err != nil {
 		return err
 	}
-	return makeSecret(ctx, config, path)
+	return createSecret(ctx, config, path)
 }
 
-// makeSecret is CreateSecretFile for a known file and database.
-func makeSecret(ctx context.Context, config Config, path string) error {
+// createSecret is CreateSecretFile for a known file and database.
+func createSecret(ctx context.Context, config Config, path string) error {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	store, err := openStore(ctx, config, NewLog(config, os.Stderr), serving)
+	store, err := openStore(ctx, config, NewLog(config, os.Stderr), storeOptions{patience: serving})
 	if err != nil {
 		return err
 	}
@@ -54,6 +54,7 @@ func makeSecret(ctx context.Context, config Config, path string) error {
 	return writeNewFile(path, NewSecret()+"\n")
 }
 
+// refuseKeys returns an error if the database has server keys.
 func refuseKeys(ctx context.Context, store *postgres.Store, path string) error {
 	has, err := store.HasServerKeys(ctx)
 	if err == nil && has {
@@ -63,18 +64,18 @@ func refuseKeys(ctx context.Context, store *postgres.Store, path string) error {
 	return err
 }
 
-// NewSecret returns a secret for LOCKBOX_SECRET_KEY.
+// NewSecret returns a new secret for LOCKBOX_SECRET_KEY.
 func NewSecret() string { return sealing.GenerateSecret(rand.Reader) }
 
-// FirstRun makes the files that the compose installation keeps in a volume, where they are missing: a password for the
-// database with the URL that holds it, and the token that POST /init wants. Files and folder become readable for owner
-// (a user id) alone; as another user than root it leaves them with whoever runs it.
+// FirstRun creates the files that a Docker Compose installation keeps in a volume, if they are missing: a password for
+// the database, the URL with that password, and the token that POST /init requires. Only owner (a user id) can read the
+// folder and its files. FirstRun changes the owner only when it runs as root.
 func FirstRun(dir, databaseHost string, owner int) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a folder needs its x
-		return err // a new volume is there already, and open to all
+	if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // a folder needs the x bit
+		return err // the folder of a new volume exists, and every user can read it
 	}
 	password, err := keepFile(filepath.Join(dir, "database-password"), randomText)
 	if err != nil {
@@ -98,7 +99,7 @@ func FirstRun(dir, databaseHost string, owner int) error {
 	return nil
 }
 
-// keepFile returns what is in a file, without the newline at its end, having made it first if it is missing.
+// keepFile returns the content of a file without its final newline. It creates the file first if it is missing.
 func keepFile(path string, content func() string) (string, error) {
 	if err := writeNewFile(path, content()+"\n"); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
@@ -107,10 +108,10 @@ func keepFile(path string, content func() string) (string, error) {
 	return strings.TrimSuffix(string(kept), "\n"), err
 }
 
-// writeNewFile makes a file that was not there, and returns only once it would survive a loss of power: what is
-// encrypted under a secret must not outlive it.
+// writeNewFile creates a file, or returns fs.ErrExist. When it returns, the file survives a power failure: no data may be
+// encrypted with a secret that could still be lost.
 func writeNewFile(path, content string) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".new-*") // 0600
+	temporary, err := os.CreateTemp(filepath.Dir(path), ".new-*") // with mode 0600
 	if err != nil {
 		return err
 	}
@@ -119,7 +120,7 @@ func writeNewFile(path, content string) error {
 	if err := errors.Join(writeErr, temporary.Sync(), temporary.Close()); err != nil {
 		return err
 	}
-	if err := os.Link(temporary.Name(), path); err != nil { // unlike a rename it replaces nothing
+	if err := os.Link(temporary.Name(), path); err != nil { // unlike os.Rename, it does not replace a file
 		return err
 	}
 	folder, err := os.Open(filepath.Dir(path))
@@ -129,8 +130,9 @@ func writeNewFile(path, content string) error {
 	return errors.Join(folder.Sync(), folder.Close())
 }
 
+// randomText returns 24 random bytes as 32 characters that are safe in a URL.
 func randomText() string {
 	var random [24]byte
-	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the program rather
+	_, _ = rand.Read(random[:]) // never fails: crypto/rand would end the program
 	return base64.RawURLEncoding.EncodeToString(random[:])
 }

@@ -5,10 +5,10 @@ import (
 	"log/slog"
 )
 
-// NewLog returns the program's log in the configured format.
+// NewLog returns the log of the program, in the configured format and from the configured level.
 func NewLog(config Config, to io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: config.LogLevel}
-	if config.LogFormat == "text" {
+	if config.LogFormat == LogText {
 		return slog.New(slog.NewTextHandler(to, options))
 	}
 	return slog.New(slog.NewJSONHandler(to, options))

@@ -9,39 +9,42 @@ import (
 )
 
 const (
-	sweepPause = time.Minute
-	// sweepBatch rows go in one statement, so that nobody waits long for their locks. Of entries fewer do: each may
-	// have many versions, and large ones.
-	sweepBatch      = 500
+	sweepInterval = time.Minute
+	// sweepBatch is how many rows one statement deletes. A small batch holds its locks briefly.
+	sweepBatch = 500
+	// sweepEntryBatch is lower, because an entry may have many large versions.
 	sweepEntryBatch = 20
-	// endedKeyRetention is how long an expired API key is still listed.
-	endedKeyRetention = 30 * 24 * time.Hour
+	// expiredKeyRetention is how long an expired API key is still listed, so that its user sees why it stopped working.
+	expiredKeyRetention = 30 * 24 * time.Hour
 )
 
-// sweep removes what has had its time. Replicas may all do so: a row goes once.
+// sweep deletes expired rows every minute until ctx ends. All servers of an installation sweep; a row that two of them
+// find is deleted once.
 func (a *App) sweep(ctx context.Context, janitor ports.Janitor) {
-	every(ctx, sweepPause, func() {
+	every(ctx, sweepInterval, func() {
 		now := time.Now().UTC()
-		a.sweepAll(ctx, "ended sessions", now, sweepBatch, janitor.DeleteEndedSessions)
-		a.sweepAll(ctx, "ended tokens", now, sweepBatch, janitor.DeleteEndedFamilies)
-		a.sweepAll(ctx, "old attempts", now, sweepBatch, janitor.DeleteOldAttempts)
-		a.sweepAll(ctx, "known addresses", now, sweepBatch, janitor.DeleteKnownAddresses)
-		a.sweepAll(ctx, "ended API keys", now.Add(-endedKeyRetention), sweepBatch, janitor.DeleteEndedAPIKeys)
-		a.sweepAll(ctx, "deleted entries", now.Add(-a.config.DeletedEntryRetention), sweepEntryBatch,
+		a.sweepRows(ctx, "expired sessions", now, sweepBatch, janitor.DeleteEndedSessions)
+		a.sweepRows(ctx, "expired tokens", now, sweepBatch, janitor.DeleteEndedFamilies)
+		a.sweepRows(ctx, "old attempts", now, sweepBatch, janitor.DeleteOldAttempts)
+		a.sweepRows(ctx, "known addresses", now, sweepBatch, janitor.DeleteKnownAddresses)
+		a.sweepRows(ctx, "expired API keys", now.Add(-expiredKeyRetention), sweepBatch, janitor.DeleteEndedAPIKeys)
+		a.sweepRows(ctx, "deleted entries", now.Add(-a.config.DeletedEntryRetention), sweepEntryBatch,
 			janitor.DeleteRemovedEntries)
-		if a.config.EventRetention > 0 {
-			a.sweepAll(ctx, "old events", now.Add(-a.config.EventRetention), sweepBatch, janitor.DeleteOldEvents)
+		if a.config.EventRetention > 0 { // 0 keeps them permanently
+			a.sweepRows(ctx, "old audit events", now.Add(-a.config.EventRetention), sweepBatch, janitor.DeleteOldEvents)
 		}
 	})
 }
 
-func (a *App) sweepAll(ctx context.Context, what string, before time.Time, batch int,
+// sweepRows deletes batches of rows from before a time until none is left. It logs an error, and the next sweep tries
+// again.
+func (a *App) sweepRows(ctx context.Context, what string, before time.Time, batch int,
 	remove func(context.Context, time.Time, int) (int, error)) {
 	for total := 0; ; {
 		removed, err := remove(ctx, before, batch)
 		if err != nil {
 			if ctx.Err() == nil {
-				a.log.Warn("sweeping failed and is tried again later", slog.String("what", what),
+				a.log.Warn("deleting expired rows failed; the next sweep tries again", slog.String("what", what),
 					slog.Any("error", err))
 			}
 			return
@@ -49,7 +52,7 @@ func (a *App) sweepAll(ctx context.Context, what string, before time.Time, batch
 		total += removed
 		if removed < batch {
 			if total > 0 {
-				a.log.Info("swept", slog.String("what", what), slog.Int("count", total))
+				a.log.Info("deleted expired rows", slog.String("what", what), slog.Int("count", total))
 			}
 			return
 		}

@@ -5,7 +5,7 @@ import "runtime/debug"
 // version is set by the linker (-X); see the Makefile.
 var version = ""
 
-// Version returns the release, or what the build knows of the source.
+// Version returns the version of the program: the one that the linker set, else that of the module, else "dev".
 func Version() string {
 	if version != "" {
 		return version

@@ -15,7 +15,7 @@ func devCommand() *cobra.Command {
 	var dir string
 	command := &cobra.Command{
 		Use:     "dev",
-		Short:   "Try Lockbox on this machine: a private PostgreSQL and the server, with nothing to set up",
+		Short:   "Try Lockbox on this machine: start the server with a private PostgreSQL, without settings",
 		Example: "  lockbox dev",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -36,7 +36,7 @@ func devCommand() *cobra.Command {
 	return command
 }
 
-// announce prints what to try once requests are answered.
+// announce prints the URL and commands to try, once the server is ready. It returns when ctx ends.
 func announce(ctx context.Context, out io.Writer, dev *boot.Dev) {
 	select {
 	case <-ctx.Done():
@@ -47,12 +47,12 @@ func announce(ctx context.Context, out io.Writer, dev *boot.Dev) {
 	if dev.HasOwner() {
 		steps = nextSteps
 	}
-	fmt.Fprint(out, "\n# Lockbox is ready; its data are in ", dev.DataDir(),
-		". Ctrl-C stops it, and everything is kept.\n",
+	fmt.Fprint(out, "\n# Lockbox is ready. Its data is in ", dev.DataDir(),
+		". Ctrl-C stops Lockbox and keeps the data.\n",
 		"# Paste this into bash in another terminal, in this folder:\n\nURL=", dev.URL, "\n", steps)
 }
 
-// firstSteps are the README's first five minutes, after the line with the URL. A test compares them.
+// firstSteps are the commands of the README, after the line with the URL. A test compares them.
 const firstSteps = `api() { curl -sS -i -w '\n\n' -X "$1" "$URL$2" -H 'Content-Type: application/json' "${@:3}"; }
 
 # Become the owner. This works only once. The response holds an API key that is not shown again.
@@ -79,10 +79,10 @@ api DELETE /boxes/default/users/user1/permissions -H "$ROOT"
 api GET /boxes/default/entries/my-entry -H "$USER1" -H "$KEY"
 `
 
-// nextSteps are for a Lockbox that has an owner already.
+// nextSteps are the commands for a Lockbox that already has an owner.
 const nextSteps = `api() { curl -sS -i -w '\n\n' -X "$1" "$URL$2" -H 'Content-Type: application/json' "${@:3}"; }
 
-# Sign in as the owner, with the password that was given at POST /init.
+# Sign in as the owner, with the password that you sent to POST /init.
 TOKEN=$(api POST /authenticate -d '{"username":"root","password":"change-me"}' | sed -n 's/.*"token":"\([^"]*\)".*/\1/p')
 ROOT="Authorization: Bearer $TOKEN"
 api GET /boxes -H "$ROOT"

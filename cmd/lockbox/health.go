@@ -15,8 +15,10 @@ import (
 
 func healthCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "health",
-		Short:   "Exit 0 when the server of these settings on this machine is ready, 1 when it is not",
+		Use:   "health",
+		Short: "Check whether the server on this machine is ready: exit code 0 if it is, 1 otherwise",
+		Long: `Send a request to /readyz of the server on this machine. The address comes from LOCKBOX_HTTP_ADDR, which must be set
+as for the server. Containers use this command as their health check.`,
 		Example: "  lockbox health",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
@@ -29,11 +31,13 @@ func healthCommand() *cobra.Command {
 	}
 }
 
+// healthTimeout is shorter than the timeout of common health checks (5 s), so that they see the reason.
+const healthTimeout = 4 * time.Second
+
+// checkHealth returns nil if the server with these settings answers /readyz with 200.
 func checkHealth(ctx context.Context, config boot.Config) error {
-	host, port, err := net.SplitHostPort(config.HTTPAddr)
-	if err != nil {
-		return err
-	}
+	host, port := config.HTTPAddr.Host, config.HTTPAddr.Port
+	// A server on all interfaces is also reached on loopback.
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
@@ -41,15 +45,16 @@ func checkHealth(ctx context.Context, config boot.Config) error {
 	if config.TLSCert != "" {
 		scheme = "https"
 	}
-	ctx, cancel := context.WithTimeout(ctx, 4*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+net.JoinHostPort(host, port)+"/readyz",
 		nil)
 	if err != nil {
 		return err
 	}
-	// The certificate is for the name that clients use, and what is asked here is no secret.
-	client := http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} //nolint:gosec // see above
+	// The certificate has the name that clients use, not this address. The request and the response hold no secret.
+	insecure := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // see above
+	client := http.Client{Transport: &http.Transport{TLSClientConfig: insecure}}
 	answer, err := client.Do(request)
 	if err != nil {
 		return fmt.Errorf("not ready: %w", err)

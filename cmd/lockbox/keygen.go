@@ -15,8 +15,8 @@ func keygenCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "keygen",
 		Short: "Print a new encryption key for entries, or a new secret for the server",
-		Long: `Print a new encryption key (lbk1_…) for the header X-Encryption-Key. The server never stores it: whoever loses it
-loses what was encrypted under it.
+		Long: `Print a new encryption key (lbk1_…) for the header X-Encryption-Key. The server does not store it: without the key,
+the values that are encrypted with it are lost.
 
 With --secret, print a secret for LOCKBOX_SECRET_KEY instead.`,
 		Example: "  lockbox keygen\n  lockbox keygen --secret > secret-key",
@@ -29,11 +29,12 @@ With --secret, print a secret for LOCKBOX_SECRET_KEY instead.`,
 	return command
 }
 
+// newKey returns a new secret for the server, or a new encryption key.
 func newKey(secret bool) string {
 	if secret {
 		return boot.NewSecret()
 	}
 	var random [32]byte
-	_, _ = rand.Read(random[:]) // never fails: crypto/rand ends the program rather
+	_, _ = rand.Read(random[:]) // never fails: crypto/rand would end the program
 	return domain.FormatGeneratedKey(random)
 }

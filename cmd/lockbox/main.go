@@ -1,4 +1,5 @@
-// Command lockbox is the service and what its operator needs beside it. Each sub-command is a file.
+// Command lockbox is the server, the commands of its operator, and the commands that use a server over HTTP (package
+// terminal). Each sub-command of this package is a file.
 package main
 
 import (
@@ -18,7 +19,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	context.AfterFunc(ctx, stop) // the second Ctrl-C kills the program, while the first waits for requests in flight
 	if err := root().ExecuteContext(ctx); err != nil {
 		stop()
 		if !terminal.Quiet(err) {
@@ -28,24 +29,32 @@ func main() {
 	}
 }
 
+// groupServer is the id of the commands that need the settings of a server.
 const groupServer = "server"
 
+// root returns the program with all its commands.
 func root() *cobra.Command {
 	command := &cobra.Command{
 		Use:           "lockbox",
-		Short:         "Lockbox keeps a team's credentials in one place",
+		Short:         "Lockbox is a secrets manager for teams",
 		Version:       boot.Version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	server := []*cobra.Command{serveCommand(), devCommand(), migrateCommand(), secretCommand(), userCommand(),
+	server := []*cobra.Command{
+		serveCommand(),
+		devCommand(),
+		migrateCommand(),
+		secretCommand(),
+		userCommand(),
 		healthCommand(),
-		firstRunCommand()}
+		firstRunCommand(),
+	}
 	for _, each := range server {
 		each.GroupID = groupServer
 	}
 	terminal.AddCommands(command, boot.Version())
-	command.AddGroup(&cobra.Group{ID: groupServer, Title: "For whoever runs the server:"})
+	command.AddGroup(&cobra.Group{ID: groupServer, Title: "Commands for the operator of a server:"})
 	command.AddCommand(server...)
 	command.AddCommand(keygenCommand(), versionCommand())
 	terminal.MarkUsage(command)
@@ -64,19 +73,21 @@ func versionCommand() *cobra.Command {
 	}
 }
 
-// settings reads the environment for a command and makes its log, which goes to standard error.
+// settings reads the settings of a command from the environment and makes its log, which is written to standard error.
+// Commands need only some settings, so that each checks those that it uses; serve checks them all.
 func settings() (boot.Config, *slog.Logger, error) {
 	config, unknown, err := boot.ReadEnvironment(os.Environ())
 	if err != nil {
-		return boot.Config{}, nil, fmt.Errorf("the settings are wrong:\n%w", err)
+		return boot.Config{}, nil, fmt.Errorf("invalid settings:\n%w", err)
 	}
 	log := boot.NewLog(config, os.Stderr)
 	warnOfUnknown(log, unknown)
 	return config, log, nil
 }
 
+// warnOfUnknown logs variables that look like settings. They may be misspelled.
 func warnOfUnknown(log *slog.Logger, unknown []string) {
 	for _, name := range unknown {
-		log.Warn("this variable looks like a setting and is none", slog.String("name", name))
+		log.Warn("ignoring a variable that begins with LOCKBOX_ and is not a setting", slog.String("name", name))
 	}
 }

@@ -9,22 +9,22 @@ import (
 )
 
 func migrateCommand() *cobra.Command {
-	command := &cobra.Command{Use: "migrate", Short: "Change the schema of the database apart from serving"}
+	command := &cobra.Command{Use: "migrate", Short: "Upgrade or downgrade the schema of the database without starting the server"}
 	var steps int
 	down := &cobra.Command{
 		Use:     "down",
-		Short:   "Undo the newest steps; what they had added is lost",
+		Short:   "Revert the newest migrations; the data that they added is lost",
 		Args:    cobra.NoArgs,
 		Example: "  lockbox migrate down --steps 2",
 		RunE: withMigrator(func(command *cobra.Command, migrator *boot.Migrator) error {
 			return migrator.Down(command.Context(), steps)
 		}),
 	}
-	down.Flags().IntVar(&steps, "steps", 1, "how many")
+	down.Flags().IntVar(&steps, "steps", 1, "how many migrations to revert")
 	command.AddCommand(
 		&cobra.Command{
 			Use:     "up",
-			Short:   "Bring the schema up to date",
+			Short:   "Apply all missing migrations",
 			Args:    cobra.NoArgs,
 			Example: "  lockbox migrate up",
 			RunE: withMigrator(func(command *cobra.Command, migrator *boot.Migrator) error {
@@ -34,7 +34,7 @@ func migrateCommand() *cobra.Command {
 		down,
 		&cobra.Command{
 			Use:     "version",
-			Short:   "Print the schema's version and the newest one that this program knows",
+			Short:   "Print the version of the schema and the newest version that this program knows",
 			Args:    cobra.NoArgs,
 			Example: "  lockbox migrate version",
 			RunE:    withMigrator(printVersion),
@@ -43,6 +43,7 @@ func migrateCommand() *cobra.Command {
 	return command
 }
 
+// withMigrator opens the migrator for a command.
 func withMigrator(run func(*cobra.Command, *boot.Migrator) error) func(*cobra.Command, []string) error {
 	return func(command *cobra.Command, _ []string) error {
 		config, _, err := settings()
@@ -57,6 +58,7 @@ func withMigrator(run func(*cobra.Command, *boot.Migrator) error) func(*cobra.Co
 	}
 }
 
+// printVersion returns an error if this program cannot serve the schema.
 func printVersion(command *cobra.Command, migrator *boot.Migrator) error {
 	current, newest, err := migrator.Version(command.Context())
 	if err != nil {

@@ -2,5 +2,5 @@
 
 package main
 
-// protectMemory does nothing here; on Linux it keeps secrets out of core dumps.
+// protectMemory does nothing on this system. On Linux it keeps secrets out of core dumps.
 func protectMemory() {}

@@ -13,9 +13,9 @@ func serveCommand() *cobra.Command {
 	var createSecret bool
 	command := &cobra.Command{
 		Use:   "serve",
-		Short: "Serve, with settings from the environment (LOCKBOX_…)",
-		Long: `Serve until SIGTERM. The settings are environment variables; LOCKBOX_DATABASE_URL and LOCKBOX_SECRET_KEY must be set.
-An older schema is brought up to date first.`,
+		Short: "Run the server, with settings from the environment (LOCKBOX_…)",
+		Long: `Run the server until SIGTERM. The settings are environment variables. LOCKBOX_DATABASE_URL and LOCKBOX_SECRET_KEY
+are required. The server upgrades an older schema before it serves.`,
 		Example: "  LOCKBOX_DATABASE_URL_FILE=database-url LOCKBOX_SECRET_KEY_FILE=secret-key lockbox serve\n  " +
 			"lockbox serve --create-secret",
 		Args: cobra.NoArgs,
@@ -26,9 +26,10 @@ An older schema is brought up to date first.`,
 					return err
 				}
 			}
+			// Unlike settings, this reports all mistakes together, also those between settings.
 			config, unknown, err := boot.ReadEnvironment(os.Environ())
 			if err := boot.AllMistakes(err, config.Validate(), unknown); err != nil {
-				return fmt.Errorf("the settings are wrong:\n%w", err)
+				return fmt.Errorf("invalid settings:\n%w", err)
 			}
 			log := boot.NewLog(config, os.Stderr)
 			warnOfUnknown(log, unknown)
@@ -41,7 +42,7 @@ An older schema is brought up to date first.`,
 		},
 	}
 	command.Flags().BoolVar(&createSecret, "create-secret", false,
-		"make the file of LOCKBOX_SECRET_KEY_FILE if it is missing and the database has no keys yet, and log "+
+		"create the file of LOCKBOX_SECRET_KEY_FILE if it is missing and the database has no keys yet, and log "+
 			"LOCKBOX_INIT_TOKEN until there is an owner")
 	return command
 }

@@ -142,9 +142,9 @@ func TestConditionalWrites(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.AllPermissions)
 	matches := func(version uint64) domain.Condition {
-		return domain.Condition{IfMatch: &domain.Versions{List: []uint64{version}}}
+		return domain.Condition{OneOf: &domain.Versions{List: []uint64{version}}}
 	}
-	absent := domain.Condition{IfNoneMatch: &domain.Versions{Any: true}}
+	absent := domain.Condition{NoneOf: &domain.Versions{Any: true}}
 
 	_, err := b.write(b.owner, `1`, usecases.GeneratedKey, matches(1))
 	require.ErrorIs(t, err, domain.ErrPrecondition, "an entry that does not exist matches nothing")

@@ -313,7 +313,7 @@ func TestAddresses(t *testing.T) {
 			root.do("POST", "/boxes/default", nil, headers...).expect(201)
 			require.Equal(t, test.want, *root.audit("/audit", "?action=box.create").Events[0].Address)
 			untrusted := test.forwarded != "" && !strings.HasPrefix(test.trusted, "127.")
-			require.Equal(t, untrusted, strings.Contains(root.server.log.String(), "not among LOCKBOX_TRUSTED_PROXIES"))
+			require.Equal(t, untrusted, strings.Contains(root.server.log.String(), "not in LOCKBOX_TRUSTED_PROXIES"))
 		})
 	}
 }

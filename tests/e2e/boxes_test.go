@@ -53,7 +53,7 @@ func TestUnknownBoxes(t *testing.T) {
 	root := start(t).initialize()
 	user := root.user("user1")
 	root.box("foreign")
-	const detail = "there is no such box, or you have no part in it"
+	const detail = "there is no such box, or you are not a member of it"
 	for _, name := range append([]string{"unknown", "foreign", "FOREIGN"}, notBoxes...) {
 		t.Run(name[:min(len(name), 20)], func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,99 @@
+package httpapi
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+// AccountsError is an error of the accounts API. Clients read Text, so that it must not change.
+type AccountsError struct {
+	ID     int
+	Status int
+	Text   string
+}
+
+var (
+	accountsRouteNotFound = AccountsError{404, http.StatusNotFound, "Route not found"}
+	accountsHostRefused   = AccountsError{900, http.StatusBadRequest, "the droplet host's reason"}
+	accountsIncomplete    = AccountsError{901, http.StatusBadRequest,
+		`The request body must contain "code" and "username"`}
+	accountsCodeInvalid     = AccountsError{902, http.StatusBadRequest, "TOTP code invalid"}
+	accountsUserNotFound    = AccountsError{903, http.StatusBadRequest, "User not found"}
+	accountsRevokeOthers    = AccountsError{904, http.StatusUnauthorized, "Only system owner can revoke access for others"}
+	accountsUnknownGroup    = AccountsError{905, http.StatusBadRequest, "The group is unknown"}
+	accountsSecondOwner     = AccountsError{906, http.StatusForbidden, "The system cannot have multiple owners"}
+	accountsTokenNotFound   = AccountsError{908, http.StatusUnauthorized, "Access token not found"}
+	accountsTokenExpired    = AccountsError{909, http.StatusUnauthorized, "Access token expired"}
+	accountsRefreshNotFound = AccountsError{910, http.StatusUnauthorized, "Refresh token not found"}
+	accountsAccessDenied    = AccountsError{912, http.StatusForbidden, "Access denied"}
+	accountsUserIncomplete  = AccountsError{913, http.StatusBadRequest,
+		`The request body must contain "group" and "username"`}
+	accountsUserExists = AccountsError{914, http.StatusBadRequest, "Username is already taken"}
+)
+
+// accountsErrors maps the code of a domain error to its error of the accounts API.
+var accountsErrors = map[string]AccountsError{
+	"route_not_found":                            accountsRouteNotFound,
+	codeMethodNotAllowed:                         accountsRouteNotFound,
+	domain.ErrDropletHostRefused.Code:            accountsHostRefused,
+	domain.ErrDropletReasonWithheld.Code:         accountsHostRefused,
+	domain.ErrDropletNotFound.Code:               accountsHostRefused,
+	domain.DropletPrefix("").NoFreeNumber().Code: accountsHostRefused,
+	"sign_in_incomplete":                         accountsIncomplete,
+	domain.ErrCodeInvalid.Code:                   accountsCodeInvalid,
+	domain.ErrUserNotFound.Code:                  accountsUserNotFound,
+	domain.ErrRevokeOthers.Code:                  accountsRevokeOthers,
+	domain.ErrUnknownGroup.Code:                  accountsUnknownGroup,
+	domain.ErrSecondOwner.Code:                   accountsSecondOwner,
+	domain.ErrUnauthenticated.Code:               accountsTokenNotFound,
+	domain.ErrRefreshToken.Code:                  accountsRefreshNotFound,
+	domain.ErrGroupTooLow.Code:                   accountsAccessDenied,
+	"account_incomplete":                         accountsUserIncomplete,
+	"invalid_username":                           accountsUserIncomplete,
+	domain.ErrUserExists.Code:                    accountsUserExists,
+}
+
+// AccountsErrors lists the errors with an errorId other than 0, by errorId. The documentation is checked against it.
+func AccountsErrors() []AccountsError {
+	lines := []AccountsError{accountsTokenExpired}
+	for _, line := range accountsErrors {
+		if !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	slices.SortFunc(lines, func(a, b AccountsError) int { return a.ID - b.ID })
+	return lines
+}
+
+// accountsError returns the error of the accounts API for a domain error. An error that has no line in the table gets
+// errorId 0, the message of the domain error, and the given status.
+func accountsError(refusal *domain.Error, status int) AccountsError {
+	// An expired token has the same code as an unknown one; only its cause differs.
+	if errors.Is(refusal, domain.ErrCredentialExpired) {
+		return accountsTokenExpired
+	}
+	if known, ok := accountsErrors[refusal.Code]; ok {
+		return known
+	}
+	if refusal.Code == domain.ErrOwnerStays.Code {
+		status = http.StatusForbidden // 409 in the Lockbox API
+	}
+	return AccountsError{Status: status, Text: refusal.Message}
+}
+
+// hostReason returns the text of error 900: the reason of the droplet host, or a refusal of the server in the words
+// that Docker would use for it. droplet is the name in the path.
+func hostReason(refusal *domain.Error, droplet string) string {
+	const daemon = "Error response from daemon: "
+	switch refusal.Code {
+	case domain.ErrDropletHostRefused.Code:
+		return refusal.Message
+	case domain.ErrDropletNotFound.Code:
+		return daemon + "No such container: " + droplet
+	default:
+		return daemon + refusal.Message
+	}
+}

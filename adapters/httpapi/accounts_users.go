@@ -1,0 +1,53 @@
+package httpapi
+
+import "github.com/lockbox-go/lockbox/domain/identity"
+
+func (a *API) showTOTP(r *request) error {
+	enrolment, err := a.accounts.ShowTOTP(r.ctx(), r.by, r.param("user"))
+	if err != nil {
+		return err
+	}
+	return r.json(struct {
+		QR     string `json:"qr"`
+		Secret string `json:"secret"`
+	}{qrURI(enrolment), enrolment.Secret}, nil)
+}
+
+// accountLine is a user in a response of the accounts API. Group is null for users in no group.
+type accountLine struct {
+	Username string  `json:"username"`
+	Group    *string `json:"group"`
+	Created  *string `json:"created"`
+}
+
+func (a *API) listAccounts(r *request) error {
+	users, err := a.accounts.ListUsers(r.ctx(), r.by)
+	lines := make([]accountLine, len(users))
+	for i, user := range users {
+		lines[i] = accountLine{user.Spelling, orNull(user.Group.String()), rfc3339(user.CreatedAt)}
+	}
+	return r.json(lines, err)
+}
+
+// addAccount answers with the updated list, as all changes of the accounts API do.
+func (a *API) addAccount(r *request) error {
+	body, err := bindOptional[struct { // an absent body is an incomplete one: errorId 913
+		Username string `json:"username"`
+		Group    string `json:"group"`
+	}](r)
+	if err != nil {
+		return err
+	}
+	in := identity.AccountsAddUser{Username: body.Username, Group: body.Group}
+	if err := a.accounts.AddUser(r.ctx(), r.by, in); err != nil {
+		return err
+	}
+	return a.listAccounts(r)
+}
+
+func (a *API) deleteAccount(r *request) error {
+	if err := a.accounts.DeleteUser(r.ctx(), r.by, r.param("user")); err != nil {
+		return err
+	}
+	return a.listAccounts(r)
+}

@@ -1,0 +1,49 @@
+package httpapi
+
+import "github.com/lockbox-go/lockbox/domain/identity"
+
+// apiKeyBody has a new API key. It is the only response that shows a whole key, unless LOCKBOX_SHOW_API_KEYS is on.
+type apiKeyBody struct {
+	APIKey string `json:"apiKey"`
+}
+
+func (a *API) issueAPIKey(r *request) error {
+	body, err := bindOptional[struct {
+		Expiry string `json:"expiry"`
+		Name   string `json:"name"`
+	}](r)
+	if err != nil {
+		return err
+	}
+	key, err := a.identity.IssueAPIKey(r.ctx(), r.by, identity.IssueAPIKey{Expiry: body.Expiry, Name: body.Name})
+	return r.json(apiKeyBody{key}, err)
+}
+
+// apiKeyLine describes an API key without showing it. ExpiresAt is null for a key that does not expire, LastUsedAt for
+// a key that was not used yet.
+type apiKeyLine struct {
+	ID         string  `json:"id"`
+	Name       string  `json:"name"`
+	CreatedAt  *string `json:"createdAt"`
+	ExpiresAt  *string `json:"expiresAt"`
+	LastUsedAt *string `json:"lastUsedAt"`
+}
+
+func (a *API) listAPIKeys(r *request) error {
+	keys, err := a.identity.ListAPIKeys(r.ctx(), r.by)
+	lines := make([]apiKeyLine, len(keys))
+	for i, key := range keys {
+		lines[i] = apiKeyLine{
+			ID:         key.ID.String(),
+			Name:       key.Name,
+			CreatedAt:  rfc3339(key.CreatedAt),
+			ExpiresAt:  rfc3339(key.ExpiresAt),
+			LastUsedAt: rfc3339(key.LastUsedAt),
+		}
+	}
+	return r.json(lines, err)
+}
+
+func (a *API) revokeAPIKey(r *request) error {
+	return r.noContentJSON(a.identity.RevokeAPIKey(r.ctx(), r.by, r.param("apiKey")))
+}

@@ -1,0 +1,168 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/labstack/echo/v4"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+const (
+	// maxAnonymousBody is the largest body without a token, in bytes. Names and passwords fit into it. A larger body
+	// is also a "large body", which needs a share of the budget.
+	maxAnonymousBody = 16 << 10
+	// maxLargeBodies is how many bodies of the largest size may be in memory at once.
+	maxLargeBodies = 64
+)
+
+var errBodyTooLarge = domain.Refuse(domain.TooLarge, "body_too_large",
+	"the request body is larger than this server accepts")
+
+// body is the body of a request. It is read at most once; a second reader gets the same text or the same error.
+type body struct {
+	// limit is the largest body, in bytes.
+	limit int64
+	// budget is shared by all requests, so that many large bodies at once cannot fill the memory. held is what this
+	// request has taken from it, in bytes.
+	budget *semaphore.Weighted
+	held   int64
+
+	read bool
+	text []byte
+	err  error
+}
+
+// release returns what the request holds of the budget.
+func (b *body) release() {
+	if b.held > 0 {
+		b.budget.Release(b.held)
+		b.held = 0
+	}
+}
+
+// isLarge reports whether the body of a request may be larger than one without a token.
+func isLarge(r *http.Request) bool { return r.ContentLength < 0 || r.ContentLength > maxAnonymousBody }
+
+// readBody returns the body, empty if there is none. Errors: TooLarge over the limit, Unavailable when the budget for
+// large bodies is spent, Invalid when the body ends early.
+func (r *request) readBody() ([]byte, error) {
+	if !r.body.read {
+		r.body.read = true
+		r.body.text, r.body.err = r.body.readFrom(r.Request(), r.Response())
+	}
+	return r.body.text, r.body.err
+}
+
+func (b *body) readFrom(r *http.Request, w http.ResponseWriter) ([]byte, error) {
+	if r.ContentLength > b.limit {
+		return nil, errBodyTooLarge
+	}
+	if isLarge(r) {
+		// The length may be unknown, so that the request takes what it may read at most.
+		if !b.budget.TryAcquire(b.limit) {
+			return nil, domain.ErrBusy.Because(errors.New("the budget for large request bodies is spent"))
+		}
+		b.held = b.limit
+	}
+	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, b.limit))
+	if _, over := errors.AsType[*http.MaxBytesError](err); over {
+		return nil, errBodyTooLarge
+	}
+	if err != nil {
+		return nil, domain.Refuse(domain.Invalid, "body_unreadable",
+			"the request body ended early: send the request again").Because(err)
+	}
+	return text, nil
+}
+
+// bind decodes the JSON body of a request. A request without a body is refused with body_required.
+func bind[T any](r *request) (T, error) {
+	value, present, err := decodeBody[T](r)
+	if err == nil && !present {
+		err = domain.Refuse(domain.Invalid, "body_required", "the request needs a JSON body")
+	}
+	return value, err
+}
+
+// bindOptional decodes the JSON body of a request, or returns the zero T if the body is empty.
+func bindOptional[T any](r *request) (T, error) {
+	value, _, err := decodeBody[T](r)
+	return value, err
+}
+
+// decodeBody decodes the body and overwrites its text, which may hold secrets. An empty body is not present, whatever
+// its content type. With an error, the value may be decoded in part.
+func decodeBody[T any](r *request) (value T, present bool, err error) {
+	text, err := r.readBody()
+	if err != nil || len(text) == 0 {
+		return value, false, err
+	}
+	defer clear(text)
+	value, err = decodeJSON[T](r, text)
+	return value, err == nil, err
+}
+
+// decodeJSON decodes a body that is not empty. Its errors repeat nothing of the body.
+func decodeJSON[T any](r *request, text []byte) (value T, err error) {
+	if !isJSON(r.Request().Header.Get(echo.HeaderContentType)) {
+		return value, domain.Refuse(domain.Unsupported, "unsupported_media_type",
+			"the body must be sent as Content-Type: application/json")
+	}
+	if !utf8.Valid(text) {
+		return value, domain.Refuse(domain.Invalid, "malformed_json", "the body is not UTF-8")
+	}
+	if err := json.Unmarshal(text, &value); err != nil {
+		return value, malformed(err, reflect.TypeFor[T]())
+	}
+	return value, nil
+}
+
+// isJSON accepts application/json, text/json and application/*+json, with any parameters.
+func isJSON(contentType string) bool {
+	media, _, err := mime.ParseMediaType(contentType)
+	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
+		return false
+	}
+	return media == "application/json" || media == "text/json" ||
+		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
+}
+
+// malformed describes a decoding error without repeating any of the body. The body was decoded into a value of type
+// body.
+func malformed(err error, body reflect.Type) error {
+	wrongType, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case !ok:
+		return domain.Refuse(domain.Invalid, "malformed_json",
+			"the body must be exactly one JSON value, and not nested too deeply")
+	case wrongType.Field == "": // the body itself, or an element of a list
+		return domain.Refuse(domain.Invalid, "wrong_type", "the body must be "+jsonType(body))
+	default:
+		return domain.InvalidField(wrongType.Field, "wrong_type", wrongType.Field+" must be "+jsonType(wrongType.Type))
+	}
+}
+
+// jsonType names the JSON type that a field of a Go type is decoded from.
+func jsonType(wanted reflect.Type) string {
+	switch wanted.Kind() {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Slice:
+		return "a list of strings"
+	case reflect.Uint64:
+		return "a whole number"
+	default:
+		return "a JSON object"
+	}
+}

@@ -1,0 +1,57 @@
+package httpapi
+
+import (
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+// contract is what the routes of one API have in common on the wire. There are two: lockboxAPI and accountsAPI.
+type contract interface {
+	// token returns the token of a request and removes it from the headers, so that it cannot reach a log. It returns
+	// "" if the route accepts requests without a token and there is none, and Unauthenticated if the request has no
+	// token or a malformed one. It does not verify the token.
+	token(r *request) (string, error)
+	// bodyLimit returns the largest body in bytes, given the limit of the settings.
+	bodyLimit(configured int64) int64
+	// writeError writes an error as the response, with the status that errors.go assigns to its kind.
+	writeError(c echo.Context, refusal *domain.Error, status int)
+}
+
+// contractOf returns the contract of a path. It also decides how the error looks when no route matches the path.
+func contractOf(path string) contract {
+	if path == accountsPath || strings.HasPrefix(path, accountsPath+"/") {
+		return accountsAPI{}
+	}
+	return lockboxAPI{}
+}
+
+// lockboxAPI is the contract of all paths outside of /api/v1: bearer tokens, and errors as problem documents
+// (RFC 9457).
+type lockboxAPI struct{}
+
+// maxAuthorization is the longest Authorization header, in bytes. Tokens of this server are shorter.
+const maxAuthorization = 4 << 10
+
+// token reads "Authorization: Bearer TOKEN". The scheme matches in any letter case.
+func (lockboxAPI) token(r *request) (string, error) {
+	header := r.Request().Header
+	values := header.Values(echo.HeaderAuthorization)
+	header.Del(echo.HeaderAuthorization)
+	if len(values) == 0 && r.route.Auth == AuthOptional {
+		return "", nil
+	}
+	if len(values) != 1 || len(values[0]) > maxAuthorization {
+		return "", domain.ErrUnauthenticated
+	}
+	scheme, token, _ := strings.Cut(values[0], " ")
+	token = strings.TrimSpace(token)
+	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+		return "", domain.ErrUnauthenticated
+	}
+	return token, nil
+}
+
+func (lockboxAPI) bodyLimit(configured int64) int64 { return configured }

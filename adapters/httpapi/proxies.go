@@ -1,0 +1,57 @@
+package httpapi
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"slices"
+	"sync/atomic"
+
+	"github.com/labstack/echo/v4"
+)
+
+// trustedProxies decides which peers may tell the address of a client in X-Forwarded-For. Addresses matter for the
+// audit log and for rate limits.
+type trustedProxies struct {
+	networks []*net.IPNet
+	// warned is set once a peer that is not trusted has sent X-Forwarded-For.
+	warned atomic.Bool
+}
+
+// trust sets the networks of the proxies and returns how Echo finds the address of a client. Without networks, it is
+// the address of the peer, and X-Forwarded-For is ignored.
+func (p *trustedProxies) trust(prefixes []netip.Prefix) echo.IPExtractor {
+	if len(prefixes) == 0 {
+		return echo.ExtractIPDirect()
+	}
+	// Echo trusts private networks unless told otherwise. Here only the configured ones count.
+	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
+	for _, prefix := range prefixes {
+		bits := prefix.Addr().BitLen()
+		network := &net.IPNet{IP: prefix.Masked().Addr().AsSlice(), Mask: net.CIDRMask(prefix.Bits(), bits)}
+		p.networks = append(p.networks, network)
+		options = append(options, echo.TrustIPRange(network))
+	}
+	return echo.ExtractIPFromXFFHeader(options...)
+}
+
+// sharesAddress reports whether the peer forwards requests of clients without being trusted. All of its clients then
+// share one address.
+func (p *trustedProxies) sharesAddress(r *http.Request) bool {
+	if r.Header.Get(echo.HeaderXForwardedFor) == "" {
+		return false
+	}
+	host, _, _ := net.SplitHostPort(r.RemoteAddr) // a malformed address is in no network
+	peer := net.ParseIP(host)
+	return !slices.ContainsFunc(p.networks, func(network *net.IPNet) bool { return network.Contains(peer) })
+}
+
+// warn logs the first request of a proxy that is not trusted.
+func (p *trustedProxies) warn(log *slog.Logger, r *http.Request) {
+	if p.sharesAddress(r) && !p.warned.Swap(true) {
+		host, _, _ := net.SplitHostPort(r.RemoteAddr)
+		log.Warn("ignoring X-Forwarded-For of a peer that is not in LOCKBOX_TRUSTED_PROXIES: "+
+			"all of its clients share one address", slog.String("peer", host))
+	}
+}

@@ -1,0 +1,89 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net/url"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+// request is one request to a route. It is used by one goroutine.
+type request struct {
+	echo.Context
+	route Route
+	// by is who sends the request. Its credential is verified, but not looked up: see API.authenticateCaller.
+	by   domain.Requester
+	body body
+	// authenticated is set once authenticateCaller has succeeded.
+	authenticated bool
+}
+
+// ctx is the context of the request; it ends when the client disconnects.
+func (r *request) ctx() context.Context { return r.Request().Context() }
+
+// param returns a path parameter; see pathParam.
+func (r *request) param(name string) string { return pathParam(r, name) }
+
+// pathParam returns a path parameter, decoded once. It returns "" if the encoding is malformed; no name matches "".
+func pathParam(c echo.Context, name string) string {
+	text, err := url.PathUnescape(c.Param(name))
+	if err != nil {
+		return ""
+	}
+	return text
+}
+
+// handle returns the Echo handler of a route.
+func (a *API) handle(route Route) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		header := c.Response().Header()
+		header.Set("Cache-Control", "no-store")
+		header.Add("Vary", "Authorization, "+headerEncryptionKey) // CORS adds Origin
+		r := &request{
+			Context: c,
+			route:   route,
+			by: domain.Requester{
+				RequestID:     header.Get(echo.HeaderXRequestID),
+				Address:       c.RealIP(),
+				SharedAddress: a.proxies.sharesAddress(c.Request()),
+			},
+			body: body{limit: route.contract.bodyLimit(a.maxBodyBytes), budget: a.largeBodies},
+		}
+		defer r.body.release()
+		return a.serve(r)
+	}
+}
+
+// serve runs a request in this order:
+//
+//  1. identify reads the token and verifies a signature. It needs no database.
+//  2. admitLargeBody looks the caller up if the request would otherwise hold memory for a token that can be invented.
+//  3. The handler decodes the body and calls a use case, which looks the caller up in the same statement as its data.
+//     That is why there is no lookup before it: reading and writing an entry take one statement each.
+//  4. An error in the input is reported only to a caller who is authenticated. See refuseInput.
+func (a *API) serve(r *request) error {
+	if err := a.identify(r); err != nil {
+		return err
+	}
+	if r.by.Credential.IsZero() {
+		r.body.limit = min(r.body.limit, maxAnonymousBody)
+	}
+	if err := a.admitLargeBody(r); err != nil {
+		// Without this header the server would read the rest of the body before it reuses the connection.
+		r.Response().Header().Set(echo.HeaderConnection, "close")
+		return err
+	}
+	err := r.route.handler(a, r)
+	if isInputError(err) {
+		return a.refuseInput(r, err)
+	}
+	return err
+}
+
+// isInputError reports whether err describes what is wrong with the input of a request.
+func isInputError(err error) bool {
+	return errors.Is(err, domain.Invalid) || errors.Is(err, domain.TooLarge) || errors.Is(err, domain.Unsupported)
+}

@@ -1,0 +1,85 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+const (
+	// contentTypeJSON has no charset, because JSON is UTF-8 (RFC 8259).
+	contentTypeJSON = "application/json"
+	// wholeSeconds is the format of times in the older responses, in UTC. Newer responses use RFC 3339.
+	wholeSeconds = "2006-01-02 15:04:05"
+)
+
+// json answers 200 with the result of a use case, or returns its error.
+func (r *request) json(body any, err error) error {
+	if err != nil {
+		return err
+	}
+	return r.jsonStatus(http.StatusOK, body)
+}
+
+func (r *request) jsonStatus(status int, body any) error {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	return r.Blob(status, contentTypeJSON, text)
+}
+
+// noContent answers 204, or returns the error of a use case.
+func (r *request) noContent(err error) error {
+	if err != nil {
+		return err
+	}
+	return r.NoContent(http.StatusNoContent)
+}
+
+// noContentJSON is noContent with a content type, which clients expect of two requests although they have no body.
+func (r *request) noContentJSON(err error) error {
+	if err == nil {
+		r.Response().Header().Set(echo.HeaderContentType, contentTypeJSON)
+	}
+	return r.noContent(err)
+}
+
+// created answers 201 with the location of a new resource, given as the segments of its path.
+func (r *request) created(segments ...string) error {
+	location := ""
+	for _, segment := range segments {
+		location += "/" + url.PathEscape(segment)
+	}
+	r.Response().Header().Set(echo.HeaderLocation, location)
+	return r.NoContent(http.StatusCreated)
+}
+
+// rfc3339 formats a time in UTC. The zero time is null in JSON.
+func rfc3339(at time.Time) *string {
+	if at.IsZero() {
+		return nil
+	}
+	text := at.UTC().Format(time.RFC3339)
+	return &text
+}
+
+// orNull returns nil, which is null in JSON, for an empty text.
+func orNull(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+func idOrNull[T any](id domain.ID[T]) *string {
+	if id.IsZero() {
+		return nil
+	}
+	return orNull(id.String())
+}

@@ -1,0 +1,75 @@
+package httpapi
+
+import "github.com/lockbox-go/lockbox/domain/identity"
+
+// initialize creates the first user, who is the owner of the system.
+func (a *API) initialize(r *request) error {
+	token, err := r.takeHeader(headerInitToken)
+	if err != nil {
+		return err
+	}
+	body, err := bind[struct {
+		Username string `json:"username"`
+		Password string `json:"password"`
+	}](r)
+	if err != nil {
+		return err
+	}
+	key, err := a.identity.Initialize(r.ctx(), r.by,
+		identity.Initialize{Username: body.Username, Password: body.Password, Token: token})
+	return r.json(apiKeyBody{key}, err)
+}
+
+// signInBody is the body of a sign-in in either API.
+type signInBody struct {
+	Username string   `json:"username"`
+	Password string   `json:"password"`
+	Code     codeText `json:"code"`
+}
+
+func (a *API) authenticate(r *request) error {
+	body, err := bind[signInBody](r)
+	if err != nil {
+		return err
+	}
+	token, ends, err := a.identity.Authenticate(r.ctx(), r.by,
+		identity.Authenticate{Username: body.Username, Password: body.Password, Code: string(body.Code)})
+	return r.json(struct {
+		Token  string `json:"token"`
+		Expiry int64  `json:"expiry"` // Unix milliseconds
+	}{token, ends.UnixMilli()}, err)
+}
+
+// callerBody describes a caller and the token of the request. Group is null for users in no group.
+type callerBody struct {
+	Username string    `json:"username"`
+	Role     string    `json:"role"`
+	Group    *string   `json:"group"`
+	Token    tokenBody `json:"token"`
+}
+
+// tokenBody describes a token without showing it. ExpiresAt is null for a token that does not expire.
+type tokenBody struct {
+	Kind      string  `json:"kind"`
+	ID        string  `json:"id"`
+	Name      string  `json:"name"`
+	ExpiresAt *string `json:"expiresAt"`
+}
+
+func (a *API) whoAmI(r *request) error {
+	caller, err := a.identity.WhoAmI(r.ctx(), r.by)
+	if err != nil {
+		return err
+	}
+	return r.json(callerBody{
+		Username: string(caller.Name),
+		Role:     caller.Role.String(),
+		Group:    orNull(caller.Group.String()),
+		Token: tokenBody{
+			Kind:      string(caller.Credential.Kind),
+			ID:        caller.Credential.ID.String(),
+			Name:      caller.CredentialName,
+			ExpiresAt: rfc3339(caller.ExpiresAt),
+		},
+	}, nil)
+}

@@ -1,0 +1,37 @@
+package httpapi
+
+import (
+	"strings"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+// wireFields maps fields of domain errors to the names under which HTTP clients send them.
+var wireFields = map[string]string{domain.FieldEncryptionKey: headerEncryptionKey}
+
+// wireMessages are the messages that need the name of a header or of a setting. The domain knows neither.
+var wireMessages = []struct {
+	of      *domain.Error
+	message string
+}{
+	{domain.ErrEncryptionKeyRequired,
+		"the header X-Encryption-Key is missing or empty: send the key that the entry is encrypted with"},
+	{domain.ErrKeyMismatch, "the entry is encrypted with another key than the one in X-Encryption-Key"},
+	{domain.ErrPrecondition, "the entry's version does not match If-Match or If-None-Match: read the entry and try again"},
+	{domain.ErrNoDropletHost, "no droplet host is configured: the operator can set LOCKBOX_DOCKER_HOST"},
+}
+
+// onTheWire returns an error with the names that HTTP clients know. A use case may have put words around the message of
+// the domain, such as the variable of a droplet; they stay. The argument is not changed, because it may be shared.
+func onTheWire(refusal *domain.Error) *domain.Error {
+	shown := *refusal
+	if name, ok := wireFields[refusal.Field]; ok {
+		shown.Field = name
+	}
+	for _, words := range wireMessages {
+		if words.of.Code == refusal.Code {
+			shown.Message = strings.Replace(refusal.Message, words.of.Message, words.message, 1)
+		}
+	}
+	return &shown
+}

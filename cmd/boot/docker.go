@@ -1,0 +1,93 @@
+package boot
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+
+	"github.com/lockbox-go/lockbox/adapters/docker"
+)
+
+const (
+	// minDropletMemory is the smallest memory limit that Docker accepts.
+	minDropletMemory ByteSize = 6 << 20
+	// minDropletCPUs is the smallest CPU limit that Docker accepts, maxDropletCPUs more than any host has.
+	minDropletCPUs = 0.01
+	maxDropletCPUs = 1024
+)
+
+// checkDroplets returns the mistakes in the settings of droplets, joined.
+func (c Config) checkDroplets() error {
+	var mistakes []error
+	if c.DropletMemory < minDropletMemory {
+		mistakes = append(mistakes, mistake("DROPLET_MEMORY", "must be a size of 6m or more, such as 512m or 2g"))
+	}
+	if !(c.DropletCPUs >= minDropletCPUs && c.DropletCPUs <= maxDropletCPUs) { // also false for NaN
+		mistakes = append(mistakes, mistake("DROPLET_CPUS", "must be from 0.01 to 1024"))
+	}
+	if c.DockerHost.IsZero() {
+		return errors.Join(mistakes...)
+	}
+	switch {
+	case c.DockerHost.isSocket() && c.hasDockerTLS():
+		mistakes = append(mistakes,
+			mistake("DOCKER_HOST", "is a local socket, which does not use TLS: unset LOCKBOX_DOCKER_TLS_…"))
+	case !c.DockerHost.isLocal() && !c.hasDockerTLS():
+		mistakes = append(mistakes, mistake("DOCKER_HOST",
+			"is on another machine, and without TLS everyone on the network path could become root there: "+
+				"set LOCKBOX_DOCKER_TLS_CA_FILE, LOCKBOX_DOCKER_TLS_CERT_FILE and LOCKBOX_DOCKER_TLS_KEY_FILE"))
+	}
+	if len(c.DropletImages) == 0 {
+		mistakes = append(mistakes,
+			mistake("DROPLET_IMAGES", "must name at least one image when LOCKBOX_DOCKER_HOST is set"))
+	}
+	return errors.Join(mistakes...)
+}
+
+// hasDockerTLS reports whether any TLS setting is set.
+func (c Config) hasDockerTLS() bool {
+	return c.DockerTLSCA != "" || c.DockerTLSCert != "" || len(c.DockerTLSKey.Bytes()) > 0
+}
+
+// dockerTLS makes the TLS configuration of the Docker client, which verifies the server against the CA and the name in
+// the address. It returns nil without TLS.
+func (c *Config) dockerTLS() (*tls.Config, error) {
+	if !c.hasDockerTLS() {
+		return nil, nil
+	}
+	if c.DockerTLSCA == "" || c.DockerTLSCert == "" || len(c.DockerTLSKey.Bytes()) == 0 {
+		return nil, mistake("DOCKER_TLS_CA",
+			"and LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY must be set together, or none of them")
+	}
+	trusted := x509.NewCertPool()
+	if !trusted.AppendCertsFromPEM([]byte(c.DockerTLSCA)) {
+		return nil, mistake("DOCKER_TLS_CA", "is not a certificate in PEM format")
+	}
+	own, err := tls.X509KeyPair([]byte(c.DockerTLSCert), c.DockerTLSKey.Bytes())
+	if err != nil {
+		return nil, mistake("DOCKER_TLS_CA", "is set, but LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY are not a "+
+			"certificate and its key in PEM format: "+err.Error())
+	}
+	return &tls.Config{
+		RootCAs:      trusted,
+		Certificates: []tls.Certificate{own},
+		ServerName:   c.DockerHost.host,
+		MinVersion:   tls.VersionTLS12,
+	}, nil
+}
+
+// dropletHost returns the client of the configured Docker host. It opens no connection.
+func (c *core) dropletHost() (*docker.Host, error) {
+	host, err := docker.New(docker.Config{
+		Address:      c.config.DockerHost.address,
+		TLS:          c.config.derived.dockerTLS,
+		Installation: c.installation,
+		Prefix:       c.config.DropletPrefix,
+		Memory:       int64(c.config.DropletMemory),
+		NanoCPUs:     int64(c.config.DropletCPUs * 1e9),
+	})
+	if err != nil {
+		return nil, mistake("DOCKER_HOST", "cannot be used: "+err.Error())
+	}
+	return host, nil
+}

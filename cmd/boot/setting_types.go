@@ -1,0 +1,196 @@
+package boot
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/caarlos0/env/v11"
+	"github.com/docker/go-units"
+
+	"github.com/lockbox-go/lockbox/adapters/sealing"
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+// rule is the error of a setting that breaks a rule. It completes a sentence that begins with the name of the variable,
+// and never repeats the value.
+type rule string
+
+func (r rule) Error() string { return string(r) }
+
+// parsers has the types of settings that belong to other packages and do not parse themselves.
+var parsers = map[reflect.Type]env.ParserFunc{
+	reflect.TypeFor[domain.Secret](): func(text string) (any, error) { return domain.NewSecret(text), nil },
+	reflect.TypeFor[sealing.Secret](): func(text string) (any, error) {
+		secret, err := sealing.ParseSecret(text)
+		if err != nil {
+			return nil, rule("is malformed: " + err.Error() + "; copy it as lockbox keygen --secret printed it")
+		}
+		return secret, nil
+	},
+	reflect.TypeFor[domain.DropletPrefix](): func(text string) (any, error) {
+		prefix, err := domain.ParseDropletPrefix(text)
+		if err != nil {
+			return nil, rule(err.Error())
+		}
+		return prefix, nil
+	},
+	reflect.TypeFor[domain.RateLimits](): func(text string) (any, error) {
+		free, err := strconv.Atoi(text)
+		if err != nil || free < 1 || free > maxFreeAttempts {
+			return nil, rule("must be a whole number from 1 to 1000000")
+		}
+		return domain.NewRateLimits(free), nil
+	},
+}
+
+// maxFreeAttempts turns rate limits off in practice, and cannot overflow when it is multiplied.
+const maxFreeAttempts = 1_000_000
+
+// Address is a host and a port to listen on. An empty host means all interfaces.
+type Address struct{ Host, Port string }
+
+// UnmarshalText parses HOST:PORT or :PORT.
+func (a *Address) UnmarshalText(text []byte) (err error) {
+	if a.Host, a.Port, err = net.SplitHostPort(string(text)); err != nil {
+		return rule("must be an address and a port, such as :5000 or 127.0.0.1:5000")
+	}
+	return nil
+}
+
+// String returns HOST:PORT.
+func (a Address) String() string { return net.JoinHostPort(a.Host, a.Port) }
+
+// Origins are the origins that browsers may call from.
+type Origins []string
+
+// UnmarshalText parses origins with commas between them; * is every origin.
+func (o *Origins) UnmarshalText(text []byte) error {
+	*o = strings.Split(string(text), ",")
+	for _, origin := range *o {
+		if origin != "*" && !strings.HasPrefix(origin, "http://") && !strings.HasPrefix(origin, "https://") {
+			return rule("must be origins such as https://app.example.org, with commas between them")
+		}
+	}
+	return nil
+}
+
+// LogFormat is the format of the log: json or text.
+type LogFormat string
+
+// The formats of the log.
+const (
+	LogJSON LogFormat = "json"
+	LogText LogFormat = "text"
+)
+
+// UnmarshalText parses a format.
+func (f *LogFormat) UnmarshalText(text []byte) error {
+	switch *f = LogFormat(text); *f {
+	case LogJSON, LogText:
+		return nil
+	default:
+		return rule("must be json or text")
+	}
+}
+
+// ByteSize is a number of bytes.
+type ByteSize int64
+
+// UnmarshalText parses a size as Docker does: 512m, 2g. The units are powers of 1024.
+func (b *ByteSize) UnmarshalText(text []byte) error {
+	size, err := units.RAMInBytes(string(text))
+	if err != nil {
+		return rule("must be a size, such as 512m or 2g")
+	}
+	*b = ByteSize(size)
+	return nil
+}
+
+// DockerHost is the address of a Docker engine: a socket of this machine, or a host and a port over TCP. The zero
+// DockerHost is no engine.
+type DockerHost struct {
+	address string
+	host    string // "" for a socket
+}
+
+// UnmarshalText parses unix:///PATH or tcp://HOST:PORT.
+func (h *DockerHost) UnmarshalText(text []byte) error {
+	address, err := url.Parse(string(text))
+	if err != nil {
+		return errDockerHost
+	}
+	isSocket := address.Scheme == "unix" && address.Host == "" && filepath.IsAbs(address.Path)
+	isTCP := address.Scheme == "tcp" && address.Hostname() != "" && address.Port() != "" && address.Path == "" &&
+		address.User == nil
+	if !isSocket && !isTCP {
+		return errDockerHost
+	}
+	*h = DockerHost{address: string(text), host: address.Hostname()}
+	return nil
+}
+
+const errDockerHost = rule("must be unix:///var/run/docker.sock or tcp://host:2376")
+
+// IsZero reports whether no engine is configured.
+func (h DockerHost) IsZero() bool { return h.address == "" }
+
+func (h DockerHost) isSocket() bool { return h.host == "" }
+
+// isLocal reports whether connections to the engine stay on this machine.
+func (h DockerHost) isLocal() bool {
+	ip := net.ParseIP(h.host)
+	return h.isSocket() || h.host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// serverTLS makes the TLS configuration of the server. It returns nil without TLS.
+func (c *Config) serverTLS() (*tls.Config, error) {
+	if c.TLSCert == "" && len(c.TLSKey.Bytes()) == 0 {
+		return nil, nil
+	}
+	if c.TLSCert == "" || len(c.TLSKey.Bytes()) == 0 {
+		return nil, mistake("TLS_CERT", "and LOCKBOX_TLS_KEY must be set together, or neither")
+	}
+	pair, err := tls.X509KeyPair([]byte(c.TLSCert), c.TLSKey.Bytes())
+	if err != nil {
+		return nil, mistake("TLS_CERT", "and LOCKBOX_TLS_KEY are not a certificate and its key in PEM: "+err.Error())
+	}
+	return &tls.Config{
+		Certificates: []tls.Certificate{pair},
+		MinVersion:   tls.VersionTLS12,
+		NextProtos:   []string{"h2", "http/1.1"},
+	}, nil
+}
+
+// ruleBroken returns what is wrong with a setting that could not be parsed, as the end of a sentence that begins with
+// the name of the variable.
+func ruleBroken(wrong env.ParseError) string {
+	if broken, ok := errors.AsType[rule](wrong.Err); ok {
+		return broken.Error()
+	}
+	return fmt.Sprintf("cannot be read as %s", kindOfSetting(wrong.Type))
+}
+
+// kindOfSetting names a type of the standard library for people.
+func kindOfSetting(wanted reflect.Type) string {
+	switch wanted.String() {
+	case "time.Duration":
+		return "a duration, such as 90s, 15m or 168h"
+	case "float64":
+		return "a number, such as 0.5"
+	case "bool":
+		return "true or false"
+	case "slog.Level":
+		return "a level: debug, info, warn or error"
+	case "[]netip.Prefix", "netip.Prefix":
+		return "networks with commas between them, such as 10.0.0.0/8,192.168.1.1/32"
+	default:
+		return "a whole number in range"
+	}
+}
