@@ -179,7 +179,7 @@ func TestAStaleServerKeyReloadsTheKeyRing(t *testing.T) {
 	var store *postgres.Store
 	store, _ = openStore(t, func(context.Context) error {
 		reloads++
-		if store.Stat().AcquiredConns() > 0 {
+		if store.Stats().Pool.Used > 0 {
 			t.Error("the key ring is reloaded while a transaction is open")
 		}
 		return failure

@@ -12,6 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/otp"
 	"github.com/lockbox-go/lockbox/adapters/passwords"
 	"github.com/lockbox-go/lockbox/adapters/postgres"
+	"github.com/lockbox-go/lockbox/adapters/postgres/migrate"
 	"github.com/lockbox-go/lockbox/adapters/sealing"
 	"github.com/lockbox-go/lockbox/adapters/system"
 	"github.com/lockbox-go/lockbox/adapters/tokens"
@@ -48,7 +49,9 @@ const (
 func openCore(ctx context.Context, config Config, log *slog.Logger, long patience) (*core, error) {
 	c := &core{config: config}
 	var err error
-	if c.store, err = openStore(ctx, config, log, long); err != nil {
+	// Server keys become stale only after openKeyring has read them.
+	reload := func(ctx context.Context) error { return c.keyring.Reload(ctx) }
+	if c.store, err = openStore(ctx, config, log, storeOptions{patience: long, onStaleServerKey: reload}); err != nil {
 		return nil, err
 	}
 	if err := c.open(ctx, log); err != nil {
@@ -59,7 +62,7 @@ func openCore(ctx context.Context, config Config, log *slog.Logger, long patienc
 }
 
 func (c *core) open(ctx context.Context, log *slog.Logger) error {
-	if err := migrate(ctx, c.config, log); err != nil {
+	if err := upgradeSchema(ctx, c.config, log); err != nil {
 		return err
 	}
 	var err error
@@ -69,7 +72,6 @@ func (c *core) open(ctx context.Context, log *slog.Logger) error {
 	if c.keyring, err = openKeyring(ctx, c); err != nil {
 		return err
 	}
-	c.store.SetOnStaleServerKey(c.keyring.Reload)
 	c.derivations = kdf.New(kdf.Config{})
 	return nil
 }
@@ -82,15 +84,23 @@ func (c *core) close() {
 	c.store.Close()
 }
 
-// openStore waits for a database that is only starting.
-func openStore(ctx context.Context, config Config, log *slog.Logger, long patience) (*postgres.Store, error) {
+// storeOptions are the settings of a store that do not come from the environment.
+type storeOptions struct {
+	patience patience
+	// onStaleServerKey reloads the key ring; nil where no unit of work runs.
+	onStaleServerKey func(ctx context.Context) error
+}
+
+// openStore opens the database. It waits up to databasePatience for a database that is still starting.
+func openStore(ctx context.Context, config Config, log *slog.Logger, options storeOptions) (*postgres.Store, error) {
 	deadline := time.Now().Add(databasePatience)
 	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		store, err := postgres.Open(ctx, postgres.Config{
-			URL:      string(config.DatabaseURL.Bytes()),
-			MaxConns: config.DBMaxConns,
-			Patient:  bool(long),
-			Clock:    system.Clock{},
+			URL:              string(config.DatabaseURL.Bytes()),
+			MaxConns:         config.DBMaxConns,
+			Patient:          bool(options.patience),
+			Clock:            system.Clock{},
+			OnStaleServerKey: options.onStaleServerKey,
 		})
 		if err == nil {
 			return store, nil
@@ -107,9 +117,9 @@ func openStore(ctx context.Context, config Config, log *slog.Logger, long patien
 	}
 }
 
-// migrate brings an older schema up to date and accepts a newer one of the same release line.
-func migrate(ctx context.Context, config Config, log *slog.Logger) error {
-	migrator, err := postgres.NewMigrator(string(config.DatabaseURL.Bytes()), migrations.Files)
+// upgradeSchema applies missing migrations and accepts a newer schema of the same release line.
+func upgradeSchema(ctx context.Context, config Config, log *slog.Logger) error {
+	migrator, err := migrate.New(string(config.DatabaseURL.Bytes()), migrations.Files)
 	if err != nil {
 		return err
 	}
@@ -117,7 +127,7 @@ func migrate(ctx context.Context, config Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	if err := postgres.CheckSchema(before, newest); err != nil || before >= newest {
+	if err := migrate.CheckSchema(before, newest); err != nil || before >= newest {
 		return err
 	}
 	if err := migrator.Up(ctx); err != nil {
@@ -261,16 +271,16 @@ func OpenOperator(ctx context.Context, config Config, log *slog.Logger) (operato
 // RekeyGrace is longer than any transaction of a server can last.
 const RekeyGrace = postgres.LongestTransaction + 5*time.Second
 
-// Migrator changes the schema apart from serving.
-type Migrator = postgres.Migrator
+// Migrator upgrades and downgrades the schema for `lockbox migrate`.
+type Migrator = migrate.Migrator
 
 // OpenMigrator returns the migrator of the configured database.
 func OpenMigrator(config Config) (*Migrator, error) {
 	if len(config.DatabaseURL.Bytes()) == 0 {
 		return nil, mistake("DATABASE_URL", "is not set")
 	}
-	return postgres.NewMigrator(string(config.DatabaseURL.Bytes()), migrations.Files)
+	return migrate.New(string(config.DatabaseURL.Bytes()), migrations.Files)
 }
 
-// CheckSchema returns an error when a program that knows newest as the last step must not work on a schema at current.
-func CheckSchema(current, newest uint) error { return postgres.CheckSchema(current, newest) }
+// CheckSchema returns an error if a program whose newest migration is newest must not serve a schema at version current.
+func CheckSchema(current, newest uint) error { return migrate.CheckSchema(current, newest) }

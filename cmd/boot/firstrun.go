@@ -43,7 +43,7 @@ func makeSecret(ctx context.Context, config Config, path string) error {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	store, err := openStore(ctx, config, NewLog(config, os.Stderr), serving)
+	store, err := openStore(ctx, config, NewLog(config, os.Stderr), storeOptions{patience: serving})
 	if err != nil {
 		return err
 	}

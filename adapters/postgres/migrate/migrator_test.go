@@ -1,4 +1,4 @@
-package postgres_test
+package migrate_test
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/lockbox-go/lockbox/adapters/postgres"
+	"github.com/lockbox-go/lockbox/adapters/postgres/migrate"
 	"github.com/lockbox-go/lockbox/migrations"
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
@@ -29,14 +29,14 @@ func files(t *testing.T, parts ...string) fstest.MapFS {
 	return all
 }
 
-func migrator(t *testing.T, url string, source fs.FS) *postgres.Migrator {
+func migrator(t *testing.T, url string, source fs.FS) *migrate.Migrator {
 	t.Helper()
-	m, err := postgres.NewMigrator(url, source)
+	m, err := migrate.New(url, source)
 	require.NoError(t, err)
 	return m
 }
 
-func requireVersion(t *testing.T, m *postgres.Migrator, want uint) {
+func requireVersion(t *testing.T, m *migrate.Migrator, want uint) {
 	t.Helper()
 	current, _, err := m.Version(t.Context())
 	require.NoError(t, err)
@@ -241,7 +241,7 @@ func TestCheckSchema(t *testing.T) {
 		{0, 1, true}, {1, 1, true}, {2, 1, true}, {999, 1, true}, {1000, 1, false}, {1000, 999, false},
 		{1, 1000, true}, {1005, 1000, true}, {2000, 1999, false}, {123456, 123001, true}, {124000, 123999, false},
 	} {
-		err := postgres.CheckSchema(c.current, c.newest)
+		err := migrate.CheckSchema(c.current, c.newest)
 		require.Equal(t, c.fine, err == nil, "%d by a program of %d: %v", c.current, c.newest, err)
 	}
 }
@@ -258,7 +258,7 @@ func TestFoldersThatAreNotMigrations(t *testing.T) {
 		"zero":            pair("000000_a.up.sql", "000000_a.down.sql"),
 		"not a direction": pair("000001_a.sql", "000001_a.down.sql"),
 	} {
-		_, err := postgres.NewMigrator("postgres://h/d", source)
+		_, err := migrate.New("postgres://h/d", source)
 		require.Error(t, err, name)
 	}
 	m := migrator(t, "postgres://h/d", files(t, "000001_a", "", ""))
@@ -273,7 +273,7 @@ func TestThePasswordStaysOutOfErrors(t *testing.T) {
 		"host=h password='" + password + " port=x", password,
 		"postgres://u:" + password + "@h/d?sslmode=" + password,
 	} {
-		_, err := postgres.NewMigrator(url, migrations.Files)
+		_, err := migrate.New(url, migrations.Files)
 		require.Error(t, err, url)
 		require.NotContains(t, err.Error(), password)
 	}
