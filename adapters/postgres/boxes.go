@@ -13,6 +13,7 @@ import (
 // boxes implements ports.Boxes.
 type boxes struct{ q querier }
 
+// Add relies on the unique name of the table: two requests may create the same box concurrently.
 func (r boxes) Add(ctx context.Context, box domain.Box) error {
 	_, err := r.q.Exec(ctx, `INSERT INTO boxes (id, name, owner_id, kdf_salt, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6)`,
@@ -23,8 +24,9 @@ func (r boxes) Add(ctx context.Context, box domain.Box) error {
 	return translate(err)
 }
 
-// Lock increments the revision. An UPDATE orders transactions at every isolation level. Under REPEATABLE READ, SELECT FOR
-// UPDATE followed by a count would not: the count would use the old snapshot.
+// Lock increments the revision. An UPDATE orders transactions at every isolation level. Under
+// REPEATABLE READ, SELECT FOR UPDATE followed by a count would not: the count would use the old
+// snapshot.
 func (r boxes) Lock(ctx context.Context, id domain.BoxID) error {
 	tag, err := r.q.Exec(ctx, `UPDATE boxes SET revision = revision + 1 WHERE id = $1`, uuid(id))
 	if err == nil && tag.RowsAffected() == 0 {
@@ -33,6 +35,7 @@ func (r boxes) Lock(ctx context.Context, id domain.BoxID) error {
 	return translate(err)
 }
 
+// Save stores the owner only; the name and the salt of a box never change.
 func (r boxes) Save(ctx context.Context, box domain.Box) error {
 	_, err := r.q.Exec(ctx, `UPDATE boxes SET owner_id = $2, updated_at = $3 WHERE id = $1`,
 		uuid(box.ID), uuid(box.Owner), box.UpdatedAt)
@@ -48,12 +51,14 @@ func (r boxes) Delete(ctx context.Context, id domain.BoxID) error {
 	return translate(err)
 }
 
-// allowLargeDeletion raises the statement timeout to LargeDeletion for the rest of the transaction: a full box has many rows.
+// allowLargeDeletion raises the statement timeout to LargeDeletion for the rest of the transaction:
+// a full box has many rows.
 func allowLargeDeletion(ctx context.Context, q querier) error {
 	_, err := q.Exec(ctx, `SET LOCAL statement_timeout = `+milliseconds(LargeDeletion))
 	return translate(err)
 }
 
+// NamesOf sorts by the byte order of the names, like all lists of names.
 func (r boxes) NamesOf(ctx context.Context, user domain.UserID) ([]domain.BoxName, error) {
 	return names[domain.BoxName](r.q.Query(ctx, `SELECT b.name FROM box_users m JOIN boxes b ON b.id = m.box_id
 		WHERE m.user_id = $1 AND m.is_active ORDER BY b.name`, uuid(user)))
@@ -63,7 +68,8 @@ func (r boxes) OwnedBy(ctx context.Context, user domain.UserID) ([]domain.BoxNam
 	return names[domain.BoxName](r.q.Query(ctx, `SELECT name FROM boxes WHERE owner_id = $1 ORDER BY name`, uuid(user)))
 }
 
-// Describe returns the latest of the box's own update and those of its entries. GREATEST ignores the NULL of an empty box.
+// Describe returns the latest of the box's own update and those of its entries. GREATEST ignores
+// the NULL of an empty box.
 func (r boxes) Describe(ctx context.Context, id domain.BoxID) (domain.UserName, time.Time, error) {
 	var owner string
 	var updated time.Time
@@ -98,6 +104,8 @@ func scanBoxUser(row pgx.Row) (domain.BoxUser, error) {
 	return member, err
 }
 
+// Add converts the violation of a constraint into the reason: the user is a member already, or no
+// longer exists.
 func (r boxUsers) Add(ctx context.Context, user domain.BoxUser) error {
 	_, err := r.q.Exec(ctx, `INSERT INTO box_users (box_id, user_id, role, is_active, permissions)
 		VALUES ($1, $2, $3, $4, $5)`,
@@ -122,6 +130,7 @@ func (r boxUsers) List(ctx context.Context, box domain.BoxID) ([]domain.BoxUser,
 	return collect(rows, err, collectBoxUser)
 }
 
+// Count is exact only under Boxes.Lock.
 func (r boxUsers) Count(ctx context.Context, box domain.BoxID) (int, error) {
 	var count int
 	err := r.q.QueryRow(ctx, `SELECT count(*) FROM box_users WHERE box_id = $1`, uuid(box)).Scan(&count)

@@ -12,11 +12,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// callers implements ports.Callers. Its statements differ only in where the credential is looked up.
+// callers implements ports.Callers. Its statements differ only in where the credential is looked
+// up.
 type callers struct {
 	q     querier
 	clock ports.Clock
-	// uses is nil inside a transaction, where the caller is looked up a second time: the first time recorded the use.
+	// uses is nil inside a transaction, where the caller is looked up a second time: the first time
+	// recorded the use.
 	uses *keyUses
 }
 
@@ -32,7 +34,8 @@ const (
 		FROM token_pairs c JOIN token_families f ON f.id = c.family_id AND f.revoked_at IS NULL AND c.spent_at IS NULL
 			JOIN users u ON u.id = f.user_id AND u.session_epoch = f.epoch JOIN system s ON s.id = 1 `
 
-	// $1 is the ID of the credential, or the digest of an opaque token; $2 is the user that it was issued to.
+	// $1 is the ID of the credential, or the digest of an opaque token; $2 is the user that it was
+	// issued to.
 	thisCredential   = ` WHERE c.id = $1 AND c.user_id = $2`
 	thisAccessToken  = ` WHERE c.access_hash = $1 AND $2::uuid IS NULL`
 	thisRefreshToken = ` WHERE c.refresh_hash = $1 AND $2::uuid IS NULL`
@@ -44,6 +47,9 @@ const (
 		LEFT JOIN boxes b ON b.name = $3 LEFT JOIN box_users m ON m.box_id = b.id AND m.user_id = u.id `
 )
 
+// The statements are put together from the constants above: SELECT callerColumns, further columns
+// and the columns of the credential, then from, further joins, and where.
+
 // credentialSource is the SQL that finds a credential of one kind.
 type credentialSource struct {
 	// paramType is the type of $1.
@@ -53,8 +59,8 @@ type credentialSource struct {
 	from, where           string
 }
 
-// credentialSources has an entry for every kind of credential. An access token expires by itself, a refresh token with its
-// family.
+// credentialSources has an entry for every kind of credential. An access token expires by itself, a
+// refresh token with its family.
 var credentialSources = map[domain.CredentialKind]credentialSource{
 	domain.APIKeyCredential: {
 		paramType: "uuid",
@@ -90,7 +96,8 @@ var credentialSources = map[domain.CredentialKind]credentialSource{
 	},
 }
 
-// columns returns the columns of the credential, which are the last of every statement about a caller.
+// columns returns the columns of the credential, which are the last of every statement about a
+// caller.
 func (s credentialSource) columns() string {
 	return `, c.id, ` + s.name + `, ` + s.expiry + `, ` + s.lastUse
 }
@@ -103,7 +110,8 @@ func credentialParam(credential domain.Credential) any {
 	return credential.Digest[:]
 }
 
-// issuedTo returns $2 of every statement about a caller. It is NULL for an opaque token, which does not name its user.
+// issuedTo returns $2 of every statement about a caller. It is NULL for an opaque token, which does
+// not name its user.
 func issuedTo(credential domain.Credential) pgtype.UUID {
 	if credential.Digest.IsZero() {
 		return uuid(credential.User)
@@ -130,15 +138,18 @@ type callerRow struct {
 	expires, lastUse pgtype.Timestamptz
 }
 
+// targets returns the destinations of callerColumns.
 func (r *callerRow) targets() []any {
 	return []any{&r.id, &r.name, &r.role, &r.active, &r.owner, &r.group}
 }
 
+// credentialTargets returns the destinations of credentialSource.columns.
 func (r *callerRow) credentialTargets() []any {
 	return []any{&r.credentialID, &r.credentialName, &r.expires, &r.lastUse}
 }
 
-// caller converts the row that was scanned last. It completes the credential: an opaque token does not know its ID and user.
+// caller converts the row that was scanned last. It completes the credential: an opaque token does
+// not know its ID and user.
 func (r *callerRow) caller(credential domain.Credential) (domain.Caller, error) {
 	role, err := domain.ParseRole(r.role)
 	if err != nil {
@@ -170,6 +181,7 @@ type accessRow struct {
 	permissions      pgtype.Int2
 }
 
+// targets returns the destinations of accessColumns.
 func (r *accessRow) targets() []any {
 	return []any{&r.boxID, &r.boxName, &r.owner, &r.salt, &r.created, &r.updated, &r.role, &r.active, &r.permissions}
 }
@@ -208,6 +220,8 @@ func permissionsOf(stored int16) domain.Permissions {
 	return domain.Permissions(stored) & domain.AllPermissions //nolint:gosec // four bits
 }
 
+// Caller returns a caller that does not authenticate if the statement finds no row: the credential
+// was revoked, or its user was deleted.
 func (c callers) Caller(ctx context.Context, credential domain.Credential) (domain.Caller, error) {
 	var row callerRow
 	source := credentialSources[credential.Kind]
@@ -224,6 +238,7 @@ func (c callers) Caller(ctx context.Context, credential domain.Credential) (doma
 	return row.caller(credential)
 }
 
+// Access is Caller with the box and the membership, in the same statement.
 func (c callers) Access(ctx context.Context, credential domain.Credential, box domain.BoxName) (domain.Access, error) {
 	access, row, err := scanAccess(c.q.QueryRow(ctx, accessSQL(credential.Kind), credentialParam(credential),
 		issuedTo(credential), string(box)), credential)
@@ -234,14 +249,15 @@ func (c callers) Access(ctx context.Context, credential domain.Credential, box d
 	return access, nil
 }
 
-// accessSQL returns the statement that looks up a caller and a box. $1 and $2 are those of credentialSource.where, $3 is that
-// of joinAccess.
+// accessSQL returns the statement that looks up a caller and a box. $1 and $2 are those of
+// credentialSource.where, $3 is that of joinAccess.
 func accessSQL(kind domain.CredentialKind) string {
 	source := credentialSources[kind]
 	return `SELECT ` + callerColumns + accessColumns + source.columns() + source.from + joinAccess + source.where
 }
 
-// scanAccess reads the row of accessSQL. Without a row it returns a caller that does not authenticate, and a nil callerRow.
+// scanAccess reads the row of accessSQL. Without a row it returns a caller that does not
+// authenticate, and a nil callerRow.
 func scanAccess(row pgx.Row, credential domain.Credential) (domain.Access, *callerRow, error) {
 	var found callerRow
 	var membership accessRow

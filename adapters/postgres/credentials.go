@@ -13,6 +13,7 @@ import (
 // apiKeys implements ports.APIKeys. The table holds no tokens, only what identifies them.
 type apiKeys struct{ q querier }
 
+// apiKeyColumns are columns of api_keys k.
 const apiKeyColumns = `k.id, k.user_id, k.name, k.key_id, k.created_at, k.expires_at, k.last_used_at`
 
 // collectAPIKey is scanAPIKey for collect.
@@ -29,6 +30,7 @@ func scanAPIKey(row pgx.Row, more ...any) (domain.APIKey, error) {
 	return key, err
 }
 
+// Add rejects a key that was signed under a retired server key.
 func (r apiKeys) Add(ctx context.Context, key domain.APIKey) error {
 	return translate(addUnderKey(ctx, r.q, `INSERT INTO api_keys (key_id, id, user_id, name, created_at, expires_at)
 		SELECT $1, $2, $3, $4, $5, $6`+keyInUse, key.SignedBy,
@@ -46,6 +48,7 @@ func (r apiKeys) List(ctx context.Context, user domain.UserID) ([]domain.APIKey,
 	return collect(rows, err, collectAPIKey)
 }
 
+// Count is exact only under Users.Lock.
 func (r apiKeys) Count(ctx context.Context, user domain.UserID) (int, error) {
 	var count int
 	err := r.q.QueryRow(ctx, `SELECT count(*) FROM api_keys WHERE user_id = $1`, uuid(user)).Scan(&count)
@@ -65,7 +68,8 @@ func (r apiKeys) DeleteAll(ctx context.Context, user domain.UserID) error {
 // sessions implements ports.Sessions.
 type sessions struct{ q querier }
 
-// Add returns domain.ErrWrongCredentials if the user was deleted after the password had been checked.
+// Add returns domain.ErrWrongCredentials if the user was deleted after the password had been
+// checked.
 func (r sessions) Add(ctx context.Context, session domain.Session) error {
 	err := addUnderKey(ctx, r.q, `INSERT INTO sessions (key_id, id, user_id, epoch, created_at, expires_at)
 		SELECT $1, $2, $3, $4, $5, $6`+keyInUse, session.SignedBy,

@@ -11,20 +11,24 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// dropletRecords implements ports.DropletRecords. A record moves between owners by conditional updates, without locks that
-// last: the work on the droplet host takes seconds.
+// dropletRecords implements ports.DropletRecords. A record moves between owners by conditional
+// updates, without locks that last: the work on the droplet host takes seconds.
 type dropletRecords struct{ q querier }
 
+// dropletColumns are columns of droplets d and boxes b.
 const dropletColumns = `d.id, d.name, d.container_id, d.box_id, COALESCE(b.name, ''), d.entry_key, d.entry_version, ` +
 	`d.busy_until, d.abandoned, d.created_at`
 
+// Add inserts the record before anything is created on the host, so that an interrupted creation
+// can be found.
 func (r dropletRecords) Add(ctx context.Context, record domain.DropletRecord) error {
 	_, err := r.q.Exec(ctx, `INSERT INTO droplets (id, busy_until, created_at) VALUES ($1, $2, $3)`,
 		uuid(record.ID), timestamp(record.BusyUntil), record.CreatedAt)
 	return translate(err)
 }
 
-// List reads the whole table. It is small: one row for each droplet and each interrupted creation or deletion.
+// List reads the whole table. It is small: one row for each droplet and each interrupted creation
+// or deletion.
 func (r dropletRecords) List(ctx context.Context) ([]domain.DropletRecord, error) {
 	rows, err := r.q.Query(ctx,
 		`SELECT `+dropletColumns+` FROM droplets d LEFT JOIN boxes b ON b.id = d.box_id ORDER BY d.created_at, d.id`)
@@ -59,8 +63,8 @@ func (r dropletRecords) NoteEntry(ctx context.Context, id domain.DropletID, entr
 	return translate(err)
 }
 
-// Finish completes the record, and then deletes older complete records with the same name. Their containers no longer exist,
-// because a host uses each name once.
+// Finish completes the record, and then deletes older complete records with the same name. Their
+// containers no longer exist, because a host uses each name once.
 func (r dropletRecords) Finish(ctx context.Context, id domain.DropletID, name domain.DropletName,
 	container string) error {
 	tag, err := r.q.Exec(ctx,
@@ -77,7 +81,8 @@ func (r dropletRecords) Finish(ctx context.Context, id domain.DropletID, name do
 	return translate(err)
 }
 
-// Claim succeeds only if busy_until is still the value that was read: of two servers, one gets the record.
+// Claim succeeds only if busy_until is still the value that was read: of two servers, one gets the
+// record.
 func (r dropletRecords) Claim(ctx context.Context, read domain.DropletRecord, until time.Time) (domain.DropletRecord,
 	bool, error) {
 	record, err := scanDroplet(r.q.QueryRow(ctx, `WITH d AS (

@@ -15,13 +15,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// entries implements ports.Entries, the locking path of writes and everything that reads entries of one box. LookUp and
-// WriteIfUnchanged serve the common cases in batches.
+// entries implements ports.Entries, the locking path of writes and everything that reads entries of
+// one box. LookUp and WriteIfUnchanged serve the common cases in batches.
 type entries struct{ q querier }
 
-// Keys matches the prefix with a range instead of LIKE, because a prepared statement cannot use an index for LIKE with a
-// parameter. All characters of a key sort before 0x7f. The keys are returned as one text: one row per key would cost more to
-// transfer and scan than the keys themselves.
+// Keys matches the prefix with a range instead of LIKE, because a prepared statement cannot use an
+// index for LIKE with a parameter. All characters of a key sort before 0x7f. The keys are returned
+// as one text: one row per key would cost more to transfer and scan than the keys themselves.
 func (r entries) Keys(ctx context.Context, box domain.BoxID, prefix string) ([]domain.EntryKey, error) {
 	var joined pgtype.Text
 	if err := r.q.QueryRow(ctx, keysSQL, uuid(box), prefix, prefix+"\x7f").Scan(&joined); err != nil {
@@ -42,7 +42,8 @@ func (r entries) Keys(ctx context.Context, box domain.BoxID, prefix string) ([]d
 const keysSQL = `SELECT string_agg(key, E'\n') FROM (SELECT key FROM entries
 	WHERE box_id = $1 AND key >= $2 AND key < $3 AND deleted_at IS NULL ORDER BY key) k`
 
-// CountIn checks the limit and increments the counter in one UPDATE, so that concurrent writers cannot exceed the limit.
+// CountIn checks the limit and increments the counter in one UPDATE, so that concurrent writers
+// cannot exceed the limit.
 func (r entries) CountIn(ctx context.Context, box domain.BoxID, limit int, now time.Time) error {
 	tag, err := r.q.Exec(ctx, `UPDATE boxes SET entry_count = entry_count + 1, updated_at = $2
 		WHERE id = $1 AND ($3::bigint = 0 OR entry_count < $3)`, uuid(box), now, limit)
@@ -60,6 +61,7 @@ func (r entries) CountIn(ctx context.Context, box domain.BoxID, limit int, now t
 	return domain.LimitReached("entries per box")
 }
 
+// CountOut decrements the counter in one UPDATE, like CountIn.
 func (r entries) CountOut(ctx context.Context, box domain.BoxID, now time.Time) error {
 	tag, err := r.q.Exec(ctx,
 		`UPDATE boxes SET entry_count = entry_count - 1, updated_at = $2 WHERE id = $1 AND entry_count > 0`,
@@ -90,8 +92,9 @@ func (r entries) Lock(ctx context.Context, credential domain.Credential, box dom
 	return locked, orNotFound(err, domain.ErrBoxNotFound)
 }
 
-// lock sends two statements in one round trip. They cannot be one statement: after waiting for the lock, the other tables of
-// a join would still be read as of its start. It returns pgx.ErrNoRows if the entry has no row.
+// lock sends two statements in one round trip. They cannot be one statement: after waiting for the
+// lock, the other tables of a join would still be read as of its start. It returns pgx.ErrNoRows if
+// the entry has no row.
 func (r entries) lock(ctx context.Context, credential domain.Credential, box domain.Box,
 	key domain.EntryKey) (ports.LockedEntry, error) {
 	locked := ports.LockedEntry{Entry: domain.Entry{Box: box.ID, Key: key}}
@@ -123,8 +126,9 @@ func (r entries) lock(ctx context.Context, credential domain.Credential, box dom
 	return locked, err
 }
 
-// AddVersion sends all its statements with the commit. If the server key was retired, its subquery returns NULL, which the
-// column does not accept: the statement fails, and nothing is stored under a retired key.
+// AddVersion sends all its statements with the commit. If the server key was retired, its subquery
+// returns NULL, which the column does not accept: the statement fails, and nothing is stored under
+// a retired key.
 func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version ports.NewVersion, keep int,
 	event domain.Event) error {
 	var batch pgx.Batch
@@ -137,6 +141,7 @@ func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version por
 		uuid(version.Sealed.ServerKey), uuid(version.Place.Box), string(version.Place.Key),
 		number(version.Place.Version), number(version.Place.SealedAs), version.Sealed.Envelope, version.Sealed.Value,
 		uuid(version.Author), entry.UpdatedAt)
+	// Versions are numbered without gaps, so those to keep follow from the number.
 	if keep > 0 && entry.Version > unsigned(int64(keep)) {
 		batch.Queue(`DELETE FROM entry_versions WHERE box_id = $1 AND key = $2 AND version <= $3`,
 			uuid(entry.Box), string(entry.Key), number(entry.Version)-int64(keep))
@@ -160,7 +165,8 @@ func translateAddVersion(err error) error {
 	}
 }
 
-// MarkDeleted leaves the versions in place. The janitor deletes them later; see Store.DeleteRemovedEntries.
+// MarkDeleted leaves the versions in place. The janitor deletes them later; see
+// Store.DeleteRemovedEntries.
 func (r entries) MarkDeleted(ctx context.Context, entry domain.Entry) error {
 	_, err := r.q.Exec(ctx, `UPDATE entries SET deleted_at = $3, updated_at = $3 WHERE box_id = $1 AND key = $2`,
 		uuid(entry.Box), string(entry.Key), entry.UpdatedAt)
@@ -196,6 +202,7 @@ func (r entries) Versions(ctx context.Context, box domain.BoxID, key domain.Entr
 	return list, err
 }
 
+// Version reads one version, also of an entry that was deleted.
 func (r entries) Version(ctx context.Context, box domain.BoxID, key domain.EntryKey,
 	version uint64) (ports.StoredVersion, error) {
 	rows, err := r.q.Query(ctx, `SELECT `+storedColumns+`, value FROM entry_versions

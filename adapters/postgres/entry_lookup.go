@@ -14,8 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// A lookup finds the caller, the box, the caller's membership, the entry and one version in a single statement. Concurrent
-// lookups share a statement.
+// A lookup finds the caller, the box, the caller's membership, the entry and one version in a
+// single statement. Concurrent lookups share a statement.
 
 const (
 	versionColumns = `, v.version, v.sealed_as, v.key_id, v.envelope, v.created_at`
@@ -26,9 +26,9 @@ const (
 		LEFT JOIN entry_versions v ON v.box_id = e.box_id AND v.key = e.key AND e.deleted_at IS NULL
 			AND v.version = CASE WHEN $5::bigint = 0 THEN e.version ELSE $5 END `
 
-	// A read of the newest value does not read the entry's row, which in a large box costs as much as reading the version. An
-	// entry that was not deleted always points at its newest version: both change in one commit. Deleted entries are few and
-	// have an index of their own.
+	// A read of the newest value does not read the entry's row, which in a large box costs as much
+	// as reading the version. An entry that was not deleted always points at its newest version:
+	// both change in one commit. Deleted entries are few and have an index of their own.
 	newestColumns = `, v.version, false, v.created_at` + versionColumns
 	joinNewest    = `
 		LEFT JOIN LATERAL (SELECT key FROM entries
@@ -37,9 +37,9 @@ const (
 			WHERE box_id = b.id AND key = $4 ORDER BY version DESC LIMIT 1) v ON removed.key IS NULL `
 )
 
-// The last columns of an entry are its value, and whether the value is too large for a batch and must be read by a lookup of
-// its own. The value leaves storage only if the caller may read it: otherwise the response time would reveal its size. The
-// domain still makes the decision.
+// The last columns of an entry are its value, and whether the value is too large for a batch and
+// must be read by a lookup of its own. The value leaves storage only if the caller may read it:
+// otherwise the response time would reveal its size. The domain still makes the decision.
 var (
 	withoutValue   = `, NULL::bytea, false`
 	mayRead        = fmt.Sprintf(`(m.is_active AND m.permissions & %d <> 0)`, domain.ReadEntry)
@@ -63,30 +63,34 @@ const (
 	forWrite    lookupPurpose = "a write" // does not read the value
 )
 
-// lookupSQL holds the statement for one lookup and the one for a batch. A lone reader completes 1.06 times as many requests with
-// the first as with the second.
+// lookupSQL holds the statement for one lookup and the one for a batch. A lone reader completes
+// 1.06 times as many requests with the first as with the second.
 type lookupSQL struct{ single, batch string }
 
 // lookupStatements are built once: on the read path even this cost can be measured.
 var lookupStatements = buildLookupStatements()
 
-// perRow turns the parameters $1 to $5 of a single statement into the columns of a row of parameters.
+// perRow turns the parameters $1 to $5 of a single statement into the columns of a row of
+// parameters.
 var perRow = strings.NewReplacer("$1", "a.credential", "$2", "a.issued_to", "$3", "a.box", "$4", "a.key", "$5",
 	"a.version")
 
-// buildLookupStatements returns the statements for each kind of credential and each purpose. A lookup has at most one row.
-// LIMIT 1 states this, so that the planner does not turn the lateral subqueries into joins of entire tables.
+// buildLookupStatements returns the statements for each kind of credential and each purpose. A
+// lookup has at most one row. LIMIT 1 states this, so that the planner does not turn the lateral
+// subqueries into joins of entire tables.
 func buildLookupStatements() map[lookupKind]lookupSQL {
 	statements := make(map[lookupKind]lookupSQL)
 	for kind, source := range credentialSources {
 		build := func(columns, join, value, smallValue string) lookupSQL {
 			from := source.from + joinAccess + join + source.where
 			return lookupSQL{
-				single: `SELECT 1::bigint, ` + callerColumns + accessColumns + columns + value + source.columns() + from,
+				single: `SELECT 1::bigint, ` + callerColumns + accessColumns + columns + value +
+					source.columns() + from,
 				batch: `SELECT a.n, f.* FROM ` + unnest(source.paramType, "uuid", "text", "text", "bigint") + `
 					WITH ORDINALITY AS a (credential, issued_to, box, key, version, n)
-					CROSS JOIN LATERAL (SELECT ` + callerColumns + accessColumns + columns + smallValue + source.columns() +
-					perRow.Replace(from) + ` LIMIT 1) f`,
+					CROSS JOIN LATERAL (
+						SELECT ` + callerColumns + accessColumns + columns + smallValue +
+					source.columns() + perRow.Replace(from) + ` LIMIT 1) f`,
 			}
 		}
 		statements[lookupKind{kind, newestValue}] = build(newestColumns, joinNewest, withValue, withSmallValue)
@@ -105,7 +109,8 @@ type lookup struct {
 	version    uint64
 }
 
-// lookupResult is an entry snapshot. tooLarge means that the value was left out because of its size.
+// lookupResult is an entry snapshot. tooLarge means that the value was left out because of its
+// size.
 type lookupResult struct {
 	ports.EntrySnapshot
 	tooLarge bool
@@ -143,8 +148,8 @@ func (s *Store) LookUpForWrite(ctx context.Context, credential domain.Credential
 	})
 }
 
-// lookUp runs a lookup in a batch. If the value turns out to be too large for one, it runs the lookup again as a batch of one,
-// which returns values of any size.
+// lookUp runs a lookup in a batch. If the value turns out to be too large for one, it runs the
+// lookup again as a batch of one, which returns values of any size.
 func (s *Store) lookUp(ctx context.Context, input lookup) (ports.EntrySnapshot, error) {
 	result, err := s.lookups.Do(ctx, input)
 	if errors.Is(err, batch.ErrCancelled) {
@@ -215,8 +220,8 @@ func lookupArrays(kind domain.CredentialKind, group []*lookupRequest) []any {
 	}
 }
 
-// completeLookups completes each request as soon as its row has arrived. A credential that does not exist has no row: its
-// snapshot has only a caller that does not authenticate.
+// completeLookups completes each request as soon as its row has arrived. A credential that does not
+// exist has no row: its snapshot has only a caller that does not authenticate.
 func (s *Store) completeLookups(rows pgx.Rows, requests []*lookupRequest) error {
 	var ordinal int64 // counts from 1
 	var caller callerRow

@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// entryRow receives the columns of an entry and of one of its versions; see entryColumns and newestColumns. Columns are null
-// where nothing was found.
+// entryRow receives the columns of an entry and of one of its versions; see entryColumns and
+// newestColumns. Columns are null where nothing was found.
 type entryRow struct {
 	entryVersion      pgtype.Int8
 	deleted           pgtype.Bool
@@ -19,12 +19,14 @@ type entryRow struct {
 	tooLarge          bool
 }
 
+// targets returns the destinations in the order of the columns.
 func (r *entryRow) targets() []any {
 	return []any{&r.entryVersion, &r.deleted, &r.updated, &r.version, &r.sealedAs, &r.serverKey, &r.envelope,
 		&r.created, &r.value, &r.tooLarge}
 }
 
-// snapshot converts the row that was scanned last.
+// snapshot converts the row that was scanned last. Without an entry, or without the version, the
+// corresponding part of the snapshot is zero.
 func (r *entryRow) snapshot(input *lookup, callerRow *callerRow, accessRow *accessRow) (ports.EntrySnapshot, error) {
 	caller, err := callerRow.caller(input.credential)
 	if err != nil {

@@ -17,32 +17,38 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// A conditional write stores a new version of an entry if nothing has changed since it was decided. Concurrent conditional
-// writes share a statement and a commit. A write that does not match stores nothing, and its caller falls back to the locking
-// path (Entries.Lock and Entries.AddVersion).
+// A conditional write stores a new version of an entry if nothing has changed since it was decided.
+// Concurrent conditional writes share a statement and a commit. A write that does not match stores
+// nothing, and its caller falls back to the locking path (Entries.Lock and Entries.AddVersion).
 
 // maxWriteBatch is the number of conditional writes in one statement.
 const maxWriteBatch = 64
 
-// writeColumns are the columns of one write, in the order of writeArrays. The columns of its audit event follow them.
+// writeColumns are the columns of one write, in the order of writeArrays. The columns of its audit
+// event follow them.
 const writeColumns = `credential, issued_to, box, box_id, key, permissions, expires, version, sealed_as, key_id, ` +
 	`envelope, value, author_id, at, prune_to`
 
-// writeTypes are the types of writeColumns from issued_to on: the type of credential depends on its kind.
+// writeTypes are the types of writeColumns from issued_to on: the type of credential depends on its
+// kind.
 var writeTypes = []string{"uuid", "text", "uuid", "text", "smallint", "timestamptz", "bigint", "bigint", "uuid",
 	"bytea", "bytea", "uuid", "timestamptz", "bigint"}
 
+// writeStatements has an entry for every kind of credential.
 var writeStatements = buildWriteStatements()
 
 // buildWriteStatements returns one statement for each kind of credential.
 //
-//   - locked selects and locks the entries whose conditions still hold. SKIP LOCKED leaves out an entry that another
-//     transaction is writing, and a write whose author is being deleted, which the foreign key would wait for: one lock must
-//     not delay the whole batch.
-//   - updated moves these entries to their new version. If several writes of a batch name the same entry, one of them wins.
-//   - inserted_versions, pruned and audited follow from updated. Old versions that are locked stay; the next write deletes them.
+//   - locked selects and locks the entries whose conditions still hold. SKIP LOCKED leaves out an
+//     entry that another transaction is writing, and a write whose author is being deleted, which
+//     the foreign key would wait for: one lock must not delay the whole batch.
+//   - updated moves these entries to their new version. If several writes of a batch name the
+//     same entry, one of them wins.
+//   - inserted_versions, pruned and audited follow from updated. Old versions that are locked
+//     stay; the next write deletes them.
 //
-// The statement returns the ordinals of the writes that were stored. LIMIT 1 has the reason given at buildLookupStatements.
+// The statement returns the ordinals of the writes that were stored. LIMIT 1 has the reason given
+// at buildLookupStatements.
 func buildWriteStatements() map[domain.CredentialKind]string {
 	events := strings.ReplaceAll(", "+eventColumns, ", ", ", event_")
 	statements := make(map[domain.CredentialKind]string)
@@ -85,8 +91,9 @@ func buildWriteStatements() map[domain.CredentialKind]string {
 
 type writeRequest = batch.Request[ports.ConditionalWrite, bool]
 
-// WriteIfUnchanged stores a version after the newest one; see ports.EntryWriter. A value larger than largestInBatch is not
-// stored: the caller falls back to the locking path, which has no batch to delay.
+// WriteIfUnchanged stores a version after the newest one; see ports.EntryWriter. A value larger
+// than largestInBatch is not stored: the caller falls back to the locking path, which has no batch
+// to delay.
 func (s *Store) WriteIfUnchanged(ctx context.Context, write ports.ConditionalWrite) (stored bool, err error) {
 	if len(write.Version.Sealed.Value) > largestInBatch {
 		return false, nil
@@ -98,8 +105,9 @@ func (s *Store) WriteIfUnchanged(ctx context.Context, write ports.ConditionalWri
 	return stored, err
 }
 
-// runWrites stores a batch in one round trip and one commit. If the database rejects the batch, it rejects all of it. That is
-// no error here: nothing was stored, and each caller falls back to the locking path, where only the faulty write fails.
+// runWrites stores a batch in one round trip and one commit. If the database rejects the batch, it
+// rejects all of it. That is no error here: nothing was stored, and each caller falls back to the
+// locking path, where only the faulty write fails.
 func (s *Store) runWrites(ctx context.Context, requests []*writeRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, StatementTimeout+endTimeout)
 	defer cancel()
@@ -114,7 +122,7 @@ func (s *Store) runWrites(ctx context.Context, requests []*writeRequest) error {
 	switch {
 	case err == nil && notReplicated():
 		return outcomeUnknown(errNotReplicated)
-	case known && isOutage(refused.Code), pgconn.SafeToRetry(err):
+	case known && isOutage(refused.Code), pgconn.SafeToRetry(err): // nothing was stored
 		return translate(err)
 	case !known && err != nil:
 		return outcomeUnknown(err)
@@ -173,7 +181,8 @@ func writeArrays(kind domain.CredentialKind, group []*writeRequest) []any {
 	return append(arrays, eventArrays(group, func(r *writeRequest) *domain.Event { return &r.Input.Event })...)
 }
 
-// pruneTo returns the newest version that is deleted after the write; versions start at 1, so 0 and less delete nothing.
+// pruneTo returns the newest version that is deleted after the write; versions start at 1, so 0 and
+// less delete nothing.
 func pruneTo(write *ports.ConditionalWrite) int64 {
 	if write.Keep == 0 {
 		return 0

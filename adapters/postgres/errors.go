@@ -16,9 +16,11 @@ import (
 
 // translate converts errors of the driver into errors of the domain.
 //
-//   - A database that cannot be reached or is shutting down gives Unavailable with code database_unavailable.
-//   - A conflict with a concurrent transaction, or a lock that was not free within lockTimeout, gives domain.ErrBusy. Single
-//     statements meet conflicts too if the isolation level of the database is raised.
+//   - A database that cannot be reached or is shutting down gives Unavailable with code
+//     database_unavailable.
+//   - A conflict with a concurrent transaction, or a lock that was not free within lockTimeout,
+//     gives domain.ErrBusy. Single statements meet conflicts too if the isolation level of the
+//     database is raised.
 //   - Errors of the domain, pgx.ErrNoRows and programming errors are returned unchanged.
 func translate(err error) error {
 	if err == nil || domain.KindOf(err) != 0 || errors.Is(err, pgx.ErrNoRows) {
@@ -43,9 +45,9 @@ func translate(err error) error {
 	return err
 }
 
-// isOutage reports whether a code means that the server cannot work now: the classes 08 (connection exception), 53
-// (insufficient resources) and 57 (operator intervention: a shutdown or a statement timeout), a standby, or a transaction that
-// was idle for too long.
+// isOutage reports whether a code means that the server cannot work now: the classes 08 (connection
+// exception), 53 (insufficient resources) and 57 (operator intervention: a shutdown or a statement
+// timeout), a standby, or a transaction that was idle for too long.
 func isOutage(code string) bool {
 	return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "53") || strings.HasPrefix(code, "57") ||
 		code == sqlstate.ReadOnlyTransaction || code == sqlstate.IdleInTransaction
@@ -57,8 +59,8 @@ func unavailable(cause error) error {
 		"the database does not answer; try again in a moment").Because(cause)
 }
 
-// outcomeUnknown returns the error for a commit whose result did not arrive, or whose replication was not confirmed. The
-// change may be stored or not.
+// outcomeUnknown returns the error for a commit whose result did not arrive, or whose replication
+// was not confirmed. The change may be stored or not.
 func outcomeUnknown(cause error) error {
 	return domain.Refuse(domain.Unavailable, "outcome_unknown",
 		"the database did not report whether the change was committed: check before you retry").Because(cause)

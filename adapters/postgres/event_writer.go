@@ -11,8 +11,9 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// EventWriter commits the audit events of concurrent requests together, including those of clients that have disconnected:
-// disconnecting does not avoid the audit log. It implements ports.EventWriter.
+// EventWriter commits the audit events of concurrent requests together, including those of clients
+// that have disconnected: disconnecting does not avoid the audit log. It implements
+// ports.EventWriter.
 type EventWriter struct {
 	pool    *pgxpool.Pool
 	batcher *batch.Batcher[domain.Event, struct{}]
@@ -23,12 +24,13 @@ type eventRequest = batch.Request[domain.Event, struct{}]
 // maxEventBatch is the number of events in one commit.
 const maxEventBatch = 512
 
-// NewEventWriter returns an event writer. Stats reports the one that was made last. Close it before the store.
+// NewEventWriter returns an event writer. Stats reports the one that was made last. Close it before
+// the store.
 func (s *Store) NewEventWriter() *EventWriter {
 	w := &EventWriter{pool: s.pool}
 	w.batcher = batch.New(w.insert, batch.Config{
 		MaxBatch:      maxEventBatch,
-		MaxConcurrent: 1,
+		MaxConcurrent: 1, // one commit at a time makes the largest batches
 		OnCancel:      batch.AlwaysFinish,
 	})
 	s.events.Store(w)
@@ -47,7 +49,8 @@ func (w *EventWriter) Write(ctx context.Context, event domain.Event) error {
 // Close commits the queued events. Write returns domain.ErrBusy afterwards.
 func (w *EventWriter) Close() { w.batcher.Close() }
 
-// insert stores a batch. It retries conflicts, which occur if the isolation level of the database is raised.
+// insert stores a batch. It retries conflicts, which occur if the isolation level of the database
+// is raised.
 func (w *EventWriter) insert(ctx context.Context, requests []*eventRequest) error {
 	for attempt := 1; ; attempt++ {
 		err := w.insertOnce(ctx, requests)

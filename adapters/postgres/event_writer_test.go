@@ -118,7 +118,8 @@ func TestCloseCommitsQueuedEvents(t *testing.T) {
 	require.ErrorIs(t, writer.Write(t.Context(), event(t, "late")), domain.Unavailable)
 }
 
-// TestABadEventDoesNotFailTheOthers: PostgreSQL accepts no zero byte in text, and rejects the entire statement.
+// TestABadEventDoesNotFailTheOthers: PostgreSQL accepts no zero byte in text, and rejects the
+// entire statement.
 func TestABadEventDoesNotFailTheOthers(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)

@@ -13,9 +13,12 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// events implements ports.Events, the audit log within a unit of work. EventWriter writes events outside of one.
+// events implements ports.Events, the audit log within a unit of work. EventWriter writes events
+// outside of one.
 type events struct{ q querier }
 
+// eventColumns must be separated by a comma and one space: buildWriteStatements adds a prefix to
+// each.
 const eventColumns = `id, at, action, outcome, actor_id, actor_name, credential_id, ` +
 	`box_id, box_name, entry_key, target, request_id, address`
 
@@ -26,7 +29,8 @@ var eventTypes = []string{"uuid", "timestamptz", "text", "text", "uuid", "text",
 // insertEvents inserts any number of events; its parameters come from eventArrays.
 var insertEvents = `INSERT INTO events (` + eventColumns + `) SELECT * FROM ` + unnest(eventTypes...)
 
-// eventArrays returns the parameters in the order of eventColumns: an array each. event returns the event of an item.
+// eventArrays returns the parameters in the order of eventColumns: an array each. event returns the
+// event of an item.
 func eventArrays[C any](items []C, event func(C) *domain.Event) []any {
 	texts := func(text func(*domain.Event) string) []string {
 		return column(items, func(c C) string { return text(event(c)) })
@@ -92,6 +96,8 @@ func (r events) List(ctx context.Context, filter ports.EventFilter) ([]domain.Ev
 // maxEventID sorts after every event.
 var maxEventID = domain.EventID(bytes.Repeat([]byte{0xff}, 16))
 
+// scanEvent reads eventColumns. Actions and outcomes are not validated: a newer server may have
+// stored ones that this version does not know.
 func scanEvent(row pgx.CollectableRow) (domain.Event, error) {
 	var e domain.Event
 	var id [16]byte

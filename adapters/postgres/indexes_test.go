@@ -17,7 +17,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// crowd fills the tables with so many rows that a sequential scan for a single row would never be chosen.
+// crowd fills the tables with so many rows that a sequential scan for a single row would never be
+// chosen.
 const crowd = `
 INSERT INTO users (id, name, role, is_active, created_at, updated_at)
 	SELECT uuid_of(1, n), 'user-' || n, 'user', true, now(), now() FROM generate_series(1, 3000) n;
@@ -66,8 +67,8 @@ func crowdID(kind byte, n int) [16]byte {
 	return [16]byte{0: kind, 14: byte(n >> 8), 15: byte(n)}
 }
 
-// TestHotStatementsUseIndexes runs the statements of requests often enough that the database uses generic plans, and checks the
-// database's own count of sequential scans.
+// TestHotStatementsUseIndexes runs the statements of requests often enough that the database uses
+// generic plans, and checks the database's own count of sequential scans.
 func TestHotStatementsUseIndexes(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
@@ -115,8 +116,9 @@ type plan struct {
 	Plans     []plan
 }
 
-// TestPlansOfHotStatements checks the generic plans of the statements that reads and writes of entries run: every table except
-// the smallest ones is read by an index, even if the plan was made while the tables were empty or small.
+// TestPlansOfHotStatements checks the generic plans of the statements that reads and writes of
+// entries run: every table except the smallest ones is read by an index, even if the plan was made
+// while the tables were empty or small.
 func TestPlansOfHotStatements(t *testing.T) {
 	t.Parallel()
 	for name, fill := range map[string]string{"empty": ``, "small": office + `; ANALYZE`, "large": crowd} {
@@ -157,7 +159,8 @@ func explain(t *testing.T, url string, statements map[string]string) map[string]
 	return plans
 }
 
-// requireIndexes requires a condition on an index for every table, and returns the number of such conditions.
+// requireIndexes requires a condition on an index for every table, and returns the number of such
+// conditions.
 func requireIndexes(t *testing.T, what string, node plan) (indexes int) {
 	t.Helper()
 	few := []string{"system", "server_keys"}
@@ -189,7 +192,8 @@ func parameters(text string) int {
 
 func boxNamed(n int) domain.BoxName { return domain.BoxName(fmt.Sprintf("box-%d", n)) }
 
-// scans returns the number of sequential scans of each large table. A session reports its counts when it ends.
+// scans returns the number of sequential scans of each large table. A session reports its counts
+// when it ends.
 func scans(t *testing.T, url string) map[string]string {
 	t.Helper()
 	counts := make(map[string]string)
@@ -232,7 +236,8 @@ func lookUpAsRequestsDo(t *testing.T, store *postgres.Store, n int) {
 func writeAsRequestsDo(t *testing.T, store *postgres.Store, n int) {
 	t.Helper()
 	for _, credential := range holders(n) {
-		stored, err := store.WriteIfUnchanged(t.Context(), conditionalWrite(t, store, credential, boxNamed(n), "entry-3"))
+		write := conditionalWrite(t, store, credential, boxNamed(n), "entry-3")
+		stored, err := store.WriteIfUnchanged(t.Context(), write)
 		require.NoError(t, err)
 		require.True(t, stored)
 	}
@@ -286,7 +291,8 @@ func readAsRequestsDo(t *testing.T, repos ports.Repos, n int) {
 	}
 }
 
-// changeAsRequestsDo writes an existing and a new entry, deletes them, and deletes a user and a box.
+// changeAsRequestsDo writes an existing and a new entry, deletes them, and deletes a user and a
+// box.
 func changeAsRequestsDo(ctx context.Context, t *testing.T, repos ports.Repos, n int) error {
 	t.Helper()
 	box, now := domain.BoxID(crowdID(4, n)), clock{}.Now()

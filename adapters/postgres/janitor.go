@@ -16,14 +16,16 @@ func (s *Store) DeleteEndedSessions(ctx context.Context, before time.Time, limit
 		before, limit)
 }
 
-// DeleteEndedFamilies removes families that expired or were revoked before that time, with their pairs; see ports.Janitor.
+// DeleteEndedFamilies removes families that expired or were revoked before that time, with their
+// pairs; see ports.Janitor.
 func (s *Store) DeleteEndedFamilies(ctx context.Context, before time.Time, limit int) (int, error) {
 	return s.sweep(ctx, `DELETE FROM token_families WHERE id IN
 		(SELECT id FROM token_families WHERE expires_at < $1 OR revoked_at < $1 LIMIT $2)`, before, limit)
 }
 
-// DeleteOldAttempts removes counts that a new attempt would reset: the last attempt is older than domain.AttemptWindow, and so
-// is the end of the lockout. It skips rows that a sign-in has locked. See ports.Janitor.
+// DeleteOldAttempts removes counts that a new attempt would reset: the last attempt is older than
+// domain.AttemptWindow, and so is the end of the lockout. It skips rows that a sign-in has locked.
+// See ports.Janitor.
 func (s *Store) DeleteOldAttempts(ctx context.Context, now time.Time, limit int) (int, error) {
 	return s.sweep(ctx, `DELETE FROM throttle WHERE key IN
 		(SELECT key FROM throttle
@@ -43,8 +45,9 @@ func (s *Store) DeleteEndedAPIKeys(ctx context.Context, before time.Time, limit 
 		before, limit)
 }
 
-// DeleteOldEvents removes events from before that time; see ports.Janitor. It compares the identifier, which begins with the
-// time in milliseconds (UUID version 7), because there is no index on the time itself.
+// DeleteOldEvents removes events from before that time; see ports.Janitor. It compares the
+// identifier, which begins with the time in milliseconds (UUID version 7), because there is no
+// index on the time itself.
 func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error) {
 	var bound domain.EventID
 	binary.BigEndian.PutUint64(bound[:8], uint64(before.UnixMilli())<<16)
@@ -54,8 +57,8 @@ func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int
 	return int(tag.RowsAffected()), translate(err)
 }
 
-// DeleteRemovedEntries removes the versions of entries that were deleted before that time, and marks the entries as swept. It
-// skips entries that are being written; see ports.Janitor.
+// DeleteRemovedEntries removes the versions of entries that were deleted before that time, and
+// marks the entries as swept. It skips entries that are being written; see ports.Janitor.
 func (s *Store) DeleteRemovedEntries(ctx context.Context, before time.Time, limit int) (int, error) {
 	return s.sweep(ctx, `WITH removed AS (
 			SELECT box_id, key FROM entries WHERE deleted_at < $1 AND NOT swept LIMIT $2 FOR UPDATE SKIP LOCKED

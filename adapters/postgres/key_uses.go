@@ -12,8 +12,9 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// keyUses records when API keys were last used, so that people can find unused keys. It stores the uses of one interval in one
-// commit: a request neither waits for this nor pays for a commit, however many keys there are. It is safe for concurrent use.
+// keyUses records when API keys were last used, so that people can find unused keys. It stores the
+// uses of one interval in one commit: a request neither waits for this nor pays for a commit,
+// however many keys there are. It is safe for concurrent use.
 type keyUses struct {
 	pool    *pgxpool.Pool
 	mu      sync.Mutex // guards pending and closed
@@ -23,7 +24,8 @@ type keyUses struct {
 	writing sync.WaitGroup
 }
 
-// keyUsesInterval is how long uses are collected before they are stored. A crash loses those of the last interval.
+// keyUsesInterval is how long uses are collected before they are stored. A crash loses those of the
+// last interval.
 const keyUsesInterval = time.Second
 
 func newKeyUses(pool *pgxpool.Pool) *keyUses {
@@ -73,7 +75,8 @@ func (u *keyUses) writeLater() {
 	u.write(uses)
 }
 
-// write ignores errors: the next use of the key is recorded again, because its last_used_at is still old.
+// write ignores errors: the next use of the key is recorded again, because its last_used_at is
+// still old.
 func (u *keyUses) write(uses map[domain.CredentialID]time.Time) {
 	keys := make([]domain.CredentialID, 0, len(uses))
 	for key := range uses {
@@ -81,8 +84,8 @@ func (u *keyUses) write(uses map[domain.CredentialID]time.Time) {
 	}
 	// All servers update rows in the same order, so that they cannot deadlock.
 	slices.SortFunc(keys, func(a, b domain.CredentialID) int { return slices.Compare(a[:], b[:]) })
-	// One statement per key always uses the index. A single statement for many keys might not, depending on its plan. The batch
-	// is one implicit transaction.
+	// One statement per key always uses the index. A single statement for many keys might not,
+	// depending on its plan. The batch is one implicit transaction.
 	var batch pgx.Batch
 	for _, key := range keys {
 		batch.Queue(`UPDATE api_keys SET last_used_at = $2

@@ -16,7 +16,8 @@ type serverKeys struct{ q querier }
 
 // List locks the rows in a transaction. Outside of one, the locks would end with the statement.
 func (r serverKeys) List(ctx context.Context) ([]ports.ServerKey, error) {
-	sql := `SELECT id, purpose, generation, wrapped, created_at, retired_at FROM server_keys ORDER BY purpose, generation`
+	sql := `SELECT id, purpose, generation, wrapped, created_at, retired_at FROM server_keys
+		ORDER BY purpose, generation`
 	if _, inside := r.q.(*transaction); inside {
 		sql += ` FOR UPDATE`
 	}
@@ -33,7 +34,8 @@ func (r serverKeys) List(ctx context.Context) ([]ports.ServerKey, error) {
 	})
 }
 
-// Add leaves the existing row in place on a conflict: replicas that start at the same time agree on one key.
+// Add leaves the existing row in place on a conflict: replicas that start at the same time agree on
+// one key.
 func (r serverKeys) Add(ctx context.Context, keys []ports.ServerKey) error {
 	for _, key := range keys {
 		if _, err := r.q.Exec(ctx, `INSERT INTO server_keys (id, purpose, generation, wrapped, created_at)
@@ -45,6 +47,7 @@ func (r serverKeys) Add(ctx context.Context, keys []ports.ServerKey) error {
 	return nil
 }
 
+// Rewrap relies on the locks that List takes in the same transaction.
 func (r serverKeys) Rewrap(ctx context.Context, keys []ports.ServerKey) error {
 	for _, key := range keys {
 		_, err := r.q.Exec(ctx, `UPDATE server_keys SET wrapped = $2 WHERE id = $1`, uuid(key.ID), key.Wrapped)
@@ -55,12 +58,14 @@ func (r serverKeys) Rewrap(ctx context.Context, keys []ports.ServerKey) error {
 	return nil
 }
 
+// Retire does not change the time of an earlier retirement.
 func (r serverKeys) Retire(ctx context.Context, id domain.ServerKeyID, at time.Time) error {
 	_, err := r.q.Exec(ctx, `UPDATE server_keys SET retired_at = $2 WHERE id = $1 AND retired_at IS NULL`, uuid(id), at)
 	return translate(err)
 }
 
-// DeleteRetired counts everything that is sealed or signed under the key in the statement that deletes it.
+// DeleteRetired counts everything that is sealed or signed under the key in the statement that
+// deletes it.
 func (r serverKeys) DeleteRetired(ctx context.Context, id domain.ServerKeyID, left int) error {
 	tag, err := r.q.Exec(ctx, `DELETE FROM server_keys WHERE id = $1 AND retired_at IS NOT NULL AND $2 >=
 		(SELECT count(*) FROM entry_versions WHERE key_id = $1) +
@@ -75,8 +80,8 @@ func (r serverKeys) DeleteRetired(ctx context.Context, id domain.ServerKeyID, le
 	return translate(err)
 }
 
-// HasServerKeys reports whether the database already has keys, which are wrapped under an existing secret. It also works on a
-// database without a schema.
+// HasServerKeys reports whether the database already has keys, which are wrapped under an existing
+// secret. It also works on a database without a schema.
 func (s *Store) HasServerKeys(ctx context.Context) (bool, error) {
 	var table, has bool
 	err := s.pool.QueryRow(ctx, `SELECT to_regclass('server_keys') IS NOT NULL`).Scan(&table)

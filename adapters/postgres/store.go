@@ -14,8 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Store is the database. It implements ports.Store, ports.EntryReader, ports.EntryWriter and ports.Janitor, and is safe for
-// concurrent use.
+// Store is the database. It implements ports.Store, ports.EntryReader, ports.EntryWriter and
+// ports.Janitor, and is safe for concurrent use.
 type Store struct {
 	pool       *pgxpool.Pool
 	read       ports.Repos
@@ -40,8 +40,8 @@ var (
 	_ ports.EventWriter = (*EventWriter)(nil)
 )
 
-// Open creates the pool and pings the database. It returns an error of kind Unavailable when the database does not answer. No
-// error contains the password.
+// Open creates the pool and pings the database. It returns an error of kind Unavailable when the
+// database does not answer. No error contains the password.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	settings, err := poolConfig(config)
 	if err != nil {
@@ -62,14 +62,15 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	store.lookups = batch.New(store.runLookups, batch.Config{
 		MaxBatch:      maxLookupBatch,
 		MaxConcurrent: concurrent,
-		OnCancel:      batch.DropOnCancel,
+		OnCancel:      batch.DropOnCancel, // a lookup has no effect
 	})
 	store.writes = batch.New(store.runWrites, batch.Config{
 		MaxBatch:      maxWriteBatch,
 		MaxConcurrent: concurrent,
-		OnCancel:      batch.FinishIfStarted,
+		OnCancel:      batch.FinishIfStarted, // a cancelled commit has an unknown outcome
 	})
 	store.read = store.repos(pool, store.keyUses)
+	// The pool connects lazily, so a wrong address would only show in the first request.
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
 		return nil, unavailable(err)
@@ -77,8 +78,8 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	return store, nil
 }
 
-// Close completes queued requests, stores pending uses of API keys, waits for connections in use, and closes the pool. Close
-// the event writer first.
+// Close completes queued requests, stores pending uses of API keys, waits for connections in use,
+// and closes the pool. Close the event writer first.
 func (s *Store) Close() {
 	s.lookups.Close()
 	s.writes.Close()
@@ -89,8 +90,8 @@ func (s *Store) Close() {
 // Read returns the repositories outside any transaction.
 func (s *Store) Read() ports.Repos { return s.read }
 
-// CheckWritable returns nil when the database answers and accepts writes. A standby does not accept them; the error is then
-// of kind Unavailable.
+// CheckWritable returns nil when the database answers and accepts writes. A standby does not accept
+// them; the error is then of kind Unavailable.
 func (s *Store) CheckWritable(ctx context.Context) error {
 	var readOnly string
 	if err := s.pool.QueryRow(ctx, `SHOW transaction_read_only`).Scan(&readOnly); err != nil {
@@ -110,7 +111,8 @@ type querier interface {
 	SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults
 }
 
-// repos returns the repositories over q. uses collects the uses of API keys; it is nil inside a transaction.
+// repos returns the repositories over q. uses collects the uses of API keys; it is nil inside a
+// transaction.
 func (s *Store) repos(q querier, uses *keyUses) ports.Repos {
 	return ports.Repos{
 		Callers:       callers{q: q, clock: s.clock, uses: uses},

@@ -97,7 +97,8 @@ func hold(t *testing.T, url, sql string) (release func()) {
 	return func() { require.NoError(t, conn.Close(context.WithoutCancel(t.Context()))) }
 }
 
-// requireNoOpenTransaction requires that all connections are back in the pool, and that none is in a transaction.
+// requireNoOpenTransaction requires that all connections are back in the pool, and that none is in
+// a transaction.
 func requireNoOpenTransaction(t *testing.T, store *postgres.Store, url string) {
 	t.Helper()
 	open := func() []string {

@@ -17,6 +17,7 @@ func (s system) Lock(ctx context.Context) (domain.UserID, error) {
 	return s.owner(ctx, `UPDATE system SET revision = revision + 1 RETURNING owner_id`)
 }
 
+// Owner reads the owner without a lock.
 func (s system) Owner(ctx context.Context) (domain.UserID, error) {
 	return s.owner(ctx, `SELECT owner_id FROM system WHERE id = 1`)
 }
@@ -28,13 +29,14 @@ func (s system) owner(ctx context.Context, sql string) (domain.UserID, error) {
 	return owner.Bytes, translate(err)
 }
 
+// SetOwner relies on the lock of Lock.
 func (s system) SetOwner(ctx context.Context, owner domain.UserID) error {
 	_, err := s.q.Exec(ctx, `UPDATE system SET owner_id = $1`, uuid(owner))
 	return translate(err)
 }
 
-// Installation returns the identifier of this installation. The first call sets it to the proposed one, also if several servers
-// start at the same time.
+// Installation returns the identifier of this installation. The first call sets it to the proposed
+// one, also if several servers start at the same time.
 func (s *Store) Installation(ctx context.Context, proposed [16]byte, now time.Time) (string, error) {
 	if _, err := s.pool.Exec(ctx,
 		`INSERT INTO system (id, installation_id, created_at) VALUES (1, $1, $2) ON CONFLICT DO NOTHING`,

@@ -13,7 +13,8 @@ import (
 // tokenFamilies implements ports.TokenFamilies. The table holds hashes of tokens.
 type tokenFamilies struct{ q querier }
 
-// Add returns domain.ErrWrongCredentials if the user was deleted after the credentials had been checked.
+// Add returns domain.ErrWrongCredentials if the user was deleted after the credentials had been
+// checked.
 func (r tokenFamilies) Add(ctx context.Context, family domain.TokenFamily) error {
 	_, err := r.q.Exec(ctx, `INSERT INTO token_families (id, user_id, epoch, created_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5)`,
@@ -24,6 +25,8 @@ func (r tokenFamilies) Add(ctx context.Context, family domain.TokenFamily) error
 	return translate(err)
 }
 
+// AddPair relies on the lock of LockByRefresh, or on a family that was inserted by the same
+// transaction.
 func (r tokenFamilies) AddPair(ctx context.Context, pair domain.TokenPair) error {
 	_, err := r.q.Exec(ctx, `INSERT INTO token_pairs
 			(id, family_id, access_hash, refresh_hash, access_expires_at, created_at)
@@ -32,8 +35,8 @@ func (r tokenFamilies) AddPair(ctx context.Context, pair domain.TokenPair) error
 	return translate(err)
 }
 
-// LockByRefresh increments the revision of the family before it reads the pair. It therefore sees the pair as the preceding
-// transaction left it, at every isolation level.
+// LockByRefresh increments the revision of the family before it reads the pair. It therefore sees
+// the pair as the preceding transaction left it, at every isolation level.
 func (r tokenFamilies) LockByRefresh(ctx context.Context, refresh domain.Digest) (domain.TokenFamily, domain.TokenPair,
 	error) {
 	var family domain.TokenFamily
@@ -54,9 +57,11 @@ func (r tokenFamilies) LockByRefresh(ctx context.Context, refresh domain.Digest)
 		WHERE refresh_hash = $1`, refresh[:]).
 		Scan(&id, &pair.CreatedAt, &pair.AccessExpiresAt, &spent)
 	pair.ID, pair.SpentAt = id, timeOf(spent)
+	pair.CreatedAt, pair.AccessExpiresAt = pair.CreatedAt.UTC(), pair.AccessExpiresAt.UTC()
 	return family, pair, orNotFound(err, domain.NotFound)
 }
 
+// Spend keeps the row, so that a later use of its refresh token is recognised as a reuse.
 func (r tokenFamilies) Spend(ctx context.Context, pair domain.CredentialID, now time.Time) error {
 	_, err := r.q.Exec(ctx, `UPDATE token_pairs SET spent_at = $2 WHERE id = $1`, uuid(pair), now)
 	return translate(err)

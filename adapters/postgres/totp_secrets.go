@@ -14,9 +14,11 @@ import (
 // totpSecrets implements ports.TOTPSecrets. The table is named one_time_codes.
 type totpSecrets struct{ q querier }
 
+// totpColumns are columns of one_time_codes t.
 const totpColumns = `t.id, t.user_id, t.pending, t.own, t.confirmed_at, t.last_step, t.created_at, t.key_id, t.secret`
 
-// totpRow receives totpColumns. All are null for a user without a TOTP secret, when the table is joined to users.
+// totpRow receives totpColumns. All are null for a user without a TOTP secret, when the table is
+// joined to users.
 type totpRow struct {
 	id, user, key      pgtype.UUID
 	pending, own       pgtype.Bool
@@ -25,10 +27,12 @@ type totpRow struct {
 	secret             []byte
 }
 
+// targets returns the destinations of totpColumns.
 func (r *totpRow) targets() []any {
 	return []any{&r.id, &r.user, &r.pending, &r.own, &r.confirmed, &r.step, &r.created, &r.key, &r.secret}
 }
 
+// toSecret converts the row that was scanned last. It is zero for a user without a secret.
 func (r *totpRow) toSecret() ports.SealedTOTPSecret {
 	return ports.SealedTOTPSecret{ServerKey: r.key.Bytes, Sealed: r.secret, Code: domain.TOTPSecret{
 		ID:          r.id.Bytes,
@@ -41,7 +45,8 @@ func (r *totpRow) toSecret() ports.SealedTOTPSecret {
 	}}
 }
 
-// Put relies on the lock on the user's row: without it, a concurrent Put could insert between its two statements.
+// Put relies on the lock on the user's row: without it, a concurrent Put could insert between its
+// two statements.
 func (r totpSecrets) Put(ctx context.Context, code ports.SealedTOTPSecret, recovery []domain.Digest) error {
 	if _, err := r.q.Exec(ctx, `DELETE FROM one_time_codes WHERE user_id = $1 AND pending = $2`,
 		uuid(code.Code.User), code.Code.Pending); err != nil {
@@ -56,7 +61,8 @@ func (r totpSecrets) Put(ctx context.Context, code ports.SealedTOTPSecret, recov
 		return translate(err)
 	}
 	for _, hash := range recovery {
-		_, err := r.q.Exec(ctx, `INSERT INTO recovery_codes (code_id, hash) VALUES ($1, $2)`, uuid(code.Code.ID), hash[:])
+		_, err := r.q.Exec(ctx, `INSERT INTO recovery_codes (code_id, hash) VALUES ($1, $2)`,
+			uuid(code.Code.ID), hash[:])
 		if err != nil {
 			return translate(err)
 		}
@@ -64,6 +70,7 @@ func (r totpSecrets) Put(ctx context.Context, code ports.SealedTOTPSecret, recov
 	return nil
 }
 
+// Get finds at most one row: user and pending are unique.
 func (r totpSecrets) Get(ctx context.Context, user domain.UserID, pending bool) (ports.SealedTOTPSecret, error) {
 	var row totpRow
 	err := r.q.QueryRow(ctx, `SELECT `+totpColumns+` FROM one_time_codes t WHERE user_id = $1 AND pending = $2`,
@@ -71,7 +78,8 @@ func (r totpSecrets) Get(ctx context.Context, user domain.UserID, pending bool) 
 	return row.toSecret(), orNotFound(err, domain.ErrNoCode)
 }
 
-// Accept compares and sets the step in one UPDATE, so that several servers together accept a TOTP code only once.
+// Accept compares and sets the step in one UPDATE, so that several servers together accept a TOTP
+// code only once.
 func (r totpSecrets) Accept(ctx context.Context, id domain.TOTPID, step int64, now time.Time) (bool, error) {
 	tag, err := r.q.Exec(ctx, `UPDATE one_time_codes SET last_step = $2, confirmed_at = COALESCE(confirmed_at, $3)
 		WHERE id = $1 AND last_step < $2`, uuid(id), step, now)
@@ -84,7 +92,8 @@ func (r totpSecrets) SpendRecovery(ctx context.Context, id domain.TOTPID, hash d
 	return tag.RowsAffected() == 1, translate(err)
 }
 
-// Promote first deletes the secret in force, if there is a pending one: a user has at most one of each.
+// Promote first deletes the secret in force, if there is a pending one: a user has at most one of
+// each.
 func (r totpSecrets) Promote(ctx context.Context, user domain.UserID) error {
 	if _, err := r.q.Exec(ctx, `DELETE FROM one_time_codes WHERE user_id = $1 AND NOT pending
 		AND EXISTS (SELECT FROM one_time_codes WHERE user_id = $1 AND pending)`, uuid(user)); err != nil {
@@ -94,6 +103,8 @@ func (r totpSecrets) Promote(ctx context.Context, user domain.UserID) error {
 	return translate(err)
 }
 
+// Delete removes the secret in force, the pending one, and by ON DELETE CASCADE their recovery
+// codes.
 func (r totpSecrets) Delete(ctx context.Context, user domain.UserID) (bool, error) {
 	tag, err := r.q.Exec(ctx, `DELETE FROM one_time_codes WHERE user_id = $1`, uuid(user))
 	return tag.RowsAffected() > 0, translate(err)

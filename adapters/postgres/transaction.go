@@ -9,19 +9,21 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// transaction is a querier that saves round trips: it sends BEGIN with the first statement, and with COMMIT the statements
-// whose results are not needed before. It is not safe for concurrent use.
+// transaction is a querier that saves round trips: it sends BEGIN with the first statement, and
+// with COMMIT the statements whose results are not needed before. It is not safe for concurrent
+// use.
 type transaction struct {
 	conn  *pgxpool.Conn
 	begun bool
-	// deferred is sent before the next statement, or else with COMMIT. translate converts its error.
+	// deferred is sent before the next statement, or else with COMMIT. translate converts its
+	// error.
 	deferred  *pgx.Batch
 	translate func(error) error
 }
 
-// atCommit defers a batch until the COMMIT of the transaction q, and runs it immediately if q is a pool. translate converts
-// its error into the one that Store.Do returns. The results of the statements are discarded, so a statement that must prevent
-// the commit has to fail.
+// atCommit defers a batch until the COMMIT of the transaction q, and runs it immediately if q is a
+// pool. translate converts its error into the one that Store.Do returns. The results of the
+// statements are discarded, so a statement that must prevent the commit has to fail.
 func atCommit(ctx context.Context, q querier, batch *pgx.Batch, translate func(error) error) error {
 	t, inside := q.(*transaction)
 	if !inside {
@@ -105,8 +107,8 @@ func (t *transaction) QueryRow(ctx context.Context, sql string, args ...any) pgx
 	return t.conn.QueryRow(ctx, sql, args...)
 }
 
-// commit commits the transaction, if it has begun. known is false if the connection failed before the server reported the
-// outcome: the transaction may then be committed or not.
+// commit commits the transaction, if it has begun. known is false if the connection failed before
+// the server reported the outcome: the transaction may then be committed or not.
 func (t *transaction) commit(ctx context.Context) (known bool, err error) {
 	batch, translate := t.deferred, t.translate
 	if batch == nil {
@@ -122,6 +124,8 @@ func (t *transaction) commit(ctx context.Context) (known bool, err error) {
 		}
 		return nil
 	})
+	// An error of the server means that it has rolled back. Any other error leaves the outcome
+	// open, except a COMMIT that the server answered with ROLLBACK.
 	err = t.send(ctx, batch).Close()
 	if _, refused := errors.AsType[*pgconn.PgError](err); refused || err == nil {
 		return true, translate(err)
@@ -129,8 +133,8 @@ func (t *transaction) commit(ctx context.Context) (known bool, err error) {
 	return errors.Is(err, pgx.ErrTxCommitRollback), err
 }
 
-// rollback ends a transaction that was not committed. Errors are ignored: the pool closes a connection that is returned inside
-// a transaction.
+// rollback ends a transaction that was not committed. Errors are ignored: the pool closes a
+// connection that is returned inside a transaction.
 func (t *transaction) rollback(ctx context.Context) {
 	t.deferred = nil
 	if t.begun && t.conn.Conn().PgConn().TxStatus() != 'I' {

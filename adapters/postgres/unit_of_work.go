@@ -15,10 +15,11 @@ import (
 )
 
 const (
-	// maxAttempts bounds the runs of a unit of work that fails because of conflicts or stale server keys.
+	// maxAttempts bounds the runs of a unit of work that fails because of conflicts or stale server
+	// keys.
 	maxAttempts = 3
-	// maxStartOvers is higher than maxAttempts because starting over is not a failure: each time, another transaction has
-	// completed.
+	// maxStartOvers is higher than maxAttempts because starting over is not a failure: each time,
+	// another transaction has completed.
 	maxStartOvers = 10
 	// endTimeout bounds a ROLLBACK, and what a COMMIT may take in addition to StatementTimeout.
 	endTimeout = 5 * time.Second
@@ -36,6 +37,8 @@ func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, repos ports
 	if ctx.Value(inTransaction{}) != nil {
 		return errNested
 	}
+	// Conflicts and stale keys share a limit. Only conflicts wait: the other cases are resolved
+	// when fn runs again.
 	failures, startOvers := 0, 0
 	for {
 		err := s.runOnce(ctx, fn)
@@ -64,8 +67,9 @@ func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, repos ports
 	}
 }
 
-// runOnce runs fn in one transaction. It acquires the connection itself instead of using the pool's transactions, because
-// commit has to read the notices of the connection. The rollback is deferred, so it also follows a panic of fn.
+// runOnce runs fn in one transaction. It acquires the connection itself instead of using the pool's
+// transactions, because commit has to read the notices of the connection. The rollback is deferred,
+// so it also follows a panic of fn.
 func (s *Store) runOnce(ctx context.Context, fn func(ctx context.Context, repos ports.Repos) error) error {
 	if err := s.transactions.Acquire(ctx, 1); err != nil {
 		return err
@@ -77,15 +81,16 @@ func (s *Store) runOnce(ctx context.Context, fn func(ctx context.Context, repos 
 	}
 	defer conn.Release()
 	tx := &transaction{conn: conn}
-	defer rollback(ctx, tx)
+	defer rollback(ctx, tx) // before the connection is released
 	if err := fn(context.WithValue(ctx, inTransaction{}, true), s.repos(tx, nil)); err != nil {
 		return err
 	}
 	return commit(ctx, tx)
 }
 
-// commit ignores the cancellation of the request. A client that disconnects would otherwise cancel the wait for a synchronous
-// standby: the transaction would be visible but not replicated, and the commit would look successful.
+// commit ignores the cancellation of the request. A client that disconnects would otherwise cancel
+// the wait for a synchronous standby: the transaction would be visible but not replicated, and the
+// commit would look successful.
 func commit(ctx context.Context, tx *transaction) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), StatementTimeout+endTimeout)
 	defer cancel()
@@ -113,24 +118,25 @@ const notReplicatedKey = "not replicated"
 
 var errNotReplicated = errors.New("the wait for the synchronous standby was cancelled")
 
-// onNotice records the warning "canceling wait for synchronous replication", which is not an error for the driver. It compares
-// the code because the text is in the server's language; a commit causes no other warning.
+// onNotice records the warning "canceling wait for synchronous replication", which is not an error
+// for the driver. It compares the code because the text is in the server's language; a commit
+// causes no other warning.
 func onNotice(conn *pgconn.PgConn, notice *pgconn.Notice) {
 	if notice.Code == sqlstate.Warning && notice.SeverityUnlocalized == "WARNING" {
 		conn.CustomData()[notReplicatedKey] = true
 	}
 }
 
-// watchReplication must be called before a commit. After the commit, the function it returns reports whether the wait for the
-// standby was cancelled.
+// watchReplication must be called before a commit. After the commit, the function it returns
+// reports whether the wait for the standby was cancelled.
 func watchReplication(conn *pgxpool.Conn) (notReplicated func() bool) {
 	data := conn.Conn().PgConn().CustomData()
 	delete(data, notReplicatedKey)
 	return func() bool { return data[notReplicatedKey] != nil }
 }
 
-// waitBeforeRetry waits for a random time that grows with the attempt, so that transactions that collided do not collide
-// again. It returns early with the error of ctx.
+// waitBeforeRetry waits for a random time that grows with the attempt, so that transactions that
+// collided do not collide again. It returns early with the error of ctx.
 func waitBeforeRetry(ctx context.Context, attempt int) error {
 	limit := int64(attempt) * int64(retryJitter)
 	timer := time.NewTimer(time.Duration(rand.Int64N(limit))) //nolint:gosec // jitter is no secret

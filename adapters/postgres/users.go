@@ -14,12 +14,14 @@ import (
 // users implements ports.Users.
 type users struct{ q querier }
 
-// userColumns are the columns of users u. The owner of the installation is stored in the system row.
+// userColumns are the columns of users u. The owner of the installation is stored in the system
+// row.
 const userColumns = `u.id, u.name, COALESCE(u.spelling, u.name), u.role, u.group_name, u.is_active, u.session_epoch,
 	u.created_at, u.updated_at,
 	COALESCE(u.id = (SELECT owner_id FROM system WHERE id = 1), false)`
 
-// scanUser reads userColumns and, if given, further columns into more. It returns domain.ErrUserNotFound without a row.
+// scanUser reads userColumns and, if given, further columns into more. It returns
+// domain.ErrUserNotFound without a row.
 func scanUser(row pgx.Row, more ...any) (domain.User, error) {
 	var user domain.User
 	var id [16]byte
@@ -52,17 +54,19 @@ func groupOf(stored pgtype.Text, owner bool) (domain.Group, error) {
 	}
 }
 
-// storedGroup converts a group to a parameter. It is NULL for a user without a group, and for the owner.
+// storedGroup converts a group to a parameter. It is NULL for a user without a group, and for the
+// owner.
 func storedGroup(user domain.User) pgtype.Text {
 	stored := user.Group != domain.Group{} && user.Group != domain.GroupOwner
 	return pgtype.Text{String: user.Group.String(), Valid: stored}
 }
 
-// keyInUse is the condition of an INSERT … SELECT whose row is sealed or signed under the server key $1. It rejects a retired
-// key.
+// keyInUse is the condition of an INSERT … SELECT whose row is sealed or signed under the server
+// key $1. It rejects a retired key.
 const keyInUse = ` WHERE EXISTS (SELECT FROM server_keys WHERE id = $1 AND retired_at IS NULL)`
 
-// addUnderKey runs an INSERT with the condition keyInUse, and returns ports.ErrStaleServerKey if the key was retired.
+// addUnderKey runs an INSERT with the condition keyInUse, and returns ports.ErrStaleServerKey if
+// the key was retired.
 func addUnderKey(ctx context.Context, q querier, sql string, key domain.ServerKeyID, args ...any) error {
 	tag, err := q.Exec(ctx, sql, append([]any{uuid(key)}, args...)...)
 	if err != nil {
@@ -74,13 +78,16 @@ func addUnderKey(ctx context.Context, q querier, sql string, key domain.ServerKe
 	return nil
 }
 
+// Add inserts a user without a password if the sealed password is empty. No server key is involved
+// then.
 func (r users) Add(ctx context.Context, user domain.User, password ports.SealedPassword) error {
 	guard := keyInUse
 	if len(password.Sealed) == 0 {
 		guard = `` // without a password, nothing is sealed
 	}
 	err := addUnderKey(ctx, r.q, `INSERT INTO users
-			(password_key_id, id, name, spelling, role, group_name, is_active, session_epoch, password, created_at, updated_at)
+			(password_key_id, id, name, spelling, role, group_name, is_active, session_epoch, password,
+				created_at, updated_at)
 		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11`+guard, password.ServerKey,
 		uuid(user.ID), string(user.Name), user.Spelling, user.Role.String(), storedGroup(user), user.Active,
 		user.SessionEpoch, password.Sealed, user.CreatedAt, user.UpdatedAt)
@@ -96,8 +103,9 @@ func (r users) Lock(ctx context.Context, name domain.UserName) (domain.User, err
 		`UPDATE users u SET revision = revision + 1 WHERE name = $1 RETURNING `+userColumns, string(name)))
 }
 
-// LockToDelete takes the strongest lock before it changes the row. If it changed the row first, the lock would be on the new
-// row version only. A transaction that finds the old version, to reference it, would then wait even with SKIP LOCKED.
+// LockToDelete takes the strongest lock before it changes the row. If it changed the row first, the
+// lock would be on the new row version only. A transaction that finds the old version, to reference
+// it, would then wait even with SKIP LOCKED.
 func (r users) LockToDelete(ctx context.Context, name domain.UserName) (domain.User, error) {
 	if _, err := r.q.Exec(ctx, `SELECT FROM users WHERE name = $1 FOR UPDATE`, string(name)); err != nil {
 		return domain.User{}, translate(err)
@@ -132,10 +140,12 @@ func (r users) List(ctx context.Context) ([]domain.User, error) {
 	return collect(rows, err, func(row pgx.CollectableRow) (domain.User, error) { return scanUser(row) })
 }
 
+// Names sorts by the byte order of the names.
 func (r users) Names(ctx context.Context) ([]domain.UserName, error) {
 	return names[domain.UserName](r.q.Query(ctx, `SELECT name FROM users ORDER BY name`))
 }
 
+// Save relies on the lock of Lock: it overwrites the row without a condition.
 func (r users) Save(ctx context.Context, user domain.User) error {
 	_, err := r.q.Exec(ctx, `UPDATE users SET role = $2, group_name = $3, is_active = $4, session_epoch = $5,
 		updated_at = $6 WHERE id = $1`,
@@ -157,13 +167,14 @@ func (r users) SetPassword(ctx context.Context, was, password ports.SealedPasswo
 	case !keyLive:
 		return ports.ErrStaleServerKey
 	case !updated:
-		return domain.Refuse(domain.Conflict, "password_changed", "the password was changed at the same time; try again")
+		return domain.Refuse(domain.Conflict, "password_changed",
+			"the password was changed at the same time; try again")
 	}
 	return nil
 }
 
-// Delete removes what belongs to the user by the foreign keys' ON DELETE CASCADE. ON DELETE SET NULL removes the author from
-// versions, including those that are being written concurrently.
+// Delete removes what belongs to the user by the foreign keys' ON DELETE CASCADE. ON DELETE SET
+// NULL removes the author from versions, including those that are being written concurrently.
 func (r users) Delete(ctx context.Context, id domain.UserID) error {
 	if err := allowLargeDeletion(ctx, r.q); err != nil {
 		return err
@@ -172,6 +183,7 @@ func (r users) Delete(ctx context.Context, id domain.UserID) error {
 	return translate(err)
 }
 
+// Permissions returns 0 for a user who is in no box.
 func (r users) Permissions(ctx context.Context, id domain.UserID) (domain.Permissions, error) {
 	var union int16
 	err := r.q.QueryRow(ctx, `SELECT COALESCE(bit_or(permissions), 0::smallint) FROM box_users

@@ -29,9 +29,10 @@ func timeOf(value pgtype.Timestamptz) time.Time {
 	return value.Time.UTC()
 }
 
-// unnest returns a FROM item that turns array parameters of these types, starting at $1, into rows. Each array is a
-// sub-select, so that the planner cannot see its length. Otherwise it would estimate that a custom plan for these few rows is
-// cheaper than the generic one, and plan the statement again for every execution.
+// unnest returns a FROM item that turns array parameters of these types, starting at $1, into rows.
+// Each array is a sub-select, so that the planner cannot see its length. Otherwise it would
+// estimate that a custom plan for these few rows is cheaper than the generic one, and plan the
+// statement again for every execution.
 func unnest(types ...string) string {
 	arrays := make([]string, len(types))
 	for i, name := range types {
@@ -65,7 +66,8 @@ func names[T ~string](rows pgx.Rows, err error) ([]T, error) {
 	return typed, nil
 }
 
-// collect reads all rows with scan. It accepts the results of Query, so that both errors are translated in one place.
+// collect reads all rows with scan. It accepts the results of Query, so that both errors are
+// translated in one place.
 func collect[T any](rows pgx.Rows, err error, scan func(pgx.CollectableRow) (T, error)) ([]T, error) {
 	if err != nil {
 		return nil, translate(err)

@@ -282,5 +282,6 @@ func OpenMigrator(config Config) (*Migrator, error) {
 	return migrate.New(string(config.DatabaseURL.Bytes()), migrations.Files)
 }
 
-// CheckSchema returns an error if a program whose newest migration is newest must not serve a schema at version current.
+// CheckSchema returns an error if a program whose newest migration is newest must not serve a
+// schema at version current.
 func CheckSchema(current, newest uint) error { return migrate.CheckSchema(current, newest) }

@@ -10,8 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/postgres"
 )
 
-// registerMetrics adds the metrics of the process, the database and the key derivations. The HTTP API registers its own. No
-// label contains anything that a user chose.
+// registerMetrics adds the metrics of the process, the database and the key derivations. The HTTP
+// API registers its own. No label contains anything that a user chose.
 func registerMetrics(registry *prometheus.Registry, core *core) {
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "lockbox_build_info",
@@ -66,7 +66,8 @@ type metric struct {
 	values      func(stats) values
 }
 
-// values maps the values of a metric's label to its samples. A metric without a label has one sample, under "".
+// values maps the values of a metric's label to its samples. A metric without a label has one
+// sample, under "".
 type values map[string]float64
 
 const (
@@ -146,6 +147,6 @@ var metrics = []metric{
 		"Number of key derivations (Argon2id) that were completed, by purpose.",
 		func(s stats) values { return byPurpose(s.kdf.Passwords.Done, s.kdf.Entries.Done) }),
 	newMetric(counter, "lockbox_kdf_refused_total", "for",
-		"Number of key derivations (Argon2id) that were refused because the queue was full or the request ended, by purpose.",
+		"Number of key derivations (Argon2id) refused because the queue was full or the request ended, by purpose.",
 		func(s stats) values { return byPurpose(s.kdf.Passwords.Refused, s.kdf.Entries.Refused) }),
 }

@@ -14,10 +14,12 @@ import (
 const (
 	// maxWaiting bounds the queue of a batcher, in requests.
 	maxWaiting = 4096
-	// stallAfter is how long a batch may run before it counts as stalled: its connection may be dead without an error, or
-	// it may wait for a lock. Waiting requests then start another batch instead of waiting for it.
+	// stallAfter is how long a batch may run before it counts as stalled: its connection may be
+	// dead without an error, or it may wait for a lock. Waiting requests then start another batch
+	// instead of waiting for it.
 	stallAfter = 250 * time.Millisecond
-	// maxStalled bounds the stalled batches that run in addition to maxConcurrent. Each occupies a database connection.
+	// maxStalled bounds the stalled batches that run in addition to maxConcurrent. Each occupies a
+	// database connection.
 	maxStalled = 2
 )
 
@@ -25,10 +27,11 @@ const (
 type CancelPolicy int
 
 const (
-	// DropOnCancel drops the request from the queue. A lone request runs on its caller's goroutine and under its caller's
-	// context, so that the cancellation also reaches the database.
+	// DropOnCancel drops the request from the queue. A lone request runs on its caller's goroutine
+	// and under its caller's context, so that the cancellation also reaches the database.
 	DropOnCancel CancelPolicy = iota
-	// FinishIfStarted drops the request from the queue, but a batch that has started runs to its end.
+	// FinishIfStarted drops the request from the queue, but a batch that has started runs to its
+	// end.
 	FinishIfStarted
 	// AlwaysFinish runs the request even after its caller has stopped waiting.
 	AlwaysFinish
@@ -36,12 +39,14 @@ const (
 
 // RunFunc runs one batch and completes its requests.
 //
-// If it returns an error of kind domain.Unavailable, every request it has not completed gets that error; it must do so where
-// part of the batch may have been stored. After any other error the batcher runs each uncompleted request again in a batch
-// of one, so that one bad request does not fail the others.
+// If it returns an error of kind domain.Unavailable, every request it has not completed gets that
+// error; it must do so where part of the batch may have been stored. After any other error the
+// batcher runs each uncompleted request again in a batch of one, so that one bad request does not
+// fail the others.
 //
-// RunFunc calls Complete on its own goroutine, does not retain batch, and sets its own deadline. ctx belongs to the caller of
-// a lone request under DropOnCancel; otherwise it is the background context.
+// RunFunc calls Complete on its own goroutine, does not retain batch, and sets its own deadline.
+// ctx belongs to the caller of a lone request under DropOnCancel; otherwise it is the background
+// context.
 type RunFunc[In, Out any] func(ctx context.Context, batch []*Request[In, Out]) error
 
 // Config sets the limits of a Batcher.
@@ -57,20 +62,21 @@ type Config struct {
 type Stats struct {
 	// Waiting is the current length of the queue.
 	Waiting int
-	// Done counts requests whose batch succeeded, Batches those batches, and Refused the requests that found the queue full
-	// or the batcher closed.
+	// Done counts requests whose batch succeeded, Batches those batches, and Refused the requests
+	// that found the queue full or the batcher closed.
 	Done, Batches, Refused int64
 }
 
 var (
-	// ErrCancelled means that the request's context ended first. Unless the policy is DropOnCancel, the request may still
-	// take effect.
+	// ErrCancelled means that the request's context ended first. Unless the policy is DropOnCancel,
+	// the request may still take effect.
 	ErrCancelled = errors.New("the request was cancelled before its batch completed")
 
 	errQueueFull = errors.New("the batch queue is full or closed")
 )
 
-// Batcher runs requests in batches. It is safe for concurrent use and has no goroutine while it is idle.
+// Batcher runs requests in batches. It is safe for concurrent use and has no goroutine while it is
+// idle.
 type Batcher[In, Out any] struct {
 	run                     RunFunc[In, Out]
 	maxBatch, maxConcurrent int
@@ -104,8 +110,9 @@ func New[In, Out any](run RunFunc[In, Out], config Config) *Batcher[In, Out] {
 	}
 }
 
-// Do runs one request and returns its outcome. It returns domain.ErrBusy when the queue is full or the batcher is closed,
-// and ErrCancelled when ctx ends first; a lone request under DropOnCancel returns the RunFunc's error instead.
+// Do runs one request and returns its outcome. It returns domain.ErrBusy when the queue is full or
+// the batcher is closed, and ErrCancelled when ctx ends first; a lone request under DropOnCancel
+// returns the RunFunc's error instead.
 func (b *Batcher[In, Out]) Do(ctx context.Context, input In) (output Out, err error) {
 	if ended := ctx.Err(); ended != nil && b.onCancel != AlwaysFinish {
 		return output, cancelled(ended)
@@ -156,8 +163,8 @@ func (b *Batcher[In, Out]) addWorker() *worker {
 	return w
 }
 
-// runAlone runs a request on its caller's goroutine. Requests that queued meanwhile get a goroutine, so that the caller
-// returns as soon as it has its result.
+// runAlone runs a request on its caller's goroutine. Requests that queued meanwhile get a
+// goroutine, so that the caller returns as soon as it has its result.
 func (b *Batcher[In, Out]) runAlone(ctx context.Context, w *worker, request *Request[In, Out]) {
 	b.runBatch(ctx, []*Request[In, Out]{request})
 	if batch := b.nextBatch(w); len(batch) > 0 {
@@ -165,16 +172,16 @@ func (b *Batcher[In, Out]) runAlone(ctx context.Context, w *worker, request *Req
 	}
 }
 
-// drain runs batch and then what is queued, until the queue is empty. Its batches belong to several requests, so no
-// request's context can cancel them.
+// drain runs batch and then what is queued, until the queue is empty. Its batches belong to several
+// requests, so no request's context can cancel them.
 func (b *Batcher[In, Out]) drain(w *worker, batch ...*Request[In, Out]) {
 	for ; len(batch) > 0; batch = b.nextBatch(w) {
 		b.runBatch(context.Background(), batch)
 	}
 }
 
-// nextBatch takes the next batch from the queue without waiting for more requests. When it returns none, the worker has
-// ended. A worker that was stalled also ends if others have replaced it.
+// nextBatch takes the next batch from the queue without waiting for more requests. When it returns
+// none, the worker has ended. A worker that was stalled also ends if others have replaced it.
 func (b *Batcher[In, Out]) nextBatch(w *worker) []*Request[In, Out] {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -218,7 +225,8 @@ func (b *Batcher[In, Out]) dropCancelled() {
 	})
 }
 
-// Close refuses new requests and returns when all queued ones have run. It may be called more than once.
+// Close refuses new requests and returns when all queued ones have run. It may be called more than
+// once.
 func (b *Batcher[In, Out]) Close() {
 	b.mu.Lock()
 	b.closed = true

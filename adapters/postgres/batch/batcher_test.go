@@ -67,7 +67,8 @@ func (r *recorder) batcher(maxBatch, maxConcurrent int) *Batcher[int, int] {
 	return New(r.run, Config{MaxBatch: maxBatch, MaxConcurrent: maxConcurrent})
 }
 
-// submit submits all numbers below count, one after another. The function it returns waits for the results.
+// submit submits all numbers below count, one after another. The function it returns waits for the
+// results.
 func submit(t *testing.T, b *Batcher[int, int], count int) func() []error {
 	t.Helper()
 	errs := make([]error, count)
@@ -199,7 +200,8 @@ func TestACancelledRequest(t *testing.T) {
 	}
 }
 
-// TestAStalledBatchDoesNotBlockTheOthers: after stallAfter, other batches start in place of up to maxStalled ones.
+// TestAStalledBatchDoesNotBlockTheOthers: after stallAfter, other batches start in place of up to
+// maxStalled ones.
 func TestAStalledBatchDoesNotBlockTheOthers(t *testing.T) {
 	t.Parallel()
 	for slow, first := range map[int]time.Duration{1: 2 * stallAfter, maxStalled: 2 * maxStalled * stallAfter,

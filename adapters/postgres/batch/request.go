@@ -14,7 +14,8 @@ type Request[In, Out any] struct {
 	done      chan struct{} // closed by Complete
 }
 
-// NewRequest returns a request that belongs to no batcher. A RunFunc can run it on its own; Result then returns the outcome.
+// NewRequest returns a request that belongs to no batcher. A RunFunc can run it on its own; Result
+// then returns the outcome.
 func NewRequest[In, Out any](ctx context.Context, input In) *Request[In, Out] {
 	return &Request[In, Out]{ctx: ctx, Input: input, done: make(chan struct{})}
 }

@@ -9,13 +9,15 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// runBatch runs a batch and completes every request in it. After an error other than Unavailable it runs the uncompleted
-// requests one by one: a request that the database rejects must not fail the others.
+// runBatch runs a batch and completes every request in it. After an error other than Unavailable it
+// runs the uncompleted requests one by one: a request that the database rejects must not fail the
+// others.
 func (b *Batcher[In, Out]) runBatch(ctx context.Context, batch []*Request[In, Out]) {
 	err := b.runRecovered(ctx, batch)
 	if err == nil {
 		b.countBatch(len(batch))
 	}
+	// Filters in place: a batch is not used after this.
 	uncompleted := batch[:0]
 	for _, request := range batch {
 		if !request.completed {
@@ -33,8 +35,8 @@ func (b *Batcher[In, Out]) runBatch(ctx context.Context, batch []*Request[In, Ou
 	}
 }
 
-// runRecovered turns a panic into an error, so that it cannot occupy a worker permanently. The error names the type of the
-// panic value only: the value itself could hold a secret.
+// runRecovered turns a panic into an error, so that it cannot occupy a worker permanently. The
+// error names the type of the panic value only: the value itself could hold a secret.
 func (b *Batcher[In, Out]) runRecovered(ctx context.Context, batch []*Request[In, Out]) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -44,6 +46,7 @@ func (b *Batcher[In, Out]) runRecovered(ctx context.Context, batch []*Request[In
 	return b.run(ctx, batch)
 }
 
+// countBatch counts a batch that succeeded.
 func (b *Batcher[In, Out]) countBatch(size int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -51,8 +54,8 @@ func (b *Batcher[In, Out]) countBatch(size int) {
 	b.stats.Batches++
 }
 
-// scheduleStallCheck checks for stalled batches after stallAfter, for as long as requests wait. An idle batcher has no timer.
-// It must be called with mu held.
+// scheduleStallCheck checks for stalled batches after stallAfter, for as long as requests wait. An
+// idle batcher has no timer. It must be called with mu held.
 func (b *Batcher[In, Out]) scheduleStallCheck() {
 	if !b.checking && len(b.waiting) > 0 {
 		b.checking = true
@@ -60,7 +63,8 @@ func (b *Batcher[In, Out]) scheduleStallCheck() {
 	}
 }
 
-// replaceStalled marks workers as stalled, up to maxStalled, and starts other workers for the waiting requests.
+// replaceStalled marks workers as stalled, up to maxStalled, and starts other workers for the
+// waiting requests.
 func (b *Batcher[In, Out]) replaceStalled() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

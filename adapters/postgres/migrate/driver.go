@@ -27,17 +27,19 @@ const (
 	commitTimeout = time.Minute
 	// rollbackTimeout is short because closing the connection rolls back too.
 	rollbackTimeout = 5 * time.Second
-	// maxCreateRetries bounds how often loadOrCreate retries after a conflict with a concurrent program.
+	// maxCreateRetries bounds how often loadOrCreate retries after a conflict with a concurrent
+	// program.
 	maxCreateRetries = 10
 )
 
-// driver is golang-migrate's view of the database. For each step, golang-migrate calls SetVersion(to, dirty), Run,
-// SetVersion(to, clean), and Unlock in every case.
+// driver is golang-migrate's view of the database. For each step, golang-migrate calls
+// SetVersion(to, dirty), Run, SetVersion(to, clean), and Unlock in every case.
 //
-// The drivers that come with golang-migrate commit the dirty mark, so that a program that dies during a step leaves a
-// database that needs manual repair. They also hold an advisory lock, which some poolers and other engines do not support.
-// Here the mark is an UPDATE of the version row that begins the step's transaction. It waits for a concurrent migrator that
-// holds the row, matches no row if that one has moved the version, and commits or rolls back together with the step.
+// The drivers that come with golang-migrate commit the dirty mark, so that a program that dies
+// during a step leaves a database that needs manual repair. They also hold an advisory lock, which
+// some poolers and other engines do not support. Here the mark is an UPDATE of the version row that
+// begins the step's transaction. It waits for a concurrent migrator that holds the row, matches no
+// row if that one has moved the version, and commits or rolls back together with the step.
 type driver struct {
 	ctx   context.Context // golang-migrate passes none
 	conn  *pgx.Conn
@@ -52,8 +54,8 @@ type driver struct {
 
 var _ database.Driver = (*driver)(nil)
 
-// prepare finds the schema. It also makes the server check the client connection while a statement runs: otherwise the step
-// of a killed program would hold the version row until the statement ends.
+// prepare finds the schema. It also makes the server check the client connection while a statement
+// runs: otherwise the step of a killed program would hold the version row until the statement ends.
 func (d *driver) prepare() error {
 	_, err := d.conn.Exec(d.ctx, "SET client_connection_check_interval = '1s'")
 	if _, refused := errors.AsType[*pgconn.PgError](err); err != nil && !refused {
@@ -85,15 +87,17 @@ func (d *driver) load() (uint, error) {
 	return d.at, nil
 }
 
-// loadOrCreate is load, but creates the version row if there is none. CREATE TABLE IF NOT EXISTS is not safe against
-// concurrent programs: all but one may fail on the unique indexes of the system catalog. They find the table on the next try.
+// loadOrCreate is load, but creates the version row if there is none. CREATE TABLE IF NOT EXISTS is
+// not safe against concurrent programs: all but one may fail on the unique indexes of the system
+// catalog. They find the table on the next try.
 func (d *driver) loadOrCreate() (uint, error) {
 	for tries := 0; ; tries++ {
 		at, err := d.load()
 		if !errors.Is(err, errNoVersion) {
 			return at, err
 		}
-		// Both statements are one query and so one transaction: the table never exists without its row.
+		// Both statements are one query and so one transaction: the table never exists without its
+		// row.
 		create := "CREATE TABLE IF NOT EXISTS " + d.table + ` (
 			id      smallint PRIMARY KEY CHECK (id = 1),
 			version bigint NOT NULL CHECK (version >= 0)
@@ -112,7 +116,8 @@ func (d *driver) loadOrCreate() (uint, error) {
 	}
 }
 
-// Version returns what load read last. The transaction of the step then checks that the version has not changed.
+// Version returns what load read last. The transaction of the step then checks that the version has
+// not changed.
 func (d *driver) Version() (version int, dirty bool, err error) {
 	if d.at == 0 {
 		return database.NilVersion, false, nil
@@ -123,7 +128,8 @@ func (d *driver) Version() (version int, dirty bool, err error) {
 // SetVersion begins the transaction of the step if dirty is set, and commits it otherwise.
 func (d *driver) SetVersion(version int, dirty bool) error {
 	if dirty {
-		// Run returns the error: golang-migrate leaks the goroutine that feeds Run if Run is never called.
+		// Run returns the error: golang-migrate leaks the goroutine that feeds Run if Run is never
+		// called.
 		d.fault = d.begin(max(version, 0))
 		return nil
 	}
@@ -133,16 +139,18 @@ func (d *driver) SetVersion(version int, dirty bool) error {
 	return d.commit()
 }
 
-// begin starts the transaction of a step and moves the version to it. It returns errConflict if the version is no longer the
-// one that load read.
+// begin starts the transaction of a step and moves the version to it. It returns errConflict if the
+// version is no longer the one that load read.
 func (d *driver) begin(to int) error {
-	// The default of the database may be stricter. Under REPEATABLE READ the UPDATE would fail instead of matching no row.
+	// The default of the database may be stricter. Under REPEATABLE READ the UPDATE would fail
+	// instead of matching no row.
 	tx, err := d.conn.BeginTx(d.ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
 	if err != nil {
 		return err
 	}
 	d.tx = tx
-	// Timeouts that are set on the role are meant for requests. A step may take longer, and so may waiting for another one.
+	// Timeouts that are set on the role are meant for requests. A step may take longer, and so may
+	// waiting for another one.
 	const unlimited = `SELECT set_config(name, '0', true) FROM pg_settings WHERE name IN
 		('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`
 	if _, err := tx.Exec(d.ctx, unlimited); err != nil {
@@ -174,8 +182,8 @@ func (d *driver) Run(migration io.Reader) error {
 	return nil
 }
 
-// commit ignores the cancellation of the caller's context: pgx would close the connection during COMMIT and leave the
-// outcome unknown.
+// commit ignores the cancellation of the caller's context: pgx would close the connection during
+// COMMIT and leave the outcome unknown.
 func (d *driver) commit() error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(d.ctx), commitTimeout)
 	defer cancel()
@@ -187,7 +195,8 @@ func (d *driver) commit() error {
 	}
 	d.tx = nil
 	if d.warning != nil {
-		// An administrator cancelled the wait for the standby: the step is committed here, but may not be replicated.
+		// An administrator cancelled the wait for the standby: the step is committed here, but may
+		// not be replicated.
 		return fmt.Errorf("committed, but possibly not replicated: %s", d.warning.Message)
 	}
 	return nil
@@ -229,7 +238,8 @@ func (d *driver) Close() error { return nil }
 // Drop always fails: Lockbox never deletes a whole database.
 func (d *driver) Drop() error { return errors.New("dropping a database is not supported") }
 
-// orConflict adds errConflict to an error by which the server ended the transaction in favour of a concurrent one.
+// orConflict adds errConflict to an error by which the server ended the transaction in favour of a
+// concurrent one.
 func orConflict(err error) error {
 	if sqlstate.IsConflict(err) {
 		return errors.Join(err, errConflict)

@@ -1,6 +1,7 @@
 // Package migrate upgrades and downgrades the database schema.
 //
-// It runs golang-migrate with a driver of its own, so that a migration and its version row are one transaction; see driver.
+// It runs golang-migrate with a driver of its own, so that a migration and its version row are one
+// transaction; see driver.
 package migrate
 
 import (
@@ -17,8 +18,9 @@ import (
 )
 
 const (
-	// maxConflicts bounds how often a migrator continues after a concurrent one was faster. Each conflict means that the other
-	// program completed a step, so only programs that migrate up and down against each other can reach the bound.
+	// maxConflicts bounds how often a migrator continues after a concurrent one was faster. Each
+	// conflict means that the other program completed a step, so only programs that migrate up and
+	// down against each other can reach the bound.
 	maxConflicts = 100
 	// versionsPerLine splits a version, NNNNNN, into the release line and the step within it.
 	versionsPerLine = 1000
@@ -26,17 +28,19 @@ const (
 	closeTimeout = 15 * time.Second
 )
 
-// Migrator moves a database schema from step to step. Several may work on one database concurrently: each step is applied by
-// one of them, entirely or not at all, even if the program is killed.
+// Migrator moves a database schema from step to step. Several may work on one database
+// concurrently: each step is applied by one of them, entirely or not at all, even if the program is
+// killed.
 type Migrator struct {
 	config *pgx.ConnConfig
 	files  fs.FS
 	steps  []step // oldest first
 }
 
-// New reads the available steps; it does not connect. Each step is a pair of files at the root of files,
-// NNNNNN_name.up.sql and NNNNNN_name.down.sql. The tables are created in the first schema of the effective search_path: that
-// of the URL, or else the one that the server sets for the role and the database. Errors never contain the password.
+// New reads the available steps; it does not connect. Each step is a pair of files at the root of
+// files, NNNNNN_name.up.sql and NNNNNN_name.down.sql. The tables are created in the first schema of
+// the effective search_path: that of the URL, or else the one that the server sets for the role and
+// the database. Errors never contain the password.
 func New(databaseURL string, files fs.FS) (*Migrator, error) {
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
@@ -53,8 +57,8 @@ func New(databaseURL string, files fs.FS) (*Migrator, error) {
 
 // Up applies every missing step. It leaves a newer schema unchanged if [CheckSchema] accepts it.
 //
-// After an error the database is at a complete step: the one before the failed step or, if the connection failed during
-// COMMIT, possibly the failed one. Up may be called again.
+// After an error the database is at a complete step: the one before the failed step or, if the
+// connection failed during COMMIT, possibly the failed one. Up may be called again.
 func (m *Migrator) Up(ctx context.Context) error {
 	return m.run(ctx, func(current uint, apply func(n int, s step) error) (bool, error) {
 		if err := CheckSchema(current, m.newest()); err != nil || current >= m.newest() {
@@ -72,8 +76,8 @@ func (m *Migrator) Up(ctx context.Context) error {
 	})
 }
 
-// Down reverts the given number of steps, counted from the version at the time of the call, and stops at the empty schema.
-// The data of those steps is deleted.
+// Down reverts the given number of steps, counted from the version at the time of the call, and
+// stops at the empty schema. The data of those steps is deleted.
 func (m *Migrator) Down(ctx context.Context, steps int) error {
 	if steps < 1 {
 		return fmt.Errorf("the number of steps down must be at least 1, not %d", steps)
@@ -98,8 +102,8 @@ func (m *Migrator) Down(ctx context.Context, steps int) error {
 	})
 }
 
-// Version returns the version of the database, 0 if it has none, and the newest version that the program knows. It changes
-// nothing in the database.
+// Version returns the version of the database, 0 if it has none, and the newest version that the
+// program knows. It changes nothing in the database.
 func (m *Migrator) Version(ctx context.Context) (current, newest uint, err error) {
 	err = m.connect(ctx, func(d *driver) error {
 		current, err = d.load()
@@ -111,31 +115,37 @@ func (m *Migrator) Version(ctx context.Context) (current, newest uint, err error
 	return current, m.newest(), err
 }
 
-// CheckSchema reports whether a program that knows versions up to newest may serve a database at version current. Within a
-// release line, newer versions only add to the schema; a later line may remove what the program needs.
+// CheckSchema reports whether a program that knows versions up to newest may serve a database at
+// version current. Within a release line, newer versions only add to the schema; a later line may
+// remove what the program needs.
 func CheckSchema(current, newest uint) error {
 	if current <= newest || current/versionsPerLine == newest/versionsPerLine {
 		return nil
 	}
-	return fmt.Errorf("the database schema is at version %06d of release line %03d, but this program knows versions up to "+
-		"%06d of line %03d: run a program of line %03d", current, current/versionsPerLine, newest, newest/versionsPerLine,
-		current/versionsPerLine)
+	return fmt.Errorf("the database schema is at version %06d of release line %03d, but this program knows versions "+
+		"up to %06d of line %03d: run a program of line %03d",
+		current, current/versionsPerLine, newest, newest/versionsPerLine, current/versionsPerLine)
 }
 
+// newest returns the newest version that the program knows.
 func (m *Migrator) newest() uint { return m.steps[len(m.steps)-1].version }
 
+// indexOf returns the index of a version among the steps. A newer schema of the same release line
+// may be at a version that the program does not have.
 func (m *Migrator) indexOf(version uint) (int, error) {
 	i := slices.IndexFunc(m.steps, func(s step) bool { return s.version == version })
 	if i < 0 {
-		return 0, fmt.Errorf("the database schema is at version %06d, which this program does not have; it knows versions up "+
-			"to %06d", version, m.newest())
+		return 0, fmt.Errorf("the database schema is at version %06d, which this program does not have; it knows "+
+			"versions up to %06d", version, m.newest())
 	}
 	return i, nil
 }
 
-// run calls decide with the current version until decide reports that it is done. decide applies at most one step, because
-// golang-migrate reads ahead: files it has opened for further steps would stay open if the first step failed.
-func (m *Migrator) run(ctx context.Context, decide func(current uint, apply func(int, step) error) (bool, error)) error {
+// run calls decide with the current version until decide reports that it is done. decide applies at
+// most one step, because golang-migrate reads ahead: files it has opened for further steps would
+// stay open if the first step failed.
+func (m *Migrator) run(ctx context.Context,
+	decide func(current uint, apply func(int, step) error) (done bool, err error)) error {
 	return m.connect(ctx, func(d *driver) error {
 		files, err := iofs.New(m.files, ".")
 		if err != nil {

@@ -17,20 +17,24 @@ type step struct {
 	name    string
 }
 
+// String returns the name of the files without their suffixes.
 func (s step) String() string { return fmt.Sprintf("%06d_%s", s.version, s.name) }
 
-// readSteps lists the steps in files, oldest first. It accepts only complete pairs with unique versions above zero, so that
-// every step can be applied and reverted. Files that do not end in .sql are ignored.
+// readSteps lists the steps in files, oldest first. It accepts only complete pairs with unique
+// versions above zero, so that every step can be applied and reverted. Files that do not end in
+// .sql are ignored.
 func readSteps(files fs.FS) ([]step, error) {
 	entries, err := fs.ReadDir(files, ".")
 	if err != nil {
 		return nil, fmt.Errorf("read the migrations: %w", err)
 	}
+	// By version and direction, the name that the file has.
 	names := map[uint]map[source.Direction]string{}
 	for _, entry := range entries {
 		if !strings.HasSuffix(entry.Name(), ".sql") {
 			continue
 		}
+		// golang-migrate reads the files later by the same rules.
 		file, err := source.DefaultParse(entry.Name())
 		if err != nil {
 			return nil, fmt.Errorf("migration file %s: its name must be NNNNNN_name.up.sql or .down.sql", entry.Name())

@@ -1,4 +1,5 @@
-// Package sqlstate names the PostgreSQL error codes that Lockbox handles; see appendix A of the PostgreSQL manual.
+// Package sqlstate names the PostgreSQL error codes that Lockbox handles; see appendix A of the
+// PostgreSQL manual.
 package sqlstate
 
 import (
@@ -33,8 +34,8 @@ func Of(err error) string {
 	return ""
 }
 
-// IsConflict reports whether the server rolled the transaction back because of a concurrent one. Running the transaction
-// again may succeed.
+// IsConflict reports whether the server rolled the transaction back because of a concurrent one.
+// Running the transaction again may succeed.
 func IsConflict(err error) bool {
 	code := Of(err)
 	return code == SerializationFailure || code == DeadlockDetected
