@@ -17,7 +17,7 @@ import (
 type callers struct {
 	q     querier
 	clock ports.Clock
-	// uses is nil inside a transaction, where the caller is looked up a second time: the first time
+	// uses is nil inside a transaction: the caller was looked up before it began, and that lookup
 	// recorded the use.
 	uses *keyUses
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// entries implements ports.Entries, the locking path of writes and everything that reads entries of
-// one box. LookUp and WriteIfUnchanged serve the common cases in batches.
+// entries implements ports.Entries: the locking path of writes, deletions, lists and old versions.
+// Store.LookUp and Store.WriteIfUnchanged serve the common reads and writes in batches.
 type entries struct{ q querier }
 
 // Keys matches the prefix with a range instead of LIKE, because a prepared statement cannot use an

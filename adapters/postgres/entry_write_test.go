@@ -54,50 +54,56 @@ const (
 	writeEvents = `SELECT entry_key FROM events WHERE target = 'written' ORDER BY 1`
 )
 
+// ofEntry0 is the condition of the statements below.
+const ofEntry0 = ` WHERE box_id = uuid_of(4, 1) AND key = 'entry-0'`
+
+// commonChanges invalidate a write with any credential.
+var commonChanges = map[string]string{
+	"the user is inactive":     `UPDATE users SET is_active = false WHERE id = uuid_of(1, 2)`,
+	"no longer a member":       `DELETE FROM box_users WHERE user_id = uuid_of(1, 2)`,
+	"inactive in the box":      `UPDATE box_users SET is_active = false WHERE user_id = uuid_of(1, 2)`,
+	"fewer permissions":        `UPDATE box_users SET permissions = 11 WHERE user_id = uuid_of(1, 2)`,
+	"the box is deleted":       `DELETE FROM boxes WHERE id = uuid_of(4, 1)`,
+	"the box has another name": `UPDATE boxes SET name = 'moved' WHERE id = uuid_of(4, 1)`,
+	"another box has its name": `UPDATE boxes SET name = 'moved' WHERE id = uuid_of(4, 1);
+		UPDATE boxes SET name = 'box-1' WHERE id = uuid_of(4, 2)`,
+	"the entry was written":     `UPDATE entries SET version = version + 1` + ofEntry0,
+	"the entry was deleted":     `UPDATE entries SET deleted_at = now()` + ofEntry0,
+	"the entry has no row":      `DELETE FROM entries` + ofEntry0,
+	"the server key is retired": `UPDATE server_keys SET retired_at = now() WHERE id = uuid_of(9, 1)`,
+	"the version already exists": `INSERT INTO entry_versions
+		SELECT box_id, key, 4, 4, key_id, envelope, value, NULL, now()
+		FROM entry_versions` + ofEntry0 + ` AND version = 3`,
+}
+
+// ownChanges invalidate a write with one kind of credential.
+var ownChanges = map[domain.CredentialKind]map[string]string{
+	domain.APIKeyCredential: {
+		"the key is revoked":              `DELETE FROM api_keys`,
+		"the key expires at another time": `UPDATE api_keys SET expires_at = now()`,
+		"the key never expires":           `UPDATE api_keys SET expires_at = NULL`,
+	},
+	domain.SessionCredential: {
+		"the session was deleted": `DELETE FROM sessions`,
+		"all sessions were ended": `UPDATE users SET session_epoch = session_epoch + 1`,
+		"it is another user's": `UPDATE sessions SET user_id = uuid_of(1, 3)
+			WHERE user_id = uuid_of(1, 2)`,
+		"the session expires at another time": `UPDATE sessions SET expires_at = now()`,
+	},
+	domain.AccessTokenCredential: {
+		"the pair is spent":                `UPDATE token_pairs SET spent_at = now()`,
+		"the family is revoked":            `UPDATE token_families SET revoked_at = now()`,
+		"all sessions were ended":          `UPDATE users SET session_epoch = session_epoch + 1`,
+		"the pair expires at another time": `UPDATE token_pairs SET access_expires_at = now()`,
+	},
+}
+
 // TestAConditionalWriteWhoseConditionsChangedStoresNothing changes one condition after the snapshot
 // was read.
 func TestAConditionalWriteWhoseConditionsChangedStoresNothing(t *testing.T) {
 	t.Parallel()
-	const here = ` WHERE box_id = uuid_of(4, 1) AND key = 'entry-0'`
-	common := map[string]string{
-		"the user is inactive":     `UPDATE users SET is_active = false WHERE id = uuid_of(1, 2)`,
-		"no longer a member":       `DELETE FROM box_users WHERE user_id = uuid_of(1, 2)`,
-		"inactive in the box":      `UPDATE box_users SET is_active = false WHERE user_id = uuid_of(1, 2)`,
-		"fewer permissions":        `UPDATE box_users SET permissions = 11 WHERE user_id = uuid_of(1, 2)`,
-		"the box is deleted":       `DELETE FROM boxes WHERE id = uuid_of(4, 1)`,
-		"the box has another name": `UPDATE boxes SET name = 'moved' WHERE id = uuid_of(4, 1)`,
-		"another box has its name": `UPDATE boxes SET name = 'moved' WHERE id = uuid_of(4, 1);
-			UPDATE boxes SET name = 'box-1' WHERE id = uuid_of(4, 2)`,
-		"the entry was written":     `UPDATE entries SET version = version + 1` + here,
-		"the entry was deleted":     `UPDATE entries SET deleted_at = now()` + here,
-		"the entry has no row":      `DELETE FROM entries` + here,
-		"the server key is retired": `UPDATE server_keys SET retired_at = now() WHERE id = uuid_of(9, 1)`,
-		"the version already exists": `INSERT INTO entry_versions
-			SELECT box_id, key, 4, 4, key_id, envelope, value, NULL, now()
-			FROM entry_versions` + here + ` AND version = 3`,
-	}
-	own := map[domain.CredentialKind]map[string]string{
-		domain.APIKeyCredential: {
-			"the key is revoked":              `DELETE FROM api_keys`,
-			"the key expires at another time": `UPDATE api_keys SET expires_at = now()`,
-			"the key never expires":           `UPDATE api_keys SET expires_at = NULL`,
-		},
-		domain.SessionCredential: {
-			"the session was deleted":             `DELETE FROM sessions`,
-			"all sessions were ended":             `UPDATE users SET session_epoch = session_epoch + 1`,
-			"it is another user's":                `UPDATE sessions SET user_id = uuid_of(1, 3)
-				WHERE user_id = uuid_of(1, 2)`,
-			"the session expires at another time": `UPDATE sessions SET expires_at = now()`,
-		},
-		domain.AccessTokenCredential: {
-			"the pair is spent":                `UPDATE token_pairs SET spent_at = now()`,
-			"the family is revoked":            `UPDATE token_families SET revoked_at = now()`,
-			"all sessions were ended":          `UPDATE users SET session_epoch = session_epoch + 1`,
-			"the pair expires at another time": `UPDATE token_pairs SET access_expires_at = now()`,
-		},
-	}
 	for _, credential := range holders(2) {
-		for _, changes := range []map[string]string{common, own[credential.Kind]} {
+		for _, changes := range []map[string]string{commonChanges, ownChanges[credential.Kind]} {
 			for what, sql := range changes {
 				t.Run(string(credential.Kind)+"/"+what, func(t *testing.T) {
 					t.Parallel()

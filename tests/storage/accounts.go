@@ -97,7 +97,10 @@ func userLifecycle(f *fixture) {
 	stored, err := users.Get(f.Context(), "user")
 	require.NoError(f, err)
 	require.Equal(f, user, stored)
+}
 
+func userDelete(f *fixture) {
+	user := f.addUser("user")
 	o := f.office()
 	f.addMember(o.box, user, domain.AllPermissions)
 	f.addAPIKey(user)
@@ -107,7 +110,7 @@ func userLifecycle(f *fixture) {
 		require.NoError(f, err)
 		return repos.Users.Delete(ctx, locked.ID)
 	})
-	_, err = users.Get(f.Context(), "user")
+	_, err := f.Read().Users.Get(f.Context(), "user")
 	f.requireCode(err, domain.NotFound, "user_not_found")
 	members, err := f.Read().BoxUsers.List(f.Context(), o.box.ID)
 	require.NoError(f, err)

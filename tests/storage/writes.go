@@ -61,11 +61,11 @@ func writerStores(f *fixture) {
 	require.Equal(f, o.owner.Name, list[0].Author)
 }
 
-// writerConditions changes each condition of a write after its snapshot was read. Nothing may be
-// stored then.
-func writerConditions(f *fixture) {
-	o := f.office()
-	for name, change := range map[string]func(user domain.User, member domain.BoxUser, credential domain.Credential){
+// conditionChange invalidates a condition of a write by the user to the entry named after the user.
+type conditionChange func(user domain.User, member domain.BoxUser, credential domain.Credential)
+
+func (f *fixture) conditionChanges(o office) map[string]conditionChange {
+	return map[string]conditionChange{
 		"inactive user": func(user domain.User, _ domain.BoxUser, _ domain.Credential) {
 			f.saveUser(user.Name, func(u *domain.User) { u.Active = false })
 		},
@@ -90,7 +90,14 @@ func writerConditions(f *fixture) {
 			require.NoError(f, f.Read().Entries.MarkDeleted(f.Context(),
 				domain.Entry{Box: o.box.ID, Key: domain.EntryKey(user.Name), UpdatedAt: f.now}))
 		},
-	} {
+	}
+}
+
+// writerConditions changes each condition of a write after its snapshot was read. Nothing may be
+// stored then.
+func writerConditions(f *fixture) {
+	o := f.office()
+	for name, change := range f.conditionChanges(o) {
 		user := f.addUser(domain.UserName(name))
 		member := f.addMember(o.box, user, domain.AllPermissions)
 		credential := f.addAPIKey(user)
