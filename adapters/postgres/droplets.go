@@ -52,7 +52,7 @@ func scanDroplet(row pgx.Row) (domain.DropletRecord, error) {
 	return record, err
 }
 
-// NoteEntry has no effect on an abandoned record.
+// NoteEntry changes nothing if the record is abandoned.
 func (r dropletRecords) NoteEntry(ctx context.Context, id domain.DropletID, entry domain.Entry) error {
 	tag, err := r.q.Exec(ctx,
 		`UPDATE droplets SET box_id = $2, entry_key = $3, entry_version = $4 WHERE id = $1 AND NOT abandoned`,
