@@ -1,8 +1,8 @@
--- Identifiers (UUID version 7) and times are made by the program. Names and keys are kept in lower case and compared
--- byte by byte (COLLATE "C"), so that every installation sorts alike and a prefix can use the index.
+-- The program creates identifiers (UUID version 7) and times. Names and keys are stored in lower case and compared byte
+-- by byte (COLLATE "C"): every installation sorts them in the same way, and a prefix search can use the index.
 
--- One row: who this installation is, and who owns it. Its revision is moved by every change that must be ordered
--- against changes to admins and to the owner.
+-- One row with the identity and the owner of the installation. Every change that must be serialised with changes to
+-- admins and to the owner increments its revision.
 CREATE TABLE system (
     id              smallint PRIMARY KEY CHECK (id = 1),
     installation_id uuid NOT NULL,
@@ -11,7 +11,7 @@ CREATE TABLE system (
     created_at      timestamptz NOT NULL
 );
 
--- The key ring: random keys, wrapped under the secret that the database never sees.
+-- The key ring: random keys, wrapped under a secret that is not in the database.
 CREATE TABLE server_keys (
     id         uuid PRIMARY KEY,
     purpose    text NOT NULL,
@@ -82,17 +82,17 @@ CREATE TABLE box_users (
 );
 CREATE INDEX box_users_user ON box_users (user_id);
 
--- A deleted entry keeps its row, so that its version numbers never restart.
+-- The row of a deleted entry stays, so that its version numbers never restart.
 CREATE TABLE entries (
     box_id     uuid NOT NULL REFERENCES boxes (id) ON DELETE CASCADE,
     key        text COLLATE "C" NOT NULL,
     version    bigint NOT NULL,
     deleted_at timestamptz,
-    swept      boolean NOT NULL DEFAULT false, -- deleted long ago: its versions are gone for good
+    swept      boolean NOT NULL DEFAULT false, -- deleted long ago: its versions were removed
     updated_at timestamptz NOT NULL,
     PRIMARY KEY (box_id, key)
 );
--- What is listed of a box, however many of its entries were deleted. No column that a new version changes is in it.
+-- For listing the keys of a box: it contains no deleted entries, and no column that a new version changes.
 CREATE INDEX entries_live ON entries (box_id, key) WHERE deleted_at IS NULL;
 CREATE INDEX entries_deleted ON entries (deleted_at) WHERE deleted_at IS NOT NULL AND NOT swept;
 
@@ -100,7 +100,7 @@ CREATE TABLE entry_versions (
     box_id     uuid NOT NULL,
     key        text COLLATE "C" NOT NULL,
     version    bigint NOT NULL,
-    sealed_as  bigint NOT NULL, -- the version that the client's key sealed it as; differs after a restore
+    sealed_as  bigint NOT NULL, -- the version that is authenticated in the value; differs after a restore
     key_id     uuid NOT NULL,   -- the server key of the outer layer
     envelope   bytea NOT NULL,
     value      bytea NOT NULL,
@@ -109,13 +109,13 @@ CREATE TABLE entry_versions (
     PRIMARY KEY (box_id, key, version),
     FOREIGN KEY (box_id, key) REFERENCES entries (box_id, key) ON DELETE CASCADE
 );
--- Ciphertext does not compress.
+-- Ciphertext cannot be compressed.
 ALTER TABLE entry_versions ALTER COLUMN value SET STORAGE EXTERNAL;
 ALTER TABLE entry_versions ALTER COLUMN envelope SET STORAGE PLAIN;
--- For deleting a user, who must leave nothing behind.
+-- For deleting a user: ON DELETE SET NULL looks up the versions of the author.
 CREATE INDEX entry_versions_author ON entry_versions (author_id);
 
--- The record outlives what it is about: no foreign keys, and names beside the ids.
+-- The audit log. Events outlive the rows they mention, so there are no foreign keys, and names are stored with the ids.
 CREATE TABLE events (
     id            uuid PRIMARY KEY,
     at            timestamptz NOT NULL,

@@ -6,22 +6,27 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
 	"github.com/lockbox-go/lockbox/domain"
 )
 
+// boxes implements ports.Boxes.
 type boxes struct{ q querier }
 
+// Add relies on the unique name of the table: two requests may create the same box concurrently.
 func (r boxes) Add(ctx context.Context, box domain.Box) error {
-	_, err := r.q.Exec(ctx, `INSERT INTO boxes (id, name, owner_id, kdf_salt, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+	_, err := r.q.Exec(ctx, `INSERT INTO boxes (id, name, owner_id, kdf_salt, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6)`,
 		uuid(box.ID), string(box.Name), uuid(box.Owner), box.Salt[:], box.CreatedAt, box.UpdatedAt)
-	if violates(err, uniqueViolation, "boxes_name_key") {
+	if violates(err, sqlstate.UniqueViolation, "boxes_name_key") {
 		return domain.ErrBoxExists
 	}
 	return translate(err)
 }
 
-// Lock moves the revision. An update orders transactions at every isolation level; a lock without one, followed by a
-// count, does not under REPEATABLE READ.
+// Lock increments the revision. An UPDATE orders transactions at every isolation level. Under
+// REPEATABLE READ, SELECT FOR UPDATE followed by a count would not: the count would use the old
+// snapshot.
 func (r boxes) Lock(ctx context.Context, id domain.BoxID) error {
 	tag, err := r.q.Exec(ctx, `UPDATE boxes SET revision = revision + 1 WHERE id = $1`, uuid(id))
 	if err == nil && tag.RowsAffected() == 0 {
@@ -30,27 +35,30 @@ func (r boxes) Lock(ctx context.Context, id domain.BoxID) error {
 	return translate(err)
 }
 
+// Save stores the owner only; the name and the salt of a box never change.
 func (r boxes) Save(ctx context.Context, box domain.Box) error {
-	_, err := r.q.Exec(ctx, `UPDATE boxes SET owner_id = $2, updated_at = $3 WHERE id = $1`, uuid(box.ID),
-		uuid(box.Owner), box.UpdatedAt)
+	_, err := r.q.Exec(ctx, `UPDATE boxes SET owner_id = $2, updated_at = $3 WHERE id = $1`,
+		uuid(box.ID), uuid(box.Owner), box.UpdatedAt)
 	return translate(err)
 }
 
-// Delete leaves the rest to the foreign keys.
+// Delete removes members, entries and versions by the foreign keys' ON DELETE CASCADE.
 func (r boxes) Delete(ctx context.Context, id domain.BoxID) error {
-	if err := allowLong(ctx, r.q); err != nil {
+	if err := allowLargeDeletion(ctx, r.q); err != nil {
 		return err
 	}
 	_, err := r.q.Exec(ctx, `DELETE FROM boxes WHERE id = $1`, uuid(id))
 	return translate(err)
 }
 
-// allowLong lets the statements of this transaction that follow take longer than others: a full box has many rows.
-func allowLong(ctx context.Context, q querier) error {
+// allowLargeDeletion raises the statement timeout to LargeDeletion for the rest of the transaction:
+// a full box has many rows.
+func allowLargeDeletion(ctx context.Context, q querier) error {
 	_, err := q.Exec(ctx, `SET LOCAL statement_timeout = `+milliseconds(LargeDeletion))
 	return translate(err)
 }
 
+// NamesOf sorts by the byte order of the names, like all lists of names.
 func (r boxes) NamesOf(ctx context.Context, user domain.UserID) ([]domain.BoxName, error) {
 	return names[domain.BoxName](r.q.Query(ctx, `SELECT b.name FROM box_users m JOIN boxes b ON b.id = m.box_id
 		WHERE m.user_id = $1 AND m.is_active ORDER BY b.name`, uuid(user)))
@@ -60,21 +68,28 @@ func (r boxes) OwnedBy(ctx context.Context, user domain.UserID) ([]domain.BoxNam
 	return names[domain.BoxName](r.q.Query(ctx, `SELECT name FROM boxes WHERE owner_id = $1 ORDER BY name`, uuid(user)))
 }
 
+// Describe returns the latest of the box's own update and those of its entries. GREATEST ignores
+// the NULL of an empty box.
 func (r boxes) Describe(ctx context.Context, id domain.BoxID) (domain.UserName, time.Time, error) {
 	var owner string
 	var updated time.Time
-	err := r.q.QueryRow(ctx, `SELECT u.name, GREATEST(b.updated_at, (SELECT max(updated_at) FROM entries WHERE box_id = b.id AND deleted_at IS NULL))
+	err := r.q.QueryRow(ctx, `SELECT u.name, GREATEST(b.updated_at,
+			(SELECT max(updated_at) FROM entries WHERE box_id = b.id AND deleted_at IS NULL))
 		FROM boxes b JOIN users u ON u.id = b.owner_id WHERE b.id = $1`, uuid(id)).Scan(&owner, &updated)
 	return domain.UserName(owner), updated.UTC(), orNotFound(err, domain.ErrBoxNotFound)
 }
 
+// boxUsers implements ports.BoxUsers: the members of boxes.
 type boxUsers struct{ q querier }
 
-const boxUserColumns = `m.box_id, m.user_id, u.name, m.role, m.is_active, m.permissions FROM box_users m JOIN users u ON u.id = m.user_id`
+// selectBoxUsers is followed by a condition.
+const selectBoxUsers = `SELECT m.box_id, m.user_id, u.name, m.role, m.is_active, m.permissions
+	FROM box_users m JOIN users u ON u.id = m.user_id WHERE `
 
-func scanBoxUser(row pgx.CollectableRow) (domain.BoxUser, error) { return boxUserFrom(row) }
+// collectBoxUser is scanBoxUser for collect.
+func collectBoxUser(row pgx.CollectableRow) (domain.BoxUser, error) { return scanBoxUser(row) }
 
-func boxUserFrom(row pgx.Row) (domain.BoxUser, error) {
+func scanBoxUser(row pgx.Row) (domain.BoxUser, error) {
 	var member domain.BoxUser
 	var box, user [16]byte
 	var name, role string
@@ -82,36 +97,40 @@ func boxUserFrom(row pgx.Row) (domain.BoxUser, error) {
 	if err := row.Scan(&box, &user, &name, &role, &member.Active, &permissions); err != nil {
 		return domain.BoxUser{}, err
 	}
-	member.Box, member.User, member.Name, member.Permissions = box, user, domain.UserName(name), permissionsOf(
-		permissions)
+	member.Box, member.User, member.Name = box, user, domain.UserName(name)
+	member.Permissions = permissionsOf(permissions)
 	var err error
 	member.Role, err = domain.ParseBoxRole(role)
 	return member, err
 }
 
+// Add converts the violation of a constraint into the reason: the user is a member already, or no
+// longer exists.
 func (r boxUsers) Add(ctx context.Context, user domain.BoxUser) error {
-	_, err := r.q.Exec(ctx, `INSERT INTO box_users (box_id, user_id, role, is_active, permissions) VALUES ($1, $2, $3, $4, $5)`,
+	_, err := r.q.Exec(ctx, `INSERT INTO box_users (box_id, user_id, role, is_active, permissions)
+		VALUES ($1, $2, $3, $4, $5)`,
 		uuid(user.Box), uuid(user.User), user.Role.String(), user.Active, int16(user.Permissions))
 	switch {
-	case violates(err, uniqueViolation, "box_users_pkey"):
+	case violates(err, sqlstate.UniqueViolation, "box_users_pkey"):
 		return domain.ErrBoxUserExists
-	case violates(err, foreignKeyViolation, "box_users_user_id_fkey"):
-		return domain.ErrUserNotFound // deleted at the same moment
+	case violates(err, sqlstate.ForeignKeyViolation, "box_users_user_id_fkey"):
+		return domain.ErrUserNotFound // the user was deleted concurrently
 	}
 	return translate(err)
 }
 
 func (r boxUsers) Get(ctx context.Context, box domain.BoxID, name domain.UserName) (domain.BoxUser, error) {
-	member, err := boxUserFrom(r.q.QueryRow(ctx, `SELECT `+boxUserColumns+` WHERE m.box_id = $1 AND u.name = $2`,
+	member, err := scanBoxUser(r.q.QueryRow(ctx, selectBoxUsers+`m.box_id = $1 AND u.name = $2`,
 		uuid(box), string(name)))
 	return member, orNotFound(err, domain.ErrBoxUserNotFound)
 }
 
 func (r boxUsers) List(ctx context.Context, box domain.BoxID) ([]domain.BoxUser, error) {
-	rows, err := r.q.Query(ctx, `SELECT `+boxUserColumns+` WHERE m.box_id = $1 ORDER BY u.name`, uuid(box))
-	return collect(rows, err, scanBoxUser)
+	rows, err := r.q.Query(ctx, selectBoxUsers+`m.box_id = $1 ORDER BY u.name`, uuid(box))
+	return collect(rows, err, collectBoxUser)
 }
 
+// Count is exact only under Boxes.Lock.
 func (r boxUsers) Count(ctx context.Context, box domain.BoxID) (int, error) {
 	var count int
 	err := r.q.QueryRow(ctx, `SELECT count(*) FROM box_users WHERE box_id = $1`, uuid(box)).Scan(&count)
@@ -119,7 +138,8 @@ func (r boxUsers) Count(ctx context.Context, box domain.BoxID) (int, error) {
 }
 
 func (r boxUsers) Save(ctx context.Context, user domain.BoxUser) error {
-	_, err := r.q.Exec(ctx, `UPDATE box_users SET role = $3, is_active = $4, permissions = $5 WHERE box_id = $1 AND user_id = $2`,
+	_, err := r.q.Exec(ctx, `UPDATE box_users SET role = $3, is_active = $4, permissions = $5
+		WHERE box_id = $1 AND user_id = $2`,
 		uuid(user.Box), uuid(user.User), user.Role.String(), user.Active, int16(user.Permissions))
 	return translate(err)
 }

@@ -12,11 +12,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// callers answers who somebody is. The statements differ only in where a credential is looked up.
+// callers implements ports.Callers. Its statements differ only in where the credential is looked
+// up.
 type callers struct {
 	q     querier
 	clock ports.Clock
-	// uses is nil inside a transaction: that looks a caller up again, who was noted before it.
+	// uses is nil inside a transaction: the caller was looked up before it began, and that lookup
+	// recorded the use.
 	uses *keyUses
 }
 
@@ -25,81 +27,91 @@ const (
 
 	fromAPIKey = `
 		FROM api_keys c JOIN users u ON u.id = c.user_id JOIN system s ON s.id = 1 `
-	// A session of an earlier epoch than the user's is dead.
+	// A session is valid only if its epoch is that of the user.
 	fromSession = `
 		FROM sessions c JOIN users u ON u.id = c.user_id AND u.session_epoch = c.epoch JOIN system s ON s.id = 1 `
 	fromPair = `
 		FROM token_pairs c JOIN token_families f ON f.id = c.family_id AND f.revoked_at IS NULL AND c.spent_at IS NULL
 			JOIN users u ON u.id = f.user_id AND u.session_epoch = f.epoch JOIN system s ON s.id = 1 `
 
-	// $1 is the credential, or the digest of an opaque one, $2 the user that it was issued to.
+	// $1 is the ID of the credential, or the digest of an opaque token; $2 is the user that it was
+	// issued to.
 	thisCredential   = ` WHERE c.id = $1 AND c.user_id = $2`
 	thisAccessToken  = ` WHERE c.access_hash = $1 AND $2::uuid IS NULL`
 	thisRefreshToken = ` WHERE c.refresh_hash = $1 AND $2::uuid IS NULL`
 
-	accessColumns = `, b.id, b.name, b.owner_id, b.kdf_salt, b.created_at, b.updated_at, m.role, m.is_active, m.permissions`
+	accessColumns = `, b.id, b.name, b.owner_id, b.kdf_salt, b.created_at, b.updated_at,
+		m.role, m.is_active, m.permissions`
 	// $3 is the name of the box.
-	joinAccess = ` LEFT JOIN boxes b ON b.name = $3 LEFT JOIN box_users m ON m.box_id = b.id AND m.user_id = u.id `
+	joinAccess = `
+		LEFT JOIN boxes b ON b.name = $3 LEFT JOIN box_users m ON m.box_id = b.id AND m.user_id = u.id `
 )
 
-// lookUp is where a kind of credential is looked up, and how. name, expiry and lastUse are of the credential.
-type lookUp struct {
-	// arg is the type of $1.
-	arg                   string
+// The statements are put together from the constants above: SELECT callerColumns, further columns
+// and the columns of the credential, then from, further joins, and where.
+
+// credentialSource is the SQL that finds a credential of one kind.
+type credentialSource struct {
+	// paramType is the type of $1.
+	paramType string
+	// name, expiry and lastUse are expressions for columns of the credential.
 	name, expiry, lastUse string
 	from, where           string
 }
 
-// The expiry of a pair is that of its access token. A refresh token lives as long as its family.
-var lookUps = map[domain.CredentialKind]lookUp{
+// credentialSources has an entry for every kind of credential. An access token expires by itself, a
+// refresh token with its family.
+var credentialSources = map[domain.CredentialKind]credentialSource{
 	domain.APIKeyCredential: {
-		arg:     "uuid",
-		name:    "c.name",
-		expiry:  "c.expires_at",
-		lastUse: "c.last_used_at",
-		from:    fromAPIKey,
-		where:   thisCredential,
+		paramType: "uuid",
+		name:      "c.name",
+		expiry:    "c.expires_at",
+		lastUse:   "c.last_used_at",
+		from:      fromAPIKey,
+		where:     thisCredential,
 	},
 	domain.SessionCredential: {
-		arg:     "uuid",
-		name:    "''",
-		expiry:  "c.expires_at",
-		lastUse: "NULL::timestamptz",
-		from:    fromSession,
-		where:   thisCredential,
+		paramType: "uuid",
+		name:      "''",
+		expiry:    "c.expires_at",
+		lastUse:   "NULL::timestamptz",
+		from:      fromSession,
+		where:     thisCredential,
 	},
 	domain.AccessTokenCredential: {
-		arg:     "bytea",
-		name:    "''",
-		expiry:  "c.access_expires_at",
-		lastUse: "NULL::timestamptz",
-		from:    fromPair,
-		where:   thisAccessToken,
+		paramType: "bytea",
+		name:      "''",
+		expiry:    "c.access_expires_at",
+		lastUse:   "NULL::timestamptz",
+		from:      fromPair,
+		where:     thisAccessToken,
 	},
 	domain.RefreshTokenCredential: {
-		arg:     "bytea",
-		name:    "''",
-		expiry:  "f.expires_at",
-		lastUse: "NULL::timestamptz",
-		from:    fromPair,
-		where:   thisRefreshToken,
+		paramType: "bytea",
+		name:      "''",
+		expiry:    "f.expires_at",
+		lastUse:   "NULL::timestamptz",
+		from:      fromPair,
+		where:     thisRefreshToken,
 	},
 }
 
-// columns are those of the credential, which come last.
-func (l lookUp) columns() string {
-	return `, c.id, ` + l.name + `, ` + l.expiry + `, ` + l.lastUse
+// columns returns the columns of the credential, which are the last of every statement about a
+// caller.
+func (s credentialSource) columns() string {
+	return `, c.id, ` + s.name + `, ` + s.expiry + `, ` + s.lastUse
 }
 
-// credentialArg is $1 of every statement about a caller.
-func credentialArg(credential domain.Credential) any {
+// credentialParam returns $1 of every statement about a caller.
+func credentialParam(credential domain.Credential) any {
 	if credential.Digest.IsZero() {
 		return uuid(credential.ID)
 	}
 	return credential.Digest[:]
 }
 
-// issuedTo is $2: nothing of an opaque credential, which is found by its digest, says whose it is.
+// issuedTo returns $2 of every statement about a caller. It is NULL for an opaque token, which does
+// not name its user.
 func issuedTo(credential domain.Credential) pgtype.UUID {
 	if credential.Digest.IsZero() {
 		return uuid(credential.User)
@@ -107,15 +119,15 @@ func issuedTo(credential domain.Credential) pgtype.UUID {
 	return pgtype.UUID{}
 }
 
-// credentialArray is credentialArg of many who come with one kind of credential.
-func credentialArray[C any](kind domain.CredentialKind, of []C, credential func(C) *domain.Credential) any {
-	if lookUps[kind].arg == "bytea" {
-		return column(of, func(c C) []byte { return credential(c).Digest[:] })
+// credentialArray returns the array of credentialParam for items with credentials of one kind.
+func credentialArray[C any](kind domain.CredentialKind, items []C, credential func(C) *domain.Credential) any {
+	if credentialSources[kind].paramType == "bytea" {
+		return column(items, func(c C) []byte { return credential(c).Digest[:] })
 	}
-	return column(of, func(c C) pgtype.UUID { return uuid(credential(c).ID) })
+	return column(items, func(c C) pgtype.UUID { return uuid(credential(c).ID) })
 }
 
-// callerRow is where the columns of a caller are scanned to.
+// callerRow receives callerColumns and the columns of the credential.
 type callerRow struct {
 	id               [16]byte
 	name, role       string
@@ -126,14 +138,18 @@ type callerRow struct {
 	expires, lastUse pgtype.Timestamptz
 }
 
+// targets returns the destinations of callerColumns.
 func (r *callerRow) targets() []any {
 	return []any{&r.id, &r.name, &r.role, &r.active, &r.owner, &r.group}
 }
 
+// credentialTargets returns the destinations of credentialSource.columns.
 func (r *callerRow) credentialTargets() []any {
 	return []any{&r.credentialID, &r.credentialName, &r.expires, &r.lastUse}
 }
 
+// caller converts the row that was scanned last. It completes the credential: an opaque token does
+// not know its ID and user.
 func (r *callerRow) caller(credential domain.Credential) (domain.Caller, error) {
 	role, err := domain.ParseRole(r.role)
 	if err != nil {
@@ -154,7 +170,7 @@ func (r *callerRow) caller(credential domain.Credential) (domain.Caller, error) 
 	}, err
 }
 
-// accessRow is where the columns of a box and of the caller's part in it are scanned to.
+// accessRow receives accessColumns, which are null where there is no box or no membership.
 type accessRow struct {
 	boxID, owner     pgtype.UUID
 	boxName          pgtype.Text
@@ -165,10 +181,12 @@ type accessRow struct {
 	permissions      pgtype.Int2
 }
 
+// targets returns the destinations of accessColumns.
 func (r *accessRow) targets() []any {
 	return []any{&r.boxID, &r.boxName, &r.owner, &r.salt, &r.created, &r.updated, &r.role, &r.active, &r.permissions}
 }
 
+// access converts the row that was scanned last.
 func (r *accessRow) access(caller domain.Caller) (domain.Access, error) {
 	access := domain.Access{Caller: caller}
 	if !r.boxID.Valid {
@@ -197,15 +215,18 @@ func (r *accessRow) access(caller domain.Caller) (domain.Access, error) {
 	return access, err
 }
 
+// permissionsOf ignores bits that this version does not know.
 func permissionsOf(stored int16) domain.Permissions {
 	return domain.Permissions(stored) & domain.AllPermissions //nolint:gosec // four bits
 }
 
+// Caller returns a caller that does not authenticate if the statement finds no row: the credential
+// was revoked, or its user was deleted.
 func (c callers) Caller(ctx context.Context, credential domain.Credential) (domain.Caller, error) {
 	var row callerRow
-	at := lookUps[credential.Kind]
-	err := c.q.QueryRow(ctx, `SELECT `+callerColumns+at.columns()+at.from+at.where, credentialArg(credential),
-		issuedTo(credential)).
+	source := credentialSources[credential.Kind]
+	err := c.q.QueryRow(ctx, `SELECT `+callerColumns+source.columns()+source.from+source.where,
+		credentialParam(credential), issuedTo(credential)).
 		Scan(append(row.targets(), row.credentialTargets()...)...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return domain.Caller{Credential: credential}, nil
@@ -213,31 +234,34 @@ func (c callers) Caller(ctx context.Context, credential domain.Credential) (doma
 	if err != nil {
 		return domain.Caller{}, translate(err)
 	}
-	c.note(credential, row)
+	c.recordUse(credential, row)
 	return row.caller(credential)
 }
 
+// Access is Caller with the box and the membership, in the same statement.
 func (c callers) Access(ctx context.Context, credential domain.Credential, box domain.BoxName) (domain.Access, error) {
-	access, who, err := scanAccess(c.q.QueryRow(ctx, accessSQL(credential.Kind), credentialArg(credential),
+	access, row, err := scanAccess(c.q.QueryRow(ctx, accessSQL(credential.Kind), credentialParam(credential),
 		issuedTo(credential), string(box)), credential)
-	if err != nil || who == nil {
+	if err != nil || row == nil {
 		return access, translate(err)
 	}
-	c.note(credential, *who)
+	c.recordUse(credential, *row)
 	return access, nil
 }
 
-// accessSQL looks up a caller and a box; see lookUps and joinAccess for its arguments.
+// accessSQL returns the statement that looks up a caller and a box. $1 and $2 are those of
+// credentialSource.where, $3 is that of joinAccess.
 func accessSQL(kind domain.CredentialKind) string {
-	at := lookUps[kind]
-	return `SELECT ` + callerColumns + accessColumns + at.columns() + at.from + joinAccess + at.where
+	source := credentialSources[kind]
+	return `SELECT ` + callerColumns + accessColumns + source.columns() + source.from + joinAccess + source.where
 }
 
-// scanAccess reads a row of accessSQL. Without one, who is nil and nobody is the caller.
+// scanAccess reads the row of accessSQL. Without a row it returns a caller that does not
+// authenticate, and a nil callerRow.
 func scanAccess(row pgx.Row, credential domain.Credential) (domain.Access, *callerRow, error) {
-	var who callerRow
-	var what accessRow
-	targets := append(append(who.targets(), what.targets()...), who.credentialTargets()...)
+	var found callerRow
+	var membership accessRow
+	targets := append(append(found.targets(), membership.targets()...), found.credentialTargets()...)
 	err := row.Scan(targets...)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return domain.Access{Caller: domain.Caller{Credential: credential}}, nil, nil
@@ -245,18 +269,18 @@ func scanAccess(row pgx.Row, credential domain.Credential) (domain.Access, *call
 	if err != nil {
 		return domain.Access{}, nil, err
 	}
-	caller, err := who.caller(credential)
+	caller, err := found.caller(credential)
 	if err != nil {
 		return domain.Access{}, nil, err
 	}
-	access, err := what.access(caller)
-	return access, &who, err
+	access, err := membership.access(caller)
+	return access, &found, err
 }
 
-// note takes down that an API key was used, once a minute.
-func (c callers) note(credential domain.Credential, row callerRow) {
+// recordUse records the use of an API key, at most once a minute.
+func (c callers) recordUse(credential domain.Credential, row callerRow) {
 	minute := c.clock.Now().Truncate(time.Minute)
 	if c.uses != nil && credential.Kind == domain.APIKeyCredential && row.active && timeOf(row.lastUse).Before(minute) {
-		c.uses.note(credential.ID, minute)
+		c.uses.record(credential.ID, minute)
 	}
 }

@@ -6,16 +6,21 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
 	"github.com/lockbox-go/lockbox/domain"
 )
 
+// apiKeys implements ports.APIKeys. The table holds no tokens, only what identifies them.
 type apiKeys struct{ q querier }
 
+// apiKeyColumns are columns of api_keys k.
 const apiKeyColumns = `k.id, k.user_id, k.name, k.key_id, k.created_at, k.expires_at, k.last_used_at`
 
-func scanAPIKey(row pgx.CollectableRow) (domain.APIKey, error) { return apiKeyFrom(row) }
+// collectAPIKey is scanAPIKey for collect.
+func collectAPIKey(row pgx.CollectableRow) (domain.APIKey, error) { return scanAPIKey(row) }
 
-func apiKeyFrom(row pgx.Row, more ...any) (domain.APIKey, error) {
+// scanAPIKey reads apiKeyColumns and, if given, further columns into more.
+func scanAPIKey(row pgx.Row, more ...any) (domain.APIKey, error) {
 	var key domain.APIKey
 	var id, user, signedBy [16]byte
 	var expires, used pgtype.Timestamptz
@@ -25,6 +30,7 @@ func apiKeyFrom(row pgx.Row, more ...any) (domain.APIKey, error) {
 	return key, err
 }
 
+// Add rejects a key that was signed under a retired server key.
 func (r apiKeys) Add(ctx context.Context, key domain.APIKey) error {
 	return translate(addUnderKey(ctx, r.q, `INSERT INTO api_keys (key_id, id, user_id, name, created_at, expires_at)
 		SELECT $1, $2, $3, $4, $5, $6`+keyInUse, key.SignedBy,
@@ -32,15 +38,17 @@ func (r apiKeys) Add(ctx context.Context, key domain.APIKey) error {
 }
 
 func (r apiKeys) Get(ctx context.Context, id domain.CredentialID) (domain.APIKey, error) {
-	key, err := apiKeyFrom(r.q.QueryRow(ctx, `SELECT `+apiKeyColumns+` FROM api_keys k WHERE id = $1`, uuid(id)))
+	key, err := scanAPIKey(r.q.QueryRow(ctx, `SELECT `+apiKeyColumns+` FROM api_keys k WHERE id = $1`, uuid(id)))
 	return key, orNotFound(err, domain.ErrAPIKeyNotFound)
 }
 
+// List sorts by the identifier, which begins with the time of creation.
 func (r apiKeys) List(ctx context.Context, user domain.UserID) ([]domain.APIKey, error) {
 	rows, err := r.q.Query(ctx, `SELECT `+apiKeyColumns+` FROM api_keys k WHERE user_id = $1 ORDER BY id`, uuid(user))
-	return collect(rows, err, scanAPIKey)
+	return collect(rows, err, collectAPIKey)
 }
 
+// Count is exact only under Users.Lock.
 func (r apiKeys) Count(ctx context.Context, user domain.UserID) (int, error) {
 	var count int
 	err := r.q.QueryRow(ctx, `SELECT count(*) FROM api_keys WHERE user_id = $1`, uuid(user)).Scan(&count)
@@ -57,14 +65,16 @@ func (r apiKeys) DeleteAll(ctx context.Context, user domain.UserID) error {
 	return translate(err)
 }
 
+// sessions implements ports.Sessions.
 type sessions struct{ q querier }
 
-// Add finds no user when it was deleted since its password was checked, which is a wrong credential by now.
+// Add returns domain.ErrWrongCredentials if the user was deleted after the password had been
+// checked.
 func (r sessions) Add(ctx context.Context, session domain.Session) error {
 	err := addUnderKey(ctx, r.q, `INSERT INTO sessions (key_id, id, user_id, epoch, created_at, expires_at)
 		SELECT $1, $2, $3, $4, $5, $6`+keyInUse, session.SignedBy,
 		uuid(session.ID), uuid(session.User), session.Epoch, session.CreatedAt, session.ExpiresAt)
-	if sqlState(err) == foreignKeyViolation {
+	if sqlstate.Of(err) == sqlstate.ForeignKeyViolation {
 		return domain.ErrWrongCredentials
 	}
 	return translate(err)

@@ -1,5 +1,17 @@
-// Package postgres keeps everything in PostgreSQL, versions 14 to 18.
+// Package postgres stores everything in PostgreSQL, versions 14 to 18. It implements the storage
+// interfaces of package ports; tests/storage is the suite that they must pass.
 //
-// Statements stand beside the method that runs them. There are no triggers, sequences, advisory locks or temporary
-// tables, and identifiers and times come from the program, so that what happens can be read here.
+// Each statement stands in the method that runs it, or directly above it. Identifiers and times are
+// made in Go, and there are no triggers, sequences, advisory locks or temporary tables, so this
+// package shows everything that a statement does.
+//
+// Three mechanisms span several files:
+//
+//   - Store.Do runs a unit of work in a transaction (unit_of_work.go) that needs few round trips
+//     (transaction.go).
+//   - Lookups of entries, conditional writes and audit events of concurrent requests share a
+//     statement (entry_lookup.go, entry_write.go, event_writer.go). Package batch holds the queue.
+//   - Errors of the server become errors of the domain in one place (errors.go).
+//
+// Package migrate upgrades the schema.
 package postgres

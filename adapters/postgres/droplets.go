@@ -11,23 +11,31 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
+// dropletRecords implements ports.DropletRecords. A record moves between owners by conditional
+// updates, without locks that last: the work on the droplet host takes seconds.
 type dropletRecords struct{ q querier }
 
-const dropletColumns = `d.id, d.name, d.container_id, d.box_id, COALESCE(b.name, ''), d.entry_key, d.entry_version, d.busy_until, d.abandoned, d.created_at`
+// dropletColumns are columns of droplets d and boxes b.
+const dropletColumns = `d.id, d.name, d.container_id, d.box_id, COALESCE(b.name, ''), d.entry_key, d.entry_version, ` +
+	`d.busy_until, d.abandoned, d.created_at`
 
+// Add inserts the record before anything is created on the host, so that an interrupted creation
+// can be found.
 func (r dropletRecords) Add(ctx context.Context, record domain.DropletRecord) error {
 	_, err := r.q.Exec(ctx, `INSERT INTO droplets (id, busy_until, created_at) VALUES ($1, $2, $3)`,
 		uuid(record.ID), timestamp(record.BusyUntil), record.CreatedAt)
 	return translate(err)
 }
 
-// List reads the whole table, which holds a row for each droplet and for what was cut off.
+// List reads the whole table. It is small: one row for each droplet and each interrupted creation
+// or deletion.
 func (r dropletRecords) List(ctx context.Context) ([]domain.DropletRecord, error) {
 	rows, err := r.q.Query(ctx,
 		`SELECT `+dropletColumns+` FROM droplets d LEFT JOIN boxes b ON b.id = d.box_id ORDER BY d.created_at, d.id`)
 	return collect(rows, err, func(row pgx.CollectableRow) (domain.DropletRecord, error) { return scanDroplet(row) })
 }
 
+// scanDroplet reads dropletColumns.
 func scanDroplet(row pgx.Row) (domain.DropletRecord, error) {
 	var record domain.DropletRecord
 	var id [16]byte
@@ -37,13 +45,14 @@ func scanDroplet(row pgx.Row) (domain.DropletRecord, error) {
 	var version int64
 	err := row.Scan(&id, &name, &record.Container, &box, &boxName, &key, &version, &busy, &record.Abandoned,
 		&record.CreatedAt)
-	record.ID, record.Name, record.Box, record.BoxName = id, domain.DropletName(name), box.Bytes, domain.BoxName(
-		boxName)
+	record.ID, record.Name = id, domain.DropletName(name)
+	record.Box, record.BoxName = box.Bytes, domain.BoxName(boxName)
 	record.Key, record.Version, record.BusyUntil = domain.EntryKey(key), unsigned(version), timeOf(busy)
 	record.CreatedAt = record.CreatedAt.UTC()
 	return record, err
 }
 
+// NoteEntry changes nothing if the record is abandoned.
 func (r dropletRecords) NoteEntry(ctx context.Context, id domain.DropletID, entry domain.Entry) error {
 	tag, err := r.q.Exec(ctx,
 		`UPDATE droplets SET box_id = $2, entry_key = $3, entry_version = $4 WHERE id = $1 AND NOT abandoned`,
@@ -54,6 +63,8 @@ func (r dropletRecords) NoteEntry(ctx context.Context, id domain.DropletID, entr
 	return translate(err)
 }
 
+// Finish completes the record, and then deletes older complete records with the same name. Their
+// containers no longer exist, because a host uses each name once.
 func (r dropletRecords) Finish(ctx context.Context, id domain.DropletID, name domain.DropletName,
 	container string) error {
 	tag, err := r.q.Exec(ctx,
@@ -65,15 +76,18 @@ func (r dropletRecords) Finish(ctx context.Context, id domain.DropletID, name do
 	if tag.RowsAffected() == 0 {
 		return domain.ErrDropletAbandoned
 	}
-	_, err = r.q.Exec(ctx, `DELETE FROM droplets WHERE name = $2 AND id <> $1 AND busy_until IS NULL`, uuid(id),
-		string(name))
+	_, err = r.q.Exec(ctx, `DELETE FROM droplets WHERE name = $2 AND id <> $1 AND busy_until IS NULL`,
+		uuid(id), string(name))
 	return translate(err)
 }
 
+// Claim succeeds only if busy_until is still the value that was read: of two servers, one gets the
+// record.
 func (r dropletRecords) Claim(ctx context.Context, read domain.DropletRecord, until time.Time) (domain.DropletRecord,
 	bool, error) {
 	record, err := scanDroplet(r.q.QueryRow(ctx, `WITH d AS (
-			UPDATE droplets SET abandoned = true, busy_until = $3 WHERE id = $1 AND busy_until IS NOT DISTINCT FROM $2 RETURNING *
+			UPDATE droplets SET abandoned = true, busy_until = $3
+			WHERE id = $1 AND busy_until IS NOT DISTINCT FROM $2 RETURNING *
 		) SELECT `+dropletColumns+` FROM d LEFT JOIN boxes b ON b.id = d.box_id`, uuid(read.ID),
 		timestamp(read.BusyUntil), until))
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -82,6 +96,7 @@ func (r dropletRecords) Claim(ctx context.Context, read domain.DropletRecord, un
 	return record, err == nil, translate(err)
 }
 
+// Release has no effect if another server has claimed the record meanwhile.
 func (r dropletRecords) Release(ctx context.Context, claimed domain.DropletRecord, at time.Time) error {
 	_, err := r.q.Exec(ctx, `UPDATE droplets SET abandoned = $3, busy_until = $4 WHERE id = $1 AND busy_until = $2`,
 		uuid(claimed.ID), claimed.BusyUntil, !at.IsZero(), timestamp(at))

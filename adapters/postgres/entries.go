@@ -10,15 +10,18 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
 )
 
+// entries implements ports.Entries: the locking path of writes, deletions, lists and old versions.
+// Store.LookUp and Store.WriteIfUnchanged serve the common reads and writes in batches.
 type entries struct{ q querier }
 
-// Keys narrows by a range rather than by LIKE, which a prepared statement could not look up in the index: all
-// characters of a key sort before 0x7f. The keys come as one text, since rows of their own would cost more than what is
-// in them.
+// Keys matches the prefix with a range instead of LIKE, because a prepared statement cannot use an
+// index for LIKE with a parameter. All characters of a key sort before 0x7f. The keys are returned
+// as one text: one row per key would cost more to transfer and scan than the keys themselves.
 func (r entries) Keys(ctx context.Context, box domain.BoxID, prefix string) ([]domain.EntryKey, error) {
 	var joined pgtype.Text
 	if err := r.q.QueryRow(ctx, keysSQL, uuid(box), prefix, prefix+"\x7f").Scan(&joined); err != nil {
@@ -27,7 +30,7 @@ func (r entries) Keys(ctx context.Context, box domain.BoxID, prefix string) ([]d
 	if !joined.Valid {
 		return []domain.EntryKey{}, nil
 	}
-	// No key holds a line feed.
+	// A key cannot contain a line feed.
 	keys := make([]domain.EntryKey, 0, 1+strings.Count(joined.String, "\n"))
 	for key := range strings.SplitSeq(joined.String, "\n") {
 		keys = append(keys, domain.EntryKey(key))
@@ -35,10 +38,12 @@ func (r entries) Keys(ctx context.Context, box domain.BoxID, prefix string) ([]d
 	return keys, nil
 }
 
-// keysSQL: rows go into an aggregate in the order of the sub-select.
+// keysSQL aggregates the rows in the order of the subquery.
 const keysSQL = `SELECT string_agg(key, E'\n') FROM (SELECT key FROM entries
 	WHERE box_id = $1 AND key >= $2 AND key < $3 AND deleted_at IS NULL ORDER BY key) k`
 
+// CountIn checks the limit and increments the counter in one UPDATE, so that concurrent writers
+// cannot exceed the limit.
 func (r entries) CountIn(ctx context.Context, box domain.BoxID, limit int, now time.Time) error {
 	tag, err := r.q.Exec(ctx, `UPDATE boxes SET entry_count = entry_count + 1, updated_at = $2
 		WHERE id = $1 AND ($3::bigint = 0 OR entry_count < $3)`, uuid(box), now, limit)
@@ -56,26 +61,28 @@ func (r entries) CountIn(ctx context.Context, box domain.BoxID, limit int, now t
 	return domain.LimitReached("entries per box")
 }
 
+// CountOut decrements the counter in one UPDATE, like CountIn.
 func (r entries) CountOut(ctx context.Context, box domain.BoxID, now time.Time) error {
 	tag, err := r.q.Exec(ctx,
 		`UPDATE boxes SET entry_count = entry_count - 1, updated_at = $2 WHERE id = $1 AND entry_count > 0`,
 		uuid(box), now)
 	if err == nil && tag.RowsAffected() == 0 {
-		return domain.ErrEntryNotFound // no box, or nothing left in it
+		return domain.ErrEntryNotFound // the box was deleted, or is empty
 	}
 	return translate(err)
 }
 
+// Lock inserts the row of a new key only if there is none: the common case costs one round trip.
 func (r entries) Lock(ctx context.Context, credential domain.Credential, box domain.Box, key domain.EntryKey,
 	now time.Time) (ports.LockedEntry, error) {
 	locked, err := r.lock(ctx, credential, box, key)
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return locked, translate(err)
 	}
-	// The row of a first version waits here for whoever inserts the same key at the same moment.
-	_, err = r.q.Exec(ctx, `INSERT INTO entries (box_id, key, version, updated_at) VALUES ($1, $2, 0, $3) ON CONFLICT DO NOTHING`,
-		uuid(box.ID), string(key), now)
-	if sqlState(err) == foreignKeyViolation {
+	// The insert waits for a concurrent transaction that inserts the same key.
+	_, err = r.q.Exec(ctx, `INSERT INTO entries (box_id, key, version, updated_at) VALUES ($1, $2, 0, $3)
+		ON CONFLICT DO NOTHING`, uuid(box.ID), string(key), now)
+	if sqlstate.Of(err) == sqlstate.ForeignKeyViolation {
 		return ports.LockedEntry{}, domain.ErrBoxNotFound
 	}
 	if err != nil {
@@ -85,24 +92,26 @@ func (r entries) Lock(ctx context.Context, credential domain.Credential, box dom
 	return locked, orNotFound(err, domain.ErrBoxNotFound)
 }
 
-// lock sends its statements in one round trip. They cannot be one: when the lock had to be waited for, the rest of a join
-// would still be from before.
+// lock sends two statements in one round trip. They cannot be one statement: after waiting for the
+// lock, the other tables of a join would still be read as of its start. It returns pgx.ErrNoRows if
+// the entry has no row.
 func (r entries) lock(ctx context.Context, credential domain.Credential, box domain.Box,
 	key domain.EntryKey) (ports.LockedEntry, error) {
 	locked := ports.LockedEntry{Entry: domain.Entry{Box: box.ID, Key: key}}
 	missing := false
 	var batch pgx.Batch
-	batch.Queue(`SELECT version, deleted_at IS NOT NULL, updated_at FROM entries WHERE box_id = $1 AND key = $2 FOR UPDATE`, uuid(box.ID), string(key)).
+	batch.Queue(`SELECT version, deleted_at IS NOT NULL, updated_at FROM entries WHERE box_id = $1 AND key = $2
+		FOR UPDATE`, uuid(box.ID), string(key)).
 		QueryRow(func(row pgx.Row) error {
 			var version int64
 			err := row.Scan(&version, &locked.Entry.Deleted, &locked.Entry.UpdatedAt)
 			locked.Entry.Version = unsigned(version)
 			if missing = errors.Is(err, pgx.ErrNoRows); missing {
-				return nil // returned at the end: an error of the other statements must not go unseen
+				return nil // returned at the end, unless another statement fails
 			}
 			return err
 		})
-	batch.Queue(accessSQL(credential.Kind), credentialArg(credential), issuedTo(credential), string(box.Name)).
+	batch.Queue(accessSQL(credential.Kind), credentialParam(credential), issuedTo(credential), string(box.Name)).
 		QueryRow(func(row pgx.Row) (err error) {
 			locked.Access, _, err = scanAccess(row, credential)
 			return err
@@ -112,50 +121,59 @@ func (r entries) lock(ctx context.Context, credential domain.Credential, box dom
 		err = pgx.ErrNoRows
 	}
 	if err == nil && locked.Access.Box.ID != box.ID {
-		locked.Access.Box = domain.Box{} // gone, and another may have its name
+		locked.Access.Box = domain.Box{} // the box was deleted, and another one may have its name
 	}
 	return locked, err
 }
 
-// AddVersion sends all its statements with the commit. The column for the server key takes no NULL, so that nothing is
-// kept under a key that was retired.
+// AddVersion sends all its statements with the commit. If the server key was retired, its subquery
+// returns NULL, which the column does not accept: the statement fails, and nothing is stored under
+// a retired key.
 func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version ports.NewVersion, keep int,
 	event domain.Event) error {
 	var batch pgx.Batch
-	batch.Queue(`UPDATE entries SET version = $3, deleted_at = NULL, swept = false, updated_at = $4 WHERE box_id = $1 AND key = $2`,
+	batch.Queue(`UPDATE entries SET version = $3, deleted_at = NULL, swept = false, updated_at = $4
+		WHERE box_id = $1 AND key = $2`,
 		uuid(entry.Box), string(entry.Key), number(entry.Version), entry.UpdatedAt)
-	batch.Queue(`INSERT INTO entry_versions (key_id, box_id, key, version, sealed_as, envelope, value, author_id, created_at)
+	batch.Queue(`INSERT INTO entry_versions
+			(key_id, box_id, key, version, sealed_as, envelope, value, author_id, created_at)
 		VALUES ((SELECT id FROM server_keys WHERE id = $1 AND retired_at IS NULL), $2, $3, $4, $5, $6, $7, $8, $9)`,
 		uuid(version.Sealed.ServerKey), uuid(version.Place.Box), string(version.Place.Key),
-		number(version.Place.Version),
-		number(version.Place.SealedAs), version.Sealed.Envelope, version.Sealed.Value, uuid(version.Author),
-		entry.UpdatedAt)
+		number(version.Place.Version), number(version.Place.SealedAs), version.Sealed.Envelope, version.Sealed.Value,
+		uuid(version.Author), entry.UpdatedAt)
+	// Versions are numbered without gaps, so those to keep follow from the number.
 	if keep > 0 && entry.Version > unsigned(int64(keep)) {
 		batch.Queue(`DELETE FROM entry_versions WHERE box_id = $1 AND key = $2 AND version <= $3`,
 			uuid(entry.Box), string(entry.Key), number(entry.Version)-int64(keep))
 	}
 	queueEvent(&batch, event)
-	return atCommit(ctx, r.q, &batch, func(err error) error {
-		switch refused, _ := errors.AsType[*pgconn.PgError](err); {
-		case violates(err, foreignKeyViolation, "entry_versions_author_id_fkey"):
-			return domain.ErrUnauthenticated // the author was deleted at the same moment
-		case violates(err, uniqueViolation, "entry_versions_pkey"):
-			// The entry points at a version that is not its newest.
-			return &ports.TamperedError{What: "entry version number"}
-		case refused != nil && refused.Code == notNullViolation && refused.ColumnName == "key_id":
-			return ports.ErrStaleServerKey
-		default:
-			return translate(err)
-		}
-	})
+	return atCommit(ctx, r.q, &batch, translateAddVersion)
 }
 
+// translateAddVersion is translate for the statements of AddVersion.
+func translateAddVersion(err error) error {
+	switch refused, _ := errors.AsType[*pgconn.PgError](err); {
+	case violates(err, sqlstate.ForeignKeyViolation, "entry_versions_author_id_fkey"):
+		return domain.ErrUnauthenticated // the author was deleted concurrently
+	case violates(err, sqlstate.UniqueViolation, "entry_versions_pkey"):
+		// The entry's row points at a version that is not its newest one.
+		return &ports.TamperedError{What: "entry version number"}
+	case refused != nil && refused.Code == sqlstate.NotNullViolation && refused.ColumnName == "key_id":
+		return ports.ErrStaleServerKey
+	default:
+		return translate(err)
+	}
+}
+
+// MarkDeleted leaves the versions in place. The janitor deletes them later; see
+// Store.DeleteRemovedEntries.
 func (r entries) MarkDeleted(ctx context.Context, entry domain.Entry) error {
 	_, err := r.q.Exec(ctx, `UPDATE entries SET deleted_at = $3, updated_at = $3 WHERE box_id = $1 AND key = $2`,
 		uuid(entry.Box), string(entry.Key), entry.UpdatedAt)
 	return translate(err)
 }
 
+// DeleteVersion compares the version and marks the entry in one UPDATE.
 func (r entries) DeleteVersion(ctx context.Context, entry domain.Entry) (bool, error) {
 	tag, err := r.q.Exec(ctx, `UPDATE entries SET deleted_at = $4, updated_at = $4
 		WHERE box_id = $1 AND key = $2 AND version = $3 AND deleted_at IS NULL`,
@@ -163,10 +181,12 @@ func (r entries) DeleteVersion(ctx context.Context, entry domain.Entry) (bool, e
 	return tag.RowsAffected() == 1, translate(err)
 }
 
+// Versions lists an author who was deleted as an empty name.
 func (r entries) Versions(ctx context.Context, box domain.BoxID, key domain.EntryKey) ([]domain.EntryVersion, error) {
 	rows, err := r.q.Query(ctx,
 		`SELECT v.version, COALESCE(u.name, ''), v.created_at, v.version = e.version AND e.deleted_at IS NULL
-		FROM entry_versions v JOIN entries e ON e.box_id = v.box_id AND e.key = v.key LEFT JOIN users u ON u.id = v.author_id
+		FROM entry_versions v JOIN entries e ON e.box_id = v.box_id AND e.key = v.key
+			LEFT JOIN users u ON u.id = v.author_id
 		WHERE v.box_id = $1 AND v.key = $2 ORDER BY v.version DESC`, uuid(box), string(key))
 	list, err := collect(rows, err, func(row pgx.CollectableRow) (domain.EntryVersion, error) {
 		var version int64
@@ -182,6 +202,7 @@ func (r entries) Versions(ctx context.Context, box domain.BoxID, key domain.Entr
 	return list, err
 }
 
+// Version reads one version, also of an entry that was deleted.
 func (r entries) Version(ctx context.Context, box domain.BoxID, key domain.EntryKey,
 	version uint64) (ports.StoredVersion, error) {
 	rows, err := r.q.Query(ctx, `SELECT `+storedColumns+`, value FROM entry_versions
@@ -201,8 +222,10 @@ func (r entries) Version(ctx context.Context, box domain.BoxID, key domain.Entry
 	return list[0], nil
 }
 
+// storedColumns are the columns of scanStored.
 const storedColumns = `box_id, key, version, sealed_as, key_id, envelope, created_at`
 
+// scanStored reads storedColumns and, if given, further columns into more.
 func scanStored(row pgx.Row, more ...any) (ports.StoredVersion, error) {
 	var stored ports.StoredVersion
 	var box, serverKey [16]byte

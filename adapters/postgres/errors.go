@@ -10,29 +10,25 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// SQLSTATE codes that are told apart.
-const (
-	uniqueViolation      = "23505"
-	foreignKeyViolation  = "23503"
-	notNullViolation     = "23502"
-	serializationFailure = "40001"
-	deadlockDetected     = "40P01"
-	lockNotAvailable     = "55P03" // within lockTimeout
-)
-
-// translate turns what means that the database cannot be had now into Unavailable, and likewise what it refused because
-// others were faster, which happens to single statements too where its isolation level is raised. Refusals of the domain, and what is
-// a mistake of ours, pass as they are.
+// translate converts errors of the driver into errors of the domain.
+//
+//   - A database that cannot be reached or is shutting down gives Unavailable with code
+//     database_unavailable.
+//   - A conflict with a concurrent transaction, or a lock that was not free within lockTimeout,
+//     gives domain.ErrBusy. Single statements meet conflicts too if the isolation level of the
+//     database is raised.
+//   - Errors of the domain, pgx.ErrNoRows and programming errors are returned unchanged.
 func translate(err error) error {
 	if err == nil || domain.KindOf(err) != 0 || errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
-		if isSerializationFailure(err) || pgErr.Code == lockNotAvailable {
-			// Do runs its function again all the same: it looks for the cause.
+		if sqlstate.IsConflict(err) || pgErr.Code == sqlstate.LockNotAvailable {
+			// Store.Do still retries a conflict: it finds the cause in the chain of errors.
 			return domain.ErrBusy.Because(err)
 		}
 		if isOutage(pgErr.Code) {
@@ -49,42 +45,34 @@ func translate(err error) error {
 	return err
 }
 
-// isOutage: connection exceptions, insufficient resources, operator intervention (a shutdown, a timeout), a standby.
+// isOutage reports whether a code means that the server cannot work now: the classes 08 (connection
+// exception), 53 (insufficient resources) and 57 (operator intervention: a shutdown or a statement
+// timeout), a standby, or a transaction that was idle for too long.
 func isOutage(code string) bool {
 	return strings.HasPrefix(code, "08") || strings.HasPrefix(code, "53") || strings.HasPrefix(code, "57") ||
-		code == "25006" || code == "25P03"
+		code == sqlstate.ReadOnlyTransaction || code == sqlstate.IdleInTransaction
 }
 
+// unavailable returns the error for a database that cannot be reached or does not answer.
 func unavailable(cause error) error {
 	return domain.Refuse(domain.Unavailable, "database_unavailable",
 		"the database does not answer; try again in a moment").Because(cause)
 }
 
+// outcomeUnknown returns the error for a commit whose result did not arrive, or whose replication
+// was not confirmed. The change may be stored or not.
 func outcomeUnknown(cause error) error {
 	return domain.Refuse(domain.Unavailable, "outcome_unknown",
-		"the database did not say whether the change was kept: look before you try again").Because(cause)
+		"the database did not report whether the change was committed: check before you retry").Because(cause)
 }
 
-func isSerializationFailure(err error) bool {
-	code := sqlState(err)
-	return code == serializationFailure || code == deadlockDetected
-}
-
-// sqlState returns the code of an error of the server; "" for any other.
-func sqlState(err error) string {
-	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return refused.Code
-	}
-	return ""
-}
-
-// violates reports whether err is the violation of a constraint of that name.
+// violates reports whether err has the given code and names the given constraint.
 func violates(err error, code, constraint string) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pgErr.Code == code && pgErr.ConstraintName == constraint
 }
 
-// orNotFound replaces "no rows" by the refusal that says what is not there.
+// orNotFound replaces pgx.ErrNoRows by notFound and translates any other error.
 func orNotFound(err error, notFound error) error {
 	if errors.Is(err, pgx.ErrNoRows) {
 		return notFound

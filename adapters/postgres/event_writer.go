@@ -6,54 +6,62 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/lockbox-go/lockbox/adapters/postgres/batch"
+	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// EventWriter commits the events of concurrent requests together, also of those that hung up: nobody escapes the record so.
-// It implements ports.EventWriter.
+// EventWriter commits the audit events of concurrent requests together, including those of clients
+// that have disconnected: disconnecting does not avoid the audit log. It implements
+// ports.EventWriter.
 type EventWriter struct {
-	pool     *pgxpool.Pool
-	gatherer *gatherer[domain.Event, struct{}]
+	pool    *pgxpool.Pool
+	batcher *batch.Batcher[domain.Event, struct{}]
 }
 
-// eventBatch bounds how many events are committed together.
-const eventBatch = 512
+type eventRequest = batch.Request[domain.Event, struct{}]
 
-// NewEventWriter makes a writer; Close ends it.
+// maxEventBatch is the number of events in one commit.
+const maxEventBatch = 512
+
+// NewEventWriter returns an event writer. Stats reports the one that was made last. Close it before
+// the store.
 func (s *Store) NewEventWriter() *EventWriter {
 	w := &EventWriter{pool: s.pool}
-	w.gatherer = newGatherer(w.insert, eventBatch, 1, inAnyCase)
+	w.batcher = batch.New(w.insert, batch.Config{
+		MaxBatch:      maxEventBatch,
+		MaxConcurrent: 1, // one commit at a time makes the largest batches
+		OnCancel:      batch.AlwaysFinish,
+	})
+	s.events.Store(w)
 	return w
 }
 
-// Write returns when the event is committed; see ports.EventWriter.
+// Write returns after the event is committed; see ports.EventWriter.
 func (w *EventWriter) Write(ctx context.Context, event domain.Event) error {
-	_, err := w.gatherer.do(ctx, event)
-	if errors.Is(err, errRequestEnded) {
+	_, err := w.batcher.Do(ctx, event)
+	if errors.Is(err, batch.ErrCancelled) {
 		return domain.ErrBusy.Because(err)
 	}
 	return err
 }
 
-// Close commits what waits and ends the writer.
-func (w *EventWriter) Close() { w.gatherer.close() }
+// Close commits the queued events. Write returns domain.ErrBusy afterwards.
+func (w *EventWriter) Close() { w.batcher.Close() }
 
-// Stats returns the figures for the metrics.
-func (w *EventWriter) Stats() GathererStats { return w.gatherer.statistics() }
-
-// insert tries again what the database refused because others were faster, which it does where its isolation level is
-// raised.
-func (w *EventWriter) insert(ctx context.Context, batch []*call[domain.Event, struct{}]) error {
+// insert stores a batch. It retries conflicts, which occur if the isolation level of the database
+// is raised.
+func (w *EventWriter) insert(ctx context.Context, requests []*eventRequest) error {
 	for attempt := 1; ; attempt++ {
-		err := w.insertOnce(ctx, batch)
-		if !isSerializationFailure(err) || attempt == maxAttempts {
+		err := w.insertOnce(ctx, requests)
+		if !sqlstate.IsConflict(err) || attempt == maxAttempts {
 			return translate(err)
 		}
 	}
 }
 
-// insertOnce is one statement, which commits by itself.
-func (w *EventWriter) insertOnce(ctx context.Context, batch []*call[domain.Event, struct{}]) error {
+// insertOnce inserts all events with one statement, which commits by itself.
+func (w *EventWriter) insertOnce(ctx context.Context, requests []*eventRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, StatementTimeout)
 	defer cancel()
 	conn, err := w.pool.Acquire(ctx)
@@ -61,10 +69,10 @@ func (w *EventWriter) insertOnce(ctx context.Context, batch []*call[domain.Event
 		return err
 	}
 	defer conn.Release()
-	lost := watchReplication(conn)
+	notReplicated := watchReplication(conn)
 	_, err = conn.Exec(ctx, insertEvents,
-		eventArrays(batch, func(c *call[domain.Event, struct{}]) *domain.Event { return &c.asked })...)
-	if err == nil && lost() {
+		eventArrays(requests, func(r *eventRequest) *domain.Event { return &r.Input })...)
+	if err == nil && notReplicated() {
 		return outcomeUnknown(errNotReplicated)
 	}
 	return err

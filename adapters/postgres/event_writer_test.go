@@ -11,28 +11,29 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockbox-go/lockbox/adapters/postgres"
+	"github.com/lockbox-go/lockbox/adapters/postgres/batch"
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// stopEvents lets nobody write events until the function that it returns is called.
-func stopEvents(t *testing.T, url string) (release func()) {
+// blockEvents blocks all inserts of events until the function it returns is called.
+func blockEvents(t *testing.T, url string) (release func()) {
 	t.Helper()
 	return hold(t, url, `LOCK TABLE events IN EXCLUSIVE MODE`)
 }
 
-// fill begins to write so many events and returns when all of them wait, and a function that waits for their outcomes.
+// fill starts to write the events and returns a function that waits for their outcomes.
 func fill(t *testing.T, writer *postgres.EventWriter, events []domain.Event) (outcomes func() []error) {
 	t.Helper()
 	errs := make([]error, len(events))
 	var group sync.WaitGroup
-	var begun atomic.Int64
+	var started atomic.Int64
 	for i := range events {
 		group.Go(func() {
-			begun.Add(1)
+			started.Add(1)
 			errs[i] = writer.Write(context.Background(), events[i])
 		})
 	}
-	for begun.Load() < int64(len(events)) {
+	for started.Load() < int64(len(events)) {
 		time.Sleep(time.Millisecond)
 	}
 	return func() []error {
@@ -55,32 +56,32 @@ func TestEventsOfConcurrentRequestsAreCommittedTogether(t *testing.T) {
 	store, url := openStore(t, nil)
 	writer := store.NewEventWriter()
 	defer writer.Close()
-	require.NoError(t, writer.Write(t.Context(), event(t, "alone")))
-	require.Equal(t, postgres.GathererStats{Done: 1, Batches: 1}, writer.Stats())
+	require.NoError(t, writer.Write(t.Context(), event(t, "single")))
+	require.Equal(t, batch.Stats{Done: 1, Batches: 1}, store.Stats().Events)
 
-	release := stopEvents(t, url)
+	release := blockEvents(t, url)
 	outcomes := fill(t, writer, events(t, 300))
 	time.Sleep(100 * time.Millisecond)
 	release()
 	for _, err := range outcomes() {
 		require.NoError(t, err)
 	}
-	stats := writer.Stats()
+	stats := store.Stats().Events
 	require.Equal(t, int64(301), stats.Done)
 	require.Less(t, stats.Batches, int64(20))
 	require.Equal(t, []string{"301"}, rows(t, url, `SELECT count(*)::text FROM events`))
 }
 
-func TestTheQueueOfEventsIsBounded(t *testing.T) {
+func TestTheEventQueueIsBounded(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
 	writer := store.NewEventWriter()
 	defer writer.Close()
-	release := stopEvents(t, url)
+	release := blockEvents(t, url)
 	const many = 6000
 	outcomes := fill(t, writer, events(t, many))
-	for deadline := time.Now().Add(5 * time.Second); writer.Stats().Refused == 0; time.Sleep(time.Millisecond) {
-		require.True(t, time.Now().Before(deadline), "%+v", writer.Stats())
+	for deadline := time.Now().Add(5 * time.Second); store.Stats().Events.Refused == 0; time.Sleep(time.Millisecond) {
+		require.True(t, time.Now().Before(deadline), "%+v", store.Stats().Events)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
@@ -100,13 +101,13 @@ func TestTheQueueOfEventsIsBounded(t *testing.T) {
 	require.GreaterOrEqual(t, kept, 4096)
 }
 
-func TestCloseCommitsWhatWaits(t *testing.T) {
+func TestCloseCommitsQueuedEvents(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
 	writer := store.NewEventWriter()
-	release := stopEvents(t, url)
+	release := blockEvents(t, url)
 	outcomes := fill(t, writer, events(t, 50))
-	time.Sleep(100 * time.Millisecond) // they wait by now, some in a batch
+	time.Sleep(100 * time.Millisecond) // time to enter the queue, some of them a batch
 	time.AfterFunc(50*time.Millisecond, release)
 	writer.Close()
 	writer.Close()
@@ -117,13 +118,14 @@ func TestCloseCommitsWhatWaits(t *testing.T) {
 	require.ErrorIs(t, writer.Write(t.Context(), event(t, "late")), domain.Unavailable)
 }
 
-// TestOneBadEventCostsNobodyElse: PostgreSQL takes no zero byte in text, and refuses the whole statement.
-func TestOneBadEventCostsNobodyElse(t *testing.T) {
+// TestABadEventDoesNotFailTheOthers: PostgreSQL accepts no zero byte in text, and rejects the
+// entire statement.
+func TestABadEventDoesNotFailTheOthers(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
 	writer := store.NewEventWriter()
 	defer writer.Close()
-	release := stopEvents(t, url)
+	release := blockEvents(t, url)
 	list := events(t, 40)
 	list[20].ActorName = "\x00"
 	outcomes := fill(t, writer, list)
@@ -135,16 +137,16 @@ func TestOneBadEventCostsNobodyElse(t *testing.T) {
 	require.Equal(t, []string{"39"}, rows(t, url, `SELECT count(*)::text FROM events`))
 }
 
-func TestARequestThatEndsDoesNotWaitForItsEvent(t *testing.T) {
+func TestACancelledRequestDoesNotWaitForItsEvent(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
 	writer := store.NewEventWriter()
 	defer writer.Close()
-	release := stopEvents(t, url)
+	release := blockEvents(t, url)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	begin := time.Now()
-	require.ErrorIs(t, writer.Write(ctx, event(t, "on record all the same")), domain.Unavailable)
+	require.ErrorIs(t, writer.Write(ctx, event(t, "written after the cancellation")), domain.Unavailable)
 	require.Less(t, time.Since(begin), 5*time.Second)
 	release()
 	require.NoError(t, writer.Write(t.Context(), event(t, "next")))

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"strconv"
 	"time"
@@ -12,28 +13,34 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
+// events implements ports.Events, the audit log within a unit of work. EventWriter writes events
+// outside of one.
 type events struct{ q querier }
 
-const eventColumns = `id, at, action, outcome, actor_id, actor_name, credential_id, box_id, box_name, entry_key, target, request_id, address`
+// eventColumns must be separated by a comma and one space: buildWriteStatements adds a prefix to
+// each.
+const eventColumns = `id, at, action, outcome, actor_id, actor_name, credential_id, ` +
+	`box_id, box_name, entry_key, target, request_id, address`
 
-// eventTypes are those of eventColumns.
+// eventTypes are the types of eventColumns.
 var eventTypes = []string{"uuid", "timestamptz", "text", "text", "uuid", "text", "uuid", "uuid", "text", "text", "text",
 	"text", "text"}
 
-// insertEvents inserts those of eventArrays.
+// insertEvents inserts any number of events; its parameters come from eventArrays.
 var insertEvents = `INSERT INTO events (` + eventColumns + `) SELECT * FROM ` + unnest(eventTypes...)
 
-// eventArrays are in the order of eventColumns.
-func eventArrays[C any](of []C, event func(C) *domain.Event) []any {
+// eventArrays returns the parameters in the order of eventColumns: an array each. event returns the
+// event of an item.
+func eventArrays[C any](items []C, event func(C) *domain.Event) []any {
 	texts := func(text func(*domain.Event) string) []string {
-		return column(of, func(c C) string { return text(event(c)) })
+		return column(items, func(c C) string { return text(event(c)) })
 	}
 	ids := func(id func(*domain.Event) pgtype.UUID) []pgtype.UUID {
-		return column(of, func(c C) pgtype.UUID { return id(event(c)) })
+		return column(items, func(c C) pgtype.UUID { return id(event(c)) })
 	}
 	return []any{
 		ids(func(e *domain.Event) pgtype.UUID { return uuid(e.ID) }),
-		column(of, func(c C) time.Time { return event(c).At }),
+		column(items, func(c C) time.Time { return event(c).At }),
 		texts(func(e *domain.Event) string { return e.Action.String() }),
 		texts(func(e *domain.Event) string { return e.Outcome.String() }),
 		ids(func(e *domain.Event) pgtype.UUID { return uuid(e.Actor) }),
@@ -48,22 +55,23 @@ func eventArrays[C any](of []C, event func(C) *domain.Event) []any {
 	}
 }
 
+// queueEvent adds the insertion of one event to a batch.
 func queueEvent(batch *pgx.Batch, event domain.Event) {
 	batch.Queue(insertEvents, eventArrays([]*domain.Event{&event}, func(e *domain.Event) *domain.Event { return e })...)
 }
 
-// Append sends the event with the commit.
+// Append sends the event with the commit, or before the next statement of the transaction.
 func (r events) Append(ctx context.Context, event domain.Event) error {
 	var batch pgx.Batch
 	queueEvent(&batch, event)
 	return atCommit(ctx, r.q, &batch, translate)
 }
 
-// List goes by the identifier, whose first bits are the time.
+// List sorts by the identifier, which begins with the time. There is no index on the time itself.
 func (r events) List(ctx context.Context, filter ports.EventFilter) ([]domain.Event, error) {
 	before := filter.Before
 	if before.IsZero() {
-		before = lastEvent
+		before = maxEventID
 	}
 	sql := `SELECT ` + eventColumns + ` FROM events WHERE id < $1`
 	args := []any{uuid(before)}
@@ -85,9 +93,11 @@ func (r events) List(ctx context.Context, filter ports.EventFilter) ([]domain.Ev
 	return collect(rows, err, scanEvent)
 }
 
-var lastEvent = domain.EventID{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-	0xff}
+// maxEventID sorts after every event.
+var maxEventID = domain.EventID(bytes.Repeat([]byte{0xff}, 16))
 
+// scanEvent reads eventColumns. Actions and outcomes are not validated: a newer server may have
+// stored ones that this version does not know.
 func scanEvent(row pgx.CollectableRow) (domain.Event, error) {
 	var e domain.Event
 	var id [16]byte

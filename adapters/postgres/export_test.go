@@ -6,7 +6,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// ConnConfig is how the connections of a Store are made.
+// ConnConfig returns the settings of a Store's connections.
 func ConnConfig(url string) (*pgx.ConnConfig, error) {
 	settings, err := poolConfig(Config{URL: url})
 	if err != nil {
@@ -15,16 +15,16 @@ func ConnConfig(url string) (*pgx.ConnConfig, error) {
 	return settings.ConnConfig, nil
 }
 
-// HotStatements are the texts of what reads and writes of entries run, by what they are for.
+// HotStatements returns the statements that reads and writes of entries run, by their purpose.
 func HotStatements() map[string]string {
-	texts := map[string]string{"events": insertEvents, "keys": keysSQL}
-	for what, text := range factsSQL {
-		name := fmt.Sprintf("facts by %s for %s", what.kind, what.wanted)
-		texts[name+", alone"], texts[name+", together"] = text.one, text.many
+	statements := map[string]string{"events": insertEvents, "keys": keysSQL}
+	for kind, sql := range lookupStatements {
+		name := fmt.Sprintf("lookup by %s for %s", kind.credential, kind.purpose)
+		statements[name+", single"], statements[name+", batch"] = sql.single, sql.batch
 	}
-	for kind := range lookUps {
-		texts[fmt.Sprintf("access by %s", kind)] = accessSQL(kind)
-		texts[fmt.Sprintf("replacements by %s", kind)] = replaceSQL[kind]
+	for kind := range credentialSources {
+		statements[fmt.Sprintf("access by %s", kind)] = accessSQL(kind)
+		statements[fmt.Sprintf("writes by %s", kind)] = writeStatements[kind]
 	}
-	return texts
+	return statements
 }

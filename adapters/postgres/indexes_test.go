@@ -17,37 +17,48 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// crowd fills the tables with so much that nobody would read one from end to end for a single row.
+// crowd fills the tables with so many rows that a sequential scan for a single row would never be
+// chosen.
 const crowd = `
 INSERT INTO users (id, name, role, is_active, created_at, updated_at)
 	SELECT uuid_of(1, n), 'user-' || n, 'user', true, now(), now() FROM generate_series(1, 3000) n;
-INSERT INTO api_keys (id, user_id, name, key_id, created_at) SELECT uuid_of(2, n), uuid_of(1, n), '', uuid_of(9, 1), now() FROM generate_series(1, 3000) n;
+INSERT INTO api_keys (id, user_id, name, key_id, created_at)
+	SELECT uuid_of(2, n), uuid_of(1, n), '', uuid_of(9, 1), now() FROM generate_series(1, 3000) n;
 INSERT INTO sessions (id, user_id, key_id, epoch, created_at, expires_at)
-	SELECT uuid_of(3, n), uuid_of(1, n), uuid_of(9, 2), 0, now(), now() + interval '1 day' FROM generate_series(1, 3000) n;
+	SELECT uuid_of(3, n), uuid_of(1, n), uuid_of(9, 2), 0, now(), now() + interval '1 day'
+	FROM generate_series(1, 3000) n;
 INSERT INTO boxes (id, name, owner_id, kdf_salt, created_at, updated_at)
-	SELECT uuid_of(4, n), 'box-' || n, uuid_of(1, n), '\x00112233445566778899aabbccddeeff', now(), now() FROM generate_series(1, 2000) n;
+	SELECT uuid_of(4, n), 'box-' || n, uuid_of(1, n), '\x00112233445566778899aabbccddeeff', now(), now()
+	FROM generate_series(1, 2000) n;
 INSERT INTO box_users (box_id, user_id, role, is_active, permissions)
-	SELECT uuid_of(4, n), uuid_of(1, (n + i * 7 - 1) % 3000 + 1), 'boxadmin', true, 15 FROM generate_series(1, 2000) n, generate_series(0, 4) i;
+	SELECT uuid_of(4, n), uuid_of(1, (n + i * 7 - 1) % 3000 + 1), 'boxadmin', true, 15
+	FROM generate_series(1, 2000) n, generate_series(0, 4) i;
 INSERT INTO entries (box_id, key, version, updated_at, deleted_at)
-	SELECT uuid_of(4, n), 'entry-' || i, 2, now(), CASE WHEN i = 9 AND n % 100 = 0 THEN now() - interval '1 year' END FROM generate_series(1, 2000) n, generate_series(0, 9) i;
+	SELECT uuid_of(4, n), 'entry-' || i, 2, now(), CASE WHEN i = 9 AND n % 100 = 0 THEN now() - interval '1 year' END
+	FROM generate_series(1, 2000) n, generate_series(0, 9) i;
 INSERT INTO entry_versions (box_id, key, version, sealed_as, key_id, envelope, value, author_id, created_at)
 	SELECT uuid_of(4, n), 'entry-' || i, v, v, uuid_of(9, 1), '\x01', '\x02', uuid_of(1, n), now()
 	FROM generate_series(1, 2000) n, generate_series(0, 9) i, generate_series(1, 2) v;
 INSERT INTO events (id, at, action, outcome, actor_name, box_id, box_name, entry_key, target, request_id, address)
-	SELECT uuid_of(5, n), now(), 'entry.read', 'success', '', uuid_of(4, n % 2000 + 1), '', '', '', '', '' FROM generate_series(1, 20000) n;
+	SELECT uuid_of(5, n), now(), 'entry.read', 'success', '', uuid_of(4, n % 2000 + 1), '', '', '', '', ''
+	FROM generate_series(1, 20000) n;
 INSERT INTO one_time_codes (id, user_id, pending, key_id, secret, own, created_at)
 	SELECT uuid_of(6, n), uuid_of(1, n), false, uuid_of(9, 1), '', false, now() FROM generate_series(1, 2000) n;
 INSERT INTO token_families (id, user_id, epoch, created_at, expires_at)
 	SELECT uuid_of(7, n), uuid_of(1, n), 0, now(), now() + interval '1 hour' FROM generate_series(1, 2000) n;
 INSERT INTO token_pairs (id, family_id, access_hash, refresh_hash, access_expires_at, created_at)
-	SELECT uuid_of(8, n * 5 + i), uuid_of(7, n), sha256(('a' || n || '/' || i)::bytea), sha256(('r' || n || '/' || i)::bytea), now(), now()
+	SELECT uuid_of(8, n * 5 + i), uuid_of(7, n), sha256(('a' || n || '/' || i)::bytea),
+		sha256(('r' || n || '/' || i)::bytea), now(), now()
 	FROM generate_series(1, 2000) n, generate_series(0, 4) i;
-INSERT INTO throttle (key, account, failures) SELECT sha256(('t' || n)::bytea), sha256(('t' || n)::bytea), 0 FROM generate_series(1, 5000) n;
-INSERT INTO known_addresses (key, expires_at) SELECT sha256(('k' || n)::bytea), now() + interval '1 hour' FROM generate_series(1, 5000) n;
-INSERT INTO server_keys (id, purpose, generation, wrapped, created_at) VALUES (uuid_of(9, 1), 'entry', 1, '\x01', now()), (uuid_of(9, 2), 'session', 1, '\x01', now());
+INSERT INTO throttle (key, account, failures)
+	SELECT sha256(('t' || n)::bytea), sha256(('t' || n)::bytea), 0 FROM generate_series(1, 5000) n;
+INSERT INTO known_addresses (key, expires_at)
+	SELECT sha256(('k' || n)::bytea), now() + interval '1 hour' FROM generate_series(1, 5000) n;
+INSERT INTO server_keys (id, purpose, generation, wrapped, created_at) VALUES
+	(uuid_of(9, 1), 'entry', 1, '\x01', now()), (uuid_of(9, 2), 'session', 1, '\x01', now());
 ANALYZE`
 
-// uuidOf makes identifiers that tests can name.
+// uuidOf creates a function that returns identifiers which tests can name.
 const uuidOf = `CREATE FUNCTION uuid_of(kind int, n int) RETURNS uuid LANGUAGE sql AS
 	$$ SELECT (lpad(to_hex(kind), 2, '0') || repeat('0', 22) || lpad(to_hex(n), 8, '0'))::uuid $$`
 
@@ -56,14 +67,14 @@ func crowdID(kind byte, n int) [16]byte {
 	return [16]byte{0: kind, 14: byte(n >> 8), 15: byte(n)}
 }
 
-// TestHotStatementsUseIndexes runs what requests run, often enough that the database has settled on a plan for any
-// parameters, and looks at its own count of tables that were read from end to end.
+// TestHotStatementsUseIndexes runs the statements of requests often enough that the database uses
+// generic plans, and checks the database's own count of sequential scans.
 func TestHotStatementsUseIndexes(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
 	execute(t, url, uuidOf)
 	execute(t, url, crowd)
-	store.Close() // so that what it did so far is counted
+	store.Close() // sessions report their counts when they end
 	before := scans(t, url)
 
 	store = openStoreOn(t, url, nil)
@@ -71,27 +82,31 @@ func TestHotStatementsUseIndexes(t *testing.T) {
 	for n := 101; n < 121; n++ {
 		require.NoError(t, writer.Write(t.Context(), event(t, "read")))
 		readAsRequestsDo(t, store.Read(), n)
-		factsAsRequestsDo(t, store, n)
-		replaceAsRequestsDo(t, store, n)
+		lookUpAsRequestsDo(t, store, n)
+		writeAsRequestsDo(t, store, n)
 		require.NoError(t, store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
 			return changeAsRequestsDo(ctx, t, repos, n)
 		}))
 	}
 	long := clock{}.Now().Add(-24 * time.Hour)
-	for _, sweep := range []func(context.Context, time.Time, int) (int, error){store.DeleteEndedSessions,
-		store.DeleteOldEvents, store.DeleteRemovedEntries,
-		store.DeleteEndedFamilies, store.DeleteKnownAddresses} {
+	for _, sweep := range []func(context.Context, time.Time, int) (int, error){
+		store.DeleteEndedSessions,
+		store.DeleteOldEvents,
+		store.DeleteRemovedEntries,
+		store.DeleteEndedFamilies,
+		store.DeleteKnownAddresses,
+	} {
 		_, err := sweep(t.Context(), long, 5)
 		require.NoError(t, err)
 	}
 	writer.Close()
 	store.Close()
 	for table, count := range scans(t, url) {
-		require.Equal(t, before[table], count, "the table %s was read from end to end", table)
+		require.Equal(t, before[table], count, "a sequential scan read table %s", table)
 	}
 }
 
-// plan is a node of what EXPLAIN tells.
+// plan is a node of the output of EXPLAIN.
 type plan struct {
 	Node      string `json:"Node Type"`
 	Operation string // of a node that changes a table
@@ -101,8 +116,9 @@ type plan struct {
 	Plans     []plan
 }
 
-// TestPlansOfHotStatements looks at the plans, for any parameters, of what reads and writes of entries run: every table but
-// those of a few rows is looked up by an index, also when the plan was made while the tables were empty or small.
+// TestPlansOfHotStatements checks the generic plans of the statements that reads and writes of
+// entries run: every table except the smallest ones is read by an index, even if the plan was made
+// while the tables were empty or small.
 func TestPlansOfHotStatements(t *testing.T) {
 	t.Parallel()
 	for name, fill := range map[string]string{"empty": ``, "small": office + `; ANALYZE`, "large": crowd} {
@@ -119,7 +135,7 @@ func TestPlansOfHotStatements(t *testing.T) {
 	}
 }
 
-// explain returns the plans that a server would have.
+// explain returns the plans that a server would use.
 func explain(t *testing.T, url string, statements map[string]string) map[string]plan {
 	t.Helper()
 	config, err := postgres.ConnConfig(url)
@@ -133,29 +149,30 @@ func explain(t *testing.T, url string, statements map[string]string) map[string]
 		_, err := conn.Exec(t.Context(), `PREPARE hot AS `+text)
 		require.NoError(t, err)
 		arguments := strings.TrimSuffix(strings.Repeat("NULL, ", parameters(text)), ", ")
-		var told []struct{ Plan plan }
+		var output []struct{ Plan plan }
 		require.NoError(t, conn.QueryRow(t.Context(), `EXPLAIN (FORMAT JSON) EXECUTE hot (`+arguments+`)`,
-			pgx.QueryExecModeSimpleProtocol).Scan(&told))
-		plans[what] = told[0].Plan
+			pgx.QueryExecModeSimpleProtocol).Scan(&output))
+		plans[what] = output[0].Plan
 		_, err = conn.Exec(t.Context(), `DEALLOCATE hot`)
 		require.NoError(t, err)
 	}
 	return plans
 }
 
-// requireIndexes: every table is looked up by conditions on an index, which are counted.
+// requireIndexes requires a condition on an index for every table, and returns the number of such
+// conditions.
 func requireIndexes(t *testing.T, what string, node plan) (indexes int) {
 	t.Helper()
 	few := []string{"system", "server_keys"}
 	reads := node.Relation != "" && node.Operation == "" && !slices.Contains(few, node.Relation)
 	switch {
 	case reads && (node.Node == "Index Scan" || node.Node == "Index Only Scan"):
-		require.NotEmpty(t, node.Condition, "%s reads all of %s", what, node.Relation)
+		require.NotEmpty(t, node.Condition, "%s reads the entire table %s", what, node.Relation)
 		indexes = 1
 	case reads:
 		require.Equal(t, "Bitmap Heap Scan", node.Node, "%s: %s", what, node.Relation)
 	case node.Node == "Bitmap Index Scan":
-		require.NotEmpty(t, node.Condition, "%s reads all that %s has", what, node.Index)
+		require.NotEmpty(t, node.Condition, "%s reads the entire index %s", what, node.Index)
 		indexes = 1
 	}
 	for _, each := range node.Plans {
@@ -164,7 +181,7 @@ func requireIndexes(t *testing.T, what string, node plan) (indexes int) {
 	return indexes
 }
 
-// parameters counts those of a statement.
+// parameters returns the number of parameters of a statement.
 func parameters(text string) int {
 	count := 0
 	for strings.Contains(text, fmt.Sprintf("$%d", count+1)) {
@@ -175,7 +192,8 @@ func parameters(text string) int {
 
 func boxNamed(n int) domain.BoxName { return domain.BoxName(fmt.Sprintf("box-%d", n)) }
 
-// scans counts how often each of the large tables was read without an index. A session reports when it ends.
+// scans returns the number of sequential scans of each large table. A session reports its counts
+// when it ends.
 func scans(t *testing.T, url string) map[string]string {
 	t.Helper()
 	counts := make(map[string]string)
@@ -184,14 +202,13 @@ func scans(t *testing.T, url string) map[string]string {
 		require.True(t, time.Now().Before(deadline))
 	}
 	for _, table := range []string{"users", "api_keys", "sessions", "boxes", "box_users", "entries", "entry_versions",
-		"events",
-		"one_time_codes", "token_families", "token_pairs", "throttle", "known_addresses"} {
+		"events", "one_time_codes", "token_families", "token_pairs", "throttle", "known_addresses"} {
 		counts[table] = rows(t, url, `SELECT seq_scan::text FROM pg_stat_user_tables WHERE relname = $1`, table)[0]
 	}
 	return counts
 }
 
-// holders are the user of that number by each kind of credential.
+// holders returns a credential of each kind of the user with that number.
 func holders(n int) []domain.Credential {
 	return []domain.Credential{
 		{Kind: domain.APIKeyCredential, ID: crowdID(2, n), User: crowdID(1, n)},
@@ -200,26 +217,27 @@ func holders(n int) []domain.Credential {
 	}
 }
 
-// factsAsRequestsDo looks up what decides a read and a write, by each kind of credential.
-func factsAsRequestsDo(t *testing.T, store *postgres.Store, n int) {
+// lookUpAsRequestsDo runs lookups for reads and writes with each kind of credential.
+func lookUpAsRequestsDo(t *testing.T, store *postgres.Store, n int) {
 	t.Helper()
 	for _, credential := range holders(n) {
 		for _, version := range []uint64{0, 1} {
-			facts, err := store.LookUp(t.Context(), credential, boxNamed(n), "entry-3", version)
+			snapshot, err := store.LookUp(t.Context(), credential, boxNamed(n), "entry-3", version)
 			require.NoError(t, err)
-			require.NotZero(t, facts.Version.Place.Version, "%s finds the entry", credential.Kind)
+			require.NotZero(t, snapshot.Version.Place.Version, "%s finds the entry", credential.Kind)
 		}
-		facts, err := store.LookUpForWrite(t.Context(), credential, boxNamed(n), "entry-3")
+		snapshot, err := store.LookUpForWrite(t.Context(), credential, boxNamed(n), "entry-3")
 		require.NoError(t, err)
-		require.True(t, facts.Entry.Exists())
+		require.True(t, snapshot.Entry.Exists())
 	}
 }
 
-// replaceAsRequestsDo writes over an entry, by each kind of credential.
-func replaceAsRequestsDo(t *testing.T, store *postgres.Store, n int) {
+// writeAsRequestsDo writes an entry with each kind of credential.
+func writeAsRequestsDo(t *testing.T, store *postgres.Store, n int) {
 	t.Helper()
 	for _, credential := range holders(n) {
-		stored, err := store.WriteIfUnchanged(t.Context(), replacement(t, store, credential, boxNamed(n), "entry-3"))
+		write := conditionalWrite(t, store, credential, boxNamed(n), "entry-3")
+		stored, err := store.WriteIfUnchanged(t.Context(), write)
 		require.NoError(t, err)
 		require.True(t, stored)
 	}
@@ -227,8 +245,8 @@ func replaceAsRequestsDo(t *testing.T, store *postgres.Store, n int) {
 
 func readAsRequestsDo(t *testing.T, repos ports.Repos, n int) {
 	t.Helper()
-	box, user, name := domain.BoxID(crowdID(4, n)), domain.UserID(crowdID(1, n)), domain.UserName(fmt.Sprintf("user-%d",
-		n))
+	box, user := domain.BoxID(crowdID(4, n)), domain.UserID(crowdID(1, n))
+	name := domain.UserName(fmt.Sprintf("user-%d", n))
 	credential := domain.Credential{Kind: domain.APIKeyCredential, ID: crowdID(2, n), User: user}
 	ctx := t.Context()
 	for what, read := range map[string]func() error{
@@ -273,7 +291,8 @@ func readAsRequestsDo(t *testing.T, repos ports.Repos, n int) {
 	}
 }
 
-// changeAsRequestsDo writes an entry, makes a first version, deletes one, and deletes a user and a box.
+// changeAsRequestsDo writes an existing and a new entry, deletes them, and deletes a user and a
+// box.
 func changeAsRequestsDo(ctx context.Context, t *testing.T, repos ports.Repos, n int) error {
 	t.Helper()
 	box, now := domain.BoxID(crowdID(4, n)), clock{}.Now()
@@ -307,5 +326,5 @@ func changeAsRequestsDo(ctx context.Context, t *testing.T, repos ports.Repos, n 
 	require.NoError(t, repos.BoxUsers.Remove(ctx, box, crowdID(1, n)))
 	require.NoError(t, repos.APIKeys.DeleteAll(ctx, crowdID(1, n)))
 	require.NoError(t, repos.Boxes.Delete(ctx, crowdID(4, n+1000)))
-	return repos.Users.Delete(ctx, crowdID(1, n+2400)) // who owns no box
+	return repos.Users.Delete(ctx, crowdID(1, n+2400)) // a user who owns no box
 }

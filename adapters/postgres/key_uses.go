@@ -7,30 +7,37 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// keyUses notes when API keys were last used, for people who clean up. The uses of a second are written down together,
-// so that a request neither waits for that nor pays for a commit of its own, however many keys there are.
+// keyUses records when API keys were last used, so that people can find unused keys. It stores the
+// uses of one interval in one commit: a request neither waits for this nor pays for a commit,
+// however many keys there are. It is safe for concurrent use.
 type keyUses struct {
-	store   *Store
-	mu      sync.Mutex
+	pool    *pgxpool.Pool
+	mu      sync.Mutex // guards pending and closed
 	pending map[domain.CredentialID]time.Time
 	closed  bool
 	closing chan struct{}
 	writing sync.WaitGroup
 }
 
-// usesPause is how long uses are gathered. Those of the last moment before a crash are lost.
-const usesPause = time.Second
+// keyUsesInterval is how long uses are collected before they are stored. A crash loses those of the
+// last interval.
+const keyUsesInterval = time.Second
 
-func newKeyUses(store *Store) *keyUses {
-	return &keyUses{store: store, pending: make(map[domain.CredentialID]time.Time), closing: make(chan struct{})}
+func newKeyUses(pool *pgxpool.Pool) *keyUses {
+	return &keyUses{
+		pool:    pool,
+		pending: make(map[domain.CredentialID]time.Time),
+		closing: make(chan struct{}),
+	}
 }
 
-// note takes down a use.
-func (u *keyUses) note(key domain.CredentialID, at time.Time) {
+// record adds a use. The first use of an interval starts the goroutine that stores them.
+func (u *keyUses) record(key domain.CredentialID, at time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.closed {
@@ -42,7 +49,7 @@ func (u *keyUses) note(key domain.CredentialID, at time.Time) {
 	u.pending[key] = at
 }
 
-// close writes down what has been noted, and nothing after that.
+// close stores the pending uses and ignores later ones.
 func (u *keyUses) close() {
 	u.mu.Lock()
 	if !u.closed {
@@ -53,34 +60,38 @@ func (u *keyUses) close() {
 	u.writing.Wait()
 }
 
+// writeLater stores the pending uses at the end of the interval, or on close.
 func (u *keyUses) writeLater() {
-	pause := time.NewTimer(usesPause)
-	defer pause.Stop()
+	timer := time.NewTimer(keyUsesInterval)
+	defer timer.Stop()
 	select {
-	case <-pause.C:
+	case <-timer.C:
 	case <-u.closing:
 	}
 	u.mu.Lock()
-	noted := u.pending
-	u.pending = make(map[domain.CredentialID]time.Time, len(noted))
+	uses := u.pending
+	u.pending = make(map[domain.CredentialID]time.Time, len(uses))
 	u.mu.Unlock()
-	u.write(noted)
+	u.write(uses)
 }
 
-// write ignores errors: the next use of a key that could not be written down is noted again.
-func (u *keyUses) write(noted map[domain.CredentialID]time.Time) {
-	keys := make([]domain.CredentialID, 0, len(noted))
-	for key := range noted {
+// write ignores errors: the next use of the key is recorded again, because its last_used_at is
+// still old.
+func (u *keyUses) write(uses map[domain.CredentialID]time.Time) {
+	keys := make([]domain.CredentialID, 0, len(uses))
+	for key := range uses {
 		keys = append(keys, key)
 	}
-	// One order for all servers, so that they rather wait for each other than for ever.
+	// All servers update rows in the same order, so that they cannot deadlock.
 	slices.SortFunc(keys, func(a, b domain.CredentialID) int { return slices.Compare(a[:], b[:]) })
-	// Statements of one row each go by the index, however the planner sees many rows at once; one commit is for all.
+	// One statement per key always uses the index. A single statement for many keys might not,
+	// depending on its plan. The batch is one implicit transaction.
 	var batch pgx.Batch
 	for _, key := range keys {
-		batch.Queue(`UPDATE api_keys SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)`, uuid(key), noted[key])
+		batch.Queue(`UPDATE api_keys SET last_used_at = $2
+			WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)`, uuid(key), uses[key])
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), StatementTimeout)
 	defer cancel()
-	_ = u.store.pool.SendBatch(ctx, &batch).Close()
+	_ = u.pool.SendBatch(ctx, &batch).Close()
 }

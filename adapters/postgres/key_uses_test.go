@@ -12,11 +12,13 @@ import (
 
 const usedKeys = `SELECT k.name FROM api_keys k WHERE last_used_at IS NOT NULL ORDER BY k.name`
 
-// threeKeys makes a user with three API keys, named for their numbers, and returns what uses one.
+// threeKeys creates a user with three API keys, whose names are their numbers, and returns a
+// function that uses one.
 func threeKeys(t *testing.T, store *postgres.Store, url string) (use func(n int)) {
 	t.Helper()
 	user, keys := newID(t), [3][16]byte{newID(t), newID(t), newID(t)}
-	execute(t, url, `INSERT INTO users (id, name, role, is_active, created_at, updated_at) VALUES ($1, 'program', 'user', true, now(), now())`, user)
+	execute(t, url, `INSERT INTO users (id, name, role, is_active, created_at, updated_at)
+		VALUES ($1, 'program', 'user', true, now(), now())`, user)
 	for n, key := range keys {
 		execute(t, url, `INSERT INTO api_keys (id, user_id, name, key_id, created_at) VALUES ($1, $2, $3, $1, now())`,
 			key, user, string(rune('0'+n)))
@@ -29,7 +31,7 @@ func threeKeys(t *testing.T, store *postgres.Store, url string) (use func(n int)
 	}
 }
 
-func TestTheUsesOfKeysAreNotedWithinSeconds(t *testing.T) {
+func TestUsesOfKeysAreStoredWithinSeconds(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
 	use := threeKeys(t, store, url)
@@ -38,11 +40,11 @@ func TestTheUsesOfKeysAreNotedWithinSeconds(t *testing.T) {
 	use(0)
 	require.Eventually(t, func() bool { return len(rows(t, url, usedKeys)) == 2 }, 20*time.Second, 50*time.Millisecond)
 	require.Equal(t, []string{"0", "2"}, rows(t, url, usedKeys))
-	use(1) // after those were written down
+	use(1) // in a later interval
 	require.Eventually(t, func() bool { return len(rows(t, url, usedKeys)) == 3 }, 20*time.Second, 50*time.Millisecond)
 }
 
-func TestUsesAreNotLostWhenTheStoreIsClosed(t *testing.T) {
+func TestCloseStoresPendingUses(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
 	use := threeKeys(t, store, url)

@@ -10,11 +10,11 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// sealedRows finds rows by their server key without an index on it: rekey is rare, and the index would cost every
-// write.
+// sealedRows implements ports.SealedRows for rekey. It finds rows by their server key without an
+// index: rekey is rare, and an index would slow down every write.
 type sealedRows struct{ q querier }
 
-// Entries goes along the primary key, so that all batches together read the table once.
+// Entries follows the primary key, so that all batches together read the table once.
 func (r sealedRows) Entries(ctx context.Context, key domain.ServerKeyID, after ports.Place,
 	limit int) ([]ports.StoredVersion, error) {
 	rows, err := r.q.Query(ctx, `SELECT `+storedColumns+` FROM entry_versions
@@ -23,6 +23,8 @@ func (r sealedRows) Entries(ctx context.Context, key domain.ServerKeyID, after p
 	return collect(rows, err, func(row pgx.CollectableRow) (ports.StoredVersion, error) { return scanStored(row) })
 }
 
+// ReplaceEnvelope compares the envelope that was read, so that it never overwrites a concurrent
+// write.
 func (r sealedRows) ReplaceEnvelope(ctx context.Context, was ports.StoredVersion, key domain.ServerKeyID,
 	envelope []byte) error {
 	_, err := r.q.Exec(ctx, `UPDATE entry_versions SET key_id = $4, envelope = $5
@@ -31,11 +33,12 @@ func (r sealedRows) ReplaceEnvelope(ctx context.Context, was ports.StoredVersion
 	return translate(err)
 }
 
+// Passwords follows the primary key, like Entries.
 func (r sealedRows) Passwords(ctx context.Context, key domain.ServerKeyID, after domain.UserID,
 	limit int) ([]ports.SealedPassword, error) {
 	rows, err := r.q.Query(ctx, `SELECT id, password FROM users
-		WHERE password_key_id = $1 AND password IS NOT NULL AND id > $2 ORDER BY id LIMIT $3`, uuid(key),
-		[16]byte(after), limit)
+		WHERE password_key_id = $1 AND password IS NOT NULL AND id > $2 ORDER BY id LIMIT $3`,
+		uuid(key), [16]byte(after), limit)
 	return collect(rows, err, func(row pgx.CollectableRow) (ports.SealedPassword, error) {
 		var id [16]byte
 		password := ports.SealedPassword{ServerKey: key}
@@ -45,6 +48,7 @@ func (r sealedRows) Passwords(ctx context.Context, key domain.ServerKeyID, after
 	})
 }
 
+// ReplacePassword compares the password that was read, like ReplaceEnvelope.
 func (r sealedRows) ReplacePassword(ctx context.Context, was ports.SealedPassword, key domain.ServerKeyID,
 	sealed []byte) error {
 	_, err := r.q.Exec(ctx, `UPDATE users SET password_key_id = $2, password = $3 WHERE id = $1 AND password = $4`,
@@ -52,25 +56,29 @@ func (r sealedRows) ReplacePassword(ctx context.Context, was ports.SealedPasswor
 	return translate(err)
 }
 
+// TokensUnder sorts by user, because the list is shown to an operator.
 func (r sealedRows) TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]ports.OwnedAPIKey, error) {
 	rows, err := r.q.Query(ctx, `SELECT `+apiKeyColumns+`, u.name FROM api_keys k JOIN users u ON u.id = k.user_id
 		WHERE k.key_id = $1 ORDER BY u.name, k.id`, uuid(key))
 	return collect(rows, err, func(row pgx.CollectableRow) (ports.OwnedAPIKey, error) {
 		var user string
-		key, err := apiKeyFrom(row, &user)
+		key, err := scanAPIKey(row, &user)
 		return ports.OwnedAPIKey{Key: key, User: domain.UserName(user)}, err
 	})
 }
 
-// OldestTransaction asks PostgreSQL for what the servers, by the name that they connect with, are in the middle of.
+// OldestTransaction reads the transactions of all servers from pg_stat_activity. Servers are
+// recognised by applicationName.
 func (r sealedRows) OldestTransaction(ctx context.Context) (time.Duration, error) {
 	var seconds float64
-	err := r.q.QueryRow(ctx, `SELECT COALESCE(EXTRACT(EPOCH FROM max(clock_timestamp() - xact_start)), 0)::float8 FROM pg_stat_activity
-		WHERE datname = current_database() AND application_name = '`+applicationName+
+	err := r.q.QueryRow(ctx, `SELECT COALESCE(EXTRACT(EPOCH FROM max(clock_timestamp() - xact_start)), 0)::float8
+		FROM pg_stat_activity WHERE datname = current_database() AND application_name = '`+applicationName+
 		`' AND pid <> pg_backend_pid()`).Scan(&seconds)
 	return time.Duration(seconds * float64(time.Second)), translate(err)
 }
 
+// DeleteTokens deletes API keys and sessions. Access and refresh tokens are opaque and not signed
+// by a server key.
 func (r sealedRows) DeleteTokens(ctx context.Context, key domain.ServerKeyID) (int, error) {
 	count := 0
 	for _, sql := range []string{`DELETE FROM api_keys WHERE key_id = $1`, `DELETE FROM sessions WHERE key_id = $1`} {

@@ -11,11 +11,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
+// serverKeys implements ports.ServerKeys.
 type serverKeys struct{ q querier }
 
-// List takes locks in a transaction alone, where they last.
+// List locks the rows in a transaction. Outside of one, the locks would end with the statement.
 func (r serverKeys) List(ctx context.Context) ([]ports.ServerKey, error) {
-	sql := `SELECT id, purpose, generation, wrapped, created_at, retired_at FROM server_keys ORDER BY purpose, generation`
+	sql := `SELECT id, purpose, generation, wrapped, created_at, retired_at FROM server_keys
+		ORDER BY purpose, generation`
 	if _, inside := r.q.(*transaction); inside {
 		sql += ` FOR UPDATE`
 	}
@@ -32,6 +34,8 @@ func (r serverKeys) List(ctx context.Context) ([]ports.ServerKey, error) {
 	})
 }
 
+// Add leaves the existing row in place on a conflict: replicas that start at the same time agree on
+// one key.
 func (r serverKeys) Add(ctx context.Context, keys []ports.ServerKey) error {
 	for _, key := range keys {
 		if _, err := r.q.Exec(ctx, `INSERT INTO server_keys (id, purpose, generation, wrapped, created_at)
@@ -43,26 +47,32 @@ func (r serverKeys) Add(ctx context.Context, keys []ports.ServerKey) error {
 	return nil
 }
 
+// Rewrap relies on the locks that List takes in the same transaction.
 func (r serverKeys) Rewrap(ctx context.Context, keys []ports.ServerKey) error {
 	for _, key := range keys {
-		if _, err := r.q.Exec(ctx, `UPDATE server_keys SET wrapped = $2 WHERE id = $1`, uuid(key.ID),
-			key.Wrapped); err != nil {
+		_, err := r.q.Exec(ctx, `UPDATE server_keys SET wrapped = $2 WHERE id = $1`, uuid(key.ID), key.Wrapped)
+		if err != nil {
 			return translate(err)
 		}
 	}
 	return nil
 }
 
+// Retire does not change the time of an earlier retirement.
 func (r serverKeys) Retire(ctx context.Context, id domain.ServerKeyID, at time.Time) error {
 	_, err := r.q.Exec(ctx, `UPDATE server_keys SET retired_at = $2 WHERE id = $1 AND retired_at IS NULL`, uuid(id), at)
 	return translate(err)
 }
 
+// DeleteRetired counts everything that is sealed or signed under the key in the statement that
+// deletes it.
 func (r serverKeys) DeleteRetired(ctx context.Context, id domain.ServerKeyID, left int) error {
 	tag, err := r.q.Exec(ctx, `DELETE FROM server_keys WHERE id = $1 AND retired_at IS NOT NULL AND $2 >=
-		(SELECT count(*) FROM entry_versions WHERE key_id = $1) + (SELECT count(*) FROM users WHERE password_key_id = $1) +
+		(SELECT count(*) FROM entry_versions WHERE key_id = $1) +
+		(SELECT count(*) FROM users WHERE password_key_id = $1) +
 		(SELECT count(*) FROM one_time_codes WHERE key_id = $1) +
-		(SELECT count(*) FROM api_keys WHERE key_id = $1) + (SELECT count(*) FROM sessions WHERE key_id = $1)`,
+		(SELECT count(*) FROM api_keys WHERE key_id = $1) +
+		(SELECT count(*) FROM sessions WHERE key_id = $1)`,
 		uuid(id), left)
 	if err == nil && tag.RowsAffected() == 0 {
 		return ports.ErrServerKeyInUse
@@ -70,12 +80,14 @@ func (r serverKeys) DeleteRetired(ctx context.Context, id domain.ServerKeyID, le
 	return translate(err)
 }
 
-// HasServerKeys reports whether somebody has set this database up with a secret already. It wants no schema.
+// HasServerKeys reports whether the database already has keys, which are wrapped under an existing
+// secret. It also works on a database without a schema.
 func (s *Store) HasServerKeys(ctx context.Context) (bool, error) {
 	var table, has bool
-	if err := s.pool.QueryRow(ctx, `SELECT to_regclass('server_keys') IS NOT NULL`).Scan(&table); err != nil || !table {
+	err := s.pool.QueryRow(ctx, `SELECT to_regclass('server_keys') IS NOT NULL`).Scan(&table)
+	if err != nil || !table {
 		return false, translate(err)
 	}
-	err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM server_keys)`).Scan(&has)
+	err = s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT FROM server_keys)`).Scan(&has)
 	return has, translate(err)
 }

@@ -2,6 +2,8 @@ package postgres_test
 
 import (
 	"context"
+	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,7 +20,7 @@ type clock struct{}
 
 func (clock) Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// openStore opens a store on a database of its own.
+// openStore opens a store on a new database. reload is Config.OnStaleServerKey.
 func openStore(t *testing.T, reload func(context.Context) error) (store *postgres.Store, url string) {
 	t.Helper()
 	url = pgtest.New(t)
@@ -42,13 +44,14 @@ func newID(t *testing.T) [16]byte {
 	return id
 }
 
-// event is a line of the record that can be told from others by its target.
+// event returns an audit event that tests recognise by its target.
 func event(t *testing.T, target string) domain.Event {
 	t.Helper()
 	return domain.NewEvent(newID(t), domain.ActionReadEntry, domain.Requester{}, domain.Caller{},
 		clock{}.Now()).To(target)
 }
 
+// execute runs statements on a connection of its own.
 func execute(t *testing.T, url, sql string, args ...any) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
@@ -58,7 +61,31 @@ func execute(t *testing.T, url, sql string, args ...any) {
 	require.NoError(t, conn.Close(t.Context()))
 }
 
-// hold locks something until the function that it returns is called.
+// rows returns the first column of a query's result.
+func rows(t *testing.T, url, sql string, args ...any) []string {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close(context.WithoutCancel(t.Context()))) }()
+	result, err := conn.Query(t.Context(), sql, args...)
+	require.NoError(t, err)
+	all, err := pgx.CollectRows(result, pgx.RowTo[string])
+	require.NoError(t, err)
+	return all
+}
+
+// with returns the URL with a parameter.
+func with(t *testing.T, databaseURL, name, value string) string {
+	t.Helper()
+	u, err := url.Parse(databaseURL)
+	require.NoError(t, err)
+	query := u.Query()
+	query.Set(name, value)
+	u.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")
+	return u.String()
+}
+
+// hold runs a statement in a transaction that stays open until the returned function is called.
 func hold(t *testing.T, url, sql string) (release func()) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
@@ -70,16 +97,17 @@ func hold(t *testing.T, url, sql string) (release func()) {
 	return func() { require.NoError(t, conn.Close(context.WithoutCancel(t.Context()))) }
 }
 
-// requireNoOpenTransaction: all connections of the store are back in its pool, and none is in a transaction.
+// requireNoOpenTransaction requires that all connections are back in the pool, and that none is in
+// a transaction.
 func requireNoOpenTransaction(t *testing.T, store *postgres.Store, url string) {
 	t.Helper()
 	open := func() []string {
-		return rows(t, url, `SELECT query FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'lockbox'
-			AND state <> 'idle'`)
+		return rows(t, url, `SELECT query FROM pg_stat_activity
+			WHERE datname = current_database() AND application_name = 'lockbox' AND state <> 'idle'`)
 	}
 	// The pool closes broken connections in the background.
-	for deadline := time.Now().Add(5 * time.Second); store.Stat().AcquiredConns() > 0 ||
-		len(open()) > 0; time.Sleep(10 * time.Millisecond) {
-		require.True(t, time.Now().Before(deadline), "%d used, %v", store.Stat().AcquiredConns(), open())
+	used := func() int { return store.Stats().Pool.Used }
+	for deadline := time.Now().Add(5 * time.Second); used() > 0 || len(open()) > 0; time.Sleep(10 * time.Millisecond) {
+		require.True(t, time.Now().Before(deadline), "%d used, %v", used(), open())
 	}
 }

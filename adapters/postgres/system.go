@@ -9,28 +9,34 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
+// system implements ports.System over the single row of its table.
 type system struct{ q querier }
 
+// Lock increments the revision, like boxes.Lock and for the same reason.
 func (s system) Lock(ctx context.Context) (domain.UserID, error) {
 	return s.owner(ctx, `UPDATE system SET revision = revision + 1 RETURNING owner_id`)
 }
 
+// Owner reads the owner without a lock.
 func (s system) Owner(ctx context.Context) (domain.UserID, error) {
 	return s.owner(ctx, `SELECT owner_id FROM system WHERE id = 1`)
 }
 
+// owner returns the first column of sql, and the zero UserID for NULL.
 func (s system) owner(ctx context.Context, sql string) (domain.UserID, error) {
 	var owner pgtype.UUID
 	err := s.q.QueryRow(ctx, sql).Scan(&owner)
 	return owner.Bytes, translate(err)
 }
 
+// SetOwner relies on the lock of Lock.
 func (s system) SetOwner(ctx context.Context, owner domain.UserID) error {
 	_, err := s.q.Exec(ctx, `UPDATE system SET owner_id = $1`, uuid(owner))
 	return translate(err)
 }
 
-// Installation returns the identifier of this installation, which is set to the proposed one by whoever comes first.
+// Installation returns the identifier of this installation. The first call sets it to the proposed
+// one, also if several servers start at the same time.
 func (s *Store) Installation(ctx context.Context, proposed [16]byte, now time.Time) (string, error) {
 	if _, err := s.pool.Exec(ctx,
 		`INSERT INTO system (id, installation_id, created_at) VALUES (1, $1, $2) ON CONFLICT DO NOTHING`,

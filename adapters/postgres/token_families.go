@@ -6,30 +6,37 @@ import (
 
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
 	"github.com/lockbox-go/lockbox/domain"
 )
 
+// tokenFamilies implements ports.TokenFamilies. The table holds hashes of tokens.
 type tokenFamilies struct{ q querier }
 
-// Add finds no user when it was deleted since its code was checked.
+// Add returns domain.ErrWrongCredentials if the user was deleted after the credentials had been
+// checked.
 func (r tokenFamilies) Add(ctx context.Context, family domain.TokenFamily) error {
-	_, err := r.q.Exec(ctx, `INSERT INTO token_families (id, user_id, epoch, created_at, expires_at) VALUES ($1, $2, $3, $4, $5)`,
+	_, err := r.q.Exec(ctx, `INSERT INTO token_families (id, user_id, epoch, created_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5)`,
 		uuid(family.ID), uuid(family.User), family.Epoch, family.CreatedAt, family.ExpiresAt)
-	if sqlState(err) == foreignKeyViolation {
+	if sqlstate.Of(err) == sqlstate.ForeignKeyViolation {
 		return domain.ErrWrongCredentials
 	}
 	return translate(err)
 }
 
+// AddPair relies on the lock of LockByRefresh, or on a family that was inserted by the same
+// transaction.
 func (r tokenFamilies) AddPair(ctx context.Context, pair domain.TokenPair) error {
-	_, err := r.q.Exec(ctx, `INSERT INTO token_pairs (id, family_id, access_hash, refresh_hash, access_expires_at, created_at)
+	_, err := r.q.Exec(ctx, `INSERT INTO token_pairs
+			(id, family_id, access_hash, refresh_hash, access_expires_at, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6)`,
 		uuid(pair.ID), uuid(pair.Family), pair.Access[:], pair.Refresh[:], pair.AccessExpiresAt, pair.CreatedAt)
 	return translate(err)
 }
 
-// LockByRefresh moves the revision of the family first: the pair that is read next is then as whoever came before left
-// it, at every isolation level.
+// LockByRefresh increments the revision of the family before it reads the pair. It therefore sees
+// the pair as the preceding transaction left it, at every isolation level.
 func (r tokenFamilies) LockByRefresh(ctx context.Context, refresh domain.Digest) (domain.TokenFamily, domain.TokenPair,
 	error) {
 	var family domain.TokenFamily
@@ -46,17 +53,21 @@ func (r tokenFamilies) LockByRefresh(ctx context.Context, refresh domain.Digest)
 	family.CreatedAt, family.ExpiresAt = family.CreatedAt.UTC(), family.ExpiresAt.UTC()
 	pair := domain.TokenPair{Family: family.ID, Refresh: refresh}
 	var spent pgtype.Timestamptz
-	err = r.q.QueryRow(ctx, `SELECT id, created_at, access_expires_at, spent_at FROM token_pairs WHERE refresh_hash = $1`, refresh[:]).
+	err = r.q.QueryRow(ctx, `SELECT id, created_at, access_expires_at, spent_at FROM token_pairs
+		WHERE refresh_hash = $1`, refresh[:]).
 		Scan(&id, &pair.CreatedAt, &pair.AccessExpiresAt, &spent)
 	pair.ID, pair.SpentAt = id, timeOf(spent)
+	pair.CreatedAt, pair.AccessExpiresAt = pair.CreatedAt.UTC(), pair.AccessExpiresAt.UTC()
 	return family, pair, orNotFound(err, domain.NotFound)
 }
 
+// Spend keeps the row, so that a later use of its refresh token is recognised as a reuse.
 func (r tokenFamilies) Spend(ctx context.Context, pair domain.CredentialID, now time.Time) error {
 	_, err := r.q.Exec(ctx, `UPDATE token_pairs SET spent_at = $2 WHERE id = $1`, uuid(pair), now)
 	return translate(err)
 }
 
+// Revoke does not change the time of an earlier revocation.
 func (r tokenFamilies) Revoke(ctx context.Context, family domain.FamilyID, now time.Time) error {
 	_, err := r.q.Exec(ctx, `UPDATE token_families SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL`,
 		uuid(family), now)

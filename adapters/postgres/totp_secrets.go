@@ -11,12 +11,15 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
+// totpSecrets implements ports.TOTPSecrets. The table is named one_time_codes.
 type totpSecrets struct{ q querier }
 
-const codeColumns = `t.id, t.user_id, t.pending, t.own, t.confirmed_at, t.last_step, t.created_at, t.key_id, t.secret`
+// totpColumns are columns of one_time_codes t.
+const totpColumns = `t.id, t.user_id, t.pending, t.own, t.confirmed_at, t.last_step, t.created_at, t.key_id, t.secret`
 
-// codeRow is where codeColumns are scanned to. All are null where a user without a code is joined to it.
-type codeRow struct {
+// totpRow receives totpColumns. All are null for a user without a TOTP secret, when the table is
+// joined to users.
+type totpRow struct {
 	id, user, key      pgtype.UUID
 	pending, own       pgtype.Bool
 	confirmed, created pgtype.Timestamptz
@@ -24,11 +27,13 @@ type codeRow struct {
 	secret             []byte
 }
 
-func (r *codeRow) targets() []any {
+// targets returns the destinations of totpColumns.
+func (r *totpRow) targets() []any {
 	return []any{&r.id, &r.user, &r.pending, &r.own, &r.confirmed, &r.step, &r.created, &r.key, &r.secret}
 }
 
-func (r *codeRow) code() ports.SealedTOTPSecret {
+// toSecret converts the row that was scanned last. It is zero for a user without a secret.
+func (r *totpRow) toSecret() ports.SealedTOTPSecret {
 	return ports.SealedTOTPSecret{ServerKey: r.key.Bytes, Sealed: r.secret, Code: domain.TOTPSecret{
 		ID:          r.id.Bytes,
 		User:        r.user.Bytes,
@@ -40,7 +45,8 @@ func (r *codeRow) code() ports.SealedTOTPSecret {
 	}}
 }
 
-// Put relies on the lock on the user.
+// Put relies on the lock on the user's row: without it, a concurrent Put could insert between its
+// two statements.
 func (r totpSecrets) Put(ctx context.Context, code ports.SealedTOTPSecret, recovery []domain.Digest) error {
 	if _, err := r.q.Exec(ctx, `DELETE FROM one_time_codes WHERE user_id = $1 AND pending = $2`,
 		uuid(code.Code.User), code.Code.Pending); err != nil {
@@ -55,34 +61,39 @@ func (r totpSecrets) Put(ctx context.Context, code ports.SealedTOTPSecret, recov
 		return translate(err)
 	}
 	for _, hash := range recovery {
-		if _, err := r.q.Exec(ctx, `INSERT INTO recovery_codes (code_id, hash) VALUES ($1, $2)`, uuid(code.Code.ID),
-			hash[:]); err != nil {
+		_, err := r.q.Exec(ctx, `INSERT INTO recovery_codes (code_id, hash) VALUES ($1, $2)`,
+			uuid(code.Code.ID), hash[:])
+		if err != nil {
 			return translate(err)
 		}
 	}
 	return nil
 }
 
+// Get finds at most one row: user and pending are unique.
 func (r totpSecrets) Get(ctx context.Context, user domain.UserID, pending bool) (ports.SealedTOTPSecret, error) {
-	var row codeRow
-	err := r.q.QueryRow(ctx, `SELECT `+codeColumns+` FROM one_time_codes t WHERE user_id = $1 AND pending = $2`,
-		uuid(user), pending).
-		Scan(row.targets()...)
-	return row.code(), orNotFound(err, domain.ErrNoCode)
+	var row totpRow
+	err := r.q.QueryRow(ctx, `SELECT `+totpColumns+` FROM one_time_codes t WHERE user_id = $1 AND pending = $2`,
+		uuid(user), pending).Scan(row.targets()...)
+	return row.toSecret(), orNotFound(err, domain.ErrNoCode)
 }
 
-// Accept is a compare-and-set, so that a code is accepted once by whatever number of servers at the same moment.
+// Accept compares and sets the step in one UPDATE, so that several servers together accept a TOTP
+// code only once.
 func (r totpSecrets) Accept(ctx context.Context, id domain.TOTPID, step int64, now time.Time) (bool, error) {
 	tag, err := r.q.Exec(ctx, `UPDATE one_time_codes SET last_step = $2, confirmed_at = COALESCE(confirmed_at, $3)
 		WHERE id = $1 AND last_step < $2`, uuid(id), step, now)
 	return tag.RowsAffected() == 1, translate(err)
 }
 
+// SpendRecovery deletes the recovery code, so that several servers together accept it only once.
 func (r totpSecrets) SpendRecovery(ctx context.Context, id domain.TOTPID, hash domain.Digest) (bool, error) {
 	tag, err := r.q.Exec(ctx, `DELETE FROM recovery_codes WHERE code_id = $1 AND hash = $2`, uuid(id), hash[:])
 	return tag.RowsAffected() == 1, translate(err)
 }
 
+// Promote first deletes the secret in force, if there is a pending one: a user has at most one of
+// each.
 func (r totpSecrets) Promote(ctx context.Context, user domain.UserID) error {
 	if _, err := r.q.Exec(ctx, `DELETE FROM one_time_codes WHERE user_id = $1 AND NOT pending
 		AND EXISTS (SELECT FROM one_time_codes WHERE user_id = $1 AND pending)`, uuid(user)); err != nil {
@@ -92,24 +103,27 @@ func (r totpSecrets) Promote(ctx context.Context, user domain.UserID) error {
 	return translate(err)
 }
 
+// Delete removes the secret in force, the pending one, and by ON DELETE CASCADE their recovery
+// codes.
 func (r totpSecrets) Delete(ctx context.Context, user domain.UserID) (bool, error) {
 	tag, err := r.q.Exec(ctx, `DELETE FROM one_time_codes WHERE user_id = $1`, uuid(user))
 	return tag.RowsAffected() > 0, translate(err)
 }
 
-// Codes is for rekey.
+// Codes serves rekey. It stands here because it shares totpColumns.
 func (r sealedRows) Codes(ctx context.Context, key domain.ServerKeyID, after domain.TOTPID,
 	limit int) ([]ports.SealedTOTPSecret, error) {
 	rows, err := r.q.Query(ctx,
-		`SELECT `+codeColumns+` FROM one_time_codes t WHERE key_id = $1 AND id > $2 ORDER BY id LIMIT $3`,
+		`SELECT `+totpColumns+` FROM one_time_codes t WHERE key_id = $1 AND id > $2 ORDER BY id LIMIT $3`,
 		uuid(key), [16]byte(after), limit)
 	return collect(rows, err, func(row pgx.CollectableRow) (ports.SealedTOTPSecret, error) {
-		var found codeRow
+		var found totpRow
 		err := row.Scan(found.targets()...)
-		return found.code(), err
+		return found.toSecret(), err
 	})
 }
 
+// ReplaceCode compares the secret that was read, so that it never overwrites a concurrent write.
 func (r sealedRows) ReplaceCode(ctx context.Context, was ports.SealedTOTPSecret, key domain.ServerKeyID,
 	sealed []byte) error {
 	_, err := r.q.Exec(ctx, `UPDATE one_time_codes SET key_id = $2, secret = $3 WHERE id = $1 AND secret = $4`,

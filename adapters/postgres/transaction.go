@@ -9,41 +9,44 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// transaction is a querier that spends few round trips on its begin and its end: BEGIN goes with the first statements,
-// and what nobody has to look at before the commit goes with COMMIT. It is not safe for concurrent use.
+// transaction is a querier that saves round trips: it sends BEGIN with the first statement, and
+// with COMMIT the statements whose results are not needed before. It is not safe for concurrent
+// use.
 type transaction struct {
 	conn  *pgxpool.Conn
 	begun bool
-	// last waits for the commit, or for the next statement if there is one; explain reads its error.
-	last    *pgx.Batch
-	explain func(error) error
+	// deferred is sent before the next statement, or else with COMMIT. translate converts its
+	// error.
+	deferred  *pgx.Batch
+	translate func(error) error
 }
 
-// atCommit sends a batch with the commit of the unit of work that q is; explain makes of its error what Do returns. A
-// statement that must keep the transaction from being committed has to fail: nobody looks at what it returns.
-func atCommit(ctx context.Context, q querier, batch *pgx.Batch, explain func(error) error) error {
+// atCommit defers a batch until the COMMIT of the transaction q, and runs it immediately if q is a
+// pool. translate converts its error into the one that Store.Do returns. The results of the
+// statements are discarded, so a statement that must prevent the commit has to fail.
+func atCommit(ctx context.Context, q querier, batch *pgx.Batch, translate func(error) error) error {
 	t, inside := q.(*transaction)
 	if !inside {
-		return explain(q.SendBatch(ctx, batch).Close())
+		return translate(q.SendBatch(ctx, batch).Close())
 	}
 	if err := t.flush(ctx); err != nil {
 		return err
 	}
-	t.last, t.explain = batch, explain
+	t.deferred, t.translate = batch, translate
 	return nil
 }
 
-// flush sends what was to wait for the commit.
+// flush sends the deferred batch, so that the next statement sees its effect.
 func (t *transaction) flush(ctx context.Context) error {
-	if t.last == nil {
+	if t.deferred == nil {
 		return nil
 	}
-	batch, explain := t.last, t.explain
-	t.last, t.explain = nil, nil
-	return explain(t.send(ctx, batch).Close())
+	batch, translate := t.deferred, t.translate
+	t.deferred, t.translate = nil, nil
+	return translate(t.send(ctx, batch).Close())
 }
 
-// send sends a batch, with BEGIN before it if it is the first.
+// send sends a batch, preceded by BEGIN if it is the first.
 func (t *transaction) send(ctx context.Context, batch *pgx.Batch) pgx.BatchResults {
 	if t.begun {
 		return t.conn.SendBatch(ctx, batch)
@@ -51,11 +54,11 @@ func (t *transaction) send(ctx context.Context, batch *pgx.Batch) pgx.BatchResul
 	t.begun = true
 	batch.QueuedQueries = append([]*pgx.QueuedQuery{{SQL: "begin"}}, batch.QueuedQueries...)
 	results := t.conn.SendBatch(ctx, batch)
-	_, _ = results.Exec() // Close returns the error
+	_, _ = results.Exec() // the result of BEGIN; Close returns its error
 	return results
 }
 
-// begin flushes, and begins if nothing has yet.
+// begin flushes the deferred batch and sends BEGIN if the transaction has not begun.
 func (t *transaction) begin(ctx context.Context) error {
 	if err := t.flush(ctx); err != nil || t.begun {
 		return err
@@ -63,6 +66,7 @@ func (t *transaction) begin(ctx context.Context) error {
 	return t.send(ctx, &pgx.Batch{}).Close()
 }
 
+// SendBatch flushes the deferred batch before it sends another one.
 func (t *transaction) SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults {
 	if err := t.flush(ctx); err != nil {
 		return failedBatch{err: err}
@@ -70,6 +74,7 @@ func (t *transaction) SendBatch(ctx context.Context, batch *pgx.Batch) pgx.Batch
 	return t.send(ctx, batch)
 }
 
+// Exec costs one round trip, even as the first statement.
 func (t *transaction) Exec(ctx context.Context, sql string, args ...any) (tag pgconn.CommandTag, err error) {
 	if t.begun {
 		if err := t.flush(ctx); err != nil {
@@ -78,14 +83,15 @@ func (t *transaction) Exec(ctx context.Context, sql string, args ...any) (tag pg
 		return t.conn.Exec(ctx, sql, args...)
 	}
 	var batch pgx.Batch
-	batch.Queue(sql, args...).Exec(func(of pgconn.CommandTag) error {
-		tag = of
+	batch.Queue(sql, args...).Exec(func(result pgconn.CommandTag) error {
+		tag = result
 		return nil
 	})
 	err = t.SendBatch(ctx, &batch).Close()
 	return tag, err
 }
 
+// Query costs a round trip for BEGIN if it is the first statement.
 func (t *transaction) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	if err := t.begin(ctx); err != nil {
 		return nil, err
@@ -93,6 +99,7 @@ func (t *transaction) Query(ctx context.Context, sql string, args ...any) (pgx.R
 	return t.conn.Query(ctx, sql, args...)
 }
 
+// QueryRow is Query for one row. It returns an error in Scan.
 func (t *transaction) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
 	if err := t.begin(ctx); err != nil {
 		return failedRow{err}
@@ -100,39 +107,42 @@ func (t *transaction) QueryRow(ctx context.Context, sql string, args ...any) pgx
 	return t.conn.QueryRow(ctx, sql, args...)
 }
 
-// commit ends the transaction, if there is one. known is false where the server did not say what became of it.
+// commit commits the transaction, if it has begun. known is false if the connection failed before
+// the server reported the outcome: the transaction may then be committed or not.
 func (t *transaction) commit(ctx context.Context) (known bool, err error) {
-	batch, explain := t.last, t.explain
+	batch, translate := t.deferred, t.translate
 	if batch == nil {
 		if !t.begun {
 			return true, nil
 		}
-		batch, explain = &pgx.Batch{}, func(err error) error { return err }
+		batch, translate = &pgx.Batch{}, func(err error) error { return err }
 	}
-	t.last, t.explain = nil, nil
+	t.deferred, t.translate = nil, nil
 	batch.Queue("commit").Exec(func(tag pgconn.CommandTag) error {
 		if tag.String() == "ROLLBACK" {
 			return pgx.ErrTxCommitRollback
 		}
 		return nil
 	})
+	// An error of the server means that it has rolled back. Any other error leaves the outcome
+	// open, except a COMMIT that the server answered with ROLLBACK.
 	err = t.send(ctx, batch).Close()
 	if _, refused := errors.AsType[*pgconn.PgError](err); refused || err == nil {
-		return true, explain(err)
+		return true, translate(err)
 	}
 	return errors.Is(err, pgx.ErrTxCommitRollback), err
 }
 
-// rollback ends a transaction that was not committed. A connection that cannot roll back is broken, and the pool drops
-// it, as it drops every one that is given back within a transaction.
+// rollback ends a transaction that was not committed. Errors are ignored: the pool closes a
+// connection that is returned inside a transaction.
 func (t *transaction) rollback(ctx context.Context) {
-	t.last = nil
+	t.deferred = nil
 	if t.begun && t.conn.Conn().PgConn().TxStatus() != 'I' {
 		_, _ = t.conn.Exec(ctx, "rollback")
 	}
 }
 
-// failedBatch and failedRow are for a statement before which another one failed.
+// failedBatch is the result of a batch that was not sent because a statement before it failed.
 type failedBatch struct {
 	pgx.BatchResults
 	err error
@@ -141,6 +151,7 @@ type failedBatch struct {
 func (f failedBatch) Close() error                     { return f.err }
 func (f failedBatch) Exec() (pgconn.CommandTag, error) { return pgconn.CommandTag{}, f.err }
 
+// failedRow is failedBatch for QueryRow.
 type failedRow struct{ err error }
 
 func (f failedRow) Scan(...any) error { return f.err }

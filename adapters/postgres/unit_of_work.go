@@ -9,35 +9,44 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
 )
 
 const (
+	// maxAttempts bounds the runs of a unit of work that fails because of conflicts or stale server
+	// keys.
 	maxAttempts = 3
-	// maxStartOvers is higher than maxAttempts: starting over is no fault, and each one means that somebody else got on.
+	// maxStartOvers is higher than maxAttempts because starting over is not a failure: each time,
+	// another transaction has completed.
 	maxStartOvers = 10
-	endTimeout    = 5 * time.Second
+	// endTimeout bounds a ROLLBACK, and what a COMMIT may take in addition to StatementTimeout.
+	endTimeout = 5 * time.Second
+	// retryJitter is multiplied by the attempt to bound the random delay before a retry.
+	retryJitter = 20 * time.Millisecond
 )
 
+// inTransaction is the context key that marks the context of a unit of work.
 type inTransaction struct{}
 
 var errNested = errors.New("a unit of work inside a unit of work")
 
-// Do runs fn in one transaction; see ports.UnitOfWork.
+// Do runs fn in one transaction and retries it as ports.UnitOfWork describes.
 func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, repos ports.Repos) error) error {
 	if ctx.Value(inTransaction{}) != nil {
 		return errNested
 	}
+	// Conflicts and stale keys share a limit. Only conflicts wait: the other cases are resolved
+	// when fn runs again.
 	failures, startOvers := 0, 0
 	for {
-		err := s.once(ctx, fn)
+		err := s.runOnce(ctx, fn)
 		switch {
 		case errors.Is(err, ports.ErrStartOver):
 			if startOvers++; startOvers >= maxStartOvers {
 				return domain.ErrBusy.Because(err)
 			}
-			continue
 		case errors.Is(err, ports.ErrStaleServerKey):
 			if failures++; failures >= maxAttempts || s.onStaleKey == nil {
 				return err
@@ -45,11 +54,11 @@ func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, repos ports
 			if err := s.onStaleKey(ctx); err != nil {
 				return err
 			}
-		case isSerializationFailure(err):
+		case sqlstate.IsConflict(err):
 			if failures++; failures >= maxAttempts {
 				return domain.ErrBusy.Because(err)
 			}
-			if err := pause(ctx, failures); err != nil {
+			if err := waitBeforeRetry(ctx, failures); err != nil {
 				return err
 			}
 		default:
@@ -58,9 +67,10 @@ func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, repos ports
 	}
 }
 
-// once holds the connection itself, rather than let the pool's transaction do it, in order to ask it after the commit
-// what the server noted.
-func (s *Store) once(ctx context.Context, fn func(ctx context.Context, repos ports.Repos) error) error {
+// runOnce runs fn in one transaction. It acquires the connection itself instead of using the pool's
+// transactions, because commit has to read the notices of the connection. The rollback is deferred,
+// so it also follows a panic of fn.
+func (s *Store) runOnce(ctx context.Context, fn func(ctx context.Context, repos ports.Repos) error) error {
 	if err := s.transactions.Acquire(ctx, 1); err != nil {
 		return err
 	}
@@ -71,22 +81,23 @@ func (s *Store) once(ctx context.Context, fn func(ctx context.Context, repos por
 	}
 	defer conn.Release()
 	tx := &transaction{conn: conn}
-	defer rollback(ctx, tx)
+	defer rollback(ctx, tx) // before the connection is released
 	if err := fn(context.WithValue(ctx, inTransaction{}, true), s.repos(tx, nil)); err != nil {
 		return err
 	}
 	return commit(ctx, tx)
 }
 
-// commit runs under a context of its own. Under the request's, a client that hangs up would cancel the wait for a
-// standby: the row would be visible, not replicated, and the commit would look like a success.
+// commit ignores the cancellation of the request. A client that disconnects would otherwise cancel
+// the wait for a synchronous standby: the transaction would be visible but not replicated, and the
+// commit would look successful.
 func commit(ctx context.Context, tx *transaction) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), StatementTimeout+endTimeout)
 	defer cancel()
-	lost := watchReplication(tx.conn)
+	notReplicated := watchReplication(tx.conn)
 	known, err := tx.commit(ctx)
 	switch {
-	case lost():
+	case notReplicated():
 		return outcomeUnknown(errNotReplicated)
 	case !known:
 		return outcomeUnknown(err)
@@ -95,37 +106,40 @@ func commit(ctx context.Context, tx *transaction) error {
 	}
 }
 
-// rollback does nothing after a commit.
+// rollback has no effect after a commit. It has its own deadline because ctx may have ended.
 func rollback(ctx context.Context, tx *transaction) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endTimeout)
 	defer cancel()
 	tx.rollback(ctx)
 }
 
-const lostReplication = "lost replication"
+// notReplicatedKey marks a connection whose last commit was not confirmed by the standby.
+const notReplicatedKey = "not replicated"
 
-var errNotReplicated = errors.New("the wait for the standby was cancelled")
+var errNotReplicated = errors.New("the wait for the synchronous standby was cancelled")
 
-// noteLostReplication remembers, with the connection, a warning that matters and that is not an error to the driver. It
-// goes by the code, since the words are in the server's language: no other warning comes with a commit.
-func noteLostReplication(conn *pgconn.PgConn, notice *pgconn.Notice) {
-	if notice.Code == "01000" && notice.SeverityUnlocalized == "WARNING" {
-		conn.CustomData()[lostReplication] = true
+// onNotice records the warning "canceling wait for synchronous replication", which is not an error
+// for the driver. It compares the code because the text is in the server's language; a commit
+// causes no other warning.
+func onNotice(conn *pgconn.PgConn, notice *pgconn.Notice) {
+	if notice.Code == sqlstate.Warning && notice.SeverityUnlocalized == "WARNING" {
+		conn.CustomData()[notReplicatedKey] = true
 	}
 }
 
-// watchReplication is called before a commit; what it returns tells afterwards whether the wait for the standby was
-// cut short.
-func watchReplication(conn *pgxpool.Conn) func() bool {
-	notes := conn.Conn().PgConn().CustomData()
-	delete(notes, lostReplication)
-	return func() bool { return notes[lostReplication] != nil }
+// watchReplication must be called before a commit. After the commit, the function it returns
+// reports whether the wait for the standby was cancelled.
+func watchReplication(conn *pgxpool.Conn) (notReplicated func() bool) {
+	data := conn.Conn().PgConn().CustomData()
+	delete(data, notReplicatedKey)
+	return func() bool { return data[notReplicatedKey] != nil }
 }
 
-// pause waits a little longer each time, by chance, so that those who collided do not collide again.
-func pause(ctx context.Context, attempt int) error {
-	timer := time.NewTimer(time.Duration(
-		rand.Int64N(int64(attempt) * int64(20*time.Millisecond)))) //nolint:gosec // jitter is no secret
+// waitBeforeRetry waits for a random time that grows with the attempt, so that transactions that
+// collided do not collide again. It returns early with the error of ctx.
+func waitBeforeRetry(ctx context.Context, attempt int) error {
+	limit := int64(attempt) * int64(retryJitter)
+	timer := time.NewTimer(time.Duration(rand.Int64N(limit))) //nolint:gosec // jitter is no secret
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -14,7 +14,10 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-func TestAUnitOfWorkIsKeptWholeOrNotAtAll(t *testing.T) {
+// The contract of ports.UnitOfWork is tested in tests/storage. The tests here look at connections
+// and transactions of the database.
+
+func TestAUnitOfWorkIsAtomic(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
 	require.NoError(t, store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
@@ -35,42 +38,14 @@ func TestAUnitOfWorkIsKeptWholeOrNotAtAll(t *testing.T) {
 	require.Equal(t, []string{"kept"}, rows(t, url, `SELECT target FROM events`))
 }
 
-func TestANestedUnitOfWorkIsRefused(t *testing.T) {
-	t.Parallel()
-	store, url := openStore(t, nil)
-	err := store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
-		require.NoError(t, repos.Events.Append(ctx, event(t, "outer")))
-		return store.Do(ctx, func(context.Context, ports.Repos) error {
-			t.Error("the inner one ran")
-			return nil
-		})
-	})
-	require.ErrorContains(t, err, "inside a unit of work")
-	require.Zero(t, domain.KindOf(err), "a mistake of the program, not a refusal")
-	require.Empty(t, rows(t, url, `SELECT target FROM events`))
-}
-
-// TestACommitOutlivesItsRequest: whoever hangs up between the last statement and the answer has not taken the change
-// back, and must not leave it half committed on a standby.
-func TestACommitOutlivesItsRequest(t *testing.T) {
-	t.Parallel()
-	store, url := openStore(t, nil)
-	ctx, cancel := context.WithCancel(t.Context())
-	require.NoError(t, store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		defer cancel()
-		return repos.Events.Append(ctx, event(t, "kept"))
-	}))
-	require.Equal(t, []string{"kept"}, rows(t, url, `SELECT target FROM events`))
-}
-
-func TestARequestThatEndsLeavesNoTransaction(t *testing.T) {
+func TestACancelledRequestLeavesNoTransaction(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
 	release := hold(t, url, `UPDATE system SET revision = 7`)
 	for range 6 { // more than there are connections
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		err := store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-			require.NoError(t, repos.Events.Append(ctx, event(t, "gone")))
+			require.NoError(t, repos.Events.Append(ctx, event(t, "rolled back")))
 			_, err := repos.System.Lock(ctx)
 			return err
 		})
@@ -86,47 +61,29 @@ func TestARequestThatEndsLeavesNoTransaction(t *testing.T) {
 	}))
 }
 
-func TestWhatTheDatabaseRefusedIsRunAgain(t *testing.T) {
+// TestOtherErrorsOfTheDatabaseAreNotRetried: tests/storage covers the errors that are.
+func TestOtherErrorsOfTheDatabaseAreNotRetried(t *testing.T) {
 	t.Parallel()
-	store, url := openStore(t, nil)
-	for _, code := range []string{"40001", "40P01"} {
-		times := 0
-		require.NoError(t, store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
-			require.NoError(t, repos.Events.Append(ctx, event(t, code)))
-			if times++; times < 3 {
-				return &pgconn.PgError{Code: code}
-			}
-			return nil
-		}))
-		require.Equal(t, 3, times)
-		require.Len(t, rows(t, url, `SELECT target FROM events WHERE target = $1`, code), 1)
-
-		times = 0
-		err := store.Do(t.Context(), func(context.Context, ports.Repos) error {
-			times++
-			return &pgconn.PgError{Code: code}
-		})
-		require.ErrorIs(t, err, domain.Unavailable)
-		require.Equal(t, 3, times)
-	}
+	store, _ := openStore(t, nil)
 	times := 0
 	err := store.Do(t.Context(), func(context.Context, ports.Repos) error {
 		times++
 		return &pgconn.PgError{Code: "23505"}
 	})
 	require.Error(t, err)
-	require.Equal(t, 1, times, "nothing else is")
+	require.Equal(t, 1, times)
 }
 
-// TestTheLoserOfARaceWins shows a refusal of the database itself, at an isolation level that refuses.
-func TestTheLoserOfARaceWins(t *testing.T) {
+// TestARealConflictIsRetried provokes a serialization failure of the database, at an isolation
+// level that has them.
+func TestARealConflictIsRetried(t *testing.T) {
 	t.Parallel()
 	_, url := openStore(t, nil)
 	store := openStoreOn(t, with(t, url, "default_transaction_isolation", "repeatable read"), nil)
 	times := 0
 	require.NoError(t, store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
 		times++
-		_, err := repos.System.Owner(ctx) // the snapshot is of before
+		_, err := repos.System.Owner(ctx) // takes the snapshot
 		require.NoError(t, err)
 		if times == 1 {
 			execute(t, url, `UPDATE system SET revision = revision + 1`)
@@ -137,11 +94,13 @@ func TestTheLoserOfARaceWins(t *testing.T) {
 	require.Equal(t, 2, times)
 }
 
-// TestServerKeysAreListedUnderALock: of two commands that change them, the second sees what the first one did.
+// TestServerKeysAreListedUnderALock: of two commands that change the keys, the second sees the
+// changes of the first.
 func TestServerKeysAreListedUnderALock(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
-	execute(t, url, `INSERT INTO server_keys (id, purpose, generation, wrapped, created_at) VALUES ($1, 'entry', 1, '\x01', now())`, newID(t))
+	execute(t, url, `INSERT INTO server_keys (id, purpose, generation, wrapped, created_at)
+		VALUES ($1, 'entry', 1, '\x01', now())`, newID(t))
 	require.NoError(t, store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
 		keys, err := repos.ServerKeys.List(ctx)
 		require.NoError(t, err)
@@ -152,26 +111,6 @@ func TestServerKeysAreListedUnderALock(t *testing.T) {
 	require.Len(t, rows(t, url, `SELECT purpose FROM server_keys FOR UPDATE SKIP LOCKED`), 1)
 }
 
-func TestStartingOver(t *testing.T) {
-	t.Parallel()
-	store, url := openStore(t, nil)
-	times := 0
-	require.NoError(t, store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
-		require.NoError(t, repos.Events.Append(ctx, event(t, "once")))
-		if times++; times < 6 {
-			return ports.ErrStartOver
-		}
-		return nil
-	}))
-	require.Len(t, rows(t, url, `SELECT target FROM events`), 1)
-	times = 0
-	require.ErrorIs(t, store.Do(t.Context(), func(context.Context, ports.Repos) error {
-		times++
-		return ports.ErrStartOver
-	}), domain.Unavailable)
-	require.Less(t, times, 20, "not for ever")
-}
-
 func TestAStaleServerKeyReloadsTheKeyRing(t *testing.T) {
 	t.Parallel()
 	reloads := 0
@@ -179,8 +118,8 @@ func TestAStaleServerKeyReloadsTheKeyRing(t *testing.T) {
 	var store *postgres.Store
 	store, _ = openStore(t, func(context.Context) error {
 		reloads++
-		if store.Stat().AcquiredConns() > 0 {
-			t.Error("the key ring is reloaded while a transaction is open")
+		if store.Stats().Pool.Used > 0 {
+			t.Error("the key ring was reloaded while a transaction was open")
 		}
 		return failure
 	})

@@ -6,16 +6,22 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
 )
 
+// users implements ports.Users.
 type users struct{ q querier }
 
-// userColumns are of a user u; the owner is a fact of the system.
-const userColumns = `u.id, u.name, COALESCE(u.spelling, u.name), u.role, u.group_name, u.is_active, u.session_epoch, u.created_at, u.updated_at,
+// userColumns are the columns of users u. The owner of the installation is stored in the system
+// row.
+const userColumns = `u.id, u.name, COALESCE(u.spelling, u.name), u.role, u.group_name, u.is_active, u.session_epoch,
+	u.created_at, u.updated_at,
 	COALESCE(u.id = (SELECT owner_id FROM system WHERE id = 1), false)`
 
+// scanUser reads userColumns and, if given, further columns into more. It returns
+// domain.ErrUserNotFound without a row.
 func scanUser(row pgx.Row, more ...any) (domain.User, error) {
 	var user domain.User
 	var id [16]byte
@@ -36,7 +42,7 @@ func scanUser(row pgx.Row, more ...any) (domain.User, error) {
 	return user, err
 }
 
-// groupOf returns the group of a user: that of the owner follows from who the owner is.
+// groupOf returns the group of a user. The owner's group is not stored.
 func groupOf(stored pgtype.Text, owner bool) (domain.Group, error) {
 	switch {
 	case owner:
@@ -48,16 +54,19 @@ func groupOf(stored pgtype.Text, owner bool) (domain.Group, error) {
 	}
 }
 
-// storedGroup is NULL for none, and for the owner.
+// storedGroup converts a group to a parameter. It is NULL for a user without a group, and for the
+// owner.
 func storedGroup(user domain.User) pgtype.Text {
-	return pgtype.Text{String: user.Group.String(),
-		Valid: user.Group != domain.Group{} && user.Group != domain.GroupOwner}
+	stored := user.Group != domain.Group{} && user.Group != domain.GroupOwner
+	return pgtype.Text{String: user.Group.String(), Valid: stored}
 }
 
-// keyInUse guards inserts of what is sealed or signed under the server key $1: none under a retired one.
+// keyInUse is the condition of an INSERT … SELECT whose row is sealed or signed under the server
+// key $1. It rejects a retired key.
 const keyInUse = ` WHERE EXISTS (SELECT FROM server_keys WHERE id = $1 AND retired_at IS NULL)`
 
-// addUnderKey runs an insert that keyInUse guards.
+// addUnderKey runs an INSERT with the condition keyInUse, and returns ports.ErrStaleServerKey if
+// the key was retired.
 func addUnderKey(ctx context.Context, q querier, sql string, key domain.ServerKeyID, args ...any) error {
 	tag, err := q.Exec(ctx, sql, append([]any{uuid(key)}, args...)...)
 	if err != nil {
@@ -69,30 +78,34 @@ func addUnderKey(ctx context.Context, q querier, sql string, key domain.ServerKe
 	return nil
 }
 
+// Add inserts a user without a password if the sealed password is empty. No server key is involved
+// then.
 func (r users) Add(ctx context.Context, user domain.User, password ports.SealedPassword) error {
 	guard := keyInUse
 	if len(password.Sealed) == 0 {
-		guard = `` // nothing is sealed
+		guard = `` // without a password, nothing is sealed
 	}
 	err := addUnderKey(ctx, r.q, `INSERT INTO users
-			(password_key_id, id, name, spelling, role, group_name, is_active, session_epoch, password, created_at, updated_at)
+			(password_key_id, id, name, spelling, role, group_name, is_active, session_epoch, password,
+				created_at, updated_at)
 		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11`+guard, password.ServerKey,
 		uuid(user.ID), string(user.Name), user.Spelling, user.Role.String(), storedGroup(user), user.Active,
-		user.SessionEpoch,
-		password.Sealed, user.CreatedAt, user.UpdatedAt)
-	if violates(err, uniqueViolation, "users_name_key") {
+		user.SessionEpoch, password.Sealed, user.CreatedAt, user.UpdatedAt)
+	if violates(err, sqlstate.UniqueViolation, "users_name_key") {
 		return domain.ErrUserExists
 	}
 	return translate(err)
 }
 
+// Lock increments the revision, like boxes.Lock and for the same reason.
 func (r users) Lock(ctx context.Context, name domain.UserName) (domain.User, error) {
 	return scanUser(r.q.QueryRow(ctx,
 		`UPDATE users u SET revision = revision + 1 WHERE name = $1 RETURNING `+userColumns, string(name)))
 }
 
-// LockToDelete takes the strongest lock before the row is changed. After a change it would lie on the new row alone, and
-// who meets the old one, to refer to it, would wait for it even where locks are to be skipped.
+// LockToDelete takes the strongest lock before it changes the row. If it changed the row first, the
+// lock would be on the new row version only. A transaction that finds the old version, to reference
+// it, would then wait even with SKIP LOCKED.
 func (r users) LockToDelete(ctx context.Context, name domain.UserName) (domain.User, error) {
 	if _, err := r.q.Exec(ctx, `SELECT FROM users WHERE name = $1 FOR UPDATE`, string(name)); err != nil {
 		return domain.User{}, translate(err)
@@ -108,64 +121,72 @@ func (r users) ByID(ctx context.Context, id domain.UserID) (domain.User, error) 
 	return scanUser(r.q.QueryRow(ctx, `SELECT `+userColumns+` FROM users u WHERE id = $1`, uuid(id)))
 }
 
+// ForSignIn reads the user, the password and the TOTP secret in one statement.
 func (r users) ForSignIn(ctx context.Context, name domain.UserName) (ports.SignIn, error) {
 	var found ports.SignIn
 	var key pgtype.UUID
-	var code codeRow
-	user, err := scanUser(r.q.QueryRow(ctx, `SELECT `+userColumns+`, u.password_key_id, u.password, `+codeColumns+`
+	var code totpRow
+	user, err := scanUser(r.q.QueryRow(ctx, `SELECT `+userColumns+`, u.password_key_id, u.password, `+totpColumns+`
 		FROM users u LEFT JOIN one_time_codes t ON t.user_id = u.id AND NOT t.pending WHERE u.name = $1`,
 		string(name)), append([]any{&key, &found.Password.Sealed}, code.targets()...)...)
-	found.User, found.Code = user, code.code()
+	found.User, found.Code = user, code.toSecret()
 	found.Password.User, found.Password.ServerKey = user.ID, key.Bytes
 	return found, err
 }
 
-// List goes by the identifier where two were made at the same moment.
+// List sorts users with the same time of creation by their identifier.
 func (r users) List(ctx context.Context) ([]domain.User, error) {
 	rows, err := r.q.Query(ctx, `SELECT `+userColumns+` FROM users u ORDER BY u.created_at, u.id`)
 	return collect(rows, err, func(row pgx.CollectableRow) (domain.User, error) { return scanUser(row) })
 }
 
+// Names sorts by the byte order of the names.
 func (r users) Names(ctx context.Context) ([]domain.UserName, error) {
 	return names[domain.UserName](r.q.Query(ctx, `SELECT name FROM users ORDER BY name`))
 }
 
+// Save relies on the lock of Lock: it overwrites the row without a condition.
 func (r users) Save(ctx context.Context, user domain.User) error {
-	_, err := r.q.Exec(ctx, `UPDATE users SET role = $2, group_name = $3, is_active = $4, session_epoch = $5, updated_at = $6 WHERE id = $1`,
+	_, err := r.q.Exec(ctx, `UPDATE users SET role = $2, group_name = $3, is_active = $4, session_epoch = $5,
+		updated_at = $6 WHERE id = $1`,
 		uuid(user.ID), user.Role.String(), storedGroup(user), user.Active, user.SessionEpoch, user.UpdatedAt)
 	return translate(err)
 }
 
+// SetPassword checks the server key and the old password in the statement that stores the new one.
 func (r users) SetPassword(ctx context.Context, was, password ports.SealedPassword) error {
-	var keyLive, unchanged bool
+	var keyLive, updated bool
 	err := r.q.QueryRow(ctx, `WITH live AS (SELECT FROM server_keys WHERE id = $1 AND retired_at IS NULL),
-		done AS (UPDATE users SET password_key_id = $1, password = $2
+		updated AS (UPDATE users SET password_key_id = $1, password = $2
 			WHERE id = $3 AND password IS NOT DISTINCT FROM $4 AND EXISTS (SELECT FROM live) RETURNING id)
-		SELECT EXISTS (SELECT FROM live), EXISTS (SELECT FROM done)`,
-		uuid(password.ServerKey), password.Sealed, uuid(was.User), was.Sealed).Scan(&keyLive, &unchanged)
+		SELECT EXISTS (SELECT FROM live), EXISTS (SELECT FROM updated)`,
+		uuid(password.ServerKey), password.Sealed, uuid(was.User), was.Sealed).Scan(&keyLive, &updated)
 	switch {
 	case err != nil:
 		return translate(err)
 	case !keyLive:
 		return ports.ErrStaleServerKey
-	case !unchanged:
-		return domain.Refuse(domain.Conflict, "password_changed", "the password was changed at the same moment")
+	case !updated:
+		return domain.Refuse(domain.Conflict, "password_changed",
+			"the password was changed at the same time; try again")
 	}
 	return nil
 }
 
-// Delete leaves the rest to the foreign keys, which also take the author off versions that are being written meanwhile.
+// Delete removes what belongs to the user by the foreign keys' ON DELETE CASCADE. ON DELETE SET
+// NULL removes the author from versions, including those that are being written concurrently.
 func (r users) Delete(ctx context.Context, id domain.UserID) error {
-	if err := allowLong(ctx, r.q); err != nil {
+	if err := allowLargeDeletion(ctx, r.q); err != nil {
 		return err
 	}
 	_, err := r.q.Exec(ctx, `DELETE FROM users WHERE id = $1`, uuid(id))
 	return translate(err)
 }
 
+// Permissions returns 0 for a user who is in no box.
 func (r users) Permissions(ctx context.Context, id domain.UserID) (domain.Permissions, error) {
 	var union int16
-	err := r.q.QueryRow(ctx, `SELECT COALESCE(bit_or(permissions), 0::smallint) FROM box_users WHERE user_id = $1 AND is_active`,
-		uuid(id)).Scan(&union)
+	err := r.q.QueryRow(ctx, `SELECT COALESCE(bit_or(permissions), 0::smallint) FROM box_users
+		WHERE user_id = $1 AND is_active`, uuid(id)).Scan(&union)
 	return permissionsOf(union), translate(err)
 }

@@ -11,16 +11,17 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// uuid passes an identifier; the zero one is NULL.
+// uuid converts an identifier to a parameter; the zero identifier becomes NULL.
 func uuid[T any](id domain.ID[T]) pgtype.UUID {
 	return pgtype.UUID{Bytes: id, Valid: !id.IsZero()}
 }
 
-// timestamp passes a time; the zero one is NULL.
+// timestamp converts a time to a parameter; the zero time becomes NULL.
 func timestamp(at time.Time) pgtype.Timestamptz {
 	return pgtype.Timestamptz{Time: at, Valid: !at.IsZero()}
 }
 
+// timeOf is the inverse of timestamp. Times are in UTC.
 func timeOf(value pgtype.Timestamptz) time.Time {
 	if !value.Valid {
 		return time.Time{}
@@ -28,26 +29,28 @@ func timeOf(value pgtype.Timestamptz) time.Time {
 	return value.Time.UTC()
 }
 
-// unnest makes rows of arrays of these types, from $1. Each array is a sub-select, so that the planner cannot see how long
-// it is: seeing it, it would take a plan for these few rows to be cheaper, and plan anew every time.
+// unnest returns a FROM item that turns array parameters of these types, starting at $1, into rows.
+// Each array is a sub-select, so that the planner cannot see its length. Otherwise it would
+// estimate that a custom plan for these few rows is cheaper than the generic one, and plan the
+// statement again for every execution.
 func unnest(types ...string) string {
 	arrays := make([]string, len(types))
-	for i, each := range types {
-		arrays[i] = `(SELECT $` + strconv.Itoa(i+1) + `::` + each + `[])`
+	for i, name := range types {
+		arrays[i] = `(SELECT $` + strconv.Itoa(i+1) + `::` + name + `[])`
 	}
 	return `unnest(` + strings.Join(arrays, ", ") + `)`
 }
 
-// column is one of the arrays for unnest.
-func column[C, T any](of []C, value func(C) T) []T {
-	values := make([]T, len(of))
-	for i, each := range of {
-		values[i] = value(each)
+// column returns one array parameter for unnest: a value of each item.
+func column[C, T any](items []C, value func(C) T) []T {
+	values := make([]T, len(items))
+	for i, item := range items {
+		values[i] = value(item)
 	}
 	return values
 }
 
-// names collects a column of text.
+// names reads a single text column.
 func names[T ~string](rows pgx.Rows, err error) ([]T, error) {
 	if err != nil {
 		return nil, translate(err)
@@ -63,7 +66,8 @@ func names[T ~string](rows pgx.Rows, err error) ([]T, error) {
 	return typed, nil
 }
 
-// collect reads all rows with scan.
+// collect reads all rows with scan. It accepts the results of Query, so that both errors are
+// translated in one place.
 func collect[T any](rows pgx.Rows, err error, scan func(pgx.CollectableRow) (T, error)) ([]T, error) {
 	if err != nil {
 		return nil, translate(err)
@@ -71,3 +75,9 @@ func collect[T any](rows pgx.Rows, err error, scan func(pgx.CollectableRow) (T, 
 	list, err := pgx.CollectRows(rows, scan)
 	return list, translate(err)
 }
+
+// number converts a version number to a parameter. The domain keeps it within 63 bits.
+func number(version uint64) int64 { return int64(version) } //nolint:gosec // see above
+
+// unsigned is the inverse of number.
+func unsigned(stored int64) uint64 { return uint64(stored) } //nolint:gosec // stored by number

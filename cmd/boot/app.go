@@ -150,7 +150,7 @@ func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error
 		return nil, err
 	}
 	registry := prometheus.NewRegistry()
-	registerMetrics(registry, core, events)
+	registerMetrics(registry, core)
 	return httpapi.New(httpapi.Config{
 		Identity:       accounts,
 		Vault:          boxes,

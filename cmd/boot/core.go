@@ -11,6 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/kdf"
 	"github.com/lockbox-go/lockbox/adapters/passwords"
 	"github.com/lockbox-go/lockbox/adapters/postgres"
+	"github.com/lockbox-go/lockbox/adapters/postgres/migrate"
 	"github.com/lockbox-go/lockbox/adapters/sealing"
 	"github.com/lockbox-go/lockbox/adapters/system"
 	"github.com/lockbox-go/lockbox/adapters/tokens"
@@ -124,7 +125,7 @@ func openStore(ctx context.Context, config Config, log *slog.Logger, options sto
 
 // upgradeSchema applies missing migrations and accepts a newer schema of the same release line.
 func upgradeSchema(ctx context.Context, config Config, log *slog.Logger) error {
-	migrator, err := postgres.NewMigrator(string(config.DatabaseURL.Bytes()), migrations.Files)
+	migrator, err := migrate.New(string(config.DatabaseURL.Bytes()), migrations.Files)
 	if err != nil {
 		return err
 	}
@@ -132,7 +133,7 @@ func upgradeSchema(ctx context.Context, config Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	if err := postgres.CheckSchema(before, newest); err != nil || before >= newest {
+	if err := migrate.CheckSchema(before, newest); err != nil || before >= newest {
 		return err
 	}
 	if err := migrator.Up(ctx); err != nil {
@@ -271,15 +272,16 @@ func OpenOperator(ctx context.Context, config Config, log *slog.Logger) (operato
 const RekeyGrace = postgres.LongestTransaction + 5*time.Second
 
 // Migrator upgrades and downgrades the schema for `lockbox migrate`.
-type Migrator = postgres.Migrator
+type Migrator = migrate.Migrator
 
 // OpenMigrator returns the migrator of the configured database. It needs no secret.
 func OpenMigrator(config Config) (*Migrator, error) {
 	if len(config.DatabaseURL.Bytes()) == 0 {
 		return nil, mistake("DATABASE_URL", "is not set: set it to postgres://user:password@host:5432/name")
 	}
-	return postgres.NewMigrator(string(config.DatabaseURL.Bytes()), migrations.Files)
+	return migrate.New(string(config.DatabaseURL.Bytes()), migrations.Files)
 }
 
-// CheckSchema returns an error if a program whose newest migration is newest must not serve a schema at version current.
-func CheckSchema(current, newest uint) error { return postgres.CheckSchema(current, newest) }
+// CheckSchema returns an error if a program whose newest migration is newest must not serve a
+// schema at version current.
+func CheckSchema(current, newest uint) error { return migrate.CheckSchema(current, newest) }

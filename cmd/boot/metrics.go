@@ -6,72 +6,147 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"github.com/lockbox-go/lockbox/adapters/kdf"
 	"github.com/lockbox-go/lockbox/adapters/postgres"
 )
 
-// registerMetrics adds what the parts know of themselves. No label holds anything that a user chose.
-func registerMetrics(registry *prometheus.Registry, core *core, events *postgres.EventWriter) {
-	registry.MustRegister(collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	gauge := func(name, help string, labels prometheus.Labels, value func() float64) {
-		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help, ConstLabels: labels},
-			value))
+// registerMetrics adds the metrics of the process, the database and the key derivations. The HTTP
+// API registers its own. No label contains anything that a user chose.
+func registerMetrics(registry *prometheus.Registry, core *core) {
+	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "lockbox_build_info",
+		Help:        "Constant 1, labelled with the version of Lockbox and of Go.",
+		ConstLabels: prometheus.Labels{"version": Version(), "go": runtime.Version()},
+	}, func() float64 { return 1 })
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		build,
+		statsCollector{store: core.store, derivations: core.derivations},
+	)
+}
+
+// statsCollector reads the counts of the database and of the key derivations once per scrape.
+type statsCollector struct {
+	store       *postgres.Store
+	derivations *kdf.Pool
+}
+
+// Describe implements prometheus.Collector.
+func (c statsCollector) Describe(descriptions chan<- *prometheus.Desc) {
+	for _, m := range metrics {
+		descriptions <- m.description
 	}
-	counter := func(name, help string, labels prometheus.Labels, value func() float64) {
-		registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help,
-			ConstLabels: labels}, value))
+}
+
+// Collect implements prometheus.Collector.
+func (c statsCollector) Collect(samples chan<- prometheus.Metric) {
+	read := stats{db: c.store.Stats(), kdf: c.derivations.Stats()}
+	for _, m := range metrics {
+		for label, value := range m.values(read) {
+			var labels []string
+			if label != "" {
+				labels = []string{label}
+			}
+			samples <- prometheus.MustNewConstMetric(m.description, m.kind, value, labels...)
+		}
 	}
-	gauge("lockbox_build_info", "Always 1; the labels say what runs.",
-		prometheus.Labels{"version": Version(), "go": runtime.Version()}, func() float64 { return 1 })
+}
 
-	pool := core.store.Stat
-	gauge("lockbox_db_connections", "Connections of the pool.", prometheus.Labels{"state": "used"},
-		func() float64 { return float64(pool().AcquiredConns()) })
-	gauge("lockbox_db_connections", "Connections of the pool.", prometheus.Labels{"state": "idle"},
-		func() float64 { return float64(pool().IdleConns()) })
-	gauge("lockbox_db_connections_max", "Connections that the pool may open.", nil,
-		func() float64 { return float64(pool().MaxConns()) })
-	counter("lockbox_db_waits_total", "Times that a connection had to be waited for.", nil,
-		func() float64 { return float64(pool().EmptyAcquireCount()) })
-	counter("lockbox_db_wait_seconds_total", "Time that connections were waited for.", nil,
-		func() float64 { return pool().EmptyAcquireWaitTime().Seconds() })
+// stats are the counts at the time of one scrape.
+type stats struct {
+	db  postgres.Stats
+	kdf kdf.Stats
+}
 
-	kdf := core.derivations.Stats
-	gauge("lockbox_kdf_running", "Derivations at work.", nil, func() float64 { return float64(kdf().Running) })
-	gauge("lockbox_kdf_waiting", "Derivations that wait for their turn.", prometheus.Labels{"for": "password"},
-		func() float64 { return float64(kdf().Passwords.Waiting) })
-	gauge("lockbox_kdf_waiting", "Derivations that wait for their turn.", prometheus.Labels{"for": "entry"},
-		func() float64 { return float64(kdf().Entries.Waiting) })
-	counter("lockbox_kdf_done_total", "Derivations done.", prometheus.Labels{"for": "password"},
-		func() float64 { return float64(kdf().Passwords.Done) })
-	counter("lockbox_kdf_done_total", "Derivations done.", prometheus.Labels{"for": "entry"},
-		func() float64 { return float64(kdf().Entries.Done) })
-	counter("lockbox_kdf_refused_total", "Derivations refused because too many waited, or whose request ended first.",
-		prometheus.Labels{"for": "password"}, func() float64 { return float64(kdf().Passwords.Refused) })
-	counter("lockbox_kdf_refused_total", "Derivations refused because too many waited, or whose request ended first.",
-		prometheus.Labels{"for": "entry"}, func() float64 { return float64(kdf().Entries.Refused) })
+// metric is one metric with at most one label.
+type metric struct {
+	description *prometheus.Desc
+	kind        prometheus.ValueType
+	values      func(stats) values
+}
 
-	for what, stats := range map[string]func() postgres.GathererStats{"facts": core.store.FactsStats,
-		"replacements": core.store.ReplacementStats} {
-		labels := prometheus.Labels{"what": what}
-		gauge("lockbox_db_batched_waiting", "Requests that wait for their batch.", labels,
-			func() float64 { return float64(stats().Waiting) })
-		counter("lockbox_db_batched_requests_total", "Requests carried out, alone or in a batch.", labels,
-			func() float64 { return float64(stats().Done) })
-		counter("lockbox_db_batched_batches_total", "Batches that they were carried out in.", labels,
-			func() float64 { return float64(stats().Batches) })
-		counter("lockbox_db_batched_refused_total", "Requests refused because too many waited.", labels,
-			func() float64 { return float64(stats().Refused) })
+// values maps the values of a metric's label to its samples. A metric without a label has one
+// sample, under "".
+type values map[string]float64
+
+const (
+	gauge   = prometheus.GaugeValue
+	counter = prometheus.CounterValue
+)
+
+// newMetric describes a metric. label is "" for a metric without a label.
+func newMetric(kind prometheus.ValueType, name, label, help string, read func(stats) values) metric {
+	var labels []string
+	if label != "" {
+		labels = []string{label}
 	}
-	counter("lockbox_db_replacements_passed_over_total", "Replacements that had to be decided anew under the lock.",
-		nil, func() float64 { return float64(core.store.ReplacementsPassedOver()) })
+	return metric{description: prometheus.NewDesc(name, help, labels, nil), kind: kind, values: read}
+}
 
-	gauge("lockbox_events_waiting", "Events that wait to be committed.", nil,
-		func() float64 { return float64(events.Stats().Waiting) })
-	counter("lockbox_events_written_total", "Events of reads and refusals that were committed.", nil,
-		func() float64 { return float64(events.Stats().Done) })
-	counter("lockbox_events_commits_total", "Commits that they took together.", nil,
-		func() float64 { return float64(events.Stats().Batches) })
-	counter("lockbox_events_refused_total", "Events refused because too many waited.", nil,
-		func() float64 { return float64(events.Stats().Refused) })
+// one returns the samples of a metric without a label.
+func one[N int | int64 | uint64 | float64](value N) values { return values{"": float64(value)} }
+
+// byKind returns the samples of lookups and conditional writes.
+func byKind[N int | int64](lookups, writes N) values {
+	return values{"lookup": float64(lookups), "write": float64(writes)}
+}
+
+// byPurpose returns the samples of key derivations for passwords and for entries.
+func byPurpose[N int | uint64](passwords, entries N) values {
+	return values{"password": float64(passwords), "entry": float64(entries)}
+}
+
+var metrics = []metric{
+	newMetric(gauge, "lockbox_db_connections", "state", "Number of open database connections, by state.",
+		func(s stats) values {
+			return values{"used": float64(s.db.Pool.Used), "idle": float64(s.db.Pool.Idle)}
+		}),
+	newMetric(gauge, "lockbox_db_connections_max", "", "Maximum number of database connections of this server.",
+		func(s stats) values { return one(s.db.Pool.Max) }),
+	newMetric(counter, "lockbox_db_connection_waits_total", "",
+		"Number of times that work waited for a free database connection.",
+		func(s stats) values { return one(s.db.Pool.Waits) }),
+	newMetric(counter, "lockbox_db_connection_wait_seconds_total", "",
+		"Total time that work waited for a free database connection, in seconds.",
+		func(s stats) values { return one(s.db.Pool.WaitTime.Seconds()) }),
+
+	newMetric(gauge, "lockbox_db_batch_requests_waiting", "kind",
+		"Number of requests that wait for the next batch, by kind (lookup or write of an entry).",
+		func(s stats) values { return byKind(s.db.Lookups.Waiting, s.db.Writes.Waiting) }),
+	newMetric(counter, "lockbox_db_batch_requests_total", "kind",
+		"Number of requests that were completed in batches, by kind (lookup or write of an entry).",
+		func(s stats) values { return byKind(s.db.Lookups.Done, s.db.Writes.Done) }),
+	newMetric(counter, "lockbox_db_batches_total", "kind",
+		"Number of batches that were completed, by kind (lookup or write of an entry).",
+		func(s stats) values { return byKind(s.db.Lookups.Batches, s.db.Writes.Batches) }),
+	newMetric(counter, "lockbox_db_batch_requests_refused_total", "kind",
+		"Number of requests that were refused because the batch queue was full, by kind (lookup or write of an entry).",
+		func(s stats) values { return byKind(s.db.Lookups.Refused, s.db.Writes.Refused) }),
+	newMetric(counter, "lockbox_db_write_fallbacks_total", "",
+		"Number of entry writes that fell back from a batch to the locking path.",
+		func(s stats) values { return one(s.db.WriteFallbacks) }),
+
+	newMetric(gauge, "lockbox_events_waiting", "", "Number of audit events that wait to be committed.",
+		func(s stats) values { return one(s.db.Events.Waiting) }),
+	newMetric(counter, "lockbox_events_written_total", "",
+		"Number of audit events of reads and refusals that were committed.",
+		func(s stats) values { return one(s.db.Events.Done) }),
+	newMetric(counter, "lockbox_events_commits_total", "",
+		"Number of commits that stored audit events of reads and refusals.",
+		func(s stats) values { return one(s.db.Events.Batches) }),
+	newMetric(counter, "lockbox_events_refused_total", "",
+		"Number of audit events that were refused because the event queue was full.",
+		func(s stats) values { return one(s.db.Events.Refused) }),
+
+	newMetric(gauge, "lockbox_kdf_running", "", "Number of key derivations (Argon2id) that are running.",
+		func(s stats) values { return one(s.kdf.Running) }),
+	newMetric(gauge, "lockbox_kdf_waiting", "for", "Number of key derivations (Argon2id) that wait to run, by purpose.",
+		func(s stats) values { return byPurpose(s.kdf.Passwords.Waiting, s.kdf.Entries.Waiting) }),
+	newMetric(counter, "lockbox_kdf_done_total", "for",
+		"Number of key derivations (Argon2id) that were completed, by purpose.",
+		func(s stats) values { return byPurpose(s.kdf.Passwords.Done, s.kdf.Entries.Done) }),
+	newMetric(counter, "lockbox_kdf_refused_total", "for",
+		"Number of key derivations (Argon2id) refused because the queue was full or the request ended, by purpose.",
+		func(s stats) values { return byPurpose(s.kdf.Passwords.Refused, s.kdf.Entries.Refused) }),
 }

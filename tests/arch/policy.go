@@ -39,6 +39,7 @@ var policy = []Rule{
 		ThirdParty},
 
 	// Outbound: implements ports, and never calls another adapter or a use case.
+	{"adapters/postgres/batch", []string{"domain"}, StandardOnly},
 	{"adapters/postgres/...", []string{"domain", "ports", "migrations"}, ThirdParty},
 	{"adapters/localpg/...", nil, ThirdParty},
 	{"adapters/...", []string{"domain", "ports"}, ThirdParty},
@@ -86,7 +87,7 @@ var confined = []Confined{
 	{"github.com/labstack/echo", []string{"adapters/httpapi/..."}, false},
 	{"github.com/jackc/pgx", []string{"adapters/postgres/...", "adapters/localpg/...", "tests/..."}, false},
 	{"github.com/jackc/pgerrcode", []string{"adapters/postgres/..."}, false},
-	{"github.com/golang-migrate/migrate", []string{"adapters/postgres/..."}, false},
+	{"github.com/golang-migrate/migrate", []string{"adapters/postgres/migrate"}, false},
 	{"database/sql", nil, false},
 	{"github.com/docker/docker", []string{"adapters/docker/..."}, true},
 	{"github.com/moby/moby", []string{"adapters/docker/..."}, true},

@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/lockbox-go/lockbox/adapters/postgres"
+	"github.com/lockbox-go/lockbox/adapters/postgres/migrate"
 	"github.com/lockbox-go/lockbox/migrations"
 )
 
@@ -66,7 +66,7 @@ func fill(ctx context.Context, admin, name string) error {
 	if err != nil {
 		return err
 	}
-	migrator, err := postgres.NewMigrator(own, migrations.Files)
+	migrator, err := migrate.New(own, migrations.Files)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package postgres_test
+package migrate_test
 
 import (
 	"context"
@@ -12,12 +12,12 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/lockbox-go/lockbox/adapters/postgres"
+	"github.com/lockbox-go/lockbox/adapters/postgres/migrate"
 	"github.com/lockbox-go/lockbox/migrations"
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// files builds a folder of migrations from "NNNNNN_name", up, down, ….
+// files returns migrations from triples of "NNNNNN_name", up and down.
 func files(t *testing.T, parts ...string) fstest.MapFS {
 	t.Helper()
 	require.Zero(t, len(parts)%3)
@@ -29,21 +29,21 @@ func files(t *testing.T, parts ...string) fstest.MapFS {
 	return all
 }
 
-func migrator(t *testing.T, url string, source fs.FS) *postgres.Migrator {
+func migrator(t *testing.T, url string, source fs.FS) *migrate.Migrator {
 	t.Helper()
-	m, err := postgres.NewMigrator(url, source)
+	m, err := migrate.New(url, source)
 	require.NoError(t, err)
 	return m
 }
 
-func requireVersion(t *testing.T, m *postgres.Migrator, want uint) {
+func requireVersion(t *testing.T, m *migrate.Migrator, want uint) {
 	t.Helper()
 	current, _, err := m.Version(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, want, current)
 }
 
-// rows gives the first column of what sql returns.
+// rows returns the first column of a query's result.
 func rows(t *testing.T, url, sql string, args ...any) []string {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
@@ -66,7 +66,7 @@ func with(t *testing.T, databaseURL, name, value string) string {
 	return u.String()
 }
 
-// describe is what pg_dump --schema-only would tell, on machines that have no pg_dump.
+// describe returns the schema like pg_dump --schema-only, which not every machine has.
 func describe(t *testing.T, url string) []string {
 	t.Helper()
 	return rows(t, url, `
@@ -85,13 +85,14 @@ func describe(t *testing.T, url string) []string {
 		UNION ALL SELECT pg_get_indexdef(mine.oid) FROM mine WHERE relkind = 'i'
 		UNION ALL SELECT format('%s %s', relname, tgname) FROM mine JOIN pg_trigger ON tgrelid = mine.oid
 			WHERE NOT tgisinternal
-		UNION ALL SELECT format('function %s', oid::regprocedure) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+		UNION ALL SELECT format('function %s', oid::regprocedure) FROM pg_proc
+			WHERE pronamespace = 'public'::regnamespace
 		UNION ALL SELECT format('type %s', typname) FROM pg_type WHERE typnamespace = 'public'::regnamespace
 			AND typname NOT LIKE '%schema_migrations'
 		ORDER BY 1`)
 }
 
-// upTo is the real migrations without the ones after a number of steps.
+// upTo returns the first migrations of the program.
 func upTo(t *testing.T, steps int) fs.FS {
 	t.Helper()
 	ups, err := fs.Glob(migrations.Files, "*.up.sql")
@@ -107,7 +108,7 @@ func upTo(t *testing.T, steps int) fs.FS {
 	return some
 }
 
-func TestEveryRealStepCanBeTakenBack(t *testing.T) {
+func TestEveryMigrationCanBeReverted(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Empty(t)
 	ups, err := fs.Glob(migrations.Files, "*.up.sql")
@@ -128,13 +129,13 @@ func TestEveryRealStepCanBeTakenBack(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, newest, current)
 	require.NoError(t, all.Up(t.Context()), "nothing is left to do")
-	require.NoError(t, all.Down(t.Context(), len(ups)+5), "there are no more to take back")
+	require.NoError(t, all.Down(t.Context(), len(ups)+5), "there are no more to revert")
 	requireVersion(t, all, 0)
 	require.Empty(t, describe(t, url))
 	require.NoError(t, all.Down(t.Context(), 1))
 }
 
-func TestAskingForTheVersionChangesNothing(t *testing.T) {
+func TestVersionChangesNothing(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Empty(t)
 	requireVersion(t, migrator(t, url, migrations.Files), 0)
@@ -190,7 +191,7 @@ func TestASchemaOfTheSearchPath(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Empty(t)
 	m := migrator(t, with(t, url, "search_path", "team, public"), migrations.Files)
-	// Another installation's, which must not be taken for the team's own.
+	// The version table of another installation, in a later schema of the path.
 	require.NoError(t, migrator(t, url, files(t, "000001_first", "SELECT 1", "SELECT 1")).Up(t.Context()))
 	rows(t, url, "CREATE SCHEMA team")
 	requireVersion(t, m, 0)
@@ -204,7 +205,7 @@ func TestASchemaOfTheSearchPath(t *testing.T) {
 	require.ErrorContains(t, err, "search_path")
 }
 
-func TestATableOfTheSameNameThatIsNotOurs(t *testing.T) {
+func TestATableOfTheSameNameOfAnotherProgram(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Empty(t)
 	rows(t, url, "CREATE TABLE schema_migrations (version text, dirty boolean)")
@@ -219,7 +220,7 @@ func TestANewerSchema(t *testing.T) {
 	older := migrator(t, url, files(t, "000001_first", "SELECT 1", "SELECT 1"))
 	require.NoError(t, older.Up(t.Context()), "of the same line")
 	requireVersion(t, older, 2)
-	require.ErrorContains(t, older.Down(t.Context(), 1), "000002", "it does not know how")
+	require.ErrorContains(t, older.Down(t.Context(), 1), "000002", "it does not have the step")
 
 	next := migrator(t, url, files(t, "000001_first", "SELECT 1", "SELECT 1", "000002_second", "SELECT 1", "SELECT 1",
 		"001000_next_line", "SELECT 1", "SELECT 1"))
@@ -241,12 +242,12 @@ func TestCheckSchema(t *testing.T) {
 		{0, 1, true}, {1, 1, true}, {2, 1, true}, {999, 1, true}, {1000, 1, false}, {1000, 999, false},
 		{1, 1000, true}, {1005, 1000, true}, {2000, 1999, false}, {123456, 123001, true}, {124000, 123999, false},
 	} {
-		err := postgres.CheckSchema(c.current, c.newest)
+		err := migrate.CheckSchema(c.current, c.newest)
 		require.Equal(t, c.fine, err == nil, "%d by a program of %d: %v", c.current, c.newest, err)
 	}
 }
 
-func TestFoldersThatAreNotMigrations(t *testing.T) {
+func TestInvalidMigrationFiles(t *testing.T) {
 	t.Parallel()
 	pair := func(up, down string) fs.FS { return fstest.MapFS{up: {}, down: {}} }
 	for name, source := range map[string]fs.FS{
@@ -258,14 +259,14 @@ func TestFoldersThatAreNotMigrations(t *testing.T) {
 		"zero":            pair("000000_a.up.sql", "000000_a.down.sql"),
 		"not a direction": pair("000001_a.sql", "000001_a.down.sql"),
 	} {
-		_, err := postgres.NewMigrator("postgres://h/d", source)
+		_, err := migrate.New("postgres://h/d", source)
 		require.Error(t, err, name)
 	}
 	m := migrator(t, "postgres://h/d", files(t, "000001_a", "", ""))
 	require.Error(t, m.Down(t.Context(), 0))
 }
 
-func TestThePasswordStaysOutOfErrors(t *testing.T) {
+func TestErrorsDoNotContainThePassword(t *testing.T) {
 	t.Parallel()
 	const password = "s3cr3t-canary"
 	for _, url := range []string{
@@ -273,7 +274,7 @@ func TestThePasswordStaysOutOfErrors(t *testing.T) {
 		"host=h password='" + password + " port=x", password,
 		"postgres://u:" + password + "@h/d?sslmode=" + password,
 	} {
-		_, err := postgres.NewMigrator(url, migrations.Files)
+		_, err := migrate.New(url, migrations.Files)
 		require.Error(t, err, url)
 		require.NotContains(t, err.Error(), password)
 	}

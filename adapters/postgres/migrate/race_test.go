@@ -1,4 +1,4 @@
-package postgres_test
+package migrate_test
 
 import (
 	"context"
@@ -16,15 +16,15 @@ import (
 )
 
 const (
-	// rounds is how often a race is run.
+	// rounds is the number of times that a race runs.
 	rounds = 20
-	// replicas is how many programs run it.
+	// replicas is the number of programs in a race.
 	replicas = 10
 )
 
 func TestManyReplicasMigrateAtOnce(t *testing.T) {
 	t.Parallel()
-	// The notes have no key: a step that ran twice would show.
+	// The table has no key, so a step that ran twice leaves two rows.
 	steps := files(t,
 		"000001_notes", "CREATE TABLE notes (step int); INSERT INTO notes VALUES (1)", "DROP TABLE notes",
 		"000002_second", "INSERT INTO notes VALUES (2); SELECT pg_sleep(0.02)", "INSERT INTO notes VALUES (-2)",
@@ -40,7 +40,7 @@ func TestManyReplicasMigrateAtOnce(t *testing.T) {
 		requireVersion(t, m, 3)
 		require.Equal(t, []string{"1", "2", "3"}, rows(t, url, "SELECT step::text FROM notes ORDER BY step"))
 		if round > 0 {
-			continue // taking back is one operator's work; once shows that it counts from where it was called
+			continue // one round suffices: downgrades are an operator's command
 		}
 		for range replicas {
 			down.Go(func() error { return m.Down(t.Context(), 1) })
@@ -68,22 +68,23 @@ func TestTheRealMigrationsByManyReplicasAtOnce(t *testing.T) {
 	}
 }
 
-// slowStep begins with work that must not survive it.
+// slowStep begins with a change that must be rolled back.
 const slowStep = "CREATE TABLE half (); SELECT pg_sleep(120)"
 
 func awaitSlowStep(t *testing.T, url string) {
 	t.Helper()
 	const sleeping = `SELECT pid::text FROM pg_stat_activity
-		WHERE datname = current_database() AND state = 'active' AND query LIKE '%pg_sleep(120)' AND pid <> pg_backend_pid()`
+		WHERE datname = current_database() AND state = 'active' AND query LIKE '%pg_sleep(120)'
+			AND pid <> pg_backend_pid()`
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if len(rows(t, url, sleeping)) > 0 {
 			return
 		}
 	}
-	require.Fail(t, "the slow step never began")
+	require.Fail(t, "the slow step did not start")
 }
 
-// requireItGoesOn makes the step that was cut short, now a quick one.
+// requireItGoesOn applies the interrupted step in a fast version.
 func requireItGoesOn(t *testing.T, url string) {
 	t.Helper()
 	m := migrator(t, url, files(t, "000001_first", "CREATE TABLE first ()", "DROP TABLE first",
@@ -111,7 +112,7 @@ func TestAStepThatIsCancelled(t *testing.T) {
 	requireItGoesOn(t, url)
 }
 
-// killedURL is set for the process that TestAStepWhoseProgramIsKilled kills.
+// killedURL is set in the process that TestAStepWhoseProgramIsKilled kills.
 const killedURL = "LOCKBOX_TEST_KILLED_URL"
 
 func TestAStepWhoseProgramIsKilled(t *testing.T) {
@@ -119,7 +120,7 @@ func TestAStepWhoseProgramIsKilled(t *testing.T) {
 	steps := files(t, "000001_first", "CREATE TABLE first ()", "DROP TABLE first",
 		"000002_second", slowStep, "DROP TABLE half")
 	if url := os.Getenv(killedURL); url != "" {
-		t.Errorf("the program to be killed came to an end: %v", migrator(t, url, steps).Up(t.Context()))
+		t.Errorf("the program ended before it was killed: %v", migrator(t, url, steps).Up(t.Context()))
 		return
 	}
 	url := pgtest.Empty(t)

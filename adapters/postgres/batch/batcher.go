@@ -1,0 +1,244 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+const (
+	// maxWaiting bounds the queue of a batcher, in requests.
+	maxWaiting = 4096
+	// stallAfter is how long a batch may run before it counts as stalled: its connection may be
+	// dead without an error, or it may wait for a lock. Waiting requests then start another batch
+	// instead of waiting for it.
+	stallAfter = 250 * time.Millisecond
+	// maxStalled bounds the stalled batches that run in addition to maxConcurrent. Each occupies a
+	// database connection.
+	maxStalled = 2
+)
+
+// CancelPolicy decides what happens to a request whose context ends before its batch completes.
+type CancelPolicy int
+
+const (
+	// DropOnCancel drops the request from the queue. A lone request runs on its caller's goroutine
+	// and under its caller's context, so that the cancellation also reaches the database.
+	DropOnCancel CancelPolicy = iota
+	// FinishIfStarted drops the request from the queue, but a batch that has started runs to its
+	// end.
+	FinishIfStarted
+	// AlwaysFinish runs the request even after its caller has stopped waiting.
+	AlwaysFinish
+)
+
+// RunFunc runs one batch and completes its requests.
+//
+// If it returns an error of kind domain.Unavailable, every request it has not completed gets that
+// error; it must do so where part of the batch may have been stored. After any other error the
+// batcher runs each uncompleted request again in a batch of one, so that one bad request does not
+// fail the others.
+//
+// RunFunc calls Complete on its own goroutine, does not retain batch, and sets its own deadline.
+// ctx belongs to the caller of a lone request under DropOnCancel; otherwise it is the background
+// context.
+type RunFunc[In, Out any] func(ctx context.Context, batch []*Request[In, Out]) error
+
+// Config sets the limits of a Batcher.
+type Config struct {
+	// MaxBatch is the largest number of requests in one batch.
+	MaxBatch int
+	// MaxConcurrent is the number of batches that run at the same time, not counting stalled ones.
+	MaxConcurrent int
+	OnCancel      CancelPolicy
+}
+
+// Stats are the counts of a Batcher since it was created.
+type Stats struct {
+	// Waiting is the current length of the queue.
+	Waiting int
+	// Done counts requests whose batch succeeded, Batches those batches, and Refused the requests
+	// that found the queue full or the batcher closed.
+	Done, Batches, Refused int64
+}
+
+var (
+	// ErrCancelled means that the request's context ended first. Unless the policy is DropOnCancel,
+	// the request may still take effect.
+	ErrCancelled = errors.New("the request was cancelled before its batch completed")
+
+	errQueueFull = errors.New("the batch queue is full or closed")
+)
+
+// Batcher runs requests in batches. It is safe for concurrent use and has no goroutine while it is
+// idle.
+type Batcher[In, Out any] struct {
+	run                     RunFunc[In, Out]
+	maxBatch, maxConcurrent int
+	onCancel                CancelPolicy
+
+	mu      sync.Mutex // guards the fields below
+	waiting []*Request[In, Out]
+	workers []*worker
+	active  int // workers that are not stalled
+	stalled int
+	// checking is set while a stall check is scheduled.
+	checking bool
+	closed   bool
+	stats    Stats
+	running  sync.WaitGroup // one per worker
+}
+
+// worker runs batches one after another until the queue is empty.
+type worker struct {
+	started time.Time // of the current batch
+	stalled bool
+}
+
+// New returns a batcher that runs its batches with run.
+func New[In, Out any](run RunFunc[In, Out], config Config) *Batcher[In, Out] {
+	return &Batcher[In, Out]{
+		run:           run,
+		maxBatch:      config.MaxBatch,
+		maxConcurrent: config.MaxConcurrent,
+		onCancel:      config.OnCancel,
+	}
+}
+
+// Do runs one request and returns its outcome. It returns domain.ErrBusy when the queue is full or
+// the batcher is closed, and ErrCancelled when ctx ends first; a lone request under DropOnCancel
+// returns the RunFunc's error instead.
+func (b *Batcher[In, Out]) Do(ctx context.Context, input In) (output Out, err error) {
+	if ended := ctx.Err(); ended != nil && b.onCancel != AlwaysFinish {
+		return output, cancelled(ended)
+	}
+	request := NewRequest[In, Out](ctx, input)
+	w, err := b.enqueue(request)
+	switch {
+	case err != nil:
+		return output, err
+	case w != nil && b.onCancel == DropOnCancel:
+		b.runAlone(ctx, w, request)
+		return request.output, request.err
+	case w != nil:
+		go b.drain(w, request)
+	}
+	select {
+	case <-request.done:
+		return request.output, request.err
+	case <-ctx.Done():
+		return output, cancelled(ctx.Err())
+	}
+}
+
+func cancelled(cause error) error { return fmt.Errorf("%w: %w", ErrCancelled, cause) }
+
+// enqueue returns a worker when the request can start immediately, and nil when it was queued.
+func (b *Batcher[In, Out]) enqueue(request *Request[In, Out]) (*worker, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.closed || len(b.waiting) >= maxWaiting:
+		b.stats.Refused++
+		return nil, domain.ErrBusy.Because(errQueueFull)
+	case b.active < b.maxConcurrent:
+		return b.addWorker(), nil
+	}
+	b.waiting = append(b.waiting, request)
+	b.scheduleStallCheck()
+	return nil, nil
+}
+
+// addWorker must be called with mu held, as must the other methods that do not lock it.
+func (b *Batcher[In, Out]) addWorker() *worker {
+	w := &worker{started: time.Now()}
+	b.workers = append(b.workers, w)
+	b.active++
+	b.running.Add(1)
+	return w
+}
+
+// runAlone runs a request on its caller's goroutine. Requests that queued meanwhile get a
+// goroutine, so that the caller returns as soon as it has its result.
+func (b *Batcher[In, Out]) runAlone(ctx context.Context, w *worker, request *Request[In, Out]) {
+	b.runBatch(ctx, []*Request[In, Out]{request})
+	if batch := b.nextBatch(w); len(batch) > 0 {
+		go b.drain(w, batch...)
+	}
+}
+
+// drain runs batch and then what is queued, until the queue is empty. Its batches belong to several
+// requests, so no request's context can cancel them.
+func (b *Batcher[In, Out]) drain(w *worker, batch ...*Request[In, Out]) {
+	for ; len(batch) > 0; batch = b.nextBatch(w) {
+		b.runBatch(context.Background(), batch)
+	}
+}
+
+// nextBatch takes the next batch from the queue without waiting for more requests. When it returns
+// none, the worker has ended. A worker that was stalled also ends if others have replaced it.
+func (b *Batcher[In, Out]) nextBatch(w *worker) []*Request[In, Out] {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if w.stalled {
+		w.stalled = false
+		b.stalled--
+		b.active++
+	}
+	var batch []*Request[In, Out]
+	if b.active <= b.maxConcurrent {
+		batch = b.takeBatch()
+	}
+	if w.started = time.Now(); len(batch) == 0 {
+		b.workers = slices.DeleteFunc(b.workers, func(each *worker) bool { return each == w })
+		b.active--
+		b.running.Done()
+	}
+	return batch
+}
+
+// takeBatch removes up to maxBatch requests from the queue.
+func (b *Batcher[In, Out]) takeBatch() []*Request[In, Out] {
+	b.dropCancelled()
+	size := min(len(b.waiting), b.maxBatch)
+	batch := slices.Clone(b.waiting[:size])
+	b.waiting = slices.Delete(b.waiting, 0, size)
+	return batch
+}
+
+// dropCancelled removes queued requests whose context has ended, unless the policy is AlwaysFinish.
+func (b *Batcher[In, Out]) dropCancelled() {
+	if b.onCancel == AlwaysFinish {
+		return
+	}
+	b.waiting = slices.DeleteFunc(b.waiting, func(request *Request[In, Out]) bool {
+		ended := request.ctx.Err()
+		if ended != nil {
+			request.Complete(request.output, cancelled(ended))
+		}
+		return ended != nil
+	})
+}
+
+// Close refuses new requests and returns when all queued ones have run. It may be called more than
+// once.
+func (b *Batcher[In, Out]) Close() {
+	b.mu.Lock()
+	b.closed = true
+	b.mu.Unlock()
+	b.running.Wait()
+}
+
+// Stats returns the current counts.
+func (b *Batcher[In, Out]) Stats() Stats {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	stats := b.stats
+	stats.Waiting = len(b.waiting)
+	return stats
+}

@@ -1,0 +1,89 @@
+package batch
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+// runBatch runs a batch and completes every request in it. After an error other than Unavailable it
+// runs the uncompleted requests one by one: a request that the database rejects must not fail the
+// others.
+func (b *Batcher[In, Out]) runBatch(ctx context.Context, batch []*Request[In, Out]) {
+	err := b.runRecovered(ctx, batch)
+	if err == nil {
+		b.countBatch(len(batch))
+	}
+	// Filters in place: a batch is not used after this.
+	uncompleted := batch[:0]
+	for _, request := range batch {
+		if !request.completed {
+			uncompleted = append(uncompleted, request)
+		}
+	}
+	if err != nil && len(uncompleted) > 1 && domain.KindOf(err) != domain.Unavailable {
+		for i := range uncompleted {
+			b.runBatch(ctx, uncompleted[i:i+1])
+		}
+		return
+	}
+	for _, request := range uncompleted {
+		request.Complete(request.output, err)
+	}
+}
+
+// runRecovered turns a panic into an error, so that it cannot occupy a worker permanently. The
+// error names the type of the panic value only: the value itself could hold a secret.
+func (b *Batcher[In, Out]) runRecovered(ctx context.Context, batch []*Request[In, Out]) (err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("panic of type %T\n%s", reason, debug.Stack())
+		}
+	}()
+	return b.run(ctx, batch)
+}
+
+// countBatch counts a batch that succeeded.
+func (b *Batcher[In, Out]) countBatch(size int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stats.Done += int64(size)
+	b.stats.Batches++
+}
+
+// scheduleStallCheck checks for stalled batches after stallAfter, for as long as requests wait. An
+// idle batcher has no timer. It must be called with mu held.
+func (b *Batcher[In, Out]) scheduleStallCheck() {
+	if !b.checking && len(b.waiting) > 0 {
+		b.checking = true
+		time.AfterFunc(stallAfter, b.replaceStalled)
+	}
+}
+
+// replaceStalled marks workers as stalled, up to maxStalled, and starts other workers for the
+// waiting requests.
+func (b *Batcher[In, Out]) replaceStalled() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.dropCancelled()
+	for _, w := range b.workers {
+		if !w.stalled && b.stalled < maxStalled && time.Since(w.started) >= stallAfter {
+			w.stalled = true
+			b.stalled++
+			b.active--
+		}
+	}
+	for b.active < b.maxConcurrent {
+		batch := b.takeBatch()
+		if len(batch) == 0 {
+			break
+		}
+		w := b.addWorker()
+		go b.drain(w, batch...)
+	}
+	b.checking = false
+	b.scheduleStallCheck()
+}

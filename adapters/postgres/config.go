@@ -1,0 +1,108 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// Config describes how to reach the database.
+type Config struct {
+	// URL is a connection string or URL in libpq's format.
+	URL string
+	// MaxConns bounds the pool. 0 means 10, or the number of cores if that is higher.
+	MaxConns int32
+	// Patient removes the statement timeout, for operator commands that read entire tables.
+	Patient bool
+	Clock   ports.Clock
+	// OnStaleServerKey is called after a unit of work has returned ports.ErrStaleServerKey and
+	// before it is run again. It reloads the key ring. It runs outside any transaction. If it is
+	// nil, the error is returned.
+	OnStaleServerKey func(ctx context.Context) error
+}
+
+const (
+	// StatementTimeout bounds one statement, and the time that a transaction may be idle between
+	// two.
+	StatementTimeout = 10 * time.Second
+	// LongestTransaction is an upper bound for transactions that seal or sign something: they
+	// consist of few statements.
+	LongestTransaction = 3 * StatementTimeout
+	// LargeDeletion replaces StatementTimeout when a box or a user is deleted with everything that
+	// belongs to it.
+	LargeDeletion = 50 * time.Second
+
+	// lockTimeout bounds the wait for a lock: a waiting statement occupies a connection that other
+	// requests need.
+	lockTimeout = 5 * time.Second
+	// connectTimeout bounds one attempt to connect.
+	connectTimeout = 5 * time.Second
+	// pingTimeout bounds the check of a connection that was idle: after a failover it may be dead
+	// without an error.
+	pingTimeout = time.Second
+	// maxConnLifetime replaces old connections. The jitter keeps them from being replaced at the
+	// same time.
+	maxConnLifetime       = time.Hour
+	maxConnLifetimeJitter = 10 * time.Minute
+
+	defaultConns = 10
+	// reservedConns are the connections that transactions leave free for single statements, so that
+	// reads are answered while transactions wait for each other.
+	reservedConns   = 2
+	applicationName = "lockbox"
+)
+
+var errBadURL = errors.New("the database URL must have the form postgres://user:password@host:5432/name; " +
+	"characters such as @ : / and % in the password must be percent-encoded")
+
+// poolConfig returns the settings of the pool. Its error does not repeat the driver's message,
+// which may contain a part of a password that is not encoded correctly.
+func poolConfig(config Config) (*pgxpool.Config, error) {
+	settings, err := pgxpool.ParseConfig(config.URL)
+	if err != nil || strings.Contains(settings.ConnConfig.Host, "@") {
+		return nil, errBadURL
+	}
+	settings.MaxConns = config.MaxConns
+	if config.MaxConns == 0 {
+		settings.MaxConns = int32(max(defaultConns, runtime.NumCPU())) //nolint:gosec // a machine has fewer cores
+	}
+	settings.MaxConnLifetime = maxConnLifetime
+	settings.MaxConnLifetimeJitter = maxConnLifetimeJitter
+	settings.ConnConfig.ConnectTimeout = connectTimeout
+	settings.PingTimeout = pingTimeout
+	settings.ConnConfig.OnNotice = onNotice
+	// Prepared statements keep their plan. It may be made while the tables are still empty, when a
+	// sequential scan looks cheap. All statements find few rows by an index, so none needs these
+	// plans or compilation.
+	for _, unwanted := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"} {
+		settings.ConnConfig.RuntimeParams[unwanted] = "off"
+	}
+	settings.ConnConfig.RuntimeParams["application_name"] = applicationName
+	settings.ConnConfig.RuntimeParams["lock_timeout"] = milliseconds(lockTimeout)
+	settings.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds(StatementTimeout)
+	if !config.Patient {
+		settings.ConnConfig.RuntimeParams["statement_timeout"] = milliseconds(StatementTimeout)
+	}
+	return settings, nil
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// largestInBatch is the size in bytes up to which a sealed value is read or written in a batch.
+// Larger values use statements of their own, so that the rest of the batch does not wait for them.
+const largestInBatch = 64 << 10
+
+// maxConcurrentBatches returns how many batches of one kind run at the same time. A single one
+// would form the largest batches, which cost the least per request, but leave most cores of a large
+// machine idle. Lookups and writes each have this many, plus stalled ones, and most connections
+// must remain free for other work.
+func maxConcurrentBatches(maxConns int32) int {
+	return max(1, min(runtime.GOMAXPROCS(0)/2, int(maxConns)/5, 4))
+}

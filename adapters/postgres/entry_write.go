@@ -1,0 +1,191 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/lockbox-go/lockbox/adapters/postgres/batch"
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// A conditional write stores a new version of an entry if nothing has changed since it was decided.
+// Concurrent conditional writes share a statement and a commit. A write that does not match stores
+// nothing, and its caller falls back to the locking path (Entries.Lock and Entries.AddVersion).
+
+// maxWriteBatch is the number of conditional writes in one statement.
+const maxWriteBatch = 64
+
+// writeColumns are the columns of one write, in the order of writeArrays. The columns of its audit
+// event follow them.
+const writeColumns = `credential, issued_to, box, box_id, key, permissions, expires, version, sealed_as, key_id, ` +
+	`envelope, value, author_id, at, prune_to`
+
+// writeTypes are the types of writeColumns from issued_to on: the type of credential depends on its
+// kind.
+var writeTypes = []string{"uuid", "text", "uuid", "text", "smallint", "timestamptz", "bigint", "bigint", "uuid",
+	"bytea", "bytea", "uuid", "timestamptz", "bigint"}
+
+// writeStatements has an entry for every kind of credential.
+var writeStatements = buildWriteStatements()
+
+// buildWriteStatements returns one statement for each kind of credential.
+//
+//   - locked selects and locks the entries whose conditions still hold. SKIP LOCKED leaves out an
+//     entry that another transaction is writing, and a write whose author is being deleted, which
+//     the foreign key would wait for: one lock must not delay the whole batch.
+//   - updated moves these entries to their new version. If several writes of a batch name the
+//     same entry, one of them wins.
+//   - inserted_versions, pruned and audited follow from updated. Old versions that are locked
+//     stay; the next write deletes them.
+//
+// The statement returns the ordinals of the writes that were stored. LIMIT 1 has the reason given
+// at buildLookupStatements.
+func buildWriteStatements() map[domain.CredentialKind]string {
+	events := strings.ReplaceAll(", "+eventColumns, ", ", ", event_")
+	statements := make(map[domain.CredentialKind]string)
+	for kind, source := range credentialSources {
+		statements[kind] = `WITH locked AS (
+			SELECT a.* FROM ` + unnest(slices.Concat([]string{source.paramType}, writeTypes, eventTypes)...) + `
+				WITH ORDINALITY AS a (` + writeColumns + events + `, n)
+			CROSS JOIN LATERAL (SELECT id FROM server_keys WHERE id = a.key_id AND retired_at IS NULL LIMIT 1) k
+			CROSS JOIN LATERAL (
+				SELECT b.id AS box_id, u.is_active, m.is_active AS member_is_active, m.permissions, ` +
+			source.expiry + ` AS expires` + perRow.Replace(source.from+joinAccess+source.where) + ` LIMIT 1) f
+			CROSS JOIN LATERAL (SELECT id FROM users WHERE id = a.author_id LIMIT 1 FOR KEY SHARE SKIP LOCKED) w
+			CROSS JOIN LATERAL (
+				SELECT box_id FROM entries
+				WHERE box_id = a.box_id AND key = a.key AND version = a.version - 1 AND deleted_at IS NULL
+				LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) e
+			WHERE f.box_id = a.box_id AND f.is_active AND f.member_is_active
+				AND f.permissions & ` + fmt.Sprint(int(domain.AllPermissions)) + ` = a.permissions
+				AND f.expires IS NOT DISTINCT FROM a.expires
+		), updated AS (
+			UPDATE entries e SET version = l.version, updated_at = l.at
+				FROM locked l WHERE e.box_id = l.box_id AND e.key = l.key RETURNING l.*
+		), inserted_versions AS (
+			INSERT INTO entry_versions
+				(box_id, key, version, sealed_as, key_id, envelope, value, author_id, created_at)
+				SELECT box_id, key, version, sealed_as, key_id, envelope, value, author_id, at FROM updated
+		), pruned AS (
+			DELETE FROM entry_versions v USING (
+				SELECT o.* FROM updated u CROSS JOIN LATERAL (
+					SELECT box_id, key, version FROM entry_versions
+					WHERE box_id = u.box_id AND key = u.key AND version <= u.prune_to FOR UPDATE SKIP LOCKED) o) d
+				WHERE v.box_id = d.box_id AND v.key = d.key AND v.version = d.version
+		), audited AS (
+			INSERT INTO events (` + eventColumns + `) SELECT ` + strings.TrimPrefix(events, ", ") + ` FROM updated
+		)
+		SELECT n FROM updated`
+	}
+	return statements
+}
+
+type writeRequest = batch.Request[ports.ConditionalWrite, bool]
+
+// WriteIfUnchanged stores a version after the newest one; see ports.EntryWriter. A value larger
+// than largestInBatch is not stored: the caller falls back to the locking path, which has no batch
+// to delay.
+func (s *Store) WriteIfUnchanged(ctx context.Context, write ports.ConditionalWrite) (stored bool, err error) {
+	if len(write.Version.Sealed.Value) > largestInBatch {
+		return false, nil
+	}
+	stored, err = s.writes.Do(ctx, write)
+	if errors.Is(err, batch.ErrCancelled) {
+		return false, outcomeUnknown(err)
+	}
+	return stored, err
+}
+
+// runWrites stores a batch in one round trip and one commit. If the database rejects the batch, it
+// rejects all of it. That is no error here: nothing was stored, and each caller falls back to the
+// locking path, where only the faulty write fails.
+func (s *Store) runWrites(ctx context.Context, requests []*writeRequest) error {
+	ctx, cancel := context.WithTimeout(ctx, StatementTimeout+endTimeout)
+	defer cancel()
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return translate(err)
+	}
+	defer conn.Release()
+	notReplicated := watchReplication(conn)
+	stored, err := sendWrites(ctx, conn, requests)
+	refused, known := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case err == nil && notReplicated():
+		return outcomeUnknown(errNotReplicated)
+	case known && isOutage(refused.Code), pgconn.SafeToRetry(err): // nothing was stored
+		return translate(err)
+	case !known && err != nil:
+		return outcomeUnknown(err)
+	}
+	if err != nil {
+		clear(stored) // the rows arrived before the rollback
+	}
+	for _, request := range requests {
+		request.Complete(stored[request], nil)
+	}
+	s.writeFallbacks.Add(int64(len(requests) - len(stored)))
+	return nil
+}
+
+// sendWrites returns the requests that were stored. They are committed if err is nil.
+func sendWrites(ctx context.Context, q querier, requests []*writeRequest) (map[*writeRequest]bool, error) {
+	byKind := make(map[domain.CredentialKind][]*writeRequest, 1)
+	for _, request := range requests {
+		kind := request.Input.Snapshot.Access.Caller.Credential.Kind
+		byKind[kind] = append(byKind[kind], request)
+	}
+	stored := make(map[*writeRequest]bool, len(requests))
+	var statements pgx.Batch
+	for kind, group := range byKind {
+		statements.Queue(writeStatements[kind], writeArrays(kind, group)...).Query(func(rows pgx.Rows) error {
+			ordinals, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+			for _, n := range ordinals {
+				stored[group[n-1]] = true
+			}
+			return err
+		})
+	}
+	return stored, q.SendBatch(ctx, &statements).Close()
+}
+
+// writeArrays returns the parameters in the order of writeColumns and eventColumns: an array each.
+func writeArrays(kind domain.CredentialKind, group []*writeRequest) []any {
+	caller := func(r *writeRequest) *domain.Caller { return &r.Input.Snapshot.Access.Caller }
+	arrays := []any{
+		credentialArray(kind, group, func(r *writeRequest) *domain.Credential { return &caller(r).Credential }),
+		column(group, func(r *writeRequest) pgtype.UUID { return issuedTo(caller(r).Credential) }),
+		column(group, func(r *writeRequest) string { return string(r.Input.Snapshot.Access.Box.Name) }),
+		column(group, func(r *writeRequest) pgtype.UUID { return uuid(r.Input.Version.Place.Box) }),
+		column(group, func(r *writeRequest) string { return string(r.Input.Version.Place.Key) }),
+		column(group, func(r *writeRequest) int16 { return int16(r.Input.Snapshot.Access.Member.Permissions) }),
+		column(group, func(r *writeRequest) pgtype.Timestamptz { return timestamp(caller(r).ExpiresAt) }),
+		column(group, func(r *writeRequest) int64 { return number(r.Input.Version.Place.Version) }),
+		column(group, func(r *writeRequest) int64 { return number(r.Input.Version.Place.SealedAs) }),
+		column(group, func(r *writeRequest) pgtype.UUID { return uuid(r.Input.Version.Sealed.ServerKey) }),
+		column(group, func(r *writeRequest) []byte { return r.Input.Version.Sealed.Envelope }),
+		column(group, func(r *writeRequest) []byte { return r.Input.Version.Sealed.Value }),
+		column(group, func(r *writeRequest) pgtype.UUID { return uuid(r.Input.Version.Author) }),
+		column(group, func(r *writeRequest) time.Time { return r.Input.At }),
+		column(group, func(r *writeRequest) int64 { return pruneTo(&r.Input) }),
+	}
+	return append(arrays, eventArrays(group, func(r *writeRequest) *domain.Event { return &r.Input.Event })...)
+}
+
+// pruneTo returns the newest version that is deleted after the write; versions start at 1, so 0 and
+// less delete nothing.
+func pruneTo(write *ports.ConditionalWrite) int64 {
+	if write.Keep == 0 {
+		return 0
+	}
+	return number(write.Version.Place.Version) - int64(write.Keep)
+}

@@ -1,0 +1,260 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/golang-migrate/migrate/v4/database"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
+)
+
+var (
+	// errConflict means that another program applied a step after this one had read the version.
+	errConflict = errors.New("another program is migrating the database at the same time")
+	// errNoVersion means that the database has never been migrated.
+	errNoVersion = errors.New("the database has no version")
+)
+
+const (
+	// commitTimeout bounds a COMMIT, which ignores the caller's context.
+	commitTimeout = time.Minute
+	// rollbackTimeout is short because closing the connection rolls back too.
+	rollbackTimeout = 5 * time.Second
+	// maxCreateRetries bounds how often loadOrCreate retries after a conflict with a concurrent
+	// program.
+	maxCreateRetries = 10
+)
+
+// driver is golang-migrate's view of the database. For each step, golang-migrate calls
+// SetVersion(to, dirty), Run, SetVersion(to, clean), and Unlock in every case.
+//
+// The drivers that come with golang-migrate commit the dirty mark, so that a program that dies
+// during a step leaves a database that needs manual repair. They also hold an advisory lock, which
+// some poolers and other engines do not support. Here the mark is an UPDATE of the version row that
+// begins the step's transaction. It waits for a concurrent migrator that holds the row, matches no
+// row if that one has moved the version, and commits or rolls back together with the step.
+type driver struct {
+	ctx   context.Context // golang-migrate passes none
+	conn  *pgx.Conn
+	table string // with its schema: a later schema of the search_path may hold another installation's table
+	at    uint   // the version that load read last
+	tx    pgx.Tx
+	fault error // why the step cannot run; Run returns it
+
+	committing bool
+	warning    *pgconn.Notice // of the last COMMIT
+}
+
+var _ database.Driver = (*driver)(nil)
+
+// prepare finds the schema. It also makes the server check the client connection while a statement
+// runs: otherwise the step of a killed program would hold the version row until the statement ends.
+func (d *driver) prepare() error {
+	_, err := d.conn.Exec(d.ctx, "SET client_connection_check_interval = '1s'")
+	if _, refused := errors.AsType[*pgconn.PgError](err); err != nil && !refused {
+		return err // an error of the server is ignored: not every platform supports the setting
+	}
+	var schema *string
+	if err := d.conn.QueryRow(d.ctx, "SELECT current_schema()").Scan(&schema); err != nil {
+		return err
+	}
+	if schema == nil {
+		return errors.New("no schema in the search_path exists: create the schema that the database URL names")
+	}
+	d.table = pgx.Identifier{*schema, "schema_migrations"}.Sanitize()
+	return nil
+}
+
+// load reads the version. It returns errNoVersion if the database has never been migrated.
+func (d *driver) load() (uint, error) {
+	d.at = 0
+	err := d.conn.QueryRow(d.ctx, "SELECT version FROM "+d.table+" WHERE id = 1").Scan(&d.at)
+	switch code := sqlstate.Of(err); {
+	case errors.Is(err, pgx.ErrNoRows), code == sqlstate.UndefinedTable:
+		return 0, errNoVersion
+	case code == sqlstate.UndefinedColumn:
+		return 0, fmt.Errorf("%s is not Lockbox's: give Lockbox its own schema or database: %w", d.table, err)
+	case err != nil:
+		return 0, fmt.Errorf("read the schema version: %w", err)
+	}
+	return d.at, nil
+}
+
+// loadOrCreate is load, but creates the version row if there is none. CREATE TABLE IF NOT EXISTS is
+// not safe against concurrent programs: all but one may fail on the unique indexes of the system
+// catalog. They find the table on the next try.
+func (d *driver) loadOrCreate() (uint, error) {
+	for tries := 0; ; tries++ {
+		at, err := d.load()
+		if !errors.Is(err, errNoVersion) {
+			return at, err
+		}
+		// Both statements are one query and so one transaction: the table never exists without its
+		// row.
+		create := "CREATE TABLE IF NOT EXISTS " + d.table + ` (
+			id      smallint PRIMARY KEY CHECK (id = 1),
+			version bigint NOT NULL CHECK (version >= 0)
+		); INSERT INTO ` + d.table + " (id, version) VALUES (1, 0) ON CONFLICT DO NOTHING"
+		_, err = d.conn.PgConn().Exec(d.ctx, create).ReadAll()
+		switch sqlstate.Of(err) {
+		case sqlstate.UniqueViolation, sqlstate.DuplicateTable, sqlstate.DuplicateObject, sqlstate.SerializationFailure,
+			sqlstate.DeadlockDetected, sqlstate.InternalError: // "tuple concurrently updated"
+			if tries < maxCreateRetries {
+				continue
+			}
+		}
+		if err != nil {
+			return 0, fmt.Errorf("create %s: %w", d.table, err)
+		}
+	}
+}
+
+// Version returns what load read last. The transaction of the step then checks that the version has
+// not changed.
+func (d *driver) Version() (version int, dirty bool, err error) {
+	if d.at == 0 {
+		return database.NilVersion, false, nil
+	}
+	return int(d.at), false, nil
+}
+
+// SetVersion begins the transaction of the step if dirty is set, and commits it otherwise.
+func (d *driver) SetVersion(version int, dirty bool) error {
+	if dirty {
+		// Run returns the error: golang-migrate leaks the goroutine that feeds Run if Run is never
+		// called.
+		d.fault = d.begin(max(version, 0))
+		return nil
+	}
+	if d.fault != nil {
+		return d.fault
+	}
+	return d.commit()
+}
+
+// begin starts the transaction of a step and moves the version to it. It returns errConflict if the
+// version is no longer the one that load read.
+func (d *driver) begin(to int) error {
+	// The default of the database may be stricter. Under REPEATABLE READ the UPDATE would fail
+	// instead of matching no row.
+	tx, err := d.conn.BeginTx(d.ctx, pgx.TxOptions{IsoLevel: pgx.ReadCommitted})
+	if err != nil {
+		return err
+	}
+	d.tx = tx
+	// Timeouts that are set on the role are meant for requests. A step may take longer, and so may
+	// waiting for another one.
+	const unlimited = `SELECT set_config(name, '0', true) FROM pg_settings WHERE name IN
+		('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`
+	if _, err := tx.Exec(d.ctx, unlimited); err != nil {
+		return err
+	}
+	tag, err := tx.Exec(d.ctx, "UPDATE "+d.table+" SET version = $1 WHERE id = 1 AND version = $2", to, d.at)
+	if err != nil {
+		return orConflict(err)
+	}
+	if tag.RowsAffected() == 0 {
+		return errConflict
+	}
+	return nil
+}
+
+// Run executes the SQL of the step in the open transaction.
+func (d *driver) Run(migration io.Reader) error {
+	text, err := io.ReadAll(migration)
+	if d.fault != nil || err != nil {
+		return errors.Join(d.fault, err)
+	}
+	// The simple protocol accepts several statements in one query.
+	if _, err := d.conn.PgConn().Exec(d.ctx, string(text)).ReadAll(); err != nil {
+		return orConflict(located(err, string(text)))
+	}
+	if d.conn.PgConn().TxStatus() != 'T' {
+		return errors.New("the migration ended its own transaction: it must not COMMIT or ROLLBACK")
+	}
+	return nil
+}
+
+// commit ignores the cancellation of the caller's context: pgx would close the connection during
+// COMMIT and leave the outcome unknown.
+func (d *driver) commit() error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(d.ctx), commitTimeout)
+	defer cancel()
+	d.committing, d.warning = true, nil
+	err := d.tx.Commit(ctx)
+	d.committing = false
+	if err != nil {
+		return orConflict(fmt.Errorf("commit: %w", err))
+	}
+	d.tx = nil
+	if d.warning != nil {
+		// An administrator cancelled the wait for the standby: the step is committed here, but may
+		// not be replicated.
+		return fmt.Errorf("committed, but possibly not replicated: %s", d.warning.Message)
+	}
+	return nil
+}
+
+// onNotice keeps a warning that arrives during COMMIT.
+func (d *driver) onNotice(_ *pgconn.PgConn, notice *pgconn.Notice) {
+	if d.committing && notice.SeverityUnlocalized == "WARNING" {
+		d.warning = notice
+	}
+}
+
+// Lock does nothing: the version row is the lock.
+func (d *driver) Lock() error { return nil }
+
+// Unlock rolls back the transaction that a failed step has left open.
+func (d *driver) Unlock() error {
+	tx := d.tx
+	d.tx, d.fault = nil, nil
+	if tx == nil || d.conn.IsClosed() {
+		return nil // the server rolls back when the connection closes
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(d.ctx), rollbackTimeout)
+	defer cancel()
+	if err := tx.Rollback(ctx); err != nil && !errors.Is(err, pgx.ErrTxClosed) {
+		return err
+	}
+	return nil
+}
+
+// Open always fails: the driver is not in golang-migrate's registry, which would open it by URL.
+func (d *driver) Open(string) (database.Driver, error) {
+	return nil, errors.New("the migration driver cannot be opened by URL")
+}
+
+// Close does nothing: Migrator.connect closes the connection.
+func (d *driver) Close() error { return nil }
+
+// Drop always fails: Lockbox never deletes a whole database.
+func (d *driver) Drop() error { return errors.New("dropping a database is not supported") }
+
+// orConflict adds errConflict to an error by which the server ended the transaction in favour of a
+// concurrent one.
+func orConflict(err error) error {
+	if sqlstate.IsConflict(err) {
+		return errors.Join(err, errConflict)
+	}
+	return err
+}
+
+// located adds the line of the migration file to an error of the server.
+func located(err error, text string) error {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || refused.Position < 1 || int(refused.Position) > len(text)+1 {
+		return err
+	}
+	// The position counts characters, not bytes.
+	before := []rune(text)
+	before = before[:min(int(refused.Position)-1, len(before))]
+	return fmt.Errorf("line %d: %w", 1+strings.Count(string(before), "\n"), err)
+}

@@ -1,0 +1,205 @@
+// Package migrate upgrades and downgrades the database schema.
+//
+// It runs golang-migrate with a driver of its own, so that a migration and its version row are one
+// transaction; see driver.
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+
+	"github.com/golang-migrate/migrate/v4"
+	"github.com/golang-migrate/migrate/v4/source/iofs"
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	// maxConflicts bounds how often a migrator continues after a concurrent one was faster. Each
+	// conflict means that the other program completed a step, so only programs that migrate up and
+	// down against each other can reach the bound.
+	maxConflicts = 100
+	// versionsPerLine splits a version, NNNNNN, into the release line and the step within it.
+	versionsPerLine = 1000
+	// closeTimeout bounds how long a finished migrator waits for its connection to close.
+	closeTimeout = 15 * time.Second
+)
+
+// Migrator moves a database schema from step to step. Several may work on one database
+// concurrently: each step is applied by one of them, entirely or not at all, even if the program is
+// killed.
+type Migrator struct {
+	config *pgx.ConnConfig
+	files  fs.FS
+	steps  []step // oldest first
+}
+
+// New reads the available steps; it does not connect. Each step is a pair of files at the root of
+// files, NNNNNN_name.up.sql and NNNNNN_name.down.sql. The tables are created in the first schema of
+// the effective search_path: that of the URL, or else the one that the server sets for the role and
+// the database. Errors never contain the password.
+func New(databaseURL string, files fs.FS) (*Migrator, error) {
+	config, err := pgx.ParseConfig(databaseURL)
+	if err != nil {
+		// The parser's message may quote the URL, including a password that made it invalid.
+		return nil, errors.New(
+			"the database URL is malformed (special characters in the password must be percent-encoded)")
+	}
+	steps, err := readSteps(files)
+	if err != nil {
+		return nil, err
+	}
+	return &Migrator{config: config, files: files, steps: steps}, nil
+}
+
+// Up applies every missing step. It leaves a newer schema unchanged if [CheckSchema] accepts it.
+//
+// After an error the database is at a complete step: the one before the failed step or, if the
+// connection failed during COMMIT, possibly the failed one. Up may be called again.
+func (m *Migrator) Up(ctx context.Context) error {
+	return m.run(ctx, func(current uint, apply func(n int, s step) error) (bool, error) {
+		if err := CheckSchema(current, m.newest()); err != nil || current >= m.newest() {
+			return true, err
+		}
+		next := 0
+		if current > 0 {
+			i, err := m.indexOf(current)
+			if err != nil {
+				return true, err
+			}
+			next = i + 1
+		}
+		return false, apply(+1, m.steps[next])
+	})
+}
+
+// Down reverts the given number of steps, counted from the version at the time of the call, and
+// stops at the empty schema. The data of those steps is deleted.
+func (m *Migrator) Down(ctx context.Context, steps int) error {
+	if steps < 1 {
+		return fmt.Errorf("the number of steps down must be at least 1, not %d", steps)
+	}
+	const unknown = -2
+	target := unknown
+	return m.run(ctx, func(current uint, apply func(n int, s step) error) (bool, error) {
+		if current == 0 {
+			return true, nil
+		}
+		i, err := m.indexOf(current)
+		if err != nil {
+			return true, err
+		}
+		if target == unknown {
+			target = max(i-steps, -1)
+		}
+		if i <= target {
+			return true, nil
+		}
+		return false, apply(-1, m.steps[i])
+	})
+}
+
+// Version returns the version of the database, 0 if it has none, and the newest version that the
+// program knows. It changes nothing in the database.
+func (m *Migrator) Version(ctx context.Context) (current, newest uint, err error) {
+	err = m.connect(ctx, func(d *driver) error {
+		current, err = d.load()
+		if errors.Is(err, errNoVersion) {
+			return nil
+		}
+		return err
+	})
+	return current, m.newest(), err
+}
+
+// CheckSchema reports whether a program that knows versions up to newest may serve a database at
+// version current. Within a release line, newer versions only add to the schema; a later line may
+// remove what the program needs.
+func CheckSchema(current, newest uint) error {
+	if current <= newest || current/versionsPerLine == newest/versionsPerLine {
+		return nil
+	}
+	return fmt.Errorf("the database schema is at version %06d of release line %03d, but this program knows versions "+
+		"up to %06d of line %03d: run a program of line %03d",
+		current, current/versionsPerLine, newest, newest/versionsPerLine, current/versionsPerLine)
+}
+
+// newest returns the newest version that the program knows.
+func (m *Migrator) newest() uint { return m.steps[len(m.steps)-1].version }
+
+// indexOf returns the index of a version among the steps. A newer schema of the same release line
+// may be at a version that the program does not have.
+func (m *Migrator) indexOf(version uint) (int, error) {
+	i := slices.IndexFunc(m.steps, func(s step) bool { return s.version == version })
+	if i < 0 {
+		return 0, fmt.Errorf("the database schema is at version %06d, which this program does not have; it knows "+
+			"versions up to %06d", version, m.newest())
+	}
+	return i, nil
+}
+
+// run calls decide with the current version until decide reports that it is done. decide applies at
+// most one step, because golang-migrate reads ahead: files it has opened for further steps would
+// stay open if the first step failed.
+func (m *Migrator) run(ctx context.Context,
+	decide func(current uint, apply func(int, step) error) (done bool, err error)) error {
+	return m.connect(ctx, func(d *driver) error {
+		files, err := iofs.New(m.files, ".")
+		if err != nil {
+			return err
+		}
+		runner, err := migrate.NewWithInstance("files", files, "lockbox", d)
+		if err != nil {
+			return err
+		}
+		apply := func(n int, s step) error {
+			if err := runner.Steps(n); err != nil {
+				return fmt.Errorf("migration %s %s: %w", s, map[int]string{1: "up", -1: "down"}[n], err)
+			}
+			return nil
+		}
+		for conflicts := 0; ; {
+			current, err := d.loadOrCreate()
+			if err != nil {
+				return err
+			}
+			done, err := decide(current, apply)
+			if errors.Is(err, errConflict) && conflicts < maxConflicts {
+				conflicts++
+				continue
+			}
+			if err != nil || done {
+				return err
+			}
+		}
+	})
+}
+
+// connect calls use with a driver on a new connection, and closes the connection afterwards.
+func (m *Migrator) connect(ctx context.Context, use func(*driver) error) error {
+	d := &driver{ctx: ctx}
+	config := m.config.Copy()
+	config.OnNotice = d.onNotice
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return fmt.Errorf("connect to migrate: %w", err)
+	}
+	d.conn = conn
+	defer func() {
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+		defer cancel()
+		_ = conn.Close(closing)
+		select {
+		// After a cancellation, pgx first asks the server to cancel the statement.
+		case <-conn.PgConn().CleanupDone():
+		case <-closing.Done():
+		}
+	}()
+	if err := d.prepare(); err != nil {
+		return fmt.Errorf("prepare to migrate: %w", err)
+	}
+	return use(d)
+}

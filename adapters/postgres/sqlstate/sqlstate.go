@@ -1,0 +1,42 @@
+// Package sqlstate names the PostgreSQL error codes that Lockbox handles; see appendix A of the
+// PostgreSQL manual.
+package sqlstate
+
+import (
+	"errors"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// The codes that are compared one by one. Classes of codes are handled where they matter.
+const (
+	Warning              = "01000"
+	NotNullViolation     = "23502"
+	ForeignKeyViolation  = "23503"
+	UniqueViolation      = "23505"
+	ReadOnlyTransaction  = "25006"
+	IdleInTransaction    = "25P03" // idle_in_transaction_session_timeout
+	SerializationFailure = "40001"
+	DeadlockDetected     = "40P01"
+	UndefinedColumn      = "42703"
+	DuplicateObject      = "42710"
+	UndefinedTable       = "42P01"
+	DuplicateTable       = "42P07"
+	LockNotAvailable     = "55P03" // lock_timeout
+	InternalError        = "XX000"
+)
+
+// Of returns the code of an error that the server returned, and "" for any other error.
+func Of(err error) string {
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return refused.Code
+	}
+	return ""
+}
+
+// IsConflict reports whether the server rolled the transaction back because of a concurrent one.
+// Running the transaction again may succeed.
+func IsConflict(err error) bool {
+	code := Of(err)
+	return code == SerializationFailure || code == DeadlockDetected
+}

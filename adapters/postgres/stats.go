@@ -1,0 +1,52 @@
+package postgres
+
+import (
+	"time"
+
+	"github.com/lockbox-go/lockbox/adapters/postgres/batch"
+)
+
+// Stats are the counts of a Store since it was opened, and the current state of its pool and
+// queues.
+type Stats struct {
+	Pool PoolStats
+	// Lookups are the requests of ports.EntryReader, Writes those of ports.EntryWriter.
+	Lookups, Writes batch.Stats
+	// WriteFallbacks counts the requests among Writes that stored nothing. Their callers decide
+	// again under the entry's lock.
+	WriteFallbacks int64
+	// Events are the requests of the event writer; zero if there is none.
+	Events batch.Stats
+}
+
+// PoolStats describe the connection pool.
+type PoolStats struct {
+	// Used connections run a statement or a transaction; Idle ones are open and free. Max is the
+	// size of the pool.
+	Used, Idle, Max int
+	// Waits counts how often no connection was free, and WaitTime is the total time spent waiting
+	// for one.
+	Waits    int64
+	WaitTime time.Duration
+}
+
+// Stats returns the current counts.
+func (s *Store) Stats() Stats {
+	pool := s.pool.Stat()
+	stats := Stats{
+		Pool: PoolStats{
+			Used:     int(pool.AcquiredConns()),
+			Idle:     int(pool.IdleConns()),
+			Max:      int(pool.MaxConns()),
+			Waits:    pool.EmptyAcquireCount(),
+			WaitTime: pool.EmptyAcquireWaitTime(),
+		},
+		Lookups:        s.lookups.Stats(),
+		Writes:         s.writes.Stats(),
+		WriteFallbacks: s.writeFallbacks.Load(),
+	}
+	if events := s.events.Load(); events != nil {
+		stats.Events = events.batcher.Stats()
+	}
+	return stats
+}

@@ -1,0 +1,204 @@
+package storage
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// stored returns the version numbers that are stored of an entry, newest first.
+func (f *fixture) stored(box domain.Box, key domain.EntryKey) []uint64 {
+	f.Helper()
+	list, err := f.Read().Entries.Versions(f.Context(), box.ID, key)
+	require.NoError(f, err)
+	numbers := make([]uint64, len(list))
+	for i, version := range list {
+		numbers[i] = version.Version
+	}
+	return numbers
+}
+
+// numbers is stored for an entry that has a value, which must be the newest version.
+func (f *fixture) numbers(box domain.Box, key domain.EntryKey) []uint64 {
+	f.Helper()
+	list, err := f.Read().Entries.Versions(f.Context(), box.ID, key)
+	require.NoError(f, err)
+	for i, version := range list {
+		require.Equal(f, i == 0, version.Current)
+	}
+	return f.stored(box, key)
+}
+
+func entryVersions(f *fixture) {
+	o := f.office()
+	entries := f.Read().Entries
+	for want := uint64(1); want <= 4; want++ {
+		require.Equal(f, want, f.write(o, "entry", "value", 3))
+	}
+	require.Equal(f, []uint64{4, 3, 2}, f.numbers(o.box, "entry"))
+	require.Equal(f, uint64(5), f.write(o, "entry", "newest", 0))
+	require.Equal(f, []uint64{5, 4, 3, 2}, f.numbers(o.box, "entry"), "0 keeps all versions")
+	list, err := entries.Versions(f.Context(), o.box.ID, "entry")
+	require.NoError(f, err)
+	require.Equal(f, domain.EntryVersion{
+		Version:   5,
+		Author:    o.owner.Name,
+		CreatedAt: f.now,
+		Current:   true,
+	}, list[0])
+
+	stored, err := entries.Version(f.Context(), o.box.ID, "entry", 5)
+	require.NoError(f, err)
+	want := f.newVersion(domain.Entry{Box: o.box.ID, Key: "entry", Version: 5}, o.owner.ID, "newest")
+	require.Equal(f, ports.StoredVersion{Place: want.Place, Sealed: want.Sealed, CreatedAt: f.now}, stored)
+	_, err = entries.Version(f.Context(), o.box.ID, "entry", 1)
+	f.requireCode(err, domain.NotFound, "version_not_found")
+	_, err = entries.Versions(f.Context(), o.box.ID, "unknown")
+	f.requireCode(err, domain.NotFound, "entry_not_found")
+	require.Equal(f, []string{"write", "write", "write", "write", "write"}, f.targets(), "each write is audited")
+}
+
+func entryCounter(f *fixture) {
+	o := f.office()
+	entries := f.Read().Entries
+	later := f.now.Add(time.Hour)
+	require.NoError(f, entries.CountIn(f.Context(), o.box.ID, 2, later))
+	require.NoError(f, entries.CountIn(f.Context(), o.box.ID, 2, later))
+	f.requireCode(entries.CountIn(f.Context(), o.box.ID, 2, later), domain.Conflict, "limit_reached")
+	require.NoError(f, entries.CountOut(f.Context(), o.box.ID, later))
+	require.NoError(f, entries.CountIn(f.Context(), o.box.ID, 2, later))
+	require.NoError(f, entries.CountIn(f.Context(), o.box.ID, 0, later), "0 is no limit")
+	_, updated, err := f.Read().Boxes.Describe(f.Context(), o.box.ID)
+	require.NoError(f, err)
+	require.Equal(f, later, updated)
+	f.requireCode(entries.CountIn(f.Context(), f.id(), 2, later), domain.NotFound, "box_not_found")
+	require.ErrorIs(f, entries.CountOut(f.Context(), f.id(), later), domain.NotFound)
+}
+
+func entryCounterUnderConcurrency(f *fixture) {
+	o := f.office()
+	var group sync.WaitGroup
+	var counted atomic.Int64
+	for range 12 {
+		group.Go(func() {
+			switch err := f.Read().Entries.CountIn(f.Context(), o.box.ID, 5, f.now); {
+			case err == nil:
+				counted.Add(1)
+			case domain.CodeOf(err) != "limit_reached":
+				f.Errorf("count: %v", err)
+			}
+		})
+	}
+	group.Wait()
+	require.Equal(f, int64(5), counted.Load())
+}
+
+func entryKeys(f *fixture) {
+	o := f.office()
+	for _, key := range []domain.EntryKey{"b/2", "a", "b/1", "b", "c"} {
+		f.write(o, key, "value", 0)
+	}
+	f.do(func(ctx context.Context, repos ports.Repos) error {
+		return repos.Entries.MarkDeleted(ctx, domain.Entry{Box: o.box.ID, Key: "c", UpdatedAt: f.now})
+	})
+	for prefix, want := range map[string][]domain.EntryKey{
+		"": {"a", "b", "b/1", "b/2"}, "b": {"b", "b/1", "b/2"}, "b/": {"b/1", "b/2"}, "c": {}, "%": {},
+	} {
+		keys, err := f.Read().Entries.Keys(f.Context(), o.box.ID, prefix)
+		require.NoError(f, err)
+		require.Equal(f, want, keys, prefix)
+	}
+}
+
+func entryDelete(f *fixture) {
+	o := f.office()
+	f.write(o, "entry", "value", 0)
+	version := f.write(o, "entry", "value", 0)
+	entry := domain.Entry{Box: o.box.ID, Key: "entry", Version: version - 1, UpdatedAt: f.now.Add(time.Second)}
+	remove := func() bool {
+		deleted, err := f.Read().Entries.DeleteVersion(f.Context(), entry)
+		require.NoError(f, err)
+		return deleted
+	}
+	require.False(f, remove(), "the value is another version")
+	entry.Version = version
+	require.True(f, remove())
+	require.False(f, remove(), "there is no value any more")
+	f.do(func(ctx context.Context, repos ports.Repos) error {
+		locked, err := repos.Entries.Lock(ctx, o.credentials[0], o.box, "entry", f.now)
+		require.NoError(f, err)
+		require.False(f, locked.Entry.Exists())
+		require.Equal(f, version, locked.Entry.Version, "version numbers do not restart")
+		return nil
+	})
+	_, err := f.Read().Entries.Version(f.Context(), o.box.ID, "entry", version)
+	require.NoError(f, err, "the versions stay for a time")
+	require.Equal(f, version+1, f.write(o, "entry", "restored", 0))
+	require.Equal(f, []uint64{3, 2, 1}, f.numbers(o.box, "entry"))
+}
+
+// entryLockReturnsAccess: Lock waits for a concurrent writer and then returns the entry and the
+// caller's access as they are, not as they were before the wait.
+func entryLockReturnsAccess(f *fixture) {
+	o := f.office()
+	user := f.addUser("member")
+	member := f.addMember(o.box, user, domain.AllPermissions)
+	credential := f.addAPIKey(user)
+	f.write(o, "entry", "value", 0)
+	lock := func(ctx context.Context, repos ports.Repos) (ports.LockedEntry, error) {
+		return repos.Entries.Lock(ctx, credential, o.box, "entry", f.now)
+	}
+	second := make(chan error, 1)
+	f.do(func(ctx context.Context, repos ports.Repos) error {
+		locked, err := lock(ctx, repos)
+		require.NoError(f, err)
+		require.Equal(f, uint64(1), locked.Entry.Version)
+		require.Equal(f, domain.AllPermissions, locked.Access.Member.Permissions)
+		go func() {
+			second <- f.Do(f.Context(), func(ctx context.Context, repos ports.Repos) error {
+				locked, err := lock(ctx, repos)
+				if err == nil && (locked.Entry.Version != 2 || locked.Access.Member.Permissions != domain.ReadEntry) {
+					f.Errorf("the lock returned an old state: %+v", locked)
+				}
+				return err
+			})
+		}()
+		time.Sleep(50 * time.Millisecond) // time to wait for the lock
+		member.Permissions = domain.ReadEntry
+		require.NoError(f, repos.BoxUsers.Save(ctx, member))
+		entry := locked.Entry.Next(f.now)
+		return repos.Entries.AddVersion(ctx, entry, f.newVersion(entry, user.ID, "value"), 0, f.event("write"))
+	})
+	require.NoError(f, <-second)
+
+	require.NoError(f, f.Read().Boxes.Delete(f.Context(), o.box.ID))
+	f.requireCode(f.Do(f.Context(), func(ctx context.Context, repos ports.Repos) error {
+		_, err := lock(ctx, repos)
+		return err
+	}), domain.NotFound, "box_not_found")
+}
+
+func entryStaleServerKey(f *fixture) {
+	o := f.office()
+	f.write(o, "entry", "value", 0)
+	add := func(author domain.UserID) error {
+		return f.Do(f.Context(), func(ctx context.Context, repos ports.Repos) error {
+			locked, err := repos.Entries.Lock(ctx, o.credentials[0], o.box, "entry", f.now)
+			require.NoError(f, err)
+			entry := locked.Entry.Next(f.now)
+			return repos.Entries.AddVersion(ctx, entry, f.newVersion(entry, author, "value"), 0, f.event("refused"))
+		})
+	}
+	require.ErrorIs(f, add(f.id()), domain.Unauthenticated, "the author does not exist")
+	f.retire(f.keys[domain.KeyForEntries])
+	require.ErrorIs(f, add(o.owner.ID), ports.ErrStaleServerKey)
+	require.Equal(f, 2, f.reloads, "it was retried twice")
+	require.Equal(f, []uint64{1}, f.numbers(o.box, "entry"))
+	require.Equal(f, []string{"write"}, f.targets())
+}

@@ -1,0 +1,171 @@
+package storage
+
+import (
+	"context"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// serverKeys returns the stored keys of a purpose.
+func (f *fixture) serverKeys(purpose domain.KeyPurpose) []ports.ServerKey {
+	f.Helper()
+	all, err := f.Read().ServerKeys.List(f.Context())
+	require.NoError(f, err)
+	var keys []ports.ServerKey
+	for _, key := range all {
+		if key.Purpose == purpose {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+func serverKeyLifecycle(f *fixture) {
+	all, err := f.Read().ServerKeys.List(f.Context())
+	require.NoError(f, err)
+	require.Len(f, all, len(domain.KeyPurposes()))
+	first := f.keys[domain.KeyForEntries]
+	f.addServerKey(domain.KeyForEntries, 1) // the generation is taken
+	second := f.addServerKey(domain.KeyForEntries, 2)
+	keys := f.serverKeys(domain.KeyForEntries)
+	require.Equal(f, []domain.ServerKeyID{first, second}, []domain.ServerKeyID{keys[0].ID, keys[1].ID})
+	require.Equal(f, []byte{2}, keys[1].Wrapped)
+	require.Equal(f, f.now, keys[1].CreatedAt)
+	require.True(f, keys[0].RetiredAt.IsZero())
+
+	f.do(func(ctx context.Context, repos ports.Repos) error {
+		keys, err := repos.ServerKeys.List(ctx)
+		require.NoError(f, err)
+		for i := range keys {
+			keys[i].Wrapped = append(keys[i].Wrapped, 9)
+		}
+		return repos.ServerKeys.Rewrap(ctx, keys)
+	})
+	f.retire(first)
+	require.NoError(f, f.Read().ServerKeys.Retire(f.Context(), first, f.now.Add(time.Hour)))
+	keys = f.serverKeys(domain.KeyForEntries)
+	require.Equal(f, []byte{2, 9}, keys[1].Wrapped)
+	require.Equal(f, f.now, keys[0].RetiredAt, "the first retirement counts")
+	require.True(f, keys[1].RetiredAt.IsZero())
+
+	f.serialises(func(ctx context.Context, repos ports.Repos) error {
+		_, err := repos.ServerKeys.List(ctx)
+		return err
+	})
+}
+
+func serverKeyDeleteRetired(f *fixture) {
+	o := f.office()
+	f.write(o, "entry", "value", 0)
+	f.addTOTP(o.owner, false)
+	deleteRetired := func(purpose domain.KeyPurpose, left int) error {
+		return f.Do(f.Context(), func(ctx context.Context, repos ports.Repos) error {
+			return repos.ServerKeys.DeleteRetired(ctx, f.keys[purpose], left)
+		})
+	}
+	for purpose, rows := range map[domain.KeyPurpose]int{
+		domain.KeyForEntries: 1, domain.KeyForAccounts: 2, domain.KeyForAPIKeys: 1, domain.KeyForSessions: 1,
+	} {
+		require.ErrorIs(f, deleteRetired(purpose, rows), ports.ErrServerKeyInUse, "%s is not retired", purpose)
+		f.retire(f.keys[purpose])
+		require.ErrorIs(f, deleteRetired(purpose, rows-1), ports.ErrServerKeyInUse, purpose)
+		require.NoError(f, deleteRetired(purpose, rows), purpose)
+		require.Empty(f, f.serverKeys(purpose))
+	}
+}
+
+func sealedEntries(f *fixture) {
+	o := f.office()
+	for _, key := range []domain.EntryKey{"b", "a", "c"} {
+		f.write(o, key, "first", 0)
+		f.write(o, key, "second", 0)
+	}
+	old, next := f.keys[domain.KeyForEntries], f.addServerKey(domain.KeyForEntries, 2)
+	rows := f.Read().SealedRows
+	var places []ports.Place
+	var after ports.Place
+	for {
+		batch, err := rows.Entries(f.Context(), old, after, 4)
+		require.NoError(f, err)
+		if len(batch) == 0 {
+			break
+		}
+		for _, version := range batch {
+			require.Nil(f, version.Sealed.Value)
+			places = append(places, version.Place)
+			after = version.Place
+			require.NoError(f, rows.ReplaceEnvelope(f.Context(), version, next, []byte("rewrapped")))
+			stale := version // its envelope is no longer the stored one
+			require.NoError(f, rows.ReplaceEnvelope(f.Context(), stale, old, []byte("lost")))
+		}
+	}
+	require.Len(f, places, 6)
+	for i, key := range []domain.EntryKey{"a", "a", "b", "b", "c", "c"} {
+		want := ports.Place{Box: o.box.ID, Key: key, Version: uint64(1 + i%2), SealedAs: uint64(1 + i%2)}
+		require.Equal(f, want, places[i])
+		stored, err := f.Read().Entries.Version(f.Context(), o.box.ID, key, want.Version)
+		require.NoError(f, err)
+		require.Equal(f, next, stored.Sealed.ServerKey)
+		require.Equal(f, "rewrapped", string(stored.Sealed.Envelope))
+	}
+}
+
+func sealedAccounts(f *fixture) {
+	user := f.addUser("user")
+	f.addUser("other")
+	secret := f.addTOTP(user, false)
+	old, next := f.keys[domain.KeyForAccounts], f.addServerKey(domain.KeyForAccounts, 2)
+	rows := f.Read().SealedRows
+	passwords, err := rows.Passwords(f.Context(), old, domain.UserID{}, 10)
+	require.NoError(f, err)
+	require.Len(f, passwords, 2)
+	require.Equal(f, f.password(user.ID, "sealed user"), passwords[0])
+	rest, err := rows.Passwords(f.Context(), old, user.ID, 10)
+	require.NoError(f, err)
+	require.Equal(f, passwords[1:], rest)
+	require.NoError(f, rows.ReplacePassword(f.Context(), passwords[0], next, []byte("rewrapped")))
+	require.NoError(f, rows.ReplacePassword(f.Context(), passwords[0], old, []byte("lost")))
+	signIn, err := f.Read().Users.ForSignIn(f.Context(), "user")
+	require.NoError(f, err)
+	require.Equal(f, ports.SealedPassword{User: user.ID, ServerKey: next, Sealed: []byte("rewrapped")}, signIn.Password)
+
+	codes, err := rows.Codes(f.Context(), old, domain.TOTPID{}, 10)
+	require.NoError(f, err)
+	require.Equal(f, []ports.SealedTOTPSecret{secret}, codes)
+	require.NoError(f, rows.ReplaceCode(f.Context(), secret, next, []byte("rewrapped")))
+	require.NoError(f, rows.ReplaceCode(f.Context(), secret, old, []byte("lost")))
+	codes, err = rows.Codes(f.Context(), next, domain.TOTPID{}, 10)
+	require.NoError(f, err)
+	require.Len(f, codes, 1)
+	require.Equal(f, "rewrapped", string(codes[0].Sealed))
+}
+
+func sealedTokens(f *fixture) {
+	zoe, adam := f.addUser("zoe"), f.addUser("adam")
+	f.addAPIKey(zoe)
+	f.addAPIKey(adam)
+	f.addSession(zoe)
+	rows := f.Read().SealedRows
+	owned, err := rows.TokensUnder(f.Context(), f.keys[domain.KeyForAPIKeys])
+	require.NoError(f, err)
+	require.Len(f, owned, 2)
+	require.Equal(f, []domain.UserName{"adam", "zoe"}, []domain.UserName{owned[0].User, owned[1].User})
+	for purpose, want := range map[domain.KeyPurpose]int{domain.KeyForAPIKeys: 2, domain.KeyForSessions: 1} {
+		deleted, err := rows.DeleteTokens(f.Context(), f.keys[purpose])
+		require.NoError(f, err)
+		require.Equal(f, want, deleted)
+	}
+	f.do(func(ctx context.Context, repos ports.Repos) error {
+		_, err := repos.System.Owner(ctx)
+		require.NoError(f, err)
+		time.Sleep(20 * time.Millisecond)
+		age, err := rows.OldestTransaction(f.Context())
+		require.NoError(f, err)
+		require.GreaterOrEqual(f, age, 20*time.Millisecond)
+		return nil
+	})
+}

@@ -1,0 +1,105 @@
+// Package storage is the suite that every implementation of the storage ports must pass.
+//
+// It is a black box: it uses the interfaces of package ports only, so each test states what the
+// comments of that package promise. An implementation runs it with Exercise:
+//
+//	func TestStorage(t *testing.T) { storage.Exercise(t, open) }
+//
+// Tests of one implementation's mechanisms, such as query plans, stand beside its code.
+package storage
+
+import (
+	"context"
+	"testing"
+
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// Store is an implementation of all storage ports over one installation.
+type Store struct {
+	ports.Store
+	ports.EntryReader
+	ports.EntryWriter
+	ports.Janitor
+	Events ports.EventWriter
+	// Conflicts are errors for which the store retries a unit of work. They stand for the errors by
+	// which the database reports that it could not serialise transactions.
+	Conflicts []error
+}
+
+// Open returns a store over a new, empty installation. It registers the cleanup with t.
+// onStaleServerKey is what the store must call before it retries after ports.ErrStaleServerKey.
+type Open func(t *testing.T, onStaleServerKey func(context.Context) error) Store
+
+// Exercise runs the suite. Each test opens a store of its own, and they run in parallel.
+func Exercise(t *testing.T, open Open) {
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(newFixture(t, open))
+		})
+	}
+}
+
+// tests maps the port and the part of its contract to the test.
+var tests = map[string]func(*fixture){
+	"UnitOfWork/CommitAndRollback":     commitAndRollback,
+	"UnitOfWork/Panic":                 panicRollsBack,
+	"UnitOfWork/Isolation":             uncommittedChangesAreInvisible,
+	"UnitOfWork/CancelledAfterWork":    aCommitOutlivesItsRequest,
+	"UnitOfWork/NestedIsRefused":       nestedIsRefused,
+	"UnitOfWork/RetriesConflicts":      conflictsAreRetried,
+	"UnitOfWork/StartsOver":            startsOver,
+	"UnitOfWork/StaleServerKey":        staleServerKey,
+	"System/Owner":                     systemOwner,
+	"System/LockSerialises":            systemLockSerialises,
+	"Users/Lifecycle":                  userLifecycle,
+	"Users/Delete":                     userDelete,
+	"Users/Lists":                      userLists,
+	"Users/Passwords":                  userPasswords,
+	"Users/Permissions":                userPermissions,
+	"Users/LockSerialises":             userLockSerialises,
+	"APIKeys/Lifecycle":                apiKeyLifecycle,
+	"Sessions/Add":                     sessionAdd,
+	"TOTPSecrets/Lifecycle":            totpLifecycle,
+	"TOTPSecrets/AcceptsAStepOnce":     totpStepOnce,
+	"TOTPSecrets/RecoveryCodes":        recoveryCodes,
+	"TokenFamilies/Lifecycle":          tokenFamilyLifecycle,
+	"TokenFamilies/RefreshesOnce":      refreshesOnce,
+	"Attempts/Counters":                attemptCounters,
+	"Attempts/LockSerialises":          attemptLockSerialises,
+	"Attempts/KnownAddresses":          knownAddresses,
+	"Boxes/Lifecycle":                  boxLifecycle,
+	"BoxUsers/Lifecycle":               boxUserLifecycle,
+	"Entries/Versions":                 entryVersions,
+	"Entries/Counter":                  entryCounter,
+	"Entries/CounterUnderConcurrency":  entryCounterUnderConcurrency,
+	"Entries/Keys":                     entryKeys,
+	"Entries/Delete":                   entryDelete,
+	"Entries/LockReturnsCurrentAccess": entryLockReturnsAccess,
+	"Entries/StaleServerKey":           entryStaleServerKey,
+	"Callers/EveryCredential":          everyCredential,
+	"Callers/Access":                   callerAccess,
+	"EntryReader/Snapshot":             readerSnapshot,
+	"EntryReader/ValueNeedsPermission": readerPermission,
+	"EntryReader/Concurrent":           readerConcurrent,
+	"EntryWriter/Stores":               writerStores,
+	"EntryWriter/ChangedConditions":    writerConditions,
+	"EntryWriter/OneOfManyWins":        writerOneOfMany,
+	"EntryWriter/DoesNotWaitForLocks":  writerDoesNotWait,
+	"Events/AppendAndList":             eventsAppendAndList,
+	"Events/Filters":                   eventFilters,
+	"EventWriter/Concurrent":           eventWriterConcurrent,
+	"EventWriter/Cancelled":            eventWriterCancelled,
+	"ServerKeys/Lifecycle":             serverKeyLifecycle,
+	"ServerKeys/DeleteRetired":         serverKeyDeleteRetired,
+	"SealedRows/Entries":               sealedEntries,
+	"SealedRows/Accounts":              sealedAccounts,
+	"SealedRows/Tokens":                sealedTokens,
+	"Janitor/Accounts":                 janitorAccounts,
+	"Janitor/Attempts":                 janitorAttempts,
+	"Janitor/Events":                   janitorEvents,
+	"Janitor/RemovedEntries":           janitorRemovedEntries,
+	"DropletRecords/Lifecycle":         dropletLifecycle,
+	"DropletRecords/Claim":             dropletClaim,
+}
