@@ -29,6 +29,7 @@ func Compare(before, after Value) Changes {
 		Removed:   []string{},
 		Unchanged: []string{},
 	}
+	// Arrays are leaves: a change of one element changes the whole array.
 	oldLeaves, newLeaves := leavesOf(before), leavesOf(after)
 	for _, path := range newLeaves.paths {
 		old, exists := oldLeaves.text[path]
@@ -59,12 +60,15 @@ type leaves struct {
 // wholeValue is the path of a value that is not an object and therefore has no fields.
 const wholeValue = "(the value)"
 
+// leavesOf returns the leaves of a value. The empty object has none.
 func leavesOf(value Value) leaves {
 	found := leaves{text: map[string]string{}}
 	found.collect(nil, value)
 	return found
 }
 
+// collect adds the leaves of the value at a path, recursively. An empty object inside an object is a leaf, so that
+// its removal is a change.
 func (l *leaves) collect(path []string, value Value) {
 	if value.isObject && len(value.members) > 0 && l.canExpand(path, value) {
 		for _, each := range value.members {

@@ -33,7 +33,7 @@ func TestMerge(t *testing.T) {
 	base := parsed(t, `{"a":1,"db":{"host":"h","port":5},"x":{"y":1}}`)
 	update := parsed(t, `{"db":{"port":6,"user":"u"},"b":2,"x":"z"}`)
 	assert.Equal(t, `{"a":1,"db":{"host":"h","port":6,"user":"u"},"x":"z","b":2}`, string(Merge(base, update).JSON()))
-	assert.Equal(t, `{"a":1,"db":{"host":"h","port":5},"x":{"y":1}}`, string(base.JSON()), "the arguments are unchanged")
+	assert.Equal(t, `{"a":1,"db":{"host":"h","port":5},"x":{"y":1}}`, string(base.JSON()), "unchanged")
 }
 
 // TestFormatOf checks which names of files indicate a format.

@@ -33,14 +33,17 @@ func ReadDotenv(text []byte) (Value, error) {
 	return object(reader.members), nil
 }
 
+// dotenvReader reads a file line by line. It stops at the first error.
 type dotenvReader struct {
-	rest    string
-	line    int  // number of the line at which rest begins
-	crlf    bool // whether the previous line ended in CR LF
+	rest string
+	line int  // number of the line at which rest begins
+	crlf bool // whether the previous line ended in CR LF
+	// Parsed so far, in the order of their first occurrence.
 	members []member
 	index   map[string]int // position of each name in members
 }
 
+// The mistakes in a .env file. None of the messages quotes the file, which contains secrets.
 var (
 	errNoAssignment = errors.New("expected NAME=value")
 	errName         = errors.New("the name before '=' may contain only letters, digits, '_', '.' and '-'")
@@ -58,6 +61,7 @@ func (r *dotenvReader) readLine() error {
 		r.endLine(len(line))
 		return nil
 	}
+	// The name cannot contain '=', so the first one ends it.
 	equals := strings.IndexByte(line, '=')
 	if equals < 0 {
 		return errNoAssignment
@@ -90,6 +94,8 @@ func assignedName(text string) string {
 	return name
 }
 
+// isDotenvName reports whether a name is valid. Names may contain dots and dashes, which lockbox run converts to
+// '_'.
 func isDotenvName(name string) bool {
 	return name != "" && !strings.ContainsFunc(name, func(c rune) bool {
 		return !isNameRune(c, true) && c != '.' && c != '-'
@@ -110,6 +116,8 @@ func (r *dotenvReader) value(from int) (string, int, error) {
 		return "", 0, errUnclosed
 	}
 	value, after := r.rest[start+1:start+1+end], start+1+end+1
+	// Only blanks and a comment may follow. A comment directly after the quote, as in 'x'#y, is refused: a shell
+	// would treat it as a part of the value.
 	trailing, _, ended := strings.Cut(r.rest[after:], "\n")
 	if rest := strings.Trim(trailing, " \t\r"); rest != "" && (rest[0] != '#' || trailing[0] == '#') {
 		return "", 0, errAfterQuote

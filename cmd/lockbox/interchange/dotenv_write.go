@@ -25,6 +25,7 @@ func WriteShell(out io.Writer, variables []Variable) error {
 	return writeLines(out, variables, "export ", shellQuoted)
 }
 
+// writeLines writes one assignment per variable, in a single write.
 func writeLines(out io.Writer, variables []Variable, prefix string, quoted func(string) string) error {
 	var text strings.Builder
 	for _, each := range variables {
@@ -46,6 +47,8 @@ func dotenvQuoted(value string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "`", "\\`").Replace(value) + `"`
 }
 
+// needsQuotes reports whether a character can have a meaning in a shell or in a reader of .env files. Characters
+// outside ASCII are quoted too, because locales differ in which of them are blanks.
 func needsQuotes(c rune) bool {
 	return !isNameRune(c, true) && !strings.ContainsRune("./:@%+,-", c)
 }

@@ -47,6 +47,7 @@ func FormatOf(path string) (Format, bool) {
 	return Dotenv, strings.HasPrefix(name, ".env.")
 }
 
+// unknownFormat lists the formats that the caller could have meant.
 func unknownFormat(format Format, supported []string) error {
 	return fmt.Errorf("unknown format %q: use one of %s", format, strings.Join(supported, ", "))
 }
@@ -59,6 +60,7 @@ func Read(format Format, text []byte) (Value, error) {
 	case Dotenv:
 		value, err = ReadDotenv(text)
 	case JSON:
+		// Editors on Windows write a byte order mark, which JSON does not allow.
 		value, err = Parse(bytes.TrimPrefix(text, []byte("\ufeff")))
 	case YAML:
 		value, err = ReadYAML(text)
@@ -106,6 +108,7 @@ func Write(out io.Writer, format Format, value Value, options Options) error {
 	return WriteDotenv(out, variables)
 }
 
+// writeJSON writes a value as indented JSON.
 func writeJSON(out io.Writer, value Value) error {
 	text, err := Indented(value.text)
 	if err == nil {

@@ -57,6 +57,7 @@ func WriteKubernetes(out io.Writer, secret Secret, variables []Variable) error {
 	if err != nil {
 		return err
 	}
+	// Names such as true and 1 are valid for a Secret, so the strings of users are always quoted.
 	metadata := mapping("name", yamlString(secret.Name))
 	if secret.Namespace != "" {
 		metadata.Content = append(metadata.Content, yamlName("namespace"), yamlString(secret.Namespace))
@@ -67,6 +68,7 @@ func WriteKubernetes(out io.Writer, secret Secret, variables []Variable) error {
 
 // secretData returns the mapping data of a Secret and checks its limits.
 func secretData(variables []Variable) (*yaml.Node, error) {
+	// The limit is on the decoded values, as in the API server of Kubernetes.
 	data, size := &yaml.Node{Kind: yaml.MappingNode}, 0
 	for _, each := range variables {
 		if size += len(each.Value); size > maxSecretBytes {

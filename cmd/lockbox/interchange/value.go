@@ -13,14 +13,17 @@ import (
 // maxDepth is the maximum depth of nesting that is accepted. Recursive functions of this package rely on it.
 const maxDepth = 100
 
+// errNotJSON is unreachable after checkSyntax. It replaces errors of the decoder, which could quote the input.
 var errNotJSON = errors.New("invalid JSON")
 
 // Value is a JSON value. Unlike the types of encoding/json, it keeps the order of the names of an object and the
 // digits of a number. The zero Value is not valid JSON. Values are immutable and safe for concurrent use.
 type Value struct {
+	// The original text, without surrounding white space.
 	text     json.RawMessage
 	isObject bool
-	members  []member
+	// Set for objects only.
+	members []member
 }
 
 // member is a name of an object with its value.
@@ -72,6 +75,7 @@ func parse(decoder *json.Decoder, text []byte, path []string) (Value, error) {
 	return Value{text: bytes.TrimLeft(text[before:decoder.InputOffset()], ",: \t\r\n")}, nil
 }
 
+// parseObject reads the members of an object. The decoder is after the opening brace.
 func parseObject(decoder *json.Decoder, text []byte, path []string) (Value, error) {
 	if len(path) >= maxDepth {
 		return Value{}, fmt.Errorf("nested more than %d levels deep", maxDepth)
@@ -85,6 +89,7 @@ func parseObject(decoder *json.Decoder, text []byte, path []string) (Value, erro
 			return Value{}, errNotJSON
 		}
 		name, _ := token.(string)
+		// The full slice expression forces append to copy, because siblings share the path.
 		inside := append(path[:len(path):len(path)], name)
 		if seen[name] {
 			return Value{}, fmt.Errorf("duplicate name %s", quotePath(inside))
@@ -223,6 +228,8 @@ func (v Value) Field(path string) (Value, error) {
 	return found, nil
 }
 
+// field looks for the whole path as one name first, and then for its first part. A name with dots is therefore found
+// at the end of a path.
 func (v Value) field(path string) (Value, bool) {
 	if found, exists := v.element(path); exists {
 		return found, true

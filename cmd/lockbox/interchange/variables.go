@@ -29,6 +29,7 @@ func (v Value) Variables(naming Naming) ([]Variable, error) {
 		return nil, err
 	}
 	collected := variableCollector{naming: naming, origin: map[string]string{}}
+	// A single value has no name of its own and takes that of the entry.
 	var path []string
 	if !v.isObject {
 		path = []string{lastSegment(naming.Key)}
@@ -71,6 +72,7 @@ func (c *variableCollector) add(path []string, value Value) error {
 		}
 		return nil
 	}
+	// An unset variable is the closest equivalent of null; an empty one would be a value.
 	if string(value.text) == "null" {
 		return nil
 	}
@@ -145,6 +147,7 @@ func (v Value) Environment(naming Naming) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Names contain no '=', so the pairs are unambiguous.
 	pairs := make([]string, len(variables))
 	for i, each := range variables {
 		pairs[i] = each.Name + "=" + each.Value

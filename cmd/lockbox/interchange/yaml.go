@@ -24,12 +24,14 @@ func ReadYAML(text []byte) (Value, error) {
 	if err := decoder.Decode(&document); err != nil {
 		return Value{}, yamlError(err)
 	}
+	// A second document would be lost silently.
 	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
 		if err != nil {
 			return Value{}, yamlError(err)
 		}
 		return Value{}, fmt.Errorf("line %d: a second document begins here; the file must contain one", second.Line)
 	}
+	// A file of comments only is a document without content.
 	if len(document.Content) == 0 {
 		return Value{}, yamlError(io.EOF)
 	}
@@ -66,6 +68,7 @@ func fromNode(node *yaml.Node, depth int) (Value, error) {
 	return Value{}, fmt.Errorf("line %d: aliases are not supported: write the value out", node.Line)
 }
 
+// fromSequence converts a YAML sequence to an array.
 func fromSequence(node *yaml.Node, depth int) (Value, error) {
 	var out bytes.Buffer
 	out.WriteByte('[')
@@ -83,6 +86,8 @@ func fromSequence(node *yaml.Node, depth int) (Value, error) {
 	return Value{text: out.Bytes()}, nil
 }
 
+// fromMapping converts a YAML mapping to an object. All names become strings, including those that YAML reads as
+// numbers or booleans.
 func fromMapping(node *yaml.Node, depth int) (Value, error) {
 	members := make([]member, 0, len(node.Content)/2)
 	seen := map[string]bool{}
@@ -170,6 +175,7 @@ func toNode(value Value, depth int) (*yaml.Node, error) {
 	return &yaml.Node{Kind: yaml.ScalarNode, Value: string(value.text)}, nil
 }
 
+// toMapping converts an object to a mapping, in block style unless it is empty.
 func toMapping(value Value, depth int) (*yaml.Node, error) {
 	node := &yaml.Node{Kind: yaml.MappingNode}
 	for _, each := range value.members {
@@ -185,6 +191,7 @@ func toMapping(value Value, depth int) (*yaml.Node, error) {
 	return node, nil
 }
 
+// toSequence converts an array to a sequence, in block style unless it is empty.
 func toSequence(value Value, depth int) (*yaml.Node, error) {
 	var elements []json.RawMessage
 	if err := json.Unmarshal(value.text, &elements); err != nil {

@@ -14,8 +14,8 @@ func TestReadYAML(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"a: 1\nb: 1.50\nc: true\nd: null\ne: ~\nf:\n": `{"a":1,"b":1.50,"c":true,"d":null,"e":null,"f":null}`,
-		"a: no\nb: on\nc: y\nd: 2001-02-03\ne: 0755\nf: 0x1f": `{"a":"no","b":"on","c":"y","d":"2001-02-03","e":"0755",` +
-			`"f":"0x1f"}`,
+		"a: no\nb: on\nc: y\nd: 2001-02-03\ne: 0755\nf: 0x1f": `{"a":"no","b":"on","c":"y","d":"2001-02-03",` +
+			`"e":"0755","f":"0x1f"}`,
 		"a: 1_000\nb: .inf\nc: +1\nd: 12:30:45\ne: 1e3": `{"a":"1_000","b":".inf","c":"+1","d":"12:30:45",` +
 			`"e":1e3}`,
 		"a: 12345678901234567890123\nb: 1E400":    `{"a":12345678901234567890123,"b":1E400}`,

@@ -112,6 +112,7 @@ func Load(path string) (Book, error) {
 		// The decoder's error may quote the file, which contains tokens.
 		return book, fmt.Errorf("%s is not a valid profile file: fix or delete it, then sign in again", path)
 	}
+	// The JSON null and an absent field are valid, and the callers write to the map.
 	if book.Profiles == nil {
 		book.Profiles = map[string]Profile{}
 	}
@@ -143,6 +144,7 @@ func Change(path string, change func(*Book) error) error {
 
 // save replaces the profile file atomically, by writing a temporary file and renaming it.
 func save(path string, book Book) error {
+	// Indentation lets users read and repair the file.
 	text, err := json.MarshalIndent(book, "", "  ")
 	if err != nil {
 		return err
@@ -153,6 +155,7 @@ func save(path string, book Book) error {
 		return err
 	}
 	_, err = file.Write(append(text, '\n'))
+	// Without a sync, a crash after the rename could leave an empty file, and the tokens would be lost.
 	if err == nil {
 		err = file.Sync()
 	}

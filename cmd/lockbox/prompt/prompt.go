@@ -104,11 +104,13 @@ func ask(ctx context.Context, question string, read func(*os.File) (string, erro
 		return "", err
 	}
 	defer closeTerminal()
+	// Hidden turns the echo off. The saved state lets Ctrl-C turn it on again.
 	before, err := term.GetState(int(terminal.Fd()))
 	if err != nil {
 		return "", err
 	}
 	fmt.Fprint(screen(terminal), question)
+	// The buffer of the channel lets the goroutine end even if no one receives the answer.
 	type answer struct {
 		line string
 		err  error
@@ -147,6 +149,7 @@ func open() (terminal *os.File, closeTerminal func(), err error) {
 	if err != nil {
 		return nil, nil, ErrNoTerminal
 	}
+	// The device can exist and not be a terminal, for example in a restricted container.
 	if !IsTerminal(file) {
 		_ = file.Close()
 		return nil, nil, ErrNoTerminal

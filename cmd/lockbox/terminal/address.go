@@ -11,6 +11,7 @@ import (
 // address locates an entry. It is written BOX/KEY; everything after the first slash is the key.
 type address struct{ box, key string }
 
+// String returns the address in the form in which users write it.
 func (a address) String() string { return a.box + "/" + a.key }
 
 // parseAddress splits BOX/KEY. It only checks that both parts exist: the server decides which names are valid.

@@ -9,8 +9,9 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// apiKeysCommand is the parent of the commands for API keys. These always concern the keys of the caller, except that
-// an admin may delete the key of another user.
+// apiKeysCommand is the parent of the commands for API keys. These always concern the keys of the caller, except
+// that an admin may delete the key of another user. A key is shown only when it is created; later commands name it
+// by its id.
 func apiKeysCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "api-keys",
@@ -23,7 +24,9 @@ everything that the user of the key may do, so create a separate user for each p
 	return command
 }
 
-// apiKeysListCommand lists the usable keys of the caller (GET /api-keys). Expired and revoked keys are not in the list.
+// apiKeysListCommand lists the usable keys of the caller (GET /api-keys). Expired and revoked keys are not in the
+// list. With --output json it prints the array of the server, with the fields id, name, createdAt, expiresAt and
+// lastUsedAt.
 func apiKeysListCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
@@ -48,7 +51,8 @@ again after their creation.`,
 }
 
 // apiKeysCreateCommand creates a key for the caller (POST /api-keys). An --expiry that the server cannot parse, or
-// that is in the past, ends with exitUsage.
+// that is in the past, ends with exitUsage. With --output json it prints {"apiKey":"…"}. The server caps the expiry
+// of a key that is created with an expiring API key, so that a short-lived key cannot extend its own life.
 func apiKeysCreateCommand(s *session) *cobra.Command {
 	var options client.APIKeyOptions
 	command := &cobra.Command{
@@ -76,7 +80,8 @@ key expires no later than that key.`,
 }
 
 // apiKeysDeleteCommand revokes a key (DELETE /api-keys/{apiKey}). An unknown id ends with exitNotFound, and the last
-// usable key of a user with exitConflict. The client sends only the id of a key, even if the argument is a whole key.
+// usable key of a user with exitConflict. The client sends only the id of a key, even if the argument is a whole
+// key. It asks for no confirmation, because a leaked key must be revoked quickly. It prints nothing.
 func apiKeysDeleteCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "delete ID",
@@ -93,7 +98,8 @@ revoke the keys of other users.`,
 	}
 }
 
-// completeAPIKeys offers the ids of the caller's API keys, described by their names.
+// completeAPIKeys offers the ids of the caller's API keys, described by their names. The names help to choose,
+// because ids are random.
 func (s *session) completeAPIKeys() cobra.CompletionFunc {
 	return s.complete(func(ctx context.Context, server *client.Client, _ string) ([]string, error) {
 		keys, err := server.ListAPIKeys(ctx)

@@ -24,14 +24,16 @@ const clockSkew = 10 * time.Second
 // it.
 type eventStream = iter.Seq2[client.Event, error]
 
+// auditFlags are the flags of lockbox audit.
 type auditFlags struct {
-	filter client.EventFilter
-	limit  int
-	since  string
+	filter client.EventFilter // action, user and before, which the server applies
+	limit  int                // maximum number of printed events; 0 for all
+	since  string             // see parseSince; applied by this program
 }
 
 // auditCommand shows the audit log of the server (GET /audit) or of a box (GET /boxes/{box}/audit). A caller without
-// the right to read it gets exitForbidden, and no output.
+// the right to read it gets exitForbidden, and no output. The limit is applied here and not by the server, which
+// limits only the size of a page.
 func auditCommand(s *session) *cobra.Command {
 	var flags auditFlags
 	command := &cobra.Command{
@@ -62,6 +64,7 @@ page by page, so a pager or head can end the command early.`,
 		if flags.limit < 0 {
 			return &usageError{fmt.Errorf("--limit is %d: it must be 0 or more", flags.limit)}
 		}
+		// A period selects events by itself, so the default limit would be surprising.
 		if flags.since != "" && !command.Flags().Changed("limit") {
 			flags.limit = 0
 		}
@@ -97,6 +100,7 @@ func (s *session) audit(ctx context.Context, server *client.Client, args []strin
 		// One extra event shows whether more events exist.
 		filter.Limit = min(flags.limit+1, maxEventsPerPage)
 	}
+	// Nothing is requested yet: the sequence fetches pages while it is read.
 	events := server.Events(ctx, &filter)
 	if len(args) == 1 {
 		events = server.BoxEvents(ctx, args[0], &filter)
@@ -146,7 +150,8 @@ func awaitFirst(events eventStream) (eventStream, error) {
 	}, nil
 }
 
-// auditTable prints columns of fixed width, so that each line can be printed before the next page arrives.
+// auditTable prints columns of fixed width, so that each line can be printed before the next page arrives. It stops
+// after limit events and reports on a terminal that more exist.
 func (s *session) auditTable(events eventStream, limit int) error {
 	const layout = "%-19s  %-20s  %-9s  %-16s  %-15s  %s\n"
 	if _, err := fmt.Fprintf(s.out, layout, "TIME", "ACTION", "OUTCOME", "USER", "ADDRESS", "SUBJECT"); err != nil {
@@ -192,6 +197,7 @@ func (s *session) auditJSON(events eventStream, limit int) error {
 	if _, err := fmt.Fprint(s.out, "{\n  \"events\": ["); err != nil {
 		return err
 	}
+	// json.Encoder cannot write a list incrementally, so the frame of the document is written by hand.
 	printed, last, next := 0, "", []byte("null")
 	for event, err := range events {
 		if err != nil {

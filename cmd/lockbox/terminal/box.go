@@ -9,7 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// boxCommand is the parent of the commands for boxes.
+// boxCommand is the parent of the commands for boxes. A box is the unit of sharing: users are members of boxes, and
+// permissions apply to all entries of a box.
 func boxCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "box",
@@ -30,7 +31,8 @@ creator of a box is its owner and first boxadmin.`,
 	return command
 }
 
-// boxListCommand lists the names of the boxes in which the caller is active (GET /boxes).
+// boxListCommand lists the names of the boxes in which the caller is active (GET /boxes). It prints one name per
+// line, sorted, or with --output json an array of strings. An admin, too, sees only boxes of which it is a member.
 func boxListCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
@@ -50,7 +52,7 @@ lockbox list BOX.`,
 }
 
 // boxCreateCommand creates a box (POST /boxes/{box}). A name that is already in use ends with exitConflict, and an
-// invalid name with exitUsage.
+// invalid name with exitUsage. It prints nothing on standard output.
 func boxCreateCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "create BOX",
@@ -70,8 +72,9 @@ use lockbox box user add.`,
 	}
 }
 
-// boxShowCommand shows a box (GET /boxes/{box}). A box that does not exist and a box that the caller may not see both
-// end with exitNotFound, so that the existence of a box stays private.
+// boxShowCommand shows a box (GET /boxes/{box}). A box that does not exist and a box that the caller may not see
+// both end with exitNotFound, so that the existence of a box stays private. With --output json it prints the
+// description of the server, including the keys of the entries if the caller may list them.
 func boxShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show BOX",
@@ -120,8 +123,9 @@ func entryCount(box *client.Box) string {
 	return strconv.Itoa(len(box.Entries))
 }
 
-// boxDeleteCommand deletes a box (DELETE /boxes/{box}). Without --yes it asks first; if there is no terminal, it ends
-// with exitUsage and deletes nothing.
+// boxDeleteCommand deletes a box (DELETE /boxes/{box}). Without --yes it asks first; if there is no terminal, it
+// ends with exitUsage and deletes nothing. Boxadmins and admins may do this. Unlike a deleted entry, a deleted box
+// cannot be restored.
 func boxDeleteCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
@@ -153,7 +157,7 @@ confirmation; scripts must use --yes.`,
 }
 
 // boxTransferCommand changes the owner of a box (PUT /boxes/{box}). A new owner who is not an active user of the box
-// ends with exitConflict.
+// ends with exitConflict. It asks for no confirmation: the new owner or an admin can transfer the box back.
 func boxTransferCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "transfer BOX USER",

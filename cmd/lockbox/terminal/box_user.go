@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// boxUserCommand is the parent of the commands for the users of a box.
+// boxUserCommand is the parent of the commands for the users of a box. A user of a box is also called a member.
 func boxUserCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "user",
@@ -30,7 +30,7 @@ may add, change and remove them. What a user may do with entries is set by lockb
 	return command
 }
 
-// showMembers prints the users of a box as a table.
+// showMembers prints the users of a box as a table. The same table is part of lockbox box show.
 func (s *session) showMembers(users []client.Member) error {
 	return s.show(users, []string{"USER", "ROLE", "STATE"}, func(add func(...string)) {
 		for _, user := range users {
@@ -47,7 +47,8 @@ func stateText(active bool) string {
 	return "inactive"
 }
 
-// boxUserListCommand lists the users of a box (GET /boxes/{box}).
+// boxUserListCommand lists the users of a box (GET /boxes/{box}). With --output json it prints an array of objects
+// with the fields username, role and isActive.
 func boxUserListCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "list BOX",
@@ -68,8 +69,8 @@ func boxUserListCommand(s *session) *cobra.Command {
 	}
 }
 
-// boxUserShowCommand shows a user of a box (GET /boxes/{box}/users/{username}). Boxadmins and admins may do this, and
-// the user itself.
+// boxUserShowCommand shows a user of a box (GET /boxes/{box}/users/{username}). Boxadmins and admins may do this,
+// and the user itself. With --output json it prints one object with the same fields and permissions.
 func boxUserShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show BOX USER",
@@ -94,7 +95,8 @@ func boxUserShowCommand(s *session) *cobra.Command {
 }
 
 // boxUserAddCommand adds a user to a box (POST /boxes/{box}/users). A user who is already in the box ends with
-// exitConflict, and an unknown user or box with exitNotFound.
+// exitConflict, and an unknown user or box with exitNotFound. The server grants readEntryKeys and readEntry to a new
+// member. The encryption key is not shared by this command: the user must receive it in another way.
 func boxUserAddCommand(s *session) *cobra.Command {
 	var role string
 	command := &cobra.Command{
@@ -121,7 +123,8 @@ func addBoxRoleFlag(command *cobra.Command, role *string, usage string) {
 }
 
 // boxUserUpdateCommand changes the role or state of a user in a box (PUT /boxes/{box}/users/{username}). A flag that
-// is not given changes nothing, so the default of --active does not activate a user.
+// is not given changes nothing, so the default of --active does not activate a user. The last active boxadmin of a
+// box and its owner cannot be demoted or deactivated (exitConflict).
 func boxUserUpdateCommand(s *session) *cobra.Command {
 	var role string
 	var active bool
@@ -151,8 +154,8 @@ boxadmin.`,
 	return command
 }
 
-// boxUserRemoveCommand removes a user from a box (DELETE /boxes/{box}/users/{username}). The owner of the box cannot be
-// removed (exitConflict).
+// boxUserRemoveCommand removes a user from a box (DELETE /boxes/{box}/users/{username}). The owner of the box cannot
+// be removed (exitConflict). Entries that the user has written stay in the box.
 func boxUserRemoveCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove BOX USER",

@@ -41,6 +41,7 @@ func (s *session) completeAfter(candidates func(ctx context.Context, server *cli
 		// Shells print candidates unchanged, so candidates with control characters are dropped. A tab is allowed:
 		// it separates a candidate from its description.
 		words = slices.DeleteFunc(words, func(word string) bool { return replaceControls(word, "\t") != word })
+		// After BOX/ the user continues with a key, so the shell must not add a blank.
 		directive := cobra.ShellCompDirectiveNoFileComp
 		if len(words) > 0 && strings.HasSuffix(words[0], "/") {
 			directive |= cobra.ShellCompDirectiveNoSpace
@@ -52,7 +53,8 @@ func (s *session) completeAfter(candidates func(ctx context.Context, server *cli
 // completeFirst completes the first argument only.
 func completeFirst(complete cobra.CompletionFunc) cobra.CompletionFunc { return completeEach(complete) }
 
-// completeEach completes each argument with the function at the same position.
+// completeEach completes each argument with the function at the same position. Further arguments are not completed,
+// and never with file names.
 func completeEach(functions ...cobra.CompletionFunc) cobra.CompletionFunc {
 	return func(command *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
 		if len(args) >= len(functions) {
@@ -91,7 +93,8 @@ func (s *session) completeMembers() cobra.CompletionFunc {
 	})
 }
 
-// completeAddresses offers boxes, and after BOX/ the entries of that box.
+// completeAddresses offers boxes, and after BOX/ the entries of that box. It lists all keys of the box for each
+// completion; the server limits the number of entries in a box, so this stays small.
 func (s *session) completeAddresses() cobra.CompletionFunc {
 	return s.complete(func(ctx context.Context, server *client.Client, toComplete string) ([]string, error) {
 		box, prefix, found := strings.Cut(toComplete, "/")

@@ -14,9 +14,9 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// dropletCommand is the parent of the commands for droplets. They use the accounts API (/api/v1), which authorizes by
-// group and not by role: a group that is too low ends with exitForbidden. A server without a Docker engine ends with
-// exitUnavailable.
+// dropletCommand is the parent of the commands for droplets. They use the accounts API (/api/v1), which authorizes
+// by group and not by role: a group that is too low ends with exitForbidden. A server without a Docker engine ends
+// with exitUnavailable. The responses of the accounts API contain all droplets, also those to a change of one.
 func dropletCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "droplet",
@@ -37,7 +37,7 @@ list droplets; managers may also add, start, stop and delete them. The server ne
 }
 
 // showDroplets prints droplets in the order of the server. With --output json it prints them as the server returns
-// them.
+// them. Times and states are texts of the server and are not parsed.
 func (s *session) showDroplets(droplets []client.Droplet) error {
 	return s.show(droplets, []string{"NAME", "ID", "CREATED", "STATUS", "PORTS"}, func(add func(...string)) {
 		for _, droplet := range droplets {
@@ -60,7 +60,7 @@ func formatPorts(ports map[string]client.Port) string {
 	return strings.Join(texts, " ")
 }
 
-// dropletListCommand lists all droplets (GET /api/v1/droplet/list).
+// dropletListCommand lists all droplets (GET /api/v1/droplet/list). This needs at least the group viewer.
 func dropletListCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
@@ -78,8 +78,9 @@ func dropletListCommand(s *session) *cobra.Command {
 	}
 }
 
-// dropletActionCommand returns a command that runs action on one droplet. It prints all droplets afterwards, which is
-// what the server responds with.
+// dropletActionCommand returns a command that runs action on one droplet. It prints all droplets afterwards, which
+// is what the server responds with. These commands need at least the group manager. An unknown droplet ends with
+// exitNotFound.
 func dropletActionCommand(s *session, verb, short string,
 	action func(*client.Client, context.Context, string) ([]client.Droplet, error)) *cobra.Command {
 	return &cobra.Command{
@@ -100,7 +101,8 @@ func dropletActionCommand(s *session, verb, short string,
 }
 
 // dropletDeleteCommand deletes a droplet (DELETE /api/v1/droplet/delete/{droplet}). Without --yes it asks first; if
-// there is no terminal, it ends with exitUsage and deletes nothing.
+// there is no terminal, it ends with exitUsage and deletes nothing. The server also deletes the entry with the
+// private key, if that entry is unchanged since the droplet was added.
 func dropletDeleteCommand(s *session) *cobra.Command {
 	var yes bool
 	command := dropletActionCommand(s, "delete", "Delete a droplet with all its data",

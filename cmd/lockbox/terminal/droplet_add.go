@@ -12,13 +12,17 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
+// dropletAddFlags are the flags of lockbox droplet add. box and keyFile exclude each other.
 type dropletAddFlags struct {
-	image, box, keyFile string
-	env                 []string
+	image   string   // "" for the first image that the server allows
+	box     string   // receives the private key, and provides the entries of env
+	keyFile string   // receives the private key
+	env     []string // pairs of the form NAME=KEY
 }
 
 // dropletAddCommand adds a droplet (POST /api/v1/droplet/add). The server does not keep the private key unless --box
-// names a box for it, so the key must reach the user in any case; see addDropletWithKeyFile.
+// names a box for it, so the key must reach the user in any case; see addDropletWithKeyFile. An image that the
+// server does not allow ends with exitUsage.
 func dropletAddCommand(s *session) *cobra.Command {
 	var flags dropletAddFlags
 	command := &cobra.Command{
@@ -49,7 +53,8 @@ variables of the droplet from entries of the box. Both need the encryption key.`
 	return command
 }
 
-// addDroplet checks the flags, obtains the encryption key if a box is involved, and adds a droplet.
+// addDroplet checks the flags, obtains the encryption key if a box is involved, and adds a droplet. Every check that
+// needs no server comes first, because a droplet is expensive to create.
 func (s *session) addDroplet(ctx context.Context, server *client.Client, flags dropletAddFlags) error {
 	options := client.DropletOptions{Image: flags.image, Box: flags.box}
 	var err error
@@ -71,6 +76,7 @@ func (s *session) addDroplet(ctx context.Context, server *client.Client, flags d
 	switch {
 	case err != nil:
 		return err
+	// Without --box and --key-file, standard output is the only place for the key.
 	case flags.box == "":
 		return s.showPrivateKey(droplets)
 	}
@@ -91,6 +97,7 @@ func (s *session) addDropletWithKeyFile(ctx context.Context, server *client.Clie
 		err = writePrivateKey(file, droplets)
 	}
 	if err != nil {
+		// If the droplet exists, the file stays: it may contain the only copy of the key.
 		if droplets == nil {
 			_ = os.Remove(path)
 		}

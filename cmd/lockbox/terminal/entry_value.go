@@ -21,7 +21,8 @@ import (
 // that a server enforces is lower (LOCKBOX_MAX_VALUE_BYTES).
 const maxInput = 64 << 20
 
-// valueFlags select the source of the value that lockbox set writes.
+// valueFlags select the source of the value that lockbox set writes. At most one source may be given: an argument,
+// standard input, a generated value or, without any of them, a prompt.
 type valueFlags struct {
 	stdin, asString bool
 	generate        int
@@ -122,8 +123,9 @@ func notUTF8(source string) error {
 		source)}
 }
 
-// promptForValue asks for a value, which is stored as a string. It requires that standard input is a terminal: a script
-// that forgot --stdin must fail and not wait for a person.
+// promptForValue asks for a value, which is stored as a string. It requires that standard input is a terminal: a
+// script that forgot --stdin must fail and not wait for a person. A typed value is one line and is always a string,
+// even if it looks like JSON.
 func (s *session) promptForValue(command *cobra.Command) (json.RawMessage, error) {
 	noValue := &usageError{errors.New("no value given: use an argument, @FILE, --stdin or --generate")}
 	if !prompt.IsTerminal(s.in) {

@@ -13,6 +13,7 @@ import (
 // Ctrl-C.
 func (s *session) input(ctx context.Context) io.Reader { return &cancellableReader{ctx, s.in} }
 
+// cancellableReader is a reader whose calls return when ctx ends.
 type cancellableReader struct {
 	ctx context.Context //nolint:containedctx // io.Reader has no other way to pass one
 	in  io.Reader
@@ -44,6 +45,7 @@ func (r *cancellableReader) Read(into []byte) (int, error) {
 func (s *session) env(name string) string { return os.Getenv(name) }
 
 // environmentOrFile returns the value of a variable, or the contents of the file that the variable NAME_FILE names.
+// The file form keeps secrets out of the environment, which other processes of the same user can read.
 func (s *session) environmentOrFile(name string) (string, error) {
 	if text := s.env(name); text != "" {
 		return text, nil
@@ -60,7 +62,8 @@ func (s *session) environmentOrFile(name string) (string, error) {
 }
 
 // sameServer reports whether two URLs address the same server. The case of letters matters in the path only, and
-// slashes at the end do not matter. Host names are not resolved: localhost and 127.0.0.1 are different servers.
+// slashes at the end do not matter. Host names are not resolved: localhost and 127.0.0.1 are different servers. The
+// comparison decides whether a token or an encryption key may be sent, so it errs on the side of different servers.
 func sameServer(one, other string) bool { return canonicalURL(one) == canonicalURL(other) }
 
 // canonicalURL returns the form in which URLs are compared. Text that is not a URL is compared as it is.

@@ -46,6 +46,7 @@ func ExitCode(err error) int {
 	var usage *usageError
 	var coded *exitError
 	switch {
+	// A closed pipe is not a failure of this program: head and pagers close it when they have enough.
 	case err == nil, Quiet(err) && errors.Is(err, syscall.EPIPE):
 		return 0
 	case errors.As(err, &coded):
@@ -65,7 +66,7 @@ func ExitCode(err error) int {
 }
 
 // Quiet reports whether an error needs no message: the reader of a pipe closed it, the user pressed Ctrl-C, or a
-// program started by this one has already reported its failure.
+// program started by this one has already reported its failure. The exit code is not affected: see ExitCode.
 func Quiet(err error) bool {
 	var coded *exitError
 	return errors.Is(err, syscall.EPIPE) || errors.Is(err, context.Canceled) ||
@@ -78,6 +79,7 @@ type exitError struct {
 	code int
 }
 
+// Error returns the message of the wrapped error, or "".
 func (e *exitError) Error() string {
 	if e.error == nil {
 		return ""
@@ -85,9 +87,12 @@ func (e *exitError) Error() string {
 	return e.error.Error()
 }
 
+// Unwrap returns the wrapped error, which may be nil.
 func (e *exitError) Unwrap() error { return e.error }
 
-// usageError is a mistake in how the program was called. Its exit code is exitUsage.
+// usageError is a mistake in how the program was called. Its exit code is exitUsage. It is not used for mistakes
+// that only the server can find; those have their own kinds.
 type usageError struct{ error }
 
+// Unwrap returns the wrapped error, so that Explain finds errors of the client.
 func (e *usageError) Unwrap() error { return e.error }

@@ -56,6 +56,7 @@ func Explain(err error) string {
 	}
 	var text strings.Builder
 	switch {
+	// Status 0 means that there was no response. The message is the client's own.
 	case refused.Status == 0 && errors.Is(refused, client.ErrUnavailable):
 		text.WriteString("the server cannot be reached: " + refused.Message)
 	case replacements[refused.Code] != "":
@@ -89,6 +90,8 @@ func entryError(at address, err error) error {
 	return &detailedError{prefix: at.String() + ": ", error: err}
 }
 
+// Error returns the explained message between prefix and suffix.
 func (e *detailedError) Error() string { return e.prefix + Explain(e.error) + e.suffix }
 
+// Unwrap returns the original error, which determines the exit code.
 func (e *detailedError) Unwrap() error { return e.error }

@@ -15,16 +15,19 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
 )
 
+// exportFlags are the flags of lockbox export.
 type exportFlags struct {
-	format, file string
-	force        bool
-	version      uint64
-	allow        []string
-	options      interchange.Options
+	format  string // "" for the format that file indicates
+	file    string // "" for standard output
+	force   bool   // replace file if it exists
+	version uint64 // 0 for the newest
+	allow   []string
+	options interchange.Options
 }
 
-// exportCommand prints an entry in another format (GET /boxes/{box}/entries/{key}). It needs the permission readEntry
-// and the encryption key.
+// exportCommand prints an entry in another format (GET /boxes/{box}/entries/{key}). It needs the permission
+// readEntry and the encryption key. With --file it prints nothing. The option --output does not affect the export,
+// because --format determines the form.
 func exportCommand(s *session) *cobra.Command {
 	var flags exportFlags
 	command := &cobra.Command{
@@ -124,7 +127,8 @@ func writeAllowed(out io.Writer, format interchange.Format, value interchange.Va
 }
 
 // writeFile writes a file that only this user can read. It writes a temporary file and renames it, so that the file
-// appears complete or not at all. An existing file is an error unless replace is set.
+// appears complete or not at all. An existing file is an error unless replace is set. The temporary file is in the
+// same directory, because a rename works only within one file system.
 func writeFile(path string, text []byte, replace bool) (err error) {
 	if _, err := os.Lstat(path); !replace && !errors.Is(err, fs.ErrNotExist) {
 		return &usageError{fmt.Errorf("%s already exists: use --force to replace it", path)}

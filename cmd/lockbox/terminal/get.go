@@ -14,14 +14,16 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
+// getFlags are the flags of lockbox get.
 type getFlags struct {
-	field   string
+	field   string // a path in the syntax of interchange.Value.Field
 	raw     bool
-	version uint64
+	version uint64 // 0 for the newest
 }
 
 // getCommand reads an entry (GET /boxes/{box}/entries/{key}). It needs the permission readEntry and the encryption
-// key; a wrong key ends with exitWrongKey. A missing entry, version or field ends with exitNotFound.
+// key; a wrong key ends with exitWrongKey. A missing entry, version or field ends with exitNotFound. Each read of a
+// value is an audited action. Without --raw, the output is indented JSON with a line end.
 func getCommand(s *session) *cobra.Command {
 	var flags getFlags
 	command := &cobra.Command{
@@ -79,6 +81,8 @@ func (s *session) readEntry(ctx context.Context, where string, version uint64) (
 	if err != nil {
 		return at, nil, err
 	}
+	// The key is obtained only now: a mistake in the address or a missing login is reported before the user types
+	// it.
 	key, err := s.encryptionKey(ctx, false)
 	if err != nil {
 		return at, nil, err
@@ -111,6 +115,7 @@ func (s *session) showValue(entry *client.Entry, raw bool) error {
 		return err
 	}
 	text := value.Plain()
+	// On a terminal, the shell prompt would otherwise follow on the same line.
 	if prompt.IsTerminal(s.out) {
 		text += "\n"
 	}

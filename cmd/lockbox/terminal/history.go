@@ -11,7 +11,8 @@ import (
 )
 
 // historyCommand lists the versions of an entry (GET /boxes/{box}/entries/{key}/versions). It decrypts nothing and
-// needs no encryption key.
+// needs no encryption key. It needs the permission readEntryKeys. The server keeps the newest versions only, ten by
+// default, so version 1 may be missing.
 func historyCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "history BOX/KEY",

@@ -13,13 +13,19 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
 )
 
+// importFlags are the flags of lockbox import. merge and each exclude each other.
 type importFlags struct {
-	format                   string
-	dryRun, merge, each, yes bool
+	format string // "" for the format that the name of the file indicates
+	dryRun bool
+	merge  bool // keep names that are not in the file
+	each   bool // write one entry per name
+	yes    bool // do not ask for confirmation
 }
 
-// importCommand writes a file into one entry, or with --each into several. It needs the permissions readEntry and
-// createEntry and the encryption key of the existing entries, because it compares before it writes.
+// importCommand writes a file into one entry, or with --each into several. It compares before it writes, so it needs
+// the permissions readEntry and createEntry and the encryption key of the existing entries; --each also needs
+// readEntryKeys. With --dry-run and with --output json it prints the names of the changes by kind, and never a
+// value. An entry that another user writes in the meantime ends with exitConflict.
 func importCommand(s *session) *cobra.Command {
 	var flags importFlags
 	command := &cobra.Command{
@@ -109,6 +115,7 @@ func (s *session) readFile(ctx context.Context, path, format string) (interchang
 	if err != nil {
 		return interchange.Value{}, &usageError{fmt.Errorf("%s: %w", path, err)}
 	}
+	// An empty file is probably a mistake, and would remove all names of the entry.
 	if len(value.Names()) == 0 {
 		return interchange.Value{}, &usageError{fmt.Errorf("%s: contains no names", path)}
 	}
@@ -134,6 +141,7 @@ func (s *session) importOne(ctx context.Context, server *client.Client, at addre
 	if err := s.confirmChanges(ctx, at, changes, flags); err != nil || flags.dryRun {
 		return err
 	}
+	// A repeated import must not create versions that differ from the previous one in nothing.
 	if changes.None() {
 		return s.showImported(changes)
 	}

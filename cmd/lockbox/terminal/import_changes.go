@@ -50,6 +50,8 @@ type progress struct {
 // barWidth is the width of the bar in characters. With the label and the counts it fits into 80 columns.
 const barWidth = 30
 
+// progress returns a bar for total items. With --output json it draws nothing, because programs may show standard
+// error.
 func (s *session) progress(label string, total int) *progress {
 	bar := &progress{label: label, total: total}
 	if s.output != formatJSON && prompt.IsTerminal(s.errs) {

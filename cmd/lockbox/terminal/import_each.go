@@ -26,9 +26,11 @@ var (
 	keyPattern     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@-]*([/:][A-Za-z0-9_][A-Za-z0-9._@-]*)*$`)
 )
 
+// maxKeyLength is the server's limit on the length of a key, in characters. Keys are ASCII, so bytes are characters.
 const maxKeyLength = 200
 
-// importItem is a name of the file and the entry that it becomes.
+// importItem is a name of the file and the entry that it becomes. Its address and value come from the file; its
+// condition and change come from the existing entry.
 type importItem struct {
 	at        address
 	value     interchange.Value
@@ -39,6 +41,7 @@ type importItem struct {
 // itemChange is what an import does to an entry. The zero value is an entry that does not exist yet.
 type itemChange int
 
+// The changes of an entry. Nothing is ever removed by an import with --each.
 const (
 	itemAdded itemChange = iota
 	itemChanged
@@ -65,6 +68,7 @@ func (s *session) importEach(ctx context.Context, server *client.Client, under a
 	if err := s.confirmChanges(ctx, under, changes, flags); err != nil || flags.dryRun {
 		return err
 	}
+	// Unchanged entries are not written again. This is what makes a repeated import continue an interrupted one.
 	items = slices.DeleteFunc(items, func(item *importItem) bool { return item.change == itemUnchanged })
 	bar := s.progress("Writing", len(items))
 	err = inParallel(ctx, items, bar, func(ctx context.Context, item *importItem) error {
@@ -94,6 +98,7 @@ func importItems(under address, value interchange.Value) ([]*importItem, error) 
 	nameOfKey := map[string]string{}
 	var items []*importItem
 	for _, name := range value.Names() {
+		// The server stores keys in lower case.
 		key := strings.ToLower(prefix + name)
 		member, _ := value.Member(name)
 		switch other, taken := nameOfKey[key]; {
@@ -117,6 +122,7 @@ func importItems(under address, value interchange.Value) ([]*importItem, error) 
 // sets the condition of each write: the version just read, or that the entry is still missing.
 func (s *session) compareItems(ctx context.Context, server *client.Client, under address, items []*importItem,
 	key client.EncryptionKey) (interchange.Changes, error) {
+	// One list replaces a request per name for entries that do not exist.
 	keys, err := server.ListEntries(ctx, under.box, "")
 	if err != nil {
 		return interchange.Changes{}, err
@@ -139,6 +145,7 @@ func (s *session) compareItems(ctx context.Context, server *client.Client, under
 		if err != nil {
 			return err
 		}
+		// A value that cannot be parsed differs from every value of a file.
 		item.condition.IfMatch, item.change = entry.Version, itemChanged
 		if before, err := interchange.Parse(entry.Value); err == nil && interchange.Same(before, item.value) {
 			item.change = itemUnchanged
@@ -167,8 +174,9 @@ func changesOf(items []*importItem) interchange.Changes {
 	return changes
 }
 
-// inParallel runs work on importConcurrency items at a time. After the first error it starts no further work, but waits
-// for what has started, so that the bar counts everything that is done.
+// inParallel runs work on importConcurrency items at a time. After the first error it starts no further work, but
+// waits for what has started, so that the bar counts everything that is done. The errors of several items are
+// joined, in no particular order.
 func inParallel(ctx context.Context, items []*importItem, bar *progress,
 	work func(context.Context, *importItem) error) error {
 	defer bar.end()

@@ -13,14 +13,16 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
+// initFlags are the flags of lockbox init.
 type initFlags struct {
 	username      string
-	passwordStdin bool
-	tokenFile     string
+	passwordStdin bool   // read the password from standard input
+	tokenFile     string // file with the server's init token
 }
 
 // initCommand initializes a server (POST /init). A server that has an owner ends with exitConflict, and a missing or
-// wrong init token with exitUnauthenticated. Neither changes the profile.
+// wrong init token with exitUnauthenticated. Neither changes the profile. The stored API key never expires, so the
+// owner stays signed in on this machine.
 func initCommand(s *session) *cobra.Command {
 	var flags initFlags
 	command := &cobra.Command{

@@ -34,12 +34,14 @@ func (k *keySource) addFlags(command *cobra.Command) {
 	command.MarkFlagsMutuallyExclusive("encryption-key-file", "encryption-key-command")
 }
 
+// errNoKey means that no source has an encryption key and that there is no terminal to ask for it.
 var errNoKey = &usageError{errors.New(
 	"no encryption key: set LOCKBOX_ENCRYPTION_KEY or LOCKBOX_ENCRYPTION_KEY_FILE, " +
 		"or use --encryption-key-file or --encryption-key-command")}
 
-// encryptionKey returns the encryption key from the flags, the environment or the profile, in this order, or asks for
-// it. For a write it asks twice: a value that is written under a mistyped key cannot be read again.
+// encryptionKey returns the encryption key from the flags, the environment or the profile, in this order, or asks
+// for it. For a write it asks twice: a value that is written under a mistyped key cannot be read again. A key that
+// is damaged or has an unknown format ends with exitUsage, before anything is sent.
 func (s *session) encryptionKey(ctx context.Context, forWriting bool) (client.EncryptionKey, error) {
 	text, err := s.keyText(ctx, forWriting)
 	if err != nil {
@@ -92,7 +94,8 @@ func checkNotFileName(text string) error {
 		"LOCKBOX_ENCRYPTION_KEY holds the name of a file: set LOCKBOX_ENCRYPTION_KEY_FILE to that name instead")}
 }
 
-// environmentKey is the key of the environment, if the environment belongs to the server that is called.
+// environmentKey is the key of the environment, if the environment belongs to the server that is called. If both
+// variables are set, LOCKBOX_ENCRYPTION_KEY wins.
 func (s *session) environmentKey() keySource {
 	if !s.environmentMatchesServer() {
 		return keySource{}
@@ -118,14 +121,16 @@ func readKeyFile(path string) (string, error) {
 	return trimNewline(text), nil
 }
 
-// runKeyCommand runs a shell command line and returns its output. The command gets no standard input, because that may
-// carry the value that is being written; its standard error is shown. The command is stopped when ctx ends.
+// runKeyCommand runs a shell command line and returns its output. The command gets no standard input, because that
+// may carry the value that is being written; its standard error is shown. The command is stopped when ctx ends. The
+// output may be a key or a passphrase; one line end is removed.
 func runKeyCommand(ctx context.Context, line string) (string, error) {
 	shell, flag := "sh", "-c"
 	if runtime.GOOS == "windows" {
 		shell, flag = "cmd", "/C"
 	}
 	command := exec.CommandContext(ctx, shell, flag, line) //nolint:gosec // the user chooses the command
+	// Password managers print their prompts and errors there.
 	command.Stderr = os.Stderr
 	command.WaitDelay = time.Second // children of the shell may keep the output open after the shell has ended
 	text, err := command.Output()

@@ -9,7 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// listCommand lists the keys of a box (GET /boxes/{box}/entries). An empty box prints nothing and ends with 0.
+// listCommand lists the keys of a box (GET /boxes/{box}/entries). An empty box prints nothing and ends with 0. Keys
+// are sorted. With --output json it prints an array of strings.
 func listCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:        "list BOX[/PREFIX]",

@@ -14,14 +14,17 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
+// loginFlags are the flags of lockbox login.
 type loginFlags struct {
-	username             string
-	passwordStdin, token bool
-	code                 bool
+	username      string // "" to ask for it
+	passwordStdin bool   // read the password from standard input
+	token         bool   // store an API key from standard input instead of signing in
+	code          bool   // sign in with a TOTP code over the accounts API
 }
 
 // loginCommand signs in to a server and saves a profile. A wrong password or code ends with exitUnauthenticated and
-// leaves the profile as it was.
+// leaves the profile as it was. A password session lasts seven days by default and is not refreshed; a session of
+// --code is refreshed for up to 30 days. --token-stdin accepts API keys and session tokens.
 func loginCommand(s *session) *cobra.Command {
 	var flags loginFlags
 	command := &cobra.Command{
@@ -77,10 +80,12 @@ func (s *session) login(ctx context.Context, args []string, flags loginFlags) er
 	if err != nil {
 		return err
 	}
+	// The location of the key belongs to the server of the profile, like the token.
 	if sameServer(signedIn.URL, s.selected.URL) {
 		signedIn.EncryptionKeyFile = s.selected.EncryptionKeyFile
 		signedIn.EncryptionKeyCommand = s.selected.EncryptionKeyCommand
 	}
+	// The flags for the key are stored, not used: signing in needs no key.
 	if s.key != (keySource{}) {
 		signedIn.EncryptionKeyFile, signedIn.EncryptionKeyCommand = keyFile, s.key.command
 	}
@@ -91,7 +96,9 @@ func (s *session) login(ctx context.Context, args []string, flags loginFlags) er
 	return nil
 }
 
-// reportSignedIn reports a login, and warns if the new profile will not be used or has replaced another server.
+// reportSignedIn reports a login, and warns if the new profile will not be used or has replaced another server. The
+// warning about LOCKBOX_API_KEY is printed in scripts too, because a script would otherwise run as another user
+// without notice.
 func (s *session) reportSignedIn(signedIn profile.Profile) {
 	s.report("Signed in to %s as %s.", signedIn.URL, signedIn.Username)
 	if s.selected.URL != "" && !sameServer(signedIn.URL, s.selected.URL) {
@@ -161,6 +168,7 @@ func (s *session) signIn(ctx context.Context, server *client.Client, flags login
 	if err != nil {
 		return err
 	}
+	// The server reports that it needs a code only if the password is correct.
 	session, err := server.SignIn(ctx, credentials)
 	if errors.Is(err, client.ErrCodeRequired) {
 		var code string
@@ -199,8 +207,9 @@ func (s *session) signInWithCode(ctx context.Context, server *client.Client, cre
 	return nil
 }
 
-// verifyToken reads an API key or token from standard input and stores it in the profile, once the server has accepted
-// it and reported its user.
+// verifyToken reads an API key or token from standard input and stores it in the profile, once the server has
+// accepted it and reported its user. The user name of the profile is the one that the server returns, not
+// --username.
 func (s *session) verifyToken(ctx context.Context, anonymous *client.Client, into *profile.Profile) error {
 	token, err := prompt.FirstLine(s.input(ctx))
 	if err != nil {

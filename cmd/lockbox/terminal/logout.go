@@ -6,7 +6,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
 )
 
-// logoutCommand deletes the token of a profile locally. It does not call the server, so it also works offline.
+// logoutCommand deletes the token of a profile locally. It does not call the server, so it also works offline. The
+// session is not revoked on the server: the same command must work for API keys, which other programs may use.
 func logoutCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "logout",

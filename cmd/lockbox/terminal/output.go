@@ -26,6 +26,7 @@ func (s *session) show(value any, header []string, rows func(add func(cells ...s
 	if s.output == formatJSON {
 		return s.showJSON(value)
 	}
+	// Two blanks separate the columns, so that a single blank inside a cell is not a separator for scripts.
 	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	if len(header) > 0 {
 		fmt.Fprintln(table, strings.Join(header, "\t"))
@@ -67,6 +68,7 @@ func (s *session) print(text string) error {
 
 // showList prints names, one per line and without a header, so that other programs can read them.
 func (s *session) showList(names []string) error {
+	// An empty list must be [] and not null.
 	if s.output == formatJSON {
 		if names == nil {
 			names = []string{}

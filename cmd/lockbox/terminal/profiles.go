@@ -9,7 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
 )
 
-// profileCommand is the parent of the commands for profiles. None of them calls a server.
+// profileCommand is the parent of the commands for profiles. None of them calls a server. The package profile
+// describes the file.
 func profileCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "profile",
@@ -33,7 +34,7 @@ type profileLine struct {
 	ExpiresAt string `json:"expiresAt,omitempty"`
 }
 
-// profileListCommand lists the profiles without their tokens.
+// profileListCommand lists the profiles without their tokens. With --output json it prints an array of profileLine.
 func profileListCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
@@ -46,6 +47,7 @@ current profile. The command does not contact any server.`,
 			if err := s.selectProfile(); err != nil {
 				return err
 			}
+			// Not nil, so that JSON is [] if there is no profile.
 			lines := []profileLine{}
 			for _, name := range s.book.Names() {
 				lines = append(lines, newProfileLine(name, s.book.Profiles[name], name == s.name))
@@ -78,7 +80,8 @@ func newProfileLine(name string, stored profile.Profile, current bool) profileLi
 	return line
 }
 
-// tokenExpired reports whether the token of a profile has expired and cannot be refreshed.
+// tokenExpired reports whether the token of a profile has expired and cannot be refreshed. It trusts the local
+// clock. A token that expires between the check and the request is refused by the server.
 func tokenExpired(stored profile.Profile) bool {
 	return stored.RefreshToken == "" && !stored.ExpiresAt.IsZero() && time.Until(stored.ExpiresAt) <= 0
 }

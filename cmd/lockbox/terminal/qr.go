@@ -14,6 +14,7 @@ const quietZone = 4
 // border, so this allows 11 pixels per module.
 const maxPictureSide = 2048
 
+// Escape sequences of the terminal.
 const (
 	// whiteOnBlack uses the fixed part of the 256 colours. Terminal themes change the first 16 colours, and a code in
 	// other colours may be unreadable for a phone.
@@ -38,6 +39,7 @@ func qrText(picture []byte) string {
 		return ""
 	}
 	side := decoded.Bounds().Dx() / scale
+	// The last line of text may cover one row of modules only; the row below it counts as white.
 	dark := func(x, y int) bool { return y < side && isDark(decoded, x*scale, y*scale) }
 	// The key is whether the upper and the lower module are dark. Blocks are drawn in white.
 	blocks := map[[2]bool]rune{

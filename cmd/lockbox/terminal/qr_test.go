@@ -40,7 +40,8 @@ func enrol(t *testing.T, account string) ports.Enrolment {
 	return enrolment
 }
 
-// photograph converts the text back to a picture. A module is two by two pixels, and pixels that no block covers are dark.
+// photograph converts the text back to a picture. A module is two by two pixels, and pixels that no block covers are
+// dark.
 func photograph(t *testing.T, text string) image.Image {
 	t.Helper()
 	var lines [][]rune

@@ -40,6 +40,7 @@ func (r *renewingTransport) RoundTrip(request *http.Request) (*http.Response, er
 // send sends a copy of the request with a token and a fresh body.
 func (r *renewingTransport) send(request *http.Request, token string) (*http.Response, error) {
 	copied := request.Clone(request.Context())
+	// The first attempt has consumed the body. The package client sets GetBody on every request.
 	if request.GetBody != nil {
 		body, err := request.GetBody()
 		if err != nil {
@@ -51,6 +52,7 @@ func (r *renewingTransport) send(request *http.Request, token string) (*http.Res
 	return r.next.RoundTrip(copied)
 }
 
+// token returns the current token of the profile.
 func (r *renewingTransport) token() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -15,8 +15,10 @@ var ownVariables = []string{
 }
 
 // environment returns the environment of the started program: the inherited variables without Lockbox's own secrets,
-// and the values. Of several variables of one name the last wins, at the position of the first.
+// and the values. Of several variables of one name the last wins, at the position of the first. The order of the
+// inherited variables is kept, and new ones follow.
 func environment(inherited, values []string) []string {
+	// Two variables of one name would be ambiguous: programs differ in which one they read.
 	var names []string
 	last := map[string]string{}
 	for _, pair := range append(withoutOwn(inherited), values...) {
@@ -33,7 +35,8 @@ func environment(inherited, values []string) []string {
 	return pairs
 }
 
-// withoutOwn returns a copy of pairs without ownVariables.
+// withoutOwn returns a copy of pairs without ownVariables. Programs that must call Lockbox themselves get their own
+// API key from an entry.
 func withoutOwn(pairs []string) []string {
 	return slices.DeleteFunc(slices.Clone(pairs), func(pair string) bool {
 		return slices.Contains(ownVariables, strings.TrimSuffix(nameOf(pair), "_FILE"))
@@ -99,6 +102,7 @@ func checkNames(pairs, allowed []string) error {
 	return nil
 }
 
+// isUnsafe reports whether a variable is in the lists above, ignoring the case.
 func isUnsafe(name string) bool {
 	upper := strings.ToUpper(name)
 	return slices.Contains(unsafeVariables, upper) || slices.ContainsFunc(unsafePrefixes, func(prefix string) bool {

@@ -15,7 +15,8 @@ func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	inherited := []string{
 		"PATH=/bin", "PORT=1", "LOCKBOX_API_KEY=k", "LOCKBOX_API_KEY_FILE=f", "LOCKBOX_ENCRYPTION_KEY=e",
-		"LOCKBOX_ENCRYPTION_KEY_FILE=f", "LOCKBOX_SECRET_KEY_FILE=f", "LOCKBOX_API_URL=u", "EMPTY=", "MYLOCKBOX_API_KEY=mine",
+		"LOCKBOX_ENCRYPTION_KEY_FILE=f", "LOCKBOX_SECRET_KEY_FILE=f", "LOCKBOX_API_URL=u", "EMPTY=",
+		"MYLOCKBOX_API_KEY=mine",
 	}
 	assert.Equal(t, []string{"PATH=/bin", "PORT=3", "LOCKBOX_API_URL=u", "EMPTY=", "MYLOCKBOX_API_KEY=mine",
 		"LOCKBOX_API_KEY=of the program"},

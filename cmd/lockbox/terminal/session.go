@@ -16,7 +16,9 @@ import (
 )
 
 // session is the state that the commands share: the streams, the flags, and the server and profile that follow from
-// them. One call of the program runs one command, so a session is used once.
+// them. One call of the program runs one command, so a session is used once. Its methods are in several files:
+// session.go finds the server and the token, key.go the encryption key, ask.go the answers of the user, and
+// output.go prints.
 type session struct {
 	in        io.Reader
 	out, errs io.Writer
@@ -57,6 +59,7 @@ func (s *session) addFlags(command *cobra.Command) {
 // errSessionExpired means that the token of the profile has expired. The server is not called in that case.
 var errSessionExpired = errors.New("your session expired")
 
+// errNotSignedIn means that there is no token for the selected server.
 var errNotSignedIn = errors.New("you are not signed in")
 
 // run adapts a command's work to cobra: it opens the selected server, which requires a token, and passes it on.
@@ -77,6 +80,7 @@ func (s *session) open(ctx context.Context) (*client.Client, error) {
 	if err := s.selectProfile(); err != nil {
 		return nil, err
 	}
+	// This may refresh the session and rewrite the profile file.
 	token, err := s.token(ctx)
 	if err != nil {
 		return nil, err
@@ -87,7 +91,8 @@ func (s *session) open(ctx context.Context) (*client.Client, error) {
 	return s.connect(token)
 }
 
-// openOrAnonymous is open for requests that the server may accept without a token.
+// openOrAnonymous is open for requests that the server may accept without a token. Any other error of open, such as
+// an invalid profile file, is returned.
 func (s *session) openOrAnonymous(ctx context.Context) (*client.Client, error) {
 	server, err := s.open(ctx)
 	if errors.Is(err, errNotSignedIn) {
@@ -96,7 +101,8 @@ func (s *session) openOrAnonymous(ctx context.Context) (*client.Client, error) {
 	return server, err
 }
 
-// connect returns a client for the selected server with a token, or without one for "".
+// connect returns a client for the selected server with a token, or without one for "". Plain HTTP to another
+// machine is refused unless LOCKBOX_API_ALLOW_HTTP is "true", because it would expose tokens, keys and values.
 func (s *session) connect(token string) (*client.Client, error) {
 	if s.url() == "" {
 		return nil, &usageError{errors.New("no server is configured: use lockbox login URL, or set LOCKBOX_API_URL")}
@@ -161,7 +167,8 @@ func (s *session) selectProfile() error {
 	return nil
 }
 
-// url is the URL of the selected server, or "" if none is configured.
+// url is the URL of the selected server, or "" if none is configured. It does not check the URL; the package client
+// does.
 func (s *session) url() string {
 	if s.server != "" {
 		return s.server
@@ -180,8 +187,9 @@ func (s *session) environmentMatchesServer() bool {
 	return configured == "" || sameServer(configured, s.url())
 }
 
-// token returns the token for the selected server, or "". A token of the environment is sent only to the server of the
-// environment, and a token of a profile only to the server of that profile.
+// token returns the token for the selected server, or "". A token of the environment is sent only to the server of
+// the environment, and a token of a profile only to the server of that profile. It refreshes the session of the
+// profile if its token is about to expire.
 func (s *session) token(ctx context.Context) (string, error) {
 	if s.profileName == "" && s.environmentMatchesServer() {
 		token, err := s.environmentOrFile("LOCKBOX_API_KEY")
@@ -210,6 +218,7 @@ func (s *session) profileFlag() string {
 	return " --profile " + s.name
 }
 
+// The times of a refresh.
 const (
 	// refreshBefore is the remaining lifetime at which a token is refreshed, so that it does not expire on its way.
 	refreshBefore = time.Minute
@@ -222,6 +231,7 @@ const (
 // file, because the server revokes the whole session if a refresh token is used twice. If another process has already
 // refreshed the session, refresh returns the token that it stored.
 func (s *session) refresh(ctx context.Context) (string, error) {
+	// A cancelled refresh could lose the new token and with it the session.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTimeout)
 	defer cancel()
 	path, err := profile.Path()

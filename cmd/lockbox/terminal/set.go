@@ -9,8 +9,10 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// setCommand writes an entry (POST /boxes/{box}/entries). It needs the permission createEntry and the encryption key.
-// With --if-version or --create-only, an entry in another state ends with exitConflict and nothing is written.
+// setCommand writes an entry (POST /boxes/{box}/entries). It needs the permission createEntry and the encryption
+// key. With --if-version or --create-only, an entry in another state ends with exitConflict and nothing is written.
+// With --output json it prints {"version":N,"encryptionKeyChanged":B}. A null value is refused by the server
+// (exitUsage).
 func setCommand(s *session) *cobra.Command {
 	var source valueFlags
 	var condition client.WriteOptions
@@ -60,10 +62,12 @@ Other users of the machine can see arguments, and shells store them in their his
 	return command
 }
 
-// writeEntry writes a value under the key in condition, or else under the key of the session. It warns if the previous
-// version was encrypted under another key, because readers who hold only that key lose access.
+// writeEntry writes a value under the key in condition, or else under the key of the session. It warns if the
+// previous version was encrypted under another key, because readers who hold only that key lose access. It returns
+// the new version.
 func (s *session) writeEntry(ctx context.Context, server *client.Client, at address, value json.RawMessage,
 	condition client.WriteOptions) (client.Written, error) {
+	// An import has already obtained the key for reading, and must write under the same one.
 	if condition.EncryptionKey.IsZero() {
 		key, err := s.encryptionKey(ctx, true)
 		if err != nil {

@@ -10,7 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// totpCommand is the parent of the commands for two-factor authentication.
+// totpCommand is the parent of the commands for two-factor authentication. The subcommands except remove always
+// concern the caller.
 func totpCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "totp",
@@ -46,9 +47,11 @@ func (s *session) showEnrolment(enrolment *client.Enrolment) error {
 	}
 	return s.show(result, nil, func(add func(...string)) {
 		add("secret", result.Secret)
+		// The server returns no URI for accounts without a password.
 		if result.URI != "" {
 			add("uri", result.URI)
 		}
+		// The label appears only before the first code.
 		label := "recovery codes"
 		for _, code := range result.RecoveryCodes {
 			add(label, code)
@@ -58,7 +61,8 @@ func (s *session) showEnrolment(enrolment *client.Enrolment) error {
 }
 
 // totpEnrolCommand starts an enrolment (POST /users/{username}/totp). An unconfirmed enrolment can be repeated; a
-// confirmed one needs a code.
+// confirmed one needs a code. With --output json it prints the secret, the URI, the QR code as a data URL and the
+// recovery codes.
 func totpEnrolCommand(s *session) *cobra.Command {
 	var fromStdin bool
 	command := &cobra.Command{
@@ -98,7 +102,7 @@ command asks for a TOTP code or a recovery code first.`,
 }
 
 // totpConfirmCommand confirms an enrolment (POST /users/{username}/totp/confirm). A wrong code ends with
-// exitForbidden and counts as an attempt.
+// exitForbidden. It prints nothing on standard output.
 func totpConfirmCommand(s *session) *cobra.Command {
 	var fromStdin bool
 	command := &cobra.Command{
@@ -130,7 +134,7 @@ has shown. From then on, signing in needs a code.`,
 }
 
 // totpRemoveCommand disables two-factor (DELETE /users/{username}/totp). A user without two-factor ends with
-// exitNotFound.
+// exitNotFound. The recovery codes are deleted with the secret.
 func totpRemoveCommand(s *session) *cobra.Command {
 	var fromStdin bool
 	command := &cobra.Command{

@@ -46,9 +46,10 @@ func usage(command *cobra.Command, err error) error {
 	return &usageError{errors.New(err.Error() + "; see " + command.CommandPath() + " --help")}
 }
 
-// explainArgs replaces cobra's message about a wrong number of arguments by the usage line of the command.
+// explainArgs replaces cobra's message about a wrong number of arguments by the usage line of the command. For a
+// command without arguments, cobra reports the first argument as an unknown command.
 func explainArgs(command *cobra.Command, err error) error {
-	if err == nil || !strings.Contains(err.Error(), "arg(s)") && !strings.HasPrefix(err.Error(), "unknown command") {
+	if err == nil || !strings.Contains(err.Error(), "arg(s)") && !strings.HasPrefix(err.Error(), `unknown command "`) {
 		return err
 	}
 	return usageLine(command)
@@ -85,6 +86,7 @@ func checkFlagGroups(command *cobra.Command) error {
 
 // checkSubcommand rejects an unknown subcommand and suggests similar ones.
 func checkSubcommand(command *cobra.Command, args []string) error {
+	// Without an argument, the parent command prints its help.
 	if len(args) == 0 {
 		return nil
 	}
@@ -96,7 +98,7 @@ func checkSubcommand(command *cobra.Command, args []string) error {
 }
 
 // suggestions returns the subcommands that the user may have meant: the one that lists word as its synonym in
-// SuggestFor, or else those with a similar spelling.
+// SuggestFor, or else those with a similar spelling. Words of up to three letters get no suggestions by spelling.
 func suggestions(command *cobra.Command, word string) []string {
 	for _, child := range command.Commands() {
 		if slices.Contains(child.SuggestFor, word) {

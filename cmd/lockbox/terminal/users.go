@@ -39,7 +39,8 @@ who cannot sign in uses lockbox user instead, which works directly on the databa
 }
 
 // usersListCommand lists all users: their names (GET /users) for admins, or with --groups their groups too (GET
-// /api/v1/user/list) for the owner.
+// /api/v1/user/list) for the owner. With --output json it prints an array of strings, or with --groups an array of
+// objects.
 func usersListCommand(s *session) *cobra.Command {
 	var groups bool
 	command := &cobra.Command{
@@ -88,7 +89,8 @@ type userResult struct {
 	Permissions []client.Permission `json:"permissions"`
 }
 
-// usersShowCommand shows a user (GET /users/{username}).
+// usersShowCommand shows a user (GET /users/{username}). With --output json it prints a userResult. The permissions
+// are those of all boxes together.
 func usersShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [USER]",
@@ -138,7 +140,8 @@ func (s *session) showUser(user *client.User) error {
 	})
 }
 
-// userOrSelf returns the user that the first argument names, or without one the signed-in user.
+// userOrSelf returns the user that the first argument names, or without one the signed-in user. Without an argument
+// it needs a request to the server, because a token does not show its user.
 func userOrSelf(ctx context.Context, server *client.Client, args []string) (string, error) {
 	if len(args) > 0 {
 		return args[0], nil
@@ -151,7 +154,8 @@ func userOrSelf(ctx context.Context, server *client.Client, args []string) (stri
 }
 
 // usersUpdateCommand changes a user (PUT /users/{username}). A flag that is not given changes nothing. A transfer of
-// the ownership needs a confirmation, because the former owner cannot undo it.
+// the ownership needs a confirmation, because the former owner cannot undo it. The server rejects an unknown role or
+// group (exitUsage), and a change of the owner that would leave the server without one (exitConflict).
 func usersUpdateCommand(s *session) *cobra.Command {
 	var role, group string
 	var active, yes bool
@@ -179,6 +183,7 @@ for confirmation, and you stay an admin and a manager.`,
 		if role == "" && group == "" && change.IsActive == nil {
 			return &usageError{errors.New("nothing to change: use --role, --group or --active")}
 		}
+		// The server ignores the case of groups, so the confirmation must not depend on it.
 		if strings.EqualFold(group, client.GroupOwner) {
 			if err := confirm(ctx, yes, "Transfer the ownership of the server to %s?", args[0]); err != nil {
 				return err
@@ -205,7 +210,8 @@ func addGroupFlag(command *cobra.Command, group *string, usage string, more ...s
 			cobra.ShellCompDirectiveNoFileComp))
 }
 
-// usersRevokeCommand revokes all sessions of a user (DELETE /api/v1/user/auth/revoke/{user}).
+// usersRevokeCommand revokes all sessions of a user (DELETE /api/v1/user/auth/revoke/{user}). It includes the
+// current session if the user is the caller.
 func usersRevokeCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "revoke [USER]",
@@ -226,7 +232,7 @@ revoke them with lockbox api-keys delete.`,
 }
 
 // usersDeleteCommand deletes a user (DELETE /users/{username}). The owner of the server and users who own boxes
-// cannot be deleted (exitConflict).
+// cannot be deleted (exitConflict). Entries that the user has written stay.
 func usersDeleteCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{

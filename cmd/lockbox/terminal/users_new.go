@@ -9,8 +9,9 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// usersCreateCommand creates a user with a password (POST /users). It may run without a token, because a server can let
-// strangers register; the server decides. Without --role the user gets the role user.
+// usersCreateCommand creates a user with a password (POST /users). It may run without a token, because a server can
+// let strangers register; the server decides. Without --role the user gets the role user. With --output json it
+// prints {"apiKey":"…"}. A password that is too short ends with exitUsage and an existing name with exitConflict.
 func usersCreateCommand(s *session) *cobra.Command {
 	var role string
 	var fromStdin bool
@@ -65,7 +66,7 @@ func (s *session) showAPIKey(key client.Secret) error {
 }
 
 // usersAddCommand creates an account without a password (POST /api/v1/user/add). An existing name ends with
-// exitConflict.
+// exitConflict. It prints all accounts, because the response of the accounts API contains them.
 func usersAddCommand(s *session) *cobra.Command {
 	var group string
 	command := &cobra.Command{
@@ -89,8 +90,9 @@ owner. To show what the user's authenticator app needs, use lockbox users setup.
 	return command
 }
 
-// usersSetupCommand shows the pending TOTP secret of an account (GET /api/v1/user/auth/setup/{user}). After the first
-// accepted code the server no longer returns the secret.
+// usersSetupCommand shows the pending TOTP secret of an account (GET /api/v1/user/auth/setup/{user}). After the
+// first accepted code the server no longer returns the secret. Accounts with a password enrol themselves with
+// lockbox users totp enrol.
 func usersSetupCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "setup USER",

@@ -15,6 +15,7 @@ import (
 )
 
 // usersPasswdCommand changes a password (PUT /users/{username}). A wrong current password ends with exitForbidden.
+// It prints nothing on standard output. An admin cannot change the password of the owner.
 func usersPasswdCommand(s *session) *cobra.Command {
 	var fromStdin, revokeKeys bool
 	command := &cobra.Command{
@@ -50,6 +51,7 @@ func (s *session) changePassword(ctx context.Context, server *client.Client, arg
 	}
 	name := cmp.Or(append(args, who.Username)...)
 	change := client.UserChange{RevokeAPIKeys: revokeKeys}
+	// One reader for both passwords: a second one would miss what the first has buffered.
 	in := bufio.NewReader(s.input(ctx))
 	if strings.EqualFold(name, who.Username) {
 		// A user who signs in with TOTP codes only has no current password and enters an empty one.
@@ -62,6 +64,7 @@ func (s *session) changePassword(ctx context.Context, server *client.Client, arg
 	if change.Password, err = s.passwordLine(ctx, in, fromStdin, prompt.New, question); err != nil {
 		return err
 	}
+	// The server treats an empty password as no change and would report success.
 	if change.Password.IsZero() {
 		return &usageError{errors.New("the new password is empty")}
 	}
