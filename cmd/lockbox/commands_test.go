@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// commands returns all that can be run, below a command; what cobra adds by itself is left out.
+// commands returns the commands without subcommands at or below a command. Commands that cobra adds at run time, such
+// as help, are not included.
 func commands(command *cobra.Command) []*cobra.Command {
 	if !command.HasSubCommands() {
 		return []*cobra.Command{command}
@@ -24,8 +25,9 @@ func commands(command *cobra.Command) []*cobra.Command {
 	return all
 }
 
-// TestEveryCommandIsExplained in one line, by an example that is a call of it, and flag by flag.
-func TestEveryCommandIsExplained(t *testing.T) {
+// TestCommandHelp checks that each command has a summary of one line, an example that calls it, and a text for each
+// flag.
+func TestCommandHelp(t *testing.T) {
 	t.Parallel()
 	all := commands(root())
 	require.Greater(t, len(all), 40)
@@ -41,8 +43,8 @@ func TestEveryCommandIsExplained(t *testing.T) {
 	}
 }
 
-// TestExamplesCanBeRun: their words are commands and flags that there are.
-func TestExamplesCanBeRun(t *testing.T) {
+// TestExamplesAreValid checks that the examples contain only existing commands and flags.
+func TestExamplesAreValid(t *testing.T) {
 	t.Parallel()
 	program := root()
 	for _, command := range commands(program) {
@@ -55,7 +57,7 @@ func TestExamplesCanBeRun(t *testing.T) {
 	}
 }
 
-// calls returns what comes after "lockbox" in each call of it in a line of a shell, up to where the shell goes on.
+// calls returns the arguments of each call of lockbox in a line of a shell script.
 func calls(line string) [][]string {
 	var all [][]string
 	for _, part := range regexp.MustCompile(`[|<>#()]| -- |&&`).Split(line, -1) {
@@ -66,7 +68,7 @@ func calls(line string) [][]string {
 	return all
 }
 
-// checkCall finds the command that is called, and its flags.
+// checkCall checks that the called command and its flags exist, and returns the command.
 func checkCall(t *testing.T, program *cobra.Command, call []string) *cobra.Command {
 	t.Helper()
 	found, rest, err := program.Find(call)
@@ -74,33 +76,33 @@ func checkCall(t *testing.T, program *cobra.Command, call []string) *cobra.Comma
 		return nil
 	}
 	if found.HasSubCommands() && len(rest) > 0 && rest[0] == strings.ToLower(rest[0]) && rest[0] != "--help" {
-		t.Errorf("%v: there is no command %s %s", call, found.CommandPath(), rest[0])
+		t.Errorf("%v: unknown command %s %s", call, found.CommandPath(), rest[0])
 	}
 	for _, word := range call {
 		if word == "--help" {
-			continue // cobra adds it when it runs
+			continue // cobra adds this flag at run time
 		}
 		name, _, _ := strings.Cut(word, "=")
 		if long, is := strings.CutPrefix(name, "--"); is && long != "" {
 			assert.True(t, found.Flags().Lookup(long) != nil || found.InheritedFlags().Lookup(long) != nil,
-				"%v: there is no %s", call, name)
+				"%v: unknown flag %s", call, name)
 		} else if short, is := strings.CutPrefix(name, "-"); is && len(short) == 1 {
 			assert.True(t, found.Flags().ShorthandLookup(short) != nil ||
 				found.InheritedFlags().ShorthandLookup(short) != nil,
-				"%v: there is no %s", call, name)
+				"%v: unknown flag %s", call, name)
 		}
 	}
 	return found
 }
 
-// TestTerminalPage: docs/terminal.md has each command for people who use a server over HTTP, and its flags in the same
-// section. It has no commands and flags that are none.
+// TestTerminalPage checks that docs/terminal.md names each command that works over HTTP, with its flags in the same
+// section, and that it contains only existing commands and flags.
 func TestTerminalPage(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/terminal.md")
 	require.NoError(t, err)
 	page, program := string(text), root()
-	program.InitDefaultCompletionCmd() // which it does when it runs
+	program.InitDefaultCompletionCmd() // cobra does this at run time
 	sections := strings.Split(page, "\n## ")
 	for _, top := range program.Commands() {
 		if top.GroupID == "" || top.GroupID == groupServer {
@@ -120,7 +122,7 @@ func TestTerminalPage(t *testing.T) {
 			}
 			command.LocalNonPersistentFlags().VisitAll(func(flag *pflag.Flag) {
 				assert.Regexp(t, `--`+flag.Name+`[^\w-]`, strings.Join(where, "\n"),
-					"docs/terminal.md does not say what --%s of %s does", flag.Name, path)
+					"docs/terminal.md does not describe --%s of %s", flag.Name, path)
 			})
 		}
 		top.PersistentFlags().VisitAll(func(flag *pflag.Flag) { assert.Contains(t, page, "--"+flag.Name) })

@@ -10,26 +10,28 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// code of an authenticator app for a step from now: a server takes those from one before to one after, each once.
+// codeAt returns the TOTP code for the 30-second step that is step steps from now. A server accepts codes from one step
+// before to one step after the current one, each code once.
 func codeAt(secret string, step int) (string, error) {
 	return totp.GenerateCode(secret, time.Now().Add(time.Duration(step)*30*time.Second))
 }
 
+// enrolled is the part of an enrolment in JSON that the scripts use.
 type enrolled struct {
 	Secret        string
 	RecoveryCodes []string
 }
 
-func readEnrolled(ts *testscript.TestScript, path string) (made enrolled) {
-	ts.Check(json.Unmarshal([]byte(ts.ReadFile(path)), &made))
-	return made
+func readEnrolled(ts *testscript.TestScript, path string) (enrolment enrolled) {
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile(path)), &enrolment))
+	return enrolment
 }
 
 func write(ts *testscript.TestScript, path, text string) {
 	ts.Check(ts.Exec("sh", "-c", `printf '%s\n' "$1" > "$2"`, "sh", text, path))
 }
 
-// The commands for scripts: see TestScripts.
+// The following functions are commands for scripts; see TestScripts.
 
 func totpCode(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {

@@ -11,11 +11,12 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestNamesOfAServerDoNotSteerTheTerminal: whoever runs a server writes the names in its answers, and those get into
-// questions, hints and JSON as well.
-func TestNamesOfAServerDoNotSteerTheTerminal(t *testing.T) {
+// TestServerCannotControlTerminal checks that control characters in a response reach the terminal neither in prompts
+// nor in notices nor in JSON. The operator of a hostile server chooses these texts.
+func TestServerCannotControlTerminal(t *testing.T) {
 	t.Parallel()
-	// The name sets the title of the window, and does it again with control characters of C1, which JSON need not escape.
+	// The name sets the window title twice: with C0 control characters, and with those of C1, which JSON need not
+	// escape.
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/whoami" {
 			w.WriteHeader(http.StatusNoContent)
@@ -32,8 +33,8 @@ func TestNamesOfAServerDoNotSteerTheTerminal(t *testing.T) {
 	asked := at(t, environ, "users", "passwd")
 	asked.hidden("Current password", "old")
 	asked.hidden("New password for ", "new")
-	asked.hidden("Once more", "new")
-	asked.expect("has a new password")
+	asked.hidden("Repeat", "new")
+	asked.expect("Changed the password of ")
 	asked.ends(0)
 	assert.NotRegexp(t, "[\x1b\x07\x7f\u009c\u009d]", asked.String())
 

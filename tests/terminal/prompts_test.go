@@ -20,7 +20,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// home is somebody's account on a machine, beside a server that root owns.
+// home is the home directory of a user, and a server that root owns.
 type home struct {
 	t      *testing.T
 	server *live.Server
@@ -31,10 +31,10 @@ type home struct {
 func newHome(t *testing.T, settings ...string) home {
 	t.Helper()
 	h := home{t: t, server: live.Start(t, settings...), dir: t.TempDir()}
-	var made struct{ APIKey string }
-	_, err := send(h.server.URL, "", "POST", "/init", `{"username":"root","password":"root-password"}`, &made)
+	var created struct{ APIKey string }
+	_, err := send(h.server.URL, "", "POST", "/init", `{"username":"root","password":"root-password"}`, &created)
 	require.NoError(t, err)
-	h.root = made.APIKey
+	h.root = created.APIKey
 	return h
 }
 
@@ -43,13 +43,13 @@ func (h home) environ(more ...string) []string {
 		"XDG_CONFIG_HOME=" + filepath.Join(h.dir, ".config"), "TERM=xterm"}, more...)
 }
 
-// at starts a lockbox at a terminal.
+// at starts lockbox on a terminal.
 func (h home) at(args ...string) *screen {
 	h.t.Helper()
 	return at(h.t, h.environ(), args...)
 }
 
-// run runs a lockbox without a terminal.
+// run runs lockbox without a terminal.
 func (h home) run(args ...string) (string, error) {
 	command := exec.Command(binary, args...)
 	command.Env = h.environ()
@@ -77,7 +77,7 @@ func (h home) api(method, path, body string, into any) {
 	require.NoError(h.t, err)
 }
 
-// TestPassword: asked for, not shown, and right.
+// TestPassword checks that login asks for the password without showing it, and refuses a wrong one.
 func TestPassword(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
@@ -100,26 +100,26 @@ func TestPassword(t *testing.T) {
 	require.Equal(t, before, h.profiles())
 }
 
-// TestInit makes the owner of a new server, which wants its init token.
+// TestInit initializes a server that requires an init token.
 func TestInit(t *testing.T) {
 	t.Parallel()
 	h := home{t: t, server: live.Start(t, "INIT_TOKEN=a-token-for-the-first-one"), dir: t.TempDir()}
-	for _, try := range []struct {
-		token string
-		ends  int
+	for _, test := range []struct {
+		token    string
+		exitCode int
 	}{{"not-the-token", 3}, {"a-token-for-the-first-one", 0}} {
 		s := h.at("init", h.server.URL)
-		s.hidden("Password of root: ", "root-password")
-		s.hidden("Once more: ", "root-password")
-		s.hidden("Init token, from the server's log: ", try.token)
-		s.ends(try.ends)
+		s.hidden("Password for root: ", "root-password")
+		s.hidden("Repeat: ", "root-password")
+		s.hidden(`Init token \(from the server log\): `, test.token)
+		s.ends(test.exitCode)
 		require.NotContains(t, s.String(), "root-password")
-		require.NotContains(t, s.String(), try.token)
+		require.NotContains(t, s.String(), test.token)
 	}
 	require.Regexp(t, `group +owner`, h.must("whoami"))
 }
 
-// TestCtrlC gives the terminal back as it was, and says nothing.
+// TestCtrlC checks that Ctrl-C restores the terminal and prints no message.
 func TestCtrlC(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
@@ -132,17 +132,17 @@ func TestCtrlC(t *testing.T) {
 	require.NotContains(t, s.String(), "half")
 	require.NotContains(t, s.String(), "lockbox:")
 
-	// Ctrl-D is no answer either.
+	// Ctrl-D is not an answer.
 	s = h.at("login", h.server.URL)
 	s.expect("Username: ")
 	_, err = s.keyboard.WriteString("\x04")
 	require.NoError(t, err)
-	s.expect("there was no answer")
+	s.expect("no answer given")
 	s.ends(1)
 }
 
-// TestSecondFactor goes from the first code to a sign-in that asks for one.
-func TestSecondFactor(t *testing.T) {
+// TestTwoFactor enables two-factor, signs in with a code and disables two-factor with a recovery code.
+func TestTwoFactor(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
 	s := h.at("login", h.server.URL, "-u", "root")
@@ -159,8 +159,8 @@ func TestSecondFactor(t *testing.T) {
 	code, err := codeAt(secret, 0)
 	require.NoError(t, err)
 	s = h.at("users", "totp", "confirm")
-	s.hidden("One-time code: ", code)
-	s.expect("wants a code")
+	s.hidden("TOTP code: ", code)
+	s.expect("Enabled two-factor for root")
 	s.ends(0)
 	require.NotContains(t, s.String(), code)
 
@@ -168,22 +168,22 @@ func TestSecondFactor(t *testing.T) {
 	require.NoError(t, err)
 	s = h.at("login", "-u", "root")
 	s.hidden("Password: ", "root-password")
-	s.hidden("One-time code: ", next)
+	s.hidden("TOTP code: ", next)
 	s.expect("Signed in")
 	s.ends(0)
 
 	s = h.at("login", "-u", "root")
 	s.hidden("Password: ", "root-password")
-	s.hidden("One-time code: ", next) // which was used
+	s.hidden("TOTP code: ", next) // already used
 	s.ends(3)
 
 	s = h.at("users", "totp", "remove")
-	s.hidden("One-time code, or a recovery code: ", recovery)
+	s.hidden("TOTP code or recovery code: ", recovery)
 	s.ends(0)
 	require.NotContains(t, s.String(), recovery)
 }
 
-// codeAccount adds a user who signs in with codes alone, and returns the secret.
+// codeAccount adds a user who signs in with TOTP codes only, and returns the secret.
 func (h home) codeAccount(name string) string {
 	h.t.Helper()
 	h.api("POST", "/api/v1/user/add", fmt.Sprintf(`{"username":%q,"group":"viewer"}`, name), nil)
@@ -198,29 +198,30 @@ func (h home) signInWithCode(name, secret string, step int) {
 	require.NoError(h.t, err)
 	s := h.at("login", h.server.URL, "--code", "-u", name)
 	s.hidden(`Password \(empty if there is none\): `, "")
-	s.hidden("One-time code: ", code)
+	s.hidden("TOTP code: ", code)
 	s.expect("Signed in")
 	s.ends(0)
 }
 
-// TestRefreshManyAtOnce: all find the token about to end, one of them takes a new one, and the session lives on.
-func TestRefreshManyAtOnce(t *testing.T) {
+// TestConcurrentRefresh runs commands in parallel whose token is about to expire. One of them refreshes the session,
+// the others use the new token.
+func TestConcurrentRefresh(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
 	h.signInWithCode("anna", h.codeAccount("anna"), 0)
 	for range 5 {
 		h.expire()
 		before := h.profiles()
-		var all sync.WaitGroup
+		var commands sync.WaitGroup
 		for range 8 {
-			all.Go(func() {
+			commands.Go(func() {
 				out, err := h.run("whoami")
 				if err != nil || !strings.Contains(out, "anna") {
 					t.Errorf("%v\n%s", err, out)
 				}
 			})
 		}
-		all.Wait()
+		commands.Wait()
 		require.NotEqual(t, before, h.profiles())
 	}
 	require.Equal(t, 5, pgtest.Number(t, h.server.Database,
@@ -228,10 +229,11 @@ func TestRefreshManyAtOnce(t *testing.T) {
 	require.Equal(t, 0, pgtest.Number(t, h.server.Database, `SELECT count(*) FROM events WHERE outcome <> 'success'`))
 }
 
-// outlived is longer than the tokens of TestRefresh live. Only the server can end them, and to ask it would take a new one.
-const outlived = 4 * time.Second
+// tokenLifetime exceeds the lifetime of the tokens in TestRefresh. The test must sleep: a request that checks for the
+// expiry would refresh the token.
+const tokenLifetime = 4 * time.Second
 
-// TestRefresh with tokens that live so shortly that each command takes a new one.
+// TestRefresh uses tokens that expire so soon that every command refreshes them.
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, "ACCESS_TOKEN_TTL=3s")
@@ -242,24 +244,24 @@ func TestRefresh(t *testing.T) {
 		require.NotEqual(t, before, h.profiles())
 	}
 
-	// The token ends while a command waits for an answer, which goes on with a new one.
+	// The token expires while a command waits for an answer. The command continues with a new one.
 	h.must("box", "create", "prod")
 	s := h.at("box", "delete", "prod")
 	s.expect(`\[y/N\] `)
-	time.Sleep(outlived)
+	time.Sleep(tokenLifetime)
 	s.enter("y")
 	s.ends(0)
 
-	// Left alone until it has ended, the session can still be taken up.
-	time.Sleep(outlived)
+	// A session whose token has expired can still be refreshed.
+	time.Sleep(tokenLifetime)
 	require.Contains(t, h.must("whoami"), "anna")
 
-	// A server that is away does not spend the refresh token.
-	kept := h.profiles()
+	// An unreachable server does not use up the refresh token.
+	saved := h.profiles()
 	var book struct {
 		Profiles map[string]map[string]any `json:"profiles"`
 	}
-	require.NoError(t, json.Unmarshal([]byte(kept), &book))
+	require.NoError(t, json.Unmarshal([]byte(saved), &book))
 	book.Profiles["default"]["url"] = "http://127.0.0.1:1"
 	text, err := json.Marshal(book)
 	require.NoError(t, err)
@@ -268,19 +270,18 @@ func TestRefresh(t *testing.T) {
 	out, err := h.run("whoami")
 	require.Error(t, err)
 	require.Contains(t, out, "cannot be reached")
-	require.NoError(t, os.WriteFile(path, []byte(kept), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte(saved), 0o600))
 	require.Contains(t, h.must("whoami"), "anna")
 
-	// Revoked, it says what to do.
+	// After a revocation, the message contains the remedy.
 	h.api("DELETE", "/api/v1/user/auth/revoke/anna", "", nil)
 	out, err = h.run("whoami")
 	require.Error(t, err)
 	require.Contains(t, out, "sign in with lockbox login")
 }
 
-// TestRefreshBesideAnother: a refresh ends the token that another command is in the middle of using, which goes on with the
-// new one.
-func TestRefreshBesideAnother(t *testing.T) {
+// TestRefreshByAnotherCommand checks that a command continues after another command has refreshed its token.
+func TestRefreshByAnotherCommand(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
 	h.signInWithCode("anna", h.codeAccount("anna"), 0)
@@ -294,7 +295,7 @@ func TestRefreshBesideAnother(t *testing.T) {
 	s.enter("y")
 	s.ends(0)
 
-	// A session that was ended meanwhile is not taken up again.
+	// A session that was revoked in the meantime is not refreshed.
 	h.must("box", "create", "prod")
 	s = h.at("box", "delete", "prod")
 	s.expect(`\[y/N\] `)
@@ -304,7 +305,7 @@ func TestRefreshBesideAnother(t *testing.T) {
 	s.ends(3)
 }
 
-// expire makes the tokens of all profiles about to end, as far as the profiles know.
+// expire sets the expiry times in the profile file to a time in ten seconds. The tokens themselves stay valid.
 func (h home) expire() {
 	h.t.Helper()
 	path := filepath.Join(h.dir, ".config", "lockbox", "profiles.json")
@@ -313,17 +314,17 @@ func (h home) expire() {
 	require.NoError(h.t, os.WriteFile(path, []byte(soon), 0o600))
 }
 
-// TestSure: what cannot be undone is asked about, and only a yes does it.
-func TestSure(t *testing.T) {
+// TestConfirmation checks that actions that cannot be undone need an explicit yes.
+func TestConfirmation(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
 	h.api("POST", "/boxes/prod", "", nil)
 	environ := h.environ("LOCKBOX_API_URL="+h.server.URL, "LOCKBOX_API_KEY="+h.root)
 	for _, answer := range []string{"", "n", "what?"} {
 		s := at(t, environ, "box", "delete", "prod")
-		s.expect(`Delete the box prod of root with all its entries, for ever\? \[y/N\] `)
+		s.expect(`Permanently delete box prod \(owner: root\) and all its entries\? \[y/N\] `)
 		s.enter(answer)
-		s.expect("lockbox:.* nothing was done")
+		s.expect("lockbox:.* nothing was changed")
 		s.ends(1)
 	}
 	h.api("GET", "/boxes/prod", "", nil)
@@ -336,32 +337,32 @@ func TestSure(t *testing.T) {
 
 	h.codeAccount("anna")
 	s = at(t, environ, "users", "update", "anna", "--group", "owner")
-	s.expect(`Make anna the owner of the system in your place\? \[y/N\] `)
+	s.expect(`Transfer the ownership of the server to anna\? \[y/N\] `)
 	s.enter("no")
 	s.ends(1)
 	s = at(t, environ, "users", "delete", "anna")
-	s.expect(`Delete the user anna, for ever\? \[y/N\] `)
+	s.expect(`Permanently delete user anna\? \[y/N\] `)
 	s.enter("y")
 	s.ends(0)
 	s = at(t, environ, "droplet", "delete", "droplet01")
-	s.expect(`Delete the droplet droplet01 with all that is on it, for ever\? \[y/N\] `)
+	s.expect(`Permanently delete droplet droplet01 and all its data\? \[y/N\] `)
 	s.enter("n")
 	s.ends(1)
 }
 
-// TestNewPasswords are asked for twice.
+// TestNewPasswords checks that new passwords are asked for twice and must match.
 func TestNewPasswords(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
 	environ := h.environ("LOCKBOX_API_URL="+h.server.URL, "LOCKBOX_API_KEY="+h.root)
 	s := at(t, environ, "users", "create", "anna")
 	s.hidden("Password for anna: ", "anna-password")
-	s.hidden("Once more: ", "another")
-	s.expect("not the same")
+	s.hidden("Repeat: ", "another")
+	s.expect("the two inputs differ")
 	s.ends(1)
 	s = at(t, environ, "users", "create", "anna")
 	s.hidden("Password for anna: ", "anna-password")
-	s.hidden("Once more: ", "anna-password")
+	s.hidden("Repeat: ", "anna-password")
 	s.expect("eyJ")
 	s.expect("not shown again")
 	s.ends(0)
@@ -372,24 +373,24 @@ func TestNewPasswords(t *testing.T) {
 	s = h.at("users", "passwd")
 	s.hidden("Current password .*: ", "anna-password")
 	s.hidden("New password for anna: ", "new-password")
-	s.hidden("Once more: ", "new-password")
+	s.hidden("Repeat: ", "new-password")
 	s.expect("lockbox login")
 	s.ends(0)
 	s = h.at("login", "-u", "anna")
 	s.hidden("Password: ", "new-password")
 	s.ends(0)
 
-	// Somebody with codes alone has no current one.
+	// A user with TOTP codes only has no current password.
 	secret := h.codeAccount("boris")
 	h.signInWithCode("boris", secret, 0)
 	s = h.at("users", "passwd")
 	s.hidden("Current password .*: ", "")
 	s.hidden("New password for boris: ", "boris-password")
-	s.hidden("Once more: ", "boris-password")
+	s.hidden("Repeat: ", "boris-password")
 	s.ends(0)
 }
 
-// TestUserPasswd is about the command of whoever runs the server, straight on the database.
+// TestUserPasswd covers the operator's command, which works directly on the database.
 func TestUserPasswd(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
@@ -397,8 +398,8 @@ func TestUserPasswd(t *testing.T) {
 		"LOCKBOX_KDF_MEMORY_KIB=64", "LOCKBOX_KDF_TIME=1", "LOCKBOX_LOG_LEVEL=error")
 	s := at(t, environ, "user", "passwd", "root")
 	s.hidden("New password: ", "new-password")
-	s.hidden("Once more: ", "another-password")
-	s.expect("not the same")
+	s.hidden("Repeat: ", "another-password")
+	s.expect("the two inputs differ")
 	s.ends(1)
 	s = at(t, environ, "user", "passwd", "root")
 	s.hidden("New password: ", "new-password")
@@ -410,7 +411,7 @@ func TestUserPasswd(t *testing.T) {
 
 	s = at(t, environ, "user", "passwd", "root")
 	s.hidden("New password: ", "new-password")
-	s.hidden("Once more: ", "new-password")
+	s.hidden("Repeat: ", "new-password")
 	s.expect("root has a new password")
 	s.ends(0)
 	require.NotContains(t, s.String(), "new-password\r")
@@ -418,8 +419,9 @@ func TestUserPasswd(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestQuestionsAreSeen where errors go into a file and the answer of another program comes in.
-func TestQuestionsAreSeen(t *testing.T) {
+// TestPromptsWithRedirectedStreams checks that prompts appear on the terminal if standard error and standard input are
+// redirected.
+func TestPromptsWithRedirectedStreams(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
 	s := start(t, h.environ("ERRORS="+filepath.Join(h.dir, "errors")), "/bin/sh", "-c",

@@ -14,12 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A .env file of 1,000 lines goes into an entry and out of it, and means the same afterwards to bash, which reads both.
-func TestAThousandLinesComeBackTheSame(t *testing.T) {
+// TestDotenvRoundTrip imports a .env file of 1,000 lines, exports it again and compares the values that bash reads
+// from both.
+func TestDotenvRoundTrip(t *testing.T) {
 	t.Parallel()
 	u := withEntries(t)
-	folder := t.TempDir()
-	original, returned := filepath.Join(folder, "original.env"), filepath.Join(folder, "returned.env")
+	dir := t.TempDir()
+	original, returned := filepath.Join(dir, "original.env"), filepath.Join(dir, "returned.env")
 	require.NoError(t, os.WriteFile(original, []byte(thousandLines()), 0o600))
 
 	u.lockbox("import", "prod/app", original)
@@ -31,19 +32,19 @@ func TestAThousandLinesComeBackTheSame(t *testing.T) {
 	}
 	assert.Len(t, after, len(before))
 
-	// The program that is run gets the same once more.
+	// A program that lockbox starts gets the same values.
 	u.lockbox("run", "prod/app", "--", "bash", "-c", "env -0 > '"+returned+"'")
 	text, err := os.ReadFile(returned)
 	require.NoError(t, err)
-	given := variables(string(text))
+	inherited := variables(string(text))
 	for name, value := range before {
-		require.Equal(t, value, given[name], name)
+		require.Equal(t, value, inherited[name], name)
 	}
 }
 
-// thousandLines are written as people write them, each in a way that bash and readers of .env files agree on.
+// thousandLines returns lines as people write them, in forms on which bash and other readers of .env files agree.
 func thousandLines() string {
-	ways := []string{
+	forms := []string{
 		"%s=plain%d", "export %s=exported-%d", "%s='single # quotes = $HOME \\n %d'", `%s="double quotes %d"`,
 		"%s=https://u:p@h:%d/?a=b", "%s=%d # a comment",
 		`%s="it's \"both\" \$5 %d"`, "%s=", "%s=''", "%s='grüße 日本 🔑 %d'", `%s="back\\slash %d"`, "%s=' blanks %d '",
@@ -52,17 +53,18 @@ func thousandLines() string {
 	var text strings.Builder
 	for lines := 0; lines < 1000; lines++ {
 		name := fmt.Sprintf("NAME_%d", lines)
-		way := ways[lines%len(ways)]
-		if strings.Contains(way, "%d") {
-			fmt.Fprintf(&text, way+"\n", name, lines)
+		form := forms[lines%len(forms)]
+		if strings.Contains(form, "%d") {
+			fmt.Fprintf(&text, form+"\n", name, lines)
 		} else {
-			fmt.Fprintf(&text, way+"\n", name)
+			fmt.Fprintf(&text, form+"\n", name)
 		}
 	}
-	many := strings.Replace(text.String(), "NAME_0=plain0", "NAME_0='first\nsecond # line\n\n=fourth'", 1)
-	return "# A thousand names\n\n" + many
+	all := strings.Replace(text.String(), "NAME_0=plain0", "NAME_0='first\nsecond # line\n\n=fourth'", 1)
+	return "# A thousand names\n\n" + all
 }
 
+// asBash returns the variables that bash reads from a file.
 func asBash(t *testing.T, path string) map[string]string {
 	t.Helper()
 	command := exec.Command("bash", "--norc", "-c", `set -a; . "$1"; exec env -0`, "bash", path)
@@ -72,6 +74,7 @@ func asBash(t *testing.T, path string) map[string]string {
 	return variables(string(out))
 }
 
+// variables parses NUL-separated NAME=value pairs and returns those whose names begin with NAME_.
 func variables(text string) map[string]string {
 	found := map[string]string{}
 	for pair := range strings.SplitSeq(text, "\x00") {

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// withEntries is the home of somebody whose server has a box "prod", and whose environment has all that lockbox needs.
+// withEntries returns a home whose server has the box prod, with an environment that contains everything lockbox needs.
 func withEntries(t *testing.T, settings ...string) entries {
 	t.Helper()
 	h := newHome(t, settings...)
@@ -24,6 +24,7 @@ func withEntries(t *testing.T, settings ...string) entries {
 		"LOCKBOX_ENCRYPTION_KEY="+encryptionKey)}
 }
 
+// entries is a home with an environment for commands about entries.
 type entries struct {
 	home
 	env []string
@@ -34,7 +35,7 @@ func (e entries) at(args ...string) *screen {
 	return at(e.t, e.env, args...)
 }
 
-// lockbox runs a lockbox without a terminal, which must end well.
+// lockbox runs lockbox without a terminal, which must succeed.
 func (e entries) lockbox(args ...string) string {
 	e.t.Helper()
 	command := exec.Command(binary, args...)
@@ -44,21 +45,24 @@ func (e entries) lockbox(args ...string) string {
 	return string(out)
 }
 
-func TestCtrlCReachesTheProgramOnce(t *testing.T) {
+// TestCtrlCReachesProgramOnce checks that the terminal delivers Ctrl-C to the program and lockbox does not repeat it.
+func TestCtrlCReachesProgramOnce(t *testing.T) {
 	t.Parallel()
 	u := withEntries(t)
 	u.lockbox("set", "prod/app", "x")
 	run := u.at("run", "prod/app", "--", "bash", "-c",
-		`n=0; trap 'n=$((n+1)); echo "caught $n"' INT; echo ready; for i in 1 2 3 4 5 6; do sleep 0.1; done; echo "in all $n"; exit 9`)
+		`n=0; trap 'n=$((n+1)); echo "caught $n"' INT; echo ready; for i in 1 2 3 4 5 6; do sleep 0.1; done; `+
+			`echo "total $n"; exit 9`)
 	run.expect("ready")
-	_, err := run.keyboard.Write([]byte{3}) // what Ctrl-C types
+	_, err := run.keyboard.Write([]byte{3}) // Ctrl-C
 	require.NoError(t, err)
-	run.expect("in all 1")
-	run.ends(9) // the program decides what Ctrl-C does
+	run.expect("total 1")
+	run.ends(9) // the program decides how to handle Ctrl-C
 	assert.Equal(t, 1, strings.Count(run.String(), "caught"))
 }
 
-func TestCtrlCEndsAProgramThatDoesNotCatchIt(t *testing.T) {
+// TestCtrlCEndsProgram checks that the signal ends a program that does not handle it.
+func TestCtrlCEndsProgram(t *testing.T) {
 	t.Parallel()
 	u := withEntries(t)
 	u.lockbox("set", "prod/app", "x")
@@ -66,14 +70,15 @@ func TestCtrlCEndsAProgramThatDoesNotCatchIt(t *testing.T) {
 	run.expect("ready")
 	_, err := run.keyboard.Write([]byte{3})
 	require.NoError(t, err)
-	require.ErrorContains(t, <-run.ended, "signal: interrupt", "a shell says 130")
+	require.ErrorContains(t, <-run.ended, "signal: interrupt", "a shell reports 130")
 }
 
-// What other users of the machine see of a program is its arguments; what the same user sees is its environment too.
-func TestRunningShowsNoSecret(t *testing.T) {
+// TestRunLeaksNoSecret checks the arguments of all processes, which other users can see, and the environment of the
+// started program, which only the same user can see.
+func TestRunLeaksNoSecret(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/proc/self/environ"); err != nil {
-		t.Log("this system shows the environment of no program")
+		t.Log("this system has no /proc/PID/environ")
 		return
 	}
 	u := withEntries(t)
@@ -89,19 +94,19 @@ func TestRunningShowsNoSecret(t *testing.T) {
 	environ, err := os.ReadFile("/proc/" + pid + "/environ")
 	require.NoError(t, err)
 	assert.Contains(t, string(environ), "PASSWORD=canary-of-a-running-program",
-		"this is the program that was asked for")
+		"this is the environment of the started program")
 	for _, secret := range []string{u.root, encryptionKey} {
 		assert.NotContains(t, string(environ), secret)
 	}
 	status, err := os.ReadFile("/proc/" + pid + "/status")
 	require.NoError(t, err)
-	assert.Contains(t, string(status), fmt.Sprintf("PPid:\t%d\n", os.Getpid()), "the program took the place of lockbox")
+	assert.Contains(t, string(status), fmt.Sprintf("PPid:\t%d\n", os.Getpid()), "the program replaced lockbox")
 	run.enter("over")
 	run.ends(0)
 }
 
-// A long import shows how far it has come, on a terminal alone.
-func TestProgressOnATerminal(t *testing.T) {
+// TestProgress checks the progress bar of a long import on a terminal.
+func TestProgress(t *testing.T) {
 	t.Parallel()
 	u := withEntries(t)
 	var lines strings.Builder
@@ -111,27 +116,27 @@ func TestProgressOnATerminal(t *testing.T) {
 	path := file(t, "many.env", lines.String())
 	run := u.at("import", "prod/app", path, "--each")
 	run.expect(`\rWriting \[#{30}\] 40 of 40`)
-	run.expect(`Done: 40 added, 0 changed, 0 removed, 0 unchanged\.`)
+	run.expect(`Imported: 40 added, 0 changed, 0 removed, 0 unchanged\.`)
 	run.ends(0)
 
 	require.NoError(t, os.WriteFile(path, []byte(lines.String()+"NAME_0=other\n"), 0o600))
 	run = u.at("import", "prod/app", path, "--each")
-	run.expect(`prod/app: 0 added, 1 changed, 0 removed, 39 unchanged\. Go on\? \[y/N\]`)
+	run.expect(`prod/app: 0 added, 1 changed, 0 removed, 39 unchanged\. Continue\? \[y/N\]`)
 	run.enter("n")
-	run.expect("nothing was done")
+	run.expect("nothing was changed")
 	run.ends(1)
 	assert.Equal(t, "0", u.lockbox("get", "prod/app/name_0", "--raw"))
 }
 
-// An import that is broken off says how far it came, and the same command goes on from there.
-func TestImportThatIsBrokenOffGoesOn(t *testing.T) {
+// TestInterruptedImport checks that a failed import reports its progress, and that the same command continues it.
+func TestInterruptedImport(t *testing.T) {
 	t.Parallel()
 	u := withEntries(t, "MAX_ENTRIES_PER_BOX=6")
 	u.lockbox("set", "prod/other", "x")
 	const ten = "A=1\nB=2\nC=3\nD=4\nE=5\nF=6\nG=7\nH=8\nI=9\nJ=10\n"
 	path := file(t, "ten.env", ten)
 	run := u.at("import", "prod/app", path, "--each")
-	run.expect(`prod/app/\w: .*; 5 of 10 entries are written, and the same command goes on from there`)
+	run.expect(`prod/app/\w: .*; wrote 5 of 10 entries; run the same command again to continue`)
 	run.ends(6)
 	written := strings.Fields(u.lockbox("list", "prod/app/"))
 	require.Len(t, written, 5)
@@ -143,12 +148,12 @@ func TestImportThatIsBrokenOffGoesOn(t *testing.T) {
 	}
 	require.NoError(t, os.WriteFile(path, []byte(lines), 0o600))
 	run = u.at("import", "prod/app", path, "--each")
-	run.expect(`Done: 0 added, 0 changed, 0 removed, 5 unchanged\.`)
+	run.expect(`Imported: 0 added, 0 changed, 0 removed, 5 unchanged\.`)
 	run.ends(0)
 }
 
-// Somebody else's value must not steer the terminal of who reads it.
-func TestValuesDoNotSteerTheTerminal(t *testing.T) {
+// TestValueCannotControlTerminal checks that control characters of a value are replaced on a terminal only.
+func TestValueCannotControlTerminal(t *testing.T) {
 	t.Parallel()
 	u := withEntries(t)
 	u.lockbox("set", "prod/evil", "@"+file(t, "evil", "a\x1b]0;title\x07\nb\tc"))
@@ -157,19 +162,19 @@ func TestValuesDoNotSteerTheTerminal(t *testing.T) {
 	run.ends(0)
 	assert.Equal(t, "a\ufffd]0;title\ufffd\r\nb\tc\r\n", run.String())
 	assert.Equal(t, "a\x1b]0;title\x07\nb\tc", u.lockbox("get", "prod/evil", "--raw"),
-		"to the byte where it is no terminal")
+		"unchanged in a pipe")
 }
 
-// A value that is typed is not shown, and neither is the key, which is asked for twice.
-func TestSetAsksForWhatItIsNotTold(t *testing.T) {
+// TestSetPrompts checks that lockbox set asks for the value and the key without showing them.
+func TestSetPrompts(t *testing.T) {
 	t.Parallel()
 	u := withEntries(t)
 	u.env = u.env[:len(u.env)-1] // no encryption key
 	run := u.at("set", "prod/typed")
 	run.hidden("Value: ", "hunter2")
 	run.hidden("Encryption key: ", "a passphrase")
-	run.hidden("Once more: ", "a passphrase")
-	run.expect("prod/typed is at version 1.")
+	run.hidden("Repeat: ", "a passphrase")
+	run.expect("Stored prod/typed, version 1.")
 	run.ends(0)
 	assert.NotContains(t, run.String(), "hunter2")
 	assert.NotContains(t, run.String(), "passphrase")

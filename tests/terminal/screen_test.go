@@ -18,29 +18,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// screen is a terminal with a program at it. What the program shows is read from the one side; the test types there.
+// screen is a pseudo-terminal with a program on it. The test reads the output of the program and types input.
 type screen struct {
 	t        *testing.T
 	keyboard *os.File
-	// line is the program's side. It stays open here, so that the terminal can be looked at when the program is gone.
+	// line is the program's side. It stays open, so that the state of the terminal can be checked after the program has
+	// ended.
 	line  *os.File
-	ended chan error
+	ended chan error // the result of the program
 
 	mu    sync.Mutex
 	shown bytes.Buffer
-	seen  int // how far expect has read
+	seen  int // number of bytes of shown that expect has consumed
 }
 
-// patience is how long a program may take to show something, on a machine that is busy.
+// patience is how long a program may take to show something. It is generous, because test machines are busy.
 const patience = 30 * time.Second
 
-// at starts a lockbox at a terminal of its own.
+// at starts lockbox on its own terminal.
 func at(t *testing.T, environ []string, args ...string) *screen {
 	t.Helper()
 	return start(t, environ, binary, args...)
 }
 
-// start starts any program at a terminal of its own.
+// start starts a program on its own terminal. The program is killed when the test ends.
 func start(t *testing.T, environ []string, program string, args ...string) *screen {
 	t.Helper()
 	keyboard, line, err := pty.Open()
@@ -85,13 +86,13 @@ func (s *screen) String() string {
 	return s.shown.String()
 }
 
-// expect waits for a text, after the one that it waited for before.
+// expect waits for text that matches a pattern, after the text that the previous call has matched.
 func (s *screen) expect(pattern string) {
 	s.t.Helper()
-	form := regexp.MustCompile(pattern)
+	expression := regexp.MustCompile(pattern)
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		s.mu.Lock()
-		found := form.FindIndex(s.shown.Bytes()[s.seen:])
+		found := expression.FindIndex(s.shown.Bytes()[s.seen:])
 		if found != nil {
 			s.seen += found[1]
 		}
@@ -103,7 +104,7 @@ func (s *screen) expect(pattern string) {
 	s.t.Fatalf("%q was not shown:\n%s", pattern, s)
 }
 
-// hidden waits for a question whose answer is not shown, and gives it.
+// hidden waits for a question, checks that the terminal does not echo, and types the answer.
 func (s *screen) hidden(question, answer string) {
 	s.t.Helper()
 	s.expect(question)
@@ -118,7 +119,7 @@ func (s *screen) enter(text string) {
 	require.NoError(s.t, err)
 }
 
-// echoes waits until the terminal shows what is typed, or does not.
+// echoes waits until the terminal echoes input, or until it does not.
 func (s *screen) echoes(want bool) {
 	s.t.Helper()
 	require.Eventually(s.t, func() bool {
@@ -127,7 +128,7 @@ func (s *screen) echoes(want bool) {
 	}, patience, 5*time.Millisecond, "the terminal should echo: %v", want)
 }
 
-// ends waits for the program to end, with this exit code, and the terminal as it was.
+// ends waits for the program to end. It checks the exit code, and that the terminal echoes again.
 func (s *screen) ends(want int) {
 	s.t.Helper()
 	select {
@@ -140,7 +141,7 @@ func (s *screen) ends(want int) {
 		}
 		require.Equal(s.t, want, got, s)
 	case <-time.After(patience):
-		s.t.Fatalf("the program goes on:\n%s", s)
+		s.t.Fatalf("the program did not end:\n%s", s)
 	}
 	s.echoes(true)
 }

@@ -1,5 +1,5 @@
-// Package terminal runs the scripts in testdata: the lockbox that ships, as somebody at a terminal runs it, against a real
-// server.
+// Package terminal tests the lockbox program as a user runs it at a terminal or in a script, against a real server.
+// Most tests are the scripts in testdata; tests that need a pseudo-terminal are in Go.
 package terminal
 
 import (
@@ -23,12 +23,12 @@ import (
 
 var binary string
 
-// encryptionKey is of this run alone: other tests have theirs in arguments, where ps shows them.
+// encryptionKey is generated for each run, so that a search for it finds only leaks of this run.
 var encryptionKey = client.GenerateEncryptionKey().Reveal()
 
 func TestMain(m *testing.M) { os.Exit(build(m)) }
 
-// build makes the program once, as it ships but for the race detector.
+// build compiles the program once and runs the tests.
 func build(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "lockbox-terminal-")
 	if err != nil {
@@ -37,7 +37,7 @@ func build(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	detach()
-	// Whoever runs the scripts may be another user than who made the folder.
+	// The scripts may run as another user than the one who created the directory.
 	_ = os.Chmod(dir, 0o755)
 	binary = filepath.Join(dir, "lockbox")
 	out, err := exec.Command("go", "build", "-buildvcs=false", "-o", binary, "../../cmd/lockbox").CombinedOutput()
@@ -48,18 +48,18 @@ func build(m *testing.M) int {
 	return m.Run()
 }
 
-// TestScripts gives each script a server and a home of its own. The server has an owner, root, with the password
-// "root-password"; LOCKBOX_API_URL and LOCKBOX_API_KEY are root's, LOCKBOX_ENCRYPTION_KEY is a generated key.
+// TestScripts runs each script with its own server and home directory. The server has the owner root, whose password is
+// root-password. LOCKBOX_API_URL and LOCKBOX_API_KEY belong to root, and LOCKBOX_ENCRYPTION_KEY is a generated key.
 //
-// Beside the commands of testscript there are:
+// In addition to the commands of testscript there are:
 //
-//	code N COMMAND…        runs a command that must end with this exit code
-//	as USER                goes on as a user, who is made where there is none; "as nobody" has no token
-//	api METHOD PATH [JSON] calls the server as root, past the terminal
-//	totp STEP ENROLLED TO  writes the one-time code for the step that is STEP from now, by the JSON of an enrolment
+//	code N COMMAND…        runs a command, which must end with this exit code
+//	as USER                continues as a user, who is created if necessary; "as anonymous" has no token
+//	api METHOD PATH [JSON] sends a request as root, without the program
+//	totp STEP ENROLLED TO  writes the TOTP code for the step that is STEP from now, from an enrolment in JSON
 //	recovery ENROLLED TO   writes the first recovery code of an enrolment
 //	many N                 reads the entry app/db of the box prod N times
-//	fresh [SETTING…]       goes on with a new server, which nobody owns yet, and with no token
+//	fresh [SETTING…]       continues with a new server that has no owner, and without a token
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -79,15 +79,15 @@ func setUp(t *testing.T, env *testscript.Env) error {
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return err
 	}
-	var made struct{ APIKey string }
+	var created struct{ APIKey string }
 	if _, err := send(server.URL, "", "POST", "/init", `{"username":"root","password":"root-password"}`,
-		&made); err != nil {
+		&created); err != nil {
 		return err
 	}
 	for name, value := range map[string]string{
 		"PATH": filepath.Dir(binary) + string(os.PathListSeparator) + os.Getenv("PATH"),
 		"HOME": home, "XDG_CONFIG_HOME": filepath.Join(home, ".config"), "NO_COLOR": "1",
-		"LOCKBOX_API_URL": server.URL, "LOCKBOX_API_KEY": made.APIKey, "ROOT": made.APIKey,
+		"LOCKBOX_API_URL": server.URL, "LOCKBOX_API_KEY": created.APIKey, "ROOT": created.APIKey,
 		"LOCKBOX_ENCRYPTION_KEY": encryptionKey,
 	} {
 		env.Setenv(name, value)
@@ -95,7 +95,7 @@ func setUp(t *testing.T, env *testscript.Env) error {
 	return nil
 }
 
-// code runs a command that must end with an exit code.
+// code checks the exit code of a command.
 func code(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: code N COMMAND…")
@@ -115,14 +115,14 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// as changes whose API key the environment holds.
+// as changes the API key in the environment.
 func as(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: as USER")
 	}
 	variable := "KEY_OF_" + args[0]
 	switch {
-	case args[0] == "nobody":
+	case args[0] == "anonymous":
 		ts.Setenv("LOCKBOX_API_KEY", "")
 		return
 	case args[0] == "root":
@@ -136,7 +136,7 @@ func as(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("LOCKBOX_API_KEY", ts.Getenv(variable))
 }
 
-// fresh changes to a server without an owner.
+// fresh starts another server, without an owner.
 func fresh(t *testing.T, ts *testscript.TestScript, neg bool, settings []string) {
 	if neg {
 		ts.Fatalf("usage: fresh [SETTING…]")
@@ -145,7 +145,7 @@ func fresh(t *testing.T, ts *testscript.TestScript, neg bool, settings []string)
 	ts.Setenv("LOCKBOX_API_KEY", "")
 }
 
-// api calls the server as root, for what a script needs and is not about.
+// api sends a request as root, for preparations of a script.
 func api(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 || len(args) > 3 {
 		ts.Fatalf("usage: api METHOD PATH [JSON]")
@@ -158,7 +158,8 @@ func api(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
-// send calls the server with any method, and fails unless the answer is a success.
+// send sends a request and returns an error unless the status is 2xx. The response body is decoded into into, if not
+// nil.
 func send(url, token, method, path, body string, into any) (http.Header, error) {
 	request, err := http.NewRequest(method, url+path, strings.NewReader(body))
 	if err != nil {

@@ -4,6 +4,7 @@
 package usecases
 
 import (
+	"context"
 	"testing"
 
 	"github.com/pquerna/otp/totp"
@@ -42,7 +43,11 @@ func Open(t testing.TB, freeAttempts int) *Parts {
 	t.Helper()
 	p := &Parts{URL: pgtest.New(t), Clock: newClock(), Passwords: &Passwords{}}
 	var err error
-	p.Store, err = postgres.Open(t.Context(), postgres.Config{URL: p.URL, Clock: p.Clock})
+	p.Store, err = postgres.Open(t.Context(), postgres.Config{
+		URL:              p.URL,
+		Clock:            p.Clock,
+		OnStaleServerKey: func(ctx context.Context) error { return p.Keyring.Reload(ctx) },
+	})
 	require.NoError(t, err)
 	t.Cleanup(p.Store.Close)
 	p.openKeys(t)
@@ -74,7 +79,6 @@ func (p *Parts) openKeys(t testing.TB) {
 		Clock:  p.Clock,
 	})
 	require.NoError(t, err)
-	p.Store.SetOnStaleServerKey(p.Keyring.Reload)
 	p.Sealer, p.Digests = sealing.NewAccountSealer(p.Keyring, nil), sealing.NewDigests(p.Keyring)
 	installation, err := p.Store.Installation(t.Context(), p.IDs.New(), p.Clock.Now())
 	require.NoError(t, err)

@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// Changes are the fields that one value has otherwise than another, each as Field is asked for it, in the values' order.
+// Changes lists the fields in which two values differ, as paths in the syntax of Value.Field. Added, Changed and
+// Unchanged are in the order of the new value, Removed in the order of the old one.
 type Changes struct {
 	Added     []string `json:"added"`
 	Changed   []string `json:"changed"`
@@ -16,11 +17,11 @@ type Changes struct {
 	Unchanged []string `json:"unchanged"`
 }
 
-// None reports whether the values are the same.
+// None reports whether the values are equal.
 func (c Changes) None() bool { return len(c.Added)+len(c.Changed)+len(c.Removed) == 0 }
 
-// Compare says what becomes of the fields of an object when another takes its place. White space, and how strings are
-// escaped, make no difference; the digits of a number do.
+// Compare returns the changes from one value to another. White space and the escaping of strings do not count as
+// changes; the digits of a number do, so 1.0 differs from 1.00.
 func Compare(before, after Value) Changes {
 	changes := Changes{
 		Added:     []string{},
@@ -28,46 +29,51 @@ func Compare(before, after Value) Changes {
 		Removed:   []string{},
 		Unchanged: []string{},
 	}
-	was, is := leaves(before), leaves(after)
-	for _, each := range is.names {
-		old, known := was.text[each]
+	// Arrays are leaves: a change of one element changes the whole array.
+	oldLeaves, newLeaves := leavesOf(before), leavesOf(after)
+	for _, path := range newLeaves.paths {
+		old, exists := oldLeaves.text[path]
 		switch {
-		case !known:
-			changes.Added = append(changes.Added, each)
-		case old == is.text[each]:
-			changes.Unchanged = append(changes.Unchanged, each)
+		case !exists:
+			changes.Added = append(changes.Added, path)
+		case old == newLeaves.text[path]:
+			changes.Unchanged = append(changes.Unchanged, path)
 		default:
-			changes.Changed = append(changes.Changed, each)
+			changes.Changed = append(changes.Changed, path)
 		}
 	}
-	for _, each := range was.names {
-		if _, stays := is.text[each]; !stays {
-			changes.Removed = append(changes.Removed, each)
+	for _, path := range oldLeaves.paths {
+		if _, exists := newLeaves.text[path]; !exists {
+			changes.Removed = append(changes.Removed, path)
 		}
 	}
 	return changes
 }
 
-// fields are the fields of a value that hold no further ones, by their paths.
-type fields struct {
-	names []string
-	text  map[string]string
-	bytes int // of the names, or less
+// leaves are the fields of a value that contain no further fields, by their paths.
+type leaves struct {
+	paths []string
+	text  map[string]string // the canonical text of each leaf
+	bytes int               // upper bound of the length of all paths
 }
 
-// wholeValue is what a value that is not an object is called, which has no fields.
+// wholeValue is the path of a value that is not an object and therefore has no fields.
 const wholeValue = "(the value)"
 
-func leaves(value Value) fields {
-	found := fields{text: map[string]string{}}
+// leavesOf returns the leaves of a value. The empty object has none.
+func leavesOf(value Value) leaves {
+	found := leaves{text: map[string]string{}}
 	found.collect(nil, value)
 	return found
 }
 
-func (f *fields) collect(path []string, value Value) {
-	if value.isObject && len(value.members) > 0 && f.mayName(path, value) {
+// collect adds the leaves of the value at a path, recursively. An empty object inside an object is a leaf, so that
+// its removal is a change.
+func (l *leaves) collect(path []string, value Value) {
+	if value.isObject && len(value.members) > 0 && l.canExpand(path, value) {
 		for _, each := range value.members {
-			f.collect(append(path[:len(path):len(path)], each.name), each.value)
+			// The full slice expression forces append to copy, because siblings share the path.
+			l.collect(append(path[:len(path):len(path)], each.name), each.value)
 		}
 		return
 	}
@@ -78,25 +84,25 @@ func (f *fields) collect(path []string, value Value) {
 	if len(path) == 0 {
 		name = wholeValue
 	}
-	if _, taken := f.text[name]; !taken {
-		f.names = append(f.names, name)
+	if _, exists := l.text[name]; !exists {
+		l.paths = append(l.paths, name)
 	}
-	// {"a.b":…} and {"a":{"b":…}} have one path: both count.
-	f.text[name] += canonical(value.text) + "\n"
+	// {"a.b":…} and {"a":{"b":…}} have the same path, so the texts of both are joined.
+	l.text[name] += canonical(value.text) + "\n"
 }
 
-// mayName reports whether the fields of an object, each with the whole path in its name, come to a size that can be held; see
-// maxVariableBytes. Where they do not, the object is one field: a change in it is told of the whole.
-func (f *fields) mayName(path []string, object Value) bool {
+// canExpand reports whether the paths of all fields of an object still fit into memory; see maxVariableBytes. If they
+// do not, the whole object is treated as one field.
+func (l *leaves) canExpand(path []string, object Value) bool {
 	length := 1
 	for _, name := range path {
 		length += len(name) + 1
 	}
-	f.bytes += length * len(object.members)
-	return f.bytes <= maxVariableBytes
+	l.bytes += length * len(object.members)
+	return l.bytes <= maxVariableBytes
 }
 
-// canonical writes a value without white space and with strings escaped in one way.
+// canonical returns JSON as a sequence of tokens, with one spelling for each string.
 func canonical(text json.RawMessage) string {
 	var out bytes.Buffer
 	decoder := json.NewDecoder(bytes.NewReader(text))
@@ -114,25 +120,26 @@ func canonical(text json.RawMessage) string {
 		case string:
 			out.Write(quote(token))
 		default:
-			written, _ := json.Marshal(token) // true, false, null
-			out.Write(written)
+			literal, _ := json.Marshal(token) // true, false or null
+			out.Write(literal)
 		}
 		out.WriteByte(' ')
 	}
 }
 
-// Merge returns an object with what two of them hold; where both have a field, that of onto gives way. Objects in both
-// are merged likewise.
-func Merge(onto, with Value) Value {
-	members := slices.Clone(onto.members)
-	at := make(map[string]int, len(members))
+// Merge returns an object with the fields of both objects. If both have a field, the one of update wins, except that
+// two objects are merged recursively. Fields of base keep their positions and new fields follow. The arguments are
+// unchanged.
+func Merge(base, update Value) Value {
+	members := slices.Clone(base.members)
+	index := make(map[string]int, len(members))
 	for i, each := range members {
-		at[each.name] = i
+		index[each.name] = i
 	}
-	for _, each := range with.members {
-		i, known := at[each.name]
+	for _, each := range update.members {
+		i, exists := index[each.name]
 		switch {
-		case !known:
+		case !exists:
 			members = append(members, each)
 		case members[i].value.isObject && each.value.isObject:
 			members[i].value = Merge(members[i].value, each.value)
@@ -143,16 +150,16 @@ func Merge(onto, with Value) Value {
 	return object(members)
 }
 
-// Same reports whether two values are the same, as Compare sees it.
-func Same(one, other Value) bool { return canonicalIn(one) == canonicalIn(other) }
+// Same reports whether two values are equal in the sense of Compare. The order of fields does not matter.
+func Same(one, other Value) bool { return sortedText(one) == sortedText(other) }
 
-// canonicalIn writes a value with its fields sorted.
-func canonicalIn(value Value) string {
-	found := leaves(value)
-	slices.Sort(found.names)
+// sortedText returns the leaves of a value in the order of their paths.
+func sortedText(value Value) string {
+	found := leavesOf(value)
+	slices.Sort(found.paths)
 	var out strings.Builder
-	for _, name := range found.names {
-		out.WriteString(strconv.Quote(name) + " " + found.text[name])
+	for _, path := range found.paths {
+		out.WriteString(strconv.Quote(path) + " " + found.text[path])
 	}
 	return out.String()
 }

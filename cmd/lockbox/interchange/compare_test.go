@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// TestCompare checks which differences count as changes.
 func TestCompare(t *testing.T) {
 	t.Parallel()
 	before := parsed(t, `{"same":"é","moved":1,"db":{"host":"h","old":true},"list":[1, 2],"empty":{},"n":1.0}`)
@@ -26,15 +27,17 @@ func TestCompare(t *testing.T) {
 	assert.False(t, Compare(parsed(t, `{"a":["b","c"]}`), parsed(t, `{"a":["b c"]}`)).None())
 }
 
+// TestMerge checks precedence, order and recursion.
 func TestMerge(t *testing.T) {
 	t.Parallel()
-	onto := parsed(t, `{"a":1,"db":{"host":"h","port":5},"x":{"y":1}}`)
-	with := parsed(t, `{"db":{"port":6,"user":"u"},"b":2,"x":"z"}`)
-	assert.Equal(t, `{"a":1,"db":{"host":"h","port":6,"user":"u"},"x":"z","b":2}`, string(Merge(onto, with).JSON()))
-	assert.Equal(t, `{"a":1,"db":{"host":"h","port":5},"x":{"y":1}}`, string(onto.JSON()), "what it came from stays")
+	base := parsed(t, `{"a":1,"db":{"host":"h","port":5},"x":{"y":1}}`)
+	update := parsed(t, `{"db":{"port":6,"user":"u"},"b":2,"x":"z"}`)
+	assert.Equal(t, `{"a":1,"db":{"host":"h","port":6,"user":"u"},"x":"z","b":2}`, string(Merge(base, update).JSON()))
+	assert.Equal(t, `{"a":1,"db":{"host":"h","port":5},"x":{"y":1}}`, string(base.JSON()), "unchanged")
 }
 
-func TestFormatsByName(t *testing.T) {
+// TestFormatOf checks which names of files indicate a format.
+func TestFormatOf(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]Format{
 		".env": Dotenv, "a/prod.env": Dotenv, ".env.local": Dotenv, "x.JSON": JSON, "x.yaml": YAML, "x.yml": YAML,
@@ -50,19 +53,21 @@ func TestFormatsByName(t *testing.T) {
 	}
 }
 
-func TestReadWantsNames(t *testing.T) {
+// TestReadAndWriteErrors checks values without names and unknown formats.
+func TestReadAndWriteErrors(t *testing.T) {
 	t.Parallel()
 	for format, text := range map[Format]string{JSON: `["hunter2"]`, YAML: "hunter2"} {
 		_, err := Read(format, []byte(text))
-		assert.EqualError(t, err, "it holds one value and no names")
+		assert.EqualError(t, err, "contains a single value and no names")
 	}
 	_, err := Read(Shell, nil)
-	assert.EqualError(t, err, `the format is one of dotenv, json, yaml, not "shell"`)
+	assert.EqualError(t, err, `unknown format "shell": use one of dotenv, json, yaml`)
 	assert.EqualError(t, Write(&bytes.Buffer{}, "toml", parsed(t, "{}"), Options{}),
-		`the format is one of dotenv, json, yaml, shell, kubernetes, not "toml"`)
+		`unknown format "toml": use one of dotenv, json, yaml, shell, kubernetes`)
 }
 
-func TestNamesForKubernetes(t *testing.T) {
+// TestKubernetesNames checks the names that Kubernetes accepts.
+func TestKubernetesNames(t *testing.T) {
 	t.Parallel()
 	value := parsed(t, `{"a":"1"}`)
 	assert.Equal(t, "payments-eu-stripe-live", SecretName("payments/eu:stripe_live"))
@@ -76,8 +81,8 @@ func TestNamesForKubernetes(t *testing.T) {
 		out.String())
 }
 
-// TestCompareOfALongNameAroundMany: the names of all fields would come to a hundred megabytes.
-func TestCompareOfALongNameAroundMany(t *testing.T) {
+// TestCompareLongName compares an object whose paths would take a hundred megabytes.
+func TestCompareLongName(t *testing.T) {
 	t.Parallel()
 	name := strings.Repeat("a", 100_000)
 	many := func(value string) Value {

@@ -10,21 +10,21 @@ import (
 
 // ReadDotenv reads a .env file:
 //
-//	file    = [BOM] { line }                        lines end in LF or CR LF
-//	line    = blank | "#" … | ["export"] name "=" value
-//	name    = letters, digits, '_', '.', '-'
-//	value   = single | double | backtick | bare     then, after quotes, blanks and a comment
-//	single  = "'" anything but "'" "'"              may hold line ends; nothing is escaped
-//	double  = '"' … '"'                             may hold line ends; \n \r \t \" \\ \$ \` are escapes
-//	backtick, as single with '`'
-//	bare    = the rest of the line, without blanks around it and without a comment, which begins with a blank and '#'
+//	file     = [BOM] { line }                        lines end in LF or CR LF
+//	line     = blank | "#" … | ["export"] name "=" value
+//	name     = letters, digits, '_', '.', '-'
+//	value    = single | double | backtick | bare     after quotes, blanks and a comment may follow
+//	single   = "'" anything but "'" "'"              may contain line ends; no escapes
+//	double   = '"' … '"'                             may contain line ends; \n \r \t \" \\ \$ \` are escapes
+//	backtick = as single, with '`'
+//	bare     = the rest of the line, without blanks around it and without a comment, which begins with a blank and '#'
 //
-// '$' is a letter like any other: nothing is replaced by the value of a variable, since a password may hold one. Of a
-// name that is there twice the last value counts, as in a shell. Within quotes, CR LF is LF where the line itself ends in
-// CR LF. Errors give the number of the line, and nothing of it.
+// '$' has no special meaning: passwords may contain it, so no variable is substituted. If a name occurs several
+// times, the last value wins, as in a shell. Inside quotes, CR LF becomes LF if the line itself ends in CR LF. Errors
+// contain the line number and no text of the line.
 func ReadDotenv(text []byte) (Value, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
-	reader := dotenvReader{rest: string(text), line: 1, at: map[string]int{}}
+	reader := dotenvReader{rest: string(text), line: 1, index: map[string]int{}}
 	for reader.rest != "" {
 		if err := reader.readLine(); err != nil {
 			return Value{}, fmt.Errorf("line %d: %w", reader.line, err)
@@ -33,25 +33,27 @@ func ReadDotenv(text []byte) (Value, error) {
 	return object(reader.members), nil
 }
 
+// dotenvReader reads a file line by line. It stops at the first error.
 type dotenvReader struct {
-	rest    string
-	line    int  // of what rest begins with
-	crlf    bool // whether the line before ended in CR LF
+	rest string
+	line int  // number of the line at which rest begins
+	crlf bool // whether the previous line ended in CR LF
+	// Parsed so far, in the order of their first occurrence.
 	members []member
-	at      map[string]int // where in members a name is
+	index   map[string]int // position of each name in members
 }
 
+// The mistakes in a .env file. None of the messages quotes the file, which contains secrets.
 var (
-	errNoSign     = errors.New("there is no NAME=value")
-	errName       = errors.New("the name before '=' is not made of letters, digits, '_', '.' and '-'")
-	errUnclosed   = errors.New("the quote that begins the value is never closed")
-	errAfterQuote = errors.New(
-		"there is more after the quote that ends the value: put all of it into one pair of quotes")
-	errNotText     = errors.New("this is not UTF-8 text")
-	errNulInDotenv = errors.New("there is a NUL character, which no variable can hold")
+	errNoAssignment = errors.New("expected NAME=value")
+	errName         = errors.New("the name before '=' may contain only letters, digits, '_', '.' and '-'")
+	errUnclosed     = errors.New("the quote at the beginning of the value is never closed")
+	errAfterQuote   = errors.New("unexpected text after the closing quote: put the whole value into one pair of quotes")
+	errNotUTF8      = errors.New("the value is not UTF-8 text")
+	errNUL          = errors.New("the value contains a NUL character, which a variable cannot hold")
 )
 
-// readLine reads one line, or as many as a quoted value takes.
+// readLine reads one line, or several if a quoted value contains line ends.
 func (r *dotenvReader) readLine() error {
 	line, _, _ := strings.Cut(r.rest, "\n")
 	statement := strings.TrimLeft(line, " \t\r")
@@ -59,62 +61,79 @@ func (r *dotenvReader) readLine() error {
 		r.endLine(len(line))
 		return nil
 	}
-	sign := strings.IndexByte(line, '=')
-	if sign < 0 {
-		return errNoSign
+	// The name cannot contain '=', so the first one ends it.
+	equals := strings.IndexByte(line, '=')
+	if equals < 0 {
+		return errNoAssignment
 	}
-	name := strings.Trim(line[:sign], " \t")
-	if exported, is := strings.CutPrefix(name, "export"); is && strings.TrimLeft(exported, " \t") != exported {
-		name = strings.TrimLeft(exported, " \t")
-	}
-	if name == "" || strings.ContainsFunc(name, func(c rune) bool {
-		return !inName(c, true) && c != '.' && c != '-'
-	}) {
+	name := assignedName(line[:equals])
+	if !isDotenvName(name) {
 		return errName
 	}
-	value, length, err := r.value(sign + 1)
+	value, length, err := r.value(equals + 1)
 	if err != nil {
 		return err
 	}
 	if !utf8.ValidString(value) {
-		return errNotText
+		return errNotUTF8
 	}
 	if strings.Contains(value, "\x00") {
-		return errNulInDotenv
+		return errNUL
 	}
 	r.set(name, value)
 	r.endLine(length)
 	return nil
 }
 
-// value reads a value that begins at an index of rest, and returns with it the index at which its line ends.
+// assignedName returns the text before '=' without blanks and without "export". "export" alone is a name.
+func assignedName(text string) string {
+	name := strings.Trim(text, " \t")
+	if exported, found := strings.CutPrefix(name, "export"); found && strings.TrimLeft(exported, " \t") != exported {
+		return strings.TrimLeft(exported, " \t")
+	}
+	return name
+}
+
+// isDotenvName reports whether a name is valid. Names may contain dots and dashes, which lockbox run converts to
+// '_'.
+func isDotenvName(name string) bool {
+	return name != "" && !strings.ContainsFunc(name, func(c rune) bool {
+		return !isNameRune(c, true) && c != '.' && c != '-'
+	})
+}
+
+// value reads a value that begins at the index from of rest. It also returns the index at which the last line of the
+// value ends.
 func (r *dotenvReader) value(from int) (string, int, error) {
 	start := from + len(r.rest[from:]) - len(strings.TrimLeft(r.rest[from:], " \t"))
 	if start == len(r.rest) || !strings.ContainsRune("'\"`", rune(r.rest[start])) {
 		line, _, _ := strings.Cut(r.rest[from:], "\n")
-		return bare(line), from + len(line), nil
+		return bareValue(line), from + len(line), nil
 	}
-	mark := r.rest[start]
-	end := closing(r.rest[start+1:], mark)
+	quote := r.rest[start]
+	end := closingQuote(r.rest[start+1:], quote)
 	if end < 0 {
 		return "", 0, errUnclosed
 	}
 	value, after := r.rest[start+1:start+1+end], start+1+end+1
+	// Only blanks and a comment may follow. A comment directly after the quote, as in 'x'#y, is refused: a shell
+	// would treat it as a part of the value.
 	trailing, _, ended := strings.Cut(r.rest[after:], "\n")
 	if rest := strings.Trim(trailing, " \t\r"); rest != "" && (rest[0] != '#' || trailing[0] == '#') {
 		return "", 0, errAfterQuote
 	}
+	// The last line of a file may have no line end; then the line before it decides.
 	if ended && strings.HasSuffix(trailing, "\r") || !ended && r.crlf {
 		value = strings.ReplaceAll(value, "\r\n", "\n")
 	}
-	if mark == '"' {
+	if quote == '"' {
 		value = unescape(value)
 	}
 	return value, after + len(trailing), nil
 }
 
-// bare returns a value without quotes. A '#' within a word is a part of it.
-func bare(line string) string {
+// bareValue returns a value without quotes. A '#' begins a comment only after a blank: a#b is a value.
+func bareValue(line string) string {
 	for i := 1; i < len(line); i++ {
 		if line[i] == '#' && (line[i-1] == ' ' || line[i-1] == '\t') {
 			line = line[:i]
@@ -124,20 +143,20 @@ func bare(line string) string {
 	return strings.Trim(line, " \t\r")
 }
 
-// closing returns the index of the quote that ends a value, -1 where there is none.
-func closing(text string, mark byte) int {
+// closingQuote returns the index of the quote that ends a value, or -1. Only double quotes can be escaped.
+func closingQuote(text string, quote byte) int {
 	for i := 0; i < len(text); i++ {
 		switch {
-		case text[i] == mark:
+		case text[i] == quote:
 			return i
-		case text[i] == '\\' && mark == '"':
+		case text[i] == '\\' && quote == '"':
 			i++
 		}
 	}
 	return -1
 }
 
-// unescape replaces the escapes between double quotes; a backslash before anything else stays.
+// unescape replaces the escapes inside double quotes. A backslash before any other character stays.
 func unescape(text string) string {
 	var out strings.Builder
 	for i := 0; i < len(text); i++ {
@@ -163,16 +182,17 @@ func unescape(text string) string {
 	return out.String()
 }
 
+// set stores a value. A name that occurs again keeps its first position and gets its last value.
 func (r *dotenvReader) set(name, value string) {
-	if at, known := r.at[name]; known {
-		r.members[at].value = Text(value)
+	if i, exists := r.index[name]; exists {
+		r.members[i].value = Text(value)
 		return
 	}
-	r.at[name] = len(r.members)
+	r.index[name] = len(r.members)
 	r.members = append(r.members, member{name, Text(value)})
 }
 
-// endLine goes on after the line whose content ends at an index of rest.
+// endLine continues after the line whose content ends at the index end of rest.
 func (r *dotenvReader) endLine(end int) {
 	r.line += strings.Count(r.rest[:end], "\n") + 1
 	r.crlf = end > 0 && r.rest[end-1] == '\r'

@@ -9,19 +9,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// TestReadDotenv covers the grammar that ReadDotenv documents.
 func TestReadDotenv(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		text string
 		want map[string]string
 	}{
-		"nothing":                 {"", map[string]string{}},
-		"comments and blanks":     {"# a\n\n  \n  # b\nA=1\n", map[string]string{"A": "1"}},
-		"no end of the last line": {"A=1", map[string]string{"A": "1"}},
+		"empty":               {"", map[string]string{}},
+		"comments and blanks": {"# a\n\n  \n  # b\nA=1\n", map[string]string{"A": "1"}},
+		"no final line end":   {"A=1", map[string]string{"A": "1"}},
 		"export": {"export A=1\nexport\tB=2\nexport=3\nexportC=4",
 			map[string]string{"A": "1", "B": "2", "export": "3", "exportC": "4"}},
-		"blanks around": {"  A = 1 2 \t\nB=\t\n", map[string]string{"A": "1 2", "B": ""}},
-		"a comment at the end": {"A=1 # one\nB=1#one\nC= # none\nD=#x\nE='1' # one\nF=\"1\"\t#one\n",
+		"surrounding blanks": {"  A = 1 2 \t\nB=\t\n", map[string]string{"A": "1 2", "B": ""}},
+		"trailing comments": {"A=1 # one\nB=1#one\nC= # none\nD=#x\nE='1' # one\nF=\"1\"\t#one\n",
 			map[string]string{"A": "1", "B": "1#one", "C": "", "D": "#x", "E": "1", "F": "1"}},
 		"single quotes": {`A='x\n$B "y" #'`, map[string]string{"A": `x\n$B "y" #`}},
 		"double quotes": {`A="x\ny\r\t\"\\\$\` + "`" + `\d\'"`,
@@ -29,22 +30,22 @@ func TestReadDotenv(t *testing.T) {
 		"backticks": {"A=`it's \"x\" \\n`", map[string]string{"A": `it's "x" \n`}},
 		"several lines": {"A='1\n2 # no comment\n\n3'\nB=\"1\n2\"\nC=3",
 			map[string]string{"A": "1\n2 # no comment\n\n3", "B": "1\n2", "C": "3"}},
-		"quotes within": {"A=it's\nB=say \"hi\"\nC=a'b'c",
+		"quotes inside values": {"A=it's\nB=say \"hi\"\nC=a'b'c",
 			map[string]string{"A": "it's", "B": `say "hi"`, "C": "a'b'c"}},
-		"nothing is expanded": {"A=$HOME/x\nB=\"${HOME}\"\nC=p$ss$$w`id`",
+		"no substitution": {"A=$HOME/x\nB=\"${HOME}\"\nC=p$ss$$w`id`",
 			map[string]string{"A": "$HOME/x", "B": "${HOME}", "C": "p$ss$$w`id`"}},
-		"backslashes stay": {`A=C:\new\table`, map[string]string{"A": `C:\new\table`}},
-		"signs in values": {"A=a=b==\nURL=postgres://u:p@h/db?x=1&y=2\n",
+		"backslashes without quotes": {`A=C:\new\table`, map[string]string{"A": `C:\new\table`}},
+		"equals signs in values": {"A=a=b==\nURL=postgres://u:p@h/db?x=1&y=2\n",
 			map[string]string{"A": "a=b==", "URL": "postgres://u:p@h/db?x=1&y=2"}},
-		"a byte order mark": {"\ufeffA=1", map[string]string{"A": "1"}},
+		"byte order mark": {"\ufeffA=1", map[string]string{"A": "1"}},
 		"CR LF": {"A=1\r\n\r\n# c\r\nB='1\r\n2'\r\nC=\"x\"\r\nD='1\r\n2'",
 			map[string]string{"A": "1", "B": "1\n2", "C": "x", "D": "1\n2"}},
-		"CR in values":        {"A='1\r\n2\r'\nB='1\r\n2'", map[string]string{"A": "1\r\n2\r", "B": "1\r\n2"}},
-		"the last one counts": {"A=1\nB=2\nA=3", map[string]string{"A": "3", "B": "2"}},
-		"names":               {"a.b-c=1\n_X9=2\n9=3", map[string]string{"a.b-c": "1", "_X9": "2", "9": "3"}},
-		"unicode":             {"A=grüße 🔑\nB='日本'", map[string]string{"A": "grüße 🔑", "B": "日本"}},
-		"JSON":                {`A={"x":"y # z"}`, map[string]string{"A": `{"x":"y`}},
-		"empty quotes":        {"A=''\nB=\"\"", map[string]string{"A": "", "B": ""}},
+		"CR in values":    {"A='1\r\n2\r'\nB='1\r\n2'", map[string]string{"A": "1\r\n2\r", "B": "1\r\n2"}},
+		"last value wins": {"A=1\nB=2\nA=3", map[string]string{"A": "3", "B": "2"}},
+		"names":           {"a.b-c=1\n_X9=2\n9=3", map[string]string{"a.b-c": "1", "_X9": "2", "9": "3"}},
+		"unicode":         {"A=grüße 🔑\nB='日本'", map[string]string{"A": "grüße 🔑", "B": "日本"}},
+		"JSON":            {`A={"x":"y # z"}`, map[string]string{"A": `{"x":"y`}},
+		"empty quotes":    {"A=''\nB=\"\"", map[string]string{"A": "", "B": ""}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -55,7 +56,7 @@ func TestReadDotenv(t *testing.T) {
 	}
 }
 
-func TestDotenvKeepsTheOrderOfNames(t *testing.T) {
+func TestDotenvOrder(t *testing.T) {
 	t.Parallel()
 	value, err := ReadDotenv([]byte("B=1\nA=2\nB=3\n"))
 	require.NoError(t, err)
@@ -63,26 +64,26 @@ func TestDotenvKeepsTheOrderOfNames(t *testing.T) {
 	assert.Equal(t, []string{"B", "A"}, value.Names())
 }
 
-// An error says the line, which is what helps, and nothing that stands there, which may be a password.
-func TestDotenvErrorsSayTheLineAndNotWhatIsThere(t *testing.T) {
+// TestDotenvErrors checks that errors contain the line number and no text of the line, which may be a password.
+func TestDotenvErrors(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"A=1\nhunter2\n":            "line 2: there is no NAME=value",
-		"export hunter2":            "line 1: there is no NAME=value",
-		"A='1\n2\n3'\n\nhun ter2=x": "line 5: the name before '=' is not made of letters, digits, '_', '.' and '-'",
-		"=hunter2":                  "line 1: the name before '=' is not made of letters, digits, '_', '.' and '-'",
-		"pässword=hunter2":          "line 1: the name before '=' is not made of letters, digits, '_', '.' and '-'",
-		"A=1\nB='hunter2\nC=3\n":    "line 2: the quote that begins the value is never closed",
-		"A=\"hunter2\\\"":           "line 1: the quote that begins the value is never closed",
-		"A='hunter2'hunter2": "line 1: there is more after the quote that ends the value: put all of it into " +
+		"A=1\nhunter2\n":            "line 2: expected NAME=value",
+		"export hunter2":            "line 1: expected NAME=value",
+		"A='1\n2\n3'\n\nhun ter2=x": "line 5: the name before '=' may contain only letters, digits, '_', '.' and '-'",
+		"=hunter2":                  "line 1: the name before '=' may contain only letters, digits, '_', '.' and '-'",
+		"pässword=hunter2":          "line 1: the name before '=' may contain only letters, digits, '_', '.' and '-'",
+		"A=1\nB='hunter2\nC=3\n":    "line 2: the quote at the beginning of the value is never closed",
+		"A=\"hunter2\\\"":           "line 1: the quote at the beginning of the value is never closed",
+		"A='hunter2'hunter2": "line 1: unexpected text after the closing quote: put the whole value into " +
 			"one pair of quotes",
-		"A='x'#hunter2": "line 1: there is more after the quote that ends the value: put all of it into " +
+		"A='x'#hunter2": "line 1: unexpected text after the closing quote: put the whole value into " +
 			"one pair of quotes",
-		"A='it'\\''s hunter2'": "line 1: there is more after the quote that ends the value: put all of it into " +
+		"A='it'\\''s hunter2'": "line 1: unexpected text after the closing quote: put the whole value into " +
 			"one pair of quotes",
-		"A=1\nB=hunter2\x00":      "line 2: there is a NUL character, which no variable can hold",
-		"A=hunter2\xff":           "line 1: this is not UTF-8 text",
-		"\xff\xfeA\x00=\x001\x00": "line 1: the name before '=' is not made of letters, digits, '_', '.' and '-'",
+		"A=1\nB=hunter2\x00":      "line 2: the value contains a NUL character, which a variable cannot hold",
+		"A=hunter2\xff":           "line 1: the value is not UTF-8 text",
+		"\xff\xfeA\x00=\x001\x00": "line 1: the name before '=' may contain only letters, digits, '_', '.' and '-'",
 	} {
 		_, err := ReadDotenv([]byte(text))
 		if assert.Error(t, err, text) {
@@ -91,6 +92,7 @@ func TestDotenvErrorsSayTheLineAndNotWhatIsThere(t *testing.T) {
 	}
 }
 
+// TestWriteDotenv checks the three styles of quoting.
 func TestWriteDotenv(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -103,17 +105,18 @@ func TestWriteDotenv(t *testing.T) {
 		"E=\"it's \\$5 \\\"now\\\" \\\\ \\`id\\`\"\nF='1\n2'\nG=' x '\nH='a=b'\nI='é'\nJ='~'\n", out.String())
 }
 
-func TestWhatLinesCannotCarryIsRefusedByName(t *testing.T) {
+// TestWriteNUL checks that a value with a NUL character is an error that names the variable.
+func TestWriteNUL(t *testing.T) {
 	t.Parallel()
 	for _, format := range []Format{Dotenv, Shell} {
 		var out bytes.Buffer
 		err := Write(&out, format, parsed(t, `{"ok":"1","bad":"hunter2\u0000"}`), Options{})
-		assert.EqualError(t, err, "BAD holds a NUL character, which no variable can")
-		assert.Empty(t, out.String(), "nothing is half-written")
+		assert.EqualError(t, err, "BAD contains a NUL character, which a variable cannot hold")
+		assert.Empty(t, out.String(), "nothing is written")
 	}
 }
 
-// FuzzDotenv reads anything, and reads what was written of it once more.
+// FuzzDotenv reads any text, writes the result and reads it back.
 func FuzzDotenv(f *testing.F) {
 	for _, each := range []string{"A=1\n", "export A='x\r\ny'\r\n# c", "A=\"\\n\\\"\" #", "\ufeffA=`b`", "A='",
 		"A==\nA=#", "A='x\r\n'", "a.b=\"\\\r\n\""} {
@@ -126,11 +129,11 @@ func FuzzDotenv(f *testing.F) {
 		}
 		again, err := Parse(value.JSON())
 		if err != nil {
-			t.Fatalf("what was read is no JSON: %v", err)
+			t.Fatalf("the value is not valid JSON: %v", err)
 		}
 		variables, err := again.Variables(Naming{KeepCase: true})
 		if err != nil {
-			return // names that come to the same
+			return // two names become the same variable
 		}
 		var out bytes.Buffer
 		if err := WriteDotenv(&out, variables); err != nil {
@@ -138,12 +141,12 @@ func FuzzDotenv(f *testing.F) {
 		}
 		back, err := ReadDotenv(out.Bytes())
 		if err != nil {
-			t.Fatalf("what was written cannot be read: %v", err)
+			t.Fatalf("the output cannot be read: %v", err)
 		}
 		for _, each := range variables {
 			member, _ := back.Member(each.Name)
 			if got, _ := member.String(); got != each.Value {
-				t.Fatalf("%s was %q and is %q", each.Name, each.Value, got)
+				t.Fatalf("%s: got %q, want %q", each.Name, got, each.Value)
 			}
 		}
 	})
@@ -167,7 +170,7 @@ func FuzzDotenvValue(f *testing.F) {
 		for name, want := range map[string]string{"A": value, "B": "b"} {
 			member, _ := back.Member(name)
 			if got, _ := member.String(); got != want {
-				t.Fatalf("%s was %q and is %q", name, want, got)
+				t.Fatalf("%s: got %q, want %q", name, got, want)
 			}
 		}
 	})

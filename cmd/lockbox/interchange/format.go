@@ -11,10 +11,10 @@ import (
 	"strings"
 )
 
-// Format is how a file is written.
+// Format is a format of files.
 type Format string
 
-// The formats. Shell and Kubernetes are written only.
+// The formats. Shell and Kubernetes can only be written.
 const (
 	Dotenv     Format = "dotenv"
 	JSON       Format = "json"
@@ -23,16 +23,17 @@ const (
 	Kubernetes Format = "kubernetes"
 )
 
-// Written are the formats that Write writes.
+// Written returns the formats that Write supports.
 func Written() []string { return []string{"dotenv", "json", "yaml", "shell", "kubernetes"} }
 
-// HoldsVariables reports whether what is written in the format sets variables, of a shell or of programs.
-func (f Format) HoldsVariables() bool { return f == Dotenv || f == Shell || f == Kubernetes }
-
-// Readable are the formats that Read reads.
+// Readable returns the formats that Read supports.
 func Readable() []string { return []string{"dotenv", "json", "yaml"} }
 
-// FormatOf tells the format of a file from its name: .json, .yaml, .yml, and .env in .env, prod.env and .env.local.
+// HoldsVariables reports whether the format holds variables of a shell or a program, and not the value as it is.
+func (f Format) HoldsVariables() bool { return f == Dotenv || f == Shell || f == Kubernetes }
+
+// FormatOf returns the format that the name of a file indicates, and whether it indicates one: .json, .yaml, .yml, and
+// .env in names such as .env, prod.env and .env.local.
 func FormatOf(path string) (Format, bool) {
 	name := strings.ToLower(filepath.Base(path))
 	switch filepath.Ext(name) {
@@ -46,7 +47,12 @@ func FormatOf(path string) (Format, bool) {
 	return Dotenv, strings.HasPrefix(name, ".env.")
 }
 
-// Read reads an object from a file of a format. Anything else than an object is refused.
+// unknownFormat lists the formats that the caller could have meant.
+func unknownFormat(format Format, supported []string) error {
+	return fmt.Errorf("unknown format %q: use one of %s", format, strings.Join(supported, ", "))
+}
+
+// Read reads an object from a file. A value that is not an object is an error, because it has no names.
 func Read(format Format, text []byte) (Value, error) {
 	var value Value
 	var err error
@@ -54,29 +60,31 @@ func Read(format Format, text []byte) (Value, error) {
 	case Dotenv:
 		value, err = ReadDotenv(text)
 	case JSON:
+		// Editors on Windows write a byte order mark, which JSON does not allow.
 		value, err = Parse(bytes.TrimPrefix(text, []byte("\ufeff")))
 	case YAML:
 		value, err = ReadYAML(text)
 	default:
-		return Value{}, fmt.Errorf("the format is one of %s, not %q", strings.Join(Readable(), ", "), format)
+		return Value{}, unknownFormat(format, Readable())
 	}
 	if err != nil {
 		return Value{}, err
 	}
 	if !value.isObject {
-		return Value{}, errors.New("it holds one value and no names")
+		return Value{}, errors.New("contains a single value and no names")
 	}
 	return value, nil
 }
 
-// Options say how Write writes what has a choice.
+// Options are the choices that some formats have.
 type Options struct {
 	Naming Naming
-	// Secret is for Kubernetes alone.
+	// Secret is used by Kubernetes only.
 	Secret Secret
 }
 
-// Write writes a value in a format. JSON and YAML hold it as it is; the others hold variables.
+// Write writes a value in a format. JSON and YAML hold the value as it is; the other formats hold its variables. On an
+// error in the value, nothing is written.
 func Write(out io.Writer, format Format, value Value, options Options) error {
 	switch format {
 	case JSON:
@@ -85,7 +93,7 @@ func Write(out io.Writer, format Format, value Value, options Options) error {
 		return WriteYAML(out, value)
 	}
 	if !slices.Contains(Written(), string(format)) {
-		return fmt.Errorf("the format is one of %s, not %q", strings.Join(Written(), ", "), format)
+		return unknownFormat(format, Written())
 	}
 	variables, err := value.Variables(options.Naming)
 	if err != nil {
@@ -100,6 +108,7 @@ func Write(out io.Writer, format Format, value Value, options Options) error {
 	return WriteDotenv(out, variables)
 }
 
+// writeJSON writes a value as indented JSON.
 func writeJSON(out io.Writer, value Value) error {
 	text, err := Indented(value.text)
 	if err == nil {
@@ -108,8 +117,8 @@ func writeJSON(out io.Writer, value Value) error {
 	return err
 }
 
-// Indented writes JSON as people read it, with a line end after it. What is nested deeper than anybody writes stays on its
-// line: the blanks before each value would make gigabytes of half a megabyte.
+// Indented returns JSON indented for people, with a line end. JSON that is nested more than maxDepth levels deep
+// stays on one line: its indentation could turn half a megabyte into gigabytes.
 func Indented(text []byte) ([]byte, error) {
 	var out bytes.Buffer
 	write := func() error { return json.Indent(&out, text, "", "  ") }
@@ -123,7 +132,7 @@ func Indented(text []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// nesting returns how deep JSON is nested.
+// nesting returns the maximum depth of nesting of JSON. It does not check the syntax.
 func nesting(text []byte) int {
 	depth, deepest, inString := 0, 0, false
 	for i := 0; i < len(text); i++ {

@@ -8,12 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// TestIndented checks the layout and the limit on indentation.
 func TestIndented(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`"a"`:                  "\"a\"\n",
 		` {"a":[1, {}],"b":2}`: "{\n  \"a\": [\n    1,\n    {}\n  ],\n  \"b\": 2\n}\n",
-		// What stands in a string is no nesting.
+		// Brackets inside strings do not count.
 		`["` + strings.Repeat(`[\"{`, 200) + `"]`:           "[\n  \"" + strings.Repeat(`[\"{`, 200) + "\"\n]\n",
 		strings.Repeat("[", 101) + strings.Repeat("]", 101): strings.Repeat("[", 101) + strings.Repeat("]", 101) + "\n",
 	} {
@@ -24,7 +25,7 @@ func TestIndented(t *testing.T) {
 	_, err := Indented([]byte("{"))
 	require.Error(t, err)
 
-	// Half a megabyte that would come to gigabytes.
+	// Indentation would turn this half megabyte into gigabytes.
 	deep := strings.Repeat("[", 9000) + strings.Repeat("1,", 250_000) + "1" + strings.Repeat("]", 9000)
 	got, err := Indented([]byte(deep))
 	require.NoError(t, err)

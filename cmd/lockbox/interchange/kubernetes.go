@@ -10,27 +10,29 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Secret is what a Kubernetes Secret is called.
+// Secret identifies a Kubernetes Secret.
 type Secret struct {
 	Name string
-	// Namespace may be empty; it is left to who applies the manifest then.
+	// Namespace may be empty. The manifest then has no namespace, and kubectl apply uses the current one.
 	Namespace string
 }
 
-// What Kubernetes takes: a DNS subdomain and a DNS label (RFC 1123), names of at most 253 characters in data, and 1 MiB of
-// values in all.
+// Names that Kubernetes accepts: a DNS subdomain for a Secret and a DNS label for a namespace (RFC 1123).
 var (
 	dnsSubdomain = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
 	dnsLabel     = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 )
 
+// Limits of Kubernetes: the length of a name, which also applies to the keys of data, the length of a namespace, and
+// the size of all values of a Secret in bytes. Checking them here gives an error before the manifest is applied.
 const (
 	maxSubdomain   = 253
 	maxLabel       = 63
 	maxSecretBytes = 1 << 20
 )
 
-// SecretName makes the name of a Secret from the key of an entry; it may come to none that Kubernetes takes.
+// SecretName derives the name of a Secret from the key of an entry. The result is not always a name that Kubernetes
+// accepts; WriteKubernetes checks it.
 func SecretName(key string) string {
 	return strings.Map(func(c rune) rune {
 		if strings.ContainsRune("/:_@", c) {
@@ -40,28 +42,22 @@ func SecretName(key string) string {
 	}, strings.ToLower(key))
 }
 
-// WriteKubernetes writes variables as the manifest of a Secret, with values in base64 under data. It is no more secret
-// than the values are.
+// WriteKubernetes writes variables as the manifest of a Secret, with base64 values under data. Base64 is not
+// encryption: protect the manifest like the values themselves.
 func WriteKubernetes(out io.Writer, secret Secret, variables []Variable) error {
 	if !dnsSubdomain.MatchString(secret.Name) || len(secret.Name) > maxSubdomain {
-		return fmt.Errorf("%q is no name for a Kubernetes Secret: use --name with lower-case letters, digits, '-' "+
-			"and '.'", secret.Name)
+		return fmt.Errorf("%q is not a valid name for a Kubernetes Secret: use --name with lower-case letters, "+
+			"digits, '-' and '.'", secret.Name)
 	}
 	if secret.Namespace != "" && (!dnsLabel.MatchString(secret.Namespace) || len(secret.Namespace) > maxLabel) {
-		return fmt.Errorf("%q is no name for a Kubernetes namespace: use lower-case letters, digits and '-', 63 at most", secret.Namespace)
+		return fmt.Errorf("%q is not a valid Kubernetes namespace: use up to %d lower-case letters, digits and '-'",
+			secret.Namespace, maxLabel)
 	}
-	data, size := &yaml.Node{Kind: yaml.MappingNode}, 0
-	for _, each := range variables {
-		if size += len(each.Value); size > maxSecretBytes {
-			return fmt.Errorf("a Kubernetes Secret holds 1 MiB, and with %s it is more", each.Name)
-		}
-		if len(each.Name) > maxSubdomain {
-			return fmt.Errorf("the name %.40s… is longer than the %d characters that a Kubernetes Secret takes",
-				each.Name, maxSubdomain)
-		}
-		data.Content = append(data.Content, yamlName(each.Name),
-			yamlString(base64.StdEncoding.EncodeToString([]byte(each.Value))))
+	data, err := secretData(variables)
+	if err != nil {
+		return err
 	}
+	// Names such as true and 1 are valid for a Secret, so the strings of users are always quoted.
 	metadata := mapping("name", yamlString(secret.Name))
 	if secret.Namespace != "" {
 		metadata.Content = append(metadata.Content, yamlName("namespace"), yamlString(secret.Namespace))
@@ -70,7 +66,25 @@ func WriteKubernetes(out io.Writer, secret Secret, variables []Variable) error {
 		"type", yamlName("Opaque"), "data", data))
 }
 
-// mapping makes a node of names, each followed by its node.
+// secretData returns the mapping data of a Secret and checks its limits.
+func secretData(variables []Variable) (*yaml.Node, error) {
+	// The limit is on the decoded values, as in the API server of Kubernetes.
+	data, size := &yaml.Node{Kind: yaml.MappingNode}, 0
+	for _, each := range variables {
+		if size += len(each.Value); size > maxSecretBytes {
+			return nil, fmt.Errorf("the values exceed the 1 MiB limit of a Kubernetes Secret at %s", each.Name)
+		}
+		if len(each.Name) > maxSubdomain {
+			return nil, fmt.Errorf("the name %.40s… is longer than the %d characters that a Kubernetes Secret allows",
+				each.Name, maxSubdomain)
+		}
+		data.Content = append(data.Content, yamlName(each.Name),
+			yamlString(base64.StdEncoding.EncodeToString([]byte(each.Value))))
+	}
+	return data, nil
+}
+
+// mapping returns a YAML mapping. The arguments alternate between names (string) and values (*yaml.Node).
 func mapping(namesAndNodes ...any) *yaml.Node {
 	node := &yaml.Node{Kind: yaml.MappingNode}
 	for _, each := range namesAndNodes {

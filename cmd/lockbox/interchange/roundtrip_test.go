@@ -16,7 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// awkward are values that break those who quote carelessly.
+// awkward are values that careless quoting breaks.
 var awkward = []string{
 	"", " ", " leading", "trailing ", "\ttab\t", "plain", "two words", "it's", `say "hi"`, `it's "both"`, "'", `"`, "`",
 	"''", `'"'"'`,
@@ -31,7 +31,7 @@ var awkward = []string{
 	"postgres://u:p%40ss@h:5432/db?sslmode=disable&x=y", strings.Repeat("long ", 2000), `{"a":"b"}`, "export A=b",
 }
 
-// thousand makes a value of 1,000 names, with each of awkward alone and in pairs.
+// thousand returns an object of 1,000 names. Their values are those of awkward, and pairs of them.
 func thousand() Value {
 	var members []member
 	for i := range 1000 {
@@ -44,8 +44,8 @@ func thousand() Value {
 	return object(members)
 }
 
-// What is written as lines means the same to bash, which knows nothing of this package.
-func TestBashReadsWhatWasWritten(t *testing.T) {
+// TestBashReadsOutput compares the values with those that bash reads from the output.
+func TestBashReadsOutput(t *testing.T) {
 	t.Parallel()
 	value := thousand()
 	want := stringsOf(t, value)
@@ -72,7 +72,8 @@ func TestBashReadsWhatWasWritten(t *testing.T) {
 	}
 }
 
-func TestWhatIsWrittenCanBeReadBack(t *testing.T) {
+// TestRoundTrip writes a value in each readable format and reads it back.
+func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	value := thousand()
 	for _, format := range []Format{Dotenv, JSON, YAML} {
@@ -83,7 +84,8 @@ func TestWhatIsWrittenCanBeReadBack(t *testing.T) {
 	}
 }
 
-func TestKubernetesHoldsTheSame(t *testing.T) {
+// TestKubernetesData decodes a manifest with another YAML reader and compares the values.
+func TestKubernetesData(t *testing.T) {
 	t.Parallel()
 	value := thousand()
 	var secret struct {
@@ -116,7 +118,7 @@ func written(t *testing.T, format Format, value Value) []byte {
 	return out.Bytes()
 }
 
-// same compares name by name: a thousand differences at once tell nobody anything.
+// same compares name by name, because a diff of a thousand values would be unreadable.
 func same(t *testing.T, want, got map[string]string) {
 	t.Helper()
 	require.Len(t, got, len(want))

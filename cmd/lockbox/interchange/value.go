@@ -10,27 +10,33 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth bounds how deep objects may be in each other.
+// maxDepth is the maximum depth of nesting that is accepted. Recursive functions of this package rely on it.
 const maxDepth = 100
 
-var errNotJSON = errors.New("this is not JSON")
+// errNotJSON is unreachable after checkSyntax. It replaces errors of the decoder, which could quote the input.
+var errNotJSON = errors.New("invalid JSON")
 
-// Value is a JSON value whose objects keep the order in which they were written, and whose numbers their digits.
+// Value is a JSON value. Unlike the types of encoding/json, it keeps the order of the names of an object and the
+// digits of a number. The zero Value is not valid JSON. Values are immutable and safe for concurrent use.
 type Value struct {
+	// The original text, without surrounding white space.
 	text     json.RawMessage
 	isObject bool
-	members  []member
+	// Set for objects only.
+	members []member
 }
 
+// member is a name of an object with its value.
 type member struct {
 	name  string
 	value Value
 }
 
-// Parse reads JSON. An object that holds a name twice is refused: its readers would not agree on which counts.
+// Parse reads one JSON value. A duplicate name in an object is an error, because programs disagree on which value wins.
+// Errors contain line numbers and names but no values.
 func Parse(text []byte) (Value, error) {
 	if !utf8.Valid(text) {
-		return Value{}, errors.New("it is not UTF-8 text")
+		return Value{}, errors.New("not UTF-8 text")
 	}
 	if err := checkSyntax(text); err != nil {
 		return Value{}, err
@@ -40,19 +46,20 @@ func Parse(text []byte) (Value, error) {
 	return parse(decoder, text, nil)
 }
 
-// checkSyntax says where JSON is broken, and not what is there.
+// checkSyntax returns the line of a syntax error. It replaces the decoder's message, which quotes the input.
 func checkSyntax(text []byte) error {
 	var whole json.RawMessage
 	err := json.Unmarshal(text, &whole)
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
 		end := min(max(int(syntax.Offset), 0), len(text))
-		return fmt.Errorf("line %d: this is not JSON", 1+bytes.Count(text[:end], []byte("\n")))
+		return fmt.Errorf("line %d: invalid JSON", 1+bytes.Count(text[:end], []byte("\n")))
 	}
 	return err
 }
 
-// parse reads the value that the decoder is at. What is not an object is taken as it stands.
+// parse reads the next value of the decoder. Only objects are taken apart; every other value is a slice of text. path
+// is used in errors.
 func parse(decoder *json.Decoder, text []byte, path []string) (Value, error) {
 	before := decoder.InputOffset()
 	token, err := decoder.Token()
@@ -68,9 +75,10 @@ func parse(decoder *json.Decoder, text []byte, path []string) (Value, error) {
 	return Value{text: bytes.TrimLeft(text[before:decoder.InputOffset()], ",: \t\r\n")}, nil
 }
 
+// parseObject reads the members of an object. The decoder is after the opening brace.
 func parseObject(decoder *json.Decoder, text []byte, path []string) (Value, error) {
 	if len(path) >= maxDepth {
-		return Value{}, fmt.Errorf("it is nested more than %d deep", maxDepth)
+		return Value{}, fmt.Errorf("nested more than %d levels deep", maxDepth)
 	}
 	start := int(decoder.InputOffset()) - 1
 	object := Value{isObject: true}
@@ -81,9 +89,10 @@ func parseObject(decoder *json.Decoder, text []byte, path []string) (Value, erro
 			return Value{}, errNotJSON
 		}
 		name, _ := token.(string)
+		// The full slice expression forces append to copy, because siblings share the path.
 		inside := append(path[:len(path):len(path)], name)
 		if seen[name] {
-			return Value{}, fmt.Errorf("%s is there twice", quotePath(inside))
+			return Value{}, fmt.Errorf("duplicate name %s", quotePath(inside))
 		}
 		seen[name] = true
 		value, err := parse(decoder, text, inside)
@@ -99,6 +108,7 @@ func parseObject(decoder *json.Decoder, text []byte, path []string) (Value, erro
 	return object, nil
 }
 
+// parseArray skips to the end of an array. Duplicate names inside an array are not detected here.
 func parseArray(decoder *json.Decoder, text []byte) (Value, error) {
 	start := int(decoder.InputOffset()) - 1
 	for depth := 1; depth > 0; {
@@ -121,19 +131,19 @@ func Text(text string) Value {
 	return Value{text: quote(text)}
 }
 
-// Empty returns an object without names.
+// Empty returns the object {}.
 func Empty() Value { return object(nil) }
 
-// quote writes a string as JSON, without the escapes that HTML would need.
+// quote returns a string as JSON. It does not escape <, > and &, which only HTML needs.
 func quote(text string) json.RawMessage {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(text) // a string can always be written
+	_ = encoder.Encode(text) // encoding a string cannot fail
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }
 
-// object makes an object of its members.
+// object returns the object with these members, which must have different names.
 func object(members []member) Value {
 	var out bytes.Buffer
 	out.WriteByte('{')
@@ -149,13 +159,13 @@ func object(members []member) Value {
 	return Value{text: out.Bytes(), isObject: true, members: members}
 }
 
-// JSON returns the value as it was written.
+// JSON returns the text of the value as it was parsed.
 func (v Value) JSON() json.RawMessage { return v.text }
 
-// IsObject reports whether the value is an object, which alone has names in it.
+// IsObject reports whether the value is an object. Other values have no names.
 func (v Value) IsObject() bool { return v.isObject }
 
-// Names returns the names of an object, in its order; none for another value.
+// Names returns the names of an object in their order. It returns none for other values.
 func (v Value) Names() []string {
 	names := make([]string, len(v.members))
 	for i, each := range v.members {
@@ -164,7 +174,7 @@ func (v Value) Names() []string {
 	return names
 }
 
-// Member returns what an object holds under a name.
+// Member returns the value of a name in an object, and whether the name exists.
 func (v Value) Member(name string) (Value, bool) {
 	for _, each := range v.members {
 		if each.name == name {
@@ -174,7 +184,7 @@ func (v Value) Member(name string) (Value, bool) {
 	return Value{}, false
 }
 
-// String returns the string that the value is, and whether it is one.
+// String returns the contents of a string, and whether the value is a string.
 func (v Value) String() (string, bool) {
 	if len(v.text) == 0 || v.text[0] != '"' {
 		return "", false
@@ -184,19 +194,21 @@ func (v Value) String() (string, bool) {
 	return text, err == nil
 }
 
-// Whole returns an error for a string that no text can hold: one with half of a surrogate pair, which JSON can write.
-func (v Value) Whole() error {
-	text, is := v.String()
-	if is && strings.Count(text, "\ufffd") > strings.Count(strings.ToLower(string(v.text)), `\ufffd`)+
+// CheckText returns an error if the value is a string with half of a surrogate pair. JSON can express one with an
+// escape, but no text can contain it, and encoding/json silently replaces it by U+FFFD. The check compares the number
+// of U+FFFD before and after decoding.
+func (v Value) CheckText() error {
+	text, isString := v.String()
+	if isString && strings.Count(text, "\ufffd") > strings.Count(strings.ToLower(string(v.text)), `\ufffd`)+
 		strings.Count(string(v.text), "\ufffd") {
-		return errors.New("it holds half of a surrogate pair, which is no character")
+		return errors.New("contains half of a surrogate pair, which is not a character")
 	}
 	return nil
 }
 
-// Plain returns what a person means by the value: a string without quotes, and anything else as compact JSON.
+// Plain returns a string without quotes, and any other value as compact JSON.
 func (v Value) Plain() string {
-	if text, is := v.String(); is {
+	if text, isString := v.String(); isString {
 		return text
 	}
 	var out bytes.Buffer
@@ -206,31 +218,34 @@ func (v Value) Plain() string {
 	return out.String()
 }
 
-// Field returns what is at a path of names joined with dots, as in db.password; in an array, a name is a number from 0. A
-// name that holds dots itself is found as long as it is the last one.
+// Field returns the value at a path of names joined with dots, such as db.password. In an array, a name is an index
+// from 0. A name that itself contains dots is found only as the last part of a path.
 func (v Value) Field(path string) (Value, error) {
-	found, known := v.field(path)
-	if !known {
-		return Value{}, fmt.Errorf("there is no field %q", path)
+	found, exists := v.field(path)
+	if !exists {
+		return Value{}, fmt.Errorf("the field %q does not exist", path)
 	}
 	return found, nil
 }
 
+// field looks for the whole path as one name first, and then for its first part. A name with dots is therefore found
+// at the end of a path.
 func (v Value) field(path string) (Value, bool) {
-	if found, known := v.element(path); known {
+	if found, exists := v.element(path); exists {
 		return found, true
 	}
 	name, rest, more := strings.Cut(path, ".")
 	if !more {
 		return Value{}, false
 	}
-	inside, known := v.element(name)
-	if !known {
+	inside, exists := v.element(name)
+	if !exists {
 		return Value{}, false
 	}
 	return inside.field(rest)
 }
 
+// element returns the member of an object or the element of an array.
 func (v Value) element(name string) (Value, bool) {
 	if v.isObject || len(v.text) == 0 || v.text[0] != '[' {
 		return v.Member(name)
@@ -244,7 +259,7 @@ func (v Value) element(name string) (Value, bool) {
 	return found, err == nil
 }
 
-// quotePath shows where in an object something is, as Field is asked for it.
+// quotePath returns a path in the syntax of Field, in quotes.
 func quotePath(path []string) string {
 	return strconv.Quote(strings.Join(path, "."))
 }

@@ -5,29 +5,31 @@ import (
 	"strings"
 )
 
-// Variable is a name with its value, as the environment of a program holds it.
+// Variable is an environment variable.
 type Variable struct{ Name, Value string }
 
-// Naming says how the names of a value become those of variables.
+// Naming determines the names of variables.
 type Naming struct {
-	// Key is the entry's. Its last segment names a value that is not an object.
+	// Key is the key of the entry. Its last segment is the name of a value that is not an object.
 	Key string
-	// Prefix comes before each name, as it is written.
+	// Prefix is put before each name. Its case is not changed.
 	Prefix string
-	// KeepCase leaves the case of letters; they are put in upper case otherwise.
+	// KeepCase leaves the case of names. By default, names are converted to upper case.
 	KeepCase bool
 }
 
-// Variables returns the value as variables, in its order. Names of objects in each other are joined with '_', letters put
-// in upper case, and what no name can hold becomes '_'; a name that would begin with a digit has a '_' before it. Strings
-// are as they are, numbers as they were sent, an array is compact JSON, and null sets nothing.
+// Variables returns the variables of a value, in the order of its names. The names of nested objects are joined with
+// '_' and converted to upper case. Characters that are not allowed in a name become '_', and a name that would begin
+// with a digit gets a '_' before it. Strings are used without quotes, numbers with their original digits and arrays
+// as compact JSON; null sets no variable.
 //
-// Two names that come to the same, and a name that comes to nothing, are refused.
+// Two fields with the same variable name are an error, and so is a field with an empty name.
 func (v Value) Variables(naming Naming) ([]Variable, error) {
 	if err := naming.check(); err != nil {
 		return nil, err
 	}
-	collected := flat{naming: naming, from: map[string]string{}}
+	collected := variableCollector{naming: naming, origin: map[string]string{}}
+	// A single value has no name of its own and takes that of the entry.
 	var path []string
 	if !v.isObject {
 		path = []string{lastSegment(naming.Key)}
@@ -38,59 +40,62 @@ func (v Value) Variables(naming Naming) ([]Variable, error) {
 	return collected.variables, nil
 }
 
+// check rejects a prefix that would make every name invalid.
 func (n Naming) check() error {
 	for i, c := range n.Prefix {
-		if !inName(c, i > 0) {
-			return fmt.Errorf("the prefix %q cannot begin a name: use letters, digits and '_', and no digit first",
-				n.Prefix)
+		if !isNameRune(c, i > 0) {
+			return fmt.Errorf("invalid prefix %q: use letters, digits and '_', not beginning with a digit", n.Prefix)
 		}
 	}
 	return nil
 }
 
-// maxVariableBytes bounds all variables of a value. Each has the names of the objects around it in its own: a value of half
-// a megabyte, with one long name around many short ones, would come to gigabytes.
+// maxVariableBytes limits the total size of the variables of a value. The name of a variable contains the names of all
+// enclosing objects, so one long name around many short ones could turn half a megabyte into gigabytes.
 const maxVariableBytes = 16 << 20
 
-// flat is what a value comes to so far, and from which path each name.
-type flat struct {
+// variableCollector collects the variables of a value.
+type variableCollector struct {
 	naming    Naming
 	variables []Variable
-	from      map[string]string
+	origin    map[string]string // the path from which each name was derived
 	bytes     int
 }
 
-func (f *flat) add(path []string, value Value) error {
+// add collects the variables of the value at a path, recursively for objects.
+func (c *variableCollector) add(path []string, value Value) error {
 	if value.isObject {
 		for _, each := range value.members {
-			if err := f.add(append(path[:len(path):len(path)], each.name), each.value); err != nil {
+			if err := c.add(append(path[:len(path):len(path)], each.name), each.value); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
+	// An unset variable is the closest equivalent of null; an empty one would be a value.
 	if string(value.text) == "null" {
 		return nil
 	}
-	name, origin := f.naming.name(path), quotePath(path)
+	name, origin := c.naming.name(path), quotePath(path)
 	if name == "" {
-		return fmt.Errorf("%s comes to no name; rename it, or use a prefix", origin)
+		return fmt.Errorf("%s results in an empty variable name: rename the field", origin)
 	}
-	if other, taken := f.from[name]; taken {
-		return fmt.Errorf("%s and %s both come to %s; rename one of them", other, origin, name)
+	if other, taken := c.origin[name]; taken {
+		return fmt.Errorf("%s and %s both become the variable %s: rename one of them", other, origin, name)
 	}
-	if err := value.Whole(); err != nil {
+	if err := value.CheckText(); err != nil {
 		return fmt.Errorf("%s: %w", origin, err)
 	}
 	plain := value.Plain()
-	if f.bytes += len(name) + len(plain); f.bytes > maxVariableBytes {
-		return fmt.Errorf("its variables come to more than %d MiB", maxVariableBytes>>20)
+	if c.bytes += len(name) + len(plain); c.bytes > maxVariableBytes {
+		return fmt.Errorf("the variables are larger than %d MiB in total", maxVariableBytes>>20)
 	}
-	f.from[name] = origin
-	f.variables = append(f.variables, Variable{name, plain})
+	c.origin[name] = origin
+	c.variables = append(c.variables, Variable{name, plain})
 	return nil
 }
 
+// name returns the name of the variable for a path, or "" if all names of the path are empty.
 func (n Naming) name(path []string) string {
 	name := strings.Join(path, "_")
 	if name == "" {
@@ -100,38 +105,40 @@ func (n Naming) name(path []string) string {
 		name = strings.ToUpper(name)
 	}
 	name = n.Prefix + strings.Map(func(r rune) rune {
-		if inName(r, true) {
+		if isNameRune(r, true) {
 			return r
 		}
 		return '_'
 	}, name)
-	if !inName(rune(name[0]), false) {
+	if !isNameRune(rune(name[0]), false) {
 		return "_" + name
 	}
 	return name
 }
 
-// inName reports whether a character may be in the name of a variable, and with digits whether it may be a digit. It is
-// what shells take (POSIX.1-2017, 3.235 Name).
-func inName(c rune, digits bool) bool {
+// isNameRune reports whether a character may occur in the name of a variable (POSIX.1-2017, 3.235 Name). Digits count
+// only if digits is set, because a name must not begin with one.
+func isNameRune(c rune, digits bool) bool {
 	return c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || digits && '0' <= c && c <= '9'
 }
 
+// lastSegment returns the part of a key after the last separator.
 func lastSegment(key string) string {
 	return key[strings.LastIndexAny(key, "/:")+1:]
 }
 
-// checkCarried refuses a value that neither an environment nor a text file can hold.
+// checkCarried rejects values with a NUL character, which neither an environment nor a shell can carry.
 func checkCarried(variables []Variable) error {
 	for _, each := range variables {
 		if strings.Contains(each.Value, "\x00") {
-			return fmt.Errorf("%s holds a NUL character, which no variable can", each.Name)
+			return fmt.Errorf("%s contains a NUL character, which a variable cannot hold", each.Name)
 		}
 	}
 	return nil
 }
 
-// Environment returns the value as NAME=value strings, as a program is started with. A value with a NUL character is refused.
+// Environment returns the variables as NAME=value strings, in the form of os/exec.Cmd.Env. A value with a NUL
+// character is an error.
 func (v Value) Environment(naming Naming) ([]string, error) {
 	variables, err := v.Variables(naming)
 	if err == nil {
@@ -140,6 +147,7 @@ func (v Value) Environment(naming Naming) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Names contain no '=', so the pairs are unambiguous.
 	pairs := make([]string, len(variables))
 	for i, each := range variables {
 		pairs[i] = each.Name + "=" + each.Value

@@ -8,31 +8,32 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestNamesOfVariables(t *testing.T) {
+// TestVariables covers names, order and values of variables.
+func TestVariables(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		value  string
 		naming Naming
 		want   []string
 	}{
-		"objects in each other": {`{"db":{"password":"x","pool":{"max":5}},"port":80}`, Naming{},
+		"nested objects": {`{"db":{"password":"x","pool":{"max":5}},"port":80}`, Naming{},
 			[]string{"DB_PASSWORD=x", "DB_POOL_MAX=5", "PORT=80"}},
-		"in the order written": {`{"b":"1","a":"2"}`, Naming{}, []string{"B=1", "A=2"}},
-		"what no name holds": {`{"a-b.c d":"1","é":"2","9lives":"3"}`, Naming{},
+		"original order": {`{"b":"1","a":"2"}`, Naming{}, []string{"B=1", "A=2"}},
+		"characters not allowed in names": {`{"a-b.c d":"1","é":"2","9lives":"3"}`, Naming{},
 			[]string{"A_B_C_D=1", "_=2", "_9LIVES=3"}},
-		"a prefix": {`{"a":"1","9":"2"}`, Naming{Prefix: "app_"}, []string{"app_A=1", "app_9=2"}},
-		"the case kept": {`{"http_proxy":"1","HTTP_PROXY":"2"}`, Naming{KeepCase: true},
+		"prefix": {`{"a":"1","9":"2"}`, Naming{Prefix: "app_"}, []string{"app_A=1", "app_9=2"}},
+		"keep case": {`{"http_proxy":"1","HTTP_PROXY":"2"}`, Naming{KeepCase: true},
 			[]string{"http_proxy=1", "HTTP_PROXY=2"}},
-		"numbers as sent": {`{"a":12345678901234567890,"b":1.50,"c":1E400,"d":-0}`, Naming{},
+		"original digits": {`{"a":12345678901234567890,"b":1.50,"c":1E400,"d":-0}`, Naming{},
 			[]string{"A=12345678901234567890", "B=1.50", "C=1E400", "D=-0"}},
 		"true, false and null": {`{"a":true,"b":false,"c":null}`, Naming{}, []string{"A=true", "B=false"}},
-		"arrays are JSON": {`{"a":[ 1, {"b" : "c d"} ],"e":[],"f":{}}`, Naming{},
+		"arrays as JSON": {`{"a":[ 1, {"b" : "c d"} ],"e":[],"f":{}}`, Naming{},
 			[]string{`A=[1,{"b":"c d"}]`, "E=[]"}},
-		"escapes":        {`{"a":"\u00e9\n\"\\\t","b":""}`, Naming{}, []string{"A=é\n\"\\\t", "B="}},
-		"replacement":    {`{"a":"\ufffd","b":"\uFFFD\ud83d\udd11"}`, Naming{}, []string{"A=\ufffd", "B=\ufffd🔑"}},
-		"a string alone": {`"x"`, Naming{Key: "payments/stripe-key"}, []string{"STRIPE_KEY=x"}},
-		"a number alone": {` 7 `, Naming{Key: "eu:limit"}, []string{"LIMIT=7"}},
-		"an array alone": {`[1]`, Naming{Key: "hosts", Prefix: "P_"}, []string{"P_HOSTS=[1]"}},
+		"escapes":       {`{"a":"\u00e9\n\"\\\t","b":""}`, Naming{}, []string{"A=é\n\"\\\t", "B="}},
+		"replacement":   {`{"a":"\ufffd","b":"\uFFFD\ud83d\udd11"}`, Naming{}, []string{"A=\ufffd", "B=\ufffd🔑"}},
+		"single string": {`"x"`, Naming{Key: "payments/stripe-key"}, []string{"STRIPE_KEY=x"}},
+		"single number": {` 7 `, Naming{Key: "eu:limit"}, []string{"LIMIT=7"}},
+		"single array":  {`[1]`, Naming{Key: "hosts", Prefix: "P_"}, []string{"P_HOSTS=[1]"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -43,7 +44,8 @@ func TestNamesOfVariables(t *testing.T) {
 	}
 }
 
-func TestRefusedVariables(t *testing.T) {
+// TestVariablesErrors checks that errors name the field and contain no value.
+func TestVariablesErrors(t *testing.T) {
 	t.Parallel()
 	const canary = "hunter2"
 	for name, test := range map[string]struct {
@@ -51,16 +53,16 @@ func TestRefusedVariables(t *testing.T) {
 		naming Naming
 		want   string
 	}{
-		"two names that come to one": {`{"db":{"password":"hunter2"},"db_password":"hunter2"}`, Naming{},
-			`"db.password" and "db_password" both come to DB_PASSWORD; rename one of them`},
-		"the case": {`{"a":"hunter2","A":"hunter2"}`, Naming{},
-			`"a" and "A" both come to A; rename one of them`},
-		"no name": {`{"":"hunter2"}`, Naming{}, `"" comes to no name; rename it, or use a prefix`},
-		"NUL":     {`{"a":"hunter2\u0000"}`, Naming{}, "A holds a NUL character, which no variable can"},
-		"half a character": {`{"a":"hunter2\ud800x"}`, Naming{},
-			`"a": it holds half of a surrogate pair, which is no character`},
-		"a prefix that is none": {`{"a":"hunter2"}`, Naming{Prefix: "9-"},
-			`the prefix "9-" cannot begin a name: use letters, digits and '_', and no digit first`},
+		"same variable": {`{"db":{"password":"hunter2"},"db_password":"hunter2"}`, Naming{},
+			`"db.password" and "db_password" both become the variable DB_PASSWORD: rename one of them`},
+		"names that differ by case": {`{"a":"hunter2","A":"hunter2"}`, Naming{},
+			`"a" and "A" both become the variable A: rename one of them`},
+		"empty name": {`{"":"hunter2"}`, Naming{}, `"" results in an empty variable name: rename the field`},
+		"NUL":        {`{"a":"hunter2\u0000"}`, Naming{}, "A contains a NUL character, which a variable cannot hold"},
+		"half of a surrogate pair": {`{"a":"hunter2\ud800x"}`, Naming{},
+			`"a": contains half of a surrogate pair, which is not a character`},
+		"invalid prefix": {`{"a":"hunter2"}`, Naming{Prefix: "9-"},
+			`invalid prefix "9-": use letters, digits and '_', not beginning with a digit`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -71,21 +73,22 @@ func TestRefusedVariables(t *testing.T) {
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
+// TestParseErrors checks that errors contain line numbers and names but no value.
+func TestParseErrors(t *testing.T) {
 	t.Parallel()
 	deep := ""
 	for range maxDepth + 1 {
 		deep += `{"a":`
 	}
 	for text, want := range map[string]string{
-		"{\n\"a\": hunter2}":         "line 2: this is not JSON",
-		"":                           "line 1: this is not JSON",
-		`{"a":1} {"b":2}`:            "line 1: this is not JSON",
-		`{"a":{"b":1,"b":2}}`:        `"a.b" is there twice`,
-		"\"\xff\"":                   "it is not UTF-8 text",
-		deep + "1" + braces(101):     "it is nested more than 100 deep",
-		`{"a":[{"b":1},{"c":[2]}]`:   "line 1: this is not JSON",
-		`{"a":"hunter2` + "\n" + `"`: "line 2: this is not JSON",
+		"{\n\"a\": hunter2}":         "line 2: invalid JSON",
+		"":                           "line 1: invalid JSON",
+		`{"a":1} {"b":2}`:            "line 1: invalid JSON",
+		`{"a":{"b":1,"b":2}}`:        `duplicate name "a.b"`,
+		"\"\xff\"":                   "not UTF-8 text",
+		deep + "1" + braces(101):     "nested more than 100 levels deep",
+		`{"a":[{"b":1},{"c":[2]}]`:   "line 1: invalid JSON",
+		`{"a":"hunter2` + "\n" + `"`: "line 2: invalid JSON",
 	} {
 		_, err := Parse([]byte(text))
 		if assert.Error(t, err, text) {
@@ -102,7 +105,8 @@ func braces(n int) string {
 	return string(text)
 }
 
-func TestFields(t *testing.T) {
+// TestField checks paths through objects and arrays.
+func TestField(t *testing.T) {
 	t.Parallel()
 	value := parsed(t, `{"db":{"password":"x","a.b":1.50},"hosts":["a",{"port":5}],"e.f":{"g":true}}`)
 	for path, want := range map[string]string{
@@ -120,7 +124,7 @@ func TestFields(t *testing.T) {
 		assert.Error(t, err, path)
 	}
 	_, err := parsed(t, `"x"`).Field("a")
-	assert.EqualError(t, err, `there is no field "a"`)
+	assert.EqualError(t, err, `the field "a" does not exist`)
 }
 
 func parsed(t *testing.T, text string) Value {
@@ -130,7 +134,7 @@ func parsed(t *testing.T, text string) Value {
 	return value
 }
 
-// stringsOf returns an object of strings as a map.
+// stringsOf converts an object of strings to a map.
 func stringsOf(t *testing.T, value Value) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -143,8 +147,9 @@ func stringsOf(t *testing.T, value Value) map[string]string {
 	return found
 }
 
-func TestVariablesOfALongNameAroundMany(t *testing.T) {
+// TestVariablesLongName checks the limit on the total size of variables.
+func TestVariablesLongName(t *testing.T) {
 	t.Parallel()
 	_, err := parsed(t, `{"`+strings.Repeat("a", 100_000)+`":{`+manyMembers(1000, "1")+`}}`).Variables(Naming{})
-	require.EqualError(t, err, "its variables come to more than 16 MiB")
+	require.EqualError(t, err, "the variables are larger than 16 MiB in total")
 }

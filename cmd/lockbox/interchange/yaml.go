@@ -12,85 +12,96 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-var lineOfYAML = regexp.MustCompile(`line (\d+)`)
+// yamlLine finds the line number in an error of the YAML library.
+var yamlLine = regexp.MustCompile(`line (\d+)`)
 
-// ReadYAML reads one YAML document. What JSON writes the same is the same: numbers, true and false, null. Anything else
-// without quotes is a string as it stands, no, 0755, 0x1f and 2001-02-03 too. Aliases, tags but !!str and a name that is
-// there twice are refused.
+// ReadYAML reads one YAML document. Unquoted text that is also valid JSON keeps its type: numbers, true, false and
+// null. All other unquoted text is a string, including no, 0755, 0x1f and 2001-02-03, on whose types YAML readers
+// disagree. Aliases, tags except !!str, and duplicate names are errors.
 func ReadYAML(text []byte) (Value, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var document, second yaml.Node
 	if err := decoder.Decode(&document); err != nil {
 		return Value{}, yamlError(err)
 	}
+	// A second document would be lost silently.
 	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
 		if err != nil {
 			return Value{}, yamlError(err)
 		}
-		return Value{}, fmt.Errorf("line %d: a second document begins here, and one is taken", second.Line)
+		return Value{}, fmt.Errorf("line %d: a second document begins here; the file must contain one", second.Line)
 	}
+	// A file of comments only is a document without content.
 	if len(document.Content) == 0 {
 		return Value{}, yamlError(io.EOF)
 	}
 	return fromNode(document.Content[0], 0)
 }
 
-// yamlError keeps the line of the library's sentence and nothing else, for it may quote the file.
+// yamlError keeps only the line number of the library's error, because the rest may quote the file.
 func yamlError(err error) error {
 	if errors.Is(err, io.EOF) {
-		return errors.New("there is nothing in it")
+		return errors.New("the document is empty")
 	}
-	if line := lineOfYAML.FindString(err.Error()); line != "" {
-		return errors.New(line + ": this is not YAML")
+	if line := yamlLine.FindString(err.Error()); line != "" {
+		return errors.New(line + ": invalid YAML")
 	}
-	return errors.New("this is not YAML")
+	return errors.New("invalid YAML")
 }
 
+// fromNode converts a YAML node to a value.
 func fromNode(node *yaml.Node, depth int) (Value, error) {
 	if depth > maxDepth {
-		return Value{}, fmt.Errorf("line %d: it is nested more than %d deep", node.Line, maxDepth)
+		return Value{}, fmt.Errorf("line %d: nested more than %d levels deep", node.Line, maxDepth)
 	}
-	if tagged(node) {
-		return Value{}, fmt.Errorf("line %d: tags are not taken", node.Line)
+	if hasTag(node) {
+		return Value{}, fmt.Errorf("line %d: tags are not supported", node.Line)
 	}
 	switch node.Kind {
 	case yaml.MappingNode:
 		return fromMapping(node, depth)
 	case yaml.SequenceNode:
-		var out bytes.Buffer
-		for i, each := range node.Content {
-			value, err := fromNode(each, depth+1)
-			if err != nil {
-				return Value{}, err
-			}
-			out.WriteByte("[,"[min(i, 1)])
-			out.Write(value.text)
-		}
-		if len(node.Content) == 0 {
-			out.WriteByte('[')
-		}
-		out.WriteByte(']')
-		return Value{text: out.Bytes()}, nil
+		return fromSequence(node, depth)
 	case yaml.ScalarNode:
 		return fromScalar(node), nil
 	}
-	return Value{}, fmt.Errorf("line %d: aliases are not taken: write the value out", node.Line)
+	return Value{}, fmt.Errorf("line %d: aliases are not supported: write the value out", node.Line)
 }
 
+// fromSequence converts a YAML sequence to an array.
+func fromSequence(node *yaml.Node, depth int) (Value, error) {
+	var out bytes.Buffer
+	out.WriteByte('[')
+	for i, each := range node.Content {
+		value, err := fromNode(each, depth+1)
+		if err != nil {
+			return Value{}, err
+		}
+		if i > 0 {
+			out.WriteByte(',')
+		}
+		out.Write(value.text)
+	}
+	out.WriteByte(']')
+	return Value{text: out.Bytes()}, nil
+}
+
+// fromMapping converts a YAML mapping to an object. All names become strings, including those that YAML reads as
+// numbers or booleans.
 func fromMapping(node *yaml.Node, depth int) (Value, error) {
 	members := make([]member, 0, len(node.Content)/2)
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(node.Content); i += 2 {
 		name := node.Content[i]
 		switch {
-		case tagged(name):
-			return Value{}, fmt.Errorf("line %d: tags are not taken", name.Line)
+		case hasTag(name):
+			return Value{}, fmt.Errorf("line %d: tags are not supported", name.Line)
 		case name.Kind != yaml.ScalarNode:
-			return Value{}, fmt.Errorf("line %d: a name must be plain text", name.Line)
+			return Value{}, fmt.Errorf("line %d: a name must be plain text, not a list or an object", name.Line)
 		case name.Tag == "!!merge":
-			return Value{}, fmt.Errorf("line %d: merging with << is not taken: write the values out", name.Line)
+			return Value{}, fmt.Errorf("line %d: merge keys (<<) are not supported: write the values out", name.Line)
 		case seen[name.Value]:
-			return Value{}, fmt.Errorf("line %d: the name %q is there twice", name.Line, name.Value)
+			return Value{}, fmt.Errorf("line %d: duplicate name %q", name.Line, name.Value)
 		}
 		seen[name.Value] = true
 		value, err := fromNode(node.Content[i+1], depth+1)
@@ -102,12 +113,13 @@ func fromMapping(node *yaml.Node, depth int) (Value, error) {
 	return object(members), nil
 }
 
-// tagged reports whether somebody wrote a tag, which can say of any text that it is true or a number. "!!str" says what is
-// the case anyway.
-func tagged(node *yaml.Node) bool {
+// hasTag reports whether a node has an explicit tag, which could declare any text to be a number or a boolean. The
+// tag !!str on a scalar is harmless and does not count.
+func hasTag(node *yaml.Node) bool {
 	return node.Style&yaml.TaggedStyle != 0 && (node.Kind != yaml.ScalarNode || node.ShortTag() != "!!str")
 }
 
+// fromScalar converts unquoted numbers, booleans and null to JSON, and everything else to a string.
 func fromScalar(node *yaml.Node) Value {
 	switch tag := node.ShortTag(); {
 	case tag == "!!null":
@@ -116,13 +128,14 @@ func fromScalar(node *yaml.Node) Value {
 		return Value{text: json.RawMessage(strings.ToLower(node.Value))}
 	case node.Style == 0 && node.Value != "" && strings.Contains("-0123456789", node.Value[:1]) &&
 		json.Valid([]byte(node.Value)):
-		// also those too large for the library, which takes them for strings
+		// The check is on the text, because the library treats numbers that are too large for it as strings.
 		return Value{text: json.RawMessage(node.Value)}
 	}
 	return Text(node.Value)
 }
 
-// WriteYAML writes a value as YAML. All strings are in double quotes, so that no reader takes one for something else.
+// WriteYAML writes a value as YAML. All strings are in double quotes, so that no reader takes one for a number or a
+// boolean. On an error, nothing is written.
 func WriteYAML(out io.Writer, value Value) error {
 	node, err := toNode(value, 0)
 	if err != nil {
@@ -131,7 +144,8 @@ func WriteYAML(out io.Writer, value Value) error {
 	return writeNode(out, node)
 }
 
-// writeNode writes all of it or, where it cannot be written, nothing.
+// writeNode encodes a node completely before it writes the first byte. It hides the library's error, which may quote
+// values.
 func writeNode(out io.Writer, node *yaml.Node) error {
 	var text bytes.Buffer
 	encoder := yaml.NewEncoder(&text)
@@ -143,32 +157,42 @@ func writeNode(out io.Writer, node *yaml.Node) error {
 	return err
 }
 
-// toNode takes no more depth than ReadYAML does. Each level of a list is parsed anew, which would take minutes with the
-// depth that JSON may have.
+// toNode converts a value to a YAML node, up to the depth that ReadYAML accepts. The limit also bounds the time: each
+// level of nested lists is parsed again, which would take minutes at the depth that JSON allows.
 func toNode(value Value, depth int) (*yaml.Node, error) {
 	if depth > maxDepth {
-		return nil, fmt.Errorf("it is nested more than %d deep", maxDepth)
+		return nil, fmt.Errorf("nested more than %d levels deep", maxDepth)
 	}
 	if value.isObject {
-		node := &yaml.Node{Kind: yaml.MappingNode}
-		for _, each := range value.members {
-			inside, err := toNode(each.value, depth+1)
-			if err != nil {
-				return nil, err
-			}
-			node.Content = append(node.Content, yamlName(each.name), inside)
-		}
-		if len(node.Content) == 0 {
-			node.Style = yaml.FlowStyle
-		}
-		return node, nil
+		return toMapping(value, depth)
 	}
-	if text, is := value.String(); is {
+	if text, isString := value.String(); isString {
 		return yamlString(text), nil
 	}
-	if value.text[0] != '[' {
-		return &yaml.Node{Kind: yaml.ScalarNode, Value: string(value.text)}, nil
+	if value.text[0] == '[' {
+		return toSequence(value, depth)
 	}
+	return &yaml.Node{Kind: yaml.ScalarNode, Value: string(value.text)}, nil
+}
+
+// toMapping converts an object to a mapping, in block style unless it is empty.
+func toMapping(value Value, depth int) (*yaml.Node, error) {
+	node := &yaml.Node{Kind: yaml.MappingNode}
+	for _, each := range value.members {
+		inside, err := toNode(each.value, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		node.Content = append(node.Content, yamlName(each.name), inside)
+	}
+	if len(node.Content) == 0 {
+		node.Style = yaml.FlowStyle // {}
+	}
+	return node, nil
+}
+
+// toSequence converts an array to a sequence, in block style unless it is empty.
+func toSequence(value Value, depth int) (*yaml.Node, error) {
 	var elements []json.RawMessage
 	if err := json.Unmarshal(value.text, &elements); err != nil {
 		return nil, err
@@ -186,11 +210,12 @@ func toNode(value Value, depth int) (*yaml.Node, error) {
 		node.Content = append(node.Content, inside)
 	}
 	if len(elements) == 0 {
-		node.Style = yaml.FlowStyle
+		node.Style = yaml.FlowStyle // []
 	}
 	return node, nil
 }
 
+// yamlString returns the node of a string in double quotes.
 func yamlString(text string) *yaml.Node {
 	return &yaml.Node{
 		Kind:  yaml.ScalarNode,
@@ -200,13 +225,14 @@ func yamlString(text string) *yaml.Node {
 	}
 }
 
-// words that YAML 1.1 takes for something else than a name.
+// yamlWords are the words that YAML 1.1 readers do not treat as strings. They must be quoted even as names.
 var yamlWords = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|true|false|null)$`)
 
+// yamlName returns the node of a name, without quotes if no YAML reader can misread it.
 func yamlName(name string) *yaml.Node {
 	node := yamlString(name)
-	plain := name != "" && inName(rune(name[0]), false) && !strings.ContainsFunc(name, func(c rune) bool {
-		return !inName(c, true) && c != '-' && c != '.'
+	plain := name != "" && isNameRune(rune(name[0]), false) && !strings.ContainsFunc(name, func(c rune) bool {
+		return !isNameRune(c, true) && c != '-' && c != '.'
 	})
 	if plain && !yamlWords.MatchString(name) {
 		node.Style = 0

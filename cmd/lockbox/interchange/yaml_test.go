@@ -9,19 +9,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// TestReadYAML checks which unquoted text keeps its type and which becomes a string.
 func TestReadYAML(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"a: 1\nb: 1.50\nc: true\nd: null\ne: ~\nf:\n":         `{"a":1,"b":1.50,"c":true,"d":null,"e":null,"f":null}`,
-		"a: no\nb: on\nc: y\nd: 2001-02-03\ne: 0755\nf: 0x1f": `{"a":"no","b":"on","c":"y","d":"2001-02-03","e":"0755","f":"0x1f"}`,
-		"a: 1_000\nb: .inf\nc: +1\nd: 12:30:45\ne: 1e3":       `{"a":"1_000","b":".inf","c":"+1","d":"12:30:45","e":1e3}`,
-		"a: 12345678901234567890123\nb: 1E400":                `{"a":12345678901234567890123,"b":1E400}`,
-		"a: '1'\nb: \"true\"\nc: !!str 5":                     `{"a":"1","b":"true","c":"5"}`,
-		"a:\n  b:\n    - c\n    - d: 1\n    - []":             `{"a":{"b":["c",{"d":1},[]]}}`,
-		"a: |\n  x\n  y\nb: >-\n  x\n  y":                     `{"a":"x\ny\n","b":"x y"}`,
-		"---\n# comment\n1: x\ntrue: y\n...\n":                `{"1":"x","true":"y"}`,
-		`{"a": {"b": "json is yaml \u00e9"}}`:                 `{"a":{"b":"json is yaml é"}}`,
-		"\ufeffa: x":                                          `{"a":"x"}`,
+		"a: 1\nb: 1.50\nc: true\nd: null\ne: ~\nf:\n": `{"a":1,"b":1.50,"c":true,"d":null,"e":null,"f":null}`,
+		"a: no\nb: on\nc: y\nd: 2001-02-03\ne: 0755\nf: 0x1f": `{"a":"no","b":"on","c":"y","d":"2001-02-03",` +
+			`"e":"0755","f":"0x1f"}`,
+		"a: 1_000\nb: .inf\nc: +1\nd: 12:30:45\ne: 1e3": `{"a":"1_000","b":".inf","c":"+1","d":"12:30:45",` +
+			`"e":1e3}`,
+		"a: 12345678901234567890123\nb: 1E400":    `{"a":12345678901234567890123,"b":1E400}`,
+		"a: '1'\nb: \"true\"\nc: !!str 5":         `{"a":"1","b":"true","c":"5"}`,
+		"a:\n  b:\n    - c\n    - d: 1\n    - []": `{"a":{"b":["c",{"d":1},[]]}}`,
+		"a: |\n  x\n  y\nb: >-\n  x\n  y":         `{"a":"x\ny\n","b":"x y"}`,
+		"---\n# comment\n1: x\ntrue: y\n...\n":    `{"1":"x","true":"y"}`,
+		`{"a": {"b": "json is yaml \u00e9"}}`:     `{"a":{"b":"json is yaml é"}}`,
+		"\ufeffa: x":                              `{"a":"x"}`,
 	} {
 		value, err := ReadYAML([]byte(text))
 		if assert.NoError(t, err, text) {
@@ -30,26 +33,27 @@ func TestReadYAML(t *testing.T) {
 	}
 }
 
-func TestYAMLErrorsSayTheLineAndNotWhatIsThere(t *testing.T) {
+// TestYAMLErrors checks that errors contain the line number and no text of the line.
+func TestYAMLErrors(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"":                           "there is nothing in it",
-		"# only this\n":              "there is nothing in it",
-		"a: 1\nb: 'hunter2":          "line 2: this is not YAML",
-		"a: *hunter2":                "this is not YAML",
-		"a: &x hunter2\nb: *x":       "line 2: aliases are not taken: write the value out",
-		"a: &x {c: 1}\nb:\n  <<: *x": "line 3: merging with << is not taken: write the values out",
-		"a: !custom hunter2":         "line 1: tags are not taken",
-		"a: !custom [hunter2]":       "line 1: tags are not taken",
-		"!custom a: hunter2":         "line 1: tags are not taken",
-		// The text would stand in the JSON as it is, and names in it that no dry run shows.
-		`a: !!bool '1, "admin": true'`: "line 1: tags are not taken",
-		"a: 1\na: hunter2":             `line 2: the name "a" is there twice`,
-		"? [hunter2]\n: x":             "line 1: a name must be plain text",
-		"a: 1\n---\nb: hunter2":        "line 2: a second document begins here, and one is taken",
-		strings.Repeat("[", 150):       "line 1: this is not YAML",
-		"a: " + strings.Repeat("[", 150) + strings.Repeat("]", 150): "line 1: it is nested more than 100 deep",
-		"a: hunter2\x00": "this is not YAML",
+		"":                           "the document is empty",
+		"# only this\n":              "the document is empty",
+		"a: 1\nb: 'hunter2":          "line 2: invalid YAML",
+		"a: *hunter2":                "invalid YAML",
+		"a: &x hunter2\nb: *x":       "line 2: aliases are not supported: write the value out",
+		"a: &x {c: 1}\nb:\n  <<: *x": "line 3: merge keys (<<) are not supported: write the values out",
+		"a: !custom hunter2":         "line 1: tags are not supported",
+		"a: !custom [hunter2]":       "line 1: tags are not supported",
+		"!custom a: hunter2":         "line 1: tags are not supported",
+		// The text would become part of the JSON and add a name that no dry run shows.
+		`a: !!bool '1, "admin": true'`: "line 1: tags are not supported",
+		"a: 1\na: hunter2":             `line 2: duplicate name "a"`,
+		"? [hunter2]\n: x":             "line 1: a name must be plain text, not a list or an object",
+		"a: 1\n---\nb: hunter2":        "line 2: a second document begins here; the file must contain one",
+		strings.Repeat("[", 150):       "line 1: invalid YAML",
+		"a: " + strings.Repeat("[", 150) + strings.Repeat("]", 150): "line 1: nested more than 100 levels deep",
+		"a: hunter2\x00": "invalid YAML",
 	} {
 		_, err := ReadYAML([]byte(text))
 		if assert.Error(t, err, text) {
@@ -58,11 +62,13 @@ func TestYAMLErrorsSayTheLineAndNotWhatIsThere(t *testing.T) {
 	}
 }
 
+// TestWriteYAML checks the layout and the quoting.
 func TestWriteYAML(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	require.NoError(t, WriteYAML(&out,
-		parsed(t, `{"no":"no","db":{"port":5432,"big":12345678901234567890,"f":1E400,"on":true,"x":null},"a b":[1,"2",{"c":[]}],"e":{},"m":"1\n2"}`)))
+		parsed(t, `{"no":"no","db":{"port":5432,"big":12345678901234567890,"f":1E400,"on":true,"x":null},`+
+			`"a b":[1,"2",{"c":[]}],"e":{},"m":"1\n2"}`)))
 	assert.Equal(t, `"no": "no"
 db:
   port: 5432
@@ -79,7 +85,8 @@ m: "1\n2"
 `, out.String())
 }
 
-func TestYAMLIsNotWrittenTooDeep(t *testing.T) {
+// TestWriteYAMLDepth checks the limit on nesting.
+func TestWriteYAMLDepth(t *testing.T) {
 	t.Parallel()
 	deep := func(levels int) Value {
 		return parsed(t, strings.Repeat("[", levels)+strings.Repeat("]", levels))
@@ -87,11 +94,11 @@ func TestYAMLIsNotWrittenTooDeep(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, WriteYAML(&out, deep(100)))
 	out.Reset()
-	require.EqualError(t, WriteYAML(&out, deep(9000)), "it is nested more than 100 deep")
+	require.EqualError(t, WriteYAML(&out, deep(9000)), "nested more than 100 levels deep")
 	require.Empty(t, out.String())
 }
 
-// FuzzYAML reads anything, writes what was read, and reads the same.
+// FuzzYAML reads any text, writes the result and reads it back.
 func FuzzYAML(f *testing.F) {
 	for _, each := range []string{"a: 1", "a: no\nb: [x, {y: z}]", "{\"a\": \"\\u2028\"}", "a: |\n  x\n", "? a\n: b",
 		"a: !!bool x"} {
@@ -103,7 +110,7 @@ func FuzzYAML(f *testing.F) {
 			return
 		}
 		if _, err := Parse(value.JSON()); err != nil {
-			t.Fatalf("what was read is no JSON: %v", err)
+			t.Fatalf("the value is not valid JSON: %v", err)
 		}
 		var out bytes.Buffer
 		if err := WriteYAML(&out, value); err != nil {
@@ -111,10 +118,10 @@ func FuzzYAML(f *testing.F) {
 		}
 		back, err := ReadYAML(out.Bytes())
 		if err != nil {
-			t.Fatalf("what was written cannot be read: %v\n%s", err, out.String())
+			t.Fatalf("the output cannot be read: %v\n%s", err, out.String())
 		}
 		if !bytes.Equal(back.JSON(), value.JSON()) {
-			t.Fatalf("%s is not %s", back.JSON(), value.JSON())
+			t.Fatalf("got %s, want %s", back.JSON(), value.JSON())
 		}
 	})
 }

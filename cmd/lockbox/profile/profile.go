@@ -1,5 +1,8 @@
-// Package profile keeps which servers a user of the terminal works with, and the tokens for them, in one file in the
-// configuration folder of the operating system that only this user may read.
+// Package profile stores the servers that a user of the terminal works with, and the tokens for them. They are in one
+// file in the user's configuration directory, which only this user can read.
+//
+// Several lockbox processes may use the file at the same time. Changes are serialized by a lock file, and a reader
+// always sees either the old or the new contents.
 package profile
 
 import (
@@ -16,40 +19,42 @@ import (
 	"github.com/rogpeppe/go-internal/lockedfile"
 )
 
-// Default is the name of the profile of whoever needs only one.
+// Default is the name of the profile if no name is given.
 const Default = "default"
 
-// Profile is a server and how to call it. It holds tokens: never print one.
+// Profile is a server and an account there. It contains tokens and must not be printed or logged.
 type Profile struct {
 	URL      string `json:"url"`
 	Username string `json:"username,omitempty"`
-	// Token is an API key or a token of a session. It is sent to URL and to no other server.
-	Token     string    `json:"token,omitempty"`
+	// Token is an API key or the token of a session. It must not be sent to any server but URL.
+	Token string `json:"token,omitempty"`
+	// ExpiresAt is when Token expires. The zero time means that it never does.
 	ExpiresAt time.Time `json:"expiresAt,omitzero"`
-	// RefreshToken makes a new Token once, where the session began with a one-time code alone.
+	// RefreshToken can be exchanged once for a new Token and RefreshToken. Only sessions that began with a TOTP code
+	// have one.
 	RefreshToken string `json:"refreshToken,omitempty"`
-	// EncryptionKeyFile and EncryptionKeyCommand say where the encryption key is. The key itself is never kept here.
+	// EncryptionKeyFile and EncryptionKeyCommand locate the encryption key. The key itself is never stored here.
 	EncryptionKeyFile    string `json:"encryptionKeyFile,omitempty"`
 	EncryptionKeyCommand string `json:"encryptionKeyCommand,omitempty"`
 }
 
-// SignedIn reports whether there is a token.
+// SignedIn reports whether the profile has a token. The token may have expired.
 func (p Profile) SignedIn() bool { return p.Token != "" }
 
-// SignedOut returns the profile without its tokens.
+// SignedOut returns a copy of the profile without its tokens.
 func (p Profile) SignedOut() Profile {
 	p.Token, p.RefreshToken, p.ExpiresAt = "", "", time.Time{}
 	return p
 }
 
-// Book is all profiles of a user.
+// Book holds all profiles of a user.
 type Book struct {
-	// Current is the profile that counts where none is named.
+	// Current is the name of the profile to use if none is named. It may name a deleted profile.
 	Current  string             `json:"current,omitempty"`
 	Profiles map[string]Profile `json:"profiles"`
 }
 
-// Names are sorted.
+// Names returns the names of all profiles, sorted.
 func (b Book) Names() []string {
 	names := make([]string, 0, len(b.Profiles))
 	for name := range b.Profiles {
@@ -59,11 +64,11 @@ func (b Book) Names() []string {
 	return names
 }
 
-// Choose returns the name of the profile that is meant: the one asked for, or else the current one, or else Default.
-func (b Book) Choose(asked string) string {
+// Choose returns the name of the profile to use: the requested one, else the current one, else Default.
+func (b Book) Choose(requested string) string {
 	switch {
-	case asked != "":
-		return asked
+	case requested != "":
+		return requested
 	case b.Current != "":
 		return b.Current
 	default:
@@ -71,27 +76,29 @@ func (b Book) Choose(asked string) string {
 	}
 }
 
-var nameForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$`)
+// namePattern keeps names short and free of characters that need quotes in a shell.
+var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,49}$`)
 
-// CheckName refuses what cannot be the name of a profile.
+// CheckName returns an error if name is not a valid name for a profile.
 func CheckName(name string) error {
-	if !nameForm.MatchString(name) {
-		return fmt.Errorf("%q cannot be the name of a profile: use 1 to 50 letters, digits, dots, dashes and "+
-			"underscores", name)
+	if !namePattern.MatchString(name) {
+		return fmt.Errorf("%q is not a valid profile name: use 1 to 50 letters, digits, dots, dashes and underscores, "+
+			"beginning with a letter or digit", name)
 	}
 	return nil
 }
 
-// Path is where the profiles of this user are.
+// Path returns the path of the profile file of this user. It returns an error if the user has no configuration
+// directory, as in a container without HOME. The file need not exist.
 func Path() (string, error) {
 	folder, err := os.UserConfigDir()
 	if err != nil {
-		return "", fmt.Errorf("there is no folder for settings of this user: %w", err)
+		return "", fmt.Errorf("this user has no configuration directory: %w", err)
 	}
 	return filepath.Join(folder, "lockbox", "profiles.json"), nil
 }
 
-// Load reads the profiles; a file that is not there yet is an empty book.
+// Load reads the profile file. A missing file is an empty book and not an error. Load takes no lock.
 func Load(path string) (Book, error) {
 	book := Book{Profiles: map[string]Profile{}}
 	text, err := os.ReadFile(path) //nolint:gosec // the user's own file
@@ -102,21 +109,24 @@ func Load(path string) (Book, error) {
 		return book, err
 	}
 	if err := json.Unmarshal(text, &book); err != nil {
-		// The words of the decoder may quote what it read.
-		return book, fmt.Errorf("%s is not a file of profiles: mend or delete it, then sign in again", path)
+		// The decoder's error may quote the file, which contains tokens.
+		return book, fmt.Errorf("%s is not a valid profile file: fix or delete it, then sign in again", path)
 	}
+	// The JSON null and an absent field are valid, and the callers write to the map.
 	if book.Profiles == nil {
 		book.Profiles = map[string]Profile{}
 	}
 	return book, nil
 }
 
-// Change reads the profiles, changes them, and writes them back whole, while no other Lockbox of this user does.
+// Change reads the profile file, calls change and writes the result back. It holds the lock for the whole time, so the
+// function may use a refresh token without another process using it too. If change returns an error, nothing is written
+// and Change returns that error.
 func Change(path string, change func(*Book) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	// A lock of the operating system's, which a process that dies lets go of. The file itself stays.
+	// The operating system releases the lock when the process ends, even if it crashes. The lock file itself stays.
 	unlock, err := lockedfile.MutexAt(path + ".lock").Lock()
 	if err != nil {
 		return err
@@ -132,23 +142,25 @@ func Change(path string, change func(*Book) error) error {
 	return save(path, book)
 }
 
-// save replaces the file at once: who reads meanwhile sees the old one or the new one.
+// save replaces the profile file atomically, by writing a temporary file and renaming it.
 func save(path string, book Book) error {
+	// Indentation lets users read and repair the file.
 	text, err := json.MarshalIndent(book, "", "  ")
 	if err != nil {
 		return err
 	}
-	// CreateTemp makes it readable for this user alone.
+	// CreateTemp creates the file with mode 0600.
 	file, err := os.CreateTemp(filepath.Dir(path), ".profiles-*")
 	if err != nil {
 		return err
 	}
 	_, err = file.Write(append(text, '\n'))
+	// Without a sync, a crash after the rename could leave an empty file, and the tokens would be lost.
 	if err == nil {
 		err = file.Sync()
 	}
-	if closed := file.Close(); err == nil {
-		err = closed
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
 	}
 	if err == nil {
 		err = os.Rename(file.Name(), path)

@@ -15,7 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
 )
 
-func TestNothingThereIsAnEmptyBook(t *testing.T) {
+func TestLoadMissingFile(t *testing.T) {
 	t.Parallel()
 	book, err := profile.Load(filepath.Join(t.TempDir(), "lockbox", "profiles.json"))
 	require.NoError(t, err)
@@ -23,7 +23,8 @@ func TestNothingThereIsAnEmptyBook(t *testing.T) {
 	assert.Equal(t, profile.Default, book.Choose(""))
 }
 
-func TestTheFileIsTheUsersAlone(t *testing.T) {
+// TestFileModes checks that only the user can read the file, and that no temporary file stays.
+func TestFileModes(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "lockbox", "profiles.json")
 	put(t, path, "work", profile.Profile{URL: "http://127.0.0.1:5000", Token: "t"})
@@ -35,10 +36,10 @@ func TestTheFileIsTheUsersAlone(t *testing.T) {
 	assert.Equal(t, os.FileMode(0o700), folder.Mode().Perm())
 	left, err := filepath.Glob(filepath.Join(filepath.Dir(path), ".profiles-*"))
 	require.NoError(t, err)
-	assert.Empty(t, left, "no half-written file stays")
+	assert.Empty(t, left, "no temporary file stays")
 }
 
-func TestWhatWasWrittenIsRead(t *testing.T) {
+func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "profiles.json")
 	want := profile.Profile{
@@ -58,20 +59,21 @@ func TestWhatWasWrittenIsRead(t *testing.T) {
 	assert.Equal(t, "pass lockbox", signedOut.EncryptionKeyCommand)
 }
 
-func TestManyAtOnceLoseNothing(t *testing.T) {
+// TestConcurrentChanges checks that the lock prevents lost updates.
+func TestConcurrentChanges(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "profiles.json")
-	var all sync.WaitGroup
+	var changes sync.WaitGroup
 	for i := range 20 {
-		all.Go(func() { put(t, path, "p"+strconv.Itoa(i), profile.Profile{URL: "http://127.0.0.1:1"}) })
+		changes.Go(func() { put(t, path, "p"+strconv.Itoa(i), profile.Profile{URL: "http://127.0.0.1:1"}) })
 	}
-	all.Wait()
+	changes.Wait()
 	book, err := profile.Load(path)
 	require.NoError(t, err)
 	assert.Len(t, book.Names(), 20)
 }
 
-func TestAChangeThatFailsChangesNothing(t *testing.T) {
+func TestFailedChange(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "profiles.json")
 	put(t, path, "work", profile.Profile{URL: "http://127.0.0.1:1"})
@@ -85,7 +87,8 @@ func TestAChangeThatFailsChangesNothing(t *testing.T) {
 	assert.Equal(t, []string{"work"}, book.Names())
 }
 
-func TestADamagedFileIsNotQuoted(t *testing.T) {
+// TestInvalidFile checks that the error names the file and does not quote it.
+func TestInvalidFile(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "profiles.json")
 	require.NoError(t, os.WriteFile(path, []byte(`{"profiles":{"work":{"token":secret-token}}}`), 0o600))
@@ -94,7 +97,7 @@ func TestADamagedFileIsNotQuoted(t *testing.T) {
 	assert.NotContains(t, err.Error(), "secret-token")
 }
 
-func TestNames(t *testing.T) {
+func TestCheckName(t *testing.T) {
 	t.Parallel()
 	for _, good := range []string{"default", "a", "prod-2.eu_west"} {
 		assert.NoError(t, profile.CheckName(good))

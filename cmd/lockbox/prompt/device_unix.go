@@ -2,4 +2,5 @@
 
 package prompt
 
+// device is the controlling terminal of the process.
 const device = "/dev/tty"

@@ -1,3 +1,4 @@
 package prompt
 
+// device is the console input of the process.
 const device = "CONIN$"

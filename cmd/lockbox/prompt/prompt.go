@@ -1,5 +1,8 @@
-// Package prompt asks people at a terminal. What is secret is not shown while it is typed, and a Ctrl-C gives the terminal
-// back as it was.
+// Package prompt asks a person at a terminal for input. Secrets are not shown while they are typed, and Ctrl-C
+// restores the state of the terminal.
+//
+// The functions read from standard input if that is a terminal, and otherwise from the controlling terminal of the
+// process. They are not safe for concurrent use.
 package prompt
 
 import (
@@ -14,62 +17,62 @@ import (
 	"golang.org/x/term"
 )
 
-// ErrNoTerminal means that nobody can be asked: the program has no terminal.
-var ErrNoTerminal = errors.New("there is no terminal to ask at")
+// ErrNoTerminal means that the process has no terminal, for example in a cron job or a container.
+var ErrNoTerminal = errors.New("no terminal to prompt on")
 
-// Possible reports whether somebody can be asked.
+// Possible reports whether the process has a terminal to prompt on.
 func Possible() bool {
-	terminal, done, err := open()
+	terminal, closeTerminal, err := open()
 	if err != nil {
 		return false
 	}
-	done()
+	closeTerminal()
 	return terminal != nil
 }
 
-// IsTerminal reports whether a stream is one.
+// IsTerminal reports whether a stream is a terminal. Anything but an *os.File is not.
 func IsTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// Line asks for one line, which is shown while it is typed.
+// Line asks for one line, which is shown while it is typed. The result has no line end.
 func Line(ctx context.Context, question string) (string, error) {
 	return ask(ctx, question, func(terminal *os.File) (string, error) {
 		line, err := bufio.NewReader(terminal).ReadString('\n')
 		if errors.Is(err, io.EOF) {
-			err = errors.New("there was no answer")
+			err = errors.New("no answer given")
 		}
 		return strings.TrimRight(line, "\r\n"), err
 	})
 }
 
-// Hidden asks for one line that nobody looking on may see.
+// Hidden asks for one line without showing it while it is typed.
 func Hidden(ctx context.Context, question string) (string, error) {
 	return ask(ctx, question, func(terminal *os.File) (string, error) {
 		line, err := term.ReadPassword(int(terminal.Fd()))
-		fmt.Fprintln(screen(terminal)) // the Enter was not shown either
+		fmt.Fprintln(screen(terminal)) // the line end was not echoed either
 		return string(line), err
 	})
 }
 
-// New asks twice for a secret that is to be set, so that a typing error is not set.
+// New asks for a new secret twice and returns an error if the answers differ, so that a typing error is noticed.
 func New(ctx context.Context, question string) (string, error) {
 	first, err := Hidden(ctx, question)
 	if err != nil {
 		return "", err
 	}
-	second, err := Hidden(ctx, "Once more: ")
+	second, err := Hidden(ctx, "Repeat: ")
 	if err != nil {
 		return "", err
 	}
 	if first != second {
-		return "", errors.New("the two are not the same; nothing was changed")
+		return "", errors.New("the two inputs differ; nothing was changed")
 	}
 	return first, nil
 }
 
-// Yes asks a question that only a plain yes answers.
+// Yes asks a yes-or-no question. Every answer but y and yes, in any case, means no.
 func Yes(ctx context.Context, question string) (bool, error) {
 	line, err := Line(ctx, question+" [y/N] ")
 	if err != nil {
@@ -83,7 +86,8 @@ func Yes(ctx context.Context, question string) (bool, error) {
 	}
 }
 
-// FirstLine reads one line, for programs that pass a secret on standard input. Lines after it are left out.
+// FirstLine reads one line from in, without its line end, for scripts that pass a secret on standard input. It buffers:
+// to read further lines, pass the same *bufio.Reader again.
 func FirstLine(in io.Reader) (string, error) {
 	line, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -92,18 +96,21 @@ func FirstLine(in io.Reader) (string, error) {
 	return strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), nil
 }
 
-// ask reads an answer in the background, since a read from a terminal cannot be called off.
+// ask prints a question and calls read in a goroutine, because a read from a terminal cannot be cancelled. When ctx
+// ends, it restores the terminal and returns; the goroutine stays blocked until the process ends.
 func ask(ctx context.Context, question string, read func(*os.File) (string, error)) (string, error) {
-	terminal, done, err := open()
+	terminal, closeTerminal, err := open()
 	if err != nil {
 		return "", err
 	}
-	defer done()
+	defer closeTerminal()
+	// Hidden turns the echo off. The saved state lets Ctrl-C turn it on again.
 	before, err := term.GetState(int(terminal.Fd()))
 	if err != nil {
 		return "", err
 	}
 	fmt.Fprint(screen(terminal), question)
+	// The buffer of the channel lets the goroutine end even if no one receives the answer.
 	type answer struct {
 		line string
 		err  error
@@ -123,7 +130,8 @@ func ask(ctx context.Context, question string, read func(*os.File) (string, erro
 	}
 }
 
-// screen is where a question can be seen: standard error, or the terminal itself when errors go into a file.
+// screen returns the stream for questions: standard error, or the terminal itself if standard error is redirected. It
+// is never standard output, which carries results.
 func screen(terminal *os.File) *os.File {
 	if IsTerminal(os.Stderr) {
 		return os.Stderr
@@ -131,9 +139,9 @@ func screen(terminal *os.File) *os.File {
 	return terminal
 }
 
-// open returns the terminal: standard input where it is one, or else the one that the process belongs to, so that values
-// can come in through a pipe while a key is asked for.
-func open() (terminal *os.File, done func(), err error) {
+// open returns standard input if it is a terminal, and otherwise the controlling terminal of the process. A value can
+// therefore come from a pipe while the encryption key is typed. The caller must call closeTerminal.
+func open() (terminal *os.File, closeTerminal func(), err error) {
 	if IsTerminal(os.Stdin) {
 		return os.Stdin, func() {}, nil
 	}
@@ -141,6 +149,7 @@ func open() (terminal *os.File, done func(), err error) {
 	if err != nil {
 		return nil, nil, ErrNoTerminal
 	}
+	// The device can exist and not be a terminal, for example in a restricted container.
 	if !IsTerminal(file) {
 		_ = file.Close()
 		return nil, nil, ErrNoTerminal

@@ -1,20 +1,36 @@
 package terminal
 
 import (
+	"context"
 	"fmt"
 	"strings"
+
+	"github.com/lockbox-go/lockbox/client"
 )
 
-// address is where an entry is: BOX/KEY, in which all after the first slash is the key.
+// address locates an entry. It is written BOX/KEY; everything after the first slash is the key.
 type address struct{ box, key string }
 
+// String returns the address in the form in which users write it.
 func (a address) String() string { return a.box + "/" + a.key }
 
+// parseAddress splits BOX/KEY. It only checks that both parts exist: the server decides which names are valid.
 func parseAddress(text string) (address, error) {
 	box, key, found := strings.Cut(text, "/")
 	if !found || box == "" || key == "" {
-		return address{}, &usageError{fmt.Errorf("%q is not the address of an entry: write BOX/KEY, as in "+
+		return address{}, &usageError{fmt.Errorf("%q is not an entry address: use BOX/KEY, for example "+
 			"prod/payments/stripe", text)}
 	}
 	return address{box, key}, nil
+}
+
+// openEntry parses the address of an entry and returns it with a client for the selected server. The address is checked
+// first, so that a typing error is reported without reading a profile or refreshing a token.
+func (s *session) openEntry(ctx context.Context, text string) (*client.Client, address, error) {
+	at, err := parseAddress(text)
+	if err != nil {
+		return nil, address{}, err
+	}
+	server, err := s.open(ctx)
+	return server, at, err
 }

@@ -9,19 +9,30 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
+// apiKeysCommand is the parent of the commands for API keys. These always concern the keys of the caller, except
+// that an admin may delete the key of another user. A key is shown only when it is created; later commands name it
+// by its id.
 func apiKeysCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "api-keys",
-		Short: "Look after your API keys, which programs sign in with",
+		Short: "Manage your API keys, which programs sign in with",
+		Long: `Manage your API keys, which programs sign in with. A program that signs in with an API key may do
+everything that the user of the key may do, so create a separate user for each program.`,
+		Example: "  lockbox api-keys create --name backup --expiry P90D > backup.key\n  lockbox api-keys list",
 	}
 	command.AddCommand(apiKeysListCommand(s), apiKeysCreateCommand(s), apiKeysDeleteCommand(s))
 	return command
 }
 
+// apiKeysListCommand lists the usable keys of the caller (GET /api-keys). Expired and revoked keys are not in the
+// list. With --output json it prints the array of the server, with the fields id, name, createdAt, expiresAt and
+// lastUsedAt.
 func apiKeysListCommand(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use:     "list",
-		Short:   "List your usable API keys; the keys themselves are not shown",
+		Use:   "list",
+		Short: "List your usable API keys, without the keys themselves",
+		Long: `List your usable API keys with their ids, names and expiry times. The keys themselves are never shown
+again after their creation.`,
 		Example: "  lockbox api-keys list",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
@@ -31,20 +42,25 @@ func apiKeysListCommand(s *session) *cobra.Command {
 			}
 			return s.show(keys, []string{"ID", "NAME", "CREATED", "EXPIRES", "LAST USED"}, func(add func(...string)) {
 				for _, key := range keys {
-					add(key.ID, cmp.Or(key.Name, "-"), when(key.CreatedAt), when(key.ExpiresAt), when(key.LastUsedAt))
+					add(key.ID, cmp.Or(key.Name, "-"), formatTime(key.CreatedAt), formatTime(key.ExpiresAt),
+						formatTime(key.LastUsedAt))
 				}
 			})
 		}),
 	}
 }
 
+// apiKeysCreateCommand creates a key for the caller (POST /api-keys). An --expiry that the server cannot parse, or
+// that is in the past, ends with exitUsage. With --output json it prints {"apiKey":"…"}. The server caps the expiry
+// of a key that is created with an expiring API key, so that a short-lived key cannot extend its own life.
 func apiKeysCreateCommand(s *session) *cobra.Command {
 	var options client.APIKeyOptions
 	command := &cobra.Command{
 		Use:   "create",
-		Short: "Make another API key of yours, and print it",
-		Long: `Make another API key of yours, and print it, this once and alone on standard output. Without --expiry it never ends, or
-ends with the API key that makes it.`,
+		Short: "Create an API key and print it",
+		Long: `Create an API key for yourself and print it. Standard output holds the key and nothing else, and the
+key is not shown again. Without --expiry the key never expires. A key that you create while signed in with an API
+key expires no later than that key.`,
 		Example: `  lockbox api-keys create --name backup --expiry P90D > backup.key
   lockbox api-keys create --name ci --expiry 10:12:10:00      # 10 days, 12 hours and 10 minutes`,
 		Args: cobra.NoArgs,
@@ -56,32 +72,41 @@ ends with the API key that makes it.`,
 			return s.showAPIKey(key)
 		}),
 	}
-	command.Flags().StringVar(&options.Name, "name", "", "a name, to tell keys apart")
+	command.Flags().StringVar(&options.Name, "name", "", "name that tells your keys apart")
 	command.Flags().StringVar(&options.Expiry, "expiry", "",
-		"when it ends: d:hh:mm:ss from now, an ISO 8601 duration such as P90D, or an instant such as "+
+		"when the key expires: d:hh:mm:ss from now, an ISO 8601 duration such as P90D, or a time such as "+
 			"2027-01-01T00:00:00Z")
 	return command
 }
 
+// apiKeysDeleteCommand revokes a key (DELETE /api-keys/{apiKey}). An unknown id ends with exitNotFound, and the last
+// usable key of a user with exitConflict. The client sends only the id of a key, even if the argument is a whole
+// key. It asks for no confirmation, because a leaked key must be revoked quickly. It prints nothing.
 func apiKeysDeleteCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "delete ID",
-		Short: "End an API key, by its id from the list",
-		Long: `End an API key, by its id from the list; admins may end anybody's. It counts from the next request on and does not ask. Your
-last usable key stays.`,
+		Short: "Revoke an API key by its id",
+		Long: `Revoke an API key by its id, which lockbox api-keys list shows. The command does not ask for
+confirmation, and the key is refused from the next request on. Your last usable key cannot be revoked. Admins may
+revoke the keys of other users.`,
 		Example: "  lockbox api-keys list\n  lockbox api-keys delete 0199a1b2-…",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
 			return server.RevokeAPIKey(ctx, args[0])
 		}),
-		ValidArgsFunction: first(s.complete(func(ctx context.Context, server *client.Client, _ string) ([]string,
-			error) {
-			keys, err := server.ListAPIKeys(ctx)
-			words := make([]string, len(keys))
-			for i, key := range keys {
-				words[i] = cobra.CompletionWithDesc(key.ID, cmp.Or(key.Name, "without a name"))
-			}
-			return words, err
-		})),
+		ValidArgsFunction: completeFirst(s.completeAPIKeys()),
 	}
+}
+
+// completeAPIKeys offers the ids of the caller's API keys, described by their names. The names help to choose,
+// because ids are random.
+func (s *session) completeAPIKeys() cobra.CompletionFunc {
+	return s.complete(func(ctx context.Context, server *client.Client, _ string) ([]string, error) {
+		keys, err := server.ListAPIKeys(ctx)
+		words := make([]string, len(keys))
+		for i, key := range keys {
+			words[i] = cobra.CompletionWithDesc(key.ID, cmp.Or(key.Name, "unnamed"))
+		}
+		return words, err
+	})
 }

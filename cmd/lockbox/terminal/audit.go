@@ -13,35 +13,49 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// mostEvents is how many events the server gives in one answer.
-const mostEvents = 1000
+// maxEventsPerPage is the largest page of events that a server returns.
+const maxEventsPerPage = 1000
 
+// clockSkew is how far apart the clocks of several servers on one database may be. Events that different servers write
+// at the same time can be out of order by this much.
+const clockSkew = 10 * time.Second
+
+// eventStream is a sequence of audit events, newest first. It fetches further pages as they are needed; an error ends
+// it.
+type eventStream = iter.Seq2[client.Event, error]
+
+// auditFlags are the flags of lockbox audit.
 type auditFlags struct {
-	filter client.EventFilter
-	limit  int
-	since  string
+	filter client.EventFilter // action, user and before, which the server applies
+	limit  int                // maximum number of printed events; 0 for all
+	since  string             // see parseSince; applied by this program
 }
 
+// auditCommand shows the audit log of the server (GET /audit) or of a box (GET /boxes/{box}/audit). A caller without
+// the right to read it gets exitForbidden, and no output. The limit is applied here and not by the server, which
+// limits only the size of a page.
 func auditCommand(s *session) *cobra.Command {
 	var flags auditFlags
 	command := &cobra.Command{
 		Use:   "audit [BOX]",
-		Short: "Show the record, or that of one box, newest first",
-		Long: `Show the record of who did what, newest first: all of it for admins, that of a box for its boxadmins. It comes page by
-page, so that a pager or head that has seen enough ends it.`,
+		Short: "Show the audit log, newest events first",
+		Long: `Show the audit log, newest events first. Without BOX the command shows the events of the whole
+server, for admins. With BOX it shows the events of that box, for its boxadmins and for admins. Events are fetched
+page by page, so a pager or head can end the command early.`,
 		Example: `  lockbox audit --limit 20
   lockbox audit prod --action entry.read --since 24h
   lockbox audit --user anna --limit 0 -o json | jq '.events[].action'`,
 		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: first(s.completeBoxes()),
+		ValidArgsFunction: completeFirst(s.completeBoxes()),
 	}
-	command.Flags().StringVar(&flags.filter.Action, "action", "", "only this action, such as entry.read")
-	command.Flags().StringVar(&flags.filter.User, "user", "", "only what this user did")
-	command.Flags().IntVar(&flags.limit, "limit", 100, "how many at most, 0 for all; all by default with --since")
+	command.Flags().StringVar(&flags.filter.Action, "action", "", "only events of this action, such as entry.read")
+	command.Flags().StringVar(&flags.filter.User, "user", "", "only events of this user")
+	command.Flags().IntVar(&flags.limit, "limit", 100,
+		"maximum number of events, 0 for all; with --since the default is all")
 	command.Flags().StringVar(&flags.since, "since", "",
-		"only since then: 90m, 24h, 2026-01-31, or 2026-01-31T12:00:00Z")
+		"only events since then: 90m, 24h, 2026-01-31, or 2026-01-31T12:00:00Z")
 	command.Flags().StringVar(&flags.filter.Before, "before", "",
-		"only what is older than this event; next of the JSON before")
+		"only events older than this event id, which is next in the JSON of an earlier call")
 	command.RunE = s.run(func(ctx context.Context, server *client.Client, args []string) error {
 		since, err := parseSince(flags.since, time.Now())
 		if err != nil {
@@ -50,6 +64,7 @@ page, so that a pager or head that has seen enough ends it.`,
 		if flags.limit < 0 {
 			return &usageError{fmt.Errorf("--limit is %d: it must be 0 or more", flags.limit)}
 		}
+		// A period selects events by itself, so the default limit would be surprising.
 		if flags.since != "" && !command.Flags().Changed("limit") {
 			flags.limit = 0
 		}
@@ -58,7 +73,8 @@ page, so that a pager or head that has seen enough ends it.`,
 	return command
 }
 
-// parseSince reads a time in the past; "" is the beginning.
+// parseSince reads a duration before now or a time in local time. The empty text is the zero time, which excludes
+// nothing.
 func parseSince(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -66,44 +82,46 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
 		return now.Add(-ago), nil
 	}
-	for _, form := range []string{time.RFC3339, time.DateTime, time.DateOnly} {
-		if at, err := time.ParseInLocation(form, text, time.Local); err == nil {
+	for _, layout := range []string{time.RFC3339, time.DateTime, time.DateOnly} {
+		if at, err := time.ParseInLocation(layout, text, time.Local); err == nil {
 			return at, nil
 		}
 	}
-	return time.Time{}, &usageError{fmt.Errorf("--since is %q: write 90m, 24h, 2026-01-31, or 2026-01-31T12:00:00Z",
+	return time.Time{}, &usageError{fmt.Errorf("--since is %q: use 90m, 24h, 2026-01-31, or 2026-01-31T12:00:00Z",
 		text)}
 }
 
+// audit prints the events of one box, if args names it, or of the whole server.
 func (s *session) audit(ctx context.Context, server *client.Client, args []string, flags auditFlags,
 	since time.Time) error {
 	filter := flags.filter
-	filter.Limit = mostEvents
+	filter.Limit = maxEventsPerPage
 	if flags.limit > 0 {
-		// One more, to know whether there is more.
-		filter.Limit = min(flags.limit+1, mostEvents)
+		// One extra event shows whether more events exist.
+		filter.Limit = min(flags.limit+1, maxEventsPerPage)
 	}
+	// Nothing is requested yet: the sequence fetches pages while it is read.
 	events := server.Events(ctx, &filter)
 	if len(args) == 1 {
 		events = server.BoxEvents(ctx, args[0], &filter)
 	}
-	events, err := begun(newerThan(events, since))
+	events, err := awaitFirst(newerThan(events, since))
 	if err != nil {
 		return err
 	}
-	if s.output == formJSON {
+	if s.output == formatJSON {
 		return s.auditJSON(events, flags.limit)
 	}
 	return s.auditTable(events, flags.limit)
 }
 
-// newerThan ends the record where it becomes older. Servers write it together, a second or so apart at most.
-func newerThan(events iter.Seq2[client.Event, error], since time.Time) iter.Seq2[client.Event, error] {
-	const apart = 10 * time.Second
+// newerThan skips events before since. It ends the stream only after clockSkew, because a slightly older event may
+// still be followed by a newer one.
+func newerThan(events eventStream, since time.Time) eventStream {
 	return func(yield func(client.Event, error) bool) {
 		for event, err := range events {
 			switch {
-			case err == nil && event.At.Before(since.Add(-apart)):
+			case err == nil && event.At.Before(since.Add(-clockSkew)):
 				return
 			case err == nil && event.At.Before(since):
 			case !yield(event, err):
@@ -113,8 +131,9 @@ func newerThan(events iter.Seq2[client.Event, error], since time.Time) iter.Seq2
 	}
 }
 
-// begun waits for the first event, so that of a record that is refused nothing is printed: no header, no half of a JSON.
-func begun(events iter.Seq2[client.Event, error]) (iter.Seq2[client.Event, error], error) {
+// awaitFirst fetches the first event before it returns. If the server refuses the request, the caller learns it here
+// and has not printed a header or the beginning of a JSON document yet.
+func awaitFirst(events eventStream) (eventStream, error) {
 	next, stop := iter.Pull2(events)
 	event, err, more := next()
 	if err != nil {
@@ -131,10 +150,11 @@ func begun(events iter.Seq2[client.Event, error]) (iter.Seq2[client.Event, error
 	}, nil
 }
 
-// auditTable has columns of fixed widths, so that a line can be printed before the next page is there.
-func (s *session) auditTable(events iter.Seq2[client.Event, error], limit int) error {
-	const line = "%-19s  %-20s  %-9s  %-16s  %-15s  %s\n"
-	if _, err := fmt.Fprintf(s.out, line, "TIME", "ACTION", "OUTCOME", "USER", "ADDRESS", "SUBJECT"); err != nil {
+// auditTable prints columns of fixed width, so that each line can be printed before the next page arrives. It stops
+// after limit events and reports on a terminal that more exist.
+func (s *session) auditTable(events eventStream, limit int) error {
+	const layout = "%-19s  %-20s  %-9s  %-16s  %-15s  %s\n"
+	if _, err := fmt.Fprintf(s.out, layout, "TIME", "ACTION", "OUTCOME", "USER", "ADDRESS", "SUBJECT"); err != nil {
 		return err
 	}
 	printed := 0
@@ -143,11 +163,11 @@ func (s *session) auditTable(events iter.Seq2[client.Event, error], limit int) e
 			return err
 		}
 		if limit > 0 && printed == limit {
-			s.say("There is more: --limit 0 shows all.")
+			s.report("More events exist; use --limit 0 to show all.")
 			return nil
 		}
-		_, err = fmt.Fprintf(s.out, line, when(event.At), printable(event.Action), printable(event.Outcome),
-			printable(cmp.Or(event.Actor, "-")), printable(cmp.Or(event.Address, "-")), printable(subject(event)))
+		_, err = fmt.Fprintf(s.out, layout, formatTime(event.At), printable(event.Action), printable(event.Outcome),
+			printable(cmp.Or(event.Actor, "-")), printable(cmp.Or(event.Address, "-")), printable(subjectOf(event)))
 		if err != nil {
 			return err
 		}
@@ -156,8 +176,8 @@ func (s *session) auditTable(events iter.Seq2[client.Event, error], limit int) e
 	return nil
 }
 
-// subject is what an event is about: an entry, a box, a user, or a user in a box.
-func subject(event client.Event) string {
+// subjectOf describes what an event is about: an entry, a box, a user, or a user in a box.
+func subjectOf(event client.Event) string {
 	text := event.Box
 	if event.Key != "" {
 		text += "/" + event.Key
@@ -171,18 +191,20 @@ func subject(event client.Event) string {
 	return cmp.Or(text, "-")
 }
 
-// auditJSON prints {"events":[…],"next":…} as the server does, an event at a time. next is null where nothing is left.
-func (s *session) auditJSON(events iter.Seq2[client.Event, error], limit int) error {
+// auditJSON streams the document {"events":[…],"next":…} that the server uses, one event at a time. next is the id to
+// pass to --before, or null if no events remain.
+func (s *session) auditJSON(events eventStream, limit int) error {
 	if _, err := fmt.Fprint(s.out, "{\n  \"events\": ["); err != nil {
 		return err
 	}
+	// json.Encoder cannot write a list incrementally, so the frame of the document is written by hand.
 	printed, last, next := 0, "", []byte("null")
 	for event, err := range events {
 		if err != nil {
 			return err
 		}
 		if limit > 0 && printed == limit {
-			next, _ = json.Marshal(last) // a string always can
+			next, _ = json.Marshal(last) // encoding a string cannot fail
 			break
 		}
 		text, err := json.MarshalIndent(event, "    ", "  ")

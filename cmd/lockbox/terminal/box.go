@@ -9,21 +9,36 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
+// boxCommand is the parent of the commands for boxes. A box is the unit of sharing: users are members of boxes, and
+// permissions apply to all entries of a box.
 func boxCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "box",
-		Short: "Look after boxes and who is in them",
+		Short: "Manage boxes and their users",
+		Long: `Manage boxes and their users. A box holds entries, and its users have permissions to them. The
+creator of a box is its owner and first boxadmin.`,
+		Example: "  lockbox box create prod\n  lockbox box user add prod anna",
 	}
-	command.AddCommand(boxListCommand(s), boxCreateCommand(s), boxShowCommand(s), boxDeleteCommand(s),
+	command.AddCommand(
+		boxListCommand(s),
+		boxCreateCommand(s),
+		boxShowCommand(s),
+		boxDeleteCommand(s),
 		boxTransferCommand(s),
-		boxUserCommand(s), boxPermissionsCommand(s))
+		boxUserCommand(s),
+		boxPermissionsCommand(s),
+	)
 	return command
 }
 
+// boxListCommand lists the names of the boxes in which the caller is active (GET /boxes). It prints one name per
+// line, sorted, or with --output json an array of strings. An admin, too, sees only boxes of which it is a member.
 func boxListCommand(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use:     "list",
-		Short:   "List the boxes that you have a part in, one a line",
+		Use:   "list",
+		Short: "List your boxes, one per line",
+		Long: `List the boxes that you are an active member of, one per line. To list the entries of a box, use
+lockbox list BOX.`,
 		Example: "  lockbox box list",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
@@ -36,27 +51,36 @@ func boxListCommand(s *session) *cobra.Command {
 	}
 }
 
+// boxCreateCommand creates a box (POST /boxes/{box}). A name that is already in use ends with exitConflict, and an
+// invalid name with exitUsage. It prints nothing on standard output.
 func boxCreateCommand(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use:     "create BOX",
-		Short:   "Make a box, whose owner you are",
+		Use:   "create BOX",
+		Short: "Create a box and become its owner",
+		Long: `Create a box. You become its owner and a boxadmin with all permissions. To give other users access,
+use lockbox box user add.`,
 		Example: "  lockbox box create prod",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
 			if err := server.CreateBox(ctx, args[0]); err != nil {
 				return err
 			}
-			s.say("The box %s is made.", args[0])
+			s.report("Created box %s.", args[0])
 			return nil
 		}),
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 }
 
+// boxShowCommand shows a box (GET /boxes/{box}). A box that does not exist and a box that the caller may not see
+// both end with exitNotFound, so that the existence of a box stays private. With --output json it prints the
+// description of the server, including the keys of the entries if the caller may list them.
 func boxShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use:     "show BOX",
-		Short:   "Show a box, its users and how many entries it has",
+		Use:   "show BOX",
+		Short: "Show a box, its users and its number of entries",
+		Long: `Show a box, its users and the number of its entries. Without the permission readEntryKeys you see no
+entries. With --output json the keys of the entries are listed.`,
 		Example: "  lockbox box show prod\n  lockbox box show prod -o json | jq -r '.entries[]'",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
@@ -64,74 +88,87 @@ func boxShowCommand(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if s.output == formJSON {
-				return s.showJSON(box)
-			}
-			err = s.show(box, nil, func(add func(...string)) {
-				add("name", box.Name)
-				add("id", box.ID)
-				add("owner", box.Owner)
-				add("created", when(box.CreatedAt))
-				add("updated", when(box.UpdatedAt))
-				add("entries", entriesOf(box))
-				add()
-			})
-			if err != nil {
-				return err
-			}
-			return s.showMembers(box.Users)
+			return s.showBox(box)
 		}),
-		ValidArgsFunction: first(s.completeBoxes()),
+		ValidArgsFunction: completeFirst(s.completeBoxes()),
 	}
 }
 
-// entriesOf counts what is seen: to a user without readEntryKeys every box looks empty.
-func entriesOf(box *client.Box) string {
+// showBox prints the properties of a box, a blank line and the table of its users.
+func (s *session) showBox(box *client.Box) error {
+	if s.output == formatJSON {
+		return s.showJSON(box)
+	}
+	err := s.show(box, nil, func(add func(...string)) {
+		add("name", box.Name)
+		add("id", box.ID)
+		add("owner", box.Owner)
+		add("created", formatTime(box.CreatedAt))
+		add("updated", formatTime(box.UpdatedAt))
+		add("entries", entryCount(box))
+		add()
+	})
+	if err != nil {
+		return err
+	}
+	return s.showMembers(box.Users)
+}
+
+// entryCount returns the number of visible entries. A user without readEntryKeys gets an empty list from the server, so
+// an empty list does not mean that the box is empty.
+func entryCount(box *client.Box) string {
 	if len(box.Entries) == 0 {
 		return "none that you may list"
 	}
 	return strconv.Itoa(len(box.Entries))
 }
 
+// boxDeleteCommand deletes a box (DELETE /boxes/{box}). Without --yes it asks first; if there is no terminal, it
+// ends with exitUsage and deletes nothing. Boxadmins and admins may do this. Unlike a deleted entry, a deleted box
+// cannot be restored.
 func boxDeleteCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
 		Use:   "delete BOX",
-		Short: "Delete a box with all its entries, at once and for ever",
-		Long: `Delete a box with all its entries and their versions, at once and for ever. It asks first; where nobody can be asked, it
-wants --yes.`,
+		Short: "Delete a box and all its entries permanently",
+		Long: `Delete a box, all its entries and all their versions. This cannot be undone. The command asks for
+confirmation; scripts must use --yes.`,
 		Example: "  lockbox box delete old\n  lockbox box delete old --yes",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
 			if !yes {
+				// The question names the owner, so that the wrong box is noticed in time.
 				box, err := server.DescribeBox(ctx, args[0])
 				if err != nil {
 					return err
 				}
-				err = sure(ctx, false, "Delete the box %s of %s with all its entries, for ever?", box.Name, box.Owner)
+				err = confirm(ctx, false, "Permanently delete box %s (owner: %s) and all its entries?", box.Name,
+					box.Owner)
 				if err != nil {
 					return err
 				}
 			}
 			return server.DeleteBox(ctx, args[0])
 		}),
-		ValidArgsFunction: first(s.completeBoxes()),
+		ValidArgsFunction: completeFirst(s.completeBoxes()),
 	}
-	yesFlag(command, &yes)
+	addYesFlag(command, &yes)
 	return command
 }
 
+// boxTransferCommand changes the owner of a box (PUT /boxes/{box}). A new owner who is not an active user of the box
+// ends with exitConflict. It asks for no confirmation: the new owner or an admin can transfer the box back.
 func boxTransferCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "transfer BOX USER",
 		Short: "Make another user of a box its owner",
-		Long: "Make another active user of a box its owner and a boxadmin. The former owner stays in the box, as " +
-			"a boxadmin.",
+		Long: `Make another active user of a box its owner and a boxadmin. The former owner stays in the box as a
+boxadmin. The owner of the box and admins may do this.`,
 		Example: "  lockbox box transfer prod anna",
 		Args:    cobra.ExactArgs(2),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
 			return server.TransferBox(ctx, args[0], args[1])
 		}),
-		ValidArgsFunction: inTurn(s.completeBoxes(), s.completeMembers()),
+		ValidArgsFunction: completeEach(s.completeBoxes(), s.completeMembers()),
 	}
 }

@@ -11,54 +11,71 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
+// boxUserCommand is the parent of the commands for the users of a box. A user of a box is also called a member.
 func boxUserCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "user",
-		Short: "Look after the users of a box",
+		Short: "Manage the users of a box",
+		Long: `Manage the users of a box and their roles. Any user of the box may list them; boxadmins and admins
+may add, change and remove them. What a user may do with entries is set by lockbox box permissions.`,
+		Example: "  lockbox box user add prod anna\n  lockbox box user list prod",
 	}
-	command.AddCommand(boxUserListCommand(s), boxUserShowCommand(s), boxUserAddCommand(s), boxUserUpdateCommand(s),
-		boxUserRemoveCommand(s))
+	command.AddCommand(
+		boxUserListCommand(s),
+		boxUserShowCommand(s),
+		boxUserAddCommand(s),
+		boxUserUpdateCommand(s),
+		boxUserRemoveCommand(s),
+	)
 	return command
 }
 
-// showMembers prints the users of a box as a table.
+// showMembers prints the users of a box as a table. The same table is part of lockbox box show.
 func (s *session) showMembers(users []client.Member) error {
 	return s.show(users, []string{"USER", "ROLE", "STATE"}, func(add func(...string)) {
 		for _, user := range users {
-			add(user.Username, user.Role, state(user.IsActive))
+			add(user.Username, user.Role, stateText(user.IsActive))
 		}
 	})
 }
 
-func state(active bool) string {
+// stateText is the word for an account or membership that is active or not. Tables use it; JSON has isActive.
+func stateText(active bool) string {
 	if active {
 		return "active"
 	}
 	return "inactive"
 }
 
+// boxUserListCommand lists the users of a box (GET /boxes/{box}). With --output json it prints an array of objects
+// with the fields username, role and isActive.
 func boxUserListCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "list BOX",
-		Short:   "List the users of a box, with their roles",
+		Short:   "List the users of a box and their roles",
+		Long:    "List the users of a box, with their roles and states. Every user of the box may do this.",
 		Example: "  lockbox box user list prod",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			// What a box shows of itself has the roles, and every user of it may ask.
+			// The description of the box contains the roles, and every user of the box may read it. The request
+			// that lists users returns only names.
 			box, err := server.DescribeBox(ctx, args[0])
 			if err != nil {
 				return err
 			}
 			return s.showMembers(box.Users)
 		}),
-		ValidArgsFunction: first(s.completeBoxes()),
+		ValidArgsFunction: completeFirst(s.completeBoxes()),
 	}
 }
 
+// boxUserShowCommand shows a user of a box (GET /boxes/{box}/users/{username}). Boxadmins and admins may do this,
+// and the user itself. With --output json it prints one object with the same fields and permissions.
 func boxUserShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show BOX USER",
-		Short:   "Show a user of a box, with its permissions there",
+		Short:   "Show a user of a box and its permissions there",
+		Long:    "Show a user of a box: its role, whether it is active, and its permissions to the entries of the box.",
 		Example: "  lockbox box user show prod anna",
 		Args:    cobra.ExactArgs(2),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
@@ -69,52 +86,61 @@ func boxUserShowCommand(s *session) *cobra.Command {
 			return s.show(user, nil, func(add func(...string)) {
 				add("username", user.Username)
 				add("role", user.Role)
-				add("state", state(user.IsActive))
-				add("permissions", cmp.Or(strings.Join(texts(user.Permissions), ", "), "-"))
+				add("state", stateText(user.IsActive))
+				add("permissions", cmp.Or(strings.Join(permissionNames(user.Permissions), ", "), "-"))
 			})
 		}),
-		ValidArgsFunction: inTurn(s.completeBoxes(), s.completeMembers()),
+		ValidArgsFunction: completeEach(s.completeBoxes(), s.completeMembers()),
 	}
 }
 
+// boxUserAddCommand adds a user to a box (POST /boxes/{box}/users). A user who is already in the box ends with
+// exitConflict, and an unknown user or box with exitNotFound. The server grants readEntryKeys and readEntry to a new
+// member. The encryption key is not shared by this command: the user must receive it in another way.
 func boxUserAddCommand(s *session) *cobra.Command {
 	var role string
 	command := &cobra.Command{
 		Use:   "add BOX USER",
-		Short: "Let a user into a box, to read its entries",
-		Long: `Let a user into a box. The user may list the keys of entries and read them, if it has the encryption key; lockbox box
-permissions says what else.`,
+		Short: "Add a user to a box, with permission to read",
+		Long: `Add a user to a box. The user may list the keys of the entries and, with the encryption key, read
+them. To grant more permissions, use lockbox box permissions.`,
 		Example: "  lockbox box user add prod anna\n  lockbox box user add prod boris --role boxadmin",
 		Args:    cobra.ExactArgs(2),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
 			return server.AddBoxUser(ctx, args[0], args[1], role)
 		}),
-		ValidArgsFunction: inTurn(s.completeBoxes(), s.completeUsers()),
+		ValidArgsFunction: completeEach(s.completeBoxes(), s.completeUsers()),
 	}
-	boxRoleFlag(command, &role, "boxuser, or boxadmin who looks after the box; boxuser by default")
+	addBoxRoleFlag(command, &role, "boxuser, or boxadmin to manage the box (default boxuser)")
 	return command
 }
 
-func boxRoleFlag(command *cobra.Command, role *string, usage string) {
+// addBoxRoleFlag adds --role for a role in a box. The server validates the role; an unknown one ends with exitUsage.
+func addBoxRoleFlag(command *cobra.Command, role *string, usage string) {
 	command.Flags().StringVar(role, "role", "", usage)
 	_ = command.RegisterFlagCompletionFunc("role",
 		cobra.FixedCompletions([]string{client.RoleBoxUser, client.RoleBoxAdmin}, cobra.ShellCompDirectiveNoFileComp))
 }
 
+// boxUserUpdateCommand changes the role or state of a user in a box (PUT /boxes/{box}/users/{username}). A flag that
+// is not given changes nothing, so the default of --active does not activate a user. The last active boxadmin of a
+// box and its owner cannot be demoted or deactivated (exitConflict).
 func boxUserUpdateCommand(s *session) *cobra.Command {
 	var role string
 	var active bool
 	command := &cobra.Command{
 		Use:   "update BOX USER",
-		Short: "Change a user's role in a box, or whether it takes part",
-		Example: "  lockbox box user update prod anna --role boxadmin\n  lockbox box user update prod anna " +
-			"--active=false",
+		Short: "Change a user's role in a box, or deactivate the user there",
+		Long: `Change a user's role in a box, or deactivate the user there. An inactive user keeps its role and
+permissions, but the server treats the box as nonexistent for that user. The owner of a box always stays an active
+boxadmin.`,
+		Example: "  lockbox box user update prod anna --role boxadmin\n" +
+			"  lockbox box user update prod anna --active=false",
 		Args:              cobra.ExactArgs(2),
-		ValidArgsFunction: inTurn(s.completeBoxes(), s.completeMembers()),
+		ValidArgsFunction: completeEach(s.completeBoxes(), s.completeMembers()),
 	}
-	boxRoleFlag(command, &role, "boxuser or boxadmin")
-	command.Flags().BoolVar(&active, "active", true,
-		"whether the user takes part; without part, the box is not there for it")
+	addBoxRoleFlag(command, &role, "boxuser or boxadmin")
+	command.Flags().BoolVar(&active, "active", true, "whether the user has access to the box")
 	command.RunE = s.run(func(ctx context.Context, server *client.Client, args []string) error {
 		change := client.BoxUserChange{Role: role}
 		if command.Flags().Changed("active") {
@@ -128,17 +154,19 @@ func boxUserUpdateCommand(s *session) *cobra.Command {
 	return command
 }
 
+// boxUserRemoveCommand removes a user from a box (DELETE /boxes/{box}/users/{username}). The owner of the box cannot
+// be removed (exitConflict). Entries that the user has written stay in the box.
 func boxUserRemoveCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "remove BOX USER",
-		Short: "Take a user out of a box",
-		Long: `Take a user out of a box. It counts from the next request on; what the user has read already, it knows: write new values
-where that matters.`,
+		Short: "Remove a user from a box",
+		Long: `Remove a user from a box. The user is refused from the next request on. Values that the user has
+already read stay known to the user: change the secrets where that matters.`,
 		Example: "  lockbox box user remove prod anna",
 		Args:    cobra.ExactArgs(2),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
 			return server.RemoveBoxUser(ctx, args[0], args[1])
 		}),
-		ValidArgsFunction: inTurn(s.completeBoxes(), s.completeMembers()),
+		ValidArgsFunction: completeEach(s.completeBoxes(), s.completeMembers()),
 	}
 }

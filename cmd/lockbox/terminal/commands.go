@@ -4,14 +4,15 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// The groups of commands in the help of the program.
+// The groups of commands in lockbox --help.
 const (
 	groupEntries = "entries"
 	groupTeam    = "team"
 	groupSignIn  = "sign-in"
 )
 
-// AddCommands adds the commands of this package to the program.
+// AddCommands adds the commands of this package to the program. version becomes part of the User-Agent header. All
+// commands share one session, so AddCommands must be called once per program.
 func AddCommands(root *cobra.Command, version string) {
 	root.AddGroup(
 		&cobra.Group{ID: groupEntries, Title: "Entries:"},
@@ -19,16 +20,16 @@ func AddCommands(root *cobra.Command, version string) {
 		&cobra.Group{ID: groupSignIn, Title: "Signing in:"},
 	)
 	s := newSession(version)
-	for group, makers := range map[string][]func(*session) *cobra.Command{
+	for group, constructors := range map[string][]func(*session) *cobra.Command{
 		groupEntries: {getCommand, setCommand, deleteCommand, listCommand, historyCommand, restoreCommand, runCommand,
 			exportCommand, importCommand},
 		groupTeam:   {boxCommand, usersCommand, apiKeysCommand, dropletCommand, auditCommand},
 		groupSignIn: {initCommand, loginCommand, logoutCommand, whoamiCommand, profileCommand},
 	} {
-		for _, make := range makers {
-			command := make(s)
+		for _, construct := range constructors {
+			command := construct(s)
 			command.GroupID = group
-			s.flags(command)
+			s.addFlags(command)
 			root.AddCommand(command)
 		}
 	}

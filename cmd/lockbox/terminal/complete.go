@@ -11,35 +11,37 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// completionTime bounds what somebody who pressed Tab waits for.
-const completionTime = 2 * time.Second
+// completionTimeout limits how long the shell waits after a user presses Tab.
+const completionTimeout = 2 * time.Second
 
-// complete asks the server what a word can become. Whatever goes wrong, it is silent: a completion that prints an error
-// spoils the line that is being typed.
-func (s *session) complete(ask func(ctx context.Context, server *client.Client, begun string) ([]string,
+// complete returns a completion that asks the server for candidates. It returns no candidates after any error and
+// prints nothing, because output would corrupt the line that the user is typing.
+func (s *session) complete(candidates func(ctx context.Context, server *client.Client, toComplete string) ([]string,
 	error)) cobra.CompletionFunc {
-	return s.completeAfter(func(ctx context.Context, server *client.Client, _ []string, begun string) ([]string,
+	return s.completeAfter(func(ctx context.Context, server *client.Client, _ []string, toComplete string) ([]string,
 		error) {
-		return ask(ctx, server, begun)
+		return candidates(ctx, server, toComplete)
 	})
 }
 
-// completeAfter is complete for a word that depends on the arguments before it.
-func (s *session) completeAfter(ask func(ctx context.Context, server *client.Client, args []string,
-	begun string) ([]string, error)) cobra.CompletionFunc {
-	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-		ctx, cancel := context.WithTimeout(command.Context(), completionTime)
+// completeAfter is complete for candidates that depend on the preceding arguments.
+func (s *session) completeAfter(candidates func(ctx context.Context, server *client.Client, args []string,
+	toComplete string) ([]string, error)) cobra.CompletionFunc {
+	return func(command *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(command.Context(), completionTimeout)
 		defer cancel()
 		server, err := s.open(ctx)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		words, err := ask(ctx, server, args, begun)
+		words, err := candidates(ctx, server, args, toComplete)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		// A shell may show what it is given as it is. A tab comes before what is said of a word.
-		words = slices.DeleteFunc(words, func(word string) bool { return without(word, "\t") != word })
+		// Shells print candidates unchanged, so candidates with control characters are dropped. A tab is allowed:
+		// it separates a candidate from its description.
+		words = slices.DeleteFunc(words, func(word string) bool { return replaceControls(word, "\t") != word })
+		// After BOX/ the user continues with a key, so the shell must not add a blank.
 		directive := cobra.ShellCompDirectiveNoFileComp
 		if len(words) > 0 && strings.HasSuffix(words[0], "/") {
 			directive |= cobra.ShellCompDirectiveNoSpace
@@ -48,32 +50,35 @@ func (s *session) completeAfter(ask func(ctx context.Context, server *client.Cli
 	}
 }
 
-// first completes the first argument alone.
-func first(complete cobra.CompletionFunc) cobra.CompletionFunc { return inTurn(complete) }
+// completeFirst completes the first argument only.
+func completeFirst(complete cobra.CompletionFunc) cobra.CompletionFunc { return completeEach(complete) }
 
-// inTurn completes each argument in a way of its own.
-func inTurn(each ...cobra.CompletionFunc) cobra.CompletionFunc {
-	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-		if len(args) >= len(each) {
+// completeEach completes each argument with the function at the same position. Further arguments are not completed,
+// and never with file names.
+func completeEach(functions ...cobra.CompletionFunc) cobra.CompletionFunc {
+	return func(command *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+		if len(args) >= len(functions) {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return each[len(args)](command, args, begun)
+		return functions[len(args)](command, args, toComplete)
 	}
 }
 
+// completeBoxes offers the caller's boxes.
 func (s *session) completeBoxes() cobra.CompletionFunc {
 	return s.complete(func(ctx context.Context, server *client.Client, _ string) ([]string, error) {
 		return server.ListBoxes(ctx)
 	})
 }
 
+// completeUsers offers all users of the server. The server lists them to admins only; other users get no candidates.
 func (s *session) completeUsers() cobra.CompletionFunc {
 	return s.complete(func(ctx context.Context, server *client.Client, _ string) ([]string, error) {
 		return server.ListUsers(ctx)
 	})
 }
 
-// completeMembers offers the users of the box that is the argument before.
+// completeMembers offers the users of the box that the first argument names.
 func (s *session) completeMembers() cobra.CompletionFunc {
 	return s.completeAfter(func(ctx context.Context, server *client.Client, args []string, _ string) ([]string, error) {
 		box, err := server.DescribeBox(ctx, args[0])
@@ -88,10 +93,11 @@ func (s *session) completeMembers() cobra.CompletionFunc {
 	})
 }
 
-// completeAddresses offers boxes, and the entries of a box once its name is there.
+// completeAddresses offers boxes, and after BOX/ the entries of that box. It lists all keys of the box for each
+// completion; the server limits the number of entries in a box, so this stays small.
 func (s *session) completeAddresses() cobra.CompletionFunc {
-	return s.complete(func(ctx context.Context, server *client.Client, begun string) ([]string, error) {
-		box, prefix, found := strings.Cut(begun, "/")
+	return s.complete(func(ctx context.Context, server *client.Client, toComplete string) ([]string, error) {
+		box, prefix, found := strings.Cut(toComplete, "/")
 		if !found {
 			boxes, err := server.ListBoxes(ctx)
 			for i := range boxes {
@@ -99,7 +105,7 @@ func (s *session) completeAddresses() cobra.CompletionFunc {
 			}
 			return boxes, err
 		}
-		// What is typed may end within a segment, where no prefix of keys can.
+		// The server accepts only whole segments as a prefix of keys, and the typed text may end within a segment.
 		keys, err := server.ListEntries(ctx, box, "")
 		words := make([]string, 0, len(keys))
 		for _, key := range keys {
@@ -111,8 +117,20 @@ func (s *session) completeAddresses() cobra.CompletionFunc {
 	})
 }
 
+// completeAddressThenFile completes an address as the first argument and leaves the second, a file, to the shell.
+func completeAddressThenFile(s *session) cobra.CompletionFunc {
+	addresses := s.completeAddresses()
+	return func(command *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+		return addresses(command, args, toComplete)
+	}
+}
+
+// completeProfiles offers the names in the profile file. It needs no server.
 func (s *session) completeProfiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	if err := s.choose(); err != nil {
+	if err := s.selectProfile(); err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	return s.book.Names(), cobra.ShellCompDirectiveNoFileComp

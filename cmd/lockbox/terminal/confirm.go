@@ -10,24 +10,27 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// yesFlag is for scripts, which cannot be asked.
-func yesFlag(command *cobra.Command, yes *bool) {
-	command.Flags().BoolVar(yes, "yes", false, "do it without asking")
+// addYesFlag adds --yes, which scripts use because they cannot answer a question.
+func addYesFlag(command *cobra.Command, yes *bool) {
+	command.Flags().BoolVar(yes, "yes", false, "do not ask for confirmation")
 }
 
-// sure asks before something is done that cannot be undone. Where nobody can be asked, --yes must have said it.
-func sure(ctx context.Context, yes bool, format string, args ...any) error {
+// confirm asks before an action that cannot be undone, unless yes is set. It returns nil only after an explicit yes.
+// The question may contain names from the server, so control characters are replaced. Without a terminal the result
+// is a usage error that names --yes. Any other answer, including the empty one, is an error, so that the exit code
+// shows that nothing was done.
+func confirm(ctx context.Context, yes bool, format string, args ...any) error {
 	if yes {
 		return nil
 	}
 	agreed, err := prompt.Yes(ctx, printable(fmt.Sprintf(format, args...)))
 	switch {
 	case errors.Is(err, prompt.ErrNoTerminal):
-		return &usageError{fmt.Errorf("%w: use --yes if you are sure", err)}
+		return &usageError{fmt.Errorf("%w: use --yes to confirm", err)}
 	case err != nil:
 		return err
 	case !agreed:
-		return errors.New("nothing was done")
+		return errors.New("not confirmed; nothing was changed")
 	}
 	return nil
 }

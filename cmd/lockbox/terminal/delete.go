@@ -6,34 +6,34 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
+// deleteCommand deletes an entry (DELETE /boxes/{box}/entries/{key}). It needs the permission deleteEntry and no
+// encryption key. With --if-version, an entry at another version ends with exitConflict. The server keeps the
+// versions of a deleted entry for LOCKBOX_DELETED_ENTRY_RETENTION and deletes them permanently afterwards.
 func deleteCommand(s *session) *cobra.Command {
 	var options client.DeleteOptions
 	command := &cobra.Command{
 		Use:        "delete BOX/KEY",
 		SuggestFor: []string{"rm", "remove"},
-		Short:      "Delete an entry, which lockbox restore brings back",
-		Long: `Delete an entry. It does not ask: the server keeps the versions for a while, 30 days unless it is set up otherwise, and
-lockbox restore brings one of them back.`,
+		Short:      "Delete an entry, which lockbox restore can bring back",
+		Long: `Delete an entry. The command does not ask for confirmation, because the server keeps the versions of
+a deleted entry for 30 days unless its operator configures another time. Until then lockbox restore brings the entry
+back.`,
 		Example: `  lockbox delete prod/app
-  lockbox delete prod/app --if-version 7      # only if nobody wrote it since`,
+  lockbox delete prod/app --if-version 7      # only if version 7 is still the newest`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: first(s.completeAddresses()),
+		ValidArgsFunction: completeFirst(s.completeAddresses()),
 		RunE: func(command *cobra.Command, args []string) error {
-			if err := versionFlag(command, "if-version", options.IfMatch); err != nil {
+			if err := checkVersionFlag(command, "if-version", options.IfMatch); err != nil {
 				return err
 			}
-			at, err := parseAddress(args[0])
-			if err != nil {
-				return err
-			}
-			server, err := s.open(command.Context())
+			server, at, err := s.openEntry(command.Context(), args[0])
 			if err != nil {
 				return err
 			}
 			if err := server.DeleteEntry(command.Context(), at.box, at.key, &options); err != nil {
 				return err
 			}
-			s.say("%s is deleted. lockbox history %[1]s shows the versions that lockbox restore can bring back.", at)
+			s.report("Deleted %s. To see the versions that can be restored, run: lockbox history %[1]s", at)
 			return nil
 		},
 	}

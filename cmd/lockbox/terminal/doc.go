@@ -1,3 +1,11 @@
-// Package terminal holds the commands of lockbox for those who use a server over HTTP: people at a terminal, and scripts.
-// Each noun or verb is a file. They call the Go package client and know nothing of the server's inside.
+// Package terminal holds the lockbox commands that call a server over HTTP, for people at a terminal and for scripts.
+// One file holds one noun or verb. The commands use the Go package client and import nothing of the server.
+//
+// Three rules apply to every command:
+//
+//   - Standard output carries only the result, as text or, with --output json, as JSON. Prompts, progress, notices and
+//     errors go to standard error.
+//   - The exit code states the kind of failure; see exitCodes. Scripts rely on these codes.
+//   - Secrets are never arguments, because other users of the machine can read the arguments of a process. They come
+//     from standard input, a file, the environment or a prompt without echo.
 package terminal

@@ -14,45 +14,58 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
+// dropletCommand is the parent of the commands for droplets. They use the accounts API (/api/v1), which authorizes
+// by group and not by role: a group that is too low ends with exitForbidden. A server without a Docker engine ends
+// with exitUnavailable. The responses of the accounts API contain all droplets, also those to a change of one.
 func dropletCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "droplet",
-		Short: "Look after droplets: containers that behave like small servers",
+		Short: "Manage droplets: containers that behave like small servers",
+		Long: `Manage droplets: containers that behave like small servers and that you reach with SSH. Viewers may
+list droplets; managers may also add, start, stop and delete them. The server needs a Docker engine.`,
+		Example: "  lockbox droplet add --key-file ~/.ssh/droplet\n  lockbox droplet list",
 	}
-	command.AddCommand(dropletListCommand(s), dropletAddCommand(s),
-		s.dropletChange("start", "Start a droplet", (*client.Client).StartDroplet),
-		s.dropletChange("stop", "Stop a droplet", (*client.Client).StopDroplet),
-		s.dropletChange("restart", "Stop a droplet and start it again", (*client.Client).RestartDroplet),
-		dropletDeleteCommand(s))
+	command.AddCommand(
+		dropletListCommand(s),
+		dropletAddCommand(s),
+		dropletActionCommand(s, "start", "Start a droplet", (*client.Client).StartDroplet),
+		dropletActionCommand(s, "stop", "Stop a droplet", (*client.Client).StopDroplet),
+		dropletActionCommand(s, "restart", "Stop and start a droplet", (*client.Client).RestartDroplet),
+		dropletDeleteCommand(s),
+	)
 	return command
 }
 
+// showDroplets prints droplets in the order of the server. With --output json it prints them as the server returns
+// them. Times and states are texts of the server and are not parsed.
 func (s *session) showDroplets(droplets []client.Droplet) error {
 	return s.show(droplets, []string{"NAME", "ID", "CREATED", "STATUS", "PORTS"}, func(add func(...string)) {
 		for _, droplet := range droplets {
-			add(droplet.Name, droplet.ID, droplet.Created, droplet.Status, cmp.Or(portsText(droplet.Ports), "-"))
+			add(droplet.Name, droplet.ID, droplet.Created, droplet.Status, cmp.Or(formatPorts(droplet.Ports), "-"))
 		}
 	})
 }
 
-// portsText is the ports of a droplet in their order, each with where it is reached.
-func portsText(ports map[string]client.Port) string {
-	inside := slices.SortedFunc(maps.Keys(ports), func(one, other string) int {
+// formatPorts returns the ports of a droplet as HOST:PORT->CONTAINER_PORT, sorted by the port in the container.
+func formatPorts(ports map[string]client.Port) string {
+	texts := slices.SortedFunc(maps.Keys(ports), func(one, other string) int {
 		a, _ := strconv.Atoi(one)
 		b, _ := strconv.Atoi(other)
 		return cmp.Compare(a, b)
 	})
-	for i, port := range inside {
+	for i, port := range texts {
 		from := ports[port].From
-		inside[i] = fmt.Sprintf("%s:%d->%s", from.IP, from.Port, port)
+		texts[i] = fmt.Sprintf("%s:%d->%s", from.IP, from.Port, port)
 	}
-	return strings.Join(inside, " ")
+	return strings.Join(texts, " ")
 }
 
+// dropletListCommand lists all droplets (GET /api/v1/droplet/list). This needs at least the group viewer.
 func dropletListCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
-		Short:   "List all droplets, newest first; for viewers",
+		Short:   "List all droplets, newest first (viewers)",
+		Long:    "List all droplets with their status and ports, newest first. This needs the group viewer or higher.",
 		Example: "  lockbox droplet list",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
@@ -65,41 +78,48 @@ func dropletListCommand(s *session) *cobra.Command {
 	}
 }
 
-// dropletChange is a command that changes one droplet and lists them all, as the server answers it.
-func (s *session) dropletChange(verb, short string,
-	change func(*client.Client, context.Context, string) ([]client.Droplet, error)) *cobra.Command {
+// dropletActionCommand returns a command that runs action on one droplet. It prints all droplets afterwards, which
+// is what the server responds with. These commands need at least the group manager. An unknown droplet ends with
+// exitNotFound.
+func dropletActionCommand(s *session, verb, short string,
+	action func(*client.Client, context.Context, string) ([]client.Droplet, error)) *cobra.Command {
 	return &cobra.Command{
 		Use:     verb + " DROPLET",
-		Short:   short + ", and list them all; for managers",
+		Short:   short + " and list all droplets (managers)",
+		Long:    short + " and list all droplets with their status. This needs the group manager or higher.",
 		Example: "  lockbox droplet " + verb + " droplet01",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			droplets, err := change(server, ctx, args[0])
+			droplets, err := action(server, ctx, args[0])
 			if err != nil {
 				return err
 			}
 			return s.showDroplets(droplets)
 		}),
-		ValidArgsFunction: first(s.completeDroplets()),
+		ValidArgsFunction: completeFirst(s.completeDroplets()),
 	}
 }
 
+// dropletDeleteCommand deletes a droplet (DELETE /api/v1/droplet/delete/{droplet}). Without --yes it asks first; if
+// there is no terminal, it ends with exitUsage and deletes nothing. The server also deletes the entry with the
+// private key, if that entry is unchanged since the droplet was added.
 func dropletDeleteCommand(s *session) *cobra.Command {
 	var yes bool
-	command := s.dropletChange("delete", "Delete a droplet with all that is on it",
+	command := dropletActionCommand(s, "delete", "Delete a droplet with all its data",
 		func(server *client.Client, ctx context.Context, name string) ([]client.Droplet, error) {
-			if err := sure(ctx, yes, "Delete the droplet %s with all that is on it, for ever?", name); err != nil {
+			if err := confirm(ctx, yes, "Permanently delete droplet %s and all its data?", name); err != nil {
 				return nil, err
 			}
 			return server.DeleteDroplet(ctx, name)
 		})
-	command.Long = `Delete a droplet with all that is on it, for ever, and the entry with its private key if nobody changed that. It asks
-first; where nobody can be asked, it wants --yes.`
+	command.Long = `Delete a droplet and all its data. This cannot be undone. The entry that holds its private key
+is deleted too, unless the entry was changed. The command asks for confirmation; scripts must use --yes.`
 	command.Example += "\n  lockbox droplet delete droplet01 --yes"
-	yesFlag(command, &yes)
+	addYesFlag(command, &yes)
 	return command
 }
 
+// completeDroplets offers the names of all droplets.
 func (s *session) completeDroplets() cobra.CompletionFunc {
 	return s.complete(func(ctx context.Context, server *client.Client, _ string) ([]string, error) {
 		droplets, err := server.ListDroplets(ctx)

@@ -12,19 +12,27 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
+// dropletAddFlags are the flags of lockbox droplet add. box and keyFile exclude each other.
 type dropletAddFlags struct {
-	image, box, keyFile string
-	env                 []string
+	image   string   // "" for the first image that the server allows
+	box     string   // receives the private key, and provides the entries of env
+	keyFile string   // receives the private key
+	env     []string // pairs of the form NAME=KEY
 }
 
+// dropletAddCommand adds a droplet (POST /api/v1/droplet/add). The server does not keep the private key unless --box
+// names a box for it, so the key must reach the user in any case; see addDropletWithKeyFile. An image that the
+// server does not allow ends with exitUsage.
 func dropletAddCommand(s *session) *cobra.Command {
 	var flags dropletAddFlags
 	command := &cobra.Command{
 		Use:   "add",
-		Short: "Make a droplet; for managers",
-		Long: `Make a droplet and a key pair to sign in to it with SSH. With --box the private key becomes the entry droplets/NAME/ssh
-of that box, and --env fills the droplet's environment from entries of the box; both need the encryption key. Without
---box the private key is written to --key-file, or else printed alone on standard output, this once.`,
+		Short: "Create a droplet (managers)",
+		Long: `Create a droplet and an SSH key pair to sign in to it. The private key is shown only this once: it is
+written to --key-file, or else printed to standard output with nothing around it.
+
+With --box the private key is stored as the entry droplets/NAME/ssh of that box instead, and --env sets environment
+variables of the droplet from entries of the box. Both need the encryption key.`,
 		Example: `  lockbox droplet add --key-file ~/.ssh/droplet
   lockbox droplet add --box prod --image debian-sshd:13 --env DATABASE_URL=db/url`,
 		Args: cobra.NoArgs,
@@ -33,17 +41,20 @@ of that box, and --env fills the droplet's environment from entries of the box; 
 		}),
 	}
 	command.Flags().StringVar(&flags.image, "image", "",
-		"one of the images that the server allows; the first of them by default")
-	command.Flags().StringVar(&flags.box, "box", "", "box that takes the private key")
+		"image to use, which the server must allow (default: the first allowed image)")
+	command.Flags().StringVar(&flags.box, "box", "", "store the private key in this box")
 	command.Flags().StringArrayVar(&flags.env, "env", nil,
-		"NAME=KEY fills a variable from the entry KEY of the box; may be repeated")
-	command.Flags().StringVar(&flags.keyFile, "key-file", "", "new file for the private key, readable by you alone")
+		"set a variable from an entry of the box, as NAME=KEY; may be repeated")
+	command.Flags().StringVar(&flags.keyFile, "key-file", "",
+		"write the private key to this new file, which only you can read")
 	command.MarkFlagsMutuallyExclusive("box", "key-file")
 	_ = command.RegisterFlagCompletionFunc("box", s.completeBoxes())
-	s.key.flags(command)
+	s.key.addFlags(command)
 	return command
 }
 
+// addDroplet checks the flags, obtains the encryption key if a box is involved, and adds a droplet. Every check that
+// needs no server comes first, because a droplet is expensive to create.
 func (s *session) addDroplet(ctx context.Context, server *client.Client, flags dropletAddFlags) error {
 	options := client.DropletOptions{Image: flags.image, Box: flags.box}
 	var err error
@@ -56,102 +67,116 @@ func (s *session) addDroplet(ctx context.Context, server *client.Client, flags d
 			return err
 		}
 	case len(options.Env) > 0:
-		return &usageError{errors.New("--env reads entries of a box: use --box too")}
+		return &usageError{errors.New("--env reads entries of a box: add --box")}
 	}
-	var file *os.File
 	if flags.keyFile != "" {
-		// Before there is a droplet that nobody could sign in to.
-		if file, err = os.OpenFile(flags.keyFile, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
-			return &usageError{fmt.Errorf("--key-file must be a file that can be made new: %w", err)}
-		}
+		return s.addDropletWithKeyFile(ctx, server, &options, flags.keyFile)
 	}
 	droplets, err := server.AddDroplet(ctx, &options)
-	if file != nil {
-		if err == nil {
-			err = keepPrivateKey(file, droplets)
-		}
-		_ = file.Close()
-	}
 	switch {
-	case err != nil && file != nil && droplets == nil:
-		_ = os.Remove(flags.keyFile)
-		return err
 	case err != nil:
 		return err
-	case flags.box == "" && flags.keyFile == "":
+	// Without --box and --key-file, standard output is the only place for the key.
+	case flags.box == "":
 		return s.showPrivateKey(droplets)
 	}
-	return s.showDroplets(withoutKeys(droplets))
+	return s.showDroplets(withoutPrivateKeys(droplets))
 }
 
-// parseEnv reads NAME=KEY.
+// addDropletWithKeyFile adds a droplet and writes its private key to a new file. It creates the file first: otherwise a
+// droplet could exist that no one can sign in to. If the server adds no droplet, the file is removed.
+func (s *session) addDropletWithKeyFile(ctx context.Context, server *client.Client, options *client.DropletOptions,
+	path string) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return &usageError{fmt.Errorf("cannot create --key-file, which must not exist yet: %w", err)}
+	}
+	defer file.Close()
+	droplets, err := server.AddDroplet(ctx, options)
+	if err == nil {
+		err = writePrivateKey(file, droplets)
+	}
+	if err != nil {
+		// If the droplet exists, the file stays: it may contain the only copy of the key.
+		if droplets == nil {
+			_ = os.Remove(path)
+		}
+		return err
+	}
+	return s.showDroplets(withoutPrivateKeys(droplets))
+}
+
+// parseEnv reads pairs of the form NAME=KEY. A name may occur only once.
 func parseEnv(pairs []string) (map[string]string, error) {
 	variables := map[string]string{}
 	for _, pair := range pairs {
 		name, key, found := strings.Cut(pair, "=")
-		if _, twice := variables[name]; twice || !found || name == "" || key == "" {
-			return nil, &usageError{fmt.Errorf("--env %q is not NAME=KEY, each name once", pair)}
+		if _, duplicate := variables[name]; duplicate || !found || name == "" || key == "" {
+			return nil, &usageError{fmt.Errorf("invalid --env %q: use NAME=KEY, and each name once", pair)}
 		}
 		variables[name] = key
 	}
 	return variables, nil
 }
 
-// newDroplet returns the one that came with its private key.
-func newDroplet(droplets []client.Droplet) (client.Droplet, error) {
+// addedDroplet returns the droplet that the server has just added: the only one with a private key in the response.
+func addedDroplet(droplets []client.Droplet) (client.Droplet, error) {
 	for _, droplet := range droplets {
 		if !droplet.PrivateKey.IsZero() {
 			return droplet, nil
 		}
 	}
-	return client.Droplet{}, errors.New(
-		"the droplet is made, and the answer has no private key: delete it with lockbox droplet delete")
+	return client.Droplet{}, errors.New("the server added a droplet but returned no private key: " +
+		"delete the droplet with lockbox droplet delete")
 }
 
-func keepPrivateKey(file *os.File, droplets []client.Droplet) error {
-	made, err := newDroplet(droplets)
+// writePrivateKey writes the key of the new droplet to a file and syncs it. If that fails, the droplet exists without
+// a key that anyone has, so the error asks the user to delete it.
+func writePrivateKey(file *os.File, droplets []client.Droplet) error {
+	added, err := addedDroplet(droplets)
 	if err != nil {
 		return err
 	}
-	if _, err := file.WriteString(made.PrivateKey.Reveal()); err != nil {
-		return fmt.Errorf("%s is made, and its private key cannot be written: delete it with lockbox droplet delete: %w", made.Name, err)
+	if _, err := file.WriteString(added.PrivateKey.Reveal()); err != nil {
+		return fmt.Errorf("cannot write the private key of the new droplet %s: delete it with lockbox droplet "+
+			"delete: %w", added.Name, err)
 	}
 	return file.Sync()
 }
 
-// withoutKeys takes out what went somewhere else.
-func withoutKeys(droplets []client.Droplet) []client.Droplet {
+// withoutPrivateKeys removes keys that are already in a file or in a box, so that they are not printed as well.
+func withoutPrivateKeys(droplets []client.Droplet) []client.Droplet {
 	for i := range droplets {
 		droplets[i].PrivateKey = client.Secret{}
 	}
 	return droplets
 }
 
-// showPrivateKey prints the key alone, or in JSON the whole answer with it.
+// showPrivateKey prints only the private key, or with --output json the whole response including the key.
 func (s *session) showPrivateKey(droplets []client.Droplet) error {
-	made, err := newDroplet(droplets)
+	added, err := addedDroplet(droplets)
 	if err != nil {
 		return err
 	}
-	if s.output == formJSON {
-		type shown struct {
+	if s.output == formatJSON {
+		type dropletWithKey struct {
 			client.Droplet
 
 			PrivateKey string `json:"privateKey,omitempty"`
 		}
-		all := make([]shown, len(droplets))
+		all := make([]dropletWithKey, len(droplets))
 		for i, droplet := range droplets {
-			all[i] = shown{droplet, droplet.PrivateKey.Reveal()}
+			all[i] = dropletWithKey{droplet, droplet.PrivateKey.Reveal()}
 		}
 		return s.showJSON(all)
 	}
-	key := made.PrivateKey.Reveal()
+	key := added.PrivateKey.Reveal()
 	if !strings.HasSuffix(key, "\n") {
 		key += "\n"
 	}
 	if err := s.print(key); err != nil {
 		return err
 	}
-	s.say("This is the private key of %s: keep it, it is not shown again.", made.Name)
+	s.report("Added droplet %s. Store its private key now: it is not shown again.", added.Name)
 	return nil
 }

@@ -17,72 +17,82 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// maxInput bounds what is read from a file or standard input; servers take less (LOCKBOX_MAX_VALUE_BYTES).
+// maxInput limits what is read from a file or standard input, in bytes. It protects this program's memory; the limit
+// that a server enforces is lower (LOCKBOX_MAX_VALUE_BYTES).
 const maxInput = 64 << 20
 
-// valueFlags say where the value that is to be set comes from.
+// valueFlags select the source of the value that lockbox set writes. At most one source may be given: an argument,
+// standard input, a generated value or, without any of them, a prompt.
 type valueFlags struct {
 	stdin, asString bool
 	generate        int
 	show            bool
 }
 
-func (f *valueFlags) flags(command *cobra.Command) {
+// addFlags adds the flags. Only one of them can be given, except for --stdin with --string and --generate with --show.
+func (f *valueFlags) addFlags(command *cobra.Command) {
 	command.Flags().BoolVar(&f.stdin, "stdin", false, "read the value from standard input")
-	command.Flags().BoolVar(&f.asString, "string", false, "take a file or standard input as a string, JSON or not")
-	command.Flags().IntVar(&f.generate, "generate", 0, "make a value of this many random letters and digits")
-	command.Flags().BoolVar(&f.show, "show", false, "with --generate: print the value, too")
+	command.Flags().BoolVar(&f.asString, "string", false,
+		"store a file or standard input as a string, even if it is JSON")
+	command.Flags().IntVar(&f.generate, "generate", 0, "generate a value of this many random letters and digits")
+	command.Flags().BoolVar(&f.show, "show", false, "with --generate: print the generated value")
 	command.MarkFlagsMutuallyExclusive("stdin", "generate")
 	command.MarkFlagsMutuallyExclusive("string", "generate")
 }
 
-// value returns the value that is to be set. It is asked for where nothing says where it comes from.
+// value returns the value to write, as JSON. args holds the arguments after the address. Without an argument and
+// without a flag, the value is read from a prompt that does not echo it.
 func (f valueFlags) value(command *cobra.Command, s *session, args []string) (json.RawMessage, error) {
-	given := command.Flags().Changed("generate")
+	generating := command.Flags().Changed("generate")
 	switch {
-	case len(args) > 0 && (f.stdin || given):
-		return nil, &usageError{errors.New("the value is given twice: as an argument, and by --stdin or --generate")}
-	case f.show && !given:
-		return nil, &usageError{errors.New("--show goes with --generate; lockbox get shows a value")}
-	case given:
+	case len(args) > 0 && (f.stdin || generating):
+		return nil, &usageError{errors.New("the value is given twice: use either an argument or --stdin or --generate")}
+	case f.show && !generating:
+		return nil, &usageError{errors.New("--show needs --generate; to print a stored value, use lockbox get")}
+	case generating:
 		return f.generated(s)
 	case f.stdin:
 		return f.read(s.input(command.Context()), "standard input")
 	case len(args) == 0:
-		return s.askForValue(command)
+		return s.promptForValue(command)
 	}
-	text := args[0]
+	return f.fromArgument(args[0])
+}
+
+// fromArgument returns an argument as a string, or the contents of a file for @FILE. A leading @@ stands for one @.
+func (f valueFlags) fromArgument(text string) (json.RawMessage, error) {
 	path, isFile := strings.CutPrefix(text, "@")
 	switch {
 	case isFile && strings.HasPrefix(path, "@"):
 		text = path
 	case isFile:
-		file, err := os.Open(path) //nolint:gosec // what the user named
+		file, err := os.Open(path) //nolint:gosec // the user names the file
 		if err != nil {
-			return nil, &usageError{fmt.Errorf("the value cannot be read: %w (a value that begins with @ is written "+
-				"with two)", err)}
+			return nil, &usageError{fmt.Errorf("cannot read the value: %w (write @@ for a value that begins with @)",
+				err)}
 		}
 		defer file.Close()
 		return f.read(file, path)
 	}
 	if !utf8.ValidString(text) {
-		return nil, notText("the value")
+		return nil, notUTF8("the value")
 	}
 	return interchange.Text(text).JSON(), nil
 }
 
-// read takes JSON where it parses, and a string otherwise. A string of one line loses the end of that line, which editors
-// and echo put there; one of more lines, such as a key file, is kept as it is.
-func (f valueFlags) read(in io.Reader, from string) (json.RawMessage, error) {
-	text, err := readAll(in, from)
+// read returns valid JSON unchanged and other text as a string. A string of one line loses its line end, which
+// editors and echo add; a string of several lines, such as a key file, is stored byte for byte. source names the
+// input in errors.
+func (f valueFlags) read(in io.Reader, source string) (json.RawMessage, error) {
+	text, err := readAll(in, source)
 	if err != nil {
 		return nil, err
 	}
 	if len(text) == 0 {
-		return nil, &usageError{fmt.Errorf("%s is empty; an empty string is set with the argument ''", from)}
+		return nil, &usageError{fmt.Errorf("%s is empty; to store an empty string, use the argument ''", source)}
 	}
 	if !utf8.Valid(text) {
-		return nil, notText(from)
+		return nil, notUTF8(source)
 	}
 	if !f.asString && json.Valid(text) {
 		return bytes.TrimSpace(text), nil
@@ -94,49 +104,57 @@ func (f valueFlags) read(in io.Reader, from string) (json.RawMessage, error) {
 	return interchange.Text(string(text)).JSON(), nil
 }
 
-func readAll(in io.Reader, from string) ([]byte, error) {
+// readAll reads up to maxInput bytes; more is a usage error. source names the input in errors.
+func readAll(in io.Reader, source string) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(in, maxInput+1))
 	if err != nil {
-		return nil, fmt.Errorf("%s cannot be read: %w", from, err)
+		return nil, fmt.Errorf("cannot read %s: %w", source, err)
 	}
 	if len(text) > maxInput {
-		return nil, &usageError{fmt.Errorf("%s is larger than %d MiB", from, maxInput>>20)}
+		return nil, &usageError{fmt.Errorf("%s is larger than %d MiB", source, maxInput>>20)}
 	}
 	return text, nil
 }
 
-func notText(from string) error {
-	return &usageError{fmt.Errorf("%s is not UTF-8 text, which JSON is made of: encode it, as with base64", from)}
+// notUTF8 is the error for text that JSON cannot hold. The caller must encode it, because guessing an encoding could
+// change a secret.
+func notUTF8(source string) error {
+	return &usageError{fmt.Errorf("%s is not UTF-8 text, which JSON requires: encode it first, for example with base64",
+		source)}
 }
 
-func (s *session) askForValue(command *cobra.Command) (json.RawMessage, error) {
-	nowhere := &usageError{errors.New(
-		"there is no value: give it as an argument, as @FILE, or with --stdin or --generate")}
+// promptForValue asks for a value, which is stored as a string. It requires that standard input is a terminal: a
+// script that forgot --stdin must fail and not wait for a person. A typed value is one line and is always a string,
+// even if it looks like JSON.
+func (s *session) promptForValue(command *cobra.Command) (json.RawMessage, error) {
+	noValue := &usageError{errors.New("no value given: use an argument, @FILE, --stdin or --generate")}
 	if !prompt.IsTerminal(s.in) {
-		return nil, nowhere
+		return nil, noValue
 	}
 	text, err := prompt.Hidden(command.Context(), "Value: ")
 	if errors.Is(err, prompt.ErrNoTerminal) {
-		return nil, nowhere
+		return nil, noValue
 	}
 	if err != nil {
 		return nil, err
 	}
 	if !utf8.ValidString(text) {
-		return nil, notText("the value")
+		return nil, notUTF8("the value")
 	}
 	return interchange.Text(text).JSON(), nil
 }
 
-// What generated values are made of, and how long they may be. 62 characters make 5.95 bits each: 22 are 128 bits, 43 are 256.
+// The alphabet and the maximum length of generated values. Each of the 62 characters carries 5.95 bits of entropy, so
+// 22 characters exceed 128 bits and 43 exceed 256 bits.
 const (
 	alphabet     = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 	maxGenerated = 4096
 )
 
+// generated returns a random string. With --show it prints the string before the entry is written.
 func (f valueFlags) generated(s *session) (json.RawMessage, error) {
 	if f.generate < 1 || f.generate > maxGenerated {
-		return nil, &usageError{fmt.Errorf("--generate makes 1 to %d characters", maxGenerated)}
+		return nil, &usageError{fmt.Errorf("--generate must be a number from 1 to %d", maxGenerated)}
 	}
 	text := generate(f.generate)
 	if f.show {
@@ -147,6 +165,7 @@ func (f valueFlags) generated(s *session) (json.RawMessage, error) {
 	return interchange.Text(text).JSON(), nil
 }
 
+// generate returns length characters of alphabet, chosen independently and uniformly by crypto/rand.
 func generate(length int) string {
 	text := make([]byte, 0, length)
 	var random [64]byte
@@ -154,7 +173,7 @@ func generate(length int) string {
 		_, _ = rand.Read(random[:]) // never fails
 		for _, c := range random {
 			if int(c) >= 256-256%len(alphabet) {
-				continue // or the first letters would come more often
+				continue // a modulo of these bytes would favour the first letters
 			}
 			if text = append(text, alphabet[int(c)%len(alphabet)]); len(text) == length {
 				return string(text)

@@ -8,44 +8,47 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// remedies say what to do about a code, where the server's sentence does not.
+// remedies maps error codes of the server to what the user can do next. A code is missing here if the server's message
+// already contains the remedy.
 var remedies = map[string]string{
 	"already_initialized": "sign in with lockbox login",
-	"unauthenticated": "sign in with lockbox login; where LOCKBOX_API_KEY is set it counts first: put a " +
-		"good key there, or unset it",
+	"unauthenticated": "sign in with lockbox login; if LOCKBOX_API_KEY is set, it takes precedence: set it to a " +
+		"valid key or unset it",
 	"token_expired":             "sign in with lockbox login",
 	"refresh_token_not_found":   "sign in with lockbox login",
-	"permission_missing":        "a boxadmin grants permissions with lockbox box permissions",
-	"box_not_found":             "lockbox box list shows the boxes that you have a part in",
+	"permission_missing":        "a boxadmin can grant permissions with lockbox box permissions",
+	"box_not_found":             "lockbox box list shows your boxes",
 	"entry_not_found":           "lockbox list shows the entries of a box",
-	"version_not_found":         "lockbox history shows those that are",
-	"box_user_not_found":        "lockbox box user list shows those there are",
-	"user_not_found":            "lockbox users list shows them to admins",
-	"api_key_not_found":         "lockbox api-keys list shows yours by their ids",
-	"group_too_low":             "your group is too low; the owner changes it with lockbox users update --group",
-	"droplet_not_found":         "lockbox droplet list shows those there are",
-	"route_not_found":           "is this the address of a Lockbox?",
-	"outcome_unknown":           "look before you try again",
-	"tampered":                  "tell whoever runs the server",
+	"version_not_found":         "lockbox history shows the available versions",
+	"box_user_not_found":        "lockbox box user list shows the users of a box",
+	"user_not_found":            "lockbox users list shows all users to admins",
+	"api_key_not_found":         "lockbox api-keys list shows your keys and their ids",
+	"group_too_low":             "the owner can change your group with lockbox users update --group",
+	"droplet_not_found":         "lockbox droplet list shows all droplets",
+	"route_not_found":           "check that the address is that of a Lockbox server",
+	"outcome_unknown":           "check whether the change was made before you try again",
+	"tampered":                  "report this to the operator of the server",
 	"encryption_key_required":   "set LOCKBOX_ENCRYPTION_KEY or use --encryption-key-file",
-	"init_token_required":       "give it with --init-token-file",
+	"init_token_required":       "pass the token with --init-token-file",
 	"totp_required":             "lockbox login asks for the code",
 	"current_password_required": "lockbox users passwd asks for it",
 }
 
-// instead replaces the server's sentence where that speaks of headers, which nobody at a terminal has written.
-var instead = map[string]string{
-	"encryption_key_mismatch": "the value is under another encryption key than the one given; lockbox history shows " +
-		"who wrote it and may have the key",
-	"precondition_failed": "nothing was written: somebody wrote the entry since, or it is there already; read it " +
-		"again, or look at lockbox history",
+// replacements maps error codes to messages that replace the server's. The server's messages for these codes name HTTP
+// headers, which a user of the terminal never sees.
+var replacements = map[string]string{
+	"encryption_key_mismatch": "the value is encrypted under another encryption key than the one given; lockbox " +
+		"history shows who wrote it and may have the key",
+	"precondition_failed": "nothing was written: the entry has changed or already exists; read it again, or see " +
+		"lockbox history",
 }
 
-// Explain puts an error into a sentence for people: what is wrong, and what to do about it.
+// Explain returns the message of an error for a person: what went wrong and what to do next. For a failure of the
+// server it includes the request id, by which the operator finds the failure in the log.
 func Explain(err error) string {
-	var about *told
-	if errors.As(err, &about) {
-		return about.Error()
+	var detailed *detailedError
+	if errors.As(err, &detailed) {
+		return detailed.Error()
 	}
 	var refused *client.Error
 	if !errors.As(err, &refused) {
@@ -53,17 +56,19 @@ func Explain(err error) string {
 	}
 	var text strings.Builder
 	switch {
+	// Status 0 means that there was no response. The message is the client's own.
 	case refused.Status == 0 && errors.Is(refused, client.ErrUnavailable):
 		text.WriteString("the server cannot be reached: " + refused.Message)
-	case instead[refused.Code] != "":
-		text.WriteString(instead[refused.Code])
+	case replacements[refused.Code] != "":
+		text.WriteString(replacements[refused.Code])
 	default:
 		text.WriteString(printable(refused.Message))
 	}
 	if remedy := remedies[refused.Code]; remedy != "" {
 		text.WriteString("; " + remedy)
 	}
-	if refused.RetryAfter > 0 && refused.Code != "no_droplet_host" { // which waiting does not change
+	// A missing host for droplets is a matter of configuration, so waiting does not help.
+	if refused.RetryAfter > 0 && refused.Code != "no_droplet_host" {
 		text.WriteString("; try again in " + refused.RetryAfter.Round(time.Second).String())
 	}
 	if errors.Is(refused, client.ErrServer) && refused.RequestID != "" {
@@ -72,16 +77,21 @@ func Explain(err error) string {
 	return text.String()
 }
 
-// told is an error with what a command knows of it: which of several entries it is about, how far the work has come.
-type told struct {
-	before string
+// detailedError adds what only the command knows to an error: which of several entries it concerns, or how much of the
+// work is done. Its message is already explained, so Explain returns it unchanged.
+type detailedError struct {
+	prefix string
 	error
-	after string
+	suffix string
 }
 
-// about is an error of a command that has more than one entry.
-func about(at address, err error) error { return &told{before: at.String() + ": ", error: err} }
+// entryError names the entry that an error concerns. Commands that handle several entries use it.
+func entryError(at address, err error) error {
+	return &detailedError{prefix: at.String() + ": ", error: err}
+}
 
-func (e *told) Error() string { return e.before + Explain(e.error) + e.after }
+// Error returns the explained message between prefix and suffix.
+func (e *detailedError) Error() string { return e.prefix + Explain(e.error) + e.suffix }
 
-func (e *told) Unwrap() error { return e.error }
+// Unwrap returns the original error, which determines the exit code.
+func (e *detailedError) Unwrap() error { return e.error }

@@ -15,71 +15,69 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
 )
 
+// exportFlags are the flags of lockbox export.
 type exportFlags struct {
-	format, file string
-	force        bool
-	version      uint64
-	allow        []string
-	options      interchange.Options
+	format  string // "" for the format that file indicates
+	file    string // "" for standard output
+	force   bool   // replace file if it exists
+	version uint64 // 0 for the newest
+	allow   []string
+	options interchange.Options
 }
 
+// exportCommand prints an entry in another format (GET /boxes/{box}/entries/{key}). It needs the permission
+// readEntry and the encryption key. With --file it prints nothing. The option --output does not affect the export,
+// because --format determines the form.
 func exportCommand(s *session) *cobra.Command {
 	var flags exportFlags
 	command := &cobra.Command{
 		Use:   "export BOX/KEY",
-		Short: "Write an entry as dotenv, JSON, YAML, lines of a shell, or a Kubernetes Secret",
-		Long: `Write an entry to standard output, or to a file that only this user can read.
+		Short: "Print an entry as dotenv, JSON, YAML, shell commands or a Kubernetes Secret",
+		Long: `Print an entry in one of these formats, or write it to a file that only you can read:
 
-  dotenv      NAME=value lines, quoted so that a POSIX shell reads them the same (set -a; . ./.env)
+  dotenv      NAME=value lines, quoted so that a POSIX shell can read them (set -a; . ./.env)
   json, yaml  the value as it is
   shell       export NAME='value' lines, for eval
-  kubernetes  the manifest of a Secret; its name is made of the key unless --name gives one
+  kubernetes  the manifest of a Secret, named after the key unless --name is given
 
-dotenv, shell and kubernetes hold variables, named as by lockbox run. As there, variables that can make programs run other
-code are refused, for whoever may write the entry chooses them; --allow takes the ones that are meant.`,
+The formats dotenv, shell and kubernetes hold variables, which are named as by lockbox run. Like that command, export
+refuses variables that can make programs run other code, because any user who may write the entry controls them.
+--allow permits single variables.`,
 		Example: `  lockbox export prod/app > .env
   lockbox export prod/app --file app.yaml
   eval "$(lockbox export prod/app --format shell)"
   lockbox export prod/app --format kubernetes --namespace shop | kubectl apply -f -`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: first(s.completeAddresses()),
+		ValidArgsFunction: completeFirst(s.completeAddresses()),
 		RunE: func(command *cobra.Command, args []string) error {
 			return s.export(command, args[0], flags)
 		},
 	}
 	command.Flags().StringVar(&flags.format, "format", "",
-		strings.Join(interchange.Written(), ", ")+"; by the name of --file, or dotenv")
+		strings.Join(interchange.Written(), ", ")+" (default: by the name of --file, or dotenv)")
 	command.Flags().StringVar(&flags.file, "file", "", "write to this file instead of standard output")
-	command.Flags().BoolVar(&flags.force, "force", false, "with --file: replace a file that is there")
-	command.Flags().Uint64Var(&flags.version, "version", 0, "write this version instead of the newest")
+	command.Flags().BoolVar(&flags.force, "force", false, "with --file: replace an existing file")
+	command.Flags().Uint64Var(&flags.version, "version", 0, "export this version instead of the newest")
 	command.Flags().StringVar(&flags.options.Secret.Name, "name", "", "name of the Kubernetes Secret")
 	command.Flags().StringVar(&flags.options.Secret.Namespace, "namespace", "", "namespace of the Kubernetes Secret")
-	namingFlags(command, &flags.options.Naming)
-	allowFlag(command, &flags.allow)
+	addNamingFlags(command, &flags.options.Naming)
+	addAllowFlag(command, &flags.allow)
 	_ = command.RegisterFlagCompletionFunc("format",
 		cobra.FixedCompletions(interchange.Written(), cobra.ShellCompDirectiveNoFileComp))
-	s.key.flags(command)
+	s.key.addFlags(command)
 	return command
 }
 
+// export reads the entry, converts it and prints it. All errors of the flags are reported before the server is called.
 func (s *session) export(command *cobra.Command, where string, flags exportFlags) error {
-	if err := versionFlag(command, "version", flags.version); err != nil {
+	if err := checkVersionFlag(command, "version", flags.version); err != nil {
 		return err
 	}
-	format := interchange.Dotenv
-	if flags.format != "" {
-		format = interchange.Format(flags.format)
-	} else if named, known := interchange.FormatOf(flags.file); known {
-		format = named
-	}
+	format := exportFormat(flags)
 	if format != interchange.Kubernetes && (flags.options.Secret != interchange.Secret{}) {
-		return &usageError{errors.New("--name and --namespace go with --format kubernetes")}
+		return &usageError{errors.New("--name and --namespace need --format kubernetes")}
 	}
-	entry, err := s.read(command, where, flags.version)
-	if err != nil {
-		return err
-	}
-	at, err := parseAddress(where)
+	at, entry, err := s.readEntry(command.Context(), where, flags.version)
 	if err != nil {
 		return err
 	}
@@ -89,11 +87,12 @@ func (s *session) export(command *cobra.Command, where string, flags exportFlags
 	}
 	value, err := interchange.Parse(entry.Value)
 	if err != nil {
-		return about(at, err)
+		return entryError(at, err)
 	}
+	// The output is complete before the first byte is written, so an error leaves no partial file.
 	var text bytes.Buffer
 	if err := writeAllowed(&text, format, value, flags); err != nil {
-		return about(at, &usageError{err})
+		return entryError(at, &usageError{err})
 	}
 	if flags.file != "" {
 		return writeFile(flags.file, text.Bytes(), flags.force)
@@ -101,7 +100,19 @@ func (s *session) export(command *cobra.Command, where string, flags exportFlags
 	return s.print(text.String())
 }
 
-// writeAllowed writes a value. Variables go into a shell, or into the environment of programs, as those of lockbox run do.
+// exportFormat returns the format of --format, else the one of the file name, else dotenv.
+func exportFormat(flags exportFlags) interchange.Format {
+	if flags.format != "" {
+		return interchange.Format(flags.format)
+	}
+	if format, known := interchange.FormatOf(flags.file); known {
+		return format
+	}
+	return interchange.Dotenv
+}
+
+// writeAllowed writes a value in a format. In formats that hold variables it refuses those that lockbox run refuses
+// too: the variables end up in a shell or in the environment of programs.
 func writeAllowed(out io.Writer, format interchange.Format, value interchange.Value, flags exportFlags) error {
 	if format.HoldsVariables() {
 		pairs, err := value.Environment(flags.options.Naming)
@@ -115,12 +126,14 @@ func writeAllowed(out io.Writer, format interchange.Format, value interchange.Va
 	return interchange.Write(out, format, value, flags.options)
 }
 
-// writeFile writes a file that only this user can read, all of it or none.
+// writeFile writes a file that only this user can read. It writes a temporary file and renames it, so that the file
+// appears complete or not at all. An existing file is an error unless replace is set. The temporary file is in the
+// same directory, because a rename works only within one file system.
 func writeFile(path string, text []byte, replace bool) (err error) {
 	if _, err := os.Lstat(path); !replace && !errors.Is(err, fs.ErrNotExist) {
-		return &usageError{fmt.Errorf("%s is there already: use --force to replace it", path)}
+		return &usageError{fmt.Errorf("%s already exists: use --force to replace it", path)}
 	}
-	file, err := os.CreateTemp(filepath.Dir(path), ".lockbox-*") // 0600
+	file, err := os.CreateTemp(filepath.Dir(path), ".lockbox-*") // creates it with mode 0600
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,80 +14,86 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
+// getFlags are the flags of lockbox get.
 type getFlags struct {
-	field   string
+	field   string // a path in the syntax of interchange.Value.Field
 	raw     bool
-	version uint64
+	version uint64 // 0 for the newest
 }
 
+// getCommand reads an entry (GET /boxes/{box}/entries/{key}). It needs the permission readEntry and the encryption
+// key; a wrong key ends with exitWrongKey. A missing entry, version or field ends with exitNotFound. Each read of a
+// value is an audited action. Without --raw, the output is indented JSON with a line end.
 func getCommand(s *session) *cobra.Command {
 	var flags getFlags
 	command := &cobra.Command{
 		Use:        "get BOX/KEY",
 		SuggestFor: []string{"read", "show"},
-		Short:      "Print the value of an entry",
-		Long: `Print the value of an entry as JSON, or one field of it. With --raw, a string is printed as it is: without quotes and,
-where it does not go to a terminal, without a line end of ours. With --output json, the version and its time come with it.`,
+		Short:      "Read an entry or one of its fields",
+		Long: `Read an entry and print its value as JSON, or print one field of it. --raw prints a string without
+quotes; unless the output is a terminal, no line end is added. --output json adds the version and its time.`,
 		Example: `  lockbox get prod/app
   lockbox get prod/app --field db.password --raw
   lockbox get prod/app --field hosts.0
   lockbox get prod/app --version 3
   lockbox get prod/tls/key --raw > key.pem`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: first(s.completeAddresses()),
-		RunE: func(command *cobra.Command, args []string) error {
-			if err := versionFlag(command, "version", flags.version); err != nil {
-				return err
-			}
-			if flags.raw && s.output == formJSON {
-				return &usageError{errors.New("--raw and --output json do not go together")}
-			}
-			entry, err := s.read(command, args[0], flags.version)
-			if err != nil {
-				return err
-			}
-			value, err := interchange.Parse(entry.Value)
-			asked := command.Flags().Changed("field") // an empty one too: it must not print all
-			if err != nil && asked {
-				return fmt.Errorf("the fields of %s cannot be read: %w", args[0], err)
-			}
-			if asked {
-				if value, err = value.Field(flags.field); err != nil {
-					return &exitError{err, exitNotFound}
-				}
-				entry.Value = value.JSON()
-			}
-			return s.showValue(entry, flags.raw)
-		},
+		ValidArgsFunction: completeFirst(s.completeAddresses()),
+		RunE:              func(command *cobra.Command, args []string) error { return s.get(command, args[0], flags) },
 	}
 	command.Flags().StringVar(&flags.field, "field", "",
-		"print what is there alone: names joined with dots, numbers in arrays")
+		"print only this field: names joined with dots, and numbers from 0 in arrays")
 	command.Flags().BoolVar(&flags.raw, "raw", false, "print a string without quotes")
-	command.Flags().Uint64Var(&flags.version, "version", 0, "print this version instead of the newest")
-	s.key.flags(command)
+	command.Flags().Uint64Var(&flags.version, "version", 0, "read this version instead of the newest")
+	s.key.addFlags(command)
 	return command
 }
 
-// read reads an entry by its address; version 0 is the newest.
-func (s *session) read(command *cobra.Command, where string, version uint64) (*client.Entry, error) {
-	at, err := parseAddress(where)
-	if err != nil {
-		return nil, err
+// get implements getCommand.
+func (s *session) get(command *cobra.Command, where string, flags getFlags) error {
+	if err := checkVersionFlag(command, "version", flags.version); err != nil {
+		return err
 	}
-	server, err := s.open(command.Context())
-	if err != nil {
-		return nil, err
+	if flags.raw && s.output == formatJSON {
+		return &usageError{errors.New("--raw and --output json cannot be combined")}
 	}
-	key, err := s.encryptionKey(command.Context(), false)
+	_, entry, err := s.readEntry(command.Context(), where, flags.version)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return server.ReadEntry(command.Context(), at.box, at.key,
-		&client.ReadOptions{Version: version, EncryptionKey: key})
+	// The empty field counts as given: a script with an unset variable must not print the whole value.
+	if command.Flags().Changed("field") {
+		value, err := interchange.Parse(entry.Value)
+		if err != nil {
+			return fmt.Errorf("cannot read the fields of %s: %w", where, err)
+		}
+		if value, err = value.Field(flags.field); err != nil {
+			return &exitError{err, exitNotFound}
+		}
+		entry.Value = value.JSON()
+	}
+	return s.showValue(entry, flags.raw)
 }
 
+// readEntry reads one version of an entry, or the newest for version 0, and returns it with its parsed address.
+func (s *session) readEntry(ctx context.Context, where string, version uint64) (address, *client.Entry, error) {
+	server, at, err := s.openEntry(ctx, where)
+	if err != nil {
+		return at, nil, err
+	}
+	// The key is obtained only now: a mistake in the address or a missing login is reported before the user types
+	// it.
+	key, err := s.encryptionKey(ctx, false)
+	if err != nil {
+		return at, nil, err
+	}
+	entry, err := server.ReadEntry(ctx, at.box, at.key, &client.ReadOptions{Version: version, EncryptionKey: key})
+	return at, entry, err
+}
+
+// showValue prints a value as indented JSON, as raw text, or with --output json together with its version and time.
 func (s *session) showValue(entry *client.Entry, raw bool) error {
-	if s.output == formJSON {
+	if s.output == formatJSON {
 		return s.showJSON(struct {
 			Version    uint64          `json:"version"`
 			ModifiedAt time.Time       `json:"modifiedAt"`
@@ -104,20 +111,21 @@ func (s *session) showValue(entry *client.Entry, raw bool) error {
 	if err != nil {
 		return err
 	}
-	if err := value.Whole(); err != nil {
+	if err := value.CheckText(); err != nil {
 		return err
 	}
 	text := value.Plain()
+	// On a terminal, the shell prompt would otherwise follow on the same line.
 	if prompt.IsTerminal(s.out) {
 		text += "\n"
 	}
 	return s.print(text)
 }
 
-// versionFlag refuses 0, which would mean that nobody asked.
-func versionFlag(command *cobra.Command, name string, version uint64) error {
+// checkVersionFlag rejects an explicit 0, which the requests use for "not given". Versions count from 1.
+func checkVersionFlag(command *cobra.Command, name string, version uint64) error {
 	if command.Flags().Changed(name) && version == 0 {
-		return &usageError{fmt.Errorf("--%s counts from 1", name)}
+		return &usageError{fmt.Errorf("--%s must be 1 or more", name)}
 	}
 	return nil
 }

@@ -10,15 +10,18 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
+// historyCommand lists the versions of an entry (GET /boxes/{box}/entries/{key}/versions). It decrypts nothing and
+// needs no encryption key. It needs the permission readEntryKeys. The server keeps the newest versions only, ten by
+// default, so version 1 may be missing.
 func historyCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "history BOX/KEY",
 		Short: "List the versions of an entry, newest first",
-		Long: `List the versions of an entry that the server keeps, newest first, with who wrote them. Of a deleted entry these are the
-versions that can be restored, and none is current.`,
+		Long: `List the versions of an entry that the server still holds, newest first, with their authors and
+times. For a deleted entry the command lists the versions that can be restored, and none of them is current.`,
 		Example:           "  lockbox history prod/app",
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: first(s.completeAddresses()),
+		ValidArgsFunction: completeFirst(s.completeAddresses()),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
 			at, err := parseAddress(args[0])
 			if err != nil {
@@ -30,13 +33,13 @@ versions that can be restored, and none is current.`,
 			}
 			return s.show(versions, []string{"VERSION", "AUTHOR", "CREATED", "CURRENT"},
 				func(add func(cells ...string)) {
-					for _, each := range versions {
+					for _, version := range versions {
 						current := ""
-						if each.Current {
+						if version.Current {
 							current = "current"
 						}
-						add(strconv.FormatUint(each.Version, 10), cmp.Or(each.Author, "-"), when(each.CreatedAt),
-							current)
+						add(strconv.FormatUint(version.Version, 10), cmp.Or(version.Author, "-"),
+							formatTime(version.CreatedAt), current)
 					}
 				})
 		}),

@@ -13,52 +13,61 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
 )
 
+// importFlags are the flags of lockbox import. merge and each exclude each other.
 type importFlags struct {
-	format                   string
-	dryRun, merge, each, yes bool
+	format string // "" for the format that the name of the file indicates
+	dryRun bool
+	merge  bool // keep names that are not in the file
+	each   bool // write one entry per name
+	yes    bool // do not ask for confirmation
 }
 
+// importCommand writes a file into one entry, or with --each into several. It compares before it writes, so it needs
+// the permissions readEntry and createEntry and the encryption key of the existing entries; --each also needs
+// readEntryKeys. With --dry-run and with --output json it prints the names of the changes by kind, and never a
+// value. An entry that another user writes in the meantime ends with exitConflict.
 func importCommand(s *session) *cobra.Command {
 	var flags importFlags
 	command := &cobra.Command{
 		Use:   "import BOX/KEY FILE",
 		Short: "Write the names and values of a dotenv, JSON or YAML file into an entry",
-		Long: `Write the names and values of a file into one entry, as an object. The format comes from the name of the file (.env, .json,
-.yaml, .yml) or from --format; FILE - is standard input.
+		Long: `Write the names and values of a file into one entry, as an object. The format follows from the name
+of the file (.env, .json, .yaml, .yml) or from --format. The file - is standard input.
 
-The entry becomes what the file says: names that it does not have are removed, unless --merge keeps them. It asks before
-a value is changed or removed; --dry-run shows what would change, by name alone. When somebody else writes the entry
-meanwhile, nothing is written.
+The entry becomes a copy of the file: names that are not in the file are removed, unless --merge is given. The
+command asks before it changes or removes a value. --dry-run shows the changes by name only and writes nothing. If
+another user writes the entry during the import, the import fails and writes nothing.
 
-With --each, every name of the file becomes an entry of its own, under BOX or BOX/PREFIX, and nothing is removed. Where
-that is broken off, the same command goes on.
+With --each, every name of the file becomes its own entry under BOX or BOX/PREFIX, and nothing is removed. An
+interrupted import can be continued with the same command.
 
-In a .env file nothing is replaced by the value of a variable: $ is a character as any other.`,
+Values of a .env file are taken literally: $NAME is not replaced.`,
 		Example: `  lockbox import prod/app .env --dry-run
   lockbox import prod/app .env
   lockbox import prod/app extra.yaml --merge --yes
   lockbox import prod/app - --format json < app.json
   lockbox import prod/app secrets.env --each          # prod/app/db_password, …`,
 		Args:              cobra.ExactArgs(2),
-		ValidArgsFunction: setCompletion(s),
+		ValidArgsFunction: completeAddressThenFile(s),
 		RunE: func(command *cobra.Command, args []string) error {
 			return s.importFile(command.Context(), args[0], args[1], flags)
 		},
 	}
 	command.Flags().StringVar(&flags.format, "format", "",
-		strings.Join(interchange.Readable(), ", ")+"; by the name of the file otherwise")
+		strings.Join(interchange.Readable(), ", ")+" (default: by the name of the file)")
 	command.Flags().BoolVar(&flags.dryRun, "dry-run", false,
-		"show what would change, by name alone, and change nothing")
-	command.Flags().BoolVar(&flags.merge, "merge", false, "keep names that the file does not have")
-	command.Flags().BoolVar(&flags.each, "each", false, "write an entry for each name")
-	yesFlag(command, &flags.yes)
+		"show what would change, by name only, and write nothing")
+	command.Flags().BoolVar(&flags.merge, "merge", false, "keep names that are not in the file")
+	command.Flags().BoolVar(&flags.each, "each", false, "write a separate entry for each name")
+	addYesFlag(command, &flags.yes)
 	command.MarkFlagsMutuallyExclusive("merge", "each")
 	_ = command.RegisterFlagCompletionFunc("format",
 		cobra.FixedCompletions(interchange.Readable(), cobra.ShellCompDirectiveNoFileComp))
-	s.key.flags(command)
+	s.key.addFlags(command)
 	return command
 }
 
+// importFile reads the file before it contacts the server, so that a broken file is reported without a request.
 func (s *session) importFile(ctx context.Context, where, path string, flags importFlags) error {
 	value, err := s.readFile(ctx, path, flags.format)
 	if err != nil {
@@ -79,21 +88,21 @@ func (s *session) importFile(ctx context.Context, where, path string, flags impo
 	return s.importOne(ctx, server, at, value, flags)
 }
 
+// readFile reads an object with at least one name from a file or, for "-", from standard input.
 func (s *session) readFile(ctx context.Context, path, format string) (interchange.Value, error) {
-	named, known := interchange.FormatOf(path)
+	fileFormat, known := interchange.FormatOf(path)
 	switch {
 	case format != "":
-		named = interchange.Format(format)
+		fileFormat = interchange.Format(format)
 	case !known:
-		return interchange.Value{},
-			&usageError{fmt.Errorf("the name %s does not tell a format: use --format %s", path,
-				strings.Join(interchange.Readable(), "|"))}
+		return interchange.Value{}, &usageError{fmt.Errorf("cannot tell the format of %s from its name: use "+
+			"--format %s", path, strings.Join(interchange.Readable(), "|"))}
 	}
 	in := s.input(ctx)
 	if path != "-" {
-		file, err := os.Open(path) //nolint:gosec // what the user named
+		file, err := os.Open(path) //nolint:gosec // the user names the file
 		if err != nil {
-			return interchange.Value{}, &usageError{fmt.Errorf("the file cannot be read: %w", err)}
+			return interchange.Value{}, &usageError{fmt.Errorf("cannot read the file: %w", err)}
 		}
 		defer file.Close()
 		in = file
@@ -102,69 +111,89 @@ func (s *session) readFile(ctx context.Context, path, format string) (interchang
 	if err != nil {
 		return interchange.Value{}, err
 	}
-	value, err := interchange.Read(named, text)
+	value, err := interchange.Read(fileFormat, text)
 	if err != nil {
 		return interchange.Value{}, &usageError{fmt.Errorf("%s: %w", path, err)}
 	}
+	// An empty file is probably a mistake, and would remove all names of the entry.
 	if len(value.Names()) == 0 {
-		return interchange.Value{}, &usageError{fmt.Errorf("%s: there are no names in it", path)}
+		return interchange.Value{}, &usageError{fmt.Errorf("%s: contains no names", path)}
 	}
 	return value, nil
 }
 
-// importOne writes an object into one entry, under the condition that it is still what the changes were told of.
+// importOne writes an object into one entry. The write is conditional on the version that the changes were computed
+// from, so an entry that another user writes in between is not overwritten.
 func (s *session) importOne(ctx context.Context, server *client.Client, at address, value interchange.Value,
 	flags importFlags) error {
 	key, err := s.encryptionKey(ctx, true)
 	if err != nil {
 		return err
 	}
-	condition := client.WriteOptions{EncryptionKey: key}
-	before := interchange.Empty()
-	entry, err := server.ReadEntry(ctx, at.box, at.key, &client.ReadOptions{EncryptionKey: key})
-	switch {
-	case isMissingEntry(err):
-		condition.IfNoneMatch = true
-	case err != nil:
+	before, condition, err := currentValue(ctx, server, at, key, flags.merge)
+	if err != nil {
 		return err
-	default:
-		condition.IfMatch = entry.Version
-		if before, err = interchange.Parse(entry.Value); err != nil {
-			return about(at, err)
-		}
-		if flags.merge && !before.IsObject() {
-			return &exitError{fmt.Errorf("%s holds one value and no names: there is nothing to merge with", at),
-				exitConflict}
-		}
 	}
 	if flags.merge {
 		value = interchange.Merge(before, value)
 	}
 	changes := interchange.Compare(before, value)
-	if err := s.agreeTo(ctx, at, changes, flags); err != nil || flags.dryRun {
+	if err := s.confirmChanges(ctx, at, changes, flags); err != nil || flags.dryRun {
 		return err
 	}
+	// A repeated import must not create versions that differ from the previous one in nothing.
 	if changes.None() {
 		return s.showImported(changes)
 	}
-	if _, err := s.put(ctx, server, at, value.JSON(), condition); err != nil {
+	if _, err := s.writeEntry(ctx, server, at, value.JSON(), condition); err != nil {
 		return err
 	}
 	return s.showImported(changes)
 }
 
+// currentValue reads the entry that an import replaces, and returns it with the condition under which it may be
+// written. A missing entry is an empty object, and the condition is that it is still missing. needObject rejects
+// other values.
+func currentValue(ctx context.Context, server *client.Client, at address, key client.EncryptionKey,
+	needObject bool) (interchange.Value, client.WriteOptions, error) {
+	condition := client.WriteOptions{EncryptionKey: key}
+	entry, err := server.ReadEntry(ctx, at.box, at.key, &client.ReadOptions{EncryptionKey: key})
+	if isMissingEntry(err) {
+		condition.IfNoneMatch = true
+		return interchange.Empty(), condition, nil
+	}
+	if err != nil {
+		return interchange.Value{}, condition, err
+	}
+	condition.IfMatch = entry.Version
+	value, err := interchange.Parse(entry.Value)
+	if err != nil {
+		return value, condition, entryError(at, err)
+	}
+	if needObject && !value.IsObject() {
+		return value, condition, &exitError{
+			fmt.Errorf("%s holds a single value without names, so --merge cannot add to it", at),
+			exitConflict,
+		}
+	}
+	return value, condition, nil
+}
+
+// isMissingEntry distinguishes a missing entry from a missing box, which has the same exit code.
 func isMissingEntry(err error) bool {
 	var refused *client.Error
 	return errors.As(err, &refused) && refused.Code == "entry_not_found"
 }
 
-// agreeTo shows a dry run, or asks before values are lost.
-func (s *session) agreeTo(ctx context.Context, at address, changes interchange.Changes, flags importFlags) error {
+// confirmChanges prints the changes of a dry run, or asks for confirmation if values would be changed or removed.
+// Additions lose nothing and need no confirmation.
+func (s *session) confirmChanges(ctx context.Context, at address, changes interchange.Changes,
+	flags importFlags) error {
 	if flags.dryRun {
 		return s.showChanges(changes)
 	}
 	if len(changes.Changed)+len(changes.Removed) == 0 {
 		return nil
 	}
-	return sure(ctx, flags.yes, "%s: %s. Go on?", at, count(changes))
+	return confirm(ctx, flags.yes, "%s: %s. Continue?", at, summary(changes))
 }

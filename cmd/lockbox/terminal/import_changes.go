@@ -9,65 +9,69 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// showChanges prints what would change, by name. Names that stay as they are come with JSON alone, and are counted.
+// showChanges prints the changes of a dry run by name. The table leaves out unchanged names, which only JSON lists.
 func (s *session) showChanges(changes interchange.Changes) error {
 	err := s.show(changes, []string{"CHANGE", "NAME"}, func(add func(cells ...string)) {
 		for _, kind := range []struct {
-			word  string
+			label string
 			names []string
 		}{{"added", changes.Added}, {"changed", changes.Changed}, {"removed", changes.Removed}} {
 			for _, name := range kind.names {
-				add(kind.word, name)
+				add(kind.label, name)
 			}
 		}
 	})
-	s.say("Nothing was changed. It would be: %s.", count(changes))
+	s.report("Dry run, nothing was written. The import would result in: %s.", summary(changes))
 	return err
 }
 
-// showImported tells programs by name, and people in numbers, what an import came to.
+// showImported prints the result of an import: all names as JSON for programs, or the counts for people.
 func (s *session) showImported(changes interchange.Changes) error {
-	if s.output == formJSON {
+	if s.output == formatJSON {
 		return s.showJSON(changes)
 	}
-	s.say("Done: %s.", count(changes))
+	s.report("Imported: %s.", summary(changes))
 	return nil
 }
 
-func count(changes interchange.Changes) string {
+// summary returns the numbers of changes, without any name.
+func summary(changes interchange.Changes) string {
 	return fmt.Sprintf("%d added, %d changed, %d removed, %d unchanged",
 		len(changes.Added), len(changes.Changed), len(changes.Removed), len(changes.Unchanged))
 }
 
-// progress draws how far a long work has come, on a terminal and nowhere else.
+// progress is a progress bar. It draws on a terminal only, and counts in any case. It is not safe for concurrent use.
 type progress struct {
-	out         io.Writer
-	doing       string
+	out         io.Writer // nil if nothing is drawn
+	label       string
 	done, total int
 }
 
+// barWidth is the width of the bar in characters. With the label and the counts it fits into 80 columns.
 const barWidth = 30
 
-func (s *session) progress(doing string, total int) *progress {
-	bar := &progress{doing: doing, total: total}
-	if s.output != formJSON && prompt.IsTerminal(s.errs) {
+// progress returns a bar for total items. With --output json it draws nothing, because programs may show standard
+// error.
+func (s *session) progress(label string, total int) *progress {
+	bar := &progress{label: label, total: total}
+	if s.output != formatJSON && prompt.IsTerminal(s.errs) {
 		bar.out = s.errs
 	}
 	return bar
 }
 
-// step counts one more. It is called by one goroutine at a time.
+// step counts one finished item and redraws the bar.
 func (p *progress) step() {
 	p.done++
 	if p.out == nil {
 		return
 	}
 	full := barWidth * p.done / p.total
-	fmt.Fprintf(p.out, "\r%s [%s%s] %d of %d", p.doing, strings.Repeat("#", full), strings.Repeat(" ", barWidth-full),
+	fmt.Fprintf(p.out, "\r%s [%s%s] %d of %d", p.label, strings.Repeat("#", full), strings.Repeat(" ", barWidth-full),
 		p.done, p.total)
 }
 
-// end leaves the line to what comes next.
+// end moves to the next line, so that later output does not overwrite the bar.
 func (p *progress) end() {
 	if p.out != nil && p.done > 0 {
 		fmt.Fprintln(p.out)

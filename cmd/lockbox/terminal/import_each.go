@@ -15,39 +15,45 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
 )
 
-// importAtOnce is how many entries are read or written at a time; servers serve others meanwhile.
-const importAtOnce = 4
+// importConcurrency is how many entries are read or written at the same time. It is small, so that one import does not
+// slow the server down for other users.
+const importConcurrency = 4
 
-// What the server takes as a part of a key, and as a key. It is looked at here so that a file is taken whole or not at all.
+// The server's rules for a segment of a key, for a key, and for the length of a key. They are checked here as well, so
+// that an import of many entries is refused as a whole and does not stop halfway.
 var (
-	asSegment = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@-]*$`)
-	asKey     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@-]*([/:][A-Za-z0-9_][A-Za-z0-9._@-]*)*$`)
+	segmentPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@-]*$`)
+	keyPattern     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@-]*([/:][A-Za-z0-9_][A-Za-z0-9._@-]*)*$`)
 )
 
-const maxKey = 200
+// maxKeyLength is the server's limit on the length of a key, in characters. Keys are ASCII, so bytes are characters.
+const maxKeyLength = 200
 
-// one is a name of a file that becomes an entry.
-type one struct {
+// importItem is a name of the file and the entry that it becomes. Its address and value come from the file; its
+// condition and change come from the existing entry.
+type importItem struct {
 	at        address
 	value     interchange.Value
 	condition client.WriteOptions
-	change    change
+	change    itemChange
 }
 
-// change is what becomes of an entry.
-type change int
+// itemChange is what an import does to an entry. The zero value is an entry that does not exist yet.
+type itemChange int
 
+// The changes of an entry. Nothing is ever removed by an import with --each.
 const (
-	added change = iota
-	changed
-	unchanged
+	itemAdded itemChange = iota
+	itemChanged
+	itemUnchanged
 )
 
-// importEach writes an entry for each name. All names are looked at first, and all that can be refused is, before
-// anything is written.
+// importEach writes an entry for each name. It checks all names and compares all values before it writes the first
+// entry. The writes are separate requests: if one fails, the earlier ones remain, and running the same command again
+// skips them because they are unchanged.
 func (s *session) importEach(ctx context.Context, server *client.Client, under address, value interchange.Value,
 	flags importFlags) error {
-	entries, err := eachOf(under, value)
+	items, err := importItems(under, value)
 	if err != nil {
 		return &usageError{err}
 	}
@@ -55,124 +61,145 @@ func (s *session) importEach(ctx context.Context, server *client.Client, under a
 	if err != nil {
 		return err
 	}
-	changes, err := s.compareEach(ctx, server, under, entries, key)
+	changes, err := s.compareItems(ctx, server, under, items, key)
 	if err != nil {
 		return err
 	}
-	if err := s.agreeTo(ctx, under, changes, flags); err != nil || flags.dryRun {
+	if err := s.confirmChanges(ctx, under, changes, flags); err != nil || flags.dryRun {
 		return err
 	}
-	entries = slices.DeleteFunc(entries, func(each *one) bool { return each.change == unchanged })
-	bar := s.progress("Writing", len(entries))
-	err = inParallel(ctx, entries, bar, func(ctx context.Context, each *one) error {
-		_, err := server.WriteEntry(ctx, each.at.box, each.at.key, each.value.JSON(), &each.condition)
+	// Unchanged entries are not written again. This is what makes a repeated import continue an interrupted one.
+	items = slices.DeleteFunc(items, func(item *importItem) bool { return item.change == itemUnchanged })
+	bar := s.progress("Writing", len(items))
+	err = inParallel(ctx, items, bar, func(ctx context.Context, item *importItem) error {
+		_, err := server.WriteEntry(ctx, item.at.box, item.at.key, item.value.JSON(), &item.condition)
 		return err
 	})
 	if err != nil {
-		return &told{error: err,
-			after: fmt.Sprintf("; %d of %d entries are written, and the same command goes on from there", bar.done,
-				len(entries))}
+		return &detailedError{
+			error: err,
+			suffix: fmt.Sprintf("; wrote %d of %d entries; run the same command again to continue", bar.done,
+				len(items)),
+		}
 	}
 	return s.showImported(changes)
 }
 
-func eachOf(under address, value interchange.Value) ([]*one, error) {
+// importItems returns an item for each name of the value, with keys in lower case below the given address. It rejects
+// names that cannot be part of a key, two names with the same key, and null.
+func importItems(under address, value interchange.Value) ([]*importItem, error) {
 	prefix := strings.TrimSuffix(under.key, "/")
-	if under.box == "" || prefix != "" && !asKey.MatchString(prefix) {
-		return nil, fmt.Errorf("%q is no place for entries: write BOX or BOX/PREFIX", under)
+	if under.box == "" || prefix != "" && !keyPattern.MatchString(prefix) {
+		return nil, fmt.Errorf("%q is not a place for entries: use BOX or BOX/PREFIX", under)
 	}
 	if prefix != "" {
 		prefix += "/"
 	}
-	from := map[string]string{}
-	var entries []*one
+	nameOfKey := map[string]string{}
+	var items []*importItem
 	for _, name := range value.Names() {
+		// The server stores keys in lower case.
 		key := strings.ToLower(prefix + name)
-		inside, _ := value.Member(name)
-		switch other, taken := from[key]; {
-		case !asSegment.MatchString(name):
-			return nil, fmt.Errorf("%q cannot be a part of a key: use letters, digits, '.', '_', '@' and '-', with a "+
-				"letter, a digit or '_' first", name)
-		case len(key) > maxKey:
-			return nil, fmt.Errorf("%q makes a key of more than %d characters", name, maxKey)
+		member, _ := value.Member(name)
+		switch other, taken := nameOfKey[key]; {
+		case !segmentPattern.MatchString(name):
+			return nil, fmt.Errorf("%q cannot be part of a key: use letters, digits, '.', '_', '@' and '-', beginning "+
+				"with a letter, a digit or '_'", name)
+		case len(key) > maxKeyLength:
+			return nil, fmt.Errorf("%q results in a key of more than %d characters", name, maxKeyLength)
 		case taken:
-			return nil, fmt.Errorf("%q and %q come to the same key, which is in lower case", other, name)
-		case string(inside.JSON()) == "null":
-			return nil, fmt.Errorf("%q is null, which no entry can be", name)
+			return nil, fmt.Errorf("%q and %q result in the same key, because keys are in lower case", other, name)
+		case string(member.JSON()) == "null":
+			return nil, fmt.Errorf("%q is null, which an entry cannot hold", name)
 		}
-		from[key] = name
-		entries = append(entries, &one{at: address{under.box, key}, value: inside})
+		nameOfKey[key] = name
+		items = append(items, &importItem{at: address{under.box, key}, value: member})
 	}
-	return entries, nil
+	return items, nil
 }
 
-// compareEach reads the entries that are there, and says of each name what becomes of it.
-func (s *session) compareEach(ctx context.Context, server *client.Client, under address, entries []*one,
+// compareItems reads the existing entries and decides for each item whether it is added, changed or unchanged. It also
+// sets the condition of each write: the version just read, or that the entry is still missing.
+func (s *session) compareItems(ctx context.Context, server *client.Client, under address, items []*importItem,
 	key client.EncryptionKey) (interchange.Changes, error) {
+	// One list replaces a request per name for entries that do not exist.
+	keys, err := server.ListEntries(ctx, under.box, "")
+	if err != nil {
+		return interchange.Changes{}, err
+	}
+	exists := map[string]bool{}
+	for _, each := range keys {
+		exists[each] = true
+	}
+	var existing []*importItem
+	for _, item := range items {
+		item.condition.EncryptionKey = key
+		item.condition.IfNoneMatch = !exists[item.at.key]
+		if exists[item.at.key] {
+			existing = append(existing, item)
+		}
+	}
+	bar := s.progress("Reading", len(existing))
+	err = inParallel(ctx, existing, bar, func(ctx context.Context, item *importItem) error {
+		entry, err := server.ReadEntry(ctx, item.at.box, item.at.key, &client.ReadOptions{EncryptionKey: key})
+		if err != nil {
+			return err
+		}
+		// A value that cannot be parsed differs from every value of a file.
+		item.condition.IfMatch, item.change = entry.Version, itemChanged
+		if before, err := interchange.Parse(entry.Value); err == nil && interchange.Same(before, item.value) {
+			item.change = itemUnchanged
+		}
+		return nil
+	})
+	return changesOf(items), err
+}
+
+// changesOf sorts the addresses of the items by what happens to them. An import with --each removes nothing.
+func changesOf(items []*importItem) interchange.Changes {
 	changes := interchange.Changes{
 		Added:     []string{},
 		Changed:   []string{},
 		Removed:   []string{},
 		Unchanged: []string{},
 	}
-	keys, err := server.ListEntries(ctx, under.box, "")
-	if err != nil {
-		return changes, err
+	lists := map[itemChange]*[]string{
+		itemAdded:     &changes.Added,
+		itemChanged:   &changes.Changed,
+		itemUnchanged: &changes.Unchanged,
 	}
-	there := map[string]bool{}
-	for _, each := range keys {
-		there[each] = true
+	for _, item := range items {
+		*lists[item.change] = append(*lists[item.change], item.at.String())
 	}
-	var present []*one
-	for _, each := range entries {
-		each.condition.EncryptionKey = key
-		if each.condition.IfNoneMatch = !there[each.at.key]; !each.condition.IfNoneMatch {
-			present = append(present, each)
-		}
-	}
-	bar := s.progress("Reading", len(present))
-	err = inParallel(ctx, present, bar, func(ctx context.Context, each *one) error {
-		entry, err := server.ReadEntry(ctx, each.at.box, each.at.key, &client.ReadOptions{EncryptionKey: key})
-		if err != nil {
-			return err
-		}
-		each.condition.IfMatch, each.change = entry.Version, changed
-		if before, err := interchange.Parse(entry.Value); err == nil && interchange.Same(before, each.value) {
-			each.change = unchanged
-		}
-		return nil
-	})
-	into := map[change]*[]string{added: &changes.Added, changed: &changes.Changed, unchanged: &changes.Unchanged}
-	for _, each := range entries {
-		*into[each.change] = append(*into[each.change], each.at.String())
-	}
-	return changes, err
+	return changes
 }
 
-// inParallel works on entries, a few at a time, and begins no more of them after an error. What has begun is waited for, so
-// that the bar knows all that is done.
-func inParallel(ctx context.Context, entries []*one, bar *progress, work func(context.Context, *one) error) error {
+// inParallel runs work on importConcurrency items at a time. After the first error it starts no further work, but
+// waits for what has started, so that the bar counts everything that is done. The errors of several items are
+// joined, in no particular order.
+func inParallel(ctx context.Context, items []*importItem, bar *progress,
+	work func(context.Context, *importItem) error) error {
 	defer bar.end()
-	var counting sync.Mutex
+	var mu sync.Mutex // guards failed and bar
 	failed := false
-	stop := func() bool {
-		counting.Lock()
-		defer counting.Unlock()
+	stopped := func() bool {
+		mu.Lock()
+		defer mu.Unlock()
 		return failed || ctx.Err() != nil
 	}
 	var group errgroup.Group
-	group.SetLimit(importAtOnce)
-	for _, each := range entries {
-		if stop() {
+	group.SetLimit(importConcurrency)
+	for _, item := range items {
+		if stopped() {
 			break
 		}
 		group.Go(func() error {
-			err := work(ctx, each)
-			counting.Lock()
-			defer counting.Unlock()
+			err := work(ctx, item)
+			mu.Lock()
+			defer mu.Unlock()
 			if err != nil {
 				failed = true
-				return about(each.at, err)
+				return entryError(item.at, err)
 			}
 			bar.step()
 			return nil

@@ -13,21 +13,26 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
+// initFlags are the flags of lockbox init.
 type initFlags struct {
 	username      string
-	passwordStdin bool
-	tokenFile     string
+	passwordStdin bool   // read the password from standard input
+	tokenFile     string // file with the server's init token
 }
 
+// initCommand initializes a server (POST /init). A server that has an owner ends with exitConflict, and a missing or
+// wrong init token with exitUnauthenticated. Neither changes the profile. The stored API key never expires, so the
+// owner stays signed in on this machine.
 func initCommand(s *session) *cobra.Command {
 	var flags initFlags
 	command := &cobra.Command{
 		Use:   "init URL",
-		Short: "Become the owner of a new server, once ever",
-		Long: `Become the owner of a server that has none yet. An API key of the owner is kept as the profile, as lockbox login keeps a
-token. The password is asked for twice; it signs you in from elsewhere.
+		Short: "Become the owner of a new server",
+		Long: `Become the owner of a server that has no owner yet. This works once per server. The command stores an
+API key of the owner in the profile, as lockbox login stores a token, and later commands use it. The password is
+asked for twice; use it to sign in from other machines.
 
-A server with an init token shows it in its log; give it in a file, or type it where it is asked for.`,
+A server with an init token prints the token to its log. Pass it in a file, or type it when the command asks.`,
 		Example: `  lockbox init http://127.0.0.1:5000
   lockbox init https://lockbox.example.org --username root --init-token-file init-token`,
 		Args: cobra.ExactArgs(1),
@@ -35,18 +40,18 @@ A server with an init token shows it in its log; give it in a file, or type it w
 			return s.initialize(command.Context(), args, flags)
 		},
 	}
-	command.Flags().StringVarP(&flags.username, "username", "u", "root", "the owner's name")
-	command.Flags().BoolVar(&flags.passwordStdin, "password-stdin", false,
-		"read the password from standard input, one line")
+	command.Flags().StringVarP(&flags.username, "username", "u", "root", "name of the owner")
+	addPasswordStdinFlag(command, &flags.passwordStdin)
 	command.Flags().StringVar(&flags.tokenFile, "init-token-file", "", "read the server's init token from this file")
 	return command
 }
 
+// initialize implements initCommand. It asks for everything else before the init token, which most servers do not have.
 func (s *session) initialize(ctx context.Context, args []string, flags initFlags) error {
-	if err := s.chooseToLogIn(args); err != nil {
+	if err := s.selectProfileForLogin(args); err != nil {
 		return err
 	}
-	nobody, err := s.connect("")
+	anonymous, err := s.connect("")
 	if err != nil {
 		return err
 	}
@@ -54,43 +59,46 @@ func (s *session) initialize(ctx context.Context, args []string, flags initFlags
 	if flags.tokenFile != "" {
 		token, err := os.ReadFile(flags.tokenFile)
 		if err != nil {
-			return fmt.Errorf("the init token cannot be read: %w", err)
+			return fmt.Errorf("cannot read the init token: %w", err)
 		}
-		owner.InitToken = client.NewSecret(oneLine(token))
+		owner.InitToken = client.NewSecret(trimNewline(token))
 	}
-	var password string
-	if flags.passwordStdin {
-		password, err = prompt.FirstLine(s.input(ctx))
-	} else {
-		password, err = ask(ctx, prompt.New, "Password of "+flags.username+": ", "--password-stdin")
-	}
+	owner.Password, err = s.secret(ctx, secretQuestion{
+		fromStdin: flags.passwordStdin,
+		in:        s.input(ctx),
+		ask:       prompt.New,
+		text:      "Password for " + flags.username + ": ",
+		flag:      "--password-stdin",
+	})
 	if err != nil {
 		return err
 	}
-	owner.Password = client.NewSecret(password)
-	key, err := s.becomeOwner(ctx, nobody, owner)
+	key, err := s.becomeOwner(ctx, anonymous, owner)
 	if err != nil {
 		return err
 	}
-	if err := s.keep(profile.Profile{URL: nobody.URL(), Username: flags.username, Token: key.Reveal()}); err != nil {
+	signedIn := profile.Profile{URL: anonymous.URL(), Username: flags.username, Token: key.Reveal()}
+	if err := s.saveProfile(signedIn); err != nil {
 		return err
 	}
-	s.say("You are %s, the owner of %s.", flags.username, nobody.URL())
+	s.report("Initialized %s with the owner %s. Stored an API key in the profile %s.", anonymous.URL(), flags.username,
+		s.name)
 	return nil
 }
 
-// becomeOwner asks for the init token where the server turns out to want one.
-func (s *session) becomeOwner(ctx context.Context, nobody *client.Client, owner client.FirstUser) (client.Secret,
+// becomeOwner initializes the server. If the server requires an init token and none was given, it asks for the token
+// and tries once more. Without a terminal it returns the server's error, whose remedy names --init-token-file.
+func (s *session) becomeOwner(ctx context.Context, anonymous *client.Client, owner client.FirstUser) (client.Secret,
 	error) {
-	key, err := nobody.Initialize(ctx, owner)
+	key, err := anonymous.Initialize(ctx, owner)
 	refused, _ := errors.AsType[*client.Error](err)
 	if refused == nil || refused.Code != "init_token_required" || !owner.InitToken.IsZero() || !prompt.Possible() {
 		return key, err
 	}
-	token, err := prompt.Hidden(ctx, "Init token, from the server's log: ")
+	token, err := prompt.Hidden(ctx, "Init token (from the server log): ")
 	if err != nil {
 		return client.Secret{}, err
 	}
 	owner.InitToken = client.NewSecret(token)
-	return nobody.Initialize(ctx, owner)
+	return anonymous.Initialize(ctx, owner)
 }

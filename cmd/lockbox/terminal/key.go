@@ -17,30 +17,33 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// keySource says where the encryption key comes from. There is no flag for the key itself: whoever is on the same machine
-// can read the arguments of a program.
+// keySource is a place that an encryption key can come from. No flag takes the key itself, because other users of the
+// machine can read the arguments of a process.
 type keySource struct {
 	file    string
 	command string
-	// text is the key itself, which the environment alone may hold.
+	// text is the key itself. Only the environment can provide it.
 	text string
 }
 
-func (k *keySource) flags(command *cobra.Command) {
+// addFlags adds the flags for the encryption key to a command that reads or writes values.
+func (k *keySource) addFlags(command *cobra.Command) {
 	command.Flags().StringVar(&k.file, "encryption-key-file", "", "read the encryption key from this file")
 	command.Flags().StringVar(&k.command, "encryption-key-command", "",
-		"read the encryption key from what this command prints, as a keychain does")
+		"read the encryption key from the output of this shell command")
 	command.MarkFlagsMutuallyExclusive("encryption-key-file", "encryption-key-command")
 }
 
+// errNoKey means that no source has an encryption key and that there is no terminal to ask for it.
 var errNoKey = &usageError{errors.New(
-	"there is no encryption key: set LOCKBOX_ENCRYPTION_KEY or LOCKBOX_ENCRYPTION_KEY_FILE, " +
+	"no encryption key: set LOCKBOX_ENCRYPTION_KEY or LOCKBOX_ENCRYPTION_KEY_FILE, " +
 		"or use --encryption-key-file or --encryption-key-command")}
 
-// encryptionKey finds the key: by the flags, the environment, the profile, or by asking. To write, it is asked for twice:
-// a value under a mistyped key is lost.
-func (s *session) encryptionKey(ctx context.Context, toWrite bool) (client.EncryptionKey, error) {
-	text, err := s.keyText(ctx, toWrite)
+// encryptionKey returns the encryption key from the flags, the environment or the profile, in this order, or asks
+// for it. For a write it asks twice: a value that is written under a mistyped key cannot be read again. A key that
+// is damaged or has an unknown format ends with exitUsage, before anything is sent.
+func (s *session) encryptionKey(ctx context.Context, forWriting bool) (client.EncryptionKey, error) {
+	text, err := s.keyText(ctx, forWriting)
 	if err != nil {
 		return client.EncryptionKey{}, err
 	}
@@ -51,23 +54,24 @@ func (s *session) encryptionKey(ctx context.Context, toWrite bool) (client.Encry
 	return key, nil
 }
 
-func (s *session) keyText(ctx context.Context, toWrite bool) (string, error) {
-	sources := []keySource{s.key, s.environmentKey(), s.keptKey()}
-	if s.profileName != "" { // it counts before the whole environment
-		sources = []keySource{s.key, s.keptKey(), s.environmentKey()}
+// keyText returns the text of the encryption key from the first source that has one.
+func (s *session) keyText(ctx context.Context, forWriting bool) (string, error) {
+	sources := []keySource{s.key, s.environmentKey(), s.profileKey()}
+	if s.profileName != "" { // --profile takes precedence over the whole environment
+		sources = []keySource{s.key, s.profileKey(), s.environmentKey()}
 	}
 	for _, source := range sources {
 		switch {
 		case source.text != "":
-			return source.text, notAPath(source.text)
+			return source.text, checkNotFileName(source.text)
 		case source.file != "":
-			return fromFile(source.file)
+			return readKeyFile(source.file)
 		case source.command != "":
-			return fromCommand(ctx, source.command)
+			return runKeyCommand(ctx, source.command)
 		}
 	}
 	ask := prompt.Hidden
-	if toWrite {
+	if forWriting {
 		ask = prompt.New
 	}
 	text, err := ask(ctx, "Encryption key: ")
@@ -77,8 +81,9 @@ func (s *session) keyText(ctx context.Context, toWrite bool) (string, error) {
 	return text, err
 }
 
-// notAPath refuses a file's name where the key belongs: it would be taken for a passphrase, and values written under it.
-func notAPath(text string) error {
+// checkNotFileName rejects the name of an existing file in LOCKBOX_ENCRYPTION_KEY. It would be accepted as a
+// passphrase, and values would be encrypted under the name of the file.
+func checkNotFileName(text string) error {
 	if !strings.ContainsRune(text, os.PathSeparator) {
 		return nil
 	}
@@ -86,56 +91,62 @@ func notAPath(text string) error {
 		return nil
 	}
 	return &usageError{errors.New(
-		"LOCKBOX_ENCRYPTION_KEY is the name of a file: set LOCKBOX_ENCRYPTION_KEY_FILE to it instead")}
+		"LOCKBOX_ENCRYPTION_KEY holds the name of a file: set LOCKBOX_ENCRYPTION_KEY_FILE to that name instead")}
 }
 
+// environmentKey is the key of the environment, if the environment belongs to the server that is called. If both
+// variables are set, LOCKBOX_ENCRYPTION_KEY wins.
 func (s *session) environmentKey() keySource {
-	if !s.environmentCounts() {
+	if !s.environmentMatchesServer() {
 		return keySource{}
 	}
 	return keySource{text: s.env("LOCKBOX_ENCRYPTION_KEY"), file: s.env("LOCKBOX_ENCRYPTION_KEY_FILE")}
 }
 
-// keptKey is where the profile has its key, which goes to the server of that profile and to no other: as with the token,
-// another server could keep what it is sent.
-func (s *session) keptKey() keySource {
-	if !sameServer(s.url(), s.chosen.URL) {
+// profileKey is the key of the profile. Like the token, it is sent only to the server of the profile, because any other
+// server could keep it.
+func (s *session) profileKey() keySource {
+	if !sameServer(s.url(), s.selected.URL) {
 		return keySource{}
 	}
-	return keySource{file: s.chosen.EncryptionKeyFile, command: s.chosen.EncryptionKeyCommand}
+	return keySource{file: s.selected.EncryptionKeyFile, command: s.selected.EncryptionKeyCommand}
 }
 
-func fromFile(path string) (string, error) {
-	text, err := os.ReadFile(path) //nolint:gosec // the user's own file
+// readKeyFile reads an encryption key from a file, without the line end.
+func readKeyFile(path string) (string, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the user names the file
 	if err != nil {
-		return "", fmt.Errorf("the encryption key cannot be read: %w", err)
+		return "", fmt.Errorf("cannot read the encryption key: %w", err)
 	}
-	return oneLine(text), nil
+	return trimNewline(text), nil
 }
 
-// fromCommand runs a line of the user's shell. It has no standard input, which may carry the value that is being set.
-func fromCommand(ctx context.Context, line string) (string, error) {
+// runKeyCommand runs a shell command line and returns its output. The command gets no standard input, because that
+// may carry the value that is being written; its standard error is shown. The command is stopped when ctx ends. The
+// output may be a key or a passphrase; one line end is removed.
+func runKeyCommand(ctx context.Context, line string) (string, error) {
 	shell, flag := "sh", "-c"
 	if runtime.GOOS == "windows" {
 		shell, flag = "cmd", "/C"
 	}
-	command := exec.CommandContext(ctx, shell, flag, line) //nolint:gosec // what the user wants run
+	command := exec.CommandContext(ctx, shell, flag, line) //nolint:gosec // the user chooses the command
+	// Password managers print their prompts and errors there.
 	command.Stderr = os.Stderr
-	command.WaitDelay = time.Second // what the shell has started may hold on to its output
+	command.WaitDelay = time.Second // children of the shell may keep the output open after the shell has ended
 	text, err := command.Output()
 	if ctx.Err() != nil {
 		return "", ctx.Err()
 	}
 	if err != nil {
-		return "", fmt.Errorf("the command that should print the encryption key failed: %w", err)
+		return "", fmt.Errorf("the command that prints the encryption key failed: %w", err)
 	}
 	if len(bytes.TrimSpace(text)) == 0 {
-		return "", errors.New("the command that should print the encryption key printed nothing")
+		return "", errors.New("the command that prints the encryption key printed nothing")
 	}
-	return oneLine(text), nil
+	return trimNewline(text), nil
 }
 
-// oneLine drops the newline that editors and commands put at the end.
-func oneLine(text []byte) string {
+// trimNewline removes the line end that editors and commands add.
+func trimNewline(text []byte) string {
 	return strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r")
 }

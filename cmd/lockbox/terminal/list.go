@@ -9,15 +9,19 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
+// listCommand lists the keys of a box (GET /boxes/{box}/entries). An empty box prints nothing and ends with 0. Keys
+// are sorted. With --output json it prints an array of strings.
 func listCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:        "list BOX[/PREFIX]",
 		SuggestFor: []string{"ls"},
-		Short:      "List the keys of a box's entries, one a line",
+		Short:      "List the keys of the entries of a box, one per line",
+		Long: `List the keys of the entries of a box, one per line. With PREFIX, list only the keys below it. This
+needs the permission readEntryKeys but no encryption key.`,
 		Example: `  lockbox list prod
   lockbox list prod/payments/`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: first(s.completeBoxes()),
+		ValidArgsFunction: completeFirst(s.completeBoxes()),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
 			box, prefix, _ := strings.Cut(args[0], "/")
 			keys, err := server.ListEntries(ctx, box, prefix)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"time"
 
@@ -15,148 +14,169 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
+// loginFlags are the flags of lockbox login.
 type loginFlags struct {
-	username             string
-	passwordStdin, token bool
-	code                 bool
+	username      string // "" to ask for it
+	passwordStdin bool   // read the password from standard input
+	token         bool   // store an API key from standard input instead of signing in
+	code          bool   // sign in with a TOTP code over the accounts API
 }
 
+// loginCommand signs in to a server and saves a profile. A wrong password or code ends with exitUnauthenticated and
+// leaves the profile as it was. A password session lasts seven days by default and is not refreshed; a session of
+// --code is refreshed for up to 30 days. --token-stdin accepts API keys and session tokens.
 func loginCommand(s *session) *cobra.Command {
 	var flags loginFlags
 	command := &cobra.Command{
 		Use:   "login [URL]",
-		Short: "Sign in to a server, and keep the token for the commands that follow",
-		Long: `Sign in to a server, and keep the token in the folder for settings of this user, in a file that only this user can read.
-The password and the code are asked for without showing them.
+		Short: "Sign in to a server and store the token for later commands",
+		Long: `Sign in to a server and store the token for later commands, in a file in your configuration directory
+that only you can read. The password and the TOTP code are not shown while you type them.
 
-A profile is a server with whom you are there. Name one with --profile for each server that you use; the last one that you
-signed in to is the current one.`,
+A profile is a server and your account there. If you use several servers, give each a profile with --profile. The
+profile that you signed in to last is the current one.`,
 		Example: `  lockbox login http://127.0.0.1:5000
   lockbox login https://lockbox.example.org --username anna --profile prod
-  lockbox login --code                            # with a one-time code, for accounts that have no password
+  lockbox login --code                            # with a TOTP code, for accounts without a password
   lockbox login URL --username ci --password-stdin < password
-  lockbox login URL --token-stdin < api-key       # keep an API key instead
+  lockbox login URL --token-stdin < api-key       # store an API key instead
   lockbox login URL --encryption-key-command 'pass show lockbox'`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
 			return s.login(command.Context(), args, flags)
 		},
 	}
-	command.Flags().StringVarP(&flags.username, "username", "u", "", "who you are there; asked for otherwise")
-	command.Flags().BoolVar(&flags.passwordStdin, "password-stdin", false,
-		"read the password from standard input, one line")
+	command.Flags().StringVarP(&flags.username, "username", "u", "", "your user name on the server (default: ask)")
+	addPasswordStdinFlag(command, &flags.passwordStdin)
 	command.Flags().BoolVar(&flags.token, "token-stdin", false,
-		"read an API key from standard input and keep it, instead of signing in")
-	command.Flags().BoolVar(&flags.code, "code", false, "sign in with a one-time code, as users without a password do")
+		"store an API key from standard input instead of signing in")
+	command.Flags().BoolVar(&flags.code, "code", false, "sign in with a TOTP code, for accounts without a password")
 	command.MarkFlagsMutuallyExclusive("password-stdin", "token-stdin")
 	command.MarkFlagsMutuallyExclusive("code", "token-stdin")
-	s.key.flags(command)
+	s.key.addFlags(command)
 	return command
 }
 
+// login implements loginCommand. A profile that is used again for the same server keeps the location of its
+// encryption key; one for another server does not, because that key must not be sent there.
 func (s *session) login(ctx context.Context, args []string, flags loginFlags) error {
-	if err := s.chooseToLogIn(args); err != nil {
+	if err := s.selectProfileForLogin(args); err != nil {
 		return err
 	}
-	file, err := keyFile(s.key.file)
+	keyFile, err := absoluteKeyFile(s.key.file)
 	if err != nil {
 		return err
 	}
-	nobody, err := s.connect("")
+	anonymous, err := s.connect("")
 	if err != nil {
 		return err
 	}
-	signedIn := profile.Profile{URL: nobody.URL()}
+	signedIn := profile.Profile{URL: anonymous.URL()}
 	if flags.token {
-		err = s.keepToken(ctx, nobody, &signedIn)
+		err = s.verifyToken(ctx, anonymous, &signedIn)
 	} else {
-		err = s.signIn(ctx, nobody, flags, &signedIn)
+		err = s.signIn(ctx, anonymous, flags, &signedIn)
 	}
 	if err != nil {
 		return err
 	}
-	if sameServer(signedIn.URL, s.chosen.URL) {
-		signedIn.EncryptionKeyFile, signedIn.EncryptionKeyCommand = s.chosen.EncryptionKeyFile, s.chosen.EncryptionKeyCommand
+	// The location of the key belongs to the server of the profile, like the token.
+	if sameServer(signedIn.URL, s.selected.URL) {
+		signedIn.EncryptionKeyFile = s.selected.EncryptionKeyFile
+		signedIn.EncryptionKeyCommand = s.selected.EncryptionKeyCommand
 	}
+	// The flags for the key are stored, not used: signing in needs no key.
 	if s.key != (keySource{}) {
-		signedIn.EncryptionKeyFile, signedIn.EncryptionKeyCommand = file, s.key.command
+		signedIn.EncryptionKeyFile, signedIn.EncryptionKeyCommand = keyFile, s.key.command
 	}
-	if err := s.keep(signedIn); err != nil {
+	if err := s.saveProfile(signedIn); err != nil {
 		return err
 	}
-	s.say("Signed in to %s as %s.", signedIn.URL, signedIn.Username)
-	if s.chosen.URL != "" && !sameServer(signedIn.URL, s.chosen.URL) {
-		s.say("The profile %s was for %s until now; --profile gives each server one of its own.", s.name, s.chosen.URL)
-	}
-	if s.env("LOCKBOX_API_KEY") != "" || s.env("LOCKBOX_API_KEY_FILE") != "" {
-		s.warn("LOCKBOX_API_KEY is set and counts before this profile, unless --profile names it")
-	}
+	s.reportSignedIn(signedIn)
 	return nil
 }
 
-// keyFile is a file as a profile keeps it: whole, or a later command would look for it in whatever folder it is run in, where
-// somebody else may have put one.
-func keyFile(path string) (string, error) {
+// reportSignedIn reports a login, and warns if the new profile will not be used or has replaced another server. The
+// warning about LOCKBOX_API_KEY is printed in scripts too, because a script would otherwise run as another user
+// without notice.
+func (s *session) reportSignedIn(signedIn profile.Profile) {
+	s.report("Signed in to %s as %s.", signedIn.URL, signedIn.Username)
+	if s.selected.URL != "" && !sameServer(signedIn.URL, s.selected.URL) {
+		s.report("The profile %s was for %s before. Use --profile to give each server its own profile.", s.name,
+			s.selected.URL)
+	}
+	if s.env("LOCKBOX_API_KEY") != "" || s.env("LOCKBOX_API_KEY_FILE") != "" {
+		s.warn("LOCKBOX_API_KEY is set and takes precedence over this profile, unless a command uses --profile")
+	}
+}
+
+// absoluteKeyFile returns the absolute path of a key file, or "" for "". A relative path in a profile would be resolved
+// in the working directory of a later command, where another user may have placed a file of that name.
+func absoluteKeyFile(path string) (string, error) {
 	if path == "" {
 		return "", nil
 	}
 	return filepath.Abs(path)
 }
 
-// chooseToLogIn is choose for a profile that may not be there yet, and for a server that is named as an argument.
-func (s *session) chooseToLogIn(args []string) error {
+// selectProfileForLogin is selectProfile for commands that sign in: the profile need not exist yet, and args may name
+// the server.
+func (s *session) selectProfileForLogin(args []string) error {
 	flag := s.profileName
-	asked := cmp.Or(flag, s.env("LOCKBOX_PROFILE"))
-	if asked != "" {
-		if err := profile.CheckName(asked); err != nil {
+	requested := cmp.Or(flag, s.env("LOCKBOX_PROFILE"))
+	if requested != "" {
+		if err := profile.CheckName(requested); err != nil {
 			return &usageError{err}
 		}
 	}
-	s.profileName = ""
-	if err := s.choose(); err != nil {
+	s.profileName = "" // selectProfile rejects a flag that names no existing profile
+	if err := s.selectProfile(); err != nil {
 		return err
 	}
-	s.name = s.book.Choose(asked)
-	s.chosen, s.profileName = s.book.Profiles[s.name], flag
+	s.name = s.book.Choose(requested)
+	s.selected, s.profileName = s.book.Profiles[s.name], flag
 	switch {
 	case len(args) == 1:
 		s.server = args[0]
-	case s.url() == "": // a new profile, for the server that the environment names
+	case s.url() == "": // a new profile for the server that the environment names
 		s.server = s.env("LOCKBOX_API_URL")
 	}
 	return nil
 }
 
+// signIn signs in with a password, or with --code without one, and stores the token in the profile. If the account has
+// two-factor enabled, the server asks for a code after it has accepted the password.
 func (s *session) signIn(ctx context.Context, server *client.Client, flags loginFlags,
 	into *profile.Profile) (err error) {
-	with := client.Credentials{Username: flags.username}
-	if with.Username == "" {
-		if with.Username, err = ask(ctx, prompt.Line, "Username: ", "--username"); err != nil {
+	credentials := client.Credentials{Username: flags.username}
+	if credentials.Username == "" {
+		if credentials.Username, err = ask(ctx, prompt.Line, "Username: ", "--username"); err != nil {
 			return err
 		}
 	}
-	into.Username = with.Username
+	into.Username = credentials.Username
 	if flags.code {
-		return s.signInWithCode(ctx, server, with, into)
+		return s.signInWithCode(ctx, server, credentials, into)
 	}
-	var password string
-	if flags.passwordStdin {
-		password, err = prompt.FirstLine(s.input(ctx))
-	} else {
-		password, err = ask(ctx, prompt.Hidden, "Password: ", "--password-stdin")
-	}
+	credentials.Password, err = s.secret(ctx, secretQuestion{
+		fromStdin: flags.passwordStdin,
+		in:        s.input(ctx),
+		ask:       prompt.Hidden,
+		text:      "Password: ",
+		flag:      "--password-stdin",
+	})
 	if err != nil {
 		return err
 	}
-	with.Password = client.NewSecret(password)
-	session, err := server.SignIn(ctx, with)
+	// The server reports that it needs a code only if the password is correct.
+	session, err := server.SignIn(ctx, credentials)
 	if errors.Is(err, client.ErrCodeRequired) {
 		var code string
-		if code, err = ask(ctx, prompt.Hidden, "One-time code: ", "a terminal"); err != nil {
+		if code, err = ask(ctx, prompt.Hidden, totpQuestion, "a terminal"); err != nil {
 			return err
 		}
-		with.Code = client.NewSecret(code)
-		session, err = server.SignIn(ctx, with)
+		credentials.Code = client.NewSecret(code)
+		session, err = server.SignIn(ctx, credentials)
 	}
 	if err != nil {
 		return err
@@ -165,19 +185,20 @@ func (s *session) signIn(ctx context.Context, server *client.Client, flags login
 	return nil
 }
 
-// signInWithCode is for accounts of the requests under /api/v1. The password is asked for too, and may be empty.
-func (s *session) signInWithCode(ctx context.Context, server *client.Client, with client.Credentials,
+// signInWithCode signs in over the accounts API (/api/v1), whose accounts may have a code but no password. It asks for
+// both; the password may be empty. The session has a refresh token and can therefore last longer than its token.
+func (s *session) signInWithCode(ctx context.Context, server *client.Client, credentials client.Credentials,
 	into *profile.Profile) error {
 	password, err := ask(ctx, prompt.Hidden, "Password (empty if there is none): ", "a terminal")
 	if err != nil {
 		return err
 	}
-	code, err := ask(ctx, prompt.Hidden, "One-time code: ", "a terminal")
+	code, err := ask(ctx, prompt.Hidden, totpQuestion, "a terminal")
 	if err != nil {
 		return err
 	}
-	with.Password, with.Code = client.NewSecret(password), client.NewSecret(code)
-	pair, err := server.SignInWithCode(ctx, with)
+	credentials.Password, credentials.Code = client.NewSecret(password), client.NewSecret(code)
+	pair, err := server.SignInWithCode(ctx, credentials)
 	if err != nil {
 		return err
 	}
@@ -186,13 +207,15 @@ func (s *session) signInWithCode(ctx context.Context, server *client.Client, wit
 	return nil
 }
 
-// keepToken takes a token that somebody has, once the server has said whose it is.
-func (s *session) keepToken(ctx context.Context, nobody *client.Client, into *profile.Profile) error {
+// verifyToken reads an API key or token from standard input and stores it in the profile, once the server has
+// accepted it and reported its user. The user name of the profile is the one that the server returns, not
+// --username.
+func (s *session) verifyToken(ctx context.Context, anonymous *client.Client, into *profile.Profile) error {
 	token, err := prompt.FirstLine(s.input(ctx))
 	if err != nil {
 		return err
 	}
-	who, err := nobody.WithToken(client.NewSecret(token)).WhoAmI(ctx)
+	who, err := anonymous.WithToken(client.NewSecret(token)).WhoAmI(ctx)
 	if err != nil {
 		return err
 	}
@@ -200,8 +223,8 @@ func (s *session) keepToken(ctx context.Context, nobody *client.Client, into *pr
 	return nil
 }
 
-// keep makes a profile the current one.
-func (s *session) keep(signedIn profile.Profile) error {
+// saveProfile writes a profile under the selected name and makes it the current one.
+func (s *session) saveProfile(signedIn profile.Profile) error {
 	path, err := profile.Path()
 	if err != nil {
 		return err
@@ -210,14 +233,4 @@ func (s *session) keep(signedIn profile.Profile) error {
 		book.Profiles[s.name], book.Current = signedIn, s.name
 		return nil
 	})
-}
-
-// ask asks at the terminal; where there is none, it says what to use instead.
-func ask(ctx context.Context, how func(context.Context, string) (string, error), question, instead string) (string,
-	error) {
-	answer, err := how(ctx, printable(question)) // there may be a name of the server's in it
-	if errors.Is(err, prompt.ErrNoTerminal) {
-		return "", &usageError{fmt.Errorf("%w: use %s", err, instead)}
-	}
-	return answer, err
 }

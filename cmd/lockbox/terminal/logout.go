@@ -6,16 +6,19 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
 )
 
+// logoutCommand deletes the token of a profile locally. It does not call the server, so it also works offline. The
+// session is not revoked on the server: the same command must work for API keys, which other programs may use.
 func logoutCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "logout",
-		Short: "Forget the token of a profile",
-		Long: `Forget the token of a profile; the server and where the encryption key is stay known. The token itself goes on being good
-until it ends: lockbox users revoke ends all of a user's sessions on the server.`,
+		Short: "Remove the token of a profile from this machine",
+		Long: `Remove the token of a profile from this machine. The profile keeps the address of the server and the
+location of the encryption key. The token stays valid on the server until it expires: to revoke all your sessions
+there, use lockbox users revoke.`,
 		Example: "  lockbox logout\n  lockbox logout --profile prod",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if err := s.choose(); err != nil {
+			if err := s.selectProfile(); err != nil {
 				return err
 			}
 			path, err := profile.Path()
@@ -23,8 +26,8 @@ until it ends: lockbox users revoke ends all of a user's sessions on the server.
 				return err
 			}
 			return profile.Change(path, func(book *profile.Book) error {
-				if kept, known := book.Profiles[s.name]; known {
-					book.Profiles[s.name] = kept.SignedOut()
+				if stored, exists := book.Profiles[s.name]; exists {
+					book.Profiles[s.name] = stored.SignedOut()
 				}
 				return nil
 			})

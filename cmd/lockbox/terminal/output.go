@@ -14,17 +14,19 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// The forms of what a command prints.
+// The values of --output.
 const (
-	formTable = "table"
-	formJSON  = "json"
+	formatTable = "table"
+	formatJSON  = "json"
 )
 
-// show prints what a command found: as JSON for programs, or as the table that rows makes for people.
+// show prints a result: value as JSON for programs, or for people the table that rows builds. A nil header prints rows
+// only. Cells may come from the server, so their control characters are replaced.
 func (s *session) show(value any, header []string, rows func(add func(cells ...string))) error {
-	if s.output == formJSON {
+	if s.output == formatJSON {
 		return s.showJSON(value)
 	}
+	// Two blanks separate the columns, so that a single blank inside a cell is not a separator for scripts.
 	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
 	if len(header) > 0 {
 		fmt.Fprintln(table, strings.Join(header, "\t"))
@@ -38,6 +40,7 @@ func (s *session) show(value any, header []string, rows func(add func(cells ...s
 	return table.Flush()
 }
 
+// showJSON prints a value as indented JSON. It does not escape <, > and &, which only HTML needs.
 func (s *session) showJSON(value any) error {
 	var plain bytes.Buffer
 	encoder := json.NewEncoder(&plain)
@@ -52,8 +55,9 @@ func (s *session) showJSON(value any) error {
 	return s.print(string(text))
 }
 
-// print prints text to the byte, but for a terminal, which somebody else's text must not steer: JSON too may hold control
-// characters, those from 0x7f on.
+// print writes text unchanged to files and pipes. On a terminal it replaces control characters, because values
+// written by other users could otherwise control the terminal. This includes JSON, which need not escape those from
+// U+007F on.
 func (s *session) print(text string) error {
 	if prompt.IsTerminal(s.out) {
 		text = printableLines(text)
@@ -62,9 +66,10 @@ func (s *session) print(text string) error {
 	return err
 }
 
-// showList prints names, one a line: nothing but the names, so that a pipe can go on with them.
+// showList prints names, one per line and without a header, so that other programs can read them.
 func (s *session) showList(names []string) error {
-	if s.output == formJSON {
+	// An empty list must be [] and not null.
+	if s.output == formatJSON {
 		if names == nil {
 			names = []string{}
 		}
@@ -78,42 +83,45 @@ func (s *session) showList(names []string) error {
 	return nil
 }
 
-// say tells somebody at a terminal what was done. Scripts have the exit code.
-func (s *session) say(format string, args ...any) {
-	if s.output != formJSON && prompt.IsTerminal(s.errs) {
+// report prints a notice about what was done to standard error, if that is a terminal. Scripts have the exit code.
+func (s *session) report(format string, args ...any) {
+	if s.output != formatJSON && prompt.IsTerminal(s.errs) {
 		fmt.Fprintln(s.errs, printable(fmt.Sprintf(format, args...)))
 	}
 }
 
-// warn tells everybody, on standard error, what must not be missed.
+// warn prints a warning to standard error in every case, also in scripts and with --output json.
 func (s *session) warn(format string, args ...any) {
 	fmt.Fprintln(s.errs, "lockbox: "+printable(fmt.Sprintf(format, args...)))
 }
 
-// printable keeps what others have written from steering the terminal.
-func printable(text string) string { return without(text, "") }
+// printable replaces control characters in text that others have written, so that it cannot control the terminal.
+func printable(text string) string { return replaceControls(text, "") }
 
-// printableLines is printable for text of several lines.
-func printableLines(text string) string { return without(text, "\n\t") }
+// printableLines is printable for text of several lines: it leaves line ends and tabs.
+func printableLines(text string) string { return replaceControls(text, "\n\t") }
 
-func without(text, but string) string {
+// replaceControls replaces control characters, those of C1 (U+0080 to U+009F) included, by U+FFFD. It leaves the
+// characters in except.
+func replaceControls(text, except string) string {
 	return strings.Map(func(r rune) rune {
-		if (r < ' ' || r >= 0x7f && r < 0xa0) && !strings.ContainsRune(but, r) {
+		if (r < ' ' || r >= 0x7f && r < 0xa0) && !strings.ContainsRune(except, r) {
 			return '�'
 		}
 		return r
 	}, text)
 }
 
-// when writes a time for people.
-func when(t time.Time) string {
+// formatTime formats a time for people, in the local time zone. The zero time is "-".
+func formatTime(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
 	return t.Local().Format("2006-01-02 15:04:05")
 }
 
-// PrintError writes an error for people: on one line, in red on a terminal that may have colours (no-color.org).
+// PrintError prints an error for people on one line. The label is red on a terminal, unless NO_COLOR (no-color.org) is
+// set or the terminal cannot show colours.
 func PrintError(out io.Writer, err error) {
 	label := "lockbox:"
 	if prompt.IsTerminal(out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" {

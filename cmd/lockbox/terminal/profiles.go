@@ -9,39 +9,48 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
 )
 
+// profileCommand is the parent of the commands for profiles. None of them calls a server. The package profile
+// describes the file.
 func profileCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "profile",
-		Short: "Look after the servers that you signed in to",
+		Short: "Manage the stored servers and accounts",
+		Long: `Manage profiles, which lockbox login creates. A profile is a server and your account there. Commands
+use the current profile unless --profile or the environment names another one.`,
+		Example: "  lockbox profile list\n  lockbox profile use prod",
 	}
 	command.AddCommand(profileListCommand(s), profileUseCommand(s), profileDeleteCommand(s))
 	return command
 }
 
-// profileLine is what is shown of a profile: nothing secret.
+// profileLine is what profile list shows. It contains no secret.
 type profileLine struct {
 	Name     string `json:"name"`
 	URL      string `json:"url"`
 	Username string `json:"username"`
 	Current  bool   `json:"current"`
 	SignedIn bool   `json:"signedIn"`
-	// ExpiresAt is when the token ends; left out when it never does, or is taken anew when it does.
+	// ExpiresAt is when the token expires. It is absent if the token never expires or is refreshed automatically.
 	ExpiresAt string `json:"expiresAt,omitempty"`
 }
 
+// profileListCommand lists the profiles without their tokens. With --output json it prints an array of profileLine.
 func profileListCommand(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use:     "list",
-		Short:   "List the profiles; the current one has a star",
+		Use:   "list",
+		Short: "List the profiles and mark the current one with a star",
+		Long: `List the profiles with their servers and users, and whether you are signed in there. A star marks the
+current profile. The command does not contact any server.`,
 		Example: "  lockbox profile list",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			if err := s.choose(); err != nil {
+			if err := s.selectProfile(); err != nil {
 				return err
 			}
+			// Not nil, so that JSON is [] if there is no profile.
 			lines := []profileLine{}
 			for _, name := range s.book.Names() {
-				lines = append(lines, lineOf(name, s.book.Profiles[name], name == s.name))
+				lines = append(lines, newProfileLine(name, s.book.Profiles[name], name == s.name))
 			}
 			return s.show(lines, []string{"", "NAME", "SERVER", "USER", "SIGNED IN"}, func(add func(...string)) {
 				for _, line := range lines {
@@ -49,63 +58,70 @@ func profileListCommand(s *session) *cobra.Command {
 					if line.Current {
 						star = "*"
 					}
-					add(star, line.Name, line.URL, line.Username, signedIn(s.book.Profiles[line.Name]))
+					add(star, line.Name, line.URL, line.Username, signedInText(s.book.Profiles[line.Name]))
 				}
 			})
 		},
 	}
 }
 
-func lineOf(name string, kept profile.Profile, current bool) profileLine {
+// newProfileLine returns the public part of a profile. signedIn is false for a token that has expired.
+func newProfileLine(name string, stored profile.Profile, current bool) profileLine {
 	line := profileLine{
 		Name:     name,
-		URL:      kept.URL,
-		Username: kept.Username,
+		URL:      stored.URL,
+		Username: stored.Username,
 		Current:  current,
-		SignedIn: kept.SignedIn() && !ended(kept),
+		SignedIn: stored.SignedIn() && !tokenExpired(stored),
 	}
-	if !kept.ExpiresAt.IsZero() && kept.RefreshToken == "" {
-		line.ExpiresAt = kept.ExpiresAt.UTC().Format(time.RFC3339)
+	if !stored.ExpiresAt.IsZero() && stored.RefreshToken == "" {
+		line.ExpiresAt = stored.ExpiresAt.UTC().Format(time.RFC3339)
 	}
 	return line
 }
 
-// ended reports whether the token of a profile is of no use any more.
-func ended(kept profile.Profile) bool {
-	return kept.RefreshToken == "" && !kept.ExpiresAt.IsZero() && time.Until(kept.ExpiresAt) <= 0
+// tokenExpired reports whether the token of a profile has expired and cannot be refreshed. It trusts the local
+// clock. A token that expires between the check and the request is refused by the server.
+func tokenExpired(stored profile.Profile) bool {
+	return stored.RefreshToken == "" && !stored.ExpiresAt.IsZero() && time.Until(stored.ExpiresAt) <= 0
 }
 
-func signedIn(kept profile.Profile) string {
+// signedInText describes the token of a profile: whether there is one, and until when it is valid.
+func signedInText(stored profile.Profile) string {
 	switch {
-	case !kept.SignedIn():
+	case !stored.SignedIn():
 		return "no"
-	case kept.RefreshToken != "" || kept.ExpiresAt.IsZero():
+	case stored.RefreshToken != "" || stored.ExpiresAt.IsZero():
 		return "yes"
-	case ended(kept):
-		return "ended " + when(kept.ExpiresAt)
+	case tokenExpired(stored):
+		return "expired " + formatTime(stored.ExpiresAt)
 	}
-	return "until " + when(kept.ExpiresAt)
+	return "until " + formatTime(stored.ExpiresAt)
 }
 
+// profileUseCommand changes the current profile. An unknown name ends with exitNotFound.
 func profileUseCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "use NAME",
 		Short:   "Make a profile the current one",
+		Long:    "Make a profile the current one. Commands use it unless --profile or the environment names another.",
 		Example: "  lockbox profile use prod",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return changeProfile(args[0], func(book *profile.Book) { book.Current = args[0] })
 		},
-		ValidArgsFunction: first(s.completeProfiles),
+		ValidArgsFunction: completeFirst(s.completeProfiles),
 	}
 }
 
+// profileDeleteCommand deletes a profile. If it was the current one, no profile is current afterwards and commands
+// use the profile named default.
 func profileDeleteCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "delete NAME",
-		Short: "Forget a profile, with its token",
-		Long: `Forget a profile, with its token. On the server nothing changes: lockbox users revoke ends the sessions there, lockbox
-api-keys delete an API key.`,
+		Short: "Delete a profile and its token from this machine",
+		Long: `Delete a profile and its token from this machine. Nothing changes on the server: to revoke sessions
+there, use lockbox users revoke; to revoke an API key, use lockbox api-keys delete.`,
 		Example: "  lockbox profile delete old",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -116,19 +132,19 @@ api-keys delete an API key.`,
 				}
 			})
 		},
-		ValidArgsFunction: first(s.completeProfiles),
+		ValidArgsFunction: completeFirst(s.completeProfiles),
 	}
 }
 
-// changeProfile changes the book about a profile that must be in it.
+// changeProfile changes the profile file. The named profile must exist in it.
 func changeProfile(name string, change func(*profile.Book)) error {
 	path, err := profile.Path()
 	if err != nil {
 		return err
 	}
 	return profile.Change(path, func(book *profile.Book) error {
-		if _, known := book.Profiles[name]; !known {
-			return &exitError{fmt.Errorf("there is no profile %q: lockbox profile list shows those there are", name),
+		if _, exists := book.Profiles[name]; !exists {
+			return &exitError{fmt.Errorf("profile %q does not exist: lockbox profile list shows all profiles", name),
 				exitNotFound}
 		}
 		change(book)

@@ -10,19 +10,22 @@ import (
 // quietZone is the white border of a QR code, in modules (ISO/IEC 18004).
 const quietZone = 4
 
-// maxPictureSide is how many pixels a picture may be wide and high: the largest QR code has 185 modules with its border.
+// maxPictureSide is the maximum width and height of a picture in pixels. The largest QR code has 185 modules with its
+// border, so this allows 11 pixels per module.
 const maxPictureSide = 2048
 
+// Escape sequences of the terminal.
 const (
-	// whiteOnBlack is from the cube of 256 colours, which the theme of a terminal leaves as it is.
+	// whiteOnBlack uses the fixed part of the 256 colours. Terminal themes change the first 16 colours, and a code in
+	// other colours may be unreadable for a phone.
 	whiteOnBlack = "\x1b[38;5;231;48;5;16m"
 	plain        = "\x1b[0m"
 )
 
-// qrText turns the picture of a QR code, as the server draws it, into text for a terminal: a character is one module wide
-// and two high. It returns "" for what is no such picture; the secret is printed beside it anyway.
+// qrText converts the PNG picture of a QR code, as the server draws it, to text for a terminal. One character is one
+// module wide and two modules high. It returns "" for any other picture: the secret is printed as text in any case.
 func qrText(picture []byte) string {
-	// A small file can be a picture that takes more memory than there is.
+	// The size is checked before decoding, because a small file can describe a huge picture.
 	size, err := png.DecodeConfig(bytes.NewReader(picture))
 	if err != nil || size.Width > maxPictureSide || size.Height > maxPictureSide {
 		return ""
@@ -36,8 +39,10 @@ func qrText(picture []byte) string {
 		return ""
 	}
 	side := decoded.Bounds().Dx() / scale
+	// The last line of text may cover one row of modules only; the row below it counts as white.
 	dark := func(x, y int) bool { return y < side && isDark(decoded, x*scale, y*scale) }
-	blocks := map[[2]bool]rune{ // upper and lower module: dark?
+	// The key is whether the upper and the lower module are dark. Blocks are drawn in white.
+	blocks := map[[2]bool]rune{
 		{false, false}: '█', {false, true}: '▀', {true, false}: '▄', {true, true}: ' ',
 	}
 	var out strings.Builder
@@ -51,8 +56,9 @@ func qrText(picture []byte) string {
 	return out.String()
 }
 
-// moduleSize returns how many pixels wide a module is: the first dark one of a QR code is right below the quiet zone and
-// right of it. It returns 0 when that does not fit a square of a size that QR codes have.
+// moduleSize returns the width of a module in pixels, or 0 if the picture is not a QR code with a quiet zone. The
+// first dark module on the diagonal follows the quiet zone, so its position gives the scale. A QR code has 17+4n
+// modules per side.
 func moduleSize(picture image.Image) int {
 	side := picture.Bounds().Dx()
 	for at := range side {
@@ -69,6 +75,7 @@ func moduleSize(picture image.Image) int {
 	return 0
 }
 
+// isDark reports whether a pixel is dark. The pictures are black and white, so one channel is enough.
 func isDark(picture image.Image, x, y int) bool {
 	at := picture.Bounds().Min.Add(image.Pt(x, y))
 	red, _, _, _ := picture.At(at.X, at.Y).RGBA()

@@ -17,7 +17,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// TestQRText reads what stands on the terminal with a reader that knows nothing of how it was drawn.
+// TestQRText decodes the text with an independent QR reader.
 func TestQRText(t *testing.T) {
 	t.Parallel()
 	for _, account := range []string{"a", "anna", strings.Repeat("a", 50)} {
@@ -40,7 +40,8 @@ func enrol(t *testing.T, account string) ports.Enrolment {
 	return enrolment
 }
 
-// photograph turns the text back into a picture: a module is two by two pixels, and what no block covers is dark.
+// photograph converts the text back to a picture. A module is two by two pixels, and pixels that no block covers are
+// dark.
 func photograph(t *testing.T, text string) image.Image {
 	t.Helper()
 	var lines [][]rune
@@ -52,7 +53,7 @@ func photograph(t *testing.T, text string) image.Image {
 	require.NotEmpty(t, lines)
 	picture := image.NewGray(image.Rect(0, 0, 2*len(lines[0]), 4*len(lines)))
 	for y, line := range lines {
-		require.LessOrEqual(t, len(line), 80, "a terminal may be no wider")
+		require.LessOrEqual(t, len(line), 80, "the code must fit a terminal of 80 columns")
 		for x, block := range line {
 			for dot := range 8 {
 				upper := dot < 4
@@ -65,21 +66,25 @@ func photograph(t *testing.T, text string) image.Image {
 	return picture
 }
 
-// TestQRTextOfSomethingElse: the secret is printed beside it, and nonsense would only be in the way.
-func TestQRTextOfSomethingElse(t *testing.T) {
+// TestQRTextRejectsOtherPictures checks that anything but a QR code results in no text: the secret is printed anyway.
+func TestQRTextRejectsOtherPictures(t *testing.T) {
 	t.Parallel()
 	drawn := enrol(t, "anna").PNG
 	for name, picture := range map[string][]byte{
-		"nothing": nil, "no picture": []byte("no picture"), "half a picture": drawn[:len(drawn)/2],
-		"white": square(t, 370, 0), "black": square(t, 370, 370), "one dot": square(t, 370, 36),
-		"no QR code's size": square(t, 100, 4),
-		"larger than any":   square(t, 3700, 400),
+		"empty":              nil,
+		"not a picture":      []byte("no picture"),
+		"truncated":          drawn[:len(drawn)/2],
+		"white":              square(t, 370, 0),
+		"black":              square(t, 370, 370),
+		"one dot":            square(t, 370, 36),
+		"not a QR code size": square(t, 100, 4),
+		"too large":          square(t, 3700, 400),
 	} {
 		require.Empty(t, qrText(picture), name)
 	}
 }
 
-// square is a white picture whose first dark pixel on the diagonal is at dark, or that has none for 0.
+// square returns a white picture whose first dark pixel on the diagonal is at dark, or that is white for 0.
 func square(t *testing.T, side, dark int) []byte {
 	t.Helper()
 	picture := image.NewGray(image.Rect(0, 0, side, side))

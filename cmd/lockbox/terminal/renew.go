@@ -10,17 +10,18 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
 )
 
-// renewing sends requests with the token of a profile that is taken anew from time to time. A refresh, by this command or
-// by another one beside it, ends the token at once: a request that is refused for that is sent again with the new one.
-type renewing struct {
+// renewingTransport sends requests with the token of a profile whose session can be refreshed. A refresh, by this
+// process or by another one, invalidates the previous token immediately. A request that is refused for this reason is
+// sent again with the new token. It is safe for concurrent use.
+type renewingTransport struct {
 	session *session
 	next    http.RoundTripper
 
-	mu sync.Mutex // guards session.chosen from now on
+	mu sync.Mutex // guards session.selected while the transport is in use
 }
 
-// RoundTrip sends a request, twice at most. It leaves the request as it is.
-func (r *renewing) RoundTrip(request *http.Request) (*http.Response, error) {
+// RoundTrip sends a request at most twice. As http.RoundTripper requires, it does not modify the request.
+func (r *renewingTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	token := r.token()
 	response, err := r.send(request, token)
 	if err != nil || response.StatusCode != http.StatusUnauthorized {
@@ -30,14 +31,16 @@ func (r *renewing) RoundTrip(request *http.Request) (*http.Response, error) {
 	if renewed == "" || renewed == token {
 		return response, nil
 	}
-	// What is left of a refusal is small; read, its connection can be used again.
+	// The body of a refusal is small. Reading it to the end lets the connection be reused.
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 1<<16))
 	_ = response.Body.Close()
 	return r.send(request, renewed)
 }
 
-func (r *renewing) send(request *http.Request, token string) (*http.Response, error) {
+// send sends a copy of the request with a token and a fresh body.
+func (r *renewingTransport) send(request *http.Request, token string) (*http.Response, error) {
 	copied := request.Clone(request.Context())
+	// The first attempt has consumed the body. The package client sets GetBody on every request.
 	if request.GetBody != nil {
 		body, err := request.GetBody()
 		if err != nil {
@@ -49,20 +52,22 @@ func (r *renewing) send(request *http.Request, token string) (*http.Response, er
 	return r.next.RoundTrip(copied)
 }
 
-func (r *renewing) token() string {
+// token returns the current token of the profile.
+func (r *renewingTransport) token() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.session.chosen.Token
+	return r.session.selected.Token
 }
 
-// renew returns the token to use in place of one that was refused; "" or the same one when there is none. A token that
-// is not at its end, and that nobody else replaced, was refused for another reason.
-func (r *renewing) renew(ctx context.Context, refused string) string {
+// renew returns the token that replaces a refused one. The result is "" or the refused token if there is no other: a
+// token that has not expired and that no other process has replaced was refused for another reason, such as a revoked
+// session.
+func (r *renewingTransport) renew(ctx context.Context, refused string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.session
-	if s.chosen.Token != refused {
-		return s.chosen.Token
+	if s.selected.Token != refused {
+		return s.selected.Token // another request of this process has already renewed it
 	}
 	path, err := profile.Path()
 	if err != nil {
@@ -72,23 +77,24 @@ func (r *renewing) renew(ctx context.Context, refused string) string {
 	if err != nil {
 		return ""
 	}
-	kept := book.Profiles[s.name]
-	if !sameServer(kept.URL, s.chosen.URL) || kept.Username != s.chosen.Username {
-		return "" // somebody else has signed in under this name meanwhile
+	stored := book.Profiles[s.name]
+	if !sameServer(stored.URL, s.selected.URL) || stored.Username != s.selected.Username {
+		return "" // the profile now belongs to another account
 	}
-	s.chosen = kept
-	if kept.Token == refused && kept.RefreshToken != "" && time.Until(kept.ExpiresAt) <= 0 {
+	s.selected = stored
+	if stored.Token == refused && stored.RefreshToken != "" && time.Until(stored.ExpiresAt) <= 0 {
 		if _, err := s.refresh(ctx); err != nil {
 			return ""
 		}
 	}
-	return s.chosen.Token
+	return s.selected.Token
 }
 
-// httpClient is for a token of the profile that can be taken anew; nil, which is the client's own, for any other.
+// httpClient returns a client that renews the token of the profile. For a token that cannot be renewed it returns nil,
+// which selects the default of the package client.
 func (s *session) httpClient(token string) *http.Client {
-	if token == "" || token != s.chosen.Token || s.chosen.RefreshToken == "" {
+	if token == "" || token != s.selected.Token || s.selected.RefreshToken == "" {
 		return nil
 	}
-	return &http.Client{Transport: &renewing{session: s, next: http.DefaultTransport}}
+	return &http.Client{Transport: &renewingTransport{session: s, next: http.DefaultTransport}}
 }

@@ -6,29 +6,30 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
+// restoreCommand restores a version (POST /boxes/{box}/entries/{key}/restore). It needs the permissions readEntry
+// and createEntry. It needs no encryption key, because the server copies the encrypted value. With --output json it
+// prints {"version":N}.
 func restoreCommand(s *session) *cobra.Command {
 	var version uint64
 	var options client.RestoreOptions
 	command := &cobra.Command{
 		Use:   "restore BOX/KEY --version N",
-		Short: "Make an old version of an entry the newest, or bring a deleted entry back",
-		Long: `Make an old version of an entry the newest, or bring a deleted entry back. The value stays encrypted under the key that it
-was written with, so that no encryption key is needed.`,
+		Short: "Restore an old version of an entry, or a deleted entry",
+		Long: `Restore an old version of an entry, or a deleted entry. The old version becomes the newest, under a
+new version number. It stays encrypted under the key that it was written with, so the command needs no encryption
+key.`,
 		Example: `  lockbox history prod/app
   lockbox restore prod/app --version 3`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: first(s.completeAddresses()),
+		ValidArgsFunction: completeFirst(s.completeAddresses()),
 		RunE: func(command *cobra.Command, args []string) error {
-			for name, given := range map[string]uint64{"version": version, "if-version": options.IfMatch} {
-				if err := versionFlag(command, name, given); err != nil {
-					return err
-				}
-			}
-			at, err := parseAddress(args[0])
-			if err != nil {
+			if err := checkVersionFlag(command, "version", version); err != nil {
 				return err
 			}
-			server, err := s.open(command.Context())
+			if err := checkVersionFlag(command, "if-version", options.IfMatch); err != nil {
+				return err
+			}
+			server, at, err := s.openEntry(command.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -36,14 +37,14 @@ was written with, so that no encryption key is needed.`,
 			if err != nil {
 				return err
 			}
-			if s.output == formJSON {
+			if s.output == formatJSON {
 				return s.showJSON(map[string]uint64{"version": written.Version})
 			}
-			s.say("%s is at version %d, which is version %d once more.", at, written.Version, version)
+			s.report("Restored %s: version %d is a copy of version %d.", at, written.Version, version)
 			return nil
 		},
 	}
-	command.Flags().Uint64Var(&version, "version", 0, "the version to bring back")
+	command.Flags().Uint64Var(&version, "version", 0, "version to restore")
 	command.Flags().Uint64Var(&options.IfMatch, "if-version", 0, "restore only if this is the newest version")
 	_ = command.MarkFlagRequired("version")
 	return command

@@ -11,83 +11,96 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
 )
 
+// The exit codes that shells use for programs that cannot be started.
+const (
+	exitNotExecutable   = 126
+	exitProgramNotFound = 127
+)
+
+// runFlags are the flags of lockbox run.
 type runFlags struct {
 	naming interchange.Naming
-	allow  []string
+	allow  []string // names of unsafe variables that entries may set
 }
 
+// runCommand starts a program with secrets in its environment. It needs the permission readEntry and the encryption
+// key. Until the program starts, failures have the exit codes of this package; afterwards the exit code is that of
+// the program. The first error ends the command: a program never starts with a part of its variables.
 func runCommand(s *session) *cobra.Command {
 	var flags runFlags
 	command := &cobra.Command{
 		Use:   "run BOX/KEY [BOX/KEY …] [flags] -- COMMAND [ARGUMENT …]",
-		Short: "Run a program with the values of entries as environment variables",
-		Long: `Run a program with the values of entries as environment variables. Names of objects in each other are joined with _ and
-put in upper case: {"db":{"password":"x"}} sets DB_PASSWORD. An array is set as JSON, null sets nothing, and an entry that
-is a single value is named after the last part of its key. Values go before variables of the same name that are there
-already, and later entries before earlier ones.
+		Short: "Run a program with entries as environment variables",
+		Long: `Run a program with the values of entries as environment variables. Names of nested objects are joined
+with _ and converted to upper case: {"db":{"password":"x"}} sets DB_PASSWORD. An array is set as JSON, null sets
+nothing, and an entry that holds a single value is named after the last part of its key. Values override existing
+variables, and later entries override earlier ones.
 
-The program takes the place of lockbox: signals and the exit code are its own. It gets neither the API key nor the
-encryption key of lockbox, and nothing is written to disk. Where it cannot be started, the exit code is 127 (not found) or
-126 (not a program).
+The program replaces lockbox, so signals and the exit code are those of the program. It receives neither the API key
+nor the encryption key of lockbox, and nothing is written to disk. If the program cannot be started, the exit code
+is 127 (not found) or 126 (not executable).
 
-Whoever may write an entry could make the program run code of theirs with a variable such as PATH or LD_PRELOAD. Such
-names are refused; --allow takes the ones that are meant.`,
+Any user who may write an entry could make the program run other code with a variable such as PATH or LD_PRELOAD.
+Such variables are refused; --allow permits single ones.`,
 		Example: `  lockbox run prod/app -- ./server --port 8080
   lockbox run prod/base prod/app -- env
   lockbox run prod/app --prefix APP_ -- sh -c 'echo "$APP_DB_HOST"'
   lockbox run prod/app --allow NODE_OPTIONS -- node server.js`,
 		Args: func(command *cobra.Command, args []string) error {
 			if dash := command.ArgsLenAtDash(); dash < 1 || dash == len(args) {
-				return errors.New("write lockbox run BOX/KEY -- COMMAND")
+				return errors.New("usage: lockbox run BOX/KEY -- COMMAND")
 			}
 			return nil
 		},
-		ValidArgsFunction: runCompletion(s),
+		ValidArgsFunction: completeRun(s),
 		RunE: func(command *cobra.Command, args []string) error {
 			dash := command.ArgsLenAtDash()
-			values, err := s.environmentOf(command.Context(), args[:dash], flags)
+			values, err := s.readVariables(command.Context(), args[:dash], flags)
 			if err != nil {
 				return err
 			}
 			return execute(command.Context(), args[dash:], environment(os.Environ(), values))
 		},
 	}
-	namingFlags(command, &flags.naming)
-	allowFlag(command, &flags.allow)
-	s.key.flags(command)
+	addNamingFlags(command, &flags.naming)
+	addAllowFlag(command, &flags.allow)
+	s.key.addFlags(command)
 	return command
 }
 
-func namingFlags(command *cobra.Command, naming *interchange.Naming) {
+// addNamingFlags adds the flags that determine the names of variables. The commands run and export share them.
+func addNamingFlags(command *cobra.Command, naming *interchange.Naming) {
 	command.Flags().StringVar(&naming.Prefix, "prefix", "", "put this before each name")
-	command.Flags().BoolVar(&naming.KeepCase, "keep-case", false, "leave lower-case letters in names")
+	command.Flags().BoolVar(&naming.KeepCase, "keep-case", false, "do not convert names to upper case")
 }
 
-func allowFlag(command *cobra.Command, allow *[]string) {
+// addAllowFlag adds --allow. It takes one name at a time, so that each exception is visible in a script.
+func addAllowFlag(command *cobra.Command, allow *[]string) {
 	command.Flags().StringArrayVar(allow, "allow", nil,
-		"let entries set this variable, although it can make programs run other code")
+		"allow entries to set this variable although it can make programs run other code; may be repeated")
 }
 
-// runCompletion completes addresses before the --, and leaves what follows to the shell.
-func runCompletion(s *session) cobra.CompletionFunc {
+// completeRun completes addresses before -- and leaves the command after it to the shell.
+func completeRun(s *session) cobra.CompletionFunc {
 	addresses := s.completeAddresses()
-	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	return func(command *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
 		if command.ArgsLenAtDash() >= 0 {
 			return nil, cobra.ShellCompDirectiveDefault
 		}
-		return addresses(command, args, begun)
+		return addresses(command, args, toComplete)
 	}
 }
 
-// environmentOf reads all entries before anything is started, and returns their values as NAME=value.
-func (s *session) environmentOf(ctx context.Context, addresses []string, flags runFlags) ([]string, error) {
-	places := make([]address, len(addresses))
-	for i, each := range addresses {
-		at, err := parseAddress(each)
+// readVariables reads all entries and returns their values as NAME=value, in the order of the entries. Any error is
+// returned before a program is started.
+func (s *session) readVariables(ctx context.Context, addresses []string, flags runFlags) ([]string, error) {
+	entries := make([]address, len(addresses))
+	for i, text := range addresses {
+		at, err := parseAddress(text)
 		if err != nil {
 			return nil, err
 		}
-		places[i] = at
+		entries[i] = at
 	}
 	server, err := s.open(ctx)
 	if err != nil {
@@ -98,25 +111,35 @@ func (s *session) environmentOf(ctx context.Context, addresses []string, flags r
 		return nil, err
 	}
 	var all []string
-	for _, at := range places {
+	for _, at := range entries {
 		entry, err := server.ReadEntry(ctx, at.box, at.key, &client.ReadOptions{EncryptionKey: key})
 		if err != nil {
-			return nil, about(at, err)
+			return nil, entryError(at, err)
 		}
-		naming := flags.naming
-		naming.Key = at.key
-		value, err := interchange.Parse(entry.Value)
+		pairs, err := variablesOf(entry, at, flags)
 		if err != nil {
-			return nil, about(at, err)
-		}
-		pairs, err := value.Environment(naming)
-		if err == nil {
-			err = checkNames(pairs, flags.allow)
-		}
-		if err != nil {
-			return nil, about(at, &usageError{err})
+			return nil, entryError(at, err)
 		}
 		all = append(all, pairs...)
 	}
 	return all, nil
+}
+
+// variablesOf converts the value of an entry to variables and refuses those that steer programs. The rules for names
+// are those of interchange.Value.Variables.
+func variablesOf(entry *client.Entry, at address, flags runFlags) ([]string, error) {
+	value, err := interchange.Parse(entry.Value)
+	if err != nil {
+		return nil, err
+	}
+	naming := flags.naming
+	naming.Key = at.key
+	pairs, err := value.Environment(naming)
+	if err == nil {
+		err = checkNames(pairs, flags.allow)
+	}
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	return pairs, nil
 }

@@ -7,21 +7,23 @@ import (
 	"strings"
 )
 
-// ownVariables are Lockbox's own secrets, each also with _FILE after it. A program that is run gets none of them, unless
-// an entry sets it.
+// ownVariables are the variables that hold secrets of Lockbox itself; each also exists with the suffix _FILE. A started
+// program inherits none of them. It gets one only if an entry sets it.
 var ownVariables = []string{
 	"LOCKBOX_API_KEY", "LOCKBOX_ENCRYPTION_KEY", "LOCKBOX_SECRET_KEY", "LOCKBOX_SECRET_KEY_PREVIOUS",
 	"LOCKBOX_DATABASE_URL", "LOCKBOX_INIT_TOKEN", "LOCKBOX_TLS_KEY", "LOCKBOX_DOCKER_TLS_KEY",
 }
 
-// environment is what a program is started with: the environment of lockbox without its secrets, and the values. A later
-// value goes before an earlier one of the same name.
+// environment returns the environment of the started program: the inherited variables without Lockbox's own secrets,
+// and the values. Of several variables of one name the last wins, at the position of the first. The order of the
+// inherited variables is kept, and new ones follow.
 func environment(inherited, values []string) []string {
+	// Two variables of one name would be ambiguous: programs differ in which one they read.
 	var names []string
 	last := map[string]string{}
 	for _, pair := range append(withoutOwn(inherited), values...) {
 		name := nameOf(pair)
-		if _, known := last[name]; !known {
+		if _, exists := last[name]; !exists {
 			names = append(names, name)
 		}
 		last[name] = pair
@@ -33,13 +35,16 @@ func environment(inherited, values []string) []string {
 	return pairs
 }
 
+// withoutOwn returns a copy of pairs without ownVariables. Programs that must call Lockbox themselves get their own
+// API key from an entry.
 func withoutOwn(pairs []string) []string {
 	return slices.DeleteFunc(slices.Clone(pairs), func(pair string) bool {
 		return slices.Contains(ownVariables, strings.TrimSuffix(nameOf(pair), "_FILE"))
 	})
 }
 
-// nameOf returns the name of a variable as the system compares it. Windows has names such as "=C:".
+// nameOf returns the name of a NAME=value pair in the form in which the operating system compares names: Windows
+// ignores the case. Windows also has names that begin with "=", such as "=C:".
 func nameOf(pair string) string {
 	end := 0
 	if pair != "" {
@@ -52,22 +57,25 @@ func nameOf(pair string) string {
 	return name
 }
 
-// steering are variables that make a program load or run code that they name, whatever the program is, or that say where
-// the code of common interpreters is: an entry could take over whoever runs a program with it. The list cannot be
-// complete, for every program has variables of its own; it has what works without knowing the program.
-var steering = []string{
+// unsafeVariables make many programs load or run code that the variable names, or tell common interpreters where to
+// find their code. A user who may write an entry could use them to take over the account that runs a program. The
+// list cannot be complete, because every program has variables of its own. It contains those that work without
+// knowing the program.
+var unsafeVariables = []string{
+	// Shells.
 	"PATH", "PATHEXT", "COMSPEC", "HOME", "XDG_CONFIG_HOME", "SHELL", "IFS", "ENV", "BASH_ENV", "BASHOPTS", "SHELLOPTS",
-	"ZDOTDIR",
-	"PROMPT_COMMAND", "PROMPT", "RPROMPT", "SPROMPT", "PS0", "PS1", "PS2", "PS3", "PS4", "CDPATH", "FPATH",
-	"MODULE_PATH", "BASH_LOADABLES_PATH",
-	"INPUTRC", "HISTFILE", "MAILPATH", "NULLCMD", "READNULLCMD",
-	"RANDOM", "SRANDOM", "OPTIND", "HISTCMD", // bash computes what they are set to, and runs what stands in $(…) there
+	"ZDOTDIR", "PROMPT_COMMAND", "PROMPT", "RPROMPT", "SPROMPT", "PS0", "PS1", "PS2", "PS3", "PS4", "CDPATH", "FPATH",
+	"MODULE_PATH", "BASH_LOADABLES_PATH", "INPUTRC", "HISTFILE", "MAILPATH", "NULLCMD", "READNULLCMD",
+	// bash evaluates the values of these as arithmetic, and runs a $(…) inside.
+	"RANDOM", "SRANDOM", "OPTIND", "HISTCMD",
+	// The C library and OpenSSL.
 	"GCONV_PATH", "LOCPATH", "NLSPATH", "GLIBC_TUNABLES", "GETCONF_DIR", "OPENSSL_CONF", "OPENSSL_MODULES",
 	"OPENSSL_ENGINES",
+	// Helpers that other programs start.
 	"EDITOR", "VISUAL", "PAGER", "BROWSER", "LESSOPEN", "LESSCLOSE", "SSH_ASKPASS", "SUDO_ASKPASS",
 	"GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_DIR", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR", "GIT_EDITOR",
-	"GIT_SEQUENCE_EDITOR", "GIT_PAGER",
-	"GIT_EXTERNAL_DIFF", "GIT_PROXY_COMMAND",
+	"GIT_SEQUENCE_EDITOR", "GIT_PAGER", "GIT_EXTERNAL_DIFF", "GIT_PROXY_COMMAND",
+	// Interpreters and virtual machines.
 	"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONBREAKPOINT", "PYTHONEXECUTABLE",
 	"PYTHONWARNINGS", "PYTHONPYCACHEPREFIX",
 	"NODE_OPTIONS", "NODE_PATH", "RUBYOPT", "RUBYLIB", "GEM_HOME", "GEM_PATH", "PERLLIB", "PHPRC", "PHP_INI_SCAN_DIR",
@@ -76,31 +84,28 @@ var steering = []string{
 	"DOTNET_STARTUP_HOOKS", "CORECLR_PROFILER", "CORECLR_PROFILER_PATH", "COR_PROFILER", "COR_PROFILER_PATH",
 }
 
-// steeringPrefixes are families of such variables: Lua has one for each version, which counts before the plain one.
-var steeringPrefixes = []string{"LD_", "DYLD_", "BASH_FUNC_", "PERL5", "GIT_CONFIG", "LUA_INIT", "LUA_PATH",
+// unsafePrefixes are families of unsafe variables. Lua, for example, has one for each version, such as LUA_INIT_5_4,
+// which takes precedence over LUA_INIT.
+var unsafePrefixes = []string{"LD_", "DYLD_", "BASH_FUNC_", "PERL5", "GIT_CONFIG", "LUA_INIT", "LUA_PATH",
 	"LUA_CPATH"}
 
-// checkNames refuses variables that steer programs, unless they are allowed by name.
+// checkNames refuses unsafe variables that are not in allowed. The comparison with allowed is exact; the one with the
+// list of unsafe variables ignores the case, because Windows does. The error names the variable and not its value.
 func checkNames(pairs, allowed []string) error {
 	for _, pair := range pairs {
 		name, _, _ := strings.Cut(pair, "=")
-		if steers(name) && !slices.Contains(allowed, name) {
-			return fmt.Errorf("it sets %s, which can make programs run other code; if that is meant, say --allow %[1]s",
-				name)
+		if isUnsafe(name) && !slices.Contains(allowed, name) {
+			return fmt.Errorf("the variable %s can make programs run other code; if that is intended, use "+
+				"--allow %[1]s", name)
 		}
 	}
 	return nil
 }
 
-func steers(name string) bool {
+// isUnsafe reports whether a variable is in the lists above, ignoring the case.
+func isUnsafe(name string) bool {
 	upper := strings.ToUpper(name)
-	return slices.Contains(steering, upper) || slices.ContainsFunc(steeringPrefixes, func(prefix string) bool {
+	return slices.Contains(unsafeVariables, upper) || slices.ContainsFunc(unsafePrefixes, func(prefix string) bool {
 		return strings.HasPrefix(upper, prefix)
 	})
 }
-
-// The exit codes of shells for programs that cannot be started.
-const (
-	exitNotProgram = 126
-	exitNoProgram  = 127
-)

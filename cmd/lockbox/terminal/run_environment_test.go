@@ -9,22 +9,23 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
-func TestEnvironmentOfAProgram(t *testing.T) {
+// TestEnvironment checks what a started program inherits, which of several values wins, and the order.
+func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	inherited := []string{
 		"PATH=/bin", "PORT=1", "LOCKBOX_API_KEY=k", "LOCKBOX_API_KEY_FILE=f", "LOCKBOX_ENCRYPTION_KEY=e",
-		"LOCKBOX_ENCRYPTION_KEY_FILE=f",
-		"LOCKBOX_SECRET_KEY_FILE=f", "LOCKBOX_API_URL=u", "EMPTY=", "MYLOCKBOX_API_KEY=mine",
+		"LOCKBOX_ENCRYPTION_KEY_FILE=f", "LOCKBOX_SECRET_KEY_FILE=f", "LOCKBOX_API_URL=u", "EMPTY=",
+		"MYLOCKBOX_API_KEY=mine",
 	}
 	assert.Equal(t, []string{"PATH=/bin", "PORT=3", "LOCKBOX_API_URL=u", "EMPTY=", "MYLOCKBOX_API_KEY=mine",
 		"LOCKBOX_API_KEY=of the program"},
 		environment(inherited, []string{"PORT=2", "LOCKBOX_API_KEY=of the program", "PORT=3"}))
 	assert.Len(t, inherited, 10)
-	assert.Equal(t, "LOCKBOX_API_KEY=k", inherited[2], "what was given is left alone")
+	assert.Equal(t, "LOCKBOX_API_KEY=k", inherited[2], "the arguments are unchanged")
 }
 
-// TestNoSecretOfTheServerIsHandedOn: a new setting that is a secret must be on the list.
-func TestNoSecretOfTheServerIsHandedOn(t *testing.T) {
+// TestOwnVariablesAreComplete fails if a new secret setting of the server is missing from ownVariables.
+func TestOwnVariablesAreComplete(t *testing.T) {
 	t.Parallel()
 	secrets := 0
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[boot.Config]()) {
@@ -36,7 +37,8 @@ func TestNoSecretOfTheServerIsHandedOn(t *testing.T) {
 	assert.GreaterOrEqual(t, secrets, 6)
 }
 
-func TestNamesThatSteerPrograms(t *testing.T) {
+// TestCheckNames checks that unsafe variables are refused unless allowed, and that errors contain no value.
+func TestCheckNames(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"PATH", "Path", "LD_PRELOAD", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "BASH_ENV",
 		"BASH_FUNC_x%%", "NODE_OPTIONS", "PYTHONPATH", "PERL5OPT", "GIT_CONFIG_COUNT", "HOME",
@@ -51,7 +53,8 @@ func TestNamesThatSteerPrograms(t *testing.T) {
 	}
 }
 
-func TestGeneratedValues(t *testing.T) {
+// TestGenerate checks the length and the distribution of generated values.
+func TestGenerate(t *testing.T) {
 	t.Parallel()
 	seen := map[rune]int{}
 	for _, c := range generate(62 * 500) {

@@ -11,25 +11,24 @@ import (
 	"os/signal"
 )
 
-// execute runs a program and ends with its exit code. Ctrl-C reaches the program by the console, once; here it is left to
-// the program what to do about it.
+// execute runs a program, waits for it and returns its exit code as an exitError. The console delivers Ctrl-C to the
+// program as well, so this process ignores it and leaves the decision to the program.
 func execute(ctx context.Context, command, environment []string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	signal.Ignore(os.Interrupt)
-	child := exec.Command(command[0],
-		command[1:]...) //nolint:gosec,noctx // what the user wants run, for as long as it wants
+	child := exec.Command(command[0], command[1:]...) //nolint:gosec,noctx // the user chooses the program
 	child.Env, child.Stdin, child.Stdout, child.Stderr = environment, os.Stdin, os.Stdout, os.Stderr
 	err := child.Run()
-	var ended *exec.ExitError
+	var exited *exec.ExitError
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &ended):
-		return &exitError{nil, ended.ExitCode()}
+	case errors.As(err, &exited):
+		return &exitError{nil, exited.ExitCode()}
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, os.ErrNotExist):
-		return &exitError{fmt.Errorf("there is no program %s", command[0]), exitNoProgram}
+		return &exitError{fmt.Errorf("program not found: %s", command[0]), exitProgramNotFound}
 	}
-	return &exitError{fmt.Errorf("%s cannot be run: %w", command[0], err), exitNotProgram}
+	return &exitError{fmt.Errorf("cannot run %s: %w", command[0], err), exitNotExecutable}
 }

@@ -12,29 +12,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// execute puts a program in the place of this one. Signals, the exit code and the terminal are the program's from then on,
-// and what was secret here is gone from memory and from /proc.
+// execute replaces this process by a program, with execve(2). It returns only if that fails. Signals, the exit code
+// and the terminal then belong to the program, and the secrets of this process are no longer in memory or in /proc.
 func execute(ctx context.Context, command, environment []string) error {
 	path, err := exec.LookPath(command[0])
 	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, unix.ENOENT) {
-		return &exitError{fmt.Errorf("there is no program %s", command[0]), exitNoProgram}
+		return &exitError{fmt.Errorf("program not found: %s", command[0]), exitProgramNotFound}
 	}
 	if err != nil {
-		return &exitError{fmt.Errorf("%s cannot be run: %w", command[0], err), exitNotProgram}
+		return &exitError{fmt.Errorf("cannot run %s: %w", command[0], err), exitNotExecutable}
 	}
 	if err := ctx.Err(); err != nil {
-		return err // Ctrl-C came before there was a program to give it to
+		return err // Ctrl-C was pressed before the program could receive it
 	}
-	signal.Reset() // what was ignored when lockbox started is ignored by the program too
+	// Undo the handler for Ctrl-C. Signals that lockbox was started with ignored stay ignored in the program.
+	signal.Reset()
 	err = unix.Exec(path, command, environment)
 	switch {
 	case errors.Is(err, unix.E2BIG):
-		return &exitError{errors.New(
-			"the values, with the environment and the arguments, are more than this system starts a program with"),
-			exitNotProgram}
+		return &exitError{fmt.Errorf("cannot run %s: the values, the environment and the arguments exceed the size "+
+			"limit of this system", command[0]), exitNotExecutable}
 	case errors.Is(err, unix.ENOENT):
-		return &exitError{fmt.Errorf("there is no program %s, or not the interpreter that it names", command[0]),
-			exitNoProgram}
+		return &exitError{fmt.Errorf("cannot run %s: the program or the interpreter that it names does not exist",
+			command[0]), exitProgramNotFound}
 	}
-	return &exitError{fmt.Errorf("%s cannot be run: %w", command[0], err), exitNotProgram}
+	return &exitError{fmt.Errorf("cannot run %s: %w", command[0], err), exitNotExecutable}
 }

@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,22 +15,26 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
 )
 
-// session is what the commands share: where they print, which server they call, and with what.
+// session is the state that the commands share: the streams, the flags, and the server and profile that follow from
+// them. One call of the program runs one command, so a session is used once. Its methods are in several files:
+// session.go finds the server and the token, key.go the encryption key, ask.go the answers of the user, and
+// output.go prints.
 type session struct {
 	in        io.Reader
 	out, errs io.Writer
 	userAgent string
 
-	// The flags.
+	// The common flags.
 	server, profileName, output string
 	key                         keySource
 
-	// What they come to, once open was called.
-	book   profile.Book
-	chosen profile.Profile
-	name   string
+	// The result of selectProfile.
+	book     profile.Book
+	selected profile.Profile
+	name     string // of the selected profile
 }
 
+// newSession returns a session on the standard streams of the process.
 func newSession(version string) *session {
 	return &session{
 		in:        os.Stdin,
@@ -42,28 +44,43 @@ func newSession(version string) *session {
 	}
 }
 
-// flags are those of every command that calls a server.
-func (s *session) flags(command *cobra.Command) {
+// addFlags adds the flags that every command of this package has.
+func (s *session) addFlags(command *cobra.Command) {
 	flags := command.PersistentFlags()
-	flags.StringVar(&s.server, "server", "", "URL of the server, instead of LOCKBOX_API_URL and the profile's")
-	flags.StringVar(&s.profileName, "profile", "", "profile to use, instead of the environment and the current one")
-	flags.StringVarP(&s.output, "output", "o", formTable, "table, or json")
+	flags.StringVar(&s.server, "server", "", "URL of the server (default: LOCKBOX_API_URL, or that of the profile)")
+	flags.StringVar(&s.profileName, "profile", "",
+		"profile to use; takes precedence over the environment and the current profile")
+	flags.StringVarP(&s.output, "output", "o", formatTable, "output format: table or json")
 	_ = command.RegisterFlagCompletionFunc("profile", s.completeProfiles)
 	_ = command.RegisterFlagCompletionFunc("output",
-		cobra.FixedCompletions([]string{formTable, formJSON}, cobra.ShellCompDirectiveNoFileComp))
+		cobra.FixedCompletions([]string{formatTable, formatJSON}, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// errSessionEnded is about the token of a profile, which the server need not be asked about.
-var errSessionEnded = errors.New("your session has ended")
+// errSessionExpired means that the token of the profile has expired. The server is not called in that case.
+var errSessionExpired = errors.New("your session expired")
 
+// errNotSignedIn means that there is no token for the selected server.
 var errNotSignedIn = errors.New("you are not signed in")
 
-// open returns a client for the server that is meant, with the token that belongs to it. A flag counts before the
-// environment, and the environment before the profile.
+// run adapts a command's work to cobra: it opens the selected server, which requires a token, and passes it on.
+func (s *session) run(work func(ctx context.Context, server *client.Client, args []string) error) func(*cobra.Command,
+	[]string) error {
+	return func(command *cobra.Command, args []string) error {
+		server, err := s.open(command.Context())
+		if err != nil {
+			return err
+		}
+		return work(command.Context(), server, args)
+	}
+}
+
+// open returns a client for the selected server, with the token that belongs to it. Flags take precedence over the
+// environment, and the environment over the profile. The error wraps errNotSignedIn if there is no token.
 func (s *session) open(ctx context.Context) (*client.Client, error) {
-	if err := s.choose(); err != nil {
+	if err := s.selectProfile(); err != nil {
 		return nil, err
 	}
+	// This may refresh the session and rewrite the profile file.
 	token, err := s.token(ctx)
 	if err != nil {
 		return nil, err
@@ -74,140 +91,23 @@ func (s *session) open(ctx context.Context) (*client.Client, error) {
 	return s.connect(token)
 }
 
-// notSignedIn says to which server, where that may not be the one that somebody thinks of.
-func (s *session) notSignedIn() error {
-	const remedy = "lockbox login, or set LOCKBOX_API_URL and LOCKBOX_API_KEY"
-	if s.url() != "" {
-		if _, err := s.connect(""); err != nil {
-			return err // no address that anybody could sign in to
-		}
+// openOrAnonymous is open for requests that the server may accept without a token. Any other error of open, such as
+// an invalid profile file, is returned.
+func (s *session) openOrAnonymous(ctx context.Context) (*client.Client, error) {
+	server, err := s.open(ctx)
+	if errors.Is(err, errNotSignedIn) {
+		return s.connect("")
 	}
-	asked := s.env("LOCKBOX_PROFILE")
-	switch _, known := s.book.Profiles[s.name]; {
-	case s.profileName == "" && asked != "" && !known:
-		return fmt.Errorf("%w: LOCKBOX_PROFILE is %q, and there is no such profile; lockbox profile list shows those "+
-			"there are", errNotSignedIn, asked)
-	case s.profileName == "" && !s.environmentCounts():
-		return fmt.Errorf("%w to %s: what the environment has is for LOCKBOX_API_URL alone; lockbox login %[2]s "+
-			"--profile NAME", errNotSignedIn, s.url())
-	case s.chosen.SignedIn() && !sameServer(s.url(), s.chosen.URL):
-		return fmt.Errorf("%w to %s: the profile %s is for %s alone; lockbox login %[2]s --profile NAME, or set "+
-			"LOCKBOX_API_KEY",
-			errNotSignedIn, s.url(), s.name, s.chosen.URL)
-	}
-	return fmt.Errorf("%w: %s", errNotSignedIn, remedy)
+	return server, err
 }
 
-// choose reads the flags and the profiles.
-func (s *session) choose() error {
-	if s.output != formTable && s.output != formJSON {
-		return &usageError{fmt.Errorf("--output is table or json, not %q", s.output)}
-	}
-	path, err := profile.Path()
-	if err != nil {
-		s.name = profile.Default // a program without a home has the environment
-		return nil
-	}
-	if s.book, err = profile.Load(path); err != nil {
-		return err
-	}
-	s.name = s.book.Choose(cmp.Or(s.profileName, s.env("LOCKBOX_PROFILE")))
-	chosen, known := s.book.Profiles[s.name]
-	if s.profileName != "" && !known {
-		return &usageError{fmt.Errorf("there is no profile %q: lockbox login --profile %[1]s makes it", s.profileName)}
-	}
-	s.chosen = chosen
-	return nil
-}
-
-// url is where the server is; "" when nothing says so.
-func (s *session) url() string {
-	if s.server != "" {
-		return s.server
-	}
-	if s.profileName != "" {
-		return s.chosen.URL
-	}
-	return cmp.Or(s.env("LOCKBOX_API_URL"), s.chosen.URL)
-}
-
-// environmentCounts reports whether the token and the encryption key of the environment are for the server that is called.
-// They are not when LOCKBOX_API_URL says that they are for another one, which a flag has set aside.
-func (s *session) environmentCounts() bool {
-	named := s.env("LOCKBOX_API_URL")
-	return named == "" || sameServer(named, s.url())
-}
-
-// token is what to sign in with; "" when there is none. The token of a profile goes to the server of that profile and to
-// no other, whatever the environment says, and that of the environment to the server of the environment.
-func (s *session) token(ctx context.Context) (string, error) {
-	if s.profileName == "" && s.environmentCounts() {
-		token, err := s.fromEnvironment("LOCKBOX_API_KEY")
-		if token != "" || err != nil {
-			return token, err
-		}
-	}
-	if !s.chosen.SignedIn() || !sameServer(s.url(), s.chosen.URL) {
-		return "", nil
-	}
-	switch {
-	case s.chosen.RefreshToken != "" && time.Until(s.chosen.ExpiresAt) < time.Minute:
-		return s.refresh(ctx)
-	case ended(s.chosen):
-		return "", fmt.Errorf("%w since %s: sign in again with lockbox login%s", errSessionEnded,
-			when(s.chosen.ExpiresAt), s.profileFlag())
-	}
-	return s.chosen.Token, nil
-}
-
-// profileFlag is what to add to a command so that it means the same profile; nothing for the one that counts anyway.
-func (s *session) profileFlag() string {
-	if s.name == cmp.Or(s.book.Current, profile.Default) {
-		return ""
-	}
-	return " --profile " + s.name
-}
-
-// refreshTime bounds a refresh, which Ctrl-C and an impatient completion do not stop: the old token is dead once the
-// server has it, and the new one must be kept.
-const refreshTime = 10 * time.Second
-
-// refresh takes a new token for the one that is about to end. It is done under the lock of the profiles: a refresh token
-// that is sent twice ends the whole session.
-func (s *session) refresh(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTime)
-	defer cancel()
-	path, err := profile.Path()
-	if err != nil {
-		return "", err
-	}
-	err = profile.Change(path, func(book *profile.Book) error {
-		kept := book.Profiles[s.name]
-		if kept.RefreshToken != "" && kept.RefreshToken == s.chosen.RefreshToken {
-			nobody, err := s.connect("")
-			if err != nil {
-				return err
-			}
-			pair, err := nobody.Refresh(ctx, client.NewSecret(kept.RefreshToken))
-			if err != nil {
-				return err
-			}
-			kept.Token, kept.RefreshToken, kept.ExpiresAt = pair.Access.Reveal(), pair.Refresh.Reveal(), time.Now().Add(
-				pair.ExpiresIn)
-			book.Profiles[s.name] = kept
-		}
-		s.chosen = kept
-		return nil
-	})
-	return s.chosen.Token, err
-}
-
-// connect makes a client of the server that is meant, with a token or with none.
+// connect returns a client for the selected server with a token, or without one for "". Plain HTTP to another
+// machine is refused unless LOCKBOX_API_ALLOW_HTTP is "true", because it would expose tokens, keys and values.
 func (s *session) connect(token string) (*client.Client, error) {
 	if s.url() == "" {
-		return nil, &usageError{errors.New("no server is known: lockbox login URL, or set LOCKBOX_API_URL")}
+		return nil, &usageError{errors.New("no server is configured: use lockbox login URL, or set LOCKBOX_API_URL")}
 	}
-	made, err := client.New(client.Config{
+	server, err := client.New(client.Config{
 		URL:        s.url(),
 		Token:      client.NewSecret(token),
 		UserAgent:  s.userAgent,
@@ -217,73 +117,144 @@ func (s *session) connect(token string) (*client.Client, error) {
 	if err != nil {
 		return nil, &usageError{err}
 	}
-	return made, nil
+	return server, nil
 }
 
-// input is standard input until Ctrl-C: a read that waits for a pipe, or for somebody at a terminal, hears of none itself.
-func (s *session) input(ctx context.Context) io.Reader { return &stoppable{ctx, s.in} }
-
-type stoppable struct {
-	ctx context.Context //nolint:containedctx // io.Reader has no other way to bring one
-	in  io.Reader
+// notSignedIn returns the error for a missing token. It names the server if that is probably not the one that the user
+// expects: because of a misspelt LOCKBOX_PROFILE, or because a token exists but belongs to another server.
+func (s *session) notSignedIn() error {
+	if s.url() != "" {
+		if _, err := s.connect(""); err != nil {
+			return err // the address itself is invalid
+		}
+	}
+	requested := s.env("LOCKBOX_PROFILE")
+	switch _, exists := s.book.Profiles[s.name]; {
+	case s.profileName == "" && requested != "" && !exists:
+		return fmt.Errorf("%w: LOCKBOX_PROFILE is %q, but no such profile exists; lockbox profile list shows all "+
+			"profiles", errNotSignedIn, requested)
+	case s.profileName == "" && !s.environmentMatchesServer():
+		return fmt.Errorf("%w to %s: the key in the environment is only for LOCKBOX_API_URL; use lockbox login %[2]s "+
+			"--profile NAME", errNotSignedIn, s.url())
+	case s.selected.SignedIn() && !sameServer(s.url(), s.selected.URL):
+		return fmt.Errorf("%w to %s: the profile %s is only for %s; use lockbox login %[2]s --profile NAME, or set "+
+			"LOCKBOX_API_KEY", errNotSignedIn, s.url(), s.name, s.selected.URL)
+	}
+	return fmt.Errorf("%w: use lockbox login, or set LOCKBOX_API_URL and LOCKBOX_API_KEY", errNotSignedIn)
 }
 
-func (r *stoppable) Read(into []byte) (int, error) {
-	type result struct {
-		text []byte
-		err  error
+// selectProfile checks --output, reads the profile file and selects the profile that the flag, the environment or the
+// file names. A profile that only the environment or the file names need not exist.
+func (s *session) selectProfile() error {
+	if s.output != formatTable && s.output != formatJSON {
+		return &usageError{fmt.Errorf("invalid --output %q: use table or json", s.output)}
 	}
-	read := make(chan result, 1)
-	go func() {
-		text := make([]byte, len(into)) // what comes after the end must not be written where somebody else reads
-		n, err := r.in.Read(text)
-		read <- result{text[:n], err}
-	}()
-	select {
-	case <-r.ctx.Done():
-		return 0, r.ctx.Err()
-	case got := <-read:
-		return copy(into, got.text), got.err
+	path, err := profile.Path()
+	if err != nil {
+		s.name = profile.Default // without a home directory, a program still has the environment
+		return nil
 	}
+	if s.book, err = profile.Load(path); err != nil {
+		return err
+	}
+	s.name = s.book.Choose(cmp.Or(s.profileName, s.env("LOCKBOX_PROFILE")))
+	selected, exists := s.book.Profiles[s.name]
+	if s.profileName != "" && !exists {
+		return &usageError{fmt.Errorf("profile %q does not exist: lockbox login --profile %[1]s creates it",
+			s.profileName)}
+	}
+	s.selected = selected
+	return nil
 }
 
-func (s *session) env(name string) string { return os.Getenv(name) }
-
-// fromEnvironment reads a variable, or the file that its twin with _FILE names.
-func (s *session) fromEnvironment(name string) (string, error) {
-	if text := s.env(name); text != "" {
-		return text, nil
+// url is the URL of the selected server, or "" if none is configured. It does not check the URL; the package client
+// does.
+func (s *session) url() string {
+	if s.server != "" {
+		return s.server
 	}
-	path := s.env(name + "_FILE")
-	if path == "" {
+	if s.profileName != "" {
+		return s.selected.URL
+	}
+	return cmp.Or(s.env("LOCKBOX_API_URL"), s.selected.URL)
+}
+
+// environmentMatchesServer reports whether the token and the encryption key of the environment may be sent to the
+// selected server. They may not if LOCKBOX_API_URL names another server, which --server or --profile overrides: that
+// server could keep them.
+func (s *session) environmentMatchesServer() bool {
+	configured := s.env("LOCKBOX_API_URL")
+	return configured == "" || sameServer(configured, s.url())
+}
+
+// token returns the token for the selected server, or "". A token of the environment is sent only to the server of
+// the environment, and a token of a profile only to the server of that profile. It refreshes the session of the
+// profile if its token is about to expire.
+func (s *session) token(ctx context.Context) (string, error) {
+	if s.profileName == "" && s.environmentMatchesServer() {
+		token, err := s.environmentOrFile("LOCKBOX_API_KEY")
+		if token != "" || err != nil {
+			return token, err
+		}
+	}
+	if !s.selected.SignedIn() || !sameServer(s.url(), s.selected.URL) {
 		return "", nil
 	}
-	text, err := os.ReadFile(path) //nolint:gosec // what the user named
-	if err != nil {
-		return "", fmt.Errorf("%s_FILE cannot be read: %w", name, err)
+	switch {
+	case s.selected.RefreshToken != "" && time.Until(s.selected.ExpiresAt) < refreshBefore:
+		return s.refresh(ctx)
+	case tokenExpired(s.selected):
+		return "", fmt.Errorf("%w at %s: sign in again with lockbox login%s", errSessionExpired,
+			formatTime(s.selected.ExpiresAt), s.profileFlag())
 	}
-	return oneLine(text), nil
+	return s.selected.Token, nil
 }
 
-// sameServer compares two URLs as the client reads them: letter case counts in the path, and not before it.
-func sameServer(one, other string) bool { return canonicalURL(one) == canonicalURL(other) }
-
-func canonicalURL(text string) string {
-	at, err := url.Parse(strings.TrimRight(text, "/"))
-	if err != nil {
-		return text
+// profileFlag returns the flag that makes a suggested command use the selected profile, or "" if it does so anyway.
+func (s *session) profileFlag() string {
+	if s.name == cmp.Or(s.book.Current, profile.Default) {
+		return ""
 	}
-	return strings.ToLower(at.Scheme+"://"+at.Host) + at.EscapedPath()
+	return " --profile " + s.name
 }
 
-// run is a command's work with a server that somebody is signed in to.
-func (s *session) run(work func(ctx context.Context, server *client.Client, args []string) error) func(*cobra.Command,
-	[]string) error {
-	return func(command *cobra.Command, args []string) error {
-		server, err := s.open(command.Context())
-		if err != nil {
-			return err
+// The times of a refresh.
+const (
+	// refreshBefore is the remaining lifetime at which a token is refreshed, so that it does not expire on its way.
+	refreshBefore = time.Minute
+	// refreshTimeout limits a refresh. Neither Ctrl-C nor the timeout of a completion cancels one: as soon as the
+	// server has the request, the old token is invalid, and the new one must be stored.
+	refreshTimeout = 10 * time.Second
+)
+
+// refresh exchanges the refresh token of the profile for a new token and returns it. It holds the lock of the profile
+// file, because the server revokes the whole session if a refresh token is used twice. If another process has already
+// refreshed the session, refresh returns the token that it stored.
+func (s *session) refresh(ctx context.Context) (string, error) {
+	// A cancelled refresh could lose the new token and with it the session.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTimeout)
+	defer cancel()
+	path, err := profile.Path()
+	if err != nil {
+		return "", err
+	}
+	err = profile.Change(path, func(book *profile.Book) error {
+		stored := book.Profiles[s.name]
+		if stored.RefreshToken != "" && stored.RefreshToken == s.selected.RefreshToken {
+			anonymous, err := s.connect("")
+			if err != nil {
+				return err
+			}
+			pair, err := anonymous.Refresh(ctx, client.NewSecret(stored.RefreshToken))
+			if err != nil {
+				return err
+			}
+			stored.Token, stored.RefreshToken = pair.Access.Reveal(), pair.Refresh.Reveal()
+			stored.ExpiresAt = time.Now().Add(pair.ExpiresIn)
+			book.Profiles[s.name] = stored
 		}
-		return work(command.Context(), server, args)
-	}
+		s.selected = stored
+		return nil
+	})
+	return s.selected.Token, err
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestCtrlCEndsWaiting for a standard input that nobody writes to, and for a command that does not end.
-func TestCtrlCEndsWaiting(t *testing.T) {
+// TestCtrlCCancelsWaiting covers a standard input without data and a key command that does not end.
+func TestCtrlCCancelsWaiting(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
 	silent, writer, err := os.Pipe()
@@ -29,25 +29,26 @@ func TestCtrlCEndsWaiting(t *testing.T) {
 
 	ctx, stop = context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, stop)
-	begun := time.Now()
-	_, err = fromCommand(ctx, "sleep 5; true")
+	started := time.Now()
+	_, err = runKeyCommand(ctx, "sleep 5; true")
 	assert.Equal(t, 130, ExitCode(err))
-	assert.Less(t, time.Since(begun), 4*time.Second)
+	assert.Less(t, time.Since(started), 4*time.Second)
 }
 
-func TestInputIsReadToTheByte(t *testing.T) {
+// TestInputIsUnchanged reads a megabyte through the cancellable reader.
+func TestInputIsUnchanged(t *testing.T) {
 	t.Parallel()
-	from, to, err := os.Pipe()
+	reader, writer, err := os.Pipe()
 	require.NoError(t, err)
 	text := make([]byte, 1<<20)
 	for i := range text {
 		text[i] = byte(i * 7)
 	}
 	go func() {
-		_, _ = to.Write(text)
-		_ = to.Close()
+		_, _ = writer.Write(text)
+		_ = writer.Close()
 	}()
-	got, err := io.ReadAll((&session{in: from}).input(t.Context()))
+	got, err := io.ReadAll((&session{in: reader}).input(t.Context()))
 	require.NoError(t, err)
 	assert.Equal(t, text, got)
 }

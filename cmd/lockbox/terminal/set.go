@@ -9,72 +9,65 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
+// setCommand writes an entry (POST /boxes/{box}/entries). It needs the permission createEntry and the encryption
+// key. With --if-version or --create-only, an entry in another state ends with exitConflict and nothing is written.
+// With --output json it prints {"version":N,"encryptionKeyChanged":B}. A null value is refused by the server
+// (exitUsage).
 func setCommand(s *session) *cobra.Command {
-	var from valueFlags
+	var source valueFlags
 	var condition client.WriteOptions
 	command := &cobra.Command{
 		Use:        "set BOX/KEY [VALUE|@FILE]",
 		SuggestFor: []string{"put", "write"},
-		Short:      "Write an entry, as a new version of it",
-		Long: `Write an entry, as a new version of it. An argument is a string; a file and standard input are JSON where they parse, and
-strings otherwise. Of a string of one line the end of the line is left out. Without a value, it is asked for.
+		Short:      "Write an entry, as a new version",
+		Long: `Write an entry, as a new version. An argument is stored as a string. A file and standard input are
+stored as JSON if they are valid JSON, and as a string otherwise; the line end of a single line is removed. Without
+a value, the command asks for one and does not show it.
 
-Other users of the machine can see arguments, and shells remember them: give what is secret as @FILE, with --stdin or
---generate, or type it when asked. An argument that begins with @ is written with two.
+Other users of the machine can see arguments, and shells store them in their history. Pass secrets with @FILE,
+--stdin or --generate, or type them when asked. An argument that begins with @ must be written with @@.
 
---generate makes letters and digits; it shows them with --show alone.`,
+--generate stores random letters and digits and prints them only with --show.`,
 		Example: `  lockbox set prod/greeting hello
   lockbox set prod/payments/stripe @key.json
   pass show db | lockbox set prod/db/password --stdin
   lockbox set prod/session-key --generate 43
-  lockbox set prod/app @app.json --if-version 7      # only if nobody wrote it since`,
+  lockbox set prod/app @app.json --if-version 7      # only if version 7 is still the newest`,
 		Args:              cobra.RangeArgs(1, 2),
-		ValidArgsFunction: setCompletion(s),
+		ValidArgsFunction: completeAddressThenFile(s),
 		RunE: func(command *cobra.Command, args []string) error {
-			if err := versionFlag(command, "if-version", condition.IfMatch); err != nil {
+			if err := checkVersionFlag(command, "if-version", condition.IfMatch); err != nil {
 				return err
 			}
-			at, err := parseAddress(args[0])
+			server, at, err := s.openEntry(command.Context(), args[0])
 			if err != nil {
 				return err
 			}
-			server, err := s.open(command.Context())
+			value, err := source.value(command, s, args[1:])
 			if err != nil {
 				return err
 			}
-			value, err := from.value(command, s, args[1:])
-			if err != nil {
-				return err
-			}
-			written, err := s.put(command.Context(), server, at, value, condition)
-			if err != nil || from.show {
-				return err // what is shown must stand alone
+			written, err := s.writeEntry(command.Context(), server, at, value, condition)
+			if err != nil || source.show {
+				return err // with --show, only the generated value is printed
 			}
 			return s.showWritten(at, written)
 		},
 	}
-	from.flags(command)
+	source.addFlags(command)
 	command.Flags().Uint64Var(&condition.IfMatch, "if-version", 0, "write only if this is the newest version")
-	command.Flags().BoolVar(&condition.IfNoneMatch, "create-only", false, "write only if there is no such entry")
+	command.Flags().BoolVar(&condition.IfNoneMatch, "create-only", false, "write only if the entry does not exist")
 	command.MarkFlagsMutuallyExclusive("if-version", "create-only")
-	s.key.flags(command)
+	s.key.addFlags(command)
 	return command
 }
 
-// setCompletion completes the address, and leaves @FILE to the shell.
-func setCompletion(s *session) cobra.CompletionFunc {
-	addresses := s.completeAddresses()
-	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-		if len(args) > 0 {
-			return nil, cobra.ShellCompDirectiveDefault
-		}
-		return addresses(command, args, begun)
-	}
-}
-
-// put writes a value under the key of the session, and says when that is another one than the version before was under.
-func (s *session) put(ctx context.Context, server *client.Client, at address, value json.RawMessage,
+// writeEntry writes a value under the key in condition, or else under the key of the session. It warns if the
+// previous version was encrypted under another key, because readers who hold only that key lose access. It returns
+// the new version.
+func (s *session) writeEntry(ctx context.Context, server *client.Client, at address, value json.RawMessage,
 	condition client.WriteOptions) (client.Written, error) {
+	// An import has already obtained the key for reading, and must write under the same one.
 	if condition.EncryptionKey.IsZero() {
 		key, err := s.encryptionKey(ctx, true)
 		if err != nil {
@@ -84,19 +77,19 @@ func (s *session) put(ctx context.Context, server *client.Client, at address, va
 	}
 	written, err := server.WriteEntry(ctx, at.box, at.key, value, &condition)
 	if err == nil && written.EncryptionKeyChanged {
-		s.warn("%s is now encrypted under another key than before: who reads it with the old one no longer can", at)
+		s.warn("%s is now encrypted under another key than before: users who have only the old key cannot read it", at)
 	}
 	return written, err
 }
 
-// showWritten tells programs, and people at a terminal, what a write came to.
+// showWritten prints the result of a write: as JSON for programs, or as a notice on a terminal.
 func (s *session) showWritten(at address, written client.Written) error {
-	if s.output == formJSON {
+	if s.output == formatJSON {
 		return s.showJSON(struct {
 			Version              uint64 `json:"version"`
 			EncryptionKeyChanged bool   `json:"encryptionKeyChanged"`
 		}{written.Version, written.EncryptionKeyChanged})
 	}
-	s.say("%s is at version %d.", at, written.Version)
+	s.report("Stored %s, version %d.", at, written.Version)
 	return nil
 }

@@ -2,9 +2,7 @@ package terminal
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,80 +10,70 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
+// totpCommand is the parent of the commands for two-factor authentication. The subcommands except remove always
+// concern the caller.
 func totpCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "totp",
-		Short: "Look after one-time codes as a second factor beside the password",
+		Short: "Manage two-factor authentication with TOTP codes",
+		Long: `Manage two-factor authentication (2FA). Once it is enabled, signing in needs the password and a TOTP
+code from an authenticator app, or a recovery code.`,
+		Example: "  lockbox users totp enrol\n  lockbox users totp confirm",
 	}
 	command.AddCommand(totpEnrolCommand(s), totpConfirmCommand(s), totpRemoveCommand(s))
 	return command
 }
 
-// enrolmentShown is an enrolment as the server answers it.
-type enrolmentShown struct {
+// enrolmentResult is an enrolment as the server returns it, with its secrets as plain text.
+type enrolmentResult struct {
 	Secret        string   `json:"secret"`
 	URI           string   `json:"uri,omitempty"`
 	QR            string   `json:"qr"`
 	RecoveryCodes []string `json:"recoveryCodes,omitempty"`
 }
 
-// showEnrolment prints what an authenticator app needs, with a QR code where a phone can read it.
-func (s *session) showEnrolment(made *client.Enrolment) error {
-	shown := enrolmentShown{Secret: made.Secret.Reveal(), URI: made.URI.Reveal(), QR: made.QR.Reveal()}
-	for _, code := range made.RecoveryCodes {
-		shown.RecoveryCodes = append(shown.RecoveryCodes, code.Reveal())
+// showEnrolment prints what an authenticator app needs. On a terminal it draws the QR code too.
+func (s *session) showEnrolment(enrolment *client.Enrolment) error {
+	result := enrolmentResult{
+		Secret: enrolment.Secret.Reveal(),
+		URI:    enrolment.URI.Reveal(),
+		QR:     enrolment.QR.Reveal(),
 	}
-	if s.output != formJSON && prompt.IsTerminal(s.out) {
-		fmt.Fprintln(s.out, qrText(made.PNG()))
+	for _, code := range enrolment.RecoveryCodes {
+		result.RecoveryCodes = append(result.RecoveryCodes, code.Reveal())
 	}
-	return s.show(shown, nil, func(add func(...string)) {
-		add("secret", shown.Secret)
-		if shown.URI != "" {
-			add("uri", shown.URI)
+	if s.output != formatJSON && prompt.IsTerminal(s.out) {
+		fmt.Fprintln(s.out, qrText(enrolment.PNG()))
+	}
+	return s.show(result, nil, func(add func(...string)) {
+		add("secret", result.Secret)
+		// The server returns no URI for accounts without a password.
+		if result.URI != "" {
+			add("uri", result.URI)
 		}
+		// The label appears only before the first code.
 		label := "recovery codes"
-		for _, code := range shown.RecoveryCodes {
+		for _, code := range result.RecoveryCodes {
 			add(label, code)
 			label = ""
 		}
 	})
 }
 
-// codeFlag is how scripts bring a code; people are asked.
-func codeFlag(command *cobra.Command, fromInput *bool) {
-	command.Flags().BoolVar(fromInput, "code-stdin", false, "read the code from standard input, one line")
-}
-
-func (s *session) code(ctx context.Context, fromInput bool, question string) (client.Secret, error) {
-	var text string
-	var err error
-	if fromInput {
-		text, err = prompt.FirstLine(s.input(ctx))
-	} else {
-		text, err = ask(ctx, prompt.Hidden, question, "--code-stdin")
-	}
-	return client.NewSecret(strings.TrimSpace(text)), err
-}
-
-const (
-	codeQuestion     = "One-time code: "
-	recoveryQuestion = "One-time code, or a recovery code: "
-)
-
-// wantsCode reports whether a request needs a code that it did not bring.
-func wantsCode(err error) bool {
-	var refused *client.Error
-	return errors.As(err, &refused) && refused.Code == "code_required"
-}
-
+// totpEnrolCommand starts an enrolment (POST /users/{username}/totp). An unconfirmed enrolment can be repeated; a
+// confirmed one needs a code. With --output json it prints the secret, the URI, the QR code as a data URL and the
+// recovery codes.
 func totpEnrolCommand(s *session) *cobra.Command {
-	var fromInput bool
+	var fromStdin bool
 	command := &cobra.Command{
 		Use:   "enrol",
-		Short: "Make a secret for your authenticator app, and ten recovery codes",
-		Long: `Make a secret for your authenticator app, and ten recovery codes, each of which stands in for a code once. They are shown
-this once: keep the recovery codes apart from the phone. Nothing changes until lockbox users totp confirm takes the first
-code. Where codes are confirmed already, one of them, or a recovery code, is asked for.`,
+		Short: "Generate a TOTP secret for your authenticator app, and recovery codes",
+		Long: `Generate a TOTP secret for your authenticator app, and ten recovery codes. Each recovery code
+replaces a TOTP code once. The secret and the codes are shown only this once: store the recovery codes apart from
+your phone.
+
+Nothing changes until lockbox users totp confirm accepts the first code. If two-factor is already enabled, the
+command asks for a TOTP code or a recovery code first.`,
 		Example: "  lockbox users totp enrol\n  lockbox users totp confirm",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
@@ -93,90 +81,80 @@ code. Where codes are confirmed already, one of them, or a recovery code, is ask
 			if err != nil {
 				return err
 			}
-			var code client.Secret
-			if fromInput {
-				if code, err = s.code(ctx, true, ""); err != nil {
-					return err
-				}
-			}
-			made, err := server.EnrolTOTP(ctx, who.Username, code)
-			if wantsCode(err) && !fromInput {
-				if code, err = s.code(ctx, false, recoveryQuestion); err != nil {
-					return err
-				}
-				made, err = server.EnrolTOTP(ctx, who.Username, code)
-			}
+			var enrolment *client.Enrolment
+			err = s.withCode(ctx, fromStdin, func(code client.Secret) (err error) {
+				enrolment, err = server.EnrolTOTP(ctx, who.Username, code)
+				return err
+			})
 			if err != nil {
 				return err
 			}
-			if err := s.showEnrolment(made); err != nil {
+			if err := s.showEnrolment(enrolment); err != nil {
 				return err
 			}
-			s.say("Now let the app read it, and give the first code to lockbox users totp confirm.")
+			s.report("Add the secret to your authenticator app, then confirm its first code with: " +
+				"lockbox users totp confirm")
 			return nil
 		}),
 	}
-	codeFlag(command, &fromInput)
+	addCodeStdinFlag(command, &fromStdin)
 	return command
 }
 
+// totpConfirmCommand confirms an enrolment (POST /users/{username}/totp/confirm). A wrong code ends with
+// exitForbidden. It prints nothing on standard output.
 func totpConfirmCommand(s *session) *cobra.Command {
-	var fromInput bool
+	var fromStdin bool
 	command := &cobra.Command{
 		Use:   "confirm",
-		Short: "Give the first code of a new secret; from then on signing in wants one",
-		Example: "  lockbox users totp confirm\n  oathtool --totp -b - < secret | lockbox users totp confirm " +
-			"--code-stdin",
+		Short: "Enable two-factor with the first TOTP code",
+		Long: `Enable two-factor authentication with the first TOTP code of the secret that lockbox users totp enrol
+has shown. From then on, signing in needs a code.`,
+		Example: "  lockbox users totp confirm\n" +
+			"  oathtool --totp -b - < secret | lockbox users totp confirm --code-stdin",
 		Args: cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
 			who, err := server.WhoAmI(ctx)
 			if err != nil {
 				return err
 			}
-			code, err := s.code(ctx, fromInput, codeQuestion)
+			code, err := s.code(ctx, fromStdin, totpQuestion)
 			if err != nil {
 				return err
 			}
 			if err := server.ConfirmTOTP(ctx, who.Username, code); err != nil {
 				return err
 			}
-			s.say("From now on signing in wants a code.")
+			s.report("Enabled two-factor for %s. Signing in now requires a TOTP code.", who.Username)
 			return nil
 		}),
 	}
-	codeFlag(command, &fromInput)
+	addCodeStdinFlag(command, &fromStdin)
 	return command
 }
 
+// totpRemoveCommand disables two-factor (DELETE /users/{username}/totp). A user without two-factor ends with
+// exitNotFound. The recovery codes are deleted with the secret.
 func totpRemoveCommand(s *session) *cobra.Command {
-	var fromInput bool
+	var fromStdin bool
 	command := &cobra.Command{
-		Use:     "remove [USER]",
-		Short:   "End your one-time codes with one of them, or as an admin somebody's without",
+		Use:   "remove [USER]",
+		Short: "Disable two-factor, for yourself or as an admin for another user",
+		Long: `Disable two-factor authentication. For yourself this needs a TOTP code or a recovery code. An admin
+can disable it for another user without a code, for example after the user has lost the phone.`,
 		Example: "  lockbox users totp remove\n  lockbox users totp remove anna      # who lost her phone",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			name, err := oneself(ctx, server, args)
+			name, err := userOrSelf(ctx, server, args)
 			if err != nil {
 				return err
 			}
-			var code client.Secret
-			if fromInput {
-				if code, err = s.code(ctx, true, ""); err != nil {
-					return err
-				}
-			}
-			err = server.RemoveTOTP(ctx, name, code)
-			if wantsCode(err) && !fromInput {
-				if code, err = s.code(ctx, false, recoveryQuestion); err != nil {
-					return err
-				}
-				err = server.RemoveTOTP(ctx, name, code)
-			}
-			return err
+			return s.withCode(ctx, fromStdin, func(code client.Secret) error {
+				return server.RemoveTOTP(ctx, name, code)
+			})
 		}),
-		ValidArgsFunction: first(s.completeUsers()),
+		ValidArgsFunction: completeFirst(s.completeUsers()),
 	}
-	codeFlag(command, &fromInput)
+	addCodeStdinFlag(command, &fromStdin)
 	return command
 }

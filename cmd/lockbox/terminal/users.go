@@ -13,26 +13,41 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
+// usersCommand is the parent of the commands for accounts. Roles (user, admin) decide over users and boxes; groups
+// (viewer, manager, owner) decide over droplets and accounts.
 func usersCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "users",
-		Short: "Look after people and programs, over HTTP",
-		Long: `Look after people and programs, over HTTP, as an admin or about yourself. Whoever runs the server and cannot sign in has
-lockbox user, which works straight on the database.`,
+		Short: "Manage user accounts, over HTTP",
+		Long: `Manage the accounts of people and programs over HTTP, as an admin, or your own account. An operator
+who cannot sign in uses lockbox user instead, which works directly on the database.`,
+		Example: "  lockbox users create anna\n  lockbox users list",
 	}
-	command.AddCommand(usersListCommand(s), usersShowCommand(s), usersCreateCommand(s), usersAddCommand(s),
+	command.AddCommand(
+		usersListCommand(s),
+		usersShowCommand(s),
+		usersCreateCommand(s),
+		usersAddCommand(s),
 		usersSetupCommand(s),
-		usersUpdateCommand(s), usersPasswdCommand(s), usersRevokeCommand(s), usersDeleteCommand(s), totpCommand(s))
+		usersUpdateCommand(s),
+		usersPasswdCommand(s),
+		usersRevokeCommand(s),
+		usersDeleteCommand(s),
+		totpCommand(s),
+	)
 	return command
 }
 
+// usersListCommand lists all users: their names (GET /users) for admins, or with --groups their groups too (GET
+// /api/v1/user/list) for the owner. With --output json it prints an array of strings, or with --groups an array of
+// objects.
 func usersListCommand(s *session) *cobra.Command {
 	var groups bool
 	command := &cobra.Command{
 		Use:   "list",
-		Short: "List all users, one a line; for admins",
-		Long: "List the names of all users, for admins; with --groups, for the owner, also their groups and since " +
-			"when they are there.",
+		Short: "List all users, one per line (admins)",
+		Long: `List the names of all users, one per line, for admins. With --groups, list also their groups and
+creation times, for the owner.`,
 		Example: "  lockbox users list\n  lockbox users list --groups",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
@@ -50,20 +65,21 @@ func usersListCommand(s *session) *cobra.Command {
 			return s.showList(names)
 		}),
 	}
-	command.Flags().BoolVar(&groups, "groups", false, "show the groups too, oldest user first")
+	command.Flags().BoolVar(&groups, "groups", false, "show groups and creation times, oldest user first")
 	return command
 }
 
+// showAccounts prints accounts in the order of the server, which is by age.
 func (s *session) showAccounts(accounts []client.Account) error {
 	return s.show(accounts, []string{"USER", "GROUP", "CREATED"}, func(add func(...string)) {
 		for _, account := range accounts {
-			add(account.Username, cmp.Or(account.Group, "-"), when(account.Created))
+			add(account.Username, cmp.Or(account.Group, "-"), formatTime(account.Created))
 		}
 	})
 }
 
-// userShown is a user as the server answers it, with the ids of its API keys.
-type userShown struct {
+// userResult is a user as the server returns it, with the ids of its API keys as plain text.
+type userResult struct {
 	Username    string              `json:"username"`
 	Role        string              `json:"role"`
 	IsActive    bool                `json:"isActive"`
@@ -73,14 +89,18 @@ type userShown struct {
 	Permissions []client.Permission `json:"permissions"`
 }
 
+// usersShowCommand shows a user (GET /users/{username}). With --output json it prints a userResult. The permissions
+// are those of all boxes together.
 func usersShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use:     "show [USER]",
-		Short:   "Show a user, or yourself",
+		Use:   "show [USER]",
+		Short: "Show a user, or yourself",
+		Long: `Show a user, or yourself without USER: its role and state, the number of its API keys, and its
+permissions. Only admins may show other users.`,
 		Example: "  lockbox users show anna\n  lockbox users show -o json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			name, err := oneself(ctx, server, args)
+			name, err := userOrSelf(ctx, server, args)
 			if err != nil {
 				return err
 			}
@@ -88,27 +108,41 @@ func usersShowCommand(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			shown := userShown{user.Username, user.Role, user.IsActive, user.CreatedAt, user.UpdatedAt, []string{},
-				user.Permissions}
-			for _, id := range user.APIKeys {
-				shown.APIKeys = append(shown.APIKeys, id.Reveal())
-			}
-			return s.show(shown, nil, func(add func(...string)) {
-				add("username", user.Username)
-				add("role", user.Role)
-				add("state", state(user.IsActive))
-				add("created", when(user.CreatedAt))
-				add("updated", when(user.UpdatedAt))
-				add("api keys", strconv.Itoa(len(user.APIKeys))) // a server may be set to show them whole
-				add("permissions", cmp.Or(strings.Join(texts(user.Permissions), ", "), "-"))
-			})
+			return s.showUser(user)
 		}),
-		ValidArgsFunction: first(s.completeUsers()),
+		ValidArgsFunction: completeFirst(s.completeUsers()),
 	}
 }
 
-// oneself returns the user that an argument names, or else who is signed in.
-func oneself(ctx context.Context, server *client.Client, args []string) (string, error) {
+// showUser prints a user. The table contains only the number of API keys: a server can be configured to return the keys
+// themselves, and those must not appear on a screen.
+func (s *session) showUser(user *client.User) error {
+	result := userResult{
+		Username:    user.Username,
+		Role:        user.Role,
+		IsActive:    user.IsActive,
+		CreatedAt:   user.CreatedAt,
+		UpdatedAt:   user.UpdatedAt,
+		APIKeys:     []string{},
+		Permissions: user.Permissions,
+	}
+	for _, id := range user.APIKeys {
+		result.APIKeys = append(result.APIKeys, id.Reveal())
+	}
+	return s.show(result, nil, func(add func(...string)) {
+		add("username", user.Username)
+		add("role", user.Role)
+		add("state", stateText(user.IsActive))
+		add("created", formatTime(user.CreatedAt))
+		add("updated", formatTime(user.UpdatedAt))
+		add("api keys", strconv.Itoa(len(user.APIKeys)))
+		add("permissions", cmp.Or(strings.Join(permissionNames(user.Permissions), ", "), "-"))
+	})
+}
+
+// userOrSelf returns the user that the first argument names, or without one the signed-in user. Without an argument
+// it needs a request to the server, because a token does not show its user.
+func userOrSelf(ctx context.Context, server *client.Client, args []string) (string, error) {
 	if len(args) > 0 {
 		return args[0], nil
 	}
@@ -119,24 +153,28 @@ func oneself(ctx context.Context, server *client.Client, args []string) (string,
 	return who.Username, nil
 }
 
+// usersUpdateCommand changes a user (PUT /users/{username}). A flag that is not given changes nothing. A transfer of
+// the ownership needs a confirmation, because the former owner cannot undo it. The server rejects an unknown role or
+// group (exitUsage), and a change of the owner that would leave the server without one (exitConflict).
 func usersUpdateCommand(s *session) *cobra.Command {
 	var role, group string
 	var active, yes bool
 	command := &cobra.Command{
 		Use:   "update USER",
-		Short: "Change a user's role or group, or whether it may sign in",
-		Long: `Change a user's role (for admins), its group (for the owner), or whether it may sign in. Whoever may not sign in has lost
-its sessions and API keys too. --group owner hands the system over: it asks first, and you stay an admin and a manager.`,
+		Short: "Change a user's role or group, or deactivate the user",
+		Long: `Change a user's role (as an admin) or group (as the owner), or deactivate the user. Deactivating a
+user also revokes its sessions and API keys. --group owner transfers the ownership of the server: the command asks
+for confirmation, and you stay an admin and a manager.`,
 		Example: `  lockbox users update anna --role admin
   lockbox users update anna --active=false
   lockbox users update anna --group manager`,
 		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: first(s.completeUsers()),
+		ValidArgsFunction: completeFirst(s.completeUsers()),
 	}
-	roleFlag(command, &role, "user or admin")
-	groupFlag(command, &group, "viewer, manager, owner, or none", client.GroupNone)
+	addRoleFlag(command, &role, "user or admin")
+	addGroupFlag(command, &group, "viewer, manager, owner, or none", client.GroupNone)
 	command.Flags().BoolVar(&active, "active", true, "whether the user may sign in")
-	yesFlag(command, &yes)
+	addYesFlag(command, &yes)
 	command.RunE = s.run(func(ctx context.Context, server *client.Client, args []string) error {
 		change := client.UserChange{Role: role, Group: group}
 		if command.Flags().Changed("active") {
@@ -145,8 +183,9 @@ its sessions and API keys too. --group owner hands the system over: it asks firs
 		if role == "" && group == "" && change.IsActive == nil {
 			return &usageError{errors.New("nothing to change: use --role, --group or --active")}
 		}
+		// The server ignores the case of groups, so the confirmation must not depend on it.
 		if strings.EqualFold(group, client.GroupOwner) {
-			if err := sure(ctx, yes, "Make %s the owner of the system in your place?", args[0]); err != nil {
+			if err := confirm(ctx, yes, "Transfer the ownership of the server to %s?", args[0]); err != nil {
 				return err
 			}
 			change.Group = client.GroupOwner
@@ -156,53 +195,62 @@ its sessions and API keys too. --group owner hands the system over: it asks firs
 	return command
 }
 
-func roleFlag(command *cobra.Command, role *string, usage string) {
+// addRoleFlag adds --role for a role on the server. The server validates the role.
+func addRoleFlag(command *cobra.Command, role *string, usage string) {
 	command.Flags().StringVar(role, "role", "", usage)
 	_ = command.RegisterFlagCompletionFunc("role",
 		cobra.FixedCompletions([]string{client.RoleUser, client.RoleAdmin}, cobra.ShellCompDirectiveNoFileComp))
 }
 
-func groupFlag(command *cobra.Command, group *string, usage string, more ...string) {
+// addGroupFlag adds --group. It completes the three groups and the words in more.
+func addGroupFlag(command *cobra.Command, group *string, usage string, more ...string) {
 	command.Flags().StringVar(group, "group", "", usage)
 	_ = command.RegisterFlagCompletionFunc("group",
 		cobra.FixedCompletions(append([]string{client.GroupViewer, client.GroupManager, client.GroupOwner}, more...),
 			cobra.ShellCompDirectiveNoFileComp))
 }
 
+// usersRevokeCommand revokes all sessions of a user (DELETE /api/v1/user/auth/revoke/{user}). It includes the
+// current session if the user is the caller.
 func usersRevokeCommand(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use:     "revoke [USER]",
-		Short:   "End all sessions of a user (for the owner), or your own; API keys stay",
+		Use:   "revoke [USER]",
+		Short: "Revoke all sessions of a user (owner), or your own",
+		Long: `Revoke all sessions of a user, as the owner, or your own sessions without USER. API keys stay valid:
+revoke them with lockbox api-keys delete.`,
 		Example: "  lockbox users revoke anna\n  lockbox users revoke",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			name, err := oneself(ctx, server, args)
+			name, err := userOrSelf(ctx, server, args)
 			if err != nil {
 				return err
 			}
 			return server.RevokeSessions(ctx, name)
 		}),
-		ValidArgsFunction: first(s.completeUsers()),
+		ValidArgsFunction: completeFirst(s.completeUsers()),
 	}
 }
 
+// usersDeleteCommand deletes a user (DELETE /users/{username}). The owner of the server and users who own boxes
+// cannot be deleted (exitConflict). Entries that the user has written stay.
 func usersDeleteCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
 		Use:   "delete USER",
-		Short: "Delete a user, for ever",
-		Long: `Delete a user with its sessions and API keys, for ever. Who owns boxes cannot be deleted: hand them over first, with
-lockbox box transfer. It asks first; where nobody can be asked, it wants --yes.`,
+		Short: "Delete a user permanently (admins)",
+		Long: `Delete a user with its sessions and API keys. This cannot be undone. A user who owns boxes cannot be
+deleted: transfer the boxes first, with lockbox box transfer. The command asks for confirmation; scripts must use
+--yes.`,
 		Example: "  lockbox users delete anna\n  lockbox users delete anna --yes",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			if err := sure(ctx, yes, "Delete the user %s, for ever?", args[0]); err != nil {
+			if err := confirm(ctx, yes, "Permanently delete user %s?", args[0]); err != nil {
 				return err
 			}
 			return server.DeleteUser(ctx, args[0])
 		}),
-		ValidArgsFunction: first(s.completeUsers()),
+		ValidArgsFunction: completeFirst(s.completeUsers()),
 	}
-	yesFlag(command, &yes)
+	addYesFlag(command, &yes)
 	return command
 }

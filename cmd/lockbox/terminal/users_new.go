@@ -1,11 +1,7 @@
 package terminal
 
 import (
-	"bufio"
-	"cmp"
 	"context"
-	"errors"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -13,16 +9,20 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
+// usersCreateCommand creates a user with a password (POST /users). It may run without a token, because a server can
+// let strangers register; the server decides. Without --role the user gets the role user. With --output json it
+// prints {"apiKey":"…"}. A password that is too short ends with exitUsage and an existing name with exitConflict.
 func usersCreateCommand(s *session) *cobra.Command {
 	var role string
-	var fromInput bool
+	var fromStdin bool
 	command := &cobra.Command{
 		Use:   "create USER",
-		Short: "Make a user with a password, and print an API key of its",
-		Long: `Make a user with a password, and print an API key of its, this once and alone on standard output. The password is asked
-for twice without showing it. Admins may, and where the server lets anybody register, anybody, without signing in.
+		Short: "Create a user with a password and print an API key for it",
+		Long: `Create a user with a password and print an API key for the user. Standard output holds the key and
+nothing else, and the key is not shown again. The password is asked for twice. This needs an admin, unless the
+server lets everyone register: then it works without signing in.
 
-lockbox users add makes a user who signs in with one-time codes instead.`,
+To create a user who signs in with TOTP codes instead of a password, use lockbox users add.`,
 		Example: `  lockbox users create anna
   lockbox users create boris --role admin
   lockbox users create ci --password-stdin < password > ci.key`,
@@ -30,11 +30,17 @@ lockbox users add makes a user who signs in with one-time codes instead.`,
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(command *cobra.Command, args []string) error {
 			ctx := command.Context()
-			server, err := s.openOrNobody(ctx)
+			server, err := s.openOrAnonymous(ctx)
 			if err != nil {
 				return err
 			}
-			password, err := s.newPassword(ctx, bufio.NewReader(s.input(ctx)), fromInput, "Password for "+args[0]+": ")
+			password, err := s.secret(ctx, secretQuestion{
+				fromStdin: fromStdin,
+				in:        s.input(ctx),
+				ask:       prompt.New,
+				text:      "Password for " + args[0] + ": ",
+				flag:      "--password-stdin",
+			})
 			if err != nil {
 				return err
 			}
@@ -45,105 +51,29 @@ lockbox users add makes a user who signs in with one-time codes instead.`,
 			return s.showAPIKey(key)
 		},
 	}
-	roleFlag(command, &role, "user or admin; user by default")
-	command.Flags().BoolVar(&fromInput, "password-stdin", false, "read the password from standard input, one line")
+	addRoleFlag(command, &role, "user or admin (default user)")
+	addPasswordStdinFlag(command, &fromStdin)
 	return command
 }
 
-// openOrNobody is open for the requests that need no token.
-func (s *session) openOrNobody(ctx context.Context) (*client.Client, error) {
-	server, err := s.open(ctx)
-	if errors.Is(err, errNotSignedIn) {
-		return s.connect("")
-	}
-	return server, err
-}
-
-// newPassword asks for a password that is to be set, or reads the next line of input.
-func (s *session) newPassword(ctx context.Context, in *bufio.Reader, fromInput bool, question string) (client.Secret,
-	error) {
-	var text string
-	var err error
-	if fromInput {
-		text, err = prompt.FirstLine(in)
-	} else {
-		text, err = ask(ctx, prompt.New, question, "--password-stdin")
-	}
-	return client.NewSecret(text), err
-}
-
-// showAPIKey prints a key alone, so that it can go into a file, and says to somebody who looks on that this was it.
+// showAPIKey prints only the key, so that it can be redirected into a file.
 func (s *session) showAPIKey(key client.Secret) error {
 	err := s.show(map[string]string{"apiKey": key.Reveal()}, nil, func(add func(...string)) { add(key.Reveal()) })
 	if err == nil {
-		s.say("Keep the API key: it is not shown again.")
+		s.report("Store this API key now: it is not shown again.")
 	}
 	return err
 }
 
-func usersPasswdCommand(s *session) *cobra.Command {
-	var fromInput, revokeKeys bool
-	command := &cobra.Command{
-		Use:   "passwd [USER]",
-		Short: "Set your password, or as an admin somebody's, which ends all its sessions",
-		Long: `Set your password, or as an admin somebody's. It ends all sessions of the user, this one too if it is yours. Your own
-wants the current one first. All are asked for without showing them; with --password-stdin they are lines of standard
-input: the current password, where it is your own, and the new one.`,
-		Example: `  lockbox users passwd
-  lockbox users passwd anna --revoke-api-keys
-  lockbox users passwd anna --password-stdin < password`,
-		Args: cobra.MaximumNArgs(1),
-		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			who, err := server.WhoAmI(ctx)
-			if err != nil {
-				return err
-			}
-			name := cmp.Or(append(args, who.Username)...)
-			change := client.UserChange{RevokeAPIKeys: revokeKeys}
-			in := bufio.NewReader(s.input(ctx))
-			if strings.EqualFold(name, who.Username) {
-				if change.CurrentPassword, err = s.currentPassword(ctx, in, fromInput); err != nil {
-					return err
-				}
-			}
-			if change.Password, err = s.newPassword(ctx, in, fromInput, "New password for "+name+": "); err != nil {
-				return err
-			}
-			if change.Password.IsZero() {
-				return &usageError{errors.New("the new password is empty")}
-			}
-			if err := server.UpdateUser(ctx, name, change); err != nil {
-				return err
-			}
-			s.say("%s has a new password; its sessions have ended: lockbox login", name)
-			return nil
-		}),
-		ValidArgsFunction: first(s.completeUsers()),
-	}
-	command.Flags().BoolVar(&fromInput, "password-stdin", false, "read the passwords from standard input, one a line")
-	command.Flags().BoolVar(&revokeKeys, "revoke-api-keys", false, "end all API keys of the user too")
-	return command
-}
-
-func (s *session) currentPassword(ctx context.Context, in *bufio.Reader, fromInput bool) (client.Secret, error) {
-	var text string
-	var err error
-	if fromInput {
-		text, err = prompt.FirstLine(in)
-	} else {
-		// Who signs in with codes alone has none.
-		text, err = ask(ctx, prompt.Hidden, "Current password (empty if there is none): ", "--password-stdin")
-	}
-	return client.NewSecret(text), err
-}
-
+// usersAddCommand creates an account without a password (POST /api/v1/user/add). An existing name ends with
+// exitConflict. It prints all accounts, because the response of the accounts API contains them.
 func usersAddCommand(s *session) *cobra.Command {
 	var group string
 	command := &cobra.Command{
 		Use:   "add USER --group GROUP",
-		Short: "Make a user who signs in with one-time codes, in a group; for the owner",
-		Long: `Make a user who signs in with one-time codes and has no password, and list all users. lockbox users setup shows what its
-authenticator app needs.`,
+		Short: "Add a user who signs in with TOTP codes, in a group (owner)",
+		Long: `Add a user who signs in with TOTP codes and has no password, and list all users. This needs the
+owner. To show what the user's authenticator app needs, use lockbox users setup.`,
 		Example: "  lockbox users add anna --group manager\n  lockbox users setup anna",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
@@ -155,26 +85,30 @@ authenticator app needs.`,
 		}),
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	groupFlag(command, &group, "viewer or manager")
+	addGroupFlag(command, &group, "viewer or manager")
 	_ = command.MarkFlagRequired("group")
 	return command
 }
 
+// usersSetupCommand shows the pending TOTP secret of an account (GET /api/v1/user/auth/setup/{user}). After the
+// first accepted code the server no longer returns the secret. Accounts with a password enrol themselves with
+// lockbox users totp enrol.
 func usersSetupCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "setup USER",
-		Short: "Show what a new user's authenticator app needs; for the owner",
-		Long: `Show the secret of a user's one-time codes, with a QR code on a terminal, until the first code was accepted. It is for
-the owner, who hands it on; lockbox login --code signs the user in.`,
+		Short: "Show the TOTP secret of a new user (owner)",
+		Long: `Show the TOTP secret of a user without a password, and on a terminal its QR code, until the server
+has accepted the first code. This needs the owner, who passes the secret on to the user. The user signs in with
+lockbox login --code.`,
 		Example: "  lockbox users setup anna",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			shown, err := server.ShowTOTP(ctx, args[0])
+			enrolment, err := server.ShowTOTP(ctx, args[0])
 			if err != nil {
 				return err
 			}
-			return s.showEnrolment(shown)
+			return s.showEnrolment(enrolment)
 		}),
-		ValidArgsFunction: first(s.completeUsers()),
+		ValidArgsFunction: completeFirst(s.completeUsers()),
 	}
 }

@@ -9,10 +9,14 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
+// whoamiCommand shows the caller (GET /whoami). It ends with exitUnauthenticated if there is no valid token. With
+// --output json it prints the response of the server, without the URL of the server.
 func whoamiCommand(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use:     "whoami",
-		Short:   "Show who you are to the server, and until when",
+		Use:   "whoami",
+		Short: "Show which user you are signed in as",
+		Long: `Show which user you are signed in as, with the role and group of the user, the kind of the token, its
+expiry time and the server. The command asks the server, so it also shows whether the token is still valid.`,
 		Example: "  lockbox whoami\n  lockbox whoami -o json",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
@@ -25,7 +29,7 @@ func whoamiCommand(s *session) *cobra.Command {
 				add("role", who.Role)
 				add("group", cmp.Or(who.Group, "-"))
 				add("token", who.Token.Kind)
-				add("expires", when(who.Token.ExpiresAt))
+				add("expires", formatTime(who.Token.ExpiresAt))
 				add("server", server.URL())
 			})
 		}),

@@ -13,11 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Scripts call lockbox get in loops, as they call curl. It must not take much longer: the median of many runs, in turns
-// with curl, so that what else the machine does hits both.
-func TestGetStartsAboutAsFastAsCurl(t *testing.T) {
+// TestGetIsAboutAsFastAsCurl compares the median times of lockbox get and curl, because scripts call both in loops. The
+// calls alternate, so that other load on the machine affects both.
+func TestGetIsAboutAsFastAsCurl(t *testing.T) {
 	u := withEntries(t)
-	// The race detector slows the program down, which the test is not about.
+	// The other tests use a build with the race detector, which would distort the times.
 	shipped := t.TempDir() + "/lockbox"
 	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", shipped,
 		"../../cmd/lockbox")
@@ -32,9 +32,8 @@ func TestGetStartsAboutAsFastAsCurl(t *testing.T) {
 		return command
 	}
 	curl := func() *exec.Cmd {
-		return exec.Command("curl", "-sS", "--fail", "-H", "Authorization: Bearer "+u.root, "-H",
-			"X-Encryption-Key: "+encryptionKey,
-			u.server.URL+"/boxes/prod/entries/app")
+		return exec.Command("curl", "-sS", "--fail", "-H", "Authorization: Bearer "+u.root,
+			"-H", "X-Encryption-Key: "+encryptionKey, u.server.URL+"/boxes/prod/entries/app")
 	}
 	var ours, theirs []time.Duration
 	for range 60 {

@@ -1,0 +1,59 @@
+package interchange
+
+import (
+	"io"
+	"strings"
+)
+
+// WriteDotenv writes variables as a .env file that a POSIX shell reads with the same result (set -a; . ./.env).
+// Values of letters, digits and a few other characters are not quoted. Other values are in single quotes, which need
+// no escapes. Values with a single quote are in double quotes, with a backslash before '"', '\', '$' and '`'. Line
+// ends inside quotes are written as they are. A value with a NUL character is an error, and nothing is written.
+func WriteDotenv(out io.Writer, variables []Variable) error {
+	if err := checkCarried(variables); err != nil {
+		return err
+	}
+	return writeLines(out, variables, "", dotenvQuoted)
+}
+
+// WriteShell writes variables as commands of a POSIX shell, export NAME='value', for eval "$(lockbox export …)". A
+// value with a NUL character is an error, and nothing is written.
+func WriteShell(out io.Writer, variables []Variable) error {
+	if err := checkCarried(variables); err != nil {
+		return err
+	}
+	return writeLines(out, variables, "export ", shellQuoted)
+}
+
+// writeLines writes one assignment per variable, in a single write.
+func writeLines(out io.Writer, variables []Variable, prefix string, quoted func(string) string) error {
+	var text strings.Builder
+	for _, each := range variables {
+		text.WriteString(prefix + each.Name + "=" + quoted(each.Value) + "\n")
+	}
+	_, err := io.WriteString(out, text.String())
+	return err
+}
+
+// dotenvQuoted quotes a value as WriteDotenv documents. It never closes and reopens single quotes around a quote, as a
+// shell would allow, because most readers of .env files do not support that.
+func dotenvQuoted(value string) string {
+	if !strings.ContainsFunc(value, needsQuotes) {
+		return value
+	}
+	if !strings.Contains(value, "'") {
+		return "'" + value + "'"
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "`", "\\`").Replace(value) + `"`
+}
+
+// needsQuotes reports whether a character can have a meaning in a shell or in a reader of .env files. Characters
+// outside ASCII are quoted too, because locales differ in which of them are blanks.
+func needsQuotes(c rune) bool {
+	return !isNameRune(c, true) && !strings.ContainsRune("./:@%+,-", c)
+}
+
+// shellQuoted puts a value into single quotes, inside which a shell interprets nothing but the closing quote.
+func shellQuoted(value string) string {
+	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
+}

@@ -1,0 +1,97 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockbox-go/lockbox/client"
+	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
+)
+
+// The questions for second factors.
+const (
+	totpQuestion           = "TOTP code: "
+	totpOrRecoveryQuestion = "TOTP code or recovery code: "
+)
+
+// secretQuestion describes how a command obtains a password or a code.
+type secretQuestion struct {
+	fromStdin bool      // read a line of in instead of asking
+	in        io.Reader // a bufio.Reader if several lines are read, because every new reader would buffer too much
+	ask       func(ctx context.Context, question string) (string, error)
+	text      string // the question
+	flag      string // the flag that replaces the question in scripts
+}
+
+// secret reads one line of standard input, or asks at the terminal.
+func (s *session) secret(ctx context.Context, question secretQuestion) (client.Secret, error) {
+	var text string
+	var err error
+	if question.fromStdin {
+		text, err = prompt.FirstLine(question.in)
+	} else {
+		text, err = ask(ctx, question.ask, question.text, question.flag)
+	}
+	return client.NewSecret(text), err
+}
+
+// code obtains a TOTP code or a recovery code. Spaces around it are ignored, because apps and people group the digits.
+func (s *session) code(ctx context.Context, fromStdin bool, question string) (client.Secret, error) {
+	code, err := s.secret(ctx, secretQuestion{
+		fromStdin: fromStdin,
+		in:        s.input(ctx),
+		ask:       prompt.Hidden,
+		text:      question,
+		flag:      "--code-stdin",
+	})
+	return client.NewSecret(strings.TrimSpace(code.Reveal())), err
+}
+
+// withCode runs a request that may need a TOTP code or a recovery code. With --code-stdin it sends the code at once.
+// Otherwise it first tries without one, because most callers need none, and asks only if the server requires it.
+func (s *session) withCode(ctx context.Context, fromStdin bool, request func(code client.Secret) error) error {
+	if fromStdin {
+		code, err := s.code(ctx, true, "")
+		if err != nil {
+			return err
+		}
+		return request(code)
+	}
+	err := request(client.Secret{})
+	var refused *client.Error
+	if !errors.As(err, &refused) || refused.Code != "code_required" {
+		return err
+	}
+	code, err := s.code(ctx, false, totpOrRecoveryQuestion)
+	if err != nil {
+		return err
+	}
+	return request(code)
+}
+
+// ask asks a question at the terminal. Without a terminal it returns a usage error that names instead, which is what a
+// script can use. The question may contain names from the server, so control characters are replaced.
+func ask(ctx context.Context, how func(context.Context, string) (string, error), question, instead string) (string,
+	error) {
+	answer, err := how(ctx, printable(question))
+	if errors.Is(err, prompt.ErrNoTerminal) {
+		return "", &usageError{fmt.Errorf("%w: use %s", err, instead)}
+	}
+	return answer, err
+}
+
+// addPasswordStdinFlag adds the flag with which scripts pass a password.
+func addPasswordStdinFlag(command *cobra.Command, fromStdin *bool) {
+	command.Flags().BoolVar(fromStdin, "password-stdin", false,
+		"read the password from the first line of standard input")
+}
+
+// addCodeStdinFlag adds the flag with which scripts pass a code.
+func addCodeStdinFlag(command *cobra.Command, fromStdin *bool) {
+	command.Flags().BoolVar(fromStdin, "code-stdin", false, "read the code from the first line of standard input")
+}

@@ -1,0 +1,76 @@
+package terminal
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strings"
+)
+
+// input returns standard input as a reader that ends with ctx. A plain read from a pipe or a terminal would ignore
+// Ctrl-C.
+func (s *session) input(ctx context.Context) io.Reader { return &cancellableReader{ctx, s.in} }
+
+// cancellableReader is a reader whose calls return when ctx ends.
+type cancellableReader struct {
+	ctx context.Context //nolint:containedctx // io.Reader has no other way to pass one
+	in  io.Reader
+}
+
+// Read reads in a goroutine, because a read cannot be cancelled. After ctx has ended, the goroutine stays blocked until
+// the read returns; programs end soon after, so it does not matter.
+func (r *cancellableReader) Read(into []byte) (int, error) {
+	type result struct {
+		text []byte
+		err  error
+	}
+	read := make(chan result, 1)
+	go func() {
+		// A buffer of its own: after ctx has ended, the caller may use into for something else.
+		text := make([]byte, len(into))
+		n, err := r.in.Read(text)
+		read <- result{text[:n], err}
+	}()
+	select {
+	case <-r.ctx.Done():
+		return 0, r.ctx.Err()
+	case got := <-read:
+		return copy(into, got.text), got.err
+	}
+}
+
+// env returns an environment variable, or "". An empty variable counts as unset.
+func (s *session) env(name string) string { return os.Getenv(name) }
+
+// environmentOrFile returns the value of a variable, or the contents of the file that the variable NAME_FILE names.
+// The file form keeps secrets out of the environment, which other processes of the same user can read.
+func (s *session) environmentOrFile(name string) (string, error) {
+	if text := s.env(name); text != "" {
+		return text, nil
+	}
+	path := s.env(name + "_FILE")
+	if path == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(path) //nolint:gosec // the user names the file
+	if err != nil {
+		return "", fmt.Errorf("cannot read the file of %s_FILE: %w", name, err)
+	}
+	return trimNewline(text), nil
+}
+
+// sameServer reports whether two URLs address the same server. The case of letters matters in the path only, and
+// slashes at the end do not matter. Host names are not resolved: localhost and 127.0.0.1 are different servers. The
+// comparison decides whether a token or an encryption key may be sent, so it errs on the side of different servers.
+func sameServer(one, other string) bool { return canonicalURL(one) == canonicalURL(other) }
+
+// canonicalURL returns the form in which URLs are compared. Text that is not a URL is compared as it is.
+func canonicalURL(text string) string {
+	parsed, err := url.Parse(strings.TrimRight(text, "/"))
+	if err != nil {
+		return text
+	}
+	return strings.ToLower(parsed.Scheme+"://"+parsed.Host) + parsed.EscapedPath()
+}

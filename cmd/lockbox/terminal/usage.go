@@ -1,0 +1,121 @@
+package terminal
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// MarkUsage turns every mistake that cobra finds in a call into a usage error, which ends with exitUsage and refers to
+// the help of the command. Call it once, after all commands have been added.
+func MarkUsage(root *cobra.Command) {
+	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error { return usage(command, err) })
+	visitCommands(root, func(command *cobra.Command) {
+		checkArgs := command.Args
+		if checkArgs == nil {
+			checkArgs = cobra.ArbitraryArgs
+			if command.HasSubCommands() && !command.Runnable() {
+				// cobra checks the arguments of runnable commands only. A command such as "lockbox box" becomes
+				// runnable here, so that an unknown subcommand is an error and not a reason to print the help.
+				checkArgs, command.RunE = checkSubcommand, func(command *cobra.Command, _ []string) error {
+					return command.Help()
+				}
+			}
+		}
+		command.Args = func(command *cobra.Command, args []string) error {
+			// cobra checks required flags and groups of flags itself, but later, and returns errors that cannot be
+			// told from errors of the command. Checking them here makes them usage errors.
+			for _, err := range []error{
+				explainArgs(command, checkArgs(command, args)),
+				checkRequiredFlags(command),
+				checkFlagGroups(command),
+			} {
+				if err != nil {
+					return usage(command, err)
+				}
+			}
+			return nil
+		}
+	})
+}
+
+// usage makes an error a usage error that refers to the help of the command.
+func usage(command *cobra.Command, err error) error {
+	return &usageError{errors.New(err.Error() + "; see " + command.CommandPath() + " --help")}
+}
+
+// explainArgs replaces cobra's message about a wrong number of arguments by the usage line of the command. For a
+// command without arguments, cobra reports the first argument as an unknown command.
+func explainArgs(command *cobra.Command, err error) error {
+	if err == nil || !strings.Contains(err.Error(), "arg(s)") && !strings.HasPrefix(err.Error(), `unknown command "`) {
+		return err
+	}
+	return usageLine(command)
+}
+
+// usageLine returns an error with the usage line of the command, without "[flags]".
+func usageLine(command *cobra.Command) error {
+	return errors.New("usage: " + strings.Replace(command.UseLine(), " [flags]", "", 1))
+}
+
+// checkRequiredFlags returns the usage line of the command if a required flag is missing. The line contains that flag.
+func checkRequiredFlags(command *cobra.Command) error {
+	if command.ValidateRequiredFlags() == nil {
+		return nil
+	}
+	return usageLine(command)
+}
+
+// checkFlagGroups returns an error that names the flags that exclude each other. It takes the names from cobra's
+// message, which otherwise lists the whole group: "if any flags in the group [a b c] are set none of the others can
+// be; [a b] were all set".
+func checkFlagGroups(command *cobra.Command) error {
+	err := command.ValidateFlagGroups()
+	if err == nil {
+		return nil
+	}
+	_, given, _ := strings.Cut(err.Error(), "; [")
+	given, _, found := strings.Cut(given, "] were all set")
+	if !found {
+		return err
+	}
+	return errors.New("--" + strings.Join(strings.Fields(given), " and --") + " cannot be combined")
+}
+
+// checkSubcommand rejects an unknown subcommand and suggests similar ones.
+func checkSubcommand(command *cobra.Command, args []string) error {
+	// Without an argument, the parent command prints its help.
+	if len(args) == 0 {
+		return nil
+	}
+	text := "unknown command " + command.CommandPath() + " " + printable(args[0])
+	if similar := suggestions(command, args[0]); len(similar) > 0 {
+		text += "; did you mean " + command.CommandPath() + " " + strings.Join(similar, " or ") + "?"
+	}
+	return errors.New(text)
+}
+
+// suggestions returns the subcommands that the user may have meant: the one that lists word as its synonym in
+// SuggestFor, or else those with a similar spelling. Words of up to three letters get no suggestions by spelling.
+func suggestions(command *cobra.Command, word string) []string {
+	for _, child := range command.Commands() {
+		if slices.Contains(child.SuggestFor, word) {
+			return []string{child.Name()}
+		}
+	}
+	if len(word) < 4 {
+		return nil // every short word is similar to some command
+	}
+	command.SuggestionsMinimumDistance = 2
+	return slices.Compact(slices.Sorted(slices.Values(command.SuggestionsFor(word))))
+}
+
+// visitCommands calls visit for a command and for everything below it, parents first.
+func visitCommands(command *cobra.Command, visit func(*cobra.Command)) {
+	visit(command)
+	for _, child := range command.Commands() {
+		visitCommands(child, visit)
+	}
+}

@@ -1,0 +1,88 @@
+package terminal
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockbox-go/lockbox/client"
+	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
+)
+
+// usersPasswdCommand changes a password (PUT /users/{username}). A wrong current password ends with exitForbidden.
+// It prints nothing on standard output. An admin cannot change the password of the owner.
+func usersPasswdCommand(s *session) *cobra.Command {
+	var fromStdin, revokeKeys bool
+	command := &cobra.Command{
+		Use:   "passwd [USER]",
+		Short: "Change your password, or as an admin that of another user",
+		Long: `Change your password, or as an admin that of another user. This revokes all sessions of the user,
+including your current one if the password is yours. To change your own password you also need the current one.
+
+The passwords are not shown while you type them. With --password-stdin they are lines of standard input: first the
+current password, if it is your own, and then the new one.`,
+		Example: `  lockbox users passwd
+  lockbox users passwd anna --revoke-api-keys
+  lockbox users passwd anna --password-stdin < password`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
+			return s.changePassword(ctx, server, args, fromStdin, revokeKeys)
+		}),
+		ValidArgsFunction: completeFirst(s.completeUsers()),
+	}
+	command.Flags().BoolVar(&fromStdin, "password-stdin", false,
+		"read the passwords from standard input, one per line")
+	command.Flags().BoolVar(&revokeKeys, "revoke-api-keys", false, "also revoke all API keys of the user")
+	return command
+}
+
+// changePassword changes the password of the user in args, or of the caller. It sends the current password only for the
+// caller: an admin need not know the password of another user.
+func (s *session) changePassword(ctx context.Context, server *client.Client, args []string,
+	fromStdin, revokeKeys bool) error {
+	who, err := server.WhoAmI(ctx)
+	if err != nil {
+		return err
+	}
+	name := cmp.Or(append(args, who.Username)...)
+	change := client.UserChange{RevokeAPIKeys: revokeKeys}
+	// One reader for both passwords: a second one would miss what the first has buffered.
+	in := bufio.NewReader(s.input(ctx))
+	if strings.EqualFold(name, who.Username) {
+		// A user who signs in with TOTP codes only has no current password and enters an empty one.
+		const question = "Current password (empty if there is none): "
+		if change.CurrentPassword, err = s.passwordLine(ctx, in, fromStdin, prompt.Hidden, question); err != nil {
+			return err
+		}
+	}
+	question := "New password for " + name + ": "
+	if change.Password, err = s.passwordLine(ctx, in, fromStdin, prompt.New, question); err != nil {
+		return err
+	}
+	// The server treats an empty password as no change and would report success.
+	if change.Password.IsZero() {
+		return &usageError{errors.New("the new password is empty")}
+	}
+	if err := server.UpdateUser(ctx, name, change); err != nil {
+		return err
+	}
+	s.report("Changed the password of %s and revoked all sessions. Sign in again with: lockbox login", name)
+	return nil
+}
+
+// passwordLine reads the next line of in, or asks. Every call gets the same reader, which buffers more than one line.
+func (s *session) passwordLine(ctx context.Context, in io.Reader, fromStdin bool,
+	how func(context.Context, string) (string, error), question string) (client.Secret, error) {
+	return s.secret(ctx, secretQuestion{
+		fromStdin: fromStdin,
+		in:        in,
+		ask:       how,
+		text:      question,
+		flag:      "--password-stdin",
+	})
+}
