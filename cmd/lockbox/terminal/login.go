@@ -150,7 +150,7 @@ func (s *session) signIn(ctx context.Context, server *client.Client, flags login
 	}
 	with.Password = client.NewSecret(password)
 	session, err := server.SignIn(ctx, with)
-	if errors.Is(err, client.ErrCodeRequired) {
+	if errors.Is(err, client.ErrTOTPRequired) {
 		var code string
 		if code, err = ask(ctx, prompt.Hidden, "One-time code: ", "a terminal"); err != nil {
 			return err
@@ -177,7 +177,7 @@ func (s *session) signInWithCode(ctx context.Context, server *client.Client, wit
 		return err
 	}
 	with.Password, with.Code = client.NewSecret(password), client.NewSecret(code)
-	pair, err := server.SignInWithCode(ctx, with)
+	pair, err := server.Accounts().SignIn(ctx, with)
 	if err != nil {
 		return err
 	}

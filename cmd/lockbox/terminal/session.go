@@ -188,7 +188,7 @@ func (s *session) refresh(ctx context.Context) (string, error) {
 			if err != nil {
 				return err
 			}
-			pair, err := nobody.Refresh(ctx, client.NewSecret(kept.RefreshToken))
+			pair, err := nobody.Accounts().Refresh(ctx, client.NewSecret(kept.RefreshToken))
 			if err != nil {
 				return err
 			}

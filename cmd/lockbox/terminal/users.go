@@ -37,7 +37,7 @@ func usersListCommand(s *session) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
 			if groups {
-				accounts, err := server.ListAccounts(ctx)
+				accounts, err := server.Accounts().ListUsers(ctx)
 				if err != nil {
 					return err
 				}
@@ -180,7 +180,7 @@ func usersRevokeCommand(s *session) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return server.RevokeSessions(ctx, name)
+			return server.Accounts().RevokeSessions(ctx, name)
 		}),
 		ValidArgsFunction: first(s.completeUsers()),
 	}

@@ -147,7 +147,7 @@ authenticator app needs.`,
 		Example: "  lockbox users add anna --group manager\n  lockbox users setup anna",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			accounts, err := server.AddAccount(ctx, args[0], group)
+			accounts, err := server.Accounts().AddUser(ctx, args[0], group)
 			if err != nil {
 				return err
 			}
@@ -169,7 +169,7 @@ the owner, who hands it on; lockbox login --code signs the user in.`,
 		Example: "  lockbox users setup anna",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			shown, err := server.ShowTOTP(ctx, args[0])
+			shown, err := server.Accounts().ShowTOTP(ctx, args[0])
 			if err != nil {
 				return err
 			}
