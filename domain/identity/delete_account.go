@@ -11,5 +11,5 @@ func (s Accounts) DeleteUser(ctx context.Context, by domain.Requester, username 
 	if _, err := s.inGroup(ctx, s.Store.Read(), by, domain.GroupOwner); err != nil {
 		return err
 	}
-	return s.DeleteUser(ctx, by, username)
+	return (&Service{s.core}).DeleteUser(ctx, by, username)
 }
