@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// curl writes the request as a command, from the examples.
+// curl returns an example of the request as a curl command. It uses the examples of the parameters and the first example
+// of the body. The shell variables $URL, $TOKEN and $KEY stand for the server, the token and the encryption key.
 func curl(path, method string, item, described node) string {
 	var query []string
 	var options []string
