@@ -106,10 +106,10 @@ func TestRefusedLabels(t *testing.T) {
 		strings.Repeat("ü", 51):  "is longer than",
 	} {
 		_, err := otp.New(otp.Config{Issuer: text})
-		require.ErrorContains(t, err, "the issuer of one-time codes ", "%q", text)
+		require.ErrorContains(t, err, "the TOTP issuer ", "%q", text)
 		require.ErrorContains(t, err, want, "%q", text)
 		enrolment, err := newCodes(t, "Lockbox").Enrolment(domain.NewSecret(rfcSecret), text)
-		require.ErrorContains(t, err, "the account of one-time codes ", "%q", text)
+		require.ErrorContains(t, err, "the TOTP account ", "%q", text)
 		require.ErrorContains(t, err, want, "%q", text)
 		require.Zero(t, enrolment)
 	}

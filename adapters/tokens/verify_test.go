@@ -181,7 +181,7 @@ func TestTokensHaveOneSpelling(t *testing.T) {
 		_, err := s.Verify(t.Context(), string(changed))
 		require.ErrorIs(t, err, domain.Unauthenticated, "character %d", i)
 	}
-	_, err := s.Verify(t.Context(), strings.Repeat("a", maxToken+1))
+	_, err := s.Verify(t.Context(), strings.Repeat("a", maxTokenBytes+1))
 	refused(t, err, errTooLong)
 }
 
