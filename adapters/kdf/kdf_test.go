@@ -25,7 +25,7 @@ var _ ports.DeriveFunc = (&Pool{}).Derive
 
 var cheap = ports.Argon2Params{MemoryKiB: 8, Time: 1, Threads: 1}
 
-// slow makes a pool whose derivations take one second of a bubble's clock and answer with the secret.
+// slow returns a pool whose derivations take one second of a synctest clock and return the secret.
 func slow(config Config) *Pool {
 	pool := New(config)
 	pool.derive = func(secret, _ []byte, _ ports.Argon2Params) []byte {
@@ -42,12 +42,12 @@ func TestDeriveIsArgon2id(t *testing.T) {
 	params := ports.Argon2Params{MemoryKiB: 64, Time: 3, Threads: 2}
 	got, err := pool.Derive(t.Context(), ports.EntryWork, []byte("password"), []byte("somesaltsomesalt"), params)
 	require.NoError(t, err)
-	// From another implementation: argon2id of OpenSSL with the same parameters.
+	// The result of another implementation: OpenSSL's argon2id with the same parameters.
 	require.Equal(t, "d423f3e0fbb278a9249c2353539bf9daa94cb792edc10b2033905b786edc1fad", hex.EncodeToString(got))
 	require.Equal(t, uint64(1), pool.Stats().Entries.Done)
 }
 
-func TestParametersThatArgon2idDoesNotHave(t *testing.T) {
+func TestInvalidParameters(t *testing.T) {
 	t.Parallel()
 	pool := New(Config{})
 	for _, params := range []ports.Argon2Params{
@@ -77,7 +77,7 @@ func TestTooHeavyForThePoolIsRefusedAtOnce(t *testing.T) {
 	require.Equal(t, ^uint32(0), New(Config{BudgetKiB: 1 << 62}).MaxMemoryKiB())
 }
 
-// TestBounds measures how much runs at once for jobs of mixed weight.
+// TestBounds measures memory and cores in use for jobs of different sizes.
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -120,7 +120,7 @@ func raise(most *atomic.Int64, to int64) {
 	}
 }
 
-// TestTurns: ten passwords wait when two entries come; the entries are served second and fourth, not last.
+// TestTurns queues ten passwords and then two entries. The entries are served second and fourth, not last.
 func TestTurns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -156,7 +156,7 @@ func TestTurns(t *testing.T) {
 	})
 }
 
-// TestHeavyIsNotOvertaken: a job for the whole budget gets its turn in a stream of light ones of the other workload.
+// TestHeavyIsNotOvertaken: a job for the whole budget runs despite a stream of small jobs of the other workload.
 func TestHeavyIsNotOvertaken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -239,9 +239,9 @@ func TestEndWhileWaiting(t *testing.T) {
 	})
 }
 
-// TestEndingTogetherLosesNothing: requests end at the very moment at which their turn comes. What was held for them
-// must come back, or the pool would shrink with time.
-func TestEndingTogetherLosesNothing(t *testing.T) {
+// TestCancelledWhenGranted: requests end at the moment when their job is granted. The pool must get their memory and cores
+// back, or it would shrink over time.
+func TestCancelledWhenGranted(t *testing.T) {
 	t.Parallel()
 	pool := New(Config{Cores: 2, QueueLength: 1000})
 	defer pool.Close()

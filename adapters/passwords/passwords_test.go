@@ -18,7 +18,7 @@ var _ ports.Passwords = (*Hasher)(nil)
 
 var cheap = ports.Argon2Params{MemoryKiB: 16, Time: 2, Threads: 2}
 
-// work is what a derivation was asked for.
+// work is the input of a key derivation.
 type work struct {
 	salt   string
 	params ports.Argon2Params
@@ -60,7 +60,7 @@ func TestHashAndCheck(t *testing.T) {
 	require.Len(t, *done, 6)
 }
 
-// TestKnownString was made by libargon2 through OpenSSL: other programs can read what is stored, and the other way.
+// TestKnownString uses a hash from libargon2 through OpenSSL: the format is compatible with other programs.
 func TestKnownString(t *testing.T) {
 	t.Parallel()
 	h, _ := hasher(t, cheap)
@@ -114,7 +114,7 @@ func TestOutdated(t *testing.T) {
 	}
 }
 
-func TestStrangeStringsAreNotComputed(t *testing.T) {
+func TestMalformedHashesCauseNoDerivation(t *testing.T) {
 	t.Parallel()
 	h, done := hasher(t, cheap)
 	salt, hash := strings.Repeat("A", 22), strings.Repeat("A", 43)

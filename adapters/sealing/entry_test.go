@@ -82,7 +82,7 @@ func TestAnotherKey(t *testing.T) {
 	}
 }
 
-// TestDerivations counts what is paid for.
+// TestDerivations counts the key derivations of each operation.
 func TestDerivations(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -235,7 +235,7 @@ func TestRestoreAndRewrap(t *testing.T) {
 			},
 		} {
 			_, _, err = r.sealer.Rebind(t.Context(), place, sealed.Envelope, to)
-			require.ErrorIs(t, err, errMoved)
+			require.ErrorIs(t, err, errRebind)
 		}
 		_, _, err = r.sealer.Rebind(t.Context(), restored, sealed.Envelope, restored)
 		require.True(t, ports.IsTampered(err))
@@ -244,7 +244,7 @@ func TestRestoreAndRewrap(t *testing.T) {
 	}
 }
 
-// TestServerKeyNotInMemory: another replica has sealed under a key that this one has not read yet.
+// TestServerKeyNotInMemory opens an envelope whose server key was created by another replica and is not loaded here.
 func TestServerKeyNotInMemory(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -292,7 +292,7 @@ func TestNewEntrySealerRefuses(t *testing.T) {
 	}
 }
 
-// TestNothingPrints: a key ring, a sealer or a cipher that ends up in a log shows no key.
+// TestNothingPrints checks that logging a key ring, a sealer or a cipher reveals no key.
 func TestNothingPrints(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

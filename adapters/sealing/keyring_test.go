@@ -15,7 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// moreIDs differ from those of a rig.
+// moreIDs generates ids that differ from those of a rig.
 var moreIDs = func() *ids { i := &ids{}; i.last.Store(1000); return i }()
 
 func config(t testing.TB, s *store, secret Secret, previous ...Secret) KeyringConfig {
@@ -63,7 +63,7 @@ func TestFirstStartMakesOneKeyPerPurpose(t *testing.T) {
 	}
 }
 
-// TestStartTogether: another replica adds its keys between this one's look and its own adding.
+// TestStartTogether: another replica adds its keys after this one has listed the keys and before it adds its own.
 func TestStartTogether(t *testing.T) {
 	t.Parallel()
 	s, faster := &store{}, &store{}
@@ -112,12 +112,12 @@ func TestWrongSecret(t *testing.T) {
 		}},
 		"the previous opens some": {mixed(t, one, three),
 			func(s *store) KeyringConfig { return config(t, s, two, one) },
-			[]string{"1 of 6", "api-key 2", "LOCKBOX_SECRET_KEY is the wrong one"}},
-		"one line is strange": {mixed(t, one, three), func(s *store) KeyringConfig { return config(t, s, one) },
-			[]string{"1 of 6", "api-key 2", "do not belong to LOCKBOX_SECRET_KEY", "damaged"}},
-		"one line is strange to both": {mixed(t, one, three),
+			[]string{"1 of 6", "api-key 2", "LOCKBOX_SECRET_KEY is wrong"}},
+		"one foreign key": {mixed(t, one, three), func(s *store) KeyringConfig { return config(t, s, one) },
+			[]string{"1 of 6", "api-key 2", "LOCKBOX_SECRET_KEY does not unwrap these keys", "damaged"}},
+		"one key foreign to both": {mixed(t, one, three),
 			func(s *store) KeyringConfig { return config(t, s, one, two) },
-			[]string{"1 of 6", "api-key 2", "belong to neither", "damaged"}},
+			[]string{"1 of 6", "api-key 2", "neither LOCKBOX_SECRET_KEY nor LOCKBOX_SECRET_KEY_PREVIOUS unwraps", "damaged"}},
 	} {
 		before := test.store.snapshot()
 		_, err := OpenKeyring(t.Context(), test.config(test.store))
@@ -131,7 +131,7 @@ func TestWrongSecret(t *testing.T) {
 	require.ErrorContains(t, err, "no secret")
 }
 
-// TestAWrongSecretLeavesNoKeysBehind: a release adds a purpose, and is started with the wrong secret.
+// TestAWrongSecretLeavesNoKeysBehind starts a release that adds a purpose, with a wrong secret.
 func TestAWrongSecretLeavesNoKeysBehind(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -145,7 +145,7 @@ func TestAWrongSecretLeavesNoKeysBehind(t *testing.T) {
 	require.Len(t, k.Status(), 5)
 }
 
-func TestAWrappedKeyIsBoundToItsLine(t *testing.T) {
+func TestAWrappedKeyIsBoundToItsRow(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(lines []ports.ServerKey){
 		"purposes swapped": func(l []ports.ServerKey) { l[0].Wrapped, l[1].Wrapped = l[1].Wrapped, l[0].Wrapped },
@@ -248,7 +248,7 @@ func TestAKeyServesItsPurposeAlone(t *testing.T) {
 	require.Panics(t, func() { r.keys.Current("nothing") })
 }
 
-func TestUnknownIDsDoNotHammerTheDatabase(t *testing.T) {
+func TestUnknownIDsAreLimited(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.store.lists.Store(0)
@@ -309,8 +309,8 @@ func TestAFailingReloadKeepsTheKeys(t *testing.T) {
 	require.Equal(t, key, again)
 }
 
-// TestAGivenUpRequestDoesNotSpoilTheReload: otherwise requests that end at once could keep a new key unknown for ever.
-func TestAGivenUpRequestDoesNotSpoilTheReload(t *testing.T) {
+// TestCancelledRequestDoesNotStopTheReload: otherwise requests that end at once could keep a new key unknown permanently.
+func TestCancelledRequestDoesNotStopTheReload(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	fresh := r.store.rekey(t, r.keys, domain.KeyForEntries, 2)
@@ -324,11 +324,11 @@ func TestAGivenUpRequestDoesNotSpoilTheReload(t *testing.T) {
 	t.Fatal("the ring was never read")
 }
 
-func TestReloadsTogetherShareOne(t *testing.T) {
+func TestConcurrentReloadsShareAQuery(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.store.lists.Store(0)
-	require.NoError(t, r.keys.takeTurn(t.Context()))
+	require.NoError(t, r.keys.lock(t.Context()))
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() { assert.NoError(t, r.keys.Reload(t.Context())) })
@@ -336,7 +336,7 @@ func TestReloadsTogetherShareOne(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
 	require.ErrorIs(t, r.keys.Reload(ctx), context.DeadlineExceeded, "who waits can give up")
-	r.keys.endTurn()
+	r.keys.unlock()
 	all.Wait()
 	require.Less(t, r.store.lists.Load(), int32(50))
 }
