@@ -201,7 +201,8 @@ func TestAccountsAPI(t *testing.T) {
 	require.NoError(t, err)
 	_, err = coder.WhoAmI(ctx)
 	require.ErrorIs(t, err, client.ErrUnauthenticated)
-	require.NoError(t, root.WithToken(next.Refresh).Accounts().RevokeSessions(ctx, "coder"), "a refresh token is accepted here")
+	require.NoError(t, root.WithToken(next.Refresh).Accounts().RevokeSessions(ctx, "coder"),
+		"a refresh token is accepted here")
 	_, err = coder.Accounts().Refresh(ctx, next.Refresh)
 	require.ErrorIs(t, err, client.ErrUnauthenticated)
 

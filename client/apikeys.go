@@ -25,19 +25,20 @@ type APIKeyOptions struct {
 	Name string
 	// ExpiresAt is when the key expires, with a precision of one second. Set at most one of ExpiresAt and Expiry.
 	ExpiresAt time.Time
-	// Expiry is the key's lifetime in one of the server's formats: "10:12:10:00" and "P10DT12H10M" both mean 10 days, 12
-	// hours and 10 minutes. Without ExpiresAt and Expiry the key never expires, or together with the API key that
+	// Expiry is the key's lifetime in one of the server's formats: "10:12:10:00" and "P10DT12H10M" both mean 10 days,
+	// 12 hours and 10 minutes. Without ExpiresAt and Expiry the key never expires, or together with the API key that
 	// creates it.
 	Expiry string
 }
 
-// IssueAPIKey creates an API key for the caller and returns it. The server does not show the key again. It is not retried
-// after a lost response.
+// IssueAPIKey creates an API key for the caller and returns it. The server does not show the key again. It is not
+// retried after a lost response.
 func (c *Client) IssueAPIKey(ctx context.Context, options *APIKeyOptions) (Secret, error) {
 	opts := orZero(options)
 	if !opts.ExpiresAt.IsZero() {
 		if opts.Expiry != "" {
-			return Secret{}, invalid("invalid_expiry", "Expiry", "ExpiresAt and Expiry are both set: set only one of them")
+			return Secret{}, invalid("invalid_expiry", "Expiry",
+				"ExpiresAt and Expiry are both set: set only one of them")
 		}
 		opts.Expiry = opts.ExpiresAt.UTC().Format(time.RFC3339)
 	}

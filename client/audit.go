@@ -84,8 +84,8 @@ func (c *Client) eventPage(ctx context.Context, k call, filter *EventFilter) (*E
 	return &page, nil
 }
 
-// Events iterates over the audit log from the newest event, or from filter.Before, and fetches pages as needed. After an
-// error it yields that error and stops.
+// Events iterates over the audit log from the newest event, or from filter.Before, and fetches pages as needed. After
+// an error it yields that error and stops.
 func (c *Client) Events(ctx context.Context, filter *EventFilter) iter.Seq2[Event, error] {
 	return events(filter, func(page *EventFilter) (*EventPage, error) { return c.ListEvents(ctx, page) })
 }

@@ -46,8 +46,8 @@ func (c *Client) ListBoxes(ctx context.Context) ([]string, error) {
 	return fetch[[]string](ctx, c, get("/boxes"))
 }
 
-// CreateBox creates a box. The caller becomes its owner and a boxadmin with all permissions. It returns ErrConflict if the
-// name is taken (box_exists) or the caller owns the maximum number of boxes (limit_reached).
+// CreateBox creates a box. The caller becomes its owner and a boxadmin with all permissions. It returns ErrConflict if
+// the name is taken (box_exists) or the caller owns the maximum number of boxes (limit_reached).
 func (c *Client) CreateBox(ctx context.Context, box string) error {
 	return c.run(ctx, post(boxPath, nil, http.StatusCreated, box))
 }
@@ -77,8 +77,8 @@ func (c *Client) TransferBox(ctx context.Context, box, newOwner string) error {
 	return c.run(ctx, k)
 }
 
-// DeleteBox permanently deletes a box with all entries and versions. It is not retried after a lost response. Allowed for
-// boxadmins and admins.
+// DeleteBox permanently deletes a box with all entries and versions. It is not retried after a lost response. Allowed
+// for boxadmins and admins.
 func (c *Client) DeleteBox(ctx context.Context, box string) error {
 	k := remove(boxPath, "box_not_found", box)
 	k.idempotent = false // a new box may have the name by then
@@ -120,9 +120,9 @@ func (c *Client) ListBoxUsers(ctx context.Context, box string) ([]string, error)
 	return fetch[[]string](ctx, c, get(boxUsersPath, box))
 }
 
-// AddBoxUser makes a user a member of a box, with the permissions readEntryKeys and readEntry. The role is RoleBoxUser or
-// RoleBoxAdmin; "" means RoleBoxUser. It returns ErrNotFound (user_not_found) if the user does not exist, and ErrConflict
-// if the user is a member (box_user_exists) or the box is full (limit_reached).
+// AddBoxUser makes a user a member of a box, with the permissions readEntryKeys and readEntry. The role is RoleBoxUser
+// or RoleBoxAdmin; "" means RoleBoxUser. It returns ErrNotFound (user_not_found) if the user does not exist, and
+// ErrConflict if the user is a member (box_user_exists) or the box is full (limit_reached).
 func (c *Client) AddBoxUser(ctx context.Context, box, username, role string) error {
 	return c.run(ctx, post(boxUsersPath, struct {
 		Username string `json:"username"`
@@ -139,8 +139,8 @@ func (c *Client) DescribeBoxUser(ctx context.Context, box, username string) (*Bo
 	return &user, nil
 }
 
-// UnmarshalText decodes a permission in any letter case, because one response writes permissions in lower case. It keeps
-// unknown permissions of newer servers unchanged.
+// UnmarshalText decodes a permission in any letter case, because one response writes permissions in lower case. It
+// keeps unknown permissions of newer servers unchanged.
 func (p *Permission) UnmarshalText(text []byte) error {
 	*p = Permission(text)
 	for _, known := range []Permission{PermissionReadEntryKeys, PermissionReadEntry, PermissionCreateEntry,
@@ -160,8 +160,8 @@ type BoxUserChange struct {
 	IsActive *bool
 }
 
-// UpdateBoxUser changes a member of a box. It returns ErrConflict for a change that would leave the box's owner inactive
-// or not a boxadmin.
+// UpdateBoxUser changes a member of a box. It returns ErrConflict for a change that would leave the box's owner
+// inactive or not a boxadmin.
 func (c *Client) UpdateBoxUser(ctx context.Context, box, username string, change BoxUserChange) error {
 	return c.run(ctx, put(boxUserPath, struct {
 		Role     string `json:"role,omitempty"`

@@ -14,12 +14,12 @@ import (
 // Config configures a Client. Only URL is required; the zero value of every other field is its default.
 type Config struct {
 	// URL is the base URL of the server, such as "https://lockbox.example.org", with a path if a proxy serves Lockbox
-	// below one. http:// is accepted only for loopback addresses (localhost, 127.0.0.0/8, ::1), unless AllowHTTP is set.
-	// A user name or password in the URL is refused.
+	// below one. http:// is accepted only for loopback addresses (localhost, 127.0.0.0/8, ::1), unless AllowHTTP is
+	// set. A user name or password in the URL is refused.
 	URL string
 	// Token is an API key or a token that SignIn, Accounts.SignIn or Accounts.Refresh returned. Without a token, only
-	// Initialize, SignIn, Accounts.SignIn, Accounts.Refresh, Welcome, Healthy and Ready work, and CreateUser if the server
-	// allows open registration.
+	// Initialize, SignIn, Accounts.SignIn, Accounts.Refresh, Welcome, Healthy and Ready work, and CreateUser if the
+	// server allows open registration.
 	Token Secret
 	// EncryptionKey encrypts and decrypts values unless a call has its own key.
 	EncryptionKey EncryptionKey
@@ -29,8 +29,8 @@ type Config struct {
 	// AllowHTTP permits unencrypted http:// to other machines. Set it only if something else encrypts the traffic, such
 	// as a service mesh.
 	AllowHTTP bool
-	// HTTPClient sends the requests. New copies it, and the copy does not follow redirects. Its transport sees tokens and
-	// encryption keys. Nil means a client with the settings of http.DefaultTransport.
+	// HTTPClient sends the requests. New copies it, and the copy does not follow redirects. Its transport sees tokens
+	// and encryption keys. Nil means a client with the settings of http.DefaultTransport.
 	HTTPClient *http.Client
 	// UserAgent is the User-Agent header, "lockbox-go" by default.
 	UserAgent string
@@ -64,7 +64,7 @@ func New(config Config) (*Client, error) {
 	base, problems := parseURL(config.URL, config.AllowHTTP)
 	if !isToken(config.Token) {
 		problems = append(problems, invalid("invalid_token", "Token",
-			"Token contains a space, a line end or another character that tokens never contain: check how it was copied"))
+			"Token contains a space, a line end or another character that no token has: check how it was copied"))
 	}
 	if config.Entry != "" && config.Box == "" {
 		problems = append(problems,
@@ -122,7 +122,8 @@ func parseURL(text string, allowHTTP bool) (string, []error) {
 		return bad("URL must not contain a query (?) or a fragment (#)")
 	case at.Scheme == "http" && !allowHTTP && !isLoopback(at.Hostname()):
 		return bad("URL must use https:// beyond this machine, because http:// exposes tokens, encryption keys and " +
-			"values on the network; set AllowHTTP (LOCKBOX_API_ALLOW_HTTP=true) only if something else encrypts the traffic")
+			"values on the network; set AllowHTTP (LOCKBOX_API_ALLOW_HTTP=true) only if something else encrypts " +
+			"the traffic")
 	}
 	return at.Scheme + "://" + at.Host + strings.TrimRight(at.EscapedPath(), "/"), nil
 }
@@ -155,8 +156,8 @@ func httpClient(given *http.Client) *http.Client {
 	return &own
 }
 
-// WithToken returns a Client that uses another token and shares the connections of c. The zero Secret means no token. So
-// does a token that cannot be sent in a header; the server then answers ErrUnauthenticated.
+// WithToken returns a Client that uses another token and shares the connections of c. The zero Secret means no token.
+// So does a token that cannot be sent in a header; the server then answers ErrUnauthenticated.
 func (c *Client) WithToken(token Secret) *Client {
 	other := *c
 	other.config.Token = token

@@ -64,13 +64,13 @@ func TestURLWithAPath(t *testing.T) {
 func TestAllMistakesAreReported(t *testing.T) {
 	t.Parallel()
 	_, err := client.New(client.Config{
-		Token:          secret(canary + "\n"),
-		Entry:          "app",
-		UserAgent:      "a\r\nb",
-		MaxAttempts:    -1,
-		RetryWait:      -1,
-		MaxRetryWait:   -1,
-		AttemptTimeout: -1,
+		Token:            secret(canary + "\n"),
+		Entry:            "app",
+		UserAgent:        "a\r\nb",
+		MaxAttempts:      -1,
+		RetryWait:        -1,
+		MaxRetryWait:     -1,
+		AttemptTimeout:   -1,
 		MaxResponseBytes: -1,
 	})
 	require.ErrorIs(t, err, client.ErrInvalid)
@@ -115,7 +115,8 @@ func TestFromEnv(t *testing.T) {
 	t.Setenv("LOCKBOX_API_URL", "http://lockbox.default.svc:5000")
 	_, err = client.FromEnv()
 	require.ErrorContains(t, err, "LOCKBOX_ENCRYPTION_KEY: ")
-	require.ErrorContains(t, err, "URL must use https:// beyond this machine", "problems that New finds are reported too")
+	require.ErrorContains(t, err, "URL must use https:// beyond this machine",
+		"problems that New finds are reported too")
 
 	t.Setenv("LOCKBOX_API_KEY_FILE", "")
 	t.Setenv("LOCKBOX_ENCRYPTION_KEY_FILE", "")
@@ -144,8 +145,8 @@ func TestNothingPrints(t *testing.T) {
 		value  client.Client
 	}
 	wrapped := outer{config, c, config, &config.Token, *c}
-	for _, value := range []any{config, &config, c, *c, c.Accounts(), wrapped, &wrapped, config.Token, &config.Token, passphrase,
-		&passphrase,
+	for _, value := range []any{config, &config, c, *c, c.Accounts(), wrapped, &wrapped,
+		config.Token, &config.Token, passphrase, &passphrase,
 		client.Credentials{Username: "anna", Password: secret(canary), Code: secret(canary)},
 		client.TokenPair{Access: secret(canary)},
 		client.Enrolment{RecoveryCodes: []client.Secret{secret(canary)}}, client.Entry{Value: json.RawMessage(canary)},
@@ -201,7 +202,8 @@ func TestEncryptionKeySpellings(t *testing.T) {
 		require.NoError(t, refused)
 		require.Equal(t, theirs.Bytes(), arrived.Bytes(), "%q", text)
 		require.Equal(t, theirs.Generated(), mine.Generated())
-		require.Equal(t, strings.TrimSpace(mine.Reveal()), mine.Reveal(), "a header does not preserve leading or trailing spaces")
+		require.Equal(t, strings.TrimSpace(mine.Reveal()), mine.Reveal(),
+			"a header does not preserve leading or trailing spaces")
 	}
 	_, err := client.PassphraseKey(nil)
 	require.ErrorIs(t, err, client.ErrEncryptionKeyRequired)

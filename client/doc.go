@@ -30,10 +30,11 @@
 // Requests that create something, sign in, refresh tokens, write without a condition, change a password or transfer a
 // box are never retried once the first attempt may have taken effect. WriteEntry and RestoreEntry with IfMatch or
 // IfNoneMatch are retried, because the condition prevents a second write. If the condition then fails, the client's own
-// earlier attempt may be the reason, so the error is ErrOutcomeUnknown instead of ErrPrecondition: read the entry to find
-// out. A retried deletion that finds nothing counts as a success.
+// earlier attempt may be the reason, so the error is ErrOutcomeUnknown instead of ErrPrecondition: read the entry to
+// find out. A retried deletion that finds nothing counts as a success.
 //
-// The client honors Retry-After up to Config.MaxRetryWait. [Config] bounds the attempts, the waits and the response size.
+// The client honors Retry-After up to Config.MaxRetryWait. [Config] bounds the attempts, the waits and the response
+// size.
 //
 // # Secrets
 //

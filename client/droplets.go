@@ -55,8 +55,8 @@ func (c *Client) ListDroplets(ctx context.Context) ([]Droplet, error) {
 }
 
 // AddDroplet creates a droplet and returns all droplets. It returns ErrConflict if the Docker host refuses, and
-// ErrUnavailable if no host is configured or the host does not respond. It is not retried after a lost response. Allowed
-// for the group manager and above, like the methods below.
+// ErrUnavailable if no host is configured or the host does not respond. It is not retried after a lost response.
+// Allowed for the group manager and above, like the methods below.
 func (c *Client) AddDroplet(ctx context.Context, options *DropletOptions) ([]Droplet, error) {
 	opts := orZero(options)
 	k := post(accountsPrefix+"/droplet/add", struct {
@@ -73,8 +73,8 @@ func (c *Client) AddDroplet(ctx context.Context, options *DropletOptions) ([]Dro
 	return fetch[[]Droplet](ctx, c, k)
 }
 
-// StartDroplet starts a droplet and returns all droplets. It returns ErrNotFound (droplet_not_found) if no droplet has the
-// name.
+// StartDroplet starts a droplet and returns all droplets. It returns ErrNotFound (droplet_not_found) if no droplet has
+// the name.
 func (c *Client) StartDroplet(ctx context.Context, name string) ([]Droplet, error) {
 	return c.changeDroplet(ctx, http.MethodPatch, "/droplet/start", name, true)
 }

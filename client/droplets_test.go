@@ -46,7 +46,8 @@ func TestDropletResponses(t *testing.T) {
 
 	_, err = c.AddDroplet(t.Context(), nil)
 	require.NoError(t, err)
-	require.Equal(t, arrived{"POST", "/api/v1/droplet/add", "", `{}`}, <-requests, "without a box no encryption key is needed")
+	require.Equal(t, arrived{"POST", "/api/v1/droplet/add", "", `{}`}, <-requests,
+		"without a box no encryption key is needed")
 	_, err = c.WithEncryptionKey(client.EncryptionKey{}).AddDroplet(t.Context(), &client.DropletOptions{Box: "prod"})
 	require.ErrorIs(t, err, client.ErrEncryptionKeyRequired)
 }

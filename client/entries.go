@@ -43,8 +43,8 @@ type ReadOptions struct {
 }
 
 // ReadEntry reads and decrypts an entry. It requires the permission readEntry. It returns ErrNotFound (entry_not_found,
-// version_not_found or box_not_found), ErrForbidden, or ErrEncryptionKeyMismatch for a wrong key. The server audits every
-// read.
+// version_not_found or box_not_found), ErrForbidden, or ErrEncryptionKeyMismatch for a wrong key. The server audits
+// every read.
 func (c *Client) ReadEntry(ctx context.Context, box, key string, options *ReadOptions) (*Entry, error) {
 	opts := orZero(options)
 	k := get(entryPath, box, key)
@@ -210,8 +210,8 @@ type Version struct {
 	Current bool `json:"current"`
 }
 
-// ListVersions returns the versions of an entry that the server keeps, newest first. For a deleted entry, it returns the
-// versions that RestoreEntry can restore. It requires the permission readEntryKeys.
+// ListVersions returns the versions of an entry that the server keeps, newest first. For a deleted entry, it returns
+// the versions that RestoreEntry can restore. It requires the permission readEntryKeys.
 func (c *Client) ListVersions(ctx context.Context, box, key string) ([]Version, error) {
 	return fetch[[]Version](ctx, c, get(entryPath+"/versions", box, key))
 }
@@ -237,8 +237,8 @@ func (c *Client) keyHeader(k call, given EncryptionKey) (http.Header, error) {
 		given = c.config.EncryptionKey
 	}
 	if given.IsZero() {
-		failure := badKey("encryption_key_required", "there is no encryption key: set it in Config or in the call's options",
-			ErrEncryptionKeyRequired)
+		failure := badKey("encryption_key_required",
+			"there is no encryption key: set it in Config or in the call's options", ErrEncryptionKeyRequired)
 		failure.Request = k.name()
 		return nil, failure
 	}

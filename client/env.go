@@ -29,9 +29,9 @@ func FromEnv() (*Client, error) {
 //	LOCKBOX_ENTRY_KEY        Entry
 //	LOCKBOX_API_ALLOW_HTTP   AllowHTTP: true or false
 //
-// Each variable can be read from a file instead, such as a mounted Kubernetes secret: LOCKBOX_API_KEY_FILE=/run/secrets/key.
-// One trailing line end in the file is ignored. The error joins all problems; each is an ErrInvalid that names the
-// variable and not its value.
+// Each variable can be read from a file instead, such as a mounted Kubernetes secret:
+// LOCKBOX_API_KEY_FILE=/run/secrets/key. One trailing line end in the file is ignored. The error joins all problems;
+// each is an ErrInvalid that names the variable and not its value.
 func ConfigFromEnv() (Config, error) {
 	config, problems := readEnvironment()
 	if len(problems) > 0 {

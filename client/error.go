@@ -12,8 +12,8 @@ import (
 // The kinds of failure, for errors.Is. An error can have more than one kind: a wrong encryption key is both
 // ErrEncryptionKeyMismatch and ErrForbidden.
 var (
-	// ErrInvalid means that the input breaks a rule. Message names the rule and Field the input. Where the client itself
-	// detects it, nothing is sent and Status is 0.
+	// ErrInvalid means that the input breaks a rule. Message names the rule and Field the input. Where the client
+	// itself detects it, nothing is sent and Status is 0.
 	ErrInvalid = errors.New("invalid")
 	// ErrUnauthenticated means that the token, password or code is missing, wrong, expired or revoked.
 	ErrUnauthenticated = errors.New("unauthenticated")
@@ -24,11 +24,13 @@ var (
 	ErrForbidden = errors.New("forbidden")
 	// ErrEncryptionKeyMismatch means that the entry is encrypted under another key. The error is ErrForbidden too.
 	ErrEncryptionKeyMismatch = errors.New("encryption key mismatch")
-	// ErrEncryptionKeyRequired means that neither Config nor the call has an encryption key. The error is ErrInvalid too.
+	// ErrEncryptionKeyRequired means that neither Config nor the call has an encryption key. The error is ErrInvalid
+	// too.
 	ErrEncryptionKeyRequired = errors.New("encryption key required")
 	// ErrNotFound means that the resource does not exist or that the caller may not know about it.
 	ErrNotFound = errors.New("not found")
-	// ErrConflict means that the current state rules out the change: for example, a name is taken or a limit is reached.
+	// ErrConflict means that the current state rules out the change: for example, a name is taken or a limit is
+	// reached.
 	ErrConflict = errors.New("conflict")
 	// ErrPrecondition means that the entry does not match IfMatch or IfNoneMatch. Nothing was written.
 	ErrPrecondition = errors.New("precondition failed")
@@ -49,8 +51,8 @@ var (
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 )
 
-// Error is the error of a failed request. Test its kind with errors.Is; Code distinguishes cases within a kind. It holds
-// no secrets: Request is a path template, and no field repeats the request body.
+// Error is the error of a failed request. Test its kind with errors.Is; Code distinguishes cases within a kind. It
+// holds no secrets: Request is a path template, and no field repeats the request body.
 type Error struct {
 	// Request is the method and the path template, such as "GET /boxes/{box}/entries/{key}". It is empty when the error
 	// belongs to no request.

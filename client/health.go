@@ -16,8 +16,8 @@ func (c *Client) Welcome(ctx context.Context) (string, error) {
 // Healthy returns nil if the server process responds (liveness). It is not retried and needs no token.
 func (c *Client) Healthy(ctx context.Context) error { return c.check(ctx, "/healthz") }
 
-// Ready returns nil if the server can serve requests (readiness), and ErrUnavailable if its database does not respond or
-// the server is shutting down. It is not retried and needs no token.
+// Ready returns nil if the server can serve requests (readiness), and ErrUnavailable if its database does not respond
+// or the server is shutting down. It is not retried and needs no token.
 func (c *Client) Ready(ctx context.Context) error { return c.check(ctx, "/readyz") }
 
 // check sends a probe. A probe reports the state at one moment, so it is never retried.

@@ -25,7 +25,8 @@ var (
 	encryption = client.GenerateEncryptionKey()
 )
 
-const exampleSettings = `{"listen":":8080","timeout":"5s","database":{"host":"db.example.org","port":5432,"password":"s3cret"}}`
+const exampleSettings = `{"listen":":8080","timeout":"5s",` +
+	`"database":{"host":"db.example.org","port":5432,"password":"s3cret"}}`
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 

@@ -45,8 +45,8 @@ func (c *Client) do(ctx context.Context, k call) (*response, error) {
 	}
 }
 
-// withOutcome marks the error as ErrOutcomeUnknown when an attempt may have taken effect. It then drops ErrPrecondition:
-// the client's own earlier attempt may have made the condition fail.
+// withOutcome marks the error as ErrOutcomeUnknown when an attempt may have taken effect. It then drops
+// ErrPrecondition: the client's own earlier attempt may have made the condition fail.
 func (e *Error) withOutcome(unknown bool) *Error {
 	if unknown && !slices.Contains(e.kinds, ErrOutcomeUnknown) {
 		e.kinds = append(e.kinds, ErrOutcomeUnknown)
@@ -56,8 +56,8 @@ func (e *Error) withOutcome(unknown bool) *Error {
 }
 
 // retryDelay decides whether to retry after a failed attempt, and after which wait. The wait doubles with each attempt,
-// with jitter between half and the whole of it. A Retry-After over Config.MaxRetryWait, or a wait that would end after the
-// deadline of ctx, means no retry: the caller gets the server's error at once.
+// with jitter between half and the whole of it. A Retry-After over Config.MaxRetryWait, or a wait that would end after
+// the deadline of ctx, means no retry: the caller gets the server's error at once.
 func (c *Client) retryDelay(ctx context.Context, p *preparedCall, failure *Error, attempt int) (time.Duration, bool) {
 	if p.noRetry || !failure.retryable || attempt >= c.config.MaxAttempts || ctx.Err() != nil ||
 		failure.mayHaveRun && !p.idempotent {

@@ -130,7 +130,9 @@ var requests = map[string]request{
 	"GET /api/v1/user/list": {"Accounts.ListUsers",
 		func(ctx context.Context, c *client.Client) error { return second(c.Accounts().ListUsers(ctx)) }},
 	"POST /api/v1/user/add": {"Accounts.AddUser",
-		func(ctx context.Context, c *client.Client) error { return second(c.Accounts().AddUser(ctx, "anna", "viewer")) }},
+		func(ctx context.Context, c *client.Client) error {
+			return second(c.Accounts().AddUser(ctx, "anna", "viewer"))
+		}},
 	"DELETE /api/v1/user/delete/:user": {"Accounts.DeleteUser",
 		func(ctx context.Context, c *client.Client) error { return second(c.Accounts().DeleteUser(ctx, "user")) }},
 

@@ -38,9 +38,9 @@ func codeBody(code Secret) any {
 	return map[string]string{"code": code.Reveal()}
 }
 
-// EnrolTOTP creates a TOTP secret and recovery codes as a second factor for the user itself. If two-factor authentication
-// is already confirmed, code must be a current TOTP code or a recovery code; otherwise pass the zero Secret. The new
-// secret takes effect with ConfirmTOTP.
+// EnrolTOTP creates a TOTP secret and recovery codes as a second factor for the user itself. If two-factor
+// authentication is already confirmed, code must be a current TOTP code or a recovery code; otherwise pass the zero
+// Secret. The new secret takes effect with ConfirmTOTP.
 func (c *Client) EnrolTOTP(ctx context.Context, username string, code Secret) (*Enrolment, error) {
 	enrolment, err := fetch[Enrolment](ctx, c, post(totpPath, codeBody(code), http.StatusCreated, username))
 	if err != nil {

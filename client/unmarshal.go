@@ -29,10 +29,10 @@ func (c *Client) Unmarshal(ctx context.Context, settings any) error {
 	return c.UnmarshalEntry(ctx, c.config.Box, c.config.Entry, settings, nil)
 }
 
-// UnmarshalEntry reads an entry and decodes it into settings, which must be a non-nil pointer. It follows encoding/json:
-// names match in any letter case or by the json tag, names without a field are ignored, and a field that the entry lacks,
-// or that is null there, keeps its value. Set defaults in settings before the call. Use [Duration] for values such as
-// "5s" and [Secret] for values that must not be printed.
+// UnmarshalEntry reads an entry and decodes it into settings, which must be a non-nil pointer. It follows
+// encoding/json: names match in any letter case or by the json tag, names without a field are ignored, and a field that
+// the entry lacks, or that is null there, keeps its value. Set defaults in settings before the call. Use [Duration] for
+// values such as "5s" and [Secret] for values that must not be printed.
 //
 // On an error, settings is unchanged. A value of the wrong type is ErrInvalid (wrong_type); Field names it, such as
 // "Database.Port", and the error does not repeat the value.
@@ -55,8 +55,8 @@ func (c *Client) UnmarshalEntry(ctx context.Context, box, key string, settings a
 	return nil
 }
 
-// wrongType describes a decoding error without its text: encoding/json repeats numbers in it, and a custom UnmarshalText
-// can repeat the whole value.
+// wrongType describes a decoding error without its text: encoding/json repeats numbers in it, and a custom
+// UnmarshalText can repeat the whole value.
 func wrongType(err error) *Error {
 	mismatch, ok := errors.AsType[*json.UnmarshalTypeError](err)
 	switch {

@@ -12,8 +12,8 @@ const (
 	RoleAdmin = "admin"
 )
 
-// The groups of the accounts API. Each includes the rights of the one before it. GroupNone, in UserChange, removes a user
-// from its group.
+// The groups of the accounts API. Each includes the rights of the one before it. GroupNone, in UserChange, removes a
+// user from its group.
 const (
 	GroupViewer  = "viewer"
 	GroupManager = "manager"
@@ -65,8 +65,8 @@ type FirstUser struct {
 	InitToken Secret
 }
 
-// Initialize creates the owner of a new Lockbox and returns an API key for it. It succeeds once per installation and then
-// returns ErrConflict (already_initialized). It needs no token.
+// Initialize creates the owner of a new Lockbox and returns an API key for it. It succeeds once per installation and
+// then returns ErrConflict (already_initialized). It needs no token.
 func (c *Client) Initialize(ctx context.Context, user FirstUser) (Secret, error) {
 	k := post("/init", passwordBody{Username: user.Username, Password: user.Password.Reveal()}, http.StatusOK)
 	k.anonymous = true
@@ -159,8 +159,8 @@ type UserChange struct {
 	RevokeAPIKeys bool
 }
 
-// UpdateUser changes a user. It returns ErrForbidden for a wrong CurrentPassword, and for the owner's account unless the
-// owner calls it. Allowed for admins; other users may change their own password.
+// UpdateUser changes a user. It returns ErrForbidden for a wrong CurrentPassword, and for the owner's account unless
+// the owner calls it. Allowed for admins; other users may change their own password.
 func (c *Client) UpdateUser(ctx context.Context, username string, change UserChange) error {
 	k := put(userPath, struct {
 		Role            string `json:"role,omitempty"`
@@ -182,8 +182,8 @@ func (c *Client) UpdateUser(ctx context.Context, username string, change UserCha
 	return c.run(ctx, k)
 }
 
-// DeleteUser deletes a user. It returns ErrConflict for a user who owns boxes (user_owns_boxes) and for the owner of the
-// system (owner_stays). It is not retried after a lost response. Allowed for admins.
+// DeleteUser deletes a user. It returns ErrConflict for a user who owns boxes (user_owns_boxes) and for the owner of
+// the system (owner_stays). It is not retried after a lost response. Allowed for admins.
 func (c *Client) DeleteUser(ctx context.Context, username string) error {
 	k := remove(userPath, "user_not_found", username)
 	k.idempotent = false // a new user may have the name by then

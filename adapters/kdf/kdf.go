@@ -1,6 +1,6 @@
-// Package kdf runs key derivations (Argon2id, RFC 9106) in a pool. The pool bounds the memory and the cores that they use,
-// however many requests arrive, so that other requests stay fast. It queues and schedules two workloads fairly: passwords
-// of users and passphrases of entries.
+// Package kdf runs key derivations (Argon2id, RFC 9106) in a pool. The pool bounds the memory and the cores that they
+// use, however many requests arrive, so that other requests stay fast. It queues and schedules two workloads fairly:
+// passwords of users and passphrases of entries.
 package kdf
 
 import (
@@ -20,8 +20,9 @@ import (
 
 const (
 	keyBytes = 32 // length of a derived key
-	// weightFactor is how much memory a derivation counts, relative to its parameter m. Its blocks become garbage when it
-	// ends, and with the default GOGC the collector lets garbage grow to the size of the live heap. So m KiB can hold 2m.
+	// weightFactor is how much memory a derivation counts, relative to its parameter m. Its blocks become garbage when
+	// it ends, and with the default GOGC the collector lets garbage grow to the size of the live heap. So m KiB can
+	// hold 2m.
 	weightFactor = 2
 	workloads    = 2 // ports.PasswordWork and ports.EntryWork
 
@@ -30,8 +31,8 @@ const (
 	defaultIdle      = 10 * time.Second
 )
 
-// ErrTooHeavy means that a key derivation needs more memory than the whole pool may use. A retry cannot succeed: either the
-// pool's budget or the parameters must change.
+// ErrTooHeavy means that a key derivation needs more memory than the whole pool may use. A retry cannot succeed: either
+// the pool's budget or the parameters must change.
 var ErrTooHeavy = errors.New("the key derivation needs more memory than the pool may use")
 
 // ErrParams means that Argon2id is not defined for the parameters (RFC 9106, section 3.1).
@@ -45,15 +46,16 @@ var (
 
 // Config sets the limits of a Pool. A zero field means its default.
 type Config struct {
-	// BudgetKiB is the memory for all concurrent key derivations, in KiB. A derivation of m KiB counts as 2m, because the
-	// process keeps its memory until the garbage collector runs. The default is 524288 (512 MiB).
+	// BudgetKiB is the memory for all concurrent key derivations, in KiB. A derivation of m KiB counts as 2m, because
+	// the process keeps its memory until the garbage collector runs. The default is 524288 (512 MiB).
 	BudgetKiB uint64
 	// Cores is the number of cores for all concurrent key derivations. A derivation uses as many as it has threads. The
 	// default is half of GOMAXPROCS, at least 1.
 	Cores int
 	// QueueLength is the maximum number of waiting key derivations per workload. The default is 64.
 	QueueLength int
-	// IdleAfter is how long the pool must be idle before it returns memory to the operating system. The default is 10 s.
+	// IdleAfter is how long the pool must be idle before it returns memory to the operating system. The default is 10
+	// s.
 	IdleAfter time.Duration
 }
 
@@ -115,9 +117,9 @@ func (p *Pool) MaxMemoryKiB() uint32 {
 // Derive returns the 32-byte Argon2id hash of secret and salt. It waits for free memory and cores; the two workloads
 // alternate, each in the order of arrival. It implements ports.DeriveFunc.
 //
-// Derive returns domain.ErrBusy, with a cause, if the workload's queue is full or ctx ends while it waits, ErrTooHeavy if the
-// pool can never run the parameters, and ErrParams if they are invalid. A running key derivation ignores ctx, because
-// Argon2id cannot be interrupted.
+// Derive returns domain.ErrBusy, with a cause, if the workload's queue is full or ctx ends while it waits, ErrTooHeavy
+// if the pool can never run the parameters, and ErrParams if they are invalid. A running key derivation ignores ctx,
+// because Argon2id cannot be interrupted.
 func (p *Pool) Derive(
 	ctx context.Context, use ports.Workload, secret, salt []byte, params ports.Argon2Params,
 ) ([]byte, error) {
@@ -192,8 +194,8 @@ func (p *Pool) enqueue(ctx context.Context, use ports.Workload, j *job) error {
 	return nil
 }
 
-// admit starts waiting jobs while there is room, and alternates between the workloads. The caller holds p.mu. If the next
-// job does not fit, admit starts no other: a stream of small jobs could otherwise delay a large one indefinitely.
+// admit starts waiting jobs while there is room, and alternates between the workloads. The caller holds p.mu. If the
+// next job does not fit, admit starts no other: a stream of small jobs could otherwise delay a large one indefinitely.
 func (p *Pool) admit() {
 	for {
 		next := p.turn

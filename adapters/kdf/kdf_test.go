@@ -73,7 +73,7 @@ func TestTooHeavyForThePoolIsRefusedAtOnce(t *testing.T) {
 	_, err = pool.Derive(t.Context(), ports.EntryWork, nil, nil,
 		ports.Argon2Params{MemoryKiB: 1001, Time: 1, Threads: 1})
 	require.ErrorIs(t, err, ErrTooHeavy)
-	require.Zero(t, domain.KindOf(err), "it is a mistake of settings, not of whoever asks")
+	require.Zero(t, domain.KindOf(err), "it is a configuration error, not a refusal")
 	require.Equal(t, ^uint32(0), New(Config{BudgetKiB: 1 << 62}).MaxMemoryKiB())
 }
 
@@ -128,7 +128,7 @@ func TestTurns(t *testing.T) {
 		var order []string
 		inner := pool.derive
 		pool.derive = func(secret, salt []byte, params ports.Argon2Params) []byte {
-			order = append(order, string(secret)) // one core: nobody else is here
+			order = append(order, string(secret)) // one core: no other derivation runs
 			return inner(secret, salt, params)
 		}
 		var all sync.WaitGroup
@@ -198,10 +198,10 @@ func TestFullQueue(t *testing.T) {
 		require.Equal(t, "busy", domain.CodeOf(err))
 		require.ErrorContains(t, err, "queue")
 		require.Zero(t, time.Since(began), "it is refused at once")
-		require.Nil(t, domain.ErrBusy.Cause, "the shared refusal stays as it is")
+		require.Nil(t, domain.ErrBusy.Cause, "the shared refusal is unchanged")
 
 		_, err = pool.Derive(t.Context(), ports.EntryWork, nil, nil, cheap)
-		require.NoError(t, err, "the other workload has a queue of its own")
+		require.NoError(t, err, "the other workload has a separate queue")
 		all.Wait()
 		require.Equal(t, uint64(1), pool.Stats().Passwords.Refused)
 		pool.Close()
@@ -239,8 +239,8 @@ func TestEndWhileWaiting(t *testing.T) {
 	})
 }
 
-// TestCancelledWhenGranted: requests end at the moment when their job is granted. The pool must get their memory and cores
-// back, or it would shrink over time.
+// TestCancelledWhenGranted: requests end at the moment when their job is granted. The pool must get their memory and
+// cores back, or it would shrink over time.
 func TestCancelledWhenGranted(t *testing.T) {
 	t.Parallel()
 	pool := New(Config{Cores: 2, QueueLength: 1000})

@@ -40,8 +40,8 @@ func serverAccount() (account, error) {
 		"PostgreSQL refuses to run as root, and neither user postgres nor user nobody exists: run as another user")
 }
 
-// command returns a command that runs as the account. Its environment omits the caller's locale and PG… variables, which
-// would change the server's behavior.
+// command returns a command that runs as the account. Its environment omits the caller's locale and PG… variables,
+// which would change the server's behavior.
 func (a account) command(name string, args ...string) *exec.Cmd {
 	return a.configure(exec.Command(name, args...)) //nolint:gosec // PostgreSQL and sh, with arguments of our own
 }
@@ -85,7 +85,8 @@ func (a account) reaches(ctx context.Context, dir string) (bool, error) {
 	return err == nil, err
 }
 
-// own creates dir if it is missing and makes it accessible to the account only. It fails if dir belongs to another user.
+// own creates dir if it is missing and makes it accessible to the account only. It fails if dir belongs to another
+// user.
 func (a account) own(dir string) error {
 	if dir == "" {
 		return nil
@@ -109,8 +110,8 @@ func (a account) own(dir string) error {
 		return fmt.Errorf("%s is not a directory", dir)
 	}
 	if status.Uid != a.uid {
-		return fmt.Errorf("%s belongs to user %d, but PostgreSQL would run as user %d: run as the user who created it, "+
-			"or remove it", dir, status.Uid, a.uid)
+		return fmt.Errorf("%s belongs to user %d, but PostgreSQL would run as user %d: run as the user who "+
+			"created it, or remove it", dir, status.Uid, a.uid)
 	}
 	return os.Chmod(dir, 0o700) //nolint:gosec // a directory needs the x bit
 }

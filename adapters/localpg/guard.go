@@ -13,10 +13,10 @@ import (
 
 // guard is a shell script that stops the server when this program ends, even after SIGKILL.
 //
-// The program holds the write end of the pipe on descriptor 3. The kernel closes it when the program ends, and the watcher
-// then sends SIGINT, a fast shutdown. It repeats the signal, because a background process of a shell ignores SIGINT until
-// PostgreSQL installs its handler. Descriptor 4 is open in the guard, the server and every backend: the program reads
-// end-of-file from the other end when all of them have exited.
+// The program holds the write end of the pipe on descriptor 3. The kernel closes it when the program ends, and the
+// watcher then sends SIGINT, a fast shutdown. It repeats the signal, because a background process of a shell ignores
+// SIGINT until PostgreSQL installs its handler. Descriptor 4 is open in the guard, the server and every backend: the
+// program reads end-of-file from the other end when all of them have exited.
 //
 // The arguments are two directories to remove at the end, each possibly empty, and the server's command line.
 const guard = `
@@ -51,13 +51,13 @@ type process struct {
 	log    *os.File // nil if the log goes to the caller's writer
 }
 
-// runGuarded starts the server's command line under the guard. temporary and stray are directories that the guard removes
-// at the end, or "". The log goes to the writer log, or to the file logPath if that is nil.
+// runGuarded starts the server's command line under the guard. temporary and stray are directories that the guard
+// removes at the end, or "". The log goes to the writer log, or to the file logPath if that is nil.
 func runGuarded(
 	who account, argv []string, temporary, stray, logPath string, log io.Writer,
 ) (started *process, err error) {
 	p := &process{}
-	var watched, alive *os.File
+	var watched, alive *os.File // the guard's ends of the two pipes
 	defer func() {
 		closeAll(watched, alive)
 		if err != nil {
@@ -90,6 +90,7 @@ func runGuarded(
 	return p, nil
 }
 
+// closeAll closes the files that are not nil. Closing one twice is harmless.
 func closeAll(files ...*os.File) {
 	for _, file := range files {
 		if file != nil {
@@ -101,7 +102,8 @@ func closeAll(files ...*os.File) {
 // requestStop requests a fast shutdown and returns immediately.
 func (p *process) requestStop() { closeAll(p.hold) }
 
-// exitedWithin waits for all processes of the server to exit, at most for the given time, and reports whether they have.
+// exitedWithin waits for all processes of the server to exit, at most for the given time, and reports whether they
+// have.
 func (p *process) exitedWithin(wait time.Duration) bool {
 	if err := p.exited.SetReadDeadline(time.Now().Add(wait)); err != nil {
 		return true // closed by an earlier await
@@ -110,8 +112,8 @@ func (p *process) exitedWithin(wait time.Duration) bool {
 	return !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// await waits for the server to exit, at most for the given time, and releases its files. After errStillRunning, it can be
-// called again.
+// await waits for the server to exit, at most for the given time, and releases its files. After errStillRunning, it can
+// be called again.
 func (p *process) await(wait time.Duration) error {
 	if !p.exitedWithin(wait) {
 		return errStillRunning

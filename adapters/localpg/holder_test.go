@@ -35,7 +35,7 @@ func TestTheServerDiesWithItsProgram(t *testing.T) {
 		require.NotEmpty(t, holder.url, said)
 		pid := postmasterOf(t, holder.dir)
 		require.NoError(t, holder.cmd.Process.Kill())
-		eventually(t, name+" the server is gone",
+		eventually(t, name+" the server has exited",
 			func() bool { return !isPostmaster(pid, home{dir: holder.dir}.data()) })
 		if dir == "" {
 			eventually(t, "its directory is removed", func() bool {
@@ -83,7 +83,8 @@ func TestAnOrphanWithoutItsGuardIsStopped(t *testing.T) {
 	require.Equal(t, "42", query(t, next.URL("postgres"), "SELECT n FROM kept"))
 }
 
-// If root runs the tests, the others run PostgreSQL as another user. This one tests a program that does not run as root.
+// If root runs the tests, the others run PostgreSQL as another user. This one tests a program that does not run as
+// root.
 func TestAnOrdinaryUser(t *testing.T) {
 	t.Parallel()
 	dir, ordinary := openFolder(t), (*syscall.Credential)(nil)

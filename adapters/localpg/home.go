@@ -24,6 +24,7 @@ type home struct {
 	temporary bool // dir is removed with the server
 }
 
+// The parts of the directory. PostgreSQL's user owns data and run, and this program's user owns the lock file.
 func (h home) data() string { return filepath.Join(h.dir, "data") }
 func (h home) run() string  { return filepath.Join(h.dir, "run") }
 func (h home) lock() string { return filepath.Join(h.dir, "lock") }
@@ -64,7 +65,8 @@ func settle(ctx context.Context, dir string, who account) (home, error) {
 	}
 	reached, err := who.reaches(ctx, nearest(dir))
 	if reached {
-		// Mode 0711 lets the account pass through. The directories inside belong to the account and are closed to others.
+		// Mode 0711 lets the account pass through. The directories inside belong to the account and are closed to
+		// others.
 		if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // see above
 			return home{}, err
 		}
@@ -89,6 +91,7 @@ func resolve(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	// The missing part cannot contain links, so it is appended unchanged.
 	rest, err := filepath.Rel(existing, dir)
 	if err != nil {
 		return "", err
@@ -106,8 +109,8 @@ func nearest(dir string) string {
 	}
 }
 
-// temporaryDir creates a directory that the account owns and can reach. TMPDIR may be accessible to the current user only,
-// so it tries /tmp and /var/lib as well.
+// temporaryDir creates a directory that the account owns and can reach. TMPDIR may be accessible to the current user
+// only, so it tries /tmp and /var/lib as well.
 func temporaryDir(ctx context.Context, who account) (string, error) {
 	var failures error
 	for _, parent := range []string{os.TempDir(), "/tmp", "/var/lib"} {
@@ -153,6 +156,7 @@ func (s *Server) placeSockets(ctx context.Context) error {
 	return nil
 }
 
+// socketIn returns the path of the socket that PostgreSQL creates in dir.
 func socketIn(dir string) string { return filepath.Join(dir, ".s.PGSQL."+socketPort) }
 
 // initCluster runs initdb in a temporary directory and renames the result, so an interrupted initdb never leaves an
@@ -175,10 +179,11 @@ func (s *Server) initCluster(ctx context.Context, durable bool) error {
 			return err
 		}
 	}
+	// Trust is safe on the socket, which only PostgreSQL's user can reach. Reject closes TCP, even if it were enabled.
 	args := []string{"-D", aside, "-U", superuser, "--encoding=UTF8", "--locale=C", "--auth-local=trust",
 		"--auth-host=reject"}
 	if !durable {
-		args = append(args, "--no-sync")
+		args = append(args, "--no-sync") // saves seconds; a crash of the machine may lose the cluster
 	}
 	out, err := s.account.commandContext(ctx, s.bin.initdb, args...).CombinedOutput()
 	if err != nil {

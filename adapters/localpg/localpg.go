@@ -28,9 +28,9 @@ const superuser = "lockbox"
 // Config configures a Server. The zero value is a temporary server that favors speed over durability.
 type Config struct {
 	// Dir is the directory of the cluster. Start creates it if necessary. Only one program at a time can use it. If the
-	// program runs as root and the PostgreSQL user cannot reach Dir, a directory in /var/lib with a name derived from Dir
-	// is used instead. An empty Dir means a temporary directory that is removed when the server stops, even if the program
-	// was killed.
+	// program runs as root and the PostgreSQL user cannot reach Dir, a directory in /var/lib with a name derived from
+	// Dir is used instead. An empty Dir means a temporary directory that is removed when the server stops, even if the
+	// program was killed.
 	Dir string
 	// Durable makes committed data survive a crash of the machine. Without it, the server is faster, and a crash of
 	// PostgreSQL can lose the most recent commits.
@@ -54,13 +54,13 @@ type Server struct {
 	ended bool
 }
 
-// running keeps all servers reachable. If a caller drops its Server, the garbage collector would otherwise close the pipe
-// that keeps PostgreSQL running.
+// running keeps all servers reachable. If a caller drops its Server, the garbage collector would otherwise close the
+// pipe that keeps PostgreSQL running.
 var running sync.Map
 
-// Start starts a server and waits until it accepts connections. ctx limits the start only. Start first stops a server that
-// an earlier program left running in the same Dir. It returns [ErrMissing] if PostgreSQL is not installed, and [ErrHeld] if
-// another program uses Dir.
+// Start starts a server and waits until it accepts connections. ctx limits the start only. Start first stops a server
+// that an earlier program left running in the same Dir. It returns [ErrMissing] if PostgreSQL is not installed, and
+// [ErrHeld] if another program uses Dir.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	who, err := serverAccount()
 	if err != nil {
@@ -110,7 +110,8 @@ func (s *Server) start(ctx context.Context, cfg Config) error {
 	if err := s.placeSockets(ctx); err != nil {
 		return err
 	}
-	// Backends of a killed postmaster can keep its shared memory for a moment. PostgreSQL refuses to start until they exit.
+	// Backends of a killed postmaster can keep its shared memory for a moment. PostgreSQL refuses to start until they
+	// exit.
 	for tries := 1; ; tries++ {
 		err = s.launch(ctx, cfg)
 		if err == nil || !orphan || tries == 5 || ctx.Err() != nil {
@@ -157,7 +158,7 @@ func (s *Server) awaitReady(ctx context.Context) error {
 // settings returns the server parameters as command line arguments: the package's own, overridden by cfg.Settings.
 func (s *Server) settings(cfg Config) []string {
 	all := map[string]string{
-		"listen_addresses":        "",
+		"listen_addresses":        "", // no TCP
 		"port":                    socketPort,
 		"unix_socket_directories": `"` + strings.ReplaceAll(s.sockets, `"`, `""`) + `"`,
 		"unix_socket_permissions": "0700",
@@ -167,6 +168,7 @@ func (s *Server) settings(cfg Config) []string {
 		"log_timezone":            "UTC",
 	}
 	if !cfg.Durable {
+		// No waiting for the disk: a crash of PostgreSQL alone loses at most the latest commits.
 		maps.Copy(all, map[string]string{"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"})
 	}
 	maps.Copy(all, cfg.Settings)
@@ -177,8 +179,8 @@ func (s *Server) settings(cfg Config) []string {
 	return args
 }
 
-// URL returns the connection URL of a database. It is the same after a restart in the same Dir, unless the path of Dir is
-// too long for a socket.
+// URL returns the connection URL of a database. It is the same after a restart in the same Dir, unless the path of Dir
+// is too long for a socket.
 func (s *Server) URL(database string) string {
 	query := url.Values{"host": {s.sockets}, "port": {socketPort}}.Encode()
 	// Encode encodes a space as "+", which PostgreSQL clients read literally.
@@ -197,6 +199,7 @@ func (s *Server) Dir() string { return s.home.dir }
 
 // EnsureDatabase creates a database unless it exists.
 func (s *Server) EnsureDatabase(ctx context.Context, name string) error {
+	// The database postgres always exists.
 	conn, err := pgx.Connect(ctx, s.URL("postgres"))
 	if err != nil {
 		return err

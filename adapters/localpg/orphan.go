@@ -24,6 +24,7 @@ var ErrHeld = errors.New("another program runs PostgreSQL there")
 // acquire locks the lock file at path for this program, without waiting. The kernel releases the lock when the program
 // ends. The file contains the process id of its holder, for the error of other programs.
 func acquire(path string) (*os.File, error) {
+	// No O_TRUNC: the content belongs to the holder of the lock.
 	const flags = os.O_CREATE | os.O_RDWR | syscall.O_NOFOLLOW
 	lock, err := os.OpenFile(path, flags, 0o600) //nolint:gosec // the caller chooses the path
 	if err != nil {
@@ -46,8 +47,8 @@ func acquire(path string) (*os.File, error) {
 	return lock, nil
 }
 
-// stopOrphan stops a server that an earlier program left running, and reports whether it found one or its process id file.
-// The caller holds the lock file, so a server that still runs there is an orphan.
+// stopOrphan stops a server that an earlier program left running, and reports whether it found one or its process id
+// file. The caller holds the lock file, so a server that still runs there is an orphan.
 func (s *Server) stopOrphan(ctx context.Context) (bool, error) {
 	if _, err := os.Lstat(pidFile(s.home.data())); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -55,11 +56,11 @@ func (s *Server) stopOrphan(ctx context.Context) (bool, error) {
 	pid, err := readPostmasterPID(s.home.data())
 	if err == nil && isPostmaster(pid, s.home.data()) {
 		stop := s.account.commandContext(ctx, s.bin.pgctl, "stop", "-D", s.home.data(), "-m", "fast", "-w", "-t", "60")
-		// The guard may stop the server at the same time. pg_ctl then fails, because the server removes its process id file
-		// last of all. That is a success if the server exits.
+		// The guard may stop the server at the same time. pg_ctl then fails, because the server removes its process id
+		// file last of all. That is a success if the server exits.
 		if out, err := stop.CombinedOutput(); err != nil && !endsSoon(ctx, pid, s.home.data()) {
-			return true, fmt.Errorf("stop the PostgreSQL that an earlier program left running, process %d: %w: %s", pid, err,
-				bytes.TrimSpace(out))
+			return true, fmt.Errorf("stop the PostgreSQL that an earlier program left running, process %d: %w: %s",
+				pid, err, bytes.TrimSpace(out))
 		}
 		return true, nil
 	}
@@ -83,6 +84,7 @@ func endsSoon(ctx context.Context, pid int, data string) bool {
 	return true
 }
 
+// pidFile returns the path of PostgreSQL's process id file.
 func pidFile(data string) string { return filepath.Join(data, "postmaster.pid") }
 
 // readPostmasterPID returns the process id in the first line of postmaster.pid.

@@ -15,8 +15,8 @@ const (
 	killTimeout = 20 * time.Second
 )
 
-// Stop stops the server with a fast shutdown: it terminates sessions and writes committed data to disk. After 60 seconds it
-// kills the server. After an earlier Stop or Kill it does nothing and returns nil.
+// Stop stops the server with a fast shutdown: it terminates sessions and writes committed data to disk. After 60
+// seconds it kills the server. After an earlier Stop or Kill it does nothing and returns nil.
 func (s *Server) Stop() error {
 	return s.end(func() error {
 		s.proc.requestStop()
@@ -28,8 +28,8 @@ func (s *Server) Stop() error {
 	})
 }
 
-// Kill simulates a crash: it sends SIGKILL to the postmaster and all its children and waits until they have exited. Start
-// in the same Dir then performs crash recovery.
+// Kill simulates a crash: it sends SIGKILL to the postmaster and all its children and waits until they have exited.
+// Start in the same Dir then performs crash recovery.
 func (s *Server) Kill() error { return s.end(s.killAll) }
 
 // end runs stop once in the lifetime of the server and releases its resources.
@@ -44,6 +44,7 @@ func (s *Server) end(stop func() error) error {
 	return errors.Join(stop(), s.release())
 }
 
+// killAll sends SIGKILL to all processes of the server and waits until they have exited, at most 20 seconds.
 func (s *Server) killAll() error {
 	postmaster, err := readPostmasterPID(s.home.data())
 	if err != nil || !isPostmaster(postmaster, s.home.data()) {
@@ -63,8 +64,8 @@ func (s *Server) killAll() error {
 	return errors.Join(err, s.proc.await(killTimeout))
 }
 
-// release removes the directories that the guard could not remove and unlocks the cluster. It keeps the lock file: after a
-// removal, two programs could each lock a different file with that name.
+// release removes the directories that the guard could not remove and unlocks the cluster. It keeps the lock file:
+// after a removal, two programs could each lock a different file with that name.
 func (s *Server) release() error {
 	var err error
 	if stray := s.strayDir(); stray != "" {

@@ -12,13 +12,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// maxAccount is the maximum length of the account in bytes; user names have at most 50. Together with maxIssuer, it keeps
-// the QR code within 80 terminal columns if both are ASCII.
+// maxAccount is the maximum length of the account in bytes; user names have at most 50. Together with maxIssuer, it
+// keeps the QR code within 80 terminal columns if both are ASCII.
 const maxAccount = 100
 
-// Enrolment returns a secret in the forms that authenticator apps read. See ports.TOTP. The account must be 1 to 100 bytes
-// of printable text without a colon; every user name is. It fails for any other account, and for a secret that is too
-// short or was cleared. Errors repeat neither.
+// Enrolment returns a secret in the forms that authenticator apps read. See ports.TOTP. The account must be 1 to 100
+// bytes of printable text without a colon; every user name is. It fails for any other account, and for a secret that is
+// too short or was cleared. Errors repeat neither.
 func (c *Codes) Enrolment(secret domain.Secret, account string) (ports.Enrolment, error) {
 	if err := checkSecret(secret); err != nil {
 		return ports.Enrolment{}, err
@@ -49,11 +49,11 @@ func (c *Codes) Enrolment(secret domain.Secret, account string) (ports.Enrolment
 	}, nil
 }
 
-// keyURI returns the otpauth:// URI (github.com/google/google-authenticator/wiki/Key-Uri-Format). It contains the issuer
-// twice, as the format recommends, and the default parameters, which some apps require.
+// keyURI returns the otpauth:// URI (github.com/google/google-authenticator/wiki/Key-Uri-Format). It contains the
+// issuer twice, as the format recommends, and the default parameters, which some apps require.
 //
-// pquerna/otp does not escape "&", "+" and "=" in the issuer, so apps would read the issuer "A&B" as "A". url.URL does not
-// escape "/" and "+" in a path. Hence this function.
+// pquerna/otp does not escape "&", "+" and "=" in the issuer, so apps would read the issuer "A&B" as "A". url.URL does
+// not escape "/" and "+" in a path. Hence this function.
 func keyURI(issuer, account, secret string) string {
 	return "otpauth://totp/" + escape(issuer) + ":" + escape(account) +
 		"?algorithm=" + algorithm +
@@ -63,8 +63,8 @@ func keyURI(issuer, account, secret string) string {
 		"&secret=" + secret
 }
 
-// escape percent-encodes all but the unreserved characters (RFC 3986, section 2.3). A space becomes %20, because apps read
-// "+" literally.
+// escape percent-encodes all but the unreserved characters (RFC 3986, section 2.3). A space becomes %20, because apps
+// read "+" literally.
 func escape(text string) string {
 	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
 }

@@ -46,8 +46,8 @@ var names = []string{
 	"a?b#c", "a;b,c", "a@b.example", `"quoted" 'too'`, "<b>", "$(x)", "*", "~a_b-c.d", "[x]", `back\slash`, "|", "^`{}",
 }
 
-// TestURIReadBack parses URIs as apps do. Google Authenticator and Aegis decode the path and split it at its only colon,
-// 1Password takes the issuer from the query, and some apps decode the query as a form, where "+" is a space.
+// TestURIReadBack parses URIs as apps do. Google Authenticator and Aegis decode the path and split it at its only
+// colon, 1Password takes the issuer from the query, and some apps decode the query as a form, where "+" is a space.
 func TestURIReadBack(t *testing.T) {
 	t.Parallel()
 	for i, issuer := range names {

@@ -60,8 +60,8 @@ func New(config Config) (*Codes, error) {
 	return &Codes{config}, nil
 }
 
-// checkLabel refuses labels that apps would misread, cut or not show. The messages continue a sentence such as "the TOTP
-// issuer …" and do not repeat the text.
+// checkLabel refuses labels that apps would misread, cut or not show. The messages continue a sentence such as "the
+// TOTP issuer …" and do not repeat the text.
 func checkLabel(text string, maxBytes int) error {
 	switch {
 	case text == "":
@@ -95,8 +95,8 @@ func (c *Codes) NewSecret() (domain.Secret, error) {
 }
 
 // Match returns the time step of a code, and false if the code is wrong. See ports.TOTP. It ignores spaces in the code,
-// since apps show "123 456". A code that is not six digits never matches, and neither does any code for a secret that is
-// too short or was cleared.
+// since apps show "123 456". A code that is not six digits never matches, and neither does any code for a secret that
+// is too short or was cleared.
 //
 // If several steps have the same code, Match returns the latest. The caller then rejects the code for all of them; with
 // the earliest, the same code would match again after the window has moved on.

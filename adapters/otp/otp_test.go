@@ -174,8 +174,8 @@ func TestOtherCodesDoNotMatch(t *testing.T) {
 	}
 }
 
-// TestTheLatestOfEqualCodes uses steps with the same code within one window, found by search, and expects the later step:
-// recorded as the earlier step, the code could be used again.
+// TestTheLatestOfEqualCodes uses steps with the same code within one window, found by search, and expects the later
+// step: recorded as the earlier step, the code could be used again.
 func TestTheLatestOfEqualCodes(t *testing.T) {
 	t.Parallel()
 	codes := newCodes(t, "Lockbox")

@@ -61,8 +61,8 @@ func (s symbol) png() ([]byte, error) {
 }
 
 const (
-	// whiteOnBlack uses colors of xterm's 256-color palette ("38;5" and "48;5" in ctlseqs). Terminal themes redefine the
-	// first 16 colors but not these.
+	// whiteOnBlack uses colors of xterm's 256-color palette ("38;5" and "48;5" in ctlseqs). Terminal themes redefine
+	// the first 16 colors but not these.
 	whiteOnBlack = "\x1b[38;5;231;48;5;16m"
 	plain        = "\x1b[0m"
 )

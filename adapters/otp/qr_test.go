@@ -32,8 +32,8 @@ var labels = [][2]string{
 }
 
 // enrol uses the same secret for a label each time. ZXing locates a symbol by three finder patterns, and for about one
-// secret in fifty it picks wrong ones. zbar read all of 1,080 images with random secrets, and so does ZXing if it need not
-// locate the symbol (TestPNGOfAnySecret).
+// secret in fifty it picks wrong ones. zbar read all of 1,080 images with random secrets, and so does ZXing if it need
+// not locate the symbol (TestPNGOfAnySecret).
 func enrol(t *testing.T, label [2]string) ports.Enrolment {
 	t.Helper()
 	secret := sha256.Sum256([]byte(label[0] + label[1]))
@@ -169,7 +169,7 @@ func TestTerminalText(t *testing.T) {
 		wide := utf8.RuneCountInString(bare[0])
 		require.Len(t, bare, (wide+1)/2)
 		for i, line := range bare {
-			require.True(t, strings.HasPrefix(line, "████") && strings.HasSuffix(line, "████"), "quiet zone beside")
+			require.True(t, strings.HasPrefix(line, "████") && strings.HasSuffix(line, "████"), "quiet zone at the sides")
 			if i < 2 || i >= len(bare)-2 {
 				require.Equal(t, strings.Repeat("█", wide), line, "quiet zone above and below")
 			}

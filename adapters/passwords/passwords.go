@@ -23,8 +23,8 @@ type Config struct {
 	Derive ports.DeriveFunc
 	// Params are the parameters for new hashes; zero means DefaultParams.
 	Params ports.Argon2Params
-	// MaxStoredMemoryKiB is the maximum memory that a stored hash may require, in KiB. Zero means 262144 (256 MiB), which
-	// is also the upper limit. It must not exceed the memory that Derive can use.
+	// MaxStoredMemoryKiB is the maximum memory that a stored hash may require, in KiB. Zero means 262144 (256 MiB),
+	// which is also the upper limit. It must not exceed the memory that Derive can use.
 	MaxStoredMemoryKiB uint32
 	// Random is the source of salts; nil means crypto/rand.Reader.
 	Random io.Reader
@@ -74,11 +74,11 @@ func (h *Hasher) Hash(ctx context.Context, password domain.Secret) ([]byte, erro
 	return made.append(nil), nil
 }
 
-// Check compares a password with a stored hash. See ports.Passwords. It also returns a *ports.TamperedError, without any
-// key derivation, if the stored hash does not have the format that Hash writes.
+// Check compares a password with a stored hash. See ports.Passwords. It also returns a *ports.TamperedError, without
+// any key derivation, if the stored hash does not have the format that Hash writes.
 //
-// A nil hash stands for an unknown user. Check then derives a key as well and reports no match, so the duration does not
-// reveal whether a user exists.
+// A nil hash stands for an unknown user. Check then derives a key as well and reports no match, so the duration does
+// not reveal whether a user exists.
 func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byte) (ports.PasswordCheck, error) {
 	known := stored != nil
 	want := phc{params: h.config.Params}
@@ -94,8 +94,9 @@ func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byt
 	}
 	same := subtle.ConstantTimeCompare(got[:], want.hash[:]) == 1
 	if known && !same && weaker(want.params, h.config.Params) {
-		// A hash with weaker parameters is checked faster than the one for unknown users. Derive with the current parameters
-		// too, to take at least as long. Ignore the error: the password is wrong in any case, and the attempt must count.
+		// A hash with weaker parameters is checked faster than the one for unknown users. Derive with the current
+		// parameters too, to take at least as long. Ignore the error: the password is wrong in any case, and the
+		// attempt must count.
 		_, _ = h.derive(ctx, password, phc{params: h.config.Params})
 	}
 	if !known || !same {
@@ -116,7 +117,8 @@ func (h *Hasher) derive(ctx context.Context, password domain.Secret, with phc) (
 	return [hashLen]byte(made), nil
 }
 
-// weaker reports whether any stored parameter is below the current one. A higher parameter does not compensate for a lower.
+// weaker reports whether any stored parameter is below the current one. A higher parameter does not compensate for a
+// lower.
 func weaker(stored, current ports.Argon2Params) bool {
 	return stored.MemoryKiB < current.MemoryKiB || stored.Time < current.Time || stored.Threads < current.Threads
 }

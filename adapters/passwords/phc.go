@@ -12,16 +12,16 @@ const (
 	saltLen = 16
 	hashLen = 32
 
-	// The limits for stored parameters. They are checked before any key derivation, so a manipulated hash cannot exhaust
-	// memory or processor time.
+	// The limits for stored parameters. They are checked before any key derivation, so a manipulated hash cannot
+	// exhaust memory or processor time.
 	maxStoredTime    = 16
 	maxStoredThreads = 4
 	maxStoredKiB     = 256 << 10
 	maxPHCBytes      = 128 // a PHC string with the largest allowed parameters is shorter
 )
 
-// phc is a password hash in the PHC string format (https://github.com/P-H-C/phc-string-format): Argon2id version 0x13, the
-// parameters in the order m, t, p, then salt and hash in standard base64 without padding.
+// phc is a password hash in the PHC string format (https://github.com/P-H-C/phc-string-format): Argon2id version 0x13,
+// the parameters in the order m, t, p, then salt and hash in standard base64 without padding.
 type phc struct {
 	params ports.Argon2Params
 	salt   [saltLen]byte
@@ -38,8 +38,8 @@ func (p phc) append(to []byte) []byte {
 	return phcBase64.AppendEncode(to, p.hash[:])
 }
 
-// parsePHC parses exactly the strings that append writes. It encodes the result again and compares, so every hash has one
-// spelling only. It refuses parameters above the limits.
+// parsePHC parses exactly the strings that append writes. It encodes the result again and compares, so every hash has
+// one spelling only. It refuses parameters above the limits.
 func parsePHC(text []byte, maxKiB uint32) (phc, bool) {
 	if len(text) > maxPHCBytes {
 		return phc{}, false
@@ -68,7 +68,8 @@ func decodeInto(to, text []byte) bool {
 	return err == nil && len(raw) == len(to) && copy(to, raw) == len(to)
 }
 
-// withinLimits reports whether Argon2id is defined for the parameters (RFC 9106, section 3.1) and none exceeds its limit.
+// withinLimits reports whether Argon2id is defined for the parameters (RFC 9106, section 3.1) and none exceeds its
+// limit.
 func withinLimits(p ports.Argon2Params, maxKiB uint32) bool {
 	return p.Threads >= 1 && p.Threads <= maxStoredThreads && p.Time >= 1 && p.Time <= maxStoredTime &&
 		p.MemoryKiB >= 8*uint32(p.Threads) && p.MemoryKiB <= maxKiB

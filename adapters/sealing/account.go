@@ -23,8 +23,8 @@ const (
 	accountMinimum = idLen + nonce24 + tagBytes
 )
 
-// AccountSealer seals password hashes and TOTP secrets under the server's account key. It implements ports.AccountSealer
-// and is safe for concurrent use.
+// AccountSealer seals password hashes and TOTP secrets under the server's account key. It implements
+// ports.AccountSealer and is safe for concurrent use.
 type AccountSealer struct {
 	keys   *Keyring
 	random io.Reader
@@ -38,8 +38,8 @@ func NewAccountSealer(keys *Keyring, random io.Reader) *AccountSealer {
 	return &AccountSealer{keys, random}
 }
 
-// SealAccount encrypts a secret of a user under the current account key. See ports.AccountSealer. It performs no I/O and
-// fails only if the random source fails.
+// SealAccount encrypts a secret of a user under the current account key. See ports.AccountSealer. It performs no I/O
+// and fails only if the random source fails.
 func (s *AccountSealer) SealAccount(
 	_ context.Context, purpose string, user domain.UserID, plaintext []byte,
 ) (domain.ServerKeyID, []byte, error) {
@@ -57,9 +57,9 @@ func (s *AccountSealer) SealAccount(
 	return id, aead.Seal(sealed, nonce, plaintext, accountContext(purpose, user)), nil
 }
 
-// OpenAccount decrypts a result of SealAccount. See ports.AccountSealer. It returns a *ports.TamperedError if the data does
-// not authenticate for this purpose and user. If the server key is not in memory, it reads the database and can return the
-// errors of Keyring.ByID.
+// OpenAccount decrypts a result of SealAccount. See ports.AccountSealer. It returns a *ports.TamperedError if the data
+// does not authenticate for this purpose and user. If the server key is not in memory, it reads the database and can
+// return the errors of Keyring.ByID.
 func (s *AccountSealer) OpenAccount(
 	ctx context.Context, purpose string, user domain.UserID, sealed []byte,
 ) ([]byte, error) {

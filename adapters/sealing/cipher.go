@@ -11,8 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// entryCipher holds the keys that were derived from a client's encryption key. It implements ports.EntryCipher and is not
-// safe for concurrent use.
+// entryCipher holds the keys that were derived from a client's encryption key. It implements ports.EntryCipher and is
+// not safe for concurrent use.
 type entryCipher struct {
 	sealer    *EntrySealer
 	generated bool // the client's key is a generated key, not a passphrase
@@ -29,7 +29,8 @@ type derived struct {
 
 var errVersions = errors.New("a new value must be sealed with SealedAs equal to Version")
 
-// derive adds the key material for one derivation. A passphrase costs a key derivation (Argon2id), a generated key nothing.
+// derive adds the key material for one derivation. A passphrase costs a key derivation (Argon2id), a generated key
+// nothing.
 func (c *entryCipher) derive(ctx context.Context, key domain.EncryptionKey, from derivation) error {
 	ikm := key.Bytes()
 	if from.kdf == kdfArgon2id {
@@ -126,8 +127,8 @@ func (c *entryCipher) sealBlob(place ports.Place, fresh *randomParts) ([]byte, e
 	return b.append(make([]byte, 0, blobLen)), nil
 }
 
-// Open decrypts a value. See ports.EntryCipher. It also returns ErrNotPrepared if the envelope was not given to Prepare,
-// and ports.ErrStaleServerKey if the envelope's server key is not in memory.
+// Open decrypts a value. See ports.EntryCipher. It also returns ErrNotPrepared if the envelope was not given to
+// Prepare, and ports.ErrStaleServerKey if the envelope's server key is not in memory.
 func (c *entryCipher) Open(place ports.Place, sealed ports.SealedValue) ([]byte, error) {
 	b, err := c.sealer.openBlob(c.sealer.keyInMemory, place, sealed.Envelope)
 	if err != nil {

@@ -11,9 +11,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// TestOneCiphertextForTwoKeys builds a complete row that AES-GCM opens under two client keys, and checks that the commitment
-// lets it open under one only. Without the commitment, a stored row could return different values for two passphrases, and
-// one query to an oracle could test many passphrases at once (a partitioning oracle attack).
+// TestOneCiphertextForTwoKeys builds a complete row that AES-GCM opens under two client keys, and checks that the
+// commitment lets it open under one only. Without the commitment, a stored row could return different values for two
+// passphrases, and one query to an oracle could test many passphrases at once (a partitioning oracle attack).
 func TestOneCiphertextForTwoKeys(t *testing.T) {
 	t.Parallel()
 	for name, keys := range map[string][2]domain.EncryptionKey{
@@ -97,7 +97,8 @@ func forge(t *testing.T, keys [2][]byte, nonce [nonce12]byte, aad []byte) []byte
 	return append(append(c1[:], c2.bytes()...), tag.bytes()...)
 }
 
-// element is an element of GF(2^128) in GCM's bit order: the first bit is the lowest power (NIST SP 800-38D, section 6.3).
+// element is an element of GF(2^128) in GCM's bit order: the first bit is the lowest power (NIST SP 800-38D, section
+// 6.3).
 type element struct{ high, low uint64 }
 
 func elementOf(block []byte) element {

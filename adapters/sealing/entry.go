@@ -12,12 +12,12 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// DefaultParams are the first recommendation of the OWASP Password Storage Cheat Sheet for Argon2id: 19 MiB, two passes,
-// one lane.
+// DefaultParams are the first recommendation of the OWASP Password Storage Cheat Sheet for Argon2id: 19 MiB, two
+// passes, one lane.
 var DefaultParams = ports.Argon2Params{MemoryKiB: 19456, Time: 2, Threads: 1}
 
-// ErrNotPrepared means that a cipher lacks the key for an operation: it opens an envelope that was not given to Prepare, or
-// it seals after PrepareOpen or Clear. This is a programming error.
+// ErrNotPrepared means that a cipher lacks the key for an operation: it opens an envelope that was not given to
+// Prepare, or it seals after PrepareOpen or Clear. This is a programming error.
 var ErrNotPrepared = errors.New("the cipher was not prepared for this operation")
 
 var errRebind = errors.New("an envelope can be rebound only to another version of the same entry")
@@ -30,15 +30,15 @@ type EntryConfig struct {
 	// Params are the parameters for newly sealed values under passphrases; zero means DefaultParams.
 	Params ports.Argon2Params
 	// MaxStoredMemoryKiB is the maximum memory that stored parameters may require, in KiB. Larger values count as
-	// tampering. Zero means 262144 (256 MiB), which is also the upper limit. It must not exceed the memory that Derive can
-	// use, because entries in between could not be opened.
+	// tampering. Zero means 262144 (256 MiB), which is also the upper limit. It must not exceed the memory that Derive
+	// can use, because entries in between could not be opened.
 	MaxStoredMemoryKiB uint32
 	// Random is the source of keys, salts and nonces; nil means crypto/rand.Reader.
 	Random io.Reader
 }
 
-// EntrySealer seals and opens entries in format 1, which format.go specifies. It implements ports.EntrySealer and is safe
-// for concurrent use.
+// EntrySealer seals and opens entries in format 1, which format.go specifies. It implements ports.EntrySealer and is
+// safe for concurrent use.
 type EntrySealer struct{ config EntryConfig }
 
 // NewEntrySealer returns a sealer. It fails for parameters that format 1 does not allow, and for parameters that exceed
@@ -70,8 +70,8 @@ func NewEntrySealer(config EntryConfig) (*EntrySealer, error) {
 	return &EntrySealer{config}, nil
 }
 
-// Prepare returns a cipher that seals values of a box and opens the given envelopes. See ports.EntrySealer. Call it outside
-// of transactions: it performs key derivations, and it may read the database for server keys.
+// Prepare returns a cipher that seals values of a box and opens the given envelopes. See ports.EntrySealer. Call it
+// outside of transactions: it performs key derivations, and it may read the database for server keys.
 func (s *EntrySealer) Prepare(
 	ctx context.Context, key domain.EncryptionKey, salt domain.BoxSalt, sealed ...ports.Sealed,
 ) (ports.EntryCipher, error) {
@@ -89,8 +89,8 @@ func (s *EntrySealer) PrepareOpen(
 	return s.prepare(ctx, key, nil, sealed)
 }
 
-// prepare performs the distinct derivations that sealing (current, or nil) and the envelopes require. It authenticates all
-// envelopes before the first key derivation, so a manipulated envelope cannot cause expensive work.
+// prepare performs the distinct derivations that sealing (current, or nil) and the envelopes require. It authenticates
+// all envelopes before the first key derivation, so a manipulated envelope cannot cause expensive work.
 func (s *EntrySealer) prepare(
 	ctx context.Context, key domain.EncryptionKey, current *derivation, sealed []ports.Sealed,
 ) (ports.EntryCipher, error) {
@@ -118,8 +118,9 @@ func (s *EntrySealer) prepare(
 	return c, nil
 }
 
-// Rebind binds an envelope to another version of its entry. See ports.EntrySealer. It needs no client key, because only the
-// outer layer changes. It returns a *ports.TamperedError, and the errors of Keyring.ByID for a key that is not in memory.
+// Rebind binds an envelope to another version of its entry. See ports.EntrySealer. It needs no client key, because only
+// the outer layer changes. It returns a *ports.TamperedError, and the errors of Keyring.ByID for a key that is not in
+// memory.
 func (s *EntrySealer) Rebind(
 	ctx context.Context, from ports.Place, envelope []byte, to ports.Place,
 ) (domain.ServerKeyID, []byte, error) {
@@ -154,8 +155,8 @@ func (s *EntrySealer) keyByID(ctx context.Context) keyLookup {
 	}
 }
 
-// keyInMemory performs no I/O, so it can be used inside a transaction. On ErrStaleServerKey, the unit of work reloads the
-// key ring and repeats the transaction.
+// keyInMemory performs no I/O, so it can be used inside a transaction. On ErrStaleServerKey, the unit of work reloads
+// the key ring and repeats the transaction.
 func (s *EntrySealer) keyInMemory(id domain.ServerKeyID) ([keyBytes]byte, error) {
 	key, known, err := s.config.Keys.inMemory(domain.KeyForEntries, id)
 	if !known {
@@ -177,8 +178,8 @@ func (s *EntrySealer) openBlob(find keyLookup, at ports.Place, envelope []byte) 
 	return b, nil
 }
 
-// openOuter decrypts the outer layer. An unknown server key counts as tampering, because a rekey deletes a key only after it
-// has moved all envelopes that the key opens.
+// openOuter decrypts the outer layer. An unknown server key counts as tampering, because a rekey deletes a key only
+// after it has moved all envelopes that the key opens.
 func (s *EntrySealer) openOuter(find keyLookup, at ports.Place, envelope []byte) ([]byte, error) {
 	if len(envelope) != envelopeLen {
 		return nil, tamperedEnvelope()

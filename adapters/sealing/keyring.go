@@ -24,8 +24,8 @@ var errReloadedJustNow = errors.New("the server key is not in memory, and the ke
 const (
 	// reloadInterval is the minimum time between reloads for unknown key ids in tokens, because anyone can forge an id.
 	reloadInterval = time.Second
-	// reloadTimeout limits a reload for an unknown key id. Such a reload does not use the context of the request: requests
-	// that are cancelled immediately could otherwise prevent every reload.
+	// reloadTimeout limits a reload for an unknown key id. Such a reload does not use the context of the request:
+	// requests that are cancelled immediately could otherwise prevent every reload.
 	reloadTimeout = 5 * time.Second
 )
 
@@ -41,8 +41,8 @@ type KeyringConfig struct {
 	Random io.Reader
 }
 
-// Keyring holds the unwrapped server keys in memory. It is safe for concurrent use. Its methods read an immutable snapshot,
-// which a reload replaces as a whole.
+// Keyring holds the unwrapped server keys in memory. It is safe for concurrent use. Its methods read an immutable
+// snapshot, which a reload replaces as a whole.
 type Keyring struct {
 	config            KeyringConfig
 	current, previous wrapper
@@ -52,7 +52,8 @@ type Keyring struct {
 	reloading chan struct{}
 	// begun counts the reloads that began; see Reload.
 	begun atomic.Uint64
-	// reloadedAt is the time of the last reload for an unknown key id in a token. The holder of reloading may access it.
+	// reloadedAt is the time of the last reload for an unknown key id in a token. The holder of reloading may access
+	// it.
 	reloadedAt time.Time
 }
 
@@ -71,8 +72,8 @@ type openKey struct {
 	underPrevious bool
 }
 
-// OpenKeyring reads and unwraps all server keys, and creates the first key of each purpose that has none. Several replicas
-// may start at once: the database keeps the keys of one of them, and all replicas read these.
+// OpenKeyring reads and unwraps all server keys, and creates the first key of each purpose that has none. Several
+// replicas may start at once: the database keeps the keys of one of them, and all replicas read these.
 //
 // If neither secret unwraps a key, the error wraps ErrWrongSecret and nothing is written. Other errors are those of the
 // store.
@@ -125,24 +126,8 @@ func newKeyring(config KeyringConfig) (*Keyring, error) {
 	return k, nil
 }
 
-// firstKeys returns a new key of generation 1 for each purpose that has no key.
-func (k *Keyring) firstKeys(rows []ports.ServerKey) ([]ports.ServerKey, error) {
-	var missing []ports.ServerKey
-	for _, purpose := range domain.KeyPurposes() {
-		if slices.ContainsFunc(rows, func(row ports.ServerKey) bool { return row.Purpose == purpose }) {
-			continue
-		}
-		first, err := k.NewKey(purpose, 1)
-		if err != nil {
-			return nil, err
-		}
-		missing = append(missing, first)
-	}
-	return missing, nil
-}
-
-// Reload reads the server keys from the database again. On an error, or if a key cannot be unwrapped, the keys in memory
-// stay in use. Concurrent calls share one query, which begins after all of them have called.
+// Reload reads the server keys from the database again. On an error, or if a key cannot be unwrapped, the keys in
+// memory stay in use. Concurrent calls share one query, which begins after all of them have called.
 func (k *Keyring) Reload(ctx context.Context) error {
 	before := k.begun.Load()
 	if err := k.lock(ctx); err != nil {
@@ -248,13 +233,13 @@ func (k *Keyring) Current(purpose domain.KeyPurpose) (domain.ServerKeyID, [32]by
 	return key.ID, key.key
 }
 
-// ByID returns the key with an id and a purpose, to open or verify existing data. It returns retired keys of entries and
-// accounts, because they still open existing data, and no retired keys of other purposes.
+// ByID returns the key with an id and a purpose, to open or verify existing data. It returns retired keys of entries
+// and accounts, because they still open existing data, and no retired keys of other purposes.
 //
-// If the id is not in memory, ByID reads the database. For ids in tokens, which anyone can forge, it does so at most once
-// per second. For ids of sealed data, which come from the database, there is no such limit: during a rekey, entries must
-// stay readable. Errors: ErrUnknownKey if the database has no such key, domain.ErrBusy if the limit prevents the query, the
-// errors of the store, and ctx's error.
+// If the id is not in memory, ByID reads the database. For ids in tokens, which anyone can forge, it does so at most
+// once per second. For ids of sealed data, which come from the database, there is no such limit: during a rekey,
+// entries must stay readable. Errors: ErrUnknownKey if the database has no such key, domain.ErrBusy if the limit
+// prevents the query, the errors of the store, and ctx's error.
 func (k *Keyring) ByID(ctx context.Context, purpose domain.KeyPurpose, id domain.ServerKeyID) ([32]byte, error) {
 	if key, known, err := k.inMemory(purpose, id); known {
 		return key, err
@@ -285,8 +270,8 @@ func (k *Keyring) ByID(ctx context.Context, purpose domain.KeyPurpose, id domain
 	return [32]byte{}, ErrUnknownKey
 }
 
-// inMemory is ByID without a reload. known reports whether the id is in memory. A known key that must not be used for this
-// purpose is ErrUnknownKey.
+// inMemory is ByID without a reload. known reports whether the id is in memory. A known key that must not be used for
+// this purpose is ErrUnknownKey.
 func (k *Keyring) inMemory(purpose domain.KeyPurpose, id domain.ServerKeyID) (key [keyBytes]byte, known bool,
 	err error) {
 	found := k.ring.Load().keys[id]
@@ -299,8 +284,8 @@ func (k *Keyring) inMemory(purpose domain.KeyPurpose, id domain.ServerKeyID) (ke
 	return found.key, true, nil
 }
 
-// opensWhenRetired reports whether retired keys of a purpose stay usable. Sealed data must stay readable until it is sealed
-// again; signed tokens become invalid with their key.
+// opensWhenRetired reports whether retired keys of a purpose stay usable. Sealed data must stay readable until it is
+// sealed again; signed tokens become invalid with their key.
 func opensWhenRetired(purpose domain.KeyPurpose) bool {
 	return purpose == domain.KeyForEntries || purpose == domain.KeyForAccounts
 }

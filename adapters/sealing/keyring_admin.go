@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ErrWrongSecret means that the configured secrets do not unwrap all server keys of the database. The error that wraps it
-// names the keys and the settings.
+// ErrWrongSecret means that the configured secrets do not unwrap all server keys of the database. The error that wraps
+// it names the keys and the settings.
 var ErrWrongSecret = errors.New("wrong secret")
 
 const (
@@ -46,7 +47,8 @@ func (k *Keyring) wrongSecret(opened []*openKey, failed []ports.ServerKey) error
 		why = previousSetting + " unwraps some keys and " + secretSetting + " unwraps none, so " + secretSetting +
 			" is wrong"
 	case hasPrevious:
-		why = "neither " + secretSetting + " nor " + previousSetting + " unwraps these keys, or their rows are damaged"
+		why = "neither " + secretSetting + " nor " + previousSetting +
+			" unwraps these keys, or their rows are damaged"
 	default:
 		why = secretSetting + " does not unwrap these keys, or their rows are damaged; during a change of the secret, " +
 			"set " + previousSetting + " to the previous one"
@@ -54,8 +56,8 @@ func (k *Keyring) wrongSecret(opened []*openKey, failed []ports.ServerKey) error
 	return fmt.Errorf("%w: %s: %s", ErrWrongSecret, list, why)
 }
 
-// NewKey returns a new random key of a purpose, wrapped under the current secret. It does not store the key. The ring uses
-// the key after the caller has stored it and called Reload.
+// NewKey returns a new random key of a purpose, wrapped under the current secret. It does not store the key. The ring
+// uses the key after the caller has stored it and called Reload.
 func (k *Keyring) NewKey(purpose domain.KeyPurpose, generation int) (ports.ServerKey, error) {
 	id := domain.ServerKeyID(k.config.IDs.New())
 	var key [keyBytes]byte
@@ -76,8 +78,24 @@ func (k *Keyring) NewKey(purpose domain.KeyPurpose, generation int) (ports.Serve
 	}, nil
 }
 
-// Rewrap returns the keys wrapped under the current secret. The keys themselves do not change, so sealed data and tokens
-// stay valid. It does not store the result. Errors: ErrWrongSecret, as in OpenKeyring.
+// firstKeys returns a new key of generation 1 for each purpose that has no key.
+func (k *Keyring) firstKeys(rows []ports.ServerKey) ([]ports.ServerKey, error) {
+	var missing []ports.ServerKey
+	for _, purpose := range domain.KeyPurposes() {
+		if slices.ContainsFunc(rows, func(row ports.ServerKey) bool { return row.Purpose == purpose }) {
+			continue
+		}
+		first, err := k.NewKey(purpose, 1)
+		if err != nil {
+			return nil, err
+		}
+		missing = append(missing, first)
+	}
+	return missing, nil
+}
+
+// Rewrap returns the keys wrapped under the current secret. The keys themselves do not change, so sealed data and
+// tokens stay valid. It does not store the result. Errors: ErrWrongSecret, as in OpenKeyring.
 func (k *Keyring) Rewrap(keys []ports.ServerKey) ([]ports.ServerKey, error) {
 	opened, err := k.openAll(keys)
 	if err != nil {

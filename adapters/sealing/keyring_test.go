@@ -117,7 +117,8 @@ func TestWrongSecret(t *testing.T) {
 			[]string{"1 of 6", "api-key 2", "LOCKBOX_SECRET_KEY does not unwrap these keys", "damaged"}},
 		"one key foreign to both": {mixed(t, one, three),
 			func(s *store) KeyringConfig { return config(t, s, one, two) },
-			[]string{"1 of 6", "api-key 2", "neither LOCKBOX_SECRET_KEY nor LOCKBOX_SECRET_KEY_PREVIOUS unwraps", "damaged"}},
+			[]string{"1 of 6", "api-key 2", "neither LOCKBOX_SECRET_KEY nor LOCKBOX_SECRET_KEY_PREVIOUS unwraps",
+				"damaged"}},
 	} {
 		before := test.store.snapshot()
 		_, err := OpenKeyring(t.Context(), test.config(test.store))
@@ -267,7 +268,7 @@ func TestUnknownIDsAreLimited(t *testing.T) {
 	require.Equal(t, "busy", domain.CodeOf(err), "it may well be a key")
 	sealed := r.store.rekey(t, r.keys, domain.KeyForEntries, 2)
 	_, err = r.keys.ByID(t.Context(), domain.KeyForEntries, sealed)
-	require.NoError(t, err, "the id of something stored is nobody's invention, and does not wait")
+	require.NoError(t, err, "ids of sealed data are not limited")
 	sealed = r.store.rekey(t, r.keys, domain.KeyForEntries, 3)
 	_, err = r.keys.ByID(t.Context(), domain.KeyForEntries, sealed)
 	require.NoError(t, err)
@@ -309,7 +310,8 @@ func TestAFailingReloadKeepsTheKeys(t *testing.T) {
 	require.Equal(t, key, again)
 }
 
-// TestCancelledRequestDoesNotStopTheReload: otherwise requests that end at once could keep a new key unknown permanently.
+// TestCancelledRequestDoesNotStopTheReload: otherwise requests that end at once could keep a new key unknown
+// permanently.
 func TestCancelledRequestDoesNotStopTheReload(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -75,7 +75,7 @@ func TestEveryByteCounts(t *testing.T) {
 		other := row.sealed
 		other.ServerKey[0] ^= 1
 		_, err := r.prepare(t, key).Open(place, other)
-		require.True(t, ports.IsTampered(err), "the id beside the envelope is not the one in it")
+		require.True(t, ports.IsTampered(err), "the server key id of the row differs from the one in the envelope")
 		_, err = r.prepare(t, key).Open(place, row.sealed)
 		require.NoError(t, err)
 	}

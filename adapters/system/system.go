@@ -18,5 +18,6 @@ func (Clock) Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond
 // one process, identifiers sort in the order of their creation.
 type IDs struct{}
 
-// New returns a new identifier. It panics if the system's random source fails, because the program cannot continue safely.
+// New returns a new identifier. It panics if the system's random source fails, because the program cannot continue
+// safely.
 func (IDs) New() [16]byte { return uuid.Must(uuid.NewV7()) }

@@ -1,6 +1,6 @@
-// Package tokens signs and verifies API keys and session tokens. Both are JSON Web Tokens (RFC 7519) with HS512, following
-// the best practices of RFC 8725. Each kind has its own audience and its own server keys, so one kind is never accepted
-// as another.
+// Package tokens signs and verifies API keys and session tokens. Both are JSON Web Tokens (RFC 7519) with HS512,
+// following the best practices of RFC 8725. Each kind has its own audience and its own server keys, so one kind is
+// never accepted as another.
 package tokens
 
 import (
@@ -28,8 +28,8 @@ type Keys interface {
 type Config struct {
 	Keys  Keys
 	Clock ports.Clock
-	// Installation identifies this Lockbox installation. It is the issuer (iss) of all tokens; tokens of other issuers are
-	// refused.
+	// Installation identifies this Lockbox installation. It is the issuer (iss) of all tokens; tokens of other issuers
+	// are refused.
 	Installation string
 }
 
@@ -75,6 +75,7 @@ var kinds = []kind{
 	{domain.SessionCredential, sessionAudience, domain.KeyForSessions, true},
 }
 
+// findKind returns the first kind of token for which matches returns true.
 func findKind(matches func(kind) bool) (kind, bool) {
 	for _, each := range kinds {
 		if matches(each) {
@@ -84,8 +85,8 @@ func findKind(matches func(kind) bool) (kind, bool) {
 	return kind{}, false
 }
 
-// claims is the payload of a token. It is a struct instead of a map, so the same claims always encode to the same token,
-// and a claim of the wrong type is refused.
+// claims is the payload of a token. It is a struct instead of a map, so the same claims always encode to the same
+// token, and a claim of the wrong type is refused.
 type claims struct {
 	ID        string `json:"jti"`
 	Issuer    string `json:"iss"`
@@ -98,8 +99,8 @@ type claims struct {
 	ignoreExpiry bool
 }
 
-// Mint returns a token for the claims, signed with the current key of its kind, and the id of that key. See ports.Tokens.
-// It fails only for incomplete claims, which is a programming error.
+// Mint returns a token for the claims, signed with the current key of its kind, and the id of that key. See
+// ports.Tokens. It fails only for incomplete claims, which is a programming error.
 func (s *Signer) Mint(_ context.Context, from ports.TokenClaims) (string, domain.ServerKeyID, error) {
 	of, body, err := s.bodyOf(from)
 	if err != nil {
@@ -110,8 +111,8 @@ func (s *Signer) Mint(_ context.Context, from ports.TokenClaims) (string, domain
 	return token, id, err
 }
 
-// MintUnder returns a token for the claims, signed with a given key of its kind. See ports.Tokens. Further errors: those of
-// Mint, and the key ring's errors when it cannot load a key that is not in memory.
+// MintUnder returns a token for the claims, signed with a given key of its kind. See ports.Tokens. Further errors:
+// those of Mint, and the key ring's errors when it cannot load a key that is not in memory.
 func (s *Signer) MintUnder(ctx context.Context, id domain.ServerKeyID, from ports.TokenClaims) (string, error) {
 	of, body, err := s.bodyOf(from)
 	if err != nil {
@@ -151,6 +152,7 @@ func (s *Signer) bodyOf(from ports.TokenClaims) (kind, claims, error) {
 	return of, body, nil
 }
 
+// sign returns the signed token. The header names the key (kid), so tokens stay valid after a new key becomes current.
 func sign(body claims, id domain.ServerKeyID, key []byte) (string, error) {
 	token := jwt.NewWithClaims(algorithm, body)
 	token.Header["kid"] = id.String()
@@ -184,6 +186,7 @@ func (c claims) GetSubject() (string, error) { return c.Subject, nil }
 // GetAudience returns the audience, which names the kind of token.
 func (c claims) GetAudience() (jwt.ClaimStrings, error) { return jwt.ClaimStrings{c.Audience}, nil }
 
+// date converts Unix seconds; nil means that the claim is missing.
 func date(seconds *int64) *jwt.NumericDate {
 	if seconds == nil {
 		return nil

@@ -28,8 +28,8 @@ var (
 )
 
 // Verify returns the credential that a valid token stands for. See ports.Tokens. An invalid token is
-// domain.ErrUnauthenticated, with a cause that repeats no part of the token. If the signing key cannot be looked up, Verify
-// returns the key ring's error.
+// domain.ErrUnauthenticated, with a cause that repeats no part of the token. If the signing key cannot be looked up,
+// Verify returns the key ring's error.
 func (s *Signer) Verify(ctx context.Context, token string) (domain.Credential, error) {
 	return s.read(ctx, token, false)
 }
@@ -79,8 +79,8 @@ func (s *Signer) parse(ctx context.Context, token string, ignoreExpiry bool) (do
 	return domain.Credential{Kind: of.credential, ID: id, User: user}, nil
 }
 
-// checkText refuses text that cannot be a token. The base64 decoder skips line breaks even in strict mode, so without this
-// check one token would have many spellings.
+// checkText refuses text that cannot be a token. The base64 decoder skips line breaks even in strict mode, so without
+// this check one token would have many spellings.
 func checkText(token string) error {
 	if len(token) > maxTokenBytes {
 		return errTooLong
@@ -95,8 +95,8 @@ func checkText(token string) error {
 	return nil
 }
 
-// keyOf returns the signing key that the token header names. The audience determines the purpose of the key, so the kind in
-// the audience and the kind of the signature always agree.
+// keyOf returns the signing key that the token header names. The audience determines the purpose of the key, so the
+// kind in the audience and the kind of the signature always agree.
 func (s *Signer) keyOf(ctx context.Context, header map[string]any, audience string) ([]byte, kind, error) {
 	if _, has := header["crit"]; has {
 		return nil, kind{}, errCritical // RFC 7515, section 4.1.11: refuse unsupported extensions

@@ -79,8 +79,8 @@ type code struct {
 // common lists the headers that the introduction describes once for all responses.
 var common = []string{"X-Request-Id", "Cache-Control", "Vary"}
 
-// build converts a description to the model of the page, in the order of the description. It fails for an operation whose
-// tag is not in the list of tags, because no section would show it.
+// build converts a description to the model of the page, in the order of the description. It fails for an operation
+// whose tag is not in the list of tags, because no section would show it.
 func build(description node) (*page, error) {
 	built := &page{Title: description.at("info", "title").text(),
 		Intro: markdown(description.at("info", "description").text())}
@@ -122,6 +122,7 @@ func buildOperation(path, method string, item, described node) operation {
 	media := body.at("content", "application/json")
 	made.Fields, made.BodyOptional = fieldsOf(media.at("schema")), body.exists() && !body.at("required").isTrue()
 	if body.exists() && len(made.Fields) == 0 {
+		// The body is a list or a scalar: it has a type and no fields.
 		made.Fields = []field{{Name: "(the body)", Type: typeOf(media.at("schema"))}}
 	}
 	made.Examples = examplesOf(media)
@@ -152,10 +153,11 @@ func tokenOf(described node) string {
 	}
 }
 
+// buildResponse converts a successful response, without the headers that the introduction describes.
 func buildResponse(status string, described node) response {
 	made := response{Status: status, Title: statusText(status), Text: markdown(described.at("description").text())}
 	for name, header := range described.at("headers").pairs() {
-		if slices.Contains(common, name) && header.reference() == name {
+		if slices.Contains(common, name) && header.reference() == name { // a different description is shown
 			continue
 		}
 		header = header.resolved()
@@ -189,6 +191,7 @@ func buildFailure(status string, response node) failure {
 	return made
 }
 
+// examplesOf returns the examples of a media type, from "example" or "examples".
 func examplesOf(media node) []example {
 	var found []example
 	if one := media.at("example"); one.exists() {

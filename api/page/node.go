@@ -10,8 +10,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// node is a node of the YAML document. Unlike a Go map, it keeps the order of keys, which determines the order on the page.
-// The zero node is a missing node; all methods accept it.
+// node is a node of the YAML document. Unlike a Go map, it keeps the order of keys, which determines the order on the
+// page. The zero node is a missing node; all methods accept it.
 type node struct {
 	yaml *yaml.Node
 	root *yaml.Node

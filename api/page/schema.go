@@ -34,6 +34,7 @@ func nestedFields(prefix string, schema node) []field {
 	return fields
 }
 
+// parameterField converts a parameter of the path, the query or a header.
 func parameterField(parameter node) field {
 	parameter = parameter.resolved()
 	return field{
@@ -74,6 +75,7 @@ func typeOf(schema node) string {
 	return kind
 }
 
+// stringType describes a string by its enum, its format or its length.
 func stringType(schema node) string {
 	var words []string
 	for _, word := range schema.at("enum").words() {
@@ -134,6 +136,7 @@ func plural(kind string) string {
 	return word
 }
 
+// statusText returns the standard text of a status code, or "" for an unknown one.
 func statusText(status string) string {
 	number, _ := strconv.Atoi(status)
 	return http.StatusText(number)

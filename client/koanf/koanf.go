@@ -49,9 +49,9 @@ func (e *Entry) ReadBytes() ([]byte, error) {
 	return entry.Value, nil
 }
 
-// Read returns the entry as nested maps. koanf calls it when Load gets no parser. Whole numbers become int64; koanf's JSON
-// parser would make them float64 and lose digits. Errors: those of client.ReadEntry, and one for an entry that is not a
-// JSON object. No error repeats the value.
+// Read returns the entry as nested maps. koanf calls it when Load gets no parser. Whole numbers become int64; koanf's
+// JSON parser would make them float64 and lose digits. Errors: those of client.ReadEntry, and one for an entry that is
+// not a JSON object. No error repeats the value.
 func (e *Entry) Read() (map[string]any, error) {
 	text, err := e.ReadBytes()
 	if err != nil {

@@ -74,7 +74,8 @@ func prepare(url string) error {
 	if err := root.CreateBox(ctx, "prod"); err != nil {
 		return err
 	}
-	return writeEntry("app", `{"database":{"host":"db.example.org","port":5432,"id":9007199254740993},"ratio":0.5,"list":[1,"a"]}`)
+	return writeEntry("app", `{"database":{"host":"db.example.org","port":5432,"id":9007199254740993},`+
+		`"ratio":0.5,"list":[1,"a"]}`)
 }
 
 func writeEntry(key, value string) error {
