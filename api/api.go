@@ -5,7 +5,7 @@ package api
 import (
 	"bytes"
 	"crypto/sha256"
-	_ "embed" // for the two files
+	_ "embed" // embeds the two files below
 	"encoding/base64"
 )
 

@@ -13,9 +13,9 @@ import (
 
 // Config configures a Client. Only URL is required; the zero value of every other field is its default.
 type Config struct {
-	// URL is the base URL of the server, such as "https://lockbox.example.org", with a path if a proxy serves Lockbox
-	// below one. http:// is accepted only for loopback addresses (localhost, 127.0.0.0/8, ::1), unless AllowHTTP is
-	// set. A user name or password in the URL is refused.
+	// URL is the base URL of the server, such as "https://lockbox.example.org". It has a path if a proxy serves Lockbox
+	// below one. The scheme http:// is accepted only for loopback addresses (localhost, 127.0.0.0/8, ::1), unless
+	// AllowHTTP is set. A user name or password in the URL is refused.
 	URL string
 	// Token is an API key or a token that SignIn, Accounts.SignIn or Accounts.Refresh returned. Without a token, only
 	// Initialize, SignIn, Accounts.SignIn, Accounts.Refresh, Welcome, Healthy and Ready work, and CreateUser if the
@@ -26,8 +26,8 @@ type Config struct {
 	// Box and Entry name the entry that Unmarshal reads. Other methods ignore them.
 	Box, Entry string
 
-	// AllowHTTP permits unencrypted http:// to other machines. Set it only if something else encrypts the traffic, such
-	// as a service mesh.
+	// AllowHTTP permits http:// to other machines, without encryption. Set it only if something else encrypts the
+	// traffic, such as a service mesh.
 	AllowHTTP bool
 	// HTTPClient sends the requests. New copies it, and the copy does not follow redirects. Its transport sees tokens
 	// and encryption keys. Nil means a client with the settings of http.DefaultTransport.

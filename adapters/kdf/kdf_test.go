@@ -233,7 +233,7 @@ func TestEndWhileWaiting(t *testing.T) {
 		require.NoError(t, last)
 
 		_, err := pool.Derive(ctx, ports.EntryWork, nil, nil, cheap)
-		require.ErrorIs(t, err, context.DeadlineExceeded, "one that ended before it came is not served either")
+		require.ErrorIs(t, err, context.DeadlineExceeded, "a request that ended before it was queued is not served")
 		require.Equal(t, Stats{Entries: WorkloadStats{Done: 2, Refused: 2}}, pool.Stats())
 		pool.Close()
 	})

@@ -96,7 +96,7 @@ func TestAServerSurvivesGarbageCollection(t *testing.T) {
 	for range 3 {
 		runtime.GC()
 	}
-	time.Sleep(300 * time.Millisecond) // for the shutdown that must not come
+	time.Sleep(300 * time.Millisecond) // enough time for an unwanted shutdown
 	require.Equal(t, "1", query(t, url, "SELECT 1"))
 }
 

@@ -203,7 +203,7 @@ func TestSecretsWithoutCodes(t *testing.T) {
 	cleared.Clear()
 	for name, row := range map[string]struct {
 		secret domain.Secret
-		code   string // what HOTP gives for step 1
+		code   string // the HOTP value of step 1
 	}{
 		"none":      {domain.Secret{}, "812658"},
 		"empty":     {domain.NewSecret(""), "812658"},
@@ -222,7 +222,7 @@ func TestNewSecret(t *testing.T) {
 	require.NoError(t, err)
 	secret, err := codes.NewSecret()
 	require.NoError(t, err)
-	require.Equal(t, random, secret.Bytes(), "the bits as they come")
+	require.Equal(t, random, secret.Bytes(), "the bits in order")
 	_, err = codes.NewSecret()
 	require.ErrorIs(t, err, io.EOF, "the random source is exhausted")
 

@@ -160,8 +160,8 @@ func TestTerminalText(t *testing.T) {
 		lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 		bare := make([]string, len(lines))
 		for i, line := range lines {
-			require.True(t, strings.HasPrefix(line, "\x1b["), "a line sets its colours")
-			require.True(t, strings.HasSuffix(line, "\x1b[0m"), "and leaves none behind")
+			require.True(t, strings.HasPrefix(line, "\x1b["), "each line sets its colors")
+			require.True(t, strings.HasSuffix(line, "\x1b[0m"), "no key is left in the cipher")
 			bare[i] = colours.ReplaceAllString(line, "")
 			require.Empty(t, strings.Trim(bare[i], "▀▄█ "))
 			require.Equal(t, utf8.RuneCountInString(bare[0]), utf8.RuneCountInString(bare[i]))
@@ -216,7 +216,7 @@ func show(t *testing.T, text string, theme theme) image.Image {
 
 func setColours(t *testing.T, now, plain theme, sequence string) theme {
 	t.Helper()
-	cube := map[string]color.Gray{"16": {0x00}, "231": {0xFF}} // xterm's 256 colours
+	cube := map[string]color.Gray{"16": {0x00}, "231": {0xFF}} // xterm's 256 colors
 	parts := strings.Split(strings.Trim(sequence, "\x1b[m"), ";")
 	for len(parts) > 0 {
 		switch {

@@ -86,7 +86,7 @@ func TestUnknownUserCostsTheSame(t *testing.T) {
 	require.NoError(t, err)
 	check, err = zeros.Check(t.Context(), domain.NewSecret("hunter2"), nil)
 	require.NoError(t, err)
-	require.False(t, check.Match, "not even for a password whose hash is the stand-in")
+	require.False(t, check.Match, "not even for a password that matches the placeholder hash")
 }
 
 func TestOutdated(t *testing.T) {
@@ -138,7 +138,7 @@ func TestMalformedHashesCauseNoDerivation(t *testing.T) {
 		require.True(t, ports.IsTampered(err), "%.100q", text)
 	}
 	_, err := h.Check(t.Context(), domain.NewSecret("hunter2"), []byte{})
-	require.True(t, ports.IsTampered(err), "a hash that is empty is no unknown user")
+	require.True(t, ports.IsTampered(err), "an empty hash does not mean an unknown user")
 	require.Empty(t, *done)
 }
 

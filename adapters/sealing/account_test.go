@@ -72,5 +72,5 @@ func TestAccountsAfterRekey(t *testing.T) {
 	r.clock.advance(reloadInterval)
 	_, err = s.OpenAccount(t.Context(), "password", domain.UserID{1}, before)
 	require.ErrorContains(t, err, "down")
-	require.False(t, ports.IsTampered(err), "a database that is down is no tampering")
+	require.False(t, ports.IsTampered(err), "a database error is not reported as tampering")
 }

@@ -37,7 +37,8 @@ func TestOneCiphertextForTwoKeys(t *testing.T) {
 			copy(b.wrapped[:], nonce[:])
 			copy(b.wrapped[nonce12:], forge(t, keks, nonce, blobContext(place, &b)))
 
-			// Plain GCM opens it under both, to two data keys, under both of which it opens one value.
+			// Without the commitment, AES-GCM opens the blob under both keys, to two data keys that both open the
+			// value.
 			deks := openBoth(t, keks, b.wrapped[:], blobContext(place, &b))
 			require.NotEqual(t, deks[0], deks[1])
 			text := append(nonce[:], forge(t, deks, nonce, valueContext(place))...)

@@ -77,7 +77,7 @@ func TestStartTogether(t *testing.T) {
 	late := &store{onAdd: nil}
 	late.onAdd = func() { late.lines = faster.snapshot() }
 	_, err = OpenKeyring(t.Context(), config(t, late, secretOf(t, 2)))
-	require.ErrorIs(t, err, ErrWrongSecret, "the one that was slower and has another secret must not start")
+	require.ErrorIs(t, err, ErrWrongSecret, "the slower replica with another secret must not start")
 }
 
 func TestWrongSecret(t *testing.T) {
@@ -209,17 +209,17 @@ func TestRekey(t *testing.T) {
 		require.Equal(t, first, current, "nothing changes before the reload")
 
 		secondKey, err := r.keys.ByID(t.Context(), purpose, second)
-		require.NoError(t, err, "an unknown id makes the ring look")
+		require.NoError(t, err, "an unknown id causes a reload")
 		current, currentKey := r.keys.Current(purpose)
 		require.Equal(t, second, current)
 		require.Equal(t, secondKey, currentKey)
 
 		key, err := r.keys.ByID(t.Context(), purpose, first)
 		if purpose == domain.KeyForEntries || purpose == domain.KeyForAccounts {
-			require.NoError(t, err, "what was sealed still opens")
+			require.NoError(t, err, "sealed data still opens")
 			require.Equal(t, firstKey, key)
 		} else {
-			require.ErrorIs(t, err, ErrUnknownKey, "what was signed is dead")
+			require.ErrorIs(t, err, ErrUnknownKey, "signed tokens are invalid")
 			require.Zero(t, key)
 		}
 		status := r.keys.Status()
@@ -245,7 +245,7 @@ func TestAKeyServesItsPurposeAlone(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, int32(2), r.store.lists.Load(), "those of another purpose are known, and cost no reload")
+	require.Equal(t, int32(2), r.store.lists.Load(), "keys of another purpose are known and cause no reload")
 	require.Panics(t, func() { r.keys.Current("nothing") })
 }
 
@@ -265,7 +265,7 @@ func TestUnknownIDsAreLimited(t *testing.T) {
 
 	fresh := r.store.rekey(t, r.keys, domain.KeyForSessions, 2)
 	_, err := r.keys.ByID(t.Context(), domain.KeyForSessions, fresh)
-	require.Equal(t, "busy", domain.CodeOf(err), "it may well be a key")
+	require.Equal(t, "busy", domain.CodeOf(err), "the token may be valid")
 	sealed := r.store.rekey(t, r.keys, domain.KeyForEntries, 2)
 	_, err = r.keys.ByID(t.Context(), domain.KeyForEntries, sealed)
 	require.NoError(t, err, "ids of sealed data are not limited")
@@ -281,7 +281,7 @@ func TestUnknownIDsAreLimited(t *testing.T) {
 	require.ErrorIs(t, err, ErrUnknownKey)
 	r.clock.advance(-time.Hour)
 	_, err = r.keys.ByID(t.Context(), domain.KeyForSessions, domain.ServerKeyID{0xfe})
-	require.ErrorIs(t, err, ErrUnknownKey, "a clock that was set back does not stop the reloads")
+	require.ErrorIs(t, err, ErrUnknownKey, "a clock that was set back does not block reloads")
 }
 
 func TestAFailingReloadKeepsTheKeys(t *testing.T) {
@@ -318,7 +318,7 @@ func TestCancelledRequestDoesNotStopTheReload(t *testing.T) {
 	fresh := r.store.rekey(t, r.keys, domain.KeyForEntries, 2)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for range 100 { // whether it begins at all is up to the select
+	for range 100 { // select may choose either case
 		if _, err := r.keys.ByID(ctx, domain.KeyForEntries, fresh); err == nil {
 			return
 		}
@@ -337,7 +337,7 @@ func TestConcurrentReloadsShareAQuery(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	require.ErrorIs(t, r.keys.Reload(ctx), context.DeadlineExceeded, "who waits can give up")
+	require.ErrorIs(t, r.keys.Reload(ctx), context.DeadlineExceeded, "a waiting caller can cancel")
 	r.keys.unlock()
 	all.Wait()
 	require.Less(t, r.store.lists.Load(), int32(50))

@@ -61,7 +61,7 @@ func TestEveryByteCounts(t *testing.T) {
 				changed := row.with(envelope, row.sealed.Value)
 				refusesAll(t, r, key, place, changed, name)
 				_, err := r.sealer.PrepareOpen(t.Context(), key, ports.Sealed{Place: place, Envelope: envelope})
-				if i >= idLen { // an id that is not there is busy for the rest of the second
+				if i >= idLen { // lookups of unknown ids are limited to one per second
 					require.True(t, ports.IsTampered(err), "%s: byte %d of the envelope", name, i)
 				}
 			}
@@ -155,7 +155,7 @@ func TestRowsDoNotMove(t *testing.T) {
 		} {
 			refusesAll(t, r, key, elsewhere, row.sealed, name)
 		}
-		// Halves of two rows of the same place, both sealed under the same key.
+		// Parts of two rows with the same place and the same key.
 		second := sealRow(t, r, key)
 		_, err := r.prepare(t, key).Open(place, row.with(second.sealed.Envelope, row.sealed.Value))
 		require.True(t, ports.IsTampered(err))

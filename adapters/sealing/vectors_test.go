@@ -127,7 +127,7 @@ func (v entryVector) seal(t *testing.T) (*EntrySealer, *entryCipher, ports.Seale
 	t.Helper()
 	first := []byte(v.OuterNonce)
 	if v.Version != v.SealedAs {
-		first = make([]byte, nonce24) // a restore draws a nonce of its own
+		first = make([]byte, nonce24) // a restore uses a new nonce
 	}
 	sealer, err := NewEntrySealer(EntryConfig{
 		Keys:   ringWith(t, domain.KeyForEntries, v.ServerKeyID, v.ServerKey),

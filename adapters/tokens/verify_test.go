@@ -30,7 +30,7 @@ type forged struct {
 	raw string
 }
 
-var without any = struct{}{} // in an object: leave the field out
+var without any = struct{}{} // as a claim: omit the field
 
 func (f forged) token(t testing.TB) string {
 	t.Helper()
