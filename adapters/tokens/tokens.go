@@ -71,8 +71,18 @@ type kind struct {
 }
 
 var kinds = []kind{
-	{domain.APIKeyCredential, apiKeyAudience, domain.KeyForAPIKeys, false},
-	{domain.SessionCredential, sessionAudience, domain.KeyForSessions, true},
+	{
+		credential: domain.APIKeyCredential,
+		audience:   apiKeyAudience,
+		purpose:    domain.KeyForAPIKeys,
+		expires:    false,
+	},
+	{
+		credential: domain.SessionCredential,
+		audience:   sessionAudience,
+		purpose:    domain.KeyForSessions,
+		expires:    true,
+	},
 }
 
 // findKind returns the first kind of token for which matches returns true.
