@@ -115,7 +115,7 @@ func parseURL(text string, allowHTTP bool) (string, []error) {
 	at, err := url.Parse(text)
 	switch {
 	case err != nil || at.Host == "" || at.Opaque != "" || at.Scheme != "http" && at.Scheme != "https":
-		return bad("URL must be an http:// or https:// address such as https://lockbox.example.org")
+		return bad("URL is not an address of the form https://lockbox.example.org")
 	case at.User != nil:
 		return bad("URL must not contain a user name or password: set Token instead")
 	case at.RawQuery != "" || at.ForceQuery || at.Fragment != "":
