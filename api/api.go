@@ -1,27 +1,28 @@
-// Package api holds the description of the requests: openapi.yaml for programs, and the page that is made of it for
-// people. Both are embedded, and come out as they stand in the repository.
+// Package api embeds the API description: openapi.yaml for programs, and the HTML page that is generated from it for
+// people.
 package api
 
 import (
 	"bytes"
 	"crypto/sha256"
-	_ "embed" // for the two files
+	_ "embed" // embeds the two files below
 	"encoding/base64"
 )
 
 //go:generate go run ./page -description openapi.yaml -page docs.html
 
-// Description is the OpenAPI description, YAML. It is not to be changed.
+// Description is the OpenAPI 3.0 description, in YAML. Callers must not modify it.
 //
 //go:embed openapi.yaml
 var Description []byte
 
-// Page is the description as one HTML page that loads nothing and runs no script. It is not to be changed.
+// Page is the description as one HTML page without scripts or external resources. Callers must not modify it.
 //
 //go:embed docs.html
 var Page []byte
 
-// StyleDigest returns the digest of the page's style, as a Content-Security-Policy names it.
+// StyleDigest returns the digest of the page's inline style in the form of a Content-Security-Policy source, such as
+// "sha256-…". It lets the policy forbid every other style.
 func StyleDigest() string {
 	_, rest, _ := bytes.Cut(Page, []byte("<style>"))
 	style, _, _ := bytes.Cut(rest, []byte("</style>"))

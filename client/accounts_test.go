@@ -80,7 +80,7 @@ func TestAPIKeys(t *testing.T) {
 	ids := map[string]string{keys[0].Name: keys[0].ID, keys[1].Name: keys[1].ID}
 	require.True(t, keys[0].ExpiresAt.Equal(ends) || keys[1].ExpiresAt.Equal(ends))
 
-	// The whole key is not sent; its id is.
+	// The client sends the id, not the whole key.
 	require.NoError(t, c.RevokeAPIKey(ctx, made.Reveal()))
 	_, err = c.WithToken(made).WhoAmI(ctx)
 	require.ErrorIs(t, err, client.ErrUnauthenticated)
@@ -88,10 +88,10 @@ func TestAPIKeys(t *testing.T) {
 	for _, other := range []string{"no.api.key", "a.b", strings.Repeat("0a", 32)} {
 		require.ErrorIs(t, c.RevokeAPIKey(ctx, other), client.ErrInvalid)
 	}
-	require.ErrorIs(t, c.RevokeAPIKey(ctx, ids[""]), client.ErrConflict, "the last one stays")
+	require.ErrorIs(t, c.RevokeAPIKey(ctx, ids[""]), client.ErrConflict, "the last key cannot be revoked")
 }
 
-// TestNoKeyInAPath: paths stand in the logs of proxies.
+// TestNoKeyInAPath: proxies log paths.
 func TestNoKeyInAPath(t *testing.T) {
 	t.Parallel()
 	url, _ := broken(t, func(_ int, w http.ResponseWriter, r *http.Request) {
@@ -128,7 +128,7 @@ func TestSignIn(t *testing.T) {
 	userFor(t, "signer")
 	_, err := root.SignIn(ctx, client.Credentials{Username: "signer", Password: secret("wrong")})
 	require.ErrorIs(t, err, client.ErrUnauthenticated)
-	require.NotErrorIs(t, err, client.ErrCodeRequired)
+	require.NotErrorIs(t, err, client.ErrTOTPRequired)
 	session, err := root.SignIn(ctx, client.Credentials{Username: "signer", Password: secret("signer-password")})
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now().Add(7*24*time.Hour), session.ExpiresAt, time.Minute)
@@ -145,7 +145,7 @@ func TestSignIn(t *testing.T) {
 	require.NoError(t, c.ConfirmTOTP(ctx, "signer", secret(code)))
 
 	_, err = root.SignIn(ctx, client.Credentials{Username: "signer", Password: secret("signer-password")})
-	require.ErrorIs(t, err, client.ErrCodeRequired)
+	require.ErrorIs(t, err, client.ErrTOTPRequired)
 	require.ErrorIs(t, err, client.ErrUnauthenticated)
 	_, err = root.SignIn(ctx,
 		client.Credentials{Username: "signer", Password: secret("signer-password"), Code: enrolment.RecoveryCodes[0]})
@@ -153,74 +153,75 @@ func TestSignIn(t *testing.T) {
 	require.ErrorIs(t, c.RemoveTOTP(ctx, "signer", client.Secret{}), client.ErrInvalid)
 	require.NoError(t, root.RemoveTOTP(ctx, "signer", client.Secret{}))
 	require.ErrorIs(t, root.RemoveTOTP(ctx, "signer", client.Secret{}), client.ErrNotFound)
-	require.NoError(t, root.RevokeSessions(ctx, "signer"))
+	require.NoError(t, root.Accounts().RevokeSessions(ctx, "signer"))
 	_, err = c.WhoAmI(ctx)
 	require.ErrorIs(t, err, client.ErrUnauthenticated)
 }
 
-func TestAccountsWithCodes(t *testing.T) {
+func TestAccountsAPI(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	root := connect(t, nil)
-	list, err := root.AddAccount(ctx, "Coder", client.GroupManager)
+	list, err := root.Accounts().AddUser(ctx, "Coder", client.GroupManager)
 	require.NoError(t, err)
 	require.Equal(t, "root", list[0].Username)
-	_, err = root.AddAccount(ctx, "coder", client.GroupManager)
+	_, err = root.Accounts().AddUser(ctx, "coder", client.GroupManager)
 	require.ErrorIs(t, err, client.ErrConflict)
 	require.Equal(t, []any{400, 914, "user_exists"},
 		[]any{failure(t, err).Status, failure(t, err).ID, failure(t, err).Code})
-	_, err = root.AddAccount(ctx, "coder2", "kings")
+	_, err = root.Accounts().AddUser(ctx, "coder2", "kings")
 	require.ErrorIs(t, err, client.ErrInvalid)
-	_, err = root.AddAccount(ctx, "coder2", client.GroupOwner)
+	_, err = root.Accounts().AddUser(ctx, "coder2", client.GroupOwner)
 	require.ErrorIs(t, err, client.ErrConflict)
-	_, err = root.AddAccount(ctx, "", client.GroupViewer)
+	_, err = root.Accounts().AddUser(ctx, "", client.GroupViewer)
 	require.ErrorIs(t, err, client.ErrInvalid)
-	_, err = root.ShowTOTP(ctx, "nobody-there")
+	_, err = root.Accounts().ShowTOTP(ctx, "nobody-there")
 	require.ErrorIs(t, err, client.ErrNotFound)
 
-	shown, err := root.ShowTOTP(ctx, "coder")
+	shown, err := root.Accounts().ShowTOTP(ctx, "coder")
 	require.NoError(t, err)
 	require.NotEmpty(t, shown.PNG())
 	code, err := totp.GenerateCode(shown.Secret.Reveal(), time.Now())
 	require.NoError(t, err)
-	_, err = root.SignInWithCode(ctx, client.Credentials{Username: "coder", Code: secret("000000")})
+	_, err = root.Accounts().SignIn(ctx, client.Credentials{Username: "coder", Code: secret("000000")})
 	require.ErrorIs(t, err, client.ErrUnauthenticated)
-	_, err = root.SignInWithCode(ctx, client.Credentials{Username: "coder"})
+	_, err = root.Accounts().SignIn(ctx, client.Credentials{Username: "coder"})
 	require.ErrorIs(t, err, client.ErrInvalid)
-	pair, err := root.SignInWithCode(ctx, client.Credentials{Username: "coder", Code: secret(code)})
+	pair, err := root.Accounts().SignIn(ctx, client.Credentials{Username: "coder", Code: secret(code)})
 	require.NoError(t, err)
 	require.Equal(t, 2*time.Hour, pair.ExpiresIn)
-	_, err = root.ShowTOTP(ctx, "coder")
+	_, err = root.Accounts().ShowTOTP(ctx, "coder")
 	require.ErrorIs(t, err, client.ErrForbidden)
 
 	coder := root.WithToken(pair.Access)
-	_, err = coder.ListAccounts(ctx)
+	_, err = coder.Accounts().ListUsers(ctx)
 	require.ErrorIs(t, err, client.ErrForbidden)
-	require.ErrorIs(t, coder.RevokeSessions(ctx, "root"), client.ErrForbidden)
-	next, err := coder.Refresh(ctx, pair.Refresh)
+	require.ErrorIs(t, coder.Accounts().RevokeSessions(ctx, "root"), client.ErrForbidden)
+	next, err := coder.Accounts().Refresh(ctx, pair.Refresh)
 	require.NoError(t, err)
 	_, err = coder.WhoAmI(ctx)
 	require.ErrorIs(t, err, client.ErrUnauthenticated)
-	require.NoError(t, root.WithToken(next.Refresh).RevokeSessions(ctx, "coder"), "a refresh token is as good here")
-	_, err = coder.Refresh(ctx, next.Refresh)
+	require.NoError(t, root.WithToken(next.Refresh).Accounts().RevokeSessions(ctx, "coder"),
+		"a refresh token is accepted here")
+	_, err = coder.Accounts().Refresh(ctx, next.Refresh)
 	require.ErrorIs(t, err, client.ErrUnauthenticated)
 
-	accounts, err := root.ListAccounts(ctx)
+	accounts, err := root.Accounts().ListUsers(ctx)
 	require.NoError(t, err)
 	require.WithinDuration(t, time.Now(), accounts[0].Created, time.Hour)
-	left, err := root.DeleteAccount(ctx, "coder")
+	left, err := root.Accounts().DeleteUser(ctx, "coder")
 	require.NoError(t, err)
 	require.False(t, slices.ContainsFunc(left,
 		func(account client.Account) bool { return strings.EqualFold(account.Username, "coder") }))
 	require.True(t, slices.ContainsFunc(accounts,
 		func(account client.Account) bool { return account.Username == "Coder" }))
-	_, err = root.DeleteAccount(ctx, "coder")
+	_, err = root.Accounts().DeleteUser(ctx, "coder")
 	require.ErrorIs(t, err, client.ErrNotFound)
-	_, err = root.DeleteAccount(ctx, "root")
+	_, err = root.Accounts().DeleteUser(ctx, "root")
 	require.ErrorIs(t, err, client.ErrForbidden)
 }
 
-func TestRecord(t *testing.T) {
+func TestAuditLog(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	c, box := boxFor(t)

@@ -8,75 +8,78 @@ import (
 	"time"
 )
 
-// APIKey is what the server tells of an API key; never the key.
+// APIKey describes an API key. It does not contain the key itself.
 type APIKey struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	CreatedAt time.Time `json:"createdAt"`
-	// ExpiresAt is the zero time when it never ends.
+	// ExpiresAt is the zero time for a key that never expires.
 	ExpiresAt time.Time `json:"expiresAt,omitzero"`
-	// LastUsedAt is to the minute; the zero time when it never was.
+	// LastUsedAt has a precision of one minute. It is the zero time for a key that was never used.
 	LastUsedAt time.Time `json:"lastUsedAt,omitzero"`
 }
 
-// APIKeyOptions says more about a new API key; nil says nothing.
+// APIKeyOptions are options of IssueAPIKey. Nil means the defaults.
 type APIKeyOptions struct {
-	// Name helps to tell keys apart.
+	// Name is a label that helps to identify the key later.
 	Name string
-	// ExpiresAt ends the key; the zero time leaves it to Expiry.
+	// ExpiresAt is when the key expires, with a precision of one second. Set at most one of ExpiresAt and Expiry.
 	ExpiresAt time.Time
-	// Expiry ends the key as the server reads it: "10:12:10:00" is 10 days, 12 hours and 10 minutes, and so is
-	// "P10DT12H10M". "" is never, or with the key that asks.
+	// Expiry is the key's lifetime in one of the server's formats: "10:12:10:00" and "P10DT12H10M" both mean 10 days,
+	// 12 hours and 10 minutes. Without ExpiresAt and Expiry the key never expires, or together with the API key that
+	// creates it.
 	Expiry string
 }
 
-// IssueAPIKey makes another API key of the user and returns it, this once.
+// IssueAPIKey creates an API key for the caller and returns it. The server does not show the key again. It is not
+// retried after a lost response.
 func (c *Client) IssueAPIKey(ctx context.Context, options *APIKeyOptions) (Secret, error) {
-	with := orZero(options)
-	if !with.ExpiresAt.IsZero() {
-		if with.Expiry != "" {
-			return Secret{}, invalid("invalid_expiry", "Expiry", "ExpiresAt and Expiry are both set: set one of them")
+	opts := orZero(options)
+	if !opts.ExpiresAt.IsZero() {
+		if opts.Expiry != "" {
+			return Secret{}, invalid("invalid_expiry", "Expiry",
+				"ExpiresAt and Expiry are both set: set only one of them")
 		}
-		with.Expiry = with.ExpiresAt.UTC().Format(time.RFC3339)
+		opts.Expiry = opts.ExpiresAt.UTC().Format(time.RFC3339)
 	}
 	return c.apiKey(ctx, post("/api-keys", struct {
 		Name   string `json:"name,omitempty"`
 		Expiry string `json:"expiry,omitempty"`
-	}{with.Name, with.Expiry}, http.StatusOK))
+	}{opts.Name, opts.Expiry}, http.StatusOK))
 }
 
+// apiKey sends a request whose response contains a new API key.
 func (c *Client) apiKey(ctx context.Context, k call) (Secret, error) {
-	made, err := fetch[struct {
+	got, err := fetch[struct {
 		APIKey Secret `json:"apiKey"`
 	}](ctx, c, k)
 	if err != nil {
 		return Secret{}, err
 	}
-	if made.APIKey.IsZero() {
-		return Secret{}, badAnswer(k, "the answer has no API key")
+	if got.APIKey.IsZero() {
+		return Secret{}, badResponse(k, "the response contains no API key")
 	}
-	return made.APIKey, nil
+	return got.APIKey, nil
 }
 
-// ListAPIKeys returns the usable API keys of the user.
+// ListAPIKeys returns the caller's API keys that are not revoked, oldest first.
 func (c *Client) ListAPIKeys(ctx context.Context) ([]APIKey, error) {
 	return fetch[[]APIKey](ctx, c, get("/api-keys"))
 }
 
-// RevokeAPIKey ends an API key, by its id from ListAPIKeys. Its user may, and admins. Given a whole key, it takes the id
-// out of it and sends that: a key in a path would stand in the logs of proxies. It returns ErrNotFound for a key of
-// somebody else, ErrConflict (last_api_key) for the user's last usable one.
+// RevokeAPIKey revokes an API key by its id from ListAPIKeys. Given a whole key, it extracts and sends the id, because
+// proxies log paths. It returns ErrNotFound for another user's key, and ErrConflict (last_api_key) for the user's last
+// usable key. Allowed for the key's user and for admins.
 func (c *Client) RevokeAPIKey(ctx context.Context, id string) error {
-	k := remove("/api-keys/{apiKey}", "api_key_not_found", apiKeyID(id))
-	return c.run(ctx, k)
+	return c.run(ctx, remove("/api-keys/{apiKey}", "api_key_not_found", apiKeyID(id)))
 }
 
-// apiKeyID returns the id of a whole API key, which is a JWT (RFC 7519), and anything that has none of its dots as it is.
-// What is neither, such as a token of a session, becomes "", which is not sent.
+// apiKeyID returns the id inside a whole API key, which is a JWT (RFC 7519), and returns an id unchanged. For any other
+// text, such as an opaque access token, it returns "", which the client refuses to send.
 func apiKeyID(key string) string {
-	const longestID = 50
+	const maxIDLength = 50 // above the 36 characters of a UUID and below the 64 of an access token
 	parts := strings.Split(key, ".")
-	if len(parts) == 1 && len(key) <= longestID {
+	if len(parts) == 1 && len(key) <= maxIDLength {
 		return key
 	}
 	if len(parts) != 3 {

@@ -8,31 +8,37 @@ import (
 	"time"
 )
 
-// Event is a line of the record. Texts are "" where the event has none.
+// Event is an audit event. Fields that do not apply to an event are empty.
 type Event struct {
-	ID     string    `json:"id"`
-	At     time.Time `json:"at"`
-	Action string    `json:"action"`
-	// Outcome is "success", "denied", "throttled", "tampered" or "failed", of what a droplet host did not do.
-	Outcome      string `json:"outcome"`
+	ID string    `json:"id"`
+	At time.Time `json:"at"`
+	// Action is the audited action, such as "entry.read"; docs/operating.md lists all actions.
+	Action string `json:"action"`
+	// Outcome is "success", "denied", "throttled" (a rate limit refused it), "tampered" (stored data failed
+	// authentication) or "failed" (the droplet host did not complete it).
+	Outcome string `json:"outcome"`
+	// Actor is the name of the user who acted, and ActorID its id. CredentialID is the id of the token.
 	Actor        string `json:"actor,omitempty"`
 	ActorID      string `json:"actorId,omitempty"`
 	CredentialID string `json:"credentialId,omitempty"`
-	Box          string `json:"box,omitempty"`
-	BoxID        string `json:"boxId,omitempty"`
-	Key          string `json:"key,omitempty"`
-	Target       string `json:"target,omitempty"`
-	RequestID    string `json:"requestId,omitempty"`
-	Address      string `json:"address,omitempty"`
+	// Box, BoxID and Key identify the box and the entry.
+	Box   string `json:"box,omitempty"`
+	BoxID string `json:"boxId,omitempty"`
+	Key   string `json:"key,omitempty"`
+	// Target is any other object of the action, such as a user name or the id of an API key.
+	Target    string `json:"target,omitempty"`
+	RequestID string `json:"requestId,omitempty"`
+	// Address is the client's IP address.
+	Address string `json:"address,omitempty"`
 }
 
-// EventFilter narrows the record down; nil takes all of it.
+// EventFilter selects events of the audit log. Nil selects all of them.
 type EventFilter struct {
-	// Limit is how many events a page has, from 1 to 1000; 0 is the server's choice, 100.
+	// Limit is the maximum number of events per page, from 1 to 1000; 0 means the server's default, 100.
 	Limit int
-	// Before is the Next of the page before.
+	// Before continues a listing: set it to the Next of the previous page.
 	Before string
-	// Action is one action, such as "entry.read"; User is one user.
+	// Action selects one action, such as "entry.read". User selects one user.
 	Action, User string
 }
 
@@ -52,19 +58,19 @@ func (f *EventFilter) query() url.Values {
 	return query
 }
 
-// EventPage is one page of the record, newest first.
+// EventPage is a page of the audit log, newest event first.
 type EventPage struct {
 	Events []Event `json:"events"`
-	// Next is the Before of the page after this one; "" when this is the last.
+	// Next is the value of EventFilter.Before for the next page, or "" on the last page.
 	Next string `json:"next"`
 }
 
-// ListEvents returns a page of the record. Admins may.
+// ListEvents returns a page of the audit log. Allowed for admins.
 func (c *Client) ListEvents(ctx context.Context, filter *EventFilter) (*EventPage, error) {
 	return c.eventPage(ctx, get("/audit"), filter)
 }
 
-// ListBoxEvents returns a page of the record of one box. Its boxadmins and admins may.
+// ListBoxEvents returns a page of one box's audit log. Allowed for boxadmins and admins.
 func (c *Client) ListBoxEvents(ctx context.Context, box string, filter *EventFilter) (*EventPage, error) {
 	return c.eventPage(ctx, get("/boxes/{box}/audit", box), filter)
 }
@@ -78,12 +84,13 @@ func (c *Client) eventPage(ctx context.Context, k call, filter *EventFilter) (*E
 	return &page, nil
 }
 
-// Events goes through the record from its newest event, or from filter.Before, page by page. It ends after an error.
+// Events iterates over the audit log from the newest event, or from filter.Before, and fetches pages as needed. After
+// an error it yields that error and stops.
 func (c *Client) Events(ctx context.Context, filter *EventFilter) iter.Seq2[Event, error] {
 	return events(filter, func(page *EventFilter) (*EventPage, error) { return c.ListEvents(ctx, page) })
 }
 
-// BoxEvents is Events for one box.
+// BoxEvents iterates over one box's audit log, like Events.
 func (c *Client) BoxEvents(ctx context.Context, box string, filter *EventFilter) iter.Seq2[Event, error] {
 	return events(filter, func(page *EventFilter) (*EventPage, error) { return c.ListBoxEvents(ctx, box, page) })
 }
@@ -103,7 +110,7 @@ func events(filter *EventFilter, list func(*EventFilter) (*EventPage, error)) it
 				}
 			}
 			if page.Next == "" || page.Next == at.Before {
-				return // or what calls itself a server would send the same page for ever
+				return // a faulty server could otherwise repeat the same page endlessly
 			}
 			at.Before = page.Next
 		}

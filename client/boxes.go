@@ -9,49 +9,51 @@ import (
 
 const boxPath = "/boxes/{box}"
 
-// Box is a box as those who are in it see it.
+// Box describes a box, for its members and for admins.
 type Box struct {
 	ID        string    `json:"id"`
 	Name      string    `json:"name"`
 	Owner     string    `json:"owner"`
 	CreatedAt time.Time `json:"createdAt"`
-	// UpdatedAt is the latest change of the box or of one of its entries.
+	// UpdatedAt is the time of the latest change to the box or to one of its entries.
 	UpdatedAt time.Time `json:"updatedAt"`
-	// Entries are the keys, sorted; none without the permission readEntryKeys.
+	// Entries are the keys of the entries, sorted. It is empty without the permission readEntryKeys.
 	Entries []string `json:"entries"`
 	Users   []Member `json:"users"`
 }
 
-// Member is a user of a box.
+// Member is a member of a box.
 type Member struct {
 	Username string `json:"username"`
-	Role     string `json:"role"`
-	IsActive bool   `json:"isActive"`
+	// Role is RoleBoxUser or RoleBoxAdmin.
+	Role string `json:"role"`
+	// IsActive is false for a member who currently has no access to the box.
+	IsActive bool `json:"isActive"`
 }
 
-// wholeSeconds is how the server writes the times of boxes and users, in UTC.
+// wholeSeconds decodes the times of boxes and users, which the server writes in UTC and without fractions of a second.
 type wholeSeconds time.Time
 
-// UnmarshalText reads "2006-01-02 15:04:05".
+// UnmarshalText parses "2006-01-02 15:04:05".
 func (w *wholeSeconds) UnmarshalText(text []byte) error {
 	at, err := time.Parse(time.DateTime, string(text))
 	*w = wholeSeconds(at)
 	return err
 }
 
-// ListBoxes returns the names of the boxes that the user is active in, sorted.
+// ListBoxes returns the names of the boxes that the caller is an active member of, sorted.
 func (c *Client) ListBoxes(ctx context.Context) ([]string, error) {
 	return fetch[[]string](ctx, c, get("/boxes"))
 }
 
-// CreateBox makes a box, whose owner and boxadmin with all permissions the user becomes. It returns ErrConflict when the
-// name is taken (box_exists) or the user may not own another one (limit_reached).
+// CreateBox creates a box. The caller becomes its owner and a boxadmin with all permissions. It returns ErrConflict if
+// the name is taken (box_exists) or the caller owns the maximum number of boxes (limit_reached).
 func (c *Client) CreateBox(ctx context.Context, box string) error {
 	return c.run(ctx, post(boxPath, nil, http.StatusCreated, box))
 }
 
-// DescribeBox returns what a box is made of, for its users and for admins. It returns ErrNotFound for a box that the user
-// has no part in.
+// DescribeBox returns a box with its members and keys. It returns ErrNotFound if the caller is neither an active member
+// nor an admin.
 func (c *Client) DescribeBox(ctx context.Context, box string) (*Box, error) {
 	type fields Box
 	got, err := fetch[struct {
@@ -68,17 +70,18 @@ func (c *Client) DescribeBox(ctx context.Context, box string) (*Box, error) {
 	return &described, nil
 }
 
-// TransferBox makes another active user of the box its owner. The owner of the box and admins may.
+// TransferBox makes another active member the owner of the box. Allowed for the box's owner and for admins.
 func (c *Client) TransferBox(ctx context.Context, box, newOwner string) error {
 	k := put(boxPath, map[string]string{"owner": newOwner}, box)
-	k.again = false // who was the owner is not any more, and would be told 403
+	k.idempotent = false // the former owner may not transfer the box again: a retry would be refused with 403
 	return c.run(ctx, k)
 }
 
-// DeleteBox deletes a box with all entries and versions, at once and for ever. Its boxadmins and admins may.
+// DeleteBox permanently deletes a box with all entries and versions. It is not retried after a lost response. Allowed
+// for boxadmins and admins.
 func (c *Client) DeleteBox(ctx context.Context, box string) error {
 	k := remove(boxPath, "box_not_found", box)
-	k.again = false // somebody may have made a box of that name meanwhile
+	k.idempotent = false // a new box may have the name by then
 	return c.run(ctx, k)
 }
 
@@ -88,7 +91,7 @@ const (
 	RoleBoxAdmin = "boxadmin"
 )
 
-// Permission is what a user may do with the entries of a box.
+// Permission allows a member one kind of access to the entries of a box.
 type Permission string
 
 // The permissions, in the order in which the server lists them.
@@ -99,7 +102,7 @@ const (
 	PermissionDeleteEntry   Permission = "deleteEntry"
 )
 
-// BoxUser is a user of a box with what it may do there.
+// BoxUser is a member of a box with its permissions.
 type BoxUser struct {
 	Member
 
@@ -112,13 +115,14 @@ const (
 	permissionsPath = "/boxes/{box}/users/{username}/permissions"
 )
 
-// ListBoxUsers returns the names of a box's users. Its boxadmins and admins may, here and in what follows.
+// ListBoxUsers returns the names of a box's members, sorted. Allowed for boxadmins and admins, like the methods below.
 func (c *Client) ListBoxUsers(ctx context.Context, box string) ([]string, error) {
 	return fetch[[]string](ctx, c, get(boxUsersPath, box))
 }
 
-// AddBoxUser lets a user into a box, to read keys and entries; role is RoleBoxUser or RoleBoxAdmin, "" the first. It returns
-// ErrNotFound (user_not_found) and ErrConflict (box_user_exists).
+// AddBoxUser makes a user a member of a box, with the permissions readEntryKeys and readEntry. The role is RoleBoxUser
+// or RoleBoxAdmin; "" means RoleBoxUser. It returns ErrNotFound (user_not_found) if the user does not exist, and
+// ErrConflict if the user is a member (box_user_exists) or the box is full (limit_reached).
 func (c *Client) AddBoxUser(ctx context.Context, box, username, role string) error {
 	return c.run(ctx, post(boxUsersPath, struct {
 		Username string `json:"username"`
@@ -126,7 +130,7 @@ func (c *Client) AddBoxUser(ctx context.Context, box, username, role string) err
 	}{username, role}, http.StatusCreated, box))
 }
 
-// DescribeBoxUser returns a user of a box. The user itself may ask too.
+// DescribeBoxUser returns a member of a box. Also allowed for the member itself.
 func (c *Client) DescribeBoxUser(ctx context.Context, box, username string) (*BoxUser, error) {
 	user, err := fetch[BoxUser](ctx, c, get(boxUserPath, box, username))
 	if err != nil {
@@ -135,7 +139,8 @@ func (c *Client) DescribeBoxUser(ctx context.Context, box, username string) (*Bo
 	return &user, nil
 }
 
-// UnmarshalText reads a permission in any letter case: one of the requests writes them in lower case.
+// UnmarshalText decodes a permission in any letter case, because one response writes permissions in lower case. It
+// keeps unknown permissions of newer servers unchanged.
 func (p *Permission) UnmarshalText(text []byte) error {
 	*p = Permission(text)
 	for _, known := range []Permission{PermissionReadEntryKeys, PermissionReadEntry, PermissionCreateEntry,
@@ -147,15 +152,16 @@ func (p *Permission) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// BoxUserChange is what to change about a user of a box.
+// BoxUserChange lists the changes of UpdateBoxUser. Zero fields change nothing.
 type BoxUserChange struct {
-	// Role is RoleBoxUser or RoleBoxAdmin; "" leaves it.
+	// Role is RoleBoxUser or RoleBoxAdmin.
 	Role string
-	// IsActive lets the user take part or not; nil leaves it.
+	// IsActive gives or takes the member's access to the box.
 	IsActive *bool
 }
 
-// UpdateBoxUser changes a user of a box. The owner of the box stays an active boxadmin: ErrConflict.
+// UpdateBoxUser changes a member of a box. It returns ErrConflict for a change that would leave the box's owner
+// inactive or not a boxadmin.
 func (c *Client) UpdateBoxUser(ctx context.Context, box, username string, change BoxUserChange) error {
 	return c.run(ctx, put(boxUserPath, struct {
 		Role     string `json:"role,omitempty"`
@@ -163,17 +169,17 @@ func (c *Client) UpdateBoxUser(ctx context.Context, box, username string, change
 	}{change.Role, change.IsActive}, box, username))
 }
 
-// RemoveBoxUser takes a user out of a box. The owner and the last boxadmin stay: ErrConflict.
+// RemoveBoxUser removes a member from a box. It returns ErrConflict for the box's owner and for its last boxadmin.
 func (c *Client) RemoveBoxUser(ctx context.Context, box, username string) error {
 	return c.run(ctx, remove(boxUserPath, "box_user_not_found", box, username))
 }
 
-// ListPermissions returns what a user may do in a box. The user itself may ask too.
+// ListPermissions returns a member's permissions in a box. Also allowed for the member itself.
 func (c *Client) ListPermissions(ctx context.Context, box, username string) ([]Permission, error) {
 	return fetch[[]Permission](ctx, c, get(permissionsPath, box, username))
 }
 
-// SetPermissions gives a user exactly these permissions in a box, and none for an empty list.
+// SetPermissions replaces a member's permissions in a box. An empty list removes all of them.
 func (c *Client) SetPermissions(ctx context.Context, box, username string, permissions []Permission) error {
 	if permissions == nil {
 		permissions = []Permission{}
@@ -181,9 +187,9 @@ func (c *Client) SetPermissions(ctx context.Context, box, username string, permi
 	return c.run(ctx, put(permissionsPath, permissions, box, username))
 }
 
-// ClearPermissions takes all permissions in a box from a user, who stays in it.
+// ClearPermissions removes all permissions of a member, who stays in the box.
 func (c *Client) ClearPermissions(ctx context.Context, box, username string) error {
 	k := remove(permissionsPath, "", box, username)
-	k.gone = nil // clearing what is clear is no failure
+	k.alreadyDone = nil // the server accepts the request for a member without permissions
 	return c.run(ctx, k)
 }

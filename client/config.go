@@ -11,125 +11,129 @@ import (
 	"time"
 )
 
-// Config says which server a Client speaks to, as whom, and how patiently. URL alone is required.
+// Config configures a Client. Only URL is required; the zero value of every other field is its default.
 type Config struct {
-	// URL is where the server is: "https://lockbox.example.org", with a path where a proxy serves it below one. Without
-	// TLS, "http://…" is accepted for this machine alone (localhost, 127.0.0.0/8, ::1), unless AllowHTTP is set. Names
-	// and passwords in it are refused.
+	// URL is the base URL of the server, such as "https://lockbox.example.org". It has a path if a proxy serves Lockbox
+	// below one. The scheme http:// is accepted only for loopback addresses (localhost, 127.0.0.0/8, ::1), unless
+	// AllowHTTP is set. A user name or password in the URL is refused.
 	URL string
-	// Token is an API key, or what SignIn, SignInWithCode or Refresh returned. Without one, only what needs no token
-	// works: Initialize, SignIn, SignInWithCode, Refresh, Welcome, Healthy, Ready, and CreateUser where the server lets
-	// anybody register.
+	// Token is an API key or a token that SignIn, Accounts.SignIn or Accounts.Refresh returned. Without a token, only
+	// Initialize, SignIn, Accounts.SignIn, Accounts.Refresh, Welcome, Healthy and Ready work, and CreateUser if the
+	// server allows open registration.
 	Token Secret
-	// EncryptionKey is what values are written and read under when a call does not bring its own.
+	// EncryptionKey encrypts and decrypts values unless a call has its own key.
 	EncryptionKey EncryptionKey
-	// Box and Entry are what Unmarshal reads. A call that names a box does not look at them.
+	// Box and Entry name the entry that Unmarshal reads. Other methods ignore them.
 	Box, Entry string
 
-	// AllowHTTP lets tokens, encryption keys and values cross a network in the clear. Set it where something else
-	// encrypts the way, such as the service mesh of a cluster.
+	// AllowHTTP permits http:// to other machines, without encryption. Set it only if something else encrypts the
+	// traffic, such as a service mesh.
 	AllowHTTP bool
-	// HTTPClient sends the requests; nil is one with the settings of http.DefaultTransport. It is copied, and
-	// the copy follows no redirects. Its transport sees tokens and keys.
+	// HTTPClient sends the requests. New copies it, and the copy does not follow redirects. Its transport sees tokens
+	// and encryption keys. Nil means a client with the settings of http.DefaultTransport.
 	HTTPClient *http.Client
-	// UserAgent is the header User-Agent; "lockbox-go" by default.
+	// UserAgent is the User-Agent header, "lockbox-go" by default.
 	UserAgent string
 
-	// MaxAttempts is how often one request is sent at most: 4 by default, 1 never tries again.
+	// MaxAttempts is the maximum number of times a request is sent, 4 by default. 1 disables retries.
 	MaxAttempts int
-	// RetryWait is the wait after the first attempt, doubled after each: 100 ms by default. Between half of it and the
-	// whole is waited, at random.
+	// RetryWait is the wait before the first retry, 100 ms by default. It doubles with each retry. The actual wait is
+	// random, between half of it and the whole.
 	RetryWait time.Duration
-	// MaxRetryWait bounds one wait: 10 s by default. When the server asks for a longer one in Retry-After, the call fails
-	// at once, and Error.RetryAfter says how long it is.
+	// MaxRetryWait is the maximum wait before a retry, 10 s by default. If Retry-After asks for more, the call fails at
+	// once and Error.RetryAfter holds the value.
 	MaxRetryWait time.Duration
-	// AttemptTimeout bounds one attempt, the reading of its answer included: 30 s by default. The whole call is bounded by
-	// its context.
+	// AttemptTimeout is the time limit of one attempt, including reading the response, 30 s by default. The context
+	// limits the whole call.
 	AttemptTimeout time.Duration
-	// MaxAnswerBytes bounds the body of an answer: 16 MiB by default.
-	MaxAnswerBytes int64
+	// MaxResponseBytes is the maximum size of a response body, 16 MiB by default.
+	MaxResponseBytes int64
 }
 
-// Client calls one Lockbox as one user. It is safe for use by many goroutines, keeps connections open between calls and
-// is never closed. Printing it shows its URL and nothing else.
+// Client calls one Lockbox server as one user. It is safe for concurrent use. It keeps connections open between calls
+// and needs no Close. It prints as its URL, without the token or the encryption key.
 type Client struct {
-	base   string // without a slash at the end
+	base   string // the base URL, without a slash at the end
 	config Config
 	http   *http.Client
 }
 
-// New makes a Client and sends nothing. All mistakes in config are reported at once; each is ErrInvalid.
+// New returns a Client for config. It sends no request. The error joins all invalid fields of config; each is an
+// ErrInvalid.
 func New(config Config) (*Client, error) {
-	base, mistakes := parseURL(config.URL, config.AllowHTTP)
+	base, problems := parseURL(config.URL, config.AllowHTTP)
 	if !isToken(config.Token) {
-		mistakes = append(mistakes, invalid("invalid_token", "Token",
-			"Token has characters that no token has: was it cut out with a line end or a space?"))
+		problems = append(problems, invalid("invalid_token", "Token",
+			"Token contains a space, a line end or another character that no token has: check how it was copied"))
 	}
 	if config.Entry != "" && config.Box == "" {
-		mistakes = append(mistakes,
-			invalid("box_required", "Box", "Entry is set and Box is not: set the box that the entry is in"))
+		problems = append(problems,
+			invalid("box_required", "Box", "Entry is set but Box is not: set Box to the box that holds the entry"))
 	}
 	if !isHeaderText(config.UserAgent) {
-		mistakes = append(mistakes, invalid("invalid_user_agent", "UserAgent",
-			"UserAgent must be printable ASCII without spaces at its ends"))
+		problems = append(problems, invalid("invalid_user_agent", "UserAgent",
+			"UserAgent must be printable ASCII without leading or trailing spaces"))
 	}
-	mistakes = append(mistakes, config.setDefaults()...)
-	if len(mistakes) > 0 {
-		return nil, errors.Join(mistakes...)
+	problems = append(problems, config.setDefaults()...)
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
 	}
 	return &Client{base: base, config: config, http: httpClient(config.HTTPClient)}, nil
 }
 
-// setDefaults fills what is zero, and returns what is below zero.
+// setDefaults replaces zero values by their defaults and returns an error for each negative value.
 func (c *Config) setDefaults() []error {
-	var mistakes []error
+	var problems []error
 	for _, field := range []struct {
 		name string
 		bad  bool
 	}{
 		{"MaxAttempts", c.MaxAttempts < 0}, {"RetryWait", c.RetryWait < 0}, {"MaxRetryWait", c.MaxRetryWait < 0},
-		{"AttemptTimeout", c.AttemptTimeout < 0}, {"MaxAnswerBytes", c.MaxAnswerBytes < 0},
+		{"AttemptTimeout", c.AttemptTimeout < 0}, {"MaxResponseBytes", c.MaxResponseBytes < 0},
 	} {
 		if field.bad {
-			mistakes = append(mistakes,
-				invalid("negative", field.name, field.name+" is negative: leave it 0 for the default"))
+			problems = append(problems,
+				invalid("negative", field.name, field.name+" must not be negative; 0 means the default"))
 		}
 	}
 	c.MaxAttempts = cmp.Or(c.MaxAttempts, 4)
 	c.RetryWait = cmp.Or(c.RetryWait, 100*time.Millisecond)
 	c.MaxRetryWait = cmp.Or(c.MaxRetryWait, 10*time.Second)
 	c.AttemptTimeout = cmp.Or(c.AttemptTimeout, 30*time.Second)
-	c.MaxAnswerBytes = cmp.Or(c.MaxAnswerBytes, 16<<20)
+	c.MaxResponseBytes = cmp.Or(c.MaxResponseBytes, 16<<20)
 	c.UserAgent = cmp.Or(c.UserAgent, "lockbox-go")
-	return mistakes
+	return problems
 }
 
-// parseURL returns the URL without a slash at its end.
+// parseURL validates the base URL and returns it without a trailing slash. No message repeats the URL, which may hold a
+// password.
 func parseURL(text string, allowHTTP bool) (string, []error) {
 	bad := func(message string) (string, []error) { return "", []error{invalid("invalid_url", "URL", message)} }
 	if text == "" {
-		return bad("URL is missing: set where the server is, such as https://lockbox.example.org")
+		return bad("URL is missing: set it to the server's address, such as https://lockbox.example.org")
 	}
 	at, err := url.Parse(text)
 	switch {
 	case err != nil || at.Host == "" || at.Opaque != "" || at.Scheme != "http" && at.Scheme != "https":
-		// without repeating it: it may hold a password
-		return bad("URL is not an address such as https://lockbox.example.org")
+		return bad("URL is not an address of the form https://lockbox.example.org")
 	case at.User != nil:
-		return bad("URL must not hold a name or a password: the token goes into Token")
+		return bad("URL must not contain a user name or password: set Token instead")
 	case at.RawQuery != "" || at.ForceQuery || at.Fragment != "":
-		return bad("URL must end with its host or its path, without ? and #")
+		return bad("URL must not contain a query (?) or a fragment (#)")
 	case at.Scheme == "http" && !allowHTTP && !isLoopback(at.Hostname()):
-		return bad("URL is http:// beyond this machine: tokens, encryption keys and values could be read on the way. " +
-			"Use https://, or set AllowHTTP (LOCKBOX_API_ALLOW_HTTP=true) where something else encrypts the way")
+		return bad("URL must use https:// beyond this machine, because http:// exposes tokens, encryption keys and " +
+			"values on the network; set AllowHTTP (LOCKBOX_API_ALLOW_HTTP=true) only if something else encrypts " +
+			"the traffic")
 	}
 	return at.Scheme + "://" + at.Host + strings.TrimRight(at.EscapedPath(), "/"), nil
 }
 
+// isToken reports whether the token can be sent in the Authorization header. The zero Secret is a valid absence.
 func isToken(token Secret) bool {
 	return isHeaderText(token.Reveal()) && !strings.Contains(token.Reveal(), " ")
 }
 
+// isLoopback reports whether a URL's host is this machine. It resolves no names but localhost.
 func isLoopback(host string) bool {
 	if address, err := netip.ParseAddr(host); err == nil {
 		return address.Unmap().IsLoopback()
@@ -137,23 +141,23 @@ func isLoopback(host string) bool {
 	return strings.EqualFold(host, "localhost")
 }
 
-// httpClient copies a client to one that follows no redirects: a redirect could carry the token and the encryption key
-// to somebody else, or turn a write into a read.
+// httpClient returns a copy of given that does not follow redirects. A redirect could send the token and the encryption
+// key to another host, or turn a write into a GET.
 func httpClient(given *http.Client) *http.Client {
 	own := http.Client{}
 	if given != nil {
 		own = *given
 	} else if standard, ok := http.DefaultTransport.(*http.Transport); ok {
 		transport := standard.Clone()
-		transport.MaxIdleConnsPerHost = 16
+		transport.MaxIdleConnsPerHost = 16 // the default of 2 would close connections that concurrent callers reuse
 		own.Transport = transport
 	}
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &own
 }
 
-// WithToken returns a Client that speaks to the same server, over the same connections, with another token; the zero
-// Secret is nobody. A token that cannot stand in a header is sent as none.
+// WithToken returns a Client that uses another token and shares the connections of c. The zero Secret means no token.
+// So does a token that cannot be sent in a header; the server then answers ErrUnauthenticated.
 func (c *Client) WithToken(token Secret) *Client {
 	other := *c
 	other.config.Token = token
@@ -163,17 +167,17 @@ func (c *Client) WithToken(token Secret) *Client {
 	return &other
 }
 
-// WithEncryptionKey returns a Client that writes and reads under another key.
+// WithEncryptionKey returns a Client that uses another encryption key and shares the connections of c.
 func (c *Client) WithEncryptionKey(key EncryptionKey) *Client {
 	other := *c
 	other.config.EncryptionKey = key
 	return &other
 }
 
-// URL returns where the server is, without a slash at its end.
+// URL returns the base URL of the server, without a trailing slash.
 func (c *Client) URL() string { return c.base }
 
-// Format writes the URL and nothing else, whatever the verb.
+// Format implements fmt.Formatter. It prints the URL only, for every verb.
 func (c *Client) Format(f fmt.State, _ rune) {
 	if c == nil {
 		_, _ = f.Write([]byte("<nil>"))

@@ -64,19 +64,19 @@ func TestURLWithAPath(t *testing.T) {
 func TestAllMistakesAreReported(t *testing.T) {
 	t.Parallel()
 	_, err := client.New(client.Config{
-		Token:          secret(canary + "\n"),
-		Entry:          "app",
-		UserAgent:      "a\r\nb",
-		MaxAttempts:    -1,
-		RetryWait:      -1,
-		MaxRetryWait:   -1,
-		AttemptTimeout: -1,
-		MaxAnswerBytes: -1,
+		Token:            secret(canary + "\n"),
+		Entry:            "app",
+		UserAgent:        "a\r\nb",
+		MaxAttempts:      -1,
+		RetryWait:        -1,
+		MaxRetryWait:     -1,
+		AttemptTimeout:   -1,
+		MaxResponseBytes: -1,
 	})
 	require.ErrorIs(t, err, client.ErrInvalid)
 	require.NotContains(t, err.Error(), canary)
 	for _, field := range []string{"URL", "Token", "Entry", "UserAgent", "MaxAttempts", "RetryWait", "MaxRetryWait",
-		"AttemptTimeout", "MaxAnswerBytes"} {
+		"AttemptTimeout", "MaxResponseBytes"} {
 		require.ErrorContains(t, err, field+" ")
 	}
 }
@@ -115,7 +115,8 @@ func TestFromEnv(t *testing.T) {
 	t.Setenv("LOCKBOX_API_URL", "http://lockbox.default.svc:5000")
 	_, err = client.FromEnv()
 	require.ErrorContains(t, err, "LOCKBOX_ENCRYPTION_KEY: ")
-	require.ErrorContains(t, err, "URL is http:// beyond this machine", "what New finds is told too")
+	require.ErrorContains(t, err, "URL must use https:// beyond this machine",
+		"problems that New finds are reported too")
 
 	t.Setenv("LOCKBOX_API_KEY_FILE", "")
 	t.Setenv("LOCKBOX_ENCRYPTION_KEY_FILE", "")
@@ -128,7 +129,7 @@ func TestFromEnv(t *testing.T) {
 	require.ErrorIs(t, c.Unmarshal(t.Context(), new(any)), client.ErrInvalid)
 }
 
-// TestNothingPrints: whatever somebody does with a value of this package, the secret in it stays inside.
+// TestNothingPrints checks that no value of this package reveals its secret through fmt or slog.
 func TestNothingPrints(t *testing.T) {
 	t.Parallel()
 	passphrase, err := client.ParseEncryptionKey(canary)
@@ -144,8 +145,8 @@ func TestNothingPrints(t *testing.T) {
 		value  client.Client
 	}
 	wrapped := outer{config, c, config, &config.Token, *c}
-	for _, value := range []any{config, &config, c, *c, wrapped, &wrapped, config.Token, &config.Token, passphrase,
-		&passphrase,
+	for _, value := range []any{config, &config, c, *c, c.Accounts(), wrapped, &wrapped,
+		config.Token, &config.Token, passphrase, &passphrase,
 		client.Credentials{Username: "anna", Password: secret(canary), Code: secret(canary)},
 		client.TokenPair{Access: secret(canary)},
 		client.Enrolment{RecoveryCodes: []client.Secret{secret(canary)}}, client.Entry{Value: json.RawMessage(canary)},
@@ -156,7 +157,7 @@ func TestNothingPrints(t *testing.T) {
 		_, isEntry := value.(client.Entry)
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%p", "%t", "% x", "%10.3s"} {
 			if isEntry && verb == "%p" {
-				continue // asks no methods, and the value of an entry is there to be taken
+				continue // %p calls no method, and Value is an exported field
 			}
 			_, _ = fmt.Fprintf(&out, verb+"\n", value)
 		}
@@ -177,7 +178,7 @@ func TestNothingPrints(t *testing.T) {
 	require.Empty(t, client.Secret{}.Reveal())
 }
 
-// TestEncryptionKeySpellings compares with what the server reads.
+// TestEncryptionKeySpellings compares the parser of the client with the one of the server.
 func TestEncryptionKeySpellings(t *testing.T) {
 	t.Parallel()
 	good := client.GenerateEncryptionKey().Reveal()
@@ -201,7 +202,8 @@ func TestEncryptionKeySpellings(t *testing.T) {
 		require.NoError(t, refused)
 		require.Equal(t, theirs.Bytes(), arrived.Bytes(), "%q", text)
 		require.Equal(t, theirs.Generated(), mine.Generated())
-		require.Equal(t, strings.TrimSpace(mine.Reveal()), mine.Reveal(), "a header keeps no spaces at its ends")
+		require.Equal(t, strings.TrimSpace(mine.Reveal()), mine.Reveal(),
+			"a header does not preserve leading or trailing spaces")
 	}
 	_, err := client.PassphraseKey(nil)
 	require.ErrorIs(t, err, client.ErrEncryptionKeyRequired)
@@ -209,7 +211,7 @@ func TestEncryptionKeySpellings(t *testing.T) {
 	require.ErrorIs(t, err, client.ErrInvalid)
 }
 
-// flip changes a character.
+// flip replaces the character at one position.
 func flip(text string, at int) string {
 	other := "A"
 	if text[at] == 'A' {

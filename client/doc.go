@@ -1,42 +1,44 @@
-// Package client reads and writes Lockbox from Go. It uses the standard library alone.
+// Package client is the Go client for Lockbox. It depends on the standard library only.
 //
-// Most programs need three lines. With LOCKBOX_API_URL, LOCKBOX_API_KEY, LOCKBOX_ENCRYPTION_KEY, LOCKBOX_BOX_NAME and
-// LOCKBOX_ENTRY_KEY in the environment, [Unmarshal] fills a struct of settings from an entry:
+// Most programs need one call. With LOCKBOX_API_URL, LOCKBOX_API_KEY, LOCKBOX_ENCRYPTION_KEY, LOCKBOX_BOX_NAME and
+// LOCKBOX_ENTRY_KEY in the environment, [Unmarshal] reads an entry into a settings struct:
 //
 //	var settings struct{ Database struct{ Password client.Secret } }
 //	if err := client.Unmarshal(ctx, &settings); err != nil {
 //		log.Fatal(err)
 //	}
 //
-// Others make a [Client] with [New] or [FromEnv]. It has one method for each request of the server: entries
-// ([Client.ReadEntry], [Client.WriteEntry], …), boxes and their users, users and API keys, sessions and one-time codes,
-// droplets, and the record ([Client.Events]).
+// Other programs create a [Client] with [New] or [FromEnv]. It has one method per HTTP request: entries
+// ([Client.ReadEntry], [Client.WriteEntry], …), boxes and their members, users, API keys, password sign-in, two-factor
+// authentication, droplets, and the audit log ([Client.Events]). [Client.Accounts] returns the methods of the accounts
+// API, where users sign in with TOTP codes.
 //
 // # Errors
 //
-// A failed request is an [*Error], which errors.Is tests against kinds such as [ErrNotFound] and
-// [ErrEncryptionKeyMismatch]. Where a change may or may not have been made, it is [ErrOutcomeUnknown] as well.
+// A failed request returns an [*Error]. Test its kind with errors.Is, for example against [ErrNotFound] or
+// [ErrEncryptionKeyMismatch]. When a change may or may not have been made, the error is also [ErrOutcomeUnknown].
 //
-// # Trying again
+// # Retries
 //
-// A request is sent again, after a wait that doubles, when the connection fails, the answer breaks off, or the answer is
-// 429, 502, 503 or 504, but only where that is safe:
+// The client retries a request, with exponential backoff, when the connection fails, the response is cut short, or the
+// status is 429, 502, 503 or 504. It retries only where that is safe:
 //
-//   - nothing was done: no connection was made, or Lockbox itself says so (429; 503 with the code busy,
-//     database_unavailable or draining), or
-//   - a second time does no harm: reads, deletions but those of boxes and users, and those changes that set something to what they say.
+//   - The request was not executed: no connection was made, or Lockbox reports it (429; 503 with the code busy,
+//     database_unavailable or draining).
+//   - The request is idempotent: reads, updates that set a value, and deletions, except deletions of boxes and users.
 //
-// Creating, signing in, refreshing, writing without a condition, changing a password and handing a box over are never sent
-// again when the first attempt may have worked. WriteEntry and RestoreEntry with IfMatch or IfNoneMatch are: the condition
-// keeps the second from doing what the first did. If the condition then fails, it may be the own write that broke it, and
-// the error is ErrOutcomeUnknown in place of ErrPrecondition: read the entry to see. A deletion that finds nothing after
-// an attempt whose answer was lost has worked.
+// Requests that create something, sign in, refresh tokens, write without a condition, change a password or transfer a
+// box are never retried once the first attempt may have taken effect. WriteEntry and RestoreEntry with IfMatch or
+// IfNoneMatch are retried, because the condition prevents a second write. If the condition then fails, the client's own
+// earlier attempt may be the reason, so the error is ErrOutcomeUnknown instead of ErrPrecondition: read the entry to
+// find out. A retried deletion that finds nothing counts as a success.
 //
-// Retry-After is waited for, up to Config.MaxRetryWait. Attempts, waits and the size of answers are bounded; see [Config].
+// The client honors Retry-After up to Config.MaxRetryWait. [Config] bounds the attempts, the waits and the response
+// size.
 //
 // # Secrets
 //
-// Tokens, passwords and codes are [Secret], keys are [EncryptionKey]; neither prints. Errors show the template of a path,
-// never the path, and nothing that was sent. Redirects are not followed, and http:// beyond this machine is refused
-// unless Config.AllowHTTP says otherwise.
+// Tokens, passwords and codes have the type [Secret], encryption keys [EncryptionKey]. Both print a placeholder instead
+// of their value. Errors name the path template, never the path or the request body. The client does not follow
+// redirects, and it refuses http:// URLs, except for loopback addresses, unless Config.AllowHTTP is set.
 package client

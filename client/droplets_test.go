@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// TestDropletAnswers reads answers word for word as the contract has them: what a host says is for the tests of droplets.
-func TestDropletAnswers(t *testing.T) {
+// TestDropletResponses decodes responses exactly as the API describes them. Tests with a Docker host are in tests/e2e.
+func TestDropletResponses(t *testing.T) {
 	t.Parallel()
 	const list = `[{"id":"0123456789ab","name":"droplet01","created":"9 minutes ago","status":"Up 8 minutes",` +
 		`"ports":{"22":{"type":"tcp","from":{"ip":"0.0.0.0","port":2201}}},"privateKey":"canary-3f9b"}]`
@@ -46,7 +46,8 @@ func TestDropletAnswers(t *testing.T) {
 
 	_, err = c.AddDroplet(t.Context(), nil)
 	require.NoError(t, err)
-	require.Equal(t, arrived{"POST", "/api/v1/droplet/add", "", `{}`}, <-requests, "without a box no key is needed")
+	require.Equal(t, arrived{"POST", "/api/v1/droplet/add", "", `{}`}, <-requests,
+		"without a box no encryption key is needed")
 	_, err = c.WithEncryptionKey(client.EncryptionKey{}).AddDroplet(t.Context(), &client.DropletOptions{Box: "prod"})
 	require.ErrorIs(t, err, client.ErrEncryptionKeyRequired)
 }

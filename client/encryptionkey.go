@@ -21,25 +21,29 @@ const (
 	maxPassphraseBytes   = 1024
 )
 
-// canonical refuses padding and spare bits that are not zero, so that a key has one spelling only.
+// canonical refuses padding and non-zero spare bits, so every key has exactly one spelling.
 var canonical = base64.RawURLEncoding.Strict()
 
-// EncryptionKey is what values are encrypted under: the header X-Encryption-Key. The server does not store it, and who
-// loses it loses the values. It is either generated (256 random bits, "lbk1_…") or a passphrase. It does not print: fmt,
-// log, slog and encoding/json show "[client.EncryptionKey]".
+// EncryptionKey is a key that encrypts values, sent in the header X-Encryption-Key. The server never stores it: without
+// the key, the values cannot be recovered. A key is either generated (256 random bits, "lbk1_…") or a passphrase. Its
+// value does not print: fmt, log, slog and encoding/json show "[client.EncryptionKey]".
 type EncryptionKey struct{ header func() string }
 
-// GenerateEncryptionKey makes a new key from 32 random bytes. Keep what Reveal returns.
+// GenerateEncryptionKey returns a new key of 32 random bytes. Store the text that Reveal returns.
 func GenerateEncryptionKey() EncryptionKey {
 	var raw [32]byte
-	_, _ = rand.Read(raw[:]) // never fails
+	_, _ = rand.Read(raw[:]) // crypto/rand.Read never returns an error
 	return keyOf(generatedKeyPrefix + canonical.EncodeToString(raw[:]) + keyChecksum(raw[:]))
 }
 
-// ParseEncryptionKey reads a key as lockbox keygen prints it and as people write it: "lbk1_…" is a generated key, whose
-// checksum is verified; "b64:…" a passphrase of any bytes in standard base64; anything else a passphrase as it stands, up
-// to 1,024 bytes. It returns ErrEncryptionKeyRequired for the empty text and ErrInvalid for a damaged key; the error does
-// not repeat it.
+// ParseEncryptionKey parses the text form of a key:
+//
+//   - "lbk1_…" is a generated key, as lockbox keygen prints it. Its checksum is verified.
+//   - "b64:…" is a passphrase of any bytes in standard base64.
+//   - Any other text is the passphrase itself.
+//
+// A passphrase has at most 1,024 bytes. ParseEncryptionKey returns ErrEncryptionKeyRequired for the empty text and
+// ErrInvalid for a damaged key. The error does not repeat the text.
 func ParseEncryptionKey(text string) (EncryptionKey, error) {
 	switch {
 	case text == "":
@@ -52,7 +56,7 @@ func ParseEncryptionKey(text string) (EncryptionKey, error) {
 		if err != nil || len(raw) == 0 || len(raw) > maxPassphraseBytes {
 			return EncryptionKey{},
 				badKey("encryption_key_invalid",
-					"what follows b64: is not 1 to 1024 bytes in standard base64 with padding")
+					"the encryption key must have 1 to 1024 bytes in standard base64 with padding after b64:")
 		}
 		return keyOf(text), nil
 	default:
@@ -60,9 +64,10 @@ func ParseEncryptionKey(text string) (EncryptionKey, error) {
 	}
 }
 
-// PassphraseKey makes a key of a passphrase of 1 to 1,024 bytes of any kind, and is the same key as ParseEncryptionKey
-// makes of the same text. What a header cannot carry unharmed (line ends, spaces at the ends, other alphabets) is sent
-// as b64:. It returns ErrEncryptionKeyRequired without bytes and ErrInvalid with too many.
+// PassphraseKey returns the key for a passphrase of 1 to 1,024 arbitrary bytes. For text that has neither the prefix
+// lbk1_ nor b64:, it equals ParseEncryptionKey of that text. Bytes that a header cannot carry, such as line ends or
+// non-ASCII characters, are sent as b64:. PassphraseKey returns ErrEncryptionKeyRequired for an empty passphrase and
+// ErrInvalid for one that is too long.
 func PassphraseKey(passphrase []byte) (EncryptionKey, error) {
 	switch text := string(passphrase); {
 	case text == "":
@@ -76,8 +81,8 @@ func PassphraseKey(passphrase []byte) (EncryptionKey, error) {
 	}
 }
 
-// isHeaderText reports whether text crosses servers and proxies as a header without a change: printable ASCII that
-// neither begins nor ends with a space.
+// isHeaderText reports whether servers and proxies pass text through unchanged in a header: printable ASCII without
+// leading or trailing spaces.
 func isHeaderText(text string) bool {
 	for i := range len(text) {
 		if text[i] < ' ' || text[i] > '~' {
@@ -87,9 +92,10 @@ func isHeaderText(text string) bool {
 	return strings.TrimSpace(text) == text
 }
 
+// parseGeneratedKey verifies "lbk1_", 43 digits of base64url for 32 bytes, and 6 digits of checksum.
 func parseGeneratedKey(text string) (EncryptionKey, error) {
 	damaged := badKey("encryption_key_invalid",
-		"the generated key is damaged: a character is wrong, missing or too many")
+		"the generated key is damaged: copy it again in full, 54 characters from lbk1_ on")
 	body := text[len(generatedKeyPrefix):]
 	if len(body) != generatedKeyDigits+generatedKeyChecksum {
 		return EncryptionKey{}, damaged
@@ -101,6 +107,7 @@ func parseGeneratedKey(text string) (EncryptionKey, error) {
 	return keyOf(text), nil
 }
 
+// keyChecksum returns the first 6 base64url digits of SHA-256("lbk1" | raw). It detects typing errors; it is no secret.
 func keyChecksum(raw []byte) string {
 	sum := sha256.Sum256(append([]byte("lbk1"), raw...))
 	return canonical.EncodeToString(sum[:])[:generatedKeyChecksum]
@@ -119,7 +126,7 @@ func keyOf(header string) EncryptionKey {
 	return EncryptionKey{header: func() string { return header }}
 }
 
-// Reveal returns the key as ParseEncryptionKey reads it, "" of the zero EncryptionKey.
+// Reveal returns the key in the form that ParseEncryptionKey accepts, or "" for the zero EncryptionKey.
 func (k EncryptionKey) Reveal() string {
 	if k.header == nil {
 		return ""
@@ -127,11 +134,11 @@ func (k EncryptionKey) Reveal() string {
 	return k.header()
 }
 
-// IsZero reports whether there is no key.
+// IsZero reports whether the key is unset.
 func (k EncryptionKey) IsZero() bool { return k.header == nil }
 
-// Generated reports whether the key is one of 256 random bits, which costs the server microseconds; a passphrase costs
-// it tens of milliseconds.
+// Generated reports whether the key was generated from 256 random bits. The server uses such a key directly, while each
+// use of a passphrase costs it a key derivation (Argon2id) of tens of milliseconds.
 func (k EncryptionKey) Generated() bool { return strings.HasPrefix(k.Reveal(), generatedKeyPrefix) }
 
 // String returns "[client.EncryptionKey]".
@@ -140,20 +147,20 @@ func (k EncryptionKey) String() string { return redactedKey }
 // GoString returns "[client.EncryptionKey]".
 func (k EncryptionKey) GoString() string { return redactedKey }
 
-// Format writes "[client.EncryptionKey]" whatever the verb.
+// Format implements fmt.Formatter. It prints "[client.EncryptionKey]" for every verb.
 func (k EncryptionKey) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redactedKey)) }
 
-// LogValue writes "[client.EncryptionKey]" into the log.
+// LogValue implements slog.LogValuer and returns "[client.EncryptionKey]".
 func (k EncryptionKey) LogValue() slog.Value { return slog.StringValue(redactedKey) }
 
-// MarshalText writes "[client.EncryptionKey]" into JSON and any other encoding of text.
+// MarshalText implements encoding.TextMarshaler and returns "[client.EncryptionKey]", also in JSON.
 func (k EncryptionKey) MarshalText() ([]byte, error) { return []byte(redactedKey), nil }
 
-// UnmarshalText reads a key as ParseEncryptionKey does.
+// UnmarshalText implements encoding.TextUnmarshaler with the rules of ParseEncryptionKey.
 func (k *EncryptionKey) UnmarshalText(text []byte) error {
 	read, err := ParseEncryptionKey(string(text))
 	if err != nil {
-		return errors.New("client: an encryption key is empty or damaged")
+		return errors.New("client: the encryption key is empty or damaged")
 	}
 	*k = read
 	return nil

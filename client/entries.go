@@ -19,47 +19,48 @@ const (
 	encryptionKeyHeader = "X-Encryption-Key"
 )
 
-// Entry is a value with what the server knows of it. It prints without its value.
+// Entry is one version of an entry. It prints without its value.
 type Entry struct {
-	// Value is the JSON as it was written, to the byte.
+	// Value is the JSON value, byte for byte as it was written.
 	Value json.RawMessage
-	// Version counts from 1.
+	// Version is the version number, from 1.
 	Version uint64
-	// ModifiedAt is when this version was written, to the second.
+	// ModifiedAt is when this version was written, with a precision of one second.
 	ModifiedAt time.Time
 }
 
-// Format writes the version, and never the value.
+// Format implements fmt.Formatter. It prints the version and the time, and never the value.
 func (e Entry) Format(f fmt.State, _ rune) {
 	_, _ = fmt.Fprintf(f, "version %d of %s", e.Version, e.ModifiedAt.Format(time.RFC3339))
 }
 
-// ReadOptions says more about a read; nil says nothing.
+// ReadOptions are options of ReadEntry. Nil means the defaults.
 type ReadOptions struct {
-	// Version is the version to read; 0 is the newest.
+	// Version is the version to read; 0 means the newest.
 	Version uint64
-	// EncryptionKey is the one to read with, where it is another than the Client's.
+	// EncryptionKey decrypts the value, instead of the Client's key.
 	EncryptionKey EncryptionKey
 }
 
-// ReadEntry returns a value, which needs the permission readEntry. It returns ErrNotFound (codes entry_not_found,
-// version_not_found, box_not_found), ErrForbidden, and ErrEncryptionKeyMismatch for a wrong key. Each read is on record.
+// ReadEntry reads and decrypts an entry. It requires the permission readEntry. It returns ErrNotFound (entry_not_found,
+// version_not_found or box_not_found), ErrForbidden, or ErrEncryptionKeyMismatch for a wrong key. The server audits
+// every read.
 func (c *Client) ReadEntry(ctx context.Context, box, key string, options *ReadOptions) (*Entry, error) {
-	with := orZero(options)
+	opts := orZero(options)
 	k := get(entryPath, box, key)
-	if with.Version != 0 {
-		k.query = url.Values{"version": {strconv.FormatUint(with.Version, 10)}}
+	if opts.Version != 0 {
+		k.query = url.Values{"version": {strconv.FormatUint(opts.Version, 10)}}
 	}
 	var err error
-	if k.header, err = c.keyHeader(k, with.EncryptionKey); err != nil {
+	if k.header, err = c.keyHeader(k, opts.EncryptionKey); err != nil {
 		return nil, err
 	}
 	got, err := c.do(ctx, k)
 	if err != nil {
 		return nil, err
 	}
-	if mistake := got.checkJSON(k); mistake != nil {
-		return nil, mistake
+	if failure := got.checkJSON(k); failure != nil {
+		return nil, failure
 	}
 	entry := &Entry{Value: got.body}
 	if entry.Version, err = got.version(k); err != nil {
@@ -69,49 +70,49 @@ func (c *Client) ReadEntry(ctx context.Context, box, key string, options *ReadOp
 	return entry, nil
 }
 
-// WriteOptions says more about a write; nil says nothing.
+// WriteOptions are options of WriteEntry. Nil means the defaults.
 type WriteOptions struct {
-	// IfMatch writes only if the newest version is this one; 0 does not ask.
+	// IfMatch writes only if the newest version has this number; 0 means no condition.
 	IfMatch uint64
-	// IfNoneMatch writes only if there is no such entry.
+	// IfNoneMatch writes only if the entry does not exist.
 	IfNoneMatch bool
-	// EncryptionKey is the one to write under, where it is another than the Client's.
+	// EncryptionKey encrypts the value, instead of the Client's key.
 	EncryptionKey EncryptionKey
 }
 
-// Written is what became of a write.
+// Written is the result of a write.
 type Written struct {
-	// Version is the version that the write made.
+	// Version is the number of the new version.
 	Version uint64
-	// EncryptionKeyChanged says that the version before it is under another encryption key: who reads the entry with that
-	// one no longer can.
+	// EncryptionKeyChanged reports that the previous version is encrypted under another key. Readers with that key can
+	// no longer read the entry.
 	EncryptionKeyChanged bool
 }
 
-// WriteEntry writes a value, any JSON but null, and makes a new version of the entry, which needs the permission
-// createEntry. A json.RawMessage is sent as it is; anything else is written by encoding/json. A value that holds what a
-// Secret or an EncryptionKey writes in place of itself is refused as ErrInvalid (value_redacted).
+// WriteEntry encrypts a value and stores it as a new version of the entry. It requires the permission createEntry. A
+// json.RawMessage is sent unchanged; encoding/json encodes any other value. The value must not be null, and it must not
+// contain the placeholder of a Secret or an EncryptionKey: ErrInvalid (value_redacted).
 //
-// It returns ErrPrecondition when a condition does not hold, ErrTooLarge for a value over the server's limit,
-// ErrConflict (limit_reached) for one entry too many. Without a condition it is sent again only when it surely did
-// nothing; with one, see the package's documentation.
+// WriteEntry returns ErrPrecondition if a condition fails, ErrTooLarge if the value exceeds the server's limit, and
+// ErrConflict (limit_reached) if the box is full. Without a condition it is retried only if no earlier attempt can have
+// taken effect. With a condition, the package documentation states the rules.
 func (c *Client) WriteEntry(ctx context.Context, box, key string, value any, options *WriteOptions) (Written, error) {
-	with := orZero(options)
+	opts := orZero(options)
 	k := post(entriesPath, nil, http.StatusCreated, box)
-	body, mistake := entryBody(key, value)
-	if mistake != nil {
-		mistake.Request = k.name()
-		return Written{}, mistake
+	body, failure := entryBody(key, value)
+	if failure != nil {
+		failure.Request = k.name()
+		return Written{}, failure
 	}
 	k.body = body
 	var err error
-	if k.header, err = c.keyHeader(k, with.EncryptionKey); err != nil {
+	if k.header, err = c.keyHeader(k, opts.EncryptionKey); err != nil {
 		return Written{}, err
 	}
-	return c.write(ctx, k.onlyIf(with.IfMatch, with.IfNoneMatch))
+	return c.write(ctx, k.onlyIf(opts.IfMatch, opts.IfNoneMatch))
 }
 
-// write sends what makes a version.
+// write sends a request that creates a version, and reads the version's number from the response.
 func (c *Client) write(ctx context.Context, k call) (Written, error) {
 	got, err := c.do(ctx, k)
 	if err != nil {
@@ -124,7 +125,7 @@ func (c *Client) write(ctx context.Context, k call) (Written, error) {
 	return Written{Version: version, EncryptionKeyChanged: got.header.Get("X-Encryption-Key-Changed") == "true"}, nil
 }
 
-// onlyIf adds conditions. With one, a request that is sent twice works once at most.
+// onlyIf adds conditions. A conditional request takes effect at most once, so it may be retried.
 func (k call) onlyIf(match uint64, none bool) call {
 	if match == 0 && !none {
 		return k
@@ -138,11 +139,12 @@ func (k call) onlyIf(match uint64, none bool) call {
 	if none {
 		k.header.Set("If-None-Match", "*")
 	}
-	k.again = true
+	k.idempotent = true
 	return k
 }
 
-// entryBody writes {"key","value"}. encoding/json would rewrite a RawMessage, whose bytes are the caller's.
+// entryBody encodes {"key","value"}. It copies a RawMessage by hand, because encoding/json would compact it and the
+// server stores the exact bytes.
 func entryBody(key string, value any) ([]byte, *Error) {
 	raw, isRaw := value.(json.RawMessage)
 	if !isRaw {
@@ -150,31 +152,33 @@ func entryBody(key string, value any) ([]byte, *Error) {
 		encoder := json.NewEncoder(&text)
 		encoder.SetEscapeHTML(false)
 		if encoder.Encode(value) != nil {
-			return nil, invalid("invalid_value", "value", "the value cannot be written as JSON")
+			return nil, invalid("invalid_value", "value", "the value cannot be encoded as JSON")
 		}
 		raw = bytes.TrimSpace(text.Bytes())
 	}
 	switch {
 	case !json.Valid(raw):
-		return nil, invalid("invalid_value", "value", "the value is not JSON")
+		return nil, invalid("invalid_value", "value", "the value is not valid JSON")
 	case bytes.Equal(bytes.TrimSpace(raw), []byte("null")):
-		return nil, invalid("value_required", "value", "the value is null: send any other JSON")
+		return nil, invalid("value_required", "value", "the value must not be null")
 	case bytes.Contains(raw, []byte(`"`+redactedSecret+`"`)), bytes.Contains(raw, []byte(`"`+redactedKey+`"`)):
 		return nil, invalid("value_redacted", "value",
-			"the value holds a client.Secret or a client.EncryptionKey, which do not write "+
-				"themselves: put what Reveal returns into it")
+			"the value contains a client.Secret or a client.EncryptionKey, which encode as a placeholder: "+
+				"use the result of Reveal instead")
 	}
 	name, _ := json.Marshal(key)
 	return joined(`{"key":`, name, `,"value":`, raw, `}`), nil
 }
 
+// joined concatenates the parts into one slice of the exact size: values can have hundreds of kilobytes.
 func joined(open string, name []byte, between string, raw []byte, end string) []byte {
 	body := make([]byte, 0, len(open)+len(name)+len(between)+len(raw)+len(end))
 	body = append(append(body, open...), name...)
 	return append(append(append(body, between...), raw...), end...)
 }
 
-// ListEntries returns the keys that begin with prefix, sorted; all of them for "". It needs the permission readEntryKeys.
+// ListEntries returns the keys of a box that begin with prefix, sorted. The prefix "" matches all keys. It requires the
+// permission readEntryKeys.
 func (c *Client) ListEntries(ctx context.Context, box, prefix string) ([]string, error) {
 	k := get(entriesPath, box)
 	if prefix != "" {
@@ -183,74 +187,75 @@ func (c *Client) ListEntries(ctx context.Context, box, prefix string) ([]string,
 	return fetch[[]string](ctx, c, k)
 }
 
-// DeleteOptions says more about a deletion; nil says nothing.
+// DeleteOptions are options of DeleteEntry. Nil means the defaults.
 type DeleteOptions struct {
-	// IfMatch deletes only if the newest version is this one; 0 does not ask.
+	// IfMatch deletes only if the newest version has this number; 0 means no condition.
 	IfMatch uint64
 }
 
-// DeleteEntry deletes an entry, which needs the permission deleteEntry. RestoreEntry brings it back for as long as the
-// server keeps it, 30 days by default. It returns ErrNotFound when there is no such entry, ErrPrecondition when it is
-// not the version of IfMatch.
+// DeleteEntry deletes an entry. It requires the permission deleteEntry. RestoreEntry can undo the deletion while the
+// server keeps the entry, 30 days by default. DeleteEntry returns ErrNotFound if the entry does not exist, and
+// ErrPrecondition if IfMatch fails.
 func (c *Client) DeleteEntry(ctx context.Context, box, key string, options *DeleteOptions) error {
 	return c.run(ctx, remove(entryPath, "entry_not_found", box, key).onlyIf(orZero(options).IfMatch, false))
 }
 
-// Version is one line of an entry's history.
+// Version describes one version of an entry.
 type Version struct {
 	Version uint64 `json:"version"`
-	// Author is who wrote it; "" when that user is gone.
+	// Author is the user who wrote the version, or "" if that user was deleted.
 	Author    string    `json:"author"`
 	CreatedAt time.Time `json:"createdAt"`
-	// Current says that it is what a read returns.
+	// Current reports whether this is the version that a read returns by default.
 	Current bool `json:"current"`
 }
 
-// ListVersions returns the versions of an entry that are kept, newest first; of a deleted one, those that can be
-// restored. It needs the permission readEntryKeys.
+// ListVersions returns the versions of an entry that the server keeps, newest first. For a deleted entry, it returns
+// the versions that RestoreEntry can restore. It requires the permission readEntryKeys.
 func (c *Client) ListVersions(ctx context.Context, box, key string) ([]Version, error) {
 	return fetch[[]Version](ctx, c, get(entryPath+"/versions", box, key))
 }
 
-// RestoreOptions says more about a restoration; nil says nothing.
+// RestoreOptions are options of RestoreEntry. Nil means the defaults.
 type RestoreOptions struct {
-	// IfMatch restores only if the newest version is this one; 0 does not ask.
+	// IfMatch restores only if the newest version has this number; 0 means no condition.
 	IfMatch uint64
 }
 
-// RestoreEntry makes an old version the newest, still under the encryption key that it was written with, and brings a
-// deleted entry back. It needs the permissions createEntry and readEntry, and returns ErrNotFound (version_not_found) for
-// a version that is not kept.
+// RestoreEntry stores an old version as a new version, still encrypted under the key that it was written with. It also
+// restores a deleted entry. It requires the permissions createEntry and readEntry, and returns ErrNotFound
+// (version_not_found) if the server no longer keeps the version.
 func (c *Client) RestoreEntry(ctx context.Context, box, key string, version uint64, options *RestoreOptions) (Written,
 	error) {
 	k := post(entryPath+"/restore", map[string]uint64{"version": version}, http.StatusCreated, box, key)
 	return c.write(ctx, k.onlyIf(orZero(options).IfMatch, false))
 }
 
-// keyHeader holds the encryption key of a call, or the Client's.
+// keyHeader returns the header with the encryption key of the call, or else of the Client.
 func (c *Client) keyHeader(k call, given EncryptionKey) (http.Header, error) {
 	if given.IsZero() {
 		given = c.config.EncryptionKey
 	}
 	if given.IsZero() {
-		mistake := badKey("encryption_key_required", "there is no encryption key: set it in Config, or with the call",
-			ErrEncryptionKeyRequired)
-		mistake.Request = k.name()
-		return nil, mistake
+		failure := badKey("encryption_key_required",
+			"there is no encryption key: set it in Config or in the call's options", ErrEncryptionKeyRequired)
+		failure.Request = k.name()
+		return nil, failure
 	}
 	return http.Header{encryptionKeyHeader: {given.Reveal()}}, nil
 }
 
-// version reads ETag.
-func (a *answer) version(k call) (uint64, error) {
-	text := strings.TrimPrefix(a.header.Get("ETag"), "W/") // a proxy that compresses makes it weak
+// version returns the version number in the ETag header.
+func (r *response) version(k call) (uint64, error) {
+	text := strings.TrimPrefix(r.header.Get("ETag"), "W/") // proxies that compress turn the tag into a weak one
 	version, err := strconv.ParseUint(strings.Trim(text, `"`), 10, 64)
 	if err != nil {
-		return 0, badAnswer(k, "the answer has no version in ETag: is URL the address of a Lockbox server?")
+		return 0, badResponse(k, "the response has no version in ETag: check that URL points to a Lockbox server")
 	}
 	return version, nil
 }
 
+// orZero returns the options, or their zero value for nil.
 func orZero[T any](options *T) T {
 	if options == nil {
 		return *new(T)

@@ -34,7 +34,7 @@ func TestEntryFromWriteToRestore(t *testing.T) {
 
 	first, err := c.ReadEntry(ctx, box, key, &client.ReadOptions{Version: 1})
 	require.NoError(t, err)
-	require.Equal(t, value, string(first.Value), "the bytes are those that were written")
+	require.Equal(t, value, string(first.Value), "the value is returned byte for byte")
 	require.EqualValues(t, 1, first.Version)
 
 	keys, err := c.ListEntries(ctx, box, "db/")
@@ -124,7 +124,7 @@ func TestEncryptionKeys(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, written.EncryptionKeyChanged)
 
-	// What a header cannot carry arrives all the same.
+	// Passphrases that a header cannot carry arrive unchanged.
 	for _, passphrase := range []string{"plain words", " spaces ", "ünïcödé", "line\nend", "b64:looks so",
 		"lbk1_looks so", "\xff\x00"} {
 		bytes, err := client.PassphraseKey([]byte(passphrase))
@@ -138,7 +138,7 @@ func TestEncryptionKeys(t *testing.T) {
 	}
 }
 
-func TestValuesThatAreNotSent(t *testing.T) {
+func TestRefusedValues(t *testing.T) {
 	t.Parallel()
 	c := connect(t, nil)
 	for code, value := range map[string]any{

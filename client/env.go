@@ -7,20 +7,20 @@ import (
 	"strings"
 )
 
-// FromEnv makes a Client with the settings of the environment; see [ConfigFromEnv].
+// FromEnv returns a Client that is configured by environment variables. See [ConfigFromEnv].
 func FromEnv() (*Client, error) {
-	config, mistakes := readEnvironment()
-	if len(mistakes) > 0 {
-		if config.URL != "" { // what New finds is told in the same go
+	config, problems := readEnvironment()
+	if len(problems) > 0 {
+		if config.URL != "" { // report the problems that New finds as well
 			_, err := New(config)
-			mistakes = append(mistakes, err)
+			problems = append(problems, err)
 		}
-		return nil, errors.Join(mistakes...)
+		return nil, errors.Join(problems...)
 	}
 	return New(config)
 }
 
-// ConfigFromEnv reads the settings of a Client from the environment, for who wants to add to them:
+// ConfigFromEnv reads a Config from environment variables, for programs that set further fields before [New]:
 //
 //	LOCKBOX_API_URL          URL; required
 //	LOCKBOX_API_KEY          Token; required
@@ -29,17 +29,18 @@ func FromEnv() (*Client, error) {
 //	LOCKBOX_ENTRY_KEY        Entry
 //	LOCKBOX_API_ALLOW_HTTP   AllowHTTP: true or false
 //
-// Each may be in a file instead, as Kubernetes mounts secrets: LOCKBOX_API_KEY_FILE=/run/secrets/key. One line end at the
-// end of a file is dropped. All mistakes are reported at once, by the variable's name and without its value; each is
-// ErrInvalid.
+// Each variable can be read from a file instead, such as a mounted Kubernetes secret:
+// LOCKBOX_API_KEY_FILE=/run/secrets/key. One trailing line end in the file is ignored. The error joins all problems;
+// each is an ErrInvalid that names the variable and not its value.
 func ConfigFromEnv() (Config, error) {
-	config, mistakes := readEnvironment()
-	if len(mistakes) > 0 {
-		return Config{}, errors.Join(mistakes...)
+	config, problems := readEnvironment()
+	if len(problems) > 0 {
+		return Config{}, errors.Join(problems...)
 	}
 	return config, nil
 }
 
+// readEnvironment returns what it could read together with all problems.
 func readEnvironment() (Config, []error) {
 	env := environment{}
 	config := Config{
@@ -51,49 +52,50 @@ func readEnvironment() (Config, []error) {
 	if text := env.get("LOCKBOX_ENCRYPTION_KEY"); text != "" {
 		key, err := ParseEncryptionKey(text)
 		if failure, ok := errors.AsType[*Error](err); ok {
-			env.mistake("LOCKBOX_ENCRYPTION_KEY", failure.Message)
+			env.problem("LOCKBOX_ENCRYPTION_KEY", failure.Message)
 		}
 		config.EncryptionKey = key
 	}
 	if text := env.get("LOCKBOX_API_ALLOW_HTTP"); text != "" {
 		allowed, err := strconv.ParseBool(text)
 		if err != nil {
-			env.mistake("LOCKBOX_API_ALLOW_HTTP", "must be true or false")
+			env.problem("LOCKBOX_API_ALLOW_HTTP", "must be true or false")
 		}
 		config.AllowHTTP = allowed
 	}
-	return config, env.mistakes
+	return config, env.problems
 }
 
-// environment reads variables and collects mistakes.
-type environment struct{ mistakes []error }
+// environment reads variables and collects problems.
+type environment struct{ problems []error }
 
-func (e *environment) mistake(name, message string) {
-	e.mistakes = append(e.mistakes, invalid("invalid_setting", name, name+": "+message))
+func (e *environment) problem(name, message string) {
+	e.problems = append(e.problems, invalid("invalid_setting", name, name+": "+message))
 }
 
+// required is get for a variable that must be set. It reports one problem for a variable at most.
 func (e *environment) required(name string) string {
-	before := len(e.mistakes)
+	before := len(e.problems)
 	text := e.get(name)
-	if text == "" && len(e.mistakes) == before {
-		e.mistake(name, "is not set; set it, or "+name+"_FILE")
+	if text == "" && len(e.problems) == before {
+		e.problem(name, "is not set; set it, or "+name+"_FILE")
 	}
 	return text
 }
 
-// get returns a variable, or what is in the file that its twin names.
+// get returns the value of a variable, or the content of the file that the variable NAME_FILE names.
 func (e *environment) get(name string) string {
 	text, path := os.Getenv(name), os.Getenv(name+"_FILE")
 	if path == "" {
 		return text
 	}
 	if text != "" {
-		e.mistake(name, "is set, and so is "+name+"_FILE: set one of them")
+		e.problem(name, "is set, and so is "+name+"_FILE: set only one of them")
 		return ""
 	}
 	content, err := os.ReadFile(path) //nolint:gosec // the path is a setting of this program
 	if err != nil {
-		e.mistake(name+"_FILE", err.Error())
+		e.problem(name+"_FILE", err.Error())
 		return ""
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")

@@ -9,69 +9,77 @@ import (
 	"time"
 )
 
-// The kinds of failure, for errors.Is. An error can be of more than one: a wrong encryption key is
+// The kinds of failure, for errors.Is. An error can have more than one kind: a wrong encryption key is both
 // ErrEncryptionKeyMismatch and ErrForbidden.
 var (
-	// ErrInvalid: what was asked for breaks a rule; Message says which, and Field where. The client finds some of it
-	// before anything is sent, and Status is 0 then.
+	// ErrInvalid means that the input breaks a rule. Message names the rule and Field the input. Where the client
+	// itself detects it, nothing is sent and Status is 0.
 	ErrInvalid = errors.New("invalid")
-	// ErrUnauthenticated: the token, password or code is missing, wrong, expired or revoked.
+	// ErrUnauthenticated means that the token, password or code is missing, wrong, expired or revoked.
 	ErrUnauthenticated = errors.New("unauthenticated")
-	// ErrCodeRequired: the password is right, and the account wants a one-time code too. Also ErrUnauthenticated.
-	ErrCodeRequired = errors.New("one-time code required")
-	// ErrForbidden: known, but not allowed.
+	// ErrTOTPRequired means that the password is right and the user must also send a TOTP code. The error is
+	// ErrUnauthenticated too.
+	ErrTOTPRequired = errors.New("TOTP code required")
+	// ErrForbidden means that the caller is authenticated and lacks the role, group or permission.
 	ErrForbidden = errors.New("forbidden")
-	// ErrEncryptionKeyMismatch: the entry is encrypted under another key. Also ErrForbidden.
+	// ErrEncryptionKeyMismatch means that the entry is encrypted under another key. The error is ErrForbidden too.
 	ErrEncryptionKeyMismatch = errors.New("encryption key mismatch")
-	// ErrEncryptionKeyRequired: no encryption key, neither in Config nor with the call. Also ErrInvalid.
+	// ErrEncryptionKeyRequired means that neither Config nor the call has an encryption key. The error is ErrInvalid
+	// too.
 	ErrEncryptionKeyRequired = errors.New("encryption key required")
-	// ErrNotFound: not there, or not for this user to know of.
+	// ErrNotFound means that the resource does not exist or that the caller may not know about it.
 	ErrNotFound = errors.New("not found")
-	// ErrConflict: the present state does not admit the change; a name is taken, a limit is reached.
+	// ErrConflict means that the current state rules out the change: for example, a name is taken or a limit is
+	// reached.
 	ErrConflict = errors.New("conflict")
-	// ErrPrecondition: the entry is not as IfMatch or IfNoneMatch asks. Nothing was written.
+	// ErrPrecondition means that the entry does not match IfMatch or IfNoneMatch. Nothing was written.
 	ErrPrecondition = errors.New("precondition failed")
-	// ErrTooLarge: more than the server accepts.
+	// ErrTooLarge means that the request exceeds a size limit of the server.
 	ErrTooLarge = errors.New("too large")
-	// ErrThrottled: too many wrong attempts; RetryAfter says how long to wait.
+	// ErrThrottled means that a rate limit applies after too many wrong attempts. RetryAfter is the lockout time.
 	ErrThrottled = errors.New("throttled")
-	// ErrUnavailable: no connection, no whole answer, or an answer that the server, or a proxy before it, cannot serve now.
+	// ErrUnavailable means that there is no connection or no complete response, or that the server or a proxy cannot
+	// serve the request now.
 	ErrUnavailable = errors.New("unavailable")
-	// ErrServer: a fault of the server. Its log says more under RequestID.
+	// ErrServer means an internal error of the server. The server logs the details under RequestID.
 	ErrServer = errors.New("server fault")
-	// ErrBadAnswer: the answer is none that Lockbox gives: a redirect, a page, more than Config.MaxAnswerBytes.
-	ErrBadAnswer = errors.New("bad answer")
-	// ErrOutcomeUnknown: a change may or may not have been made; look before you try again. Reads never fail so.
+	// ErrBadResponse means that Lockbox did not produce the response: for example, it is a redirect, an HTML page, or
+	// larger than Config.MaxResponseBytes.
+	ErrBadResponse = errors.New("bad response")
+	// ErrOutcomeUnknown means that a change may or may not have been made. Read the current state before you retry.
+	// Reads never return it.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
 )
 
-// Error is why a request failed. Test it with errors.Is against the kinds above; Code is for what they do not tell apart.
-// It holds no secret: paths are shown as templates, and nothing that was sent is repeated.
+// Error is the error of a failed request. Test its kind with errors.Is; Code distinguishes cases within a kind. It
+// holds no secrets: Request is a path template, and no field repeats the request body.
 type Error struct {
-	// Request is the method and the template of the path: "GET /boxes/{box}/entries/{key}". "" where there was none.
+	// Request is the method and the path template, such as "GET /boxes/{box}/entries/{key}". It is empty when the error
+	// belongs to no request.
 	Request string
-	// Status is the status of the answer; 0 when there was no answer.
+	// Status is the HTTP status code, or 0 when there was no response.
 	Status int
-	// Code is the stable word for what is wrong, as docs/http.md lists them: "entry_not_found". "" when the answer has none.
+	// Code is the stable error code, such as "entry_not_found"; docs/http.md lists them. It is empty when the response
+	// has none.
 	Code string
-	// ID is the errorId of requests under /api/v1; 0 elsewhere, and for what their table does not list.
+	// ID is the errorId of requests under /api/v1. It is 0 for other requests and for errors without a number.
 	ID int
-	// Message is a sentence for people.
+	// Message describes the error for people.
 	Message string
-	// Field is the part of the input that is wrong, if one is.
+	// Field is the name of the invalid input, if there is one.
 	Field string
-	// RequestID is under what the server's log, and the record, have the request.
+	// RequestID identifies the request in the server's log and audit log.
 	RequestID string
-	// RetryAfter is how long the server asks to wait, 0 when it does not.
+	// RetryAfter is the wait that the server requests before a retry, or 0.
 	RetryAfter time.Duration
 
-	kinds   []error
-	cause   error
-	worth   bool // trying again may help
-	unclear bool // the server may have done what was asked
+	kinds      []error
+	cause      error
+	retryable  bool // the same request may succeed later
+	mayHaveRun bool // the server may have executed the request
 }
 
-// Error says what failed, with which status and code, and why.
+// Error returns the request, the status, the code and the message in one line.
 func (e *Error) Error() string {
 	var text strings.Builder
 	text.WriteString("client: ")
@@ -89,7 +97,7 @@ func (e *Error) Error() string {
 	}
 	text.WriteString(e.Message)
 	if errors.Is(e, ErrOutcomeUnknown) {
-		text.WriteString(" (it is unknown whether the change was made)")
+		text.WriteString(" (the change may or may not have been made)")
 	}
 	if e.Status >= http.StatusInternalServerError && e.RequestID != "" {
 		text.WriteString(" (request " + e.RequestID + ")")
@@ -97,13 +105,13 @@ func (e *Error) Error() string {
 	return text.String()
 }
 
-// Is reports whether the error is of a kind.
+// Is reports whether the error has the given kind.
 func (e *Error) Is(kind error) bool { return slices.Contains(e.kinds, kind) }
 
-// Unwrap returns what happened below HTTP, such as a *net.OpError or context.Canceled, or nil.
+// Unwrap returns the cause below HTTP, such as a *net.OpError or context.Canceled, or nil.
 func (e *Error) Unwrap() error { return e.cause }
 
-// invalid is a mistake that is found before anything is sent.
+// invalid returns the error for input that the client refuses before it sends anything.
 func invalid(code, field, message string) *Error {
 	return &Error{
 		Code:    code,
@@ -113,7 +121,7 @@ func invalid(code, field, message string) *Error {
 	}
 }
 
-// kindOfStatus is what a status says by itself.
+// kindOfStatus maps an HTTP status code to the kind of failure.
 func kindOfStatus(status int) error {
 	switch status {
 	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusUnsupportedMediaType:
@@ -138,21 +146,21 @@ func kindOfStatus(status int) error {
 		if status >= http.StatusInternalServerError {
 			return ErrServer
 		}
-		return ErrBadAnswer
+		return ErrBadResponse
 	}
 }
 
-// kindOfCode adds what a code says beyond its status.
+// kindOfCode maps error codes to a second, more precise kind than the one of their status.
 var kindOfCode = map[string]error{
 	"encryption_key_mismatch": ErrEncryptionKeyMismatch,
 	"encryption_key_required": ErrEncryptionKeyRequired,
-	"totp_required":           ErrCodeRequired,
+	"totp_required":           ErrTOTPRequired,
 	"outcome_unknown":         ErrOutcomeUnknown,
 }
 
-// accountErrors are the errors under /api/v1 by their number, in the words and kinds of the other requests: some have a
-// status that says something else.
-var accountErrors = map[int]struct {
+// accountsErrors maps the errorId of the accounts API to the codes and kinds of the other requests. The status code is
+// not enough there: 902, for example, is a failed sign-in with status 400.
+var accountsErrors = map[int]struct {
 	code string
 	kind error
 }{

@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// Settings of a program come from the entry that the environment names.
+// Read the settings of a program from the entry that the environment names.
 func Example() {
 	settings := struct {
 		Listen   string
@@ -21,7 +21,7 @@ func Example() {
 			Host     string
 			Password client.Secret
 		}
-	}{Workers: 4} // what the entry does not have keeps its default
+	}{Workers: 4} // fields that the entry lacks keep their defaults
 	if err := client.Unmarshal(context.Background(), &settings); err != nil {
 		log.Fatal(err)
 	}
@@ -61,9 +61,9 @@ func ExampleClient_ReadEntry() {
 	entry, err := c.ReadEntry(context.Background(), "prod", "app", nil)
 	switch {
 	case errors.Is(err, client.ErrNotFound):
-		log.Fatal("there is no such entry, or I have no part in the box")
+		log.Fatal("the entry does not exist, or the API key has no access to the box")
 	case errors.Is(err, client.ErrEncryptionKeyMismatch):
-		log.Fatal("it is encrypted under another key")
+		log.Fatal("the entry is encrypted under another key")
 	case err != nil:
 		log.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func ExampleClient_ReadEntry() {
 	// Output: 1 true
 }
 
-// Two writers at once: only one of them writes on top of what it read.
+// Use IfMatch to update an entry only if no other writer changed it in between.
 func ExampleClient_WriteEntry() {
 	ctx := context.Background()
 	c, err := client.FromEnv()
@@ -88,13 +88,13 @@ func ExampleClient_WriteEntry() {
 	}
 	fmt.Println("version", written.Version)
 	_, err = c.WriteEntry(ctx, "counters", "visits", 2, &client.WriteOptions{IfMatch: written.Version})
-	fmt.Println("on top of version 1:", err)
+	fmt.Println("update of version 1:", err)
 	_, err = c.WriteEntry(ctx, "counters", "visits", 2, &client.WriteOptions{IfMatch: written.Version})
-	fmt.Println("once more:", errors.Is(err, client.ErrPrecondition))
+	fmt.Println("conflict on the second update:", errors.Is(err, client.ErrPrecondition))
 	// Output:
 	// version 1
-	// on top of version 1: <nil>
-	// once more: true
+	// update of version 1: <nil>
+	// conflict on the second update: true
 }
 
 func ExampleClient_SignIn() {
@@ -104,8 +104,8 @@ func ExampleClient_SignIn() {
 		log.Fatal(err)
 	}
 	session, err := c.SignIn(ctx, client.Credentials{Username: "root", Password: client.NewSecret("root-password")})
-	if errors.Is(err, client.ErrCodeRequired) {
-		log.Fatal("ask for the one-time code, and sign in with it as Code")
+	if errors.Is(err, client.ErrTOTPRequired) {
+		log.Fatal("ask for the TOTP code, and sign in with it as Code")
 	}
 	if err != nil {
 		log.Fatal(err)
@@ -116,6 +116,27 @@ func ExampleClient_SignIn() {
 	}
 	fmt.Println(who.Username, time.Until(session.ExpiresAt).Round(24*time.Hour))
 	// Output: root 168h0m0s
+}
+
+// Sign in with a TOTP code, call the server with the access token, and refresh it before it expires.
+func ExampleAccounts_SignIn() {
+	ctx := context.Background()
+	c, err := client.New(client.Config{URL: os.Getenv("LOCKBOX_API_URL")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	pair, err := c.Accounts().SignIn(ctx, client.Credentials{Username: "anna", Code: client.NewSecret("492039")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	droplets, err := c.WithToken(pair.Access).ListDroplets(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(len(droplets), "droplets; refresh within", pair.ExpiresIn)
+	if pair, err = c.Accounts().Refresh(ctx, pair.Refresh); err != nil {
+		log.Fatal(err)
+	}
 }
 
 func ExampleClient_BoxEvents() {
@@ -155,7 +176,7 @@ func ExampleSecret() {
 
 func ExampleGenerateEncryptionKey() {
 	key := client.GenerateEncryptionKey()
-	again, err := client.ParseEncryptionKey(key.Reveal()) // Reveal is what is to be kept, outside of Lockbox
+	again, err := client.ParseEncryptionKey(key.Reveal()) // store the result of Reveal outside of Lockbox
 	fmt.Println(key, again.Generated(), err)
 	// Output: [client.EncryptionKey] true <nil>
 }

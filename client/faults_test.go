@@ -22,7 +22,7 @@ import (
 
 const canary = "canary-3f9b"
 
-// broken is a server in front of nothing: it counts the requests and answers as it is told, by the attempt from 1.
+// broken starts a fake server that counts the requests and calls answer with the attempt, from 1.
 func broken(t *testing.T, answer func(attempt int, w http.ResponseWriter, r *http.Request)) (url string,
 	attempts *atomic.Int32) {
 	t.Helper()
@@ -38,7 +38,7 @@ func at(url string) func(*client.Config) {
 	return func(config *client.Config) { config.URL = url }
 }
 
-// hangUp closes the connection before an answer.
+// hangUp closes the connection without a response.
 func hangUp(w http.ResponseWriter) {
 	conn, _, err := w.(http.Hijacker).Hijack()
 	if err == nil {
@@ -52,7 +52,7 @@ func fail(w http.ResponseWriter, status int, code string) {
 	_, _ = fmt.Fprintf(w, `{"status":%d,"code":%q,"detail":"because"}`, status, code)
 }
 
-// closedPort is an address where nobody listens.
+// closedPort returns a URL whose port refuses connections.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -76,7 +76,7 @@ func TestServerDown(t *testing.T) {
 	require.ErrorIs(t, c.Ready(t.Context()), client.ErrUnavailable)
 }
 
-// TestServerComesBack: what was not sent is sent again, even a write.
+// TestServerComesBack checks that a request that was never sent is retried, even a write.
 func TestServerComesBack(t *testing.T) {
 	t.Parallel()
 	address := closedPort(t)
@@ -98,8 +98,8 @@ func TestServerComesBack(t *testing.T) {
 	require.NoError(t, c.CreateBox(t.Context(), "prod"))
 }
 
-// TestSentAgain says which requests are sent again after which failures.
-func TestSentAgain(t *testing.T) {
+// TestRetries lists which requests are retried after which failures.
+func TestRetries(t *testing.T) {
 	t.Parallel()
 	read := func(ctx context.Context, c *client.Client) error { return second(c.ListBoxes(ctx)) }
 	remove := func(ctx context.Context, c *client.Client) error { return c.DeleteEntry(ctx, "box", "key", nil) }
@@ -114,7 +114,7 @@ func TestSentAgain(t *testing.T) {
 	password := func(ctx context.Context, c *client.Client) error {
 		return c.UpdateUser(ctx, "anna", client.UserChange{Password: code})
 	}
-	refresh := func(ctx context.Context, c *client.Client) error { return second(c.Refresh(ctx, code)) }
+	refresh := func(ctx context.Context, c *client.Client) error { return second(c.Accounts().Refresh(ctx, code)) }
 	ready := func(ctx context.Context, c *client.Client) error { return c.Ready(ctx) }
 
 	lost := func(w http.ResponseWriter) { hangUp(w) }
@@ -180,7 +180,7 @@ func TestSentAgain(t *testing.T) {
 	}
 }
 
-func TestDeletionWhoseAnswerIsLostHasWorked(t *testing.T) {
+func TestRetriedDeletionSucceeds(t *testing.T) {
 	t.Parallel()
 	url, attempts := broken(t, func(attempt int, w http.ResponseWriter, _ *http.Request) {
 		if attempt == 1 {
@@ -192,11 +192,11 @@ func TestDeletionWhoseAnswerIsLostHasWorked(t *testing.T) {
 	c := connect(t, at(url))
 	require.NoError(t, c.DeleteEntry(t.Context(), "box", "key", nil))
 	require.EqualValues(t, 2, attempts.Load())
-	require.ErrorIs(t, c.DeleteEntry(t.Context(), "box", "key", nil), client.ErrNotFound, "that was the first attempt")
+	require.ErrorIs(t, c.DeleteEntry(t.Context(), "box", "key", nil), client.ErrNotFound, "it was the first attempt")
 }
 
-// TestConditionBrokenByTheOwnWrite puts a proxy in front of the real server that loses the first answer.
-func TestConditionBrokenByTheOwnWrite(t *testing.T) {
+// TestConditionBrokenByOwnWrite puts a proxy in front of the real server that drops the first response.
+func TestConditionBrokenByOwnWrite(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	direct, box := boxFor(t)
@@ -215,7 +215,7 @@ func TestConditionBrokenByTheOwnWrite(t *testing.T) {
 	require.Equal(t, []any{"2", uint64(2)}, []any{string(entry.Value), entry.Version}, "it was written once")
 }
 
-// forward hands a request to the shared server, and the answer back unless it is to be lost.
+// forward sends a request to the shared server and returns the response, or drops it if lose is set.
 func forward(t *testing.T, w http.ResponseWriter, r *http.Request, lose bool) {
 	request, err := http.NewRequestWithContext(r.Context(), r.Method, serverURL+r.URL.RequestURI(), r.Body)
 	if !assert.NoError(t, err) {
@@ -252,10 +252,10 @@ func TestThrottledByTheServer(t *testing.T) {
 	require.ErrorIs(t, err, client.ErrThrottled)
 	require.Equal(t, "throttled", failure(t, err).Code)
 	require.InDelta(t, 30, failure(t, err).RetryAfter.Seconds(), 2,
-		"it is longer than MaxRetryWait, so it is told and not waited for")
+		"it is longer than MaxRetryWait, so the call fails at once")
 }
 
-func TestRetryAfterIsWaitedFor(t *testing.T) {
+func TestRetryAfterIsHonored(t *testing.T) {
 	t.Parallel()
 	url, attempts := broken(t, func(attempt int, w http.ResponseWriter, _ *http.Request) {
 		if attempt == 1 {
@@ -282,7 +282,7 @@ func TestRetryAfterAsADate(t *testing.T) {
 	require.InDelta(t, time.Hour, failure(t, err).RetryAfter, float64(5*time.Second))
 }
 
-func TestCancelledWhileWaitingToTryAgain(t *testing.T) {
+func TestCancelledWhileWaitingForRetry(t *testing.T) {
 	t.Parallel()
 	url, attempts := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) { hangUp(w) })
 	c := connect(t, func(config *client.Config) {
@@ -294,13 +294,13 @@ func TestCancelledWhileWaitingToTryAgain(t *testing.T) {
 	err := c.DeleteEntry(ctx, "box", "key", nil)
 	require.Less(t, time.Since(began), 10*time.Second)
 	require.ErrorIs(t, err, context.Canceled)
-	require.ErrorIs(t, err, client.ErrUnavailable, "why it waited")
+	require.ErrorIs(t, err, client.ErrUnavailable, "the reason for the retry")
 	require.ErrorIs(t, err, client.ErrOutcomeUnknown)
 	require.EqualValues(t, 1, attempts.Load())
 }
 
-// TestDeletingANameIsNotRepeated: what has the name by then may be somebody's new box or user.
-func TestDeletingANameIsNotRepeated(t *testing.T) {
+// TestDeletingANameIsNotRetried: a new box or user may have the name by then.
+func TestDeletingANameIsNotRetried(t *testing.T) {
 	t.Parallel()
 	url, attempts := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) { hangUp(w) })
 	c := connect(t, at(url))
@@ -332,7 +332,7 @@ func TestNoWaitBeyondTheDeadline(t *testing.T) {
 	defer cancel()
 	err := c.CreateBox(ctx, "box")
 	require.ErrorIs(t, err, client.ErrUnavailable)
-	require.Equal(t, "busy", failure(t, err).Code, "waiting in vain would have hidden this")
+	require.Equal(t, "busy", failure(t, err).Code, "the server's error is returned instead of a timeout")
 }
 
 func TestSlowServer(t *testing.T) {
@@ -346,7 +346,7 @@ func TestSlowServer(t *testing.T) {
 	_, err := c.ListBoxes(t.Context())
 	require.ErrorIs(t, err, client.ErrUnavailable)
 	require.EqualValues(t, 2, attempts.Load())
-	require.ErrorContains(t, err, "no answer within 50ms")
+	require.ErrorContains(t, err, "no response within 50ms")
 	require.ErrorIs(t, c.CreateBox(t.Context(), "box"), client.ErrOutcomeUnknown)
 	require.EqualValues(t, 3, attempts.Load())
 

@@ -2,10 +2,10 @@ package client
 
 import "context"
 
-// Welcome returns the line with which the server greets, which needs no token.
+// Welcome returns the server's welcome text. It needs no token.
 func (c *Client) Welcome(ctx context.Context) (string, error) {
 	k := get("/")
-	k.nobody = true
+	k.anonymous = true
 	got, err := c.do(ctx, k)
 	if err != nil {
 		return "", err
@@ -13,15 +13,16 @@ func (c *Client) Welcome(ctx context.Context) (string, error) {
 	return string(got.body), nil
 }
 
-// Healthy returns nil when the process of the server lives. It is sent once, and needs no token.
+// Healthy returns nil if the server process responds (liveness). It is not retried and needs no token.
 func (c *Client) Healthy(ctx context.Context) error { return c.check(ctx, "/healthz") }
 
-// Ready returns nil when the server can do its work, and ErrUnavailable when its database does not answer or it is
-// stopping. It is sent once, and needs no token.
+// Ready returns nil if the server can serve requests (readiness), and ErrUnavailable if its database does not respond
+// or the server is shutting down. It is not retried and needs no token.
 func (c *Client) Ready(ctx context.Context) error { return c.check(ctx, "/readyz") }
 
+// check sends a probe. A probe reports the state at one moment, so it is never retried.
 func (c *Client) check(ctx context.Context, path string) error {
 	k := get(path)
-	k.nobody, k.once = true, true
+	k.anonymous, k.noRetry = true, true
 	return c.run(ctx, k)
 }

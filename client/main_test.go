@@ -18,14 +18,15 @@ import (
 	"github.com/lockbox-go/lockbox/tests/live"
 )
 
-// One server for all tests and examples of the package: each test has boxes and users of its own.
+// All tests and examples of the package share one server. Each test uses its own boxes and users.
 var (
 	serverURL  string
 	rootKey    client.Secret
 	encryption = client.GenerateEncryptionKey()
 )
 
-const exampleSettings = `{"listen":":8080","timeout":"5s","database":{"host":"db.example.org","port":5432,"password":"s3cret"}}`
+const exampleSettings = `{"listen":":8080","timeout":"5s",` +
+	`"database":{"host":"db.example.org","port":5432,"password":"s3cret"}}`
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
@@ -41,7 +42,7 @@ func run(m *testing.M) int {
 	}
 	before := goleak.IgnoreCurrent()
 	code := m.Run()
-	// Connections that are kept for the next request are no leak, and neither is what the server still has to write.
+	// Idle connections are no leak, and neither are the server's pending writes.
 	err = goleak.Find(before, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
 		goleak.IgnoreAnyFunction("net/http.(*conn).serve"),
@@ -53,19 +54,19 @@ func run(m *testing.M) int {
 	return code
 }
 
-// prepare makes the owner, and what the examples read.
+// prepare creates the owner and the entry that the examples read.
 func prepare() error {
 	ctx := context.Background()
-	nobody, err := client.New(client.Config{URL: serverURL, EncryptionKey: encryption})
+	anonymous, err := client.New(client.Config{URL: serverURL, EncryptionKey: encryption})
 	if err != nil {
 		return err
 	}
-	rootKey, err = nobody.Initialize(ctx,
+	rootKey, err = anonymous.Initialize(ctx,
 		client.FirstUser{Username: "root", Password: client.NewSecret("root-password")})
 	if err != nil {
 		return err
 	}
-	root := nobody.WithToken(rootKey)
+	root := anonymous.WithToken(rootKey)
 	if err := root.CreateBox(ctx, "prod"); err != nil {
 		return err
 	}
@@ -81,7 +82,7 @@ func prepare() error {
 	return nil
 }
 
-// connect makes a client of the shared server, or of URL, with the owner's key and quick retries.
+// connect returns a client of the shared server with the owner's key and quick retries; change may modify its config.
 func connect(t *testing.T, change func(*client.Config)) *client.Client {
 	t.Helper()
 	config := client.Config{
@@ -98,35 +99,35 @@ func connect(t *testing.T, change func(*client.Config)) *client.Client {
 	return c
 }
 
-// boxFor makes a box that is named after the test, and returns the owner's client too.
+// boxFor creates a box that is named after the test, and returns it with the owner's client.
 func boxFor(t *testing.T) (*client.Client, string) {
 	t.Helper()
 	root, box := connect(t, nil), strings.ToLower(strings.NewReplacer("/", ".", "_", ".").Replace(t.Name()))
 	require.NoError(t, root.CreateBox(t.Context(), box))
-	t.Cleanup(func() { gone(t, root.DeleteBox(context.Background(), box)) })
+	t.Cleanup(func() { deleted(t, root.DeleteBox(context.Background(), box)) })
 	return root, box
 }
 
-// userFor makes a user and returns a client with its API key.
+// userFor creates a user and returns a client with its API key.
 func userFor(t *testing.T, name string) *client.Client {
 	t.Helper()
 	root := connect(t, nil)
 	key, err := root.CreateUser(t.Context(),
 		client.NewUser{Username: name, Password: client.NewSecret(name + "-password")})
 	require.NoError(t, err)
-	t.Cleanup(func() { gone(t, root.DeleteUser(context.Background(), name)) })
+	t.Cleanup(func() { deleted(t, root.DeleteUser(context.Background(), name)) })
 	return root.WithToken(key)
 }
 
-// gone accepts that the test itself deleted it; a second round of the same test finds the name free.
-func gone(t *testing.T, err error) {
+// deleted checks the result of a cleanup. The test itself may have deleted the object.
+func deleted(t *testing.T, err error) {
 	t.Helper()
 	if !errors.Is(err, client.ErrNotFound) {
 		assert.NoError(t, err)
 	}
 }
 
-// failure is the error as the package's own type.
+// failure returns the *client.Error in err.
 func failure(t *testing.T, err error) *client.Error {
 	t.Helper()
 	var failed *client.Error

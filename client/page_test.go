@@ -19,7 +19,7 @@ func page(t *testing.T) string {
 	return string(text)
 }
 
-// TestThePagesProgram compiles the program of docs/go.md in a folder of its own and runs it against the real server.
+// TestThePagesProgram compiles the program in docs/go.md and runs it against the real server.
 func TestThePagesProgram(t *testing.T) {
 	t.Parallel()
 	_, rest, found := strings.Cut(page(t), "```go\npackage main\n")
@@ -27,13 +27,13 @@ func TestThePagesProgram(t *testing.T) {
 	require.True(t, found && ended, "docs/go.md has no program")
 	file := filepath.Join(t.TempDir(), "main.go")
 	require.NoError(t, os.WriteFile(file, []byte("package main\n"+program), 0o600))
-	command := exec.CommandContext(t.Context(), "go", "run", file) // from within the module, where its import is found
+	command := exec.CommandContext(t.Context(), "go", "run", file) // run inside the module, where the import resolves
 	out, err := command.CombinedOutput()
 	require.NoError(t, err, string(out))
 	require.Equal(t, "connecting to db.example.org\n", string(out))
 }
 
-// TestThePageNamesWhatThereIs looks for everything of the package that the page names.
+// TestThePageNamesWhatThereIs checks that every identifier of the package that docs/go.md names exists.
 func TestThePageNamesWhatThereIs(t *testing.T) {
 	t.Parallel()
 	out, err := exec.CommandContext(t.Context(), "go", "doc", "-all", ".").CombinedOutput()

@@ -5,48 +5,42 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"mime"
 	"net/http"
 	"net/url"
 	"strings"
 )
 
-// call is one request of the contract.
+// call describes one API request before it is encoded.
 type call struct {
 	method string
-	// path is the template; a parameter is one segment.
+	// path is the path template. Each {parameter} is one path segment.
 	path   string
-	params []string
+	params []string // the values of the template's parameters, in order
 	query  url.Values
 	header http.Header
-	body   any // to be sent as JSON; []byte is JSON already; nil is no body
-	want   int // the status of success
-	// again says that sending it a second time does no harm when it is unknown whether the first one worked.
-	again bool
-	// gone are the codes that, when it is sent again, say that the first one worked.
-	gone []string
-	// once says that it is sent once and no more, whatever becomes of it.
-	once bool
-	// nobody says that the token is not sent.
-	nobody bool
-}
-
-// answer is what came back with the status that was wanted.
-type answer struct {
-	header http.Header
-	body   []byte
+	body   any // encoded as JSON; a []byte is already JSON, nil means no body
+	want   int // the status code of a success
+	// idempotent allows a retry after an attempt that may have taken effect.
+	idempotent bool
+	// alreadyDone lists the error codes which prove, on a retry, that an earlier attempt took effect.
+	alreadyDone []string
+	// noRetry sends the request exactly once, whatever the result.
+	noRetry bool
+	// anonymous sends the request without the client's token.
+	anonymous bool
 }
 
 func get(path string, params ...string) call {
 	return call{
-		method: http.MethodGet,
-		path:   path,
-		params: params,
-		want:   http.StatusOK,
-		again:  true,
+		method:     http.MethodGet,
+		path:       path,
+		params:     params,
+		want:       http.StatusOK,
+		idempotent: true,
 	}
 }
 
+// post returns a call that is not idempotent.
 func post(path string, body any, want int, params ...string) call {
 	return call{
 		method: http.MethodPost,
@@ -59,90 +53,98 @@ func post(path string, body any, want int, params ...string) call {
 
 func put(path string, body any, params ...string) call {
 	return call{
-		method: http.MethodPut,
-		path:   path,
-		params: params,
-		body:   body,
-		want:   http.StatusNoContent,
-		again:  true,
+		method:     http.MethodPut,
+		path:       path,
+		params:     params,
+		body:       body,
+		want:       http.StatusNoContent,
+		idempotent: true,
 	}
 }
 
-func remove(path, gone string, params ...string) call {
+// remove returns an idempotent deletion. On a retry, the error code notFound counts as a success.
+func remove(path, notFound string, params ...string) call {
 	return call{
-		method: http.MethodDelete,
-		path:   path,
-		params: params,
-		want:   http.StatusNoContent,
-		again:  true,
-		gone:   []string{gone},
+		method:      http.MethodDelete,
+		path:        path,
+		params:      params,
+		want:        http.StatusNoContent,
+		idempotent:  true,
+		alreadyDone: []string{notFound},
 	}
 }
 
+// name is the method and the path template, which is safe to log.
 func (k call) name() string { return k.method + " " + k.path }
 
-// reads reports whether the request changes nothing.
-func (k call) reads() bool { return k.method == http.MethodGet }
+func (k call) readOnly() bool { return k.method == http.MethodGet }
 
-// account reports whether the request is one of those that have errors of their own.
-func (k call) account() bool { return strings.HasPrefix(k.path, accounts+"/") }
+// accountsAPI reports whether the server answers errors in the format of /api/v1.
+func (k call) accountsAPI() bool { return strings.HasPrefix(k.path, accountsPrefix+"/") }
 
-// fill puts the parameters into the template, each encoded as one segment. Those that would change the path's meaning
-// are no names of anything.
-func (k call) fill() (string, *Error) {
+// expandPath fills in the path template and escapes each parameter as one segment. It refuses "", "." and "..", because
+// they would change which resource the path names.
+func (k call) expandPath() (string, *Error) {
 	path, params := k.path, k.params
-	var filled strings.Builder
+	var expanded strings.Builder
 	for {
 		before, rest, found := strings.Cut(path, "{")
-		filled.WriteString(before)
+		expanded.WriteString(before)
 		if !found {
-			return filled.String(), nil
+			return expanded.String(), nil
 		}
 		name, after, _ := strings.Cut(rest, "}")
 		if params[0] == "" || params[0] == "." || params[0] == ".." {
-			return "", invalid(name+"_required", name, name+` is empty, or one of "." and ".."`)
+			return "", invalid(name+"_required", name, name+` must not be empty, "." or ".."`)
 		}
-		filled.WriteString(url.PathEscape(params[0]))
+		expanded.WriteString(url.PathEscape(params[0]))
 		path, params = after, params[1:]
 	}
 }
 
-// parcel is a call that is ready to be sent, as often as it takes.
-type parcel struct {
+// preparedCall is a call that is encoded and can be sent more than once.
+type preparedCall struct {
 	call
-	url string
-	out []byte
-	id  string // the same for all attempts, so that the server's log shows that they belong together
+	url     string
+	payload []byte // nil means no body
+	id      string // X-Request-Id; the same for all attempts, to correlate them in the server's log
 }
 
-func (c *Client) pack(k call) (*parcel, *Error) {
-	path, mistake := k.fill()
-	if mistake != nil {
-		mistake.Request = k.name()
-		return nil, mistake
+func (c *Client) prepare(k call) (*preparedCall, *Error) {
+	path, failure := k.expandPath()
+	if failure != nil {
+		failure.Request = k.name()
+		return nil, failure
 	}
-	p := &parcel{call: k, url: c.base + path, id: strings.ToLower(rand.Text())}
+	p := &preparedCall{
+		call: k,
+		url:  c.base + path,
+		id:   strings.ToLower(rand.Text()),
+	}
 	if len(k.query) > 0 {
 		p.url += "?" + k.query.Encode()
 	}
 	switch body := k.body.(type) {
 	case nil:
 	case []byte:
-		p.out = body
+		p.payload = body
 	default:
 		text, err := json.Marshal(body)
 		if err != nil {
-			return nil, &Error{Request: k.name(), Message: "the request cannot be written as JSON",
-				kinds: []error{ErrInvalid}}
+			return nil, &Error{
+				Request: k.name(),
+				Message: "the request body cannot be encoded as JSON",
+				kinds:   []error{ErrInvalid},
+			}
 		}
-		p.out = text
+		p.payload = text
 	}
 	return p, nil
 }
 
-// request makes the request anew, for an attempt.
-func (c *Client) request(ctx context.Context, p *parcel) (*http.Request, error) {
-	request, err := http.NewRequestWithContext(ctx, p.method, p.url, bytes.NewReader(p.out))
+// newRequest builds the HTTP request of one attempt.
+func (c *Client) newRequest(ctx context.Context, p *preparedCall) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, p.method, p.url, bytes.NewReader(p.payload))
 	if err != nil {
 		return nil, err
 	}
@@ -152,57 +154,34 @@ func (c *Client) request(ctx context.Context, p *parcel) (*http.Request, error) 
 	request.Header.Set("User-Agent", c.config.UserAgent)
 	request.Header.Set("X-Request-Id", p.id)
 	request.Header.Set("Accept", "application/json, application/problem+json")
-	if p.out != nil {
+	if p.payload != nil {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	if !c.config.Token.IsZero() && !p.nobody {
+	if !c.config.Token.IsZero() && !p.anonymous {
 		request.Header.Set("Authorization", "Bearer "+c.config.Token.Reveal())
 	}
 	return request, nil
 }
 
-// run sends a request whose answer has no body that matters.
+// run sends a request and ignores the response body.
 func (c *Client) run(ctx context.Context, k call) error {
 	_, err := c.do(ctx, k)
 	return err
 }
 
-// fetch sends a request and reads its answer, which is JSON.
+// fetch sends a request and decodes its JSON response into T. On an error it returns the zero T.
 func fetch[T any](ctx context.Context, c *Client, k call) (T, error) {
-	var into, none T
+	var into, zero T
 	got, err := c.do(ctx, k)
 	if err != nil {
-		return none, err
+		return zero, err
 	}
-	if mistake := got.checkJSON(k); mistake != nil {
-		return none, mistake
+	if failure := got.checkJSON(k); failure != nil {
+		return zero, failure
 	}
 	if json.Unmarshal(got.body, &into) != nil {
-		return none, badAnswer(k,
-			"the answer is not the JSON that this request has: client and server may be of different versions")
+		return zero, badResponse(k,
+			"the response does not have the expected JSON fields: check that client and server versions match")
 	}
 	return into, nil
-}
-
-// checkJSON refuses what a proxy, or another program at this address, answers in place of Lockbox.
-func (a *answer) checkJSON(k call) *Error {
-	media, _, _ := mime.ParseMediaType(a.header.Get("Content-Type"))
-	if media != "application/json" || !json.Valid(a.body) {
-		return badAnswer(k, "the answer is not JSON: is URL the address of a Lockbox server?")
-	}
-	return nil
-}
-
-// badAnswer is about an answer with the status of success.
-func badAnswer(k call, message string) *Error {
-	failure := &Error{
-		Request: k.name(),
-		Status:  k.want,
-		Message: message,
-		kinds:   []error{ErrBadAnswer},
-	}
-	if !k.reads() {
-		failure.kinds = append(failure.kinds, ErrOutcomeUnknown)
-	}
-	return failure
 }

@@ -17,11 +17,11 @@ import (
 )
 
 type request struct {
-	method string // of Client
+	method string // of Client, or of Accounts with its prefix
 	send   func(context.Context, *client.Client) error
 }
 
-// requests says which method of Client sends which request. Parameters are the words of the route's template.
+// requests maps each route to the method that sends it. The parameters have the names of the route's template.
 var requests = map[string]request{
 	"GET /": {"Welcome", func(ctx context.Context, c *client.Client) error { return second(c.Welcome(ctx)) }},
 	"POST /init": {"Initialize", func(ctx context.Context, c *client.Client) error {
@@ -118,21 +118,23 @@ var requests = map[string]request{
 		return second(c.ListBoxEvents(ctx, "box", nil))
 	}},
 
-	"POST /api/v1/user/auth": {"SignInWithCode", func(ctx context.Context, c *client.Client) error {
-		return second(c.SignInWithCode(ctx, client.Credentials{}))
+	"POST /api/v1/user/auth": {"Accounts.SignIn", func(ctx context.Context, c *client.Client) error {
+		return second(c.Accounts().SignIn(ctx, client.Credentials{}))
 	}},
-	"POST /api/v1/user/auth/refresh": {"Refresh",
-		func(ctx context.Context, c *client.Client) error { return second(c.Refresh(ctx, code)) }},
-	"DELETE /api/v1/user/auth/revoke/:user": {"RevokeSessions",
-		func(ctx context.Context, c *client.Client) error { return c.RevokeSessions(ctx, "user") }},
-	"GET /api/v1/user/auth/setup/:user": {"ShowTOTP",
-		func(ctx context.Context, c *client.Client) error { return second(c.ShowTOTP(ctx, "user")) }},
-	"GET /api/v1/user/list": {"ListAccounts",
-		func(ctx context.Context, c *client.Client) error { return second(c.ListAccounts(ctx)) }},
-	"POST /api/v1/user/add": {"AddAccount",
-		func(ctx context.Context, c *client.Client) error { return second(c.AddAccount(ctx, "anna", "viewer")) }},
-	"DELETE /api/v1/user/delete/:user": {"DeleteAccount",
-		func(ctx context.Context, c *client.Client) error { return second(c.DeleteAccount(ctx, "user")) }},
+	"POST /api/v1/user/auth/refresh": {"Accounts.Refresh",
+		func(ctx context.Context, c *client.Client) error { return second(c.Accounts().Refresh(ctx, code)) }},
+	"DELETE /api/v1/user/auth/revoke/:user": {"Accounts.RevokeSessions",
+		func(ctx context.Context, c *client.Client) error { return c.Accounts().RevokeSessions(ctx, "user") }},
+	"GET /api/v1/user/auth/setup/:user": {"Accounts.ShowTOTP",
+		func(ctx context.Context, c *client.Client) error { return second(c.Accounts().ShowTOTP(ctx, "user")) }},
+	"GET /api/v1/user/list": {"Accounts.ListUsers",
+		func(ctx context.Context, c *client.Client) error { return second(c.Accounts().ListUsers(ctx)) }},
+	"POST /api/v1/user/add": {"Accounts.AddUser",
+		func(ctx context.Context, c *client.Client) error {
+			return second(c.Accounts().AddUser(ctx, "anna", "viewer"))
+		}},
+	"DELETE /api/v1/user/delete/:user": {"Accounts.DeleteUser",
+		func(ctx context.Context, c *client.Client) error { return second(c.Accounts().DeleteUser(ctx, "user")) }},
 
 	"GET /api/v1/droplet/list": {"ListDroplets",
 		func(ctx context.Context, c *client.Client) error { return second(c.ListDroplets(ctx)) }},
@@ -159,12 +161,12 @@ var code = client.NewSecret("123456")
 
 func second[T any](_ T, err error) error { return err }
 
-// forPeople are routes that programs have no use for.
+// forPeople lists the routes that serve browsers and so have no method.
 var forPeople = []string{"GET /openapi.yaml", "GET /docs"}
 
-// local are the methods that send no request of their own.
+// local lists the methods that send no request of their own.
 var local = []string{"Unmarshal", "UnmarshalEntry", "Events", "BoxEvents", "WithToken", "WithEncryptionKey", "URL",
-	"Format"}
+	"Format", "Accounts", "Accounts.Format"}
 
 func TestEachRouteHasAMethod(t *testing.T) {
 	t.Parallel()
@@ -172,7 +174,7 @@ func TestEachRouteHasAMethod(t *testing.T) {
 		name := route.Method + " " + route.Path
 		_, known := requests[name]
 		assert.True(t, known || slices.Contains(forPeople, name),
-			"%s has no method of Client: add one, and a line to requests", name)
+			"%s has no client method: add one, and a line to requests", name)
 	}
 }
 
@@ -185,10 +187,13 @@ func TestEachMethodIsOfARoute(t *testing.T) {
 	for method := range reflect.TypeFor[*client.Client]().Methods() {
 		got = append(got, method.Name)
 	}
+	for method := range reflect.TypeFor[client.Accounts]().Methods() {
+		got = append(got, "Accounts."+method.Name)
+	}
 	require.ElementsMatch(t, append(want, local...), got)
 }
 
-// TestEachMethodSendsItsRequest calls each method and looks at what arrives.
+// TestEachMethodSendsItsRequest calls each method and compares the request that the server receives.
 func TestEachMethodSendsItsRequest(t *testing.T) {
 	t.Parallel()
 	for name, request := range requests {

@@ -7,15 +7,15 @@ import (
 
 const redactedSecret = "[client.Secret]"
 
-// Secret is text that must not be printed: a token, a password, a one-time code. fmt, log, slog and encoding/json show
-// "[client.Secret]" in its place; [Secret.Reveal] returns the text. The text is held by a function, which fmt cannot look
-// into where it does not ask the methods.
+// Secret is text that must not be printed, such as a token, a password or a TOTP code. fmt, log, slog and encoding/json
+// show "[client.Secret]" instead; [Secret.Reveal] returns the text. A closure holds the text, so fmt cannot reach it by
+// reflection where it does not call methods.
 //
-// A field of this type in your own settings struct is filled by [Unmarshal] and stays out of your logs. Since writing it
-// as JSON gives the words above, [Client.WriteEntry] refuses a value that holds them.
+// [Unmarshal] fills fields of this type in your settings struct, and they stay out of your logs. Encoded as JSON, a
+// Secret becomes the placeholder; [Client.WriteEntry] therefore refuses values that contain it.
 type Secret struct{ text func() string }
 
-// NewSecret wraps text. The empty text is the zero Secret.
+// NewSecret returns a Secret that holds text. For the empty text it returns the zero Secret.
 func NewSecret(text string) Secret {
 	if text == "" {
 		return Secret{}
@@ -23,7 +23,7 @@ func NewSecret(text string) Secret {
 	return Secret{text: func() string { return text }}
 }
 
-// Reveal returns the text, "" of the zero Secret.
+// Reveal returns the text, or "" for the zero Secret.
 func (s Secret) Reveal() string {
 	if s.text == nil {
 		return ""
@@ -31,7 +31,7 @@ func (s Secret) Reveal() string {
 	return s.text()
 }
 
-// IsZero reports whether there is no text.
+// IsZero reports whether the Secret is unset.
 func (s Secret) IsZero() bool { return s.text == nil }
 
 // String returns "[client.Secret]".
@@ -40,16 +40,16 @@ func (s Secret) String() string { return redactedSecret }
 // GoString returns "[client.Secret]".
 func (s Secret) GoString() string { return redactedSecret }
 
-// Format writes "[client.Secret]" whatever the verb.
+// Format implements fmt.Formatter. It prints "[client.Secret]" for every verb.
 func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redactedSecret)) }
 
-// LogValue writes "[client.Secret]" into the log.
+// LogValue implements slog.LogValuer and returns "[client.Secret]".
 func (s Secret) LogValue() slog.Value { return slog.StringValue(redactedSecret) }
 
-// MarshalText writes "[client.Secret]" into JSON and any other encoding of text.
+// MarshalText implements encoding.TextMarshaler and returns "[client.Secret]", also in JSON.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redactedSecret), nil }
 
-// UnmarshalText takes the text, which is how encoding/json fills a Secret from a string.
+// UnmarshalText implements encoding.TextUnmarshaler; encoding/json uses it to decode a string into a Secret.
 func (s *Secret) UnmarshalText(text []byte) error {
 	*s = NewSecret(string(text))
 	return nil

@@ -36,7 +36,7 @@ func TestUnmarshal(t *testing.T) {
 	require.Len(t, tree, 3)
 }
 
-// own refuses with the value in its words, as a careless type does.
+// own repeats the value in its error, as a careless type could.
 type own string
 
 func (o *own) UnmarshalText(text []byte) error {
@@ -45,7 +45,7 @@ func (o *own) UnmarshalText(text []byte) error {
 	return err
 }
 
-func TestUnmarshalWhatDoesNotFit(t *testing.T) {
+func TestUnmarshalWrongTypes(t *testing.T) {
 	t.Parallel()
 	c, box := boxFor(t)
 	for _, test := range []struct {
@@ -68,7 +68,7 @@ func TestUnmarshalWhatDoesNotFit(t *testing.T) {
 			test.value)
 		require.NotRegexp(t, canary+"|7000000|1\\.5", err.Error())
 		if filled, ok := test.into.(*settings); ok {
-			require.Equal(t, settings{}, *filled, "nothing is half-filled")
+			require.Equal(t, settings{}, *filled, "settings is unchanged")
 		}
 	}
 	for _, into := range []any{nil, settings{}, (*settings)(nil)} {

@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// The roles in the system.
+// The system roles.
 const (
 	RoleUser  = "user"
 	RoleAdmin = "admin"
 )
 
-// The groups of accounts, each including the one before. GroupNone takes a user out of its group.
+// The groups of the accounts API. Each includes the rights of the one before it. GroupNone, in UserChange, removes a
+// user from its group.
 const (
 	GroupViewer  = "viewer"
 	GroupManager = "manager"
@@ -22,63 +23,64 @@ const (
 
 const userPath = "/users/{username}"
 
-// User is a user as admins and itself see it.
+// User describes a user, for admins and for the user itself.
 type User struct {
 	Username  string    `json:"username"`
 	Role      string    `json:"role"`
 	IsActive  bool      `json:"isActive"`
 	CreatedAt time.Time `json:"createdAt"`
 	UpdatedAt time.Time `json:"updatedAt"`
-	// APIKeys are the ids of the usable API keys; the keys themselves where the server is set to show them, which is why
-	// they do not print.
+	// APIKeys are the ids of the API keys that are neither expired nor revoked. If the server is configured with
+	// LOCKBOX_SHOW_API_KEYS, they are the whole keys, so the type is Secret.
 	APIKeys []Secret `json:"apiKeys"`
-	// Permissions are those that the user has in at least one box.
+	// Permissions are the permissions that the user has in at least one box.
 	Permissions []Permission `json:"permissions"`
 }
 
-// Identity is whose token it is.
+// Identity describes the user and the token of a request.
 type Identity struct {
 	Username string `json:"username"`
 	Role     string `json:"role"`
-	// Group is "" for a user without one.
+	// Group is GroupViewer, GroupManager or GroupOwner, or "" for a user without a group.
 	Group string    `json:"group,omitempty"`
 	Token TokenInfo `json:"token"`
 }
 
-// TokenInfo is what the server knows of the token that a request brought.
+// TokenInfo describes the token of a request, without the token itself.
 type TokenInfo struct {
-	// Kind is "api-key" or that of a session.
+	// Kind is "api-key", "session" (from Client.SignIn) or "access-token" (from Accounts.SignIn).
 	Kind string `json:"kind"`
 	ID   string `json:"id"`
+	// Name is the name of an API key, if it has one.
 	Name string `json:"name"`
-	// ExpiresAt is the zero time when it never ends.
+	// ExpiresAt is the zero time for a token that never expires.
 	ExpiresAt time.Time `json:"expiresAt,omitzero"`
 }
 
-// FirstUser is who becomes the owner of a new Lockbox.
+// FirstUser is the future owner of a new Lockbox.
 type FirstUser struct {
 	Username string
 	Password Secret
-	// InitToken is what the server's LOCKBOX_INIT_TOKEN is set to.
+	// InitToken must equal the server's LOCKBOX_INIT_TOKEN, if that is set.
 	InitToken Secret
 }
 
-// Initialize makes the owner of a new Lockbox and returns an API key of its. It works once ever: ErrConflict
-// (already_initialized) afterwards.
+// Initialize creates the owner of a new Lockbox and returns an API key for it. It succeeds once per installation and
+// then returns ErrConflict (already_initialized). It needs no token.
 func (c *Client) Initialize(ctx context.Context, user FirstUser) (Secret, error) {
-	k := post("/init", passwordBody{user.Username, user.Password.Reveal(), "", ""}, http.StatusOK)
-	k.nobody = true
+	k := post("/init", passwordBody{Username: user.Username, Password: user.Password.Reveal()}, http.StatusOK)
+	k.anonymous = true
 	if !user.InitToken.IsZero() {
 		if !isHeaderText(user.InitToken.Reveal()) {
 			return Secret{}, invalid("invalid_init_token", "InitToken",
-				"InitToken cannot stand in a header: was it cut out with a line end?")
+				"InitToken contains characters that a header cannot carry: check it for a trailing line end")
 		}
 		k.header = http.Header{"X-Init-Token": {user.InitToken.Reveal()}}
 	}
 	return c.apiKey(ctx, k)
 }
 
-// passwordBody is how somebody names itself in a body.
+// passwordBody is the request body of sign-in and of user creation.
 type passwordBody struct {
 	Username string `json:"username"`
 	Password string `json:"password,omitempty"`
@@ -86,44 +88,45 @@ type passwordBody struct {
 	Code     string `json:"code,omitempty"`
 }
 
-// WhoAmI returns whose the token is.
+// WhoAmI returns the user and the details of the client's token.
 func (c *Client) WhoAmI(ctx context.Context) (*Identity, error) {
-	who, err := fetch[Identity](ctx, c, get("/whoami"))
+	identity, err := fetch[Identity](ctx, c, get("/whoami"))
 	if err != nil {
 		return nil, err
 	}
-	return &who, nil
+	return &identity, nil
 }
 
-// ListUsers returns the names of all users, sorted. Admins may.
+// ListUsers returns the names of all users, sorted. Allowed for admins.
 func (c *Client) ListUsers(ctx context.Context) ([]string, error) {
 	return fetch[[]string](ctx, c, get("/users"))
 }
 
-// NewUser is a user to be.
+// NewUser is the input of CreateUser.
 type NewUser struct {
 	Username string
 	Password Secret
-	// Role is RoleUser or RoleAdmin; "" the first.
+	// Role is RoleUser or RoleAdmin; "" means RoleUser.
 	Role string
 }
 
-// CreateUser makes a user and returns an API key of its. Admins may, and anybody where the server lets anybody register.
-// It returns ErrConflict (user_exists) when the name is taken.
+// CreateUser creates a user and returns an API key for it. It returns ErrConflict (user_exists) if the name is taken.
+// Allowed for admins, and for everyone if the server allows open registration; the role is RoleUser then.
 func (c *Client) CreateUser(ctx context.Context, user NewUser) (Secret, error) {
-	k := post("/users", passwordBody{user.Username, user.Password.Reveal(), user.Role, ""}, http.StatusCreated)
+	body := passwordBody{Username: user.Username, Password: user.Password.Reveal(), Role: user.Role}
+	k := post("/users", body, http.StatusCreated)
 	got, err := c.do(ctx, k)
 	if err != nil {
 		return Secret{}, err
 	}
 	key := got.header.Get("X-API-Key")
 	if key == "" {
-		return Secret{}, badAnswer(k, "the answer has no X-API-Key: does a proxy take it out?")
+		return Secret{}, badResponse(k, "the response has no X-API-Key header: check whether a proxy removes it")
 	}
 	return NewSecret(key), nil
 }
 
-// DescribeUser returns a user. Admins and the user itself may.
+// DescribeUser returns a user. Allowed for admins and for the user itself.
 func (c *Client) DescribeUser(ctx context.Context, username string) (*User, error) {
 	type fields User
 	got, err := fetch[struct {
@@ -140,23 +143,24 @@ func (c *Client) DescribeUser(ctx context.Context, username string) (*User, erro
 	return &user, nil
 }
 
-// UserChange is what to change about a user.
+// UserChange lists the changes of UpdateUser. Zero fields change nothing.
 type UserChange struct {
-	// Role is RoleUser or RoleAdmin; "" leaves it.
+	// Role is RoleUser or RoleAdmin.
 	Role string
-	// Group is one of the groups, or GroupNone; "" leaves it. The owner may change it, and hands its place over with
-	// GroupOwner.
+	// Group is one of the groups, or GroupNone. Only the owner may set it. GroupOwner transfers the ownership of the
+	// installation.
 	Group string
-	// IsActive false ends all sessions and API keys; nil leaves it.
+	// IsActive deactivates or activates the user. Deactivation revokes all sessions and API keys.
 	IsActive *bool
-	// Password is a new one, which ends all sessions. The user itself sends CurrentPassword with it.
+	// Password is the new password, which revokes all sessions. Users who change their own password must also set
+	// CurrentPassword.
 	Password, CurrentPassword Secret
-	// RevokeAPIKeys ends all API keys, together with a new password.
+	// RevokeAPIKeys revokes all API keys, together with a new password.
 	RevokeAPIKeys bool
 }
 
-// UpdateUser changes a user. Admins may; the user itself its password. It returns ErrForbidden for a wrong
-// CurrentPassword, and for the owner's account.
+// UpdateUser changes a user. It returns ErrForbidden for a wrong CurrentPassword, and for the owner's account unless
+// the owner calls it. Allowed for admins; other users may change their own password.
 func (c *Client) UpdateUser(ctx context.Context, username string, change UserChange) error {
 	k := put(userPath, struct {
 		Role            string `json:"role,omitempty"`
@@ -165,17 +169,23 @@ func (c *Client) UpdateUser(ctx context.Context, username string, change UserCha
 		Password        string `json:"password,omitempty"`
 		CurrentPassword string `json:"currentPassword,omitempty"`
 		RevokeAPIKeys   bool   `json:"revokeApiKeys,omitempty"`
-	}{change.Role, change.Group, change.IsActive, change.Password.Reveal(), change.CurrentPassword.Reveal(),
-		change.RevokeAPIKeys}, username)
-	// What ends sessions, or the right to ask, would be refused a second time.
-	k.again = change.Password.IsZero() && change.Group != GroupOwner && !change.RevokeAPIKeys
+	}{
+		change.Role,
+		change.Group,
+		change.IsActive,
+		change.Password.Reveal(),
+		change.CurrentPassword.Reveal(),
+		change.RevokeAPIKeys,
+	}, username)
+	// A change that revokes the caller's token, or its right to make the change, would be refused on a retry.
+	k.idempotent = change.Password.IsZero() && change.Group != GroupOwner && !change.RevokeAPIKeys
 	return c.run(ctx, k)
 }
 
-// DeleteUser deletes a user. Admins may. It returns ErrConflict for who owns boxes (user_owns_boxes) and for the owner of
-// the system (owner_stays).
+// DeleteUser deletes a user. It returns ErrConflict for a user who owns boxes (user_owns_boxes) and for the owner of
+// the system (owner_stays). It is not retried after a lost response. Allowed for admins.
 func (c *Client) DeleteUser(ctx context.Context, username string) error {
 	k := remove(userPath, "user_not_found", username)
-	k.again = false // somebody may have made a user of that name meanwhile
+	k.idempotent = false // a new user may have the name by then
 	return c.run(ctx, k)
 }

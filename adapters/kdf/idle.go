@@ -2,10 +2,11 @@ package kdf
 
 import "time"
 
-// Argon2id leaves tens of megabytes behind that the collector keeps for the next one. When none has come for a while,
-// they go back to the system: a service that somebody signs in to twice a day should not look like one at work.
+// A key derivation leaves tens of megabytes of garbage, which the Go runtime keeps for the next allocation. After an
+// idle time the pool returns this memory to the operating system, so a mostly idle server has a small footprint.
 
-// restIfIdle arms the timer when nothing runs or waits and something has run; the lock is held.
+// restIfIdle starts the idle timer if no derivation runs or waits and at least one ran since the memory was last
+// returned. The caller holds p.mu.
 func (p *Pool) restIfIdle() {
 	if p.closed || !p.dirty || p.running > 0 || p.idle != nil {
 		return
@@ -22,13 +23,13 @@ func (p *Pool) restIfIdle() {
 		}
 		p.mu.Unlock()
 		if still {
-			p.giveBack()
+			p.freeMemory()
 		}
 	})
 	p.idle = timer
 }
 
-// stopIdle disarms the timer; the lock is held. A timer that has fired already finds out by itself.
+// stopIdle stops the idle timer. The caller holds p.mu. A timer that already fired notices that p.idle has changed.
 func (p *Pool) stopIdle() {
 	if p.idle != nil && p.idle.Stop() {
 		p.idling.Done()
@@ -36,7 +37,7 @@ func (p *Pool) stopIdle() {
 	p.idle = nil
 }
 
-// Close disarms the timer and returns when nothing of it is left. Derivations are still served after it.
+// Close stops the idle timer and waits for its callback. Derive still works after Close.
 func (p *Pool) Close() {
 	p.mu.Lock()
 	p.closed = true

@@ -16,7 +16,7 @@ func TestMemoryGoesBackOnceWhenIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var times atomic.Int32
 		pool := slow(Config{Cores: 1})
-		pool.giveBack = func() { times.Add(1) }
+		pool.freeMemory = func() { times.Add(1) }
 		derive := func() {
 			_, err := pool.Derive(t.Context(), ports.EntryWork, nil, nil, cheap)
 			require.NoError(t, err)

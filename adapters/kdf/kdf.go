@@ -1,5 +1,6 @@
-// Package kdf runs Argon2id (RFC 9106) behind one gate, so that however many requests ask for it at once, it takes a
-// bounded part of the machine's memory and cores and leaves the rest to work that takes microseconds.
+// Package kdf runs key derivations (Argon2id, RFC 9106) in a pool. The pool bounds the memory and the cores that they
+// use, however many requests arrive, so that other requests stay fast. It queues and schedules two workloads fairly:
+// passwords of users and passphrases of entries.
 package kdf
 
 import (
@@ -18,72 +19,75 @@ import (
 )
 
 const (
-	keyBytes = 32
-	// weightFactor: the blocks of a derivation are garbage as soon as it ends, and the collector lets garbage grow
-	// to the size of what is live before it runs. A derivation of m KiB can therefore hold up to 2m.
+	keyBytes = 32 // length of a derived key
+	// weightFactor is how much memory a derivation counts, relative to its parameter m. Its blocks become garbage when
+	// it ends, and with the default GOGC the collector lets garbage grow to the size of the live heap. So m KiB can
+	// hold 2m.
 	weightFactor = 2
-	workloads    = 2
+	workloads    = 2 // ports.PasswordWork and ports.EntryWork
 
 	defaultBudgetKiB = 512 << 10
 	defaultQueue     = 64
 	defaultIdle      = 10 * time.Second
 )
 
-// ErrTooHeavy says that a derivation needs more memory than the whole pool may use. Waiting would not help: either the
-// pool's budget or the parameters are set wrong.
-var ErrTooHeavy = errors.New("the derivation needs more memory than the pool may use")
+// ErrTooHeavy means that a key derivation needs more memory than the whole pool may use. A retry cannot succeed: either
+// the pool's budget or the parameters must change.
+var ErrTooHeavy = errors.New("the key derivation needs more memory than the pool may use")
 
-// ErrParams says that Argon2id is not defined for the parameters (RFC 9106, section 3.1).
-var ErrParams = errors.New("the parameters are not those of Argon2id")
+// ErrParams means that Argon2id is not defined for the parameters (RFC 9106, section 3.1).
+var ErrParams = errors.New("invalid Argon2id parameters")
 
+// The causes of domain.ErrBusy, for the log.
 var (
-	errQueueFull = errors.New("the queue of derivations is full")
-	errEnded     = errors.New("the request ended while its derivation was waiting")
+	errQueueFull = errors.New("the queue of key derivations is full")
+	errEnded     = errors.New("the request ended while its key derivation was waiting")
 )
 
-// Config says how much of the machine derivations may take. Each zero field means its default.
+// Config sets the limits of a Pool. A zero field means its default.
 type Config struct {
-	// BudgetKiB is the memory that all derivations at once may hold, in KiB. One of m KiB counts 2m, because its
-	// memory stays with the process until the collector has run. Default 524288 (512 MiB).
+	// BudgetKiB is the memory for all concurrent key derivations, in KiB. A derivation of m KiB counts as 2m, because
+	// the process keeps its memory until the garbage collector runs. The default is 524288 (512 MiB).
 	BudgetKiB uint64
-	// Cores is how many cores derivations may keep busy at once; each takes as many as it has threads. Default half
-	// of GOMAXPROCS, at least 1.
+	// Cores is the number of cores for all concurrent key derivations. A derivation uses as many as it has threads. The
+	// default is half of GOMAXPROCS, at least 1.
 	Cores int
-	// QueueLength is how many derivations of each workload may wait; one more is refused. Default 64.
+	// QueueLength is the maximum number of waiting key derivations per workload. The default is 64.
 	QueueLength int
-	// IdleAfter is how long the pool must have been idle before memory is given back to the system. Default 10 s.
+	// IdleAfter is how long the pool must be idle before it returns memory to the operating system. The default is 10
+	// s.
 	IdleAfter time.Duration
 }
 
-// Pool is the gate. Its methods are safe for concurrent use.
+// Pool runs key derivations within the limits of its Config. It is safe for concurrent use.
 type Pool struct {
 	config Config
-	// derive and giveBack are what tests replace.
-	derive   func(secret, salt []byte, params ports.Argon2Params) []byte
-	giveBack func()
+	// derive and freeMemory are variables so that tests can replace them.
+	derive     func(secret, salt []byte, params ports.Argon2Params) []byte
+	freeMemory func()
 
-	mu        sync.Mutex
+	mu        sync.Mutex // protects the fields below
 	queues    [workloads][]*job
-	turn      int // the workload that goes first when both wait
+	turn      int // the workload that is served first if both have waiting jobs
 	running   int
 	coresBusy int
 	heldKiB   uint64
 	refused   [workloads]uint64
 	done      [workloads]uint64
 	idle      *time.Timer
-	idling    sync.WaitGroup // one for a timer that is armed or at work
-	dirty     bool           // something ran since memory was last given back
+	idling    sync.WaitGroup // counts idle timers that are pending or executing
+	dirty     bool           // a derivation ran since memory was last returned
 	closed    bool
 }
 
-// job is one derivation that waits or runs.
+// job is a key derivation that waits or runs.
 type job struct {
 	cores   int
 	kib     uint64
-	granted chan struct{} // closed, under the lock, when its turn has come
+	granted chan struct{} // closed, under the lock, when the job may run
 }
 
-// New makes a pool. Close ends its timer.
+// New returns a Pool. Close stops its idle timer.
 func New(config Config) *Pool {
 	if config.BudgetKiB == 0 {
 		config.BudgetKiB = defaultBudgetKiB
@@ -97,73 +101,73 @@ func New(config Config) *Pool {
 	if config.IdleAfter <= 0 {
 		config.IdleAfter = defaultIdle
 	}
-	return &Pool{config: config, derive: argon2id, giveBack: debug.FreeOSMemory}
+	return &Pool{config: config, derive: argon2id, freeMemory: debug.FreeOSMemory}
 }
 
 func argon2id(secret, salt []byte, params ports.Argon2Params) []byte {
 	return argon2.IDKey(secret, salt, params.Time, params.MemoryKiB, params.Threads, keyBytes)
 }
 
-// MaxMemoryKiB is the largest MemoryKiB of a single derivation that the pool can ever run. Settings, and the bound on
-// parameters read from storage, must not be above it.
+// MaxMemoryKiB returns the largest parameter MemoryKiB that the pool can run. Configured parameters, and the limit for
+// stored parameters, must not exceed it.
 func (p *Pool) MaxMemoryKiB() uint32 {
 	return uint32(min(p.config.BudgetKiB/weightFactor, 1<<32-1))
 }
 
-// Derive computes Argon2id of secret and salt, 32 bytes, when its turn comes. The two workloads take turns, each in
-// the order of arrival. It implements ports.DeriveFunc.
+// Derive returns the 32-byte Argon2id hash of secret and salt. It waits for free memory and cores; the two workloads
+// alternate, each in the order of arrival. It implements ports.DeriveFunc.
 //
-// Errors: domain.ErrBusy with its cause when the queue of the workload is full, or when ctx ends before the turn
-// comes; ErrTooHeavy when it can never come; ErrParams. A derivation that has begun is finished whatever becomes of
-// ctx, because Argon2id cannot be interrupted.
+// Derive returns domain.ErrBusy, with a cause, if the workload's queue is full or ctx ends while it waits, ErrTooHeavy
+// if the pool can never run the parameters, and ErrParams if they are invalid. A running key derivation ignores ctx,
+// because Argon2id cannot be interrupted.
 func (p *Pool) Derive(
 	ctx context.Context, use ports.Workload, secret, salt []byte, params ports.Argon2Params,
 ) ([]byte, error) {
-	wanted, err := p.weigh(use, params)
+	j, err := p.newJob(use, params)
 	if err != nil {
 		return nil, err
 	}
-	if err := p.enter(ctx, use, wanted); err != nil {
+	if err := p.acquire(ctx, use, j); err != nil {
 		return nil, err
 	}
-	defer p.leave(use, wanted)
+	defer p.finish(use, j)
 	return p.derive(secret, salt, params), nil
 }
 
-// weigh checks the parameters and makes the job that they ask for.
-func (p *Pool) weigh(use ports.Workload, params ports.Argon2Params) (*job, error) {
+// newJob checks the parameters and returns a job with the memory and cores that they require.
+func (p *Pool) newJob(use ports.Workload, params ports.Argon2Params) (*job, error) {
 	threads := uint32(params.Threads)
 	if int(use) >= workloads || params.Time < 1 || threads < 1 || params.MemoryKiB < 8*threads {
 		return nil, fmt.Errorf("%w: m=%d KiB, t=%d, p=%d", ErrParams, params.MemoryKiB, params.Time, params.Threads)
 	}
-	wanted := &job{
+	j := &job{
 		cores:   min(int(params.Threads), p.config.Cores),
 		kib:     weightFactor * uint64(params.MemoryKiB),
 		granted: make(chan struct{}),
 	}
-	if wanted.kib > p.config.BudgetKiB {
+	if j.kib > p.config.BudgetKiB {
 		return nil, fmt.Errorf("%w: m=%d KiB, at most %d KiB", ErrTooHeavy, params.MemoryKiB, p.MaxMemoryKiB())
 	}
-	return wanted, nil
+	return j, nil
 }
 
-// enter returns when the job may run.
-func (p *Pool) enter(ctx context.Context, use ports.Workload, wanted *job) error {
-	if err := p.line(ctx, use, wanted); err != nil {
+// acquire queues a job and waits until it may run. After nil, the caller must call finish.
+func (p *Pool) acquire(ctx context.Context, use ports.Workload, j *job) error {
+	if err := p.enqueue(ctx, use, j); err != nil {
 		return err
 	}
 	select {
-	case <-wanted.granted:
+	case <-j.granted:
 		return nil
 	case <-ctx.Done():
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
-	case <-wanted.granted: // both happened at once; nobody waits for the result any more
-		p.release(wanted)
+	case <-j.granted: // granted at the same moment as ctx ended: do not run it
+		p.release(j)
 	default:
-		p.forget(use, wanted)
+		p.dequeue(use, j)
 	}
 	p.admit()
 	p.restIfIdle()
@@ -171,8 +175,8 @@ func (p *Pool) enter(ctx context.Context, use ports.Workload, wanted *job) error
 	return busy(ctx)
 }
 
-// line puts the job into its queue, and lets whoever may run begin.
-func (p *Pool) line(ctx context.Context, use ports.Workload, wanted *job) error {
+// enqueue adds the job to the queue of its workload and starts the jobs for which there is room.
+func (p *Pool) enqueue(ctx context.Context, use ports.Workload, j *job) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if ctx.Err() != nil {
@@ -180,19 +184,18 @@ func (p *Pool) line(ctx context.Context, use ports.Workload, wanted *job) error 
 		return busy(ctx)
 	}
 	p.stopIdle()
-	p.queues[use] = append(p.queues[use], wanted)
+	p.queues[use] = append(p.queues[use], j)
 	p.admit()
 	if len(p.queues[use]) > p.config.QueueLength {
-		// The last in line is the one that has just come: the others had room.
-		p.forget(use, wanted)
+		p.dequeue(use, j)
 		p.refused[use]++
 		return domain.ErrBusy.Because(errQueueFull)
 	}
 	return nil
 }
 
-// admit lets jobs run while there is room, one workload after the other. The one whose turn it is waits for room
-// rather than being overtaken: a heavy job would otherwise wait for ever behind a stream of light ones.
+// admit starts waiting jobs while there is room, and alternates between the workloads. The caller holds p.mu. If the
+// next job does not fit, admit starts no other: a stream of small jobs could otherwise delay a large one indefinitely.
 func (p *Pool) admit() {
 	for {
 		next := p.turn
@@ -215,7 +218,8 @@ func (p *Pool) admit() {
 	}
 }
 
-func (p *Pool) leave(use ports.Workload, finished *job) {
+// finish records a completed job and starts waiting ones.
+func (p *Pool) finish(use ports.Workload, finished *job) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.done[use]++
@@ -225,15 +229,17 @@ func (p *Pool) leave(use ports.Workload, finished *job) {
 	p.restIfIdle()
 }
 
+// release returns the memory and cores of a job that was granted. The caller holds p.mu.
 func (p *Pool) release(finished *job) {
 	p.running--
 	p.coresBusy -= finished.cores
 	p.heldKiB -= finished.kib
 }
 
-func (p *Pool) forget(use ports.Workload, gone *job) {
+// dequeue removes a waiting job from its queue. The caller holds p.mu.
+func (p *Pool) dequeue(use ports.Workload, waiting *job) {
 	for i, each := range p.queues[use] {
-		if each == gone {
+		if each == waiting {
 			p.queues[use] = append(p.queues[use][:i:i], p.queues[use][i+1:]...)
 			return
 		}

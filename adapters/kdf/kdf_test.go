@@ -25,7 +25,7 @@ var _ ports.DeriveFunc = (&Pool{}).Derive
 
 var cheap = ports.Argon2Params{MemoryKiB: 8, Time: 1, Threads: 1}
 
-// slow makes a pool whose derivations take one second of a bubble's clock and answer with the secret.
+// slow returns a pool whose derivations take one second of a synctest clock and return the secret.
 func slow(config Config) *Pool {
 	pool := New(config)
 	pool.derive = func(secret, _ []byte, _ ports.Argon2Params) []byte {
@@ -42,12 +42,12 @@ func TestDeriveIsArgon2id(t *testing.T) {
 	params := ports.Argon2Params{MemoryKiB: 64, Time: 3, Threads: 2}
 	got, err := pool.Derive(t.Context(), ports.EntryWork, []byte("password"), []byte("somesaltsomesalt"), params)
 	require.NoError(t, err)
-	// From another implementation: argon2id of OpenSSL with the same parameters.
+	// The result of another implementation: OpenSSL's argon2id with the same parameters.
 	require.Equal(t, "d423f3e0fbb278a9249c2353539bf9daa94cb792edc10b2033905b786edc1fad", hex.EncodeToString(got))
 	require.Equal(t, uint64(1), pool.Stats().Entries.Done)
 }
 
-func TestParametersThatArgon2idDoesNotHave(t *testing.T) {
+func TestInvalidParameters(t *testing.T) {
 	t.Parallel()
 	pool := New(Config{})
 	for _, params := range []ports.Argon2Params{
@@ -73,11 +73,11 @@ func TestTooHeavyForThePoolIsRefusedAtOnce(t *testing.T) {
 	_, err = pool.Derive(t.Context(), ports.EntryWork, nil, nil,
 		ports.Argon2Params{MemoryKiB: 1001, Time: 1, Threads: 1})
 	require.ErrorIs(t, err, ErrTooHeavy)
-	require.Zero(t, domain.KindOf(err), "it is a mistake of settings, not of whoever asks")
+	require.Zero(t, domain.KindOf(err), "it is a configuration error, not a refusal")
 	require.Equal(t, ^uint32(0), New(Config{BudgetKiB: 1 << 62}).MaxMemoryKiB())
 }
 
-// TestBounds measures how much runs at once for jobs of mixed weight.
+// TestBounds measures memory and cores in use for jobs of different sizes.
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -120,7 +120,7 @@ func raise(most *atomic.Int64, to int64) {
 	}
 }
 
-// TestTurns: ten passwords wait when two entries come; the entries are served second and fourth, not last.
+// TestTurns queues ten passwords and then two entries. The entries are served second and fourth, not last.
 func TestTurns(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -128,7 +128,7 @@ func TestTurns(t *testing.T) {
 		var order []string
 		inner := pool.derive
 		pool.derive = func(secret, salt []byte, params ports.Argon2Params) []byte {
-			order = append(order, string(secret)) // one core: nobody else is here
+			order = append(order, string(secret)) // one core: no other derivation runs
 			return inner(secret, salt, params)
 		}
 		var all sync.WaitGroup
@@ -156,7 +156,7 @@ func TestTurns(t *testing.T) {
 	})
 }
 
-// TestHeavyIsNotOvertaken: a job for the whole budget gets its turn in a stream of light ones of the other workload.
+// TestHeavyIsNotOvertaken: a job for the whole budget runs despite a stream of small jobs of the other workload.
 func TestHeavyIsNotOvertaken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -198,10 +198,10 @@ func TestFullQueue(t *testing.T) {
 		require.Equal(t, "busy", domain.CodeOf(err))
 		require.ErrorContains(t, err, "queue")
 		require.Zero(t, time.Since(began), "it is refused at once")
-		require.Nil(t, domain.ErrBusy.Cause, "the shared refusal stays as it is")
+		require.Nil(t, domain.ErrBusy.Cause, "the shared refusal is unchanged")
 
 		_, err = pool.Derive(t.Context(), ports.EntryWork, nil, nil, cheap)
-		require.NoError(t, err, "the other workload has a queue of its own")
+		require.NoError(t, err, "the other workload has a separate queue")
 		all.Wait()
 		require.Equal(t, uint64(1), pool.Stats().Passwords.Refused)
 		pool.Close()
@@ -233,15 +233,15 @@ func TestEndWhileWaiting(t *testing.T) {
 		require.NoError(t, last)
 
 		_, err := pool.Derive(ctx, ports.EntryWork, nil, nil, cheap)
-		require.ErrorIs(t, err, context.DeadlineExceeded, "one that ended before it came is not served either")
+		require.ErrorIs(t, err, context.DeadlineExceeded, "a request that ended before it was queued is not served")
 		require.Equal(t, Stats{Entries: WorkloadStats{Done: 2, Refused: 2}}, pool.Stats())
 		pool.Close()
 	})
 }
 
-// TestEndingTogetherLosesNothing: requests end at the very moment at which their turn comes. What was held for them
-// must come back, or the pool would shrink with time.
-func TestEndingTogetherLosesNothing(t *testing.T) {
+// TestCancelledWhenGranted: requests end at the moment when their job is granted. The pool must get their memory and
+// cores back, or it would shrink over time.
+func TestCancelledWhenGranted(t *testing.T) {
 	t.Parallel()
 	pool := New(Config{Cores: 2, QueueLength: 1000})
 	defer pool.Close()

@@ -2,26 +2,28 @@ package kdf
 
 import "github.com/lockbox-go/lockbox/ports"
 
-// Stats is what the pool is doing, and has done since it was made.
+// Stats describes the load of a pool. The counters start at zero in New.
 type Stats struct {
-	// Running is how many derivations are at work; HeldKiB the memory counted for them.
+	// Running is the number of key derivations that run now.
 	Running int
+	// HeldKiB is the memory reserved for them, in KiB.
 	HeldKiB uint64
-	// Passwords and Entries are the two workloads.
+	// Passwords and Entries are the statistics of the two workloads.
 	Passwords, Entries WorkloadStats
 }
 
-// WorkloadStats is one workload's part of Stats.
+// WorkloadStats describes the load of one workload.
 type WorkloadStats struct {
-	// Waiting is how many wait for their turn now.
+	// Waiting is the number of key derivations in the queue now.
 	Waiting int
-	// Done counts derivations that were finished.
+	// Done is the number of completed key derivations.
 	Done uint64
-	// Refused counts those that were turned away with busy: the queue was full, or the request ended first.
+	// Refused is the number of key derivations that failed with domain.ErrBusy, because the queue was full or the
+	// request ended while it was waiting.
 	Refused uint64
 }
 
-// Stats returns the figures of this moment.
+// Stats returns a consistent snapshot of the statistics.
 func (p *Pool) Stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()

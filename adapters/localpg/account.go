@@ -14,13 +14,13 @@ import (
 	"time"
 )
 
-// account is who PostgreSQL runs as.
+// account is the operating system user that PostgreSQL runs as.
 type account struct {
 	uid, gid uint32
-	switched bool // we are root and it is not
+	switched bool // this process is root and the account is another user
 }
 
-// serverAccount is ourselves, or, since PostgreSQL refuses root, the machine's own user for it or else nobody.
+// serverAccount returns the current user. For root, which PostgreSQL refuses, it returns the user postgres or nobody.
 func serverAccount() (account, error) {
 	if os.Geteuid() != 0 {
 		return account{uid: uint32(os.Geteuid()), gid: uint32(os.Getegid())}, nil //nolint:gosec // ids are 32 bits wide
@@ -37,24 +37,26 @@ func serverAccount() (account, error) {
 		}
 	}
 	return account{}, errors.New(
-		"PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as")
+		"PostgreSQL refuses to run as root, and neither user postgres nor user nobody exists: run as another user")
 }
 
-// command runs as the account, in an environment that does not let PG… variables or a locale of the caller's change
-// what the server does.
+// command returns a command that runs as the account. Its environment omits the caller's locale and PG… variables,
+// which would change the server's behavior.
 func (a account) command(name string, args ...string) *exec.Cmd {
-	return a.dress(exec.Command(name, args...)) //nolint:gosec // PostgreSQL and sh, with arguments of our own
+	return a.configure(exec.Command(name, args...)) //nolint:gosec // PostgreSQL and sh, with arguments of our own
 }
 
+// commandContext is command with a context. The process is killed when ctx ends.
 func (a account) commandContext(ctx context.Context, name string, args ...string) *exec.Cmd {
-	cmd := a.dress(exec.CommandContext(ctx, name, args...)) //nolint:gosec // as above
-	// initdb's own child may hold the output open for a moment after initdb is killed.
+	cmd := a.configure(exec.CommandContext(ctx, name, args...)) //nolint:gosec // as above
+	// A child of initdb may keep the output open for a moment after initdb is killed.
 	cmd.WaitDelay = 5 * time.Second
 	return cmd
 }
 
-func (a account) dress(cmd *exec.Cmd) *exec.Cmd {
-	// The account may not be able to enter the folder we are in.
+// configure sets the working directory, the environment and the user of a command.
+func (a account) configure(cmd *exec.Cmd) *exec.Cmd {
+	// The account may have no access to the current directory.
 	cmd.Dir = "/"
 	cmd.Env = []string{"LC_ALL=C", "TZ=UTC"}
 	for _, pair := range os.Environ() {
@@ -70,8 +72,8 @@ func (a account) dress(cmd *exec.Cmd) *exec.Cmd {
 	return cmd
 }
 
-// reaches tells whether the account may enter dir. It asks the kernel rather than reading modes: lists, mounts and
-// security modules decide too.
+// reaches reports whether the account may enter dir. It tries instead of reading file modes, because access control
+// lists, mounts and security modules also matter.
 func (a account) reaches(ctx context.Context, dir string) (bool, error) {
 	err := a.commandContext(ctx, "/bin/sh", "-c", `cd -- "$1"`, "sh", dir).Run()
 	if ctx.Err() != nil {
@@ -83,7 +85,8 @@ func (a account) reaches(ctx context.Context, dir string) (bool, error) {
 	return err == nil, err
 }
 
-// own makes dir the account's own, open to nobody else. What already belongs to someone else is refused.
+// own creates dir if it is missing and makes it accessible to the account only. It fails if dir belongs to another
+// user.
 func (a account) own(dir string) error {
 	if dir == "" {
 		return nil
@@ -104,11 +107,11 @@ func (a account) own(dir string) error {
 	}
 	status, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || !info.IsDir() {
-		return fmt.Errorf("%s is not a folder", dir)
+		return fmt.Errorf("%s is not a directory", dir)
 	}
 	if status.Uid != a.uid {
-		return fmt.Errorf("%s belongs to user %d and PostgreSQL would run as user %d: run as the user who made it, "+
-			"or remove it", dir, status.Uid, a.uid)
+		return fmt.Errorf("%s belongs to user %d, but PostgreSQL would run as user %d: run as the user who "+
+			"created it, or remove it", dir, status.Uid, a.uid)
 	}
-	return os.Chmod(dir, 0o700) //nolint:gosec // a folder needs its x
+	return os.Chmod(dir, 0o700) //nolint:gosec // a directory needs the x bit
 }

@@ -12,16 +12,16 @@ import (
 	"strings"
 )
 
-// The versions of PostgreSQL that Lockbox is tested with.
+// The range of PostgreSQL versions that Lockbox is tested with.
 const oldestMajor, newestMajor = 14, 18
 
-// ErrMissing is returned where the machine has no PostgreSQL of a version that Lockbox runs on.
+// ErrMissing means that no supported version of PostgreSQL is installed on the machine.
 var ErrMissing = errors.New("PostgreSQL 14 to 18 (initdb, postgres, pg_ctl) is not installed: run `scripts/provide " +
 	"postgres`, or install it (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; " +
 	"macOS: brew install postgresql@17)")
 
-// packageFolders are where distributions put the binaries that they keep out of PATH.
-var packageFolders = []string{
+// packageDirs are the directories where distributions install the binaries that are not in PATH.
+var packageDirs = []string{
 	"/usr/lib/postgresql/*/bin",          // Debian, Ubuntu
 	"/usr/pgsql-*/bin",                   // PGDG on Fedora and RHEL
 	"/usr/libexec/postgresql*",           // Alpine
@@ -32,17 +32,19 @@ var packageFolders = []string{
 	"/usr/local/pgsql/bin", // built from source
 }
 
+// binaries are the paths of one installation of PostgreSQL.
 type binaries struct {
 	initdb, postgres, pgctl string
 	major                   int
 }
 
-// findBinaries looks in PATH, then where pg_config points, then in the packages' folders, newest first. A cluster
-// that exists can be opened by its own major version alone; for a new one, wanted is empty.
+// findBinaries searches PATH, then the directory that pg_config reports, then the package directories, newest version
+// first. wanted is the major version of an existing cluster, which no other version can open, or "" for a new cluster.
 func findBinaries(ctx context.Context, wanted string) (binaries, error) {
-	return pickBinaries(ctx, wanted, preferredFolders(ctx), packageFolders)
+	return pickBinaries(ctx, wanted, preferredDirs(ctx), packageDirs)
 }
 
+// pickBinaries is findBinaries with explicit directories and glob patterns.
 func pickBinaries(ctx context.Context, wanted string, preferred, patterns []string) (binaries, error) {
 	var found []binaries
 	for _, dir := range preferred {
@@ -61,7 +63,7 @@ func pickBinaries(ctx context.Context, wanted string, preferred, patterns []stri
 	slices.SortStableFunc(packaged, func(a, b binaries) int { return b.major - a.major })
 	found = append(found, packaged...)
 	if ctx.Err() != nil {
-		return binaries{}, ctx.Err() // and not what its end kept from answering
+		return binaries{}, ctx.Err() // the list may be incomplete, so ErrMissing would be wrong
 	}
 	if len(found) == 0 {
 		return binaries{}, ErrMissing
@@ -74,11 +76,12 @@ func pickBinaries(ctx context.Context, wanted string, preferred, patterns []stri
 			return candidate, nil
 		}
 	}
-	return binaries{}, fmt.Errorf("the data were made by PostgreSQL %s, and %d is the only version found: install %s, "+
-		"or dump and move the data: %w", wanted, found[0].major, wanted, ErrMissing)
+	return binaries{}, fmt.Errorf("the data directory belongs to PostgreSQL %s, but version %d was found: install %s, "+
+		"or dump and restore the data: %w", wanted, found[0].major, wanted, ErrMissing)
 }
 
-func preferredFolders(ctx context.Context) []string {
+// preferredDirs returns the directories that reflect the user's own choice of a version.
+func preferredDirs(ctx context.Context) []string {
 	dirs := filepath.SplitList(os.Getenv("PATH"))
 	if out, err := exec.CommandContext(ctx, "pg_config", "--bindir").Output(); err == nil {
 		dirs = append(dirs, strings.TrimSpace(string(out)))
@@ -86,15 +89,16 @@ func preferredFolders(ctx context.Context) []string {
 	return dirs
 }
 
-// appendSupported adds the binaries of dir if all are there and of a version that Lockbox runs on.
+// appendSupported appends the binaries in dir if they are complete and of a supported version.
 func appendSupported(ctx context.Context, found []binaries, dir string) []binaries {
 	if !filepath.IsAbs(dir) {
-		// "." in PATH must not decide what runs, least of all as root.
+		// A relative path in PATH must not choose which program runs, especially as root.
 		return found
 	}
 	b := binaries{
-		initdb: filepath.Join(dir, "initdb"), postgres: filepath.Join(dir, "postgres"),
-		pgctl: filepath.Join(dir, "pg_ctl"),
+		initdb:   filepath.Join(dir, "initdb"),
+		postgres: filepath.Join(dir, "postgres"),
+		pgctl:    filepath.Join(dir, "pg_ctl"),
 	}
 	for _, path := range []string{b.initdb, b.postgres, b.pgctl} {
 		if info, err := os.Stat(path); err != nil || info.IsDir() || info.Mode()&0o111 == 0 {
@@ -111,7 +115,7 @@ func appendSupported(ctx context.Context, found []binaries, dir string) []binari
 	return append(found, b)
 }
 
-// majorOf reads "postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)", and zero from anything else.
+// majorOf returns the major version in text such as "postgres (PostgreSQL) 15.13 (Debian 15.13-0+deb12u1)", or 0.
 func majorOf(version string) int {
 	_, after, _ := strings.Cut(version, "(PostgreSQL) ")
 	digits := strings.TrimRight(after, "\n")

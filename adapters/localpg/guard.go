@@ -11,11 +11,14 @@ import (
 	"time"
 )
 
-// guard is what makes the server die with the program. The program holds the writing end of the pipe on descriptor 3;
-// the kernel closes it whichever way the program ends, and the watcher then asks for a fast shutdown. It asks again
-// because a shell's background process ignores SIGINT until PostgreSQL installs its own handler. Descriptor 4 is open
-// in the guard, the server and every backend: the program's end of it ends as soon as the last of them is gone.
-// Its arguments are two folders to remove afterwards, each of which may be empty, and the server's command.
+// guard is a shell script that stops the server when this program ends, even after SIGKILL.
+//
+// The program holds the write end of the pipe on descriptor 3. The kernel closes it when the program ends, and the
+// watcher then sends SIGINT, a fast shutdown. It repeats the signal, because a background process of a shell ignores
+// SIGINT until PostgreSQL installs its handler. Descriptor 4 is open in the guard, the server and every backend: the
+// program reads end-of-file from the other end when all of them have exited.
+//
+// The arguments are two directories to remove at the end, each possibly empty, and the server's command line.
 const guard = `
 trap '' HUP INT QUIT TERM
 temporary=$1 stray=$2
@@ -38,35 +41,37 @@ kill -KILL "$watcher" 2>/dev/null
 [ -z "$temporary" ] || rm -rf -- "$temporary"
 `
 
-var errStillRunning = errors.New("PostgreSQL did not end in time")
+var errStillRunning = errors.New("PostgreSQL did not exit in time")
 
-// process is a server under its guard.
+// process is a server with its guard.
 type process struct {
-	cmd  *exec.Cmd
-	hold *os.File // closing it asks for a fast shutdown
-	gone *os.File // ends once guard, server and backends are gone
-	log  *os.File // nil where the log goes to the caller's writer
+	cmd    *exec.Cmd
+	hold   *os.File // closing it requests a fast shutdown
+	exited *os.File // reads end-of-file when guard, server and backends have exited
+	log    *os.File // nil if the log goes to the caller's writer
 }
 
+// runGuarded starts the server's command line under the guard. temporary and stray are directories that the guard
+// removes at the end, or "". The log goes to the writer log, or to the file logPath if that is nil.
 func runGuarded(
 	who account, argv []string, temporary, stray, logPath string, log io.Writer,
 ) (started *process, err error) {
 	p := &process{}
-	var watched, alive *os.File
+	var watched, alive *os.File // the guard's ends of the two pipes
 	defer func() {
 		closeAll(watched, alive)
 		if err != nil {
-			closeAll(p.hold, p.gone, p.log)
+			closeAll(p.hold, p.exited, p.log)
 		}
 	}()
 	if watched, p.hold, err = os.Pipe(); err != nil {
 		return nil, err
 	}
-	if p.gone, alive, err = os.Pipe(); err != nil {
+	if p.exited, alive, err = os.Pipe(); err != nil {
 		return nil, err
 	}
 	if log == nil {
-		// The folder belongs to another user when we are root: a link placed there must not lead us elsewhere.
+		// For root, the directory belongs to another user, who must not redirect this file with a symbolic link.
 		const flags = os.O_CREATE | os.O_RDWR | os.O_TRUNC | os.O_APPEND | syscall.O_NOFOLLOW
 		if p.log, err = os.OpenFile(logPath, flags, 0o600); err != nil { //nolint:gosec // a path of our own
 			return nil, err
@@ -77,7 +82,7 @@ func runGuarded(
 	p.cmd = who.command("/bin/sh", args...)
 	p.cmd.Stdout, p.cmd.Stderr = log, log
 	p.cmd.ExtraFiles = []*os.File{watched, alive}
-	// A group of its own: ^C at the terminal is for the program, which stops the server when it has drained.
+	// A separate process group: ^C at the terminal stops the program first, which then stops the server.
 	p.cmd.SysProcAttr.Setpgid = true
 	if err = p.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("run PostgreSQL: %w", err)
@@ -85,6 +90,7 @@ func runGuarded(
 	return p, nil
 }
 
+// closeAll closes the files that are not nil. Closing one twice is harmless.
 func closeAll(files ...*os.File) {
 	for _, file := range files {
 		if file != nil {
@@ -93,34 +99,36 @@ func closeAll(files ...*os.File) {
 	}
 }
 
-// letGo asks for a fast shutdown.
-func (p *process) letGo() { closeAll(p.hold) }
+// requestStop requests a fast shutdown and returns immediately.
+func (p *process) requestStop() { closeAll(p.hold) }
 
-// goneWithin waits at most that long and reports whether nothing of the server is left.
-func (p *process) goneWithin(wait time.Duration) bool {
-	if err := p.gone.SetReadDeadline(time.Now().Add(wait)); err != nil {
-		return true
+// exitedWithin waits for all processes of the server to exit, at most for the given time, and reports whether they
+// have.
+func (p *process) exitedWithin(wait time.Duration) bool {
+	if err := p.exited.SetReadDeadline(time.Now().Add(wait)); err != nil {
+		return true // closed by an earlier await
 	}
-	_, err := p.gone.Read(make([]byte, 1))
+	_, err := p.exited.Read(make([]byte, 1))
 	return !errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// await waits for the end and clears up. After errStillRunning it may be called again.
+// await waits for the server to exit, at most for the given time, and releases its files. After errStillRunning, it can
+// be called again.
 func (p *process) await(wait time.Duration) error {
-	if !p.goneWithin(wait) {
+	if !p.exitedWithin(wait) {
 		return errStillRunning
 	}
-	closeAll(p.hold, p.gone, p.log)
+	closeAll(p.hold, p.exited, p.log)
 	err := p.cmd.Wait()
 	if _, exited := errors.AsType[*exec.ExitError](err); exited {
-		// The guard's status says nothing: a killed server is what Kill wanted.
+		// Ignore the exit status of the guard: after Kill, a failure is expected.
 		return nil
 	}
 	return err
 }
 
-// lastWords are the last lines of the log, for the error of a start that fails.
-func (p *process) lastWords() string {
+// logTail returns the last 600 bytes of the log on one line, for the error of a failed start.
+func (p *process) logTail() string {
 	if p.log == nil {
 		return "see its log"
 	}
@@ -128,8 +136,8 @@ func (p *process) lastWords() string {
 	if err != nil {
 		return err.Error()
 	}
-	const enough = 600
-	text, err := io.ReadAll(io.NewSectionReader(p.log, max(0, info.Size()-enough), enough))
+	const tailBytes = 600
+	text, err := io.ReadAll(io.NewSectionReader(p.log, max(0, info.Size()-tailBytes), tailBytes))
 	if err != nil {
 		return err.Error()
 	}

@@ -35,10 +35,10 @@ func TestTheServerDiesWithItsProgram(t *testing.T) {
 		require.NotEmpty(t, holder.url, said)
 		pid := postmasterOf(t, holder.dir)
 		require.NoError(t, holder.cmd.Process.Kill())
-		eventually(t, name+" the server is gone",
+		eventually(t, name+" the server has exited",
 			func() bool { return !isPostmaster(pid, home{dir: holder.dir}.data()) })
 		if dir == "" {
-			eventually(t, "its folder is gone", func() bool {
+			eventually(t, "its directory is removed", func() bool {
 				_, err := os.Stat(holder.dir)
 				return os.IsNotExist(err)
 			})
@@ -76,14 +76,15 @@ func TestAnOrphanWithoutItsGuardIsStopped(t *testing.T) {
 	}
 	require.NoError(t, holder.cmd.Process.Kill())
 	_ = holder.cmd.Wait()
-	require.True(t, isPostmaster(orphan, home{dir: dir}.data()), "nobody is left to stop it")
+	require.True(t, isPostmaster(orphan, home{dir: dir}.data()), "the guard can no longer stop it")
 
 	next := start(t, Config{Dir: dir})
 	require.NotEqual(t, orphan, postmasterOf(t, dir))
 	require.Equal(t, "42", query(t, next.URL("postgres"), "SELECT n FROM kept"))
 }
 
-// As root the rest of the tests run PostgreSQL as another user; this one is for programs that do not run as root.
+// If root runs the tests, the others run PostgreSQL as another user. This one tests a program that does not run as
+// root.
 func TestAnOrdinaryUser(t *testing.T) {
 	t.Parallel()
 	dir, ordinary := openFolder(t), (*syscall.Credential)(nil)
@@ -107,7 +108,7 @@ func TestAnOrdinaryUser(t *testing.T) {
 	require.False(t, isPostmaster(pid, home{dir: dir}.data()))
 }
 
-// Root alone meets a folder that PostgreSQL's user cannot enter; for others the folder is their own.
+// Only root can choose a directory that PostgreSQL's user cannot enter.
 func TestAFolderOutOfReachOfPostgreSQLsUser(t *testing.T) {
 	t.Parallel()
 	closed := openFolder(t)

@@ -14,22 +14,23 @@ import (
 
 const (
 	socketPort = "5432"
-	// longestSocket is what the shortest sockaddr_un among the systems we run on can hold (macOS; Linux holds 107).
-	longestSocket = 103
+	// maxSocketPath is the maximum length of a socket path on macOS, in bytes. Linux allows 107.
+	maxSocketPath = 103
 )
 
-// home is where a cluster lies.
+// home is the directory of a cluster: the data, the sockets and the log, and the lock file.
 type home struct {
 	dir       string
-	temporary bool
+	temporary bool // dir is removed with the server
 }
 
+// The parts of the directory. PostgreSQL's user owns data and run, and this program's user owns the lock file.
 func (h home) data() string { return filepath.Join(h.dir, "data") }
 func (h home) run() string  { return filepath.Join(h.dir, "run") }
 func (h home) lock() string { return filepath.Join(h.dir, "lock") }
 func (h home) log() string  { return filepath.Join(h.run(), "postgres.log") }
 
-// dataIfMade is empty until a cluster has been made.
+// dataIfMade returns the data directory, or "" if the cluster does not exist yet.
 func (h home) dataIfMade() string {
 	if _, err := os.Lstat(h.data()); err != nil {
 		return ""
@@ -37,7 +38,7 @@ func (h home) dataIfMade() string {
 	return h.data()
 }
 
-// major is the version of PostgreSQL that made the cluster, and empty before there is one.
+// major returns the major version of PostgreSQL that created the cluster, or "" if the cluster does not exist yet.
 func (h home) major() (string, error) {
 	text, err := os.ReadFile(filepath.Join(h.data(), "PG_VERSION"))
 	if errors.Is(err, fs.ErrNotExist) && h.dataIfMade() == "" {
@@ -49,10 +50,10 @@ func (h home) major() (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-// settle decides where the cluster of dir lies, and makes the folder.
+// settle chooses the directory for the cluster of dir and creates it. Config.Dir documents the choice.
 func settle(ctx context.Context, dir string, who account) (home, error) {
 	if dir == "" {
-		temporary, err := temporaryFolder(ctx, who)
+		temporary, err := temporaryDir(ctx, who)
 		return home{dir: temporary, temporary: true}, err
 	}
 	dir, err := resolve(dir)
@@ -64,8 +65,9 @@ func settle(ctx context.Context, dir string, who account) (home, error) {
 	}
 	reached, err := who.reaches(ctx, nearest(dir))
 	if reached {
-		// Ours, but to be passed through: what lies inside is the account's and closed to everybody else.
-		if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // as just said
+		// Mode 0711 lets the account pass through. The directories inside belong to the account and are closed to
+		// others.
+		if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // see above
 			return home{}, err
 		}
 		reached, err = who.reaches(ctx, dir)
@@ -78,7 +80,7 @@ func settle(ctx context.Context, dir string, who account) (home, error) {
 	return home{dir: dir}, who.own(dir)
 }
 
-// resolve makes the path absolute and free of links, so that one folder has one name.
+// resolve returns the absolute path without symbolic links, so one directory has one name. Its end need not exist.
 func resolve(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -89,6 +91,7 @@ func resolve(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	// The missing part cannot contain links, so it is appended unchanged.
 	rest, err := filepath.Rel(existing, dir)
 	if err != nil {
 		return "", err
@@ -96,7 +99,7 @@ func resolve(dir string) (string, error) {
 	return filepath.Join(target, rest), nil
 }
 
-// nearest is dir itself or the closest folder above it that exists.
+// nearest returns dir, or its closest ancestor that exists.
 func nearest(dir string) string {
 	for {
 		if _, err := os.Stat(dir); err == nil || dir == filepath.Dir(dir) {
@@ -106,8 +109,9 @@ func nearest(dir string) string {
 	}
 }
 
-// temporaryFolder makes a folder of the account's own where the account can reach it: TMPDIR may be private to us.
-func temporaryFolder(ctx context.Context, who account) (string, error) {
+// temporaryDir creates a directory that the account owns and can reach. TMPDIR may be accessible to the current user
+// only, so it tries /tmp and /var/lib as well.
+func temporaryDir(ctx context.Context, who account) (string, error) {
 	var failures error
 	for _, parent := range []string{os.TempDir(), "/tmp", "/var/lib"} {
 		dir, err := os.MkdirTemp(parent, "lockbox-pg-")
@@ -126,43 +130,44 @@ func temporaryFolder(ctx context.Context, who account) (string, error) {
 			return dir, nil
 		}
 		if err == nil {
-			err = fmt.Errorf("%s is closed to user %d", parent, who.uid)
+			err = fmt.Errorf("user %d cannot enter %s", who.uid, parent)
 		}
 		failures = errors.Join(failures, err, os.Remove(dir))
 	}
-	return "", fmt.Errorf("no temporary folder for PostgreSQL: %w", failures)
+	return "", fmt.Errorf("create a temporary directory for PostgreSQL: %w", failures)
 }
 
-// placeSockets puts the socket into the cluster's folder, or where its path fits.
+// placeSockets uses the cluster's directory for the socket, or a temporary one if the path would be too long.
 func (s *Server) placeSockets(ctx context.Context) error {
 	s.sockets = s.home.run()
-	// A comma separates hosts in a connection's URL.
-	if len(socketIn(s.sockets)) <= longestSocket && !strings.Contains(s.sockets, ",") {
+	// A connection URL cannot express a path with a comma, which separates hosts.
+	if len(socketIn(s.sockets)) <= maxSocketPath && !strings.Contains(s.sockets, ",") {
 		return nil
 	}
-	dir, err := temporaryFolder(ctx, s.account)
+	dir, err := temporaryDir(ctx, s.account)
 	if err != nil {
 		return err
 	}
 	s.sockets = dir
-	if socket := socketIn(dir); len(socket) > longestSocket {
-		return fmt.Errorf("the path of the socket, %s, is longer than %d bytes: set TMPDIR to a shorter one", socket,
-			longestSocket)
+	if socket := socketIn(dir); len(socket) > maxSocketPath {
+		return fmt.Errorf("the socket path %s is longer than %d bytes: set TMPDIR to a shorter path", socket,
+			maxSocketPath)
 	}
 	return nil
 }
 
+// socketIn returns the path of the socket that PostgreSQL creates in dir.
 func socketIn(dir string) string { return filepath.Join(dir, ".s.PGSQL."+socketPort) }
 
-// initCluster makes the cluster aside and moves it into place, so that what a killed initdb left is never taken for
-// a cluster.
+// initCluster runs initdb in a temporary directory and renames the result, so an interrupted initdb never leaves an
+// incomplete cluster in place.
 func (s *Server) initCluster(ctx context.Context, durable bool) error {
 	unfinished, err := filepath.Glob(filepath.Join(s.home.dir, "initdb-*"))
 	if err != nil {
 		return err
 	}
 	for _, dir := range unfinished {
-		// A killed program's initdb may still be writing there; the next start clears what this one cannot.
+		// Ignore errors: an orphaned initdb may still write there, and the next start removes the rest.
 		_ = os.RemoveAll(dir)
 	}
 	aside, err := os.MkdirTemp(s.home.dir, "initdb-")
@@ -174,10 +179,11 @@ func (s *Server) initCluster(ctx context.Context, durable bool) error {
 			return err
 		}
 	}
+	// Trust is safe on the socket, which only PostgreSQL's user can reach. Reject closes TCP, even if it were enabled.
 	args := []string{"-D", aside, "-U", superuser, "--encoding=UTF8", "--locale=C", "--auth-local=trust",
 		"--auth-host=reject"}
 	if !durable {
-		args = append(args, "--no-sync")
+		args = append(args, "--no-sync") // saves seconds; a crash of the machine may lose the cluster
 	}
 	out, err := s.account.commandContext(ctx, s.bin.initdb, args...).CombinedOutput()
 	if err != nil {

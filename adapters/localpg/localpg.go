@@ -1,8 +1,8 @@
-// Package localpg runs a private PostgreSQL from the machine's own binaries, for `lockbox dev` and for tests.
+// Package localpg runs a private PostgreSQL server from the installed binaries, for `lockbox dev` and for tests.
 //
-// The server listens on a Unix socket in a folder that only its user may enter, and on nothing else; that folder is
-// what guards it, so connections need no password. It dies with the program, however the program ends. Under root,
-// which PostgreSQL refuses, it runs as the user postgres or nobody.
+// The server listens only on a Unix socket, in a directory that only its user may enter. The directory protects the
+// server, so connections need no password. The server stops when the program ends, even after SIGKILL. If the program
+// runs as root, which PostgreSQL refuses, the server runs as the user postgres or nobody.
 package localpg
 
 import (
@@ -22,25 +22,26 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// superuser is the database role that owns everything in a private cluster.
+// superuser is the database superuser of a private cluster.
 const superuser = "lockbox"
 
-// Config says where a server keeps its data and how much they matter.
+// Config configures a Server. The zero value is a temporary server that favors speed over durability.
 type Config struct {
-	// Dir holds the cluster and is made if it is missing. One program at a time may hold it. Under root, where the
-	// PostgreSQL user cannot reach Dir, a folder of /var/lib named after it takes its place.
-	// Empty means a temporary folder that goes when the server goes, even after a kill -9 of the program.
+	// Dir is the directory of the cluster. Start creates it if necessary. Only one program at a time can use it. If the
+	// program runs as root and the PostgreSQL user cannot reach Dir, a directory in /var/lib with a name derived from
+	// Dir is used instead. An empty Dir means a temporary directory that is removed when the server stops, even if the
+	// program was killed.
 	Dir string
-	// Durable keeps what is committed through a crash of the machine. Without it the server is faster, and a crash of
-	// PostgreSQL alone loses at most the last moments.
+	// Durable makes committed data survive a crash of the machine. Without it, the server is faster, and a crash of
+	// PostgreSQL can lose the most recent commits.
 	Durable bool
-	// Settings are parameters of the server (max_connections, …). They win over the package's own.
+	// Settings are server parameters, such as max_connections. They override the defaults of this package.
 	Settings map[string]string
-	// Log receives the server's log; a slow writer slows the server. Nil leaves it in run/postgres.log of the cluster.
+	// Log receives the server's log. A slow writer slows the server down. Nil means the file run/postgres.log in Dir.
 	Log io.Writer
 }
 
-// Server is a running PostgreSQL.
+// Server is a running PostgreSQL server. It is safe for concurrent use.
 type Server struct {
 	account account
 	home    home
@@ -53,13 +54,13 @@ type Server struct {
 	ended bool
 }
 
-// running keeps the servers reachable. A caller may let go of a Server that is to last as long as the program; the
-// garbage collector would then close the pipe that keeps PostgreSQL alive.
+// running keeps all servers reachable. If a caller drops its Server, the garbage collector would otherwise close the
+// pipe that keeps PostgreSQL running.
 var running sync.Map
 
-// Start starts the server and returns once it takes connections; ctx bounds the start alone. A server that an earlier
-// program left behind in the same Dir is stopped first. The error is [ErrMissing] where PostgreSQL is not installed,
-// and [ErrHeld] while another program holds Dir.
+// Start starts a server and waits until it accepts connections. ctx limits the start only. Start first stops a server
+// that an earlier program left running in the same Dir. It returns [ErrMissing] if PostgreSQL is not installed, and
+// [ErrHeld] if another program uses Dir.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
 	who, err := serverAccount()
 	if err != nil {
@@ -67,7 +68,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	place, err := settle(ctx, cfg.Dir, who)
 	if err != nil {
-		return nil, fmt.Errorf("find a place for PostgreSQL: %w", err)
+		return nil, fmt.Errorf("prepare the directory of PostgreSQL: %w", err)
 	}
 	s := &Server{account: who, home: place}
 	if s.lock, err = acquire(place.lock()); err != nil {
@@ -83,6 +84,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	return s, nil
 }
 
+// start prepares the cluster and launches the server. The caller holds the lock file.
 func (s *Server) start(ctx context.Context, cfg Config) error {
 	major, err := s.home.major()
 	if err != nil {
@@ -96,7 +98,7 @@ func (s *Server) start(ctx context.Context, cfg Config) error {
 			return err
 		}
 	}
-	left, err := s.stopOrphan(ctx)
+	orphan, err := s.stopOrphan(ctx)
 	if err != nil {
 		return err
 	}
@@ -108,18 +110,18 @@ func (s *Server) start(ctx context.Context, cfg Config) error {
 	if err := s.placeSockets(ctx); err != nil {
 		return err
 	}
-	// Backends of a killed postmaster may hold its shared memory for a moment longer, and PostgreSQL then rightly
-	// refuses to start.
+	// Backends of a killed postmaster can keep its shared memory for a moment. PostgreSQL refuses to start until they
+	// exit.
 	for tries := 1; ; tries++ {
 		err = s.launch(ctx, cfg)
-		if err == nil || !left || tries == 5 || ctx.Err() != nil {
+		if err == nil || !orphan || tries == 5 || ctx.Err() != nil {
 			return err
 		}
 		time.Sleep(time.Duration(tries) * 200 * time.Millisecond)
 	}
 }
 
-// launch runs the server under its guard and waits for it to take connections.
+// launch runs the server under its guard and waits until it accepts connections.
 func (s *Server) launch(ctx context.Context, cfg Config) error {
 	argv := append([]string{s.bin.postgres, "-D", s.home.data()}, s.settings(cfg)...)
 	var temporary string
@@ -127,20 +129,21 @@ func (s *Server) launch(ctx context.Context, cfg Config) error {
 		temporary = s.home.dir
 	}
 	var err error
-	if s.proc, err = runGuarded(s.account, argv, temporary, s.strayFolder(), s.home.log(), cfg.Log); err != nil {
+	if s.proc, err = runGuarded(s.account, argv, temporary, s.strayDir(), s.home.log(), cfg.Log); err != nil {
 		return err
 	}
 	if err := s.awaitReady(ctx); err != nil {
-		s.proc.letGo()
+		s.proc.requestStop()
 		return errors.Join(err, s.proc.await(stopTimeout))
 	}
 	return nil
 }
 
+// awaitReady connects every 10 ms until it succeeds. It fails when ctx ends or the server exits.
 func (s *Server) awaitReady(ctx context.Context) error {
 	for {
-		if s.proc.goneWithin(10 * time.Millisecond) {
-			return fmt.Errorf("PostgreSQL in %s did not start: %s", s.home.dir, s.proc.lastWords())
+		if s.proc.exitedWithin(10 * time.Millisecond) {
+			return fmt.Errorf("PostgreSQL in %s did not start: %s", s.home.dir, s.proc.logTail())
 		}
 		conn, err := pgx.Connect(ctx, s.URL("postgres"))
 		if err == nil {
@@ -152,10 +155,10 @@ func (s *Server) awaitReady(ctx context.Context) error {
 	}
 }
 
-// settings are the server's command line: what makes it private and, last because the last one wins, what was asked.
+// settings returns the server parameters as command line arguments: the package's own, overridden by cfg.Settings.
 func (s *Server) settings(cfg Config) []string {
 	all := map[string]string{
-		"listen_addresses":        "",
+		"listen_addresses":        "", // no TCP
 		"port":                    socketPort,
 		"unix_socket_directories": `"` + strings.ReplaceAll(s.sockets, `"`, `""`) + `"`,
 		"unix_socket_permissions": "0700",
@@ -165,6 +168,7 @@ func (s *Server) settings(cfg Config) []string {
 		"log_timezone":            "UTC",
 	}
 	if !cfg.Durable {
+		// No waiting for the disk: a crash of PostgreSQL alone loses at most the latest commits.
 		maps.Copy(all, map[string]string{"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"})
 	}
 	maps.Copy(all, cfg.Settings)
@@ -175,11 +179,11 @@ func (s *Server) settings(cfg Config) []string {
 	return args
 }
 
-// URL is how to connect to a database of the server. It stays the same over a restart in the same Dir, unless Dir is
-// too long to hold a socket.
+// URL returns the connection URL of a database. It is the same after a restart in the same Dir, unless the path of Dir
+// is too long for a socket.
 func (s *Server) URL(database string) string {
 	query := url.Values{"host": {s.sockets}, "port": {socketPort}}.Encode()
-	// A plus is a space in a form, but a plus to PostgreSQL's clients.
+	// Encode encodes a space as "+", which PostgreSQL clients read literally.
 	query = strings.ReplaceAll(query, "+", "%20")
 	u := url.URL{
 		Scheme:   "postgres",
@@ -190,11 +194,12 @@ func (s *Server) URL(database string) string {
 	return u.String()
 }
 
-// Dir is where the cluster lies; see [Config] for when that is not the folder that was asked for.
+// Dir returns the directory of the cluster, which can differ from Config.Dir; see [Config].
 func (s *Server) Dir() string { return s.home.dir }
 
-// EnsureDatabase makes the database unless it is there.
+// EnsureDatabase creates a database unless it exists.
 func (s *Server) EnsureDatabase(ctx context.Context, name string) error {
+	// The database postgres always exists.
 	conn, err := pgx.Connect(ctx, s.URL("postgres"))
 	if err != nil {
 		return err

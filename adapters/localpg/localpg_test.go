@@ -74,19 +74,19 @@ func TestKillIsACrashThatARestartRecoversFrom(t *testing.T) {
 	open, err := pgx.Connect(t.Context(), first.URL("postgres"))
 	require.NoError(t, err)
 	require.NoError(t, first.Kill())
-	require.Error(t, open.Ping(t.Context()), "its backend is gone too")
+	require.Error(t, open.Ping(t.Context()), "its backend was killed too")
 	require.NoError(t, open.Close(t.Context()))
-	require.NoError(t, first.Stop(), "after Kill there is nothing to do")
+	require.NoError(t, first.Stop(), "Stop after Kill does nothing")
 
 	second := start(t, cfg)
 	require.Equal(t, first.URL("postgres"), second.URL("postgres"))
 	require.Equal(t, "42", query(t, second.URL("postgres"), "SELECT n FROM kept"))
 	log, err := os.ReadFile(second.home.log())
 	require.NoError(t, err)
-	require.Contains(t, string(log), "was not properly shut down", "or Kill was too kind")
+	require.Contains(t, string(log), "was not properly shut down", "Kill must not shut down properly")
 }
 
-func TestAServerOutlivesTheVariableThatHeldIt(t *testing.T) {
+func TestAServerSurvivesGarbageCollection(t *testing.T) {
 	t.Parallel()
 	url := func() string {
 		server, err := Start(t.Context(), Config{})
@@ -96,7 +96,7 @@ func TestAServerOutlivesTheVariableThatHeldIt(t *testing.T) {
 	for range 3 {
 		runtime.GC()
 	}
-	time.Sleep(300 * time.Millisecond) // for the shutdown that must not come
+	time.Sleep(300 * time.Millisecond) // enough time for an unwanted shutdown
 	require.Equal(t, "1", query(t, url, "SELECT 1"))
 }
 
@@ -127,7 +127,7 @@ func TestTheLogGoesToItsWriter(t *testing.T) {
 	require.Contains(t, log.String(), "ready to accept connections")
 }
 
-func TestAServerThatCannotStartSaysWhy(t *testing.T) {
+func TestAFailedStartReportsTheReason(t *testing.T) {
 	t.Parallel()
 	_, err := Start(t.Context(), Config{Settings: map[string]string{"no_such_setting": "1"}})
 	require.ErrorContains(t, err, "no_such_setting")
@@ -167,9 +167,9 @@ func TestBinaries(t *testing.T) {
 		major               int
 	}{
 		{"the newest of the packages", "", nil, []string{fifteen, seventeen, devel}, 17},
-		{"what is in PATH wins", "", []string{old, fifteen}, []string{seventeen}, 15},
-		{"a cluster wants its own version", "17", []string{fifteen}, []string{seventeen}, 17},
-		{"there is none for the cluster", "16", []string{fifteen}, []string{seventeen}, 0},
+		{"PATH is preferred", "", []string{old, fifteen}, []string{seventeen}, 15},
+		{"an existing cluster needs its version", "17", []string{fifteen}, []string{seventeen}, 17},
+		{"no version for the cluster", "16", []string{fifteen}, []string{seventeen}, 0},
 		{"too old and too new", "", []string{old}, []string{devel}, 0},
 	} {
 		got, err := pickBinaries(ctx, c.wanted, c.preferred, c.packaged)
@@ -180,7 +180,7 @@ func TestBinaries(t *testing.T) {
 	}
 }
 
-func TestAClusterOfAVersionThatIsNotThereIsRefused(t *testing.T) {
+func TestAClusterOfAMissingVersionIsRefused(t *testing.T) {
 	t.Parallel()
 	cfg := Config{Dir: openFolder(t)}
 	server := start(t, cfg)
@@ -190,7 +190,7 @@ func TestAClusterOfAVersionThatIsNotThereIsRefused(t *testing.T) {
 	require.ErrorContains(t, err, "PostgreSQL 9")
 }
 
-func TestAStaleProcessNumberIsNobodyToSignal(t *testing.T) {
+func TestAStaleProcessIDIsNotSignalled(t *testing.T) {
 	t.Parallel()
 	cfg := Config{Dir: openFolder(t)}
 	server := start(t, cfg)

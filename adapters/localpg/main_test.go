@@ -18,7 +18,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-// holdVariable turns the test's binary into a program that holds a server: the tests kill it.
+// holdVariable turns the test binary into a program that runs a server, for tests that kill it.
 const holdVariable = "LOCKBOX_TEST_HOLD"
 
 func TestMain(m *testing.M) {
@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// hold runs a server until its standard input ends.
+// hold runs a server until standard input ends.
 func hold(dir string) error {
 	server, err := Start(context.Background(), Config{Dir: dir, Durable: true})
 	if err != nil {
@@ -43,17 +43,17 @@ func hold(dir string) error {
 	return server.Stop()
 }
 
-// holder is another program that holds a server.
+// holder is a separate program that runs a server.
 type holder struct {
 	cmd      *exec.Cmd
 	dir, url string
 	release  io.Closer
 }
 
-// startHolder starts one as the user given, or as ours where that is nil. Its text is the line it printed.
+// startHolder starts a holder as the given user, or as the current one for nil. Its text is the line that it printed.
 func startHolder(t *testing.T, dir string, as *syscall.Credential) (*holder, string) {
 	t.Helper()
-	// The go command keeps the binary where other users cannot enter.
+	// Other users cannot enter the directory of the test binary.
 	program := filepath.Join(openFolder(t), "holder")
 	binary, err := os.ReadFile(os.Args[0])
 	require.NoError(t, err)
@@ -80,8 +80,8 @@ func startHolder(t *testing.T, dir string, as *syscall.Credential) (*holder, str
 	return h, line
 }
 
-// writeProgram makes a file that can be run. Another process writes it: one that a parallel test forks from here just then
-// would hold a file of ours open for writing, and what is open for writing cannot be run ("text file busy").
+// writeProgram creates an executable file. It uses another process: a child that a parallel test forks at the same time
+// would inherit our open file, and a file that is open for writing cannot be executed ("text file busy").
 func writeProgram(t *testing.T, path string, content []byte) {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", `cat > "$0" && chmod 755 "$0"`, path)
@@ -90,7 +90,7 @@ func writeProgram(t *testing.T, path string, content []byte) {
 	require.NoError(t, err, "%s", out)
 }
 
-// openFolder is a temporary folder that every user can enter.
+// openFolder creates a temporary directory that every user can enter.
 func openFolder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "lockbox-test-")
@@ -110,7 +110,7 @@ func start(t *testing.T, cfg Config) *Server {
 	return server
 }
 
-// eventually is require.Eventually without its goroutine, which may outlive the test.
+// eventually is require.Eventually without a goroutine that may outlive the test.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
@@ -118,5 +118,5 @@ func eventually(t *testing.T, what string, is func() bool) {
 			return
 		}
 	}
-	require.Fail(t, "did not come about: "+what)
+	require.Fail(t, "timed out waiting until "+what)
 }

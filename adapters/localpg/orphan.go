@@ -18,20 +18,22 @@ import (
 	"time"
 )
 
-// ErrHeld is returned while another program holds the folder of a cluster. The error's text names its process.
-var ErrHeld = errors.New("another program runs a PostgreSQL there")
+// ErrHeld means that another program uses the directory of a cluster. The error text contains its process id.
+var ErrHeld = errors.New("another program runs PostgreSQL there")
 
-// acquire locks the folder for this program. The kernel gives the lock up when the program ends in whatever way.
+// acquire locks the lock file at path for this program, without waiting. The kernel releases the lock when the program
+// ends. The file contains the process id of its holder, for the error of other programs.
 func acquire(path string) (*os.File, error) {
+	// No O_TRUNC: the content belongs to the holder of the lock.
 	const flags = os.O_CREATE | os.O_RDWR | syscall.O_NOFOLLOW
-	lock, err := os.OpenFile(path, flags, 0o600) //nolint:gosec // the path is the caller's choice
+	lock, err := os.OpenFile(path, flags, 0o600) //nolint:gosec // the caller chooses the path
 	if err != nil {
-		return nil, fmt.Errorf("lock the folder of PostgreSQL: %w", err)
+		return nil, fmt.Errorf("lock the directory of PostgreSQL: %w", err)
 	}
 	err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		holder, _ := io.ReadAll(lock)
-		err = fmt.Errorf("%s is held by process %s: %w", filepath.Dir(path), bytes.TrimSpace(holder), ErrHeld)
+		err = fmt.Errorf("%s is in use by process %s: %w", filepath.Dir(path), bytes.TrimSpace(holder), ErrHeld)
 	}
 	if err == nil {
 		err = lock.Truncate(0)
@@ -45,8 +47,8 @@ func acquire(path string) (*os.File, error) {
 	return lock, nil
 }
 
-// stopOrphan stops the server that an earlier program left running, and reports whether one had left any trace. We
-// hold the lock, so whatever still runs there has lost its program.
+// stopOrphan stops a server that an earlier program left running, and reports whether it found one or its process id
+// file. The caller holds the lock file, so a server that still runs there is an orphan.
 func (s *Server) stopOrphan(ctx context.Context) (bool, error) {
 	if _, err := os.Lstat(pidFile(s.home.data())); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -54,16 +56,16 @@ func (s *Server) stopOrphan(ctx context.Context) (bool, error) {
 	pid, err := readPostmasterPID(s.home.data())
 	if err == nil && isPostmaster(pid, s.home.data()) {
 		stop := s.account.commandContext(ctx, s.bin.pgctl, "stop", "-D", s.home.data(), "-m", "fast", "-w", "-t", "60")
-		// Its guard may be stopping it as well: pg_ctl complains when the server takes its file away just then, which is
-		// the last thing that it does.
+		// The guard may stop the server at the same time. pg_ctl then fails, because the server removes its process id
+		// file last of all. That is a success if the server exits.
 		if out, err := stop.CombinedOutput(); err != nil && !endsSoon(ctx, pid, s.home.data()) {
-			return true, fmt.Errorf("stop the PostgreSQL that an earlier program left, process %d: %w: %s", pid, err,
-				bytes.TrimSpace(out))
+			return true, fmt.Errorf("stop the PostgreSQL that an earlier program left running, process %d: %w: %s",
+				pid, err, bytes.TrimSpace(out))
 		}
 		return true, nil
 	}
-	// The file may be empty, or its number by now some other process's, or a zombie's that nobody buries. PostgreSQL
-	// cannot tell and would refuse to start, and pg_ctl would signal the wrong process.
+	// The file is empty, or its process id now belongs to another process or to a zombie. PostgreSQL cannot distinguish
+	// these cases and would refuse to start, and pg_ctl would signal the wrong process. Remove the stale file.
 	if err != nil || syscall.Kill(pid, 0) == nil {
 		if err := os.Remove(pidFile(s.home.data())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return true, err
@@ -72,7 +74,7 @@ func (s *Server) stopOrphan(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// endsSoon reports whether the server is gone within a few seconds.
+// endsSoon reports whether the server exits within 10 seconds.
 func endsSoon(ctx context.Context, pid int, data string) bool {
 	for deadline := time.Now().Add(10 * time.Second); isPostmaster(pid, data); time.Sleep(20 * time.Millisecond) {
 		if ctx.Err() != nil || time.Now().After(deadline) {
@@ -82,8 +84,10 @@ func endsSoon(ctx context.Context, pid int, data string) bool {
 	return true
 }
 
+// pidFile returns the path of PostgreSQL's process id file.
 func pidFile(data string) string { return filepath.Join(data, "postmaster.pid") }
 
+// readPostmasterPID returns the process id in the first line of postmaster.pid.
 func readPostmasterPID(data string) (int, error) {
 	text, err := os.ReadFile(pidFile(data))
 	if err != nil {
@@ -92,26 +96,26 @@ func readPostmasterPID(data string) (int, error) {
 	line, _, _ := strings.Cut(string(text), "\n")
 	pid, err := strconv.Atoi(strings.TrimSpace(line))
 	if err != nil || pid <= 1 {
-		return 0, fmt.Errorf("%s does not begin with a process", pidFile(data))
+		return 0, fmt.Errorf("%s does not begin with a process id", pidFile(data))
 	}
 	return pid, nil
 }
 
-// isPostmaster tells from its command line whether the process is a server of ours for the cluster.
+// isPostmaster reports whether the process is a server for the cluster that this package started, by its command line.
 func isPostmaster(pid int, data string) bool {
 	var line []byte
 	if runtime.GOOS == "linux" {
 		line, _ = os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
 	} else {
 		line, _ = exec.Command("ps", "-ww", "-o", "command=", "-p",
-			strconv.Itoa(pid)).Output() //nolint:gosec // a number
+			strconv.Itoa(pid)).Output() //nolint:gosec // pid is a number
 	}
-	// ps separates the arguments by spaces, which paths may hold too: look for the beginning as we wrote it.
+	// ps separates arguments by spaces, which paths may contain too. So compare the arguments as launch passes them.
 	line = bytes.ReplaceAll(line, []byte{0}, []byte{' '})
 	return bytes.Contains(line, []byte("/postgres -D "+data+" "))
 }
 
-// childrenOf lists the processes that a process has started.
+// childrenOf returns the process ids of a process's children, sorted.
 func childrenOf(parent int) ([]int, error) {
 	all, err := parents()
 	var pids []int
@@ -124,7 +128,7 @@ func childrenOf(parent int) ([]int, error) {
 	return pids, err
 }
 
-// parents maps every process to the one that started it. Slim images of Linux have no ps.
+// parents maps each process id to the one of its parent. On Linux it reads /proc, because small images have no ps.
 func parents() (map[int]int, error) {
 	all := map[int]int{}
 	if runtime.GOOS != "linux" {
@@ -139,11 +143,11 @@ func parents() (map[int]int, error) {
 	}
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range stats {
-		text, err := os.ReadFile(path) //nolint:gosec // of the kernel
+		text, err := os.ReadFile(path) //nolint:gosec // a path in /proc
 		if err != nil {
-			continue // ended meanwhile
+			continue // the process has exited
 		}
-		// "pid (name) state parent …", where the name may hold anything.
+		// The format is "pid (name) state parent …". The name may contain spaces and parentheses.
 		fields := bytes.Fields(text[bytes.LastIndexByte(text, ')')+1:])
 		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
 		if len(fields) > 1 {

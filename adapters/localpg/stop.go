@@ -9,17 +9,17 @@ import (
 )
 
 const (
-	// stopTimeout is for a fast shutdown, which writes a checkpoint.
+	// stopTimeout limits a fast shutdown, which writes a checkpoint.
 	stopTimeout = 60 * time.Second
-	// killTimeout is for the kernel to clear processes away.
+	// killTimeout limits the wait for processes to exit after SIGKILL.
 	killTimeout = 20 * time.Second
 )
 
-// Stop ends the server with a fast shutdown: sessions are cut, what is committed is on disk. Calling it again, or
-// after Kill, does nothing.
+// Stop stops the server with a fast shutdown: it terminates sessions and writes committed data to disk. After 60
+// seconds it kills the server. After an earlier Stop or Kill it does nothing and returns nil.
 func (s *Server) Stop() error {
 	return s.end(func() error {
-		s.proc.letGo()
+		s.proc.requestStop()
 		err := s.proc.await(stopTimeout)
 		if errors.Is(err, errStillRunning) {
 			return errors.Join(err, s.killAll())
@@ -28,10 +28,11 @@ func (s *Server) Stop() error {
 	})
 }
 
-// Kill ends the server as a power cut would: SIGKILL to the postmaster and all its children. It returns when they are
-// gone; Start in the same Dir then recovers.
+// Kill simulates a crash: it sends SIGKILL to the postmaster and all its children and waits until they have exited.
+// Start in the same Dir then performs crash recovery.
 func (s *Server) Kill() error { return s.end(s.killAll) }
 
+// end runs stop once in the lifetime of the server and releases its resources.
 func (s *Server) end(stop func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,18 +44,19 @@ func (s *Server) end(stop func() error) error {
 	return errors.Join(stop(), s.release())
 }
 
+// killAll sends SIGKILL to all processes of the server and waits until they have exited, at most 20 seconds.
 func (s *Server) killAll() error {
 	postmaster, err := readPostmasterPID(s.home.data())
 	if err != nil || !isPostmaster(postmaster, s.home.data()) {
-		// It ended by itself, and its number may be another process's by now.
+		// The server has exited, and another process may have its process id now.
 		return s.proc.await(killTimeout)
 	}
-	// Stopped, it cannot fork a child that the listing would miss.
+	// A stopped postmaster cannot fork children that the list would miss.
 	if err := syscall.Kill(postmaster, syscall.SIGSTOP); err != nil && !errors.Is(err, syscall.ESRCH) {
 		return fmt.Errorf("stop postmaster %d: %w", postmaster, err)
 	}
-	doomed, err := childrenOf(postmaster)
-	for _, pid := range append(doomed, postmaster) {
+	children, err := childrenOf(postmaster)
+	for _, pid := range append(children, postmaster) {
 		if failure := syscall.Kill(pid, syscall.SIGKILL); failure != nil && !errors.Is(failure, syscall.ESRCH) {
 			err = errors.Join(err, fmt.Errorf("kill %d: %w", pid, failure))
 		}
@@ -62,11 +64,11 @@ func (s *Server) killAll() error {
 	return errors.Join(err, s.proc.await(killTimeout))
 }
 
-// release gives up what the server held, and clears away what the guard could not. The lock's file stays: removing it
-// would let two programs each lock a file of that name.
+// release removes the directories that the guard could not remove and unlocks the cluster. It keeps the lock file:
+// after a removal, two programs could each lock a different file with that name.
 func (s *Server) release() error {
 	var err error
-	if stray := s.strayFolder(); stray != "" {
+	if stray := s.strayDir(); stray != "" {
 		err = os.RemoveAll(stray)
 	}
 	if s.home.temporary {
@@ -75,8 +77,8 @@ func (s *Server) release() error {
 	return errors.Join(err, s.lock.Close())
 }
 
-// strayFolder is the folder of the socket where that is not part of the cluster.
-func (s *Server) strayFolder() string {
+// strayDir returns the directory of the socket if it is outside of the cluster, or else "".
+func (s *Server) strayDir() string {
 	if s.sockets == s.home.run() {
 		return ""
 	}

@@ -12,18 +12,19 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// maxAccount and maxIssuer keep the QR code within 80 columns of a terminal, as long as they are letters of ASCII; a
-// name of a user has 50 at most.
+// maxAccount is the maximum length of the account in bytes; user names have at most 50. Together with maxIssuer, it
+// keeps the QR code within 80 terminal columns if both are ASCII.
 const maxAccount = 100
 
-// Enrolment writes what an app reads. See ports.TOTP. The account is 1 to 100 bytes of printable text without a colon,
-// as every name of a user is. Errors: another account, or a secret that is too short or was cleared; they say neither.
+// Enrolment returns a secret in the forms that authenticator apps read. See ports.TOTP. The account must be 1 to 100
+// bytes of printable text without a colon; every user name is. It fails for any other account, and for a secret that is
+// too short or was cleared. Errors repeat neither.
 func (c *Codes) Enrolment(secret domain.Secret, account string) (ports.Enrolment, error) {
 	if err := checkSecret(secret); err != nil {
 		return ports.Enrolment{}, err
 	}
 	if err := checkLabel(account, maxAccount); err != nil {
-		return ports.Enrolment{}, fmt.Errorf("the account of one-time codes %w", err)
+		return ports.Enrolment{}, fmt.Errorf("the TOTP account %w", err)
 	}
 	text := encodeSecret(secret)
 	uri := keyURI(c.config.Issuer, account, text)
@@ -35,7 +36,7 @@ func (c *Codes) Enrolment(secret domain.Secret, account string) (ports.Enrolment
 	if err != nil {
 		return ports.Enrolment{}, err
 	}
-	// A terminal has little room and a screen does no damage, so the least correction is enough there.
+	// A terminal has little room, and a screen is not damaged like paper: the lowest error correction level is enough.
 	characters, err := draw(uri, qr.L)
 	if err != nil {
 		return ports.Enrolment{}, err
@@ -48,11 +49,11 @@ func (c *Codes) Enrolment(secret domain.Secret, account string) (ports.Enrolment
 	}, nil
 }
 
-// keyURI writes the Key URI format (github.com/google/google-authenticator/wiki/Key-Uri-Format). It names the issuer
-// twice, as that asks for, and the defaults too, which some apps want to see.
+// keyURI returns the otpauth:// URI (github.com/google/google-authenticator/wiki/Key-Uri-Format). It contains the
+// issuer twice, as the format recommends, and the default parameters, which some apps require.
 //
-// It is not left to pquerna/otp, which keeps "&", "+" and "=" of an issuer as they are, so that an issuer "A&B" is read
-// back as "A", nor to url.URL, which keeps "/" and "+" in a path.
+// pquerna/otp does not escape "&", "+" and "=" in the issuer, so apps would read the issuer "A&B" as "A". url.URL does
+// not escape "/" and "+" in a path. Hence this function.
 func keyURI(issuer, account, secret string) string {
 	return "otpauth://totp/" + escape(issuer) + ":" + escape(account) +
 		"?algorithm=" + algorithm +
@@ -62,8 +63,8 @@ func keyURI(issuer, account, secret string) string {
 		"&secret=" + secret
 }
 
-// escape leaves only what RFC 3986, section 2.3, calls unreserved. A space is %20 and never "+": apps read that one
-// literally.
+// escape percent-encodes all but the unreserved characters (RFC 3986, section 2.3). A space becomes %20, because apps
+// read "+" literally.
 func escape(text string) string {
 	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
 }

@@ -39,15 +39,15 @@ func TestURI(t *testing.T) {
 	}
 }
 
-// names are what people may call a Lockbox or themselves.
+// names are valid issuers and accounts with unusual characters.
 var names = []string{
 	"Lockbox", "anna", "a", "ACME Co", "Büro Köln", "Łódź", "東京", "🔑 keys", "A&B", "a=b", "C++", "100%", "%41", "a/b",
 	"../..",
 	"a?b#c", "a;b,c", "a@b.example", `"quoted" 'too'`, "<b>", "$(x)", "*", "~a_b-c.d", "[x]", `back\slash`, "|", "^`{}",
 }
 
-// TestURIReadBack reads URIs as apps do: Google Authenticator and Aegis decode the path and part it at its only colon,
-// 1Password takes the issuer from the query, and some decode a query as a form, where "+" is a space.
+// TestURIReadBack parses URIs as apps do. Google Authenticator and Aegis decode the path and split it at its only
+// colon, 1Password takes the issuer from the query, and some apps decode the query as a form, where "+" is a space.
 func TestURIReadBack(t *testing.T) {
 	t.Parallel()
 	for i, issuer := range names {
@@ -106,10 +106,10 @@ func TestRefusedLabels(t *testing.T) {
 		strings.Repeat("ü", 51):  "is longer than",
 	} {
 		_, err := otp.New(otp.Config{Issuer: text})
-		require.ErrorContains(t, err, "the issuer of one-time codes ", "%q", text)
+		require.ErrorContains(t, err, "the TOTP issuer ", "%q", text)
 		require.ErrorContains(t, err, want, "%q", text)
 		enrolment, err := newCodes(t, "Lockbox").Enrolment(domain.NewSecret(rfcSecret), text)
-		require.ErrorContains(t, err, "the account of one-time codes ", "%q", text)
+		require.ErrorContains(t, err, "the TOTP account ", "%q", text)
 		require.ErrorContains(t, err, want, "%q", text)
 		require.Zero(t, enrolment)
 	}
@@ -157,7 +157,7 @@ func TestEnrolmentNeedsASecret(t *testing.T) {
 	}
 }
 
-// TestManyAtOnce is for the race detector.
+// TestManyAtOnce gives the race detector concurrent calls.
 func TestManyAtOnce(t *testing.T) {
 	t.Parallel()
 	codes := newCodes(t, "Lockbox")

@@ -1,5 +1,5 @@
-// Package otp makes and checks the one-time codes of authenticator apps: TOTP (RFC 6238) over HOTP (RFC 4226), and the
-// URI and QR codes by which an app learns a secret.
+// Package otp implements two-factor authentication with TOTP codes (RFC 6238, based on HOTP, RFC 4226): it generates
+// secrets, verifies codes, and writes the URI and the QR codes for authenticator apps.
 package otp
 
 import (
@@ -20,39 +20,39 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Apps ignore or mishandle other values, whatever the URI says, so that none of these is a setting.
+// The TOTP parameters are fixed, because many authenticator apps ignore other values in the URI.
 const (
-	period    = 30 // seconds; RFC 6238, section 5.2
-	skew      = 1  // steps either way, for clocks that differ and people who are slow; as above
+	period    = 30 // seconds per time step; RFC 6238, section 5.2
+	skew      = 1  // accepted steps before and after the current one, for clock drift and delay; RFC 6238, section 5.2
 	digits    = 6
 	algorithm = "SHA1"
 )
 
 const (
-	// maxIssuer: see maxAccount.
+	// maxIssuer is the maximum length of the issuer in bytes; see maxAccount.
 	maxIssuer = 50
-	// secretBytes is the length that RFC 4226 recommends, section 4, R6.
+	// secretBytes is the recommended length of a secret (RFC 4226, section 4, R6).
 	secretBytes = 20
-	// leastSecretBytes is the length that it demands.
-	leastSecretBytes = 16
+	// minSecretBytes is the required minimum (RFC 4226, section 4, R6).
+	minSecretBytes = 16
 )
 
-// Config is what Codes need. Issuer must be set.
+// Config configures Codes. Issuer is required.
 type Config struct {
 	// Issuer is the name that apps show above the account: 1 to 50 bytes of printable text without a colon, which
-	// separates it from the account.
+	// separates issuer and account in the URI.
 	Issuer string
-	// Random is crypto/rand.Reader unless a test needs the same bytes again. It must be safe for concurrent use.
+	// Random is the source of secrets; nil means crypto/rand.Reader. It must be safe for concurrent use.
 	Random io.Reader
 }
 
 // Codes implements ports.TOTP. It is safe for concurrent use.
 type Codes struct{ config Config }
 
-// New makes Codes. Errors: an issuer that apps could not show.
+// New returns Codes. It fails for an invalid issuer.
 func New(config Config) (*Codes, error) {
 	if err := checkLabel(config.Issuer, maxIssuer); err != nil {
-		return nil, fmt.Errorf("the issuer of one-time codes %w", err)
+		return nil, fmt.Errorf("the TOTP issuer %w", err)
 	}
 	if config.Random == nil {
 		config.Random = rand.Reader
@@ -60,14 +60,14 @@ func New(config Config) (*Codes, error) {
 	return &Codes{config}, nil
 }
 
-// checkLabel refuses what apps would read as something else, cut or not show. The messages follow "the issuer" or
-// such, and do not repeat the text.
-func checkLabel(text string, most int) error {
+// checkLabel refuses labels that apps would misread, cut or not show. The messages continue a sentence such as "the
+// TOTP issuer …" and do not repeat the text.
+func checkLabel(text string, maxBytes int) error {
 	switch {
 	case text == "":
 		return errors.New("is missing or empty")
-	case len(text) > most:
-		return fmt.Errorf("is longer than %d bytes", most)
+	case len(text) > maxBytes:
+		return fmt.Errorf("is longer than %d bytes", maxBytes)
 	case !utf8.ValidString(text):
 		return errors.New("is not UTF-8")
 	case strings.Contains(text, ":"):
@@ -80,13 +80,12 @@ func checkLabel(text string, most int) error {
 	return nil
 }
 
-// NewSecret returns 160 random bits, as they are and not in base32. See ports.TOTP. Errors: a failing source of
-// randomness.
+// NewSecret returns 20 random bytes, not encoded in base32. See ports.TOTP. It fails only if the random source fails.
 func (c *Codes) NewSecret() (domain.Secret, error) {
 	raw := make([]byte, secretBytes)
 	defer clear(raw)
 	if _, err := io.ReadFull(c.config.Random, raw); err != nil {
-		return domain.Secret{}, fmt.Errorf("read randomness: %w", err)
+		return domain.Secret{}, fmt.Errorf("read random bytes: %w", err)
 	}
 	secret := domain.NewSecret(string(raw))
 	if err := checkSecret(secret); err != nil {
@@ -95,11 +94,12 @@ func (c *Codes) NewSecret() (domain.Secret, error) {
 	return secret, nil
 }
 
-// Match finds the step of a code. See ports.TOTP. Spaces in the code are passed over, since apps show "123 456"; with
-// anything else but six digits it belongs to no step. Nothing belongs to a secret that is too short or was cleared.
+// Match returns the time step of a code, and false if the code is wrong. See ports.TOTP. It ignores spaces in the code,
+// since apps show "123 456". A code that is not six digits never matches, and neither does any code for a secret that
+// is too short or was cleared.
 //
-// Where steps share a code, the latest is returned: once it is spent, the code is spent for all of them, while the
-// earliest would let the same code in again when the window has moved past it.
+// If several steps have the same code, Match returns the latest. The caller then rejects the code for all of them; with
+// the earliest, the same code would match again after the window has moved on.
 func (*Codes) Match(secret domain.Secret, code string, now time.Time) (int64, bool) {
 	given, ok := readCode(code)
 	if !ok || checkSecret(secret) != nil || now.Unix() < 0 {
@@ -117,7 +117,7 @@ func (*Codes) Match(secret domain.Secret, code string, now time.Time) (int64, bo
 		if err != nil {
 			return 0, false
 		}
-		// All steps are compared, and none by a branch: the time must tell neither digits nor the step.
+		// Compare all steps in constant time, so the duration reveals neither digits nor the step.
 		equal := subtle.ConstantTimeCompare([]byte(want), given[:])
 		offset = subtle.ConstantTimeSelect(equal, o, offset)
 		found |= equal
@@ -128,11 +128,13 @@ func (*Codes) Match(secret domain.Secret, code string, now time.Time) (int64, bo
 	return current + int64(offset), true
 }
 
+// codeAt returns the code of a time step. The key is the secret in base32.
 func codeAt(key string, step int64) (string, error) {
-	return hotp.GenerateCodeCustom(key, uint64(step), //nolint:gosec // Match leaves out what is below zero
+	return hotp.GenerateCodeCustom(key, uint64(step), //nolint:gosec // Match skips negative steps
 		hotp.ValidateOpts{Digits: pquerna.DigitsSix, Algorithm: pquerna.AlgorithmSHA1})
 }
 
+// readCode returns the six digits of a code and ignores spaces.
 func readCode(text string) (code [digits]byte, ok bool) {
 	n := 0
 	for i := range len(text) {
@@ -149,19 +151,19 @@ func readCode(text string) (code [digits]byte, ok bool) {
 	return code, n == digits
 }
 
-// checkSecret refuses secrets that anyone could guess codes of; a secret of zeros is one that was cleared too early.
+// checkSecret refuses secrets with predictable codes. A secret of zeros was cleared before its last use.
 func checkSecret(secret domain.Secret) error {
 	raw := secret.Bytes()
 	switch {
-	case len(raw) < leastSecretBytes:
-		return fmt.Errorf("a secret of one-time codes has at least %d bytes, not %d", leastSecretBytes, len(raw))
+	case len(raw) < minSecretBytes:
+		return fmt.Errorf("a TOTP secret must have at least %d bytes, not %d", minSecretBytes, len(raw))
 	case subtle.ConstantTimeCompare(raw, make([]byte, len(raw))) == 1:
-		return errors.New("a secret of one-time codes cannot be all zeros: it may have been cleared")
+		return errors.New("a TOTP secret must not be all zeros: it may have been cleared too early")
 	}
 	return nil
 }
 
-// encodeSecret writes base32 (RFC 4648) without padding: the Key URI format forbids "=", and some apps stumble on it.
+// encodeSecret returns base32 (RFC 4648) without padding. The Key URI format forbids "=", and some apps fail on it.
 func encodeSecret(secret domain.Secret) string {
 	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(secret.Bytes())
 }

@@ -19,10 +19,10 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// rfcSecret is the secret of the test vectors of both RFCs.
+// rfcSecret is the secret of the test vectors in both RFCs.
 const rfcSecret = "12345678901234567890"
 
-// rfcBase32 is rfcSecret in base32, as GNU's base32 writes it.
+// rfcBase32 is rfcSecret in base32, as encoded by GNU base32.
 const rfcBase32 = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 
 // rfcCodes are the codes of steps 0 to 9: RFC 4226, appendix D.
@@ -39,7 +39,7 @@ func newCodes(t *testing.T, issuer string) *otp.Codes {
 
 func at(seconds int64) time.Time { return time.Unix(seconds, 0) }
 
-// TestVectors has the rows for SHA-1 of RFC 6238, appendix B. They have 8 digits, of which a code of 6 is the end.
+// TestVectors uses the SHA-1 vectors of RFC 6238, appendix B. They have 8 digits; a 6-digit code is their end.
 func TestVectors(t *testing.T) {
 	t.Parallel()
 	codes := newCodes(t, "Lockbox")
@@ -63,7 +63,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// TestWindow tries the codes of steps 0 to 9 at each second of them.
+// TestWindow checks the codes of steps 0 to 9 at each second of these steps.
 func TestWindow(t *testing.T) {
 	t.Parallel()
 	codes := newCodes(t, "Lockbox")
@@ -116,7 +116,7 @@ func TestTimesWithoutSteps(t *testing.T) {
 	step, ok := codes.Match(domain.NewSecret(rfcSecret), rfcCodes[0], at(0))
 	require.True(t, ok)
 	require.Zero(t, step)
-	// What the step before the first has as a counter without a sign.
+	// The step before the first as an unsigned counter.
 	before, err := hotp.GenerateCode(rfcBase32, math.MaxUint64)
 	require.NoError(t, err)
 	_, ok = codes.Match(domain.NewSecret(rfcSecret), before, at(0))
@@ -157,7 +157,7 @@ func TestSpellingsOfACode(t *testing.T) {
 	}
 }
 
-// TestOtherCodesDoNotMatch tries every 37th code there is, and the codes of the three steps.
+// TestOtherCodesDoNotMatch checks every 37th possible code and the codes of the three steps.
 func TestOtherCodesDoNotMatch(t *testing.T) {
 	t.Parallel()
 	codes := newCodes(t, "Lockbox")
@@ -174,8 +174,8 @@ func TestOtherCodesDoNotMatch(t *testing.T) {
 	}
 }
 
-// TestTheLatestOfEqualCodes has steps that share a code within one window, found by search, and wants the later one:
-// spent as the earlier, the code could be used again.
+// TestTheLatestOfEqualCodes uses steps with the same code within one window, found by search, and expects the later
+// step: recorded as the earlier step, the code could be used again.
 func TestTheLatestOfEqualCodes(t *testing.T) {
 	t.Parallel()
 	codes := newCodes(t, "Lockbox")
@@ -203,7 +203,7 @@ func TestSecretsWithoutCodes(t *testing.T) {
 	cleared.Clear()
 	for name, row := range map[string]struct {
 		secret domain.Secret
-		code   string // what HOTP gives for step 1
+		code   string // the HOTP value of step 1
 	}{
 		"none":      {domain.Secret{}, "812658"},
 		"empty":     {domain.NewSecret(""), "812658"},
@@ -222,9 +222,9 @@ func TestNewSecret(t *testing.T) {
 	require.NoError(t, err)
 	secret, err := codes.NewSecret()
 	require.NoError(t, err)
-	require.Equal(t, random, secret.Bytes(), "the bits as they come")
+	require.Equal(t, random, secret.Bytes(), "the bits in order")
 	_, err = codes.NewSecret()
-	require.ErrorIs(t, err, io.EOF, "randomness at its end")
+	require.ErrorIs(t, err, io.EOF, "the random source is exhausted")
 
 	seen := map[string]bool{}
 	for range 100 {
@@ -236,7 +236,7 @@ func TestNewSecret(t *testing.T) {
 	}
 }
 
-func TestNewSecretWithoutRandomness(t *testing.T) {
+func TestNewSecretRandomFails(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("no randomness")
 	for name, random := range map[string]io.Reader{
@@ -253,7 +253,7 @@ func TestNewSecretWithoutRandomness(t *testing.T) {
 	}
 }
 
-// FuzzCode: what matches is a right code with spaces and nothing else.
+// FuzzCode checks that only the right code matches, with any spaces.
 func FuzzCode(f *testing.F) {
 	codes, err := otp.New(otp.Config{Issuer: "Lockbox"})
 	require.NoError(f, err)

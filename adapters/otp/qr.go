@@ -12,22 +12,22 @@ import (
 )
 
 const (
-	// quietZone is the white border that ISO/IEC 18004 demands, in modules.
+	// quietZone is the width of the white border that ISO/IEC 18004 requires, in modules.
 	quietZone = 4
-	// leastPixels is how wide a picture is at least, for a phone that is held in front of a screen.
-	leastPixels = 320
-	// leastScale is how many pixels wide a module is at least.
-	leastScale = 4
+	// minPixels is the minimum width of an image, so a phone can scan it from a screen.
+	minPixels = 320
+	// minScale is the minimum width of a module, in pixels.
+	minScale = 4
 )
 
-// symbol is a QR code in its quiet zone.
+// symbol is a QR code with its quiet zone.
 type symbol struct {
-	side int // modules, with the quiet zone
+	side int // width and height in modules, including the quiet zone
 	code image.Image
 }
 
-// draw makes the QR code of a text. It asks for the mode of bytes, since the automatic one quotes the text in its
-// error, and this text holds a secret.
+// draw returns the QR code of a text. It uses byte mode, because the error of the automatic mode quotes the text, which
+// contains a secret.
 func draw(text string, level qr.ErrorCorrectionLevel) (symbol, error) {
 	code, err := qr.Encode(text, level, qr.Unicode)
 	if err != nil {
@@ -36,15 +36,15 @@ func draw(text string, level qr.ErrorCorrectionLevel) (symbol, error) {
 	return symbol{side: code.Bounds().Dx() + 2*quietZone, code: code}, nil
 }
 
-// dark reports the colour of a module; all around the symbol is light.
+// dark reports whether a module is black. Modules outside the code are white.
 func (s symbol) dark(x, y int) bool {
 	at := image.Pt(x-quietZone, y-quietZone)
 	return at.In(s.code.Bounds()) && s.code.At(at.X, at.Y) == color.Black
 }
 
-// png is the symbol in black and white, one bit for a pixel, and the same whole number of pixels for each module.
+// png returns a black and white PNG with one bit per pixel. All modules have the same whole number of pixels.
 func (s symbol) png() ([]byte, error) {
-	scale := max(leastScale, (leastPixels+s.side-1)/s.side)
+	scale := max(minScale, (minPixels+s.side-1)/s.side)
 	picture := image.NewPaletted(image.Rect(0, 0, s.side*scale, s.side*scale), color.Palette{color.White, color.Black})
 	for y := range picture.Rect.Dy() {
 		for x := range picture.Rect.Dx() {
@@ -61,28 +61,28 @@ func (s symbol) png() ([]byte, error) {
 }
 
 const (
-	// whiteOnBlack names black and white of the cube of 256 colours (xterm's ctlseqs, "38;5" and "48;5"): the theme of a
-	// terminal changes the first sixteen and leaves these.
+	// whiteOnBlack uses colors of xterm's 256-color palette ("38;5" and "48;5" in ctlseqs). Terminal themes redefine
+	// the first 16 colors but not these.
 	whiteOnBlack = "\x1b[38;5;231;48;5;16m"
 	plain        = "\x1b[0m"
 )
 
-// terminal is the symbol as text: a character is one module wide and two high, since it is about twice as high as wide.
-// The blocks are the light modules, in white, and what they leave is dark, in black: right on a dark and a light
-// terminal, and where something drops the colours (a log, a pipe) still right on a dark one, which most are. A phone
-// that reads no inverted codes could not read the other way round there.
+// terminal returns the symbol as text. Each character covers one module in width and two in height, because characters
+// are about twice as high as wide. Block characters draw the light modules in white on black. This is readable on dark
+// and light terminals, and on dark ones even if the colors are lost, such as in a log. Drawing the dark modules instead
+// would produce an inverted code there, which some phones cannot scan.
 func (s symbol) terminal() string {
-	blocks := map[[2]bool]rune{ // upper and lower module: dark?
+	blocks := map[[2]bool]rune{ // key: whether the upper and the lower module are dark
 		{false, false}: '█', {false, true}: '▀', {true, false}: '▄', {true, true}: ' ',
 	}
 	var out strings.Builder
-	// The side is odd, so the last line reaches one module beyond it, which is light too.
+	// The side is odd: the last line includes a row outside of the symbol, which is light.
 	for y := 0; y < s.side; y += 2 {
 		out.WriteString(whiteOnBlack)
 		for x := range s.side {
 			out.WriteRune(blocks[[2]bool{s.dark(x, y), s.dark(x, y+1)}])
 		}
-		// The colours end with each line: a terminal that scrolls fills new lines with the background in use.
+		// Reset the colors at each line end, because a scrolling terminal fills new lines with the current background.
 		out.WriteString(plain + "\n")
 	}
 	return out.String()

@@ -21,7 +21,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// labels are an issuer and an account each, from the shortest to the longest that are allowed.
+// labels are pairs of issuer and account, from the shortest to the longest allowed.
 var labels = [][2]string{
 	{"L", "a"},
 	{"Lockbox", "anna"},
@@ -31,9 +31,9 @@ var labels = [][2]string{
 	{strings.Repeat("ü", 25), strings.Repeat("ü", 50)},
 }
 
-// enrol has the same secret for a label each time: to find a symbol in a picture, ZXing picks three of what looks like
-// finding patterns, and for about one secret in fifty it falls for three that are not. On 1,080 pictures with random
-// secrets zbar found all; where it need not search, ZXing reads them too (TestPNGOfAnySecret).
+// enrol uses the same secret for a label each time. ZXing locates a symbol by three finder patterns, and for about one
+// secret in fifty it picks wrong ones. zbar read all of 1,080 images with random secrets, and so does ZXing if it need
+// not locate the symbol (TestPNGOfAnySecret).
 func enrol(t *testing.T, label [2]string) ports.Enrolment {
 	t.Helper()
 	secret := sha256.Sum256([]byte(label[0] + label[1]))
@@ -42,8 +42,8 @@ func enrol(t *testing.T, label [2]string) ports.Enrolment {
 	return enrolment
 }
 
-// read decodes a QR code with a reader that shares nothing with the writer, ZXing's. Inverted codes it does not read,
-// like many phones. Without hints it is not told that the picture holds a code and nothing else.
+// read decodes a QR code with ZXing, which shares no code with the writer. Like many phones, it does not read inverted
+// codes. It gets no hint that the image contains only a code.
 func read(picture image.Image, hints map[gozxing.DecodeHintType]any) (string, error) {
 	bitmap, err := gozxing.NewBinaryBitmapFromImage(picture)
 	if err != nil {
@@ -53,7 +53,7 @@ func read(picture image.Image, hints map[gozxing.DecodeHintType]any) (string, er
 	if err != nil {
 		return "", err
 	}
-	// ZXing reads a mirrored code and swaps the corners then; a phone need not.
+	// ZXing reads mirrored codes and then swaps the corners. Phones may not.
 	if corners := result.GetResultPoints(); len(corners) > 0 && corners[0].GetY() < corners[2].GetY() {
 		return "", errors.New("the code is mirrored")
 	}
@@ -93,7 +93,7 @@ func TestPNG(t *testing.T) {
 	}
 }
 
-// TestPNGQuietZone measures a module by the upper left finder pattern, whose first row is seven of them.
+// TestPNGQuietZone measures a module by the upper left finder pattern, which is seven modules wide.
 func TestPNGQuietZone(t *testing.T) {
 	t.Parallel()
 	for _, label := range labels {
@@ -127,7 +127,7 @@ func inked(picture image.Image) image.Rectangle {
 	return box
 }
 
-// theme is how a terminal shows text that asks for no colour.
+// theme is a terminal's default colors.
 type theme struct{ ink, paper color.Gray }
 
 var (
@@ -135,7 +135,7 @@ var (
 	lightTheme = theme{color.Gray{0x33}, color.Gray{0xFD}}
 )
 
-// TestTerminal reads the text off terminals of both kinds, and off a dark one that dropped the colours.
+// TestTerminal reads the text on a dark and a light terminal, and on a dark one without colors.
 func TestTerminal(t *testing.T) {
 	t.Parallel()
 	for _, label := range labels {
@@ -160,8 +160,8 @@ func TestTerminalText(t *testing.T) {
 		lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 		bare := make([]string, len(lines))
 		for i, line := range lines {
-			require.True(t, strings.HasPrefix(line, "\x1b["), "a line sets its colours")
-			require.True(t, strings.HasSuffix(line, "\x1b[0m"), "and leaves none behind")
+			require.True(t, strings.HasPrefix(line, "\x1b["), "each line sets its colors")
+			require.True(t, strings.HasSuffix(line, "\x1b[0m"), "no key is left in the cipher")
 			bare[i] = colours.ReplaceAllString(line, "")
 			require.Empty(t, strings.Trim(bare[i], "▀▄█ "))
 			require.Equal(t, utf8.RuneCountInString(bare[0]), utf8.RuneCountInString(bare[i]))
@@ -169,7 +169,7 @@ func TestTerminalText(t *testing.T) {
 		wide := utf8.RuneCountInString(bare[0])
 		require.Len(t, bare, (wide+1)/2)
 		for i, line := range bare {
-			require.True(t, strings.HasPrefix(line, "████") && strings.HasSuffix(line, "████"), "quiet zone beside")
+			require.True(t, strings.HasPrefix(line, "████") && strings.HasSuffix(line, "████"), "quiet zone at the sides")
 			if i < 2 || i >= len(bare)-2 {
 				require.Equal(t, strings.Repeat("█", wide), line, "quiet zone above and below")
 			}
@@ -183,10 +183,10 @@ func TestTerminalText(t *testing.T) {
 
 var colours = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
-// The cell of a character, in pixels, with the proportion of common fonts: modules come out a little too high.
+// The size of a character cell in pixels, with the proportion of common fonts: modules are slightly too high.
 const cellWide, cellHigh = 8, 18
 
-// show draws text as a terminal would, with a prompt's worth of room around it.
+// show draws text as a terminal would, with some room around it.
 func show(t *testing.T, text string, theme theme) image.Image {
 	t.Helper()
 	lines := strings.Split(text, "\n")
@@ -216,7 +216,7 @@ func show(t *testing.T, text string, theme theme) image.Image {
 
 func setColours(t *testing.T, now, plain theme, sequence string) theme {
 	t.Helper()
-	cube := map[string]color.Gray{"16": {0x00}, "231": {0xFF}} // xterm's 256 colours
+	cube := map[string]color.Gray{"16": {0x00}, "231": {0xFF}} // xterm's 256 colors
 	parts := strings.Split(strings.Trim(sequence, "\x1b[m"), ";")
 	for len(parts) > 0 {
 		switch {
@@ -254,8 +254,8 @@ func fill(screen draw.Image, area image.Rectangle, shade color.Gray) {
 	draw.Draw(screen, area, image.NewUniform(shade), image.Point{}, draw.Src)
 }
 
-// TestSecretOnlyWhereItBelongs: the picture and the text hold no more of the secret than the code itself.
-func TestSecretOnlyWhereItBelongs(t *testing.T) {
+// TestSecretOnlyInTheCode checks that the image and the text contain the secret only as the QR code.
+func TestSecretOnlyInTheCode(t *testing.T) {
 	t.Parallel()
 	enrolment, err := newCodes(t, "Lockbox").Enrolment(domain.NewSecret(rfcSecret), "anna")
 	require.NoError(t, err)

@@ -1,5 +1,5 @@
-// Package passwords hashes passwords with Argon2id (RFC 9106) and writes them as PHC strings, the way of writing that
-// password hashes have agreed on: "$argon2id$v=19$m=19456,t=2,p=1$salt$hash".
+// Package passwords hashes passwords with Argon2id (RFC 9106) and encodes the hashes as PHC strings, the common format
+// for password hashes: "$argon2id$v=19$m=19456,t=2,p=1$salt$hash".
 package passwords
 
 import (
@@ -14,54 +14,57 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// DefaultParams are the parameters that OWASP's password storage cheat sheet names first: 19 MiB, two passes, one lane.
+// DefaultParams are the first recommendation of the OWASP Password Storage Cheat Sheet: 19 MiB, two passes, one lane.
 var DefaultParams = ports.Argon2Params{MemoryKiB: 19456, Time: 2, Threads: 1}
 
-// Config is what a Hasher needs. Derive must be set.
+// Config configures a Hasher. Derive is required.
 type Config struct {
+	// Derive computes Argon2id, in production with kdf.Pool.
 	Derive ports.DeriveFunc
-	// Params are today's parameters; zero means DefaultParams.
+	// Params are the parameters for new hashes; zero means DefaultParams.
 	Params ports.Argon2Params
-	// MaxStoredMemoryKiB is the most that a stored hash may ask for, in KiB. Zero means 262144 (256 MiB), which is
-	// also the most it can be. It must not be above what the pool behind Derive can run.
+	// MaxStoredMemoryKiB is the maximum memory that a stored hash may require, in KiB. Zero means 262144 (256 MiB),
+	// which is also the upper limit. It must not exceed the memory that Derive can use.
 	MaxStoredMemoryKiB uint32
-	// Random is crypto/rand.Reader unless a test needs the same bytes again.
+	// Random is the source of salts; nil means crypto/rand.Reader.
 	Random io.Reader
 }
 
 // Hasher implements ports.Passwords. It is safe for concurrent use.
 type Hasher struct{ config Config }
 
-// New makes a hasher. Errors: parameters that are not possible, or that it would refuse in a stored hash.
+// New returns a Hasher. It fails for invalid parameters, and for parameters that Check would refuse in a stored hash.
 func New(config Config) (*Hasher, error) {
 	if config.Derive == nil {
-		return nil, errors.New("passwords need a derivation")
+		return nil, errors.New("passwords: Derive must be set")
 	}
 	if config.Params == (ports.Argon2Params{}) {
 		config.Params = DefaultParams
 	}
 	if config.MaxStoredMemoryKiB == 0 {
-		config.MaxStoredMemoryKiB = mostStoredKiB
+		config.MaxStoredMemoryKiB = maxStoredKiB
 	}
 	if config.Random == nil {
 		config.Random = rand.Reader
 	}
-	if config.MaxStoredMemoryKiB > mostStoredKiB {
-		return nil, fmt.Errorf("at most %d KiB can be allowed for stored hashes, not %d",
-			mostStoredKiB, config.MaxStoredMemoryKiB)
+	if config.MaxStoredMemoryKiB > maxStoredKiB {
+		return nil, fmt.Errorf("the memory limit for stored hashes must be at most %d KiB, not %d",
+			maxStoredKiB, config.MaxStoredMemoryKiB)
 	}
-	if p := config.Params; !possible(p, config.MaxStoredMemoryKiB) {
-		return nil, fmt.Errorf("m=%d KiB, t=%d, p=%d are not possible: 8p ≤ m ≤ %d, t ≤ %d, p ≤ %d, none of them 0",
+	if p := config.Params; !withinLimits(p, config.MaxStoredMemoryKiB) {
+		return nil, fmt.Errorf("Argon2id parameters m=%d KiB, t=%d, p=%d are invalid: they must satisfy "+
+			"8p ≤ m ≤ %d, 1 ≤ t ≤ %d, 1 ≤ p ≤ %d",
 			p.MemoryKiB, p.Time, p.Threads, config.MaxStoredMemoryKiB, maxStoredTime, maxStoredThreads)
 	}
 	return &Hasher{config}, nil
 }
 
-// Hash returns the PHC string of a password with today's parameters and 16 random bytes of salt. See ports.Passwords.
+// Hash returns the PHC string of a password with the configured parameters and a random salt of 16 bytes. See
+// ports.Passwords. It blocks until the key derivation is finished.
 func (h *Hasher) Hash(ctx context.Context, password domain.Secret) ([]byte, error) {
 	made := phc{params: h.config.Params}
 	if _, err := io.ReadFull(h.config.Random, made.salt[:]); err != nil {
-		return nil, fmt.Errorf("read randomness: %w", err)
+		return nil, fmt.Errorf("read random bytes: %w", err)
 	}
 	hash, err := h.derive(ctx, password, made)
 	if err != nil {
@@ -71,11 +74,12 @@ func (h *Hasher) Hash(ctx context.Context, password domain.Secret) ([]byte, erro
 	return made.append(nil), nil
 }
 
-// Check compares a password with its hash. See ports.Passwords. Errors besides those there: a tampering error when the
-// stored text is not one that Hash writes; nothing is derived then.
+// Check compares a password with a stored hash. See ports.Passwords. It also returns a *ports.TamperedError, without
+// any key derivation, if the stored hash does not have the format that Hash writes.
+//
+// A nil hash stands for an unknown user. Check then derives a key as well and reports no match, so the duration does
+// not reveal whether a user exists.
 func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byte) (ports.PasswordCheck, error) {
-	// An unknown user has a hash of zeros, which no password has as far as anybody knows; and if one had, the answer
-	// would still be no.
 	known := stored != nil
 	want := phc{params: h.config.Params}
 	if known {
@@ -90,8 +94,9 @@ func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byt
 	}
 	same := subtle.ConstantTimeCompare(got[:], want.hash[:]) == 1
 	if known && !same && weaker(want.params, h.config.Params) {
-		// A hash from before the settings rose is checked faster than the one that unknown users have; do what they do.
-		// That it was refused its turn changes nothing about the password being wrong, which must be counted.
+		// A hash with weaker parameters is checked faster than the one for unknown users. Derive with the current
+		// parameters too, to take at least as long. Ignore the error: the password is wrong in any case, and the
+		// attempt must count.
 		_, _ = h.derive(ctx, password, phc{params: h.config.Params})
 	}
 	if !known || !same {
@@ -100,18 +105,20 @@ func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byt
 	return ports.PasswordCheck{Match: true, Outdated: weaker(want.params, h.config.Params)}, nil
 }
 
+// derive computes the hash of a password with the salt and the parameters of with.
 func (h *Hasher) derive(ctx context.Context, password domain.Secret, with phc) (hash [hashLen]byte, err error) {
 	made, err := h.config.Derive(ctx, ports.PasswordWork, password.Bytes(), with.salt[:], with.params)
 	if err != nil {
 		return hash, err
 	}
 	if len(made) != hashLen {
-		return hash, fmt.Errorf("the derivation gave %d bytes, not %d", len(made), hashLen)
+		return hash, fmt.Errorf("the key derivation returned %d bytes, not %d", len(made), hashLen)
 	}
 	return [hashLen]byte(made), nil
 }
 
-// weaker reports whether any parameter is below today's: more of one does not make up for less of another.
-func weaker(stored, today ports.Argon2Params) bool {
-	return stored.MemoryKiB < today.MemoryKiB || stored.Time < today.Time || stored.Threads < today.Threads
+// weaker reports whether any stored parameter is below the current one. A higher parameter does not compensate for a
+// lower.
+func weaker(stored, current ports.Argon2Params) bool {
+	return stored.MemoryKiB < current.MemoryKiB || stored.Time < current.Time || stored.Threads < current.Threads
 }

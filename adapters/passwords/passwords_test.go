@@ -18,7 +18,7 @@ var _ ports.Passwords = (*Hasher)(nil)
 
 var cheap = ports.Argon2Params{MemoryKiB: 16, Time: 2, Threads: 2}
 
-// work is what a derivation was asked for.
+// work is the input of a key derivation.
 type work struct {
 	salt   string
 	params ports.Argon2Params
@@ -60,7 +60,7 @@ func TestHashAndCheck(t *testing.T) {
 	require.Len(t, *done, 6)
 }
 
-// TestKnownString was made by libargon2 through OpenSSL: other programs can read what is stored, and the other way.
+// TestKnownString uses a hash from libargon2 through OpenSSL: the format is compatible with other programs.
 func TestKnownString(t *testing.T) {
 	t.Parallel()
 	h, _ := hasher(t, cheap)
@@ -86,7 +86,7 @@ func TestUnknownUserCostsTheSame(t *testing.T) {
 	require.NoError(t, err)
 	check, err = zeros.Check(t.Context(), domain.NewSecret("hunter2"), nil)
 	require.NoError(t, err)
-	require.False(t, check.Match, "not even for a password whose hash is the stand-in")
+	require.False(t, check.Match, "not even for a password that matches the placeholder hash")
 }
 
 func TestOutdated(t *testing.T) {
@@ -114,12 +114,12 @@ func TestOutdated(t *testing.T) {
 	}
 }
 
-func TestStrangeStringsAreNotComputed(t *testing.T) {
+func TestMalformedHashesCauseNoDerivation(t *testing.T) {
 	t.Parallel()
 	h, done := hasher(t, cheap)
 	salt, hash := strings.Repeat("A", 22), strings.Repeat("A", 43)
 	good := "$argon2id$v=19$m=16,t=2,p=2$" + salt + "$" + hash
-	_, ok := parsePHC([]byte(good), mostStoredKiB)
+	_, ok := parsePHC([]byte(good), maxStoredKiB)
 	require.True(t, ok)
 	replace := func(old, with string) string { return strings.Replace(good, old, with, 1) }
 	for _, text := range []string{
@@ -138,7 +138,7 @@ func TestStrangeStringsAreNotComputed(t *testing.T) {
 		require.True(t, ports.IsTampered(err), "%.100q", text)
 	}
 	_, err := h.Check(t.Context(), domain.NewSecret("hunter2"), []byte{})
-	require.True(t, ports.IsTampered(err), "a hash that is empty is no unknown user")
+	require.True(t, ports.IsTampered(err), "an empty hash does not mean an unknown user")
 	require.Empty(t, *done)
 }
 
@@ -179,13 +179,13 @@ func FuzzPHC(f *testing.F) {
 	f.Add([]byte("$argon2id$v=19$m=64,t=3,p=2$$"))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, text []byte) {
-		p, ok := parsePHC(text, mostStoredKiB)
+		p, ok := parsePHC(text, maxStoredKiB)
 		if !ok {
 			require.Zero(t, p)
 			return
 		}
 		require.True(t, bytes.Equal(text, p.append(nil)))
-		require.True(t, possible(p.params, mostStoredKiB))
+		require.True(t, withinLimits(p.params, maxStoredKiB))
 	})
 }
 
@@ -195,8 +195,8 @@ func FuzzPHCBothWays(f *testing.F) {
 		p := phc{params: ports.Argon2Params{MemoryKiB: memory, Time: times, Threads: threads}}
 		copy(p.salt[:], salt)
 		copy(p.hash[:], hash)
-		read, ok := parsePHC(p.append(nil), mostStoredKiB)
-		require.Equal(t, possible(p.params, mostStoredKiB), ok)
+		read, ok := parsePHC(p.append(nil), maxStoredKiB)
+		require.Equal(t, withinLimits(p.params, maxStoredKiB), ok)
 		if ok {
 			require.Equal(t, p, read)
 		}

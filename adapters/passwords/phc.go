@@ -12,15 +12,16 @@ const (
 	saltLen = 16
 	hashLen = 32
 
-	// What is read from storage is bounded before anything is computed from it.
+	// The limits for stored parameters. They are checked before any key derivation, so a manipulated hash cannot
+	// exhaust memory or processor time.
 	maxStoredTime    = 16
 	maxStoredThreads = 4
-	mostStoredKiB    = 256 << 10
-	maxPHC           = 128
+	maxStoredKiB     = 256 << 10
+	maxPHCBytes      = 128 // a PHC string with the largest allowed parameters is shorter
 )
 
-// phc is a password hash (https://github.com/P-H-C/phc-string-format): version 0x13 of Argon2id, the parameters in the
-// order m, t, p, and salt and hash in standard base64 without padding.
+// phc is a password hash in the PHC string format (https://github.com/P-H-C/phc-string-format): Argon2id version 0x13,
+// the parameters in the order m, t, p, then salt and hash in standard base64 without padding.
 type phc struct {
 	params ports.Argon2Params
 	salt   [saltLen]byte
@@ -29,6 +30,7 @@ type phc struct {
 
 var phcBase64 = base64.RawStdEncoding.Strict()
 
+// append appends the PHC string to a slice.
 func (p phc) append(to []byte) []byte {
 	to = fmt.Appendf(to, "$argon2id$v=19$m=%d,t=%d,p=%d$", p.params.MemoryKiB, p.params.Time, p.params.Threads)
 	to = phcBase64.AppendEncode(to, p.salt[:])
@@ -36,10 +38,10 @@ func (p phc) append(to []byte) []byte {
 	return phcBase64.AppendEncode(to, p.hash[:])
 }
 
-// parsePHC reads exactly what append writes: whatever was read is written again and compared, so that there is one
-// spelling only. Parameters above the limits are refused.
+// parsePHC parses exactly the strings that append writes. It encodes the result again and compares, so every hash has
+// one spelling only. It refuses parameters above the limits.
 func parsePHC(text []byte, maxKiB uint32) (phc, bool) {
-	if len(text) > maxPHC {
+	if len(text) > maxPHCBytes {
 		return phc{}, false
 	}
 	fields := bytes.Split(text, []byte("$"))
@@ -54,18 +56,21 @@ func parsePHC(text []byte, maxKiB uint32) (phc, bool) {
 	if !decodeInto(p.salt[:], fields[4]) || !decodeInto(p.hash[:], fields[5]) {
 		return phc{}, false
 	}
-	if !possible(p.params, maxKiB) || !bytes.Equal(p.append(nil), text) {
+	if !withinLimits(p.params, maxKiB) || !bytes.Equal(p.append(nil), text) {
 		return phc{}, false
 	}
 	return p, true
 }
 
+// decodeInto decodes base64 and reports whether the result fills to exactly.
 func decodeInto(to, text []byte) bool {
 	raw, err := phcBase64.AppendDecode(nil, text)
 	return err == nil && len(raw) == len(to) && copy(to, raw) == len(to)
 }
 
-func possible(p ports.Argon2Params, maxKiB uint32) bool {
+// withinLimits reports whether Argon2id is defined for the parameters (RFC 9106, section 3.1) and none exceeds its
+// limit.
+func withinLimits(p ports.Argon2Params, maxKiB uint32) bool {
 	return p.Threads >= 1 && p.Threads <= maxStoredThreads && p.Time >= 1 && p.Time <= maxStoredTime &&
 		p.MemoryKiB >= 8*uint32(p.Threads) && p.MemoryKiB <= maxKiB
 }

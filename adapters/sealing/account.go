@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// FORMAT of what the server keeps secret of an account (notation as in format.go):
+// FORMAT of an account secret, such as a password hash (notation as in format.go):
 //
 //	aad    = part("lockbox/account") | part(purpose) | part(user id, 16 bytes)
 //	stored = id16 | nonce24 | XChaCha20-Poly1305(account key id16, nonce24, plaintext, aad)
@@ -23,14 +23,14 @@ const (
 	accountMinimum = idLen + nonce24 + tagBytes
 )
 
-// AccountSealer seals password hashes and code secrets under the server's account key. It implements
-// ports.AccountSealer.
+// AccountSealer seals password hashes and TOTP secrets under the server's account key. It implements
+// ports.AccountSealer and is safe for concurrent use.
 type AccountSealer struct {
 	keys   *Keyring
 	random io.Reader
 }
 
-// NewAccountSealer makes a sealer; random nil means crypto/rand.Reader.
+// NewAccountSealer returns a sealer. random is the source of nonces; nil means crypto/rand.Reader.
 func NewAccountSealer(keys *Keyring, random io.Reader) *AccountSealer {
 	if random == nil {
 		random = rand.Reader
@@ -38,8 +38,8 @@ func NewAccountSealer(keys *Keyring, random io.Reader) *AccountSealer {
 	return &AccountSealer{keys, random}
 }
 
-// SealAccount encrypts under the current account key; it does no I/O. See ports.AccountSealer. Errors: none but a
-// failing source of randomness.
+// SealAccount encrypts a secret of a user under the current account key. See ports.AccountSealer. It performs no I/O
+// and fails only if the random source fails.
 func (s *AccountSealer) SealAccount(
 	_ context.Context, purpose string, user domain.UserID, plaintext []byte,
 ) (domain.ServerKeyID, []byte, error) {
@@ -52,13 +52,14 @@ func (s *AccountSealer) SealAccount(
 	sealed = sealed[:idLen+nonce24]
 	nonce := sealed[idLen:]
 	if _, err := io.ReadFull(s.random, nonce); err != nil {
-		return domain.ServerKeyID{}, nil, fmt.Errorf("read randomness: %w", err)
+		return domain.ServerKeyID{}, nil, fmt.Errorf("read random bytes: %w", err)
 	}
 	return id, aead.Seal(sealed, nonce, plaintext, accountContext(purpose, user)), nil
 }
 
-// OpenAccount decrypts what SealAccount made. See ports.AccountSealer. Errors: a tampering error; what the key ring
-// returns for a key id that is not in memory, for which it reads the database.
+// OpenAccount decrypts a result of SealAccount. See ports.AccountSealer. It returns a *ports.TamperedError if the data
+// does not authenticate for this purpose and user. If the server key is not in memory, it reads the database and can
+// return the errors of Keyring.ByID.
 func (s *AccountSealer) OpenAccount(
 	ctx context.Context, purpose string, user domain.UserID, sealed []byte,
 ) ([]byte, error) {
@@ -85,6 +86,7 @@ func (s *AccountSealer) OpenAccount(
 	return plaintext, nil
 }
 
+// accountContext returns the associated data of the format.
 func accountContext(purpose string, user domain.UserID) []byte {
 	return appendPart(appendPart(appendPart(nil, accountLabel), purpose), user[:])
 }

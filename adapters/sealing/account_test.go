@@ -30,7 +30,7 @@ func TestAccounts(t *testing.T) {
 
 		refused := func(purpose string, user domain.UserID, sealed []byte) {
 			t.Helper()
-			r.clock.advance(reloadPause)
+			r.clock.advance(reloadInterval)
 			opened, err := s.OpenAccount(t.Context(), purpose, user, sealed)
 			require.True(t, ports.IsTampered(err))
 			require.ErrorContains(t, err, purpose)
@@ -69,8 +69,8 @@ func TestAccountsAfterRekey(t *testing.T) {
 	require.True(t, ports.IsTampered(err), "no such key exists")
 
 	r.store.fail = errors.New("down")
-	r.clock.advance(reloadPause)
+	r.clock.advance(reloadInterval)
 	_, err = s.OpenAccount(t.Context(), "password", domain.UserID{1}, before)
 	require.ErrorContains(t, err, "down")
-	require.False(t, ports.IsTampered(err), "a database that is down is no tampering")
+	require.False(t, ports.IsTampered(err), "a database error is not reported as tampering")
 }

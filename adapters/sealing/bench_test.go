@@ -37,7 +37,7 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
-// BenchmarkRead is what a request with a generated key costs: preparing and opening.
+// BenchmarkRead measures the cost of a read with a generated key: Prepare and Open.
 func BenchmarkRead(b *testing.B) {
 	c, _, sealed := benchmark(b)
 	key, at := generatedKey(b, 1), ports.Sealed{Place: place, Envelope: sealed.Envelope}

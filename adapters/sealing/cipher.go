@@ -11,23 +11,25 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// entryCipher is a client's key made ready. It implements ports.EntryCipher and is for one goroutine at a time.
+// entryCipher holds the keys that were derived from a client's encryption key. It implements ports.EntryCipher and is
+// not safe for concurrent use.
 type entryCipher struct {
 	sealer    *EntrySealer
-	generated bool
-	// today is what Seal uses; nil when the cipher was made for opening alone.
-	today   *derivation
+	generated bool // the client's key is a generated key, not a passphrase
+	// current is the derivation that Seal uses, or nil if the cipher can only open.
+	current *derivation
 	derived []derived
 }
 
-// derived is the input for HKDF that one derivation gave.
+// derived is the input key material for HKDF that one derivation produced.
 type derived struct {
 	from derivation
 	ikm  [keyBytes]byte
 }
 
-var errVersions = errors.New("a fresh value is sealed as the version of its row")
+var errVersions = errors.New("a new value must be sealed with SealedAs equal to Version")
 
+// derive adds the key material for one derivation. A passphrase requires a run of Argon2id, a generated key does not.
 func (c *entryCipher) derive(ctx context.Context, key domain.EncryptionKey, from derivation) error {
 	ikm := key.Bytes()
 	if from.kdf == kdfArgon2id {
@@ -39,15 +41,16 @@ func (c *entryCipher) derive(ctx context.Context, key domain.EncryptionKey, from
 		defer clear(ikm)
 	}
 	if len(ikm) != keyBytes {
-		return fmt.Errorf("the derivation gave %d bytes, not %d", len(ikm), keyBytes)
+		return fmt.Errorf("the key derivation returned %d bytes, not %d", len(ikm), keyBytes)
 	}
 	c.derived = append(c.derived, derived{from, [keyBytes]byte(ikm)})
 	return nil
 }
 
-// madeFor reports whether the blob was sealed under a key of this kind.
-func (c *entryCipher) madeFor(b *blob) bool { return c.generated == (b.kdf == kdfGenerated) }
+// sameKind reports whether the blob was sealed under the same kind of key as the client's: generated or passphrase.
+func (c *entryCipher) sameKind(b *blob) bool { return c.generated == (b.kdf == kdfGenerated) }
 
+// find returns the key material for a derivation, or nil if Prepare did not derive it.
 func (c *entryCipher) find(from derivation) *[keyBytes]byte {
 	for i := range c.derived {
 		if c.derived[i].from == from {
@@ -57,32 +60,33 @@ func (c *entryCipher) find(from derivation) *[keyBytes]byte {
 	return nil
 }
 
-// freshness is the random bytes of one version.
-type freshness struct {
-	dek                   [keyBytes]byte
+// randomParts are the random bytes of one version. None of them is ever reused.
+type randomParts struct {
+	dek                   [keyBytes]byte // data encryption key
 	salt32                [saltLen]byte
 	blobNonce, valueNonce [nonce12]byte
 	outerNonce            [nonce24]byte
 }
 
-func (f *freshness) read(random io.Reader) error {
+func (f *randomParts) read(random io.Reader) error {
 	for _, part := range [][]byte{f.dek[:], f.salt32[:], f.blobNonce[:], f.valueNonce[:], f.outerNonce[:]} {
 		if _, err := io.ReadFull(random, part); err != nil {
-			return fmt.Errorf("read randomness: %w", err)
+			return fmt.Errorf("read random bytes: %w", err)
 		}
 	}
 	return nil
 }
 
-// Seal encrypts a value for its place. See ports.EntryCipher. Errors: ErrNotPrepared.
+// Seal encrypts a value and binds it to its place. See ports.EntryCipher. It returns ErrNotPrepared for a cipher of
+// PrepareOpen and after Clear, and fails for a place whose SealedAs differs from its Version.
 func (c *entryCipher) Seal(place ports.Place, value []byte) (ports.SealedValue, error) {
 	if place.SealedAs != place.Version {
 		return ports.SealedValue{}, errVersions
 	}
-	if c.today == nil || c.find(*c.today) == nil {
+	if c.current == nil || c.find(*c.current) == nil {
 		return ports.SealedValue{}, ErrNotPrepared
 	}
-	var fresh freshness
+	var fresh randomParts
 	defer clear(fresh.dek[:])
 	if err := fresh.read(c.sealer.config.Random); err != nil {
 		return ports.SealedValue{}, err
@@ -104,9 +108,10 @@ func (c *entryCipher) Seal(place ports.Place, value []byte) (ports.SealedValue, 
 	return sealed, nil
 }
 
-func (c *entryCipher) sealBlob(place ports.Place, fresh *freshness) ([]byte, error) {
-	b := blob{header: header{derivation: *c.today, salt32: fresh.salt32}}
-	kek, commit, err := expand(c.find(*c.today), &b.salt32)
+// sealBlob wraps the data encryption key under the client's key and returns blob152 of the format.
+func (c *entryCipher) sealBlob(place ports.Place, fresh *randomParts) ([]byte, error) {
+	b := blob{header: header{derivation: *c.current, salt32: fresh.salt32}}
+	kek, commit, err := expand(c.find(*c.current), &b.salt32)
 	if err != nil {
 		return nil, err
 	}
@@ -121,8 +126,8 @@ func (c *entryCipher) sealBlob(place ports.Place, fresh *freshness) ([]byte, err
 	return b.append(make([]byte, 0, blobLen)), nil
 }
 
-// Open returns the value. See ports.EntryCipher. Errors besides those there: ErrNotPrepared, and
-// ports.ErrStaleServerKey when the envelope's server key is not in memory.
+// Open decrypts a value. See ports.EntryCipher. It also returns ErrNotPrepared if the envelope was not given to
+// Prepare, and ports.ErrStaleServerKey if the envelope's server key is not in memory.
 func (c *entryCipher) Open(place ports.Place, sealed ports.SealedValue) ([]byte, error) {
 	b, err := c.sealer.openBlob(c.sealer.keyInMemory, place, sealed.Envelope)
 	if err != nil {
@@ -148,10 +153,10 @@ func (c *entryCipher) Open(place ports.Place, sealed ports.SealedValue) ([]byte,
 	return value, nil
 }
 
-// unlock returns the key-encrypting key of a blob. The commitment decides, before anything is opened, whether the
-// client's key is the one that it was sealed under.
+// unlock returns the key-encrypting key of a blob. It checks the commitment before any decryption, and returns
+// domain.ErrKeyMismatch if the blob was sealed under another key than the client's.
 func (c *entryCipher) unlock(b *blob) ([]byte, error) {
-	if !c.madeFor(b) {
+	if !c.sameKind(b) {
 		return nil, domain.ErrKeyMismatch
 	}
 	ikm := c.find(b.derivation)
@@ -169,7 +174,7 @@ func (c *entryCipher) unlock(b *blob) ([]byte, error) {
 	return kek, nil
 }
 
-// openGCM opens a nonce12 with its ciphertext.
+// openGCM decrypts a nonce12 followed by its ciphertext.
 func openGCM(key, sealed, aad []byte) ([]byte, error) {
 	if len(sealed) < minValueLen {
 		return nil, io.ErrUnexpectedEOF
@@ -181,7 +186,7 @@ func openGCM(key, sealed, aad []byte) ([]byte, error) {
 	return gcm.Open(nil, sealed[:nonce12], sealed[nonce12:], aad)
 }
 
-// Fits reports whether an envelope was sealed under this key. See ports.EntryCipher.
+// Fits reports whether an envelope was sealed under this key. See ports.EntryCipher. It decrypts no value.
 func (c *entryCipher) Fits(at ports.Sealed) bool {
 	b, err := c.sealer.openBlob(c.sealer.keyInMemory, at.Place, at.Envelope)
 	if err != nil {
@@ -192,11 +197,11 @@ func (c *entryCipher) Fits(at ports.Sealed) bool {
 	return err == nil
 }
 
-// Clear overwrites the derived keys and forgets them, so that a use after it fails instead of using zeros.
+// Clear erases the derived keys. Later calls return ErrNotPrepared instead of using zeros as a key.
 func (c *entryCipher) Clear() {
 	clear(c.derived)
 	c.derived = nil
 }
 
-// Format keeps the derived keys out of whatever prints the cipher.
+// Format implements fmt.Formatter. It prints a placeholder instead of the derived keys.
 func (c *entryCipher) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[entry cipher]") }

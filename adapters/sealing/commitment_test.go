@@ -11,9 +11,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// TestOneCiphertextForTwoKeys builds a whole row that AES-GCM opens under two clients' keys, and shows that the
-// commitment lets it open under one. Without it, a stored row could answer differently to two passphrases, and each
-// guess at an oracle could try many passphrases at once.
+// TestOneCiphertextForTwoKeys builds a complete row that AES-GCM opens under two client keys, and checks that the
+// commitment lets it open under one only. Without the commitment, a stored row could return different values for two
+// passphrases, and one query to an oracle could test many passphrases at once (a partitioning oracle attack).
 func TestOneCiphertextForTwoKeys(t *testing.T) {
 	t.Parallel()
 	for name, keys := range map[string][2]domain.EncryptionKey{
@@ -22,11 +22,11 @@ func TestOneCiphertextForTwoKeys(t *testing.T) {
 	} {
 		for right := range 2 {
 			r := newRig(t)
-			b := blob{header: header{derivation: *r.prepare(t, keys[0]).today, salt32: [32]byte{1, 2, 3}}}
+			b := blob{header: header{derivation: *r.prepare(t, keys[0]).current, salt32: [32]byte{1, 2, 3}}}
 			var keks [2][]byte
 			for i, key := range keys {
 				c := r.prepare(t, key)
-				kek, commit, err := expand(c.find(*c.today), &b.salt32)
+				kek, commit, err := expand(c.find(*c.current), &b.salt32)
 				require.NoError(t, err)
 				keks[i] = kek
 				if i == right {
@@ -37,7 +37,8 @@ func TestOneCiphertextForTwoKeys(t *testing.T) {
 			copy(b.wrapped[:], nonce[:])
 			copy(b.wrapped[nonce12:], forge(t, keks, nonce, blobContext(place, &b)))
 
-			// Plain GCM opens it under both, to two data keys, under both of which it opens one value.
+			// Without the commitment, AES-GCM opens the blob under both keys, to two data keys that both open the
+			// value.
 			deks := openBoth(t, keks, b.wrapped[:], blobContext(place, &b))
 			require.NotEqual(t, deks[0], deks[1])
 			text := append(nonce[:], forge(t, deks, nonce, valueContext(place))...)
@@ -72,7 +73,7 @@ func openBoth(t *testing.T, keys [2][]byte, sealed, aad []byte) (opened [2][]byt
 	return opened
 }
 
-// forge makes two blocks of ciphertext and a tag that are valid under both keys. The tag is
+// forge returns two ciphertext blocks and a tag that are valid under both keys. The tag is
 //
 //	GHASH(H, aad, C1, C2, lengths) + AES(key, nonce|1), where C2 stands in GHASH with the factor H²,
 //
@@ -97,7 +98,8 @@ func forge(t *testing.T, keys [2][]byte, nonce [nonce12]byte, aad []byte) []byte
 	return append(append(c1[:], c2.bytes()...), tag.bytes()...)
 }
 
-// element is one of GF(2^128) as GCM writes it: the first bit is the lowest power (NIST SP 800-38D, section 6.3).
+// element is an element of GF(2^128) in GCM's bit order: the first bit is the lowest power (NIST SP 800-38D, section
+// 6.3).
 type element struct{ high, low uint64 }
 
 func elementOf(block []byte) element {
@@ -129,7 +131,7 @@ func (e element) times(other element) (product element) {
 	return product
 }
 
-// inverse is e to the power 2^128 - 2.
+// inverse returns e^(2^128 - 2).
 func (e element) inverse() element {
 	product := element{high: 1 << 63} // one
 	for range 127 {

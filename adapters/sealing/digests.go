@@ -7,15 +7,16 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Digests makes digests under the server's key of purpose throttle: HMAC-SHA256 over length-prefixed parts, so that no
-// two lists of parts give the same bytes. It implements ports.Digests.
+// Digests computes keyed digests of the names and addresses that rate limits count, so the database does not contain
+// them in clear text. A digest is HMAC-SHA256, under the server key of purpose throttle, over length-prefixed parts,
+// which makes the encoding injective. It implements ports.Digests and is safe for concurrent use.
 type Digests struct{ keys *Keyring }
 
-// NewDigests makes digests under the keys of a ring.
+// NewDigests returns Digests with the keys of a ring.
 func NewDigests(keys *Keyring) *Digests { return &Digests{keys} }
 
-// Digest returns the digest of a label and its parts under the current key; it does no I/O. See ports.Digests. A new
-// key makes new digests, and so begins all counts anew.
+// Digest returns the digest of a label and its parts under the current key. See ports.Digests. It performs no I/O. A
+// new server key changes all digests, which resets all counters.
 func (d *Digests) Digest(label string, parts ...string) domain.Digest {
 	_, key := d.keys.Current(domain.KeyForThrottle)
 	defer clear(key[:])
@@ -24,6 +25,6 @@ func (d *Digests) Digest(label string, parts ...string) domain.Digest {
 		message = appendPart(message, part)
 	}
 	mac := hmac.New(sha256.New, key[:])
-	_, _ = mac.Write(message) // never fails
+	_, _ = mac.Write(message) // hash.Hash never returns an error
 	return domain.Digest(mac.Sum(nil))
 }

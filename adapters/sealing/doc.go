@@ -1,6 +1,7 @@
-// Package sealing is the cryptography of what Lockbox stores: the key ring that the server's secret opens, the entries
-// that clients' keys seal, and the little that the server itself must keep secret of an account.
+// Package sealing implements the cryptography of stored data: entries, which are sealed under the clients' encryption
+// keys, account secrets (password hashes and TOTP secrets), and the key ring with the server keys, which the server's
+// secret wraps.
 //
-// The formats are written down in format.go, account.go and wrap.go, precisely enough to be written again from there;
-// testdata holds vectors of each.
+// format.go, account.go and wrap.go specify the formats completely enough for an independent implementation. testdata
+// contains test vectors for each format.
 package sealing

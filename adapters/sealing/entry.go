@@ -12,95 +12,99 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// DefaultParams are the parameters of Argon2id that OWASP's password storage cheat sheet names first: 19 MiB, two
+// DefaultParams are the first recommendation of the OWASP Password Storage Cheat Sheet for Argon2id: 19 MiB, two
 // passes, one lane.
 var DefaultParams = ports.Argon2Params{MemoryKiB: 19456, Time: 2, Threads: 1}
 
-// ErrNotPrepared says that a cipher was asked for something that its preparation did not derive the key for: opening
-// an envelope that was not given to it, or sealing after PrepareOpen or Clear. It is a mistake of the program.
-var ErrNotPrepared = errors.New("the cipher was not prepared for this")
+// ErrNotPrepared means that a cipher lacks the key for an operation: it opens an envelope that was not given to
+// Prepare, or it seals after PrepareOpen or Clear. This is a programming error.
+var ErrNotPrepared = errors.New("the cipher was not prepared for this operation")
 
-var errMoved = errors.New("a value can be bound to another version of the same key only, under the same client's key")
+var errRebind = errors.New("an envelope can be rebound only to another version of the same entry")
 
-// EntryConfig is what an EntrySealer needs. Keys and Derive must be set.
+// EntryConfig configures an EntrySealer. Keys and Derive are required.
 type EntryConfig struct {
-	Keys   *Keyring
+	Keys *Keyring
+	// Derive computes Argon2id, in production with kdf.Pool.
 	Derive ports.DeriveFunc
-	// Params are today's parameters for passphrases; zero means DefaultParams.
+	// Params are the parameters for newly sealed values under passphrases; zero means DefaultParams.
 	Params ports.Argon2Params
-	// MaxStoredMemoryKiB is the most that parameters read from storage may ask for, in KiB; above it they count as
-	// tampering. Zero means 262144 (256 MiB), which is also the most it can be. It must not be above what the pool
-	// behind Derive can run, or such values would be refused one by one.
+	// MaxStoredMemoryKiB is the maximum memory that stored parameters may require, in KiB. Larger values count as
+	// tampering. Zero means 262144 (256 MiB), which is also the upper limit. It must not exceed the memory that Derive
+	// can use, because entries in between could not be opened.
 	MaxStoredMemoryKiB uint32
-	// Random is crypto/rand.Reader unless a test needs the same bytes again.
+	// Random is the source of keys, salts and nonces; nil means crypto/rand.Reader.
 	Random io.Reader
 }
 
-// EntrySealer seals and opens entries in format 1, which format.go describes. It implements ports.EntrySealer.
+// EntrySealer seals and opens entries in format 1, which format.go specifies. It implements ports.EntrySealer and is
+// safe for concurrent use.
 type EntrySealer struct{ config EntryConfig }
 
-// NewEntrySealer makes a sealer. Errors: parameters that format 1 does not allow, or that the sealer would refuse when
-// it reads them again.
+// NewEntrySealer returns a sealer. It fails for parameters that format 1 does not allow, and for parameters that exceed
+// config.MaxStoredMemoryKiB.
 func NewEntrySealer(config EntryConfig) (*EntrySealer, error) {
 	if config.Keys == nil || config.Derive == nil {
-		return nil, errors.New("an entry sealer needs keys and a derivation")
+		return nil, errors.New("sealing: Keys and Derive must be set")
 	}
 	if config.Params == (ports.Argon2Params{}) {
 		config.Params = DefaultParams
 	}
 	if config.MaxStoredMemoryKiB == 0 {
-		config.MaxStoredMemoryKiB = mostStoredKiB
+		config.MaxStoredMemoryKiB = maxStoredKiB
 	}
 	if config.Random == nil {
 		config.Random = rand.Reader
 	}
-	if config.MaxStoredMemoryKiB > mostStoredKiB {
-		return nil, fmt.Errorf("at most %d KiB can be allowed for stored parameters, not %d",
-			mostStoredKiB, config.MaxStoredMemoryKiB)
+	if config.MaxStoredMemoryKiB > maxStoredKiB {
+		return nil, fmt.Errorf("the memory limit for stored parameters must be at most %d KiB, not %d",
+			maxStoredKiB, config.MaxStoredMemoryKiB)
 	}
-	today := derivation{kdf: kdfArgon2id, params: config.Params}
-	if !today.wellFormed(config.MaxStoredMemoryKiB) {
-		return nil, fmt.Errorf("m=%d KiB, t=%d, p=%d are not possible: 8p ≤ m ≤ %d, t ≤ %d, p ≤ %d, none of them 0",
+	current := derivation{kdf: kdfArgon2id, params: config.Params}
+	if !current.wellFormed(config.MaxStoredMemoryKiB) {
+		return nil, fmt.Errorf("Argon2id parameters m=%d KiB, t=%d, p=%d are invalid: they must satisfy "+
+			"8p ≤ m ≤ %d, 1 ≤ t ≤ %d, 1 ≤ p ≤ %d",
 			config.Params.MemoryKiB, config.Params.Time, config.Params.Threads,
 			config.MaxStoredMemoryKiB, maxStoredTime, maxStoredThreads)
 	}
 	return &EntrySealer{config}, nil
 }
 
-// Prepare makes a cipher that seals into a box and opens the given envelopes. See ports.EntrySealer.
+// Prepare returns a cipher that seals values of a box and opens the given envelopes. See ports.EntrySealer. Call it
+// outside of transactions: it performs key derivations, and it may read the database for server keys.
 func (s *EntrySealer) Prepare(
 	ctx context.Context, key domain.EncryptionKey, salt domain.BoxSalt, sealed ...ports.Sealed,
 ) (ports.EntryCipher, error) {
-	var today derivation
+	var current derivation
 	if !key.Generated() {
-		today = derivation{kdf: kdfArgon2id, params: s.config.Params, salt: salt}
+		current = derivation{kdf: kdfArgon2id, params: s.config.Params, salt: salt}
 	}
-	return s.prepare(ctx, key, &today, sealed)
+	return s.prepare(ctx, key, &current, sealed)
 }
 
-// PrepareOpen makes a cipher that opens the given envelopes and seals nothing. See ports.EntrySealer.
+// PrepareOpen is like Prepare but returns a cipher that can only open.
 func (s *EntrySealer) PrepareOpen(
 	ctx context.Context, key domain.EncryptionKey, sealed ...ports.Sealed,
 ) (ports.EntryCipher, error) {
 	return s.prepare(ctx, key, nil, sealed)
 }
 
-// prepare derives what today (nil: nothing) and the envelopes ask for. All envelopes are checked before the first
-// derivation, so that one that was tampered with costs nothing.
+// prepare performs the distinct derivations that sealing (current, or nil) and the envelopes require. It authenticates
+// all envelopes before the first key derivation, so a manipulated envelope cannot cause expensive work.
 func (s *EntrySealer) prepare(
-	ctx context.Context, key domain.EncryptionKey, today *derivation, sealed []ports.Sealed,
+	ctx context.Context, key domain.EncryptionKey, current *derivation, sealed []ports.Sealed,
 ) (ports.EntryCipher, error) {
-	c := &entryCipher{sealer: s, generated: key.Generated(), today: today}
+	c := &entryCipher{sealer: s, generated: key.Generated(), current: current}
 	var wanted []derivation
-	if today != nil {
-		wanted = append(wanted, *today)
+	if current != nil {
+		wanted = append(wanted, *current)
 	}
 	for _, each := range sealed {
 		b, err := s.openBlob(s.keyByID(ctx), each.Place, each.Envelope)
 		if err != nil {
 			return nil, err
 		}
-		if c.madeFor(&b) && !slices.Contains(wanted, b.derivation) {
+		if c.sameKind(&b) && !slices.Contains(wanted, b.derivation) {
 			wanted = append(wanted, b.derivation)
 		}
 	}
@@ -114,13 +118,14 @@ func (s *EntrySealer) prepare(
 	return c, nil
 }
 
-// Rebind binds an envelope to another version of the row. See ports.EntrySealer. Errors: a tampering error; what the
-// key ring returns for a key id that is not in memory.
+// Rebind binds an envelope to another version of its entry. See ports.EntrySealer. It needs no client key, because only
+// the outer layer changes. It returns a *ports.TamperedError, and the errors of Keyring.ByID for a key that is not in
+// memory.
 func (s *EntrySealer) Rebind(
 	ctx context.Context, from ports.Place, envelope []byte, to ports.Place,
 ) (domain.ServerKeyID, []byte, error) {
 	if from.Box != to.Box || from.Key != to.Key || from.SealedAs != to.SealedAs {
-		return domain.ServerKeyID{}, nil, errMoved
+		return domain.ServerKeyID{}, nil, errRebind
 	}
 	raw, err := s.openOuter(s.keyByID(ctx), from, envelope)
 	if err != nil {
@@ -128,29 +133,30 @@ func (s *EntrySealer) Rebind(
 	}
 	nonce := make([]byte, nonce24)
 	if _, err := io.ReadFull(s.config.Random, nonce); err != nil {
-		return domain.ServerKeyID{}, nil, fmt.Errorf("read randomness: %w", err)
+		return domain.ServerKeyID{}, nil, fmt.Errorf("read random bytes: %w", err)
 	}
 	return s.sealOuter(to, nonce, raw)
 }
 
-// Rewrap renews the outer layer under the current server key. See ports.EntrySealer; errors as of Rebind.
+// Rewrap encrypts the outer layer again under the current server key. See ports.EntrySealer. Errors: as for Rebind.
 func (s *EntrySealer) Rewrap(
 	ctx context.Context, at ports.Place, envelope []byte,
 ) (domain.ServerKeyID, []byte, error) {
 	return s.Rebind(ctx, at, envelope, at)
 }
 
-// keyLookup finds the server key of an envelope.
+// keyLookup returns the server key of an envelope.
 type keyLookup func(domain.ServerKeyID) ([keyBytes]byte, error)
 
-// keyByID looks in the database too, and so is not for use inside a transaction.
+// keyByID reads the database if a key is not in memory. It must not be used inside a transaction.
 func (s *EntrySealer) keyByID(ctx context.Context) keyLookup {
 	return func(id domain.ServerKeyID) ([keyBytes]byte, error) {
 		return s.config.Keys.ByID(ctx, domain.KeyForEntries, id)
 	}
 }
 
-// keyInMemory is for use inside a transaction, whose unit of work reloads the ring on ErrStaleServerKey.
+// keyInMemory performs no I/O, so it can be used inside a transaction. On ErrStaleServerKey, the unit of work reloads
+// the key ring and repeats the transaction.
 func (s *EntrySealer) keyInMemory(id domain.ServerKeyID) ([keyBytes]byte, error) {
 	key, known, err := s.config.Keys.inMemory(domain.KeyForEntries, id)
 	if !known {
@@ -159,6 +165,7 @@ func (s *EntrySealer) keyInMemory(id domain.ServerKeyID) ([keyBytes]byte, error)
 	return key, err
 }
 
+// openBlob decrypts and parses the outer layer of an envelope.
 func (s *EntrySealer) openBlob(find keyLookup, at ports.Place, envelope []byte) (blob, error) {
 	raw, err := s.openOuter(find, at, envelope)
 	if err != nil {
@@ -171,6 +178,8 @@ func (s *EntrySealer) openBlob(find keyLookup, at ports.Place, envelope []byte) 
 	return b, nil
 }
 
+// openOuter decrypts the outer layer. An unknown server key counts as tampering, because a rekey deletes a key only
+// after it has moved all envelopes that the key opens.
 func (s *EntrySealer) openOuter(find keyLookup, at ports.Place, envelope []byte) ([]byte, error) {
 	if len(envelope) != envelopeLen {
 		return nil, tamperedEnvelope()
@@ -195,6 +204,7 @@ func (s *EntrySealer) openOuter(find keyLookup, at ports.Place, envelope []byte)
 	return raw, nil
 }
 
+// sealOuter encrypts blob152 under the current server key and returns the id of that key and the envelope.
 func (s *EntrySealer) sealOuter(at ports.Place, nonce, raw []byte) (domain.ServerKeyID, []byte, error) {
 	id, key := s.config.Keys.Current(domain.KeyForEntries)
 	aead, err := newXChaCha(&key)

@@ -59,7 +59,7 @@ func TestAnotherKey(t *testing.T) {
 	require.NoError(t, err)
 	keys := []domain.EncryptionKey{
 		generatedKey(t, 1), generatedKey(t, 2), passphrase(t, "one"), passphrase(t, "One"),
-		asKey, passphrase(t, string(raw[:])), // the same bytes of either kind
+		asKey, passphrase(t, string(raw[:])), // the same bytes as both kinds of key
 	}
 	r := newRig(t)
 	for i, sealedUnder := range keys {
@@ -82,7 +82,7 @@ func TestAnotherKey(t *testing.T) {
 	}
 }
 
-// TestDerivations counts what is paid for.
+// TestDerivations counts the key derivations of each operation.
 func TestDerivations(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -143,7 +143,7 @@ func TestBusyAndCleared(t *testing.T) {
 	_, err := r.sealer.Prepare(ctx, passphrase(t, "one"), boxSalt)
 	require.ErrorIs(t, err, domain.Unavailable)
 	_, err = r.sealer.Prepare(ctx, generatedKey(t, 1), boxSalt)
-	require.NoError(t, err, "a generated key waits for nothing")
+	require.NoError(t, err, "a generated key needs no key derivation")
 
 	for _, key := range bothKinds(t) {
 		c := r.prepare(t, key)
@@ -211,7 +211,7 @@ func TestRestoreAndRewrap(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, value, opened)
 		opened, err = c.Open(place, sealed)
-		require.NoError(t, err, "the retired key still opens what exists")
+		require.NoError(t, err, "the retired key still opens existing data")
 		require.Equal(t, value, opened)
 
 		for _, to := range []ports.Place{
@@ -235,7 +235,7 @@ func TestRestoreAndRewrap(t *testing.T) {
 			},
 		} {
 			_, _, err = r.sealer.Rebind(t.Context(), place, sealed.Envelope, to)
-			require.ErrorIs(t, err, errMoved)
+			require.ErrorIs(t, err, errRebind)
 		}
 		_, _, err = r.sealer.Rebind(t.Context(), restored, sealed.Envelope, restored)
 		require.True(t, ports.IsTampered(err))
@@ -244,7 +244,7 @@ func TestRestoreAndRewrap(t *testing.T) {
 	}
 }
 
-// TestServerKeyNotInMemory: another replica has sealed under a key that this one has not read yet.
+// TestServerKeyNotInMemory opens an envelope whose server key was created by another replica and is not loaded here.
 func TestServerKeyNotInMemory(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -262,7 +262,7 @@ func TestServerKeyNotInMemory(t *testing.T) {
 
 	mine := r.prepare(t, key)
 	_, err = mine.Open(place, sealed)
-	require.ErrorIs(t, err, ports.ErrStaleServerKey, "inside a transaction the ring is not read")
+	require.ErrorIs(t, err, ports.ErrStaleServerKey, "no reload inside a transaction")
 	require.False(t, mine.Fits(ports.Sealed{Place: place, Envelope: sealed.Envelope}))
 	prepared := r.prepare(t, key, ports.Sealed{Place: place, Envelope: sealed.Envelope})
 	opened, err := prepared.Open(place, sealed)
@@ -292,7 +292,7 @@ func TestNewEntrySealerRefuses(t *testing.T) {
 	}
 }
 
-// TestNothingPrints: a key ring, a sealer or a cipher that ends up in a log shows no key.
+// TestNothingPrints checks that logging a key ring, a sealer or a cipher reveals no key.
 func TestNothingPrints(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -303,12 +303,12 @@ func TestNothingPrints(t *testing.T) {
 		c    ports.EntryCipher
 		keys *Keyring
 	}{c, r.keys}
-	for _, verb := range []string{"%v", "%+v", "%#v"} { // fmt cannot call methods of hidden fields
+	for _, verb := range []string{"%v", "%+v", "%#v"} { // fmt cannot call methods of unexported fields
 		require.NotContains(t, fmt.Sprintf(verb, hidden), "123 123")
 		require.NotContains(t, fmt.Sprintf(verb, hidden), "0x7b, 0x7b")
 	}
 	settings := config(t, r.store, secretOf(t, 1))
-	settings.IDs = nil // shared with other tests, and fmt would read what they write
+	settings.IDs = nil // shared with parallel tests: fmt would race with them
 	for _, each := range []any{
 		r.keys, c, r.sealer, account, ports.EntryCipher(c), []any{r.keys, c}, settings,
 	} {

@@ -17,7 +17,7 @@ func (c *entryCipher) Extend(ctx context.Context, key domain.EncryptionKey, seal
 		if err != nil {
 			return err
 		}
-		if c.madeFor(&b) && c.find(b.derivation) == nil && !slices.Contains(missing, b.derivation) {
+		if c.sameKind(&b) && c.find(b.derivation) == nil && !slices.Contains(missing, b.derivation) {
 			missing = append(missing, b.derivation)
 		}
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// FORMAT of an entry, number 1. Integers are big endian, | joins bytes, texts in quotes are their ASCII bytes without a
-// terminator, a number behind a name is its length in bytes.
+// FORMAT of an entry, number 1. Integers are big endian. | concatenates bytes. Quoted texts stand for their ASCII bytes
+// without a terminator. A number at the end of a name is the length in bytes.
 //
 //	header60  = format u8 = 1 | suite u8 = 1 | kdf u8 | m u32 (KiB) | t u32 | p u8 | boxsalt16 | salt32
 //	ikm32     = kdf 0: the 32 bytes of a generated key; m, t, p and boxsalt16 are zeros then
@@ -40,10 +40,10 @@ import (
 // bytes, a value 28 more than its text. salt32, dek32 and all nonces are random and fresh for each version. Suite 1 is
 // all of the above.
 //
-// Why so: kek32 and dek32 each encrypt one message, so that GCM's short nonces cannot repeat under a key (NIST SP
-// 800-38D, section 8). commit32 is compared first, because one GCM ciphertext can be made to open under two keys
-// (Dodis, Grubbs, Ristenpart, Woodage: "Fast Message Franking", CRYPTO 2018). salt32 goes into the extraction, so that
-// equal keys in two versions have nothing in common, commit32 included.
+// Rationale: kek32 and dek32 each encrypt exactly one message, so GCM's short nonces cannot repeat under a key (NIST SP
+// 800-38D, section 8). commit32 is compared first, because an attacker can construct a GCM ciphertext that opens under
+// two keys (Dodis, Grubbs, Ristenpart, Woodage: "Fast Message Franking", CRYPTO 2018). salt32 enters the extraction, so
+// two versions under the same client key share no derived bytes, including commit32.
 
 const (
 	formatOne = 1
@@ -52,10 +52,11 @@ const (
 	kdfGenerated = 0
 	kdfArgon2id  = 1
 
-	// What is read from storage is bounded before anything is computed from it.
+	// The limits for stored parameters. They are checked before any key derivation, so manipulated data cannot exhaust
+	// memory or processor time.
 	maxStoredTime    = 16
 	maxStoredThreads = 4
-	mostStoredKiB    = 256 << 10
+	maxStoredKiB     = 256 << 10
 
 	nonce12     = 12
 	saltLen     = 32
@@ -73,25 +74,25 @@ const (
 	valuePrefix = "value"
 )
 
-// derivation is how a client's key becomes input for HKDF: the zero derivation is a generated key, which is used as it
-// stands. Equal derivations of one key give equal bytes.
+// derivation describes how a client's key becomes the input of HKDF. The zero derivation uses a generated key directly.
+// Equal derivations of one key produce equal bytes.
 type derivation struct {
 	kdf    uint8
 	params ports.Argon2Params
 	salt   domain.BoxSalt
 }
 
-// header is what stands in front of a wrapped data key, in the clear once the outer layer is off.
+// header precedes the wrapped data key. Only the outer layer encrypts it.
 type header struct {
 	derivation
 	salt32 [saltLen]byte
 }
 
-// blob is what the outer layer protects.
+// blob is the content of the outer layer.
 type blob struct {
 	header
 	commit [commitLen]byte
-	// wrapped is nonce12 and the encrypted data key.
+	// wrapped is nonce12 followed by the encrypted data key.
 	wrapped [nonce12 + keyBytes + tagBytes]byte
 }
 
@@ -110,7 +111,7 @@ func (b *blob) append(to []byte) []byte {
 	return append(to, b.wrapped[:]...)
 }
 
-// parseBlob reads what append wrote; ok is false for anything else, and for parameters over the limits.
+// parseBlob parses the bytes that append writes. ok is false for all other bytes and for parameters over the limits.
 func parseBlob(raw []byte, maxKiB uint32) (b blob, ok bool) {
 	if len(raw) != blobLen || raw[0] != formatOne || raw[1] != suiteOne {
 		return blob{}, false
@@ -130,6 +131,7 @@ func parseBlob(raw []byte, maxKiB uint32) (b blob, ok bool) {
 	return b, true
 }
 
+// wellFormed reports whether format 1 allows the derivation and no parameter exceeds its limit.
 func (d derivation) wellFormed(maxKiB uint32) bool {
 	switch d.kdf {
 	case kdfGenerated:
@@ -143,7 +145,7 @@ func (d derivation) wellFormed(maxKiB uint32) bool {
 	}
 }
 
-// entryContext is ctx of the format.
+// entryContext returns ctx(version) of the format.
 func entryContext(place ports.Place, version uint64) []byte {
 	const lengths = 4 * 4
 	ctx := make([]byte, 0, len(valuePrefix)+lengths+len(entryLabel)+len(place.Box)+len(place.Key)+8)
@@ -154,11 +156,13 @@ func entryContext(place ports.Place, version uint64) []byte {
 	return binary.BigEndian.AppendUint64(ctx, version)
 }
 
+// appendPart appends part(x) of the format. The length prefix keeps different lists of parts from having equal bytes.
 func appendPart[T ~string | ~[]byte](to []byte, part T) []byte {
 	to = binary.BigEndian.AppendUint32(to, uint32(len(part))) //nolint:gosec // parts are names and ids, far below 4 GiB
 	return append(to, part...)
 }
 
+// outerContext, valueContext and blobContext return the associated data of the three layers.
 func outerContext(id domain.ServerKeyID, place ports.Place) []byte {
 	return bytes.Join([][]byte{[]byte(outerPrefix), id[:], entryContext(place, place.Version)}, nil)
 }
@@ -172,7 +176,7 @@ func blobContext(place ports.Place, b *blob) []byte {
 	return append(b.header.append(aad), b.commit[:]...)
 }
 
-// expand makes the key-encrypting key and the commitment of one blob.
+// expand returns the key-encrypting key and the commitment of one blob. The caller must clear kek after use.
 func expand(ikm *[keyBytes]byte, salt32 *[saltLen]byte) (kek, commit []byte, err error) {
 	prk, err := hkdf.Extract(sha256.New, ikm[:], salt32[:])
 	if err != nil {
@@ -191,11 +195,11 @@ func expand(ikm *[keyBytes]byte, salt32 *[saltLen]byte) (kek, commit []byte, err
 func newGCM(key []byte) (cipher.AEAD, error) {
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, fmt.Errorf("make AES: %w", err)
+		return nil, fmt.Errorf("create the AES cipher: %w", err)
 	}
 	gcm, err := cipher.NewGCM(block)
 	if err != nil {
-		return nil, fmt.Errorf("make GCM: %w", err)
+		return nil, fmt.Errorf("create the GCM mode: %w", err)
 	}
 	return gcm, nil
 }
@@ -203,7 +207,7 @@ func newGCM(key []byte) (cipher.AEAD, error) {
 func newXChaCha(key *[keyBytes]byte) (cipher.AEAD, error) {
 	aead, err := chacha20poly1305.NewX(key[:])
 	if err != nil {
-		return nil, fmt.Errorf("make XChaCha20-Poly1305: %w", err)
+		return nil, fmt.Errorf("create the XChaCha20-Poly1305 cipher: %w", err)
 	}
 	return aead, nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// FuzzBlob: whatever is read is written the same again, and is within the limits.
+// FuzzBlob checks that every blob that parses encodes to the same bytes and is within the limits.
 func FuzzBlob(f *testing.F) {
 	generated := blob{header: header{salt32: [32]byte{1}}, commit: [32]byte{2}}
 	slow := blob{header: header{derivation: derivation{kdf: kdfArgon2id, params: DefaultParams, salt: boxSalt}}}
@@ -20,19 +20,19 @@ func FuzzBlob(f *testing.F) {
 	}
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		b, ok := parseBlob(raw, mostStoredKiB)
+		b, ok := parseBlob(raw, maxStoredKiB)
 		if !ok {
 			require.Zero(t, b)
 			return
 		}
 		require.True(t, bytes.Equal(raw, b.append(nil)))
-		require.LessOrEqual(t, b.params.MemoryKiB, uint32(mostStoredKiB))
+		require.LessOrEqual(t, b.params.MemoryKiB, uint32(maxStoredKiB))
 		require.LessOrEqual(t, b.params.Time, uint32(maxStoredTime))
 		require.LessOrEqual(t, b.params.Threads, uint8(maxStoredThreads))
 	})
 }
 
-// FuzzBlobBothWays: whatever header is allowed is read as it was written.
+// FuzzBlobBothWays checks that every allowed header is parsed as it was encoded.
 func FuzzBlobBothWays(f *testing.F) {
 	f.Add(uint8(1), uint32(19456), uint32(2), uint8(1), []byte("salt"), []byte("more"))
 	f.Add(uint8(0), uint32(0), uint32(0), uint8(0), []byte{}, []byte("more"))
@@ -45,15 +45,15 @@ func FuzzBlobBothWays(f *testing.F) {
 		copy(b.wrapped[:], rest)
 		raw := b.append(nil)
 		require.Len(t, raw, blobLen)
-		read, ok := parseBlob(raw, mostStoredKiB)
-		require.Equal(t, b.wellFormed(mostStoredKiB), ok)
+		read, ok := parseBlob(raw, maxStoredKiB)
+		require.Equal(t, b.wellFormed(maxStoredKiB), ok)
 		if ok {
 			require.Equal(t, b, read)
 		}
 	})
 }
 
-// FuzzOpen: no bytes that were not sealed here open, and none make it panic.
+// FuzzOpen checks that bytes that were not sealed never open and never cause a panic.
 func FuzzOpen(f *testing.F) {
 	r := newRig(f)
 	key := generatedKey(f, 1)
@@ -78,7 +78,7 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzContext: different places have different contexts, however their parts run into each other.
+// FuzzContext checks that different places have different contexts, wherever the parts are split.
 func FuzzContext(f *testing.F) {
 	f.Add([]byte("box"), "key", uint64(1), []byte("box"), "ke", uint64(1))
 	f.Fuzz(func(t *testing.T, boxA []byte, keyA string, versionA uint64, boxB []byte, keyB string, versionB uint64) {

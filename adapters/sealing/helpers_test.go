@@ -24,13 +24,13 @@ var (
 	_ ports.AccountSealer = (*AccountSealer)(nil)
 )
 
-// store is ports.ServerKeys in memory.
+// store implements ports.ServerKeys in memory.
 type store struct {
 	mu    sync.Mutex
 	lines []ports.ServerKey
 	lists atomic.Int32
 	fail  error
-	// onAdd runs before keys are added, to let another replica be faster.
+	// onAdd runs before keys are added, to simulate another replica.
 	onAdd func()
 }
 
@@ -95,7 +95,7 @@ func (s *store) snapshot() []ports.ServerKey {
 	return slices.Clone(s.lines)
 }
 
-// rekey adds a key of the next generation and retires the one before, as another replica would.
+// rekey adds a key of the next generation and retires the previous one, as another replica would.
 func (s *store) rekey(t testing.TB, k *Keyring, purpose domain.KeyPurpose, generation int) domain.ServerKeyID {
 	t.Helper()
 	before := domain.ServerKeyID{}
@@ -113,13 +113,13 @@ func (s *store) rekey(t testing.TB, k *Keyring, purpose domain.KeyPurpose, gener
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// clock stands still until it is moved.
+// clock is a ports.Clock that only advance moves.
 type clock struct{ nanos atomic.Int64 }
 
 func (c *clock) Now() time.Time          { return start.Add(time.Duration(c.nanos.Load())) }
 func (c *clock) advance(d time.Duration) { c.nanos.Add(int64(d)) }
 
-// ids counts, so that tests and vectors know what comes.
+// ids returns consecutive ids, so tests and vectors are deterministic.
 type ids struct{ last atomic.Uint64 }
 
 func (i *ids) New() (id [16]byte) {
@@ -128,7 +128,7 @@ func (i *ids) New() (id [16]byte) {
 	return id
 }
 
-// stream is SHA-256 in counter mode over a seed: the same bytes in every run, and not random at all.
+// stream is SHA-256 in counter mode over a seed: a deterministic substitute for random bytes.
 type stream struct {
 	mu      sync.Mutex
 	seed    string
@@ -154,7 +154,7 @@ func secretOf(t testing.TB, fill byte) Secret {
 	return Secret{domain.NewSecret(string(bytes.Repeat([]byte{fill}, 32)))}
 }
 
-// argon counts derivations.
+// argon counts key derivations.
 type argon struct{ times atomic.Int32 }
 
 func (a *argon) derive(
@@ -170,7 +170,7 @@ func (a *argon) derive(
 	return argon2.IDKey(secret, salt, p.Time, p.MemoryKiB, p.Threads, 32), nil
 }
 
-// rig is a key ring and a sealer over it with cheap parameters.
+// rig is a key ring and a sealer with cheap Argon2id parameters.
 type rig struct {
 	store  *store
 	clock  *clock
@@ -235,7 +235,7 @@ func passphrase(t testing.TB, text string) domain.EncryptionKey {
 	return key
 }
 
-// bothKinds are a key of each kind.
+// bothKinds returns a generated key and a passphrase.
 func bothKinds(t testing.TB) map[string]domain.EncryptionKey {
 	t.Helper()
 	return map[string]domain.EncryptionKey{

@@ -16,82 +16,81 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ErrUnknownKey says that the key ring, read again from the database just now, has no such key for that purpose. Its
-// kind is domain.NotFound.
+// ErrUnknownKey means that the database has no server key with this id and purpose. Its kind is domain.NotFound.
 var ErrUnknownKey = domain.Refuse(domain.NotFound, "server_key_not_found", "there is no such server key")
 
-var errReloadedJustNow = errors.New("the server key is not in memory, and the key ring was read less than a second ago")
+var errReloadedJustNow = errors.New("the server key is not in memory, and the key ring was reloaded less than 1 s ago")
 
 const (
-	// reloadPause bounds how often the unknown id of a token makes the ring read the database: anybody can make one up.
-	reloadPause = time.Second
-	// reloadTimeout ends a reload that an unknown id caused. It does not run under the request that caused it, since
-	// requests that are given up at once would then keep the ring from ever being read.
+	// reloadInterval is the minimum time between reloads for unknown key ids in tokens, because anyone can forge an id.
+	reloadInterval = time.Second
+	// reloadTimeout limits a reload for an unknown key id. Such a reload does not use the context of the request:
+	// requests that are cancelled immediately could otherwise prevent every reload.
 	reloadTimeout = 5 * time.Second
 )
 
-// KeyringConfig is what a key ring needs. All but Previous and Random must be set.
+// KeyringConfig configures a Keyring. All fields except Previous and Random are required.
 type KeyringConfig struct {
 	Store  ports.ServerKeys
 	Secret Secret
-	// Previous is the secret before Secret, while `lockbox secret rotate` has not re-wrapped the keys yet; zero if none.
+	// Previous is the former secret, needed until `lockbox secret rotate` has rewrapped all keys. Zero means none.
 	Previous Secret
 	IDs      ports.IDs
 	Clock    ports.Clock
-	// Random is crypto/rand.Reader unless a test needs the same bytes again.
+	// Random is the source of keys and nonces; nil means crypto/rand.Reader.
 	Random io.Reader
 }
 
-// Keyring is the server's keys, open in memory. Its methods are safe for concurrent use; what they read is a snapshot
-// that a reload replaces as a whole.
+// Keyring holds the unwrapped server keys in memory. It is safe for concurrent use. Its methods read an immutable
+// snapshot, which a reload replaces as a whole.
 type Keyring struct {
 	config            KeyringConfig
 	current, previous wrapper
 	ring              atomic.Pointer[ring]
-	// reloading holds one token: reloads happen one at a time, so that an older list cannot replace a newer one, and
-	// who waits for one can give up.
+	// reloading is a lock of capacity 1 that serializes reloads, so an older list cannot replace a newer one. It is a
+	// channel, so a waiting caller can stop when its context ends.
 	reloading chan struct{}
-	// begun counts reloads; see Reload.
+	// begun counts the reloads that began; see Reload.
 	begun atomic.Uint64
-	// reloadedAt is when a token's unknown id last made the ring read the database; whoever has the turn may touch it.
+	// reloadedAt is the time of the last reload for an unknown key id in a token. The holder of reloading may access
+	// it.
 	reloadedAt time.Time
 }
 
-// ring is one state of the keys; it is never changed once made.
+// ring is an immutable snapshot of the keys.
 type ring struct {
-	// number is that of the reload that made it.
-	number  uint64
+	number  uint64 // the value of begun for the reload that created it
 	keys    map[domain.ServerKeyID]*openKey
 	current map[domain.KeyPurpose]*openKey
 }
 
-// openKey is a key and the line of storage it came from.
+// openKey is an unwrapped server key with its database row.
 type openKey struct {
 	ports.ServerKey
 	key [keyBytes]byte
-	// underPrevious: it is still wrapped under the previous secret.
+	// underPrevious means that the key is still wrapped under the previous secret.
 	underPrevious bool
 }
 
-// OpenKeyring reads and opens all keys, and makes the first of each purpose that has none. Replicas may start at once:
-// the database decides whose new keys stay, and everybody reads them from there.
+// OpenKeyring reads and unwraps all server keys, and creates the first key of each purpose that has none. Several
+// replicas may start at once: the database keeps the keys of one of them, and all replicas read these.
 //
-// Errors: one that wraps ErrWrongSecret when a key opens under neither secret; nothing is written then. Otherwise what
-// the store returns.
+// If neither secret unwraps a key, the error wraps ErrWrongSecret and nothing is written. Other errors are those of the
+// store.
 func OpenKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 	k, err := newKeyring(config)
 	if err != nil {
 		return nil, err
 	}
-	lines, err := config.Store.List(ctx)
+	rows, err := config.Store.List(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the server keys: %w", err)
 	}
-	// The keys that exist are opened before any are added: a wrong secret must not leave keys of its own behind.
-	if _, err := k.openAll(lines); err != nil {
+	// Unwrap the existing keys before adding any: a wrong secret must not add keys that only it unwraps.
+	if _, err := k.openAll(rows); err != nil {
 		return nil, err
 	}
-	missing, err := k.firstKeys(lines)
+	missing, err := k.firstKeys(rows)
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +102,7 @@ func OpenKeyring(ctx context.Context, config KeyringConfig) (*Keyring, error) {
 	return k, k.Reload(ctx)
 }
 
+// newKeyring returns a key ring without keys.
 func newKeyring(config KeyringConfig) (*Keyring, error) {
 	if config.Random == nil {
 		config.Random = rand.Reader
@@ -120,42 +120,28 @@ func newKeyring(config KeyringConfig) (*Keyring, error) {
 			return nil, err
 		}
 	}
-	// The secrets have done their work; what is not kept cannot be shown by mistake.
+	// The secrets are no longer needed. A value that is not stored cannot be printed by mistake.
 	config.Secret, config.Previous = Secret{}, Secret{}
 	k.config = config
 	return k, nil
 }
 
-func (k *Keyring) firstKeys(lines []ports.ServerKey) ([]ports.ServerKey, error) {
-	var missing []ports.ServerKey
-	for _, purpose := range domain.KeyPurposes() {
-		if slices.ContainsFunc(lines, func(line ports.ServerKey) bool { return line.Purpose == purpose }) {
-			continue
-		}
-		first, err := k.NewKey(purpose, 1)
-		if err != nil {
-			return nil, err
-		}
-		missing = append(missing, first)
-	}
-	return missing, nil
-}
-
-// Reload reads the keys again. When that fails, or a key does not open, those in memory stay as they are. Calls that
-// come together share one reading of the database, which begins after they have come.
+// Reload reads the server keys from the database again. On an error, or if a key cannot be unwrapped, the keys in
+// memory stay in use. Concurrent calls share one query, which begins after all of them have called.
 func (k *Keyring) Reload(ctx context.Context) error {
 	before := k.begun.Load()
-	if err := k.takeTurn(ctx); err != nil {
+	if err := k.lock(ctx); err != nil {
 		return err
 	}
-	defer k.endTurn()
+	defer k.unlock()
 	if now := k.ring.Load(); now != nil && now.number > before {
 		return nil
 	}
 	return k.reload(ctx)
 }
 
-func (k *Keyring) takeTurn(ctx context.Context) error {
+// lock waits for other reloads to finish, or for ctx to end.
+func (k *Keyring) lock(ctx context.Context) error {
 	select {
 	case k.reloading <- struct{}{}:
 		return nil
@@ -164,16 +150,16 @@ func (k *Keyring) takeTurn(ctx context.Context) error {
 	}
 }
 
-func (k *Keyring) endTurn() { <-k.reloading }
+func (k *Keyring) unlock() { <-k.reloading }
 
-// reload is for whoever has the turn.
+// reload replaces the snapshot. The caller holds the lock.
 func (k *Keyring) reload(ctx context.Context) error {
 	number := k.begun.Add(1)
-	lines, err := k.config.Store.List(ctx)
+	rows, err := k.config.Store.List(ctx)
 	if err != nil {
 		return fmt.Errorf("list the server keys: %w", err)
 	}
-	opened, err := k.openAll(lines)
+	opened, err := k.openAll(rows)
 	if err != nil {
 		return err
 	}
@@ -191,41 +177,43 @@ func (k *Keyring) reload(ctx context.Context) error {
 	}
 	for _, purpose := range domain.KeyPurposes() {
 		if fresh.current[purpose] == nil {
-			return fmt.Errorf("the database has no server key in use for purpose %s: all of them are retired", purpose)
+			return fmt.Errorf("all server keys for purpose %s are retired", purpose)
 		}
 	}
 	k.ring.Store(fresh)
 	return nil
 }
 
-func (k *Keyring) openAll(lines []ports.ServerKey) ([]*openKey, error) {
-	var shut []ports.ServerKey
-	opened := make([]*openKey, 0, len(lines))
-	for _, line := range lines {
-		key, err := k.open(line)
-		if err != nil {
-			shut = append(shut, line)
+// openAll unwraps all keys. If some cannot be unwrapped, it returns an error that names them and wraps ErrWrongSecret.
+func (k *Keyring) openAll(rows []ports.ServerKey) ([]*openKey, error) {
+	var failed []ports.ServerKey
+	opened := make([]*openKey, 0, len(rows))
+	for _, row := range rows {
+		key, ok := k.open(row)
+		if !ok {
+			failed = append(failed, row)
 			continue
 		}
 		opened = append(opened, key)
 	}
-	if len(shut) > 0 {
-		return nil, k.wrongSecret(opened, shut)
+	if len(failed) > 0 {
+		return nil, k.wrongSecret(opened, failed)
 	}
 	return opened, nil
 }
 
-func (k *Keyring) open(line ports.ServerKey) (*openKey, error) {
-	if key, ok := k.current.unwrap(line.ID, line.Purpose, line.Wrapped); ok {
-		return &openKey{ServerKey: line, key: key}, nil
+// open unwraps a key with the current secret, or else with the previous one.
+func (k *Keyring) open(row ports.ServerKey) (*openKey, bool) {
+	if key, ok := k.current.unwrap(row.ID, row.Purpose, row.Wrapped); ok {
+		return &openKey{ServerKey: row, key: key}, true
 	}
-	if key, ok := k.previous.unwrap(line.ID, line.Purpose, line.Wrapped); ok {
-		return &openKey{ServerKey: line, key: key, underPrevious: true}, nil
+	if key, ok := k.previous.unwrap(row.ID, row.Purpose, row.Wrapped); ok {
+		return &openKey{ServerKey: row, key: key, underPrevious: true}, true
 	}
-	return nil, ErrWrongSecret
+	return nil, false
 }
 
-// ordered lists the keys by purpose and generation.
+// ordered returns the keys by purpose, in the order of domain.KeyPurposes, and then by generation.
 func (r *ring) ordered() []*openKey {
 	purposes := domain.KeyPurposes()
 	return slices.SortedFunc(maps.Values(r.keys), func(a, b *openKey) int {
@@ -235,45 +223,45 @@ func (r *ring) ordered() []*openKey {
 	})
 }
 
-// Current returns the key for new things of a purpose: the highest generation that is not retired. It does no I/O. A
-// purpose that is not in domain.KeyPurposes is a mistake of the program, and panics.
+// Current returns the key that seals or signs new data of a purpose: the one with the highest generation that is not
+// retired. It performs no I/O. It panics for a purpose that is not in domain.KeyPurposes, which is a programming error.
 func (k *Keyring) Current(purpose domain.KeyPurpose) (domain.ServerKeyID, [32]byte) {
 	key := k.ring.Load().current[purpose]
 	if key == nil {
-		panic("no server keys are kept for purpose " + string(purpose))
+		panic("sealing: unknown key purpose " + string(purpose))
 	}
 	return key.ID, key.key
 }
 
-// ByID returns a key for what was made earlier. Retired keys of entries and accounts still open what exists; retired
-// keys of other purposes are not returned, and neither are keys of another purpose than the one asked for.
+// ByID returns the key with an id and a purpose, to open or verify existing data. It returns retired keys of entries
+// and accounts, because they still open existing data, and no retired keys of other purposes.
 //
-// An id that is not in memory makes the ring read the database. One that comes from a token does so once per second at
-// most; one of something sealed comes from the database itself, and a rekey must not keep it shut even for a second.
-// Errors: ErrUnknownKey when the id is not there either; domain.ErrBusy when that cannot be told before the second is
-// over; what the store returns when it fails; ctx's error.
+// If the id is not in memory, ByID reads the database. For ids in tokens, which anyone can forge, it does so at most
+// once per second. For ids of sealed data, which come from the database, there is no such limit: during a rekey,
+// entries must stay readable. Errors: ErrUnknownKey if the database has no such key, domain.ErrBusy if the limit
+// prevents the query, the errors of the store, and ctx's error.
 func (k *Keyring) ByID(ctx context.Context, purpose domain.KeyPurpose, id domain.ServerKeyID) ([32]byte, error) {
 	if key, known, err := k.inMemory(purpose, id); known {
 		return key, err
 	}
-	if err := k.takeTurn(ctx); err != nil {
+	if err := k.lock(ctx); err != nil {
 		return [32]byte{}, err
 	}
-	defer k.endTurn()
-	// Somebody may have read it while this one waited.
+	defer k.unlock()
+	// Another caller may have reloaded the keys in the meantime.
 	if key, known, err := k.inMemory(purpose, id); known {
 		return key, err
 	}
 	if !opensWhenRetired(purpose) {
-		// A clock that was set back must not stop the reloads.
-		if since := k.config.Clock.Now().Sub(k.reloadedAt); since >= 0 && since < reloadPause {
+		// A negative interval means that the clock was set back. It must not block reloads.
+		if since := k.config.Clock.Now().Sub(k.reloadedAt); since >= 0 && since < reloadInterval {
 			return [32]byte{}, domain.ErrBusy.Because(errReloadedJustNow)
 		}
 		k.reloadedAt = k.config.Clock.Now()
 	}
-	apart, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloadTimeout)
+	detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), reloadTimeout)
 	defer cancel()
-	if err := k.reload(apart); err != nil {
+	if err := k.reload(detached); err != nil {
 		return [32]byte{}, err
 	}
 	if key, known, err := k.inMemory(purpose, id); known {
@@ -282,8 +270,8 @@ func (k *Keyring) ByID(ctx context.Context, purpose domain.KeyPurpose, id domain
 	return [32]byte{}, ErrUnknownKey
 }
 
-// inMemory is ByID without a reload. known is false when the id is not in memory; an id that is, but must not be used
-// for this purpose, is known and an ErrUnknownKey.
+// inMemory is ByID without a reload. known reports whether the id is in memory. A known key that must not be used for
+// this purpose is ErrUnknownKey.
 func (k *Keyring) inMemory(purpose domain.KeyPurpose, id domain.ServerKeyID) (key [keyBytes]byte, known bool,
 	err error) {
 	found := k.ring.Load().keys[id]
@@ -296,7 +284,8 @@ func (k *Keyring) inMemory(purpose domain.KeyPurpose, id domain.ServerKeyID) (ke
 	return found.key, true, nil
 }
 
-// opensWhenRetired: what was sealed must stay readable until it is sealed again; what was signed is to die.
+// opensWhenRetired reports whether retired keys of a purpose stay usable. Sealed data must stay readable until it is
+// sealed again; signed tokens become invalid with their key.
 func opensWhenRetired(purpose domain.KeyPurpose) bool {
 	return purpose == domain.KeyForEntries || purpose == domain.KeyForAccounts
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ErrWrongSecret says that the secret that was given does not open this database's keys. The error that wraps it says
-// which keys, and names the settings.
+// ErrWrongSecret means that the configured secrets do not unwrap all server keys of the database. The error that wraps
+// it names the keys and the settings.
 var ErrWrongSecret = errors.New("wrong secret")
 
 const (
@@ -20,14 +21,14 @@ const (
 	previousSetting = "LOCKBOX_SECRET_KEY_PREVIOUS"
 )
 
-// wrongSecret explains, to whoever starts the program, which of the secrets is at fault.
-func (k *Keyring) wrongSecret(opened []*openKey, shut []ports.ServerKey) error {
+// wrongSecret returns an error that tells the operator which of the secrets is wrong.
+func (k *Keyring) wrongSecret(opened []*openKey, failed []ports.ServerKey) error {
 	var names []string
-	for _, line := range shut {
-		names = append(names, string(line.Purpose)+" "+strconv.Itoa(line.Generation))
+	for _, row := range failed {
+		names = append(names, string(row.Purpose)+" "+strconv.Itoa(row.Generation))
 	}
-	list := fmt.Sprintf("%d of %d server keys do not open (purpose and generation: %s)",
-		len(shut), len(opened)+len(shut), strings.Join(names, ", "))
+	list := fmt.Sprintf("%d of %d server keys cannot be unwrapped (purpose and generation: %s)",
+		len(failed), len(opened)+len(failed), strings.Join(names, ", "))
 	byCurrent := 0
 	for _, each := range opened {
 		if !each.underPrevious {
@@ -40,30 +41,29 @@ func (k *Keyring) wrongSecret(opened []*openKey, shut []ports.ServerKey) error {
 	case len(opened) == 0 && hasPrevious:
 		why = "neither " + secretSetting + " nor " + previousSetting + " is the secret of this database"
 	case len(opened) == 0:
-		why = secretSetting + " is not the secret of this database; if the secret is being changed, set " +
-			previousSetting + " to the one before"
+		why = secretSetting + " is not the secret of this database; during a change of the secret, set " +
+			previousSetting + " to the previous one"
 	case byCurrent == 0:
-		why = previousSetting + " opens some keys and " + secretSetting + " opens none of the others, so " +
-			secretSetting + " is the wrong one"
+		why = previousSetting + " unwraps some keys and " + secretSetting + " unwraps none, so " + secretSetting +
+			" is wrong"
 	case hasPrevious:
-		why = "these keys belong to neither " + secretSetting + " nor " + previousSetting +
-			", or their lines were damaged"
+		why = "neither " + secretSetting + " nor " + previousSetting +
+			" unwraps these keys, or their rows are damaged"
 	default:
-		why = "these keys do not belong to " + secretSetting +
-			", or their lines were damaged; if the secret is being " +
-			"changed, set " + previousSetting + " to the one before"
+		why = secretSetting + " does not unwrap these keys, or their rows are damaged; during a change of the secret, " +
+			"set " + previousSetting + " to the previous one"
 	}
 	return fmt.Errorf("%w: %s: %s", ErrWrongSecret, list, why)
 }
 
-// NewKey makes a fresh key of a purpose, wrapped under the current secret. It is not stored, and not in the ring until
-// it was stored and the ring reloaded.
+// NewKey returns a new random key of a purpose, wrapped under the current secret. It does not store the key. The ring
+// uses the key after the caller has stored it and called Reload.
 func (k *Keyring) NewKey(purpose domain.KeyPurpose, generation int) (ports.ServerKey, error) {
 	id := domain.ServerKeyID(k.config.IDs.New())
 	var key [keyBytes]byte
 	defer clear(key[:])
 	if _, err := io.ReadFull(k.config.Random, key[:]); err != nil {
-		return ports.ServerKey{}, fmt.Errorf("read randomness: %w", err)
+		return ports.ServerKey{}, fmt.Errorf("read random bytes: %w", err)
 	}
 	wrapped, err := k.current.wrap(k.config.Random, id, purpose, key[:])
 	if err != nil {
@@ -78,25 +78,41 @@ func (k *Keyring) NewKey(purpose domain.KeyPurpose, generation int) (ports.Serve
 	}, nil
 }
 
-// Rewrap returns the keys wrapped anew under the current secret. The keys themselves stay, so that everything made with
-// them keeps working. Error: ErrWrongSecret as in OpenKeyring.
+// firstKeys returns a new key of generation 1 for each purpose that has no key.
+func (k *Keyring) firstKeys(rows []ports.ServerKey) ([]ports.ServerKey, error) {
+	var missing []ports.ServerKey
+	for _, purpose := range domain.KeyPurposes() {
+		if slices.ContainsFunc(rows, func(row ports.ServerKey) bool { return row.Purpose == purpose }) {
+			continue
+		}
+		first, err := k.NewKey(purpose, 1)
+		if err != nil {
+			return nil, err
+		}
+		missing = append(missing, first)
+	}
+	return missing, nil
+}
+
+// Rewrap returns the keys wrapped under the current secret. The keys themselves do not change, so sealed data and
+// tokens stay valid. It does not store the result. Errors: ErrWrongSecret, as in OpenKeyring.
 func (k *Keyring) Rewrap(keys []ports.ServerKey) ([]ports.ServerKey, error) {
 	opened, err := k.openAll(keys)
 	if err != nil {
 		return nil, err
 	}
-	anew := make([]ports.ServerKey, 0, len(opened))
+	rewrapped := make([]ports.ServerKey, 0, len(opened))
 	for _, each := range opened {
-		line := each.ServerKey
-		if line.Wrapped, err = k.current.wrap(k.config.Random, line.ID, line.Purpose, each.key[:]); err != nil {
+		row := each.ServerKey
+		if row.Wrapped, err = k.current.wrap(k.config.Random, row.ID, row.Purpose, each.key[:]); err != nil {
 			return nil, err
 		}
-		anew = append(anew, line)
+		rewrapped = append(rewrapped, row)
 	}
-	return anew, nil
+	return rewrapped, nil
 }
 
-// Status lists the keys in memory: by purpose, in the order in which people are shown them, then by generation.
+// Status returns the keys in memory, without key material, by purpose and then by generation.
 func (k *Keyring) Status() []ports.KeyStatus {
 	keys := k.ring.Load().ordered()
 	all := make([]ports.KeyStatus, 0, len(keys))

@@ -15,7 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// moreIDs differ from those of a rig.
+// moreIDs generates ids that differ from those of a rig.
 var moreIDs = func() *ids { i := &ids{}; i.last.Store(1000); return i }()
 
 func config(t testing.TB, s *store, secret Secret, previous ...Secret) KeyringConfig {
@@ -63,7 +63,7 @@ func TestFirstStartMakesOneKeyPerPurpose(t *testing.T) {
 	}
 }
 
-// TestStartTogether: another replica adds its keys between this one's look and its own adding.
+// TestStartTogether: another replica adds its keys after this one has listed the keys and before it adds its own.
 func TestStartTogether(t *testing.T) {
 	t.Parallel()
 	s, faster := &store{}, &store{}
@@ -77,7 +77,7 @@ func TestStartTogether(t *testing.T) {
 	late := &store{onAdd: nil}
 	late.onAdd = func() { late.lines = faster.snapshot() }
 	_, err = OpenKeyring(t.Context(), config(t, late, secretOf(t, 2)))
-	require.ErrorIs(t, err, ErrWrongSecret, "the one that was slower and has another secret must not start")
+	require.ErrorIs(t, err, ErrWrongSecret, "the slower replica with another secret must not start")
 }
 
 func TestWrongSecret(t *testing.T) {
@@ -112,12 +112,13 @@ func TestWrongSecret(t *testing.T) {
 		}},
 		"the previous opens some": {mixed(t, one, three),
 			func(s *store) KeyringConfig { return config(t, s, two, one) },
-			[]string{"1 of 6", "api-key 2", "LOCKBOX_SECRET_KEY is the wrong one"}},
-		"one line is strange": {mixed(t, one, three), func(s *store) KeyringConfig { return config(t, s, one) },
-			[]string{"1 of 6", "api-key 2", "do not belong to LOCKBOX_SECRET_KEY", "damaged"}},
-		"one line is strange to both": {mixed(t, one, three),
+			[]string{"1 of 6", "api-key 2", "LOCKBOX_SECRET_KEY is wrong"}},
+		"one foreign key": {mixed(t, one, three), func(s *store) KeyringConfig { return config(t, s, one) },
+			[]string{"1 of 6", "api-key 2", "LOCKBOX_SECRET_KEY does not unwrap these keys", "damaged"}},
+		"one key foreign to both": {mixed(t, one, three),
 			func(s *store) KeyringConfig { return config(t, s, one, two) },
-			[]string{"1 of 6", "api-key 2", "belong to neither", "damaged"}},
+			[]string{"1 of 6", "api-key 2", "neither LOCKBOX_SECRET_KEY nor LOCKBOX_SECRET_KEY_PREVIOUS unwraps",
+				"damaged"}},
 	} {
 		before := test.store.snapshot()
 		_, err := OpenKeyring(t.Context(), test.config(test.store))
@@ -131,7 +132,7 @@ func TestWrongSecret(t *testing.T) {
 	require.ErrorContains(t, err, "no secret")
 }
 
-// TestAWrongSecretLeavesNoKeysBehind: a release adds a purpose, and is started with the wrong secret.
+// TestAWrongSecretLeavesNoKeysBehind starts a release that adds a purpose, with a wrong secret.
 func TestAWrongSecretLeavesNoKeysBehind(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -145,7 +146,7 @@ func TestAWrongSecretLeavesNoKeysBehind(t *testing.T) {
 	require.Len(t, k.Status(), 5)
 }
 
-func TestAWrappedKeyIsBoundToItsLine(t *testing.T) {
+func TestAWrappedKeyIsBoundToItsRow(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(lines []ports.ServerKey){
 		"purposes swapped": func(l []ports.ServerKey) { l[0].Wrapped, l[1].Wrapped = l[1].Wrapped, l[0].Wrapped },
@@ -208,17 +209,17 @@ func TestRekey(t *testing.T) {
 		require.Equal(t, first, current, "nothing changes before the reload")
 
 		secondKey, err := r.keys.ByID(t.Context(), purpose, second)
-		require.NoError(t, err, "an unknown id makes the ring look")
+		require.NoError(t, err, "an unknown id causes a reload")
 		current, currentKey := r.keys.Current(purpose)
 		require.Equal(t, second, current)
 		require.Equal(t, secondKey, currentKey)
 
 		key, err := r.keys.ByID(t.Context(), purpose, first)
 		if purpose == domain.KeyForEntries || purpose == domain.KeyForAccounts {
-			require.NoError(t, err, "what was sealed still opens")
+			require.NoError(t, err, "sealed data still opens")
 			require.Equal(t, firstKey, key)
 		} else {
-			require.ErrorIs(t, err, ErrUnknownKey, "what was signed is dead")
+			require.ErrorIs(t, err, ErrUnknownKey, "signed tokens are invalid")
 			require.Zero(t, key)
 		}
 		status := r.keys.Status()
@@ -244,11 +245,11 @@ func TestAKeyServesItsPurposeAlone(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, int32(2), r.store.lists.Load(), "those of another purpose are known, and cost no reload")
+	require.Equal(t, int32(2), r.store.lists.Load(), "keys of another purpose are known and cause no reload")
 	require.Panics(t, func() { r.keys.Current("nothing") })
 }
 
-func TestUnknownIDsDoNotHammerTheDatabase(t *testing.T) {
+func TestUnknownIDsAreLimited(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.store.lists.Store(0)
@@ -264,10 +265,10 @@ func TestUnknownIDsDoNotHammerTheDatabase(t *testing.T) {
 
 	fresh := r.store.rekey(t, r.keys, domain.KeyForSessions, 2)
 	_, err := r.keys.ByID(t.Context(), domain.KeyForSessions, fresh)
-	require.Equal(t, "busy", domain.CodeOf(err), "it may well be a key")
+	require.Equal(t, "busy", domain.CodeOf(err), "the token may be valid")
 	sealed := r.store.rekey(t, r.keys, domain.KeyForEntries, 2)
 	_, err = r.keys.ByID(t.Context(), domain.KeyForEntries, sealed)
-	require.NoError(t, err, "the id of something stored is nobody's invention, and does not wait")
+	require.NoError(t, err, "ids of sealed data are not limited")
 	sealed = r.store.rekey(t, r.keys, domain.KeyForEntries, 3)
 	_, err = r.keys.ByID(t.Context(), domain.KeyForEntries, sealed)
 	require.NoError(t, err)
@@ -280,7 +281,7 @@ func TestUnknownIDsDoNotHammerTheDatabase(t *testing.T) {
 	require.ErrorIs(t, err, ErrUnknownKey)
 	r.clock.advance(-time.Hour)
 	_, err = r.keys.ByID(t.Context(), domain.KeyForSessions, domain.ServerKeyID{0xfe})
-	require.ErrorIs(t, err, ErrUnknownKey, "a clock that was set back does not stop the reloads")
+	require.ErrorIs(t, err, ErrUnknownKey, "a clock that was set back does not block reloads")
 }
 
 func TestAFailingReloadKeepsTheKeys(t *testing.T) {
@@ -309,14 +310,15 @@ func TestAFailingReloadKeepsTheKeys(t *testing.T) {
 	require.Equal(t, key, again)
 }
 
-// TestAGivenUpRequestDoesNotSpoilTheReload: otherwise requests that end at once could keep a new key unknown for ever.
-func TestAGivenUpRequestDoesNotSpoilTheReload(t *testing.T) {
+// TestCancelledRequestDoesNotStopTheReload: otherwise requests that end at once could keep a new key unknown
+// permanently.
+func TestCancelledRequestDoesNotStopTheReload(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	fresh := r.store.rekey(t, r.keys, domain.KeyForEntries, 2)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for range 100 { // whether it begins at all is up to the select
+	for range 100 { // select may choose either case
 		if _, err := r.keys.ByID(ctx, domain.KeyForEntries, fresh); err == nil {
 			return
 		}
@@ -324,19 +326,19 @@ func TestAGivenUpRequestDoesNotSpoilTheReload(t *testing.T) {
 	t.Fatal("the ring was never read")
 }
 
-func TestReloadsTogetherShareOne(t *testing.T) {
+func TestConcurrentReloadsShareAQuery(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
 	r.store.lists.Store(0)
-	require.NoError(t, r.keys.takeTurn(t.Context()))
+	require.NoError(t, r.keys.lock(t.Context()))
 	var all sync.WaitGroup
 	for range 50 {
 		all.Go(func() { assert.NoError(t, r.keys.Reload(t.Context())) })
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	require.ErrorIs(t, r.keys.Reload(ctx), context.DeadlineExceeded, "who waits can give up")
-	r.keys.endTurn()
+	require.ErrorIs(t, r.keys.Reload(ctx), context.DeadlineExceeded, "a waiting caller can cancel")
+	r.keys.unlock()
 	all.Wait()
 	require.Less(t, r.store.lists.Load(), int32(50))
 }

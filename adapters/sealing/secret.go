@@ -11,18 +11,19 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// minSecretBytes: the secret is not stretched, so it must be as strong as the keys that it wraps.
+// minSecretBytes is the minimum length of a secret. No password-based key derivation strengthens the secret, so it must
+// be as strong as the keys that it wraps.
 const minSecretBytes = 32
 
-// Secret is what the server is given in LOCKBOX_SECRET_KEY. It only ever wraps keys. It prints as [secret]; the zero
-// Secret is none.
+// Secret is the value of LOCKBOX_SECRET_KEY, which wraps the server keys and has no other use. It prints as [secret].
+// The zero Secret means that none is set.
 type Secret struct{ domain.Secret }
 
 // IsZero reports whether no secret was set.
 func (s Secret) IsZero() bool { return len(s.Bytes()) == 0 }
 
-// ParseSecret reads a secret: at least 32 random bytes in hexadecimal or in base64 with either alphabet, padded or not.
-// Text of hexadecimal digits alone is taken as such. The errors repeat nothing of the text.
+// ParseSecret parses a secret of at least 32 random bytes, in hexadecimal or in base64 with either alphabet and with or
+// without padding. Text that consists of hexadecimal digits is read as hexadecimal. Errors do not repeat the text.
 func ParseSecret(text string) (Secret, error) {
 	raw, err := hex.DecodeString(text)
 	if err != nil {
@@ -32,12 +33,12 @@ func ParseSecret(text string) (Secret, error) {
 	case text == "":
 		return Secret{}, errors.New("the secret is empty")
 	case strings.ContainsAny(text, " \t\r\n"):
-		// The decoders skip line breaks, which would turn broken hexadecimal into base64 of something else.
-		return Secret{}, errors.New("the secret holds white space")
+		// The base64 decoder skips line breaks, so hexadecimal text with a line break would decode to wrong bytes.
+		return Secret{}, errors.New("the secret contains white space")
 	case err != nil:
-		return Secret{}, errors.New("the secret is neither base64 nor hexadecimal")
+		return Secret{}, errors.New("the secret must be base64 or hexadecimal")
 	case len(raw) < minSecretBytes:
-		return Secret{}, fmt.Errorf("the secret holds %d bytes; it needs at least %d random ones", len(raw),
+		return Secret{}, fmt.Errorf("the secret has %d bytes; it must have at least %d random bytes", len(raw),
 			minSecretBytes)
 	}
 	return Secret{domain.NewSecret(string(raw))}, nil
@@ -45,16 +46,17 @@ func ParseSecret(text string) (Secret, error) {
 
 var standardAlphabet = strings.NewReplacer("-", "+", "_", "/")
 
+// decodeAnyBase64 decodes both base64 alphabets of RFC 4648, with or without padding.
 func decodeAnyBase64(text string) ([]byte, error) {
 	return base64.RawStdEncoding.DecodeString(standardAlphabet.Replace(strings.TrimRight(text, "=")))
 }
 
-// GenerateSecret makes a secret that ParseSecret reads: 32 bytes of random in base64url, 43 characters. It panics when
-// random fails; crypto/rand.Reader never does.
+// GenerateSecret returns a new secret for ParseSecret: 32 bytes from random in base64url, 43 characters. It panics if
+// random fails, which crypto/rand.Reader never does.
 func GenerateSecret(random io.Reader) string {
 	var raw [minSecretBytes]byte
 	if _, err := io.ReadFull(random, raw[:]); err != nil {
-		panic("no randomness for a secret: " + err.Error())
+		panic("read random bytes for a secret: " + err.Error())
 	}
 	return base64.RawURLEncoding.EncodeToString(raw[:])
 }

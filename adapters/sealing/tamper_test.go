@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// sealedRow is a row as it is stored, with everything that could be changed about it.
+// sealedRow is a stored row with everything that an attacker could change.
 type sealedRow struct {
 	key    domain.EncryptionKey
 	sealed ports.SealedValue
@@ -34,11 +34,11 @@ func sealRow(t *testing.T, r *rig, key domain.EncryptionKey) sealedRow {
 	return sealedRow{key, sealed}
 }
 
-// refusesAll fails when a changed row opens, by whichever way it is prepared.
+// refusesAll fails if a changed row opens, whichever way the cipher was prepared.
 func refusesAll(t *testing.T, r *rig, key domain.EncryptionKey, at ports.Place, changed ports.SealedValue,
 	what string) {
 	t.Helper()
-	r.clock.advance(reloadPause) // so that a strange server key is looked for, and found to be none
+	r.clock.advance(reloadInterval) // so that an unknown server key is looked up
 	prepared, err := r.sealer.Prepare(t.Context(), key, boxSalt, ports.Sealed{Place: at, Envelope: changed.Envelope})
 	if err != nil {
 		require.True(t, ports.IsTampered(err), what)
@@ -61,7 +61,7 @@ func TestEveryByteCounts(t *testing.T) {
 				changed := row.with(envelope, row.sealed.Value)
 				refusesAll(t, r, key, place, changed, name)
 				_, err := r.sealer.PrepareOpen(t.Context(), key, ports.Sealed{Place: place, Envelope: envelope})
-				if i >= idLen { // an id that is not there is busy for the rest of the second
+				if i >= idLen { // lookups of unknown ids are limited to one per second
 					require.True(t, ports.IsTampered(err), "%s: byte %d of the envelope", name, i)
 				}
 			}
@@ -75,7 +75,7 @@ func TestEveryByteCounts(t *testing.T) {
 		other := row.sealed
 		other.ServerKey[0] ^= 1
 		_, err := r.prepare(t, key).Open(place, other)
-		require.True(t, ports.IsTampered(err), "the id beside the envelope is not the one in it")
+		require.True(t, ports.IsTampered(err), "the server key id of the row differs from the one in the envelope")
 		_, err = r.prepare(t, key).Open(place, row.sealed)
 		require.NoError(t, err)
 	}
@@ -155,7 +155,7 @@ func TestRowsDoNotMove(t *testing.T) {
 		} {
 			refusesAll(t, r, key, elsewhere, row.sealed, name)
 		}
-		// Halves of two rows of the same place, both sealed under the same key.
+		// Parts of two rows with the same place and the same key.
 		second := sealRow(t, r, key)
 		_, err := r.prepare(t, key).Open(place, row.with(second.sealed.Envelope, row.sealed.Value))
 		require.True(t, ports.IsTampered(err))
@@ -163,7 +163,7 @@ func TestRowsDoNotMove(t *testing.T) {
 	}
 }
 
-// TestInnerLayer changes what is under the outer layer, as somebody with the server's keys could, and wraps it again.
+// TestInnerLayer changes the content of the outer layer and seals it again, as an attacker with the server keys could.
 func TestInnerLayer(t *testing.T) {
 	t.Parallel()
 	for name, key := range bothKinds(t) {
@@ -188,7 +188,7 @@ func TestInnerLayer(t *testing.T) {
 	}
 }
 
-// TestStoredParametersAreBounded: whoever can write parameters must not get them computed.
+// TestStoredParametersAreBounded: an attacker who can write rows must not cause expensive key derivations.
 func TestStoredParametersAreBounded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

@@ -15,8 +15,8 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
-// What follows makes the vectors a second time, out of the comments that describe the formats and nothing of the code
-// that implements them: had the code another opinion than its comment, one of the two would fail here.
+// This file computes the vectors a second time from the comments that specify the formats, and uses none of the code
+// that implements them. A difference between the code and its specification fails here.
 
 func hmacSHA256(key []byte, parts ...[]byte) []byte {
 	mac := hmac.New(sha256.New, key)
@@ -26,7 +26,7 @@ func hmacSHA256(key []byte, parts ...[]byte) []byte {
 	return mac.Sum(nil)
 }
 
-// expand32 is HKDF-Expand of RFC 5869 for one block, which is 32 bytes.
+// expand32 is HKDF-Expand (RFC 5869) for one block of 32 bytes.
 func expand32(prk []byte, info string) []byte { return hmacSHA256(prk, []byte(info), []byte{1}) }
 
 func join(parts ...[]byte) (all []byte) {

@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// TestMakeVectors writes the vectors when -update asks for it. It is not parallel, and so ends before the tests that
-// read the file go on.
+// TestMakeVectors writes the vectors if the flag -update is set. It is not parallel, so it ends before the parallel
+// tests that read the file.
 func TestMakeVectors(t *testing.T) {
 	if !*update {
 		return
@@ -96,7 +96,7 @@ func makeEntry(t *testing.T, v entryVector, take func(int) octets) entryVector {
 	v.DEK, v.Salt32, v.BlobNonce, v.ValueNonce, v.OuterNonce = take(32), take(32), take(12), take(12), take(24)
 	v.Text = `{"user":"app","password":"hunter2","note":"ü"}`
 	_, c, sealed := v.seal(t)
-	kek, commit, err := expand(c.find(*c.today), (*[saltLen]byte)(v.Salt32))
+	kek, commit, err := expand(c.find(*c.current), (*[saltLen]byte)(v.Salt32))
 	require.NoError(t, err)
 	v.IKM, v.KEK, v.Commit = bytes.Clone(c.derived[0].ikm[:]), kek, commit
 	v.Envelope, v.Value = sealed.Envelope, sealed.Value

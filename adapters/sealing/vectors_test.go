@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write testdata/vectors.json anew; only 
 
 const vectorFile = "testdata/vectors.json"
 
-// octets are bytes that are written in hexadecimal.
+// octets are bytes that JSON encodes in hexadecimal.
 type octets []byte
 
 func (o octets) MarshalText() ([]byte, error) { return []byte(hex.EncodeToString(o)), nil }
@@ -94,7 +94,7 @@ func readVectors(t *testing.T) vectors {
 	return v
 }
 
-// ringWith is a key ring whose key of a purpose is the given one.
+// ringWith returns a key ring with the given key for a purpose.
 func ringWith(t *testing.T, purpose domain.KeyPurpose, id, key []byte) *Keyring {
 	t.Helper()
 	secret := secretOf(t, 1)
@@ -122,12 +122,12 @@ func (v entryVector) place(version uint64) ports.Place {
 	}
 }
 
-// seal makes the row of a vector with the sealer, out of the vector's own random bytes.
+// seal computes the row of a vector with the sealer and the vector's random bytes.
 func (v entryVector) seal(t *testing.T) (*EntrySealer, *entryCipher, ports.SealedValue) {
 	t.Helper()
 	first := []byte(v.OuterNonce)
 	if v.Version != v.SealedAs {
-		first = make([]byte, nonce24) // a restore draws a nonce of its own
+		first = make([]byte, nonce24) // a restore uses a new nonce
 	}
 	sealer, err := NewEntrySealer(EntryConfig{
 		Keys:   ringWith(t, domain.KeyForEntries, v.ServerKeyID, v.ServerKey),

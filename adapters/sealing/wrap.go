@@ -17,9 +17,10 @@ import (
 //	wrapping key = HKDF-SHA256(ikm = secret, salt = none, info = "lockbox/v1/wrap", 32 bytes)      RFC 5869
 //	wrapped      = nonce24 | XChaCha20-Poly1305(wrapping key, nonce24, key32, aad = id16 | purpose)
 //
-// secret is the decoded bytes; nonce24 is random; id16 the raw bytes of the key's id and purpose its ASCII text, which
-// ends the aad and so needs no length. wrapped has 72 bytes. XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03) is used
-// wherever one server key seals many things: its nonces are long enough to be drawn at random without counting.
+// secret is the decoded secret; nonce24 is random; id16 is the key's id as raw bytes. purpose is ASCII text; it is the
+// last part of the aad, so it needs no length prefix. wrapped has 72 bytes. XChaCha20-Poly1305
+// (draft-irtf-cfrg-xchacha-03) is used where one key seals many messages, because its nonces are long enough to be
+// chosen at random.
 
 const (
 	wrapInfo   = "lockbox/v1/wrap"
@@ -32,6 +33,7 @@ const (
 // wrapper wraps and unwraps server keys under one secret.
 type wrapper struct{ aead cipher.AEAD }
 
+// newWrapper derives the wrapping key from a secret. The zero wrapper unwraps nothing.
 func newWrapper(secret Secret) (wrapper, error) {
 	key, err := hkdf.Key(sha256.New, secret.Bytes(), nil, wrapInfo, keyBytes)
 	if err != nil {
@@ -40,20 +42,21 @@ func newWrapper(secret Secret) (wrapper, error) {
 	defer clear(key)
 	aead, err := chacha20poly1305.NewX(key)
 	if err != nil {
-		return wrapper{}, fmt.Errorf("make the wrapping cipher: %w", err)
+		return wrapper{}, fmt.Errorf("create the wrapping cipher: %w", err)
 	}
 	return wrapper{aead}, nil
 }
 
+// wrap encrypts a server key and binds it to its id and purpose.
 func (w wrapper) wrap(random io.Reader, id domain.ServerKeyID, purpose domain.KeyPurpose, key []byte) ([]byte, error) {
 	wrapped := make([]byte, nonce24, wrappedLen)
 	if _, err := io.ReadFull(random, wrapped); err != nil {
-		return nil, fmt.Errorf("read randomness: %w", err)
+		return nil, fmt.Errorf("read random bytes: %w", err)
 	}
 	return w.aead.Seal(wrapped, wrapped, key, wrapContext(id, purpose)), nil
 }
 
-// unwrap reports false when wrapped was not made under this secret for this id and purpose.
+// unwrap decrypts a server key. ok is false if it was not wrapped under this secret for this id and purpose.
 func (w wrapper) unwrap(id domain.ServerKeyID, purpose domain.KeyPurpose, wrapped []byte) (key [keyBytes]byte,
 	ok bool) {
 	if w.aead == nil || len(wrapped) != wrappedLen {
@@ -63,6 +66,7 @@ func (w wrapper) unwrap(id domain.ServerKeyID, purpose domain.KeyPurpose, wrappe
 	return key, err == nil
 }
 
+// wrapContext returns the associated data of the format.
 func wrapContext(id domain.ServerKeyID, purpose domain.KeyPurpose) []byte {
 	return append(id[:], purpose...)
 }

@@ -1,4 +1,4 @@
-// Package system is the clock and the source of identifiers of a real machine.
+// Package system provides the machine's clock and a source of identifiers.
 package system
 
 import (
@@ -7,17 +7,17 @@ import (
 	"github.com/google/uuid"
 )
 
-// Clock reads the machine's clock. It implements ports.Clock.
+// Clock is the machine's clock. It implements ports.Clock.
 type Clock struct{}
 
-// Now returns the time in UTC, cut to microseconds: what PostgreSQL keeps, so that a time that was stored and read
-// again equals the one that was written. It carries no monotonic reading, for the same reason.
+// Now returns the time in UTC, truncated to microseconds and without a monotonic reading. That is the precision of
+// PostgreSQL, so a time equals itself after it was stored and read.
 func (Clock) Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-// IDs makes UUIDs version 7 (RFC 9562, section 5.7). It implements ports.IDs and is safe for concurrent use; within
-// one process later identifiers sort after earlier ones.
+// IDs generates UUIDs version 7 (RFC 9562, section 5.7). It implements ports.IDs and is safe for concurrent use. Within
+// one process, identifiers sort in the order of their creation.
 type IDs struct{}
 
-// New returns a fresh identifier. It panics when the system has no randomness to give, since nothing can be done
-// safely then; crypto/rand ends the process itself in that case.
+// New returns a new identifier. It panics if the system's random source fails, because the program cannot continue
+// safely.
 func (IDs) New() [16]byte { return uuid.Must(uuid.NewV7()) }

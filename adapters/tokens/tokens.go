@@ -1,5 +1,6 @@
-// Package tokens signs and verifies API keys and the tokens of sign-in: JSON Web Tokens (RFC 7519) under HS512, held to
-// the advice of RFC 8725. Each kind has its own audience and its own server keys, so that one cannot pass for another.
+// Package tokens signs and verifies API keys and session tokens. Both are JSON Web Tokens (RFC 7519) with HS512,
+// following the best practices of RFC 8725. Each kind has its own audience and its own server keys, so one kind is
+// never accepted as another.
 package tokens
 
 import (
@@ -14,20 +15,21 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Keys is where server keys come from.
+// Keys provides the server keys. sealing.Keyring implements it.
 type Keys interface {
-	// Current returns the key for new tokens of a purpose.
+	// Current returns the key that signs new tokens of a purpose.
 	Current(purpose domain.KeyPurpose) (domain.ServerKeyID, [32]byte)
-	// ByID returns a key of a purpose that may still verify. NotFound when there is none; it must be safe to ask for
-	// ids that anybody made up.
+	// ByID returns a key of a purpose that may still verify tokens. The error is domain.NotFound for an unknown id, and
+	// domain.ErrBusy if lookups of unknown ids are currently limited. Callers pass ids from unverified tokens.
 	ByID(ctx context.Context, purpose domain.KeyPurpose, id domain.ServerKeyID) ([32]byte, error)
 }
 
-// Config is what a Signer needs; all of it must be set.
+// Config configures a Signer. All fields are required.
 type Config struct {
 	Keys  Keys
 	Clock ports.Clock
-	// Installation identifies this Lockbox; it is the issuer of its tokens, and no other's are taken.
+	// Installation identifies this Lockbox installation. It is the issuer (iss) of all tokens; tokens of other issuers
+	// are refused.
 	Installation string
 }
 
@@ -37,10 +39,10 @@ type Signer struct {
 	parser *jwt.Parser
 }
 
-// New makes a signer. Errors: something of the configuration is missing.
+// New returns a Signer. It fails if a field of config is missing.
 func New(config Config) (*Signer, error) {
 	if config.Keys == nil || config.Clock == nil || config.Installation == "" {
-		return nil, errors.New("tokens need keys, a clock and the installation that issues them")
+		return nil, errors.New("tokens: Keys, Clock and Installation must be set")
 	}
 	return &Signer{config: config, parser: jwt.NewParser(
 		jwt.WithValidMethods([]string{algorithm.Alg()}),
@@ -53,36 +55,48 @@ func New(config Config) (*Signer, error) {
 
 var algorithm = jwt.SigningMethodHS512
 
+// Every token names its kind in the audience claim (aud).
 const (
 	apiKeyAudience  = "lockbox/api-key"
 	sessionAudience = "lockbox/session"
 )
 
-// kind is what goes together for one kind of token.
+// kind describes one kind of token.
 type kind struct {
 	credential domain.CredentialKind
 	audience   string
 	purpose    domain.KeyPurpose
-	// expires: a token of this kind must say when it ends.
+	// expires means that a token of this kind must have an expiry (exp).
 	expires bool
 }
 
 var kinds = []kind{
-	{domain.APIKeyCredential, apiKeyAudience, domain.KeyForAPIKeys, false},
-	{domain.SessionCredential, sessionAudience, domain.KeyForSessions, true},
+	{
+		credential: domain.APIKeyCredential,
+		audience:   apiKeyAudience,
+		purpose:    domain.KeyForAPIKeys,
+		expires:    false,
+	},
+	{
+		credential: domain.SessionCredential,
+		audience:   sessionAudience,
+		purpose:    domain.KeyForSessions,
+		expires:    true,
+	},
 }
 
-func kindOf(fits func(kind) bool) (kind, bool) {
+// findKind returns the first kind of token for which matches returns true.
+func findKind(matches func(kind) bool) (kind, bool) {
 	for _, each := range kinds {
-		if fits(each) {
+		if matches(each) {
 			return each, true
 		}
 	}
 	return kind{}, false
 }
 
-// claims is the body of a token. It has fixed fields and not a map, so that the same claims always give the same token,
-// and so that a claim of another type than here is refused.
+// claims is the payload of a token. It is a struct instead of a map, so the same claims always encode to the same
+// token, and a claim of the wrong type is refused.
 type claims struct {
 	ID        string `json:"jti"`
 	Issuer    string `json:"iss"`
@@ -91,12 +105,12 @@ type claims struct {
 	IssuedAt  *int64 `json:"iat"`
 	ExpiresAt *int64 `json:"exp,omitempty"`
 
-	// evenExpired hides the expiry from the parser.
-	evenExpired bool
+	// ignoreExpiry hides the expiry from the parser.
+	ignoreExpiry bool
 }
 
-// Mint signs claims under the current key of their kind. See ports.Tokens. Errors: claims that are not complete, which
-// is a mistake of the program.
+// Mint returns a token for the claims, signed with the current key of its kind, and the id of that key. See
+// ports.Tokens. It fails only for incomplete claims, which is a programming error.
 func (s *Signer) Mint(_ context.Context, from ports.TokenClaims) (string, domain.ServerKeyID, error) {
 	of, body, err := s.bodyOf(from)
 	if err != nil {
@@ -107,8 +121,8 @@ func (s *Signer) Mint(_ context.Context, from ports.TokenClaims) (string, domain
 	return token, id, err
 }
 
-// MintUnder signs claims under a given key of their kind. See ports.Tokens. Errors besides those there: those of Mint,
-// and what the key ring returns when it cannot read a key that is not in memory.
+// MintUnder returns a token for the claims, signed with a given key of its kind. See ports.Tokens. Further errors:
+// those of Mint, and the key ring's errors when it cannot load a key that is not in memory.
 func (s *Signer) MintUnder(ctx context.Context, id domain.ServerKeyID, from ports.TokenClaims) (string, error) {
 	of, body, err := s.bodyOf(from)
 	if err != nil {
@@ -116,21 +130,22 @@ func (s *Signer) MintUnder(ctx context.Context, id domain.ServerKeyID, from port
 	}
 	key, err := s.config.Keys.ByID(ctx, of.purpose, id)
 	if err != nil {
-		return "", fmt.Errorf("find the key of the token: %w", err)
+		return "", fmt.Errorf("find the signing key: %w", err)
 	}
 	return sign(body, id, key[:])
 }
 
+// bodyOf checks that the claims are complete and converts them. Times become whole Unix seconds.
 func (s *Signer) bodyOf(from ports.TokenClaims) (kind, claims, error) {
 	credential := from.Credential
-	of, ok := kindOf(func(k kind) bool { return k.credential == credential.Kind })
+	of, ok := findKind(func(k kind) bool { return k.credential == credential.Kind })
 	switch {
 	case !ok:
-		return kind{}, claims{}, errors.New("there are no tokens of this kind of credential")
+		return kind{}, claims{}, errors.New("tokens: unknown kind of credential")
 	case credential.ID.IsZero() || credential.User.IsZero() || from.IssuedAt.IsZero():
-		return kind{}, claims{}, errors.New("a token needs an id, a user and a time of issue")
+		return kind{}, claims{}, errors.New("tokens: id, user and time of issue must be set")
 	case of.expires && from.ExpiresAt.IsZero():
-		return kind{}, claims{}, errors.New("a token of this kind must expire")
+		return kind{}, claims{}, errors.New("tokens: a token of this kind must have an expiry")
 	}
 	issued := from.IssuedAt.Unix()
 	body := claims{
@@ -147,6 +162,7 @@ func (s *Signer) bodyOf(from ports.TokenClaims) (kind, claims, error) {
 	return of, body, nil
 }
 
+// sign returns the signed token. The header names the key (kid), so tokens stay valid after a new key becomes current.
 func sign(body claims, id domain.ServerKeyID, key []byte) (string, error) {
 	token := jwt.NewWithClaims(algorithm, body)
 	token.Header["kid"] = id.String()
@@ -157,29 +173,30 @@ func sign(body claims, id domain.ServerKeyID, key []byte) (string, error) {
 	return text, nil
 }
 
-// GetExpirationTime and the methods below are what the parser asks claims for.
+// GetExpirationTime and the methods below implement jwt.Claims.
 func (c claims) GetExpirationTime() (*jwt.NumericDate, error) {
-	if c.evenExpired {
-		return nil, nil //nolint:nilnil // how the library spells "none"
+	if c.ignoreExpiry {
+		return nil, nil //nolint:nilnil // jwt.Claims defines nil as "no expiry"
 	}
 	return date(c.ExpiresAt), nil
 }
 
-// GetIssuedAt returns when the token was made.
+// GetIssuedAt returns the time of issue.
 func (c claims) GetIssuedAt() (*jwt.NumericDate, error) { return date(c.IssuedAt), nil }
 
-// GetNotBefore returns none.
+// GetNotBefore returns nil: tokens are valid immediately.
 func (c claims) GetNotBefore() (*jwt.NumericDate, error) { return nil, nil } //nolint:nilnil // as above
 
-// GetIssuer returns the installation.
+// GetIssuer returns the id of the installation.
 func (c claims) GetIssuer() (string, error) { return c.Issuer, nil }
 
-// GetSubject returns the user.
+// GetSubject returns the id of the user.
 func (c claims) GetSubject() (string, error) { return c.Subject, nil }
 
-// GetAudience returns the one audience.
+// GetAudience returns the audience, which names the kind of token.
 func (c claims) GetAudience() (jwt.ClaimStrings, error) { return jwt.ClaimStrings{c.Audience}, nil }
 
+// date converts Unix seconds; nil means that the claim is missing.
 func date(seconds *int64) *jwt.NumericDate {
 	if seconds == nil {
 		return nil

@@ -15,7 +15,7 @@ import (
 
 var _ ports.Tokens = (*Signer)(nil)
 
-// ring is two keys of each kind: the second is current, the first still verifies.
+// ring has two keys of each kind: the second is current, and the first still verifies.
 type ring struct{ down error }
 
 var (
@@ -115,12 +115,12 @@ func TestMintAndVerify(t *testing.T) {
 			refused(t, err, errExpired)
 		}
 		got, err = s.Identify(t.Context(), token)
-		require.NoError(t, err, "it can still be told whose it was")
+		require.NoError(t, err, "Identify accepts expired tokens")
 		require.Equal(t, test.of, got)
 	}
 }
 
-// TestPinned: tokens that were handed out must keep working, byte for byte, whatever release shows them again.
+// TestPinned: tokens that were issued must stay valid in later releases, byte for byte.
 func TestPinned(t *testing.T) {
 	t.Parallel()
 	s, _ := signer(t)
@@ -169,7 +169,7 @@ func TestMintRefuses(t *testing.T) {
 	}
 }
 
-// refused checks that err is the one refusal there is, for the reason that is expected.
+// refused checks that err is ErrUnauthenticated with the expected cause.
 func refused(t testing.TB, err, cause error, what ...any) {
 	t.Helper()
 	require.ErrorIs(t, err, domain.Unauthenticated, what...)
@@ -179,8 +179,8 @@ func refused(t testing.TB, err, cause error, what ...any) {
 	require.Nil(t, domain.ErrUnauthenticated.Cause, what...)
 }
 
-// TestADatabaseThatIsDownIsNoVerdict: whoever holds a good token must not be told that it is none.
-func TestADatabaseThatIsDownIsNoVerdict(t *testing.T) {
+// TestDatabaseErrorIsNotUnauthenticated: while the database is down, a valid token must not be reported as invalid.
+func TestDatabaseErrorIsNotUnauthenticated(t *testing.T) {
 	t.Parallel()
 	down := domain.Refuse(domain.Unavailable, "database_unavailable", "down")
 	s, err := New(Config{Keys: ring{down: down}, Clock: &clock{issued}, Installation: installation})
@@ -192,8 +192,8 @@ func TestADatabaseThatIsDownIsNoVerdict(t *testing.T) {
 	require.ErrorIs(t, err, domain.Unavailable)
 }
 
-// TestManyMadeUpKeyIDsAreRefused: the ring answers busy when it looked for another unknown id just now.
-func TestManyMadeUpKeyIDsAreRefused(t *testing.T) {
+// TestForgedKeyIDsAreRefused: the key ring returns ErrBusy while lookups of unknown ids are limited.
+func TestForgedKeyIDsAreRefused(t *testing.T) {
 	t.Parallel()
 	s, err := New(Config{Keys: ring{down: domain.ErrBusy.Because(errors.New("just now"))}, Clock: &clock{issued},
 		Installation: installation})

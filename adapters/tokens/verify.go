@@ -9,39 +9,40 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// maxToken is far above what is ever signed here, and keeps what strangers send from being decoded at length.
-const maxToken = 4 << 10
+// maxTokenBytes is far above the length of any token that Mint returns. It bounds the decoding of unverified input.
+const maxTokenBytes = 4 << 10
 
-// The causes that go to the log. They are fixed, because the library's own texts repeat parts of the token.
+// The causes of a refusal, for the log. They are fixed texts, because the library's errors repeat parts of the token.
 var (
 	errTooLong   = errors.New("the token is longer than 4 KiB")
 	errMalformed = errors.New("the token is malformed")
 	errAlgorithm = errors.New("the token is not signed with HS512")
-	errCritical  = errors.New("the token's header has critical extensions")
-	errKeyID     = errors.New("the token's key id is missing or malformed")
-	errKey       = errors.New("the token's key is unknown, retired or of another kind of token")
-	errKeyLookup = errors.New("the token's key could not be looked up")
-	errSignature = errors.New("the token's signature is wrong")
+	errCritical  = errors.New("the token header has critical extensions (crit)")
+	errKeyID     = errors.New("the key id (kid) of the token is missing or malformed")
+	errKey       = errors.New("the signing key is unknown, retired or for another kind of token")
+	errKeyLookup = errors.New("the signing key was not looked up: too many lookups of unknown keys")
+	errSignature = errors.New("the signature of the token is wrong")
 	errExpired   = domain.ErrCredentialExpired
-	errNoExpiry  = errors.New("the token does not say when it ends")
-	errClaims    = errors.New("the token's claims are not those of a token of this installation")
+	errNoExpiry  = errors.New("the token has no expiry")
+	errClaims    = errors.New("the claims are not those of a token of this installation")
 )
 
-// Verify returns whom a token speaks for. See ports.Tokens: whatever is wrong with it is domain.ErrUnauthenticated,
-// with a cause that repeats nothing of the token; what the key ring returns when it cannot look for the key.
+// Verify returns the credential that a valid token stands for. See ports.Tokens. An invalid token is
+// domain.ErrUnauthenticated, with a cause that repeats no part of the token. If the signing key cannot be looked up,
+// Verify returns the key ring's error.
 func (s *Signer) Verify(ctx context.Context, token string) (domain.Credential, error) {
 	return s.read(ctx, token, false)
 }
 
-// Identify is Verify, but for the expiry. See ports.Tokens.
+// Identify is like Verify but accepts expired tokens. See ports.Tokens.
 func (s *Signer) Identify(ctx context.Context, token string) (domain.Credential, error) {
 	return s.read(ctx, token, true)
 }
 
-func (s *Signer) read(ctx context.Context, token string, evenExpired bool) (domain.Credential, error) {
-	credential, err := s.parse(ctx, token, evenExpired)
+func (s *Signer) read(ctx context.Context, token string, ignoreExpiry bool) (domain.Credential, error) {
+	credential, err := s.parse(ctx, token, ignoreExpiry)
 	if failed, ok := errors.AsType[*lookupError](err); ok {
-		return domain.Credential{}, failed.error // nothing is known of the token: that is no 401
+		return domain.Credential{}, failed.error // the token may be valid, so this is not ErrUnauthenticated
 	}
 	if err != nil {
 		return domain.Credential{}, domain.ErrUnauthenticated.Because(err)
@@ -49,13 +50,14 @@ func (s *Signer) read(ctx context.Context, token string, evenExpired bool) (doma
 	return credential, nil
 }
 
-func (s *Signer) parse(ctx context.Context, token string, evenExpired bool) (domain.Credential, error) {
+// parse verifies a token. Its errors are the fixed causes above, or a *lookupError.
+func (s *Signer) parse(ctx context.Context, token string, ignoreExpiry bool) (domain.Credential, error) {
 	if err := checkText(token); err != nil {
 		return domain.Credential{}, err
 	}
-	body := claims{evenExpired: evenExpired}
+	body := claims{ignoreExpiry: ignoreExpiry}
 	var of kind
-	var lookup error // what went wrong in looking for the key; the library would bury it
+	var lookup error // the error of keyOf, which the library would hide
 	_, err := s.parser.ParseWithClaims(token, &body, func(token *jwt.Token) (any, error) {
 		var key []byte
 		key, of, lookup = s.keyOf(ctx, token.Header, body.Audience)
@@ -69,18 +71,18 @@ func (s *Signer) parse(ctx context.Context, token string, evenExpired bool) (dom
 	case of.expires && body.ExpiresAt == nil:
 		return domain.Credential{}, errNoExpiry
 	}
-	id, idFine := domain.ParseID[domain.Credential](body.ID)
-	user, userFine := domain.ParseID[domain.User](body.Subject)
-	if !idFine || !userFine || id.IsZero() || user.IsZero() {
+	id, idOK := domain.ParseID[domain.Credential](body.ID)
+	user, userOK := domain.ParseID[domain.User](body.Subject)
+	if !idOK || !userOK || id.IsZero() || user.IsZero() {
 		return domain.Credential{}, errClaims
 	}
 	return domain.Credential{Kind: of.credential, ID: id, User: user}, nil
 }
 
-// checkText refuses what cannot be a token. The decoder of base64 skips line breaks even when it is strict, which would
-// give one token many spellings.
+// checkText refuses text that cannot be a token. The base64 decoder skips line breaks even in strict mode, so without
+// this check one token would have many spellings.
 func checkText(token string) error {
-	if len(token) > maxToken {
+	if len(token) > maxTokenBytes {
 		return errTooLong
 	}
 	for i := range len(token) {
@@ -93,13 +95,13 @@ func checkText(token string) error {
 	return nil
 }
 
-// keyOf finds the key that a token claims to be signed under. The audience says of which kind the key must be: one of
-// another kind is not found, and so a token cannot be of one kind by its audience and of another by its signature.
+// keyOf returns the signing key that the token header names. The audience determines the purpose of the key, so the
+// kind in the audience and the kind of the signature always agree.
 func (s *Signer) keyOf(ctx context.Context, header map[string]any, audience string) ([]byte, kind, error) {
 	if _, has := header["crit"]; has {
-		return nil, kind{}, errCritical // RFC 7515, section 4.1.11: none of them is understood here
+		return nil, kind{}, errCritical // RFC 7515, section 4.1.11: refuse unsupported extensions
 	}
-	of, ok := kindOf(func(k kind) bool { return k.audience == audience })
+	of, ok := findKind(func(k kind) bool { return k.audience == audience })
 	if !ok {
 		return nil, kind{}, errClaims
 	}
@@ -113,7 +115,7 @@ func (s *Signer) keyOf(ctx context.Context, header map[string]any, audience stri
 	case errors.Is(err, domain.NotFound):
 		return nil, kind{}, errKey
 	case domain.CodeOf(err) == domain.ErrBusy.Code:
-		// An id that nobody has heard of, too soon after the last one: made up, all but surely.
+		// The id is unknown and the key ring limits such lookups. The token is almost certainly forged.
 		return nil, kind{}, errKeyLookup
 	case err != nil:
 		return nil, kind{}, &lookupError{err}
@@ -121,13 +123,13 @@ func (s *Signer) keyOf(ctx context.Context, header map[string]any, audience stri
 	return key[:], of, nil
 }
 
-// lookupError says that the keys could not be looked at.
+// lookupError wraps an error of the key ring, which leaves open whether the token is valid.
 type lookupError struct{ error }
 
-// serverKeyOf stands in for the type behind domain.ServerKeyID, which has no name outside the domain.
+// serverKeyOf stands in for the unexported type parameter of domain.ServerKeyID.
 type serverKeyOf struct{}
 
-// causeOf names what the library found wrong.
+// causeOf maps an error of the library to one of the fixed causes.
 func causeOf(err error) error {
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired):

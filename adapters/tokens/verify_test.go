@@ -21,16 +21,16 @@ import (
 
 type object = map[string]any
 
-// forged is a token made by hand: what is nil is as it should be for an API key.
+// forged describes a handmade token. Nil fields have the values of a valid API key.
 type forged struct {
 	header, body object
 	key          []byte
 	hash         func() hash.Hash
-	// raw replaces the encoded body.
+	// raw replaces the encoded payload.
 	raw string
 }
 
-var without any = struct{}{} // in an object: leave the field out
+var without any = struct{}{} // as a claim: omit the field
 
 func (f forged) token(t testing.TB) string {
 	t.Helper()
@@ -65,7 +65,7 @@ func (f forged) token(t testing.TB) string {
 	return text + "." + base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-func TestForgedByHandIsSoundToBeginWith(t *testing.T) {
+func TestForgedIsValidByDefault(t *testing.T) {
 	t.Parallel()
 	s, _ := signer(t)
 	got, err := s.Verify(t.Context(), forged{}.token(t))
@@ -155,7 +155,7 @@ func TestTokensHaveOneSpelling(t *testing.T) {
 	s, _ := signer(t)
 	token := forged{}.token(t)
 	parts := strings.Split(token, ".")
-	// HS512 gives 64 bytes, whose last character has four spare bits: fifteen other spellings for a lenient decoder.
+	// An HS512 signature has 64 bytes, so its last character has four spare bits: a lenient decoder accepts 15 others.
 	last := strings.IndexByte(alphabet, token[len(token)-1])
 	for spare := 1; spare < 16; spare++ {
 		_, err := s.Verify(t.Context(), token[:len(token)-1]+string(alphabet[last^spare]))
@@ -181,13 +181,13 @@ func TestTokensHaveOneSpelling(t *testing.T) {
 		_, err := s.Verify(t.Context(), string(changed))
 		require.ErrorIs(t, err, domain.Unauthenticated, "character %d", i)
 	}
-	_, err := s.Verify(t.Context(), strings.Repeat("a", maxToken+1))
+	_, err := s.Verify(t.Context(), strings.Repeat("a", maxTokenBytes+1))
 	refused(t, err, errTooLong)
 }
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-// TestRealRSA: a token that is properly signed, with an algorithm that is not ours.
+// TestRealRSA verifies a token with a correct signature of another algorithm.
 func TestRealRSA(t *testing.T) {
 	t.Parallel()
 	s, _ := signer(t)
@@ -209,7 +209,7 @@ func TestRealRSA(t *testing.T) {
 	refused(t, err, errAlgorithm)
 }
 
-// TestCausesRepeatNothing: every text that a stranger can choose holds the same word, which must not come back.
+// TestCausesRepeatNothing puts a canary into every part of a token and checks that no error contains it.
 func TestCausesRepeatNothing(t *testing.T) {
 	t.Parallel()
 	s, _ := signer(t)

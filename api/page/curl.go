@@ -5,7 +5,9 @@ import (
 	"strings"
 )
 
-// curl writes the request as a command, from the examples.
+// curl returns an example of the request as a curl command. It uses the examples of the parameters and the first
+// example of the body. The shell variables $URL, $TOKEN and $KEY stand for the server, the token and the encryption
+// key.
 func curl(path, method string, item, described node) string {
 	var query []string
 	var options []string
@@ -26,20 +28,14 @@ func curl(path, method string, item, described node) string {
 			}
 		}
 	}
-	media := described.at("requestBody", "content", "application/json")
-	body := media.at("example")
-	for _, each := range media.at("examples").pairs() {
-		if !body.exists() {
-			body = each.at("value")
-		}
-	}
+	body := exampleBody(described)
 	if body.exists() {
 		options = append(options, "-H 'Content-Type: application/json'",
 			"-d '"+strings.ReplaceAll(body.json(), "'", `'\''`)+"'")
 	}
 	command := "curl"
 	switch {
-	case method == "POST" && body.exists(), method == "GET":
+	case method == "POST" && body.exists(), method == "GET": // curl's own choice
 	default:
 		command += " -X " + method
 	}
@@ -52,4 +48,16 @@ func curl(path, method string, item, described node) string {
 		command += " \\\n  " + option
 	}
 	return command
+}
+
+// exampleBody returns the first example of the request body, or the zero node.
+func exampleBody(described node) node {
+	media := described.at("requestBody", "content", "application/json")
+	if one := media.at("example"); one.exists() {
+		return one
+	}
+	for _, each := range media.at("examples").pairs() {
+		return each.at("value")
+	}
+	return node{}
 }

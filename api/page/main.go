@@ -1,5 +1,5 @@
-// Command page writes the API description as one HTML page, for people. The page needs no script and loads nothing.
-// Nothing of this is part of the program that serves it.
+// Command page generates the HTML page of the API description. The page has no scripts and no external resources. Only
+// "go generate ./api" runs this command; the server embeds its output.
 package main
 
 import (
@@ -9,7 +9,7 @@ import (
 )
 
 func main() {
-	description := flag.String("description", "openapi.yaml", "the description")
+	description := flag.String("description", "openapi.yaml", "the OpenAPI description to read")
 	page := flag.String("page", "docs.html", "the page to write")
 	flag.Parse()
 	if err := run(*description, *page); err != nil {
@@ -19,13 +19,13 @@ func main() {
 }
 
 func run(description, page string) error {
-	text, err := os.ReadFile(description) //nolint:gosec // a file that whoever runs this names
+	text, err := os.ReadFile(description) //nolint:gosec // the path is a flag of this command
 	if err != nil {
 		return err
 	}
-	made, err := render(text)
+	html, err := render(text)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(page, made, 0o644) //nolint:gosec // it is for everybody to read
+	return os.WriteFile(page, html, 0o644) //nolint:gosec // the page is public
 }

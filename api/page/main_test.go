@@ -10,18 +10,18 @@ import (
 	"github.com/lockbox-go/lockbox/api"
 )
 
-// TestThePageIsOfThisDescription fails when openapi.yaml or the layout was changed and the page was not made anew.
-func TestThePageIsOfThisDescription(t *testing.T) {
+// TestPageIsUpToDate fails if openapi.yaml or the layout was changed and the page was not generated again.
+func TestPageIsUpToDate(t *testing.T) {
 	t.Parallel()
 	page := filepath.Join(t.TempDir(), "docs.html")
 	require.NoError(t, run("../openapi.yaml", page))
 	made, err := os.ReadFile(page)
 	require.NoError(t, err)
-	require.True(t, string(made) == string(api.Page), "api/docs.html is not what go generate ./api makes: run it")
+	require.True(t, string(made) == string(api.Page), "api/docs.html is out of date: run go generate ./api")
 }
 
-// TestNoPage is made of what is no description, or has a request that no part of the page would show.
-func TestNoPage(t *testing.T) {
+// TestInvalidDescriptions checks that no page is written for an invalid description.
+func TestInvalidDescriptions(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
 		"no YAML":   "{",

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// page is what the template shows.
+// page is the input of the template.
 type page struct {
 	Title string
 	Intro template.HTML
@@ -15,91 +15,97 @@ type page struct {
 	Tags  []*tag
 }
 
-// tag is a group of requests.
+// tag is a group of requests, one section of the page.
 type tag struct {
 	Name, ID   string
 	Text       template.HTML
 	Operations []operation
 }
 
-// operation is one request.
+// operation is one request, a method on a path.
 type operation struct {
 	ID, Method, Summary string
-	// Path is cut where a line may break.
+	// Path is split where a line may break.
 	Path  []segment
 	Text  template.HTML
 	Token string
-	// Parameters are of the path, the query and the headers, Fields of the body.
+	// Parameters are those of the path, the query and the headers. Fields are those of the body.
 	Parameters, Fields []field
 	BodyOptional       bool
 	Examples           []example
-	Answers            []answer
+	Responses          []response
 	Errors             []failure
 	Curl               string
 }
 
+// segment is a part of a path.
 type segment struct {
 	Text      string
 	Parameter bool
 }
 
-// field is a line of a table of what may be sent, or comes back.
+// field is a row in a list of parameters or of JSON fields.
 type field struct {
 	Name, In, Type string
 	Required       bool
 	Text           template.HTML
 }
 
+// example is an example of a body. Title is empty if it is the only one.
 type example struct {
 	Title, Text string
 }
 
-// answer is a success.
-type answer struct {
+// response is a successful response.
+type response struct {
 	Status, Title, Type string
 	Text                template.HTML
 	Headers, Fields     []field
 	Examples            []example
 }
 
-// failure is a status with all that it can mean.
+// failure is an error status with its error codes.
 type failure struct {
 	Status, Title string
 	Codes         []code
 }
 
+// code is an error code or errorId. When describes its cause.
 type code struct {
-	Name, Says string
-	When       template.HTML
+	Name string
+	When template.HTML
 }
 
-// common are the headers that the introduction describes once for all answers.
+// common lists the headers that the introduction describes once for all responses.
 var common = []string{"X-Request-Id", "Cache-Control", "Vary"}
 
+// build converts a description to the model of the page, in the order of the description. It fails for an operation
+// whose tag is not in the list of tags, because no section would show it.
 func build(description node) (*page, error) {
-	made := &page{Title: description.at("info", "title").text(),
+	built := &page{Title: description.at("info", "title").text(),
 		Intro: markdown(description.at("info", "description").text())}
 	for _, each := range description.at("tags").items() {
 		name := each.at("name").text()
-		made.Tags = append(made.Tags, &tag{Name: name, ID: slug(name), Text: markdown(each.at("description").text())})
+		built.Tags = append(built.Tags, &tag{Name: name, ID: slug(name), Text: markdown(each.at("description").text())})
 	}
 	for path, item := range description.at("paths").pairs() {
 		for method, described := range item.pairs() {
 			if method == "parameters" {
 				continue
 			}
-			built := buildOperation(path, strings.ToUpper(method), item, described)
-			at := slices.IndexFunc(made.Tags,
+			at := slices.IndexFunc(built.Tags,
 				func(t *tag) bool { return slices.Contains(described.at("tags").words(), t.Name) })
 			if at < 0 {
-				return nil, fmt.Errorf("%s %s has no tag that is listed", strings.ToUpper(method), path)
+				return nil, fmt.Errorf("%s %s: none of its tags is in the list of tags", strings.ToUpper(method), path)
 			}
-			made.Tags[at].Operations = append(made.Tags[at].Operations, built)
+			built.Tags[at].Operations = append(built.Tags[at].Operations,
+				buildOperation(path, strings.ToUpper(method), item, described))
 		}
 	}
-	return made, nil
+	return built, nil
 }
 
+// buildOperation converts one operation. item is the path item, whose parameters apply to all its operations.
 func buildOperation(path, method string, item, described node) operation {
 	made := operation{
 		ID:      described.at("operationId").text(),
@@ -116,13 +122,14 @@ func buildOperation(path, method string, item, described node) operation {
 	media := body.at("content", "application/json")
 	made.Fields, made.BodyOptional = fieldsOf(media.at("schema")), body.exists() && !body.at("required").isTrue()
 	if body.exists() && len(made.Fields) == 0 {
+		// The body is a list or a scalar: it has a type and no fields.
 		made.Fields = []field{{Name: "(the body)", Type: typeOf(media.at("schema"))}}
 	}
 	made.Examples = examplesOf(media)
 	for status, response := range described.at("responses").pairs() {
 		response = response.resolved()
 		if status < "400" {
-			made.Answers = append(made.Answers, buildAnswer(status, response))
+			made.Responses = append(made.Responses, buildResponse(status, response))
 		} else {
 			made.Errors = append(made.Errors, buildFailure(status, response))
 		}
@@ -131,7 +138,7 @@ func buildOperation(path, method string, item, described node) operation {
 	return made
 }
 
-// tokenOf says in words whether a token is wanted.
+// tokenOf describes whether the request needs a token.
 func tokenOf(described node) string {
 	security := described.at("security")
 	switch {
@@ -146,10 +153,11 @@ func tokenOf(described node) string {
 	}
 }
 
-func buildAnswer(status string, response node) answer {
-	made := answer{Status: status, Title: statusText(status), Text: markdown(response.at("description").text())}
-	for name, header := range response.at("headers").pairs() {
-		if slices.Contains(common, name) && header.reference() == name {
+// buildResponse converts a successful response, without the headers that the introduction describes.
+func buildResponse(status string, described node) response {
+	made := response{Status: status, Title: statusText(status), Text: markdown(described.at("description").text())}
+	for name, header := range described.at("headers").pairs() {
+		if slices.Contains(common, name) && header.reference() == name { // a different description is shown
 			continue
 		}
 		header = header.resolved()
@@ -160,22 +168,22 @@ func buildAnswer(status string, response node) answer {
 			Text:     markdown(header.at("description").text()),
 		})
 	}
-	for kind, media := range response.at("content").pairs() {
+	for kind, media := range described.at("content").pairs() {
 		made.Type = kind
 		made.Fields, made.Examples = fieldsOf(media.at("schema")), examplesOf(media)
 	}
 	return made
 }
 
+// buildFailure lists the error codes of a status by their examples: the API description has one example per code.
 func buildFailure(status string, response node) failure {
 	made := failure{Status: status, Title: statusText(status)}
 	for _, media := range response.at("content").pairs() {
 		for name, shown := range media.at("examples").pairs() {
 			shown = shown.resolved()
-			one := code{Name: name, Says: shown.at("value", "detail").text(),
-				When: markdown(shown.at("summary").text())}
+			one := code{Name: name, When: markdown(shown.at("summary").text())}
 			if id := shown.at("value", "errorId"); id.exists() {
-				one.Name, one.Says = id.text(), shown.at("value", "error").text()
+				one.Name = id.text()
 			}
 			made.Codes = append(made.Codes, one)
 		}
@@ -183,6 +191,7 @@ func buildFailure(status string, response node) failure {
 	return made
 }
 
+// examplesOf returns the examples of a media type, from "example" or "examples".
 func examplesOf(media node) []example {
 	var found []example
 	if one := media.at("example"); one.exists() {
@@ -194,7 +203,7 @@ func examplesOf(media node) []example {
 	return found
 }
 
-// shown is an example as it is read: text as it stands, what is short on one line.
+// shown formats an example: text unchanged, short JSON on one line, and other JSON indented.
 func shown(value node) string {
 	if text := value.text(); strings.Contains(text, "\n") || strings.HasPrefix(text, "<") {
 		return strings.TrimSuffix(text, "\n")

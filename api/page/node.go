@@ -3,34 +3,35 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"iter"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// node is a place in the description, in the order in which it was written: that of requests and of fields in examples is
-// part of what it says. The zero node is a place that is not there.
+// node is a node of the YAML document. Unlike a Go map, it keeps the order of keys, which determines the order on the
+// page. The zero node is a missing node; all methods accept it.
 type node struct {
 	yaml *yaml.Node
 	root *yaml.Node
 }
 
+// parse returns the root node of a YAML document.
 func parse(text []byte) (node, error) {
 	var document yaml.Node
 	if err := yaml.Unmarshal(text, &document); err != nil {
 		return node{}, err
 	}
 	if len(document.Content) != 1 {
-		return node{}, fmt.Errorf("the description is empty")
+		return node{}, errors.New("the description is empty")
 	}
 	return node{document.Content[0], document.Content[0]}, nil
 }
 
 func (n node) exists() bool { return n.yaml != nil }
 
-// at follows a path of names; references on the way are followed too.
+// at returns the node at a path of keys, and resolves references on the way. A missing key gives the zero node.
 func (n node) at(path ...string) node {
 	n = n.resolved()
 	for _, name := range path {
@@ -45,7 +46,7 @@ func (n node) at(path ...string) node {
 	return n
 }
 
-// reference returns the last name of what the node refers to; empty when it is no reference.
+// reference returns the last element of the node's $ref, or "" if the node is no reference.
 func (n node) reference() string {
 	if n.yaml == nil || n.yaml.Kind != yaml.MappingNode || len(n.yaml.Content) != 2 ||
 		n.yaml.Content[0].Value != "$ref" {
@@ -54,6 +55,7 @@ func (n node) reference() string {
 	return n.yaml.Content[1].Value[strings.LastIndex(n.yaml.Content[1].Value, "/")+1:]
 }
 
+// resolved returns the target of a reference, and any other node unchanged.
 func (n node) resolved() node {
 	if n.reference() == "" {
 		return n
@@ -62,7 +64,7 @@ func (n node) resolved() node {
 	return node{n.root, n.root}.at(to...)
 }
 
-// pairs yields the names and values of a mapping. Values are as they stand: a reference is one.
+// pairs iterates over the keys and values of a mapping. It does not resolve references.
 func (n node) pairs() iter.Seq2[string, node] {
 	return func(yield func(string, node) bool) {
 		if n.yaml == nil || n.yaml.Kind != yaml.MappingNode {
@@ -76,7 +78,7 @@ func (n node) pairs() iter.Seq2[string, node] {
 	}
 }
 
-// items returns the elements of a list.
+// items returns the elements of a sequence.
 func (n node) items() []node {
 	if n.yaml == nil || n.yaml.Kind != yaml.SequenceNode {
 		return nil
@@ -88,7 +90,7 @@ func (n node) items() []node {
 	return items
 }
 
-// text returns a scalar.
+// text returns the value of a scalar, or "".
 func (n node) text() string {
 	if n.yaml == nil || n.yaml.Kind != yaml.ScalarNode {
 		return ""
@@ -98,7 +100,7 @@ func (n node) text() string {
 
 func (n node) isTrue() bool { return n.text() == "true" }
 
-// words returns the scalars of a list.
+// words returns the scalars of a sequence.
 func (n node) words() []string {
 	var words []string
 	for _, item := range n.items() {
@@ -107,7 +109,7 @@ func (n node) words() []string {
 	return words
 }
 
-// json writes the value as JSON, in the order in which it stands: on one line.
+// json encodes the node as JSON on one line, with keys in the order of the document.
 func (n node) json() string {
 	if n.yaml == nil {
 		return ""
@@ -131,7 +133,7 @@ func (n node) json() string {
 	return n.yaml.Value
 }
 
-// indented is json over several lines.
+// indented returns json with indentation.
 func (n node) indented() string {
 	var text bytes.Buffer
 	if json.Indent(&text, []byte(n.json()), "", "  ") != nil {
@@ -140,10 +142,11 @@ func (n node) indented() string {
 	return text.String()
 }
 
+// quote encodes a JSON string without HTML escapes, which would be hard to read in examples.
 func quote(text string) string {
 	var quoted bytes.Buffer
 	encoder := json.NewEncoder(&quoted)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(text) // of a string, into memory
+	_ = encoder.Encode(text) // cannot fail for a string
 	return strings.TrimSuffix(quoted.String(), "\n")
 }

@@ -6,15 +6,16 @@ import (
 	"strings"
 )
 
-// fieldsOf lists the fields of an object, and of the objects in it; a list of objects has those of one.
+// fieldsOf lists the fields of an object schema, including nested objects. For an array, it lists those of one element.
 func fieldsOf(schema node) []field {
 	if schema.at("type").text() == "array" {
-		return within("[].", schema.at("items"))
+		return nestedFields("[].", schema.at("items"))
 	}
-	return within("", schema)
+	return nestedFields("", schema)
 }
 
-func within(prefix string, schema node) []field {
+// nestedFields lists fields with their path: "." separates names, "[]" is an element of an array, and "*" any key.
+func nestedFields(prefix string, schema node) []field {
 	var fields []field
 	required := schema.at("required").words()
 	for name, property := range schema.at("properties").pairs() {
@@ -24,15 +25,16 @@ func within(prefix string, schema node) []field {
 			made.Required = made.Required || each == name
 		}
 		fields = append(fields, made)
-		fields = append(fields, within(prefix+name+".", property)...)
-		fields = append(fields, within(prefix+name+".*.", property.at("additionalProperties"))...)
+		fields = append(fields, nestedFields(prefix+name+".", property)...)
+		fields = append(fields, nestedFields(prefix+name+".*.", property.at("additionalProperties"))...)
 		if items := property.at("items"); items.exists() {
-			fields = append(fields, within(prefix+name+"[].", items)...)
+			fields = append(fields, nestedFields(prefix+name+"[].", items)...)
 		}
 	}
 	return fields
 }
 
+// parameterField converts a parameter of the path, the query or a header.
 func parameterField(parameter node) field {
 	parameter = parameter.resolved()
 	return field{
@@ -44,7 +46,7 @@ func parameterField(parameter node) field {
 	}
 }
 
-// typeOf says in words what a value is.
+// typeOf describes the type of a value for people, with its limits.
 func typeOf(schema node) string {
 	var kind string
 	switch name := schema.at("type").text(); name {
@@ -73,6 +75,7 @@ func typeOf(schema node) string {
 	return kind
 }
 
+// stringType describes a string by its enum, its format or its length.
 func stringType(schema node) string {
 	var words []string
 	for _, word := range schema.at("enum").words() {
@@ -80,7 +83,7 @@ func stringType(schema node) string {
 	}
 	switch {
 	case len(words) > 12:
-		return "one of the actions"
+		return "one of the actions" // a list this long would not fit
 	case len(words) == 1:
 		return "always " + words[0]
 	case len(words) > 1:
@@ -95,7 +98,7 @@ func stringType(schema node) string {
 	return "string" + bounds(schema, "minLength", "maxLength", " characters")
 }
 
-// bounds says the limits of a length or a number; a least length of 1 is what required means already.
+// bounds describes the limits of a length or a number. It omits a minimum length of 1.
 func bounds(schema node, least, most, unit string) string {
 	from, to := schema.at(least).text(), schema.at(most).text()
 	if unit != "" && from == "1" && to == "" {
@@ -112,7 +115,7 @@ func bounds(schema node, least, most, unit string) string {
 	return ""
 }
 
-// grouped writes a number with commas between thousands.
+// grouped inserts commas between thousands.
 func grouped(number string) string {
 	if len(number) <= 3 {
 		return number
@@ -120,6 +123,7 @@ func grouped(number string) string {
 	return grouped(number[:len(number)-3]) + "," + number[len(number)-3:]
 }
 
+// plural returns the plural of a type's description, for "list of …".
 func plural(kind string) string {
 	word, rest, _ := strings.Cut(kind, ",")
 	switch word {
@@ -132,12 +136,13 @@ func plural(kind string) string {
 	return word
 }
 
+// statusText returns the standard text of a status code, or "" for an unknown one.
 func statusText(status string) string {
 	number, _ := strconv.Atoi(status)
 	return http.StatusText(number)
 }
 
-// segments cuts a path behind its slashes, where a line may break.
+// segments splits a path after its slashes, where a line may break.
 func segments(path string) []segment {
 	var cut []segment
 	for part := range strings.SplitAfterSeq(path, "/") {
@@ -148,6 +153,7 @@ func segments(path string) []segment {
 	return cut
 }
 
+// slug returns the anchor of a section.
 func slug(name string) string {
 	return strings.ReplaceAll(strings.ToLower(name), " ", "-")
 }

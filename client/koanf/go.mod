@@ -1,5 +1,5 @@
-// A module of its own, so that the package client needs the standard library alone. In this repository it is built
-// against the client beside it; who imports it gets the version that require names.
+// This is a separate module so that the package client depends on the standard library only. Inside this repository it
+// is built against the local client; importers get the version in the require directive.
 module github.com/lockbox-go/lockbox/client/koanf
 
 go 1.26.0

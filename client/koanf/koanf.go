@@ -1,4 +1,4 @@
-// Package koanf feeds koanf, the library for settings, with an entry of Lockbox:
+// Package koanf provides a Lockbox entry as a source of settings for the koanf library:
 //
 //	import (
 //		"github.com/knadh/koanf/v2"
@@ -22,15 +22,15 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// Entry is one entry of a box, as koanf.Load takes it.
+// Entry is a koanf.Provider for one entry of a box. It caches nothing: every Load reads the entry from the server.
 type Entry struct {
-	ctx      context.Context // Load has none of its own
+	ctx      context.Context // koanf.Load accepts no context
 	client   *client.Client
 	box, key string
 }
 
-// Provider returns the entry for koanf.Load. Each Load reads it anew, within ctx, under the Client's encryption key. Give
-// Load no parser: the entry is JSON, and it must be an object.
+// Provider returns an Entry for koanf.Load. Every Load reads the entry with the client's encryption key; ctx limits all
+// of them. The entry must be a JSON object. Pass a nil parser to Load.
 func Provider(ctx context.Context, c *client.Client, box, key string) *Entry {
 	return &Entry{
 		ctx:    ctx,
@@ -40,7 +40,7 @@ func Provider(ctx context.Context, c *client.Client, box, key string) *Entry {
 	}
 }
 
-// ReadBytes returns the JSON of the entry, for a Load with koanf's own parser of JSON.
+// ReadBytes returns the JSON of the entry. koanf calls it when Load gets a parser. Errors: those of client.ReadEntry.
 func (e *Entry) ReadBytes() ([]byte, error) {
 	entry, err := e.client.ReadEntry(e.ctx, e.box, e.key, nil)
 	if err != nil {
@@ -49,8 +49,9 @@ func (e *Entry) ReadBytes() ([]byte, error) {
 	return entry.Value, nil
 }
 
-// Read returns the entry as nested maps. Whole numbers are int64, where koanf's parser would make them float64 and lose
-// digits of long ones. The error does not repeat the value.
+// Read returns the entry as nested maps. koanf calls it when Load gets no parser. Whole numbers become int64; koanf's
+// JSON parser would make them float64 and lose digits. Errors: those of client.ReadEntry, and one for an entry that is
+// not a JSON object. No error repeats the value.
 func (e *Entry) Read() (map[string]any, error) {
 	text, err := e.ReadBytes()
 	if err != nil {
@@ -60,21 +61,21 @@ func (e *Entry) Read() (map[string]any, error) {
 	decoder.UseNumber()
 	var tree map[string]any
 	if decoder.Decode(&tree) != nil || tree == nil {
-		return nil, errors.New("koanf: the entry is not a JSON object, and settings need names")
+		return nil, errors.New("koanf: the entry must be a JSON object")
 	}
-	plain, err := numbers(tree)
+	plain, err := convertNumbers(tree)
 	if err != nil {
 		return nil, err
 	}
 	return plain.(map[string]any), nil
 }
 
-// numbers replaces each json.Number in a tree by an int64 or a float64.
-func numbers(value any) (any, error) {
+// convertNumbers replaces each json.Number in a tree by an int64, or by a float64 if it is not a whole number.
+func convertNumbers(value any) (any, error) {
 	switch value := value.(type) {
 	case map[string]any:
 		for name, inner := range value {
-			plain, err := numbers(inner)
+			plain, err := convertNumbers(inner)
 			if err != nil {
 				return nil, fmt.Errorf("%w, in %s", err, name)
 			}
@@ -82,7 +83,7 @@ func numbers(value any) (any, error) {
 		}
 	case []any:
 		for i, inner := range value {
-			plain, err := numbers(inner)
+			plain, err := convertNumbers(inner)
 			if err != nil {
 				return nil, err
 			}
@@ -94,7 +95,7 @@ func numbers(value any) (any, error) {
 		}
 		fraction, err := value.Float64()
 		if err != nil {
-			return nil, errors.New("koanf: a number is too large")
+			return nil, errors.New("koanf: a number does not fit into a float64")
 		}
 		return fraction, nil
 	}

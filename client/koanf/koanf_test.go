@@ -20,26 +20,25 @@ import (
 	lockbox "github.com/lockbox-go/lockbox/client/koanf"
 )
 
-// root is the owner of the real server that the tests share.
+// root is the owner's client of the real server that all tests share.
 var root *client.Client
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
-// run starts the server as a program of its own: with its libraries in this module, each of their updates would have to
-// be repeated here.
+// run starts the server as a separate program. Linking it in would add its dependencies to this module.
 func run(m *testing.M) int {
 	server := exec.Command("go", "run", "./tests/live/serve")
 	server.Dir, server.Stderr = "../..", os.Stderr
 	end, err := server.StdinPipe()
 	if err != nil {
-		return complain(err)
+		return fail(err)
 	}
 	out, err := server.StdoutPipe()
 	if err != nil {
-		return complain(err)
+		return fail(err)
 	}
 	if err := server.Start(); err != nil {
-		return complain(err)
+		return fail(err)
 	}
 	url, err := bufio.NewReader(out).ReadString('\n')
 	if err == nil {
@@ -50,35 +49,36 @@ func run(m *testing.M) int {
 		code = m.Run()
 	}
 	if err := errors.Join(err, end.Close(), server.Wait()); err != nil {
-		return complain(err)
+		return fail(err)
 	}
 	return code
 }
 
-func complain(err error) int {
+func fail(err error) int {
 	fmt.Fprintln(os.Stderr, err)
 	return 1
 }
 
 func prepare(url string) error {
 	ctx := context.Background()
-	nobody, err := client.New(client.Config{URL: url, EncryptionKey: client.GenerateEncryptionKey(),
+	anonymous, err := client.New(client.Config{URL: url, EncryptionKey: client.GenerateEncryptionKey(),
 		RetryWait: time.Millisecond})
 	if err != nil {
 		return err
 	}
-	key, err := nobody.Initialize(ctx, client.FirstUser{Username: "root", Password: client.NewSecret("password")})
+	key, err := anonymous.Initialize(ctx, client.FirstUser{Username: "root", Password: client.NewSecret("password")})
 	if err != nil {
 		return err
 	}
-	root = nobody.WithToken(key)
+	root = anonymous.WithToken(key)
 	if err := root.CreateBox(ctx, "prod"); err != nil {
 		return err
 	}
-	return put("app", `{"database":{"host":"db.example.org","port":5432,"id":9007199254740993},"ratio":0.5,"list":[1,"a"]}`)
+	return writeEntry("app", `{"database":{"host":"db.example.org","port":5432,"id":9007199254740993},`+
+		`"ratio":0.5,"list":[1,"a"]}`)
 }
 
-func put(key, value string) error {
+func writeEntry(key, value string) error {
 	_, err := root.WriteEntry(context.Background(), "prod", key, json.RawMessage(value), nil)
 	return err
 }
@@ -96,7 +96,7 @@ func TestLoad(t *testing.T) {
 	t.Parallel()
 	k := koanf.New(".")
 	require.NoError(t, k.Load(lockbox.Provider(t.Context(), root, "prod", "app"), nil))
-	require.EqualValues(t, 9007199254740993, k.Int64("database.id"), "no digit is lost")
+	require.EqualValues(t, 9007199254740993, k.Int64("database.id"), "no digits are lost")
 	require.InDelta(t, 0.5, k.Float64("ratio"), 0)
 	require.Equal(t, []any{int64(1), "a"}, k.Get("list"))
 	var settings struct {
@@ -109,11 +109,11 @@ func TestLoad(t *testing.T) {
 	require.Equal(t, 5432, settings.Database.Port)
 }
 
-func TestLoadWhatIsNoSettings(t *testing.T) {
+func TestLoadInvalidEntries(t *testing.T) {
 	t.Parallel()
 	for key, value := range map[string]string{"text": `"canary-3f9b"`, "list": `["canary-3f9b"]`,
 		"huge": `{"canary":[1e999]}`} {
-		require.NoError(t, put(key, value))
+		require.NoError(t, writeEntry(key, value))
 		err := koanf.New(".").Load(lockbox.Provider(t.Context(), root, "prod", key), nil)
 		require.Error(t, err)
 		require.NotRegexp(t, "canary-3f9b|e999", err.Error())
@@ -125,13 +125,13 @@ func TestLoadWhatIsNoSettings(t *testing.T) {
 		client.ErrEncryptionKeyMismatch)
 }
 
-// TestLoadAgain: a provider holds no copy.
+// TestLoadAgain checks that a provider caches nothing.
 func TestLoadAgain(t *testing.T) {
 	t.Parallel()
-	require.NoError(t, put("changing", `{"a":1}`))
+	require.NoError(t, writeEntry("changing", `{"a":1}`))
 	provider, k := lockbox.Provider(t.Context(), root, "prod", "changing"), koanf.New(".")
 	require.NoError(t, k.Load(provider, nil))
-	require.NoError(t, put("changing", `{"a":2}`))
+	require.NoError(t, writeEntry("changing", `{"a":2}`))
 	require.NoError(t, k.Load(provider, nil))
 	require.Equal(t, 2, k.Int("a"))
 }

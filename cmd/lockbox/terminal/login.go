@@ -170,7 +170,7 @@ func (s *session) signIn(ctx context.Context, server *client.Client, flags login
 	}
 	// The server reports that it needs a code only if the password is correct.
 	session, err := server.SignIn(ctx, credentials)
-	if errors.Is(err, client.ErrCodeRequired) {
+	if errors.Is(err, client.ErrTOTPRequired) {
 		var code string
 		if code, err = ask(ctx, prompt.Hidden, totpQuestion, "a terminal"); err != nil {
 			return err
@@ -198,7 +198,7 @@ func (s *session) signInWithCode(ctx context.Context, server *client.Client, cre
 		return err
 	}
 	credentials.Password, credentials.Code = client.NewSecret(password), client.NewSecret(code)
-	pair, err := server.SignInWithCode(ctx, credentials)
+	pair, err := server.Accounts().SignIn(ctx, credentials)
 	if err != nil {
 		return err
 	}

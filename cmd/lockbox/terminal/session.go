@@ -245,7 +245,7 @@ func (s *session) refresh(ctx context.Context) (string, error) {
 			if err != nil {
 				return err
 			}
-			pair, err := anonymous.Refresh(ctx, client.NewSecret(stored.RefreshToken))
+			pair, err := anonymous.Accounts().Refresh(ctx, client.NewSecret(stored.RefreshToken))
 			if err != nil {
 				return err
 			}

@@ -52,7 +52,7 @@ creation times, for the owner.`,
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
 			if groups {
-				accounts, err := server.ListAccounts(ctx)
+				accounts, err := server.Accounts().ListUsers(ctx)
 				if err != nil {
 					return err
 				}
@@ -225,7 +225,7 @@ revoke them with lockbox api-keys delete.`,
 			if err != nil {
 				return err
 			}
-			return server.RevokeSessions(ctx, name)
+			return server.Accounts().RevokeSessions(ctx, name)
 		}),
 		ValidArgsFunction: completeFirst(s.completeUsers()),
 	}

@@ -77,7 +77,7 @@ owner. To show what the user's authenticator app needs, use lockbox users setup.
 		Example: "  lockbox users add anna --group manager\n  lockbox users setup anna",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			accounts, err := server.AddAccount(ctx, args[0], group)
+			accounts, err := server.Accounts().AddUser(ctx, args[0], group)
 			if err != nil {
 				return err
 			}
@@ -103,7 +103,7 @@ lockbox login --code.`,
 		Example: "  lockbox users setup anna",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			enrolment, err := server.ShowTOTP(ctx, args[0])
+			enrolment, err := server.Accounts().ShowTOTP(ctx, args[0])
 			if err != nil {
 				return err
 			}

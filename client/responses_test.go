@@ -18,7 +18,7 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-func TestAnswersThatAreNotLockboxs(t *testing.T) {
+func TestResponsesFromOtherServers(t *testing.T) {
 	t.Parallel()
 	page := func(w http.ResponseWriter) {
 		w.Header().Set("Content-Type", "text/html")
@@ -38,9 +38,9 @@ func TestAnswersThatAreNotLockboxs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			url, attempts := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) { answer(w) })
-			c := connect(t, func(config *client.Config) { config.URL, config.MaxAnswerBytes = url, 1000 })
+			c := connect(t, func(config *client.Config) { config.URL, config.MaxResponseBytes = url, 1000 })
 			_, err := c.ListBoxes(t.Context())
-			require.ErrorIs(t, err, client.ErrBadAnswer)
+			require.ErrorIs(t, err, client.ErrBadResponse)
 			require.NotErrorIs(t, err, client.ErrOutcomeUnknown)
 			require.EqualValues(t, 1, attempts.Load())
 			require.ErrorIs(t, second(c.WriteEntry(t.Context(), "box", "key", 1, nil)), client.ErrOutcomeUnknown)
@@ -48,7 +48,7 @@ func TestAnswersThatAreNotLockboxs(t *testing.T) {
 	}
 }
 
-// TestRedirect: neither the token nor the encryption key goes anywhere else, and nor does the request.
+// TestRedirect checks that the client does not follow redirects, which could send the token to another host.
 func TestRedirect(t *testing.T) {
 	t.Parallel()
 	other, there := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
@@ -61,7 +61,7 @@ func TestRedirect(t *testing.T) {
 			config.HTTPClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
 		})
 		_, err := c.ReadEntry(t.Context(), "prod", "app", nil)
-		require.ErrorIs(t, err, client.ErrBadAnswer)
+		require.ErrorIs(t, err, client.ErrBadResponse)
 		require.ErrorContains(t, err, "set URL to "+other)
 		require.NotContains(t, err.Error(), canary)
 	}
@@ -84,12 +84,12 @@ func TestUntrustedCertificate(t *testing.T) {
 	require.ErrorIs(t, err, client.ErrUnavailable)
 	require.NotErrorIs(t, err, client.ErrOutcomeUnknown)
 	require.ErrorContains(t, err, "certificate")
-	require.Less(t, time.Since(began), time.Minute, "trying again would not help")
+	require.Less(t, time.Since(began), time.Minute, "a retry would fail the same way")
 	require.Zero(t, attempts.Load())
 }
 
-// TestErrorsOfStrangersArePrintable: what a server says could play with a terminal.
-func TestErrorsOfStrangersArePrintable(t *testing.T) {
+// TestErrorsArePrintable: a server could send control sequences for the terminal.
+func TestErrorsArePrintable(t *testing.T) {
 	t.Parallel()
 	url, _ := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusBadRequest)
@@ -101,7 +101,7 @@ func TestErrorsOfStrangersArePrintable(t *testing.T) {
 	require.Less(t, len(err.Error()), 2000)
 }
 
-// TestRequestID: all attempts bear one id, which the error names.
+// TestRequestID checks that all attempts have the same request id and that the error contains it.
 func TestRequestID(t *testing.T) {
 	t.Parallel()
 	ids := make(chan string, 3)
@@ -116,7 +116,7 @@ func TestRequestID(t *testing.T) {
 	require.ErrorContains(t, err, id)
 }
 
-// TestNotHTTP: what net/http cannot read it quotes, and that may be a header with a token.
+// TestNotHTTP: net/http quotes a line that it cannot parse, and the line may be a header with a token.
 func TestNotHTTP(t *testing.T) {
 	t.Parallel()
 	url, _ := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) {

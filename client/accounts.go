@@ -1,0 +1,116 @@
+package client
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// accountsPrefix is the path prefix of the accounts API and of droplets.
+const accountsPrefix = "/api/v1"
+
+// Accounts calls the accounts API (/api/v1/user/…), where users sign in with TOTP codes and belong to groups. It
+// manages the same users as the methods of [Client]. Get it from [Client.Accounts]; the zero Accounts is not usable. It
+// is safe for concurrent use.
+type Accounts struct{ client *Client }
+
+// Accounts returns the methods of the accounts API. They use the server, the token and the connections of c.
+func (c *Client) Accounts() Accounts { return Accounts{c} }
+
+// Format implements fmt.Formatter. It prints the URL of the server only, for every verb.
+func (a Accounts) Format(f fmt.State, verb rune) { a.client.Format(f, verb) }
+
+// TokenPair is the result of Accounts.SignIn and Accounts.Refresh.
+type TokenPair struct {
+	// Access is the access token, for Config.Token or WithToken.
+	Access Secret
+	// Refresh is the refresh token, for one call of Accounts.Refresh.
+	Refresh Secret
+	// ExpiresIn is the lifetime of Access from now on, 2 hours by default.
+	ExpiresIn time.Duration
+}
+
+// SignIn signs a user in with a TOTP code and, if the user has one, the password. It returns ErrUnauthenticated for a
+// wrong name, password or code, and for a code that was used before. It is not retried after a lost response.
+func (a Accounts) SignIn(ctx context.Context, credentials Credentials) (*TokenPair, error) {
+	return a.tokenPair(ctx, post(accountsPrefix+"/user/auth", credentials.body(), http.StatusOK))
+}
+
+// Refresh exchanges a refresh token for a new token pair and revokes the old pair. It is never retried after a lost
+// response, because a refresh token that arrives twice revokes all tokens of its sign-in. After ErrOutcomeUnknown, sign
+// in again.
+func (a Accounts) Refresh(ctx context.Context, refresh Secret) (*TokenPair, error) {
+	return a.tokenPair(ctx, post(accountsPrefix+"/user/auth/refresh",
+		map[string]string{"grant_type": "refresh_token", "refresh_token": refresh.Reveal()}, http.StatusOK))
+}
+
+func (a Accounts) tokenPair(ctx context.Context, k call) (*TokenPair, error) {
+	k.anonymous = true
+	got, err := fetch[struct {
+		ExpiresIn    int64  `json:"expires_in"`
+		AccessToken  Secret `json:"access_token"`
+		RefreshToken Secret `json:"refresh_token"`
+	}](ctx, a.client, k)
+	if err != nil {
+		return nil, err
+	}
+	if got.AccessToken.IsZero() {
+		return nil, badResponse(k, "the response contains no access token")
+	}
+	return &TokenPair{got.AccessToken, got.RefreshToken, time.Duration(got.ExpiresIn) * time.Second}, nil
+}
+
+// RevokeSessions revokes every session of a user, including those of Client.SignIn. API keys stay valid. Allowed for
+// the owner and for the user itself, who may use a refresh token as the client's token here.
+func (a Accounts) RevokeSessions(ctx context.Context, username string) error {
+	return a.client.run(ctx, call{
+		method: http.MethodDelete,
+		path:   accountsPrefix + "/user/auth/revoke/{user}",
+		params: []string{username},
+		want:   http.StatusOK,
+	})
+}
+
+// ShowTOTP returns the TOTP secret of a user, and creates one if the user has none. It returns ErrForbidden once a code
+// of the secret was accepted, and for a secret that the user enrolled. Allowed for the owner.
+func (a Accounts) ShowTOTP(ctx context.Context, username string) (*Enrolment, error) {
+	shown, err := fetch[Enrolment](ctx, a.client, get(accountsPrefix+"/user/auth/setup/{user}", username))
+	if err != nil {
+		return nil, err
+	}
+	return &shown, nil
+}
+
+// Account is a user in the list of the accounts API.
+type Account struct {
+	// Username is in the letter case in which the user was created.
+	Username string `json:"username"`
+	// Group is GroupViewer, GroupManager or GroupOwner, or "" for a user without a group.
+	Group   string    `json:"group,omitempty"`
+	Created time.Time `json:"created"`
+}
+
+// ListUsers returns all users, oldest first. Allowed for the owner.
+func (a Accounts) ListUsers(ctx context.Context) ([]Account, error) {
+	return fetch[[]Account](ctx, a.client, get(accountsPrefix+"/user/list"))
+}
+
+// AddUser creates a user without a password in a group and returns all users. The user signs in with TOTP codes;
+// ShowTOTP returns the secret. AddUser returns ErrConflict if the name is taken or group is GroupOwner. Allowed for the
+// owner.
+func (a Accounts) AddUser(ctx context.Context, username, group string) ([]Account, error) {
+	return fetch[[]Account](ctx, a.client,
+		post(accountsPrefix+"/user/add", map[string]string{"username": username, "group": group}, http.StatusOK))
+}
+
+// DeleteUser deletes a user and returns the remaining users. It is not retried after a lost response, because a new
+// user may have the name by then. Allowed for the owner.
+func (a Accounts) DeleteUser(ctx context.Context, username string) ([]Account, error) {
+	return fetch[[]Account](ctx, a.client, call{
+		method: http.MethodDelete,
+		path:   accountsPrefix + "/user/delete/{user}",
+		params: []string{username},
+		want:   http.StatusOK,
+	})
+}
