@@ -1,6 +1,7 @@
 package localpg
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -50,9 +51,9 @@ func (h home) major() (string, error) {
 }
 
 // settle decides where the cluster of dir lies, and makes the folder.
-func settle(ctx context.Context, dir string, who account) (home, error) {
+func settle(ctx context.Context, dir, tempParent string, who account) (home, error) {
 	if dir == "" {
-		temporary, err := temporaryFolder(ctx, who)
+		temporary, err := temporaryFolder(ctx, tempParent, who)
 		return home{dir: temporary, temporary: true}, err
 	}
 	dir, err := resolve(dir)
@@ -107,9 +108,9 @@ func nearest(dir string) string {
 }
 
 // temporaryFolder makes a folder of the account's own where the account can reach it: TMPDIR may be private to us.
-func temporaryFolder(ctx context.Context, who account) (string, error) {
+func temporaryFolder(ctx context.Context, preferred string, who account) (string, error) {
 	var failures error
-	for _, parent := range []string{os.TempDir(), "/tmp", "/var/lib"} {
+	for _, parent := range []string{cmp.Or(preferred, os.TempDir()), os.TempDir(), "/tmp", "/var/lib"} {
 		dir, err := os.MkdirTemp(parent, "lockbox-pg-")
 		if err != nil {
 			failures = errors.Join(failures, err)
@@ -140,7 +141,7 @@ func (s *Server) placeSockets(ctx context.Context) error {
 	if len(socketIn(s.sockets)) <= longestSocket && !strings.Contains(s.sockets, ",") {
 		return nil
 	}
-	dir, err := temporaryFolder(ctx, s.account)
+	dir, err := temporaryFolder(ctx, "", s.account)
 	if err != nil {
 		return err
 	}

@@ -163,10 +163,10 @@ func (a *answer) string(field string) string {
 	return text
 }
 
-// rounds is how often a race is run.
+// rounds is how often each race is run. `make e2e` asks for 200 rounds; a few find a lock that is missing altogether.
 func rounds() int {
 	if n, err := strconv.Atoi(os.Getenv("LOCKBOX_TEST_ROUNDS")); err == nil && n > 0 {
 		return n
 	}
-	return 20
+	return 5
 }
