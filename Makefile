@@ -30,6 +30,9 @@ GOBUILD := go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 # Runs a command with one PostgreSQL for all the test binaries in it.
 SHARE := go run ./tests/pgtest/share --
 
+# Vetting is a part of `make lint`.
+GOTEST := CGO_ENABLED=1 $(SHARE) go test -race -vet=off -timeout 10m
+
 # client/koanf is a module of its own, which ./... does not reach.
 KOANF := $(if $(filter ./...,$(PACKAGES)),client/koanf)
 
@@ -46,8 +49,8 @@ run: ## start Lockbox with a private PostgreSQL (lockbox dev)
 
 test: ## run the tests, with the race detector
 	@scripts/provide postgres gcc curl bash ps
-	CGO_ENABLED=1 $(SHARE) go test -race -timeout 10m $(TESTFLAGS) $(PACKAGES)
-	$(if $(KOANF),CGO_ENABLED=1 $(SHARE) go -C $(KOANF) test -race -timeout 10m $(TESTFLAGS) ./...)
+	$(GOTEST) $(TESTFLAGS) $(PACKAGES)
+	$(if $(KOANF),$(subst go test,go -C $(KOANF) test,$(GOTEST)) $(TESTFLAGS) ./...)
 
 e2e: ## run the long tests too: more rounds, kills, a container, a browser (as root, or with Docker)
 	@scripts/provide postgres gcc docker curl jq oathtool python3 node mono bash ps chromium

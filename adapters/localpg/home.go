@@ -1,6 +1,7 @@
 package localpg
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -50,10 +51,11 @@ func (h home) major() (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-// settle chooses the directory for the cluster of dir and creates it. Config.Dir documents the choice.
-func settle(ctx context.Context, dir string, who account) (home, error) {
+// settle chooses the directory for the cluster of dir and creates it. Config.Dir and Config.TempParent document the
+// choice.
+func settle(ctx context.Context, dir, tempParent string, who account) (home, error) {
 	if dir == "" {
-		temporary, err := temporaryDir(ctx, who)
+		temporary, err := temporaryDir(ctx, tempParent, who)
 		return home{dir: temporary, temporary: true}, err
 	}
 	dir, err := resolve(dir)
@@ -109,11 +111,11 @@ func nearest(dir string) string {
 	}
 }
 
-// temporaryDir creates a directory that the account owns and can reach. TMPDIR may be accessible to the current user
-// only, so it tries /tmp and /var/lib as well.
-func temporaryDir(ctx context.Context, who account) (string, error) {
+// temporaryDir creates a directory that the account owns and can reach, below preferred if that is set. TMPDIR may be
+// accessible to the current user only, so it tries /tmp and /var/lib as well.
+func temporaryDir(ctx context.Context, preferred string, who account) (string, error) {
 	var failures error
-	for _, parent := range []string{os.TempDir(), "/tmp", "/var/lib"} {
+	for _, parent := range []string{cmp.Or(preferred, os.TempDir()), os.TempDir(), "/tmp", "/var/lib"} {
 		dir, err := os.MkdirTemp(parent, "lockbox-pg-")
 		if err != nil {
 			failures = errors.Join(failures, err)
@@ -144,7 +146,7 @@ func (s *Server) placeSockets(ctx context.Context) error {
 	if len(socketIn(s.sockets)) <= maxSocketPath && !strings.Contains(s.sockets, ",") {
 		return nil
 	}
-	dir, err := temporaryDir(ctx, s.account)
+	dir, err := temporaryDir(ctx, "", s.account)
 	if err != nil {
 		return err
 	}

@@ -32,6 +32,9 @@ type Config struct {
 	// Dir is used instead. An empty Dir means a temporary directory that is removed when the server stops, even if the
 	// program was killed.
 	Dir string
+	// TempParent is the parent of the temporary directory; empty means the system's temporary directory, which is also
+	// used if the PostgreSQL user cannot reach TempParent.
+	TempParent string
 	// Durable makes committed data survive a crash of the machine. Without it, the server is faster, and a crash of
 	// PostgreSQL can lose the most recent commits.
 	Durable bool
@@ -66,7 +69,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	place, err := settle(ctx, cfg.Dir, who)
+	place, err := settle(ctx, cfg.Dir, cfg.TempParent, who)
 	if err != nil {
 		return nil, fmt.Errorf("prepare the directory of PostgreSQL: %w", err)
 	}

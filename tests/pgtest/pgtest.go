@@ -61,6 +61,26 @@ var sharedTemplate = sync.OnceValues(func() (string, error) {
 	return template(ctx, admin)
 })
 
+// sharedStrategy is the option of CREATE DATABASE that suits the server. Copying files takes less time than writing
+// them to the log, but for two checkpoints, which are cheap only where nothing is flushed to disk. PostgreSQL 14 has no
+// such option and copies files.
+var sharedStrategy = sync.OnceValues(func() (option string, err error) {
+	admin, err := sharedServer()
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, admin)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	err = conn.QueryRow(ctx, `SELECT CASE WHEN current_setting('fsync') = 'off'
+		AND current_setting('server_version_num')::int >= 150000 THEN ' STRATEGY file_copy' ELSE '' END`).Scan(&option)
+	return option, err
+})
+
 func server(t testing.TB) string {
 	t.Helper()
 	admin, err := sharedServer()
@@ -73,7 +93,9 @@ func create(t testing.TB, admin, from string) string {
 	name := "lockbox_test_" + randomHex()
 	own, err := withDatabase(admin, name)
 	require.NoError(t, err)
-	require.NoError(t, administer(admin, "CREATE DATABASE "+name+" "+from))
+	strategy, err := sharedStrategy()
+	require.NoError(t, err, "read the settings of the tests' server")
+	require.NoError(t, administer(admin, "CREATE DATABASE "+name+" "+from+strategy))
 	t.Cleanup(func() {
 		if err := administer(admin, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
 			t.Errorf("drop the test's database: %v", err)
@@ -82,16 +104,33 @@ func create(t testing.TB, admin, from string) string {
 	return own
 }
 
-// administer runs one statement over a connection of its own: a pool's goroutines would outlive the test.
+// admins are the connections over which databases are made and dropped, by the server's URL: a backend's start costs as
+// much as the statement, and a pool's goroutines would outlive the test.
+var admins = struct {
+	sync.Mutex
+	byURL map[string]*pgx.Conn
+}{byURL: make(map[string]*pgx.Conn)}
+
+// administer runs one statement, and connects anew for the next one if it fails.
 func administer(admin, statement string) error {
+	admins.Lock()
+	defer admins.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	conn, err := pgx.Connect(ctx, admin)
-	if err != nil {
-		return err
+	conn := admins.byURL[admin]
+	if conn == nil {
+		var err error
+		if conn, err = pgx.Connect(ctx, admin); err != nil {
+			return err
+		}
+		admins.byURL[admin] = conn
 	}
-	_, err = conn.Exec(ctx, statement)
-	return errors.Join(err, conn.Close(ctx))
+	_, err := conn.Exec(ctx, statement)
+	if err != nil {
+		delete(admins.byURL, admin)
+		err = errors.Join(err, conn.Close(ctx))
+	}
+	return err
 }
 
 // withDatabase is the URL of another database on the same server.

@@ -18,6 +18,19 @@ const Variable = "LOCKBOX_TEST_DATABASE_URL"
 // image is the newest PostgreSQL that Lockbox supports.
 const image = "postgres:18-alpine"
 
+// serverSettings are for many small databases that each live for seconds and are never recovered. With a small buffer
+// pool, the checkpoints of CREATE DATABASE and DROP DATABASE have little to scan.
+var serverSettings = map[string]string{
+	"autovacuum":         "off",
+	"checkpoint_timeout": "1h",
+	"jit":                "off",
+	"max_connections":    "400",
+	"max_wal_senders":    "0",
+	"max_wal_size":       "256MB",
+	"shared_buffers":     "32MB",
+	"wal_level":          "minimal",
+}
+
 // Server is a PostgreSQL for tests.
 type Server struct {
 	// URL is of a database from which others can be created.
@@ -33,11 +46,7 @@ func Provide(ctx context.Context) (*Server, error) {
 	if given := os.Getenv(Variable); given != "" {
 		return &Server{URL: given, Stop: func() error { return nil }}, nil
 	}
-	local, err := localpg.Start(ctx, localpg.Config{Settings: map[string]string{
-		"max_connections": "400",
-		// A test's database lives for seconds.
-		"autovacuum": "off",
-	}})
+	local, err := localpg.Start(ctx, localpg.Config{TempParent: memoryFolder(), Settings: serverSettings})
 	if err == nil {
 		return &Server{URL: local.URL("postgres"), Stop: local.Stop}, nil
 	}

@@ -43,6 +43,10 @@ func makeTemplate(ctx context.Context, admin, name string) (string, error) {
 	}
 	err = fill(ctx, admin, draft)
 	if err == nil {
+		// The first connection after a migration caches the catalogs in a file, which copies inherit.
+		err = connectOnce(ctx, admin, draft)
+	}
+	if err == nil {
 		// A template that anybody is connected to cannot be copied.
 		_, err = conn.Exec(ctx, "ALTER DATABASE "+draft+" WITH ALLOW_CONNECTIONS false")
 	}
@@ -71,6 +75,18 @@ func fill(ctx context.Context, admin, name string) error {
 		return err
 	}
 	return migrator.Up(ctx)
+}
+
+func connectOnce(ctx context.Context, admin, name string) error {
+	own, err := withDatabase(admin, name)
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.Connect(ctx, own)
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
 }
 
 func digestOf(files fs.FS) (string, error) {
