@@ -1,0 +1,146 @@
+package style
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/scanner"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// Files returns the paths below root whose extension is one of ext, in lexical order. It omits generated files, built
+// binaries, vendored modules and hidden folders.
+func Files(root string, ext ...string) ([]string, error) {
+	var files []string
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name := entry.Name()
+		if entry.IsDir() {
+			hidden := strings.HasPrefix(name, ".") && path != root
+			if hidden || name == "bin" || name == "vendor" || name == "node_modules" || name == "testdata" {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		for _, each := range ext {
+			if filepath.Ext(name) == each {
+				files = append(files, path)
+			}
+		}
+		return nil
+	})
+	return files, err
+}
+
+// IsTest reports whether a path relative to the module's root holds test code.
+func IsTest(path string) bool {
+	return strings.HasSuffix(path, "_test.go") || strings.HasPrefix(filepath.ToSlash(path), "tests/")
+}
+
+// Words are the phrases that the glossary in CONTRIBUTING.md replaces by terms of the trade.
+var Words = regexp.MustCompile(`(?i)\b(whoever|somebody|nobody|anybody|on record|passed over|the way of before|` +
+	`what is asked|gatherer|whileWanted|isNobody|mayAsk|reasonAbout)\b`)
+
+// account matches the name of the operating system's user nobody, which is a term of the trade.
+var account = regexp.MustCompile("\"nobody\"|`nobody`|nobody:|=nobody|user nobody|-u nobody|, nobody,")
+
+// BadWords returns "line: word" for each match of Words in text.
+func BadWords(text string) []string {
+	var found []string
+	for number, line := range strings.Split(text, "\n") {
+		for _, word := range Words.FindAllString(account.ReplaceAllString(line, ""), -1) {
+			found = append(found, fmt.Sprintf("%d: %s", number+1, word))
+		}
+	}
+	return found
+}
+
+// Lines counts the lines of a Go source that hold only a comment, and those that hold code. Blank lines count as
+// neither.
+func Lines(source []byte) (comments, code int) {
+	var s scanner.Scanner
+	files := token.NewFileSet()
+	file := files.AddFile("", files.Base(), len(source))
+	s.Init(file, source, nil, scanner.ScanComments)
+	kind := map[int]bool{} // by line: whether it holds code
+	for {
+		pos, tok, literal := s.Scan()
+		if tok == token.EOF {
+			break
+		}
+		if tok == token.SEMICOLON && literal == "\n" {
+			continue
+		}
+		first := file.Line(pos)
+		for line := first; line <= first+strings.Count(literal, "\n"); line++ {
+			kind[line] = kind[line] || tok != token.COMMENT
+		}
+	}
+	for _, isCode := range kind {
+		if isCode {
+			code++
+		} else {
+			comments++
+		}
+	}
+	return comments, code
+}
+
+// maxFieldsPerLine is how many fields a struct literal may hold on shared lines.
+const maxFieldsPerLine = 3
+
+// Crowded returns the positions of keyed struct literals with more than three fields that share a line.
+func Crowded(path string) ([]string, error) {
+	source, err := os.ReadFile(path) //nolint:gosec // a file of this repository
+	if err != nil {
+		return nil, err
+	}
+	files := token.NewFileSet()
+	tree, err := parser.ParseFile(files, path, source, parser.SkipObjectResolution)
+	if err != nil {
+		return nil, err
+	}
+	var found []string
+	ast.Inspect(tree, func(node ast.Node) bool {
+		literal, ok := node.(*ast.CompositeLit)
+		if ok && len(literal.Elts) > maxFieldsPerLine && keyed(literal) && sharesLine(files, literal) {
+			found = append(found, files.Position(literal.Pos()).String())
+		}
+		return true
+	})
+	return found, nil
+}
+
+// keyed reports whether all elements have the form Field: value.
+func keyed(literal *ast.CompositeLit) bool {
+	for _, element := range literal.Elts {
+		pair, ok := element.(*ast.KeyValueExpr)
+		if !ok {
+			return false
+		}
+		if _, ok := pair.Key.(*ast.Ident); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// sharesLine reports whether two elements stand on one line.
+func sharesLine(files *token.FileSet, literal *ast.CompositeLit) bool {
+	last := 0
+	for _, element := range literal.Elts {
+		line := files.Position(element.Pos()).Line
+		if line == last {
+			return true
+		}
+		last = line
+	}
+	return false
+}
