@@ -175,7 +175,7 @@ func TestAccountsAPI(t *testing.T) {
 	require.ErrorIs(t, err, client.ErrConflict)
 	_, err = root.Accounts().AddUser(ctx, "", client.GroupViewer)
 	require.ErrorIs(t, err, client.ErrInvalid)
-	_, err = root.Accounts().ShowTOTP(ctx, "nobody-there")
+	_, err = root.Accounts().ShowTOTP(ctx, "no-such-user")
 	require.ErrorIs(t, err, client.ErrNotFound)
 
 	shown, err := root.Accounts().ShowTOTP(ctx, "coder")

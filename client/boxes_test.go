@@ -50,7 +50,7 @@ func TestBoxUsers(t *testing.T) {
 	ctx := t.Context()
 	c, box := boxFor(t)
 	member := userFor(t, "boxuser-1")
-	require.ErrorIs(t, c.AddBoxUser(ctx, box, "nobody-there", ""), client.ErrNotFound)
+	require.ErrorIs(t, c.AddBoxUser(ctx, box, "no-such-user", ""), client.ErrNotFound)
 	require.ErrorIs(t, c.AddBoxUser(ctx, box, "boxuser-1", "king"), client.ErrInvalid)
 	require.NoError(t, c.AddBoxUser(ctx, box, "boxuser-1", ""))
 	require.ErrorIs(t, c.AddBoxUser(ctx, box, "boxuser-1", ""), client.ErrConflict)

@@ -20,7 +20,7 @@ type account struct {
 	switched bool // this process is root and the account is another user
 }
 
-// serverAccount returns the current user. For root, which PostgreSQL refuses, it returns the user postgres or nobody.
+// serverAccount returns the current user. For root, which PostgreSQL refuses, it returns the user postgres or `nobody`.
 func serverAccount() (account, error) {
 	if os.Geteuid() != 0 {
 		return account{uid: uint32(os.Geteuid()), gid: uint32(os.Getegid())}, nil //nolint:gosec // ids are 32 bits wide

@@ -89,9 +89,9 @@ func TestAnOrdinaryUser(t *testing.T) {
 	t.Parallel()
 	dir, ordinary := openFolder(t), (*syscall.Credential)(nil)
 	if os.Geteuid() == 0 {
-		const nobody = 65534
-		require.NoError(t, os.Chown(dir, nobody, nobody))
-		ordinary = &syscall.Credential{Uid: nobody, Gid: nobody}
+		const unprivileged = 65534
+		require.NoError(t, os.Chown(dir, unprivileged, unprivileged))
+		ordinary = &syscall.Credential{Uid: unprivileged, Gid: unprivileged}
 	}
 	first, said := startHolder(t, dir, ordinary)
 	require.NotEmpty(t, first.url, said)

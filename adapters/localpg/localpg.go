@@ -2,7 +2,7 @@
 //
 // The server listens only on a Unix socket, in a directory that only its user may enter. The directory protects the
 // server, so connections need no password. The server stops when the program ends, even after SIGKILL. If the program
-// runs as root, which PostgreSQL refuses, the server runs as the user postgres or nobody.
+// runs as root, which PostgreSQL refuses, the server runs as the user postgres or `nobody`.
 package localpg
 
 import (

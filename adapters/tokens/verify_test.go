@@ -116,7 +116,7 @@ func TestVerifyRefuses(t *testing.T) {
 		"in a list": {
 			forged{body: object{"aud": []string{apiKeyAudience}}}, errMalformed,
 		},
-		"for nobody":                 {forged{body: object{"aud": without}}, errClaims},
+		"for no audience":            {forged{body: object{"aud": without}}, errClaims},
 		"for others":                 {forged{body: object{"aud": "lockbox"}}, errClaims},
 		"of another installation":    {forged{body: object{"iss": "018f0000-0000-7000-8000-000000000002"}}, errClaims},
 		"of no installation":         {forged{body: object{"iss": without}}, errClaims},

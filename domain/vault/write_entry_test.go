@@ -41,7 +41,12 @@ func (b *boxed) permit(permissions domain.Permissions) {
 func (b *boxed) write(by domain.Requester, value, key string, condition ...domain.Condition) (vault.WrittenEntry,
 	error) {
 	b.t.Helper()
-	in := vault.WriteEntry{Box: "box", Key: "entry", Value: []byte(value), EncryptionKey: usecases.Key(b.t, key)}
+	in := vault.WriteEntry{
+		Box:           "box",
+		Key:           "entry",
+		Value:         []byte(value),
+		EncryptionKey: usecases.Key(b.t, key),
+	}
 	for _, each := range condition {
 		in.Condition = each
 	}
@@ -195,7 +200,12 @@ func TestAuthorisationPrecedesTheKey(t *testing.T) {
 	_, damaged := domain.ParseEncryptionKey("lbk1_damaged")
 	for _, key := range []domain.EncryptionKey{{}, domain.UnusableEncryptionKey(damaged)} {
 		read, write := vault.ReadEntry{Box: "box", Key: "entry", EncryptionKey: key},
-			vault.WriteEntry{Box: "box", Key: "entry", Value: []byte(`1`), EncryptionKey: key}
+			vault.WriteEntry{
+				Box:           "box",
+				Key:           "entry",
+				Value:         []byte(`1`),
+				EncryptionKey: key,
+			}
 		_, err := b.Vault.ReadEntry(t.Context(), b.member, read)
 		require.ErrorIs(t, err, domain.ErrPermissionMissing)
 		_, err = b.Vault.WriteEntry(t.Context(), b.member, write)

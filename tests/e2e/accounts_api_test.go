@@ -141,7 +141,7 @@ func TestAccountsErrors(t *testing.T) {
 	t.Parallel()
 	s := start(t, "ACCESS_TOKEN_TTL=2s", "REFRESH_TOKEN_TTL=3s")
 	root := s.initialize()
-	nobody := s.as("")
+	anonymous := s.as("")
 	secret := root.member("viewer", "viewer")
 	root.user("plain")
 	pair := s.signInWithCode("viewer", secret)
@@ -154,7 +154,7 @@ func TestAccountsErrors(t *testing.T) {
 	for _, line := range [][2]string{{"GET", "/user/list"}, {"GET", "/user/auth/setup/viewer"}, {"POST", "/user/add"},
 		{"DELETE", "/user/delete/ghost"}} {
 		viewer.do(line[0], "/api/v1"+line[1], nil).fails(403, 912, "Access denied")
-		nobody.do(line[0], "/api/v1"+line[1], nil).fails(401, 908, "Access token not found")
+		anonymous.do(line[0], "/api/v1"+line[1], nil).fails(401, 908, "Access token not found")
 		s.as(strings.Repeat("a", 64)).do(line[0], "/api/v1"+line[1], nil).fails(401, 908, "Access token not found")
 	}
 	for _, line := range [][2]string{{"GET", ""}, {"GET", "/"}, {"GET", "/nowhere"}, {"PUT", "/user/list"},
@@ -164,14 +164,14 @@ func TestAccountsErrors(t *testing.T) {
 	const noSignIn, noAccount = `The request body must contain "code" and "username"`, `The request body must contain "group" and "username"`
 	for _, body := range []any{nil, `{}`, `{"username":"viewer"}`, `{"code":"123456"}`, `{"username":"","code":"1"}`,
 		`{"username":"viewer","code":true}`} {
-		nobody.do("POST", "/api/v1/user/auth", body).fails(400, 901, noSignIn)
+		anonymous.do("POST", "/api/v1/user/auth", body).fails(400, 901, noSignIn)
 	}
 	root.do("GET", "/api/v1/user/auth/setup/plain", nil).expect(200)
 	for _, body := range []string{`{"username":"ghost","code":"123456"}`, `{"username":"viewer","code":"1"}`,
 		`{"username":"..","code":123456}`,
 		`{"username":"plain","code":"123456"}`, `{"username":"root","code":"123456"}`,
 		`{"username":"ghost","code":"123456","password":"x"}`} {
-		nobody.do("POST", "/api/v1/user/auth", body).fails(400, 902, "TOTP code invalid")
+		anonymous.do("POST", "/api/v1/user/auth", body).fails(400, 902, "TOTP code invalid")
 	}
 	for _, line := range [][2]string{{"GET", "/user/auth/setup/ghost"}, {"DELETE", "/user/delete/ghost"},
 		{"DELETE", "/user/auth/revoke/ghost"}, {"DELETE", "/user/delete/.."}} {
@@ -188,22 +188,22 @@ func TestAccountsErrors(t *testing.T) {
 		"The system cannot have multiple owners")
 
 	root.do("POST", "/api/v1/user/add", `{`).failsUnnumbered(400)
-	nobody.do("POST", "/api/v1/user/auth", `{"username":`).failsUnnumbered(400)
-	nobody.do("POST", "/api/v1/user/auth", `{"username":1,"code":"1"}`).failsUnnumbered(400)
-	nobody.do("POST", "/api/v1/user/auth", `{}`, "Content-Type",
+	anonymous.do("POST", "/api/v1/user/auth", `{"username":`).failsUnnumbered(400)
+	anonymous.do("POST", "/api/v1/user/auth", `{"username":1,"code":"1"}`).failsUnnumbered(400)
+	anonymous.do("POST", "/api/v1/user/auth", `{}`, "Content-Type",
 		"application/x-www-form-urlencoded").failsUnnumbered(415)
-	nobody.do("POST", "/api/v1/user/auth", `{"username":"`+strings.Repeat("x", 64<<10)+`"}`).failsUnnumbered(413)
-	nobody.do("POST", "/api/v1/user/auth/refresh", `{"grant_type":"password"}`).failsUnnumbered(400)
+	anonymous.do("POST", "/api/v1/user/auth", `{"username":"`+strings.Repeat("x", 64<<10)+`"}`).failsUnnumbered(413)
+	anonymous.do("POST", "/api/v1/user/auth/refresh", `{"grant_type":"password"}`).failsUnnumbered(400)
 	root.do("DELETE", "/api/v1/user/delete/root", nil).failsUnnumbered(403)
 	s.signIn("plain", "plain-password").box("theirs")
 	root.do("DELETE", "/api/v1/user/delete/plain", nil).failsUnnumbered(409)
-	nobody.do("POST", "/api/v1/user/auth/refresh", refreshBody("x")).fails(401, 910, "Refresh token not found")
+	anonymous.do("POST", "/api/v1/user/auth/refresh", refreshBody("x")).fails(401, 910, "Refresh token not found")
 
 	require.Eventually(t, func() bool { return viewer.do("GET", "/whoami", nil).Status == 401 }, 10*time.Second,
 		20*time.Millisecond)
 	viewer.do("GET", "/api/v1/user/list", nil).fails(401, 909, "Access token expired")
 	time.Sleep(time.Second) // the refresh token is revoked too; checking that would spend it
-	nobody.do("POST", "/api/v1/user/auth/refresh", refreshBody(pair.Refresh)).fails(401, 910, "Refresh token not found")
+	anonymous.do("POST", "/api/v1/user/auth/refresh", refreshBody(pair.Refresh)).fails(401, 910, "Refresh token not found")
 }
 
 // TestTokenLocations covers the ways of the accounts API to send a token: two spellings of the Authorization header,
@@ -212,30 +212,30 @@ func TestTokenLocations(t *testing.T) {
 	t.Parallel()
 	s := start(t)
 	root := s.initialize()
-	nobody := s.as("")
+	anonymous := s.as("")
 	key := root.token
 	body := func(token string) map[string]string { return map[string]string{"access_token": token} }
 	for _, got := range []*answer{
-		nobody.do("GET", "/api/v1/user/list", nil, "Authorization", "Bearer "+key),
-		nobody.do("GET", "/api/v1/user/list", nil, "Authorization", "Bearer: "+key),
-		nobody.do("GET", "/api/v1/user/list", nil, "Authorization", "bearer "+key),
-		nobody.do("GET", "/api/v1/user/list", nil, "Bearer", key),
-		nobody.do("GET", "/api/v1/user/list", body(key)),
+		anonymous.do("GET", "/api/v1/user/list", nil, "Authorization", "Bearer "+key),
+		anonymous.do("GET", "/api/v1/user/list", nil, "Authorization", "Bearer: "+key),
+		anonymous.do("GET", "/api/v1/user/list", nil, "Authorization", "bearer "+key),
+		anonymous.do("GET", "/api/v1/user/list", nil, "Bearer", key),
+		anonymous.do("GET", "/api/v1/user/list", body(key)),
 		root.do("GET", "/api/v1/user/list", body(key)),
-		nobody.do("DELETE", "/api/v1/user/auth/revoke/root", body(key)),
-		nobody.do("POST", "/api/v1/user/add",
+		anonymous.do("DELETE", "/api/v1/user/auth/revoke/root", body(key)),
+		anonymous.do("POST", "/api/v1/user/add",
 			map[string]string{"access_token": key, "username": "new", "group": "viewer"}),
 	} {
 		got.expect(200)
 	}
 	root.do("GET", "/api/v1/user/list", body("another")).failsUnnumbered(400)
 	root.do("GET", "/api/v1/user/list", nil, "Bearer", "another").failsUnnumbered(400)
-	nobody.do("GET", "/api/v1/user/list", nil, "Authorization", "Basic "+key).fails(401, 908, "Access token not found")
-	nobody.do("GET", "/api/v1/user/list?access_token="+key, nil).fails(401, 908, "Access token not found")
-	nobody.do("GET", "/whoami", nil, "Authorization", "Bearer: "+key).refuses(401, "unauthenticated")
-	nobody.do("GET", "/whoami", body(key)).refuses(401, "unauthenticated")
+	anonymous.do("GET", "/api/v1/user/list", nil, "Authorization", "Basic "+key).fails(401, 908, "Access token not found")
+	anonymous.do("GET", "/api/v1/user/list?access_token="+key, nil).fails(401, 908, "Access token not found")
+	anonymous.do("GET", "/whoami", nil, "Authorization", "Bearer: "+key).refuses(401, "unauthenticated")
+	anonymous.do("GET", "/whoami", body(key)).refuses(401, "unauthenticated")
 	require.Equal(t, http.StatusUnauthorized,
-		nobody.do("GET", "/api/v1/user/list", `["access_token"]`, "Authorization", "Bearer x").Status)
+		anonymous.do("GET", "/api/v1/user/list", `["access_token"]`, "Authorization", "Bearer x").Status)
 }
 
 // TestRefreshOnce verifies that of many concurrent refreshes with one token exactly one succeeds, and that the token

@@ -289,8 +289,8 @@ func TestAddresses(t *testing.T) {
 		want      string
 	}{
 		"no header":                           {"", "", "127.0.0.1"},
-		"a header from nobody trusted":        {"", "203.0.113.7", "127.0.0.1"},
-		"a header from somebody else trusted": {"10.0.0.0/8", "203.0.113.7", "127.0.0.1"},
+		"a header from anonymous trusted":        {"", "203.0.113.7", "127.0.0.1"},
+		"another network trusted": {"10.0.0.0/8", "203.0.113.7", "127.0.0.1"},
 		"from a trusted proxy":                {"127.0.0.1/32", "203.0.113.7", "203.0.113.7"},
 		"without a header from it":            {"127.0.0.1/32", "", "127.0.0.1"},
 		"made up before the proxy's word":     {"127.0.0.1/32", "1.2.3.4, 203.0.113.7", "203.0.113.7"},

@@ -2,7 +2,7 @@ package e2e
 
 // The columns of the tables:
 //
-//	nobody    no token
+//	anonymous    no token
 //	stranger  a user who is not a member of the box
 //	without   a member without the permission
 //	inactive  an inactive member with the role boxadmin and all permissions
@@ -14,7 +14,7 @@ package e2e
 //	revoked   an admin who is boxadmin with all permissions, with a revoked API key
 //	expired   the same, with an expired API key
 //	disabled  the same, deactivated
-const actors = `nobody stranger without inactive with boxadmin boxowner admin owner revoked expired disabled`
+const actors = `anonymous stranger without inactive with boxadmin boxowner admin owner revoked expired disabled`
 
 // ownPolicy lists each route applied to the actor's own objects: the box named by the column, a colleague in that box,
 // the actor's account and its API key. POST /boxes/:box takes a free name. No droplet host is configured, so 503 means

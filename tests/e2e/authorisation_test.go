@@ -192,7 +192,7 @@ func (r *troupe) prepare(t *testing.T, route, actor string, foreign bool) scene 
 func (r *troupe) cast(t *testing.T, actor string, number int64) (client, string) {
 	t.Helper()
 	switch actor {
-	case "nobody":
+	case "anonymous":
 		return r.server.as("").in(t), ""
 	case "owner":
 		return r.owner.in(t), "root"

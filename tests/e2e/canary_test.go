@@ -77,17 +77,17 @@ func TestCanaries(t *testing.T) {
 
 // live runs requests that succeed.
 func (f *flock) live() client {
-	nobody := f.server.as("")
+	anonymous := f.server.as("")
 	credentials := func(name, password string) string {
 		return `{"username":"` + name + `","password":"` + password + `"}`
 	}
-	f.send(nobody, "POST", "/init", credentials("root", canaryPassword)).expect(401)
-	f.send(nobody, "POST", "/init", credentials("root", canaryPassword), "X-Init-Token", canaryStray).expect(401)
-	root := f.server.as(f.send(nobody, "POST", "/init", credentials("root", canaryPassword), "X-Init-Token",
+	f.send(anonymous, "POST", "/init", credentials("root", canaryPassword)).expect(401)
+	f.send(anonymous, "POST", "/init", credentials("root", canaryPassword), "X-Init-Token", canaryStray).expect(401)
+	root := f.server.as(f.send(anonymous, "POST", "/init", credentials("root", canaryPassword), "X-Init-Token",
 		canaryInitToken).
 		expect(200).string("apiKey"))
 	f.keep("owner's key", root.token)
-	f.keep("session", f.send(nobody, "POST", "/authenticate",
+	f.keep("session", f.send(anonymous, "POST", "/authenticate",
 		credentials("root", canaryPassword)).expect(200).string("token"))
 	spare := f.send(root, "POST", "/api-keys", `{"expiry":"1.00:00:00","name":"spare"}`).expect(200).string("apiKey")
 	f.keep("spare key", spare)
@@ -115,23 +115,23 @@ func (f *flock) live() client {
 
 // liveWithCodes signs in with right and wrong TOTP codes, and enrols a TOTP secret.
 func (f *flock) liveWithCodes(root client) {
-	nobody := f.server.as("")
+	anonymous := f.server.as("")
 	secret := root.member("coded", "viewer")
 	f.keep("code secret", secret)
 	pair := f.server.signInWithCode("coded", secret)
 	f.keep("access token", pair.Access)
 	f.keep("refresh token", pair.Refresh)
 	f.send(f.server.as(pair.Access), "GET", "/api/v1/user/list", nil).expect(403)
-	f.send(nobody, "GET", "/api/v1/user/list", map[string]string{"access_token": pair.Access}).expect(403)
-	next := read[tokenPair](f.send(nobody, "POST", "/api/v1/user/auth/refresh", refreshBody(pair.Refresh)).expect(200))
+	f.send(anonymous, "GET", "/api/v1/user/list", map[string]string{"access_token": pair.Access}).expect(403)
+	next := read[tokenPair](f.send(anonymous, "POST", "/api/v1/user/auth/refresh", refreshBody(pair.Refresh)).expect(200))
 	f.keep("next access token", next.Access)
-	f.send(nobody, "POST", "/api/v1/user/auth/refresh", refreshBody(pair.Refresh)).expect(401)
+	f.send(anonymous, "POST", "/api/v1/user/auth/refresh", refreshBody(pair.Refresh)).expect(401)
 	f.send(f.server.as(next.Access), "GET", "/whoami", nil).expect(401)
 	made := root.enrol("root")
 	f.keep("own code secret", made.Secret)
 	for _, code := range []string{made.RecoveryCodes[0], made.RecoveryCodes[0], canaryStray} {
-		f.send(nobody, "POST", "/authenticate", passwordAndCode("root", canaryPassword, code))
-		f.send(nobody, "POST", "/api/v1/user/auth", passwordAndCode("root", canaryPassword, code)).expect(400)
+		f.send(anonymous, "POST", "/authenticate", passwordAndCode("root", canaryPassword, code))
+		f.send(anonymous, "POST", "/api/v1/user/auth", passwordAndCode("root", canaryPassword, code)).expect(400)
 	}
 	for i, code := range made.RecoveryCodes {
 		f.keep(fmt.Sprint("recovery code ", i), code)

@@ -21,19 +21,19 @@ func TestDescriptionAndPage(t *testing.T) {
 	} {
 		t.Run(path, func(t *testing.T) {
 			t.Parallel()
-			nobody := s.as("").in(t)
-			got := nobody.do("GET", path, nil).expect(200)
+			anonymous := s.as("").in(t)
+			got := anonymous.do("GET", path, nil).expect(200)
 			require.Equal(t, want.content, string(got.Body))
 			require.Equal(t, []string{want.kind}, got.Header["Content-Type"])
 			require.Equal(t, "nosniff", got.Header.Get("X-Content-Type-Options"))
 			require.Equal(t, "no-cache", got.Header.Get("Cache-Control"))
 			tag := got.Header.Get("ETag")
 			for _, known := range []string{tag, `W/` + tag, `"other", ` + tag} {
-				require.Empty(t, nobody.do("GET", path, nil, "If-None-Match", known).expect(304).Body)
+				require.Empty(t, anonymous.do("GET", path, nil, "If-None-Match", known).expect(304).Body)
 			}
-			nobody.do("GET", path, nil, "If-None-Match", `"other"`).expect(200)
-			nobody.do("HEAD", path, nil).expect(405)
-			nobody.do("POST", path, nil).refuses(405, "method_not_allowed")
+			anonymous.do("GET", path, nil, "If-None-Match", `"other"`).expect(200)
+			anonymous.do("HEAD", path, nil).expect(405)
+			anonymous.do("POST", path, nil).refuses(405, "method_not_allowed")
 		})
 	}
 }

@@ -136,7 +136,7 @@ func TestServerIsKilledDuringAnAdd(t *testing.T) {
 		doomed.kill()
 		left := y.viewer.droplets("GET", "/list", nil)
 		busy := number(t, y.db, `SELECT count(*) FROM droplets WHERE busy_until IS NOT NULL`)
-		require.Len(t, y.viewer.droplets("GET", "/list", nil), len(left), "somebody may be at it still")
+		require.Len(t, y.viewer.droplets("GET", "/list", nil), len(left), "the build may still run")
 		require.Equal(t, busy,
 			number(t, y.db, `SELECT count(*) FROM droplets WHERE busy_until > now() + interval '1 minute'`))
 		run(t, y.db, `UPDATE droplets SET busy_until = now() WHERE busy_until IS NOT NULL`) // advances the lease by two minutes

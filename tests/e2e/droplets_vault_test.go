@@ -151,7 +151,7 @@ func testFailedAdd(t *testing.T, y *yard) {
 	y.manager.do("POST", "/api/v1/droplet/add", `{"box":"halves"}`, sealed...).failsUnnumbered(409)
 	run(t, y.db, `UPDATE boxes SET entry_count = 0 WHERE name = 'halves'`)
 	nothing()
-	require.Equal(t, before+6, failed(), "each is on record")
+	require.Equal(t, before+6, failed(), "each is audited")
 	// A droplet whose program exits is created all the same.
 	list := y.manager.droplets("POST", "/add", `{"image":"`+engine.FailingImage+`"}`)
 	require.Len(t, list, 1)

@@ -116,7 +116,7 @@ func TestBadInputWithoutAuthorisation(t *testing.T) {
 	root.user("user1")
 	revoked := s.as(root.do("POST", "/api-keys", nil).string("apiKey"))
 	root.do("DELETE", "/api-keys/"+revoked.token, nil).expect(204)
-	for name, c := range map[string]client{"nobody": s.as(""), "revoked": revoked} {
+	for name, c := range map[string]client{"anonymous": s.as(""), "revoked": revoked} {
 		for _, route := range bodyRoutes() {
 			if route.template == "/init" || route.template == "/authenticate" {
 				continue
@@ -204,9 +204,9 @@ func TestCORSWhenConfigured(t *testing.T) {
 	foreign := root.do("GET", "/boxes", nil, "Origin", "https://evil.example.org").expect(200)
 	require.Empty(t, foreign.Header.Get("Access-Control-Allow-Origin"))
 	require.Empty(t, root.do("GET", "/boxes", nil).expect(200).Header.Get("Access-Control-Allow-Origin"))
-	nobody := root.server.as("").do("OPTIONS", "/boxes", nil, "Origin", "https://evil.example.org",
+	anonymous := root.server.as("").do("OPTIONS", "/boxes", nil, "Origin", "https://evil.example.org",
 		"Access-Control-Request-Method", "GET").expect(204)
-	require.Empty(t, nobody.Header.Get("Access-Control-Allow-Origin"))
+	require.Empty(t, anonymous.Header.Get("Access-Control-Allow-Origin"))
 	require.Contains(t, root.server.as("").do("GET", "/whoami", nil, "Origin", origin).refuses(401,
 		"unauthenticated").Header.Values("Vary"), "Origin")
 }

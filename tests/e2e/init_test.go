@@ -10,18 +10,18 @@ import (
 func TestInitMakesTheOwnerOnce(t *testing.T) {
 	t.Parallel()
 	s := start(t)
-	nobody := s.as("")
-	got := nobody.do("POST", "/init", `{"username":"Root.Admin","password":"secret"}`).expect(200).isJSON()
+	anonymous := s.as("")
+	got := anonymous.do("POST", "/init", `{"username":"Root.Admin","password":"secret"}`).expect(200).isJSON()
 	require.Len(t, read[map[string]string](got), 1)
 	root := s.as(got.string("apiKey"))
 	require.Equal(t, "root.admin", root.do("GET", "/whoami", nil).expect(200).string("username"), "lower case")
 	require.Equal(t, "admin", root.do("GET", "/whoami", nil).string("role"))
 	s.signIn("root.admin", "secret")
 
-	nobody.do("POST", "/init", `{"username":"root.admin","password":"secret"}`).refuses(409, "already_initialized")
-	nobody.do("POST", "/init", `{"username":"other","password":"secret"}`).refuses(409, "already_initialized")
+	anonymous.do("POST", "/init", `{"username":"root.admin","password":"secret"}`).refuses(409, "already_initialized")
+	anonymous.do("POST", "/init", `{"username":"other","password":"secret"}`).refuses(409, "already_initialized")
 	root.do("POST", "/init", `{"username":"other","password":"secret"}`).refuses(409, "already_initialized")
-	nobody.do("POST", "/init", `{"username":"-"}`).refuses(409, "already_initialized")
+	anonymous.do("POST", "/init", `{"username":"-"}`).refuses(409, "already_initialized")
 	root.do("GET", "/users", nil).expect(200).is(`["root.admin"]`)
 }
 
@@ -89,8 +89,8 @@ func TestInitTokenIsIgnoredIfUnset(t *testing.T) {
 
 func TestBeforeInit(t *testing.T) {
 	t.Parallel()
-	nobody := start(t).as("")
-	nobody.do("POST", "/authenticate", `{"username":"root","password":"root-password"}`).refuses(401,
+	anonymous := start(t).as("")
+	anonymous.do("POST", "/authenticate", `{"username":"root","password":"root-password"}`).refuses(401,
 		"wrong_credentials")
-	nobody.do("POST", "/users", `{"username":"user1","password":"user1-password"}`).refuses(401, "unauthenticated")
+	anonymous.do("POST", "/users", `{"username":"user1","password":"user1-password"}`).refuses(401, "unauthenticated")
 }

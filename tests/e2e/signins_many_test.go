@@ -42,7 +42,7 @@ func TestManySignIns(t *testing.T) {
 	counts := map[int]int{}
 	for i := range 100 {
 		group.Go(func() {
-			got := s.as("").do("POST", "/authenticate", map[string]string{"username": fmt.Sprintf("nobody-%d", i), "password": "wrong-password"})
+			got := s.as("").do("POST", "/authenticate", map[string]string{"username": fmt.Sprintf("stranger-%d", i), "password": "wrong-password"})
 			if got.Status != http.StatusUnauthorized {
 				if got.Header.Get("Retry-After") == "" {
 					t.Errorf("%d without Retry-After", got.Status)

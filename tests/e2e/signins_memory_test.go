@@ -25,7 +25,7 @@ func TestMemoryOfManySignIns(t *testing.T) {
 	for i := range 100 {
 		group.Go(func() {
 			got := p.as("").do("POST", "/authenticate",
-				map[string]string{"username": fmt.Sprintf("nobody-%d", i), "password": "wrong-password"})
+				map[string]string{"username": fmt.Sprintf("stranger-%d", i), "password": "wrong-password"})
 			if got.Status != http.StatusUnauthorized && got.Status != http.StatusServiceUnavailable {
 				t.Errorf("%d: %s", got.Status, got.Body)
 			}

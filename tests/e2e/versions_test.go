@@ -20,7 +20,7 @@ func (c client) versions(box, key string) []string {
 	var list []string
 	for _, line := range read[[]versionLine](c.do("GET", "/boxes/"+box+"/entries/"+key+"/versions",
 		nil).expect(200).isJSON()) {
-		author, state := "nobody", "old"
+		author, state := "none", "old"
 		if line.Author != nil {
 			author = *line.Author
 		}
@@ -48,9 +48,9 @@ func TestVersions(t *testing.T) {
 	root.put("default", "a/b", `3`).expect(201)
 	require.Equal(t, []string{"3 root current", "2 user1 old", "1 root old"}, root.versions("Default", "A%2fB"))
 	root.do("DELETE", "/users/user1", nil).expect(204)
-	require.Equal(t, []string{"3 root current", "2 nobody old", "1 root old"}, root.versions("default", "a%2Fb"))
+	require.Equal(t, []string{"3 root current", "2 none old", "1 root old"}, root.versions("default", "a%2Fb"))
 	root.do("DELETE", "/boxes/default/entries/a%2Fb", nil).expect(204)
-	require.Equal(t, []string{"3 root old", "2 nobody old", "1 root old"}, root.versions("default", "a%2Fb"),
+	require.Equal(t, []string{"3 root old", "2 none old", "1 root old"}, root.versions("default", "a%2Fb"),
 		"a deleted entry has no current one")
 	root.do("GET", "/boxes/default/entries/unknown/versions", nil).refuses(404, "entry_not_found")
 }

@@ -49,7 +49,7 @@ var Words = regexp.MustCompile(`(?i)\b(whoever|somebody|nobody|anybody|on record
 	`what is asked|gatherer|whileWanted|isNobody|mayAsk|reasonAbout)\b`)
 
 // account matches the name of the operating system's user nobody, which is a term of the trade.
-var account = regexp.MustCompile("\"nobody\"|`nobody`|nobody:|=nobody|user nobody|-u nobody|, nobody,")
+var account = regexp.MustCompile("\"nobody\"|`nobody`|nobody:|=nobody|user nobody|-u nobody|, nobody,|http\\.NoBody")
 
 // BadWords returns "line: word" for each match of Words in text.
 func BadWords(text string) []string {

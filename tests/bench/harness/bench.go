@@ -151,7 +151,7 @@ func (b *bench) check(ctx context.Context, t *target) error {
 	}
 	if versions != writes || reads < reply.Reads {
 		b.wrong = append(b.wrong,
-			fmt.Sprintf("%s: %d reads were answered and %d are on record; %d versions were made and %d are on record",
+			fmt.Sprintf("%s: %d reads were answered and %d were audited; %d versions were written and %d were audited",
 				t.name, reply.Reads, reads, versions, writes))
 	}
 	return b.verdict()

@@ -126,7 +126,7 @@ func (w *worker) readWhileWritten() error {
 	case got.version < version:
 		return fmt.Errorf("%s is at version %d, and was at %d already", w.world.paths[at], got.version, version)
 	case err != nil || write > w.world.writes.Load() || !bytes.Equal(got.body, w.wanted):
-		return fmt.Errorf("%s at version %d has a value that nobody wrote there", w.world.paths[at], got.version)
+		return fmt.Errorf("%s at version %d has a value that no write gave it", w.world.paths[at], got.version)
 	}
 	return nil
 }
