@@ -192,8 +192,8 @@ func TestRevokeUnknownAPIKeys(t *testing.T) {
 	other.issue(nil)
 	session := s.signIn("user1", "user1-password")
 	for name, key := range map[string]string{
-		"another user's":          other.token,
-		"another user's id":       other.keyID(),
+		"another user's":           other.token,
+		"another user's id":        other.keyID(),
 		"the owner's":              root.token,
 		"unknown id":               "01890000-0000-7000-8000-000000000000",
 		"zero id":                  "00000000-0000-0000-0000-000000000000",

@@ -288,12 +288,12 @@ func TestAddresses(t *testing.T) {
 		forwarded string
 		want      string
 	}{
-		"no header":                           {"", "", "127.0.0.1"},
-		"a header from anonymous trusted":        {"", "203.0.113.7", "127.0.0.1"},
-		"another network trusted": {"10.0.0.0/8", "203.0.113.7", "127.0.0.1"},
-		"from a trusted proxy":                {"127.0.0.1/32", "203.0.113.7", "203.0.113.7"},
-		"without a header from it":            {"127.0.0.1/32", "", "127.0.0.1"},
-		"made up before the proxy's word":     {"127.0.0.1/32", "1.2.3.4, 203.0.113.7", "203.0.113.7"},
+		"no header":                       {"", "", "127.0.0.1"},
+		"a header from anonymous trusted": {"", "203.0.113.7", "127.0.0.1"},
+		"another network trusted":         {"10.0.0.0/8", "203.0.113.7", "127.0.0.1"},
+		"from a trusted proxy":            {"127.0.0.1/32", "203.0.113.7", "203.0.113.7"},
+		"without a header from it":        {"127.0.0.1/32", "", "127.0.0.1"},
+		"made up before the proxy's word": {"127.0.0.1/32", "1.2.3.4, 203.0.113.7", "203.0.113.7"},
 		"a chain of trusted proxies": {"127.0.0.1/32,10.0.0.0/8", "1.2.3.4, 203.0.113.7, 10.1.2.3",
 			"203.0.113.7"},
 		"a private address is no proxy": {"127.0.0.1/32", "203.0.113.7, 10.1.2.3", "10.1.2.3"},

@@ -58,7 +58,7 @@ var races = map[string]race{
 	"a user is deleted while it works":               raceDeleteActiveUser,
 	"a box is created twice":                         raceCreateBox,
 	"a box is given away two ways":                   raceTransfer,
-	"a box is transferred to a leaving member":          raceTransferToRemovedUser,
+	"a box is transferred to a leaving member":       raceTransferToRemovedUser,
 	"a box is deleted while entries are written":     raceDeleteBox,
 	"users are added up to the limit":                raceUsersLimit,
 	"boxes are made and given up to the limit":       raceBoxesLimit,
