@@ -57,7 +57,7 @@ func WriteKubernetes(out io.Writer, secret Secret, variables []Variable) error {
 	if err != nil {
 		return err
 	}
-	// Names such as true and 1 are valid for a Secret, so the strings of users are always quoted.
+	// Names such as true and 1 are valid for a Secret, so names that users choose are always quoted.
 	metadata := mapping("name", yamlString(secret.Name))
 	if secret.Namespace != "" {
 		metadata.Content = append(metadata.Content, yamlName("namespace"), yamlString(secret.Namespace))

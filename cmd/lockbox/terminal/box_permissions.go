@@ -35,9 +35,9 @@ type permissionFlags struct {
 }
 
 // boxPermissionsCommand shows or changes the permissions of a user in a box (GET, PUT and DELETE
-// /boxes/{box}/users/{username}/permissions). Boxadmins and admins may change them; a user may see its own. An
-// unknown permission ends with exitUsage before anything is sent. The order of the flags does not matter, because
-// they exclude each other.
+// /boxes/{box}/users/{username}/permissions). Boxadmins and admins may change them; a user may see its own. If a
+// permission is unknown, nothing is sent and the exit code is exitUsage. The order of the flags does not matter,
+// because they exclude each other.
 func boxPermissionsCommand(s *session) *cobra.Command {
 	var flags permissionFlags
 	command := &cobra.Command{

@@ -94,9 +94,10 @@ func boxUserShowCommand(s *session) *cobra.Command {
 	}
 }
 
-// boxUserAddCommand adds a user to a box (POST /boxes/{box}/users). A user who is already in the box ends with
-// exitConflict, and an unknown user or box with exitNotFound. The server grants readEntryKeys and readEntry to a new
-// member. The encryption key is not shared by this command: the user must receive it in another way.
+// boxUserAddCommand adds a user to a box (POST /boxes/{box}/users). The exit code is exitConflict if the user is
+// already in the box, and exitNotFound if the user or the box does not exist. The server grants readEntryKeys and
+// readEntry to a new member. The encryption key is not shared by this command: the user must receive it in another
+// way.
 func boxUserAddCommand(s *session) *cobra.Command {
 	var role string
 	command := &cobra.Command{
@@ -115,7 +116,7 @@ them. To grant more permissions, use lockbox box permissions.`,
 	return command
 }
 
-// addBoxRoleFlag adds --role for a role in a box. The server validates the role; an unknown one ends with exitUsage.
+// addBoxRoleFlag adds --role for a role in a box. The server validates the role.
 func addBoxRoleFlag(command *cobra.Command, role *string, usage string) {
 	command.Flags().StringVar(role, "role", "", usage)
 	_ = command.RegisterFlagCompletionFunc("role",

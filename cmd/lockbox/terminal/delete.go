@@ -7,8 +7,8 @@ import (
 )
 
 // deleteCommand deletes an entry (DELETE /boxes/{box}/entries/{key}). It needs the permission deleteEntry and no
-// encryption key. With --if-version, an entry at another version ends with exitConflict. The server keeps the
-// versions of a deleted entry for LOCKBOX_DELETED_ENTRY_RETENTION and deletes them permanently afterwards.
+// encryption key. With --if-version, the exit code is exitConflict if another version is the newest. The server
+// keeps the versions of a deleted entry for LOCKBOX_DELETED_ENTRY_RETENTION and deletes them permanently afterwards.
 func deleteCommand(s *session) *cobra.Command {
 	var options client.DeleteOptions
 	command := &cobra.Command{

@@ -21,8 +21,8 @@ type dropletAddFlags struct {
 }
 
 // dropletAddCommand adds a droplet (POST /api/v1/droplet/add). The server does not keep the private key unless --box
-// names a box for it, so the key must reach the user in any case; see addDropletWithKeyFile. An image that the
-// server does not allow ends with exitUsage.
+// names a box for it, so the key must reach the user in any case; see addDropletWithKeyFile. The exit code is
+// exitUsage if the server does not allow the image.
 func dropletAddCommand(s *session) *cobra.Command {
 	var flags dropletAddFlags
 	command := &cobra.Command{
@@ -130,8 +130,8 @@ func addedDroplet(droplets []client.Droplet) (client.Droplet, error) {
 		"delete the droplet with lockbox droplet delete")
 }
 
-// writePrivateKey writes the key of the new droplet to a file and syncs it. If that fails, the droplet exists without
-// a key that anyone has, so the error asks the user to delete it.
+// writePrivateKey writes the key of the new droplet to a file and syncs it. If that fails, the droplet exists but
+// its key is lost, so the error tells the user to delete the droplet.
 func writePrivateKey(file *os.File, droplets []client.Droplet) error {
 	added, err := addedDroplet(droplets)
 	if err != nil {

@@ -29,7 +29,8 @@ type valueFlags struct {
 	show            bool
 }
 
-// addFlags adds the flags. Only one of them can be given, except for --stdin with --string and --generate with --show.
+// addFlags adds the flags. --stdin and --generate exclude each other. --string applies to a file or standard input,
+// and --show to --generate.
 func (f *valueFlags) addFlags(command *cobra.Command) {
 	command.Flags().BoolVar(&f.stdin, "stdin", false, "read the value from standard input")
 	command.Flags().BoolVar(&f.asString, "string", false,

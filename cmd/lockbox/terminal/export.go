@@ -42,7 +42,7 @@ func exportCommand(s *session) *cobra.Command {
 
 The formats dotenv, shell and kubernetes hold variables, which are named as by lockbox run. Like that command, export
 refuses variables that can make programs run other code, because any user who may write the entry controls them.
---allow permits single variables.`,
+--allow permits a variable by its name.`,
 		Example: `  lockbox export prod/app > .env
   lockbox export prod/app --file app.yaml
   eval "$(lockbox export prod/app --format shell)"

@@ -22,8 +22,9 @@ type getFlags struct {
 }
 
 // getCommand reads an entry (GET /boxes/{box}/entries/{key}). It needs the permission readEntry and the encryption
-// key; a wrong key ends with exitWrongKey. A missing entry, version or field ends with exitNotFound. Each read of a
-// value is an audited action. Without --raw, the output is indented JSON with a line end.
+// key; the exit code is exitWrongKey if the key is wrong. It is exitNotFound if the entry, the version or the field
+// does not exist. Each read of a value is an audited action. Without --raw, the output is indented JSON with a line
+// end.
 func getCommand(s *session) *cobra.Command {
 	var flags getFlags
 	command := &cobra.Command{

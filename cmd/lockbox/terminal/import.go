@@ -25,7 +25,7 @@ type importFlags struct {
 // importCommand writes a file into one entry, or with --each into several. It compares before it writes, so it needs
 // the permissions readEntry and createEntry and the encryption key of the existing entries; --each also needs
 // readEntryKeys. With --dry-run and with --output json it prints the names of the changes by kind, and never a
-// value. An entry that another user writes in the meantime ends with exitConflict.
+// value. The exit code is exitConflict if another user writes the entry in the meantime.
 func importCommand(s *session) *cobra.Command {
 	var flags importFlags
 	command := &cobra.Command{

@@ -122,7 +122,7 @@ func importItems(under address, value interchange.Value) ([]*importItem, error) 
 // sets the condition of each write: the version just read, or that the entry is still missing.
 func (s *session) compareItems(ctx context.Context, server *client.Client, under address, items []*importItem,
 	key client.EncryptionKey) (interchange.Changes, error) {
-	// One list replaces a request per name for entries that do not exist.
+	// One request for all keys avoids a read for each entry that does not exist yet.
 	keys, err := server.ListEntries(ctx, under.box, "")
 	if err != nil {
 		return interchange.Changes{}, err

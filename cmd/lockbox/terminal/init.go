@@ -20,9 +20,9 @@ type initFlags struct {
 	tokenFile     string // file with the server's init token
 }
 
-// initCommand initializes a server (POST /init). A server that has an owner ends with exitConflict, and a missing or
-// wrong init token with exitUnauthenticated. Neither changes the profile. The stored API key never expires, so the
-// owner stays signed in on this machine.
+// initCommand initializes a server (POST /init). The exit code is exitConflict if the server has an owner, and
+// exitUnauthenticated if the init token is missing or wrong. In both cases the profile stays unchanged. The stored
+// API key never expires, so the owner stays signed in on this machine.
 func initCommand(s *session) *cobra.Command {
 	var flags initFlags
 	command := &cobra.Command{

@@ -22,9 +22,9 @@ type loginFlags struct {
 	code          bool   // sign in with a TOTP code over the accounts API
 }
 
-// loginCommand signs in to a server and saves a profile. A wrong password or code ends with exitUnauthenticated and
-// leaves the profile as it was. A password session lasts seven days by default and is not refreshed; a session of
-// --code is refreshed for up to 30 days. --token-stdin accepts API keys and session tokens.
+// loginCommand signs in to a server and saves a profile. If the password or the code is wrong, the profile stays
+// unchanged and the exit code is exitUnauthenticated. A password session lasts seven days by default and is not
+// refreshed; a session of --code is refreshed for up to 30 days. --token-stdin accepts API keys and session tokens.
 func loginCommand(s *session) *cobra.Command {
 	var flags loginFlags
 	command := &cobra.Command{
@@ -80,7 +80,7 @@ func (s *session) login(ctx context.Context, args []string, flags loginFlags) er
 	if err != nil {
 		return err
 	}
-	// The location of the key belongs to the server of the profile, like the token.
+	// Keep the location of the key if the profile is still for the same server.
 	if sameServer(signedIn.URL, s.selected.URL) {
 		signedIn.EncryptionKeyFile = s.selected.EncryptionKeyFile
 		signedIn.EncryptionKeyCommand = s.selected.EncryptionKeyCommand

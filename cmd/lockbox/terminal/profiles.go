@@ -65,7 +65,7 @@ current profile. The command does not contact any server.`,
 	}
 }
 
-// newProfileLine returns the public part of a profile. signedIn is false for a token that has expired.
+// newProfileLine returns the public part of a profile. SignedIn is false if the token has expired.
 func newProfileLine(name string, stored profile.Profile, current bool) profileLine {
 	line := profileLine{
 		Name:     name,
@@ -99,7 +99,7 @@ func signedInText(stored profile.Profile) string {
 	return "until " + formatTime(stored.ExpiresAt)
 }
 
-// profileUseCommand changes the current profile. An unknown name ends with exitNotFound.
+// profileUseCommand changes the current profile. The exit code is exitNotFound if the profile does not exist.
 func profileUseCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "use NAME",

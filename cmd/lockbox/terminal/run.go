@@ -41,7 +41,7 @@ nor the encryption key of lockbox, and nothing is written to disk. If the progra
 is 127 (not found) or 126 (not executable).
 
 Any user who may write an entry could make the program run other code with a variable such as PATH or LD_PRELOAD.
-Such variables are refused; --allow permits single ones.`,
+Such variables are refused; --allow permits one by its name.`,
 		Example: `  lockbox run prod/app -- ./server --port 8080
   lockbox run prod/base prod/app -- env
   lockbox run prod/app --prefix APP_ -- sh -c 'echo "$APP_DB_HOST"'

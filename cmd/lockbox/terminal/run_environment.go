@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// ownVariables are the variables that hold secrets of Lockbox itself; each also exists with the suffix _FILE. A started
-// program inherits none of them. It gets one only if an entry sets it.
+// ownVariables are the variables that hold secrets of Lockbox itself; each also exists with the suffix _FILE. A
+// started program inherits none of them. It gets such a variable only if an entry sets it.
 var ownVariables = []string{
 	"LOCKBOX_API_KEY", "LOCKBOX_ENCRYPTION_KEY", "LOCKBOX_SECRET_KEY", "LOCKBOX_SECRET_KEY_PREVIOUS",
 	"LOCKBOX_DATABASE_URL", "LOCKBOX_INIT_TOKEN", "LOCKBOX_TLS_KEY", "LOCKBOX_DOCKER_TLS_KEY",

@@ -10,9 +10,9 @@ import (
 )
 
 // setCommand writes an entry (POST /boxes/{box}/entries). It needs the permission createEntry and the encryption
-// key. With --if-version or --create-only, an entry in another state ends with exitConflict and nothing is written.
-// With --output json it prints {"version":N,"encryptionKeyChanged":B}. A null value is refused by the server
-// (exitUsage).
+// key. If the condition of --if-version or --create-only is not met, nothing is written and the exit code is
+// exitConflict. With --output json it prints {"version":N,"encryptionKeyChanged":B}. A null value is refused by the
+// server (exitUsage).
 func setCommand(s *session) *cobra.Command {
 	var source valueFlags
 	var condition client.WriteOptions

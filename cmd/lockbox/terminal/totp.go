@@ -101,8 +101,8 @@ command asks for a TOTP code or a recovery code first.`,
 	return command
 }
 
-// totpConfirmCommand confirms an enrolment (POST /users/{username}/totp/confirm). A wrong code ends with
-// exitForbidden. It prints nothing on standard output.
+// totpConfirmCommand confirms an enrolment (POST /users/{username}/totp/confirm). The exit code is exitForbidden if
+// the code is wrong. It prints nothing on standard output.
 func totpConfirmCommand(s *session) *cobra.Command {
 	var fromStdin bool
 	command := &cobra.Command{
@@ -133,8 +133,8 @@ has shown. From then on, signing in needs a code.`,
 	return command
 }
 
-// totpRemoveCommand disables two-factor (DELETE /users/{username}/totp). A user without two-factor ends with
-// exitNotFound. The recovery codes are deleted with the secret.
+// totpRemoveCommand disables two-factor (DELETE /users/{username}/totp). The exit code is exitNotFound if the user
+// has not enabled two-factor. The recovery codes are deleted with the secret.
 func totpRemoveCommand(s *session) *cobra.Command {
 	var fromStdin bool
 	command := &cobra.Command{

@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// MarkUsage turns every mistake that cobra finds in a call into a usage error, which ends with exitUsage and refers to
-// the help of the command. Call it once, after all commands have been added.
+// MarkUsage turns every mistake that cobra finds in a call into a usage error, whose message refers to the help of
+// the command. Call it once, after all commands have been added.
 func MarkUsage(root *cobra.Command) {
 	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error { return usage(command, err) })
 	visitCommands(root, func(command *cobra.Command) {

@@ -11,7 +11,8 @@ import (
 
 // usersCreateCommand creates a user with a password (POST /users). It may run without a token, because a server can
 // let strangers register; the server decides. Without --role the user gets the role user. With --output json it
-// prints {"apiKey":"…"}. A password that is too short ends with exitUsage and an existing name with exitConflict.
+// prints {"apiKey":"…"}. The exit code is exitUsage if the password is too short, and exitConflict if the name is in
+// use.
 func usersCreateCommand(s *session) *cobra.Command {
 	var role string
 	var fromStdin bool
@@ -65,8 +66,8 @@ func (s *session) showAPIKey(key client.Secret) error {
 	return err
 }
 
-// usersAddCommand creates an account without a password (POST /api/v1/user/add). An existing name ends with
-// exitConflict. It prints all accounts, because the response of the accounts API contains them.
+// usersAddCommand creates an account without a password (POST /api/v1/user/add). The exit code is exitConflict if
+// the name is in use. It prints all accounts, because the response of the accounts API contains them.
 func usersAddCommand(s *session) *cobra.Command {
 	var group string
 	command := &cobra.Command{

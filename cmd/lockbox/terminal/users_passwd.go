@@ -14,8 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// usersPasswdCommand changes a password (PUT /users/{username}). A wrong current password ends with exitForbidden.
-// It prints nothing on standard output. An admin cannot change the password of the owner.
+// usersPasswdCommand changes a password (PUT /users/{username}). The exit code is exitForbidden if the current
+// password is wrong. It prints nothing on standard output. An admin cannot change the password of the owner.
 func usersPasswdCommand(s *session) *cobra.Command {
 	var fromStdin, revokeKeys bool
 	command := &cobra.Command{
