@@ -99,6 +99,7 @@ func (s *session) showBox(box *client.Box) error {
 	if s.output == formatJSON {
 		return s.showJSON(box)
 	}
+	// The rows have no header, because the first column already names each property.
 	err := s.show(box, nil, func(add func(...string)) {
 		add("name", box.Name)
 		add("id", box.ID)
@@ -106,6 +107,7 @@ func (s *session) showBox(box *client.Box) error {
 		add("created", formatTime(box.CreatedAt))
 		add("updated", formatTime(box.UpdatedAt))
 		add("entries", entryCount(box))
+		// A blank line separates the properties from the table of the users.
 		add()
 	})
 	if err != nil {
@@ -136,6 +138,7 @@ confirmation; scripts must use --yes.`,
 		Example: "  lockbox box delete old\n  lockbox box delete old --yes",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
+			// With --yes one request is enough.
 			if !yes {
 				// The question names the owner, so that the wrong box is noticed in time.
 				box, err := server.DescribeBox(ctx, args[0])

@@ -144,9 +144,11 @@ boxadmin.`,
 	command.Flags().BoolVar(&active, "active", true, "whether the user has access to the box")
 	command.RunE = s.run(func(ctx context.Context, server *client.Client, args []string) error {
 		change := client.BoxUserChange{Role: role}
+		// The default of the flag is true, so its value alone does not show whether it was given.
 		if command.Flags().Changed("active") {
 			change.IsActive = &active
 		}
+		// An empty change would succeed on the server and hide a mistake in a script.
 		if change == (client.BoxUserChange{}) {
 			return &usageError{errors.New("nothing to change: use --role or --active")}
 		}

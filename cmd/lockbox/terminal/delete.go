@@ -23,6 +23,7 @@ back.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeFirst(s.completeAddresses()),
 		RunE: func(command *cobra.Command, args []string) error {
+			// The flag is checked first, because this needs neither a profile nor a server.
 			if err := checkVersionFlag(command, "if-version", options.IfMatch); err != nil {
 				return err
 			}
@@ -33,6 +34,7 @@ back.`,
 			if err := server.DeleteEntry(command.Context(), at.box, at.key, &options); err != nil {
 				return err
 			}
+			// The notice contains the remedy, because the command asked for no confirmation.
 			s.report("Deleted %s. To see the versions that can be restored, run: lockbox history %[1]s", at)
 			return nil
 		},

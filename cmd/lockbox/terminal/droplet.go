@@ -49,6 +49,7 @@ func (s *session) showDroplets(droplets []client.Droplet) error {
 
 // formatPorts returns the ports of a droplet as HOST:PORT->CONTAINER_PORT, sorted by the port in the container.
 func formatPorts(ports map[string]client.Port) string {
+	// The ports are map keys and texts. They are sorted as numbers, so that 443 follows 80.
 	texts := slices.SortedFunc(maps.Keys(ports), func(one, other string) int {
 		a, _ := strconv.Atoi(one)
 		b, _ := strconv.Atoi(other)
@@ -84,6 +85,7 @@ func dropletListCommand(s *session) *cobra.Command {
 // the droplet does not exist.
 func dropletActionCommand(s *session, verb, short string,
 	action func(*client.Client, context.Context, string) ([]client.Droplet, error)) *cobra.Command {
+	// The texts of all actions differ in the verb only.
 	return &cobra.Command{
 		Use:     verb + " DROPLET",
 		Short:   short + " and list all droplets (managers)",
@@ -106,6 +108,7 @@ func dropletActionCommand(s *session, verb, short string,
 // entry with the private key, if that entry is unchanged since the droplet was added.
 func dropletDeleteCommand(s *session) *cobra.Command {
 	var yes bool
+	// The confirmation is part of the action, so that it comes after the check that the caller is signed in.
 	command := dropletActionCommand(s, "delete", "Delete a droplet with all its data",
 		func(server *client.Client, ctx context.Context, name string) ([]client.Droplet, error) {
 			if err := confirm(ctx, yes, "Permanently delete droplet %s and all its data?", name); err != nil {

@@ -56,6 +56,8 @@ func (s *session) encryptionKey(ctx context.Context, forWriting bool) (client.En
 
 // keyText returns the text of the encryption key from the first source that has one.
 func (s *session) keyText(ctx context.Context, forWriting bool) (string, error) {
+	// The first source that is set decides, even if reading it fails: a fallback to another key could write a value
+	// under the wrong one.
 	sources := []keySource{s.key, s.environmentKey(), s.profileKey()}
 	if s.profileName != "" { // --profile takes precedence over the whole environment
 		sources = []keySource{s.key, s.profileKey(), s.environmentKey()}

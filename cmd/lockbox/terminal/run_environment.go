@@ -15,8 +15,8 @@ var ownVariables = []string{
 }
 
 // environment returns the environment of the started program: the inherited variables without Lockbox's own secrets,
-// and the values. Of several variables of one name the last wins, at the position of the first. The order of the
-// inherited variables is kept, and new ones follow.
+// and the values. If a name occurs several times, the last value wins and takes the position of the first. The order
+// of the inherited variables is kept, and new ones follow.
 func environment(inherited, values []string) []string {
 	// Two variables of one name would be ambiguous: programs differ in which one they read.
 	var names []string

@@ -31,6 +31,7 @@ To create a user who signs in with TOTP codes instead of a password, use lockbox
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(command *cobra.Command, args []string) error {
 			ctx := command.Context()
+			// A refused registration is the server's decision, and its error explains it.
 			server, err := s.openOrAnonymous(ctx)
 			if err != nil {
 				return err
@@ -60,6 +61,7 @@ To create a user who signs in with TOTP codes instead of a password, use lockbox
 // showAPIKey prints only the key, so that it can be redirected into a file.
 func (s *session) showAPIKey(key client.Secret) error {
 	err := s.show(map[string]string{"apiKey": key.Reveal()}, nil, func(add func(...string)) { add(key.Reveal()) })
+	// Only after the key has really been printed.
 	if err == nil {
 		s.report("Store this API key now: it is not shown again.")
 	}
@@ -87,6 +89,7 @@ owner. To show what the user's authenticator app needs, use lockbox users setup.
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	addGroupFlag(command, &group, "viewer or manager")
+	// The accounts API has no default group.
 	_ = command.MarkFlagRequired("group")
 	return command
 }

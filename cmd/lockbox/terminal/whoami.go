@@ -20,6 +20,7 @@ expiry time and the server. The command asks the server, so it also shows whethe
 		Example: "  lockbox whoami\n  lockbox whoami -o json",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
+			// The request also succeeds for users without any box or permission.
 			who, err := server.WhoAmI(ctx)
 			if err != nil {
 				return err
@@ -30,6 +31,7 @@ expiry time and the server. The command asks the server, so it also shows whethe
 				add("group", cmp.Or(who.Group, "-"))
 				add("token", who.Token.Kind)
 				add("expires", formatTime(who.Token.ExpiresAt))
+				// The server is not part of the response, but answers the question which one was asked.
 				add("server", server.URL())
 			})
 		}),
