@@ -155,7 +155,7 @@ func TestConfirmation(t *testing.T) {
 	s.ends(1)
 }
 
-// TestNewPasswords checks that new passwords are asked for twice and must match.
+// TestNewPasswords checks that a new password must be typed twice and match.
 func TestNewPasswords(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)

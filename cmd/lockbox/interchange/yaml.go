@@ -43,7 +43,7 @@ func yamlError(err error) error {
 	if errors.Is(err, io.EOF) {
 		return errors.New("the document is empty")
 	}
-	// The library reports no position other than in this text.
+	// The library reports positions in this text only.
 	if line := yamlLine.FindString(err.Error()); line != "" {
 		return errors.New(line + ": invalid YAML")
 	}

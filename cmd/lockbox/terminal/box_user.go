@@ -70,7 +70,8 @@ func boxUserListCommand(s *session) *cobra.Command {
 }
 
 // boxUserShowCommand shows a user of a box (GET /boxes/{box}/users/{username}). Boxadmins and admins may do this,
-// and the user itself. With --output json it prints one object with the same fields and permissions.
+// and the user itself. With --output json it prints an object with the fields username, role, isActive and
+// permissions.
 func boxUserShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show BOX USER",

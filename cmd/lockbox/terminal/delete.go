@@ -34,7 +34,7 @@ back.`,
 			if err := server.DeleteEntry(command.Context(), at.box, at.key, &options); err != nil {
 				return err
 			}
-			// The notice contains the remedy, because the command asked for no confirmation.
+			// The notice names the remedy, because there was no confirmation.
 			s.report("Deleted %s. To see the versions that can be restored, run: lockbox history %[1]s", at)
 			return nil
 		},

@@ -51,7 +51,7 @@ variables of the droplet from entries of the box. Both need the encryption key.`
 		"set a variable from an entry of the box, as NAME=KEY; may be repeated")
 	command.Flags().StringVar(&flags.keyFile, "key-file", "",
 		"write the private key to this new file, which only you can read")
-	// The key goes to exactly one place.
+	// The key is stored in exactly one place.
 	command.MarkFlagsMutuallyExclusive("box", "key-file")
 	_ = command.RegisterFlagCompletionFunc("box", s.completeBoxes())
 	s.key.addFlags(command)

@@ -83,7 +83,7 @@ func (s *session) importFile(ctx context.Context, where, path string, flags impo
 		return err
 	}
 	if flags.each {
-		// Here the address may be a box alone, which parseAddress would reject.
+		// With --each the address may be only a box, which parseAddress would reject.
 		box, prefix, _ := strings.Cut(where, "/")
 		return s.importEach(ctx, server, address{box, prefix}, value, flags)
 	}
@@ -134,7 +134,7 @@ func (s *session) readFile(ctx context.Context, path, format string) (interchang
 // from, so an entry that another user writes in between is not overwritten.
 func (s *session) importOne(ctx context.Context, server *client.Client, at address, value interchange.Value,
 	flags importFlags) error {
-	// The key is asked for as for a write: a new entry would be stored under a mistyped key.
+	// Obtain the key as for a write, which prompts twice: a new entry would be stored under a mistyped key.
 	key, err := s.encryptionKey(ctx, true)
 	if err != nil {
 		return err

@@ -31,8 +31,8 @@ func initCommand(s *session) *cobra.Command {
 		Use:   "init URL",
 		Short: "Become the owner of a new server",
 		Long: `Become the owner of a server that has no owner yet. This works once per server. The command stores an
-API key of the owner in the profile, as lockbox login stores a token, and later commands use it. The password is
-asked for twice; use it to sign in from other machines.
+API key of the owner in the profile, as lockbox login stores a token, and later commands use it. It asks for a
+password twice; use the password to sign in from other machines.
 
 A server with an init token prints the token to its log. Pass it in a file, or type it when the command asks.`,
 		Example: `  lockbox init http://127.0.0.1:5000
@@ -54,7 +54,7 @@ func (s *session) initialize(ctx context.Context, args []string, flags initFlags
 	if err := s.selectProfileForLogin(args); err != nil {
 		return err
 	}
-	// An invalid URL is reported before the password is asked for.
+	// Connect first, so that an invalid URL is reported before the user types a password.
 	anonymous, err := s.connect("")
 	if err != nil {
 		return err

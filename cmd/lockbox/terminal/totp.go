@@ -124,7 +124,7 @@ has shown. From then on, signing in needs a code.`,
 			if err != nil {
 				return err
 			}
-			// A confirmation always needs a code, so it is asked for before the request.
+			// A confirmation always needs a code, so the command asks before the first request.
 			code, err := s.code(ctx, fromStdin, totpQuestion)
 			if err != nil {
 				return err

@@ -20,8 +20,8 @@ func usersCreateCommand(s *session) *cobra.Command {
 		Use:   "create USER",
 		Short: "Create a user with a password and print an API key for it",
 		Long: `Create a user with a password and print an API key for the user. Standard output holds the key and
-nothing else, and the key is not shown again. The password is asked for twice. This needs an admin, unless the
-server lets everyone register: then it works without signing in.
+nothing else, and the key is not shown again. The command asks for the password twice. Only admins may create users,
+unless the server lets everyone register: then it works without signing in.
 
 To create a user who signs in with TOTP codes instead of a password, use lockbox users add.`,
 		Example: `  lockbox users create anna
