@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// commands returns the commands without subcommands at or below a command. Commands that cobra adds at run time, such
-// as help, are not included.
+// commands returns a command itself if it has no subcommands, and otherwise all such commands below it. Commands
+// that cobra adds at run time, such as help, are not included.
 func commands(command *cobra.Command) []*cobra.Command {
 	if !command.HasSubCommands() {
 		return []*cobra.Command{command}

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestServerCannotControlTerminal checks that control characters in a response reach the terminal neither in prompts
-// nor in notices nor in JSON. The operator of a hostile server chooses these texts.
+// TestServerCannotControlTerminal checks that control characters in a response never reach the terminal, whether in
+// prompts, notices or JSON. The operator of a hostile server chooses these texts.
 func TestServerCannotControlTerminal(t *testing.T) {
 	t.Parallel()
 	// The name sets the window title twice: with C0 control characters, and with those of C1, which JSON need not

@@ -3,79 +3,15 @@
 package terminal
 
 import (
-	"encoding/json"
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockbox-go/lockbox/tests/live"
-	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
-
-// home is the home directory of a user, and a server that root owns.
-type home struct {
-	t      *testing.T
-	server *live.Server
-	dir    string
-	root   string // an API key
-}
-
-func newHome(t *testing.T, settings ...string) home {
-	t.Helper()
-	h := home{t: t, server: live.Start(t, settings...), dir: t.TempDir()}
-	var created struct{ APIKey string }
-	_, err := send(h.server.URL, "", "POST", "/init", `{"username":"root","password":"root-password"}`, &created)
-	require.NoError(t, err)
-	h.root = created.APIKey
-	return h
-}
-
-func (h home) environ(more ...string) []string {
-	return append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + h.dir,
-		"XDG_CONFIG_HOME=" + filepath.Join(h.dir, ".config"), "TERM=xterm"}, more...)
-}
-
-// at starts lockbox on a terminal.
-func (h home) at(args ...string) *screen {
-	h.t.Helper()
-	return at(h.t, h.environ(), args...)
-}
-
-// run runs lockbox without a terminal.
-func (h home) run(args ...string) (string, error) {
-	command := exec.Command(binary, args...)
-	command.Env = h.environ()
-	out, err := command.CombinedOutput()
-	return string(out), err
-}
-
-func (h home) must(args ...string) string {
-	h.t.Helper()
-	out, err := h.run(args...)
-	require.NoError(h.t, err, out)
-	return out
-}
-
-func (h home) profiles() string {
-	h.t.Helper()
-	text, err := os.ReadFile(filepath.Join(h.dir, ".config", "lockbox", "profiles.json"))
-	require.NoError(h.t, err)
-	return string(text)
-}
-
-func (h home) api(method, path, body string, into any) {
-	h.t.Helper()
-	_, err := send(h.server.URL, h.root, method, path, body, into)
-	require.NoError(h.t, err)
-}
 
 // TestPassword checks that login asks for the password without showing it, and refuses a wrong one.
 func TestPassword(t *testing.T) {
@@ -183,137 +119,6 @@ func TestTwoFactor(t *testing.T) {
 	require.NotContains(t, s.String(), recovery)
 }
 
-// codeAccount adds a user who signs in with TOTP codes only, and returns the secret.
-func (h home) codeAccount(name string) string {
-	h.t.Helper()
-	h.api("POST", "/api/v1/user/add", fmt.Sprintf(`{"username":%q,"group":"viewer"}`, name), nil)
-	var shown struct{ Secret string }
-	h.api("GET", "/api/v1/user/auth/setup/"+name, "", &shown)
-	return shown.Secret
-}
-
-func (h home) signInWithCode(name, secret string, step int) {
-	h.t.Helper()
-	code, err := codeAt(secret, step)
-	require.NoError(h.t, err)
-	s := h.at("login", h.server.URL, "--code", "-u", name)
-	s.hidden(`Password \(empty if there is none\): `, "")
-	s.hidden("TOTP code: ", code)
-	s.expect("Signed in")
-	s.ends(0)
-}
-
-// TestConcurrentRefresh runs commands in parallel whose token is about to expire. One of them refreshes the session,
-// the others use the new token.
-func TestConcurrentRefresh(t *testing.T) {
-	t.Parallel()
-	h := newHome(t)
-	h.signInWithCode("anna", h.codeAccount("anna"), 0)
-	for range 5 {
-		h.expire()
-		before := h.profiles()
-		var commands sync.WaitGroup
-		for range 8 {
-			commands.Go(func() {
-				out, err := h.run("whoami")
-				if err != nil || !strings.Contains(out, "anna") {
-					t.Errorf("%v\n%s", err, out)
-				}
-			})
-		}
-		commands.Wait()
-		require.NotEqual(t, before, h.profiles())
-	}
-	require.Equal(t, 5, pgtest.Number(t, h.server.Database,
-		`SELECT count(*) FROM events WHERE action = 'session.refresh'`))
-	require.Equal(t, 0, pgtest.Number(t, h.server.Database, `SELECT count(*) FROM events WHERE outcome <> 'success'`))
-}
-
-// tokenLifetime exceeds the lifetime of the tokens in TestRefresh. The test must sleep: a request that checks for the
-// expiry would refresh the token.
-const tokenLifetime = 4 * time.Second
-
-// TestRefresh uses tokens that expire so soon that every command refreshes them.
-func TestRefresh(t *testing.T) {
-	t.Parallel()
-	h := newHome(t, "ACCESS_TOKEN_TTL=3s")
-	h.signInWithCode("anna", h.codeAccount("anna"), 0)
-	for range 3 {
-		before := h.profiles()
-		require.Contains(t, h.must("whoami"), "anna")
-		require.NotEqual(t, before, h.profiles())
-	}
-
-	// The token expires while a command waits for an answer. The command continues with a new one.
-	h.must("box", "create", "prod")
-	s := h.at("box", "delete", "prod")
-	s.expect(`\[y/N\] `)
-	time.Sleep(tokenLifetime)
-	s.enter("y")
-	s.ends(0)
-
-	// A session whose token has expired can still be refreshed.
-	time.Sleep(tokenLifetime)
-	require.Contains(t, h.must("whoami"), "anna")
-
-	// An unreachable server does not use up the refresh token.
-	saved := h.profiles()
-	var book struct {
-		Profiles map[string]map[string]any `json:"profiles"`
-	}
-	require.NoError(t, json.Unmarshal([]byte(saved), &book))
-	book.Profiles["default"]["url"] = "http://127.0.0.1:1"
-	text, err := json.Marshal(book)
-	require.NoError(t, err)
-	path := filepath.Join(h.dir, ".config", "lockbox", "profiles.json")
-	require.NoError(t, os.WriteFile(path, text, 0o600))
-	out, err := h.run("whoami")
-	require.Error(t, err)
-	require.Contains(t, out, "cannot be reached")
-	require.NoError(t, os.WriteFile(path, []byte(saved), 0o600))
-	require.Contains(t, h.must("whoami"), "anna")
-
-	// After a revocation, the message contains the remedy.
-	h.api("DELETE", "/api/v1/user/auth/revoke/anna", "", nil)
-	out, err = h.run("whoami")
-	require.Error(t, err)
-	require.Contains(t, out, "sign in with lockbox login")
-}
-
-// TestRefreshByAnotherCommand checks that a command continues after another command has refreshed its token.
-func TestRefreshByAnotherCommand(t *testing.T) {
-	t.Parallel()
-	h := newHome(t)
-	h.signInWithCode("anna", h.codeAccount("anna"), 0)
-	h.must("box", "create", "prod")
-	s := h.at("box", "delete", "prod")
-	s.expect(`\[y/N\] `)
-	before := h.profiles()
-	h.expire()
-	h.must("whoami")
-	require.NotEqual(t, before, h.profiles())
-	s.enter("y")
-	s.ends(0)
-
-	// A session that was revoked in the meantime is not refreshed.
-	h.must("box", "create", "prod")
-	s = h.at("box", "delete", "prod")
-	s.expect(`\[y/N\] `)
-	h.must("users", "revoke")
-	s.enter("y")
-	s.expect("sign in with lockbox login")
-	s.ends(3)
-}
-
-// expire sets the expiry times in the profile file to a time in ten seconds. The tokens themselves stay valid.
-func (h home) expire() {
-	h.t.Helper()
-	path := filepath.Join(h.dir, ".config", "lockbox", "profiles.json")
-	soon := regexp.MustCompile(`"expiresAt": "[^"]*"`).ReplaceAllString(h.profiles(),
-		`"expiresAt": "`+time.Now().Add(10*time.Second).UTC().Format(time.RFC3339)+`"`)
-	require.NoError(h.t, os.WriteFile(path, []byte(soon), 0o600))
-}
-
 // TestConfirmation checks that actions that cannot be undone need an explicit yes.
 func TestConfirmation(t *testing.T) {
 	t.Parallel()
@@ -350,7 +155,7 @@ func TestConfirmation(t *testing.T) {
 	s.ends(1)
 }
 
-// TestNewPasswords checks that new passwords are asked for twice and must match.
+// TestNewPasswords checks that a new password must be typed twice and match.
 func TestNewPasswords(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)

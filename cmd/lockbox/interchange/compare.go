@@ -43,6 +43,7 @@ func Compare(before, after Value) Changes {
 		}
 	}
 	for _, path := range oldLeaves.paths {
+		// A field whose object became a single value counts as removed, and the value as added.
 		if _, exists := newLeaves.text[path]; !exists {
 			changes.Removed = append(changes.Removed, path)
 		}

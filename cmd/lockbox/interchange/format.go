@@ -44,6 +44,7 @@ func FormatOf(path string) (Format, bool) {
 	case ".env":
 		return Dotenv, true
 	}
+	// Names such as .env.local have the extension .local.
 	return Dotenv, strings.HasPrefix(name, ".env.")
 }
 
@@ -95,6 +96,7 @@ func Write(out io.Writer, format Format, value Value, options Options) error {
 	if !slices.Contains(Written(), string(format)) {
 		return unknownFormat(format, Written())
 	}
+	// All other formats hold variables.
 	variables, err := value.Variables(options.Naming)
 	if err != nil {
 		return err

@@ -23,8 +23,9 @@ var (
 	dnsLabel     = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`)
 )
 
-// Limits of Kubernetes: the length of a name, which also applies to the keys of data, the length of a namespace, and
-// the size of all values of a Secret in bytes. Checking them here gives an error before the manifest is applied.
+// Limits of Kubernetes. maxSubdomain applies to the name of a Secret and to each key of its data, maxLabel to a
+// namespace, and maxSecretBytes to all values of a Secret together. Checking them here gives an error before the
+// manifest is applied.
 const (
 	maxSubdomain   = 253
 	maxLabel       = 63
@@ -57,7 +58,7 @@ func WriteKubernetes(out io.Writer, secret Secret, variables []Variable) error {
 	if err != nil {
 		return err
 	}
-	// Names such as true and 1 are valid for a Secret, so the strings of users are always quoted.
+	// Names such as true and 1 are valid for a Secret, so names that users choose are always quoted.
 	metadata := mapping("name", yamlString(secret.Name))
 	if secret.Namespace != "" {
 		metadata.Content = append(metadata.Content, yamlName("namespace"), yamlString(secret.Namespace))

@@ -194,9 +194,9 @@ func (v Value) String() (string, bool) {
 	return text, err == nil
 }
 
-// CheckText returns an error if the value is a string with half of a surrogate pair. JSON can express one with an
-// escape, but no text can contain it, and encoding/json silently replaces it by U+FFFD. The check compares the number
-// of U+FFFD before and after decoding.
+// CheckText returns an error if the value is a string with half of a surrogate pair. JSON can express such a string
+// with an escape, but UTF-8 text cannot contain it, and encoding/json silently replaces the half by U+FFFD. The
+// check compares the number of U+FFFD before and after decoding.
 func (v Value) CheckText() error {
 	text, isString := v.String()
 	if isString && strings.Count(text, "\ufffd") > strings.Count(strings.ToLower(string(v.text)), `\ufffd`)+

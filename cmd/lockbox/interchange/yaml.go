@@ -43,6 +43,7 @@ func yamlError(err error) error {
 	if errors.Is(err, io.EOF) {
 		return errors.New("the document is empty")
 	}
+	// The library reports positions in this text only.
 	if line := yamlLine.FindString(err.Error()); line != "" {
 		return errors.New(line + ": invalid YAML")
 	}
@@ -121,9 +122,11 @@ func hasTag(node *yaml.Node) bool {
 
 // fromScalar converts unquoted numbers, booleans and null to JSON, and everything else to a string.
 func fromScalar(node *yaml.Node) Value {
+	// ShortTag applies the rules of the library, which are those of YAML 1.2 for null and booleans.
 	switch tag := node.ShortTag(); {
 	case tag == "!!null":
 		return Value{text: json.RawMessage("null")}
+	// YAML also allows True and TRUE.
 	case tag == "!!bool":
 		return Value{text: json.RawMessage(strings.ToLower(node.Value))}
 	case node.Style == 0 && node.Value != "" && strings.Contains("-0123456789", node.Value[:1]) &&
@@ -169,6 +172,7 @@ func toNode(value Value, depth int) (*yaml.Node, error) {
 	if text, isString := value.String(); isString {
 		return yamlString(text), nil
 	}
+	// Strings and objects are handled above, so only arrays and plain scalars remain.
 	if value.text[0] == '[' {
 		return toSequence(value, depth)
 	}
@@ -230,6 +234,7 @@ var yamlWords = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|true|false|null)$`)
 
 // yamlName returns the node of a name, without quotes if no YAML reader can misread it.
 func yamlName(name string) *yaml.Node {
+	// Most names are plain words, and quotes around them would only be noise.
 	node := yamlString(name)
 	plain := name != "" && isNameRune(rune(name[0]), false) && !strings.ContainsFunc(name, func(c rune) bool {
 		return !isNameRune(c, true) && c != '-' && c != '.'

@@ -104,7 +104,7 @@ func ask(ctx context.Context, question string, read func(*os.File) (string, erro
 		return "", err
 	}
 	defer closeTerminal()
-	// Hidden turns the echo off. The saved state lets Ctrl-C turn it on again.
+	// Hidden turns the echo off. The saved state is restored after Ctrl-C.
 	before, err := term.GetState(int(terminal.Fd()))
 	if err != nil {
 		return "", err

@@ -50,9 +50,9 @@ again after their creation.`,
 	}
 }
 
-// apiKeysCreateCommand creates a key for the caller (POST /api-keys). An --expiry that the server cannot parse, or
-// that is in the past, ends with exitUsage. With --output json it prints {"apiKey":"…"}. The server caps the expiry
-// of a key that is created with an expiring API key, so that a short-lived key cannot extend its own life.
+// apiKeysCreateCommand creates a key for the caller (POST /api-keys). The exit code is exitUsage if --expiry is
+// malformed or in the past. With --output json it prints {"apiKey":"…"}. The server caps the expiry of a key that is
+// created with an expiring API key, so that a short-lived key cannot extend its own life.
 func apiKeysCreateCommand(s *session) *cobra.Command {
 	var options client.APIKeyOptions
 	command := &cobra.Command{
@@ -79,9 +79,10 @@ key expires no later than that key.`,
 	return command
 }
 
-// apiKeysDeleteCommand revokes a key (DELETE /api-keys/{apiKey}). An unknown id ends with exitNotFound, and the last
-// usable key of a user with exitConflict. The client sends only the id of a key, even if the argument is a whole
-// key. It asks for no confirmation, because a leaked key must be revoked quickly. It prints nothing.
+// apiKeysDeleteCommand revokes a key (DELETE /api-keys/{apiKey}). The exit code is exitNotFound if the id is
+// unknown, and exitConflict if the key is the last usable one of its user. The client sends only the id of a key,
+// even if the argument is a whole key. It asks for no confirmation, because a leaked key must be revoked quickly. It
+// prints nothing.
 func apiKeysDeleteCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "delete ID",

@@ -15,17 +15,24 @@ import (
 
 // The questions for second factors.
 const (
-	totpQuestion           = "TOTP code: "
+	// totpQuestion is for requests that accept TOTP codes only, and for signing in.
+	totpQuestion = "TOTP code: "
+	// totpOrRecoveryQuestion is for requests that change the enrolment itself.
 	totpOrRecoveryQuestion = "TOTP code or recovery code: "
 )
 
 // secretQuestion describes how a command obtains a password or a code.
 type secretQuestion struct {
-	fromStdin bool      // read a line of in instead of asking
-	in        io.Reader // a bufio.Reader if several lines are read, because every new reader would buffer too much
-	ask       func(ctx context.Context, question string) (string, error)
-	text      string // the question
-	flag      string // the flag that replaces the question in scripts
+	// fromStdin reads a line of in instead of asking.
+	fromStdin bool
+	// in must be the same bufio.Reader for all lines of standard input, because a new reader would miss buffered lines.
+	in io.Reader
+	// ask is the function of the package prompt that asks.
+	ask func(ctx context.Context, question string) (string, error)
+	// text is the question.
+	text string
+	// flag names the flag that replaces the question in scripts. Without a terminal, the error names it.
+	flag string
 }
 
 // secret reads one line of standard input, or asks at the terminal.
@@ -42,6 +49,7 @@ func (s *session) secret(ctx context.Context, question secretQuestion) (client.S
 
 // code obtains a TOTP code or a recovery code. Spaces around it are ignored, because apps and people group the digits.
 func (s *session) code(ctx context.Context, fromStdin bool, question string) (client.Secret, error) {
+	// A code is hidden although it expires quickly: until it is used, an observer could use it first.
 	code, err := s.secret(ctx, secretQuestion{
 		fromStdin: fromStdin,
 		in:        s.input(ctx),

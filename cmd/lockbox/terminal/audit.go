@@ -26,9 +26,12 @@ type eventStream = iter.Seq2[client.Event, error]
 
 // auditFlags are the flags of lockbox audit.
 type auditFlags struct {
-	filter client.EventFilter // action, user and before, which the server applies
-	limit  int                // maximum number of printed events; 0 for all
-	since  string             // see parseSince; applied by this program
+	// filter holds the conditions that the server applies: action, user and before.
+	filter client.EventFilter
+	// limit is the maximum number of printed events; 0 means all. This program applies it.
+	limit int
+	// since is a time in the syntax of parseSince. This program applies it.
+	since string
 }
 
 // auditCommand shows the audit log of the server (GET /audit) or of a box (GET /boxes/{box}/audit). A caller without
@@ -96,6 +99,7 @@ func (s *session) audit(ctx context.Context, server *client.Client, args []strin
 	since time.Time) error {
 	filter := flags.filter
 	filter.Limit = maxEventsPerPage
+	// Small limits are sent to the server, so that it does not read a page that is not printed.
 	if flags.limit > 0 {
 		// One extra event shows whether more events exist.
 		filter.Limit = min(flags.limit+1, maxEventsPerPage)
@@ -109,6 +113,7 @@ func (s *session) audit(ctx context.Context, server *client.Client, args []strin
 	if err != nil {
 		return err
 	}
+	// Both forms print while pages arrive, so a long log needs little memory.
 	if s.output == formatJSON {
 		return s.auditJSON(events, flags.limit)
 	}
@@ -134,6 +139,7 @@ func newerThan(events eventStream, since time.Time) eventStream {
 // awaitFirst fetches the first event before it returns. If the server refuses the request, the caller learns it here
 // and has not printed a header or the beginning of a JSON document yet.
 func awaitFirst(events eventStream) (eventStream, error) {
+	// A sequence cannot be read partly and continued in a second loop. Pull2 can, and must be stopped.
 	next, stop := iter.Pull2(events)
 	event, err, more := next()
 	if err != nil {
@@ -179,6 +185,7 @@ func (s *session) auditTable(events eventStream, limit int) error {
 // subjectOf describes what an event is about: an entry, a box, a user, or a user in a box.
 func subjectOf(event client.Event) string {
 	text := event.Box
+	// Events about an entry always name its box.
 	if event.Key != "" {
 		text += "/" + event.Key
 	}

@@ -15,8 +15,8 @@ func boxCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "box",
 		Short: "Manage boxes and their users",
-		Long: `Manage boxes and their users. A box holds entries, and its users have permissions to them. The
-creator of a box is its owner and first boxadmin.`,
+		Long: `Manage boxes and their users. A box holds entries, and the permissions of its users apply to
+all of them. The creator of a box is its owner and first boxadmin.`,
 		Example: "  lockbox box create prod\n  lockbox box user add prod anna",
 	}
 	command.AddCommand(
@@ -51,8 +51,8 @@ lockbox list BOX.`,
 	}
 }
 
-// boxCreateCommand creates a box (POST /boxes/{box}). A name that is already in use ends with exitConflict, and an
-// invalid name with exitUsage. It prints nothing on standard output.
+// boxCreateCommand creates a box (POST /boxes/{box}). The exit code is exitConflict if the name is in use, and
+// exitUsage if it is invalid. It prints nothing on standard output.
 func boxCreateCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "create BOX",
@@ -72,9 +72,9 @@ use lockbox box user add.`,
 	}
 }
 
-// boxShowCommand shows a box (GET /boxes/{box}). A box that does not exist and a box that the caller may not see
-// both end with exitNotFound, so that the existence of a box stays private. With --output json it prints the
-// description of the server, including the keys of the entries if the caller may list them.
+// boxShowCommand shows a box (GET /boxes/{box}). The exit code is exitNotFound for a box that does not exist and for
+// one that the caller may not see: the server does not reveal which. With --output json it prints the description of
+// the server, including the keys of the entries if the caller may list them.
 func boxShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show BOX",
@@ -99,6 +99,7 @@ func (s *session) showBox(box *client.Box) error {
 	if s.output == formatJSON {
 		return s.showJSON(box)
 	}
+	// The rows have no header, because the first column already names each property.
 	err := s.show(box, nil, func(add func(...string)) {
 		add("name", box.Name)
 		add("id", box.ID)
@@ -106,6 +107,7 @@ func (s *session) showBox(box *client.Box) error {
 		add("created", formatTime(box.CreatedAt))
 		add("updated", formatTime(box.UpdatedAt))
 		add("entries", entryCount(box))
+		// A blank line separates the properties from the table of the users.
 		add()
 	})
 	if err != nil {
@@ -123,9 +125,9 @@ func entryCount(box *client.Box) string {
 	return strconv.Itoa(len(box.Entries))
 }
 
-// boxDeleteCommand deletes a box (DELETE /boxes/{box}). Without --yes it asks first; if there is no terminal, it
-// ends with exitUsage and deletes nothing. Boxadmins and admins may do this. Unlike a deleted entry, a deleted box
-// cannot be restored.
+// boxDeleteCommand deletes a box (DELETE /boxes/{box}). Without --yes it asks first. If there is no terminal to ask
+// on, it deletes nothing and the exit code is exitUsage. Boxadmins and admins may do this. Unlike a deleted entry, a
+// deleted box cannot be restored.
 func boxDeleteCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
@@ -136,6 +138,7 @@ confirmation; scripts must use --yes.`,
 		Example: "  lockbox box delete old\n  lockbox box delete old --yes",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
+			// With --yes one request is enough.
 			if !yes {
 				// The question names the owner, so that the wrong box is noticed in time.
 				box, err := server.DescribeBox(ctx, args[0])
@@ -156,8 +159,9 @@ confirmation; scripts must use --yes.`,
 	return command
 }
 
-// boxTransferCommand changes the owner of a box (PUT /boxes/{box}). A new owner who is not an active user of the box
-// ends with exitConflict. It asks for no confirmation: the new owner or an admin can transfer the box back.
+// boxTransferCommand changes the owner of a box (PUT /boxes/{box}). The exit code is exitConflict if the new owner
+// is not an active user of the box. It asks for no confirmation: the new owner or an admin can transfer the box
+// back.
 func boxTransferCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "transfer BOX USER",

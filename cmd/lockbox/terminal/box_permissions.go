@@ -19,7 +19,7 @@ var permissions = []client.Permission{
 	client.PermissionDeleteEntry,
 }
 
-// permissionNames returns permissions as the names that flags accept.
+// permissionNames returns the names of permissions, as flags accept them.
 func permissionNames(list []client.Permission) []string {
 	names := make([]string, len(list))
 	for i, permission := range list {
@@ -30,14 +30,18 @@ func permissionNames(list []client.Permission) []string {
 
 // permissionFlags are the mutually exclusive ways to change permissions.
 type permissionFlags struct {
-	set, add, remove []string
-	none             bool
+	// set replaces all permissions; an empty list revokes them.
+	set []string
+	// add and remove change the given permissions only.
+	add, remove []string
+	// none revokes all permissions.
+	none bool
 }
 
 // boxPermissionsCommand shows or changes the permissions of a user in a box (GET, PUT and DELETE
-// /boxes/{box}/users/{username}/permissions). Boxadmins and admins may change them; a user may see its own. An
-// unknown permission ends with exitUsage before anything is sent. The order of the flags does not matter, because
-// they exclude each other.
+// /boxes/{box}/users/{username}/permissions). Boxadmins and admins may change them; a user may see its own. If a
+// permission is unknown, nothing is sent and the exit code is exitUsage. The order of the flags does not matter,
+// because they exclude each other.
 func boxPermissionsCommand(s *session) *cobra.Command {
 	var flags permissionFlags
 	command := &cobra.Command{
@@ -65,6 +69,7 @@ between.`,
 		_ = command.RegisterFlagCompletionFunc(name,
 			cobra.FixedCompletions(permissionNames(permissions), cobra.ShellCompDirectiveNoFileComp))
 	}
+	// The flags are examined with Changed, because --set with an empty list is a change: it revokes all permissions.
 	command.RunE = s.run(func(ctx context.Context, server *client.Client, args []string) error {
 		if command.Flags().Changed("set") || command.Flags().Changed("add") || command.Flags().Changed("remove") ||
 			flags.none {
@@ -82,6 +87,7 @@ between.`,
 // changePermissions applies the one flag that was given. --set and --none replace the permissions in one request; --add
 // and --remove need two requests and are not atomic.
 func changePermissions(ctx context.Context, server *client.Client, box, user string, flags permissionFlags) error {
+	// At most one of the three lists is not empty.
 	given, err := parsePermissions(slices.Concat(flags.set, flags.add, flags.remove))
 	if err != nil {
 		return err
@@ -109,6 +115,7 @@ func changePermissions(ctx context.Context, server *client.Client, box, user str
 func parsePermissions(names []string) ([]client.Permission, error) {
 	parsed := make([]client.Permission, len(names))
 	for i, name := range names {
+		// UnmarshalText ignores the case and accepts unknown names, which the next line rejects.
 		_ = parsed[i].UnmarshalText([]byte(strings.TrimSpace(name)))
 		if !slices.Contains(permissions, parsed[i]) {
 			return nil, &usageError{fmt.Errorf("unknown permission %q: use %s", name,

@@ -70,7 +70,8 @@ func boxUserListCommand(s *session) *cobra.Command {
 }
 
 // boxUserShowCommand shows a user of a box (GET /boxes/{box}/users/{username}). Boxadmins and admins may do this,
-// and the user itself. With --output json it prints one object with the same fields and permissions.
+// and the user itself. With --output json it prints an object with the fields username, role, isActive and
+// permissions.
 func boxUserShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show BOX USER",
@@ -94,9 +95,10 @@ func boxUserShowCommand(s *session) *cobra.Command {
 	}
 }
 
-// boxUserAddCommand adds a user to a box (POST /boxes/{box}/users). A user who is already in the box ends with
-// exitConflict, and an unknown user or box with exitNotFound. The server grants readEntryKeys and readEntry to a new
-// member. The encryption key is not shared by this command: the user must receive it in another way.
+// boxUserAddCommand adds a user to a box (POST /boxes/{box}/users). The exit code is exitConflict if the user is
+// already in the box, and exitNotFound if the user or the box does not exist. The server grants readEntryKeys and
+// readEntry to a new member. The encryption key is not shared by this command: the user must receive it in another
+// way.
 func boxUserAddCommand(s *session) *cobra.Command {
 	var role string
 	command := &cobra.Command{
@@ -115,7 +117,7 @@ them. To grant more permissions, use lockbox box permissions.`,
 	return command
 }
 
-// addBoxRoleFlag adds --role for a role in a box. The server validates the role; an unknown one ends with exitUsage.
+// addBoxRoleFlag adds --role for a role in a box. The server validates the role.
 func addBoxRoleFlag(command *cobra.Command, role *string, usage string) {
 	command.Flags().StringVar(role, "role", "", usage)
 	_ = command.RegisterFlagCompletionFunc("role",
@@ -143,9 +145,11 @@ boxadmin.`,
 	command.Flags().BoolVar(&active, "active", true, "whether the user has access to the box")
 	command.RunE = s.run(func(ctx context.Context, server *client.Client, args []string) error {
 		change := client.BoxUserChange{Role: role}
+		// The default of the flag is true, so its value alone does not show whether it was given.
 		if command.Flags().Changed("active") {
 			change.IsActive = &active
 		}
+		// An empty change would succeed on the server and hide a mistake in a script.
 		if change == (client.BoxUserChange{}) {
 			return &usageError{errors.New("nothing to change: use --role or --active")}
 		}

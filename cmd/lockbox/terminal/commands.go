@@ -6,9 +6,12 @@ import (
 
 // The groups of commands in lockbox --help.
 const (
+	// groupEntries are the commands that people use every day.
 	groupEntries = "entries"
-	groupTeam    = "team"
-	groupSignIn  = "sign-in"
+	// groupTeam are the commands that administer a server and its boxes.
+	groupTeam = "team"
+	// groupSignIn are the commands that decide which server and which account the others use.
+	groupSignIn = "sign-in"
 )
 
 // AddCommands adds the commands of this package to the program. version becomes part of the User-Agent header. All
@@ -20,6 +23,7 @@ func AddCommands(root *cobra.Command, version string) {
 		&cobra.Group{ID: groupSignIn, Title: "Signing in:"},
 	)
 	s := newSession(version)
+	// Within a group, cobra sorts the commands by name, so the order here has no effect.
 	for group, constructors := range map[string][]func(*session) *cobra.Command{
 		groupEntries: {getCommand, setCommand, deleteCommand, listCommand, historyCommand, restoreCommand, runCommand,
 			exportCommand, importCommand},

@@ -7,8 +7,8 @@ import (
 )
 
 // deleteCommand deletes an entry (DELETE /boxes/{box}/entries/{key}). It needs the permission deleteEntry and no
-// encryption key. With --if-version, an entry at another version ends with exitConflict. The server keeps the
-// versions of a deleted entry for LOCKBOX_DELETED_ENTRY_RETENTION and deletes them permanently afterwards.
+// encryption key. With --if-version, the exit code is exitConflict if another version is the newest. The server
+// keeps the versions of a deleted entry for LOCKBOX_DELETED_ENTRY_RETENTION and deletes them permanently afterwards.
 func deleteCommand(s *session) *cobra.Command {
 	var options client.DeleteOptions
 	command := &cobra.Command{
@@ -23,6 +23,7 @@ back.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeFirst(s.completeAddresses()),
 		RunE: func(command *cobra.Command, args []string) error {
+			// The flag is checked first, because this needs neither a profile nor a server.
 			if err := checkVersionFlag(command, "if-version", options.IfMatch); err != nil {
 				return err
 			}
@@ -33,6 +34,7 @@ back.`,
 			if err := server.DeleteEntry(command.Context(), at.box, at.key, &options); err != nil {
 				return err
 			}
+			// The notice names the remedy, because there was no confirmation.
 			s.report("Deleted %s. To see the versions that can be restored, run: lockbox history %[1]s", at)
 			return nil
 		},

@@ -15,8 +15,9 @@ import (
 )
 
 // dropletCommand is the parent of the commands for droplets. They use the accounts API (/api/v1), which authorizes
-// by group and not by role: a group that is too low ends with exitForbidden. A server without a Docker engine ends
-// with exitUnavailable. The responses of the accounts API contain all droplets, also those to a change of one.
+// by group and not by role. The exit code is exitForbidden if the caller's group is too low, and exitUnavailable if
+// the server has no Docker engine. The responses of the accounts API contain all droplets, also those to a change of
+// one.
 func dropletCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "droplet",
@@ -48,6 +49,7 @@ func (s *session) showDroplets(droplets []client.Droplet) error {
 
 // formatPorts returns the ports of a droplet as HOST:PORT->CONTAINER_PORT, sorted by the port in the container.
 func formatPorts(ports map[string]client.Port) string {
+	// The ports are map keys and texts. They are sorted as numbers, so that 443 follows 80.
 	texts := slices.SortedFunc(maps.Keys(ports), func(one, other string) int {
 		a, _ := strconv.Atoi(one)
 		b, _ := strconv.Atoi(other)
@@ -79,10 +81,11 @@ func dropletListCommand(s *session) *cobra.Command {
 }
 
 // dropletActionCommand returns a command that runs action on one droplet. It prints all droplets afterwards, which
-// is what the server responds with. These commands need at least the group manager. An unknown droplet ends with
-// exitNotFound.
+// is what the server responds with. These commands need at least the group manager. The exit code is exitNotFound if
+// the droplet does not exist.
 func dropletActionCommand(s *session, verb, short string,
 	action func(*client.Client, context.Context, string) ([]client.Droplet, error)) *cobra.Command {
+	// The texts of all actions differ in the verb only.
 	return &cobra.Command{
 		Use:     verb + " DROPLET",
 		Short:   short + " and list all droplets (managers)",
@@ -100,11 +103,12 @@ func dropletActionCommand(s *session, verb, short string,
 	}
 }
 
-// dropletDeleteCommand deletes a droplet (DELETE /api/v1/droplet/delete/{droplet}). Without --yes it asks first; if
-// there is no terminal, it ends with exitUsage and deletes nothing. The server also deletes the entry with the
-// private key, if that entry is unchanged since the droplet was added.
+// dropletDeleteCommand deletes a droplet (DELETE /api/v1/droplet/delete/{droplet}). Without --yes it asks first. If
+// there is no terminal to ask on, it deletes nothing and the exit code is exitUsage. The server also deletes the
+// entry with the private key, if that entry is unchanged since the droplet was added.
 func dropletDeleteCommand(s *session) *cobra.Command {
 	var yes bool
+	// The confirmation is part of the action, so that it comes after the check that the caller is signed in.
 	command := dropletActionCommand(s, "delete", "Delete a droplet with all its data",
 		func(server *client.Client, ctx context.Context, name string) ([]client.Droplet, error) {
 			if err := confirm(ctx, yes, "Permanently delete droplet %s and all its data?", name); err != nil {

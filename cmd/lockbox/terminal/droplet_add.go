@@ -14,15 +14,19 @@ import (
 
 // dropletAddFlags are the flags of lockbox droplet add. box and keyFile exclude each other.
 type dropletAddFlags struct {
-	image   string   // "" for the first image that the server allows
-	box     string   // receives the private key, and provides the entries of env
-	keyFile string   // receives the private key
-	env     []string // pairs of the form NAME=KEY
+	// image may be "": then the server uses the first image that it allows.
+	image string
+	// box receives the private key and contains the entries of env.
+	box string
+	// keyFile receives the private key.
+	keyFile string
+	// env holds pairs of the form NAME=KEY.
+	env []string
 }
 
 // dropletAddCommand adds a droplet (POST /api/v1/droplet/add). The server does not keep the private key unless --box
-// names a box for it, so the key must reach the user in any case; see addDropletWithKeyFile. An image that the
-// server does not allow ends with exitUsage.
+// names a box for it, so the key must reach the user in any case; see addDropletWithKeyFile. The exit code is
+// exitUsage if the server does not allow the image.
 func dropletAddCommand(s *session) *cobra.Command {
 	var flags dropletAddFlags
 	command := &cobra.Command{
@@ -47,6 +51,7 @@ variables of the droplet from entries of the box. Both need the encryption key.`
 		"set a variable from an entry of the box, as NAME=KEY; may be repeated")
 	command.Flags().StringVar(&flags.keyFile, "key-file", "",
 		"write the private key to this new file, which only you can read")
+	// The key is stored in exactly one place.
 	command.MarkFlagsMutuallyExclusive("box", "key-file")
 	_ = command.RegisterFlagCompletionFunc("box", s.completeBoxes())
 	s.key.addFlags(command)
@@ -66,6 +71,7 @@ func (s *session) addDroplet(ctx context.Context, server *client.Client, flags d
 		if options.EncryptionKey, err = s.encryptionKey(ctx, true); err != nil {
 			return err
 		}
+	// Without a box there is nothing to read the values from.
 	case len(options.Env) > 0:
 		return &usageError{errors.New("--env reads entries of a box: add --box")}
 	}
@@ -111,6 +117,7 @@ func parseEnv(pairs []string) (map[string]string, error) {
 	variables := map[string]string{}
 	for _, pair := range pairs {
 		name, key, found := strings.Cut(pair, "=")
+		// A duplicate name is a mistake: the server would receive only one of the values.
 		if _, duplicate := variables[name]; duplicate || !found || name == "" || key == "" {
 			return nil, &usageError{fmt.Errorf("invalid --env %q: use NAME=KEY, and each name once", pair)}
 		}
@@ -130,8 +137,8 @@ func addedDroplet(droplets []client.Droplet) (client.Droplet, error) {
 		"delete the droplet with lockbox droplet delete")
 }
 
-// writePrivateKey writes the key of the new droplet to a file and syncs it. If that fails, the droplet exists without
-// a key that anyone has, so the error asks the user to delete it.
+// writePrivateKey writes the key of the new droplet to a file and syncs it. If that fails, the droplet exists but
+// its key is lost, so the error tells the user to delete the droplet.
 func writePrivateKey(file *os.File, droplets []client.Droplet) error {
 	added, err := addedDroplet(droplets)
 	if err != nil {
@@ -141,6 +148,7 @@ func writePrivateKey(file *os.File, droplets []client.Droplet) error {
 		return fmt.Errorf("cannot write the private key of the new droplet %s: delete it with lockbox droplet "+
 			"delete: %w", added.Name, err)
 	}
+	// The server does not keep the key, so it must survive a crash of this machine.
 	return file.Sync()
 }
 
@@ -171,6 +179,7 @@ func (s *session) showPrivateKey(droplets []client.Droplet) error {
 		return s.showJSON(all)
 	}
 	key := added.PrivateKey.Reveal()
+	// OpenSSH rejects a key file without a final line end.
 	if !strings.HasSuffix(key, "\n") {
 		key += "\n"
 	}

@@ -24,12 +24,18 @@ const maxInput = 64 << 20
 // valueFlags select the source of the value that lockbox set writes. At most one source may be given: an argument,
 // standard input, a generated value or, without any of them, a prompt.
 type valueFlags struct {
-	stdin, asString bool
-	generate        int
-	show            bool
+	// stdin reads the value from standard input.
+	stdin bool
+	// asString stores JSON as a string.
+	asString bool
+	// generate is the length of a random value.
+	generate int
+	// show prints the random value.
+	show bool
 }
 
-// addFlags adds the flags. Only one of them can be given, except for --stdin with --string and --generate with --show.
+// addFlags adds the flags. --stdin and --generate exclude each other. --string applies to a file or standard input,
+// and --show to --generate.
 func (f *valueFlags) addFlags(command *cobra.Command) {
 	command.Flags().BoolVar(&f.stdin, "stdin", false, "read the value from standard input")
 	command.Flags().BoolVar(&f.asString, "string", false,
@@ -53,6 +59,7 @@ func (f valueFlags) value(command *cobra.Command, s *session, args []string) (js
 		return f.generated(s)
 	case f.stdin:
 		return f.read(s.input(command.Context()), "standard input")
+	// The prompt is the last resort, so that a script never waits for input that it did not ask for.
 	case len(args) == 0:
 		return s.promptForValue(command)
 	}
@@ -95,6 +102,7 @@ func (f valueFlags) read(in io.Reader, source string) (json.RawMessage, error) {
 		return nil, notUTF8(source)
 	}
 	if !f.asString && json.Valid(text) {
+		// JSON keeps its layout inside; only the surrounding white space is removed.
 		return bytes.TrimSpace(text), nil
 	}
 	line := bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r"))
@@ -157,6 +165,7 @@ func (f valueFlags) generated(s *session) (json.RawMessage, error) {
 		return nil, &usageError{fmt.Errorf("--generate must be a number from 1 to %d", maxGenerated)}
 	}
 	text := generate(f.generate)
+	// The value is printed before the write: if the write fails, the exit code shows that the value is not in use.
 	if f.show {
 		if _, err := fmt.Fprintln(s.out, text); err != nil {
 			return nil, err

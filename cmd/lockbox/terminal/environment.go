@@ -28,7 +28,7 @@ func (r *cancellableReader) Read(into []byte) (int, error) {
 	}
 	read := make(chan result, 1)
 	go func() {
-		// A buffer of its own: after ctx has ended, the caller may use into for something else.
+		// Read into a separate buffer: after ctx has ended, the caller may reuse its own.
 		text := make([]byte, len(into))
 		n, err := r.in.Read(text)
 		read <- result{text[:n], err}

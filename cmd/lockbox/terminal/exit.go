@@ -10,14 +10,24 @@ import (
 
 // The exit codes for kinds of failure. docs/terminal.md documents them and scripts rely on them, so they never change.
 const (
-	exitFailure         = 1
-	exitUsage           = 2
+	// exitFailure is any failure without a code of its own.
+	exitFailure = 1
+	// exitUsage is an invalid call, or a request that the server rejects as invalid (400, 413).
+	exitUsage = 2
+	// exitUnauthenticated means that no one is signed in, or that the token is invalid or expired (401).
 	exitUnauthenticated = 3
-	exitForbidden       = 4
-	exitNotFound        = 5
-	exitConflict        = 6
-	exitUnavailable     = 7
-	exitWrongKey        = 8
+	// exitForbidden means that the caller lacks a permission, a role or a group (403).
+	exitForbidden = 4
+	// exitNotFound is something that does not exist or that the caller may not see (404).
+	exitNotFound = 5
+	// exitConflict is a conflict with the current state, such as a name in use or a newer version (409, 412).
+	exitConflict = 6
+	// exitUnavailable is a server that is unreachable or busy, or a rate limit (429, 502, 503, 504). A retry can
+	// succeed.
+	exitUnavailable = 7
+	// exitWrongKey means that the value is encrypted under another key (403). It is separate from exitForbidden,
+	// because the remedy is different.
+	exitWrongKey = 8
 )
 
 // exitCodes maps kinds of errors to exit codes. The first matching kind decides: a wrong encryption key is also a

@@ -8,8 +8,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// remedies maps error codes of the server to what the user can do next. A code is missing here if the server's message
-// already contains the remedy.
+// remedies maps error codes of the server to what the user can do next. It omits codes whose message already
+// contains the remedy.
 var remedies = map[string]string{
 	"already_initialized": "sign in with lockbox login",
 	"unauthenticated": "sign in with lockbox login; if LOCKBOX_API_KEY is set, it takes precedence: set it to a " +

@@ -17,10 +17,14 @@ import (
 
 // exportFlags are the flags of lockbox export.
 type exportFlags struct {
-	format  string // "" for the format that file indicates
-	file    string // "" for standard output
-	force   bool   // replace file if it exists
-	version uint64 // 0 for the newest
+	// format may be "": then the name of file decides, and dotenv is the default.
+	format string
+	// file may be "", which is standard output.
+	file string
+	// force replaces an existing file.
+	force bool
+	// version is the version to export; 0 is the newest.
+	version uint64
 	allow   []string
 	options interchange.Options
 }
@@ -42,7 +46,7 @@ func exportCommand(s *session) *cobra.Command {
 
 The formats dotenv, shell and kubernetes hold variables, which are named as by lockbox run. Like that command, export
 refuses variables that can make programs run other code, because any user who may write the entry controls them.
---allow permits single variables.`,
+--allow permits a variable by its name.`,
 		Example: `  lockbox export prod/app > .env
   lockbox export prod/app --file app.yaml
   eval "$(lockbox export prod/app --format shell)"
@@ -56,6 +60,7 @@ refuses variables that can make programs run other code, because any user who ma
 	command.Flags().StringVar(&flags.format, "format", "",
 		strings.Join(interchange.Written(), ", ")+" (default: by the name of --file, or dotenv)")
 	command.Flags().StringVar(&flags.file, "file", "", "write to this file instead of standard output")
+	// Without --force an existing file is an error, so that a typing error destroys nothing.
 	command.Flags().BoolVar(&flags.force, "force", false, "with --file: replace an existing file")
 	command.Flags().Uint64Var(&flags.version, "version", 0, "export this version instead of the newest")
 	command.Flags().StringVar(&flags.options.Secret.Name, "name", "", "name of the Kubernetes Secret")
@@ -74,6 +79,7 @@ func (s *session) export(command *cobra.Command, where string, flags exportFlags
 		return err
 	}
 	format := exportFormat(flags)
+	// Ignoring these flags would hide a forgotten --format.
 	if format != interchange.Kubernetes && (flags.options.Secret != interchange.Secret{}) {
 		return &usageError{errors.New("--name and --namespace need --format kubernetes")}
 	}
@@ -81,6 +87,7 @@ func (s *session) export(command *cobra.Command, where string, flags exportFlags
 	if err != nil {
 		return err
 	}
+	// The key names a single value and, by default, the Secret.
 	flags.options.Naming.Key = at.key
 	if flags.options.Secret.Name == "" {
 		flags.options.Secret.Name = interchange.SecretName(at.key)
@@ -130,6 +137,7 @@ func writeAllowed(out io.Writer, format interchange.Format, value interchange.Va
 // appears complete or not at all. An existing file is an error unless replace is set. The temporary file is in the
 // same directory, because a rename works only within one file system.
 func writeFile(path string, text []byte, replace bool) (err error) {
+	// Lstat, because a dangling link exists too and must not be replaced silently.
 	if _, err := os.Lstat(path); !replace && !errors.Is(err, fs.ErrNotExist) {
 		return &usageError{fmt.Errorf("%s already exists: use --force to replace it", path)}
 	}
@@ -137,12 +145,14 @@ func writeFile(path string, text []byte, replace bool) (err error) {
 	if err != nil {
 		return err
 	}
+	// After a failure no temporary file with secrets may stay.
 	defer func() {
 		if err != nil {
 			_ = os.Remove(file.Name())
 		}
 	}()
 	_, err = file.Write(text)
+	// All three are checked: a full disk may be reported by any of them.
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}

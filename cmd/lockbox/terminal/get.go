@@ -16,14 +16,17 @@ import (
 
 // getFlags are the flags of lockbox get.
 type getFlags struct {
-	field   string // a path in the syntax of interchange.Value.Field
-	raw     bool
-	version uint64 // 0 for the newest
+	// field is a path in the syntax of interchange.Value.Field.
+	field string
+	raw   bool
+	// version is the version to read; 0 is the newest.
+	version uint64
 }
 
 // getCommand reads an entry (GET /boxes/{box}/entries/{key}). It needs the permission readEntry and the encryption
-// key; a wrong key ends with exitWrongKey. A missing entry, version or field ends with exitNotFound. Each read of a
-// value is an audited action. Without --raw, the output is indented JSON with a line end.
+// key; the exit code is exitWrongKey if the key is wrong. It is exitNotFound if the entry, the version or the field
+// does not exist. Each read of a value is an audited action. Without --raw, the output is indented JSON with a line
+// end.
 func getCommand(s *session) *cobra.Command {
 	var flags getFlags
 	command := &cobra.Command{
@@ -54,6 +57,7 @@ func (s *session) get(command *cobra.Command, where string, flags getFlags) erro
 	if err := checkVersionFlag(command, "version", flags.version); err != nil {
 		return err
 	}
+	// JSON always contains the value as JSON, so --raw would have no effect.
 	if flags.raw && s.output == formatJSON {
 		return &usageError{errors.New("--raw and --output json cannot be combined")}
 	}
@@ -100,6 +104,7 @@ func (s *session) showValue(entry *client.Entry, raw bool) error {
 			Value      json.RawMessage `json:"value"`
 		}{entry.Version, entry.ModifiedAt, entry.Value})
 	}
+	// Indentation does not change values: strings and numbers keep their spelling.
 	if !raw {
 		text, err := interchange.Indented(entry.Value)
 		if err != nil {
@@ -111,6 +116,7 @@ func (s *session) showValue(entry *client.Entry, raw bool) error {
 	if err != nil {
 		return err
 	}
+	// Printing a replacement character would silently change a secret.
 	if err := value.CheckText(); err != nil {
 		return err
 	}

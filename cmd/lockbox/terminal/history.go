@@ -34,6 +34,7 @@ times. For a deleted entry the command lists the versions that can be restored, 
 			return s.show(versions, []string{"VERSION", "AUTHOR", "CREATED", "CURRENT"},
 				func(add func(cells ...string)) {
 					for _, version := range versions {
+						// At most one version is current.
 						current := ""
 						if version.Current {
 							current = "current"

@@ -15,17 +15,21 @@ import (
 
 // importFlags are the flags of lockbox import. merge and each exclude each other.
 type importFlags struct {
-	format string // "" for the format that the name of the file indicates
+	// format may be "": then the name of the file decides.
+	format string
 	dryRun bool
-	merge  bool // keep names that are not in the file
-	each   bool // write one entry per name
-	yes    bool // do not ask for confirmation
+	// merge keeps names that are not in the file.
+	merge bool
+	// each writes one entry per name.
+	each bool
+	// yes skips the confirmation.
+	yes bool
 }
 
 // importCommand writes a file into one entry, or with --each into several. It compares before it writes, so it needs
 // the permissions readEntry and createEntry and the encryption key of the existing entries; --each also needs
 // readEntryKeys. With --dry-run and with --output json it prints the names of the changes by kind, and never a
-// value. An entry that another user writes in the meantime ends with exitConflict.
+// value. The exit code is exitConflict if another user writes the entry in the meantime.
 func importCommand(s *session) *cobra.Command {
 	var flags importFlags
 	command := &cobra.Command{
@@ -60,6 +64,7 @@ Values of a .env file are taken literally: $NAME is not replaced.`,
 	command.Flags().BoolVar(&flags.merge, "merge", false, "keep names that are not in the file")
 	command.Flags().BoolVar(&flags.each, "each", false, "write a separate entry for each name")
 	addYesFlag(command, &flags.yes)
+	// With --each nothing is removed, so there would be nothing to merge.
 	command.MarkFlagsMutuallyExclusive("merge", "each")
 	_ = command.RegisterFlagCompletionFunc("format",
 		cobra.FixedCompletions(interchange.Readable(), cobra.ShellCompDirectiveNoFileComp))
@@ -78,6 +83,7 @@ func (s *session) importFile(ctx context.Context, where, path string, flags impo
 		return err
 	}
 	if flags.each {
+		// With --each the address may be only a box, which parseAddress would reject.
 		box, prefix, _ := strings.Cut(where, "/")
 		return s.importEach(ctx, server, address{box, prefix}, value, flags)
 	}
@@ -94,10 +100,12 @@ func (s *session) readFile(ctx context.Context, path, format string) (interchang
 	switch {
 	case format != "":
 		fileFormat = interchange.Format(format)
+	// Guessing the format from the contents could store a broken file as something else.
 	case !known:
 		return interchange.Value{}, &usageError{fmt.Errorf("cannot tell the format of %s from its name: use "+
 			"--format %s", path, strings.Join(interchange.Readable(), "|"))}
 	}
+	// The name - is standard input even if a file of that name exists.
 	in := s.input(ctx)
 	if path != "-" {
 		file, err := os.Open(path) //nolint:gosec // the user names the file
@@ -126,6 +134,7 @@ func (s *session) readFile(ctx context.Context, path, format string) (interchang
 // from, so an entry that another user writes in between is not overwritten.
 func (s *session) importOne(ctx context.Context, server *client.Client, at address, value interchange.Value,
 	flags importFlags) error {
+	// Obtain the key as for a write, which prompts twice: a new entry would be stored under a mistyped key.
 	key, err := s.encryptionKey(ctx, true)
 	if err != nil {
 		return err
@@ -166,6 +175,7 @@ func currentValue(ctx context.Context, server *client.Client, at address, key cl
 		return interchange.Value{}, condition, err
 	}
 	condition.IfMatch = entry.Version
+	// Entries that other clients have written may contain duplicate names, which cannot be compared.
 	value, err := interchange.Parse(entry.Value)
 	if err != nil {
 		return value, condition, entryError(at, err)

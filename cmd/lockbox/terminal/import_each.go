@@ -32,8 +32,9 @@ const maxKeyLength = 200
 // importItem is a name of the file and the entry that it becomes. Its address and value come from the file; its
 // condition and change come from the existing entry.
 type importItem struct {
-	at        address
-	value     interchange.Value
+	at    address
+	value interchange.Value
+	// condition makes the write fail if the entry has changed since it was compared.
 	condition client.WriteOptions
 	change    itemChange
 }
@@ -43,8 +44,11 @@ type itemChange int
 
 // The changes of an entry. Nothing is ever removed by an import with --each.
 const (
+	// itemAdded is an entry that does not exist yet.
 	itemAdded itemChange = iota
+	// itemChanged is an entry with another value, which needs a confirmation.
 	itemChanged
+	// itemUnchanged is an entry with the same value, which is not written.
 	itemUnchanged
 )
 
@@ -65,6 +69,7 @@ func (s *session) importEach(ctx context.Context, server *client.Client, under a
 	if err != nil {
 		return err
 	}
+	// The question counts all entries at once: a question per entry would be unusable.
 	if err := s.confirmChanges(ctx, under, changes, flags); err != nil || flags.dryRun {
 		return err
 	}
@@ -109,6 +114,7 @@ func importItems(under address, value interchange.Value) ([]*importItem, error) 
 			return nil, fmt.Errorf("%q results in a key of more than %d characters", name, maxKeyLength)
 		case taken:
 			return nil, fmt.Errorf("%q and %q result in the same key, because keys are in lower case", other, name)
+		// The server refuses null, and the other entries would be written by then.
 		case string(member.JSON()) == "null":
 			return nil, fmt.Errorf("%q is null, which an entry cannot hold", name)
 		}
@@ -122,7 +128,7 @@ func importItems(under address, value interchange.Value) ([]*importItem, error) 
 // sets the condition of each write: the version just read, or that the entry is still missing.
 func (s *session) compareItems(ctx context.Context, server *client.Client, under address, items []*importItem,
 	key client.EncryptionKey) (interchange.Changes, error) {
-	// One list replaces a request per name for entries that do not exist.
+	// One request for all keys avoids a read for each entry that does not exist yet.
 	keys, err := server.ListEntries(ctx, under.box, "")
 	if err != nil {
 		return interchange.Changes{}, err
@@ -188,6 +194,7 @@ func inParallel(ctx context.Context, items []*importItem, bar *progress,
 		return failed || ctx.Err() != nil
 	}
 	var group errgroup.Group
+	// Go blocks while the limit is reached, so the loop checks for a failure before each start.
 	group.SetLimit(importConcurrency)
 	for _, item := range items {
 		if stopped() {

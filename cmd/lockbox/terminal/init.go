@@ -15,22 +15,24 @@ import (
 
 // initFlags are the flags of lockbox init.
 type initFlags struct {
-	username      string
-	passwordStdin bool   // read the password from standard input
-	tokenFile     string // file with the server's init token
+	username string
+	// passwordStdin reads the password from standard input.
+	passwordStdin bool
+	// tokenFile is a file with the server's init token.
+	tokenFile string
 }
 
-// initCommand initializes a server (POST /init). A server that has an owner ends with exitConflict, and a missing or
-// wrong init token with exitUnauthenticated. Neither changes the profile. The stored API key never expires, so the
-// owner stays signed in on this machine.
+// initCommand initializes a server (POST /init). The exit code is exitConflict if the server has an owner, and
+// exitUnauthenticated if the init token is missing or wrong. In both cases the profile stays unchanged. The stored
+// API key never expires, so the owner stays signed in on this machine.
 func initCommand(s *session) *cobra.Command {
 	var flags initFlags
 	command := &cobra.Command{
 		Use:   "init URL",
 		Short: "Become the owner of a new server",
 		Long: `Become the owner of a server that has no owner yet. This works once per server. The command stores an
-API key of the owner in the profile, as lockbox login stores a token, and later commands use it. The password is
-asked for twice; use it to sign in from other machines.
+API key of the owner in the profile, as lockbox login stores a token, and later commands use it. It asks for a
+password twice; use the password to sign in from other machines.
 
 A server with an init token prints the token to its log. Pass it in a file, or type it when the command asks.`,
 		Example: `  lockbox init http://127.0.0.1:5000
@@ -40,6 +42,7 @@ A server with an init token prints the token to its log. Pass it in a file, or t
 			return s.initialize(command.Context(), args, flags)
 		},
 	}
+	// root is the name that the documentation uses for the owner.
 	command.Flags().StringVarP(&flags.username, "username", "u", "root", "name of the owner")
 	addPasswordStdinFlag(command, &flags.passwordStdin)
 	command.Flags().StringVar(&flags.tokenFile, "init-token-file", "", "read the server's init token from this file")
@@ -51,6 +54,7 @@ func (s *session) initialize(ctx context.Context, args []string, flags initFlags
 	if err := s.selectProfileForLogin(args); err != nil {
 		return err
 	}
+	// Connect first, so that an invalid URL is reported before the user types a password.
 	anonymous, err := s.connect("")
 	if err != nil {
 		return err
@@ -77,6 +81,7 @@ func (s *session) initialize(ctx context.Context, args []string, flags initFlags
 	if err != nil {
 		return err
 	}
+	// The client's form of the URL is stored, so that later comparisons do not depend on the spelling.
 	signedIn := profile.Profile{URL: anonymous.URL(), Username: flags.username, Token: key.Reveal()}
 	if err := s.saveProfile(signedIn); err != nil {
 		return err
@@ -91,6 +96,7 @@ func (s *session) initialize(ctx context.Context, args []string, flags initFlags
 func (s *session) becomeOwner(ctx context.Context, anonymous *client.Client, owner client.FirstUser) (client.Secret,
 	error) {
 	key, err := anonymous.Initialize(ctx, owner)
+	// The request has changed nothing on the server, so it can be repeated with a token.
 	refused, _ := errors.AsType[*client.Error](err)
 	if refused == nil || refused.Code != "init_token_required" || !owner.InitToken.IsZero() || !prompt.Possible() {
 		return key, err

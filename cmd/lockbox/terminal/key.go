@@ -40,8 +40,8 @@ var errNoKey = &usageError{errors.New(
 		"or use --encryption-key-file or --encryption-key-command")}
 
 // encryptionKey returns the encryption key from the flags, the environment or the profile, in this order, or asks
-// for it. For a write it asks twice: a value that is written under a mistyped key cannot be read again. A key that
-// is damaged or has an unknown format ends with exitUsage, before anything is sent.
+// for it. For a write it asks twice: a value that is written under a mistyped key cannot be read again. If the key
+// is damaged, nothing is sent and the exit code is exitUsage.
 func (s *session) encryptionKey(ctx context.Context, forWriting bool) (client.EncryptionKey, error) {
 	text, err := s.keyText(ctx, forWriting)
 	if err != nil {
@@ -56,6 +56,8 @@ func (s *session) encryptionKey(ctx context.Context, forWriting bool) (client.En
 
 // keyText returns the text of the encryption key from the first source that has one.
 func (s *session) keyText(ctx context.Context, forWriting bool) (string, error) {
+	// The first source that is set decides, even if reading it fails: a fallback to another key could write a value
+	// under the wrong one.
 	sources := []keySource{s.key, s.environmentKey(), s.profileKey()}
 	if s.profileName != "" { // --profile takes precedence over the whole environment
 		sources = []keySource{s.key, s.profileKey(), s.environmentKey()}

@@ -23,6 +23,7 @@ needs the permission readEntryKeys but no encryption key.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeFirst(s.completeBoxes()),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
+			// BOX and BOX/ both list the whole box.
 			box, prefix, _ := strings.Cut(args[0], "/")
 			keys, err := server.ListEntries(ctx, box, prefix)
 			if err != nil {

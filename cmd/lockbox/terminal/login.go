@@ -16,15 +16,19 @@ import (
 
 // loginFlags are the flags of lockbox login.
 type loginFlags struct {
-	username      string // "" to ask for it
-	passwordStdin bool   // read the password from standard input
-	token         bool   // store an API key from standard input instead of signing in
-	code          bool   // sign in with a TOTP code over the accounts API
+	// username may be "": then the command asks for it.
+	username string
+	// passwordStdin reads the password from standard input.
+	passwordStdin bool
+	// token stores an API key from standard input instead of signing in.
+	token bool
+	// code signs in with a TOTP code, over the accounts API.
+	code bool
 }
 
-// loginCommand signs in to a server and saves a profile. A wrong password or code ends with exitUnauthenticated and
-// leaves the profile as it was. A password session lasts seven days by default and is not refreshed; a session of
-// --code is refreshed for up to 30 days. --token-stdin accepts API keys and session tokens.
+// loginCommand signs in to a server and saves a profile. If the password or the code is wrong, the profile stays
+// unchanged and the exit code is exitUnauthenticated. A password session lasts seven days by default and is not
+// refreshed; a session of --code is refreshed for up to 30 days. --token-stdin accepts API keys and session tokens.
 func loginCommand(s *session) *cobra.Command {
 	var flags loginFlags
 	command := &cobra.Command{
@@ -63,6 +67,7 @@ func (s *session) login(ctx context.Context, args []string, flags loginFlags) er
 	if err := s.selectProfileForLogin(args); err != nil {
 		return err
 	}
+	// Resolved before signing in, so that a failure leaves the profile unchanged.
 	keyFile, err := absoluteKeyFile(s.key.file)
 	if err != nil {
 		return err
@@ -80,7 +85,7 @@ func (s *session) login(ctx context.Context, args []string, flags loginFlags) er
 	if err != nil {
 		return err
 	}
-	// The location of the key belongs to the server of the profile, like the token.
+	// Keep the location of the key if the profile is still for the same server.
 	if sameServer(signedIn.URL, s.selected.URL) {
 		signedIn.EncryptionKeyFile = s.selected.EncryptionKeyFile
 		signedIn.EncryptionKeyCommand = s.selected.EncryptionKeyCommand
@@ -101,6 +106,7 @@ func (s *session) login(ctx context.Context, args []string, flags loginFlags) er
 // without notice.
 func (s *session) reportSignedIn(signedIn profile.Profile) {
 	s.report("Signed in to %s as %s.", signedIn.URL, signedIn.Username)
+	// The old token is no longer stored anywhere, so the user should know.
 	if s.selected.URL != "" && !sameServer(signedIn.URL, s.selected.URL) {
 		s.report("The profile %s was for %s before. Use --profile to give each server its own profile.", s.name,
 			s.selected.URL)
@@ -122,6 +128,7 @@ func absoluteKeyFile(path string) (string, error) {
 // selectProfileForLogin is selectProfile for commands that sign in: the profile need not exist yet, and args may name
 // the server.
 func (s *session) selectProfileForLogin(args []string) error {
+	// The flag is restored below, because it also decides whether the environment applies.
 	flag := s.profileName
 	requested := cmp.Or(flag, s.env("LOCKBOX_PROFILE"))
 	if requested != "" {
@@ -155,6 +162,7 @@ func (s *session) signIn(ctx context.Context, server *client.Client, flags login
 		}
 	}
 	into.Username = credentials.Username
+	// The accounts API has its own sessions. Only they have a refresh token.
 	if flags.code {
 		return s.signInWithCode(ctx, server, credentials, into)
 	}
@@ -203,6 +211,7 @@ func (s *session) signInWithCode(ctx context.Context, server *client.Client, cre
 		return err
 	}
 	into.Token, into.RefreshToken = pair.Access.Reveal(), pair.Refresh.Reveal()
+	// The response contains a lifetime and not a time, so the local clock determines the expiry.
 	into.ExpiresAt = time.Now().Add(pair.ExpiresIn)
 	return nil
 }
@@ -219,6 +228,7 @@ func (s *session) verifyToken(ctx context.Context, anonymous *client.Client, int
 	if err != nil {
 		return err
 	}
+	// The server knows the expiry time of the token, if it has one.
 	into.Username, into.Token, into.ExpiresAt = who.Username, token, who.Token.ExpiresAt
 	return nil
 }

@@ -26,6 +26,7 @@ there, use lockbox users revoke.`,
 				return err
 			}
 			return profile.Change(path, func(book *profile.Book) error {
+				// Signing out of a profile that does not exist is not an error: the result is the same.
 				if stored, exists := book.Profiles[s.name]; exists {
 					book.Profiles[s.name] = stored.SignedOut()
 				}

@@ -16,8 +16,10 @@ import (
 
 // The values of --output.
 const (
+	// formatTable is text for people: tables, lists and single values.
 	formatTable = "table"
-	formatJSON  = "json"
+	// formatJSON is JSON for programs, with the field names of the HTTP responses.
+	formatJSON = "json"
 )
 
 // show prints a result: value as JSON for programs, or for people the table that rows builds. A nil header prints rows
@@ -56,8 +58,8 @@ func (s *session) showJSON(value any) error {
 }
 
 // print writes text unchanged to files and pipes. On a terminal it replaces control characters, because values
-// written by other users could otherwise control the terminal. This includes JSON, which need not escape those from
-// U+007F on.
+// written by other users could otherwise control the terminal. JSON is filtered too, because it may contain
+// unescaped control characters from U+007F on.
 func (s *session) print(text string) error {
 	if prompt.IsTerminal(s.out) {
 		text = printableLines(text)
@@ -101,8 +103,8 @@ func printable(text string) string { return replaceControls(text, "") }
 // printableLines is printable for text of several lines: it leaves line ends and tabs.
 func printableLines(text string) string { return replaceControls(text, "\n\t") }
 
-// replaceControls replaces control characters, those of C1 (U+0080 to U+009F) included, by U+FFFD. It leaves the
-// characters in except.
+// replaceControls replaces control characters, including those of C1 (U+0080 to U+009F), by U+FFFD. Characters in
+// except stay.
 func replaceControls(text, except string) string {
 	return strings.Map(func(r rune) rune {
 		if (r < ' ' || r >= 0x7f && r < 0xa0) && !strings.ContainsRune(except, r) {

@@ -28,8 +28,10 @@ type profileLine struct {
 	Name     string `json:"name"`
 	URL      string `json:"url"`
 	Username string `json:"username"`
-	Current  bool   `json:"current"`
-	SignedIn bool   `json:"signedIn"`
+	// Current reports whether commands use the profile by default.
+	Current bool `json:"current"`
+	// SignedIn reports whether there is a token that has not expired.
+	SignedIn bool `json:"signedIn"`
 	// ExpiresAt is when the token expires. It is absent if the token never expires or is refreshed automatically.
 	ExpiresAt string `json:"expiresAt,omitempty"`
 }
@@ -65,7 +67,7 @@ current profile. The command does not contact any server.`,
 	}
 }
 
-// newProfileLine returns the public part of a profile. signedIn is false for a token that has expired.
+// newProfileLine returns the public part of a profile. SignedIn is false if the token has expired.
 func newProfileLine(name string, stored profile.Profile, current bool) profileLine {
 	line := profileLine{
 		Name:     name,
@@ -74,6 +76,7 @@ func newProfileLine(name string, stored profile.Profile, current bool) profileLi
 		Current:  current,
 		SignedIn: stored.SignedIn() && !tokenExpired(stored),
 	}
+	// The expiry of a token that is refreshed automatically would only confuse.
 	if !stored.ExpiresAt.IsZero() && stored.RefreshToken == "" {
 		line.ExpiresAt = stored.ExpiresAt.UTC().Format(time.RFC3339)
 	}
@@ -91,6 +94,7 @@ func signedInText(stored profile.Profile) string {
 	switch {
 	case !stored.SignedIn():
 		return "no"
+	// The lifetime of a refresh token is known to the server only.
 	case stored.RefreshToken != "" || stored.ExpiresAt.IsZero():
 		return "yes"
 	case tokenExpired(stored):
@@ -99,7 +103,7 @@ func signedInText(stored profile.Profile) string {
 	return "until " + formatTime(stored.ExpiresAt)
 }
 
-// profileUseCommand changes the current profile. An unknown name ends with exitNotFound.
+// profileUseCommand changes the current profile. The exit code is exitNotFound if the profile does not exist.
 func profileUseCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "use NAME",
@@ -127,6 +131,7 @@ there, use lockbox users revoke; to revoke an API key, use lockbox api-keys dele
 		RunE: func(_ *cobra.Command, args []string) error {
 			return changeProfile(args[0], func(book *profile.Book) {
 				delete(book.Profiles, args[0])
+				// Otherwise later commands would select a profile that does not exist.
 				if book.Current == args[0] {
 					book.Current = ""
 				}

@@ -39,7 +39,7 @@ func qrText(picture []byte) string {
 		return ""
 	}
 	side := decoded.Bounds().Dx() / scale
-	// The last line of text may cover one row of modules only; the row below it counts as white.
+	// If the number of rows is odd, the last line of text has no lower row, which then counts as white.
 	dark := func(x, y int) bool { return y < side && isDark(decoded, x*scale, y*scale) }
 	// The key is whether the upper and the lower module are dark. Blocks are drawn in white.
 	blocks := map[[2]bool]rune{

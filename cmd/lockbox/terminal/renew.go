@@ -77,6 +77,7 @@ func (r *renewingTransport) renew(ctx context.Context, refused string) string {
 	if err != nil {
 		return ""
 	}
+	// Another process may have refreshed the session and stored its result.
 	stored := book.Profiles[s.name]
 	if !sameServer(stored.URL, s.selected.URL) || stored.Username != s.selected.Username {
 		return "" // the profile now belongs to another account

@@ -13,14 +13,17 @@ import (
 
 // The exit codes that shells use for programs that cannot be started.
 const (
-	exitNotExecutable   = 126
+	// exitNotExecutable is a file that exists but cannot be executed.
+	exitNotExecutable = 126
+	// exitProgramNotFound is a program, or the interpreter of a script, that does not exist.
 	exitProgramNotFound = 127
 )
 
 // runFlags are the flags of lockbox run.
 type runFlags struct {
 	naming interchange.Naming
-	allow  []string // names of unsafe variables that entries may set
+	// allow holds the names of unsafe variables that entries may set.
+	allow []string
 }
 
 // runCommand starts a program with secrets in its environment. It needs the permission readEntry and the encryption
@@ -41,12 +44,14 @@ nor the encryption key of lockbox, and nothing is written to disk. If the progra
 is 127 (not found) or 126 (not executable).
 
 Any user who may write an entry could make the program run other code with a variable such as PATH or LD_PRELOAD.
-Such variables are refused; --allow permits single ones.`,
+Such variables are refused; --allow permits one by its name.`,
 		Example: `  lockbox run prod/app -- ./server --port 8080
   lockbox run prod/base prod/app -- env
   lockbox run prod/app --prefix APP_ -- sh -c 'echo "$APP_DB_HOST"'
   lockbox run prod/app --allow NODE_OPTIONS -- node server.js`,
 		Args: func(command *cobra.Command, args []string) error {
+			// ArgsLenAtDash is -1 without --, which is required: it separates the flags of lockbox from those of the
+			// program.
 			if dash := command.ArgsLenAtDash(); dash < 1 || dash == len(args) {
 				return errors.New("usage: lockbox run BOX/KEY -- COMMAND")
 			}
@@ -102,6 +107,7 @@ func (s *session) readVariables(ctx context.Context, addresses []string, flags r
 		}
 		entries[i] = at
 	}
+	// One client and one key serve all entries.
 	server, err := s.open(ctx)
 	if err != nil {
 		return nil, err
@@ -120,6 +126,7 @@ func (s *session) readVariables(ctx context.Context, addresses []string, flags r
 		if err != nil {
 			return nil, entryError(at, err)
 		}
+		// Later pairs override earlier ones; see environment.
 		all = append(all, pairs...)
 	}
 	return all, nil
@@ -132,6 +139,7 @@ func variablesOf(entry *client.Entry, at address, flags runFlags) ([]string, err
 	if err != nil {
 		return nil, err
 	}
+	// A copy, because the key differs for each entry.
 	naming := flags.naming
 	naming.Key = at.key
 	pairs, err := value.Environment(naming)

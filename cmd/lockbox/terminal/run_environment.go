@@ -7,16 +7,16 @@ import (
 	"strings"
 )
 
-// ownVariables are the variables that hold secrets of Lockbox itself; each also exists with the suffix _FILE. A started
-// program inherits none of them. It gets one only if an entry sets it.
+// ownVariables are the variables that hold secrets of Lockbox itself; each also exists with the suffix _FILE. A
+// started program inherits none of them. It gets such a variable only if an entry sets it.
 var ownVariables = []string{
 	"LOCKBOX_API_KEY", "LOCKBOX_ENCRYPTION_KEY", "LOCKBOX_SECRET_KEY", "LOCKBOX_SECRET_KEY_PREVIOUS",
 	"LOCKBOX_DATABASE_URL", "LOCKBOX_INIT_TOKEN", "LOCKBOX_TLS_KEY", "LOCKBOX_DOCKER_TLS_KEY",
 }
 
 // environment returns the environment of the started program: the inherited variables without Lockbox's own secrets,
-// and the values. Of several variables of one name the last wins, at the position of the first. The order of the
-// inherited variables is kept, and new ones follow.
+// and the values. If a name occurs several times, the last value wins and takes the position of the first. The order
+// of the inherited variables is kept, and new ones follow.
 func environment(inherited, values []string) []string {
 	// Two variables of one name would be ambiguous: programs differ in which one they read.
 	var names []string

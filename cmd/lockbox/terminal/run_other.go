@@ -14,6 +14,7 @@ import (
 // execute runs a program, waits for it and returns its exit code as an exitError. The console delivers Ctrl-C to the
 // program as well, so this process ignores it and leaves the decision to the program.
 func execute(ctx context.Context, command, environment []string) error {
+	// Ctrl-C may have been pressed while the entries were read.
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -20,7 +20,8 @@ import (
 // session.go finds the server and the token, key.go the encryption key, ask.go the answers of the user, and
 // output.go prints.
 type session struct {
-	in        io.Reader
+	in io.Reader
+	// out receives results, and errs everything else.
 	out, errs io.Writer
 	userAgent string
 
@@ -173,6 +174,7 @@ func (s *session) url() string {
 	if s.server != "" {
 		return s.server
 	}
+	// --profile takes precedence over LOCKBOX_API_URL, because it names a server as well.
 	if s.profileName != "" {
 		return s.selected.URL
 	}
@@ -197,6 +199,7 @@ func (s *session) token(ctx context.Context) (string, error) {
 			return token, err
 		}
 	}
+	// The caller distinguishes this from other errors and explains it; see notSignedIn.
 	if !s.selected.SignedIn() || !sameServer(s.url(), s.selected.URL) {
 		return "", nil
 	}

@@ -10,9 +10,9 @@ import (
 )
 
 // setCommand writes an entry (POST /boxes/{box}/entries). It needs the permission createEntry and the encryption
-// key. With --if-version or --create-only, an entry in another state ends with exitConflict and nothing is written.
-// With --output json it prints {"version":N,"encryptionKeyChanged":B}. A null value is refused by the server
-// (exitUsage).
+// key. If the condition of --if-version or --create-only is not met, nothing is written and the exit code is
+// exitConflict. With --output json it prints {"version":N,"encryptionKeyChanged":B}. A null value is refused by the
+// server (exitUsage).
 func setCommand(s *session) *cobra.Command {
 	var source valueFlags
 	var condition client.WriteOptions
@@ -36,30 +36,37 @@ Other users of the machine can see arguments, and shells store them in their his
 		Args:              cobra.RangeArgs(1, 2),
 		ValidArgsFunction: completeAddressThenFile(s),
 		RunE: func(command *cobra.Command, args []string) error {
-			if err := checkVersionFlag(command, "if-version", condition.IfMatch); err != nil {
-				return err
-			}
-			server, at, err := s.openEntry(command.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			value, err := source.value(command, s, args[1:])
-			if err != nil {
-				return err
-			}
-			written, err := s.writeEntry(command.Context(), server, at, value, condition)
-			if err != nil || source.show {
-				return err // with --show, only the generated value is printed
-			}
-			return s.showWritten(at, written)
+			return s.set(command, args, source, condition)
 		},
 	}
 	source.addFlags(command)
 	command.Flags().Uint64Var(&condition.IfMatch, "if-version", 0, "write only if this is the newest version")
 	command.Flags().BoolVar(&condition.IfNoneMatch, "create-only", false, "write only if the entry does not exist")
+	// An entry cannot both be at a version and not exist.
 	command.MarkFlagsMutuallyExclusive("if-version", "create-only")
 	s.key.addFlags(command)
 	return command
+}
+
+// set implements setCommand. args is the address and, optionally, the value.
+func (s *session) set(command *cobra.Command, args []string, source valueFlags, condition client.WriteOptions) error {
+	if err := checkVersionFlag(command, "if-version", condition.IfMatch); err != nil {
+		return err
+	}
+	server, at, err := s.openEntry(command.Context(), args[0])
+	if err != nil {
+		return err
+	}
+	// The value is read after the login is checked, because it may have to be typed.
+	value, err := source.value(command, s, args[1:])
+	if err != nil {
+		return err
+	}
+	written, err := s.writeEntry(command.Context(), server, at, value, condition)
+	if err != nil || source.show {
+		return err // with --show, only the generated value is printed
+	}
+	return s.showWritten(at, written)
 }
 
 // writeEntry writes a value under the key in condition, or else under the key of the session. It warns if the
@@ -84,6 +91,7 @@ func (s *session) writeEntry(ctx context.Context, server *client.Client, at addr
 
 // showWritten prints the result of a write: as JSON for programs, or as a notice on a terminal.
 func (s *session) showWritten(at address, written client.Written) error {
+	// Both fields are always present, so that scripts need no default.
 	if s.output == formatJSON {
 		return s.showJSON(struct {
 			Version              uint64 `json:"version"`

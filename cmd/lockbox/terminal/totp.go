@@ -26,8 +26,11 @@ code from an authenticator app, or a recovery code.`,
 
 // enrolmentResult is an enrolment as the server returns it, with its secrets as plain text.
 type enrolmentResult struct {
-	Secret        string   `json:"secret"`
-	URI           string   `json:"uri,omitempty"`
+	// Secret is in base32, for apps that cannot scan a code.
+	Secret string `json:"secret"`
+	// URI is an otpauth:// URI, the contents of the QR code.
+	URI string `json:"uri,omitempty"`
+	// QR is a PNG picture as a data URL.
 	QR            string   `json:"qr"`
 	RecoveryCodes []string `json:"recoveryCodes,omitempty"`
 }
@@ -39,10 +42,12 @@ func (s *session) showEnrolment(enrolment *client.Enrolment) error {
 		URI:    enrolment.URI.Reveal(),
 		QR:     enrolment.QR.Reveal(),
 	}
+	// Only an enrolment returns recovery codes; lockbox users setup shows none.
 	for _, code := range enrolment.RecoveryCodes {
 		result.RecoveryCodes = append(result.RecoveryCodes, code.Reveal())
 	}
 	if s.output != formatJSON && prompt.IsTerminal(s.out) {
+		// A QR code of blocks is useless in a file or a pipe.
 		fmt.Fprintln(s.out, qrText(enrolment.PNG()))
 	}
 	return s.show(result, nil, func(add func(...string)) {
@@ -81,6 +86,7 @@ command asks for a TOTP code or a recovery code first.`,
 			if err != nil {
 				return err
 			}
+			// The request is repeated with a code only if the server requires one.
 			var enrolment *client.Enrolment
 			err = s.withCode(ctx, fromStdin, func(code client.Secret) (err error) {
 				enrolment, err = server.EnrolTOTP(ctx, who.Username, code)
@@ -101,8 +107,8 @@ command asks for a TOTP code or a recovery code first.`,
 	return command
 }
 
-// totpConfirmCommand confirms an enrolment (POST /users/{username}/totp/confirm). A wrong code ends with
-// exitForbidden. It prints nothing on standard output.
+// totpConfirmCommand confirms an enrolment (POST /users/{username}/totp/confirm). The exit code is exitForbidden if
+// the code is wrong. It prints nothing on standard output.
 func totpConfirmCommand(s *session) *cobra.Command {
 	var fromStdin bool
 	command := &cobra.Command{
@@ -118,6 +124,7 @@ has shown. From then on, signing in needs a code.`,
 			if err != nil {
 				return err
 			}
+			// A confirmation always needs a code, so the command asks before the first request.
 			code, err := s.code(ctx, fromStdin, totpQuestion)
 			if err != nil {
 				return err
@@ -133,8 +140,8 @@ has shown. From then on, signing in needs a code.`,
 	return command
 }
 
-// totpRemoveCommand disables two-factor (DELETE /users/{username}/totp). A user without two-factor ends with
-// exitNotFound. The recovery codes are deleted with the secret.
+// totpRemoveCommand disables two-factor (DELETE /users/{username}/totp). The exit code is exitNotFound if the user
+// has not enabled two-factor. The recovery codes are deleted with the secret.
 func totpRemoveCommand(s *session) *cobra.Command {
 	var fromStdin bool
 	command := &cobra.Command{

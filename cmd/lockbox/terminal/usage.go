@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// MarkUsage turns every mistake that cobra finds in a call into a usage error, which ends with exitUsage and refers to
-// the help of the command. Call it once, after all commands have been added.
+// MarkUsage turns every mistake that cobra finds in a call into a usage error, whose message refers to the help of
+// the command. Call it once, after all commands have been added.
 func MarkUsage(root *cobra.Command) {
 	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error { return usage(command, err) })
 	visitCommands(root, func(command *cobra.Command) {
@@ -25,8 +25,8 @@ func MarkUsage(root *cobra.Command) {
 			}
 		}
 		command.Args = func(command *cobra.Command, args []string) error {
-			// cobra checks required flags and groups of flags itself, but later, and returns errors that cannot be
-			// told from errors of the command. Checking them here makes them usage errors.
+			// cobra checks required flags and groups of flags itself, but later, and returns errors that look like
+			// errors of the command itself. Checking them here makes them usage errors.
 			for _, err := range []error{
 				explainArgs(command, checkArgs(command, args)),
 				checkRequiredFlags(command),
@@ -41,7 +41,7 @@ func MarkUsage(root *cobra.Command) {
 	})
 }
 
-// usage makes an error a usage error that refers to the help of the command.
+// usage converts an error to a usage error whose message refers to the help of the command.
 func usage(command *cobra.Command, err error) error {
 	return &usageError{errors.New(err.Error() + "; see " + command.CommandPath() + " --help")}
 }

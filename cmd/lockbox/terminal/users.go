@@ -51,6 +51,7 @@ creation times, for the owner.`,
 		Example: "  lockbox users list\n  lockbox users list --groups",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
+			// Two interfaces list users. Only the accounts API returns groups, and it requires the owner.
 			if groups {
 				accounts, err := server.Accounts().ListUsers(ctx)
 				if err != nil {
@@ -80,12 +81,14 @@ func (s *session) showAccounts(accounts []client.Account) error {
 
 // userResult is a user as the server returns it, with the ids of its API keys as plain text.
 type userResult struct {
-	Username    string              `json:"username"`
-	Role        string              `json:"role"`
-	IsActive    bool                `json:"isActive"`
-	CreatedAt   time.Time           `json:"createdAt"`
-	UpdatedAt   time.Time           `json:"updatedAt"`
-	APIKeys     []string            `json:"apiKeys"`
+	Username  string    `json:"username"`
+	Role      string    `json:"role"`
+	IsActive  bool      `json:"isActive"`
+	CreatedAt time.Time `json:"createdAt"`
+	UpdatedAt time.Time `json:"updatedAt"`
+	// APIKeys are ids, or the keys themselves if the server is configured to return them.
+	APIKeys []string `json:"apiKeys"`
+	// Permissions are those of all boxes together.
 	Permissions []client.Permission `json:"permissions"`
 }
 
@@ -146,6 +149,7 @@ func userOrSelf(ctx context.Context, server *client.Client, args []string) (stri
 	if len(args) > 0 {
 		return args[0], nil
 	}
+	// Profiles store a user name too, but a token of the environment has no profile.
 	who, err := server.WhoAmI(ctx)
 	if err != nil {
 		return "", err
@@ -180,6 +184,7 @@ for confirmation, and you stay an admin and a manager.`,
 		if command.Flags().Changed("active") {
 			change.IsActive = &active
 		}
+		// An empty change would succeed on the server and hide a mistake in a script.
 		if role == "" && group == "" && change.IsActive == nil {
 			return &usageError{errors.New("nothing to change: use --role, --group or --active")}
 		}
@@ -188,6 +193,7 @@ for confirmation, and you stay an admin and a manager.`,
 			if err := confirm(ctx, yes, "Transfer the ownership of the server to %s?", args[0]); err != nil {
 				return err
 			}
+			// The canonical spelling, whatever the user typed.
 			change.Group = client.GroupOwner
 		}
 		return server.UpdateUser(ctx, args[0], change)
@@ -244,6 +250,7 @@ deleted: transfer the boxes first, with lockbox box transfer. The command asks f
 		Example: "  lockbox users delete anna\n  lockbox users delete anna --yes",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
+			// The question names the user as typed. The server ignores the case of names.
 			if err := confirm(ctx, yes, "Permanently delete user %s?", args[0]); err != nil {
 				return err
 			}

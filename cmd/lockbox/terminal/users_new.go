@@ -11,7 +11,8 @@ import (
 
 // usersCreateCommand creates a user with a password (POST /users). It may run without a token, because a server can
 // let strangers register; the server decides. Without --role the user gets the role user. With --output json it
-// prints {"apiKey":"…"}. A password that is too short ends with exitUsage and an existing name with exitConflict.
+// prints {"apiKey":"…"}. The exit code is exitUsage if the password is too short, and exitConflict if the name is in
+// use.
 func usersCreateCommand(s *session) *cobra.Command {
 	var role string
 	var fromStdin bool
@@ -19,8 +20,8 @@ func usersCreateCommand(s *session) *cobra.Command {
 		Use:   "create USER",
 		Short: "Create a user with a password and print an API key for it",
 		Long: `Create a user with a password and print an API key for the user. Standard output holds the key and
-nothing else, and the key is not shown again. The password is asked for twice. This needs an admin, unless the
-server lets everyone register: then it works without signing in.
+nothing else, and the key is not shown again. The command asks for the password twice. Only admins may create users,
+unless the server lets everyone register: then it works without signing in.
 
 To create a user who signs in with TOTP codes instead of a password, use lockbox users add.`,
 		Example: `  lockbox users create anna
@@ -30,6 +31,7 @@ To create a user who signs in with TOTP codes instead of a password, use lockbox
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(command *cobra.Command, args []string) error {
 			ctx := command.Context()
+			// A refused registration is the server's decision, and its error explains it.
 			server, err := s.openOrAnonymous(ctx)
 			if err != nil {
 				return err
@@ -59,14 +61,15 @@ To create a user who signs in with TOTP codes instead of a password, use lockbox
 // showAPIKey prints only the key, so that it can be redirected into a file.
 func (s *session) showAPIKey(key client.Secret) error {
 	err := s.show(map[string]string{"apiKey": key.Reveal()}, nil, func(add func(...string)) { add(key.Reveal()) })
+	// Only after the key has really been printed.
 	if err == nil {
 		s.report("Store this API key now: it is not shown again.")
 	}
 	return err
 }
 
-// usersAddCommand creates an account without a password (POST /api/v1/user/add). An existing name ends with
-// exitConflict. It prints all accounts, because the response of the accounts API contains them.
+// usersAddCommand creates an account without a password (POST /api/v1/user/add). The exit code is exitConflict if
+// the name is in use. It prints all accounts, because the response of the accounts API contains them.
 func usersAddCommand(s *session) *cobra.Command {
 	var group string
 	command := &cobra.Command{
@@ -86,6 +89,7 @@ owner. To show what the user's authenticator app needs, use lockbox users setup.
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
 	addGroupFlag(command, &group, "viewer or manager")
+	// The accounts API has no default group.
 	_ = command.MarkFlagRequired("group")
 	return command
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// usersPasswdCommand changes a password (PUT /users/{username}). A wrong current password ends with exitForbidden.
-// It prints nothing on standard output. An admin cannot change the password of the owner.
+// usersPasswdCommand changes a password (PUT /users/{username}). The exit code is exitForbidden if the current
+// password is wrong. It prints nothing on standard output. An admin cannot change the password of the owner.
 func usersPasswdCommand(s *session) *cobra.Command {
 	var fromStdin, revokeKeys bool
 	command := &cobra.Command{
@@ -49,10 +49,12 @@ func (s *session) changePassword(ctx context.Context, server *client.Client, arg
 	if err != nil {
 		return err
 	}
+	// args has at most one element, so this is the argument or the caller.
 	name := cmp.Or(append(args, who.Username)...)
 	change := client.UserChange{RevokeAPIKeys: revokeKeys}
 	// One reader for both passwords: a second one would miss what the first has buffered.
 	in := bufio.NewReader(s.input(ctx))
+	// Names are case-insensitive on the server.
 	if strings.EqualFold(name, who.Username) {
 		// A user who signs in with TOTP codes only has no current password and enters an empty one.
 		const question = "Current password (empty if there is none): "

@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// whoamiCommand shows the caller (GET /whoami). It ends with exitUnauthenticated if there is no valid token. With
-// --output json it prints the response of the server, without the URL of the server.
+// whoamiCommand shows the caller (GET /whoami). The exit code is exitUnauthenticated if there is no valid token.
+// With --output json it prints the response of the server, without the URL of the server.
 func whoamiCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "whoami",
@@ -20,6 +20,7 @@ expiry time and the server. The command asks the server, so it also shows whethe
 		Example: "  lockbox whoami\n  lockbox whoami -o json",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
+			// The request also succeeds for users without any box or permission.
 			who, err := server.WhoAmI(ctx)
 			if err != nil {
 				return err
@@ -30,6 +31,7 @@ expiry time and the server. The command asks the server, so it also shows whethe
 				add("group", cmp.Or(who.Group, "-"))
 				add("token", who.Token.Kind)
 				add("expires", formatTime(who.Token.ExpiresAt))
+				// The server is not part of the response, but answers the question which one was asked.
 				add("server", server.URL())
 			})
 		}),
