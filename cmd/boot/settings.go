@@ -45,9 +45,8 @@ var settingDocs = map[string]string{
 	"MIN_PASSWORD_LENGTH":          "Shortest new password, in characters, from 1 to 100",
 	"TOKEN_TTL":                    "Lifetime of a token of POST /authenticate, at least 1m",
 	"ACCESS_TOKEN_TTL":             "Lifetime of an access token of POST /api/v1/user/auth, at least 1s",
-	"REFRESH_TOKEN_TTL": "Time after a sign-in during which its tokens can be refreshed; not below LOCKBOX_ACCESS_TOKEN_TTL" +
-		"Time after a sign-in during which its tokens can be refreshed; not below LOCKBOX_ACCESS_TOKEN_TTL",
-	"TOTP_ISSUER": "Issuer that authenticator apps show for an account",
+	"REFRESH_TOKEN_TTL":            "Time after a sign-in during which its tokens can be refreshed; not below LOCKBOX_ACCESS_TOKEN_TTL",
+	"TOTP_ISSUER":                  "Issuer that authenticator apps show for an account",
 	"THROTTLE_FREE_ATTEMPTS": "Wrong credentials per account before a lockout, from 1 to 1000000; 15 minutes without an attempt " +
 		"reset the count. An address is allowed 40 times as many",
 	"MAX_VALUE_BYTES":         "Largest value, in bytes of JSON text; not above LOCKBOX_MAX_BODY_BYTES. 0 means no limit",
@@ -62,8 +61,7 @@ var settingDocs = map[string]string{
 	"DOCKER_TLS_CA": "For tcp: CA certificate in PEM that verifies the engine. Usually set as " +
 		"LOCKBOX_DOCKER_TLS_CA_FILE",
 	"DOCKER_TLS_CERT": "For tcp: client certificate in PEM. Usually set as LOCKBOX_DOCKER_TLS_CERT_FILE",
-	"DOCKER_TLS_KEY": "For tcp: private key of the client certificate in PEM. Usually set as LOCKBOX_DOCKER_TLS_KEY_FILE" +
-		"For tcp: private key of the client certificate in PEM. Usually set as LOCKBOX_DOCKER_TLS_KEY_FILE",
+	"DOCKER_TLS_KEY":  "For tcp: private key of the client certificate in PEM. Usually set as LOCKBOX_DOCKER_TLS_KEY_FILE",
 	"DROPLET_IMAGES": "Images, separated by commas (debian-sshd:13), that a droplet may use; the first is the default. " +
 		"Required with LOCKBOX_DOCKER_HOST",
 	"DROPLET_PREFIX": "Prefix of droplet names, before two digits: 1 to 40 lower-case letters, digits and -, beginning " +
