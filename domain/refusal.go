@@ -22,7 +22,7 @@ var (
 		"the owner of the system stays an active admin and cannot be deleted")
 
 	ErrNewOwnerInactive = Refuse(Conflict, "new_owner_inactive", "the new owner of the system must be an active user")
-	ErrSecondOwner      = Refuse(Conflict, "second_owner", "the system already has an owner and cannot have two")
+	ErrSecondOwner      = Refuse(Conflict, "second_owner", "the system has an owner and cannot have two")
 	ErrUnknownGroup     = InvalidField("group", "unknown_group", "group must be viewer, manager or owner")
 	ErrGroupTooLow      = Refuse(Forbidden, "group_too_low", "your group does not permit this")
 	ErrRevokeOthers     = Refuse(Forbidden, "revoke_owner_only",

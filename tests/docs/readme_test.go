@@ -64,7 +64,7 @@ func TestRequests(t *testing.T) {
 	for _, route := range httpapi.Routes() {
 		want = append(want, route.Method+" "+parameter.ReplaceAllString(route.Path, "{$1}"))
 	}
-	for _, name := range []string{"docs/http.md", "docs/one-time-codes.md", "docs/droplets.md"} {
+	for _, name := range []string{"docs/http.md", "docs/two-factor.md", "docs/droplets.md"} {
 		for _, row := range rows(t, name, "`[A-Z]+ /[^`]*`") {
 			got = append(got, strings.Trim(cells(row)[0], "`"))
 		}
@@ -108,7 +108,7 @@ func TestAccountsErrors(t *testing.T) {
 	for _, line := range httpapi.AccountsErrors() {
 		want = append(want, fmt.Sprintf("| %d | %d | %s |", line.ID, line.Status, line.Text))
 	}
-	assert.Equal(t, want, rows(t, "docs/one-time-codes.md", "[1-9]\\d\\d"))
+	assert.Equal(t, want, rows(t, "docs/two-factor.md", "[1-9]\\d\\d"))
 }
 
 func TestActions(t *testing.T) {

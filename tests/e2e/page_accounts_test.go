@@ -21,7 +21,7 @@ const pageAPI = "API=http://127.0.0.1:5000/api/v1\n"
 // an owner, and oathtool as the phone.
 func TestTwoFactorPageExamples(t *testing.T) {
 	t.Parallel()
-	_, rest, found := strings.Cut(page(t, "docs/one-time-codes.md"), "```bash\n"+pageAPI)
+	_, rest, found := strings.Cut(page(t, "docs/two-factor.md"), "```bash\n"+pageAPI)
 	block, _, ended := strings.Cut(rest, "```")
 	require.True(t, found && ended)
 	p := serve(t, pgtest.New(t))
