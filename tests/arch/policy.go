@@ -66,6 +66,8 @@ var policy = []Rule{
 // the real program.
 var testsOf = []Rule{
 	{"domain", nil, StandardOnly},
+	// The vault implements a port of droplets.
+	{"domain/droplets", []string{"adapters/...", "domain/vault", "tests/usecases"}, StandardOnly},
 	{"domain/*", []string{"adapters/...", "tests/pgtest", "tests/usecases"}, StandardOnly},
 	{"ports", []string{"domain/..."}, StandardOnly},
 	{"...", []string{"..."}, ThirdParty},

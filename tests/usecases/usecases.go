@@ -22,6 +22,8 @@ import (
 
 // Parts are what use cases are made of.
 type Parts struct {
+	// URL is the address of the database.
+	URL       string
 	Store     *postgres.Store
 	Events    ports.EventWriter
 	Keyring   *sealing.Keyring
@@ -38,9 +40,9 @@ type Parts struct {
 // Open makes the parts, with that many attempts before a lockout. The test's end closes them.
 func Open(t testing.TB, freeAttempts int) *Parts {
 	t.Helper()
-	p := &Parts{Clock: newClock(), Passwords: &Passwords{}}
+	p := &Parts{URL: pgtest.New(t), Clock: newClock(), Passwords: &Passwords{}}
 	var err error
-	p.Store, err = postgres.Open(t.Context(), postgres.Config{URL: pgtest.New(t), Clock: p.Clock})
+	p.Store, err = postgres.Open(t.Context(), postgres.Config{URL: p.URL, Clock: p.Clock})
 	require.NoError(t, err)
 	t.Cleanup(p.Store.Close)
 	p.openKeys(t)
