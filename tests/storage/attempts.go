@@ -15,7 +15,12 @@ func attemptCounters(f *fixture) {
 	first := ports.CounterKey{Key: digest("first"), Account: account}
 	second := ports.CounterKey{Key: digest("second")}
 	counts := []domain.Attempts{
-		{Failures: 3, LastAt: f.now, BlockedUntil: f.now.Add(time.Minute), Reported: true},
+		{
+			Failures:     3,
+			LastAt:       f.now,
+			BlockedUntil: f.now.Add(time.Minute),
+			Reported:     true,
+		},
 		{Failures: 1, LastAt: f.now},
 	}
 	f.do(func(ctx context.Context, repos ports.Repos) error {

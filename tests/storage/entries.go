@@ -120,7 +120,12 @@ func entryDelete(f *fixture) {
 	o := f.office()
 	f.write(o, "entry", "value", 0)
 	version := f.write(o, "entry", "value", 0)
-	entry := domain.Entry{Box: o.box.ID, Key: "entry", Version: version - 1, UpdatedAt: f.now.Add(time.Second)}
+	entry := domain.Entry{
+		Box:       o.box.ID,
+		Key:       "entry",
+		Version:   version - 1,
+		UpdatedAt: f.now.Add(time.Second),
+	}
 	remove := func() bool {
 		deleted, err := f.Read().Entries.DeleteVersion(f.Context(), entry)
 		require.NoError(f, err)

@@ -73,7 +73,12 @@ func eventFilters(f *fixture) {
 		{ports.EventFilter{Limit: 9, Box: box.ID}, []int{4, 2, 0}},
 		{ports.EventFilter{Limit: 9, Action: domain.ActionDeleteEntry}, []int{3, 0}},
 		{ports.EventFilter{Limit: 9, Actor: "actor"}, []int{3, 0}},
-		{ports.EventFilter{Limit: 9, Actor: "actor", Box: box.ID, Before: events[5].ID}, []int{0}},
+		{ports.EventFilter{
+			Limit:  9,
+			Actor:  "actor",
+			Box:    box.ID,
+			Before: events[5].ID,
+		}, []int{0}},
 		{ports.EventFilter{Limit: 9, Actor: "nobody"}, []int{}},
 	} {
 		list, err := f.Read().Events.List(f.Context(), c.filter)

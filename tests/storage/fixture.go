@@ -228,7 +228,12 @@ func (f *fixture) targets() []string {
 // newVersion returns a version of an entry, sealed under the current server key.
 func (f *fixture) newVersion(entry domain.Entry, author domain.UserID, value string) ports.NewVersion {
 	return ports.NewVersion{
-		Place: ports.Place{Box: entry.Box, Key: entry.Key, Version: entry.Version, SealedAs: entry.Version},
+		Place: ports.Place{
+			Box:      entry.Box,
+			Key:      entry.Key,
+			Version:  entry.Version,
+			SealedAs: entry.Version,
+		},
 		Sealed: ports.SealedValue{
 			ServerKey: f.keys[domain.KeyForEntries],
 			Envelope:  []byte("envelope of " + value[:min(len(value), 20)]),

@@ -37,7 +37,12 @@ func readerSnapshot(f *fixture) {
 		}
 		forWrite, err := f.LookUpForWrite(f.Context(), credential, "box", "entry")
 		require.NoError(f, err)
-		require.Equal(f, domain.Entry{Box: o.box.ID, Key: "entry", Version: 2, UpdatedAt: f.now}, forWrite.Entry)
+		require.Equal(f, domain.Entry{
+			Box:       o.box.ID,
+			Key:       "entry",
+			Version:   2,
+			UpdatedAt: f.now,
+		}, forWrite.Entry)
 		require.Equal(f, uint64(2), forWrite.Version.Place.Version)
 		require.Equal(f, "envelope of second", string(forWrite.Version.Sealed.Envelope))
 		require.Nil(f, forWrite.Version.Sealed.Value)

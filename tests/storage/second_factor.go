@@ -16,7 +16,13 @@ import (
 func (f *fixture) addTOTP(user domain.User, pending bool, recovery ...domain.Digest) ports.SealedTOTPSecret {
 	f.Helper()
 	secret := ports.SealedTOTPSecret{
-		Code:      domain.TOTPSecret{ID: f.id(), User: user.ID, Pending: pending, Own: true, CreatedAt: f.now},
+		Code: domain.TOTPSecret{
+			ID:        f.id(),
+			User:      user.ID,
+			Pending:   pending,
+			Own:       true,
+			CreatedAt: f.now,
+		},
 		ServerKey: f.keys[domain.KeyForAccounts],
 		Sealed:    []byte("sealed secret"),
 	}

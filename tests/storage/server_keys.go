@@ -105,7 +105,12 @@ func sealedEntries(f *fixture) {
 	}
 	require.Len(f, places, 6)
 	for i, key := range []domain.EntryKey{"a", "a", "b", "b", "c", "c"} {
-		want := ports.Place{Box: o.box.ID, Key: key, Version: uint64(1 + i%2), SealedAs: uint64(1 + i%2)}
+		want := ports.Place{
+			Box:      o.box.ID,
+			Key:      key,
+			Version:  uint64(1 + i%2),
+			SealedAs: uint64(1 + i%2),
+		}
 		require.Equal(f, want, places[i])
 		stored, err := f.Read().Entries.Version(f.Context(), o.box.ID, key, want.Version)
 		require.NoError(f, err)
