@@ -107,8 +107,8 @@ func isPostmaster(pid int, data string) bool {
 	if runtime.GOOS == "linux" {
 		line, _ = os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
 	} else {
-		line, _ = exec.Command("ps", "-ww", "-o", "command=", "-p",
-			strconv.Itoa(pid)).Output() //nolint:gosec // pid is a number
+		number := strconv.Itoa(pid)
+		line, _ = exec.Command("ps", "-ww", "-o", "command=", "-p", number).Output() //nolint:gosec // pid is a number
 	}
 	// ps separates arguments by spaces, which paths may contain too. So compare the arguments as launch passes them.
 	line = bytes.ReplaceAll(line, []byte{0}, []byte{' '})

@@ -33,7 +33,7 @@ func TestPlainWords(t *testing.T) {
 		if short == "CONTRIBUTING.md" || filepath.Dir(short) == filepath.Join("tests", "style") {
 			continue
 		}
-		text, err := os.ReadFile(path) //nolint:gosec // a file of this repository
+		text, err := os.ReadFile(path)
 		require.NoError(t, err)
 		for _, found := range style.BadWords(string(text)) {
 			t.Errorf("%s:%s: see the glossary in CONTRIBUTING.md", short, found)
@@ -51,7 +51,7 @@ func TestShareOfComments(t *testing.T) {
 		if style.IsTest(relative(t, path)) {
 			continue
 		}
-		source, err := os.ReadFile(path) //nolint:gosec // a file of this repository
+		source, err := os.ReadFile(path)
 		require.NoError(t, err)
 		inComments, inCode := style.Lines(source)
 		comments, code = comments+inComments, code+inCode

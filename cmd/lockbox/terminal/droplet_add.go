@@ -93,6 +93,7 @@ func (s *session) addDroplet(ctx context.Context, server *client.Client, flags d
 // droplet could exist that no one can sign in to. If the server adds no droplet, the file is removed.
 func (s *session) addDropletWithKeyFile(ctx context.Context, server *client.Client, options *client.DropletOptions,
 	path string) error {
+	//nolint:gosec // the user names the file
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return &usageError{fmt.Errorf("cannot create --key-file, which must not exist yet: %w", err)}
