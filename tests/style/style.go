@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -51,10 +52,18 @@ var Words = regexp.MustCompile(`(?i)\b(whoever|somebody|nobody|anybody|on record
 // account matches the name of the operating system's user nobody, which is a term of the trade.
 var account = regexp.MustCompile("\"nobody\"|`nobody`|nobody:|=nobody|user nobody|-u nobody|, nobody,|http\\.NoBody")
 
+// fragments are parts of all alternatives of Words. Searching for them first is much faster than the expression.
+var fragments = []string{"whoever", "body", "on record", "passed over", "the way of", "what is asked", "gatherer",
+	"whilewanted", "mayask", "reasonabout"}
+
 // BadWords returns "line: word" for each match of Words in text.
 func BadWords(text string) []string {
 	var found []string
 	for number, line := range strings.Split(text, "\n") {
+		lower := strings.ToLower(line)
+		if !slices.ContainsFunc(fragments, func(part string) bool { return strings.Contains(lower, part) }) {
+			continue
+		}
 		for _, word := range Words.FindAllString(account.ReplaceAllString(line, ""), -1) {
 			found = append(found, fmt.Sprintf("%d: %s", number+1, word))
 		}
