@@ -30,8 +30,14 @@ GOBUILD := go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 # Runs a command with one PostgreSQL for all the test binaries in it.
 SHARE := go run ./tests/pgtest/share --
 
+# Libraries that only compute on values of one goroutine: key derivation, pictures, and the check of exchanges against
+# the API description. `make test` compiles them without the race detector, under which they take five times as long.
+# `make e2e` compiles everything with it.
+PURE := golang.org/x/crypto/argon2 golang.org/x/crypto/blake2b github.com/boombuler/barcode/... \
+	github.com/makiuchi-d/gozxing/... github.com/getkin/kin-openapi/... image/... compress/...
+
 # Vetting is a part of `make lint`.
-GOTEST := CGO_ENABLED=1 $(SHARE) go test -race -vet=off -timeout 10m
+GOTEST := CGO_ENABLED=1 $(SHARE) go test -race -vet=off -timeout 10m $(PURE:%=-gcflags=%=-race=false)
 
 # client/koanf is a module of its own, which ./... does not reach.
 KOANF := $(if $(filter ./...,$(PACKAGES)),client/koanf)

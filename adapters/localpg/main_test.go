@@ -3,6 +3,7 @@ package localpg
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/lockbox-go/lockbox/tests/memory"
 )
 
 // holdVariable turns the test's binary into a program that holds a server: the tests kill it.
@@ -34,7 +37,7 @@ func TestMain(m *testing.M) {
 
 // hold runs a server until its standard input ends.
 func hold(dir string) error {
-	server, err := Start(context.Background(), Config{Dir: dir, Durable: true})
+	server, err := Start(context.Background(), Config{Dir: dir, TempParent: memory.Folder(), Durable: true})
 	if err != nil {
 		return err
 	}
@@ -54,7 +57,7 @@ type holder struct {
 func startHolder(t *testing.T, dir string, as *syscall.Credential) (*holder, string) {
 	t.Helper()
 	// The go command keeps the binary where other users cannot enter.
-	program := filepath.Join(openFolder(t), "holder")
+	program := filepath.Join(openFolderIn(t, "/tmp"), "holder")
 	binary, err := os.ReadFile(os.Args[0])
 	require.NoError(t, err)
 	writeProgram(t, program, binary)
@@ -93,7 +96,12 @@ func writeProgram(t *testing.T, path string, content []byte) {
 // openFolder is a temporary folder that every user can enter.
 func openFolder(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "lockbox-test-")
+	return openFolderIn(t, cmp.Or(memory.Folder(), "/tmp"))
+}
+
+func openFolderIn(t *testing.T, parent string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(parent, "lockbox-test-")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.Chmod(dir, 0o755))
@@ -104,6 +112,7 @@ func start(t *testing.T, cfg Config) *Server {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	cfg.TempParent = memory.Folder()
 	server, err := Start(ctx, cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })

@@ -1,22 +1,23 @@
 package pgtest
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-
-	"github.com/testcontainers/testcontainers-go"
-	container "github.com/testcontainers/testcontainers-go/modules/postgres"
+	"os/exec"
+	"strings"
 
 	"github.com/lockbox-go/lockbox/adapters/localpg"
+	"github.com/lockbox-go/lockbox/tests/memory"
 )
 
 // Variable names the server of the tests: a URL of a role that may create databases.
 const Variable = "LOCKBOX_TEST_DATABASE_URL"
 
-// image is the newest PostgreSQL that Lockbox supports.
-const image = "postgres:18-alpine"
+const module = "github.com/lockbox-go/lockbox"
 
 // serverSettings are for many small databases that each live for seconds and are never recovered. With a small buffer
 // pool, the checkpoints of CREATE DATABASE and DROP DATABASE have little to scan.
@@ -46,7 +47,7 @@ func Provide(ctx context.Context) (*Server, error) {
 	if given := os.Getenv(Variable); given != "" {
 		return &Server{URL: given, Stop: func() error { return nil }}, nil
 	}
-	local, err := localpg.Start(ctx, localpg.Config{TempParent: memoryFolder(), Settings: serverSettings})
+	local, err := localpg.Start(ctx, localpg.Config{TempParent: memory.Folder(), Settings: serverSettings})
 	if err == nil {
 		return &Server{URL: local.URL("postgres"), Stop: local.Stop}, nil
 	}
@@ -60,22 +61,31 @@ func Provide(ctx context.Context) (*Server, error) {
 	return contained, nil
 }
 
-func startContainer(ctx context.Context) (server *Server, err error) {
-	defer func() {
-		// testcontainers panics where it finds no Docker.
-		if reason := recover(); reason != nil {
-			server, err = nil, fmt.Errorf("%v", reason)
-		}
-	}()
-	running, err := container.Run(ctx, image, container.BasicWaitStrategies(), testcontainers.WithCmdArgs(
-		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c", "max_connections=400"))
-	stop := func() error { return testcontainers.TerminateContainer(running) }
+// startContainer runs tests/pgtest/container, which holds the container until its standard input ends: with this
+// process at the latest. It is a program of its own so that no other test is compiled and linked with a Docker client.
+func startContainer(ctx context.Context) (*Server, error) {
+	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
 	if err != nil {
-		return nil, errors.Join(err, stop())
+		return nil, err
 	}
-	address, err := running.ConnectionString(ctx, "sslmode=disable")
+	var complaint bytes.Buffer
+	holder := exec.Command("go", "run", "-tags", "container", "./tests/pgtest/container")
+	holder.Dir, holder.Stderr = strings.TrimSpace(string(root)), &complaint
+	end, err := holder.StdinPipe()
 	if err != nil {
-		return nil, errors.Join(err, stop())
+		return nil, err
 	}
-	return &Server{URL: address, Stop: stop}, nil
+	out, err := holder.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := holder.Start(); err != nil {
+		return nil, err
+	}
+	address, err := bufio.NewReader(out).ReadString('\n')
+	stop := func() error { return errors.Join(end.Close(), holder.Wait()) }
+	if err != nil {
+		return nil, errors.Join(err, stop(), errors.New(strings.TrimSpace(complaint.String())))
+	}
+	return &Server{URL: strings.TrimSpace(address), Stop: stop}, nil
 }
