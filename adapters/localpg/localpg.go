@@ -31,8 +31,8 @@ type Config struct {
 	// PostgreSQL user cannot reach Dir, a folder of /var/lib named after it takes its place.
 	// Empty means a temporary folder that goes when the server goes, even after a kill -9 of the program.
 	Dir string
-	// TempParent is where the temporary folder is made; empty means the system's own place for such folders. Where the
-	// PostgreSQL user cannot reach it, the system's place is used.
+	// TempParent is the directory in which the temporary folder is created. If it is empty, or if the PostgreSQL user
+	// cannot reach it, the default directory for temporary files is used.
 	TempParent string
 	// Durable keeps what is committed through a crash of the machine. Without it the server is faster, and a crash of
 	// PostgreSQL alone loses at most the last moments.

@@ -2,5 +2,5 @@
 
 package memory
 
-// Folder returns "": only Linux has a folder in memory that is always there.
+// Folder returns "": other systems have no standard directory in memory.
 func Folder() string { return "" }

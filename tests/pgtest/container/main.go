@@ -1,10 +1,9 @@
 //go:build container
 
-// Command container runs PostgreSQL in a Docker container for tests: it prints the URL, and removes the container when
-// its standard input ends. If the command is killed, the reaper of testcontainers removes the container.
+// Command container runs PostgreSQL in a Docker container for tests. It prints the URL and removes the container at the
+// end of its standard input. If the command is killed, the reaper of testcontainers removes the container.
 //
-// It has a build tag of its own because `go test ./...` also compiles packages without tests, and a Docker client takes
-// longer to compile than the rest of the tests' libraries.
+// The build tag keeps `go test ./...`, which also compiles packages without tests, from compiling a Docker client.
 package main
 
 import (
@@ -20,11 +19,11 @@ import (
 	"github.com/testcontainers/testcontainers-go/modules/postgres"
 )
 
-// image is the newest PostgreSQL that Lockbox supports.
+// image is the newest supported PostgreSQL version.
 const image = "postgres:18-alpine"
 
 func main() {
-	// An interrupt at the terminal reaches this process too. The container must outlive the tests, which end first.
+	// An interrupt at the terminal reaches this process too, but the tests need the container until they have stopped.
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	if err := hold(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -32,6 +31,7 @@ func main() {
 	}
 }
 
+// hold runs the container until the end of standard input.
 func hold(ctx context.Context) (err error) {
 	running, err := run(ctx)
 	defer func() { err = errors.Join(err, testcontainers.TerminateContainer(running)) }()
@@ -47,9 +47,10 @@ func hold(ctx context.Context) (err error) {
 	return err
 }
 
+// run starts the container and waits until it accepts connections.
 func run(ctx context.Context) (running *postgres.PostgresContainer, err error) {
 	defer func() {
-		// testcontainers panics where it finds no Docker.
+		// testcontainers panics if it finds no Docker.
 		if reason := recover(); reason != nil {
 			err = fmt.Errorf("%v", reason)
 		}
