@@ -81,8 +81,11 @@ func run(database string, log *Log, settings []string) (*Server, error) {
 		environ = append(environ, "LOCKBOX_"+setting)
 	}
 	config, unknown, err := boot.ReadEnvironment(environ)
-	if err != nil || len(unknown) > 0 {
-		return nil, fmt.Errorf("read the settings: %w; unknown settings: %v", err, unknown)
+	if err != nil {
+		return nil, err
+	}
+	if len(unknown) > 0 {
+		return nil, fmt.Errorf("unknown settings: %v", unknown)
 	}
 	app, err := boot.New(config, slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {
