@@ -45,8 +45,13 @@ func main() {
 }
 
 func answer(w http.ResponseWriter, _ *http.Request) {
-	found := Found{Environ: os.Environ(), Modes: map[string]string{}, AuthorizedKeys: read("/root/.ssh/authorized_keys"),
-		Status: read("/proc/self/status"), Mounts: read("/proc/self/mounts")}
+	found := Found{
+		Environ:        os.Environ(),
+		Modes:          map[string]string{},
+		AuthorizedKeys: read("/root/.ssh/authorized_keys"),
+		Status:         read("/proc/self/status"),
+		Mounts:         read("/proc/self/mounts"),
+	}
 	found.Hostname, _ = os.Hostname()
 	_ = filepath.WalkDir("/root", func(path string, entry fs.DirEntry, err error) error {
 		if err == nil {
