@@ -1,8 +1,8 @@
-# Everything about Lockbox that is done with a command. `make` lists it.
+# The commands for building, testing and measuring Lockbox. `make` lists them.
 
 BIN     := bin
 TOOLS   := $(CURDIR)/$(BIN)/tools
-# Where the sources are not a repository of git's, the version is "dev".
+# The version is "dev" outside a Git repository.
 VERSION ?= $(shell test -e .git && git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X github.com/lockbox-go/lockbox/cmd/boot.version=$(VERSION)
 
@@ -12,37 +12,42 @@ DOCKER ?= docker
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI         := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 
-# Packages that a test command is about, and what else to tell go test:
+# The packages to test, and further flags for go test:
 #   make test PACKAGES=./adapters/postgres TESTFLAGS='-run Entries -v'
 PACKAGES  ?= ./...
 TESTFLAGS ?=
 
-# What to tell the harness: make bench BENCHFLAGS='-scenario scale'; -help lists its flags.
+# Flags for the benchmark harness: make bench BENCHFLAGS='-scenario scale'; -help lists them.
 BENCHFLAGS ?=
 
-# Rounds of each race in `make e2e`; `make test` leaves it to the tests.
+# How often `make e2e` runs each concurrency test; `make test` runs each one 5 times.
 ROUNDS ?= 200
 
-# The version comes from the linker: where git belongs to somebody else than who
-# builds, the go command would fail to ask it.
+# The linker sets the version. -buildvcs=false because the go command fails when another user owns the repository.
 GOBUILD := go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 
-# Runs a command with one PostgreSQL for all the test binaries in it.
+# Runs a command with one PostgreSQL server for all its test binaries.
 SHARE := go run ./tests/pgtest/share --
 
-# Vetting is a part of `make lint`.
-GOTEST := CGO_ENABLED=1 $(SHARE) go test -race -vet=off -timeout 10m
+# Libraries that share no memory between goroutines of the project: key derivation, image encoding, and validation
+# against the API description. `make test` compiles them without the race detector, which makes them five times slower.
+# `make e2e` compiles everything with it.
+PURE := golang.org/x/crypto/argon2 golang.org/x/crypto/blake2b github.com/boombuler/barcode/... \
+	github.com/makiuchi-d/gozxing/... github.com/getkin/kin-openapi/... image/... compress/...
 
-# client/koanf is a module of its own, which ./... does not reach.
+# -vet=off because `make lint` runs vet.
+GOTEST := CGO_ENABLED=1 $(SHARE) go test -race -vet=off -timeout 10m $(PURE:%=-gcflags=%=-race=false)
+
+# client/koanf is a separate module, so ./... does not include it.
 KOANF := $(if $(filter ./...,$(PACKAGES)),client/koanf)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test e2e build fmt lint bench bench-compare bench-go image clean
 
-help: ## list these commands
+help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## start Lockbox with a private PostgreSQL (lockbox dev)
+run: ## start Lockbox with a private PostgreSQL server (lockbox dev)
 	@scripts/provide postgres
 	@$(MAKE) --no-print-directory build
 	@exec $(BIN)/lockbox dev
@@ -52,7 +57,7 @@ test: ## run the tests, with the race detector
 	$(GOTEST) $(TESTFLAGS) $(PACKAGES)
 	$(if $(KOANF),$(subst go test,go -C $(KOANF) test,$(GOTEST)) $(TESTFLAGS) ./...)
 
-e2e: ## run the long tests too: more rounds, kills, a container, a browser (as root, or with Docker)
+e2e: ## run all tests, including long ones with crashes, containers and a browser (as root or with Docker)
 	@scripts/provide postgres gcc docker curl jq oathtool python3 node mono bash ps chromium
 	CGO_ENABLED=1 LOCKBOX_TEST_ROUNDS=$(ROUNDS) $(SHARE) go test -race -tags e2e -count=1 -timeout 15m $(TESTFLAGS) $(PACKAGES)
 
@@ -66,22 +71,22 @@ lint: $(GOLANGCI) ## check the code with golangci-lint
 	$(GOLANGCI) run ./...
 	cd client/koanf && $(GOLANGCI) run ./...
 
-bench: ## measure the program over HTTP, in turns with the least PostgreSQL can do it with
+bench: ## benchmark the server over HTTP against a PostgreSQL baseline
 	@scripts/provide postgres
 	go run ./tests/bench/harness $(BENCHFLAGS)
 
-bench-compare: ## measure what is checked out in turns with another commit: BASE=main
+bench-compare: ## benchmark the working tree against another commit: BASE=main
 	@scripts/provide postgres git
-	@if [ -z "$(BASE)" ]; then echo "say what to compare with: make bench-compare BASE=<commit>" >&2; exit 2; fi
+	@if [ -z "$(BASE)" ]; then echo "BASE is not set: run make bench-compare BASE=<commit>" >&2; exit 2; fi
 	go run ./tests/bench/harness -base "$(BASE)" $(BENCHFLAGS)
 
-bench-go: ## run the Go benchmarks, with allocations
+bench-go: ## run the Go benchmarks and report allocations
 	@scripts/provide postgres
 	$(SHARE) go test -run '^$$' -bench . -benchmem -timeout 30m $(TESTFLAGS) $(PACKAGES)
 
-# The folder is what deploy/Dockerfile packs; compiling needs no container, packing
-# no network.
-image: ## pack the image lockbox:local from a binary built here
+# deploy/Dockerfile copies bin/image/root into the image. Compiling needs no container, and the image build needs no
+# network.
+image: ## build the container image lockbox:local
 	rm -rf $(BIN)/image
 	mkdir -p $(BIN)/image/root $(BIN)/image/owned
 	mkdir -m 0700 $(BIN)/image/owned/secrets
@@ -89,14 +94,14 @@ image: ## pack the image lockbox:local from a binary built here
 	@if [ -r /etc/ssl/certs/ca-certificates.crt ]; then \
 		mkdir -p $(BIN)/image/root/etc/ssl/certs; \
 		cp /etc/ssl/certs/ca-certificates.crt $(BIN)/image/root/etc/ssl/certs/; \
-	else echo "no CA certificates here: the image comes without" >&2; fi
+	else echo "/etc/ssl/certs/ca-certificates.crt is missing: the image contains no CA certificates" >&2; fi
 	chmod -R u=rwX,go=rX $(BIN)/image/root
 	$(DOCKER) build --target given -f deploy/Dockerfile -t $(IMAGE) .
 
-clean: ## remove what these commands made, but for the data of make run
+clean: ## remove build output; the data of make run stays
 	rm -rf $(BIN) dist
 
-# Under its version's name, so that a new version is a new file.
+# The file name contains the version, so a new version triggers a new installation.
 $(GOLANGCI):
 	mkdir -p $(TOOLS)
 	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)

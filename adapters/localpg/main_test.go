@@ -3,6 +3,7 @@ package localpg
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -16,9 +17,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+
+	"github.com/lockbox-go/lockbox/tests/memory"
 )
 
-// holdVariable turns the test binary into a program that runs a server, for tests that kill it.
+// holdVariable turns the test's binary into a program that holds a server: the tests kill it.
 const holdVariable = "LOCKBOX_TEST_HOLD"
 
 func TestMain(m *testing.M) {
@@ -32,9 +35,9 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// hold runs a server until standard input ends.
+// hold runs a server until its standard input ends.
 func hold(dir string) error {
-	server, err := Start(context.Background(), Config{Dir: dir, Durable: true})
+	server, err := Start(context.Background(), Config{Dir: dir, TempParent: memory.Folder(), Durable: true})
 	if err != nil {
 		return err
 	}
@@ -43,18 +46,18 @@ func hold(dir string) error {
 	return server.Stop()
 }
 
-// holder is a separate program that runs a server.
+// holder is another program that holds a server.
 type holder struct {
 	cmd      *exec.Cmd
 	dir, url string
 	release  io.Closer
 }
 
-// startHolder starts a holder as the given user, or as the current one for nil. Its text is the line that it printed.
+// startHolder starts one as the user given, or as ours where that is nil. Its text is the line it printed.
 func startHolder(t *testing.T, dir string, as *syscall.Credential) (*holder, string) {
 	t.Helper()
-	// Other users cannot enter the directory of the test binary.
-	program := filepath.Join(openFolder(t), "holder")
+	// The go command keeps the binary where other users cannot enter.
+	program := filepath.Join(openFolderIn(t, "/tmp"), "holder")
 	binary, err := os.ReadFile(os.Args[0])
 	require.NoError(t, err)
 	writeProgram(t, program, binary)
@@ -80,8 +83,8 @@ func startHolder(t *testing.T, dir string, as *syscall.Credential) (*holder, str
 	return h, line
 }
 
-// writeProgram creates an executable file. It uses another process: a child that a parallel test forks at the same time
-// would inherit our open file, and a file that is open for writing cannot be executed ("text file busy").
+// writeProgram makes a file that can be run. Another process writes it: one that a parallel test forks from here just then
+// would hold a file of ours open for writing, and what is open for writing cannot be run ("text file busy").
 func writeProgram(t *testing.T, path string, content []byte) {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", `cat > "$0" && chmod 755 "$0"`, path)
@@ -90,10 +93,15 @@ func writeProgram(t *testing.T, path string, content []byte) {
 	require.NoError(t, err, "%s", out)
 }
 
-// openFolder creates a temporary directory that every user can enter.
+// openFolder is a temporary folder that every user can enter.
 func openFolder(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "lockbox-test-")
+	return openFolderIn(t, cmp.Or(memory.Folder(), "/tmp"))
+}
+
+func openFolderIn(t *testing.T, parent string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(parent, "lockbox-test-")
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.Chmod(dir, 0o755))
@@ -104,13 +112,14 @@ func start(t *testing.T, cfg Config) *Server {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
+	cfg.TempParent = memory.Folder()
 	server, err := Start(ctx, cfg)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, server.Stop()) })
 	return server
 }
 
-// eventually is require.Eventually without a goroutine that may outlive the test.
+// eventually is require.Eventually without its goroutine, which may outlive the test.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
@@ -118,5 +127,5 @@ func eventually(t *testing.T, what string, is func() bool) {
 			return
 		}
 	}
-	require.Fail(t, "timed out waiting until "+what)
+	require.Fail(t, "did not come about: "+what)
 }

@@ -1,5 +1,5 @@
-// Package description checks exchanges over HTTP against the API description, so that it says what the server does: an
-// answer that is not described, or described otherwise, fails the test that got it.
+// Package description validates HTTP exchanges against api/openapi.yaml. A response that the description does not allow
+// fails the test that received it.
 package description
 
 import (
@@ -18,24 +18,25 @@ import (
 	"github.com/lockbox-go/lockbox/api"
 )
 
-// accountsPath is what the paths of contract B begin with.
+// accountsPath is the path prefix of the accounts API (contract B).
 const accountsPath = "/api/v1"
 
-// unlisted are headers that an answer may have without being described: those of HTTP itself, and those that the whole
-// server sets.
-var unlisted = []string{"Date", "Content-Type", "Content-Length", "Connection", "X-Content-Type-Options", "Vary",
-	"Access-Control-"}
+// unlisted are prefixes of response headers that the description does not list: the headers of HTTP itself, and those
+// that the server adds to every response.
+var unlisted = []string{
+	"Date", "Content-Type", "Content-Length", "Connection", "X-Content-Type-Options", "Vary", "Access-Control-",
+}
 
-// Description is the description as exchanges are checked against it. It is safe for concurrent use.
+// Description is a parsed API description. It is safe for concurrent use.
 type Description struct {
 	Document  *openapi3.T
 	templates []template
 }
 
-// Exchange is a request, without its body, and what was answered.
+// Exchange is a request and its response.
 type Exchange struct {
 	Request *http.Request
-	// Sent is the body of the request; SentUnknown says that it cannot be told.
+	// Sent is the request body. SentUnknown is set if the body could not be copied; the request is then not checked.
 	Sent        []byte
 	SentUnknown bool
 	Status      int
@@ -43,7 +44,8 @@ type Exchange struct {
 	Body        []byte
 }
 
-// Load returns the description that ships, read once. Errors: it is no valid OpenAPI, examples included.
+// Load returns the description in api/openapi.yaml, which it parses once. It returns an error if the description or
+// one of its examples is not valid OpenAPI.
 var Load = sync.OnceValues(func() (*Description, error) {
 	for _, asText := range []string{"text/html", "application/yaml"} {
 		openapi3filter.RegisterBodyDecoder(asText, openapi3filter.FileBodyDecoder)
@@ -51,7 +53,7 @@ var Load = sync.OnceValues(func() (*Description, error) {
 	return Parse(api.Description)
 })
 
-// Parse reads a description.
+// Parse parses and validates a description.
 func Parse(text []byte) (*Description, error) {
 	document, err := openapi3.NewLoader().LoadFromData(text)
 	if err != nil {
@@ -68,8 +70,8 @@ func Parse(text []byte) (*Description, error) {
 	return d, nil
 }
 
-// Check returns what an exchange has that is not described; nil when there is no such thing. The request is checked
-// only if it succeeded: the server says what it wants of those that it refuses.
+// Check returns an error that names the first difference between an exchange and the description, or nil. It checks the
+// request only if it succeeded, because tests send invalid requests on purpose.
 func (d *Description) Check(e Exchange) error {
 	route, parameters := d.find(e.Request)
 	input := &openapi3filter.RequestValidationInput{
@@ -77,30 +79,31 @@ func (d *Description) Check(e Exchange) error {
 		PathParams: parameters,
 		Route:      route,
 		Options: &openapi3filter.Options{
-			AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true,
-			SkipSettingDefaults: true,
+			AuthenticationFunc:    openapi3filter.NoopAuthenticationFunc,
+			IncludeResponseStatus: true,
+			SkipSettingDefaults:   true,
 		},
 	}
 	if err := checkRequest(e, input); err != nil {
-		return fmt.Errorf("%s %s was answered %d, and the request is not as described: %w", e.Request.Method,
-			route.Path, e.Status, err)
+		return fmt.Errorf("%s %s: the request does not match the description, but the status is %d: %w",
+			e.Request.Method, route.Path, e.Status, err)
 	}
-	if err := checkAnswer(e, input); err != nil {
-		return fmt.Errorf("%s %s: the answer %d is not as described: %w\n%s", e.Request.Method, route.Path, e.Status,
-			err, e.Body)
+	if err := checkResponse(e, input); err != nil {
+		return fmt.Errorf("%s %s: the response with status %d does not match the description: %w\n%s",
+			e.Request.Method, route.Path, e.Status, err, e.Body)
 	}
 	return nil
 }
 
-func checkAnswer(e Exchange, input *openapi3filter.RequestValidationInput) error {
-	answer := &openapi3filter.ResponseValidationInput{
+func checkResponse(e Exchange, input *openapi3filter.RequestValidationInput) error {
+	response := &openapi3filter.ResponseValidationInput{
 		RequestValidationInput: input,
 		Status:                 e.Status,
 		Header:                 e.Header,
 		Options:                input.Options,
 	}
-	answer.SetBodyBytes(e.Body)
-	if err := openapi3filter.ValidateResponse(e.Request.Context(), answer); err != nil {
+	response.SetBodyBytes(e.Body)
+	if err := openapi3filter.ValidateResponse(e.Request.Context(), response); err != nil {
 		return err
 	}
 	described := input.Route.Operation.Responses.Status(e.Status)
@@ -111,12 +114,13 @@ func checkAnswer(e Exchange, input *openapi3filter.RequestValidationInput) error
 		return err
 	}
 	if len(described.Value.Content) == 0 && (len(e.Body) > 0 || e.Header.Get("Content-Type") != "") {
-		return fmt.Errorf("it has a body, of the type %q", e.Header.Get("Content-Type"))
+		return fmt.Errorf("it has a body of type %q, but the description has none", e.Header.Get("Content-Type"))
 	}
 	return nil
 }
 
-// checkHeaders looks for headers that are not described; that those described are there, ValidateResponse has seen.
+// checkHeaders returns an error for a response header that is not described. ValidateResponse has already checked that
+// the required headers are present.
 func checkHeaders(got http.Header, described *openapi3.Response) error {
 	for name := range got {
 		known := slices.ContainsFunc(unlisted, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
@@ -124,14 +128,14 @@ func checkHeaders(got http.Header, described *openapi3.Response) error {
 			known = known || http.CanonicalHeaderKey(other) == name
 		}
 		if !known {
-			return fmt.Errorf("its header %s is not described", name)
+			return fmt.Errorf("the header %s is not described", name)
 		}
 	}
 	return nil
 }
 
-// find returns the operation that a request is meant for. One that nothing is described for has the answer that is
-// described for all such requests.
+// find returns the operation for a request and the path parameters. For an unknown path or method it returns an
+// operation with the described error response.
 func (d *Description) find(r *http.Request) (*routers.Route, map[string]string) {
 	for _, each := range d.templates {
 		parameters, ok := each.match(r.URL.EscapedPath())
@@ -155,29 +159,30 @@ func (d *Description) find(r *http.Request) (*routers.Route, map[string]string) 
 		Path:      "(none)",
 		PathItem:  &openapi3.PathItem{},
 		Method:    r.Method,
-		Operation: d.always(http.StatusNotFound, inAccountsAPI(r, "AccountsRouteNotFound", "RouteNotFound")),
+		Operation: d.always(http.StatusNotFound, inAccountsAPI(r, "MatrixRouteNotFound", "RouteNotFound")),
 	}, nil
 }
 
-// withoutMethod is what is described for a method that a path has not.
+// withoutMethod returns the operation for a method that the path does not support.
 func (d *Description) withoutMethod(r *http.Request) *openapi3.Operation {
 	switch {
 	case r.Method == http.MethodOptions:
 		return d.always(http.StatusNoContent, "Options")
 	case inAccountsAPI(r, true, false):
-		return d.always(http.StatusNotFound, "AccountsRouteNotFound")
+		return d.always(http.StatusNotFound, "MatrixRouteNotFound")
 	default:
 		return d.always(http.StatusMethodNotAllowed, "MethodNotAllowed")
 	}
 }
 
-// always is an operation with one answer, which stands among the components.
+// always returns an operation with a single response, named in the components of the description.
 func (d *Description) always(status int, response string) *openapi3.Operation {
 	return &openapi3.Operation{Responses: openapi3.NewResponses(
 		openapi3.WithName(strconv.Itoa(status), d.Document.Components.Responses[response].Value))}
 }
 
-// inAccountsAPI chooses by whether a request is of contract B, which has errors of its own.
+// inAccountsAPI returns yes if the request belongs to the accounts API, and no otherwise. That API has its own error
+// format.
 func inAccountsAPI[T any](r *http.Request, yes, no T) T {
 	if r.URL.Path == accountsPath || strings.HasPrefix(r.URL.Path, accountsPath+"/") {
 		return yes

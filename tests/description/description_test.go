@@ -10,15 +10,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const forbidden = `{"type":"about:blank","title":"Forbidden","status":403,"detail":"no","instance":"urn:lockbox:request:1",` +
-	`"code":"permission_missing","errors":[{"message":"no"}]}`
+const forbidden = `{"type":"about:blank","title":"Forbidden","status":403,"detail":"no",` +
+	`"instance":"urn:lockbox:request:1","code":"permission_missing","errors":[{"message":"no"}]}`
 
-// exchange is one that is described, to be spoilt.
+// exchange is a valid exchange, which tests modify.
 type exchange struct {
 	method, path, sent string
 	status             int
 	kind, answer       string
-	// with and without are headers of the answer beside those that it needs.
+	// with adds headers to the response; without removes one.
 	with    http.Header
 	without string
 }
@@ -63,7 +63,8 @@ func list() exchange {
 		path:   "/api-keys",
 		status: 200,
 		kind:   "application/json",
-		answer: `[{"id":"019ab3f0-6c1e-7d42-9b5a-2f4c8e7d1a90","name":"","createdAt":"2026-01-02T15:04:05Z","expiresAt":null,"lastUsedAt":null}]`,
+		answer: `[{"id":"019ab3f0-6c1e-7d42-9b5a-2f4c8e7d1a90","name":"","createdAt":"2026-01-02T15:04:05Z",` +
+			`"expiresAt":null,"lastUsedAt":null}]`,
 	}
 }
 
@@ -87,24 +88,31 @@ func sessions() exchange {
 	}
 }
 
-func TestWhatIsDescribedPasses(t *testing.T) {
+// invite adds a user to a box.
+func invite(sent string) exchange {
+	return exchange{
+		method: "POST",
+		path:   "/boxes/default/users",
+		sent:   sent,
+		status: 201,
+		with:   http.Header{"Location": {"/boxes/default/users/anna"}},
+	}
+}
+
+// replace returns a change of the response body.
+func replace(old, replacement string) func(*exchange) {
+	return func(e *exchange) { e.answer = strings.Replace(e.answer, old, replacement, 1) }
+}
+
+func TestValidExchanges(t *testing.T) {
 	t.Parallel()
-	for name, good := range map[string]exchange{"a refusal": read(), "a list": list(), "a write": write(),
-		"contract B": sessions(),
-		"other letters": {
-			method: "POST",
-			path:   "/boxes/default/users",
-			sent:   `{"USERNAME":"anna","Role":"BoxAdmin"}`,
-			status: 201,
-			with:   http.Header{"Location": {"/boxes/default/users/anna"}},
-		},
-		"nothing for null": {
-			method: "POST",
-			path:   "/boxes/default/users",
-			sent:   `{"username":"anna","role":null}`,
-			status: 201,
-			with:   http.Header{"Location": {"/boxes/default/users/anna"}},
-		},
+	for name, good := range map[string]exchange{
+		"an error":               read(),
+		"a list":                 list(),
+		"a write":                write(),
+		"the accounts API":       sessions(),
+		"different letter case":  invite(`{"USERNAME":"anna","Role":"BoxAdmin"}`),
+		"null for a missing one": invite(`{"username":"anna","role":null}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -113,56 +121,50 @@ func TestWhatIsDescribedPasses(t *testing.T) {
 	}
 }
 
-// TestItBites shows that what is not described does not pass.
-func TestItBites(t *testing.T) {
+// TestDifferences checks that each kind of difference is found.
+func TestDifferences(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		exchange exchange
-		spoil    func(*exchange)
-		says     string
+		change   func(*exchange)
+		want     string
 	}{
-		"a status": {read(), func(e *exchange) { e.status = 402 }, "status is not supported"},
-		"a code of another one": {read(),
-			func(e *exchange) { e.answer = strings.Replace(e.answer, "permission_missing", "admin_only", 1) }, "code"},
-		"a code of other status": {read(),
-			func(e *exchange) { e.answer = strings.Replace(e.answer, "permission_missing", "box_not_found", 1) },
-			"code"},
-		"a new field of errors": {read(),
-			func(e *exchange) { e.answer = strings.Replace(e.answer, `"type"`, `"hint":"x","type"`, 1) }, "hint"},
-		"a type of content": {read(), func(e *exchange) { e.kind = "application/json" }, "Content-Type"},
-		"a new field": {list(),
-			func(e *exchange) { e.answer = strings.Replace(e.answer, `"name"`, `"secret":"x","name"`, 1) },
-			"secret"},
-		"a missing field": {list(),
-			func(e *exchange) { e.answer = strings.Replace(e.answer, `"name":"",`, "", 1) }, "name"},
-		"another type":   {list(), func(e *exchange) { e.answer = `{}` }, "array"},
-		"a header less":  {write(), func(e *exchange) { e.without = "Etag" }, `"ETag" missing`},
-		"a header wrong": {write(), func(e *exchange) { e.with.Set("ETag", "1") }, "ETag"},
-		"a header more":  {write(), func(e *exchange) { e.with.Set("X-Secret", "1") }, "X-Secret"},
-		"a body for none": {write(),
-			func(e *exchange) { e.kind, e.answer = "application/json", `{}` }, "it has a body"},
-		"a request without what is required": {write(), func(e *exchange) { e.sent = `{"value":1}` }, "key"},
-		"a request of another type":          {write(), func(e *exchange) { e.sent = `{"key":1,"value":1}` }, "key"},
-		"a request with a bad name":          {write(), func(e *exchange) { e.path = "/boxes/-/entries" }, "box"},
-		"a number of contract B": {sessions(),
-			func(e *exchange) { e.status, e.answer = 401, `{"error":"x","errorId":912}` },
-			"WWW-Authenticate"},
-		"another number of contract B": {sessions(), func(e *exchange) {
+		"status":                 {read(), func(e *exchange) { e.status = 402 }, "status is not supported"},
+		"code of another route":  {read(), replace("permission_missing", "admin_only"), "code"},
+		"code of another status": {read(), replace("permission_missing", "box_not_found"), "code"},
+		"new field of an error":  {read(), replace(`"type"`, `"hint":"x","type"`), "hint"},
+		"content type":           {read(), func(e *exchange) { e.kind = "application/json" }, "Content-Type"},
+		"new field":              {list(), replace(`"name"`, `"secret":"x","name"`), "secret"},
+		"missing field":          {list(), replace(`"name":"",`, ""), "name"},
+		"other type":             {list(), func(e *exchange) { e.answer = `{}` }, "array"},
+		"missing header":         {write(), func(e *exchange) { e.without = "Etag" }, `"ETag" missing`},
+		"invalid header":         {write(), func(e *exchange) { e.with.Set("ETag", "1") }, "ETag"},
+		"new header":             {write(), func(e *exchange) { e.with.Set("X-Secret", "1") }, "X-Secret"},
+		"unexpected body": {write(), func(e *exchange) {
+			e.kind, e.answer = "application/json", `{}`
+		}, "it has a body"},
+		"request without a required field": {write(), func(e *exchange) { e.sent = `{"value":1}` }, "key"},
+		"request of another type":          {write(), func(e *exchange) { e.sent = `{"key":1,"value":1}` }, "key"},
+		"request with an invalid name":     {write(), func(e *exchange) { e.path = "/boxes/-/entries" }, "box"},
+		"missing WWW-Authenticate": {sessions(), func(e *exchange) {
+			e.status, e.answer = 401, `{"error":"x","errorId":912}`
+		}, "WWW-Authenticate"},
+		"errorId of the accounts API": {sessions(), func(e *exchange) {
 			e.status, e.answer, e.with = 401, `{"error":"x","errorId":912}`, http.Header{"Www-Authenticate": {"Bearer"}}
 		}, "errorId"},
-		"a path that is none":   {list(), func(e *exchange) { e.path = "/nothing" }, "status is not supported"},
-		"a method that is none": {list(), func(e *exchange) { e.method = "PATCH" }, "status is not supported"},
+		"unknown path":       {list(), func(e *exchange) { e.path = "/nothing" }, "status is not supported"},
+		"unsupported method": {list(), func(e *exchange) { e.method = "PATCH" }, "status is not supported"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			require.NoError(t, test.exchange.check(t))
-			test.spoil(&test.exchange)
-			require.ErrorContains(t, test.exchange.check(t), test.says)
+			test.change(&test.exchange)
+			require.ErrorContains(t, test.exchange.check(t), test.want)
 		})
 	}
 }
 
-// TestTransport fails the request that was answered otherwise, and hands on what it read.
+// TestTransport checks that a mismatch fails the request, and that the caller can still read a valid response body.
 func TestTransport(t *testing.T) {
 	t.Parallel()
 	code := "permission_missing"
@@ -176,8 +178,8 @@ func TestTransport(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	send := func() (*http.Response, error) {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, server.URL+"/boxes/default/entries",
-			strings.NewReader(`{}`))
+		url := server.URL + "/boxes/default/entries"
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(`{}`))
 		require.NoError(t, err)
 		return (&http.Client{Transport: &Transport{Base: http.DefaultTransport}}).Do(request)
 	}
@@ -198,17 +200,16 @@ func TestTransport(t *testing.T) {
 	require.ErrorContains(t, err, "no_such_code")
 }
 
-// TestNoDescription is no valid OpenAPI, or has an example that is not as described.
-func TestNoDescription(t *testing.T) {
+// TestInvalidDescriptions are not valid OpenAPI, or have an example that does not match its schema.
+func TestInvalidDescriptions(t *testing.T) {
 	t.Parallel()
 	const head = "openapi: 3.0.3\ninfo: {title: x, version: '1'}\npaths:\n"
 	for name, text := range map[string]string{
 		"no YAML":      "{",
 		"no OpenAPI":   "openapi: 3.0.3\n",
 		"no reference": head + "  /a: {get: {responses: {'200': {$ref: '#/components/responses/B'}}}}\n",
-		"a bad example": head +
-			"  /a: {get: {responses: {'200': {description: b, content: {text/plain: {schema: {type: integer}, " +
-			"example: c}}}}}}\n",
+		"a bad example": head + "  /a: {get: {responses: {'200': {description: b, " +
+			"content: {text/plain: {schema: {type: integer}, example: c}}}}}}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

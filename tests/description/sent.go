@@ -12,7 +12,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 )
 
-// checkRequest checks a request that succeeded, as it would have been written by the letter of the description.
+// checkRequest validates a request that succeeded. It first normalizes what the server accepts beyond the schema.
 func checkRequest(e Exchange, input *openapi3filter.RequestValidationInput) error {
 	if e.Status >= http.StatusMultipleChoices || e.SentUnknown {
 		return nil
@@ -31,16 +31,16 @@ func checkRequest(e Exchange, input *openapi3filter.RequestValidationInput) erro
 	return openapi3filter.ValidateRequest(request.Context(), &checked)
 }
 
-// isJSON: text/json and application/*+json are as good as application/json.
+// isJSON reports whether the server reads a content type as JSON.
 func isJSON(contentType string) bool {
 	media, _, _ := mime.ParseMediaType(contentType)
 	return media == "text/json" || media == "application/json" ||
 		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
 }
 
-// plain rewrites a body by the three rules that the description says in words, since no schema can: field names and
-// listed words are read in any letter case, and null, or an empty word, is as good as nothing. What is no JSON, or not of
-// the type, stays as it is and is found wanting.
+// plain normalizes a body by three rules that the description states in prose because a schema cannot express them:
+// field names are case-insensitive, enum values are case-insensitive, and null or an empty enum value means that the
+// field is absent. It returns other bodies unchanged, so that validation rejects them.
 func plain(body []byte, schema *openapi3.Schema) []byte {
 	var value any
 	if json.Unmarshal(body, &value) != nil {
@@ -65,6 +65,7 @@ func plain(body []byte, schema *openapi3.Schema) []byte {
 	return text
 }
 
+// plainObject applies the rules of plain to the fields of an object.
 func plainObject(sent map[string]any, schema *openapi3.Schema) map[string]any {
 	object := make(map[string]any, len(sent))
 	for name, value := range sent {
@@ -87,7 +88,7 @@ func plainObject(sent map[string]any, schema *openapi3.Schema) map[string]any {
 	return object
 }
 
-// plainWord returns a listed word in the letters of the list.
+// plainWord returns an enum value in the spelling of the schema, and other values unchanged.
 func plainWord(value any, schema *openapi3.Schema) any {
 	word, ok := value.(string)
 	for _, listed := range schema.Enum {

@@ -8,8 +8,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// template is a path of the description. It is matched here because the routers of the library take an encoded slash for
-// the end of a segment, or leave the parameters encoded.
+// template is a path of the description. This package matches paths itself because the routers of kin-openapi treat an
+// encoded slash as a separator or return encoded parameters.
 type template struct {
 	path     string
 	segments []string
@@ -18,7 +18,7 @@ type template struct {
 
 func isParameter(segment string) bool { return strings.HasPrefix(segment, "{") }
 
-// compare puts a template whose words are given before one that has parameters in their place.
+// compare orders templates so that a literal segment comes before a parameter in the same place.
 func (t template) compare(other template) int {
 	for i := range min(len(t.segments), len(other.segments)) {
 		if a, b := isParameter(t.segments[i]), isParameter(other.segments[i]); a != b {
@@ -31,7 +31,7 @@ func (t template) compare(other template) int {
 	return cmp.Compare(t.path, other.path)
 }
 
-// match returns the parameters of a path, as it was sent, decoded once.
+// match matches an encoded path and returns its parameters, decoded once.
 func (t template) match(path string) (map[string]string, bool) {
 	segments := strings.Split(path, "/")
 	if len(segments) != len(t.segments) || segments[len(segments)-1] == "" && isParameter(t.segments[len(segments)-1]) {

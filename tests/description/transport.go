@@ -6,23 +6,23 @@ import (
 	"net/http"
 )
 
-// Transport is an http.RoundTripper that checks each exchange, and fails the request with a Mismatch where it is not as
-// described.
+// Transport is an http.RoundTripper that checks each exchange. It returns a [Mismatch] for one that the description
+// does not allow.
 type Transport struct {
 	Base http.RoundTripper
 }
 
-// Mismatch is an exchange that is not as described.
+// Mismatch reports an exchange that does not match the description.
 type Mismatch struct{ Cause error }
 
 func (m *Mismatch) Error() string {
-	return "the exchange is not as api/openapi.yaml describes it: " + m.Cause.Error()
+	return "the exchange does not match api/openapi.yaml: " + m.Cause.Error()
 }
 
-// Unwrap returns what is not as described.
+// Unwrap returns the difference.
 func (m *Mismatch) Unwrap() error { return m.Cause }
 
-// RoundTrip sends a request, reads the whole answer and checks both.
+// RoundTrip sends a request, reads the whole response and checks both.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	described, err := Load()
 	if err != nil {
@@ -49,7 +49,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// readSent takes a copy of the body. Where that would use it up it is left alone, and the request is not checked.
+// readSent copies the request body. Without GetBody that would consume the body, so it sets SentUnknown instead.
 func (e *Exchange) readSent(r *http.Request) error {
 	switch {
 	case r.Body == nil || r.Body == http.NoBody:

@@ -1,2 +1,2 @@
-// Package engine gives tests a Docker engine.
+// Package engine provides a Docker engine for tests.
 package engine

@@ -1,6 +1,6 @@
 //go:build e2e && linux
 
-// Package engine gives tests a Docker engine, reached with the docker command or over its socket.
+// Package engine provides a Docker engine for tests, reached with the docker command or over its socket.
 package engine
 
 import (
@@ -19,15 +19,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Network is what containers of an engine of the test's own can reach.
+// Network selects the container network of an engine that the test starts.
 type Network bool
 
 // The networks.
 const (
-	// NoBridge leaves containers the network of the host, or none.
+	// NoBridge allows containers only the host's network or none.
 	NoBridge Network = false
-	// Bridge gives them one of their own, with published ports. It is a bridge of the test's own too, so that no other
-	// engine on this machine is disturbed.
+	// Bridge gives containers a bridge network with published ports. The bridge belongs to the test, so other engines
+	// on the machine are not affected.
 	Bridge Network = true
 )
 
@@ -35,7 +35,7 @@ const (
 type Engine struct {
 	t       testing.TB
 	environ []string
-	// Host is its address, as DOCKER_HOST has it; empty for the engine that answers without one.
+	// Host is the engine's address in the format of DOCKER_HOST, or "" for the default engine.
 	Host    string
 	dir     string
 	options []string
@@ -44,7 +44,7 @@ type Engine struct {
 	log     *bytes.Buffer
 }
 
-// Running returns the engine that answers already, or else one of the test's own without a bridge.
+// Running returns the default engine if it responds, and otherwise starts one without a bridge.
 func Running(t testing.TB) *Engine {
 	t.Helper()
 	running := &Engine{t: t, environ: os.Environ()}
@@ -54,27 +54,27 @@ func Running(t testing.TB) *Engine {
 	return Start(t, NoBridge)
 }
 
-// Start returns an engine of the test's own, which ends with the test. Only root can start one; the test fails where none
-// can be had.
+// Start starts an engine that stops when the test ends. Only root can start one; the test fails if no engine starts.
 func Start(t testing.TB, network Network) *Engine {
 	t.Helper()
-	require.Zero(t, os.Geteuid(), "the test wants a Docker engine: be root, for nobody else can start one")
-	var said string
-	// overlay2 does not work on every file system; vfs does, slowly.
+	require.Zero(t, os.Geteuid(), "the test needs a Docker engine, and only root can start one: run it as root")
+	var logs string
+	// vfs works on every file system but is slow; overlay2 does not work on all of them.
 	for _, driver := range []string{"overlay2", "vfs"} {
 		e := prepare(t, driver, network)
 		if e.run() {
 			return e
 		}
-		said += e.log.String()
+		logs += e.log.String()
 	}
-	t.Fatalf("dockerd did not start:\n%s", said)
+	t.Fatalf("dockerd did not start:\n%s", logs)
 	return nil
 }
 
+// prepare creates the directory and the options of an engine, and registers its cleanup.
 func prepare(t testing.TB, driver string, network Network) *Engine {
 	t.Helper()
-	// Not t.TempDir: its path is long for a socket.
+	// The path of t.TempDir is too long for a Unix socket.
 	dir, err := os.MkdirTemp("", "engine-")
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -88,20 +88,27 @@ func prepare(t testing.TB, driver string, network Network) *Engine {
 	}
 	e := &Engine{t: t, dir: dir, Host: "unix://" + filepath.Join(dir, "docker.sock")}
 	e.environ = append(os.Environ(), "DOCKER_HOST="+e.Host, "DOCKER_BUILDKIT=0")
-	e.options = []string{"--storage-driver=" + driver, "--iptables=false", "--ip-forward=false", "--bridge=" + bridge,
-		"--host=" + e.Host, "--data-root=" + filepath.Join(dir, "data"), "--exec-root=" + filepath.Join(dir, "exec"),
-		"--pidfile=" + filepath.Join(dir, "docker.pid")}
+	e.options = []string{
+		"--storage-driver=" + driver,
+		"--iptables=false",
+		"--ip-forward=false",
+		"--bridge=" + bridge,
+		"--host=" + e.Host,
+		"--data-root=" + filepath.Join(dir, "data"),
+		"--exec-root=" + filepath.Join(dir, "exec"),
+		"--pidfile=" + filepath.Join(dir, "docker.pid"),
+	}
 	t.Cleanup(e.stop)
 	return e
 }
 
-// run starts the daemon and reports whether it answers.
+// run starts the daemon and reports whether it responds within 30 seconds.
 func (e *Engine) run() bool {
 	e.t.Helper()
 	e.log = &bytes.Buffer{}
 	e.daemon = exec.Command(dockerd(), e.options...)
 	e.daemon.Stdout, e.daemon.Stderr = e.log, e.log
-	// It dies with this process, whatever happens to it.
+	// The daemon stops with this process, even after a kill -9.
 	e.daemon.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 	require.NoError(e.t, e.daemon.Start())
 	e.ended = make(chan struct{})
@@ -120,7 +127,7 @@ func (e *Engine) run() bool {
 	return false
 }
 
-// stop ends the daemon with its containers, if it runs.
+// stop stops the daemon and its containers if it runs.
 func (e *Engine) stop() {
 	if e.daemon != nil {
 		_ = e.daemon.Process.Signal(syscall.SIGTERM)
@@ -130,8 +137,8 @@ func (e *Engine) stop() {
 	}
 }
 
-// endShims ends what stands between containerd and a container, of this engine alone: one whose containerd was killed stays
-// for ever. It is told by its arguments, which name the engine's folder.
+// endShims kills the containerd shims of this engine, because a shim whose containerd was killed never exits. It
+// recognizes them by the engine's directory in their arguments.
 func (e *Engine) endShims() {
 	paths, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, path := range paths {
@@ -146,7 +153,7 @@ func (e *Engine) endShims() {
 	}
 }
 
-// unmount takes away what an engine leaves mounted below a folder, what was mounted last first.
+// unmount unmounts the file systems that an engine left mounted below a directory, in reverse order of mounting.
 func unmount(dir string) {
 	text, _ := os.ReadFile("/proc/self/mountinfo")
 	lines := strings.Split(string(text), "\n")
@@ -157,8 +164,8 @@ func unmount(dir string) {
 	}
 }
 
-// Kill ends the daemon as kill -9 does, which leaves its containers running. Its containerd dies with it; its number is
-// taken away, which would stand for a process that nobody has waited for where the machine has no init.
+// Kill kills the daemon and its containerd; the containers keep running. It removes containerd's PID file, because
+// without an init process the killed containerd stays a zombie, and the next daemon would take it for a running one.
 func (e *Engine) Kill() {
 	_ = e.daemon.Process.Kill()
 	<-e.ended
@@ -173,18 +180,19 @@ func (e *Engine) Kill() {
 	_ = os.Remove(numbers)
 }
 
-// Again starts the daemon anew on what it left.
+// Again restarts the daemon with its previous data.
 func (e *Engine) Again() {
 	e.t.Helper()
 	require.True(e.t, e.run(), "dockerd did not start again:\n%s", e.log)
 }
 
-// Freeze makes the daemon stop answering, until Thaw.
+// Freeze suspends the daemon until Thaw.
 func (e *Engine) Freeze() { _ = e.daemon.Process.Signal(syscall.SIGSTOP) }
 
-// Thaw lets a frozen daemon go on.
+// Thaw resumes a suspended daemon.
 func (e *Engine) Thaw() { _ = e.daemon.Process.Signal(syscall.SIGCONT) }
 
+// dockerd returns the path of the daemon, which distributions keep out of an ordinary user's PATH.
 func dockerd() string {
 	if found, err := exec.LookPath("dockerd"); err == nil {
 		return found
@@ -192,12 +200,12 @@ func dockerd() string {
 	return "/usr/sbin/dockerd"
 }
 
-// Try runs docker and returns what it printed, without the newline at the end.
+// Try runs docker and returns its output without the final newline.
 func (e *Engine) Try(args ...string) (string, error) {
 	return e.Command("docker", args...)
 }
 
-// Docker is Try for what must succeed.
+// Docker is Try for commands that must succeed.
 func (e *Engine) Docker(args ...string) string {
 	e.t.Helper()
 	out, err := e.Try(args...)
@@ -205,7 +213,7 @@ func (e *Engine) Docker(args ...string) string {
 	return out
 }
 
-// Command runs a program, in the root of the sources, that finds the engine in its environment.
+// Command runs a program in the root of the repository, with DOCKER_HOST set for the engine, for at most five minutes.
 func (e *Engine) Command(name string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()

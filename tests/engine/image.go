@@ -10,19 +10,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The images that BuildImages makes, of one program that says what it finds in its container (see server).
+// The images that BuildImages builds from one program, which reports what it finds in its container (see server).
 const (
-	// Image ends when it is asked to.
+	// Image stops on SIGTERM.
 	Image = "droplet-test:1"
-	// StubbornImage has to be killed.
+	// StubbornImage ignores SIGTERM and must be killed.
 	StubbornImage = "droplet-test:stubborn"
-	// FailingImage ends at once, with code 3.
+	// FailingImage exits immediately with code 3.
 	FailingImage = "droplet-test:fail"
-	// BrokenImage names a program that it does not have: it is made and does not start.
+	// BrokenImage names a missing program: its containers can be created but not started.
 	BrokenImage = "droplet-test:broken"
 )
 
-// BuildImages makes the images from scratch, since no registry can be asked for any.
+// BuildImages builds the images FROM scratch, so it needs no registry.
 func (e *Engine) BuildImages() {
 	e.t.Helper()
 	dir := e.t.TempDir()

@@ -13,8 +13,9 @@ const (
 	dropletPorts  = "44301-44399"
 )
 
-// reservePorts keeps Linux from giving ports of droplets, which lie where it finds those of outgoing connections, to other
-// tests. Where the kernel's settings cannot be written, one in some hundred runs may meet a port that is taken.
+// reservePorts reserves the ports of droplets until the test ends. They lie in Linux's range for outgoing connections,
+// so without the reservation another test may occupy one. If the kernel setting cannot be written, about one run in
+// some hundred fails because a port is in use.
 func reservePorts(t testing.TB) {
 	before, err := os.ReadFile(reservedPorts)
 	if err != nil || strings.Contains(string(before), dropletPorts) {

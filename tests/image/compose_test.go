@@ -37,7 +37,7 @@ type service struct {
 	DependsOn     map[string]struct{ Condition string } `yaml:"depends_on"`
 }
 
-// mounts says whether the service sees a volume.
+// mounts reports whether the service mounts a volume.
 func (s service) mounts(volume string) bool {
 	for _, v := range s.Volumes {
 		if name, _, _ := strings.Cut(v, ":"); name == volume {
@@ -72,7 +72,7 @@ func TestComposeHoldsNoSecret(t *testing.T) {
 	}
 }
 
-// Whoever takes the database, or breaks into its container, must not find the secret beside it.
+// An attacker who steals the database or breaks into its container must not find the secret there.
 func TestComposeKeepsTheSecretFromTheDatabase(t *testing.T) {
 	t.Parallel()
 	for name, s := range readCompose(t).Services {
@@ -81,7 +81,7 @@ func TestComposeKeepsTheSecretFromTheDatabase(t *testing.T) {
 	}
 }
 
-func TestComposePublishesLockboxOnLoopbackAlone(t *testing.T) {
+func TestComposePublishesLockboxOnLoopbackOnly(t *testing.T) {
 	t.Parallel()
 	file := readCompose(t)
 	assert.True(t, file.Networks["database"].Internal)
@@ -97,7 +97,7 @@ func TestComposePublishesLockboxOnLoopbackAlone(t *testing.T) {
 	}
 }
 
-func TestComposeGivesLockboxNothingItCanDoWithout(t *testing.T) {
+func TestComposeGivesLockboxOnlyWhatItNeeds(t *testing.T) {
 	t.Parallel()
 	file := readCompose(t)
 	for _, name := range []string{"lockbox", "first-run"} {
@@ -108,13 +108,13 @@ func TestComposeGivesLockboxNothingItCanDoWithout(t *testing.T) {
 		assert.False(t, s.Privileged, name)
 	}
 	assert.Empty(t, file.Services["lockbox"].CapAdd)
-	assert.Empty(t, file.Services["lockbox"].User, "the image's user")
+	assert.Empty(t, file.Services["lockbox"].User, "the user of the image applies")
 	assert.Equal(t, "service_healthy", file.Services["lockbox"].DependsOn["postgres"].Condition)
 	assert.Equal(t, "service_completed_successfully", file.Services["lockbox"].DependsOn["first-run"].Condition)
 	assert.Equal(t, "service_completed_successfully", file.Services["postgres"].DependsOn["first-run"].Condition)
 }
 
-// The names in the file and the names in the code are written down twice; here they meet.
+// The settings in docker-compose.yml must be settings that the program knows.
 func TestComposeSetsWhatLockboxReads(t *testing.T) {
 	t.Parallel()
 	s := readCompose(t).Services["lockbox"]
@@ -130,7 +130,7 @@ func TestComposeSetsWhatLockboxReads(t *testing.T) {
 	assert.Empty(t, unknown)
 }
 
-// first-run makes files where the other services look for them.
+// first-run must create the files at the paths that the other services read.
 func TestFirstRunMakesTheFilesThatComposeNames(t *testing.T) {
 	t.Parallel()
 	file := readCompose(t)
@@ -140,7 +140,7 @@ func TestFirstRunMakesTheFilesThatComposeNames(t *testing.T) {
 	require.Contains(t, first.Volumes, "login:"+dir)
 
 	made := t.TempDir()
-	require.NoError(t, os.Chmod(made, 0o755), "as a new volume is")
+	require.NoError(t, os.Chmod(made, 0o755), "the mode of a new volume")
 	require.NoError(t, boot.FirstRun(made, "postgres:5432", os.Getuid()))
 	folder, err := os.Stat(made)
 	require.NoError(t, err)
@@ -163,7 +163,7 @@ func TestFirstRunMakesTheFilesThatComposeNames(t *testing.T) {
 	assert.Equal(t, "postgres://"+environment["POSTGRES_USER"]+":"+strings.TrimSpace(string(password))+
 		"@postgres:5432/"+environment["POSTGRES_DB"]+"?sslmode=disable", strings.TrimSpace(string(url)))
 
-	// The next start changes nothing.
+	// A second run changes nothing.
 	require.NoError(t, boot.FirstRun(made, "postgres:5432", os.Getuid()))
 	again, err := os.ReadFile(path.Join(made, "database-url"))
 	require.NoError(t, err)

@@ -1,3 +1,2 @@
-// Package image tests what a team installs: docker-compose.yml as it is written,
-// and, with make e2e, the container image in a real Docker engine.
+// Package image tests docker-compose.yml and, in make e2e, the container image in a real Docker engine.
 package image

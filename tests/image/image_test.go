@@ -24,25 +24,25 @@ import (
 
 const tag = "lockbox-test:image"
 
-// largest is what the image may weigh, in bytes.
-const largest = 40 << 20
+// maxImageBytes keeps the image small to pull.
+const maxImageBytes = 40 << 20
 
-// TestImage packs the image as make image does and lives through what a team does with it: the first start, use, a
-// restart, and a start that has lost the secret. The containers are confined as docker-compose.yml confines them.
+// TestImage builds the image with make image and runs it: the first start, requests, a restart, and a start without the
+// secret. The containers have the restrictions of docker-compose.yml.
 func TestImage(t *testing.T) {
 	e := engine.Running(t)
 	out, err := e.Command("make", "image", "IMAGE="+tag, "VERSION=1.2.3-test")
 	require.NoError(t, err, out)
 	t.Cleanup(func() { _, _ = e.Try("image", "rm", "-f", tag) })
 
-	t.Run("says how to run it", func(t *testing.T) { describesItself(t, e) })
-	t.Run("knows its version", func(t *testing.T) {
+	t.Run("metadata", func(t *testing.T) { checkMetadata(t, e) })
+	t.Run("version", func(t *testing.T) {
 		assert.Equal(t, "1.2.3-test", e.Docker(confined("--rm", "--network=none", tag, "version")...))
 	})
-	t.Run("a team's first day", func(t *testing.T) { firstDay(t, e) })
+	t.Run("first start and restart", func(t *testing.T) { checkFirstStart(t, e) })
 }
 
-func describesItself(t *testing.T, e *engine.Engine) {
+func checkMetadata(t *testing.T, e *engine.Engine) {
 	var images []struct {
 		Size   int64
 		Config struct {
@@ -60,16 +60,16 @@ func describesItself(t *testing.T, e *engine.Engine) {
 	assert.Equal(t, []string{"serve"}, config.Cmd)
 	assert.Contains(t, config.ExposedPorts, "5000/tcp")
 	assert.Equal(t, []string{"CMD", "/lockbox", "health"}, config.Healthcheck.Test)
-	assert.Less(t, images[0].Size, int64(largest))
-	t.Logf("the image weighs %.1f MB", float64(images[0].Size)/1e6)
+	assert.Less(t, images[0].Size, int64(maxImageBytes))
+	t.Logf("image size: %.1f MB", float64(images[0].Size)/1e6)
 }
 
-func firstDay(t *testing.T, e *engine.Engine) {
+func checkFirstStart(t *testing.T, e *engine.Engine) {
 	login, secrets, empty := volume(t, e, "login"), volume(t, e, "secrets"), volume(t, e, "empty")
 	database := overTCP(t, pgtest.Empty(t))
 	address := freeAddress(t)
 
-	// What compose's first-run does, twice: the second time it must leave all as it is.
+	// The first-run service of docker-compose.yml runs at every start; the second run must change nothing.
 	for range 2 {
 		e.Docker(confined("--rm", "--user=0:0", "--network=none", "--cap-add=CHOWN", "--cap-add=DAC_OVERRIDE",
 			"--cap-add=FOWNER", "-v", login+":/login", tag, "first-run", "/login")...)
@@ -77,8 +77,8 @@ func firstDay(t *testing.T, e *engine.Engine) {
 	serve := func(name, secrets string) []string {
 		return confined("-d", "--name", name, "--network=host", "--health-interval=1s",
 			"-v", login+":/login:ro", "-v", secrets+":/secrets",
-			"-e", "LOCKBOX_HTTP_ADDR="+address, "-e", "LOCKBOX_DATABASE_URL="+database, "-e",
-			"LOCKBOX_KDF_MEMORY_KIB=64",
+			"-e", "LOCKBOX_HTTP_ADDR="+address, "-e", "LOCKBOX_DATABASE_URL="+database,
+			"-e", "LOCKBOX_KDF_MEMORY_KIB=64",
 			"-e", "LOCKBOX_INIT_TOKEN_FILE=/login/init-token", "-e", "LOCKBOX_SECRET_KEY_FILE=/secrets/secret-key",
 			tag, "serve", "--create-secret")
 	}
@@ -89,8 +89,8 @@ func firstDay(t *testing.T, e *engine.Engine) {
 
 	token := initToken(t, e.Docker("logs", name))
 	client := caller{t: t, url: "http://" + address}
-	status, body := client.call("POST", "/init", `{"username":"root","password":"root-password"}`, "X-Init-Token",
-		token)
+	const owner = `{"username":"root","password":"root-password"}`
+	status, body := client.call("POST", "/init", owner, "X-Init-Token", token)
 	require.Equal(t, 200, status, "%s", body)
 	var initialized struct{ APIKey string }
 	require.NoError(t, json.Unmarshal(body, &initialized))
@@ -98,11 +98,11 @@ func firstDay(t *testing.T, e *engine.Engine) {
 	const value = `{"email":"my@email.com","password":"secret"}`
 	status, body = client.call("POST", "/boxes/default", "")
 	require.Equal(t, 201, status, "%s", body)
-	status, body = client.call("POST", "/boxes/default/entries", `{"key":"mail","value":`+value+`}`, "X-Encryption-Key",
-		"a passphrase")
+	status, body = client.call("POST", "/boxes/default/entries", `{"key":"mail","value":`+value+`}`,
+		"X-Encryption-Key", "a passphrase")
 	require.Equal(t, 201, status, "%s", body)
 
-	// A stop is clean, and a start finds the same secret and the same data.
+	// The server stops cleanly, and finds the same secret and data after a restart.
 	e.Docker("stop", "-t", "40", name)
 	assert.Equal(t, "0", e.Docker("inspect", "-f", "{{.State.ExitCode}}", name))
 	e.Docker("start", name)
@@ -112,7 +112,7 @@ func firstDay(t *testing.T, e *engine.Engine) {
 	assert.Equal(t, value, string(body))
 	e.Docker("stop", "-t", "40", name)
 
-	// Without the volume of the secret, no new one is made for the keys that are there.
+	// Without the volume of the secret, the server must not create a new secret for existing keys.
 	lost := name + "-lost"
 	e.Docker(serve(lost, empty)...)
 	t.Cleanup(func() { _, _ = e.Try("rm", "-f", "-v", lost) })
@@ -120,7 +120,7 @@ func firstDay(t *testing.T, e *engine.Engine) {
 	assert.Contains(t, e.Docker("logs", lost), "/secrets/secret-key")
 }
 
-// confined is docker run with what docker-compose.yml takes away from its containers.
+// confined returns the arguments of docker run with the restrictions of docker-compose.yml.
 func confined(args ...string) []string {
 	return append([]string{"run", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges:true"}, args...)
 }
@@ -148,7 +148,7 @@ func waitHealthy(t *testing.T, e *engine.Engine, name string) {
 	t.Fatalf("the container did not become healthy\n%s", e.Docker("logs", name))
 }
 
-// initToken finds in the log the token that the team's owner is to find there.
+// initToken returns the init token from the server's log, in JSON or text format.
 func initToken(t *testing.T, log string) string {
 	t.Helper()
 	for line := range strings.Lines(log) {
@@ -163,7 +163,7 @@ func initToken(t *testing.T, log string) string {
 			return token
 		}
 	}
-	t.Fatalf("there is no init token in the log:\n%s", log)
+	t.Fatalf("the log contains no init token:\n%s", log)
 	return ""
 }
 
@@ -195,8 +195,8 @@ func (c caller) call(method, path, body string, headers ...string) (int, []byte)
 	return response.StatusCode, content
 }
 
-// overTCP makes a database that may be behind a socket file reachable on loopback, where a container with the network
-// of its host can go. It returns the new URL.
+// overTCP forwards a loopback port to the database, which may listen on a Unix socket only, so that a container in the
+// host's network can reach it. It returns the URL of the forwarded port.
 func overTCP(t *testing.T, database string) string {
 	t.Helper()
 	config, err := pgx.ParseConfig(database)

@@ -1,5 +1,5 @@
-// Package live runs the program as it ships, on a real PostgreSQL: for one test, or for tests and examples that share a
-// server and have no testing.TB of their own to end it with.
+// Package live runs a complete Lockbox server on a real PostgreSQL database, in the test's process. [Start] serves one
+// test. [Open] serves examples and test binaries that share a server and have no testing.TB to stop it with.
 package live
 
 import (
@@ -19,28 +19,28 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// Secret is the secret of every server of the tests.
+// Secret is the LOCKBOX_SECRET_KEY of every test server.
 const Secret = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 
-// Server is one running Lockbox.
+// Server is a running Lockbox server.
 type Server struct {
 	URL string
 	// Database is the URL of its database.
 	Database string
-	// Log is what it said so far, at the level of debugging.
+	// Log collects the server's log at debug level.
 	Log *Log
-	// Stop ends it, and drops its database if that was its own. It may be called again.
+	// Stop stops the server, and drops the database if Open created it. Further calls return the first result.
 	Stop func() error
 }
 
-// Start runs a Lockbox on a database of its own until the test ends. Settings are NAME=value without the prefix LOCKBOX_;
-// derivations cost next to nothing, and there is room for wrong attempts.
+// Start runs a server on a new database until the test ends. Settings are NAME=value without the prefix LOCKBOX_. The
+// defaults make key derivation cheap and the rate limits too high to reach.
 func Start(t testing.TB, settings ...string) *Server {
 	t.Helper()
 	return StartOn(t, pgtest.New(t), settings...)
 }
 
-// StartOn runs a Lockbox on a database, beside others on the same one.
+// StartOn is Start on an existing database, which several servers may share.
 func StartOn(t testing.TB, database string, settings ...string) *Server {
 	t.Helper()
 	log := &Log{}
@@ -50,7 +50,7 @@ func StartOn(t testing.TB, database string, settings ...string) *Server {
 	return server
 }
 
-// Open is Start for who has no test: the caller stops the server.
+// Open is Start without a testing.TB. The caller must call Stop.
 func Open(settings ...string) (*Server, error) {
 	database, drop, err := pgtest.Open()
 	if err != nil {
@@ -65,18 +65,27 @@ func Open(settings ...string) (*Server, error) {
 	return server, nil
 }
 
+// run starts a server and returns when it accepts requests, or with an error after a minute.
 func run(database string, log *Log, settings []string) (*Server, error) {
-	environ := []string{"LOCKBOX_DATABASE_URL=" + database, "LOCKBOX_SECRET_KEY=" + Secret,
+	environ := []string{
+		"LOCKBOX_DATABASE_URL=" + database,
+		"LOCKBOX_SECRET_KEY=" + Secret,
 		"LOCKBOX_HTTP_ADDR=127.0.0.1:0",
-		"LOCKBOX_LOG_LEVEL=debug", "LOCKBOX_KDF_MEMORY_KIB=64", "LOCKBOX_KDF_TIME=1",
-		// Tests of other things guess and mistype freely; those of throttling set it anew.
-		"LOCKBOX_THROTTLE_FREE_ATTEMPTS=100000"}
+		"LOCKBOX_LOG_LEVEL=debug",
+		"LOCKBOX_KDF_MEMORY_KIB=64",
+		"LOCKBOX_KDF_TIME=1",
+		// Tests of the rate limits override this setting.
+		"LOCKBOX_THROTTLE_FREE_ATTEMPTS=100000",
+	}
 	for _, setting := range settings {
 		environ = append(environ, "LOCKBOX_"+setting)
 	}
 	config, unknown, err := boot.ReadEnvironment(environ)
-	if err != nil || len(unknown) > 0 {
-		return nil, fmt.Errorf("settings: %w, unknown: %v", err, unknown)
+	if err != nil {
+		return nil, err
+	}
+	if len(unknown) > 0 {
+		return nil, fmt.Errorf("unknown settings: %v", unknown)
 	}
 	app, err := boot.New(config, slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})))
 	if err != nil {

@@ -1,9 +1,9 @@
 // Package pgtest gives each test a PostgreSQL database of its own.
 //
-// The server is the one that LOCKBOX_TEST_DATABASE_URL names, else one started from the machine's own binaries for
-// the life of the test's process, else a container where Docker answers. A test never skips for want of one: it fails
-// and says what is missing. `go run ./tests/pgtest/share -- go test ./...` starts one server for a run over many
-// packages.
+// It uses the server at LOCKBOX_TEST_DATABASE_URL if that is set. Otherwise it starts one from the installed binaries,
+// or in a Docker container, that runs as long as the test's process. If none of these is available, tests fail and
+// report what is missing; they are never skipped. `go run ./tests/pgtest/share -- go test ./...` starts one server for
+// all packages of a run.
 package pgtest
 
 import (
@@ -21,26 +21,28 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// patience is for a single statement that makes or drops a database on a machine that is busy with tests.
+// patience bounds one statement that creates or drops a database while other tests load the machine.
 const patience = time.Minute
 
-// New returns the URL of a new database with the newest schema. The test's end drops it, whoever is still connected.
+// New returns the URL of a new database with the newest schema. The database is dropped when the test ends, even if
+// connections to it are still open.
 func New(t testing.TB) string {
 	t.Helper()
 	admin := server(t)
 	template, err := sharedTemplate()
-	require.NoError(t, err, "make the template of the test databases")
+	require.NoError(t, err, "create the template database")
 	return create(t, admin, "TEMPLATE "+pgx.Identifier{template}.Sanitize())
 }
 
-// Empty is New without a schema.
+// Empty is New without the schema.
 func Empty(t testing.TB) string {
 	t.Helper()
-	// template0 is what nobody can have added anything to.
+	// Unlike template1, template0 cannot have been modified.
 	return create(t, server(t), "TEMPLATE template0")
 }
 
-// sharedServer ends with the process, however that ends: tests have no common last moment to stop it in.
+// sharedServer finds or starts the server once per process. A server that it starts ends with the process, however the
+// process ends, because tests have no common cleanup hook.
 var sharedServer = sync.OnceValues(func() (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
@@ -61,9 +63,8 @@ var sharedTemplate = sync.OnceValues(func() (string, error) {
 	return template(ctx, admin)
 })
 
-// sharedStrategy is the option of CREATE DATABASE that suits the server. Copying files takes less time than writing
-// them to the log, but for two checkpoints, which are cheap only where nothing is flushed to disk. PostgreSQL 14 has no
-// such option and copies files.
+// sharedStrategy returns the STRATEGY option for CREATE DATABASE. file_copy is the faster strategy if fsync is off,
+// because its two checkpoints then write nothing to disk. PostgreSQL 14 has no such option and always copies files.
 var sharedStrategy = sync.OnceValues(func() (option string, err error) {
 	admin, err := sharedServer()
 	if err != nil {
@@ -84,7 +85,7 @@ var sharedStrategy = sync.OnceValues(func() (option string, err error) {
 func server(t testing.TB) string {
 	t.Helper()
 	admin, err := sharedServer()
-	require.NoError(t, err, "the tests need a PostgreSQL server")
+	require.NoError(t, err, "find or start a PostgreSQL server for the tests")
 	return admin
 }
 
@@ -98,20 +99,20 @@ func create(t testing.TB, admin, from string) string {
 	require.NoError(t, administer(admin, "CREATE DATABASE "+name+" "+from+strategy))
 	t.Cleanup(func() {
 		if err := administer(admin, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)"); err != nil {
-			t.Errorf("drop the test's database: %v", err)
+			t.Errorf("drop the test database: %v", err)
 		}
 	})
 	return own
 }
 
-// admins are the connections over which databases are made and dropped, by the server's URL: a backend's start costs as
-// much as the statement, and a pool's goroutines would outlive the test.
+// admins holds one connection per server URL for creating and dropping databases. Starting a backend for each statement
+// would double its cost, and the goroutines of a pool would outlive the test and fail leak checks.
 var admins = struct {
 	sync.Mutex
 	byURL map[string]*pgx.Conn
 }{byURL: make(map[string]*pgx.Conn)}
 
-// administer runs one statement, and connects anew for the next one if it fails.
+// administer runs a statement on the server. After an error it discards the connection, so the next call reconnects.
 func administer(admin, statement string) error {
 	admins.Lock()
 	defer admins.Unlock()
@@ -133,7 +134,8 @@ func administer(admin, statement string) error {
 	return err
 }
 
-// withDatabase is the URL of another database on the same server.
+// withDatabase returns the URL of another database on the same server. Its error does not contain the URL, which may
+// hold a password.
 func withDatabase(server, name string) (string, error) {
 	u, err := url.Parse(server)
 	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
@@ -145,11 +147,11 @@ func withDatabase(server, name string) (string, error) {
 
 func randomHex() string {
 	random := make([]byte, 8)
-	_, _ = rand.Read(random) // it never fails
+	_, _ = rand.Read(random) // never returns an error
 	return hex.EncodeToString(random)
 }
 
-// Open is Empty for who has no testing.TB, such as the examples of a package: drop is to be called in the end.
+// Open is Empty without a testing.TB, for examples and TestMain. The caller must call drop.
 func Open() (database string, drop func() error, err error) {
 	admin, err := sharedServer()
 	if err != nil {
@@ -165,7 +167,7 @@ func Open() (database string, drop func() error, err error) {
 	return database, func() error { return administer(admin, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") }, nil
 }
 
-// Number returns what a query counts in a database.
+// Number returns the integer that a query selects, such as a count.
 func Number(t testing.TB, database, sql string) (number int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

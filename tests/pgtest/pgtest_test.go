@@ -24,7 +24,7 @@ func number(t *testing.T, url, sql string, args ...any) int {
 
 const countDatabases = "SELECT count(*) FROM pg_database WHERE datname LIKE $1"
 
-func TestEachTestHasADatabaseOfItsOwn(t *testing.T) {
+func TestEachTestHasItsOwnDatabase(t *testing.T) {
 	t.Parallel()
 	one, two, empty := New(t), New(t), Empty(t)
 	const tables = "SELECT count(*) FROM pg_class WHERE relname = 'entries'"
@@ -38,7 +38,7 @@ func TestEachTestHasADatabaseOfItsOwn(t *testing.T) {
 	require.Equal(t, 0, number(t, two, "SELECT count(*) FROM system"))
 }
 
-func TestTheDatabaseGoesWithItsTestWhoeverIsConnected(t *testing.T) {
+func TestDatabaseIsDroppedWithOpenConnections(t *testing.T) {
 	t.Parallel()
 	var name string
 	var connected *pgx.Conn
@@ -52,7 +52,7 @@ func TestTheDatabaseGoesWithItsTestWhoeverIsConnected(t *testing.T) {
 	require.Equal(t, 0, number(t, server(t), countDatabases, name))
 }
 
-func TestManyAtOnceAgreeOnOneTemplate(t *testing.T) {
+func TestConcurrentTemplates(t *testing.T) {
 	t.Parallel()
 	name := "lockbox_template_test_" + randomHex()
 	t.Cleanup(func() { require.NoError(t, administer(server(t), "DROP DATABASE "+name)) })
@@ -66,12 +66,12 @@ func TestManyAtOnceAgreeOnOneTemplate(t *testing.T) {
 	}
 	require.NoError(t, group.Wait())
 	require.Equal(t, 1, number(t, admin, countDatabases, name))
-	// The group's own drafts: other test binaries on the same server may have theirs.
+	// Other test binaries on the same server may have drafts at this moment.
 	require.Eventually(t, func() bool { return number(t, admin, countDatabases, "lockbox_draft_%") == 0 },
 		30*time.Second, 100*time.Millisecond)
 }
 
-func TestOnlyAURLCanNameTheServer(t *testing.T) {
+func TestServerMustBeAURL(t *testing.T) {
 	t.Parallel()
 	for _, bad := range []string{"host=localhost dbname=x", "mysql://h/x", "postgres://u:p%zz@h/x"} {
 		_, err := withDatabase(bad, "x")

@@ -1,25 +1,26 @@
 package pgtest
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-
-	"github.com/testcontainers/testcontainers-go"
-	container "github.com/testcontainers/testcontainers-go/modules/postgres"
+	"os/exec"
+	"strings"
 
 	"github.com/lockbox-go/lockbox/adapters/localpg"
+	"github.com/lockbox-go/lockbox/tests/memory"
 )
 
-// Variable names the server of the tests: a URL of a role that may create databases.
+// Variable is the environment variable with the URL of the test server. Its role needs the right to create databases.
 const Variable = "LOCKBOX_TEST_DATABASE_URL"
 
-// image is the newest PostgreSQL that Lockbox supports.
-const image = "postgres:18-alpine"
+const module = "github.com/lockbox-go/lockbox"
 
-// serverSettings are for many small databases that each live for seconds and are never recovered. With a small buffer
-// pool, the checkpoints of CREATE DATABASE and DROP DATABASE have little to scan.
+// serverSettings suit many small databases that live for seconds and need no recovery. shared_buffers is small because
+// CREATE DATABASE and DROP DATABASE scan the whole buffer pool.
 var serverSettings = map[string]string{
 	"autovacuum":         "off",
 	"checkpoint_timeout": "1h",
@@ -31,22 +32,21 @@ var serverSettings = map[string]string{
 	"wal_level":          "minimal",
 }
 
-// Server is a PostgreSQL for tests.
+// Server is a PostgreSQL server for tests.
 type Server struct {
-	// URL is of a database from which others can be created.
+	// URL is the URL of a maintenance database, from which others can be created.
 	URL string
-	// Stop ends the server if Provide started it.
+	// Stop stops the server if Provide started it.
 	Stop func() error
 }
 
-// Provide finds or starts a server, in the order that the package's comment gives. A server from the machine's
-// binaries ends with this process even if Stop is never called; so does a container, unless the reaper of
-// testcontainers is turned off.
+// Provide finds or starts a server, in the order of the package comment. A server that it started ends with this
+// process even if Stop is never called.
 func Provide(ctx context.Context) (*Server, error) {
 	if given := os.Getenv(Variable); given != "" {
 		return &Server{URL: given, Stop: func() error { return nil }}, nil
 	}
-	local, err := localpg.Start(ctx, localpg.Config{TempParent: memoryFolder(), Settings: serverSettings})
+	local, err := localpg.Start(ctx, localpg.Config{TempParent: memory.Folder(), Settings: serverSettings})
 	if err == nil {
 		return &Server{URL: local.URL("postgres"), Stop: local.Stop}, nil
 	}
@@ -55,27 +55,36 @@ func Provide(ctx context.Context) (*Server, error) {
 	}
 	contained, dockerErr := startContainer(ctx)
 	if dockerErr != nil {
-		return nil, fmt.Errorf("set %s, or: %w; Docker, the last resort, failed too: %w", Variable, err, dockerErr)
+		return nil, fmt.Errorf("%w; or set %s; starting a container failed too: %w", err, Variable, dockerErr)
 	}
 	return contained, nil
 }
 
-func startContainer(ctx context.Context) (server *Server, err error) {
-	defer func() {
-		// testcontainers panics where it finds no Docker.
-		if reason := recover(); reason != nil {
-			server, err = nil, fmt.Errorf("%v", reason)
-		}
-	}()
-	running, err := container.Run(ctx, image, container.BasicWaitStrategies(), testcontainers.WithCmdArgs(
-		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c", "max_connections=400"))
-	stop := func() error { return testcontainers.TerminateContainer(running) }
+// startContainer runs tests/pgtest/container, which removes the container when its standard input ends, at the latest
+// when this process exits. It is a separate program so that no test binary contains a Docker client.
+func startContainer(ctx context.Context) (*Server, error) {
+	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
 	if err != nil {
-		return nil, errors.Join(err, stop())
+		return nil, err
 	}
-	address, err := running.ConnectionString(ctx, "sslmode=disable")
+	var stderr bytes.Buffer
+	command := exec.Command("go", "run", "-tags", "container", "./tests/pgtest/container")
+	command.Dir, command.Stderr = strings.TrimSpace(string(root)), &stderr
+	stdin, err := command.StdinPipe()
 	if err != nil {
-		return nil, errors.Join(err, stop())
+		return nil, err
 	}
-	return &Server{URL: address, Stop: stop}, nil
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := command.Start(); err != nil {
+		return nil, err
+	}
+	address, err := bufio.NewReader(stdout).ReadString('\n')
+	stop := func() error { return errors.Join(stdin.Close(), command.Wait()) }
+	if err != nil {
+		return nil, errors.Join(err, stop(), errors.New(strings.TrimSpace(stderr.String())))
+	}
+	return &Server{URL: strings.TrimSpace(address), Stop: stop}, nil
 }

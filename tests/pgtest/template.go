@@ -15,9 +15,8 @@ import (
 	"github.com/lockbox-go/lockbox/migrations"
 )
 
-// template returns the name of a database with the newest schema, making it if it is not there. Test binaries run at
-// once and may all find it missing: each makes one under a name of its own, and the first to rename it wins. The name
-// follows the migrations, so that a server that outlives the run never serves an old schema.
+// template returns the name of the template database, and creates it if it does not exist. Its name contains a digest
+// of the migrations, so a server that outlives the run never provides an outdated schema.
 func template(ctx context.Context, admin string) (string, error) {
 	digest, err := digestOf(migrations.Files)
 	if err != nil {
@@ -26,15 +25,17 @@ func template(ctx context.Context, admin string) (string, error) {
 	return makeTemplate(ctx, admin, "lockbox_template_"+digest)
 }
 
+// makeTemplate creates a template database unless it exists. Several test binaries may do so concurrently: each
+// creates a draft under a random name, and the first one to rename its draft wins.
 func makeTemplate(ctx context.Context, admin, name string) (string, error) {
 	conn, err := pgx.Connect(ctx, admin)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
-	var made bool
+	var found bool
 	const exists = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)"
-	if err := conn.QueryRow(ctx, exists, name).Scan(&made); err != nil || made {
+	if err := conn.QueryRow(ctx, exists, name).Scan(&found); err != nil || found {
 		return name, err
 	}
 	draft := "lockbox_draft_" + randomHex()
@@ -43,11 +44,12 @@ func makeTemplate(ctx context.Context, admin, name string) (string, error) {
 	}
 	err = fill(ctx, admin, draft)
 	if err == nil {
-		// The first connection after a migration caches the catalogs in a file, which copies inherit.
+		// The first connection after a migration writes the catalog cache file pg_internal.init. File copies of the
+		// template contain it, which saves their first connection that work.
 		err = connectOnce(ctx, admin, draft)
 	}
 	if err == nil {
-		// A template that anybody is connected to cannot be copied.
+		// PostgreSQL refuses to copy a database while a session is connected to it.
 		_, err = conn.Exec(ctx, "ALTER DATABASE "+draft+" WITH ALLOW_CONNECTIONS false")
 	}
 	if err == nil {
@@ -65,6 +67,7 @@ func makeTemplate(ctx context.Context, admin, name string) (string, error) {
 	return "", errors.Join(err, dropped)
 }
 
+// fill migrates a database to the newest schema.
 func fill(ctx context.Context, admin, name string) error {
 	own, err := withDatabase(admin, name)
 	if err != nil {
@@ -77,6 +80,7 @@ func fill(ctx context.Context, admin, name string) error {
 	return migrator.Up(ctx)
 }
 
+// connectOnce opens and closes a connection to a database.
 func connectOnce(ctx context.Context, admin, name string) error {
 	own, err := withDatabase(admin, name)
 	if err != nil {
@@ -89,6 +93,7 @@ func connectOnce(ctx context.Context, admin, name string) error {
 	return conn.Close(ctx)
 }
 
+// digestOf returns a short digest of the paths and contents of files.
 func digestOf(files fs.FS) (string, error) {
 	digest := sha256.New()
 	err := fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {

@@ -1,5 +1,5 @@
-// Package provide runs scripts/provide on a machine on which everything is missing, with package managers that only
-// write down what they were told.
+// Package provide tests scripts/provide in an environment without any of the parts. Its fake package managers log their
+// arguments.
 package provide
 
 import (
@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// installer stands in for a package manager: it writes its words down, and then there is a program of each part's name.
+// installer is a fake package manager. It logs its arguments and creates an empty program for each part.
 const installer = `#!/bin/sh
 echo "$(basename "$0") $*" >>"$LOG"
 for program in gcc git curl jq oathtool python3 node mcs mono dockerd chromium; do
@@ -23,7 +23,7 @@ done
 mkdir -p "$BIN/../lib/mono" && : >"$BIN/../lib/mono/System.Net.Http.dll"
 `
 
-// machine is a folder of programs with a package manager, or without one.
+// machine is a directory of programs, with or without a package manager. It is the only directory in PATH.
 type machine struct {
 	t   *testing.T
 	bin string
@@ -33,8 +33,9 @@ func newMachine(t *testing.T, manager string) machine {
 	t.Helper()
 	m := machine{t, filepath.Join(t.TempDir(), "bin")}
 	require.NoError(t, os.Mkdir(m.bin, 0o700))
-	for _, name := range []string{"sh", "id", "env", "mktemp", "rm", "cat", "mkdir", "chmod", "basename", "dirname",
-		"find", "sed", "true"} {
+	for _, name := range []string{
+		"sh", "id", "env", "mktemp", "rm", "cat", "mkdir", "chmod", "basename", "dirname", "find", "sed", "true",
+	} {
 		path, err := exec.LookPath(name)
 		require.NoError(t, err)
 		require.NoError(t, os.Symlink(path, filepath.Join(m.bin, name)))
@@ -48,15 +49,16 @@ func newMachine(t *testing.T, manager string) machine {
 
 func (m machine) write(name, text string) {
 	m.t.Helper()
-	// sh writes it: a file that this process had open for writing while another test forked could not be run.
-	command := exec.CommandContext(m.t.Context(), "/bin/sh", "-c", `cat >"$1" && chmod 700 "$1"`, "sh",
-		filepath.Join(m.bin, name))
+	// A shell writes the file. If this process had it open for writing while a parallel test forked, the child would
+	// inherit the descriptor and running the file would fail with ETXTBSY.
+	const script = `cat >"$1" && chmod 700 "$1"`
+	command := exec.CommandContext(m.t.Context(), "/bin/sh", "-c", script, "sh", filepath.Join(m.bin, name))
 	command.Stdin = strings.NewReader(text)
 	require.NoError(m.t, command.Run())
 }
 
-// provide returns what was said, what the package manager was told, and whether it went well.
-func (m machine) provide(parts ...string) (said, told string, err error) {
+// provide runs the script. It returns the output, the log of the package manager, and an error if the script failed.
+func (m machine) provide(parts ...string) (output, calls string, err error) {
 	m.t.Helper()
 	log := filepath.Join(m.bin, "..", "log")
 	script, absErr := filepath.Abs("../../scripts/provide")
@@ -68,41 +70,44 @@ func (m machine) provide(parts ...string) (said, told string, err error) {
 	return string(out), string(content), err
 }
 
-// parts are all but postgres, which is found outside PATH, and whose installation changes a file of the system; and but
-// docker, which is found in /usr/sbin.
+// parts leaves out postgres, because the script finds it outside PATH and its installation changes a system file, and
+// docker, because the script finds it in /usr/sbin.
 var parts = []string{"gcc", "git", "curl", "jq", "oathtool", "python3", "node", "mono"}
 
-func TestWhatIsMissingIsInstalled(t *testing.T) {
+func TestMissingPartsAreInstalled(t *testing.T) {
 	t.Parallel()
 	for _, part := range parts {
 		m := newMachine(t, "apt-get")
-		said, told, err := m.provide(part)
-		require.NoError(t, err, "%s: %s", part, said)
-		assert.Contains(t, told, "apt-get install -y --no-install-recommends", part)
-		said, again, err := m.provide(part)
+		output, calls, err := m.provide(part)
+		require.NoError(t, err, "%s: %s", part, output)
+		assert.Contains(t, calls, "apt-get install -y --no-install-recommends", part)
+		output, again, err := m.provide(part)
 		require.NoError(t, err, part)
-		assert.Empty(t, said, "%s is there: nothing to say", part)
-		assert.Equal(t, told, again, "%s is there: nothing to install", part)
+		assert.Empty(t, output, "%s is installed: no output", part)
+		assert.Equal(t, calls, again, "%s is installed: no second installation", part)
 	}
 }
 
 func TestOtherPackageManagers(t *testing.T) {
 	t.Parallel()
-	for manager, want := range map[string]string{"dnf": "dnf install -y jq\n", "apk": "apk add jq\n",
-		"pacman": "pacman -Sy --needed --noconfirm jq\n"} {
-		said, told, err := newMachine(t, manager).provide("jq")
-		require.NoError(t, err, said)
-		assert.Equal(t, want, told)
+	for manager, want := range map[string]string{
+		"dnf":    "dnf install -y jq\n",
+		"apk":    "apk add jq\n",
+		"pacman": "pacman -Sy --needed --noconfirm jq\n",
+	} {
+		output, calls, err := newMachine(t, manager).provide("jq")
+		require.NoError(t, err, output)
+		assert.Equal(t, want, calls)
 	}
 }
 
-func TestItSaysWhatToDo(t *testing.T) {
+func TestInstructions(t *testing.T) {
 	t.Parallel()
-	said, _, err := newMachine(t, "").provide("jq")
+	output, _, err := newMachine(t, "").provide("jq")
 	require.Error(t, err)
-	assert.Equal(t, "provide: jq is missing: install it with your system's package manager\n", said)
+	assert.Equal(t, "provide: jq is missing: install it with your system's package manager\n", output)
 
-	said, _, err = newMachine(t, "apt-get").provide("nonsense")
+	output, _, err = newMachine(t, "apt-get").provide("nonsense")
 	require.Error(t, err)
-	assert.Contains(t, said, "there is no part named nonsense")
+	assert.Contains(t, output, "there is no part named nonsense")
 }

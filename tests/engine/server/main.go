@@ -1,7 +1,7 @@
 //go:build linux
 
-// Command server is all that the image of the tests' droplets holds. It answers on port 22, over HTTP, with what it finds
-// in its container; and it ends when it is asked to, unless its image says that it shall not.
+// Command server is the only program in the droplet images of the tests. It serves HTTP on port 22 and reports what it
+// finds in its container. It stops on SIGTERM unless its first argument is "stubborn".
 package main
 
 import (
@@ -16,14 +16,14 @@ import (
 	"time"
 )
 
-// Found is what a droplet sees of itself.
+// Found is the response body: what a droplet sees of its container.
 type Found struct {
 	Hostname       string
 	Environ        []string
 	AuthorizedKeys string
-	// Modes are of the folders and the file that sshd is particular about.
+	// Modes are the modes of the directories and the file whose permissions sshd checks, by path.
 	Modes  map[string]string
-	Status string // of the process, as the kernel tells it
+	Status string // the content of /proc/self/status
 	Mounts string
 }
 

@@ -1,4 +1,5 @@
-// Command serve runs live's server for the tests of another module: it prints its URL, and ends with its standard input.
+// Command serve runs a test server for the tests of another module. It prints the server's URL and stops at the end of
+// its standard input.
 package main
 
 import (

@@ -1,8 +1,9 @@
-// Command share runs a command with one PostgreSQL server for all the tests in it:
+// Command share runs a command with one PostgreSQL server for all its test binaries:
 //
 //	go run ./tests/pgtest/share -- go test ./...
 //
-// Test binaries would otherwise start one each. A server that LOCKBOX_TEST_DATABASE_URL names already is passed on.
+// Without it, each test binary starts its own server. If LOCKBOX_TEST_DATABASE_URL is set, share starts no server. The
+// exit code is that of the command, 128 plus the signal number if a signal killed it, or 125 if share itself failed.
 package main
 
 import (
@@ -17,7 +18,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// failed is the exit code for failures of share's own, apart from those of most commands.
+// failed is the exit code for errors of share itself. Few commands use it.
 const failed = 125
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -45,7 +46,7 @@ func run(args []string) int {
 	return code
 }
 
-// runWith runs the command to its end, handing signals on, and returns its exit code.
+// runWith runs the command, forwards signals to it, and returns its exit code.
 func runWith(url string, args []string, signals <-chan os.Signal) (int, error) {
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), pgtest.Variable+"="+url)
@@ -54,9 +55,9 @@ func runWith(url string, args []string, signals <-chan os.Signal) (int, error) {
 		return failed, err
 	}
 	ended := make(chan struct{})
-	handedOn := make(chan struct{})
+	forwarded := make(chan struct{})
 	go func() {
-		defer close(handedOn)
+		defer close(forwarded)
 		for {
 			select {
 			case received := <-signals:
@@ -68,7 +69,7 @@ func runWith(url string, args []string, signals <-chan os.Signal) (int, error) {
 	}()
 	err := cmd.Wait()
 	close(ended)
-	<-handedOn
+	<-forwarded
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 			return 128 + int(status.Signal()), nil // as a shell reports it

@@ -15,7 +15,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// asShare turns the test's binary into the command, so that it can be run as a process of its own.
+// asShare is the environment variable that makes the test binary behave as share, so that tests can run it as a
+// process.
 const asShare = "LOCKBOX_TEST_AS_SHARE"
 
 func TestMain(m *testing.M) {
@@ -40,21 +41,21 @@ func exitCode(t *testing.T, err error) int {
 	return exit.ExitCode()
 }
 
-func TestAServerForTheCommandAndItsExitCode(t *testing.T) {
+func TestServerAndExitCode(t *testing.T) {
 	t.Parallel()
 	out, err := share(t, "", "--", "sh", "-c", "echo $"+pgtest.Variable+"; exit 7").Output()
 	require.Equal(t, 7, exitCode(t, err))
 	require.True(t, strings.HasPrefix(string(out), "postgres://"), "%s", out)
 }
 
-func TestAServerThatIsGivenIsPassedOn(t *testing.T) {
+func TestConfiguredServer(t *testing.T) {
 	t.Parallel()
 	out, err := share(t, "postgres://elsewhere/x", "sh", "-c", "echo $"+pgtest.Variable).Output()
 	require.NoError(t, err)
 	require.Equal(t, "postgres://elsewhere/x\n", string(out))
 }
 
-func TestWhatCannotRun(t *testing.T) {
+func TestCommandThatCannotRun(t *testing.T) {
 	t.Parallel()
 	_, err := share(t, "").Output()
 	require.Equal(t, failed, exitCode(t, err))
@@ -62,7 +63,7 @@ func TestWhatCannotRun(t *testing.T) {
 	require.Equal(t, failed, exitCode(t, err))
 }
 
-func TestSignalsReachTheCommand(t *testing.T) {
+func TestSignalsAreForwarded(t *testing.T) {
 	t.Parallel()
 	cmd := share(t, "postgres://elsewhere/x", "--", "sh", "-c",
 		`trap 'exit 9' TERM; echo up; while :; do sleep 0.1; done`)

@@ -1,0 +1,20 @@
+package memory
+
+import "golang.org/x/sys/unix"
+
+// minFree is the free space, in bytes, that a test run may need: about 8 MiB for each database that exists at the same
+// time, and the write-ahead log.
+const minFree = 1 << 30
+
+// Folder returns /dev/shm, or "" if that is not a tmpfs, is not writable, or has less than 1 GiB free.
+func Folder() string {
+	const dir = "/dev/shm"
+	var stat unix.Statfs_t
+	if err := unix.Statfs(dir, &stat); err != nil || stat.Type != unix.TMPFS_MAGIC {
+		return ""
+	}
+	if stat.Bavail*uint64(stat.Bsize) < minFree || unix.Access(dir, unix.W_OK) != nil {
+		return ""
+	}
+	return dir
+}

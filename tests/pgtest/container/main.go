@@ -1,0 +1,60 @@
+//go:build container
+
+// Command container runs PostgreSQL in a Docker container for tests. It prints the URL and removes the container at the
+// end of its standard input. If the command is killed, the reaper of testcontainers removes the container.
+//
+// The build tag keeps `go test ./...`, which also compiles packages without tests, from compiling a Docker client.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/modules/postgres"
+)
+
+// image is the newest supported PostgreSQL version.
+const image = "postgres:18-alpine"
+
+func main() {
+	// An interrupt at the terminal reaches this process too, but the tests need the container until they have stopped.
+	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	if err := hold(context.Background()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// hold runs the container until the end of standard input.
+func hold(ctx context.Context) (err error) {
+	running, err := run(ctx)
+	defer func() { err = errors.Join(err, testcontainers.TerminateContainer(running)) }()
+	if err != nil {
+		return err
+	}
+	address, err := running.ConnectionString(ctx, "sslmode=disable")
+	if err != nil {
+		return err
+	}
+	fmt.Println(address)
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return err
+}
+
+// run starts the container and waits until it accepts connections.
+func run(ctx context.Context) (running *postgres.PostgresContainer, err error) {
+	defer func() {
+		// testcontainers panics if it finds no Docker.
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("%v", reason)
+		}
+	}()
+	return postgres.Run(ctx, image, postgres.BasicWaitStrategies(), testcontainers.WithCmdArgs(
+		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "synchronous_commit=off", "-c", "max_connections=400"))
+}
