@@ -56,8 +56,8 @@ func (e *Error) withOutcome(unknown bool) *Error {
 }
 
 // retryDelay decides whether to retry after a failed attempt, and how long to wait before. The wait doubles with each
-// attempt; the actual wait is random, between half of it and the whole. A Retry-After over Config.MaxRetryWait, or a wait
-// that would end after the deadline of ctx, means no retry: the caller gets the server's error at once.
+// attempt; the actual wait is random, between half of it and the whole. A Retry-After over Config.MaxRetryWait, or a
+// wait that would end after the deadline of ctx, means no retry: the caller gets the server's error at once.
 func (c *Client) retryDelay(ctx context.Context, p *preparedCall, failure *Error, attempt int) (time.Duration, bool) {
 	if p.noRetry || !failure.retryable || attempt >= c.config.MaxAttempts || ctx.Err() != nil ||
 		failure.mayHaveRun && !p.idempotent {

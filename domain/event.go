@@ -65,7 +65,8 @@ func ParseAction(text string) (Action, error) {
 			return action, nil
 		}
 	}
-	return Action{}, InvalidField("action", "unknown_action", "action must be the name of an action, such as entry.read")
+	return Action{}, InvalidField("action", "unknown_action",
+		"action must be the name of an action, such as entry.read")
 }
 
 // Outcome is the result of an action. The set is closed, and the names are stored.

@@ -20,9 +20,10 @@ var (
 	accountsHostRefused   = AccountsError{900, http.StatusBadRequest, "the droplet host's reason"}
 	accountsIncomplete    = AccountsError{901, http.StatusBadRequest,
 		`The request body must contain "code" and "username"`}
-	accountsCodeInvalid     = AccountsError{902, http.StatusBadRequest, "TOTP code invalid"}
-	accountsUserNotFound    = AccountsError{903, http.StatusBadRequest, "User not found"}
-	accountsRevokeOthers    = AccountsError{904, http.StatusUnauthorized, "Only system owner can revoke access for others"}
+	accountsCodeInvalid  = AccountsError{902, http.StatusBadRequest, "TOTP code invalid"}
+	accountsUserNotFound = AccountsError{903, http.StatusBadRequest, "User not found"}
+	accountsRevokeOthers = AccountsError{904, http.StatusUnauthorized,
+		"Only system owner can revoke access for others"}
 	accountsUnknownGroup    = AccountsError{905, http.StatusBadRequest, "The group is unknown"}
 	accountsSecondOwner     = AccountsError{906, http.StatusForbidden, "The system cannot have multiple owners"}
 	accountsTokenNotFound   = AccountsError{908, http.StatusUnauthorized, "Access token not found"}

@@ -14,8 +14,8 @@ const (
 	headerIfNoneMatch = "If-None-Match"
 )
 
-// encryptionKey removes the encryption key from the request and parses it. A missing or damaged key is no error here: it
-// becomes an unusable key, because the use case authorises the caller first. The caller clears the key.
+// encryptionKey removes the encryption key from the request and parses it. A missing or damaged key is no error here:
+// it becomes an unusable key, because the use case authorises the caller first. The caller clears the key.
 func (r *request) encryptionKey() (domain.EncryptionKey, error) {
 	text, err := r.takeHeader(headerEncryptionKey)
 	if err != nil {

@@ -169,7 +169,8 @@ func TestTerminalText(t *testing.T) {
 		wide := utf8.RuneCountInString(bare[0])
 		require.Len(t, bare, (wide+1)/2)
 		for i, line := range bare {
-			require.True(t, strings.HasPrefix(line, "████") && strings.HasSuffix(line, "████"), "quiet zone at the sides")
+			require.True(t, strings.HasPrefix(line, "████") && strings.HasSuffix(line, "████"),
+				"quiet zone at the sides")
 			if i < 2 || i >= len(bare)-2 {
 				require.Equal(t, strings.Repeat("█", wide), line, "quiet zone above and below")
 			}

@@ -20,9 +20,9 @@ import (
 //
 //	header60  = format u8 = 1 | suite u8 = 1 | kdf u8 | m u32 (KiB) | t u32 | p u8 | boxsalt16 | salt32
 //	ikm32     = kdf 0: the 32 bytes of a generated key; m, t, p and boxsalt16 are zeros then
-//	            kdf 1: Argon2id version 0x13 (RFC 9106) of the passphrase's bytes with salt boxsalt16, memory m, passes
-//	            t, lanes p, no secret and no associated data; 8p ≤ m, 1 ≤ t ≤ 16, 1 ≤ p ≤ 4, and m has a limit that
-//	            is set (at most 256 MiB as shipped)
+//	            kdf 1: Argon2id version 0x13 (RFC 9106) of the passphrase's bytes with salt boxsalt16, memory m,
+//	            passes t, lanes p, no secret and no associated data; 8p ≤ m, 1 ≤ t ≤ 16, 1 ≤ p ≤ 4, and m is at most
+//	            the configured limit (256 MiB as shipped)
 //	prk32     = HKDF-Extract-SHA256(salt = salt32, ikm32)                                      (RFC 5869)
 //	kek32     = HKDF-Expand-SHA256(prk32, "lockbox/v1/kek", 32)
 //	commit32  = HKDF-Expand-SHA256(prk32, "lockbox/v1/commit", 32)

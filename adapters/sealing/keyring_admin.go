@@ -50,7 +50,8 @@ func (k *Keyring) wrongSecret(opened []*openKey, failed []ports.ServerKey) error
 		why = "neither " + secretSetting + " nor " + previousSetting +
 			" unwraps these keys, or their rows are damaged"
 	default:
-		why = secretSetting + " does not unwrap these keys, or their rows are damaged; during a change of the secret, " +
+		why = secretSetting +
+			" does not unwrap these keys, or their rows are damaged; during a change of the secret, " +
 			"set " + previousSetting + " to the previous one"
 	}
 	return fmt.Errorf("%w: %s: %s", ErrWrongSecret, list, why)

@@ -15,8 +15,8 @@ import (
 )
 
 // Config has the settings of the program. ReadEnvironment makes it. Each setting is an environment variable: LOCKBOX_
-// and the name in the tag env. It can be read from a file instead, which LOCKBOX_…_FILE names. settingDocs describes the
-// settings.
+// and the name in the tag env. It can be read from a file instead, which LOCKBOX_…_FILE names. settingDocs describes
+// the settings.
 //
 // A setting has the type that the program works with. It is parsed once, when it is read; see setting_types.go.
 type Config struct {

@@ -23,8 +23,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// databasePatience is how long the program waits for a database that does not answer yet. After a reboot, PostgreSQL may
-// start later than Lockbox.
+// databasePatience is how long the program waits for a database that does not answer yet. After a reboot, PostgreSQL
+// may start later than Lockbox.
 const databasePatience = 30 * time.Second
 
 // core is what the server and the operator's commands share: the database with an upgraded schema, and the key ring.
@@ -154,7 +154,8 @@ func openKeyring(ctx context.Context, c *core) (*sealing.Keyring, error) {
 	})
 }
 
-// params are the Argon2id parameters of new password hashes and of entries under passphrases. Stored values keep theirs.
+// params are the Argon2id parameters of new password hashes and of entries under passphrases. Stored values keep
+// theirs.
 func (c *core) params() ports.Argon2Params {
 	// One thread: with several, a derivation would take cores away from other requests.
 	return ports.Argon2Params{MemoryKiB: c.config.KDFMemoryKiB, Time: c.config.KDFTime, Threads: 1}

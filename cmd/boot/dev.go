@@ -30,8 +30,8 @@ type Dev struct {
 	URL string
 }
 
-// NewDev starts a private PostgreSQL in dir, creates a secret there if it is missing, and takes port 5000 on loopback or
-// the next free one. The other settings come from config. The caller calls Run and then Close.
+// NewDev starts a private PostgreSQL in dir, creates a secret there if it is missing, and takes port 5000 on loopback
+// or the next free one. The other settings come from config. The caller calls Run and then Close.
 func NewDev(ctx context.Context, config Config, log *slog.Logger, dir string) (*Dev, error) {
 	// As root, PostgreSQL runs as another user, who must be able to pass through the folder. Its secret contents have
 	// their own permissions.

@@ -65,8 +65,9 @@ func (c *Config) dockerTLS() (*tls.Config, error) {
 	}
 	own, err := tls.X509KeyPair([]byte(c.DockerTLSCert), c.DockerTLSKey.Bytes())
 	if err != nil {
-		return nil, mistake("DOCKER_TLS_CA", "is set, but LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY are not a "+
-			"certificate and its key in PEM format: "+err.Error())
+		return nil, mistake("DOCKER_TLS_CA",
+			"is set, but LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY are not a "+
+				"certificate and its key in PEM format: "+err.Error())
 	}
 	return &tls.Config{
 		RootCAs:      trusted,

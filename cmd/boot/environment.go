@@ -18,9 +18,9 @@ const (
 	fileSuffix = "_FILE"
 )
 
-// ReadEnvironment parses the settings out of variables of the form NAME=value. It returns every mistake at once, joined;
-// Config.Validate finds those that remain. Unknown lists variables that look like settings but are not, in alphabetical
-// order.
+// ReadEnvironment parses the settings out of variables of the form NAME=value. It returns every mistake at once,
+// joined; Config.Validate finds those that remain. Unknown lists variables that look like settings but are not, in
+// alphabetical order.
 func ReadEnvironment(environ []string) (config Config, unknown []string, err error) {
 	variables, unknown, mistakes := gather(environ)
 	options := env.Options{Prefix: prefix, Environment: variables, FuncMap: parsers}

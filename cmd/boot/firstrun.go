@@ -16,8 +16,8 @@ import (
 )
 
 // CreateSecretFile creates the file that LOCKBOX_SECRET_KEY_FILE names, with a new secret, if the file is missing. It
-// returns an error if the database already has server keys: they are encrypted with a secret that is lost or not mounted,
-// and a new secret would open none of them.
+// returns an error if the database already has server keys: they are encrypted with a secret that is lost or not
+// mounted, and a new secret would open none of them.
 func CreateSecretFile(ctx context.Context, environ []string) error {
 	const name = prefix + "SECRET_KEY" + fileSuffix
 	path, others := "", make([]string, 0, len(environ))
@@ -108,8 +108,8 @@ func keepFile(path string, content func() string) (string, error) {
 	return strings.TrimSuffix(string(kept), "\n"), err
 }
 
-// writeNewFile creates a file, or returns fs.ErrExist. When it returns, the file survives a power failure: no data may be
-// encrypted with a secret that could still be lost.
+// writeNewFile creates a file, or returns fs.ErrExist. When it returns, the file survives a power failure: no data may
+// be encrypted with a secret that could still be lost.
 func writeNewFile(path, content string) error {
 	temporary, err := os.CreateTemp(filepath.Dir(path), ".new-*") // with mode 0600
 	if err != nil {

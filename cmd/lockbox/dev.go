@@ -53,6 +53,8 @@ func announce(ctx context.Context, out io.Writer, dev *boot.Dev) {
 }
 
 // firstSteps are the commands of the README, after the line with the URL. A test compares them.
+//
+//nolint:lll // the text is pasted into a shell
 const firstSteps = `api() { curl -sS -i -w '\n\n' -X "$1" "$URL$2" -H 'Content-Type: application/json' "${@:3}"; }
 
 # Become the owner. This works only once. The response holds an API key that is not shown again.
@@ -80,6 +82,8 @@ api GET /boxes/default/entries/my-entry -H "$USER1" -H "$KEY"
 `
 
 // nextSteps are the commands for a Lockbox that already has an owner.
+//
+//nolint:lll // the text is pasted into a shell
 const nextSteps = `api() { curl -sS -i -w '\n\n' -X "$1" "$URL$2" -H 'Content-Type: application/json' "${@:3}"; }
 
 # Sign in as the owner, with the password that you sent to POST /init.

@@ -9,7 +9,8 @@ import (
 )
 
 func migrateCommand() *cobra.Command {
-	command := &cobra.Command{Use: "migrate", Short: "Upgrade or downgrade the schema of the database without starting the server"}
+	command := &cobra.Command{Use: "migrate",
+		Short: "Upgrade or downgrade the schema of the database without starting the server"}
 	var steps int
 	down := &cobra.Command{
 		Use:     "down",

@@ -43,9 +43,9 @@ func rotateCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "rotate",
 		Short: "Wrap the server keys under a new secret",
-		Long: `Wrap the server keys under the new secret in LOCKBOX_SECRET_KEY; LOCKBOX_SECRET_KEY_PREVIOUS has the old one.
-Every token, password and entry keeps working. Servers may keep running with both settings; restart them without the
-previous secret afterwards. If the old secret and a backup may have leaked, also run lockbox secret rekey.`,
+		Long: `Wrap the server keys under the new secret in LOCKBOX_SECRET_KEY; LOCKBOX_SECRET_KEY_PREVIOUS has the old
+one. Every token, password and entry keeps working. Servers may keep running with both settings; restart them without
+the previous secret afterwards. If the old secret and a backup may have leaked, also run lockbox secret rekey.`,
 		Example: "  LOCKBOX_SECRET_KEY_FILE=new LOCKBOX_SECRET_KEY_PREVIOUS_FILE=old lockbox secret rotate",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {

@@ -61,8 +61,8 @@ func userCreateCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "create -u NAME -g GROUP",
 		Short: "Create a user who signs in with TOTP codes, or revoke the sessions of an existing user",
-		Long: `Create a user in a group (viewer, manager, owner) who signs in with TOTP codes, and print the TOTP secret,
-its URI and a QR code for an authenticator app. If the user exists, revoke all of the user's sessions instead;
+		Long: `Create a user in a group (viewer, manager, owner) who signs in with TOTP codes, and print the TOTP
+secret, its URI and a QR code for an authenticator app. If the user exists, revoke all of the user's sessions instead;
 --recreate also replaces the secret and sets the group. There is one owner: creating the first owner initializes the
 system.`,
 		Example: "  lockbox user create -u root -g owner\n  lockbox user create -u root -g owner -r",

@@ -159,7 +159,7 @@ func (d *Description) find(r *http.Request) (*routers.Route, map[string]string) 
 		Path:      "(none)",
 		PathItem:  &openapi3.PathItem{},
 		Method:    r.Method,
-		Operation: d.always(http.StatusNotFound, inAccountsAPI(r, "MatrixRouteNotFound", "RouteNotFound")),
+		Operation: d.always(http.StatusNotFound, inAccountsAPI(r, "AccountsRouteNotFound", "RouteNotFound")),
 	}, nil
 }
 
@@ -169,7 +169,7 @@ func (d *Description) withoutMethod(r *http.Request) *openapi3.Operation {
 	case r.Method == http.MethodOptions:
 		return d.always(http.StatusNoContent, "Options")
 	case inAccountsAPI(r, true, false):
-		return d.always(http.StatusNotFound, "MatrixRouteNotFound")
+		return d.always(http.StatusNotFound, "AccountsRouteNotFound")
 	default:
 		return d.always(http.StatusMethodNotAllowed, "MethodNotAllowed")
 	}

@@ -13,8 +13,8 @@ import (
 // ruleRow matches a row of the table of rules: the rule, its files and the names in them.
 var ruleRow = regexp.MustCompile("(?m)^\\| .+ \\| (`[a-z/_]+\\.go`(?:, `[a-z/_]+\\.go`)*) \\| (.+) \\|$")
 
-// TestRulesAreWhereTheyAreSaidToBe searches for each name in the table of CONTRIBUTING.md in the files named in the same
-// row.
+// TestRulesAreWhereTheyAreSaidToBe searches for each name in the table of CONTRIBUTING.md in the files named in the
+// same row.
 func TestRulesAreWhereTheyAreSaidToBe(t *testing.T) {
 	t.Parallel()
 	rules := ruleRow.FindAllStringSubmatch(page(t, "CONTRIBUTING.md"), -1)
@@ -27,7 +27,8 @@ func TestRulesAreWhereTheyAreSaidToBe(t *testing.T) {
 			source.Write(text)
 		}
 		for name := range strings.SplitSeq(strings.ReplaceAll(rule[2], "`", ""), ", ") {
-			declared := regexp.MustCompile(`(?m)^(func (\([^)]+\) )?` + name + `(\[.*?\])?\(|(const |var |\t)?` + name + `\s.*=)`)
+			declared := regexp.MustCompile(`(?m)^(func (\([^)]+\) )?` + name + `(\[.*?\])?\(|(const |var |\t)?` + name +
+				`\s.*=)`)
 			assert.True(t, declared.MatchString(source.String()), "%s is not declared in %s", name, rule[1])
 		}
 	}

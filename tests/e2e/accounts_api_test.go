@@ -116,7 +116,8 @@ func TestAccountsLife(t *testing.T) {
 			"Refresh token not found")
 	}
 	last := s.signInWithCode("man.ager", theirs)
-	s.as(last.Refresh).do("DELETE", "/api/v1/user/auth/revoke/MAN.AGER", nil).expect(200) // authenticated by its refresh token
+	// authenticated by its refresh token
+	s.as(last.Refresh).do("DELETE", "/api/v1/user/auth/revoke/MAN.AGER", nil).expect(200)
 	s.as(last.Access).do("DELETE", "/api/v1/user/auth/revoke/man.ager", nil).fails(401, 908, "Access token not found")
 	require.Len(t, read[[]any](owner.do("DELETE", "/api/v1/user/delete/man.ager", nil).expect(200)), 1)
 }
@@ -161,7 +162,8 @@ func TestAccountsErrors(t *testing.T) {
 		{"GET", "/user/auth"}, {"POST", "/user/delete/viewer"}} {
 		root.do(line[0], "/api/v1"+line[1], nil).fails(404, 404, "Route not found")
 	}
-	const noSignIn, noAccount = `The request body must contain "code" and "username"`, `The request body must contain "group" and "username"`
+	const noSignIn, noAccount = `The request body must contain "code" and "username"`, `The request body must ` +
+		`contain "group" and "username"`
 	for _, body := range []any{nil, `{}`, `{"username":"viewer"}`, `{"code":"123456"}`, `{"username":"","code":"1"}`,
 		`{"username":"viewer","code":true}`} {
 		anonymous.do("POST", "/api/v1/user/auth", body).fails(400, 901, noSignIn)
@@ -203,7 +205,8 @@ func TestAccountsErrors(t *testing.T) {
 		20*time.Millisecond)
 	viewer.do("GET", "/api/v1/user/list", nil).fails(401, 909, "Access token expired")
 	time.Sleep(time.Second) // the refresh token is revoked too; checking that would spend it
-	anonymous.do("POST", "/api/v1/user/auth/refresh", refreshBody(pair.Refresh)).fails(401, 910, "Refresh token not found")
+	anonymous.do("POST", "/api/v1/user/auth/refresh", refreshBody(pair.Refresh)).fails(401, 910,
+		"Refresh token not found")
 }
 
 // TestTokenLocations covers the ways of the accounts API to send a token: two spellings of the Authorization header,
@@ -230,7 +233,8 @@ func TestTokenLocations(t *testing.T) {
 	}
 	root.do("GET", "/api/v1/user/list", body("another")).failsUnnumbered(400)
 	root.do("GET", "/api/v1/user/list", nil, "Bearer", "another").failsUnnumbered(400)
-	anonymous.do("GET", "/api/v1/user/list", nil, "Authorization", "Basic "+key).fails(401, 908, "Access token not found")
+	anonymous.do("GET", "/api/v1/user/list", nil, "Authorization", "Basic "+key).fails(401, 908,
+		"Access token not found")
 	anonymous.do("GET", "/api/v1/user/list?access_token="+key, nil).fails(401, 908, "Access token not found")
 	anonymous.do("GET", "/whoami", nil, "Authorization", "Bearer: "+key).refuses(401, "unauthenticated")
 	anonymous.do("GET", "/whoami", body(key)).refuses(401, "unauthenticated")

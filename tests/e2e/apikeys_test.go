@@ -110,8 +110,8 @@ func TestAPIKeyBadInput(t *testing.T) {
 	require.Len(t, read[[]apiKeyLine](root.do("GET", "/api-keys", nil)), 2, "what was refused left nothing behind")
 }
 
-// TestExpiringKeyCannotOutliveItself verifies that an API key that expires cannot create one that expires later. A session
-// can.
+// TestExpiringKeyCannotOutliveItself verifies that an API key that expires cannot create one that expires later. A
+// session can.
 func TestExpiringKeyCannotOutliveItself(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -215,8 +215,8 @@ func TestRevokeUnknownAPIKeys(t *testing.T) {
 	}
 }
 
-// TestLastUsableAPIKeyCannotBeDeleted verifies that neither the user nor an admin can delete a user's last usable API key. An
-// expired key does not count and can be deleted.
+// TestLastUsableAPIKeyCannotBeDeleted verifies that neither the user nor an admin can delete a user's last usable API
+// key. An expired key does not count and can be deleted.
 func TestLastUsableAPIKeyCannotBeDeleted(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -255,7 +255,8 @@ func TestAPIKeysPerUser(t *testing.T) {
 	root := start(t).initialize()
 	user := root.user("user1")
 	run(t, root.server.db, `INSERT INTO api_keys (id, user_id, name, key_id, created_at, expires_at)
-		SELECT gen_random_uuid(), k.user_id, '', k.key_id, k.created_at, now() FROM api_keys k JOIN users u ON u.id = k.user_id,
+		SELECT gen_random_uuid(), k.user_id, '', k.key_id, k.created_at, now() FROM api_keys k
+			JOIN users u ON u.id = k.user_id,
 		generate_series(1, $1) WHERE u.name = 'user1'`, domain.MaxAPIKeysPerUser-2)
 	user.issue(nil)
 	user.do("POST", "/api-keys", nil).refuses(409, "limit_reached")

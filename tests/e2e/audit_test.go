@@ -318,8 +318,8 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// TestEventsOutliveTheirObjects verifies that events remain after their user and box are deleted, and that ids distinguish equal
-// names.
+// TestEventsOutliveTheirObjects verifies that events remain after their user and box are deleted, and that ids
+// distinguish equal names.
 func TestEventsOutliveTheirObjects(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()

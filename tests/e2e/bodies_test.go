@@ -219,15 +219,16 @@ func TestABodyOfUnknownLength(t *testing.T) {
 	}
 }
 
-// TestBodyLimitWithoutAToken verifies the small body limit of requests without a token. A valid token raises the limit on
-// routes that read tokens.
+// TestBodyLimitWithoutAToken verifies the small body limit of requests without a token. A valid token raises the limit
+// on routes that read tokens.
 func TestBodyLimitWithoutAToken(t *testing.T) {
 	t.Parallel()
 	s := start(t, "REQUIRE_ADMIN_TO_CREATE_USER=false")
 	root := s.initialize()
 	const most = 16 << 10
 	padded := func(size int, body string) string { return strings.Repeat(" ", size-len(body)) + body }
-	const signIn, register = `{"username":"root","password":"root-password"}`, `{"username":"%s","password":"some-password"}`
+	const signIn, register = `{"username":"root","password":"root-password"}`, `{"username":"%s",` +
+		`"password":"some-password"}`
 	s.as("").do("POST", "/authenticate", padded(most, signIn)).expect(200)
 	s.as("").do("POST", "/authenticate", padded(most+1, signIn)).refuses(413, "body_too_large")
 	s.as("").do("POST", "/users", padded(most, fmt.Sprintf(register, "user1"))).expect(201)

@@ -118,7 +118,8 @@ func TestDescribeBox(t *testing.T) {
 	require.JSONEq(t, `{"id":"`+box.ID+`","name":"default","owner":"owner1","createdAt":"`+box.CreatedAt+
 		`","updatedAt":"`+box.UpdatedAt+`",
 		"entries":["a","b/c","b:c"],"users":[{"username":"off","role":"boxadmin","isActive":false},
-		{"username":"owner1","role":"boxadmin","isActive":true},{"username":"user1","role":"boxuser","isActive":true}]}`, string(got.Body))
+		{"username":"owner1","role":"boxadmin","isActive":true},
+		{"username":"user1","role":"boxuser","isActive":true}]}`, string(got.Body))
 	owner.permit("default", "user1", "readEntry")
 	for _, c := range []client{user, root} {
 		require.Contains(t, string(c.do("GET", "/boxes/default", nil).expect(200).Body), `"entries":[]`,
@@ -126,8 +127,8 @@ func TestDescribeBox(t *testing.T) {
 	}
 }
 
-// TestBoxTimestamps verifies that times are UTC with a resolution of one second, and that updatedAt is the latest change
-// of the box or of one of its entries.
+// TestBoxTimestamps verifies that times are UTC with a resolution of one second, and that updatedAt is the latest
+// change of the box or of one of its entries.
 func TestBoxTimestamps(t *testing.T) {
 	t.Parallel()
 	root := withBox(t)
@@ -137,8 +138,10 @@ func TestBoxTimestamps(t *testing.T) {
 		box := read[describedBox](root.do("GET", "/boxes/default", nil).expect(200))
 		return [2]string{box.CreatedAt, box.UpdatedAt}
 	}
-	run(t, root.server.db, `UPDATE boxes SET created_at = '2001-02-03 04:05:06.999+05', updated_at = '2002-01-01 00:00:00Z'`)
-	run(t, root.server.db, `UPDATE entries SET updated_at = CASE key WHEN 'one' THEN timestamptz '2001-01-01Z' ELSE '2003-04-05 23:07:08.5-02' END`)
+	run(t, root.server.db, `UPDATE boxes SET created_at = '2001-02-03 04:05:06.999+05', updated_at = '2002-01-01 `+
+		`00:00:00Z'`)
+	run(t, root.server.db, `UPDATE entries SET updated_at = CASE key WHEN 'one' THEN timestamptz '2001-01-01Z' ELSE `+
+		`'2003-04-05 23:07:08.5-02' END`)
 	require.Equal(t, [2]string{"2001-02-02 23:05:06", "2003-04-06 01:07:08"}, times())
 	run(t, root.server.db, `UPDATE entries SET updated_at = '2001-01-01Z'`)
 	require.Equal(t, [2]string{"2001-02-02 23:05:06", "2002-01-01 00:00:00"}, times())

@@ -105,7 +105,8 @@ func TestDescribeBoxUser(t *testing.T) {
 	root.share("default", "user2")
 	for _, c := range []client{root, user} {
 		c.do("GET", "/boxes/default/users/User1", nil).expect(200).
-			is(`{"username":"user1","role":"boxuser","isActive":true,"permissions":["readentrykeys","readentry","createentry","deleteentry"]}`)
+			is(`{"username":"user1","role":"boxuser","isActive":true,"permissions":["readentrykeys","readentry",` +
+				`"createentry","deleteentry"]}`)
 		c.do("GET", "/boxes/default/users/User1/permissions",
 			nil).expect(200).is(`["readEntryKeys","readEntry","createEntry","deleteEntry"]`)
 	}

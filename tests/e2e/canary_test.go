@@ -123,7 +123,8 @@ func (f *flock) liveWithCodes(root client) {
 	f.keep("refresh token", pair.Refresh)
 	f.send(f.server.as(pair.Access), "GET", "/api/v1/user/list", nil).expect(403)
 	f.send(anonymous, "GET", "/api/v1/user/list", map[string]string{"access_token": pair.Access}).expect(403)
-	next := read[tokenPair](f.send(anonymous, "POST", "/api/v1/user/auth/refresh", refreshBody(pair.Refresh)).expect(200))
+	next := read[tokenPair](f.send(anonymous, "POST", "/api/v1/user/auth/refresh",
+		refreshBody(pair.Refresh)).expect(200))
 	f.keep("next access token", next.Access)
 	f.send(anonymous, "POST", "/api/v1/user/auth/refresh", refreshBody(pair.Refresh)).expect(401)
 	f.send(f.server.as(next.Access), "GET", "/whoami", nil).expect(401)
@@ -220,7 +221,8 @@ func (f *flock) failAtPlaces(root client) {
 				f.send(root, "GET", "/boxes/default/entries/entry", nil, header, value)
 			}
 		}
-		f.send(root, "GET", "/whoami", nil, "X-Request-Id", secret+" !") // not of the form that the server accepts as a request id
+		// not of the form that the server accepts as a request id
+		f.send(root, "GET", "/whoami", nil, "X-Request-Id", secret+" !")
 		f.send(root, "GET", "/boxes/default/entries/entry", nil, "X-Encryption-Key", otherKey)
 	}
 }
@@ -294,7 +296,8 @@ func tables(t *testing.T, database string) string {
 	var all bytes.Buffer
 	withConn(t, database, func(ctx context.Context, conn *pgx.Conn) {
 		rows, err := conn.Query(ctx,
-			`SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`)
+			`SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE `+
+				`TABLE'`)
 		require.NoError(t, err)
 		names, err := pgx.CollectRows(rows, pgx.RowTo[string])
 		require.NoError(t, err)

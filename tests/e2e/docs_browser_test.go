@@ -158,8 +158,8 @@ func TestPageInABrowser(t *testing.T) {
 	}
 }
 
-// TestPageOnANarrowScreen verifies that nothing overflows a narrow screen with all sections open, and that the navigation is
-// collapsed.
+// TestPageOnANarrowScreen verifies that nothing overflows a narrow screen with all sections open, and that the
+// navigation is collapsed.
 func TestPageOnANarrowScreen(t *testing.T) {
 	t.Parallel()
 	s := start(t)

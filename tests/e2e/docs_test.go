@@ -38,8 +38,8 @@ func TestDescriptionAndPage(t *testing.T) {
 	}
 }
 
-// TestPageSecurityPolicy verifies that the page's content security policy forbids scripts, loads and requests, and permits
-// its own style only.
+// TestPageSecurityPolicy verifies that the page's content security policy forbids scripts, loads and requests, and
+// permits its own style only.
 func TestPageSecurityPolicy(t *testing.T) {
 	t.Parallel()
 	got := start(t).as("").do("GET", "/docs", nil).expect(200)

@@ -118,7 +118,8 @@ func TestEngineIsKilledDuringAnAdd(t *testing.T) {
 
 // phases lists the build phases of the interrupted droplets.
 func (y *yard) phases() string {
-	return text(y.t, y.db, `SELECT COALESCE(string_agg(CASE WHEN busy_until IS NULL THEN 'whole' WHEN entry_version > 0 THEN 'key written'
+	return text(y.t, y.db, `SELECT COALESCE(string_agg(CASE WHEN busy_until IS NULL THEN 'whole' WHEN entry_version
+		> 0 THEN 'key written'
 		ELSE 'begun' END, ', '), 'nothing') FROM droplets`)
 }
 
@@ -139,12 +140,14 @@ func TestServerIsKilledDuringAnAdd(t *testing.T) {
 		require.Len(t, y.viewer.droplets("GET", "/list", nil), len(left), "the build may still run")
 		require.Equal(t, busy,
 			number(t, y.db, `SELECT count(*) FROM droplets WHERE busy_until > now() + interval '1 minute'`))
-		run(t, y.db, `UPDATE droplets SET busy_until = now() WHERE busy_until IS NOT NULL`) // advances the lease by two minutes
+		// advances the lease by two minutes
+		run(t, y.db, `UPDATE droplets SET busy_until = now() WHERE busy_until IS NOT NULL`)
 		y.consistent("servers", 20*time.Second)
 		if busy > 0 {
 			require.Equal(t, busy,
 				number(t, y.db,
-					`SELECT count(*) FROM events WHERE action = 'droplet.delete' AND actor_name = '(service)' AND at > now() - interval '20 seconds'`))
+					`SELECT count(*) FROM events WHERE action = 'droplet.delete' AND actor_name = '(service)' AND at `+
+						`> now() - interval '20 seconds'`))
 			run(t, y.db, `UPDATE events SET at = at - interval '1 hour'`)
 		}
 	}

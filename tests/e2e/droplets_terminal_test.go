@@ -53,7 +53,8 @@ func testDropletsFromTerminal(t *testing.T, y *yard) {
 	isKeyOf(1, must("add"))
 	file := filepath.Join(dir, "key")
 	out := must("add", "--key-file", file)
-	require.Regexp(t, `^NAME +ID +CREATED +STATUS +PORTS\ndroplet02 +[0-9a-f]{12} +.* ago +Up \d seconds? +0.0.0.0:2202->22 127.0.0.1:8002->80 127.0.0.1:44302->443\n`, out)
+	require.Regexp(t, `^NAME +ID +CREATED +STATUS +PORTS\ndroplet02 +[0-9a-f]{12} +.* ago +Up \d seconds? `+
+		`+0.0.0.0:2202->22 127.0.0.1:8002->80 127.0.0.1:44302->443\n`, out)
 	require.NotContains(t, out, "PRIVATE KEY")
 	key, err := os.ReadFile(file)
 	require.NoError(t, err)

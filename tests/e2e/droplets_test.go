@@ -121,11 +121,14 @@ func TestDroplets(t *testing.T) {
 		name string
 		test func(t *testing.T, y *yard)
 	}{
-		{"a life", testDropletLifecycle}, {"whose they are", testGroups}, {"others cannot be touched", testOtherContainers},
+		{"a life", testDropletLifecycle}, {"whose they are", testGroups},
+		{"others cannot be touched", testOtherContainers},
 		{"what the container is like", testContainerConfiguration}, {"credentials", testDropletCredentials},
-		{"the entry goes with the droplet", testEntryIsDeletedWithDroplet}, {"from a terminal", testDropletsFromTerminal},
+		{"the entry goes with the droplet", testEntryIsDeletedWithDroplet},
+		{"from a terminal", testDropletsFromTerminal},
 		{"half-made ones are taken back", testFailedAdd}, {"deleted in the making", testDeletedDuringBuild},
-		{"a testProgramIgnoresStop one is killed", testProgramIgnoresStop}, {"the requester hangs up", testClientDisconnects}, {"ninety-nine", testNumbersExhausted},
+		{"a testProgramIgnoresStop one is killed", testProgramIgnoresStop},
+		{"the requester hangs up", testClientDisconnects}, {"ninety-nine", testNumbersExhausted},
 	} {
 		t.Run(each.name, func(t *testing.T) {
 			here := *y
@@ -156,7 +159,8 @@ func testDropletLifecycle(t *testing.T, y *yard) {
 	require.NotContains(t, string(again.Body), "privateKey", "shown once")
 	ports, err := json.Marshal(read[[]map[string]any](again)[0]["ports"])
 	require.NoError(t, err)
-	require.JSONEq(t, `{"22":{"type":"tcp","from":{"ip":"0.0.0.0","port":2201}},"80":{"type":"tcp","from":{"ip":"127.0.0.1","port":8001}},
+	require.JSONEq(t, `{"22":{"type":"tcp","from":{"ip":"0.0.0.0","port":2201}},
+		"80":{"type":"tcp","from":{"ip":"127.0.0.1","port":8001}},
 		"443":{"type":"tcp","from":{"ip":"127.0.0.1","port":44301}}}`, string(ports))
 	keys := make([]string, 0, 5)
 	for key := range read[[]map[string]any](again)[0] {

@@ -26,8 +26,8 @@ const (
 
 var sealed = []string{"X-Encryption-Key", generatedKey}
 
-// testDropletCredentials verifies that the private key goes into the box, that entries become the environment, and that neither is
-// stored elsewhere.
+// testDropletCredentials verifies that the private key goes into the box, that entries become the environment, and that
+// neither is stored elsewhere.
 func testDropletCredentials(t *testing.T, y *yard) {
 	y.root.box("servers")
 	y.root.share("servers", "manager", "createEntry", "readEntry")
@@ -51,7 +51,8 @@ func testDropletCredentials(t *testing.T, y *yard) {
 	require.NoError(t, err)
 	require.Equal(t, signer.PublicKey().Marshal(), public.Marshal())
 	require.Equal(t, 1, number(t, y.db,
-		`SELECT count(*) FROM events WHERE action = 'entry.write' AND actor_name = 'manager' AND entry_key = 'droplets/droplet01/ssh'`))
+		`SELECT count(*) FROM events WHERE action = 'entry.write' AND actor_name = 'manager' AND entry_key = `+
+			`'droplets/droplet01/ssh'`))
 	require.Equal(t, 2, number(t, y.db,
 		`SELECT count(*) FROM events WHERE action = 'entry.read' AND actor_name = 'manager' AND box_name = 'servers'
 		AND entry_key = 'db/password'`), "once for each spelling of the key")
@@ -76,7 +77,8 @@ func testDropletCredentials(t *testing.T, y *yard) {
 	f.search("the labels", labels)
 }
 
-// testEntryIsDeletedWithDroplet verifies that deleting a droplet deletes its entry unless the entry changed, and deletes no other entry.
+// testEntryIsDeletedWithDroplet verifies that deleting a droplet deletes its entry unless the entry changed, and
+// deletes no other entry.
 func testEntryIsDeletedWithDroplet(t *testing.T, y *yard) {
 	y.root.box("homes")
 	y.root.share("homes", "manager", "createEntry")
@@ -127,7 +129,8 @@ func testFailedAdd(t *testing.T, y *yard) {
 	}
 	failed := func() int {
 		return number(t, y.db,
-			`SELECT count(*) FROM events WHERE action = 'droplet.add' AND outcome = 'failed' AND actor_name = 'manager'`)
+			`SELECT count(*) FROM events WHERE action = 'droplet.add' AND outcome = 'failed'
+				AND actor_name = 'manager'`)
 	}
 	before := failed()
 	for _, box := range []string{`"box":"halves",`, ""} {
@@ -178,7 +181,8 @@ func testDeletedDuringBuild(t *testing.T, y *yard) {
 	require.Empty(t, y.viewer.droplets("GET", "/list", nil))
 }
 
-// testProgramIgnoresStop verifies that the host kills a program that ignores the stop signal, and that the request waits for it.
+// testProgramIgnoresStop verifies that the host kills a program that ignores the stop signal, and that the request
+// waits for it.
 func testProgramIgnoresStop(t *testing.T, y *yard) {
 	y.manager.droplets("POST", "/add", `{"image":"`+engine.StubbornImage+`"}`)
 	y.inside(1)

@@ -100,8 +100,10 @@ func requireEveryVersionAudited(t *testing.T, database string) {
 	t.Helper()
 	require.Empty(t, text(t, database,
 		`SELECT COALESCE(string_agg(key || ' has ' || version || ' versions and ' || count || ' events', ', '), '')
-		FROM (SELECT e.key, e.version, count(v.id) FROM entries e LEFT JOIN events v ON v.box_id = e.box_id AND v.entry_key = e.key
-			AND v.action = 'entry.write' AND v.outcome = 'success' GROUP BY e.box_id, e.key) counted WHERE version <> count`))
+		FROM (SELECT e.key, e.version, count(v.id) FROM entries e LEFT JOIN events v ON v.box_id = e.box_id
+			AND v.entry_key = e.key
+			AND v.action = 'entry.write' AND v.outcome = 'success' GROUP BY e.box_id, e.key) counted
+				WHERE version <> count`))
 	require.Equal(t, number(t, database, `SELECT count(*) FROM entries WHERE deleted_at IS NULL AND version > 0`),
 		number(t, database, `SELECT entry_count FROM boxes`))
 }

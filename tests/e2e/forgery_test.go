@@ -12,7 +12,8 @@ import (
 // swap exchanges columns of two rows of entry_versions, selected by the conditions p and q.
 func swap(columns, p, q string) string {
 	return fmt.Sprintf(`UPDATE entry_versions v SET (%[1]s) = (SELECT %[1]s FROM entry_versions o
-		WHERE CASE WHEN (v.key, v.version) = (%[2]s) THEN (o.key, o.version) = (%[3]s) ELSE (o.key, o.version) = (%[2]s) END)
+		WHERE CASE WHEN (v.key, v.version) = (%[2]s) THEN (o.key, o.version) = (%[3]s)
+			ELSE (o.key, o.version) = (%[2]s) END)
 		WHERE (v.key, v.version) IN ((%[2]s), (%[3]s))`, columns, p, q)
 }
 
@@ -21,25 +22,40 @@ func swap(columns, p, q string) string {
 func TestForgedEntries(t *testing.T) {
 	t.Parallel()
 	forgeries := map[string]string{
-		"two keys exchanged":               swap("key_id, sealed_as, envelope, value", `'one', 2`, `'two', 2`),
-		"envelopes of two keys":            swap("key_id, envelope", `'one', 2`, `'two', 2`),
-		"values of two keys":               swap("value", `'one', 2`, `'two', 2`),
-		"two versions exchanged":           swap("key_id, sealed_as, envelope, value", `'one', 1`, `'one', 2`),
-		"contents of two versions":         swap("key_id, envelope, value", `'one', 1`, `'one', 2`),
-		"an old value":                     swap("value", `'one', 1`, `'one', 2`),
-		"an old envelope":                  swap("key_id, envelope", `'one', 1`, `'one', 2`),
-		"another box's":                    swap("key_id, sealed_as, envelope, value", `'one', 2`, `'other', 1`),
-		"sealed as another version":        `UPDATE entry_versions SET sealed_as = 1 WHERE key = 'one' AND version = 2`,
-		"a bit of the value":               `UPDATE entry_versions SET value = set_byte(value, 20, get_byte(value, 20) # 1) WHERE key = 'one' AND version = 2`,
-		"a bit of the envelope":            `UPDATE entry_versions SET envelope = set_byte(envelope, 60, get_byte(envelope, 60) # 1) WHERE key = 'one' AND version = 2`,
-		"an envelope cut short":            `UPDATE entry_versions SET envelope = substring(envelope FOR 40) WHERE key = 'one' AND version = 2`,
-		"an envelope made longer":          `UPDATE entry_versions SET envelope = envelope || '\x00' WHERE key = 'one' AND version = 2`,
-		"no envelope":                      `UPDATE entry_versions SET envelope = '' WHERE key = 'one' AND version = 2`,
-		"no value":                         `UPDATE entry_versions SET value = '' WHERE key = 'one' AND version = 2`,
-		"a key that does not exist":        `UPDATE entry_versions SET key_id = gen_random_uuid(), envelope = set_byte(envelope, 3, get_byte(envelope, 3) # 1) WHERE key = 'one' AND version = 2`,
-		"a key line of another key's":      `UPDATE entry_versions SET key_id = (SELECT id FROM server_keys WHERE purpose = 'account') WHERE key = 'one' AND version = 2`,
-		"the version after it":             `UPDATE entry_versions SET version = 3 WHERE key = 'one' AND version = 2; UPDATE entries SET version = 3 WHERE key = 'one'`,
-		"the box under another identifier": `INSERT INTO boxes (id, name, owner_id, kdf_salt, entry_count, created_at, updated_at) SELECT gen_random_uuid(), 'copy', owner_id, kdf_salt, 1, now(), now() FROM boxes WHERE name = 'default'; INSERT INTO entries SELECT (SELECT id FROM boxes WHERE name = 'copy'), e.key, e.version, e.deleted_at, e.swept, e.updated_at FROM entries e WHERE key = 'one'; UPDATE entry_versions SET box_id = (SELECT id FROM boxes WHERE name = 'copy') WHERE key = 'one'; DELETE FROM entries WHERE key = 'one' AND box_id = (SELECT id FROM boxes WHERE name = 'default'); UPDATE boxes SET name = 'was' WHERE name = 'default'; UPDATE boxes SET name = 'default' WHERE name = 'copy'; UPDATE box_users SET box_id = (SELECT id FROM boxes WHERE name = 'default') WHERE box_id = (SELECT id FROM boxes WHERE name = 'was')`,
+		"two keys exchanged":        swap("key_id, sealed_as, envelope, value", `'one', 2`, `'two', 2`),
+		"envelopes of two keys":     swap("key_id, envelope", `'one', 2`, `'two', 2`),
+		"values of two keys":        swap("value", `'one', 2`, `'two', 2`),
+		"two versions exchanged":    swap("key_id, sealed_as, envelope, value", `'one', 1`, `'one', 2`),
+		"contents of two versions":  swap("key_id, envelope, value", `'one', 1`, `'one', 2`),
+		"an old value":              swap("value", `'one', 1`, `'one', 2`),
+		"an old envelope":           swap("key_id, envelope", `'one', 1`, `'one', 2`),
+		"another box's":             swap("key_id, sealed_as, envelope, value", `'one', 2`, `'other', 1`),
+		"sealed as another version": `UPDATE entry_versions SET sealed_as = 1 WHERE key = 'one' AND version = 2`,
+		"a bit of the value": `UPDATE entry_versions SET value = set_byte(value, 20, get_byte(value, ` +
+			`20) # 1) WHERE key = 'one' AND version = 2`,
+		"a bit of the envelope": `UPDATE entry_versions SET envelope = set_byte(envelope, 60, ` +
+			`get_byte(envelope, 60) # 1) WHERE key = 'one' AND version = 2`,
+		"an envelope cut short": `UPDATE entry_versions SET envelope = substring(envelope FOR 40) WHERE ` +
+			`key = 'one' AND version = 2`,
+		"an envelope made longer": `UPDATE entry_versions SET envelope = envelope || '\x00' WHERE key = ` +
+			`'one' AND version = 2`,
+		"no envelope": `UPDATE entry_versions SET envelope = '' WHERE key = 'one' AND version = 2`,
+		"no value":    `UPDATE entry_versions SET value = '' WHERE key = 'one' AND version = 2`,
+		"a key that does not exist": `UPDATE entry_versions SET key_id = gen_random_uuid(), envelope = ` +
+			`set_byte(envelope, 3, get_byte(envelope, 3) # 1) WHERE key = 'one' AND version = 2`,
+		"a key line of another key's": `UPDATE entry_versions SET key_id = (SELECT id FROM server_keys WHERE ` +
+			`purpose = 'account') WHERE key = 'one' AND version = 2`,
+		"the version after it": `UPDATE entry_versions SET version = 3 WHERE key = 'one' AND version = ` +
+			`2; UPDATE entries SET version = 3 WHERE key = 'one'`,
+		"the box under another identifier": `INSERT INTO boxes (id, name, owner_id, kdf_salt, entry_count, ` +
+			`created_at, updated_at) SELECT gen_random_uuid(), 'copy', owner_id, kdf_salt, 1, now(), now() FROM ` +
+			`boxes WHERE name = 'default'; INSERT INTO entries SELECT (SELECT id FROM boxes WHERE name = 'copy'), ` +
+			`e.key, e.version, e.deleted_at, e.swept, e.updated_at FROM entries e WHERE key = 'one'; UPDATE ` +
+			`entry_versions SET box_id = (SELECT id FROM boxes WHERE name = 'copy') WHERE key = 'one'; DELETE FROM ` +
+			`entries WHERE key = 'one' AND box_id = (SELECT id FROM boxes WHERE name = 'default'); UPDATE boxes SET ` +
+			`name = 'was' WHERE name = 'default'; UPDATE boxes SET name = 'default' WHERE name = 'copy'; UPDATE ` +
+			`box_users SET box_id = (SELECT id FROM boxes WHERE name = 'default') WHERE box_id = (SELECT id FROM ` +
+			`boxes WHERE name = 'was')`,
 	}
 	inOrder(t, forgeries, func(t *testing.T, sql string) {
 		s := start(t)
@@ -121,7 +137,8 @@ func TestRekeySkipsForgedRows(t *testing.T) {
 	for i := range 250 {
 		root.put("default", fmt.Sprintf("kept-%d", i), fmt.Sprint(i)).expect(201)
 	}
-	run(t, s.db, `UPDATE entry_versions SET envelope = set_byte(envelope, 60, get_byte(envelope, 60) # 1) WHERE key IN ('kept-0', 'kept-100')`)
+	run(t, s.db, `UPDATE entry_versions SET envelope = set_byte(envelope, 60, get_byte(envelope, 60) # 1) WHERE key `+
+		`IN ('kept-0', 'kept-100')`)
 	done, err := serverKeys(t, s.db).Rekey(t.Context(), domain.KeyForEntries, func(int) {})
 	require.ErrorContains(t, err, "entry kept-0, version 1")
 	require.ErrorContains(t, err, "entry kept-100, version 1")

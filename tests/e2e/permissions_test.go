@@ -118,7 +118,8 @@ func TestEachPermissionSeparately(t *testing.T) {
 	}
 }
 
-// TestPermissionChangeTakesEffectImmediately verifies that a change takes effect with the next request, for every kind of token.
+// TestPermissionChangeTakesEffectImmediately verifies that a change takes effect with the next request, for every kind
+// of token.
 func TestPermissionChangeTakesEffectImmediately(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -178,7 +178,8 @@ func raceLastKeys(t *testing.T, c *cluster, name string) {
 		}
 	}
 	require.Equal(t, 2-tally(answers)[204], alive)
-	require.Equal(t, alive, c.number(`SELECT count(*) FROM api_keys k JOIN users u ON u.id = k.user_id WHERE u.name = $1`, name))
+	require.Equal(t, alive, c.number(`SELECT count(*) FROM api_keys k JOIN users u ON u.id = k.user_id WHERE u.name `+
+		`= $1`, name))
 }
 
 func raceKeyAndDeactivation(t *testing.T, c *cluster, name string) {

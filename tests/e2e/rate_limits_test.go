@@ -118,8 +118,8 @@ func TestRateLimitPerAddress(t *testing.T) {
 	}
 }
 
-// TestRateLimitBehindUntrustedProxy verifies that X-Forwarded-For from an untrusted peer raises the limit of its address and does
-// not remove it.
+// TestRateLimitBehindUntrustedProxy verifies that X-Forwarded-For from an untrusted peer raises the limit of its
+// address and does not remove it.
 func TestRateLimitBehindUntrustedProxy(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=1", "INIT_TOKEN=the-init-token")
@@ -180,8 +180,8 @@ func TestRateLimitsOfOtherRequests(t *testing.T) {
 	s.as("").do("POST", "/api/v1/user/auth/refresh", refreshBody(strings.Repeat("0", 64))).rateLimited()
 }
 
-// TestRateLimitOfPassphrases verifies the limit of wrong passphrases per caller and box. Generated keys cannot be guessed
-// and are not counted.
+// TestRateLimitOfPassphrases verifies the limit of wrong passphrases per caller and box. Generated keys cannot be
+// guessed and are not counted.
 func TestRateLimitOfPassphrases(t *testing.T) {
 	t.Parallel()
 	s := start(t, "THROTTLE_FREE_ATTEMPTS=3")

@@ -54,7 +54,8 @@ func whileLocked(t *testing.T, s *server, request func() *answer, meanwhile func
 		go func() { answers <- request() }()
 		require.Eventually(t, func() bool {
 			return number(t, s.db,
-				`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) == 1
+				`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+					AND wait_event_type = 'Lock'`) == 1
 		}, 4*time.Second, 5*time.Millisecond)
 		meanwhile()
 		require.NoError(t, tx.Rollback(ctx))

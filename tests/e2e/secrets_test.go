@@ -65,7 +65,8 @@ func startFails(t testing.TB, database string, settings ...string) error {
 // digest returns a hash of all rows of a table.
 func digest(t testing.TB, database, table string) string {
 	t.Helper()
-	return text(t, database, `SELECT count(*) || ' ' || COALESCE(md5(string_agg(t::text, '|' ORDER BY t::text)), '') FROM `+table+` t`)
+	return text(t, database, `SELECT count(*) || ' ' || COALESCE(md5(string_agg(t::text, '|' ORDER BY t::text)), '') `+
+		`FROM `+table+` t`)
 }
 
 func TestTheWrongSecretIsRefused(t *testing.T) {
@@ -195,7 +196,8 @@ func (l *load) check(reader client) {
 func rekeyed(t testing.TB, database string, purpose domain.KeyPurpose, generation int) string {
 	t.Helper()
 	require.Equal(t, 1, number(t, database, `SELECT count(*) FROM server_keys WHERE purpose = $1`, string(purpose)))
-	return text(t, database, `SELECT id::text FROM server_keys WHERE purpose = $1 AND generation = $2 AND retired_at IS NULL`,
+	return text(t, database, `SELECT id::text FROM server_keys WHERE purpose = $1 AND generation = $2 AND retired_at `+
+		`IS NULL`,
 		string(purpose), generation)
 }
 

@@ -79,7 +79,8 @@ func TestFieldsPerLine(t *testing.T) {
 // TestChecksFail verifies that each check reports a violation.
 func TestChecksFail(t *testing.T) {
 	t.Parallel()
-	assert.Equal(t, []string{"2: Whoever", "2: on record"}, style.BadWords("// a member\n// Whoever reads is on record."))
+	assert.Equal(t, []string{"2: Whoever", "2: on record"},
+		style.BadWords("// a member\n// Whoever reads is on record."))
 	assert.Empty(t, style.BadWords(`run as the user nobody, lookup("nobody")`))
 
 	comments, code := style.Lines([]byte("package p\n\n// A\n// B\nvar x = `a\nb` // C\n"))

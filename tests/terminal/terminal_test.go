@@ -40,7 +40,8 @@ func build(m *testing.M) int {
 	// The scripts may run as another user than the one who created the directory.
 	_ = os.Chmod(dir, 0o755)
 	binary = filepath.Join(dir, "lockbox")
-	out, err := exec.Command("go", "build", "-buildvcs=false", "-ldflags", "-s -w", "-o", binary, "../../cmd/lockbox").CombinedOutput()
+	out, err := exec.Command("go", "build", "-buildvcs=false", "-ldflags", "-s -w", "-o", binary,
+		"../../cmd/lockbox").CombinedOutput()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, out)
 		return 1

@@ -143,7 +143,8 @@ func (b *bench) check(ctx context.Context, t *target) error {
 	}
 	defer conn.Close(ctx)
 	var versions, writes, reads uint64
-	err = conn.QueryRow(ctx, `SELECT (SELECT sum(version)::bigint FROM entries), count(*) FILTER (WHERE action = 'entry.write'),
+	err = conn.QueryRow(ctx, `SELECT (SELECT sum(version)::bigint FROM entries),
+		count(*) FILTER (WHERE action = 'entry.write'),
 		count(*) FILTER (WHERE action = 'entry.read') FROM events WHERE outcome = 'success'`).Scan(&versions, &writes,
 		&reads)
 	if err != nil {

@@ -20,12 +20,17 @@ CREATE SCHEMA floor;
 CREATE TABLE floor.entries (LIKE public.entries INCLUDING ALL);
 CREATE TABLE floor.entry_versions (LIKE public.entry_versions INCLUDING ALL);
 CREATE TABLE floor.events (LIKE public.events INCLUDING ALL);
-ALTER TABLE floor.events ALTER COLUMN id TYPE bigint USING 0, ALTER COLUMN id ADD GENERATED ALWAYS AS IDENTITY (CACHE 100);
-INSERT INTO floor.entries SELECT * FROM public.entries WHERE box_id IN (SELECT id FROM public.boxes WHERE name LIKE 'box-%');
-INSERT INTO floor.entry_versions SELECT * FROM public.entry_versions WHERE box_id IN (SELECT id FROM public.boxes WHERE name LIKE 'box-%');`
+ALTER TABLE floor.events ALTER COLUMN id TYPE bigint USING 0, ALTER COLUMN id
+	ADD GENERATED ALWAYS AS IDENTITY (CACHE 100);
+INSERT INTO floor.entries SELECT * FROM public.entries WHERE box_id IN (SELECT id FROM public.boxes
+	WHERE name LIKE 'box-%');
+INSERT INTO floor.entry_versions SELECT * FROM public.entry_versions WHERE box_id IN (SELECT id FROM public.boxes
+	WHERE name LIKE 'box-%');`
 
-const floorEvent = `INSERT INTO floor.events (at, action, outcome, actor_id, actor_name, credential_id, box_id, box_name, entry_key, target, request_id, address)
-	VALUES (now(), '%[1]s', 'success', '%[3]s', 'user-17', '%[3]s', %[2]s, 'box-1', 'entry-0000017', '', '%[3]s', '127.0.0.1')`
+const floorEvent = `INSERT INTO floor.events (at, action, outcome, actor_id, actor_name, credential_id, box_id,
+	box_name, entry_key, target, request_id, address)
+	VALUES (now(), '%[1]s', 'success', '%[3]s', 'user-17', '%[3]s', %[2]s, 'box-1', 'entry-0000017', '', '%[3]s',
+		'127.0.0.1')`
 
 // floorDraw selects an entry of any box at random.
 const floorDraw = `\set entry random(0, %[4]d)
@@ -33,7 +38,8 @@ const floorDraw = `\set entry random(0, %[4]d)
 `
 
 const floorRead = floorDraw + `WITH noted AS (` + floorEvent + `)
-SELECT envelope, value FROM floor.entry_versions WHERE box_id = %[2]s AND key = 'entry-' || lpad(:entry::text, 7, '0') AND version = 1;
+SELECT envelope, value FROM floor.entry_versions WHERE box_id = %[2]s AND key = 'entry-' || lpad(:entry::text, 7, '0')
+	AND version = 1;
 `
 
 const floorWrite = floorDraw + `WITH moved AS (UPDATE floor.entries SET version = version + 1, updated_at = now()
@@ -62,7 +68,8 @@ func (b *bench) makeFloor(ctx context.Context, t *target) (floorScripts, error) 
 	defer conn.Close(ctx)
 	var boxes []string
 	var envelope, value []byte
-	err = conn.QueryRow(ctx, `SELECT array_agg(DISTINCT box_id::text), min(envelope::text)::bytea, min(value::text)::bytea
+	err = conn.QueryRow(ctx, `SELECT array_agg(DISTINCT box_id::text), min(envelope::text)::bytea,
+		min(value::text)::bytea
 		FROM floor.entry_versions`).Scan(&boxes, &envelope, &value)
 	if err != nil {
 		return nil, err

@@ -4,8 +4,8 @@
 //	go run ./tests/bench/harness -base HEAD~1           # two commits side by side
 //	go run ./tests/bench/harness -scenario scale        # small tables against large ones
 //
-// It starts a PostgreSQL server with durable commits, the program and the load, each as a process. It exits with 1 if any
-// answer was wrong. Figures do not affect the exit code: it prints whether they reach their targets.
+// It starts a PostgreSQL server with durable commits, the program and the load, each as a process. It exits with 1 if
+// any answer was wrong. Figures do not affect the exit code: it prints whether they reach their targets.
 package main
 
 import (

@@ -1,7 +1,7 @@
 // Package load drives a Lockbox over HTTP and checks every answer.
 //
-// The load shares the cores with the server and with PostgreSQL. Its client is therefore minimal: one HTTP/1.1 connection
-// (RFC 9112) without a pool, goroutines or allocations per request.
+// The load shares the cores with the server and with PostgreSQL. Its client is therefore minimal: one HTTP/1.1
+// connection (RFC 9112) without a pool, goroutines or allocations per request.
 package load
 
 import (
