@@ -102,6 +102,16 @@ const (
 	PermissionDeleteEntry   Permission = "deleteEntry"
 )
 
+// Permissions returns all permissions, in the order in which the server lists them.
+func Permissions() []Permission {
+	return []Permission{
+		PermissionReadEntryKeys,
+		PermissionReadEntry,
+		PermissionCreateEntry,
+		PermissionDeleteEntry,
+	}
+}
+
 // BoxUser is a member of a box with its permissions.
 type BoxUser struct {
 	Member
@@ -143,8 +153,7 @@ func (c *Client) DescribeBoxUser(ctx context.Context, box, username string) (*Bo
 // keeps unknown permissions of newer servers unchanged.
 func (p *Permission) UnmarshalText(text []byte) error {
 	*p = Permission(text)
-	for _, known := range []Permission{PermissionReadEntryKeys, PermissionReadEntry, PermissionCreateEntry,
-		PermissionDeleteEntry} {
+	for _, known := range Permissions() {
 		if strings.EqualFold(string(known), string(text)) {
 			*p = known
 		}

@@ -8,19 +8,21 @@ type Permissions uint8
 // The permissions, in the order in which they are always listed. They are stored as these bits: never reorder them.
 const (
 	// ReadEntryKeys allows listing the keys and the versions of entries.
-	ReadEntryKeys Permissions = 1
+	ReadEntryKeys Permissions = 1 << iota
 	// ReadEntry allows reading values.
-	ReadEntry Permissions = 2
+	ReadEntry
 	// CreateEntry allows writing values.
-	CreateEntry Permissions = 4
+	CreateEntry
 	// DeleteEntry allows deleting values.
-	DeleteEntry Permissions = 8
+	DeleteEntry
+	afterLast // a new permission goes before this line
 
 	NoPermissions  Permissions = 0
-	AllPermissions             = ReadEntryKeys | ReadEntry | CreateEntry | DeleteEntry
+	AllPermissions             = afterLast - 1
 )
 
-// permissionNames is the one table of permissions: their names, and the order in which they are listed.
+// permissionNames is the table of permissions: their names, and the order in which they are listed. A test compares it
+// with AllPermissions, the client, the API description and the pages.
 var permissionNames = [...]struct {
 	permission Permissions
 	name       string

@@ -11,14 +11,6 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// permissions are all permissions, in the order in which the server lists them.
-var permissions = []client.Permission{
-	client.PermissionReadEntryKeys,
-	client.PermissionReadEntry,
-	client.PermissionCreateEntry,
-	client.PermissionDeleteEntry,
-}
-
 // permissionNames returns the names of permissions, as flags accept them.
 func permissionNames(list []client.Permission) []string {
 	names := make([]string, len(list))
@@ -48,8 +40,9 @@ func boxPermissionsCommand(s *session) *cobra.Command {
 		Use:   "permissions BOX USER",
 		Short: "Show or change what a user may do with the entries of a box",
 		Long: `Show what a user may do with the entries of a box, one permission per line, or change it with a flag.
-The permissions are readEntryKeys, readEntry, createEntry and deleteEntry. No role replaces a permission: a boxadmin
-without readEntry must grant it to itself before it can read, and the audit log records that.
+The permissions are ` + strings.Join(permissionNames(client.Permissions()), ", ") + `.
+No role replaces a permission: a boxadmin without readEntry must grant it to itself before it can read, and the audit
+log records that.
 
 --add and --remove read the permissions and write them back, so they overwrite a change that another user makes in
 between.`,
@@ -67,7 +60,7 @@ between.`,
 	command.MarkFlagsMutuallyExclusive("set", "add", "remove", "none")
 	for _, name := range []string{"set", "add", "remove"} {
 		_ = command.RegisterFlagCompletionFunc(name,
-			cobra.FixedCompletions(permissionNames(permissions), cobra.ShellCompDirectiveNoFileComp))
+			cobra.FixedCompletions(permissionNames(client.Permissions()), cobra.ShellCompDirectiveNoFileComp))
 	}
 	// The flags are examined with Changed, because --set with an empty list is a change: it revokes all permissions.
 	command.RunE = s.run(func(ctx context.Context, server *client.Client, args []string) error {
@@ -117,9 +110,9 @@ func parsePermissions(names []string) ([]client.Permission, error) {
 	for i, name := range names {
 		// UnmarshalText ignores the case and accepts unknown names, which the next line rejects.
 		_ = parsed[i].UnmarshalText([]byte(strings.TrimSpace(name)))
-		if !slices.Contains(permissions, parsed[i]) {
+		if !slices.Contains(client.Permissions(), parsed[i]) {
 			return nil, &usageError{fmt.Errorf("unknown permission %q: use %s", name,
-				strings.Join(permissionNames(permissions), ", "))}
+				strings.Join(permissionNames(client.Permissions()), ", "))}
 		}
 	}
 	return parsed, nil
