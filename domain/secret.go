@@ -60,8 +60,8 @@ const (
 	maxEncryptionKeyBytes = 1024
 )
 
-// FieldEncryptionKey is the field of the errors of ParseEncryptionKey. Adapters replace it with the name under which the
-// key was sent.
+// FieldEncryptionKey is the field of the errors of ParseEncryptionKey. Adapters replace it with the name under which
+// the key was sent.
 const FieldEncryptionKey = "encryptionKey"
 
 // canonical rejects padding, characters outside the alphabet, and trailing bits that are not zero, so that a key has
@@ -69,9 +69,9 @@ const FieldEncryptionKey = "encryptionKey"
 var canonical = base64.RawURLEncoding.Strict()
 
 // ParseEncryptionKey parses an encryption key as a client writes it. "lbk1_…" is a generated key. "b64:…" is a
-// passphrase of any bytes in standard base64. Any other text is a passphrase itself. It returns ErrEncryptionKeyRequired
-// for an empty text, and Invalid with code encryption_key_invalid for a damaged key. Errors repeat nothing of the
-// text.
+// passphrase of any bytes in standard base64. Any other text is a passphrase itself. It returns
+// ErrEncryptionKeyRequired for an empty text, and Invalid with code encryption_key_invalid for a damaged key. Errors
+// repeat nothing of the text.
 func ParseEncryptionKey(text string) (EncryptionKey, error) {
 	switch {
 	case text == "":

@@ -10,19 +10,22 @@ import (
 
 // AccountsError is an error of the accounts API. Clients read Text, so that it must not change.
 type AccountsError struct {
+	// ID is sent as errorId. It is 0 for errors without a line in the table.
 	ID     int
 	Status int
 	Text   string
 }
 
 var (
+	// Clients of the original API rely on the number, the status and the text of each error.
 	accountsRouteNotFound = AccountsError{404, http.StatusNotFound, "Route not found"}
 	accountsHostRefused   = AccountsError{900, http.StatusBadRequest, "the droplet host's reason"}
 	accountsIncomplete    = AccountsError{901, http.StatusBadRequest,
 		`The request body must contain "code" and "username"`}
-	accountsCodeInvalid     = AccountsError{902, http.StatusBadRequest, "TOTP code invalid"}
-	accountsUserNotFound    = AccountsError{903, http.StatusBadRequest, "User not found"}
-	accountsRevokeOthers    = AccountsError{904, http.StatusUnauthorized, "Only system owner can revoke access for others"}
+	accountsCodeInvalid  = AccountsError{902, http.StatusBadRequest, "TOTP code invalid"}
+	accountsUserNotFound = AccountsError{903, http.StatusBadRequest, "User not found"}
+	accountsRevokeOthers = AccountsError{904, http.StatusUnauthorized,
+		"Only system owner can revoke access for others"}
 	accountsUnknownGroup    = AccountsError{905, http.StatusBadRequest, "The group is unknown"}
 	accountsSecondOwner     = AccountsError{906, http.StatusForbidden, "The system cannot have multiple owners"}
 	accountsTokenNotFound   = AccountsError{908, http.StatusUnauthorized, "Access token not found"}
@@ -34,6 +37,7 @@ var (
 	accountsUserExists = AccountsError{914, http.StatusBadRequest, "Username is already taken"}
 )
 
+// codeHostRefused is the code of all errors that repeat the reason of the droplet host.
 var codeHostRefused = domain.HostRefused("").Code
 
 // accountsErrors maps the code of a domain error to its error of the accounts API.

@@ -13,12 +13,13 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
+// healthCommand asks a server on this machine whether it is ready.
 func healthCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "health",
 		Short: "Check whether the server on this machine is ready: exit code 0 if it is, 1 otherwise",
-		Long: `Send a request to /readyz of the server on this machine. The address comes from LOCKBOX_HTTP_ADDR, which must be set
-as for the server. Containers use this command as their health check.`,
+		Long: `Send a request to /readyz of the server on this machine. The address comes from LOCKBOX_HTTP_ADDR, which
+must be set as for the server. Containers use this command as their health check.`,
 		Example: "  lockbox health",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {

@@ -10,13 +10,14 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
+// keygenCommand prints secrets that this machine generates. It needs no server.
 func keygenCommand() *cobra.Command {
 	var secret bool
 	command := &cobra.Command{
 		Use:   "keygen",
 		Short: "Print a new encryption key for entries, or a new secret for the server",
-		Long: `Print a new encryption key (lbk1_…) for the header X-Encryption-Key. The server does not store it: without the key,
-the values that are encrypted with it are lost.
+		Long: `Print a new encryption key (lbk1_…) for the header X-Encryption-Key. The server does not store it:
+without the key, the values that are encrypted with it are lost.
 
 With --secret, print a secret for LOCKBOX_SECRET_KEY instead.`,
 		Example: "  lockbox keygen\n  lockbox keygen --secret > secret-key",

@@ -9,13 +9,15 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
+// serveCommand runs the server. With --create-secret it suits an installation that has nothing yet, such as Docker
+// Compose.
 func serveCommand() *cobra.Command {
 	var createSecret bool
 	command := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server, with settings from the environment (LOCKBOX_…)",
-		Long: `Run the server until SIGTERM. The settings are environment variables. LOCKBOX_DATABASE_URL and LOCKBOX_SECRET_KEY
-are required. The server upgrades an older schema before it serves.`,
+		Long: `Run the server until SIGTERM. The settings are environment variables. LOCKBOX_DATABASE_URL and
+LOCKBOX_SECRET_KEY are required. The server upgrades an older schema before it serves.`,
 		Example: "  LOCKBOX_DATABASE_URL_FILE=database-url LOCKBOX_SECRET_KEY_FILE=secret-key lockbox serve\n  " +
 			"lockbox serve --create-secret",
 		Args: cobra.NoArgs,
