@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// commands returns all that can be run, below a command; what cobra adds by itself is left out.
+// commands returns the commands below a command that can be run. Commands that cobra adds itself are not included.
 func commands(command *cobra.Command) []*cobra.Command {
 	if !command.HasSubCommands() {
 		return []*cobra.Command{command}
@@ -24,7 +24,7 @@ func commands(command *cobra.Command) []*cobra.Command {
 	return all
 }
 
-// TestEveryCommandIsExplained in one line, by an example that is a call of it, and flag by flag.
+// TestEveryCommandIsExplained verifies that every command has a short help, an example of a call, and help for its flags.
 func TestEveryCommandIsExplained(t *testing.T) {
 	t.Parallel()
 	all := commands(root())
@@ -41,7 +41,7 @@ func TestEveryCommandIsExplained(t *testing.T) {
 	}
 }
 
-// TestExamplesCanBeRun: their words are commands and flags that there are.
+// TestExamplesCanBeRun verifies that the commands and flags of all examples exist.
 func TestExamplesCanBeRun(t *testing.T) {
 	t.Parallel()
 	program := root()
@@ -55,7 +55,7 @@ func TestExamplesCanBeRun(t *testing.T) {
 	}
 }
 
-// calls returns what comes after "lockbox" in each call of it in a line of a shell, up to where the shell goes on.
+// calls returns the words after "lockbox" for each call in a shell line, up to the next shell operator.
 func calls(line string) [][]string {
 	var all [][]string
 	for _, part := range regexp.MustCompile(`[|<>#()]| -- |&&`).Split(line, -1) {
@@ -66,7 +66,7 @@ func calls(line string) [][]string {
 	return all
 }
 
-// checkCall finds the command that is called, and its flags.
+// checkCall returns the command of a call, and verifies that its flags exist.
 func checkCall(t *testing.T, program *cobra.Command, call []string) *cobra.Command {
 	t.Helper()
 	found, rest, err := program.Find(call)
@@ -93,14 +93,14 @@ func checkCall(t *testing.T, program *cobra.Command, call []string) *cobra.Comma
 	return found
 }
 
-// TestTerminalPage: docs/terminal.md has each command for people who use a server over HTTP, and its flags in the same
-// section. It has no commands and flags that are none.
+// TestTerminalPage verifies that docs/terminal.md names every command that works over HTTP, with its flags in the same
+// section, and that all commands and flags on the page exist.
 func TestTerminalPage(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/terminal.md")
 	require.NoError(t, err)
 	page, program := string(text), root()
-	program.InitDefaultCompletionCmd() // which it does when it runs
+	program.InitDefaultCompletionCmd() // cobra does so when it runs
 	sections := strings.Split(page, "\n## ")
 	for _, top := range program.Commands() {
 		if top.GroupID == "" || top.GroupID == groupServer {
@@ -120,7 +120,7 @@ func TestTerminalPage(t *testing.T) {
 			}
 			command.LocalNonPersistentFlags().VisitAll(func(flag *pflag.Flag) {
 				assert.Regexp(t, `--`+flag.Name+`[^\w-]`, strings.Join(where, "\n"),
-					"docs/terminal.md does not say what --%s of %s does", flag.Name, path)
+					"docs/terminal.md does not describe --%s of %s", flag.Name, path)
 			})
 		}
 		top.PersistentFlags().VisitAll(func(flag *pflag.Flag) { assert.Contains(t, page, "--"+flag.Name) })
