@@ -48,7 +48,7 @@ type addDropletBody struct {
 }
 
 // addDroplet answers POST /api/v1/droplet/add with the updated list. Only the new droplet has its private key in it.
-// The encryption key is needed if the droplet uses entries of a box.
+// The encryption key is needed if the request names a box.
 func (a *API) addDroplet(r *request) error {
 	encryptionKey, err := r.encryptionKey()
 	if err != nil {

@@ -38,7 +38,7 @@ func ServerPaths() []string {
 	return paths
 }
 
-// readyTimeout is shorter than the timeout of common probes, so that they see the reason and not a timeout.
+// readyTimeout bounds the check of the database, so that probes which arrive faster than it answers do not pile up.
 const readyTimeout = 2 * time.Second
 
 // health answers whether the process is alive. It does not look at the database: restarting the process would not
