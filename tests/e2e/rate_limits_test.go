@@ -56,7 +56,7 @@ func TestRateLimitOfSignIns(t *testing.T) {
 		guess(s, "user1", "wrong-password").expect(401)
 	}
 	guess(s, "user1", "wrong-password").rateLimited()
-	require.Equal(t, 3, number(t, s.db, `SELECT count(*) FROM events WHERE outcome = 'rateLimited' AND target = 'user1'`),
+	require.Equal(t, 3, number(t, s.db, `SELECT count(*) FROM events WHERE outcome = 'throttled' AND target = 'user1'`),
 		"one for each pause")
 	require.Equal(t, 11, number(t, s.db, `SELECT count(*) FROM events WHERE outcome = 'denied' AND target = 'user1'`))
 
@@ -205,7 +205,7 @@ func TestRateLimitOfPassphrases(t *testing.T) {
 	read(root, "default", "wrong").rateLimited()
 	read(root, "other", "right").expect(200)
 	read(user, "default", "right").expect(200)
-	require.Equal(t, 1, number(t, s.db, `SELECT count(*) FROM events WHERE outcome = 'rateLimited'`))
+	require.Equal(t, 1, number(t, s.db, `SELECT count(*) FROM events WHERE outcome = 'throttled'`))
 	expireLockouts(t, s)
 	read(root, "default", "right").expect(200)
 }
