@@ -22,6 +22,7 @@ const (
 // numeric errorId.
 type accountsAPI struct{}
 
+// bodyLimit is the lower of the configured limit and 64 KiB.
 func (accountsAPI) bodyLimit(configured int64) int64 { return min(configured, maxAccountsBody) }
 
 // token reads the token from one of three places: the Authorization header, a header named Bearer, and "access_token"
@@ -41,6 +42,7 @@ func (accountsAPI) token(r *request) (string, error) {
 	if inBody != "" {
 		tokens = append(tokens, inBody)
 	}
+	// The comparison needs no constant time: all tokens come from the same client.
 	for _, token := range tokens {
 		if token != tokens[0] {
 			return "", domain.Refuse(domain.Invalid, "two_tokens",
@@ -67,6 +69,7 @@ func accountsHeaderTokens(r *http.Request) ([]string, error) {
 	for _, value := range r.Header.Values("Bearer") {
 		tokens = append(tokens, strings.TrimSpace(value))
 	}
+	// Nothing behind this point sees the token.
 	r.Header.Del(echo.HeaderAuthorization)
 	r.Header.Del("Bearer")
 	return tokens, nil

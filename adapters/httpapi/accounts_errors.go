@@ -10,12 +10,14 @@ import (
 
 // AccountsError is an error of the accounts API. Clients read Text, so that it must not change.
 type AccountsError struct {
+	// ID is sent as errorId. It is 0 for errors without a line in the table.
 	ID     int
 	Status int
 	Text   string
 }
 
 var (
+	// Clients of the original API rely on the number, the status and the text of each error.
 	accountsRouteNotFound = AccountsError{404, http.StatusNotFound, "Route not found"}
 	accountsHostRefused   = AccountsError{900, http.StatusBadRequest, "the droplet host's reason"}
 	accountsIncomplete    = AccountsError{901, http.StatusBadRequest,

@@ -13,6 +13,7 @@ type tokenPairBody struct {
 	RefreshToken string `json:"refresh_token"`
 }
 
+// newTokenPairBody writes the tokens as text. This is the only time that they are shown.
 func newTokenPairBody(pair identity.TokenPair) tokenPairBody {
 	return tokenPairBody{
 		TokenType:    "Bearer",
@@ -22,6 +23,7 @@ func newTokenPairBody(pair identity.TokenPair) tokenPairBody {
 	}
 }
 
+// signInWithCode answers POST /user/auth with a pair of tokens. A code alone signs in only users without a password.
 func (a *API) signInWithCode(r *request) error {
 	body, err := bindOptional[signInBody](r) // an absent body is an incomplete one: errorId 901
 	if err != nil {
@@ -35,6 +37,8 @@ func (a *API) signInWithCode(r *request) error {
 	return r.json(newTokenPairBody(pair), nil)
 }
 
+// refreshTokens answers POST /user/auth/refresh with a new pair. Both tokens of the old pair are revoked, and using the
+// old refresh token again revokes the new pair as well.
 func (a *API) refreshTokens(r *request) error {
 	body, err := bind[struct {
 		GrantType    string `json:"grant_type"`
@@ -53,6 +57,7 @@ func (a *API) refreshTokens(r *request) error {
 	return r.json(newTokenPairBody(pair), nil)
 }
 
+// revokeSessions answers DELETE /user/auth/revoke/{user}. It revokes the sessions of both APIs, but no API keys.
 func (a *API) revokeSessions(r *request) error {
 	err := a.accounts.RevokeSessions(r.ctx(), r.by, r.param("user"))
 	return r.json(struct {

@@ -2,6 +2,7 @@ package httpapi
 
 import "github.com/lockbox-go/lockbox/domain/identity"
 
+// showTOTP answers GET /user/auth/setup/{user} with the TOTP secret of a user, until the first code was accepted.
 func (a *API) showTOTP(r *request) error {
 	enrolment, err := a.accounts.ShowTOTP(r.ctx(), r.by, r.param("user"))
 	if err != nil {
@@ -20,6 +21,7 @@ type accountLine struct {
 	Created  *string `json:"created"`
 }
 
+// listAccounts answers GET /user/list, oldest first. Usernames have the spelling of their creation.
 func (a *API) listAccounts(r *request) error {
 	users, err := a.accounts.ListUsers(r.ctx(), r.by)
 	lines := make([]accountLine, len(users))
@@ -45,6 +47,7 @@ func (a *API) addAccount(r *request) error {
 	return a.listAccounts(r)
 }
 
+// deleteAccount answers DELETE /user/delete/{user} with the updated list.
 func (a *API) deleteAccount(r *request) error {
 	if err := a.accounts.DeleteUser(r.ctx(), r.by, r.param("user")); err != nil {
 		return err

@@ -34,16 +34,20 @@ import (
 
 // Config has the dependencies and settings of the API. The dependencies are required.
 type Config struct {
+	// Identity also provides the use cases of the accounts API.
 	Identity *identity.Service
 	Vault    *vault.Service
+	// Droplets is required also without a droplet host; its use cases then return Unavailable.
 	Droplets *droplets.Service
 	// Verify checks the signature and the expiry of a signed token and returns what it claims. It does not look the
 	// token up. It returns domain.Unauthenticated for a token that is not valid.
 	Verify func(ctx context.Context, token string) (domain.Credential, error)
 	// CheckReady returns nil when the server can serve requests. Its context ends after two seconds.
 	CheckReady func(ctx context.Context) error
-	Log        *slog.Logger
-	Metrics    *prometheus.Registry
+	// Log receives the access log and failures of the server.
+	Log *slog.Logger
+	// Metrics is served at /metrics. The API adds its own metrics to it.
+	Metrics *prometheus.Registry
 
 	// MaxBodyBytes is the largest request body. Some requests have a lower limit; see request.go.
 	MaxBodyBytes int64
@@ -101,6 +105,7 @@ func New(config Config) *API {
 	a.echo.HTTPErrorHandler = a.writeError
 	a.echo.IPExtractor = a.proxies.trust(config.TrustedProxies)
 	a.registerMetrics()
+	// Pre runs before the router; Use runs in the given order, so that observe also sees what CORS answers.
 	a.echo.Pre(matchEscapedPath)
 	a.echo.Use(a.observe)
 	if len(config.CORSOrigins) > 0 {
@@ -110,6 +115,7 @@ func New(config Config) *API {
 	return a
 }
 
+// addRoutes registers the routes of both contracts and those about the server itself.
 func (a *API) addRoutes() {
 	for _, route := range Routes() {
 		a.echo.Add(route.Method, route.Path, a.handle(route))
@@ -131,7 +137,8 @@ func (a *API) Drain() { a.draining.Store(true) }
 // Server returns an http.Server for the API. Its timeouts disconnect slow clients.
 func (a *API) Server() *http.Server {
 	return &http.Server{
-		Handler:           a,
+		Handler: a,
+		// A header fits into one packet or a few. A body may be large and the client slow.
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		// A request may wait for a key derivation and then for the database.

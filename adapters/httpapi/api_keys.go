@@ -7,6 +7,8 @@ type apiKeyBody struct {
 	APIKey string `json:"apiKey"`
 }
 
+// issueAPIKey answers POST /api-keys with a new API key of the caller. The body is optional; without an expiry, the key
+// does not expire.
 func (a *API) issueAPIKey(r *request) error {
 	body, err := bindOptional[struct {
 		Expiry string `json:"expiry"`
@@ -29,6 +31,7 @@ type apiKeyLine struct {
 	LastUsedAt *string `json:"lastUsedAt"`
 }
 
+// listAPIKeys answers GET /api-keys with the keys of the caller. Expired keys are listed until they are swept.
 func (a *API) listAPIKeys(r *request) error {
 	keys, err := a.identity.ListAPIKeys(r.ctx(), r.by)
 	lines := make([]apiKeyLine, len(keys))
@@ -44,6 +47,8 @@ func (a *API) listAPIKeys(r *request) error {
 	return r.json(lines, err)
 }
 
+// revokeAPIKey answers DELETE /api-keys/{apiKey}. The parameter is the id of a key or, as older clients send it, the
+// whole key.
 func (a *API) revokeAPIKey(r *request) error {
 	return r.noContentJSON(a.identity.RevokeAPIKey(r.ctx(), r.by, r.param("apiKey")))
 }

@@ -14,6 +14,7 @@ const (
 	maxEvents     = 1000
 )
 
+// listEvents answers GET /audit with the audit events of the whole system, for admins.
 func (a *API) listEvents(r *request) error {
 	filter, err := r.eventFilter()
 	if err != nil {
@@ -23,6 +24,7 @@ func (a *API) listEvents(r *request) error {
 	return r.json(eventPage(events, filter.Limit), err)
 }
 
+// listBoxEvents answers GET /boxes/{box}/audit with the audit events of one box, for its boxadmins and for admins.
 func (a *API) listBoxEvents(r *request) error {
 	filter, err := r.eventFilter()
 	if err != nil {
@@ -54,6 +56,7 @@ func (r *request) eventFilter() (ports.EventFilter, error) {
 			return filter, err
 		}
 	}
+	// The operator's actor is no valid username, so that no user can have it.
 	if text := r.QueryParam("user"); text == domain.OperatorActor {
 		filter.Actor = domain.OperatorActor
 	} else if text != "" {

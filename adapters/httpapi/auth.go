@@ -6,8 +6,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// identify sets the credential of a request from its token. The credential stays zero if the route ignores tokens, or
-// accepts requests without one.
+// identify sets the credential of a request from its token, without looking it up. The credential stays zero if the
+// route ignores tokens, or accepts requests without one.
 func (a *API) identify(r *request) error {
 	if r.route.Auth == AuthNone {
 		return nil

@@ -24,6 +24,7 @@ const (
 	maxLargeBodies = 64
 )
 
+// errBodyTooLarge does not name the limit, which depends on the route and on the caller.
 var errBodyTooLarge = domain.Refuse(domain.TooLarge, "body_too_large",
 	"the request body is larger than this server accepts")
 
@@ -62,6 +63,8 @@ func (r *request) readBody() ([]byte, error) {
 	return r.body.text, r.body.err
 }
 
+// readFrom reads the body and takes a share of the budget if the body is large. The share is held until the request
+// ends, because the decoded values are in memory until then.
 func (b *body) readFrom(r *http.Request, w http.ResponseWriter) ([]byte, error) {
 	if r.ContentLength > b.limit {
 		return nil, errBodyTooLarge
@@ -117,6 +120,7 @@ func decodeJSON[T any](r *request, text []byte) (value T, err error) {
 		return value, domain.Refuse(domain.Unsupported, "unsupported_media_type",
 			"the body must be sent as Content-Type: application/json")
 	}
+	// encoding/json would replace invalid UTF-8, and change a value without notice.
 	if !utf8.Valid(text) {
 		return value, domain.Refuse(domain.Invalid, "malformed_json", "the body is not UTF-8")
 	}
@@ -144,6 +148,7 @@ func malformed(err error, body reflect.Type) error {
 	case !ok:
 		return domain.Refuse(domain.Invalid, "malformed_json",
 			"the body must be exactly one JSON value, and not nested too deeply")
+	// The decoder names the JSON path of the field, which the client knows; it does not name the value.
 	case wrongType.Field == "": // the body itself, or an element of a list
 		return domain.Refuse(domain.Invalid, "wrong_type", "the body must be "+jsonType(body))
 	default:

@@ -7,6 +7,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain/vault"
 )
 
+// listBoxUsers answers GET /boxes/{box}/users with the usernames of the members.
 func (a *API) listBoxUsers(r *request) error {
 	users, err := a.vault.ListBoxUsers(r.ctx(), r.by, r.param("box"))
 	names := make([]domain.UserName, len(users))
@@ -16,6 +17,7 @@ func (a *API) listBoxUsers(r *request) error {
 	return r.json(names, err)
 }
 
+// addBoxUser answers POST /boxes/{box}/users. Without a role, the new member is a boxuser.
 func (a *API) addBoxUser(r *request) error {
 	body, err := bind[struct {
 		Username string `json:"username"`
@@ -32,6 +34,7 @@ func (a *API) addBoxUser(r *request) error {
 	return r.created("boxes", string(box), "users", string(name))
 }
 
+// describeBoxUser answers GET /boxes/{box}/users/{username}.
 func (a *API) describeBoxUser(r *request) error {
 	user, err := a.vault.DescribeBoxUser(r.ctx(), r.by, r.param("box"), r.param("username"))
 	if err != nil {
@@ -48,6 +51,7 @@ func (a *API) describeBoxUser(r *request) error {
 	}{boxUserLine{string(user.Name), user.Role.String(), user.Active}, permissions}, nil)
 }
 
+// updateBoxUser answers PUT /boxes/{box}/users/{username}. A request without a body changes nothing.
 func (a *API) updateBoxUser(r *request) error {
 	// Absent and null fields stay nil and change nothing.
 	body, err := bindOptional[struct {
@@ -65,15 +69,19 @@ func (a *API) updateBoxUser(r *request) error {
 	}))
 }
 
+// removeBoxUser answers DELETE /boxes/{box}/users/{username}. The owner of the box and its last boxadmin cannot be
+// removed.
 func (a *API) removeBoxUser(r *request) error {
 	return r.noContent(a.vault.RemoveBoxUser(r.ctx(), r.by, r.param("box"), r.param("username")))
 }
 
+// listPermissions answers GET /boxes/{box}/users/{username}/permissions.
 func (a *API) listPermissions(r *request) error {
 	user, err := a.vault.DescribeBoxUser(r.ctx(), r.by, r.param("box"), r.param("username"))
 	return r.json(user.Permissions.Names(), err)
 }
 
+// setPermissions answers PUT …/permissions. An empty list, null and an absent body remove all permissions.
 func (a *API) setPermissions(r *request) error {
 	names, err := bindOptional[[]string](r)
 	if err != nil {
@@ -82,8 +90,10 @@ func (a *API) setPermissions(r *request) error {
 	return a.replacePermissions(r, names)
 }
 
+// clearPermissions answers DELETE …/permissions.
 func (a *API) clearPermissions(r *request) error { return a.replacePermissions(r, nil) }
 
+// replacePermissions sets exactly the given permissions. An unknown name changes nothing.
 func (a *API) replacePermissions(r *request, names []string) error {
 	return r.noContent(a.vault.SetPermissions(r.ctx(), r.by,
 		vault.SetPermissions{Box: r.param("box"), Username: r.param("username"), Names: names}))

@@ -5,10 +5,12 @@ import (
 	"github.com/lockbox-go/lockbox/domain/vault"
 )
 
+// listBoxes answers GET /boxes with the names of the boxes in which the caller is active.
 func (a *API) listBoxes(r *request) error {
 	return r.json(a.vault.ListBoxes(r.ctx(), r.by))
 }
 
+// createBox answers POST /boxes/{box}. The caller becomes its owner, with all permissions. The request has no body.
 func (a *API) createBox(r *request) error {
 	name, err := a.vault.CreateBox(r.ctx(), r.by, r.param("box"))
 	if err != nil {
@@ -28,12 +30,14 @@ type boxBody struct {
 	Users     []boxUserLine     `json:"users"`
 }
 
+// boxUserLine is a member of a box in a response.
 type boxUserLine struct {
 	Username string `json:"username"`
 	Role     string `json:"role"`
 	IsActive bool   `json:"isActive"`
 }
 
+// describeBox answers GET /boxes/{box}, for members of the box and for admins.
 func (a *API) describeBox(r *request) error {
 	seen, err := a.vault.DescribeBox(r.ctx(), r.by, r.param("box"))
 	if err != nil {
@@ -54,6 +58,7 @@ func (a *API) describeBox(r *request) error {
 	}, nil)
 }
 
+// transferBox answers PUT /boxes/{box}. The new owner must be an active member.
 func (a *API) transferBox(r *request) error {
 	body, err := bind[struct {
 		Owner string `json:"owner"`
@@ -64,6 +69,7 @@ func (a *API) transferBox(r *request) error {
 	return r.noContent(a.vault.TransferBox(r.ctx(), r.by, vault.TransferBox{Box: r.param("box"), NewOwner: body.Owner}))
 }
 
+// deleteBox answers DELETE /boxes/{box}. It deletes all entries of the box permanently.
 func (a *API) deleteBox(r *request) error {
 	return r.noContent(a.vault.DeleteBox(r.ctx(), r.by, r.param("box")))
 }

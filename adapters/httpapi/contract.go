@@ -43,6 +43,7 @@ func (lockboxAPI) token(r *request) (string, error) {
 	if len(values) == 0 && r.route.Auth == AuthOptional {
 		return "", nil
 	}
+	// Two headers are refused: a proxy may have read the other one.
 	if len(values) != 1 || len(values[0]) > maxAuthorization {
 		return "", domain.ErrUnauthenticated
 	}
@@ -54,4 +55,5 @@ func (lockboxAPI) token(r *request) (string, error) {
 	return token, nil
 }
 
+// bodyLimit is the configured limit: values are sent in these bodies.
 func (lockboxAPI) bodyLimit(configured int64) int64 { return configured }

@@ -28,11 +28,13 @@ type publishedPort struct {
 	From hostAddress `json:"from"`
 }
 
+// hostAddress is an address of the droplet host.
 type hostAddress struct {
 	IP   string `json:"ip"`
 	Port int    `json:"port"`
 }
 
+// listDroplets answers GET /api/v1/droplet/list, newest first.
 func (a *API) listDroplets(r *request) error {
 	list, err := a.droplets.List(r.ctx(), r.by)
 	return r.json(dropletLines(list), err)
@@ -45,6 +47,8 @@ type addDropletBody struct {
 	Env   map[string]string `json:"env"`
 }
 
+// addDroplet answers POST /api/v1/droplet/add with the updated list. Only the new droplet has its private key in it.
+// The encryption key is needed if the request names a box.
 func (a *API) addDroplet(r *request) error {
 	encryptionKey, err := r.encryptionKey()
 	if err != nil {
@@ -64,7 +68,8 @@ func (a *API) addDroplet(r *request) error {
 	if err != nil {
 		return err
 	}
-	defer added.PrivateKey.Clear()
+	defer added.PrivateKey.Clear() // after the response is written
+	// The list is newest first, but another request may have added a droplet in the same second.
 	lines := dropletLines(added.Droplets)
 	for i, droplet := range added.Droplets {
 		if droplet.Container == added.Container {

@@ -22,6 +22,7 @@ func (r *request) condition() (domain.Condition, error) {
 	return domain.Condition{OneOf: oneOf, NoneOf: noneOf}, err
 }
 
+// entityTags reads all headers of one name as one list.
 func (r *request) entityTags(header string) (*domain.Versions, error) {
 	return parseEntityTags(header, strings.Join(r.Request().Header.Values(header), ","))
 }
@@ -62,6 +63,7 @@ func parseVersion(parameter, text string) (uint64, error) {
 	return number, nil
 }
 
+// errInvalidVersion is the error of a version number in a query parameter or in a body.
 func errInvalidVersion(field string) error {
 	return domain.InvalidField(field, "invalid_version", field+" must be a whole number from 1")
 }

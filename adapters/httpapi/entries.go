@@ -18,6 +18,8 @@ type entryBody struct {
 	Value json.RawMessage `json:"value"`
 }
 
+// writeEntry answers POST /boxes/{box}/entries. An existing key gets a new version. If its encryption key differs from
+// that of the version before, a header says so: other members may not know the new key.
 func (a *API) writeEntry(r *request) error {
 	encryptionKey, err := r.encryptionKey()
 	if err != nil {
@@ -29,6 +31,7 @@ func (a *API) writeEntry(r *request) error {
 	if err != nil {
 		return err
 	}
+	// A value of null would not differ from a value that is absent.
 	if len(body.Value) == 0 || bytes.Equal(body.Value, []byte("null")) {
 		return domain.InvalidField("value", "value_required", "value is missing or null: send any other JSON value")
 	}
@@ -58,7 +61,8 @@ func (r *request) createdVersion(written vault.WrittenEntry) error {
 	return r.created("boxes", string(written.Box), "entries", string(written.Key))
 }
 
-// readEntry answers with the value as it was sent, byte for byte.
+// readEntry answers GET /boxes/{box}/entries/{key} with the value as it was sent, byte for byte. The parameter version
+// selects an older version.
 func (a *API) readEntry(r *request) error {
 	encryptionKey, err := r.encryptionKey()
 	if err != nil {
@@ -75,17 +79,19 @@ func (a *API) readEntry(r *request) error {
 	if err != nil {
 		return err
 	}
-	defer clear(value.JSON)
+	defer clear(value.JSON) // after the response is written
 	header := r.Response().Header()
 	header.Set(headerETag, entityTag(value.Version))
 	header.Set(echo.HeaderLastModified, value.CreatedAt.Format(http.TimeFormat))
 	return r.Blob(http.StatusOK, contentTypeJSON, value.JSON)
 }
 
+// listEntries answers GET /boxes/{box}/entries with the keys that begin with the parameter prefix.
 func (a *API) listEntries(r *request) error {
 	return r.json(a.vault.ListEntries(r.ctx(), r.by, r.param("box"), r.QueryParam("prefix")))
 }
 
+// deleteEntry answers DELETE /boxes/{box}/entries/{key}. The entry can be restored until its retention ends.
 func (a *API) deleteEntry(r *request) error {
 	condition, err := r.condition()
 	if err != nil {
@@ -103,6 +109,7 @@ type versionLine struct {
 	Current   bool    `json:"current"`
 }
 
+// listVersions answers GET /boxes/{box}/entries/{key}/versions, newest first. Deleted entries are listed too.
 func (a *API) listVersions(r *request) error {
 	versions, err := a.vault.ListVersions(r.ctx(), r.by, r.param("box"), r.param("key"))
 	lines := make([]versionLine, len(versions))
@@ -117,6 +124,8 @@ func (a *API) listVersions(r *request) error {
 	return r.json(lines, err)
 }
 
+// restoreEntry answers POST /boxes/{box}/entries/{key}/restore. It copies an old version to a new one without
+// decrypting it, so that the request needs no encryption key.
 func (a *API) restoreEntry(r *request) error {
 	body, err := bind[struct {
 		Version uint64 `json:"version"`

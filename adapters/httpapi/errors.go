@@ -37,11 +37,13 @@ type problem struct {
 	Errors   []message `json:"errors"`
 }
 
+// message is what clients of the original API read: a sentence, and the part of the input that it is about.
 type message struct {
 	Message string `json:"message"`
 	Field   string `json:"field,omitempty"`
 }
 
+// statusOf has the status of each kind of domain errors. A kind that is missing here, and the zero kind, become 500.
 var statusOf = map[domain.Kind]int{
 	domain.Invalid:         http.StatusBadRequest,
 	domain.Unauthenticated: http.StatusUnauthorized,
@@ -85,6 +87,7 @@ func (a *API) contract(c echo.Context) contract {
 // writeError writes a problem document.
 func (lockboxAPI) writeError(c echo.Context, refusal *domain.Error, status int) {
 	setErrorHeaders(c, refusal, status)
+	// The request id finds the request in the log and in the audit log.
 	body, _ := json.Marshal(problem{ // strings and an int always encode
 		Type:     "about:blank",
 		Title:    http.StatusText(status),
@@ -115,8 +118,10 @@ func setErrorHeaders(c echo.Context, refusal *domain.Error, status int) {
 // refusal turns any error into one that may be shown. It logs failures of the server, once each; errors that a client
 // caused are not logged.
 func (a *API) refusal(c echo.Context, err error) *domain.Error {
+	// The log names the template of the route: a path may contain a token.
 	log := a.log.With(slog.String("request_id", c.Response().Header().Get(echo.HeaderXRequestID)),
 		slog.String("route", a.routeOf(c)))
+	// Tampering comes first: it may be wrapped in an error of another kind, and the operator must see it.
 	if ports.IsTampered(err) {
 		log.Error("stored data failed authentication: it was changed outside of Lockbox", slog.Any("error", err))
 		return domain.Refuse(0, "tampered", "stored data failed authentication: report this to the operator")

@@ -40,6 +40,7 @@ func pathParam(c echo.Context, name string) string {
 func (a *API) handle(route Route) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		header := c.Response().Header()
+		// Responses may hold secrets, and depend on who asks with which key.
 		header.Set("Cache-Control", "no-store")
 		header.Add("Vary", "Authorization, "+headerEncryptionKey) // CORS adds Origin
 		r := &request{
@@ -68,6 +69,7 @@ func (a *API) serve(r *request) error {
 	if err := a.identify(r); err != nil {
 		return err
 	}
+	// Without a token, nothing is known about the client that would justify more memory.
 	if r.by.Credential.IsZero() {
 		r.body.limit = min(r.body.limit, maxAnonymousBody)
 	}

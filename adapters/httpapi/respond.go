@@ -26,6 +26,7 @@ func (r *request) json(body any, err error) error {
 	return r.jsonStatus(http.StatusOK, body)
 }
 
+// jsonStatus answers with a JSON body. Encoding fails only for types that no response has.
 func (r *request) jsonStatus(status int, body any) error {
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -77,6 +78,7 @@ func orNull(text string) *string {
 	return &text
 }
 
+// idOrNull formats an identifier. The zero identifier is null in JSON.
 func idOrNull[T any](id domain.ID[T]) *string {
 	if id.IsZero() {
 		return nil

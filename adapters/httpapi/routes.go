@@ -49,6 +49,7 @@ func Routes() []Route {
 	return routes
 }
 
+// lockboxRoutes are the routes of the Lockbox API. Their use cases decide what a caller may do: none has a group.
 func lockboxRoutes() []Route {
 	return []Route{
 		open(http.MethodGet, "/", (*API).welcome),
@@ -97,6 +98,8 @@ func lockboxRoutes() []Route {
 	}
 }
 
+// accountsRoutes are the routes of the accounts API. The group of a route is also checked by its use case; the table
+// has it so that refuseInput can check it without the input.
 func accountsRoutes() []Route {
 	viewer, manager, owner := domain.GroupViewer, domain.GroupManager, domain.GroupOwner
 	return []Route{

@@ -38,7 +38,7 @@ func ServerPaths() []string {
 	return paths
 }
 
-// readyTimeout is shorter than the timeout of common probes, so that they see the reason and not a timeout.
+// readyTimeout bounds the check of the database, so that probes which arrive faster than it answers do not pile up.
 const readyTimeout = 2 * time.Second
 
 // health answers whether the process is alive. It does not look at the database: restarting the process would not
@@ -47,6 +47,7 @@ func (a *API) health(c echo.Context) error { return c.String(http.StatusOK, "ali
 
 // ready answers whether the server should receive requests.
 func (a *API) ready(c echo.Context) error {
+	// A draining server answers requests that still arrive, but should get no new ones.
 	if a.draining.Load() {
 		return domain.Refuse(domain.Unavailable, "draining", "this server is shutting down")
 	}
@@ -58,10 +59,12 @@ func (a *API) ready(c echo.Context) error {
 	return c.String(http.StatusOK, "ready\n")
 }
 
+// welcomeText is shown to people who open the address of the server in a browser.
 const welcomeText = `Welcome to Lockbox, a secrets manager for teams.
 The API is described at /docs, and for programs at /openapi.yaml. Start with POST /init.
 `
 
+// welcome answers GET /.
 func (a *API) welcome(r *request) error { return r.String(http.StatusOK, welcomeText) }
 
 // pageHeaders forbid the page at /docs to load, run or send anything, and other sites to frame it. Its style sheet is
@@ -76,6 +79,7 @@ func pageHeaders() map[string]string {
 
 // serveFile serves a file that is built into the program. Caches may store it and revalidate it with its entity tag.
 func serveFile(contentType string, content []byte, headers map[string]string) echo.HandlerFunc {
+	// 12 bytes of the digest suffice: a collision would only serve an old page.
 	digest := sha256.Sum256(content)
 	tag := `"` + base64.RawURLEncoding.EncodeToString(digest[:12]) + `"`
 	return func(c echo.Context) error {

@@ -27,6 +27,8 @@ type signInBody struct {
 	Code     codeText `json:"code"`
 }
 
+// authenticate answers POST /authenticate with a session token. The code is required of users with two-factor
+// authentication, and ignored for others.
 func (a *API) authenticate(r *request) error {
 	body, err := bind[signInBody](r)
 	if err != nil {
@@ -56,6 +58,7 @@ type tokenBody struct {
 	ExpiresAt *string `json:"expiresAt"`
 }
 
+// whoAmI answers GET /whoami. Clients use it to check a token.
 func (a *API) whoAmI(r *request) error {
 	caller, err := a.identity.WhoAmI(r.ctx(), r.by)
 	if err != nil {

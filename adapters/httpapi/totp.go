@@ -28,6 +28,7 @@ func (c *codeText) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
+// codeBody is the body of a request that proves possession of the phone or of a recovery code.
 type codeBody struct {
 	Code codeText `json:"code"`
 }
@@ -45,6 +46,8 @@ type enrolmentBody struct {
 	RecoveryCodes []string `json:"recoveryCodes"`
 }
 
+// enrolTOTP answers POST /users/{username}/totp with a new TOTP secret and recovery codes. A user with a confirmed
+// secret must send a code of it.
 func (a *API) enrolTOTP(r *request) error {
 	body, err := bindOptional[codeBody](r)
 	if err != nil {
@@ -66,6 +69,7 @@ func (a *API) enrolTOTP(r *request) error {
 	})
 }
 
+// confirmTOTP answers POST /users/{username}/totp/confirm, which turns two-factor authentication on.
 func (a *API) confirmTOTP(r *request) error {
 	body, err := bind[codeBody](r)
 	if err != nil {
@@ -74,6 +78,7 @@ func (a *API) confirmTOTP(r *request) error {
 	return r.noContent(a.identity.ConfirmTOTP(r.ctx(), r.by, r.param("username"), string(body.Code)))
 }
 
+// removeTOTP answers DELETE /users/{username}/totp. Users send a code; admins need none for other users.
 func (a *API) removeTOTP(r *request) error {
 	body, err := bindOptional[codeBody](r)
 	if err != nil {

@@ -2,6 +2,7 @@ package httpapi
 
 import "github.com/lockbox-go/lockbox/domain/identity"
 
+// listUsers answers GET /users with the usernames. Only admins may list them.
 func (a *API) listUsers(r *request) error {
 	return r.json(a.identity.ListUsers(r.ctx(), r.by))
 }
@@ -37,6 +38,7 @@ type userBody struct {
 	Permissions []string `json:"permissions"`
 }
 
+// describeUser answers GET /users/{username}, for admins and for the user.
 func (a *API) describeUser(r *request) error {
 	seen, err := a.identity.DescribeUser(r.ctx(), r.by, r.param("username"))
 	if err != nil {
@@ -63,6 +65,7 @@ type updateUserBody struct {
 	Group           *string `json:"group"`
 }
 
+// updateUser answers PUT /users/{username}. The use case decides for each field whether the caller may change it.
 func (a *API) updateUser(r *request) error {
 	body, err := bind[updateUserBody](r)
 	if err != nil {
@@ -79,6 +82,7 @@ func (a *API) updateUser(r *request) error {
 	}))
 }
 
+// deleteUser answers DELETE /users/{username}. Users who own boxes cannot be deleted.
 func (a *API) deleteUser(r *request) error {
 	return r.noContent(a.identity.DeleteUser(r.ctx(), r.by, r.param("username")))
 }

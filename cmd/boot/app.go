@@ -74,18 +74,22 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	defer core.close()
 	events := core.store.NewEventWriter()
-	defer events.Close()
+	defer events.Close() // before the core closes the database
 	api, err := a.api(core, events)
 	if err != nil {
 		return err
 	}
+	// The log of a new installation tells the operator what to do before the first request can fail.
 	if err := a.announceInit(ctx, core); err != nil {
 		return err
 	}
+	// The server listens only when it can serve, so that load balancers do not send requests earlier.
 	listener, err := a.listen()
 	if err != nil {
 		return err
 	}
+	// The deferred calls run in reverse: stop ends the background work, Wait waits for it, and then the database
+	// closes.
 	var background sync.WaitGroup
 	defer background.Wait()
 	ctx, stop := context.WithCancel(ctx)
@@ -117,7 +121,8 @@ func (a *App) announceInit(ctx context.Context, core *core) error {
 	return nil
 }
 
-// api makes the use cases and the API over an open core.
+// api makes the use cases and the API over an open core. It opens no connection, except that errors of the settings
+// show here that only an adapter can find.
 func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error) {
 	entrySealer, err := core.entrySealer()
 	if err != nil {
@@ -165,7 +170,8 @@ func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error
 	}), nil
 }
 
-// listen returns the listener of the server, with TLS if it is configured. It logs a warning if clients on other
+// listen returns the listener of the server, with TLS if it is configured. A listener that was set before Run may be on
+// any address. It logs a warning if clients on other
 // machines would use plain HTTP.
 func (a *App) listen() (net.Listener, error) {
 	listener := a.Listener
@@ -188,15 +194,17 @@ func (a *App) listen() (net.Listener, error) {
 // serve answers requests until ctx ends, and then finishes those in flight.
 func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener) error {
 	server := api.Server()
-	failed := make(chan error, 1)
+	failed := make(chan error, 1) // buffered, so that Serve can return when nothing receives
 	go func() { failed <- server.Serve(listener) }()
 	select {
-	case err := <-failed:
+	case err := <-failed: // the listener broke; there are no requests to wait for
 		return err
 	case <-ctx.Done():
 	}
+	// Readiness fails first, while the server still accepts connections that are on their way.
 	a.log.Info("stopping: finishing requests in flight")
 	api.Drain()
+	// Shutdown gets its own deadline, because ctx has ended.
 	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := server.Shutdown(draining); err != nil {
@@ -238,6 +246,7 @@ func (a *App) limitMemory() {
 		return
 	}
 	const base = 96 << 20 // bytes, for everything else
+	// At most that many derivations run at once. Twice their memory lets one garbage collection cycle pass.
 	atOnce := int64(max(1, runtime.GOMAXPROCS(0)/2))
 	debug.SetMemoryLimit(base + atOnce*2*int64(a.config.KDFMemoryKiB)<<10)
 }

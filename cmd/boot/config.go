@@ -20,38 +20,49 @@ import (
 //
 // A setting has the type that the program works with. It is parsed once, when it is read; see setting_types.go.
 type Config struct {
-	DatabaseURL       domain.Secret  `env:"DATABASE_URL"`
+	// DatabaseURL is a secret because it contains the password. Lockbox never logs it.
+	DatabaseURL domain.Secret `env:"DATABASE_URL"`
+	// SecretKey encrypts the server keys. SecretKeyPrevious is zero unless a rotation is in progress.
 	SecretKey         sealing.Secret `env:"SECRET_KEY"`
 	SecretKeyPrevious sealing.Secret `env:"SECRET_KEY_PREVIOUS"`
 
-	HTTPAddr       Address        `env:"HTTP_ADDR" envDefault:":5000"`
+	// HTTPAddr is where the server listens, and where `lockbox health` finds it.
+	HTTPAddr Address `env:"HTTP_ADDR" envDefault:":5000"`
+	// TLSCert and TLSKey are PEM texts. They are set together; derived has the result.
 	TLSCert        string         `env:"TLS_CERT"`
 	TLSKey         domain.Secret  `env:"TLS_KEY"`
 	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES"`
 	CORSOrigins    Origins        `env:"CORS_ORIGINS"`
-	MaxBodyBytes   int64          `env:"MAX_BODY_BYTES" envDefault:"1048576"`
+	// MaxBodyBytes bounds a request body. It must leave room for the JSON around a value of MaxValueBytes.
+	MaxBodyBytes int64 `env:"MAX_BODY_BYTES" envDefault:"1048576"`
 
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info"`
 	LogFormat LogFormat  `env:"LOG_FORMAT" envDefault:"json"`
 
-	InitToken                domain.Secret     `env:"INIT_TOKEN"`
-	RequireAdminToCreateUser bool              `env:"REQUIRE_ADMIN_TO_CREATE_USER" envDefault:"true"`
-	ShowAPIKeys              bool              `env:"SHOW_API_KEYS" envDefault:"false"`
-	MinPasswordLength        int               `env:"MIN_PASSWORD_LENGTH" envDefault:"6"`
-	TokenTTL                 time.Duration     `env:"TOKEN_TTL" envDefault:"168h"`
-	AccessTokenTTL           time.Duration     `env:"ACCESS_TOKEN_TTL" envDefault:"2h"`
-	RefreshTokenTTL          time.Duration     `env:"REFRESH_TOKEN_TTL" envDefault:"720h"`
-	TOTPIssuer               string            `env:"TOTP_ISSUER" envDefault:"Lockbox"`
-	RateLimits               domain.RateLimits `env:"THROTTLE_FREE_ATTEMPTS" envDefault:"5"`
+	// InitToken is zero if every client may create the owner.
+	InitToken                domain.Secret `env:"INIT_TOKEN"`
+	RequireAdminToCreateUser bool          `env:"REQUIRE_ADMIN_TO_CREATE_USER" envDefault:"true"`
+	ShowAPIKeys              bool          `env:"SHOW_API_KEYS" envDefault:"false"`
+	MinPasswordLength        int           `env:"MIN_PASSWORD_LENGTH" envDefault:"6"`
+	// The lifetimes are those of a session token, of an access token, and of a sign-in with refresh tokens.
+	TokenTTL        time.Duration `env:"TOKEN_TTL" envDefault:"168h"`
+	AccessTokenTTL  time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"2h"`
+	RefreshTokenTTL time.Duration `env:"REFRESH_TOKEN_TTL" envDefault:"720h"`
+	TOTPIssuer      string        `env:"TOTP_ISSUER" envDefault:"Lockbox"`
+	// RateLimits is set as the number of free attempts per account; the other limits follow from it.
+	RateLimits domain.RateLimits `env:"THROTTLE_FREE_ATTEMPTS" envDefault:"5"`
 
-	MaxValueBytes         int           `env:"MAX_VALUE_BYTES" envDefault:"524288"`
-	MaxEntriesPerBox      int           `env:"MAX_ENTRIES_PER_BOX" envDefault:"10000"`
-	MaxUsersPerBox        int           `env:"MAX_USERS_PER_BOX" envDefault:"1000"`
-	MaxBoxesPerUser       int           `env:"MAX_BOXES_PER_USER" envDefault:"100"`
-	EntryVersions         int           `env:"ENTRY_VERSIONS" envDefault:"10"`
+	// Zero means no limit, in all of the following.
+	MaxValueBytes    int `env:"MAX_VALUE_BYTES" envDefault:"524288"`
+	MaxEntriesPerBox int `env:"MAX_ENTRIES_PER_BOX" envDefault:"10000"`
+	MaxUsersPerBox   int `env:"MAX_USERS_PER_BOX" envDefault:"1000"`
+	MaxBoxesPerUser  int `env:"MAX_BOXES_PER_USER" envDefault:"100"`
+	EntryVersions    int `env:"ENTRY_VERSIONS" envDefault:"10"`
+	// A deleted entry can be restored during its retention. The sweep deletes it permanently afterwards.
 	DeletedEntryRetention time.Duration `env:"DELETED_ENTRY_RETENTION" envDefault:"720h"`
 	EventRetention        time.Duration `env:"EVENT_RETENTION" envDefault:"0"`
 
+	// DockerHost is zero if droplets are off. The other settings of droplets are then checked, but not used.
 	DockerHost    DockerHost           `env:"DOCKER_HOST"`
 	DockerTLSCA   string               `env:"DOCKER_TLS_CA"`
 	DockerTLSCert string               `env:"DOCKER_TLS_CERT"`
@@ -61,7 +72,9 @@ type Config struct {
 	DropletMemory ByteSize             `env:"DROPLET_MEMORY" envDefault:"512m"`
 	DropletCPUs   float64              `env:"DROPLET_CPUS" envDefault:"1"`
 
-	DBMaxConns   int32  `env:"DB_MAX_CONNS" envDefault:"0"`
+	// DBMaxConns is per server: all servers of an installation add up at the database.
+	DBMaxConns int32 `env:"DB_MAX_CONNS" envDefault:"0"`
+	// The Argon2id parameters apply to new values. Stored values keep the parameters that they were made with.
 	KDFMemoryKiB uint32 `env:"KDF_MEMORY_KIB" envDefault:"19456"`
 	KDFTime      uint32 `env:"KDF_TIME" envDefault:"2"`
 
@@ -71,9 +84,12 @@ type Config struct {
 // derived has what is made of several settings, or by an adapter. ReadEnvironment makes it too, so that nothing is
 // parsed again later.
 type derived struct {
-	serverTLS *tls.Config // nil without TLS
-	dockerTLS *tls.Config // nil without TLS
-	totp      *otp.Codes
+	// serverTLS is nil if the server speaks plain HTTP.
+	serverTLS *tls.Config
+	// dockerTLS is nil for a socket, and for an engine on loopback without TLS.
+	dockerTLS *tls.Config
+	// totp makes and checks TOTP codes, with the configured issuer.
+	totp *otp.Codes
 }
 
 // derive makes the derived settings and returns all mistakes at once.
@@ -136,11 +152,15 @@ func (c Config) checkLimits() error {
 	return errors.Join(mistakes...)
 }
 
+// notNegative is the rule of settings for which 0 means no limit or a default.
 const notNegative = "must not be negative"
 
 // settingMistake is what is wrong with one setting.
+//
+// Setting is the name of the variable; it finds several mistakes about one setting. Text is the sentence to print.
 type settingMistake struct{ setting, text string }
 
+// Error returns the whole sentence, beginning with the name of the variable.
 func (m *settingMistake) Error() string { return m.text }
 
 // mistake returns an error about the setting of that name, without the prefix. The rule completes a sentence that

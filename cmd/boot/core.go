@@ -29,10 +29,14 @@ const databasePatience = 30 * time.Second
 
 // core is what the server and the operator's commands share: the database with an upgraded schema, and the key ring.
 type core struct {
-	config       Config
-	store        *postgres.Store
-	keyring      *sealing.Keyring
-	derivations  *kdf.Pool
+	config Config
+	// store is the database, and keyring the server keys that it holds, decrypted.
+	store   *postgres.Store
+	keyring *sealing.Keyring
+	// derivations bounds how many key derivations run at once, for passwords and entries together.
+	derivations *kdf.Pool
+	// installation identifies the database. Tokens and containers carry it, so that those of another Lockbox are
+	// refused.
 	installation string
 	clock        system.Clock
 	ids          system.IDs
@@ -44,6 +48,7 @@ type core struct {
 // command may read whole tables.
 type patience bool
 
+// The two kinds of programs: the server, and the commands of an operator.
 const (
 	serving   patience = false
 	operating patience = true
@@ -99,6 +104,7 @@ type storeOptions struct {
 
 // openStore opens the database. It waits up to databasePatience for a database that is still starting.
 func openStore(ctx context.Context, config Config, log *slog.Logger, options storeOptions) (*postgres.Store, error) {
+	// Only Unavailable is tried again: a wrong password or a malformed URL does not go away.
 	deadline := time.Now().Add(databasePatience)
 	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		store, err := postgres.Open(ctx, postgres.Config{
@@ -114,6 +120,7 @@ func openStore(ctx context.Context, config Config, log *slog.Logger, options sto
 		if !errors.Is(err, domain.Unavailable) || time.Now().After(deadline) {
 			return nil, fmt.Errorf("cannot open the database of LOCKBOX_DATABASE_URL: %w", err)
 		}
+		// The log shows why the start takes long.
 		log.Warn("the database does not answer yet", slog.Any("error", err))
 		select {
 		case <-ctx.Done():
@@ -129,6 +136,7 @@ func upgradeSchema(ctx context.Context, config Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	// CheckSchema refuses a newer release line before anything is changed.
 	before, newest, err := migrator.Version(ctx)
 	if err != nil {
 		return err
@@ -161,10 +169,12 @@ func (c *core) params() ports.Argon2Params {
 	return ports.Argon2Params{MemoryKiB: c.config.KDFMemoryKiB, Time: c.config.KDFTime, Threads: 1}
 }
 
+// hasher returns the password hashing, which shares its bound on memory with the key derivations of entries.
 func (c *core) hasher() (*passwords.Hasher, error) {
 	return passwords.New(passwords.Config{Derive: c.derivations.Derive, Params: c.params()})
 }
 
+// entrySealer returns the encryption of values.
 func (c *core) entrySealer() (*sealing.EntrySealer, error) {
 	return sealing.NewEntrySealer(sealing.EntryConfig{Keys: c.keyring, Derive: c.derivations.Derive,
 		Params: c.params()})
@@ -211,10 +221,13 @@ func (c *core) accounts(events ports.EventWriter) (*identity.Service, error) {
 	}), nil
 }
 
+// signer returns the signer of API keys and session tokens. A token names the installation, so that one of another
+// installation is refused.
 func (c *core) signer() (*tokens.Signer, error) {
 	return tokens.New(tokens.Config{Keys: c.keyring, Installation: c.installation, Clock: c.clock})
 }
 
+// accountSealer returns the encryption of password hashes and TOTP secrets.
 func (c *core) accountSealer() *sealing.AccountSealer {
 	return sealing.NewAccountSealer(c.keyring, nil)
 }
@@ -223,6 +236,7 @@ func (c *core) accountSealer() *sealing.AccountSealer {
 // that transactions of running servers end. The caller calls closeAll.
 func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 	grace time.Duration) (service *serverkeys.Service, closeAll func(), err error) {
+	// The other settings of a server may be wrong or absent: rotating a secret must still be possible.
 	if err := config.checkStorage(); err != nil {
 		return nil, nil, err
 	}
@@ -249,6 +263,7 @@ func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 // OpenOperator opens the database and the key ring for the commands about accounts. The caller calls closeAll.
 func OpenOperator(ctx context.Context, config Config, log *slog.Logger) (operator identity.Operator, closeAll func(),
 	err error) {
+	// Unlike the server, the commands need no settings of HTTP or droplets.
 	if err := errors.Join(config.checkStorage(), config.checkLimits()); err != nil {
 		return operator, nil, err
 	}
@@ -283,6 +298,6 @@ func OpenMigrator(config Config) (*Migrator, error) {
 	return migrate.New(string(config.DatabaseURL.Bytes()), migrations.Files)
 }
 
-// CheckSchema returns an error if a program whose newest migration is newest must not serve a
-// schema at version current.
+// CheckSchema returns an error if a program whose newest migration is newest must not serve a schema at version
+// current.
 func CheckSchema(current, newest uint) error { return migrate.CheckSchema(current, newest) }

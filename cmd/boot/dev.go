@@ -45,6 +45,7 @@ func NewDev(ctx context.Context, config Config, log *slog.Logger, dir string) (*
 	if err != nil {
 		return nil, err
 	}
+	// From here on, an error must stop the database again.
 	dev := &Dev{database: database}
 	if err := dev.prepare(ctx, config, log, filepath.Join(dir, "secret-key")); err != nil {
 		_ = dev.Close()
@@ -74,6 +75,7 @@ func (d *Dev) prepare(ctx context.Context, config Config, log *slog.Logger, secr
 
 // configure makes the server on a free port.
 func (d *Dev) configure(config Config, log *slog.Logger) error {
+	// The port is taken before the server starts, so that the URL is known and no other program can take it.
 	listener, err := freePort()
 	if err != nil {
 		return err
@@ -100,6 +102,7 @@ func (d *Dev) DataDir() string { return d.database.Dir() }
 // checkOwn returns an error unless dir is a folder that only the current user can write to. Another user who can write
 // to it could replace the secret.
 func checkOwn(dir string) error {
+	// Lstat does not follow a symbolic link, which another user could have created.
 	info, err := os.Lstat(dir)
 	if err != nil {
 		return err

@@ -25,6 +25,7 @@ func (c Config) checkDroplets() error {
 	if !(c.DropletCPUs >= minDropletCPUs && c.DropletCPUs <= maxDropletCPUs) { // also false for NaN
 		mistakes = append(mistakes, mistake("DROPLET_CPUS", "must be from 0.01 to 1024"))
 	}
+	// Without a host, droplets are off, and what remains concerns the host.
 	if c.DockerHost.IsZero() {
 		return errors.Join(mistakes...)
 	}
@@ -59,15 +60,15 @@ func (c *Config) dockerTLS() (*tls.Config, error) {
 		return nil, mistake("DOCKER_TLS_CA",
 			"and LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY must be set together, or none of them")
 	}
+	// Only this CA is trusted, not those of the system: the engine is the operator's own.
 	trusted := x509.NewCertPool()
 	if !trusted.AppendCertsFromPEM([]byte(c.DockerTLSCA)) {
 		return nil, mistake("DOCKER_TLS_CA", "is not a certificate in PEM format")
 	}
 	own, err := tls.X509KeyPair([]byte(c.DockerTLSCert), c.DockerTLSKey.Bytes())
 	if err != nil {
-		return nil, mistake("DOCKER_TLS_CA",
-			"is set, but LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY are not a "+
-				"certificate and its key in PEM format: "+err.Error())
+		return nil, mistake("DOCKER_TLS_CA", "is set, but LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY are not "+
+			"a certificate and its key in PEM format: "+err.Error())
 	}
 	return &tls.Config{
 		RootCAs:      trusted,
@@ -85,7 +86,8 @@ func (c *core) dropletHost() (*docker.Host, error) {
 		Installation: c.installation,
 		Prefix:       c.config.DropletPrefix,
 		Memory:       int64(c.config.DropletMemory),
-		NanoCPUs:     int64(c.config.DropletCPUs * 1e9),
+		// Docker counts CPUs in billionths of a core.
+		NanoCPUs: int64(c.config.DropletCPUs * 1e9),
 	})
 	if err != nil {
 		return nil, mistake("DOCKER_HOST", "cannot be used: "+err.Error())

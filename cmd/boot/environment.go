@@ -27,11 +27,13 @@ func ReadEnvironment(environ []string) (config Config, unknown []string, err err
 	if err := env.ParseWithOptions(&config, options); err != nil {
 		mistakes = append(mistakes, parseMistakes(err)...)
 	}
+	// A setting that could not be parsed stays zero here, which can cause a second mistake. AllMistakes drops it.
 	mistakes = append(mistakes, config.derive())
 	return config, unknown, errors.Join(mistakes...)
 }
 
-// gather returns the settings among the variables, after reading those that are given as files.
+// gather returns the settings among the variables by their name, after reading those that are given as files. A
+// variable that is set to an empty text counts as not set.
 func gather(environ []string) (variables map[string]string, unknown []string, mistakes []error) {
 	variables, files := make(map[string]string), make(map[string]string)
 	known := make(map[string]bool)
@@ -50,6 +52,7 @@ func gather(environ []string) (variables map[string]string, unknown []string, mi
 			unknown = append(unknown, name)
 		}
 	}
+	// A setting that is given twice is an error: Lockbox cannot know which one the operator means.
 	for name, path := range files {
 		if _, both := variables[name]; both {
 			mistakes = append(mistakes,

@@ -20,6 +20,7 @@ import (
 // mounted, and a new secret would open none of them.
 func CreateSecretFile(ctx context.Context, environ []string) error {
 	const name = prefix + "SECRET_KEY" + fileSuffix
+	// The settings are read without the secret, whose file does not exist yet.
 	path, others := "", make([]string, 0, len(environ))
 	for _, variable := range environ {
 		if value, found := strings.CutPrefix(variable, name+"="); found {
@@ -40,6 +41,7 @@ func CreateSecretFile(ctx context.Context, environ []string) error {
 
 // createSecret is CreateSecretFile for a known file and database.
 func createSecret(ctx context.Context, config Config, path string) error {
+	// An existing file is kept, also if it is empty or unreadable: serve then reports what is wrong with it.
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -81,6 +83,7 @@ func FirstRun(dir, databaseHost string, owner int) error {
 	if err != nil {
 		return err
 	}
+	// sslmode=disable: the database and the server share a private network of Compose.
 	url := "postgres://lockbox:" + password + "@" + databaseHost + "/lockbox?sslmode=disable"
 	if _, err := keepFile(filepath.Join(dir, "database-url"), func() string { return url }); err != nil {
 		return err
@@ -88,6 +91,7 @@ func FirstRun(dir, databaseHost string, owner int) error {
 	if _, err := keepFile(filepath.Join(dir, "init-token"), randomText); err != nil {
 		return err
 	}
+	// Only root can give files away. Otherwise they belong to the current user, who runs the server too.
 	if os.Geteuid() != 0 {
 		return nil
 	}
@@ -111,6 +115,7 @@ func keepFile(path string, content func() string) (string, error) {
 // writeNewFile creates a file, or returns fs.ErrExist. When it returns, the file survives a power failure: no data may
 // be encrypted with a secret that could still be lost.
 func writeNewFile(path, content string) error {
+	// The content is complete and on disk before the file gets its name.
 	temporary, err := os.CreateTemp(filepath.Dir(path), ".new-*") // with mode 0600
 	if err != nil {
 		return err
@@ -123,6 +128,7 @@ func writeNewFile(path, content string) error {
 	if err := os.Link(temporary.Name(), path); err != nil { // unlike os.Rename, it does not replace a file
 		return err
 	}
+	// The name itself is on disk once the folder is synced.
 	folder, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err

@@ -22,6 +22,7 @@ import (
 // and never repeats the value.
 type rule string
 
+// Error returns the rule.
 func (r rule) Error() string { return string(r) }
 
 // parsers has the types of settings that belong to other packages and do not parse themselves.
@@ -72,6 +73,7 @@ type Origins []string
 
 // UnmarshalText parses origins with commas between them; * is every origin.
 func (o *Origins) UnmarshalText(text []byte) error {
+	// A browser compares origins exactly, so that an origin without a scheme would never match.
 	*o = strings.Split(string(text), ",")
 	for _, origin := range *o {
 		if origin != "*" && !strings.HasPrefix(origin, "http://") && !strings.HasPrefix(origin, "https://") {
@@ -105,6 +107,7 @@ type ByteSize int64
 
 // UnmarshalText parses a size as Docker does: 512m, 2g. The units are powers of 1024.
 func (b *ByteSize) UnmarshalText(text []byte) error {
+	// Docker's own parser, because users know the form from docker run --memory.
 	size, err := units.RAMInBytes(string(text))
 	if err != nil {
 		return rule("must be a size, such as 512m or 2g")
@@ -122,6 +125,7 @@ type DockerHost struct {
 
 // UnmarshalText parses unix:///PATH or tcp://HOST:PORT.
 func (h *DockerHost) UnmarshalText(text []byte) error {
+	// User names, paths and other schemes are refused, because they would be ignored.
 	address, err := url.Parse(string(text))
 	if err != nil {
 		return errDockerHost
@@ -136,11 +140,13 @@ func (h *DockerHost) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// errDockerHost does not repeat the address, which could hold a password.
 const errDockerHost = rule("must be unix:///var/run/docker.sock or tcp://host:2376")
 
 // IsZero reports whether no engine is configured.
 func (h DockerHost) IsZero() bool { return h.address == "" }
 
+// isSocket reports whether the engine is reached through a socket of this machine.
 func (h DockerHost) isSocket() bool { return h.host == "" }
 
 // isLocal reports whether connections to the engine stay on this machine.
@@ -163,8 +169,10 @@ func (c *Config) serverTLS() (*tls.Config, error) {
 	}
 	return &tls.Config{
 		Certificates: []tls.Certificate{pair},
-		MinVersion:   tls.VersionTLS12,
-		NextProtos:   []string{"h2", "http/1.1"},
+		// TLS 1.2 is the oldest version without known weaknesses in its common use.
+		MinVersion: tls.VersionTLS12,
+		// A listener is wrapped by hand, so that HTTP/2 must be offered here.
+		NextProtos: []string{"h2", "http/1.1"},
 	}, nil
 }
 

@@ -14,8 +14,8 @@ func Settings() []Setting {
 	var list []Setting
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[Config]()) {
 		name := field.Tag.Get("env")
-		if name == "" {
-			continue // derived from other settings
+		if name == "" { // derived from other settings
+			continue
 		}
 		list = append(list, Setting{Name: prefix + name, Default: field.Tag.Get("envDefault"), Doc: settingDocs[name]})
 	}
@@ -26,57 +26,65 @@ func Settings() []Setting {
 // docs/settings.md.
 var settingDocs = map[string]string{
 	"DATABASE_URL": "PostgreSQL connection URL: postgres://user:password@host:5432/name. Required",
-	"SECRET_KEY": "Secret that encrypts the server keys: at least 32 random bytes in hexadecimal or base64; lockbox " +
-		"keygen --secret prints one. Required",
+	"SECRET_KEY": "Secret that encrypts the server keys: at least 32 random bytes in " +
+		"hexadecimal or base64; lockbox keygen --secret prints one. Required",
 	"SECRET_KEY_PREVIOUS": "Previous secret, needed until lockbox secret rotate has run",
-	"HTTP_ADDR":           "Address and port to listen on; without an address, on all interfaces",
-	"TLS_CERT":            "Certificate chain in PEM; turns HTTPS on. Usually set as LOCKBOX_TLS_CERT_FILE",
-	"TLS_KEY":             "Private key of the certificate in PEM. Usually set as LOCKBOX_TLS_KEY_FILE",
-	"TRUSTED_PROXIES": "Networks of proxies, separated by commas (10.0.0.0/8,192.168.1.1/32); Lockbox takes the " +
-		"client " +
-		"address from their X-Forwarded-For",
-	"CORS_ORIGINS": "Origins, separated by commas (https://app.example.org), from which browsers may call the API; * " +
-		"allows all. Empty turns CORS off",
-	"MAX_BODY_BYTES":               "Largest request body in bytes, at least 1024; without a token the limit is 16384",
-	"LOG_LEVEL":                    "Lowest level that is logged: debug, info, warn or error",
-	"LOG_FORMAT":                   "Format of the log: json or text",
+
+	"HTTP_ADDR": "Address and port to listen on; without an address, on all interfaces",
+	"TLS_CERT":  "Certificate chain in PEM; turns HTTPS on. Usually set as LOCKBOX_TLS_CERT_FILE",
+	"TLS_KEY":   "Private key of the certificate in PEM. Usually set as LOCKBOX_TLS_KEY_FILE",
+	"TRUSTED_PROXIES": "Networks of proxies, separated by commas (10.0.0.0/8,192.168.1.1/32); " +
+		"Lockbox takes the client address from their X-Forwarded-For",
+	"CORS_ORIGINS": "Origins, separated by commas (https://app.example.org), from which " +
+		"browsers may call the API; * allows all. Empty turns CORS off",
+	"MAX_BODY_BYTES": "Largest request body in bytes, at least 1024; without a token the limit is" +
+		" 16384",
+
+	"LOG_LEVEL":  "Lowest level that is logged: debug, info, warn or error",
+	"LOG_FORMAT": "Format of the log: json or text",
+
 	"INIT_TOKEN":                   "When set, POST /init requires this token in the header X-Init-Token",
 	"REQUIRE_ADMIN_TO_CREATE_USER": "false lets clients without a token register users, with the role user",
-	"SHOW_API_KEYS":                "true includes whole API keys in GET /users/{username}; false lists only their ids",
-	"MIN_PASSWORD_LENGTH":          "Shortest new password, in characters, from 1 to 100",
-	"TOKEN_TTL":                    "Lifetime of a token of POST /authenticate, at least 1m",
-	"ACCESS_TOKEN_TTL":             "Lifetime of an access token of POST /api/v1/user/auth, at least 1s",
+	"SHOW_API_KEYS": "true includes whole API keys in GET /users/{username}; false lists only " +
+		"their ids",
+	"MIN_PASSWORD_LENGTH": "Shortest new password, in characters, from 1 to 100",
+	"TOKEN_TTL":           "Lifetime of a token of POST /authenticate, at least 1m",
+	"ACCESS_TOKEN_TTL":    "Lifetime of an access token of POST /api/v1/user/auth, at least 1s",
 	"REFRESH_TOKEN_TTL": "Time after a sign-in during which its tokens can be refreshed; not below " +
 		"LOCKBOX_ACCESS_TOKEN_TTL",
 	"TOTP_ISSUER": "Issuer that authenticator apps show for an account",
-	"THROTTLE_FREE_ATTEMPTS": "Wrong credentials per account before a lockout, from 1 to 1000000; 15 minutes without " +
-		"an attempt " +
-		"reset the count. An address is allowed 40 times as many",
-	"MAX_VALUE_BYTES": "Largest value, in bytes of JSON text; not above LOCKBOX_MAX_BODY_BYTES. 0 means no " +
-		"limit",
+	"THROTTLE_FREE_ATTEMPTS": "Wrong credentials per account before a lockout, from 1 to 1000000; 15 " +
+		"minutes without an attempt reset the count. An address is allowed 40 times" +
+		" as many",
+
+	"MAX_VALUE_BYTES": "Largest value, in bytes of JSON text; not above LOCKBOX_MAX_BODY_BYTES. 0 " +
+		"means no limit",
 	"MAX_ENTRIES_PER_BOX": "Largest number of entries in a box. 0 means no limit",
 	"MAX_USERS_PER_BOX":   "Largest number of members of a box. 0 means no limit",
-	"MAX_BOXES_PER_USER": "Largest number of boxes that a user may own; does not apply to admins. 0 means " +
-		"no limit",
-	"ENTRY_VERSIONS":          "Number of versions kept of an entry; a write deletes older ones. 0 keeps all",
-	"DELETED_ENTRY_RETENTION": "Time during which a deleted entry can be restored; then it is deleted permanently",
-	"EVENT_RETENTION":         "Age at which audit events are deleted. 0 keeps them permanently",
-	"DOCKER_HOST": "Docker engine for droplets: unix:///var/run/docker.sock or tcp://host:2376. Empty turns droplets " +
-		"off",
+	"MAX_BOXES_PER_USER": "Largest number of boxes that a user may own; does not apply to admins. 0 " +
+		"means no limit",
+	"ENTRY_VERSIONS": "Number of versions kept of an entry; a write deletes older ones. 0 keeps all",
+	"DELETED_ENTRY_RETENTION": "Time during which a deleted entry can be restored; then it is deleted " +
+		"permanently",
+	"EVENT_RETENTION": "Age at which audit events are deleted. 0 keeps them permanently",
+
+	"DOCKER_HOST": "Docker engine for droplets: unix:///var/run/docker.sock or " +
+		"tcp://host:2376. Empty turns droplets off",
 	"DOCKER_TLS_CA": "For tcp: CA certificate in PEM that verifies the engine. Usually set as " +
 		"LOCKBOX_DOCKER_TLS_CA_FILE",
 	"DOCKER_TLS_CERT": "For tcp: client certificate in PEM. Usually set as LOCKBOX_DOCKER_TLS_CERT_FILE",
 	"DOCKER_TLS_KEY": "For tcp: private key of the client certificate in PEM. Usually set as " +
 		"LOCKBOX_DOCKER_TLS_KEY_FILE",
-	"DROPLET_IMAGES": "Images, separated by commas (debian-sshd:13), that a droplet may use; the first is the " +
-		"default. " +
-		"Required with LOCKBOX_DOCKER_HOST",
-	"DROPLET_PREFIX": "Prefix of droplet names, before two digits: 1 to 40 lower-case letters, digits and -, " +
-		"beginning " +
-		"with a letter",
+	"DROPLET_IMAGES": "Images, separated by commas (debian-sshd:13), that a droplet may use; the " +
+		"first is the default. Required with LOCKBOX_DOCKER_HOST",
+	"DROPLET_PREFIX": "Prefix of droplet names, before two digits: 1 to 40 lower-case letters, " +
+		"digits and -, beginning with a letter",
 	"DROPLET_MEMORY": "Memory limit of a droplet, without swap, such as 512m or 2g; at least 6m",
 	"DROPLET_CPUS":   "CPU limit of a droplet, in cores, from 0.01 to 1024",
-	"DB_MAX_CONNS":   "Most connections of one server to the database. 0 means 10, or one per core if that is more",
-	"KDF_MEMORY_KIB": "Memory of one Argon2id derivation, for a password or passphrase, in KiB, from 8 to 262144",
-	"KDF_TIME":       "Passes of one Argon2id derivation, from 1 to 16",
+
+	"DB_MAX_CONNS": "Most connections of one server to the database. 0 means 10, or one per " +
+		"core if that is more",
+	"KDF_MEMORY_KIB": "Memory of one Argon2id derivation, for a password or passphrase, in KiB, " +
+		"from 8 to 262144",
+	"KDF_TIME": "Passes of one Argon2id derivation, from 1 to 16",
 }

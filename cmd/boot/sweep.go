@@ -50,6 +50,7 @@ func (a *App) sweepRows(ctx context.Context, what string, before time.Time, batc
 			return
 		}
 		total += removed
+		// A full batch means that there may be more.
 		if removed < batch {
 			if total > 0 {
 				a.log.Info("deleted expired rows", slog.String("what", what), slog.Int("count", total))

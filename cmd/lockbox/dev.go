@@ -11,6 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
+// devCommand runs a server with its own database. It is for a first look and for development.
 func devCommand() *cobra.Command {
 	var dir string
 	command := &cobra.Command{

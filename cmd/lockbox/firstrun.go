@@ -6,14 +6,15 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
+// firstRunCommand prepares the volume of a Docker Compose installation.
 func firstRunCommand() *cobra.Command {
 	var host string
 	var owner int
 	command := &cobra.Command{
 		Use:   "first-run DIR",
 		Short: "Create the passwords of a Docker Compose installation, if they are missing",
-		Long: `Create those of these files that are missing in DIR: database-password, database-url (with that password)
-and init-token. docker-compose.yml runs this command first, with a volume as DIR. It does not create the secret of the
+		Long: `Create the files that are missing in DIR: database-password, database-url (with that password) and
+init-token. docker-compose.yml runs this command first, with a volume as DIR. It does not create the secret of the
 server: serve --create-secret does, because it can check that the database has no keys yet.`,
 		Example: "  lockbox first-run /run/lockbox/secrets",
 		Args:    cobra.ExactArgs(1),

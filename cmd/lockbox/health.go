@@ -13,6 +13,7 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
+// healthCommand asks a server on this machine whether it is ready.
 func healthCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "health",

@@ -61,6 +61,7 @@ func root() *cobra.Command {
 	return command
 }
 
+// versionCommand prints the version alone, for scripts; --version prints a sentence.
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",

@@ -8,9 +8,13 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
+// migrateCommand changes the schema. The server upgrades it by itself; these commands serve downgrades, and operators
+// who upgrade the schema at a time of their choice.
 func migrateCommand() *cobra.Command {
-	command := &cobra.Command{Use: "migrate",
-		Short: "Upgrade or downgrade the schema of the database without starting the server"}
+	command := &cobra.Command{
+		Use:   "migrate",
+		Short: "Upgrade or downgrade the schema of the database without starting the server",
+	}
 	var steps int
 	down := &cobra.Command{
 		Use:     "down",
