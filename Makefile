@@ -29,11 +29,12 @@ GOBUILD := go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 # Runs a command with one PostgreSQL server for all its test binaries.
 SHARE := go run ./tests/pgtest/share --
 
-# Libraries that share no memory between goroutines of the project: key derivation, image encoding, and validation
-# against the API description. `make test` compiles them without the race detector, which makes them five times slower.
+# Libraries that share no memory between goroutines of the project: key derivation, image encoding, YAML, and
+# validation against the API description. `make test` compiles them without the race detector, which makes them several times slower.
 # `make e2e` compiles everything with it.
 PURE := golang.org/x/crypto/argon2 golang.org/x/crypto/blake2b github.com/boombuler/barcode/... \
-	github.com/makiuchi-d/gozxing/... github.com/getkin/kin-openapi/... image/... compress/...
+	github.com/makiuchi-d/gozxing/... github.com/getkin/kin-openapi/... github.com/oasdiff/... \
+	go.yaml.in/yaml/... image/... compress/...
 
 # -vet=off because `make lint` runs vet.
 GOTEST := CGO_ENABLED=1 $(SHARE) go test -race -vet=off -timeout 10m $(PURE:%=-gcflags=%=-race=false)

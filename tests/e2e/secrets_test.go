@@ -23,6 +23,9 @@ const (
 	wrongSecret = "QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8"
 	// testGrace covers the transactions of a test; boot.RekeyGrace allows for slow ones.
 	testGrace = 700 * time.Millisecond
+	// loadPause separates the requests of a client under load. Rekeys mostly wait for testGrace, and clients that never
+	// pause would keep the processor busy all that time.
+	loadPause = 2 * time.Millisecond
 )
 
 // configOf reads settings as a server on that database would.
@@ -151,7 +154,7 @@ func (l *load) work(writer, reader client, name string) {
 		select {
 		case <-l.ending:
 			return
-		default:
+		case <-time.After(loadPause):
 		}
 		key, value := fmt.Sprintf("%s-%d", name, n%20), fmt.Sprintf(`{"n":%d,"by":"%s"}`, n, name)
 		if !l.expect(writer.put("default", key, value), 201, "") || !l.expect(reader.get("default", key), 200, value) {
@@ -271,7 +274,7 @@ func startSignIns(t *testing.T, c *cluster) (stop func()) {
 	var group sync.WaitGroup
 	for i := range 2 {
 		group.Go(func() {
-			for ctx.Err() == nil {
+			for ; ctx.Err() == nil; time.Sleep(loadPause) {
 				if got := c.on(i).authenticate("user1", "user1-password"); got.Status != 200 {
 					t.Errorf("%d %s", got.Status, got.Body)
 					return

@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestManySignIns: a hundred at once on two cores. Those that the queue has no room for are told when to come again,
-// and values are read all the while.
+// TestManySignIns sends a hundred concurrent sign-ins on two cores. Those that exceed the queue get Retry-After, and
+// reads are answered meanwhile.
 func TestManySignIns(t *testing.T) {
 	t.Parallel()
 	s := start(t, "KDF_MEMORY_KIB=19456", "KDF_TIME=2", "THROTTLE_FREE_ATTEMPTS=5")
