@@ -36,10 +36,10 @@ type session struct {
 }
 
 // newSession returns a session on the standard streams of the process.
-func newSession(version string) *session {
+func newSession(version string, out io.Writer) *session {
 	return &session{
 		in:        os.Stdin,
-		out:       os.Stdout,
+		out:       out,
 		errs:      os.Stderr,
 		userAgent: "lockbox/" + version,
 	}
