@@ -39,7 +39,19 @@ func AddCommands(root *cobra.Command, version string) {
 			command := construct(s)
 			command.GroupID = group
 			s.addFlags(command)
+			visitCommands(command, s.explainErrors)
 			root.AddCommand(command)
 		}
+	}
+}
+
+// explainErrors adds what only the session knows to the errors of a command: see explainToken.
+func (s *session) explainErrors(command *cobra.Command) {
+	work := command.RunE
+	if work == nil {
+		return // a parent command
+	}
+	command.RunE = func(command *cobra.Command, args []string) error {
+		return s.explainToken(work(command, args))
 	}
 }

@@ -48,7 +48,6 @@ var exitCodes = []struct {
 	{client.ErrInvalid, exitUsage},
 	{client.ErrTooLarge, exitUsage},
 	{errNotSignedIn, exitUnauthenticated},
-	{errSessionExpired, exitUnauthenticated},
 }
 
 // ExitCode returns the exit code of the program for an error: 0 for nil, 130 after Ctrl-C, and otherwise the code for
