@@ -100,7 +100,7 @@ func (s *session) explainToken(err error) error {
 	switch {
 	case s.usesProfile && s.profileFlag() != "":
 		return &detailedError{error: err, suffix: "; the profile is " + s.name + ": add" + s.profileFlag()}
-	case !s.usesProfile && (s.env("LOCKBOX_API_KEY") != "" || s.env("LOCKBOX_API_KEY_FILE") != ""):
+	case s.usesEnvironment:
 		return &detailedError{error: err, suffix: "; LOCKBOX_API_KEY is set and takes precedence: set it to a valid " +
 			"key or unset it"}
 	}

@@ -38,8 +38,8 @@ type session struct {
 	// profileErr is why the profile file cannot be read, or nil. It matters only where something comes from the file: a
 	// complete environment needs none.
 	profileErr error
-	// usesProfile reports whether the requests carry the token of the profile.
-	usesProfile bool
+	// usesProfile and usesEnvironment report whether the requests carry the token of the profile or of the environment.
+	usesProfile, usesEnvironment bool
 }
 
 // newSession returns a session on the standard streams of the process.
@@ -264,6 +264,7 @@ func (s *session) token(ctx context.Context) (string, error) {
 	if s.profileName == "" && s.environmentMatchesServer() {
 		token, err := s.environmentOrFile("LOCKBOX_API_KEY")
 		if token != "" || err != nil {
+			s.usesEnvironment = true
 			return token, err
 		}
 	}
