@@ -23,9 +23,9 @@ type renewingTransport struct {
 	mu sync.Mutex // guards session.selected while the transport is in use
 }
 
-// maxRenewals is how often a request is sent again. One renewal is enough unless other processes refresh the session
-// faster than a request takes.
-const maxRenewals = 3
+// maxRenewals is how often a request is sent again. One renewal is enough unless other processes refresh the session as
+// fast as requests are answered. The limit only ends a loop if a server refuses every token.
+const maxRenewals = 20
 
 // RoundTrip sends a request, and again after each renewal of its token. As http.RoundTripper requires, it does not modify
 // the request.
