@@ -135,8 +135,8 @@ func TestNotHTTP(t *testing.T) {
 	}
 }
 
-// TestErrorsOfProxies checks that an error response of another program has the kind of its status and ErrBadResponse, and
-// that its message contains a remedy. An error of Lockbox with the same status is no ErrBadResponse.
+// TestErrorsOfProxies checks that an error response of another program has the kind of its status and ErrBadResponse,
+// and that its message contains a remedy. An error of Lockbox with the same status is no ErrBadResponse.
 func TestErrorsOfProxies(t *testing.T) {
 	t.Parallel()
 	for status, test := range map[int]struct {

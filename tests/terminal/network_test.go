@@ -54,9 +54,9 @@ func breaking(t *testing.T, breakOff func(conn *net.TCPConn)) (url string) {
 	return "http://" + listener.Addr().String()
 }
 
-// TestBrokenConnectionIsNoSuccess checks that no command succeeds if its request was not answered, however the connection
-// breaks. Broken connections are EPIPE, like a closed standard output. The value is so large that the program writes it
-// in several parts, of which the first succeeds.
+// TestBrokenConnectionIsNoSuccess checks that no command succeeds if its request was not answered, however the
+// connection breaks. Broken connections are EPIPE, like a closed standard output. The value is so large that the
+// program writes it in several parts, of which the first succeeds.
 func TestBrokenConnectionIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	value := filepath.Join(t.TempDir(), "value")
@@ -156,7 +156,8 @@ func TestProxyErrors(t *testing.T) {
 	}
 }
 
-// TestRetryTimeOnce checks that a message has the time until a retry once, whether the server's text contains it or not.
+// TestRetryTimeOnce checks that a message has the time until a retry once, whether the server's text contains it or
+// not.
 func TestRetryTimeOnce(t *testing.T) {
 	t.Parallel()
 	for detail, code := range map[string]string{

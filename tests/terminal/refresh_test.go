@@ -124,8 +124,8 @@ func TestRefreshByAnotherCommand(t *testing.T) {
 	s.ends(3)
 }
 
-// TestCommandDuringRefresh holds back the response of a refresh, so that the server has invalidated the old token and the
-// profile file does not have the new one. A command that is refused then waits for it.
+// TestCommandDuringRefresh holds back the response of a refresh, so that the server has invalidated the old token and
+// the profile file does not have the new one. A command that is refused then waits for it.
 func TestCommandDuringRefresh(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
@@ -204,8 +204,8 @@ func TestImportDuringRefreshes(t *testing.T) {
 	require.Len(t, strings.Fields(h.must("list", "prod")), 300)
 }
 
-// TestWrongClock changes the local expiry times, as a clock that is hours wrong would. Only the server decides whether a
-// token has expired.
+// TestWrongClock changes the local expiry times, as a clock that is hours wrong would. Only the server decides whether
+// a token has expired.
 func TestWrongClock(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, "ACCESS_TOKEN_TTL=3s")

@@ -78,8 +78,8 @@ page by page, so a pager or head can end the command early.`,
 	return command
 }
 
-// parseSince reads a duration before now, in the syntax of parseAge, or a time in local time. The empty text is the zero
-// time, which excludes nothing.
+// parseSince reads a duration before now, in the syntax of parseAge, or a time in local time. The empty text is the
+// zero time, which excludes nothing.
 func parseSince(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

@@ -75,8 +75,10 @@ func Explain(err error) string {
 	if errors.Is(refused, client.ErrOutcomeUnknown) && refused.Code != "outcome_unknown" {
 		text.WriteString("; the change may or may not have been made: check before you try again")
 	}
-	// A missing host for droplets is a matter of configuration, so waiting does not help. Some messages contain the time.
-	if refused.RetryAfter > 0 && refused.Code != "no_droplet_host" && !strings.Contains(text.String(), "try again in ") {
+	// A missing host for droplets is a matter of configuration, so waiting does not help. Some messages contain the
+	// time.
+	hasTime := strings.Contains(text.String(), "try again in ")
+	if refused.RetryAfter > 0 && refused.Code != "no_droplet_host" && !hasTime {
 		text.WriteString("; try again in " + refused.RetryAfter.Round(time.Second).String())
 	}
 	if errors.Is(refused, client.ErrServer) && refused.RequestID != "" {

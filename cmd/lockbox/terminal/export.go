@@ -57,7 +57,8 @@ refuses variables that can make programs run other code, because any user who ma
 		strings.Join(interchange.Written(), ", ")+" (default: by the name of --file, or dotenv)")
 	command.Flags().StringVar(&flags.file, "file", "", "write to this file instead of standard output")
 	// Without --force an existing file is an error, so that a typing error destroys nothing.
-	command.Flags().BoolVar(&flags.force, "force", false, "with --file: replace an existing file, or write into a device or named pipe")
+	command.Flags().BoolVar(&flags.force, "force", false,
+		"with --file: replace an existing file, or write into a device or named pipe")
 	command.Flags().Uint64Var(&flags.version, "version", 0, "export this version instead of the newest")
 	command.Flags().StringVar(&flags.options.Secret.Name, "name", "", "name of the Kubernetes Secret")
 	command.Flags().StringVar(&flags.options.Secret.Namespace, "namespace", "", "namespace of the Kubernetes Secret")

@@ -105,7 +105,8 @@ func (s *session) saveOwner(ctx context.Context, anonymous *client.Client, usern
 		return err
 	}
 	s.revokeReplaced(ctx, s.selected, signedIn.Token)
-	s.report("Initialized %s with the owner %s. Stored an API key in the profile %s.", anonymous.URL(), username, s.name)
+	s.report("Initialized %s with the owner %s. Stored an API key in the profile %s.", anonymous.URL(), username,
+		s.name)
 	return nil
 }
 

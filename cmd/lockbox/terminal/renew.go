@@ -27,8 +27,8 @@ type renewingTransport struct {
 // fast as requests are answered. The limit only ends a loop if a server refuses every token.
 const maxRenewals = 20
 
-// RoundTrip sends a request, and again after each renewal of its token. As http.RoundTripper requires, it does not modify
-// the request.
+// RoundTrip sends a request, and again after each renewal of its token. As http.RoundTripper requires, it does not
+// modify the request.
 func (r *renewingTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	// Requests such as a sign-in carry no token, and must not get one here.
 	if request.Header.Get("Authorization") == "" {
@@ -70,9 +70,9 @@ func (r *renewingTransport) send(request *http.Request, token string) (*http.Res
 // maxRefusal limits how much of a refusal is read, in bytes. Refusals of Lockbox have less than one KiB.
 const maxRefusal = 1 << 16
 
-// refusesToken reports whether the server refuses the token of a request, as unknown or expired. Other refusals have the
-// same status, such as that of a wrong password: sending those again would count as another attempt. The body of the
-// response can be read afterwards.
+// refusesToken reports whether the server refuses the token of a request, as unknown or expired. Other refusals have
+// the same status, such as that of a wrong password: sending those again would count as another attempt. The body of
+// the response can be read afterwards.
 func refusesToken(response *http.Response) bool {
 	if response.StatusCode != http.StatusUnauthorized {
 		return false
@@ -104,10 +104,10 @@ func (r *renewingTransport) token() string {
 	return r.session.selected.Token
 }
 
-// renew returns the token that replaces a refused one, or the refused token if there is no other. It waits for a process
-// that is refreshing the session, because that process stores the new token only after the server has invalidated the
-// old one. The error is one that prevents a refresh, such as a lost connection; a session that the server has revoked
-// is not an error here, so that the caller gets the original refusal.
+// renew returns the token that replaces a refused one, or the refused token if there is no other. It waits for a
+// process that is refreshing the session, because that process stores the new token only after the server has
+// invalidated the old one. The error is one that prevents a refresh, such as a lost connection; a session that the
+// server has revoked is not an error here, so that the caller gets the original refusal.
 func (r *renewingTransport) renew(ctx context.Context, refused string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

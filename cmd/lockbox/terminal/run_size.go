@@ -19,8 +19,8 @@ type limits struct {
 	total int
 }
 
-// sizeLimits returns the limits of this system. On Linux, one string may have 32 pages, and all of them a quarter of the
-// stack limit, but at least 128 KiB and at most 6 MiB; see execve(2). Other systems have only a total.
+// sizeLimits returns the limits of this system. On Linux, one string may have 32 pages, and all of them a quarter of
+// the stack limit, but at least 128 KiB and at most 6 MiB; see execve(2). Other systems have only a total.
 func sizeLimits() limits {
 	const kib = 1 << 10
 	switch runtime.GOOS {
@@ -58,8 +58,8 @@ func explainSize(command, environment []string, limit limits) string {
 	}
 	switch {
 	case limit.single > 0 && largestSize > limit.single:
-		return fmt.Sprintf("%s has %d bytes, and this system permits %d in one variable or argument", largest, largestSize,
-			limit.single)
+		return fmt.Sprintf("%s has %d bytes, and this system permits %d in one variable or argument", largest,
+			largestSize, limit.single)
 	case limit.total > 0:
 		return fmt.Sprintf("the variables and arguments have %d bytes together, and this system permits about %d; the "+
 			"largest is %s with %d bytes", total, limit.total, largest, largestSize)

@@ -132,8 +132,8 @@ func (s *session) connect(token string) (*client.Client, error) {
 	return server, nil
 }
 
-// allowHTTP reads LOCKBOX_API_ALLOW_HTTP with the syntax of the Go client. Text that is neither true nor false is a usage
-// error, because either reading of it could be wrong.
+// allowHTTP reads LOCKBOX_API_ALLOW_HTTP with the syntax of the Go client. Text that is neither true nor false is a
+// usage error, because either reading of it could be wrong.
 func (s *session) allowHTTP() (bool, error) {
 	text := s.env("LOCKBOX_API_ALLOW_HTTP")
 	if text == "" {
@@ -202,8 +202,8 @@ func (s *session) selectProfile() error {
 	return nil
 }
 
-// nameForServer returns the name of the profile for the server that --server or LOCKBOX_API_URL names. It returns current
-// if neither is set, if current is for that server, or if not exactly one other profile is.
+// nameForServer returns the name of the profile for the server that --server or LOCKBOX_API_URL names. It returns
+// current if neither is set, if current is for that server, or if not exactly one other profile is.
 func (s *session) nameForServer(current string) string {
 	wanted := cmp.Or(s.server, s.env("LOCKBOX_API_URL"))
 	if wanted == "" || sameServer(wanted, s.book.Profiles[current].URL) {

@@ -26,8 +26,8 @@ type userResult struct {
 	Permissions []client.Permission `json:"permissions"`
 }
 
-// usersShowCommand shows a user (GET /users/{username}). With --output json it prints a userResult, whose permissions are
-// those of all boxes together. The table names the boxes instead, as far as the caller can see them.
+// usersShowCommand shows a user (GET /users/{username}). With --output json it prints a userResult, whose permissions
+// are those of all boxes together. The table names the boxes instead, as far as the caller can see them.
 func usersShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [USER]",
@@ -88,8 +88,8 @@ func permissionsByBox(ctx context.Context, server *client.Client, username strin
 	return found, nil
 }
 
-// showUser prints a user with its permissions in boxes. The table contains only the number of API keys: a server can be configured to return the keys
-// themselves, and those must not appear on a screen.
+// showUser prints a user with its permissions in boxes. The table contains only the number of API keys: a server can be
+// configured to return the keys themselves, and those must not appear on a screen.
 func (s *session) showUser(user *client.User, boxes []boxPermissions) error {
 	result := userResult{
 		Username:    user.Username,
