@@ -21,10 +21,10 @@ func TestExplainSize(t *testing.T) {
 			[]string{"true"}, []string{"A=1", "BIG=" + value, "B=2"}, limits{single: 100, total: 1000}},
 		"argument 1 has 121 bytes, and this system permits 100 in one variable or argument": {
 			[]string{"true", value}, []string{"A=1"}, limits{single: 100, total: 1000}},
-		"the variables and arguments have 163 bytes together, and this system permits about 150; the largest is the " +
+		"the variables and arguments have 158 bytes together, and this system permits about 150; the largest is the " +
 			"variable BIG with 125 bytes": {
 			[]string{"true"}, []string{"A=1", "BIG=" + value}, limits{single: 1000, total: 150}},
-		"the variables and arguments have 163 bytes together, more than this system permits (getconf ARG_MAX); the " +
+		"the variables and arguments have 158 bytes together, more than this system permits (getconf ARG_MAX); the " +
 			"largest is the variable BIG with 125 bytes": {
 			[]string{"true"}, []string{"A=1", "BIG=" + value}, limits{}},
 	} {
