@@ -25,9 +25,9 @@ type APIKeyOptions struct {
 	Name string
 	// ExpiresAt is when the key expires, with a precision of one second. Set at most one of ExpiresAt and Expiry.
 	ExpiresAt time.Time
-	// Expiry is the key's lifetime in one of the server's formats: "10:12:10:00" and "P10DT12H10M" both mean 10 days,
-	// 12 hours and 10 minutes. Without ExpiresAt and Expiry the key never expires, or together with the API key that
-	// creates it.
+	// Expiry is the key's lifetime in one of the server's formats: "10d12h10m", "10:12:10:00" and "P10DT12H10M" all
+	// mean 10 days, 12 hours and 10 minutes. Without ExpiresAt and Expiry the key never expires, or together with the
+	// API key that creates it.
 	Expiry string
 }
 

@@ -44,7 +44,8 @@ var (
 	// ErrServer means an internal error of the server. The server logs the details under RequestID.
 	ErrServer = errors.New("server fault")
 	// ErrBadResponse means that Lockbox did not produce the response: for example, it is a redirect, an HTML page, or
-	// larger than Config.MaxResponseBytes.
+	// larger than Config.MaxResponseBytes. An error response of a proxy also has the kind of its status, such as
+	// ErrUnavailable for 502.
 	ErrBadResponse = errors.New("bad response")
 	// ErrOutcomeUnknown means that a change may or may not have been made. Read the current state before you retry.
 	// Reads never return it.

@@ -60,7 +60,7 @@ func statusError(p *preparedCall, got *http.Response, body []byte) *Error {
 		failure.Message = "the server redirects, and the client does not follow redirects: set URL to " +
 			redirectTarget(got)
 	case !fromLockbox:
-		failure.Message = "the response does not come from Lockbox: check URL and the proxies in front of the server"
+		failure.Message = "the response does not come from Lockbox: " + proxyRemedy(status)
 	}
 	if line, ok := accountsErrors[failure.ID]; ok && fromLockbox && p.accountsAPI() {
 		failure.Code, kind = line.code, line.kind
@@ -69,6 +69,9 @@ func statusError(p *preparedCall, got *http.Response, body []byte) *Error {
 		}
 	}
 	failure.kinds = []error{kind}
+	if !fromLockbox {
+		failure.kinds = append(failure.kinds, ErrBadResponse)
+	}
 	if more := kindOfCode[failure.Code]; more != nil {
 		failure.kinds = append(failure.kinds, more)
 	}
@@ -76,6 +79,22 @@ func statusError(p *preparedCall, got *http.Response, body []byte) *Error {
 	failure.mayHaveRun = status < http.StatusMultipleChoices ||
 		status >= http.StatusInternalServerError && !notExecuted[failure.Code]
 	return failure
+}
+
+// proxyRemedy returns what to do about an error response that a proxy or another program wrote.
+func proxyRemedy(status int) string {
+	switch status {
+	case http.StatusRequestEntityTooLarge:
+		return "a proxy limits the size of requests; raise its limit (client_max_body_size in nginx) or send less"
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return "a proxy cannot reach the server; check that the server runs, and try again later"
+	case http.StatusTooManyRequests:
+		return "a proxy limits the rate of requests; send fewer, or raise its limit"
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusProxyAuthRequired:
+		return "a proxy refuses the request; check its access rules, and whether it passes on the Authorization header"
+	default:
+		return "check URL and the proxies in front of the server"
+	}
 }
 
 // decode fills in the error from a response body and reports whether Lockbox wrote that body. Lockbox answers

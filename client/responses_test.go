@@ -134,3 +134,38 @@ func TestNotHTTP(t *testing.T) {
 		require.NotContains(t, err.Error(), canary)
 	}
 }
+
+// TestErrorsOfProxies checks that an error response of another program has the kind of its status and ErrBadResponse,
+// and that its message contains a remedy. An error of Lockbox with the same status is no ErrBadResponse.
+func TestErrorsOfProxies(t *testing.T) {
+	t.Parallel()
+	for status, test := range map[int]struct {
+		kind   error
+		remedy string
+	}{
+		http.StatusForbidden:             {client.ErrForbidden, "access rules"},
+		http.StatusRequestEntityTooLarge: {client.ErrTooLarge, "client_max_body_size"},
+		http.StatusTooManyRequests:       {client.ErrThrottled, "rate of requests"},
+		http.StatusInternalServerError:   {client.ErrServer, "check URL"},
+		http.StatusBadGateway:            {client.ErrUnavailable, "cannot reach the server"},
+		http.StatusGatewayTimeout:        {client.ErrUnavailable, "cannot reach the server"},
+	} {
+		url, _ := broken(t, func(_ int, w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodGet {
+				fail(w, status, "some_code")
+				return
+			}
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte("<html>" + canary))
+		})
+		c := connect(t, func(config *client.Config) { config.URL, config.MaxAttempts = url, 1 })
+		err := c.CreateBox(t.Context(), "prod")
+		require.ErrorIs(t, err, test.kind)
+		require.ErrorIs(t, err, client.ErrBadResponse)
+		require.ErrorContains(t, err, test.remedy)
+		require.NotContains(t, err.Error(), canary)
+		_, err = c.ListBoxes(t.Context())
+		require.ErrorIs(t, err, test.kind)
+		require.NotErrorIs(t, err, client.ErrBadResponse)
+	}
+}

@@ -14,6 +14,9 @@ var (
 	// [d.]hh:mm[:ss[.fff]]
 	dottedSpan = regexp.MustCompile(
 		`^(?:(?P<d>\d{1,8})\.)?(?P<h>\d{1,2}):(?P<m>\d{1,2})(?::(?P<s>\d{1,2})(?:\.(?P<f>\d{1,7}))?)?$`)
+	// 90d, 2w, 1d12h: units in descending order, each at most once
+	unitSpan = regexp.MustCompile(
+		`^(?:(?P<W>\d{1,6})w)?(?:(?P<d>\d{1,8})d)?(?:(?P<h>\d{1,9})h)?(?:(?P<m>\d{1,9})m)?(?:(?P<s>\d{1,9})s)?$`)
 	// ISO 8601: PnW or PnYnMnDTnHnMnS
 	isoDuration = regexp.MustCompile(
 		`^P(?:(?P<W>\d{1,6})W|(?:(?P<Y>\d{1,5})Y)?(?:(?P<M>\d{1,6})M)?(?:(?P<d>\d{1,8})D)?` +
@@ -23,15 +26,15 @@ var (
 // lastExpiry is the latest instant that the date types of all common clients can represent.
 var lastExpiry = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 
-// ParseExpiry parses an expiry: a time span (d:hh:mm:ss or [d.]hh:mm[:ss[.fff]]), an ISO 8601 duration or an RFC 3339
-// instant. It returns the instant in UTC, rounded up to a whole second. Errors: Invalid, also for an instant that is
-// not after now or after the year 9999.
+// ParseExpiry parses an expiry: a time span (90d, d:hh:mm:ss or [d.]hh:mm[:ss[.fff]]), an ISO 8601 duration or an RFC
+// 3339 instant. It returns the instant in UTC, rounded up to a whole second. Errors: Invalid, also for an instant that
+// is not after now or after the year 9999.
 func ParseExpiry(text string, now time.Time) (time.Time, error) {
 	end, ok := parseEnd(strings.TrimSpace(text), now.UTC())
 	if !ok {
 		return time.Time{}, InvalidField("expiry", "invalid_expiry",
-			"expiry must be d:hh:mm:ss, [d.]hh:mm[:ss[.fff]], an ISO 8601 duration such as P10DT12H or an RFC 3339 "+
-				"instant")
+			"expiry must be a duration such as 90d, 2w or 1d12h, an ISO 8601 duration such as P10DT12H, d:hh:mm:ss, "+
+				"[d.]hh:mm[:ss[.fff]], or an RFC 3339 instant such as 2030-01-01T00:00:00Z")
 	}
 	if !end.After(now) { // before rounding, which could move a past instant into the future
 		return time.Time{}, InvalidField("expiry", "invalid_expiry", "expiry must be in the future")
@@ -52,6 +55,9 @@ func parseEnd(text string, now time.Time) (end time.Time, ok bool) {
 	}
 	if parts, ok := match(dottedSpan, text); ok {
 		return addSpan(parts, now)
+	}
+	if parts, ok := match(unitSpan, text); ok {
+		return addSeconds(now, parts["d"]+7*parts["W"], parts["h"], parts["m"], parts["s"], 0), text != ""
 	}
 	if parts, ok := match(isoDuration, text); ok {
 		return addISODuration(text, parts, now)

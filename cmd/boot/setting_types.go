@@ -8,8 +8,10 @@ import (
 	"net/url"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/caarlos0/env/v11"
 	"github.com/docker/go-units"
@@ -27,6 +29,7 @@ func (r rule) Error() string { return string(r) }
 
 // parsers has the types of settings that belong to other packages and do not parse themselves.
 var parsers = map[reflect.Type]env.ParserFunc{
+	reflect.TypeFor[time.Duration](): func(text string) (any, error) { return parseDuration(text) },
 	reflect.TypeFor[domain.Secret](): func(text string) (any, error) { return domain.NewSecret(text), nil },
 	reflect.TypeFor[sealing.Secret](): func(text string) (any, error) {
 		secret, err := sealing.ParseSecret(text)
@@ -49,6 +52,26 @@ var parsers = map[reflect.Type]env.ParserFunc{
 		}
 		return domain.NewRateLimits(free), nil
 	},
+}
+
+// leadingDays are the weeks and days that a duration begins with.
+var leadingDays = regexp.MustCompile(`^(?:(\d{1,4})w)?(?:(\d{1,5})d)?`)
+
+// parseDuration is time.ParseDuration with two more units, which come first: weeks (w) and days of 24 hours (d).
+func parseDuration(text string) (time.Duration, error) {
+	found := leadingDays.FindStringSubmatch(text)
+	weeks, _ := strconv.Atoi("0" + found[1])
+	days, _ := strconv.Atoi("0" + found[2])
+	whole, rest := time.Duration(7*weeks+days)*24*time.Hour, text[len(found[0]):]
+	if rest == "" && text != "" {
+		return whole, nil
+	}
+	part, err := time.ParseDuration(rest)
+	// A sign may only begin the text.
+	if err == nil && found[0] != "" && (part < 0 || rest[0] == '+') {
+		err = errors.New("a sign inside a duration")
+	}
+	return whole + part, err
 }
 
 // maxFreeAttempts turns rate limits off in practice, and cannot overflow when it is multiplied.
@@ -189,7 +212,7 @@ func ruleBroken(wrong env.ParseError) string {
 func kindOfSetting(wanted reflect.Type) string {
 	switch wanted.String() {
 	case "time.Duration":
-		return "a duration, such as 90s, 15m or 168h"
+		return "a duration, such as 90s, 15m, 168h or 30d"
 	case "float64":
 		return "a number, such as 0.5"
 	case "bool":

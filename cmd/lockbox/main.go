@@ -20,7 +20,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // the second Ctrl-C kills the program, while the first waits for requests in flight
-	if err := root().ExecuteContext(ctx); err != nil {
+	if err := terminal.Execute(ctx, root()); err != nil {
 		stop()
 		if !terminal.Quiet(err) {
 			terminal.PrintError(os.Stderr, err)

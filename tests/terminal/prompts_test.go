@@ -36,7 +36,8 @@ func TestPassword(t *testing.T) {
 	require.Equal(t, before, h.profiles())
 }
 
-// TestInit initializes a server that requires an init token.
+// TestInit initializes a server that requires an init token. The token comes first, because without it the server does
+// not report whether it has an owner already.
 func TestInit(t *testing.T) {
 	t.Parallel()
 	h := home{t: t, server: live.Start(t, "INIT_TOKEN=a-token-for-the-first-one"), dir: t.TempDir()}
@@ -45,9 +46,11 @@ func TestInit(t *testing.T) {
 		exitCode int
 	}{{"not-the-token", 3}, {"a-token-for-the-first-one", 0}} {
 		s := h.at("init", h.server.URL)
-		s.hidden("Password for root: ", "root-password")
-		s.hidden("Repeat: ", "root-password")
 		s.hidden(`Init token \(from the server log\): `, test.token)
+		if test.exitCode == 0 {
+			s.hidden("Password for root: ", "root-password")
+			s.hidden("Repeat: ", "root-password")
+		}
 		s.ends(test.exitCode)
 		require.NotContains(t, s.String(), "root-password")
 		require.NotContains(t, s.String(), test.token)

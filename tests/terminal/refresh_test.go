@@ -4,6 +4,11 @@ package terminal
 
 import (
 	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -119,11 +124,130 @@ func TestRefreshByAnotherCommand(t *testing.T) {
 	s.ends(3)
 }
 
+// TestCommandDuringRefresh holds back the response of a refresh, so that the server has invalidated the old token and
+// the profile file does not have the new one. A command that is refused then waits for it.
+func TestCommandDuringRefresh(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	h.signInWithCode("anna", h.codeAccount("anna"), 0)
+	h.must("box", "create", "prod")
+	target, err := url.Parse(h.server.URL)
+	require.NoError(t, err)
+	refreshed, release := make(chan struct{}), make(chan struct{})
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	proxy.ModifyResponse = func(response *http.Response) error {
+		if strings.HasSuffix(response.Request.URL.Path, "/refresh") {
+			close(refreshed)
+			<-release
+		}
+		return nil
+	}
+	front := httptest.NewServer(proxy)
+	t.Cleanup(front.Close)
+	h.rewrite(`"url": "[^"]*"`, `"url": "`+front.URL+`"`)
+
+	waiting := h.at("box", "delete", "prod")
+	waiting.expect(`\[y/N\] `)
+	h.expire()
+	done := make(chan string)
+	go func() {
+		out, _ := h.run("whoami")
+		done <- out
+	}()
+	<-refreshed
+	waiting.enter("y")
+	time.Sleep(300 * time.Millisecond) // the time in which the command is refused
+	close(release)
+	waiting.ends(0)
+	require.Contains(t, <-done, "anna")
+	require.Equal(t, 1, pgtest.Number(t, h.server.Database,
+		`SELECT count(*) FROM events WHERE action = 'session.refresh'`))
+}
+
+// TestImportDuringRefreshes imports many entries while other commands refresh the session all the time.
+func TestImportDuringRefreshes(t *testing.T) {
+	t.Parallel()
+	h := newHome(t, "ACCESS_TOKEN_TTL=5s")
+	h.signInWithCode("anna", h.codeAccount("anna"), 0)
+	h.must("box", "create", "prod")
+	var file strings.Builder
+	for i := range 300 {
+		fmt.Fprintf(&file, "NAME_%d=value\n", i)
+	}
+	path := filepath.Join(h.dir, "many.env")
+	require.NoError(t, os.WriteFile(path, []byte(file.String()), 0o600))
+	keyFile := filepath.Join(h.dir, "key")
+	require.NoError(t, os.WriteFile(keyFile, []byte(encryptionKey), 0o600))
+
+	ended := make(chan struct{})
+	var others sync.WaitGroup
+	for range 2 {
+		others.Go(func() {
+			for {
+				select {
+				case <-ended:
+					return
+				default:
+				}
+				out, err := h.run("whoami")
+				if err != nil {
+					t.Errorf("%v\n%s", err, out)
+					return
+				}
+			}
+		})
+	}
+	out, err := h.run("import", "prod", path, "--each", "--yes", "--encryption-key-file", keyFile)
+	close(ended)
+	others.Wait()
+	require.NoError(t, err, out)
+	require.Len(t, strings.Fields(h.must("list", "prod")), 300)
+}
+
+// TestWrongClock changes the local expiry times, as a clock that is hours wrong would. Only the server decides whether
+// a token has expired.
+func TestWrongClock(t *testing.T) {
+	t.Parallel()
+	h := newHome(t, "ACCESS_TOKEN_TTL=3s")
+	h.signInWithCode("anna", h.codeAccount("anna"), 0)
+	for _, wrong := range []time.Duration{-5 * time.Hour, 0, 5 * time.Hour, 50 * time.Hour} {
+		h.expireAt(time.Now().Add(wrong))
+		require.Contains(t, h.must("whoami"), "anna", "the token is valid")
+		time.Sleep(tokenLifetime)
+		h.expireAt(time.Now().Add(wrong))
+		require.Contains(t, h.must("whoami"), "anna", "the token has expired")
+	}
+
+	// The session of a password cannot be refreshed. Its token is valid for seven days.
+	s := h.at("login", h.server.URL, "-u", "root", "--profile", "root")
+	s.hidden("Password: ", "root-password")
+	s.ends(0)
+	for _, wrong := range []time.Duration{-50 * time.Hour, 0, 5000 * time.Hour} {
+		h.expireAt(time.Now().Add(wrong))
+		require.Contains(t, h.must("whoami", "--profile", "root"), "root")
+	}
+	h.must("users", "revoke", "--profile", "root")
+	out, err := h.run("whoami", "--profile", "root")
+	require.Error(t, err)
+	require.Contains(t, out, "sign in with lockbox login")
+}
+
 // expire sets the expiry times in the profile file to a time in ten seconds. The tokens themselves stay valid.
 func (h home) expire() {
 	h.t.Helper()
+	h.expireAt(time.Now().Add(10 * time.Second))
+}
+
+// expireAt sets the expiry times in the profile file.
+func (h home) expireAt(at time.Time) {
+	h.t.Helper()
+	h.rewrite(`"expiresAt": "[^"]*"`, `"expiresAt": "`+at.UTC().Format(time.RFC3339)+`"`)
+}
+
+// rewrite replaces every match of a pattern in the profile file.
+func (h home) rewrite(pattern, with string) {
+	h.t.Helper()
 	path := filepath.Join(h.dir, ".config", "lockbox", "profiles.json")
-	soon := regexp.MustCompile(`"expiresAt": "[^"]*"`).ReplaceAllString(h.profiles(),
-		`"expiresAt": "`+time.Now().Add(10*time.Second).UTC().Format(time.RFC3339)+`"`)
-	require.NoError(h.t, os.WriteFile(path, []byte(soon), 0o600))
+	text := regexp.MustCompile(pattern).ReplaceAllString(h.profiles(), with)
+	require.NoError(h.t, os.WriteFile(path, []byte(text), 0o600))
 }

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/rogpeppe/go-internal/lockedfile"
@@ -33,6 +34,8 @@ type Profile struct {
 	// RefreshToken can be exchanged once for a new Token and RefreshToken. Only sessions that began with a TOTP code
 	// have one.
 	RefreshToken string `json:"refreshToken,omitempty"`
+	// APIKeyID is the id of Token on the server, if Token is an API key. Profiles of the first releases do not have it.
+	APIKeyID string `json:"apiKeyId,omitempty"`
 	// EncryptionKeyFile and EncryptionKeyCommand locate the encryption key. The key itself is never stored here.
 	EncryptionKeyFile    string `json:"encryptionKeyFile,omitempty"`
 	EncryptionKeyCommand string `json:"encryptionKeyCommand,omitempty"`
@@ -43,8 +46,14 @@ func (p Profile) SignedIn() bool { return p.Token != "" }
 
 // SignedOut returns a copy of the profile without its tokens.
 func (p Profile) SignedOut() Profile {
-	p.Token, p.RefreshToken, p.ExpiresAt = "", "", time.Time{}
+	p.Token, p.RefreshToken, p.APIKeyID, p.ExpiresAt = "", "", "", time.Time{}
 	return p
+}
+
+// HoldsAPIKey reports whether Token is an API key. Unlike a session, which ends by itself, it stays valid on the server
+// after its only copy is deleted. A token without an expiry time can only be an API key.
+func (p Profile) HoldsAPIKey() bool {
+	return p.APIKeyID != "" || p.SignedIn() && p.RefreshToken == "" && p.ExpiresAt.IsZero()
 }
 
 // Book holds all profiles of a user.
@@ -93,20 +102,26 @@ func CheckName(name string) error {
 func Path() (string, error) {
 	folder, err := os.UserConfigDir()
 	if err != nil {
-		return "", fmt.Errorf("this user has no configuration directory: %w", err)
+		return "", fmt.Errorf("there is no directory for the profile file: %w: set HOME or XDG_CONFIG_HOME, or use "+
+			"LOCKBOX_API_URL and LOCKBOX_API_KEY", err)
 	}
 	return filepath.Join(folder, "lockbox", "profiles.json"), nil
 }
 
-// Load reads the profile file. A missing file is an empty book and not an error. Load takes no lock.
+// remedy completes the error of a file that cannot be read or written.
+const remedy = "; correct its permissions, or choose another directory with XDG_CONFIG_HOME"
+
+// Load reads the profile file. A missing file is an empty book and not an error, and so is a path that cannot exist
+// because a part of it is not a directory. Load takes no lock. The error names the file and a remedy.
 func Load(path string) (Book, error) {
 	book := Book{Profiles: map[string]Profile{}}
 	text, err := os.ReadFile(path) //nolint:gosec // the user's own file
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return book, nil
 	}
 	if err != nil {
-		return book, err
+		return book, fmt.Errorf("cannot read the profile file: %w"+remedy+", or set LOCKBOX_API_URL and "+
+			"LOCKBOX_API_KEY", err)
 	}
 	if err := json.Unmarshal(text, &book); err != nil {
 		// The decoder's error may quote the file, which contains tokens.
@@ -121,15 +136,15 @@ func Load(path string) (Book, error) {
 
 // Change reads the profile file, calls change and writes the result back. It holds the lock for the whole time, so the
 // function may use a refresh token without another process using it too. If change returns an error, nothing is written
-// and Change returns that error.
+// and Change returns that error. Errors of the file name it and a remedy.
 func Change(path string, change func(*Book) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
+		return cannotWrite(err)
 	}
 	// The operating system releases the lock when the process ends, even if it crashes. The lock file itself stays.
 	unlock, err := lockedfile.MutexAt(path + ".lock").Lock()
 	if err != nil {
-		return err
+		return cannotWrite(err)
 	}
 	defer unlock()
 	book, err := Load(path)
@@ -139,11 +154,35 @@ func Change(path string, change func(*Book) error) error {
 	if err := change(&book); err != nil {
 		return err
 	}
-	return save(path, book)
+	if err := save(path, book); err != nil {
+		return cannotWrite(err)
+	}
+	return nil
 }
 
-// save replaces the profile file atomically, by writing a temporary file and renaming it.
+// CheckWritable reports whether Change can write the file. A command that gets a token calls it before it asks the
+// server, because a token that cannot be stored is lost. It creates the directory if necessary.
+func CheckWritable(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return cannotWrite(err)
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), ".profiles-*")
+	if err != nil {
+		return cannotWrite(err)
+	}
+	_ = file.Close()
+	return os.Remove(file.Name())
+}
+
+// cannotWrite describes an error of the operating system, which names the path.
+func cannotWrite(err error) error { return fmt.Errorf("cannot write the profile file: %w"+remedy, err) }
+
+// save replaces the profile file atomically, by writing a temporary file and renaming it. If path is a symbolic link,
+// as in directories under version control, save replaces its target and the link stays.
 func save(path string, book Book) error {
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
+	}
 	// Indentation lets users read and repair the file.
 	text, err := json.MarshalIndent(book, "", "  ")
 	if err != nil {

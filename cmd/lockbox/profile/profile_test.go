@@ -114,3 +114,63 @@ func put(t *testing.T, path, name string, p profile.Profile) {
 		return nil
 	}))
 }
+
+// TestUnusableDirectory checks what happens if the directory of the file is a file: reading finds nothing, and writing
+// fails with the path and a remedy, before a server is asked for a token.
+func TestUnusableDirectory(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	for _, path := range []string{
+		filepath.Join(file, "profiles.json"),
+		filepath.Join(file, "lockbox", "profiles.json"),
+		filepath.Join(file, ".config", "lockbox", "profiles.json"),
+	} {
+		book, err := profile.Load(path)
+		require.NoError(t, err)
+		assert.Empty(t, book.Names())
+		for _, err := range []error{
+			profile.CheckWritable(path),
+			profile.Change(path, func(*profile.Book) error { return nil }),
+		} {
+			require.ErrorContains(t, err, file)
+			require.ErrorContains(t, err, "XDG_CONFIG_HOME")
+		}
+	}
+	path := filepath.Join(t.TempDir(), "lockbox", "profiles.json")
+	require.NoError(t, profile.CheckWritable(path))
+	left, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	assert.Empty(t, left)
+}
+
+// TestLinkedFile checks that a change keeps a symbolic link and replaces its target.
+func TestLinkedFile(t *testing.T) {
+	t.Parallel()
+	target, link := filepath.Join(t.TempDir(), "target.json"), filepath.Join(t.TempDir(), "profiles.json")
+	put(t, target, "old", profile.Profile{})
+	require.NoError(t, os.Symlink(target, link))
+	put(t, link, "new", profile.Profile{})
+	info, err := os.Lstat(link)
+	require.NoError(t, err)
+	assert.Equal(t, os.ModeSymlink, info.Mode().Type())
+	book, err := profile.Load(target)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"new", "old"}, book.Names())
+}
+
+func TestHoldsAPIKey(t *testing.T) {
+	t.Parallel()
+	later := time.Now().Add(time.Hour)
+	for _, p := range []profile.Profile{
+		{Token: "t"},
+		{Token: "t", APIKeyID: "1"},
+		{Token: "t", APIKeyID: "1", ExpiresAt: later},
+	} {
+		assert.True(t, p.HoldsAPIKey())
+		assert.False(t, p.SignedOut().HoldsAPIKey())
+	}
+	for _, p := range []profile.Profile{{}, {Token: "t", ExpiresAt: later}, {Token: "t", RefreshToken: "r"}} {
+		assert.False(t, p.HoldsAPIKey())
+	}
+}

@@ -18,7 +18,7 @@ func apiKeysCommand(s *session) *cobra.Command {
 		Short: "Manage your API keys, which programs sign in with",
 		Long: `Manage your API keys, which programs sign in with. A program that signs in with an API key may do
 everything that the user of the key may do, so create a separate user for each program.`,
-		Example: "  lockbox api-keys create --name backup --expiry P90D > backup.key\n  lockbox api-keys list",
+		Example: "  lockbox api-keys create --name backup --expiry 90d > backup.key\n  lockbox api-keys list",
 	}
 	command.AddCommand(apiKeysListCommand(s), apiKeysCreateCommand(s), apiKeysDeleteCommand(s))
 	return command
@@ -61,8 +61,8 @@ func apiKeysCreateCommand(s *session) *cobra.Command {
 		Long: `Create an API key for yourself and print it. Standard output holds the key and nothing else, and the
 key is not shown again. Without --expiry the key never expires. A key that you create while signed in with an API
 key expires no later than that key.`,
-		Example: `  lockbox api-keys create --name backup --expiry P90D > backup.key
-  lockbox api-keys create --name ci --expiry 10:12:10:00      # 10 days, 12 hours and 10 minutes`,
+		Example: `  lockbox api-keys create --name backup --expiry 90d > backup.key
+  lockbox api-keys create --name ci --expiry 10d12h`,
 		Args: cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
 			key, err := server.IssueAPIKey(ctx, &options)
@@ -74,8 +74,7 @@ key expires no later than that key.`,
 	}
 	command.Flags().StringVar(&options.Name, "name", "", "name that tells your keys apart")
 	command.Flags().StringVar(&options.Expiry, "expiry", "",
-		"when the key expires: d:hh:mm:ss from now, an ISO 8601 duration such as P90D, or a time such as "+
-			"2027-01-01T00:00:00Z")
+		"when the key expires: a duration such as 90d, 2w or 12h, or a time such as 2027-01-01T00:00:00Z")
 	return command
 }
 

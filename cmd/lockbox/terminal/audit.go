@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"regexp"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -56,7 +58,7 @@ page by page, so a pager or head can end the command early.`,
 	command.Flags().IntVar(&flags.limit, "limit", 100,
 		"maximum number of events, 0 for all; with --since the default is all")
 	command.Flags().StringVar(&flags.since, "since", "",
-		"only events since then: 90m, 24h, 2026-01-31, or 2026-01-31T12:00:00Z")
+		"only events since then: 90m, 24h, 7d, 2w, 2026-01-31, or 2026-01-31T12:00:00Z")
 	command.Flags().StringVar(&flags.filter.Before, "before", "",
 		"only events older than this event id, which is next in the JSON of an earlier call")
 	command.RunE = s.run(func(ctx context.Context, server *client.Client, args []string) error {
@@ -76,13 +78,13 @@ page by page, so a pager or head can end the command early.`,
 	return command
 }
 
-// parseSince reads a duration before now or a time in local time. The empty text is the zero time, which excludes
-// nothing.
+// parseSince reads a duration before now, in the syntax of parseAge, or a time in local time. The empty text is the
+// zero time, which excludes nothing.
 func parseSince(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+	if ago, ok := parseAge(text); ok {
 		return now.Add(-ago), nil
 	}
 	for _, layout := range []string{time.RFC3339, time.DateTime, time.DateOnly} {
@@ -90,8 +92,28 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, &usageError{fmt.Errorf("--since is %q: use 90m, 24h, 2026-01-31, or 2026-01-31T12:00:00Z",
-		text)}
+	return time.Time{}, &usageError{fmt.Errorf("--since is %q: use 90m, 24h, 7d, 2w, 2026-01-31, or "+
+		"2026-01-31T12:00:00Z", text)}
+}
+
+// leadingDays are the weeks and days that a duration begins with.
+var leadingDays = regexp.MustCompile(`^(?:(\d{1,4})w)?(?:(\d{1,5})d)?`)
+
+// parseAge reads a duration such as 90m, 7d, 2w or 1d12h: weeks and days of 24 hours, then the units of
+// time.ParseDuration. It refuses negative durations, and those that a time.Duration cannot hold.
+func parseAge(text string) (time.Duration, bool) {
+	found := leadingDays.FindStringSubmatch(text)
+	weeks, _ := strconv.Atoi("0" + found[1])
+	days, _ := strconv.Atoi("0" + found[2])
+	age := time.Duration(7*weeks+days) * 24 * time.Hour
+	if rest := text[len(found[0]):]; rest != "" {
+		hours, err := time.ParseDuration(rest)
+		if err != nil || hours < 0 || rest[0] == '+' {
+			return 0, false
+		}
+		age += hours
+	}
+	return age, text != "" && age >= 0
 }
 
 // audit prints the events of one box, if args names it, or of the whole server.

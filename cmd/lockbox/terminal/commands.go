@@ -1,6 +1,8 @@
 package terminal
 
 import (
+	"os"
+
 	"github.com/spf13/cobra"
 )
 
@@ -14,15 +16,18 @@ const (
 	groupSignIn = "sign-in"
 )
 
-// AddCommands adds the commands of this package to the program. version becomes part of the User-Agent header. All
-// commands share one session, so AddCommands must be called once per program.
+// AddCommands adds the commands of this package to the program. They print their results to a Stdout, which
+// becomes the output of root too. version becomes part of the User-Agent header. All commands share one session, so
+// AddCommands must be called once per program.
 func AddCommands(root *cobra.Command, version string) {
 	root.AddGroup(
 		&cobra.Group{ID: groupEntries, Title: "Entries:"},
 		&cobra.Group{ID: groupTeam, Title: "Boxes, people and servers:"},
 		&cobra.Group{ID: groupSignIn, Title: "Signing in:"},
 	)
-	s := newSession(version)
+	stdout := &Stdout{file: os.Stdout}
+	root.SetOut(stdout)
+	s := newSession(version, stdout)
 	// Within a group, cobra sorts the commands by name, so the order here has no effect.
 	for group, constructors := range map[string][]func(*session) *cobra.Command{
 		groupEntries: {getCommand, setCommand, deleteCommand, listCommand, historyCommand, restoreCommand, runCommand,
@@ -34,7 +39,19 @@ func AddCommands(root *cobra.Command, version string) {
 			command := construct(s)
 			command.GroupID = group
 			s.addFlags(command)
+			visitCommands(command, s.explainErrors)
 			root.AddCommand(command)
 		}
+	}
+}
+
+// explainErrors adds what only the session knows to the errors of a command: see explainToken.
+func (s *session) explainErrors(command *cobra.Command) {
+	work := command.RunE
+	if work == nil {
+		return // a parent command
+	}
+	command.RunE = func(command *cobra.Command, args []string) error {
+		return s.explainToken(work(command, args))
 	}
 }

@@ -98,7 +98,7 @@ func (s *session) addDropletWithKeyFile(ctx context.Context, server *client.Clie
 	if err != nil {
 		return &usageError{fmt.Errorf("cannot create --key-file, which must not exist yet: %w", err)}
 	}
-	defer file.Close()
+	defer file.Close() // after a failure; writePrivateKey reports the errors of a success
 	droplets, err := server.AddDroplet(ctx, options)
 	if err == nil {
 		err = writePrivateKey(file, droplets)
@@ -145,12 +145,14 @@ func writePrivateKey(file *os.File, droplets []client.Droplet) error {
 	if err != nil {
 		return err
 	}
-	if _, err := file.WriteString(added.PrivateKey.Reveal()); err != nil {
+	_, err = file.WriteString(added.PrivateKey.Reveal())
+	// The server does not keep the key, so it must survive a crash of this machine. A full disk may be reported by any
+	// of the three.
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return fmt.Errorf("cannot write the private key of the new droplet %s: delete it with lockbox droplet "+
 			"delete: %w", added.Name, err)
 	}
-	// The server does not keep the key, so it must survive a crash of this machine.
-	return file.Sync()
+	return nil
 }
 
 // withoutPrivateKeys removes keys that are already in a file or in a box, so that they are not printed as well.

@@ -3,7 +3,6 @@ package terminal
 import (
 	"context"
 	"errors"
-	"syscall"
 
 	"github.com/lockbox-go/lockbox/client"
 )
@@ -28,6 +27,8 @@ const (
 	// exitWrongKey means that the value is encrypted under another key (403). It is separate from exitForbidden,
 	// because the remedy is different.
 	exitWrongKey = 8
+	// exitInterrupted is Ctrl-C: 128 and the number of SIGINT, as in shells.
+	exitInterrupted = 130
 )
 
 // exitCodes maps kinds of errors to exit codes. The first matching kind decides: a wrong encryption key is also a
@@ -47,7 +48,6 @@ var exitCodes = []struct {
 	{client.ErrInvalid, exitUsage},
 	{client.ErrTooLarge, exitUsage},
 	{errNotSignedIn, exitUnauthenticated},
-	{errSessionExpired, exitUnauthenticated},
 }
 
 // ExitCode returns the exit code of the program for an error: 0 for nil, 130 after Ctrl-C, and otherwise the code for
@@ -57,10 +57,13 @@ func ExitCode(err error) int {
 	var coded *exitError
 	switch {
 	// A closed pipe is not a failure of this program: head and pagers close it when they have enough.
-	case err == nil, Quiet(err) && errors.Is(err, syscall.EPIPE):
+	case err == nil, readerClosed(err):
 		return 0
 	case errors.As(err, &coded):
 		return coded.code
+	// Before the kinds: a request that Ctrl-C interrupts while it waits for a retry is unavailable too.
+	case errors.Is(err, context.Canceled):
+		return exitInterrupted
 	case errors.As(err, &usage):
 		return exitUsage
 	}
@@ -69,17 +72,15 @@ func ExitCode(err error) int {
 			return each.code
 		}
 	}
-	if errors.Is(err, context.Canceled) {
-		return 128 + int(syscall.SIGINT)
-	}
 	return exitFailure
 }
 
-// Quiet reports whether an error needs no message: the reader of a pipe closed it, the user pressed Ctrl-C, or a
-// program started by this one has already reported its failure. The exit code is not affected: see ExitCode.
+// Quiet reports whether an error needs no message: the reader of standard output closed the pipe, the user pressed
+// Ctrl-C, or a program started by this one has already reported its failure. The exit code is not affected: see
+// ExitCode.
 func Quiet(err error) bool {
 	var coded *exitError
-	return errors.Is(err, syscall.EPIPE) || errors.Is(err, context.Canceled) ||
+	return readerClosed(err) || errors.Is(err, context.Canceled) ||
 		(errors.As(err, &coded) && coded.error == nil)
 }
 

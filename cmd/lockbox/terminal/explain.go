@@ -2,6 +2,9 @@ package terminal
 
 import (
 	"errors"
+	"fmt"
+	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,9 +14,8 @@ import (
 // remedies maps error codes of the server to what the user can do next. It omits codes whose message already
 // contains the remedy.
 var remedies = map[string]string{
-	"already_initialized": "sign in with lockbox login",
-	"unauthenticated": "sign in with lockbox login; if LOCKBOX_API_KEY is set, it takes precedence: set it to a " +
-		"valid key or unset it",
+	"already_initialized":       "sign in with lockbox login",
+	"unauthenticated":           "sign in with lockbox login",
 	"token_expired":             "sign in with lockbox login",
 	"refresh_token_not_found":   "sign in with lockbox login",
 	"permission_missing":        "a boxadmin can grant permissions with lockbox box permissions",
@@ -56,6 +58,9 @@ func Explain(err error) string {
 	}
 	var text strings.Builder
 	switch {
+	// A program between this one and Lockbox wrote the response: its status is the only reliable information.
+	case refused.Status != 0 && errors.Is(refused, client.ErrBadResponse):
+		text.WriteString(answered(refused.Status) + ": " + printable(refused.Message))
 	// Status 0 means that there was no response. The message is the client's own.
 	case refused.Status == 0 && errors.Is(refused, client.ErrUnavailable):
 		text.WriteString("the server cannot be reached: " + refused.Message)
@@ -67,14 +72,41 @@ func Explain(err error) string {
 	if remedy := remedies[refused.Code]; remedy != "" {
 		text.WriteString("; " + remedy)
 	}
-	// A missing host for droplets is a matter of configuration, so waiting does not help.
-	if refused.RetryAfter > 0 && refused.Code != "no_droplet_host" {
+	if errors.Is(refused, client.ErrOutcomeUnknown) && refused.Code != "outcome_unknown" {
+		text.WriteString("; the change may or may not have been made: check before you try again")
+	}
+	// A missing host for droplets is a matter of configuration, so waiting does not help. Some messages contain the
+	// time.
+	hasTime := strings.Contains(text.String(), "try again in ")
+	if refused.RetryAfter > 0 && refused.Code != "no_droplet_host" && !hasTime {
 		text.WriteString("; try again in " + refused.RetryAfter.Round(time.Second).String())
 	}
 	if errors.Is(refused, client.ErrServer) && refused.RequestID != "" {
 		text.WriteString(" (request " + printable(refused.RequestID) + ")")
 	}
 	return text.String()
+}
+
+// answered names the status of a response, as in "the server answered 502 Bad Gateway".
+func answered(status int) string {
+	return strings.TrimSpace(fmt.Sprintf("the server answered %d %s", status, http.StatusText(status)))
+}
+
+// explainToken adds which credential the server refused to the error of a command, because the remedy depends on it:
+// the profile, if commands do not use it by default, or the environment, which takes precedence over a new login.
+func (s *session) explainToken(err error) error {
+	refused, ok := errors.AsType[*client.Error](err)
+	if !ok || !slices.Contains(tokenRefusals, refused.Code) && refused.Code != "refresh_token_not_found" {
+		return err
+	}
+	switch {
+	case s.usesProfile && s.profileFlag() != "":
+		return &detailedError{error: err, suffix: "; the profile is " + s.name + ": add" + s.profileFlag()}
+	case s.usesEnvironment:
+		return &detailedError{error: err, suffix: "; LOCKBOX_API_KEY is set and takes precedence: set it to a valid " +
+			"key or unset it"}
+	}
+	return err
 }
 
 // detailedError adds what only the command knows to an error: which of several entries it concerns, or how much of the

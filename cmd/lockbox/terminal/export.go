@@ -3,11 +3,7 @@ package terminal
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -61,7 +57,8 @@ refuses variables that can make programs run other code, because any user who ma
 		strings.Join(interchange.Written(), ", ")+" (default: by the name of --file, or dotenv)")
 	command.Flags().StringVar(&flags.file, "file", "", "write to this file instead of standard output")
 	// Without --force an existing file is an error, so that a typing error destroys nothing.
-	command.Flags().BoolVar(&flags.force, "force", false, "with --file: replace an existing file")
+	command.Flags().BoolVar(&flags.force, "force", false,
+		"with --file: replace an existing file, or write into a device or named pipe")
 	command.Flags().Uint64Var(&flags.version, "version", 0, "export this version instead of the newest")
 	command.Flags().StringVar(&flags.options.Secret.Name, "name", "", "name of the Kubernetes Secret")
 	command.Flags().StringVar(&flags.options.Secret.Namespace, "namespace", "", "namespace of the Kubernetes Secret")
@@ -102,7 +99,7 @@ func (s *session) export(command *cobra.Command, where string, flags exportFlags
 		return entryError(at, &usageError{err})
 	}
 	if flags.file != "" {
-		return writeFile(flags.file, text.Bytes(), flags.force)
+		return writeFile(command.Context(), flags.file, text.Bytes(), flags.force)
 	}
 	return s.print(text.String())
 }
@@ -131,30 +128,4 @@ func writeAllowed(out io.Writer, format interchange.Format, value interchange.Va
 		}
 	}
 	return interchange.Write(out, format, value, flags.options)
-}
-
-// writeFile writes a file that only this user can read. It writes a temporary file and renames it, so that the file
-// appears complete or not at all. An existing file is an error unless replace is set. The temporary file is in the
-// same directory, because a rename works only within one file system.
-func writeFile(path string, text []byte, replace bool) (err error) {
-	// Lstat, because a dangling link exists too and must not be replaced silently.
-	if _, err := os.Lstat(path); !replace && !errors.Is(err, fs.ErrNotExist) {
-		return &usageError{fmt.Errorf("%s already exists: use --force to replace it", path)}
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), ".lockbox-*") // creates it with mode 0600
-	if err != nil {
-		return err
-	}
-	// After a failure no temporary file with secrets may stay.
-	defer func() {
-		if err != nil {
-			_ = os.Remove(file.Name())
-		}
-	}()
-	_, err = file.Write(text)
-	// All three are checked: a full disk may be reported by any of them.
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
 }

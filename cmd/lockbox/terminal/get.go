@@ -11,7 +11,6 @@ import (
 
 	"github.com/lockbox-go/lockbox/client"
 	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
-	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
 // getFlags are the flags of lockbox get.
@@ -122,7 +121,7 @@ func (s *session) showValue(entry *client.Entry, raw bool) error {
 	}
 	text := value.Plain()
 	// On a terminal, the shell prompt would otherwise follow on the same line.
-	if prompt.IsTerminal(s.out) {
+	if isTerminal(s.out) {
 		text += "\n"
 	}
 	return s.print(text)

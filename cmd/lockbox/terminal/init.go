@@ -20,6 +20,8 @@ type initFlags struct {
 	passwordStdin bool
 	// tokenFile is a file with the server's init token.
 	tokenFile string
+	// replace permits to replace an API key in the profile.
+	replace bool
 }
 
 // initCommand initializes a server (POST /init). The exit code is exitConflict if the server has an owner, and
@@ -31,8 +33,8 @@ func initCommand(s *session) *cobra.Command {
 		Use:   "init URL",
 		Short: "Become the owner of a new server",
 		Long: `Become the owner of a server that has no owner yet. This works once per server. The command stores an
-API key of the owner in the profile, as lockbox login stores a token, and later commands use it. It asks for a
-password twice; use the password to sign in from other machines.
+API key of the owner in the profile, as lockbox login stores a token, and later commands use it. The key never
+expires. The command asks for a password twice; use the password to sign in from other machines.
 
 A server with an init token prints the token to its log. Pass it in a file, or type it when the command asks.`,
 		Example: `  lockbox init http://127.0.0.1:5000
@@ -45,16 +47,17 @@ A server with an init token prints the token to its log. Pass it in a file, or t
 	// root is the name that the documentation uses for the owner.
 	command.Flags().StringVarP(&flags.username, "username", "u", "root", "name of the owner")
 	addPasswordStdinFlag(command, &flags.passwordStdin)
+	addReplaceFlag(command, &flags.replace)
 	command.Flags().StringVar(&flags.tokenFile, "init-token-file", "", "read the server's init token from this file")
 	return command
 }
 
-// initialize implements initCommand. It asks for everything else before the init token, which most servers do not have.
+// initialize implements initCommand. It asks the server before the user types a password twice: most failures are a
+// server that has an owner already.
 func (s *session) initialize(ctx context.Context, args []string, flags initFlags) error {
 	if err := s.selectProfileForLogin(args); err != nil {
 		return err
 	}
-	// Connect first, so that an invalid URL is reported before the user types a password.
 	anonymous, err := s.connect("")
 	if err != nil {
 		return err
@@ -67,6 +70,12 @@ func (s *session) initialize(ctx context.Context, args []string, flags initFlags
 		}
 		owner.InitToken = client.NewSecret(trimNewline(token))
 	}
+	if err := checkUninitialized(ctx, anonymous, &owner); err != nil {
+		return err
+	}
+	if err := s.prepareProfile(flags.replace); err != nil {
+		return err
+	}
 	owner.Password, err = s.secret(ctx, secretQuestion{
 		fromStdin: flags.passwordStdin,
 		in:        s.input(ctx),
@@ -77,34 +86,53 @@ func (s *session) initialize(ctx context.Context, args []string, flags initFlags
 	if err != nil {
 		return err
 	}
-	key, err := s.becomeOwner(ctx, anonymous, owner)
+	key, err := anonymous.Initialize(ctx, owner)
 	if err != nil {
 		return err
 	}
+	return s.saveOwner(ctx, anonymous, flags.username, key)
+}
+
+// saveOwner stores the API key of a new owner in the profile.
+func (s *session) saveOwner(ctx context.Context, anonymous *client.Client, username string, key client.Secret) error {
 	// The client's form of the URL is stored, so that later comparisons do not depend on the spelling.
-	signedIn := profile.Profile{URL: anonymous.URL(), Username: flags.username, Token: key.Reveal()}
+	signedIn := profile.Profile{URL: anonymous.URL(), Username: username, Token: key.Reveal()}
+	// The id names the key when a later command replaces or deletes it. The key is usable without.
+	if who, err := anonymous.WithToken(key).WhoAmI(ctx); err == nil {
+		signedIn.APIKeyID = who.Token.ID
+	}
 	if err := s.saveProfile(signedIn); err != nil {
 		return err
 	}
-	s.report("Initialized %s with the owner %s. Stored an API key in the profile %s.", anonymous.URL(), flags.username,
+	s.revokeReplaced(ctx, s.selected, signedIn.Token)
+	s.report("Initialized %s with the owner %s. Stored an API key in the profile %s.", anonymous.URL(), username,
 		s.name)
 	return nil
 }
 
-// becomeOwner initializes the server. If the server requires an init token and none was given, it asks for the token
-// and tries once more. Without a terminal it returns the server's error, whose remedy names --init-token-file.
-func (s *session) becomeOwner(ctx context.Context, anonymous *client.Client, owner client.FirstUser) (client.Secret,
-	error) {
-	key, err := anonymous.Initialize(ctx, owner)
-	// The request has changed nothing on the server, so it can be repeated with a token.
+// checkUninitialized reports whether the server accepts an initialization. It sends one without a name and a password,
+// which a server without an owner refuses as invalid. If the server requires an init token and none was given, it asks
+// for the token and tries once more. Without a terminal it returns the server's error, whose remedy names
+// --init-token-file.
+func checkUninitialized(ctx context.Context, anonymous *client.Client, owner *client.FirstUser) error {
+	_, err := anonymous.Initialize(ctx, client.FirstUser{InitToken: owner.InitToken})
 	refused, _ := errors.AsType[*client.Error](err)
-	if refused == nil || refused.Code != "init_token_required" || !owner.InitToken.IsZero() || !prompt.Possible() {
-		return key, err
+	switch {
+	case refused == nil:
+		return err
+	// A status of 0 is an invalid input that the client refuses, such as an init token with a line end.
+	case refused.Status != 0 && errors.Is(refused, client.ErrInvalid):
+		return nil
+	case refused.Code != "init_token_required" || !owner.InitToken.IsZero() || !prompt.Possible():
+		return err
 	}
 	token, err := prompt.Hidden(ctx, "Init token (from the server log): ")
 	if err != nil {
-		return client.Secret{}, err
+		return err
 	}
 	owner.InitToken = client.NewSecret(token)
-	return anonymous.Initialize(ctx, owner)
+	if owner.InitToken.IsZero() {
+		return refused
+	}
+	return checkUninitialized(ctx, anonymous, owner)
 }

@@ -72,6 +72,9 @@ func (s *session) keyText(ctx context.Context, forWriting bool) (string, error) 
 			return runKeyCommand(ctx, source.command)
 		}
 	}
+	if s.profileErr != nil {
+		return "", s.profileErr // the file may name the key
+	}
 	ask := prompt.Hidden
 	if forWriting {
 		ask = prompt.New

@@ -24,6 +24,8 @@ type loginFlags struct {
 	token bool
 	// code signs in with a TOTP code, over the accounts API.
 	code bool
+	// replace permits to replace an API key in the profile.
+	replace bool
 }
 
 // loginCommand signs in to a server and saves a profile. If the password or the code is wrong, the profile stays
@@ -38,7 +40,11 @@ func loginCommand(s *session) *cobra.Command {
 that only you can read. The password and the TOTP code are not shown while you type them.
 
 A profile is a server and your account there. If you use several servers, give each a profile with --profile. The
-profile that you signed in to last is the current one.`,
+profile that you signed in to last is the current one.
+
+A profile that holds an API key is not overwritten, because the key would stay valid and be stored nowhere. --replace
+overwrites it and revokes the key on the server. The server refuses to revoke the last API key of a user; the command
+then prints the id of that key.`,
 		Example: `  lockbox login http://127.0.0.1:5000
   lockbox login https://lockbox.example.org --username anna --profile prod
   lockbox login --code                            # with a TOTP code, for accounts without a password
@@ -55,6 +61,7 @@ profile that you signed in to last is the current one.`,
 	command.Flags().BoolVar(&flags.token, "token-stdin", false,
 		"store an API key from standard input instead of signing in")
 	command.Flags().BoolVar(&flags.code, "code", false, "sign in with a TOTP code, for accounts without a password")
+	addReplaceFlag(command, &flags.replace)
 	command.MarkFlagsMutuallyExclusive("password-stdin", "token-stdin")
 	command.MarkFlagsMutuallyExclusive("code", "token-stdin")
 	s.key.addFlags(command)
@@ -78,8 +85,8 @@ func (s *session) login(ctx context.Context, args []string, flags loginFlags) er
 	}
 	signedIn := profile.Profile{URL: anonymous.URL()}
 	if flags.token {
-		err = s.verifyToken(ctx, anonymous, &signedIn)
-	} else {
+		err = s.verifyToken(ctx, anonymous, flags.replace, &signedIn)
+	} else if err = s.prepareProfile(flags.replace); err == nil {
 		err = s.signIn(ctx, anonymous, flags, &signedIn)
 	}
 	if err != nil {
@@ -97,6 +104,7 @@ func (s *session) login(ctx context.Context, args []string, flags loginFlags) er
 	if err := s.saveProfile(signedIn); err != nil {
 		return err
 	}
+	s.revokeReplaced(ctx, s.selected, signedIn.Token)
 	s.reportSignedIn(signedIn)
 	return nil
 }
@@ -218,9 +226,13 @@ func (s *session) signInWithCode(ctx context.Context, server *client.Client, cre
 
 // verifyToken reads an API key or token from standard input and stores it in the profile, once the server has
 // accepted it and reported its user. The user name of the profile is the one that the server returns, not
-// --username.
-func (s *session) verifyToken(ctx context.Context, anonymous *client.Client, into *profile.Profile) error {
+// --username. Storing the same API key again replaces nothing.
+func (s *session) verifyToken(ctx context.Context, anonymous *client.Client, replace bool,
+	into *profile.Profile) error {
 	token, err := prompt.FirstLine(s.input(ctx))
+	if err == nil {
+		err = s.prepareProfile(replace || token == s.selected.Token)
+	}
 	if err != nil {
 		return err
 	}
@@ -230,8 +242,14 @@ func (s *session) verifyToken(ctx context.Context, anonymous *client.Client, int
 	}
 	// The server knows the expiry time of the token, if it has one.
 	into.Username, into.Token, into.ExpiresAt = who.Username, token, who.Token.ExpiresAt
+	if who.Token.Kind == apiKeyKind {
+		into.APIKeyID = who.Token.ID
+	}
 	return nil
 }
+
+// apiKeyKind is the kind of an API key in a client.TokenInfo.
+const apiKeyKind = "api-key"
 
 // saveProfile writes a profile under the selected name and makes it the current one.
 func (s *session) saveProfile(signedIn profile.Profile) error {

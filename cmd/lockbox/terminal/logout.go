@@ -7,7 +7,8 @@ import (
 )
 
 // logoutCommand deletes the token of a profile locally. It does not call the server, so it also works offline. The
-// session is not revoked on the server: the same command must work for API keys, which other programs may use.
+// session is not revoked on the server: the same command must work for API keys, which other programs may use. Because
+// an API key does not expire like a session, the command warns that it stays valid.
 func logoutCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "logout",
@@ -25,13 +26,18 @@ there, use lockbox users revoke.`,
 			if err != nil {
 				return err
 			}
-			return profile.Change(path, func(book *profile.Book) error {
+			var old profile.Profile
+			err = profile.Change(path, func(book *profile.Book) error {
 				// Signing out of a profile that does not exist is not an error: the result is the same.
 				if stored, exists := book.Profiles[s.name]; exists {
-					book.Profiles[s.name] = stored.SignedOut()
+					old, book.Profiles[s.name] = stored, stored.SignedOut()
 				}
 				return nil
 			})
+			if err == nil {
+				s.warnOfValidKey(old)
+			}
+			return err
 		},
 	}
 }

@@ -61,7 +61,7 @@ func (s *session) showJSON(value any) error {
 // written by other users could otherwise control the terminal. JSON is filtered too, because it may contain
 // unescaped control characters from U+007F on.
 func (s *session) print(text string) error {
-	if prompt.IsTerminal(s.out) {
+	if isTerminal(s.out) {
 		text = printableLines(text)
 	}
 	_, err := io.WriteString(s.out, text)

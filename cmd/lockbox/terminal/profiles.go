@@ -49,6 +49,9 @@ current profile. The command does not contact any server.`,
 			if err := s.selectProfile(); err != nil {
 				return err
 			}
+			if s.profileErr != nil {
+				return s.profileErr
+			}
 			// Not nil, so that JSON is [] if there is no profile.
 			lines := []profileLine{}
 			for _, name := range s.book.Names() {
@@ -83,8 +86,8 @@ func newProfileLine(name string, stored profile.Profile, current bool) profileLi
 	return line
 }
 
-// tokenExpired reports whether the token of a profile has expired and cannot be refreshed. It trusts the local
-// clock. A token that expires between the check and the request is refused by the server.
+// tokenExpired reports whether the token of a profile has expired and cannot be refreshed, by the local clock. It is
+// for profile list, which calls no server. Other commands send the token, because the clock may be wrong.
 func tokenExpired(stored profile.Profile) bool {
 	return stored.RefreshToken == "" && !stored.ExpiresAt.IsZero() && time.Until(stored.ExpiresAt) <= 0
 }
@@ -129,13 +132,19 @@ there, use lockbox users revoke; to revoke an API key, use lockbox api-keys dele
 		Example: "  lockbox profile delete old",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			return changeProfile(args[0], func(book *profile.Book) {
+			var old profile.Profile
+			err := changeProfile(args[0], func(book *profile.Book) {
+				old = book.Profiles[args[0]]
 				delete(book.Profiles, args[0])
 				// Otherwise later commands would select a profile that does not exist.
 				if book.Current == args[0] {
 					book.Current = ""
 				}
 			})
+			if err == nil {
+				s.warnOfValidKey(old)
+			}
+			return err
 		},
 		ValidArgsFunction: completeFirst(s.completeProfiles),
 	}

@@ -1,18 +1,21 @@
 package terminal
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
-	"time"
 
-	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
+	"github.com/lockbox-go/lockbox/client"
 )
 
-// renewingTransport sends requests with the token of a profile whose session can be refreshed. A refresh, by this
-// process or by another one, invalidates the previous token immediately. A request that is refused for this reason is
-// sent again with the new token. It is safe for concurrent use.
+// renewingTransport sends requests with the token of a profile. A refresh, by this process or by another one,
+// invalidates the previous token immediately, and a login replaces it. A request that the server refuses because of its
+// token is sent again with the newer token. It is safe for concurrent use.
 type renewingTransport struct {
 	session *session
 	next    http.RoundTripper
@@ -20,21 +23,33 @@ type renewingTransport struct {
 	mu sync.Mutex // guards session.selected while the transport is in use
 }
 
-// RoundTrip sends a request at most twice. As http.RoundTripper requires, it does not modify the request.
+// maxRenewals is how often a request is sent again. One renewal is enough unless other processes refresh the session as
+// fast as requests are answered. The limit only ends a loop if a server refuses every token.
+const maxRenewals = 20
+
+// RoundTrip sends a request, and again after each renewal of its token. As http.RoundTripper requires, it does not
+// modify the request.
 func (r *renewingTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	// Requests such as a sign-in carry no token, and must not get one here.
+	if request.Header.Get("Authorization") == "" {
+		return r.next.RoundTrip(request)
+	}
 	token := r.token()
-	response, err := r.send(request, token)
-	if err != nil || response.StatusCode != http.StatusUnauthorized {
-		return response, err
+	for renewals := 0; ; renewals++ {
+		response, err := r.send(request, token)
+		if err != nil || renewals == maxRenewals || !refusesToken(response) {
+			return response, err
+		}
+		renewed, err := r.renew(request.Context(), token)
+		if err == nil && renewed == token {
+			return response, nil
+		}
+		_ = response.Body.Close()
+		if err != nil {
+			return nil, err
+		}
+		token = renewed
 	}
-	renewed := r.renew(request.Context(), token)
-	if renewed == "" || renewed == token {
-		return response, nil
-	}
-	// The body of a refusal is small. Reading it to the end lets the connection be reused.
-	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 1<<16))
-	_ = response.Body.Close()
-	return r.send(request, renewed)
 }
 
 // send sends a copy of the request with a token and a fresh body.
@@ -52,6 +67,36 @@ func (r *renewingTransport) send(request *http.Request, token string) (*http.Res
 	return r.next.RoundTrip(copied)
 }
 
+// maxRefusal limits how much of a refusal is read, in bytes. Refusals of Lockbox have less than one KiB.
+const maxRefusal = 1 << 16
+
+// refusesToken reports whether the server refuses the token of a request, as unknown or expired. Other refusals have
+// the same status, such as that of a wrong password: sending those again would count as another attempt. The body of
+// the response can be read afterwards.
+func refusesToken(response *http.Response) bool {
+	if response.StatusCode != http.StatusUnauthorized {
+		return false
+	}
+	body := response.Body
+	text, err := io.ReadAll(io.LimitReader(body, maxRefusal))
+	response.Body = struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(text), body), body}
+	var refusal struct {
+		Code string `json:"code"`
+		ID   int    `json:"errorId"`
+	}
+	if err != nil || json.Unmarshal(text, &refusal) != nil {
+		return false
+	}
+	// The numbers are those of the accounts API for the same two codes.
+	return slices.Contains(tokenRefusals, refusal.Code) || refusal.ID == 908 || refusal.ID == 909
+}
+
+// tokenRefusals are the error codes for a token that the server does not know, or no longer accepts.
+var tokenRefusals = []string{"unauthenticated", "token_expired"}
+
 // token returns the current token of the profile.
 func (r *renewingTransport) token() string {
 	r.mu.Lock()
@@ -59,43 +104,37 @@ func (r *renewingTransport) token() string {
 	return r.session.selected.Token
 }
 
-// renew returns the token that replaces a refused one. The result is "" or the refused token if there is no other: a
-// token that has not expired and that no other process has replaced was refused for another reason, such as a revoked
-// session.
-func (r *renewingTransport) renew(ctx context.Context, refused string) string {
+// renew returns the token that replaces a refused one, or the refused token if there is no other. It waits for a
+// process that is refreshing the session, because that process stores the new token only after the server has
+// invalidated the old one. The error is one that prevents a refresh, such as a lost connection; a session that the
+// server has revoked is not an error here, so that the caller gets the original refusal.
+func (r *renewingTransport) renew(ctx context.Context, refused string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := r.session
-	if s.selected.Token != refused {
-		return s.selected.Token // another request of this process has already renewed it
+	if current := r.session.selected.Token; current != refused {
+		return current, nil // another request of this process has already renewed it
 	}
-	path, err := profile.Path()
-	if err != nil {
-		return ""
+	renewed, err := r.session.refresh(ctx)
+	if errors.Is(err, client.ErrUnauthenticated) || errors.Is(err, errOtherAccount) || err == nil && renewed == "" {
+		return refused, nil
 	}
-	book, err := profile.Load(path)
-	if err != nil {
-		return ""
-	}
-	// Another process may have refreshed the session and stored its result.
-	stored := book.Profiles[s.name]
-	if !sameServer(stored.URL, s.selected.URL) || stored.Username != s.selected.Username {
-		return "" // the profile now belongs to another account
-	}
-	s.selected = stored
-	if stored.Token == refused && stored.RefreshToken != "" && time.Until(stored.ExpiresAt) <= 0 {
-		if _, err := s.refresh(ctx); err != nil {
-			return ""
-		}
-	}
-	return s.selected.Token
+	return renewed, err
 }
 
-// httpClient returns a client that renews the token of the profile. For a token that cannot be renewed it returns nil,
-// which selects the default of the package client.
+// maxIdleConns is the number of connections that stay open between requests. The default of 2 would close those of an
+// import, which sends several requests at a time.
+const maxIdleConns = 16
+
+// httpClient returns a client that renews the token of the profile. For any other token it returns nil, which selects
+// the default of the package client.
 func (s *session) httpClient(token string) *http.Client {
-	if token == "" || token != s.selected.Token || s.selected.RefreshToken == "" {
+	if token == "" || !s.usesProfile {
 		return nil
 	}
-	return &http.Client{Transport: &renewingTransport{session: s, next: http.DefaultTransport}}
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment}
+	if standard, ok := http.DefaultTransport.(*http.Transport); ok {
+		transport = standard.Clone()
+	}
+	transport.MaxIdleConnsPerHost = maxIdleConns
+	return &http.Client{Transport: &renewingTransport{session: s, next: transport}}
 }

@@ -31,8 +31,8 @@ func execute(ctx context.Context, command, environment []string) error {
 	err = unix.Exec(path, command, environment)
 	switch {
 	case errors.Is(err, unix.E2BIG):
-		return &exitError{fmt.Errorf("cannot run %s: the values, the environment and the arguments exceed the size "+
-			"limit of this system", command[0]), exitNotExecutable}
+		return &exitError{fmt.Errorf("cannot run %s: %s", command[0], explainSize(command, environment, sizeLimits())),
+			exitNotExecutable}
 	case errors.Is(err, unix.ENOENT):
 		return &exitError{fmt.Errorf("cannot run %s: the program or the interpreter that it names does not exist",
 			command[0]), exitProgramNotFound}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,13 +35,18 @@ type session struct {
 	book     profile.Book
 	selected profile.Profile
 	name     string // of the selected profile
+	// profileErr is why the profile file cannot be read, or nil. It matters only where something comes from the file: a
+	// complete environment needs none.
+	profileErr error
+	// usesProfile and usesEnvironment report whether the requests carry the token of the profile or of the environment.
+	usesProfile, usesEnvironment bool
 }
 
 // newSession returns a session on the standard streams of the process.
-func newSession(version string) *session {
+func newSession(version string, out io.Writer) *session {
 	return &session{
 		in:        os.Stdin,
-		out:       os.Stdout,
+		out:       out,
 		errs:      os.Stderr,
 		userAgent: "lockbox/" + version,
 	}
@@ -56,9 +63,6 @@ func (s *session) addFlags(command *cobra.Command) {
 	_ = command.RegisterFlagCompletionFunc("output",
 		cobra.FixedCompletions([]string{formatTable, formatJSON}, cobra.ShellCompDirectiveNoFileComp))
 }
-
-// errSessionExpired means that the token of the profile has expired. The server is not called in that case.
-var errSessionExpired = errors.New("your session expired")
 
 // errNotSignedIn means that there is no token for the selected server.
 var errNotSignedIn = errors.New("you are not signed in")
@@ -103,22 +107,43 @@ func (s *session) openOrAnonymous(ctx context.Context) (*client.Client, error) {
 }
 
 // connect returns a client for the selected server with a token, or without one for "". Plain HTTP to another
-// machine is refused unless LOCKBOX_API_ALLOW_HTTP is "true", because it would expose tokens, keys and values.
+// machine is refused unless LOCKBOX_API_ALLOW_HTTP is true, because it would expose tokens, keys and values.
 func (s *session) connect(token string) (*client.Client, error) {
 	if s.url() == "" {
+		if s.profileErr != nil {
+			return nil, s.profileErr // the file may name the server
+		}
 		return nil, &usageError{errors.New("no server is configured: use lockbox login URL, or set LOCKBOX_API_URL")}
+	}
+	allowHTTP, err := s.allowHTTP()
+	if err != nil {
+		return nil, err
 	}
 	server, err := client.New(client.Config{
 		URL:        s.url(),
 		Token:      client.NewSecret(token),
 		UserAgent:  s.userAgent,
-		AllowHTTP:  s.env("LOCKBOX_API_ALLOW_HTTP") == "true",
+		AllowHTTP:  allowHTTP,
 		HTTPClient: s.httpClient(token),
 	})
 	if err != nil {
 		return nil, &usageError{err}
 	}
 	return server, nil
+}
+
+// allowHTTP reads LOCKBOX_API_ALLOW_HTTP with the syntax of the Go client. Text that is neither true nor false is a
+// usage error, because either reading of it could be wrong.
+func (s *session) allowHTTP() (bool, error) {
+	text := s.env("LOCKBOX_API_ALLOW_HTTP")
+	if text == "" {
+		return false, nil
+	}
+	allowed, err := strconv.ParseBool(text)
+	if err != nil {
+		return false, &usageError{errors.New("LOCKBOX_API_ALLOW_HTTP must be true or false")}
+	}
+	return allowed, nil
 }
 
 // notSignedIn returns the error for a missing token. It names the server if that is probably not the one that the user
@@ -137,6 +162,9 @@ func (s *session) notSignedIn() error {
 	case s.profileName == "" && !s.environmentMatchesServer():
 		return fmt.Errorf("%w to %s: the key in the environment is only for LOCKBOX_API_URL; use lockbox login %[2]s "+
 			"--profile NAME", errNotSignedIn, s.url())
+	case s.profileName == "" && requested == "" && len(s.profilesFor(s.url())) > 1:
+		return fmt.Errorf("%w to %s: several profiles are for this server; choose one with --profile: %s",
+			errNotSignedIn, s.url(), strings.Join(s.profilesFor(s.url()), ", "))
 	case s.selected.SignedIn() && !sameServer(s.url(), s.selected.URL):
 		return fmt.Errorf("%w to %s: the profile %s is only for %s; use lockbox login %[2]s --profile NAME, or set "+
 			"LOCKBOX_API_KEY", errNotSignedIn, s.url(), s.name, s.selected.URL)
@@ -144,21 +172,27 @@ func (s *session) notSignedIn() error {
 	return fmt.Errorf("%w: use lockbox login, or set LOCKBOX_API_URL and LOCKBOX_API_KEY", errNotSignedIn)
 }
 
-// selectProfile checks --output, reads the profile file and selects the profile that the flag, the environment or the
-// file names. A profile that only the environment or the file names need not exist.
+// selectProfile checks --output, reads the profile file and selects the profile that the flag or the environment names,
+// else the one for the server that they name, else the current one. A profile that only the environment or the file
+// names need not exist. A file that cannot be read is an error only with --profile; otherwise see profileErr.
 func (s *session) selectProfile() error {
 	if s.output != formatTable && s.output != formatJSON {
 		return &usageError{fmt.Errorf("invalid --output %q: use table or json", s.output)}
 	}
 	path, err := profile.Path()
-	if err != nil {
-		s.name = profile.Default // without a home directory, a program still has the environment
-		return nil
+	if err == nil {
+		s.book, s.profileErr = profile.Load(path)
+		err = s.profileErr
 	}
-	if s.book, err = profile.Load(path); err != nil {
+	// Without a home directory there is no file, so profileErr stays nil.
+	if err != nil && s.profileName != "" {
 		return err
 	}
-	s.name = s.book.Choose(cmp.Or(s.profileName, s.env("LOCKBOX_PROFILE")))
+	requested := cmp.Or(s.profileName, s.env("LOCKBOX_PROFILE"))
+	s.name = s.book.Choose(requested)
+	if requested == "" {
+		s.name = s.nameForServer(s.name)
+	}
 	selected, exists := s.book.Profiles[s.name]
 	if s.profileName != "" && !exists {
 		return &usageError{fmt.Errorf("profile %q does not exist: lockbox login --profile %[1]s creates it",
@@ -166,6 +200,39 @@ func (s *session) selectProfile() error {
 	}
 	s.selected = selected
 	return nil
+}
+
+// nameForServer returns the name of the profile for the server that --server or LOCKBOX_API_URL names. It returns
+// current if neither is set, if current is for that server, or if not exactly one other profile is.
+func (s *session) nameForServer(current string) string {
+	wanted := cmp.Or(s.server, s.env("LOCKBOX_API_URL"))
+	if wanted == "" || sameServer(wanted, s.book.Profiles[current].URL) {
+		return current
+	}
+	if names := s.profilesFor(wanted); len(names) == 1 {
+		return names[0]
+	}
+	return current
+}
+
+// profilesFor returns the names of the profiles for a server, sorted: those that are signed in, or all of them if none
+// is.
+func (s *session) profilesFor(url string) []string {
+	var all, signedIn []string
+	for _, name := range s.book.Names() {
+		stored := s.book.Profiles[name]
+		if !sameServer(stored.URL, url) {
+			continue
+		}
+		all = append(all, name)
+		if stored.SignedIn() {
+			signedIn = append(signedIn, name)
+		}
+	}
+	if len(signedIn) > 0 {
+		return signedIn
+	}
+	return all
 }
 
 // url is the URL of the selected server, or "" if none is configured. It does not check the URL; the package client
@@ -191,24 +258,26 @@ func (s *session) environmentMatchesServer() bool {
 
 // token returns the token for the selected server, or "". A token of the environment is sent only to the server of
 // the environment, and a token of a profile only to the server of that profile. It refreshes the session of the
-// profile if its token is about to expire.
+// profile if the local clock shows that its token is about to expire. The clock decides nothing else: a token that
+// seems to have expired is sent, and the server decides.
 func (s *session) token(ctx context.Context) (string, error) {
 	if s.profileName == "" && s.environmentMatchesServer() {
 		token, err := s.environmentOrFile("LOCKBOX_API_KEY")
 		if token != "" || err != nil {
+			s.usesEnvironment = true
 			return token, err
 		}
+	}
+	if s.profileErr != nil {
+		return "", s.profileErr // the file may have a token
 	}
 	// The caller distinguishes this from other errors and explains it; see notSignedIn.
 	if !s.selected.SignedIn() || !sameServer(s.url(), s.selected.URL) {
 		return "", nil
 	}
-	switch {
-	case s.selected.RefreshToken != "" && time.Until(s.selected.ExpiresAt) < refreshBefore:
+	s.usesProfile = true
+	if s.selected.RefreshToken != "" && time.Until(s.selected.ExpiresAt) < refreshBefore {
 		return s.refresh(ctx)
-	case tokenExpired(s.selected):
-		return "", fmt.Errorf("%w at %s: sign in again with lockbox login%s", errSessionExpired,
-			formatTime(s.selected.ExpiresAt), s.profileFlag())
 	}
 	return s.selected.Token, nil
 }
@@ -219,45 +288,4 @@ func (s *session) profileFlag() string {
 		return ""
 	}
 	return " --profile " + s.name
-}
-
-// The times of a refresh.
-const (
-	// refreshBefore is the remaining lifetime at which a token is refreshed, so that it does not expire on its way.
-	refreshBefore = time.Minute
-	// refreshTimeout limits a refresh. Neither Ctrl-C nor the timeout of a completion cancels one: as soon as the
-	// server has the request, the old token is invalid, and the new one must be stored.
-	refreshTimeout = 10 * time.Second
-)
-
-// refresh exchanges the refresh token of the profile for a new token and returns it. It holds the lock of the profile
-// file, because the server revokes the whole session if a refresh token is used twice. If another process has already
-// refreshed the session, refresh returns the token that it stored.
-func (s *session) refresh(ctx context.Context) (string, error) {
-	// A cancelled refresh could lose the new token and with it the session.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTimeout)
-	defer cancel()
-	path, err := profile.Path()
-	if err != nil {
-		return "", err
-	}
-	err = profile.Change(path, func(book *profile.Book) error {
-		stored := book.Profiles[s.name]
-		if stored.RefreshToken != "" && stored.RefreshToken == s.selected.RefreshToken {
-			anonymous, err := s.connect("")
-			if err != nil {
-				return err
-			}
-			pair, err := anonymous.Accounts().Refresh(ctx, client.NewSecret(stored.RefreshToken))
-			if err != nil {
-				return err
-			}
-			stored.Token, stored.RefreshToken = pair.Access.Reveal(), pair.Refresh.Reveal()
-			stored.ExpiresAt = time.Now().Add(pair.ExpiresIn)
-			book.Profiles[s.name] = stored
-		}
-		s.selected = stored
-		return nil
-	})
-	return s.selected.Token, err
 }

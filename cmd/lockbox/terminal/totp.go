@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lockbox-go/lockbox/client"
-	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
 // totpCommand is the parent of the commands for two-factor authentication. The subcommands except remove always
@@ -46,7 +45,7 @@ func (s *session) showEnrolment(enrolment *client.Enrolment) error {
 	for _, code := range enrolment.RecoveryCodes {
 		result.RecoveryCodes = append(result.RecoveryCodes, code.Reveal())
 	}
-	if s.output != formatJSON && prompt.IsTerminal(s.out) {
+	if s.output != formatJSON && isTerminal(s.out) {
 		// A QR code of blocks is useless in a file or a pipe.
 		fmt.Fprintln(s.out, qrText(enrolment.PNG()))
 	}

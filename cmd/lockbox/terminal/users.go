@@ -4,9 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -76,70 +74,6 @@ func (s *session) showAccounts(accounts []client.Account) error {
 		for _, account := range accounts {
 			add(account.Username, cmp.Or(account.Group, "-"), formatTime(account.Created))
 		}
-	})
-}
-
-// userResult is a user as the server returns it, with the ids of its API keys as plain text.
-type userResult struct {
-	Username  string    `json:"username"`
-	Role      string    `json:"role"`
-	IsActive  bool      `json:"isActive"`
-	CreatedAt time.Time `json:"createdAt"`
-	UpdatedAt time.Time `json:"updatedAt"`
-	// APIKeys are ids, or the keys themselves if the server is configured to return them.
-	APIKeys []string `json:"apiKeys"`
-	// Permissions are those of all boxes together.
-	Permissions []client.Permission `json:"permissions"`
-}
-
-// usersShowCommand shows a user (GET /users/{username}). With --output json it prints a userResult. The permissions
-// are those of all boxes together.
-func usersShowCommand(s *session) *cobra.Command {
-	return &cobra.Command{
-		Use:   "show [USER]",
-		Short: "Show a user, or yourself",
-		Long: `Show a user, or yourself without USER: its role and state, the number of its API keys, and its
-permissions. Only admins may show other users.`,
-		Example: "  lockbox users show anna\n  lockbox users show -o json",
-		Args:    cobra.MaximumNArgs(1),
-		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			name, err := userOrSelf(ctx, server, args)
-			if err != nil {
-				return err
-			}
-			user, err := server.DescribeUser(ctx, name)
-			if err != nil {
-				return err
-			}
-			return s.showUser(user)
-		}),
-		ValidArgsFunction: completeFirst(s.completeUsers()),
-	}
-}
-
-// showUser prints a user. The table contains only the number of API keys: a server can be configured to return the keys
-// themselves, and those must not appear on a screen.
-func (s *session) showUser(user *client.User) error {
-	result := userResult{
-		Username:    user.Username,
-		Role:        user.Role,
-		IsActive:    user.IsActive,
-		CreatedAt:   user.CreatedAt,
-		UpdatedAt:   user.UpdatedAt,
-		APIKeys:     []string{},
-		Permissions: user.Permissions,
-	}
-	for _, id := range user.APIKeys {
-		result.APIKeys = append(result.APIKeys, id.Reveal())
-	}
-	return s.show(result, nil, func(add func(...string)) {
-		add("username", user.Username)
-		add("role", user.Role)
-		add("state", stateText(user.IsActive))
-		add("created", formatTime(user.CreatedAt))
-		add("updated", formatTime(user.UpdatedAt))
-		add("api keys", strconv.Itoa(len(user.APIKeys)))
-		add("permissions", cmp.Or(strings.Join(permissionNames(user.Permissions), ", "), "-"))
 	})
 }
 

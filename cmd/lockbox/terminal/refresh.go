@@ -1,0 +1,96 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/lockbox-go/lockbox/client"
+	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
+)
+
+// The times of a refresh.
+const (
+	// refreshBefore is the remaining lifetime at which a token is refreshed, so that it does not expire on its way.
+	refreshBefore = time.Minute
+	// refreshTimeout limits a refresh. Neither Ctrl-C nor the timeout of a completion cancels one: as soon as the
+	// server has the request, the old token is invalid, and the new one must be stored.
+	refreshTimeout = 10 * time.Second
+)
+
+// errOtherAccount means that another process has given the profile to another server or account. Its token must not
+// be used for the requests of this command.
+var errOtherAccount = errors.New("another command has changed the profile to another server or user: run the command " +
+	"again")
+
+// refresh exchanges the refresh token of the profile for a new token and returns it. It holds the lock of the profile
+// file, because the server revokes the whole session if a refresh token is used twice. If another process has replaced
+// the token meanwhile, refresh returns the one that it stored and sends nothing. A profile without a refresh token is
+// only read again, so its file may be read-only. The error is that of the file or of the server, or errOtherAccount.
+func (s *session) refresh(ctx context.Context) (string, error) {
+	path, err := profile.Path()
+	if err != nil {
+		return "", err
+	}
+	if s.selected.RefreshToken == "" {
+		book, err := profile.Load(path)
+		if err != nil {
+			return "", err
+		}
+		err = s.adopt(book.Profiles[s.name])
+		return s.selected.Token, err
+	}
+	exchanged := false
+	err = profile.Change(path, func(book *profile.Book) error {
+		stored := book.Profiles[s.name]
+		if stored.Token == s.selected.Token && stored.RefreshToken != "" {
+			if err := s.exchange(ctx, &stored); err != nil {
+				return err
+			}
+			exchanged = true
+			book.Profiles[s.name] = stored
+		}
+		return s.adopt(stored)
+	})
+	if exchanged && err != nil {
+		// This command can go on. The file has a spent refresh token, so the next one cannot.
+		s.warn("%s; sign in again with lockbox login%s", err, s.profileFlag())
+		err = nil
+	}
+	return s.selected.Token, err
+}
+
+// adopt makes the stored profile the selected one, if it is for the same account.
+func (s *session) adopt(stored profile.Profile) error {
+	if !sameServer(stored.URL, s.selected.URL) || stored.Username != s.selected.Username {
+		return errOtherAccount
+	}
+	s.selected = stored
+	return nil
+}
+
+// exchange spends the refresh token of a profile and replaces its tokens.
+func (s *session) exchange(ctx context.Context, stored *profile.Profile) error {
+	// A cancelled refresh could lose the new token and with it the session. The time for the lock does not count.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTimeout)
+	defer cancel()
+	// The server invalidates the old tokens at once, so check first that the new ones can be stored.
+	path, err := profile.Path()
+	if err == nil {
+		err = profile.CheckWritable(path)
+	}
+	if err != nil {
+		return err
+	}
+	anonymous, err := s.connect("")
+	if err != nil {
+		return err
+	}
+	pair, err := anonymous.Accounts().Refresh(ctx, client.NewSecret(stored.RefreshToken))
+	if err != nil {
+		return err
+	}
+	stored.Token, stored.RefreshToken = pair.Access.Reveal(), pair.Refresh.Reveal()
+	stored.ExpiresAt = time.Now().Add(pair.ExpiresIn)
+	return nil
+}

@@ -1,0 +1,82 @@
+package terminal
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockbox-go/lockbox/client"
+	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
+)
+
+// addReplaceFlag adds the flag with which init and login may replace an API key.
+func addReplaceFlag(command *cobra.Command, replace *bool) {
+	command.Flags().BoolVar(replace, "replace", false,
+		"replace the API key in the profile, and revoke that key on the server")
+}
+
+// prepareProfile checks that the selected profile can be written and holds no API key, unless replace is set. The
+// commands that get a token call it before they ask for a password or the server: a token that cannot be stored is
+// lost, and so is an API key that is overwritten, although it stays valid on the server.
+func (s *session) prepareProfile(replace bool) error {
+	path, err := profile.Path()
+	if err == nil {
+		err = s.profileErr
+	}
+	if err == nil {
+		err = profile.CheckWritable(path)
+	}
+	if err != nil {
+		return err
+	}
+	if replace || !s.selected.HoldsAPIKey() {
+		return nil
+	}
+	return &exitError{fmt.Errorf("the profile %s holds an API key of %s for %s, which would stay valid and be stored "+
+		"nowhere: use --profile NAME for another profile, or --replace to revoke the key", s.name, s.selected.Username,
+		s.selected.URL), exitConflict}
+}
+
+// revokeReplaced revokes the API key that a login has replaced in the profile. It uses the key itself, because the new
+// token may belong to another server or user. A key that stays valid is reported with its id, also in scripts.
+func (s *session) revokeReplaced(ctx context.Context, old profile.Profile, token string) {
+	if !old.HoldsAPIKey() || old.Token == token {
+		return
+	}
+	allowHTTP, err := s.allowHTTP()
+	if err == nil {
+		err = s.revokeKey(ctx, old, allowHTTP)
+	}
+	switch {
+	// A key that is not accepted any more needs no revocation.
+	case err == nil, errors.Is(err, client.ErrUnauthenticated), errors.Is(err, client.ErrNotFound):
+		return
+	}
+	s.warn("the API key %s of %s for %s stays valid: %s; revoke it with lockbox api-keys delete", cmp.Or(old.APIKeyID,
+		"that was replaced"), old.Username, old.URL, Explain(err))
+}
+
+// revokeKey revokes the API key of a profile with one request to its server.
+func (s *session) revokeKey(ctx context.Context, old profile.Profile, allowHTTP bool) error {
+	server, err := client.New(client.Config{
+		URL:       old.URL,
+		Token:     client.NewSecret(old.Token),
+		UserAgent: s.userAgent,
+		AllowHTTP: allowHTTP,
+	})
+	if err != nil {
+		return err
+	}
+	return server.RevokeAPIKey(ctx, cmp.Or(old.APIKeyID, old.Token))
+}
+
+// warnOfValidKey warns that the API key of a profile, which has just been deleted from this machine, stays valid.
+func (s *session) warnOfValidKey(old profile.Profile) {
+	if old.HoldsAPIKey() {
+		s.warn("the API key %s of %s stays valid on %s: revoke it there with lockbox api-keys delete",
+			cmp.Or(old.APIKeyID, "of the profile"), old.Username, old.URL)
+	}
+}

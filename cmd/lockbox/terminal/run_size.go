@@ -1,0 +1,69 @@
+//go:build unix
+
+package terminal
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// limits are the sizes that execve(2) accepts, in bytes. 0 is an unknown limit.
+type limits struct {
+	// single is the limit of one NAME=value or one argument, including its final NUL.
+	single int
+	// total is the limit of all of them together, including the pointers to them.
+	total int
+}
+
+// sizeLimits returns the limits of this system. On Linux, one string may have 32 pages, and all of them a quarter of
+// the stack limit, but at least 128 KiB and at most 6 MiB; see execve(2). Other systems have only a total.
+func sizeLimits() limits {
+	const kib = 1 << 10
+	switch runtime.GOOS {
+	case "darwin":
+		return limits{total: 1024 * kib}
+	case "linux":
+		stack := unix.Rlimit{}
+		if unix.Getrlimit(unix.RLIMIT_STACK, &stack) != nil {
+			return limits{single: 32 * os.Getpagesize()}
+		}
+		quarter := int(min(stack.Cur/4, 6*1024*kib)) //nolint:gosec // at most 6 MiB
+		return limits{single: 32 * os.Getpagesize(), total: max(quarter, 128*kib)}
+	}
+	return limits{}
+}
+
+// explainSize describes why a program with these arguments and variables is too large for the system. It names the
+// largest variable, because that is usually the cause, and never a value.
+func explainSize(command, environment []string, limit limits) string {
+	const pointer = 8
+	total, largest, largestSize := 0, "", 0
+	add := func(text, name string) {
+		size := len(text) + 1 // the final NUL
+		total += size + pointer
+		if size > largestSize {
+			largest, largestSize = name, size
+		}
+	}
+	for i, argument := range command {
+		add(argument, fmt.Sprintf("argument %d", i))
+	}
+	for _, pair := range environment {
+		name, _, _ := strings.Cut(pair, "=")
+		add(pair, "the variable "+name)
+	}
+	switch {
+	case limit.single > 0 && largestSize > limit.single:
+		return fmt.Sprintf("%s has %d bytes, and this system permits %d in one variable or argument", largest,
+			largestSize, limit.single)
+	case limit.total > 0:
+		return fmt.Sprintf("the variables and arguments have %d bytes together, and this system permits about %d; the "+
+			"largest is %s with %d bytes", total, limit.total, largest, largestSize)
+	}
+	return fmt.Sprintf("the variables and arguments have %d bytes together, more than this system permits (getconf "+
+		"ARG_MAX); the largest is %s with %d bytes", total, largest, largestSize)
+}

@@ -1,0 +1,87 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
+)
+
+// Stdout is the standard output of the program. It marks the errors of writes, so that a reader who closed the pipe is
+// not confused with a peer who closed a network connection: both are EPIPE. It also keeps the first error, because
+// fmt.Fprintln and cobra's help ignore errors. It is safe for concurrent use.
+type Stdout struct {
+	file *os.File
+
+	mu  sync.Mutex
+	err error
+}
+
+// Execute runs the program. Its error is that of the command, or else the first failed write to standard output: a
+// command must not succeed if its result did not reach the file or the program that it was meant for.
+func Execute(ctx context.Context, root *cobra.Command) error {
+	err := root.ExecuteContext(ctx)
+	if stdout, ok := root.OutOrStdout().(*Stdout); ok && err == nil {
+		err = stdout.firstError()
+	}
+	return err
+}
+
+// Write implements io.Writer. Its errors are of type *stdoutError.
+func (s *Stdout) Write(text []byte) (int, error) {
+	n, err := s.file.Write(text)
+	if err == nil {
+		return n, nil
+	}
+	err = &stdoutError{err}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = err
+	}
+	return n, err
+}
+
+// firstError returns the error of the first failed write, or nil.
+func (s *Stdout) firstError() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// stdoutError is a failed write to standard output.
+type stdoutError struct{ error }
+
+// Error names standard output, whose own name in an error of the os package is the path /dev/stdout.
+func (e *stdoutError) Error() string {
+	cause := e.error
+	if failed, ok := errors.AsType[*os.PathError](cause); ok {
+		cause = failed.Err
+	}
+	return fmt.Sprintf("cannot write the result to standard output: %s", cause)
+}
+
+// Unwrap returns the error of the operating system.
+func (e *stdoutError) Unwrap() error { return e.error }
+
+// readerClosed reports whether the reader of standard output closed the pipe, as head and pagers do. Go reports this
+// only if SIGPIPE is ignored; otherwise the signal ends the program.
+func readerClosed(err error) bool {
+	_, output := errors.AsType[*stdoutError](err)
+	return output && errors.Is(err, syscall.EPIPE)
+}
+
+// isTerminal reports whether an output is a terminal.
+func isTerminal(out io.Writer) bool {
+	if stdout, ok := out.(*Stdout); ok {
+		return prompt.IsTerminal(stdout.file)
+	}
+	return prompt.IsTerminal(out)
+}

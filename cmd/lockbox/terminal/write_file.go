@@ -1,0 +1,83 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// writeFile writes a file that only this user can read. The file appears complete or not at all. An existing path is an
+// error unless replace is set. Then what is replaced depends on its kind, as with > in a shell: a regular file gets the
+// new text; so does the target of a symbolic link, and the link stays; a device or a named pipe is not replaced but
+// written to.
+func writeFile(ctx context.Context, path string, text []byte, replace bool) error {
+	// Lstat, because a dangling link exists too and must not be replaced silently.
+	_, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return replaceFile(path, text)
+	case err != nil:
+		return err
+	case !replace:
+		return &usageError{fmt.Errorf("%s already exists: use --force to replace it", path)}
+	}
+	existing, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return fmt.Errorf("cannot follow the link: %w", err)
+	case existing.IsDir():
+		return &usageError{fmt.Errorf("%s is a directory: name a file in it", path)}
+	case !existing.Mode().IsRegular():
+		return writeInto(ctx, path, text)
+	}
+	target, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return err
+	}
+	return replaceFile(target, text)
+}
+
+// replaceFile writes a temporary file and renames it. The temporary file is in the same directory, because a rename
+// works only within one file system.
+func replaceFile(path string, text []byte) (err error) {
+	file, err := os.CreateTemp(filepath.Dir(path), ".lockbox-*") // creates it with mode 0600
+	if err != nil {
+		return err
+	}
+	// After a failure no temporary file with secrets may stay.
+	defer func() {
+		if err != nil {
+			_ = os.Remove(file.Name())
+		}
+	}()
+	_, err = file.Write(text)
+	// All three are checked: a full disk may be reported by any of them.
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	return os.Rename(file.Name(), path)
+}
+
+// writeInto writes to an existing device or named pipe. It returns when ctx ends, although a named pipe without a
+// reader blocks the call: the program ends then.
+func writeInto(ctx context.Context, path string, text []byte) error {
+	done := make(chan error, 1)
+	go func() {
+		file, err := os.OpenFile(path, os.O_WRONLY, 0) //nolint:gosec // the user names the file
+		if err != nil {
+			done <- err
+			return
+		}
+		_, err = file.Write(text)
+		done <- errors.Join(err, file.Close())
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

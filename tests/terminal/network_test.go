@@ -1,0 +1,180 @@
+package terminal
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+)
+
+// call runs lockbox against a server that is not Lockbox, and returns its exit code and its standard error.
+func call(t *testing.T, url string, args ...string) (exitCode int, message string) {
+	t.Helper()
+	command := exec.Command(binary, args...)
+	command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.DevNull, "LOCKBOX_API_URL=" + url,
+		"LOCKBOX_API_KEY=key", "LOCKBOX_ENCRYPTION_KEY=" + encryptionKey}
+	var errs bytes.Buffer
+	command.Stderr = &errs
+	err := command.Run()
+	if command.ProcessState == nil {
+		t.Error(err)
+		return -1, ""
+	}
+	return command.ProcessState.ExitCode(), errs.String()
+}
+
+// breaking starts a server that accepts connections and hands them to breakOff.
+func breaking(t *testing.T, breakOff func(conn *net.TCPConn)) (url string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			if tcp, ok := conn.(*net.TCPConn); ok {
+				go breakOff(tcp)
+			}
+		}
+	}()
+	return "http://" + listener.Addr().String()
+}
+
+// TestBrokenConnectionIsNoSuccess checks that no command succeeds if its request was not answered, however the
+// connection breaks. Broken connections are EPIPE, like a closed standard output. The value is so large that the
+// program writes it in several parts, of which the first succeeds.
+func TestBrokenConnectionIsNoSuccess(t *testing.T) {
+	t.Parallel()
+	value := filepath.Join(t.TempDir(), "value")
+	require.NoError(t, os.WriteFile(value, bytes.Repeat([]byte("x"), 300_000), 0o600))
+	// answer reads the beginning of the request, sends text and closes the connection.
+	answer := func(text string) func(*net.TCPConn) {
+		return func(conn *net.TCPConn) {
+			_, _ = conn.Read(make([]byte, 1<<16))
+			_, _ = conn.Write([]byte(text))
+			_ = conn.Close()
+		}
+	}
+	for name, breakOff := range map[string]func(conn *net.TCPConn){
+		"closes": func(conn *net.TCPConn) { _ = conn.Close() },
+		"resets": func(conn *net.TCPConn) {
+			_ = conn.SetLinger(0)
+			_ = conn.Close()
+		},
+		"closes for reading": func(conn *net.TCPConn) {
+			_ = conn.CloseRead()
+			_ = conn.Close()
+		},
+		"reads and closes":    answer(""),
+		"half a status line":  answer("HTTP/1.1 2"),
+		"half a header":       answer("HTTP/1.1 201 Created\r\nETag: \"1\"\r\nContent-"),
+		"headers only":        answer("HTTP/1.1 201 Created\r\nETag: \"1\"\r\nContent-Length: 10\r\n\r\n"),
+		"half a body":         answer("HTTP/1.1 201 Created\r\nETag: \"1\"\r\nContent-Length: 10\r\n\r\n12345"),
+		"half a chunked body": answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n123"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			url := breaking(t, breakOff)
+			var tries errgroup.Group
+			tries.SetLimit(4)
+			for i := range 40 {
+				args := []string{"set", "prod/app", "@" + value}
+				// Requests that are retried take longer, so there are fewer of them.
+				switch i {
+				case 0:
+					args = []string{"get", "prod/app"}
+				case 1:
+					args = []string{"delete", "prod/app"}
+				case 2:
+					args = []string{"users", "update", "anna", "--role", "admin"}
+				case 3:
+					args = []string{"box", "create", "prod"}
+				}
+				tries.Go(func() error {
+					exitCode, message := call(t, url, args...)
+					assert.Equal(t, 7, exitCode, "%s: %s", args, message)
+					assert.Contains(t, message, "lockbox: ")
+					if args[0] == "set" && exitCode != 0 {
+						assert.Contains(t, message, "may or may not have been made")
+					}
+					return nil
+				})
+			}
+			require.NoError(t, tries.Wait())
+		})
+	}
+}
+
+// TestProxyErrors checks that the message about a response that Lockbox did not write has its status and a remedy.
+func TestProxyErrors(t *testing.T) {
+	t.Parallel()
+	for status, test := range map[int]struct {
+		exitCode int
+		remedy   string
+	}{
+		301: {1, "the server redirects"},
+		401: {3, "Authorization header"},
+		403: {4, "access rules"},
+		404: {5, "check URL"},
+		413: {2, "client_max_body_size"},
+		429: {7, "rate of requests"},
+		500: {1, "check URL"},
+		502: {7, "check that the server runs"},
+		503: {7, "check that the server runs"},
+		504: {7, "check that the server runs"},
+	} {
+		t.Run(strconv.Itoa(status), func(t *testing.T) {
+			t.Parallel()
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "text/html")
+				w.WriteHeader(status)
+				_, _ = fmt.Fprint(w, "<html>"+http.StatusText(status))
+			}))
+			t.Cleanup(server.Close)
+			exitCode, message := call(t, server.URL, "set", "prod/app", "value")
+			assert.Equal(t, test.exitCode, exitCode)
+			assert.Contains(t, message, fmt.Sprintf("the server answered %d %s: ", status, http.StatusText(status)))
+			assert.Contains(t, message, test.remedy)
+			if status != http.StatusMovedPermanently {
+				assert.Contains(t, message, "does not come from Lockbox")
+			}
+		})
+	}
+}
+
+// TestRetryTimeOnce checks that a message has the time until a retry once, whether the server's text contains it or
+// not.
+func TestRetryTimeOnce(t *testing.T) {
+	t.Parallel()
+	for detail, code := range map[string]string{
+		"too many wrong attempts; try again in 29 seconds": "throttled",
+		"the server is busy: try again in a moment":        "busy",
+		"too many wrong attempts":                          "throttled",
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/problem+json")
+			w.Header().Set("Retry-After", "29")
+			w.WriteHeader(http.StatusTooManyRequests)
+			_, _ = fmt.Fprintf(w, `{"status":429,"code":%q,"detail":%q}`, code, detail)
+		}))
+		t.Cleanup(server.Close)
+		exitCode, message := call(t, server.URL, "whoami")
+		assert.Equal(t, 7, exitCode)
+		assert.Equal(t, 1, strings.Count(message, "try again in"), message)
+		assert.Contains(t, message, detail)
+	}
+}
