@@ -34,6 +34,7 @@ Other users of the machine can see arguments, and shells store them in their his
   lockbox set prod/session-key --generate 43
   lockbox set prod/app @app.json --if-version 7      # only if version 7 is still the newest`,
 		Args:              cobra.RangeArgs(1, 2),
+		Annotations:       map[string]string{emptyArgument: "1"}, // the value may be the empty string
 		ValidArgsFunction: completeAddressThenFile(s),
 		RunE: func(command *cobra.Command, args []string) error {
 			return s.set(command, args, source, condition)
