@@ -9,7 +9,7 @@ import (
 
 // ErrSeveralLines means that more than one line was typed or pasted at a prompt that takes one. The input is discarded,
 // so that the shell does not run the other lines.
-var ErrSeveralLines = errors.New("the input has several lines, but this prompt takes one; nothing was changed")
+var ErrSeveralLines = errors.New("the input has several lines, but this prompt takes one: paste one line; nothing was changed")
 
 // maxHidden limits hidden input, in bytes. It protects the memory; the longest value is 512 KiB by default.
 const maxHidden = 1 << 20

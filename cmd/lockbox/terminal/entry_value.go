@@ -98,7 +98,8 @@ func (f valueFlags) read(s *session, in io.Reader, source string) (interchange.V
 	}
 	// Editors on Windows write a byte order mark, which JSON does not allow.
 	plain := bytes.TrimPrefix(text, []byte(byteOrderMark))
-	if len(plain) == 0 {
+	// A line end without a line is what echo writes for an unset variable.
+	if len(bytes.Trim(plain, "\r\n")) == 0 {
 		return interchange.Value{}, &usageError{fmt.Errorf("%s is empty; to store an empty string, use the argument ''",
 			source)}
 	}
