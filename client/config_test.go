@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -187,7 +188,11 @@ func TestEncryptionKeySpellings(t *testing.T) {
 		flip(good, 10), flip(good, len(good)-1),
 		"", "b64:", "b64:3q2+7w==", "b64:3q2+7w", "b64:!!", "passphrase", "ünïcödé", " spaces ", "new\nline",
 		strings.Repeat("x", 1024),
-		strings.Repeat("x", 1025), "b64:" + strings.Repeat("AAAA", 400), "\x00"} {
+		strings.Repeat("x", 1025), "b64:" + strings.Repeat("AAAA", 400), "\x00",
+		// Keys with something around them, and a passphrase in quotes.
+		`"` + good + `"`, "KEY=" + good, "X-Encryption-Key: " + good, "\ufeff" + good, good + "\n", " " + good,
+		strings.ToUpper(good), good[5:], base64.StdEncoding.EncodeToString([]byte(good)), `"b64:3q2+7w=="`, `"quoted"`,
+	} {
 		mine, err := client.ParseEncryptionKey(text)
 		theirs, refused := domain.ParseEncryptionKey(text)
 		require.Equal(t, refused == nil, err == nil, "%q", text)
@@ -209,6 +214,33 @@ func TestEncryptionKeySpellings(t *testing.T) {
 	require.ErrorIs(t, err, client.ErrEncryptionKeyRequired)
 	_, err = client.PassphraseKey(make([]byte, 1025))
 	require.ErrorIs(t, err, client.ErrInvalid)
+}
+
+// TestDamagedKeyInEnvironment checks that the variables and their files refuse a key with something around it.
+func TestDamagedKeyInEnvironment(t *testing.T) {
+	good := client.GenerateEncryptionKey().Reveal()
+	t.Setenv("LOCKBOX_API_URL", "https://lockbox.example.org")
+	t.Setenv("LOCKBOX_API_KEY", "token")
+	path := filepath.Join(t.TempDir(), "key")
+	for _, text := range []string{`"` + good + `"`, "LOCKBOX_ENCRYPTION_KEY=" + good, "\ufeff" + good + "\n",
+		good + "\n\n", "\xff\xfe" + strings.Join(strings.Split(good, ""), "\x00") + "\x00"} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		t.Setenv("LOCKBOX_ENCRYPTION_KEY_FILE", path)
+		_, err := client.FromEnv()
+		require.ErrorIs(t, err, client.ErrInvalid, "%q", text)
+		require.ErrorContains(t, err, "LOCKBOX_ENCRYPTION_KEY: ")
+		require.NotContains(t, err.Error(), good[5:20])
+		t.Setenv("LOCKBOX_ENCRYPTION_KEY_FILE", "")
+		if strings.Contains(text, "\x00") {
+			continue // a variable cannot hold NUL
+		}
+		t.Setenv("LOCKBOX_ENCRYPTION_KEY", text)
+		_, err = client.FromEnv()
+		require.ErrorIs(t, err, client.ErrInvalid, "%q", text)
+		var key client.EncryptionKey
+		require.Error(t, key.UnmarshalText([]byte(text)))
+		t.Setenv("LOCKBOX_ENCRYPTION_KEY", "")
+	}
 }
 
 // flip replaces the character at one position.

@@ -40,7 +40,8 @@ func GenerateEncryptionKey() EncryptionKey {
 //
 //   - "lbk1_…" is a generated key, as lockbox keygen prints it. Its checksum is verified.
 //   - "b64:…" is a passphrase of any bytes in standard base64.
-//   - Any other text is the passphrase itself.
+//   - Any other text is the passphrase itself, unless it contains a key: a key in quotes, after NAME=, with a byte
+//     order mark, in other letter case or cut off is damaged, and no passphrase.
 //
 // A passphrase has at most 1,024 bytes. ParseEncryptionKey returns ErrEncryptionKeyRequired for the empty text and
 // ErrInvalid for a damaged key. The error does not repeat the text.
@@ -59,14 +60,19 @@ func ParseEncryptionKey(text string) (EncryptionKey, error) {
 					"the encryption key must have 1 to 1024 bytes in standard base64 with padding after b64:")
 		}
 		return keyOf(text), nil
+	case len(text) <= maxPassphraseBytes && looksLikeKey(text):
+		return EncryptionKey{}, badKey("encryption_key_invalid",
+			"the encryption key is damaged, or has other text around it, such as quotes: use the key from lockbox keygen "+
+				"and nothing else; write a passphrase that looks like a key as b64: and its base64")
 	default:
 		return PassphraseKey([]byte(text))
 	}
 }
 
-// PassphraseKey returns the key for a passphrase of 1 to 1,024 arbitrary bytes. For text that has neither the prefix
-// lbk1_ nor b64:, it equals ParseEncryptionKey of that text. Bytes that a header cannot carry, such as line ends or
-// non-ASCII characters, are sent as b64:. PassphraseKey returns ErrEncryptionKeyRequired for an empty passphrase and
+// PassphraseKey returns the key for a passphrase of 1 to 1,024 arbitrary bytes. For text that contains no key of another
+// form, it equals ParseEncryptionKey of that text. Bytes that a header cannot carry, such as line ends or non-ASCII
+// characters, and text that looks like a key are sent as b64:. Use ParseEncryptionKey for text from a file or a
+// variable, which may hold a generated key. PassphraseKey returns ErrEncryptionKeyRequired for an empty passphrase and
 // ErrInvalid for one that is too long.
 func PassphraseKey(passphrase []byte) (EncryptionKey, error) {
 	switch text := string(passphrase); {
@@ -74,7 +80,7 @@ func PassphraseKey(passphrase []byte) (EncryptionKey, error) {
 		return EncryptionKey{}, badKey("encryption_key_required", "the passphrase is empty", ErrEncryptionKeyRequired)
 	case len(text) > maxPassphraseBytes:
 		return EncryptionKey{}, badKey("encryption_key_invalid", "the passphrase is longer than 1024 bytes")
-	case strings.HasPrefix(text, generatedKeyPrefix), strings.HasPrefix(text, base64KeyPrefix), !isHeaderText(text):
+	case strings.HasPrefix(text, base64KeyPrefix), looksLikeKey(text), !isHeaderText(text):
 		return keyOf(base64KeyPrefix + base64.StdEncoding.EncodeToString(passphrase)), nil
 	default:
 		return keyOf(text), nil

@@ -84,9 +84,9 @@ const FieldEncryptionKey = "encryptionKey"
 var canonical = base64.RawURLEncoding.Strict()
 
 // ParseEncryptionKey parses an encryption key as a client writes it. "lbk1_…" is a generated key. "b64:…" is a
-// passphrase of any bytes in standard base64. Any other text is a passphrase itself. It returns
-// ErrEncryptionKeyRequired for an empty text, and Invalid with code encryption_key_invalid for a damaged key. Errors
-// repeat nothing of the text.
+// passphrase of any bytes in standard base64. Any other text is a passphrase itself, unless it contains a key, for
+// example in quotes. It returns ErrEncryptionKeyRequired for an empty text, and Invalid with code
+// encryption_key_invalid for a damaged key. Errors repeat nothing of the text.
 func ParseEncryptionKey(text string) (EncryptionKey, error) {
 	switch {
 	case text == "":
@@ -102,6 +102,10 @@ func ParseEncryptionKey(text string) (EncryptionKey, error) {
 		return EncryptionKey{Secret: secretOf(raw)}, nil
 	case len(text) > maxEncryptionKeyBytes:
 		return EncryptionKey{}, invalidEncryptionKey("the encryption key is longer than 1024 bytes")
+	case looksLikeKey(text):
+		return EncryptionKey{}, invalidEncryptionKey(
+			"the encryption key is damaged, or has other text around it: send the key from keygen and nothing else; " +
+				"send a passphrase that looks like a key as b64: and its base64")
 	case !utf8.ValidString(text):
 		return EncryptionKey{}, invalidEncryptionKey("the encryption key is not UTF-8: send other bytes as b64:…")
 	default:

@@ -64,7 +64,7 @@ func TestPassphrases(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		"a": "a", "correct horse battery staple": "correct horse battery staple", " spaces stay ": " spaces stay ",
-		"schlüssel": "schlüssel", "LBK1_x": "LBK1_x", "lbk2_x": "lbk2_x", "lbk1": "lbk1", "B64:AAAA": "B64:AAAA",
+		"schlüssel": "schlüssel", "lbk2_x": "lbk2_x", "lbk1": "lbk1", "B64:AAAA": "B64:AAAA",
 		"b64:AA==": "\x00", "b64:/wD+": "\xff\x00\xfe", "b64:YWJj": "abc",
 		strings.Repeat("x", 1024):                                      strings.Repeat("x", 1024),
 		"b64:" + base64.StdEncoding.EncodeToString(make([]byte, 1024)): string(make([]byte, 1024)),

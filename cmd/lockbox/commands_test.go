@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/cmd/lockbox/terminal"
 )
 
 // commands returns a command itself if it has no subcommands, and otherwise all such commands below it. Commands
@@ -41,6 +43,45 @@ func TestCommandHelp(t *testing.T) {
 			assert.NotEmpty(t, flag.Usage, "%s --%s", path, flag.Name)
 		})
 	}
+}
+
+// TestEmptyValues calls each command with an empty value for each of its flags, alone and in a list, and with an empty
+// argument. A shell passes them if a variable is unset.
+func TestEmptyValues(t *testing.T) {
+	t.Parallel()
+	refused := func(args ...string) error {
+		program := root()
+		program.SetArgs(args)
+		return program.ExecuteContext(t.Context())
+	}
+	flags := 0
+	for _, command := range commands(root()) {
+		path := strings.Fields(command.CommandPath())[1:]
+		check := func(flag *pflag.Flag) {
+			values := []string{"", " "}
+			if strings.HasPrefix(flag.Value.Type(), "string") && flag.Value.Type() != "string" {
+				values = append(values, "x,")
+			}
+			if flag.Value.Type() == "stringArray" {
+				values = []string{""} // a comma does not separate its elements
+			}
+			for _, value := range values {
+				err := refused(append(path, "--"+flag.Name+"="+value)...)
+				if assert.Error(t, err, "%s --%s=%q", path, flag.Name, value) {
+					assert.Equal(t, 2, terminal.ExitCode(err), "%s --%s=%q: %v", path, flag.Name, value, err)
+					assert.Contains(t, err.Error(), "--"+flag.Name, path)
+				}
+			}
+			flags++
+		}
+		command.LocalFlags().VisitAll(check)
+		command.InheritedFlags().VisitAll(check)
+		err := refused(append(path, "")...)
+		if assert.Error(t, err, path) {
+			assert.Equal(t, 2, terminal.ExitCode(err), "%s: %v", path, err)
+		}
+	}
+	assert.Greater(t, flags, 200)
 }
 
 // TestExamplesAreValid checks that the examples contain only existing commands and flags.

@@ -63,23 +63,23 @@ API_KEY=$(api POST /init -d '{"username":"root","password":"change-me"}' | sed -
 ROOT="Authorization: Bearer $API_KEY"
 
 # Generate an encryption key. Lockbox does not store it: without the key, the values are lost.
-KEY="X-Encryption-Key: $(bin/lockbox keygen)"
+KEY=$(bin/lockbox keygen)
 echo "Keep these: $API_KEY and $KEY"
 
 # Create a box, write an entry, and read it back.
 api POST /boxes/default -H "$ROOT"
-api POST /boxes/default/entries -H "$ROOT" -H "$KEY" -d '{"key":"my-entry","value":{"email":"my@email.com","password":"secret"}}'
-api GET /boxes/default/entries/my-entry -H "$ROOT" -H "$KEY"
+api POST /boxes/default/entries -H "$ROOT" -H "X-Encryption-Key: $KEY" -d '{"key":"my-entry","value":{"email":"my@email.com","password":"secret"}}'
+api GET /boxes/default/entries/my-entry -H "$ROOT" -H "X-Encryption-Key: $KEY"
 
 # Create a second user, whose API key is in a response header, and share the box.
 USER_KEY=$(api POST /users -H "$ROOT" -d '{"username":"user1","password":"change-me"}' | tr -d '\r' | awk 'tolower($1) == "x-api-key:" {print $2}')
 USER1="Authorization: Bearer $USER_KEY"
 api POST /boxes/default/users -H "$ROOT" -d '{"username":"user1"}'
-api GET /boxes/default/entries/my-entry -H "$USER1" -H "$KEY"
+api GET /boxes/default/entries/my-entry -H "$USER1" -H "X-Encryption-Key: $KEY"
 
 # Remove the user's permissions. The next request is refused with 403.
 api DELETE /boxes/default/users/user1/permissions -H "$ROOT"
-api GET /boxes/default/entries/my-entry -H "$USER1" -H "$KEY"
+api GET /boxes/default/entries/my-entry -H "$USER1" -H "X-Encryption-Key: $KEY"
 `
 
 // nextSteps are the commands for a Lockbox that already has an owner.

@@ -20,8 +20,9 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // the second Ctrl-C kills the program, while the first waits for requests in flight
-	if err := terminal.Execute(ctx, root()); err != nil {
+	if command, err := terminal.Execute(ctx, root()); err != nil {
 		stop()
+		terminal.PrintFailure(os.Stdout, command, os.Args, err)
 		if !terminal.Quiet(err) {
 			terminal.PrintError(os.Stderr, err)
 		}

@@ -63,7 +63,7 @@ func TestReadAndWriteErrors(t *testing.T) {
 	_, err := Read(Shell, nil)
 	assert.EqualError(t, err, `unknown format "shell": use one of dotenv, json, yaml`)
 	assert.EqualError(t, Write(&bytes.Buffer{}, "toml", parsed(t, "{}"), Options{}),
-		`unknown format "toml": use one of dotenv, json, yaml, shell, kubernetes`)
+		`unknown format "toml": use one of dotenv, json, yaml, shell, kubernetes, docker, github`)
 }
 
 // TestKubernetesNames checks the names that Kubernetes accepts.

@@ -14,23 +14,29 @@ import (
 // Format is a format of files.
 type Format string
 
-// The formats. Shell and Kubernetes can only be written.
+// The formats. Only Dotenv, JSON and YAML can be read.
 const (
 	Dotenv     Format = "dotenv"
 	JSON       Format = "json"
 	YAML       Format = "yaml"
 	Shell      Format = "shell"
 	Kubernetes Format = "kubernetes"
+	Docker     Format = "docker"
+	GitHub     Format = "github"
 )
 
 // Written returns the formats that Write supports.
-func Written() []string { return []string{"dotenv", "json", "yaml", "shell", "kubernetes"} }
+func Written() []string {
+	return []string{"dotenv", "json", "yaml", "shell", "kubernetes", "docker", "github"}
+}
 
 // Readable returns the formats that Read supports.
 func Readable() []string { return []string{"dotenv", "json", "yaml"} }
 
 // HoldsVariables reports whether the format holds variables of a shell or a program, and not the value as it is.
-func (f Format) HoldsVariables() bool { return f == Dotenv || f == Shell || f == Kubernetes }
+func (f Format) HoldsVariables() bool {
+	return f != JSON && f != YAML && slices.Contains(Written(), string(f))
+}
 
 // FormatOf returns the format that the name of a file indicates, and whether it indicates one: .json, .yaml, .yml, and
 // .env in names such as .env, prod.env and .env.local.
@@ -106,6 +112,10 @@ func Write(out io.Writer, format Format, value Value, options Options) error {
 		return WriteShell(out, variables)
 	case Kubernetes:
 		return WriteKubernetes(out, options.Secret, variables)
+	case Docker:
+		return WriteDocker(out, variables)
+	case GitHub:
+		return WriteGitHub(out, variables)
 	}
 	return WriteDotenv(out, variables)
 }

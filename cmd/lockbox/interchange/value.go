@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -131,6 +132,9 @@ func Text(text string) Value {
 	return Value{text: quote(text)}
 }
 
+// Raw returns valid JSON as a value that is not taken apart: it has no names, even if it is an object.
+func Raw(text json.RawMessage) Value { return Value{text: text} }
+
 // Empty returns the object {}.
 func Empty() Value { return object(nil) }
 
@@ -243,6 +247,45 @@ func (v Value) field(path string) (Value, bool) {
 		return Value{}, false
 	}
 	return inside.field(rest)
+}
+
+// WithField returns an object with another value at a path in the syntax of Field. Objects on the path that do not
+// exist are created. Elements of an array cannot be changed: a parent that is not an object is an error.
+func (v Value) WithField(path string, value Value) (Value, error) {
+	return v.withField(path, value, path)
+}
+
+// withField is WithField for a part of a path. whole is used in errors.
+func (v Value) withField(path string, value Value, whole string) (Value, error) {
+	if !v.isObject {
+		return Value{}, fmt.Errorf("the field %q cannot be set: its parent is not an object", whole)
+	}
+	name, rest, more := strings.Cut(path, ".")
+	// As in field, a name with dots is found at the end of a path.
+	if _, exists := v.Member(path); exists || !more {
+		name, more = path, false
+	}
+	if name == "" || more && rest == "" {
+		return Value{}, fmt.Errorf("the field %q has an empty name", whole)
+	}
+	if more {
+		inside, exists := v.Member(name)
+		if !exists {
+			inside = Empty()
+		}
+		var err error
+		if value, err = inside.withField(rest, value, whole); err != nil {
+			return Value{}, err
+		}
+	}
+	members := slices.Clone(v.members)
+	for i := range members {
+		if members[i].name == name {
+			members[i].value = value
+			return object(members), nil
+		}
+	}
+	return object(append(members, member{name, value})), nil
 }
 
 // element returns the member of an object or the element of an array.

@@ -2,6 +2,7 @@ package interchange
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -14,12 +15,13 @@ type Naming struct {
 	Key string
 	// Prefix is put before each name. Its case is not changed.
 	Prefix string
-	// KeepCase leaves the case of names. By default, names are converted to upper case.
+	// KeepCase leaves the case of names. By default, names are converted to upper case, except for those whose case has
+	// a meaning; see hasMeaningfulCase.
 	KeepCase bool
 }
 
 // Variables returns the variables of a value, in the order of its names. The names of nested objects are joined with
-// '_' and converted to upper case. Characters that are not allowed in a name become '_', and a name that would begin
+// '_' and converted to upper case, except for those whose case has a meaning. Characters that are not allowed in a name become '_', and a name that would begin
 // with a digit gets a '_' before it. Strings are used without quotes, numbers with their original digits and arrays
 // as compact JSON; null sets no variable.
 //
@@ -32,7 +34,7 @@ func (v Value) Variables(naming Naming) ([]Variable, error) {
 	// A single value has no name of its own and takes that of the entry.
 	var path []string
 	if !v.isObject {
-		path = []string{lastSegment(naming.Key)}
+		path, collected.fromKey = []string{lastSegment(naming.Key)}, true
 	}
 	if err := collected.add(path, v); err != nil {
 		return nil, err
@@ -60,6 +62,7 @@ type variableCollector struct {
 	variables []Variable
 	origin    map[string]string // the path from which each name was derived
 	bytes     int
+	fromKey   bool // the name comes from the key of the entry
 }
 
 // add collects the variables of the value at a path, recursively for objects.
@@ -76,7 +79,11 @@ func (c *variableCollector) add(path []string, value Value) error {
 	if string(value.text) == "null" {
 		return nil
 	}
-	name, origin := c.naming.name(path), quotePath(path)
+	naming := c.naming
+	if !c.fromKey && hasMeaningfulCase(path[0]) {
+		naming.KeepCase = true
+	}
+	name, origin := naming.name(path), quotePath(path)
 	if name == "" {
 		return fmt.Errorf("%s results in an empty variable name: rename the field", origin)
 	}
@@ -93,6 +100,27 @@ func (c *variableCollector) add(path []string, value Value) error {
 	c.origin[name] = origin
 	c.variables = append(c.variables, Variable{name, plain})
 	return nil
+}
+
+// Variable returns the name of the variable for a field of an object.
+func (n Naming) Variable(field string) string {
+	n.KeepCase = n.KeepCase || hasMeaningfulCase(field)
+	return n.name([]string{field})
+}
+
+// lowerCaseNames are variables that programs look up in lower case. Some, such as curl, ignore the form in upper case.
+var lowerCaseNames = []string{"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"}
+
+// caseSensitivePrefixes begin variables of which the rest is a name with a case of its own: variables and host names of
+// Terraform, variables of Packer, options of npm, and properties of Gradle.
+var caseSensitivePrefixes = []string{"TF_VAR_", "TF_TOKEN_", "TF_CLI_ARGS_", "PKR_VAR_", "npm_config_",
+	"ORG_GRADLE_PROJECT_"}
+
+// hasMeaningfulCase reports whether a field of an object has a name that a program finds only in this case. The keys of
+// entries are always in lower case, so their case has no meaning.
+func hasMeaningfulCase(field string) bool {
+	return slices.Contains(lowerCaseNames, field) ||
+		slices.ContainsFunc(caseSensitivePrefixes, func(prefix string) bool { return strings.HasPrefix(field, prefix) })
 }
 
 // name returns the name of the variable for a path, or "" if all names of the path are empty.

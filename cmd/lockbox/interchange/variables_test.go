@@ -22,6 +22,11 @@ func TestVariables(t *testing.T) {
 		"characters not allowed in names": {`{"a-b.c d":"1","é":"2","9lives":"3"}`, Naming{},
 			[]string{"A_B_C_D=1", "_=2", "_9LIVES=3"}},
 		"prefix": {`{"a":"1","9":"2"}`, Naming{Prefix: "app_"}, []string{"app_A=1", "app_9=2"}},
+		"meaningful case": {`{"http_proxy":"1","HTTP_PROXY":"2","TF_VAR_db_pass":"3","npm_config_registry":"4",` +
+			`"tf_var_x":"5","no":{"proxy":"6"},"Https_Proxy":"7"}`, Naming{},
+			[]string{"http_proxy=1", "HTTP_PROXY=2", "TF_VAR_db_pass=3", "npm_config_registry=4", "TF_VAR_X=5",
+				"NO_PROXY=6", "HTTPS_PROXY=7"}},
+		"keys have no case": {`"x"`, Naming{Key: "proxies/http_proxy"}, []string{"HTTP_PROXY=x"}},
 		"keep case": {`{"http_proxy":"1","HTTP_PROXY":"2"}`, Naming{KeepCase: true},
 			[]string{"http_proxy=1", "HTTP_PROXY=2"}},
 		"original digits": {`{"a":12345678901234567890,"b":1.50,"c":1E400,"d":-0}`, Naming{},

@@ -36,23 +36,42 @@ func IsTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(file.Fd()))
 }
 
-// Line asks for one line, which is shown while it is typed. The result has no line end.
+// Line asks for one line, which is shown while it is typed. The result has no line end. It returns ErrSeveralLines if
+// more input is pending.
 func Line(ctx context.Context, question string) (string, error) {
-	return ask(ctx, question, func(terminal *os.File) (string, error) {
-		line, err := bufio.NewReader(terminal).ReadString('\n')
+	return ask(ctx, question, false, func(terminal *os.File) (string, error) {
+		reader := bufio.NewReader(terminal)
+		line, err := reader.ReadString('\n')
 		if errors.Is(err, io.EOF) {
 			err = errors.New("no answer given")
+		}
+		if err != nil {
+			return "", err
+		}
+		rest, err := drain(terminal)
+		if hasText(rest) || reader.Buffered() > 0 {
+			return "", ErrSeveralLines
 		}
 		return strings.TrimRight(line, "\r\n"), err
 	})
 }
 
-// Hidden asks for one line without showing it while it is typed.
+// Hidden asks for one line without showing it while it is typed. It returns ErrSeveralLines if several lines are pasted.
 func Hidden(ctx context.Context, question string) (string, error) {
-	return ask(ctx, question, func(terminal *os.File) (string, error) {
-		line, err := term.ReadPassword(int(terminal.Fd()))
+	text, err := HiddenText(ctx, question)
+	if strings.Contains(text, "\n") {
+		return "", ErrSeveralLines
+	}
+	return text, err
+}
+
+// HiddenText is Hidden for text of several lines. It accepts them if the terminal marks the end of a paste (bracketed
+// paste), and returns ErrSeveralLines otherwise: the end of the text would be unknown.
+func HiddenText(ctx context.Context, question string) (string, error) {
+	return ask(ctx, question, true, func(terminal *os.File) (string, error) {
+		text, err := readHidden(terminal)
 		fmt.Fprintln(screen(terminal)) // the line end was not echoed either
-		return string(line), err
+		return text, err
 	})
 }
 
@@ -96,18 +115,26 @@ func FirstLine(in io.Reader) (string, error) {
 	return strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r"), nil
 }
 
-// ask prints a question and calls read in a goroutine, because a read from a terminal cannot be cancelled. When ctx
-// ends, it restores the terminal and returns; the goroutine stays blocked until the process ends.
-func ask(ctx context.Context, question string, read func(*os.File) (string, error)) (string, error) {
+// ask prints a question and calls read in a goroutine, because a read from a terminal cannot be cancelled. Afterwards,
+// and when ctx ends, it restores the terminal and discards input that was not read; the shell would run it. After ctx
+// has ended, the goroutine stays blocked until the process ends.
+func ask(ctx context.Context, question string, hidden bool, read func(*os.File) (string, error)) (string, error) {
 	terminal, closeTerminal, err := open()
 	if err != nil {
 		return "", err
 	}
 	defer closeTerminal()
-	// Hidden turns the echo off. The saved state is restored after Ctrl-C.
-	before, err := term.GetState(int(terminal.Fd()))
+	before, err := stateOf(terminal)
 	if err != nil {
 		return "", err
+	}
+	defer before.restore(terminal)
+	if hidden {
+		// The echo is off before the question appears, because the answer may come at once.
+		if err := hide(terminal); err != nil {
+			return "", err
+		}
+		defer enableBracketedPaste(screen(terminal))()
 	}
 	fmt.Fprint(screen(terminal), question)
 	// The buffer of the channel lets the goroutine end even if no one receives the answer.
@@ -124,10 +151,19 @@ func ask(ctx context.Context, question string, read func(*os.File) (string, erro
 	case got := <-answered:
 		return got.line, got.err
 	case <-ctx.Done():
-		_ = term.Restore(int(terminal.Fd()), before)
 		fmt.Fprintln(screen(terminal))
 		return "", ctx.Err()
 	}
+}
+
+// enableBracketedPaste makes a terminal mark pasted text, and returns a function that ends this. Terminals without
+// bracketed paste ignore the sequences.
+func enableBracketedPaste(out io.Writer) (disable func()) {
+	if os.Getenv("TERM") == "dumb" {
+		return func() {}
+	}
+	fmt.Fprint(out, enablePaste)
+	return func() { fmt.Fprint(out, disablePaste) }
 }
 
 // screen returns the stream for questions: standard error, or the terminal itself if standard error is redirected. It

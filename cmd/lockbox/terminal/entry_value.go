@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -26,7 +28,7 @@ const maxInput = 64 << 20
 type valueFlags struct {
 	// stdin reads the value from standard input.
 	stdin bool
-	// asString stores JSON as a string.
+	// asString stores JSON as a string, and text that looks like fields over an object.
 	asString bool
 	// generate is the length of a random value.
 	generate int
@@ -34,12 +36,11 @@ type valueFlags struct {
 	show bool
 }
 
-// addFlags adds the flags. --stdin and --generate exclude each other. --string applies to a file or standard input,
-// and --show to --generate.
+// addFlags adds the flags. --stdin and --generate exclude each other. --show applies to --generate.
 func (f *valueFlags) addFlags(command *cobra.Command) {
 	command.Flags().BoolVar(&f.stdin, "stdin", false, "read the value from standard input")
 	command.Flags().BoolVar(&f.asString, "string", false,
-		"store a file or standard input as a string, even if it is JSON")
+		"store the text as a string, even if it is JSON or NAME=VALUE lines and would replace an object")
 	command.Flags().IntVar(&f.generate, "generate", 0, "generate a value of this many random letters and digits")
 	command.Flags().BoolVar(&f.show, "show", false, "with --generate: print the generated value")
 	command.MarkFlagsMutuallyExclusive("stdin", "generate")
@@ -48,26 +49,26 @@ func (f *valueFlags) addFlags(command *cobra.Command) {
 
 // value returns the value to write, as JSON. args holds the arguments after the address. Without an argument and
 // without a flag, the value is read from a prompt that does not echo it.
-func (f valueFlags) value(command *cobra.Command, s *session, args []string) (json.RawMessage, error) {
+func (f valueFlags) value(command *cobra.Command, s *session, args []string) (interchange.Value, error) {
 	generating := command.Flags().Changed("generate")
 	switch {
 	case len(args) > 0 && (f.stdin || generating):
-		return nil, &usageError{errors.New("the value is given twice: use either an argument or --stdin or --generate")}
+		return interchange.Value{}, &usageError{errors.New("the value is given twice: use either an argument or --stdin or --generate")}
 	case f.show && !generating:
-		return nil, &usageError{errors.New("--show needs --generate; to print a stored value, use lockbox get")}
+		return interchange.Value{}, &usageError{errors.New("--show needs --generate; to print a stored value, use lockbox get")}
 	case generating:
 		return f.generated(s)
 	case f.stdin:
-		return f.read(s.input(command.Context()), "standard input")
+		return f.read(s, s.input(command.Context()), "standard input")
 	// The prompt is the last resort, so that a script never waits for input that it did not ask for.
 	case len(args) == 0:
 		return s.promptForValue(command)
 	}
-	return f.fromArgument(args[0])
+	return f.fromArgument(s, args[0])
 }
 
 // fromArgument returns an argument as a string, or the contents of a file for @FILE. A leading @@ stands for one @.
-func (f valueFlags) fromArgument(text string) (json.RawMessage, error) {
+func (f valueFlags) fromArgument(s *session, text string) (interchange.Value, error) {
 	path, isFile := strings.CutPrefix(text, "@")
 	switch {
 	case isFile && strings.HasPrefix(path, "@"):
@@ -75,41 +76,76 @@ func (f valueFlags) fromArgument(text string) (json.RawMessage, error) {
 	case isFile:
 		file, err := os.Open(path) //nolint:gosec // the user names the file
 		if err != nil {
-			return nil, &usageError{fmt.Errorf("cannot read the value: %w (write @@ for a value that begins with @)",
-				err)}
+			return interchange.Value{}, &usageError{fmt.Errorf(
+				"cannot read the value: %w (write @@ for a value that begins with @)", err)}
 		}
 		defer file.Close()
-		return f.read(file, path)
+		return f.read(s, file, path)
 	}
 	if !utf8.ValidString(text) {
-		return nil, notUTF8("the value")
+		return interchange.Value{}, notUTF8("the value")
 	}
-	return interchange.Text(text).JSON(), nil
+	return interchange.Text(text), nil
 }
 
 // read returns valid JSON unchanged and other text as a string. A string of one line loses its line end, which
 // editors and echo add; a string of several lines, such as a key file, is stored byte for byte. source names the
 // input in errors.
-func (f valueFlags) read(in io.Reader, source string) (json.RawMessage, error) {
+func (f valueFlags) read(s *session, in io.Reader, source string) (interchange.Value, error) {
 	text, err := readAll(in, source)
 	if err != nil {
-		return nil, err
+		return interchange.Value{}, err
 	}
-	if len(text) == 0 {
-		return nil, &usageError{fmt.Errorf("%s is empty; to store an empty string, use the argument ''", source)}
+	// Editors on Windows write a byte order mark, which JSON does not allow.
+	plain := bytes.TrimPrefix(text, []byte(byteOrderMark))
+	// A line end without a line is what echo writes for an unset variable.
+	if len(bytes.Trim(plain, "\r\n")) == 0 {
+		return interchange.Value{}, &usageError{fmt.Errorf("%s is empty; to store an empty string, use the argument ''",
+			source)}
 	}
 	if !utf8.Valid(text) {
-		return nil, notUTF8(source)
+		return interchange.Value{}, notUTF8(source)
 	}
-	if !f.asString && json.Valid(text) {
-		// JSON keeps its layout inside; only the surrounding white space is removed.
-		return bytes.TrimSpace(text), nil
+	if !f.asString {
+		value, isJSON, err := s.readJSON(plain, source)
+		if isJSON || err != nil {
+			return value, err
+		}
+	}
+	if len(plain) < len(text) {
+		s.warn("%s begins with a byte order mark, which becomes part of the string", source)
 	}
 	line := bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r"))
 	if !bytes.ContainsAny(line, "\r\n") {
 		text = line
 	}
-	return interchange.Text(string(text)).JSON(), nil
+	return interchange.Text(string(text)), nil
+}
+
+// byteOrderMark is the character U+FEFF, with which editors on Windows begin a file.
+const byteOrderMark = "\ufeff"
+
+// beginsLikeJSON matches text that is probably meant to be JSON, and neither a template ({{) nor an INI file ([name]).
+var beginsLikeJSON = regexp.MustCompile(`^\s*(\{\s*(["}]|$)|\[\s*["{\[\]0-9-])`)
+
+// readJSON returns the value of JSON text without surrounding white space, and whether the text is JSON. Broken JSON in
+// a .json file is an error, because it was not meant as a string. For other text that begins like JSON, it warns.
+func (s *session) readJSON(text []byte, source string) (value interchange.Value, isJSON bool, err error) {
+	value, problem := interchange.Parse(text)
+	switch {
+	case problem == nil:
+		return value, true, nil
+	case json.Valid(text):
+		// Duplicate names and deep nesting are valid JSON, which the server stores and get prints.
+		s.warn("%s: %v; lockbox run, export, import and --field refuse this entry", source, problem)
+		return interchange.Raw(bytes.TrimSpace(text)), true, nil
+	case strings.EqualFold(filepath.Ext(source), ".json"):
+		return value, false, &usageError{fmt.Errorf("%s: %w; correct the file, or use --string to store it as a string",
+			source, problem)}
+	case beginsLikeJSON.Match(text):
+		s.warn("%s begins like JSON, but is not (%v); it is stored as a string", source, problem)
+	}
+	return value, false, nil
 }
 
 // readAll reads up to maxInput bytes; more is a usage error. source names the input in errors.
@@ -132,24 +168,29 @@ func notUTF8(source string) error {
 }
 
 // promptForValue asks for a value, which is stored as a string. It requires that standard input is a terminal: a
-// script that forgot --stdin must fail and not wait for a person. A typed value is one line and is always a string,
-// even if it looks like JSON.
-func (s *session) promptForValue(command *cobra.Command) (json.RawMessage, error) {
+// script that forgot --stdin must fail and not wait for a person. A typed value is always a string, even if it looks
+// like JSON. A paste of several lines is stored as a whole, with a notice, because only its first line would be expected
+// from a prompt.
+func (s *session) promptForValue(command *cobra.Command) (interchange.Value, error) {
 	noValue := &usageError{errors.New("no value given: use an argument, @FILE, --stdin or --generate")}
 	if !prompt.IsTerminal(s.in) {
-		return nil, noValue
+		return interchange.Value{}, noValue
 	}
-	text, err := prompt.Hidden(command.Context(), "Value: ")
-	if errors.Is(err, prompt.ErrNoTerminal) {
-		return nil, noValue
+	text, err := prompt.HiddenText(command.Context(), "Value: ")
+	switch {
+	case errors.Is(err, prompt.ErrNoTerminal):
+		return interchange.Value{}, noValue
+	case errors.Is(err, prompt.ErrSeveralLines):
+		return interchange.Value{}, &usageError{fmt.Errorf("%w: use @FILE or --stdin for a value of several lines", err)}
+	case err != nil:
+		return interchange.Value{}, err
+	case !utf8.ValidString(text):
+		return interchange.Value{}, notUTF8("the value")
 	}
-	if err != nil {
-		return nil, err
+	if lines := strings.Count(strings.TrimSuffix(text, "\n"), "\n") + 1; lines > 1 {
+		s.report("The value is the pasted text of %d lines.", lines)
 	}
-	if !utf8.ValidString(text) {
-		return nil, notUTF8("the value")
-	}
-	return interchange.Text(text).JSON(), nil
+	return interchange.Text(text), nil
 }
 
 // The alphabet and the maximum length of generated values. Each of the 62 characters carries 5.95 bits of entropy, so
@@ -160,18 +201,18 @@ const (
 )
 
 // generated returns a random string. With --show it prints the string before the entry is written.
-func (f valueFlags) generated(s *session) (json.RawMessage, error) {
+func (f valueFlags) generated(s *session) (interchange.Value, error) {
 	if f.generate < 1 || f.generate > maxGenerated {
-		return nil, &usageError{fmt.Errorf("--generate must be a number from 1 to %d", maxGenerated)}
+		return interchange.Value{}, &usageError{fmt.Errorf("--generate must be a number from 1 to %d", maxGenerated)}
 	}
 	text := generate(f.generate)
 	// The value is printed before the write: if the write fails, the exit code shows that the value is not in use.
 	if f.show {
 		if _, err := fmt.Fprintln(s.out, text); err != nil {
-			return nil, err
+			return interchange.Value{}, err
 		}
 	}
-	return interchange.Text(text).JSON(), nil
+	return interchange.Text(text), nil
 }
 
 // generate returns length characters of alphabet, chosen independently and uniformly by crypto/rand.

@@ -32,20 +32,24 @@ func exportCommand(s *session) *cobra.Command {
 	var flags exportFlags
 	command := &cobra.Command{
 		Use:   "export BOX/KEY",
-		Short: "Print an entry as dotenv, JSON, YAML, shell commands or a Kubernetes Secret",
+		Short: "Print an entry as dotenv, JSON, YAML, shell commands, a Kubernetes Secret or for Docker and GitHub",
 		Long: `Print an entry in one of these formats, or write it to a file that only you can read:
 
   dotenv      NAME=value lines, quoted so that a POSIX shell can read them (set -a; . ./.env)
   json, yaml  the value as it is
-  shell       export NAME='value' lines, for eval
+  shell       export NAME='value' lines, for eval; if the export fails, a command that fails
   kubernetes  the manifest of a Secret, named after the key unless --name is given
+  docker      NAME=value lines without quotes, for docker run --env-file and kubectl --from-env-file
+  github      variables for the later steps of a job of GitHub Actions, appended to $GITHUB_ENV or --file, after
+              commands that mask the values in the log
 
-The formats dotenv, shell and kubernetes hold variables, which are named as by lockbox run. Like that command, export
-refuses variables that can make programs run other code, because any user who may write the entry controls them.
+All formats but json and yaml hold variables, which are named as by lockbox run. Like that command, export refuses
+variables that can make programs run other code, because any user who may write the entry controls them.
 --allow permits a variable by its name.`,
 		Example: `  lockbox export prod/app > .env
   lockbox export prod/app --file app.yaml
-  eval "$(lockbox export prod/app --format shell)"
+  eval "$(lockbox export prod/app --format shell)" || exit
+  lockbox export prod/app --format docker --file app.list && docker run --env-file app.list IMAGE
   lockbox export prod/app --format kubernetes --namespace shop | kubectl apply -f -`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeFirst(s.completeAddresses()),
@@ -95,8 +99,12 @@ func (s *session) export(command *cobra.Command, where string, flags exportFlags
 	}
 	// The output is complete before the first byte is written, so an error leaves no partial file.
 	var text bytes.Buffer
-	if err := writeAllowed(&text, format, value, flags); err != nil {
+	variables, err := writeAllowed(&text, format, value, flags)
+	if err != nil {
 		return entryError(at, &usageError{err})
+	}
+	if format == interchange.GitHub {
+		return s.exportGitHub(variables, text.Bytes(), flags.file)
 	}
 	if flags.file != "" {
 		return writeFile(command.Context(), flags.file, text.Bytes(), flags.force)
@@ -116,16 +124,20 @@ func exportFormat(flags exportFlags) interchange.Format {
 }
 
 // writeAllowed writes a value in a format. In formats that hold variables it refuses those that lockbox run refuses
-// too: the variables end up in a shell or in the environment of programs.
-func writeAllowed(out io.Writer, format interchange.Format, value interchange.Value, flags exportFlags) error {
+// too: the variables end up in a shell or in the environment of programs. It returns the variables.
+func writeAllowed(out io.Writer, format interchange.Format, value interchange.Value,
+	flags exportFlags) (variables []interchange.Variable, err error) {
 	if format.HoldsVariables() {
 		pairs, err := value.Environment(flags.options.Naming)
 		if err == nil {
 			err = checkNames(pairs, flags.allow)
 		}
 		if err != nil {
-			return err
+			return nil, err
+		}
+		if variables, err = value.Variables(flags.options.Naming); err != nil {
+			return nil, err
 		}
 	}
-	return interchange.Write(out, format, value, flags.options)
+	return variables, interchange.Write(out, format, value, flags.options)
 }

@@ -45,7 +45,8 @@ another user writes the entry during the import, the import fails and writes not
 With --each, every name of the file becomes its own entry under BOX or BOX/PREFIX, and nothing is removed. An
 interrupted import can be continued with the same command.
 
-Values of a .env file are taken literally: $NAME is not replaced.`,
+Values of a .env file are taken literally: $NAME is not replaced. The command warns about names that lockbox run and
+lockbox export refuse or change.`,
 		Example: `  lockbox import prod/app .env --dry-run
   lockbox import prod/app .env
   lockbox import prod/app extra.yaml --merge --yes
@@ -74,10 +75,12 @@ Values of a .env file are taken literally: $NAME is not replaced.`,
 
 // importFile reads the file before it contacts the server, so that a broken file is reported without a request.
 func (s *session) importFile(ctx context.Context, where, path string, flags importFlags) error {
-	value, err := s.readFile(ctx, path, flags.format)
+	value, format, err := s.readFile(ctx, path, flags.format)
 	if err != nil {
 		return err
 	}
+	_, key, _ := strings.Cut(where, "/")
+	s.warnOfNames(value, key, format == interchange.Dotenv, flags.each)
 	server, err := s.open(ctx)
 	if err != nil {
 		return err
@@ -94,15 +97,17 @@ func (s *session) importFile(ctx context.Context, where, path string, flags impo
 	return s.importOne(ctx, server, at, value, flags)
 }
 
-// readFile reads an object with at least one name from a file or, for "-", from standard input.
-func (s *session) readFile(ctx context.Context, path, format string) (interchange.Value, error) {
+// readFile reads an object with at least one name from a file or, for "-", from standard input. It also returns the
+// format of the file.
+func (s *session) readFile(ctx context.Context, path, format string) (value interchange.Value,
+	fileFormat interchange.Format, err error) {
 	fileFormat, known := interchange.FormatOf(path)
 	switch {
 	case format != "":
 		fileFormat = interchange.Format(format)
 	// Guessing the format from the contents could store a broken file as something else.
 	case !known:
-		return interchange.Value{}, &usageError{fmt.Errorf("cannot tell the format of %s from its name: use "+
+		return value, fileFormat, &usageError{fmt.Errorf("cannot tell the format of %s from its name: use "+
 			"--format %s", path, strings.Join(interchange.Readable(), "|"))}
 	}
 	// The name - is standard input even if a file of that name exists.
@@ -110,24 +115,24 @@ func (s *session) readFile(ctx context.Context, path, format string) (interchang
 	if path != "-" {
 		file, err := os.Open(path) //nolint:gosec // the user names the file
 		if err != nil {
-			return interchange.Value{}, &usageError{fmt.Errorf("cannot read the file: %w", err)}
+			return value, fileFormat, &usageError{fmt.Errorf("cannot read the file: %w", err)}
 		}
 		defer file.Close()
 		in = file
 	}
 	text, err := readAll(in, path)
 	if err != nil {
-		return interchange.Value{}, err
+		return value, fileFormat, err
 	}
-	value, err := interchange.Read(fileFormat, text)
+	value, err = interchange.Read(fileFormat, text)
 	if err != nil {
-		return interchange.Value{}, &usageError{fmt.Errorf("%s: %w", path, err)}
+		return value, fileFormat, &usageError{fmt.Errorf("%s: %w", path, err)}
 	}
 	// An empty file is probably a mistake, and would remove all names of the entry.
 	if len(value.Names()) == 0 {
-		return interchange.Value{}, &usageError{fmt.Errorf("%s: contains no names", path)}
+		return value, fileFormat, &usageError{fmt.Errorf("%s: contains no names", path)}
 	}
-	return value, nil
+	return value, fileFormat, nil
 }
 
 // importOne writes an object into one entry. The write is conditional on the version that the changes were computed

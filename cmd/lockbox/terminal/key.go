@@ -41,21 +41,21 @@ var errNoKey = &usageError{errors.New(
 
 // encryptionKey returns the encryption key from the flags, the environment or the profile, in this order, or asks
 // for it. For a write it asks twice: a value that is written under a mistyped key cannot be read again. If the key
-// is damaged, nothing is sent and the exit code is exitUsage.
+// is damaged, nothing is sent, the exit code is exitUsage, and the error names the source of the key.
 func (s *session) encryptionKey(ctx context.Context, forWriting bool) (client.EncryptionKey, error) {
-	text, err := s.keyText(ctx, forWriting)
+	text, origin, err := s.keyText(ctx, forWriting)
 	if err != nil {
 		return client.EncryptionKey{}, err
 	}
 	key, err := client.ParseEncryptionKey(text)
 	if err != nil {
-		return client.EncryptionKey{}, &usageError{err}
+		return client.EncryptionKey{}, &detailedError{prefix: origin + ": ", error: &usageError{err}}
 	}
 	return key, nil
 }
 
-// keyText returns the text of the encryption key from the first source that has one.
-func (s *session) keyText(ctx context.Context, forWriting bool) (string, error) {
+// keyText returns the text of the encryption key from the first source that has one, and the name of that source.
+func (s *session) keyText(ctx context.Context, forWriting bool) (text, origin string, err error) {
 	// The first source that is set decides, even if reading it fails: a fallback to another key could write a value
 	// under the wrong one.
 	sources := []keySource{s.key, s.environmentKey(), s.profileKey()}
@@ -65,25 +65,27 @@ func (s *session) keyText(ctx context.Context, forWriting bool) (string, error) 
 	for _, source := range sources {
 		switch {
 		case source.text != "":
-			return source.text, checkNotFileName(source.text)
+			return source.text, "LOCKBOX_ENCRYPTION_KEY", checkNotFileName(source.text)
 		case source.file != "":
-			return readKeyFile(source.file)
+			text, err = readKeyFile(source.file)
+			return text, source.file, err
 		case source.command != "":
-			return runKeyCommand(ctx, source.command)
+			text, err = runKeyCommand(ctx, source.command)
+			return text, "the output of the key command", err
 		}
 	}
 	if s.profileErr != nil {
-		return "", s.profileErr // the file may name the key
+		return "", "", s.profileErr // the file may name the key
 	}
 	ask := prompt.Hidden
 	if forWriting {
 		ask = prompt.New
 	}
-	text, err := ask(ctx, "Encryption key: ")
+	text, err = ask(ctx, "Encryption key: ")
 	if errors.Is(err, prompt.ErrNoTerminal) {
-		return "", errNoKey
+		return "", "", errNoKey
 	}
-	return text, err
+	return text, "the typed key", err
 }
 
 // checkNotFileName rejects the name of an existing file in LOCKBOX_ENCRYPTION_KEY. It would be accepted as a

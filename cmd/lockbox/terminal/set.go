@@ -15,6 +15,7 @@ import (
 // server (exitUsage).
 func setCommand(s *session) *cobra.Command {
 	var source valueFlags
+	var field string
 	var condition client.WriteOptions
 	command := &cobra.Command{
 		Use:        "set BOX/KEY [VALUE|@FILE]",
@@ -24,6 +25,9 @@ func setCommand(s *session) *cobra.Command {
 stored as JSON if they are valid JSON, and as a string otherwise; the line end of a single line is removed. Without
 a value, the command asks for one and does not show it.
 
+--field changes one field of an object and leaves the others. Text that looks like fields, such as db.password=new, is
+not stored over an object without a confirmation; --string stores it.
+
 Other users of the machine can see arguments, and shells store them in their history. Pass secrets with @FILE,
 --stdin or --generate, or type them when asked. An argument that begins with @ must be written with @@.
 
@@ -32,14 +36,18 @@ Other users of the machine can see arguments, and shells store them in their his
   lockbox set prod/payments/stripe @key.json
   pass show db | lockbox set prod/db/password --stdin
   lockbox set prod/session-key --generate 43
+  lockbox set prod/app --field db.password --stdin < new-password
   lockbox set prod/app @app.json --if-version 7      # only if version 7 is still the newest`,
 		Args:              cobra.RangeArgs(1, 2),
+		Annotations:       map[string]string{emptyArgument: "1"}, // the value may be the empty string
 		ValidArgsFunction: completeAddressThenFile(s),
 		RunE: func(command *cobra.Command, args []string) error {
-			return s.set(command, args, source, condition)
+			return s.set(command, args, source, field, condition)
 		},
 	}
 	source.addFlags(command)
+	command.Flags().StringVar(&field, "field", "",
+		"write only this field of an object, such as db.password; needs the permission to read")
 	command.Flags().Uint64Var(&condition.IfMatch, "if-version", 0, "write only if this is the newest version")
 	command.Flags().BoolVar(&condition.IfNoneMatch, "create-only", false, "write only if the entry does not exist")
 	// An entry cannot both be at a version and not exist.
@@ -49,11 +57,13 @@ Other users of the machine can see arguments, and shells store them in their his
 }
 
 // set implements setCommand. args is the address and, optionally, the value.
-func (s *session) set(command *cobra.Command, args []string, source valueFlags, condition client.WriteOptions) error {
+func (s *session) set(command *cobra.Command, args []string, source valueFlags, field string,
+	condition client.WriteOptions) error {
 	if err := checkVersionFlag(command, "if-version", condition.IfMatch); err != nil {
 		return err
 	}
-	server, at, err := s.openEntry(command.Context(), args[0])
+	ctx := command.Context()
+	server, at, err := s.openEntry(ctx, args[0])
 	if err != nil {
 		return err
 	}
@@ -62,7 +72,16 @@ func (s *session) set(command *cobra.Command, args []string, source valueFlags, 
 	if err != nil {
 		return err
 	}
-	written, err := s.writeEntry(command.Context(), server, at, value, condition)
+	switch {
+	case field != "":
+		value, err = s.withField(ctx, server, at, field, value, &condition)
+	case !source.asString && source.generate == 0:
+		err = s.checkReplaced(ctx, server, at, value, &condition)
+	}
+	if err != nil {
+		return err
+	}
+	written, err := s.writeEntry(ctx, server, at, value.JSON(), condition)
 	if err != nil || source.show {
 		return err // with --show, only the generated value is printed
 	}

@@ -2,10 +2,13 @@ package terminal
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // MarkUsage turns every mistake that cobra finds in a call into a usage error, whose message refers to the help of
@@ -28,6 +31,8 @@ func MarkUsage(root *cobra.Command) {
 			// cobra checks required flags and groups of flags itself, but later, and returns errors that look like
 			// errors of the command itself. Checking them here makes them usage errors.
 			for _, err := range []error{
+				checkEmptyFlags(command),
+				checkEmptyArgs(command, args),
 				explainArgs(command, checkArgs(command, args)),
 				checkRequiredFlags(command),
 				checkFlagGroups(command),
@@ -39,6 +44,44 @@ func MarkUsage(root *cobra.Command) {
 			return nil
 		}
 	})
+}
+
+// checkEmptyFlags refuses flags with an empty value, or with an empty element in a list. Such a value is almost always an
+// unset variable of a shell, and would mean something else: --set "" would revoke all permissions. No flag of the
+// program has a use for an empty value, so there are no exceptions.
+func checkEmptyFlags(command *cobra.Command) error {
+	var empty error
+	command.Flags().Visit(func(flag *pflag.Flag) {
+		values := []string{flag.Value.String()}
+		if list, is := flag.Value.(pflag.SliceValue); is {
+			values = list.GetSlice()
+		}
+		if len(values) == 0 || slices.ContainsFunc(values, isBlank) {
+			empty = fmt.Errorf("--%s has an empty value: is a variable of the shell unset? Leave the flag out, or give it "+
+				"a value", flag.Name)
+		}
+	})
+	return empty
+}
+
+// isBlank reports whether text is empty or white space only.
+func isBlank(text string) bool { return strings.TrimSpace(text) == "" }
+
+// emptyArgument is the annotation of commands that accept an empty argument. Its value is the index of that argument.
+const emptyArgument = "lockbox-empty-argument"
+
+// checkEmptyArgs refuses empty arguments for the same reason as checkEmptyFlags: an empty name could mean the user's own
+// account. Arguments after -- belong to another program.
+func checkEmptyArgs(command *cobra.Command, args []string) error {
+	if dash := command.ArgsLenAtDash(); dash >= 0 {
+		args = args[:dash]
+	}
+	for i, arg := range args {
+		if isBlank(arg) && command.Annotations[emptyArgument] != strconv.Itoa(i) {
+			return fmt.Errorf("argument %d is empty: is a variable of the shell unset?", i+1)
+		}
+	}
+	return nil
 }
 
 // usage converts an error to a usage error whose message refers to the help of the command.

@@ -1,0 +1,118 @@
+package prompt
+
+import (
+	"errors"
+	"io"
+	"strings"
+	"unicode/utf8"
+)
+
+// ErrSeveralLines means that more than one line was typed or pasted at a prompt that takes one. The input is discarded,
+// so that the shell does not run the other lines.
+var ErrSeveralLines = errors.New("the input has several lines, but this prompt takes one: paste one line; nothing was changed")
+
+// maxHidden limits hidden input, in bytes. It protects the memory; the longest value is 512 KiB by default.
+const maxHidden = 1 << 20
+
+// The sequences of bracketed paste. A terminal that has it enabled puts the last two around pasted text, so line ends
+// in the text are not taken for the Enter key.
+const (
+	enablePaste  = "\x1b[?2004h"
+	disablePaste = "\x1b[?2004l"
+	beginPaste   = "\x1b[200~"
+	endPaste     = "\x1b[201~"
+)
+
+// maxEscape is longer than every sequence that a key sends. Longer ones are text.
+const maxEscape = 16
+
+// keys collects what is typed at a hidden prompt, in a terminal that neither echoes nor edits lines. The zero value is
+// an empty line.
+type keys struct {
+	text   []byte
+	escape []byte // an incomplete escape sequence
+	paste  bool   // inside a bracketed paste
+	done   bool   // Enter or Ctrl-D was pressed
+	eof    bool   // Ctrl-D was pressed on an empty line
+	last   byte   // the key that ended the line
+	extra  []byte // input after the end of the line
+}
+
+// write adds input. It may be called with any part of a sequence.
+func (k *keys) write(input []byte) {
+	for _, c := range input {
+		switch {
+		case k.done:
+			k.extra = append(k.extra, c)
+		case len(k.escape) > 0 || c == 0x1b:
+			k.addEscape(c)
+		case k.paste:
+			k.append(c)
+		default:
+			k.press(c)
+		}
+	}
+}
+
+// append adds text, up to one byte more than maxHidden, which result refuses.
+func (k *keys) append(text ...byte) {
+	k.text = append(k.text, text[:min(len(text), maxHidden+1-len(k.text))]...)
+}
+
+// addEscape collects an escape sequence. Cursor and function keys have no effect.
+func (k *keys) addEscape(c byte) {
+	k.escape = append(k.escape, c)
+	sequence := string(k.escape)
+	isControl := strings.HasPrefix(sequence, "\x1b[")
+	switch {
+	case sequence == "\x1b", sequence == "\x1b[", isControl && (c < '@' || c > '~') && len(sequence) < maxEscape:
+		return
+	case sequence == beginPaste && !k.paste, sequence == endPaste && k.paste:
+		k.paste = !k.paste
+	case k.paste:
+		k.append(k.escape...)
+	case !isControl:
+		k.press(c) // the Escape key or Alt before another key
+	}
+	k.escape = nil
+}
+
+// press handles a key as a terminal that edits lines does.
+func (k *keys) press(c byte) {
+	switch c {
+	case '\r', '\n', 0x04: // Enter, Ctrl-D
+		k.done, k.last = true, c
+		k.eof = c == 0x04 && len(k.text) == 0
+	case 0x7f, '\b':
+		_, size := utf8.DecodeLastRune(k.text)
+		k.text = k.text[:len(k.text)-size]
+	case 0x15: // Ctrl-U
+		k.text = nil
+	case 0x17: // Ctrl-W
+		line := strings.TrimRight(string(k.text), " ")
+		k.text = k.text[:strings.LastIndexByte(line, ' ')+1]
+	default:
+		k.append(c)
+	}
+}
+
+// result returns the input. Pasted line ends become "\n", and the one at the end, which is usually copied by mistake, is
+// removed if there is only one line. rest is input that arrived after the last call of write.
+func (k *keys) result(rest []byte) (string, error) {
+	switch {
+	case hasText(k.extra) || hasText(rest):
+		return "", ErrSeveralLines
+	case k.eof:
+		return "", io.EOF
+	case len(k.text) > maxHidden:
+		return "", errors.New("the input is longer than 1 MiB")
+	}
+	text := strings.ReplaceAll(strings.ReplaceAll(string(k.text), "\r\n", "\n"), "\r", "\n")
+	if line := strings.TrimSuffix(text, "\n"); !strings.Contains(line, "\n") {
+		text = line
+	}
+	return text, nil
+}
+
+// hasText reports whether input contains more than line ends, which a second press of Enter produces.
+func hasText(input []byte) bool { return strings.Trim(string(input), "\r\n\x04") != "" }

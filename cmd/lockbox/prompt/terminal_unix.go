@@ -1,0 +1,103 @@
+//go:build unix
+
+package prompt
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// device is the controlling terminal of the process.
+const device = "/dev/tty"
+
+// state is the mode of a terminal.
+type state struct{ termios unix.Termios }
+
+// stateOf returns the mode of a terminal, for restore.
+func stateOf(terminal *os.File) (state, error) {
+	termios, err := unix.IoctlGetTermios(int(terminal.Fd()), getTermios)
+	if err != nil {
+		return state{}, err
+	}
+	return state{*termios}, nil
+}
+
+// restore sets the mode of a terminal and discards input that was not read.
+func (s state) restore(terminal *os.File) {
+	_ = unix.IoctlSetTermios(int(terminal.Fd()), setTermiosAndFlush, &s.termios)
+}
+
+// hide turns the echo and the line editing off. The line editing of the kernel would limit a line to 4 KiB and hand the
+// other lines of a paste to the next reader, which is the shell. Ctrl-C still interrupts. Input that was typed before
+// stays available.
+func hide(terminal *os.File) error { return setRaw(terminal, 1, 0) }
+
+// setRaw makes a read return after minimum bytes, or after tenths of a second.
+func setRaw(terminal *os.File, minimum, tenths uint8) error {
+	termios, err := unix.IoctlGetTermios(int(terminal.Fd()), getTermios)
+	if err != nil {
+		return err
+	}
+	termios.Lflag &^= unix.ECHO | unix.ICANON | unix.IEXTEN
+	termios.Iflag &^= unix.ICRNL | unix.INLCR | unix.IGNCR
+	termios.Cc[unix.VMIN], termios.Cc[unix.VTIME] = minimum, tenths
+	return unix.IoctlSetTermios(int(terminal.Fd()), setTermios, termios)
+}
+
+// readHidden reads keys until the end of the line, and returns an error if more input follows. hide must have been
+// called.
+func readHidden(terminal *os.File) (string, error) {
+	var typed keys
+	for !typed.done {
+		input, err := readRaw(terminal)
+		if err != nil {
+			return "", err
+		}
+		if len(input) == 0 {
+			return "", io.EOF // the terminal was closed
+		}
+		typed.write(input)
+	}
+	rest, err := drain(terminal)
+	if err != nil {
+		return "", err
+	}
+	return typed.result(rest)
+}
+
+// drain returns the input that is pending, for example the other lines of a paste. It returns once nothing arrives for
+// a tenth of a second: terminals write a long paste in parts. It changes the mode of the terminal.
+func drain(terminal *os.File) ([]byte, error) {
+	if err := setRaw(terminal, 0, 1); err != nil {
+		return nil, err
+	}
+	var pending []byte
+	for {
+		input, err := readRaw(terminal)
+		if err != nil || len(input) == 0 {
+			return pending, err
+		}
+		if len(pending) <= maxHidden {
+			pending = append(pending, input...)
+		}
+	}
+}
+
+// readRaw reads available input. It returns none at the end of the input, and in drain after the time limit. A read
+// through os.File would take that for the end of the file.
+func readRaw(terminal *os.File) ([]byte, error) {
+	fd, buffer := int(terminal.Fd()), make([]byte, 4096)
+	if err := unix.SetNonblock(fd, false); err != nil { // in non-blocking mode the time limit has no effect
+		return nil, err
+	}
+	for {
+		count, err := unix.Read(fd, buffer)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		return buffer[:max(count, 0)], err
+	}
+}

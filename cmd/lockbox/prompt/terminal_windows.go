@@ -1,0 +1,59 @@
+package prompt
+
+import (
+	"bytes"
+	"os"
+	"time"
+
+	"golang.org/x/sys/windows"
+	"golang.org/x/term"
+)
+
+// device is the console input of the process.
+const device = "CONIN$"
+
+// state is the mode of a console.
+type state struct{ console *term.State }
+
+// stateOf returns the mode of a console, for restore.
+func stateOf(terminal *os.File) (state, error) {
+	console, err := term.GetState(int(terminal.Fd()))
+	return state{console}, err
+}
+
+// restore sets the mode of a console and discards input that was not read.
+func (s state) restore(terminal *os.File) {
+	_ = term.Restore(int(terminal.Fd()), s.console)
+	_ = windows.FlushConsoleInputBuffer(windows.Handle(terminal.Fd()))
+}
+
+// hide does nothing: readHidden turns the echo off.
+func hide(*os.File) error { return nil }
+
+// readHidden reads one line without echo, and returns an error if more input follows.
+func readHidden(terminal *os.File) (string, error) {
+	line, err := term.ReadPassword(int(terminal.Fd()))
+	if err != nil {
+		return "", err
+	}
+	rest, err := drain(terminal)
+	if err != nil {
+		return "", err
+	}
+	typed := keys{text: line, done: true}
+	return typed.result(rest)
+}
+
+// releaseEvents is the number of events that may follow the Enter key: its release, and a change of focus.
+const releaseEvents = 2
+
+// drain reports pending input as text that is not the text of the input, because console events are not characters.
+// restore discards the input.
+func drain(terminal *os.File) ([]byte, error) {
+	time.Sleep(100 * time.Millisecond) // a paste arrives in parts
+	var events uint32
+	if err := windows.GetNumberOfConsoleInputEvents(windows.Handle(terminal.Fd()), &events); err != nil {
+		return nil, err
+	}
+	return bytes.Repeat([]byte{'?'}, max(int(events)-releaseEvents, 0)), nil
+}

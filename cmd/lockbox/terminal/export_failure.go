@@ -1,0 +1,28 @@
+package terminal
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
+)
+
+// PrintFailure prints a shell command that fails with the exit code of err, if command is an export of shell commands
+// to standard output. The shell discards the exit code of lockbox in eval "$(lockbox export …)", so eval would succeed
+// without a variable. args are the arguments of the program: the flags of command may be incomplete, because err can be
+// a mistake in them.
+func PrintFailure(out io.Writer, command *cobra.Command, args []string, err error) {
+	format, file := command.Flag("format"), command.Flag("file")
+	code := ExitCode(err)
+	if command.Name() != "export" || format == nil || file == nil || file.Changed || code == 0 {
+		return
+	}
+	shell := string(interchange.Shell)
+	if format.Value.String() == shell || slices.Contains(args, shell) || slices.Contains(args, "--format="+shell) {
+		// A subshell sets the exit code without ending the shell that runs eval. With set -e, that shell ends.
+		_, _ = fmt.Fprintf(out, "(exit %d)\n", code)
+	}
+}

@@ -1,0 +1,53 @@
+package terminal
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+
+	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
+)
+
+// exportGitHub gives variables to the later steps of a job of GitHub Actions: it prints masks, and then appends the
+// variables to a file, which is --file or $GITHUB_ENV. Without both, it prints the masks and the variables.
+func (s *session) exportGitHub(variables []interchange.Variable, text []byte, file string) error {
+	var masks bytes.Buffer
+	if err := interchange.WriteGitHubMasks(&masks, variables); err != nil {
+		return err
+	}
+	if file == "" {
+		file = s.env("GITHUB_ENV")
+	}
+	if file == "" {
+		return s.print(masks.String() + string(text))
+	}
+	target, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600) //nolint:gosec // the user names the file
+	if err != nil {
+		return err
+	}
+	// The runner reads masks from standard error too. They would be invalid lines in the file itself, to which the
+	// examples of GitHub redirect standard output.
+	out := s.out
+	if isSameFile(out, target) {
+		out = s.errs
+	}
+	if _, err = out.Write(masks.Bytes()); err == nil {
+		_, err = target.Write(text)
+	}
+	return errors.Join(err, target.Close())
+}
+
+// isSameFile reports whether a stream writes to a file.
+func isSameFile(out io.Writer, file *os.File) bool {
+	stream, ok := out.(*os.File)
+	if !ok {
+		return false
+	}
+	one, err := stream.Stat()
+	if err != nil {
+		return false
+	}
+	other, err := file.Stat()
+	return err == nil && os.SameFile(one, other)
+}

@@ -1,0 +1,91 @@
+package terminal
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
+)
+
+// maxNamed is how many names a warning lists. More would hide the warning.
+const maxNamed = 5
+
+// warnOfNames warns about names of a file that lockbox run and lockbox export refuse or change. The user then learns it
+// before a program starts without a variable. isDotenv reports whether the names are names of variables; fields of JSON
+// and YAML are expected to change.
+func (s *session) warnOfNames(value interchange.Value, key string, isDotenv, each bool) {
+	if isDotenv {
+		s.warnOfRenamed(value, each)
+	}
+	var refused []string
+	if each {
+		for _, name := range value.Names() {
+			// The name of a single value comes from its key, which is in lower case.
+			if variable := strings.ToUpper(name); isUnsafe(variable) {
+				refused = append(refused, variable)
+			}
+		}
+	} else {
+		refused = s.warnOfRefused(value, key)
+	}
+	if len(refused) > 0 {
+		s.warn("lockbox run and export refuse variables that can make programs run other code: %s; permit them there "+
+			"with --allow NAME", enumerate(refused))
+	}
+}
+
+// warnOfRefused warns if the value has no variables at all, for example because two names become the same variable. It
+// returns the unsafe variables.
+func (s *session) warnOfRefused(value interchange.Value, key string) []string {
+	variables, err := value.Variables(interchange.Naming{Key: key})
+	if err != nil {
+		remedy := ""
+		kept, otherwise := value.Variables(interchange.Naming{Key: key, KeepCase: true})
+		if variables = kept; otherwise == nil {
+			remedy = ", or use their --keep-case"
+		}
+		s.warn("lockbox run and export refuse these names: %v%s", err, remedy)
+	}
+	var refused []string
+	for _, each := range variables {
+		if isUnsafe(each.Name) {
+			refused = append(refused, each.Name)
+		}
+	}
+	return refused
+}
+
+// warnOfRenamed warns about names of a .env file that become other variables, and names the option that leaves them.
+func (s *session) warnOfRenamed(value interchange.Value, each bool) {
+	var renamed []string
+	kept := true // --keep-case would leave all names
+	for _, name := range value.Names() {
+		variable := interchange.Naming{}.Variable(name)
+		if each {
+			variable = strings.ToUpper(interchange.Naming{KeepCase: true}.Variable(name))
+		}
+		if variable != name {
+			renamed = append(renamed, fmt.Sprintf("%s becomes %s", name, variable))
+			kept = kept && interchange.Naming{KeepCase: true}.Variable(name) == name
+		}
+	}
+	switch {
+	case len(renamed) == 0:
+	case each:
+		s.warn("lockbox run and export change names, because --each stores keys in lower case: %s; to leave the case, "+
+			"import without --each", enumerate(renamed))
+	case kept:
+		s.warn("lockbox run and export change names: %s; use their --keep-case to leave the case", enumerate(renamed))
+	default:
+		s.warn("lockbox run and export change names: %s; --keep-case leaves the case, and characters that a variable "+
+			"cannot have become _", enumerate(renamed))
+	}
+}
+
+// enumerate joins names, of which it lists at most maxNamed.
+func enumerate(names []string) string {
+	if more := len(names) - maxNamed; more > 0 {
+		return strings.Join(names[:maxNamed], ", ") + fmt.Sprintf(" and %d more", more)
+	}
+	return strings.Join(names, ", ")
+}

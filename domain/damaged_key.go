@@ -1,0 +1,43 @@
+package domain
+
+import (
+	"encoding/base64"
+	"regexp"
+	"strings"
+)
+
+// wrappedBase64Key finds "b64:" behind quotes, blanks, a byte order mark, or a name such as "KEY=" or
+// "X-Encryption-Key: ".
+var wrappedBase64Key = regexp.MustCompile("^[\"'`\\s\ufeff]*([A-Za-z_-]+\\s*[:=])?[\"'`\\s\ufeff]*b64:")
+
+// looksLikeKey reports whether a text that is not a key in one of the two written forms contains one, whole or damaged.
+// Taken as a passphrase, it would seal values that the right key cannot open. A passphrase that must contain such text
+// is sent as "b64:…".
+func looksLikeKey(text string) bool {
+	// Quotes, a byte order mark, UTF-16 and line breaks inside a copied key must not hide it.
+	printed := strings.Map(func(c rune) rune {
+		if c <= ' ' || c > '~' {
+			return -1
+		}
+		return c
+	}, text)
+	return strings.Contains(strings.ToLower(printed), generatedKeyPrefix) || containsGeneratedKey(printed) ||
+		wrappedBase64Key.MatchString(text) || isEncodedKey(printed)
+}
+
+// containsGeneratedKey reports whether text contains the 49 digits of a generated key with their checksum, whatever is
+// around them. The checksum rejects random text with a probability of 1 - 2^-36.
+func containsGeneratedKey(text string) bool {
+	for i := range len(text) - generatedKeyDigits - generatedKeyChecksum + 1 {
+		if _, err := parseGeneratedKey(generatedKeyPrefix + text[i:i+generatedKeyDigits+generatedKeyChecksum]); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// isEncodedKey reports whether text is the base64 of a generated key, as Kubernetes shows the data of a Secret.
+func isEncodedKey(text string) bool {
+	raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
+	return err == nil && strings.Contains(strings.ToLower(string(raw)), generatedKeyPrefix)
+}

@@ -1,0 +1,130 @@
+//go:build unix
+
+package terminal
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// shellAfter runs lockbox at a terminal, and then reads what the user typed but lockbox did not, as a shell does. It
+// returns the screen of both.
+func shellAfter(t *testing.T, environ []string, args ...string) *screen {
+	t.Helper()
+	left := filepath.Join(t.TempDir(), "left")
+	s := start(t, append(environ, "LEFT="+left), "/bin/sh", append([]string{"-c",
+		`"$0" "$@"; code=$?; stty -icanon min 0 time 5 2> "$LEFT.errors"; cat > "$LEFT"; stty icanon; exit $code`,
+		binary}, args...)...)
+	t.Cleanup(func() {
+		text, err := os.ReadFile(left)
+		require.NoError(t, err)
+		require.Empty(t, text, "the shell would run this")
+	})
+	return s
+}
+
+// paste types text at once, as a terminal without bracketed paste does.
+func (s *screen) paste(text string) {
+	s.t.Helper()
+	_, err := s.keyboard.WriteString(text)
+	require.NoError(s.t, err)
+}
+
+// TestPasteAtPrompts checks every kind of prompt: pasted lines are refused as a whole, and nothing is left for the shell.
+func TestPasteAtPrompts(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	h.api("POST", "/boxes/prod", "", nil)
+	signedIn := h.environ("LOCKBOX_API_URL="+h.server.URL, "LOCKBOX_API_KEY="+h.root)
+	withKey := append(signedIn, "LOCKBOX_ENCRYPTION_KEY="+encryptionKey)
+	for _, test := range []struct {
+		question string
+		environ  []string
+		args     []string
+	}{
+		{"Value: ", withKey, []string{"set", "prod/pem"}},
+		{"Encryption key: ", signedIn, []string{"set", "prod/pem", "value"}},
+		{"Password: ", h.environ(), []string{"login", h.server.URL, "-u", "root"}},
+		{"Username: ", h.environ(), []string{"login", h.server.URL}},
+		{"Password for anna: ", signedIn, []string{"users", "create", "anna"}},
+		{"TOTP code: ", signedIn, []string{"users", "totp", "confirm"}},
+		{`\[y/N\] `, signedIn, []string{"box", "delete", "prod"}},
+	} {
+		t.Run(test.question, func(t *testing.T) {
+			t.Parallel()
+			s := shellAfter(t, test.environ, test.args...)
+			s.expect(test.question)
+			s.paste("y\ntouch owned\necho half")
+			s.expect("lockbox:.* several lines")
+			require.NotContains(t, s.String(), "touch owned\r\ntouch owned")
+			select {
+			case err := <-s.ended:
+				require.Error(t, err)
+			case <-t.Context().Done():
+			}
+		})
+	}
+}
+
+// TestPasteOfValue checks that a marked paste of several lines is stored as a whole, and that other prompts refuse it.
+func TestPasteOfValue(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	h.api("POST", "/boxes/prod", "", nil)
+	environ := h.environ("LOCKBOX_API_URL="+h.server.URL, "LOCKBOX_API_KEY="+h.root,
+		"LOCKBOX_ENCRYPTION_KEY="+encryptionKey)
+	long := strings.Repeat("0123456789", 2000) // longer than a line that a terminal can edit
+	for pasted, want := range map[string]string{
+		"-----BEGIN KEY-----\rAAAA\r-----END KEY-----\r": "-----BEGIN KEY-----\nAAAA\n-----END KEY-----\n",
+		"one line\r": "one line\n", // get --raw adds the line end
+		"a\r\nb":     "a\nb\n",
+		long:         long + "\n",
+	} {
+		s := shellAfter(t, environ, "set", "prod/pasted")
+		s.expect(`\x1b\[\?2004hValue: `)
+		s.paste("\x1b[200~" + pasted + "\x1b[201~")
+		s.paste("\r")
+		s.expect(`\x1b\[\?2004l`)
+		s.expect("Stored prod/pasted")
+		s.ends(0)
+		require.Equal(t, strings.Count(want, "\n") > 1, strings.Contains(s.String(), "pasted text of"))
+		got := start(t, environ, binary, "get", "prod/pasted", "--raw")
+		got.expect(`(?s)` + strings.ReplaceAll(strings.TrimSuffix(want, "\n"), "\n", "\r\n"))
+		got.ends(0)
+	}
+	s := shellAfter(t, h.environ(), "login", h.server.URL, "-u", "root")
+	s.expect("Password: ")
+	s.paste("\x1b[200~root-password\rtouch owned\x1b[201~\r")
+	s.expect("several lines")
+	s.ends(1)
+}
+
+// TestFieldsOverObject checks that text that looks like fields asks before it replaces an object.
+func TestFieldsOverObject(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	h.api("POST", "/boxes/prod", "", nil)
+	environ := h.environ("LOCKBOX_API_URL="+h.server.URL, "LOCKBOX_API_KEY="+h.root,
+		"LOCKBOX_ENCRYPTION_KEY="+encryptionKey)
+	write := func() {
+		h.api("POST", "/boxes/prod/entries", `{"key":"app","value":{"db":{"password":"old"}}}`, nil)
+	}
+	write()
+	s := at(t, environ, "set", "prod/app", "db.password=new")
+	s.expect(`prod/app holds an object with 1 names\. Replace all of it by this text\? \[y/N\] `)
+	s.enter("n")
+	s.expect(`nothing was changed.*lockbox set prod/app --field NAME VALUE`)
+	s.ends(1)
+	s = at(t, environ, "get", "prod/app", "--field", "db.password")
+	s.expect("old")
+	s.ends(0)
+	s = at(t, environ, "set", "prod/app", "db.password=new")
+	s.expect(`\[y/N\] `)
+	s.enter("y")
+	s.expect("Stored prod/app, version 2")
+	s.ends(0)
+}
