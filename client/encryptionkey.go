@@ -62,18 +62,19 @@ func ParseEncryptionKey(text string) (EncryptionKey, error) {
 		return keyOf(text), nil
 	case len(text) <= maxPassphraseBytes && looksLikeKey(text):
 		return EncryptionKey{}, badKey("encryption_key_invalid",
-			"the encryption key is damaged, or has other text around it, such as quotes: use the key from lockbox keygen "+
+			"the encryption key is damaged, or has other text around it, such as quotes: use the key from lockbox "+
+				"keygen "+
 				"and nothing else; write a passphrase that looks like a key as b64: and its base64")
 	default:
 		return PassphraseKey([]byte(text))
 	}
 }
 
-// PassphraseKey returns the key for a passphrase of 1 to 1,024 arbitrary bytes. For text that contains no key of another
-// form, it equals ParseEncryptionKey of that text. Bytes that a header cannot carry, such as line ends or non-ASCII
-// characters, and text that looks like a key are sent as b64:. Use ParseEncryptionKey for text from a file or a
-// variable, which may hold a generated key. PassphraseKey returns ErrEncryptionKeyRequired for an empty passphrase and
-// ErrInvalid for one that is too long.
+// PassphraseKey returns the key for a passphrase of 1 to 1,024 arbitrary bytes. For text that contains no key of
+// another form, it equals ParseEncryptionKey of that text. Bytes that a header cannot carry, such as line ends or
+// non-ASCII characters, and text that looks like a key are sent as b64:. Use ParseEncryptionKey for text from a file or
+// a variable, which may hold a generated key. PassphraseKey returns ErrEncryptionKeyRequired for an empty passphrase
+// and ErrInvalid for one that is too long.
 func PassphraseKey(passphrase []byte) (EncryptionKey, error) {
 	switch text := string(passphrase); {
 	case text == "":

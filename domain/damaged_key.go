@@ -29,7 +29,8 @@ func looksLikeKey(text string) bool {
 // around them. The checksum rejects random text with a probability of 1 - 2^-36.
 func containsGeneratedKey(text string) bool {
 	for i := range len(text) - generatedKeyDigits - generatedKeyChecksum + 1 {
-		if _, err := parseGeneratedKey(generatedKeyPrefix + text[i:i+generatedKeyDigits+generatedKeyChecksum]); err == nil {
+		if _, err := parseGeneratedKey(generatedKeyPrefix +
+			text[i:i+generatedKeyDigits+generatedKeyChecksum]); err == nil {
 			return true
 		}
 	}

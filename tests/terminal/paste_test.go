@@ -34,7 +34,8 @@ func (s *screen) paste(text string) {
 	require.NoError(s.t, err)
 }
 
-// TestPasteAtPrompts checks every kind of prompt: pasted lines are refused as a whole, and nothing is left for the shell.
+// TestPasteAtPrompts checks every kind of prompt: pasted lines are refused as a whole, and nothing is left for the
+// shell.
 func TestPasteAtPrompts(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)

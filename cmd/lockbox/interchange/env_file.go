@@ -15,8 +15,8 @@ const maxEnvFileLine = bufio.MaxScanTokenSize - 1
 
 // WriteDocker writes variables as NAME=value lines without quotes, for docker run --env-file and kubectl create secret
 // --from-env-file. Both take a value literally up to the end of the line. It refuses, by name, what such a line cannot
-// carry: line ends, more than 64 KiB, names that Kubernetes refuses, and values in quotes, which some versions of Docker
-// and Podman remove. On an error, nothing is written.
+// carry: line ends, more than 64 KiB, names that Kubernetes refuses, and values in quotes, which some versions of
+// Docker and Podman remove. On an error, nothing is written.
 func WriteDocker(out io.Writer, variables []Variable) error {
 	if err := checkCarried(variables); err != nil {
 		return err
@@ -24,7 +24,8 @@ func WriteDocker(out io.Writer, variables []Variable) error {
 	for _, each := range variables {
 		switch {
 		case strings.ContainsAny(each.Value, "\n\r"):
-			return fmt.Errorf("%s contains a line end, which a file of the format docker cannot hold: use another format, "+
+			return fmt.Errorf("%s contains a line end, which a file of the format docker cannot hold: use another "+
+				"format, "+
 				"or lockbox run", each.Name)
 		case len(each.Name)+1+len(each.Value) > maxEnvFileLine:
 			return fmt.Errorf("%s is longer than the 64 KiB that a line of the format docker can hold", each.Name)
@@ -32,8 +33,8 @@ func WriteDocker(out io.Writer, variables []Variable) error {
 			return fmt.Errorf("the name %.40s… is longer than the %d characters that a Kubernetes Secret allows",
 				each.Name, maxSubdomain)
 		case isQuoted(each.Value):
-			return fmt.Errorf("%s is in quotes, which some readers of the format docker remove: use another format, or "+
-				"lockbox run", each.Name)
+			return fmt.Errorf("%s is in quotes, which some readers of the format docker remove: use another format, "+
+				"or lockbox run", each.Name)
 		}
 	}
 	return writeLines(out, variables, "", func(value string) string { return value })

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// readEnvFile reads a file as docker run --env-file and kubectl create secret --from-env-file do: leading white space is
-// removed, # begins a comment, and the value is the rest of the line.
+// readEnvFile reads a file as docker run --env-file and kubectl create secret --from-env-file do: leading white space
+// is removed, # begins a comment, and the value is the rest of the line.
 func readEnvFile(t *testing.T, text []byte) map[string]string {
 	t.Helper()
 	scanner := bufio.NewScanner(bytes.NewReader(text))
@@ -69,7 +69,8 @@ func readGitHubEnv(t *testing.T, text string) map[string]string {
 func TestDockerFormat(t *testing.T) {
 	t.Parallel()
 	carried := 0
-	for _, value := range append(awkward, strings.Repeat("x", 65535-len("NAME=")), strings.Repeat("x", 65536-len("NAME=")),
+	for _, value := range append(awkward, strings.Repeat("x", 65535-len("NAME=")),
+		strings.Repeat("x", 65536-len("NAME=")),
 		`'quoted'`, `"half`, "x\r") {
 		var out bytes.Buffer
 		err := WriteDocker(&out, []Variable{{"NAME", value}, {"NEXT", "1"}})

@@ -21,9 +21,9 @@ type Naming struct {
 }
 
 // Variables returns the variables of a value, in the order of its names. The names of nested objects are joined with
-// '_' and converted to upper case, except for those whose case has a meaning. Characters that are not allowed in a name become '_', and a name that would begin
-// with a digit gets a '_' before it. Strings are used without quotes, numbers with their original digits and arrays
-// as compact JSON; null sets no variable.
+// '_' and converted to upper case, except for those whose case has a meaning. Characters that are not allowed in a name
+// become '_', and a name that would begin with a digit gets a '_' before it. Strings are used without quotes, numbers
+// with their original digits and arrays as compact JSON; null sets no variable.
 //
 // Two fields with the same variable name are an error, and so is a field with an empty name.
 func (v Value) Variables(naming Naming) ([]Variable, error) {

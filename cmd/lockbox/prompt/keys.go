@@ -9,7 +9,8 @@ import (
 
 // ErrSeveralLines means that more than one line was typed or pasted at a prompt that takes one. The input is discarded,
 // so that the shell does not run the other lines.
-var ErrSeveralLines = errors.New("the input has several lines, but this prompt takes one: paste one line; nothing was changed")
+var ErrSeveralLines = errors.New(
+	"the input has several lines, but this prompt takes one: paste one line; nothing was changed")
 
 // maxHidden limits hidden input, in bytes. It protects the memory; the longest value is 512 KiB by default.
 const maxHidden = 1 << 20
@@ -96,8 +97,8 @@ func (k *keys) press(c byte) {
 	}
 }
 
-// result returns the input. Pasted line ends become "\n", and the one at the end, which is usually copied by mistake, is
-// removed if there is only one line. rest is input that arrived after the last call of write.
+// result returns the input. Pasted line ends become "\n", and the one at the end, which is usually copied by mistake,
+// is removed if there is only one line. rest is input that arrived after the last call of write.
 func (k *keys) result(rest []byte) (string, error) {
 	switch {
 	case hasText(k.extra) || hasText(rest):

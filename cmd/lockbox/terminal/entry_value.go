@@ -53,9 +53,11 @@ func (f valueFlags) value(command *cobra.Command, s *session, args []string) (in
 	generating := command.Flags().Changed("generate")
 	switch {
 	case len(args) > 0 && (f.stdin || generating):
-		return interchange.Value{}, &usageError{errors.New("the value is given twice: use either an argument or --stdin or --generate")}
+		return interchange.Value{},
+			&usageError{errors.New("the value is given twice: use either an argument or --stdin or --generate")}
 	case f.show && !generating:
-		return interchange.Value{}, &usageError{errors.New("--show needs --generate; to print a stored value, use lockbox get")}
+		return interchange.Value{},
+			&usageError{errors.New("--show needs --generate; to print a stored value, use lockbox get")}
 	case generating:
 		return f.generated(s)
 	case f.stdin:
@@ -167,9 +169,9 @@ func notUTF8(source string) error {
 		source)}
 }
 
-// promptForValue asks for a value, which is stored as a string. It requires that standard input is a terminal: a
-// script that forgot --stdin must fail and not wait for a person. A typed value is always a string, even if it looks
-// like JSON. A paste of several lines is stored as a whole, with a notice, because only its first line would be expected
+// promptForValue asks for a value, which is stored as a string. It requires that standard input is a terminal: a script
+// that forgot --stdin must fail and not wait for a person. A typed value is always a string, even if it looks like
+// JSON. A paste of several lines is stored as a whole, with a notice, because only its first line would be expected
 // from a prompt.
 func (s *session) promptForValue(command *cobra.Command) (interchange.Value, error) {
 	noValue := &usageError{errors.New("no value given: use an argument, @FILE, --stdin or --generate")}
@@ -181,7 +183,8 @@ func (s *session) promptForValue(command *cobra.Command) (interchange.Value, err
 	case errors.Is(err, prompt.ErrNoTerminal):
 		return interchange.Value{}, noValue
 	case errors.Is(err, prompt.ErrSeveralLines):
-		return interchange.Value{}, &usageError{fmt.Errorf("%w: use @FILE or --stdin for a value of several lines", err)}
+		return interchange.Value{},
+			&usageError{fmt.Errorf("%w: use @FILE or --stdin for a value of several lines", err)}
 	case err != nil:
 		return interchange.Value{}, err
 	case !utf8.ValidString(text):

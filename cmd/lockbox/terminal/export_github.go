@@ -22,7 +22,8 @@ func (s *session) exportGitHub(variables []interchange.Variable, text []byte, fi
 	if file == "" {
 		return s.print(masks.String() + string(text))
 	}
-	target, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600) //nolint:gosec // the user names the file
+	//nolint:gosec // the user names the file
+	target, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}

@@ -35,9 +35,10 @@ func (s *session) withField(ctx context.Context, server *client.Client, at addre
 	return after, nil
 }
 
-// looksLikeFields matches text that is meant to change fields: an object in JSON, or NAME=VALUE lines as in a .env file,
-// of which the first may be comments.
-var looksLikeFields = regexp.MustCompile(`^(\s*(#.*)?\n)*\s*((export\s+)?[A-Za-z0-9_][A-Za-z0-9_.\[\]-]*\s?:?=|\{\s*["}])`)
+// looksLikeFields matches text that is meant to change fields: an object in JSON, or NAME=VALUE lines as in a .env
+// file, of which the first may be comments.
+var looksLikeFields = regexp.MustCompile(
+	`^(\s*(#.*)?\n)*\s*((export\s+)?[A-Za-z0-9_][A-Za-z0-9_.\[\]-]*\s?:?=|\{\s*["}])`)
 
 // checkReplaced asks before text that looks like fields replaces an object. Without a terminal it returns a usage error
 // that names the commands that change fields. It adds the encryption key to the condition.
@@ -68,8 +69,9 @@ func (s *session) checkReplaced(ctx context.Context, server *client.Client, at a
 	}
 	remedy := fmt.Sprintf("to change a field, use lockbox set %s --field NAME VALUE, or lockbox import %[1]s FILE "+
 		"--merge; to store the text, add --string", at)
-	agreed, err := prompt.Yes(ctx, printable(fmt.Sprintf("%s holds an object with %d names. Replace all of it by this text?",
-		at, len(before.Names()))))
+	agreed, err := prompt.Yes(ctx,
+		printable(fmt.Sprintf("%s holds an object with %d names. Replace all of it by this text?",
+			at, len(before.Names()))))
 	switch {
 	case errors.Is(err, prompt.ErrNoTerminal):
 		return &usageError{fmt.Errorf("%s holds an object, which this text would replace: %s", at, remedy)}

@@ -46,8 +46,8 @@ func MarkUsage(root *cobra.Command) {
 	})
 }
 
-// checkEmptyFlags refuses flags with an empty value, or with an empty element in a list. Such a value is almost always an
-// unset variable of a shell, and would mean something else: --set "" would revoke all permissions. No flag of the
+// checkEmptyFlags refuses flags with an empty value, or with an empty element in a list. Such a value is almost always
+// an unset variable of a shell, and would mean something else: --set "" would revoke all permissions. No flag of the
 // program has a use for an empty value, so there are no exceptions.
 func checkEmptyFlags(command *cobra.Command) error {
 	var empty error
@@ -57,7 +57,8 @@ func checkEmptyFlags(command *cobra.Command) error {
 			values = list.GetSlice()
 		}
 		if len(values) == 0 || slices.ContainsFunc(values, isBlank) {
-			empty = fmt.Errorf("--%s has an empty value: is a variable of the shell unset? Leave the flag out, or give it "+
+			empty = fmt.Errorf("--%s has an empty value: is a variable of the shell unset? Leave the flag out, or "+
+				"give it "+
 				"a value", flag.Name)
 		}
 	})
@@ -70,8 +71,8 @@ func isBlank(text string) bool { return strings.TrimSpace(text) == "" }
 // emptyArgument is the annotation of commands that accept an empty argument. Its value is the index of that argument.
 const emptyArgument = "lockbox-empty-argument"
 
-// checkEmptyArgs refuses empty arguments for the same reason as checkEmptyFlags: an empty name could mean the user's own
-// account. Arguments after -- belong to another program.
+// checkEmptyArgs refuses empty arguments for the same reason as checkEmptyFlags: an empty name could mean the user's
+// own account. Arguments after -- belong to another program.
 func checkEmptyArgs(command *cobra.Command, args []string) error {
 	if dash := command.ArgsLenAtDash(); dash >= 0 {
 		args = args[:dash]

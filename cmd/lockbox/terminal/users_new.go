@@ -23,8 +23,8 @@ func usersCreateCommand(s *session) *cobra.Command {
 nothing else, and the key is not shown again. The command asks for the password twice. Only admins may create users,
 unless the server lets everyone register: then it works without signing in.
 
-This is for programs, which sign in with the key. People choose their own password: use lockbox users invite. To create a
-user who signs in with TOTP codes instead of a password, use lockbox users add.`,
+This is for programs, which sign in with the key. People choose their own password: use lockbox users invite. To create
+a user who signs in with TOTP codes instead of a password, use lockbox users add.`,
 		Example: `  lockbox users create backup
   lockbox users create boris --role admin
   lockbox users create ci --password-stdin < password > ci.key`,
