@@ -88,12 +88,12 @@ type userResult struct {
 	UpdatedAt time.Time `json:"updatedAt"`
 	// APIKeys are ids, or the keys themselves if the server is configured to return them.
 	APIKeys []string `json:"apiKeys"`
-	// Permissions are those of all boxes together.
+	// Permissions is the union of the permissions in all boxes.
 	Permissions []client.Permission `json:"permissions"`
 }
 
 // usersShowCommand shows a user (GET /users/{username}). With --output json it prints a userResult. The permissions
-// are those of all boxes together.
+// are the union of the permissions in all boxes.
 func usersShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [USER]",
