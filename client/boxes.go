@@ -140,7 +140,7 @@ func (c *Client) AddBoxUser(ctx context.Context, box, username, role string) err
 	}{username, role}, http.StatusCreated, box))
 }
 
-// DescribeBoxUser returns a member of a box. Also allowed for the member itself.
+// DescribeBoxUser returns a member of a box. Allowed for boxadmins, admins and the member itself.
 func (c *Client) DescribeBoxUser(ctx context.Context, box, username string) (*BoxUser, error) {
 	user, err := fetch[BoxUser](ctx, c, get(boxUserPath, box, username))
 	if err != nil {
@@ -183,7 +183,7 @@ func (c *Client) RemoveBoxUser(ctx context.Context, box, username string) error 
 	return c.run(ctx, remove(boxUserPath, "box_user_not_found", box, username))
 }
 
-// ListPermissions returns a member's permissions in a box. Also allowed for the member itself.
+// ListPermissions returns a member's permissions in a box. Allowed for boxadmins, admins and the member itself.
 func (c *Client) ListPermissions(ctx context.Context, box, username string) ([]Permission, error) {
 	return fetch[[]Permission](ctx, c, get(permissionsPath, box, username))
 }

@@ -179,7 +179,7 @@ func TestNothingPrints(t *testing.T) {
 	require.Empty(t, client.Secret{}.Reveal())
 }
 
-// TestEncryptionKeySpellings compares the parser of the client with the one of the server.
+// TestEncryptionKeySpellings compares the parser of the client with the parser of the server.
 func TestEncryptionKeySpellings(t *testing.T) {
 	t.Parallel()
 	good := client.GenerateEncryptionKey().Reveal()

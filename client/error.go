@@ -151,7 +151,7 @@ func kindOfStatus(status int) error {
 	}
 }
 
-// kindOfCode maps error codes to a second, more precise kind than the one of their status.
+// kindOfCode maps error codes to a second kind, which is more precise than the kind of their status.
 var kindOfCode = map[string]error{
 	"encryption_key_mismatch": ErrEncryptionKeyMismatch,
 	"encryption_key_required": ErrEncryptionKeyRequired,

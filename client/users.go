@@ -111,7 +111,7 @@ type NewUser struct {
 }
 
 // CreateUser creates a user and returns an API key for it. It returns ErrConflict (user_exists) if the name is taken.
-// Allowed for admins, and for everyone if the server allows open registration; the role is RoleUser then.
+// Allowed for admins, and for everyone if the server allows open registration. Without an admin, the role is RoleUser.
 func (c *Client) CreateUser(ctx context.Context, user NewUser) (Secret, error) {
 	body := passwordBody{Username: user.Username, Password: user.Password.Reveal(), Role: user.Role}
 	k := post("/users", body, http.StatusCreated)

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// RateLimits are the numbers of wrong credentials that are compared before the first lockout.
+// RateLimits are the numbers of attempts with wrong credentials before the first lockout.
 type RateLimits struct {
-	// FreePerAccount wrong credentials for an account, and FreePerAddress from an address, are compared before it.
+	// FreePerAccount limits the attempts to sign in to one account, FreePerAddress those from one address.
 	FreePerAccount int
 	FreePerAddress int
 }
@@ -39,7 +39,7 @@ type Attempts struct {
 	Failures     int
 	LastAt       time.Time
 	BlockedUntil time.Time
-	// Reported: the lockout has its audit event.
+	// Reported is true once the audit event of the lockout is written.
 	Reported bool
 }
 
@@ -97,8 +97,9 @@ func TooManyAttempts(wait time.Duration) *Error {
 	return refusal
 }
 
-// AddressGroup returns what an address is counted as: an IPv4 address as itself, an IPv6 address as its /64, because a
-// client that has one address of a /64 usually has them all. A text that is no address is counted as itself.
+// AddressGroup returns the group under which attempts from an address are counted. It is the address for IPv4, and the
+// /64 network for IPv6, because a client that has one address of a /64 usually has them all. A text that is not an
+// address is a group of its own.
 func AddressGroup(address string) string {
 	parsed, err := netip.ParseAddr(address)
 	if err != nil {

@@ -16,8 +16,8 @@ const (
 	SessionCredential CredentialKind = "session"
 	// AccessTokenCredential is an opaque token from a sign-in with a TOTP code.
 	AccessTokenCredential CredentialKind = "access-token"
-	// RefreshTokenCredential is an opaque token that is spent for a new pair of tokens. As a credential it is accepted
-	// only to revoke sessions.
+	// RefreshTokenCredential is an opaque token that is exchanged for a new pair of tokens. As a credential it is
+	// accepted only to revoke sessions.
 	RefreshTokenCredential CredentialKind = "refresh-token"
 )
 

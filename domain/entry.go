@@ -42,7 +42,8 @@ type Versions struct {
 	List []uint64
 }
 
-// Condition is what a writer requires of the current version of an entry. A nil field requires nothing.
+// Condition restricts the current version of an entry that a writer is willing to replace. A nil field requires
+// nothing.
 type Condition struct {
 	// OneOf must contain the current version.
 	OneOf *Versions
@@ -51,7 +52,7 @@ type Condition struct {
 }
 
 // Check returns ErrPrecondition if the entry does not satisfy the condition. An entry without a value has no current
-// version: it is in no set, not even in one with Any.
+// version, so no set contains it, including a set with Any.
 func (c Condition) Check(entry Entry) error {
 	if c.OneOf != nil && !c.OneOf.contain(entry) || c.NoneOf != nil && c.NoneOf.contain(entry) {
 		return ErrPrecondition

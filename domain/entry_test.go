@@ -24,7 +24,7 @@ func TestEntry(t *testing.T) {
 	require.Equal(t, domain.Entry{Version: 3, UpdatedAt: now}, deleted.Next(now), "versions never restart")
 }
 
-// TestConditions: an entry without a value is in no set of versions, not even in the set of all.
+// TestConditions: no set of versions contains an entry without a value, including the set of all versions.
 func TestConditions(t *testing.T) {
 	t.Parallel()
 	all := &domain.Versions{Any: true}

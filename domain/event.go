@@ -2,7 +2,7 @@ package domain
 
 import "time"
 
-// Action is what an event is about. The set is closed, and the names are stored.
+// Action is the audited operation of an event. The set is closed, and the names are stored.
 type Action struct{ name string }
 
 // The actions.
@@ -98,11 +98,11 @@ func RestoreOutcome(name string) Outcome { return Outcome{name} }
 // RestoreAction rebuilds an action from storage, which may hold actions of older releases that have left the set.
 func RestoreAction(name string) Action { return Action{name} }
 
-// OperatorActor is the actor of what an operator does with a command on the database. No user can have the name.
+// OperatorActor is the actor of the commands that an operator runs on the database. No user can have the name.
 const OperatorActor = "(terminal)"
 
-// ServiceActor is the actor of what the service does on its own authority, such as the rollback of a droplet whose
-// creation failed.
+// ServiceActor is the actor of actions that Lockbox takes on its own, such as the rollback of a droplet whose creation
+// failed.
 const ServiceActor = "(service)"
 
 // Requester is the sender of a request, as far as the request itself identifies it.
@@ -129,7 +129,8 @@ type Event struct {
 	Box        BoxID
 	BoxName    BoxName
 	Key        EntryKey
-	// Target is what else the action is about: the name of a user or of a droplet, or the id of an API key.
+	// Target is the object of the action besides the box and the key: the name of a user or of a droplet, or the id of
+	// an API key.
 	Target    string
 	RequestID string
 	Address   string

@@ -6,7 +6,7 @@ package domain
 var (
 	ErrUnauthenticated = Refuse(Unauthenticated, "unauthenticated",
 		"the token is missing, malformed, expired or revoked, or its user is inactive")
-	// ErrWrongCredentials does not say what is wrong, so that it reveals no usernames.
+	// ErrWrongCredentials does not reveal which credential is wrong, and therefore no usernames.
 	ErrWrongCredentials = Refuse(Unauthenticated, "wrong_credentials", "the username or the password is wrong")
 	ErrCodeRequired     = Refuse(Unauthenticated, "totp_required",
 		"this account uses two-factor authentication: send a TOTP code or a recovery code as code")
@@ -50,7 +50,7 @@ var (
 	ErrLastAPIKey     = Refuse(Conflict, "last_api_key",
 		"this is the user's last usable API key: create another one before deleting it")
 
-	// ErrBoxNotFound does not tell a missing box from one of others, so that it reveals no names of boxes.
+	// ErrBoxNotFound is the same for a missing box and for a box of other users, so it reveals no names of boxes.
 	ErrBoxNotFound       = Refuse(NotFound, "box_not_found", "there is no such box, or you are not a member of it")
 	ErrBoxExists         = Refuse(Conflict, "box_exists", "the name of the box is taken")
 	ErrBoxAdminOnly      = Refuse(Forbidden, "box_admin_only", "only a boxadmin of this box or an admin may do this")

@@ -44,8 +44,8 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // EncryptionKey is the key that a client sends with each request that writes or reads a value. It is either generated
 // (32 random bytes, written as "lbk1_…") or a passphrase; the server keeps neither.
 //
-// A request is authorised before its key is looked at, so a key that is missing or damaged travels to that point as a
-// value: Check returns what is wrong with it. The zero EncryptionKey is a missing one.
+// A request is authorised before its key is checked. A missing or damaged key is therefore a value too, and Check
+// returns its error. The zero EncryptionKey is a missing key.
 type EncryptionKey struct {
 	Secret
 	generated bool

@@ -63,7 +63,7 @@ func NewTokenFamily(id FamilyID, user User, now time.Time, ttl time.Duration) To
 	}
 }
 
-// TokenPair is the stored part of an access token and of the refresh token that is spent for the next pair.
+// TokenPair is the stored part of an access token and of the refresh token that is exchanged for the next pair.
 type TokenPair struct {
 	// ID is also the id of the access token as a credential.
 	ID              CredentialID
@@ -71,7 +71,7 @@ type TokenPair struct {
 	Access, Refresh Digest
 	CreatedAt       time.Time
 	AccessExpiresAt time.Time
-	// SpentAt is zero until the refresh token is spent, which also revokes the access token.
+	// SpentAt is when the refresh token was used, which also revokes the access token; zero until then.
 	SpentAt time.Time
 }
 

@@ -22,7 +22,7 @@ type TOTPSecret struct {
 	Own bool
 	// ConfirmedAt is when the first code was accepted; zero until then.
 	ConfirmedAt time.Time
-	// LastStep is the time step of the last accepted code. Codes up to it are spent.
+	// LastStep is the time step of the last accepted code. Codes of this and of earlier steps are refused.
 	LastStep  int64
 	CreatedAt time.Time
 }

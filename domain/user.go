@@ -53,7 +53,7 @@ func RoleForNewUser(creator *Caller, requested Role, openRegistration bool) (Rol
 }
 
 // AuthorizeAccount decides whether the caller may see or change the account of that name: the user may, and any admin.
-// It does not need the account, so that the refusal does not tell whether the account exists.
+// It does not need the account, so that the refusal does not reveal whether the account exists.
 func (c Caller) AuthorizeAccount(name UserName) error {
 	if c.IsAdmin() || c.Name == name {
 		return nil

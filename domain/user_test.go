@@ -106,7 +106,7 @@ func TestAuthorizeAccount(t *testing.T) {
 	require.ErrorIs(t, user.AuthorizeAccount(""), domain.ErrAdminOnly)
 }
 
-// TestUserChange: who may change what of which account, and what the change revokes.
+// TestUserChange: which callers may change which fields of an account, and which credentials the change revokes.
 func TestUserChange(t *testing.T) {
 	t.Parallel()
 	promote, demote := domain.UserChange{Role: &domain.RoleAdmin}, domain.UserChange{Role: &domain.RoleUser}

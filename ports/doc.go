@@ -6,6 +6,6 @@
 // when the adapter fails; those end the request with a fixed 500.
 //
 // Use cases must not import adapters, so every dependency of a use case is declared here, including those with a single
-// implementation in production. Where an interface has a test double, its comment says so. The storage ports have a
-// conformance suite instead, which every implementation must pass.
+// implementation in production. The comment of an interface mentions its test double, if there is one. The storage
+// ports have a conformance suite instead, which every implementation must pass.
 package ports

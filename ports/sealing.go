@@ -14,7 +14,7 @@ type Place struct {
 	// Version is the version of the row.
 	Version uint64
 	// SealedAs is the version under which the client's key sealed the value. It differs from Version after a restore,
-	// which makes an old value the newest without having the client's key.
+	// which turns an old value into the newest version without the client's key.
 	SealedAs uint64
 }
 
@@ -30,14 +30,14 @@ type SealedValue struct {
 // EntrySealer seals and opens values under keys that clients send. It is safe for concurrent use. Tests of use cases
 // replace it by one that fails on purpose.
 type EntrySealer interface {
-	// Prepare derives from the client's key what a cipher needs to seal into one box and to open the given envelopes.
+	// Prepare derives a cipher from the client's key. The cipher seals into one box and opens the given envelopes.
 	// For a passphrase it derives once with the current parameters and the box's salt, and once more for each
 	// distinct set of parameters among the envelopes. It blocks on the queue of key derivations and must not run
 	// inside a transaction. Errors: Unavailable when the queue is full or ctx ends; a TamperedError when an envelope
 	// does not open under its server key.
 	Prepare(ctx context.Context, key domain.EncryptionKey, salt domain.BoxSalt, sealed ...Sealed) (EntryCipher, error)
 
-	// PrepareOpen is Prepare for reading: it derives only what the envelopes need, and its cipher cannot seal.
+	// PrepareOpen is Prepare for reading: it derives only the keys of the envelopes, and its cipher cannot seal.
 	PrepareOpen(ctx context.Context, key domain.EncryptionKey, sealed ...Sealed) (EntryCipher, error)
 
 	// Rebind moves a sealed value to another version of the same entry: it wraps the envelope again under the current
@@ -57,8 +57,8 @@ type Sealed struct {
 // EntryCipher is a client's key, prepared for one box. It is for one goroutine at a time. Except for Extend, its
 // methods take microseconds and may run inside a transaction.
 type EntryCipher interface {
-	// Extend derives what the cipher lacks to open more envelopes, from the key that it was prepared with. It blocks
-	// and fails as EntrySealer.Prepare does.
+	// Extend derives the keys that the cipher still needs to open more envelopes. key must be the client's key that the
+	// cipher was prepared with. It blocks and fails as EntrySealer.Prepare does.
 	Extend(ctx context.Context, key domain.EncryptionKey, sealed ...Sealed) error
 	// Seal encrypts value for its place with a new data key. place.SealedAs must equal place.Version.
 	Seal(place Place, value []byte) (SealedValue, error)

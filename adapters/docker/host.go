@@ -26,7 +26,7 @@ const (
 	workTimeout = stopTime + 5*time.Second
 )
 
-// Config says how to reach the host, and what resources its droplets get.
+// Config has the address of the host, and the resources of each droplet.
 type Config struct {
 	// Address is unix:///path or tcp://host:port.
 	Address string

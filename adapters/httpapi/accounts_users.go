@@ -21,7 +21,8 @@ type accountLine struct {
 	Created  *string `json:"created"`
 }
 
-// listAccounts answers GET /user/list, oldest first. Usernames have the spelling of their creation.
+// listAccounts answers GET /user/list with all users, oldest first. Usernames have the letter case in which they were
+// created.
 func (a *API) listAccounts(r *request) error {
 	users, err := a.accounts.ListUsers(r.ctx(), r.by)
 	lines := make([]accountLine, len(users))

@@ -42,7 +42,7 @@ type body struct {
 	err  error
 }
 
-// release returns what the request holds of the budget.
+// release returns the share of the request to the budget.
 func (b *body) release() {
 	if b.held > 0 {
 		b.budget.Release(b.held)
@@ -54,7 +54,7 @@ func (b *body) release() {
 func isLarge(r *http.Request) bool { return r.ContentLength < 0 || r.ContentLength > maxAnonymousBody }
 
 // readBody returns the body, empty if there is none. Errors: TooLarge over the limit, Unavailable when the budget for
-// large bodies is spent, Invalid when the body ends early.
+// large bodies is used up, Invalid when the body ends early.
 func (r *request) readBody() ([]byte, error) {
 	if !r.body.read {
 		r.body.read = true
@@ -70,7 +70,7 @@ func (b *body) readFrom(r *http.Request, w http.ResponseWriter) ([]byte, error) 
 		return nil, errBodyTooLarge
 	}
 	if isLarge(r) {
-		// The length may be unknown, so that the request takes what it may read at most.
+		// The length may be unknown, so the request takes the maximum size of a body.
 		if !b.budget.TryAcquire(b.limit) {
 			return nil, domain.ErrBusy.Because(errors.New("the budget for large request bodies is spent"))
 		}

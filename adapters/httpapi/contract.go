@@ -8,7 +8,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// contract is what the routes of one API have in common on the wire. There are two: lockboxAPI and accountsAPI.
+// contract is the wire format that all routes of one API share. There are two: lockboxAPI and accountsAPI.
 type contract interface {
 	// token returns the token of a request and removes it from the headers, so that it cannot reach a log. It returns
 	// "" if the route accepts requests without a token and there is none, and Unauthenticated if the request has no

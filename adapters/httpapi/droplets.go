@@ -34,7 +34,7 @@ type hostAddress struct {
 	Port int    `json:"port"`
 }
 
-// listDroplets answers GET /api/v1/droplet/list, newest first.
+// listDroplets answers GET /api/v1/droplet/list with all droplets, newest first.
 func (a *API) listDroplets(r *request) error {
 	list, err := a.droplets.List(r.ctx(), r.by)
 	return r.json(dropletLines(list), err)

@@ -27,7 +27,7 @@ func requireRefusal(t *testing.T, err error, kind domain.Kind, code, field strin
 	require.Equal(t, field, refusal.Field)
 }
 
-// TestConditionHeaders: an entry without a value matches nothing, not even "*".
+// TestConditionHeaders: an entry without a value matches no entity tag, including "*".
 func TestConditionHeaders(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

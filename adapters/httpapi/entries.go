@@ -19,7 +19,7 @@ type entryBody struct {
 }
 
 // writeEntry answers POST /boxes/{box}/entries. An existing key gets a new version. If its encryption key differs from
-// that of the version before, a header says so: other members may not know the new key.
+// that of the version before, the response contains X-Encryption-Key-Changed: other members may not know the new key.
 func (a *API) writeEntry(r *request) error {
 	encryptionKey, err := r.encryptionKey()
 	if err != nil {
@@ -109,7 +109,8 @@ type versionLine struct {
 	Current   bool    `json:"current"`
 }
 
-// listVersions answers GET /boxes/{box}/entries/{key}/versions, newest first. Deleted entries are listed too.
+// listVersions answers GET /boxes/{box}/entries/{key}/versions with the kept versions, newest first. It also answers
+// for a deleted entry.
 func (a *API) listVersions(r *request) error {
 	versions, err := a.vault.ListVersions(r.ctx(), r.by, r.param("box"), r.param("key"))
 	lines := make([]versionLine, len(versions))

@@ -37,7 +37,7 @@ type problem struct {
 	Errors   []message `json:"errors"`
 }
 
-// message is what clients of the original API read: a sentence, and the part of the input that it is about.
+// message has the form that clients of the original API read: a sentence, and the input field that it is about.
 type message struct {
 	Message string `json:"message"`
 	Field   string `json:"field,omitempty"`

@@ -11,7 +11,7 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// trustedProxies decides which peers may tell the address of a client in X-Forwarded-For. Addresses matter for the
+// trustedProxies decides which peers may set the address of a client with X-Forwarded-For. Addresses matter for the
 // audit log and for rate limits.
 type trustedProxies struct {
 	networks []*net.IPNet
@@ -25,7 +25,7 @@ func (p *trustedProxies) trust(prefixes []netip.Prefix) echo.IPExtractor {
 	if len(prefixes) == 0 {
 		return echo.ExtractIPDirect()
 	}
-	// Echo trusts private networks unless told otherwise. Here only the configured ones count.
+	// By default, Echo trusts all private networks. Lockbox trusts only the configured networks.
 	options := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
 	for _, prefix := range prefixes {
 		bits := prefix.Addr().BitLen()

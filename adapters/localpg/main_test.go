@@ -83,8 +83,8 @@ func startHolder(t *testing.T, dir string, as *syscall.Credential) (*holder, str
 	return h, line
 }
 
-// writeProgram makes a file that can be run. Another process writes it: one that a parallel test forks from here just
-// then would hold a file of ours open for writing, and what is open for writing cannot be run ("text file busy").
+// writeProgram creates an executable file. A child process writes it: if this process wrote the file, a process that a
+// parallel test forks at that moment would inherit the open descriptor, and the file could not run ("text file busy").
 func writeProgram(t *testing.T, path string, content []byte) {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", `cat > "$0" && chmod 755 "$0"`, path)

@@ -128,7 +128,7 @@ func childrenOf(parent int) ([]int, error) {
 	return pids, err
 }
 
-// parents maps each process id to the one of its parent. On Linux it reads /proc, because small images have no ps.
+// parents maps each process id to the id of its parent. On Linux it reads /proc, because small images have no ps.
 func parents() (map[int]int, error) {
 	all := map[int]int{}
 	if runtime.GOOS != "linux" {

@@ -249,8 +249,8 @@ func (c callers) Access(ctx context.Context, credential domain.Credential, box d
 	return access, nil
 }
 
-// accessSQL returns the statement that looks up a caller and a box. $1 and $2 are those of
-// credentialSource.where, $3 is that of joinAccess.
+// accessSQL returns the statement that looks up a caller and a box. $1 and $2 are the parameters of
+// credentialSource.where, and $3 is the parameter of joinAccess.
 func accessSQL(kind domain.CredentialKind) string {
 	source := credentialSources[kind]
 	return `SELECT ` + callerColumns + accessColumns + source.columns() + source.from + joinAccess + source.where

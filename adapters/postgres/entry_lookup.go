@@ -121,7 +121,7 @@ type lookupRequest = batch.Request[lookup, lookupResult]
 // maxLookupBatch is the number of lookups in one statement.
 const maxLookupBatch = 64
 
-// LookUp returns what is needed to decide and answer the read of an entry; see ports.EntryReader.
+// LookUp returns the data that authorizes and answers the read of an entry; see ports.EntryReader.
 func (s *Store) LookUp(ctx context.Context, credential domain.Credential, box domain.BoxName, key domain.EntryKey,
 	version uint64) (ports.EntrySnapshot, error) {
 	purpose := newestValue
@@ -137,7 +137,7 @@ func (s *Store) LookUp(ctx context.Context, credential domain.Credential, box do
 	})
 }
 
-// LookUpForWrite returns what is needed to decide a write; see ports.EntryReader.
+// LookUpForWrite returns the data that authorizes a write and checks its condition; see ports.EntryReader.
 func (s *Store) LookUpForWrite(ctx context.Context, credential domain.Credential, box domain.BoxName,
 	key domain.EntryKey) (ports.EntrySnapshot, error) {
 	return s.lookUp(ctx, lookup{

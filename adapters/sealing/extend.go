@@ -8,8 +8,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Extend derives what the cipher lacks to open more envelopes. See ports.EntryCipher. All envelopes are checked
-// before the first derivation, so that a tampered one costs nothing.
+// Extend derives the keys that the cipher still needs to open more envelopes. See ports.EntryCipher. All envelopes are
+// checked before the first derivation, so that a tampered one costs nothing.
 func (c *entryCipher) Extend(ctx context.Context, key domain.EncryptionKey, sealed ...ports.Sealed) error {
 	var missing []derivation
 	for _, each := range sealed {

@@ -21,7 +21,7 @@ const (
 	previousSetting = "LOCKBOX_SECRET_KEY_PREVIOUS"
 )
 
-// wrongSecret returns an error that tells the operator which of the secrets is wrong.
+// wrongSecret returns an error that names the setting with the wrong secret.
 func (k *Keyring) wrongSecret(opened []*openKey, failed []ports.ServerKey) error {
 	var names []string
 	for _, row := range failed {

@@ -44,7 +44,7 @@ type Config struct {
 	RequireAdminToCreateUser bool          `env:"REQUIRE_ADMIN_TO_CREATE_USER" envDefault:"true"`
 	ShowAPIKeys              bool          `env:"SHOW_API_KEYS" envDefault:"false"`
 	MinPasswordLength        int           `env:"MIN_PASSWORD_LENGTH" envDefault:"6"`
-	// The lifetimes are those of a session token, of an access token, and of a sign-in with refresh tokens.
+	// These are the lifetimes of a session token, of an access token, and of a sign-in with refresh tokens.
 	TokenTTL        time.Duration `env:"TOKEN_TTL" envDefault:"168h"`
 	AccessTokenTTL  time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"2h"`
 	RefreshTokenTTL time.Duration `env:"REFRESH_TOKEN_TTL" envDefault:"720h"`
@@ -81,8 +81,8 @@ type Config struct {
 	derived derived
 }
 
-// derived has what is made of several settings, or by an adapter. ReadEnvironment makes it too, so that nothing is
-// parsed again later.
+// derived holds values that are computed from several settings, or by an adapter. ReadEnvironment computes them once,
+// so that no setting is parsed again later.
 type derived struct {
 	// serverTLS is nil if the server speaks plain HTTP.
 	serverTLS *tls.Config
@@ -155,7 +155,7 @@ func (c Config) checkLimits() error {
 // notNegative is the rule of settings for which 0 means no limit or a default.
 const notNegative = "must not be negative"
 
-// settingMistake is what is wrong with one setting.
+// settingMistake is the error of one setting.
 //
 // Setting is the name of the variable; it finds several mistakes about one setting. Text is the sentence to print.
 type settingMistake struct{ setting, text string }

@@ -27,7 +27,8 @@ import (
 // may start later than Lockbox.
 const databasePatience = 30 * time.Second
 
-// core is what the server and the operator's commands share: the database with an upgraded schema, and the key ring.
+// core holds the parts that the server and the operator's commands share: the database with an upgraded schema, and the
+// key ring.
 type core struct {
 	config Config
 	// store is the database, and keyring the server keys that it holds, decrypted.
@@ -44,8 +45,8 @@ type core struct {
 	engine *docker.Host
 }
 
-// patience tells whether statements have no time limit. A server limits them, so that none blocks others for long; a
-// command may read whole tables.
+// patience is true if statements run without a time limit. A server limits them, so that no statement blocks others for
+// long; a command may read whole tables.
 type patience bool
 
 // The two kinds of programs: the server, and the commands of an operator.
@@ -70,7 +71,7 @@ func openCore(ctx context.Context, config Config, log *slog.Logger, long patienc
 	return c, nil
 }
 
-// open upgrades the schema and opens what lies in the database.
+// open upgrades the schema, reads the id of the installation and opens the key ring.
 func (c *core) open(ctx context.Context, log *slog.Logger) error {
 	if err := upgradeSchema(ctx, c.config, log); err != nil {
 		return err

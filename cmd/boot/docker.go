@@ -25,7 +25,7 @@ func (c Config) checkDroplets() error {
 	if !(c.DropletCPUs >= minDropletCPUs && c.DropletCPUs <= maxDropletCPUs) { // also false for NaN
 		mistakes = append(mistakes, mistake("DROPLET_CPUS", "must be from 0.01 to 1024"))
 	}
-	// Without a host, droplets are off, and what remains concerns the host.
+	// Without a host, droplets are off. The remaining checks concern the host.
 	if c.DockerHost.IsZero() {
 		return errors.Join(mistakes...)
 	}

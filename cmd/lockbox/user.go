@@ -34,7 +34,7 @@ as an admin, use lockbox users, which works over HTTP.`,
 			func(ctx context.Context, operator identity.Operator, name string) error {
 				return operator.SetUserActive(ctx, name, false)
 			}),
-		userActionCommand("unlock NAME", "End the lockout of a user after too many wrong credentials",
+		userActionCommand("unlock NAME", "End the lockout that too many wrong credentials of a user caused",
 			"can sign in now", func(ctx context.Context, operator identity.Operator, name string) error {
 				return operator.UnlockUser(ctx, name)
 			}))

@@ -7,7 +7,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// listAndCleanUp returns the host's droplets, newest first, after it removed what interrupted builds and removals left.
+// listAndCleanUp first finishes interrupted builds and removals, and then returns the host's droplets, newest first.
 // Cleanup needs no background job: droplets matter only to requests about droplets.
 func (s *Service) listAndCleanUp(ctx context.Context, by domain.Requester) ([]domain.Droplet, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
@@ -53,8 +53,8 @@ func (s *Service) cleanUp(ctx context.Context, by domain.Requester, droplets []d
 	return changed
 }
 
-// cleanUpRecord removes what an orphaned record refers to, unless another server claims the record first. It reports
-// whether it asked the host to remove a container.
+// cleanUpRecord removes the containers and the entry of an orphaned record, unless another server claims the record
+// first. It reports whether it asked the host to remove a container.
 func (s *Service) cleanUpRecord(ctx context.Context, by domain.Requester, droplets []domain.Droplet,
 	record domain.DropletRecord) (changed bool) {
 	claimed, ok, err := s.config.Store.Read().Droplets.Claim(ctx, record, s.config.Clock.Now().Add(lease))
@@ -70,8 +70,8 @@ func (s *Service) cleanUpRecord(ctx context.Context, by domain.Requester, drople
 	return len(containers) > 0
 }
 
-// containersOf returns the droplets that a record refers to: the one of a complete build, or those that carry the
-// label of an incomplete one.
+// containersOf returns the droplets that a record refers to: the container of a complete build, or the containers with
+// the label of an incomplete build.
 func containersOf(record domain.DropletRecord, droplets []domain.Droplet) []domain.Droplet {
 	var found []domain.Droplet
 	for _, droplet := range droplets {

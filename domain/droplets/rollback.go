@@ -7,7 +7,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// rollback removes what a failed build created and returns cause, with the audit event of the failure. It also runs
+// rollback removes the container and the entry of a failed build, audits the failure and returns cause. It also runs
 // after the requester disconnected.
 //
 // It first claims the record. When another server has claimed it, that server removes the droplet. When the host does
@@ -36,9 +36,9 @@ func (b *build) rollback(ctx context.Context, cause error) error {
 	return cause
 }
 
-// containers returns what the build created on the host. Without an identifier, the request to create the container
-// may have succeeded without an answer, so containers looks for the build's label. It returns nothing when the host
-// does not answer; cleanup removes a container whose record is gone if it never ran.
+// containers returns the containers that the build created on the host. Without an identifier, the request to create
+// the container may have succeeded without an answer, so containers looks for the build's label. It returns nothing
+// when the host does not answer; cleanup removes a container whose record is gone if it never ran.
 func (b *build) containers(ctx context.Context, claimed domain.DropletRecord) []domain.Droplet {
 	if b.container != "" {
 		return []domain.Droplet{{Container: b.container, Name: b.name}}

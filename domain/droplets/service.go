@@ -1,9 +1,9 @@
 // Package droplets contains the use cases of droplets: containers on a Docker host that behave like small servers, with
 // their credentials in a box. Each file contains one verb.
 //
-// The host is the source of truth about which droplets exist, and is asked on every request. The database records
-// only what the host cannot know: which entry holds a private key, and which builds and removals are incomplete.
-// Every request that lists droplets also finishes what was interrupted; see cleanup.go.
+// The host decides which droplets exist, so every request lists them there. The database records only facts that the
+// host cannot know: which entry holds a private key, and which builds and removals are incomplete. Every request that
+// lists droplets also finishes interrupted builds and removals; see cleanup.go.
 package droplets
 
 import (
@@ -120,8 +120,8 @@ func (s *Service) change(ctx context.Context, by domain.Requester, action domain
 	return s.listAndCleanUp(ctx, by)
 }
 
-// withName replaces the container identifier in the host's reason by the droplet's name, which is what the caller
-// knows.
+// withName replaces the container identifier in the host's reason by the droplet's name, because the caller knows only
+// the name.
 func withName(droplet domain.Droplet, err error) error {
 	refusal, ok := domain.AsHostRefusal(err)
 	if !ok {

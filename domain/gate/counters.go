@@ -31,7 +31,7 @@ func keysOf(counters []counter) []ports.CounterKey {
 type eventFunc func(ctx context.Context, repos ports.Repos) (domain.Event, error)
 
 // peek reads counters without a lock and without writing, so that a flood of attempts during a lockout costs little.
-// reported is the longest lockout that has its audit event; unreported tells that there is one without.
+// reported is the longest lockout that has an audit event; unreported is true if some lockout has none yet.
 func (g *Gate) peek(ctx context.Context, counters []counter) (reported time.Duration, unreported bool, err error) {
 	now := g.config.Clock.Now()
 	for _, each := range counters {
@@ -49,8 +49,8 @@ func (g *Gate) peek(ctx context.Context, counters []counter) (reported time.Dura
 	return reported, unreported, nil
 }
 
-// lock locks counters and returns what they hold, with the longest lockout among them. A lockout that has no audit
-// event yet gets one.
+// lock locks counters and returns their contents and the longest lockout among them. It writes the audit event of a
+// lockout that has none yet.
 func (g *Gate) lock(ctx context.Context, repos ports.Repos, counters []counter,
 	lockout eventFunc) (stored []domain.Attempts, wait time.Duration, err error) {
 	stored, err = repos.Attempts.Lock(ctx, keysOf(counters)...)

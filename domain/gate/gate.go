@@ -33,7 +33,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Config is what a Gate needs. All fields are required.
+// Config holds the dependencies and limits of a Gate. All fields are required.
 type Config struct {
 	Store   ports.Store
 	Events  ports.EventWriter

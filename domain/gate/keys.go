@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// The labels of digests ("account", "account from", "address", "initialize from", "entry key") are part of what is
-// stored: another label would forget every counter.
+// The labels of digests ("account", "account from", "address", "initialize from", "entry key") are part of the stored
+// keys: with another label, the gate would no longer find the counters.
 
 // forwardingFactor is how many times more attempts are allowed to a peer that forwards for others without being a
 // trusted proxy. Many clients may share it, or one client may only claim to, with a header that anyone can send.
@@ -27,7 +27,7 @@ func (g *Gate) addressCounters(by domain.Requester, label string, free int) []co
 	return []counter{{CounterKey: ports.CounterKey{Key: key}, free: free}}
 }
 
-// ownAddress returns what the requester's own address is counted as; empty when it is unknown or shared with others.
+// ownAddress returns the group of the requester's own address; empty if the address is unknown or shared with others.
 func ownAddress(by domain.Requester) string {
 	if by.SharedAddress || by.Address == "" {
 		return ""

@@ -9,9 +9,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Refused audits the refusal of an action if the policy in the package comment says so, and returns cause, joined with
-// the error of the audit log if the event could not be committed. A nil cause is no refusal. It must not be called in
-// a transaction, whose rollback would not undo the event.
+// Refused audits the refusal of an action if the policy in the package comment requires it. It returns cause, joined
+// with the error of the audit log if the event could not be committed. It does nothing if cause is nil. Do not call it
+// in a transaction: a rollback would not undo the event.
 func (g *Gate) Refused(ctx context.Context, event domain.Event, cause error) error {
 	switch {
 	case cause == nil:
@@ -29,8 +29,8 @@ func (g *Gate) Refused(ctx context.Context, event domain.Event, cause error) err
 	return cause
 }
 
-// wrongCredentials are the refusals of a credential that was compared. Their kinds are those of refusals that are not
-// audited, so each is listed.
+// wrongCredentials are the refusals of a credential that was compared. Refusals that are not audited have the same
+// kinds, so the kind cannot decide and each refusal is listed.
 var wrongCredentials = []error{
 	domain.ErrWrongCredentials, domain.ErrCodeRequired, domain.ErrCodeInvalid, domain.ErrRefreshToken,
 	domain.ErrInvitationInvalid,

@@ -15,8 +15,8 @@ type AccountsAddUser struct {
 	Group string
 }
 
-// AddUser creates a user; for the owner. Clients rely on the order of the checks: a missing field or an invalid name
-// is refused first, then a taken name, an unknown group, and a second owner.
+// AddUser creates a user. Only the owner may call it. Clients rely on the order of the checks: a missing field or an
+// invalid name is refused first, then a taken name, an unknown group, and a second owner.
 func (s Accounts) AddUser(ctx context.Context, by domain.Requester, in AccountsAddUser) error {
 	if _, err := s.gate.InGroup(ctx, s.store.Read(), by, domain.GroupOwner); err != nil {
 		return err

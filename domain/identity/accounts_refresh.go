@@ -8,12 +8,12 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Refresh spends a refresh token and returns the next pair of its family; the earlier pair is revoked at once. Errors:
-// Unauthenticated with code refresh_token_not_found when the token is unknown, spent, expired or revoked; RateLimited
+// Refresh exchanges a refresh token for the next pair of its family. The earlier pair is revoked immediately. Errors:
+// Unauthenticated with code refresh_token_not_found when the token is unknown, used, expired or revoked; RateLimited
 // after too many unknown tokens from an address.
 //
-// A token that is spent a second time was copied, and either copy may be the thief's. It revokes the whole family,
-// without a grace period.
+// A second use means that the token was copied, and either copy may be the thief's. A second use therefore revokes the
+// whole family, without a grace period.
 func (s Accounts) Refresh(ctx context.Context, by domain.Requester, refreshToken string) (TokenPair, error) {
 	token, ok := domain.ParseOpaqueToken(refreshToken)
 	if !ok {
@@ -36,8 +36,8 @@ func (s Accounts) Refresh(ctx context.Context, by domain.Requester, refreshToken
 	return pair, refused
 }
 
-// refreshLocked returns a refusal apart from an error, because the transaction commits what it did to the family:
-// revoking it, or spending the pair. The audit event of a refusal is therefore part of the transaction too.
+// refreshLocked returns refused separately from err: a refusal must not roll back the transaction, which has revoked
+// the family or marked the pair as used. The audit event of a refusal is therefore part of the transaction too.
 func (s *core) refreshLocked(ctx context.Context, repos ports.Repos, by domain.Requester,
 	token domain.OpaqueToken) (next TokenPair, refused, err error) {
 	family, pair, err := repos.TokenFamilies.LockByRefresh(ctx, token.Digest())
@@ -63,7 +63,7 @@ func (s *core) refreshLocked(ctx context.Context, repos ports.Repos, by domain.R
 	}
 	next, _, err = s.addTokenPair(ctx, repos, family, user)
 	if errors.Is(err, domain.ErrRefreshToken) {
-		// The family has expired or was revoked, or its user's sessions were. The pair stays spent.
+		// The family has expired or was revoked, or the user's sessions were revoked. The pair stays used.
 		return TokenPair{}, err, nil
 	}
 	if err != nil {

@@ -16,7 +16,7 @@ func (s Accounts) RevokeSessions(ctx context.Context, by domain.Requester, usern
 		return err
 	}
 	name, err := domain.ParseUserName(username)
-	// Decided before the lookup, so that the refusal does not tell whether the user exists.
+	// Decided before the lookup, so that the refusal does not reveal whether the user exists.
 	if !caller.Owner && caller.Name != name {
 		return domain.ErrRevokeOthers
 	}

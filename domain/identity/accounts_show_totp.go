@@ -8,9 +8,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ShowTOTP returns a user's TOTP secret for an authenticator app; for the owner, who passes it on to the user. It makes
-// a secret where the user has none, and shows it until its first code is accepted. Errors: Forbidden with code
-// totp_secret_hidden after that, and for a secret that its user enrolled.
+// ShowTOTP returns a user's TOTP secret for an authenticator app. Only the owner may call it, and passes the secret on
+// to the user. It creates a secret if the user has none. Errors: Forbidden with code totp_secret_hidden after the first
+// code of the secret was accepted, and for a secret that its user enrolled.
 func (s Accounts) ShowTOTP(ctx context.Context, by domain.Requester, username string) (ports.Enrolment, error) {
 	if _, err := s.gate.InGroup(ctx, s.store.Read(), by, domain.GroupOwner); err != nil {
 		return ports.Enrolment{}, err

@@ -55,7 +55,7 @@ func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSi
 	pair, err := s.openFamily(ctx, by, attempt, claimed.User, use)
 	switch {
 	case errors.Is(err, errWrongTOTP) || errors.Is(err, domain.ErrWrongCredentials):
-		// Another request spent the code first, or deleted the user.
+		// Another request used the code first, or deleted the user.
 		return TokenPair{}, s.gate.Refused(ctx, event, domain.ErrCodeInvalid)
 	case err != nil:
 		s.gate.Release(ctx, attempt) // the credentials were right, and the database failed

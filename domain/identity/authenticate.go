@@ -48,8 +48,8 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 		s.gate.Release(ctx, attempt) // the password was not compared
 		return "", time.Time{}, err
 	}
-	// The attempt stays counted. An inactive user with the right password is no exception, or the lockout would tell
-	// that the password is right.
+	// The attempt stays counted, even for an inactive user with the right password. Otherwise the missing lockout would
+	// reveal that the password is right.
 	if !check.Match || !claimed.User.Active {
 		return "", time.Time{}, s.gate.Refused(ctx, event, domain.ErrWrongCredentials)
 	}
@@ -64,8 +64,8 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 	return s.signInWithPassword(ctx, by, attempt, claimed, in.Code)
 }
 
-// claimedUser returns what the database has of the user of that name; zero when there is none. It looks up an invalid
-// name too, as the empty one, which no user has, so that the time does not tell them apart.
+// claimedUser returns the stored credentials of the user of that name; zero if there is no such user. For an invalid
+// name it looks up the empty name, which no user has, so that both take the same time.
 func (s *core) claimedUser(ctx context.Context, username string) (ports.SignIn, error) {
 	name, err := domain.ParseUserName(username)
 	if err != nil {

@@ -59,8 +59,8 @@ func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in Create
 	return created, err
 }
 
-// lockCreator decides again in the transaction who creates the user, zero for a request without a token, and with
-// which role.
+// lockCreator returns the caller who creates the user, and the role of the new user. It decides both again, inside the
+// transaction. The caller is zero for a request without a token.
 func (s *core) lockCreator(ctx context.Context, repos ports.Repos, by domain.Requester,
 	requested string) (domain.Caller, domain.Role, error) {
 	if !by.Credential.IsZero() {

@@ -8,7 +8,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// UserDescription is what a user, and an admin, sees of the user's account.
+// UserDescription is the part of an account that its user and admins may see.
 type UserDescription struct {
 	User domain.User
 	// APIKeys are the ids of the usable keys, or whole keys where the server is set to show them.
@@ -17,7 +17,7 @@ type UserDescription struct {
 	Permissions domain.Permissions
 }
 
-// DescribeUser returns the account of a user; for the user and for admins. Showing whole API keys is audited.
+// DescribeUser returns the account of a user. The user and admins may call it. Showing whole API keys is audited.
 func (s *Service) DescribeUser(ctx context.Context, by domain.Requester, username string) (UserDescription, error) {
 	repos := s.store.Read()
 	caller, err := s.gate.Caller(ctx, repos, by)
@@ -43,7 +43,7 @@ func (s *Service) DescribeUser(ctx context.Context, by domain.Requester, usernam
 }
 
 // account returns the user of that name if the caller may see the account. The caller's right is decided first, so
-// that the refusal does not tell whether the user exists.
+// that the refusal does not reveal whether the user exists.
 func (s *core) account(ctx context.Context, repos ports.Repos, caller domain.Caller, username string) (domain.User,
 	error) {
 	name, err := domain.ParseUserName(username)

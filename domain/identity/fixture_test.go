@@ -125,7 +125,7 @@ func (f fixture) member(name, group string) (secret string) {
 	return shown.Secret
 }
 
-// code begins a new time step and returns its TOTP code, so that each call returns a code that is not spent.
+// code begins a new time step and returns its TOTP code, so that each call returns an unused code.
 func (f fixture) code(secret string) string {
 	f.t.Helper()
 	f.Clock.Advance(30 * time.Second)

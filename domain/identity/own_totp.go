@@ -20,7 +20,7 @@ type ownTOTPChange struct {
 	apply func(ctx context.Context, repos ports.Repos, user domain.User) error
 }
 
-// totpProof is the code that authorizes a change, before it is spent. It is zero where no code is required.
+// totpProof is the code that authorizes a change, before it is marked as used. It is zero if no code is required.
 type totpProof struct {
 	required bool
 	// attempt is reserved until the change is committed or the code turns out to be wrong.
@@ -28,15 +28,15 @@ type totpProof struct {
 	use     totpUse
 }
 
-// changeOwnTOTP makes the change. Where the caller has a confirmed secret, a code is required and is spent with the
-// change; wrong codes count as failed sign-ins, so that the holder of a stolen token cannot guess the code with it.
-// Errors: Forbidden with code code_wrong, RateLimited during a lockout, and those of apply.
+// changeOwnTOTP makes the change. If the caller has a confirmed secret, the change requires a code and uses it up;
+// wrong codes count as failed sign-ins, so that the holder of a stolen token cannot guess the code with it. Errors:
+// Forbidden with code code_wrong, RateLimited during a lockout, and those of apply.
 func (s *core) changeOwnTOTP(ctx context.Context, in ownTOTPChange) error {
 	proof, err := s.proveTOTP(ctx, in)
 	if err != nil {
 		return err
 	}
-	// The code is spent in the transaction of the change, so that a failed change does not use it up.
+	// The code is marked as used in the transaction of the change, so that a failed change does not use it up.
 	apply := in.apply
 	in.apply = func(ctx context.Context, repos ports.Repos, user domain.User) error {
 		if err := s.spendProof(ctx, repos, user, proof); err != nil {

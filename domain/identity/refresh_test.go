@@ -29,7 +29,7 @@ func TestRefresh(t *testing.T) {
 	require.True(t, f.authenticates(access(second.Access)))
 }
 
-// TestRefreshReuse: a refresh token that is spent twice revokes its whole family, and no other.
+// TestRefreshReuse: the second use of a refresh token revokes its whole family, and no other family.
 func TestRefreshReuse(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -1,6 +1,6 @@
 // Package identity holds the use cases of accounts: users, credentials and sign-ins. Each file holds one use case and
-// its request. The prefix of a file name tells who calls it: accounts_ the accounts API, operator_ the commands that
-// run on the database, no prefix the Lockbox API.
+// its request. The prefix of a file name names the caller: accounts_ for the accounts API, operator_ for the commands
+// that run on the database, and no prefix for the Lockbox API.
 //
 // A use case looks up the requester's user in the database, decides, and only then acts. A change decides a second
 // time under the locks that order it against other changes, because the first decision may be outdated by then.
@@ -19,7 +19,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Config is what the use cases need. All interfaces and durations are required.
+// Config holds the dependencies and settings of the use cases. All interfaces and durations are required.
 type Config struct {
 	Gate      *gate.Gate
 	Store     ports.Store
@@ -58,7 +58,7 @@ type Accounts struct{ *core }
 // the database and to its secret is the authorization. It is safe for concurrent use.
 type Operator struct{ *core }
 
-// core is what the three have in common. Its fields never change.
+// core is shared by Service, Accounts and Operator. Its fields never change.
 type core struct {
 	config Config
 	// The parts of config that nearly every use case needs.

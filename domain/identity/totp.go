@@ -33,7 +33,7 @@ func (s *core) readTOTP(ctx context.Context, stored ports.SealedTOTPSecret, code
 	if err != nil || !use.wrong() || len(stored.Sealed) == 0 {
 		return use, err
 	}
-	// Whether there is such a recovery code is decided when it is spent.
+	// spendTOTP checks later whether the user has this recovery code.
 	if recovery, ok := domain.ParseRecoveryCode(code); ok {
 		return totpUse{id: stored.Code.ID, recovery: recovery.Digest()}, nil
 	}
@@ -59,13 +59,13 @@ func (s *core) readTOTPOnly(ctx context.Context, stored ports.SealedTOTPSecret, 
 	return totpUse{id: stored.Code.ID, step: step}, nil
 }
 
-// spendTOTP uses a code up. It returns errWrongTOTP when the code is wrong or another request has spent it.
+// spendTOTP marks a code as used. It returns errWrongTOTP when the code is wrong or another request has used it.
 func (s *core) spendTOTP(ctx context.Context, repos ports.Repos, use totpUse) error {
 	var spent bool
 	var err error
 	switch {
 	case use.wrong():
-		// Nothing to spend. The statement is saved, because the refusal is the same.
+		// A wrong code cannot be marked as used, so this case needs no statement.
 	case use.recovery.IsZero():
 		spent, err = repos.TOTPSecrets.Accept(ctx, use.id, use.step, s.clock.Now())
 	default:

@@ -20,9 +20,9 @@ type UpdateUser struct {
 	Group *string
 }
 
-// UpdateUser changes a user; for the user and for admins, as domain.User.Change decides. A new password and a
-// deactivation revoke all sessions; a deactivation and RevokeAPIKeys revoke all API keys. Only the owner changes groups
-// and hands the system over. Errors: Forbidden, Conflict with code owner_stays, RateLimited after too many wrong
+// UpdateUser changes a user. domain.User.Change decides which changes the user and admins may make. A new password and
+// a deactivation revoke all sessions; a deactivation and RevokeAPIKeys revoke all API keys. Only the owner changes
+// groups and hands the system over. Errors: Forbidden, Conflict with code owner_stays, RateLimited after too many wrong
 // current passwords.
 func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in UpdateUser) error {
 	caller, err := s.gate.Caller(ctx, s.store.Read(), by)

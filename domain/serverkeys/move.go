@@ -117,7 +117,7 @@ func (s *Service) moveEntries(ctx context.Context, repos ports.Repos, key domain
 	return nil
 }
 
-// moveAccounts moves what is sealed of users: first all passwords, then the TOTP secrets.
+// moveAccounts moves the sealed data of users: first all password hashes, then the TOTP secrets.
 func (s *Service) moveAccounts(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, b *batch) error {
 	if err := s.movePasswords(ctx, repos, key, b); err != nil || b.seen > 0 {
 		return err
@@ -175,7 +175,7 @@ func (s *Service) moveTOTPSecrets(ctx context.Context, repos ports.Repos, key do
 	return nil
 }
 
-// reseal opens what is sealed of a user and seals it under the current key. Errors: a tampering error.
+// reseal opens sealed data of a user and seals it under the current key. Errors: a tampering error.
 func (s *Service) reseal(ctx context.Context, purpose string, user domain.UserID, sealed []byte) (domain.ServerKeyID,
 	[]byte, error) {
 	opened, err := s.config.Account.OpenAccount(ctx, purpose, user, sealed)

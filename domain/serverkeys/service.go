@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Config is what the use cases need. All fields are required.
+// Config holds the dependencies of the use cases. All fields are required.
 type Config struct {
 	Store   ports.Store
 	Keyring ports.Keyring
@@ -22,8 +22,8 @@ type Config struct {
 	Account ports.AccountSealer
 	Clock   ports.Clock
 	IDs     ports.IDs
-	// Grace is longer than any transaction of a server can last: what a server sealed under a key just before the key
-	// was retired has been committed when Grace is over.
+	// Grace is longer than any transaction of a server can last. Rows that a server sealed under a key just before the
+	// key was retired are therefore committed when Grace is over.
 	Grace time.Duration
 }
 

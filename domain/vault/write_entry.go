@@ -94,8 +94,8 @@ func (s *Service) lookUpForWrite(ctx context.Context, by domain.Requester, box d
 	return snapshot, snapshot.Access.Caller.Authenticate(s.config.Clock.Now())
 }
 
-// checkWrite refuses what can be refused before a key is derived. The condition is checked again when the value is
-// stored; only that check counts.
+// checkWrite makes the checks that need no derived key. The condition is checked again when the value is stored; only
+// that check is authoritative.
 func (s *Service) checkWrite(in WriteEntry, snapshot ports.EntrySnapshot) error {
 	if _, err := domain.ParseEntryKey(in.Key); err != nil {
 		return err

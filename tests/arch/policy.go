@@ -58,13 +58,13 @@ var policy = []Rule{
 	{"cmd/lockbox/*", nil, ThirdParty},
 	{"cmd/lockbox/...", []string{"cmd/boot/...", "domain", "ports", "adapters/...", "domain/*", "client"}, ThirdParty},
 
-	// Tests may use everything; nothing but tests may use them.
+	// Tests may import every package; only tests may import the packages of tests.
 	{"tests/...", []string{"..."}, ThirdParty},
 }
 
-// testsOf is what the _test.go files of a package may import of the module beyond what the package itself may. The
-// domain is tested without I/O, use cases on a real database without HTTP, and everything else with a real database and
-// the real program.
+// testsOf lists the imports that only the _test.go files of a package may have, in addition to those of the package.
+// The domain is tested without I/O, use cases on a real database without HTTP, and everything else with a real database
+// and the real program.
 var testsOf = []Rule{
 	{"domain", nil, StandardOnly},
 	// The vault implements a port of droplets.
@@ -74,8 +74,8 @@ var testsOf = []Rule{
 	{"...", []string{"..."}, ThirdParty},
 }
 
-// Confined is a library, by the prefix of its import path, and the only packages that may import it. With InTests, all
-// _test.go files may too.
+// Confined restricts a third-party library: only the packages in To may import packages whose path begins with Library.
+// If InTests is set, every _test.go file may import them too.
 type Confined struct {
 	Library string
 	To      []string

@@ -94,7 +94,7 @@ func (c client) in(t testing.TB) client {
 	return client{server: &server, token: c.token}
 }
 
-// signIn returns a client with a token for a password.
+// signIn signs the user in with a password and returns a client that sends the session token.
 func (s *server) signIn(username, password string) client {
 	s.t.Helper()
 	got := s.as("").do("POST", "/authenticate",

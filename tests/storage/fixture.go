@@ -17,7 +17,7 @@ import (
 // errRollback is an error that a unit of work returns to be rolled back.
 var errRollback = errors.New("roll back")
 
-// fixture is a store with one server key of each purpose, and what tests need to fill it.
+// fixture is a store with one server key of each purpose, and helpers that add users, boxes and entries to it.
 type fixture struct {
 	*testing.T
 	Store

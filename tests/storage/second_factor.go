@@ -145,8 +145,8 @@ func tokenFamilyLifecycle(f *fixture) {
 	require.ErrorIs(f, f.Read().TokenFamilies.Add(f.Context(), orphan), domain.Unauthenticated)
 }
 
-// refreshesOnce spends one refresh token in several transactions: each sees what the one before
-// did.
+// refreshesOnce uses one refresh token in several transactions: each must see the changes of the
+// transaction before it.
 func refreshesOnce(f *fixture) {
 	_, pair := f.addFamily(f.addUser("user"), "user")
 	var group sync.WaitGroup

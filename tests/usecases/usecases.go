@@ -1,6 +1,6 @@
-// Package usecases opens what use cases need, on a database of the test's own and without HTTP, so that their rules can
-// be tested beside their code. The clock and the password hashing are test doubles: tests set the time, and do not wait
-// for Argon2id. Everything else is what ships.
+// Package usecases opens the dependencies of use cases on a separate database for each test, without HTTP, so that the
+// rules can be tested beside their code. The clock and the password hashing are test doubles: tests set the time, and
+// do not wait for Argon2id. All other parts are those of the program.
 package usecases
 
 import (
@@ -22,7 +22,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// Parts are what use cases are made of.
+// Parts are the dependencies of the use cases.
 type Parts struct {
 	// URL is the address of the database.
 	URL       string
@@ -39,7 +39,7 @@ type Parts struct {
 	Passwords *Passwords
 }
 
-// Open makes the parts, with that many attempts before a lockout. The test's end closes them.
+// Open creates the parts, with that many free attempts before a lockout. It closes them at the end of the test.
 func Open(t testing.TB, freeAttempts int) *Parts {
 	t.Helper()
 	p := &Parts{URL: pgtest.New(t), Clock: newClock(), Passwords: &Passwords{}}
@@ -68,7 +68,7 @@ func Open(t testing.TB, freeAttempts int) *Parts {
 	return p
 }
 
-// openKeys makes the key ring of the database and what seals and signs with it.
+// openKeys creates the key ring of the database, and the parts that seal and sign with its keys.
 func (p *Parts) openKeys(t testing.TB) {
 	t.Helper()
 	secret, err := sealing.ParseSecret("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8")

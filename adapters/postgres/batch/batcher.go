@@ -172,7 +172,7 @@ func (b *Batcher[In, Out]) runAlone(ctx context.Context, w *worker, request *Req
 	}
 }
 
-// drain runs batch and then what is queued, until the queue is empty. Its batches belong to several
+// drain runs batch and then the queued requests, until the queue is empty. Its batches belong to several
 // requests, so no request's context can cancel them.
 func (b *Batcher[In, Out]) drain(w *worker, batch ...*Request[In, Out]) {
 	for ; len(batch) > 0; batch = b.nextBatch(w) {

@@ -116,7 +116,7 @@ func (d *driver) loadOrCreate() (uint, error) {
 	}
 }
 
-// Version returns what load read last. The transaction of the step then checks that the version has
+// Version returns the version that load read last. The transaction of the step then checks that the version has
 // not changed.
 func (d *driver) Version() (version int, dirty bool, err error) {
 	if d.at == 0 {

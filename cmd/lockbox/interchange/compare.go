@@ -128,9 +128,9 @@ func canonical(text json.RawMessage) string {
 	}
 }
 
-// Merge returns an object with the fields of both objects. If both have a field, the one of update wins, except that
-// two objects are merged recursively. Fields of base keep their positions and new fields follow. The arguments are
-// unchanged.
+// Merge returns an object with the fields of both objects. For a field of both objects, it takes the value from update;
+// if both values are objects, it merges them recursively. Fields of base keep their positions and new fields follow.
+// The arguments are unchanged.
 func Merge(base, update Value) Value {
 	members := slices.Clone(base.members)
 	index := make(map[string]int, len(members))

@@ -82,8 +82,8 @@ func (s *session) withCode(ctx context.Context, fromStdin bool, request func(cod
 	return request(code)
 }
 
-// ask asks a question at the terminal. Without a terminal it returns a usage error that names instead, which is what a
-// script can use. The question may contain names from the server, so control characters are replaced.
+// ask asks a question at the terminal. Without a terminal it returns a usage error that names instead, the way for
+// scripts to pass the answer. The question may contain names from the server, so control characters are replaced.
 func ask(ctx context.Context, how func(context.Context, string) (string, error), question, instead string) (string,
 	error) {
 	answer, err := how(ctx, printable(question))

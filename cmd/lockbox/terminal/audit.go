@@ -60,7 +60,7 @@ page by page, so a pager or head can end the command early.`,
 	command.Flags().StringVar(&flags.since, "since", "",
 		"only events since then: 90m, 24h, 7d, 2w, 2026-01-31, or 2026-01-31T12:00:00Z")
 	command.Flags().StringVar(&flags.filter.Before, "before", "",
-		"only events older than this event id, which is next in the JSON of an earlier call")
+		"only events older than this event id; use the field next of an earlier call with --output json")
 	command.RunE = s.run(func(ctx context.Context, server *client.Client, args []string) error {
 		since, err := parseSince(flags.since, time.Now())
 		if err != nil {

@@ -112,7 +112,7 @@ func (s *session) export(command *cobra.Command, where string, flags exportFlags
 	return s.print(text.String())
 }
 
-// exportFormat returns the format of --format, else the one of the file name, else dotenv.
+// exportFormat returns the format of --format, else the format that the file name implies, else dotenv.
 func exportFormat(flags exportFlags) interchange.Format {
 	if flags.format != "" {
 		return interchange.Format(flags.format)

@@ -39,7 +39,7 @@ type importItem struct {
 	change    itemChange
 }
 
-// itemChange is what an import does to an entry. The zero value is an entry that does not exist yet.
+// itemChange is the effect of an import on an entry. The zero value is an entry that does not exist yet.
 type itemChange int
 
 // The changes of an entry. Nothing is ever removed by an import with --each.
@@ -161,7 +161,7 @@ func (s *session) compareItems(ctx context.Context, server *client.Client, under
 	return changesOf(items), err
 }
 
-// changesOf sorts the addresses of the items by what happens to them. An import with --each removes nothing.
+// changesOf sorts the addresses of the items by their change. An import with --each removes nothing.
 func changesOf(items []*importItem) interchange.Changes {
 	changes := interchange.Changes{
 		Added:     []string{},
@@ -180,9 +180,9 @@ func changesOf(items []*importItem) interchange.Changes {
 	return changes
 }
 
-// inParallel runs work on importConcurrency items at a time. After the first error it starts no further work, but
-// waits for what has started, so that the bar counts everything that is done. The errors of several items are
-// joined, in no particular order.
+// inParallel runs work on importConcurrency items at a time. After the first error it starts no further work, but waits
+// for the work that has started, so that the bar counts all finished items. The errors of several items are joined, in
+// no particular order.
 func inParallel(ctx context.Context, items []*importItem, bar *progress,
 	work func(context.Context, *importItem) error) error {
 	defer bar.end()

@@ -85,7 +85,8 @@ func (s *session) showList(names []string) error {
 	return nil
 }
 
-// report prints a notice about what was done to standard error, if that is a terminal. Scripts have the exit code.
+// report prints a notice on standard error, but only if standard error is a terminal and the output is not JSON.
+// Scripts use the exit code.
 func (s *session) report(format string, args ...any) {
 	if s.output != formatJSON && prompt.IsTerminal(s.errs) {
 		fmt.Fprintln(s.errs, printable(fmt.Sprintf(format, args...)))

@@ -113,8 +113,8 @@ func totpConfirmCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "confirm",
 		Short: "Enable two-factor with the first TOTP code",
-		Long: `Enable two-factor authentication with the first TOTP code of the secret that lockbox users totp enrol
-has shown. From then on, signing in needs a code.`,
+		Long: `Enable two-factor authentication. Run lockbox users totp enrol first, and enter the TOTP code that your
+app then shows. From then on, signing in needs a code.`,
 		Example: "  lockbox users totp confirm\n" +
 			"  oathtool --totp -b - < secret | lockbox users totp confirm --code-stdin",
 		Args: cobra.NoArgs,

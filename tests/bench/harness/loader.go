@@ -38,7 +38,7 @@ func startLoad(ctx context.Context) (*loader, error) {
 	return l, l.command.Start()
 }
 
-// tell sends an order and waits for the reply.
+// tell sends an order to the load driver and waits for its reply.
 func (l *loader) tell(order load.Order) (load.Reply, error) {
 	var reply load.Reply
 	if err := l.orders.Encode(order); err != nil {
