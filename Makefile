@@ -29,15 +29,10 @@ GOBUILD := go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 # Runs a command with one PostgreSQL server for all its test binaries.
 SHARE := go run ./tests/pgtest/share --
 
-# Libraries that share no memory between goroutines of the project: key derivation, image encoding, YAML, and
-# validation against the API description. `make test` compiles them without the race detector, which makes them several times slower.
-# `make e2e` compiles everything with it.
-PURE := golang.org/x/crypto/argon2 golang.org/x/crypto/blake2b github.com/boombuler/barcode/... \
-	github.com/makiuchi-d/gozxing/... github.com/getkin/kin-openapi/... github.com/oasdiff/... \
-	go.yaml.in/yaml/... image/... compress/...
-
-# -vet=off because `make lint` runs vet.
-GOTEST := CGO_ENABLED=1 $(SHARE) go test -race -vet=off -timeout 10m $(PURE:%=-gcflags=%=-race=false)
+# The race detector multiplies the time of compiling and of running the tests. `make e2e` runs every test with it, and so
+# does `make test RACE=-race`. -vet=off because `make lint` runs vet.
+RACE   ?=
+GOTEST := CGO_ENABLED=$(if $(RACE),1,0) $(SHARE) go test $(RACE) -vet=off -timeout 10m
 
 # client/koanf is a separate module, so ./... does not include it.
 KOANF := $(if $(filter ./...,$(PACKAGES)),client/koanf)
@@ -53,14 +48,14 @@ run: ## start Lockbox with a private PostgreSQL server (lockbox dev)
 	@$(MAKE) --no-print-directory build
 	@exec $(BIN)/lockbox dev
 
-test: ## run the tests, with the race detector
-	@scripts/provide postgres gcc curl bash ps
+test: ## run the tests (RACE=-race adds the race detector)
+	@scripts/provide postgres $(if $(RACE),gcc) curl bash ps
 	$(GOTEST) $(TESTFLAGS) $(PACKAGES)
 	$(if $(KOANF),$(subst go test,go -C $(KOANF) test,$(GOTEST)) $(TESTFLAGS) ./...)
 
-e2e: ## run all tests, including long ones with crashes, containers and a browser (as root or with Docker)
+e2e: ## run all tests with the race detector, also those with crashes, containers and a browser (as root or with Docker)
 	@scripts/provide postgres gcc docker curl jq oathtool python3 node mono bash ps chromium
-	CGO_ENABLED=1 LOCKBOX_TEST_ROUNDS=$(ROUNDS) $(SHARE) go test -race -tags e2e -count=1 -timeout 15m $(TESTFLAGS) $(PACKAGES)
+	CGO_ENABLED=1 LOCKBOX_TEST_ROUNDS=$(ROUNDS) $(SHARE) go test -race -tags e2e -count=1 -timeout 30m $(TESTFLAGS) $(PACKAGES)
 
 build: ## build the static binary bin/lockbox
 	CGO_ENABLED=0 $(GOBUILD) -o $(BIN)/lockbox ./cmd/lockbox

@@ -42,6 +42,9 @@ func (s *session) exportGitHub(variables []interchange.Variable, text []byte, fi
 // isSameFile reports whether a stream writes to a file.
 func isSameFile(out io.Writer, file *os.File) bool {
 	stream, ok := out.(*os.File)
+	if stdout, wrapped := out.(*Stdout); wrapped {
+		stream, ok = stdout.file, true
+	}
 	if !ok {
 		return false
 	}
