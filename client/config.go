@@ -18,8 +18,8 @@ type Config struct {
 	// AllowHTTP is set. A user name or password in the URL is refused.
 	URL string
 	// Token is an API key or a token that SignIn, Accounts.SignIn or Accounts.Refresh returned. Without a token, only
-	// Initialize, SignIn, Accounts.SignIn, Accounts.Refresh, Welcome, Healthy and Ready work, and CreateUser if the
-	// server allows open registration.
+	// Initialize, SignIn, AcceptInvitation, Accounts.SignIn, Accounts.Refresh, Welcome, Healthy and Ready work, and
+	// CreateUser if the server allows open registration.
 	Token Secret
 	// EncryptionKey encrypts and decrypts values unless a call has its own key.
 	EncryptionKey EncryptionKey

@@ -50,6 +50,17 @@ var requests = map[string]request{
 	"DELETE /users/:username": {"DeleteUser",
 		func(ctx context.Context, c *client.Client) error { return c.DeleteUser(ctx, "username") }},
 
+	"GET /invitations": {"ListInvitations",
+		func(ctx context.Context, c *client.Client) error { return second(c.ListInvitations(ctx)) }},
+	"POST /invitations": {"InviteUser", func(ctx context.Context, c *client.Client) error {
+		return second(c.InviteUser(ctx, client.NewInvitation{}))
+	}},
+	"POST /invitations/accept": {"AcceptInvitation", func(ctx context.Context, c *client.Client) error {
+		return second(c.AcceptInvitation(ctx, code, client.Secret{}))
+	}},
+	"DELETE /invitations/:username": {"RevokeInvitation",
+		func(ctx context.Context, c *client.Client) error { return c.RevokeInvitation(ctx, "username") }},
+
 	"POST /users/:username/totp": {"EnrolTOTP",
 		func(ctx context.Context, c *client.Client) error { return second(c.EnrolTOTP(ctx, "username", code)) }},
 	"POST /users/:username/totp/confirm": {"ConfirmTOTP",

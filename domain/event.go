@@ -35,6 +35,9 @@ var (
 	ActionEnrolTOTP      = Action{"totp.enrol"}
 	ActionConfirmTOTP    = Action{"totp.confirm"}
 	ActionRemoveTOTP     = Action{"totp.remove"}
+	ActionInvite         = Action{"user.invite"}
+	ActionJoin           = Action{"user.join"}
+	ActionUninvite       = Action{"invitation.revoke"}
 	ActionHandOver       = Action{"system.hand-over"}
 	ActionUnlock         = Action{"user.unlock"}
 	ActionAddDroplet     = Action{"droplet.add"}
@@ -51,7 +54,7 @@ func Actions() []Action {
 		ActionDeleteBox, ActionAddBoxUser, ActionUpdateBoxUser, ActionSetPermissions, ActionRemoveBoxUser,
 		ActionWriteEntry, ActionReadEntry, ActionRestoreEntry, ActionDeleteEntry, ActionRotateSecret, ActionRekey,
 		ActionRefresh, ActionRevoke, ActionShowTOTP, ActionEnrolTOTP, ActionConfirmTOTP, ActionRemoveTOTP,
-		ActionHandOver, ActionUnlock,
+		ActionInvite, ActionJoin, ActionUninvite, ActionHandOver, ActionUnlock,
 		ActionAddDroplet, ActionStartDroplet, ActionStopDroplet, ActionRestartDroplet, ActionDeleteDroplet}
 }
 

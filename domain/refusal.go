@@ -13,6 +13,10 @@ var (
 	ErrRefreshToken = Refuse(Unauthenticated, "refresh_token_not_found",
 		"the refresh token is unknown, used, expired or revoked: sign in again")
 
+	// ErrInvitationInvalid does not distinguish its reasons, so that it reveals nothing about guessed codes.
+	ErrInvitationInvalid = Refuse(Unauthenticated, "invitation_invalid",
+		"the invitation is unknown, expired, revoked or already used: sign in if you have joined, or ask for a new one")
+
 	ErrAlreadyInitialized = Refuse(Conflict, "already_initialized", "this Lockbox already has an owner")
 	ErrAdminOnly          = Refuse(Forbidden, "admin_only", "only an admin may do this")
 	ErrOwnerProtected     = Refuse(Forbidden, "owner_protected",
@@ -38,7 +42,9 @@ var (
 		"the user has no two-factor authentication to confirm or remove")
 	ErrSecretHidden = Refuse(Forbidden, "totp_secret_hidden", "the TOTP secret is in use and is not shown again")
 
-	ErrUserNotFound   = Refuse(NotFound, "user_not_found", "there is no such user")
+	ErrUserNotFound       = Refuse(NotFound, "user_not_found", "there is no such user")
+	ErrInvitationNotFound = Refuse(NotFound, "invitation_not_found", "there is no open invitation for that username")
+
 	ErrUserExists     = Refuse(Conflict, "user_exists", "the username is taken")
 	ErrAPIKeyNotFound = Refuse(NotFound, "api_key_not_found", "there is no such API key")
 	ErrLastAPIKey     = Refuse(Conflict, "last_api_key",

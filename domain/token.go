@@ -2,6 +2,7 @@ package domain
 
 import (
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/hex"
 	"time"
 )
@@ -11,6 +12,9 @@ type Digest [sha256.Size]byte
 
 // IsZero reports whether the digest is not set.
 func (d Digest) IsZero() bool { return d == Digest{} }
+
+// Equal compares digests in constant time.
+func (d Digest) Equal(other Digest) bool { return subtle.ConstantTimeCompare(d[:], other[:]) == 1 }
 
 // OpaqueToken is a token of 32 random bytes. Only its digest is stored.
 type OpaqueToken [32]byte

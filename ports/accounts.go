@@ -71,6 +71,22 @@ type Sessions interface {
 	Add(ctx context.Context, session domain.Session) error
 }
 
+// Invitations stores open invitations, never their codes. A name has at most one.
+type Invitations interface {
+	// Add inserts an invitation. The caller holds the lock on System and has deleted an earlier one of the name.
+	Add(ctx context.Context, invitation domain.Invitation) error
+	// Get returns an invitation, also an expired one. NotFound with code invitation_not_found.
+	Get(ctx context.Context, id domain.InvitationID) (domain.Invitation, error)
+	// List returns the invitations that expire after now, sorted by name.
+	List(ctx context.Context, now time.Time) ([]domain.Invitation, error)
+	// Count returns the number of invitations, including expired ones that the Janitor has not deleted.
+	Count(ctx context.Context) (int, error)
+	// Delete removes an invitation and reports whether it existed: of concurrent calls, one reports true.
+	Delete(ctx context.Context, id domain.InvitationID) (bool, error)
+	// DeleteByName removes the invitation for a name and reports whether it existed.
+	DeleteByName(ctx context.Context, name domain.UserName) (bool, error)
+}
+
 // Events stores the audit log.
 type Events interface {
 	// Append adds an event to this transaction, so that a change and its event are committed together.
@@ -102,6 +118,8 @@ type Janitor interface {
 	DeleteKnownAddresses(ctx context.Context, before time.Time, limit int) (int, error)
 	// DeleteEndedAPIKeys deletes API keys that expired before that time.
 	DeleteEndedAPIKeys(ctx context.Context, before time.Time, limit int) (int, error)
+	// DeleteEndedInvitations deletes invitations that expired before that time.
+	DeleteEndedInvitations(ctx context.Context, before time.Time, limit int) (int, error)
 	// DeleteOldEvents deletes audit events from before that time.
 	DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error)
 	// DeleteRemovedEntries deletes the versions of entries that were deleted before that time. The entry rows stay, so

@@ -35,6 +35,7 @@ type CounterKey struct {
 // Digests computes keyed digests of values that must not be readable in the database. Servers that share a database
 // compute the same digests.
 type Digests interface {
-	// Digest returns the HMAC-SHA256 of the label and the parts, under the server key of purpose throttle.
+	// Digest returns the HMAC-SHA256 of the label and the parts, under the server key of purpose throttle. A new key
+	// changes all digests.
 	Digest(label string, parts ...string) domain.Digest
 }

@@ -43,6 +43,7 @@ type Repos struct {
 	Sessions      Sessions
 	TOTPSecrets   TOTPSecrets
 	TokenFamilies TokenFamilies
+	Invitations   Invitations
 	Attempts      Attempts
 	Boxes         Boxes
 	BoxUsers      BoxUsers

@@ -66,6 +66,11 @@ func lockboxRoutes() []Route {
 		withToken(http.MethodPut, "/users/:username", (*API).updateUser),
 		withToken(http.MethodDelete, "/users/:username", (*API).deleteUser),
 
+		withToken(http.MethodGet, "/invitations", (*API).listInvitations),
+		withToken(http.MethodPost, "/invitations", (*API).inviteUser),
+		open(http.MethodPost, "/invitations/accept", (*API).acceptInvitation),
+		withToken(http.MethodDelete, "/invitations/:username", (*API).revokeInvitation),
+
 		withToken(http.MethodPost, "/users/:username/totp", (*API).enrolTOTP),
 		withToken(http.MethodPost, "/users/:username/totp/confirm", (*API).confirmTOTP),
 		withToken(http.MethodDelete, "/users/:username/totp", (*API).removeTOTP),

@@ -54,6 +54,9 @@ INSERT INTO throttle (key, account, failures)
 	SELECT sha256(('t' || n)::bytea), sha256(('t' || n)::bytea), 0 FROM generate_series(1, 5000) n;
 INSERT INTO known_addresses (key, expires_at)
 	SELECT sha256(('k' || n)::bytea), now() + interval '1 hour' FROM generate_series(1, 5000) n;
+INSERT INTO invitations (id, name, spelling, role, inviter_id, proof, created_at, expires_at)
+	SELECT uuid_of(10, n), 'guest-' || n, '', 'user', uuid_of(1, n), '\x00', now(), now() + interval '1 hour'
+	FROM generate_series(1, 3000) n;
 INSERT INTO server_keys (id, purpose, generation, wrapped, created_at) VALUES
 	(uuid_of(9, 1), 'entry', 1, '\x01', now()), (uuid_of(9, 2), 'session', 1, '\x01', now());
 ANALYZE`
@@ -95,6 +98,7 @@ func TestHotStatementsUseIndexes(t *testing.T) {
 		store.DeleteRemovedEntries,
 		store.DeleteEndedFamilies,
 		store.DeleteKnownAddresses,
+		store.DeleteEndedInvitations,
 	} {
 		_, err := sweep(t.Context(), long, 5)
 		require.NoError(t, err)

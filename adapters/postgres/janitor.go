@@ -45,6 +45,13 @@ func (s *Store) DeleteEndedAPIKeys(ctx context.Context, before time.Time, limit 
 		before, limit)
 }
 
+// DeleteEndedInvitations removes invitations that expired before that time; see ports.Janitor.
+func (s *Store) DeleteEndedInvitations(ctx context.Context, before time.Time, limit int) (int, error) {
+	return s.sweep(ctx,
+		`DELETE FROM invitations WHERE id IN (SELECT id FROM invitations WHERE expires_at < $1 LIMIT $2)`,
+		before, limit)
+}
+
 // DeleteOldEvents removes events from before that time; see ports.Janitor. It compares the
 // identifier, which begins with the time in milliseconds (UUID version 7), because there is no
 // index on the time itself.

@@ -122,6 +122,7 @@ func (s *Store) repos(q querier, uses *keyUses) ports.Repos {
 		Sessions:      sessions{q},
 		TOTPSecrets:   totpSecrets{q},
 		TokenFamilies: tokenFamilies{q},
+		Invitations:   invitations{q},
 		Attempts:      attempts{q},
 		Boxes:         boxes{q},
 		BoxUsers:      boxUsers{q},

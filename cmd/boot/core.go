@@ -198,6 +198,7 @@ func (c *core) accounts(events ports.EventWriter) (*identity.Service, error) {
 		Sealer:            c.accountSealer(),
 		Tokens:            signer,
 		TOTP:              c.config.derived.totp,
+		Digests:           sealing.NewDigests(c.keyring),
 		Clock:             c.clock,
 		IDs:               c.ids,
 		OpenRegistration:  !c.config.RequireAdminToCreateUser,

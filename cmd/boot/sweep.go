@@ -28,6 +28,7 @@ func (a *App) sweep(ctx context.Context, janitor ports.Janitor) {
 		a.sweepRows(ctx, "old attempts", now, sweepBatch, janitor.DeleteOldAttempts)
 		a.sweepRows(ctx, "known addresses", now, sweepBatch, janitor.DeleteKnownAddresses)
 		a.sweepRows(ctx, "expired API keys", now.Add(-expiredKeyRetention), sweepBatch, janitor.DeleteEndedAPIKeys)
+		a.sweepRows(ctx, "expired invitations", now, sweepBatch, janitor.DeleteEndedInvitations)
 		a.sweepRows(ctx, "deleted entries", now.Add(-a.config.DeletedEntryRetention), sweepEntryBatch,
 			janitor.DeleteRemovedEntries)
 		if a.config.EventRetention > 0 { // 0 keeps them permanently

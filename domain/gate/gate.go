@@ -6,8 +6,8 @@
 // A use case that checks a credential, reads or changes the entries of a box, or changes a droplet passes its refusals
 // to [Gate.Refused], which audits these and no others:
 //
-//   - A wrong credential: a password, a TOTP code, a recovery code or a refresh token. A right password without the
-//     TOTP code that the account requires counts as one too. Outcome "denied".
+//   - A wrong credential: a password, a TOTP code, a recovery code, a refresh token or an invitation code.
+//     A right password without the TOTP code that the account requires counts as one too. Outcome "denied".
 //   - A known caller who lacks a permission, a group or the right encryption key, or who names a box that is not
 //     visible to the caller. Outcome "denied".
 //   - Stored data that does not authenticate. Outcome "tampered".

@@ -33,6 +33,7 @@ func (g *Gate) Refused(ctx context.Context, event domain.Event, cause error) err
 // audited, so each is listed.
 var wrongCredentials = []error{
 	domain.ErrWrongCredentials, domain.ErrCodeRequired, domain.ErrCodeInvalid, domain.ErrRefreshToken,
+	domain.ErrInvitationInvalid,
 }
 
 // isDenial reports whether a refusal is audited as denied. A box that is not visible to the caller is refused as

@@ -44,6 +44,7 @@ func openWith(t *testing.T, freeAttempts int) fixture {
 		Sealer:            parts.Sealer,
 		Tokens:            parts.Tokens,
 		TOTP:              parts.TOTP,
+		Digests:           parts.Digests,
 		Clock:             parts.Clock,
 		IDs:               parts.IDs,
 		MinPasswordLength: 6,

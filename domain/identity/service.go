@@ -29,8 +29,10 @@ type Config struct {
 	// Tokens signs API keys and session tokens. Opaque tokens are made here.
 	Tokens ports.Tokens
 	TOTP   ports.TOTP
-	Clock  ports.Clock
-	IDs    ports.IDs
+	// Digests keys the stored proofs of invitations.
+	Digests ports.Digests
+	Clock   ports.Clock
+	IDs     ports.IDs
 
 	// OpenRegistration lets requests without a token create users with the role user.
 	OpenRegistration bool

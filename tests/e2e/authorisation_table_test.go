@@ -34,6 +34,10 @@ const ownPolicy = `
 	GET    /users/:username                              401 200 200 200 200 200 200 200 200 401 401 401
 	PUT    /users/:username                              401 204 204 204 204 204 204 204 204 401 401 401
 	DELETE /users/:username                              401 403 403 403 403 403 403 204 409 401 401 401
+	GET    /invitations                                  401 403 403 403 403 403 403 200 200 401 401 401
+	POST   /invitations                                  401 403 403 403 403 403 403 201 201 401 401 401
+	POST   /invitations/accept                           201 201 201 201 201 201 201 201 201 201 201 201
+	DELETE /invitations/:username                        401 403 403 403 403 403 403 204 204 401 401 401
 	POST   /users/:username/totp                         401 201 201 201 201 201 201 201 201 401 401 401
 	POST   /users/:username/totp/confirm                 401 400 400 400 400 400 400 400 400 401 401 401
 	DELETE /users/:username/totp                         401 204 204 204 204 204 204 204 204 401 401 401
@@ -87,6 +91,7 @@ const foreignPolicy = `
 	GET    /users/:username                              401 403 403 403 403 403 403 200 200 401 401 401
 	PUT    /users/:username                              401 403 403 403 403 403 403 204 204 401 401 401
 	DELETE /users/:username                              401 403 403 403 403 403 403 204 204 401 401 401
+	DELETE /invitations/:username                        401 403 403 403 403 403 403 204 204 401 401 401
 	POST   /users/:username/totp                         401 403 403 403 403 403 403 403 403 401 401 401
 	POST   /users/:username/totp/confirm                 401 403 403 403 403 403 403 403 403 401 401 401
 	DELETE /users/:username/totp                         401 403 403 403 403 403 403 204 204 401 401 401

@@ -131,6 +131,7 @@ type scene struct {
 	member  string // the box user that is the target
 	account string // the user that is the target
 	apiKey  string
+	code    string // of an invitation
 	number  int64
 }
 
@@ -143,6 +144,16 @@ func (r *troupe) prepare(t *testing.T, route, actor string, foreign bool) scene 
 	s := scene{number: r.scenes.Add(1), member: "colleague", account: "colleague"}
 	s.actor, s.name = r.cast(t, actor, s.number)
 	owner := r.owner.in(t)
+	if strings.Contains(route, "/invitations/") {
+		// The invitation for the actor's request; in the table of others, an admin other than the owner made it.
+		inviter := owner
+		if foreign {
+			inviter = owner.admin(fmt.Sprintf("inviter-%d", s.number))
+		}
+		s.account = fmt.Sprintf("invited-%d", s.number)
+		s.code = inviter.do("POST", "/invitations", `{"username":"`+s.account+`"}`).expect(201).string("code")
+		return s
+	}
 	if strings.Contains(route, ":apiKey") || strings.Contains(route, " /users/:username") ||
 		strings.HasSuffix(route, "/:user") {
 		s.account = s.name
@@ -260,7 +271,8 @@ func (s scene) play(route string) *answer {
 	s.actor.server.t.Helper()
 	method, path, _ := strings.Cut(route, " ")
 	user := s.member
-	if strings.HasPrefix(path, "/users/") || strings.HasSuffix(path, "/:user") {
+	if strings.HasPrefix(path, "/users/") || strings.HasPrefix(path, "/invitations/") ||
+		strings.HasSuffix(path, "/:user") {
 		user = s.account
 	}
 	path = strings.NewReplacer(":box", s.box, ":username", user, ":user", user, ":apiKey", s.apiKey, ":key",
@@ -277,6 +289,10 @@ func (s scene) body(route string) any {
 		return `{"username":"colleague","password":"colleague-password"}`
 	case "POST /users":
 		return fmt.Sprintf(`{"username":"fresh-%d","password":"fresh-password"}`, s.number)
+	case "POST /invitations":
+		return fmt.Sprintf(`{"username":"invited-%d"}`, s.number)
+	case "POST /invitations/accept":
+		return `{"code":"` + s.code + `","password":"invited-password"}`
 	case "PUT /users/:username":
 		return `{"password":"another-password","currentPassword":"` + s.account + `-password"}`
 	case "POST /users/:username/totp/confirm":

@@ -94,6 +94,7 @@ func (f *flock) live() client {
 	f.keep("user's key", f.send(root, "POST", "/users",
 		credentials("user1", canaryOther)).expect(201).Header.Get("X-API-Key"))
 	f.send(root, "PUT", "/users/user1", `{"password":"`+canaryStray+`"}`).expect(204)
+	f.liveWithInvitations(root)
 	f.send(root, "POST", "/boxes/default", nil).expect(201)
 	for _, key := range []string{canaryKey, canaryPassphrase,
 		"b64:" + base64.StdEncoding.EncodeToString([]byte(canaryPassphrase))} {
@@ -111,6 +112,34 @@ func (f *flock) live() client {
 	f.send(f.server.as(spare), "GET", "/whoami", nil).expect(401)
 	f.liveWithCodes(root)
 	return root
+}
+
+// liveWithInvitations accepts an invitation twice, and revokes another one, whose code is then refused.
+func (f *flock) liveWithInvitations(root client) {
+	anonymous := f.server.as("")
+	invite := func(name string) string {
+		code := f.send(root, "POST", "/invitations", `{"username":"`+name+`"}`).expect(201).string("code")
+		raw, err := base64.RawURLEncoding.DecodeString(code)
+		require.NoError(f.t, err)
+		f.secrets["invitation code of "+name] = code
+		f.secrets["bytes of the invitation of "+name] = string(raw[16:]) // the first 16 are the id
+		return code
+	}
+	accept := func(code, password string) *answer {
+		return f.send(anonymous, "POST", "/invitations/accept", `{"code":"`+code+`","password":"`+password+`"}`)
+	}
+	code := invite("guest")
+	accept(code, "").expect(400)
+	accept(code, canaryOther[:5]).expect(400)
+	accept(code, canaryOther).expect(201)
+	accept(code, canaryOther).expect(401)
+	revoked := invite("unwanted")
+	f.send(root, "DELETE", "/invitations/unwanted", nil).expect(204)
+	accept(revoked, canaryOther).expect(401)
+	accept(canaryStray, canaryOther).expect(401)
+	left := invite("left")
+	f.send(root, "DELETE", "/invitations/"+left, nil).expect(404)
+	f.send(anonymous, "POST", "/authenticate", `{"username":"`+left+`","password":"`+left+`"}`).expect(401)
 }
 
 // liveWithCodes signs in with right and wrong TOTP codes, and enrols a TOTP secret.
@@ -169,7 +198,7 @@ func (f *flock) failAtBodies(root client) {
 		"PUT /users/user1", "PUT /boxes/default",
 		"POST /boxes/default/users", "PUT /boxes/default/users/root", "PUT /boxes/default/users/user1/permissions",
 		"POST /boxes/default/entries", "POST /boxes/default/entries/entry/restore", "POST /users/user1/totp",
-		"POST /users/root/totp/confirm",
+		"POST /users/root/totp/confirm", "POST /invitations", "POST /invitations/accept",
 		"POST /api/v1/user/auth", "POST /api/v1/user/auth/refresh", "POST /api/v1/user/add"} {
 		method, path, _ := strings.Cut(route, " ")
 		for _, body := range bodies {

@@ -34,12 +34,16 @@ func TestHTTPPageExamples(t *testing.T) {
 		"(?m)^\\| `([A-Z]+) (/[^`]*)` \\| [^|]+ \\| `(api [^|]+)` \\| (\\d+)").FindAllStringSubmatch(page(t,
 		"docs/http.md"), -1)
 	require.Greater(t, len(examples), 30)
-	keyID := regexp.MustCompile(`(?m)^KEY_ID=.*$`).FindString(page(t, "docs/http.md"))
-	require.NotEmpty(t, keyID)
+	// The variables of two examples, which the page sets at its beginning.
+	variables := map[string]string{"/api-keys/{apiKey}": "KEY_ID", "/invitations/accept": "CODE"}
+	for path, name := range variables {
+		variables[path] = regexp.MustCompile(`(?m)^` + name + `=.*$`).FindString(page(t, "docs/http.md"))
+		require.NotEmpty(t, variables[path], name)
+	}
 	script := firstBlock(t)
 	for i, example := range examples {
-		if example[2] == "/api-keys/{apiKey}" {
-			script += keyID + "\n"
+		if variable, needed := variables[example[2]]; needed {
+			script += variable + "\n"
 		}
 		script += "echo '" + mark + strconv.Itoa(i) + "'\n" + example[3] + "\n"
 	}

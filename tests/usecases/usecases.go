@@ -7,6 +7,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/pquerna/otp/totp"
 	"github.com/stretchr/testify/require"
 
@@ -97,6 +98,16 @@ func (p *Parts) Audited(t testing.TB, action domain.Action) []string {
 		lines[len(events)-1-i] = line
 	}
 	return lines
+}
+
+// Execute runs a statement on the database, as a writer who has the database but not the secret does.
+func (p *Parts) Execute(t testing.TB, sql string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), p.URL)
+	require.NoError(t, err)
+	_, err = conn.Exec(t.Context(), sql)
+	require.NoError(t, err)
+	require.NoError(t, conn.Close(t.Context()))
 }
 
 // Code returns the TOTP code of a secret, in base32, at the present time.

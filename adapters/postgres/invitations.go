@@ -1,0 +1,72 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+// invitations implements ports.Invitations.
+type invitations struct{ q querier }
+
+// invitationColumns are the columns of invitations i with the name of the inviter u.
+const invitationColumns = `i.id, i.name, i.spelling, i.role, i.inviter_id, u.name, i.proof, i.created_at, i.expires_at
+	FROM invitations i JOIN users u ON u.id = i.inviter_id`
+
+// scanInvitation reads invitationColumns. It returns domain.ErrInvitationNotFound without a row.
+func scanInvitation(row pgx.Row) (domain.Invitation, error) {
+	var invitation domain.Invitation
+	var id, inviter [16]byte
+	var name, role, inviterName string
+	var proof []byte
+	err := row.Scan(&id, &name, &invitation.Spelling, &role, &inviter, &inviterName, &proof, &invitation.CreatedAt,
+		&invitation.ExpiresAt)
+	if err != nil {
+		return domain.Invitation{}, orNotFound(err, domain.ErrInvitationNotFound)
+	}
+	invitation.ID, invitation.Name = id, domain.UserName(name)
+	invitation.Inviter, invitation.InviterName = inviter, domain.UserName(inviterName)
+	copy(invitation.Proof[:], proof)
+	invitation.CreatedAt, invitation.ExpiresAt = invitation.CreatedAt.UTC(), invitation.ExpiresAt.UTC()
+	invitation.Role, err = domain.ParseRole(role)
+	return invitation, err
+}
+
+// Add relies on the lock on the system row: without it, concurrent invitations for a name would violate the unique
+// constraint.
+func (r invitations) Add(ctx context.Context, invitation domain.Invitation) error {
+	_, err := r.q.Exec(ctx, `INSERT INTO invitations
+			(id, name, spelling, role, inviter_id, proof, created_at, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		uuid(invitation.ID), string(invitation.Name), invitation.Spelling, invitation.Role.String(),
+		uuid(invitation.Inviter), invitation.Proof[:], invitation.CreatedAt, invitation.ExpiresAt)
+	return translate(err)
+}
+
+func (r invitations) Get(ctx context.Context, id domain.InvitationID) (domain.Invitation, error) {
+	return scanInvitation(r.q.QueryRow(ctx, `SELECT `+invitationColumns+` WHERE i.id = $1`, uuid(id)))
+}
+
+func (r invitations) List(ctx context.Context, now time.Time) ([]domain.Invitation, error) {
+	rows, err := r.q.Query(ctx, `SELECT `+invitationColumns+` WHERE i.expires_at > $1 ORDER BY i.name`, now)
+	return collect(rows, err, func(row pgx.CollectableRow) (domain.Invitation, error) { return scanInvitation(row) })
+}
+
+func (r invitations) Count(ctx context.Context) (count int, err error) {
+	err = r.q.QueryRow(ctx, `SELECT count(*) FROM invitations`).Scan(&count)
+	return count, translate(err)
+}
+
+// Delete waits for a concurrent deletion of the row, and then finds none.
+func (r invitations) Delete(ctx context.Context, id domain.InvitationID) (bool, error) {
+	tag, err := r.q.Exec(ctx, `DELETE FROM invitations WHERE id = $1`, uuid(id))
+	return tag.RowsAffected() > 0, translate(err)
+}
+
+func (r invitations) DeleteByName(ctx context.Context, name domain.UserName) (bool, error) {
+	tag, err := r.q.Exec(ctx, `DELETE FROM invitations WHERE name = $1`, string(name))
+	return tag.RowsAffected() > 0, translate(err)
+}

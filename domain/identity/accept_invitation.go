@@ -1,0 +1,100 @@
+package identity
+
+import (
+	"context"
+	"errors"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/domain/gate"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// AcceptInvitation is the request of an invited user.
+type AcceptInvitation struct {
+	// Code is the text of a domain.InvitationCode.
+	Code string
+	// Password is the user's own choice.
+	Password string
+}
+
+// AcceptInvitation creates the user that an invitation names, with a password and without an API key, and uses the
+// invitation up. The code is checked before the password, so a request without a password tests a code. A refused
+// password does not use the invitation up.
+//
+// Errors: Unauthenticated with code invitation_invalid for every code that is not of an open invitation; Invalid for
+// the password; Conflict with code user_exists when another user has taken the name; RateLimited after too many wrong
+// codes from an address.
+func (s *Service) AcceptInvitation(ctx context.Context, by domain.Requester, in AcceptInvitation) (domain.UserName,
+	error) {
+	attempt, err := s.gate.ReserveAddress(ctx, by, domain.ActionJoin)
+	if err != nil {
+		return "", err
+	}
+	name, err := s.acceptReserved(ctx, by, attempt, in)
+	switch {
+	case err == nil: // released in the transaction
+		return name, nil
+	case errors.Is(err, domain.ErrInvitationInvalid):
+		return "", s.gate.Refused(ctx, s.gate.Event(domain.ActionJoin, by, domain.Caller{}), err)
+	}
+	s.gate.Release(ctx, attempt) // the code was right, or was not compared
+	return "", err
+}
+
+// acceptReserved is AcceptInvitation with a reserved attempt, which it releases on success.
+func (s *core) acceptReserved(ctx context.Context, by domain.Requester, attempt gate.Attempt,
+	in AcceptInvitation) (domain.UserName, error) {
+	if _, err := s.openInvitation(ctx, s.store.Read(), in.Code, s.clock.Now()); err != nil {
+		return "", err
+	}
+	password, err := domain.ParseNewPassword(in.Password, s.config.MinPasswordLength)
+	if err != nil {
+		return "", err
+	}
+	defer password.Clear()
+	phc, err := s.config.Passwords.Hash(ctx, password)
+	if err != nil {
+		return "", err
+	}
+	var name domain.UserName
+	err = s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		// The lock orders this against a change of the inviter: an admin who was demoted must not create admins.
+		if _, err := repos.System.Lock(ctx); err != nil {
+			return err
+		}
+		// Checked again: the invitation may have been used or revoked while the password was hashed.
+		invitation, err := s.openInvitation(ctx, repos, in.Code, s.clock.Now())
+		if err != nil {
+			return err
+		}
+		name = invitation.Name
+		if err := s.join(ctx, repos, by, invitation, phc); err != nil {
+			return err
+		}
+		return s.gate.ReleaseIn(ctx, repos, attempt)
+	})
+	return name, err
+}
+
+// join creates the user of an invitation and deletes the invitation. The new user is the actor of the event.
+func (s *core) join(ctx context.Context, repos ports.Repos, by domain.Requester, invitation domain.Invitation,
+	phc []byte) error {
+	open, err := repos.Invitations.Delete(ctx, invitation.ID)
+	if err != nil {
+		return err
+	}
+	if !open {
+		return domain.ErrInvitationInvalid
+	}
+	user := domain.NewUser(s.ids.New(), invitation.Name, invitation.Role, s.clock.Now())
+	user.Spelling = invitation.Spelling
+	password, err := s.sealPassword(ctx, user.ID, phc)
+	if err != nil {
+		return err
+	}
+	if err := repos.Users.Add(ctx, user, password); err != nil {
+		return err
+	}
+	actor := domain.Caller{UserID: user.ID, Name: user.Name}
+	return repos.Events.Append(ctx, s.gate.Event(domain.ActionJoin, by, actor).To(string(user.Name)))
+}

@@ -1,0 +1,130 @@
+package identity
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// InviteUser is the request to invite a user, who chooses the password.
+type InviteUser struct {
+	// Username keeps its letter case for display; its lower case is the name.
+	Username string
+	// Role is user or admin, in any letter case; empty for user.
+	Role string
+	// Expiry is in one of the forms of domain.ParseExpiry, at most 30 days from now; empty for seven days.
+	Expiry string
+}
+
+// Invited is a new invitation.
+type Invited struct {
+	Invitation domain.Invitation
+	// Code is shown only once.
+	Code domain.InvitationCode
+}
+
+// InviteUser makes an invitation, for admins, and replaces an earlier one for the name. It creates no user and does not
+// reserve the name. Errors: Conflict with code user_exists or limit_reached.
+func (s *Service) InviteUser(ctx context.Context, by domain.Requester, in InviteUser) (Invited, error) {
+	if _, err := s.gate.Admin(ctx, s.store.Read(), by); err != nil {
+		return Invited{}, err
+	}
+	invited, err := s.newInvitation(in)
+	if err != nil {
+		return Invited{}, err
+	}
+	err = s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		// The lock orders this against other invitations, which are counted, and against a demotion of the caller.
+		if _, err := repos.System.Lock(ctx); err != nil {
+			return err
+		}
+		caller, err := s.gate.Admin(ctx, repos, by)
+		if err != nil {
+			return err
+		}
+		invited.Invitation.Inviter, invited.Invitation.InviterName = caller.UserID, caller.Name
+		invited.Invitation.Proof = s.invitationProof(invited.Invitation, invited.Code)
+		if err := replaceInvitation(ctx, repos, invited.Invitation); err != nil {
+			return err
+		}
+		event := s.gate.Event(domain.ActionInvite, by, caller).To(string(invited.Invitation.Name))
+		return repos.Events.Append(ctx, event)
+	})
+	return invited, err
+}
+
+// newInvitation parses the request and makes a code. The inviter and the proof are not set yet.
+func (s *core) newInvitation(in InviteUser) (Invited, error) {
+	name, err := domain.ParseUserName(in.Username)
+	if err != nil {
+		return Invited{}, err
+	}
+	role := domain.RoleUser
+	if in.Role != "" {
+		if role, err = domain.ParseRole(in.Role); err != nil {
+			return Invited{}, err
+		}
+	}
+	now := s.clock.Now()
+	expiry, err := domain.ParseInvitationExpiry(in.Expiry, now)
+	if err != nil {
+		return Invited{}, err
+	}
+	code := domain.NewInvitationCode(s.ids.New())
+	return Invited{Code: code, Invitation: domain.Invitation{
+		ID:        code.ID,
+		Name:      name,
+		Spelling:  in.Username,
+		Role:      role,
+		CreatedAt: now,
+		ExpiresAt: expiry,
+	}}, nil
+}
+
+// replaceInvitation stores an invitation in place of an earlier one for the name. The lock on the system must be held.
+func replaceInvitation(ctx context.Context, repos ports.Repos, invitation domain.Invitation) error {
+	if _, err := repos.Users.Get(ctx, invitation.Name); err == nil {
+		return domain.ErrUserExists
+	} else if !errors.Is(err, domain.NotFound) {
+		return err
+	}
+	if _, err := repos.Invitations.DeleteByName(ctx, invitation.Name); err != nil {
+		return err
+	}
+	count, err := repos.Invitations.Count(ctx)
+	if err != nil {
+		return err
+	}
+	if err := domain.CheckInvitationQuota(count); err != nil {
+		return err
+	}
+	return repos.Invitations.Add(ctx, invitation)
+}
+
+// invitationProof is the keyed digest that an invitation stores in place of its code.
+func (s *core) invitationProof(invitation domain.Invitation, code domain.InvitationCode) domain.Digest {
+	return s.config.Digests.Digest("invitation", invitation.Terms(code)...)
+}
+
+// openInvitation returns the invitation of a code. An unknown, revoked, used, replaced and expired one, and one whose
+// inviter is no longer an active admin, all return ErrInvitationInvalid after the same work.
+func (s *core) openInvitation(ctx context.Context, repos ports.Repos, text string,
+	now time.Time) (domain.Invitation, error) {
+	code, _ := domain.ParseInvitationCode(text) // any other text is the zero code, which no invitation has
+	invitation, err := repos.Invitations.Get(ctx, code.ID)
+	if err != nil && !errors.Is(err, domain.NotFound) {
+		return domain.Invitation{}, err
+	}
+	proven := s.invitationProof(invitation, code).Equal(invitation.Proof)
+	inviter, err := repos.Users.ByID(ctx, invitation.Inviter)
+	if err != nil && !errors.Is(err, domain.NotFound) {
+		return domain.Invitation{}, err
+	}
+	if !proven {
+		return domain.Invitation{}, domain.ErrInvitationInvalid
+	}
+	return invitation, invitation.CheckAcceptable(inviter, now)
+}

@@ -1,0 +1,37 @@
+package identity
+
+import (
+	"context"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// RevokeInvitation ends the invitation for a name; for admins. Errors: NotFound with code invitation_not_found.
+func (s *Service) RevokeInvitation(ctx context.Context, by domain.Requester, username string) error {
+	if _, err := s.gate.Admin(ctx, s.store.Read(), by); err != nil {
+		return err
+	}
+	name, err := domain.ParseUserName(username)
+	if err != nil {
+		return domain.ErrInvitationNotFound
+	}
+	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		// The lock orders this against a demotion of the caller, and against the acceptance of the invitation.
+		if _, err := repos.System.Lock(ctx); err != nil {
+			return err
+		}
+		caller, err := s.gate.Admin(ctx, repos, by)
+		if err != nil {
+			return err
+		}
+		found, err := repos.Invitations.DeleteByName(ctx, name)
+		if err != nil {
+			return err
+		}
+		if !found {
+			return domain.ErrInvitationNotFound
+		}
+		return repos.Events.Append(ctx, s.gate.Event(domain.ActionUninvite, by, caller).To(string(name)))
+	})
+}

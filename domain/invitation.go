@@ -1,0 +1,118 @@
+package domain
+
+import (
+	"crypto/rand"
+	"strconv"
+	"time"
+)
+
+// InvitationID identifies an Invitation.
+type InvitationID = ID[Invitation]
+
+const (
+	// defaultInvitationTTL is how long an invitation is open unless the request has an expiry.
+	defaultInvitationTTL = 7 * 24 * time.Hour
+	// maxInvitationTTL bounds an expiry, because an old invitation may lie forgotten in a mailbox.
+	maxInvitationTTL = 30 * 24 * time.Hour
+	// MaxInvitations bounds the open invitations of an installation.
+	MaxInvitations = 1000
+)
+
+// Invitation lets its holder create one user with a password of the holder's choice. It is open until it is accepted,
+// revoked or replaced, or expires. The holder has the InvitationCode, which is not stored.
+type Invitation struct {
+	ID   InvitationID
+	Name UserName
+	// Spelling is the name with the letter case of the invitation.
+	Spelling string
+	Role     Role
+	// Inviter is the admin who made the invitation. InviterName is for display.
+	Inviter     UserID
+	InviterName UserName
+	CreatedAt   time.Time
+	ExpiresAt   time.Time
+	// Proof is the keyed digest of Terms.
+	Proof Digest
+}
+
+// InvitationCode is what the holder of an invitation has. It is as secret as a password until it is used.
+type InvitationCode struct {
+	// ID finds the invitation, so that storage is never searched for a secret.
+	ID     InvitationID
+	Secret [32]byte
+}
+
+// NewInvitationCode returns a code with a new secret.
+func NewInvitationCode(id InvitationID) InvitationCode {
+	code := InvitationCode{ID: id}
+	_, _ = rand.Read(code.Secret[:]) // never fails: crypto/rand ends the program instead
+	return code
+}
+
+// String returns 64 characters of base64url.
+func (c InvitationCode) String() string {
+	return canonical.EncodeToString(append(c.ID[:], c.Secret[:]...))
+}
+
+// ParseInvitationCode parses the text that String returns; ok is false for other texts.
+func ParseInvitationCode(text string) (code InvitationCode, ok bool) {
+	raw, err := canonical.DecodeString(text)
+	if err != nil || len(raw) != len(code.ID)+len(code.Secret) {
+		return InvitationCode{}, false
+	}
+	copy(code.ID[:], raw)
+	copy(code.Secret[:], raw[len(code.ID):])
+	if code.String() != text { // the decoder ignores line ends
+		return InvitationCode{}, false
+	}
+	return code, true
+}
+
+// Terms are what the Proof covers: the secret of the code, and everything that the invitation grants. Under a keyed
+// digest, a writer to the database can neither make an invitation nor change the name, the role or the expiry of one.
+func (i Invitation) Terms(code InvitationCode) []string {
+	return []string{
+		string(code.Secret[:]),
+		i.ID.String(),
+		string(i.Name),
+		i.Spelling,
+		i.Role.String(),
+		i.Inviter.String(),
+		strconv.FormatInt(i.ExpiresAt.UnixMicro(), 10),
+	}
+}
+
+// CheckAcceptable decides whether the invitation can be accepted at now. inviter is the present state of its Inviter:
+// an invitation ends when the inviter is deactivated, deleted or no longer an admin.
+func (i Invitation) CheckAcceptable(inviter User, now time.Time) error {
+	if inviter.ID != i.Inviter || !inviter.Active || inviter.Role != RoleAdmin || !now.Before(i.ExpiresAt) {
+		return ErrInvitationInvalid
+	}
+	return nil
+}
+
+// ParseInvitationExpiry parses the expiry of an invitation in the forms of ParseExpiry, at most 30 days from now. An
+// empty text means seven days. Errors: Invalid.
+func ParseInvitationExpiry(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return now.Add(defaultInvitationTTL).Truncate(time.Second), nil
+	}
+	expiry, err := ParseExpiry(text, now)
+	if err != nil {
+		return time.Time{}, err
+	}
+	// ParseExpiry rounds up to a whole second.
+	if expiry.After(now.Add(maxInvitationTTL + time.Second)) {
+		return time.Time{}, InvalidField("expiry", "invalid_expiry",
+			"expiry of an invitation must be at most 30 days from now")
+	}
+	return expiry, nil
+}
+
+// CheckInvitationQuota decides whether one more invitation may be made when open ones exist.
+func CheckInvitationQuota(open int) error {
+	if open >= MaxInvitations {
+		return LimitReached("open invitations; revoke some first")
+	}
+	return nil
+}
