@@ -433,3 +433,75 @@ func TestPromptsWithRedirectedStreams(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, text)
 }
+
+// TestInviteAndJoin follows an invitation from the admin's terminal to the invited user's, with two-factor.
+func TestInviteAndJoin(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	s := h.at("login", h.server.URL, "-u", "root")
+	s.hidden("Password: ", "root-password")
+	s.ends(0)
+	s = h.at("users", "invite", "anna")
+	s.expect(`lockbox join lbi1_`)
+	s.expect(`Send this line to anna\. It works once, until 20`)
+	s.expect(`It works only on this machine`)
+	s.ends(0)
+	text := regexp.MustCompile(`lbi1_[A-Za-z0-9_-]+`).FindString(s.String())
+
+	anna := home{t: t, server: h.server, dir: t.TempDir()}
+	s = anna.at("join", text)
+	s.expect("The invitation is for the server " + regexp.QuoteMeta(h.server.URL))
+	s.hidden("New password: ", "her-password")
+	s.hidden("Repeat: ", "his-password")
+	s.expect("the two inputs differ")
+	s.ends(1)
+
+	s = anna.at("join", text)
+	s.hidden("New password: ", "her-password")
+	s.hidden("Repeat: ", "her-password")
+	s.expect("Signed in to " + regexp.QuoteMeta(h.server.URL) + " as anna")
+	s.expect(`two-factor authentication.*\[y/N\] `)
+	s.enter("y")
+	s.expect("▀")
+	s.expect(`secret +[A-Z2-7]{32}`)
+	secret := regexp.MustCompile(`secret +([A-Z2-7]{32})`).FindStringSubmatch(s.String())[1]
+	code, err := codeAt(secret, 0)
+	require.NoError(t, err)
+	s.hidden("TOTP code: ", code)
+	s.expect("Enabled two-factor for anna")
+	s.ends(0)
+	require.NotContains(t, s.String(), "her-password")
+	require.NotContains(t, anna.profiles(), "her-password")
+	require.Regexp(t, `username +anna`, anna.must("whoami"))
+
+	next, err := codeAt(secret, 1)
+	require.NoError(t, err)
+	s = anna.at("login", "-u", "anna")
+	s.hidden("Password: ", "her-password")
+	s.hidden("TOTP code: ", next)
+	s.ends(0)
+	s = anna.at("join", text, "--profile", "again")
+	s.expect("already used")
+	s.ends(3)
+}
+
+// TestJoinOverPlainHTTP: the password crosses a network without encryption only if the environment permits it and the
+// user confirms.
+func TestJoinOverPlainHTTP(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	environ := h.environ("LOCKBOX_API_URL="+h.server.URL, "LOCKBOX_API_KEY="+h.root)
+	s := at(t, environ, "users", "invite", "anna", "--url", "http://lockbox.invalid:5000")
+	s.expect(`Send this line to anna`)
+	s.ends(0)
+	require.NotContains(t, s.String(), "only on this machine")
+	text := regexp.MustCompile(`lbi1_[A-Za-z0-9_-]+`).FindString(s.String())
+	s = h.at("join", text)
+	s.expect(`lockbox:.*LOCKBOX_API_ALLOW_HTTP`)
+	s.ends(2)
+	s = at(t, h.environ("LOCKBOX_API_ALLOW_HTTP=true"), "join", text)
+	s.expect(`Send your password to http://lockbox\.invalid:5000 without encryption\? \[y/N\] `)
+	s.enter("n")
+	s.expect("not confirmed")
+	s.ends(1)
+}

@@ -24,7 +24,7 @@ func AddCommands(root *cobra.Command, version string) {
 		groupEntries: {getCommand, setCommand, deleteCommand, listCommand, historyCommand, restoreCommand, runCommand,
 			exportCommand, importCommand},
 		groupTeam:   {boxCommand, usersCommand, apiKeysCommand, dropletCommand, auditCommand},
-		groupSignIn: {initCommand, loginCommand, logoutCommand, whoamiCommand, profileCommand},
+		groupSignIn: {initCommand, joinCommand, loginCommand, logoutCommand, whoamiCommand, profileCommand},
 	} {
 		for _, construct := range constructors {
 			command := construct(s)

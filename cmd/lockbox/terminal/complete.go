@@ -78,6 +78,18 @@ func (s *session) completeUsers() cobra.CompletionFunc {
 	})
 }
 
+// completeInvitations offers the users who have an open invitation, to admins.
+func (s *session) completeInvitations() cobra.CompletionFunc {
+	return s.complete(func(ctx context.Context, server *client.Client, _ string) ([]string, error) {
+		open, err := server.ListInvitations(ctx)
+		names := make([]string, len(open))
+		for i, each := range open {
+			names[i] = each.Username
+		}
+		return names, err
+	})
+}
+
 // completeMembers offers the users of the box that the first argument names.
 func (s *session) completeMembers() cobra.CompletionFunc {
 	return s.completeAfter(func(ctx context.Context, server *client.Client, args []string, _ string) ([]string, error) {

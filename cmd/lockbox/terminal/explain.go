@@ -21,6 +21,7 @@ var remedies = map[string]string{
 	"entry_not_found":           "lockbox list shows the entries of a box",
 	"version_not_found":         "lockbox history shows the available versions",
 	"box_user_not_found":        "lockbox box user list shows the users of a box",
+	"invitation_not_found":      "lockbox users invitations shows the open invitations",
 	"user_not_found":            "lockbox users list shows all users to admins",
 	"api_key_not_found":         "lockbox api-keys list shows your keys and their ids",
 	"group_too_low":             "the owner can change your group with lockbox users update --group",

@@ -21,11 +21,14 @@ func usersCommand(s *session) *cobra.Command {
 		Short: "Manage user accounts, over HTTP",
 		Long: `Manage the accounts of people and programs over HTTP, as an admin, or your own account. An operator
 who cannot sign in uses lockbox user instead, which works directly on the database.`,
-		Example: "  lockbox users create anna\n  lockbox users list",
+		Example: "  lockbox users invite anna\n  lockbox users list",
 	}
 	command.AddCommand(
 		usersListCommand(s),
 		usersShowCommand(s),
+		usersInviteCommand(s),
+		usersInvitationsCommand(s),
+		usersUninviteCommand(s),
 		usersCreateCommand(s),
 		usersAddCommand(s),
 		usersSetupCommand(s),

@@ -22,8 +22,9 @@ func usersCreateCommand(s *session) *cobra.Command {
 nothing else, and the key is not shown again. The password is asked for twice. This needs an admin, unless the
 server lets everyone register: then it works without signing in.
 
-To create a user who signs in with TOTP codes instead of a password, use lockbox users add.`,
-		Example: `  lockbox users create anna
+This is for programs, which sign in with the key. People choose their own password: use lockbox users invite. To create a
+user who signs in with TOTP codes instead of a password, use lockbox users add.`,
+		Example: `  lockbox users create backup
   lockbox users create boris --role admin
   lockbox users create ci --password-stdin < password > ci.key`,
 		Args:              cobra.ExactArgs(1),

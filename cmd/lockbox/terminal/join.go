@@ -1,0 +1,166 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockbox-go/lockbox/client"
+	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
+	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
+)
+
+// joinFlags are the flags of lockbox join.
+type joinFlags struct {
+	passwordStdin bool // read the password from standard input
+	yes           bool // accept plain HTTP without a question
+}
+
+// joinCommand accepts an invitation (POST /invitations/accept), signs in and saves a profile. A damaged invitation ends
+// with exitUsage before any request; one that is not open ends with exitUnauthenticated before any question. The
+// profile is saved before two-factor is offered, so that nothing after it can lose the session.
+func joinCommand(s *session) *cobra.Command {
+	var flags joinFlags
+	command := &cobra.Command{
+		Use:   "join INVITATION",
+		Short: "Accept an invitation: choose a password and sign in",
+		Long: `Accept an invitation that an admin made with lockbox users invite. The command checks the invitation,
+asks for your new password twice, signs you in and stores the session as lockbox login does. Then it offers to enable
+two-factor authentication.
+
+The password is sent only to the server that the invitation names, which the command shows first. The invitation works
+once: afterwards the line in the history of your shell is worthless.`,
+		Example: "  lockbox join lbi1_aHR0cHM…\n  lockbox join lbi1_aHR0cHM… --profile work",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, args []string) error {
+			return s.join(command.Context(), args[0], flags)
+		},
+		ValidArgsFunction: cobra.NoFileCompletions,
+	}
+	addPasswordStdinFlag(command, &flags.passwordStdin)
+	command.Flags().BoolVar(&flags.yes, "yes", false, "do not ask before sending the password without encryption")
+	return command
+}
+
+// join implements joinCommand.
+func (s *session) join(ctx context.Context, invitation string, flags joinFlags) error {
+	url, code, err := parseJoinText(invitation)
+	if err != nil {
+		return err
+	}
+	if s.server != "" {
+		return &usageError{errors.New("--server cannot be used here: the invitation names the server")}
+	}
+	if err := s.selectProfileToJoin(url); err != nil {
+		return err
+	}
+	anonymous, err := s.connect("")
+	if err != nil {
+		return err
+	}
+	s.report("The invitation is for the server %s.", anonymous.URL())
+	if exposesPassword(url) {
+		if err := confirm(ctx, flags.yes, "Send your password to %s without encryption?", anonymous.URL()); err != nil {
+			return err
+		}
+	}
+	signedIn, err := s.acceptInvitation(ctx, anonymous, code, flags.passwordStdin)
+	if err != nil {
+		return err
+	}
+	if err := s.saveProfile(signedIn); err != nil {
+		return err
+	}
+	s.reportSignedIn(signedIn)
+	if flags.passwordStdin || s.output == formatJSON || !prompt.Possible() {
+		return nil
+	}
+	return s.offerTOTP(ctx, anonymous.WithToken(client.NewSecret(signedIn.Token)), signedIn.Username)
+}
+
+// selectProfileToJoin selects a profile for the server. It never replaces a session: unless the user names a profile,
+// the selected one must be new or signed out.
+func (s *session) selectProfileToJoin(url string) error {
+	if err := s.selectProfileForLogin([]string{url}); err != nil {
+		return err
+	}
+	if s.profileName == "" && s.selected.SignedIn() {
+		return &usageError{fmt.Errorf("the profile %s is in use for %s as %s: use --profile NAME to join under "+
+			"another profile", s.name, s.selected.URL, s.selected.Username)}
+	}
+	return nil
+}
+
+// acceptInvitation tests the code, asks for the password, creates the user and signs in. A refused password leaves the
+// invitation open.
+func (s *session) acceptInvitation(ctx context.Context, anonymous *client.Client, code client.Secret,
+	fromStdin bool) (profile.Profile, error) {
+	// Without a password, an open invitation is refused for the missing password, and any other for its code.
+	_, err := anonymous.AcceptInvitation(ctx, code, client.Secret{})
+	if err == nil {
+		err = errors.New("the server accepted the invitation without a password: it is not a Lockbox server")
+	}
+	if refused, ok := errors.AsType[*client.Error](err); !ok || refused.Code != "password_required" {
+		return profile.Profile{}, err
+	}
+	password, err := s.secret(ctx, secretQuestion{
+		fromStdin: fromStdin,
+		in:        s.input(ctx),
+		ask:       prompt.New,
+		text:      "New password: ",
+		flag:      "--password-stdin",
+	})
+	if err != nil {
+		return profile.Profile{}, err
+	}
+	username, err := anonymous.AcceptInvitation(ctx, code, password)
+	if errors.Is(err, client.ErrInvalid) {
+		err = &detailedError{error: err, suffix: "; the invitation is still open: run the command again"}
+	}
+	if err != nil {
+		return profile.Profile{}, err
+	}
+	session, err := anonymous.SignIn(ctx, client.Credentials{Username: username, Password: password})
+	if err != nil {
+		return profile.Profile{}, &detailedError{error: err, suffix: "; your account exists: sign in with lockbox " +
+			"login " + anonymous.URL() + " --username " + username}
+	}
+	return profile.Profile{
+		URL:       anonymous.URL(),
+		Username:  username,
+		Token:     session.Token.Reveal(),
+		ExpiresAt: session.ExpiresAt,
+	}, nil
+}
+
+// offerTOTP enrols and confirms two-factor if the user wants it. After an error the user has joined nevertheless, and
+// the message names the commands that continue.
+func (s *session) offerTOTP(ctx context.Context, server *client.Client, username string) error {
+	wanted, err := prompt.Yes(ctx, "Enable two-factor authentication with an authenticator app now?")
+	if err != nil && ctx.Err() != nil {
+		return err
+	}
+	if !wanted { // or the terminal has closed
+		s.report("You can enable it later with: lockbox users totp enrol")
+		return nil
+	}
+	enrolment, err := server.EnrolTOTP(ctx, username, client.Secret{})
+	if err != nil {
+		return &detailedError{error: err, suffix: "; you have joined: enable it later with lockbox users totp enrol"}
+	}
+	if err := s.showEnrolment(enrolment); err != nil {
+		return err
+	}
+	s.report("Add the secret to your authenticator app, and store the recovery codes apart from your phone.")
+	code, err := s.code(ctx, false, totpQuestion)
+	if err != nil {
+		return err
+	}
+	if err := server.ConfirmTOTP(ctx, username, code); err != nil {
+		return &detailedError{error: err, suffix: "; you have joined: try again with lockbox users totp confirm"}
+	}
+	s.report("Enabled two-factor for %s. Signing in now requires a TOTP code.", username)
+	return nil
+}

@@ -1,0 +1,91 @@
+package terminal
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/lockbox-go/lockbox/client"
+)
+
+// An invitation as people pass it on is lbi1_, then base64url of the URL of the server, a line end and the code, then 6
+// characters of a checksum. It has no characters that a shell or a mail program changes. The checksum finds a damaged
+// copy before any request.
+const (
+	joinPrefix         = "lbi1_"
+	joinChecksumLength = 6
+)
+
+// joinText is the inverse of parseJoinText.
+func joinText(server string, code client.Secret) string {
+	content := []byte(server + "\n" + code.Reveal())
+	return joinPrefix + base64.RawURLEncoding.EncodeToString(content) + joinChecksum(content)
+}
+
+// joinChecksum returns the first characters of a SHA-256 of the prefix and the content.
+func joinChecksum(content []byte) string {
+	sum := sha256.Sum256(append([]byte(joinPrefix), content...))
+	return base64.RawURLEncoding.EncodeToString(sum[:])[:joinChecksumLength]
+}
+
+// parseJoinText returns the URL and the code of an invitation. Its errors are usage errors, and repeat none of the
+// text.
+func parseJoinText(text string) (server string, code client.Secret, err error) {
+	refuse := func(message string) (string, client.Secret, error) {
+		return "", client.Secret{}, &usageError{errors.New(message)}
+	}
+	body, found := strings.CutPrefix(text, joinPrefix)
+	switch {
+	case !found && strings.Contains(text, joinPrefix):
+		return refuse("the invitation has other characters before " + joinPrefix +
+			": paste it without quotes and blanks")
+	case !found:
+		return refuse("an invitation begins with " + joinPrefix + ": copy the whole line again")
+	case strings.ContainsFunc(body, func(r rune) bool { return !isBase64URL(r) }):
+		return refuse("the invitation has other characters than letters, digits, - and _: paste it without quotes, " +
+			"blanks and line ends")
+	}
+	cut := max(0, len(body)-joinChecksumLength)
+	content, err := base64.RawURLEncoding.Strict().DecodeString(body[:cut])
+	server, secret, complete := strings.Cut(string(content), "\n")
+	if err != nil || !complete || joinChecksum(content) != body[cut:] {
+		return refuse("the invitation is damaged: a character is wrong, missing or added; copy the whole line again")
+	}
+	return server, client.NewSecret(secret), nil
+}
+
+// isBase64URL reports whether a character is in the alphabet of base64url.
+func isBase64URL(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
+}
+
+// checkInvitationURL returns the URL that an invitation should carry, or a usage error. Plain HTTP is allowed: the
+// program of the invited user refuses or confirms it.
+func checkInvitationURL(text string) (string, error) {
+	server, err := client.New(client.Config{URL: text, AllowHTTP: true})
+	if err != nil {
+		return "", &usageError{fmt.Errorf("invalid --url: %w", err)}
+	}
+	return server.URL(), nil
+}
+
+// exposesPassword reports whether a request to the URL crosses a network without encryption.
+func exposesPassword(server string) bool {
+	_, err := client.New(client.Config{URL: server})
+	_, allowed := client.New(client.Config{URL: server, AllowHTTP: true})
+	return err != nil && allowed == nil
+}
+
+// isLocal reports whether a URL names this machine, so that it is of no use on another one.
+func isLocal(server string) bool {
+	parsed, err := url.Parse(server)
+	if err != nil {
+		return false
+	}
+	// The package client accepts plain HTTP on loopback addresses only.
+	parsed.Scheme = "http"
+	return !exposesPassword(parsed.String())
+}

@@ -1,0 +1,120 @@
+package terminal
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockbox-go/lockbox/client"
+)
+
+// usersInviteCommand makes an invitation (POST /invitations) and prints the command line that the invited user runs. A
+// name that is taken ends with exitConflict. With --output json it prints an inviteResult.
+func usersInviteCommand(s *session) *cobra.Command {
+	var invitation client.NewInvitation
+	var url string
+	command := &cobra.Command{
+		Use:   "invite USER",
+		Short: "Invite a user, who chooses the password (admins)",
+		Long: `Invite a user and print one line, which you send to the person. The person pastes it into a shell that
+has lockbox, and chooses a password, which no one else learns. The line contains the address of the server and a code
+that works once and expires. Until then the code is as secret as a password. A new invitation replaces an earlier one
+for the same name.
+
+The line contains the address under which you reach the server. If the person reaches it under another one, use --url.`,
+		Example: `  lockbox users invite anna
+  lockbox users invite boris --role admin --expiry P1D
+  lockbox users invite carla --url https://lockbox.example.org`,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
+			address, err := checkInvitationURL(cmp.Or(url, server.URL()))
+			if err != nil {
+				return err
+			}
+			invitation.Username = args[0]
+			made, err := server.InviteUser(ctx, invitation)
+			if err != nil {
+				return err
+			}
+			return s.showInvitation(address, made)
+		}),
+	}
+	addRoleFlag(command, &invitation.Role, "user or admin (default user)")
+	command.Flags().StringVar(&invitation.Expiry, "expiry", "",
+		"when the invitation expires: d:hh:mm:ss from now, an ISO 8601 duration such as P1D, or a time (default P7D)")
+	command.Flags().StringVar(&url, "url", "", "URL under which the invited user reaches the server")
+	return command
+}
+
+// inviteResult is a new invitation.
+type inviteResult struct {
+	Username  string    `json:"username"`
+	Role      string    `json:"role"`
+	URL       string    `json:"url"`
+	Command   string    `json:"command"`
+	ExpiresAt time.Time `json:"expiresAt"`
+}
+
+// showInvitation prints only the line, so that it can be piped into a mail.
+func (s *session) showInvitation(address string, made *client.InvitationCode) error {
+	result := inviteResult{
+		Username:  made.Username,
+		Role:      made.Role,
+		URL:       address,
+		Command:   "lockbox join " + joinText(address, made.Code),
+		ExpiresAt: made.ExpiresAt,
+	}
+	if err := s.show(result, nil, func(add func(...string)) { add(result.Command) }); err != nil {
+		return err
+	}
+	s.report("Send this line to %s. It works once, until %s.", made.Username, formatTime(made.ExpiresAt))
+	if isLocal(address) {
+		s.report("It works only on this machine, because the address is %s. Use --url for another address.", address)
+	}
+	return nil
+}
+
+// usersInvitationsCommand lists the open invitations (GET /invitations). With --output json it prints the array of the
+// server.
+func usersInvitationsCommand(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:   "invitations",
+		Short: "List the open invitations (admins)",
+		Long: `List the invitations that are not accepted, revoked or expired, without their codes. An invitation whose
+admin has been deleted, deactivated or demoted no longer works, even if it is in the list.`,
+		Example: "  lockbox users invitations",
+		Args:    cobra.NoArgs,
+		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
+			open, err := server.ListInvitations(ctx)
+			if err != nil {
+				return err
+			}
+			return s.show(open, []string{"USER", "ROLE", "INVITED BY", "INVITED", "EXPIRES"},
+				func(add func(...string)) {
+					for _, each := range open {
+						add(each.Username, each.Role, each.InvitedBy, formatTime(each.CreatedAt),
+							formatTime(each.ExpiresAt))
+					}
+				})
+		}),
+	}
+}
+
+// usersUninviteCommand revokes an invitation (DELETE /invitations/{username}). Without one it ends with exitNotFound.
+// It asks for no confirmation, because an invitation that went to a wrong person must be revoked quickly.
+func usersUninviteCommand(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:     "uninvite USER",
+		Short:   "Revoke an open invitation (admins)",
+		Long:    "Revoke the open invitation for a user name. A user who has already joined stays: see users delete.",
+		Example: "  lockbox users uninvite anna",
+		Args:    cobra.ExactArgs(1),
+		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
+			return server.RevokeInvitation(ctx, args[0])
+		}),
+		ValidArgsFunction: completeFirst(s.completeInvitations()),
+	}
+}
