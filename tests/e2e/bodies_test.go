@@ -80,6 +80,25 @@ func bodyRoutes() []bodyRoute {
 		},
 		{
 			method:   "POST",
+			template: "/invitations",
+			path:     "/invitations",
+			good:     `{"username":"invited"}`,
+			status:   201,
+			wrong: []wrongField{{`{"username":1}`, "username", "a string"},
+				{`{"username":"x","role":[]}`, "role", "a string"},
+				{`{"username":"x","expiry":3600}`, "expiry", "a string"}},
+		},
+		{
+			method:   "POST",
+			template: "/invitations/accept",
+			path:     "/invitations/accept",
+			good:     `{"code":"unknown","password":"a-password"}`,
+			status:   401,
+			wrong: []wrongField{{`{"code":1,"password":"a-password"}`, "code", "a string"},
+				{`{"code":"x","password":123456}`, "password", "a string"}},
+		},
+		{
+			method:   "POST",
 			template: "/users/:username/totp",
 			path:     "/users/root/totp",
 			optional: true,
@@ -233,6 +252,11 @@ func TestBodyLimitWithoutAToken(t *testing.T) {
 	s.as("").do("POST", "/authenticate", padded(most+1, signIn)).refuses(413, "body_too_large")
 	s.as("").do("POST", "/users", padded(most, fmt.Sprintf(register, "user1"))).expect(201)
 	s.as("").do("POST", "/users", padded(most+1, fmt.Sprintf(register, "user2"))).refuses(413, "body_too_large")
+	const accept = `{"code":"unknown","password":"some-password"}`
+	for _, sender := range []client{s.as(""), root} { // the route reads no token
+		sender.do("POST", "/invitations/accept", padded(most, accept)).refuses(401, "invitation_invalid")
+		sender.do("POST", "/invitations/accept", padded(most+1, accept)).refuses(413, "body_too_large")
+	}
 	root.do("POST", "/users", padded(1<<20, fmt.Sprintf(register, "user2"))).expect(201)
 	root.do("POST", "/users", padded(1<<20+1, fmt.Sprintf(register, "user3"))).refuses(413, "body_too_large")
 }
