@@ -31,7 +31,7 @@ func sizeLimits() limits {
 		if unix.Getrlimit(unix.RLIMIT_STACK, &stack) != nil {
 			return limits{single: 32 * os.Getpagesize()}
 		}
-		quarter := int(min(stack.Cur/4, 6*1024*kib)) // at most 6 MiB
+		quarter := int(min(stack.Cur/4, 6*1024*kib))
 		return limits{single: 32 * os.Getpagesize(), total: max(quarter, 128*kib)}
 	}
 	return limits{}
