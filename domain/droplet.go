@@ -109,6 +109,41 @@ func (p DropletPrefix) NoFreeNumber() *Error {
 		"all numbers from "+string(p.Name(1))+" to "+string(p.Name(MaxDroplets))+" are taken")
 }
 
+// NoUsableNumber is the refusal to create a droplet when the host uses ports of all remaining numbers. occupied lists
+// those numbers in ascending order; untried are the numbers that were left when the time was over.
+func (p DropletPrefix) NoUsableNumber(occupied, untried []int) *Error {
+	if len(occupied) == 0 {
+		return p.NoFreeNumber()
+	}
+	refusal := *p.NoFreeNumber()
+	refusal.Message = "no number from " + string(p.Name(1)) + " to " + string(p.Name(MaxDroplets)) +
+		" can be used: other programs or containers on the host use port 22NN, 80NN or 443NN of " + p.list(occupied)
+	if len(untried) > 0 {
+		refusal.Message += "; " + p.list(untried) + " could not be tried in time"
+	} else {
+		refusal.Message += "; all other names are taken"
+	}
+	return &refusal
+}
+
+// list names droplets by their ascending numbers, and joins consecutive numbers: droplet01, droplet03 to droplet05.
+func (p DropletPrefix) list(numbers []int) string {
+	var ranges []string
+	for i := 0; i < len(numbers); {
+		last := i
+		for last+1 < len(numbers) && numbers[last+1] == numbers[last]+1 {
+			last++
+		}
+		text := string(p.Name(numbers[i]))
+		if last > i {
+			text += " to " + string(p.Name(numbers[last]))
+		}
+		ranges = append(ranges, text)
+		i = last + 1
+	}
+	return strings.Join(ranges, ", ")
+}
+
 // SSHKeyEntry returns the key of the entry that stores the private SSH key of a droplet.
 func (n DropletName) SSHKeyEntry() EntryKey { return EntryKey("droplets/" + string(n) + "/ssh") }
 
@@ -201,12 +236,17 @@ type DropletRecord struct {
 	Container string
 	// VersionRef is the version that holds the private key; zero when the key was not stored.
 	VersionRef
+	// Replaced is the version that was current before VersionRef was written; zero when the entry had no value.
+	Replaced uint64
 	// BusyUntil is the end of the lease of the server that builds or removes the droplet; zero when none does.
 	BusyUntil time.Time
 	// Abandoned marks a record whose droplet and entry are to be removed.
 	Abandoned bool
 	CreatedAt time.Time
 }
+
+// Complete reports whether the droplet was built completely. What an incomplete build wrote is undone.
+func (r DropletRecord) Complete() bool { return r.Container != "" }
 
 // Orphaned reports whether a build or a removal was interrupted: its lease expired before it was complete.
 func (r DropletRecord) Orphaned(now time.Time) bool {

@@ -64,6 +64,9 @@ type Entries interface {
 	// DeleteVersion is MarkDeleted on condition that the entry's newest version is still entry.Version; it reports
 	// whether it was. CountOut must come before it.
 	DeleteVersion(ctx context.Context, entry domain.Entry) (deleted bool, err error)
+	// LockVersion locks the entry until the transaction ends if it has a value and its newest version is entry.Version;
+	// it reports whether it is.
+	LockVersion(ctx context.Context, entry domain.Entry) (unchanged bool, err error)
 	// Versions lists the stored versions of an entry, newest first. NotFound with code entry_not_found when there are
 	// none.
 	Versions(ctx context.Context, box domain.BoxID, key domain.EntryKey) ([]domain.EntryVersion, error)
@@ -90,6 +93,8 @@ type StoredVersion struct {
 	Place     Place
 	Sealed    SealedValue
 	CreatedAt time.Time
+	// Author is returned by Entries.Version only. It is zero if the user was deleted.
+	Author domain.UserID
 }
 
 // Envelope returns the part of the version that a key is derived for and compared with.

@@ -2,6 +2,7 @@ package ports
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/lockbox-go/lockbox/domain"
@@ -20,7 +21,8 @@ type DropletHost interface {
 	// the host decides between servers that create droplets concurrently. The identifier may be set together with an
 	// error, when the container exists but is incomplete. At most ten seconds.
 	Create(ctx context.Context, droplet NewDroplet) (container string, err error)
-	// Start starts a container. Starting a running container is no error.
+	// Start starts a container. Starting a running container is no error. When a port that it publishes is in use on
+	// the host, the refusal also matches ErrPortTaken, and the container was not started.
 	Start(ctx context.Context, container string) error
 	// Stop ends the container's programs, kills those that do not end in time, and returns after the last one ended. At
 	// most the host's stop timeout and five seconds. Stopping a stopped container is no error.
@@ -30,6 +32,10 @@ type DropletHost interface {
 	// Remove kills the container and removes it with its volumes. Removing a container that does not exist is no error.
 	Remove(ctx context.Context, container string) error
 }
+
+// ErrPortTaken is the cause of a refusal to start a container when another container or program on the host uses one of
+// its ports.
+var ErrPortTaken = errors.New("a port is in use on the droplet host")
 
 // NewDroplet describes a droplet to be created.
 type NewDroplet struct {
@@ -62,9 +68,9 @@ type DropletRecords interface {
 	Add(ctx context.Context, record domain.DropletRecord) error
 	// List returns all records, oldest first.
 	List(ctx context.Context) ([]domain.DropletRecord, error)
-	// NoteEntry stores which version of which entry holds the private key. ErrDropletAbandoned when another server has
-	// claimed the record for removal.
-	NoteEntry(ctx context.Context, id domain.DropletID, entry domain.Entry) error
+	// NoteEntry stores which version of which entry holds the private key, and which version it replaced (0: none).
+	// ErrDropletAbandoned when another server has claimed the record for removal.
+	NoteEntry(ctx context.Context, id domain.DropletID, entry domain.Entry, replaced uint64) error
 	// Finish marks a build as complete. It deletes older complete records of that name, whose containers must have been
 	// removed because a host has each name once. ErrDropletAbandoned when another server has claimed the record.
 	Finish(ctx context.Context, id domain.DropletID, name domain.DropletName, container string) error
@@ -89,6 +95,10 @@ type DropletVault interface {
 	// DeleteUnchanged deletes an entry on the service's own authority, with an audit event, if its newest version is
 	// still the given one. Otherwise it does nothing.
 	DeleteUnchanged(ctx context.Context, by domain.Requester, version domain.VersionRef) error
+	// UndoWrite undoes the write of a version, on the service's own authority, with an audit event, if it is still the
+	// entry's newest version. It makes the replaced version current again, as a new version sealed under its own key;
+	// when there was none (0), it deletes the entry. Otherwise it does nothing, so it can be repeated.
+	UndoWrite(ctx context.Context, by domain.Requester, written domain.VersionRef, replaced uint64) error
 }
 
 // OpenBox is the request of DropletVault.OpenBox.
@@ -106,8 +116,8 @@ type OpenBox struct {
 type DropletBox interface {
 	// Read returns the JSON text of an entry, after its audit event was committed. The caller clears it.
 	Read(ctx context.Context, key string) ([]byte, error)
-	// Write writes JSON text as a new version of an entry, and notes the version in the droplet's record in the same
-	// transaction; see DropletRecords.NoteEntry.
+	// Write writes JSON text as a new version of an entry, and notes the version and the one that it replaced in the
+	// droplet's record in the same transaction; see DropletRecords.NoteEntry. The replaced version stays stored.
 	Write(ctx context.Context, key domain.EntryKey, value []byte, droplet domain.DropletID) error
 	// Close overwrites the derived keys.
 	Close()

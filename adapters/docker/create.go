@@ -28,6 +28,10 @@ const (
 	maxProcesses = 512
 	// runOptions mount /run as a tmpfs, which is empty after each start. Its content counts as memory of the droplet.
 	runOptions = "rw,nosuid,nodev,mode=755,size=64m"
+	// logDriver is the engine's own driver for logs in files. Unlike others it is available on every engine.
+	logDriver = "json-file"
+	// logFiles is the number of files of a log. When a file is full, the engine deletes the oldest and begins a new one.
+	logFiles = 2
 )
 
 // Create creates a container with the authorized key in place; see ports.DropletHost. When the key cannot be copied,
@@ -37,6 +41,9 @@ func (h *Host) Create(ctx context.Context, droplet ports.NewDroplet) (string, er
 	err := h.call(ctx, answerTimeout, func(ctx context.Context) (err error) {
 		made, err = h.engine.ContainerCreate(ctx, h.containerConfig(droplet), h.hostConfig(droplet), nil, nil,
 			string(droplet.Name))
+		if err == nil && !isContainerID(made.ID) {
+			return errNoID
+		}
 		return err
 	})
 	if err != nil {
@@ -75,7 +82,7 @@ func (h *Host) containerConfig(droplet ports.NewDroplet) *container.Config {
 }
 
 // hostConfig isolates the droplet from the host: no mounts, no devices, no additional privileges, and limits on memory,
-// processor time and processes.
+// processor time, processes and the log: sshd logs every attempt to sign in, and strangers decide how many there are.
 func (h *Host) hostConfig(droplet ports.NewDroplet) *container.HostConfig {
 	bindings := nat.PortMap{}
 	for _, port := range droplet.Ports {
@@ -89,6 +96,13 @@ func (h *Host) hostConfig(droplet ports.NewDroplet) *container.HostConfig {
 		CapAdd:        capabilities,
 		SecurityOpt:   []string{"no-new-privileges"},
 		Tmpfs:         map[string]string{"/run": runOptions},
+		LogConfig: container.LogConfig{
+			Type: logDriver,
+			Config: map[string]string{
+				"max-file": strconv.Itoa(logFiles),
+				"max-size": strconv.FormatInt(h.config.LogBytes/logFiles, 10),
+			},
+		},
 		Resources: container.Resources{
 			Memory:     h.config.Memory,
 			MemorySwap: h.config.Memory,

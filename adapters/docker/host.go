@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
@@ -14,6 +16,7 @@ import (
 	"github.com/docker/docker/client"
 
 	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
 )
 
 const (
@@ -40,12 +43,16 @@ type Config struct {
 	Memory int64
 	// NanoCPUs limits processor time, in billionths of a core.
 	NanoCPUs int64
+	// LogBytes limits what the engine stores of a droplet's output.
+	LogBytes int64
 }
 
 // Host is a Docker engine. It implements ports.DropletHost and is safe for concurrent use.
 type Host struct {
 	config Config
 	engine *client.Client
+	// transport holds the connections of engine.
+	transport *http.Transport
 	// negotiated is closed when the API version is settled. negotiating is a lock that can be waited for with a
 	// context: the goroutine whose send succeeds negotiates.
 	negotiated  chan struct{}
@@ -56,14 +63,26 @@ type Host struct {
 // version.
 func New(config Config) (*Host, error) {
 	transport := &http.Transport{
-		TLSClientConfig:     config.TLS,
-		TLSHandshakeTimeout: answerTimeout,
-		MaxIdleConns:        8,
-		IdleConnTimeout:     30 * time.Second,
+		TLSClientConfig:        config.TLS,
+		TLSHandshakeTimeout:    answerTimeout,
+		MaxIdleConns:           8,
+		IdleConnTimeout:        30 * time.Second,
+		MaxResponseHeaderBytes: maxHeaders,
+		DisableCompression:     true,
 	}
+	scheme := "http"
+	if config.TLS != nil {
+		scheme = "https"
+	}
+	// The library sets up an *http.Transport for the address, so the limits are added after it.
 	engine, err := client.NewClientWithOpts(
-		client.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: client.CheckRedirect}),
-		client.WithHost(config.Address))
+		client.WithHTTPClient(&http.Client{Transport: transport}),
+		client.WithHost(config.Address),
+		client.WithScheme(scheme),
+		client.WithHTTPClient(&http.Client{
+			Transport:     boundedTransport{transport},
+			CheckRedirect: client.CheckRedirect,
+		}))
 	if err != nil {
 		return nil, fmt.Errorf("reach the droplet host: %w", err)
 	}
@@ -72,6 +91,7 @@ func New(config Config) (*Host, error) {
 	return &Host{
 		config:      config,
 		engine:      engine,
+		transport:   transport,
 		negotiated:  make(chan struct{}),
 		negotiating: make(chan struct{}, 1),
 	}, nil
@@ -103,14 +123,28 @@ func (h *Host) negotiate(ctx context.Context) error {
 }
 
 // Close closes idle connections.
-func (h *Host) Close() error { return h.engine.Close() }
+func (h *Host) Close() error {
+	h.transport.CloseIdleConnections()
+	return h.engine.Close()
+}
 
 // Start starts a container; see ports.DropletHost.
 func (h *Host) Start(ctx context.Context, id string) error {
-	return h.call(ctx, workTimeout, func(ctx context.Context) error {
+	err := h.call(ctx, workTimeout, func(ctx context.Context) error {
 		return h.engine.ContainerStart(ctx, id, container.StartOptions{})
 	})
+	if err != nil && isPortConflict(err.Error()) {
+		return domain.HostRefused(err.Error()).Because(ports.ErrPortTaken)
+	}
+	return err
 }
+
+// portConflict matches the reasons of engines for a port that is in use: a published address and, at the end, one of
+// the two phrases. The first is of the engine, about its own containers, the second of the kernel, about any program.
+var portConflict = regexp.MustCompile(`:[0-9]+\b.*(port is already allocated|address already in use)\.?$`)
+
+// isPortConflict reports whether an engine's reason says that a port is in use.
+func isPortConflict(reason string) bool { return portConflict.MatchString(strings.TrimSpace(reason)) }
 
 // Stop stops a container; see ports.DropletHost.
 func (h *Host) Stop(ctx context.Context, id string) error {
@@ -148,8 +182,8 @@ func (h *Host) Remove(ctx context.Context, id string) error {
 var errNotFound = errors.New("not found by the engine")
 
 // call calls the engine with a time limit and translates its answer: a conflict becomes domain.Conflict, any other
-// error answer a refusal with the engine's reason, and no answer ErrDropletHostUnavailable. When the caller cancelled
-// ctx, call returns context.Canceled.
+// error answer a refusal with the engine's reason. No answer, or one that cannot be used, becomes
+// ErrDropletHostUnavailable. When the caller cancelled ctx, call returns context.Canceled.
 func (h *Host) call(ctx context.Context, timeout time.Duration, do func(ctx context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -162,6 +196,8 @@ func (h *Host) call(ctx context.Context, timeout time.Duration, do func(ctx cont
 		return nil
 	case errors.Is(ctx.Err(), context.Canceled):
 		return ctx.Err()
+	case slices.ContainsFunc(unusable, func(each error) bool { return errors.Is(err, each) }):
+		return unusableAnswer(err)
 	case limited.Err() != nil:
 		return domain.ErrDropletHostUnavailable.Because(err)
 	case cerrdefs.IsConflict(err):
@@ -173,6 +209,18 @@ func (h *Host) call(ctx context.Context, timeout time.Duration, do func(ctx cont
 	default:
 		return domain.ErrDropletHostUnavailable.Because(err)
 	}
+}
+
+// unusableAnswer returns ErrDropletHostUnavailable with the reason in place of "does not answer".
+func unusableAnswer(err error) error {
+	refusal := *domain.ErrDropletHostUnavailable
+	for _, each := range unusable {
+		if errors.Is(err, each) {
+			refusal.Message = "the droplet host cannot be used, because " + each.Error() +
+				": check what answers at its address, then list the droplets"
+		}
+	}
+	return refusal.Because(err)
 }
 
 // answered reports whether the engine sent the error, as opposed to an error of the connection. Other statuses, such as

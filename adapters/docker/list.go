@@ -23,11 +23,36 @@ const (
 // containerDigits is the length of a container identifier.
 const containerDigits = 64
 
+// listed is the part of a container in the engine's list that droplets need.
+type listed struct {
+	ID      string `json:"Id"`
+	Names   []string
+	Labels  map[string]string
+	Created int64
+	State   container.ContainerState
+	Status  string
+	Ports   []listedPort
+}
+
+// listedPort is a port of a listed container.
+type listedPort struct {
+	IP          string
+	PrivatePort uint16
+	PublicPort  uint16 // 0 for a port that is not published
+	Type        string
+}
+
 // List returns the droplets of this installation; see ports.DropletHost.
 func (h *Host) List(ctx context.Context) ([]domain.Droplet, error) {
-	var found []container.Summary
-	err := h.call(ctx, answerTimeout, func(ctx context.Context) (err error) {
-		found, err = h.engine.ContainerList(ctx, container.ListOptions{
+	var droplets []domain.Droplet
+	err := h.call(ctx, answerTimeout, func(ctx context.Context) error {
+		droplets = []domain.Droplet{} // the transport may send the request again on another connection
+		ctx = withVisitor(ctx, func(each listed) {
+			if droplet, ours := h.droplet(each); ours {
+				droplets = append(droplets, droplet)
+			}
+		})
+		_, err := h.engine.ContainerList(ctx, container.ListOptions{
 			All:     true,
 			Filters: filters.NewArgs(filters.Arg("label", labelInstallation+"="+h.config.Installation)),
 		})
@@ -36,39 +61,33 @@ func (h *Host) List(ctx context.Context) ([]domain.Droplet, error) {
 	if err != nil {
 		return nil, err
 	}
-	droplets := make([]domain.Droplet, 0, len(found))
-	for _, each := range found {
-		if droplet, ours := h.droplet(each); ours {
-			droplets = append(droplets, droplet)
-		}
-	}
 	domain.NewestFirst(droplets)
 	return droplets, nil
 }
 
 // droplet converts a listed container; ours is false for a container that is not a droplet of this installation.
-func (h *Host) droplet(listed container.Summary) (droplet domain.Droplet, ours bool) {
-	name := nameOf(listed)
+func (h *Host) droplet(each listed) (droplet domain.Droplet, ours bool) {
+	name := nameOf(each)
 	_, ours = h.config.Prefix.Parse(name)
-	if !ours || listed.Labels[labelInstallation] != h.config.Installation || !isContainerID(listed.ID) {
+	if !ours || each.Labels[labelInstallation] != h.config.Installation || !isContainerID(each.ID) {
 		return domain.Droplet{}, false
 	}
-	build, _ := domain.ParseID[domain.Droplet](listed.Labels[labelBuild])
+	build, _ := domain.ParseID[domain.Droplet](each.Labels[labelBuild])
 	return domain.Droplet{
-		Container: listed.ID,
+		Container: each.ID,
 		Name:      domain.DropletName(name),
 		Build:     build,
-		CreatedAt: time.Unix(listed.Created, 0).UTC(),
-		Started:   listed.State != container.StateCreated,
-		Status:    upStatus(listed.Status),
-		Ports:     portsOf(listed),
+		CreatedAt: time.Unix(each.Created, 0).UTC(),
+		Started:   each.State != container.StateCreated,
+		Status:    upStatus(each.Status),
+		Ports:     portsOf(each),
 	}, true
 }
 
 // nameOf returns the container's own name, which has one slash. Names with two slashes are aliases that links of other
 // containers gave it.
-func nameOf(listed container.Summary) string {
-	for _, name := range listed.Names {
+func nameOf(each listed) string {
+	for _, name := range each.Names {
 		if own := strings.TrimPrefix(name, "/"); !strings.Contains(own, "/") {
 			return own
 		}
@@ -77,9 +96,9 @@ func nameOf(listed container.Summary) string {
 }
 
 // portsOf returns the bindings to IPv4 addresses.
-func portsOf(listed container.Summary) []domain.PublishedPort {
+func portsOf(each listed) []domain.PublishedPort {
 	var published []domain.PublishedPort
-	for _, port := range listed.Ports {
+	for _, port := range each.Ports {
 		address, err := netip.ParseAddr(port.IP)
 		if err == nil && address.Is4() && port.PublicPort > 0 {
 			published = append(published, domain.PublishedPort{

@@ -17,7 +17,7 @@ type dropletRecords struct{ q querier }
 
 // dropletColumns are columns of droplets d and boxes b.
 const dropletColumns = `d.id, d.name, d.container_id, d.box_id, COALESCE(b.name, ''), d.entry_key, d.entry_version, ` +
-	`d.busy_until, d.abandoned, d.created_at`
+	`d.entry_replaced, d.busy_until, d.abandoned, d.created_at`
 
 // Add inserts the record before anything is created on the host, so that an interrupted creation
 // can be found.
@@ -42,21 +42,23 @@ func scanDroplet(row pgx.Row) (domain.DropletRecord, error) {
 	var box pgtype.UUID
 	var busy pgtype.Timestamptz
 	var name, boxName, key string
-	var version int64
-	err := row.Scan(&id, &name, &record.Container, &box, &boxName, &key, &version, &busy, &record.Abandoned,
-		&record.CreatedAt)
+	var version, replaced int64
+	err := row.Scan(&id, &name, &record.Container, &box, &boxName, &key, &version, &replaced, &busy,
+		&record.Abandoned, &record.CreatedAt)
 	record.ID, record.Name = id, domain.DropletName(name)
 	record.Box, record.BoxName = box.Bytes, domain.BoxName(boxName)
-	record.Key, record.Version, record.BusyUntil = domain.EntryKey(key), unsigned(version), timeOf(busy)
+	record.Key, record.Version, record.Replaced = domain.EntryKey(key), unsigned(version), unsigned(replaced)
+	record.BusyUntil = timeOf(busy)
 	record.CreatedAt = record.CreatedAt.UTC()
 	return record, err
 }
 
 // NoteEntry changes nothing if the record is abandoned.
-func (r dropletRecords) NoteEntry(ctx context.Context, id domain.DropletID, entry domain.Entry) error {
-	tag, err := r.q.Exec(ctx,
-		`UPDATE droplets SET box_id = $2, entry_key = $3, entry_version = $4 WHERE id = $1 AND NOT abandoned`,
-		uuid(id), uuid(entry.Box), string(entry.Key), number(entry.Version))
+func (r dropletRecords) NoteEntry(ctx context.Context, id domain.DropletID, entry domain.Entry,
+	replaced uint64) error {
+	tag, err := r.q.Exec(ctx, `UPDATE droplets SET box_id = $2, entry_key = $3, entry_version = $4, entry_replaced = $5
+		WHERE id = $1 AND NOT abandoned`,
+		uuid(id), uuid(entry.Box), string(entry.Key), number(entry.Version), number(replaced))
 	if err == nil && tag.RowsAffected() == 0 {
 		return domain.ErrDropletAbandoned
 	}

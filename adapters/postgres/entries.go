@@ -181,6 +181,15 @@ func (r entries) DeleteVersion(ctx context.Context, entry domain.Entry) (bool, e
 	return tag.RowsAffected() == 1, translate(err)
 }
 
+// LockVersion waits for a concurrent writer of the entry. PostgreSQL then checks the condition again on the row that
+// the writer committed.
+func (r entries) LockVersion(ctx context.Context, entry domain.Entry) (bool, error) {
+	tag, err := r.q.Exec(ctx, `SELECT FROM entries
+		WHERE box_id = $1 AND key = $2 AND version = $3 AND deleted_at IS NULL FOR UPDATE`,
+		uuid(entry.Box), string(entry.Key), number(entry.Version))
+	return tag.RowsAffected() == 1, translate(err)
+}
+
 // Versions lists an author who was deleted as an empty name.
 func (r entries) Versions(ctx context.Context, box domain.BoxID, key domain.EntryKey) ([]domain.EntryVersion, error) {
 	rows, err := r.q.Query(ctx,
@@ -205,12 +214,13 @@ func (r entries) Versions(ctx context.Context, box domain.BoxID, key domain.Entr
 // Version reads one version, also of an entry that was deleted.
 func (r entries) Version(ctx context.Context, box domain.BoxID, key domain.EntryKey,
 	version uint64) (ports.StoredVersion, error) {
-	rows, err := r.q.Query(ctx, `SELECT `+storedColumns+`, value FROM entry_versions
+	rows, err := r.q.Query(ctx, `SELECT `+storedColumns+`, value, author_id FROM entry_versions
 		WHERE box_id = $1 AND key = $2 AND version = $3`, uuid(box), string(key), number(version))
 	list, err := collect(rows, err, func(row pgx.CollectableRow) (ports.StoredVersion, error) {
 		var value []byte
-		stored, err := scanStored(row, &value)
-		stored.Sealed.Value = value
+		var author pgtype.UUID
+		stored, err := scanStored(row, &value, &author)
+		stored.Sealed.Value, stored.Author = value, author.Bytes
 		return stored, err
 	})
 	if err == nil && len(list) == 0 {

@@ -71,6 +71,7 @@ type Config struct {
 	DropletPrefix domain.DropletPrefix `env:"DROPLET_PREFIX" envDefault:"droplet"`
 	DropletMemory ByteSize             `env:"DROPLET_MEMORY" envDefault:"512m"`
 	DropletCPUs   float64              `env:"DROPLET_CPUS" envDefault:"1"`
+	DropletLog    ByteSize             `env:"DROPLET_LOG_SIZE" envDefault:"10m"`
 
 	// DBMaxConns is per server: all servers of an installation add up at the database.
 	DBMaxConns int32 `env:"DB_MAX_CONNS" envDefault:"0"`

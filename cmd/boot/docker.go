@@ -14,6 +14,8 @@ const (
 	// minDropletCPUs is the smallest CPU limit that Docker accepts, maxDropletCPUs more than any host has.
 	minDropletCPUs = 0.01
 	maxDropletCPUs = 1024
+	// minDropletLog leaves room for the last messages of a program that ends.
+	minDropletLog ByteSize = 64 << 10
 )
 
 // checkDroplets returns the mistakes in the settings of droplets, joined.
@@ -24,6 +26,9 @@ func (c Config) checkDroplets() error {
 	}
 	if !(c.DropletCPUs >= minDropletCPUs && c.DropletCPUs <= maxDropletCPUs) { // also false for NaN
 		mistakes = append(mistakes, mistake("DROPLET_CPUS", "must be from 0.01 to 1024"))
+	}
+	if c.DropletLog < minDropletLog {
+		mistakes = append(mistakes, mistake("DROPLET_LOG_SIZE", "must be a size of 64k or more, such as 10m"))
 	}
 	// Without a host, droplets are off. The remaining checks concern the host.
 	if c.DockerHost.IsZero() {
@@ -86,6 +91,7 @@ func (c *core) dropletHost() (*docker.Host, error) {
 		Installation: c.installation,
 		Prefix:       c.config.DropletPrefix,
 		Memory:       int64(c.config.DropletMemory),
+		LogBytes:     int64(c.config.DropletLog),
 		// Docker counts CPUs in billionths of a core.
 		NanoCPUs: int64(c.config.DropletCPUs * 1e9),
 	})

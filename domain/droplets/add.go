@@ -31,11 +31,12 @@ type AddedDroplet struct {
 	PrivateKey domain.Secret
 }
 
-// Add builds a droplet with the lowest free number, for managers. With a box it requires createEntry there, and
-// readEntry for an environment.
+// Add builds a droplet with the lowest number whose name and ports are free on the host, for managers. With a box it
+// requires createEntry there, and readEntry for an environment.
 //
-// Add refuses what it can before it changes anything. When a later step fails, it rolls back: the container and the
-// entry are removed, at once or, when the host or the database does not answer, by a later request about droplets.
+// Add refuses what it can before it changes anything. When a later step fails, it rolls back: the container is removed
+// and the entry is as before, at once or, when the host or the database does not answer, by a later request about
+// droplets.
 func (s *Service) Add(ctx context.Context, by domain.Requester, in AddDroplet) (AddedDroplet, error) {
 	caller, err := s.manager(ctx, by, domain.ActionAddDroplet, "")
 	if err != nil {

@@ -25,21 +25,20 @@ type build struct {
 	key       ports.SSHKey
 }
 
-// run creates the container, stores the private key, starts the droplet and completes its record. After an error the
+// run starts a container under a free number, stores the private key and completes the record. After an error the
 // caller calls rollback.
+//
+// The key is stored after the start, because only the start shows whether the ports of a number are free: a number that
+// cannot be used leaves no version in an entry.
 func (b *build) run(ctx context.Context, free []int) (AddedDroplet, error) {
 	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()
 	defer func() { b.key.Private.Clear() }()
-	if err := b.create(ctx, free); err != nil {
-		return AddedDroplet{}, err
+	if err := b.launch(ctx, free); err != nil {
+		return AddedDroplet{}, b.withoutValues(err)
 	}
-	b.event = b.event.To(string(b.name))
 	if err := b.storeKey(ctx); err != nil {
 		return AddedDroplet{}, err
-	}
-	if err := b.service.config.Host.Start(ctx, b.container); err != nil {
-		return AddedDroplet{}, b.withoutValues(err)
 	}
 	// The list comes before the record is complete, so that a build without a response is rolled back as well.
 	droplets, err := b.service.config.Host.List(ctx)
@@ -56,30 +55,60 @@ func (b *build) run(ctx context.Context, free []int) (AddedDroplet, error) {
 	return added, nil
 }
 
-// create creates the container under the lowest free number. Other servers may create droplets concurrently; the host
-// gives each name to one of them, and the others try the next number.
-func (b *build) create(ctx context.Context, free []int) error {
-	s := b.service
-	for _, number := range free {
-		b.name = s.config.Prefix.Name(number)
-		var err error
-		if b.key, err = s.config.NewSSHKey(string(b.name)); err != nil {
+// launch creates and starts the container under the lowest number that the host accepts. The host decides, because it
+// has containers and programs that Lockbox does not see: it gives each name to one container, and refuses to start a
+// container whose port is in use. In both cases launch tries the next number, and touches nothing of the others. Any
+// other error ends it.
+func (b *build) launch(ctx context.Context, free []int) error {
+	s, unnamed := b.service, b.event
+	trying, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	var occupied []int
+	for i, number := range free {
+		if trying.Err() != nil && ctx.Err() == nil {
+			return s.config.Prefix.NoUsableNumber(occupied, free[i:])
+		}
+		err := b.create(ctx, number)
+		if errors.Is(err, domain.Conflict) {
+			b.key.Private.Clear() // a key belongs to one name
+			continue
+		}
+		if err != nil {
 			return err
 		}
-		b.container, err = s.config.Host.Create(ctx, ports.NewDroplet{
-			Build:         b.record.ID,
-			Name:          b.name,
-			Image:         b.image,
-			Env:           b.env,
-			AuthorizedKey: b.key.Authorized,
-			Ports:         domain.DropletPorts(number),
-		})
-		if err == nil || !errors.Is(err, domain.Conflict) {
-			return b.withoutValues(err)
+		b.event = unnamed.To(string(b.name))
+		err = s.config.Host.Start(ctx, b.container)
+		if !errors.Is(err, ports.ErrPortTaken) {
+			return err
 		}
-		b.key.Private.Clear() // a key belongs to one name
+		if err := s.config.Host.Remove(ctx, b.container); err != nil {
+			return err
+		}
+		b.container, b.event = "", unnamed
+		b.key.Private.Clear()
+		occupied = append(occupied, number)
 	}
-	return s.config.Prefix.NoFreeNumber()
+	return s.config.Prefix.NoUsableNumber(occupied, nil)
+}
+
+// create creates the container of a number, with a new key pair. Conflict when a container on the host has the name,
+// because another server or installation created it.
+func (b *build) create(ctx context.Context, number int) error {
+	s := b.service
+	b.name = s.config.Prefix.Name(number)
+	var err error
+	if b.key, err = s.config.NewSSHKey(string(b.name)); err != nil {
+		return err
+	}
+	b.container, err = s.config.Host.Create(ctx, ports.NewDroplet{
+		Build:         b.record.ID,
+		Name:          b.name,
+		Image:         b.image,
+		Env:           b.env,
+		AuthorizedKey: b.key.Authorized,
+		Ports:         domain.DropletPorts(number),
+	})
+	return err
 }
 
 // storeKey writes the private key into the box as a JSON string. The record notes the version in the same

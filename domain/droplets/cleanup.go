@@ -75,7 +75,7 @@ func (s *Service) cleanUpRecord(ctx context.Context, by domain.Requester, drople
 func containersOf(record domain.DropletRecord, droplets []domain.Droplet) []domain.Droplet {
 	var found []domain.Droplet
 	for _, droplet := range droplets {
-		if record.Container == droplet.Container || record.Container == "" && record.ID == droplet.Build {
+		if record.Container == droplet.Container || !record.Complete() && record.ID == droplet.Build {
 			found = append(found, droplet)
 		}
 	}
@@ -91,10 +91,10 @@ func nameOf(record domain.DropletRecord, containers []domain.Droplet) string {
 }
 
 // removeAll removes everything that a claimed record refers to. The entry comes before the containers, because it can
-// be deleted while the host does not answer. The event is committed together with the deletion of the record.
+// be changed while the host does not answer. The event is committed together with the deletion of the record.
 func (s *Service) removeAll(ctx context.Context, by domain.Requester, claimed domain.DropletRecord,
 	containers []domain.Droplet, event domain.Event) error {
-	if err := s.deleteKeyEntry(ctx, by, claimed); err != nil {
+	if err := s.undoKeyEntry(ctx, by, claimed); err != nil {
 		return err
 	}
 	for _, droplet := range containers {
@@ -110,10 +110,16 @@ func (s *Service) removeAll(ctx context.Context, by domain.Requester, claimed do
 	})
 }
 
-// deleteKeyEntry deletes the entry of a private key, unless the key was not stored or the entry was changed since.
-func (s *Service) deleteKeyEntry(ctx context.Context, by domain.Requester, record domain.DropletRecord) error {
-	if record.VersionRef.IsZero() {
+// undoKeyEntry deletes the entry of a complete droplet's private key. For an incomplete build it undoes the write: an
+// older value of that entry is current again. It changes nothing when the key was not stored, or when the entry was
+// changed since; so it can be repeated.
+func (s *Service) undoKeyEntry(ctx context.Context, by domain.Requester, record domain.DropletRecord) error {
+	switch {
+	case record.VersionRef.IsZero():
 		return nil
+	case record.Complete():
+		return s.config.Vault.DeleteUnchanged(ctx, by, record.VersionRef)
+	default:
+		return s.config.Vault.UndoWrite(ctx, by, record.VersionRef, record.Replaced)
 	}
-	return s.config.Vault.DeleteUnchanged(ctx, by, record.VersionRef)
 }

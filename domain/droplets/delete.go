@@ -66,7 +66,7 @@ func (s *Service) unclaim(ctx context.Context, claimed domain.DropletRecord, ref
 	switch {
 	case isHostUnavailable(refusal):
 		return errors.Join(refusal, s.config.Store.Read().Droplets.Release(ctx, claimed, s.config.Clock.Now()))
-	case claimed.Container == "":
+	case !claimed.Complete():
 		return refusal // the build has lost its record: keep the claim, so that cleanup tries again after the lease
 	default:
 		return errors.Join(refusal, s.config.Store.Read().Droplets.Release(ctx, claimed, complete))

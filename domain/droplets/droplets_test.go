@@ -9,6 +9,7 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/sshkeys"
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/domain/droplets"
+	"github.com/lockbox-go/lockbox/domain/vault"
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
@@ -21,9 +22,9 @@ type yard struct {
 	manager domain.Requester
 }
 
-func newYard(t testing.TB) *yard {
+func newYard(t testing.TB, change ...func(*vault.Config)) *yard {
 	t.Helper()
-	y := &yard{Boxes: usecases.OpenBoxes(t), t: t, host: &host{}}
+	y := &yard{Boxes: usecases.OpenBoxes(t, change...), t: t, host: &host{}}
 	y.Service = droplets.New(droplets.Config{
 		Gate:      y.Gate,
 		Store:     y.Store,

@@ -16,6 +16,9 @@ type host struct {
 	containers []domain.Droplet
 	created    int
 	env        []string // of the newest container
+	// foreign are the names of containers of others, and occupied the numbers whose ports others use.
+	foreign  []domain.DropletName
+	occupied []int
 	// fail returns the error of an operation, such as "start"; nil lets it succeed.
 	fail func(operation string) error
 }
@@ -41,10 +44,9 @@ func (h *host) Create(_ context.Context, droplet ports.NewDroplet) (string, erro
 	if err != nil && domain.KindOf(err) != domain.Unavailable {
 		return "", err
 	}
-	for _, each := range h.containers {
-		if each.Name == droplet.Name {
-			return "", domain.Refuse(domain.Conflict, "droplet_host_conflict", "the name is taken")
-		}
+	if slices.Contains(h.foreign, droplet.Name) ||
+		slices.ContainsFunc(h.containers, func(d domain.Droplet) bool { return d.Name == droplet.Name }) {
+		return "", domain.Refuse(domain.Conflict, "droplet_host_conflict", "the name is taken")
 	}
 	h.created++
 	container := fmt.Sprintf("%064x", h.created)
@@ -61,7 +63,21 @@ func (h *host) Create(_ context.Context, droplet ports.NewDroplet) (string, erro
 }
 
 func (h *host) Start(_ context.Context, container string) error {
+	if h.isOccupied(container) {
+		reason := "Bind for 127.0.0.1:8001 failed: port is already allocated"
+		return domain.HostRefused(reason).Because(ports.ErrPortTaken)
+	}
 	return h.change("start", container, func(d *domain.Droplet) { d.Started, d.Status = true, "Up" })
+}
+
+// isOccupied reports whether others use a port of the container's droplet.
+func (h *host) isOccupied(container string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.ContainsFunc(h.containers, func(d domain.Droplet) bool {
+		number, _ := domain.DropletPrefix("droplet").Parse(string(d.Name))
+		return d.Container == container && slices.Contains(h.occupied, number)
+	})
 }
 
 func (h *host) Stop(_ context.Context, container string) error {

@@ -11,7 +11,7 @@ import (
 // after the requester disconnected.
 //
 // It first claims the record. When another server has claimed it, that server removes the droplet. When the host does
-// not answer, rollback deletes the entry and leaves the container to the next cleanup.
+// not answer, rollback undoes the write of the entry and leaves the container to the next cleanup.
 func (b *build) rollback(ctx context.Context, cause error) error {
 	s := b.service
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
@@ -26,7 +26,7 @@ func (b *build) rollback(ctx context.Context, cause error) error {
 	case !ok:
 		return s.audit(ctx, b.event, cause)
 	case isHostUnavailable(cause):
-		err := errors.Join(s.deleteKeyEntry(ctx, b.by, claimed), records.Release(ctx, claimed, s.config.Clock.Now()))
+		err := errors.Join(s.undoKeyEntry(ctx, b.by, claimed), records.Release(ctx, claimed, s.config.Clock.Now()))
 		return errors.Join(s.audit(ctx, b.event, cause), err)
 	}
 	failed := b.event.Ended(domain.OutcomeFailed)

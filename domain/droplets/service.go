@@ -24,6 +24,9 @@ const (
 	lease = 2 * time.Minute
 	// buildTimeout limits the build of a droplet.
 	buildTimeout = 30 * time.Second
+	// tryTimeout limits how long a build tries numbers whose ports are in use, so that it ends with an error that names
+	// them, and leaves time for the other steps.
+	tryTimeout = 20 * time.Second
 	// removeTimeout limits a removal or a rollback.
 	removeTimeout = 20 * time.Second
 	// listTimeout limits listing the host's droplets, including the cleanup, so that a request is answered within five

@@ -93,7 +93,8 @@ func (s *Service) writeLocked(ctx context.Context, write versionWrite) error {
 	})
 }
 
-// addVersion seals and stores the next version of a locked entry, and notes it in the droplet's record if there is one.
+// addVersion seals and stores the next version of a locked entry. If the write belongs to a droplet, it notes the
+// version and the one that it replaced in the droplet's record.
 func (s *Service) addVersion(ctx context.Context, repos ports.Repos, write versionWrite, locked domain.Entry,
 	now time.Time) error {
 	before, err := envelopeBefore(ctx, repos, write.snapshot.Version, locked)
@@ -105,13 +106,21 @@ func (s *Service) addVersion(ctx context.Context, repos ports.Repos, write versi
 	if err != nil {
 		return err
 	}
-	if err := repos.Entries.AddVersion(ctx, entry, version, s.config.KeepVersions, write.event); err != nil {
+	keep := s.config.KeepVersions
+	if write.droplet.IsZero() {
+		return repos.Entries.AddVersion(ctx, entry, version, keep, write.event)
+	}
+	if keep == 1 {
+		keep = 2 // UndoWrite needs the replaced version; the next write deletes it
+	}
+	if err := repos.Entries.AddVersion(ctx, entry, version, keep, write.event); err != nil {
 		return err
 	}
-	if write.droplet.IsZero() {
-		return nil
+	var replaced uint64
+	if locked.Exists() {
+		replaced = locked.Version
 	}
-	return repos.Droplets.NoteEntry(ctx, write.droplet, entry)
+	return repos.Droplets.NoteEntry(ctx, write.droplet, entry, replaced)
 }
 
 // envelopeBefore returns the envelope of a locked entry's value; it is empty for an entry without a value. It reads the

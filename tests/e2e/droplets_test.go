@@ -129,6 +129,8 @@ func TestDroplets(t *testing.T) {
 		{"half-made ones are taken back", testFailedAdd}, {"deleted in the making", testDeletedDuringBuild},
 		{"a testProgramIgnoresStop one is killed", testProgramIgnoresStop},
 		{"the requester hangs up", testClientDisconnects}, {"ninety-nine", testNumbersExhausted},
+		{"ports of others", testPortsInUse}, {"another installation", testTwoInstallations},
+		{"an older entry", testFailedAddRestoresEntry}, {"a full log", testLogLimit},
 	} {
 		t.Run(each.name, func(t *testing.T) {
 			here := *y

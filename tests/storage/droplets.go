@@ -30,10 +30,11 @@ func dropletLifecycle(f *fixture) {
 	require.Equal(f, []domain.DropletRecord{first, second}, f.droplets())
 
 	entry := domain.Entry{Box: o.box.ID, Key: "droplets/droplet-1/ssh", Version: 4}
-	require.NoError(f, records.NoteEntry(f.Context(), first.ID, entry))
+	require.NoError(f, records.NoteEntry(f.Context(), first.ID, entry, 3))
 	require.NoError(f, records.Finish(f.Context(), first.ID, "droplet-1", "container"))
 	first.Name, first.Container, first.BusyUntil = "droplet-1", "container", time.Time{}
 	first.Box, first.BoxName, first.Key, first.Version = o.box.ID, o.box.Name, entry.Key, entry.Version
+	first.Replaced = 3
 	require.Equal(f, []domain.DropletRecord{first, second}, f.droplets())
 
 	require.NoError(f, records.Finish(f.Context(), second.ID, "droplet-1", "another"))
@@ -58,7 +59,7 @@ func dropletClaim(f *fixture) {
 	require.NoError(f, err)
 	require.False(f, ok, "the record has been claimed since it was read")
 
-	f.requireCode(records.NoteEntry(f.Context(), record.ID, domain.Entry{}), domain.Conflict, "droplet_abandoned")
+	f.requireCode(records.NoteEntry(f.Context(), record.ID, domain.Entry{}, 0), domain.Conflict, "droplet_abandoned")
 	f.requireCode(records.Finish(f.Context(), record.ID, "name", "container"), domain.Conflict, "droplet_abandoned")
 
 	require.NoError(f, records.Release(f.Context(), record, time.Time{}), "not the claimed one: no effect")

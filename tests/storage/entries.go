@@ -56,7 +56,12 @@ func entryVersions(f *fixture) {
 	stored, err := entries.Version(f.Context(), o.box.ID, "entry", 5)
 	require.NoError(f, err)
 	want := f.newVersion(domain.Entry{Box: o.box.ID, Key: "entry", Version: 5}, o.owner.ID, "newest")
-	require.Equal(f, ports.StoredVersion{Place: want.Place, Sealed: want.Sealed, CreatedAt: f.now}, stored)
+	require.Equal(f, ports.StoredVersion{
+		Place:     want.Place,
+		Sealed:    want.Sealed,
+		CreatedAt: f.now,
+		Author:    o.owner.ID,
+	}, stored)
 	_, err = entries.Version(f.Context(), o.box.ID, "entry", 1)
 	f.requireCode(err, domain.NotFound, "version_not_found")
 	_, err = entries.Versions(f.Context(), o.box.ID, "unknown")
@@ -131,10 +136,20 @@ func entryDelete(f *fixture) {
 		require.NoError(f, err)
 		return deleted
 	}
+	unchanged := func() (unchanged bool) {
+		f.do(func(ctx context.Context, repos ports.Repos) (err error) {
+			unchanged, err = repos.Entries.LockVersion(ctx, entry)
+			return err
+		})
+		return unchanged
+	}
 	require.False(f, remove(), "the value is another version")
+	require.False(f, unchanged(), "the value is another version")
 	entry.Version = version
+	require.True(f, unchanged())
 	require.True(f, remove())
 	require.False(f, remove(), "there is no value any more")
+	require.False(f, unchanged(), "there is no value any more")
 	f.do(func(ctx context.Context, repos ports.Repos) error {
 		locked, err := repos.Entries.Lock(ctx, o.credentials[0], o.box, "entry", f.now)
 		require.NoError(f, err)

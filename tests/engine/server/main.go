@@ -1,11 +1,13 @@
 //go:build linux
 
 // Command server is the only program in the droplet images of the tests. It serves HTTP on port 22 and reports what it
-// finds in its container. It stops on SIGTERM unless its first argument is "stubborn".
+// finds in its container. It stops on SIGTERM unless its first argument is "stubborn", and prints many lines if it is
+// "loud".
 package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"os"
@@ -27,9 +29,18 @@ type Found struct {
 	Mounts string
 }
 
+// loudLines is the number of lines that the argument "loud" prints before the program ends: about half a megabyte.
+const loudLines = 10_000
+
 func main() {
 	if len(os.Args) > 1 && os.Args[1] == "fail" {
 		os.Exit(3)
+	}
+	if len(os.Args) > 1 && os.Args[1] == "loud" {
+		for range loudLines {
+			fmt.Println("Failed password for root from 192.0.2.1 port 22 ssh2")
+		}
+		return
 	}
 	if len(os.Args) > 1 && os.Args[1] == "stubborn" {
 		signal.Ignore(syscall.SIGTERM)

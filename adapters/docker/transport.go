@@ -1,0 +1,126 @@
+package docker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// The limits on what a response of the engine can make this program hold. The engine, or whatever answers at its
+// address, is not trusted with the server's memory.
+const (
+	// maxList limits the list of containers. It allows 20 KiB for each of 99 droplets, most of it labels of images.
+	maxList = 2 << 20
+	// maxListed limits the containers in the list. The engine filters it by the installation's label, so it has at most
+	// 99 droplets, and containers that others labelled.
+	maxListed = 1000
+	// maxResponse limits every other response, including the reason of a refusal.
+	maxResponse = 64 << 10
+	// maxHeaders limits the header of a response.
+	maxHeaders = 64 << 10
+)
+
+// The errors of a response that exceeds a limit. They are an answer that cannot be used, not a refusal: the operation
+// may have taken effect.
+var (
+	errTooLong = errors.New("its response is too long: more than " + strconv.Itoa(maxResponse>>10) +
+		" KiB, or a list of more than " + strconv.Itoa(maxList>>20) + " MiB")
+	errTooMany = errors.New("it lists more than " + strconv.Itoa(maxListed) + " containers of this installation")
+	errNoList  = errors.New("its list of containers is not a JSON array")
+	errNoID    = errors.New("it created a container with an invalid identifier")
+)
+
+// unusable are the errors of answers that cannot be used.
+var unusable = []error{errTooLong, errTooMany, errNoList, errNoID}
+
+// boundedTransport limits the responses of the engine.
+type boundedTransport struct{ base http.RoundTripper }
+
+// RoundTrip returns a response whose body fails with errTooLong after the limit. If the request's context has a visitor
+// of containers, RoundTrip reads the list itself and returns an empty list: the client library would decode a list into
+// many times its size, and all of it at once.
+func (t boundedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := t.base.RoundTrip(request)
+	if err != nil {
+		return nil, err
+	}
+	visit, isList := request.Context().Value(visitorKey{}).(func(listed))
+	if !isList || response.StatusCode >= http.StatusBadRequest {
+		response.Body = &boundedBody{ReadCloser: response.Body, left: maxResponse}
+		return response, nil
+	}
+	body := &boundedBody{ReadCloser: response.Body, left: maxList}
+	defer func() { _ = body.Close() }()
+	if err := eachListed(body, visit); err != nil {
+		return nil, err
+	}
+	_, _ = io.CopyN(io.Discard, body, 64) // the end of the body, so that the connection can be used again
+	response.Body = io.NopCloser(strings.NewReader("[]"))
+	response.ContentLength = -1
+	return response, nil
+}
+
+// boundedBody is a body of limited length.
+type boundedBody struct {
+	io.ReadCloser
+	left int
+}
+
+// Read returns errTooLong when the body has more bytes than the limit. It never cuts a body short: half a reason could
+// contain half a secret, which a search for the whole secret does not find.
+func (b *boundedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p[:min(len(p), b.left+1)])
+	if n > b.left {
+		return 0, errTooLong
+	}
+	b.left -= n
+	return n, err
+}
+
+// visitorKey is the key of the visitor of listed containers in a context.
+type visitorKey struct{}
+
+// withVisitor returns the context of a request for a list of containers, which visit receives one by one.
+func withVisitor(ctx context.Context, visit func(listed)) context.Context {
+	return context.WithValue(ctx, visitorKey{}, visit)
+}
+
+// eachListed decodes a list of containers one by one, so that memory holds one of them. A null list is empty.
+func eachListed(body io.Reader, visit func(listed)) error {
+	decoder := json.NewDecoder(body)
+	switch begin, err := decoder.Token(); {
+	case err != nil:
+		return notList(err)
+	case begin == nil:
+		return nil
+	case begin != json.Delim('['):
+		return errNoList
+	}
+	for count := 0; decoder.More(); count++ {
+		if count == maxListed {
+			return errTooMany
+		}
+		var each listed
+		if err := decoder.Decode(&each); err != nil {
+			return notList(err)
+		}
+		visit(each)
+	}
+	_, err := decoder.Token()
+	return notList(err)
+}
+
+// notList returns errNoList for an error of the syntax or of a type, and other errors, such as errTooLong or a broken
+// connection, as they are.
+func notList(err error) error {
+	_, isSyntax := errors.AsType[*json.SyntaxError](err)
+	_, isType := errors.AsType[*json.UnmarshalTypeError](err)
+	if isSyntax || isType {
+		return errNoList
+	}
+	return err
+}

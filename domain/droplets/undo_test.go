@@ -1,0 +1,225 @@
+package droplets_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/domain/droplets"
+	"github.com/lockbox-go/lockbox/domain/vault"
+	"github.com/lockbox-go/lockbox/ports"
+	"github.com/lockbox-go/lockbox/tests/usecases"
+)
+
+const firstKey domain.EntryKey = "droplets/droplet01/ssh"
+
+// endings are the ways in which an add ends after it wrote the private key.
+var endings = map[string]func(y *yard){
+	"refused": func(y *yard) {
+		y.failSecondList(func() error { return refused })
+		_, err := y.add(nil)
+		require.ErrorIs(y.t, err, domain.Invalid)
+	},
+	"no answer": func(y *yard) {
+		y.failSecondList(func() error { return domain.ErrDropletHostUnavailable })
+		_, err := y.add(nil)
+		require.ErrorIs(y.t, err, domain.Unavailable)
+	},
+	"the requester disconnects": func(y *yard) {
+		ctx, cancel := context.WithCancel(y.t.Context())
+		y.failSecondList(func() error {
+			cancel()
+			return ctx.Err()
+		})
+		_, err := y.Add(ctx, y.manager, droplets.AddDroplet{
+			Box:           "box",
+			EncryptionKey: usecases.Key(y.t, usecases.GeneratedKey),
+		})
+		require.ErrorIs(y.t, err, context.Canceled)
+	},
+	"the server is killed": func(y *yard) { y.interrupt() },
+}
+
+// failSecondList makes the list fail that a build requests after it wrote the key.
+func (y *yard) failSecondList(fail func() error) {
+	lists := 0
+	y.host.fail = func(operation string) error {
+		if operation != "list" {
+			return nil
+		}
+		if lists++; lists != 2 {
+			return nil
+		}
+		return fail()
+	}
+}
+
+// interrupt leaves what a server leaves that is killed between the write of the key and the completion of the record.
+func (y *yard) interrupt() {
+	y.t.Helper()
+	now := y.Clock.Now()
+	record := domain.NewDropletRecord(y.IDs.New(), now, now.Add(time.Minute))
+	require.NoError(y.t, y.Store.Read().Droplets.Add(y.t.Context(), record))
+	box, err := y.Vault.OpenBox(y.t.Context(), y.manager, ports.OpenBox{
+		Box:           "box",
+		Permissions:   domain.CreateEntry,
+		Action:        domain.ActionAddDroplet,
+		EncryptionKey: usecases.Key(y.t, usecases.GeneratedKey),
+	})
+	require.NoError(y.t, err)
+	defer box.Close()
+	require.NoError(y.t, box.Write(y.t.Context(), firstKey, []byte(`"private"`), record.ID))
+	y.host.containers = []domain.Droplet{{
+		Container: "cut off",
+		Name:      "droplet01",
+		Build:     record.ID,
+		Started:   true,
+	}}
+	y.Clock.Advance(time.Minute)
+}
+
+// history returns the numbers of an entry's versions, newest first, and the current one; 0 when it has no value.
+func (y *yard) history() (numbers []uint64, current uint64) {
+	y.t.Helper()
+	versions, err := y.Vault.ListVersions(y.t.Context(), y.manager, "box", string(firstKey))
+	require.NoError(y.t, err)
+	for _, each := range versions {
+		numbers = append(numbers, each.Version)
+		if each.Current {
+			current = each.Version
+		}
+	}
+	return numbers, current
+}
+
+// TestFailedAddRestoresTheOlderEntry: however an add ends after it wrote the key, the value that it replaced is current
+// again as a new version, under the key that sealed it.
+func TestFailedAddRestoresTheOlderEntry(t *testing.T) {
+	t.Parallel()
+	for name, end := range endings {
+		for keep, want := range map[int][]uint64{0: {4, 3, 2, 1}, 1: {4}, 2: {4, 3}, 10: {4, 3, 2, 1}} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				y := newYard(t, func(c *vault.Config) { c.KeepVersions = keep })
+				y.put(string(firstKey), `"oldest"`)
+				y.putUnder(firstKey, `"older"`, "another key")
+				end(y)
+				y.host.fail = nil
+				list, err := y.List(t.Context(), y.manager)
+				require.NoError(t, err)
+				require.Empty(t, list)
+				require.Empty(t, y.host.containers)
+				require.Empty(t, y.records())
+				numbers, current := y.history()
+				require.Equal(t, want, numbers, "keep %d", keep)
+				require.EqualValues(t, 4, current)
+				require.Equal(t, `"older"`, y.valueUnder(firstKey, "another key"))
+				require.Contains(t, y.Log(), "(service) entry.restore success "+string(firstKey)+" -")
+				require.NotContains(t, y.Log(), "(service) entry.delete success "+string(firstKey)+" -")
+			})
+		}
+	}
+}
+
+// TestFailedAddWithoutAnOlderValue: an entry that had no value before the add has none after it.
+func TestFailedAddWithoutAnOlderValue(t *testing.T) {
+	t.Parallel()
+	for name, end := range endings {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			y := newYard(t)
+			for _, deletedBefore := range []bool{false, true} {
+				if deletedBefore {
+					y.put(string(firstKey), `"deleted"`)
+					entry := vault.DeleteEntry{Box: "box", Key: string(firstKey)}
+					require.NoError(t, y.Vault.DeleteEntry(t.Context(), y.manager, entry))
+				}
+				end(y)
+				y.host.fail = nil
+				_, err := y.List(t.Context(), y.manager)
+				require.NoError(t, err)
+				y.requireNothing()
+			}
+			require.NotContains(t, y.Log(), "(service) entry.restore success "+string(firstKey)+" -")
+		})
+	}
+}
+
+// TestUndoIsForTheAddsOwnVersion: what another request did after the add stays.
+func TestUndoIsForTheAddsOwnVersion(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(y *yard)
+		want   []domain.EntryKey
+	}{
+		"written": {func(y *yard) { y.put(string(firstKey), `"newer"`) }, []domain.EntryKey{firstKey}},
+		"deleted": {func(y *yard) {
+			entry := vault.DeleteEntry{Box: "box", Key: string(firstKey)}
+			require.NoError(y.t, y.Vault.DeleteEntry(y.t.Context(), y.manager, entry))
+		}, []domain.EntryKey{}},
+		"restored": {func(y *yard) {
+			_, err := y.Vault.RestoreEntry(y.t.Context(), y.manager,
+				vault.RestoreEntry{Box: "box", Key: string(firstKey), Version: 1})
+			require.NoError(y.t, err)
+		}, []domain.EntryKey{firstKey}},
+		"undone, and the server killed": {func(y *yard) {
+			record := y.records()[0]
+			require.NoError(y.t, y.Vault.UndoWrite(y.t.Context(), y.manager, record.VersionRef, record.Replaced))
+		}, []domain.EntryKey{firstKey}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			y := newYard(t)
+			y.put(string(firstKey), `"older"`)
+			y.interrupt()
+			c.change(y)
+			before, _ := y.history()
+			_, err := y.List(t.Context(), y.manager)
+			require.NoError(t, err)
+			require.Empty(t, y.records())
+			after, _ := y.history()
+			require.Equal(t, before, after)
+			require.Equal(t, c.want, y.keys())
+		})
+	}
+}
+
+// TestDeletedBoxDoesNotBlockCleanup: the box of an interrupted build is deleted, so there is nothing to undo.
+func TestDeletedBoxDoesNotBlockCleanup(t *testing.T) {
+	t.Parallel()
+	y := newYard(t)
+	y.put(string(firstKey), `"older"`)
+	y.interrupt()
+	require.NoError(t, y.Vault.DeleteBox(t.Context(), y.manager, "box"))
+	_, err := y.List(t.Context(), y.manager)
+	require.NoError(t, err)
+	require.Empty(t, y.records())
+	require.Empty(t, y.host.containers)
+}
+
+// putUnder writes an entry of the box as its manager, sealed under a key.
+func (y *yard) putUnder(key domain.EntryKey, value, encryptionKey string) {
+	y.t.Helper()
+	_, err := y.Vault.WriteEntry(y.t.Context(), y.manager, vault.WriteEntry{
+		Box:           "box",
+		Key:           string(key),
+		Value:         []byte(value),
+		EncryptionKey: usecases.Key(y.t, encryptionKey),
+	})
+	require.NoError(y.t, err)
+}
+
+// valueUnder reads an entry of the box as its manager.
+func (y *yard) valueUnder(key domain.EntryKey, encryptionKey string) string {
+	y.t.Helper()
+	value, err := y.Vault.ReadEntry(y.t.Context(), y.manager, vault.ReadEntry{
+		Box:           "box",
+		Key:           string(key),
+		EncryptionKey: usecases.Key(y.t, encryptionKey),
+	})
+	require.NoError(y.t, err)
+	return string(value.JSON)
+}

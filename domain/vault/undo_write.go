@@ -1,0 +1,64 @@
+package vault
+
+import (
+	"context"
+	"errors"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// UndoWrite makes the version that a write replaced the newest again, or deletes the entry when it had no value before;
+// see ports.DropletVault. The restored version stays sealed under the key that it was written with, and gets the next
+// version number. Its author stays the user who wrote it; the audit event names the service.
+//
+// A replaced version that is not stored any more, or that does not authenticate, cannot be restored. UndoWrite then
+// deletes the written version, so that damaged data does not block the removal of a droplet.
+func (s *Service) UndoWrite(ctx context.Context, by domain.Requester, written domain.VersionRef,
+	replaced uint64) error {
+	if replaced == 0 {
+		return s.DeleteUnchanged(ctx, by, written)
+	}
+	box := domain.Box{ID: written.Box, Name: written.BoxName}
+	service := domain.Caller{Name: domain.ServiceActor}
+	event := s.config.Gate.Event(domain.ActionRestoreEntry, by, service).About(box).On(written.Key)
+	old, err := s.oldVersion(ctx, box, written.Key, replaced)
+	switch {
+	case errors.Is(err, domain.ErrVersionNotFound):
+		return s.DeleteUnchanged(ctx, by, written)
+	case ports.IsTampered(err):
+		if err := s.config.Gate.Audit(ctx, event.Ended(domain.OutcomeTampered)); err != nil {
+			return err
+		}
+		return s.DeleteUnchanged(ctx, by, written)
+	case err != nil:
+		return err
+	}
+	err = s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		return s.restoreUnchanged(ctx, repos, written, old, event)
+	})
+	if errors.Is(err, errChanged) {
+		return nil
+	}
+	return err
+}
+
+// restoreUnchanged stores an old version as the successor of the written one. It returns errChanged when the written
+// version is no longer the entry's newest, and when the entry or its box was deleted.
+func (s *Service) restoreUnchanged(ctx context.Context, repos ports.Repos, written domain.VersionRef,
+	old ports.StoredVersion, event domain.Event) error {
+	entry := domain.Entry{Box: written.Box, Key: written.Key, Version: written.Version}
+	unchanged, err := repos.Entries.LockVersion(ctx, entry)
+	if err != nil {
+		return err
+	}
+	if !unchanged {
+		return errChanged
+	}
+	entry = entry.Next(s.config.Clock.Now())
+	version, err := s.rebind(ctx, old, entry, old.Author)
+	if err != nil {
+		return err
+	}
+	return repos.Entries.AddVersion(ctx, entry, version, s.config.KeepVersions, event)
+}
