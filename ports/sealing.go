@@ -41,10 +41,11 @@ type EntrySealer interface {
 	PrepareOpen(ctx context.Context, key domain.EncryptionKey, sealed ...Sealed) (EntryCipher, error)
 
 	// Rebind moves a sealed value to another version of the same entry: it wraps the envelope again under the current
-	// server key, without the client's key. Restore uses it.
+	// server key, without the client's key. Restore uses it. Errors: a TamperedError when the envelope does not open
+	// under its server key.
 	Rebind(ctx context.Context, from Place, envelope []byte, to Place) (domain.ServerKeyID, []byte, error)
 
-	// Rewrap wraps an envelope again under the current server key, in place. Rekey uses it.
+	// Rewrap wraps an envelope again under the current server key, in place. Rekey uses it. Errors: those of Rebind.
 	Rewrap(ctx context.Context, at Place, envelope []byte) (domain.ServerKeyID, []byte, error)
 }
 

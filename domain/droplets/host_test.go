@@ -13,7 +13,7 @@ import (
 // host is a droplet host in memory. It implements ports.DropletHost.
 type host struct {
 	mu         sync.Mutex
-	containers []domain.Droplet
+	containers []domain.Droplet // oldest first
 	created    int
 	env        []string // of the newest container
 	// foreign are the names of containers of others, and occupied the numbers whose ports others use.
@@ -33,7 +33,9 @@ func (h *host) failing(operation string) error {
 func (h *host) List(context.Context) ([]domain.Droplet, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return slices.Clone(h.containers), h.failing("list")
+	newestFirst := slices.Clone(h.containers)
+	slices.Reverse(newestFirst)
+	return newestFirst, h.failing("list")
 }
 
 // Create fails after the container exists when the error is that the host does not answer.

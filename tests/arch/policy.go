@@ -68,8 +68,8 @@ var policy = []Rule{
 var testsOf = []Rule{
 	{"domain", nil, StandardOnly},
 	// The vault implements a port of droplets.
-	{"domain/droplets", []string{"adapters/...", "domain/vault", "tests/usecases"}, StandardOnly},
-	{"domain/*", []string{"adapters/...", "tests/pgtest", "tests/usecases"}, StandardOnly},
+	{"domain/droplets", []string{"adapters/...", "domain/vault", "tests/contracts", "tests/usecases"}, StandardOnly},
+	{"domain/*", []string{"adapters/...", "tests/contracts", "tests/pgtest", "tests/usecases"}, StandardOnly},
 	{"ports", []string{"domain/..."}, StandardOnly},
 	{"...", []string{"..."}, ThirdParty},
 }

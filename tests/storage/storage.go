@@ -45,7 +45,7 @@ func Exercise(t *testing.T, open Open) {
 var tests = map[string]func(*fixture){
 	"UnitOfWork/CommitAndRollback":     commitAndRollback,
 	"UnitOfWork/Panic":                 panicRollsBack,
-	"UnitOfWork/Isolation":             uncommittedChangesAreInvisible,
+	"Store/Read":                       uncommittedChangesAreInvisible,
 	"UnitOfWork/CancelledAfterWork":    aCommitOutlivesItsRequest,
 	"UnitOfWork/NestedIsRefused":       nestedIsRefused,
 	"UnitOfWork/RetriesConflicts":      conflictsAreRetried,

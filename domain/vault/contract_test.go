@@ -1,0 +1,27 @@
+package vault_test
+
+import (
+	"testing"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/tests/contracts"
+)
+
+// TestContracts runs the suites of the ports that the use cases of boxes implement for those of droplets.
+func TestContracts(t *testing.T) {
+	t.Parallel()
+	open := func(t *testing.T) contracts.DropletVaultFixture {
+		b := newBox(t, domain.ReadEntry)
+		return contracts.DropletVaultFixture{
+			Vault:    b.Vault,
+			Store:    b.Store,
+			IDs:      b.IDs,
+			Box:      "box",
+			Manager:  b.owner,
+			Reader:   b.member,
+			Stranger: b.User("stranger", domain.Group{}),
+		}
+	}
+	contracts.DropletVault(t, open)
+	contracts.DropletBox(t, open)
+}

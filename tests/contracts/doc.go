@@ -1,0 +1,55 @@
+// Package contracts holds a suite for each port that is not storage; package storage holds those of the storage ports.
+//
+// The suite of a port has the port's name. It is a black box: it uses the interface only, so each test states what the
+// comment of the interface promises. Every implementation runs the suite in a test beside its code, also a test double:
+//
+//	func TestContract(t *testing.T) { contracts.Clock(t, system.Clock{}) }
+//
+// A suite whose port needs more than one value takes a function that opens a fixture, and opens one per test. Tests of
+// one implementation's formats and mechanisms stand beside its code. tests/arch finds the interfaces without a suite.
+package contracts
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// run runs the tests of a suite in parallel, each with a fixture of its own.
+func run[F any](t *testing.T, open func(t *testing.T) F, tests map[string]func(*testing.T, F)) {
+	t.Helper()
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
+	}
+}
+
+// requireRefusal requires a refusal with a kind and a code.
+func requireRefusal(t *testing.T, err error, kind domain.Kind, code string) {
+	t.Helper()
+	require.ErrorIs(t, err, kind)
+	require.Equal(t, code, domain.CodeOf(err))
+}
+
+// requireTampered requires a TamperedError.
+func requireTampered(t *testing.T, err error, about ...any) {
+	t.Helper()
+	require.True(t, ports.IsTampered(err), append([]any{err}, about...))
+}
+
+// damaged returns copies of sealed data with one byte changed, without its end, and with a byte added.
+func damaged(sealed []byte) [][]byte {
+	var all [][]byte
+	for i := range sealed {
+		changed := bytes.Clone(sealed)
+		changed[i] ^= 1
+		all = append(all, changed, sealed[:i])
+	}
+	return append(all, append(bytes.Clone(sealed), 0))
+}
