@@ -108,7 +108,7 @@ func TestBrokenConnectionIsNoSuccess(t *testing.T) {
 					exitCode, message := call(t, url, args...)
 					assert.Equal(t, 7, exitCode, "%s: %s", args, message)
 					assert.Contains(t, message, "lockbox: ")
-					// A connection that was never open has sent nothing.
+					// A connection that is reset before it is established has carried no request.
 					if args[0] == "set" && !strings.Contains(message, "dial tcp") {
 						assert.Contains(t, message, "may or may not have been made")
 					}

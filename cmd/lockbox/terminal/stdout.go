@@ -72,8 +72,9 @@ func (e *stdoutError) Error() string {
 // Unwrap returns the error of the operating system.
 func (e *stdoutError) Unwrap() error { return e.error }
 
-// readerClosed reports whether the reader of standard output closed the pipe, as head and pagers do. Go reports this
-// only if SIGPIPE is ignored; otherwise the signal ends the program.
+// readerClosed reports whether the reader of standard output closed the pipe, as head and pagers do. On Unix
+// the Go runtime raises SIGPIPE then, even if the parent ignores that signal, and the program ends before it sees the
+// error.
 func readerClosed(err error) bool {
 	_, output := errors.AsType[*stdoutError](err)
 	return output && errors.Is(err, syscall.EPIPE)
