@@ -102,6 +102,9 @@ const OperatorActor = "(terminal)"
 // creation failed.
 const ServiceActor = "(service)"
 
+// TargetUnmodified is the target of the event of a read that returned no value, because the caller has the version.
+const TargetUnmodified = "unmodified"
+
 // Requester is the sender of a request, as far as the request itself identifies it.
 type Requester struct {
 	// Credential is zero for a request without a token.
@@ -126,7 +129,8 @@ type Event struct {
 	Box        BoxID
 	BoxName    BoxName
 	Key        EntryKey
-	// Target is what else the action is about: the name of a user or of a droplet, or the id of an API key.
+	// Target is what else the action is about: the name of a user or of a droplet, the id of an API key, or
+	// TargetUnmodified.
 	Target    string
 	RequestID string
 	Address   string

@@ -22,7 +22,7 @@ func LoneSurrogates(json []byte) int {
 		json = json[begin:]
 		first := escapedUnit(json)
 		if !utf16.IsSurrogate(first) {
-			json = json[2:] // every escape has at least two bytes; \\ must not begin another one
+			json = json[min(2, len(json)):] // past both bytes of \\, because the second one begins no escape
 			continue
 		}
 		json = json[escapedUnitLen:]

@@ -18,6 +18,9 @@ type entryBody struct {
 	Value json.RawMessage `json:"value"`
 }
 
+// verbatim returns the part of the body that is stored as it was sent.
+func (b entryBody) verbatim() []byte { return b.Value }
+
 func (a *API) writeEntry(r *request) error {
 	encryptionKey, err := r.encryptionKey()
 	if err != nil {
@@ -54,11 +57,11 @@ func (a *API) writeEntry(r *request) error {
 
 // createdVersion answers 201 with the location and the entity tag of a new version.
 func (r *request) createdVersion(written vault.WrittenEntry) error {
-	r.Response().Header().Set(headerETag, entityTag(written.Version))
+	r.Response().Header().Set(headerETag, versionTag(written.Version))
 	return r.created("boxes", string(written.Box), "entries", string(written.Key))
 }
 
-// readEntry answers with the value as it was sent, byte for byte.
+// readEntry answers with the value as it was sent, byte for byte, or 304 if If-None-Match lists its version.
 func (a *API) readEntry(r *request) error {
 	encryptionKey, err := r.encryptionKey()
 	if err != nil {
@@ -66,6 +69,9 @@ func (a *API) readEntry(r *request) error {
 	}
 	defer encryptionKey.Clear()
 	in := vault.ReadEntry{Box: r.param("box"), Key: r.param("key"), EncryptionKey: encryptionKey}
+	if in.Condition, err = r.condition(); err != nil {
+		return err
+	}
 	if text := r.QueryParam("version"); text != "" {
 		if in.Version, err = parseVersion("version", text); err != nil {
 			return err
@@ -77,9 +83,12 @@ func (a *API) readEntry(r *request) error {
 	}
 	defer clear(value.JSON)
 	header := r.Response().Header()
-	header.Set(headerETag, entityTag(value.Version))
+	header.Set(headerETag, versionTag(value.Version))
 	header.Set(echo.HeaderLastModified, value.CreatedAt.Format(http.TimeFormat))
-	return r.Blob(http.StatusOK, contentTypeJSON, value.JSON)
+	if value.Unmodified {
+		return r.NoContent(http.StatusNotModified)
+	}
+	return blob(r, http.StatusOK, contentTypeJSON, value.JSON)
 }
 
 func (a *API) listEntries(r *request) error {

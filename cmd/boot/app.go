@@ -4,7 +4,6 @@ package boot
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -165,8 +164,8 @@ func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error
 	}), nil
 }
 
-// listen returns the listener of the server, with TLS if it is configured. It logs a warning if clients on other
-// machines would use plain HTTP.
+// listen returns the listener of the server, without TLS. It logs a warning if clients on other machines would use
+// plain HTTP.
 func (a *App) listen() (net.Listener, error) {
 	listener := a.Listener
 	if listener == nil {
@@ -176,7 +175,7 @@ func (a *App) listen() (net.Listener, error) {
 		}
 	}
 	if a.config.derived.serverTLS != nil {
-		return tls.NewListener(listener, a.config.derived.serverTLS), nil
+		return listener, nil
 	}
 	if address, ok := listener.Addr().(*net.TCPAddr); ok && !address.IP.IsLoopback() {
 		a.log.Warn("serving plain HTTP to other machines: tokens and encryption keys can be read on the network; set " +
@@ -189,7 +188,7 @@ func (a *App) listen() (net.Listener, error) {
 func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener) error {
 	server := api.Server()
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- server.Serve(api.Listener(listener, a.config.derived.serverTLS)) }()
 	select {
 	case err := <-failed:
 		return err
