@@ -57,8 +57,8 @@ test: ## run the tests, with the race detector
 	$(GOTEST) $(TESTFLAGS) $(PACKAGES)
 	$(if $(KOANF),$(subst go test,go -C $(KOANF) test,$(GOTEST)) $(TESTFLAGS) ./...)
 
-e2e: ## run all tests, including long ones with crashes, containers and a browser (as root or with Docker)
-	@scripts/provide postgres gcc docker curl jq oathtool python3 node mono bash ps chromium
+e2e: ## run all tests, including long ones with crashes, containers, code generators and a browser (as root or with Docker)
+	@scripts/provide postgres gcc docker curl jq oathtool python3 node npm mono bash ps chromium
 	CGO_ENABLED=1 LOCKBOX_TEST_ROUNDS=$(ROUNDS) $(SHARE) go test -race -tags e2e -count=1 -timeout 15m $(TESTFLAGS) $(PACKAGES)
 
 build: ## build the static binary bin/lockbox
