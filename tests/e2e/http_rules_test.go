@@ -304,3 +304,23 @@ func TestReadUnlessUnchanged(t *testing.T) {
 	root.permit("default", "root", "readEntryKeys")
 	root.get("default", "entry", "If-None-Match", `"2"`).refuses(403, "permission_missing")
 }
+
+// TestDeletedMemberUpdatesTheBox: the deletion of a user changes the members of its boxes, and of no other box.
+func TestDeletedMemberUpdatesTheBox(t *testing.T) {
+	t.Parallel()
+	root := inhabited(t)
+	root.box("other")
+	db, err := pgx.Connect(t.Context(), root.server.db)
+	require.NoError(t, err)
+	defer func() { _ = db.Close(t.Context()) }()
+	for _, table := range []string{"boxes", "entries"} {
+		_, err = db.Exec(t.Context(), "UPDATE "+table+" SET updated_at = updated_at - interval '1 day'")
+		require.NoError(t, err)
+	}
+	root.do("DELETE", "/users/member", nil).expect(204)
+	for box, changed := range map[string]bool{"default": true, "other": false} {
+		at, err := time.Parse(time.DateTime, root.do("GET", "/boxes/"+box, nil).expect(200).string("updatedAt"))
+		require.NoError(t, err)
+		require.Equal(t, changed, time.Since(at) < time.Hour, box)
+	}
+}
