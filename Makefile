@@ -53,8 +53,8 @@ test: ## run the tests (RACE=-race adds the race detector)
 	$(GOTEST) $(TESTFLAGS) $(PACKAGES)
 	$(if $(KOANF),$(subst go test,go -C $(KOANF) test,$(GOTEST)) $(TESTFLAGS) ./...)
 
-e2e: ## run all tests with the race detector, also those with crashes, containers and a browser (as root or with Docker)
-	@scripts/provide postgres gcc docker curl jq oathtool python3 node mono bash ps chromium
+e2e: ## run all tests with the race detector, also those with crashes, containers, generators and a browser (as root or with Docker)
+	@scripts/provide postgres gcc docker curl jq oathtool python3 node npm mono bash ps chromium
 	CGO_ENABLED=1 LOCKBOX_TEST_ROUNDS=$(ROUNDS) $(SHARE) go test -race -tags e2e -count=1 -timeout 30m $(TESTFLAGS) $(PACKAGES)
 
 build: ## build the static binary bin/lockbox

@@ -38,13 +38,16 @@ func (e Entry) Format(f fmt.State, _ rune) {
 type ReadOptions struct {
 	// Version is the version to read; 0 means the newest.
 	Version uint64
+	// IfNoneMatch is a version that the caller has already; 0 means none. If it is the version to read, ReadEntry
+	// returns ErrNotModified.
+	IfNoneMatch uint64
 	// EncryptionKey decrypts the value, instead of the Client's key.
 	EncryptionKey EncryptionKey
 }
 
 // ReadEntry reads and decrypts an entry. It requires the permission readEntry. It returns ErrNotFound (entry_not_found,
-// version_not_found or box_not_found), ErrForbidden, or ErrEncryptionKeyMismatch for a wrong key. The server audits
-// every read.
+// version_not_found or box_not_found), ErrForbidden, ErrEncryptionKeyMismatch for a wrong key, or ErrNotModified. The
+// server audits every read.
 func (c *Client) ReadEntry(ctx context.Context, box, key string, options *ReadOptions) (*Entry, error) {
 	opts := orZero(options)
 	k := get(entryPath, box, key)
@@ -54,6 +57,9 @@ func (c *Client) ReadEntry(ctx context.Context, box, key string, options *ReadOp
 	var err error
 	if k.header, err = c.keyHeader(k, opts.EncryptionKey); err != nil {
 		return nil, err
+	}
+	if opts.IfNoneMatch != 0 {
+		k.header.Set("If-None-Match", versionTag(opts.IfNoneMatch))
 	}
 	got, err := c.do(ctx, k)
 	if err != nil {
@@ -134,7 +140,7 @@ func (k call) onlyIf(match uint64, none bool) call {
 		k.header = http.Header{}
 	}
 	if match != 0 {
-		k.header.Set("If-Match", `"`+strconv.FormatUint(match, 10)+`"`)
+		k.header.Set("If-Match", versionTag(match))
 	}
 	if none {
 		k.header.Set("If-None-Match", "*")
@@ -244,6 +250,9 @@ func (c *Client) keyHeader(k call, given EncryptionKey) (http.Header, error) {
 	}
 	return http.Header{encryptionKeyHeader: {given.Reveal()}}, nil
 }
+
+// versionTag returns the entity tag of a version.
+func versionTag(version uint64) string { return `"` + strconv.FormatUint(version, 10) + `"` }
 
 // version returns the version number in the ETag header.
 func (r *response) version(k call) (uint64, error) {

@@ -37,6 +37,14 @@ func TestEntryFromWriteToRestore(t *testing.T) {
 	require.Equal(t, value, string(first.Value), "the value is returned byte for byte")
 	require.EqualValues(t, 1, first.Version)
 
+	for version, options := range map[uint64]*client.ReadOptions{2: {IfNoneMatch: 2}, 1: {IfNoneMatch: 1, Version: 1}} {
+		_, err = c.ReadEntry(ctx, box, key, options)
+		require.ErrorIs(t, err, client.ErrNotModified, version)
+	}
+	changed, err := c.ReadEntry(ctx, box, key, &client.ReadOptions{IfNoneMatch: 1})
+	require.NoError(t, err)
+	require.EqualValues(t, 2, changed.Version)
+
 	keys, err := c.ListEntries(ctx, box, "db/")
 	require.NoError(t, err)
 	require.Equal(t, []string{key}, keys)

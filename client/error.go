@@ -34,6 +34,8 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrPrecondition means that the entry does not match IfMatch or IfNoneMatch. Nothing was written.
 	ErrPrecondition = errors.New("precondition failed")
+	// ErrNotModified means that the version to read is the one in ReadOptions.IfNoneMatch. The server sent no value.
+	ErrNotModified = errors.New("not modified")
 	// ErrTooLarge means that the request exceeds a size limit of the server.
 	ErrTooLarge = errors.New("too large")
 	// ErrThrottled means that a rate limit applies after too many wrong attempts. RetryAfter is the lockout time.
@@ -125,7 +127,8 @@ func invalid(code, field, message string) *Error {
 // kindOfStatus maps an HTTP status code to the kind of failure.
 func kindOfStatus(status int) error {
 	switch status {
-	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusUnsupportedMediaType:
+	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusUnsupportedMediaType,
+		http.StatusExpectationFailed, http.StatusRequestHeaderFieldsTooLarge:
 		return ErrInvalid
 	case http.StatusUnauthorized:
 		return ErrUnauthenticated

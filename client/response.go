@@ -56,6 +56,8 @@ func statusError(p *preparedCall, got *http.Response, body []byte) *Error {
 	switch {
 	case status < http.StatusMultipleChoices:
 		failure.Message = "unexpected status code: check that URL points to a Lockbox server"
+	case status == http.StatusNotModified && p.header.Get("If-None-Match") != "":
+		failure.Message, kind = "the version has not changed", ErrNotModified
 	case status < http.StatusBadRequest:
 		failure.Message = "the server redirects, and the client does not follow redirects: set URL to " +
 			redirectTarget(got)

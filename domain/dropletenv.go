@@ -53,6 +53,11 @@ func EnvString(name string, value []byte) (Secret, error) {
 	if err != nil {
 		return Secret{}, InvalidField("env."+name, "invalid_env", "the entry of env."+name+" is not JSON")
 	}
+	if isJSONString(value) && LoneSurrogates(value) > 0 { // other values stay JSON, with their escapes
+		clear(text)
+		return Secret{}, InvalidField("env."+name, "invalid_env",
+			"the entry of env."+name+" holds half of a surrogate pair, which no text can")
+	}
 	if bytes.IndexByte(text, 0) >= 0 {
 		clear(text)
 		return Secret{}, InvalidField("env."+name, "invalid_env",
@@ -69,9 +74,11 @@ func EnvString(name string, value []byte) (Secret, error) {
 	return secretOf(whole), nil
 }
 
+func isJSONString(value []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(value), []byte{'"'}) }
+
 // envText returns a new slice, so that the caller may clear it without changing the entry.
 func envText(value []byte) ([]byte, error) {
-	if bytes.HasPrefix(bytes.TrimSpace(value), []byte{'"'}) {
+	if isJSONString(value) {
 		var text string
 		err := json.Unmarshal(value, &text)
 		return []byte(text), err

@@ -42,12 +42,11 @@ type Versions struct {
 	List []uint64
 }
 
-// Condition restricts the current version of an entry that a writer is willing to replace. A nil field requires
-// nothing.
+// Condition is what a request requires of the version that it replaces or reads. A nil field requires nothing.
 type Condition struct {
-	// OneOf must contain the current version.
+	// OneOf must contain the version.
 	OneOf *Versions
-	// NoneOf must not contain the current version.
+	// NoneOf must not contain the version. For a read, NoneOf has the versions that the caller has already.
 	NoneOf *Versions
 }
 
@@ -58,6 +57,16 @@ func (c Condition) Check(entry Entry) error {
 		return ErrPrecondition
 	}
 	return nil
+}
+
+// CheckRead decides the read of a version, which may be an old one. It returns ErrPrecondition if OneOf does not
+// contain the version, and reports whether NoneOf contains it: the caller then needs no value.
+func (c Condition) CheckRead(version uint64) (unmodified bool, err error) {
+	read := Entry{Version: version}
+	if c.OneOf != nil && !c.OneOf.contain(read) {
+		return false, ErrPrecondition
+	}
+	return c.NoneOf != nil && c.NoneOf.contain(read), nil
 }
 
 func (v Versions) contain(entry Entry) bool {

@@ -105,6 +105,9 @@ const OperatorActor = "(terminal)"
 // failed.
 const ServiceActor = "(service)"
 
+// TargetUnmodified is the target of the event of a read that returned no value, because the caller has the version.
+const TargetUnmodified = "unmodified"
+
 // Requester is the sender of a request, as far as the request itself identifies it.
 type Requester struct {
 	// Credential is zero for a request without a token.
@@ -129,8 +132,8 @@ type Event struct {
 	Box        BoxID
 	BoxName    BoxName
 	Key        EntryKey
-	// Target is the object of the action besides the box and the key: the name of a user or of a droplet, or the id of
-	// an API key.
+	// Target is the object of the action besides the box and the key: the name of a user or of a droplet, the id of an
+	// API key, or TargetUnmodified.
 	Target    string
 	RequestID string
 	Address   string

@@ -20,7 +20,9 @@ var (
 	// ISO 8601: PnW or PnYnMnDTnHnMnS
 	isoDuration = regexp.MustCompile(
 		`^P(?:(?P<W>\d{1,6})W|(?:(?P<Y>\d{1,5})Y)?(?:(?P<M>\d{1,6})M)?(?:(?P<d>\d{1,8})D)?` +
-			`(?:T(?:(?P<H>\d{1,9})H)?(?:(?P<N>\d{1,9})M)?(?:(?P<S>\d{1,9})(?:[.,](?P<f>\d{1,9}))?S)?)?)$`)
+			`(?:T(?:(?P<H>\d{1,9})H)?(?:(?P<N>\d{1,9})M)?(?:(?P<S>\d{1,9})S)?)?)$`)
+	// ISO 8601 permits a fraction in the last component only.
+	isoFraction = regexp.MustCompile(`^(P.*\d)[.,](\d{1,9})([A-Z])$`)
 )
 
 // lastExpiry is the latest instant that the date types of all common clients can represent.
@@ -59,8 +61,8 @@ func parseEnd(text string, now time.Time) (end time.Time, ok bool) {
 	if parts, ok := match(unitSpan, text); ok {
 		return addSeconds(now, parts["d"]+7*parts["W"], parts["h"], parts["m"], parts["s"], 0), text != ""
 	}
-	if parts, ok := match(isoDuration, text); ok {
-		return addISODuration(text, parts, now)
+	if strings.HasPrefix(text, "P") {
+		return addISODuration(text, now)
 	}
 	instant, err := time.Parse(time.RFC3339, strings.ToUpper(text))
 	return instant.UTC(), err == nil
@@ -74,13 +76,30 @@ func addSpan(parts map[string]int, now time.Time) (time.Time, bool) {
 	return addSeconds(now, parts["d"], parts["h"], parts["m"], parts["s"], parts["f"]), true
 }
 
-// addISODuration adds an ISO 8601 duration: first years and months, by the calendar, then everything else.
-func addISODuration(text string, parts map[string]int, now time.Time) (time.Time, bool) {
-	if text == "P" || strings.HasSuffix(text, "T") {
+// addISODuration adds an ISO 8601 duration: first years and months, by the calendar, then everything else. A fraction
+// of a year counts in months, and a fraction of a month is that part of the month it falls into.
+func addISODuration(text string, now time.Time) (time.Time, bool) {
+	fraction, unit := 0, "" // in billionths of the last component
+	if parts := isoFraction.FindStringSubmatch(text); parts != nil {
+		text, fraction, unit = parts[1]+parts[3], nanoseconds(parts[2]), parts[3]
+	}
+	parts, ok := match(isoDuration, text)
+	if !ok || text == "P" || strings.HasSuffix(text, "T") {
 		return time.Time{}, false
 	}
-	end := now.AddDate(parts["Y"], parts["M"], 0)
-	return addSeconds(end, parts["d"]+7*parts["W"], parts["H"], parts["N"], parts["S"], parts["f"]), true
+	months := 12*parts["Y"] + parts["M"]
+	seconds := 0 // of the last component
+	switch {
+	case unit == "Y":
+		months, fraction = months+12*fraction/1e9, 12*fraction%1e9
+		fallthrough
+	case unit == "M" && !strings.Contains(text, "T"):
+		seconds = int(now.AddDate(0, months+1, 0).Unix() - now.AddDate(0, months, 0).Unix())
+	default:
+		seconds = map[string]int{"W": 7 * 86400, "D": 86400, "H": 3600, "M": 60, "S": 1}[unit]
+	}
+	return addSeconds(now.AddDate(0, months, 0), parts["d"]+7*parts["W"], parts["H"], parts["N"], parts["S"],
+		fraction*seconds), true
 }
 
 // addSeconds adds a span in seconds, because a time.Duration holds at most 292 years.
@@ -100,11 +119,17 @@ func match(pattern *regexp.Regexp, text string) (map[string]int, bool) {
 		if name == "" || found[i] == "" {
 			continue
 		}
-		digits := found[i]
 		if name == "f" {
-			digits = (digits + "000000000")[:9]
+			parts[name] = nanoseconds(found[i])
+		} else {
+			parts[name], _ = strconv.Atoi(found[i]) // the patterns limit the number of digits
 		}
-		parts[name], _ = strconv.Atoi(digits)
 	}
 	return parts, true
+}
+
+// nanoseconds returns the decimals of a fraction in billionths: 500,000,000 for "5". It takes up to nine digits.
+func nanoseconds(decimals string) int {
+	number, _ := strconv.Atoi((decimals + "000000000")[:9])
+	return number
 }

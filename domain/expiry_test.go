@@ -49,6 +49,16 @@ func TestParseExpiry(t *testing.T) {
 		{now, "PT90M", "2024-01-31T11:50:30Z"},
 		{now, "PT0.5S", "2024-01-31T10:20:31Z"},
 		{now, "PT1,5S", "2024-01-31T10:20:32Z"},
+		{now, "PT0.5H", "2024-01-31T10:50:30Z"},
+		{now, "PT1,25M", "2024-01-31T10:21:45Z"},
+		{now, "P0.5D", "2024-01-31T22:20:30Z"},
+		{now, "P1DT0.5H", "2024-02-01T10:50:30Z"},
+		{now, "P0.5W", "2024-02-03T22:20:30Z"},
+		{now, "P0.123456789D", "2024-01-31T13:18:17Z"},
+		{now, "P0.5Y", "2024-07-31T10:20:30Z"},
+		{"2024-02-01T00:00:00Z", "P0.5M", "2024-02-15T12:00:00Z"}, // half of 29 days
+		{"2024-01-01T00:00:00Z", "P1.5M", "2024-02-15T12:00:00Z"},
+		{"2024-01-01T00:00:00Z", "P0.125Y", "2024-02-15T12:00:00Z"}, // 1.5 months
 		{now, "P1Y2M3DT4H5M6S", "2025-04-03T14:25:36Z"},
 		{now, "P1M", "2024-03-02T10:20:30Z"}, // 31 February 2024 is two days after the 29th
 		{now, "P13M", "2025-03-03T10:20:30Z"},
@@ -101,7 +111,8 @@ func TestParseExpiryRefuses(t *testing.T) {
 			"P99999999D", "99999999d", "999999w", "99999999.00:00:00", "99999999:23:59:59",
 			"9999-12-31T23:59:59-00:01"},
 		"other forms": {"2100-01-01", "2100-01-01T00:00:00", "2100-01-01 00:00:00Z", "20100101T000000Z", "p1d", "P1W1D",
-			"P1.5D", "PT1H1H", "P1H", "PT1D", "P1D2Y"},
+			"PT1H1H", "P1.5DT2H", "PT1.5H30M", "P0.5Y1M", "P1.D", "P.5D", "PT1.5", "P1.5", "P1.1234567890D",
+			"P1.5T", "P0.5DT", "P1.5H", "PT1.5D", "PT1.5.5H", "P1H", "PT1D", "P1D2Y"},
 	} {
 		for _, text := range texts {
 			got, err := domain.ParseExpiry(text, now)
@@ -115,7 +126,7 @@ func TestParseExpiryRefuses(t *testing.T) {
 // FuzzParseExpiry: an accepted expiry is a whole second in UTC, after now and not after the year 9999, and parses again
 // to itself.
 func FuzzParseExpiry(f *testing.F) {
-	for _, seed := range []string{"10:12:10:00", "1w2d3h4m5s", "10.12:10:00.123", "P1Y2M3DT4H5M6.7S", "P2W",
+	for _, seed := range []string{"10:12:10:00", "1w2d3h4m5s", "10.12:10:00.123", "P1Y2M3DT4H5M6.7S", "P0.5Y", "P99999.9M", "P2W",
 		"2100-01-01T00:00:00.5+01:00", "99999999:23:59:59", "P99999Y", "-1:00", ""} {
 		f.Add(seed, int64(1706696430), int64(500_000_000))
 	}

@@ -15,6 +15,8 @@ type Boxes interface {
 	Lock(ctx context.Context, id domain.BoxID) error
 	// Save stores the owner and the time of update.
 	Save(ctx context.Context, box domain.Box) error
+	// TouchOf sets the time of update of all boxes of which a user is a member.
+	TouchOf(ctx context.Context, user domain.UserID, now time.Time) error
 	// Delete removes the box with its members, entries and versions.
 	Delete(ctx context.Context, id domain.BoxID) error
 	// NamesOf lists the boxes of which a user is an active member, sorted.

@@ -99,5 +99,5 @@ func (accountsAPI) writeError(c echo.Context, refusal *domain.Error, status int)
 		Error string `json:"error"`
 		ID    int    `json:"errorId"`
 	}{line.Text, line.ID})
-	_ = c.Blob(line.Status, contentTypeJSON, body) // fails only if the client is disconnected
+	_ = blob(c, line.Status, contentTypeJSON, body) // fails only if the client is disconnected
 }

@@ -9,6 +9,7 @@
 //   - The handlers are named after their resource: boxes.go, entries.go, accounts_users.go. A handler decodes the
 //     input, calls one use case, and encodes its result.
 //   - errors.go turns every error into a response. It is the only file that maps kinds of errors to status codes.
+//   - listener.go and unhandled.go answer requests that the HTTP server refuses before they reach a handler.
 //
 // Words that only HTTP knows, such as header names and entity tags, stay in this package.
 package httpapi
@@ -18,6 +19,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -111,6 +113,7 @@ func New(config Config) *API {
 	if len(config.CORSOrigins) > 0 {
 		a.echo.Use(cors(config.CORSOrigins))
 	}
+	a.echo.Use(matchExactPath)
 	a.addRoutes()
 	return a
 }
@@ -118,12 +121,21 @@ func New(config Config) *API {
 // addRoutes registers the routes of both contracts and those about the server itself.
 func (a *API) addRoutes() {
 	for _, route := range Routes() {
-		a.echo.Add(route.Method, route.Path, a.handle(route))
+		a.addRoute(route.Method, route.Path, a.handle(route))
 		a.contracts[route.Path] = route.contract
 	}
 	for _, route := range serverRoutes {
-		a.echo.GET(route.path, route.handler(a))
+		a.addRoute(http.MethodGet, route.path, route.handler(a))
 		a.contracts[route.path] = contractOf(route.path)
+	}
+}
+
+// addRoute adds a route. A GET route also answers HEAD: the same handler authorises and audits the request, and the
+// HTTP server omits the body.
+func (a *API) addRoute(method, path string, handler echo.HandlerFunc) {
+	a.echo.Add(method, path, handler)
+	if method == http.MethodGet {
+		a.echo.Add(http.MethodHead, path, handler)
 	}
 }
 
@@ -134,7 +146,10 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.echo.ServeHT
 // answered.
 func (a *API) Drain() { a.draining.Store(true) }
 
-// Server returns an http.Server for the API. Its timeouts disconnect slow clients.
+// allMethods is the value of Allow for the server as a whole.
+const allMethods = "OPTIONS, GET, HEAD, POST, PUT, PATCH, DELETE"
+
+// Server returns an http.Server for the API, to be used with API.Listener. Its timeouts disconnect slow clients.
 func (a *API) Server() *http.Server {
 	return &http.Server{
 		Handler: a,
@@ -145,7 +160,9 @@ func (a *API) Server() *http.Server {
 		WriteTimeout:   60 * time.Second,
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: 32 << 10,
-		ErrorLog:       slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+		// OPTIONS * is answered by matchExactPath, with the headers of every response.
+		DisableGeneralOptionsHandler: true,
+		ErrorLog:                     slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
 }
 
@@ -155,6 +172,24 @@ func matchEscapedPath(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		url := c.Request().URL
 		url.RawPath = url.EscapedPath()
+		return next(c)
+	}
+}
+
+// matchExactPath refuses a path with more segments than the template of its route. The router of Echo takes the rest of
+// a path, including its slashes, as the value of a parameter at the end of a template. It also answers OPTIONS *, which
+// asks about the server and has no path.
+func matchExactPath(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.Request().Method == http.MethodOptions && c.Request().RequestURI == "*" {
+			c.Response().Header().Set(echo.HeaderAllow, allMethods)
+			return c.NoContent(http.StatusNoContent)
+		}
+		template := c.Path()
+		if template != "" && strings.Count(template, "/") != strings.Count(c.Request().URL.RawPath, "/") {
+			c.SetPath("") // logs, metrics and the format of the error treat it like any unknown path
+			return echo.ErrNotFound
+		}
 		return next(c)
 	}
 }

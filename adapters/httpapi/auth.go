@@ -2,9 +2,14 @@ package httpapi
 
 import (
 	"context"
+	"time"
 
 	"github.com/lockbox-go/lockbox/domain"
 )
+
+// lookupTimeout bounds the lookup of a caller whose request was cancelled because its body is unreadable. The caller
+// still gets an answer.
+const lookupTimeout = 5 * time.Second
 
 // identify sets the credential of a request from its token, without looking it up. The credential stays zero if the
 // route ignores tokens, or accepts requests without one.
@@ -46,6 +51,11 @@ func (a *API) admitLargeBody(r *request) error {
 // The input is checked before the use case looks the caller up, so this is the one place that looks a caller up a
 // second time. Only refused requests pay for it.
 func (a *API) refuseInput(r *request, inputErr error) error {
+	if r.body.unreadable {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx()), lookupTimeout)
+		defer cancel()
+		r.SetRequest(r.Request().WithContext(ctx))
+	}
 	if err := a.authenticateCaller(r); err != nil {
 		return err
 	}

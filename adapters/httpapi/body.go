@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
@@ -40,6 +41,8 @@ type body struct {
 	read bool
 	text []byte
 	err  error
+	// unreadable is set if err is body_unreadable. The HTTP server has cancelled the context of the request then.
+	unreadable bool
 }
 
 // release returns the share of the request to the budget.
@@ -54,7 +57,7 @@ func (b *body) release() {
 func isLarge(r *http.Request) bool { return r.ContentLength < 0 || r.ContentLength > maxAnonymousBody }
 
 // readBody returns the body, empty if there is none. Errors: TooLarge over the limit, Unavailable when the budget for
-// large bodies is used up, Invalid when the body ends early.
+// large bodies is used up, Invalid with code body_unreadable when the body ends early, and errClientClosed.
 func (r *request) readBody() ([]byte, error) {
 	if !r.body.read {
 		r.body.read = true
@@ -80,11 +83,21 @@ func (b *body) readFrom(r *http.Request, w http.ResponseWriter) ([]byte, error) 
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return nil, errBodyTooLarge
 	}
-	if err != nil {
-		return nil, domain.Refuse(domain.Invalid, "body_unreadable",
-			"the request body ended early: send the request again").Because(err)
+	switch {
+	case err == nil:
+		return text, nil
+	case disconnected(r, err):
+		return nil, errClientClosed.Because(err)
 	}
-	return text, nil
+	b.unreadable = true
+	return nil, domain.Refuse(domain.Invalid, "body_unreadable",
+		"the request body ended early or did not arrive in time: send the request again").Because(err)
+}
+
+// disconnected reports whether reading a body failed because the client reset its connection or its HTTP/2 stream. The
+// client cannot read a response then. After a body that only ended early, the client may still wait for one.
+func disconnected(r *http.Request, err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || r.ProtoMajor == 2 && r.Context().Err() != nil
 }
 
 // bind decodes the JSON body of a request. A request without a body is refused with body_required.
@@ -127,13 +140,32 @@ func decodeJSON[T any](r *request, text []byte) (value T, err error) {
 	if err := json.Unmarshal(text, &value); err != nil {
 		return value, malformed(err, reflect.TypeFor[T]())
 	}
-	return value, nil
+	return value, checkSurrogates(text, value)
 }
 
-// isJSON accepts application/json, text/json and application/*+json, with any parameters.
+// checkSurrogates refuses a body with a lone surrogate in a string, such as "\ud800". No text can hold one: decoding
+// replaces it by U+FFFD, so that two different passwords or names would be equal. JSON that is stored verbatim may hold
+// it, because the caller gets the same JSON back.
+func checkSurrogates(text []byte, decoded any) error {
+	lone := domain.LoneSurrogates(text)
+	if lone > 0 {
+		if body, ok := decoded.(entryBody); ok {
+			lone -= domain.LoneSurrogates(body.Value)
+		}
+	}
+	if lone > 0 {
+		return domain.Refuse(domain.Invalid, "malformed_json",
+			`a string in the body contains half of a surrogate pair, such as \ud800: send the whole character`)
+	}
+	return nil
+}
+
+// isJSON accepts application/json, text/json and application/*+json. It ignores parameters, also malformed and repeated
+// ones.
 func isJSON(contentType string) bool {
+	contentType, _, _ = strings.Cut(contentType, ";")
 	media, _, err := mime.ParseMediaType(contentType)
-	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
+	if err != nil {
 		return false
 	}
 	return media == "application/json" || media == "text/json" ||

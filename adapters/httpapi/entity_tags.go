@@ -1,57 +1,110 @@
 package httpapi
 
 import (
+	"net/http"
 	"strconv"
 	"strings"
 
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// An entity tag of an entry is its version number in quotes: "3". RFC 9110, section 8.8.3, defines the syntax.
+// Entity tags and the preconditions If-Match and If-None-Match follow RFC 9110, sections 8.8.3 and 13.1. A tag is an
+// opaque string in quotes. This server makes the tag of an entry from its version number: "3".
 
-// entityTag returns the entity tag of a version.
-func entityTag(version uint64) string { return `"` + strconv.FormatUint(version, 10) + `"` }
+// entityTag is an element of a precondition header.
+type entityTag struct {
+	// quoted is the tag with its quotes and without W/.
+	quoted string
+	weak   bool
+}
 
-// condition reads If-Match and If-None-Match. Several headers of one name are one list (RFC 9110, section 5.3).
+// versionTag returns the entity tag of a version.
+func versionTag(version uint64) string { return `"` + strconv.FormatUint(version, 10) + `"` }
+
+// condition reads If-Match and If-None-Match.
 func (r *request) condition() (domain.Condition, error) {
-	oneOf, err := r.entityTags(headerIfMatch)
+	oneOf, err := versionsIn(r.Request().Header, headerIfMatch)
 	if err != nil {
 		return domain.Condition{}, err
 	}
-	noneOf, err := r.entityTags(headerIfNoneMatch)
+	noneOf, err := versionsIn(r.Request().Header, headerIfNoneMatch)
 	return domain.Condition{OneOf: oneOf, NoneOf: noneOf}, err
 }
 
-// entityTags reads all headers of one name as one list.
-func (r *request) entityTags(header string) (*domain.Versions, error) {
-	return parseEntityTags(header, strings.Join(r.Request().Header.Values(header), ","))
-}
-
-// parseEntityTags reads the value of a precondition header: "*", or a list of entity tags such as "3", "4". It returns
-// nil for an empty value. A weak tag (W/"3") and a tag that is no version number match no entry: preconditions of a
-// write need strong comparison. Malformed values are refused with code invalid_precondition.
-func parseEntityTags(header, value string) (*domain.Versions, error) {
-	value = strings.TrimSpace(value)
-	switch value {
-	case "":
+// versionsIn returns the versions whose tags a precondition header lists, or nil without the header. If-Match compares
+// strongly: a weak tag (W/"3") matches no version. If-None-Match compares weakly. A tag that this server does not make,
+// such as "02", matches no version.
+func versionsIn(header http.Header, name string) (*domain.Versions, error) {
+	lines := header.Values(name)
+	if len(lines) == 0 {
 		return nil, nil
-	case "*":
-		return &domain.Versions{Any: true}, nil
 	}
-	versions := &domain.Versions{}
-	for tag := range strings.SplitSeq(value, ",") {
-		tag = strings.TrimSpace(tag)
-		opaque, weak := strings.CutPrefix(tag, "W/")
-		if len(opaque) < 2 || opaque[0] != '"' || opaque[len(opaque)-1] != '"' {
-			return nil, domain.InvalidField(header, "invalid_precondition",
-				header+` must be * or entity tags in quotes, such as "3"`)
+	tags, all, ok := parseEntityTags(strings.Join(lines, ",")) // several headers of one name are one list
+	if !ok {
+		return nil, domain.InvalidField(name, "invalid_precondition",
+			name+` must be * or entity tags in quotes, such as "3"`)
+	}
+	versions := &domain.Versions{Any: all}
+	for _, tag := range tags {
+		if tag.weak && name == headerIfMatch {
+			continue
 		}
-		number, err := strconv.ParseUint(opaque[1:len(opaque)-1], 10, 63) // 63 bits: a version is a bigint in SQL
-		if err == nil && !weak && number > 0 {
+		// 63 bits: a version is a bigint in SQL.
+		number, err := strconv.ParseUint(strings.Trim(tag.quoted, `"`), 10, 63)
+		if err == nil && number > 0 && versionTag(number) == tag.quoted {
 			versions.List = append(versions.List, number)
 		}
 	}
 	return versions, nil
+}
+
+// parseEntityTags parses the value of a precondition header: "*", which sets all, or a list of entity tags. It ignores
+// empty elements of the list; ok is false if the value is malformed or the list has no tag.
+func parseEntityTags(value string) (tags []entityTag, all, ok bool) {
+	if strings.Trim(value, " \t") == "*" {
+		return nil, true, true
+	}
+	for rest := strings.Trim(value, " \t,"); rest != ""; {
+		opaque, weak := strings.CutPrefix(rest, "W/")
+		end := tagEnd(opaque)
+		if end == 0 {
+			return nil, false, false
+		}
+		tags = append(tags, entityTag{quoted: opaque[:end], weak: weak})
+		after := strings.TrimLeft(opaque[end:], " \t")
+		if after != "" && after[0] != ',' {
+			return nil, false, false
+		}
+		rest = strings.TrimLeft(after, " \t,")
+	}
+	return tags, false, len(tags) > 0
+}
+
+// tagEnd returns the length of the quoted tag at the beginning of text, or 0 if there is none. A tag may contain
+// commas, but no spaces, control characters or quotes.
+func tagEnd(text string) int {
+	if text == "" || text[0] != '"' {
+		return 0
+	}
+	for i := 1; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			return i + 1
+		case c <= ' ' || c == 0x7f:
+			return 0
+		}
+	}
+	return 0
+}
+
+// unmodified reports whether If-None-Match lists a tag, in weak comparison. It ignores a malformed header: the client
+// then gets the full response.
+func unmodified(header http.Header, tag string) bool {
+	tags, all, ok := parseEntityTags(strings.Join(header.Values(headerIfNoneMatch), ","))
+	for _, each := range tags {
+		all = all || each.quoted == tag
+	}
+	return ok && all
 }
 
 // parseVersion reads a version number, from 1, out of the query parameter of that name.

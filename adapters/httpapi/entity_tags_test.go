@@ -2,10 +2,12 @@ package httpapi
 
 import (
 	"errors"
-	"strconv"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"github.com/labstack/echo/v4"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockbox-go/lockbox/domain"
@@ -27,32 +29,62 @@ func requireRefusal(t *testing.T, err error, kind domain.Kind, code, field strin
 	require.Equal(t, field, refusal.Field)
 }
 
-// TestConditionHeaders: an entry without a value matches no entity tag, including "*".
+// conditionOf reads the precondition headers of a request; a nil list sends no header.
+func conditionOf(match, noneMatch []string) (domain.Condition, error) {
+	sent := httptest.NewRequest("GET", "/", nil)
+	if match != nil {
+		sent.Header["If-Match"] = match
+	}
+	if noneMatch != nil {
+		sent.Header["If-None-Match"] = noneMatch
+	}
+	r := &request{Context: echo.New().NewContext(sent, httptest.NewRecorder())}
+	return r.condition()
+}
+
+// TestConditionHeaders: an entry without a value matches no entity tag, including "*". Tags are opaque. If-Match compares
+// strongly, If-None-Match weakly.
 func TestConditionHeaders(t *testing.T) {
 	t.Parallel()
+	const none = ""
 	for _, test := range []struct {
 		match, noneMatch     string
 		absent, two, deleted bool
 	}{
-		{"", "", true, true, true},
-		{`*`, "", false, true, false},
-		{`"2"`, "", false, true, false},
-		{`"1","2"`, "", false, true, false},
-		{`"1"`, "", false, false, false},
-		{`W/"2"`, "", false, false, false},
-		{`"x"`, "", false, false, false},
-		{"", `*`, true, false, true},
-		{"", `"2"`, true, false, true},
-		{"", `"1"`, true, true, true},
-		{"", `W/"2"`, true, true, true},
+		{none, none, true, true, true},
+		{`*`, none, false, true, false},
+		{` * `, none, false, true, false},
+		{`"2"`, none, false, true, false},
+		{`"1","2"`, none, false, true, false},
+		{`, "1" ,,	"2",`, none, false, true, false},
+		{`"a,b","2"`, none, false, true, false},
+		{`"1"`, none, false, false, false},
+		{`W/"2"`, none, false, false, false},
+		{`W/"2","2"`, none, false, true, false},
+		{`"x"`, none, false, false, false},
+		{`""`, none, false, false, false},
+		{`"02"`, none, false, false, false},
+		{`"+2"`, none, false, false, false},
+		{`"2,2"`, none, false, false, false},
+		{`"*"`, none, false, false, false},
+		{`"9223372036854775808"`, none, false, false, false},
+		{none, `*`, true, false, true},
+		{none, `"2"`, true, false, true},
+		{none, `"1"`, true, true, true},
+		{none, `W/"2"`, true, false, true},
+		{none, `"02", W/"02"`, true, true, true},
+		{none, `"1", W/"2"`, true, false, true},
 		{`"2"`, `"1"`, false, true, false},
 		{`"2"`, `*`, false, false, false},
 	} {
-		match, err := parseEntityTags("If-Match", test.match)
-		require.NoError(t, err)
-		noneMatch, err := parseEntityTags("If-None-Match", test.noneMatch)
-		require.NoError(t, err)
-		condition := domain.Condition{OneOf: match, NoneOf: noneMatch}
+		lines := func(value string) []string {
+			if value == none {
+				return nil
+			}
+			return []string{value}
+		}
+		condition, err := conditionOf(lines(test.match), lines(test.noneMatch))
+		require.NoError(t, err, "%+v", test)
 		for entry, holds := range map[*domain.Entry]bool{&absent: test.absent, &atTwo: test.two,
 			&deleted: test.deleted} {
 			err := condition.Check(*entry)
@@ -65,23 +97,36 @@ func TestConditionHeaders(t *testing.T) {
 	}
 }
 
-func TestParseEntityTags(t *testing.T) {
+// TestSeveralConditionHeaders: headers of one name are one list.
+func TestSeveralConditionHeaders(t *testing.T) {
 	t.Parallel()
-	list := func(of ...uint64) *domain.Versions { return &domain.Versions{List: of} }
-	for header, want := range map[string]*domain.Versions{
-		"": nil, " ": nil, "*": {Any: true}, " * ": {Any: true}, `"3"`: list(3), `"3","4"`: list(3, 4),
-		` "3" ,	"4" `: list(3, 4), `W/"3"`: list(), `"3",W/"4"`: list(3),
-		`"x"`: list(), `""`: list(), `"0"`: list(), `"-1"`: list(), `"9223372036854775807"`: list(1<<63 - 1),
-		`"9223372036854775808"`: list(), `"*"`: list(),
-	} {
-		got, err := parseEntityTags("If-Match", header)
-		require.NoError(t, err, header)
-		require.Equal(t, want, got, header)
-	}
-	for _, header := range []string{"3", `"`, `"3`, `3"`, `'3'`, ",", `"3",`, `,"3"`, `*,"3"`, `"3";`, "W/3", `w/"3"`} {
-		_, err := parseEntityTags("If-Match", header)
+	condition, err := conditionOf([]string{`"1"`, "", `"2"`}, nil)
+	require.NoError(t, err)
+	require.Equal(t, &domain.Versions{List: []uint64{1, 2}}, condition.OneOf)
+	require.Nil(t, condition.NoneOf)
+}
+
+// TestMalformedConditionHeaders: a header that is present without a tag is malformed, and so is an empty one.
+func TestMalformedConditionHeaders(t *testing.T) {
+	t.Parallel()
+	for _, lines := range [][]string{{""}, {" "}, {"", ""}, {","}, {" , ,"}, {"3"}, {`"`}, {`"3`}, {`3"`}, {`'3'`},
+		{`*,"3"`}, {`"3",*`}, {"*,*"}, {"*", "*"}, {`"3";`}, {`"3" "4"`}, {`"3""4"`}, {"W/3"}, {`w/"3"`}, {`W/ "3"`},
+		{`"a b"`}, {"\"a\x7f\""}} {
+		_, err := conditionOf(lines, nil)
 		requireRefusal(t, err, domain.Invalid, "invalid_precondition", "If-Match")
+		_, err = conditionOf(nil, lines)
+		requireRefusal(t, err, domain.Invalid, "invalid_precondition", "If-None-Match")
 	}
+}
+
+// TestUnmodified: built-in files compare weakly too, and a malformed header is ignored.
+func TestUnmodified(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]bool{`"a,b"`: true, `W/"a,b"`: true, `"x", "a,b"`: true, "*": true, "": false,
+		`"a`: false, `a,b`: false, `"A,B"`: false, `"x"`: false} {
+		require.Equal(t, want, unmodified(http.Header{"If-None-Match": {value}}, `"a,b"`), value)
+	}
+	require.False(t, unmodified(http.Header{}, `"a"`))
 }
 
 func TestParseVersion(t *testing.T) {
@@ -97,33 +142,30 @@ func TestParseVersion(t *testing.T) {
 	}
 }
 
-// FuzzParseEntityTags: every parsed number is a strong tag of the header, and the list can be formatted and parsed
-// again.
+// FuzzParseEntityTags: a parsed list can be formatted and parsed again, and each tag is part of the header.
 func FuzzParseEntityTags(f *testing.F) {
-	for _, seed := range []string{"", "*", `"1"`, `"1", W/"2" ,"x"`, `"9223372036854775808"`, `"1" "2"`, ","} {
+	for _, seed := range []string{"", "*", `"1"`, `"1", W/"2" ,"x"`, `"9223372036854775808"`, `"1" "2"`, ",",
+		`,"a,b",`} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, header string) {
-		versions, err := parseEntityTags("If-Match", header)
-		if err != nil {
-			require.ErrorIs(t, err, domain.Invalid)
+		tags, all, ok := parseEntityTags(header)
+		require.False(t, all && len(tags) > 0)
+		require.True(t, !ok || all || len(tags) > 0)
+		if !ok || all {
 			return
 		}
-		if versions == nil {
-			require.Empty(t, strings.TrimSpace(header))
-			return
+		var list []string
+		for _, tag := range tags {
+			text := tag.quoted
+			if tag.weak {
+				text = "W/" + text
+			}
+			require.Contains(t, header, text)
+			list = append(list, text)
 		}
-		require.False(t, versions.Any && len(versions.List) > 0)
-		var tags []string
-		for _, number := range versions.List {
-			require.Positive(t, number)
-			require.Contains(t, header, strconv.FormatUint(number, 10)+`"`)
-			tags = append(tags, `"`+strconv.FormatUint(number, 10)+`"`)
-		}
-		if len(tags) > 0 {
-			again, err := parseEntityTags("If-Match", strings.Join(tags, ", "))
-			require.NoError(t, err)
-			require.Equal(t, versions.List, again.List)
-		}
+		again, _, ok := parseEntityTags(strings.Join(list, " , "))
+		require.True(t, ok)
+		require.Equal(t, tags, again)
 	})
 }

@@ -57,12 +57,12 @@ func (a *API) writeEntry(r *request) error {
 
 // createdVersion answers 201 with the location and the entity tag of a new version.
 func (r *request) createdVersion(written vault.WrittenEntry) error {
-	r.Response().Header().Set(headerETag, entityTag(written.Version))
+	r.Response().Header().Set(headerETag, versionTag(written.Version))
 	return r.created("boxes", string(written.Box), "entries", string(written.Key))
 }
 
-// readEntry answers GET /boxes/{box}/entries/{key} with the value as it was sent, byte for byte. The parameter version
-// selects an older version.
+// readEntry answers GET /boxes/{box}/entries/{key} with the value as it was sent, byte for byte, or with 304 if
+// If-None-Match lists its version. The parameter version selects an older version.
 func (a *API) readEntry(r *request) error {
 	encryptionKey, err := r.encryptionKey()
 	if err != nil {
@@ -70,6 +70,9 @@ func (a *API) readEntry(r *request) error {
 	}
 	defer encryptionKey.Clear()
 	in := vault.ReadEntry{Box: r.param("box"), Key: r.param("key"), EncryptionKey: encryptionKey}
+	if in.Condition, err = r.condition(); err != nil {
+		return err
+	}
 	if text := r.QueryParam("version"); text != "" {
 		if in.Version, err = parseVersion("version", text); err != nil {
 			return err
@@ -81,9 +84,12 @@ func (a *API) readEntry(r *request) error {
 	}
 	defer clear(value.JSON) // after the response is written
 	header := r.Response().Header()
-	header.Set(headerETag, entityTag(value.Version))
+	header.Set(headerETag, versionTag(value.Version))
 	header.Set(echo.HeaderLastModified, value.CreatedAt.Format(http.TimeFormat))
-	return r.Blob(http.StatusOK, contentTypeJSON, value.JSON)
+	if value.Unmodified {
+		return r.NoContent(http.StatusNotModified)
+	}
+	return blob(r, http.StatusOK, contentTypeJSON, value.JSON)
 }
 
 // listEntries answers GET /boxes/{box}/entries with the keys that begin with the parameter prefix.

@@ -20,7 +20,7 @@ import (
 //  1. A rule of the domain, a use case or a handler returns a *domain.Error with a kind and a stable code.
 //  2. Handlers and middleware return errors unchanged. They neither log nor wrap them.
 //  3. API.writeError turns any error into a *domain.Error that may be shown (API.refusal), finds the status of its
-//     kind (statusOf), and lets the contract of the path write the body.
+//     kind or code (statusFor), and lets the contract of the path write the body.
 //
 // Errors from other sources, such as the database, are logged once here and become a fixed message with status 500.
 
@@ -57,8 +57,30 @@ var statusOf = map[domain.Kind]int{
 	domain.Unavailable:     http.StatusServiceUnavailable,
 }
 
-// codeMethodNotAllowed has no kind of its own, because no rule of the domain knows methods. Its status is 405.
-const codeMethodNotAllowed = "method_not_allowed"
+const (
+	codeMethodNotAllowed = "method_not_allowed"
+	codeClientClosed     = "client_closed_request"
+	// codeOutcomeUnknown is the code of ports.UnitOfWork for a commit whose result is unknown.
+	codeOutcomeUnknown = "outcome_unknown"
+	// statusClientClosed is the status of a request whose client disconnected before the response. It is no standard
+	// status; nginx uses it in the same way. It keeps such requests out of the server errors in logs and metrics.
+	statusClientClosed = 499
+)
+
+// statusOfCode has the statuses of codes without a kind of their own, because no rule of the domain knows HTTP.
+var statusOfCode = map[string]int{
+	codeMethodNotAllowed:    http.StatusMethodNotAllowed,
+	codeClientClosed:        statusClientClosed,
+	codeExpectation:         http.StatusExpectationFailed,
+	codeHeaderTooLarge:      http.StatusRequestHeaderFieldsTooLarge,
+	codeUnsupportedEncoding: http.StatusNotImplemented,
+	codeUnsupportedVersion:  http.StatusHTTPVersionNotSupported,
+}
+
+// errClientClosed is the error of a request whose client disconnected. A client that only closed its side of the
+// connection can read it.
+var errClientClosed = domain.Refuse(domain.Invalid, codeClientClosed,
+	"the client closed the connection before the response: it may or may not have taken effect")
 
 // writeError writes an error as the response, unless a response was started.
 func (a *API) writeError(err error, c echo.Context) {
@@ -66,14 +88,25 @@ func (a *API) writeError(err error, c echo.Context) {
 		return
 	}
 	refusal := a.refusal(c, err)
-	status, known := statusOf[refusal.Kind]
-	if !known {
-		status = http.StatusInternalServerError
+	a.contract(c).writeError(c, refusal, statusFor(refusal))
+}
+
+func statusFor(refusal *domain.Error) int {
+	if status, ok := statusOfCode[refusal.Code]; ok {
+		return status
 	}
-	if refusal.Code == codeMethodNotAllowed {
-		status = http.StatusMethodNotAllowed
+	if status, ok := statusOf[refusal.Kind]; ok {
+		return status
 	}
-	a.contract(c).writeError(c, refusal, status)
+	return http.StatusInternalServerError
+}
+
+// titleOf returns the name of a status.
+func titleOf(status int) string {
+	if status == statusClientClosed {
+		return "Client Closed Request"
+	}
+	return http.StatusText(status)
 }
 
 // contract returns the contract of the route, or of the path if no route matches.
@@ -90,14 +123,14 @@ func (lockboxAPI) writeError(c echo.Context, refusal *domain.Error, status int) 
 	// The request id finds the request in the log and in the audit log.
 	body, _ := json.Marshal(problem{ // strings and an int always encode
 		Type:     "about:blank",
-		Title:    http.StatusText(status),
+		Title:    titleOf(status),
 		Status:   status,
 		Detail:   refusal.Message,
 		Instance: "urn:lockbox:request:" + c.Response().Header().Get(echo.HeaderXRequestID),
 		Code:     refusal.Code,
 		Errors:   []message{{Message: refusal.Message, Field: refusal.Field}},
 	})
-	_ = c.Blob(status, contentTypeProblem, body) // fails only if the client is disconnected
+	_ = blob(c, status, contentTypeProblem, body) // fails only if the client is disconnected
 }
 
 // setErrorHeaders sets the headers that belong to a status, in both contracts.
@@ -126,6 +159,9 @@ func (a *API) refusal(c echo.Context, err error) *domain.Error {
 		log.Error("stored data failed authentication: it was changed outside of Lockbox", slog.Any("error", err))
 		return domain.Refuse(0, "tampered", "stored data failed authentication: report this to the operator")
 	}
+	if cancelled(c, err) {
+		return errClientClosed
+	}
 	if refusal, ok := errors.AsType[*domain.Error](err); ok {
 		if refusal.Kind == domain.Unavailable {
 			log.Warn("unavailable", slog.Any("error", err))
@@ -138,10 +174,18 @@ func (a *API) refusal(c echo.Context, err error) *domain.Error {
 		}
 		return domain.Refuse(domain.NotFound, "route_not_found", "no route matches this path")
 	}
-	if errors.Is(err, context.Canceled) {
-		return domain.ErrBusy // the client disconnected and does not read it
-	}
 	log.Error("internal error", slog.Any("error", err))
 	return domain.Refuse(0, "internal_error",
 		"internal server error: the server's log has details under the id of this request")
+}
+
+// cancelled reports whether a request failed because its client disconnected, which cancels its context. Waiting for a
+// lock, a batch, a key derivation or the database then ends with an Unavailable error that is no fault of the server.
+// An unknown outcome of a commit is one: commits ignore the cancellation.
+func cancelled(c echo.Context, err error) bool {
+	if errors.Is(err, context.Canceled) {
+		return true
+	}
+	return c.Request().Context().Err() != nil && errors.Is(err, domain.Unavailable) &&
+		domain.CodeOf(err) != codeOutcomeUnknown
 }

@@ -145,12 +145,44 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestClientDisconnected: a cancelled request is no failure of the server.
+// TestClientDisconnected: a request whose client disconnected has status 499 and is no failure of the server, wherever
+// the request was waiting.
 func TestClientDisconnected(t *testing.T) {
 	t.Parallel()
-	api, log := failing(func() error { return fmt.Errorf("query: %w", context.Canceled) })
-	require.Equal(t, 503, ask(t, api, "/boxes").Status)
-	require.Zero(t, failures(log))
+	unknownOutcome := domain.Refuse(domain.Unavailable, "outcome_unknown", "unknown")
+	for name, test := range map[string]struct {
+		err      error
+		status   int
+		failures int
+	}{
+		"a query":              {fmt.Errorf("query: %w", context.Canceled), 499, 0},
+		"a queue":              {domain.ErrBusy.Because(context.Canceled), 499, 0},
+		"a statement":          {domain.Refuse(domain.Unavailable, "database_unavailable", "no answer"), 499, 0},
+		"a commit":             {unknownOutcome, 503, 1},
+		"a refusal":            {domain.ErrBoxNotFound, 404, 0},
+		"a fault":              {errors.New(secret), 500, 1},
+		"stored data tampered": {&ports.TamperedError{What: "the entry"}, 500, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, path := range []string{"/boxes", "/api/v1/user/list"} {
+				api, log := failing(func() error { return test.err })
+				ctx, cancel := context.WithCancel(t.Context())
+				cancel()
+				request := httptest.NewRequestWithContext(ctx, "GET", path, nil)
+				request.Header.Set("Authorization", "Bearer token")
+				recorder := httptest.NewRecorder()
+				api.ServeHTTP(recorder, request)
+				require.Equal(t, test.status, recorder.Code, path)
+				require.Equal(t, test.failures, failures(log), path)
+				require.Contains(t, log.String(), fmt.Sprintf(`"status":%d`, test.status))
+			}
+		})
+	}
+	api, _ := failing(func() error { return context.Canceled })
+	got := ask(t, api, "/boxes")
+	require.Equal(t, "client_closed_request", got.Code)
+	require.Equal(t, "Client Closed Request", got.Title)
 }
 
 // TestWireWords: errors about the encryption key name the header, and the shared errors of the domain stay unchanged.

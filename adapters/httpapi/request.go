@@ -73,6 +73,9 @@ func (a *API) serve(r *request) error {
 	if r.by.Credential.IsZero() {
 		r.body.limit = min(r.body.limit, maxAnonymousBody)
 	}
+	if r.body.unreadable { // the accounts API has read it, also for a handler that reads no body
+		return a.refuseInput(r, r.body.err)
+	}
 	if err := a.admitLargeBody(r); err != nil {
 		// Without this header the server would read the rest of the body before it reuses the connection.
 		r.Response().Header().Set(echo.HeaderConnection, "close")

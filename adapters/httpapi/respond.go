@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -32,7 +33,19 @@ func (r *request) jsonStatus(status int, body any) error {
 	if err != nil {
 		return err
 	}
-	return r.Blob(status, contentTypeJSON, text)
+	return blob(r, status, contentTypeJSON, text)
+}
+
+// blob writes a complete response. It sets Content-Length, so that the response to HEAD has the same headers as the one
+// to GET; without it, the HTTP server would chunk a long body.
+func blob(c echo.Context, status int, contentType string, body []byte) error {
+	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
+	return c.Blob(status, contentType, body)
+}
+
+// plainText answers 200 with plain text.
+func plainText(c echo.Context, body string) error {
+	return blob(c, http.StatusOK, echo.MIMETextPlainCharsetUTF8, []byte(body))
 }
 
 // noContent answers 204, or returns the error of a use case.

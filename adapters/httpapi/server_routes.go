@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -15,7 +14,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// serverRoutes are the routes about the server itself. All are GET, need no token and belong to no contract.
+// serverRoutes are the routes about the server itself. All are GET or HEAD, need no token and belong to no contract.
 var serverRoutes = []struct {
 	path    string
 	handler func(*API) echo.HandlerFunc
@@ -43,7 +42,7 @@ const readyTimeout = 2 * time.Second
 
 // health answers whether the process is alive. It does not look at the database: restarting the process would not
 // help.
-func (a *API) health(c echo.Context) error { return c.String(http.StatusOK, "alive\n") }
+func (a *API) health(c echo.Context) error { return plainText(c, "alive\n") }
 
 // ready answers whether the server should receive requests.
 func (a *API) ready(c echo.Context) error {
@@ -56,7 +55,7 @@ func (a *API) ready(c echo.Context) error {
 	if err := a.checkReady(ctx); err != nil {
 		return err
 	}
-	return c.String(http.StatusOK, "ready\n")
+	return plainText(c, "ready\n")
 }
 
 // welcomeText is shown to people who open the address of the server in a browser.
@@ -65,7 +64,7 @@ The API is described at /docs, and for programs at /openapi.yaml. Start with POS
 `
 
 // welcome answers GET /.
-func (a *API) welcome(r *request) error { return r.String(http.StatusOK, welcomeText) }
+func (a *API) welcome(r *request) error { return plainText(r, welcomeText) }
 
 // pageHeaders forbid the page at /docs to load, run or send anything, and other sites to frame it. Its style sheet is
 // part of the page and is allowed by its digest.
@@ -89,9 +88,9 @@ func serveFile(contentType string, content []byte, headers map[string]string) ec
 		for name, value := range headers {
 			header.Set(name, value)
 		}
-		if strings.Contains(strings.Join(c.Request().Header.Values(headerIfNoneMatch), ","), tag) {
+		if unmodified(c.Request().Header, tag) {
 			return c.NoContent(http.StatusNotModified)
 		}
-		return c.Blob(http.StatusOK, contentType, content)
+		return blob(c, http.StatusOK, contentType, content)
 	}
 }

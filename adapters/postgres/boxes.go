@@ -42,6 +42,14 @@ func (r boxes) Save(ctx context.Context, box domain.Box) error {
 	return translate(err)
 }
 
+// TouchOf locks the boxes in the order of their identifiers, so that two of them cannot deadlock.
+func (r boxes) TouchOf(ctx context.Context, user domain.UserID, now time.Time) error {
+	_, err := r.q.Exec(ctx, `WITH touched AS (SELECT b.id FROM boxes b JOIN box_users m ON m.box_id = b.id
+			WHERE m.user_id = $1 ORDER BY b.id FOR NO KEY UPDATE OF b)
+		UPDATE boxes b SET updated_at = $2 FROM touched WHERE b.id = touched.id`, uuid(user), now)
+	return translate(err)
+}
+
 // Delete removes members, entries and versions by the foreign keys' ON DELETE CASCADE.
 func (r boxes) Delete(ctx context.Context, id domain.BoxID) error {
 	if err := allowLargeDeletion(ctx, r.q); err != nil {

@@ -4,7 +4,6 @@ package boot
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -170,9 +169,8 @@ func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error
 	}), nil
 }
 
-// listen returns the listener of the server, with TLS if it is configured. A listener that was set before Run may be on
-// any address. It logs a warning if clients on other
-// machines would use plain HTTP.
+// listen returns the listener of the server, without TLS. A listener that was set before Run may be on any address. It
+// logs a warning if clients on other machines would use plain HTTP.
 func (a *App) listen() (net.Listener, error) {
 	listener := a.Listener
 	if listener == nil {
@@ -182,7 +180,7 @@ func (a *App) listen() (net.Listener, error) {
 		}
 	}
 	if a.config.derived.serverTLS != nil {
-		return tls.NewListener(listener, a.config.derived.serverTLS), nil
+		return listener, nil
 	}
 	if address, ok := listener.Addr().(*net.TCPAddr); ok && !address.IP.IsLoopback() {
 		a.log.Warn("serving plain HTTP to other machines: tokens and encryption keys can be read on the network; set " +
@@ -195,7 +193,7 @@ func (a *App) listen() (net.Listener, error) {
 func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener) error {
 	server := api.Server()
 	failed := make(chan error, 1) // buffered, so that Serve can return when nothing receives
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- server.Serve(api.Listener(listener, a.config.derived.serverTLS)) }()
 	select {
 	case err := <-failed: // the listener broke; there are no requests to wait for
 		return err

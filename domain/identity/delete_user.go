@@ -43,6 +43,10 @@ func (s *core) deleteUser(ctx context.Context, by domain.Requester, username str
 		if err := user.Deletable(caller, owned); err != nil {
 			return err
 		}
+		// The members of a box are a part of it, and the deletion removes one.
+		if err := repos.Boxes.TouchOf(ctx, user.ID, s.clock.Now()); err != nil {
+			return err
+		}
 		if err := repos.Users.Delete(ctx, user.ID); err != nil {
 			return err
 		}

@@ -34,7 +34,7 @@ func (s *Service) AddBoxUser(ctx context.Context, by domain.Requester, in AddBox
 		}
 	}
 	return access.Box.Name, name, s.change(ctx, by, in.Box, domain.Access.Manage,
-		func(ctx context.Context, repos ports.Repos, access domain.Access) error {
+		s.membership(func(ctx context.Context, repos ports.Repos, access domain.Access) error {
 			user, err := repos.Users.Get(ctx, name)
 			if err != nil {
 				return err
@@ -47,7 +47,7 @@ func (s *Service) AddBoxUser(ctx context.Context, by domain.Requester, in AddBox
 				return err
 			}
 			return repos.Events.Append(ctx, s.event(domain.ActionAddBoxUser, by, access).To(string(name)))
-		})
+		}))
 }
 
 // checkUserLimit runs after the insert and under the lock on the box, so that concurrent additions cannot exceed the

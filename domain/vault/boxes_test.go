@@ -2,6 +2,7 @@ package vault_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -47,4 +48,54 @@ func TestTransferBox(t *testing.T) {
 	described, err := b.Vault.DescribeBox(t.Context(), b.member, "box")
 	require.NoError(t, err)
 	require.Equal(t, domain.UserName("member"), described.Owner)
+}
+
+// TestMembershipUpdatesTheBox: every change of a box's members moves its time of update, and a refused one does not.
+func TestMembershipUpdatesTheBox(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, domain.NoPermissions)
+	b.User("third", domain.Group{})
+	role, unknown := "boxadmin", "emperor"
+	updated := func() time.Time {
+		described, err := b.Vault.DescribeBox(t.Context(), b.owner, "box")
+		require.NoError(t, err)
+		return described.UpdatedAt
+	}
+	update := func(role *string) error {
+		return b.Vault.UpdateBoxUser(t.Context(), b.owner,
+			vault.UpdateBoxUser{Box: "box", Username: "third", Role: role})
+	}
+	permit := func(names ...string) error {
+		return b.Vault.SetPermissions(t.Context(), b.owner,
+			vault.SetPermissions{Box: "box", Username: "third", Names: names})
+	}
+	add := func() error {
+		_, _, err := b.Vault.AddBoxUser(t.Context(), b.owner, vault.AddBoxUser{Box: "box", Username: "third"})
+		return err
+	}
+	for _, step := range []struct {
+		name    string
+		change  func() error
+		refused bool
+	}{
+		{"add", add, false},
+		{"add again", add, true},
+		{"role", func() error { return update(&role) }, false},
+		{"unknown role", func() error { return update(&unknown) }, true},
+		{"permissions", func() error { return permit("createEntry") }, false},
+		{"no permissions", func() error { return permit() }, false},
+		{"unknown permission", func() error { return permit("fly") }, true},
+		{"remove", func() error { return b.Vault.RemoveBoxUser(t.Context(), b.owner, "box", "third") }, false},
+		{"remove the owner", func() error { return b.Vault.RemoveBoxUser(t.Context(), b.owner, "box", "owner") }, true},
+	} {
+		before := updated()
+		b.Clock.Advance(time.Minute)
+		err := step.change()
+		require.Equal(t, step.refused, err != nil, "%s: %v", step.name, err)
+		want := before
+		if !step.refused {
+			want = b.Clock.Now()
+		}
+		require.WithinDuration(t, want, updated(), time.Millisecond, step.name)
+	}
 }

@@ -11,7 +11,7 @@ import (
 type BoxDescription struct {
 	Box   domain.Box
 	Owner domain.UserName
-	// UpdatedAt is the time of the latest change of the box or one of its entries.
+	// UpdatedAt is the time of the latest change of the box, its members or its entries.
 	UpdatedAt time.Time
 	// Keys is empty, not nil, when the caller lacks readEntryKeys.
 	Keys []domain.EntryKey

@@ -17,13 +17,17 @@ type ReadEntry struct {
 	// EncryptionKey may be unusable: the use case checks it after it authorised the caller. Its owner clears it after
 	// the call.
 	EncryptionKey domain.EncryptionKey
+	// Condition is checked against the version that is read, after the key.
+	Condition domain.Condition
 }
 
 // EntryValue is a version of an entry.
 type EntryValue struct {
-	// JSON is the value, byte for byte as it was written. The caller clears it.
-	JSON    []byte
-	Version uint64
+	// JSON is the value, byte for byte as it was written. The caller clears it. It is nil if Unmodified is set.
+	JSON []byte
+	// Unmodified means that the caller has this version already, according to the condition of the read.
+	Unmodified bool
+	Version    uint64
 	// CreatedAt is the time at which the version was written or restored.
 	CreatedAt time.Time
 }
@@ -32,7 +36,8 @@ type EntryValue struct {
 // permission that was revoked before the request arrived is not in it.
 //
 // Errors, in this order: those of authentication and authorisation, then those of the encryption key, then
-// ErrEntryNotFound and ErrVersionNotFound, RateLimited after too many wrong passphrases, ErrKeyMismatch.
+// ErrEntryNotFound and ErrVersionNotFound, RateLimited after too many wrong passphrases, ErrKeyMismatch, and
+// ErrPrecondition. The condition comes last, because it must not replace an error of the same read without it.
 func (s *Service) ReadEntry(ctx context.Context, by domain.Requester, in ReadEntry) (EntryValue, error) {
 	key := requestKey{EncryptionKey: in.EncryptionKey, sealer: s.config.Sealer}
 	defer key.clear()
@@ -58,16 +63,31 @@ func (s *Service) readEntry(ctx context.Context, by domain.Requester, in ReadEnt
 	if err != nil {
 		return EntryValue{}, s.config.Gate.Refused(ctx, event, err)
 	}
-	// The value must not leave the server before its audit event is committed.
-	if err := s.config.Gate.Audit(ctx, event); err != nil {
-		clear(value)
-		return EntryValue{}, err
-	}
-	return EntryValue{
+	read := EntryValue{
 		JSON:      value,
 		Version:   snapshot.Version.Place.Version,
 		CreatedAt: snapshot.Version.CreatedAt,
-	}, nil
+	}
+	if err := s.release(ctx, in.Condition, event, &read); err != nil {
+		clear(value)
+		return EntryValue{}, err
+	}
+	return read, nil
+}
+
+// release checks the condition and audits the read. The value must not leave the server before its event is committed.
+// A caller that has the version gets no value; the target of the event tells this read from one of a value.
+func (s *Service) release(ctx context.Context, condition domain.Condition, event domain.Event, read *EntryValue) error {
+	var err error
+	if read.Unmodified, err = condition.CheckRead(read.Version); err != nil {
+		return err
+	}
+	if read.Unmodified {
+		clear(read.JSON)
+		read.JSON = nil
+		event = event.To(domain.TargetUnmodified)
+	}
+	return s.config.Gate.Audit(ctx, event)
 }
 
 // parseAddress reads the names of a box and an entry. An invalid name becomes empty, which no box and no entry has: the

@@ -11,7 +11,7 @@ import (
 // the owner of the box and for its last boxadmin.
 func (s *Service) RemoveBoxUser(ctx context.Context, by domain.Requester, box, username string) error {
 	return s.change(ctx, by, box, domain.Access.Manage,
-		func(ctx context.Context, repos ports.Repos, access domain.Access) error {
+		s.membership(func(ctx context.Context, repos ports.Repos, access domain.Access) error {
 			removed, err := member(ctx, repos, access.Box, username)
 			if err != nil {
 				return err
@@ -28,5 +28,5 @@ func (s *Service) RemoveBoxUser(ctx context.Context, by domain.Requester, box, u
 				return err
 			}
 			return repos.Events.Append(ctx, s.event(domain.ActionRemoveBoxUser, by, access).To(string(removed.Name)))
-		})
+		}))
 }

@@ -65,10 +65,13 @@ func (s *Service) authorize(ctx context.Context, repos ports.Repos, by domain.Re
 	return access, decide(access)
 }
 
+// changeFunc changes a box in the transaction of change.
+type changeFunc func(ctx context.Context, repos ports.Repos, access domain.Access) error
+
 // change runs fn in a transaction that locks the box, with the caller's access under the lock. It decides twice: before
 // the lock, so that callers cannot lock boxes that they may not change, and under it.
 func (s *Service) change(ctx context.Context, by domain.Requester, box string, decide decision,
-	fn func(ctx context.Context, repos ports.Repos, access domain.Access) error) error {
+	fn changeFunc) error {
 	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, decide)
 	if err != nil {
 		return err
@@ -83,6 +86,19 @@ func (s *Service) change(ctx context.Context, by domain.Requester, box string, d
 		}
 		return fn(ctx, repos, access)
 	})
+}
+
+// membership returns fn for change, followed by an update of the box's time of update: the members of a box are a part
+// of it. A change that is refused updates nothing.
+func (s *Service) membership(fn changeFunc) changeFunc {
+	return func(ctx context.Context, repos ports.Repos, access domain.Access) error {
+		if err := fn(ctx, repos, access); err != nil {
+			return err
+		}
+		changed := access.Box
+		changed.UpdatedAt = s.config.Clock.Now()
+		return repos.Boxes.Save(ctx, changed)
+	}
 }
 
 // event returns the audit event of an action on a box.

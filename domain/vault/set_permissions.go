@@ -18,7 +18,7 @@ type SetPermissions struct {
 // member, whatever its credential. Errors: Invalid for an unknown name, ErrBoxUserNotFound.
 func (s *Service) SetPermissions(ctx context.Context, by domain.Requester, in SetPermissions) error {
 	return s.change(ctx, by, in.Box, domain.Access.Manage,
-		func(ctx context.Context, repos ports.Repos, access domain.Access) error {
+		s.membership(func(ctx context.Context, repos ports.Repos, access domain.Access) error {
 			// All names are parsed before anything is stored: an unknown name changes nothing.
 			permissions, err := domain.ParsePermissions(in.Names)
 			if err != nil {
@@ -33,5 +33,5 @@ func (s *Service) SetPermissions(ctx context.Context, by domain.Requester, in Se
 				return err
 			}
 			return repos.Events.Append(ctx, s.event(domain.ActionSetPermissions, by, access).To(string(changed.Name)))
-		})
+		}))
 }

@@ -20,7 +20,7 @@ type UpdateBoxUser struct {
 // would not be an active boxadmin.
 func (s *Service) UpdateBoxUser(ctx context.Context, by domain.Requester, in UpdateBoxUser) error {
 	return s.change(ctx, by, in.Box, domain.Access.Manage,
-		func(ctx context.Context, repos ports.Repos, access domain.Access) error {
+		s.membership(func(ctx context.Context, repos ports.Repos, access domain.Access) error {
 			role, err := parseOptionalBoxRole(in.Role)
 			if err != nil {
 				return err
@@ -36,7 +36,7 @@ func (s *Service) UpdateBoxUser(ctx context.Context, by domain.Requester, in Upd
 				return err
 			}
 			return repos.Events.Append(ctx, s.event(domain.ActionUpdateBoxUser, by, access).To(string(changed.Name)))
-		})
+		}))
 }
 
 // parseOptionalBoxRole returns nil for an absent role.

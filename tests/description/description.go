@@ -82,6 +82,7 @@ func (d *Description) Check(e Exchange) error {
 			AuthenticationFunc:    openapi3filter.NoopAuthenticationFunc,
 			IncludeResponseStatus: true,
 			SkipSettingDefaults:   true,
+			ExcludeResponseBody:   e.Request.Method == http.MethodHead,
 		},
 	}
 	if err := checkRequest(e, input); err != nil {
@@ -147,7 +148,7 @@ func (d *Description) find(r *http.Request) (*routers.Route, map[string]string) 
 			Path:      each.path,
 			PathItem:  each.item,
 			Method:    r.Method,
-			Operation: each.item.GetOperation(r.Method),
+			Operation: each.item.GetOperation(described(r.Method)),
 		}
 		if route.Operation == nil {
 			route.Operation = d.withoutMethod(r)
@@ -161,6 +162,15 @@ func (d *Description) find(r *http.Request) (*routers.Route, map[string]string) 
 		Method:    r.Method,
 		Operation: d.always(http.StatusNotFound, inAccountsAPI(r, "AccountsRouteNotFound", "RouteNotFound")),
 	}, nil
+}
+
+// described returns the method whose operation describes a method: the one for HEAD is GET, because the description
+// states HEAD for all paths at once.
+func described(method string) string {
+	if method == http.MethodHead {
+		return http.MethodGet
+	}
+	return method
 }
 
 // withoutMethod returns the operation for a method that the path does not support.

@@ -107,10 +107,16 @@ func replace(old, replacement string) func(*exchange) {
 func TestValidExchanges(t *testing.T) {
 	t.Parallel()
 	for name, good := range map[string]exchange{
-		"an error":               read(),
-		"a list":                 list(),
-		"a write":                write(),
-		"the accounts API":       sessions(),
+		"an error":         read(),
+		"a list":           list(),
+		"a write":          write(),
+		"the accounts API": sessions(),
+		"HEAD": {
+			method: "HEAD",
+			path:   "/api-keys",
+			status: 200,
+			kind:   "application/json",
+		},
 		"different letter case":  invite(`{"USERNAME":"anna","Role":"BoxAdmin"}`),
 		"null for a missing one": invite(`{"username":"anna","role":null}`),
 	} {

@@ -33,6 +33,7 @@ func checkRequest(e Exchange, input *openapi3filter.RequestValidationInput) erro
 
 // isJSON reports whether the server reads a content type as JSON.
 func isJSON(contentType string) bool {
+	contentType, _, _ = strings.Cut(contentType, ";") // the server ignores parameters
 	media, _, _ := mime.ParseMediaType(contentType)
 	return media == "text/json" || media == "application/json" ||
 		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")

@@ -21,6 +21,12 @@ var statusOf = map[string]string{
 	"0": "500",
 }
 
+// statusWithoutKind has the codes of errors that no rule of the domain knows.
+var statusWithoutKind = map[string]string{
+	"method_not_allowed": "405", "expectation_failed": "417", "header_too_large": "431", "client_closed_request": "499",
+	"unsupported_transfer_encoding": "501", "unsupported_http_version": "505",
+}
+
 // refusals lists the functions of domain that build an error from a kind and a code.
 var refusals = []string{"Refuse", "InvalidField"}
 
@@ -51,9 +57,10 @@ func codesIn(t *testing.T, root string) map[string]string {
 	})
 	require.NoError(t, err)
 	require.NotEmpty(t, codes)
-	// The one status without a kind.
-	require.Contains(t, codes, "method_not_allowed")
-	codes["method_not_allowed"] = "405"
+	for code, status := range statusWithoutKind {
+		require.Contains(t, codes, code)
+		codes[code] = status
+	}
 	return codes
 }
 

@@ -117,7 +117,8 @@ func TestDescriptionHasAllCodes(t *testing.T) {
 		}
 	}
 	for name, status := range map[string]string{"RouteNotFound": "404", "MethodNotAllowed": "405",
-		"AccountsRouteNotFound": "404"} {
+		"AccountsRouteNotFound": "404", "MalformedRequest": "400", "ExpectationFailed": "417", "HeaderTooLarge": "431",
+		"ClientClosedRequest": "499", "UnsupportedTransferEncoding": "501", "UnsupportedVersion": "505"} {
 		collect(status, described(t).Components.Responses[name].Value)
 	}
 	assert.Equal(t, problemCodes(t), codes)

@@ -54,9 +54,8 @@ func TestWrongCredentials(t *testing.T) {
 			"password": "root-password"},
 		"very long password": map[string]string{"username": "root",
 			"password": "root-password" + strings.Repeat("x", 10000)},
-		"an API key as a password":  map[string]string{"username": "root", "password": root.token},
-		"the name as the password":  `{"username":"root","password":"root"}`,
-		"surrogates without a pair": `{"username":"root","password":"\ud800"}`,
+		"an API key as a password": map[string]string{"username": "root", "password": root.token},
+		"the name as the password": `{"username":"root","password":"root"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

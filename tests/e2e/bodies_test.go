@@ -266,13 +266,15 @@ const jsonType = "application/json"
 func goodBodies(t *testing.T, route bodyRoute, send func(body any, contentType string) *answer) {
 	t.Helper()
 	for _, contentType := range []string{jsonType, "Application/JSON", "application/json; charset=utf-8",
-		`application/json; profile="x;y"`, "text/json",
+		`application/json; profile="x;y"`, "application/json; charset=utf-8; charset=utf-8", "text/json; a=1; A=2",
+		"application/json; =", "text/json",
 		"text/json;charset=UTF-8", "application/x+json", "application/vnd.lockbox.v1+json; a=b"} {
 		require.Equal(t, route.status, send(route.good, contentType).Status, "accepted: %s", contentType)
 	}
 	send(" \r\n\t"+route.good+"\n", jsonType).expect(route.status)
 	if strings.HasPrefix(route.good, "{") {
 		send(`{"unknown":{"field":[1]},`+route.good[1:], jsonType).expect(route.status)
+		send(`{"unknown":"\ud83d\ude00 \\ud800 \u0041",`+route.good[1:], jsonType).expect(route.status)
 	}
 	for _, contentType := range []string{jsonType, "text/plain", "", "image/png"} {
 		empty := send("", contentType)
@@ -288,6 +290,14 @@ func badBodies(t *testing.T, route bodyRoute, send func(body any, contentType st
 	t.Helper()
 	for _, body := range []string{`{`, `not json`, `{"a":1,}`, `{'a':1}`, `{} {}`, `{}x`, `{"a":1}]`, "\xef\xbb\xbf{}",
 		`{"a":01}`, "\"\x01\"", "{\"a\":\"\xff\"}", "\x00"} {
+		send(body, jsonType).refuses(400, "malformed_json")
+	}
+	lone := []string{`{"unknown":"\ud800"}`, `{"\uDFFF":1}`, `{"unknown":["\ud83d\ud83d\ude00"]}`,
+		`{"unknown":"\\\ud800"}`}
+	if strings.HasPrefix(route.good, "[") {
+		lone = []string{`["\ud800"]`, `["readEntry","\uDFFF"]`, `["\ude00\ud83d"]`}
+	}
+	for _, body := range lone {
 		send(body, jsonType).refuses(400, "malformed_json")
 	}
 	deep := strings.Repeat("[", 2000)

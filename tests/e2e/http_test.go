@@ -32,14 +32,14 @@ func TestUnknownRoutesAndMethods(t *testing.T) {
 	}
 	for method, path := range map[string]string{"GET": "/init", "PUT": "/boxes", "PATCH": "/boxes/default",
 		"POST":   "/whoami",
-		"DELETE": "/boxes/a/entries", "PURGE": "/users", "HEAD": "/boxes", "TRACE": "/"} {
+		"DELETE": "/boxes/a/entries", "PURGE": "/users", "HEAD": "/init", "TRACE": "/"} {
 		got := root.do(method, path, nil).expect(405)
 		require.NotEmpty(t, got.Header.Get("Allow"), "RFC 9110 wants the methods that there are")
 		if method != "HEAD" {
 			got.refuses(405, "method_not_allowed")
 		}
 	}
-	require.Equal(t, "OPTIONS, GET", root.do("POST", "/whoami", nil).Header.Get("Allow"))
+	require.Equal(t, "OPTIONS, GET, HEAD", root.do("POST", "/whoami", nil).Header.Get("Allow"))
 }
 
 // TestOptions verifies that OPTIONS is answered without a token and reveals nothing about stored data.

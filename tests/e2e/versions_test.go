@@ -188,9 +188,11 @@ func TestConditions(t *testing.T) {
 		"weak":                       {[]string{"If-Match", `W/"2"`}, 412, 412},
 		"no number":                  {[]string{"If-Match", `"abc"`}, 412, 412},
 		"empty tag":                  {[]string{"If-Match", `""`}, 412, 412},
-		"no header at all":           {[]string{"If-Match", ``}, 0, 0},
+		"leading zero":               {[]string{"If-Match", `"02"`}, 412, 412},
+		"empty elements":             {[]string{"If-Match", `, "2",,`}, 0, 412},
 		"none there":                 {[]string{"If-None-Match", `*`}, 412, 0},
 		"not this one":               {[]string{"If-None-Match", `"2"`}, 412, 0},
+		"not this one, weakly":       {[]string{"If-None-Match", `W/"2"`}, 412, 0},
 		"not another":                {[]string{"If-None-Match", `"1"`}, 0, 0},
 		"both hold":                  {[]string{"If-Match", `"2"`, "If-None-Match", `"1"`}, 0, 412},
 		"one of both does not hold":  {[]string{"If-Match", `"2"`, "If-None-Match", `"2"`}, 412, 412},
@@ -243,7 +245,7 @@ func TestBadConditions(t *testing.T) {
 	root := withBox(t)
 	root.put("default", "key", `1`).expect(201)
 	for _, header := range []string{"If-Match", "If-None-Match"} {
-		for _, bad := range []string{`1`, `"1`, `1"`, `'1'`, `"1",`, `,`, `"1" "2"x`, `W/1`, `*, "1"`} {
+		for _, bad := range []string{`1`, `"1`, `1"`, `'1'`, ``, ` `, `,`, `, ,`, `"1" "2"x`, `W/1`, `*, "1"`} {
 			t.Run(header+" "+bad, func(t *testing.T) {
 				t.Parallel()
 				c := root.in(t)

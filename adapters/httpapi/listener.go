@@ -1,0 +1,179 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"sync"
+	"time"
+)
+
+// handshakeTimeout bounds a TLS handshake, as ReadHeaderTimeout bounds the header of a request.
+const handshakeTimeout = 5 * time.Second
+
+// Listener returns a listener for API.Server, with TLS unless config is nil. Its connections replace the responses that
+// the HTTP server writes by itself; see unhandled.go. Closing it closes inner.
+func (a *API) Listener(inner net.Listener, config *tls.Config) net.Listener {
+	plain := &answeringListener{Listener: inner, api: a}
+	if config == nil {
+		return plain
+	}
+	l := &tlsListener{
+		Listener: plain,
+		api:      a,
+		config:   config,
+		accepted: make(chan accepted),
+	}
+	l.open, l.close = context.WithCancel(context.Background())
+	go l.acceptAll()
+	return l
+}
+
+// answeringListener accepts connections that answer unhandled requests.
+type answeringListener struct {
+	net.Listener
+	api *API
+}
+
+func (l *answeringListener) Accept() (net.Conn, error) {
+	conn, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &answeringConn{Conn: conn, api: l.api}, nil
+}
+
+// tlsListener completes the TLS handshake of a connection before it returns it. Only then is it known whether the
+// connection speaks HTTP/2, for which the HTTP server needs the *tls.Conn itself, or HTTP/1.
+type tlsListener struct {
+	net.Listener
+	api      *API
+	config   *tls.Config
+	accepted chan accepted
+	// open ends when the listener is closed.
+	open  context.Context
+	close context.CancelFunc
+}
+
+type accepted struct {
+	conn net.Conn
+	err  error
+}
+
+// acceptAll accepts connections until the listener is closed. Each handshake has its own goroutine, so that a slow
+// client delays no other.
+func (l *tlsListener) acceptAll() {
+	for l.open.Err() == nil {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			// The HTTP server waits after a temporary error before it accepts again, and so does this loop.
+			l.deliver(accepted{err: err})
+			continue
+		}
+		go l.shake(conn)
+	}
+}
+
+// shake completes the handshake and delivers the connection. The HTTP server gets a connection whose handshake failed
+// too: it logs the reason, answers a client that does not speak TLS, and closes the connection.
+func (l *tlsListener) shake(conn net.Conn) {
+	ctx, cancel := context.WithTimeout(l.open, handshakeTimeout)
+	defer cancel()
+	secured := tls.Server(conn, l.config)
+	if err := secured.HandshakeContext(ctx); err != nil || secured.ConnectionState().NegotiatedProtocol == "h2" {
+		l.deliver(accepted{conn: secured})
+		return
+	}
+	l.deliver(accepted{conn: &answeringTLSConn{
+		answeringConn: answeringConn{Conn: secured, api: l.api},
+		secured:       secured,
+	}})
+}
+
+// deliver hands a connection or an error to Accept. It closes the connection if the listener is closed.
+func (l *tlsListener) deliver(result accepted) {
+	select {
+	case l.accepted <- result:
+	case <-l.open.Done():
+		if result.conn != nil {
+			_ = result.conn.Close()
+		}
+	}
+}
+
+// Accept returns the next connection. It returns net.ErrClosed after Close.
+func (l *tlsListener) Accept() (net.Conn, error) {
+	select {
+	case result := <-l.accepted:
+		return result.conn, result.err
+	case <-l.open.Done():
+		return nil, net.ErrClosed
+	}
+}
+
+// Close stops handshakes in progress.
+func (l *tlsListener) Close() error {
+	l.close()
+	return l.Listener.Close()
+}
+
+// answeringConn is a connection of HTTP/1. It keeps the beginning of the current request, in order to answer it if the
+// HTTP server cannot parse it. It is safe for concurrent use, as the HTTP server requires.
+type answeringConn struct {
+	net.Conn
+	api *API
+
+	mu sync.Mutex
+	// begin has the first bytes that were read after the last write: the request line, or a part of it.
+	begin [128]byte
+	size  int
+}
+
+// Read reads from the client.
+func (c *answeringConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.size += copy(c.begin[c.size:], p[:n])
+	return n, err
+}
+
+// Write writes to the client, or writes the response of the API in place of one that the HTTP server made by itself.
+func (c *answeringConn) Write(p []byte) (int, error) {
+	begin := c.nextRequest()
+	status, ok := unhandledStatus(p)
+	if !ok {
+		return c.Conn.Write(p)
+	}
+	if _, err := c.Conn.Write(c.api.answerUnhandled(status, string(p), string(begin[:]), c.RemoteAddr())); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// nextRequest returns what is kept of the current request, followed by zero bytes, and forgets it.
+func (c *answeringConn) nextRequest() (begin [128]byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	copy(begin[:], c.begin[:c.size])
+	c.size = 0
+	return begin
+}
+
+// CloseWrite closes the sending side. The HTTP server uses it, so that a client that is still sending can read the
+// response.
+func (c *answeringConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+// answeringTLSConn is an answeringConn that tells the HTTP server about TLS.
+type answeringTLSConn struct {
+	answeringConn
+	secured *tls.Conn
+}
+
+// ConnectionState returns the state of TLS. The HTTP server calls it for http.Request.TLS.
+func (c *answeringTLSConn) ConnectionState() tls.ConnectionState { return c.secured.ConnectionState() }

@@ -1,0 +1,121 @@
+package httpapi
+
+import (
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+// The HTTP server of the standard library answers some requests by itself, before any handler runs: it cannot parse
+// them, their header is too large, or they expect what it does not support. Those responses are plain text without a
+// request id. answeringConn replaces them by errors of the API, and they are logged and counted like other requests.
+//
+// HTTP/2 has no such responses, with one exception: a client that ignores the announced limit of the header gets the
+// server's own 431.
+
+const (
+	codeMalformedRequest    = "malformed_request"
+	codeHTTPSRequired       = "https_required"
+	codeExpectation         = "expectation_failed"
+	codeHeaderTooLarge      = "header_too_large"
+	codeUnsupportedEncoding = "unsupported_transfer_encoding"
+	codeUnsupportedVersion  = "unsupported_http_version"
+)
+
+// unhandled has the errors for the statuses of the HTTP server. Any other status is a malformed request.
+var unhandled = map[int]*domain.Error{
+	http.StatusExpectationFailed: domain.Refuse(domain.Invalid, codeExpectation,
+		"the header Expect may only be 100-continue: remove it"),
+	http.StatusRequestHeaderFieldsTooLarge: domain.Refuse(domain.Invalid, codeHeaderTooLarge,
+		"the request line and the headers are larger than 32 KiB"),
+	http.StatusNotImplemented: domain.Refuse(domain.Invalid, codeUnsupportedEncoding,
+		"Transfer-Encoding may only be chunked"),
+	http.StatusHTTPVersionNotSupported: domain.Refuse(domain.Invalid, codeUnsupportedVersion,
+		"this server supports HTTP/1.0, HTTP/1.1 and, with TLS, HTTP/2"),
+}
+
+var (
+	errMalformedRequest = domain.Refuse(domain.Invalid, codeMalformedRequest,
+		"the request is not valid HTTP: check the encoding of the path and the headers")
+	errHTTPSRequired = domain.Refuse(domain.Invalid, codeHTTPSRequired,
+		"this server supports HTTPS only: use https:// in its address")
+)
+
+// unhandledStatus returns the status of an error response that no handler wrote. ok is false for any other output.
+// Handlers set X-Request-Id. No part of a body is mistaken for a response: no JSON has a line break after these words.
+func unhandledStatus(output []byte) (status int, ok bool) {
+	if !bytes.HasPrefix(output, []byte("HTTP/1.")) {
+		return 0, false
+	}
+	head, _, complete := bytes.Cut(output, []byte("\r\n\r\n"))
+	line, headers, _ := bytes.Cut(head, []byte("\r\n"))
+	words := bytes.SplitN(line, []byte(" "), 3)
+	if !complete || len(words) < 3 || bytes.Contains(headers, []byte(echo.HeaderXRequestID+":")) {
+		return 0, false
+	}
+	status, err := strconv.Atoi(string(words[1]))
+	return status, err == nil && status >= http.StatusBadRequest
+}
+
+// answerUnhandled returns the response to a request that no handler got, and logs and counts it. output is the response
+// of the HTTP server; begin is the beginning of the request, as far as it is known.
+func (a *API) answerUnhandled(status int, output, begin string, remote net.Addr) []byte {
+	refusal, known := unhandled[status]
+	switch {
+	case strings.Contains(output, "HTTP request to an HTTPS server"):
+		refusal = errHTTPSRequired
+	case !known:
+		refusal = errMalformedRequest
+	}
+	method, rest, _ := strings.Cut(begin, " ")
+	path, _, _ := strings.Cut(rest, " ")
+	request := &http.Request{
+		Method:     method,
+		URL:        &url.URL{Path: path}, // decides which API the error belongs to, and is not logged
+		Header:     http.Header{},
+		RemoteAddr: remote.String(),
+	}
+	answer := &answer{header: http.Header{"Date": {time.Now().UTC().Format(http.TimeFormat)}}}
+	// observe sets the headers of every response, and never fails.
+	_ = a.observe(func(echo.Context) error { return refusal })(a.echo.NewContext(request, answer))
+	return answer.bytes(request)
+}
+
+// answer is a response in memory. It implements http.ResponseWriter.
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (a *answer) Header() http.Header { return a.header }
+
+func (a *answer) WriteHeader(status int) { a.status = status }
+
+func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
+
+// bytes returns the response as it is sent. The connection is closed after it.
+func (a *answer) bytes(request *http.Request) []byte {
+	var text bytes.Buffer
+	response := &http.Response{
+		StatusCode:    a.status,
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Request:       request, // a response to HEAD has no body
+		Header:        a.header,
+		Body:          io.NopCloser(&a.body),
+		ContentLength: int64(a.body.Len()),
+		Close:         true,
+	}
+	_ = response.Write(&text) // a buffer accepts everything
+	return text.Bytes()
+}

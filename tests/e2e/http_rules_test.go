@@ -1,0 +1,326 @@
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/adapters/httpapi"
+)
+
+// concrete replaces the parameters of a path template by names that exist in these tests.
+func concrete(template string) string {
+	return strings.NewReplacer(":box", "default", ":username", "member", ":user", "member", ":key", "entry",
+		":apiKey", "none", ":droplet", "none").Replace(template)
+}
+
+// inhabited starts a server with what concrete names.
+func inhabited(t *testing.T) client {
+	t.Helper()
+	root := start(t).initialize()
+	root.user("member")
+	root.box("default")
+	root.share("default", "member")
+	root.put("default", "entry", `"a value"`).expect(201)
+	return root
+}
+
+// TestHead: wherever GET is a route, HEAD answers with the same status and headers and without the body.
+func TestHead(t *testing.T) {
+	t.Parallel()
+	root := inhabited(t)
+	paths := httpapi.ServerPaths()
+	for _, route := range httpapi.Routes() {
+		if route.Method == http.MethodGet {
+			paths = append(paths, concrete(route.Path))
+		}
+	}
+	paths = append(paths, "/boxes/nothing", "/boxes/default/entries/nothing", "/api/v1/user/auth/setup/unknown",
+		"/boxes/default/entries/entry?version=1", "/audit?limit=0")
+	for _, path := range paths {
+		get := root.do("GET", path, nil, "X-Encryption-Key", generatedKey)
+		head := root.do("HEAD", path, nil, "X-Encryption-Key", generatedKey)
+		require.Equal(t, get.Status, head.Status, path)
+		require.Empty(t, head.Body, path)
+		for _, name := range []string{"Content-Type", "Cache-Control", "Vary", "ETag", "Last-Modified",
+			"X-Content-Type-Options", "Retry-After"} {
+			require.Equal(t, get.Header.Values(name), head.Header.Values(name), "%s of %s", name, path)
+		}
+		// A body that changes with time, such as the metrics, has no length to compare.
+		again := root.do("GET", path, nil, "X-Encryption-Key", generatedKey)
+		if string(again.Body) == string(get.Body) {
+			require.Equal(t, strconv.Itoa(len(get.Body)), head.Header.Get("Content-Length"), path)
+		}
+		require.Contains(t, root.do("OPTIONS", path, nil).Header.Get("Allow"), "HEAD", path)
+	}
+}
+
+// TestHeadOfAnEntry: it is a read, which needs the permission and is audited.
+func TestHeadOfAnEntry(t *testing.T) {
+	t.Parallel()
+	root := inhabited(t)
+	reads := func() int {
+		var page struct{ Events []struct{ Action string } }
+		listed := root.do("GET", "/boxes/default/audit?action=entry.read", nil).expect(200)
+		require.NoError(t, json.Unmarshal(listed.Body, &page))
+		return len(page.Events)
+	}
+	before := reads()
+	head := func(c client) *answer {
+		return c.do("HEAD", "/boxes/default/entries/entry", nil, "X-Encryption-Key", generatedKey)
+	}
+	head(root).expect(200)
+	require.Equal(t, before+1, reads())
+	root.permit("default", "root", "readEntryKeys")
+	head(root).expect(403)
+	require.Equal(t, before+2, reads())
+	head(root.server.as("")).expect(401)
+}
+
+// TestPathsAreExact: a path with one segment too many is unknown, for every route that ends with a parameter and every
+// method. An encoded slash is part of the parameter.
+func TestPathsAreExact(t *testing.T) {
+	t.Parallel()
+	root := inhabited(t)
+	checked := 0
+	for _, route := range httpapi.Routes() {
+		if !strings.Contains(route.Path[strings.LastIndexByte(route.Path, '/'):], ":") {
+			continue
+		}
+		checked++
+		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"} {
+			for _, more := range []string{"/x", "/", "/x/y", "//", "/%2F"} {
+				got := root.do(method, concrete(route.Path)+more, nil).expect(404)
+				switch {
+				case method == "HEAD":
+				case route.AccountsAPI():
+					require.Equal(t, `{"error":"Route not found","errorId":404}`, string(got.Body), got.request)
+				default:
+					got.refuses(404, "route_not_found")
+				}
+			}
+		}
+		encoded := root.do(route.Method, concrete(route.Path)+"%2Fx", nil)
+		require.NotContains(t, string(encoded.Body), "oute not found", encoded.request)
+		require.NotContains(t, string(encoded.Body), "route_not_found", encoded.request)
+	}
+	require.Greater(t, checked, 10)
+	require.Contains(t, string(root.do("GET", "/metrics", nil).Body),
+		`lockbox_http_requests_total{method="DELETE",route="(none)",status="404"}`)
+}
+
+// raw sends a request that may be cut off on its own connection, closes the sending side, and reads the response.
+func (s *server) raw(t *testing.T, request string) *answer {
+	t.Helper()
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+	_, err = io.WriteString(conn, request)
+	require.NoError(t, err)
+	require.NoError(t, conn.(*net.TCPConn).CloseWrite())
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(t, err, request)
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	return &answer{
+		t:       t,
+		request: request,
+		Status:  response.StatusCode,
+		Header:  response.Header,
+		Body:    body,
+	}
+}
+
+// TestUnreadableBodies: a body that ends early is 400 body_unreadable on every route that reads one, in both APIs, and
+// no failure of the server.
+func TestUnreadableBodies(t *testing.T) {
+	t.Parallel()
+	root := inhabited(t)
+	s := root.server
+	head := func(method, path, token string) string {
+		return fmt.Sprintf("%s %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-Encryption-Key: %s\r\n%s",
+			method, path, generatedKey, token)
+	}
+	withToken := "Authorization: Bearer " + root.token + "\r\n"
+	cut := []string{"Content-Length: 100\r\n\r\n{\"a\":", "Content-Length: 16000\r\n\r\n", "Content-Length: 1\r\n\r\n",
+		"Transfer-Encoding: chunked\r\n\r\n5\r\n{\"a\"", "Transfer-Encoding: chunked\r\n\r\nx\r\n"}
+	for _, route := range bodyRoutes() {
+		for _, rest := range cut {
+			s.raw(t, head(route.method, route.path, withToken)+rest).refuses(400, "body_unreadable")
+		}
+	}
+	for _, route := range httpapi.Routes() {
+		if !route.AccountsAPI() {
+			continue
+		}
+		for _, token := range []string{"", withToken} {
+			if strings.HasPrefix(route.Path, "/api/v1/user/auth") && token == "" && route.Auth == httpapi.AuthToken {
+				continue // the token may be in the body that is missing
+			}
+			for _, rest := range cut {
+				got := s.raw(t, head(route.Method, concrete(route.Path), token)+rest)
+				require.Equal(t, 400, got.Status, "%s: %s", got.request, got.Body)
+				require.Contains(t, string(got.Body), `"errorId":0`, got.request)
+				require.Contains(t, string(got.Body), "the request body ended early", got.request)
+			}
+		}
+	}
+	require.NotContains(t, s.log.String(), `"level":"ERROR"`)
+	require.NotContains(t, s.log.String(), `"msg":"unavailable"`)
+	require.NotRegexp(t, `lockbox_http_requests_total\{[^}]*status="5`, string(root.do("GET", "/metrics", nil).Body))
+}
+
+// TestClientsThatDisconnect: a request whose client closes its connection while the request waits for a lock is logged
+// and counted with status 499, and the database is not reported as unavailable.
+func TestClientsThatDisconnect(t *testing.T) {
+	t.Parallel()
+	root := inhabited(t)
+	s := root.server
+	db, err := pgx.Connect(t.Context(), s.db)
+	require.NoError(t, err)
+	defer func() { _ = db.Close(t.Context()) }()
+	held, err := db.Begin(t.Context())
+	require.NoError(t, err)
+	for _, lock := range []string{"SELECT FROM system FOR UPDATE", "SELECT FROM users FOR UPDATE",
+		"SELECT FROM boxes FOR UPDATE", "SELECT FROM entries FOR UPDATE"} {
+		_, err = held.Exec(t.Context(), lock)
+		require.NoError(t, err)
+	}
+	requests := map[string]string{
+		"PUT /boxes/default/users/member":     `{"role":"boxuser"}`,
+		"DELETE /boxes/default/entries/entry": "",
+		"DELETE /boxes/default":               "",
+		"PUT /users/member":                   `{"role":"user"}`,
+		"DELETE /api/v1/user/delete/member":   "",
+	}
+	for request, body := range requests {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		require.NoError(t, err)
+		_, err = fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
+			"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", request, root.token, len(body), body)
+		require.NoError(t, err)
+		time.Sleep(200 * time.Millisecond) // until it waits for the lock
+		require.NoError(t, conn.Close())
+	}
+	require.Eventually(t, func() bool { return strings.Count(s.log.String(), `"status":499`) == len(requests) },
+		10*time.Second, 20*time.Millisecond, "%s", s.log)
+	require.NoError(t, held.Rollback(t.Context()))
+	require.NotContains(t, s.log.String(), `"level":"ERROR"`)
+	require.NotContains(t, s.log.String(), `"msg":"unavailable"`)
+	require.NotRegexp(t, `lockbox_http_requests_total\{[^}]*status="5`, string(root.do("GET", "/metrics", nil).Body))
+}
+
+// TestLoneSurrogates: two passwords that differ in half of a surrogate pair cannot be made, and a stored value keeps
+// its JSON text.
+func TestLoneSurrogates(t *testing.T) {
+	t.Parallel()
+	root := inhabited(t)
+	for _, text := range []string{`\ud800`, `\udfff`, `\ud83d\u0041`, `\uDE00\uD83D`} {
+		root.do("POST", "/users", `{"username":"user1","password":"password`+text+`"}`).refuses(400, "malformed_json")
+		root.do("POST", "/users", `{"username":"user`+text+`","password":"password"}`).refuses(400, "malformed_json")
+		root.server.as("").do("POST", "/authenticate", `{"username":"root","password":"`+text+`"}`).refuses(400,
+			"malformed_json")
+		root.do("POST", "/api-keys", `{"name":"`+text+`"}`).refuses(400, "malformed_json")
+		root.do("POST", "/boxes/default/entries", `{"key":"`+text+`","value":1}`, "X-Encryption-Key",
+			generatedKey).refuses(400, "malformed_json")
+		got := root.server.as("").do("POST", "/api/v1/user/auth",
+			`{"username":"`+text+`","code":"123456"}`).expect(400)
+		require.Contains(t, string(got.Body), `"errorId":0`)
+
+		value := `{"` + text + `":["` + text + `"]}`
+		root.put("default", "verbatim", value).expect(201)
+		root.get("default", "verbatim").expect(200).is(value)
+		root.do("POST", "/boxes/default/entries", `{"key":"a","value":"`+text+`","x":"`+text+`"}`, "X-Encryption-Key",
+			generatedKey).refuses(400, "malformed_json")
+	}
+	root.do("POST", "/users", `{"username":"user1","password":"\ud83d\ude00secret"}`).expect(201)
+	root.server.as("").do("POST", "/authenticate", `{"username":"user1","password":"😀secret"}`).expect(200)
+}
+
+// TestReadUnlessUnchanged: a read with the tag of its version is 304 without the value, audited as a read of no value.
+// It needs the permission and the key like any read.
+func TestReadUnlessUnchanged(t *testing.T) {
+	t.Parallel()
+	root := inhabited(t)
+	root.put("default", "entry", `"newer"`).expect(201)
+	lastTarget := func() any {
+		var page struct {
+			Events []struct{ Action, Outcome, Target string }
+		}
+		require.NoError(t, json.Unmarshal(root.do("GET", "/boxes/default/audit?limit=1", nil).Body, &page))
+		require.Equal(t, "entry.read", page.Events[0].Action)
+		require.Equal(t, "success", page.Events[0].Outcome)
+		return page.Events[0].Target
+	}
+	for _, test := range []struct {
+		path, header, tags string
+		status             int
+	}{
+		{"entry", "If-None-Match", `"2"`, 304},
+		{"entry", "If-None-Match", `W/"2"`, 304},
+		{"entry", "If-None-Match", `"1", ,"2"`, 304},
+		{"entry", "If-None-Match", `*`, 304},
+		{"entry?version=1", "If-None-Match", `"1"`, 304},
+		{"entry", "If-None-Match", `"1"`, 200},
+		{"entry", "If-None-Match", `"02"`, 200},
+		{"entry?version=1", "If-None-Match", `"2"`, 200},
+		{"entry", "If-Match", `"2"`, 200},
+		{"entry", "If-Match", `"1"`, 412},
+		{"entry", "If-Match", `W/"2"`, 412},
+		{"entry", "If-Match", ``, 400},
+		{"entry", "If-None-Match", ``, 400},
+		{"entry", "If-None-Match", `2`, 400},
+		{"nothing", "If-None-Match", `*`, 404},
+	} {
+		for _, method := range []string{"GET", "HEAD"} {
+			got := root.do(method, "/boxes/default/entries/"+test.path, nil, "X-Encryption-Key", generatedKey,
+				test.header, test.tags)
+			require.Equal(t, test.status, got.Status, "%s %+v: %s", method, test, got.Body)
+			switch test.status {
+			case 304:
+				require.Empty(t, got.Body)
+				require.NotEmpty(t, got.Header.Get("ETag"))
+				require.Equal(t, "no-store", got.Header.Get("Cache-Control"))
+				require.Equal(t, "unmodified", lastTarget())
+			case 200:
+				require.Empty(t, lastTarget())
+			}
+		}
+	}
+	root.do("GET", "/boxes/default/entries/entry", nil, "X-Encryption-Key", otherKey, "If-None-Match",
+		`"2"`).refuses(403, "encryption_key_mismatch")
+	root.permit("default", "root", "readEntryKeys")
+	root.get("default", "entry", "If-None-Match", `"2"`).refuses(403, "permission_missing")
+}
+
+// TestDeletedMemberUpdatesTheBox: the deletion of a user changes the members of its boxes, and of no other box.
+func TestDeletedMemberUpdatesTheBox(t *testing.T) {
+	t.Parallel()
+	root := inhabited(t)
+	root.box("other")
+	db, err := pgx.Connect(t.Context(), root.server.db)
+	require.NoError(t, err)
+	defer func() { _ = db.Close(t.Context()) }()
+	for _, table := range []string{"boxes", "entries"} {
+		_, err = db.Exec(t.Context(), "UPDATE "+table+" SET updated_at = updated_at - interval '1 day'")
+		require.NoError(t, err)
+	}
+	root.do("DELETE", "/users/member", nil).expect(204)
+	for box, changed := range map[string]bool{"default": true, "other": false} {
+		at, err := time.Parse(time.DateTime, root.do("GET", "/boxes/"+box, nil).expect(200).string("updatedAt"))
+		require.NoError(t, err)
+		require.Equal(t, changed, time.Since(at) < time.Hour, box)
+	}
+}
