@@ -30,7 +30,8 @@ const (
 	runOptions = "rw,nosuid,nodev,mode=755,size=64m"
 	// logDriver is the engine's own driver for logs in files. Unlike others it is available on every engine.
 	logDriver = "json-file"
-	// logFiles is the number of files of a log. When a file is full, the engine deletes the oldest and begins a new one.
+	// logFiles is the number of files of a log. When a file is full, the engine deletes the oldest and begins a new
+	// one.
 	logFiles = 2
 )
 

@@ -42,8 +42,8 @@ func conditionOf(match, noneMatch []string) (domain.Condition, error) {
 	return r.condition()
 }
 
-// TestConditionHeaders: an entry without a value matches no entity tag, including "*". Tags are opaque. If-Match compares
-// strongly, If-None-Match weakly.
+// TestConditionHeaders: an entry without a value matches no entity tag, including "*". Tags are opaque. If-Match
+// compares strongly, If-None-Match weakly.
 func TestConditionHeaders(t *testing.T) {
 	t.Parallel()
 	const none = ""

@@ -81,8 +81,8 @@ var settingDocs = map[string]string{
 		"digits and -, beginning with a letter",
 	"DROPLET_MEMORY": "Memory limit of a droplet, without swap, such as 512m or 2g; at least 6m",
 	"DROPLET_CPUS":   "CPU limit of a droplet, in cores, from 0.01 to 1024",
-	"DROPLET_LOG_SIZE": "Disk space on the host for the log of a droplet, such as 10m; at least 64k. The host deletes " +
-		"the oldest half when it is full",
+	"DROPLET_LOG_SIZE": "Disk space on the host for the log of a droplet, such as 10m; at least 64k. The host " +
+		"deletes the oldest half when it is full",
 
 	"DB_MAX_CONNS": "Most connections of one server to the database. 0 means 10, or one per " +
 		"core if that is more",
