@@ -6,6 +6,8 @@
 // when the adapter fails; those end the request with a fixed 500.
 //
 // Use cases must not import adapters, so every dependency of a use case is declared here, including those with a single
-// implementation in production. Where an interface has a test double, its comment says so. The storage ports have a
-// conformance suite instead, which every implementation must pass.
+// implementation in production. Every interface has a conformance suite, which each implementation must pass, also a
+// test double: the storage ports in tests/storage, the other ports in tests/contracts. Where tests of use cases replace
+// an implementation by a test double, the comment of the interface says so. tests/arch reports an interface that has
+// neither a suite nor a second implementation.
 package ports

@@ -20,6 +20,11 @@ type contract interface {
 	writeError(c echo.Context, refusal *domain.Error, status int)
 }
 
+var (
+	_ contract = lockboxAPI{}
+	_ contract = accountsAPI{}
+)
+
 // contractOf returns the contract of a path. It also decides how the error looks when no route matches the path.
 func contractOf(path string) contract {
 	if path == accountsPath || strings.HasPrefix(path, accountsPath+"/") {

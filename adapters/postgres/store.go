@@ -111,6 +111,11 @@ type querier interface {
 	SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults
 }
 
+var (
+	_ querier = (*pgxpool.Pool)(nil)
+	_ querier = pgx.Tx(nil)
+)
+
 // repos returns the repositories over q. uses collects the uses of API keys; it is nil inside a
 // transaction.
 func (s *Store) repos(q querier, uses *keyUses) ports.Repos {

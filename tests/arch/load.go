@@ -19,6 +19,23 @@ import (
 // the test again when one changes.
 func Load(root string) ([]Package, error) {
 	found := map[string]*Package{}
+	if err := walk(root, func(name string) error { return addFile(found, root, name) }); err != nil {
+		return nil, err
+	}
+	packages := make([]Package, 0, len(found))
+	for _, p := range found {
+		slices.Sort(p.Imports)
+		slices.Sort(p.TestImports)
+		p.Imports = slices.Compact(p.Imports)
+		p.TestImports = slices.Compact(p.TestImports)
+		packages = append(packages, *p)
+	}
+	slices.SortFunc(packages, func(a, b Package) int { return cmp.Compare(a.Path, b.Path) })
+	return packages, nil
+}
+
+// walk calls visit with the path of every Go file of the module at root.
+func walk(root string, visit func(name string) error) error {
 	err := filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -32,21 +49,12 @@ func Load(root string) ([]Package, error) {
 		if !strings.HasSuffix(name, ".go") {
 			return nil
 		}
-		return addFile(found, root, name)
+		return visit(name)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the module: %w", err)
+		return fmt.Errorf("read the module: %w", err)
 	}
-	packages := make([]Package, 0, len(found))
-	for _, p := range found {
-		slices.Sort(p.Imports)
-		slices.Sort(p.TestImports)
-		p.Imports = slices.Compact(p.Imports)
-		p.TestImports = slices.Compact(p.TestImports)
-		packages = append(packages, *p)
-	}
-	slices.SortFunc(packages, func(a, b Package) int { return cmp.Compare(a.Path, b.Path) })
-	return packages, nil
+	return nil
 }
 
 // ignored reports whether the go command ignores a folder of that name.

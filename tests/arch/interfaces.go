@@ -1,0 +1,169 @@
+package arch
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The suites of the ports. The storage suite is one table, whose keys begin with the port's name and a slash. Package
+// contracts has one function per port, with the port's name.
+const (
+	storageSuite  = "tests/storage"
+	contractSuite = "tests/contracts"
+)
+
+// CheckInterfaces returns the interfaces in production code under root that have only one reason to exist, one
+// sentence for each.
+//
+// The rule: an interface of package ports has a suite that some test runs; any other interface, or a port without a
+// suite, has two implementations, each asserted by a declaration such as
+//
+//	var _ Port = (*implementation)(nil)
+//
+// in any file. The check compares names and needs no types. Interfaces that are type constraints are exempt.
+func CheckInterfaces(root string) ([]string, error) {
+	c := &interfaceCheck{asserted: map[string][]string{}, suites: map[string]bool{}}
+	if err := walk(root, func(name string) error { return c.addFile(root, name) }); err != nil {
+		return nil, err
+	}
+	slices.Sort(c.declared)
+	var found []string
+	for _, name := range c.declared {
+		if c.suites[name] || len(c.asserted[name]) > 1 {
+			continue
+		}
+		remedy := fmt.Sprintf("assert two implementations with var _ %s = …, or use a func type or the concrete type",
+			path.Base(name))
+		if port, ok := strings.CutPrefix(name, "ports."); ok {
+			remedy = fmt.Sprintf("add the suite %s to %s and run it in the tests of the implementation, or %s", port,
+				contractSuite, remedy)
+		}
+		found = append(found, "the interface "+name+" has no suite and no second implementation: "+remedy)
+	}
+	return found, nil
+}
+
+// interfaceCheck collects what CheckInterfaces compares. Types are named by the path of their package in the module, or
+// the import path of another module's package, a dot, and their name: "ports.TOTP".
+type interfaceCheck struct {
+	declared []string
+	// asserted maps an interface to the types that are asserted to implement it.
+	asserted map[string][]string
+	// suites are the interfaces whose suite a test runs.
+	suites map[string]bool
+}
+
+// addFile adds what a file declares, asserts and runs.
+func (c *interfaceCheck) addFile(root, name string) error {
+	parsed, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
+	if err != nil {
+		return err
+	}
+	relative, err := filepath.Rel(root, filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	file := sourceFile{dir: path.Clean(filepath.ToSlash(relative)), imports: map[string]string{}}
+	for _, spec := range parsed.Imports {
+		file.addImport(spec)
+	}
+	inTest := strings.HasSuffix(name, "_test.go")
+	ast.Inspect(parsed, func(node ast.Node) bool {
+		switch node := node.(type) {
+		case *ast.TypeSpec:
+			if it, ok := node.Type.(*ast.InterfaceType); ok && !inTest && !isOrBelow(file.dir, "tests") &&
+				!isConstraint(it) {
+				c.declared = append(c.declared, file.dir+"."+node.Name.Name)
+			}
+		case *ast.ValueSpec:
+			c.addAssertion(file, node)
+		case *ast.CallExpr:
+			if suite, ok := strings.CutPrefix(file.nameOf(node.Fun), contractSuite+"."); ok && inTest {
+				c.suites["ports."+suite] = true
+			}
+		case *ast.KeyValueExpr:
+			if literal, ok := node.Key.(*ast.BasicLit); ok && file.dir == storageSuite && !inTest {
+				key, _ := strconv.Unquote(literal.Value)
+				port, _, _ := strings.Cut(key, "/")
+				c.suites["ports."+port] = true
+			}
+		}
+		return true
+	})
+	return nil
+}
+
+// addAssertion adds a declaration var _ Interface = value.
+func (c *interfaceCheck) addAssertion(file sourceFile, spec *ast.ValueSpec) {
+	if len(spec.Names) != 1 || spec.Names[0].Name != "_" || spec.Type == nil || len(spec.Values) != 1 {
+		return
+	}
+	name, implementation := file.nameOf(spec.Type), file.nameOf(spec.Values[0])
+	if !slices.Contains(c.asserted[name], implementation) {
+		c.asserted[name] = append(c.asserted[name], implementation)
+	}
+}
+
+// isConstraint reports whether an interface lists types, so that no variable can have it.
+func isConstraint(it *ast.InterfaceType) bool {
+	return slices.ContainsFunc(it.Methods.List, func(field *ast.Field) bool {
+		switch field.Type.(type) {
+		case *ast.BinaryExpr, *ast.UnaryExpr:
+			return true
+		}
+		return false
+	})
+}
+
+// sourceFile resolves the names in one file.
+type sourceFile struct {
+	dir     string
+	imports map[string]string // by the name in the file
+}
+
+// addImport adds an import. The name of a package is taken to be the last element of its path that is not a version.
+func (f sourceFile) addImport(spec *ast.ImportSpec) {
+	imported, _ := strconv.Unquote(spec.Path.Value)
+	name := path.Base(imported)
+	if strings.HasPrefix(name, "v") && strings.Trim(name[1:], "0123456789") == "" {
+		name = path.Base(path.Dir(imported))
+	}
+	if spec.Name != nil {
+		name = spec.Name.Name
+	}
+	if own, ok := inModule(imported); ok {
+		imported = own
+	}
+	f.imports[name] = imported
+}
+
+// nameOf returns the full name of the type or function in an expression: of T in T, *T, T{}, &T{} and (*T)(nil).
+func (f sourceFile) nameOf(expr ast.Expr) string {
+	switch expr := expr.(type) {
+	case *ast.Ident:
+		return f.dir + "." + expr.Name
+	case *ast.SelectorExpr:
+		if of, ok := expr.X.(*ast.Ident); ok && f.imports[of.Name] != "" {
+			return f.imports[of.Name] + "." + expr.Sel.Name
+		}
+	case *ast.ParenExpr:
+		return f.nameOf(expr.X)
+	case *ast.StarExpr:
+		return f.nameOf(expr.X)
+	case *ast.UnaryExpr:
+		return f.nameOf(expr.X)
+	case *ast.CompositeLit:
+		return f.nameOf(expr.Type)
+	case *ast.CallExpr:
+		return f.nameOf(expr.Fun)
+	}
+	return f.dir + "." + types.ExprString(expr)
+}
