@@ -84,8 +84,8 @@ func (c Caller) UsableAt(now time.Time) bool {
 	return c.ExpiresAt.IsZero() || now.Before(c.ExpiresAt)
 }
 
-// HasExpiringAPIKey reports whether the caller's credential is an API key that expires. Such a key must not obtain one
-// that lives longer.
+// HasExpiringAPIKey reports whether the caller's credential is an API key that expires. Its holder must not obtain a
+// key that expires later.
 func (c Caller) HasExpiringAPIKey() bool {
 	return c.Credential.Kind == APIKeyCredential && !c.ExpiresAt.IsZero()
 }

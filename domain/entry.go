@@ -20,7 +20,7 @@ type Entry struct {
 // Exists reports whether the entry has a value now.
 func (e Entry) Exists() bool { return e.Version > 0 && !e.Deleted }
 
-// Next returns the entry with one more version. It restores a deleted entry.
+// Next returns the entry with the next version number and not deleted.
 func (e Entry) Next(now time.Time) Entry {
 	e.Version++
 	e.Deleted = false
@@ -42,8 +42,7 @@ type Versions struct {
 	List []uint64
 }
 
-// Condition restricts the current version of an entry that a writer is willing to replace. A nil field requires
-// nothing.
+// Condition restricts which current version of an entry a write may replace. A nil field requires nothing.
 type Condition struct {
 	// OneOf must contain the current version.
 	OneOf *Versions
