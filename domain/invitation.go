@@ -35,7 +35,7 @@ type Invitation struct {
 	Proof Digest
 }
 
-// InvitationCode is what the holder of an invitation has. It is as secret as a password until it is used.
+// InvitationCode is the secret that the holder of an invitation has. It is as secret as a password until it is used.
 type InvitationCode struct {
 	// ID finds the invitation, so that storage is never searched for a secret.
 	ID     InvitationID
@@ -68,8 +68,9 @@ func ParseInvitationCode(text string) (code InvitationCode, ok bool) {
 	return code, true
 }
 
-// Terms are what the Proof covers: the secret of the code, and everything that the invitation grants. Under a keyed
-// digest, a writer to the database can neither make an invitation nor change the name, the role or the expiry of one.
+// Terms returns the content of the Proof: the secret of the code, and everything that the invitation grants. Under a
+// keyed digest, a writer to the database can neither make an invitation nor change the name, the role or the expiry of
+// one.
 func (i Invitation) Terms(code InvitationCode) []string {
 	return []string{
 		string(code.Secret[:]),
@@ -109,7 +110,7 @@ func ParseInvitationExpiry(text string, now time.Time) (time.Time, error) {
 	return expiry, nil
 }
 
-// CheckInvitationQuota decides whether one more invitation may be made when open ones exist.
+// CheckInvitationQuota decides whether another invitation may be created when the given number is open.
 func CheckInvitationQuota(open int) error {
 	if open >= MaxInvitations {
 		return LimitReached("open invitations; revoke some first")

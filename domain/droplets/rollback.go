@@ -38,7 +38,7 @@ func (b *build) rollback(ctx context.Context, cause error) error {
 
 // containers returns the containers that the build created on the host. Without an identifier, the request to create
 // the container may have succeeded without an answer, so containers looks for the build's label. It returns nothing
-// when the host does not answer; cleanup removes a container whose record is gone if it never ran.
+// when the host does not answer; cleanup later removes a container that has no record and never ran.
 func (b *build) containers(ctx context.Context, claimed domain.DropletRecord) []domain.Droplet {
 	if b.container != "" {
 		return []domain.Droplet{{Container: b.container, Name: b.name}}

@@ -85,7 +85,7 @@ func TestSessionOfAnEarlierEpoch(t *testing.T) {
 	require.False(t, f.authenticates(f.session("anna")))
 }
 
-// TestAdminsDemoteEachOther: one of two who do so at once succeeds.
+// TestAdminsDemoteEachOther: of two admins who demote each other concurrently, one succeeds.
 func TestAdminsDemoteEachOther(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -96,7 +96,7 @@ func TestAdminsDemoteEachOther(t *testing.T) {
 	requireOneRefused(t, errs, domain.ErrAdminOnly)
 }
 
-// TestInitializeOnce: one of two requests at once makes the owner.
+// TestInitializeOnce: of two concurrent requests, one creates the owner.
 func TestInitializeOnce(t *testing.T) {
 	t.Parallel()
 	parts := usecases.Open(t, 3)
@@ -147,7 +147,7 @@ func TestHandover(t *testing.T) {
 	require.Equal(t, []string{"root success heir"}, f.Audited(t, domain.ActionHandOver))
 }
 
-// TestAccountsDeleteUser: only the owner deletes users over the accounts API, and the owner stays.
+// TestAccountsDeleteUser: only the owner deletes users over the accounts API, and the owner cannot be deleted.
 func TestAccountsDeleteUser(t *testing.T) {
 	t.Parallel()
 	f := open(t)
