@@ -154,7 +154,7 @@ func (u *User) AssignGroup(group Group, now time.Time) error {
 	return nil
 }
 
-// Deletable decides whether a caller may delete the user. boxes are the boxes that the user owns.
+// Deletable decides whether a caller may delete the user. ownedBoxes are the boxes that the user owns.
 func (u User) Deletable(by Caller, ownedBoxes []BoxName) error {
 	switch {
 	case !by.IsAdmin():

@@ -53,8 +53,8 @@ type Host struct {
 	engine *client.Client
 	// transport holds the connections of engine.
 	transport *http.Transport
-	// negotiated is closed when the API version is settled. negotiating is a lock that can be waited for with a
-	// context: the goroutine whose send succeeds negotiates.
+	// negotiated is closed when the API version is settled. negotiating is a channel that acts as a lock, so that
+	// waiting for it can respect a context: the goroutine whose send succeeds negotiates.
 	negotiated  chan struct{}
 	negotiating chan struct{}
 }
@@ -140,7 +140,8 @@ func (h *Host) Start(ctx context.Context, id string) error {
 }
 
 // portConflict matches the reasons of engines for a port that is in use: a published address and, at the end, one of
-// the two phrases. The first is of the engine, about its own containers, the second of the kernel, about any program.
+// the two phrases. The engine itself writes the first, about its own containers. The second is an error of the kernel,
+// about any program.
 var portConflict = regexp.MustCompile(`:[0-9]+\b.*(port is already allocated|address already in use)\.?$`)
 
 // isPortConflict reports whether an engine's reason says that a port is in use.
@@ -181,8 +182,8 @@ func (h *Host) Remove(ctx context.Context, id string) error {
 // errNotFound is the cause of a refusal when the engine does not have the object of the request.
 var errNotFound = errors.New("not found by the engine")
 
-// call calls the engine with a time limit and translates its answer: a conflict becomes domain.Conflict, any other
-// error answer a refusal with the engine's reason. No answer, or one that cannot be used, becomes
+// call calls the engine with a time limit and translates its answer: a conflict becomes domain.Conflict, and any other
+// error answer becomes a refusal with the engine's reason. A missing or unusable answer becomes
 // ErrDropletHostUnavailable. When the caller cancelled ctx, call returns context.Canceled.
 func (h *Host) call(ctx context.Context, timeout time.Duration, do func(ctx context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, timeout)

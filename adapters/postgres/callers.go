@@ -17,8 +17,7 @@ import (
 type callers struct {
 	q     querier
 	clock ports.Clock
-	// uses is nil inside a transaction: the caller was looked up before it began, and that lookup
-	// recorded the use.
+	// uses is nil inside a transaction, because the lookup before the transaction has recorded the use.
 	uses *keyUses
 }
 

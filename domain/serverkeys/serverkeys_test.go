@@ -93,7 +93,7 @@ func TestRekeyAccounts(t *testing.T) {
 	require.Equal(t, []string{"(terminal) success account"}, f.Audited(t, domain.ActionRekey))
 }
 
-// TestRekeyTampered: a row that does not authenticate is listed, and keeps no other row under the old key.
+// TestRekeyTampered: a row that does not authenticate is listed, and all other rows move to the new key.
 func TestRekeyTampered(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -127,7 +127,7 @@ func TestRekeyAPIKeys(t *testing.T) {
 	require.Zero(t, count)
 }
 
-// TestRekeyGoesOn: a rekey that was interrupted is completed by the next one.
+// TestRekeyGoesOn: the next rekey completes an interrupted one.
 func TestRekeyGoesOn(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -54,7 +54,7 @@ func TestReadIsAuditedFirst(t *testing.T) {
 	require.Equal(t, "member entry.read success entry -", b.LastLogged())
 }
 
-// TestOpenBoxDerivesOnce: a caller that reads several entries and writes one pays for one derivation.
+// TestOpenBoxDerivesOnce: a caller that reads several entries and writes one needs only one key derivation.
 func TestOpenBoxDerivesOnce(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.AllPermissions)
