@@ -42,7 +42,7 @@ type Attempts struct {
 	Reported bool
 }
 
-// Blocked returns how long the lockout lasts from now; 0 without one.
+// Blocked returns how long the lockout still lasts at now, or 0 without a lockout.
 func (a Attempts) Blocked(now time.Time) time.Duration {
 	return max(0, a.BlockedUntil.Sub(now))
 }

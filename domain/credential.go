@@ -21,8 +21,8 @@ const (
 	RefreshTokenCredential CredentialKind = "refresh-token"
 )
 
-// Credential is the claim of a signed token whose signature was checked, or the digest of an opaque token. Only the
-// database knows whether it is still valid; see [Caller].
+// Credential is the content of a signed token with a valid signature, or the digest of an opaque token. Only the
+// database shows whether it is still valid; see [Caller].
 type Credential struct {
 	Kind CredentialKind
 	// ID and User come from a signed token, or from the database for an opaque one.

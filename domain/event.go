@@ -106,7 +106,7 @@ const OperatorActor = "(terminal)"
 // failed.
 const ServiceActor = "(service)"
 
-// Requester is the sender of a request, as far as the request itself identifies it.
+// Requester is the sender of a request, identified only by the request itself.
 type Requester struct {
 	// Credential is zero for a request without a token.
 	Credential Credential

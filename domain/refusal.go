@@ -1,6 +1,7 @@
 package domain
 
-// The errors that several use cases or rules return. An error about a single value is made where that value is parsed.
+// The errors that several use cases or rules return. An error about a single value is defined where that value is
+// parsed.
 //
 // The messages name no headers and no settings: adapters know how a value was sent, and add the names.
 var (

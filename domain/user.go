@@ -110,8 +110,8 @@ func (u *User) Change(by Caller, change UserChange, now time.Time) (revokeKeys b
 	return deactivated || change.RevokeAPIKeys, nil
 }
 
-// authorizeChange decides whether a caller may make a change. Only the owner and an operator change the owner's
-// account, and even they leave the owner an active admin. Users who are no admins change only their own password.
+// authorizeChange decides whether a caller may make a change. Only the owner and an operator may change the owner's
+// account, and they cannot demote or deactivate the owner. Users who are not admins change only their own password.
 // Only the owner changes groups.
 func (u *User) authorizeChange(by Caller, change UserChange) error {
 	own := by.Is(u.ID)

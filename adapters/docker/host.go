@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// answerTimeout limits calls that the engine answers at once. It is below the five seconds of
+	// answerTimeout limits calls that the engine answers immediately. It is below the five seconds of
 	// ports.DropletHost.List.
 	answerTimeout = 4 * time.Second
 	// stopTime is how long the engine waits for the programs of a droplet to end before it kills them.
@@ -167,7 +167,7 @@ func stopOptions() container.StopOptions {
 	return container.StopOptions{Timeout: &seconds}
 }
 
-// Remove removes a container and its volumes, also while it runs; see ports.DropletHost.
+// Remove removes a container and its volumes, even while the container runs; see ports.DropletHost.
 func (h *Host) Remove(ctx context.Context, id string) error {
 	err := h.call(ctx, workTimeout, func(ctx context.Context) error {
 		return h.engine.ContainerRemove(ctx, id, container.RemoveOptions{RemoveVolumes: true, Force: true})
@@ -218,7 +218,7 @@ func unusableAnswer(err error) error {
 	for _, each := range unusable {
 		if errors.Is(err, each) {
 			refusal.Message = "the droplet host cannot be used, because " + each.Error() +
-				": check what answers at its address, then list the droplets"
+				": check which program answers at its address, then list the droplets"
 		}
 	}
 	return refusal.Because(err)

@@ -41,8 +41,8 @@ var unusable = []error{errTooLong, errTooMany, errNoList, errNoID}
 type boundedTransport struct{ base http.RoundTripper }
 
 // RoundTrip returns a response whose body fails with errTooLong after the limit. If the request's context has a visitor
-// of containers, RoundTrip reads the list itself and returns an empty list: the client library would decode a list into
-// many times its size, and all of it at once.
+// of containers, RoundTrip reads the list itself and returns an empty list: the client library would hold the whole
+// decoded list in memory, which is many times larger than the response.
 func (t boundedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := t.base.RoundTrip(request)
 	if err != nil {

@@ -12,8 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// callers implements ports.Callers. Its statements differ only in where the credential is looked
-// up.
+// callers implements ports.Callers. Its statements differ only in the table that holds the credential.
 type callers struct {
 	q     querier
 	clock ports.Clock
@@ -95,8 +94,7 @@ var credentialSources = map[domain.CredentialKind]credentialSource{
 	},
 }
 
-// columns returns the columns of the credential, which are the last of every statement about a
-// caller.
+// columns returns the columns of the credential. They are the last columns of every statement about a caller.
 func (s credentialSource) columns() string {
 	return `, c.id, ` + s.name + `, ` + s.expiry + `, ` + s.lastUse
 }

@@ -211,7 +211,7 @@ func (r entries) Versions(ctx context.Context, box domain.BoxID, key domain.Entr
 	return list, err
 }
 
-// Version reads one version, also of an entry that was deleted.
+// Version reads one version, even of a deleted entry.
 func (r entries) Version(ctx context.Context, box domain.BoxID, key domain.EntryKey,
 	version uint64) (ports.StoredVersion, error) {
 	rows, err := r.q.Query(ctx, `SELECT `+storedColumns+`, value, author_id FROM entry_versions

@@ -88,7 +88,7 @@ func (s *Service) openBox(ctx context.Context, by domain.Requester, in AddDrople
 	wanted := domain.CreateEntry
 	if len(in.Env) > 0 {
 		if in.Box == "" {
-			return nil, domain.InvalidField("env", "invalid_env", "env needs box, where its entries are")
+			return nil, domain.InvalidField("env", "invalid_env", "env needs box: env names entries of that box")
 		}
 		wanted |= domain.ReadEntry
 	}

@@ -54,7 +54,7 @@ func (s *Service) cleanUp(ctx context.Context, by domain.Requester, droplets []d
 }
 
 // cleanUpRecord removes the containers and the entry of an orphaned record, unless another server claims the record
-// first. It reports whether it asked the host to remove a container.
+// first. It reports whether it sent the host a request to remove a container.
 func (s *Service) cleanUpRecord(ctx context.Context, by domain.Requester, droplets []domain.Droplet,
 	record domain.DropletRecord) (changed bool) {
 	claimed, ok, err := s.config.Store.Read().Droplets.Claim(ctx, record, s.config.Clock.Now().Add(lease))
@@ -82,7 +82,8 @@ func containersOf(record domain.DropletRecord, droplets []domain.Droplet) []doma
 	return found
 }
 
-// nameOf returns the name of a record's droplet. An incomplete record has no name; its container does.
+// nameOf returns the name of a record's droplet. An incomplete record has no name, so nameOf uses the name of its
+// container.
 func nameOf(record domain.DropletRecord, containers []domain.Droplet) string {
 	if record.Name == "" && len(containers) > 0 {
 		return string(containers[0].Name)

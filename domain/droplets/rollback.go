@@ -11,7 +11,7 @@ import (
 // after the requester disconnected.
 //
 // It first claims the record. When another server has claimed it, that server removes the droplet. When the host does
-// not answer, rollback undoes the write of the entry and leaves the container to the next cleanup.
+// not answer, rollback undoes the write of the entry, and the next cleanup removes the container.
 func (b *build) rollback(ctx context.Context, cause error) error {
 	s := b.service
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)

@@ -125,7 +125,7 @@ func TestFailedAddRestoresTheOlderEntry(t *testing.T) {
 	}
 }
 
-// TestFailedAddWithoutAnOlderValue: an entry that had no value before the add has none after it.
+// TestFailedAddWithoutAnOlderValue: an entry without a value before the add has no value after it.
 func TestFailedAddWithoutAnOlderValue(t *testing.T) {
 	t.Parallel()
 	for name, end := range endings {

@@ -46,7 +46,7 @@ func (g *Gate) InGroup(ctx context.Context, repos ports.Repos, by domain.Request
 
 // Access returns the caller, the box of that name and the caller's membership, by one statement. It decides nothing
 // about the box: the methods of [domain.Access] do. A name that no box can have, such as the empty one, finds no box
-// and is not an error. Errors: Unauthenticated, as for [Gate.Caller].
+// and is not an error. Errors: those of [Gate.Caller].
 func (g *Gate) Access(ctx context.Context, repos ports.Repos, by domain.Requester, box string) (domain.Access, error) {
 	if by.Credential.IsZero() {
 		return domain.Access{}, domain.ErrUnauthenticated

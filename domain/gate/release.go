@@ -28,7 +28,7 @@ func (g *Gate) ReleaseIn(ctx context.Context, repos ports.Repos, attempt Attempt
 }
 
 // Succeed ends the attempt of a successful sign-in, in the transaction that opens the session. It resets the account's
-// counter and remembers the address for domain.KnownAddressTTL. Call it last, as [Gate.ReleaseIn].
+// counter and remembers the address for domain.KnownAddressTTL. Call it last, like [Gate.ReleaseIn].
 func (g *Gate) Succeed(ctx context.Context, repos ports.Repos, attempt Attempt) error {
 	if err := g.settle(ctx, repos, attempt, true); err != nil {
 		return err

@@ -48,7 +48,7 @@ func (s Accounts) ShowTOTP(ctx context.Context, by domain.Requester, username st
 	return s.enrolment(ctx, user, stored)
 }
 
-// showableTOTP returns the user's secret if it may be shown. Where the user has none, it stores fresh.
+// showableTOTP returns the user's secret if it may be shown. If the user has no secret, it stores and returns fresh.
 func (s *core) showableTOTP(ctx context.Context, repos ports.Repos, user domain.UserID,
 	fresh domain.Secret) (ports.SealedTOTPSecret, error) {
 	stored, err := repos.TOTPSecrets.Get(ctx, user, false)

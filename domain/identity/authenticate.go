@@ -64,8 +64,8 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 	return s.signInWithPassword(ctx, by, attempt, claimed, in.Code)
 }
 
-// claimedUser returns the stored credentials of the user of that name; zero if there is no such user. For an invalid
-// name it looks up the empty name, which no user has, so that both take the same time.
+// claimedUser returns the stored credentials of the user with that name, or zero credentials if the user does not
+// exist. For an invalid name, it looks up the empty name, which no user has, so that the time is the same.
 func (s *core) claimedUser(ctx context.Context, username string) (ports.SignIn, error) {
 	name, err := domain.ParseUserName(username)
 	if err != nil {

@@ -126,7 +126,7 @@ func TestInvitationNameTaken(t *testing.T) {
 	require.NoError(t, f.join(home, code, "password"))
 }
 
-// TestInvitationOnce: of many acceptances at once, one succeeds.
+// TestInvitationOnce: of many concurrent acceptances, one succeeds.
 func TestInvitationOnce(t *testing.T) {
 	t.Parallel()
 	f := openWith(t, 100)

@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// atOnce runs two functions at once and returns their errors.
+// atOnce runs two functions concurrently and returns their errors.
 func atOnce(first, second func() error) (errs [2]error) {
 	var group sync.WaitGroup
 	group.Go(func() { errs[0] = first() })
@@ -20,7 +20,7 @@ func atOnce(first, second func() error) (errs [2]error) {
 	return errs
 }
 
-// requireOneRefused: of two requests at once, one succeeded and the other was refused with that error.
+// requireOneRefused requires that, of two concurrent requests, one succeeded and the other was refused with that error.
 func requireOneRefused(t *testing.T, errs [2]error, refusal error) {
 	t.Helper()
 	if errs[0] == nil {
@@ -119,7 +119,7 @@ func TestInitializeOnce(t *testing.T) {
 	requireOneRefused(t, atOnce(initialize("first"), initialize("second")), domain.ErrAlreadyInitialized)
 }
 
-// TestLastAPIKeyStays: of two requests that delete the last two keys at once, one is refused.
+// TestLastAPIKeyStays: of two concurrent requests that delete the last two keys, one is refused.
 func TestLastAPIKeyStays(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -29,7 +29,7 @@ func TestRefresh(t *testing.T) {
 	require.True(t, f.authenticates(access(second.Access)))
 }
 
-// TestRefreshReuse: the second use of a refresh token revokes its whole family, and no other family.
+// TestRefreshReuse: the second use of a refresh token revokes its whole family and leaves other families valid.
 func TestRefreshReuse(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -83,7 +83,7 @@ func TestCurrentPassword(t *testing.T) {
 		f.Audited(t, domain.ActionSetPassword))
 }
 
-// TestCodeOnce: of two sign-ins with the same TOTP code at once, one succeeds.
+// TestCodeOnce: of two concurrent sign-ins with the same TOTP code, one succeeds.
 func TestCodeOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)

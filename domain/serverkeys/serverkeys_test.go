@@ -78,7 +78,7 @@ func (f fixture) generations(purpose domain.KeyPurpose) []int {
 	return generations
 }
 
-// TestRekeyAccounts moves sealed passwords to a new key and deletes the old one.
+// TestRekeyAccounts: a rekey moves sealed passwords to a new key and deletes the old one.
 func TestRekeyAccounts(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -110,7 +110,7 @@ func TestRekeyTampered(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestRekeyAPIKeys revokes all API keys, which are listed before.
+// TestRekeyAPIKeys: APIKeysRevokedByRekey lists all API keys, and a rekey revokes them.
 func TestRekeyAPIKeys(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -143,7 +143,7 @@ func TestRekeyGoesOn(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestRotate rewraps every key and changes none.
+// TestRotate: a rotation rewraps every key and changes no key.
 func TestRotate(t *testing.T) {
 	t.Parallel()
 	f := open(t)

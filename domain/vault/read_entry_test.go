@@ -43,7 +43,7 @@ func TestWrongPassphrasesAreLimited(t *testing.T) {
 	require.Equal(t, `1`, got)
 }
 
-// TestReadIsAuditedFirst: without an audit event there is no value.
+// TestReadIsAuditedFirst: a read whose audit event cannot be committed returns no value.
 func TestReadIsAuditedFirst(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.ReadEntry)

@@ -90,7 +90,8 @@ func (s *Service) event(action domain.Action, by domain.Requester, access domain
 	return s.config.Gate.Event(action, by, access.Caller).About(access.Box)
 }
 
-// member returns a member of the box. An invalid user name gets the same answer as that of a user who is no member.
+// member returns a member of the box. An invalid user name gets the same answer as the name of a user who is not a
+// member.
 func member(ctx context.Context, repos ports.Repos, box domain.Box, username string) (domain.BoxUser, error) {
 	name, err := domain.ParseUserName(username)
 	if err != nil {
