@@ -91,7 +91,7 @@ func TestRecoveryCodes(t *testing.T) {
 	}
 }
 
-// TestTakeOver: there is one owner before and after, and the former owner is an admin and manager.
+// TestTakeOver: exactly one owner exists before and after, and the former owner becomes an admin and a manager.
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
 	former := User{

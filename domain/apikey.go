@@ -9,11 +9,12 @@ import (
 // maxAPIKeyName is in characters.
 const maxAPIKeyName = 100
 
-// APIKey is a credential for programs. The signed key is shown when it is made and not stored; this is the stored part.
+// APIKey is a credential for programs. The signed key is shown once, at creation, and never stored; APIKey is the
+// stored part.
 type APIKey struct {
 	ID   CredentialID
 	User UserID
-	// Name is a note from its user; may be empty.
+	// Name is a note from the user; it may be empty.
 	Name string
 	// SignedBy is the server key that signed the key.
 	SignedBy  ServerKeyID
@@ -24,7 +25,7 @@ type APIKey struct {
 	LastUsedAt time.Time
 }
 
-// ParseAPIKeyName parses the note of an API key: at most 100 printable characters, possibly none.
+// ParseAPIKeyName parses the note of an API key: 0 to 100 printable characters.
 func ParseAPIKeyName(text string) (string, error) {
 	if utf8.RuneCountInString(text) > maxAPIKeyName {
 		return "", InvalidField("name", "invalid_name", "name must have at most 100 characters")
@@ -43,10 +44,10 @@ func (k APIKey) UsableAt(now time.Time) bool {
 	return k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt)
 }
 
-// MaxAPIKeysPerUser bounds the keys of one user, including expired ones that are not deleted yet.
+// MaxAPIKeysPerUser bounds the keys of one user, including expired keys that are not deleted yet.
 const MaxAPIKeysPerUser = 1000
 
-// CheckAPIKeyQuota decides whether a user who has count API keys may have another one.
+// CheckAPIKeyQuota decides whether a user with count API keys may have another one.
 func CheckAPIKeyQuota(count int) error {
 	if count >= MaxAPIKeysPerUser {
 		return LimitReached("API keys per user; delete some first")
@@ -54,8 +55,9 @@ func CheckAPIKeyQuota(count int) error {
 	return nil
 }
 
-// CapAPIKeyExpiry returns when a new API key expires, given the requested expiry; zero means never. A key that is made
-// with an expiring API key expires no later than that one, so that a short-lived key cannot extend its own life.
+// CapAPIKeyExpiry returns when a new API key expires, given the requested expiry; zero means never. A key that is
+// created with an expiring API key expires no later than that API key. Otherwise a short-lived key could extend its own
+// life.
 func CapAPIKeyExpiry(requested time.Time, maker Caller) time.Time {
 	if !maker.HasExpiringAPIKey() {
 		return requested
@@ -66,8 +68,8 @@ func CapAPIKeyExpiry(requested time.Time, maker Caller) time.Time {
 	return requested
 }
 
-// CheckRevocable decides whether a key may be deleted: the user's last key that is usable at now must stay. keys are
-// all of the user's keys.
+// CheckRevocable decides whether a user's key may be deleted. It refuses to delete the last key that is usable at now.
+// keys are all keys of the user.
 func CheckRevocable(key CredentialID, keys []APIKey, now time.Time) error {
 	usable, wasUsable := 0, false
 	for _, each := range keys {
@@ -83,8 +85,8 @@ func CheckRevocable(key CredentialID, keys []APIKey, now time.Time) error {
 	return nil
 }
 
-// CheckAPIKeyRevoker decides whether the caller may delete an API key of a user: the user may, and an admin, except for
-// the keys of the owner, which only the owner deletes. For other callers the key does not exist.
+// CheckAPIKeyRevoker decides whether the caller may delete an API key of a user. Users may delete their own keys, and
+// admins may delete all keys except the owner's. Other callers get the error for a missing key.
 func CheckAPIKeyRevoker(by Caller, user User) error {
 	switch {
 	case by.Is(user.ID):

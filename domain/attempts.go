@@ -8,24 +8,23 @@ import (
 
 // RateLimits are the numbers of attempts with wrong credentials before the first lockout.
 type RateLimits struct {
-	// FreePerAccount limits the attempts to sign in to one account, FreePerAddress those from one address.
+	// FreePerAccount applies to the sign-ins to one account, FreePerAddress to the sign-ins from one address.
 	FreePerAccount int
 	FreePerAddress int
 }
 
-// AttemptWindow is the time without attempts, and without a lockout, after which earlier attempts no longer count.
+// AttemptWindow is how long a counter keeps its attempts after the latest attempt or the end of the lockout.
 const AttemptWindow = 15 * time.Minute
 
 const (
 	firstLockout   = 30 * time.Second
 	longestLockout = 24 * time.Hour
-	// addressFactor is how many times more attempts are free for an address than for an account, because many people
-	// may share an address.
+	// addressFactor is FreePerAddress divided by FreePerAccount. It is high because many people may share an address.
 	addressFactor = 40
 )
 
-// KnownAddressTTL is how long an address that signed in to an account has a counter of its own for it, so that
-// strangers who guess do not lock out the account's owner at the usual address.
+// KnownAddressTTL is how long an address is remembered for an account after a sign-in. A remembered address has a
+// separate counter, so that guesses from other addresses do not lock it out.
 const KnownAddressTTL = 30 * 24 * time.Hour
 
 // NewRateLimits derives the limits from the number of attempts that are free for an account.
@@ -43,14 +42,14 @@ type Attempts struct {
 	Reported bool
 }
 
-// Blocked returns how long the lockout lasts from now; 0 without one.
+// Blocked returns how long the lockout still lasts at now, or 0 without a lockout.
 func (a Attempts) Blocked(now time.Time) time.Duration {
 	return max(0, a.BlockedUntil.Sub(now))
 }
 
-// Reserve counts an attempt before it is known to be wrong, so that many attempts at once cannot all be free. The last
-// free attempt causes the first lockout, and each attempt after it one that is twice as long. After an AttemptWindow
-// without attempts the count begins anew.
+// Reserve counts an attempt before its credential is compared. Otherwise all of many concurrent attempts could be free.
+// The last free attempt causes the first lockout. Each later attempt causes a lockout twice as long as the previous
+// one. After an AttemptWindow without attempts, the count restarts.
 func (a Attempts) Reserve(now time.Time, free int) Attempts {
 	quietSince := a.LastAt
 	if a.BlockedUntil.After(quietSince) {
@@ -67,7 +66,8 @@ func (a Attempts) Reserve(now time.Time, free int) Attempts {
 	return a
 }
 
-// lockoutAfter returns the lockout of the attempt that is the over-th after the first one that caused a lockout.
+// lockoutAfter returns the length of a lockout: the first one lasts firstLockout, and each of the over attempts after
+// it doubles the length, up to longestLockout.
 func lockoutAfter(over int) time.Duration {
 	lockout := firstLockout
 	for range over {
@@ -78,8 +78,8 @@ func lockoutAfter(over int) time.Duration {
 	return lockout
 }
 
-// Release undoes the attempt that was reserved at that time, because it was not wrong or never made. Its lockout ends,
-// unless another attempt that was reserved since has caused one.
+// Release undoes the attempt that was reserved at reservedAt, because its credential was right or was not compared. It
+// ends the lockout that the attempt caused, unless a later attempt caused another one.
 func (a Attempts) Release(reservedAt time.Time, free int) Attempts {
 	a.Failures = max(0, a.Failures-1)
 	if a.Failures < free || a.LastAt.Equal(reservedAt) {
@@ -97,9 +97,9 @@ func TooManyAttempts(wait time.Duration) *Error {
 	return refusal
 }
 
-// AddressGroup returns the group under which attempts from an address are counted. It is the address for IPv4, and the
-// /64 network for IPv6, because a client that has one address of a /64 usually has them all. A text that is not an
-// address is a group of its own.
+// AddressGroup returns the group under which attempts from an address are counted. The group is the address itself for
+// IPv4 and the /64 network for IPv6, because a client with one address of a /64 network usually controls all of them. A
+// text that is not an address forms its own group.
 func AddressGroup(address string) string {
 	parsed, err := netip.ParseAddr(address)
 	if err != nil {

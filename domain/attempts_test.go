@@ -9,7 +9,7 @@ import (
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
-// TestLockouts: the first lockout lasts 30 seconds, each one after it twice as long, and none more than a day.
+// TestLockouts: the first lockout lasts 30 seconds, each later one lasts twice as long, and none lasts more than a day.
 func TestLockouts(t *testing.T) {
 	t.Parallel()
 	const free = 5

@@ -11,13 +11,13 @@ type Box struct {
 	Name  BoxName
 	Owner UserID
 	Salt  BoxSalt
-	// CreatedAt and UpdatedAt are those of the box; entries have their own.
+	// CreatedAt and UpdatedAt concern the box itself; entries have their own times.
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }
 
-// CheckBoxQuota decides whether a user who owns that many boxes may own another one. A limit of 0 means none; admins
-// have none.
+// CheckBoxQuota decides whether a user who owns that many boxes may own another one. A limit of 0 means no limit.
+// Admins have no limit.
 func CheckBoxQuota(role Role, owned, limit int) error {
 	if role != RoleAdmin && limit > 0 && owned >= limit {
 		return LimitReached("boxes per user")
@@ -30,15 +30,15 @@ type Access struct {
 	Caller Caller
 	// Box is zero when there is no such box.
 	Box Box
-	// Member is nil when the caller is no member of the box.
+	// Member is nil when the caller is not a member of the box.
 	Member *BoxUser
 }
 
 // isMember reports whether the caller is an active member of the box.
 func (a Access) isMember() bool { return a.Member != nil && a.Member.Active }
 
-// See decides whether the box is visible to the caller: it is to its active members and to admins. For other callers it
-// does not exist.
+// See decides whether the caller may see the box: its active members and admins may. Other callers get the error for a
+// missing box.
 func (a Access) See() error {
 	if a.Box.ID.IsZero() || !a.isMember() && !a.Caller.IsAdmin() {
 		return ErrBoxNotFound
@@ -81,7 +81,7 @@ func (a Access) Transfer() error {
 }
 
 // Use decides whether the caller has all of the wanted permissions over the entries of the box. No role replaces a
-// permission: boxadmins and admins can grant themselves one, which is audited, but need it to read an entry.
+// permission: boxadmins and admins need it too. They can grant it to themselves, and the grant is audited.
 func (a Access) Use(wanted Permissions) error {
 	if err := a.See(); err != nil {
 		return err

@@ -21,7 +21,8 @@ func member(role domain.BoxRole, active bool, permissions domain.Permissions) *d
 	}
 }
 
-// TestAccess: the code of the refusal that each kind of caller gets from each decision; none when it is allowed.
+// TestAccess checks the error code of each decision for each kind of caller. An empty code means that the action is
+// allowed.
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	const (

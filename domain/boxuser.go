@@ -3,7 +3,8 @@ package domain
 // DefaultPermissions are the permissions of a new member.
 const DefaultPermissions = ReadEntryKeys | ReadEntry
 
-// BoxUser is a member of a box: a user with a role and permissions in it. An inactive member has neither.
+// BoxUser is a member of a box: a user with a role and permissions in it. The role and the permissions of an inactive
+// member have no effect.
 type BoxUser struct {
 	Box         BoxID
 	User        UserID
@@ -40,7 +41,7 @@ func NewBoxUser(box BoxID, user UserID, name UserName, role BoxRole) BoxUser {
 	}
 }
 
-// Change sets the role and the state that are not nil. The owner of the box stays an active boxadmin.
+// Change sets the role and the state; nil means no change. It refuses to demote or deactivate the owner of the box.
 func (m *BoxUser) Change(box Box, role *BoxRole, active *bool) error {
 	demotes := role != nil && *role != BoxRoleAdmin || active != nil && !*active
 	if m.User == box.Owner && demotes {
@@ -61,7 +62,8 @@ func (m BoxUser) Removable(box Box, users []BoxUser) error {
 	if m.User == box.Owner {
 		return ErrBoxOwnerStays
 	}
-	// The owner is always an active boxadmin, so this finds one today; it keeps the rule if owners ever change.
+	// The owner is always an active boxadmin, so this check never refuses today. It enforces the rule even if owners
+	// lose that guarantee.
 	for _, other := range users {
 		if other.User != m.User && other.Active && other.Role == BoxRoleAdmin {
 			return nil

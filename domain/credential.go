@@ -21,8 +21,8 @@ const (
 	RefreshTokenCredential CredentialKind = "refresh-token"
 )
 
-// Credential is the claim of a signed token whose signature was checked, or the digest of an opaque token. Only the
-// database knows whether it is still valid; see [Caller].
+// Credential is the content of a signed token with a valid signature, or the digest of an opaque token. Only the
+// database shows whether it is still valid; see [Caller].
 type Credential struct {
 	Kind CredentialKind
 	// ID and User come from a signed token, or from the database for an opaque one.
@@ -84,8 +84,8 @@ func (c Caller) UsableAt(now time.Time) bool {
 	return c.ExpiresAt.IsZero() || now.Before(c.ExpiresAt)
 }
 
-// HasExpiringAPIKey reports whether the caller's credential is an API key that expires. Such a key must not obtain one
-// that lives longer.
+// HasExpiringAPIKey reports whether the caller's credential is an API key that expires. Its holder must not obtain a
+// key that expires later.
 func (c Caller) HasExpiringAPIKey() bool {
 	return c.Credential.Kind == APIKeyCredential && !c.ExpiresAt.IsZero()
 }

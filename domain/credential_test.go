@@ -33,7 +33,8 @@ func TestAuthenticateCaller(t *testing.T) {
 	}
 }
 
-// TestCapAPIKeyExpiry: a key that is made with an expiring key expires no later; a session sets no limit.
+// TestCapAPIKeyExpiry: a key that is created with an expiring API key expires no later than that key; a session sets no
+// limit.
 func TestCapAPIKeyExpiry(t *testing.T) {
 	t.Parallel()
 	never, soon, later := time.Time{}, now.Add(time.Hour), now.Add(2*time.Hour)
@@ -55,7 +56,7 @@ func TestCapAPIKeyExpiry(t *testing.T) {
 	}
 }
 
-// TestHasExpiringAPIKey: a session expires too, but is no API key.
+// TestHasExpiringAPIKey: a session expires too, but is not an API key.
 func TestHasExpiringAPIKey(t *testing.T) {
 	t.Parallel()
 	require.True(t, domain.Caller{Credential: domain.Credential{Kind: domain.APIKeyCredential},
@@ -126,7 +127,7 @@ func TestAPIKeyNames(t *testing.T) {
 	}
 }
 
-// TestNewSession: a session has the user's epoch and expires at a whole second, which is what a token can hold.
+// TestNewSession: a session has the user's epoch and expires at a whole second, because tokens hold whole seconds.
 func TestNewSession(t *testing.T) {
 	t.Parallel()
 	begin := now.Add(700 * time.Millisecond)

@@ -10,9 +10,9 @@ import (
 // "X-Encryption-Key: ".
 var wrappedBase64Key = regexp.MustCompile("^[\"'`\\s\ufeff]*([A-Za-z_-]+\\s*[:=])?[\"'`\\s\ufeff]*b64:")
 
-// looksLikeKey reports whether a text that is not a key in one of the two written forms contains one, whole or damaged.
-// Taken as a passphrase, it would seal values that the right key cannot open. A passphrase that must contain such text
-// is sent as "b64:…".
+// looksLikeKey reports whether a text that is not a valid key contains a whole or a damaged key. If such a text were
+// accepted as a passphrase, the right key could not open the values sealed under it. A client that needs such a
+// passphrase sends it as "b64:…".
 func looksLikeKey(text string) bool {
 	// Quotes, a byte order mark, UTF-16 and line breaks inside a copied key must not hide it.
 	printed := strings.Map(func(c rune) rune {
@@ -25,8 +25,8 @@ func looksLikeKey(text string) bool {
 		wrappedBase64Key.MatchString(text) || isEncodedKey(printed)
 }
 
-// containsGeneratedKey reports whether text contains the 49 digits of a generated key with their checksum, whatever is
-// around them. The checksum rejects random text with a probability of 1 - 2^-36.
+// containsGeneratedKey reports whether text contains, at any position, the 49 digits of a generated key with their
+// checksum. The checksum rejects random text with a probability of 1 - 2^-36.
 func containsGeneratedKey(text string) bool {
 	for i := range len(text) - generatedKeyDigits - generatedKeyChecksum + 1 {
 		if _, err := parseGeneratedKey(generatedKeyPrefix +

@@ -110,7 +110,7 @@ func (p DropletPrefix) NoFreeNumber() *Error {
 }
 
 // NoUsableNumber is the refusal to create a droplet when the host uses ports of all remaining numbers. occupied lists
-// those numbers in ascending order; untried are the numbers that were left when the time was over.
+// those numbers in ascending order; untried lists the numbers that were not tried within the time limit.
 func (p DropletPrefix) NoUsableNumber(occupied, untried []int) *Error {
 	if len(occupied) == 0 {
 		return p.NoFreeNumber()
@@ -215,7 +215,7 @@ func FindDroplet(droplets []Droplet, name string) (Droplet, error) {
 	return Droplet{}, ErrDropletNotFound
 }
 
-// VersionRef identifies one version of an entry. BoxName is there for audit events.
+// VersionRef identifies one version of an entry. BoxName is for audit events.
 type VersionRef struct {
 	Box     BoxID
 	BoxName BoxName
@@ -245,7 +245,7 @@ type DropletRecord struct {
 	CreatedAt time.Time
 }
 
-// Complete reports whether the droplet was built completely. What an incomplete build wrote is undone.
+// Complete reports whether the droplet was built completely. Cleanup undoes the writes of an incomplete build.
 func (r DropletRecord) Complete() bool { return r.Container != "" }
 
 // Orphaned reports whether a build or a removal was interrupted: its lease expired before it was complete.

@@ -103,8 +103,8 @@ func CheckEnvSize(env []Secret) error {
 
 // WithoutValues returns the host's refusal, or ErrDropletReasonWithheld when its reason contains a value of env.
 //
-// It searches for each line of a value, both plain and escaped as inside quotes. Lines of less than four bytes occur in
-// ordinary text by chance, so a short value is searched for together with its name.
+// It searches for each line of a value, both plain and escaped as in a quoted string. A line of less than four bytes
+// occurs in ordinary text by chance, so WithoutValues searches for a short value together with its name.
 func WithoutValues(refusal *Error, env []Secret) *Error {
 	for _, each := range env {
 		_, value, _ := strings.Cut(string(each.Bytes()), "=")

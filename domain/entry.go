@@ -20,7 +20,7 @@ type Entry struct {
 // Exists reports whether the entry has a value now.
 func (e Entry) Exists() bool { return e.Version > 0 && !e.Deleted }
 
-// Next returns the entry with one more version. It restores a deleted entry.
+// Next returns the entry with the next version number and not deleted.
 func (e Entry) Next(now time.Time) Entry {
 	e.Version++
 	e.Deleted = false
@@ -42,7 +42,7 @@ type Versions struct {
 	List []uint64
 }
 
-// Condition is what a request requires of the version that it replaces or reads. A nil field requires nothing.
+// Condition restricts which version of an entry a request may replace or read. A nil field requires nothing.
 type Condition struct {
 	// OneOf must contain the version.
 	OneOf *Versions

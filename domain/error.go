@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// Kind is the category of a refusal. It is an error, so that errors.Is(err, domain.NotFound) works whichever rule
-// refused.
+// Kind is the category of a refusal. It is an error, so that errors.Is(err, domain.NotFound) matches the refusals of
+// all rules.
 type Kind uint8
 
 // The kinds, in the order in which a request meets them.
 const (
-	// Invalid: the input breaks a rule. Message has the rule, and Field the part of the input to correct.
+	// Invalid: the input breaks a rule. Message states the rule, and Field names the part of the input to correct.
 	Invalid Kind = iota + 1
 	// Unauthenticated: there is no valid credential.
 	Unauthenticated
@@ -21,7 +21,7 @@ const (
 	NotFound
 	// Conflict: the current state does not allow the change.
 	Conflict
-	// Precondition: a condition that the request sets does not hold.
+	// Precondition: a condition of the request does not hold.
 	Precondition
 	// TooLarge: the input exceeds a limit on its size.
 	TooLarge
@@ -61,7 +61,7 @@ type Error struct {
 	Code string
 	// Message is a sentence for people. It never contains a secret.
 	Message string
-	// Field is the part of the input that is wrong; empty when it is none in particular.
+	// Field is the part of the input that is wrong; empty when no single part is wrong.
 	Field string
 	// RetryAfter is how long to wait before a retry, for the kinds RateLimited and Unavailable; 0 means unknown.
 	RetryAfter time.Duration

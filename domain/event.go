@@ -77,7 +77,7 @@ type Outcome struct{ name string }
 
 // The outcomes.
 var (
-	// OutcomeSuccess: the action was done.
+	// OutcomeSuccess: the action succeeded.
 	OutcomeSuccess = Outcome{"success"}
 	// OutcomeDenied: the action was refused because of the caller or of the credential or key in the request.
 	OutcomeDenied = Outcome{"denied"}
@@ -95,7 +95,8 @@ func (o Outcome) String() string { return o.name }
 // RestoreOutcome rebuilds an outcome from storage.
 func RestoreOutcome(name string) Outcome { return Outcome{name} }
 
-// RestoreAction rebuilds an action from storage, which may hold actions of older releases that have left the set.
+// RestoreAction rebuilds an action from storage, which may hold actions of older releases that are no longer in the
+// set.
 func RestoreAction(name string) Action { return Action{name} }
 
 // OperatorActor is the actor of the commands that an operator runs on the database. No user can have the name.
@@ -108,18 +109,18 @@ const ServiceActor = "(service)"
 // TargetUnmodified is the target of the event of a read that returned no value, because the caller has the version.
 const TargetUnmodified = "unmodified"
 
-// Requester is the sender of a request, as far as the request itself identifies it.
+// Requester is the sender of a request, identified only by the request itself.
 type Requester struct {
 	// Credential is zero for a request without a token.
 	Credential Credential
 	RequestID  string
 	Address    string
-	// SharedAddress: the address is that of a peer that forwards for others and is not a trusted proxy.
+	// SharedAddress: the address belongs to a peer that forwards requests of others and is not a trusted proxy.
 	SharedAddress bool
 }
 
 // Event is an event of the audit log. It never contains a value, a key or a token. It holds names as well as
-// identifiers, because it stays when its box or user is deleted.
+// identifiers, because the event stays when its box or user is deleted.
 type Event struct {
 	ID      EventID
 	At      time.Time
@@ -139,7 +140,7 @@ type Event struct {
 	Address   string
 }
 
-// NewEvent returns the event of a successful action by a caller, who is zero for a request without a valid credential.
+// NewEvent returns the event of a successful action. The caller is zero for a request without a valid credential.
 func NewEvent(id EventID, action Action, by Requester, caller Caller, now time.Time) Event {
 	return Event{
 		ID:         id,

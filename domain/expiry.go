@@ -29,8 +29,8 @@ var (
 var lastExpiry = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 
 // ParseExpiry parses an expiry: a time span (90d, d:hh:mm:ss or [d.]hh:mm[:ss[.fff]]), an ISO 8601 duration or an RFC
-// 3339 instant. It returns the instant in UTC, rounded up to a whole second. Errors: Invalid, also for an instant that
-// is not after now or after the year 9999.
+// 3339 instant. It returns the instant in UTC, rounded up to a whole second. Errors: Invalid for any other text, for an
+// instant that is not in the future, and for an instant after the year 9999.
 func ParseExpiry(text string, now time.Time) (time.Time, error) {
 	end, ok := parseEnd(strings.TrimSpace(text), now.UTC())
 	if !ok {

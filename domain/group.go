@@ -16,7 +16,7 @@ var (
 	GroupOwner = Group{"owner"}
 )
 
-// noGroup stands for no group in a request.
+// noGroup is the name of the zero Group in requests.
 const noGroup = "none"
 
 // groups lists the groups in ascending order.

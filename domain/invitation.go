@@ -35,7 +35,7 @@ type Invitation struct {
 	Proof Digest
 }
 
-// InvitationCode is what the holder of an invitation has. It is as secret as a password until it is used.
+// InvitationCode is the code that the holder of an invitation sends. Until it is used, it is as secret as a password.
 type InvitationCode struct {
 	// ID finds the invitation, so that storage is never searched for a secret.
 	ID     InvitationID
@@ -68,8 +68,9 @@ func ParseInvitationCode(text string) (code InvitationCode, ok bool) {
 	return code, true
 }
 
-// Terms are what the Proof covers: the secret of the code, and everything that the invitation grants. Under a keyed
-// digest, a writer to the database can neither make an invitation nor change the name, the role or the expiry of one.
+// Terms returns the content of the Proof: the secret of the code, and everything that the invitation grants. The Proof
+// is a keyed digest, so a writer to the database cannot create an invitation or change the name, the role or the expiry
+// of one.
 func (i Invitation) Terms(code InvitationCode) []string {
 	return []string{
 		string(code.Secret[:]),
@@ -83,7 +84,7 @@ func (i Invitation) Terms(code InvitationCode) []string {
 }
 
 // CheckAcceptable decides whether the invitation can be accepted at now. inviter is the present state of its Inviter:
-// an invitation ends when the inviter is deactivated, deleted or no longer an admin.
+// an invitation becomes invalid when the inviter is deactivated, deleted or no longer an admin.
 func (i Invitation) CheckAcceptable(inviter User, now time.Time) error {
 	if inviter.ID != i.Inviter || !inviter.Active || inviter.Role != RoleAdmin || !now.Before(i.ExpiresAt) {
 		return ErrInvitationInvalid
@@ -109,7 +110,7 @@ func ParseInvitationExpiry(text string, now time.Time) (time.Time, error) {
 	return expiry, nil
 }
 
-// CheckInvitationQuota decides whether one more invitation may be made when open ones exist.
+// CheckInvitationQuota decides whether another invitation may be created when the given number is open.
 func CheckInvitationQuota(open int) error {
 	if open >= MaxInvitations {
 		return LimitReached("open invitations; revoke some first")

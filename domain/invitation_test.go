@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// TestInvitationCode: a code has one spelling.
+// TestInvitationCode: every code has exactly one spelling.
 func TestInvitationCode(t *testing.T) {
 	t.Parallel()
 	code := domain.NewInvitationCode(domain.InvitationID{1, 2, 3})

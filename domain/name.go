@@ -14,7 +14,7 @@ type BoxName string
 // EntryKey is the key of an entry within its box, in lower case.
 type EntryKey string
 
-// The longest names, in characters, which are bytes: names are ASCII.
+// The maximum lengths of names, in characters. Names are ASCII, so a character is a byte.
 const (
 	maxUserName = 50
 	maxBoxName  = 100

@@ -9,7 +9,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// TestNames: users and boxes have the same alphabet and lengths of their own.
+// TestNames: the names of users and boxes have the same alphabet and different maximum lengths.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	parsers := map[string]struct {

@@ -8,8 +8,8 @@ import (
 // maxPasswordLength is in characters.
 const maxPasswordLength = 100
 
-// ParseNewPassword parses a password that is being set: at least minLength and at most 100 characters of UTF-8. The
-// caller clears it.
+// ParseNewPassword parses a password to be set: at least minLength and at most 100 characters of UTF-8. The caller
+// clears it.
 func ParseNewPassword(text string, minLength int) (Secret, error) {
 	length := utf8.RuneCountInString(text)
 	switch {
@@ -26,9 +26,9 @@ func ParseNewPassword(text string, minLength int) (Secret, error) {
 	return NewSecret(text), nil
 }
 
-// ParseGivenPassword parses a password that is being compared. It refuses only an empty one. A text that is longer than
-// any password is cut to a length that cannot match either, so that a guess of any length costs the same. The caller
-// clears it.
+// ParseGivenPassword parses a password to be compared. It refuses only an empty password. It truncates a text that is
+// longer than any password to a length that still matches none, so that long guesses cost no more than short ones. The
+// caller clears it.
 func ParseGivenPassword(text string) (Secret, error) {
 	if text == "" {
 		return Secret{}, InvalidField("password", "password_required", "password is missing or empty")

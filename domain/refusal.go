@@ -1,19 +1,20 @@
 package domain
 
-// The errors that several use cases or rules return. An error about a single value is made where that value is parsed.
+// The errors that several use cases or rules return. An error about a single value is defined where that value is
+// parsed.
 //
-// The messages name no headers and no settings: adapters know how a value was sent, and add those words.
+// The messages name no headers and no settings: adapters know how a value was sent, and add the names.
 var (
 	ErrUnauthenticated = Refuse(Unauthenticated, "unauthenticated",
 		"the token is missing, malformed, expired or revoked, or its user is inactive")
-	// ErrWrongCredentials does not reveal which credential is wrong, and therefore no usernames.
+	// ErrWrongCredentials does not reveal which credential is wrong, so it does not reveal which usernames exist.
 	ErrWrongCredentials = Refuse(Unauthenticated, "wrong_credentials", "the username or the password is wrong")
 	ErrCodeRequired     = Refuse(Unauthenticated, "totp_required",
 		"this account uses two-factor authentication: send a TOTP code or a recovery code as code")
 	ErrRefreshToken = Refuse(Unauthenticated, "refresh_token_not_found",
 		"the refresh token is unknown, used, expired or revoked: sign in again")
 
-	// ErrInvitationInvalid does not distinguish its reasons, so that it reveals nothing about guessed codes.
+	// ErrInvitationInvalid covers all reasons to refuse an invitation, so it reveals nothing about guessed codes.
 	ErrInvitationInvalid = Refuse(Unauthenticated, "invitation_invalid",
 		"the invitation is unknown, expired, revoked or already used: sign in if you have joined, or ask for a new one")
 
@@ -32,7 +33,7 @@ var (
 	ErrRevokeOthers     = Refuse(Forbidden, "revoke_owner_only",
 		"only the owner of the system may revoke the sessions of other users")
 
-	// ErrCodeInvalid covers all reasons of a refused sign-in with a code, so that it reveals no usernames.
+	// ErrCodeInvalid covers all reasons to refuse a sign-in with a code, so it does not reveal which usernames exist.
 	ErrCodeInvalid = Refuse(Invalid, "code_invalid",
 		"the username, the password or the TOTP code is wrong, or the code was used before")
 	ErrItselfOnly = Refuse(Forbidden, "itself_only",
@@ -50,7 +51,7 @@ var (
 	ErrLastAPIKey     = Refuse(Conflict, "last_api_key",
 		"this is the user's last usable API key: create another one before deleting it")
 
-	// ErrBoxNotFound is the same for a missing box and for a box of other users, so it reveals no names of boxes.
+	// ErrBoxNotFound covers missing boxes and boxes of other users, so it does not reveal which boxes exist.
 	ErrBoxNotFound       = Refuse(NotFound, "box_not_found", "there is no such box, or you are not a member of it")
 	ErrBoxExists         = Refuse(Conflict, "box_exists", "the name of the box is taken")
 	ErrBoxAdminOnly      = Refuse(Forbidden, "box_admin_only", "only a boxadmin of this box or an admin may do this")
@@ -78,7 +79,7 @@ var (
 	ErrBusy = Refuse(Unavailable, "busy", "the server is busy: try again in a moment")
 )
 
-// LimitReached is the error for creating one more of something that is limited. What names the limit.
+// LimitReached returns the refusal to exceed a limit; what is the name of the limit.
 func LimitReached(what string) *Error {
 	return Refuse(Conflict, "limit_reached", "the limit is reached: "+what)
 }

@@ -12,8 +12,9 @@ import (
 
 const redacted = "[secret]"
 
-// Secret is text that must not be printed. It prints as "[secret]" with fmt, slog and encoding/json. A function holds
-// the text, because fmt does not look into functions where it does not call methods (%p, unexported fields).
+// Secret is text that must not be printed. It prints as "[secret]" with fmt, slog and encoding/json. The text is in a
+// closure: where fmt calls no methods (%p, unexported fields), it would print the fields of a struct, but it cannot
+// print what a closure holds.
 type Secret struct{ text func() []byte }
 
 // NewSecret wraps text.
@@ -44,8 +45,8 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // EncryptionKey is the key that a client sends with each request that writes or reads a value. It is either generated
 // (32 random bytes, written as "lbk1_…") or a passphrase; the server keeps neither.
 //
-// A request is authorised before its key is checked. A missing or damaged key is therefore a value too, and Check
-// returns its error. The zero EncryptionKey is a missing key.
+// A request is authorised before its key is checked. Therefore an EncryptionKey can also be a missing or damaged key;
+// Check returns its error. The zero EncryptionKey is a missing key.
 type EncryptionKey struct {
 	Secret
 	generated bool
@@ -86,7 +87,7 @@ var canonical = base64.RawURLEncoding.Strict()
 // ParseEncryptionKey parses an encryption key as a client writes it. "lbk1_…" is a generated key. "b64:…" is a
 // passphrase of any bytes in standard base64. Any other text is a passphrase itself, unless it contains a key, for
 // example in quotes. It returns ErrEncryptionKeyRequired for an empty text, and Invalid with code
-// encryption_key_invalid for a damaged key. Errors repeat nothing of the text.
+// encryption_key_invalid for a damaged key. Errors do not repeat any part of the text.
 func ParseEncryptionKey(text string) (EncryptionKey, error) {
 	switch {
 	case text == "":

@@ -2,18 +2,19 @@ package domain
 
 import "time"
 
-// Session is a sign-in with a password. The signed token is not stored; this is the stored part.
+// Session is a sign-in with a password. The signed token is not stored; Session is the stored part.
 type Session struct {
 	ID       CredentialID
 	User     UserID
 	SignedBy ServerKeyID
-	// Epoch is the user's SessionEpoch at sign-in. The session is not valid once the user's is higher.
+	// Epoch is the user's SessionEpoch at sign-in. The session is not valid once the user's epoch is higher.
 	Epoch     int64
 	CreatedAt time.Time
 	ExpiresAt time.Time
 }
 
-// NewSession returns a session that expires after ttl, rounded down to a whole second, which is what a token can hold.
+// NewSession returns a session that expires after ttl, rounded down to a whole second, because tokens hold whole
+// seconds.
 func NewSession(id CredentialID, user User, now time.Time, ttl time.Duration) Session {
 	return Session{
 		ID:        id,

@@ -25,8 +25,8 @@ func (t OpaqueToken) String() string { return hex.EncodeToString(t[:]) }
 // Digest returns the stored part of the token.
 func (t OpaqueToken) Digest() Digest { return sha256.Sum256(t[:]) }
 
-// ParseOpaqueToken parses 64 lower-case hexadecimal digits; ok is false for other texts, so that a token has one
-// spelling.
+// ParseOpaqueToken parses 64 lower-case hexadecimal digits; ok is false for all other texts, so every token has exactly
+// one spelling.
 func ParseOpaqueToken(text string) (token OpaqueToken, ok bool) {
 	raw, err := hex.DecodeString(text)
 	if err != nil || len(raw) != len(token) || hex.EncodeToString(raw) != text {

@@ -11,14 +11,14 @@ import (
 // TOTPID identifies a TOTPSecret.
 type TOTPID = ID[TOTPSecret]
 
-// TOTPSecret is the stored state of a TOTP secret, without the secret. A user has at most one that is pending and one
-// that is not.
+// TOTPSecret is the stored state of a TOTP secret, without the secret. A user has at most one pending secret and one
+// other secret.
 type TOTPSecret struct {
 	ID   TOTPID
 	User UserID
-	// Pending: its user enrolled it and has not confirmed it yet; an earlier secret stays in force.
+	// Pending: the user enrolled the secret and has not confirmed it yet; an earlier secret stays in force.
 	Pending bool
-	// Own: its user enrolled it, so it is never shown again.
+	// Own: the user enrolled the secret, so it is never shown again.
 	Own bool
 	// ConfirmedAt is when the first code was accepted; zero until then.
 	ConfirmedAt time.Time

@@ -34,8 +34,8 @@ func NewUser(id UserID, name UserName, role Role, now time.Time) User {
 }
 
 // RoleForNewUser decides whether creator may create a user, and returns the role of the new user. creator is nil for a
-// request without a token; requested is the zero Role for the default. Without open registration only an admin creates
-// users. With it everyone does, but the requested role counts only for an admin.
+// request without a token; requested is the zero Role for the default. Without open registration, only an admin may
+// create users. With open registration, every caller may, but only an admin may choose the role.
 func RoleForNewUser(creator *Caller, requested Role, openRegistration bool) (Role, error) {
 	switch {
 	case creator != nil && creator.IsAdmin():
@@ -52,8 +52,8 @@ func RoleForNewUser(creator *Caller, requested Role, openRegistration bool) (Rol
 	}
 }
 
-// AuthorizeAccount decides whether the caller may see or change the account of that name: the user may, and any admin.
-// It does not need the account, so that the refusal does not reveal whether the account exists.
+// AuthorizeAccount decides whether the caller may see or change the account of that name: the user and all admins may.
+// It decides without the account, so that the refusal does not reveal whether the account exists.
 func (c Caller) AuthorizeAccount(name UserName) error {
 	if c.IsAdmin() || c.Name == name {
 		return nil
@@ -61,7 +61,7 @@ func (c Caller) AuthorizeAccount(name UserName) error {
 	return ErrAdminOnly
 }
 
-// UserChange is a request to change a user; nil and false leave things as they are.
+// UserChange is a request to change a user; nil and false mean no change.
 type UserChange struct {
 	Role   *Role
 	Active *bool
@@ -75,7 +75,7 @@ type UserChange struct {
 // HandsOver reports whether the change makes the user the owner.
 func (c UserChange) HandsOver() bool { return c.Group != nil && *c.Group == GroupOwner }
 
-// demotes reports whether the change takes the role of admin, the active state or the group of the owner away.
+// demotes reports whether the change removes the admin role or the owner's group, or deactivates the user.
 func (c UserChange) demotes() bool {
 	return c.Role != nil && *c.Role != RoleAdmin || c.Active != nil && !*c.Active ||
 		c.Group != nil && *c.Group != GroupOwner
@@ -110,8 +110,8 @@ func (u *User) Change(by Caller, change UserChange, now time.Time) (revokeKeys b
 	return deactivated || change.RevokeAPIKeys, nil
 }
 
-// authorizeChange decides whether a caller may make a change. Only the owner and an operator change the owner's
-// account, and even they leave the owner an active admin. Users who are no admins change only their own password.
+// authorizeChange decides whether a caller may make a change. Only the owner and an operator may change the owner's
+// account, and they cannot demote or deactivate the owner. Users who are not admins change only their own password.
 // Only the owner changes groups.
 func (u *User) authorizeChange(by Caller, change UserChange) error {
 	own := by.Is(u.ID)
@@ -141,8 +141,8 @@ func (u *User) TakeOver(former *User, now time.Time) error {
 	return nil
 }
 
-// AssignGroup gives a user a group on an operator's authority. GroupOwner makes an active user the owner of a system
-// that has none, which the caller of AssignGroup checks. The owner keeps the group of the owner.
+// AssignGroup gives a user a group on an operator's authority. GroupOwner makes an active user the owner; the caller of
+// AssignGroup checks that the system has none yet. The group of the owner cannot be changed.
 func (u *User) AssignGroup(group Group, now time.Time) error {
 	if u.Owner && group != GroupOwner {
 		return ErrOwnerStays
@@ -154,7 +154,7 @@ func (u *User) AssignGroup(group Group, now time.Time) error {
 	return nil
 }
 
-// Deletable decides whether a caller may delete the user, who owns those boxes.
+// Deletable decides whether a caller may delete the user. ownedBoxes are the boxes that the user owns.
 func (u User) Deletable(by Caller, ownedBoxes []BoxName) error {
 	switch {
 	case !by.IsAdmin():
@@ -168,7 +168,7 @@ func (u User) Deletable(by Caller, ownedBoxes []BoxName) error {
 	return nil
 }
 
-// joinNames lists names for a message, and cuts a long list.
+// joinNames lists names for a message, and shortens a long list.
 func joinNames(names []BoxName) string {
 	const limit = 20
 	text := ""

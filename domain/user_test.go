@@ -285,7 +285,7 @@ func TestUserChange(t *testing.T) {
 	}
 }
 
-// TestDeactivatingTwice revokes nothing the second time.
+// TestDeactivatingTwice: the second deactivation revokes nothing.
 func TestDeactivatingTwice(t *testing.T) {
 	t.Parallel()
 	account := userOf(user)
@@ -336,7 +336,8 @@ func TestPasswords(t *testing.T) {
 	requireRefusal(t, err, domain.Invalid, "password_required", "password")
 }
 
-// TestGivenPasswords: only an empty password is refused; one that is too long is cut to a length that matches none.
+// TestGivenPasswords: only an empty password is refused; a password that is too long is truncated to a length that
+// matches none.
 func TestGivenPasswords(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"x", "\xff", strings.Repeat("🙂", 100)} {

@@ -9,7 +9,8 @@ import (
 
 // System stores the single row that describes the installation.
 type System interface {
-	// Lock serialises all transactions that change admins or the owner, and returns the owner; zero when there is none.
+	// Lock serialises all transactions that change admins or the owner, and returns the owner; zero when the system has
+	// no owner.
 	Lock(ctx context.Context) (owner domain.UserID, err error)
 	// Owner returns the owner; zero when there is none.
 	Owner(ctx context.Context) (domain.UserID, error)
@@ -19,19 +20,19 @@ type System interface {
 
 // Users stores users and their sealed passwords.
 type Users interface {
-	// Add inserts a user; an empty password means none. Conflict with code user_exists when the name is taken;
+	// Add inserts a user; an empty password means none. Errors: Conflict with code user_exists when the name is taken;
 	// ErrStaleServerKey.
 	Add(ctx context.Context, user domain.User, password SealedPassword) error
-	// Lock locks the user's account and credentials until the transaction ends, and returns the user. NotFound.
+	// Lock locks the user's account and credentials until the transaction ends, and returns the user. Errors: NotFound.
 	Lock(ctx context.Context, name domain.UserName) (domain.User, error)
 	// LockToDelete is Lock with a stronger lock: until the transaction ends, no other transaction can insert a row that
 	// refers to the user.
 	LockToDelete(ctx context.Context, name domain.UserName) (domain.User, error)
-	// Get returns a user. NotFound.
+	// Get returns a user. Errors: NotFound.
 	Get(ctx context.Context, name domain.UserName) (domain.User, error)
-	// ByID returns a user. NotFound.
+	// ByID returns a user. Errors: NotFound.
 	ByID(ctx context.Context, id domain.UserID) (domain.User, error)
-	// ForSignIn returns a user with the sealed password and the confirmed TOTP secret. NotFound.
+	// ForSignIn returns a user with the sealed password and the confirmed TOTP secret. Errors: NotFound.
 	ForSignIn(ctx context.Context, name domain.UserName) (SignIn, error)
 	// List returns all users, oldest first.
 	List(ctx context.Context) ([]domain.User, error)
@@ -39,8 +40,8 @@ type Users interface {
 	Names(ctx context.Context) ([]domain.UserName, error)
 	// Save stores role, group, state, session epoch and time of update. It does not change the owner; System does.
 	Save(ctx context.Context, user domain.User) error
-	// SetPassword replaces the stored password if it still equals was. Conflict with code password_changed when it does
-	// not; ErrStaleServerKey.
+	// SetPassword replaces the stored password if it still equals was. Errors: Conflict with code password_changed if
+	// it does not; ErrStaleServerKey.
 	SetPassword(ctx context.Context, was, password SealedPassword) error
 	// Delete removes the user and all rows that belong to it. Versions of entries that the user wrote stay, without an
 	// author.
@@ -51,9 +52,9 @@ type Users interface {
 
 // APIKeys stores the descriptions of API keys, never the keys.
 type APIKeys interface {
-	// Add inserts a key. ErrStaleServerKey.
+	// Add inserts a key. Errors: ErrStaleServerKey.
 	Add(ctx context.Context, key domain.APIKey) error
-	// Get returns a key. NotFound.
+	// Get returns a key. Errors: NotFound.
 	Get(ctx context.Context, id domain.CredentialID) (domain.APIKey, error)
 	// List returns a user's keys, oldest first.
 	List(ctx context.Context, user domain.UserID) ([]domain.APIKey, error)
@@ -67,21 +68,22 @@ type APIKeys interface {
 
 // Sessions stores sign-ins with a password.
 type Sessions interface {
-	// Add inserts a session. ErrStaleServerKey.
+	// Add inserts a session. Errors: ErrStaleServerKey.
 	Add(ctx context.Context, session domain.Session) error
 }
 
 // Invitations stores open invitations, never their codes. A name has at most one.
 type Invitations interface {
-	// Add inserts an invitation. The caller holds the lock on System and has deleted an earlier one of the name.
+	// Add inserts an invitation. The caller holds the lock on System and has deleted any earlier invitation for the
+	// name.
 	Add(ctx context.Context, invitation domain.Invitation) error
-	// Get returns an invitation, also an expired one. NotFound with code invitation_not_found.
+	// Get returns an invitation, even if it has expired. Errors: NotFound with code invitation_not_found.
 	Get(ctx context.Context, id domain.InvitationID) (domain.Invitation, error)
 	// List returns the invitations that expire after now, sorted by name.
 	List(ctx context.Context, now time.Time) ([]domain.Invitation, error)
 	// Count returns the number of invitations, including expired ones that the Janitor has not deleted.
 	Count(ctx context.Context) (int, error)
-	// Delete removes an invitation and reports whether it existed: of concurrent calls, one reports true.
+	// Delete removes an invitation and reports whether it existed. Of several concurrent calls, only one reports true.
 	Delete(ctx context.Context, id domain.InvitationID) (bool, error)
 	// DeleteByName removes the invitation for a name and reports whether it existed.
 	DeleteByName(ctx context.Context, name domain.UserName) (bool, error)
@@ -112,9 +114,9 @@ type Janitor interface {
 	DeleteEndedSessions(ctx context.Context, before time.Time, limit int) (int, error)
 	// DeleteEndedFamilies deletes token families that expired or were revoked before that time.
 	DeleteEndedFamilies(ctx context.Context, before time.Time, limit int) (int, error)
-	// DeleteOldAttempts deletes counters of failed attempts that have no effect any more at that time.
+	// DeleteOldAttempts deletes counters of failed attempts that no longer have an effect at that time.
 	DeleteOldAttempts(ctx context.Context, now time.Time, limit int) (int, error)
-	// DeleteKnownAddresses deletes addresses that were remembered until before that time.
+	// DeleteKnownAddresses deletes known addresses that expired before that time.
 	DeleteKnownAddresses(ctx context.Context, before time.Time, limit int) (int, error)
 	// DeleteEndedAPIKeys deletes API keys that expired before that time.
 	DeleteEndedAPIKeys(ctx context.Context, before time.Time, limit int) (int, error)

@@ -11,8 +11,8 @@ import (
 // names nor addresses. All replicas share the counters. Attempt rows are locked after all other rows of a
 // transaction.
 type Attempts interface {
-	// Lock locks these counters until the transaction ends and returns them in the order of the keys. ErrStartOver when
-	// the janitor deleted a row concurrently.
+	// Lock locks these counters until the transaction ends and returns them in the order of the keys. Errors:
+	// ErrStartOver when the janitor deleted a row concurrently.
 	Lock(ctx context.Context, keys ...CounterKey) ([]domain.Attempts, error)
 	// Peek returns a counter without locking it.
 	Peek(ctx context.Context, key domain.Digest) (domain.Attempts, error)
@@ -26,7 +26,7 @@ type Attempts interface {
 	Remember(ctx context.Context, key domain.Digest, until time.Time) error
 }
 
-// CounterKey is the key of a counter, and the account that the counter belongs to; zero for none.
+// CounterKey is the key of a counter. It also names the account that the counter belongs to; zero means none.
 type CounterKey struct {
 	Key     domain.Digest
 	Account domain.Digest

@@ -9,9 +9,10 @@ import (
 
 // Boxes stores boxes.
 type Boxes interface {
-	// Add inserts a box. Conflict with code box_exists when the name is taken.
+	// Add inserts a box. Errors: Conflict with code box_exists when the name is taken.
 	Add(ctx context.Context, box domain.Box) error
-	// Lock serialises the transactions that change the box's owner or members. NotFound when the box was deleted.
+	// Lock serialises the transactions that change the box's owner or members. Errors: NotFound when the box was
+	// deleted.
 	Lock(ctx context.Context, id domain.BoxID) error
 	// Save stores the owner and the time of update.
 	Save(ctx context.Context, box domain.Box) error
@@ -29,9 +30,9 @@ type Boxes interface {
 
 // BoxUsers stores the members of boxes with their roles and permissions.
 type BoxUsers interface {
-	// Add inserts a member. Conflict with code box_user_exists when the user is a member already.
+	// Add inserts a member. Errors: Conflict with code box_user_exists when the user is a member already.
 	Add(ctx context.Context, user domain.BoxUser) error
-	// Get returns one member of a box. NotFound with code box_user_not_found.
+	// Get returns one member of a box. Errors: NotFound with code box_user_not_found.
 	Get(ctx context.Context, box domain.BoxID, name domain.UserName) (domain.BoxUser, error)
 	// List returns the members of a box, sorted by name.
 	List(ctx context.Context, box domain.BoxID) ([]domain.BoxUser, error)
@@ -48,38 +49,39 @@ type Entries interface {
 	// Keys lists the keys of a box that have a value and begin with prefix, sorted.
 	Keys(ctx context.Context, box domain.BoxID, prefix string) ([]domain.EntryKey, error)
 	// CountIn increments the box's count of entries. The lock order requires it before Lock of an entry without a
-	// value. Conflict with code limit_reached when the count has reached limit (0: no limit); NotFound when the box
-	// was deleted.
+	// value. Errors: Conflict with code limit_reached when the count has reached limit (0: no limit); NotFound when the
+	// box was deleted.
 	CountIn(ctx context.Context, box domain.BoxID, limit int, now time.Time) error
-	// CountOut decrements the box's count of entries, also before Lock. NotFound when the box was deleted or is empty.
+	// CountOut decrements the box's count of entries. Like CountIn, it must run before Lock. Errors: NotFound when the
+	// box was deleted or is empty.
 	CountOut(ctx context.Context, box domain.BoxID, now time.Time) error
 	// Lock locks the entry until the transaction ends, and returns the entry and the caller's access as they are under
-	// the lock. It inserts an entry without a version when there is none. NotFound with code box_not_found when the box
-	// was deleted.
+	// the lock. It inserts an entry without a version when the entry does not exist. Errors: NotFound with code
+	// box_not_found when the box was deleted.
 	Lock(ctx context.Context, credential domain.Credential, box domain.Box, key domain.EntryKey,
 		now time.Time) (LockedEntry, error)
 	// AddVersion stores a version, makes it the entry's newest, deletes all but the newest keep versions (0: none), and
-	// appends the event. Unauthenticated when the author was deleted; ErrStaleServerKey.
+	// appends the event. Errors: Unauthenticated when the author was deleted; ErrStaleServerKey.
 	AddVersion(ctx context.Context, entry domain.Entry, version NewVersion, keep int, event domain.Event) error
 	// MarkDeleted deletes the entry's value. Its versions can be restored until the janitor deletes them.
 	MarkDeleted(ctx context.Context, entry domain.Entry) error
-	// DeleteVersion is MarkDeleted on condition that the entry's newest version is still entry.Version; it reports
-	// whether it was. CountOut must come before it.
+	// DeleteVersion is MarkDeleted if the entry's newest version is still entry.Version, and reports whether it deleted
+	// the value. CountOut must run before it.
 	DeleteVersion(ctx context.Context, entry domain.Entry) (deleted bool, err error)
-	// LockVersion locks the entry until the transaction ends if it has a value and its newest version is entry.Version;
-	// it reports whether it is.
+	// LockVersion locks the entry until the transaction ends if the entry has a value and its newest version is
+	// entry.Version, and reports whether it did.
 	LockVersion(ctx context.Context, entry domain.Entry) (unchanged bool, err error)
-	// Versions lists the stored versions of an entry, newest first. NotFound with code entry_not_found when there are
-	// none.
+	// Versions lists the stored versions of an entry, newest first. Errors: NotFound with code entry_not_found when the
+	// entry has no versions.
 	Versions(ctx context.Context, box domain.BoxID, key domain.EntryKey) ([]domain.EntryVersion, error)
-	// Version returns one stored version. NotFound with code version_not_found.
+	// Version returns one stored version. Errors: NotFound with code version_not_found.
 	Version(ctx context.Context, box domain.BoxID, key domain.EntryKey, version uint64) (StoredVersion, error)
 }
 
 // LockedEntry is an entry whose row the transaction has locked.
 type LockedEntry struct {
 	Entry domain.Entry
-	// Access is the caller's access under the lock. It may be less than it was before the transaction waited.
+	// Access is the caller's access under the lock. It may have been reduced while the transaction waited.
 	Access domain.Access
 }
 

@@ -1,13 +1,13 @@
 // Package ports declares what the use cases need from the outside: storage, sealing, password hashing, tokens, a
 // droplet host, a clock.
 //
-// It contains interfaces and the values that cross them. An interface comment is a contract: it states the errors
-// that a caller may test for, what blocks, and what may run inside a transaction. Methods return other errors only
-// when the adapter fails; those end the request with a fixed 500.
+// It contains interfaces and the values that cross them. An interface comment is a contract: it states the errors that
+// a caller may test for, which methods block, and which may run inside a transaction. Methods return other errors only
+// when the adapter fails; the request then gets a fixed 500.
 //
 // Use cases must not import adapters, so every dependency of a use case is declared here, including those with a single
-// implementation in production. Every interface has a conformance suite, which each implementation must pass, also a
-// test double: the storage ports in tests/storage, the other ports in tests/contracts. Where tests of use cases replace
-// an implementation by a test double, the comment of the interface says so. tests/arch reports an interface that has
-// neither a suite nor a second implementation.
+// implementation in production. Every interface has a conformance suite, which every implementation must pass,
+// including test doubles: the storage ports in tests/storage, the other ports in tests/contracts. Where tests of use
+// cases replace an implementation by a test double, the comment of the interface says so. tests/arch reports an
+// interface that has neither a suite nor a second implementation.
 package ports

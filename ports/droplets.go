@@ -8,28 +8,30 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// DropletHost runs droplets as containers. Use cases ask it each time and cache nothing. Every method has a time
-// limit of its own, even when ctx has none. Tests of use cases implement it in memory.
+// DropletHost runs droplets as containers. Use cases query it for every request and cache nothing. Every method has its
+// own time limit, even when ctx has none. Tests of use cases implement it in memory.
 //
 // Errors: Unavailable with code droplet_host_unavailable when the host does not answer; the operation may still take
 // effect. Invalid with code droplet_host_refused and the host's reason when the host refuses.
 type DropletHost interface {
 	// List returns the droplets of this installation, newest first: the containers with the installation's label whose
-	// name is the prefix and a number. At most five seconds.
+	// name is the prefix and a number. It takes at most five seconds.
 	List(ctx context.Context) ([]domain.Droplet, error)
-	// Create creates a stopped container that contains the authorized key. Conflict when any container has the name:
-	// the host decides between servers that create droplets concurrently. The identifier may be set together with an
-	// error, when the container exists but is incomplete. At most ten seconds.
+	// Create creates a stopped container that contains the authorized key. Errors: Conflict when any container has the
+	// name, for example because another server created it concurrently. With an error, the identifier is set if the
+	// container exists but is incomplete. It takes at most ten seconds.
 	Create(ctx context.Context, droplet NewDroplet) (container string, err error)
-	// Start starts a container. Starting a running container is no error. When a port that it publishes is in use on
-	// the host, the refusal also matches ErrPortTaken, and the container was not started.
+	// Start starts a container. Starting a running container is not an error. When a port that it publishes is in use
+	// on the host, the refusal also matches ErrPortTaken, and the container was not started.
 	Start(ctx context.Context, container string) error
-	// Stop ends the container's programs, kills those that do not end in time, and returns after the last one ended. At
-	// most the host's stop timeout and five seconds. Stopping a stopped container is no error.
+	// Stop terminates the container's programs, kills those that do not exit in time, and returns after the last one
+	// has exited. It takes at most the host's stop timeout plus five seconds. Stopping a stopped container is not an
+	// error.
 	Stop(ctx context.Context, container string) error
 	// Restart stops and starts a container.
 	Restart(ctx context.Context, container string) error
-	// Remove kills the container and removes it with its volumes. Removing a container that does not exist is no error.
+	// Remove kills the container and removes it with its volumes. Removing a container that does not exist is not an
+	// error.
 	Remove(ctx context.Context, container string) error
 }
 
@@ -39,7 +41,7 @@ var ErrPortTaken = errors.New("a port is in use on the droplet host")
 
 // NewDroplet describes a droplet to be created.
 type NewDroplet struct {
-	// Build is returned by List, so that the container of an interrupted build can be found.
+	// Build identifies the build. List returns it, so that the container of an interrupted build can be found.
 	Build domain.DropletID
 	Name  domain.DropletName
 	Image string
@@ -69,10 +71,11 @@ type DropletRecords interface {
 	// List returns all records, oldest first.
 	List(ctx context.Context) ([]domain.DropletRecord, error)
 	// NoteEntry stores which version of which entry holds the private key, and which version it replaced (0: none).
-	// ErrDropletAbandoned when another server has claimed the record for removal.
+	// Errors: ErrDropletAbandoned when another server has claimed the record for removal.
 	NoteEntry(ctx context.Context, id domain.DropletID, entry domain.Entry, replaced uint64) error
 	// Finish marks a build as complete. It deletes older complete records of that name, whose containers must have been
-	// removed because a host has each name once. ErrDropletAbandoned when another server has claimed the record.
+	// removed, because names are unique on a host. Errors: ErrDropletAbandoned when another server has claimed the
+	// record.
 	Finish(ctx context.Context, id domain.DropletID, name domain.DropletName, container string) error
 	// Claim marks the record as abandoned, with a lease until a time, and returns it as it is now. ok is false when
 	// another server changed the record's lease since it was read.
@@ -85,19 +88,20 @@ type DropletRecords interface {
 	Delete(ctx context.Context, id domain.DropletID) error
 }
 
-// DropletVault gives the use cases of droplets access to entries. The use cases of boxes implement it, and apply
-// their own authorisation, limits and audit events; use cases must not import each other, which is why it is a port.
+// DropletVault gives the use cases of droplets access to entries. The use cases of boxes implement it, and apply their
+// own authorisation, limits and audit events; it is a port because use cases must not import each other.
 type DropletVault interface {
-	// OpenBox authorises the caller for all entries of a box that a droplet needs and checks the encryption key, in
-	// this order. NotFound with code box_not_found, Forbidden with code permission_missing, both audited; then the
-	// errors of domain.EncryptionKey.Check. The caller closes the box.
+	// OpenBox first authorises the caller for all entries of a box that a droplet needs, and then checks the encryption
+	// key. The caller closes the box. Errors, in this order: NotFound with code box_not_found and Forbidden with code
+	// permission_missing, which are audited; the errors of domain.EncryptionKey.Check.
 	OpenBox(ctx context.Context, by domain.Requester, in OpenBox) (DropletBox, error)
 	// DeleteUnchanged deletes an entry on the service's own authority, with an audit event, if its newest version is
 	// still the given one. Otherwise it does nothing.
 	DeleteUnchanged(ctx context.Context, by domain.Requester, version domain.VersionRef) error
 	// UndoWrite undoes the write of a version, on the service's own authority, with an audit event, if it is still the
 	// entry's newest version. It makes the replaced version current again, as a new version sealed under its own key;
-	// when there was none (0), it deletes the entry. Otherwise it does nothing, so it can be repeated.
+	// when no version was replaced (0), it deletes the entry. If the entry has changed since, it does nothing, so it is
+	// safe to repeat.
 	UndoWrite(ctx context.Context, by domain.Requester, written domain.VersionRef, replaced uint64) error
 }
 
@@ -112,7 +116,7 @@ type OpenBox struct {
 }
 
 // DropletBox is a box opened with an encryption key. It derives from the key once for all its reads and writes. It is
-// for one goroutine at a time. Every call authorises the caller again.
+// not safe for concurrent use. Every call authorises the caller again.
 type DropletBox interface {
 	// Read returns the JSON text of an entry, after its audit event was committed. The caller clears it.
 	Read(ctx context.Context, key string) ([]byte, error)

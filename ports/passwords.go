@@ -6,7 +6,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Workload is one of the two users of Argon2id. Each has its own queue, so that neither can starve the other.
+// Workload is one of the two purposes of Argon2id. Each has its own queue, so that neither can starve the other.
 type Workload uint8
 
 // The workloads.

@@ -28,7 +28,7 @@ type SealedValue struct {
 }
 
 // EntrySealer seals and opens values under keys that clients send. It is safe for concurrent use. Tests of use cases
-// replace it by one that fails on purpose.
+// replace it with one that fails on purpose.
 type EntrySealer interface {
 	// Prepare derives a cipher from the client's key. The cipher seals into one box and opens the given envelopes.
 	// For a passphrase it derives once with the current parameters and the box's salt, and once more for each
@@ -55,7 +55,7 @@ type Sealed struct {
 	Envelope []byte
 }
 
-// EntryCipher is a client's key, prepared for one box. It is for one goroutine at a time. Except for Extend, its
+// EntryCipher is a client's key, prepared for one box. It is not safe for concurrent use. Except for Extend, its
 // methods take microseconds and may run inside a transaction.
 type EntryCipher interface {
 	// Extend derives the keys that the cipher still needs to open more envelopes. key must be the client's key that the
@@ -80,6 +80,6 @@ type AccountSealer interface {
 	// SealAccount encrypts under the current account key. It takes microseconds and may run inside a transaction.
 	SealAccount(ctx context.Context, purpose string, user domain.UserID, plaintext []byte) (domain.ServerKeyID, []byte,
 		error)
-	// OpenAccount decrypts the result of SealAccount. A TamperedError when it does not authenticate.
+	// OpenAccount decrypts the result of SealAccount. Errors: a TamperedError when it does not authenticate.
 	OpenAccount(ctx context.Context, purpose string, user domain.UserID, sealed []byte) ([]byte, error)
 }

@@ -32,8 +32,9 @@ type ServerKeys interface {
 	Rewrap(ctx context.Context, keys []ServerKey) error
 	// Retire marks a key as retired at a time.
 	Retire(ctx context.Context, id domain.ServerKeyID, at time.Time) error
-	// DeleteRetired deletes a retired key and loses the rows under it, which the caller found not to open: left is
-	// their number. ErrServerKeyInUse when there are more rows, which were written concurrently and would be lost.
+	// DeleteRetired deletes a retired key. left is the number of rows under the key that the caller could not open;
+	// they are lost. Errors: ErrServerKeyInUse when the key has more rows: they were written concurrently and would be
+	// lost too.
 	DeleteRetired(ctx context.Context, id domain.ServerKeyID, left int) error
 }
 
@@ -44,8 +45,7 @@ var ErrStaleServerKey = errors.New("the server key was retired: the key ring in 
 // ErrServerKeyInUse means that rows are still sealed or signed under a key that was to be deleted.
 var ErrServerKeyInUse = errors.New("rows are still sealed under the old server key")
 
-// TamperedError means that a stored value does not authenticate: it was changed or moved by other means than this
-// server.
+// TamperedError means that a stored value does not authenticate: something other than this server changed or moved it.
 type TamperedError struct {
 	// What names the kind of value and contains none of it: "entry envelope", "entry value", "password".
 	What string

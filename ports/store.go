@@ -34,7 +34,7 @@ type UnitOfWork interface {
 var ErrStartOver = errors.New("start the transaction over")
 
 // Repos are the repositories, either all inside one transaction or all outside. A method whose comment names no error
-// fails only when the database does. Locks are taken in the order system, user, box, entry.
+// fails only when the database fails. Locks are taken in the order system, user, box, entry.
 type Repos struct {
 	Callers       Callers
 	System        System
@@ -56,17 +56,17 @@ type Repos struct {
 
 // Callers looks up callers and their access to boxes, with one statement per call.
 type Callers interface {
-	// Caller returns the user of a credential. For a revoked credential, and for one whose user was deleted, it
-	// returns a Caller with a zero UserID, which does not authenticate.
+	// Caller returns the user of a credential. For a revoked credential, or a deleted user, it returns a Caller with a
+	// zero UserID, which does not authenticate.
 	Caller(ctx context.Context, credential domain.Credential) (domain.Caller, error)
-	// Access returns the caller, the box, and the caller's membership of the box. Box is zero when there is no box of
-	// that name; no box has the empty name.
+	// Access returns the caller, the box, and the caller's membership of the box. Box is zero when no box has that
+	// name; no box has the empty name.
 	Access(ctx context.Context, credential domain.Credential, box domain.BoxName) (domain.Access, error)
 }
 
-// EntryReader looks up everything that a request about one entry is decided on, with one statement that concurrent
-// requests share. In the result, a box, entry or version that does not exist is zero. Errors: Unavailable when the
-// database does not answer or ctx ends.
+// EntryReader looks up all data that the decision about a request for one entry requires. Concurrent requests share a
+// statement. In the result, a box, entry or version that does not exist is zero. Errors: Unavailable when the database
+// does not answer or ctx ends.
 type EntryReader interface {
 	// LookUp returns a version of an entry; version 0 means the newest. The sealed value is included only if the
 	// caller has ReadEntry, because its size would show in the response time.
@@ -89,10 +89,10 @@ type EntrySnapshot struct {
 // waits for a lock.
 type EntryWriter interface {
 	// WriteIfUnchanged stores a version, makes it the entry's newest, deletes the oldest versions and appends the
-	// event, if the state that the write was decided on still holds when the statement begins and no other
-	// transaction is writing the entry. Otherwise it stores nothing and reports false; the caller then falls back to
-	// the locking path and decides again. Errors: Unavailable when the queue is full, the database does not answer,
-	// or the outcome is unknown, which includes that ctx ends first.
+	// event, if the state that the write was decided on still holds when the statement begins and no other transaction
+	// is writing the entry. Otherwise it stores nothing and reports false; the caller then falls back to the locking
+	// path and decides again. Errors: Unavailable when the queue is full, the database does not answer, or the outcome
+	// is unknown, for example because ctx ended first.
 	WriteIfUnchanged(ctx context.Context, write ConditionalWrite) (stored bool, err error)
 }
 
@@ -122,7 +122,7 @@ type SealedRows interface {
 	// Entries returns up to limit versions whose envelope is wrapped under key, without their values, in the order of
 	// their places, beginning after a place. The zero Place precedes all others.
 	Entries(ctx context.Context, key domain.ServerKeyID, after Place, limit int) ([]StoredVersion, error)
-	// ReplaceEnvelope replaces an envelope if it did not change since it was read. A changed envelope is no error.
+	// ReplaceEnvelope replaces an envelope if it did not change since it was read. A changed envelope is not an error.
 	ReplaceEnvelope(ctx context.Context, was StoredVersion, key domain.ServerKeyID, envelope []byte) error
 	// Passwords returns up to limit passwords sealed under key, in the order of users, beginning after a user.
 	Passwords(ctx context.Context, key domain.ServerKeyID, after domain.UserID, limit int) ([]SealedPassword, error)
@@ -134,7 +134,7 @@ type SealedRows interface {
 	ReplaceCode(ctx context.Context, was SealedTOTPSecret, key domain.ServerKeyID, sealed []byte) error
 	// TokensUnder lists the API keys that were signed under key.
 	TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]OwnedAPIKey, error)
-	// OldestTransaction returns the age of the oldest open transaction of a server; 0 when there is none.
+	// OldestTransaction returns the age of the oldest open transaction of a server; 0 when no transaction is open.
 	OldestTransaction(ctx context.Context) (time.Duration, error)
 	// DeleteTokens deletes the API keys and the sessions that were signed under key, and returns their number.
 	DeleteTokens(ctx context.Context, key domain.ServerKeyID) (int, error)

@@ -21,10 +21,10 @@ type Tokens interface {
 	// Mint signs claims under the current server key of their kind and returns the token and that key's identifier. The
 	// result is deterministic: the same claims under the same key give the same token.
 	Mint(ctx context.Context, claims TokenClaims) (token string, key domain.ServerKeyID, err error)
-	// MintUnder signs claims under a given server key. It reproduces a token that was issued before. NotFound when the
-	// key was deleted.
+	// MintUnder signs claims under a given server key, to reproduce a token that was issued before. Errors: NotFound
+	// when the key was deleted.
 	MintUnder(ctx context.Context, key domain.ServerKeyID, claims TokenClaims) (string, error)
-	// Verify checks the signature, the issuer and the expiry. Unauthenticated when any of them is wrong.
+	// Verify checks the signature, the issuer and the expiry. Errors: Unauthenticated when any of them is wrong.
 	Verify(ctx context.Context, token string) (domain.Credential, error)
 	// Identify is Verify without the expiry check, so that an expired token can still revoke itself.
 	Identify(ctx context.Context, token string) (domain.Credential, error)

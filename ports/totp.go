@@ -14,7 +14,7 @@ type TOTP interface {
 	// Enrolment returns the forms in which a user can transfer the secret to an authenticator app.
 	Enrolment(secret domain.Secret, account string) (Enrolment, error)
 	// Match returns the time step of the code, accepting one step before and one after now; ok is false when the code
-	// matches none of them. It compares in constant time. It does not detect reuse: storage does, by the step.
+	// matches none of them. It compares in constant time. It does not detect reuse; storage detects it by the step.
 	Match(secret domain.Secret, code string, now time.Time) (step int64, ok bool)
 }
 

@@ -17,7 +17,8 @@ type SealedTOTPSecret struct {
 	Sealed    []byte
 }
 
-// SignIn is everything that is needed to check a sign-in. Code is zero for a user without a confirmed TOTP secret.
+// SignIn holds the stored data that is needed to check a sign-in. Code is zero for a user without a confirmed TOTP
+// secret.
 type SignIn struct {
 	User     domain.User
 	Password SealedPassword
@@ -28,16 +29,16 @@ type SignIn struct {
 // secret and one pending secret.
 type TOTPSecrets interface {
 	// Put stores a secret with its recovery codes and replaces the user's pending secret, or the confirmed one if the
-	// new secret is confirmed. ErrStaleServerKey.
+	// new secret is confirmed. Errors: ErrStaleServerKey.
 	Put(ctx context.Context, code SealedTOTPSecret, recovery []domain.Digest) error
-	// Get returns the pending or the confirmed secret of a user. NotFound with code totp_not_found.
+	// Get returns the pending or the confirmed secret of a user. Errors: NotFound with code totp_not_found.
 	Get(ctx context.Context, user domain.UserID, pending bool) (SealedTOTPSecret, error)
 	// Accept marks all codes up to a step as used and confirms an unconfirmed secret. It reports false when the step
-	// was used before, and when the secret was deleted.
+	// was already used or the secret was deleted.
 	Accept(ctx context.Context, id domain.TOTPID, step int64, now time.Time) (bool, error)
 	// SpendRecovery deletes a recovery code and reports whether it existed.
 	SpendRecovery(ctx context.Context, id domain.TOTPID, hash domain.Digest) (bool, error)
-	// Promote replaces the user's confirmed secret by the pending one.
+	// Promote replaces the user's confirmed secret with the pending one.
 	Promote(ctx context.Context, user domain.UserID) error
 	// Delete removes all TOTP secrets of a user and reports whether there were any.
 	Delete(ctx context.Context, user domain.UserID) (bool, error)
@@ -45,7 +46,7 @@ type TOTPSecrets interface {
 
 // TokenFamilies stores sign-ins with opaque tokens. A family is one sign-in; each refresh adds a pair of tokens to it.
 type TokenFamilies interface {
-	// Add inserts a family. Unauthenticated when the user was deleted concurrently.
+	// Add inserts a family. Errors: Unauthenticated when the user was deleted concurrently.
 	Add(ctx context.Context, family domain.TokenFamily) error
 	// AddPair inserts a pair of a family.
 	AddPair(ctx context.Context, pair domain.TokenPair) error

@@ -15,11 +15,11 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// capabilities are those that a small server with sshd needs as root in its container: CHOWN, FOWNER, FSETID and
-// DAC_OVERRIDE to give files and terminals to users; SETUID, SETGID and SYS_CHROOT to switch to the user who signed
-// in and to confine sshd's helper process; KILL to end that user's processes; NET_BIND_SERVICE to listen on ports 22,
-// 80 and 443; AUDIT_WRITE to log a sign-in to the kernel's audit log. Docker's defaults also include MKNOD, NET_RAW,
-// SETPCAP and SETFCAP; droplets do not get those.
+// capabilities are the Linux capabilities of root in a container that runs sshd: CHOWN, FOWNER, FSETID and DAC_OVERRIDE
+// to give files and terminals to users; SETUID, SETGID and SYS_CHROOT to switch to the user who signed in and to
+// confine sshd's helper process; KILL to end that user's processes; NET_BIND_SERVICE to listen on ports 22, 80 and 443;
+// AUDIT_WRITE to log a sign-in to the kernel's audit log. Docker's defaults also include MKNOD, NET_RAW, SETPCAP and
+// SETFCAP; droplets do not get those.
 var capabilities = []string{"CHOWN", "FOWNER", "FSETID", "DAC_OVERRIDE", "SETUID", "SETGID", "SYS_CHROOT", "KILL",
 	"NET_BIND_SERVICE", "AUDIT_WRITE"}
 
@@ -83,7 +83,8 @@ func (h *Host) containerConfig(droplet ports.NewDroplet) *container.Config {
 }
 
 // hostConfig isolates the droplet from the host: no mounts, no devices, no additional privileges, and limits on memory,
-// processor time, processes and the log: sshd logs every attempt to sign in, and strangers decide how many there are.
+// processor time, processes and the log. The log needs a limit because sshd logs every sign-in attempt, and strangers
+// can make any number of attempts.
 func (h *Host) hostConfig(droplet ports.NewDroplet) *container.HostConfig {
 	bindings := nat.PortMap{}
 	for _, port := range droplet.Ports {

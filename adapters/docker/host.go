@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// answerTimeout limits calls that the engine answers at once. It is below the five seconds of
+	// answerTimeout limits calls that the engine answers immediately. It is below the five seconds of
 	// ports.DropletHost.List.
 	answerTimeout = 4 * time.Second
 	// stopTime is how long the engine waits for the programs of a droplet to end before it kills them.
@@ -53,8 +53,8 @@ type Host struct {
 	engine *client.Client
 	// transport holds the connections of engine.
 	transport *http.Transport
-	// negotiated is closed when the API version is settled. negotiating is a lock that can be waited for with a
-	// context: the goroutine whose send succeeds negotiates.
+	// negotiated is closed when the API version is settled. negotiating is a channel that acts as a lock, so that
+	// waiting for it can respect a context: the goroutine whose send succeeds negotiates.
 	negotiated  chan struct{}
 	negotiating chan struct{}
 }
@@ -140,7 +140,8 @@ func (h *Host) Start(ctx context.Context, id string) error {
 }
 
 // portConflict matches the reasons of engines for a port that is in use: a published address and, at the end, one of
-// the two phrases. The first is of the engine, about its own containers, the second of the kernel, about any program.
+// the two phrases. The engine itself writes the first, about its own containers. The second is an error of the kernel,
+// about any program.
 var portConflict = regexp.MustCompile(`:[0-9]+\b.*(port is already allocated|address already in use)\.?$`)
 
 // isPortConflict reports whether an engine's reason says that a port is in use.
@@ -166,7 +167,7 @@ func stopOptions() container.StopOptions {
 	return container.StopOptions{Timeout: &seconds}
 }
 
-// Remove removes a container and its volumes, also while it runs; see ports.DropletHost.
+// Remove removes a container and its volumes, even while the container runs; see ports.DropletHost.
 func (h *Host) Remove(ctx context.Context, id string) error {
 	err := h.call(ctx, workTimeout, func(ctx context.Context) error {
 		return h.engine.ContainerRemove(ctx, id, container.RemoveOptions{RemoveVolumes: true, Force: true})
@@ -181,8 +182,8 @@ func (h *Host) Remove(ctx context.Context, id string) error {
 // errNotFound is the cause of a refusal when the engine does not have the object of the request.
 var errNotFound = errors.New("not found by the engine")
 
-// call calls the engine with a time limit and translates its answer: a conflict becomes domain.Conflict, any other
-// error answer a refusal with the engine's reason. No answer, or one that cannot be used, becomes
+// call calls the engine with a time limit and translates its answer: a conflict becomes domain.Conflict, and any other
+// error answer becomes a refusal with the engine's reason. A missing or unusable answer becomes
 // ErrDropletHostUnavailable. When the caller cancelled ctx, call returns context.Canceled.
 func (h *Host) call(ctx context.Context, timeout time.Duration, do func(ctx context.Context) error) error {
 	limited, cancel := context.WithTimeout(ctx, timeout)
@@ -217,7 +218,7 @@ func unusableAnswer(err error) error {
 	for _, each := range unusable {
 		if errors.Is(err, each) {
 			refusal.Message = "the droplet host cannot be used, because " + each.Error() +
-				": check what answers at its address, then list the droplets"
+				": check which program answers at its address, then list the droplets"
 		}
 	}
 	return refusal.Because(err)

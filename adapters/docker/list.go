@@ -16,7 +16,7 @@ import (
 // never authorise anything.
 const (
 	labelInstallation = "lockbox.installation"
-	// labelBuild identifies the build. The name of the label predates the word and must not change: containers have it.
+	// labelBuild identifies the build. The label's name must not change, because existing containers carry it.
 	labelBuild = "lockbox.made"
 )
 

@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// TestPortConflicts: Start recognizes the reasons of engines for a port that is in use, and no others.
+// TestPortConflicts: Start recognizes only those reasons of an engine that mean that a port is in use.
 func TestPortConflicts(t *testing.T) {
 	t.Parallel()
 	const failed = "driver failed programming external connectivity on endpoint x (0f0f): "

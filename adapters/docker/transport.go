@@ -24,8 +24,8 @@ const (
 	maxHeaders = 64 << 10
 )
 
-// The errors of a response that exceeds a limit. They are an answer that cannot be used, not a refusal: the operation
-// may have taken effect.
+// The errors of a response that exceeds a limit. They mean an unusable answer, not a refusal: the operation may have
+// taken effect.
 var (
 	errTooLong = errors.New("its response is too long: more than " + strconv.Itoa(maxResponse>>10) +
 		" KiB, or a list of more than " + strconv.Itoa(maxList>>20) + " MiB")
@@ -41,8 +41,8 @@ var unusable = []error{errTooLong, errTooMany, errNoList, errNoID}
 type boundedTransport struct{ base http.RoundTripper }
 
 // RoundTrip returns a response whose body fails with errTooLong after the limit. If the request's context has a visitor
-// of containers, RoundTrip reads the list itself and returns an empty list: the client library would decode a list into
-// many times its size, and all of it at once.
+// of containers, RoundTrip reads the list itself and returns an empty list: the client library would hold the whole
+// decoded list in memory, which is many times larger than the response.
 func (t boundedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := t.base.RoundTrip(request)
 	if err != nil {
@@ -70,8 +70,8 @@ type boundedBody struct {
 	left int
 }
 
-// Read returns errTooLong when the body has more bytes than the limit. It never cuts a body short: half a reason could
-// contain half a secret, which a search for the whole secret does not find.
+// Read returns errTooLong when the body has more bytes than the limit. It never truncates a body: a truncated reason
+// could contain a part of a secret, which a search for the whole secret does not find.
 func (b *boundedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p[:min(len(p), b.left+1)])
 	if n > b.left {
@@ -84,7 +84,7 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 // visitorKey is the key of the visitor of listed containers in a context.
 type visitorKey struct{}
 
-// withVisitor returns the context of a request for a list of containers, which visit receives one by one.
+// withVisitor returns the context of a request for a list of containers. visit receives the containers one by one.
 func withVisitor(ctx context.Context, visit func(listed)) context.Context {
 	return context.WithValue(ctx, visitorKey{}, visit)
 }
@@ -114,8 +114,8 @@ func eachListed(body io.Reader, visit func(listed)) error {
 	return notList(err)
 }
 
-// notList returns errNoList for an error of the syntax or of a type, and other errors, such as errTooLong or a broken
-// connection, as they are.
+// notList returns errNoList for a syntax error or a wrong type. It returns other errors, such as errTooLong or a broken
+// connection, unchanged.
 func notList(err error) error {
 	_, isSyntax := errors.AsType[*json.SyntaxError](err)
 	_, isType := errors.AsType[*json.UnmarshalTypeError](err)

@@ -118,7 +118,7 @@ func TestEndlessLists(t *testing.T) {
 	}
 }
 
-// TestUnusableAnswers: an answer that is no list, or no container, is no answer.
+// TestUnusableAnswers: an answer that is not a list or not a container counts as no answer.
 func TestUnusableAnswers(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{``, `{}`, `[1]`, `[{"Id":7}]`, `[{}`, `"x"`, `[{}{}]`} {

@@ -164,7 +164,7 @@ func (p *Pool) acquire(ctx context.Context, use ports.Workload, j *job) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
-	case <-j.granted: // granted at the same moment as ctx ended: do not run it
+	case <-j.granted: // granted just as ctx ended: do not run it
 		p.release(j)
 	default:
 		p.dequeue(use, j)

@@ -239,8 +239,8 @@ func TestEndWhileWaiting(t *testing.T) {
 	})
 }
 
-// TestCancelledWhenGranted: requests end at the moment when their job is granted. The pool must get their memory and
-// cores back, or it would shrink over time.
+// TestCancelledWhenGranted: requests end at the moment when their job is granted. The pool must release their memory
+// and cores; otherwise it would shrink over time.
 func TestCancelledWhenGranted(t *testing.T) {
 	t.Parallel()
 	pool := New(Config{Cores: 2, QueueLength: 1000})

@@ -85,7 +85,7 @@ func TestAnOrphanWithoutItsGuardIsStopped(t *testing.T) {
 	require.Equal(t, "42", query(t, next.URL("postgres"), "SELECT n FROM kept"))
 }
 
-// If root runs the tests, the others run PostgreSQL as another user. This one tests a program that does not run as
+// If root runs the tests, the others run PostgreSQL as another user. This test covers a program that does not run as
 // root.
 func TestAnOrdinaryUser(t *testing.T) {
 	t.Parallel()

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// hold runs a server until its standard input ends.
+// hold runs a server until its standard input is closed.
 func hold(dir string) error {
 	server, err := Start(context.Background(), Config{Dir: dir, TempParent: memory.Folder(), Durable: true})
 	if err != nil {
@@ -53,7 +53,8 @@ type holder struct {
 	release  io.Closer
 }
 
-// startHolder starts one as the user given, or as ours where that is nil. Its text is the line it printed.
+// startHolder starts a holder as the given user; nil means the current user. It also returns the line that the holder
+// printed.
 func startHolder(t *testing.T, dir string, as *syscall.Credential) (*holder, string) {
 	t.Helper()
 	// The go command keeps the binary where other users cannot enter.

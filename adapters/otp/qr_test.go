@@ -32,8 +32,8 @@ var labels = [][2]string{
 }
 
 // enrol uses the same secret for a label each time. ZXing locates a symbol by three finder patterns, and for about one
-// secret in fifty it picks wrong ones. zbar read all of 1,080 images with random secrets, and so does ZXing if it need
-// not locate the symbol (TestPNGOfAnySecret).
+// secret in fifty it picks wrong ones. zbar read all of 1,080 images with random secrets, and ZXing reads them too when
+// it does not have to locate the symbol (TestPNGOfAnySecret).
 func enrol(t *testing.T, label [2]string) ports.Enrolment {
 	t.Helper()
 	secret := sha256.Sum256([]byte(label[0] + label[1]))

@@ -12,13 +12,11 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// callers implements ports.Callers. Its statements differ only in where the credential is looked
-// up.
+// callers implements ports.Callers. Its statements differ only in the table that holds the credential.
 type callers struct {
 	q     querier
 	clock ports.Clock
-	// uses is nil inside a transaction: the caller was looked up before it began, and that lookup
-	// recorded the use.
+	// uses is nil inside a transaction, because the lookup before the transaction has recorded the use.
 	uses *keyUses
 }
 
@@ -96,8 +94,7 @@ var credentialSources = map[domain.CredentialKind]credentialSource{
 	},
 }
 
-// columns returns the columns of the credential, which are the last of every statement about a
-// caller.
+// columns returns the columns of the credential. They are the last columns of every statement about a caller.
 func (s credentialSource) columns() string {
 	return `, c.id, ` + s.name + `, ` + s.expiry + `, ` + s.lastUse
 }

@@ -78,9 +78,8 @@ func poolConfig(config Config) (*pgxpool.Config, error) {
 	settings.ConnConfig.ConnectTimeout = connectTimeout
 	settings.PingTimeout = pingTimeout
 	settings.ConnConfig.OnNotice = onNotice
-	// Prepared statements keep their plan. It may be made while the tables are still empty, when a
-	// sequential scan looks cheap. All statements find few rows by an index, so none needs these
-	// plans or compilation.
+	// Prepared statements keep their plan. The server may plan them while the tables are still empty and a sequential
+	// scan looks cheap. All statements find few rows by an index, so none needs these plans or compilation.
 	for _, unwanted := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"} {
 		settings.ConnConfig.RuntimeParams[unwanted] = "off"
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// apiKeys implements ports.APIKeys. The table holds no tokens, only what identifies them.
+// apiKeys implements ports.APIKeys. The table holds the identifiers of tokens, not the tokens.
 type apiKeys struct{ q querier }
 
 // apiKeyColumns are columns of api_keys k.

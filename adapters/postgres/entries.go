@@ -141,7 +141,7 @@ func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version por
 		uuid(version.Sealed.ServerKey), uuid(version.Place.Box), string(version.Place.Key),
 		number(version.Place.Version), number(version.Place.SealedAs), version.Sealed.Envelope, version.Sealed.Value,
 		uuid(version.Author), entry.UpdatedAt)
-	// Versions are numbered without gaps, so those to keep follow from the number.
+	// Versions are numbered without gaps, so the version number determines which versions to keep.
 	if keep > 0 && entry.Version > unsigned(int64(keep)) {
 		batch.Queue(`DELETE FROM entry_versions WHERE box_id = $1 AND key = $2 AND version <= $3`,
 			uuid(entry.Box), string(entry.Key), number(entry.Version)-int64(keep))
@@ -211,7 +211,7 @@ func (r entries) Versions(ctx context.Context, box domain.BoxID, key domain.Entr
 	return list, err
 }
 
-// Version reads one version, also of an entry that was deleted.
+// Version reads one version, even of a deleted entry.
 func (r entries) Version(ctx context.Context, box domain.BoxID, key domain.EntryKey,
 	version uint64) (ports.StoredVersion, error) {
 	rows, err := r.q.Query(ctx, `SELECT `+storedColumns+`, value, author_id FROM entry_versions

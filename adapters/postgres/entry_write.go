@@ -44,8 +44,8 @@ var writeStatements = buildWriteStatements()
 //     the foreign key would wait for: one lock must not delay the whole batch.
 //   - updated moves these entries to their new version. If several writes of a batch name the
 //     same entry, one of them wins.
-//   - inserted_versions, pruned and audited follow from updated. Old versions that are locked
-//     stay; the next write deletes them.
+//   - inserted_versions, pruned and audited follow from updated. They skip old versions that are locked; the next write
+//     deletes these.
 //
 // The statement returns the ordinals of the writes that were stored. LIMIT 1 has the reason given
 // at buildLookupStatements.
@@ -105,9 +105,9 @@ func (s *Store) WriteIfUnchanged(ctx context.Context, write ports.ConditionalWri
 	return stored, err
 }
 
-// runWrites stores a batch in one round trip and one commit. If the database rejects the batch, it
-// rejects all of it. That is no error here: nothing was stored, and each caller falls back to the
-// locking path, where only the faulty write fails.
+// runWrites stores a batch in one round trip and one commit. If the database rejects the batch, it rejects all of it.
+// That is not an error here: nothing was stored, and each caller falls back to the locking path, where only the faulty
+// write fails.
 func (s *Store) runWrites(ctx context.Context, requests []*writeRequest) error {
 	ctx, cancel := context.WithTimeout(ctx, StatementTimeout+endTimeout)
 	defer cancel()

@@ -172,7 +172,7 @@ func TestConcurrentWritesShareABatch(t *testing.T) {
 	}
 }
 
-// TestOneOfSeveralWritesToAnEntryIsStored: the others must decide again.
+// TestOneOfSeveralWritesToAnEntryIsStored: the callers of the other writes must decide again.
 func TestOneOfSeveralWritesToAnEntryIsStored(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
@@ -217,8 +217,7 @@ func TestALargeValueIsNotWrittenInABatch(t *testing.T) {
 	require.Zero(t, store.Stats().Writes.Done)
 }
 
-// TestACancelledWriteHasAnUnknownOutcome: it may be stored or not, and the error does not claim
-// either.
+// TestACancelledWriteHasAnUnknownOutcome: the write may or may not be stored, and the error claims neither.
 func TestACancelledWriteHasAnUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)

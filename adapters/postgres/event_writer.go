@@ -11,9 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// EventWriter commits the audit events of concurrent requests together, including those of clients
-// that have disconnected: disconnecting does not avoid the audit log. It implements
-// ports.EventWriter.
+// EventWriter commits the audit events of concurrent requests together, including the events of clients that have
+// disconnected: a client cannot avoid the audit log by disconnecting. It implements ports.EventWriter.
 type EventWriter struct {
 	pool    *pgxpool.Pool
 	batcher *batch.Batcher[domain.Event, struct{}]
@@ -24,8 +23,7 @@ type eventRequest = batch.Request[domain.Event, struct{}]
 // maxEventBatch is the number of events in one commit.
 const maxEventBatch = 512
 
-// NewEventWriter returns an event writer. Stats reports the one that was made last. Close it before
-// the store.
+// NewEventWriter returns an event writer. Stats reports the newest one. Close it before the store.
 func (s *Store) NewEventWriter() *EventWriter {
 	w := &EventWriter{pool: s.pool}
 	w.batcher = batch.New(w.insert, batch.Config{

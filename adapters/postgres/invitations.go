@@ -60,7 +60,7 @@ func (r invitations) Count(ctx context.Context) (count int, err error) {
 	return count, translate(err)
 }
 
-// Delete waits for a concurrent deletion of the row, and then finds none.
+// Delete waits for a concurrent deletion of the row, and then reports false.
 func (r invitations) Delete(ctx context.Context, id domain.InvitationID) (bool, error) {
 	tag, err := r.q.Exec(ctx, `DELETE FROM invitations WHERE id = $1`, uuid(id))
 	return tag.RowsAffected() > 0, translate(err)

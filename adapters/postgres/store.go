@@ -26,7 +26,7 @@ type Store struct {
 	lookups        *batch.Batcher[lookup, lookupResult]
 	writes         *batch.Batcher[ports.ConditionalWrite, bool]
 	writeFallbacks atomic.Int64
-	// events is the writer that NewEventWriter made last. Stats reports it.
+	// events is the newest writer of NewEventWriter. Stats reports it.
 	events atomic.Pointer[EventWriter]
 	// transactions bounds the concurrent transactions to the size of the pool less reservedConns.
 	transactions *semaphore.Weighted

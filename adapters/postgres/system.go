@@ -35,8 +35,8 @@ func (s system) SetOwner(ctx context.Context, owner domain.UserID) error {
 	return translate(err)
 }
 
-// Installation returns the identifier of this installation. The first call sets it to the proposed
-// one, also if several servers start at the same time.
+// Installation returns the identifier of this installation. The first call sets it to the proposed one. Servers that
+// start concurrently get the same identifier.
 func (s *Store) Installation(ctx context.Context, proposed [16]byte, now time.Time) (string, error) {
 	if _, err := s.pool.Exec(ctx,
 		`INSERT INTO system (id, installation_id, created_at) VALUES (1, $1, $2) ON CONFLICT DO NOTHING`,

@@ -110,7 +110,7 @@ func (r totpSecrets) Delete(ctx context.Context, user domain.UserID) (bool, erro
 	return tag.RowsAffected() > 0, translate(err)
 }
 
-// Codes serves rekey. It stands here because it shares totpColumns.
+// Codes is part of ports.SealedRows. It is in this file because it uses totpColumns.
 func (r sealedRows) Codes(ctx context.Context, key domain.ServerKeyID, after domain.TOTPID,
 	limit int) ([]ports.SealedTOTPSecret, error) {
 	rows, err := r.q.Query(ctx,

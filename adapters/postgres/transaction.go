@@ -9,9 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// transaction is a querier that saves round trips: it sends BEGIN with the first statement, and
-// with COMMIT the statements whose results are not needed before. It is not safe for concurrent
-// use.
+// transaction is a querier that saves round trips: it sends BEGIN together with the first statement, and it sends
+// statements whose results are not needed earlier together with COMMIT. It is not safe for concurrent use.
 type transaction struct {
 	conn  *pgxpool.Conn
 	begun bool

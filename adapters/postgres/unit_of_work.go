@@ -21,7 +21,7 @@ const (
 	// maxStartOvers is higher than maxAttempts because starting over is not a failure: each time,
 	// another transaction has completed.
 	maxStartOvers = 10
-	// endTimeout bounds a ROLLBACK, and what a COMMIT may take in addition to StatementTimeout.
+	// endTimeout bounds a ROLLBACK. A COMMIT may take StatementTimeout plus endTimeout.
 	endTimeout = 5 * time.Second
 	// retryJitter is multiplied by the attempt to bound the random delay before a retry.
 	retryJitter = 20 * time.Millisecond
@@ -37,8 +37,8 @@ func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, repos ports
 	if ctx.Value(inTransaction{}) != nil {
 		return errNested
 	}
-	// Conflicts and stale keys share a limit. Only conflicts wait: the other cases are resolved
-	// when fn runs again.
+	// Conflicts and stale keys share a limit. Only a conflict waits before the next run: the other causes are resolved
+	// by then.
 	failures, startOvers := 0, 0
 	for {
 		err := s.runOnce(ctx, fn)

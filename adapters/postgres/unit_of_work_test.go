@@ -61,7 +61,7 @@ func TestACancelledRequestLeavesNoTransaction(t *testing.T) {
 	}))
 }
 
-// TestOtherErrorsOfTheDatabaseAreNotRetried: tests/storage covers the errors that are.
+// TestOtherErrorsOfTheDatabaseAreNotRetried: tests/storage covers the errors that are retried.
 func TestOtherErrorsOfTheDatabaseAreNotRetried(t *testing.T) {
 	t.Parallel()
 	store, _ := openStore(t, nil)

@@ -103,9 +103,9 @@ func (r users) Lock(ctx context.Context, name domain.UserName) (domain.User, err
 		`UPDATE users u SET revision = revision + 1 WHERE name = $1 RETURNING `+userColumns, string(name)))
 }
 
-// LockToDelete takes the strongest lock before it changes the row. If it changed the row first, the
-// lock would be on the new row version only. A transaction that finds the old version, to reference
-// it, would then wait even with SKIP LOCKED.
+// LockToDelete takes the strongest lock before it changes the row. If it changed the row first, the lock would apply
+// only to the new row version. A transaction that references the old row version would then wait, even with SKIP
+// LOCKED.
 func (r users) LockToDelete(ctx context.Context, name domain.UserName) (domain.User, error) {
 	if _, err := r.q.Exec(ctx, `SELECT FROM users WHERE name = $1 FOR UPDATE`, string(name)); err != nil {
 		return domain.User{}, translate(err)
@@ -173,8 +173,8 @@ func (r users) SetPassword(ctx context.Context, was, password ports.SealedPasswo
 	return nil
 }
 
-// Delete removes what belongs to the user by the foreign keys' ON DELETE CASCADE. ON DELETE SET
-// NULL removes the author from versions, including those that are being written concurrently.
+// Delete relies on the foreign keys: ON DELETE CASCADE removes the rows that belong to the user. ON DELETE SET NULL
+// removes the author from versions, including those that are being written concurrently.
 func (r users) Delete(ctx context.Context, id domain.UserID) error {
 	if err := allowLargeDeletion(ctx, r.q); err != nil {
 		return err

@@ -43,7 +43,7 @@ import (
 // Rationale: kek32 and dek32 each encrypt exactly one message, so GCM's short nonces cannot repeat under a key (NIST SP
 // 800-38D, section 8). commit32 is compared first, because an attacker can construct a GCM ciphertext that opens under
 // two keys (Dodis, Grubbs, Ristenpart, Woodage: "Fast Message Franking", CRYPTO 2018). salt32 enters the extraction, so
-// two versions under the same client key share no derived bytes, including commit32.
+// two versions under the same client key share no derived bytes; this includes commit32.
 
 const (
 	formatOne = 1

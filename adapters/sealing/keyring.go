@@ -73,7 +73,7 @@ type openKey struct {
 }
 
 // OpenKeyring reads and unwraps all server keys, and creates the first key of each purpose that has none. Several
-// replicas may start at once: the database keeps the keys of one of them, and all replicas read these.
+// replicas may start concurrently: the database keeps the keys of one of them, and all replicas read these.
 //
 // If neither secret unwraps a key, the error wraps ErrWrongSecret and nothing is written. Other errors are those of the
 // store.
@@ -233,8 +233,8 @@ func (k *Keyring) Current(purpose domain.KeyPurpose) (domain.ServerKeyID, [32]by
 	return key.ID, key.key
 }
 
-// ByID returns the key with an id and a purpose, to open or verify existing data. It returns retired keys of entries
-// and accounts, because they still open existing data, and no retired keys of other purposes.
+// ByID returns the key with an id and a purpose, to open or verify existing data. It returns retired keys only of
+// entries and accounts, because these keys still open existing data.
 //
 // If the id is not in memory, ByID reads the database. For ids in tokens, which anyone can forge, it does so at most
 // once per second. For ids of sealed data, which come from the database, there is no such limit: during a rekey,

@@ -310,8 +310,8 @@ func TestAFailingReloadKeepsTheKeys(t *testing.T) {
 	require.Equal(t, key, again)
 }
 
-// TestCancelledRequestDoesNotStopTheReload: otherwise requests that end at once could keep a new key unknown
-// permanently.
+// TestCancelledRequestDoesNotStopTheReload: otherwise requests that end immediately could prevent the reload of a new
+// key permanently.
 func TestCancelledRequestDoesNotStopTheReload(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

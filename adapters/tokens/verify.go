@@ -24,7 +24,7 @@ var (
 	errSignature = errors.New("the signature of the token is wrong")
 	errExpired   = domain.ErrCredentialExpired
 	errNoExpiry  = errors.New("the token has no expiry")
-	errClaims    = errors.New("the claims are not those of a token of this installation")
+	errClaims    = errors.New("the claims do not match a token of this installation")
 )
 
 // Verify returns the credential that a valid token stands for. See ports.Tokens. An invalid token is

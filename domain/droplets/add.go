@@ -17,7 +17,7 @@ type AddDroplet struct {
 	// Env maps names of environment variables to the keys of entries in Box.
 	Env map[string]string
 	// EncryptionKey opens the entries of Env and seals the private key. It is checked after the caller is authorised,
-	// and only with a box. Its owner clears it after the call.
+	// and only if Box is set. The caller of Add clears it.
 	EncryptionKey domain.EncryptionKey
 }
 
@@ -31,12 +31,12 @@ type AddedDroplet struct {
 	PrivateKey domain.Secret
 }
 
-// Add builds a droplet with the lowest number whose name and ports are free on the host, for managers. With a box it
-// requires createEntry there, and readEntry for an environment.
+// Add builds a droplet with the lowest number whose name and ports are free on the host. Only managers may call it.
+// With a box, it requires createEntry in the box, and readEntry if Env is not empty.
 //
-// Add refuses what it can before it changes anything. When a later step fails, it rolls back: the container is removed
-// and the entry is as before, at once or, when the host or the database does not answer, by a later request about
-// droplets.
+// Add makes every possible check before it changes anything. When a later step fails, Add removes the container and
+// restores the entry. When the host or the database does not answer, a later request about droplets completes the
+// rollback.
 func (s *Service) Add(ctx context.Context, by domain.Requester, in AddDroplet) (AddedDroplet, error) {
 	caller, err := s.manager(ctx, by, domain.ActionAddDroplet, "")
 	if err != nil {
@@ -88,7 +88,7 @@ func (s *Service) openBox(ctx context.Context, by domain.Requester, in AddDrople
 	wanted := domain.CreateEntry
 	if len(in.Env) > 0 {
 		if in.Box == "" {
-			return nil, domain.InvalidField("env", "invalid_env", "env needs box, where its entries are")
+			return nil, domain.InvalidField("env", "invalid_env", "env needs box: env names entries of that box")
 		}
 		wanted |= domain.ReadEntry
 	}

@@ -28,8 +28,8 @@ type build struct {
 // run starts a container under a free number, stores the private key and completes the record. After an error the
 // caller calls rollback.
 //
-// The key is stored after the start, because only the start shows whether the ports of a number are free: a number that
-// cannot be used leaves no version in an entry.
+// The key is stored after the start, because only the start shows whether the ports of a number are free: therefore a
+// number that cannot be used leaves no version in an entry.
 func (b *build) run(ctx context.Context, free []int) (AddedDroplet, error) {
 	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()
@@ -40,7 +40,7 @@ func (b *build) run(ctx context.Context, free []int) (AddedDroplet, error) {
 	if err := b.storeKey(ctx); err != nil {
 		return AddedDroplet{}, err
 	}
-	// The list comes before the record is complete, so that a build without a response is rolled back as well.
+	// List before the record is complete: if the host does not answer the list, the build is rolled back too.
 	droplets, err := b.service.config.Host.List(ctx)
 	if err != nil {
 		return AddedDroplet{}, err
@@ -55,10 +55,10 @@ func (b *build) run(ctx context.Context, free []int) (AddedDroplet, error) {
 	return added, nil
 }
 
-// launch creates and starts the container under the lowest number that the host accepts. The host decides, because it
-// has containers and programs that Lockbox does not see: it gives each name to one container, and refuses to start a
-// container whose port is in use. In both cases launch tries the next number, and touches nothing of the others. Any
-// other error ends it.
+// launch creates and starts the container under the lowest number that the host accepts. Only the host knows all its
+// containers and programs. It refuses to create a container whose name is taken, and to start a container whose port is
+// in use. In both cases launch tries the next number and leaves the other containers unchanged. It returns every other
+// error.
 func (b *build) launch(ctx context.Context, free []int) error {
 	s, unnamed := b.service, b.event
 	trying, cancel := context.WithTimeout(ctx, tryTimeout)
@@ -91,8 +91,8 @@ func (b *build) launch(ctx context.Context, free []int) error {
 	return s.config.Prefix.NoUsableNumber(occupied, nil)
 }
 
-// create creates the container of a number, with a new key pair. Conflict when a container on the host has the name,
-// because another server or installation created it.
+// create creates the container of a number, with a new key pair. Errors: Conflict when another server or installation
+// created a container with the name.
 func (b *build) create(ctx context.Context, number int) error {
 	s := b.service
 	b.name = s.config.Prefix.Name(number)

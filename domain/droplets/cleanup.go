@@ -29,8 +29,8 @@ func (s *Service) listAndCleanUp(ctx context.Context, by domain.Requester) ([]do
 }
 
 // cleanUp finishes interrupted builds and removals, and reports whether it asked the host to remove anything. A build
-// or removal is interrupted when its server or the host stopped working. A cleanup that fails is audited and tried
-// again after a lease; it does not prevent the list.
+// or removal is interrupted when its server or the host stopped working. A failed cleanup is audited and retried after
+// a lease; the request still gets its list.
 func (s *Service) cleanUp(ctx context.Context, by domain.Requester, droplets []domain.Droplet,
 	records []domain.DropletRecord) (changed bool) {
 	ctx, cancel := context.WithTimeout(ctx, cleanupTimeout)
@@ -54,7 +54,7 @@ func (s *Service) cleanUp(ctx context.Context, by domain.Requester, droplets []d
 }
 
 // cleanUpRecord removes the containers and the entry of an orphaned record, unless another server claims the record
-// first. It reports whether it asked the host to remove a container.
+// first. It reports whether it sent the host a request to remove a container.
 func (s *Service) cleanUpRecord(ctx context.Context, by domain.Requester, droplets []domain.Droplet,
 	record domain.DropletRecord) (changed bool) {
 	claimed, ok, err := s.config.Store.Read().Droplets.Claim(ctx, record, s.config.Clock.Now().Add(lease))
@@ -82,7 +82,8 @@ func containersOf(record domain.DropletRecord, droplets []domain.Droplet) []doma
 	return found
 }
 
-// nameOf returns the name of a record's droplet. An incomplete record has no name; its container does.
+// nameOf returns the name of a record's droplet. An incomplete record has no name, so nameOf uses the name of its
+// container.
 func nameOf(record domain.DropletRecord, containers []domain.Droplet) string {
 	if record.Name == "" && len(containers) > 0 {
 		return string(containers[0].Name)
@@ -90,8 +91,8 @@ func nameOf(record domain.DropletRecord, containers []domain.Droplet) string {
 	return string(record.Name)
 }
 
-// removeAll removes everything that a claimed record refers to. The entry comes before the containers, because it can
-// be changed while the host does not answer. The event is committed together with the deletion of the record.
+// removeAll removes everything that a claimed record refers to. It removes the entry first, because that works even
+// when the host does not answer. The event is committed together with the deletion of the record.
 func (s *Service) removeAll(ctx context.Context, by domain.Requester, claimed domain.DropletRecord,
 	containers []domain.Droplet, event domain.Event) error {
 	if err := s.undoKeyEntry(ctx, by, claimed); err != nil {
@@ -110,9 +111,9 @@ func (s *Service) removeAll(ctx context.Context, by domain.Requester, claimed do
 	})
 }
 
-// undoKeyEntry deletes the entry of a complete droplet's private key. For an incomplete build it undoes the write: an
-// older value of that entry is current again. It changes nothing when the key was not stored, or when the entry was
-// changed since; so it can be repeated.
+// undoKeyEntry deletes the entry of a complete droplet's private key. For an incomplete build, it undoes the write and
+// makes the older value of the entry current again. It changes nothing when the key was not stored or the entry was
+// changed since, so it is safe to repeat.
 func (s *Service) undoKeyEntry(ctx context.Context, by domain.Requester, record domain.DropletRecord) error {
 	switch {
 	case record.VersionRef.IsZero():

@@ -8,9 +8,9 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Delete removes a droplet, and the entry of its private key unless the entry was changed since; for managers. It
-// returns the updated list, newest first. When the host does not answer, a later request about droplets completes the
-// removal.
+// Delete removes a droplet, and the entry of its private key unless the entry was changed since. It returns the updated
+// list, newest first. Only managers may call it. When the host does not answer, a later request about droplets
+// completes the removal.
 func (s *Service) Delete(ctx context.Context, by domain.Requester, name string) ([]domain.Droplet, error) {
 	caller, droplet, err := s.find(ctx, by, domain.ActionDeleteDroplet, name)
 	if err != nil {
@@ -23,7 +23,7 @@ func (s *Service) Delete(ctx context.Context, by domain.Requester, name string) 
 	return s.listAndCleanUp(ctx, by)
 }
 
-// remove continues after the requester disconnected: a half-finished removal helps no one.
+// remove continues after the client disconnects, so that no removal stops halfway.
 func (s *Service) remove(ctx context.Context, by domain.Requester, event domain.Event, droplet domain.Droplet) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
 	defer cancel()
@@ -67,7 +67,7 @@ func (s *Service) unclaim(ctx context.Context, claimed domain.DropletRecord, ref
 	case isHostUnavailable(refusal):
 		return errors.Join(refusal, s.config.Store.Read().Droplets.Release(ctx, claimed, s.config.Clock.Now()))
 	case !claimed.Complete():
-		return refusal // the build has lost its record: keep the claim, so that cleanup tries again after the lease
+		return refusal // the claim ended the build: keep it, so that cleanup tries again after the lease
 	default:
 		return errors.Join(refusal, s.config.Store.Read().Droplets.Release(ctx, claimed, complete))
 	}

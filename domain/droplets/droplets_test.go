@@ -13,7 +13,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// yard is the use cases of droplets on a host in memory, with the box "box" of a manager.
+// yard holds the use cases of droplets, a host in memory, and the box "box" of a manager.
 type yard struct {
 	*usecases.Boxes
 	*droplets.Service
@@ -118,7 +118,8 @@ func TestFailedAddIsRolledBack(t *testing.T) {
 	}
 }
 
-// TestSilentHostIsCleanedUpLater: without an answer, the entry is deleted at once and the container by the next list.
+// TestSilentHostIsCleanedUpLater: if the host does not answer, the entry is deleted immediately, and the container is
+// removed by the next list.
 func TestSilentHostIsCleanedUpLater(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)
@@ -137,7 +138,7 @@ func TestSilentHostIsCleanedUpLater(t *testing.T) {
 	}
 }
 
-// TestInterruptedBuildIsCleanedUp: a build is left alone during its lease, and removed after it.
+// TestInterruptedBuildIsCleanedUp: cleanup ignores a build during its lease, and removes it after the lease.
 func TestInterruptedBuildIsCleanedUp(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)

@@ -11,7 +11,7 @@ import (
 )
 
 // readEnv returns the environment as NAME=value, sorted by name. keys maps names to entry keys. Each entry is read and
-// audited once, in the order of the names. The caller clears the result, also after an error.
+// audited once, in the order of the names. The caller clears the result, even after an error.
 func readEnv(ctx context.Context, box ports.DropletBox, keys map[string]string) ([]domain.Secret, error) {
 	values := make(map[string][]byte)
 	defer func() {

@@ -48,7 +48,7 @@ func TestReasonWithASecretIsWithheld(t *testing.T) {
 	require.ErrorIs(t, err, domain.ErrDropletReasonWithheld)
 }
 
-// TestAddRefusesBeforeItBuilds: the order of the checks, and that none of them leaves anything.
+// TestAddRefusesBeforeItBuilds checks the order of the checks, and that a refused request changes nothing.
 func TestAddRefusesBeforeItBuilds(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)

@@ -16,7 +16,7 @@ type host struct {
 	containers []domain.Droplet // oldest first
 	created    int
 	env        []string // of the newest container
-	// foreign are the names of containers of others, and occupied the numbers whose ports others use.
+	// foreign are the names of other installations' containers, and occupied the numbers whose ports are in use.
 	foreign  []domain.DropletName
 	occupied []int
 	// fail returns the error of an operation, such as "start"; nil lets it succeed.
@@ -38,7 +38,8 @@ func (h *host) List(context.Context) ([]domain.Droplet, error) {
 	return newestFirst, h.failing("list")
 }
 
-// Create fails after the container exists when the error is that the host does not answer.
+// Create creates the container before it returns an error of kind Unavailable: a host that does not answer may have
+// acted.
 func (h *host) Create(_ context.Context, droplet ports.NewDroplet) (string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -72,7 +73,7 @@ func (h *host) Start(_ context.Context, container string) error {
 	return h.change("start", container, func(d *domain.Droplet) { d.Started, d.Status = true, "Up" })
 }
 
-// isOccupied reports whether others use a port of the container's droplet.
+// isOccupied reports whether a port of the container's droplet is in use.
 func (h *host) isOccupied(container string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

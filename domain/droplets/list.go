@@ -6,8 +6,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// List returns the droplets on the host, newest first, for viewers. Errors: ErrGroupTooLow; ErrNoDropletHost;
-// ErrDropletHostUnavailable.
+// List returns the droplets on the host, newest first. Only viewers and higher groups may call it. Errors:
+// ErrGroupTooLow; ErrNoDropletHost; ErrDropletHostUnavailable.
 func (s *Service) List(ctx context.Context, by domain.Requester) ([]domain.Droplet, error) {
 	if _, err := s.config.Gate.InGroup(ctx, s.config.Store.Read(), by, domain.GroupViewer); err != nil {
 		return nil, err

@@ -72,7 +72,7 @@ func TestAllNumbersAreUsed(t *testing.T) {
 	require.Equal(t, "manager droplet.add failed - -", y.LastLogged())
 }
 
-// TestOtherFailuresEndTheSearch: only a name and a port are reasons to try the next number.
+// TestOtherFailuresEndTheSearch: Add tries the next number only when a name is taken or a port is in use.
 func TestOtherFailuresEndTheSearch(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)

@@ -11,7 +11,7 @@ import (
 // after the requester disconnected.
 //
 // It first claims the record. When another server has claimed it, that server removes the droplet. When the host does
-// not answer, rollback undoes the write of the entry and leaves the container to the next cleanup.
+// not answer, rollback undoes the write of the entry, and the next cleanup removes the container.
 func (b *build) rollback(ctx context.Context, cause error) error {
 	s := b.service
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
@@ -38,7 +38,7 @@ func (b *build) rollback(ctx context.Context, cause error) error {
 
 // containers returns the containers that the build created on the host. Without an identifier, the request to create
 // the container may have succeeded without an answer, so containers looks for the build's label. It returns nothing
-// when the host does not answer; cleanup removes a container whose record is gone if it never ran.
+// when the host does not answer; cleanup later removes a container that has no record and never ran.
 func (b *build) containers(ctx context.Context, claimed domain.DropletRecord) []domain.Droplet {
 	if b.container != "" {
 		return []domain.Droplet{{Container: b.container, Name: b.name}}

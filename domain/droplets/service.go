@@ -61,8 +61,9 @@ type Service struct{ config Config }
 // New returns a Service.
 func New(config Config) *Service { return &Service{config} }
 
-// manager returns a caller who may change droplets. A refusal is audited, with the name only if it is a possible
-// droplet name: other text could be a secret that was pasted by mistake. Errors: ErrGroupTooLow; ErrNoDropletHost.
+// manager returns a caller who may change droplets. A refusal is audited. The event contains the name only if it is a
+// valid droplet name, because other text could be a secret that was pasted by mistake. Errors: ErrGroupTooLow;
+// ErrNoDropletHost.
 func (s *Service) manager(ctx context.Context, by domain.Requester, action domain.Action, name string) (domain.Caller,
 	error) {
 	caller, err := s.config.Gate.InGroup(ctx, s.config.Store.Read(), by, domain.GroupManager)
@@ -78,9 +79,9 @@ func (s *Service) manager(ctx context.Context, by domain.Requester, action domai
 	return caller, nil
 }
 
-// audit commits the event of an operation that the host was asked for. cause is the operation's error; the event's
-// outcome is "failed" unless it is nil. It also runs after the requester disconnected, because the operation may have
-// taken effect. It returns cause, joined with the error of the audit log.
+// audit commits the event of an operation on the host. cause is the operation's error; unless cause is nil, the outcome
+// of the event is "failed". audit also runs after the requester disconnected, because the operation may have taken
+// effect. It returns cause, joined with the error of the audit log.
 func (s *Service) audit(ctx context.Context, event domain.Event, cause error) error {
 	if cause != nil {
 		event = event.Ended(domain.OutcomeFailed)
@@ -93,8 +94,8 @@ func (s *Service) audit(ctx context.Context, event domain.Event, cause error) er
 	return cause
 }
 
-// find returns the droplet of a name, for a manager. The name never reaches the host: find compares it with the names
-// that the host lists. Errors: those of manager; ErrDropletNotFound.
+// find returns the droplet of a name. Only managers may call it. The name never reaches the host: find compares it with
+// the names that the host lists. Errors: those of manager; ErrDropletNotFound.
 func (s *Service) find(ctx context.Context, by domain.Requester, action domain.Action, name string) (domain.Caller,
 	domain.Droplet, error) {
 	caller, err := s.manager(ctx, by, action, name)

@@ -43,7 +43,7 @@ var endings = map[string]func(y *yard){
 	"the server is killed": func(y *yard) { y.interrupt() },
 }
 
-// failSecondList makes the list fail that a build requests after it wrote the key.
+// failSecondList fails the list request that a build sends after it wrote the key.
 func (y *yard) failSecondList(fail func() error) {
 	lists := 0
 	y.host.fail = func(operation string) error {
@@ -57,7 +57,8 @@ func (y *yard) failSecondList(fail func() error) {
 	}
 }
 
-// interrupt leaves what a server leaves that is killed between the write of the key and the completion of the record.
+// interrupt produces the state that a server leaves when it is killed after it wrote the key and before it completed
+// the record.
 func (y *yard) interrupt() {
 	y.t.Helper()
 	now := y.Clock.Now()
@@ -95,8 +96,8 @@ func (y *yard) history() (numbers []uint64, current uint64) {
 	return numbers, current
 }
 
-// TestFailedAddRestoresTheOlderEntry: however an add ends after it wrote the key, the value that it replaced is current
-// again as a new version, under the key that sealed it.
+// TestFailedAddRestoresTheOlderEntry: if an add fails after it wrote the key, the replaced value becomes current again
+// as a new version, under the key that sealed it.
 func TestFailedAddRestoresTheOlderEntry(t *testing.T) {
 	t.Parallel()
 	for name, end := range endings {
@@ -124,7 +125,7 @@ func TestFailedAddRestoresTheOlderEntry(t *testing.T) {
 	}
 }
 
-// TestFailedAddWithoutAnOlderValue: an entry that had no value before the add has none after it.
+// TestFailedAddWithoutAnOlderValue: an entry without a value before the add has no value after it.
 func TestFailedAddWithoutAnOlderValue(t *testing.T) {
 	t.Parallel()
 	for name, end := range endings {
@@ -148,7 +149,7 @@ func TestFailedAddWithoutAnOlderValue(t *testing.T) {
 	}
 }
 
-// TestUndoIsForTheAddsOwnVersion: what another request did after the add stays.
+// TestUndoIsForTheAddsOwnVersion: a change that another request makes after the add stays.
 func TestUndoIsForTheAddsOwnVersion(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -10,9 +10,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Attempt is one credential that is about to be compared. It is counted as wrong from the moment it is reserved: a
-// wrong one needs no further call, [Gate.Release] undoes one that was not compared or not wrong, and [Gate.Succeed]
-// also resets the account's counter. The zero Attempt was never reserved and must not be passed to either.
+// Attempt is the reserved comparison of one credential. It counts as wrong from its reservation, so a wrong credential
+// needs no further call. [Gate.Release] undoes an attempt whose credential was right or was not compared.
+// [Gate.Succeed] also resets the account's counter. Do not pass the zero Attempt to either method.
 type Attempt struct {
 	action domain.Action
 	// username is the account that the credential is for, in lower case; empty without an account.
@@ -28,14 +28,14 @@ type Attempt struct {
 // counterFunc returns the counters of an attempt. It runs twice: before the transaction and in it.
 type counterFunc func(ctx context.Context, repos ports.Repos) ([]counter, error)
 
-// ReserveAccount counts an attempt to sign in to an account before the credential is compared, so that of many
-// attempts at once only the free ones are compared. It takes a transaction of its own, because the comparison that
-// follows is slow. An account that does not exist is counted like one that does.
+// ReserveAccount counts an attempt to sign in to an account. It runs before the credential is compared, so that
+// concurrent attempts cannot exceed the limit. It commits its own transaction, because the comparison that follows is
+// slow. It treats an unknown account like an existing one.
 //
-// An address that has signed in to the account within domain.KnownAddressTTL has a counter of its own for it, so that
-// strangers who guess do not lock out the account's owner.
+// An address with a sign-in to the account within domain.KnownAddressTTL has a separate counter. Guesses from other
+// addresses therefore do not lock out the account's owner there.
 //
-// Errors: RateLimited during a lockout, when the attempt is not counted.
+// Errors: RateLimited during a lockout; the attempt is then not counted.
 func (g *Gate) ReserveAccount(ctx context.Context, by domain.Requester, action domain.Action,
 	username string) (Attempt, error) {
 	username = strings.ToLower(username)
@@ -80,8 +80,8 @@ func (g *Gate) reserveFixed(ctx context.Context, by domain.Requester, action dom
 		func(context.Context, ports.Repos) ([]counter, error) { return counters, nil })
 }
 
-// reserve refuses an attempt during a lockout and counts it otherwise. The look without a lock comes first: during a
-// flood nearly all attempts end there.
+// reserve refuses an attempt during a lockout and otherwise counts it. It first reads the counters without a lock:
+// during a flood, this read refuses nearly all attempts.
 func (g *Gate) reserve(ctx context.Context, by domain.Requester, attempt Attempt,
 	countersOf counterFunc) (Attempt, error) {
 	counters, err := countersOf(ctx, g.config.Store.Read())

@@ -71,7 +71,7 @@ func (f fixture) succeed(address, username string) {
 	}))
 }
 
-// TestReserveManyAtOnce: of many attempts at once, only the free ones are allowed to compare.
+// TestReserveManyAtOnce: of many concurrent attempts, only the free ones are allowed.
 func TestReserveManyAtOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -89,7 +89,7 @@ func TestReserveManyAtOnce(t *testing.T) {
 	require.Equal(t, int64(3), allowed.Load())
 }
 
-// TestLockoutDoubles with each wrong attempt after the free ones, and ends by itself.
+// TestLockoutDoubles: each wrong attempt after the free ones doubles the lockout, and a lockout expires by itself.
 func TestLockoutDoubles(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -103,7 +103,7 @@ func TestLockoutDoubles(t *testing.T) {
 	}
 }
 
-// TestLockoutIsAuditedOnce, and names the account only if it exists.
+// TestLockoutIsAuditedOnce: a lockout has one event, which names the account only if it exists.
 func TestLockoutIsAuditedOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -144,8 +144,8 @@ func TestReleaseAfterDisconnect(t *testing.T) {
 	}
 }
 
-// TestSucceedResets the account's counter and not the address's, which a guesser could reset with an account of their
-// own.
+// TestSucceedResets: a success resets the counter of the account but not that of the address, which a guesser could
+// otherwise reset with their own account.
 func TestSucceedResets(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -167,8 +167,8 @@ func TestSucceedResets(t *testing.T) {
 	require.Positive(t, wait)
 }
 
-// TestKnownAddress: strangers who guess do not lock out the owner of the account at the usual address, which has a
-// counter of its own until it is forgotten.
+// TestKnownAddress: a known address has a separate counter until it is forgotten, so guesses from other addresses do
+// not lock it out.
 func TestKnownAddress(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -194,7 +194,7 @@ func TestForwardingAddress(t *testing.T) {
 	require.NoError(t, err, "without forwarding it is another counter")
 }
 
-// TestUnlock ends the lockout of an account, from every address, and leaves that of others.
+// TestUnlock: unlocking an account ends its lockout at every address and leaves the lockouts of other accounts.
 func TestUnlock(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -213,7 +213,7 @@ func TestUnlock(t *testing.T) {
 	require.Positive(t, wait)
 }
 
-// TestPassphrases are limited for a caller and a box, and a lockout is audited once.
+// TestPassphrases: wrong passphrases are limited per caller and box, and a lockout is audited once.
 func TestPassphrases(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -33,8 +33,8 @@ func (g *Gate) Admin(ctx context.Context, repos ports.Repos, by domain.Requester
 	return caller, nil
 }
 
-// InGroup is [Gate.Caller] for an action of a group and of the groups that include it. Errors: also ErrGroupTooLow,
-// which comes with the caller, because the audit event of the refusal names it.
+// InGroup is [Gate.Caller] for an action of a group and of the groups that include it. Errors: also ErrGroupTooLow;
+// InGroup then returns the caller as well, for the audit event of the refusal.
 func (g *Gate) InGroup(ctx context.Context, repos ports.Repos, by domain.Requester, least domain.Group) (domain.Caller,
 	error) {
 	caller, err := g.Caller(ctx, repos, by)
@@ -46,7 +46,7 @@ func (g *Gate) InGroup(ctx context.Context, repos ports.Repos, by domain.Request
 
 // Access returns the caller, the box of that name and the caller's membership, by one statement. It decides nothing
 // about the box: the methods of [domain.Access] do. A name that no box can have, such as the empty one, finds no box
-// and is no error. Errors: Unauthenticated, as for [Gate.Caller].
+// and is not an error. Errors: those of [Gate.Caller].
 func (g *Gate) Access(ctx context.Context, repos ports.Repos, by domain.Requester, box string) (domain.Access, error) {
 	if by.Credential.IsZero() {
 		return domain.Access{}, domain.ErrUnauthenticated

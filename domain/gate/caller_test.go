@@ -56,7 +56,7 @@ func TestCaller(t *testing.T) {
 	require.ErrorIs(t, err, domain.ErrCredentialExpired)
 }
 
-// TestRights: a role and a group are decided upon after authentication.
+// TestRights: authentication comes before the decision about a role or a group.
 func TestRights(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -79,7 +79,7 @@ func TestRights(t *testing.T) {
 	require.Equal(t, viewer.ID, caller.UserID, "the audit event of the refusal names the caller")
 }
 
-// TestAccess returns the box with the membership, and no box for a name that no box has or can have.
+// TestAccess: Access returns the box with the membership, and a zero box for an unknown or invalid name.
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -31,7 +31,7 @@ func keysOf(counters []counter) []ports.CounterKey {
 type eventFunc func(ctx context.Context, repos ports.Repos) (domain.Event, error)
 
 // peek reads counters without a lock and without writing, so that a flood of attempts during a lockout costs little.
-// reported is the longest lockout that has an audit event; unreported is true if some lockout has none yet.
+// reported is the longest lockout that has an audit event; unreported is true if a lockout without an event exists.
 func (g *Gate) peek(ctx context.Context, counters []counter) (reported time.Duration, unreported bool, err error) {
 	now := g.config.Clock.Now()
 	for _, each := range counters {
@@ -49,8 +49,8 @@ func (g *Gate) peek(ctx context.Context, counters []counter) (reported time.Dura
 	return reported, unreported, nil
 }
 
-// lock locks counters and returns their contents and the longest lockout among them. It writes the audit event of a
-// lockout that has none yet.
+// lock locks counters and returns their contents and the longest lockout among them. It writes the missing audit event
+// of a new lockout.
 func (g *Gate) lock(ctx context.Context, repos ports.Repos, counters []counter,
 	lockout eventFunc) (stored []domain.Attempts, wait time.Duration, err error) {
 	stored, err = repos.Attempts.Lock(ctx, keysOf(counters)...)
@@ -79,7 +79,7 @@ func (g *Gate) lock(ctx context.Context, repos ports.Repos, counters []counter,
 	return stored, wait, repos.Events.Append(ctx, event.Ended(domain.OutcomeRateLimited))
 }
 
-// count adds an attempt at a time to counters that are locked and hold stored.
+// count adds an attempt to locked counters. stored are the contents of the counters.
 func (g *Gate) count(ctx context.Context, repos ports.Repos, counters []counter, stored []domain.Attempts,
 	at time.Time) error {
 	for i, each := range counters {

@@ -12,12 +12,12 @@
 //     visible to the caller. Outcome "denied".
 //   - Stored data that does not authenticate. Outcome "tampered".
 //
-// Too many attempts have one event per lockout, with outcome "throttled"; the attempts that meet the same lockout
-// after it have none. See [Gate.ReserveAccount] and [Gate.CheckPassphrase].
+// Each lockout has one event, with outcome "throttled"; later attempts during the same lockout have none. See
+// [Gate.ReserveAccount] and [Gate.CheckPassphrase].
 //
 // Every other refusal is returned without an event: a missing, expired or revoked token, malformed input, a missing
-// entry, a conflict, a failed precondition, and an administrative request from a caller who is no administrator. Such
-// requests learn no secret and change nothing, and anyone can send any number of them.
+// entry, a conflict, a failed precondition, and an administrative request from a caller who is not an administrator.
+// Such requests reveal no secret and change nothing, and anyone can send any number of them.
 //
 // # Rate limits
 //

@@ -10,12 +10,12 @@ import (
 // The labels of digests ("account", "account from", "address", "initialize from", "entry key") are part of the stored
 // keys: with another label, the gate would no longer find the counters.
 
-// forwardingFactor is how many times more attempts are allowed to a peer that forwards for others without being a
-// trusted proxy. Many clients may share it, or one client may only claim to, with a header that anyone can send.
+// forwardingFactor multiplies the free attempts of a peer that forwards requests of others and is not a trusted proxy.
+// Many clients may share the peer, or one client may only pretend to forward: anyone can send the header.
 const forwardingFactor = 20
 
 // addressCounters returns the counter of the peer's address; none when the address is unknown. A peer that forwards
-// has a counter with a higher limit rather than none, because the header that marks it as forwarding is not trusted.
+// still has a counter, with a higher limit, because the header that marks it as forwarding is not trusted.
 func (g *Gate) addressCounters(by domain.Requester, label string, free int) []counter {
 	if by.Address == "" {
 		return nil
@@ -35,7 +35,8 @@ func ownAddress(by domain.Requester) string {
 	return domain.AddressGroup(by.Address)
 }
 
-// accountKey returns the key that an attempt counts under: that of the known address, or else of the account.
+// accountKey returns the key that an attempt counts under: the key of the known address, or else the key of the
+// account.
 func (g *Gate) accountKey(ctx context.Context, repos ports.Repos, attempt Attempt) (domain.Digest, error) {
 	if attempt.address == "" {
 		return attempt.account, nil
@@ -53,7 +54,8 @@ func (g *Gate) accountDigest(username string) domain.Digest {
 	return g.config.Digests.Digest("account", username)
 }
 
-// knownAddressDigest is the key under which an address is remembered for an account, and counted while it is.
+// knownAddressDigest is the key under which an address is remembered for an account. While the address is remembered,
+// its attempts count under the same key.
 func (g *Gate) knownAddressDigest(attempt Attempt) domain.Digest {
 	return g.config.Digests.Digest("account from", attempt.username, attempt.address)
 }

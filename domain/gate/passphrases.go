@@ -8,9 +8,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Passphrases of entries are checked before, and counted after, the comparison, unlike passwords. Each caller has a
-// counter for each box and the number of derivations at once is bounded, so few guesses can be under way together, and
-// a read with the right passphrase writes no counter.
+// Unlike a password, a passphrase is counted after the comparison, and only if it was wrong. A read with the right
+// passphrase therefore writes no counter. Each caller has one counter per box, and the number of concurrent key
+// derivations is bounded, so few guesses can run before they are counted.
 
 // CheckPassphrase refuses a passphrase for the entries of a box before a key is derived from it, if the caller is
 // locked out. It must not be called in a transaction. Do not call it for a generated key, whose 256 random bits cannot

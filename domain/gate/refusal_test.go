@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// TestRefused: which refusals are audited, and as what.
+// TestRefused checks which refusals are audited, and with which outcome.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -11,8 +11,8 @@ import (
 // releaseTimeout bounds Release, which does not run under the request's context: the client may have disconnected.
 const releaseTimeout = 5 * time.Second
 
-// Release undoes a reserved attempt that was not compared, or was not wrong, in a transaction of its own. An error is
-// dropped: the attempt then stays counted, which is safe.
+// Release undoes a reserved attempt that was not compared, or was not wrong, in a transaction of its own. It ignores
+// errors: the attempt then stays counted, which is safe.
 func (g *Gate) Release(ctx context.Context, attempt Attempt) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
@@ -28,7 +28,7 @@ func (g *Gate) ReleaseIn(ctx context.Context, repos ports.Repos, attempt Attempt
 }
 
 // Succeed ends the attempt of a successful sign-in, in the transaction that opens the session. It resets the account's
-// counter and remembers the address for domain.KnownAddressTTL. Call it last, as [Gate.ReleaseIn].
+// counter and remembers the address for domain.KnownAddressTTL. Call it last, like [Gate.ReleaseIn].
 func (g *Gate) Succeed(ctx context.Context, repos ports.Repos, attempt Attempt) error {
 	if err := g.settle(ctx, repos, attempt, true); err != nil {
 		return err

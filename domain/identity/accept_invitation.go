@@ -17,13 +17,13 @@ type AcceptInvitation struct {
 	Password string
 }
 
-// AcceptInvitation creates the user that an invitation names, with a password and without an API key, and uses the
-// invitation up. The code is checked before the password, so a request without a password tests a code. A refused
-// password does not use the invitation up.
+// AcceptInvitation creates the user that an invitation names, with a password and without an API key, and deletes the
+// invitation. The code is checked before the password, so a request without a password only tests the code. When the
+// password is refused, the invitation stays open.
 //
-// Errors: Unauthenticated with code invitation_invalid for every code that is not of an open invitation; Invalid for
-// the password; Conflict with code user_exists when another user has taken the name; RateLimited after too many wrong
-// codes from an address.
+// Errors: Unauthenticated with code invitation_invalid for a code without an open invitation; Invalid for the password;
+// Conflict with code user_exists when another user has taken the name; RateLimited after too many wrong codes from an
+// address.
 func (s *Service) AcceptInvitation(ctx context.Context, by domain.Requester, in AcceptInvitation) (domain.UserName,
 	error) {
 	attempt, err := s.gate.ReserveAddress(ctx, by, domain.ActionJoin)

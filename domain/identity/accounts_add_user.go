@@ -8,7 +8,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// AccountsAddUser is the request for a user of a group, who has no password and signs in with TOTP codes.
+// AccountsAddUser is the request to create a user with a group. The user has no password and signs in with TOTP codes.
 type AccountsAddUser struct {
 	Username string
 	// Group is viewer or manager, in any letter case.
@@ -37,7 +37,7 @@ func (s Accounts) AddUser(ctx context.Context, by domain.Requester, in AccountsA
 		if err != nil {
 			return err
 		}
-		// Users.Add refuses a taken name too, but only after the group was checked, which is not the order above.
+		// Check for a taken name here: Users.Add would refuse it too, but only after the check of the group.
 		if _, err := repos.Users.Get(ctx, name); err == nil {
 			return domain.ErrUserExists
 		} else if !errors.Is(err, domain.NotFound) {

@@ -6,7 +6,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// DeleteUser deletes a user, as Service.DeleteUser does, but only for the owner of the system.
+// DeleteUser is Service.DeleteUser for the accounts API: only the owner of the system may call it.
 func (s Accounts) DeleteUser(ctx context.Context, by domain.Requester, username string) error {
 	if _, err := s.gate.InGroup(ctx, s.store.Read(), by, domain.GroupOwner); err != nil {
 		return err

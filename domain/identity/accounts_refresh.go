@@ -17,7 +17,7 @@ import (
 func (s Accounts) Refresh(ctx context.Context, by domain.Requester, refreshToken string) (TokenPair, error) {
 	token, ok := domain.ParseOpaqueToken(refreshToken)
 	if !ok {
-		// A text that is no token is counted like an unknown token.
+		// A malformed token is counted like an unknown token.
 		return TokenPair{}, s.refuseRefresh(ctx, by)
 	}
 	var pair TokenPair

@@ -24,7 +24,7 @@ func (s Accounts) RevokeSessions(ctx context.Context, by domain.Requester, usern
 		return domain.ErrUserNotFound
 	}
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The system's row names the owner: without its lock, a handover at this moment could go unseen.
+		// The system's row names the owner: without its lock, this check could miss a concurrent handover.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}
@@ -48,8 +48,8 @@ func (s Accounts) RevokeSessions(ctx context.Context, by domain.Requester, usern
 	})
 }
 
-// revoker authenticates a requester whose opaque token may be a refresh token. It returns the requester with the kind
-// of credential that the token turned out to be.
+// revoker authenticates a requester whose opaque token may be a refresh token. It returns the requester with the actual
+// kind of the token.
 func (s *core) revoker(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, domain.Requester,
 	error) {
 	// The two kinds of opaque token look alike, so the adapter passes every one as an access token.

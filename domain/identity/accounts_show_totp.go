@@ -8,9 +8,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ShowTOTP returns a user's TOTP secret for an authenticator app. Only the owner may call it, and passes the secret on
-// to the user. It creates a secret if the user has none. Errors: Forbidden with code totp_secret_hidden after the first
-// code of the secret was accepted, and for a secret that its user enrolled.
+// ShowTOTP returns a user's TOTP secret for an authenticator app. Only the owner may call it; the owner passes the
+// secret on to the user. ShowTOTP creates a secret if the user has none. Errors: Forbidden with code totp_secret_hidden
+// after the first code of the secret was accepted, and for a secret that its user enrolled.
 func (s Accounts) ShowTOTP(ctx context.Context, by domain.Requester, username string) (ports.Enrolment, error) {
 	if _, err := s.gate.InGroup(ctx, s.store.Read(), by, domain.GroupOwner); err != nil {
 		return ports.Enrolment{}, err
@@ -19,7 +19,7 @@ func (s Accounts) ShowTOTP(ctx context.Context, by domain.Requester, username st
 	if err != nil {
 		return ports.Enrolment{}, domain.ErrUserNotFound
 	}
-	// Made before the transaction, which may run several times, and dropped if the user has a secret.
+	// Generated before the transaction, which may run several times, and unused if the user has a secret.
 	fresh, err := s.config.TOTP.NewSecret()
 	if err != nil {
 		return ports.Enrolment{}, err
@@ -48,7 +48,7 @@ func (s Accounts) ShowTOTP(ctx context.Context, by domain.Requester, username st
 	return s.enrolment(ctx, user, stored)
 }
 
-// showableTOTP returns the user's secret if it may be shown. Where the user has none, it stores fresh.
+// showableTOTP returns the user's secret if it may be shown. If the user has no secret, it stores and returns fresh.
 func (s *core) showableTOTP(ctx context.Context, repos ports.Repos, user domain.UserID,
 	fresh domain.Secret) (ports.SealedTOTPSecret, error) {
 	stored, err := repos.TOTPSecrets.Get(ctx, user, false)

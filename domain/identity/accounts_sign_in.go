@@ -12,7 +12,7 @@ import (
 
 // AccountsSignIn is the request to sign in with a TOTP code and, for users who have one, a password.
 type AccountsSignIn struct {
-	// Username is in any letter case.
+	// Username may be in any letter case.
 	Username string
 	// Code is a TOTP code. Recovery codes are not accepted here.
 	Code string
@@ -47,7 +47,7 @@ func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSi
 		s.gate.Release(ctx, attempt) // the password was not compared
 		return TokenPair{}, err
 	}
-	// One refusal for everything that can be wrong; the attempt stays counted.
+	// Every wrong credential gets the same refusal; the attempt stays counted.
 	if !rightPassword || use.wrong() || !claimed.User.Active {
 		defer s.waitUntil(ctx, begin.Add(minRefusalTime))
 		return TokenPair{}, s.gate.Refused(ctx, event, domain.ErrCodeInvalid)
@@ -63,8 +63,8 @@ func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSi
 	return pair, err
 }
 
-// minRefusalTime is the shortest time that a refused sign-in takes. Without a password no slow hash is computed, and
-// the microseconds that finding a user or opening a secret takes would be measurable.
+// minRefusalTime is the shortest time that a refused sign-in takes. Without a password, no slow hash is computed, and a
+// client could measure the microseconds that finding a user or opening a secret takes.
 const minRefusalTime = 5 * time.Millisecond
 
 // waitUntil returns at that time, or when ctx is done.
@@ -77,9 +77,8 @@ func (s *core) waitUntil(ctx context.Context, at time.Time) {
 	}
 }
 
-// checkSecondPassword compares the password of a user who has one, and reports true for a user who has none. A
-// password that was sent is hashed for every user, and a missing one for none, so that the time depends only on the
-// request.
+// checkSecondPassword compares the password of a user who has one, and reports true for a user who has none. It hashes
+// a password in the request for every user and never hashes a missing one, so its duration depends only on the request.
 func (s *core) checkSecondPassword(ctx context.Context, claimed ports.SignIn, given string,
 	event domain.Event) (right bool, err error) {
 	required := len(claimed.Password.Sealed) > 0
@@ -95,9 +94,9 @@ func (s *core) checkSecondPassword(ctx context.Context, claimed ports.SignIn, gi
 	return !required || check.Match, err
 }
 
-// openFamily spends the code and stores a token family with its first pair. Like openSession it needs no lock on the
-// user, because the family carries the epoch that was read with the TOTP secret. Errors: errWrongTOTP, and
-// ErrWrongCredentials when the user was deleted at the same moment.
+// openFamily marks the code as used and stores a token family with its first pair. Like openSession it needs no lock on
+// the user, because the family carries the epoch that was read with the TOTP secret. Errors: errWrongTOTP, and
+// ErrWrongCredentials when the user was deleted concurrently.
 func (s *core) openFamily(ctx context.Context, by domain.Requester, attempt gate.Attempt, user domain.User,
 	use totpUse) (TokenPair, error) {
 	var pair TokenPair

@@ -12,7 +12,7 @@ import (
 
 // Authenticate is the request to sign in with a password.
 type Authenticate struct {
-	// Username is in any letter case.
+	// Username may be in any letter case.
 	Username string
 	Password string
 	// Code is a TOTP code or a recovery code. It is ignored for users without a confirmed TOTP secret.
@@ -54,7 +54,7 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 		return "", time.Time{}, s.gate.Refused(ctx, event, domain.ErrWrongCredentials)
 	}
 	if check.Outdated {
-		// Only now is the password itself at hand; the stored hash cannot be strengthened.
+		// Rehash now: strengthening a hash requires the password itself.
 		s.rehash(ctx, password, claimed.Password)
 	}
 	if claimed.Code.Code.Confirmed() && in.Code == "" {
@@ -64,8 +64,8 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 	return s.signInWithPassword(ctx, by, attempt, claimed, in.Code)
 }
 
-// claimedUser returns the stored credentials of the user of that name; zero if there is no such user. For an invalid
-// name it looks up the empty name, which no user has, so that both take the same time.
+// claimedUser returns the stored credentials of the user with that name, or zero credentials if the user does not
+// exist. For an invalid name, it looks up the empty name, which no user has, so that the time is the same.
 func (s *core) claimedUser(ctx context.Context, username string) (ports.SignIn, error) {
 	name, err := domain.ParseUserName(username)
 	if err != nil {
@@ -84,8 +84,8 @@ func (s *core) signInEvent(by domain.Requester, user domain.User) domain.Event {
 	return s.gate.Event(domain.ActionSignIn, by, domain.Caller{}).To(string(user.Name))
 }
 
-// signInWithPassword opens the session, after the password was found right. It checks the code of a user with a
-// confirmed TOTP secret first. Errors: Unauthenticated with code wrong_credentials for a wrong code.
+// signInWithPassword opens the session, after the password matched. It checks the code of a user with a confirmed TOTP
+// secret first. Errors: Unauthenticated with code wrong_credentials for a wrong code.
 func (s *core) signInWithPassword(ctx context.Context, by domain.Requester, attempt gate.Attempt, claimed ports.SignIn,
 	code string) (token string, ends time.Time, err error) {
 	user, required := claimed.User, claimed.Code.Code.Confirmed()
@@ -98,14 +98,14 @@ func (s *core) signInWithPassword(ctx context.Context, by domain.Requester, atte
 	session := domain.NewSession(s.ids.New(), user, s.clock.Now(), s.config.SessionTTL)
 	err = s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		if required {
-			// Spent in the same transaction, so that no other sign-in can use the code as well.
+			// The code is marked as used in the same transaction, so that no other sign-in can use it.
 			if err := s.spendTOTP(ctx, repos, use); err != nil {
 				return err
 			}
 		}
 		var err error
-		// Signed in the transaction: when the server key was retired meanwhile, the transaction runs again and signs
-		// with the new one.
+		// Sign inside the transaction: if the server key was retired meanwhile, the transaction runs again and signs
+		// with the new key.
 		if token, err = s.openSession(ctx, repos, by, user, session); err != nil {
 			return err
 		}

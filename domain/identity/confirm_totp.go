@@ -39,7 +39,7 @@ func (s *Service) ConfirmTOTP(ctx context.Context, by domain.Requester, username
 	return s.applyOwnTOTP(ctx, change, totpProof{required: true, attempt: attempt, use: use})
 }
 
-// confirm spends the code and makes the secret the confirmed one, under the lock on the user. It refuses with
+// confirm marks the code as used and makes the secret the confirmed one, under the lock on the user. It refuses with
 // errWrongTOTP if another secret was enrolled after the code was compared.
 func (s *core) confirm(ctx context.Context, repos ports.Repos, user domain.User, compared ports.SealedTOTPSecret,
 	use totpUse) error {

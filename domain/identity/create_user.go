@@ -23,8 +23,9 @@ type CreatedUser struct {
 	APIKey string
 }
 
-// CreateUser creates a user; for admins. With open registration anyone may, even without a credential, and the role is
-// then always user. Errors: Conflict with code user_exists, RateLimited after too many registrations from an address.
+// CreateUser creates a user. Only admins may call it. With open registration, all callers may, even without a
+// credential; the role is then user unless the caller is an admin. Errors: Conflict with code user_exists, RateLimited
+// after too many registrations from an address.
 func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in CreateUser) (CreatedUser, error) {
 	creator, err := s.creator(ctx, s.store.Read(), by)
 	if err != nil {
@@ -35,7 +36,7 @@ func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in Create
 		return CreatedUser{}, err
 	}
 	if creator == nil || !creator.IsAdmin() {
-		// A registration is no guess, but each costs a password hash: the attempt is never released.
+		// A registration is not a guess, but it costs a password hash, so the attempt is never released.
 		if _, err := s.gate.ReserveAddress(ctx, by, domain.ActionCreateUser); err != nil {
 			return CreatedUser{}, err
 		}
@@ -93,8 +94,8 @@ func (s *core) creator(ctx context.Context, repos ports.Repos, by domain.Request
 	return &caller, nil
 }
 
-// roleForNewUser decides whether the creator may create users and returns the role that the new user gets. A creator
-// who may not gets that refusal even when the requested role is unknown.
+// roleForNewUser decides whether the creator may create users and returns the role that the new user gets. It checks
+// the right of the creator before it checks the requested role.
 func (s *core) roleForNewUser(creator *domain.Caller, requested string) (domain.Role, error) {
 	if _, err := domain.RoleForNewUser(creator, domain.Role{}, s.config.OpenRegistration); err != nil {
 		return domain.Role{}, err
@@ -110,7 +111,7 @@ func (s *core) roleForNewUser(creator *domain.Caller, requested string) (domain.
 	return domain.RoleForNewUser(creator, role, s.config.OpenRegistration)
 }
 
-// CheckMayCreateUsers returns nil when the requester may create users, whatever the rest of the request.
+// CheckMayCreateUsers returns nil when the requester may create users. It does not depend on the rest of the request.
 func (s *Service) CheckMayCreateUsers(ctx context.Context, by domain.Requester) error {
 	creator, err := s.creator(ctx, s.store.Read(), by)
 	if err != nil {

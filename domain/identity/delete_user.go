@@ -7,13 +7,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// DeleteUser deletes a user with its credentials and memberships; for admins. Errors: Conflict for the owner and for a
-// user who owns boxes.
+// DeleteUser deletes a user with its credentials and memberships. Only admins may call it. Errors: Conflict for the
+// owner and for a user who owns boxes.
 func (s *Service) DeleteUser(ctx context.Context, by domain.Requester, username string) error {
 	return s.deleteUser(ctx, by, username)
 }
 
-// deleteUser is DeleteUser, for both APIs.
+// deleteUser is the part of DeleteUser that both APIs share.
 func (s *core) deleteUser(ctx context.Context, by domain.Requester, username string) error {
 	if _, err := s.gate.Admin(ctx, s.store.Read(), by); err != nil {
 		return err

@@ -56,9 +56,9 @@ func (s *core) account(ctx context.Context, repos ports.Repos, caller domain.Cal
 	return repos.Users.Get(ctx, name)
 }
 
-// shownAPIKeys lists the usable API keys of a user: their ids, or whole keys where the server is set to show them. The
-// owner's whole keys are shown only to the owner, and none to a caller with an API key that expires, which must not
-// obtain one that lives longer.
+// shownAPIKeys lists the usable API keys of a user: their ids, or whole keys if the server is configured to show them.
+// Only the owner sees the owner's whole keys. A caller with an expiring API key sees no whole keys, because such a
+// caller must not obtain a key that expires later.
 func (s *core) shownAPIKeys(ctx context.Context, repos ports.Repos, caller domain.Caller,
 	user domain.User) (shown []string, whole bool, err error) {
 	keys, err := repos.APIKeys.List(ctx, user.ID)

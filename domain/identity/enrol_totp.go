@@ -13,9 +13,9 @@ type EnrolledTOTP struct {
 	Recovery  []domain.RecoveryCode
 }
 
-// EnrolTOTP makes a TOTP secret for the user, who is the caller. It takes effect when ConfirmTOTP accepts a first code
-// from it; a confirmed secret stays in force until then, and requires a code of its own here. Errors: Forbidden with
-// code code_wrong, RateLimited during a lockout.
+// EnrolTOTP creates a TOTP secret for the caller. The secret takes effect when ConfirmTOTP accepts its first code;
+// until then, an earlier confirmed secret stays in force. A caller with a confirmed secret must send a TOTP code or a
+// recovery code. Errors: Forbidden with code code_wrong, RateLimited during a lockout.
 func (s *Service) EnrolTOTP(ctx context.Context, by domain.Requester, username, code string) (EnrolledTOTP, error) {
 	caller, err := s.ownCaller(ctx, by, username)
 	if err != nil {
@@ -50,7 +50,7 @@ func (s *Service) EnrolTOTP(ctx context.Context, by domain.Requester, username, 
 	return enrolled, err
 }
 
-// pendingTOTP is a secret that its user enrols.
+// pendingTOTP returns the description of a secret that is not confirmed yet.
 func (s *core) pendingTOTP(user domain.UserID) domain.TOTPSecret {
 	return domain.TOTPSecret{
 		ID:        s.ids.New(),

@@ -32,7 +32,7 @@ func open(t *testing.T) fixture {
 	return openWith(t, 3)
 }
 
-// openWith is open with that many attempts before a lockout.
+// openWith is open with a given number of attempts before a lockout.
 func openWith(t *testing.T, freeAttempts int) fixture {
 	t.Helper()
 	parts := usecases.Open(t, freeAttempts)
@@ -59,7 +59,7 @@ func openWith(t *testing.T, freeAttempts int) fixture {
 	return f
 }
 
-// with is a requester with a signed token.
+// with returns a requester with a signed token.
 func (f fixture) with(token string) domain.Requester {
 	f.t.Helper()
 	credential, err := f.Tokens.Verify(f.ctx, token)
@@ -67,7 +67,7 @@ func (f fixture) with(token string) domain.Requester {
 	return domain.Requester{Credential: credential, Address: home}
 }
 
-// access is a requester with an opaque access token.
+// access returns a requester with an opaque access token.
 func access(token domain.OpaqueToken) domain.Requester {
 	return domain.Requester{
 		Credential: domain.Credential{Kind: domain.AccessTokenCredential, Digest: token.Digest()},

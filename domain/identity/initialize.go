@@ -18,9 +18,9 @@ type Initialize struct {
 	Token string
 }
 
-// Initialize creates the owner and returns its first API key. It succeeds once per installation: Conflict with code
-// already_initialized afterwards, also for requests at the same moment. Unauthenticated with code init_token_required
-// for a missing or wrong token, RateLimited after too many wrong ones.
+// Initialize creates the owner and returns its first API key. It succeeds once per installation. Errors: Conflict with
+// code already_initialized for all later and all concurrent requests; Unauthenticated with code init_token_required for
+// a missing or wrong token; RateLimited after too many wrong tokens.
 func (s *Service) Initialize(ctx context.Context, by domain.Requester, in Initialize) (apiKey string, err error) {
 	if err := s.checkInitToken(ctx, by, in.Token); err != nil {
 		return "", err
@@ -58,12 +58,12 @@ func (s *Service) Initialize(ctx context.Context, by domain.Requester, in Initia
 	return apiKey, err
 }
 
-// errInitToken is the refusal of a missing and of a wrong initialization token.
+// errInitToken is the refusal of a missing or wrong initialization token.
 var errInitToken = domain.Refuse(domain.Unauthenticated, "init_token_required",
 	"the initialization token is missing or wrong: send the one that this server logged or was configured with")
 
-// checkInitToken compares digests, which have the same length, so that the time reveals nothing about the token. Wrong
-// tokens are counted; a missing one is no guess.
+// checkInitToken compares digests, which have the same length, so that the time reveals nothing about the token. A
+// wrong token counts as an attempt; a missing token does not.
 func (s *core) checkInitToken(ctx context.Context, by domain.Requester, token string) error {
 	configured := s.config.InitToken.Bytes()
 	if len(configured) == 0 {

@@ -59,7 +59,7 @@ func TestInvitation(t *testing.T) {
 	require.Equal(t, []string{"anna success anna"}, f.Audited(t, domain.ActionJoin))
 }
 
-// TestInvitationInvalid: every code that is not of an open invitation gets the same refusal, which is audited.
+// TestInvitationInvalid: every code without an open invitation gets the same refusal, which is audited.
 func TestInvitationInvalid(t *testing.T) {
 	t.Parallel()
 	f := openWith(t, 100)
@@ -96,7 +96,7 @@ func TestInvitationInvalid(t *testing.T) {
 	require.NoError(t, f.join(home, open, "password"))
 }
 
-// TestInvitationPassword: a refused password does not use the invitation up, and does not count as an attempt.
+// TestInvitationPassword: after a refused password, the invitation stays open and no attempt is counted.
 func TestInvitationPassword(t *testing.T) {
 	t.Parallel()
 	f := openWith(t, 1)
@@ -126,7 +126,7 @@ func TestInvitationNameTaken(t *testing.T) {
 	require.NoError(t, f.join(home, code, "password"))
 }
 
-// TestInvitationOnce: of many acceptances at once, one succeeds.
+// TestInvitationOnce: of many concurrent acceptances, one succeeds.
 func TestInvitationOnce(t *testing.T) {
 	t.Parallel()
 	f := openWith(t, 100)
@@ -149,7 +149,7 @@ func TestInvitationOnce(t *testing.T) {
 	require.Equal(t, 1, joined)
 }
 
-// TestInvitationDecidesAgain: what happens to an invitation while the password is hashed counts.
+// TestInvitationDecidesAgain: changes to an invitation while the password is hashed take effect.
 func TestInvitationDecidesAgain(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(fixture) error{
@@ -212,7 +212,7 @@ func TestInvitationForged(t *testing.T) {
 	}
 }
 
-// TestInvitationIsForAdmins, and never reveals to others whether there is one.
+// TestInvitationIsForAdmins: only admins manage invitations, and other callers never learn whether one exists.
 func TestInvitationIsForAdmins(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -232,7 +232,7 @@ func TestInvitationIsForAdmins(t *testing.T) {
 	require.Equal(t, []string{"root success anna"}, f.Audited(t, domain.ActionUninvite))
 }
 
-// TestInvitationLimit: open invitations are bounded, and replacing one needs no room.
+// TestInvitationLimit: the number of open invitations is limited, and replacing one works at the limit.
 func TestInvitationLimit(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -26,8 +26,8 @@ type Invited struct {
 	Code domain.InvitationCode
 }
 
-// InviteUser makes an invitation, for admins, and replaces an earlier one for the name. It creates no user and does not
-// reserve the name. Errors: Conflict with code user_exists or limit_reached.
+// InviteUser creates an invitation and replaces an earlier one for the name. Only admins may call it. It creates no
+// user and does not reserve the name. Errors: Conflict with code user_exists or limit_reached.
 func (s *Service) InviteUser(ctx context.Context, by domain.Requester, in InviteUser) (Invited, error) {
 	if _, err := s.gate.Admin(ctx, s.store.Read(), by); err != nil {
 		return Invited{}, err
@@ -109,11 +109,11 @@ func (s *core) invitationProof(invitation domain.Invitation, code domain.Invitat
 	return s.config.Digests.Digest("invitation", invitation.Terms(code)...)
 }
 
-// openInvitation returns the invitation of a code. An unknown, revoked, used, replaced and expired one, and one whose
-// inviter is no longer an active admin, all return ErrInvitationInvalid after the same work.
+// openInvitation returns the invitation of a code. It returns ErrInvitationInvalid, always after the same work, for an
+// unknown, revoked, used, replaced or expired invitation, and for one whose inviter is no longer an active admin.
 func (s *core) openInvitation(ctx context.Context, repos ports.Repos, text string,
 	now time.Time) (domain.Invitation, error) {
-	code, _ := domain.ParseInvitationCode(text) // any other text is the zero code, which no invitation has
+	code, _ := domain.ParseInvitationCode(text) // other text gives the zero code, which no invitation has
 	invitation, err := repos.Invitations.Get(ctx, code.ID)
 	if err != nil && !errors.Is(err, domain.NotFound) {
 		return domain.Invitation{}, err

@@ -13,13 +13,13 @@ import (
 type IssueAPIKey struct {
 	// Expiry is in one of the forms of domain.ParseExpiry; empty for a key that never expires.
 	Expiry string
-	// Name is a note for the user; may be empty.
+	// Name is a note for the user; it may be empty.
 	Name string
 }
 
-// IssueAPIKey returns a new API key, which is shown only once. The caller is authenticated a second time under the
-// lock on the account: a deactivation, which revokes all keys, must not miss one that is made at the same moment.
-// Errors: Conflict with code limit_reached.
+// IssueAPIKey returns a new API key, which is shown only once. The caller is authenticated a second time under the lock
+// on the account: a concurrent deactivation, which revokes all keys, must not miss the new key. Errors: Conflict with
+// code limit_reached.
 func (s *Service) IssueAPIKey(ctx context.Context, by domain.Requester, in IssueAPIKey) (apiKey string, err error) {
 	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
 	if err != nil {
@@ -37,7 +37,7 @@ func (s *Service) IssueAPIKey(ctx context.Context, by domain.Requester, in Issue
 	}
 	err = s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		if _, err := repos.Users.Lock(ctx, caller.Name); errors.Is(err, domain.NotFound) {
-			return domain.ErrUnauthenticated // deleted at the same moment
+			return domain.ErrUnauthenticated // deleted concurrently
 		} else if err != nil {
 			return err
 		}

@@ -7,7 +7,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ListEvents returns the audit log of the whole system, newest event first; for admins.
+// ListEvents returns the audit log of the whole system, newest event first. Only admins may call it.
 func (s *Service) ListEvents(ctx context.Context, by domain.Requester, filter ports.EventFilter) ([]domain.Event,
 	error) {
 	if _, err := s.gate.Admin(ctx, s.store.Read(), by); err != nil {

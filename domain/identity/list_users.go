@@ -6,7 +6,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// ListUsers returns the names of all users, sorted; for admins.
+// ListUsers returns the names of all users, sorted. Only admins may call it.
 func (s *Service) ListUsers(ctx context.Context, by domain.Requester) ([]domain.UserName, error) {
 	if _, err := s.gate.Admin(ctx, s.store.Read(), by); err != nil {
 		return nil, err

@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// atOnce runs two functions at once and returns their errors.
+// atOnce runs two functions concurrently and returns their errors.
 func atOnce(first, second func() error) (errs [2]error) {
 	var group sync.WaitGroup
 	group.Go(func() { errs[0] = first() })
@@ -20,7 +20,7 @@ func atOnce(first, second func() error) (errs [2]error) {
 	return errs
 }
 
-// requireOneRefused: of two requests at once, one succeeded and the other was refused with that error.
+// requireOneRefused requires that, of two concurrent requests, one succeeded and the other was refused with that error.
 func requireOneRefused(t *testing.T, errs [2]error, refusal error) {
 	t.Helper()
 	if errs[0] == nil {
@@ -85,7 +85,7 @@ func TestSessionOfAnEarlierEpoch(t *testing.T) {
 	require.False(t, f.authenticates(f.session("anna")))
 }
 
-// TestAdminsDemoteEachOther: one of two who do so at once succeeds.
+// TestAdminsDemoteEachOther: of two admins who demote each other concurrently, one succeeds.
 func TestAdminsDemoteEachOther(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -96,7 +96,7 @@ func TestAdminsDemoteEachOther(t *testing.T) {
 	requireOneRefused(t, errs, domain.ErrAdminOnly)
 }
 
-// TestInitializeOnce: one of two requests at once makes the owner.
+// TestInitializeOnce: of two concurrent requests, one creates the owner.
 func TestInitializeOnce(t *testing.T) {
 	t.Parallel()
 	parts := usecases.Open(t, 3)
@@ -119,7 +119,7 @@ func TestInitializeOnce(t *testing.T) {
 	requireOneRefused(t, atOnce(initialize("first"), initialize("second")), domain.ErrAlreadyInitialized)
 }
 
-// TestLastAPIKeyStays: of two requests that delete the last two keys at once, one is refused.
+// TestLastAPIKeyStays: of two concurrent requests that delete the last two keys, one is refused.
 func TestLastAPIKeyStays(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -147,7 +147,7 @@ func TestHandover(t *testing.T) {
 	require.Equal(t, []string{"root success heir"}, f.Audited(t, domain.ActionHandOver))
 }
 
-// TestAccountsDeleteUser: only the owner deletes users over the accounts API, and the owner stays.
+// TestAccountsDeleteUser: only the owner deletes users over the accounts API, and the owner cannot be deleted.
 func TestAccountsDeleteUser(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -20,7 +20,7 @@ func (s *core) newUser(ctx context.Context, username, password string, role doma
 	}
 	defer secret.Clear()
 	phc, err := s.config.Passwords.Hash(ctx, secret)
-	// The time of creation is after the hash, which may have waited for its turn.
+	// Read the clock after the hash, which may have waited in a queue.
 	user := domain.NewUser(s.ids.New(), name, role, s.clock.Now())
 	user.Spelling = username
 	return user, phc, err

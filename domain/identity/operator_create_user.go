@@ -8,8 +8,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// OperatorCreateUser is the request for a user who signs in with TOTP codes. Where the user exists, all its sessions
-// are revoked; with Recreate it also gets a new secret and the group.
+// OperatorCreateUser is the request for a user who signs in with TOTP codes. If the user exists, CreateUser revokes all
+// its sessions; with Recreate, it also replaces the secret and sets the group.
 type OperatorCreateUser struct {
 	// Username keeps its letter case for display; its lower case is the name.
 	Username string
@@ -24,13 +24,13 @@ type OperatorUser struct {
 	User domain.User
 	// Created is false for a user who existed before.
 	Created bool
-	// Enrolment shows the TOTP secret; nil for a secret that its user enrolled, which is never shown again.
+	// Enrolment shows the TOTP secret. It is nil if the user enrolled the secret, which is then never shown again.
 	Enrolment *ports.Enrolment
 }
 
-// CreateUser creates a user, or revokes the sessions of an existing one. The first owner who is created this way
-// initializes the system. Errors: Conflict with code second_owner where the system has another owner, and with
-// owner_stays for another group of the owner.
+// CreateUser creates a user, or revokes the sessions of an existing one. Creating the first owner initializes the
+// system. Errors: Conflict with code second_owner if the system has another owner, and with code owner_stays if the
+// request changes the owner's group.
 func (s Operator) CreateUser(ctx context.Context, in OperatorCreateUser) (OperatorUser, error) {
 	name, err := domain.ParseUserName(in.Username)
 	if err != nil {
@@ -40,7 +40,7 @@ func (s Operator) CreateUser(ctx context.Context, in OperatorCreateUser) (Operat
 	if err != nil {
 		return OperatorUser{}, err
 	}
-	// Made before the transaction, which may run several times, and dropped if the user keeps the present secret.
+	// Generated before the transaction, which may run several times, and unused if the user keeps the present secret.
 	fresh, err := s.config.TOTP.NewSecret()
 	if err != nil {
 		return OperatorUser{}, err
@@ -70,7 +70,7 @@ func (s Operator) CreateUser(ctx context.Context, in OperatorCreateUser) (Operat
 	return result, err
 }
 
-// lockOrNewUser locks the system and the user, or returns a new user where there is none. It stores nothing.
+// lockOrNewUser locks the system and the user. It returns a new user if the user does not exist, and stores nothing.
 func (s *core) lockOrNewUser(ctx context.Context, repos ports.Repos, name domain.UserName,
 	group domain.Group) (OperatorUser, error) {
 	owner, err := repos.System.Lock(ctx)
@@ -91,7 +91,7 @@ func (s *core) lockOrNewUser(ctx context.Context, repos ports.Repos, name domain
 	return OperatorUser{User: user, Created: created}, nil
 }
 
-// storeOperatorUser gives a new or recreated user its group, revokes the sessions of one who existed, and stores the
+// storeOperatorUser sets the group of a new or recreated user, revokes the sessions of an existing user, and stores the
 // user with its audit event.
 func (s *core) storeOperatorUser(ctx context.Context, repos ports.Repos, result *OperatorUser, group domain.Group,
 	recreate bool) error {
@@ -112,7 +112,7 @@ func (s *core) storeOperatorUser(ctx context.Context, repos ports.Repos, result 
 	if err != nil {
 		return err
 	}
-	// The event has the most important of the things that were done.
+	// The event names only the most important change.
 	action := domain.ActionRevoke
 	switch {
 	case user.Owner && !wasOwner:
@@ -128,8 +128,8 @@ func (s *core) storeOperatorUser(ctx context.Context, repos ports.Repos, result 
 	return repos.Events.Append(ctx, s.operatorEvent(action, user.Name))
 }
 
-// operatorTOTP returns the secret that is shown to the operator: the stored one, or fresh, which it stores, where there
-// is none or the user is recreated. It returns a zero secret where the user has enrolled one.
+// operatorTOTP returns the secret to show to the operator. If the user has no secret or is recreated, it stores and
+// returns fresh. Otherwise it returns the stored secret, or a zero secret if the user enrolled it.
 func (s *core) operatorTOTP(ctx context.Context, repos ports.Repos, user domain.UserID, recreate bool,
 	fresh domain.Secret) (ports.SealedTOTPSecret, error) {
 	if recreate {

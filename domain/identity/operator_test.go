@@ -16,7 +16,8 @@ func (f fixture) create(name, group string, recreate bool) (identity.OperatorUse
 		identity.OperatorCreateUser{Username: name, Group: group, Recreate: recreate})
 }
 
-// TestOperatorCreateUser makes a user, and for one who exists revokes the sessions and shows the same secret.
+// TestOperatorCreateUser: the command creates a user; for an existing user, it revokes the sessions and shows the same
+// secret.
 func TestOperatorCreateUser(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -35,7 +36,7 @@ func TestOperatorCreateUser(t *testing.T) {
 	require.Equal(t, []string{"(terminal) success anna"}, f.Audited(t, domain.ActionRevoke))
 }
 
-// TestOperatorRecreatesUser with a new secret and the group.
+// TestOperatorRecreatesUser: a recreated user has a new secret and the requested group.
 func TestOperatorRecreatesUser(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -48,7 +49,7 @@ func TestOperatorRecreatesUser(t *testing.T) {
 	require.Equal(t, []string{"(terminal) success anna"}, f.Audited(t, domain.ActionEnrolTOTP))
 }
 
-// TestOperatorSecondOwner: there is one owner, who keeps the group.
+// TestOperatorSecondOwner: the command cannot create a second owner or change the owner's group.
 func TestOperatorSecondOwner(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -58,7 +59,7 @@ func TestOperatorSecondOwner(t *testing.T) {
 	require.ErrorIs(t, err, domain.ErrOwnerStays)
 }
 
-// TestOperatorFirstOwner initializes the system.
+// TestOperatorFirstOwner: creating the first owner initializes the system.
 func TestOperatorFirstOwner(t *testing.T) {
 	t.Parallel()
 	parts := usecases.Open(t, 3)
@@ -94,7 +95,7 @@ func TestOperatorEnrolledSecret(t *testing.T) {
 	require.Nil(t, again.Enrolment)
 }
 
-// TestOperatorDeactivates a user, which revokes sessions and API keys; the owner stays active.
+// TestOperatorDeactivates: deactivating a user revokes sessions and API keys; the owner cannot be deactivated.
 func TestOperatorDeactivates(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -109,7 +110,7 @@ func TestOperatorDeactivates(t *testing.T) {
 	require.ErrorIs(t, operator.SetUserActive(f.ctx, "ghost", false), domain.ErrUserNotFound)
 }
 
-// TestOperatorSetsPassword, which revokes the sessions and leaves the API keys; the owner's too.
+// TestOperatorSetsPassword: a new password revokes the sessions but not the API keys, even for the owner.
 func TestOperatorSetsPassword(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -121,7 +122,7 @@ func TestOperatorSetsPassword(t *testing.T) {
 	require.ErrorIs(t, f.service.Operator().SetPassword(f.ctx, "root", "short"), domain.Invalid)
 }
 
-// TestOperatorUnlocksUser after too many wrong passwords.
+// TestOperatorUnlocksUser: the command ends a lockout after too many wrong passwords.
 func TestOperatorUnlocksUser(t *testing.T) {
 	t.Parallel()
 	f := open(t)

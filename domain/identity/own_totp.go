@@ -14,7 +14,7 @@ type ownTOTPChange struct {
 	action domain.Action
 	by     domain.Requester
 	caller domain.Caller
-	// code is a TOTP code or a recovery code, required where the caller has a confirmed secret.
+	// code is a TOTP code or a recovery code. It is required if the caller has a confirmed secret.
 	code string
 	// apply makes the change in a transaction that holds the lock on the user.
 	apply func(ctx context.Context, repos ports.Repos, user domain.User) error
@@ -28,15 +28,15 @@ type totpProof struct {
 	use     totpUse
 }
 
-// changeOwnTOTP makes the change. If the caller has a confirmed secret, the change requires a code and uses it up;
-// wrong codes count as failed sign-ins, so that the holder of a stolen token cannot guess the code with it. Errors:
-// Forbidden with code code_wrong, RateLimited during a lockout, and those of apply.
+// changeOwnTOTP makes the change. If the caller has a confirmed secret, the change requires a code and marks it as
+// used. Wrong codes count as failed sign-ins, so that the holder of a stolen token cannot use it to guess the code.
+// Errors: Forbidden with code code_wrong, RateLimited during a lockout, and those of apply.
 func (s *core) changeOwnTOTP(ctx context.Context, in ownTOTPChange) error {
 	proof, err := s.proveTOTP(ctx, in)
 	if err != nil {
 		return err
 	}
-	// The code is marked as used in the transaction of the change, so that a failed change does not use it up.
+	// The code is marked as used in the transaction of the change: after a failed change, it is still valid.
 	apply := in.apply
 	in.apply = func(ctx context.Context, repos ports.Repos, user domain.User) error {
 		if err := s.spendProof(ctx, repos, user, proof); err != nil {
@@ -47,7 +47,7 @@ func (s *core) changeOwnTOTP(ctx context.Context, in ownTOTPChange) error {
 	return s.applyOwnTOTP(ctx, in, proof)
 }
 
-// proveTOTP counts the attempt and compares the code, where the caller has a confirmed secret.
+// proveTOTP counts the attempt and compares the code if the caller has a confirmed secret.
 func (s *core) proveTOTP(ctx context.Context, in ownTOTPChange) (totpProof, error) {
 	stored, err := s.store.Read().TOTPSecrets.Get(ctx, in.caller.UserID, false)
 	if err != nil && !errors.Is(err, domain.NotFound) {
@@ -68,8 +68,8 @@ func (s *core) proveTOTP(ctx context.Context, in ownTOTPChange) (totpProof, erro
 	return totpProof{required: true, attempt: attempt, use: use}, err
 }
 
-// spendProof spends the code, under the lock on the user. Where none was required, it refuses with errWrongTOTP if
-// another request has confirmed a secret since.
+// spendProof marks the code as used. The caller holds the lock on the user. If no code was required, it returns
+// errWrongTOTP when another request has confirmed a secret meanwhile.
 func (s *core) spendProof(ctx context.Context, repos ports.Repos, user domain.User, proof totpProof) error {
 	if proof.required {
 		return s.spendTOTP(ctx, repos, proof.use)

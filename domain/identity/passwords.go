@@ -22,8 +22,8 @@ func (s *core) checkPassword(ctx context.Context, given domain.Secret, stored po
 	return s.config.Passwords.Check(ctx, given, phc)
 }
 
-// rehash replaces a hash that was made with weaker settings than today's. It drops errors, because the sign-in has
-// succeeded without it: the next one tries again.
+// rehash replaces a hash that has weaker parameters than the current ones. It ignores errors: the sign-in has already
+// succeeded, and the next sign-in tries again.
 func (s *core) rehash(ctx context.Context, password domain.Secret, stored ports.SealedPassword) {
 	phc, err := s.config.Passwords.Hash(ctx, password)
 	if err != nil {
@@ -40,7 +40,7 @@ func (s *core) sealPassword(ctx context.Context, user domain.UserID, phc []byte)
 	return ports.SealedPassword{User: user, ServerKey: key, Sealed: sealed}, err
 }
 
-// savePassword replaces the stored password was. Errors: Conflict when another change has replaced it since.
+// savePassword replaces was, the stored password. Errors: Conflict when another request has replaced it meanwhile.
 func (s *core) savePassword(ctx context.Context, repos ports.Repos, was ports.SealedPassword, phc []byte) error {
 	password, err := s.sealPassword(ctx, was.User, phc)
 	if err != nil {

@@ -11,12 +11,12 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// refresh spends a refresh token.
+// refresh uses a refresh token.
 func (f fixture) refresh(token domain.OpaqueToken) (identity.TokenPair, error) {
 	return f.service.Accounts().Refresh(f.ctx, usecases.From(home), token.String())
 }
 
-// TestRefresh revokes the earlier pair at once.
+// TestRefresh: a refresh revokes the earlier pair immediately.
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -29,7 +29,7 @@ func TestRefresh(t *testing.T) {
 	require.True(t, f.authenticates(access(second.Access)))
 }
 
-// TestRefreshReuse: the second use of a refresh token revokes its whole family, and no other family.
+// TestRefreshReuse: the second use of a refresh token revokes its whole family and leaves other families valid.
 func TestRefreshReuse(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -46,7 +46,7 @@ func TestRefreshReuse(t *testing.T) {
 	require.Equal(t, []string{"anna success -", "anna denied -"}, f.Audited(t, domain.ActionRefresh))
 }
 
-// TestRefreshAtOnce: one of two requests with the same token gets the next pair.
+// TestRefreshAtOnce: of two concurrent requests with the same token, one gets the next pair.
 func TestRefreshAtOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -58,7 +58,7 @@ func TestRefreshAtOnce(t *testing.T) {
 	requireOneRefused(t, atOnce(refresh, refresh), domain.ErrRefreshToken)
 }
 
-// TestRefreshEnds with the family, and when the user's sessions are revoked.
+// TestRefreshEnds: a refresh fails after the family has expired and after the user's sessions were revoked.
 func TestRefreshEnds(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -84,7 +84,7 @@ func TestRefreshUnknown(t *testing.T) {
 	t.Parallel()
 	f := openWith(t, 1)
 	known := f.pair("anna", f.member("anna", "viewer"))
-	for range 40 { // so many are free for an address
+	for range 40 { // the free attempts of an address
 		_, err := f.refresh(domain.OpaqueToken{1})
 		require.ErrorIs(t, err, domain.ErrRefreshToken)
 	}
@@ -96,7 +96,7 @@ func TestRefreshUnknown(t *testing.T) {
 	require.Equal(t, []string{"- denied -", "- throttled -", "anna success -"}, audited[39:])
 }
 
-// TestRevokeOwnSessions: a refresh token revokes the sessions of its user, and not those of others.
+// TestRevokeOwnSessions: a refresh token revokes the sessions of its own user only.
 func TestRevokeOwnSessions(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RemoveTOTP deletes a user's TOTP secrets and recovery codes. The user sends a code for it; an admin needs none, so
-// that a user who has lost the phone can be helped, but cannot remove the owner's. Errors: NotFound with code
+// RemoveTOTP deletes a user's TOTP secrets and recovery codes. Users who remove their own must send a code. An admin
+// needs no code, to help users who lost their phone, but cannot remove the owner's. Errors: NotFound with code
 // totp_not_found, Forbidden with code code_wrong or owner_protected, RateLimited during a lockout.
 func (s *Service) RemoveTOTP(ctx context.Context, by domain.Requester, username, code string) error {
 	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
@@ -20,7 +20,7 @@ func (s *Service) RemoveTOTP(ctx context.Context, by domain.Requester, username,
 		return err
 	}
 	if !caller.Is(target.ID) {
-		// Only an admin gets here: s.account refuses every other caller.
+		// The caller is an admin: s.account refuses every other caller.
 		return s.removeTOTPOf(ctx, by, target.Name)
 	}
 	return s.changeOwnTOTP(ctx, ownTOTPChange{
@@ -35,7 +35,7 @@ func (s *Service) RemoveTOTP(ctx context.Context, by domain.Requester, username,
 // removeTOTPOf removes another user's TOTP secrets, for an admin.
 func (s *core) removeTOTPOf(ctx context.Context, by domain.Requester, target domain.UserName) error {
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The system's row names the owner: without its lock, a handover at this moment could go unseen.
+		// The system's row names the owner: without its lock, this check could miss a concurrent handover.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}

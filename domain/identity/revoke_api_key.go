@@ -8,9 +8,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RevokeAPIKey deletes an API key, given as a whole key or by its id; for its user and for admins. Errors: Conflict
-// with code last_api_key for the user's last usable key, NotFound for a key that does not exist or that the caller may
-// not know of.
+// RevokeAPIKey deletes an API key, which is given as a whole key or by its id. Only its user and admins may call it.
+// Errors: Conflict with code last_api_key for the user's last usable key, NotFound for a key that does not exist or
+// that the caller may not know of.
 func (s *Service) RevokeAPIKey(ctx context.Context, by domain.Requester, keyOrID string) error {
 	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
 	if err != nil {
@@ -38,7 +38,7 @@ func (s *Service) RevokeAPIKey(ctx context.Context, by domain.Requester, keyOrID
 	})
 }
 
-// apiKeyID returns the id of an API key that is given by its id or whole. A whole one may have expired.
+// apiKeyID returns the id of an API key that is given by its id or whole. A whole key may have expired.
 func (s *core) apiKeyID(ctx context.Context, keyOrID string) (domain.CredentialID, error) {
 	if id, ok := domain.ParseID[domain.Credential](keyOrID); ok {
 		return id, nil

@@ -7,7 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RevokeInvitation ends the invitation for a name; for admins. Errors: NotFound with code invitation_not_found.
+// RevokeInvitation deletes the invitation for a name. Only admins may call it. Errors: NotFound with code
+// invitation_not_found.
 func (s *Service) RevokeInvitation(ctx context.Context, by domain.Requester, username string) error {
 	if _, err := s.gate.Admin(ctx, s.store.Read(), by); err != nil {
 		return err

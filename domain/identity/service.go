@@ -73,7 +73,7 @@ type core struct {
 
 // New returns the use cases of the Lockbox API.
 func New(config Config) *Service {
-	noSecret := make([]byte, 20) // as long as a real one
+	noSecret := make([]byte, 20) // as long as a real secret
 	_, _ = rand.Read(noSecret)   // never fails: crypto/rand ends the program instead
 	return &Service{&core{
 		config:   config,

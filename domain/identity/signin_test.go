@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// TestGuessesAtOnce: of many guesses at once, no more passwords are compared than are free.
+// TestGuessesAtOnce: of many concurrent guesses, only the free attempts are compared.
 func TestGuessesAtOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -27,7 +27,7 @@ func TestGuessesAtOnce(t *testing.T) {
 	require.Len(t, f.Audited(t, domain.ActionSignIn), 4, "three are denied, one event stands for the lockout")
 }
 
-// TestRightPasswordResets the counter of the account.
+// TestRightPasswordResets: the right password resets the counter of the account.
 func TestRightPasswordResets(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -53,7 +53,7 @@ func TestNotCompared(t *testing.T) {
 	require.NoError(t, f.guess(home, "anna", "anna-password"))
 }
 
-// TestUnknownAndInactive users get the refusal of a wrong password, after a comparison.
+// TestUnknownAndInactive: unknown and inactive users get the refusal of a wrong password, after a comparison.
 func TestUnknownAndInactive(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -66,7 +66,7 @@ func TestUnknownAndInactive(t *testing.T) {
 	require.Equal(t, []string{"- denied -", "- denied -", "- denied anna"}, f.Audited(t, domain.ActionSignIn))
 }
 
-// TestCurrentPassword: the holder of a stolen token cannot guess the password with it.
+// TestCurrentPassword: the holder of a stolen token cannot use it to guess the password.
 func TestCurrentPassword(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -83,7 +83,7 @@ func TestCurrentPassword(t *testing.T) {
 		f.Audited(t, domain.ActionSetPassword))
 }
 
-// TestCodeOnce: of two sign-ins with the same TOTP code at once, one succeeds.
+// TestCodeOnce: of two concurrent sign-ins with the same TOTP code, one succeeds.
 func TestCodeOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -96,7 +96,7 @@ func TestCodeOnce(t *testing.T) {
 	requireOneRefused(t, atOnce(signIn, signIn), domain.ErrCodeInvalid)
 }
 
-// TestSecretIsHiddenAfterUse: the owner is shown the same secret again until its first code is accepted.
+// TestSecretIsHiddenAfterUse: the owner can see the secret again until its first code is accepted.
 func TestSecretIsHiddenAfterUse(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -133,7 +133,7 @@ func TestSecondFactor(t *testing.T) {
 	require.ErrorIs(t, recovery(), domain.ErrWrongCredentials)
 }
 
-// TestOwnTOTP: a confirmed secret is changed only with a code, wrong ones count, and an admin needs none.
+// TestOwnTOTP: changing a confirmed secret requires a code, wrong codes count as attempts, and an admin needs no code.
 func TestOwnTOTP(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -12,7 +12,8 @@ import (
 // refusal of its own.
 var errWrongTOTP = errors.New("the TOTP code or recovery code is wrong or was used before")
 
-// totpUse is a code that matched; the transaction that it authorizes spends it. The zero totpUse is a wrong code.
+// totpUse is a code that matched. The transaction that it authorizes marks it as used. The zero totpUse is a wrong
+// code.
 type totpUse struct {
 	id domain.TOTPID
 	// step is the time step of a TOTP code.
@@ -24,9 +25,9 @@ type totpUse struct {
 // wrong reports whether the code did not match.
 func (u totpUse) wrong() bool { return u.id.IsZero() }
 
-// readTOTP compares a code with the stored secret, and reads a recovery code where it is no TOTP code. It does the
-// same work for a user without a secret, whose stored secret is zero. A secret that does not authenticate is audited
-// with event.
+// readTOTP compares a code with the stored secret. If the code does not match, readTOTP tries to parse it as a recovery
+// code. For a user without a secret, whose stored secret is zero, it does the same comparison. A secret that does not
+// authenticate is audited with event.
 func (s *core) readTOTP(ctx context.Context, stored ports.SealedTOTPSecret, code string,
 	event domain.Event) (totpUse, error) {
 	use, err := s.readTOTPOnly(ctx, stored, code, event)
@@ -88,8 +89,8 @@ func (s *core) putTOTP(ctx context.Context, repos ports.Repos, totp domain.TOTPS
 	return stored, repos.TOTPSecrets.Put(ctx, stored, recovery)
 }
 
-// putUnconfirmedTOTP stores a secret for a user who has none, without recovery codes, for the owner or an operator to
-// hand to the user.
+// putUnconfirmedTOTP stores a secret without recovery codes for a user who has none. The owner or an operator passes
+// the secret on to the user.
 func (s *core) putUnconfirmedTOTP(ctx context.Context, repos ports.Repos, user domain.UserID,
 	secret domain.Secret) (ports.SealedTOTPSecret, error) {
 	totp := domain.TOTPSecret{ID: s.ids.New(), User: user, CreatedAt: s.clock.Now()}

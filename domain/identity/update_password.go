@@ -8,7 +8,7 @@ import (
 )
 
 // hashNewPassword hashes the new password of a request, if it has one, and returns it with the stored password that it
-// replaces. Users who have a password prove the current one to change their own.
+// replaces. Users who have a password must send the current one to change it.
 func (s *core) hashNewPassword(ctx context.Context, by domain.Requester, caller domain.Caller, target domain.User,
 	in UpdateUser) (was ports.SealedPassword, phc []byte, err error) {
 	if in.Password == nil {
@@ -23,8 +23,8 @@ func (s *core) hashNewPassword(ctx context.Context, by domain.Requester, caller 
 	if err != nil {
 		return ports.SealedPassword{}, nil, err
 	}
-	// An admin who sets another user's password does not know the current one, and an account without a password has
-	// none to prove.
+	// The current password is not required from an admin who sets another user's password, or for an account without a
+	// password.
 	was = found.Password
 	if caller.Is(target.ID) && len(was.Sealed) > 0 {
 		if err := s.checkCurrentPassword(ctx, by, caller, was, in.CurrentPassword); err != nil {
@@ -35,8 +35,8 @@ func (s *core) hashNewPassword(ctx context.Context, by domain.Requester, caller 
 	return was, phc, err
 }
 
-// checkCurrentPassword counts wrong passwords as failed sign-ins, so that the holder of a stolen token cannot guess the
-// password with it.
+// checkCurrentPassword counts wrong passwords as failed sign-ins, so that the holder of a stolen token cannot use it to
+// guess the password.
 func (s *core) checkCurrentPassword(ctx context.Context, by domain.Requester, caller domain.Caller,
 	stored ports.SealedPassword, given string) error {
 	if given == "" {
@@ -55,7 +55,8 @@ func (s *core) checkCurrentPassword(ctx context.Context, by domain.Requester, ca
 	event := s.gate.Event(domain.ActionSetPassword, by, caller).To(string(caller.Name))
 	check, err := s.checkPassword(ctx, current, stored, event)
 	if err != nil || check.Match {
-		// The attempt was not wrong. The account's counter is not reset either: this is no sign-in.
+		// The password was right, so the attempt is released. The account's counter is not reset, because this is not a
+		// sign-in.
 		s.gate.Release(ctx, attempt)
 		return err
 	}

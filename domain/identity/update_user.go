@@ -7,7 +7,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// UpdateUser is the request to change a user; nil and false leave things as they are.
+// UpdateUser is the request to change a user; nil and false mean no change.
 type UpdateUser struct {
 	Username string
 	Role     *string
@@ -16,7 +16,7 @@ type UpdateUser struct {
 	Password        *string
 	CurrentPassword string
 	RevokeAPIKeys   bool
-	// Group is viewer, manager, none, or owner to hand the system over.
+	// Group is viewer, manager, none or owner; owner hands the system over.
 	Group *string
 }
 

@@ -14,8 +14,8 @@ type rekeyRun struct {
 	progress Progress
 	// done counts moved rows and revoked tokens over all passes.
 	done int
-	// tampered are the rows that did not authenticate on the last pass, by the key that they name. A compromise may
-	// include changed rows, which must not keep all other rows under a key that is known to an attacker.
+	// tampered are the rows that did not authenticate on the last pass, grouped by the key that they name. An attacker
+	// may have changed rows; these must not stop the move of all other rows.
 	tampered map[domain.ServerKeyID][]error
 }
 
@@ -55,7 +55,7 @@ func (s *Service) moveAll(ctx context.Context, run *rekeyRun, retired []ports.Se
 	return nil
 }
 
-// pass goes once over all rows under a key.
+// pass processes all rows under a key once.
 func (s *Service) pass(ctx context.Context, run *rekeyRun, key domain.ServerKeyID) (moved int, tampered []error,
 	err error) {
 	var after cursor
@@ -82,8 +82,8 @@ func (s *Service) moveBatch(ctx context.Context, purpose domain.KeyPurpose, key 
 		case domain.KeyForAccounts:
 			return s.moveAccounts(ctx, repos, key, &next)
 		default:
-			// A signing key. The key of the attempt counters signs nothing, so no rows are found and its counters begin
-			// anew under the new key.
+			// A signing key. The key of the attempt counters signs nothing, so no rows are found. The counters restart
+			// at zero under the new key.
 			revoked, err := repos.SealedRows.DeleteTokens(ctx, key)
 			next.seen, next.moved = revoked, revoked
 			return err

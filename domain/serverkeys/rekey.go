@@ -78,7 +78,7 @@ func (s *Service) retireOld(ctx context.Context, purpose domain.KeyPurpose) ([]p
 	return old, err
 }
 
-// awaitTransactions returns when Grace is over and every server transaction that began before since has ended.
+// awaitTransactions waits for the end of Grace, and for the end of every server transaction that began before since.
 func (s *Service) awaitTransactions(ctx context.Context, since time.Time) error {
 	if err := wait(ctx, s.config.Grace); err != nil {
 		return err
@@ -94,8 +94,8 @@ func (s *Service) awaitTransactions(ctx context.Context, since time.Time) error 
 	}
 }
 
-// deleteRetired deletes the old keys. Storage refuses if more rows are left under a key than those that are known not
-// to authenticate.
+// deleteRetired deletes the old keys. Storage refuses to delete a key with more rows than the known rows that do not
+// authenticate.
 func (s *Service) deleteRetired(ctx context.Context, run *rekeyRun, retired []ports.ServerKey) error {
 	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		for _, key := range retired {

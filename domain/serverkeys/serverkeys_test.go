@@ -78,7 +78,7 @@ func (f fixture) generations(purpose domain.KeyPurpose) []int {
 	return generations
 }
 
-// TestRekeyAccounts moves sealed passwords to a new key and deletes the old one.
+// TestRekeyAccounts: a rekey moves sealed passwords to a new key and deletes the old one.
 func TestRekeyAccounts(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -93,7 +93,7 @@ func TestRekeyAccounts(t *testing.T) {
 	require.Equal(t, []string{"(terminal) success account"}, f.Audited(t, domain.ActionRekey))
 }
 
-// TestRekeyTampered: a row that does not authenticate is listed, and keeps no other row under the old key.
+// TestRekeyTampered: a row that does not authenticate is listed, and all other rows move to the new key.
 func TestRekeyTampered(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -110,7 +110,7 @@ func TestRekeyTampered(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestRekeyAPIKeys revokes all API keys, which are listed before.
+// TestRekeyAPIKeys: APIKeysRevokedByRekey lists all API keys, and a rekey revokes them.
 func TestRekeyAPIKeys(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -127,7 +127,7 @@ func TestRekeyAPIKeys(t *testing.T) {
 	require.Zero(t, count)
 }
 
-// TestRekeyGoesOn: a rekey that was interrupted is completed by the next one.
+// TestRekeyGoesOn: the next rekey completes an interrupted one.
 func TestRekeyGoesOn(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -143,7 +143,7 @@ func TestRekeyGoesOn(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestRotate rewraps every key and changes none.
+// TestRotate: a rotation rewraps every key and changes no key.
 func TestRotate(t *testing.T) {
 	t.Parallel()
 	f := open(t)

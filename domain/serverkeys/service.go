@@ -22,8 +22,8 @@ type Config struct {
 	Account ports.AccountSealer
 	Clock   ports.Clock
 	IDs     ports.IDs
-	// Grace is longer than any transaction of a server can last. Rows that a server sealed under a key just before the
-	// key was retired are therefore committed when Grace is over.
+	// Grace is longer than any transaction of a server can last. Therefore, after Grace, all rows that were sealed
+	// under a key before its retirement are committed.
 	Grace time.Duration
 }
 

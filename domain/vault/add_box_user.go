@@ -51,7 +51,7 @@ func (s *Service) AddBoxUser(ctx context.Context, by domain.Requester, in AddBox
 }
 
 // checkUserLimit runs after the insert and under the lock on the box, so that concurrent additions cannot exceed the
-// limit together. Its refusal rolls the insert back.
+// limit. Its refusal rolls the insert back.
 func (s *Service) checkUserLimit(ctx context.Context, repos ports.Repos, box domain.BoxID) error {
 	if s.config.MaxUsersPerBox == 0 {
 		return nil

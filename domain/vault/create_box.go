@@ -61,8 +61,8 @@ func (s *Service) addBox(ctx context.Context, repos ports.Repos, by domain.Reque
 	return repos.Events.Append(ctx, s.event(domain.ActionCreateBox, by, access))
 }
 
-// checkQuota refuses one more box for a user who owns the maximum. The caller holds the lock on the user, without which
-// two requests could both count the same number. Admins have no maximum.
+// checkQuota refuses another box to a user who owns the maximum. The caller holds the lock on the user; otherwise two
+// requests could count the same number. Admins have no maximum.
 func (s *Service) checkQuota(ctx context.Context, repos ports.Repos, user domain.UserID, role domain.Role) error {
 	owned, err := repos.Boxes.OwnedBy(ctx, user)
 	if err != nil {

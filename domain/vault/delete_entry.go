@@ -7,7 +7,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// DeleteEntry is the request to delete the value of an entry, on condition that its version is as expected.
+// DeleteEntry is the request to delete the value of an entry, if its version meets the condition.
 type DeleteEntry struct {
 	Box       string
 	Key       string

@@ -19,8 +19,8 @@ type BoxDescription struct {
 	Users []domain.BoxUser
 }
 
-// DescribeBox returns the description of a box, for its active members and admins; to others the box does not exist.
-// The parts come from several statements, so a concurrent change may be in one of them and not in another.
+// DescribeBox returns the description of a box. Its active members and admins may call it; other callers get the error
+// for a missing box. The parts come from several statements, so a concurrent change may appear in only some of them.
 func (s *Service) DescribeBox(ctx context.Context, by domain.Requester, box string) (BoxDescription, error) {
 	repos := s.config.Store.Read()
 	access, err := s.authorize(ctx, repos, by, box, domain.Access.See)

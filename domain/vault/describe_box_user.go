@@ -6,7 +6,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// DescribeBoxUser returns the role, state and permissions of a member, for boxadmins, admins and the member itself.
+// DescribeBoxUser returns the role, state and permissions of a member. Boxadmins, admins and the member itself may call
+// it.
 func (s *Service) DescribeBoxUser(ctx context.Context, by domain.Requester, box, username string) (domain.BoxUser,
 	error) {
 	name, err := domain.ParseUserName(username)

@@ -6,8 +6,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// ListBoxes returns the names of the boxes of which the caller is an active member, sorted. It lists no other boxes to
-// admins: their role is no membership.
+// ListBoxes returns the names of the boxes of which the caller is an active member, sorted. Admins, too, see only the
+// boxes of which they are members.
 func (s *Service) ListBoxes(ctx context.Context, by domain.Requester) ([]domain.BoxName, error) {
 	access, err := s.authorize(ctx, s.config.Store.Read(), by, "", anyCaller)
 	if err != nil {

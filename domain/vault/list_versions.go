@@ -6,8 +6,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// ListVersions returns the stored versions of an entry, newest first, also of a deleted entry until the janitor
-// deletes its versions. It requires readEntryKeys.
+// ListVersions returns the stored versions of an entry, newest first. The versions of a deleted entry are listed until
+// the janitor deletes them. It requires readEntryKeys.
 func (s *Service) ListVersions(ctx context.Context, by domain.Requester, box, key string) ([]domain.EntryVersion,
 	error) {
 	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, permission(domain.ReadEntryKeys))

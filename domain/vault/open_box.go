@@ -8,8 +8,8 @@ import (
 )
 
 // OpenBox authorises a caller for several entries of a box and returns a handle that reads and writes them with one
-// prepared key; see ports.DropletVault. It refuses before any work is done; each read and write authorises the caller
-// again, because time passes in between.
+// prepared key; see ports.DropletVault. Each read and write authorises the caller again, because access may be revoked
+// in between.
 func (s *Service) OpenBox(ctx context.Context, by domain.Requester, in ports.OpenBox) (ports.DropletBox, error) {
 	var access domain.Access
 	_, err := s.authorize(ctx, s.config.Store.Read(), by, in.Box, func(found domain.Access) error {

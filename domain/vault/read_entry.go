@@ -32,8 +32,8 @@ type EntryValue struct {
 	CreatedAt time.Time
 }
 
-// ReadEntry returns the value of an entry after the read was audited. The whole decision is based on one statement: a
-// permission that was revoked before the request arrived is not in it.
+// ReadEntry returns the value of an entry after the read was audited. The decision uses the result of one statement,
+// which does not contain a permission that was revoked before the request arrived.
 //
 // Errors, in this order: those of authentication and authorisation, then those of the encryption key, then
 // ErrEntryNotFound and ErrVersionNotFound, RateLimited after too many wrong passphrases, ErrKeyMismatch, and

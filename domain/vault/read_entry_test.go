@@ -43,7 +43,7 @@ func TestWrongPassphrasesAreLimited(t *testing.T) {
 	require.Equal(t, `1`, got)
 }
 
-// TestReadIsAuditedFirst: without an audit event there is no value.
+// TestReadIsAuditedFirst: a read whose audit event cannot be committed returns no value.
 func TestReadIsAuditedFirst(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.ReadEntry)
@@ -54,7 +54,7 @@ func TestReadIsAuditedFirst(t *testing.T) {
 	require.Equal(t, "member entry.read success entry -", b.LastLogged())
 }
 
-// TestOpenBoxDerivesOnce: a caller that reads several entries and writes one pays for one derivation.
+// TestOpenBoxDerivesOnce: a caller that reads several entries and writes one needs only one key derivation.
 func TestOpenBoxDerivesOnce(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.AllPermissions)

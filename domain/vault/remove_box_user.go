@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RemoveBoxUser removes a member from a box. The entries that the member wrote stay. Conflict for
-// the owner of the box and for its last boxadmin.
+// RemoveBoxUser removes a member from a box. The entries that the member wrote stay. Errors: Conflict for the owner of
+// the box and for its last boxadmin.
 func (s *Service) RemoveBoxUser(ctx context.Context, by domain.Requester, box, username string) error {
 	return s.change(ctx, by, box, domain.Access.Manage,
 		s.membership(func(ctx context.Context, repos ports.Repos, access domain.Access) error {

@@ -8,12 +8,12 @@ import (
 )
 
 // requestKey is the encryption key of one request with the cipher prepared from it. Preparation is slow for a
-// passphrase, so a request that reads and writes several entries prepares one cipher and extends it where an entry
-// was sealed with other parameters. It is for one goroutine at a time.
+// passphrase, so a request that reads and writes several entries prepares one cipher and extends it where an entry was
+// sealed with other parameters. It is not safe for concurrent use.
 type requestKey struct {
 	domain.EncryptionKey
 	sealer ports.EntrySealer
-	// writes is set when the request will seal: the current parameters are then derived first.
+	// writes is set when the request will seal a value. The first derivation then uses the current parameters.
 	writes bool
 
 	cipher ports.EntryCipher // nil until the first prepare
@@ -26,7 +26,7 @@ func (k *requestKey) prepare(ctx context.Context, box domain.Box, sealed ...port
 	if k.cipher != nil && k.salt == box.Salt {
 		return k.cipher.Extend(ctx, k.EncryptionKey, sealed...)
 	}
-	k.clear() // the box was deleted and created again: its salt is another one
+	k.clear() // the box was deleted and created again, with another salt
 	var err error
 	if k.writes {
 		k.cipher, err = k.sealer.Prepare(ctx, k.EncryptionKey, box.Salt, sealed...)

@@ -16,8 +16,8 @@ type RestoreEntry struct {
 	Condition domain.Condition
 }
 
-// RestoreEntry stores an old version again as the newest. It needs no encryption key: the value stays sealed under
-// the key that it was written with. Restoring a version of a deleted entry undeletes the entry. It requires
+// RestoreEntry stores an old version again as the newest version. It needs no encryption key: the value stays sealed
+// under the key that it was written with. Restoring a version of a deleted entry undeletes the entry. It requires
 // createEntry and readEntry. Errors: ErrEntryNotFound, ErrVersionNotFound, ErrPrecondition, LimitReached.
 func (s *Service) RestoreEntry(ctx context.Context, by domain.Requester, in RestoreEntry) (WrittenEntry, error) {
 	const wanted = domain.CreateEntry | domain.ReadEntry

@@ -15,7 +15,7 @@ func (b *boxed) restore(by domain.Requester, version uint64) (vault.WrittenEntry
 	return b.Vault.RestoreEntry(b.t.Context(), by, vault.RestoreEntry{Box: "box", Key: "entry", Version: version})
 }
 
-// TestRestoreKeepsTheKeyOfTheOldVersion: the restored value opens under the key that it was written with, and no other.
+// TestRestoreKeepsTheKeyOfTheOldVersion: the restored value opens only under the key that it was written with.
 func TestRestoreKeepsTheKeyOfTheOldVersion(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.NoPermissions)

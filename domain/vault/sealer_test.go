@@ -12,7 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// faultySealer fails where it is set to, and seals as its EntrySealer does otherwise. It implements ports.EntrySealer.
+// faultySealer returns the errors that a test sets, and otherwise calls its EntrySealer. It implements
+// ports.EntrySealer.
 type faultySealer struct {
 	ports.EntrySealer
 	// prepare, rewrap and seal are the errors of the next call; each is returned once.

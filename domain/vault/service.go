@@ -1,8 +1,8 @@
 // Package vault contains the use cases of boxes, their members and their entries. Each file contains one verb.
 //
 // Every use case takes the requester as an argument, looks up the caller and the box, decides, and only then acts. A
-// change decides again under the lock that orders it against concurrent changes: access that was revoked while the
-// transaction waited does not count.
+// change decides again under the lock that orders it against concurrent changes: otherwise access that was revoked
+// while the transaction waited would still count.
 package vault
 
 import (
@@ -54,7 +54,7 @@ func permission(wanted domain.Permissions) decision {
 	return func(access domain.Access) error { return access.Use(wanted) }
 }
 
-// authorize looks up the caller and the box, and decides. It returns the access together with a refusal, for its audit
+// authorize looks up the caller and the box, and decides. It returns the access even with a refusal, for the audit
 // event.
 func (s *Service) authorize(ctx context.Context, repos ports.Repos, by domain.Requester, box string,
 	decide decision) (domain.Access, error) {
@@ -106,7 +106,8 @@ func (s *Service) event(action domain.Action, by domain.Requester, access domain
 	return s.config.Gate.Event(action, by, access.Caller).About(access.Box)
 }
 
-// member returns a member of the box. An invalid user name gets the same answer as that of a user who is no member.
+// member returns a member of the box. An invalid user name gets the same answer as the name of a user who is not a
+// member.
 func member(ctx context.Context, repos ports.Repos, box domain.Box, username string) (domain.BoxUser, error) {
 	name, err := domain.ParseUserName(username)
 	if err != nil {

@@ -7,15 +7,15 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// SetPermissions is the request to replace a member's permissions by the named ones. No names remove all permissions.
+// SetPermissions is the request to replace a member's permissions. An empty list of names removes all permissions.
 type SetPermissions struct {
 	Box      string
 	Username string
 	Names    []string
 }
 
-// SetPermissions replaces a member's permissions. It applies to the next request of the
-// member, whatever its credential. Errors: Invalid for an unknown name, ErrBoxUserNotFound.
+// SetPermissions replaces a member's permissions. The change applies to all later requests of the member, with any
+// credential. Errors: Invalid for an unknown name, ErrBoxUserNotFound.
 func (s *Service) SetPermissions(ctx context.Context, by domain.Requester, in SetPermissions) error {
 	return s.change(ctx, by, in.Box, domain.Access.Manage,
 		s.membership(func(ctx context.Context, repos ports.Repos, access domain.Access) error {

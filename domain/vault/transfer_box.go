@@ -16,8 +16,8 @@ type TransferBox struct {
 }
 
 // TransferBox makes an active member the owner of a box and a boxadmin. The former owner stays a member with its role
-// and permissions. It does nothing when the user owns the box already. Conflict when the new owner is not an active
-// member, or owns too many boxes.
+// and permissions. It does nothing when the user owns the box already. Errors: Conflict when the new owner is not an
+// active member, or owns too many boxes.
 func (s *Service) TransferBox(ctx context.Context, by domain.Requester, in TransferBox) error {
 	if _, err := s.authorize(ctx, s.config.Store.Read(), by, in.Box, domain.Access.Transfer); err != nil {
 		return err
@@ -27,7 +27,7 @@ func (s *Service) TransferBox(ctx context.Context, by domain.Requester, in Trans
 		return domain.InvalidField("owner", "invalid_owner", "owner must be the name of a user of the box")
 	}
 	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// Authorised here too, because locking a user before that would let any caller delay the user's requests.
+		// Authorise before the lock: otherwise any caller could lock a user and delay the user's requests.
 		access, err := s.authorize(ctx, repos, by, in.Box, domain.Access.Transfer)
 		if err != nil {
 			return err

@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// TestUndoWriteRestoresTheReplacedVersion: the replaced value is current under its own key, by its own author.
+// TestUndoWriteRestoresTheReplacedVersion: the replaced value is current again, with its own key and author.
 func TestUndoWriteRestoresTheReplacedVersion(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.ReadEntryKeys|domain.ReadEntry|domain.CreateEntry)
@@ -35,7 +35,7 @@ func TestUndoWriteRestoresTheReplacedVersion(t *testing.T) {
 	require.Len(t, restored, 3)
 }
 
-// TestUndoWriteWithoutAReplacedVersion: a replaced version that cannot be restored does not keep the written one.
+// TestUndoWriteWithoutAReplacedVersion: if the replaced version cannot be restored, the written version is deleted.
 func TestUndoWriteWithoutAReplacedVersion(t *testing.T) {
 	t.Parallel()
 	tampered := &ports.TamperedError{What: "entry envelope"}

@@ -26,7 +26,7 @@ type WrittenEntry struct {
 	Key     domain.EntryKey
 	Version uint64
 	// KeyChanged means that the previous version was sealed under another encryption key. The response reports it,
-	// because a write with a mistyped key is otherwise noticed only by the next reader.
+	// because otherwise only the next reader would notice a write with a mistyped key.
 	KeyChanged bool
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// boxed is the use cases of boxes with the box "box", its owner, and a member with some permissions.
+// boxed holds the use cases of boxes, the box "box", its owner, and a member with some permissions.
 type boxed struct {
 	*usecases.Boxes
 	t             testing.TB
@@ -68,7 +68,8 @@ func (b *boxed) expect(value, key string) {
 	require.Equal(b.t, value, got)
 }
 
-// whileLocked runs act in a transaction that holds the lock on the entry until a write waits for it.
+// whileLocked locks the entry in a transaction, starts write, and runs act in the transaction once write waits for the
+// lock. It returns the error of write.
 func (b *boxed) whileLocked(act func(ctx context.Context, repos ports.Repos), write func() error) error {
 	b.t.Helper()
 	held, done := make(chan struct{}), make(chan error, 1)

@@ -21,7 +21,7 @@ type versionWrite struct {
 	// droplet is the droplet whose record notes the version; zero for none.
 	droplet domain.DropletID
 	// seal returns the version to store. entry already has the number of that version; before is the envelope of the
-	// version that it replaces. It may be called more than once.
+	// version that it replaces. The function may be called more than once.
 	seal func(entry domain.Entry, before ports.Sealed) (ports.NewVersion, error)
 }
 

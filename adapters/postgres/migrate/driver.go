@@ -35,11 +35,11 @@ const (
 // driver is golang-migrate's view of the database. For each step, golang-migrate calls
 // SetVersion(to, dirty), Run, SetVersion(to, clean), and Unlock in every case.
 //
-// The drivers that come with golang-migrate commit the dirty mark, so that a program that dies
-// during a step leaves a database that needs manual repair. They also hold an advisory lock, which
-// some poolers and other engines do not support. Here the mark is an UPDATE of the version row that
-// begins the step's transaction. It waits for a concurrent migrator that holds the row, matches no
-// row if that one has moved the version, and commits or rolls back together with the step.
+// The drivers that come with golang-migrate commit the dirty mark: a program that dies during a step then leaves a
+// database that needs manual repair. They also hold an advisory lock, which some poolers and other engines do not
+// support. Here the mark is an UPDATE of the version row that begins the step's transaction. The UPDATE waits for a
+// concurrent migrator that holds the row. If that migrator has moved the version, it matches no row. The UPDATE commits
+// or rolls back together with the step.
 type driver struct {
 	ctx   context.Context // golang-migrate passes none
 	conn  *pgx.Conn

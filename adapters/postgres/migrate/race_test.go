@@ -84,7 +84,7 @@ func awaitSlowStep(t *testing.T, url string) {
 	require.Fail(t, "the slow step did not start")
 }
 
-// requireItGoesOn applies the interrupted step in a fast version.
+// requireItGoesOn applies a fast variant of the interrupted step.
 func requireItGoesOn(t *testing.T, url string) {
 	t.Helper()
 	m := migrator(t, url, files(t, "000001_first", "CREATE TABLE first ()", "DROP TABLE first",
