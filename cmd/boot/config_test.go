@@ -185,7 +185,7 @@ func TestDevNeedsItsOwnFolder(t *testing.T) {
 	require.Error(t, checkOwn(link))
 }
 
-// TestEverySettingIsDescribed: each setting has a description, and no description is left over.
+// TestEverySettingIsDescribed checks that each setting has a description and each description has a setting.
 func TestEverySettingIsDescribed(t *testing.T) {
 	t.Parallel()
 	for _, setting := range Settings() {

@@ -11,7 +11,7 @@ import (
 const (
 	// minDropletMemory is the smallest memory limit that Docker accepts.
 	minDropletMemory ByteSize = 6 << 20
-	// minDropletCPUs is the smallest CPU limit that Docker accepts, maxDropletCPUs more than any host has.
+	// minDropletCPUs is the smallest CPU limit that Docker accepts. maxDropletCPUs exceeds the CPUs of any host.
 	minDropletCPUs = 0.01
 	maxDropletCPUs = 1024
 	// minDropletLog leaves room for the last messages of a program that ends.

@@ -5,8 +5,9 @@
 //
 //	func TestContract(t *testing.T) { contracts.Clock(t, system.Clock{}) }
 //
-// A suite whose port needs more than one value takes a function that opens a fixture, and opens one per test. Tests of
-// one implementation's formats and mechanisms stand beside its code. tests/arch finds the interfaces without a suite.
+// A suite whose port needs more than one value takes a function that opens a fixture, and opens one per test. The
+// formats and mechanisms of one implementation are tested beside its code. tests/arch finds the interfaces without a
+// suite.
 package contracts
 
 import (

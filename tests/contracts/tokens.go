@@ -16,7 +16,7 @@ type TokensFixture struct {
 	Tokens ports.Tokens
 	// SetTime sets the clock of Tokens.
 	SetTime func(now time.Time)
-	// Older maps each kind of credential to a server key that is not current, and not retired either.
+	// Older maps each kind of credential to a server key that is neither current nor retired.
 	Older map[domain.CredentialKind]domain.ServerKeyID
 	// Elsewhere signs with the same server keys for another installation.
 	Elsewhere ports.Tokens

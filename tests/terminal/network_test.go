@@ -108,7 +108,7 @@ func TestBrokenConnectionIsNoSuccess(t *testing.T) {
 					exitCode, message := call(t, url, args...)
 					assert.Equal(t, 7, exitCode, "%s: %s", args, message)
 					assert.Contains(t, message, "lockbox: ")
-					// A connection that was never open has sent nothing.
+					// A failed dial has sent nothing.
 					if args[0] == "set" && !strings.Contains(message, "dial tcp") {
 						assert.Contains(t, message, "may or may not have been made")
 					}
@@ -157,8 +157,8 @@ func TestProxyErrors(t *testing.T) {
 	}
 }
 
-// TestRetryTimeOnce checks that a message has the time until a retry once, whether the server's text contains it or
-// not.
+// TestRetryTimeOnce checks that a message states the time until a retry exactly once, whether or not the server's text
+// contains it.
 func TestRetryTimeOnce(t *testing.T) {
 	t.Parallel()
 	for detail, code := range map[string]string{

@@ -104,7 +104,7 @@ func TestPasteOfValue(t *testing.T) {
 	s.ends(1)
 }
 
-// TestFieldsOverObject checks that text that looks like fields asks before it replaces an object.
+// TestFieldsOverObject checks that lockbox set asks before text that looks like fields replaces an object.
 func TestFieldsOverObject(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)

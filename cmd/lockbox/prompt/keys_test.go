@@ -43,7 +43,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestKeysRefused checks the input that is not an answer.
+// TestKeysRefused checks the input that result refuses.
 func TestKeysRefused(t *testing.T) {
 	t.Parallel()
 	for input, rest := range map[string]string{

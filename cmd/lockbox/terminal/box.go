@@ -140,7 +140,7 @@ confirmation; scripts must use --yes.`,
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
 			// With --yes one request is enough.
 			if !yes {
-				// The question names the owner, so that the wrong box is noticed in time.
+				// The question names the owner, so that the user notices a wrong box in time.
 				box, err := server.DescribeBox(ctx, args[0])
 				if err != nil {
 					return err

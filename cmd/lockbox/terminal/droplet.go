@@ -14,10 +14,9 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// dropletCommand is the parent of the commands for droplets. They use the accounts API (/api/v1), which authorizes
-// by group and not by role. The exit code is exitForbidden if the caller's group is too low, and exitUnavailable if
-// the server has no Docker engine. The responses of the accounts API contain all droplets, also those to a change of
-// one.
+// dropletCommand is the parent of the commands for droplets. They use the accounts API (/api/v1), which authorizes by
+// group and not by role. The exit code is exitForbidden if the caller's group is too low, and exitUnavailable if the
+// server has no Docker engine. The accounts API responds with all droplets, even to a change of one droplet.
 func dropletCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "droplet",

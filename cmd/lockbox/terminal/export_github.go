@@ -27,8 +27,8 @@ func (s *session) exportGitHub(variables []interchange.Variable, text []byte, fi
 	if err != nil {
 		return err
 	}
-	// The runner reads masks from standard error too. They would be invalid lines in the file itself, to which the
-	// examples of GitHub redirect standard output.
+	// The runner reads masks from standard error too. The examples of GitHub redirect standard output to the file,
+	// where masks would be invalid lines.
 	out := s.out
 	if isSameFile(out, target) {
 		out = s.errs

@@ -24,7 +24,7 @@ type renewingTransport struct {
 }
 
 // maxRenewals is how often a request is sent again. One renewal is enough unless other processes refresh the session as
-// fast as requests are answered. The limit only ends a loop if a server refuses every token.
+// fast as requests are answered. The limit ends the loop if a server refuses every token.
 const maxRenewals = 20
 
 // RoundTrip sends a request, and again after each renewal of its token. As http.RoundTripper requires, it does not
@@ -106,8 +106,8 @@ func (r *renewingTransport) token() string {
 
 // renew returns the token that replaces a refused one, or the refused token if there is no other. It waits for a
 // process that is refreshing the session, because that process stores the new token only after the server has
-// invalidated the old one. The error is one that prevents a refresh, such as a lost connection; a session that the
-// server has revoked is not an error here, so that the caller gets the original refusal.
+// invalidated the old one. It returns an error if something prevents a refresh, such as a lost connection. A revoked
+// session is not an error here: the caller gets the original refusal.
 func (r *renewingTransport) renew(ctx context.Context, refused string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

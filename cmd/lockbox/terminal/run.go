@@ -132,8 +132,8 @@ func (s *session) readVariables(ctx context.Context, addresses []string, flags r
 	return all, nil
 }
 
-// variablesOf converts the value of an entry to variables and refuses those that steer programs. The rules for names
-// are those of interchange.Value.Variables.
+// variablesOf converts the value of an entry to variables and refuses unsafe ones. The rules for names are those of
+// interchange.Value.Variables.
 func variablesOf(entry *client.Entry, at address, flags runFlags) ([]string, error) {
 	value, err := interchange.Parse(entry.Value)
 	if err != nil {

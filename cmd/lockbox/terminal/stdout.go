@@ -25,8 +25,7 @@ type Stdout struct {
 }
 
 // Execute runs the program and returns the command that ran. The error is that of the command, or else the first failed
-// write to standard output: a command must not succeed if its result did not reach the file or the program that it was
-// meant for.
+// write to standard output: a command must not succeed if its result did not reach its destination.
 func Execute(ctx context.Context, root *cobra.Command) (*cobra.Command, error) {
 	command, err := root.ExecuteContextC(ctx)
 	if stdout, ok := root.OutOrStdout().(*Stdout); ok && err == nil {
