@@ -1,5 +1,6 @@
 // Package boot assembles the program: the settings, the adapters that they select, and the use cases on top of them. It
-// is the only package that names concrete adapters. The program is a value (App), so that tests run what ships.
+// is the only package that names concrete adapters. The program is a value (App), so tests run the same code as the
+// released program.
 package boot
 
 import (
@@ -102,7 +103,7 @@ func (a *App) Run(ctx context.Context) error {
 	return a.serve(ctx, api, listener)
 }
 
-// announceInit logs what to do if there is no owner yet, and a warning if any client could become the owner.
+// If there is no owner yet, announceInit logs the next step, and a warning if any client could become the owner.
 func (a *App) announceInit(ctx context.Context, core *core) error {
 	owner, err := core.store.Read().System.Owner(ctx)
 	a.hasOwner = !owner.IsZero()

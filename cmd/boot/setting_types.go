@@ -96,7 +96,7 @@ type Origins []string
 
 // UnmarshalText parses origins with commas between them; * is every origin.
 func (o *Origins) UnmarshalText(text []byte) error {
-	// A browser compares origins exactly, so that an origin without a scheme would never match.
+	// A browser compares origins exactly, so an origin without a scheme would never match.
 	*o = strings.Split(string(text), ",")
 	for _, origin := range *o {
 		if origin != "*" && !strings.HasPrefix(origin, "http://") && !strings.HasPrefix(origin, "https://") {
@@ -199,8 +199,8 @@ func (c *Config) serverTLS() (*tls.Config, error) {
 	}, nil
 }
 
-// ruleBroken returns what is wrong with a setting that could not be parsed, as the end of a sentence that begins with
-// the name of the variable.
+// ruleBroken returns the reason why a setting cannot be parsed. It completes a sentence that begins with the name of
+// the variable.
 func ruleBroken(wrong env.ParseError) string {
 	if broken, ok := errors.AsType[rule](wrong.Err); ok {
 		return broken.Error()

@@ -101,7 +101,7 @@ func printAccount(out io.Writer, done identity.OperatorUser) {
 		done.Enrolment.Terminal)
 }
 
-// userListCommand prints a table; "-" stands for no group.
+// userListCommand prints a table; "-" means no group.
 func userListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",

@@ -61,7 +61,7 @@ type interfaceCheck struct {
 	suites map[string]bool
 }
 
-// addFile adds what a file declares, asserts and runs.
+// addFile adds the declarations, assertions and suites of a file.
 func (c *interfaceCheck) addFile(root, name string) error {
 	parsed, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
 	if err != nil {

@@ -30,7 +30,7 @@ var policy = []Rule{
 	{"domain", nil, StandardOnly},
 	{"ports", []string{"domain"}, StandardOnly},
 
-	// The gate is the one way into every use case. Use cases know it, the domain and the ports, and never each other.
+	// Every use case begins with the gate. Use cases know it, the domain and the ports, and never each other.
 	{"domain/gate", []string{"domain", "ports"}, StandardOnly},
 	{"domain/*", []string{"domain", "ports", "domain/gate"}, StandardOnly},
 

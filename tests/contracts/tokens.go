@@ -111,7 +111,7 @@ func tokensOfOlderKeys(t *testing.T, f TokensFixture) {
 	}
 }
 
-// requireNoToken requires that a text neither verifies nor identifies.
+// requireNoToken requires that Verify and Identify refuse a text.
 func (f TokensFixture) requireNoToken(t *testing.T, text string) {
 	t.Helper()
 	for _, verify := range []func(string) (domain.Credential, error){

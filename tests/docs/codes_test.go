@@ -51,7 +51,7 @@ func codesIn(t *testing.T, root string) map[string]string {
 	})
 	require.NoError(t, err)
 	require.NotEmpty(t, codes)
-	// The one status without a kind.
+	// This is the only status without a kind.
 	require.Contains(t, codes, "method_not_allowed")
 	codes["method_not_allowed"] = "405"
 	return codes

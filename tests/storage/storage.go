@@ -27,8 +27,8 @@ type Store struct {
 	Conflicts []error
 }
 
-// Open returns a store over a new, empty installation. It registers the cleanup with t.
-// onStaleServerKey is what the store must call before it retries after ports.ErrStaleServerKey.
+// Open returns a store over a new, empty installation. It registers the cleanup with t. The store
+// must call onStaleServerKey before it retries after ports.ErrStaleServerKey.
 type Open func(t *testing.T, onStaleServerKey func(context.Context) error) Store
 
 // Exercise runs the suite. Each test opens a store of its own, and they run in parallel.

@@ -1,6 +1,6 @@
 // Package usecases opens the dependencies of use cases on a separate database for each test, without HTTP, so that the
 // rules can be tested beside their code. The clock and the password hashing are test doubles: tests set the time, and
-// do not wait for Argon2id. All other parts are those of the program.
+// do not wait for Argon2id. All other parts are the same as in the program.
 package usecases
 
 import (

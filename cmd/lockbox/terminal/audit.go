@@ -204,7 +204,7 @@ func (s *session) auditTable(events eventStream, limit int) error {
 	return nil
 }
 
-// subjectOf describes what an event is about: an entry, a box, a user, or a user in a box.
+// subjectOf describes the subject of an event: an entry, a box, a user, or a user in a box.
 func subjectOf(event client.Event) string {
 	text := event.Box
 	// Events about an entry always name its box.

@@ -79,9 +79,9 @@ func dropletListCommand(s *session) *cobra.Command {
 	}
 }
 
-// dropletActionCommand returns a command that runs action on one droplet. It prints all droplets afterwards, which
-// is what the server responds with. These commands need at least the group manager. The exit code is exitNotFound if
-// the droplet does not exist.
+// dropletActionCommand returns a command that runs action on one droplet. It then prints all droplets, because the
+// response contains them. These commands need at least the group manager. The exit code is exitNotFound if the droplet
+// does not exist.
 func dropletActionCommand(s *session, verb, short string,
 	action func(*client.Client, context.Context, string) ([]client.Droplet, error)) *cobra.Command {
 	// The texts of all actions differ in the verb only.

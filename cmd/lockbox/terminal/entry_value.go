@@ -19,8 +19,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// maxInput limits what is read from a file or standard input, in bytes. It protects this program's memory; the limit
-// that a server enforces is lower (LOCKBOX_MAX_VALUE_BYTES).
+// maxInput is the maximum size of a value from a file or standard input, in bytes. It protects this program's memory;
+// the limit that a server enforces is lower (LOCKBOX_MAX_VALUE_BYTES).
 const maxInput = 64 << 20
 
 // valueFlags select the source of the value that lockbox set writes. At most one source may be given: an argument,

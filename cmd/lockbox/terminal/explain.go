@@ -11,8 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// remedies maps error codes of the server to what the user can do next. It omits codes whose message already
-// contains the remedy.
+// remedies maps error codes of the server to the next step for the user. It omits codes whose message already contains
+// the remedy.
 var remedies = map[string]string{
 	"already_initialized":       "sign in with lockbox login",
 	"unauthenticated":           "sign in with lockbox login",
@@ -46,7 +46,7 @@ var replacements = map[string]string{
 		"lockbox history",
 }
 
-// Explain returns the message of an error for a person: what went wrong and what to do next. For a failure of the
+// Explain returns the message of an error for a person. It names the problem and the next step. For a failure of the
 // server it includes the request id, by which the operator finds the failure in the log.
 func Explain(err error) string {
 	var detailed *detailedError

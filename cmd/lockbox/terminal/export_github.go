@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
 )
 
-// exportGitHub gives variables to the later steps of a job of GitHub Actions: it prints masks, and then appends the
-// variables to a file, which is --file or $GITHUB_ENV. Without both, it prints the masks and the variables.
+// exportGitHub passes variables to the later steps of a GitHub Actions job. It prints masks, and then appends the
+// variables to the file --file or $GITHUB_ENV. Without both, it prints the masks and the variables.
 func (s *session) exportGitHub(variables []interchange.Variable, text []byte, file string) error {
 	var masks bytes.Buffer
 	if err := interchange.WriteGitHubMasks(&masks, variables); err != nil {

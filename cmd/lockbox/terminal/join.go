@@ -19,8 +19,8 @@ type joinFlags struct {
 }
 
 // joinCommand accepts an invitation (POST /invitations/accept), signs in and saves a profile. For a damaged invitation
-// the exit code is exitUsage, before any request. For one that is not open it is exitUnauthenticated, before any
-// question. The profile is saved before two-factor is offered, so a later failure cannot lose the session.
+// the exit code is exitUsage, before any request. For an invitation that is not open it is exitUnauthenticated, before
+// any question. The profile is saved before two-factor is offered, so a later failure cannot lose the session.
 func joinCommand(s *session) *cobra.Command {
 	var flags joinFlags
 	command := &cobra.Command{

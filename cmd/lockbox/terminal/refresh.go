@@ -25,8 +25,8 @@ var errOtherAccount = errors.New("another command has changed the profile to ano
 
 // refresh exchanges the refresh token of the profile for a new token and returns it. It holds the lock of the profile
 // file, because the server revokes the whole session if a refresh token is used twice. If another process has replaced
-// the token meanwhile, refresh returns the one that it stored and sends nothing. A profile without a refresh token is
-// only read again, so its file may be read-only. The error comes from the file or the server, or is errOtherAccount.
+// the token meanwhile, refresh returns the stored token and sends nothing. A profile without a refresh token is only
+// read again, so its file may be read-only. The error comes from the file or the server, or is errOtherAccount.
 func (s *session) refresh(ctx context.Context) (string, error) {
 	path, err := profile.Path()
 	if err != nil {

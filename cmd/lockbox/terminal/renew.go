@@ -71,8 +71,8 @@ func (r *renewingTransport) send(request *http.Request, token string) (*http.Res
 const maxRefusal = 1 << 16
 
 // refusesToken reports whether the server refuses the token of a request, as unknown or expired. Other refusals have
-// the same status, such as that of a wrong password: sending those again would count as another attempt. The body of
-// the response can be read afterwards.
+// the same status, for example that of a wrong password. Such a request must not be sent again, because it would count
+// as another attempt. The body of the response can be read afterwards.
 func refusesToken(response *http.Response) bool {
 	if response.StatusCode != http.StatusUnauthorized {
 		return false
@@ -90,7 +90,7 @@ func refusesToken(response *http.Response) bool {
 	if err != nil || json.Unmarshal(text, &refusal) != nil {
 		return false
 	}
-	// The numbers are those of the accounts API for the same two codes.
+	// The accounts API has these numbers for the same two codes.
 	return slices.Contains(tokenRefusals, refusal.Code) || refusal.ID == 908 || refusal.ID == 909
 }
 

@@ -132,8 +132,8 @@ func (s *session) connect(token string) (*client.Client, error) {
 	return server, nil
 }
 
-// allowHTTP reads LOCKBOX_API_ALLOW_HTTP with the syntax of the Go client. Text that is neither true nor false is a
-// usage error, because either reading of it could be wrong.
+// allowHTTP reads LOCKBOX_API_ALLOW_HTTP with the syntax of the Go client. Text that means neither true nor false is a
+// usage error, because a guess could be wrong.
 func (s *session) allowHTTP() (bool, error) {
 	text := s.env("LOCKBOX_API_ALLOW_HTTP")
 	if text == "" {
@@ -146,8 +146,8 @@ func (s *session) allowHTTP() (bool, error) {
 	return allowed, nil
 }
 
-// notSignedIn returns the error for a missing token. It names the server if that is probably not the one that the user
-// expects: because of a misspelt LOCKBOX_PROFILE, or because a token exists but belongs to another server.
+// notSignedIn returns the error for a missing token. It names the server if the user probably expects another one:
+// LOCKBOX_PROFILE is misspelt, or a token exists but belongs to another server.
 func (s *session) notSignedIn() error {
 	if s.url() != "" {
 		if _, err := s.connect(""); err != nil {

@@ -27,7 +27,7 @@ type userResult struct {
 }
 
 // usersShowCommand shows a user (GET /users/{username}). With --output json it prints a userResult, whose permissions
-// are those of all boxes together. The table names the boxes instead, as far as the caller can see them.
+// are those of all boxes together. The table lists permissions by box instead, for the boxes that the caller can see.
 func usersShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [USER]",
