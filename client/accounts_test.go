@@ -91,7 +91,7 @@ func TestAPIKeys(t *testing.T) {
 	require.ErrorIs(t, c.RevokeAPIKey(ctx, ids[""]), client.ErrConflict, "the last key cannot be revoked")
 }
 
-// TestNoKeyInAPath: proxies log paths.
+// TestNoKeyInAPath checks that no path contains an API key, because proxies log paths.
 func TestNoKeyInAPath(t *testing.T) {
 	t.Parallel()
 	url, _ := broken(t, func(_ int, w http.ResponseWriter, r *http.Request) {

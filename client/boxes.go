@@ -41,7 +41,7 @@ func (w *wholeSeconds) UnmarshalText(text []byte) error {
 	return err
 }
 
-// ListBoxes returns the names of the boxes that the caller is an active member of, sorted.
+// ListBoxes returns the names of the boxes that have the caller as an active member, sorted.
 func (c *Client) ListBoxes(ctx context.Context) ([]string, error) {
 	return fetch[[]string](ctx, c, get("/boxes"))
 }
@@ -165,7 +165,7 @@ func (p *Permission) UnmarshalText(text []byte) error {
 type BoxUserChange struct {
 	// Role is RoleBoxUser or RoleBoxAdmin.
 	Role string
-	// IsActive gives or takes the member's access to the box.
+	// IsActive grants or withdraws the member's access to the box.
 	IsActive *bool
 }
 

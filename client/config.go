@@ -128,7 +128,8 @@ func parseURL(text string, allowHTTP bool) (string, []error) {
 	return at.Scheme + "://" + at.Host + strings.TrimRight(at.EscapedPath(), "/"), nil
 }
 
-// isToken reports whether the token can be sent in the Authorization header. The zero Secret is a valid absence.
+// isToken reports whether the token can be sent in the Authorization header. The zero Secret is valid and means no
+// token.
 func isToken(token Secret) bool {
 	return isHeaderText(token.Reveal()) && !strings.Contains(token.Reveal(), " ")
 }
@@ -156,8 +157,8 @@ func httpClient(given *http.Client) *http.Client {
 	return &own
 }
 
-// WithToken returns a Client that uses another token and shares the connections of c. The zero Secret means no token.
-// So does a token that cannot be sent in a header; the server then answers ErrUnauthenticated.
+// WithToken returns a Client that uses another token and shares the connections of c. The zero Secret means no token. A
+// token that cannot be sent in a header is not sent, and requests return ErrUnauthenticated.
 func (c *Client) WithToken(token Secret) *Client {
 	other := *c
 	other.config.Token = token

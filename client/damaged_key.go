@@ -10,8 +10,8 @@ import (
 // "X-Encryption-Key: ".
 var wrappedBase64Key = regexp.MustCompile("^[\"'`\\s\ufeff]*([A-Za-z_-]+\\s*[:=])?[\"'`\\s\ufeff]*b64:")
 
-// looksLikeKey reports whether a text that is not a key in one of the two written forms contains one, whole or damaged.
-// Taken as a passphrase, it would encrypt values that the right key cannot decrypt. The server refuses the same texts.
+// looksLikeKey reports whether text contains a key, whole or damaged. ParseEncryptionKey refuses such text as a
+// passphrase, because the right key could not decrypt the values that it encrypts. The server refuses the same texts.
 func looksLikeKey(text string) bool {
 	// Quotes, a byte order mark, UTF-16 and line breaks inside a copied key must not hide it.
 	printed := strings.Map(func(c rune) rune {
@@ -24,8 +24,8 @@ func looksLikeKey(text string) bool {
 		wrappedBase64Key.MatchString(text) || isEncodedKey(printed)
 }
 
-// containsGeneratedKey reports whether text contains the 49 digits of a generated key with their checksum, whatever is
-// around them. The checksum rejects random text with a probability of 1 - 2^-36.
+// containsGeneratedKey reports whether text contains the 49 digits of a generated key with their checksum, at any
+// position. The checksum rejects random text with a probability of 1 - 2^-36.
 func containsGeneratedKey(text string) bool {
 	for i := range len(text) - generatedKeyDigits - generatedKeyChecksum + 1 {
 		if _, err := parseGeneratedKey(generatedKeyPrefix +

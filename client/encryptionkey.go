@@ -41,7 +41,7 @@ func GenerateEncryptionKey() EncryptionKey {
 //   - "lbk1_…" is a generated key, as lockbox keygen prints it. Its checksum is verified.
 //   - "b64:…" is a passphrase of any bytes in standard base64.
 //   - Any other text is the passphrase itself, unless it contains a key: a key in quotes, after NAME=, with a byte
-//     order mark, in other letter case or cut off is damaged, and no passphrase.
+//     order mark, in other letter case or cut off is damaged, and not accepted as a passphrase.
 //
 // A passphrase has at most 1,024 bytes. ParseEncryptionKey returns ErrEncryptionKeyRequired for the empty text and
 // ErrInvalid for a damaged key. The error does not repeat the text.

@@ -40,7 +40,7 @@ func ConfigFromEnv() (Config, error) {
 	return config, nil
 }
 
-// readEnvironment returns what it could read together with all problems.
+// readEnvironment returns the settings that it could read, together with all problems.
 func readEnvironment() (Config, []error) {
 	env := environment{}
 	config := Config{

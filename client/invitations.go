@@ -57,9 +57,9 @@ func (c *Client) ListInvitations(ctx context.Context) ([]Invitation, error) {
 	return fetch[[]Invitation](ctx, c, get("/invitations"))
 }
 
-// RevokeInvitation ends the open invitation for a name. It returns ErrNotFound (invitation_not_found) if there is none.
-// It is not retried after a lost response, because there may be a new invitation for the name by then. Allowed for
-// admins.
+// RevokeInvitation revokes the open invitation for a name. It returns ErrNotFound (invitation_not_found) if there is
+// none. It is not retried after a lost response, because there may be a new invitation for the name by then. Allowed
+// for admins.
 func (c *Client) RevokeInvitation(ctx context.Context, username string) error {
 	k := remove("/invitations/{username}", "invitation_not_found", username)
 	k.idempotent = false

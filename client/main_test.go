@@ -42,7 +42,7 @@ func run(m *testing.M) int {
 	}
 	before := goleak.IgnoreCurrent()
 	code := m.Run()
-	// Idle connections are no leak, and neither are the server's pending writes.
+	// Idle connections and the server's pending writes are not leaks.
 	err = goleak.Find(before, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
 		goleak.IgnoreAnyFunction("net/http.(*conn).serve"),

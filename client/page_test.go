@@ -33,8 +33,8 @@ func TestThePagesProgram(t *testing.T) {
 	require.Equal(t, "connecting to db.example.org\n", string(out))
 }
 
-// TestThePageNamesWhatThereIs checks that every identifier of the package that docs/go.md names exists.
-func TestThePageNamesWhatThereIs(t *testing.T) {
+// TestPageNamesExistingIdentifiers checks that the package declares every identifier that docs/go.md names.
+func TestPageNamesExistingIdentifiers(t *testing.T) {
 	t.Parallel()
 	out, err := exec.CommandContext(t.Context(), "go", "doc", "-all", ".").CombinedOutput()
 	require.NoError(t, err)

@@ -22,7 +22,7 @@ type call struct {
 	want   int // the status code of a success
 	// idempotent allows a retry after an attempt that may have taken effect.
 	idempotent bool
-	// alreadyDone lists the error codes which prove, on a retry, that an earlier attempt took effect.
+	// alreadyDone lists the error codes that prove, on a retry, that an earlier attempt took effect.
 	alreadyDone []string
 	// noRetry sends the request exactly once, whatever the result.
 	noRetry bool

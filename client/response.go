@@ -83,7 +83,7 @@ func statusError(p *preparedCall, got *http.Response, body []byte) *Error {
 	return failure
 }
 
-// proxyRemedy returns what to do about an error response that a proxy or another program wrote.
+// proxyRemedy returns the remedy for an error response that a proxy or another program wrote.
 func proxyRemedy(status int) string {
 	switch status {
 	case http.StatusRequestEntityTooLarge:

@@ -88,7 +88,7 @@ func TestUntrustedCertificate(t *testing.T) {
 	require.Zero(t, attempts.Load())
 }
 
-// TestErrorsArePrintable: a server could send control sequences for the terminal.
+// TestErrorsArePrintable checks that errors contain no control sequences that a server sent.
 func TestErrorsArePrintable(t *testing.T) {
 	t.Parallel()
 	url, _ := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
@@ -116,7 +116,8 @@ func TestRequestID(t *testing.T) {
 	require.ErrorContains(t, err, id)
 }
 
-// TestNotHTTP: net/http quotes a line that it cannot parse, and the line may be a header with a token.
+// TestNotHTTP checks that an error does not quote a malformed line, as net/http does. The line may be a header with a
+// token.
 func TestNotHTTP(t *testing.T) {
 	t.Parallel()
 	url, _ := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) {

@@ -127,8 +127,9 @@ func (c *Client) attempt(ctx context.Context, p *preparedCall) (*response, *Erro
 	}
 }
 
-// transportError describes an attempt that got no complete response. ctx is the caller's context, bounded the one with
-// the attempt's timeout. It unwraps *url.Error, whose text holds the URL and so names of boxes and entries.
+// transportError describes an attempt that got no complete response. ctx is the caller's context; bounded is the
+// context with the attempt's timeout. It unwraps *url.Error, whose text holds the URL and so names of boxes and
+// entries.
 func (c *Client) transportError(ctx, bounded context.Context, p *preparedCall, err error) *Error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {
 		err = wrapped.Err

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Credentials are what a user signs in with, for Client.SignIn and Accounts.SignIn.
+// Credentials are the input of Client.SignIn and Accounts.SignIn.
 type Credentials struct {
 	Username string
 	Password Secret

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Enrolment is what an authenticator app needs to generate TOTP codes. The server returns it once.
+// Enrolment holds the data from which an authenticator app generates TOTP codes. The server returns it once.
 type Enrolment struct {
 	// Secret is the TOTP secret in base32, for manual entry.
 	Secret Secret

@@ -65,8 +65,8 @@ type FirstUser struct {
 	InitToken Secret
 }
 
-// Initialize creates the owner of a new Lockbox and returns an API key for it. It succeeds once per installation and
-// then returns ErrConflict (already_initialized). It needs no token.
+// Initialize creates the owner of a new Lockbox and returns an API key for it. It succeeds once per installation; later
+// calls return ErrConflict (already_initialized). It needs no token.
 func (c *Client) Initialize(ctx context.Context, user FirstUser) (Secret, error) {
 	k := post("/init", passwordBody{Username: user.Username, Password: user.Password.Reveal()}, http.StatusOK)
 	k.anonymous = true

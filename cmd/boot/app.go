@@ -1,5 +1,6 @@
 // Package boot assembles the program: the settings, the adapters that they select, and the use cases on top of them. It
-// is the only package that names concrete adapters. The program is a value (App), so that tests run what ships.
+// is the only package that names concrete adapters. The program is a value (App), so tests run the same code as the
+// released program.
 package boot
 
 import (
@@ -26,7 +27,7 @@ const (
 	// drainTimeout is how long requests in flight may take after SIGTERM. Kubernetes waits as long by default.
 	drainTimeout = 30 * time.Second
 	// keyringRefresh is how often a server reads the server keys again. A server that signs or seals with a replaced
-	// key reads them at once; the interval is for one that does neither.
+	// key reads them immediately; the interval covers servers that do neither.
 	keyringRefresh = time.Minute
 )
 
@@ -45,7 +46,7 @@ type App struct {
 	hasOwner bool
 }
 
-// New returns the server. It returns the mistakes of Config.Validate if there are any.
+// New returns the server, or the error of Config.Validate.
 func New(config Config, log *slog.Logger) (*App, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
@@ -78,7 +79,7 @@ func (a *App) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The log of a new installation tells the operator what to do before the first request can fail.
+	// Log the next step of a new installation before the first request can fail.
 	if err := a.announceInit(ctx, core); err != nil {
 		return err
 	}
@@ -101,7 +102,7 @@ func (a *App) Run(ctx context.Context) error {
 	return a.serve(ctx, api, listener)
 }
 
-// announceInit logs what to do if there is no owner yet, and a warning if any client could become the owner.
+// If there is no owner yet, announceInit logs the next step, and a warning if any client could become the owner.
 func (a *App) announceInit(ctx context.Context, core *core) error {
 	owner, err := core.store.Read().System.Owner(ctx)
 	a.hasOwner = !owner.IsZero()
@@ -120,8 +121,8 @@ func (a *App) announceInit(ctx context.Context, core *core) error {
 	return nil
 }
 
-// api makes the use cases and the API over an open core. It opens no connection, except that errors of the settings
-// show here that only an adapter can find.
+// api makes the use cases and the API over an open core. It opens no connection. It returns errors in settings that
+// only an adapter can detect.
 func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error) {
 	entrySealer, err := core.entrySealer()
 	if err != nil {
@@ -195,11 +196,11 @@ func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener
 	failed := make(chan error, 1) // buffered, so that Serve can return when nothing receives
 	go func() { failed <- server.Serve(api.Listener(listener, a.config.derived.serverTLS)) }()
 	select {
-	case err := <-failed: // the listener broke; there are no requests to wait for
+	case err := <-failed: // the listener failed; there are no requests to wait for
 		return err
 	case <-ctx.Done():
 	}
-	// Readiness fails first, while the server still accepts connections that are on their way.
+	// Fail readiness first, while the server still accepts connections from clients that do not know yet.
 	a.log.Info("stopping: finishing requests in flight")
 	api.Drain()
 	// Shutdown gets its own deadline, because ctx has ended.
@@ -223,7 +224,7 @@ func (a *App) refreshKeys(ctx context.Context, core *core) {
 	})
 }
 
-// every calls work at an interval until ctx ends. It skips ticks that fall into a call.
+// every calls work at an interval until ctx ends. It skips ticks that occur during a call.
 func every(ctx context.Context, interval time.Duration, work func()) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
@@ -237,14 +238,15 @@ func every(ctx context.Context, interval time.Duration, work func()) {
 	}
 }
 
-// limitMemory sets the soft memory limit of the Go runtime, unless GOMEMLIMIT sets it. A key derivation allocates
-// 19 MiB by default; without a limit, the collector would let several times that pile up before it runs.
+// limitMemory sets the soft memory limit of the Go runtime, unless GOMEMLIMIT sets it. A key derivation allocates 19
+// MiB by default. Without a limit, several times that memory could accumulate before the garbage collector runs.
 func (a *App) limitMemory() {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return
 	}
 	const base = 96 << 20 // bytes, for everything else
-	// At most that many derivations run at once. Twice their memory lets one garbage collection cycle pass.
+	// atOnce is the maximum number of concurrent derivations. Twice their memory leaves room until the next garbage
+	// collection.
 	atOnce := int64(max(1, runtime.GOMAXPROCS(0)/2))
 	debug.SetMemoryLimit(base + atOnce*2*int64(a.config.KDFMemoryKiB)<<10)
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Config has the settings of the program. ReadEnvironment makes it. Each setting is an environment variable: LOCKBOX_
-// and the name in the tag env. It can be read from a file instead, which LOCKBOX_…_FILE names. settingDocs describes
-// the settings.
+// Config has the settings of the program. ReadEnvironment creates it. Each setting is an environment variable named
+// LOCKBOX_ plus the name in the tag env. LOCKBOX_…_FILE can name a file to read the setting from instead. settingDocs
+// describes the settings.
 //
 // A setting has the type that the program works with. It is parsed once, when it is read; see setting_types.go.
 type Config struct {
@@ -28,7 +28,8 @@ type Config struct {
 
 	// HTTPAddr is where the server listens, and where `lockbox health` finds it.
 	HTTPAddr Address `env:"HTTP_ADDR" envDefault:":5000"`
-	// TLSCert and TLSKey are PEM texts. They are set together; derived has the result.
+	// TLSCert and TLSKey are PEM texts. Either both are set or neither. derived holds the TLS configuration made from
+	// them.
 	TLSCert        string         `env:"TLS_CERT"`
 	TLSKey         domain.Secret  `env:"TLS_KEY"`
 	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES"`
@@ -52,7 +53,7 @@ type Config struct {
 	// RateLimits is set as the number of free attempts per account; the other limits follow from it.
 	RateLimits domain.RateLimits `env:"THROTTLE_FREE_ATTEMPTS" envDefault:"5"`
 
-	// Zero means no limit, in all of the following.
+	// For each of the following settings, zero means no limit.
 	MaxValueBytes    int `env:"MAX_VALUE_BYTES" envDefault:"524288"`
 	MaxEntriesPerBox int `env:"MAX_ENTRIES_PER_BOX" envDefault:"10000"`
 	MaxUsersPerBox   int `env:"MAX_USERS_PER_BOX" envDefault:"1000"`
@@ -75,7 +76,7 @@ type Config struct {
 
 	// DBMaxConns is per server: all servers of an installation add up at the database.
 	DBMaxConns int32 `env:"DB_MAX_CONNS" envDefault:"0"`
-	// The Argon2id parameters apply to new values. Stored values keep the parameters that they were made with.
+	// The Argon2id parameters apply to new values. Stored values keep their own parameters.
 	KDFMemoryKiB uint32 `env:"KDF_MEMORY_KIB" envDefault:"19456"`
 	KDFTime      uint32 `env:"KDF_TIME" envDefault:"2"`
 
@@ -104,8 +105,8 @@ func (c *Config) derive() error {
 	return errors.Join(serverErr, dockerErr, totpErr)
 }
 
-// Validate returns every mistake that shows only when settings are compared with each other or with a range, joined.
-// Each names its variable and repeats no secret.
+// Validate compares settings with each other and with their ranges. It returns all mistakes, joined. Each mistake names
+// its variable and repeats no secret.
 func (c Config) Validate() error {
 	return errors.Join(c.checkStorage(), c.checkLimits(), c.checkDroplets())
 }
@@ -158,7 +159,8 @@ const notNegative = "must not be negative"
 
 // settingMistake is the error of one setting.
 //
-// Setting is the name of the variable; it finds several mistakes about one setting. Text is the sentence to print.
+// setting is the name of the variable, by which AllMistakes finds several mistakes about one setting. text is the
+// sentence to print.
 type settingMistake struct{ setting, text string }
 
 // Error returns the whole sentence, beginning with the name of the variable.
@@ -170,9 +172,9 @@ func mistake(name, rule string) error {
 	return &settingMistake{setting: prefix + name, text: prefix + name + " " + rule}
 }
 
-// AllMistakes joins the errors of ReadEnvironment and Config.Validate, one line for each setting: a setting that could
-// not be parsed also looks as if it were not set. If there are mistakes, it also names the unknown variables, because
-// one of them may be a misspelled setting.
+// AllMistakes joins the errors of ReadEnvironment and Config.Validate, with one line per setting, because a setting
+// that cannot be parsed also counts as missing. If there are mistakes, it also names the unknown variables, because one
+// of them may be a misspelled setting.
 func AllMistakes(reading, validating error, unknown []string) error {
 	var lines []error
 	seen := make(map[string]bool)

@@ -14,7 +14,7 @@ const (
 	goodSecret = "LOCKBOX_SECRET_KEY=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 )
 
-// mistakes returns what lockbox serve prints about an environment.
+// mistakes returns the mistakes in an environment, in the form in which lockbox serve prints them.
 func mistakes(environ ...string) string {
 	config, unknown, err := ReadEnvironment(environ)
 	if err := AllMistakes(err, config.Validate(), unknown); err != nil {
@@ -185,7 +185,7 @@ func TestDevNeedsItsOwnFolder(t *testing.T) {
 	require.Error(t, checkOwn(link))
 }
 
-// TestEverySettingIsDescribed: each setting has a description, and no description is left over.
+// TestEverySettingIsDescribed checks that each setting has a description and each description has a setting.
 func TestEverySettingIsDescribed(t *testing.T) {
 	t.Parallel()
 	for _, setting := range Settings() {

@@ -36,8 +36,8 @@ type core struct {
 	keyring *sealing.Keyring
 	// derivations bounds how many key derivations run at once, for passwords and entries together.
 	derivations *kdf.Pool
-	// installation identifies the database. Tokens and containers carry it, so that those of another Lockbox are
-	// refused.
+	// installation identifies the database. Tokens and containers contain it, so a server refuses those of another
+	// installation.
 	installation string
 	clock        system.Clock
 	ids          system.IDs
@@ -87,10 +87,10 @@ func (c *core) open(ctx context.Context, log *slog.Logger) error {
 	return nil
 }
 
-// close closes everything that is open. Units of work must have ended.
+// close closes everything that is open. No unit of work may be running.
 func (c *core) close() {
 	if c.engine != nil {
-		_ = c.engine.Close() // closes idle connections, and cannot fail in a way that matters
+		_ = c.engine.Close() // only closes idle connections, so the error does not matter
 	}
 	c.derivations.Close()
 	c.store.Close()
@@ -105,7 +105,7 @@ type storeOptions struct {
 
 // openStore opens the database. It waits up to databasePatience for a database that is still starting.
 func openStore(ctx context.Context, config Config, log *slog.Logger, options storeOptions) (*postgres.Store, error) {
-	// Only Unavailable is tried again: a wrong password or a malformed URL does not go away.
+	// Only Unavailable is retried. A retry cannot fix a wrong password or a malformed URL.
 	deadline := time.Now().Add(databasePatience)
 	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		store, err := postgres.Open(ctx, postgres.Config{
@@ -121,7 +121,7 @@ func openStore(ctx context.Context, config Config, log *slog.Logger, options sto
 		if !errors.Is(err, domain.Unavailable) || time.Now().After(deadline) {
 			return nil, fmt.Errorf("cannot open the database of LOCKBOX_DATABASE_URL: %w", err)
 		}
-		// The log shows why the start takes long.
+		// Log the reason for the slow start.
 		log.Warn("the database does not answer yet", slog.Any("error", err))
 		select {
 		case <-ctx.Done():
@@ -152,7 +152,8 @@ func upgradeSchema(ctx context.Context, config Config, log *slog.Logger) error {
 	return nil
 }
 
-// openKeyring reads the server keys and decrypts them with the secret. Every key must open, or the secret is wrong.
+// openKeyring reads the server keys and decrypts them with the secret. If it cannot decrypt one of them, the secret is
+// wrong.
 func openKeyring(ctx context.Context, c *core) (*sealing.Keyring, error) {
 	return sealing.OpenKeyring(ctx, sealing.KeyringConfig{
 		Store:    c.store.Read().ServerKeys,
@@ -163,14 +164,14 @@ func openKeyring(ctx context.Context, c *core) (*sealing.Keyring, error) {
 	})
 }
 
-// params are the Argon2id parameters of new password hashes and of entries under passphrases. Stored values keep
-// theirs.
+// params are the Argon2id parameters of new password hashes and of entries under passphrases. Stored values keep their
+// own parameters.
 func (c *core) params() ports.Argon2Params {
 	// One thread: with several, a derivation would take cores away from other requests.
 	return ports.Argon2Params{MemoryKiB: c.config.KDFMemoryKiB, Time: c.config.KDFTime, Threads: 1}
 }
 
-// hasher returns the password hashing, which shares its bound on memory with the key derivations of entries.
+// hasher returns the password hasher. It shares its memory limit with the key derivations of entries.
 func (c *core) hasher() (*passwords.Hasher, error) {
 	return passwords.New(passwords.Config{Derive: c.derivations.Derive, Params: c.params()})
 }
@@ -223,8 +224,8 @@ func (c *core) accounts(events ports.EventWriter) (*identity.Service, error) {
 	}), nil
 }
 
-// signer returns the signer of API keys and session tokens. A token names the installation, so that one of another
-// installation is refused.
+// signer returns the signer of API keys and session tokens. A token names its installation, so a server refuses the
+// tokens of other installations.
 func (c *core) signer() (*tokens.Signer, error) {
 	return tokens.New(tokens.Config{Keys: c.keyring, Installation: c.installation, Clock: c.clock})
 }
@@ -235,7 +236,7 @@ func (c *core) accountSealer() *sealing.AccountSealer {
 }
 
 // OpenServerKeys opens the database and the key ring for the commands about server keys. A rekey waits for grace, so
-// that transactions of running servers end. The caller calls closeAll.
+// that transactions of running servers can finish. The caller calls closeAll.
 func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 	grace time.Duration) (service *serverkeys.Service, closeAll func(), err error) {
 	// The other settings of a server may be wrong or absent: rotating a secret must still be possible.
@@ -300,6 +301,6 @@ func OpenMigrator(config Config) (*Migrator, error) {
 	return migrate.New(string(config.DatabaseURL.Bytes()), migrations.Files)
 }
 
-// CheckSchema returns an error if a program whose newest migration is newest must not serve a schema at version
-// current.
+// CheckSchema returns an error if a program must not serve a schema. current is the version of the schema; newest is
+// the newest migration of the program.
 func CheckSchema(current, newest uint) error { return migrate.CheckSchema(current, newest) }

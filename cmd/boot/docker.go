@@ -11,7 +11,7 @@ import (
 const (
 	// minDropletMemory is the smallest memory limit that Docker accepts.
 	minDropletMemory ByteSize = 6 << 20
-	// minDropletCPUs is the smallest CPU limit that Docker accepts, maxDropletCPUs more than any host has.
+	// minDropletCPUs is the smallest CPU limit that Docker accepts. maxDropletCPUs exceeds the CPUs of any host.
 	minDropletCPUs = 0.01
 	maxDropletCPUs = 1024
 	// minDropletLog leaves room for the last messages of a program that ends.
@@ -65,7 +65,7 @@ func (c *Config) dockerTLS() (*tls.Config, error) {
 		return nil, mistake("DOCKER_TLS_CA",
 			"and LOCKBOX_DOCKER_TLS_CERT and LOCKBOX_DOCKER_TLS_KEY must be set together, or none of them")
 	}
-	// Only this CA is trusted, not those of the system: the engine is the operator's own.
+	// Trust only this CA and not the system's CAs, because the operator runs the engine.
 	trusted := x509.NewCertPool()
 	if !trusted.AppendCertsFromPEM([]byte(c.DockerTLSCA)) {
 		return nil, mistake("DOCKER_TLS_CA", "is not a certificate in PEM format")

@@ -18,8 +18,8 @@ const (
 	fileSuffix = "_FILE"
 )
 
-// ReadEnvironment parses the settings out of variables of the form NAME=value. It returns every mistake at once,
-// joined; Config.Validate finds those that remain. Unknown lists variables that look like settings but are not, in
+// ReadEnvironment parses the settings out of variables of the form NAME=value. It returns all mistakes, joined;
+// Config.Validate finds the remaining ones. Unknown lists variables that look like settings but are not, in
 // alphabetical order.
 func ReadEnvironment(environ []string) (config Config, unknown []string, err error) {
 	variables, unknown, mistakes := gather(environ)
@@ -32,7 +32,7 @@ func ReadEnvironment(environ []string) (config Config, unknown []string, err err
 	return config, unknown, errors.Join(mistakes...)
 }
 
-// gather returns the settings among the variables by their name, after reading those that are given as files. A
+// gather returns the settings among the variables, by name. It reads the files of settings that are given as files. A
 // variable that is set to an empty text counts as not set.
 func gather(environ []string) (variables map[string]string, unknown []string, mistakes []error) {
 	variables, files := make(map[string]string), make(map[string]string)

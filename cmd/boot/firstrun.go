@@ -41,7 +41,7 @@ func CreateSecretFile(ctx context.Context, environ []string) error {
 
 // createSecret is CreateSecretFile for a known file and database.
 func createSecret(ctx context.Context, config Config, path string) error {
-	// An existing file is kept, also if it is empty or unreadable: serve then reports what is wrong with it.
+	// An existing file stays unchanged, even if it is empty or unreadable; serve then reports the problem.
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -91,7 +91,7 @@ func FirstRun(dir, databaseHost string, owner int) error {
 	if _, err := keepFile(filepath.Join(dir, "init-token"), randomText); err != nil {
 		return err
 	}
-	// Only root can give files away. Otherwise they belong to the current user, who runs the server too.
+	// Only root can change the owner of files. Otherwise they belong to the current user, who also runs the server.
 	if os.Geteuid() != 0 {
 		return nil
 	}

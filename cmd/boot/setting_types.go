@@ -27,7 +27,7 @@ type rule string
 // Error returns the rule.
 func (r rule) Error() string { return string(r) }
 
-// parsers has the types of settings that belong to other packages and do not parse themselves.
+// parsers holds a parser for each type of setting that another package declares without an UnmarshalText method.
 var parsers = map[reflect.Type]env.ParserFunc{
 	reflect.TypeFor[time.Duration](): func(text string) (any, error) { return parseDuration(text) },
 	reflect.TypeFor[domain.Secret](): func(text string) (any, error) { return domain.NewSecret(text), nil },
@@ -54,7 +54,7 @@ var parsers = map[reflect.Type]env.ParserFunc{
 	},
 }
 
-// leadingDays are the weeks and days that a duration begins with.
+// leadingDays matches the weeks and days at the beginning of a duration.
 var leadingDays = regexp.MustCompile(`^(?:(\d{1,4})w)?(?:(\d{1,5})d)?`)
 
 // parseDuration is time.ParseDuration with two more units, which come first: weeks (w) and days of 24 hours (d).
@@ -74,7 +74,7 @@ func parseDuration(text string) (time.Duration, error) {
 	return whole + part, err
 }
 
-// maxFreeAttempts turns rate limits off in practice, and cannot overflow when it is multiplied.
+// maxFreeAttempts is high enough to disable rate limits in practice, and too low to overflow when it is multiplied.
 const maxFreeAttempts = 1_000_000
 
 // Address is a host and a port to listen on. An empty host means all interfaces.
@@ -96,7 +96,7 @@ type Origins []string
 
 // UnmarshalText parses origins with commas between them; * is every origin.
 func (o *Origins) UnmarshalText(text []byte) error {
-	// A browser compares origins exactly, so that an origin without a scheme would never match.
+	// A browser compares origins exactly, so an origin without a scheme would never match.
 	*o = strings.Split(string(text), ",")
 	for _, origin := range *o {
 		if origin != "*" && !strings.HasPrefix(origin, "http://") && !strings.HasPrefix(origin, "https://") {
@@ -130,7 +130,7 @@ type ByteSize int64
 
 // UnmarshalText parses a size as Docker does: 512m, 2g. The units are powers of 1024.
 func (b *ByteSize) UnmarshalText(text []byte) error {
-	// Docker's own parser, because users know the form from docker run --memory.
+	// This is Docker's own parser, because users know the format from docker run --memory.
 	size, err := units.RAMInBytes(string(text))
 	if err != nil {
 		return rule("must be a size, such as 512m or 2g")
@@ -199,8 +199,8 @@ func (c *Config) serverTLS() (*tls.Config, error) {
 	}, nil
 }
 
-// ruleBroken returns what is wrong with a setting that could not be parsed, as the end of a sentence that begins with
-// the name of the variable.
+// ruleBroken returns the reason why a setting cannot be parsed. It completes a sentence that begins with the name of
+// the variable.
 func ruleBroken(wrong env.ParseError) string {
 	if broken, ok := errors.AsType[rule](wrong.Err); ok {
 		return broken.Error()

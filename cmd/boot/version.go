@@ -5,7 +5,7 @@ import "runtime/debug"
 // version is set by the linker (-X); see the Makefile.
 var version = ""
 
-// Version returns the version of the program: the one that the linker set, else that of the module, else "dev".
+// Version returns the version that the linker set, else the version of the module, else "dev".
 func Version() string {
 	if version != "" {
 		return version

@@ -32,7 +32,7 @@ must be set as for the server. Containers use this command as their health check
 	}
 }
 
-// healthTimeout is shorter than the timeout of common health checks (5 s), so that they see the reason.
+// healthTimeout is shorter than the timeout of common health checks (5 s), so the command can still report the reason.
 const healthTimeout = 4 * time.Second
 
 // checkHealth returns nil if the server with these settings answers /readyz with 200.
@@ -53,7 +53,8 @@ func checkHealth(ctx context.Context, config boot.Config) error {
 	if err != nil {
 		return err
 	}
-	// The certificate has the name that clients use, not this address. The request and the response hold no secret.
+	// The certificate is for the name that clients use, not for this address. The request and the response hold no
+	// secret.
 	insecure := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // see above
 	client := http.Client{Transport: &http.Transport{TLSClientConfig: insecure}}
 	answer, err := client.Do(request)

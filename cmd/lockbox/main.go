@@ -62,7 +62,7 @@ func root() *cobra.Command {
 	return command
 }
 
-// versionCommand prints the version alone, for scripts; --version prints a sentence.
+// versionCommand prints only the version, for scripts; --version prints a sentence.
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
@@ -76,7 +76,7 @@ func versionCommand() *cobra.Command {
 }
 
 // settings reads the settings of a command from the environment and makes its log, which is written to standard error.
-// Commands need only some settings, so that each checks those that it uses; serve checks them all.
+// Each command checks only the settings that it uses; serve checks all of them.
 func settings() (boot.Config, *slog.Logger, error) {
 	config, unknown, err := boot.ReadEnvironment(os.Environ())
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
-// migrateCommand changes the schema. The server upgrades it by itself; these commands serve downgrades, and operators
-// who upgrade the schema at a time of their choice.
+// migrateCommand changes the schema. The server upgrades it automatically. These commands are for downgrades, and for
+// operators who choose the time of an upgrade.
 func migrateCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "migrate",

@@ -3,7 +3,7 @@ package main
 import "golang.org/x/sys/unix"
 
 // protectMemory keeps secrets in memory out of core dumps, and out of reach of other processes of the same user. It is
-// a second line of defence, so the program also runs where it is not permitted.
+// a second line of defence, so it ignores errors.
 func protectMemory() {
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 	_ = unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0)

@@ -98,7 +98,7 @@ func secretOf(key ports.KeyStatus) string {
 	return "LOCKBOX_SECRET_KEY"
 }
 
-// rekeyCommand asks for --yes only where users lose something that they cannot get back without signing in.
+// rekeyCommand requires --yes only for api-key: users whose API keys are revoked must sign in to create new ones.
 func rekeyCommand() *cobra.Command {
 	var yes bool
 	var grace time.Duration
@@ -146,7 +146,7 @@ func listRevoked(ctx context.Context, command *cobra.Command, keys *serverkeys.S
 		"create new ones; add --yes to continue")
 }
 
-// rekey replaces the key and prints the progress. Rows that do not authenticate do not stop it.
+// rekey replaces the key and prints the progress. It continues past rows that fail authentication.
 func rekey(ctx context.Context, command *cobra.Command, keys *serverkeys.Service, purpose domain.KeyPurpose) error {
 	fmt.Fprintf(command.ErrOrStderr(), "replacing the %s key; this waits for the transactions of running servers\n",
 		purpose)

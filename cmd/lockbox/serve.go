@@ -28,7 +28,7 @@ LOCKBOX_SECRET_KEY are required. The server upgrades an older schema before it s
 					return err
 				}
 			}
-			// Unlike settings, this reports all mistakes together, also those between settings.
+			// Unlike the function settings, this reports all mistakes together, including conflicts between settings.
 			config, unknown, err := boot.ReadEnvironment(os.Environ())
 			if err := boot.AllMistakes(err, config.Validate(), unknown); err != nil {
 				return fmt.Errorf("invalid settings:\n%w", err)

@@ -101,7 +101,7 @@ func printAccount(out io.Writer, done identity.OperatorUser) {
 		done.Enrolment.Terminal)
 }
 
-// userListCommand prints a table; "-" stands for no group.
+// userListCommand prints a table; "-" means no group.
 func userListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
@@ -133,7 +133,7 @@ func userListCommand() *cobra.Command {
 	}
 }
 
-// userActionCommand is a command that does one thing to the user NAME and prints the name and done.
+// userActionCommand returns a command that calls act for the user NAME, and then prints the name and the text done.
 func userActionCommand(use, short, done string,
 	act func(ctx context.Context, operator identity.Operator, name string) error) *cobra.Command {
 	example := "  lockbox user " + strings.ReplaceAll(use, "NAME", "anna")
@@ -154,7 +154,7 @@ func userActionCommand(use, short, done string,
 	}
 }
 
-// userPasswdCommand reads the password before it opens the database: no connection waits for a person at a prompt.
+// userPasswdCommand reads the password before it opens the database, so no connection stays open while a person types.
 func userPasswdCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "passwd NAME",

@@ -34,7 +34,7 @@ func TestImportRules(t *testing.T) {
 	}
 }
 
-// TestPolicyCatches: each rule has imports that it allows and imports that it refuses.
+// TestPolicyCatches checks imports that the rules allow and imports that they refuse.
 func TestPolicyCatches(t *testing.T) {
 	t.Parallel()
 	const (
@@ -134,7 +134,7 @@ func TestPolicyCatches(t *testing.T) {
 	}
 }
 
-// TestPolicyOfTests: so do the rules for _test.go files.
+// TestPolicyOfTests checks the same for _test.go files.
 func TestPolicyOfTests(t *testing.T) {
 	t.Parallel()
 	const mod = arch.Module + "/"
@@ -166,7 +166,8 @@ func TestPolicyOfTests(t *testing.T) {
 	}
 }
 
-// TestLoadSeesEveryFile: an import behind a build tag is found, and other modules and ignored folders are not read.
+// TestLoadSeesEveryFile checks that Load finds an import behind a build tag, and skips other modules and ignored
+// folders.
 func TestLoadSeesEveryFile(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()

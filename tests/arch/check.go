@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Package is a package of the module with what its files import.
+// Package is a package of the module with the imports of its files.
 type Package struct {
 	// Path is the path inside the module; "." is the root.
 	Path string
@@ -39,7 +39,7 @@ func Check(packages []Package) []string {
 	return found
 }
 
-// forbidden returns why a package may not import a path; empty if it may.
+// forbidden returns the reason why a package may not import a path, or "" if it may.
 func forbidden(pkg string, rule Rule, imported string) string {
 	if own, ok := inModule(imported); ok {
 		if sameRoom(pkg, own) || matchesAny(rule.May, own) {
@@ -68,7 +68,7 @@ func forbiddenInTest(pkg string, rule Rule, imported string) string {
 	return forbidden(pkg, rule, imported)
 }
 
-// unconfined returns why a package may not import a library; empty if it may.
+// unconfined returns the reason why a package may not import a library, or "" if it may.
 func unconfined(pkg, imported string, inTest bool) string {
 	for _, c := range confined {
 		if !isOrBelow(imported, c.Library) || matchesAny(c.To, pkg) || (inTest && c.InTests) {
@@ -98,7 +98,7 @@ func sameRoom(a, b string) bool {
 	return room(a) != "" && room(a) == room(b)
 }
 
-// allowance describes what a rule allows.
+// allowance describes the imports that a rule allows.
 func allowance(rule Rule) string {
 	if len(rule.May) == 0 {
 		return "it may import nothing of the module"

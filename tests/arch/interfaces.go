@@ -51,8 +51,8 @@ func CheckInterfaces(root string) ([]string, error) {
 	return found, nil
 }
 
-// interfaceCheck collects what CheckInterfaces compares. Types are named by the path of their package in the module, or
-// the import path of another module's package, a dot, and their name: "ports.TOTP".
+// interfaceCheck collects the names that CheckInterfaces compares. Types are named by the path of their package in the
+// module, or the import path of another module's package, a dot, and their name: "ports.TOTP".
 type interfaceCheck struct {
 	declared []string
 	// asserted maps an interface to the types that are asserted to implement it.
@@ -61,7 +61,7 @@ type interfaceCheck struct {
 	suites map[string]bool
 }
 
-// addFile adds what a file declares, asserts and runs.
+// addFile adds the declarations, assertions and suites of a file.
 func (c *interfaceCheck) addFile(root, name string) error {
 	parsed, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.SkipObjectResolution)
 	if err != nil {
@@ -129,7 +129,8 @@ type sourceFile struct {
 	imports map[string]string // by the name in the file
 }
 
-// addImport adds an import. The name of a package is taken to be the last element of its path that is not a version.
+// addImport adds an import. It assumes that the name of a package is the last element of its path that is not a
+// version.
 func (f sourceFile) addImport(spec *ast.ImportSpec) {
 	imported, _ := strconv.Unquote(spec.Path.Value)
 	name := path.Base(imported)

@@ -12,8 +12,8 @@ const (
 	ThirdParty   Libraries = true
 )
 
-// Rule is one line of the policy: packages that match the pattern Packages may import packages of the module that match
-// one of the patterns May.
+// Rule is one line of the policy. Packages that match the pattern Packages may import a package of the module if it
+// matches a pattern in May.
 //
 // A pattern is a path inside the module. "domain/*" matches paths with one more element, "tests/..." matches tests and
 // everything under it, and "." is the root.
@@ -26,11 +26,11 @@ type Rule struct {
 // policy is read from the top: the first rule that matches a package applies. The packages of one adapter, of one
 // command and of the client may always import each other.
 var policy = []Rule{
-	// The domain has rules without I/O; the ports are what the inside needs from the outside.
+	// The domain has rules without I/O; the ports are the interfaces that the domain and the use cases call.
 	{"domain", nil, StandardOnly},
 	{"ports", []string{"domain"}, StandardOnly},
 
-	// The gate is the one way into every use case. Use cases know it, the domain and the ports, and never each other.
+	// Every use case begins with the gate. Use cases know it, the domain and the ports, and never each other.
 	{"domain/gate", []string{"domain", "ports"}, StandardOnly},
 	{"domain/*", []string{"domain", "ports", "domain/gate"}, StandardOnly},
 

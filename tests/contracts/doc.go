@@ -1,12 +1,14 @@
 // Package contracts holds a suite for each port that is not storage; package storage holds those of the storage ports.
 //
 // The suite of a port has the port's name. It is a black box: it uses the interface only, so each test states what the
-// comment of the interface promises. Every implementation runs the suite in a test beside its code, also a test double:
+// comment of the interface promises. Every implementation, including each test double, runs the suite in a test beside
+// its code:
 //
 //	func TestContract(t *testing.T) { contracts.Clock(t, system.Clock{}) }
 //
-// A suite whose port needs more than one value takes a function that opens a fixture, and opens one per test. Tests of
-// one implementation's formats and mechanisms stand beside its code. tests/arch finds the interfaces without a suite.
+// A suite whose port needs more than one value takes a function that opens a fixture, and opens one per test. The
+// formats and mechanisms of one implementation are tested beside its code. tests/arch finds the interfaces without a
+// suite.
 package contracts
 
 import (

@@ -82,7 +82,7 @@ func (f DropletVaultFixture) noted(t *testing.T, id domain.DropletID) domain.Ver
 	return domain.VersionRef{}
 }
 
-// logged returns the newest event of an action; zero if there is none.
+// logged returns the newest event of an action, or the zero event if there is none.
 func (f DropletVaultFixture) logged(t *testing.T, action domain.Action) domain.Event {
 	t.Helper()
 	events, err := f.Store.Read().Events.List(t.Context(), ports.EventFilter{Action: action, Limit: 1})
@@ -178,7 +178,7 @@ func boxAbandoned(t *testing.T, f DropletVaultFixture) {
 	require.ErrorIs(t, err, domain.NotFound)
 }
 
-// boxAuthorises: a box that is open gives no access to a member that was removed.
+// boxAuthorises: an open box gives no access to a removed member.
 func boxAuthorises(t *testing.T, f DropletVaultFixture) {
 	writable := f.open(t, f.Manager, domain.CreateEntry)
 	require.NoError(t, writable.Write(t.Context(), "entry", []byte(`1`), f.addRecord(t)))

@@ -15,9 +15,9 @@ import (
 type KeyringFixture struct {
 	Keyring ports.Keyring
 	Store   ports.ServerKeys
-	// FailStore makes all further calls of Store return an error; nil ends that.
+	// FailStore makes all further calls of Store return err. With nil, Store works again.
 	FailStore func(err error)
-	// OpenRotated opens a key ring over Store with a new secret, whose previous secret is that of Keyring.
+	// OpenRotated opens a key ring over Store with a new secret. Its previous secret is the secret of Keyring.
 	OpenRotated func(t *testing.T) ports.Keyring
 }
 

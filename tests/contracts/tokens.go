@@ -16,7 +16,7 @@ type TokensFixture struct {
 	Tokens ports.Tokens
 	// SetTime sets the clock of Tokens.
 	SetTime func(now time.Time)
-	// Older maps each kind of credential to a server key that is not current, and not retired either.
+	// Older maps each kind of credential to a server key that is neither current nor retired.
 	Older map[domain.CredentialKind]domain.ServerKeyID
 	// Elsewhere signs with the same server keys for another installation.
 	Elsewhere ports.Tokens
@@ -111,7 +111,7 @@ func tokensOfOlderKeys(t *testing.T, f TokensFixture) {
 	}
 }
 
-// requireNoToken requires that a text neither verifies nor identifies.
+// requireNoToken requires that Verify and Identify refuse a text.
 func (f TokensFixture) requireNoToken(t *testing.T, text string) {
 	t.Helper()
 	for _, verify := range []func(string) (domain.Credential, error){

@@ -12,7 +12,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 )
 
-// checkRequest validates a request that succeeded. It first normalizes what the server accepts beyond the schema.
+// checkRequest validates a request that succeeded. It first normalizes spellings that the server accepts and the schema
+// does not.
 func checkRequest(e Exchange, input *openapi3filter.RequestValidationInput) error {
 	if e.Status >= http.StatusMultipleChoices || e.SentUnknown {
 		return nil

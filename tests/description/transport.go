@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// Transport is an http.RoundTripper that checks each exchange. It returns a [Mismatch] for one that the description
-// does not allow.
+// Transport is an http.RoundTripper that checks each exchange. If the description does not allow an exchange, it
+// returns a [Mismatch].
 type Transport struct {
 	Base http.RoundTripper
 }

@@ -13,9 +13,8 @@ import (
 // ruleRow matches a row of the table of rules: the rule, its files and the names in them.
 var ruleRow = regexp.MustCompile("(?m)^\\| .+ \\| (`[a-z/_]+\\.go`(?:, `[a-z/_]+\\.go`)*) \\| (.+) \\|$")
 
-// TestRulesAreWhereTheyAreSaidToBe searches for each name in the table of CONTRIBUTING.md in the files named in the
-// same row.
-func TestRulesAreWhereTheyAreSaidToBe(t *testing.T) {
+// TestRulesAreInTheirFiles searches for each name in the table of CONTRIBUTING.md in the files of the same row.
+func TestRulesAreInTheirFiles(t *testing.T) {
 	t.Parallel()
 	rules := ruleRow.FindAllStringSubmatch(page(t, "CONTRIBUTING.md"), -1)
 	require.Greater(t, len(rules), 30)

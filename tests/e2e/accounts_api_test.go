@@ -58,7 +58,7 @@ func refreshBody(token string) map[string]string {
 	return map[string]string{"grant_type": "refresh_token", "refresh_token": token}
 }
 
-// TestAccountsLife covers the accounts API from the first owner to the end of a token family.
+// TestAccountsLife covers the accounts API from the first owner to the revocation of a token family.
 func TestAccountsLife(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -204,7 +204,7 @@ func TestAccountsErrors(t *testing.T) {
 	require.Eventually(t, func() bool { return viewer.do("GET", "/whoami", nil).Status == 401 }, 10*time.Second,
 		20*time.Millisecond)
 	viewer.do("GET", "/api/v1/user/list", nil).fails(401, 909, "Access token expired")
-	time.Sleep(time.Second) // the refresh token is revoked too; checking that would spend it
+	time.Sleep(time.Second) // the refresh token is revoked too; checking that would use it up
 	anonymous.do("POST", "/api/v1/user/auth/refresh", refreshBody(pair.Refresh)).fails(401, 910,
 		"Refresh token not found")
 }

@@ -145,7 +145,7 @@ func (r *troupe) prepare(t *testing.T, route, actor string, foreign bool) scene 
 	s.actor, s.name = r.cast(t, actor, s.number)
 	owner := r.owner.in(t)
 	if strings.Contains(route, "/invitations/") {
-		// The invitation for the actor's request; in the table of others, an admin other than the owner made it.
+		// This is the invitation for the actor's request. In the foreign table, an admin who is not the owner made it.
 		inviter := owner
 		if foreign {
 			inviter = owner.admin(fmt.Sprintf("inviter-%d", s.number))

@@ -170,7 +170,7 @@ func (f *flock) liveWithCodes(root client) {
 	f.send(root, "DELETE", "/users/root/totp", `{"code":"`+made.RecoveryCodes[1]+`"}`).expect(204)
 }
 
-// keep adds a token to the secrets, as a whole and by its signature. The signature is the part that cannot be forged.
+// keep adds a whole token and its signature to the secrets. The signature is the part that cannot be forged.
 func (f *flock) keep(what, token string) {
 	f.t.Helper()
 	require.NotEmpty(f.t, token)

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestHostileDropletHost covers engines whose responses do not end or are not those of an engine: every request about
-// droplets is answered in time with the reason, and nothing is left in the database.
+// TestHostileDropletHost covers engines whose responses never end or are malformed. Every request about droplets is
+// answered in time with the reason, and the database keeps no trace of it.
 func TestHostileDropletHost(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -15,7 +15,7 @@ import (
 )
 
 // testPortsInUse verifies that an add takes the next number when a program or a foreign container uses a port of a
-// number, and leaves the others alone.
+// number. The add does not affect foreign containers.
 func testPortsInUse(t *testing.T, y *yard) {
 	y.root.box("ports")
 	y.root.share("ports", "manager", "createEntry")
@@ -42,7 +42,7 @@ func testPortsInUse(t *testing.T, y *yard) {
 		WHERE b.name = 'ports'`))
 	require.Equal(t, 3, number(t, y.db, `SELECT count(*) FROM droplets`))
 
-	// A stopped droplet whose port was taken fails to start with the engine's reason, as any other refusal.
+	// The start of a stopped droplet whose port is in use fails with the engine's reason.
 	y.manager.droplets("PATCH", "/stop/droplet02", nil)
 	taker, err := net.Listen("tcp4", "127.0.0.1:8002")
 	require.NoError(t, err)
@@ -62,7 +62,8 @@ func testPortsInUse(t *testing.T, y *yard) {
 			"on the host use port 22NN, 80NN or 443NN of droplet01, droplet03 to droplet05; all other names are taken")
 }
 
-// testTwoInstallations verifies that installations that share an engine share the numbers, whatever their prefixes.
+// testTwoInstallations verifies that installations that share an engine share the numbers, even if their prefixes
+// differ.
 func testTwoInstallations(t *testing.T, y *yard) {
 	for _, prefix := range []string{"droplet", "web"} {
 		other := openYardOn(t, y.engine, pgtest.New(t), "DROPLET_PREFIX="+prefix)

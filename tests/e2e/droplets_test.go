@@ -44,7 +44,7 @@ func openYardOn(t *testing.T, e *engine.Engine, database string, settings ...str
 	y := &yard{t: t, engine: e, server: startOn(t, database, yardSettings(e, settings...)...)}
 	y.root = y.initialize()
 	y.manager, y.viewer = y.root.inGroup("manager", "manager"), y.root.inGroup("viewer", "viewer")
-	// Runs before the engine ends: removing a container releases its port at once.
+	// This runs before the engine stops: removing a container releases its port at once.
 	t.Cleanup(y.clear)
 	return y
 }

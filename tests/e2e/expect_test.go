@@ -28,7 +28,7 @@ func (a *answer) refuses(status int, code string) *answer {
 	return a
 }
 
-// about checks which input field an error names.
+// about checks the input field that an error names.
 func (a *answer) about(field string) *answer {
 	a.t.Helper()
 	require.Equal(a.t, field, a.problem().Errors[0].Field, "%s: %s", a.request, a.Body)
@@ -87,7 +87,7 @@ func read[T any](a *answer) T {
 	return value
 }
 
-// in returns the client with its failures reported on another test, usually a subtest.
+// in returns a copy of the client that reports failures on another test, usually a subtest.
 func (c client) in(t testing.TB) client {
 	server := *c.server
 	server.t = t

@@ -1,6 +1,6 @@
 // Package e2e calls the program as it ships, over HTTP, on a real PostgreSQL.
 //
-// What needs kills, a Docker engine or many rounds has the build tag e2e and runs with make e2e.
+// Tests that kill processes, need a Docker engine or run many rounds have the build tag e2e and run with make e2e.
 package e2e
 
 import (

@@ -117,7 +117,7 @@ func raceEntryCount(t *testing.T, c *cluster, name string) {
 		case i < 5:
 			return root.do("POST", "/boxes/"+name+"/entries/e4/restore", `{"version":1}`)
 		case i < 7:
-			return root.put(name, "e3", `2`) // a new version of an existing entry takes no place
+			return root.put(name, "e3", `2`) // a new version of an existing entry does not count
 		default:
 			return root.put(name, fmt.Sprintf("new-%d", i), `3`)
 		}

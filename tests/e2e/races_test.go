@@ -23,7 +23,7 @@ func TestRaces(t *testing.T) {
 
 // TestRacesAtOtherIsolationLevels verifies that the locks hold at every isolation level. At the stricter levels the
 // database aborts concurrent transactions; the server retries them a few times and then answers 503. Nothing else may
-// differ. The short run takes the races about counting and about two users who replace each other.
+// differ. The short run includes only the races about counting and about two users who replace each other.
 func TestRacesAtOtherIsolationLevels(t *testing.T) {
 	t.Parallel()
 	some := maps.Clone(races)

@@ -245,7 +245,7 @@ func TestRekeyWhileServing(t *testing.T) {
 	_, err = keys.Rekey(t.Context(), domain.KeyForThrottle, ignore)
 	require.NoError(t, err)
 	rekeyed(t, c.a.db, domain.KeyForThrottle, 2)
-	load.stop() // the rekey ended its API key
+	load.stop() // the rekey revoked its API key
 	load.check(c.root)
 	require.Zero(t, number(t, c.a.db, `SELECT count(*) FROM entry_versions WHERE key_id <> $1::uuid`, current))
 

@@ -70,7 +70,7 @@ func TestUpdateUserBadInput(t *testing.T) {
 	}
 }
 
-// in returns the server with its failures reported on another test.
+// in returns a copy of the server that reports failures on another test.
 func (s *server) in(t testing.TB) *server { return s.as("").in(t).server }
 
 func TestOwnPassword(t *testing.T) {
@@ -99,8 +99,8 @@ func TestOwnPassword(t *testing.T) {
 	session.do("GET", "/whoami", nil).expect(200)
 }
 
-// TestAnAdminsOwnPassword verifies that an admin needs its current password to change its own, and not to change that
-// of others.
+// TestAnAdminsOwnPassword verifies that an admin needs the current password to change its own password, but not to
+// change the passwords of others.
 func TestAnAdminsOwnPassword(t *testing.T) {
 	t.Parallel()
 	s := start(t)

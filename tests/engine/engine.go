@@ -192,7 +192,7 @@ func (e *Engine) Freeze() { _ = e.daemon.Process.Signal(syscall.SIGSTOP) }
 // Thaw resumes a suspended daemon.
 func (e *Engine) Thaw() { _ = e.daemon.Process.Signal(syscall.SIGCONT) }
 
-// dockerd returns the path of the daemon, which distributions keep out of an ordinary user's PATH.
+// dockerd returns the path of the daemon. Distributions install it outside the PATH of ordinary users.
 func dockerd() string {
 	if found, err := exec.LookPath("dockerd"); err == nil {
 		return found

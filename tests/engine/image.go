@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The images that BuildImages builds from one program, which reports what it finds in its container (see server).
+// The images that BuildImages builds from one program, which reports the state of its container (see server).
 const (
 	// Image stops on SIGTERM.
 	Image = "droplet-test:1"

@@ -14,8 +14,8 @@ const (
 )
 
 // reservePorts reserves the ports of droplets until the test ends. They lie in Linux's range for outgoing connections,
-// so without the reservation another test may occupy one. If the kernel setting cannot be written, about one run in
-// some hundred fails because a port is in use.
+// so without the reservation another test may occupy one. If the kernel setting cannot be written, about one run in a
+// few hundred fails because a port is in use.
 func reservePorts(t testing.TB) {
 	before, err := os.ReadFile(reservedPorts)
 	if err != nil || strings.Contains(string(before), dropletPorts) {

@@ -24,7 +24,7 @@ import (
 
 const tag = "lockbox-test:image"
 
-// maxImageBytes keeps the image small to pull.
+// maxImageBytes bounds the time to pull the image.
 const maxImageBytes = 40 << 20
 
 // TestImage builds the image with make image and runs it: the first start, requests, a restart, and a start without the

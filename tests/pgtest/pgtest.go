@@ -41,8 +41,8 @@ func Empty(t testing.TB) string {
 	return create(t, server(t), "TEMPLATE template0")
 }
 
-// sharedServer finds or starts the server once per process. A server that it starts ends with the process, however the
-// process ends, because tests have no common cleanup hook.
+// sharedServer finds or starts the server once per process. A server that it starts stops when the process ends for any
+// reason, because tests have no common cleanup hook.
 var sharedServer = sync.OnceValues(func() (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()

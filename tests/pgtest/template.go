@@ -45,7 +45,7 @@ func makeTemplate(ctx context.Context, admin, name string) (string, error) {
 	err = fill(ctx, admin, draft)
 	if err == nil {
 		// The first connection after a migration writes the catalog cache file pg_internal.init. File copies of the
-		// template contain it, which saves their first connection that work.
+		// template contain it, so their first connections need not write it.
 		err = connectOnce(ctx, admin, draft)
 	}
 	if err == nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// everyCredential ends each kind of credential in each way, and requires that it does not
-// authenticate afterwards.
+// everyCredential invalidates each kind of credential in each way, and requires that it no longer
+// authenticates.
 func everyCredential(f *fixture) {
 	o := f.office()
 	find := func(credential domain.Credential) domain.Caller {

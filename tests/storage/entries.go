@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// stored returns the version numbers that are stored of an entry, newest first.
+// stored returns the stored version numbers of an entry, newest first.
 func (f *fixture) stored(box domain.Box, key domain.EntryKey) []uint64 {
 	f.Helper()
 	list, err := f.Read().Entries.Versions(f.Context(), box.ID, key)
@@ -24,7 +24,8 @@ func (f *fixture) stored(box domain.Box, key domain.EntryKey) []uint64 {
 	return numbers
 }
 
-// numbers is stored for an entry that has a value, which must be the newest version.
+// numbers is stored for an entry that is not deleted. It requires that only the newest version is
+// current.
 func (f *fixture) numbers(box domain.Box, key domain.EntryKey) []uint64 {
 	f.Helper()
 	list, err := f.Read().Entries.Versions(f.Context(), box.ID, key)
@@ -163,8 +164,8 @@ func entryDelete(f *fixture) {
 	require.Equal(f, []uint64{3, 2, 1}, f.numbers(o.box, "entry"))
 }
 
-// entryLockReturnsAccess: Lock waits for a concurrent writer and then returns the entry and the
-// caller's access as they are, not as they were before the wait.
+// entryLockReturnsAccess: Lock waits for a concurrent writer and then returns the current entry and
+// the caller's current access, not those from before the wait.
 func entryLockReturnsAccess(f *fixture) {
 	o := f.office()
 	user := f.addUser("member")

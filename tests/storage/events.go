@@ -35,7 +35,7 @@ func eventsAppendAndList(f *fixture) {
 	require.NoError(f, err)
 	require.Equal(f, []domain.Event{bare, event}, list)
 
-	// An event outlives everything that it mentions.
+	// An event remains when the objects that it names are deleted.
 	require.NoError(f, f.Read().Boxes.Delete(f.Context(), o.box.ID))
 	require.NoError(f, f.Read().Users.Delete(f.Context(), o.owner.ID))
 	list, err = f.Read().Events.List(f.Context(), ports.EventFilter{Box: o.box.ID, Limit: 10})

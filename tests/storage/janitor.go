@@ -28,7 +28,7 @@ func janitorAccounts(f *fixture) {
 	user := f.addUser("user")
 	f.do(func(ctx context.Context, repos ports.Repos) error {
 		for i := range 7 {
-			ends := f.now.Add(time.Duration(i-5) * time.Hour) // five have ended
+			ends := f.now.Add(time.Duration(i-5) * time.Hour) // five have expired
 			require.NoError(f, repos.Sessions.Add(ctx, domain.Session{
 				ID:        f.id(),
 				User:      user.ID,

@@ -5,7 +5,7 @@
 //
 //	func TestStorage(t *testing.T) { storage.Exercise(t, open) }
 //
-// Tests of one implementation's mechanisms, such as query plans, stand beside its code.
+// Tests of one implementation's mechanisms, such as query plans, are tested beside its code.
 package storage
 
 import (
@@ -27,8 +27,8 @@ type Store struct {
 	Conflicts []error
 }
 
-// Open returns a store over a new, empty installation. It registers the cleanup with t.
-// onStaleServerKey is what the store must call before it retries after ports.ErrStaleServerKey.
+// Open returns a store over a new, empty installation. It registers the cleanup with t. The store
+// must call onStaleServerKey before it retries after ports.ErrStaleServerKey.
 type Open func(t *testing.T, onStaleServerKey func(context.Context) error) Store
 
 // Exercise runs the suite. Each test opens a store of its own, and they run in parallel.

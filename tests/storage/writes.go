@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// conditionalWrite returns a write of the version after the one that the caller finds now.
+// conditionalWrite returns a write of the version that follows the current one.
 func (f *fixture) conditionalWrite(credential domain.Credential, key domain.EntryKey,
 	value string) ports.ConditionalWrite {
 	f.Helper()

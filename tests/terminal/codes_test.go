@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// codeAt returns the TOTP code for the 30-second step that is step steps from now. A server accepts codes from one step
+// codeAt returns the TOTP code for a 30-second step, counted from the current one. A server accepts codes from one step
 // before to one step after the current one, each code once.
 func codeAt(secret string, step int) (string, error) {
 	return totp.GenerateCode(secret, time.Now().Add(time.Duration(step)*30*time.Second))

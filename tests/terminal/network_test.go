@@ -157,8 +157,8 @@ func TestProxyErrors(t *testing.T) {
 	}
 }
 
-// TestRetryTimeOnce checks that a message has the time until a retry once, whether the server's text contains it or
-// not.
+// TestRetryTimeOnce checks that a message states the time until a retry exactly once, whether or not the server's text
+// contains it.
 func TestRetryTimeOnce(t *testing.T) {
 	t.Parallel()
 	for detail, code := range map[string]string{

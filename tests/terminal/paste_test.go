@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// shellAfter runs lockbox at a terminal, and then reads what the user typed but lockbox did not, as a shell does. It
+// shellAfter runs lockbox at a terminal, and then reads the typed input that lockbox did not read, as a shell does. It
 // returns the screen of both.
 func shellAfter(t *testing.T, environ []string, args ...string) *screen {
 	t.Helper()
@@ -104,7 +104,7 @@ func TestPasteOfValue(t *testing.T) {
 	s.ends(1)
 }
 
-// TestFieldsOverObject checks that text that looks like fields asks before it replaces an object.
+// TestFieldsOverObject checks that lockbox set asks before text that looks like fields replaces an object.
 func TestFieldsOverObject(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)

@@ -37,7 +37,7 @@ func build(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	detach()
-	// The scripts may run as another user than the one who created the directory.
+	// The scripts may run as a user who did not create the directory.
 	_ = os.Chmod(dir, 0o755)
 	binary = filepath.Join(dir, "lockbox")
 	out, err := exec.Command("go", "build", "-buildvcs=false", "-ldflags", "-s -w", "-o", binary,

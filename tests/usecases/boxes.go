@@ -23,20 +23,19 @@ const FreePassphrases = 3
 // GeneratedKey is a generated encryption key, as a client sends it.
 var GeneratedKey = domain.FormatGeneratedKey([32]byte{1, 2, 3})
 
-// Boxes is the parts with the use cases of boxes. Its sealer derives keys from passphrases without Argon2id.
+// Boxes extends Parts with the use cases of boxes. Its sealer derives keys from passphrases without Argon2id.
 type Boxes struct {
 	*Parts
 	Vault *vault.Service
 	// Derivations counts the keys that were derived from passphrases.
 	Derivations atomic.Int32
-	// OnDerive, unless it is nil, runs at the beginning of each derivation. What it does happens between the two
-	// decisions of a use case.
+	// OnDerive, if set, runs at the beginning of each derivation, which is between the two decisions of a use case.
 	OnDerive func()
 
 	t testing.TB
 }
 
-// OpenBoxes opens the parts and the use cases of boxes. They have no limits, but for those that change sets.
+// OpenBoxes opens the parts and the use cases of boxes. They have no limits unless change sets some.
 func OpenBoxes(t testing.TB, change ...func(*vault.Config)) *Boxes {
 	t.Helper()
 	b := &Boxes{Parts: Open(t, FreePassphrases), t: t}
@@ -68,7 +67,7 @@ func (b *Boxes) derive(_ context.Context, _ ports.Workload, secret, salt []byte,
 	return sum[:], nil
 }
 
-// User inserts a user, in a group or none, and returns the requester of a session.
+// User inserts a user with a session, and returns the requester of the session. An empty group means no group.
 func (b *Boxes) User(name string, group domain.Group) domain.Requester {
 	b.t.Helper()
 	now := b.Clock.Now()
@@ -85,7 +84,7 @@ func (b *Boxes) User(name string, group domain.Group) domain.Requester {
 	return by
 }
 
-// Log returns the audit log, oldest first, each event as "actor action outcome key target" with "-" for nothing.
+// Log returns the audit log, oldest first, each event as "actor action outcome key target" with "-" for an empty field.
 func (b *Boxes) Log() []string {
 	b.t.Helper()
 	events, err := b.Store.Read().Events.List(b.t.Context(), ports.EventFilter{Limit: 1000})

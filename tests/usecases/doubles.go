@@ -27,21 +27,21 @@ func (c *Clock) Now() time.Time {
 	return c.now
 }
 
-// Advance moves the clock on.
+// Advance moves the clock forward.
 func (c *Clock) Advance(by time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = c.now.Add(by)
 }
 
-// Passwords keeps passwords as they are. It implements ports.Passwords.
+// Passwords stores passwords without hashing them. It implements ports.Passwords.
 type Passwords struct {
 	// Compared counts the calls of Check.
 	Compared atomic.Int64
 	// Busy makes both methods return Unavailable.
 	Busy atomic.Bool
-	// During, where it is set, is called in the middle of Hash and Check, which are slow in production: what happens
-	// there happens between the two decisions of a use case. It is called once.
+	// During, if set, is called once, in the middle of Hash or Check. Both are slow in production, so that other
+	// requests can act between the two decisions of a use case.
 	During func()
 }
 

@@ -1,6 +1,6 @@
 // Package usecases opens the dependencies of use cases on a separate database for each test, without HTTP, so that the
 // rules can be tested beside their code. The clock and the password hashing are test doubles: tests set the time, and
-// do not wait for Argon2id. All other parts are those of the program.
+// do not wait for Argon2id. All other parts are the same as in the program.
 package usecases
 
 import (
@@ -87,7 +87,7 @@ func (p *Parts) openKeys(t testing.TB) {
 	require.NoError(t, err)
 }
 
-// Audited returns the events of an action, oldest first, each as "actor outcome target" with "-" for nothing.
+// Audited returns the events of an action, oldest first, each as "actor outcome target" with "-" for an empty field.
 func (p *Parts) Audited(t testing.TB, action domain.Action) []string {
 	t.Helper()
 	events, err := p.Store.Read().Events.List(t.Context(), ports.EventFilter{Action: action, Limit: 1000})
@@ -100,7 +100,7 @@ func (p *Parts) Audited(t testing.TB, action domain.Action) []string {
 	return lines
 }
 
-// Execute runs a statement on the database, as a writer who has the database but not the secret does.
+// Execute runs a statement on the database, as an attacker who has the database but not the secret could.
 func (p *Parts) Execute(t testing.TB, sql string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), p.URL)
@@ -110,7 +110,7 @@ func (p *Parts) Execute(t testing.TB, sql string) {
 	require.NoError(t, conn.Close(t.Context()))
 }
 
-// Code returns the TOTP code of a secret, in base32, at the present time.
+// Code returns the current TOTP code of a secret in base32.
 func (p *Parts) Code(t testing.TB, secret string) string {
 	t.Helper()
 	code, err := totp.GenerateCode(secret, p.Clock.Now())
@@ -125,5 +125,5 @@ func orDash(text string) string {
 	return text
 }
 
-// From is a requester without a credential at an address.
+// From returns a requester without a credential, at an address.
 func From(address string) domain.Requester { return domain.Requester{Address: address} }

@@ -14,9 +14,9 @@ import (
 const maxEnvFileLine = bufio.MaxScanTokenSize - 1
 
 // WriteDocker writes variables as NAME=value lines without quotes, for docker run --env-file and kubectl create secret
-// --from-env-file. Both take a value literally up to the end of the line. It refuses, by name, what such a line cannot
-// carry: line ends, more than 64 KiB, names that Kubernetes refuses, and values in quotes, which some versions of
-// Docker and Podman remove. On an error, nothing is written.
+// --from-env-file. Both take a value literally up to the end of the line. It returns an error that names the variable
+// if a line cannot hold it: a value with line ends, a line over 64 KiB, a name that Kubernetes refuses, or a value in
+// quotes, which some versions of Docker and Podman remove. On an error, nothing is written.
 func WriteDocker(out io.Writer, variables []Variable) error {
 	if err := checkCarried(variables); err != nil {
 		return err

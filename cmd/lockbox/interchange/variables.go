@@ -111,13 +111,13 @@ func (n Naming) Variable(field string) string {
 // lowerCaseNames are variables that programs look up in lower case. Some, such as curl, ignore the form in upper case.
 var lowerCaseNames = []string{"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"}
 
-// caseSensitivePrefixes begin variables of which the rest is a name with a case of its own: variables and host names of
-// Terraform, variables of Packer, options of npm, and properties of Gradle.
+// caseSensitivePrefixes are prefixes of variables whose names contain another, case-sensitive name: variables and host
+// names of Terraform, variables of Packer, options of npm, and properties of Gradle.
 var caseSensitivePrefixes = []string{"TF_VAR_", "TF_TOKEN_", "TF_CLI_ARGS_", "PKR_VAR_", "npm_config_",
 	"ORG_GRADLE_PROJECT_"}
 
-// hasMeaningfulCase reports whether a field of an object has a name that a program finds only in this case. The keys of
-// entries are always in lower case, so their case has no meaning.
+// hasMeaningfulCase reports whether programs find the variable of a field only in the letter case of the field. The
+// keys of entries are always in lower case, so their case has no meaning.
 func hasMeaningfulCase(field string) bool {
 	return slices.Contains(lowerCaseNames, field) ||
 		slices.ContainsFunc(caseSensitivePrefixes, func(prefix string) bool { return strings.HasPrefix(field, prefix) })

@@ -122,7 +122,7 @@ func hasTag(node *yaml.Node) bool {
 
 // fromScalar converts unquoted numbers, booleans and null to JSON, and everything else to a string.
 func fromScalar(node *yaml.Node) Value {
-	// ShortTag applies the rules of the library, which are those of YAML 1.2 for null and booleans.
+	// ShortTag applies the rules of the library. For null and booleans, the library follows YAML 1.2.
 	switch tag := node.ShortTag(); {
 	case tag == "!!null":
 		return Value{text: json.RawMessage("null")}

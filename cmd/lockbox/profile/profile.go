@@ -50,8 +50,8 @@ func (p Profile) SignedOut() Profile {
 	return p
 }
 
-// HoldsAPIKey reports whether Token is an API key. Unlike a session, which ends by itself, it stays valid on the server
-// after its only copy is deleted. A token without an expiry time can only be an API key.
+// HoldsAPIKey reports whether Token is an API key. Unlike a session, which expires, it stays valid on the server after
+// its only copy is deleted. A token without an expiry time can only be an API key.
 func (p Profile) HoldsAPIKey() bool {
 	return p.APIKeyID != "" || p.SignedIn() && p.RefreshToken == "" && p.ExpiresAt.IsZero()
 }
@@ -111,8 +111,8 @@ func Path() (string, error) {
 // remedy completes the error of a file that cannot be read or written.
 const remedy = "; correct its permissions, or choose another directory with XDG_CONFIG_HOME"
 
-// Load reads the profile file. A missing file is an empty book and not an error, and so is a path that cannot exist
-// because a part of it is not a directory. Load takes no lock. The error names the file and a remedy.
+// Load reads the profile file. It returns an empty book if the file is missing, or if the path cannot exist because a
+// part of it is not a directory. Load takes no lock. The error names the file and a remedy.
 func Load(path string) (Book, error) {
 	book := Book{Profiles: map[string]Profile{}}
 	text, err := os.ReadFile(path) //nolint:gosec // the user's own file
@@ -134,9 +134,9 @@ func Load(path string) (Book, error) {
 	return book, nil
 }
 
-// Change reads the profile file, calls change and writes the result back. It holds the lock for the whole time, so the
-// function may use a refresh token without another process using it too. If change returns an error, nothing is written
-// and Change returns that error. Errors of the file name it and a remedy.
+// Change reads the profile file, calls change and writes the result back. It holds the lock for the whole time, so
+// change may use a refresh token and no other process uses the same one. If change returns an error, nothing is written
+// and Change returns that error. An error of the file contains its path and a remedy.
 func Change(path string, change func(*Book) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return cannotWrite(err)
@@ -174,7 +174,7 @@ func CheckWritable(path string) error {
 	return os.Remove(file.Name())
 }
 
-// cannotWrite describes an error of the operating system, which names the path.
+// cannotWrite adds a remedy to an error of the operating system, which already contains the path.
 func cannotWrite(err error) error { return fmt.Errorf("cannot write the profile file: %w"+remedy, err) }
 
 // save replaces the profile file atomically, by writing a temporary file and renaming it. If path is a symbolic link,

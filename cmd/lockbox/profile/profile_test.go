@@ -115,8 +115,8 @@ func put(t *testing.T, path, name string, p profile.Profile) {
 	}))
 }
 
-// TestUnusableDirectory checks what happens if the directory of the file is a file: reading finds nothing, and writing
-// fails with the path and a remedy, before a server is asked for a token.
+// TestUnusableDirectory checks a path whose directory is a file: reading finds nothing, and writing fails with the path
+// and a remedy, before a server is asked for a token.
 func TestUnusableDirectory(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")

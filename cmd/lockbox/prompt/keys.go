@@ -27,8 +27,8 @@ const (
 // maxEscape is longer than every sequence that a key sends. Longer ones are text.
 const maxEscape = 16
 
-// keys collects what is typed at a hidden prompt, in a terminal that neither echoes nor edits lines. The zero value is
-// an empty line.
+// keys collects the input of a hidden prompt, in a terminal that neither echoes nor edits lines. The zero value is an
+// empty line.
 type keys struct {
 	text   []byte
 	escape []byte // an incomplete escape sequence
@@ -55,7 +55,7 @@ func (k *keys) write(input []byte) {
 	}
 }
 
-// append adds text, up to one byte more than maxHidden, which result refuses.
+// append adds text, up to one byte more than maxHidden. result refuses text of that length.
 func (k *keys) append(text ...byte) {
 	k.text = append(k.text, text[:min(len(text), maxHidden+1-len(k.text))]...)
 }
@@ -97,8 +97,8 @@ func (k *keys) press(c byte) {
 	}
 }
 
-// result returns the input. Pasted line ends become "\n", and the one at the end, which is usually copied by mistake,
-// is removed if there is only one line. rest is input that arrived after the last call of write.
+// result returns the input. Pasted line ends become "\n", and a line end after a single line is removed, because it is
+// usually copied by mistake. rest is input that arrived after the last call of write.
 func (k *keys) result(rest []byte) (string, error) {
 	switch {
 	case hasText(k.extra) || hasText(rest):

@@ -92,7 +92,7 @@ func New(ctx context.Context, question string) (string, error) {
 	return first, nil
 }
 
-// Yes asks a yes-or-no question. Every answer but y and yes, in any case, means no.
+// Yes asks a yes-or-no question. Only y and yes, in any letter case, mean yes.
 func Yes(ctx context.Context, question string) (bool, error) {
 	line, err := Line(ctx, question+" [y/N] ")
 	if err != nil {
@@ -157,7 +157,7 @@ func ask(ctx context.Context, question string, hidden bool, read func(*os.File) 
 	}
 }
 
-// enableBracketedPaste makes a terminal mark pasted text, and returns a function that ends this. Terminals without
+// enableBracketedPaste makes a terminal mark pasted text, and returns a function that turns this off. Terminals without
 // bracketed paste ignore the sequences.
 func enableBracketedPaste(out io.Writer) (disable func()) {
 	if os.Getenv("TERM") == "dumb" {

@@ -86,8 +86,8 @@ func drain(terminal *os.File) ([]byte, error) {
 	}
 }
 
-// readRaw reads available input. It returns none at the end of the input, and in drain after the time limit. A read
-// through os.File would take that for the end of the file.
+// readRaw reads available input. It returns no bytes at the end of the input and, in drain, after the time limit. An
+// os.File would report both as the end of the file.
 func readRaw(terminal *os.File) ([]byte, error) {
 	fd, buffer := int(terminal.Fd()), make([]byte, 4096)
 	if err := unix.SetNonblock(fd, false); err != nil { // in non-blocking mode the time limit has no effect

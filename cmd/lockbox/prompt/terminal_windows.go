@@ -47,8 +47,8 @@ func readHidden(terminal *os.File) (string, error) {
 // releaseEvents is the number of events that may follow the Enter key: its release, and a change of focus.
 const releaseEvents = 2
 
-// drain reports pending input as text that is not the text of the input, because console events are not characters.
-// restore discards the input.
+// drain returns placeholder text if input is pending, because console events are not characters. restore discards the
+// input.
 func drain(terminal *os.File) ([]byte, error) {
 	time.Sleep(100 * time.Millisecond) // a paste arrives in parts
 	var events uint32

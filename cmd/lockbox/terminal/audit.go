@@ -96,7 +96,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 		"2026-01-31T12:00:00Z", text)}
 }
 
-// leadingDays are the weeks and days that a duration begins with.
+// leadingDays matches the weeks and days at the beginning of a duration.
 var leadingDays = regexp.MustCompile(`^(?:(\d{1,4})w)?(?:(\d{1,5})d)?`)
 
 // parseAge reads a duration such as 90m, 7d, 2w or 1d12h: weeks and days of 24 hours, then the units of
@@ -204,7 +204,7 @@ func (s *session) auditTable(events eventStream, limit int) error {
 	return nil
 }
 
-// subjectOf describes what an event is about: an entry, a box, a user, or a user in a box.
+// subjectOf describes the subject of an event: an entry, a box, a user, or a user in a box.
 func subjectOf(event client.Event) string {
 	text := event.Box
 	// Events about an entry always name its box.

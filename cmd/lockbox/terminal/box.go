@@ -72,9 +72,9 @@ use lockbox box user add.`,
 	}
 }
 
-// boxShowCommand shows a box (GET /boxes/{box}). The exit code is exitNotFound for a box that does not exist and for
-// one that the caller may not see: the server does not reveal which. With --output json it prints the description of
-// the server, including the keys of the entries if the caller may list them.
+// boxShowCommand shows a box (GET /boxes/{box}). The exit code is exitNotFound for a box that does not exist and for a
+// box that the caller may not see: the server does not distinguish them. With --output json it prints the description
+// of the server, including the keys of the entries if the caller may list them.
 func boxShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show BOX",
@@ -140,7 +140,7 @@ confirmation; scripts must use --yes.`,
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
 			// With --yes one request is enough.
 			if !yes {
-				// The question names the owner, so that the wrong box is noticed in time.
+				// The question names the owner, so that the user notices a wrong box in time.
 				box, err := server.DescribeBox(ctx, args[0])
 				if err != nil {
 					return err

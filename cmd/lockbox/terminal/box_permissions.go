@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// permissionNames returns the names of permissions, as flags accept them.
+// permissionNames returns the names of permissions in the form that flags accept.
 func permissionNames(list []client.Permission) []string {
 	names := make([]string, len(list))
 	for i, permission := range list {

@@ -45,7 +45,7 @@ func AddCommands(root *cobra.Command, version string) {
 	}
 }
 
-// explainErrors adds what only the session knows to the errors of a command: see explainToken.
+// explainErrors adds details that only the session has to the errors of a command; see explainToken.
 func (s *session) explainErrors(command *cobra.Command) {
 	work := command.RunE
 	if work == nil {

@@ -16,9 +16,9 @@ func addYesFlag(command *cobra.Command, yes *bool) {
 }
 
 // confirm asks before an action that cannot be undone, unless yes is set. It returns nil only after an explicit yes.
-// The question may contain names from the server, so control characters are replaced. Without a terminal the result
-// is a usage error that names --yes. Any other answer, including the empty one, is an error, so that the exit code
-// shows that nothing was done.
+// The question may contain names from the server, so control characters are replaced. Without a terminal the result is
+// a usage error that names --yes. Any other answer, including the empty one, is an error: the exit code must show that
+// nothing was done.
 func confirm(ctx context.Context, yes bool, format string, args ...any) error {
 	if yes {
 		return nil

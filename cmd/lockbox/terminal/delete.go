@@ -23,7 +23,7 @@ back.`,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeFirst(s.completeAddresses()),
 		RunE: func(command *cobra.Command, args []string) error {
-			// The flag is checked first, because this needs neither a profile nor a server.
+			// Check the flag first, because the check needs no profile and no server.
 			if err := checkVersionFlag(command, "if-version", options.IfMatch); err != nil {
 				return err
 			}

@@ -14,10 +14,9 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// dropletCommand is the parent of the commands for droplets. They use the accounts API (/api/v1), which authorizes
-// by group and not by role. The exit code is exitForbidden if the caller's group is too low, and exitUnavailable if
-// the server has no Docker engine. The responses of the accounts API contain all droplets, also those to a change of
-// one.
+// dropletCommand is the parent of the commands for droplets. They use the accounts API (/api/v1), which authorizes by
+// group and not by role. The exit code is exitForbidden if the caller's group is too low, and exitUnavailable if the
+// server has no Docker engine. The accounts API responds with all droplets, even to a change of one droplet.
 func dropletCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "droplet",
@@ -80,9 +79,9 @@ func dropletListCommand(s *session) *cobra.Command {
 	}
 }
 
-// dropletActionCommand returns a command that runs action on one droplet. It prints all droplets afterwards, which
-// is what the server responds with. These commands need at least the group manager. The exit code is exitNotFound if
-// the droplet does not exist.
+// dropletActionCommand returns a command that runs action on one droplet. It then prints all droplets, because the
+// response contains them. These commands need at least the group manager. The exit code is exitNotFound if the droplet
+// does not exist.
 func dropletActionCommand(s *session, verb, short string,
 	action func(*client.Client, context.Context, string) ([]client.Droplet, error)) *cobra.Command {
 	// The texts of all actions differ in the verb only.

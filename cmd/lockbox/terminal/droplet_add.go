@@ -24,9 +24,9 @@ type dropletAddFlags struct {
 	env []string
 }
 
-// dropletAddCommand adds a droplet (POST /api/v1/droplet/add). The server does not keep the private key unless --box
-// names a box for it, so the key must reach the user in any case; see addDropletWithKeyFile. The exit code is
-// exitUsage if the server does not allow the image.
+// dropletAddCommand adds a droplet (POST /api/v1/droplet/add). The server stores the private key only if --box names a
+// box for it, so the command must not lose the key; see addDropletWithKeyFile. The exit code is exitUsage if the server
+// does not allow the image.
 func dropletAddCommand(s *session) *cobra.Command {
 	var flags dropletAddFlags
 	command := &cobra.Command{

@@ -19,8 +19,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// maxInput limits what is read from a file or standard input, in bytes. It protects this program's memory; the limit
-// that a server enforces is lower (LOCKBOX_MAX_VALUE_BYTES).
+// maxInput is the maximum size of a value from a file or standard input, in bytes. It protects this program's memory;
+// the limit that a server enforces is lower (LOCKBOX_MAX_VALUE_BYTES).
 const maxInput = 64 << 20
 
 // valueFlags select the source of the value that lockbox set writes. At most one source may be given: an argument,
@@ -28,7 +28,7 @@ const maxInput = 64 << 20
 type valueFlags struct {
 	// stdin reads the value from standard input.
 	stdin bool
-	// asString stores JSON as a string, and text that looks like fields over an object.
+	// asString stores JSON as a string. It also lets text that looks like fields replace an object.
 	asString bool
 	// generate is the length of a random value.
 	generate int
@@ -62,7 +62,7 @@ func (f valueFlags) value(command *cobra.Command, s *session, args []string) (in
 		return f.generated(s)
 	case f.stdin:
 		return f.read(s, s.input(command.Context()), "standard input")
-	// The prompt is the last resort, so that a script never waits for input that it did not ask for.
+	// The prompt is the last resort, so that a script never waits for a person.
 	case len(args) == 0:
 		return s.promptForValue(command)
 	}
@@ -100,7 +100,7 @@ func (f valueFlags) read(s *session, in io.Reader, source string) (interchange.V
 	}
 	// Editors on Windows write a byte order mark, which JSON does not allow.
 	plain := bytes.TrimPrefix(text, []byte(byteOrderMark))
-	// A line end without a line is what echo writes for an unset variable.
+	// For an unset variable, echo writes only a line end.
 	if len(bytes.Trim(plain, "\r\n")) == 0 {
 		return interchange.Value{}, &usageError{fmt.Errorf("%s is empty; to store an empty string, use the argument ''",
 			source)}
@@ -138,7 +138,7 @@ func (s *session) readJSON(text []byte, source string) (value interchange.Value,
 	case problem == nil:
 		return value, true, nil
 	case json.Valid(text):
-		// Duplicate names and deep nesting are valid JSON, which the server stores and get prints.
+		// Duplicate names and deep nesting are valid JSON: the server stores such a value, and get prints it.
 		s.warn("%s: %v; lockbox run, export, import and --field refuse this entry", source, problem)
 		return interchange.Raw(bytes.TrimSpace(text)), true, nil
 	case strings.EqualFold(filepath.Ext(source), ".json"):
@@ -171,8 +171,7 @@ func notUTF8(source string) error {
 
 // promptForValue asks for a value, which is stored as a string. It requires that standard input is a terminal: a script
 // that forgot --stdin must fail and not wait for a person. A typed value is always a string, even if it looks like
-// JSON. A paste of several lines is stored as a whole, with a notice, because only its first line would be expected
-// from a prompt.
+// JSON. A paste of several lines is stored as a whole. A notice reports this, because most prompts take only one line.
 func (s *session) promptForValue(command *cobra.Command) (interchange.Value, error) {
 	noValue := &usageError{errors.New("no value given: use an argument, @FILE, --stdin or --generate")}
 	if !prompt.IsTerminal(s.in) {

@@ -61,7 +61,8 @@ func ExitCode(err error) int {
 		return 0
 	case errors.As(err, &coded):
 		return coded.code
-	// Before the kinds: a request that Ctrl-C interrupts while it waits for a retry is unavailable too.
+	// This precedes the kinds: a request that Ctrl-C interrupts while it waits for a retry also has the kind
+	// unavailable.
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
 	case errors.As(err, &usage):

@@ -11,8 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// remedies maps error codes of the server to what the user can do next. It omits codes whose message already
-// contains the remedy.
+// remedies maps error codes of the server to the next step for the user. It omits codes whose message already contains
+// the remedy.
 var remedies = map[string]string{
 	"already_initialized":       "sign in with lockbox login",
 	"unauthenticated":           "sign in with lockbox login",
@@ -46,7 +46,7 @@ var replacements = map[string]string{
 		"lockbox history",
 }
 
-// Explain returns the message of an error for a person: what went wrong and what to do next. For a failure of the
+// Explain returns the message of an error for a person. It names the problem and the next step. For a failure of the
 // server it includes the request id, by which the operator finds the failure in the log.
 func Explain(err error) string {
 	var detailed *detailedError
@@ -76,8 +76,7 @@ func Explain(err error) string {
 	if errors.Is(refused, client.ErrOutcomeUnknown) && refused.Code != "outcome_unknown" {
 		text.WriteString("; the change may or may not have been made: check before you try again")
 	}
-	// A missing host for droplets is a matter of configuration, so waiting does not help. Some messages contain the
-	// time.
+	// If no droplet host is configured, waiting does not help. Some messages already contain the time.
 	hasTime := strings.Contains(text.String(), "try again in ")
 	if refused.RetryAfter > 0 && refused.Code != "no_droplet_host" && !hasTime {
 		text.WriteString("; try again in " + refused.RetryAfter.Round(time.Second).String())
@@ -93,8 +92,9 @@ func answered(status int) string {
 	return strings.TrimSpace(fmt.Sprintf("the server answered %d %s", status, http.StatusText(status)))
 }
 
-// explainToken adds which credential the server refused to the error of a command, because the remedy depends on it:
-// the profile, if commands do not use it by default, or the environment, which takes precedence over a new login.
+// explainToken adds the source of the refused credential to the error of a command, because the remedy depends on it.
+// It names a profile that commands do not use by default. It names the environment, because a token there takes
+// precedence over a new login.
 func (s *session) explainToken(err error) error {
 	refused, ok := errors.AsType[*client.Error](err)
 	if !ok || !slices.Contains(tokenRefusals, refused.Code) && refused.Code != "refresh_token_not_found" {
@@ -110,8 +110,8 @@ func (s *session) explainToken(err error) error {
 	return err
 }
 
-// detailedError adds what only the command knows to an error: which of several entries it concerns, or how much of the
-// work is done. Its message is already explained, so Explain returns it unchanged.
+// detailedError adds details that only the command has to an error: the entry that it concerns, or the amount of
+// finished work. Its message is already explained, so Explain returns it unchanged.
 type detailedError struct {
 	prefix string
 	error

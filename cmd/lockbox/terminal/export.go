@@ -123,8 +123,8 @@ func exportFormat(flags exportFlags) interchange.Format {
 	return interchange.Dotenv
 }
 
-// writeAllowed writes a value in a format. In formats that hold variables it refuses those that lockbox run refuses
-// too: the variables end up in a shell or in the environment of programs. It returns the variables.
+// writeAllowed writes a value in a format. In formats that hold variables it refuses the same variables as lockbox run,
+// because they reach a shell or the environment of programs. It returns the variables.
 func writeAllowed(out io.Writer, format interchange.Format, value interchange.Value,
 	flags exportFlags) (variables []interchange.Variable, err error) {
 	if format.HoldsVariables() {

@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
 )
 
-// exportGitHub gives variables to the later steps of a job of GitHub Actions: it prints masks, and then appends the
-// variables to a file, which is --file or $GITHUB_ENV. Without both, it prints the masks and the variables.
+// exportGitHub passes variables to the later steps of a GitHub Actions job. It prints masks, and then appends the
+// variables to the file --file or $GITHUB_ENV. Without both, it prints the masks and the variables.
 func (s *session) exportGitHub(variables []interchange.Variable, text []byte, file string) error {
 	var masks bytes.Buffer
 	if err := interchange.WriteGitHubMasks(&masks, variables); err != nil {
@@ -27,8 +27,8 @@ func (s *session) exportGitHub(variables []interchange.Variable, text []byte, fi
 	if err != nil {
 		return err
 	}
-	// The runner reads masks from standard error too. They would be invalid lines in the file itself, to which the
-	// examples of GitHub redirect standard output.
+	// The runner reads masks from standard error too. The examples of GitHub redirect standard output to the file,
+	// where masks would be invalid lines.
 	out := s.out
 	if isSameFile(out, target) {
 		out = s.errs

@@ -64,7 +64,7 @@ func (s *session) get(command *cobra.Command, where string, flags getFlags) erro
 	if err != nil {
 		return err
 	}
-	// The empty field counts as given: a script with an unset variable must not print the whole value.
+	// An explicit empty field is not ignored: a script with an unset variable must not print the whole value.
 	if command.Flags().Changed("field") {
 		value, err := interchange.Parse(entry.Value)
 		if err != nil {
@@ -84,8 +84,8 @@ func (s *session) readEntry(ctx context.Context, where string, version uint64) (
 	if err != nil {
 		return at, nil, err
 	}
-	// The key is obtained only now: a mistake in the address or a missing login is reported before the user types
-	// it.
+	// The key is obtained only now: a mistake in the address or a missing login is reported before the user types the
+	// key.
 	key, err := s.encryptionKey(ctx, false)
 	if err != nil {
 		return at, nil, err

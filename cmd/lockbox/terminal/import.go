@@ -139,7 +139,7 @@ func (s *session) readFile(ctx context.Context, path, format string) (value inte
 // from, so an entry that another user writes in between is not overwritten.
 func (s *session) importOne(ctx context.Context, server *client.Client, at address, value interchange.Value,
 	flags importFlags) error {
-	// Obtain the key as for a write, which prompts twice: a new entry would be stored under a mistyped key.
+	// Obtain the key as for a write, which prompts twice. Otherwise a new entry could be stored under a mistyped key.
 	key, err := s.encryptionKey(ctx, true)
 	if err != nil {
 		return err
@@ -155,7 +155,7 @@ func (s *session) importOne(ctx context.Context, server *client.Client, at addre
 	if err := s.confirmChanges(ctx, at, changes, flags); err != nil || flags.dryRun {
 		return err
 	}
-	// A repeated import must not create versions that differ from the previous one in nothing.
+	// A repeated import must not create a version that equals the previous one.
 	if changes.None() {
 		return s.showImported(changes)
 	}
@@ -194,7 +194,7 @@ func currentValue(ctx context.Context, server *client.Client, at address, key cl
 	return value, condition, nil
 }
 
-// isMissingEntry distinguishes a missing entry from a missing box, which has the same exit code.
+// isMissingEntry reports whether the entry is missing and not the box. Both have the same exit code.
 func isMissingEntry(err error) bool {
 	var refused *client.Error
 	return errors.As(err, &refused) && refused.Code == "entry_not_found"

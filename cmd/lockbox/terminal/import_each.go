@@ -20,7 +20,7 @@ import (
 const importConcurrency = 4
 
 // The server's rules for a segment of a key, for a key, and for the length of a key. They are checked here as well, so
-// that an import of many entries is refused as a whole and does not stop halfway.
+// that an invalid import is refused as a whole instead of stopping halfway.
 var (
 	segmentPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@-]*$`)
 	keyPattern     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@-]*([/:][A-Za-z0-9_][A-Za-z0-9._@-]*)*$`)
@@ -73,7 +73,7 @@ func (s *session) importEach(ctx context.Context, server *client.Client, under a
 	if err := s.confirmChanges(ctx, under, changes, flags); err != nil || flags.dryRun {
 		return err
 	}
-	// Unchanged entries are not written again. This is what makes a repeated import continue an interrupted one.
+	// Unchanged entries are not written again. This lets a repeated import continue an interrupted one.
 	items = slices.DeleteFunc(items, func(item *importItem) bool { return item.change == itemUnchanged })
 	bar := s.progress("Writing", len(items))
 	err = inParallel(ctx, items, bar, func(ctx context.Context, item *importItem) error {

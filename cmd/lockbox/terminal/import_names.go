@@ -55,10 +55,10 @@ func (s *session) warnOfRefused(value interchange.Value, key string) []string {
 	return refused
 }
 
-// warnOfRenamed warns about names of a .env file that become other variables, and names the option that leaves them.
+// warnOfRenamed warns about names of a .env file that become other variables, and suggests the option that keeps them.
 func (s *session) warnOfRenamed(value interchange.Value, each bool) {
 	var renamed []string
-	kept := true // --keep-case would leave all names
+	kept := true // --keep-case would keep all names
 	for _, name := range value.Names() {
 		variable := interchange.Naming{}.Variable(name)
 		if each {

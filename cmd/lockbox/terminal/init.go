@@ -52,8 +52,8 @@ A server with an init token prints the token to its log. Pass it in a file, or t
 	return command
 }
 
-// initialize implements initCommand. It asks the server before the user types a password twice: most failures are a
-// server that has an owner already.
+// initialize implements initCommand. It checks the server before the user types a password twice, because most failures
+// concern a server that already has an owner.
 func (s *session) initialize(ctx context.Context, args []string, flags initFlags) error {
 	if err := s.selectProfileForLogin(args); err != nil {
 		return err
@@ -97,7 +97,7 @@ func (s *session) initialize(ctx context.Context, args []string, flags initFlags
 func (s *session) saveOwner(ctx context.Context, anonymous *client.Client, username string, key client.Secret) error {
 	// The client's form of the URL is stored, so that later comparisons do not depend on the spelling.
 	signedIn := profile.Profile{URL: anonymous.URL(), Username: username, Token: key.Reveal()}
-	// The id names the key when a later command replaces or deletes it. The key is usable without.
+	// A later command needs the id to replace or delete the key. Requests work without it.
 	if who, err := anonymous.WithToken(key).WhoAmI(ctx); err == nil {
 		signedIn.APIKeyID = who.Token.ID
 	}

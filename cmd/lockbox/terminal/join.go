@@ -18,9 +18,9 @@ type joinFlags struct {
 	yes           bool // accept plain HTTP without a question
 }
 
-// joinCommand accepts an invitation (POST /invitations/accept), signs in and saves a profile. A damaged invitation ends
-// with exitUsage before any request; one that is not open ends with exitUnauthenticated before any question. The
-// profile is saved before two-factor is offered, so that nothing after it can lose the session.
+// joinCommand accepts an invitation (POST /invitations/accept), signs in and saves a profile. For a damaged invitation
+// the exit code is exitUsage, before any request. For an invitation that is not open it is exitUnauthenticated, before
+// any question. The profile is saved before two-factor is offered, so a later failure cannot lose the session.
 func joinCommand(s *session) *cobra.Command {
 	var flags joinFlags
 	command := &cobra.Command{
@@ -97,7 +97,8 @@ func (s *session) selectProfileToJoin(url string) error {
 // invitation open.
 func (s *session) acceptInvitation(ctx context.Context, anonymous *client.Client, code client.Secret,
 	fromStdin bool) (profile.Profile, error) {
-	// Without a password, an open invitation is refused for the missing password, and any other for its code.
+	// This request has no password: the server refuses an open invitation for the missing password, and any other for
+	// its code.
 	_, err := anonymous.AcceptInvitation(ctx, code, client.Secret{})
 	if err == nil {
 		err = errors.New("the server accepted the invitation without a password: it is not a Lockbox server")
@@ -135,8 +136,8 @@ func (s *session) acceptInvitation(ctx context.Context, anonymous *client.Client
 	}, nil
 }
 
-// offerTOTP enrols and confirms two-factor if the user wants it. After an error the user has joined nevertheless, and
-// the message names the commands that continue.
+// offerTOTP enrols and confirms two-factor if the user wants it. If it fails, the user has still joined, and the
+// message names the commands that continue.
 func (s *session) offerTOTP(ctx context.Context, server *client.Client, username string) error {
 	wanted, err := prompt.Yes(ctx, "Enable two-factor authentication with an authenticator app now?")
 	if err != nil && ctx.Err() != nil {

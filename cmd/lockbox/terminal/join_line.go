@@ -11,9 +11,9 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// An invitation as people pass it on is lbi1_, then base64url of the URL of the server, a line end and the code, then 6
-// characters of a checksum. It has no characters that a shell or a mail program changes. The checksum finds a damaged
-// copy before any request.
+// The text of an invitation is lbi1_, then the base64url of the server's URL, a line end and the code, then 6
+// characters of a checksum. It contains no characters that a shell or a mail program changes. The checksum finds a
+// damaged copy before any request.
 const (
 	joinPrefix         = "lbi1_"
 	joinChecksumLength = 6
@@ -79,7 +79,7 @@ func exposesPassword(server string) bool {
 	return err != nil && allowed == nil
 }
 
-// isLocal reports whether a URL names this machine, so that it is of no use on another one.
+// isLocal reports whether a URL names this machine. Such a URL is useless on another machine.
 func isLocal(server string) bool {
 	parsed, err := url.Parse(server)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// TestJoinText: an invitation that is not exactly the text that was printed is refused.
+// TestJoinText checks that only the exact text of an invitation is accepted.
 func TestJoinText(t *testing.T) {
 	t.Parallel()
 	for _, server := range []string{"http://127.0.0.1:5000", "https://lockbox.example.org/below", "http://[::1]:5000"} {

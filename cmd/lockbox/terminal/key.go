@@ -88,8 +88,8 @@ func (s *session) keyText(ctx context.Context, forWriting bool) (text, origin st
 	return text, "the typed key", err
 }
 
-// checkNotFileName rejects the name of an existing file in LOCKBOX_ENCRYPTION_KEY. It would be accepted as a
-// passphrase, and values would be encrypted under the name of the file.
+// checkNotFileName rejects the name of an existing file in LOCKBOX_ENCRYPTION_KEY. As a passphrase, the name of the
+// file would encrypt values.
 func checkNotFileName(text string) error {
 	if !strings.ContainsRune(text, os.PathSeparator) {
 		return nil
@@ -128,9 +128,9 @@ func readKeyFile(path string) (string, error) {
 	return trimNewline(text), nil
 }
 
-// runKeyCommand runs a shell command line and returns its output. The command gets no standard input, because that
-// may carry the value that is being written; its standard error is shown. The command is stopped when ctx ends. The
-// output may be a key or a passphrase; one line end is removed.
+// runKeyCommand runs a shell command line and returns its output. The command gets no standard input, because that may
+// carry the value to write. Its standard error is shown. The command is stopped when ctx ends. The output may be a key
+// or a passphrase; one line end is removed.
 func runKeyCommand(ctx context.Context, line string) (string, error) {
 	shell, flag := "sh", "-c"
 	if runtime.GOOS == "windows" {

@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// listCommand lists the keys of a box (GET /boxes/{box}/entries). An empty box prints nothing and ends with 0. Keys
-// are sorted. With --output json it prints an array of strings.
+// listCommand lists the keys of a box (GET /boxes/{box}/entries). For an empty box it prints nothing, and the exit code
+// is 0. Keys are sorted. With --output json it prints an array of strings.
 func listCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:        "list BOX[/PREFIX]",

@@ -68,8 +68,8 @@ then prints the id of that key.`,
 	return command
 }
 
-// login implements loginCommand. A profile that is used again for the same server keeps the location of its
-// encryption key; one for another server does not, because that key must not be sent there.
+// login implements loginCommand. A profile that is reused for the same server keeps the location of its encryption key.
+// For another server the location is removed, because the key must not be sent there.
 func (s *session) login(ctx context.Context, args []string, flags loginFlags) error {
 	if err := s.selectProfileForLogin(args); err != nil {
 		return err

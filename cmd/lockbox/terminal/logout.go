@@ -28,7 +28,7 @@ there, use lockbox users revoke.`,
 			}
 			var old profile.Profile
 			err = profile.Change(path, func(book *profile.Book) error {
-				// Signing out of a profile that does not exist is not an error: the result is the same.
+				// A missing profile is not an error, because it has no token to remove.
 				if stored, exists := book.Profiles[s.name]; exists {
 					old, book.Profiles[s.name] = stored, stored.SignedOut()
 				}

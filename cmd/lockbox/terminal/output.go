@@ -101,11 +101,11 @@ func (s *session) warn(format string, args ...any) {
 // printable replaces control characters in text that others have written, so that it cannot control the terminal.
 func printable(text string) string { return replaceControls(text, "") }
 
-// printableLines is printable for text of several lines: it leaves line ends and tabs.
+// printableLines is printable for text of several lines: it keeps line ends and tabs.
 func printableLines(text string) string { return replaceControls(text, "\n\t") }
 
-// replaceControls replaces control characters, including those of C1 (U+0080 to U+009F), by U+FFFD. Characters in
-// except stay.
+// replaceControls replaces control characters, including those of C1 (U+0080 to U+009F), by U+FFFD. It keeps the
+// characters in except.
 func replaceControls(text, except string) string {
 	return strings.Map(func(r rune) rune {
 		if (r < ' ' || r >= 0x7f && r < 0xa0) && !strings.ContainsRune(except, r) {

@@ -23,7 +23,7 @@ use the current profile unless --profile or the environment names another one.`,
 	return command
 }
 
-// profileLine is what profile list shows. It contains no secret.
+// profileLine is the output of profile list for one profile. It contains no secret.
 type profileLine struct {
 	Name     string `json:"name"`
 	URL      string `json:"url"`

@@ -18,15 +18,15 @@ const (
 	refreshTimeout = 10 * time.Second
 )
 
-// errOtherAccount means that another process has given the profile to another server or account. Its token must not
+// errOtherAccount means that another process has changed the server or the account of the profile. Its token must not
 // be used for the requests of this command.
 var errOtherAccount = errors.New("another command has changed the profile to another server or user: run the command " +
 	"again")
 
 // refresh exchanges the refresh token of the profile for a new token and returns it. It holds the lock of the profile
 // file, because the server revokes the whole session if a refresh token is used twice. If another process has replaced
-// the token meanwhile, refresh returns the one that it stored and sends nothing. A profile without a refresh token is
-// only read again, so its file may be read-only. The error is that of the file or of the server, or errOtherAccount.
+// the token meanwhile, refresh returns the stored token and sends nothing. A profile without a refresh token is only
+// read again, so its file may be read-only. The error comes from the file or the server, or is errOtherAccount.
 func (s *session) refresh(ctx context.Context) (string, error) {
 	path, err := profile.Path()
 	if err != nil {
@@ -53,7 +53,7 @@ func (s *session) refresh(ctx context.Context) (string, error) {
 		return s.adopt(stored)
 	})
 	if exchanged && err != nil {
-		// This command can go on. The file has a spent refresh token, so the next one cannot.
+		// This command can continue. The next one cannot, because the file holds a refresh token that was already used.
 		s.warn("%s; sign in again with lockbox login%s", err, s.profileFlag())
 		err = nil
 	}
@@ -69,9 +69,9 @@ func (s *session) adopt(stored profile.Profile) error {
 	return nil
 }
 
-// exchange spends the refresh token of a profile and replaces its tokens.
+// exchange uses the refresh token of a profile and replaces its tokens.
 func (s *session) exchange(ctx context.Context, stored *profile.Profile) error {
-	// A cancelled refresh could lose the new token and with it the session. The time for the lock does not count.
+	// A cancelled refresh could lose the new token and with it the session. The timeout excludes the wait for the lock.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTimeout)
 	defer cancel()
 	// The server invalidates the old tokens at once, so check first that the new ones can be stored.

@@ -24,7 +24,7 @@ type renewingTransport struct {
 }
 
 // maxRenewals is how often a request is sent again. One renewal is enough unless other processes refresh the session as
-// fast as requests are answered. The limit only ends a loop if a server refuses every token.
+// fast as requests are answered. The limit ends the loop if a server refuses every token.
 const maxRenewals = 20
 
 // RoundTrip sends a request, and again after each renewal of its token. As http.RoundTripper requires, it does not
@@ -71,8 +71,8 @@ func (r *renewingTransport) send(request *http.Request, token string) (*http.Res
 const maxRefusal = 1 << 16
 
 // refusesToken reports whether the server refuses the token of a request, as unknown or expired. Other refusals have
-// the same status, such as that of a wrong password: sending those again would count as another attempt. The body of
-// the response can be read afterwards.
+// the same status, for example that of a wrong password. Such a request must not be sent again, because it would count
+// as another attempt. The body of the response can be read afterwards.
 func refusesToken(response *http.Response) bool {
 	if response.StatusCode != http.StatusUnauthorized {
 		return false
@@ -90,7 +90,7 @@ func refusesToken(response *http.Response) bool {
 	if err != nil || json.Unmarshal(text, &refusal) != nil {
 		return false
 	}
-	// The numbers are those of the accounts API for the same two codes.
+	// The accounts API has these numbers for the same two codes.
 	return slices.Contains(tokenRefusals, refusal.Code) || refusal.ID == 908 || refusal.ID == 909
 }
 
@@ -106,8 +106,8 @@ func (r *renewingTransport) token() string {
 
 // renew returns the token that replaces a refused one, or the refused token if there is no other. It waits for a
 // process that is refreshing the session, because that process stores the new token only after the server has
-// invalidated the old one. The error is one that prevents a refresh, such as a lost connection; a session that the
-// server has revoked is not an error here, so that the caller gets the original refusal.
+// invalidated the old one. It returns an error if something prevents a refresh, such as a lost connection. A revoked
+// session is not an error here: the caller gets the original refusal.
 func (r *renewingTransport) renew(ctx context.Context, refused string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -27,8 +27,8 @@ type runFlags struct {
 }
 
 // runCommand starts a program with secrets in its environment. It needs the permission readEntry and the encryption
-// key. Until the program starts, failures have the exit codes of this package; afterwards the exit code is that of
-// the program. The first error ends the command: a program never starts with a part of its variables.
+// key. Until the program starts, failures have the exit codes of this package. Afterwards the program determines the
+// exit code. The first error ends the command: a program never starts with a part of its variables.
 func runCommand(s *session) *cobra.Command {
 	var flags runFlags
 	command := &cobra.Command{
@@ -132,8 +132,8 @@ func (s *session) readVariables(ctx context.Context, addresses []string, flags r
 	return all, nil
 }
 
-// variablesOf converts the value of an entry to variables and refuses those that steer programs. The rules for names
-// are those of interchange.Value.Variables.
+// variablesOf converts the value of an entry to variables and refuses unsafe ones. Names follow the rules of
+// interchange.Value.Variables.
 func variablesOf(entry *client.Entry, at address, flags runFlags) ([]string, error) {
 	value, err := interchange.Parse(entry.Value)
 	if err != nil {

@@ -57,10 +57,10 @@ func nameOf(pair string) string {
 	return name
 }
 
-// unsafeVariables make many programs load or run code that the variable names, or set where common interpreters find
-// their code. A user who may write an entry could use them to take over the account that runs a program. The list
-// cannot be complete, because every program has variables of its own. It contains those that work without knowing the
-// program.
+// unsafeVariables can make common programs run other code: they name code to load or run, or the place where an
+// interpreter searches for code. A user who may write an entry could use them to take over the account that runs a
+// program. The list cannot be complete, because every program has variables of its own. It contains variables that an
+// attacker can use without knowing the program.
 var unsafeVariables = []string{
 	// Shells.
 	"PATH", "PATHEXT", "COMSPEC", "HOME", "XDG_CONFIG_HOME", "SHELL", "IFS", "ENV", "BASH_ENV", "BASHOPTS", "SHELLOPTS",

@@ -9,7 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
-// TestEnvironment checks what a started program inherits, which of several values wins, and the order.
+// TestEnvironment checks the variables that a started program inherits, their order, and the choice among several
+// values.
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	inherited := []string{

@@ -132,8 +132,8 @@ func (s *session) connect(token string) (*client.Client, error) {
 	return server, nil
 }
 
-// allowHTTP reads LOCKBOX_API_ALLOW_HTTP with the syntax of the Go client. Text that is neither true nor false is a
-// usage error, because either reading of it could be wrong.
+// allowHTTP reads LOCKBOX_API_ALLOW_HTTP with the syntax of the Go client. Text that means neither true nor false is a
+// usage error, because a guess could be wrong.
 func (s *session) allowHTTP() (bool, error) {
 	text := s.env("LOCKBOX_API_ALLOW_HTTP")
 	if text == "" {
@@ -146,8 +146,8 @@ func (s *session) allowHTTP() (bool, error) {
 	return allowed, nil
 }
 
-// notSignedIn returns the error for a missing token. It names the server if that is probably not the one that the user
-// expects: because of a misspelt LOCKBOX_PROFILE, or because a token exists but belongs to another server.
+// notSignedIn returns the error for a missing token. It names the server if the user probably expects another one:
+// LOCKBOX_PROFILE is misspelt, or a token exists but belongs to another server.
 func (s *session) notSignedIn() error {
 	if s.url() != "" {
 		if _, err := s.connect(""); err != nil {
@@ -174,7 +174,8 @@ func (s *session) notSignedIn() error {
 
 // selectProfile checks --output, reads the profile file and selects the profile that the flag or the environment names,
 // else the one for the server that they name, else the current one. A profile that only the environment or the file
-// names need not exist. A file that cannot be read is an error only with --profile; otherwise see profileErr.
+// names need not exist. If the file cannot be read, selectProfile returns an error with --profile, and otherwise sets
+// profileErr.
 func (s *session) selectProfile() error {
 	if s.output != formatTable && s.output != formatJSON {
 		return &usageError{fmt.Errorf("invalid --output %q: use table or json", s.output)}
@@ -203,7 +204,8 @@ func (s *session) selectProfile() error {
 }
 
 // nameForServer returns the name of the profile for the server that --server or LOCKBOX_API_URL names. It returns
-// current if neither is set, if current is for that server, or if not exactly one other profile is.
+// current if neither is set, if current is for that server, or if several other profiles are for that server or none
+// is.
 func (s *session) nameForServer(current string) string {
 	wanted := cmp.Or(s.server, s.env("LOCKBOX_API_URL"))
 	if wanted == "" || sameServer(wanted, s.book.Profiles[current].URL) {

@@ -11,8 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// withField returns the object of an entry with one field replaced. A missing entry is an empty object. It adds to the
-// condition that the entry has not changed since, unless the caller has a condition of its own, and the key that was
+// withField returns the object of an entry with one field replaced. A missing entry is an empty object. It adds two
+// things to the condition: the version that was read, unless the caller has its own condition, and the key that was
 // used for reading.
 func (s *session) withField(ctx context.Context, server *client.Client, at address, field string,
 	value interchange.Value, condition *client.WriteOptions) (interchange.Value, error) {
@@ -36,15 +36,15 @@ func (s *session) withField(ctx context.Context, server *client.Client, at addre
 }
 
 // looksLikeFields matches text that is meant to change fields: an object in JSON, or NAME=VALUE lines as in a .env
-// file, of which the first may be comments.
+// file. Comments may precede the first such line.
 var looksLikeFields = regexp.MustCompile(
 	`^(\s*(#.*)?\n)*\s*((export\s+)?[A-Za-z0-9_][A-Za-z0-9_.\[\]-]*\s?:?=|\{\s*["}])`)
 
 // checkReplaced asks before text that looks like fields replaces an object. Without a terminal it returns a usage error
 // that names the commands that change fields. It adds the encryption key to the condition.
 //
-// An entry that the user may not read, or that is encrypted under another key, is not checked: who may only write must
-// be able to write, and the old version can be restored.
+// It does not check an entry that the user may not read, or that is encrypted under another key: a user who may only
+// write must be able to write, and the old version can be restored.
 func (s *session) checkReplaced(ctx context.Context, server *client.Client, at address, value interchange.Value,
 	condition *client.WriteOptions) error {
 	text, isText := value.String()

@@ -14,9 +14,9 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// Stdout is the standard output of the program. It marks the errors of writes, so that a reader who closed the pipe is
-// not confused with a peer who closed a network connection: both are EPIPE. It also keeps the first error, because
-// fmt.Fprintln and cobra's help ignore errors. It is safe for concurrent use.
+// Stdout is the standard output of the program. It marks the errors of writes, because a closed pipe on standard output
+// and a closed network connection both return EPIPE. It also keeps the first error, because fmt.Fprintln and cobra's
+// help ignore errors. It is safe for concurrent use.
 type Stdout struct {
 	file *os.File
 
@@ -24,9 +24,8 @@ type Stdout struct {
 	err error
 }
 
-// Execute runs the program and returns the command that ran. The error is that of the command, or else the first failed
-// write to standard output: a command must not succeed if its result did not reach the file or the program that it was
-// meant for.
+// Execute runs the program and returns the command that ran. The error comes from the command, or else from the first
+// failed write to standard output: a command must not succeed if its result did not reach its destination.
 func Execute(ctx context.Context, root *cobra.Command) (*cobra.Command, error) {
 	command, err := root.ExecuteContextC(ctx)
 	if stdout, ok := root.OutOrStdout().(*Stdout); ok && err == nil {

@@ -34,7 +34,7 @@ type enrolmentResult struct {
 	RecoveryCodes []string `json:"recoveryCodes,omitempty"`
 }
 
-// showEnrolment prints what an authenticator app needs. On a terminal it draws the QR code too.
+// showEnrolment prints the data for an authenticator app. On a terminal it draws the QR code too.
 func (s *session) showEnrolment(enrolment *client.Enrolment) error {
 	result := enrolmentResult{
 		Secret: enrolment.Secret.Reveal(),

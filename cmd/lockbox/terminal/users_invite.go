@@ -10,8 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// usersInviteCommand makes an invitation (POST /invitations) and prints the command line that the invited user runs. A
-// name that is taken ends with exitConflict. With --output json it prints an inviteResult.
+// usersInviteCommand makes an invitation (POST /invitations) and prints the command line that the invited user runs.
+// The exit code is exitConflict if the name is taken. With --output json it prints an inviteResult.
 func usersInviteCommand(s *session) *cobra.Command {
 	var invitation client.NewInvitation
 	var url string
@@ -103,8 +103,8 @@ admin has been deleted, deactivated or demoted no longer works, even if it is in
 	}
 }
 
-// usersUninviteCommand revokes an invitation (DELETE /invitations/{username}). Without one it ends with exitNotFound.
-// It asks for no confirmation, because an invitation that went to a wrong person must be revoked quickly.
+// usersUninviteCommand revokes an invitation (DELETE /invitations/{username}). The exit code is exitNotFound if there
+// is none. It asks for no confirmation, because an invitation that reached the wrong person must be revoked quickly.
 func usersUninviteCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "uninvite USER",

@@ -62,7 +62,7 @@ a user who signs in with TOTP codes instead of a password, use lockbox users add
 // showAPIKey prints only the key, so that it can be redirected into a file.
 func (s *session) showAPIKey(key client.Secret) error {
 	err := s.show(map[string]string{"apiKey": key.Reveal()}, nil, func(add func(...string)) { add(key.Reveal()) })
-	// Only after the key has really been printed.
+	// The notice follows only if the key was printed.
 	if err == nil {
 		s.report("Store this API key now: it is not shown again.")
 	}

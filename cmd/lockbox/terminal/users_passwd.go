@@ -52,7 +52,7 @@ func (s *session) changePassword(ctx context.Context, server *client.Client, arg
 	// args has at most one element, so this is the argument or the caller.
 	name := cmp.Or(append(args, who.Username)...)
 	change := client.UserChange{RevokeAPIKeys: revokeKeys}
-	// One reader for both passwords: a second one would miss what the first has buffered.
+	// Use one reader for both passwords: a second reader would miss the bytes that the first has buffered.
 	in := bufio.NewReader(s.input(ctx))
 	// Names are case-insensitive on the server.
 	if strings.EqualFold(name, who.Username) {

@@ -27,7 +27,7 @@ type userResult struct {
 }
 
 // usersShowCommand shows a user (GET /users/{username}). With --output json it prints a userResult, whose permissions
-// are those of all boxes together. The table names the boxes instead, as far as the caller can see them.
+// are those of all boxes together. The table lists permissions by box instead, for the boxes that the caller can see.
 func usersShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [USER]",
@@ -65,8 +65,8 @@ type boxPermissions struct {
 	permissions []client.Permission
 }
 
-// permissionsByBox returns the permissions of a user in those boxes of the caller that the user is an active member of,
-// sorted by box. The server lists no other boxes. Boxes in which the caller may not see the user are left out.
+// permissionsByBox returns the permissions of a user by box, sorted. It covers the caller's boxes in which the user is
+// an active member. The server lists no other boxes. Boxes in which the caller may not see the user are left out.
 func permissionsByBox(ctx context.Context, server *client.Client, username string) ([]boxPermissions, error) {
 	boxes, err := server.ListBoxes(ctx)
 	if err != nil {

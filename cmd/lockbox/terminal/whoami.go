@@ -31,7 +31,8 @@ expiry time and the server. The command asks the server, so it also shows whethe
 				add("group", cmp.Or(who.Group, "-"))
 				add("token", who.Token.Kind)
 				add("expires", formatTime(who.Token.ExpiresAt))
-				// The server is not part of the response, but answers the question which one was asked.
+				// The response does not contain the URL. The table shows it, so that the user knows which server
+				// responded.
 				add("server", server.URL())
 			})
 		}),

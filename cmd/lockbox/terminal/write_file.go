@@ -10,11 +10,11 @@ import (
 )
 
 // writeFile writes a file that only this user can read. The file appears complete or not at all. An existing path is an
-// error unless replace is set. Then what is replaced depends on its kind, as with > in a shell: a regular file gets the
-// new text; so does the target of a symbolic link, and the link stays; a device or a named pipe is not replaced but
-// written to.
+// error unless replace is set. With replace, the effect depends on the kind of file, as with > in a shell. A regular
+// file gets the new text. A symbolic link stays, and its target gets the new text. The text is written into a device or
+// a named pipe.
 func writeFile(ctx context.Context, path string, text []byte, replace bool) error {
-	// Lstat, because a dangling link exists too and must not be replaced silently.
+	// Lstat also finds a dangling link, which must not be replaced silently.
 	_, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -47,22 +47,22 @@ func replaceFile(path string, text []byte) (err error) {
 	if err != nil {
 		return err
 	}
-	// After a failure no temporary file with secrets may stay.
+	// After a failure, remove the temporary file, because it may contain secrets.
 	defer func() {
 		if err != nil {
 			_ = os.Remove(file.Name())
 		}
 	}()
 	_, err = file.Write(text)
-	// All three are checked: a full disk may be reported by any of them.
+	// Any of the three may report a full disk.
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}
 	return os.Rename(file.Name(), path)
 }
 
-// writeInto writes to an existing device or named pipe. It returns when ctx ends, although a named pipe without a
-// reader blocks the call: the program ends then.
+// writeInto writes to an existing device or named pipe. It returns when ctx ends, even if a named pipe without a reader
+// still blocks the write; the program ends soon after.
 func writeInto(ctx context.Context, path string, text []byte) error {
 	done := make(chan error, 1)
 	go func() {

@@ -15,7 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/localpg"
 )
 
-// durable lists the settings without which a commit costs nothing.
+// durable lists the settings that make commits durable, and therefore expensive.
 var durable = []string{"fsync", "synchronous_commit", "full_page_writes"}
 
 // cluster is a PostgreSQL server with durable commits.
@@ -54,8 +54,8 @@ func sharedBuffers() string {
 	return strconv.Itoa(max(128, min(mostMB, int(kilobytes(string(memory), "MemTotal:")/1024/4)))) + "MB"
 }
 
-// settle vacuums and checkpoints, and loads the tables into memory as far as they fit. Otherwise the first slice would
-// pay for that work.
+// settle vacuums and checkpoints, and loads the tables into memory as far as they fit. Otherwise that work would slow
+// the first slice.
 func (c *cluster) settle(ctx context.Context, database string) error {
 	if err := c.execute(ctx, database, `VACUUM ANALYZE`, `CHECKPOINT`); err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 // between. The floor's tables have the columns and indexes of the real ones without foreign keys, and copies of the
 // real rows: it reads and writes the same bytes. Identifiers come from a sequence instead of random numbers, and
 // written values come from the plan instead of the connection; both make the floor faster. Lockbox batches concurrent
-// requests into shared statements and commits, so that it can recover part of its own cost.
+// requests into shared statements and commits, so it can recover part of its own cost.
 const floorTables = `
 CREATE SCHEMA floor;
 CREATE TABLE floor.entries (LIKE public.entries INCLUDING ALL);

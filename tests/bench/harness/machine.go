@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/bench/load"
 )
 
-// machine describes where the figures were measured. It names no host and no path.
+// machine describes the machine of the measurement, without host names or paths.
 type machine struct {
 	CPU        string            `json:"cpu"`
 	Cores      int               `json:"cores"`

@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/bench/load"
 )
 
-// The scenarios in the order of execution. Those that hash passwords or derive keys come last, so that the memory use
-// of reads and writes can be measured before.
+// The scenarios in the order of execution. Scenarios that hash passwords or derive keys come last, so that the memory
+// use of reads and writes is measured before them.
 var (
 	plain   = []string{"read", "write", "mixed", "list", load.Alone}
 	hashing = []string{"revoke", "passphrase", "sign-in"}

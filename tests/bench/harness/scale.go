@@ -94,8 +94,8 @@ func (b *bench) grown(ctx context.Context, name string, size load.Size) (*target
 	return t, err
 }
 
-// queue measures the cost of few database connections: 64 clients of a server with two connections, in turn with those
-// of a default server. Requests have to wait, and none may fail.
+// queue measures the cost of few database connections: 64 clients of a server with two connections, in turn with 64
+// clients of a default server. Requests have to wait, and none may fail.
 func (b *bench) queue(ctx context.Context) error {
 	b.connections = 64
 	usual, err := b.add(ctx, "usual", b.program, b.settings...)

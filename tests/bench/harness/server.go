@@ -16,7 +16,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// The keys of a run protect nothing.
+// The keys of a run protect no real data.
 var (
 	secretKey     = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 	encryptionKey = domain.FormatGeneratedKey([32]byte{1, 2, 3})

@@ -35,8 +35,8 @@ func UserName(user int) string { return "user-" + strconv.Itoa(user) }
 
 func password(user int) string { return "password-of-" + strconv.Itoa(user) }
 
-// AppendValue appends the JSON value that the write with that number stores in an entry. No two writes store the same
-// value.
+// AppendValue appends the JSON value of a write, which depends on the entry and the number of the write. Each write has
+// a different value.
 func AppendValue(to []byte, box, entry int, write uint64) []byte {
 	begin := len(to)
 	to = append(append(append(append(append(to, `{"of":"`...), BoxName(box)...), '/'), EntryKey(entry)...),

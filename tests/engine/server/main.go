@@ -1,7 +1,7 @@
 //go:build linux
 
-// Command server is the only program in the droplet images of the tests. It serves HTTP on port 22 and reports what it
-// finds in its container. It stops on SIGTERM unless its first argument is "stubborn", and prints many lines if it is
+// Command server is the only program in the droplet images of the tests. It serves HTTP on port 22 and reports the
+// state of its container. It stops on SIGTERM unless its first argument is "stubborn", and prints many lines if it is
 // "loud".
 package main
 
@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// Found is the response body: what a droplet sees of its container.
+// Found is the response body. It describes the container from the inside.
 type Found struct {
 	Hostname       string
 	Environ        []string
