@@ -12,7 +12,7 @@ DOCKER ?= docker
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI         := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 
-# The packages to test, and further flags for go test:
+# The packages to test, and additional flags for go test:
 #   make test PACKAGES=./adapters/postgres TESTFLAGS='-run Entries -v'
 PACKAGES  ?= ./...
 TESTFLAGS ?=
@@ -23,14 +23,14 @@ BENCHFLAGS ?=
 # How often `make e2e` runs each concurrency test; `make test` runs each one 5 times.
 ROUNDS ?= 200
 
-# The linker sets the version. -buildvcs=false because the go command fails when another user owns the repository.
+# The linker sets the version. -buildvcs=false is set because the go command fails if another user owns the repository.
 GOBUILD := go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 
 # Runs a command with one PostgreSQL server for all its test binaries.
 SHARE := go run ./tests/pgtest/share --
 
-# The race detector multiplies the time of compiling and of running the tests. `make e2e` runs every test with it, and so
-# does `make test RACE=-race`. -vet=off because `make lint` runs vet.
+# The race detector multiplies the time of compiling and of running the tests. `make e2e` and `make test RACE=-race` use
+# it. -vet=off is set because `make lint` runs vet.
 RACE   ?=
 GOTEST := CGO_ENABLED=$(if $(RACE),1,0) $(SHARE) go test $(RACE) -vet=off -timeout 10m
 
@@ -53,7 +53,7 @@ test: ## run the tests (RACE=-race adds the race detector)
 	$(GOTEST) $(TESTFLAGS) $(PACKAGES)
 	$(if $(KOANF),$(subst go test,go -C $(KOANF) test,$(GOTEST)) $(TESTFLAGS) ./...)
 
-e2e: ## run all tests with the race detector, also those with crashes, containers and a browser (as root or with Docker)
+e2e: ## run all tests with the race detector, including crashes, containers and a browser (as root or with Docker)
 	@scripts/provide postgres gcc docker curl jq oathtool python3 node mono bash ps chromium
 	CGO_ENABLED=1 LOCKBOX_TEST_ROUNDS=$(ROUNDS) $(SHARE) go test -race -tags e2e -count=1 -timeout 30m $(TESTFLAGS) $(PACKAGES)
 
