@@ -12,7 +12,7 @@ DOCKER ?= docker
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI         := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 
-# The packages to test, and further flags for go test:
+# The packages to test, and additional flags for go test:
 #   make test PACKAGES=./adapters/postgres TESTFLAGS='-run Entries -v'
 PACKAGES  ?= ./...
 TESTFLAGS ?=
@@ -23,14 +23,14 @@ BENCHFLAGS ?=
 # How often `make e2e` runs each concurrency test; `make test` runs each one 5 times.
 ROUNDS ?= 200
 
-# The linker sets the version. -buildvcs=false because the go command fails when another user owns the repository.
+# The linker sets the version. -buildvcs=false is set because the go command fails if another user owns the repository.
 GOBUILD := go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 
 # Runs a command with one PostgreSQL server for all its test binaries.
 SHARE := go run ./tests/pgtest/share --
 
-# The race detector multiplies the time of compiling and of running the tests. `make e2e` runs every test with it, and so
-# does `make test RACE=-race`. -vet=off because `make lint` runs vet.
+# The race detector multiplies the time of compiling and of running the tests. `make e2e` and `make test RACE=-race` use
+# it. -vet=off is set because `make lint` runs vet.
 RACE   ?=
 GOTEST := CGO_ENABLED=$(if $(RACE),1,0) $(SHARE) go test $(RACE) -vet=off -timeout 10m
 

@@ -136,7 +136,7 @@ func plural(kind string) string {
 	return word
 }
 
-// statusText returns the standard text of a status code, or "" for an unknown one.
+// statusText returns the standard text of a status code, or "" for an unknown code.
 func statusText(status string) string {
 	number, _ := strconv.Atoi(status)
 	return http.StatusText(number)
