@@ -70,10 +70,10 @@ func ParseEncryptionKey(text string) (EncryptionKey, error) {
 	}
 }
 
-// PassphraseKey returns the key for a passphrase of 1 to 1,024 arbitrary bytes. For text that contains no key of
-// another form, it equals ParseEncryptionKey of that text. Bytes that a header cannot carry, such as line ends or
-// non-ASCII characters, and text that looks like a key are sent as b64:. Use ParseEncryptionKey for text from a file or
-// a variable, which may hold a generated key. PassphraseKey returns ErrEncryptionKeyRequired for an empty passphrase
+// PassphraseKey returns the key for a passphrase of 1 to 1,024 arbitrary bytes. For text that does not look like a key
+// of another form, it returns the same key as ParseEncryptionKey. Bytes that a header cannot carry, such as line ends
+// or non-ASCII characters, and text that looks like a key are sent as b64:. Use ParseEncryptionKey for text from a file
+// or a variable, which may hold a generated key. PassphraseKey returns ErrEncryptionKeyRequired for an empty passphrase
 // and ErrInvalid for one that is too long.
 func PassphraseKey(passphrase []byte) (EncryptionKey, error) {
 	switch text := string(passphrase); {
@@ -160,7 +160,8 @@ func (k EncryptionKey) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redac
 // LogValue implements slog.LogValuer and returns "[client.EncryptionKey]".
 func (k EncryptionKey) LogValue() slog.Value { return slog.StringValue(redactedKey) }
 
-// MarshalText implements encoding.TextMarshaler and returns "[client.EncryptionKey]", also in JSON.
+// MarshalText implements encoding.TextMarshaler and returns "[client.EncryptionKey]". Package encoding/json uses it
+// too.
 func (k EncryptionKey) MarshalText() ([]byte, error) { return []byte(redactedKey), nil }
 
 // UnmarshalText implements encoding.TextUnmarshaler with the rules of ParseEncryptionKey.

@@ -46,7 +46,7 @@ func (s Secret) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redactedSecr
 // LogValue implements slog.LogValuer and returns "[client.Secret]".
 func (s Secret) LogValue() slog.Value { return slog.StringValue(redactedSecret) }
 
-// MarshalText implements encoding.TextMarshaler and returns "[client.Secret]", also in JSON.
+// MarshalText implements encoding.TextMarshaler and returns "[client.Secret]". Package encoding/json uses it too.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redactedSecret), nil }
 
 // UnmarshalText implements encoding.TextUnmarshaler; encoding/json uses it to decode a string into a Secret.

@@ -93,5 +93,5 @@ func (c Caller) HasExpiringAPIKey() bool {
 // IsAdmin reports whether the caller is an admin of the system.
 func (c Caller) IsAdmin() bool { return c.Role == RoleAdmin }
 
-// Is reports whether the caller is that user.
+// Is reports whether the caller is the given user.
 func (c Caller) Is(user UserID) bool { return c.UserID == user }

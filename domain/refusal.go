@@ -10,7 +10,7 @@ var (
 	// ErrWrongCredentials does not reveal which credential is wrong, so it does not reveal which usernames exist.
 	ErrWrongCredentials = Refuse(Unauthenticated, "wrong_credentials", "the username or the password is wrong")
 	ErrCodeRequired     = Refuse(Unauthenticated, "totp_required",
-		"this account uses two-factor authentication: send a TOTP code or a recovery code as code")
+		"this account uses two-factor authentication: send a TOTP code or a recovery code in the field code")
 	ErrRefreshToken = Refuse(Unauthenticated, "refresh_token_not_found",
 		"the refresh token is unknown, used, expired or revoked: sign in again")
 

@@ -15,7 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// A key whose text has characters of every kind, and that text.
+// rawKey is a key whose text form, writtenKey, contains characters of every kind.
 var (
 	rawKey     = [32]byte([]byte("\xfb\xef\xbe 32 bytes, of which some are -_"))
 	writtenKey = domain.FormatGeneratedKey(rawKey)

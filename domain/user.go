@@ -52,8 +52,8 @@ func RoleForNewUser(creator *Caller, requested Role, openRegistration bool) (Rol
 	}
 }
 
-// AuthorizeAccount decides whether the caller may see or change the account of that name: the user and all admins may.
-// It decides without the account, so that the refusal does not reveal whether the account exists.
+// AuthorizeAccount decides whether the caller may see or change the named account: the user and all admins may. It
+// decides without the account, so that the refusal does not reveal whether the account exists.
 func (c Caller) AuthorizeAccount(name UserName) error {
 	if c.IsAdmin() || c.Name == name {
 		return nil

@@ -110,21 +110,21 @@ type EventFilter struct {
 // Janitor deletes expired rows in small batches. Each method returns the number of deleted rows; fewer than limit means
 // that none are left.
 type Janitor interface {
-	// DeleteEndedSessions deletes sessions that expired before that time.
+	// DeleteEndedSessions deletes sessions that expired before the given time.
 	DeleteEndedSessions(ctx context.Context, before time.Time, limit int) (int, error)
-	// DeleteEndedFamilies deletes token families that expired or were revoked before that time.
+	// DeleteEndedFamilies deletes token families that expired or were revoked before the given time.
 	DeleteEndedFamilies(ctx context.Context, before time.Time, limit int) (int, error)
-	// DeleteOldAttempts deletes counters of failed attempts that no longer have an effect at that time.
+	// DeleteOldAttempts deletes counters of failed attempts that no longer have an effect at the given time.
 	DeleteOldAttempts(ctx context.Context, now time.Time, limit int) (int, error)
-	// DeleteKnownAddresses deletes known addresses that expired before that time.
+	// DeleteKnownAddresses deletes known addresses that expired before the given time.
 	DeleteKnownAddresses(ctx context.Context, before time.Time, limit int) (int, error)
-	// DeleteEndedAPIKeys deletes API keys that expired before that time.
+	// DeleteEndedAPIKeys deletes API keys that expired before the given time.
 	DeleteEndedAPIKeys(ctx context.Context, before time.Time, limit int) (int, error)
-	// DeleteEndedInvitations deletes invitations that expired before that time.
+	// DeleteEndedInvitations deletes invitations that expired before the given time.
 	DeleteEndedInvitations(ctx context.Context, before time.Time, limit int) (int, error)
-	// DeleteOldEvents deletes audit events from before that time.
+	// DeleteOldEvents deletes audit events older than the given time.
 	DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error)
-	// DeleteRemovedEntries deletes the versions of entries that were deleted before that time. The entry rows stay, so
-	// that version numbers never restart.
+	// DeleteRemovedEntries deletes the versions of entries that were deleted before the given time. The entry rows
+	// stay, so that version numbers never restart.
 	DeleteRemovedEntries(ctx context.Context, before time.Time, limit int) (int, error)
 }

@@ -24,8 +24,8 @@ const (
 	maxHeaders = 64 << 10
 )
 
-// The errors of a response that exceeds a limit. They mean an unusable answer, not a refusal: the operation may have
-// taken effect.
+// These errors report a response that exceeds a limit. They mean an unusable answer, not a refusal: the operation may
+// have taken effect.
 var (
 	errTooLong = errors.New("its response is too long: more than " + strconv.Itoa(maxResponse>>10) +
 		" KiB, or a list of more than " + strconv.Itoa(maxList>>20) + " MiB")

@@ -25,7 +25,7 @@ func newTokenPairBody(pair identity.TokenPair) tokenPairBody {
 
 // signInWithCode answers POST /user/auth with a pair of tokens. A code alone signs in only users without a password.
 func (a *API) signInWithCode(r *request) error {
-	body, err := bindOptional[signInBody](r) // an absent body is an incomplete one: errorId 901
+	body, err := bindOptional[signInBody](r) // an absent body counts as incomplete: errorId 901
 	if err != nil {
 		return err
 	}

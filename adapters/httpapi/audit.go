@@ -85,7 +85,8 @@ type eventLine struct {
 	Address      *string `json:"address"`
 }
 
-// eventList is a page of audit events, newest first. Next is the value of before for the next page, null on the last.
+// eventList is a page of audit events, newest first. Next is the value of the query parameter "before" that requests
+// the next page. It is null on the last page.
 type eventList struct {
 	Events []eventLine `json:"events"`
 	Next   *string     `json:"next"`

@@ -160,7 +160,7 @@ func checkSurrogates(text []byte, decoded any) error {
 	return nil
 }
 
-// isJSON accepts application/json, text/json and application/*+json. It ignores parameters, also malformed and repeated
+// isJSON accepts application/json, text/json and application/*+json. It ignores parameters, even malformed or repeated
 // ones.
 func isJSON(contentType string) bool {
 	contentType, _, _ = strings.Cut(contentType, ";")

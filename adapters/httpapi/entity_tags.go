@@ -107,7 +107,7 @@ func unmodified(header http.Header, tag string) bool {
 	return ok && all
 }
 
-// parseVersion reads a version number, from 1, out of the query parameter of that name.
+// parseVersion parses text as a version number, which begins at 1. The error names the query parameter.
 func parseVersion(parameter, text string) (uint64, error) {
 	number, err := strconv.ParseUint(text, 10, 63)
 	if err != nil || number == 0 {

@@ -61,7 +61,7 @@ func (a *API) handle(route Route) echo.HandlerFunc {
 // serve runs a request in this order:
 //
 //  1. identify reads the token and verifies a signature. It needs no database.
-//  2. admitLargeBody looks the caller up if the request would otherwise hold memory for a token that can be invented.
+//  2. admitLargeBody looks the caller up if the request would otherwise use memory for a token that may be invented.
 //  3. The handler decodes the body and calls a use case, which looks the caller up in the same statement as its data.
 //     That is why there is no lookup before it: reading and writing an entry take one statement each.
 //  4. An error in the input is reported only to a caller who is authenticated. See refuseInput.
@@ -73,7 +73,7 @@ func (a *API) serve(r *request) error {
 	if r.by.Credential.IsZero() {
 		r.body.limit = min(r.body.limit, maxAnonymousBody)
 	}
-	if r.body.unreadable { // the accounts API has read it, also for a handler that reads no body
+	if r.body.unreadable { // the accounts API may read a body that the handler ignores
 		return a.refuseInput(r, r.body.err)
 	}
 	if err := a.admitLargeBody(r); err != nil {

@@ -222,7 +222,7 @@ func TestPlainHTTPOnTLS(t *testing.T) {
 	requireShape(t, false, got, body, "https_required")
 }
 
-// TestHTTP2: connections that negotiate HTTP/2 use it, also while another client does not finish its handshake.
+// TestHTTP2: connections that negotiate HTTP/2 use it, even while another client does not finish its handshake.
 func TestHTTP2(t *testing.T) {
 	t.Parallel()
 	api, _ := failing(func() error { return nil })

@@ -76,8 +76,8 @@ func (r boxes) OwnedBy(ctx context.Context, user domain.UserID) ([]domain.BoxNam
 	return names[domain.BoxName](r.q.Query(ctx, `SELECT name FROM boxes WHERE owner_id = $1 ORDER BY name`, uuid(user)))
 }
 
-// Describe returns the latest of the box's own update and those of its entries. GREATEST ignores
-// the NULL of an empty box.
+// Describe returns the owner of the box and the time of the last update of the box or its entries. GREATEST ignores the
+// NULL of an empty box.
 func (r boxes) Describe(ctx context.Context, id domain.BoxID) (domain.UserName, time.Time, error) {
 	var owner string
 	var updated time.Time

@@ -194,7 +194,7 @@ func (s *Store) runLookups(ctx context.Context, requests []*lookupRequest) error
 	return translate(conn.SendBatch(ctx, &statements).Close())
 }
 
-// lookupParams returns $1 to $5 of a single statement. The one for the newest value has no $5.
+// lookupParams returns $1 to $5 of a single statement. The statement for the newest value has no $5.
 func lookupParams(input *lookup) []any {
 	params := []any{
 		credentialParam(input.credential),

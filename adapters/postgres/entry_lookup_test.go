@@ -111,8 +111,8 @@ func requireStarted(t *testing.T, started *atomic.Int64, count int) {
 	time.Sleep(50 * time.Millisecond)
 }
 
-// TestBatchedLookupsEqualSingleOnes runs many lookups concurrently and compares each result with
-// that of the lookup alone.
+// TestBatchedLookupsEqualSingleOnes runs many lookups concurrently and compares each result with the result of the same
+// lookup in a batch of one.
 func TestBatchedLookupsEqualSingleOnes(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)

@@ -10,14 +10,14 @@ import (
 
 // The methods of ports.Janitor delete up to limit rows each. A small limit keeps the locks short.
 
-// DeleteEndedSessions removes sessions that expired before that time; see ports.Janitor.
+// DeleteEndedSessions removes sessions that expired before the given time; see ports.Janitor.
 func (s *Store) DeleteEndedSessions(ctx context.Context, before time.Time, limit int) (int, error) {
 	return s.sweep(ctx, `DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE expires_at < $1 LIMIT $2)`,
 		before, limit)
 }
 
-// DeleteEndedFamilies removes families that expired or were revoked before that time, with their
-// pairs; see ports.Janitor.
+// DeleteEndedFamilies removes families that expired or were revoked before the given time, with their pairs; see
+// ports.Janitor.
 func (s *Store) DeleteEndedFamilies(ctx context.Context, before time.Time, limit int) (int, error) {
 	return s.sweep(ctx, `DELETE FROM token_families WHERE id IN
 		(SELECT id FROM token_families WHERE expires_at < $1 OR revoked_at < $1 LIMIT $2)`, before, limit)
@@ -33,28 +33,27 @@ func (s *Store) DeleteOldAttempts(ctx context.Context, now time.Time, limit int)
 			LIMIT $2 FOR UPDATE SKIP LOCKED)`, now.Add(-domain.AttemptWindow), limit)
 }
 
-// DeleteKnownAddresses removes known addresses that expired before that time; see ports.Janitor.
+// DeleteKnownAddresses removes known addresses that expired before the given time; see ports.Janitor.
 func (s *Store) DeleteKnownAddresses(ctx context.Context, before time.Time, limit int) (int, error) {
 	return s.sweep(ctx, `DELETE FROM known_addresses WHERE key IN
 		(SELECT key FROM known_addresses WHERE expires_at < $1 LIMIT $2)`, before, limit)
 }
 
-// DeleteEndedAPIKeys removes API keys that expired before that time; see ports.Janitor.
+// DeleteEndedAPIKeys removes API keys that expired before the given time; see ports.Janitor.
 func (s *Store) DeleteEndedAPIKeys(ctx context.Context, before time.Time, limit int) (int, error) {
 	return s.sweep(ctx, `DELETE FROM api_keys WHERE id IN (SELECT id FROM api_keys WHERE expires_at < $1 LIMIT $2)`,
 		before, limit)
 }
 
-// DeleteEndedInvitations removes invitations that expired before that time; see ports.Janitor.
+// DeleteEndedInvitations removes invitations that expired before the given time; see ports.Janitor.
 func (s *Store) DeleteEndedInvitations(ctx context.Context, before time.Time, limit int) (int, error) {
 	return s.sweep(ctx,
 		`DELETE FROM invitations WHERE id IN (SELECT id FROM invitations WHERE expires_at < $1 LIMIT $2)`,
 		before, limit)
 }
 
-// DeleteOldEvents removes events from before that time; see ports.Janitor. It compares the
-// identifier, which begins with the time in milliseconds (UUID version 7), because there is no
-// index on the time itself.
+// DeleteOldEvents removes events older than the given time; see ports.Janitor. It compares the identifier, which begins
+// with the time in milliseconds (UUID version 7), because there is no index on the time itself.
 func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error) {
 	var bound domain.EventID
 	binary.BigEndian.PutUint64(bound[:8], uint64(before.UnixMilli())<<16)
@@ -64,8 +63,8 @@ func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int
 	return int(tag.RowsAffected()), translate(err)
 }
 
-// DeleteRemovedEntries removes the versions of entries that were deleted before that time, and
-// marks the entries as swept. It skips entries that are being written; see ports.Janitor.
+// DeleteRemovedEntries removes the versions of entries that were deleted before the given time, and marks the entries
+// as swept. It skips entries that are being written; see ports.Janitor.
 func (s *Store) DeleteRemovedEntries(ctx context.Context, before time.Time, limit int) (int, error) {
 	return s.sweep(ctx, `WITH removed AS (
 			SELECT box_id, key FROM entries WHERE deleted_at < $1 AND NOT swept LIMIT $2 FOR UPDATE SKIP LOCKED

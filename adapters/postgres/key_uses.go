@@ -24,8 +24,7 @@ type keyUses struct {
 	writing sync.WaitGroup
 }
 
-// keyUsesInterval is how long uses are collected before they are stored. A crash loses those of the
-// last interval.
+// keyUsesInterval is how long uses are collected before they are stored. A crash loses the uses of the last interval.
 const keyUsesInterval = time.Second
 
 func newKeyUses(pool *pgxpool.Pool) *keyUses {

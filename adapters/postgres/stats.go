@@ -10,7 +10,7 @@ import (
 // queues.
 type Stats struct {
 	Pool PoolStats
-	// Lookups are the requests of ports.EntryReader, Writes those of ports.EntryWriter.
+	// Lookups covers the requests of ports.EntryReader. Writes covers the requests of ports.EntryWriter.
 	Lookups, Writes batch.Stats
 	// WriteFallbacks counts the requests among Writes that stored nothing. Their callers decide
 	// again under the entry's lock.

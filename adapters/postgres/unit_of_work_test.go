@@ -74,8 +74,8 @@ func TestOtherErrorsOfTheDatabaseAreNotRetried(t *testing.T) {
 	require.Equal(t, 1, times)
 }
 
-// TestARealConflictIsRetried provokes a serialization failure of the database, at an isolation
-// level that has them.
+// TestARealConflictIsRetried provokes a serialization failure in the database, at an isolation level that can cause
+// one.
 func TestARealConflictIsRetried(t *testing.T) {
 	t.Parallel()
 	_, url := openStore(t, nil)

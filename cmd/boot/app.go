@@ -200,7 +200,7 @@ func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener
 		return err
 	case <-ctx.Done():
 	}
-	// Fail readiness first, while the server still accepts connections from clients that do not know yet.
+	// Fail readiness first, while the server still accepts connections from clients that have not noticed the shutdown.
 	a.log.Info("stopping: finishing requests in flight")
 	api.Drain()
 	// Shutdown gets its own deadline, because ctx has ended.

@@ -166,7 +166,7 @@ type settingMistake struct{ setting, text string }
 // Error returns the whole sentence, beginning with the name of the variable.
 func (m *settingMistake) Error() string { return m.text }
 
-// mistake returns an error about the setting of that name, without the prefix. The rule completes a sentence that
+// mistake returns an error about a setting. The name comes without the prefix. The rule completes a sentence that
 // begins with the name of the variable.
 func mistake(name, rule string) error {
 	return &settingMistake{setting: prefix + name, text: prefix + name + " " + rule}

@@ -14,7 +14,7 @@ import (
 const (
 	// prefix begins the name of every setting.
 	prefix = "LOCKBOX_"
-	// fileSuffix ends the name of a variable that names a file with the setting.
+	// fileSuffix ends the name of a variable whose value is the path of a file that contains the setting.
 	fileSuffix = "_FILE"
 )
 

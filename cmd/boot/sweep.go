@@ -37,8 +37,8 @@ func (a *App) sweep(ctx context.Context, janitor ports.Janitor) {
 	})
 }
 
-// sweepRows deletes batches of rows from before a time until none is left. It logs an error, and the next sweep tries
-// again.
+// sweepRows calls remove in batches until no rows from before the given time are left. It logs an error, and the next
+// sweep tries again.
 func (a *App) sweepRows(ctx context.Context, what string, before time.Time, batch int,
 	remove func(context.Context, time.Time, int) (int, error)) {
 	for total := 0; ; {

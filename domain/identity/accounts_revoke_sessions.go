@@ -48,8 +48,8 @@ func (s Accounts) RevokeSessions(ctx context.Context, by domain.Requester, usern
 	})
 }
 
-// revoker authenticates a requester whose opaque token may be a refresh token. It returns the requester with the actual
-// kind of the token.
+// revoker authenticates a requester whose opaque token may be a refresh token. It returns the caller, and the requester
+// with the credential kind corrected to the real one.
 func (s *core) revoker(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, domain.Requester,
 	error) {
 	// The two kinds of opaque token look alike, so the adapter passes every one as an access token.

@@ -67,7 +67,7 @@ func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSi
 // client could measure the microseconds that finding a user or opening a secret takes.
 const minRefusalTime = 5 * time.Millisecond
 
-// waitUntil returns at that time, or when ctx is done.
+// waitUntil returns at the given time, or earlier if ctx is done.
 func (s *core) waitUntil(ctx context.Context, at time.Time) {
 	timer := time.NewTimer(at.Sub(s.clock.Now()))
 	defer timer.Stop()

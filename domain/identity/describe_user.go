@@ -42,8 +42,8 @@ func (s *Service) DescribeUser(ctx context.Context, by domain.Requester, usernam
 	return UserDescription{User: user, APIKeys: keys, Permissions: permissions}, err
 }
 
-// account returns the user of that name if the caller may see the account. The caller's right is decided first, so
-// that the refusal does not reveal whether the user exists.
+// account returns the named user if the caller may see the account. The caller's right is decided first, so that the
+// refusal does not reveal whether the user exists.
 func (s *core) account(ctx context.Context, repos ports.Repos, caller domain.Caller, username string) (domain.User,
 	error) {
 	name, err := domain.ParseUserName(username)

@@ -78,7 +78,8 @@ func (s *Service) retireOld(ctx context.Context, purpose domain.KeyPurpose) ([]p
 	return old, err
 }
 
-// awaitTransactions waits for the end of Grace, and for the end of every server transaction that began before since.
+// awaitTransactions waits until Grace has passed and no server has an open transaction that is older than the time
+// since.
 func (s *Service) awaitTransactions(ctx context.Context, since time.Time) error {
 	if err := wait(ctx, s.config.Grace); err != nil {
 		return err

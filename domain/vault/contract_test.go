@@ -7,7 +7,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/contracts"
 )
 
-// TestContracts runs the suites of the ports that the use cases of boxes implement for those of droplets.
+// TestContracts runs the suites of the ports through which the use cases of droplets call this package.
 func TestContracts(t *testing.T) {
 	t.Parallel()
 	open := func(t *testing.T) contracts.DropletVaultFixture {

@@ -12,7 +12,7 @@ func (s *Service) ListEntries(ctx context.Context, by domain.Requester, box, pre
 	if err != nil {
 		return nil, err
 	}
-	// After the authorisation, so that an invalid prefix does not reveal whether the box exists.
+	// Parse the prefix after the authorisation, so that an invalid prefix does not reveal whether the box exists.
 	begin, err := domain.ParseKeyPrefix(prefix)
 	if err != nil {
 		return nil, err

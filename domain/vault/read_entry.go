@@ -17,7 +17,7 @@ type ReadEntry struct {
 	// EncryptionKey may be unusable: the use case checks it after it authorised the caller. Its owner clears it after
 	// the call.
 	EncryptionKey domain.EncryptionKey
-	// Condition is checked against the version that is read, after the key.
+	// Condition applies to the version that is read. It is checked after the encryption key.
 	Condition domain.Condition
 }
 

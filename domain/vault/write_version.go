@@ -20,8 +20,8 @@ type versionWrite struct {
 	event domain.Event
 	// droplet is the droplet whose record notes the version; zero for none.
 	droplet domain.DropletID
-	// seal returns the version to store. entry already has the number of that version; before is the envelope of the
-	// version that it replaces. The function may be called more than once.
+	// seal returns the version to store. entry already has the number of the new version. before is the envelope of the
+	// replaced version. The function may be called more than once.
 	seal func(entry domain.Entry, before ports.Sealed) (ports.NewVersion, error)
 }
 

@@ -62,9 +62,9 @@ var policy = []Rule{
 	{"tests/...", []string{"..."}, ThirdParty},
 }
 
-// testsOf lists the imports that only the _test.go files of a package may have, in addition to those of the package.
-// The domain is tested without I/O, use cases on a real database without HTTP, and everything else with a real database
-// and the real program.
+// testsOf lists the imports that only the _test.go files of a package may have, in addition to the imports of the
+// package. The domain is tested without I/O, use cases on a real database without HTTP, and everything else with a real
+// database and the real program.
 var testsOf = []Rule{
 	{"domain", nil, StandardOnly},
 	// The vault implements a port of droplets.

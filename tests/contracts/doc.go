@@ -1,4 +1,5 @@
-// Package contracts holds a suite for each port that is not storage; package storage holds those of the storage ports.
+// Package contracts holds a suite for each port that is not storage; package storage holds the suites of the storage
+// ports.
 //
 // The suite of a port has the port's name. It is a black box: it uses the interface only, so each test states what the
 // comment of the interface promises. Every implementation, including each test double, runs the suite in a test beside

@@ -15,7 +15,7 @@ import (
 type KeyringFixture struct {
 	Keyring ports.Keyring
 	Store   ports.ServerKeys
-	// FailStore makes all further calls of Store return err. With nil, Store works again.
+	// FailStore makes all further calls of Store return err. If err is nil, Store works again.
 	FailStore func(err error)
 	// OpenRotated opens a key ring over Store with a new secret. Its previous secret is the secret of Keyring.
 	OpenRotated func(t *testing.T) ports.Keyring

@@ -99,7 +99,7 @@ func invite(sent string) exchange {
 	}
 }
 
-// replace returns a change of the response body.
+// replace returns a function that replaces text in the response body.
 func replace(old, replacement string) func(*exchange) {
 	return func(e *exchange) { e.answer = strings.Replace(e.answer, old, replacement, 1) }
 }

@@ -73,7 +73,7 @@ func raceIfNoneMatch(t *testing.T, c *cluster, name string) {
 	c.expectWinner(t, name, answers, 1)
 }
 
-// expectWinner checks that one answer is 201 with that version, and that its value is read.
+// expectWinner checks that one answer is 201 with the given version, and that a read returns the value of its request.
 func (c *cluster) expectWinner(t *testing.T, box string, answers []*answer, version int) {
 	t.Helper()
 	winner := slices.IndexFunc(answers, func(a *answer) bool { return a.Status == 201 })

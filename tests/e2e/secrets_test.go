@@ -195,7 +195,7 @@ func (l *load) check(reader client) {
 	}
 }
 
-// rekeyed requires that a purpose has one key of that generation, and returns it.
+// rekeyed requires that a purpose has exactly one key, of the given generation, and returns its id.
 func rekeyed(t testing.TB, database string, purpose domain.KeyPurpose, generation int) string {
 	t.Helper()
 	require.Equal(t, 1, number(t, database, `SELECT count(*) FROM server_keys WHERE purpose = $1`, string(purpose)))

@@ -164,8 +164,8 @@ func entryDelete(f *fixture) {
 	require.Equal(f, []uint64{3, 2, 1}, f.numbers(o.box, "entry"))
 }
 
-// entryLockReturnsAccess: Lock waits for a concurrent writer and then returns the current entry and
-// the caller's current access, not those from before the wait.
+// entryLockReturnsAccess: Lock waits for a concurrent writer and then returns the entry and the caller's access as they
+// are after the wait.
 func entryLockReturnsAccess(f *fixture) {
 	o := f.office()
 	user := f.addUser("member")

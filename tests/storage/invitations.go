@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// addInvitation stores an invitation that expires after that time.
+// addInvitation stores an invitation that expires after the given duration.
 func (f *fixture) addInvitation(by domain.User, name domain.UserName, expires time.Duration) domain.Invitation {
 	f.Helper()
 	invitation := domain.Invitation{

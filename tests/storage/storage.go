@@ -41,7 +41,7 @@ func Exercise(t *testing.T, open Open) {
 	}
 }
 
-// tests maps the port and the part of its contract to the test.
+// tests maps a port and a part of its contract to the test of that part.
 var tests = map[string]func(*fixture){
 	"UnitOfWork/CommitAndRollback":     commitAndRollback,
 	"UnitOfWork/Panic":                 panicRollsBack,

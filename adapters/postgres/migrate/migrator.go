@@ -130,8 +130,8 @@ func CheckSchema(current, newest uint) error {
 // newest returns the newest version that the program knows.
 func (m *Migrator) newest() uint { return m.steps[len(m.steps)-1].version }
 
-// indexOf returns the index of a version among the steps. A newer schema of the same release line
-// may be at a version that the program does not have.
+// indexOf returns the index of a version among the steps. It returns an error if a newer program of the same release
+// line has migrated the schema to a version that this program does not know.
 func (m *Migrator) indexOf(version uint) (int, error) {
 	i := slices.IndexFunc(m.steps, func(s step) bool { return s.version == version })
 	if i < 0 {

@@ -55,7 +55,7 @@ func (k *keys) write(input []byte) {
 	}
 }
 
-// append adds text, up to one byte more than maxHidden. result refuses text of that length.
+// append adds text, up to one byte more than maxHidden. result refuses text that is longer than maxHidden.
 func (k *keys) append(text ...byte) {
 	k.text = append(k.text, text[:min(len(text), maxHidden+1-len(k.text))]...)
 }

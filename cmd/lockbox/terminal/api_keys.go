@@ -15,8 +15,8 @@ import (
 func apiKeysCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "api-keys",
-		Short: "Manage your API keys, which programs sign in with",
-		Long: `Manage your API keys, which programs sign in with. A program that signs in with an API key may do
+		Short: "Manage the API keys that your programs use to sign in",
+		Long: `Manage the API keys that your programs use to sign in. A program that signs in with an API key may do
 everything that the user of the key may do, so create a separate user for each program.`,
 		Example: "  lockbox api-keys create --name backup --expiry 90d > backup.key\n  lockbox api-keys list",
 	}

@@ -45,7 +45,7 @@ func AddCommands(root *cobra.Command, version string) {
 	}
 }
 
-// explainErrors adds details that only the session has to the errors of a command; see explainToken.
+// explainErrors wraps a command so that its errors include details that only the session knows; see explainToken.
 func (s *session) explainErrors(command *cobra.Command) {
 	work := command.RunE
 	if work == nil {

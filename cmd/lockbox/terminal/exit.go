@@ -11,18 +11,18 @@ import (
 const (
 	// exitFailure is any failure without a code of its own.
 	exitFailure = 1
-	// exitUsage is an invalid call, or a request that the server rejects as invalid (400, 413).
+	// exitUsage means an invalid command line, or a request that the server rejects as invalid (400, 413).
 	exitUsage = 2
 	// exitUnauthenticated means that no one is signed in, or that the token is invalid or expired (401).
 	exitUnauthenticated = 3
 	// exitForbidden means that the caller lacks a permission, a role or a group (403).
 	exitForbidden = 4
-	// exitNotFound is something that does not exist or that the caller may not see (404).
+	// exitNotFound means that the resource does not exist or that the caller may not see it (404).
 	exitNotFound = 5
-	// exitConflict is a conflict with the current state, such as a name in use or a newer version (409, 412).
+	// exitConflict means a conflict with the current state, such as a name in use or a newer version (409, 412).
 	exitConflict = 6
-	// exitUnavailable is a server that is unreachable or busy, or a rate limit (429, 502, 503, 504). A retry can
-	// succeed.
+	// exitUnavailable means that the server is unreachable or busy, or that a rate limit applies (429, 502, 503, 504).
+	// A retry can succeed.
 	exitUnavailable = 7
 	// exitWrongKey means that the value is encrypted under another key (403). It is separate from exitForbidden,
 	// because the remedy is different.

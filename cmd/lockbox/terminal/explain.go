@@ -110,8 +110,8 @@ func (s *session) explainToken(err error) error {
 	return err
 }
 
-// detailedError adds details that only the command has to an error: the entry that it concerns, or the amount of
-// finished work. Its message is already explained, so Explain returns it unchanged.
+// detailedError is an error with details that only the command knows: the affected entry, or the amount of finished
+// work. Its message is already explained, so Explain returns it unchanged.
 type detailedError struct {
 	prefix string
 	error

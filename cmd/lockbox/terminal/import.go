@@ -166,8 +166,8 @@ func (s *session) importOne(ctx context.Context, server *client.Client, at addre
 }
 
 // currentValue reads the entry that an import replaces, and returns it with the condition under which it may be
-// written. A missing entry is an empty object, and the condition is that it is still missing. needObject rejects
-// other values.
+// written. A missing entry counts as an empty object, and may be written only if it is still missing. needObject
+// rejects other values.
 func currentValue(ctx context.Context, server *client.Client, at address, key client.EncryptionKey,
 	needObject bool) (interchange.Value, client.WriteOptions, error) {
 	condition := client.WriteOptions{EncryptionKey: key}

@@ -19,7 +19,7 @@ import (
 // slow the server down for other users.
 const importConcurrency = 4
 
-// The server's rules for a segment of a key, for a key, and for the length of a key. They are checked here as well, so
+// These patterns repeat the server's rules for a key and for each segment of a key. The import checks them first, so
 // that an invalid import is refused as a whole instead of stopping halfway.
 var (
 	segmentPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@-]*$`)

@@ -110,10 +110,10 @@ func (s *session) saveOwner(ctx context.Context, anonymous *client.Client, usern
 	return nil
 }
 
-// checkUninitialized reports whether the server accepts an initialization. It sends one without a name and a password,
-// which a server without an owner refuses as invalid. If the server requires an init token and none was given, it asks
-// for the token and tries once more. Without a terminal it returns the server's error, whose remedy names
-// --init-token-file.
+// checkUninitialized returns an error if the server would not accept an initialization. It sends an initialization
+// without a name and a password: a server without an owner refuses it as invalid. If the server requires an init token
+// and none was given, it asks for the token and tries once more. Without a terminal it returns the server's error,
+// whose remedy names --init-token-file.
 func checkUninitialized(ctx context.Context, anonymous *client.Client, owner *client.FirstUser) error {
 	_, err := anonymous.Initialize(ctx, client.FirstUser{InitToken: owner.InitToken})
 	refused, _ := errors.AsType[*client.Error](err)

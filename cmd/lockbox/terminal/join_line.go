@@ -62,8 +62,8 @@ func isBase64URL(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
 }
 
-// checkInvitationURL returns the URL that an invitation should carry, or a usage error. Plain HTTP is allowed: the
-// program of the invited user refuses or confirms it.
+// checkInvitationURL returns the URL that an invitation should carry, or a usage error. Plain HTTP is allowed here,
+// because lockbox join refuses it or asks the invited user to confirm it.
 func checkInvitationURL(text string) (string, error) {
 	server, err := client.New(client.Config{URL: text, AllowHTTP: true})
 	if err != nil {

@@ -93,7 +93,7 @@ func (s *session) report(format string, args ...any) {
 	}
 }
 
-// warn prints a warning to standard error in every case, also in scripts and with --output json.
+// warn always prints a warning to standard error, even in scripts and with --output json.
 func (s *session) warn(format string, args ...any) {
 	fmt.Fprintln(s.errs, "lockbox: "+printable(fmt.Sprintf(format, args...)))
 }

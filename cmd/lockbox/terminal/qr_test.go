@@ -84,7 +84,8 @@ func TestQRTextRejectsOtherPictures(t *testing.T) {
 	}
 }
 
-// square returns a white picture whose first dark pixel on the diagonal is at dark, or that is white for 0.
+// square returns a white picture with one dark pixel, at position dark on the diagonal. The picture is all white if
+// dark is 0, and all black if dark equals side.
 func square(t *testing.T, side, dark int) []byte {
 	t.Helper()
 	picture := image.NewGray(image.Rect(0, 0, side, side))

@@ -41,7 +41,7 @@ func (s *session) prepareProfile(replace bool) error {
 }
 
 // revokeReplaced revokes the API key that a login has replaced in the profile. It uses the key itself, because the new
-// token may belong to another server or user. A key that stays valid is reported with its id, also in scripts.
+// token may belong to another server or user. A key that stays valid is reported with its id, even in scripts.
 func (s *session) revokeReplaced(ctx context.Context, old profile.Profile, token string) {
 	if !old.HoldsAPIKey() || old.Token == token {
 		return

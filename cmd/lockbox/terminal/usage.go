@@ -68,7 +68,8 @@ func checkEmptyFlags(command *cobra.Command) error {
 // isBlank reports whether text is empty or white space only.
 func isBlank(text string) bool { return strings.TrimSpace(text) == "" }
 
-// emptyArgument is the annotation of commands that accept an empty argument. Its value is the index of that argument.
+// emptyArgument is the annotation of commands that accept an empty argument. Its value is the index of the argument
+// that may be empty.
 const emptyArgument = "lockbox-empty-argument"
 
 // checkEmptyArgs refuses empty arguments for the same reason as checkEmptyFlags: an empty name could mean the user's
@@ -104,7 +105,8 @@ func usageLine(command *cobra.Command) error {
 	return errors.New("usage: " + strings.Replace(command.UseLine(), " [flags]", "", 1))
 }
 
-// checkRequiredFlags returns the usage line of the command if a required flag is missing. The line contains that flag.
+// checkRequiredFlags returns the usage line of the command if a required flag is missing. The usage line includes the
+// required flags.
 func checkRequiredFlags(command *cobra.Command) error {
 	if command.ValidateRequiredFlags() == nil {
 		return nil

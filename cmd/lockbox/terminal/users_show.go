@@ -22,20 +22,21 @@ type userResult struct {
 	UpdatedAt time.Time `json:"updatedAt"`
 	// APIKeys are ids, or the keys themselves if the server is configured to return them.
 	APIKeys []string `json:"apiKeys"`
-	// Permissions are those of all boxes together.
+	// Permissions are the permissions that the user has in at least one box.
 	Permissions []client.Permission `json:"permissions"`
 }
 
 // usersShowCommand shows a user (GET /users/{username}). With --output json it prints a userResult, whose permissions
-// are those of all boxes together. The table lists permissions by box instead, for the boxes that the caller can see.
+// are the ones that the user has in at least one box. The table lists permissions by box instead, for the boxes that
+// the caller can see.
 func usersShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [USER]",
 		Short: "Show a user, or yourself",
 		Long: `Show a user, or yourself without USER: its role and state, the number of its API keys, and its
-permissions in each of your boxes. The line "in any box" has the permissions of all boxes together, also of boxes that
-are not yours. With --output json the permissions are only those of all boxes together. Only admins may show other
-users.`,
+permissions in each of your boxes. The line "in any box" lists the permissions that the user has in at least one
+box, including boxes that you cannot see. With --output json the permissions are this list only.
+Only admins may show other users.`,
 		Example: "  lockbox users show anna\n  lockbox users show -o json",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {

@@ -52,7 +52,7 @@ INSERT INTO floor.entry_versions (box_id, key, version, sealed_as, key_id, envel
 // floorScripts maps scenarios to pgbench script files.
 type floorScripts map[string]string
 
-// makeFloor creates the floor's tables beside the filled ones, and its scripts.
+// makeFloor creates the tables of the floor in the same database as the filled tables, and returns the scripts.
 func (b *bench) makeFloor(ctx context.Context, t *target) (floorScripts, error) {
 	statements := strings.Split(strings.TrimSpace(floorTables), ";\n")
 	if err := b.cluster.execute(ctx, t.database, statements...); err != nil {

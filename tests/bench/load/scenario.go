@@ -109,8 +109,8 @@ func (w *worker) readOrWrite() error {
 	return w.readWhileWritten()
 }
 
-// readWhileWritten reads an entry with concurrent writers. The value must be from a write of that entry, and not older
-// than the newest write that was acknowledged before the read.
+// readWhileWritten reads an entry with concurrent writers. The value must come from a write to the same entry. It must
+// be at least as new as the last write that was acknowledged before the read.
 func (w *worker) readWhileWritten() error {
 	at := w.entry()
 	version, _ := w.world.entries[at].newest()
