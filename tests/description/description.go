@@ -18,7 +18,7 @@ import (
 	"github.com/lockbox-go/lockbox/api"
 )
 
-// accountsPath is the path prefix of the accounts API (contract B).
+// accountsPath is the path prefix of the accounts API.
 const accountsPath = "/api/v1"
 
 // unlisted are prefixes of response headers that the description does not list: the headers of HTTP itself, and those

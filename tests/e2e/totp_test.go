@@ -134,7 +134,7 @@ func TestCodeOnce(t *testing.T) {
 				body := map[string]string{"username": "anna", "code": codeOf(t, secret, 0)}
 				other := passwordAndCode("user1", "user1-password", codeOf(t, made.Secret, 0))
 				recovery := passwordAndCode("user1", "user1-password", made.RecoveryCodes[0])
-				matrix, classic, spent := map[int]int{}, map[int]int{}, 0
+				accounts, classic, spent := map[int]int{}, map[int]int{}, 0
 				var requests []func() *answer
 				for i := range 4 {
 					requests = append(requests,
@@ -145,7 +145,7 @@ func TestCodeOnce(t *testing.T) {
 				for i, got := range c.atOnce(requests...) {
 					switch i % 3 {
 					case 0:
-						matrix[got.Status]++
+						accounts[got.Status]++
 					case 1:
 						classic[got.Status]++
 					case 2:
@@ -154,10 +154,10 @@ func TestCodeOnce(t *testing.T) {
 						}
 					}
 				}
-				require.LessOrEqual(t, matrix[200], 1)
+				require.LessOrEqual(t, accounts[200], 1)
 				require.LessOrEqual(t, classic[200], 1)
 				if isolation == readCommitted {
-					require.Equal(t, map[int]int{200: 1, 400: 3}, matrix)
+					require.Equal(t, map[int]int{200: 1, 400: 3}, accounts)
 					require.Equal(t, map[int]int{200: 1, 401: 3}, classic)
 				}
 				require.LessOrEqual(t, spent, 1)
