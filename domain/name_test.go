@@ -101,7 +101,7 @@ func TestKeyPrefixes(t *testing.T) {
 	}
 }
 
-// FuzzParseEntryKey: a key parses to its own lower case, parses again to itself, and each of its prefixes is valid.
+// FuzzParseEntryKey: parsing lowercases a key, parsing the result again does not change it, and its prefixes are valid.
 func FuzzParseEntryKey(f *testing.F) {
 	for _, seed := range []string{"", "a", "A/b:C", "a//b", "..", "_@-.", "a\x00", "ä", strings.Repeat("k", 201)} {
 		f.Add(seed)

@@ -26,9 +26,9 @@ func ParseNewPassword(text string, minLength int) (Secret, error) {
 	return NewSecret(text), nil
 }
 
-// ParseGivenPassword parses a password to be compared. It refuses only an empty password. It truncates a text that is
-// longer than any password to a length that still matches none, so that long guesses cost no more than short ones. The
-// caller clears it.
+// ParseGivenPassword parses a password to be compared. It refuses only an empty password. It truncates long text to one
+// byte more than the longest valid password: the result matches no password, and long guesses cost no more than short
+// ones. The caller clears the result.
 func ParseGivenPassword(text string) (Secret, error) {
 	if text == "" {
 		return Secret{}, InvalidField("password", "password_required", "password is missing or empty")

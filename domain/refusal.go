@@ -79,7 +79,7 @@ var (
 	ErrBusy = Refuse(Unavailable, "busy", "the server is busy: try again in a moment")
 )
 
-// LimitReached returns the refusal to exceed a limit; what is the name of the limit.
+// LimitReached returns the refusal to exceed a limit. The argument names the limit.
 func LimitReached(what string) *Error {
 	return Refuse(Conflict, "limit_reached", "the limit is reached: "+what)
 }

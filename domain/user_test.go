@@ -106,7 +106,7 @@ func TestAuthorizeAccount(t *testing.T) {
 	require.ErrorIs(t, user.AuthorizeAccount(""), domain.ErrAdminOnly)
 }
 
-// TestUserChange: which callers may change which fields of an account, and which credentials the change revokes.
+// TestUserChange lists which callers may change which fields of an account, and which credentials a change revokes.
 func TestUserChange(t *testing.T) {
 	t.Parallel()
 	promote, demote := domain.UserChange{Role: &domain.RoleAdmin}, domain.UserChange{Role: &domain.RoleUser}
@@ -336,8 +336,8 @@ func TestPasswords(t *testing.T) {
 	requireRefusal(t, err, domain.Invalid, "password_required", "password")
 }
 
-// TestGivenPasswords: only an empty password is refused; a password that is too long is truncated to a length that
-// matches none.
+// TestGivenPasswords: only an empty password is refused. A password that is too long is truncated to a length that no
+// stored password can have.
 func TestGivenPasswords(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"x", "\xff", strings.Repeat("🙂", 100)} {

@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// TestPortConflicts: Start recognizes only those reasons of an engine that mean that a port is in use.
+// TestPortConflicts: Start distinguishes messages of the engine about a port in use from all other messages.
 func TestPortConflicts(t *testing.T) {
 	t.Parallel()
 	const failed = "driver failed programming external connectivity on endpoint x (0f0f): "

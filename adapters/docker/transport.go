@@ -84,7 +84,8 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 // visitorKey is the key of the visitor of listed containers in a context.
 type visitorKey struct{}
 
-// withVisitor returns the context of a request for a list of containers. visit receives the containers one by one.
+// withVisitor returns a context for a request that lists containers. The transport calls visit for each container in
+// the response.
 func withVisitor(ctx context.Context, visit func(listed)) context.Context {
 	return context.WithValue(ctx, visitorKey{}, visit)
 }

@@ -62,7 +62,8 @@ var calls = map[string]func(ctx context.Context, h *Host) error{
 
 var someContainer = strings.Repeat("0f", 32)
 
-// TestEndlessReasons: a refusal whose reason does not end takes bounded memory, in every request, and is not repeated.
+// TestEndlessReasons: an endless error message of the engine takes bounded memory in every request, and the returned
+// error does not contain it.
 func TestEndlessReasons(t *testing.T) {
 	t.Parallel()
 	for name, call := range calls {
@@ -168,7 +169,7 @@ func TestUsableLists(t *testing.T) {
 	}
 }
 
-// TestLogLimit: the engine's files for the log of a droplet have together at most the configured size.
+// TestLogLimit: the engine's log files of a droplet together take at most the configured size.
 func TestLogLimit(t *testing.T) {
 	t.Parallel()
 	for limit, want := range map[int64]string{64 << 10: "32768", 10 << 20: "5242880", 1 << 40: "549755813888"} {

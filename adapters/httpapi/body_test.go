@@ -10,8 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// TestStalledBodies: a body that does not arrive before the deadline is 400 body_unreadable, however much of it
-// arrived.
+// TestStalledBodies: if a body is incomplete at the deadline, the response is 400 body_unreadable.
 func TestStalledBodies(t *testing.T) {
 	t.Parallel()
 	api, log := failing(func() error { return domain.ErrUnauthenticated })

@@ -64,7 +64,7 @@ func failures(log *bytes.Buffer) int {
 	return strings.Count(log.String(), `"level":"ERROR"`) + strings.Count(log.String(), `"level":"WARN"`)
 }
 
-// TestPanic: the response is a fixed 500, the log has the stack once, and neither has the value of the panic.
+// TestPanic: the response is a fixed 500, the log has the stack once, and neither contains the value of the panic.
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]any{"text": secret, "error": errors.New(secret),

@@ -43,8 +43,8 @@ func (l *answeringListener) Accept() (net.Conn, error) {
 	return &answeringConn{Conn: conn, api: l.api}, nil
 }
 
-// tlsListener completes the TLS handshake of a connection before it returns it. Only then is it known whether the
-// connection speaks HTTP/2, for which the HTTP server needs the *tls.Conn itself, or HTTP/1.
+// tlsListener completes the TLS handshake of a connection before Accept returns the connection. The handshake decides
+// between HTTP/1 and HTTP/2. For HTTP/2, the HTTP server needs the *tls.Conn itself.
 type tlsListener struct {
 	net.Listener
 	api      *API
@@ -66,7 +66,7 @@ func (l *tlsListener) acceptAll() {
 	for l.open.Err() == nil {
 		conn, err := l.Listener.Accept()
 		if err != nil {
-			// The HTTP server waits after a temporary error before it accepts again, and so does this loop.
+			// deliver blocks until the HTTP server calls Accept. The server delays that call after a temporary error.
 			l.deliver(accepted{err: err})
 			continue
 		}
@@ -151,7 +151,7 @@ func (c *answeringConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// nextRequest returns what is kept of the current request, followed by zero bytes, and forgets it.
+// nextRequest returns the stored beginning of the current request, padded with zero bytes, and resets it.
 func (c *answeringConn) nextRequest() (begin [128]byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 type request struct {
 	echo.Context
 	route Route
-	// by is who sends the request. Its credential is verified, but not looked up: see API.authenticateCaller.
+	// by identifies the sender. Its credential is verified, but not looked up: see API.authenticateCaller.
 	by   domain.Requester
 	body body
 	// authenticated is set once authenticateCaller has succeeded.

@@ -15,9 +15,10 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// The HTTP server of the standard library answers some requests by itself, before any handler runs: it cannot parse
-// them, their header is too large, or they expect what it does not support. Those responses are plain text without a
-// request id. answeringConn replaces them by errors of the API, and they are logged and counted like other requests.
+// The HTTP server of the standard library answers some requests by itself, before any handler runs: requests that it
+// cannot parse, and requests with a header that is too large or an Expect header that it does not support. Those
+// responses are plain text without a request id. answeringConn replaces them by errors of the API, and the requests are
+// logged and counted like others.
 //
 // HTTP/2 has no such responses, with one exception: a client that ignores the announced limit of the header gets the
 // server's own 431.

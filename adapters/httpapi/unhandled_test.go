@@ -212,7 +212,7 @@ func TestHeadOfAnUnhandledRequest(t *testing.T) {
 	require.Contains(t, string(all), "X-Request-Id: ")
 }
 
-// TestPlainHTTPOnTLS: a client that speaks HTTP to a server of HTTPS gets an error of the API.
+// TestPlainHTTPOnTLS: a client that speaks HTTP to an HTTPS server gets an error of the API.
 func TestPlainHTTPOnTLS(t *testing.T) {
 	t.Parallel()
 	api, _ := failing(func() error { return nil })

@@ -145,8 +145,8 @@ func (r *callerRow) credentialTargets() []any {
 	return []any{&r.credentialID, &r.credentialName, &r.expires, &r.lastUse}
 }
 
-// caller converts the row that was scanned last. It completes the credential: an opaque token does
-// not know its ID and user.
+// caller converts the row that was scanned last. It adds the ID and the user to the credential, because an opaque token
+// contains neither.
 func (r *callerRow) caller(credential domain.Credential) (domain.Caller, error) {
 	role, err := domain.ParseRole(r.role)
 	if err != nil {

@@ -183,7 +183,7 @@ func TestTheNewestVersion(t *testing.T) {
 	require.False(t, lookUp("entry-3", 0).Entry.Exists())
 }
 
-// TestALargeValueIsReadOutsideTheBatch: it is complete, and only for callers who may read it.
+// TestALargeValueIsReadOutsideTheBatch: the value is complete, and only callers who may read it get it.
 func TestALargeValueIsReadOutsideTheBatch(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)

@@ -16,8 +16,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// conditionalWrite returns a write of the version after the one that the credential's user finds
-// now.
+// conditionalWrite looks up an existing entry and returns a write of its next version.
 func conditionalWrite(t *testing.T, store *postgres.Store, credential domain.Credential, box domain.BoxName,
 	key domain.EntryKey) ports.ConditionalWrite {
 	t.Helper()

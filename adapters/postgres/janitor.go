@@ -23,9 +23,8 @@ func (s *Store) DeleteEndedFamilies(ctx context.Context, before time.Time, limit
 		(SELECT id FROM token_families WHERE expires_at < $1 OR revoked_at < $1 LIMIT $2)`, before, limit)
 }
 
-// DeleteOldAttempts removes counts that a new attempt would reset: the last attempt is older than
-// domain.AttemptWindow, and so is the end of the lockout. It skips rows that a sign-in has locked.
-// See ports.Janitor.
+// DeleteOldAttempts removes counts that a new attempt would reset: both the last attempt and the end of the lockout are
+// older than domain.AttemptWindow. It skips rows that a sign-in has locked. See ports.Janitor.
 func (s *Store) DeleteOldAttempts(ctx context.Context, now time.Time, limit int) (int, error) {
 	return s.sweep(ctx, `DELETE FROM throttle WHERE key IN
 		(SELECT key FROM throttle

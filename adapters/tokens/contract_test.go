@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/contracts"
 )
 
-// The key ring of the server, and the one of these tests.
+// The server's key ring and the key ring of these tests implement Keys.
 var (
 	_ Keys = (*sealing.Keyring)(nil)
 	_ Keys = ring{}

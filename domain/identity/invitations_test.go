@@ -172,7 +172,7 @@ func TestInvitationDecidesAgain(t *testing.T) {
 	}
 }
 
-// TestInvitationRateLimit: wrong codes are limited by address, and one event stands for the lockout. The right code is
+// TestInvitationRateLimit: wrong codes are limited by address, and a lockout has one audit event. The right code is
 // refused during the lockout and accepted after it.
 func TestInvitationRateLimit(t *testing.T) {
 	t.Parallel()

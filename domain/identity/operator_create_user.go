@@ -63,7 +63,7 @@ func (s Operator) CreateUser(ctx context.Context, in OperatorCreateUser) (Operat
 		return err
 	})
 	if err != nil || stored.Sealed == nil {
-		return result, err // without a secret that may be shown
+		return result, err // no Enrolment: there is no secret that may be shown
 	}
 	shown, err := s.enrolment(ctx, result.User, stored)
 	result.Enrolment = &shown

@@ -79,7 +79,8 @@ func TestRefreshEnds(t *testing.T) {
 	require.ErrorIs(t, err, domain.ErrRefreshToken)
 }
 
-// TestRefreshUnknown: unknown tokens are audited and limited by address; a known one is accepted even then.
+// TestRefreshUnknown: unknown tokens are audited and rate-limited by address. A known token is accepted during the
+// lockout.
 func TestRefreshUnknown(t *testing.T) {
 	t.Parallel()
 	f := openWith(t, 1)

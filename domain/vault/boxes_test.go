@@ -50,7 +50,7 @@ func TestTransferBox(t *testing.T) {
 	require.Equal(t, domain.UserName("member"), described.Owner)
 }
 
-// TestMembershipUpdatesTheBox: every change of a box's members moves its time of update, and a refused one does not.
+// TestMembershipUpdatesTheBox: a change of a box's members sets the box's update time, and a refused change does not.
 func TestMembershipUpdatesTheBox(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.NoPermissions)

@@ -20,8 +20,8 @@ type requestKey struct {
 	salt   domain.BoxSalt    // the salt that cipher seals with
 }
 
-// prepare makes the cipher ready for a box and an entry's envelope, if there is one. It blocks on the queue of key
-// derivations; see ports.EntrySealer.
+// prepare creates or extends the cipher, so that it opens the given envelopes and, if the request writes, seals values
+// in the box. It blocks on the queue of key derivations; see ports.EntrySealer.
 func (k *requestKey) prepare(ctx context.Context, box domain.Box, sealed ...ports.Sealed) error {
 	if k.cipher != nil && k.salt == box.Salt {
 		return k.cipher.Extend(ctx, k.EncryptionKey, sealed...)

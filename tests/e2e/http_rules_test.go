@@ -35,7 +35,7 @@ func inhabited(t *testing.T) client {
 	return root
 }
 
-// TestHead: wherever GET is a route, HEAD answers with the same status and headers and without the body.
+// TestHead: on every GET route, HEAD returns the same status and headers without the body.
 func TestHead(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -65,7 +65,7 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// TestHeadOfAnEntry: it is a read, which needs the permission and is audited.
+// TestHeadOfAnEntry: HEAD of an entry requires the permission to read and is audited as a read.
 func TestHeadOfAnEntry(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -143,8 +143,8 @@ func (s *server) raw(t *testing.T, request string) *answer {
 	}
 }
 
-// TestUnreadableBodies: a body that ends early is 400 body_unreadable on every route that reads one, in both APIs, and
-// no failure of the server.
+// TestUnreadableBodies: if a body ends early, the response is 400 body_unreadable on every route that reads a body, in
+// both APIs. It does not count as a failure of the server.
 func TestUnreadableBodies(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -222,8 +222,8 @@ func TestClientsThatDisconnect(t *testing.T) {
 	require.NotRegexp(t, `lockbox_http_requests_total\{[^}]*status="5`, string(root.do("GET", "/metrics", nil).Body))
 }
 
-// TestLoneSurrogates: two passwords that differ in half of a surrogate pair cannot be made, and a stored value keeps
-// its JSON text.
+// TestLoneSurrogates: a lone surrogate is refused in every field except the value of an entry, which keeps its JSON
+// text. Otherwise, two different passwords could decode to the same text.
 func TestLoneSurrogates(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -249,8 +249,8 @@ func TestLoneSurrogates(t *testing.T) {
 	root.server.as("").do("POST", "/authenticate", `{"username":"user1","password":"😀secret"}`).expect(200)
 }
 
-// TestReadUnlessUnchanged: a read with the tag of its version is 304 without the value, audited as a read of no value.
-// It needs the permission and the key like any read.
+// TestReadUnlessUnchanged: if If-None-Match has the tag of the version, the response to a read is 304 without the
+// value, and the audit event has the target "unmodified". Like any read, it requires the permission and the key.
 func TestReadUnlessUnchanged(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)

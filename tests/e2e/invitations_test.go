@@ -39,7 +39,7 @@ func TestInvitationPath(t *testing.T) {
 	require.JSONEq(t, `[]`, string(root.do("GET", "/invitations", nil).expect(200).Body))
 }
 
-// TestInvitationBadInput: no refusal of the input makes or uses up an invitation.
+// TestInvitationBadInput: a request with invalid input neither creates nor uses up an invitation.
 func TestInvitationBadInput(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -70,8 +70,8 @@ func TestInvitationBadInput(t *testing.T) {
 	s.accept(code, "password").expect(201)
 }
 
-// TestInvitationOnReplicas: an invitation that one replica made is accepted once over both, and a revocation on one
-// ends it on the other.
+// TestInvitationOnReplicas: an invitation from one replica is accepted exactly once across both, and a revocation on
+// one replica is effective on the other.
 func TestInvitationOnReplicas(t *testing.T) {
 	t.Parallel()
 	for _, isolation := range []string{readCommitted, serializable} {

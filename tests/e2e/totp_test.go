@@ -65,7 +65,7 @@ func TestSecondFactor(t *testing.T) {
 	user.do("POST", "/users/user1/totp/confirm", `{"code":"000000"}`).refuses(403, "code_wrong")
 	user.do("POST", "/users/user1/totp/confirm", `{"code":"`+codeOf(t, made.Secret, 0)+`"}`).expect(204)
 	signIn("").refuses(401, "totp_required")
-	signIn(codeOf(t, made.Secret, 0)).refuses(401, "wrong_credentials") // used by the confirmation
+	signIn(codeOf(t, made.Secret, 0)).refuses(401, "wrong_credentials") // the confirmation has used this code
 	signIn(codeOf(t, made.Secret, 1)).expect(200)
 	signIn(codeOf(t, made.Secret, 1)).refuses(401, "wrong_credentials")
 	signIn("123").refuses(401, "wrong_credentials")

@@ -20,7 +20,7 @@ type initFlags struct {
 	passwordStdin bool
 	// tokenFile is a file with the server's init token.
 	tokenFile string
-	// replace permits to replace an API key in the profile.
+	// replace allows the command to replace an API key in the profile.
 	replace bool
 }
 

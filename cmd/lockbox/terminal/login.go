@@ -24,7 +24,7 @@ type loginFlags struct {
 	token bool
 	// code signs in with a TOTP code, over the accounts API.
 	code bool
-	// replace permits to replace an API key in the profile.
+	// replace allows the command to replace an API key in the profile.
 	replace bool
 }
 
@@ -116,7 +116,7 @@ func (s *session) reportSignedIn(signedIn profile.Profile) {
 	s.report("Signed in to %s as %s.", signedIn.URL, signedIn.Username)
 	// The old token is no longer stored anywhere, so the user should know.
 	if s.selected.URL != "" && !sameServer(signedIn.URL, s.selected.URL) {
-		s.report("The profile %s was for %s before. Use --profile to give each server its own profile.", s.name,
+		s.report("The profile %s no longer refers to %s. Use --profile to give each server its own profile.", s.name,
 			s.selected.URL)
 	}
 	if s.env("LOCKBOX_API_KEY") != "" || s.env("LOCKBOX_API_KEY_FILE") != "" {

@@ -18,9 +18,10 @@ func addReplaceFlag(command *cobra.Command, replace *bool) {
 		"replace the API key in the profile, and revoke that key on the server")
 }
 
-// prepareProfile checks that the selected profile can be written and holds no API key, unless replace is set. The
-// commands that get a token call it before they ask for a password or the server: a token that cannot be stored is
-// lost, and so is an API key that is overwritten, although it stays valid on the server.
+// prepareProfile checks that the selected profile can be written. Unless replace is set, it also checks that the
+// profile holds no API key: an overwritten API key is lost, although it stays valid on the server. The commands that
+// get a token call prepareProfile before they ask for a password or send a request, because a token that cannot be
+// stored is lost.
 func (s *session) prepareProfile(replace bool) error {
 	path, err := profile.Path()
 	if err == nil {

@@ -187,7 +187,7 @@ deleted: transfer the boxes first, with lockbox box transfer. The command asks f
 		Example: "  lockbox users delete anna\n  lockbox users delete anna --yes",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			// The question names the user as typed. The server ignores the case of names.
+			// The question repeats the name as typed, because the server ignores its case.
 			if err := confirm(ctx, yes, "Permanently delete user %s?", args[0]); err != nil {
 				return err
 			}

@@ -18,7 +18,7 @@ func usersInviteCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "invite USER",
 		Short: "Invite a user, who chooses the password (admins)",
-		Long: `Invite a user and print one line, which you send to the person. The person pastes it into a shell that
+		Long: `Invite a user and print one line to send to the person. The person pastes it into a shell that
 has lockbox, and chooses a password. Only that person learns it. The line contains the address of the server and a code
 that works once and expires. Until then the code is as secret as a password. A new invitation replaces an earlier one
 for the same name.

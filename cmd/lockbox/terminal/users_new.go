@@ -103,7 +103,7 @@ func usersSetupCommand(s *session) *cobra.Command {
 		Use:   "setup USER",
 		Short: "Show the TOTP secret of a new user (owner)",
 		Long: `Show the TOTP secret of a user without a password, and on a terminal its QR code, until the server
-has accepted the first code. This needs the owner, who passes the secret on to the user. The user signs in with
+has accepted the first code. Only the owner can run this command. Give the secret to the user, who signs in with
 lockbox login --code.`,
 		Example: "  lockbox users setup anna",
 		Args:    cobra.ExactArgs(1),
