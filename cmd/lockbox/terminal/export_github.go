@@ -23,7 +23,7 @@ func (s *session) exportGitHub(variables []interchange.Variable, text []byte, fi
 		return s.print(masks.String() + string(text))
 	}
 	//nolint:gosec // the user names the file
-	target, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	target, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return err
 	}
@@ -34,9 +34,25 @@ func (s *session) exportGitHub(variables []interchange.Variable, text []byte, fi
 		out = s.errs
 	}
 	if _, err = out.Write(masks.Bytes()); err == nil {
-		_, err = target.Write(text)
+		err = appendLines(target, text)
 	}
 	return errors.Join(err, target.Close())
+}
+
+// appendLines appends lines to a file. It first ends the last line of the file if that line has no line end: the runner
+// would read it and the first new line as one variable.
+func appendLines(target *os.File, lines []byte) error {
+	last := []byte{'\n'}
+	if info, err := target.Stat(); err == nil && info.Mode().IsRegular() && info.Size() > 0 {
+		if _, err := target.ReadAt(last, info.Size()-1); err != nil {
+			return err
+		}
+	}
+	if last[0] != '\n' {
+		lines = append([]byte{'\n'}, lines...)
+	}
+	_, err := target.Write(lines)
+	return err
 }
 
 // isSameFile reports whether a stream writes to a file.

@@ -80,17 +80,17 @@ func (s *session) join(ctx context.Context, invitation string, flags joinFlags) 
 	return s.offerTOTP(ctx, anonymous.WithToken(client.NewSecret(signedIn.Token)), signedIn.Username)
 }
 
-// selectProfileToJoin selects a profile for the server. It never replaces a session: unless the user names a profile,
-// the selected one must be new or signed out.
+// selectProfileToJoin selects a profile for the server, and checks that it can be written. The profile must be new or
+// signed out, also if the user names it: a session or an API key that join overwrites would be lost.
 func (s *session) selectProfileToJoin(url string) error {
 	if err := s.selectProfileForLogin([]string{url}); err != nil {
 		return err
 	}
-	if s.profileName == "" && s.selected.SignedIn() {
-		return &usageError{fmt.Errorf("the profile %s is in use for %s as %s: use --profile NAME to join under "+
-			"another profile", s.name, s.selected.URL, s.selected.Username)}
+	if s.selected.SignedIn() {
+		return &usageError{fmt.Errorf("the profile %s is in use for %s as %s: use --profile NAME with another name, or "+
+			"sign out of the profile first", s.name, s.selected.URL, s.selected.Username)}
 	}
-	return nil
+	return s.prepareProfile(false)
 }
 
 // acceptInvitation tests the code, asks for the password, creates the user and signs in. A refused password leaves the
