@@ -16,12 +16,12 @@ type APIKey struct {
 	User UserID
 	// Name is a note from the user; it may be empty.
 	Name string
-	// SignedBy is the server key that signed the key.
+	// SignedBy is the server key that signed the API key.
 	SignedBy  ServerKeyID
 	CreatedAt time.Time
 	// ExpiresAt is zero for a key that never expires.
 	ExpiresAt time.Time
-	// LastUsedAt is exact to the minute; zero for a key that was never used.
+	// LastUsedAt has a resolution of one minute. It is zero for a key that was never used.
 	LastUsedAt time.Time
 }
 
@@ -47,7 +47,7 @@ func (k APIKey) UsableAt(now time.Time) bool {
 // MaxAPIKeysPerUser bounds the keys of one user, including expired keys that are not deleted yet.
 const MaxAPIKeysPerUser = 1000
 
-// CheckAPIKeyQuota decides whether a user with count API keys may have another one.
+// CheckAPIKeyQuota decides whether a user who has count API keys may create another key.
 func CheckAPIKeyQuota(count int) error {
 	if count >= MaxAPIKeysPerUser {
 		return LimitReached("API keys per user; delete some first")
@@ -56,8 +56,8 @@ func CheckAPIKeyQuota(count int) error {
 }
 
 // CapAPIKeyExpiry returns when a new API key expires, given the requested expiry; zero means never. A key that is
-// created with an expiring API key expires no later than that API key. Otherwise a short-lived key could extend its own
-// life.
+// created with an expiring API key expires no later than that API key. Otherwise the holder of a short-lived key could
+// use it to create a key that lives longer.
 func CapAPIKeyExpiry(requested time.Time, maker Caller) time.Time {
 	if !maker.HasExpiringAPIKey() {
 		return requested

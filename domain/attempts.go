@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// RateLimits are the numbers of attempts with wrong credentials before the first lockout.
+// RateLimits sets how many attempts with wrong credentials are free before the first lockout.
 type RateLimits struct {
 	// FreePerAccount applies to the sign-ins to one account, FreePerAddress to the sign-ins from one address.
 	FreePerAccount int
 	FreePerAddress int
 }
 
-// AttemptWindow is how long a counter keeps its attempts after the latest attempt or the end of the lockout.
+// AttemptWindow is how long a counter keeps its attempts. It begins at the latest attempt or at the end of the lockout.
 const AttemptWindow = 15 * time.Minute
 
 const (
@@ -24,7 +24,7 @@ const (
 )
 
 // KnownAddressTTL is how long an address is remembered for an account after a sign-in. A remembered address has a
-// separate counter, so that guesses from other addresses do not lock it out.
+// separate counter, so that guesses from other addresses do not lock out the remembered address.
 const KnownAddressTTL = 30 * 24 * time.Hour
 
 // NewRateLimits derives the limits from the number of attempts that are free for an account.
@@ -47,9 +47,9 @@ func (a Attempts) Blocked(now time.Time) time.Duration {
 	return max(0, a.BlockedUntil.Sub(now))
 }
 
-// Reserve counts an attempt before its credential is compared. Otherwise all of many concurrent attempts could be free.
-// The last free attempt causes the first lockout. Each later attempt causes a lockout twice as long as the previous
-// one. After an AttemptWindow without attempts, the count restarts.
+// Reserve counts an attempt before its credential is compared. Otherwise any number of concurrent attempts could run
+// before the first one is counted. The last free attempt causes the first lockout. Each later attempt causes a lockout
+// twice as long as the previous one. After an AttemptWindow without attempts, the count restarts.
 func (a Attempts) Reserve(now time.Time, free int) Attempts {
 	quietSince := a.LastAt
 	if a.BlockedUntil.After(quietSince) {
@@ -78,8 +78,8 @@ func lockoutAfter(over int) time.Duration {
 	return lockout
 }
 
-// Release undoes the attempt that was reserved at reservedAt, because its credential was right or was not compared. It
-// ends the lockout that the attempt caused, unless a later attempt caused another one.
+// Release undoes the attempt that was reserved at reservedAt, because its credential was right or was not compared.
+// Release also ends the lockout that the attempt caused, unless a later attempt caused another lockout.
 func (a Attempts) Release(reservedAt time.Time, free int) Attempts {
 	a.Failures = max(0, a.Failures-1)
 	if a.Failures < free || a.LastAt.Equal(reservedAt) {

@@ -16,8 +16,8 @@ type Box struct {
 	UpdatedAt time.Time
 }
 
-// CheckBoxQuota decides whether a user who owns that many boxes may own another one. A limit of 0 means no limit.
-// Admins have no limit.
+// CheckBoxQuota decides whether a user who owns the given number of boxes may own another box. A limit of 0 means no
+// limit. Admins have no limit.
 func CheckBoxQuota(role Role, owned, limit int) error {
 	if role != RoleAdmin && limit > 0 && owned >= limit {
 		return LimitReached("boxes per user")
@@ -28,7 +28,7 @@ func CheckBoxQuota(role Role, owned, limit int) error {
 // Access is a caller, a box and the caller's membership. Its methods decide what the caller may do with the box.
 type Access struct {
 	Caller Caller
-	// Box is zero when there is no such box.
+	// Box is zero when the box does not exist.
 	Box Box
 	// Member is nil when the caller is not a member of the box.
 	Member *BoxUser
@@ -37,8 +37,8 @@ type Access struct {
 // isMember reports whether the caller is an active member of the box.
 func (a Access) isMember() bool { return a.Member != nil && a.Member.Active }
 
-// See decides whether the caller may see the box: its active members and admins may. Other callers get the error for a
-// missing box.
+// See decides whether the caller may see the box. Active members of the box and admins may see it. Other callers get
+// the error for a missing box.
 func (a Access) See() error {
 	if a.Box.ID.IsZero() || !a.isMember() && !a.Caller.IsAdmin() {
 		return ErrBoxNotFound
@@ -46,7 +46,7 @@ func (a Access) See() error {
 	return nil
 }
 
-// Manage decides whether the caller may manage the box and its members: its boxadmins and admins may.
+// Manage decides whether the caller may manage the box and its members. Boxadmins of the box and admins may manage it.
 func (a Access) Manage() error {
 	if err := a.See(); err != nil {
 		return err
@@ -57,8 +57,8 @@ func (a Access) Manage() error {
 	return ErrBoxAdminOnly
 }
 
-// Inspect decides whether the caller may see a member's role and permissions: the member may, and callers who may
-// manage the box.
+// Inspect decides whether the caller may see a member's role and permissions. The member and callers who may manage the
+// box may see them.
 func (a Access) Inspect(user UserName) error {
 	if err := a.See(); err != nil {
 		return err
@@ -69,7 +69,8 @@ func (a Access) Inspect(user UserName) error {
 	return a.Manage()
 }
 
-// Transfer decides whether the caller may transfer the box to another owner: its owner and admins may.
+// Transfer decides whether the caller may transfer the box to another owner. The owner of the box and admins may
+// transfer it.
 func (a Access) Transfer() error {
 	if err := a.See(); err != nil {
 		return err
@@ -81,7 +82,8 @@ func (a Access) Transfer() error {
 }
 
 // Use decides whether the caller has all of the wanted permissions over the entries of the box. No role replaces a
-// permission: boxadmins and admins need it too. They can grant it to themselves, and the grant is audited.
+// permission: boxadmins and admins need the permissions too. They can grant themselves permissions, and the grant is
+// audited.
 func (a Access) Use(wanted Permissions) error {
 	if err := a.See(); err != nil {
 		return err

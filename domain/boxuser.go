@@ -56,14 +56,14 @@ func (m *BoxUser) Change(box Box, role *BoxRole, active *bool) error {
 	return nil
 }
 
-// Removable decides whether the member may be removed from the box: the owner and the last active boxadmin may not.
-// users are all members of the box.
+// Removable decides whether the member may be removed from the box. The owner and the last active boxadmin cannot be
+// removed. users are all members of the box.
 func (m BoxUser) Removable(box Box, users []BoxUser) error {
 	if m.User == box.Owner {
 		return ErrBoxOwnerStays
 	}
-	// The owner is always an active boxadmin, so this check never refuses today. It enforces the rule even if owners
-	// lose that guarantee.
+	// The owner is always an active boxadmin, so this check never refuses today. The check enforces the rule if a later
+	// change drops that guarantee.
 	for _, other := range users {
 		if other.User != m.User && other.Active && other.Role == BoxRoleAdmin {
 			return nil

@@ -21,11 +21,11 @@ const (
 	RefreshTokenCredential CredentialKind = "refresh-token"
 )
 
-// Credential is the content of a signed token with a valid signature, or the digest of an opaque token. Only the
-// database shows whether it is still valid; see [Caller].
+// Credential is the content of a signed token with a valid signature, or the digest of an opaque token. Only a lookup
+// in the database decides whether the credential is still valid; see [Caller].
 type Credential struct {
 	Kind CredentialKind
-	// ID and User come from a signed token, or from the database for an opaque one.
+	// ID and User come from the signed token. For an opaque token, they come from the database.
 	ID   CredentialID
 	User UserID
 	// Digest is set only for an opaque token.
@@ -38,7 +38,7 @@ func (c Credential) IsZero() bool { return c.ID.IsZero() && c.Digest.IsZero() }
 // ErrCredentialExpired is the cause of the refusal of an expired credential.
 var ErrCredentialExpired = errors.New("the token has expired")
 
-// Caller is the user who makes a request and the credential of the request, as the database has them now.
+// Caller is the user who makes a request and the credential of the request, in their current state in the database.
 type Caller struct {
 	UserID UserID
 	Name   UserName
@@ -52,7 +52,7 @@ type Caller struct {
 	CredentialName string
 	// ExpiresAt is when the credential expires; zero means never.
 	ExpiresAt time.Time
-	// Operator: the caller runs a command on the database and may do what the owner may. UserID is zero.
+	// Operator: the caller runs a command on the database and has the owner's rights. UserID is zero.
 	Operator bool
 }
 
@@ -68,7 +68,7 @@ func Operator() Caller {
 	}
 }
 
-// Authenticate refuses a caller who is zero, whose user is inactive or whose credential has expired at now.
+// Authenticate refuses the zero Caller, an inactive user and a credential that has expired at now.
 func (c Caller) Authenticate(now time.Time) error {
 	switch {
 	case c.UserID.IsZero() || !c.Active:
@@ -84,7 +84,7 @@ func (c Caller) UsableAt(now time.Time) bool {
 	return c.ExpiresAt.IsZero() || now.Before(c.ExpiresAt)
 }
 
-// HasExpiringAPIKey reports whether the caller's credential is an API key that expires. Its holder must not obtain a
+// HasExpiringAPIKey reports whether the caller's credential is an API key that expires. The caller must not obtain a
 // key that expires later.
 func (c Caller) HasExpiringAPIKey() bool {
 	return c.Credential.Kind == APIKeyCredential && !c.ExpiresAt.IsZero()

@@ -10,9 +10,9 @@ import (
 // "X-Encryption-Key: ".
 var wrappedBase64Key = regexp.MustCompile("^[\"'`\\s\ufeff]*([A-Za-z_-]+\\s*[:=])?[\"'`\\s\ufeff]*b64:")
 
-// looksLikeKey reports whether a text that is not a valid key contains a whole or a damaged key. If such a text were
-// accepted as a passphrase, the right key could not open the values sealed under it. A client that needs such a
-// passphrase sends it as "b64:…".
+// looksLikeKey reports whether a text that is not a valid key contains a generated key, whole or damaged. If such a
+// text were accepted as a passphrase, the right key could not open the values sealed under it. A client that needs such
+// a passphrase sends it as "b64:…".
 func looksLikeKey(text string) bool {
 	// Quotes, a byte order mark, UTF-16 and line breaks inside a copied key must not hide it.
 	printed := strings.Map(func(c rune) rune {

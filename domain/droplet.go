@@ -109,8 +109,8 @@ func (p DropletPrefix) NoFreeNumber() *Error {
 		"all numbers from "+string(p.Name(1))+" to "+string(p.Name(MaxDroplets))+" are taken")
 }
 
-// NoUsableNumber is the refusal to create a droplet when the host uses ports of all remaining numbers. occupied lists
-// those numbers in ascending order; untried lists the numbers that were not tried within the time limit.
+// NoUsableNumber is the refusal to create a droplet when ports of all remaining numbers are in use on the host.
+// occupied lists those numbers in ascending order; untried lists the numbers that were not tried within the time limit.
 func (p DropletPrefix) NoUsableNumber(occupied, untried []int) *Error {
 	if len(occupied) == 0 {
 		return p.NoFreeNumber()
@@ -185,7 +185,7 @@ type Droplet struct {
 	// Container is the host's identifier, 64 hexadecimal digits.
 	Container string
 	Name      DropletName
-	// Build identifies the build that created the container; zero when the host reports none.
+	// Build identifies the build that created the container; zero when the host reports no build.
 	Build DropletID
 	// CreatedAt has a resolution of one second.
 	CreatedAt time.Time
@@ -205,7 +205,7 @@ func NewestFirst(droplets []Droplet) {
 	slices.SortStableFunc(droplets, func(a, b Droplet) int { return b.CreatedAt.Compare(a.CreatedAt) })
 }
 
-// FindDroplet returns the droplet with exactly this name, and ErrDropletNotFound when there is none.
+// FindDroplet returns the droplet with exactly this name, or ErrDropletNotFound when no droplet has the name.
 func FindDroplet(droplets []Droplet, name string) (Droplet, error) {
 	for _, droplet := range droplets {
 		if string(droplet.Name) == name {
@@ -223,12 +223,12 @@ type VersionRef struct {
 	Version uint64
 }
 
-// IsZero reports whether the reference names no version, or one whose box was deleted.
+// IsZero reports whether the reference names no version, or a version of a deleted box.
 func (r VersionRef) IsZero() bool { return r.Version == 0 || r.Box.IsZero() }
 
 // DropletRecord is the database's record of a droplet: where its private key is stored, and whether its build or its
-// removal is complete. It is inserted before the host receives the first request. Decisions about entries rely on the
-// record only, never on container labels, because everyone with access to the host can change those.
+// removal is complete. The record is inserted before the host receives the first request. Decisions about entries rely
+// on the record only, never on container labels, because everyone with access to the host can change labels.
 type DropletRecord struct {
 	ID   DropletID
 	Name DropletName
@@ -238,7 +238,8 @@ type DropletRecord struct {
 	VersionRef
 	// Replaced is the version that was current before VersionRef was written; zero when the entry had no value.
 	Replaced uint64
-	// BusyUntil is the end of the lease of the server that builds or removes the droplet; zero when none does.
+	// BusyUntil is the end of the lease of the server that builds or removes the droplet. It is zero when no server
+	// does.
 	BusyUntil time.Time
 	// Abandoned marks a record whose droplet and entry are to be removed.
 	Abandoned bool
@@ -248,7 +249,7 @@ type DropletRecord struct {
 // Complete reports whether the droplet was built completely. Cleanup undoes the writes of an incomplete build.
 func (r DropletRecord) Complete() bool { return r.Container != "" }
 
-// Orphaned reports whether a build or a removal was interrupted: its lease expired before it was complete.
+// Orphaned reports whether a build or a removal was interrupted: its lease expired before the work was complete.
 func (r DropletRecord) Orphaned(now time.Time) bool {
 	return !r.BusyUntil.IsZero() && !now.Before(r.BusyUntil)
 }

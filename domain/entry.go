@@ -28,7 +28,7 @@ func (e Entry) Next(now time.Time) Entry {
 	return e
 }
 
-// EntryVersion is one line of an entry's history. Author is empty if that user was deleted.
+// EntryVersion is one line of an entry's history. Author is empty if the user who wrote the version was deleted.
 type EntryVersion struct {
 	Version   uint64
 	Author    UserName
@@ -46,7 +46,7 @@ type Versions struct {
 type Condition struct {
 	// OneOf must contain the version.
 	OneOf *Versions
-	// NoneOf must not contain the version. For a read, NoneOf has the versions that the caller has already.
+	// NoneOf must not contain the version. For a read, NoneOf lists the versions that the caller already has.
 	NoneOf *Versions
 }
 
@@ -59,8 +59,8 @@ func (c Condition) Check(entry Entry) error {
 	return nil
 }
 
-// CheckRead decides the read of a version, which may be an old one. It returns ErrPrecondition if OneOf does not
-// contain the version, and reports whether NoneOf contains it: the caller then needs no value.
+// CheckRead checks the condition for the read of the newest or an older version. It returns ErrPrecondition if OneOf
+// does not contain the version. It reports whether NoneOf contains the version: the caller then needs no value.
 func (c Condition) CheckRead(version uint64) (unmodified bool, err error) {
 	read := Entry{Version: version}
 	if c.OneOf != nil && !c.OneOf.contain(read) {

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Kind is the category of a refusal. It is an error, so that errors.Is(err, domain.NotFound) matches the refusals of
-// all rules.
+// Kind is the category of a refusal. Kind implements error, so that errors.Is(err, domain.NotFound) matches every
+// refusal of that kind.
 type Kind uint8
 
-// The kinds, in the order in which a request meets them.
+// The kinds, roughly in the order in which a request is checked.
 const (
 	// Invalid: the input breaks a rule. Message states the rule, and Field names the part of the input to correct.
 	Invalid Kind = iota + 1

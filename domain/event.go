@@ -79,9 +79,10 @@ type Outcome struct{ name string }
 var (
 	// OutcomeSuccess: the action succeeded.
 	OutcomeSuccess = Outcome{"success"}
-	// OutcomeDenied: the action was refused because of the caller or of the credential or key in the request.
+	// OutcomeDenied: the action was refused because of the caller, the credential or the encryption key.
 	OutcomeDenied = Outcome{"denied"}
-	// OutcomeTampered: stored data does not authenticate. It was changed outside the program and needs attention.
+	// OutcomeTampered: stored data does not authenticate. The data was changed outside the program, and an operator
+	// should investigate.
 	OutcomeTampered = Outcome{"tampered"}
 	// OutcomeRateLimited: the action was refused during a lockout. One event stands for all attempts of a lockout.
 	OutcomeRateLimited = Outcome{"throttled"}
@@ -95,8 +96,8 @@ func (o Outcome) String() string { return o.name }
 // RestoreOutcome rebuilds an outcome from storage.
 func RestoreOutcome(name string) Outcome { return Outcome{name} }
 
-// RestoreAction rebuilds an action from storage, which may hold actions of older releases that are no longer in the
-// set.
+// RestoreAction rebuilds an action from storage. Storage may contain actions of older releases that the set no longer
+// contains.
 func RestoreAction(name string) Action { return Action{name} }
 
 // OperatorActor is the actor of the commands that an operator runs on the database. No user can have the name.
@@ -106,7 +107,8 @@ const OperatorActor = "(terminal)"
 // failed.
 const ServiceActor = "(service)"
 
-// TargetUnmodified is the target of the event of a read that returned no value, because the caller has the version.
+// TargetUnmodified is the target of the event of a read that returned no value, because the caller already has the
+// version.
 const TargetUnmodified = "unmodified"
 
 // Requester is the sender of a request, identified only by the request itself.
@@ -115,11 +117,11 @@ type Requester struct {
 	Credential Credential
 	RequestID  string
 	Address    string
-	// SharedAddress: the address belongs to a peer that forwards requests of others and is not a trusted proxy.
+	// SharedAddress: the address belongs to a peer that forwards requests of other clients and is not a trusted proxy.
 	SharedAddress bool
 }
 
-// Event is an event of the audit log. It never contains a value, a key or a token. It holds names as well as
+// Event is an event of the audit log. It never contains a value, a key or a token. It contains names in addition to
 // identifiers, because the event stays when its box or user is deleted.
 type Event struct {
 	ID      EventID

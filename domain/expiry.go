@@ -77,7 +77,7 @@ func addSpan(parts map[string]int, now time.Time) (time.Time, bool) {
 }
 
 // addISODuration adds an ISO 8601 duration: first years and months, by the calendar, then everything else. A fraction
-// of a year counts in months, and a fraction of a month is that part of the month it falls into.
+// of a year is converted to months. A fraction of a month is that fraction of the calendar month that follows.
 func addISODuration(text string, now time.Time) (time.Time, bool) {
 	fraction, unit := 0, "" // in billionths of the last component
 	if parts := isoFraction.FindStringSubmatch(text); parts != nil {
@@ -128,7 +128,7 @@ func match(pattern *regexp.Regexp, text string) (map[string]int, bool) {
 	return parts, true
 }
 
-// nanoseconds returns the decimals of a fraction in billionths: 500,000,000 for "5". It takes up to nine digits.
+// nanoseconds returns the decimals of a fraction in billionths: 500,000,000 for "5". It accepts up to nine digits.
 func nanoseconds(decimals string) int {
 	number, _ := strconv.Atoi((decimals + "000000000")[:9])
 	return number

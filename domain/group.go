@@ -2,15 +2,15 @@ package domain
 
 import "strings"
 
-// Group is a user's rights in the accounts API and over droplets. Each group includes the ones before it. The zero
-// Group is none.
+// Group defines a user's rights in the accounts API and over droplets. Each group includes the rights of the groups
+// before it. The zero Group is none.
 type Group struct{ name string }
 
 // The groups.
 var (
 	// GroupViewer may list droplets.
 	GroupViewer = Group{"viewer"}
-	// GroupManager may also add, delete, start, stop and restart them.
+	// GroupManager may also add, delete, start, stop and restart droplets.
 	GroupManager = Group{"manager"}
 	// GroupOwner is the group of the one owner of the system, who also manages accounts.
 	GroupOwner = Group{"owner"}
@@ -25,7 +25,7 @@ func groups() []Group { return []Group{GroupViewer, GroupManager, GroupOwner} }
 // String returns the group's name in requests and responses; empty for none.
 func (g Group) String() string { return g.name }
 
-// Includes reports whether members of this group have the rights of the other.
+// Includes reports whether members of this group have the rights of the other group.
 func (g Group) Includes(other Group) bool { return g.rank() >= other.rank() }
 
 // rank is the group's place in the order, from 1; 0 for none.
@@ -48,7 +48,7 @@ func ParseGroup(text string) (Group, error) {
 	return Group{}, ErrUnknownGroup
 }
 
-// ParseGroupChange is [ParseGroup], and also accepts "none", which removes the group.
+// ParseGroupChange parses a group like [ParseGroup]. It also accepts "none", which removes the group.
 func ParseGroupChange(text string) (Group, error) {
 	if strings.EqualFold(text, noGroup) {
 		return Group{}, nil

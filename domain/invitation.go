@@ -12,7 +12,7 @@ type InvitationID = ID[Invitation]
 const (
 	// defaultInvitationTTL is how long an invitation is open unless the request has an expiry.
 	defaultInvitationTTL = 7 * 24 * time.Hour
-	// maxInvitationTTL bounds an expiry, because an old invitation may lie forgotten in a mailbox.
+	// maxInvitationTTL bounds an expiry, because a forgotten invitation in a mailbox must not stay usable.
 	maxInvitationTTL = 30 * 24 * time.Hour
 	// MaxInvitations bounds the open invitations of an installation.
 	MaxInvitations = 1000
@@ -69,8 +69,8 @@ func ParseInvitationCode(text string) (code InvitationCode, ok bool) {
 }
 
 // Terms returns the content of the Proof: the secret of the code, and everything that the invitation grants. The Proof
-// is a keyed digest, so a writer to the database cannot create an invitation or change the name, the role or the expiry
-// of one.
+// is a keyed digest, so an attacker who can write to the database cannot create an invitation or change its name, role
+// or expiry.
 func (i Invitation) Terms(code InvitationCode) []string {
 	return []string{
 		string(code.Secret[:]),
@@ -110,7 +110,7 @@ func ParseInvitationExpiry(text string, now time.Time) (time.Time, error) {
 	return expiry, nil
 }
 
-// CheckInvitationQuota decides whether another invitation may be created when the given number is open.
+// CheckInvitationQuota decides whether another invitation may be created when the given number of invitations is open.
 func CheckInvitationQuota(open int) error {
 	if open >= MaxInvitations {
 		return LimitReached("open invitations; revoke some first")

@@ -27,8 +27,8 @@ func ParseNewPassword(text string, minLength int) (Secret, error) {
 }
 
 // ParseGivenPassword parses a password to be compared. It refuses only an empty password. It truncates long text to one
-// byte more than the longest valid password: the result matches no password, and long guesses cost no more than short
-// ones. The caller clears the result.
+// byte more than the longest valid password. The truncated text matches no password, and hashing a long guess costs no
+// more than hashing a short one. The caller clears the result.
 func ParseGivenPassword(text string) (Secret, error) {
 	if text == "" {
 		return Secret{}, InvalidField("password", "password_required", "password is missing or empty")

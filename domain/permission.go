@@ -33,10 +33,11 @@ var permissionNames = [...]struct {
 	{DeleteEntry, "deleteEntry"},
 }
 
-// Have reports whether the set holds all of wanted.
+// Have reports whether the set contains all permissions in wanted.
 func (p Permissions) Have(wanted Permissions) bool { return p&wanted == wanted }
 
-// Names lists the set in camel case, in the fixed order; an empty set is an empty, non-nil list.
+// Names returns the names of the permissions in camel case and in the fixed order. For an empty set it returns an
+// empty, non-nil list.
 func (p Permissions) Names() []string {
 	names := make([]string, 0, len(permissionNames))
 	for _, each := range permissionNames {

@@ -3,7 +3,7 @@ package domain
 // The errors that several use cases or rules return. An error about a single value is defined where that value is
 // parsed.
 //
-// The messages name no headers and no settings: adapters know how a value was sent, and add the names.
+// The messages name no headers and no settings. Adapters add the names, because only they know how a value was sent.
 var (
 	ErrUnauthenticated = Refuse(Unauthenticated, "unauthenticated",
 		"the token is missing, malformed, expired or revoked, or its user is inactive")

@@ -2,7 +2,7 @@ package domain
 
 import "strings"
 
-// Role is a user's role in the system. The zero Role is none.
+// Role is a user's role in the system. The zero Role means no role.
 type Role struct{ name string }
 
 // The roles in the system. An admin manages users and all boxes.
@@ -24,10 +24,10 @@ func ParseRole(text string) (Role, error) {
 	return Role{}, InvalidField("role", "unknown_role", "role must be user or admin")
 }
 
-// BoxRole is a member's role in a box. The zero BoxRole is none.
+// BoxRole is a member's role in a box. The zero BoxRole means no role.
 type BoxRole struct{ name string }
 
-// The roles in a box. A boxadmin manages its members.
+// The roles in a box. A boxadmin manages the box and its members.
 var (
 	BoxRoleUser  = BoxRole{"boxuser"}
 	BoxRoleAdmin = BoxRole{"boxadmin"}

@@ -12,9 +12,9 @@ import (
 
 const redacted = "[secret]"
 
-// Secret is text that must not be printed. It prints as "[secret]" with fmt, slog and encoding/json. The text is in a
-// closure: where fmt calls no methods (%p, unexported fields), it would print the fields of a struct, but it cannot
-// print what a closure holds.
+// Secret is text that must not be printed. It prints as "[secret]" with fmt, slog and encoding/json. The text is stored
+// in a closure. Where fmt calls no methods (%p, unexported fields), fmt would print the fields of a struct, but it
+// cannot print the variables of a closure.
 type Secret struct{ text func() []byte }
 
 // NewSecret wraps text.
@@ -43,7 +43,7 @@ func (s Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // EncryptionKey is the key that a client sends with each request that writes or reads a value. It is either generated
-// (32 random bytes, written as "lbk1_…") or a passphrase; the server keeps neither.
+// (32 random bytes, written as "lbk1_…") or a passphrase; the server stores neither.
 //
 // A request is authorised before its key is checked. Therefore an EncryptionKey can also be a missing or damaged key;
 // Check returns its error. The zero EncryptionKey is a missing key.

@@ -13,8 +13,8 @@ type Session struct {
 	ExpiresAt time.Time
 }
 
-// NewSession returns a session that expires after ttl, rounded down to a whole second, because tokens hold whole
-// seconds.
+// NewSession returns a session that expires after ttl, rounded down to a whole second, because times in tokens are
+// whole seconds.
 func NewSession(id CredentialID, user User, now time.Time, ttl time.Duration) Session {
 	return Session{
 		ID:        id,

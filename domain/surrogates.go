@@ -11,7 +11,8 @@ import (
 const escapedUnitLen = len(`\u0000`)
 
 // LoneSurrogates counts the escapes in valid JSON that encode half of a surrogate pair without its other half, such as
-// \ud800. No text can hold them: decoding replaces them by U+FFFD, so that different strings become equal.
+// \ud800. Decoded text cannot represent such an escape: decoding replaces it with U+FFFD, so that different strings
+// become equal.
 func LoneSurrogates(json []byte) int {
 	count := 0
 	for {

@@ -38,12 +38,12 @@ func ParseOpaqueToken(text string) (token OpaqueToken, ok bool) {
 // FamilyID identifies a TokenFamily.
 type FamilyID = ID[TokenFamily]
 
-// TokenFamily is a sign-in with a TOTP code: a pair of an access token and a refresh token, and the pairs that replaced
-// it one after another.
+// TokenFamily is a sign-in with a TOTP code. It has a first pair of an access token and a refresh token, and each
+// refresh replaces the pair with the next one.
 type TokenFamily struct {
 	ID   FamilyID
 	User UserID
-	// Epoch is the user's SessionEpoch at sign-in, as for a Session.
+	// Epoch is the user's SessionEpoch at sign-in; see Session.Epoch.
 	Epoch     int64
 	CreatedAt time.Time
 	// ExpiresAt is when the last pair expires, however often it is refreshed.
@@ -87,5 +87,5 @@ func (f TokenFamily) NextPair(pair TokenPair, user User, now time.Time, ttl time
 	return pair, nil
 }
 
-// Life returns how long the access token is valid from its creation.
+// Life returns the lifetime of the access token, from its creation to its expiry.
 func (p TokenPair) Life() time.Duration { return p.AccessExpiresAt.Sub(p.CreatedAt) }

@@ -11,8 +11,8 @@ import (
 // TOTPID identifies a TOTPSecret.
 type TOTPID = ID[TOTPSecret]
 
-// TOTPSecret is the stored state of a TOTP secret, without the secret. A user has at most one pending secret and one
-// other secret.
+// TOTPSecret is the stored state of a TOTP secret, without the secret. A user has at most one pending secret and at
+// most one secret in force.
 type TOTPSecret struct {
 	ID   TOTPID
 	User UserID
@@ -69,7 +69,7 @@ func (c RecoveryCode) String() string {
 	return strings.Join(parts, "-")
 }
 
-// Digest returns the stored part of the code. 120 random bits cannot be guessed, so it needs no slow hash.
+// Digest returns the stored part of the code. 120 random bits cannot be guessed, so the digest needs no slow hash.
 func (c RecoveryCode) Digest() Digest { return sha256.Sum256(c[:]) }
 
 // ParseRecoveryCode parses a code, ignoring letter case and separators; ok is false for other texts.

@@ -52,8 +52,8 @@ func RoleForNewUser(creator *Caller, requested Role, openRegistration bool) (Rol
 	}
 }
 
-// AuthorizeAccount decides whether the caller may see or change the named account: the user and all admins may. It
-// decides without the account, so that the refusal does not reveal whether the account exists.
+// AuthorizeAccount decides whether the caller may see or change the named account. The user of the account and all
+// admins may. The decision does not use the account, so the refusal does not reveal whether the account exists.
 func (c Caller) AuthorizeAccount(name UserName) error {
 	if c.IsAdmin() || c.Name == name {
 		return nil
@@ -81,8 +81,8 @@ func (c UserChange) demotes() bool {
 		c.Group != nil && *c.Group != GroupOwner
 }
 
-// ownPassword reports whether the change is one that users may make to their own account: a new password, with or
-// without a revocation of the API keys.
+// ownPassword reports whether the change is only a new password, with or without a revocation of the API keys. Users
+// may make this change to their own account.
 func (c UserChange) ownPassword() bool {
 	return c.Role == nil && c.Active == nil && c.Group == nil && (c.Password || !c.RevokeAPIKeys)
 }
@@ -142,7 +142,7 @@ func (u *User) TakeOver(former *User, now time.Time) error {
 }
 
 // AssignGroup gives a user a group on an operator's authority. GroupOwner makes an active user the owner; the caller of
-// AssignGroup checks that the system has none yet. The group of the owner cannot be changed.
+// AssignGroup must check that the system has no owner yet. The group of the owner cannot be changed.
 func (u *User) AssignGroup(group Group, now time.Time) error {
 	if u.Owner && group != GroupOwner {
 		return ErrOwnerStays

@@ -9,8 +9,8 @@ import (
 
 // System stores the single row that describes the installation.
 type System interface {
-	// Lock serialises all transactions that change admins or the owner, and returns the owner; zero when the system has
-	// no owner.
+	// Lock serialises all transactions that change admins or the owner, and returns the owner; the owner is zero when
+	// the system has none.
 	Lock(ctx context.Context) (owner domain.UserID, err error)
 	// Owner returns the owner; zero when there is none.
 	Owner(ctx context.Context) (domain.UserID, error)

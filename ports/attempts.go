@@ -20,13 +20,13 @@ type Attempts interface {
 	Save(ctx context.Context, key domain.Digest, attempts domain.Attempts) error
 	// Forget resets all counters of an account.
 	Forget(ctx context.Context, account domain.Digest) error
-	// Knows reports whether Remember was called for the key with a time after now.
+	// Knows reports whether the key is remembered at now: Remember was called for it with a later time.
 	Knows(ctx context.Context, key domain.Digest, now time.Time) (bool, error)
 	// Remember stores a key until a time.
 	Remember(ctx context.Context, key domain.Digest, until time.Time) error
 }
 
-// CounterKey is the key of a counter. It also names the account that the counter belongs to; zero means none.
+// CounterKey is the key of a counter. It also names the account that the counter belongs to; zero means no account.
 type CounterKey struct {
 	Key     domain.Digest
 	Account domain.Digest

@@ -21,8 +21,8 @@ type DropletHost interface {
 	// name, for example because another server created it concurrently. With an error, the identifier is set if the
 	// container exists but is incomplete. It takes at most ten seconds.
 	Create(ctx context.Context, droplet NewDroplet) (container string, err error)
-	// Start starts a container. Starting a running container is not an error. When a port that it publishes is in use
-	// on the host, the refusal also matches ErrPortTaken, and the container was not started.
+	// Start starts a container. Starting a running container is not an error. When a port of the container is in use on
+	// the host, the refusal also matches ErrPortTaken, and the container is not started.
 	Start(ctx context.Context, container string) error
 	// Stop terminates the container's programs, kills those that do not exit in time, and returns after the last one
 	// has exited. It takes at most the host's stop timeout plus five seconds. Stopping a stopped container is not an
@@ -98,10 +98,10 @@ type DropletVault interface {
 	// DeleteUnchanged deletes an entry on the service's own authority, with an audit event, if its newest version is
 	// still the given one. Otherwise it does nothing.
 	DeleteUnchanged(ctx context.Context, by domain.Requester, version domain.VersionRef) error
-	// UndoWrite undoes the write of a version, on the service's own authority, with an audit event, if it is still the
-	// entry's newest version. It makes the replaced version current again, as a new version sealed under its own key;
-	// when no version was replaced (0), it deletes the entry. If the entry has changed since, it does nothing, so it is
-	// safe to repeat.
+	// UndoWrite undoes the write of a version, on the service's own authority, with an audit event, if the version is
+	// still the entry's newest. It makes the replaced version current again, as a new version sealed under its own key;
+	// when no version was replaced (0), it deletes the entry. If the entry has changed since, UndoWrite does nothing. A
+	// repeated call is therefore safe.
 	UndoWrite(ctx context.Context, by domain.Requester, written domain.VersionRef, replaced uint64) error
 }
 
@@ -115,8 +115,8 @@ type OpenBox struct {
 	EncryptionKey domain.EncryptionKey
 }
 
-// DropletBox is a box opened with an encryption key. It derives from the key once for all its reads and writes. It is
-// not safe for concurrent use. Every call authorises the caller again.
+// DropletBox is a box opened with an encryption key. Key derivation runs once for all reads and writes. It is not safe
+// for concurrent use. Every call authorises the caller again.
 type DropletBox interface {
 	// Read returns the JSON text of an entry, after its audit event was committed. The caller clears it.
 	Read(ctx context.Context, key string) ([]byte, error)

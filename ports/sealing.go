@@ -28,7 +28,7 @@ type SealedValue struct {
 }
 
 // EntrySealer seals and opens values under keys that clients send. It is safe for concurrent use. Tests of use cases
-// replace it with one that fails on purpose.
+// replace it with a sealer that fails on purpose.
 type EntrySealer interface {
 	// Prepare derives a cipher from the client's key. The cipher seals values for one box and opens the given
 	// envelopes. For a passphrase it derives once with the current parameters and the box's salt, and once more for
@@ -59,7 +59,8 @@ type Sealed struct {
 // methods take microseconds and may run inside a transaction.
 type EntryCipher interface {
 	// Extend derives the keys that the cipher still needs to open more envelopes. key must be the client's key that the
-	// cipher was prepared with. It blocks and fails as EntrySealer.Prepare does.
+	// cipher was prepared with. Like EntrySealer.Prepare, it blocks on the queue of key derivations and returns the
+	// same errors.
 	Extend(ctx context.Context, key domain.EncryptionKey, sealed ...Sealed) error
 	// Seal encrypts value for its place with a new data key. place.SealedAs must equal place.Version.
 	Seal(place Place, value []byte) (SealedValue, error)

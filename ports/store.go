@@ -64,7 +64,7 @@ type Callers interface {
 	Access(ctx context.Context, credential domain.Credential, box domain.BoxName) (domain.Access, error)
 }
 
-// EntryReader looks up all data that the decision about a request for one entry requires. Concurrent requests share a
+// EntryReader looks up all data that is needed to decide a request for one entry. Concurrent requests share a
 // statement. In the result, a box, entry or version that does not exist is zero. Errors: Unavailable when the database
 // does not answer or ctx ends.
 type EntryReader interface {
@@ -89,10 +89,10 @@ type EntrySnapshot struct {
 // waits for a lock.
 type EntryWriter interface {
 	// WriteIfUnchanged stores a version, makes it the entry's newest, deletes the oldest versions and appends the
-	// event, if the state that the write was decided on still holds when the statement begins and no other transaction
-	// is writing the entry. Otherwise it stores nothing and reports false; the caller then falls back to the locking
-	// path and decides again. Errors: Unavailable when the queue is full, the database does not answer, or the outcome
-	// is unknown, for example because ctx ended first.
+	// event. It does so only if the snapshot is still current when the statement begins and no other transaction is
+	// writing the entry. Otherwise it stores nothing and reports false; the caller then falls back to the locking path
+	// and decides again. Errors: Unavailable when the queue is full, the database does not answer, or the outcome is
+	// unknown, for example because ctx ended first.
 	WriteIfUnchanged(ctx context.Context, write ConditionalWrite) (stored bool, err error)
 }
 
@@ -120,15 +120,16 @@ type EventWriter interface {
 // that row locks are short.
 type SealedRows interface {
 	// Entries returns up to limit versions whose envelope is wrapped under key, without their values, in the order of
-	// their places, beginning after a place. The zero Place precedes all others.
+	// their places, beginning after the given place. The zero Place precedes all others.
 	Entries(ctx context.Context, key domain.ServerKeyID, after Place, limit int) ([]StoredVersion, error)
 	// ReplaceEnvelope replaces an envelope if it did not change since it was read. A changed envelope is not an error.
 	ReplaceEnvelope(ctx context.Context, was StoredVersion, key domain.ServerKeyID, envelope []byte) error
-	// Passwords returns up to limit passwords sealed under key, in the order of users, beginning after a user.
+	// Passwords returns up to limit passwords sealed under key, in the order of users, beginning after the given user.
 	Passwords(ctx context.Context, key domain.ServerKeyID, after domain.UserID, limit int) ([]SealedPassword, error)
 	// ReplacePassword replaces a sealed password if it did not change since it was read.
 	ReplacePassword(ctx context.Context, was SealedPassword, key domain.ServerKeyID, sealed []byte) error
-	// Codes returns up to limit TOTP secrets sealed under key, in the order of their identifiers, beginning after one.
+	// Codes returns up to limit TOTP secrets sealed under key, in the order of their identifiers, beginning after the
+	// given identifier.
 	Codes(ctx context.Context, key domain.ServerKeyID, after domain.TOTPID, limit int) ([]SealedTOTPSecret, error)
 	// ReplaceCode replaces a sealed TOTP secret if it did not change since it was read.
 	ReplaceCode(ctx context.Context, was SealedTOTPSecret, key domain.ServerKeyID, sealed []byte) error

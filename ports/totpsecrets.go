@@ -33,8 +33,8 @@ type TOTPSecrets interface {
 	Put(ctx context.Context, code SealedTOTPSecret, recovery []domain.Digest) error
 	// Get returns the pending or the confirmed secret of a user. Errors: NotFound with code totp_not_found.
 	Get(ctx context.Context, user domain.UserID, pending bool) (SealedTOTPSecret, error)
-	// Accept marks all codes up to a step as used and confirms an unconfirmed secret. It reports false when the step
-	// was already used or the secret was deleted.
+	// Accept marks all codes up to the given time step as used, and confirms an unconfirmed secret. It reports false
+	// when the step was already used or the secret was deleted.
 	Accept(ctx context.Context, id domain.TOTPID, step int64, now time.Time) (bool, error)
 	// SpendRecovery deletes a recovery code and reports whether it existed.
 	SpendRecovery(ctx context.Context, id domain.TOTPID, hash domain.Digest) (bool, error)
@@ -51,7 +51,7 @@ type TokenFamilies interface {
 	// AddPair inserts a pair of a family.
 	AddPair(ctx context.Context, pair domain.TokenPair) error
 	// LockByRefresh locks the family of a refresh token until the transaction ends, and returns it with the token's
-	// pair. NotFound for an unknown token.
+	// pair. Errors: NotFound for an unknown token.
 	LockByRefresh(ctx context.Context, refresh domain.Digest) (domain.TokenFamily, domain.TokenPair, error)
 	// Spend marks a pair as used. Its tokens stay stored, so that a reuse is detected.
 	Spend(ctx context.Context, pair domain.CredentialID, now time.Time) error

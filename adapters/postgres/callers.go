@@ -57,8 +57,8 @@ type credentialSource struct {
 	from, where           string
 }
 
-// credentialSources has an entry for every kind of credential. An access token expires by itself, a
-// refresh token with its family.
+// credentialSources has an entry for every kind of credential. An access token has its own expiry. A refresh token
+// expires with its family.
 var credentialSources = map[domain.CredentialKind]credentialSource{
 	domain.APIKeyCredential: {
 		paramType: "uuid",

@@ -29,8 +29,7 @@ type Config struct {
 }
 
 const (
-	// StatementTimeout bounds one statement, and the time that a transaction may be idle between
-	// two.
+	// StatementTimeout bounds one statement, and the time that a transaction may be idle between two statements.
 	StatementTimeout = 10 * time.Second
 	// LongestTransaction is an upper bound for transactions that seal or sign something: they
 	// consist of few statements.
@@ -98,10 +97,9 @@ func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseco
 // Larger values use statements of their own, so that the rest of the batch does not wait for them.
 const largestInBatch = 64 << 10
 
-// maxConcurrentBatches returns how many batches of one kind run at the same time. A single one
-// would form the largest batches, which cost the least per request, but leave most cores of a large
-// machine idle. Lookups and writes each have this many, plus stalled ones, and most connections
-// must remain free for other work.
+// maxConcurrentBatches returns how many batches of one kind run at the same time. A single batch at a time would cost
+// the least per request, but would leave most cores of a large machine idle. The limit applies to lookups and to writes
+// separately and excludes stalled batches. Most connections must remain free for other work.
 func maxConcurrentBatches(maxConns int32) int {
 	return max(1, min(runtime.GOMAXPROCS(0)/2, int(maxConns)/5, 4))
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// dropletRecords implements ports.DropletRecords. A record moves between owners by conditional
-// updates, without locks that last: the work on the droplet host takes seconds.
+// dropletRecords implements ports.DropletRecords. A server claims a record by a conditional update and holds no lock
+// afterwards, because the work on the droplet host takes seconds.
 type dropletRecords struct{ q querier }
 
 // dropletColumns are columns of droplets d and boxes b.
@@ -83,8 +83,7 @@ func (r dropletRecords) Finish(ctx context.Context, id domain.DropletID, name do
 	return translate(err)
 }
 
-// Claim succeeds only if busy_until is still the value that was read: of two servers, one gets the
-// record.
+// Claim succeeds only if busy_until is still the value that was read, so only one of two servers can claim the record.
 func (r dropletRecords) Claim(ctx context.Context, read domain.DropletRecord, until time.Time) (domain.DropletRecord,
 	bool, error) {
 	record, err := scanDroplet(r.q.QueryRow(ctx, `WITH d AS (

@@ -156,7 +156,7 @@ func translateAddVersion(err error) error {
 	case violates(err, sqlstate.ForeignKeyViolation, "entry_versions_author_id_fkey"):
 		return domain.ErrUnauthenticated // the author was deleted concurrently
 	case violates(err, sqlstate.UniqueViolation, "entry_versions_pkey"):
-		// The entry's row points at a version that is not its newest one.
+		// A version with this number already exists: the entry's row does not name the newest version.
 		return &ports.TamperedError{What: "entry version number"}
 	case refused != nil && refused.Code == sqlstate.NotNullViolation && refused.ColumnName == "key_id":
 		return ports.ErrStaleServerKey

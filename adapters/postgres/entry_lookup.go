@@ -75,9 +75,9 @@ var lookupStatements = buildLookupStatements()
 var perRow = strings.NewReplacer("$1", "a.credential", "$2", "a.issued_to", "$3", "a.box", "$4", "a.key", "$5",
 	"a.version")
 
-// buildLookupStatements returns the statements for each kind of credential and each purpose. A
-// lookup has at most one row. LIMIT 1 states this, so that the planner does not turn the lateral
-// subqueries into joins of entire tables.
+// buildLookupStatements returns the statements for each kind of credential and each purpose. A lookup has at most one
+// row. LIMIT 1 tells the planner about this bound. Otherwise the planner could turn the lateral subqueries into joins
+// of entire tables.
 func buildLookupStatements() map[lookupKind]lookupSQL {
 	statements := make(map[lookupKind]lookupSQL)
 	for kind, source := range credentialSources {
@@ -148,8 +148,8 @@ func (s *Store) LookUpForWrite(ctx context.Context, credential domain.Credential
 	})
 }
 
-// lookUp runs a lookup in a batch. If the value turns out to be too large for one, it runs the
-// lookup again as a batch of one, which returns values of any size.
+// lookUp runs a lookup in a batch. If the value is too large for a shared batch, lookUp runs the lookup again as a
+// batch of one, which returns values of any size.
 func (s *Store) lookUp(ctx context.Context, input lookup) (ports.EntrySnapshot, error) {
 	result, err := s.lookups.Do(ctx, input)
 	if errors.Is(err, batch.ErrCancelled) {

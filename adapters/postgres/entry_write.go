@@ -40,8 +40,8 @@ var writeStatements = buildWriteStatements()
 // buildWriteStatements returns one statement for each kind of credential.
 //
 //   - locked selects and locks the entries whose conditions still hold. SKIP LOCKED leaves out an
-//     entry that another transaction is writing, and a write whose author is being deleted, which
-//     the foreign key would wait for: one lock must not delay the whole batch.
+//     entry that another transaction is writing. It also leaves out a write whose author is being
+//     deleted, because the foreign key would wait for that lock. One lock must not delay the whole batch.
 //   - updated moves these entries to their new version. If several writes of a batch name the
 //     same entry, one of them wins.
 //   - inserted_versions, pruned and audited follow from updated. They skip old versions that are locked; the next write
@@ -181,8 +181,8 @@ func writeArrays(kind domain.CredentialKind, group []*writeRequest) []any {
 	return append(arrays, eventArrays(group, func(r *writeRequest) *domain.Event { return &r.Input.Event })...)
 }
 
-// pruneTo returns the newest version that is deleted after the write; versions start at 1, so 0 and
-// less delete nothing.
+// pruneTo returns the newest version that is deleted after the write; versions start at 1, so a result of 0 or less
+// deletes nothing.
 func pruneTo(write *ports.ConditionalWrite) int64 {
 	if write.Keep == 0 {
 		return 0

@@ -23,7 +23,7 @@ type eventRequest = batch.Request[domain.Event, struct{}]
 // maxEventBatch is the number of events in one commit.
 const maxEventBatch = 512
 
-// NewEventWriter returns an event writer. Stats reports the newest one. Close it before the store.
+// NewEventWriter returns an event writer. Store.Stats reports the newest writer. Close the writer before the store.
 func (s *Store) NewEventWriter() *EventWriter {
 	w := &EventWriter{pool: s.pool}
 	w.batcher = batch.New(w.insert, batch.Config{

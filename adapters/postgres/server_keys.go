@@ -14,7 +14,7 @@ import (
 // serverKeys implements ports.ServerKeys.
 type serverKeys struct{ q querier }
 
-// List locks the rows in a transaction. Outside of one, the locks would end with the statement.
+// List locks the rows in a transaction. Outside a transaction, the locks would end with the statement.
 func (r serverKeys) List(ctx context.Context) ([]ports.ServerKey, error) {
 	sql := `SELECT id, purpose, generation, wrapped, created_at, retired_at FROM server_keys
 		ORDER BY purpose, generation`

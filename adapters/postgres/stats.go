@@ -15,7 +15,7 @@ type Stats struct {
 	// WriteFallbacks counts the requests among Writes that stored nothing. Their callers decide
 	// again under the entry's lock.
 	WriteFallbacks int64
-	// Events are the requests of the event writer; zero if there is none.
+	// Events covers the requests of the newest event writer. It is zero if no event writer exists.
 	Events batch.Stats
 }
 

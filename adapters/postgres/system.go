@@ -35,7 +35,7 @@ func (s system) SetOwner(ctx context.Context, owner domain.UserID) error {
 	return translate(err)
 }
 
-// Installation returns the identifier of this installation. The first call sets it to the proposed one. Servers that
+// Installation returns the identifier of this installation. The first call stores the proposed identifier. Servers that
 // start concurrently get the same identifier.
 func (s *Store) Installation(ctx context.Context, proposed [16]byte, now time.Time) (string, error) {
 	if _, err := s.pool.Exec(ctx,

@@ -92,8 +92,7 @@ func (r totpSecrets) SpendRecovery(ctx context.Context, id domain.TOTPID, hash d
 	return tag.RowsAffected() == 1, translate(err)
 }
 
-// Promote first deletes the secret in force, if there is a pending one: a user has at most one of
-// each.
+// If the user has a pending secret, Promote first deletes the secret in force, because a user has at most one of each.
 func (r totpSecrets) Promote(ctx context.Context, user domain.UserID) error {
 	if _, err := r.q.Exec(ctx, `DELETE FROM one_time_codes WHERE user_id = $1 AND NOT pending
 		AND EXISTS (SELECT FROM one_time_codes WHERE user_id = $1 AND pending)`, uuid(user)); err != nil {

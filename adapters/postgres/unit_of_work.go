@@ -37,8 +37,8 @@ func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, repos ports
 	if ctx.Value(inTransaction{}) != nil {
 		return errNested
 	}
-	// Conflicts and stale keys share a limit. Only a conflict waits before the next run: the other causes are resolved
-	// by then.
+	// Conflicts and stale keys share a limit. Only a conflict needs a delay before the next run: the other causes are
+	// already resolved.
 	failures, startOvers := 0, 0
 	for {
 		err := s.runOnce(ctx, fn)

@@ -83,7 +83,7 @@ func (s *Service) Add(ctx context.Context, by domain.Requester, in AddDroplet) (
 	return added, nil
 }
 
-// openBox opens the box of the request; nil without one.
+// openBox opens the box of the request. It returns nil if the request names no box.
 func (s *Service) openBox(ctx context.Context, by domain.Requester, in AddDroplet) (ports.DropletBox, error) {
 	wanted := domain.CreateEntry
 	if len(in.Env) > 0 {

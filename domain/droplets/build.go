@@ -28,8 +28,8 @@ type build struct {
 // run starts a container under a free number, stores the private key and completes the record. After an error the
 // caller calls rollback.
 //
-// The key is stored after the start, because only the start shows whether the ports of a number are free: therefore a
-// number that cannot be used leaves no version in an entry.
+// The key is stored after the start, because only the start shows whether the ports of a number are free. A number that
+// cannot be used therefore leaves no version in an entry.
 func (b *build) run(ctx context.Context, free []int) (AddedDroplet, error) {
 	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()

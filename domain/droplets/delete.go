@@ -44,7 +44,8 @@ func (s *Service) remove(ctx context.Context, by domain.Requester, event domain.
 	return s.removeAll(ctx, by, claimed, nil, event.About(domain.Box{ID: entry.Box, Name: entry.BoxName}).On(entry.Key))
 }
 
-// claimFor claims the record of a droplet; ok is false when there is none, or when another server removes the droplet.
+// claimFor claims the record of a droplet; ok is false when the droplet has no record, or when another server is
+// removing the droplet.
 func (s *Service) claimFor(ctx context.Context, droplet domain.Droplet) (claimed domain.DropletRecord, ok bool,
 	err error) {
 	records, err := s.config.Store.Read().Droplets.List(ctx)

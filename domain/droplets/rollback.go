@@ -20,7 +20,7 @@ func (b *build) rollback(ctx context.Context, cause error) error {
 	claimed, ok, err := records.Claim(ctx, b.record, s.config.Clock.Now().Add(lease))
 	switch {
 	case err != nil:
-		return errors.Join(cause, s.audit(ctx, b.event, err)) // cleanup removes it when its lease has expired
+		return errors.Join(cause, s.audit(ctx, b.event, err)) // cleanup removes the droplet when the lease has expired
 	case !ok && domain.CodeOf(cause) != domain.ErrDropletAbandoned.Code:
 		return cause // the record is complete: the commit succeeded although its outcome was unknown
 	case !ok:

@@ -18,14 +18,13 @@ import (
 )
 
 const (
-	// lease is how long other servers leave a droplet to the server that builds or removes it. It is longer than
-	// buildTimeout and removeTimeout together, so a lease expires only when its server has stopped working on the
-	// droplet.
+	// lease is how long only the server that builds or removes a droplet may work on it. It is longer than buildTimeout
+	// and removeTimeout together, so a lease expires only when its server has stopped working on the droplet.
 	lease = 2 * time.Minute
 	// buildTimeout limits the build of a droplet.
 	buildTimeout = 30 * time.Second
-	// tryTimeout limits how long a build tries numbers whose ports are in use, so that it ends with an error that names
-	// them, and leaves time for the other steps.
+	// tryTimeout limits how long a build tries numbers whose ports are in use, so that the build can still return an
+	// error that names them, or finish its other steps.
 	tryTimeout = 20 * time.Second
 	// removeTimeout limits a removal or a rollback.
 	removeTimeout = 20 * time.Second
@@ -124,8 +123,8 @@ func (s *Service) change(ctx context.Context, by domain.Requester, action domain
 	return s.listAndCleanUp(ctx, by)
 }
 
-// withName replaces the container identifier in the host's reason by the droplet's name, because the caller knows only
-// the name.
+// withName replaces the container identifier in the host's reason with the droplet's name, because the request
+// contained only the name.
 func withName(droplet domain.Droplet, err error) error {
 	refusal, ok := domain.AsHostRefusal(err)
 	if !ok {

@@ -19,13 +19,14 @@ type Attempt struct {
 	username string
 	// account is the digest of username; zero without an account.
 	account domain.Digest
-	// address is the requester's address as it is counted; empty when it is unknown or shared.
+	// address is the group under which the requester's address is counted. It is empty when the address is unknown or
+	// shared.
 	address  string
 	at       time.Time
 	counters []counter
 }
 
-// counterFunc returns the counters of an attempt. It runs twice: before the transaction and in it.
+// counterFunc returns the counters of an attempt. It runs once before the transaction and once inside it.
 type counterFunc func(ctx context.Context, repos ports.Repos) ([]counter, error)
 
 // ReserveAccount counts an attempt to sign in to an account. It runs before the credential is compared, so that
@@ -114,8 +115,8 @@ func (g *Gate) reserve(ctx context.Context, by domain.Requester, attempt Attempt
 	return attempt, err
 }
 
-// accountLockout makes the event of a lockout. It names the account only if there is one: a username that no user has
-// may be a password that was typed into the wrong field.
+// accountLockout makes the event of a lockout. It names the account only if the account exists: an unknown username may
+// be a password that was typed into the wrong field.
 func (g *Gate) accountLockout(by domain.Requester, attempt Attempt) eventFunc {
 	return func(ctx context.Context, repos ports.Repos) (domain.Event, error) {
 		event := g.Event(attempt.action, by, domain.Caller{})

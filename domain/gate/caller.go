@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Caller returns the requester's user and credential as the database has them now. To decide under the locks of a
-// transaction, pass its repositories. To decide before a transaction, pass the repositories of Store.Read. Errors:
+// Caller returns the requester's user and credential in their current state in the database. To decide under the locks
+// of a transaction, pass its repositories. To decide before a transaction, pass the repositories of Store.Read. Errors:
 // Unauthenticated when the credential is missing, unknown, expired or revoked, and when its user is inactive.
 func (g *Gate) Caller(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, error) {
 	if by.Credential.IsZero() {
@@ -44,9 +44,9 @@ func (g *Gate) InGroup(ctx context.Context, repos ports.Repos, by domain.Request
 	return caller, caller.AuthorizeGroup(least)
 }
 
-// Access reads the caller, the named box and the caller's membership in one statement. It decides nothing about the
-// box: the methods of [domain.Access] do. An invalid name, such as the empty name, finds no box and is not an error.
-// Errors: those of [Gate.Caller].
+// Access reads the caller, the named box and the caller's membership in one statement. Access does not decide what the
+// caller may do with the box: the methods of [domain.Access] decide that. An invalid name, such as the empty name,
+// finds no box and is not an error. Errors: those of [Gate.Caller].
 func (g *Gate) Access(ctx context.Context, repos ports.Repos, by domain.Requester, box string) (domain.Access, error) {
 	if by.Credential.IsZero() {
 		return domain.Access{}, domain.ErrUnauthenticated

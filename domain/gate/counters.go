@@ -8,13 +8,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// counter is one of the counters that an attempt counts in.
+// counter is one of the counters that an attempt increments.
 type counter struct {
 	ports.CounterKey
 	// free is how many attempts are allowed before the first lockout.
 	free int
-	// resets: a successful attempt sets the counter back to zero. The counter of an address does not reset, because a
-	// guesser could reset it by signing in to an account of their own.
+	// resets: a successful attempt sets the counter back to zero. The counter of an address does not reset: otherwise
+	// an attacker could reset it by signing in to an account of their own.
 	resets bool
 }
 
@@ -79,7 +79,7 @@ func (g *Gate) lock(ctx context.Context, repos ports.Repos, counters []counter,
 	return stored, wait, repos.Events.Append(ctx, event.Ended(domain.OutcomeRateLimited))
 }
 
-// count adds an attempt to locked counters. stored are the contents of the counters.
+// count adds an attempt to locked counters. stored contains the current state of the counters.
 func (g *Gate) count(ctx context.Context, repos ports.Repos, counters []counter, stored []domain.Attempts,
 	at time.Time) error {
 	for i, each := range counters {

@@ -4,7 +4,7 @@
 // # Which refusals are audited
 //
 // A use case that checks a credential, reads or changes the entries of a box, or changes a droplet passes its refusals
-// to [Gate.Refused], which audits these and no others:
+// to [Gate.Refused], which audits only these refusals:
 //
 //   - A wrong credential: a password, a TOTP code, a recovery code, a refresh token or an invitation code.
 //     A right password without the TOTP code that the account requires counts as one too. Outcome "denied".
@@ -40,7 +40,7 @@ type Config struct {
 	Digests ports.Digests
 	Clock   ports.Clock
 	IDs     ports.IDs
-	// Limits are how many wrong credentials are allowed before the first lockout.
+	// Limits sets how many wrong credentials are allowed before the first lockout.
 	Limits domain.RateLimits
 }
 

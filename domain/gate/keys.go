@@ -10,12 +10,12 @@ import (
 // The labels of digests ("account", "account from", "address", "initialize from", "entry key") are part of the stored
 // keys: with another label, the gate would no longer find the counters.
 
-// forwardingFactor multiplies the free attempts of a peer that forwards requests of others and is not a trusted proxy.
-// Many clients may share the peer, or one client may only pretend to forward: anyone can send the header.
+// forwardingFactor multiplies the free attempts of a peer that forwards requests of other clients and is not a trusted
+// proxy. Many clients may share the peer. The factor is limited because any client can send the header of a proxy.
 const forwardingFactor = 20
 
-// addressCounters returns the counter of the peer's address; none when the address is unknown. A peer that forwards
-// still has a counter, with a higher limit, because the header that marks it as forwarding is not trusted.
+// addressCounters returns the counter of the peer's address, or no counter when the address is unknown. A peer that
+// forwards still has a counter, with a higher limit, because the header that marks a peer as forwarding is not trusted.
 func (g *Gate) addressCounters(by domain.Requester, label string, free int) []counter {
 	if by.Address == "" {
 		return nil
@@ -35,7 +35,7 @@ func ownAddress(by domain.Requester) string {
 	return domain.AddressGroup(by.Address)
 }
 
-// accountKey returns the key that an attempt counts under: the key of the known address, or else the key of the
+// accountKey returns the key under which an attempt is counted: the key of the known address, or else the key of the
 // account.
 func (g *Gate) accountKey(ctx context.Context, repos ports.Repos, attempt Attempt) (domain.Digest, error) {
 	if attempt.address == "" {
@@ -49,13 +49,13 @@ func (g *Gate) accountKey(ctx context.Context, repos ports.Repos, attempt Attemp
 	return fromAddress, nil
 }
 
-// accountDigest is the key of an account's counter. The name is in lower case.
+// accountDigest returns the key of an account's counter. The name must be in lower case.
 func (g *Gate) accountDigest(username string) domain.Digest {
 	return g.config.Digests.Digest("account", username)
 }
 
-// knownAddressDigest is the key under which an address is remembered for an account. While the address is remembered,
-// its attempts count under the same key.
+// knownAddressDigest returns the key under which an address is remembered for an account. While the address is
+// remembered, its attempts are counted under the same key.
 func (g *Gate) knownAddressDigest(attempt Attempt) domain.Digest {
 	return g.config.Digests.Digest("account from", attempt.username, attempt.address)
 }

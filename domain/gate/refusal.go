@@ -30,7 +30,7 @@ func (g *Gate) Refused(ctx context.Context, event domain.Event, cause error) err
 }
 
 // wrongCredentials are the refusals of a credential that was compared. Refusals that are not audited have the same
-// kinds, so the kind cannot decide and each refusal is listed.
+// kinds, so isDenial cannot test the kind: it needs this list.
 var wrongCredentials = []error{
 	domain.ErrWrongCredentials, domain.ErrCodeRequired, domain.ErrCodeInvalid, domain.ErrRefreshToken,
 	domain.ErrInvitationInvalid,

@@ -62,7 +62,7 @@ func (s *core) acceptReserved(ctx context.Context, by domain.Requester, attempt 
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}
-		// Checked again: the invitation may have been used or revoked while the password was hashed.
+		// The code is checked again: the invitation may have been used or revoked while the password was hashed.
 		invitation, err := s.openInvitation(ctx, repos, in.Code, s.clock.Now())
 		if err != nil {
 			return err

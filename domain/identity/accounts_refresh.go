@@ -12,8 +12,8 @@ import (
 // Unauthenticated with code refresh_token_not_found when the token is unknown, used, expired or revoked; RateLimited
 // after too many unknown tokens from an address.
 //
-// A second use means that the token was copied, and either copy may be the thief's. A second use therefore revokes the
-// whole family, without a grace period.
+// A second use of a refresh token means that the token was copied, and either use may be the attacker's. The second use
+// therefore revokes the whole family, without a grace period.
 func (s Accounts) Refresh(ctx context.Context, by domain.Requester, refreshToken string) (TokenPair, error) {
 	token, ok := domain.ParseOpaqueToken(refreshToken)
 	if !ok {

@@ -8,15 +8,15 @@ import (
 )
 
 // RevokeSessions revokes every session of a user, of both APIs; API keys stay valid. The owner may revoke any user's
-// sessions, other users only their own. A refresh token is accepted here as well as an access token. Errors: Forbidden
-// with code revoke_owner_only, NotFound.
+// sessions. Other users may revoke only their own. RevokeSessions accepts a refresh token in addition to an access
+// token. Errors: Forbidden with code revoke_owner_only, NotFound.
 func (s Accounts) RevokeSessions(ctx context.Context, by domain.Requester, username string) error {
 	caller, by, err := s.revoker(ctx, s.store.Read(), by)
 	if err != nil {
 		return err
 	}
 	name, err := domain.ParseUserName(username)
-	// Decided before the lookup, so that the refusal does not reveal whether the user exists.
+	// The caller's right is decided before the lookup, so that the refusal does not reveal whether the user exists.
 	if !caller.Owner && caller.Name != name {
 		return domain.ErrRevokeOthers
 	}
@@ -52,7 +52,7 @@ func (s Accounts) RevokeSessions(ctx context.Context, by domain.Requester, usern
 // with the credential kind corrected to the real one.
 func (s *core) revoker(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, domain.Requester,
 	error) {
-	// The two kinds of opaque token look alike, so the adapter passes every one as an access token.
+	// Both kinds of opaque token have the same form, so the adapter passes every opaque token as an access token.
 	if by.Credential.Kind == domain.AccessTokenCredential {
 		asRefresh := by
 		asRefresh.Credential.Kind = domain.RefreshTokenCredential

@@ -19,7 +19,8 @@ func (s Accounts) ShowTOTP(ctx context.Context, by domain.Requester, username st
 	if err != nil {
 		return ports.Enrolment{}, domain.ErrUserNotFound
 	}
-	// Generated before the transaction, which may run several times, and unused if the user has a secret.
+	// The secret is generated before the transaction, which may run several times. It is not used if the user already
+	// has a secret.
 	fresh, err := s.config.TOTP.NewSecret()
 	if err != nil {
 		return ports.Enrolment{}, err

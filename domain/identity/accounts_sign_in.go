@@ -22,13 +22,14 @@ type AccountsSignIn struct {
 
 // SignIn opens a token family and returns its first pair. An unknown or inactive user, a user without a TOTP secret, a
 // wrong code and a missing or wrong password return the same error, Invalid with code code_invalid, after the same
-// work. RateLimited during a lockout.
+// work. SignIn returns RateLimited during a lockout.
 func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSignIn) (TokenPair, error) {
 	if in.Username == "" || in.Code == "" {
 		return TokenPair{}, domain.Refuse(domain.Invalid, "sign_in_incomplete", "username and code must both be given")
 	}
 	begin := s.clock.Now()
-	// Reserved before the lookup, so that an unknown username is counted and locked out like a known one.
+	// The attempt is reserved before the lookup, so that an unknown username is counted and locked out like a known
+	// one.
 	attempt, err := s.gate.ReserveAccount(ctx, by, domain.ActionSignIn, in.Username)
 	if err != nil {
 		return TokenPair{}, err
@@ -94,9 +95,9 @@ func (s *core) checkSecondPassword(ctx context.Context, claimed ports.SignIn, gi
 	return !required || check.Match, err
 }
 
-// openFamily marks the code as used and stores a token family with its first pair. Like openSession it needs no lock on
-// the user, because the family carries the epoch that was read with the TOTP secret. Errors: errWrongTOTP, and
-// ErrWrongCredentials when the user was deleted concurrently.
+// openFamily marks the code as used and stores a token family with its first pair. Like openSession, openFamily needs
+// no lock on the user, because the family contains the epoch that was read with the TOTP secret. Errors: errWrongTOTP,
+// and ErrWrongCredentials when the user was deleted concurrently.
 func (s *core) openFamily(ctx context.Context, by domain.Requester, attempt gate.Attempt, user domain.User,
 	use totpUse) (TokenPair, error) {
 	var pair TokenPair

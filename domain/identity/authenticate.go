@@ -19,10 +19,10 @@ type Authenticate struct {
 	Code string
 }
 
-// Authenticate opens a session and returns its token and the time when it expires. An unknown user, an inactive user,
-// a wrong password and a wrong code return the same error, Unauthenticated with code wrong_credentials, after the same
-// work. A right password without a required code is Unauthenticated with code totp_required. RateLimited during a
-// lockout.
+// Authenticate opens a session and returns its token and the time when it expires. An unknown user, an inactive user, a
+// wrong password and a wrong code return the same error, Unauthenticated with code wrong_credentials, after the same
+// work. For a right password without a required code, Authenticate returns Unauthenticated with code totp_required.
+// During a lockout, it returns RateLimited.
 func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Authenticate) (token string, ends time.Time,
 	err error) {
 	password, err := domain.ParseGivenPassword(in.Password)
@@ -33,7 +33,8 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 	if in.Username == "" {
 		return "", time.Time{}, domain.InvalidField("username", "username_required", "username is missing or empty")
 	}
-	// Reserved before the lookup, so that an unknown username is counted and locked out like a known one.
+	// The attempt is reserved before the lookup, so that an unknown username is counted and locked out like a known
+	// one.
 	attempt, err := s.gate.ReserveAccount(ctx, by, domain.ActionSignIn, in.Username)
 	if err != nil {
 		return "", time.Time{}, err
@@ -78,7 +79,7 @@ func (s *core) claimedUser(ctx context.Context, username string) (ports.SignIn, 
 	return found, err
 }
 
-// signInEvent is the event of a sign-in that was not successful. It names the user only if there is one: an unknown
+// signInEvent is the event of a sign-in that was not successful. It names the user only if the user exists: an unknown
 // username may be a password that was typed into the wrong field.
 func (s *core) signInEvent(by domain.Requester, user domain.User) domain.Event {
 	return s.gate.Event(domain.ActionSignIn, by, domain.Caller{}).To(string(user.Name))
@@ -120,9 +121,9 @@ func (s *core) signInWithPassword(ctx context.Context, by domain.Requester, atte
 	return token, session.ExpiresAt, err
 }
 
-// openSession stores a session with its audit event and returns the token. It needs no lock on the user: the session
-// carries the epoch that was read before the password was checked, and is not valid if a change of the password or a
-// deactivation has raised the user's epoch since.
+// openSession stores a session with its audit event and returns the token. It needs no lock on the user, because the
+// session contains the epoch that was read before the password was checked. If a password change or a deactivation has
+// raised the user's epoch since, the session is not valid.
 func (s *core) openSession(ctx context.Context, repos ports.Repos, by domain.Requester, user domain.User,
 	session domain.Session) (token string, err error) {
 	credential := domain.Credential{Kind: domain.SessionCredential, ID: session.ID, User: user.ID}

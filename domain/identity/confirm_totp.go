@@ -56,8 +56,8 @@ func (s *core) confirm(ctx context.Context, repos ports.Repos, user domain.User,
 	return repos.TOTPSecrets.Promote(ctx, user.ID)
 }
 
-// unconfirmedTOTP returns the secret that waits for its first code: the one that the user enrolled, or else the one
-// that the owner or an operator set up. Errors: NotFound.
+// unconfirmedTOTP returns the secret that waits for its first code. It prefers a secret that the user enrolled to a
+// secret that the owner or an operator set up. Errors: NotFound.
 func (s *core) unconfirmedTOTP(ctx context.Context, repos ports.Repos, user domain.UserID) (ports.SealedTOTPSecret,
 	error) {
 	stored, err := repos.TOTPSecrets.Get(ctx, user, true)

@@ -23,9 +23,9 @@ type CreatedUser struct {
 	APIKey string
 }
 
-// CreateUser creates a user. Only admins may call it. With open registration, all callers may, even without a
-// credential; the role is then user unless the caller is an admin. Errors: Conflict with code user_exists, RateLimited
-// after too many registrations from an address.
+// CreateUser creates a user. Only admins may call it. With open registration, every requester may call it, with or
+// without a credential. The role is then user unless the caller is an admin. Errors: Conflict with code user_exists,
+// RateLimited after too many registrations from an address.
 func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in CreateUser) (CreatedUser, error) {
 	creator, err := s.creator(ctx, s.store.Read(), by)
 	if err != nil {
@@ -81,8 +81,8 @@ func (s *core) lockCreator(ctx context.Context, repos ports.Repos, by domain.Req
 	return *creator, role, nil
 }
 
-// creator returns the caller, or nil for a request without a token. An invalid token is refused even where none is
-// required, because its sender expects to act as a user.
+// creator returns the caller, or nil for a request without a token. An invalid token is always refused, including where
+// no token is required, because its sender expects to act as a user.
 func (s *core) creator(ctx context.Context, repos ports.Repos, by domain.Requester) (*domain.Caller, error) {
 	if by.Credential.IsZero() {
 		return nil, nil

@@ -8,12 +8,12 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// UserDescription is the part of an account that its user and admins may see.
+// UserDescription is the part of an account that the user and admins may see.
 type UserDescription struct {
 	User domain.User
-	// APIKeys are the ids of the usable keys, or whole keys where the server is set to show them.
+	// APIKeys are the ids of the usable keys, or the whole keys if the server is configured to show them.
 	APIKeys []string
-	// Permissions is the union over the boxes that the user is active in.
+	// Permissions is the union of the user's permissions over all boxes of which the user is an active member.
 	Permissions domain.Permissions
 }
 

@@ -25,7 +25,7 @@ func (s *Service) Initialize(ctx context.Context, by domain.Requester, in Initia
 	if err := s.checkInitToken(ctx, by, in.Token); err != nil {
 		return "", err
 	}
-	// Checked before the password is hashed, which is slow, and again under the lock.
+	// This check runs before the slow password hash, and again under the lock.
 	owner, err := s.store.Read().System.Owner(ctx)
 	if err != nil {
 		return "", err

@@ -110,7 +110,8 @@ func (s *core) invitationProof(invitation domain.Invitation, code domain.Invitat
 }
 
 // openInvitation returns the invitation of a code. It returns ErrInvitationInvalid, always after the same work, for an
-// unknown, revoked, used, replaced or expired invitation, and for one whose inviter is no longer an active admin.
+// unknown, revoked, used, replaced or expired invitation, and for an invitation whose inviter is no longer an active
+// admin.
 func (s *core) openInvitation(ctx context.Context, repos ports.Repos, text string,
 	now time.Time) (domain.Invitation, error) {
 	code, _ := domain.ParseInvitationCode(text) // other text gives the zero code, which no invitation has

@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// newUser checks the name and the password of a new user and hashes the password, which is slow: call it before the
-// transaction. It stores nothing.
+// newUser checks the name and the password of a new user and hashes the password. Hashing is slow, so call newUser
+// before the transaction. It stores nothing.
 func (s *core) newUser(ctx context.Context, username, password string, role domain.Role) (domain.User, []byte, error) {
 	name, err := domain.ParseUserName(username)
 	if err != nil {

@@ -40,7 +40,8 @@ func (s Operator) CreateUser(ctx context.Context, in OperatorCreateUser) (Operat
 	if err != nil {
 		return OperatorUser{}, err
 	}
-	// Generated before the transaction, which may run several times, and unused if the user keeps the present secret.
+	// The secret is generated before the transaction, which may run several times. It is not used if the user keeps the
+	// present secret.
 	fresh, err := s.config.TOTP.NewSecret()
 	if err != nil {
 		return OperatorUser{}, err

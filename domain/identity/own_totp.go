@@ -113,13 +113,13 @@ func (s *core) applyOwnTOTP(ctx context.Context, in ownTOTPChange, proof totpPro
 	return err
 }
 
-// ownTOTPEvent is the audit event of the change by caller.
+// ownTOTPEvent returns the audit event of the caller's change.
 func (s *core) ownTOTPEvent(in ownTOTPChange, caller domain.Caller) domain.Event {
 	return s.gate.Event(in.action, in.by, caller).To(string(in.caller.Name))
 }
 
-// ownCaller returns the caller if that username is the caller's own. The refusal is the same whether or not there is
-// such a user.
+// ownCaller returns the caller if username is the caller's own name. The refusal does not reveal whether another user
+// with that name exists.
 func (s *core) ownCaller(ctx context.Context, by domain.Requester, username string) (domain.Caller, error) {
 	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
 	if err != nil {

@@ -40,7 +40,8 @@ func (s *core) sealPassword(ctx context.Context, user domain.UserID, phc []byte)
 	return ports.SealedPassword{User: user, ServerKey: key, Sealed: sealed}, err
 }
 
-// savePassword replaces was, the stored password. Errors: Conflict when another request has replaced it meanwhile.
+// savePassword replaces the stored password, whose expected present value is was. Errors: Conflict when another request
+// has replaced it meanwhile.
 func (s *core) savePassword(ctx context.Context, repos ports.Repos, was ports.SealedPassword, phc []byte) error {
 	password, err := s.sealPassword(ctx, was.User, phc)
 	if err != nil {

@@ -7,9 +7,10 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RemoveTOTP deletes a user's TOTP secrets and recovery codes. Users who remove their own must send a code. An admin
-// needs no code, to help users who lost their phone, but cannot remove the owner's. Errors: NotFound with code
-// totp_not_found, Forbidden with code code_wrong or owner_protected, RateLimited during a lockout.
+// RemoveTOTP deletes a user's TOTP secrets and recovery codes. Users who remove their own secrets must send a code.
+// Admins need no code, so that they can help users who lost their phone. Admins cannot remove the owner's secrets.
+// Errors: NotFound with code totp_not_found, Forbidden with code code_wrong or owner_protected, RateLimited during a
+// lockout.
 func (s *Service) RemoveTOTP(ctx context.Context, by domain.Requester, username, code string) error {
 	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
 	if err != nil {
@@ -57,7 +58,7 @@ func (s *core) removeTOTPOf(ctx context.Context, by domain.Requester, target dom
 	})
 }
 
-// deleteTOTP deletes all TOTP secrets of a user. Errors: NotFound when there is none.
+// deleteTOTP deletes all TOTP secrets of a user. Errors: NotFound when the user has no secret.
 func deleteTOTP(ctx context.Context, repos ports.Repos, user domain.User) error {
 	had, err := repos.TOTPSecrets.Delete(ctx, user.ID)
 	if err == nil && !had {

@@ -9,8 +9,8 @@ import (
 )
 
 // RevokeAPIKey deletes an API key, which is given as a whole key or by its id. Only its user and admins may call it.
-// Errors: Conflict with code last_api_key for the user's last usable key, NotFound for a key that does not exist or
-// that the caller may not know of.
+// Errors: Conflict with code last_api_key for the user's last usable key, NotFound for a key that does not exist or is
+// not visible to the caller.
 func (s *Service) RevokeAPIKey(ctx context.Context, by domain.Requester, keyOrID string) error {
 	caller, err := s.gate.Caller(ctx, s.store.Read(), by)
 	if err != nil {
@@ -28,7 +28,8 @@ func (s *Service) RevokeAPIKey(ctx context.Context, by domain.Requester, keyOrID
 		return err
 	}
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The lock is on the holder and not on the caller: it orders this against other changes of the holder's keys.
+		// The transaction locks the holder, not the caller, to order this deletion against other changes of the
+		// holder's keys.
 		if _, err := repos.Users.Lock(ctx, holder.Name); errors.Is(err, domain.NotFound) {
 			return domain.ErrAPIKeyNotFound
 		} else if err != nil {
@@ -38,7 +39,7 @@ func (s *Service) RevokeAPIKey(ctx context.Context, by domain.Requester, keyOrID
 	})
 }
 
-// apiKeyID returns the id of an API key that is given by its id or whole. A whole key may have expired.
+// apiKeyID returns the id of an API key. keyOrID is the id itself or the whole key. A whole key may have expired.
 func (s *core) apiKeyID(ctx context.Context, keyOrID string) (domain.CredentialID, error) {
 	if id, ok := domain.ParseID[domain.Credential](keyOrID); ok {
 		return id, nil
@@ -66,7 +67,8 @@ func apiKeyHolder(ctx context.Context, repos ports.Repos, id domain.CredentialID
 	return holder, err
 }
 
-// revokeLocked decides and deletes with the lock on the holder, so that two requests cannot delete the last two keys.
+// revokeLocked decides and deletes under the lock on the holder. Otherwise two concurrent requests could delete the
+// last two keys.
 func (s *core) revokeLocked(ctx context.Context, repos ports.Repos, by domain.Requester, id domain.CredentialID) error {
 	caller, err := s.gate.Caller(ctx, repos, by)
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package identity holds the use cases of accounts: users, credentials and sign-ins. Each file holds one use case and
-// its request. The prefix of a file name names the caller: accounts_ for the accounts API, operator_ for the commands
-// that run on the database, and no prefix for the Lockbox API.
+// its request. The prefix of a file name identifies the caller. Files with the prefix accounts_ belong to the accounts
+// API, files with operator_ to the commands that run on the database, and files without a prefix to the Lockbox API.
 //
 // A use case looks up the requester's user in the database, decides, and only then acts. A change decides a second
 // time under the locks that order it against other changes, because the first decision may be outdated by then.
@@ -36,7 +36,7 @@ type Config struct {
 
 	// OpenRegistration lets requests without a token create users with the role user.
 	OpenRegistration bool
-	// ShowAPIKeys shows whole API keys where only their ids are shown otherwise.
+	// ShowAPIKeys makes responses contain whole API keys instead of their ids.
 	ShowAPIKeys bool
 	// MinPasswordLength is in characters.
 	MinPasswordLength int

@@ -17,7 +17,7 @@ type TokenPair struct {
 }
 
 // addTokenPair makes the next pair of a family and stores its digests. It returns the pair and the id of its access
-// token. Errors: ErrRefreshToken when the family has expired or was revoked, or when its user's sessions were.
+// token. Errors: ErrRefreshToken when the family has expired or was revoked, or when its user's sessions were revoked.
 func (s *core) addTokenPair(ctx context.Context, repos ports.Repos, family domain.TokenFamily,
 	user domain.User) (TokenPair, domain.CredentialID, error) {
 	var tokens TokenPair

@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// hashNewPassword hashes the new password of a request, if it has one, and returns it with the stored password that it
-// replaces. Users who have a password must send the current one to change it.
+// hashNewPassword hashes the new password of a request. It returns the hash and the stored password to replace. Without
+// a new password it hashes nothing. Users who have a password must send the current one to change it.
 func (s *core) hashNewPassword(ctx context.Context, by domain.Requester, caller domain.Caller, target domain.User,
 	in UpdateUser) (was ports.SealedPassword, phc []byte, err error) {
 	if in.Password == nil {

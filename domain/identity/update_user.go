@@ -37,7 +37,8 @@ func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in Update
 	if err != nil {
 		return err
 	}
-	// Decided on a copy, so that no password is hashed for a caller who may not change it, and again under the lock.
+	// The change is first tried on a copy, so that no password is hashed for a caller who may not change it. It is
+	// decided again under the lock.
 	if _, err := new(target).Change(caller, change, s.clock.Now()); err != nil {
 		return err
 	}
@@ -46,7 +47,8 @@ func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in Update
 		return err
 	}
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The lock orders this against all other changes of admins: two who demote each other must not both succeed.
+		// The lock orders this against all other changes of admins: two admins who demote each other must not both
+		// succeed.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}

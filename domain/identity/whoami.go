@@ -6,7 +6,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// WhoAmI returns the caller's user and credential as the database has them now, or Unauthenticated.
+// WhoAmI returns the caller's user and credential in their current state in the database. Errors: Unauthenticated.
 func (s *Service) WhoAmI(ctx context.Context, by domain.Requester) (domain.Caller, error) {
 	return s.gate.Caller(ctx, s.store.Read(), by)
 }

@@ -19,7 +19,7 @@ type rekeyRun struct {
 	tampered map[domain.ServerKeyID][]error
 }
 
-// cursor is the last row of a batch; the next batch begins after it. Which field counts depends on the kind of row.
+// cursor is the last row of a batch; the next batch begins after it. Each kind of row uses its own field.
 type cursor struct {
 	entry ports.Place
 	user  domain.UserID
@@ -28,7 +28,7 @@ type cursor struct {
 
 // batch is the result of one transaction.
 type batch struct {
-	// seen rows were read; 0 ends the pass. moved of them are under the new key now.
+	// seen rows were read; 0 ends the pass. moved counts the rows that are now under the new key.
 	seen, moved int
 	last        cursor
 	tampered    []error

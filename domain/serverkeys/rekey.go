@@ -29,7 +29,7 @@ func (s *Service) Rekey(ctx context.Context, purpose domain.KeyPurpose, progress
 	if err != nil {
 		return 0, err
 	}
-	// The machine's clock, because OldestTransaction measures real time.
+	// This uses the machine's clock instead of ports.Clock, because OldestTransaction measures real time.
 	since := time.Now()
 	if err := s.config.Keyring.Reload(ctx); err != nil {
 		return 0, err
@@ -95,8 +95,8 @@ func (s *Service) awaitTransactions(ctx context.Context, since time.Time) error 
 	}
 }
 
-// deleteRetired deletes the old keys. Storage refuses to delete a key with more rows than the known rows that do not
-// authenticate.
+// deleteRetired deletes the old keys. Storage refuses to delete a key if more rows remain under it than the known rows
+// that do not authenticate.
 func (s *Service) deleteRetired(ctx context.Context, run *rekeyRun, retired []ports.ServerKey) error {
 	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		for _, key := range retired {
@@ -108,7 +108,7 @@ func (s *Service) deleteRetired(ctx context.Context, run *rekeyRun, retired []po
 	})
 }
 
-// wait returns after a duration, or with the error of ctx when that is done first.
+// wait returns nil after the duration, or the error of ctx if ctx is done earlier.
 func wait(ctx context.Context, duration time.Duration) error {
 	timer := time.NewTimer(duration)
 	defer timer.Stop()

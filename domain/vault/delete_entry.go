@@ -7,7 +7,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// DeleteEntry is the request to delete the value of an entry, if its version meets the condition.
+// DeleteEntry is the request to delete the value of an entry if the newest version satisfies the condition.
 type DeleteEntry struct {
 	Box       string
 	Key       string

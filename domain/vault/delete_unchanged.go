@@ -8,7 +8,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// errChanged rolls back a transaction in which the entry has another version than expected, or none.
+// errChanged rolls back a transaction in which the entry has no value, or has a different version than expected.
 var errChanged = errors.New("the entry has changed since it was written")
 
 // DeleteUnchanged deletes an entry on the service's own authority if its newest version is still the given one; see

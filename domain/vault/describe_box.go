@@ -7,7 +7,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// BoxDescription is the view of a box that its members and admins get.
+// BoxDescription describes a box to its members and to admins.
 type BoxDescription struct {
 	Box   domain.Box
 	Owner domain.UserName
@@ -20,7 +20,8 @@ type BoxDescription struct {
 }
 
 // DescribeBox returns the description of a box. Its active members and admins may call it; other callers get the error
-// for a missing box. The parts come from several statements, so a concurrent change may appear in only some of them.
+// for a missing box. Several statements read the parts of the description, so a concurrent change may appear in only
+// some parts.
 func (s *Service) DescribeBox(ctx context.Context, by domain.Requester, box string) (BoxDescription, error) {
 	repos := s.config.Store.Read()
 	access, err := s.authorize(ctx, repos, by, box, domain.Access.See)

@@ -12,7 +12,7 @@ func (s *Service) DescribeBoxUser(ctx context.Context, by domain.Requester, box,
 	error) {
 	name, err := domain.ParseUserName(username)
 	if err != nil {
-		name = "" // matches no caller: only those who manage the box learn that the name is invalid
+		name = "" // matches no caller: only managers of the box learn that the name is invalid
 	}
 	inspect := func(access domain.Access) error { return access.Inspect(name) }
 	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, inspect)

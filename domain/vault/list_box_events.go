@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ListBoxEvents returns the audit log of one box, newest first. Its boxadmins and admins may call it. The other fields
-// of filter narrow the list further.
+// ListBoxEvents returns the audit log of one box, newest first. Its boxadmins and admins may call it. The caller's
+// other filter fields also apply.
 func (s *Service) ListBoxEvents(ctx context.Context, by domain.Requester, box string,
 	filter ports.EventFilter) ([]domain.Event, error) {
 	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, domain.Access.Manage)

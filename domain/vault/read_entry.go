@@ -32,12 +32,13 @@ type EntryValue struct {
 	CreatedAt time.Time
 }
 
-// ReadEntry returns the value of an entry after the read was audited. The decision uses the result of one statement,
-// which does not contain a permission that was revoked before the request arrived.
+// ReadEntry returns the value of an entry after the read was audited. The decision uses the result of one statement. A
+// permission that was revoked before the request arrived is therefore never used.
 //
 // Errors, in this order: those of authentication and authorisation, then those of the encryption key, then
 // ErrEntryNotFound and ErrVersionNotFound, RateLimited after too many wrong passphrases, ErrKeyMismatch, and
-// ErrPrecondition. The condition comes last, because it must not replace an error of the same read without it.
+// ErrPrecondition. The condition is checked last: adding a condition to a read must not hide another error of that
+// read.
 func (s *Service) ReadEntry(ctx context.Context, by domain.Requester, in ReadEntry) (EntryValue, error) {
 	key := requestKey{EncryptionKey: in.EncryptionKey, sealer: s.config.Sealer}
 	defer key.clear()
@@ -76,7 +77,7 @@ func (s *Service) readEntry(ctx context.Context, by domain.Requester, in ReadEnt
 }
 
 // release checks the condition and audits the read. The value must not leave the server before its event is committed.
-// A caller that has the version gets no value; the target of the event tells this read from one of a value.
+// A caller that already has the version gets no value. The target of the event is then domain.TargetUnmodified.
 func (s *Service) release(ctx context.Context, condition domain.Condition, event domain.Event, read *EntryValue) error {
 	var err error
 	if read.Unmodified, err = condition.CheckRead(read.Version); err != nil {
@@ -90,8 +91,8 @@ func (s *Service) release(ctx context.Context, condition domain.Condition, event
 	return s.config.Gate.Audit(ctx, event)
 }
 
-// parseAddress reads the names of a box and an entry. An invalid name becomes empty, which no box and no entry has: the
-// caller gets the same answer as for a name that does not exist.
+// parseAddress reads the names of a box and an entry. An invalid name becomes the empty name. No box and no entry has
+// the empty name, so the caller gets the same answer as for a name that does not exist.
 func parseAddress(box, key string) (domain.BoxName, domain.EntryKey) {
 	boxName, err := domain.ParseBoxName(box)
 	if err != nil {
@@ -135,7 +136,7 @@ func (s *Service) openWithPassphrase(ctx context.Context, by domain.Requester, b
 	if err := key.prepare(ctx, snapshot.Access.Box, snapshot.Version.Envelope()); err != nil {
 		return nil, err
 	}
-	// The derivation may have waited in its queue for seconds, and access may have been revoked since.
+	// The derivation may have waited in its queue for seconds, and access may have been revoked meanwhile.
 	if _, err := s.authorize(ctx, s.config.Store.Read(), by, box, permission(domain.ReadEntry)); err != nil {
 		return nil, err
 	}

@@ -88,8 +88,8 @@ func (s *Service) change(ctx context.Context, by domain.Requester, box string, d
 	})
 }
 
-// membership returns fn for change, followed by an update of the box's time of update: the members of a box are a part
-// of it. A change that is refused updates nothing.
+// membership wraps fn for change: after fn succeeds, it sets the box's time of update, because the members are a part
+// of the box. A refused change updates nothing.
 func (s *Service) membership(fn changeFunc) changeFunc {
 	return func(ctx context.Context, repos ports.Repos, access domain.Access) error {
 		if err := fn(ctx, repos, access); err != nil {
@@ -106,7 +106,7 @@ func (s *Service) event(action domain.Action, by domain.Requester, access domain
 	return s.config.Gate.Event(action, by, access.Caller).About(access.Box)
 }
 
-// member returns a member of the box. An invalid user name gets the same answer as the name of a user who is not a
+// member returns a member of the box. For an invalid user name, it returns the same error as for a user who is not a
 // member.
 func member(ctx context.Context, repos ports.Repos, box domain.Box, username string) (domain.BoxUser, error) {
 	name, err := domain.ParseUserName(username)

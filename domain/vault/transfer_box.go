@@ -50,8 +50,7 @@ func (s *Service) TransferBox(ctx context.Context, by domain.Requester, in Trans
 	})
 }
 
-// transfer changes the owner. The caller holds the locks on the newOwner and on the box, and has authorised the
-// transfer.
+// transfer changes the owner. The caller holds the locks on newOwner and on the box, and has authorised the transfer.
 func (s *Service) transfer(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
 	newOwner domain.User) error {
 	if !newOwner.Active {

@@ -8,12 +8,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// UndoWrite makes the version that a write replaced the newest again, or deletes the entry when it had no value before;
-// see ports.DropletVault. The restored version stays sealed under the key that it was written with, and gets the next
-// version number. Its author stays the user who wrote it; the audit event names the service.
+// UndoWrite undoes the write of a version; see ports.DropletVault. It stores the replaced version again as the newest
+// one. If the entry had no value before the write, UndoWrite deletes the entry. The restored version stays sealed under
+// the key that it was written with, and gets the next version number. Its author stays the user who wrote it; the audit
+// event names the service.
 //
-// A replaced version that is not stored any more, or that does not authenticate, cannot be restored. UndoWrite then
-// deletes the written version, so that damaged data does not block the removal of a droplet.
+// A replaced version cannot be restored if it is no longer stored or does not authenticate. UndoWrite then deletes the
+// written version, so that damaged data does not block the removal of a droplet.
 func (s *Service) UndoWrite(ctx context.Context, by domain.Requester, written domain.VersionRef,
 	replaced uint64) error {
 	if replaced == 0 {

@@ -16,8 +16,8 @@ type UpdateBoxUser struct {
 	Active   *bool
 }
 
-// UpdateBoxUser changes the role or the state of a member. Errors: Conflict for a change after which the owner of the
-// box would not be an active boxadmin.
+// UpdateBoxUser changes the role or the state of a member. Errors: Conflict when the change would demote or deactivate
+// the owner of the box.
 func (s *Service) UpdateBoxUser(ctx context.Context, by domain.Requester, in UpdateBoxUser) error {
 	return s.change(ctx, by, in.Box, domain.Access.Manage,
 		s.membership(func(ctx context.Context, repos ports.Repos, access domain.Access) error {

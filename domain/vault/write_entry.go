@@ -32,9 +32,9 @@ type WrittenEntry struct {
 
 // WriteEntry writes a value as a new version of an entry.
 //
-// The slow part, key derivation, comes first and without locks. The version number is authenticated with the value,
-// so the value is sealed for the number after the one in the snapshot, and sealed again under the lock when another
-// request took that number.
+// The slow part, key derivation, comes first and without locks. The version number is authenticated with the value, so
+// the value is sealed for the number after the one in the snapshot, and sealed again under the lock if another request
+// has stored a version with that number.
 //
 // Errors, in this order: those of authentication and authorisation, an invalid entry key, TooLarge, ErrPrecondition,
 // those of the encryption key, LimitReached.

@@ -25,8 +25,8 @@ type versionWrite struct {
 	seal func(entry domain.Entry, before ports.Sealed) (ports.NewVersion, error)
 }
 
-// writeVersion adds a version to an entry. Most writes replace a value that no other request is writing; those are
-// stored without a lock if the snapshot still holds. All others fall back to the locking path.
+// writeVersion adds a version to an entry. Most writes replace a value that no other request is writing. Such a write
+// is stored without a lock if the snapshot is still current. All other writes fall back to the locking path.
 func (s *Service) writeVersion(ctx context.Context, write versionWrite) error {
 	// An error is final: the outcome may be unknown, and a second attempt could store the value twice.
 	if stored, err := s.writeUnlocked(ctx, write); stored || err != nil {
@@ -35,8 +35,8 @@ func (s *Service) writeVersion(ctx context.Context, write versionWrite) error {
 	return s.writeLocked(ctx, write)
 }
 
-// writeUnlocked stores the version if the snapshot still holds. It reports false, and has stored nothing, when the
-// write must be decided again under the lock.
+// writeUnlocked stores the version if the snapshot is still current. Otherwise it stores nothing and reports false, and
+// the write must be decided again under the lock.
 func (s *Service) writeUnlocked(ctx context.Context, write versionWrite) (stored bool, err error) {
 	// A new entry must be counted in its box, and a droplet's record must be written in the same transaction.
 	if !write.snapshot.Entry.Exists() || !write.droplet.IsZero() {

@@ -39,14 +39,12 @@ const (
 
 // RunFunc runs one batch and completes its requests.
 //
-// If it returns an error of kind domain.Unavailable, every request it has not completed gets that
-// error; it must do so where part of the batch may have been stored. After any other error the
-// batcher runs each uncompleted request again in a batch of one, so that one bad request does not
-// fail the others.
+// If RunFunc returns an error of kind domain.Unavailable, every uncompleted request gets that error. RunFunc must
+// return such an error when part of the batch may have been stored. After any other error the batcher runs each
+// uncompleted request again in a batch of one, so that one bad request does not fail the others.
 //
-// RunFunc calls Complete on its own goroutine, does not retain batch, and sets its own deadline.
-// ctx belongs to the caller of a lone request under DropOnCancel; otherwise it is the background
-// context.
+// RunFunc calls Complete on its own goroutine, does not retain batch, and sets its own deadline. For a lone request
+// under DropOnCancel, ctx is the context of the request's caller. Otherwise ctx is the background context.
 type RunFunc[In, Out any] func(ctx context.Context, batch []*Request[In, Out]) error
 
 // Config sets the limits of a Batcher.
@@ -62,8 +60,8 @@ type Config struct {
 type Stats struct {
 	// Waiting is the current length of the queue.
 	Waiting int
-	// Done counts requests whose batch succeeded, Batches those batches, and Refused the requests
-	// that found the queue full or the batcher closed.
+	// Done counts the requests whose batch succeeded. Batches counts the successful batches. Refused counts the
+	// requests that were refused because the queue was full or the batcher closed.
 	Done, Batches, Refused int64
 }
 
@@ -154,7 +152,7 @@ func (b *Batcher[In, Out]) enqueue(request *Request[In, Out]) (*worker, error) {
 	return nil, nil
 }
 
-// addWorker must be called with mu held, as must the other methods that do not lock it.
+// addWorker starts a worker. The caller must hold mu, here and in every other method that does not lock mu.
 func (b *Batcher[In, Out]) addWorker() *worker {
 	w := &worker{started: time.Now()}
 	b.workers = append(b.workers, w)
@@ -180,8 +178,8 @@ func (b *Batcher[In, Out]) drain(w *worker, batch ...*Request[In, Out]) {
 	}
 }
 
-// nextBatch takes the next batch from the queue without waiting for more requests. When it returns
-// none, the worker has ended. A worker that was stalled also ends if others have replaced it.
+// nextBatch takes the next batch from the queue without waiting for more requests. When it returns no batch, the worker
+// ends. A worker that was stalled also ends if other workers have replaced it.
 func (b *Batcher[In, Out]) nextBatch(w *worker) []*Request[In, Out] {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -17,7 +17,7 @@ func (b *Batcher[In, Out]) runBatch(ctx context.Context, batch []*Request[In, Ou
 	if err == nil {
 		b.countBatch(len(batch))
 	}
-	// Filters in place: a batch is not used after this.
+	// The filter reuses the batch's array, because the batch is not used after this.
 	uncompleted := batch[:0]
 	for _, request := range batch {
 		if !request.completed {

@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	// errConflict means that another program applied a step after this one had read the version.
+	// errConflict means that another program applied a step after this program had read the version.
 	errConflict = errors.New("another program is migrating the database at the same time")
 	// errNoVersion means that the database has never been migrated.
 	errNoVersion = errors.New("the database has no version")
@@ -38,15 +38,15 @@ const (
 // The drivers that come with golang-migrate commit the dirty mark: a program that dies during a step then leaves a
 // database that needs manual repair. They also hold an advisory lock, which some poolers and other engines do not
 // support. Here the mark is an UPDATE of the version row that begins the step's transaction. The UPDATE waits for a
-// concurrent migrator that holds the row. If that migrator has moved the version, it matches no row. The UPDATE commits
-// or rolls back together with the step.
+// concurrent migrator that holds the row. If that migrator has moved the version, the UPDATE matches no row. The UPDATE
+// commits or rolls back together with the step.
 type driver struct {
 	ctx   context.Context // golang-migrate passes none
 	conn  *pgx.Conn
 	table string // with its schema: a later schema of the search_path may hold another installation's table
 	at    uint   // the version that load read last
 	tx    pgx.Tx
-	fault error // why the step cannot run; Run returns it
+	fault error // the reason why the step cannot run; returned by Run
 
 	committing bool
 	warning    *pgconn.Notice // of the last COMMIT
@@ -87,9 +87,9 @@ func (d *driver) load() (uint, error) {
 	return d.at, nil
 }
 
-// loadOrCreate is load, but creates the version row if there is none. CREATE TABLE IF NOT EXISTS is
-// not safe against concurrent programs: all but one may fail on the unique indexes of the system
-// catalog. They find the table on the next try.
+// loadOrCreate is load, but creates the version row if there is none. CREATE TABLE IF NOT EXISTS is not safe against
+// concurrent programs: all but one may fail on the unique indexes of the system catalog. The programs that failed find
+// the table on the next try.
 func (d *driver) loadOrCreate() (uint, error) {
 	for tries := 0; ; tries++ {
 		at, err := d.load()
@@ -149,8 +149,8 @@ func (d *driver) begin(to int) error {
 		return err
 	}
 	d.tx = tx
-	// Timeouts that are set on the role are meant for requests. A step may take longer, and so may
-	// waiting for another one.
+	// Timeouts that are set on the role are meant for requests. A step, and the wait for another program's step, may
+	// take longer.
 	const unlimited = `SELECT set_config(name, '0', true) FROM pg_settings WHERE name IN
 		('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')`
 	if _, err := tx.Exec(d.ctx, unlimited); err != nil {
@@ -238,8 +238,7 @@ func (d *driver) Close() error { return nil }
 // Drop always fails: Lockbox never deletes a whole database.
 func (d *driver) Drop() error { return errors.New("dropping a database is not supported") }
 
-// orConflict adds errConflict to an error by which the server ended the transaction in favour of a
-// concurrent one.
+// orConflict adds errConflict to err if the server rolled the transaction back because of a concurrent transaction.
 func orConflict(err error) error {
 	if sqlstate.IsConflict(err) {
 		return errors.Join(err, errConflict)

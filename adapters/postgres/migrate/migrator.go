@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	// maxConflicts bounds how often a migrator continues after a concurrent one was faster. Each
-	// conflict means that the other program completed a step, so only programs that migrate up and
-	// down against each other can reach the bound.
+	// maxConflicts bounds how often a migrator continues after a concurrent migrator applied a step first. Each
+	// conflict means that the other program completed a step, so only programs that migrate up and down against each
+	// other can reach the bound.
 	maxConflicts = 100
 	// versionsPerLine splits a version, NNNNNN, into the release line and the step within it.
 	versionsPerLine = 1000
@@ -37,10 +37,10 @@ type Migrator struct {
 	steps  []step // oldest first
 }
 
-// New reads the available steps; it does not connect. Each step is a pair of files at the root of
-// files, NNNNNN_name.up.sql and NNNNNN_name.down.sql. The tables are created in the first schema of
-// the effective search_path: that of the URL, or else the one that the server sets for the role and
-// the database. Errors never contain the password.
+// New reads the available steps; it does not connect. Each step is a pair of files at the root of files,
+// NNNNNN_name.up.sql and NNNNNN_name.down.sql. The tables are created in the first schema of the effective search_path:
+// the search_path of the URL, or else the search_path that the server sets for the role and the database. Errors never
+// contain the password.
 func New(databaseURL string, files fs.FS) (*Migrator, error) {
 	config, err := pgx.ParseConfig(databaseURL)
 	if err != nil {
@@ -57,8 +57,8 @@ func New(databaseURL string, files fs.FS) (*Migrator, error) {
 
 // Up applies every missing step. It leaves a newer schema unchanged if [CheckSchema] accepts it.
 //
-// After an error the database is at a complete step: the one before the failed step or, if the
-// connection failed during COMMIT, possibly the failed one. Up may be called again.
+// After an error the database is at a complete step: the step before the failed step. If the connection failed during
+// COMMIT, the failed step may be complete too. Up may be called again.
 func (m *Migrator) Up(ctx context.Context) error {
 	return m.run(ctx, func(current uint, apply func(n int, s step) error) (bool, error) {
 		if err := CheckSchema(current, m.newest()); err != nil || current >= m.newest() {

@@ -28,13 +28,13 @@ func readSteps(files fs.FS) ([]step, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the migrations: %w", err)
 	}
-	// By version and direction, the name that the file has.
+	// The map goes from version and direction to the name of the file.
 	names := map[uint]map[source.Direction]string{}
 	for _, entry := range entries {
 		if !strings.HasSuffix(entry.Name(), ".sql") {
 			continue
 		}
-		// golang-migrate reads the files later by the same rules.
+		// Parse with golang-migrate's own rules, because golang-migrate reads the files later.
 		file, err := source.DefaultParse(entry.Name())
 		if err != nil {
 			return nil, fmt.Errorf("migration file %s: its name must be NNNNNN_name.up.sql or .down.sql", entry.Name())
