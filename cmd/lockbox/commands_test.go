@@ -14,8 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/terminal"
 )
 
-// commands returns a command itself if it has no subcommands, and otherwise all such commands below it. Commands
-// that cobra adds at run time, such as help, are not included.
+// commands returns all commands without subcommands at or below the given command. It omits commands that cobra adds at
+// run time, such as help.
 func commands(command *cobra.Command) []*cobra.Command {
 	if !command.HasSubCommands() {
 		return []*cobra.Command{command}
@@ -46,7 +46,7 @@ func TestCommandHelp(t *testing.T) {
 }
 
 // TestEmptyValues calls each command with an empty value for each of its flags, alone and in a list, and with an empty
-// argument. A shell passes them if a variable is unset.
+// argument. A shell passes an empty value if a variable is unset.
 func TestEmptyValues(t *testing.T) {
 	t.Parallel()
 	refused := func(args ...string) error {
@@ -136,8 +136,8 @@ func checkCall(t *testing.T, program *cobra.Command, call []string) *cobra.Comma
 	return found
 }
 
-// TestTerminalPage checks that docs/terminal.md names each command that works over HTTP, with its flags in the same
-// section, and that it contains only existing commands and flags.
+// TestTerminalPage checks that docs/terminal.md names each command that works over HTTP, and names its flags in the
+// same section. It also checks that all commands and flags on the page exist.
 func TestTerminalPage(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../docs/terminal.md")

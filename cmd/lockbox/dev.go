@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
-// devCommand runs a server with its own database. It is for a first look and for development.
+// devCommand runs a server with its own database. It is meant for evaluation and development.
 func devCommand() *cobra.Command {
 	var dir string
 	command := &cobra.Command{
@@ -53,7 +53,7 @@ func announce(ctx context.Context, out io.Writer, dev *boot.Dev) {
 		"# Paste this into bash in another terminal, in this folder:\n\nURL=", dev.URL, "\n", steps)
 }
 
-// firstSteps are the commands of the README, after the line with the URL. A test compares them.
+// firstSteps are the commands that follow the line with the URL in the README. A test compares them with the README.
 //
 //nolint:lll // the text is pasted into a shell
 const firstSteps = `api() { curl -sS -i -w '\n\n' -X "$1" "$URL$2" -H 'Content-Type: application/json' "${@:3}"; }

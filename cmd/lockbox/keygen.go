@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// keygenCommand prints secrets that this machine generates. It needs no server.
+// keygenCommand generates a secret and prints it. It needs no server.
 func keygenCommand() *cobra.Command {
 	var secret bool
 	command := &cobra.Command{

@@ -76,7 +76,7 @@ func versionCommand() *cobra.Command {
 }
 
 // settings reads the settings of a command from the environment and makes its log, which is written to standard error.
-// Each command checks only the settings that it uses; serve checks all of them.
+// Each command checks only the settings that it needs. The command serve checks all settings.
 func settings() (boot.Config, *slog.Logger, error) {
 	config, unknown, err := boot.ReadEnvironment(os.Environ())
 	if err != nil {

@@ -82,7 +82,7 @@ func statusCommand() *cobra.Command {
 	}
 }
 
-// stateOf describes whether a key is in use. A retired key stays until its rekey is complete.
+// stateOf describes whether a key is in use. A retired key is stored until its rekey is complete.
 func stateOf(key ports.KeyStatus) string {
 	if key.RetiredAt.IsZero() {
 		return "in use"
@@ -146,7 +146,7 @@ func listRevoked(ctx context.Context, command *cobra.Command, keys *serverkeys.S
 		"create new ones; add --yes to continue")
 }
 
-// rekey replaces the key and prints the progress. It continues past rows that fail authentication.
+// rekey replaces the key and prints the progress. It skips rows that fail authentication and continues.
 func rekey(ctx context.Context, command *cobra.Command, keys *serverkeys.Service, purpose domain.KeyPurpose) error {
 	fmt.Fprintf(command.ErrOrStderr(), "replacing the %s key; this waits for the transactions of running servers\n",
 		purpose)

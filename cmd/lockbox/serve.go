@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
-// serveCommand runs the server. With --create-secret it suits an installation that has nothing yet, such as Docker
-// Compose.
+// serveCommand runs the server. With --create-secret it can start a new installation that has no secret yet, for
+// example with Docker Compose.
 func serveCommand() *cobra.Command {
 	var createSecret bool
 	command := &cobra.Command{

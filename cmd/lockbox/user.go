@@ -154,7 +154,8 @@ func userActionCommand(use, short, done string,
 	}
 }
 
-// userPasswdCommand reads the password before it opens the database, so no connection stays open while a person types.
+// userPasswdCommand reads the password before it opens the database. Otherwise a connection would stay open while a
+// person types.
 func userPasswdCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "passwd NAME",

@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// operator runs the program's commands on a database of the test's own.
+// operator runs commands of the program on a separate database for the test.
 type operator struct {
 	t        *testing.T
 	database string
@@ -98,7 +98,7 @@ func TestUserCommands(t *testing.T) {
 	require.Equal(t, 1, pgtest.Number(t, c.database, `SELECT count(*) FROM events WHERE action = 'system.initialize'`))
 }
 
-// TestOwnerFromUser: an existing user can become the owner of a system that has none.
+// TestOwnerFromUser checks that an existing user can become the owner of a server without an owner.
 func TestOwnerFromUser(t *testing.T) {
 	c := newOperator(t)
 	c.run("user", "create", "-u", "anna", "-g", "viewer")

@@ -10,13 +10,13 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// codeAt returns the TOTP code for a 30-second step, counted from the current one. A server accepts codes from one step
-// before to one step after the current one, each code once.
+// codeAt returns the TOTP code for a 30-second step, counted from the current one. A server accepts each code once,
+// from one step before the current step to one step after it.
 func codeAt(secret string, step int) (string, error) {
 	return totp.GenerateCode(secret, time.Now().Add(time.Duration(step)*30*time.Second))
 }
 
-// enrolled is the part of an enrolment in JSON that the scripts use.
+// enrolled contains the JSON fields of an enrolment that the scripts need.
 type enrolled struct {
 	Secret        string
 	RecoveryCodes []string
@@ -31,7 +31,7 @@ func write(ts *testscript.TestScript, path, text string) {
 	ts.Check(ts.Exec("sh", "-c", `printf '%s\n' "$1" > "$2"`, "sh", text, path))
 }
 
-// The following functions are commands for scripts; see TestScripts.
+// The following functions implement commands of the scripts; see TestScripts.
 
 func totpCode(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 3 {

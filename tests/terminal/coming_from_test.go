@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestComingFromPage runs the lockbox commands of docs/coming-from.md, which are the last cell of each row, in the
-// order of the page.
+// TestComingFromPage runs the lockbox commands of docs/coming-from.md, in the order of the page. The commands are in
+// the last cell of each row.
 func TestComingFromPage(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)

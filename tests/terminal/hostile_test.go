@@ -16,8 +16,8 @@ import (
 // prompts, notices or JSON. The operator of a hostile server chooses these texts.
 func TestServerCannotControlTerminal(t *testing.T) {
 	t.Parallel()
-	// The name sets the window title twice: with C0 control characters, and with those of C1, which JSON need not
-	// escape.
+	// The name sets the window title twice: with C0 control characters, and with C1 control characters. JSON need not
+	// escape the latter.
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/whoami" {
 			w.WriteHeader(http.StatusNoContent)

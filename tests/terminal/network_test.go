@@ -54,9 +54,9 @@ func breaking(t *testing.T, breakOff func(conn *net.TCPConn)) (url string) {
 	return "http://" + listener.Addr().String()
 }
 
-// TestBrokenConnectionIsNoSuccess checks that no command succeeds if its request was not answered, however the
-// connection breaks. Broken connections are EPIPE, like a closed standard output. The value is so large that the
-// program writes it in several parts, of which the first succeeds.
+// TestBrokenConnectionIsNoSuccess checks that no command succeeds if the connection breaks before a complete response.
+// A broken connection returns EPIPE, like a closed standard output. The value is so large that the program writes it in
+// several parts, and the first write succeeds.
 func TestBrokenConnectionIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	value := filepath.Join(t.TempDir(), "value")
@@ -93,7 +93,7 @@ func TestBrokenConnectionIsNoSuccess(t *testing.T) {
 			tries.SetLimit(4)
 			for i := range 40 {
 				args := []string{"set", "prod/app", "@" + value}
-				// Requests that are retried take longer, so there are fewer of them.
+				// Requests with retries take longer, so the test sends fewer of them.
 				switch i {
 				case 0:
 					args = []string{"get", "prod/app"}
@@ -108,7 +108,7 @@ func TestBrokenConnectionIsNoSuccess(t *testing.T) {
 					exitCode, message := call(t, url, args...)
 					assert.Equal(t, 7, exitCode, "%s: %s", args, message)
 					assert.Contains(t, message, "lockbox: ")
-					// A connection that is reset before it is established has carried no request.
+					// If the connection is reset before it is established, no request was sent.
 					if args[0] == "set" && !strings.Contains(message, "dial tcp") {
 						assert.Contains(t, message, "may or may not have been made")
 					}
@@ -120,7 +120,8 @@ func TestBrokenConnectionIsNoSuccess(t *testing.T) {
 	}
 }
 
-// TestProxyErrors checks that the message about a response that Lockbox did not write has its status and a remedy.
+// TestProxyErrors checks the message about a response that a proxy wrote instead of Lockbox. The message contains the
+// status and a remedy.
 func TestProxyErrors(t *testing.T) {
 	t.Parallel()
 	for status, test := range map[int]struct {

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// shellAfter runs lockbox at a terminal, and then reads the typed input that lockbox did not read, as a shell does. It
-// returns the screen of both.
+// shellAfter runs lockbox at a terminal, and then reads the remaining input as a shell would. It returns the screen
+// with the output of both.
 func shellAfter(t *testing.T, environ []string, args ...string) *screen {
 	t.Helper()
 	left := filepath.Join(t.TempDir(), "left")
@@ -27,14 +27,14 @@ func shellAfter(t *testing.T, environ []string, args ...string) *screen {
 	return s
 }
 
-// paste types text at once, as a terminal without bracketed paste does.
+// paste sends the whole text at once, like a terminal without bracketed paste.
 func (s *screen) paste(text string) {
 	s.t.Helper()
 	_, err := s.keyboard.WriteString(text)
 	require.NoError(s.t, err)
 }
 
-// TestPasteAtPrompts checks every kind of prompt: pasted lines are refused as a whole, and nothing is left for the
+// TestPasteAtPrompts checks that every kind of prompt refuses a paste of several lines and leaves no input for the
 // shell.
 func TestPasteAtPrompts(t *testing.T) {
 	t.Parallel()

@@ -36,8 +36,8 @@ func TestPassword(t *testing.T) {
 	require.Equal(t, before, h.profiles())
 }
 
-// TestInit initializes a server that requires an init token. The token comes first, because without it the server does
-// not report whether it has an owner already.
+// TestInit initializes a server that requires an init token. The command asks for the token first, because without a
+// token the server does not report whether it has an owner.
 func TestInit(t *testing.T) {
 	t.Parallel()
 	h := home{t: t, server: live.Start(t, "INIT_TOKEN=a-token-for-the-first-one"), dir: t.TempDir()}
@@ -71,7 +71,7 @@ func TestCtrlC(t *testing.T) {
 	require.NotContains(t, s.String(), "half")
 	require.NotContains(t, s.String(), "lockbox:")
 
-	// Ctrl-D is not an answer.
+	// Ctrl-D does not count as an answer.
 	s = h.at("login", h.server.URL)
 	s.expect("Username: ")
 	_, err = s.keyboard.WriteString("\x04")
@@ -188,7 +188,7 @@ func TestNewPasswords(t *testing.T) {
 	s.hidden("Password: ", "new-password")
 	s.ends(0)
 
-	// A user with TOTP codes only has no current password.
+	// A user who signs in with TOTP codes only has no current password.
 	secret := h.codeAccount("boris")
 	h.signInWithCode("boris", secret, 0)
 	s = h.at("users", "passwd")
@@ -198,7 +198,8 @@ func TestNewPasswords(t *testing.T) {
 	s.ends(0)
 }
 
-// TestUserPasswd covers the operator's command, which works directly on the database.
+// TestUserPasswd checks the prompts of the operator's command lockbox user passwd, which works directly on the
+// database.
 func TestUserPasswd(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
@@ -242,7 +243,7 @@ func TestPromptsWithRedirectedStreams(t *testing.T) {
 	require.Empty(t, text)
 }
 
-// TestInviteAndJoin follows an invitation from the admin's terminal to the invited user's, with two-factor.
+// TestInviteAndJoin checks that an admin can invite a user, and that the user can join and enable two-factor.
 func TestInviteAndJoin(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
@@ -293,8 +294,8 @@ func TestInviteAndJoin(t *testing.T) {
 	s.ends(3)
 }
 
-// TestJoinOverPlainHTTP: the password crosses a network without encryption only if the environment permits it and the
-// user confirms.
+// TestJoinOverPlainHTTP checks that lockbox join sends a password without encryption only if the environment allows it
+// and the user confirms.
 func TestJoinOverPlainHTTP(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)

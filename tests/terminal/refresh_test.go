@@ -22,8 +22,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// TestConcurrentRefresh runs commands in parallel whose token is about to expire. One of them refreshes the session,
-// the others use the new token.
+// TestConcurrentRefresh runs commands in parallel while their token is about to expire. It checks that one command
+// refreshes the session and that the others use the new token.
 func TestConcurrentRefresh(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
@@ -48,11 +48,11 @@ func TestConcurrentRefresh(t *testing.T) {
 	require.Equal(t, 0, pgtest.Number(t, h.server.Database, `SELECT count(*) FROM events WHERE outcome <> 'success'`))
 }
 
-// tokenLifetime exceeds the lifetime of the tokens in TestRefresh. The test must sleep: a request that checks for the
-// expiry would refresh the token.
+// tokenLifetime exceeds the lifetime of the tokens in TestRefresh. The test sleeps instead of polling, because a
+// request would refresh the token.
 const tokenLifetime = 4 * time.Second
 
-// TestRefresh uses tokens that expire so soon that every command refreshes them.
+// TestRefresh checks refreshes with tokens that expire so soon that every command refreshes them.
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, "ACCESS_TOKEN_TTL=3s")
@@ -75,7 +75,7 @@ func TestRefresh(t *testing.T) {
 	time.Sleep(tokenLifetime)
 	require.Contains(t, h.must("whoami"), "anna")
 
-	// An unreachable server does not use up the refresh token.
+	// The refresh token stays usable after a refresh with an unreachable server.
 	saved := h.profiles()
 	var book struct {
 		Profiles map[string]map[string]any `json:"profiles"`
@@ -124,8 +124,8 @@ func TestRefreshByAnotherCommand(t *testing.T) {
 	s.ends(3)
 }
 
-// TestCommandDuringRefresh holds back the response of a refresh, so that the server has invalidated the old token and
-// the profile file does not have the new one. A command that is refused then waits for it.
+// TestCommandDuringRefresh delays the response of a refresh: the server has invalidated the old token, but the profile
+// file does not contain the new token yet. The test checks that a refused command waits for the new token.
 func TestCommandDuringRefresh(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
@@ -164,7 +164,8 @@ func TestCommandDuringRefresh(t *testing.T) {
 		`SELECT count(*) FROM events WHERE action = 'session.refresh'`))
 }
 
-// TestImportDuringRefreshes imports many entries while other commands refresh the session all the time.
+// TestImportDuringRefreshes checks that an import of many entries succeeds while other commands continually refresh the
+// session.
 func TestImportDuringRefreshes(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, "ACCESS_TOKEN_TTL=5s")
@@ -204,8 +205,8 @@ func TestImportDuringRefreshes(t *testing.T) {
 	require.Len(t, strings.Fields(h.must("list", "prod")), 300)
 }
 
-// TestWrongClock changes the local expiry times, as a clock that is hours wrong would. Only the server decides whether
-// a token has expired.
+// TestWrongClock checks that only the server decides whether a token has expired. It changes the local expiry times,
+// which has the same effect as a wrong clock.
 func TestWrongClock(t *testing.T) {
 	t.Parallel()
 	h := newHome(t, "ACCESS_TOKEN_TTL=3s")
@@ -218,7 +219,7 @@ func TestWrongClock(t *testing.T) {
 		require.Contains(t, h.must("whoami"), "anna", "the token has expired")
 	}
 
-	// The session of a password cannot be refreshed. Its token is valid for seven days.
+	// A password session cannot be refreshed. Its token is valid for seven days.
 	s := h.at("login", h.server.URL, "-u", "root", "--profile", "root")
 	s.hidden("Password: ", "root-password")
 	s.ends(0)
@@ -232,7 +233,7 @@ func TestWrongClock(t *testing.T) {
 	require.Contains(t, out, "sign in with lockbox login")
 }
 
-// expire sets the expiry times in the profile file to a time in ten seconds. The tokens themselves stay valid.
+// expire sets the expiry times in the profile file to ten seconds from now. The tokens themselves stay valid.
 func (h home) expire() {
 	h.t.Helper()
 	h.expireAt(time.Now().Add(10 * time.Second))

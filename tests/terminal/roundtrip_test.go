@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDotenvRoundTrip imports a .env file of 1,000 lines, exports it again and compares the values that bash reads
-// from both.
+// TestDotenvRoundTrip imports a .env file of 1,000 lines and exports it again. It checks that bash reads the same
+// values from both files.
 func TestDotenvRoundTrip(t *testing.T) {
 	t.Parallel()
 	u := withEntries(t)
@@ -42,7 +42,7 @@ func TestDotenvRoundTrip(t *testing.T) {
 	}
 }
 
-// thousandLines returns lines as people write them, in forms on which bash and other readers of .env files agree.
+// thousandLines returns lines in common styles. bash and other readers of .env files agree on their meaning.
 func thousandLines() string {
 	forms := []string{
 		"%s=plain%d", "export %s=exported-%d", "%s='single # quotes = $HOME \\n %d'", `%s="double quotes %d"`,

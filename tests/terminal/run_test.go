@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// withEntries returns a home whose server has the box prod, with an environment that contains everything lockbox needs.
+// withEntries returns a home whose server has the box prod, with an environment that contains all settings for lockbox.
 func withEntries(t *testing.T, settings ...string) entries {
 	t.Helper()
 	h := newHome(t, settings...)
@@ -35,7 +35,7 @@ func (e entries) at(args ...string) *screen {
 	return at(e.t, e.env, args...)
 }
 
-// lockbox runs lockbox without a terminal, which must succeed.
+// lockbox runs lockbox without a terminal and requires success.
 func (e entries) lockbox(args ...string) string {
 	e.t.Helper()
 	command := exec.Command(binary, args...)
@@ -61,7 +61,7 @@ func TestCtrlCReachesProgramOnce(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(run.String(), "caught"))
 }
 
-// TestCtrlCEndsProgram checks that the signal ends a program that does not handle it.
+// TestCtrlCEndsProgram checks that Ctrl-C ends a program without a signal handler.
 func TestCtrlCEndsProgram(t *testing.T) {
 	t.Parallel()
 	u := withEntries(t)
@@ -73,8 +73,8 @@ func TestCtrlCEndsProgram(t *testing.T) {
 	require.ErrorContains(t, <-run.ended, "signal: interrupt", "a shell reports 130")
 }
 
-// TestRunLeaksNoSecret checks the arguments of all processes, which other users can see, and the environment of the
-// started program, which only the same user can see.
+// TestRunLeaksNoSecret checks that no process has a secret in its arguments, which other users can see. It also checks
+// the environment of the started program, which only the same user can see.
 func TestRunLeaksNoSecret(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/proc/self/environ"); err != nil {

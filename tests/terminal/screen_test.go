@@ -22,8 +22,8 @@ import (
 type screen struct {
 	t        *testing.T
 	keyboard *os.File
-	// line is the program's side. It stays open, so that the state of the terminal can be checked after the program has
-	// ended.
+	// line is the program's side of the terminal. It stays open, so that the test can check the state of the terminal
+	// after the program has ended.
 	line  *os.File
 	ended chan error // the result of the program
 
@@ -32,7 +32,7 @@ type screen struct {
 	seen  int // number of bytes of shown that expect has consumed
 }
 
-// patience is how long a program may take to show something. It is generous, because test machines are busy.
+// patience is the maximum time to wait for output of a program. It is long, because test machines are busy.
 const patience = 30 * time.Second
 
 // at starts lockbox on its own terminal.
@@ -86,7 +86,7 @@ func (s *screen) String() string {
 	return s.shown.String()
 }
 
-// expect waits for text that matches a pattern, after the text that the previous call has matched.
+// expect waits for text that matches a pattern. It searches after the match of the previous call.
 func (s *screen) expect(pattern string) {
 	s.t.Helper()
 	expression := regexp.MustCompile(pattern)
@@ -119,7 +119,7 @@ func (s *screen) enter(text string) {
 	require.NoError(s.t, err)
 }
 
-// echoes waits until the terminal echoes input, or until it does not.
+// echoes waits until the terminal echoes input (true) or does not echo it (false).
 func (s *screen) echoes(want bool) {
 	s.t.Helper()
 	require.Eventually(s.t, func() bool {

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestGetIsAboutAsFastAsCurl compares the median times of lockbox get and curl, because scripts call both in loops. The
-// calls alternate, so that other load on the machine affects both.
+// TestGetIsAboutAsFastAsCurl compares the median times of lockbox get and curl, because scripts call such programs in
+// loops. The calls alternate, so that other load on the machine affects both.
 func TestGetIsAboutAsFastAsCurl(t *testing.T) {
 	u := withEntries(t)
 	// The other tests use a build with the race detector, which would distort the times.

@@ -23,7 +23,7 @@ import (
 
 var binary string
 
-// encryptionKey is generated for each run, so that a search for it finds only leaks of this run.
+// encryptionKey is generated for each run, so that tests which search for it find only leaks of this run.
 var encryptionKey = client.GenerateEncryptionKey().Reveal()
 
 func TestMain(m *testing.M) { os.Exit(build(m)) }
@@ -37,7 +37,7 @@ func build(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	detach()
-	// The scripts may run as a user who did not create the directory.
+	// The scripts may run as a user who does not own the directory.
 	_ = os.Chmod(dir, 0o755)
 	binary = filepath.Join(dir, "lockbox")
 	out, err := exec.Command("go", "build", "-buildvcs=false", "-ldflags", "-s -w", "-o", binary,
@@ -146,7 +146,7 @@ func fresh(t *testing.T, ts *testscript.TestScript, neg bool, settings []string)
 	ts.Setenv("LOCKBOX_API_KEY", "")
 }
 
-// api sends a request as root, for preparations of a script.
+// api sends a request as root, to prepare data for a script.
 func api(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 || len(args) > 3 {
 		ts.Fatalf("usage: api METHOD PATH [JSON]")
@@ -159,8 +159,8 @@ func api(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
-// send sends a request and returns an error unless the status is 2xx. The response body is decoded into into, if not
-// nil.
+// send sends a request and returns an error unless the status is 2xx. If into is not nil, send decodes the response
+// body into it.
 func send(url, token, method, path, body string, into any) (http.Header, error) {
 	request, err := http.NewRequest(method, url+path, strings.NewReader(body))
 	if err != nil {

@@ -20,8 +20,8 @@ type Changes struct {
 // None reports whether the values are equal.
 func (c Changes) None() bool { return len(c.Added)+len(c.Changed)+len(c.Removed) == 0 }
 
-// Compare returns the changes from one value to another. White space and the escaping of strings do not count as
-// changes; the digits of a number do, so 1.0 differs from 1.00.
+// Compare returns the changes from one value to another. It ignores white space and the escaping of strings. It
+// compares numbers by their digits, so 1.0 differs from 1.00.
 func Compare(before, after Value) Changes {
 	changes := Changes{
 		Added:     []string{},
@@ -43,7 +43,8 @@ func Compare(before, after Value) Changes {
 		}
 	}
 	for _, path := range oldLeaves.paths {
-		// A field whose object became a single value counts as removed, and the value as added.
+		// If a single value replaces an object, the fields of the object count as removed and the value counts as
+		// added.
 		if _, exists := newLeaves.text[path]; !exists {
 			changes.Removed = append(changes.Removed, path)
 		}
@@ -88,7 +89,7 @@ func (l *leaves) collect(path []string, value Value) {
 	if _, exists := l.text[name]; !exists {
 		l.paths = append(l.paths, name)
 	}
-	// {"a.b":…} and {"a":{"b":…}} have the same path, so the texts of both are joined.
+	// {"a.b":…} and {"a":{"b":…}} have the same path. If an object contains both, their texts are joined.
 	l.text[name] += canonical(value.text) + "\n"
 }
 

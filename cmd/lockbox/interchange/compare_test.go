@@ -81,7 +81,7 @@ func TestKubernetesNames(t *testing.T) {
 		out.String())
 }
 
-// TestCompareLongName compares an object whose paths would take a hundred megabytes.
+// TestCompareLongName checks that an object whose paths would need a hundred megabytes can be compared.
 func TestCompareLongName(t *testing.T) {
 	t.Parallel()
 	name := strings.Repeat("a", 100_000)

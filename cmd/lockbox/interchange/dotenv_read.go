@@ -38,7 +38,7 @@ type dotenvReader struct {
 	rest string
 	line int  // number of the line at which rest begins
 	crlf bool // whether the previous line ended in CR LF
-	// Parsed so far, in the order of their first occurrence.
+	// The parsed members, in the order of their first occurrence.
 	members []member
 	index   map[string]int // position of each name in members
 }
@@ -61,7 +61,7 @@ func (r *dotenvReader) readLine() error {
 		r.endLine(len(line))
 		return nil
 	}
-	// The name cannot contain '=', so the first one ends it.
+	// A name cannot contain '=', so the first '=' ends the name.
 	equals := strings.IndexByte(line, '=')
 	if equals < 0 {
 		return errNoAssignment
@@ -85,7 +85,8 @@ func (r *dotenvReader) readLine() error {
 	return nil
 }
 
-// assignedName returns the text before '=' without blanks and without "export". "export" alone is a name.
+// assignedName returns the text before '=' without blanks and without "export". The text "export" without a following
+// name is itself a name.
 func assignedName(text string) string {
 	name := strings.Trim(text, " \t")
 	if exported, found := strings.CutPrefix(name, "export"); found && strings.TrimLeft(exported, " \t") != exported {
@@ -102,8 +103,7 @@ func isDotenvName(name string) bool {
 	})
 }
 
-// value reads a value that begins at the index from of rest. It also returns the index at which the last line of the
-// value ends.
+// value reads the value that begins at rest[from]. It also returns the index at which the last line of the value ends.
 func (r *dotenvReader) value(from int) (string, int, error) {
 	start := from + len(r.rest[from:]) - len(strings.TrimLeft(r.rest[from:], " \t"))
 	if start == len(r.rest) || !strings.ContainsRune("'\"`", rune(r.rest[start])) {
@@ -122,7 +122,7 @@ func (r *dotenvReader) value(from int) (string, int, error) {
 	if rest := strings.Trim(trailing, " \t\r"); rest != "" && (rest[0] != '#' || trailing[0] == '#') {
 		return "", 0, errAfterQuote
 	}
-	// The last line of a file may have no line end; then the line before it decides.
+	// If the last line of a file has no line end, the line end of the previous line applies.
 	if ended && strings.HasSuffix(trailing, "\r") || !ended && r.crlf {
 		value = strings.ReplaceAll(value, "\r\n", "\n")
 	}
@@ -192,7 +192,7 @@ func (r *dotenvReader) set(name, value string) {
 	r.members = append(r.members, member{name, Text(value)})
 }
 
-// endLine continues after the line whose content ends at the index end of rest.
+// endLine moves to the line after rest[:end], which is the content of the current line.
 func (r *dotenvReader) endLine(end int) {
 	r.line += strings.Count(r.rest[:end], "\n") + 1
 	r.crlf = end > 0 && r.rest[end-1] == '\r'

@@ -116,7 +116,7 @@ func TestWriteNUL(t *testing.T) {
 	}
 }
 
-// FuzzDotenv reads any text, writes the result and reads it back.
+// FuzzDotenv reads arbitrary text, writes the result and checks that reading it back gives the same variables.
 func FuzzDotenv(f *testing.F) {
 	for _, each := range []string{"A=1\n", "export A='x\r\ny'\r\n# c", "A=\"\\n\\\"\" #", "\ufeffA=`b`", "A='",
 		"A==\nA=#", "A='x\r\n'", "a.b=\"\\\r\n\""} {
@@ -152,7 +152,7 @@ func FuzzDotenv(f *testing.F) {
 	})
 }
 
-// FuzzDotenvValue writes any value and reads it back.
+// FuzzDotenvValue writes an arbitrary value and checks that reading it back gives the same value.
 func FuzzDotenvValue(f *testing.F) {
 	for _, each := range awkward {
 		f.Add(each)

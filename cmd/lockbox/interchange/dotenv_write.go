@@ -35,8 +35,8 @@ func writeLines(out io.Writer, variables []Variable, prefix string, quoted func(
 	return err
 }
 
-// dotenvQuoted quotes a value as WriteDotenv documents. It never closes and reopens single quotes around a quote, as a
-// shell would allow, because most readers of .env files do not support that.
+// dotenvQuoted quotes a value as WriteDotenv documents. It never ends a single-quoted part within a value, because most
+// readers of .env files do not support a value in several parts.
 func dotenvQuoted(value string) string {
 	if !strings.ContainsFunc(value, needsQuotes) {
 		return value
@@ -48,12 +48,12 @@ func dotenvQuoted(value string) string {
 }
 
 // needsQuotes reports whether a character can have a meaning in a shell or in a reader of .env files. Characters
-// outside ASCII are quoted too, because locales differ in which of them are blanks.
+// outside ASCII are quoted too, because some locales treat some of them as blanks.
 func needsQuotes(c rune) bool {
 	return !isNameRune(c, true) && !strings.ContainsRune("./:@%+,-", c)
 }
 
-// shellQuoted puts a value into single quotes, inside which a shell interprets nothing but the closing quote.
+// shellQuoted puts a value into single quotes, in which a shell interprets only the closing quote.
 func shellQuoted(value string) string {
 	return "'" + strings.ReplaceAll(value, "'", `'\''`) + "'"
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// maxEnvFileLine is the longest line that Docker and kubectl read, in bytes. docker refuses a longer line, and kubectl
-// silently ignores it with all lines after it.
+// maxEnvFileLine is the longest line that Docker and kubectl read, in bytes. docker refuses a longer line. kubectl
+// silently ignores the longer line and all lines after it.
 const maxEnvFileLine = bufio.MaxScanTokenSize - 1
 
 // WriteDocker writes variables as NAME=value lines without quotes, for docker run --env-file and kubectl create secret
@@ -45,14 +45,14 @@ func isQuoted(value string) bool {
 	return len(value) > 1 && (value[0] == '"' || value[0] == '\'') && value[0] == value[len(value)-1]
 }
 
-// githubOwn are the variables that a GitHub runner does not accept from a step: it refuses NODE_OPTIONS, and sets those
-// with these prefixes itself.
+// githubOwn matches the variables that a GitHub runner does not accept from a step. The runner refuses NODE_OPTIONS and
+// itself sets all variables with these prefixes.
 var githubOwn = []string{"GITHUB_", "RUNNER_"}
 
 // WriteGitHub writes variables in the format of the file $GITHUB_ENV of GitHub Actions. A value of several lines is
-// enclosed in lines with a random delimiter, so no value can end it. It refuses, by name, variables that a runner does
-// not accept, and values that end in CR, which runners on Windows remove. On an error, nothing is written. The caller
-// must print WriteGitHubMasks first.
+// enclosed in lines with a random delimiter, so the text of a value cannot end it. It refuses, by name, variables that
+// a runner does not accept, and values that end in CR, which runners on Windows remove. On an error, nothing is
+// written. The caller must print WriteGitHubMasks first.
 func WriteGitHub(out io.Writer, variables []Variable) error {
 	if err := checkCarried(variables); err != nil {
 		return err
@@ -79,9 +79,9 @@ func WriteGitHub(out io.Writer, variables []Variable) error {
 	return err
 }
 
-// WriteGitHubMasks writes workflow commands that make GitHub Actions replace the values by *** in the log. They must be
-// printed by the step, before the values can appear. Each line of a value has a mask of its own, because the log is
-// masked line by line. Blank values cannot be masked.
+// WriteGitHubMasks writes workflow commands that make GitHub Actions replace the values by *** in the log. The step
+// must print them before the values can appear. Each line of a value has a separate mask, because the runner masks the
+// log line by line. Blank values cannot be masked.
 func WriteGitHubMasks(out io.Writer, variables []Variable) error {
 	var text strings.Builder
 	written := map[string]bool{}

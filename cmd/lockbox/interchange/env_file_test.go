@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// readEnvFile reads a file as docker run --env-file and kubectl create secret --from-env-file do: leading white space
-// is removed, # begins a comment, and the value is the rest of the line.
+// readEnvFile reads a file with the rules of docker run --env-file and kubectl create secret --from-env-file: leading
+// white space is removed, # begins a comment, and the value is the rest of the line.
 func readEnvFile(t *testing.T, text []byte) map[string]string {
 	t.Helper()
 	scanner := bufio.NewScanner(bytes.NewReader(text))
@@ -34,7 +34,7 @@ func readEnvFile(t *testing.T, text []byte) map[string]string {
 	return read
 }
 
-// readGitHubEnv reads the file $GITHUB_ENV as the runner of GitHub Actions does on Linux.
+// readGitHubEnv reads the file $GITHUB_ENV with the rules of the GitHub Actions runner on Linux.
 func readGitHubEnv(t *testing.T, text string) map[string]string {
 	t.Helper()
 	read := map[string]string{}
@@ -93,7 +93,7 @@ func TestDockerFormat(t *testing.T) {
 	}
 }
 
-// TestGitHubFormat checks that each awkward value is read back unchanged, that each is masked, and which variables are
+// TestGitHubFormat checks that each awkward value is masked and read back unchanged. It also checks which variables are
 // refused.
 func TestGitHubFormat(t *testing.T) {
 	t.Parallel()

@@ -33,13 +33,14 @@ func Written() []string {
 // Readable returns the formats that Read supports.
 func Readable() []string { return []string{"dotenv", "json", "yaml"} }
 
-// HoldsVariables reports whether the format holds variables of a shell or a program, and not the value as it is.
+// HoldsVariables reports whether the format contains environment variables. The other formats contain the value
+// unchanged.
 func (f Format) HoldsVariables() bool {
 	return f != JSON && f != YAML && slices.Contains(Written(), string(f))
 }
 
-// FormatOf returns the format that the name of a file indicates, and whether it indicates one: .json, .yaml, .yml, and
-// .env in names such as .env, prod.env and .env.local.
+// FormatOf derives the format from the name of a file and reports whether it recognizes the name: .json, .yaml, .yml,
+// and .env in names such as .env, prod.env and .env.local.
 func FormatOf(path string) (Format, bool) {
 	name := strings.ToLower(filepath.Base(path))
 	switch filepath.Ext(name) {
@@ -83,15 +84,15 @@ func Read(format Format, text []byte) (Value, error) {
 	return value, nil
 }
 
-// Options are the choices that some formats have.
+// Options are settings that apply to some formats only.
 type Options struct {
 	Naming Naming
-	// Secret is used by Kubernetes only.
+	// Secret applies to the format Kubernetes only.
 	Secret Secret
 }
 
-// Write writes a value in a format. JSON and YAML hold the value as it is; the other formats hold its variables. On an
-// error in the value, nothing is written.
+// Write writes a value in a format. JSON and YAML contain the value unchanged; the other formats contain its variables.
+// On an error in the value, nothing is written.
 func Write(out io.Writer, format Format, value Value, options Options) error {
 	switch format {
 	case JSON:

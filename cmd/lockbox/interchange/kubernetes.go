@@ -24,8 +24,8 @@ var (
 )
 
 // Limits of Kubernetes. maxSubdomain applies to the name of a Secret and to each key of its data, maxLabel to a
-// namespace, and maxSecretBytes to all values of a Secret together. Checking them here gives an error before the
-// manifest is applied.
+// namespace, and maxSecretBytes to all values of a Secret together. WriteKubernetes checks them, so that the user gets
+// an error before applying the manifest.
 const (
 	maxSubdomain   = 253
 	maxLabel       = 63
@@ -67,7 +67,7 @@ func WriteKubernetes(out io.Writer, secret Secret, variables []Variable) error {
 		"type", yamlName("Opaque"), "data", data))
 }
 
-// secretData returns the mapping data of a Secret and checks its limits.
+// secretData returns the YAML mapping for the field data of a Secret. It checks the limits of Kubernetes.
 func secretData(variables []Variable) (*yaml.Node, error) {
 	// The limit is on the decoded values, as in the API server of Kubernetes.
 	data, size := &yaml.Node{Kind: yaml.MappingNode}, 0

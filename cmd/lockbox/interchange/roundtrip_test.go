@@ -44,7 +44,7 @@ func thousand() Value {
 	return object(members)
 }
 
-// TestBashReadsOutput compares the values with those that bash reads from the output.
+// TestBashReadsOutput checks that bash reads the original values from the output.
 func TestBashReadsOutput(t *testing.T) {
 	t.Parallel()
 	value := thousand()

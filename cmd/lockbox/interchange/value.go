@@ -14,7 +14,8 @@ import (
 // maxDepth is the maximum depth of nesting that is accepted. Recursive functions of this package rely on it.
 const maxDepth = 100
 
-// errNotJSON is unreachable after checkSyntax. It replaces errors of the decoder, which could quote the input.
+// errNotJSON cannot occur after a successful checkSyntax. It replaces errors of the decoder, which could quote the
+// input.
 var errNotJSON = errors.New("invalid JSON")
 
 // Value is a JSON value. Unlike the types of encoding/json, it keeps the order of the names of an object and the
@@ -59,8 +60,8 @@ func checkSyntax(text []byte) error {
 	return err
 }
 
-// parse reads the next value of the decoder. Only objects are taken apart; every other value is a slice of text. path
-// is used in errors.
+// parse reads the next value of the decoder. It parses only objects into members; every other value is a slice of text.
+// Errors contain path.
 func parse(decoder *json.Decoder, text []byte, path []string) (Value, error) {
 	before := decoder.InputOffset()
 	token, err := decoder.Token()
@@ -132,7 +133,8 @@ func Text(text string) Value {
 	return Value{text: quote(text)}
 }
 
-// Raw returns valid JSON as a value that is not taken apart: it has no names, even if it is an object.
+// Raw returns valid JSON as a value without parsing it. IsObject is false for the value and it has no names, although
+// the JSON may be an object.
 func Raw(text json.RawMessage) Value { return Value{text: text} }
 
 // Empty returns the object {}.
@@ -223,7 +225,7 @@ func (v Value) Plain() string {
 }
 
 // Field returns the value at a path of names joined with dots, such as db.password. In an array, a name is an index
-// from 0. A name that itself contains dots is found only as the last part of a path.
+// from 0. A name that contains dots can only be the last part of a path.
 func (v Value) Field(path string) (Value, error) {
 	found, exists := v.field(path)
 	if !exists {
@@ -232,8 +234,8 @@ func (v Value) Field(path string) (Value, error) {
 	return found, nil
 }
 
-// field looks for the whole path as one name first, and then for its first part. A name with dots is therefore found
-// at the end of a path.
+// field looks for the whole path as one name first, and then for its first part. A name with dots can therefore only be
+// the end of a path.
 func (v Value) field(path string) (Value, bool) {
 	if found, exists := v.element(path); exists {
 		return found, true
@@ -255,13 +257,13 @@ func (v Value) WithField(path string, value Value) (Value, error) {
 	return v.withField(path, value, path)
 }
 
-// withField is WithField for a part of a path. whole is used in errors.
+// withField implements WithField for the rest of a path. whole is the complete path, for errors.
 func (v Value) withField(path string, value Value, whole string) (Value, error) {
 	if !v.isObject {
 		return Value{}, fmt.Errorf("the field %q cannot be set: its parent is not an object", whole)
 	}
 	name, rest, more := strings.Cut(path, ".")
-	// As in field, a name with dots is found at the end of a path.
+	// As in field, a name with dots can only be the end of a path.
 	if _, exists := v.Member(path); exists || !more {
 		name, more = path, false
 	}

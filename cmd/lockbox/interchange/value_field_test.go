@@ -6,7 +6,8 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// TestWithField checks where a field is written, and that the other fields and their order stay.
+// TestWithField checks that a field is written at the right place and that the other fields and their order do not
+// change.
 func TestWithField(t *testing.T) {
 	t.Parallel()
 	before := parsed(t, `{"a":{"b":1,"c":1.50},"d.e":2,"f":[1],"g":null}`)

@@ -15,13 +15,13 @@ type Naming struct {
 	Key string
 	// Prefix is put before each name. Its case is not changed.
 	Prefix string
-	// KeepCase leaves the case of names. By default, names are converted to upper case, except for those whose case has
-	// a meaning; see hasMeaningfulCase.
+	// KeepCase leaves the case of names. By default, names are converted to upper case, except for names with a
+	// meaningful case; see hasMeaningfulCase.
 	KeepCase bool
 }
 
 // Variables returns the variables of a value, in the order of its names. The names of nested objects are joined with
-// '_' and converted to upper case, except for those whose case has a meaning. Characters that are not allowed in a name
+// '_' and converted to upper case, except for names with a meaningful case. Characters that are not allowed in a name
 // become '_', and a name that would begin with a digit gets a '_' before it. Strings are used without quotes, numbers
 // with their original digits and arrays as compact JSON; null sets no variable.
 //
@@ -31,7 +31,7 @@ func (v Value) Variables(naming Naming) ([]Variable, error) {
 		return nil, err
 	}
 	collected := variableCollector{naming: naming, origin: map[string]string{}}
-	// A single value has no name of its own and takes that of the entry.
+	// A single value has no name, so its variable is named after the key of the entry.
 	var path []string
 	if !v.isObject {
 		path, collected.fromKey = []string{lastSegment(naming.Key)}, true
@@ -75,7 +75,7 @@ func (c *variableCollector) add(path []string, value Value) error {
 		}
 		return nil
 	}
-	// An unset variable is the closest equivalent of null; an empty one would be a value.
+	// An unset variable is the closest equivalent of null. An empty variable would be a value.
 	if string(value.text) == "null" {
 		return nil
 	}
@@ -144,8 +144,8 @@ func (n Naming) name(path []string) string {
 	return name
 }
 
-// isNameRune reports whether a character may occur in the name of a variable (POSIX.1-2017, 3.235 Name). Digits count
-// only if digits is set, because a name must not begin with one.
+// isNameRune reports whether a character may occur in the name of a variable (POSIX.1-2017, 3.235 Name). Digits are
+// allowed only if digits is true, because a name must not begin with a digit.
 func isNameRune(c rune, digits bool) bool {
 	return c == '_' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || digits && '0' <= c && c <= '9'
 }
@@ -155,7 +155,7 @@ func lastSegment(key string) string {
 	return key[strings.LastIndexAny(key, "/:")+1:]
 }
 
-// checkCarried rejects values with a NUL character, which neither an environment nor a shell can carry.
+// checkCarried rejects values with a NUL character, because environments and shells cannot contain it.
 func checkCarried(variables []Variable) error {
 	for _, each := range variables {
 		if strings.Contains(each.Value, "\x00") {

@@ -16,8 +16,8 @@ import (
 var yamlLine = regexp.MustCompile(`line (\d+)`)
 
 // ReadYAML reads one YAML document. Unquoted text that is also valid JSON keeps its type: numbers, true, false and
-// null. All other unquoted text is a string, including no, 0755, 0x1f and 2001-02-03, on whose types YAML readers
-// disagree. Aliases, tags except !!str, and duplicate names are errors.
+// null. All other unquoted text is a string, including no, 0755, 0x1f and 2001-02-03, because YAML readers disagree on
+// the types of these texts. Aliases, tags except !!str, and duplicate names are errors.
 func ReadYAML(text []byte) (Value, error) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var document, second yaml.Node
@@ -31,7 +31,7 @@ func ReadYAML(text []byte) (Value, error) {
 		}
 		return Value{}, fmt.Errorf("line %d: a second document begins here; the file must contain one", second.Line)
 	}
-	// A file of comments only is a document without content.
+	// A file that contains only comments is a document without content.
 	if len(document.Content) == 0 {
 		return Value{}, yamlError(io.EOF)
 	}
@@ -43,7 +43,7 @@ func yamlError(err error) error {
 	if errors.Is(err, io.EOF) {
 		return errors.New("the document is empty")
 	}
-	// The library reports positions in this text only.
+	// The library reports the position only in the text of its error.
 	if line := yamlLine.FindString(err.Error()); line != "" {
 		return errors.New(line + ": invalid YAML")
 	}
@@ -137,8 +137,8 @@ func fromScalar(node *yaml.Node) Value {
 	return Text(node.Value)
 }
 
-// WriteYAML writes a value as YAML. All strings are in double quotes, so that no reader takes one for a number or a
-// boolean. On an error, nothing is written.
+// WriteYAML writes a value as YAML. All strings are in double quotes, so that no reader interprets one of them as a
+// number or a boolean. On an error, nothing is written.
 func WriteYAML(out io.Writer, value Value) error {
 	node, err := toNode(value, 0)
 	if err != nil {
@@ -161,7 +161,7 @@ func writeNode(out io.Writer, node *yaml.Node) error {
 }
 
 // toNode converts a value to a YAML node, up to the depth that ReadYAML accepts. The limit also bounds the time: each
-// level of nested lists is parsed again, which would take minutes at the depth that JSON allows.
+// level of nested lists is parsed again. At the depth that JSON allows, this would take minutes.
 func toNode(value Value, depth int) (*yaml.Node, error) {
 	if depth > maxDepth {
 		return nil, fmt.Errorf("nested more than %d levels deep", maxDepth)
@@ -229,12 +229,12 @@ func yamlString(text string) *yaml.Node {
 	}
 }
 
-// yamlWords are the words that YAML 1.1 readers do not treat as strings. They must be quoted even as names.
+// yamlWords are the words that YAML 1.1 readers do not treat as strings. They must be quoted in names too.
 var yamlWords = regexp.MustCompile(`^(?i:y|n|yes|no|on|off|true|false|null)$`)
 
 // yamlName returns the node of a name, without quotes if no YAML reader can misread it.
 func yamlName(name string) *yaml.Node {
-	// Most names are plain words, and quotes around them would only be noise.
+	// Most names are plain words that need no quotes.
 	node := yamlString(name)
 	plain := name != "" && isNameRune(rune(name[0]), false) && !strings.ContainsFunc(name, func(c rune) bool {
 		return !isNameRune(c, true) && c != '-' && c != '.'

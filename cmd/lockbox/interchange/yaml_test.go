@@ -46,7 +46,7 @@ func TestYAMLErrors(t *testing.T) {
 		"a: !custom hunter2":         "line 1: tags are not supported",
 		"a: !custom [hunter2]":       "line 1: tags are not supported",
 		"!custom a: hunter2":         "line 1: tags are not supported",
-		// The text would become part of the JSON and add a name that no dry run shows.
+		// If accepted, the text would become part of the JSON and add a name that a dry run does not show.
 		`a: !!bool '1, "admin": true'`: "line 1: tags are not supported",
 		"a: 1\na: hunter2":             `line 2: duplicate name "a"`,
 		"? [hunter2]\n: x":             "line 1: a name must be plain text, not a list or an object",
@@ -98,7 +98,7 @@ func TestWriteYAMLDepth(t *testing.T) {
 	require.Empty(t, out.String())
 }
 
-// FuzzYAML reads any text, writes the result and reads it back.
+// FuzzYAML reads arbitrary text, writes the result and checks that reading it back gives the same value.
 func FuzzYAML(f *testing.F) {
 	for _, each := range []string{"a: 1", "a: no\nb: [x, {y: z}]", "{\"a\": \"\\u2028\"}", "a: |\n  x\n", "? a\n: b",
 		"a: !!bool x"} {

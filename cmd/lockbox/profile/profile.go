@@ -20,16 +20,16 @@ import (
 	"github.com/rogpeppe/go-internal/lockedfile"
 )
 
-// Default is the name of the profile if no name is given.
+// Default is the name of the profile for commands without a profile name.
 const Default = "default"
 
 // Profile is a server and an account there. It contains tokens and must not be printed or logged.
 type Profile struct {
 	URL      string `json:"url"`
 	Username string `json:"username,omitempty"`
-	// Token is an API key or the token of a session. It must not be sent to any server but URL.
+	// Token is an API key or the token of a session. Send it only to the server at URL.
 	Token string `json:"token,omitempty"`
-	// ExpiresAt is when Token expires. The zero time means that it never does.
+	// ExpiresAt is the expiry time of Token. The zero time means that Token never expires.
 	ExpiresAt time.Time `json:"expiresAt,omitzero"`
 	// RefreshToken can be exchanged once for a new Token and RefreshToken. Only sessions that began with a TOTP code
 	// have one.
@@ -50,7 +50,7 @@ func (p Profile) SignedOut() Profile {
 	return p
 }
 
-// HoldsAPIKey reports whether Token is an API key. Unlike a session, which expires, it stays valid on the server after
+// HoldsAPIKey reports whether Token is an API key. A session expires, but an API key stays valid on the server after
 // its only copy is deleted. A token without an expiry time can only be an API key.
 func (p Profile) HoldsAPIKey() bool {
 	return p.APIKeyID != "" || p.SignedIn() && p.RefreshToken == "" && p.ExpiresAt.IsZero()
@@ -73,7 +73,7 @@ func (b Book) Names() []string {
 	return names
 }
 
-// Choose returns the name of the profile to use: the requested one, else the current one, else Default.
+// Choose returns the name of the profile to use: the requested profile, or the current one, or Default.
 func (b Book) Choose(requested string) string {
 	switch {
 	case requested != "":
@@ -111,8 +111,8 @@ func Path() (string, error) {
 // remedy completes the error of a file that cannot be read or written.
 const remedy = "; correct its permissions, or choose another directory with XDG_CONFIG_HOME"
 
-// Load reads the profile file. It returns an empty book if the file is missing, or if the path cannot exist because a
-// part of it is not a directory. Load takes no lock. The error names the file and a remedy.
+// Load reads the profile file. It returns an empty book if the file is missing, or if a parent of the path is not a
+// directory. Load takes no lock. The error names the file and a remedy.
 func Load(path string) (Book, error) {
 	book := Book{Profiles: map[string]Profile{}}
 	text, err := os.ReadFile(path) //nolint:gosec // the user's own file
@@ -134,9 +134,9 @@ func Load(path string) (Book, error) {
 	return book, nil
 }
 
-// Change reads the profile file, calls change and writes the result back. It holds the lock for the whole time, so
-// change may use a refresh token and no other process uses the same one. If change returns an error, nothing is written
-// and Change returns that error. An error of the file contains its path and a remedy.
+// Change reads the profile file, calls change and writes the result back. It holds the lock throughout, so no other
+// process can use a refresh token while change uses it. If change returns an error, nothing is written and Change
+// returns that error. An error of the file contains its path and a remedy.
 func Change(path string, change func(*Book) error) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return cannotWrite(err)
@@ -178,7 +178,7 @@ func CheckWritable(path string) error {
 func cannotWrite(err error) error { return fmt.Errorf("cannot write the profile file: %w"+remedy, err) }
 
 // save replaces the profile file atomically, by writing a temporary file and renaming it. If path is a symbolic link,
-// as in directories under version control, save replaces its target and the link stays.
+// save replaces the target of the link and keeps the link.
 func save(path string, book Book) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target

@@ -115,8 +115,8 @@ func put(t *testing.T, path, name string, p profile.Profile) {
 	}))
 }
 
-// TestUnusableDirectory checks a path whose directory is a file: reading finds nothing, and writing fails with the path
-// and a remedy, before a server is asked for a token.
+// TestUnusableDirectory checks a path whose directory is a file: reading returns an empty book, and writing returns an
+// error with the path and a remedy.
 func TestUnusableDirectory(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "file")

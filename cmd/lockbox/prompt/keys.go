@@ -15,8 +15,8 @@ var ErrSeveralLines = errors.New(
 // maxHidden limits hidden input, in bytes. It protects the memory; the longest value is 512 KiB by default.
 const maxHidden = 1 << 20
 
-// The sequences of bracketed paste. A terminal that has it enabled puts the last two around pasted text, so line ends
-// in the text are not taken for the Enter key.
+// The sequences of bracketed paste. If bracketed paste is enabled, a terminal puts the last two sequences around pasted
+// text. This distinguishes line ends in the text from the Enter key.
 const (
 	enablePaste  = "\x1b[?2004h"
 	disablePaste = "\x1b[?2004l"
@@ -24,7 +24,7 @@ const (
 	endPaste     = "\x1b[201~"
 )
 
-// maxEscape is longer than every sequence that a key sends. Longer ones are text.
+// maxEscape exceeds the length of every escape sequence of a key. A longer sequence is treated as text.
 const maxEscape = 16
 
 // keys collects the input of a hidden prompt, in a terminal that neither echoes nor edits lines. The zero value is an
@@ -39,7 +39,7 @@ type keys struct {
 	extra  []byte // input after the end of the line
 }
 
-// write adds input. It may be called with any part of a sequence.
+// write adds input. A call may contain an incomplete sequence.
 func (k *keys) write(input []byte) {
 	for _, c := range input {
 		switch {
@@ -78,7 +78,7 @@ func (k *keys) addEscape(c byte) {
 	k.escape = nil
 }
 
-// press handles a key as a terminal that edits lines does.
+// press handles one key like the line editing of a terminal.
 func (k *keys) press(c byte) {
 	switch c {
 	case '\r', '\n', 0x04: // Enter, Ctrl-D

@@ -30,7 +30,7 @@ func Possible() bool {
 	return terminal != nil
 }
 
-// IsTerminal reports whether a stream is a terminal. Anything but an *os.File is not.
+// IsTerminal reports whether a stream is a terminal. Only an *os.File can be a terminal.
 func IsTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))
@@ -66,8 +66,8 @@ func Hidden(ctx context.Context, question string) (string, error) {
 	return text, err
 }
 
-// HiddenText is Hidden for text of several lines. It accepts them if the terminal marks the end of a paste (bracketed
-// paste), and returns ErrSeveralLines otherwise: the end of the text would be unknown.
+// HiddenText is like Hidden but accepts a paste of several lines, if the terminal marks the end of the paste (bracketed
+// paste). Otherwise the end of the text is unknown and HiddenText returns ErrSeveralLines.
 func HiddenText(ctx context.Context, question string) (string, error) {
 	return ask(ctx, question, true, func(terminal *os.File) (string, error) {
 		text, err := readHidden(terminal)
@@ -106,8 +106,8 @@ func Yes(ctx context.Context, question string) (bool, error) {
 	}
 }
 
-// FirstLine reads one line from in, without its line end, for scripts that pass a secret on standard input. It buffers:
-// to read further lines, pass the same *bufio.Reader again.
+// FirstLine reads one line from in, without its line end, for scripts that pass a secret on standard input. It reads
+// ahead, so callers must pass the same *bufio.Reader to read further lines.
 func FirstLine(in io.Reader) (string, error) {
 	line, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -117,8 +117,8 @@ func FirstLine(in io.Reader) (string, error) {
 }
 
 // ask prints a question and calls read in a goroutine, because a read from a terminal cannot be cancelled. Afterwards,
-// and when ctx ends, it restores the terminal and discards input that was not read; the shell would run it. After ctx
-// has ended, the goroutine stays blocked until the process ends.
+// and when ctx ends, it restores the terminal. It discards unread input, because the shell would run it as commands.
+// After ctx has ended, the goroutine stays blocked until the process ends.
 func ask(ctx context.Context, question string, hidden bool, read func(*os.File) (string, error)) (string, error) {
 	terminal, closeTerminal, err := open()
 	if err != nil {
@@ -131,7 +131,7 @@ func ask(ctx context.Context, question string, hidden bool, read func(*os.File) 
 	}
 	defer before.restore(terminal)
 	if hidden {
-		// The echo is off before the question appears, because the answer may come at once.
+		// Turn the echo off before the question appears, because the answer may follow immediately.
 		if err := hide(terminal); err != nil {
 			return "", err
 		}
@@ -186,7 +186,7 @@ func open() (terminal *os.File, closeTerminal func(), err error) {
 	if err != nil {
 		return nil, nil, ErrNoTerminal
 	}
-	// The device can exist and not be a terminal, for example in a restricted container.
+	// In a restricted container, the device can exist without being a terminal.
 	if !IsTerminal(file) {
 		_ = file.Close()
 		return nil, nil, ErrNoTerminal

@@ -32,7 +32,7 @@ func (s state) restore(terminal *os.File) {
 
 // hide turns the echo and the line editing off. The line editing of the kernel would limit a line to 4 KiB and hand the
 // other lines of a paste to the next reader, which is the shell. Ctrl-C still interrupts. Input that was typed before
-// stays available.
+// the call stays available.
 func hide(terminal *os.File) error { return setRaw(terminal, 1, 0) }
 
 // setRaw makes a read return after minimum bytes, or after tenths of a second.
@@ -86,8 +86,8 @@ func drain(terminal *os.File) ([]byte, error) {
 	}
 }
 
-// readRaw reads available input. It returns no bytes at the end of the input and, in drain, after the time limit. An
-// os.File would report both as the end of the file.
+// readRaw reads available input. It returns no bytes at the end of the input. In drain it also returns no bytes after
+// the time limit. It does not use os.File, which reports both cases as the end of the file.
 func readRaw(terminal *os.File) ([]byte, error) {
 	fd, buffer := int(terminal.Fd()), make([]byte, 4096)
 	if err := unix.SetNonblock(fd, false); err != nil { // in non-blocking mode the time limit has no effect

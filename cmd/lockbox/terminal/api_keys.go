@@ -9,9 +9,9 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// apiKeysCommand is the parent of the commands for API keys. These always concern the keys of the caller, except
-// that an admin may delete the key of another user. A key is shown only when it is created; later commands name it
-// by its id.
+// apiKeysCommand is the parent of the commands for API keys. They work on the keys of the caller. Only the delete
+// command also accepts the key of another user, if the caller is an admin. A key is shown only when it is created;
+// later commands name it by its id.
 func apiKeysCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "api-keys",
@@ -24,9 +24,9 @@ everything that the user of the key may do, so create a separate user for each p
 	return command
 }
 
-// apiKeysListCommand lists the usable keys of the caller (GET /api-keys). Expired and revoked keys are not in the
-// list. With --output json it prints the array of the server, with the fields id, name, createdAt, expiresAt and
-// lastUsedAt.
+// apiKeysListCommand lists the usable keys of the caller (GET /api-keys). The list omits expired and revoked keys. With
+// --output json the command prints the array that the server returns, with the fields id, name, createdAt, expiresAt
+// and lastUsedAt.
 func apiKeysListCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
@@ -51,8 +51,9 @@ again after their creation.`,
 }
 
 // apiKeysCreateCommand creates a key for the caller (POST /api-keys). The exit code is exitUsage if --expiry is
-// malformed or in the past. With --output json it prints {"apiKey":"…"}. The server caps the expiry of a key that is
-// created with an expiring API key, so that a short-lived key cannot extend its own life.
+// malformed or in the past. With --output json it prints {"apiKey":"…"}. If the caller signs in with an API key that
+// expires, the server limits the expiry of the new key to the expiry of that key. A short-lived key therefore cannot
+// extend its own life.
 func apiKeysCreateCommand(s *session) *cobra.Command {
 	var options client.APIKeyOptions
 	command := &cobra.Command{
@@ -98,8 +99,8 @@ revoke the keys of other users.`,
 	}
 }
 
-// completeAPIKeys offers the ids of the caller's API keys, described by their names. The names help to choose,
-// because ids are random.
+// completeAPIKeys offers the ids of the caller's API keys, with the name of each key as its description. Users cannot
+// recognize a key by its id, because ids are random.
 func (s *session) completeAPIKeys() cobra.CompletionFunc {
 	return s.complete(func(ctx context.Context, server *client.Client, _ string) ([]string, error) {
 		keys, err := server.ListAPIKeys(ctx)

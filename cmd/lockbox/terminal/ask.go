@@ -17,7 +17,7 @@ import (
 const (
 	// totpQuestion is for requests that accept TOTP codes only, and for signing in.
 	totpQuestion = "TOTP code: "
-	// totpOrRecoveryQuestion is for requests that change the enrolment itself.
+	// totpOrRecoveryQuestion is for requests that change the enrolment. They accept TOTP codes and recovery codes.
 	totpOrRecoveryQuestion = "TOTP code or recovery code: "
 )
 
@@ -47,9 +47,9 @@ func (s *session) secret(ctx context.Context, question secretQuestion) (client.S
 	return client.NewSecret(text), err
 }
 
-// code obtains a TOTP code or a recovery code. Spaces around it are ignored, because apps and people group the digits.
+// code obtains a TOTP code or a recovery code. It removes white space around the code.
 func (s *session) code(ctx context.Context, fromStdin bool, question string) (client.Secret, error) {
-	// A code is hidden although it expires quickly: until it is used, an observer could use it first.
+	// A code is hidden because an observer could use it before the user does.
 	code, err := s.secret(ctx, secretQuestion{
 		fromStdin: fromStdin,
 		in:        s.input(ctx),
@@ -61,7 +61,8 @@ func (s *session) code(ctx context.Context, fromStdin bool, question string) (cl
 }
 
 // withCode runs a request that may need a TOTP code or a recovery code. With --code-stdin it sends the code at once.
-// Otherwise it first tries without one, because most callers need none, and asks only if the server requires it.
+// Otherwise it first sends the request without a code, because most callers need none. It asks for a code only if the
+// server requires one.
 func (s *session) withCode(ctx context.Context, fromStdin bool, request func(code client.Secret) error) error {
 	if fromStdin {
 		code, err := s.code(ctx, true, "")
@@ -82,8 +83,9 @@ func (s *session) withCode(ctx context.Context, fromStdin bool, request func(cod
 	return request(code)
 }
 
-// ask asks a question at the terminal. Without a terminal it returns a usage error that names instead, the way for
-// scripts to pass the answer. The question may contain names from the server, so control characters are replaced.
+// ask asks a question at the terminal. Without a terminal it returns a usage error that contains the text instead,
+// which describes how scripts pass the answer. The question may contain names from the server, so control characters
+// are replaced.
 func ask(ctx context.Context, how func(context.Context, string) (string, error), question, instead string) (string,
 	error) {
 	answer, err := how(ctx, printable(question))

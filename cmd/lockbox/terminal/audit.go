@@ -18,12 +18,12 @@ import (
 // maxEventsPerPage is the largest page of events that a server returns.
 const maxEventsPerPage = 1000
 
-// clockSkew is how far apart the clocks of several servers on one database may be. Events that different servers write
-// at the same time can be out of order by this much.
+// clockSkew is the largest difference that lockbox audit expects between the clocks of the servers of one database.
+// Events of different servers can be out of order by this duration.
 const clockSkew = 10 * time.Second
 
-// eventStream is a sequence of audit events, newest first. It fetches further pages as they are needed; an error ends
-// it.
+// eventStream is a sequence of audit events, newest first. It fetches each page only when a reader needs it. An error
+// ends the sequence.
 type eventStream = iter.Seq2[client.Event, error]
 
 // auditFlags are the flags of lockbox audit.
@@ -36,9 +36,9 @@ type auditFlags struct {
 	since string
 }
 
-// auditCommand shows the audit log of the server (GET /audit) or of a box (GET /boxes/{box}/audit). A caller without
-// the right to read it gets exitForbidden, and no output. The limit is applied here and not by the server, which
-// limits only the size of a page.
+// auditCommand shows the audit log of the server (GET /audit) or of a box (GET /boxes/{box}/audit). If the caller may
+// not read the log, the exit code is exitForbidden and the command prints nothing. This program applies --limit,
+// because the server limits only the size of a page.
 func auditCommand(s *session) *cobra.Command {
 	var flags auditFlags
 	command := &cobra.Command{
@@ -78,8 +78,8 @@ page by page, so a pager or head can end the command early.`,
 	return command
 }
 
-// parseSince reads a duration before now, in the syntax of parseAge, or a time in local time. The empty text is the
-// zero time, which excludes nothing.
+// parseSince reads a duration before now, in the syntax of parseAge, or a time in local time. For an empty text it
+// returns the zero time, which selects all events.
 func parseSince(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
@@ -100,7 +100,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 var leadingDays = regexp.MustCompile(`^(?:(\d{1,4})w)?(?:(\d{1,5})d)?`)
 
 // parseAge reads a duration such as 90m, 7d, 2w or 1d12h: weeks and days of 24 hours, then the units of
-// time.ParseDuration. It refuses negative durations, and those that a time.Duration cannot hold.
+// time.ParseDuration. It refuses negative durations and durations that do not fit in a time.Duration.
 func parseAge(text string) (time.Duration, bool) {
 	found := leadingDays.FindStringSubmatch(text)
 	weeks, _ := strconv.Atoi("0" + found[1])
@@ -126,7 +126,7 @@ func (s *session) audit(ctx context.Context, server *client.Client, args []strin
 		// One extra event shows whether more events exist.
 		filter.Limit = min(flags.limit+1, maxEventsPerPage)
 	}
-	// Nothing is requested yet: the sequence fetches pages while it is read.
+	// This sends no request yet: the sequence fetches pages while it is read.
 	events := server.Events(ctx, &filter)
 	if len(args) == 1 {
 		events = server.BoxEvents(ctx, args[0], &filter)
@@ -158,10 +158,10 @@ func newerThan(events eventStream, since time.Time) eventStream {
 	}
 }
 
-// awaitFirst fetches the first event before it returns. If the server refuses the request, the caller learns it here
-// and has not printed a header or the beginning of a JSON document yet.
+// awaitFirst fetches the first event before it returns. It returns a refusal of the server before the caller prints a
+// header or the beginning of a JSON document.
 func awaitFirst(events eventStream) (eventStream, error) {
-	// A sequence cannot be read partly and continued in a second loop. Pull2 can, and must be stopped.
+	// A range loop cannot stop in a sequence and continue later. The functions of Pull2 can; stop must be called.
 	next, stop := iter.Pull2(events)
 	event, err, more := next()
 	if err != nil {

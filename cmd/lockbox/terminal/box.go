@@ -31,8 +31,8 @@ all of them. The creator of a box is its owner and first boxadmin.`,
 	return command
 }
 
-// boxListCommand lists the names of the boxes in which the caller is active (GET /boxes). It prints one name per
-// line, sorted, or with --output json an array of strings. An admin, too, sees only boxes of which it is a member.
+// boxListCommand lists the names of the boxes in which the caller is active (GET /boxes). It prints one name per line,
+// sorted, or with --output json an array of strings. Admins also see only the boxes of which they are members.
 func boxListCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
@@ -72,9 +72,9 @@ use lockbox box user add.`,
 	}
 }
 
-// boxShowCommand shows a box (GET /boxes/{box}). The exit code is exitNotFound for a box that does not exist and for a
-// box that the caller may not see: the server does not distinguish them. With --output json it prints the description
-// of the server, including the keys of the entries if the caller may list them.
+// boxShowCommand shows a box (GET /boxes/{box}). The exit code is exitNotFound if the box does not exist or the caller
+// may not see it. The server does not distinguish these cases. With --output json it prints the server's description of
+// the box, including the keys of the entries if the caller may list them.
 func boxShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show BOX",
@@ -125,9 +125,9 @@ func entryCount(box *client.Box) string {
 	return strconv.Itoa(len(box.Entries))
 }
 
-// boxDeleteCommand deletes a box (DELETE /boxes/{box}). Without --yes it asks first. If there is no terminal to ask
-// on, it deletes nothing and the exit code is exitUsage. Boxadmins and admins may do this. Unlike a deleted entry, a
-// deleted box cannot be restored.
+// boxDeleteCommand deletes a box (DELETE /boxes/{box}). Without --yes it asks first. Without a terminal it deletes
+// nothing and the exit code is exitUsage. Boxadmins and admins may delete a box. A deleted box cannot be restored, but
+// a deleted entry can.
 func boxDeleteCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
@@ -138,7 +138,7 @@ confirmation; scripts must use --yes.`,
 		Example: "  lockbox box delete old\n  lockbox box delete old --yes",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			// With --yes one request is enough.
+			// With --yes the command does not need to read the box first.
 			if !yes {
 				// The question names the owner, so that the user notices a wrong box in time.
 				box, err := server.DescribeBox(ctx, args[0])

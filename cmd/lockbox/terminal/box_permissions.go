@@ -31,9 +31,9 @@ type permissionFlags struct {
 }
 
 // boxPermissionsCommand shows or changes the permissions of a user in a box (GET, PUT and DELETE
-// /boxes/{box}/users/{username}/permissions). Boxadmins and admins may change them; a user may see its own. If a
-// permission is unknown, nothing is sent and the exit code is exitUsage. The order of the flags does not matter,
-// because they exclude each other.
+// /boxes/{box}/users/{username}/permissions). Boxadmins and admins may change them; users may see their own
+// permissions. For an unknown permission the command sends no request and the exit code is exitUsage. The order of the
+// flags does not matter, because they exclude each other.
 func boxPermissionsCommand(s *session) *cobra.Command {
 	var flags permissionFlags
 	command := &cobra.Command{
@@ -62,7 +62,8 @@ between.`,
 		_ = command.RegisterFlagCompletionFunc(name,
 			cobra.FixedCompletions(permissionNames(client.Permissions()), cobra.ShellCompDirectiveNoFileComp))
 	}
-	// The flags are examined with Changed, because --set with an empty list is a change: it revokes all permissions.
+	// Changed reports whether a flag was given. The value cannot, because an empty list for --set is also a change: it
+	// revokes all permissions.
 	command.RunE = s.run(func(ctx context.Context, server *client.Client, args []string) error {
 		if command.Flags().Changed("set") || command.Flags().Changed("add") || command.Flags().Changed("remove") ||
 			flags.none {
@@ -103,8 +104,8 @@ func changePermissions(ctx context.Context, server *client.Client, box, user str
 	}))
 }
 
-// parsePermissions rejects unknown names before anything is sent: removing a misspelt permission would otherwise look
-// like a success.
+// parsePermissions rejects unknown names before anything is sent: otherwise a request to remove a misspelt permission
+// would succeed and change nothing.
 func parsePermissions(names []string) ([]client.Permission, error) {
 	parsed := make([]client.Permission, len(names))
 	for i, name := range names {

@@ -39,7 +39,8 @@ func (s *session) showMembers(users []client.Member) error {
 	})
 }
 
-// stateText is the word for an account or membership that is active or not. Tables use it; JSON has isActive.
+// stateText is the word for an account or membership that is active or not. Tables contain this word; JSON contains
+// isActive.
 func stateText(active bool) string {
 	if active {
 		return "active"
@@ -69,9 +70,8 @@ func boxUserListCommand(s *session) *cobra.Command {
 	}
 }
 
-// boxUserShowCommand shows a user of a box (GET /boxes/{box}/users/{username}). Boxadmins and admins may do this,
-// and the user itself. With --output json it prints an object with the fields username, role, isActive and
-// permissions.
+// boxUserShowCommand shows a user of a box (GET /boxes/{box}/users/{username}). Boxadmins, admins and the user may do
+// this. With --output json it prints an object with the fields username, role, isActive and permissions.
 func boxUserShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "show BOX USER",
@@ -97,7 +97,7 @@ func boxUserShowCommand(s *session) *cobra.Command {
 
 // boxUserAddCommand adds a user to a box (POST /boxes/{box}/users). The exit code is exitConflict if the user is
 // already in the box, and exitNotFound if the user or the box does not exist. The server grants readEntryKeys and
-// readEntry to a new member. The encryption key is not shared by this command: the user must receive it in another
+// readEntry to a new member. The command does not pass on the encryption key: the user must receive the key in another
 // way.
 func boxUserAddCommand(s *session) *cobra.Command {
 	var role string
@@ -124,9 +124,9 @@ func addBoxRoleFlag(command *cobra.Command, role *string, usage string) {
 		cobra.FixedCompletions([]string{client.RoleBoxUser, client.RoleBoxAdmin}, cobra.ShellCompDirectiveNoFileComp))
 }
 
-// boxUserUpdateCommand changes the role or state of a user in a box (PUT /boxes/{box}/users/{username}). A flag that
-// is not given changes nothing, so the default of --active does not activate a user. The last active boxadmin of a
-// box and its owner cannot be demoted or deactivated (exitConflict).
+// boxUserUpdateCommand changes the role or state of a user in a box (PUT /boxes/{box}/users/{username}). A flag changes
+// something only if it is given, so the default of --active does not activate a user. The last active boxadmin of a box
+// and its owner cannot be demoted or deactivated (exitConflict).
 func boxUserUpdateCommand(s *session) *cobra.Command {
 	var role string
 	var active bool

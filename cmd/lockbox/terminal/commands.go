@@ -12,13 +12,13 @@ const (
 	groupEntries = "entries"
 	// groupTeam are the commands that administer a server and its boxes.
 	groupTeam = "team"
-	// groupSignIn are the commands that decide which server and which account the others use.
+	// groupSignIn are the commands that select the server and the account for all other commands.
 	groupSignIn = "sign-in"
 )
 
-// AddCommands adds the commands of this package to the program. They print their results to a Stdout, which
-// becomes the output of root too. version becomes part of the User-Agent header. All commands share one session, so
-// AddCommands must be called once per program.
+// AddCommands adds the commands of this package to the program. The commands and root print their results to the same
+// Stdout. version becomes part of the User-Agent header. All commands share one session, so AddCommands must be called
+// once per program.
 func AddCommands(root *cobra.Command, version string) {
 	root.AddGroup(
 		&cobra.Group{ID: groupEntries, Title: "Entries:"},
@@ -45,7 +45,7 @@ func AddCommands(root *cobra.Command, version string) {
 	}
 }
 
-// explainErrors wraps a command so that its errors include details that only the session knows; see explainToken.
+// explainErrors wraps a command and adds details from the session to its errors; see explainToken.
 func (s *session) explainErrors(command *cobra.Command) {
 	work := command.RunE
 	if work == nil {

@@ -24,7 +24,7 @@ func (s *session) complete(candidates func(ctx context.Context, server *client.C
 	})
 }
 
-// completeAfter is complete for candidates that depend on the preceding arguments.
+// completeAfter returns a completion like complete, for candidates that depend on the preceding arguments.
 func (s *session) completeAfter(candidates func(ctx context.Context, server *client.Client, args []string,
 	toComplete string) ([]string, error)) cobra.CompletionFunc {
 	return func(command *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
@@ -53,8 +53,8 @@ func (s *session) completeAfter(candidates func(ctx context.Context, server *cli
 // completeFirst completes the first argument only.
 func completeFirst(complete cobra.CompletionFunc) cobra.CompletionFunc { return completeEach(complete) }
 
-// completeEach completes each argument with the function at the same position. Further arguments are not completed,
-// and never with file names.
+// completeEach completes each argument with the function at the same position. For further arguments it offers no
+// candidates and no file names.
 func completeEach(functions ...cobra.CompletionFunc) cobra.CompletionFunc {
 	return func(command *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {
 		if len(args) >= len(functions) {
@@ -105,8 +105,8 @@ func (s *session) completeMembers() cobra.CompletionFunc {
 	})
 }
 
-// completeAddresses offers boxes, and after BOX/ the entries of that box. It lists all keys of the box for each
-// completion; the server limits the number of entries in a box, so this stays small.
+// completeAddresses offers boxes, and after BOX/ the entries of that box. Each completion lists all keys of the box.
+// The list is small, because the server limits the number of entries in a box.
 func (s *session) completeAddresses() cobra.CompletionFunc {
 	return s.complete(func(ctx context.Context, server *client.Client, toComplete string) ([]string, error) {
 		box, prefix, found := strings.Cut(toComplete, "/")
@@ -117,7 +117,7 @@ func (s *session) completeAddresses() cobra.CompletionFunc {
 			}
 			return boxes, err
 		}
-		// The server accepts only whole segments as a prefix of keys, and the typed text may end within a segment.
+		// The server accepts only whole segments as a prefix of keys, but the typed text may end inside a segment.
 		keys, err := server.ListEntries(ctx, box, "")
 		words := make([]string, 0, len(keys))
 		for _, key := range keys {
@@ -129,7 +129,8 @@ func (s *session) completeAddresses() cobra.CompletionFunc {
 	})
 }
 
-// completeAddressThenFile completes an address as the first argument and leaves the second, a file, to the shell.
+// completeAddressThenFile completes an address as the first argument. The shell completes the second argument, which is
+// a file.
 func completeAddressThenFile(s *session) cobra.CompletionFunc {
 	addresses := s.completeAddresses()
 	return func(command *cobra.Command, args []string, toComplete string) ([]string, cobra.ShellCompDirective) {

@@ -17,8 +17,8 @@ func addYesFlag(command *cobra.Command, yes *bool) {
 
 // confirm asks before an action that cannot be undone, unless yes is set. It returns nil only after an explicit yes.
 // The question may contain names from the server, so control characters are replaced. Without a terminal the result is
-// a usage error that names --yes. Any other answer, including the empty one, is an error: the exit code must show that
-// nothing was done.
+// a usage error that names --yes. Every other answer, including an empty one, is an error, so that the exit code shows
+// that nothing changed.
 func confirm(ctx context.Context, yes bool, format string, args ...any) error {
 	if yes {
 		return nil

@@ -34,7 +34,7 @@ back.`,
 			if err := server.DeleteEntry(command.Context(), at.box, at.key, &options); err != nil {
 				return err
 			}
-			// The notice names the remedy, because there was no confirmation.
+			// The command asked for no confirmation, so the notice names the command that restores the entry.
 			s.report("Deleted %s. To see the versions that can be restored, run: lockbox history %[1]s", at)
 			return nil
 		},

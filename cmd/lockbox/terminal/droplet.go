@@ -14,9 +14,10 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// dropletCommand is the parent of the commands for droplets. They use the accounts API (/api/v1), which authorizes by
-// group and not by role. The exit code is exitForbidden if the caller's group is too low, and exitUnavailable if the
-// server has no Docker engine. The accounts API responds with all droplets, even to a change of one droplet.
+// dropletCommand is the parent of the commands for droplets. They use the accounts API (/api/v1), which checks the
+// group of the caller and not the role. The exit code is exitForbidden if the caller's group is too low, and
+// exitUnavailable if the server has no Docker engine. The accounts API responds with all droplets, even to a change of
+// one droplet.
 func dropletCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "droplet",
@@ -37,7 +38,7 @@ list droplets; managers may also add, start, stop and delete them. The server ne
 }
 
 // showDroplets prints droplets in the order of the server. With --output json it prints them as the server returns
-// them. Times and states are texts of the server and are not parsed.
+// them. It prints times and states unchanged, without parsing them.
 func (s *session) showDroplets(droplets []client.Droplet) error {
 	return s.show(droplets, []string{"NAME", "ID", "CREATED", "STATUS", "PORTS"}, func(add func(...string)) {
 		for _, droplet := range droplets {
@@ -48,7 +49,7 @@ func (s *session) showDroplets(droplets []client.Droplet) error {
 
 // formatPorts returns the ports of a droplet as HOST:PORT->CONTAINER_PORT, sorted by the port in the container.
 func formatPorts(ports map[string]client.Port) string {
-	// The ports are map keys and texts. They are sorted as numbers, so that 443 follows 80.
+	// The ports are the keys of a map, as text. Sorting by number puts 443 after 80.
 	texts := slices.SortedFunc(maps.Keys(ports), func(one, other string) int {
 		a, _ := strconv.Atoi(one)
 		b, _ := strconv.Atoi(other)
@@ -102,9 +103,9 @@ func dropletActionCommand(s *session, verb, short string,
 	}
 }
 
-// dropletDeleteCommand deletes a droplet (DELETE /api/v1/droplet/delete/{droplet}). Without --yes it asks first. If
-// there is no terminal to ask on, it deletes nothing and the exit code is exitUsage. The server also deletes the
-// entry with the private key, if that entry is unchanged since the droplet was added.
+// dropletDeleteCommand deletes a droplet (DELETE /api/v1/droplet/delete/{droplet}). Without --yes it asks first.
+// Without a terminal it deletes nothing and the exit code is exitUsage. The server also deletes the entry with the
+// private key, if that entry is unchanged since the droplet was added.
 func dropletDeleteCommand(s *session) *cobra.Command {
 	var yes bool
 	// The confirmation is part of the action, so that it comes after the check that the caller is signed in.

@@ -24,8 +24,8 @@ type dropletAddFlags struct {
 	env []string
 }
 
-// dropletAddCommand adds a droplet (POST /api/v1/droplet/add). The server stores the private key only if --box names a
-// box for it, so the command must not lose the key; see addDropletWithKeyFile. The exit code is exitUsage if the server
+// dropletAddCommand adds a droplet (POST /api/v1/droplet/add). The server stores the private key only with --box.
+// Without --box the command must not lose the key; see addDropletWithKeyFile. The exit code is exitUsage if the server
 // does not allow the image.
 func dropletAddCommand(s *session) *cobra.Command {
 	var flags dropletAddFlags
@@ -89,8 +89,9 @@ func (s *session) addDroplet(ctx context.Context, server *client.Client, flags d
 	return s.showDroplets(withoutPrivateKeys(droplets))
 }
 
-// addDropletWithKeyFile adds a droplet and writes its private key to a new file. It creates the file first: otherwise a
-// droplet could exist that no one can sign in to. If the server adds no droplet, the file is removed.
+// addDropletWithKeyFile adds a droplet and writes its private key to a new file. It creates the file before it adds the
+// droplet: if the file cannot be created, no droplet without a stored key remains. If the server adds no droplet, the
+// file is removed.
 func (s *session) addDropletWithKeyFile(ctx context.Context, server *client.Client, options *client.DropletOptions,
 	path string) error {
 	//nolint:gosec // the user names the file
@@ -146,8 +147,8 @@ func writePrivateKey(file *os.File, droplets []client.Droplet) error {
 		return err
 	}
 	_, err = file.WriteString(added.PrivateKey.Reveal())
-	// The server does not keep the key, so it must survive a crash of this machine. A full disk may be reported by any
-	// of the three.
+	// The server does not keep the key, so it must survive a crash of this machine. Each of the three calls can report
+	// a full disk.
 	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return fmt.Errorf("cannot write the private key of the new droplet %s: delete it with lockbox droplet "+
 			"delete: %w", added.Name, err)
@@ -155,7 +156,8 @@ func writePrivateKey(file *os.File, droplets []client.Droplet) error {
 	return nil
 }
 
-// withoutPrivateKeys removes keys that are already in a file or in a box, so that they are not printed as well.
+// withoutPrivateKeys removes the private keys from a response. The key is already in a file or a box and must not be
+// printed.
 func withoutPrivateKeys(droplets []client.Droplet) []client.Droplet {
 	for i := range droplets {
 		droplets[i].PrivateKey = client.Secret{}

@@ -20,7 +20,7 @@ import (
 )
 
 // maxInput is the maximum size of a value from a file or standard input, in bytes. It protects this program's memory;
-// the limit that a server enforces is lower (LOCKBOX_MAX_VALUE_BYTES).
+// the server's own limit (LOCKBOX_MAX_VALUE_BYTES) is lower by default.
 const maxInput = 64 << 20
 
 // valueFlags select the source of the value that lockbox set writes. At most one source may be given: an argument,
@@ -28,7 +28,8 @@ const maxInput = 64 << 20
 type valueFlags struct {
 	// stdin reads the value from standard input.
 	stdin bool
-	// asString stores JSON as a string. It also lets text that looks like fields replace an object.
+	// asString stores JSON as a string. It also skips the confirmation before text that looks like fields replaces an
+	// object.
 	asString bool
 	// generate is the length of a random value.
 	generate int
@@ -90,9 +91,8 @@ func (f valueFlags) fromArgument(s *session, text string) (interchange.Value, er
 	return interchange.Text(text), nil
 }
 
-// read returns valid JSON unchanged and other text as a string. A string of one line loses its line end, which
-// editors and echo add; a string of several lines, such as a key file, is stored byte for byte. source names the
-// input in errors.
+// read returns valid JSON unchanged and other text as a string. A string of one line loses its line end, which editors
+// and echo add; a string of several lines, such as a key file, is stored unchanged. source names the input in errors.
 func (f valueFlags) read(s *session, in io.Reader, source string) (interchange.Value, error) {
 	text, err := readAll(in, source)
 	if err != nil {
@@ -127,11 +127,11 @@ func (f valueFlags) read(s *session, in io.Reader, source string) (interchange.V
 // byteOrderMark is the character U+FEFF, with which editors on Windows begin a file.
 const byteOrderMark = "\ufeff"
 
-// beginsLikeJSON matches text that is probably meant to be JSON, and neither a template ({{) nor an INI file ([name]).
+// beginsLikeJSON matches text that is probably JSON. It does not match a template ({{) or an INI file ([name]).
 var beginsLikeJSON = regexp.MustCompile(`^\s*(\{\s*(["}]|$)|\[\s*["{\[\]0-9-])`)
 
-// readJSON returns the value of JSON text without surrounding white space, and whether the text is JSON. Broken JSON in
-// a .json file is an error, because it was not meant as a string. For other text that begins like JSON, it warns.
+// readJSON returns the value of JSON text without surrounding white space, and whether the text is JSON. Invalid JSON
+// in a .json file is an error. For other invalid text that begins like JSON, readJSON prints a warning.
 func (s *session) readJSON(text []byte, source string) (value interchange.Value, isJSON bool, err error) {
 	value, problem := interchange.Parse(text)
 	switch {
@@ -150,7 +150,7 @@ func (s *session) readJSON(text []byte, source string) (value interchange.Value,
 	return value, false, nil
 }
 
-// readAll reads up to maxInput bytes; more is a usage error. source names the input in errors.
+// readAll reads an input completely. More than maxInput bytes are a usage error. source names the input in errors.
 func readAll(in io.Reader, source string) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(in, maxInput+1))
 	if err != nil {
@@ -169,9 +169,9 @@ func notUTF8(source string) error {
 		source)}
 }
 
-// promptForValue asks for a value, which is stored as a string. It requires that standard input is a terminal: a script
-// that forgot --stdin must fail and not wait for a person. A typed value is always a string, even if it looks like
-// JSON. A paste of several lines is stored as a whole. A notice reports this, because most prompts take only one line.
+// promptForValue asks for a value and returns it as a string, even if it looks like JSON. Standard input must be a
+// terminal: a script without --stdin must fail instead of waiting for a person. A paste of several lines becomes one
+// value. A notice reports this, because most prompts accept only one line.
 func (s *session) promptForValue(command *cobra.Command) (interchange.Value, error) {
 	noValue := &usageError{errors.New("no value given: use an argument, @FILE, --stdin or --generate")}
 	if !prompt.IsTerminal(s.in) {

@@ -20,7 +20,7 @@ type cancellableReader struct {
 }
 
 // Read reads in a goroutine, because a read cannot be cancelled. After ctx has ended, the goroutine stays blocked until
-// the read returns; programs end soon after, so it does not matter.
+// the read returns; this is harmless, because the program ends soon afterwards.
 func (r *cancellableReader) Read(into []byte) (int, error) {
 	type result struct {
 		text []byte
@@ -61,12 +61,12 @@ func (s *session) environmentOrFile(name string) (string, error) {
 	return trimNewline(text), nil
 }
 
-// sameServer reports whether two URLs address the same server. The case of letters matters in the path only, and
-// slashes at the end do not matter. Host names are not resolved: localhost and 127.0.0.1 are different servers. The
-// comparison decides whether a token or an encryption key may be sent, so it errs on the side of different servers.
+// sameServer reports whether two URLs address the same server. It ignores slashes at the end, and letter case except in
+// the path. Host names are not resolved: localhost and 127.0.0.1 are different servers. In doubt the servers count as
+// different, because the result decides whether a token or an encryption key may be sent.
 func sameServer(one, other string) bool { return canonicalURL(one) == canonicalURL(other) }
 
-// canonicalURL returns the form in which URLs are compared. Text that is not a URL is compared as it is.
+// canonicalURL returns the form in which URLs are compared. It returns text that is not a URL unchanged.
 func canonicalURL(text string) string {
 	parsed, err := url.Parse(strings.TrimRight(text, "/"))
 	if err != nil {

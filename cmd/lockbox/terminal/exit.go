@@ -7,7 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// The exit codes for kinds of failure. docs/terminal.md documents them and scripts rely on them, so they never change.
+// The exit codes for kinds of failure. They never change, because scripts rely on them. docs/terminal.md documents
+// them.
 const (
 	// exitFailure is any failure without a code of its own.
 	exitFailure = 1
@@ -27,12 +28,12 @@ const (
 	// exitWrongKey means that the value is encrypted under another key (403). It is separate from exitForbidden,
 	// because the remedy is different.
 	exitWrongKey = 8
-	// exitInterrupted is Ctrl-C: 128 and the number of SIGINT, as in shells.
+	// exitInterrupted means that Ctrl-C ended the program. Like shells, it adds the number of SIGINT (2) to 128.
 	exitInterrupted = 130
 )
 
-// exitCodes maps kinds of errors to exit codes. The first matching kind decides: a wrong encryption key is also a
-// forbidden request, and must keep its own code.
+// exitCodes maps kinds of errors to exit codes. The first matching kind decides, so a wrong encryption key comes before
+// a forbidden request, of which it is a special case.
 var exitCodes = []struct {
 	kind error
 	code int
@@ -56,13 +57,12 @@ func ExitCode(err error) int {
 	var usage *usageError
 	var coded *exitError
 	switch {
-	// A closed pipe is not a failure of this program: head and pagers close it when they have enough.
+	// A closed pipe is not a failure of this program: head and pagers close the pipe when they need no more input.
 	case err == nil, readerClosed(err):
 		return 0
 	case errors.As(err, &coded):
 		return coded.code
-	// This precedes the kinds: a request that Ctrl-C interrupts while it waits for a retry also has the kind
-	// unavailable.
+	// Check this before the kinds: a request that Ctrl-C interrupts before a retry also has the kind unavailable.
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted
 	case errors.As(err, &usage):
@@ -102,8 +102,8 @@ func (e *exitError) Error() string {
 // Unwrap returns the wrapped error, which may be nil.
 func (e *exitError) Unwrap() error { return e.error }
 
-// usageError is a mistake in how the program was called. Its exit code is exitUsage. It is not used for mistakes
-// that only the server can find; those have their own kinds.
+// usageError is a mistake in the call of the program. Its exit code is exitUsage. Mistakes that only the server can
+// detect have their own kinds.
 type usageError struct{ error }
 
 // Unwrap returns the wrapped error, so that Explain finds errors of the client.

@@ -47,7 +47,7 @@ var replacements = map[string]string{
 }
 
 // Explain returns the message of an error for a person. It names the problem and the next step. For a failure of the
-// server it includes the request id, by which the operator finds the failure in the log.
+// server it includes the request id, because the operator needs the id to find the failure in the log.
 func Explain(err error) string {
 	var detailed *detailedError
 	if errors.As(err, &detailed) {
@@ -59,10 +59,10 @@ func Explain(err error) string {
 	}
 	var text strings.Builder
 	switch {
-	// A program between this one and Lockbox wrote the response: its status is the only reliable information.
+	// A proxy wrote this response, not Lockbox. Its status is the only reliable information.
 	case refused.Status != 0 && errors.Is(refused, client.ErrBadResponse):
 		text.WriteString(answered(refused.Status) + ": " + printable(refused.Message))
-	// Status 0 means that there was no response. The message is the client's own.
+	// Status 0 means that there was no response. The message comes from the package client.
 	case refused.Status == 0 && errors.Is(refused, client.ErrUnavailable):
 		text.WriteString("the server cannot be reached: " + refused.Message)
 	case replacements[refused.Code] != "":
@@ -76,7 +76,7 @@ func Explain(err error) string {
 	if errors.Is(refused, client.ErrOutcomeUnknown) && refused.Code != "outcome_unknown" {
 		text.WriteString("; the change may or may not have been made: check before you try again")
 	}
-	// If no droplet host is configured, waiting does not help. Some messages already contain the time.
+	// Waiting does not help if no droplet host is configured. Some messages already contain the time until a retry.
 	hasTime := strings.Contains(text.String(), "try again in ")
 	if refused.RetryAfter > 0 && refused.Code != "no_droplet_host" && !hasTime {
 		text.WriteString("; try again in " + refused.RetryAfter.Round(time.Second).String())
@@ -92,9 +92,9 @@ func answered(status int) string {
 	return strings.TrimSpace(fmt.Sprintf("the server answered %d %s", status, http.StatusText(status)))
 }
 
-// explainToken adds the source of the refused credential to the error of a command, because the remedy depends on it.
-// It names a profile that commands do not use by default. It names the environment, because a token there takes
-// precedence over a new login.
+// explainToken adds the source of the refused credential to the error of a command, because the remedy depends on the
+// source. It names the profile if commands do not use that profile by default. It names the environment if the token
+// comes from there, because that token takes precedence over a new login.
 func (s *session) explainToken(err error) error {
 	refused, ok := errors.AsType[*client.Error](err)
 	if !ok || !slices.Contains(tokenRefusals, refused.Code) && refused.Code != "refresh_token_not_found" {
@@ -110,15 +110,15 @@ func (s *session) explainToken(err error) error {
 	return err
 }
 
-// detailedError is an error with details that only the command knows: the affected entry, or the amount of finished
-// work. Its message is already explained, so Explain returns it unchanged.
+// detailedError is an error to which a command has added details: the affected entry, or the amount of finished work.
+// Error calls Explain for the original error, so Explain returns the message of a detailedError unchanged.
 type detailedError struct {
 	prefix string
 	error
 	suffix string
 }
 
-// entryError names the entry that an error concerns. Commands that handle several entries use it.
+// entryError adds the address of the affected entry to an error. Commands that handle several entries use it.
 func entryError(at address, err error) error {
 	return &detailedError{prefix: at.String() + ": ", error: err}
 }

@@ -88,7 +88,7 @@ func (s *session) export(command *cobra.Command, where string, flags exportFlags
 	if err != nil {
 		return err
 	}
-	// The key names a single value and, by default, the Secret.
+	// The key of the entry is the name of a single value and the default name of the Secret.
 	flags.options.Naming.Key = at.key
 	if flags.options.Secret.Name == "" {
 		flags.options.Secret.Name = interchange.SecretName(at.key)
@@ -123,8 +123,8 @@ func exportFormat(flags exportFlags) interchange.Format {
 	return interchange.Dotenv
 }
 
-// writeAllowed writes a value in a format. In formats that hold variables it refuses the same variables as lockbox run,
-// because they reach a shell or the environment of programs. It returns the variables.
+// writeAllowed writes a value in a format. In formats for variables it refuses the same unsafe variables as lockbox
+// run, because the variables reach a shell or the environment of programs. It returns the variables.
 func writeAllowed(out io.Writer, format interchange.Format, value interchange.Value,
 	flags exportFlags) (variables []interchange.Variable, err error) {
 	if format.HoldsVariables() {

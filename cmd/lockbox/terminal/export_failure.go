@@ -12,8 +12,8 @@ import (
 
 // PrintFailure prints a shell command that fails with the exit code of err, if command is an export of shell commands
 // to standard output. The shell discards the exit code of lockbox in eval "$(lockbox export …)", so eval would succeed
-// without a variable. args are the arguments of the program: the flags of command may be incomplete, because err can be
-// a mistake in them.
+// without a variable. args are the arguments of the program. PrintFailure reads args in addition to the parsed flags,
+// because parsing stops early if err is a mistake in a flag.
 func PrintFailure(out io.Writer, command *cobra.Command, args []string, err error) {
 	format, file := command.Flag("format"), command.Flag("file")
 	code := ExitCode(err)
@@ -22,7 +22,7 @@ func PrintFailure(out io.Writer, command *cobra.Command, args []string, err erro
 	}
 	shell := string(interchange.Shell)
 	if format.Value.String() == shell || slices.Contains(args, shell) || slices.Contains(args, "--format="+shell) {
-		// A subshell sets the exit code without ending the shell that runs eval. With set -e, that shell ends.
+		// A subshell sets the exit code without ending the shell that runs eval, unless that shell uses set -e.
 		_, _ = fmt.Fprintf(out, "(exit %d)\n", code)
 	}
 }

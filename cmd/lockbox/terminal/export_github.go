@@ -10,7 +10,7 @@ import (
 )
 
 // exportGitHub passes variables to the later steps of a GitHub Actions job. It prints masks, and then appends the
-// variables to the file --file or $GITHUB_ENV. Without both, it prints the masks and the variables.
+// variables to the file of --file or $GITHUB_ENV. If neither is set, it prints the variables after the masks.
 func (s *session) exportGitHub(variables []interchange.Variable, text []byte, file string) error {
 	var masks bytes.Buffer
 	if err := interchange.WriteGitHubMasks(&masks, variables); err != nil {
@@ -27,8 +27,8 @@ func (s *session) exportGitHub(variables []interchange.Variable, text []byte, fi
 	if err != nil {
 		return err
 	}
-	// The runner reads masks from standard error too. The examples of GitHub redirect standard output to the file,
-	// where masks would be invalid lines.
+	// The runner reads masks from standard error too. GitHub's examples redirect standard output to the file, and masks
+	// would be invalid lines in that file.
 	out := s.out
 	if isSameFile(out, target) {
 		out = s.errs

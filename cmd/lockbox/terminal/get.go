@@ -64,7 +64,7 @@ func (s *session) get(command *cobra.Command, where string, flags getFlags) erro
 	if err != nil {
 		return err
 	}
-	// An explicit empty field is not ignored: a script with an unset variable must not print the whole value.
+	// Look up an explicit empty field too: a script with an unset variable must not print the whole value.
 	if command.Flags().Changed("field") {
 		value, err := interchange.Parse(entry.Value)
 		if err != nil {
@@ -84,7 +84,7 @@ func (s *session) readEntry(ctx context.Context, where string, version uint64) (
 	if err != nil {
 		return at, nil, err
 	}
-	// The key is obtained only now: a mistake in the address or a missing login is reported before the user types the
+	// Obtain the key last, so that a mistake in the address or a missing login is reported before the user types the
 	// key.
 	key, err := s.encryptionKey(ctx, false)
 	if err != nil {
@@ -120,7 +120,7 @@ func (s *session) showValue(entry *client.Entry, raw bool) error {
 		return err
 	}
 	text := value.Plain()
-	// On a terminal, the shell prompt would otherwise follow on the same line.
+	// Without a line end, the next shell prompt would appear on the same line of the terminal.
 	if isTerminal(s.out) {
 		text += "\n"
 	}

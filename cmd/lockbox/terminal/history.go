@@ -34,7 +34,7 @@ times. For a deleted entry the command lists the versions that can be restored, 
 			return s.show(versions, []string{"VERSION", "AUTHOR", "CREATED", "CURRENT"},
 				func(add func(cells ...string)) {
 					for _, version := range versions {
-						// At most one version is current.
+						// At most one version is the current one.
 						current := ""
 						if version.Current {
 							current = "current"

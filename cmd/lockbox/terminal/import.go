@@ -65,7 +65,7 @@ lockbox export refuse or change.`,
 	command.Flags().BoolVar(&flags.merge, "merge", false, "keep names that are not in the file")
 	command.Flags().BoolVar(&flags.each, "each", false, "write a separate entry for each name")
 	addYesFlag(command, &flags.yes)
-	// With --each nothing is removed, so there would be nothing to merge.
+	// --each never removes a name, so --merge would have no effect.
 	command.MarkFlagsMutuallyExclusive("merge", "each")
 	_ = command.RegisterFlagCompletionFunc("format",
 		cobra.FixedCompletions(interchange.Readable(), cobra.ShellCompDirectiveNoFileComp))
@@ -105,12 +105,12 @@ func (s *session) readFile(ctx context.Context, path, format string) (value inte
 	switch {
 	case format != "":
 		fileFormat = interchange.Format(format)
-	// Guessing the format from the contents could store a broken file as something else.
+	// Guessing the format from the contents could misinterpret a broken file.
 	case !known:
 		return value, fileFormat, &usageError{fmt.Errorf("cannot tell the format of %s from its name: use "+
 			"--format %s", path, strings.Join(interchange.Readable(), "|"))}
 	}
-	// The name - is standard input even if a file of that name exists.
+	// The name - always means standard input, although a file of that name can exist.
 	in := s.input(ctx)
 	if path != "-" {
 		file, err := os.Open(path) //nolint:gosec // the user names the file
@@ -139,7 +139,8 @@ func (s *session) readFile(ctx context.Context, path, format string) (value inte
 // from, so an entry that another user writes in between is not overwritten.
 func (s *session) importOne(ctx context.Context, server *client.Client, at address, value interchange.Value,
 	flags importFlags) error {
-	// Obtain the key as for a write, which prompts twice. Otherwise a new entry could be stored under a mistyped key.
+	// Prompt twice for the key, as before every write, because a new entry could otherwise be stored under a mistyped
+	// key.
 	key, err := s.encryptionKey(ctx, true)
 	if err != nil {
 		return err
@@ -194,14 +195,15 @@ func currentValue(ctx context.Context, server *client.Client, at address, key cl
 	return value, condition, nil
 }
 
-// isMissingEntry reports whether the entry is missing and not the box. Both have the same exit code.
+// isMissingEntry reports whether the error means a missing entry. A missing box has the same exit code but another
+// error code.
 func isMissingEntry(err error) bool {
 	var refused *client.Error
 	return errors.As(err, &refused) && refused.Code == "entry_not_found"
 }
 
-// confirmChanges prints the changes of a dry run, or asks for confirmation if values would be changed or removed.
-// Additions lose nothing and need no confirmation.
+// confirmChanges prints the changes of a dry run, or asks for confirmation if values would be changed or removed. Added
+// values need no confirmation.
 func (s *session) confirmChanges(ctx context.Context, at address, changes interchange.Changes,
 	flags importFlags) error {
 	if flags.dryRun {

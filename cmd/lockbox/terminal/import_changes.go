@@ -9,7 +9,7 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// showChanges prints the changes of a dry run by name. The table leaves out unchanged names, which only JSON lists.
+// showChanges prints the changes of a dry run by name. The table omits unchanged names; JSON includes them.
 func (s *session) showChanges(changes interchange.Changes) error {
 	err := s.show(changes, []string{"CHANGE", "NAME"}, func(add func(cells ...string)) {
 		for _, kind := range []struct {
@@ -40,7 +40,7 @@ func summary(changes interchange.Changes) string {
 		len(changes.Added), len(changes.Changed), len(changes.Removed), len(changes.Unchanged))
 }
 
-// progress is a progress bar. It draws on a terminal only, and counts in any case. It is not safe for concurrent use.
+// progress is a progress bar. It draws only on a terminal but always counts. It is not safe for concurrent use.
 type progress struct {
 	out         io.Writer // nil if nothing is drawn
 	label       string

@@ -15,12 +15,12 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
 )
 
-// importConcurrency is how many entries are read or written at the same time. It is small, so that one import does not
-// slow the server down for other users.
+// importConcurrency is the number of entries that an import reads or writes at the same time. A small number keeps the
+// server responsive for other users.
 const importConcurrency = 4
 
-// These patterns repeat the server's rules for a key and for each segment of a key. The import checks them first, so
-// that an invalid import is refused as a whole instead of stopping halfway.
+// These patterns repeat the server's rules for a key and for each segment of a key. The import checks all keys before
+// it writes, so an invalid key cannot stop it halfway.
 var (
 	segmentPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@-]*$`)
 	keyPattern     = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._@-]*([/:][A-Za-z0-9_][A-Za-z0-9._@-]*)*$`)
@@ -29,8 +29,8 @@ var (
 // maxKeyLength is the server's limit on the length of a key, in characters. Keys are ASCII, so bytes are characters.
 const maxKeyLength = 200
 
-// importItem is a name of the file and the entry that it becomes. Its address and value come from the file; its
-// condition and change come from the existing entry.
+// importItem is a name from the file, together with the entry to write for it. Its address and value come from the
+// file; its condition and change come from the existing entry.
 type importItem struct {
 	at    address
 	value interchange.Value
@@ -42,7 +42,7 @@ type importItem struct {
 // itemChange is the effect of an import on an entry. The zero value is an entry that does not exist yet.
 type itemChange int
 
-// The changes of an entry. Nothing is ever removed by an import with --each.
+// The possible changes of an entry. An import with --each never removes an entry.
 const (
 	// itemAdded is an entry that does not exist yet.
 	itemAdded itemChange = iota
@@ -69,7 +69,7 @@ func (s *session) importEach(ctx context.Context, server *client.Client, under a
 	if err != nil {
 		return err
 	}
-	// The question counts all entries at once: a question per entry would be unusable.
+	// One question covers all entries, because a question per entry would be unusable.
 	if err := s.confirmChanges(ctx, under, changes, flags); err != nil || flags.dryRun {
 		return err
 	}
@@ -114,7 +114,7 @@ func importItems(under address, value interchange.Value) ([]*importItem, error) 
 			return nil, fmt.Errorf("%q results in a key of more than %d characters", name, maxKeyLength)
 		case taken:
 			return nil, fmt.Errorf("%q and %q result in the same key, because keys are in lower case", other, name)
-		// The server refuses null, and the other entries would be written by then.
+		// The server refuses null, but only after other entries may have been written.
 		case string(member.JSON()) == "null":
 			return nil, fmt.Errorf("%q is null, which an entry cannot hold", name)
 		}
@@ -180,9 +180,9 @@ func changesOf(items []*importItem) interchange.Changes {
 	return changes
 }
 
-// inParallel runs work on importConcurrency items at a time. After the first error it starts no further work, but waits
-// for the work that has started, so that the bar counts all finished items. The errors of several items are joined, in
-// no particular order.
+// inParallel runs work on importConcurrency items at a time. After the first error it starts no further work. It waits
+// for the work in progress, so that the bar counts all finished items. It joins the errors of several items in no
+// particular order.
 func inParallel(ctx context.Context, items []*importItem, bar *progress,
 	work func(context.Context, *importItem) error) error {
 	defer bar.end()

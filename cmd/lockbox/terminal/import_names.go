@@ -7,10 +7,10 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
 )
 
-// maxNamed is how many names a warning lists. More would hide the warning.
+// maxNamed is the maximum number of names that a warning lists. A longer list would hide the warning.
 const maxNamed = 5
 
-// warnOfNames warns about names of a file that lockbox run and lockbox export refuse or change. The user then learns it
+// warnOfNames warns about names of a file that lockbox run and lockbox export refuse or change. The warning appears
 // before a program starts without a variable. isDotenv reports whether the names are names of variables; fields of JSON
 // and YAML are expected to change.
 func (s *session) warnOfNames(value interchange.Value, key string, isDotenv, each bool) {
@@ -20,7 +20,7 @@ func (s *session) warnOfNames(value interchange.Value, key string, isDotenv, eac
 	var refused []string
 	if each {
 		for _, name := range value.Names() {
-			// The name of a single value comes from its key, which is in lower case.
+			// The name of a single value comes from the key of its entry, which is always in lower case.
 			if variable := strings.ToUpper(name); isUnsafe(variable) {
 				refused = append(refused, variable)
 			}
@@ -82,7 +82,7 @@ func (s *session) warnOfRenamed(value interchange.Value, each bool) {
 	}
 }
 
-// enumerate joins names, of which it lists at most maxNamed.
+// enumerate joins at most maxNamed names and states how many others exist.
 func enumerate(names []string) string {
 	if more := len(names) - maxNamed; more > 0 {
 		return strings.Join(names[:maxNamed], ", ") + fmt.Sprintf(" and %d more", more)

@@ -52,8 +52,8 @@ A server with an init token prints the token to its log. Pass it in a file, or t
 	return command
 }
 
-// initialize implements initCommand. It checks the server before the user types a password twice, because most failures
-// concern a server that already has an owner.
+// initialize implements initCommand. It checks the server before it asks for a password, because the most common
+// failure is a server that already has an owner.
 func (s *session) initialize(ctx context.Context, args []string, flags initFlags) error {
 	if err := s.selectProfileForLogin(args); err != nil {
 		return err
@@ -97,7 +97,7 @@ func (s *session) initialize(ctx context.Context, args []string, flags initFlags
 func (s *session) saveOwner(ctx context.Context, anonymous *client.Client, username string, key client.Secret) error {
 	// The client's form of the URL is stored, so that later comparisons do not depend on the spelling.
 	signedIn := profile.Profile{URL: anonymous.URL(), Username: username, Token: key.Reveal()}
-	// A later command needs the id to replace or delete the key. Requests work without it.
+	// Later commands need the id to replace or delete the key. Requests do not need it.
 	if who, err := anonymous.WithToken(key).WhoAmI(ctx); err == nil {
 		signedIn.APIKeyID = who.Token.ID
 	}
@@ -111,16 +111,16 @@ func (s *session) saveOwner(ctx context.Context, anonymous *client.Client, usern
 }
 
 // checkUninitialized returns an error if the server would not accept an initialization. It sends an initialization
-// without a name and a password: a server without an owner refuses it as invalid. If the server requires an init token
-// and none was given, it asks for the token and tries once more. Without a terminal it returns the server's error,
-// whose remedy names --init-token-file.
+// without a name and a password, and expects that a server without an owner refuses the request as invalid. If the
+// server requires an init token and none was given, it asks for the token and tries once more. Without a terminal it
+// returns the server's error, whose remedy names --init-token-file.
 func checkUninitialized(ctx context.Context, anonymous *client.Client, owner *client.FirstUser) error {
 	_, err := anonymous.Initialize(ctx, client.FirstUser{InitToken: owner.InitToken})
 	refused, _ := errors.AsType[*client.Error](err)
 	switch {
 	case refused == nil:
 		return err
-	// A status of 0 is an invalid input that the client refuses, such as an init token with a line end.
+	// Status 0 means that the client refused the input, for example an init token with a line end.
 	case refused.Status != 0 && errors.Is(refused, client.ErrInvalid):
 		return nil
 	case refused.Code != "init_token_required" || !owner.InitToken.IsZero() || !prompt.Possible():

@@ -18,9 +18,9 @@ type joinFlags struct {
 	yes           bool // accept plain HTTP without a question
 }
 
-// joinCommand accepts an invitation (POST /invitations/accept), signs in and saves a profile. For a damaged invitation
-// the exit code is exitUsage, before any request. For an invitation that is not open it is exitUnauthenticated, before
-// any question. The profile is saved before two-factor is offered, so a later failure cannot lose the session.
+// joinCommand accepts an invitation (POST /invitations/accept), signs in and saves a profile. A damaged invitation
+// causes exitUsage before the first request. An invitation that is not open causes exitUnauthenticated before the first
+// question. The profile is saved before two-factor is offered, so a later failure cannot lose the session.
 func joinCommand(s *session) *cobra.Command {
 	var flags joinFlags
 	command := &cobra.Command{
@@ -97,8 +97,8 @@ func (s *session) selectProfileToJoin(url string) error {
 // invitation open.
 func (s *session) acceptInvitation(ctx context.Context, anonymous *client.Client, code client.Secret,
 	fromStdin bool) (profile.Profile, error) {
-	// This request has no password: the server refuses an open invitation for the missing password, and any other for
-	// its code.
+	// This request has no password, so the server always refuses it. The error shows whether the invitation is open:
+	// the server checks the code before the password.
 	_, err := anonymous.AcceptInvitation(ctx, code, client.Secret{})
 	if err == nil {
 		err = errors.New("the server accepted the invitation without a password: it is not a Lockbox server")

@@ -31,8 +31,7 @@ func joinChecksum(content []byte) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])[:joinChecksumLength]
 }
 
-// parseJoinText returns the URL and the code of an invitation. Its errors are usage errors, and repeat none of the
-// text.
+// parseJoinText returns the URL and the code of an invitation. Its errors are usage errors and do not quote the text.
 func parseJoinText(text string) (server string, code client.Secret, err error) {
 	refuse := func(message string) (string, client.Secret, error) {
 		return "", client.Secret{}, &usageError{errors.New(message)}
@@ -62,8 +61,8 @@ func isBase64URL(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '-' || r == '_'
 }
 
-// checkInvitationURL returns the URL that an invitation should carry, or a usage error. Plain HTTP is allowed here,
-// because lockbox join refuses it or asks the invited user to confirm it.
+// checkInvitationURL returns the URL to put into an invitation, or a usage error. Plain HTTP is allowed here, because
+// lockbox join refuses it or asks the invited user to confirm it.
 func checkInvitationURL(text string) (string, error) {
 	server, err := client.New(client.Config{URL: text, AllowHTTP: true})
 	if err != nil {

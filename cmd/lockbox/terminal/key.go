@@ -17,8 +17,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// keySource is a place that an encryption key can come from. No flag takes the key itself, because other users of the
-// machine can read the arguments of a process.
+// keySource describes the source of an encryption key. No flag takes the key itself, because other users of the machine
+// can read the arguments of a process.
 type keySource struct {
 	file    string
 	command string
@@ -39,9 +39,9 @@ var errNoKey = &usageError{errors.New(
 	"no encryption key: set LOCKBOX_ENCRYPTION_KEY or LOCKBOX_ENCRYPTION_KEY_FILE, " +
 		"or use --encryption-key-file or --encryption-key-command")}
 
-// encryptionKey returns the encryption key from the flags, the environment or the profile, in this order, or asks
-// for it. For a write it asks twice: a value that is written under a mistyped key cannot be read again. If the key
-// is damaged, nothing is sent, the exit code is exitUsage, and the error names the source of the key.
+// encryptionKey returns the encryption key from the flags, the environment or the profile, in this order, or asks for
+// it. For a write it asks twice: a value that is written under a mistyped key cannot be read again. For a damaged key
+// it sends no request and returns a usage error that names the source of the key.
 func (s *session) encryptionKey(ctx context.Context, forWriting bool) (client.EncryptionKey, error) {
 	text, origin, err := s.keyText(ctx, forWriting)
 	if err != nil {
@@ -56,8 +56,8 @@ func (s *session) encryptionKey(ctx context.Context, forWriting bool) (client.En
 
 // keyText returns the text of the encryption key from the first source that has one, and the name of that source.
 func (s *session) keyText(ctx context.Context, forWriting bool) (text, origin string, err error) {
-	// The first source that is set decides, even if reading it fails: a fallback to another key could write a value
-	// under the wrong one.
+	// Use only the first source that is set. If reading it fails, return the error: another source could hold a
+	// different key, and a value would be written under the wrong key.
 	sources := []keySource{s.key, s.environmentKey(), s.profileKey()}
 	if s.profileName != "" { // --profile takes precedence over the whole environment
 		sources = []keySource{s.key, s.profileKey(), s.environmentKey()}
@@ -88,8 +88,8 @@ func (s *session) keyText(ctx context.Context, forWriting bool) (text, origin st
 	return text, "the typed key", err
 }
 
-// checkNotFileName rejects the name of an existing file in LOCKBOX_ENCRYPTION_KEY. As a passphrase, the name of the
-// file would encrypt values.
+// checkNotFileName rejects the name of an existing file in LOCKBOX_ENCRYPTION_KEY. Otherwise the name of the file would
+// become a passphrase that encrypts values.
 func checkNotFileName(text string) error {
 	if !strings.ContainsRune(text, os.PathSeparator) {
 		return nil
@@ -101,8 +101,8 @@ func checkNotFileName(text string) error {
 		"LOCKBOX_ENCRYPTION_KEY holds the name of a file: set LOCKBOX_ENCRYPTION_KEY_FILE to that name instead")}
 }
 
-// environmentKey is the key of the environment, if the environment belongs to the server that is called. If both
-// variables are set, LOCKBOX_ENCRYPTION_KEY wins.
+// environmentKey returns the key from the environment if the environment is for the selected server. If both variables
+// are set, LOCKBOX_ENCRYPTION_KEY wins.
 func (s *session) environmentKey() keySource {
 	if !s.environmentMatchesServer() {
 		return keySource{}
@@ -110,8 +110,8 @@ func (s *session) environmentKey() keySource {
 	return keySource{text: s.env("LOCKBOX_ENCRYPTION_KEY"), file: s.env("LOCKBOX_ENCRYPTION_KEY_FILE")}
 }
 
-// profileKey is the key of the profile. Like the token, it is sent only to the server of the profile, because any other
-// server could keep it.
+// profileKey returns the key of the profile. Like the token, the key is sent only to the server of the profile, because
+// another server could store it.
 func (s *session) profileKey() keySource {
 	if !sameServer(s.url(), s.selected.URL) {
 		return keySource{}
@@ -128,16 +128,16 @@ func readKeyFile(path string) (string, error) {
 	return trimNewline(text), nil
 }
 
-// runKeyCommand runs a shell command line and returns its output. The command gets no standard input, because that may
-// carry the value to write. Its standard error is shown. The command is stopped when ctx ends. The output may be a key
-// or a passphrase; one line end is removed.
+// runKeyCommand runs a shell command line and returns its output. The command gets no standard input, because standard
+// input may contain the value to write. Its standard error is shown. The command is stopped when ctx ends. The output
+// may be a key or a passphrase; one line end is removed.
 func runKeyCommand(ctx context.Context, line string) (string, error) {
 	shell, flag := "sh", "-c"
 	if runtime.GOOS == "windows" {
 		shell, flag = "cmd", "/C"
 	}
 	command := exec.CommandContext(ctx, shell, flag, line) //nolint:gosec // the user chooses the command
-	// Password managers print their prompts and errors there.
+	// Password managers print their prompts and errors to standard error.
 	command.Stderr = os.Stderr
 	command.WaitDelay = time.Second // children of the shell may keep the output open after the shell has ended
 	text, err := command.Output()

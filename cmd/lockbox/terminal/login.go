@@ -20,7 +20,7 @@ type loginFlags struct {
 	username string
 	// passwordStdin reads the password from standard input.
 	passwordStdin bool
-	// token stores an API key from standard input instead of signing in.
+	// token reads an API key or a session token from standard input instead of signing in.
 	token bool
 	// code signs in with a TOTP code, over the accounts API.
 	code bool
@@ -74,7 +74,7 @@ func (s *session) login(ctx context.Context, args []string, flags loginFlags) er
 	if err := s.selectProfileForLogin(args); err != nil {
 		return err
 	}
-	// Resolved before signing in, so that a failure leaves the profile unchanged.
+	// Resolve the path before signing in, so that a failure leaves the profile unchanged.
 	keyFile, err := absoluteKeyFile(s.key.file)
 	if err != nil {
 		return err
@@ -97,7 +97,7 @@ func (s *session) login(ctx context.Context, args []string, flags loginFlags) er
 		signedIn.EncryptionKeyFile = s.selected.EncryptionKeyFile
 		signedIn.EncryptionKeyCommand = s.selected.EncryptionKeyCommand
 	}
-	// The flags for the key are stored, not used: signing in needs no key.
+	// Store the location of the key. Signing in itself needs no key.
 	if s.key != (keySource{}) {
 		signedIn.EncryptionKeyFile, signedIn.EncryptionKeyCommand = keyFile, s.key.command
 	}
@@ -124,8 +124,8 @@ func (s *session) reportSignedIn(signedIn profile.Profile) {
 	}
 }
 
-// absoluteKeyFile returns the absolute path of a key file, or "" for "". A relative path in a profile would be resolved
-// in the working directory of a later command, where another user may have placed a file of that name.
+// absoluteKeyFile returns the absolute path of a key file, or "" for "". A later command would resolve a relative path
+// in its own working directory, and another user could have placed a file there.
 func absoluteKeyFile(path string) (string, error) {
 	if path == "" {
 		return "", nil
@@ -136,7 +136,7 @@ func absoluteKeyFile(path string) (string, error) {
 // selectProfileForLogin is selectProfile for commands that sign in: the profile need not exist yet, and args may name
 // the server.
 func (s *session) selectProfileForLogin(args []string) error {
-	// The flag is restored below, because it also decides whether the environment applies.
+	// The flag is restored below, because other functions check it before they use the environment.
 	flag := s.profileName
 	requested := cmp.Or(flag, s.env("LOCKBOX_PROFILE"))
 	if requested != "" {
@@ -202,7 +202,8 @@ func (s *session) signIn(ctx context.Context, server *client.Client, flags login
 }
 
 // signInWithCode signs in over the accounts API (/api/v1), whose accounts may have a code but no password. It asks for
-// both; the password may be empty. The session has a refresh token and can therefore last longer than its token.
+// a password, which may be empty, and a code. The session can last longer than its token, because it has a refresh
+// token.
 func (s *session) signInWithCode(ctx context.Context, server *client.Client, credentials client.Credentials,
 	into *profile.Profile) error {
 	password, err := ask(ctx, prompt.Hidden, "Password (empty if there is none): ", "a terminal")
@@ -224,9 +225,9 @@ func (s *session) signInWithCode(ctx context.Context, server *client.Client, cre
 	return nil
 }
 
-// verifyToken reads an API key or token from standard input and stores it in the profile, once the server has
-// accepted it and reported its user. The user name of the profile is the one that the server returns, not
-// --username. Storing the same API key again replaces nothing.
+// verifyToken reads an API key or token from standard input and stores it in the profile, once the server has accepted
+// it and reported its user. The profile stores the user name from the server and ignores --username. Storing the same
+// API key again replaces nothing.
 func (s *session) verifyToken(ctx context.Context, anonymous *client.Client, replace bool,
 	into *profile.Profile) error {
 	token, err := prompt.FirstLine(s.input(ctx))

@@ -7,8 +7,8 @@ import (
 )
 
 // logoutCommand deletes the token of a profile locally. It does not call the server, so it also works offline. The
-// session is not revoked on the server: the same command must work for API keys, which other programs may use. Because
-// an API key does not expire like a session, the command warns that it stays valid.
+// token stays valid on the server, because it may be an API key that other programs use. A session expires, but an API
+// key may not, so the command warns about an API key.
 func logoutCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "logout",

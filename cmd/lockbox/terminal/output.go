@@ -22,8 +22,8 @@ const (
 	formatJSON = "json"
 )
 
-// show prints a result: value as JSON for programs, or for people the table that rows builds. A nil header prints rows
-// only. Cells may come from the server, so their control characters are replaced.
+// show prints a result: value as JSON for programs, or the table from rows for people. A nil header prints rows only.
+// Cells may come from the server, so their control characters are replaced.
 func (s *session) show(value any, header []string, rows func(add func(cells ...string))) error {
 	if s.output == formatJSON {
 		return s.showJSON(value)
@@ -98,7 +98,7 @@ func (s *session) warn(format string, args ...any) {
 	fmt.Fprintln(s.errs, "lockbox: "+printable(fmt.Sprintf(format, args...)))
 }
 
-// printable replaces control characters in text that others have written, so that it cannot control the terminal.
+// printable replaces control characters in text from other users, because they could control the terminal.
 func printable(text string) string { return replaceControls(text, "") }
 
 // printableLines is printable for text of several lines: it keeps line ends and tabs.

@@ -52,7 +52,7 @@ current profile. The command does not contact any server.`,
 			if s.profileErr != nil {
 				return s.profileErr
 			}
-			// Not nil, so that JSON is [] if there is no profile.
+			// The slice is not nil, so that the JSON output without profiles is [].
 			lines := []profileLine{}
 			for _, name := range s.book.Names() {
 				lines = append(lines, newProfileLine(name, s.book.Profiles[name], name == s.name))
@@ -79,15 +79,16 @@ func newProfileLine(name string, stored profile.Profile, current bool) profileLi
 		Current:  current,
 		SignedIn: stored.SignedIn() && !tokenExpired(stored),
 	}
-	// The expiry of a token that is refreshed automatically would only confuse.
+	// The expiry of a token that is refreshed automatically would only confuse users.
 	if !stored.ExpiresAt.IsZero() && stored.RefreshToken == "" {
 		line.ExpiresAt = stored.ExpiresAt.UTC().Format(time.RFC3339)
 	}
 	return line
 }
 
-// tokenExpired reports whether the token of a profile has expired and cannot be refreshed, by the local clock. It is
-// for profile list, which calls no server. Other commands send the token, because the clock may be wrong.
+// tokenExpired reports whether the token of a profile has expired and cannot be refreshed, by the local clock. Only
+// profile list calls it, because that command calls no server. Other commands send the token and let the server decide,
+// because the local clock may be wrong.
 func tokenExpired(stored profile.Profile) bool {
 	return stored.RefreshToken == "" && !stored.ExpiresAt.IsZero() && time.Until(stored.ExpiresAt) <= 0
 }
@@ -136,7 +137,8 @@ there, use lockbox users revoke; to revoke an API key, use lockbox api-keys dele
 			err := changeProfile(args[0], func(book *profile.Book) {
 				old = book.Profiles[args[0]]
 				delete(book.Profiles, args[0])
-				// Otherwise later commands would select a profile that does not exist.
+				// Clear the current profile, because later commands would otherwise select a profile that does not
+				// exist.
 				if book.Current == args[0] {
 					book.Current = ""
 				}

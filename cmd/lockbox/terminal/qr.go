@@ -10,8 +10,8 @@ import (
 // quietZone is the white border of a QR code, in modules (ISO/IEC 18004).
 const quietZone = 4
 
-// maxPictureSide is the maximum width and height of a picture in pixels. The largest QR code has 185 modules with its
-// border, so this allows 11 pixels per module.
+// maxPictureSide is the maximum width and height of a picture in pixels. The largest QR code is 185 modules wide
+// including its border, so the limit allows 11 pixels per module.
 const maxPictureSide = 2048
 
 // Escape sequences of the terminal.
@@ -22,8 +22,8 @@ const (
 	plain        = "\x1b[0m"
 )
 
-// qrText converts the PNG picture of a QR code, as the server draws it, to text for a terminal. One character is one
-// module wide and two modules high. It returns "" for any other picture: the secret is printed as text in any case.
+// qrText converts the PNG picture of a QR code, from the server to text for a terminal. One character is one module
+// wide and two modules high. It returns "" for any other picture: the secret is printed as text in any case.
 func qrText(picture []byte) string {
 	// The size is checked before decoding, because a small file can describe a huge picture.
 	size, err := png.DecodeConfig(bytes.NewReader(picture))
@@ -39,7 +39,7 @@ func qrText(picture []byte) string {
 		return ""
 	}
 	side := decoded.Bounds().Dx() / scale
-	// If the number of rows is odd, the last line of text has no lower row, which then counts as white.
+	// If the number of rows is odd, the last line of text has only an upper row. The missing lower row counts as white.
 	dark := func(x, y int) bool { return y < side && isDark(decoded, x*scale, y*scale) }
 	// The key is whether the upper and the lower module are dark. Blocks are drawn in white.
 	blocks := map[[2]bool]rune{

@@ -66,7 +66,7 @@ func photograph(t *testing.T, text string) image.Image {
 	return picture
 }
 
-// TestQRTextRejectsOtherPictures checks that anything but a QR code results in no text: the secret is printed anyway.
+// TestQRTextRejectsOtherPictures checks that a picture without a QR code results in no text.
 func TestQRTextRejectsOtherPictures(t *testing.T) {
 	t.Parallel()
 	drawn := enrol(t, "anna").PNG

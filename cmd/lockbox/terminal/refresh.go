@@ -11,10 +11,11 @@ import (
 
 // The times of a refresh.
 const (
-	// refreshBefore is the remaining lifetime at which a token is refreshed, so that it does not expire on its way.
+	// refreshBefore is the remaining lifetime at which a token is refreshed. It prevents a token from expiring between
+	// the check and the server.
 	refreshBefore = time.Minute
-	// refreshTimeout limits a refresh. Neither Ctrl-C nor the timeout of a completion cancels one: as soon as the
-	// server has the request, the old token is invalid, and the new one must be stored.
+	// refreshTimeout limits a refresh. Ctrl-C and the timeout of a completion do not cancel a refresh. Once the server
+	// has the request, the old token is invalid and the new token must be stored.
 	refreshTimeout = 10 * time.Second
 )
 
@@ -25,8 +26,9 @@ var errOtherAccount = errors.New("another command has changed the profile to ano
 
 // refresh exchanges the refresh token of the profile for a new token and returns it. It holds the lock of the profile
 // file, because the server revokes the whole session if a refresh token is used twice. If another process has replaced
-// the token meanwhile, refresh returns the stored token and sends nothing. A profile without a refresh token is only
-// read again, so its file may be read-only. The error comes from the file or the server, or is errOtherAccount.
+// the token meanwhile, refresh returns the stored token and sends nothing. For a profile without a refresh token,
+// refresh only reads the file again, so the file may be read-only. The error comes from the file or the server, or is
+// errOtherAccount.
 func (s *session) refresh(ctx context.Context) (string, error) {
 	path, err := profile.Path()
 	if err != nil {
@@ -53,7 +55,8 @@ func (s *session) refresh(ctx context.Context) (string, error) {
 		return s.adopt(stored)
 	})
 	if exchanged && err != nil {
-		// This command can continue. The next one cannot, because the file holds a refresh token that was already used.
+		// This command can continue with the new token. Later commands cannot, because the file still contains the used
+		// refresh token.
 		s.warn("%s; sign in again with lockbox login%s", err, s.profileFlag())
 		err = nil
 	}

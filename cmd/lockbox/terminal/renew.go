@@ -14,8 +14,8 @@ import (
 )
 
 // renewingTransport sends requests with the token of a profile. A refresh, by this process or by another one,
-// invalidates the previous token immediately, and a login replaces it. A request that the server refuses because of its
-// token is sent again with the newer token. It is safe for concurrent use.
+// invalidates the previous token immediately, and a login replaces it. If the server refuses a request because of its
+// token, the transport sends the request again with the newer token. It is safe for concurrent use.
 type renewingTransport struct {
 	session *session
 	next    http.RoundTripper
@@ -27,10 +27,10 @@ type renewingTransport struct {
 // fast as requests are answered. The limit ends the loop if a server refuses every token.
 const maxRenewals = 20
 
-// RoundTrip sends a request, and again after each renewal of its token. As http.RoundTripper requires, it does not
-// modify the request.
+// RoundTrip sends a request, and repeats it after each renewal of its token. It does not modify the request, because
+// http.RoundTripper forbids that.
 func (r *renewingTransport) RoundTrip(request *http.Request) (*http.Response, error) {
-	// Requests such as a sign-in carry no token, and must not get one here.
+	// Some requests, such as a sign-in, have no token and must not get one here.
 	if request.Header.Get("Authorization") == "" {
 		return r.next.RoundTrip(request)
 	}
@@ -71,8 +71,8 @@ func (r *renewingTransport) send(request *http.Request, token string) (*http.Res
 const maxRefusal = 1 << 16
 
 // refusesToken reports whether the server refuses the token of a request, as unknown or expired. Other refusals have
-// the same status, for example that of a wrong password. Such a request must not be sent again, because it would count
-// as another attempt. The body of the response can be read afterwards.
+// the same status, for example a wrong password. The transport must not repeat such a request, because the repetition
+// would count as another attempt. The body of the response can be read afterwards.
 func refusesToken(response *http.Response) bool {
 	if response.StatusCode != http.StatusUnauthorized {
 		return false
@@ -94,7 +94,7 @@ func refusesToken(response *http.Response) bool {
 	return slices.Contains(tokenRefusals, refusal.Code) || refusal.ID == 908 || refusal.ID == 909
 }
 
-// tokenRefusals are the error codes for a token that the server does not know, or no longer accepts.
+// tokenRefusals are the error codes for an unknown, expired or revoked token.
 var tokenRefusals = []string{"unauthenticated", "token_expired"}
 
 // token returns the current token of the profile.
@@ -106,8 +106,8 @@ func (r *renewingTransport) token() string {
 
 // renew returns the token that replaces a refused one, or the refused token if there is no other. It waits for a
 // process that is refreshing the session, because that process stores the new token only after the server has
-// invalidated the old one. It returns an error if something prevents a refresh, such as a lost connection. A revoked
-// session is not an error here: the caller gets the original refusal.
+// invalidated the old one. It returns an error if the refresh fails, for example because of a lost connection. A
+// revoked session is not an error here, because the caller returns the original refusal.
 func (r *renewingTransport) renew(ctx context.Context, refused string) (string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -121,8 +121,8 @@ func (r *renewingTransport) renew(ctx context.Context, refused string) (string, 
 	return renewed, err
 }
 
-// maxIdleConns is the number of connections that stay open between requests. The default of 2 would close those of an
-// import, which sends several requests at a time.
+// maxIdleConns is the number of connections that stay open between requests. An import sends several requests at a
+// time, and the default of 2 would close most of its connections.
 const maxIdleConns = 16
 
 // httpClient returns a client that renews the token of the profile. For any other token it returns nil, which selects

@@ -41,8 +41,9 @@ func (s *session) prepareProfile(replace bool) error {
 		s.selected.URL), exitConflict}
 }
 
-// revokeReplaced revokes the API key that a login has replaced in the profile. It uses the key itself, because the new
-// token may belong to another server or user. A key that stays valid is reported with its id, even in scripts.
+// revokeReplaced revokes the API key that a login has replaced in the profile. It signs in with the replaced key,
+// because the new token may belong to another server or user. If the key stays valid, it prints a warning with the id
+// of the key.
 func (s *session) revokeReplaced(ctx context.Context, old profile.Profile, token string) {
 	if !old.HoldsAPIKey() || old.Token == token {
 		return
@@ -52,7 +53,7 @@ func (s *session) revokeReplaced(ctx context.Context, old profile.Profile, token
 		err = s.revokeKey(ctx, old, allowHTTP)
 	}
 	switch {
-	// A key that is not accepted any more needs no revocation.
+	// A key that the server refuses needs no revocation.
 	case err == nil, errors.Is(err, client.ErrUnauthenticated), errors.Is(err, client.ErrNotFound):
 		return
 	}

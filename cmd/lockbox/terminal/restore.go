@@ -46,7 +46,7 @@ key.`,
 	}
 	command.Flags().Uint64Var(&version, "version", 0, "version to restore")
 	command.Flags().Uint64Var(&options.IfMatch, "if-version", 0, "restore only if this is the newest version")
-	// Without a default, a typing error cannot restore an unintended version.
+	// The flag is required, because a default could restore an unintended version.
 	_ = command.MarkFlagRequired("version")
 	return command
 }

@@ -28,7 +28,7 @@ type runFlags struct {
 
 // runCommand starts a program with secrets in its environment. It needs the permission readEntry and the encryption
 // key. Until the program starts, failures have the exit codes of this package. Afterwards the program determines the
-// exit code. The first error ends the command: a program never starts with a part of its variables.
+// exit code. The first error ends the command, so a program never starts with only some of its variables.
 func runCommand(s *session) *cobra.Command {
 	var flags runFlags
 	command := &cobra.Command{

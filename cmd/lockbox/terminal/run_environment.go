@@ -18,7 +18,7 @@ var ownVariables = []string{
 // and the values. If a name occurs several times, the last value wins and takes the position of the first. The order
 // of the inherited variables is kept, and new ones follow.
 func environment(inherited, values []string) []string {
-	// Two variables of one name would be ambiguous: programs differ in which one they read.
+	// Duplicate names would be ambiguous, because some programs read the first value and some the last.
 	var names []string
 	last := map[string]string{}
 	for _, pair := range append(withoutOwn(inherited), values...) {
@@ -44,7 +44,7 @@ func withoutOwn(pairs []string) []string {
 }
 
 // nameOf returns the name of a NAME=value pair in the form in which the operating system compares names: Windows
-// ignores the case. Windows also has names that begin with "=", such as "=C:".
+// ignores the case. On Windows a name can begin with "=", for example "=C:".
 func nameOf(pair string) string {
 	end := 0
 	if pair != "" {
@@ -66,7 +66,7 @@ var unsafeVariables = []string{
 	"PATH", "PATHEXT", "COMSPEC", "HOME", "XDG_CONFIG_HOME", "SHELL", "IFS", "ENV", "BASH_ENV", "BASHOPTS", "SHELLOPTS",
 	"ZDOTDIR", "PROMPT_COMMAND", "PROMPT", "RPROMPT", "SPROMPT", "PS0", "PS1", "PS2", "PS3", "PS4", "CDPATH", "FPATH",
 	"MODULE_PATH", "BASH_LOADABLES_PATH", "INPUTRC", "HISTFILE", "MAILPATH", "NULLCMD", "READNULLCMD",
-	// bash evaluates the values of these as arithmetic, and runs a $(…) inside.
+	// bash evaluates the values of these variables as arithmetic expressions and runs a $(…) in them.
 	"RANDOM", "SRANDOM", "OPTIND", "HISTCMD",
 	// The C library and OpenSSL.
 	"GCONV_PATH", "LOCPATH", "NLSPATH", "GLIBC_TUNABLES", "GETCONF_DIR", "OPENSSL_CONF", "OPENSSL_MODULES",
@@ -84,13 +84,14 @@ var unsafeVariables = []string{
 	"DOTNET_STARTUP_HOOKS", "CORECLR_PROFILER", "CORECLR_PROFILER_PATH", "COR_PROFILER", "COR_PROFILER_PATH",
 }
 
-// unsafePrefixes are families of unsafe variables. Lua, for example, has one for each version, such as LUA_INIT_5_4,
-// which takes precedence over LUA_INIT.
+// unsafePrefixes are families of unsafe variables. For example, Lua has a variable for each version. LUA_INIT_5_4 takes
+// precedence over LUA_INIT.
 var unsafePrefixes = []string{"LD_", "DYLD_", "BASH_FUNC_", "PERL5", "GIT_CONFIG", "LUA_INIT", "LUA_PATH",
 	"LUA_CPATH"}
 
-// checkNames refuses unsafe variables that are not in allowed. The comparison with allowed is exact; the one with the
-// list of unsafe variables ignores the case, because Windows does. The error names the variable and not its value.
+// checkNames refuses unsafe variables that are not in allowed. Names in allowed must match exactly. The list of unsafe
+// variables matches in any letter case, because Windows ignores the case. The error names the variable and not its
+// value.
 func checkNames(pairs, allowed []string) error {
 	for _, pair := range pairs {
 		name, _, _ := strings.Cut(pair, "=")

@@ -13,14 +13,15 @@ import (
 
 // limits are the sizes that execve(2) accepts, in bytes. 0 is an unknown limit.
 type limits struct {
-	// single is the limit of one NAME=value or one argument, including its final NUL.
+	// single limits each NAME=value pair and each argument, including the final NUL.
 	single int
-	// total is the limit of all of them together, including the pointers to them.
+	// total limits all pairs and arguments together, including the pointers to them.
 	total int
 }
 
-// sizeLimits returns the limits of this system. On Linux, one string may have 32 pages, and all of them a quarter of
-// the stack limit, but at least 128 KiB and at most 6 MiB; see execve(2). Other systems have only a total.
+// sizeLimits returns the limits of this system. On Linux, one string may have 32 pages. All strings together may have a
+// quarter of the stack limit, but at least 128 KiB and at most 6 MiB; see execve(2). Other systems limit only the
+// total.
 func sizeLimits() limits {
 	const kib = 1 << 10
 	switch runtime.GOOS {

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// execute replaces this process by a program, with execve(2). It returns only if that fails. Signals, the exit code
-// and the terminal then belong to the program, and the secrets of this process are no longer in memory or in /proc.
+// execute replaces this process by a program, with execve(2). It returns only if that fails. Afterwards the program
+// controls signals, the exit code and the terminal. The secrets of this process are no longer in memory or in /proc.
 func execute(ctx context.Context, command, environment []string) error {
 	// execve needs a path. LookPath refuses programs in the current directory that PATH finds there.
 	path, err := exec.LookPath(command[0])
@@ -26,7 +26,7 @@ func execute(ctx context.Context, command, environment []string) error {
 	if err := ctx.Err(); err != nil {
 		return err // Ctrl-C was pressed before the program could receive it
 	}
-	// Undo the handler for Ctrl-C. Signals that lockbox was started with ignored stay ignored in the program.
+	// Remove the handler for Ctrl-C. If lockbox was started with a signal ignored, the program ignores the signal too.
 	signal.Reset()
 	err = unix.Exec(path, command, environment)
 	switch {

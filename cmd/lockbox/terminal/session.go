@@ -35,8 +35,8 @@ type session struct {
 	book     profile.Book
 	selected profile.Profile
 	name     string // of the selected profile
-	// profileErr is why the profile file cannot be read, or nil. It matters only where something comes from the file: a
-	// complete environment needs none.
+	// profileErr is the error of reading the profile file, or nil. A command returns it only if it needs the file: a
+	// complete environment replaces the file.
 	profileErr error
 	// usesProfile and usesEnvironment report whether the requests carry the token of the profile or of the environment.
 	usesProfile, usesEnvironment bool
@@ -67,7 +67,7 @@ func (s *session) addFlags(command *cobra.Command) {
 // errNotSignedIn means that there is no token for the selected server.
 var errNotSignedIn = errors.New("you are not signed in")
 
-// run adapts a command's work to cobra: it opens the selected server, which requires a token, and passes it on.
+// run returns a function for cobra that opens the selected server and calls work with the client. It requires a token.
 func (s *session) run(work func(ctx context.Context, server *client.Client, args []string) error) func(*cobra.Command,
 	[]string) error {
 	return func(command *cobra.Command, args []string) error {
@@ -96,8 +96,8 @@ func (s *session) open(ctx context.Context) (*client.Client, error) {
 	return s.connect(token)
 }
 
-// openOrAnonymous is open for requests that the server may accept without a token. Any other error of open, such as
-// an invalid profile file, is returned.
+// openOrAnonymous returns a client without a token if there is none, for requests that the server may accept anyway. It
+// returns every other error of open, such as an invalid profile file.
 func (s *session) openOrAnonymous(ctx context.Context) (*client.Client, error) {
 	server, err := s.open(ctx)
 	if errors.Is(err, errNotSignedIn) {
@@ -132,8 +132,7 @@ func (s *session) connect(token string) (*client.Client, error) {
 	return server, nil
 }
 
-// allowHTTP reads LOCKBOX_API_ALLOW_HTTP with the syntax of the Go client. Text that means neither true nor false is a
-// usage error, because a guess could be wrong.
+// allowHTTP reads LOCKBOX_API_ALLOW_HTTP with the syntax of the Go client. Any other text is a usage error.
 func (s *session) allowHTTP() (bool, error) {
 	text := s.env("LOCKBOX_API_ALLOW_HTTP")
 	if text == "" {
@@ -146,8 +145,8 @@ func (s *session) allowHTTP() (bool, error) {
 	return allowed, nil
 }
 
-// notSignedIn returns the error for a missing token. It names the server if the user probably expects another one:
-// LOCKBOX_PROFILE is misspelt, or a token exists but belongs to another server.
+// notSignedIn returns the error for a missing token. It explains two probable causes: LOCKBOX_PROFILE is misspelt, or a
+// token exists but is for another server.
 func (s *session) notSignedIn() error {
 	if s.url() != "" {
 		if _, err := s.connect(""); err != nil {
@@ -172,10 +171,10 @@ func (s *session) notSignedIn() error {
 	return fmt.Errorf("%w: use lockbox login, or set LOCKBOX_API_URL and LOCKBOX_API_KEY", errNotSignedIn)
 }
 
-// selectProfile checks --output, reads the profile file and selects the profile that the flag or the environment names,
-// else the one for the server that they name, else the current one. A profile that only the environment or the file
-// names need not exist. If the file cannot be read, selectProfile returns an error with --profile, and otherwise sets
-// profileErr.
+// selectProfile checks --output, reads the profile file and selects a profile. It prefers the profile that --profile or
+// the environment names, then a profile for the server that they name, then the current profile. Only a profile that
+// --profile names must exist. If the file cannot be read, selectProfile returns an error with --profile, and otherwise
+// sets profileErr.
 func (s *session) selectProfile() error {
 	if s.output != formatTable && s.output != formatJSON {
 		return &usageError{fmt.Errorf("invalid --output %q: use table or json", s.output)}
@@ -204,8 +203,8 @@ func (s *session) selectProfile() error {
 }
 
 // nameForServer returns the name of the profile for the server that --server or LOCKBOX_API_URL names. It returns
-// current if neither is set, if current is for that server, or if several other profiles are for that server or none
-// is.
+// current if neither is set or if current is for that server. It also returns current unless exactly one other profile
+// is for that server.
 func (s *session) nameForServer(current string) string {
 	wanted := cmp.Or(s.server, s.env("LOCKBOX_API_URL"))
 	if wanted == "" || sameServer(wanted, s.book.Profiles[current].URL) {
@@ -217,8 +216,8 @@ func (s *session) nameForServer(current string) string {
 	return current
 }
 
-// profilesFor returns the names of the profiles for a server, sorted: those that are signed in, or all of them if none
-// is.
+// profilesFor returns the names of the profiles for a server, sorted. If some of them are signed in, it returns only
+// these.
 func (s *session) profilesFor(url string) []string {
 	var all, signedIn []string
 	for _, name := range s.book.Names() {
@@ -237,13 +236,12 @@ func (s *session) profilesFor(url string) []string {
 	return all
 }
 
-// url is the URL of the selected server, or "" if none is configured. It does not check the URL; the package client
-// does.
+// url returns the URL of the selected server, or "" if none is configured. The package client checks the URL.
 func (s *session) url() string {
 	if s.server != "" {
 		return s.server
 	}
-	// --profile takes precedence over LOCKBOX_API_URL, because it names a server as well.
+	// --profile takes precedence over LOCKBOX_API_URL, because a profile also contains the URL of a server.
 	if s.profileName != "" {
 		return s.selected.URL
 	}
@@ -251,17 +249,17 @@ func (s *session) url() string {
 }
 
 // environmentMatchesServer reports whether the token and the encryption key of the environment may be sent to the
-// selected server. They may not if LOCKBOX_API_URL names another server, which --server or --profile overrides: that
-// server could keep them.
+// selected server. If --server or --profile selects a server that differs from LOCKBOX_API_URL, they must not be sent,
+// because that server could store them.
 func (s *session) environmentMatchesServer() bool {
 	configured := s.env("LOCKBOX_API_URL")
 	return configured == "" || sameServer(configured, s.url())
 }
 
-// token returns the token for the selected server, or "". A token of the environment is sent only to the server of
-// the environment, and a token of a profile only to the server of that profile. It refreshes the session of the
-// profile if the local clock shows that its token is about to expire. The clock decides nothing else: a token that
-// seems to have expired is sent, and the server decides.
+// token returns the token for the selected server, or "". A token of the environment is sent only to the server of the
+// environment, and a token of a profile only to the server of that profile. It refreshes the session of the profile if
+// the local clock shows that its token is about to expire. A token that has expired by the local clock is still sent,
+// because only the server can decide.
 func (s *session) token(ctx context.Context) (string, error) {
 	if s.profileName == "" && s.environmentMatchesServer() {
 		token, err := s.environmentOrFile("LOCKBOX_API_KEY")
@@ -273,7 +271,7 @@ func (s *session) token(ctx context.Context) (string, error) {
 	if s.profileErr != nil {
 		return "", s.profileErr // the file may have a token
 	}
-	// The caller distinguishes this from other errors and explains it; see notSignedIn.
+	// The caller replaces this error by a more detailed one; see notSignedIn.
 	if !s.selected.SignedIn() || !sameServer(s.url(), s.selected.URL) {
 		return "", nil
 	}
@@ -284,7 +282,8 @@ func (s *session) token(ctx context.Context) (string, error) {
 	return s.selected.Token, nil
 }
 
-// profileFlag returns the flag that makes a suggested command use the selected profile, or "" if it does so anyway.
+// profileFlag returns the flag that makes a suggested command use the selected profile, or "" if the command would use
+// that profile without the flag.
 func (s *session) profileFlag() string {
 	if s.name == cmp.Or(s.book.Current, profile.Default) {
 		return ""

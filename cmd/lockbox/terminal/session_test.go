@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestCtrlCCancelsWaiting covers a standard input without data and a key command that does not end.
+// TestCtrlCCancelsWaiting checks that Ctrl-C cancels two waits: for data on standard input, and for a key command that
+// does not end.
 func TestCtrlCCancelsWaiting(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithCancel(t.Context())
@@ -35,7 +36,7 @@ func TestCtrlCCancelsWaiting(t *testing.T) {
 	assert.Less(t, time.Since(started), 4*time.Second)
 }
 
-// TestInputIsUnchanged reads a megabyte through the cancellable reader.
+// TestInputIsUnchanged checks that the cancellable reader returns a megabyte unchanged.
 func TestInputIsUnchanged(t *testing.T) {
 	t.Parallel()
 	reader, writer, err := os.Pipe()

@@ -9,10 +9,9 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// setCommand writes an entry (POST /boxes/{box}/entries). It needs the permission createEntry and the encryption
-// key. If the condition of --if-version or --create-only is not met, nothing is written and the exit code is
-// exitConflict. With --output json it prints {"version":N,"encryptionKeyChanged":B}. A null value is refused by the
-// server (exitUsage).
+// setCommand writes an entry (POST /boxes/{box}/entries). It needs the permission createEntry and the encryption key.
+// If the condition of --if-version or --create-only is not met, nothing is written and the exit code is exitConflict.
+// With --output json it prints {"version":N,"encryptionKeyChanged":B}. The server refuses a null value (exitUsage).
 func setCommand(s *session) *cobra.Command {
 	var source valueFlags
 	var field string
@@ -50,7 +49,7 @@ Other users of the machine can see arguments, and shells store them in their his
 		"write only this field of an object, such as db.password; needs the permission to read")
 	command.Flags().Uint64Var(&condition.IfMatch, "if-version", 0, "write only if this is the newest version")
 	command.Flags().BoolVar(&condition.IfNoneMatch, "create-only", false, "write only if the entry does not exist")
-	// An entry cannot both be at a version and not exist.
+	// The conditions contradict each other: an entry with a version already exists.
 	command.MarkFlagsMutuallyExclusive("if-version", "create-only")
 	s.key.addFlags(command)
 	return command
@@ -67,7 +66,7 @@ func (s *session) set(command *cobra.Command, args []string, source valueFlags, 
 	if err != nil {
 		return err
 	}
-	// The value is read after the login is checked, because it may have to be typed.
+	// Check the login before reading the value, because the user may have to type the value.
 	value, err := source.value(command, s, args[1:])
 	if err != nil {
 		return err
@@ -88,12 +87,12 @@ func (s *session) set(command *cobra.Command, args []string, source valueFlags, 
 	return s.showWritten(at, written)
 }
 
-// writeEntry writes a value under the key in condition, or else under the key of the session. It warns if the
-// previous version was encrypted under another key, because readers who hold only that key lose access. It returns
-// the new version.
+// writeEntry encrypts and writes a value. It uses the encryption key in condition if there is one, and otherwise the
+// key of the session. It warns if the previous version was encrypted under another key, because readers who hold only
+// that key lose access. It returns the new version.
 func (s *session) writeEntry(ctx context.Context, server *client.Client, at address, value json.RawMessage,
 	condition client.WriteOptions) (client.Written, error) {
-	// An import has already obtained the key for reading, and must write under the same one.
+	// An import has already obtained the key for reading and must write under the same key.
 	if condition.EncryptionKey.IsZero() {
 		key, err := s.encryptionKey(ctx, true)
 		if err != nil {

@@ -11,9 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// withField returns the object of an entry with one field replaced. A missing entry is an empty object. It adds two
-// things to the condition: the version that was read, unless the caller has its own condition, and the key that was
-// used for reading.
+// withField returns the object of an entry with one field replaced. A missing entry is an empty object. It adds the
+// encryption key to the condition and, unless the caller has set a condition, the version that it has read.
 func (s *session) withField(ctx context.Context, server *client.Client, at address, field string,
 	value interchange.Value, condition *client.WriteOptions) (interchange.Value, error) {
 	key, err := s.encryptionKey(ctx, true)
@@ -43,8 +42,8 @@ var looksLikeFields = regexp.MustCompile(
 // checkReplaced asks before text that looks like fields replaces an object. Without a terminal it returns a usage error
 // that names the commands that change fields. It adds the encryption key to the condition.
 //
-// It does not check an entry that the user may not read, or that is encrypted under another key: a user who may only
-// write must be able to write, and the old version can be restored.
+// It does not check an entry that the user cannot read or decrypt, because the permission to write must be enough for a
+// write. The old version can be restored.
 func (s *session) checkReplaced(ctx context.Context, server *client.Client, at address, value interchange.Value,
 	condition *client.WriteOptions) error {
 	text, isText := value.String()

@@ -14,9 +14,9 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// Stdout is the standard output of the program. It marks the errors of writes, because a closed pipe on standard output
-// and a closed network connection both return EPIPE. It also keeps the first error, because fmt.Fprintln and cobra's
-// help ignore errors. It is safe for concurrent use.
+// Stdout is the standard output of the program. It wraps the errors of writes in a stdoutError, because a closed
+// network connection returns the same error (EPIPE) as a closed pipe. It stores the first error, because callers of
+// fmt.Fprintln and cobra's help ignore errors. It is safe for concurrent use.
 type Stdout struct {
 	file *os.File
 
@@ -24,8 +24,8 @@ type Stdout struct {
 	err error
 }
 
-// Execute runs the program and returns the command that ran. The error comes from the command, or else from the first
-// failed write to standard output: a command must not succeed if its result did not reach its destination.
+// Execute runs the program and returns the command that ran. It returns the error of the command or, if there is none,
+// the first failed write to standard output. A command whose result was not written completely must not succeed.
 func Execute(ctx context.Context, root *cobra.Command) (*cobra.Command, error) {
 	command, err := root.ExecuteContextC(ctx)
 	if stdout, ok := root.OutOrStdout().(*Stdout); ok && err == nil {
@@ -59,7 +59,7 @@ func (s *Stdout) firstError() error {
 // stdoutError is a failed write to standard output.
 type stdoutError struct{ error }
 
-// Error names standard output, whose own name in an error of the os package is the path /dev/stdout.
+// Error names standard output. The error of the os package would name the path /dev/stdout.
 func (e *stdoutError) Error() string {
 	cause := e.error
 	if failed, ok := errors.AsType[*os.PathError](cause); ok {
@@ -71,9 +71,9 @@ func (e *stdoutError) Error() string {
 // Unwrap returns the error of the operating system.
 func (e *stdoutError) Unwrap() error { return e.error }
 
-// readerClosed reports whether the reader of standard output closed the pipe, as head and pagers do. On Unix
-// the Go runtime raises SIGPIPE then, even if the parent ignores that signal, and the program ends before it sees the
-// error.
+// readerClosed reports whether the reader of standard output closed the pipe, as head and pagers do. On Unix the Go
+// runtime ends the program with SIGPIPE before it sees this error, whether or not the parent process ignores the
+// signal.
 func readerClosed(err error) bool {
 	_, output := errors.AsType[*stdoutError](err)
 	return output && errors.Is(err, syscall.EPIPE)

@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// totpCommand is the parent of the commands for two-factor authentication. The subcommands except remove always
-// concern the caller.
+// totpCommand is the parent of the commands for two-factor authentication. All subcommands except remove work on the
+// account of the caller.
 func totpCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "totp",
@@ -41,7 +41,7 @@ func (s *session) showEnrolment(enrolment *client.Enrolment) error {
 		URI:    enrolment.URI.Reveal(),
 		QR:     enrolment.QR.Reveal(),
 	}
-	// Only an enrolment returns recovery codes; lockbox users setup shows none.
+	// An enrolment returns recovery codes. The response for lockbox users setup has none.
 	for _, code := range enrolment.RecoveryCodes {
 		result.RecoveryCodes = append(result.RecoveryCodes, code.Reveal())
 	}
@@ -64,9 +64,9 @@ func (s *session) showEnrolment(enrolment *client.Enrolment) error {
 	})
 }
 
-// totpEnrolCommand starts an enrolment (POST /users/{username}/totp). An unconfirmed enrolment can be repeated; a
-// confirmed one needs a code. With --output json it prints the secret, the URI, the QR code as a data URL and the
-// recovery codes.
+// totpEnrolCommand starts an enrolment (POST /users/{username}/totp). Repeating a confirmed enrolment needs a code;
+// repeating an unconfirmed one does not. With --output json it prints the secret, the URI, the QR code as a data URL
+// and the recovery codes.
 func totpEnrolCommand(s *session) *cobra.Command {
 	var fromStdin bool
 	command := &cobra.Command{

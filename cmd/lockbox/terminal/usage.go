@@ -21,15 +21,15 @@ func MarkUsage(root *cobra.Command) {
 			checkArgs = cobra.ArbitraryArgs
 			if command.HasSubCommands() && !command.Runnable() {
 				// cobra checks the arguments of runnable commands only. A command such as "lockbox box" becomes
-				// runnable here, so that an unknown subcommand is an error and not a reason to print the help.
+				// runnable here, so that an unknown subcommand is an error instead of printing the help.
 				checkArgs, command.RunE = checkSubcommand, func(command *cobra.Command, _ []string) error {
 					return command.Help()
 				}
 			}
 		}
 		command.Args = func(command *cobra.Command, args []string) error {
-			// cobra checks required flags and groups of flags itself, but later, and returns errors that look like
-			// errors of the command itself. Checking them here makes them usage errors.
+			// cobra checks required flags and groups of flags later, and its errors cannot be distinguished from errors
+			// of the command. The checks here return usage errors instead.
 			for _, err := range []error{
 				checkEmptyFlags(command),
 				checkEmptyArgs(command, args),
@@ -46,9 +46,9 @@ func MarkUsage(root *cobra.Command) {
 	})
 }
 
-// checkEmptyFlags refuses flags with an empty value, or with an empty element in a list. Such a value is almost always
-// an unset variable of a shell, and would mean something else: --set "" would revoke all permissions. No flag of the
-// program has a use for an empty value, so there are no exceptions.
+// checkEmptyFlags refuses flags with an empty value, or with an empty element in a list. Such a value almost always
+// comes from an unset variable of a shell and could do harm: --set "" would revoke all permissions. There are no
+// exceptions, because no flag of the program needs an empty value.
 func checkEmptyFlags(command *cobra.Command) error {
 	var empty error
 	command.Flags().Visit(func(flag *pflag.Flag) {
@@ -72,8 +72,8 @@ func isBlank(text string) bool { return strings.TrimSpace(text) == "" }
 // that may be empty.
 const emptyArgument = "lockbox-empty-argument"
 
-// checkEmptyArgs refuses empty arguments for the same reason as checkEmptyFlags: an empty name could mean the user's
-// own account. Arguments after -- belong to another program.
+// checkEmptyArgs refuses empty arguments for the same reason as checkEmptyFlags: an empty user name could select the
+// caller's account. It ignores arguments after --, which belong to another program.
 func checkEmptyArgs(command *cobra.Command, args []string) error {
 	if dash := command.ArgsLenAtDash(); dash >= 0 {
 		args = args[:dash]
@@ -143,8 +143,8 @@ func checkSubcommand(command *cobra.Command, args []string) error {
 	return errors.New(text)
 }
 
-// suggestions returns the subcommands that the user may have meant: the one that lists word as its synonym in
-// SuggestFor, or else those with a similar spelling. Words of up to three letters get no suggestions by spelling.
+// suggestions returns the subcommands that the user may have meant: the subcommand that lists word in SuggestFor, or
+// otherwise all subcommands with a similar spelling. Words of up to three letters get no suggestions by spelling.
 func suggestions(command *cobra.Command, word string) []string {
 	for _, child := range command.Commands() {
 		if slices.Contains(child.SuggestFor, word) {
@@ -158,7 +158,7 @@ func suggestions(command *cobra.Command, word string) []string {
 	return slices.Compact(slices.Sorted(slices.Values(command.SuggestionsFor(word))))
 }
 
-// visitCommands calls visit for a command and for everything below it, parents first.
+// visitCommands calls visit for a command and all its subcommands at every level, parents first.
 func visitCommands(command *cobra.Command, visit func(*cobra.Command)) {
 	visit(command)
 	for _, child := range command.Commands() {

@@ -11,8 +11,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// usersCommand is the parent of the commands for accounts. Roles (user, admin) decide over users and boxes; groups
-// (viewer, manager, owner) decide over droplets and accounts.
+// usersCommand is the parent of the commands for accounts. Roles (user, admin) give rights to users and boxes. Groups
+// (viewer, manager, owner) give rights to droplets and accounts.
 func usersCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "users",
@@ -52,7 +52,7 @@ creation times, for the owner.`,
 		Example: "  lockbox users list\n  lockbox users list --groups",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
-			// Two interfaces list users. Only the accounts API returns groups, and it requires the owner.
+			// Two APIs list users. Only the accounts API returns groups, and only the owner may call it for this list.
 			if groups {
 				accounts, err := server.Accounts().ListUsers(ctx)
 				if err != nil {
@@ -80,13 +80,13 @@ func (s *session) showAccounts(accounts []client.Account) error {
 	})
 }
 
-// userOrSelf returns the user that the first argument names, or without one the signed-in user. Without an argument
-// it needs a request to the server, because a token does not show its user.
+// userOrSelf returns the user name in the first argument. Without an argument it asks the server for the name of the
+// caller, because a token does not contain the name.
 func userOrSelf(ctx context.Context, server *client.Client, args []string) (string, error) {
 	if len(args) > 0 {
 		return args[0], nil
 	}
-	// Profiles store a user name too, but a token of the environment has no profile.
+	// The name in the profile is not enough, because a token from the environment has no profile.
 	who, err := server.WhoAmI(ctx)
 	if err != nil {
 		return "", err
@@ -94,9 +94,9 @@ func userOrSelf(ctx context.Context, server *client.Client, args []string) (stri
 	return who.Username, nil
 }
 
-// usersUpdateCommand changes a user (PUT /users/{username}). A flag that is not given changes nothing. A transfer of
-// the ownership needs a confirmation, because the former owner cannot undo it. The server rejects an unknown role or
-// group (exitUsage), and a change of the owner that would leave the server without one (exitConflict).
+// usersUpdateCommand changes a user (PUT /users/{username}). The command changes only what the given flags name. A
+// transfer of the ownership needs a confirmation, because the former owner cannot undo it. The server rejects an
+// unknown role or group (exitUsage), and a change of the owner that would leave the server without one (exitConflict).
 func usersUpdateCommand(s *session) *cobra.Command {
 	var role, group string
 	var active, yes bool
@@ -153,8 +153,8 @@ func addGroupFlag(command *cobra.Command, group *string, usage string, more ...s
 			cobra.ShellCompDirectiveNoFileComp))
 }
 
-// usersRevokeCommand revokes all sessions of a user (DELETE /api/v1/user/auth/revoke/{user}). It includes the
-// current session if the user is the caller.
+// usersRevokeCommand revokes all sessions of a user (DELETE /api/v1/user/auth/revoke/{user}). If the user is the
+// caller, this includes the current session.
 func usersRevokeCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "revoke [USER]",
@@ -187,7 +187,7 @@ deleted: transfer the boxes first, with lockbox box transfer. The command asks f
 		Example: "  lockbox users delete anna\n  lockbox users delete anna --yes",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			// The question repeats the name as typed, because the server ignores its case.
+			// The question contains the name as typed. The server ignores the case of the name.
 			if err := confirm(ctx, yes, "Permanently delete user %s?", args[0]); err != nil {
 				return err
 			}

@@ -9,10 +9,9 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// usersCreateCommand creates a user with a password (POST /users). It may run without a token, because a server can
-// let strangers register; the server decides. Without --role the user gets the role user. With --output json it
-// prints {"apiKey":"…"}. The exit code is exitUsage if the password is too short, and exitConflict if the name is in
-// use.
+// usersCreateCommand creates a user with a password (POST /users). It works without a token, because a server may allow
+// anonymous registration. Without --role the user gets the role user. With --output json it prints {"apiKey":"…"}. The
+// exit code is exitUsage if the password is too short, and exitConflict if the name is in use.
 func usersCreateCommand(s *session) *cobra.Command {
 	var role string
 	var fromStdin bool
@@ -32,7 +31,7 @@ a user who signs in with TOTP codes instead of a password, use lockbox users add
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(command *cobra.Command, args []string) error {
 			ctx := command.Context()
-			// A refused registration is the server's decision, and its error explains it.
+			// If the server refuses a registration, its error explains the reason.
 			server, err := s.openOrAnonymous(ctx)
 			if err != nil {
 				return err
@@ -76,8 +75,8 @@ func usersAddCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "add USER --group GROUP",
 		Short: "Add a user who signs in with TOTP codes, in a group (owner)",
-		Long: `Add a user who signs in with TOTP codes and has no password, and list all users. This needs the
-owner. To show what the user's authenticator app needs, use lockbox users setup.`,
+		Long: `Add a user who signs in with TOTP codes and has no password, and list all users. Only the
+owner may do this. To show what the user's authenticator app needs, use lockbox users setup.`,
 		Example: "  lockbox users add anna --group manager\n  lockbox users setup anna",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {

@@ -26,9 +26,9 @@ type userResult struct {
 	Permissions []client.Permission `json:"permissions"`
 }
 
-// usersShowCommand shows a user (GET /users/{username}). With --output json it prints a userResult, whose permissions
-// are the ones that the user has in at least one box. The table lists permissions by box instead, for the boxes that
-// the caller can see.
+// usersShowCommand shows a user (GET /users/{username}). With --output json it prints a userResult, which lists each
+// permission that the user has in at least one box. The table lists permissions by box instead, for the boxes that the
+// caller can see.
 func usersShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [USER]",
@@ -66,8 +66,9 @@ type boxPermissions struct {
 	permissions []client.Permission
 }
 
-// permissionsByBox returns the permissions of a user by box, sorted. It covers the caller's boxes in which the user is
-// an active member. The server lists no other boxes. Boxes in which the caller may not see the user are left out.
+// permissionsByBox returns the permissions of a user by box, sorted. It includes only boxes of the caller in which the
+// user is an active member, because the server lists no other boxes. It omits boxes in which the caller may not see the
+// user.
 func permissionsByBox(ctx context.Context, server *client.Client, username string) ([]boxPermissions, error) {
 	boxes, err := server.ListBoxes(ctx)
 	if err != nil {
@@ -90,7 +91,7 @@ func permissionsByBox(ctx context.Context, server *client.Client, username strin
 }
 
 // showUser prints a user with its permissions in boxes. The table contains only the number of API keys: a server can be
-// configured to return the keys themselves, and those must not appear on a screen.
+// configured to return the keys themselves, and keys must not appear on a screen.
 func (s *session) showUser(user *client.User, boxes []boxPermissions) error {
 	result := userResult{
 		Username:    user.Username,
