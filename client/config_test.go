@@ -189,7 +189,7 @@ func TestEncryptionKeySpellings(t *testing.T) {
 		"", "b64:", "b64:3q2+7w==", "b64:3q2+7w", "b64:!!", "passphrase", "ünïcödé", " spaces ", "new\nline",
 		strings.Repeat("x", 1024),
 		strings.Repeat("x", 1025), "b64:" + strings.Repeat("AAAA", 400), "\x00",
-		// Keys with something around them, and a passphrase in quotes.
+		// These inputs are keys with additional characters around them, and a passphrase in quotes.
 		`"` + good + `"`, "KEY=" + good, "X-Encryption-Key: " + good, "\ufeff" + good, good + "\n", " " + good,
 		strings.ToUpper(good), good[5:], base64.StdEncoding.EncodeToString([]byte(good)), `"b64:3q2+7w=="`, `"quoted"`,
 	} {
@@ -216,7 +216,8 @@ func TestEncryptionKeySpellings(t *testing.T) {
 	require.ErrorIs(t, err, client.ErrInvalid)
 }
 
-// TestDamagedKeyInEnvironment checks that the variables and their files refuse a key with something around it.
+// TestDamagedKeyInEnvironment checks that environment variables and secret files with additional characters around a
+// key are refused.
 func TestDamagedKeyInEnvironment(t *testing.T) {
 	good := client.GenerateEncryptionKey().Reveal()
 	t.Setenv("LOCKBOX_API_URL", "https://lockbox.example.org")

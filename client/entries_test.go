@@ -132,7 +132,7 @@ func TestEncryptionKeys(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, written.EncryptionKeyChanged)
 
-	// Passphrases that a header cannot carry arrive unchanged.
+	// Passphrases that a header cannot contain must arrive unchanged.
 	for _, passphrase := range []string{"plain words", " spaces ", "ünïcödé", "line\nend", "b64:looks so",
 		"lbk1_looks so", "\xff\x00"} {
 		bytes, err := client.PassphraseKey([]byte(passphrase))

@@ -71,7 +71,7 @@ func ExampleClient_ReadEntry() {
 	// Output: 1 true
 }
 
-// Use IfMatch to update an entry only if no other writer changed it in between.
+// Use IfMatch to update an entry only if it has not changed in the meantime.
 func ExampleClient_WriteEntry() {
 	ctx := context.Background()
 	c, err := client.FromEnv()

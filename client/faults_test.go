@@ -22,7 +22,8 @@ import (
 
 const canary = "canary-3f9b"
 
-// broken starts a fake server that counts the requests and calls answer with the attempt, from 1.
+// broken starts a fake server that counts the requests. It calls answer with the number of the attempt, which starts
+// at 1.
 func broken(t *testing.T, answer func(attempt int, w http.ResponseWriter, r *http.Request)) (url string,
 	attempts *atomic.Int32) {
 	t.Helper()
@@ -76,7 +77,7 @@ func TestServerDown(t *testing.T) {
 	require.ErrorIs(t, c.Ready(t.Context()), client.ErrUnavailable)
 }
 
-// TestServerComesBack checks that a request that was never sent is retried, even a write.
+// TestServerComesBack checks that the client retries a request that was never sent, including a write.
 func TestServerComesBack(t *testing.T) {
 	t.Parallel()
 	address := closedPort(t)
@@ -195,7 +196,7 @@ func TestRetriedDeletionSucceeds(t *testing.T) {
 	require.ErrorIs(t, c.DeleteEntry(t.Context(), "box", "key", nil), client.ErrNotFound, "it was the first attempt")
 }
 
-// TestConditionBrokenByOwnWrite puts a proxy in front of the real server that drops the first response.
+// TestConditionBrokenByOwnWrite uses a proxy in front of the real server. The proxy drops the first response.
 func TestConditionBrokenByOwnWrite(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
@@ -299,7 +300,8 @@ func TestCancelledWhileWaitingForRetry(t *testing.T) {
 	require.EqualValues(t, 1, attempts.Load())
 }
 
-// TestDeletingANameIsNotRetried: a new box or user may have the name by then.
+// TestDeletingANameIsNotRetried verifies that the client does not retry a deletion by name. A new box or user may
+// have taken the name since the first attempt.
 func TestDeletingANameIsNotRetried(t *testing.T) {
 	t.Parallel()
 	url, attempts := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) { hangUp(w) })

@@ -64,7 +64,7 @@ func TestRevokeInvitation(t *testing.T) {
 	require.ErrorIs(t, root.RevokeInvitation(t.Context(), "unwanted"), client.ErrNotFound)
 }
 
-// Invite a user, who then chooses the password.
+// Invite a user. The user then chooses the password.
 func ExampleClient_InviteUser() {
 	ctx := context.Background()
 	c, err := client.FromEnv()

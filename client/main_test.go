@@ -42,7 +42,7 @@ func run(m *testing.M) int {
 	}
 	before := goleak.IgnoreCurrent()
 	code := m.Run()
-	// Idle connections and the server's pending writes are not leaks.
+	// Idle connections and pending writes of the server are not goroutine leaks.
 	err = goleak.Find(before, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),
 		goleak.IgnoreAnyFunction("net/http.(*conn).serve"),
@@ -54,7 +54,7 @@ func run(m *testing.M) int {
 	return code
 }
 
-// prepare creates the owner and the entry that the examples read.
+// prepare creates the owner, and the entry that the examples read.
 func prepare() error {
 	ctx := context.Background()
 	anonymous, err := client.New(client.Config{URL: serverURL, EncryptionKey: encryption})
@@ -82,7 +82,8 @@ func prepare() error {
 	return nil
 }
 
-// connect returns a client of the shared server with the owner's key and quick retries; change may modify its config.
+// connect returns a client of the shared server with the owner's key and quick retries. change may modify the
+// client's config.
 func connect(t *testing.T, change func(*client.Config)) *client.Client {
 	t.Helper()
 	config := client.Config{
@@ -99,7 +100,7 @@ func connect(t *testing.T, change func(*client.Config)) *client.Client {
 	return c
 }
 
-// boxFor creates a box that is named after the test, and returns it with the owner's client.
+// boxFor creates a box named after the test. It returns the box and the owner's client.
 func boxFor(t *testing.T) (*client.Client, string) {
 	t.Helper()
 	root, box := connect(t, nil), strings.ToLower(strings.NewReplacer("/", ".", "_", ".").Replace(t.Name()))

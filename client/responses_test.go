@@ -116,8 +116,8 @@ func TestRequestID(t *testing.T) {
 	require.ErrorContains(t, err, id)
 }
 
-// TestNotHTTP checks that an error does not quote a malformed line, as net/http does. The line may be a header with a
-// token.
+// TestNotHTTP checks that an error does not quote a malformed line of a response, because the line may contain a
+// token. The errors of net/http quote it.
 func TestNotHTTP(t *testing.T) {
 	t.Parallel()
 	url, _ := broken(t, func(_ int, w http.ResponseWriter, _ *http.Request) {
@@ -136,8 +136,9 @@ func TestNotHTTP(t *testing.T) {
 	}
 }
 
-// TestErrorsOfProxies checks that an error response of another program has the kind of its status and ErrBadResponse,
-// and that its message contains a remedy. An error of Lockbox with the same status is no ErrBadResponse.
+// TestErrorsOfProxies checks the error for a failure response of a proxy. The error is ErrBadResponse and has the
+// kind of its status, and its message contains a remedy. An error of Lockbox with the same status is not
+// ErrBadResponse.
 func TestErrorsOfProxies(t *testing.T) {
 	t.Parallel()
 	for status, test := range map[int]struct {

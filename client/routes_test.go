@@ -21,7 +21,8 @@ type request struct {
 	send   func(context.Context, *client.Client) error
 }
 
-// requests maps each route to the method that sends it. The parameters have the names of the route's template.
+// requests maps each route to the client method that sends it. The arguments are the parameter names in the route's
+// template.
 var requests = map[string]request{
 	"GET /": {"Welcome", func(ctx context.Context, c *client.Client) error { return second(c.Welcome(ctx)) }},
 	"POST /init": {"Initialize", func(ctx context.Context, c *client.Client) error {
@@ -172,10 +173,10 @@ var code = client.NewSecret("123456")
 
 func second[T any](_ T, err error) error { return err }
 
-// forPeople lists the routes that serve browsers and so have no method.
+// forPeople lists the routes for browsers. The client has no methods for them.
 var forPeople = []string{"GET /openapi.yaml", "GET /docs"}
 
-// local lists the methods that send no request of their own.
+// local lists the methods that send no request themselves.
 var local = []string{"Unmarshal", "UnmarshalEntry", "Events", "BoxEvents", "WithToken", "WithEncryptionKey", "URL",
 	"Format", "Accounts", "Accounts.Format"}
 

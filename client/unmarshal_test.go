@@ -36,7 +36,7 @@ func TestUnmarshal(t *testing.T) {
 	require.Len(t, tree, 3)
 }
 
-// own repeats the value in its error, as a careless type could.
+// own is a type whose UnmarshalText error repeats the value. A careless type of a program could do this.
 type own string
 
 func (o *own) UnmarshalText(text []byte) error {

@@ -44,7 +44,8 @@ func TestOpaqueTokens(t *testing.T) {
 	}
 }
 
-// TestNextPair: an access token is valid for whole seconds, and never longer than its family.
+// TestNextPair verifies that the lifetime of an access token is a whole number of seconds and never exceeds the
+// expiry of its family.
 func TestNextPair(t *testing.T) {
 	t.Parallel()
 	user := User{ID: UserID{1}, Active: true, SessionEpoch: 3}
@@ -91,7 +92,8 @@ func TestRecoveryCodes(t *testing.T) {
 	}
 }
 
-// TestTakeOver: exactly one owner exists before and after, and the former owner becomes an admin and a manager.
+// TestTakeOver verifies that exactly one owner exists before and after, and that the former owner becomes an admin
+// and a manager.
 func TestTakeOver(t *testing.T) {
 	t.Parallel()
 	former := User{

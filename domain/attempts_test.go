@@ -9,7 +9,8 @@ import (
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
-// TestLockouts: the first lockout lasts 30 seconds, each later one lasts twice as long, and none lasts more than a day.
+// TestLockouts verifies that the first lockout lasts 30 seconds, and that each later one lasts twice as long, up to
+// one day.
 func TestLockouts(t *testing.T) {
 	t.Parallel()
 	const free = 5
@@ -31,7 +32,7 @@ func TestLockouts(t *testing.T) {
 	require.Equal(t, 26, attempts.Reserve(now.Add(AttemptWindow), free).Failures)
 }
 
-// TestRelease: a released attempt does not count, and its lockout ends.
+// TestRelease verifies that a released attempt does not count and that its lockout ends.
 func TestRelease(t *testing.T) {
 	t.Parallel()
 	const free = 3

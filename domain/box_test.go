@@ -82,7 +82,7 @@ func TestAccess(t *testing.T) {
 	}
 }
 
-// TestUseWantsAll: every one of several wanted permissions is required.
+// TestUseWantsAll verifies that a request for several permissions requires every one of them.
 func TestUseWantsAll(t *testing.T) {
 	t.Parallel()
 	const both = domain.CreateEntry | domain.ReadEntry

@@ -33,8 +33,8 @@ func TestAuthenticateCaller(t *testing.T) {
 	}
 }
 
-// TestCapAPIKeyExpiry: a key that is created with an expiring API key expires no later than that key; a session sets no
-// limit.
+// TestCapAPIKeyExpiry verifies that an API key that is created with an expiring API key expires no later than that
+// key. A session sets no limit.
 func TestCapAPIKeyExpiry(t *testing.T) {
 	t.Parallel()
 	never, soon, later := time.Time{}, now.Add(time.Hour), now.Add(2*time.Hour)
@@ -56,7 +56,7 @@ func TestCapAPIKeyExpiry(t *testing.T) {
 	}
 }
 
-// TestHasExpiringAPIKey: a session expires too, but is not an API key.
+// TestHasExpiringAPIKey verifies that a session does not count as an expiring API key, although sessions expire.
 func TestHasExpiringAPIKey(t *testing.T) {
 	t.Parallel()
 	require.True(t, domain.Caller{Credential: domain.Credential{Kind: domain.APIKeyCredential},
@@ -127,7 +127,8 @@ func TestAPIKeyNames(t *testing.T) {
 	}
 }
 
-// TestNewSession: a session has the user's epoch and expires at a whole second, because tokens hold whole seconds.
+// TestNewSession verifies that a session has the user's epoch and expires at a whole second, because tokens hold
+// whole seconds.
 func TestNewSession(t *testing.T) {
 	t.Parallel()
 	begin := now.Add(700 * time.Millisecond)

@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// utf16 returns text as Windows PowerShell writes it with ">": UTF-16 with a byte order mark.
+// utf16 encodes text as UTF-16 with a byte order mark, like the operator ">" of Windows PowerShell.
 func utf16(text string) string {
 	var out strings.Builder
 	out.WriteString("\xff\xfe")
@@ -21,8 +21,8 @@ func utf16(text string) string {
 	return out.String()
 }
 
-// TestTextAroundKeys checks that a text that contains a key but is not exactly one is refused, and that the same bytes
-// are accepted as b64:.
+// TestTextAroundKeys checks that a text with additional characters around a key is refused. The same bytes are
+// accepted with the prefix b64:.
 func TestTextAroundKeys(t *testing.T) {
 	t.Parallel()
 	encoded := base64.StdEncoding.EncodeToString([]byte(writtenKey))
@@ -44,7 +44,7 @@ func TestTextAroundKeys(t *testing.T) {
 		require.NoError(t, err, text)
 		require.Equal(t, text, string(key.Bytes()))
 	}
-	// Other text remains a passphrase, however long and however similar.
+	// Any other text is accepted as a passphrase, whatever its length and its similarity to a key.
 	for _, text := range []string{
 		"lbk1", "lbk 1", "lbk1-x", "lbk2_x", `"hunter2"`, "KEY=value", "my b64: words", "bGJr", "a_b_c",
 		strings.Repeat("A", 49), strings.Repeat("aB3-_", 200), "WPN0000000000000000000000000000000000000000000000000",

@@ -24,7 +24,8 @@ func TestEntry(t *testing.T) {
 	require.Equal(t, domain.Entry{Version: 3, UpdatedAt: now}, deleted.Next(now), "versions never restart")
 }
 
-// TestConditions: no set of versions contains an entry without a value, including the set of all versions.
+// TestConditions verifies that an entry without a value is in no set of versions. The set of all versions excludes it
+// too.
 func TestConditions(t *testing.T) {
 	t.Parallel()
 	all := &domain.Versions{Any: true}

@@ -55,7 +55,7 @@ func TestNewEvent(t *testing.T) {
 	require.Equal(t, domain.OutcomeSuccess, event.Outcome, "each method returns a copy")
 }
 
-// TestReservedActors: no user can have the name of the operator or of the service.
+// TestReservedActors verifies that no user can take the actor name of the operator or of the service.
 func TestReservedActors(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{domain.OperatorActor, domain.ServiceActor} {

@@ -30,7 +30,7 @@ func TestIDs(t *testing.T) {
 	require.False(t, id.IsZero())
 }
 
-// FuzzParseID: a parsed identifier prints as its text in lower case.
+// FuzzParseID verifies that the text of a parsed identifier is the input in lower case.
 func FuzzParseID(f *testing.F) {
 	for _, seed := range []string{"01234567-89ab-cdef-0001-0203040506ff", "", "01234567-89AB-CDEF-0001-0203040506FF",
 		"0123456789abcdef00010203040506ff----"} {

@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// TestInvitationCode: every code has exactly one spelling.
+// TestInvitationCode verifies that every code has exactly one spelling.
 func TestInvitationCode(t *testing.T) {
 	t.Parallel()
 	code := domain.NewInvitationCode(domain.InvitationID{1, 2, 3})
@@ -27,7 +27,7 @@ func TestInvitationCode(t *testing.T) {
 	}
 }
 
-// TestInvitationTerms: the terms cover everything that an invitation grants.
+// TestInvitationTerms verifies that the terms of an invitation cover everything that the invitation grants.
 func TestInvitationTerms(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)

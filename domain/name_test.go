@@ -9,7 +9,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// TestNames: the names of users and boxes have the same alphabet and different maximum lengths.
+// TestNames verifies that the names of users and boxes have the same alphabet and different maximum lengths.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	parsers := map[string]struct {
@@ -101,7 +101,8 @@ func TestKeyPrefixes(t *testing.T) {
 	}
 }
 
-// FuzzParseEntryKey: parsing lowercases a key, parsing the result again does not change it, and its prefixes are valid.
+// FuzzParseEntryKey verifies that parsing converts a key to lower case. Parsing the result again does not change it,
+// and its prefixes are valid.
 func FuzzParseEntryKey(f *testing.F) {
 	for _, seed := range []string{"", "a", "A/b:C", "a//b", "..", "_@-.", "a\x00", "ä", strings.Repeat("k", 201)} {
 		f.Add(seed)

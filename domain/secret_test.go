@@ -15,7 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// rawKey is a key whose text form, writtenKey, contains characters of every kind.
+// rawKey is a key. Its text form, writtenKey, contains characters of every kind.
 var (
 	rawKey     = [32]byte([]byte("\xfb\xef\xbe 32 bytes, of which some are -_"))
 	writtenKey = domain.FormatGeneratedKey(rawKey)
@@ -28,7 +28,7 @@ func TestGeneratedKeys(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, key.Generated())
 	require.Equal(t, rawKey[:], key.Bytes())
-	// Pinned: 32 zeros, and the first 6 characters of base64url(SHA-256("lbk1" | 32 zeros)).
+	// The expected value is pinned: 32 zeros, and the first 6 characters of base64url(SHA-256("lbk1" | 32 zeros)).
 	require.Equal(t, "lbk1_"+strings.Repeat("A", 43)+"XED5fH", domain.FormatGeneratedKey([32]byte{}))
 }
 
@@ -96,7 +96,7 @@ func TestInvalidEncryptionKeys(t *testing.T) {
 	}
 }
 
-// refusedKey checks an error, and that it repeats nothing of the key.
+// refusedKey checks an error and requires that it contains no part of the key.
 func refusedKey(t testing.TB, err error, code, text string) {
 	t.Helper()
 	require.ErrorIs(t, err, domain.Invalid, text)
@@ -158,7 +158,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	require.JSONEq(t, `{"key":"[secret]"}`, string(encoded))
 }
 
-// requireNothingOf searches for the secret in every form in which Go prints bytes.
+// requireNothingOf requires that a text does not contain the secret in any form in which Go prints bytes.
 func requireNothingOf(t *testing.T, output, secret string) {
 	t.Helper()
 	decimal := strings.Trim(fmt.Sprintf("%d", []byte(secret)[:6]), "[]")

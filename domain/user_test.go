@@ -16,7 +16,7 @@ var (
 	userID  = domain.UserID{3}
 	otherID = domain.UserID{4}
 
-	// The kinds of callers that rules distinguish.
+	// These constants are the kinds of callers that the rules distinguish.
 	owner = domain.Caller{
 		UserID: ownerID,
 		Name:   "owner",
@@ -285,7 +285,7 @@ func TestUserChange(t *testing.T) {
 	}
 }
 
-// TestDeactivatingTwice: the second deactivation revokes nothing.
+// TestDeactivatingTwice verifies that the second deactivation revokes nothing.
 func TestDeactivatingTwice(t *testing.T) {
 	t.Parallel()
 	account := userOf(user)
@@ -336,8 +336,8 @@ func TestPasswords(t *testing.T) {
 	requireRefusal(t, err, domain.Invalid, "password_required", "password")
 }
 
-// TestGivenPasswords: only an empty password is refused. A password that is too long is truncated to a length that no
-// stored password can have.
+// TestGivenPasswords verifies that only an empty password is refused. A password that is too long is truncated to a
+// length that no stored password can have.
 func TestGivenPasswords(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"x", "\xff", strings.Repeat("🙂", 100)} {

@@ -15,8 +15,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// hostile returns a host whose engine answers every request, except the version negotiation, with answer. sent counts
-// the bytes that the engine could write before the client closed the connection.
+// hostile returns a host whose engine sends answer to every request except the version negotiation. sent counts the
+// bytes that the engine could write before the client closed the connection.
 func hostile(t *testing.T, answer func(w http.ResponseWriter, write func(text string) bool)) (host *Host,
 	sent *atomic.Int64) {
 	t.Helper()
@@ -47,7 +47,7 @@ func hostile(t *testing.T, answer func(w http.ResponseWriter, write func(text st
 	return host, sent
 }
 
-// calls are the requests to the engine, by name.
+// calls maps names to the requests that the host sends to the engine.
 var calls = map[string]func(ctx context.Context, h *Host) error{
 	"list": func(ctx context.Context, h *Host) error { _, err := h.List(ctx); return err },
 	"create": func(ctx context.Context, h *Host) error {
@@ -62,8 +62,8 @@ var calls = map[string]func(ctx context.Context, h *Host) error{
 
 var someContainer = strings.Repeat("0f", 32)
 
-// TestEndlessReasons: an endless error message of the engine takes bounded memory in every request, and the returned
-// error does not contain it.
+// TestEndlessReasons verifies that every request uses bounded memory for an endless error message of the engine. The
+// returned error does not contain the message.
 func TestEndlessReasons(t *testing.T) {
 	t.Parallel()
 	for name, call := range calls {
@@ -88,7 +88,7 @@ func TestEndlessReasons(t *testing.T) {
 	}
 }
 
-// TestEndlessLists: a list that does not end, or has too many containers, takes bounded memory.
+// TestEndlessLists verifies that an endless list, and a list of too many containers, use bounded memory.
 func TestEndlessLists(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ begin, repeat, want string }{
@@ -119,7 +119,7 @@ func TestEndlessLists(t *testing.T) {
 	}
 }
 
-// TestUnusableAnswers: an answer that is not a list or not a container counts as no answer.
+// TestUnusableAnswers verifies that an answer that is not a list or not a container is treated like a missing answer.
 func TestUnusableAnswers(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{``, `{}`, `[1]`, `[{"Id":7}]`, `[{}`, `"x"`, `[{}{}]`} {
@@ -138,7 +138,7 @@ func TestUnusableAnswers(t *testing.T) {
 	}
 }
 
-// TestUsableLists: the limits leave room for every real list.
+// TestUsableLists verifies that the limits accept large valid lists.
 func TestUsableLists(t *testing.T) {
 	t.Parallel()
 	mine := `{"Id":"` + someContainer + `","Names":["/other/link","/droplet01"],` +
@@ -169,7 +169,7 @@ func TestUsableLists(t *testing.T) {
 	}
 }
 
-// TestLogLimit: the engine's log files of a droplet together take at most the configured size.
+// TestLogLimit verifies that the log files of a droplet take at most the configured size in total.
 func TestLogLimit(t *testing.T) {
 	t.Parallel()
 	for limit, want := range map[int64]string{64 << 10: "32768", 10 << 20: "5242880", 1 << 40: "549755813888"} {

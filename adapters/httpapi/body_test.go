@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// TestStalledBodies: if a body is incomplete at the deadline, the response is 400 body_unreadable.
+// TestStalledBodies verifies that the response is 400 body_unreadable if a body is incomplete at the deadline.
 func TestStalledBodies(t *testing.T) {
 	t.Parallel()
 	api, log := failing(func() error { return domain.ErrUnauthenticated })

@@ -42,8 +42,8 @@ func conditionOf(match, noneMatch []string) (domain.Condition, error) {
 	return r.condition()
 }
 
-// TestConditionHeaders: an entry without a value matches no entity tag, including "*". Tags are opaque. If-Match
-// compares strongly, If-None-Match weakly.
+// TestConditionHeaders verifies the comparison of entity tags. An entry without a value matches neither a tag nor
+// "*". Tags are opaque. If-Match compares strongly, and If-None-Match compares weakly.
 func TestConditionHeaders(t *testing.T) {
 	t.Parallel()
 	const none = ""
@@ -97,7 +97,7 @@ func TestConditionHeaders(t *testing.T) {
 	}
 }
 
-// TestSeveralConditionHeaders: headers of one name are one list.
+// TestSeveralConditionHeaders verifies that several headers with the same name form one list.
 func TestSeveralConditionHeaders(t *testing.T) {
 	t.Parallel()
 	condition, err := conditionOf([]string{`"1"`, "", `"2"`}, nil)
@@ -106,7 +106,7 @@ func TestSeveralConditionHeaders(t *testing.T) {
 	require.Nil(t, condition.NoneOf)
 }
 
-// TestMalformedConditionHeaders: a header that is present without a tag is malformed, and so is an empty one.
+// TestMalformedConditionHeaders verifies that an empty header, or a header without a tag, is malformed.
 func TestMalformedConditionHeaders(t *testing.T) {
 	t.Parallel()
 	for _, lines := range [][]string{{""}, {" "}, {"", ""}, {","}, {" , ,"}, {"3"}, {`"`}, {`"3`}, {`3"`}, {`'3'`},
@@ -119,7 +119,7 @@ func TestMalformedConditionHeaders(t *testing.T) {
 	}
 }
 
-// TestUnmodified: built-in files compare weakly too, and a malformed header is ignored.
+// TestUnmodified verifies that entity tags of built-in files compare weakly, and that a malformed header is ignored.
 func TestUnmodified(t *testing.T) {
 	t.Parallel()
 	for value, want := range map[string]bool{`"a,b"`: true, `W/"a,b"`: true, `"x", "a,b"`: true, "*": true, "": false,
@@ -142,7 +142,8 @@ func TestParseVersion(t *testing.T) {
 	}
 }
 
-// FuzzParseEntityTags: a parsed list can be formatted and parsed again, and each tag is part of the header.
+// FuzzParseEntityTags verifies that a parsed list can be formatted and parsed again, and that each tag is part of the
+// header.
 func FuzzParseEntityTags(f *testing.F) {
 	for _, seed := range []string{"", "*", `"1"`, `"1", W/"2" ,"x"`, `"9223372036854775808"`, `"1" "2"`, ",",
 		`,"a,b",`} {

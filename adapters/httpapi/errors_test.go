@@ -64,7 +64,8 @@ func failures(log *bytes.Buffer) int {
 	return strings.Count(log.String(), `"level":"ERROR"`) + strings.Count(log.String(), `"level":"WARN"`)
 }
 
-// TestPanic: the response is a fixed 500, the log has the stack once, and neither contains the value of the panic.
+// TestPanic verifies that the response to a panic is a fixed 500 and that the log has the stack once. Neither
+// contains the value of the panic.
 func TestPanic(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]any{"text": secret, "error": errors.New(secret),
@@ -86,7 +87,8 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// TestUnknownErrors: an error from outside the domain is a fixed 500, and its text is only logged.
+// TestUnknownErrors verifies that an error from outside the domain causes a fixed 500. Only the log contains its
+// text.
 func TestUnknownErrors(t *testing.T) {
 	t.Parallel()
 	for name, err := range map[string]error{
@@ -120,7 +122,8 @@ func TestTampering(t *testing.T) {
 	require.Equal(t, 1, failures(log))
 }
 
-// TestRefusals: each kind has its status, even if the error is wrapped, and a cause is not shown.
+// TestRefusals verifies that each kind of error has its status, including wrapped errors, and that the response omits
+// the cause.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for kind, status := range map[domain.Kind]int{domain.Invalid: 400, domain.Unauthenticated: 401,
@@ -145,8 +148,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestClientDisconnected: a request whose client disconnected has status 499 and is no failure of the server, wherever
-// the request was waiting.
+// TestClientDisconnected verifies that a request has status 499 if its client disconnected while the request waited.
+// Such a request does not count as a failure of the server.
 func TestClientDisconnected(t *testing.T) {
 	t.Parallel()
 	unknownOutcome := domain.Refuse(domain.Unavailable, "outcome_unknown", "unknown")
@@ -185,7 +188,8 @@ func TestClientDisconnected(t *testing.T) {
 	require.Equal(t, "Client Closed Request", got.Title)
 }
 
-// TestWireWords: errors about the encryption key name the header, and the shared errors of the domain stay unchanged.
+// TestWireWords verifies that errors about the encryption key name the header, and that the shared errors of the
+// domain stay unchanged.
 func TestWireWords(t *testing.T) {
 	t.Parallel()
 	_, keyErr := domain.ParseEncryptionKey("")

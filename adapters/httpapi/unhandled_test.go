@@ -42,7 +42,7 @@ func serve(t *testing.T, api *httpapi.API, config *tls.Config, change func(*http
 	return listener.Addr().String()
 }
 
-// send writes a request as it is and reads one response.
+// send writes the raw bytes of a request and reads one response.
 func send(t *testing.T, conn net.Conn, request string) (*http.Response, []byte) {
 	t.Helper()
 	require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))
@@ -56,7 +56,7 @@ func send(t *testing.T, conn net.Conn, request string) (*http.Response, []byte) 
 	return response, body
 }
 
-// unhandledRequests are refused by the HTTP server before a handler runs. %s stands for a path.
+// unhandledRequests lists requests that the HTTP server refuses before a handler runs. %s stands for a path.
 var unhandledRequests = map[string]struct {
 	request string
 	status  int
@@ -129,8 +129,9 @@ var unhandledRequests = map[string]struct {
 	},
 }
 
-// TestUnhandledRequests: a request that reaches no handler gets an error of the API with a request id, and is logged
-// and counted, with and without TLS and on a connection that served a request before.
+// TestUnhandledRequests verifies that a request that reaches no handler gets an error of the API with a request id.
+// The server logs and counts the request. The test covers TLS, plain HTTP, and connections that served a request
+// before.
 func TestUnhandledRequests(t *testing.T) {
 	t.Parallel()
 	api, log := failing(func() error { return domain.ErrUnauthenticated })
@@ -197,7 +198,7 @@ func requireShape(t *testing.T, accounts bool, got *http.Response, body []byte, 
 	require.Equal(t, "urn:lockbox:request:"+got.Header.Get("X-Request-Id"), fields.Instance)
 }
 
-// TestHeadOfAnUnhandledRequest: a response to HEAD has no body.
+// TestHeadOfAnUnhandledRequest verifies that the response to an unhandled HEAD request has no body.
 func TestHeadOfAnUnhandledRequest(t *testing.T) {
 	t.Parallel()
 	api, _ := failing(func() error { return nil })
@@ -212,7 +213,7 @@ func TestHeadOfAnUnhandledRequest(t *testing.T) {
 	require.Contains(t, string(all), "X-Request-Id: ")
 }
 
-// TestPlainHTTPOnTLS: a client that speaks HTTP to an HTTPS server gets an error of the API.
+// TestPlainHTTPOnTLS verifies that a client that speaks HTTP to an HTTPS server gets an error of the API.
 func TestPlainHTTPOnTLS(t *testing.T) {
 	t.Parallel()
 	api, _ := failing(func() error { return nil })
@@ -222,7 +223,8 @@ func TestPlainHTTPOnTLS(t *testing.T) {
 	requireShape(t, false, got, body, "https_required")
 }
 
-// TestHTTP2: connections that negotiate HTTP/2 use it, even while another client does not finish its handshake.
+// TestHTTP2 verifies that connections that negotiate HTTP/2 use it, while another client does not finish its
+// handshake.
 func TestHTTP2(t *testing.T) {
 	t.Parallel()
 	api, _ := failing(func() error { return nil })
@@ -241,7 +243,7 @@ func TestHTTP2(t *testing.T) {
 	require.Equal(t, 2, response.ProtoMajor)
 }
 
-// TestOptionsOfTheServer: OPTIONS * has the headers of every response.
+// TestOptionsOfTheServer verifies that the response to OPTIONS * has the headers that every response has.
 func TestOptionsOfTheServer(t *testing.T) {
 	t.Parallel()
 	api, _ := failing(func() error { return nil })

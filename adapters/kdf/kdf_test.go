@@ -25,7 +25,7 @@ var _ ports.DeriveFunc = (&Pool{}).Derive
 
 var cheap = ports.Argon2Params{MemoryKiB: 8, Time: 1, Threads: 1}
 
-// slow returns a pool whose derivations take one second of a synctest clock and return the secret.
+// slow returns a pool whose derivations return the secret after one second of a synctest clock.
 func slow(config Config) *Pool {
 	pool := New(config)
 	pool.derive = func(secret, _ []byte, _ ports.Argon2Params) []byte {
@@ -42,7 +42,7 @@ func TestDeriveIsArgon2id(t *testing.T) {
 	params := ports.Argon2Params{MemoryKiB: 64, Time: 3, Threads: 2}
 	got, err := pool.Derive(t.Context(), ports.EntryWork, []byte("password"), []byte("somesaltsomesalt"), params)
 	require.NoError(t, err)
-	// The result of another implementation: OpenSSL's argon2id with the same parameters.
+	// The expected key comes from another implementation: OpenSSL's argon2id with the same parameters.
 	require.Equal(t, "d423f3e0fbb278a9249c2353539bf9daa94cb792edc10b2033905b786edc1fad", hex.EncodeToString(got))
 	require.Equal(t, uint64(1), pool.Stats().Entries.Done)
 }
@@ -77,7 +77,7 @@ func TestTooHeavyForThePoolIsRefusedAtOnce(t *testing.T) {
 	require.Equal(t, ^uint32(0), New(Config{BudgetKiB: 1 << 62}).MaxMemoryKiB())
 }
 
-// TestBounds measures memory and cores in use for jobs of different sizes.
+// TestBounds measures the memory and cores that jobs of different sizes use.
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -156,7 +156,8 @@ func TestTurns(t *testing.T) {
 	})
 }
 
-// TestHeavyIsNotOvertaken: a job for the whole budget runs despite a stream of small jobs of the other workload.
+// TestHeavyIsNotOvertaken verifies that a job that needs the whole budget runs although small jobs of the other
+// workload keep arriving.
 func TestHeavyIsNotOvertaken(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -239,8 +240,8 @@ func TestEndWhileWaiting(t *testing.T) {
 	})
 }
 
-// TestCancelledWhenGranted: requests end at the moment when their job is granted. The pool must release their memory
-// and cores; otherwise it would shrink over time.
+// TestCancelledWhenGranted cancels requests at the moment when the pool grants their jobs. The pool must release
+// their memory and cores; otherwise it would shrink over time.
 func TestCancelledWhenGranted(t *testing.T) {
 	t.Parallel()
 	pool := New(Config{Cores: 2, QueueLength: 1000})

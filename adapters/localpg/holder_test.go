@@ -85,8 +85,8 @@ func TestAnOrphanWithoutItsGuardIsStopped(t *testing.T) {
 	require.Equal(t, "42", query(t, next.URL("postgres"), "SELECT n FROM kept"))
 }
 
-// If root runs the tests, the others run PostgreSQL as another user. This test covers a program that does not run as
-// root.
+// When root runs the tests, the other tests run PostgreSQL as another user. This test covers a program that does not
+// run as root.
 func TestAnOrdinaryUser(t *testing.T) {
 	t.Parallel()
 	dir, ordinary := openFolder(t), (*syscall.Credential)(nil)

@@ -21,7 +21,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/memory"
 )
 
-// holdVariable turns the test's binary into a program that holds a server: the tests kill it.
+// holdVariable is the environment variable that makes the test binary hold a server until a test kills it.
 const holdVariable = "LOCKBOX_TEST_HOLD"
 
 func TestMain(m *testing.M) {
@@ -46,7 +46,7 @@ func hold(dir string) error {
 	return server.Stop()
 }
 
-// holder is another program that holds a server.
+// holder is a separate process that holds a server.
 type holder struct {
 	cmd      *exec.Cmd
 	dir, url string
@@ -57,7 +57,7 @@ type holder struct {
 // printed.
 func startHolder(t *testing.T, dir string, as *syscall.Credential) (*holder, string) {
 	t.Helper()
-	// The go command keeps the binary where other users cannot enter.
+	// The go command creates the test binary in a folder that other users cannot enter.
 	program := filepath.Join(openFolderIn(t, "/tmp"), "holder")
 	binary, err := os.ReadFile(os.Args[0])
 	require.NoError(t, err)
@@ -84,8 +84,9 @@ func startHolder(t *testing.T, dir string, as *syscall.Credential) (*holder, str
 	return h, line
 }
 
-// writeProgram creates an executable file. A child process writes it: if this process wrote the file, a process that a
-// parallel test forks at that moment would inherit the open descriptor, and the file could not run ("text file busy").
+// writeProgram creates an executable file in a child process. If this process wrote the file, a parallel test could
+// fork while the file is open. The forked process would inherit the descriptor, and running the file would fail with
+// "text file busy".
 func writeProgram(t *testing.T, path string, content []byte) {
 	t.Helper()
 	cmd := exec.Command("sh", "-c", `cat > "$0" && chmod 755 "$0"`, path)
@@ -94,7 +95,7 @@ func writeProgram(t *testing.T, path string, content []byte) {
 	require.NoError(t, err, "%s", out)
 }
 
-// openFolder is a temporary folder that every user can enter.
+// openFolder returns a temporary folder that every user can enter.
 func openFolder(t *testing.T) string {
 	t.Helper()
 	return openFolderIn(t, cmp.Or(memory.Folder(), "/tmp"))
@@ -120,7 +121,7 @@ func start(t *testing.T, cfg Config) *Server {
 	return server
 }
 
-// eventually is require.Eventually without its goroutine, which may outlive the test.
+// eventually is a replacement for require.Eventually, whose goroutine may outlive the test.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {

@@ -6,7 +6,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/contracts"
 )
 
-// TestContract runs the suite of ports.TOTP.
+// TestContract runs the conformance suite of ports.TOTP.
 func TestContract(t *testing.T) {
 	t.Parallel()
 	contracts.TOTP(t, newCodes(t, "Lockbox"))

@@ -39,15 +39,16 @@ func TestURI(t *testing.T) {
 	}
 }
 
-// names are valid issuers and accounts with unusual characters.
+// names lists valid issuers and accounts with unusual characters.
 var names = []string{
 	"Lockbox", "anna", "a", "ACME Co", "Büro Köln", "Łódź", "東京", "🔑 keys", "A&B", "a=b", "C++", "100%", "%41", "a/b",
 	"../..",
 	"a?b#c", "a;b,c", "a@b.example", `"quoted" 'too'`, "<b>", "$(x)", "*", "~a_b-c.d", "[x]", `back\slash`, "|", "^`{}",
 }
 
-// TestURIReadBack parses URIs as apps do. Google Authenticator and Aegis decode the path and split it at its only
-// colon, 1Password takes the issuer from the query, and some apps decode the query as a form, where "+" is a space.
+// TestURIReadBack parses URIs in the way of three groups of apps. Google Authenticator and Aegis decode the path and
+// split it at its only colon. 1Password takes the issuer from the query. Some apps decode the query as a form, where
+// "+" is a space.
 func TestURIReadBack(t *testing.T) {
 	t.Parallel()
 	for i, issuer := range names {

@@ -25,7 +25,7 @@ const rfcSecret = "12345678901234567890"
 // rfcBase32 is rfcSecret in base32, as encoded by GNU base32.
 const rfcBase32 = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
 
-// rfcCodes are the codes of steps 0 to 9: RFC 4226, appendix D.
+// rfcCodes lists the codes of steps 0 to 9 from RFC 4226, appendix D.
 var rfcCodes = []string{
 	"755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871", "520489",
 }
@@ -39,7 +39,8 @@ func newCodes(t *testing.T, issuer string) *otp.Codes {
 
 func at(seconds int64) time.Time { return time.Unix(seconds, 0) }
 
-// TestVectors uses the SHA-1 vectors of RFC 6238, appendix B. They have 8 digits; a 6-digit code is their end.
+// TestVectors uses the SHA-1 vectors of RFC 6238, appendix B. The vectors have 8 digits; a 6-digit code consists of
+// the last 6.
 func TestVectors(t *testing.T) {
 	t.Parallel()
 	codes := newCodes(t, "Lockbox")
@@ -116,7 +117,7 @@ func TestTimesWithoutSteps(t *testing.T) {
 	step, ok := codes.Match(domain.NewSecret(rfcSecret), rfcCodes[0], at(0))
 	require.True(t, ok)
 	require.Zero(t, step)
-	// The step before the first as an unsigned counter.
+	// The step before step 0, converted to an unsigned counter.
 	before, err := hotp.GenerateCode(rfcBase32, math.MaxUint64)
 	require.NoError(t, err)
 	_, ok = codes.Match(domain.NewSecret(rfcSecret), before, at(0))
@@ -174,8 +175,8 @@ func TestOtherCodesDoNotMatch(t *testing.T) {
 	}
 }
 
-// TestTheLatestOfEqualCodes uses steps with the same code within one window, found by search, and expects the later
-// step: recorded as the earlier step, the code could be used again.
+// TestTheLatestOfEqualCodes finds two steps in one window that have the same code, and expects the later step. If the
+// earlier step were recorded, the code could be used again.
 func TestTheLatestOfEqualCodes(t *testing.T) {
 	t.Parallel()
 	codes := newCodes(t, "Lockbox")
@@ -253,7 +254,7 @@ func TestNewSecretRandomFails(t *testing.T) {
 	}
 }
 
-// FuzzCode checks that only the right code matches, with any spaces.
+// FuzzCode checks that only the right code matches, with spaces at any position.
 func FuzzCode(f *testing.F) {
 	codes, err := otp.New(otp.Config{Issuer: "Lockbox"})
 	require.NoError(f, err)

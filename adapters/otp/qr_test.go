@@ -21,7 +21,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// labels are pairs of issuer and account, from the shortest to the longest allowed.
+// labels lists pairs of issuer and account, from the shortest to the longest allowed.
 var labels = [][2]string{
 	{"L", "a"},
 	{"Lockbox", "anna"},
@@ -31,9 +31,9 @@ var labels = [][2]string{
 	{strings.Repeat("ü", 25), strings.Repeat("ü", 50)},
 }
 
-// enrol uses the same secret for a label each time. ZXing locates a symbol by three finder patterns, and for about one
-// secret in fifty it picks wrong ones. zbar read all of 1,080 images with random secrets, and ZXing reads them too when
-// it does not have to locate the symbol (TestPNGOfAnySecret).
+// enrol returns an enrolment whose secret depends only on the label. ZXing locates a symbol by three finder patterns,
+// and for about one secret in fifty it picks wrong ones. zbar read all of 1,080 images with random secrets. ZXing
+// reads them too if it need not locate the symbol; see TestPNGOfAnySecret.
 func enrol(t *testing.T, label [2]string) ports.Enrolment {
 	t.Helper()
 	secret := sha256.Sum256([]byte(label[0] + label[1]))
@@ -53,7 +53,7 @@ func read(picture image.Image, hints map[gozxing.DecodeHintType]any) (string, er
 	if err != nil {
 		return "", err
 	}
-	// ZXing reads mirrored codes and then swaps the corners. Phones may not.
+	// ZXing reads mirrored codes and then swaps the corners. Phones may not read them.
 	if corners := result.GetResultPoints(); len(corners) > 0 && corners[0].GetY() < corners[2].GetY() {
 		return "", errors.New("the code is mirrored")
 	}
@@ -93,7 +93,7 @@ func TestPNG(t *testing.T) {
 	}
 }
 
-// TestPNGQuietZone measures a module by the upper left finder pattern, which is seven modules wide.
+// TestPNGQuietZone derives the size of a module from the upper left finder pattern, which is seven modules wide.
 func TestPNGQuietZone(t *testing.T) {
 	t.Parallel()
 	for _, label := range labels {
@@ -127,7 +127,7 @@ func inked(picture image.Image) image.Rectangle {
 	return box
 }
 
-// theme is a terminal's default colors.
+// theme holds the default colors of a terminal.
 type theme struct{ ink, paper color.Gray }
 
 var (
@@ -135,7 +135,7 @@ var (
 	lightTheme = theme{color.Gray{0x33}, color.Gray{0xFD}}
 )
 
-// TestTerminal reads the text on a dark and a light terminal, and on a dark one without colors.
+// TestTerminal reads the printed QR code on a dark and a light terminal, and on a dark terminal without colors.
 func TestTerminal(t *testing.T) {
 	t.Parallel()
 	for _, label := range labels {
@@ -184,10 +184,10 @@ func TestTerminalText(t *testing.T) {
 
 var colours = regexp.MustCompile(`\x1b\[[0-9;]*m`)
 
-// The size of a character cell in pixels, with the proportion of common fonts: modules are slightly too high.
+// The size of a character cell in pixels. Common fonts have this proportion, which makes modules slightly too high.
 const cellWide, cellHigh = 8, 18
 
-// show draws text as a terminal would, with some room around it.
+// show draws text like a terminal, with a margin around it.
 func show(t *testing.T, text string, theme theme) image.Image {
 	t.Helper()
 	lines := strings.Split(text, "\n")

@@ -6,7 +6,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/contracts"
 )
 
-// TestContract runs the suite of ports.Passwords.
+// TestContract runs the conformance suite of ports.Passwords.
 func TestContract(t *testing.T) {
 	t.Parallel()
 	h, _ := hasher(t, cheap)

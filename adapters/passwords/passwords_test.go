@@ -18,7 +18,7 @@ var _ ports.Passwords = (*Hasher)(nil)
 
 var cheap = ports.Argon2Params{MemoryKiB: 16, Time: 2, Threads: 2}
 
-// work is the input of a key derivation.
+// work holds the input of a key derivation.
 type work struct {
 	salt   string
 	params ports.Argon2Params
@@ -60,7 +60,8 @@ func TestHashAndCheck(t *testing.T) {
 	require.Len(t, *done, 6)
 }
 
-// TestKnownString uses a hash from libargon2 through OpenSSL: the format is compatible with other programs.
+// TestKnownString verifies a hash that libargon2 computed through OpenSSL, which shows that the format is compatible
+// with other programs.
 func TestKnownString(t *testing.T) {
 	t.Parallel()
 	h, _ := hasher(t, cheap)

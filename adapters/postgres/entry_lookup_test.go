@@ -16,8 +16,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// office inserts ten users with a credential of each kind. Users n to n+4 are members of box n; the
-// last of them may not read. Each box has four entries with three versions; one entry is deleted.
+// office inserts ten users with a credential of each kind. Users n to n+4 are members of box n; the last of these
+// members may not read. Each box has four entries with three versions; one entry is deleted.
 const office = `
 INSERT INTO users (id, name, role, is_active, created_at, updated_at)
 	SELECT uuid_of(1, n), 'user-' || n, 'user', n <> 9, now(), now() FROM generate_series(0, 9) n;
@@ -103,16 +103,16 @@ func allQueries() []query {
 			credential: domain.Credential{Kind: domain.APIKeyCredential, ID: crowdID(3, 4), User: crowdID(1, 4)}})
 }
 
-// requireStarted waits until that many goroutines have started, and gives them time to enter the
-// queue or, after a stall, a batch.
+// requireStarted waits until the given number of goroutines has started. It then gives them time to enter the queue
+// or, after a stall, a batch.
 func requireStarted(t *testing.T, started *atomic.Int64, count int) {
 	t.Helper()
 	require.Eventually(t, func() bool { return started.Load() == int64(count) }, 4*time.Second, time.Millisecond)
 	time.Sleep(50 * time.Millisecond)
 }
 
-// TestBatchedLookupsEqualSingleOnes runs many lookups concurrently and compares each result with the result of the same
-// lookup in a batch of one.
+// TestBatchedLookupsEqualSingleOnes runs many lookups concurrently. It compares each result with the result of the
+// same lookup in a batch of one.
 func TestBatchedLookupsEqualSingleOnes(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
@@ -154,8 +154,8 @@ func TestBatchedLookupsEqualSingleOnes(t *testing.T) {
 	require.Less(t, together.Batches, int64(len(queries)+len(queries)/10), "they shared batches")
 }
 
-// TestTheNewestVersion: a lookup of the newest version returns it even if the entry's row points at
-// another one, until the entry is deleted.
+// TestTheNewestVersion verifies that a lookup returns the newest version when the entry's row points at another
+// version. A lookup of a deleted entry returns no version.
 func TestTheNewestVersion(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
@@ -183,7 +183,8 @@ func TestTheNewestVersion(t *testing.T) {
 	require.False(t, lookUp("entry-3", 0).Entry.Exists())
 }
 
-// TestALargeValueIsReadOutsideTheBatch: the value is complete, and only callers who may read it get it.
+// TestALargeValueIsReadOutsideTheBatch verifies that a large value is complete, and that only callers who may read it
+// get it.
 func TestALargeValueIsReadOutsideTheBatch(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
@@ -210,8 +211,8 @@ func TestALargeValueIsReadOutsideTheBatch(t *testing.T) {
 	require.Nil(t, none.Version.Sealed.Value)
 }
 
-// TestALookupSeesEarlierChanges: a lookup that starts after a change sees it, even if it waits in
-// the queue.
+// TestALookupSeesEarlierChanges verifies that a lookup sees every change that precedes its start, including a lookup
+// that waits in the queue.
 func TestALookupSeesEarlierChanges(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)

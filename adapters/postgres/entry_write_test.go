@@ -53,10 +53,10 @@ const (
 	writeEvents = `SELECT entry_key FROM events WHERE target = 'written' ORDER BY 1`
 )
 
-// ofEntry0 is the condition of the statements below.
+// ofEntry0 is the WHERE condition of the statements below.
 const ofEntry0 = ` WHERE box_id = uuid_of(4, 1) AND key = 'entry-0'`
 
-// commonChanges invalidate a write with any credential.
+// commonChanges lists changes that invalidate a write, whatever the kind of its credential.
 var commonChanges = map[string]string{
 	"the user is inactive":     `UPDATE users SET is_active = false WHERE id = uuid_of(1, 2)`,
 	"no longer a member":       `DELETE FROM box_users WHERE user_id = uuid_of(1, 2)`,
@@ -75,7 +75,7 @@ var commonChanges = map[string]string{
 		FROM entry_versions` + ofEntry0 + ` AND version = 3`,
 }
 
-// ownChanges invalidate a write with one kind of credential.
+// ownChanges lists changes that invalidate a write with one kind of credential.
 var ownChanges = map[domain.CredentialKind]map[string]string{
 	domain.APIKeyCredential: {
 		"the key is revoked":              `DELETE FROM api_keys`,
@@ -121,8 +121,8 @@ func TestAConditionalWriteWhoseConditionsChangedStoresNothing(t *testing.T) {
 	}
 }
 
-// writeTogether runs all writes concurrently, behind a lock that blocks the first batch while the
-// others queue, and returns how many were stored.
+// writeTogether runs all writes concurrently and returns how many were stored. A lock blocks the first batch while
+// the other writes queue.
 func writeTogether(t *testing.T, store *postgres.Store, url string, all []ports.ConditionalWrite) (stored int) {
 	t.Helper()
 	release := hold(t, url, `LOCK TABLE users IN ACCESS EXCLUSIVE MODE`)
@@ -171,7 +171,8 @@ func TestConcurrentWritesShareABatch(t *testing.T) {
 	}
 }
 
-// TestOneOfSeveralWritesToAnEntryIsStored: the callers of the other writes must decide again.
+// TestOneOfSeveralWritesToAnEntryIsStored verifies that one of several concurrent writes to an entry is stored. The
+// callers of the other writes must decide again.
 func TestOneOfSeveralWritesToAnEntryIsStored(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
@@ -186,8 +187,8 @@ func TestOneOfSeveralWritesToAnEntryIsStored(t *testing.T) {
 	require.Len(t, rows(t, url, writeEvents), 1)
 }
 
-// TestAnErrorOfTheDatabaseStoresNothing: PostgreSQL accepts no zero byte in text, and rejects the
-// entire statement.
+// TestAnErrorOfTheDatabaseStoresNothing verifies that a write that the database rejects stores nothing. PostgreSQL
+// accepts no zero byte in text and rejects the entire statement.
 func TestAnErrorOfTheDatabaseStoresNothing(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
@@ -216,7 +217,8 @@ func TestALargeValueIsNotWrittenInABatch(t *testing.T) {
 	require.Zero(t, store.Stats().Writes.Done)
 }
 
-// TestACancelledWriteHasAnUnknownOutcome: the write may or may not be stored, and the error claims neither.
+// TestACancelledWriteHasAnUnknownOutcome verifies that the error of a cancelled write leaves its outcome open. The
+// database may or may not have stored the write.
 func TestACancelledWriteHasAnUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	store, url := openOffice(t)
@@ -233,8 +235,8 @@ func TestACancelledWriteHasAnUnknownOutcome(t *testing.T) {
 	require.Len(t, rows(t, url, writeEvents), 1)
 }
 
-// TestWritesUnderRaisedIsolation: a conflict is then an error of the database that fails the entire
-// statement.
+// TestWritesUnderRaisedIsolation runs conflicting writes at stricter isolation levels. At these levels, a conflict is
+// a database error that fails the entire statement.
 func TestWritesUnderRaisedIsolation(t *testing.T) {
 	t.Parallel()
 	for _, level := range []string{"repeatable read", "serializable"} {
@@ -253,8 +255,8 @@ func TestWritesUnderRaisedIsolation(t *testing.T) {
 	}
 }
 
-// TestWritesDoNotWaitForLocks: deleting a user can take long, and locks its row and the versions
-// that it wrote.
+// TestWritesDoNotWaitForLocks verifies that writes do not wait for the deletion of a user. The deletion can take
+// long, and it locks the user's row and the versions that the user wrote.
 func TestWritesDoNotWaitForLocks(t *testing.T) {
 	t.Parallel()
 	write := func(t *testing.T, store *postgres.Store, n int) bool {

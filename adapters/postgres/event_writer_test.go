@@ -15,7 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// blockEvents blocks all inserts of events until the function it returns is called.
+// blockEvents blocks all inserts of events until the caller calls the returned function.
 func blockEvents(t *testing.T, url string) (release func()) {
 	t.Helper()
 	return hold(t, url, `LOCK TABLE events IN EXCLUSIVE MODE`)
@@ -118,8 +118,8 @@ func TestCloseCommitsQueuedEvents(t *testing.T) {
 	require.ErrorIs(t, writer.Write(t.Context(), event(t, "late")), domain.Unavailable)
 }
 
-// TestABadEventDoesNotFailTheOthers: PostgreSQL accepts no zero byte in text, and rejects the
-// entire statement.
+// TestABadEventDoesNotFailTheOthers verifies that an invalid event does not fail the other events of its batch. The
+// invalid event contains a zero byte. PostgreSQL rejects it in text, and with it the entire statement.
 func TestABadEventDoesNotFailTheOthers(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)

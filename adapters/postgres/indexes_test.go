@@ -17,8 +17,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// crowd fills the tables with so many rows that a sequential scan for a single row would never be
-// chosen.
+// crowd fills the tables with enough rows that the planner never chooses a sequential scan to find a single row.
 const crowd = `
 INSERT INTO users (id, name, role, is_active, created_at, updated_at)
 	SELECT uuid_of(1, n), 'user-' || n, 'user', true, now(), now() FROM generate_series(1, 3000) n;
@@ -61,17 +60,17 @@ INSERT INTO server_keys (id, purpose, generation, wrapped, created_at) VALUES
 	(uuid_of(9, 1), 'entry', 1, '\x01', now()), (uuid_of(9, 2), 'session', 1, '\x01', now());
 ANALYZE`
 
-// uuidOf creates a function that returns identifiers which tests can name.
+// uuidOf creates a SQL function that returns the identifier for a number, so tests can refer to rows.
 const uuidOf = `CREATE FUNCTION uuid_of(kind int, n int) RETURNS uuid LANGUAGE sql AS
 	$$ SELECT (lpad(to_hex(kind), 2, '0') || repeat('0', 22) || lpad(to_hex(n), 8, '0'))::uuid $$`
 
-// crowdID is uuid_of in Go.
+// crowdID computes in Go the identifier that the SQL function uuid_of returns.
 func crowdID(kind byte, n int) [16]byte {
 	return [16]byte{0: kind, 14: byte(n >> 8), 15: byte(n)}
 }
 
-// TestHotStatementsUseIndexes runs the statements of requests often enough that the database uses
-// generic plans, and checks the database's own count of sequential scans.
+// TestHotStatementsUseIndexes runs the statements of requests often enough that the database uses generic plans. It
+// then checks the number of sequential scans that the database counted.
 func TestHotStatementsUseIndexes(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
@@ -120,9 +119,9 @@ type plan struct {
 	Plans     []plan
 }
 
-// TestPlansOfHotStatements checks the generic plans of the statements that reads and writes of
-// entries run: every table except the smallest ones is read by an index, even if the plan was made
-// while the tables were empty or small.
+// TestPlansOfHotStatements checks the generic plans of the statements that reads and writes of entries run. Every
+// table except the smallest ones must be read by an index. This includes plans that were made while the tables were
+// empty or small.
 func TestPlansOfHotStatements(t *testing.T) {
 	t.Parallel()
 	for name, fill := range map[string]string{"empty": ``, "small": office + `; ANALYZE`, "large": crowd} {
@@ -139,7 +138,7 @@ func TestPlansOfHotStatements(t *testing.T) {
 	}
 }
 
-// explain returns the plans that a server would use.
+// explain returns the generic plans of the statements.
 func explain(t *testing.T, url string, statements map[string]string) map[string]plan {
 	t.Helper()
 	config, err := postgres.ConnConfig(url)
@@ -212,7 +211,7 @@ func scans(t *testing.T, url string) map[string]string {
 	return counts
 }
 
-// holders returns a credential of each kind of the user with that number.
+// holders returns a credential of each kind for the user with the given number.
 func holders(n int) []domain.Credential {
 	return []domain.Credential{
 		{Kind: domain.APIKeyCredential, ID: crowdID(2, n), User: crowdID(1, n)},

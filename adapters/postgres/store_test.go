@@ -51,7 +51,7 @@ func event(t *testing.T, target string) domain.Event {
 		clock{}.Now()).To(target)
 }
 
-// execute runs statements on a connection of its own.
+// execute runs statements on a separate connection.
 func execute(t *testing.T, url, sql string, args ...any) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
@@ -74,7 +74,7 @@ func rows(t *testing.T, url, sql string, args ...any) []string {
 	return all
 }
 
-// with returns the URL with a parameter.
+// with returns the URL with an additional parameter.
 func with(t *testing.T, databaseURL, name, value string) string {
 	t.Helper()
 	u, err := url.Parse(databaseURL)
@@ -85,7 +85,7 @@ func with(t *testing.T, databaseURL, name, value string) string {
 	return u.String()
 }
 
-// hold runs a statement in a transaction that stays open until the returned function is called.
+// hold runs a statement in a transaction that stays open until the caller calls the returned function.
 func hold(t *testing.T, url, sql string) (release func()) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)

@@ -46,7 +46,7 @@ func TestAFailureOfTheFirstStatementLeavesNoTransaction(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
 	err := store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
-		// The owner does not exist.
+		// The insert names an owner that does not exist.
 		return repos.Boxes.Add(ctx, domain.Box{ID: newID(t), Name: "orphan", Owner: newID(t)})
 	})
 	require.Error(t, err)

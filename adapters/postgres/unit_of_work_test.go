@@ -14,8 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// The contract of ports.UnitOfWork is tested in tests/storage. The tests here look at connections
-// and transactions of the database.
+// tests/storage tests the contract of ports.UnitOfWork. The tests in this file examine connections and transactions
+// of the database.
 
 func TestAUnitOfWorkIsAtomic(t *testing.T) {
 	t.Parallel()
@@ -61,7 +61,8 @@ func TestACancelledRequestLeavesNoTransaction(t *testing.T) {
 	}))
 }
 
-// TestOtherErrorsOfTheDatabaseAreNotRetried: tests/storage covers the errors that are retried.
+// TestOtherErrorsOfTheDatabaseAreNotRetried covers database errors that do not cause a retry. Package tests/storage
+// covers the errors that do.
 func TestOtherErrorsOfTheDatabaseAreNotRetried(t *testing.T) {
 	t.Parallel()
 	store, _ := openStore(t, nil)
@@ -94,7 +95,7 @@ func TestARealConflictIsRetried(t *testing.T) {
 	require.Equal(t, 2, times)
 }
 
-// TestServerKeysAreListedUnderALock: of two commands that change the keys, the second sees the
+// TestServerKeysAreListedUnderALock verifies that, of two commands that change the keys, the second command sees the
 // changes of the first.
 func TestServerKeysAreListedUnderALock(t *testing.T) {
 	t.Parallel()

@@ -11,9 +11,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// TestOneCiphertextForTwoKeys builds a complete row that AES-GCM opens under two client keys, and checks that the
-// commitment lets it open under one only. Without the commitment, a stored row could return different values for two
-// passphrases, and one query to an oracle could test many passphrases at once (a partitioning oracle attack).
+// TestOneCiphertextForTwoKeys builds a complete row that AES-GCM opens under two client keys. It checks that the
+// commitment allows only one of the keys. Without the commitment, a stored row could return different values for two
+// passphrases. One query to an oracle could then test many passphrases at once (a partitioning oracle attack).
 func TestOneCiphertextForTwoKeys(t *testing.T) {
 	t.Parallel()
 	for name, keys := range map[string][2]domain.EncryptionKey{
@@ -37,8 +37,8 @@ func TestOneCiphertextForTwoKeys(t *testing.T) {
 			copy(b.wrapped[:], nonce[:])
 			copy(b.wrapped[nonce12:], forge(t, keks, nonce, blobContext(place, &b)))
 
-			// Without the commitment, AES-GCM opens the blob under both keys, to two data keys that both open the
-			// value.
+			// Without the commitment, AES-GCM opens the blob under both keys. The results are two data keys, and both
+			// open the value.
 			deks := openBoth(t, keks, b.wrapped[:], blobContext(place, &b))
 			require.NotEqual(t, deks[0], deks[1])
 			text := append(nonce[:], forge(t, deks, nonce, valueContext(place))...)

@@ -10,7 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/contracts"
 )
 
-// TestContracts runs the suites of the ports that this package implements, with cheap Argon2id parameters.
+// TestContracts runs the conformance suites of the ports that this package implements, with cheap Argon2id
+// parameters.
 func TestContracts(t *testing.T) {
 	t.Parallel()
 	t.Run("Keyring", func(t *testing.T) { contracts.Keyring(t, openKeyringFixture) })
@@ -20,7 +21,7 @@ func TestContracts(t *testing.T) {
 	t.Run("Digests", func(t *testing.T) { contracts.Digests(t, openDigestsFixture) })
 }
 
-// replica opens another key ring over the store of a rig.
+// replica opens another key ring over the store of a fixture.
 func (r *rig) replica(t testing.TB) *Keyring {
 	t.Helper()
 	keys, err := OpenKeyring(t.Context(), config(t, r.store, secretOf(t, 1)))

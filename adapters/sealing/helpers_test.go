@@ -30,7 +30,7 @@ type store struct {
 	lines []ports.ServerKey
 	lists atomic.Int32
 	fail  error
-	// onAdd runs before keys are added, to simulate another replica.
+	// onAdd, if set, runs before Add stores the keys. Tests use it to simulate another replica.
 	onAdd func()
 }
 
@@ -95,7 +95,7 @@ func (s *store) snapshot() []ports.ServerKey {
 	return slices.Clone(s.lines)
 }
 
-// rekey adds a key of the next generation and retires the previous one, as another replica would.
+// rekey adds a key of the next generation and retires the previous one, like another replica.
 func (s *store) rekey(t testing.TB, k *Keyring, purpose domain.KeyPurpose, generation int) domain.ServerKeyID {
 	t.Helper()
 	before := domain.ServerKeyID{}
@@ -113,7 +113,7 @@ func (s *store) rekey(t testing.TB, k *Keyring, purpose domain.KeyPurpose, gener
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// clock is a ports.Clock that only advance moves.
+// clock is a ports.Clock that changes only when a test calls advance.
 type clock struct{ nanos atomic.Int64 }
 
 func (c *clock) Now() time.Time          { return start.Add(time.Duration(c.nanos.Load())) }
@@ -170,7 +170,7 @@ func (a *argon) derive(
 	return argon2.IDKey(secret, salt, p.Time, p.MemoryKiB, p.Threads, 32), nil
 }
 
-// rig is a key ring and a sealer with cheap Argon2id parameters.
+// rig holds a key ring and a sealer with cheap Argon2id parameters.
 type rig struct {
 	store  *store
 	clock  *clock

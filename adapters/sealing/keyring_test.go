@@ -15,7 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// moreIDs generates ids that differ from those of a rig.
+// moreIDs returns a generator whose ids differ from the ids of a rig.
 var moreIDs = func() *ids { i := &ids{}; i.last.Store(1000); return i }()
 
 func config(t testing.TB, s *store, secret Secret, previous ...Secret) KeyringConfig {
@@ -63,7 +63,8 @@ func TestFirstStartMakesOneKeyPerPurpose(t *testing.T) {
 	}
 }
 
-// TestStartTogether: another replica adds its keys after this one has listed the keys and before it adds its own.
+// TestStartTogether simulates two replicas that start together. The other replica adds its keys after this replica
+// lists the keys and before this replica adds its own.
 func TestStartTogether(t *testing.T) {
 	t.Parallel()
 	s, faster := &store{}, &store{}
@@ -132,7 +133,7 @@ func TestWrongSecret(t *testing.T) {
 	require.ErrorContains(t, err, "no secret")
 }
 
-// TestAWrongSecretLeavesNoKeysBehind starts a release that adds a purpose, with a wrong secret.
+// TestAWrongSecretLeavesNoKeysBehind starts a new release with a wrong secret. The release adds a key purpose.
 func TestAWrongSecretLeavesNoKeysBehind(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)
@@ -310,8 +311,8 @@ func TestAFailingReloadKeepsTheKeys(t *testing.T) {
 	require.Equal(t, key, again)
 }
 
-// TestCancelledRequestDoesNotStopTheReload: otherwise requests that end immediately could prevent the reload of a new
-// key permanently.
+// TestCancelledRequestDoesNotStopTheReload verifies that a key reload continues after the request that started it is
+// cancelled. Otherwise, requests that end immediately could prevent the reload permanently.
 func TestCancelledRequestDoesNotStopTheReload(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

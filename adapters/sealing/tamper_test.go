@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// sealedRow is a stored row with everything that an attacker could change.
+// sealedRow is a stored row with every field that an attacker could change.
 type sealedRow struct {
 	key    domain.EncryptionKey
 	sealed ports.SealedValue
@@ -34,7 +34,8 @@ func sealRow(t *testing.T, r *rig, key domain.EncryptionKey) sealedRow {
 	return sealedRow{key, sealed}
 }
 
-// refusesAll fails if a changed row opens, whichever way the cipher was prepared.
+// refusesAll fails the test if a changed row opens. If Prepare refuses the changed envelope, refusesAll prepares the
+// cipher without it.
 func refusesAll(t *testing.T, r *rig, key domain.EncryptionKey, at ports.Place, changed ports.SealedValue,
 	what string) {
 	t.Helper()
@@ -155,7 +156,7 @@ func TestRowsDoNotMove(t *testing.T) {
 		} {
 			refusesAll(t, r, key, elsewhere, row.sealed, name)
 		}
-		// Parts of two rows with the same place and the same key.
+		// The combined parts come from two rows with the same place and the same key.
 		second := sealRow(t, r, key)
 		_, err := r.prepare(t, key).Open(place, row.with(second.sealed.Envelope, row.sealed.Value))
 		require.True(t, ports.IsTampered(err))
@@ -163,7 +164,8 @@ func TestRowsDoNotMove(t *testing.T) {
 	}
 }
 
-// TestInnerLayer changes the content of the outer layer and seals it again, as an attacker with the server keys could.
+// TestInnerLayer changes the content of the outer layer and seals it again. An attacker who has the server keys could
+// do the same.
 func TestInnerLayer(t *testing.T) {
 	t.Parallel()
 	for name, key := range bothKinds(t) {
@@ -188,7 +190,8 @@ func TestInnerLayer(t *testing.T) {
 	}
 }
 
-// TestStoredParametersAreBounded: an attacker who can write rows must not cause expensive key derivations.
+// TestStoredParametersAreBounded verifies the limits of stored Argon2id parameters. An attacker who can write rows
+// must not cause expensive key derivations.
 func TestStoredParametersAreBounded(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

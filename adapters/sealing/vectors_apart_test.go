@@ -15,8 +15,8 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
-// This file computes the vectors a second time from the comments that specify the formats, and uses none of the code
-// that implements them. A difference between the code and its specification fails here.
+// This file computes the vectors a second time. It follows the comments that specify the formats and uses none of the
+// code that implements them. If the code and its specification differ, the test fails.
 
 func hmacSHA256(key []byte, parts ...[]byte) []byte {
 	mac := hmac.New(sha256.New, key)

@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// TestMakeVectors writes the vectors if the flag -update is set. It is not parallel, so it ends before the parallel
-// tests that read the file.
+// TestMakeVectors writes the vectors if the flag -update is set. It is not parallel, so it completes before the
+// parallel tests read the file.
 func TestMakeVectors(t *testing.T) {
 	if !*update {
 		return

@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write testdata/vectors.json anew; only 
 
 const vectorFile = "testdata/vectors.json"
 
-// octets are bytes that JSON encodes in hexadecimal.
+// octets is a byte slice whose JSON form is hexadecimal.
 type octets []byte
 
 func (o octets) MarshalText() ([]byte, error) { return []byte(hex.EncodeToString(o)), nil }
@@ -122,7 +122,7 @@ func (v entryVector) place(version uint64) ports.Place {
 	}
 }
 
-// seal computes the row of a vector with the sealer and the vector's random bytes.
+// seal computes the row of a vector. It uses the sealer and the vector's random bytes.
 func (v entryVector) seal(t *testing.T) (*EntrySealer, *entryCipher, ports.SealedValue) {
 	t.Helper()
 	first := []byte(v.OuterNonce)

@@ -29,7 +29,7 @@ func TestThePairBelongsTogether(t *testing.T) {
 	require.NotEqual(t, pair.Private.Bytes(), other.Private.Bytes())
 }
 
-// TestOpenSSHReadsIt checks the private key with ssh-keygen where it is installed.
+// TestOpenSSHReadsIt checks the private key with ssh-keygen if that program is installed.
 func TestOpenSSHReadsIt(t *testing.T) {
 	t.Parallel()
 	pair, err := New("droplet01")

@@ -7,7 +7,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/contracts"
 )
 
-// TestContracts runs the suites of ports.Clock and ports.IDs.
+// TestContracts runs the conformance suites of ports.Clock and ports.IDs.
 func TestContracts(t *testing.T) {
 	t.Parallel()
 	contracts.Clock(t, system.Clock{})

@@ -17,7 +17,7 @@ var (
 	_ Keys = ring{}
 )
 
-// TestContract runs the suite of ports.Tokens.
+// TestContract runs the conformance suite of ports.Tokens.
 func TestContract(t *testing.T) {
 	t.Parallel()
 	contracts.Tokens(t, func(t *testing.T) contracts.TokensFixture {

@@ -15,7 +15,7 @@ import (
 
 var _ ports.Tokens = (*Signer)(nil)
 
-// ring has two keys of each kind: the second is current, and the first still verifies.
+// ring has two keys of each kind. The second key is current; the first key still verifies tokens.
 type ring struct{ down error }
 
 var (
@@ -120,7 +120,7 @@ func TestMintAndVerify(t *testing.T) {
 	}
 }
 
-// TestPinned: tokens that were issued must stay valid in later releases, byte for byte.
+// TestPinned verifies the format of tokens byte for byte, because issued tokens must stay valid in later releases.
 func TestPinned(t *testing.T) {
 	t.Parallel()
 	s, _ := signer(t)
@@ -179,7 +179,8 @@ func refused(t testing.TB, err, cause error, what ...any) {
 	require.Nil(t, domain.ErrUnauthenticated.Cause, what...)
 }
 
-// TestDatabaseErrorIsNotUnauthenticated: while the database is down, a valid token must not be reported as invalid.
+// TestDatabaseErrorIsNotUnauthenticated verifies that a valid token is not reported as invalid while the database is
+// down.
 func TestDatabaseErrorIsNotUnauthenticated(t *testing.T) {
 	t.Parallel()
 	down := domain.Refuse(domain.Unavailable, "database_unavailable", "down")
@@ -192,7 +193,8 @@ func TestDatabaseErrorIsNotUnauthenticated(t *testing.T) {
 	require.ErrorIs(t, err, domain.Unavailable)
 }
 
-// TestForgedKeyIDsAreRefused: the key ring returns ErrBusy while lookups of unknown ids are limited.
+// TestForgedKeyIDsAreRefused verifies that a token is refused as unauthenticated when the key ring returns ErrBusy.
+// The key ring returns it while it limits lookups of unknown ids.
 func TestForgedKeyIDsAreRefused(t *testing.T) {
 	t.Parallel()
 	s, err := New(Config{Keys: ring{down: domain.ErrBusy.Because(errors.New("just now"))}, Clock: &clock{issued},

@@ -26,7 +26,7 @@ type forged struct {
 	header, body object
 	key          []byte
 	hash         func() hash.Hash
-	// raw replaces the encoded payload.
+	// raw, if set, replaces the encoded payload.
 	raw string
 }
 

@@ -20,12 +20,13 @@ import (
 	lockbox "github.com/lockbox-go/lockbox/client/koanf"
 )
 
-// root is the owner's client of the real server that all tests share.
+// root is a client of the real server with the owner's key. All tests share the server.
 var root *client.Client
 
 func TestMain(m *testing.M) { os.Exit(run(m)) }
 
-// run starts the server as a separate program. Linking it in would add its dependencies to this module.
+// run starts the server in a separate process. If the tests linked the server, this module would depend on its
+// libraries.
 func run(m *testing.M) int {
 	server := exec.Command("go", "run", "./tests/live/serve")
 	server.Dir, server.Stderr = "../..", os.Stderr

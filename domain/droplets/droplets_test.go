@@ -42,7 +42,7 @@ func newYard(t testing.TB, change ...func(*vault.Config)) *yard {
 	return y
 }
 
-// add adds a droplet whose private key goes into the box.
+// add adds a droplet and stores its private key in the box.
 func (y *yard) add(env map[string]string) (droplets.AddedDroplet, error) {
 	y.t.Helper()
 	return y.Add(y.t.Context(), y.manager, droplets.AddDroplet{
@@ -66,7 +66,7 @@ func (y *yard) records() []domain.DropletRecord {
 	return records
 }
 
-// requireNothing checks that neither a container, nor an entry, nor a record is left.
+// requireNothing checks that no container, entry or record is left.
 func (y *yard) requireNothing() {
 	y.t.Helper()
 	require.Empty(y.t, y.host.containers)
@@ -103,7 +103,8 @@ func TestAddWithoutABox(t *testing.T) {
 	require.Empty(t, y.keys())
 }
 
-// TestFailedAddIsRolledBack: whichever step fails, nothing is left and the failure is audited.
+// TestFailedAddIsRolledBack verifies that a failure of any step leaves no container, entry or record, and that the
+// failure is audited.
 func TestFailedAddIsRolledBack(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)
@@ -118,8 +119,8 @@ func TestFailedAddIsRolledBack(t *testing.T) {
 	}
 }
 
-// TestSilentHostIsCleanedUpLater: if the host does not answer, the entry is deleted immediately, and the container is
-// removed by the next list.
+// TestSilentHostIsCleanedUpLater covers a host that does not answer. The entry is deleted immediately, and the next
+// list request removes the container.
 func TestSilentHostIsCleanedUpLater(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)
@@ -138,7 +139,8 @@ func TestSilentHostIsCleanedUpLater(t *testing.T) {
 	}
 }
 
-// TestInterruptedBuildIsCleanedUp: cleanup ignores a build during its lease, and removes it after the lease.
+// TestInterruptedBuildIsCleanedUp verifies that cleanup ignores a build during its lease and removes it after the
+// lease.
 func TestInterruptedBuildIsCleanedUp(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)
@@ -158,7 +160,8 @@ func TestInterruptedBuildIsCleanedUp(t *testing.T) {
 	require.Equal(t, "(service) droplet.delete success - droplet01", y.LastLogged())
 }
 
-// TestUnknownContainerThatNeverRan: a container that a host created after its build was rolled back is removed.
+// TestUnknownContainerThatNeverRan verifies that cleanup removes a container that the host created after the build
+// was rolled back.
 func TestUnknownContainerThatNeverRan(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)
@@ -188,7 +191,8 @@ func TestEntryChangedSinceStays(t *testing.T) {
 	require.Equal(t, []domain.EntryKey{"droplets/droplet01/ssh"}, y.keys())
 }
 
-// TestRefusedRemovalKeepsTheDroplet: the droplet is complete again, and its entry stays.
+// TestRefusedRemovalKeepsTheDroplet verifies that a droplet whose removal the host refuses becomes complete again and
+// keeps its entry.
 func TestRefusedRemovalKeepsTheDroplet(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)

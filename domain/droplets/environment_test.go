@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// put writes an entry of the box as its manager.
+// put writes an entry of the box with the manager's credential.
 func (y *yard) put(key, value string) {
 	y.t.Helper()
 	_, err := y.Vault.WriteEntry(y.t.Context(), y.manager, vault.WriteEntry{

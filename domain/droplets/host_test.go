@@ -16,10 +16,11 @@ type host struct {
 	containers []domain.Droplet // oldest first
 	created    int
 	env        []string // of the newest container
-	// foreign are the names of other installations' containers, and occupied the numbers whose ports are in use.
+	// foreign lists the names of containers of other installations. occupied lists the numbers whose ports are in
+	// use.
 	foreign  []domain.DropletName
 	occupied []int
-	// fail returns the error of an operation, such as "start"; nil lets it succeed.
+	// fail returns the error of an operation, such as "start". If it returns nil, the operation succeeds.
 	fail func(operation string) error
 }
 
@@ -38,8 +39,8 @@ func (h *host) List(context.Context) ([]domain.Droplet, error) {
 	return newestFirst, h.failing("list")
 }
 
-// Create creates the container before it returns an error of kind Unavailable: a host that does not answer may have
-// acted.
+// Create creates the container before it returns an error of kind Unavailable, because a real host that does not
+// answer may have created one.
 func (h *host) Create(_ context.Context, droplet ports.NewDroplet) (string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -73,7 +74,7 @@ func (h *host) Start(_ context.Context, container string) error {
 	return h.change("start", container, func(d *domain.Droplet) { d.Started, d.Status = true, "Up" })
 }
 
-// isOccupied reports whether a port of the container's droplet is in use.
+// isOccupied reports whether a port of the droplet in the container is in use.
 func (h *host) isOccupied(container string) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()

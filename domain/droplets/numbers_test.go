@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain/droplets"
 )
 
-// TestNumbersThatOthersUse: an add takes the lowest number whose name and ports are free on the host, and leaves no
-// container and no version of an entry for the numbers that it tried.
+// TestNumbersThatOthersUse verifies that an add takes the lowest number whose name and ports are free on the host.
+// For each number that it tried before, it leaves no container and no version of an entry.
 func TestNumbersThatOthersUse(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -53,7 +53,8 @@ func TestNumbersThatOthersUse(t *testing.T) {
 	}
 }
 
-// TestAllNumbersAreUsed: the error names the numbers whose ports were in use, and nothing is left.
+// TestAllNumbersAreUsed verifies that the error names the numbers whose ports were in use. The failed add leaves no
+// container, entry or record.
 func TestAllNumbersAreUsed(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)
@@ -72,7 +73,8 @@ func TestAllNumbersAreUsed(t *testing.T) {
 	require.Equal(t, "manager droplet.add failed - -", y.LastLogged())
 }
 
-// TestOtherFailuresEndTheSearch: Add tries the next number only when a name is taken or a port is in use.
+// TestOtherFailuresEndTheSearch verifies that Add tries the next number only when a name is taken or a port is in
+// use.
 func TestOtherFailuresEndTheSearch(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)

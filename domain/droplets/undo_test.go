@@ -16,7 +16,7 @@ import (
 
 const firstKey domain.EntryKey = "droplets/droplet01/ssh"
 
-// endings are the ways in which an add ends after it wrote the private key.
+// endings lists the failures and interruptions of an add after it wrote the private key.
 var endings = map[string]func(y *yard){
 	"refused": func(y *yard) {
 		y.failSecondList(func() error { return refused })
@@ -43,7 +43,7 @@ var endings = map[string]func(y *yard){
 	"the server is killed": func(y *yard) { y.interrupt() },
 }
 
-// failSecondList fails the list request that a build sends after it wrote the key.
+// failSecondList fails the list request that a build sends after it wrote the private key.
 func (y *yard) failSecondList(fail func() error) {
 	lists := 0
 	y.host.fail = func(operation string) error {
@@ -57,8 +57,7 @@ func (y *yard) failSecondList(fail func() error) {
 	}
 }
 
-// interrupt produces the state that a server leaves when it is killed after it wrote the key and before it completed
-// the record.
+// interrupt creates the state that a killed server leaves: the private key is written, and the record is incomplete.
 func (y *yard) interrupt() {
 	y.t.Helper()
 	now := y.Clock.Now()
@@ -82,7 +81,8 @@ func (y *yard) interrupt() {
 	y.Clock.Advance(time.Minute)
 }
 
-// history returns the numbers of an entry's versions, newest first, and the current one; 0 when it has no value.
+// history returns the version numbers of an entry, newest first, and the current version number. The current number
+// is 0 if the entry has no value.
 func (y *yard) history() (numbers []uint64, current uint64) {
 	y.t.Helper()
 	versions, err := y.Vault.ListVersions(y.t.Context(), y.manager, "box", string(firstKey))
@@ -96,8 +96,8 @@ func (y *yard) history() (numbers []uint64, current uint64) {
 	return numbers, current
 }
 
-// TestFailedAddRestoresTheOlderEntry: if an add fails after it wrote the key, the replaced value becomes current again
-// as a new version, under the key that sealed it.
+// TestFailedAddRestoresTheOlderEntry covers an add that fails after it wrote the private key. The replaced value
+// becomes current again as a new version, under the encryption key that sealed it.
 func TestFailedAddRestoresTheOlderEntry(t *testing.T) {
 	t.Parallel()
 	for name, end := range endings {
@@ -125,7 +125,8 @@ func TestFailedAddRestoresTheOlderEntry(t *testing.T) {
 	}
 }
 
-// TestFailedAddWithoutAnOlderValue: an entry without a value before the add has no value after it.
+// TestFailedAddWithoutAnOlderValue verifies that an entry that had no value before a failed add has no value after
+// it.
 func TestFailedAddWithoutAnOlderValue(t *testing.T) {
 	t.Parallel()
 	for name, end := range endings {
@@ -149,7 +150,8 @@ func TestFailedAddWithoutAnOlderValue(t *testing.T) {
 	}
 }
 
-// TestUndoIsForTheAddsOwnVersion: a change that another request makes after the add stays.
+// TestUndoIsForTheAddsOwnVersion verifies that the undo of an add preserves a change that another request made after
+// the add.
 func TestUndoIsForTheAddsOwnVersion(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -188,7 +190,8 @@ func TestUndoIsForTheAddsOwnVersion(t *testing.T) {
 	}
 }
 
-// TestDeletedBoxDoesNotBlockCleanup: the box of an interrupted build is deleted, so there is nothing to undo.
+// TestDeletedBoxDoesNotBlockCleanup verifies that cleanup removes an interrupted build whose box was deleted. A
+// deleted box has no entry to restore.
 func TestDeletedBoxDoesNotBlockCleanup(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)
@@ -201,7 +204,7 @@ func TestDeletedBoxDoesNotBlockCleanup(t *testing.T) {
 	require.Empty(t, y.host.containers)
 }
 
-// putUnder writes an entry of the box as its manager, sealed under a key.
+// putUnder writes an entry of the box under the given encryption key, with the manager's credential.
 func (y *yard) putUnder(key domain.EntryKey, value, encryptionKey string) {
 	y.t.Helper()
 	_, err := y.Vault.WriteEntry(y.t.Context(), y.manager, vault.WriteEntry{
@@ -213,7 +216,7 @@ func (y *yard) putUnder(key domain.EntryKey, value, encryptionKey string) {
 	require.NoError(y.t, err)
 }
 
-// valueUnder reads an entry of the box as its manager.
+// valueUnder reads an entry of the box under the given encryption key, with the manager's credential.
 func (y *yard) valueUnder(key domain.EntryKey, encryptionKey string) string {
 	y.t.Helper()
 	value, err := y.Vault.ReadEntry(y.t.Context(), y.manager, vault.ReadEntry{

@@ -21,7 +21,7 @@ const (
 	stranger = "198.51.100.7"
 )
 
-// fixture is a gate with three attempts before a lockout.
+// fixture is a gate that allows three attempts before a lockout.
 type fixture struct {
 	*usecases.Parts
 	t *testing.T
@@ -32,7 +32,8 @@ func open(t *testing.T) fixture {
 	return fixture{usecases.Open(t, 3), t}
 }
 
-// reserve counts a sign-in and returns how long the lockout lasts; 0 when the attempt was allowed.
+// reserve counts a sign-in attempt and returns the duration of the lockout. The duration is 0 if the attempt is
+// allowed.
 func (f fixture) reserve(address, username string) (gate.Attempt, time.Duration) {
 	f.t.Helper()
 	attempt, err := f.Gate.ReserveAccount(f.t.Context(), usecases.From(address), domain.ActionSignIn, username)
@@ -71,7 +72,8 @@ func (f fixture) succeed(address, username string) {
 	}))
 }
 
-// TestReserveManyAtOnce: of many concurrent attempts, only the free ones are allowed.
+// TestReserveManyAtOnce verifies that, of many concurrent attempts, only as many are allowed as there are free
+// attempts.
 func TestReserveManyAtOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -89,7 +91,8 @@ func TestReserveManyAtOnce(t *testing.T) {
 	require.Equal(t, int64(3), allowed.Load())
 }
 
-// TestLockoutDoubles: each wrong attempt after the free ones doubles the lockout, and a lockout expires by itself.
+// TestLockoutDoubles verifies that each wrong attempt after the free ones doubles the lockout, and that a lockout
+// expires without an unlock.
 func TestLockoutDoubles(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -103,7 +106,8 @@ func TestLockoutDoubles(t *testing.T) {
 	}
 }
 
-// TestLockoutIsAuditedOnce: a lockout has one event, which names the account only if it exists.
+// TestLockoutIsAuditedOnce verifies that a lockout has one audit event. The event names the account only if the
+// account exists.
 func TestLockoutIsAuditedOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -119,7 +123,7 @@ func TestLockoutIsAuditedOnce(t *testing.T) {
 	require.Equal(t, []string{"- throttled anna", "- throttled -"}, f.Audited(t, domain.ActionSignIn))
 }
 
-// TestRelease: a released attempt does not count, and its lockout ends.
+// TestRelease verifies that a released attempt does not count and that its lockout ends.
 func TestRelease(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -131,7 +135,7 @@ func TestRelease(t *testing.T) {
 	f.lockOut(stranger, "anna")
 }
 
-// TestReleaseAfterDisconnect: a release does not depend on the request, whose client may have disconnected.
+// TestReleaseAfterDisconnect verifies that an attempt is released when the client of its request has disconnected.
 func TestReleaseAfterDisconnect(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -144,8 +148,8 @@ func TestReleaseAfterDisconnect(t *testing.T) {
 	}
 }
 
-// TestSucceedResets: a success resets the counter of the account but not that of the address, which a guesser could
-// otherwise reset with their own account.
+// TestSucceedResets verifies that a success resets the counter of the account and keeps the counter of the address.
+// Otherwise, attackers could reset the counter of their address by signing in to their own accounts.
 func TestSucceedResets(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -167,8 +171,8 @@ func TestSucceedResets(t *testing.T) {
 	require.Positive(t, wait)
 }
 
-// TestKnownAddress: a known address has a separate counter until it is forgotten, so guesses from other addresses do
-// not lock it out.
+// TestKnownAddress verifies that a known address has a separate counter until it is forgotten. Guesses from other
+// addresses do not lock it out.
 func TestKnownAddress(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -181,7 +185,8 @@ func TestKnownAddress(t *testing.T) {
 	require.Positive(t, wait, "the address is no longer known")
 }
 
-// TestForwardingAddress: a peer that forwards has twenty times the attempts, and cannot become a known address.
+// TestForwardingAddress verifies that a peer that forwards requests has twenty times the attempts and cannot become a
+// known address.
 func TestForwardingAddress(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -194,7 +199,8 @@ func TestForwardingAddress(t *testing.T) {
 	require.NoError(t, err, "without forwarding it is another counter")
 }
 
-// TestUnlock: unlocking an account ends its lockout at every address and leaves the lockouts of other accounts.
+// TestUnlock verifies that unlocking an account ends its lockout at every address and keeps the lockouts of other
+// accounts.
 func TestUnlock(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -213,7 +219,7 @@ func TestUnlock(t *testing.T) {
 	require.Positive(t, wait)
 }
 
-// TestPassphrases: wrong passphrases are limited per caller and box, and a lockout is audited once.
+// TestPassphrases verifies that wrong passphrases are limited per caller and box, and that a lockout is audited once.
 func TestPassphrases(t *testing.T) {
 	t.Parallel()
 	f := open(t)

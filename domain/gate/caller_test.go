@@ -11,7 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// session stores a user with a session of one hour and returns a requester with it.
+// session stores a user with a session of one hour. It returns a requester with the session's credential.
 func (f fixture) session(user domain.User) domain.Requester {
 	f.t.Helper()
 	session := domain.NewSession(f.IDs.New(), user, f.Clock.Now(), time.Hour)
@@ -33,7 +33,7 @@ func (f fixture) user(name domain.UserName) domain.User {
 	return domain.NewUser(f.IDs.New(), name, domain.RoleUser, f.Clock.Now())
 }
 
-// TestCaller: a credential authenticates while it is valid and its user is active.
+// TestCaller verifies that a credential authenticates while it is valid and its user is active.
 func TestCaller(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -56,7 +56,7 @@ func TestCaller(t *testing.T) {
 	require.ErrorIs(t, err, domain.ErrCredentialExpired)
 }
 
-// TestRights: authentication comes before the decision about a role or a group.
+// TestRights verifies that the gate authenticates a caller before it checks the caller's role or group.
 func TestRights(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -79,7 +79,8 @@ func TestRights(t *testing.T) {
 	require.Equal(t, viewer.ID, caller.UserID, "the audit event of the refusal names the caller")
 }
 
-// TestAccess: Access returns the box with the membership, and a zero box for an unknown or invalid name.
+// TestAccess verifies that Access returns the box with the membership. For an unknown or invalid name, it returns a
+// zero box.
 func TestAccess(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -17,13 +17,13 @@ const (
 	stranger = "198.51.100.7"
 )
 
-// fixture is an initialized system with its owner, and three attempts before a lockout.
+// fixture is an initialized system with an owner. It allows three attempts before a lockout.
 type fixture struct {
 	*usecases.Parts
 	t       *testing.T
 	ctx     context.Context
 	service *identity.Service
-	// owner signs requests with an API key of the owner.
+	// owner is a requester with an API key of the owner.
 	owner domain.Requester
 }
 
@@ -32,7 +32,7 @@ func open(t *testing.T) fixture {
 	return openWith(t, 3)
 }
 
-// openWith is open with a given number of attempts before a lockout.
+// openWith is open with the given number of attempts before a lockout.
 func openWith(t *testing.T, freeAttempts int) fixture {
 	t.Helper()
 	parts := usecases.Open(t, freeAttempts)
@@ -115,7 +115,7 @@ func (f fixture) session(name string) domain.Requester {
 	return f.with(token)
 }
 
-// member adds a user of the accounts API and returns the TOTP secret.
+// member adds a user of the accounts API and returns the user's TOTP secret.
 func (f fixture) member(name, group string) (secret string) {
 	f.t.Helper()
 	accounts := f.service.Accounts()
@@ -125,14 +125,15 @@ func (f fixture) member(name, group string) (secret string) {
 	return shown.Secret
 }
 
-// code begins a new time step and returns its TOTP code, so that each call returns an unused code.
+// code advances the clock to the next time step and returns its TOTP code. Each call therefore returns an unused
+// code.
 func (f fixture) code(secret string) string {
 	f.t.Helper()
 	f.Clock.Advance(30 * time.Second)
 	return f.Code(f.t, secret)
 }
 
-// pair signs in with a TOTP code.
+// pair signs in with a TOTP code and returns the token pair.
 func (f fixture) pair(name, secret string) identity.TokenPair {
 	f.t.Helper()
 	pair, err := f.service.Accounts().SignIn(f.ctx, usecases.From(home),

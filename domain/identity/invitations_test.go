@@ -31,7 +31,8 @@ func (f fixture) join(address, code, password string) error {
 	return err
 }
 
-// TestInvitation: the invited user has the role of the invitation and the password of their choice, and no API key.
+// TestInvitation verifies that the invited user has the role of the invitation, the password that the user chose, and
+// no API key.
 func TestInvitation(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -59,7 +60,8 @@ func TestInvitation(t *testing.T) {
 	require.Equal(t, []string{"anna success anna"}, f.Audited(t, domain.ActionJoin))
 }
 
-// TestInvitationInvalid: every code without an open invitation gets the same refusal, which is audited.
+// TestInvitationInvalid verifies that every code without an open invitation gets the same refusal, and that the
+// refusal is audited.
 func TestInvitationInvalid(t *testing.T) {
 	t.Parallel()
 	f := openWith(t, 100)
@@ -96,7 +98,8 @@ func TestInvitationInvalid(t *testing.T) {
 	require.NoError(t, f.join(home, open, "password"))
 }
 
-// TestInvitationPassword: after a refused password, the invitation stays open and no attempt is counted.
+// TestInvitationPassword verifies that an invitation stays open after a refused password, and that no attempt is
+// counted.
 func TestInvitationPassword(t *testing.T) {
 	t.Parallel()
 	f := openWith(t, 1)
@@ -113,7 +116,7 @@ func TestInvitationPassword(t *testing.T) {
 	require.Equal(t, []string{"anna success anna"}, f.Audited(t, domain.ActionJoin))
 }
 
-// TestInvitationNameTaken: an invitation reserves no name, and stays open while the name is taken.
+// TestInvitationNameTaken verifies that an invitation reserves no name, and stays open while the name is taken.
 func TestInvitationNameTaken(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -126,7 +129,7 @@ func TestInvitationNameTaken(t *testing.T) {
 	require.NoError(t, f.join(home, code, "password"))
 }
 
-// TestInvitationOnce: of many concurrent acceptances, one succeeds.
+// TestInvitationOnce verifies that exactly one of many concurrent acceptances succeeds.
 func TestInvitationOnce(t *testing.T) {
 	t.Parallel()
 	f := openWith(t, 100)
@@ -149,7 +152,8 @@ func TestInvitationOnce(t *testing.T) {
 	require.Equal(t, 1, joined)
 }
 
-// TestInvitationDecidesAgain: changes to an invitation while the password is hashed take effect.
+// TestInvitationDecidesAgain verifies that changes to an invitation take effect if they happen while the password is
+// hashed.
 func TestInvitationDecidesAgain(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(fixture) error{
@@ -172,8 +176,8 @@ func TestInvitationDecidesAgain(t *testing.T) {
 	}
 }
 
-// TestInvitationRateLimit: wrong codes are limited by address, and a lockout has one audit event. The right code is
-// refused during the lockout and accepted after it.
+// TestInvitationRateLimit verifies that wrong codes are limited by address, and that a lockout has one audit event.
+// The right code is refused during the lockout and accepted after it.
 func TestInvitationRateLimit(t *testing.T) {
 	t.Parallel()
 	f := openWith(t, 1) // 40 for an address
@@ -189,7 +193,8 @@ func TestInvitationRateLimit(t *testing.T) {
 	require.NoError(t, f.join(stranger, code, "password"))
 }
 
-// TestInvitationForged: a writer to the database can neither make an invitation nor change one.
+// TestInvitationForged verifies that an attacker who can write to the database can neither create nor change an
+// invitation.
 func TestInvitationForged(t *testing.T) {
 	t.Parallel()
 	f := openWith(t, 100)
@@ -212,7 +217,8 @@ func TestInvitationForged(t *testing.T) {
 	}
 }
 
-// TestInvitationIsForAdmins: only admins manage invitations, and other callers never learn whether one exists.
+// TestInvitationIsForAdmins verifies that only admins manage invitations, and that other callers never learn whether
+// an invitation exists.
 func TestInvitationIsForAdmins(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -232,7 +238,8 @@ func TestInvitationIsForAdmins(t *testing.T) {
 	require.Equal(t, []string{"root success anna"}, f.Audited(t, domain.ActionUninvite))
 }
 
-// TestInvitationLimit: the number of open invitations is limited, and replacing one works at the limit.
+// TestInvitationLimit verifies that the number of open invitations is limited. An open invitation can be replaced
+// when the limit is reached.
 func TestInvitationLimit(t *testing.T) {
 	t.Parallel()
 	f := open(t)

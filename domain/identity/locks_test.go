@@ -20,7 +20,8 @@ func atOnce(first, second func() error) (errs [2]error) {
 	return errs
 }
 
-// requireOneRefused requires that, of two concurrent requests, one succeeded and the other was refused with that error.
+// requireOneRefused requires that one of two concurrent requests succeeded and that the other was refused with the
+// given error.
 func requireOneRefused(t *testing.T, errs [2]error, refusal error) {
 	t.Helper()
 	if errs[0] == nil {
@@ -30,7 +31,8 @@ func requireOneRefused(t *testing.T, errs [2]error, refusal error) {
 	require.NoError(t, errs[1])
 }
 
-// TestCreateUserDecidesAgain: an admin who is demoted while the password is hashed creates no admin.
+// TestCreateUserDecidesAgain verifies that an admin who is demoted while the password is hashed cannot create an
+// admin.
 func TestCreateUserDecidesAgain(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -43,7 +45,8 @@ func TestCreateUserDecidesAgain(t *testing.T) {
 	require.ErrorIs(t, err, domain.ErrAdminOnly)
 }
 
-// TestUpdateUserDecidesAgain: an admin who is deactivated while the password is hashed sets no password.
+// TestUpdateUserDecidesAgain verifies that an admin who is deactivated while the password is hashed cannot set a
+// password.
 func TestUpdateUserDecidesAgain(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -57,7 +60,8 @@ func TestUpdateUserDecidesAgain(t *testing.T) {
 	require.NoError(t, f.guess(home, "anna", "anna-password"))
 }
 
-// TestPasswordChangedMeanwhile: a password is replaced only if it is still the one that the request saw.
+// TestPasswordChangedMeanwhile verifies that a request replaces a password only if the password has not changed since
+// the request read it.
 func TestPasswordChangedMeanwhile(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -74,7 +78,8 @@ func TestPasswordChangedMeanwhile(t *testing.T) {
 	require.NoError(t, f.guess(home, "anna", "from-the-owner"))
 }
 
-// TestSessionOfAnEarlierEpoch: a sign-in whose password changes while it is compared opens no valid session.
+// TestSessionOfAnEarlierEpoch verifies that a sign-in opens no valid session if the password changes during the
+// comparison.
 func TestSessionOfAnEarlierEpoch(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -85,7 +90,7 @@ func TestSessionOfAnEarlierEpoch(t *testing.T) {
 	require.False(t, f.authenticates(f.session("anna")))
 }
 
-// TestAdminsDemoteEachOther: of two admins who demote each other concurrently, one succeeds.
+// TestAdminsDemoteEachOther verifies that exactly one of two admins who demote each other concurrently succeeds.
 func TestAdminsDemoteEachOther(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -96,7 +101,7 @@ func TestAdminsDemoteEachOther(t *testing.T) {
 	requireOneRefused(t, errs, domain.ErrAdminOnly)
 }
 
-// TestInitializeOnce: of two concurrent requests, one creates the owner.
+// TestInitializeOnce verifies that exactly one of two concurrent requests creates the owner.
 func TestInitializeOnce(t *testing.T) {
 	t.Parallel()
 	parts := usecases.Open(t, 3)
@@ -119,7 +124,7 @@ func TestInitializeOnce(t *testing.T) {
 	requireOneRefused(t, atOnce(initialize("first"), initialize("second")), domain.ErrAlreadyInitialized)
 }
 
-// TestLastAPIKeyStays: of two concurrent requests that delete the last two keys, one is refused.
+// TestLastAPIKeyStays verifies that one of two concurrent requests that delete the last two keys is refused.
 func TestLastAPIKeyStays(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -133,7 +138,8 @@ func TestLastAPIKeyStays(t *testing.T) {
 	requireOneRefused(t, atOnce(revoke(first, first), revoke(second, second)), domain.ErrLastAPIKey)
 }
 
-// TestHandover: there is one owner before and after, and the former owner can no longer hand the system over.
+// TestHandover verifies that exactly one owner exists before and after a handover, and that the former owner cannot
+// hand the system over again.
 func TestHandover(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -147,7 +153,8 @@ func TestHandover(t *testing.T) {
 	require.Equal(t, []string{"root success heir"}, f.Audited(t, domain.ActionHandOver))
 }
 
-// TestAccountsDeleteUser: only the owner deletes users over the accounts API, and the owner cannot be deleted.
+// TestAccountsDeleteUser verifies that only the owner deletes users over the accounts API, and that the owner cannot
+// be deleted.
 func TestAccountsDeleteUser(t *testing.T) {
 	t.Parallel()
 	f := open(t)

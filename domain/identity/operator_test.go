@@ -10,14 +10,14 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// create runs the operator's command to create a user.
+// create runs the operator's command that creates a user.
 func (f fixture) create(name, group string, recreate bool) (identity.OperatorUser, error) {
 	return f.service.Operator().CreateUser(f.ctx,
 		identity.OperatorCreateUser{Username: name, Group: group, Recreate: recreate})
 }
 
-// TestOperatorCreateUser: the command creates a user; for an existing user, it revokes the sessions and shows the same
-// secret.
+// TestOperatorCreateUser verifies that the command creates a user. For an existing user, the command revokes the
+// sessions and shows the same secret.
 func TestOperatorCreateUser(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -36,7 +36,8 @@ func TestOperatorCreateUser(t *testing.T) {
 	require.Equal(t, []string{"(terminal) success anna"}, f.Audited(t, domain.ActionRevoke))
 }
 
-// TestOperatorRecreatesUser: a recreated user has a new secret and the requested group.
+// TestOperatorRecreatesUser verifies that a user who is deleted and created again has a new secret and the requested
+// group.
 func TestOperatorRecreatesUser(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -49,7 +50,7 @@ func TestOperatorRecreatesUser(t *testing.T) {
 	require.Equal(t, []string{"(terminal) success anna"}, f.Audited(t, domain.ActionEnrolTOTP))
 }
 
-// TestOperatorSecondOwner: the command cannot create a second owner or change the owner's group.
+// TestOperatorSecondOwner verifies that the command cannot create a second owner or change the owner's group.
 func TestOperatorSecondOwner(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -59,7 +60,7 @@ func TestOperatorSecondOwner(t *testing.T) {
 	require.ErrorIs(t, err, domain.ErrOwnerStays)
 }
 
-// TestOperatorFirstOwner: creating the first owner initializes the system.
+// TestOperatorFirstOwner verifies that creating the first owner initializes the system.
 func TestOperatorFirstOwner(t *testing.T) {
 	t.Parallel()
 	parts := usecases.Open(t, 3)
@@ -82,7 +83,7 @@ func TestOperatorFirstOwner(t *testing.T) {
 	require.Equal(t, created.User.ID, owner)
 }
 
-// TestOperatorEnrolledSecret: a secret that its user enrolled is not shown to the operator.
+// TestOperatorEnrolledSecret verifies that the command does not show the operator a secret that the user enrolled.
 func TestOperatorEnrolledSecret(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -95,7 +96,8 @@ func TestOperatorEnrolledSecret(t *testing.T) {
 	require.Nil(t, again.Enrolment)
 }
 
-// TestOperatorDeactivates: deactivating a user revokes sessions and API keys; the owner cannot be deactivated.
+// TestOperatorDeactivates verifies that deactivating a user revokes the user's sessions and API keys, and that the
+// owner cannot be deactivated.
 func TestOperatorDeactivates(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -110,7 +112,8 @@ func TestOperatorDeactivates(t *testing.T) {
 	require.ErrorIs(t, operator.SetUserActive(f.ctx, "ghost", false), domain.ErrUserNotFound)
 }
 
-// TestOperatorSetsPassword: a new password revokes the sessions but not the API keys, even for the owner.
+// TestOperatorSetsPassword verifies that a new password revokes the sessions and keeps the API keys. The same rule
+// applies to the owner.
 func TestOperatorSetsPassword(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -122,7 +125,7 @@ func TestOperatorSetsPassword(t *testing.T) {
 	require.ErrorIs(t, f.service.Operator().SetPassword(f.ctx, "root", "short"), domain.Invalid)
 }
 
-// TestOperatorUnlocksUser: the command ends a lockout after too many wrong passwords.
+// TestOperatorUnlocksUser verifies that the command ends a lockout after too many wrong passwords.
 func TestOperatorUnlocksUser(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -11,12 +11,12 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// refresh uses a refresh token.
+// refresh exchanges a refresh token for the next pair.
 func (f fixture) refresh(token domain.OpaqueToken) (identity.TokenPair, error) {
 	return f.service.Accounts().Refresh(f.ctx, usecases.From(home), token.String())
 }
 
-// TestRefresh: a refresh revokes the earlier pair immediately.
+// TestRefresh verifies that a refresh revokes the earlier pair immediately.
 func TestRefresh(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -29,7 +29,8 @@ func TestRefresh(t *testing.T) {
 	require.True(t, f.authenticates(access(second.Access)))
 }
 
-// TestRefreshReuse: the second use of a refresh token revokes its whole family and leaves other families valid.
+// TestRefreshReuse verifies that the second use of a refresh token revokes its whole family and keeps other families
+// valid.
 func TestRefreshReuse(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -46,7 +47,7 @@ func TestRefreshReuse(t *testing.T) {
 	require.Equal(t, []string{"anna success -", "anna denied -"}, f.Audited(t, domain.ActionRefresh))
 }
 
-// TestRefreshAtOnce: of two concurrent requests with the same token, one gets the next pair.
+// TestRefreshAtOnce verifies that exactly one of two concurrent requests with the same token gets the next pair.
 func TestRefreshAtOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -58,7 +59,7 @@ func TestRefreshAtOnce(t *testing.T) {
 	requireOneRefused(t, atOnce(refresh, refresh), domain.ErrRefreshToken)
 }
 
-// TestRefreshEnds: a refresh fails after the family has expired and after the user's sessions were revoked.
+// TestRefreshEnds verifies that a refresh fails after the family expires or the user's sessions are revoked.
 func TestRefreshEnds(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -79,8 +80,8 @@ func TestRefreshEnds(t *testing.T) {
 	require.ErrorIs(t, err, domain.ErrRefreshToken)
 }
 
-// TestRefreshUnknown: unknown tokens are audited and rate-limited by address. A known token is accepted during the
-// lockout.
+// TestRefreshUnknown verifies that unknown tokens are audited and rate-limited by address. A known token is accepted
+// during the lockout.
 func TestRefreshUnknown(t *testing.T) {
 	t.Parallel()
 	f := openWith(t, 1)
@@ -97,7 +98,7 @@ func TestRefreshUnknown(t *testing.T) {
 	require.Equal(t, []string{"- denied -", "- throttled -", "anna success -"}, audited[39:])
 }
 
-// TestRevokeOwnSessions: a refresh token revokes the sessions of its own user only.
+// TestRevokeOwnSessions verifies that a refresh token revokes the sessions of its own user only.
 func TestRevokeOwnSessions(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// TestGuessesAtOnce: of many concurrent guesses, only the free attempts are compared.
+// TestGuessesAtOnce verifies that, of many concurrent guesses, only the free attempts are compared with the password.
 func TestGuessesAtOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -27,7 +27,7 @@ func TestGuessesAtOnce(t *testing.T) {
 	require.Len(t, f.Audited(t, domain.ActionSignIn), 4, "three are denied, one event stands for the lockout")
 }
 
-// TestRightPasswordResets: the right password resets the counter of the account.
+// TestRightPasswordResets verifies that the right password resets the counter of the account.
 func TestRightPasswordResets(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -40,7 +40,7 @@ func TestRightPasswordResets(t *testing.T) {
 	}
 }
 
-// TestNotCompared: an attempt whose password was not compared does not count.
+// TestNotCompared verifies that an attempt does not count if its password was not compared.
 func TestNotCompared(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -53,7 +53,8 @@ func TestNotCompared(t *testing.T) {
 	require.NoError(t, f.guess(home, "anna", "anna-password"))
 }
 
-// TestUnknownAndInactive: unknown and inactive users get the refusal of a wrong password, after a comparison.
+// TestUnknownAndInactive verifies that a sign-in of an unknown or inactive user runs a password comparison and gets
+// the refusal of a wrong password.
 func TestUnknownAndInactive(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -66,7 +67,7 @@ func TestUnknownAndInactive(t *testing.T) {
 	require.Equal(t, []string{"- denied -", "- denied -", "- denied anna"}, f.Audited(t, domain.ActionSignIn))
 }
 
-// TestCurrentPassword: the holder of a stolen token cannot use it to guess the password.
+// TestCurrentPassword verifies that the holder of a stolen token cannot use it to guess the password.
 func TestCurrentPassword(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -83,7 +84,7 @@ func TestCurrentPassword(t *testing.T) {
 		f.Audited(t, domain.ActionSetPassword))
 }
 
-// TestCodeOnce: of two concurrent sign-ins with the same TOTP code, one succeeds.
+// TestCodeOnce verifies that exactly one of two concurrent sign-ins with the same TOTP code succeeds.
 func TestCodeOnce(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -96,7 +97,7 @@ func TestCodeOnce(t *testing.T) {
 	requireOneRefused(t, atOnce(signIn, signIn), domain.ErrCodeInvalid)
 }
 
-// TestSecretIsHiddenAfterUse: the owner can see the secret again until its first code is accepted.
+// TestSecretIsHiddenAfterUse verifies that the owner can see the secret until its first code is accepted.
 func TestSecretIsHiddenAfterUse(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -109,7 +110,8 @@ func TestSecretIsHiddenAfterUse(t *testing.T) {
 	require.ErrorIs(t, err, domain.ErrSecretHidden)
 }
 
-// TestSecondFactor: once a TOTP secret is confirmed, a password requires a code; a recovery code works once.
+// TestSecondFactor verifies that a password requires a code after a TOTP secret is confirmed, and that a recovery
+// code works once.
 func TestSecondFactor(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -133,7 +135,8 @@ func TestSecondFactor(t *testing.T) {
 	require.ErrorIs(t, recovery(), domain.ErrWrongCredentials)
 }
 
-// TestOwnTOTP: changing a confirmed secret requires a code, wrong codes count as attempts, and an admin needs no code.
+// TestOwnTOTP verifies that changing a confirmed secret requires a code, that wrong codes count as attempts, and that
+// an admin needs no code.
 func TestOwnTOTP(t *testing.T) {
 	t.Parallel()
 	f := open(t)

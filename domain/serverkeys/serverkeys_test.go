@@ -31,7 +31,8 @@ func open(t *testing.T) fixture {
 	})}
 }
 
-// user stores a user with the password "secret" and one API key. tamper may change the sealed password first.
+// user stores a user with the password "secret" and one API key. tamper may change the sealed password before it is
+// stored.
 func (f fixture) user(name domain.UserName, tamper func(sealed []byte)) domain.User {
 	f.t.Helper()
 	user := domain.NewUser(f.IDs.New(), name, domain.RoleUser, f.Clock.Now())
@@ -78,7 +79,7 @@ func (f fixture) generations(purpose domain.KeyPurpose) []int {
 	return generations
 }
 
-// TestRekeyAccounts: a rekey moves sealed passwords to a new key and deletes the old one.
+// TestRekeyAccounts verifies that a rekey moves sealed passwords to a new key and deletes the old key.
 func TestRekeyAccounts(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -93,7 +94,8 @@ func TestRekeyAccounts(t *testing.T) {
 	require.Equal(t, []string{"(terminal) success account"}, f.Audited(t, domain.ActionRekey))
 }
 
-// TestRekeyTampered: a row that does not authenticate is listed, and all other rows move to the new key.
+// TestRekeyTampered verifies that a rekey lists each row that fails authentication and moves all other rows to the
+// new key.
 func TestRekeyTampered(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -110,7 +112,7 @@ func TestRekeyTampered(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestRekeyAPIKeys: APIKeysRevokedByRekey lists all API keys, and a rekey revokes them.
+// TestRekeyAPIKeys verifies that APIKeysRevokedByRekey lists all API keys and that a rekey revokes them.
 func TestRekeyAPIKeys(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -127,7 +129,7 @@ func TestRekeyAPIKeys(t *testing.T) {
 	require.Zero(t, count)
 }
 
-// TestRekeyGoesOn: the next rekey completes an interrupted one.
+// TestRekeyGoesOn verifies that the next rekey completes an interrupted rekey.
 func TestRekeyGoesOn(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -143,7 +145,7 @@ func TestRekeyGoesOn(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// TestRotate: a rotation rewraps every key and changes no key.
+// TestRotate verifies that a rotation rewraps every key under the new secret and does not change the keys.
 func TestRotate(t *testing.T) {
 	t.Parallel()
 	f := open(t)

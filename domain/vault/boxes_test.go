@@ -50,7 +50,8 @@ func TestTransferBox(t *testing.T) {
 	require.Equal(t, domain.UserName("member"), described.Owner)
 }
 
-// TestMembershipUpdatesTheBox: a change of a box's members sets the box's update time, and a refused change does not.
+// TestMembershipUpdatesTheBox verifies that a change of a box's members sets the box's update time. A refused change
+// does not set it.
 func TestMembershipUpdatesTheBox(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.NoPermissions)

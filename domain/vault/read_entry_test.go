@@ -43,7 +43,7 @@ func TestWrongPassphrasesAreLimited(t *testing.T) {
 	require.Equal(t, `1`, got)
 }
 
-// TestReadIsAuditedFirst: a read whose audit event cannot be committed returns no value.
+// TestReadIsAuditedFirst verifies that a read returns no value if its audit event cannot be committed.
 func TestReadIsAuditedFirst(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.ReadEntry)
@@ -54,7 +54,8 @@ func TestReadIsAuditedFirst(t *testing.T) {
 	require.Equal(t, "member entry.read success entry -", b.LastLogged())
 }
 
-// TestOpenBoxDerivesOnce: a caller that reads several entries and writes one needs only one key derivation.
+// TestOpenBoxDerivesOnce verifies that a caller who reads several entries and writes one entry needs only one key
+// derivation.
 func TestOpenBoxDerivesOnce(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.AllPermissions)
@@ -88,7 +89,7 @@ func TestOpenBoxDerivesOnce(t *testing.T) {
 	require.Equal(t, uint64(2), records[0].Version)
 }
 
-// TestWriteAndRecordAreAtomic: a write whose record was claimed by another server stores nothing.
+// TestWriteAndRecordAreAtomic verifies that a write stores nothing if another server has claimed its record.
 func TestWriteAndRecordAreAtomic(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.AllPermissions)

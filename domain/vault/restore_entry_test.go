@@ -15,7 +15,8 @@ func (b *boxed) restore(by domain.Requester, version uint64) (vault.WrittenEntry
 	return b.Vault.RestoreEntry(b.t.Context(), by, vault.RestoreEntry{Box: "box", Key: "entry", Version: version})
 }
 
-// TestRestoreKeepsTheKeyOfTheOldVersion: the restored value opens only under the key that it was written with.
+// TestRestoreKeepsTheKeyOfTheOldVersion verifies that the restored value opens only under the key of the original
+// version.
 func TestRestoreKeepsTheKeyOfTheOldVersion(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.NoPermissions)

@@ -12,7 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// faultySealer returns the errors that a test sets, and otherwise calls its EntrySealer. It implements
+// faultySealer returns the errors that a test sets. Without an error, it calls its EntrySealer. It implements
 // ports.EntrySealer.
 type faultySealer struct {
 	ports.EntrySealer
@@ -69,8 +69,8 @@ func withFaults(s *faultySealer) func(*vault.Config) {
 	return func(c *vault.Config) { s.EntrySealer, c.Sealer = c.Sealer, s }
 }
 
-// TestStaleServerKeyFallsBack: a write under a retired server key is repeated on the locking path, which reloads the
-// keys.
+// TestStaleServerKeyFallsBack verifies that a write under a retired server key is repeated on the locking path. The
+// locking path reloads the keys.
 func TestStaleServerKeyFallsBack(t *testing.T) {
 	t.Parallel()
 	sealer := &faultySealer{}

@@ -12,7 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// TestUndoWriteRestoresTheReplacedVersion: the replaced value is current again, with its own key and author.
+// TestUndoWriteRestoresTheReplacedVersion verifies that the replaced value becomes current again, with its own key
+// and author.
 func TestUndoWriteRestoresTheReplacedVersion(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.ReadEntryKeys|domain.ReadEntry|domain.CreateEntry)
@@ -35,7 +36,8 @@ func TestUndoWriteRestoresTheReplacedVersion(t *testing.T) {
 	require.Len(t, restored, 3)
 }
 
-// TestUndoWriteWithoutAReplacedVersion: if the replaced version cannot be restored, the written version is deleted.
+// TestUndoWriteWithoutAReplacedVersion verifies that the written version is deleted if the replaced version cannot be
+// restored.
 func TestUndoWriteWithoutAReplacedVersion(t *testing.T) {
 	t.Parallel()
 	tampered := &ports.TamperedError{What: "entry envelope"}

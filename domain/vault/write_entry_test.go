@@ -60,7 +60,7 @@ func (b *boxed) read(by domain.Requester, key string) (string, error) {
 	return string(value.JSON), err
 }
 
-// expect reads the entry as the owner.
+// expect reads the entry with the owner's credential and checks its value.
 func (b *boxed) expect(value, key string) {
 	b.t.Helper()
 	got, err := b.read(b.owner, key)
@@ -68,8 +68,8 @@ func (b *boxed) expect(value, key string) {
 	require.Equal(b.t, value, got)
 }
 
-// whileLocked locks the entry in a transaction, starts write, and runs act in the transaction once write waits for the
-// lock. It returns the error of write.
+// whileLocked locks the entry in a transaction and starts write. While write waits for the lock, whileLocked runs act
+// in the transaction. It returns the error of write.
 func (b *boxed) whileLocked(act func(ctx context.Context, repos ports.Repos), write func() error) error {
 	b.t.Helper()
 	held, done := make(chan struct{}), make(chan error, 1)
@@ -165,7 +165,7 @@ func TestConditionalWrites(t *testing.T) {
 	require.Zero(t, b.Derivations.Load(), "no key is derived for a write that is refused")
 	b.expect(`2`, usecases.GeneratedKey)
 
-	// The condition held when the write began, but not under the lock.
+	// The condition was true when the write began. It is false when the write has the lock.
 	b.OnDerive = func() {
 		b.OnDerive = nil
 		_, err := b.write(b.owner, `"first"`, usecases.GeneratedKey)
@@ -194,7 +194,8 @@ func TestKeyChangedIsReported(t *testing.T) {
 	}
 }
 
-// TestAuthorisationPrecedesTheKey: a caller without the permission does not learn whether its key is well formed.
+// TestAuthorisationPrecedesTheKey verifies that a caller without the permission does not learn whether its key is
+// well formed.
 func TestAuthorisationPrecedesTheKey(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.NoPermissions)

@@ -24,7 +24,7 @@ func TestImportRules(t *testing.T) {
 	for _, p := range packages {
 		paths[p.Path] = true
 	}
-	// A wrong root would find nothing and pass.
+	// With a wrong root, the check would find no packages and pass.
 	for _, room := range []string{"domain", "ports", "domain/identity", "domain/vault", "adapters/httpapi",
 		"adapters/postgres"} {
 		assert.True(t, paths[room], "%s was not found: is the module's root %s?", room, root)
@@ -134,7 +134,7 @@ func TestPolicyCatches(t *testing.T) {
 	}
 }
 
-// TestPolicyOfTests checks the same for _test.go files.
+// TestPolicyOfTests checks the imports that the rules allow and refuse in _test.go files.
 func TestPolicyOfTests(t *testing.T) {
 	t.Parallel()
 	const mod = arch.Module + "/"

@@ -12,7 +12,7 @@ type Package struct {
 	Path string
 	// Imports are the full import paths in production files.
 	Imports []string
-	// TestImports are those in _test.go files, of internal and external tests.
+	// TestImports are the full import paths in _test.go files of internal and external tests.
 	TestImports []string
 }
 

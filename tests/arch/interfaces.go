@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// The suites of the ports. The storage suite is one table, whose keys begin with the port's name and a slash. Package
-// contracts has one function per port, with the port's name.
+// These packages hold the conformance suites of the ports. The storage suite is one table, whose keys begin with the
+// port's name and a slash. Package contracts has one function per port, with the port's name.
 const (
 	storageSuite  = "tests/storage"
 	contractSuite = "tests/contracts"

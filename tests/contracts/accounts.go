@@ -16,7 +16,7 @@ type AccountSealerFixture struct {
 	Rekey func(t *testing.T) domain.ServerKeyID
 }
 
-// AccountSealer is the suite of ports.AccountSealer.
+// AccountSealer is the conformance suite of ports.AccountSealer.
 func AccountSealer(t *testing.T, open func(t *testing.T) AccountSealerFixture) {
 	t.Helper()
 	run(t, open, map[string]func(*testing.T, AccountSealerFixture){

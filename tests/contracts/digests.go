@@ -9,12 +9,12 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// DigestsFixture is an implementation of ports.Digests in three servers.
+// DigestsFixture is an implementation of ports.Digests with three servers.
 type DigestsFixture struct {
 	Digests ports.Digests
 	// Replica is a server that shares the database of Digests.
 	Replica ports.Digests
-	// Elsewhere is a server with a database of its own.
+	// Elsewhere is a server with a separate database.
 	Elsewhere ports.Digests
 }
 

@@ -97,7 +97,7 @@ func hostList(t *testing.T, f DropletHostFixture) {
 	require.Equal(t, slices.Delete(droplets, 1, 2), f.list(t), "the others are unchanged")
 }
 
-// hostNames: the host gives each name to one of the servers that create it concurrently.
+// hostNames verifies that, if several servers create a name concurrently, the host gives it to one of them.
 func hostNames(t *testing.T, f DropletHostFixture) {
 	var created atomic.Int32
 	var done sync.WaitGroup

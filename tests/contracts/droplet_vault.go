@@ -93,7 +93,7 @@ func (f DropletVaultFixture) logged(t *testing.T, action domain.Action) domain.E
 	return events[0]
 }
 
-// vaultOpenBox: the box and the permissions are checked before the encryption key.
+// vaultOpenBox verifies that the box and the permissions are checked before the encryption key.
 func vaultOpenBox(t *testing.T, f DropletVaultFixture) {
 	keyless := f.request(t, domain.CreateEntry)
 	keyless.EncryptionKey = domain.EncryptionKey{}
@@ -170,7 +170,7 @@ func boxWrite(t *testing.T, f DropletVaultFixture) {
 	}
 }
 
-// boxAbandoned: a write whose record another server has claimed stores nothing.
+// boxAbandoned verifies that a write stores nothing if another server has claimed its record.
 func boxAbandoned(t *testing.T, f DropletVaultFixture) {
 	box := f.open(t, f.Manager, domain.AllPermissions)
 	require.ErrorIs(t, box.Write(t.Context(), "entry", []byte(`1`), f.IDs.New()), domain.ErrDropletAbandoned)
@@ -178,7 +178,7 @@ func boxAbandoned(t *testing.T, f DropletVaultFixture) {
 	require.ErrorIs(t, err, domain.NotFound)
 }
 
-// boxAuthorises: an open box gives no access to a removed member.
+// boxAuthorises verifies that a member who is removed loses access through a box that is already open.
 func boxAuthorises(t *testing.T, f DropletVaultFixture) {
 	writable := f.open(t, f.Manager, domain.CreateEntry)
 	require.NoError(t, writable.Write(t.Context(), "entry", []byte(`1`), f.addRecord(t)))

@@ -104,7 +104,7 @@ func sealerPrepareOpen(t *testing.T, f EntrySealerFixture) {
 	}
 }
 
-// sealerRebind restores a version as a newer one, after the server key was replaced.
+// sealerRebind verifies that a version can be restored as a newer version after the server key was replaced.
 func sealerRebind(t *testing.T, f EntrySealerFixture) {
 	keys := entryKeys(t)
 	before := map[string]ports.SealedValue{}
@@ -168,7 +168,7 @@ func sealerTampering(t *testing.T, f EntrySealerFixture) {
 	}
 }
 
-// sealerUnavailable: a request that ended does not derive keys.
+// sealerUnavailable verifies that a request that has ended derives no keys.
 func sealerUnavailable(t *testing.T, f EntrySealerFixture) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -18,7 +18,7 @@ type TokensFixture struct {
 	SetTime func(now time.Time)
 	// Older maps each kind of credential to a server key that is neither current nor retired.
 	Older map[domain.CredentialKind]domain.ServerKeyID
-	// Elsewhere signs with the same server keys for another installation.
+	// Elsewhere issues tokens for another installation with the same server keys.
 	Elsewhere ports.Tokens
 }
 

@@ -21,7 +21,7 @@ var statusOf = map[string]string{
 	"0": "500",
 }
 
-// statusWithoutKind has the codes of errors that no rule of the domain knows.
+// statusWithoutKind maps error codes that no rule of the domain defines to their statuses.
 var statusWithoutKind = map[string]string{
 	"method_not_allowed": "405", "expectation_failed": "417", "header_too_large": "431", "client_closed_request": "499",
 	"unsupported_transfer_encoding": "501", "unsupported_http_version": "505",

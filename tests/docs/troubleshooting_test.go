@@ -30,7 +30,7 @@ func TestTroubleshootingHasEveryCode(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-// TestTroubleshootingHasEveryErrorID does the same for the numbers of the accounts API.
+// TestTroubleshootingHasEveryErrorID compares the page's table of error numbers with the accounts API.
 func TestTroubleshootingHasEveryErrorID(t *testing.T) {
 	t.Parallel()
 	want := []string{"0"}

@@ -38,7 +38,7 @@ type tokenPair struct {
 	Refresh   string `json:"refresh_token"`
 }
 
-// member creates a user in a group who signs in with TOTP codes, and returns the TOTP secret.
+// member creates a user in a group and returns the user's TOTP secret. The user signs in with TOTP codes.
 func (c client) member(name, group string) string {
 	c.server.t.Helper()
 	c.do("POST", "/api/v1/user/add", map[string]string{"username": name, "group": group}).expect(200)

@@ -45,7 +45,8 @@ func sentences(page auditPage) []string {
 	return list
 }
 
-// TestEveryOperationIsAudited verifies that the audit log holds every operation in the order of execution.
+// TestEveryOperationIsAudited verifies that the audit log holds one event for every operation, in the order of
+// execution.
 func TestEveryOperationIsAudited(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -20,7 +20,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// The canaries. If a secret has the form of a name, it is a valid name.
+// These canaries are secrets that must appear in no output. If a secret has the form of a name, it is a valid name.
 const (
 	canaryValue      = "cnryValueWq7Zt2"
 	canaryOldValue   = "cnryOldValueHd5Kx8"
@@ -211,7 +211,7 @@ func (f *flock) failAtBodies(root client) {
 			f.send(f.server.as(""), method, path, body, "X-Encryption-Key", canaryKey)
 		}
 	}
-	// The password in the field of the name, and the reverse.
+	// Send the password in the field of the name, and the name in the field of the password.
 	f.send(root, "POST", "/authenticate", `{"username":"`+canaryPassword+`","password":"root"}`).expect(401)
 	f.send(root, "POST", "/authenticate", `{"username":"root","password":"`+canaryStray+`"}`).expect(401)
 	f.send(root, "POST", "/users", `{"username":"`+canaryPassword+`!","password":"user2"}`).expect(400)

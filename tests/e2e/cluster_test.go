@@ -61,7 +61,7 @@ func (s *server) errors() (lines []string) {
 	return lines
 }
 
-// on returns a replica; consecutive numbers alternate between the two.
+// on returns a replica. Consecutive numbers alternate between the two replicas.
 func (c *cluster) on(i int) *server {
 	if i%2 == 0 {
 		return c.a
@@ -69,7 +69,7 @@ func (c *cluster) on(i int) *server {
 	return c.b
 }
 
-// at returns the same client for another replica.
+// at returns a client with the same token for another replica.
 func (c client) at(s *server) client { return s.as(c.token) }
 
 // atOnce sends all requests concurrently and returns their answers in order.
@@ -106,7 +106,7 @@ func (c *cluster) times(n int, request func(i int, s *server) *answer) []*answer
 	return c.atOnce(requests...)
 }
 
-// surely repeats a request that the database aborted because of concurrent ones.
+// surely repeats a request if the database aborted it because of concurrent requests.
 func (c *cluster) surely(request func() *answer) func() *answer {
 	return func() *answer {
 		got := request()
@@ -150,8 +150,8 @@ func (c *cluster) number(sql string, args ...any) int {
 	return number(c.t, c.a.db, sql, args...)
 }
 
-// traces lists, as table.column, where the database contains an identifier. It ignores the audit log, which outlives
-// its objects.
+// traces lists the columns, as table.column, that contain an identifier. It ignores the audit log, because events
+// remain after their objects are deleted.
 func (c *cluster) traces(id string) []string {
 	c.t.Helper()
 	var found []string

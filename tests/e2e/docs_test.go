@@ -10,8 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/api"
 )
 
-// TestDescriptionAndPage verifies that both are served without a token, equal the files in the repository, and support
-// conditional requests.
+// TestDescriptionAndPage verifies that the server serves the API description and the page without a token. Both equal
+// the files in the repository and support conditional requests.
 func TestDescriptionAndPage(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -54,7 +54,7 @@ func TestPageSecurityPolicy(t *testing.T) {
 	require.Equal(t, 1, strings.Count(string(got.Body), "<style>"))
 }
 
-// TestServerPaths verifies that these paths are answered without a token.
+// TestServerPaths verifies that the paths of the server itself are answered without a token.
 func TestServerPaths(t *testing.T) {
 	t.Parallel()
 	s := start(t)

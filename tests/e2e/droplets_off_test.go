@@ -18,8 +18,8 @@ var dropletRequests = [][2]string{{"GET", "/list"}, {"POST", "/add"}, {"PATCH", 
 	{"PATCH", "/stop/droplet01"},
 	{"PATCH", "/restart/droplet01"}, {"DELETE", "/delete/droplet01"}}
 
-// TestDropletsWithoutAHost verifies that the answer names the setting, only to authorised callers, and that everything
-// else works.
+// TestDropletsWithoutAHost verifies that the answer names the setting only to authorised callers, and that all other
+// requests work.
 func TestDropletsWithoutAHost(t *testing.T) {
 	t.Parallel()
 	s := start(t)

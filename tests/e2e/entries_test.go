@@ -302,7 +302,7 @@ func TestAnotherEncryptionKey(t *testing.T) {
 	require.Nil(t, changed(root.put("default", "key", `9`)), "there is none before it")
 }
 
-// TestOneKeyForManyEntries verifies that entries under one client key do not share a data key.
+// TestOneKeyForManyEntries verifies that entries under the same client key have different data keys.
 func TestOneKeyForManyEntries(t *testing.T) {
 	t.Parallel()
 	root := withBox(t)

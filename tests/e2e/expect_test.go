@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// refuses checks a complete error of the Lockbox API: the status, the members of RFC 9457, the stable code and the
+// refuses checks a complete error of the Lockbox API: the status, the members of RFC 9457, the stable code, and the
 // message in errors.
 func (a *answer) refuses(status int, code string) *answer {
 	a.t.Helper()

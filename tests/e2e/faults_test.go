@@ -15,8 +15,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// writers write entries: half of the writes create entries, and the others rewrite the same few. They remember every
-// answer of 201.
+// writers write entries. Half of the writes create entries; the other half rewrite the same few entries. The writers
+// record every write that was answered with 201.
 type writers struct {
 	kept map[string]string
 	// unknown lists, by key, values with an unknown outcome since the last confirmed one.

@@ -34,7 +34,8 @@ var generators = map[string][]string{
 	},
 }
 
-// TestGenerators: common generators accept the API description, and what they generate compiles.
+// TestGenerators verifies that common code generators accept the API description and that the generated code
+// compiles.
 func TestGenerators(t *testing.T) {
 	t.Parallel()
 	for name, commands := range generators {

@@ -60,7 +60,7 @@ func startOn(t testing.TB, database string, settings ...string) *server {
 	}
 }
 
-// as returns a client that sends a token; "" sends none.
+// as returns a client that sends the given token. If the token is "", the client sends none.
 func (s *server) as(token string) client { return client{server: s, token: token} }
 
 // initialize creates the owner, named root, and returns a client with its API key.

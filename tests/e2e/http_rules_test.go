@@ -24,7 +24,7 @@ func concrete(template string) string {
 		":apiKey", "none", ":droplet", "none").Replace(template)
 }
 
-// inhabited starts a server with what concrete names.
+// inhabited starts a server that contains the objects that concrete names.
 func inhabited(t *testing.T) client {
 	t.Helper()
 	root := start(t).initialize()
@@ -35,7 +35,7 @@ func inhabited(t *testing.T) client {
 	return root
 }
 
-// TestHead: on every GET route, HEAD returns the same status and headers without the body.
+// TestHead verifies that HEAD returns the status and headers of GET without the body, on every GET route.
 func TestHead(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -65,7 +65,7 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// TestHeadOfAnEntry: HEAD of an entry requires the permission to read and is audited as a read.
+// TestHeadOfAnEntry verifies that HEAD of an entry requires the permission to read and is audited like a read.
 func TestHeadOfAnEntry(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -87,8 +87,8 @@ func TestHeadOfAnEntry(t *testing.T) {
 	head(root.server.as("")).expect(401)
 }
 
-// TestPathsAreExact: a path with one segment too many is unknown, for every route that ends with a parameter and every
-// method. An encoded slash is part of the parameter.
+// TestPathsAreExact verifies that a path with an extra segment is unknown, for every method and every route that ends
+// with a parameter. An encoded slash is part of the parameter.
 func TestPathsAreExact(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -143,8 +143,8 @@ func (s *server) raw(t *testing.T, request string) *answer {
 	}
 }
 
-// TestUnreadableBodies: if a body ends early, the response is 400 body_unreadable on every route that reads a body, in
-// both APIs. It does not count as a failure of the server.
+// TestUnreadableBodies verifies that the response to a body that ends early is 400 body_unreadable. The test covers
+// every route that reads a body, in both APIs. The response does not count as a failure of the server.
 func TestUnreadableBodies(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -182,8 +182,8 @@ func TestUnreadableBodies(t *testing.T) {
 	require.NotRegexp(t, `lockbox_http_requests_total\{[^}]*status="5`, string(root.do("GET", "/metrics", nil).Body))
 }
 
-// TestClientsThatDisconnect: a request whose client closes its connection while the request waits for a lock is logged
-// and counted with status 499, and the database is not reported as unavailable.
+// TestClientsThatDisconnect verifies that a request is logged and counted with status 499 if its client disconnects
+// while it waits for a lock. The server does not report the database as unavailable.
 func TestClientsThatDisconnect(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -222,8 +222,8 @@ func TestClientsThatDisconnect(t *testing.T) {
 	require.NotRegexp(t, `lockbox_http_requests_total\{[^}]*status="5`, string(root.do("GET", "/metrics", nil).Body))
 }
 
-// TestLoneSurrogates: a lone surrogate is refused in every field except the value of an entry, which keeps its JSON
-// text. Otherwise, two different passwords could decode to the same text.
+// TestLoneSurrogates verifies that a lone surrogate is refused in every field except the value of an entry. The value
+// keeps its JSON text. In other fields, two different passwords could decode to the same text.
 func TestLoneSurrogates(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -249,8 +249,9 @@ func TestLoneSurrogates(t *testing.T) {
 	root.server.as("").do("POST", "/authenticate", `{"username":"user1","password":"😀secret"}`).expect(200)
 }
 
-// TestReadUnlessUnchanged: if If-None-Match has the tag of the version, the response to a read is 304 without the
-// value, and the audit event has the target "unmodified". Like any read, it requires the permission and the key.
+// TestReadUnlessUnchanged verifies that the response to a read is 304 without the value if If-None-Match has the tag
+// of the version. The audit event has the target "unmodified". The request requires the permission and the key, like
+// any read.
 func TestReadUnlessUnchanged(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -305,7 +306,8 @@ func TestReadUnlessUnchanged(t *testing.T) {
 	root.get("default", "entry", "If-None-Match", `"2"`).refuses(403, "permission_missing")
 }
 
-// TestDeletedMemberUpdatesTheBox: the deletion of a user changes the members of its boxes, and of no other box.
+// TestDeletedMemberUpdatesTheBox verifies that the deletion of a user sets the update time of the user's boxes and of
+// no other box.
 func TestDeletedMemberUpdatesTheBox(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)

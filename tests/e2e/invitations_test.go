@@ -21,7 +21,7 @@ func (s *server) accept(code, password string) *answer {
 	return s.as("").do("POST", "/invitations/accept", `{"code":"`+code+`","password":"`+password+`"}`)
 }
 
-// TestInvitationPath: an invited user chooses the password, signs in and has the role of the invitation.
+// TestInvitationPath verifies that an invited user chooses a password, signs in, and has the role of the invitation.
 func TestInvitationPath(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -39,7 +39,7 @@ func TestInvitationPath(t *testing.T) {
 	require.JSONEq(t, `[]`, string(root.do("GET", "/invitations", nil).expect(200).Body))
 }
 
-// TestInvitationBadInput: a request with invalid input neither creates nor uses up an invitation.
+// TestInvitationBadInput verifies that a request with invalid input neither creates nor uses up an invitation.
 func TestInvitationBadInput(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -70,8 +70,8 @@ func TestInvitationBadInput(t *testing.T) {
 	s.accept(code, "password").expect(201)
 }
 
-// TestInvitationOnReplicas: an invitation from one replica is accepted exactly once across both, and a revocation on
-// one replica is effective on the other.
+// TestInvitationOnReplicas verifies that two replicas together accept an invitation exactly once. A revocation on one
+// replica takes effect on the other.
 func TestInvitationOnReplicas(t *testing.T) {
 	t.Parallel()
 	for _, isolation := range []string{readCommitted, serializable} {

@@ -72,7 +72,7 @@ func TestClearPermissions(t *testing.T) {
 	root.put("default", "key", `1`).expect(201)
 }
 
-// TestEachPermissionSeparately verifies that each permission grants its own requests and no others.
+// TestEachPermissionSeparately verifies that each permission allows only its own requests.
 func TestEachPermissionSeparately(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()

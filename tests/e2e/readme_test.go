@@ -14,7 +14,7 @@ import (
 
 const readmeURL = "URL=http://127.0.0.1:5000\n"
 
-// TestReadmeFirstFiveMinutes runs the README's first block in bash, as a newcomer would.
+// TestReadmeFirstFiveMinutes runs the README's first block in bash, like a new user.
 func TestReadmeFirstFiveMinutes(t *testing.T) {
 	t.Parallel()
 	s := start(t)

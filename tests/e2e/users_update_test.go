@@ -115,7 +115,7 @@ func TestAnAdminsOwnPassword(t *testing.T) {
 	s.signIn("root", "new-password")
 }
 
-// TestOwnerIsProtected verifies that no other admin can change the owner, and that the owner stays an active admin.
+// TestOwnerIsProtected verifies that other admins cannot change the owner, and that the owner stays an active admin.
 func TestOwnerIsProtected(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()

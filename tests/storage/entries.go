@@ -24,8 +24,8 @@ func (f *fixture) stored(box domain.Box, key domain.EntryKey) []uint64 {
 	return numbers
 }
 
-// numbers is stored for an entry that is not deleted. It requires that only the newest version is
-// current.
+// numbers returns the stored version numbers of an entry that is not deleted. It requires that only the newest
+// version is current.
 func (f *fixture) numbers(box domain.Box, key domain.EntryKey) []uint64 {
 	f.Helper()
 	list, err := f.Read().Entries.Versions(f.Context(), box.ID, key)
@@ -164,8 +164,8 @@ func entryDelete(f *fixture) {
 	require.Equal(f, []uint64{3, 2, 1}, f.numbers(o.box, "entry"))
 }
 
-// entryLockReturnsAccess: Lock waits for a concurrent writer and then returns the entry and the caller's access as they
-// are after the wait.
+// entryLockReturnsAccess verifies that Lock waits for a concurrent writer. Lock then returns the entry and the
+// caller's access as they are after the wait.
 func entryLockReturnsAccess(f *fixture) {
 	o := f.office()
 	user := f.addUser("member")

@@ -110,8 +110,8 @@ func janitorEvents(f *fixture) {
 	require.Equal(f, []string{"new"}, f.targets())
 }
 
-// janitorRemovedEntries: the versions of a deleted entry are removed, but its row stays, so that a
-// version number is never used twice.
+// janitorRemovedEntries verifies that the versions of a deleted entry are removed. Its row stays, so a version number
+// is never used twice.
 func janitorRemovedEntries(f *fixture) {
 	o := f.office()
 	remove := func(key domain.EntryKey, at time.Time) {

@@ -62,7 +62,7 @@ func readerSnapshot(f *fixture) {
 	}
 }
 
-// readerPermission: a value is returned only to callers who may read it, whatever its size.
+// readerPermission verifies that a value of any size is returned only to callers who may read it.
 func readerPermission(f *fixture) {
 	o := f.office()
 	large := string(bytes.Repeat([]byte("x"), 300_000))

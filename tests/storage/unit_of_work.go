@@ -53,8 +53,8 @@ func uncommittedChangesAreInvisible(f *fixture) {
 	require.Equal(f, []string{"pending"}, f.targets())
 }
 
-// aCommitOutlivesItsRequest: a client that disconnects after the last statement does not undo the
-// change, and does not leave it unconfirmed on a standby.
+// aCommitOutlivesItsRequest verifies that a commit completes if the client disconnects after the last statement. The
+// disconnection must neither undo the change nor leave it unconfirmed on a standby.
 func aCommitOutlivesItsRequest(f *fixture) {
 	ctx, cancel := context.WithCancel(f.Context())
 	require.NoError(f, f.Do(ctx, func(ctx context.Context, repos ports.Repos) error {

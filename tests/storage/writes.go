@@ -93,8 +93,8 @@ func (f *fixture) conditionChanges(o office) map[string]conditionChange {
 	}
 }
 
-// writerConditions changes each condition of a write after its snapshot was read. Nothing may be
-// stored then.
+// writerConditions changes each condition of a write after the write read its snapshot. The store must then store
+// nothing.
 func writerConditions(f *fixture) {
 	o := f.office()
 	for name, change := range f.conditionChanges(o) {

@@ -19,9 +19,9 @@ const (
 	slowTime = 10 * time.Second
 )
 
-// recorder runs batches of numbers, each in the usual time, and returns the double of each number.
+// recorder runs batches of numbers and returns the double of each number.
 type recorder struct {
-	// slow is how many of the first batches stall.
+	// slow is the number of batches that stall, counted from the first.
 	slow    int
 	mu      sync.Mutex
 	batches [][]int
@@ -53,7 +53,7 @@ func (r *recorder) run(ctx context.Context, batch []*Request[int, int]) error {
 	return nil
 }
 
-// takes is how long the newest batch lasts.
+// takes is the duration of the newest batch.
 func (r *recorder) takes() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -67,8 +67,7 @@ func (r *recorder) batcher(maxBatch, maxConcurrent int) *Batcher[int, int] {
 	return New(r.run, Config{MaxBatch: maxBatch, MaxConcurrent: maxConcurrent})
 }
 
-// submit submits all numbers below count, one after another. The function it returns waits for the
-// results.
+// submit submits all numbers below count, one after another. The returned function waits for the results.
 func submit(t *testing.T, b *Batcher[int, int], count int) func() []error {
 	t.Helper()
 	errs := make([]error, count)
@@ -157,7 +156,7 @@ func TestAnOutageFailsTheWholeBatch(t *testing.T) {
 	})
 }
 
-// TestACancelledRequest cancels one running request and two of three waiting ones.
+// TestACancelledRequest cancels one running request and two of three waiting requests.
 func TestACancelledRequest(t *testing.T) {
 	t.Parallel()
 	for policy, want := range map[CancelPolicy]struct {
@@ -200,8 +199,8 @@ func TestACancelledRequest(t *testing.T) {
 	}
 }
 
-// TestAStalledBatchDoesNotBlockTheOthers: after stallAfter, other batches start in place of up to
-// maxStalled ones.
+// TestAStalledBatchDoesNotBlockTheOthers verifies that other batches start when a batch runs longer than stallAfter.
+// Up to maxStalled stalled batches are replaced in this way.
 func TestAStalledBatchDoesNotBlockTheOthers(t *testing.T) {
 	t.Parallel()
 	for slow, first := range map[int]time.Duration{1: 2 * stallAfter, maxStalled: 2 * maxStalled * stallAfter,

@@ -66,7 +66,8 @@ func with(t *testing.T, databaseURL, name, value string) string {
 	return u.String()
 }
 
-// describe returns the schema like pg_dump --schema-only, which not every machine has.
+// describe returns a description of the schema. It replaces pg_dump --schema-only, because some machines have no
+// pg_dump.
 func describe(t *testing.T, url string) []string {
 	t.Helper()
 	return rows(t, url, `
@@ -92,7 +93,7 @@ func describe(t *testing.T, url string) []string {
 		ORDER BY 1`)
 }
 
-// upTo returns the first migrations of the program.
+// upTo returns the first n migrations of the program.
 func upTo(t *testing.T, steps int) fs.FS {
 	t.Helper()
 	ups, err := fs.Glob(migrations.Files, "*.up.sql")
@@ -191,7 +192,7 @@ func TestASchemaOfTheSearchPath(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Empty(t)
 	m := migrator(t, with(t, url, "search_path", "team, public"), migrations.Files)
-	// The version table of another installation, in a later schema of the path.
+	// The version table of another installation is in a later schema of the search path.
 	require.NoError(t, migrator(t, url, files(t, "000001_first", "SELECT 1", "SELECT 1")).Up(t.Context()))
 	rows(t, url, "CREATE SCHEMA team")
 	requireVersion(t, m, 0)

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// rounds is the number of times that a race runs.
+	// rounds is the number of rounds of each race.
 	rounds = 20
 	// replicas is the number of programs in a race.
 	replicas = 10
@@ -84,7 +84,7 @@ func awaitSlowStep(t *testing.T, url string) {
 	require.Fail(t, "the slow step did not start")
 }
 
-// requireItGoesOn applies a fast variant of the interrupted step.
+// requireItGoesOn replaces the interrupted step by a fast variant and requires that the migration completes.
 func requireItGoesOn(t *testing.T, url string) {
 	t.Helper()
 	m := migrator(t, url, files(t, "000001_first", "CREATE TABLE first ()", "DROP TABLE first",
@@ -112,7 +112,7 @@ func TestAStepThatIsCancelled(t *testing.T) {
 	requireItGoesOn(t, url)
 }
 
-// killedURL is set in the process that TestAStepWhoseProgramIsKilled kills.
+// killedURL is an environment variable. It is set in the process that TestAStepWhoseProgramIsKilled kills.
 const killedURL = "LOCKBOX_TEST_KILLED_URL"
 
 func TestAStepWhoseProgramIsKilled(t *testing.T) {

@@ -123,7 +123,7 @@ func (r *report) judge() {
 	}
 }
 
-// holds formats whether a target was reached.
+// holds formats whether a figure reached its target.
 func holds(reached bool) string {
 	if reached {
 		return "holds"

@@ -28,7 +28,7 @@ type server struct {
 	address string
 	log     *os.File
 	ended   chan struct{}
-	// started is the time from exec to the first answered request.
+	// started is the time between exec and the first answered request.
 	started time.Duration
 }
 

@@ -70,7 +70,7 @@ type Reply struct {
 	Times map[string]Times `json:"times,omitempty"`
 }
 
-// Driver is the load: its connections and its knowledge of the Lockbox.
+// Driver sends the load. It holds the connections and the expected state of the Lockbox.
 type Driver struct {
 	workers []*worker
 	world   *world

@@ -131,7 +131,7 @@ func (w *worker) readWhileWritten() error {
 	return nil
 }
 
-// put writes an entry with the value of a numbered write.
+// put writes an entry. The number of the write determines the value.
 func (w *worker) put(at int, token string, write uint64) (*answer, error) {
 	box, number := at/w.world.Entries, at%w.world.Entries
 	body := append(append(append(w.body[:0], `{"key":"`...), EntryKey(number)...), `","value":`...)

@@ -59,7 +59,7 @@ type Place struct {
 	Root string `json:"root"`
 }
 
-// world is a Place with the changes since.
+// world is a Place with the changes that the load has made.
 type world struct {
 	Place
 	entries []entry
