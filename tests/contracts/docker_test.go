@@ -24,6 +24,7 @@ func TestDocker(t *testing.T) {
 			Prefix:       "contract",
 			Memory:       64 << 20,
 			NanoCPUs:     500_000_000,
+			LogBytes:     1 << 20,
 		})
 		require.NoError(t, err)
 		t.Cleanup(func() {
