@@ -24,10 +24,11 @@ import (
 )
 
 const (
-	// drainTimeout is how long requests in flight may take after SIGTERM. Kubernetes waits as long by default.
+	// drainTimeout is how long requests in flight may take after SIGTERM. It equals the default grace period of
+	// Kubernetes.
 	drainTimeout = 30 * time.Second
-	// keyringRefresh is how often a server reads the server keys again. A server that signs or seals with a replaced
-	// key reads them immediately; the interval covers servers that do neither.
+	// keyringRefresh is how often a server reads the server keys again. A server reads the keys immediately when it
+	// signs or seals with a replaced key. The interval is for servers that do neither.
 	keyringRefresh = time.Minute
 )
 
@@ -170,8 +171,8 @@ func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error
 	}), nil
 }
 
-// listen returns the listener of the server, without TLS. A listener that was set before Run may be on any address. It
-// logs a warning if clients on other machines would use plain HTTP.
+// listen returns the listener of the server, without TLS. A listener that was set before Run may be on any address.
+// listen logs a warning if clients on other machines would use plain HTTP.
 func (a *App) listen() (net.Listener, error) {
 	listener := a.Listener
 	if listener == nil {
