@@ -76,7 +76,7 @@ func (b *body) readFrom(r *http.Request, w http.ResponseWriter) ([]byte, error) 
 	if isLarge(r) {
 		// The length may be unknown, so the request takes the maximum size of a body.
 		if !b.budget.TryAcquire(b.limit) {
-			return nil, domain.ErrBusy.Because(errors.New("the budget for large request bodies is spent"))
+			return nil, domain.ErrBusy.Because(errors.New("the budget for large request bodies is used up"))
 		}
 		b.held = b.limit
 	}

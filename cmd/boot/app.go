@@ -208,7 +208,7 @@ func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener
 	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := server.Shutdown(draining); err != nil {
-		return fmt.Errorf("requests in flight were cut off: %w", errors.Join(err, server.Close()))
+		return fmt.Errorf("the shutdown interrupted requests in flight: %w", errors.Join(err, server.Close()))
 	}
 	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -220,7 +220,7 @@ func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener
 func (a *App) refreshKeys(ctx context.Context, core *core) {
 	every(ctx, keyringRefresh, func() {
 		if err := core.keyring.Reload(ctx); err != nil && ctx.Err() == nil {
-			a.log.Warn("reading the server keys again failed; using those in memory", slog.Any("error", err))
+			a.log.Warn("reloading the server keys failed; the keys in memory stay in use", slog.Any("error", err))
 		}
 	})
 }
