@@ -32,7 +32,7 @@ type TokenPair struct {
 }
 
 // SignIn signs a user in with a TOTP code and, if the user has one, the password. It returns ErrUnauthenticated for a
-// wrong name, password or code, and for a code that was used before. It is not retried after a lost response.
+// wrong name, password or code, and for a code that was used before. SignIn is not retried after a lost response.
 func (a Accounts) SignIn(ctx context.Context, credentials Credentials) (*TokenPair, error) {
 	return a.tokenPair(ctx, post(accountsPrefix+"/user/auth", credentials.body(), http.StatusOK))
 }

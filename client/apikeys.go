@@ -15,7 +15,7 @@ type APIKey struct {
 	CreatedAt time.Time `json:"createdAt"`
 	// ExpiresAt is the zero time for a key that never expires.
 	ExpiresAt time.Time `json:"expiresAt,omitzero"`
-	// LastUsedAt has a precision of one minute. It is the zero time for a key that was never used.
+	// LastUsedAt has a precision of one minute. It is the zero time for an unused key.
 	LastUsedAt time.Time `json:"lastUsedAt,omitzero"`
 }
 
@@ -26,13 +26,13 @@ type APIKeyOptions struct {
 	// ExpiresAt is when the key expires, with a precision of one second. Set at most one of ExpiresAt and Expiry.
 	ExpiresAt time.Time
 	// Expiry is the key's lifetime in one of the server's formats: "10d12h10m", "10:12:10:00" and "P10DT12H10M" all
-	// mean 10 days, 12 hours and 10 minutes. Without ExpiresAt and Expiry the key never expires, or together with the
-	// API key that creates it.
+	// mean 10 days, 12 hours and 10 minutes. Without ExpiresAt and Expiry, the key has the expiry of the API key that
+	// creates it, or none.
 	Expiry string
 }
 
-// IssueAPIKey creates an API key for the caller and returns it. The server does not show the key again. It is not
-// retried after a lost response.
+// IssueAPIKey creates an API key for the caller and returns it. The server does not show the key again. IssueAPIKey is
+// not retried after a lost response.
 func (c *Client) IssueAPIKey(ctx context.Context, options *APIKeyOptions) (Secret, error) {
 	opts := orZero(options)
 	if !opts.ExpiresAt.IsZero() {

@@ -52,8 +52,8 @@ func (c *Client) CreateBox(ctx context.Context, box string) error {
 	return c.run(ctx, post(boxPath, nil, http.StatusCreated, box))
 }
 
-// DescribeBox returns a box with its members and keys. It returns ErrNotFound if the caller is neither an active member
-// nor an admin.
+// DescribeBox returns a box with its members and keys. It returns ErrNotFound unless the caller is an active member or
+// an admin.
 func (c *Client) DescribeBox(ctx context.Context, box string) (*Box, error) {
 	type fields Box
 	got, err := fetch[struct {
@@ -125,7 +125,8 @@ const (
 	permissionsPath = "/boxes/{box}/users/{username}/permissions"
 )
 
-// ListBoxUsers returns the names of a box's members, sorted. Allowed for boxadmins and admins, like the methods below.
+// ListBoxUsers returns the names of a box's members, sorted. Allowed for boxadmins and admins, who may also call the
+// methods below.
 func (c *Client) ListBoxUsers(ctx context.Context, box string) ([]string, error) {
 	return fetch[[]string](ctx, c, get(boxUsersPath, box))
 }

@@ -18,8 +18,8 @@ type Config struct {
 	// AllowHTTP is set. A user name or password in the URL is refused.
 	URL string
 	// Token is an API key or a token that SignIn, Accounts.SignIn or Accounts.Refresh returned. Without a token, only
-	// Initialize, SignIn, AcceptInvitation, Accounts.SignIn, Accounts.Refresh, Welcome, Healthy and Ready work, and
-	// CreateUser if the server allows open registration.
+	// Initialize, SignIn, AcceptInvitation, Accounts.SignIn, Accounts.Refresh, Welcome, Healthy and Ready work.
+	// CreateUser works too if the server allows open registration.
 	Token Secret
 	// EncryptionKey encrypts and decrypts values unless a call has its own key.
 	EncryptionKey EncryptionKey
@@ -40,8 +40,8 @@ type Config struct {
 	// RetryWait is the wait before the first retry, 100 ms by default. It doubles with each retry. The actual wait is
 	// random, between half of it and the whole.
 	RetryWait time.Duration
-	// MaxRetryWait is the maximum wait before a retry, 10 s by default. If Retry-After asks for more, the call fails at
-	// once and Error.RetryAfter holds the value.
+	// MaxRetryWait is the maximum wait before a retry, 10 s by default. If Retry-After is longer, the call fails
+	// immediately and Error.RetryAfter holds the value.
 	MaxRetryWait time.Duration
 	// AttemptTimeout is the time limit of one attempt, including reading the response, 30 s by default. The context
 	// limits the whole call.
@@ -51,7 +51,7 @@ type Config struct {
 }
 
 // Client calls one Lockbox server as one user. It is safe for concurrent use. It keeps connections open between calls
-// and needs no Close. It prints as its URL, without the token or the encryption key.
+// and needs no Close. Its printed form is its URL, without the token or the encryption key.
 type Client struct {
 	base   string // the base URL, without a slash at the end
 	config Config

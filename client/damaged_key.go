@@ -11,7 +11,8 @@ import (
 var wrappedBase64Key = regexp.MustCompile("^[\"'`\\s\ufeff]*([A-Za-z_-]+\\s*[:=])?[\"'`\\s\ufeff]*b64:")
 
 // looksLikeKey reports whether text contains a key, whole or damaged. ParseEncryptionKey refuses such text as a
-// passphrase, because the right key could not decrypt the values that it encrypts. The server refuses the same texts.
+// passphrase, because the intended key could not decrypt values that were encrypted under this text. The server refuses
+// the same texts.
 func looksLikeKey(text string) bool {
 	// Quotes, a byte order mark, UTF-16 and line breaks inside a copied key must not hide it.
 	printed := strings.Map(func(c rune) rune {

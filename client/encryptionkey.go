@@ -145,7 +145,7 @@ func (k EncryptionKey) Reveal() string {
 func (k EncryptionKey) IsZero() bool { return k.header == nil }
 
 // Generated reports whether the key was generated from 256 random bits. The server uses such a key directly, while each
-// use of a passphrase costs it a key derivation (Argon2id) of tens of milliseconds.
+// use of a passphrase requires a key derivation (Argon2id) of tens of milliseconds.
 func (k EncryptionKey) Generated() bool { return strings.HasPrefix(k.Reveal(), generatedKeyPrefix) }
 
 // String returns "[client.EncryptionKey]".

@@ -19,7 +19,7 @@ const (
 	encryptionKeyHeader = "X-Encryption-Key"
 )
 
-// Entry is one version of an entry. It prints without its value.
+// Entry is one version of an entry. Its printed form omits the value.
 type Entry struct {
 	// Value is the JSON value, byte for byte as it was written.
 	Value json.RawMessage
@@ -96,12 +96,12 @@ type Written struct {
 }
 
 // WriteEntry encrypts a value and stores it as a new version of the entry. It requires the permission createEntry. A
-// json.RawMessage is sent unchanged; encoding/json encodes any other value. The value must not be null, and it must not
-// contain the placeholder of a Secret or an EncryptionKey: ErrInvalid (value_redacted).
+// json.RawMessage is sent unchanged; encoding/json encodes any other value. The value must not be null. WriteEntry
+// returns ErrInvalid (value_redacted) if the value contains the placeholder of a Secret or an EncryptionKey.
 //
 // WriteEntry returns ErrPrecondition if a condition fails, ErrTooLarge if the value exceeds the server's limit, and
-// ErrConflict (limit_reached) if the box is full. Without a condition it is retried only if no earlier attempt can have
-// taken effect. With a condition, the package documentation states the rules.
+// ErrConflict (limit_reached) if the box is full. Without a condition, the write is retried only if no earlier attempt
+// can have taken effect. The package documentation states the rules for writes with a condition.
 func (c *Client) WriteEntry(ctx context.Context, box, key string, value any, options *WriteOptions) (Written, error) {
 	opts := orZero(options)
 	k := post(entriesPath, nil, http.StatusCreated, box)

@@ -73,7 +73,7 @@ func (e *environment) problem(name, message string) {
 	e.problems = append(e.problems, invalid("invalid_setting", name, name+": "+message))
 }
 
-// required is get for a variable that must be set. It reports one problem for a variable at most.
+// required is get for a variable that must be set. It reports at most one problem per variable.
 func (e *environment) required(name string) string {
 	before := len(e.problems)
 	text := e.get(name)

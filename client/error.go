@@ -12,8 +12,8 @@ import (
 // The kinds of failure, for errors.Is. An error can have more than one kind: a wrong encryption key is both
 // ErrEncryptionKeyMismatch and ErrForbidden.
 var (
-	// ErrInvalid means that the input breaks a rule. Message names the rule and Field the input. Where the client
-	// itself detects it, nothing is sent and Status is 0.
+	// ErrInvalid means that the input breaks a rule. Message names the rule and Field the input. If the client itself
+	// detects the mistake, it sends nothing and Status is 0.
 	ErrInvalid = errors.New("invalid")
 	// ErrUnauthenticated means that the token, password or code is missing, wrong, expired or revoked.
 	ErrUnauthenticated = errors.New("unauthenticated")
@@ -27,9 +27,9 @@ var (
 	// ErrEncryptionKeyRequired means that neither Config nor the call has an encryption key. The error is ErrInvalid
 	// too.
 	ErrEncryptionKeyRequired = errors.New("encryption key required")
-	// ErrNotFound means that the resource does not exist or that the caller may not know about it.
+	// ErrNotFound means that the resource does not exist or is not visible to the caller.
 	ErrNotFound = errors.New("not found")
-	// ErrConflict means that the current state rules out the change: for example, a name is taken or a limit is
+	// ErrConflict means that the current state does not allow the change: for example, a name is taken or a limit is
 	// reached.
 	ErrConflict = errors.New("conflict")
 	// ErrPrecondition means that the entry does not match IfMatch or IfNoneMatch. Nothing was written.
@@ -63,7 +63,7 @@ type Error struct {
 	// Status is the HTTP status code, or 0 when there was no response.
 	Status int
 	// Code is the stable error code, such as "entry_not_found"; docs/http.md lists them. It is empty when the response
-	// has none.
+	// has no code.
 	Code string
 	// ID is the errorId of requests under /api/v1. It is 0 for other requests and for errors without a number.
 	ID int
@@ -111,7 +111,8 @@ func (e *Error) Error() string {
 // Is reports whether the error has the given kind.
 func (e *Error) Is(kind error) bool { return slices.Contains(e.kinds, kind) }
 
-// Unwrap returns the cause below HTTP, such as a *net.OpError or context.Canceled, or nil.
+// Unwrap returns the network or context error that caused the failure, such as a *net.OpError or context.Canceled, or
+// nil.
 func (e *Error) Unwrap() error { return e.cause }
 
 // invalid returns the error for input that the client refuses before it sends anything.

@@ -19,7 +19,7 @@ type NewInvitation struct {
 type InvitationCode struct {
 	Username string `json:"username"`
 	Role     string `json:"role"`
-	// Code lets its holder create the user, once. Pass it on over a channel that only the invited person reads.
+	// Code allows its holder to create the user, once. Pass it on over a channel that only the invited person reads.
 	Code      Secret    `json:"code"`
 	ExpiresAt time.Time `json:"expiresAt"`
 }
@@ -33,9 +33,9 @@ type Invitation struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 }
 
-// InviteUser makes an invitation and replaces an earlier one for the name. It creates no user. It returns ErrConflict
-// for a name that is taken (user_exists). It is not retried after a lost response: the code is lost, so invite again.
-// Allowed for admins.
+// InviteUser creates an invitation for a name and replaces an earlier invitation for that name. It creates no user. It
+// returns ErrConflict for a name that is taken (user_exists). InviteUser is not retried after a lost response. The code
+// is then lost, so invite the user again. Allowed for admins.
 func (c *Client) InviteUser(ctx context.Context, invitation NewInvitation) (*InvitationCode, error) {
 	k := post("/invitations", struct {
 		Username string `json:"username"`
@@ -57,9 +57,9 @@ func (c *Client) ListInvitations(ctx context.Context) ([]Invitation, error) {
 	return fetch[[]Invitation](ctx, c, get("/invitations"))
 }
 
-// RevokeInvitation revokes the open invitation for a name. It returns ErrNotFound (invitation_not_found) if there is
-// none. It is not retried after a lost response, because there may be a new invitation for the name by then. Allowed
-// for admins.
+// RevokeInvitation revokes the open invitation for a name. It returns ErrNotFound (invitation_not_found) if there is no
+// such invitation. It is not retried after a lost response, because a retry could revoke a newer invitation for the
+// name. Allowed for admins.
 func (c *Client) RevokeInvitation(ctx context.Context, username string) error {
 	k := remove("/invitations/{username}", "invitation_not_found", username)
 	k.idempotent = false
@@ -67,10 +67,10 @@ func (c *Client) RevokeInvitation(ctx context.Context, username string) error {
 }
 
 // AcceptInvitation creates the user of an invitation with a password and returns the name of the user, who can then
-// SignIn. It needs no token. The server checks the code first: ErrUnauthenticated (invitation_invalid) if the
-// invitation is not open, ErrInvalid for the password (password_required, invalid_password), which leaves the
-// invitation open. A call with the zero Secret as password therefore tests a code. It is not retried after a lost
-// response: try SignIn.
+// SignIn. It needs no token. The server checks the code first. AcceptInvitation returns ErrUnauthenticated
+// (invitation_invalid) if the invitation is not open. It returns ErrInvalid (password_required, invalid_password) for a
+// missing or invalid password; the invitation then stays open. A call with the zero Secret as password therefore tests
+// a code. AcceptInvitation is not retried after a lost response: try SignIn.
 func (c *Client) AcceptInvitation(ctx context.Context, code, password Secret) (username string, err error) {
 	k := post("/invitations/accept", struct {
 		Code     string `json:"code"`

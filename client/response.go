@@ -25,7 +25,7 @@ func (r *response) checkJSON(k call) *Error {
 	return nil
 }
 
-// badResponse is the error for a response whose status is right and whose content is not.
+// badResponse returns the error for a response with the expected status and invalid content.
 func badResponse(k call, message string) *Error {
 	failure := &Error{
 		Request: k.name(),

@@ -56,8 +56,9 @@ func (e *Error) withOutcome(unknown bool) *Error {
 }
 
 // retryDelay decides whether to retry after a failed attempt, and how long to wait before. The wait doubles with each
-// attempt; the actual wait is random, between half of it and the whole. A Retry-After over Config.MaxRetryWait, or a
-// wait that would end after the deadline of ctx, means no retry: the caller gets the server's error at once.
+// attempt; the actual wait is random, between half of it and the whole. There is no retry if Retry-After exceeds
+// Config.MaxRetryWait, or if the wait would end after the deadline of ctx. The caller then gets the server's error
+// immediately.
 func (c *Client) retryDelay(ctx context.Context, p *preparedCall, failure *Error, attempt int) (time.Duration, bool) {
 	if p.noRetry || !failure.retryable || attempt >= c.config.MaxAttempts || ctx.Err() != nil ||
 		failure.mayHaveRun && !p.idempotent {
@@ -78,7 +79,7 @@ func (c *Client) retryDelay(ctx context.Context, p *preparedCall, failure *Error
 // notExecuted lists the codes of server errors after which Lockbox guarantees that it changed nothing.
 var notExecuted = map[string]bool{"busy": true, "database_unavailable": true, "draining": true, "tampered": true}
 
-// sleep waits, or returns ctx's error if that ends first.
+// sleep waits, or returns ctx's error if ctx ends first.
 func sleep(ctx context.Context, wait time.Duration) error {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -128,7 +129,7 @@ func (c *Client) attempt(ctx context.Context, p *preparedCall) (*response, *Erro
 }
 
 // transportError describes an attempt that got no complete response. ctx is the caller's context; bounded is the
-// context with the attempt's timeout. It unwraps *url.Error, whose text holds the URL and so names of boxes and
+// context with the attempt's timeout. It unwraps *url.Error, because its text contains the URL with names of boxes and
 // entries.
 func (c *Client) transportError(ctx, bounded context.Context, p *preparedCall, err error) *Error {
 	if wrapped, ok := errors.AsType[*url.Error](err); ok {

@@ -8,8 +8,8 @@ import (
 const redactedSecret = "[client.Secret]"
 
 // Secret is text that must not be printed, such as a token, a password or a TOTP code. fmt, log, slog and encoding/json
-// show "[client.Secret]" instead; [Secret.Reveal] returns the text. A closure holds the text, so fmt cannot reach it by
-// reflection where it does not call methods.
+// show "[client.Secret]" instead; [Secret.Reveal] returns the text. A closure holds the text, because fmt prints some
+// values by reflection, without calling their methods.
 //
 // [Unmarshal] fills fields of this type in your settings struct, and they stay out of your logs. Encoded as JSON, a
 // Secret becomes the placeholder; [Client.WriteEntry] therefore refuses values that contain it.

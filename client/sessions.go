@@ -28,7 +28,7 @@ type Session struct {
 
 // SignIn signs a user in with a password and returns a session token (POST /authenticate). It returns
 // ErrUnauthenticated for a wrong name, password or code, ErrTOTPRequired if the password is right and Code is missing,
-// and ErrThrottled after too many wrong attempts. It is not retried after a lost response.
+// and ErrThrottled after too many wrong attempts. SignIn is not retried after a lost response.
 func (c *Client) SignIn(ctx context.Context, credentials Credentials) (*Session, error) {
 	k := post("/authenticate", credentials.body(), http.StatusOK)
 	k.anonymous = true

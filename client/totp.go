@@ -55,8 +55,8 @@ func (c *Client) ConfirmTOTP(ctx context.Context, username string, code Secret) 
 	return c.run(ctx, post(totpPath+"/confirm", codeBody(code), http.StatusNoContent, username))
 }
 
-// RemoveTOTP removes two-factor authentication from a user, including the recovery codes. Users remove their own with a
-// TOTP code or a recovery code; admins need no code.
+// RemoveTOTP removes two-factor authentication from a user, including the recovery codes. Users need a TOTP code or a
+// recovery code to remove their own; admins need no code.
 func (c *Client) RemoveTOTP(ctx context.Context, username string, code Secret) error {
 	k := remove(totpPath, "totp_not_found", username)
 	k.body = codeBody(code)

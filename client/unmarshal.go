@@ -30,9 +30,9 @@ func (c *Client) Unmarshal(ctx context.Context, settings any) error {
 }
 
 // UnmarshalEntry reads an entry and decodes it into settings, which must be a non-nil pointer. It follows
-// encoding/json: names match in any letter case or by the json tag, names without a field are ignored, and a field that
-// the entry lacks, or that is null there, keeps its value. Set defaults in settings before the call. Use [Duration] for
-// values such as "5s" and [Secret] for values that must not be printed.
+// encoding/json: names match in any letter case or by the json tag, names without a field are ignored. A field that is
+// absent or null in the entry keeps its value. Set defaults in settings before the call. Use [Duration] for values such
+// as "5s" and [Secret] for values that must not be printed.
 //
 // On an error, settings is unchanged. A value of the wrong type is ErrInvalid (wrong_type); Field names it, such as
 // "Database.Port", and the error does not repeat the value.

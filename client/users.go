@@ -12,8 +12,8 @@ const (
 	RoleAdmin = "admin"
 )
 
-// The groups of the accounts API. Each includes the rights of the one before it. GroupNone, in UserChange, removes a
-// user from its group.
+// The groups of the accounts API. Each group includes the rights of the previous group. GroupNone, in UserChange,
+// removes a user from its group.
 const (
 	GroupViewer  = "viewer"
 	GroupManager = "manager"
@@ -111,7 +111,8 @@ type NewUser struct {
 }
 
 // CreateUser creates a user and returns an API key for it. It returns ErrConflict (user_exists) if the name is taken.
-// Allowed for admins, and for everyone if the server allows open registration. Without an admin, the role is RoleUser.
+// Allowed for admins, and for everyone if the server allows open registration. If the caller is not an admin, the role
+// is RoleUser.
 func (c *Client) CreateUser(ctx context.Context, user NewUser) (Secret, error) {
 	body := passwordBody{Username: user.Username, Password: user.Password.Reveal(), Role: user.Role}
 	k := post("/users", body, http.StatusCreated)

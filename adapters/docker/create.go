@@ -28,15 +28,15 @@ const (
 	maxProcesses = 512
 	// runOptions mount /run as a tmpfs, which is empty after each start. Its content counts as memory of the droplet.
 	runOptions = "rw,nosuid,nodev,mode=755,size=64m"
-	// logDriver is the engine's own driver for logs in files. Unlike others it is available on every engine.
+	// logDriver is the engine's own driver for log files. Every engine has it.
 	logDriver = "json-file"
-	// logFiles is the number of files of a log. When a file is full, the engine deletes the oldest and begins a new
+	// logFiles is the number of files per log. When a file is full, the engine deletes the oldest file and begins a new
 	// one.
 	logFiles = 2
 )
 
-// Create creates a container with the authorized key in place; see ports.DropletHost. When the key cannot be copied,
-// the container exists anyway, and Create returns its identifier together with the error.
+// Create creates a container with the authorized key in place; see ports.DropletHost. If copying the key fails, Create
+// returns the error together with the identifier of the container, which already exists.
 func (h *Host) Create(ctx context.Context, droplet ports.NewDroplet) (string, error) {
 	var made container.CreateResponse
 	err := h.call(ctx, answerTimeout, func(ctx context.Context) (err error) {
@@ -55,7 +55,7 @@ func (h *Host) Create(ctx context.Context, droplet ports.NewDroplet) (string, er
 			container.CopyToContainerOptions{})
 	})
 	if errors.Is(err, domain.Conflict) {
-		err = domain.HostRefused(err.Error()) // a conflict of the copy, not of the name
+		err = domain.HostRefused(err.Error()) // the conflict concerns the copy, not the name
 	}
 	return made.ID, err
 }
@@ -119,8 +119,8 @@ func portOf(port domain.PublishedPort) nat.Port {
 	return nat.Port(strconv.Itoa(port.Port) + "/" + port.Protocol)
 }
 
-// authorizedKeys returns a tar archive with /root/.ssh/authorized_keys. sshd ignores the file when other users can
-// write to it or to its directories, hence the modes.
+// authorizedKeys returns a tar archive with /root/.ssh/authorized_keys. The modes deny write access to other users,
+// because sshd otherwise ignores the file.
 func authorizedKeys(line string) *bytes.Buffer {
 	var archive bytes.Buffer
 	writer := tar.NewWriter(&archive)

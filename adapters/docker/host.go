@@ -25,7 +25,7 @@ const (
 	answerTimeout = 4 * time.Second
 	// stopTime is how long the engine waits for the programs of a droplet to end before it kills them.
 	stopTime = 10 * time.Second
-	// workTimeout limits calls that take time: stopping, and starting on a busy host.
+	// workTimeout limits slow calls, such as a stop, or a start on a busy host.
 	workTimeout = stopTime + 5*time.Second
 )
 
@@ -33,9 +33,9 @@ const (
 type Config struct {
 	// Address is unix:///path or tcp://host:port.
 	Address string
-	// TLS is for tcp; nil means a plain connection.
+	// TLS configures connections over tcp; nil means an unencrypted connection.
 	TLS *tls.Config
-	// Installation is the value of the label that separates this service's containers from all others.
+	// Installation is the value of the label that marks the containers of this installation.
 	Installation string
 	// Prefix is the common prefix of the droplets' names.
 	Prefix domain.DropletPrefix
@@ -43,7 +43,7 @@ type Config struct {
 	Memory int64
 	// NanoCPUs limits processor time, in billionths of a core.
 	NanoCPUs int64
-	// LogBytes limits what the engine stores of a droplet's output.
+	// LogBytes limits the output of a droplet that the engine stores, in bytes.
 	LogBytes int64
 }
 
@@ -53,13 +53,13 @@ type Host struct {
 	engine *client.Client
 	// transport holds the connections of engine.
 	transport *http.Transport
-	// negotiated is closed when the API version is settled. negotiating is a channel that acts as a lock, so that
-	// waiting for it can respect a context: the goroutine whose send succeeds negotiates.
+	// negotiated is closed when the API version is known. negotiating is a lock: the goroutine whose send succeeds
+	// negotiates. It is a channel, so that a waiting goroutine can stop when its context ends.
 	negotiated  chan struct{}
 	negotiating chan struct{}
 }
 
-// New returns a host, which need not be reachable yet. The first call that reaches the engine negotiates the API
+// New returns a host. The engine need not be reachable yet. The first call that reaches the engine negotiates the API
 // version.
 func New(config Config) (*Host, error) {
 	transport := &http.Transport{
@@ -86,7 +86,8 @@ func New(config Config) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reach the droplet host: %w", err)
 	}
-	// The library takes a proxy from the environment. This connection controls root on the host: never use a proxy.
+	// By default, the library uses a proxy from the environment. Never use one, because this connection gives root
+	// access to the host.
 	transport.Proxy = nil
 	return &Host{
 		config:      config,
@@ -97,8 +98,8 @@ func New(config Config) (*Host, error) {
 	}, nil
 }
 
-// negotiate settles the API version with the engine, once. The library would negotiate during the first request, but it
-// writes the version without a lock while concurrent requests read it.
+// negotiate agrees on the API version with the engine, once. The library could negotiate during the first request, but
+// that would be a data race: it writes the version without a lock while concurrent requests read it.
 func (h *Host) negotiate(ctx context.Context) error {
 	select {
 	case <-h.negotiated:
@@ -139,9 +140,9 @@ func (h *Host) Start(ctx context.Context, id string) error {
 	return err
 }
 
-// portConflict matches the reasons of engines for a port that is in use: a published address and, at the end, one of
-// the two phrases. The engine itself writes the first, about its own containers. The second is an error of the kernel,
-// about any program.
+// portConflict matches an engine's error message for a port that is in use. The message contains a published address
+// and ends with one of two phrases. The engine writes the first phrase if another container uses the port. The second
+// phrase is a kernel error; any program may use the port.
 var portConflict = regexp.MustCompile(`:[0-9]+\b.*(port is already allocated|address already in use)\.?$`)
 
 // isPortConflict reports whether an engine's reason says that a port is in use.
@@ -179,7 +180,7 @@ func (h *Host) Remove(ctx context.Context, id string) error {
 	return err
 }
 
-// errNotFound is the cause of a refusal when the engine does not have the object of the request.
+// errNotFound is the cause of a refusal when the object of the request does not exist on the engine.
 var errNotFound = errors.New("not found by the engine")
 
 // call calls the engine with a time limit and translates its answer: a conflict becomes domain.Conflict, and any other
@@ -224,8 +225,8 @@ func unusableAnswer(err error) error {
 	return refusal.Because(err)
 }
 
-// answered reports whether the engine sent the error, as opposed to an error of the connection. Other statuses, such as
-// those of a proxy in front of the engine, count as no answer.
+// answered reports whether the engine itself sent the error. It returns false for a connection error and for any other
+// status, such as a status that a proxy sent.
 func answered(err error) bool {
 	return slices.ContainsFunc([]func(error) bool{
 		cerrdefs.IsInvalidArgument,

@@ -23,7 +23,7 @@ const (
 // containerDigits is the length of a container identifier.
 const containerDigits = 64
 
-// listed is the part of a container in the engine's list that droplets need.
+// listed holds the fields of a container that this package reads from the engine's list.
 type listed struct {
 	ID      string `json:"Id"`
 	Names   []string
@@ -46,7 +46,7 @@ type listedPort struct {
 func (h *Host) List(ctx context.Context) ([]domain.Droplet, error) {
 	var droplets []domain.Droplet
 	err := h.call(ctx, answerTimeout, func(ctx context.Context) error {
-		droplets = []domain.Droplet{} // the transport may send the request again on another connection
+		droplets = []domain.Droplet{} // start again if the transport resends the request
 		ctx = withVisitor(ctx, func(each listed) {
 			if droplet, ours := h.droplet(each); ours {
 				droplets = append(droplets, droplet)
@@ -84,8 +84,8 @@ func (h *Host) droplet(each listed) (droplet domain.Droplet, ours bool) {
 	}, true
 }
 
-// nameOf returns the container's own name, which has one slash. Names with two slashes are aliases that links of other
-// containers gave it.
+// nameOf returns the container's own name, which has one slash. A name with two slashes is an alias, which comes from a
+// link of another container.
 func nameOf(each listed) string {
 	for _, name := range each.Names {
 		if own := strings.TrimPrefix(name, "/"); !strings.Contains(own, "/") {
@@ -119,7 +119,7 @@ func isContainerID(text string) bool {
 	})
 }
 
-// upStatus rewrites the engine's phrase for the first second, "Up Less than a second", to the form of later ones.
+// upStatus rewrites the engine's phrase for the first second, "Up Less than a second", to the format of later statuses.
 func upStatus(status string) string {
 	const first = "Up Less than a second"
 	if rest, found := strings.CutPrefix(status, first); found {

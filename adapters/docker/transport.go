@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// The limits on what a response of the engine can make this program hold. The engine, or whatever answers at its
-// address, is not trusted with the server's memory.
+// These constants limit the memory that a response of the engine can use. Another program may answer at the engine's
+// address, and its response must not exhaust the server's memory.
 const (
 	// maxList limits the list of containers. It allows 20 KiB for each of 99 droplets, most of it labels of images.
 	maxList = 2 << 20
-	// maxListed limits the containers in the list. The engine filters it by the installation's label, so it has at most
-	// 99 droplets, and containers that others labelled.
+	// maxListed limits the number of containers in the list. The engine filters the list by the installation's label.
+	// The list has at most 99 droplets, plus containers that other programs labelled.
 	maxListed = 1000
 	// maxResponse limits every other response, including the reason of a refusal.
 	maxResponse = 64 << 10
@@ -40,8 +40,8 @@ var unusable = []error{errTooLong, errTooMany, errNoList, errNoID}
 // boundedTransport limits the responses of the engine.
 type boundedTransport struct{ base http.RoundTripper }
 
-// RoundTrip returns a response whose body fails with errTooLong after the limit. If the request's context has a visitor
-// of containers, RoundTrip reads the list itself and returns an empty list: the client library would hold the whole
+// RoundTrip returns a response whose body fails with errTooLong after the limit. If the request's context comes from
+// withVisitor, RoundTrip decodes the list itself and returns an empty list. The client library would store the whole
 // decoded list in memory, which is many times larger than the response.
 func (t boundedTransport) RoundTrip(request *http.Request) (*http.Response, error) {
 	response, err := t.base.RoundTrip(request)
@@ -58,7 +58,7 @@ func (t boundedTransport) RoundTrip(request *http.Request) (*http.Response, erro
 	if err := eachListed(body, visit); err != nil {
 		return nil, err
 	}
-	_, _ = io.CopyN(io.Discard, body, 64) // the end of the body, so that the connection can be used again
+	_, _ = io.CopyN(io.Discard, body, 64) // read to the end to make the connection reusable
 	response.Body = io.NopCloser(strings.NewReader("[]"))
 	response.ContentLength = -1
 	return response, nil
@@ -70,8 +70,8 @@ type boundedBody struct {
 	left int
 }
 
-// Read returns errTooLong when the body has more bytes than the limit. It never truncates a body: a truncated reason
-// could contain a part of a secret, which a search for the whole secret does not find.
+// Read returns errTooLong when the body has more bytes than the limit. It never truncates a body: a truncated error
+// message could contain a part of a secret, and the search for secrets finds only whole secrets.
 func (b *boundedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p[:min(len(p), b.left+1)])
 	if n > b.left {
@@ -81,7 +81,7 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// visitorKey is the key of the visitor of listed containers in a context.
+// visitorKey is the context key of the callback for listed containers.
 type visitorKey struct{}
 
 // withVisitor returns a context for a request that lists containers. The transport calls visit for each container in
@@ -90,7 +90,8 @@ func withVisitor(ctx context.Context, visit func(listed)) context.Context {
 	return context.WithValue(ctx, visitorKey{}, visit)
 }
 
-// eachListed decodes a list of containers one by one, so that memory holds one of them. A null list is empty.
+// eachListed decodes a list of containers one by one, so that only one container is in memory. A null list counts as
+// empty.
 func eachListed(body io.Reader, visit func(listed)) error {
 	decoder := json.NewDecoder(body)
 	switch begin, err := decoder.Token(); {

@@ -14,7 +14,7 @@ const (
 	// accountsPath is the first part of all paths of the accounts API.
 	accountsPath = "/api/v1"
 	// maxAccountsBody is the largest body of the accounts API, in bytes. Bodies hold names and a token, or the entry
-	// keys for a droplet. The limit is low because a body is read before its token is known.
+	// keys for a droplet. The limit is low because the server reads a body before it knows the token.
 	maxAccountsBody = 64 << 10
 )
 
@@ -37,12 +37,12 @@ func (accountsAPI) token(r *request) (string, error) {
 	if err != nil && len(tokens) == 0 {
 		return "", err
 	}
-	// If a header holds a token, an error in the body must wait until the caller is authenticated: the handler reports
-	// it when it decodes the body.
+	// If a header holds a token, the caller must be authenticated before the response reports an error in the body. The
+	// handler reports the error when it decodes the body.
 	if inBody != "" {
 		tokens = append(tokens, inBody)
 	}
-	// The comparison needs no constant time: all tokens come from the same client.
+	// The comparison need not take constant time, because the same client sent all tokens.
 	for _, token := range tokens {
 		if token != tokens[0] {
 			return "", domain.Refuse(domain.Invalid, "two_tokens",
@@ -69,7 +69,7 @@ func accountsHeaderTokens(r *http.Request) ([]string, error) {
 	for _, value := range r.Header.Values("Bearer") {
 		tokens = append(tokens, strings.TrimSpace(value))
 	}
-	// Nothing behind this point sees the token.
+	// Code after this point must not see the token.
 	r.Header.Del(echo.HeaderAuthorization)
 	r.Header.Del("Bearer")
 	return tokens, nil
@@ -95,7 +95,7 @@ func (accountsAPI) writeError(c echo.Context, refusal *domain.Error, status int)
 		line.Text = hostReason(refusal, pathParam(c, "droplet"))
 	}
 	setErrorHeaders(c, refusal, line.Status)
-	body, _ := json.Marshal(struct { // a string and an int always encode
+	body, _ := json.Marshal(struct { // cannot fail for a string and an int
 		Error string `json:"error"`
 		ID    int    `json:"errorId"`
 	}{line.Text, line.ID})

@@ -8,7 +8,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// AccountsError is an error of the accounts API. Clients read Text, so that it must not change.
+// AccountsError is an error of the accounts API. Clients depend on Text, so it must not change.
 type AccountsError struct {
 	// ID is sent as errorId. It is 0 for errors without a line in the table.
 	ID     int
@@ -87,8 +87,8 @@ func accountsError(refusal *domain.Error, status int) AccountsError {
 	return AccountsError{Status: status, Text: refusal.Message}
 }
 
-// hostReason returns the text of error 900: the reason of the droplet host, or a refusal of the server in the words
-// that Docker would use for it. droplet is the name in the path.
+// hostReason returns the text of error 900: the reason that the droplet host gave. If the server itself refused the
+// request, it returns the message that Docker would send. droplet is the droplet's name in the path.
 func hostReason(refusal *domain.Error, droplet string) string {
 	const daemon = "Error response from daemon: "
 	switch refusal.Code {

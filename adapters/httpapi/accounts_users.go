@@ -2,7 +2,8 @@ package httpapi
 
 import "github.com/lockbox-go/lockbox/domain/identity"
 
-// showTOTP answers GET /user/auth/setup/{user} with the TOTP secret of a user, until the first code was accepted.
+// showTOTP answers GET /user/auth/setup/{user} with the TOTP secret of a user. It refuses the request after the server
+// has accepted the first code.
 func (a *API) showTOTP(r *request) error {
 	enrolment, err := a.accounts.ShowTOTP(r.ctx(), r.by, r.param("user"))
 	if err != nil {
@@ -32,9 +33,9 @@ func (a *API) listAccounts(r *request) error {
 	return r.json(lines, err)
 }
 
-// addAccount answers with the updated list, as all changes of the accounts API do.
+// addAccount answers with the updated list of users. All changes in the accounts API answer with the updated list.
 func (a *API) addAccount(r *request) error {
-	body, err := bindOptional[struct { // an absent body is an incomplete one: errorId 913
+	body, err := bindOptional[struct { // an absent body counts as incomplete: errorId 913
 		Username string `json:"username"`
 		Group    string `json:"group"`
 	}](r)

@@ -11,7 +11,7 @@
 //   - errors.go turns every error into a response. It is the only file that maps kinds of errors to status codes.
 //   - listener.go and unhandled.go answer requests that the HTTP server refuses before they reach a handler.
 //
-// Words that only HTTP knows, such as header names and entity tags, stay in this package.
+// HTTP terms, such as header names and entity tags, appear only in this package.
 package httpapi
 
 import (
@@ -39,10 +39,10 @@ type Config struct {
 	// Identity also provides the use cases of the accounts API.
 	Identity *identity.Service
 	Vault    *vault.Service
-	// Droplets is required also without a droplet host; its use cases then return Unavailable.
+	// Droplets is required. Without a droplet host, its use cases return Unavailable.
 	Droplets *droplets.Service
-	// Verify checks the signature and the expiry of a signed token and returns what it claims. It does not look the
-	// token up. It returns domain.Unauthenticated for a token that is not valid.
+	// Verify checks the signature and the expiry of a signed token and returns the credential in it. It does not check
+	// whether the token is revoked. It returns domain.Unauthenticated for a token that is not valid.
 	Verify func(ctx context.Context, token string) (domain.Credential, error)
 	// CheckReady returns nil when the server can serve requests. Its context ends after two seconds.
 	CheckReady func(ctx context.Context) error
@@ -107,7 +107,8 @@ func New(config Config) *API {
 	a.echo.HTTPErrorHandler = a.writeError
 	a.echo.IPExtractor = a.proxies.trust(config.TrustedProxies)
 	a.registerMetrics()
-	// Pre runs before the router; Use runs in the given order, so that observe also sees what CORS answers.
+	// Pre middleware runs before the router. Use middleware runs in the given order: observe comes first, so it logs
+	// the responses of CORS too.
 	a.echo.Pre(matchEscapedPath)
 	a.echo.Use(a.observe)
 	if len(config.CORSOrigins) > 0 {
@@ -118,7 +119,7 @@ func New(config Config) *API {
 	return a
 }
 
-// addRoutes registers the routes of both contracts and those about the server itself.
+// addRoutes registers the routes of both contracts and the routes about the server itself.
 func (a *API) addRoutes() {
 	for _, route := range Routes() {
 		a.addRoute(route.Method, route.Path, a.handle(route))
@@ -153,20 +154,20 @@ const allMethods = "OPTIONS, GET, HEAD, POST, PUT, PATCH, DELETE"
 func (a *API) Server() *http.Server {
 	return &http.Server{
 		Handler: a,
-		// A header fits into one packet or a few. A body may be large and the client slow.
+		// A request header fits into a few packets. A request body may be large, and the client may be slow.
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		// A request may wait for a key derivation and then for the database.
 		WriteTimeout:   60 * time.Second,
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: 32 << 10,
-		// OPTIONS * is answered by matchExactPath, with the headers of every response.
+		// matchExactPath answers OPTIONS *, so that the response has the usual headers.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
 }
 
-// matchEscapedPath makes the router match the path as it was sent. An encoded slash then stays inside its segment, and
+// matchEscapedPath makes the router match the path before decoding. An encoded slash then stays inside its segment, and
 // request.param decodes each parameter exactly once.
 func matchEscapedPath(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
@@ -187,7 +188,7 @@ func matchExactPath(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		template := c.Path()
 		if template != "" && strings.Count(template, "/") != strings.Count(c.Request().URL.RawPath, "/") {
-			c.SetPath("") // logs, metrics and the format of the error treat it like any unknown path
+			c.SetPath("") // logs, metrics and errors treat the path as unknown
 			return echo.ErrNotFound
 		}
 		return next(c)

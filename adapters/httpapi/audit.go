@@ -8,7 +8,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// The number of audit events in a response.
+// The default and the maximum number of audit events in a response.
 const (
 	defaultEvents = 100
 	maxEvents     = 1000
@@ -56,7 +56,7 @@ func (r *request) eventFilter() (ports.EventFilter, error) {
 			return filter, err
 		}
 	}
-	// The operator's actor is no valid username, so that no user can have it.
+	// The operator's actor name is not a valid username, so no user can have it.
 	if text := r.QueryParam("user"); text == domain.OperatorActor {
 		filter.Actor = domain.OperatorActor
 	} else if text != "" {
@@ -92,7 +92,7 @@ type eventList struct {
 	Next   *string     `json:"next"`
 }
 
-// eventPage makes a page of events that were read with a limit of one more than the page holds.
+// eventPage converts events to a page. The events were read with a limit of one more than the page size.
 func eventPage(events []domain.Event, limit int) eventList {
 	var page eventList
 	if len(events) == limit {

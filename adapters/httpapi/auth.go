@@ -7,12 +7,12 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// lookupTimeout bounds the lookup of a caller whose request was cancelled because its body is unreadable. The caller
-// still gets an answer.
+// lookupTimeout bounds the lookup of a caller after an unreadable body has cancelled the request. The caller still gets
+// a response.
 const lookupTimeout = 5 * time.Second
 
-// identify sets the credential of a request from its token, without looking it up. The credential stays zero if the
-// route ignores tokens, or accepts requests without one.
+// identify sets the credential of a request from its token, without looking the token up. The credential stays zero if
+// the route ignores tokens, or accepts requests without one.
 func (a *API) identify(r *request) error {
 	if r.route.Auth == AuthNone {
 		return nil
@@ -25,8 +25,9 @@ func (a *API) identify(r *request) error {
 	return err
 }
 
-// verify returns the credential that a token claims. An opaque token claims nothing: its digest is looked up later. A
-// signed token is returned only if its signature is valid and it has not expired; it may still be revoked.
+// verify returns the credential that a token claims. For an opaque token, the credential has the digest of the token,
+// which is looked up later. A signed token must have a valid signature and must not have expired; it may still be
+// revoked.
 func (a *API) verify(ctx context.Context, token string) (domain.Credential, error) {
 	if opaque, ok := domain.ParseOpaqueToken(token); ok {
 		return domain.Credential{Kind: domain.AccessTokenCredential, Digest: opaque.Digest()}, nil
@@ -48,8 +49,8 @@ func (a *API) admitLargeBody(r *request) error {
 // not have succeeded with correct input, and inputErr otherwise. A revoked token must not learn what was wrong with
 // its input.
 //
-// The input is checked before the use case looks the caller up, so this is the one place that looks a caller up a
-// second time. Only refused requests pay for it.
+// The handler checks the input before the use case looks the caller up. Refused requests therefore need this additional
+// lookup; other requests do not.
 func (a *API) refuseInput(r *request, inputErr error) error {
 	if r.body.unreadable {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx()), lookupTimeout)
@@ -62,9 +63,8 @@ func (a *API) refuseInput(r *request, inputErr error) error {
 	return inputErr
 }
 
-// authenticateCaller looks the caller up, at most once per request, and checks what the route requires of every
-// caller: a token that is not revoked, membership of a group, or the right to create users. It returns nil for routes
-// without a token.
+// authenticateCaller looks the caller up, at most once per request, and checks the requirements of the route: a token
+// that is not revoked, membership of a group, or the right to create users. It returns nil for routes without a token.
 func (a *API) authenticateCaller(r *request) error {
 	if r.authenticated {
 		return nil

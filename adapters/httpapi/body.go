@@ -18,14 +18,14 @@ import (
 )
 
 const (
-	// maxAnonymousBody is the largest body without a token, in bytes. Names and passwords fit into it. A larger body
-	// is also a "large body", which needs a share of the budget.
+	// maxAnonymousBody is the largest body without a token, in bytes. Names and passwords fit into it. A larger body is
+	// a "large body" and needs a share of the budget.
 	maxAnonymousBody = 16 << 10
 	// maxLargeBodies is how many bodies of the largest size may be in memory at once.
 	maxLargeBodies = 64
 )
 
-// errBodyTooLarge does not name the limit, which depends on the route and on the caller.
+// errBodyTooLarge does not name the limit, because the limit depends on the route and on the caller.
 var errBodyTooLarge = domain.Refuse(domain.TooLarge, "body_too_large",
 	"the request body is larger than this server accepts")
 
@@ -33,15 +33,16 @@ var errBodyTooLarge = domain.Refuse(domain.TooLarge, "body_too_large",
 type body struct {
 	// limit is the largest body, in bytes.
 	limit int64
-	// budget is shared by all requests, so that many large bodies at once cannot fill the memory. held is what this
-	// request has taken from it, in bytes.
+	// budget is shared by all requests, so that many large bodies at once cannot fill the memory. held is the share of
+	// this request, in bytes.
 	budget *semaphore.Weighted
 	held   int64
 
 	read bool
 	text []byte
 	err  error
-	// unreadable is set if err is body_unreadable. The HTTP server has cancelled the context of the request then.
+	// unreadable is true if err has the code body_unreadable. The HTTP server has then cancelled the context of the
+	// request.
 	unreadable bool
 }
 
@@ -75,7 +76,7 @@ func (b *body) readFrom(r *http.Request, w http.ResponseWriter) ([]byte, error) 
 	if isLarge(r) {
 		// The length may be unknown, so the request takes the maximum size of a body.
 		if !b.budget.TryAcquire(b.limit) {
-			return nil, domain.ErrBusy.Because(errors.New("the budget for large request bodies is spent"))
+			return nil, domain.ErrBusy.Because(errors.New("the budget for large request bodies is used up"))
 		}
 		b.held = b.limit
 	}
@@ -94,8 +95,8 @@ func (b *body) readFrom(r *http.Request, w http.ResponseWriter) ([]byte, error) 
 		"the request body ended early or did not arrive in time: send the request again").Because(err)
 }
 
-// disconnected reports whether reading a body failed because the client reset its connection or its HTTP/2 stream. The
-// client cannot read a response then. After a body that only ended early, the client may still wait for one.
+// disconnected reports whether reading a body failed because the client reset its connection or its HTTP/2 stream. Such
+// a client cannot read a response. If the body merely ended early, the client may still wait for a response.
 func disconnected(r *http.Request, err error) bool {
 	return errors.Is(err, syscall.ECONNRESET) || r.ProtoMajor == 2 && r.Context().Err() != nil
 }
@@ -115,8 +116,8 @@ func bindOptional[T any](r *request) (T, error) {
 	return value, err
 }
 
-// decodeBody decodes the body and overwrites its text, which may hold secrets. An empty body is not present, whatever
-// its content type. With an error, the value may be decoded in part.
+// decodeBody decodes the body and overwrites its text, which may hold secrets. An empty body of any content type counts
+// as absent. After an error, the value may be partly decoded.
 func decodeBody[T any](r *request) (value T, present bool, err error) {
 	text, err := r.readBody()
 	if err != nil || len(text) == 0 {
@@ -127,7 +128,7 @@ func decodeBody[T any](r *request) (value T, present bool, err error) {
 	return value, err == nil, err
 }
 
-// decodeJSON decodes a body that is not empty. Its errors repeat nothing of the body.
+// decodeJSON decodes a body that is not empty. Its errors repeat no part of the body.
 func decodeJSON[T any](r *request, text []byte) (value T, err error) {
 	if !isJSON(r.Request().Header.Get(echo.HeaderContentType)) {
 		return value, domain.Refuse(domain.Unsupported, "unsupported_media_type",
@@ -144,8 +145,8 @@ func decodeJSON[T any](r *request, text []byte) (value T, err error) {
 }
 
 // checkSurrogates refuses a body with a lone surrogate in a string, such as "\ud800". No text can hold one: decoding
-// replaces it by U+FFFD, so that two different passwords or names would be equal. JSON that is stored verbatim may hold
-// it, because the caller gets the same JSON back.
+// replaces it by U+FFFD, so that two different passwords or names would be equal. JSON that is stored verbatim may
+// contain a lone surrogate, because the caller gets the same JSON back.
 func checkSurrogates(text []byte, decoded any) error {
 	lone := domain.LoneSurrogates(text)
 	if lone > 0 {
@@ -180,7 +181,7 @@ func malformed(err error, body reflect.Type) error {
 	case !ok:
 		return domain.Refuse(domain.Invalid, "malformed_json",
 			"the body must be exactly one JSON value, and not nested too deeply")
-	// The decoder names the JSON path of the field, which the client knows; it does not name the value.
+	// The decoder's error names the JSON path of the field, which the client sent. It does not repeat the value.
 	case wrongType.Field == "": // the body itself, or an element of a list
 		return domain.Refuse(domain.Invalid, "wrong_type", "the body must be "+jsonType(body))
 	default:

@@ -93,7 +93,7 @@ func (a *API) setPermissions(r *request) error {
 // clearPermissions answers DELETE …/permissions.
 func (a *API) clearPermissions(r *request) error { return a.replacePermissions(r, nil) }
 
-// replacePermissions sets exactly the given permissions. An unknown name changes nothing.
+// replacePermissions sets exactly the given permissions. If a name is unknown, no permission changes.
 func (a *API) replacePermissions(r *request, names []string) error {
 	return r.noContent(a.vault.SetPermissions(r.ctx(), r.by,
 		vault.SetPermissions{Box: r.param("box"), Username: r.param("username"), Names: names}))

@@ -10,9 +10,9 @@ import (
 
 // contract is the wire format that all routes of one API share. There are two: lockboxAPI and accountsAPI.
 type contract interface {
-	// token returns the token of a request and removes it from the headers, so that it cannot reach a log. It returns
-	// "" if the route accepts requests without a token and there is none, and Unauthenticated if the request has no
-	// token or a malformed one. It does not verify the token.
+	// token returns the token of a request and removes it from the headers, so that it cannot reach a log. If the
+	// request has no token, it returns "" or, if the route requires a token, Unauthenticated. It returns
+	// Unauthenticated for a malformed token. It does not verify the token.
 	token(r *request) (string, error)
 	// bodyLimit returns the largest body in bytes, given the limit of the settings.
 	bodyLimit(configured int64) int64
@@ -25,7 +25,7 @@ var (
 	_ contract = accountsAPI{}
 )
 
-// contractOf returns the contract of a path. It also decides how the error looks when no route matches the path.
+// contractOf returns the contract of a path. If no route matches the path, this contract writes the error.
 func contractOf(path string) contract {
 	if path == accountsPath || strings.HasPrefix(path, accountsPath+"/") {
 		return accountsAPI{}
@@ -48,7 +48,7 @@ func (lockboxAPI) token(r *request) (string, error) {
 	if len(values) == 0 && r.route.Auth == AuthOptional {
 		return "", nil
 	}
-	// Two headers are refused: a proxy may have read the other one.
+	// Two headers are refused, because a proxy may have checked only the other one.
 	if len(values) != 1 || len(values[0]) > maxAuthorization {
 		return "", domain.ErrUnauthenticated
 	}
@@ -60,5 +60,5 @@ func (lockboxAPI) token(r *request) (string, error) {
 	return token, nil
 }
 
-// bodyLimit is the configured limit: values are sent in these bodies.
+// bodyLimit is the configured limit, because these bodies contain values.
 func (lockboxAPI) bodyLimit(configured int64) int64 { return configured }

@@ -22,7 +22,7 @@ type dropletLine struct {
 	PrivateKey string `json:"privateKey,omitempty"`
 }
 
-// publishedPort is where a port of a droplet is reached.
+// publishedPort is the address at which clients reach a port of a droplet.
 type publishedPort struct {
 	Type string      `json:"type"`
 	From hostAddress `json:"from"`
@@ -47,8 +47,8 @@ type addDropletBody struct {
 	Env   map[string]string `json:"env"`
 }
 
-// addDroplet answers POST /api/v1/droplet/add with the updated list. Only the new droplet has its private key in it.
-// The encryption key is needed if the request names a box.
+// addDroplet answers POST /api/v1/droplet/add with the updated list. In the list, only the new droplet has a private
+// key. The encryption key is needed if the request names a box.
 func (a *API) addDroplet(r *request) error {
 	encryptionKey, err := r.encryptionKey()
 	if err != nil {
@@ -69,7 +69,8 @@ func (a *API) addDroplet(r *request) error {
 		return err
 	}
 	defer added.PrivateKey.Clear() // after the response is written
-	// The list is newest first, but another request may have added a droplet in the same second.
+	// Find the new droplet by its container. It need not be the first: another request may have added a droplet in the
+	// same second.
 	lines := dropletLines(added.Droplets)
 	for i, droplet := range added.Droplets {
 		if droplet.Container == added.Container {

@@ -39,7 +39,7 @@ func versionsIn(header http.Header, name string) (*domain.Versions, error) {
 	if len(lines) == 0 {
 		return nil, nil
 	}
-	tags, all, ok := parseEntityTags(strings.Join(lines, ",")) // several headers of one name are one list
+	tags, all, ok := parseEntityTags(strings.Join(lines, ",")) // repeated headers form one list
 	if !ok {
 		return nil, domain.InvalidField(name, "invalid_precondition",
 			name+` must be * or entity tags in quotes, such as "3"`)
@@ -58,8 +58,8 @@ func versionsIn(header http.Header, name string) (*domain.Versions, error) {
 	return versions, nil
 }
 
-// parseEntityTags parses the value of a precondition header: "*", which sets all, or a list of entity tags. It ignores
-// empty elements of the list; ok is false if the value is malformed or the list has no tag.
+// parseEntityTags parses the value of a precondition header: a list of entity tags, or "*", for which all is true. It
+// ignores empty elements of the list. ok is false if the value is malformed or the list has no tag.
 func parseEntityTags(value string) (tags []entityTag, all, ok bool) {
 	if strings.Trim(value, " \t") == "*" {
 		return nil, true, true
@@ -107,7 +107,7 @@ func unmodified(header http.Header, tag string) bool {
 	return ok && all
 }
 
-// parseVersion parses text as a version number, which begins at 1. The error names the query parameter.
+// parseVersion parses text as a version number. Versions begin at 1. The error names the query parameter.
 func parseVersion(parameter, text string) (uint64, error) {
 	number, err := strconv.ParseUint(text, 10, 63)
 	if err != nil || number == 0 {

@@ -18,8 +18,9 @@ type entryBody struct {
 	Value json.RawMessage `json:"value"`
 }
 
-// writeEntry answers POST /boxes/{box}/entries. An existing key gets a new version. If its encryption key differs from
-// that of the version before, the response contains X-Encryption-Key-Changed: other members may not know the new key.
+// writeEntry answers POST /boxes/{box}/entries. An existing key gets a new version. If the encryption key differs from
+// the key of the previous version, the response contains X-Encryption-Key-Changed, because other members may not have
+// the new key.
 func (a *API) writeEntry(r *request) error {
 	encryptionKey, err := r.encryptionKey()
 	if err != nil {
@@ -27,11 +28,11 @@ func (a *API) writeEntry(r *request) error {
 	}
 	defer encryptionKey.Clear()
 	body, err := bind[entryBody](r)
-	defer clear(body.Value) // also after an error, which may come from a field behind the value
+	defer clear(body.Value) // also after an error in a later field
 	if err != nil {
 		return err
 	}
-	// A value of null would not differ from a value that is absent.
+	// Null is refused, because it cannot be distinguished from an absent value.
 	if len(body.Value) == 0 || bytes.Equal(body.Value, []byte("null")) {
 		return domain.InvalidField("value", "value_required", "value is missing or null: send any other JSON value")
 	}

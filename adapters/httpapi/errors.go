@@ -37,13 +37,13 @@ type problem struct {
 	Errors   []message `json:"errors"`
 }
 
-// message has the form that clients of the original API read: a sentence, and the input field that it is about.
+// message has the format that clients of the original API expect: a sentence and the name of the input field.
 type message struct {
 	Message string `json:"message"`
 	Field   string `json:"field,omitempty"`
 }
 
-// statusOf has the status of each kind of domain errors. A kind that is missing here, and the zero kind, become 500.
+// statusOf maps kinds of domain errors to status codes. The zero kind and kinds that are missing here become 500.
 var statusOf = map[domain.Kind]int{
 	domain.Invalid:         http.StatusBadRequest,
 	domain.Unauthenticated: http.StatusUnauthorized,
@@ -62,12 +62,12 @@ const (
 	codeClientClosed     = "client_closed_request"
 	// codeOutcomeUnknown is the code of ports.UnitOfWork for a commit whose result is unknown.
 	codeOutcomeUnknown = "outcome_unknown"
-	// statusClientClosed is the status of a request whose client disconnected before the response. It is no standard
-	// status; nginx uses it in the same way. It keeps such requests out of the server errors in logs and metrics.
+	// statusClientClosed is the status of a request whose client disconnected before the response. The status is not
+	// standard, but nginx uses it too. Logs and metrics therefore do not count such requests as server errors.
 	statusClientClosed = 499
 )
 
-// statusOfCode has the statuses of codes without a kind of their own, because no rule of the domain knows HTTP.
+// statusOfCode has the statuses of codes that concern HTTP only, because no kind of the domain describes them.
 var statusOfCode = map[string]int{
 	codeMethodNotAllowed:    http.StatusMethodNotAllowed,
 	codeClientClosed:        statusClientClosed,
@@ -77,12 +77,12 @@ var statusOfCode = map[string]int{
 	codeUnsupportedVersion:  http.StatusHTTPVersionNotSupported,
 }
 
-// errClientClosed is the error of a request whose client disconnected. A client that only closed its side of the
-// connection can read it.
+// errClientClosed is the error of a request whose client disconnected. A client that closed only its sending side can
+// still read the response.
 var errClientClosed = domain.Refuse(domain.Invalid, codeClientClosed,
 	"the client closed the connection before the response: it may or may not have taken effect")
 
-// writeError writes an error as the response, unless a response was started.
+// writeError writes an error as the response, unless the response has already started.
 func (a *API) writeError(err error, c echo.Context) {
 	if c.Response().Committed {
 		return
@@ -154,7 +154,7 @@ func (a *API) refusal(c echo.Context, err error) *domain.Error {
 	// The log names the template of the route: a path may contain a token.
 	log := a.log.With(slog.String("request_id", c.Response().Header().Get(echo.HeaderXRequestID)),
 		slog.String("route", a.routeOf(c)))
-	// Tampering comes first: it may be wrapped in an error of another kind, and the operator must see it.
+	// Check for tampering first: an error of another kind may wrap the tampering error, and the operator must see it.
 	if ports.IsTampered(err) {
 		log.Error("stored data failed authentication: it was changed outside of Lockbox", slog.Any("error", err))
 		return domain.Refuse(0, "tampered", "stored data failed authentication: report this to the operator")
@@ -181,7 +181,7 @@ func (a *API) refusal(c echo.Context, err error) *domain.Error {
 
 // cancelled reports whether a request failed because its client disconnected, which cancels its context. Waiting for a
 // lock, a batch, a key derivation or the database then ends with an Unavailable error that is no fault of the server.
-// An unknown outcome of a commit is one: commits ignore the cancellation.
+// An unknown outcome of a commit is a fault of the server, because commits ignore the cancellation.
 func cancelled(c echo.Context, err error) bool {
 	if errors.Is(err, context.Canceled) {
 		return true

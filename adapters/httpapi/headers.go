@@ -2,7 +2,7 @@ package httpapi
 
 import "github.com/lockbox-go/lockbox/domain"
 
-// The headers of the API that are not named by Echo.
+// Echo has no constants for these headers of the API.
 const (
 	headerAPIKey               = "X-API-Key"
 	headerEncryptionKey        = "X-Encryption-Key"
@@ -14,8 +14,8 @@ const (
 	headerIfNoneMatch = "If-None-Match"
 )
 
-// encryptionKey removes the encryption key from the request and parses it. A missing or damaged key is no error here:
-// it becomes an unusable key, because the use case authorises the caller first. The caller clears the key.
+// encryptionKey removes the encryption key from the request and parses it. A missing or damaged key becomes an unusable
+// key instead of an error, because the use case must authorise the caller first. The caller clears the key.
 func (r *request) encryptionKey() (domain.EncryptionKey, error) {
 	text, err := r.takeHeader(headerEncryptionKey)
 	if err != nil {
@@ -28,8 +28,8 @@ func (r *request) encryptionKey() (domain.EncryptionKey, error) {
 	return key, nil
 }
 
-// takeHeader returns a header that holds a secret, "" if there is none, and removes it from the request. A header that
-// is sent twice is refused, because it is unknown which one the client means.
+// takeHeader returns a header that holds a secret and removes it from the request. It returns "" if the request has no
+// such header. It refuses a repeated header, because it is unknown which value the client means.
 func (r *request) takeHeader(name string) (string, error) {
 	header := r.Request().Header
 	values := header.Values(name)

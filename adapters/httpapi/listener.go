@@ -117,8 +117,8 @@ func (l *tlsListener) Close() error {
 	return l.Listener.Close()
 }
 
-// answeringConn is a connection of HTTP/1. It keeps the beginning of the current request, in order to answer it if the
-// HTTP server cannot parse it. It is safe for concurrent use, as the HTTP server requires.
+// answeringConn is a connection of HTTP/1. It stores the beginning of the current request, so that it can answer a
+// request that the HTTP server cannot parse. It is safe for concurrent use, as the HTTP server requires.
 type answeringConn struct {
 	net.Conn
 	api *API
@@ -138,7 +138,8 @@ func (c *answeringConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write writes to the client, or writes the response of the API in place of one that the HTTP server made by itself.
+// Write writes to the client. If the HTTP server made the response by itself, Write replaces it by a response of the
+// API.
 func (c *answeringConn) Write(p []byte) (int, error) {
 	begin := c.nextRequest()
 	status, ok := unhandledStatus(p)
@@ -169,11 +170,11 @@ func (c *answeringConn) CloseWrite() error {
 	return nil
 }
 
-// answeringTLSConn is an answeringConn that tells the HTTP server about TLS.
+// answeringTLSConn is an answeringConn that gives the HTTP server the state of TLS.
 type answeringTLSConn struct {
 	answeringConn
 	secured *tls.Conn
 }
 
-// ConnectionState returns the state of TLS. The HTTP server calls it for http.Request.TLS.
+// ConnectionState returns the state of TLS. The HTTP server copies it to http.Request.TLS.
 func (c *answeringTLSConn) ConnectionState() tls.ConnectionState { return c.secured.ConnectionState() }

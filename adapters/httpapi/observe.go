@@ -13,8 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// durationBuckets are upper bounds in seconds. The lowest are for reads and writes of entries, the highest for sign-ins
-// that wait for a key derivation.
+// durationBuckets are upper bounds in seconds. The lowest bounds are for reads and writes of entries. The highest
+// bounds are for sign-ins that wait for a key derivation.
 var durationBuckets = []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}
 
 // registerMetrics registers the metrics of requests. Their labels come from the route table and from methodOf, so that
@@ -63,7 +63,7 @@ func recovered(next echo.HandlerFunc, c echo.Context) (err error) {
 	return next(c)
 }
 
-// maxRequestID is the longest request id, in bytes, that is taken over from a client.
+// maxRequestID is the maximum length of a request id from a client, in bytes.
 const maxRequestID = 128
 
 // requestID returns the client's X-Request-Id if it is safe to log: 1 to 128 of [A-Za-z0-9._-]. Otherwise it returns a
@@ -82,7 +82,7 @@ func requestID(r *http.Request) string {
 	return id
 }
 
-// noRoute stands for all paths that match no route. Such a path is chosen by the client, so it is not logged.
+// noRoute replaces every path that matches no route. The client chooses such a path, so the path itself is not logged.
 const noRoute = "(none)"
 
 // routeOf returns the path template of the route, or noRoute.

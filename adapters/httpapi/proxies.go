@@ -11,16 +11,16 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-// trustedProxies decides which peers may set the address of a client with X-Forwarded-For. Addresses matter for the
-// audit log and for rate limits.
+// trustedProxies decides which peers may set the address of a client with X-Forwarded-For. The audit log and the rate
+// limits use this address.
 type trustedProxies struct {
 	networks []*net.IPNet
-	// warned is set once a peer that is not trusted has sent X-Forwarded-For.
+	// warned is true after a peer that is not trusted has sent X-Forwarded-For.
 	warned atomic.Bool
 }
 
-// trust sets the networks of the proxies and returns how Echo finds the address of a client. Without networks, it is
-// the address of the peer, and X-Forwarded-For is ignored.
+// trust sets the networks of the proxies and returns the function that finds the address of a client. Without networks,
+// the function returns the address of the peer and ignores X-Forwarded-For.
 func (p *trustedProxies) trust(prefixes []netip.Prefix) echo.IPExtractor {
 	if len(prefixes) == 0 {
 		return echo.ExtractIPDirect()
@@ -36,8 +36,7 @@ func (p *trustedProxies) trust(prefixes []netip.Prefix) echo.IPExtractor {
 	return echo.ExtractIPFromXFFHeader(options...)
 }
 
-// sharesAddress reports whether the peer forwards requests of clients without being trusted. All of its clients then
-// share one address.
+// sharesAddress reports whether the peer is a proxy that is not trusted. All clients of such a proxy share its address.
 func (p *trustedProxies) sharesAddress(r *http.Request) bool {
 	if r.Header.Get(echo.HeaderXForwardedFor) == "" {
 		return false

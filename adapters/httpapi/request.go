@@ -17,7 +17,7 @@ type request struct {
 	// by identifies the sender. Its credential is verified, but not looked up: see API.authenticateCaller.
 	by   domain.Requester
 	body body
-	// authenticated is set once authenticateCaller has succeeded.
+	// authenticated is true after authenticateCaller has succeeded.
 	authenticated bool
 }
 
@@ -40,7 +40,7 @@ func pathParam(c echo.Context, name string) string {
 func (a *API) handle(route Route) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		header := c.Response().Header()
-		// Responses may hold secrets, and depend on who asks with which key.
+		// Responses may hold secrets. They depend on the caller and on the encryption key.
 		header.Set("Cache-Control", "no-store")
 		header.Add("Vary", "Authorization, "+headerEncryptionKey) // CORS adds Origin
 		r := &request{
@@ -61,15 +61,15 @@ func (a *API) handle(route Route) echo.HandlerFunc {
 // serve runs a request in this order:
 //
 //  1. identify reads the token and verifies a signature. It needs no database.
-//  2. admitLargeBody looks the caller up if the request would otherwise use memory for a token that may be invented.
+//  2. admitLargeBody looks the caller up before a large body with an unverified token uses memory.
 //  3. The handler decodes the body and calls a use case, which looks the caller up in the same statement as its data.
-//     That is why there is no lookup before it: reading and writing an entry take one statement each.
+//     There is no earlier lookup, so reading or writing an entry takes one statement.
 //  4. An error in the input is reported only to a caller who is authenticated. See refuseInput.
 func (a *API) serve(r *request) error {
 	if err := a.identify(r); err != nil {
 		return err
 	}
-	// Without a token, nothing is known about the client that would justify more memory.
+	// A client without a token must not use more memory than this.
 	if r.by.Credential.IsZero() {
 		r.body.limit = min(r.body.limit, maxAnonymousBody)
 	}

@@ -27,7 +27,7 @@ func (r *request) json(body any, err error) error {
 	return r.jsonStatus(http.StatusOK, body)
 }
 
-// jsonStatus answers with a JSON body. Encoding fails only for types that no response has.
+// jsonStatus answers with a JSON body. Encoding cannot fail for the types of the responses.
 func (r *request) jsonStatus(status int, body any) error {
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -36,8 +36,8 @@ func (r *request) jsonStatus(status int, body any) error {
 	return blob(r, status, contentTypeJSON, text)
 }
 
-// blob writes a complete response. It sets Content-Length, so that the response to HEAD has the same headers as the one
-// to GET; without it, the HTTP server would chunk a long body.
+// blob writes a complete response. It sets Content-Length, so that the responses to HEAD and GET have the same headers.
+// Without Content-Length, the HTTP server would chunk a long body.
 func blob(c echo.Context, status int, contentType string, body []byte) error {
 	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
 	return c.Blob(status, contentType, body)
@@ -56,7 +56,8 @@ func (r *request) noContent(err error) error {
 	return r.NoContent(http.StatusNoContent)
 }
 
-// noContentJSON is noContent with a content type, which clients expect of two requests although they have no body.
+// noContentJSON is noContent with a content type. Clients expect this header in two responses, although these have no
+// body.
 func (r *request) noContentJSON(err error) error {
 	if err == nil {
 		r.Response().Header().Set(echo.HeaderContentType, contentTypeJSON)

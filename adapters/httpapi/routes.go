@@ -49,7 +49,7 @@ func Routes() []Route {
 	return routes
 }
 
-// lockboxRoutes are the routes of the Lockbox API. Their use cases decide what a caller may do: none has a group.
+// lockboxRoutes are the routes of the Lockbox API. Their use cases authorise the caller, so no route requires a group.
 func lockboxRoutes() []Route {
 	return []Route{
 		open(http.MethodGet, "/", (*API).welcome),
@@ -103,8 +103,8 @@ func lockboxRoutes() []Route {
 	}
 }
 
-// accountsRoutes are the routes of the accounts API. The group of a route is also checked by its use case; the table
-// has it so that refuseInput can check it without the input.
+// accountsRoutes are the routes of the accounts API. The use case checks the group of a route as well. The table
+// repeats the group, so that refuseInput can check it without valid input.
 func accountsRoutes() []Route {
 	viewer, manager, owner := domain.GroupViewer, domain.GroupManager, domain.GroupOwner
 	return []Route{
@@ -144,7 +144,7 @@ func withToken(method, path string, handler handler) Route {
 	return route
 }
 
-// inGroup is a route for members of a group, or of a group that includes it.
+// inGroup is a route for members of a group, or of a higher group.
 func inGroup(group domain.Group, method, path string, handler handler) Route {
 	route := withToken(method, path, handler)
 	route.Group = group

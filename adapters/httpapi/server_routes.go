@@ -37,16 +37,16 @@ func ServerPaths() []string {
 	return paths
 }
 
-// readyTimeout bounds the check of the database, so that probes which arrive faster than it answers do not pile up.
+// readyTimeout bounds the database check, so that frequent probes do not accumulate while the database is slow.
 const readyTimeout = 2 * time.Second
 
-// health answers whether the process is alive. It does not look at the database: restarting the process would not
-// help.
+// health reports that the process runs. It does not check the database, because restarting the process would not repair
+// the database.
 func (a *API) health(c echo.Context) error { return plainText(c, "alive\n") }
 
-// ready answers whether the server should receive requests.
+// ready reports whether the server should receive requests.
 func (a *API) ready(c echo.Context) error {
-	// A draining server answers requests that still arrive, but should get no new ones.
+	// A draining server still answers requests, but load balancers should stop sending requests to it.
 	if a.draining.Load() {
 		return domain.Refuse(domain.Unavailable, "draining", "this server is shutting down")
 	}
@@ -66,8 +66,8 @@ The API is described at /docs, and for programs at /openapi.yaml. Start with POS
 // welcome answers GET /.
 func (a *API) welcome(r *request) error { return plainText(r, welcomeText) }
 
-// pageHeaders forbid the page at /docs to load, run or send anything, and other sites to frame it. Its style sheet is
-// part of the page and is allowed by its digest.
+// pageHeaders prevent the page at /docs from loading, running or sending anything, and other sites from framing it. The
+// headers allow the style sheet, which is part of the page, by its digest.
 func pageHeaders() map[string]string {
 	return map[string]string{
 		"Content-Security-Policy": "default-src 'none'; style-src '" + api.StyleDigest() +

@@ -27,8 +27,8 @@ type signInBody struct {
 	Code     codeText `json:"code"`
 }
 
-// authenticate answers POST /authenticate with a session token. The code is required of users with two-factor
-// authentication, and ignored for others.
+// authenticate answers POST /authenticate with a session token. Users with two-factor authentication must send a code.
+// The code of any other user is ignored.
 func (a *API) authenticate(r *request) error {
 	body, err := bind[signInBody](r)
 	if err != nil {

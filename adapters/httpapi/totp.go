@@ -11,8 +11,8 @@ import (
 )
 
 // codeText is a TOTP code or recovery code in a body. Some clients send a TOTP code as a JSON number, which loses its
-// leading zeros; they are restored. Any other JSON becomes "", which is no code, instead of an error: the use case then
-// reports a missing code in the form of its API.
+// leading zeros; they are restored. Any other JSON becomes "" instead of an error, so that the use case reports a
+// missing code in the format of its API.
 type codeText string
 
 // UnmarshalJSON decodes a string or a number.
@@ -28,7 +28,7 @@ func (c *codeText) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// codeBody is the body of a request that proves possession of the phone or of a recovery code.
+// codeBody is the body of a request with a TOTP code or a recovery code.
 type codeBody struct {
 	Code codeText `json:"code"`
 }
@@ -47,7 +47,7 @@ type enrolmentBody struct {
 }
 
 // enrolTOTP answers POST /users/{username}/totp with a new TOTP secret and recovery codes. A user with a confirmed
-// secret must send a code of it.
+// secret must send a code of that secret.
 func (a *API) enrolTOTP(r *request) error {
 	body, err := bindOptional[codeBody](r)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 
 // The HTTP server of the standard library answers some requests by itself, before any handler runs: requests that it
 // cannot parse, and requests with a header that is too large or an Expect header that it does not support. Those
-// responses are plain text without a request id. answeringConn replaces them by errors of the API, and the requests are
-// logged and counted like others.
+// responses are plain text without a request id. answeringConn replaces them by errors of the API, and logs and counts
+// the requests.
 //
 // HTTP/2 has no such responses, with one exception: a client that ignores the announced limit of the header gets the
 // server's own 431.
@@ -32,7 +32,7 @@ const (
 	codeUnsupportedVersion  = "unsupported_http_version"
 )
 
-// unhandled has the errors for the statuses of the HTTP server. Any other status is a malformed request.
+// unhandled maps the statuses of the HTTP server to errors. Any other status means a malformed request.
 var unhandled = map[int]*domain.Error{
 	http.StatusExpectationFailed: domain.Refuse(domain.Invalid, codeExpectation,
 		"the header Expect may only be 100-continue: remove it"),
@@ -52,7 +52,8 @@ var (
 )
 
 // unhandledStatus returns the status of an error response that no handler wrote. ok is false for any other output.
-// Handlers set X-Request-Id. No part of a body is mistaken for a response: no JSON has a line break after these words.
+// X-Request-Id marks the responses of handlers. No part of a body is mistaken for a response, because no JSON has a
+// line break after these words.
 func unhandledStatus(output []byte) (status int, ok bool) {
 	if !bytes.HasPrefix(output, []byte("HTTP/1.")) {
 		return 0, false
@@ -68,7 +69,7 @@ func unhandledStatus(output []byte) (status int, ok bool) {
 }
 
 // answerUnhandled returns the response to a request that no handler got, and logs and counts it. output is the response
-// of the HTTP server; begin is the beginning of the request, as far as it is known.
+// of the HTTP server; begin is the stored beginning of the request.
 func (a *API) answerUnhandled(status int, output, begin string, remote net.Addr) []byte {
 	refusal, known := unhandled[status]
 	switch {
@@ -104,7 +105,7 @@ func (a *answer) WriteHeader(status int) { a.status = status }
 
 func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
 
-// bytes returns the response as it is sent. The connection is closed after it.
+// bytes returns the encoded response. The connection is closed after the response.
 func (a *answer) bytes(request *http.Request) []byte {
 	var text bytes.Buffer
 	response := &http.Response{

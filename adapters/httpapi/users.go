@@ -7,7 +7,7 @@ func (a *API) listUsers(r *request) error {
 	return r.json(a.identity.ListUsers(r.ctx(), r.by))
 }
 
-// createUser answers with the first API key of the user in a header: the body of a 201 is empty.
+// createUser answers with the first API key of the user in a header, because the body of the response is empty.
 func (a *API) createUser(r *request) error {
 	body, err := bind[struct {
 		Username string `json:"username"`
@@ -26,8 +26,8 @@ func (a *API) createUser(r *request) error {
 	return r.created("users", string(user.Name))
 }
 
-// userBody is a user in a response. APIKeys has the ids of the usable keys, or the whole keys where the operator turned
-// that on. Permissions is the union over all boxes in which the user is active.
+// userBody is a user in a response. APIKeys has the ids of the usable keys, or the whole keys with
+// LOCKBOX_SHOW_API_KEYS. Permissions is the union over all boxes in which the user is active.
 type userBody struct {
 	Username    string   `json:"username"`
 	Role        string   `json:"role"`

@@ -9,7 +9,7 @@ import (
 // wireFields maps fields of domain errors to the names under which HTTP clients send them.
 var wireFields = map[string]string{domain.FieldEncryptionKey: headerEncryptionKey}
 
-// wireMessages are the messages that need the name of a header or of a setting. The domain knows neither.
+// wireMessages are the messages that name a header or a setting. The domain defines neither.
 var wireMessages = []struct {
 	of      *domain.Error
 	message string
@@ -22,8 +22,9 @@ var wireMessages = []struct {
 	{domain.ErrNoDropletHost, "no droplet host is configured: the operator can set LOCKBOX_DOCKER_HOST"},
 }
 
-// onTheWire returns an error with the names that HTTP clients know. A use case may have put words around the message of
-// the domain, such as the variable of a droplet; they stay. The argument is not changed, because it may be shared.
+// onTheWire returns an error with the names of the HTTP API. A use case may have added text around the domain's
+// message, such as the variable of a droplet; onTheWire does not change that text. The argument is not changed, because
+// it may be shared.
 func onTheWire(refusal *domain.Error) *domain.Error {
 	shown := *refusal
 	if name, ok := wireFields[refusal.Field]; ok {

@@ -20,9 +20,9 @@ import (
 
 const (
 	keyBytes = 32 // length of a derived key
-	// weightFactor is how much memory a derivation counts, relative to its parameter m. Its blocks become garbage when
-	// it ends, and with the default GOGC the collector lets garbage grow to the size of the live heap. So m KiB can
-	// hold 2m.
+	// weightFactor is the memory that a derivation counts, as a multiple of its parameter m. Its blocks become garbage
+	// when it ends, and with the default GOGC, garbage can grow to the size of the live heap. A derivation of m KiB can
+	// therefore use 2m KiB.
 	weightFactor = 2
 	workloads    = 2 // ports.PasswordWork and ports.EntryWork
 
@@ -38,7 +38,7 @@ var ErrTooHeavy = errors.New("the key derivation needs more memory than the pool
 // ErrParams means that Argon2id is not defined for the parameters (RFC 9106, section 3.1).
 var ErrParams = errors.New("invalid Argon2id parameters")
 
-// The causes of domain.ErrBusy, for the log.
+// These errors are the causes of domain.ErrBusy in the log.
 var (
 	errQueueFull = errors.New("the queue of key derivations is full")
 	errEnded     = errors.New("the request ended while its key derivation was waiting")
@@ -164,7 +164,7 @@ func (p *Pool) acquire(ctx context.Context, use ports.Workload, j *job) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
-	case <-j.granted: // granted just as ctx ended: do not run it
+	case <-j.granted: // the job was granted when ctx ended: do not run it
 		p.release(j)
 	default:
 		p.dequeue(use, j)

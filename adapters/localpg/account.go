@@ -72,8 +72,8 @@ func (a account) configure(cmd *exec.Cmd) *exec.Cmd {
 	return cmd
 }
 
-// reaches reports whether the account may enter dir. It tries instead of reading file modes, because access control
-// lists, mounts and security modules also matter.
+// reaches reports whether the account may enter dir. It tries to enter dir instead of reading file modes, because
+// access control lists, mounts and security modules also matter.
 func (a account) reaches(ctx context.Context, dir string) (bool, error) {
 	err := a.commandContext(ctx, "/bin/sh", "-c", `cd -- "$1"`, "sh", dir).Run()
 	if ctx.Err() != nil {

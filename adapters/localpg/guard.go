@@ -52,7 +52,7 @@ type process struct {
 }
 
 // runGuarded starts the server's command line under the guard. temporary and stray are directories that the guard
-// removes at the end, or "". The log goes to the writer log, or to the file logPath if that is nil.
+// removes at the end, or "". The log goes to the writer log, or to the file logPath if log is nil.
 func runGuarded(
 	who account, argv []string, temporary, stray, logPath string, log io.Writer,
 ) (started *process, err error) {
@@ -90,7 +90,7 @@ func runGuarded(
 	return p, nil
 }
 
-// closeAll closes the files that are not nil. Closing one twice is harmless.
+// closeAll closes the files that are not nil. Closing a file twice is harmless.
 func closeAll(files ...*os.File) {
 	for _, file := range files {
 		if file != nil {
@@ -102,8 +102,8 @@ func closeAll(files ...*os.File) {
 // requestStop requests a fast shutdown and returns immediately.
 func (p *process) requestStop() { closeAll(p.hold) }
 
-// exitedWithin waits for all processes of the server to exit, at most for the given time, and reports whether they
-// have.
+// exitedWithin waits for all processes of the server to exit, at most for the given time. It reports whether all have
+// exited.
 func (p *process) exitedWithin(wait time.Duration) bool {
 	if err := p.exited.SetReadDeadline(time.Now().Add(wait)); err != nil {
 		return true // closed by an earlier await

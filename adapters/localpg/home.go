@@ -51,8 +51,8 @@ func (h home) major() (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-// settle chooses the directory for the cluster of dir and creates it. Config.Dir and Config.TempParent document the
-// choice.
+// settle chooses and creates the directory of the cluster. The comments on Config.Dir and Config.TempParent describe
+// the choice.
 func settle(ctx context.Context, dir, tempParent string, who account) (home, error) {
 	if dir == "" {
 		temporary, err := temporaryDir(ctx, tempParent, who)
@@ -82,7 +82,8 @@ func settle(ctx context.Context, dir, tempParent string, who account) (home, err
 	return home{dir: dir}, who.own(dir)
 }
 
-// resolve returns the absolute path without symbolic links, so one directory has one name. Its end need not exist.
+// resolve returns the absolute path without symbolic links, so one directory has one name. The last elements of the
+// path need not exist.
 func resolve(dir string) (string, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -112,7 +113,7 @@ func nearest(dir string) string {
 }
 
 // temporaryDir creates a directory that the account owns and can reach, below preferred if that is set. TMPDIR may be
-// accessible to the current user only, so it tries /tmp and /var/lib as well.
+// accessible to the current user only, so temporaryDir tries /tmp and /var/lib as well.
 func temporaryDir(ctx context.Context, preferred string, who account) (string, error) {
 	var failures error
 	for _, parent := range []string{cmp.Or(preferred, os.TempDir()), os.TempDir(), "/tmp", "/var/lib"} {

@@ -57,8 +57,8 @@ type Server struct {
 	ended bool
 }
 
-// running keeps all servers reachable. If a caller drops its Server, the garbage collector would otherwise close the
-// pipe that keeps PostgreSQL running.
+// running refers to all servers. Otherwise, when a caller drops its Server, the garbage collector would close the pipe
+// that keeps PostgreSQL running.
 var running sync.Map
 
 // Start starts a server and waits until it accepts connections. ctx limits the start only. Start first stops a server
@@ -171,7 +171,7 @@ func (s *Server) settings(cfg Config) []string {
 		"log_timezone":            "UTC",
 	}
 	if !cfg.Durable {
-		// No waiting for the disk: a crash of PostgreSQL alone loses at most the latest commits.
+		// Commits do not wait for the disk. A crash of PostgreSQL loses at most the latest commits.
 		maps.Copy(all, map[string]string{"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"})
 	}
 	maps.Copy(all, cfg.Settings)

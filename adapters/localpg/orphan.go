@@ -47,7 +47,7 @@ func acquire(path string) (*os.File, error) {
 	return lock, nil
 }
 
-// stopOrphan stops a server that an earlier program left running, and reports whether it found one or its process id
+// stopOrphan stops a server that an earlier program left running, and reports whether it found a server or a process id
 // file. The caller holds the lock file, so a server that still runs there is an orphan.
 func (s *Server) stopOrphan(ctx context.Context) (bool, error) {
 	if _, err := os.Lstat(pidFile(s.home.data())); errors.Is(err, fs.ErrNotExist) {
@@ -101,7 +101,8 @@ func readPostmasterPID(data string) (int, error) {
 	return pid, nil
 }
 
-// isPostmaster reports whether the process is a server for the cluster that this package started, by its command line.
+// isPostmaster reports whether this package started the process as a server for the cluster. It compares the command
+// line.
 func isPostmaster(pid int, data string) bool {
 	var line []byte
 	if runtime.GOOS == "linux" {

@@ -17,8 +17,8 @@ import (
 const maxAccount = 100
 
 // Enrolment returns a secret in the forms that authenticator apps read. See ports.TOTP. The account must be 1 to 100
-// bytes of printable text without a colon; every user name is. It fails for any other account, and for a secret that is
-// too short or was cleared. Errors repeat neither.
+// bytes of printable text without a colon; every user name meets this rule. Enrolment fails for any other account, and
+// for a secret that is too short or was cleared. Its errors repeat neither the account nor the secret.
 func (c *Codes) Enrolment(secret domain.Secret, account string) (ports.Enrolment, error) {
 	if err := checkSecret(secret); err != nil {
 		return ports.Enrolment{}, err
@@ -36,7 +36,8 @@ func (c *Codes) Enrolment(secret domain.Secret, account string) (ports.Enrolment
 	if err != nil {
 		return ports.Enrolment{}, err
 	}
-	// A terminal has little room, and a screen is not damaged like paper: the lowest error correction level is enough.
+	// The lowest error correction level is enough, because a screen is not damaged like paper. It makes the code
+	// smaller.
 	characters, err := draw(uri, qr.L)
 	if err != nil {
 		return ports.Enrolment{}, err
@@ -53,7 +54,7 @@ func (c *Codes) Enrolment(secret domain.Secret, account string) (ports.Enrolment
 // issuer twice, as the format recommends, and the default parameters, which some apps require.
 //
 // pquerna/otp does not escape "&", "+" and "=" in the issuer, so apps would read the issuer "A&B" as "A". url.URL does
-// not escape "/" and "+" in a path. Hence this function.
+// not escape "/" and "+" in a path. keyURI therefore writes the URI itself.
 func keyURI(issuer, account, secret string) string {
 	return "otpauth://totp/" + escape(issuer) + ":" + escape(account) +
 		"?algorithm=" + algorithm +
@@ -63,8 +64,8 @@ func keyURI(issuer, account, secret string) string {
 		"&secret=" + secret
 }
 
-// escape percent-encodes all but the unreserved characters (RFC 3986, section 2.3). A space becomes %20, because apps
-// read "+" literally.
+// escape percent-encodes all characters except the unreserved ones (RFC 3986, section 2.3). A space becomes %20,
+// because apps read "+" literally.
 func escape(text string) string {
 	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
 }

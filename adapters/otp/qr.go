@@ -70,13 +70,13 @@ const (
 // terminal returns the symbol as text. Each character covers one module in width and two in height, because characters
 // are about twice as high as wide. Block characters draw the light modules in white on black. This is readable on dark
 // and light terminals, and on dark ones even if the colors are lost, such as in a log. Drawing the dark modules instead
-// would produce an inverted code there, which some phones cannot scan.
+// would invert the code on dark terminals, and some phones cannot scan an inverted code.
 func (s symbol) terminal() string {
 	blocks := map[[2]bool]rune{ // key: whether the upper and the lower module are dark
 		{false, false}: '█', {false, true}: '▀', {true, false}: '▄', {true, true}: ' ',
 	}
 	var out strings.Builder
-	// The side is odd: the last line includes a row outside of the symbol, which is light.
+	// The number of rows is odd, so the last line includes a light row outside of the symbol.
 	for y := 0; y < s.side; y += 2 {
 		out.WriteString(whiteOnBlack)
 		for x := range s.side {

@@ -95,8 +95,8 @@ func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byt
 	same := subtle.ConstantTimeCompare(got[:], want.hash[:]) == 1
 	if known && !same && weaker(want.params, h.config.Params) {
 		// A hash with weaker parameters is checked faster than the one for unknown users. Derive with the current
-		// parameters too, to take at least as long. Ignore the error: the password is wrong in any case, and the
-		// attempt must count.
+		// parameters too, so that this check takes at least as long. Ignore the error: the password is wrong in any
+		// case, and the attempt must count.
 		_, _ = h.derive(ctx, password, phc{params: h.config.Params})
 	}
 	if !known || !same {
@@ -105,7 +105,7 @@ func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byt
 	return ports.PasswordCheck{Match: true, Outdated: weaker(want.params, h.config.Params)}, nil
 }
 
-// derive computes the hash of a password with the salt and the parameters of with.
+// derive computes the hash of a password with the salt and the parameters of the argument with.
 func (h *Hasher) derive(ctx context.Context, password domain.Secret, with phc) (hash [hashLen]byte, err error) {
 	made, err := h.config.Derive(ctx, ports.PasswordWork, password.Bytes(), with.salt[:], with.params)
 	if err != nil {
@@ -118,7 +118,7 @@ func (h *Hasher) derive(ctx context.Context, password domain.Secret, with phc) (
 }
 
 // weaker reports whether any stored parameter is below the current one. A higher parameter does not compensate for a
-// lower.
+// lower one.
 func weaker(stored, current ports.Argon2Params) bool {
 	return stored.MemoryKiB < current.MemoryKiB || stored.Time < current.Time || stored.Threads < current.Threads
 }

@@ -31,7 +31,7 @@ type EntryConfig struct {
 	Params ports.Argon2Params
 	// MaxStoredMemoryKiB is the maximum memory that stored parameters may require, in KiB. Larger values count as
 	// tampering. Zero means 262144 (256 MiB), which is also the upper limit. It must not exceed the memory that Derive
-	// can use, because entries in between could not be opened.
+	// can use, because entries that require more than Derive can use could not be opened.
 	MaxStoredMemoryKiB uint32
 	// Random is the source of keys, salts and nonces; nil means crypto/rand.Reader.
 	Random io.Reader
@@ -138,7 +138,8 @@ func (s *EntrySealer) Rebind(
 	return s.sealOuter(to, nonce, raw)
 }
 
-// Rewrap encrypts the outer layer again under the current server key. See ports.EntrySealer. Errors: as for Rebind.
+// Rewrap encrypts the outer layer again under the current server key. See ports.EntrySealer. It returns the errors of
+// Rebind.
 func (s *EntrySealer) Rewrap(
 	ctx context.Context, at ports.Place, envelope []byte,
 ) (domain.ServerKeyID, []byte, error) {

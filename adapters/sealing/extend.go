@@ -9,7 +9,7 @@ import (
 )
 
 // Extend derives the keys that the cipher still needs to open more envelopes. See ports.EntryCipher. All envelopes are
-// checked before the first derivation, so that a tampered one costs nothing.
+// checked before the first derivation, so that a tampered envelope causes no derivation.
 func (c *entryCipher) Extend(ctx context.Context, key domain.EncryptionKey, sealed ...ports.Sealed) error {
 	var missing []derivation
 	for _, each := range sealed {

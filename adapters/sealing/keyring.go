@@ -120,7 +120,7 @@ func newKeyring(config KeyringConfig) (*Keyring, error) {
 			return nil, err
 		}
 	}
-	// The secrets are no longer needed. A value that is not stored cannot be printed by mistake.
+	// The secrets are no longer needed. They are not stored, so they cannot be printed by mistake.
 	config.Secret, config.Previous = Secret{}, Secret{}
 	k.config = config
 	return k, nil
@@ -270,8 +270,8 @@ func (k *Keyring) ByID(ctx context.Context, purpose domain.KeyPurpose, id domain
 	return [32]byte{}, ErrUnknownKey
 }
 
-// inMemory is ByID without a reload. known reports whether the id is in memory. A known key that must not be used for
-// this purpose is ErrUnknownKey.
+// inMemory is ByID without a reload. known reports whether the id is in memory. For a known key that must not be used
+// for this purpose, the error is ErrUnknownKey.
 func (k *Keyring) inMemory(purpose domain.KeyPurpose, id domain.ServerKeyID) (key [keyBytes]byte, known bool,
 	err error) {
 	found := k.ring.Load().keys[id]

@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ErrWrongSecret means that the configured secrets do not unwrap all server keys of the database. The error that wraps
-// it names the keys and the settings.
+// ErrWrongSecret means that the configured secrets do not unwrap all server keys of the database. Errors that wrap it
+// name the keys and the settings.
 var ErrWrongSecret = errors.New("wrong secret")
 
 const (
@@ -96,7 +96,7 @@ func (k *Keyring) firstKeys(rows []ports.ServerKey) ([]ports.ServerKey, error) {
 }
 
 // Rewrap returns the keys wrapped under the current secret. The keys themselves do not change, so sealed data and
-// tokens stay valid. It does not store the result. Errors: ErrWrongSecret, as in OpenKeyring.
+// tokens stay valid. It does not store the result. It returns ErrWrongSecret under the same conditions as OpenKeyring.
 func (k *Keyring) Rewrap(keys []ports.ServerKey) ([]ports.ServerKey, error) {
 	opened, err := k.openAll(keys)
 	if err != nil {

@@ -110,7 +110,7 @@ type claims struct {
 }
 
 // Mint returns a token for the claims, signed with the current key of its kind, and the id of that key. See
-// ports.Tokens. It fails only for incomplete claims, which is a programming error.
+// ports.Tokens. It fails only for incomplete claims, which are a programming error.
 func (s *Signer) Mint(_ context.Context, from ports.TokenClaims) (string, domain.ServerKeyID, error) {
 	of, body, err := s.bodyOf(from)
 	if err != nil {
@@ -121,8 +121,8 @@ func (s *Signer) Mint(_ context.Context, from ports.TokenClaims) (string, domain
 	return token, id, err
 }
 
-// MintUnder returns a token for the claims, signed with a given key of its kind. See ports.Tokens. Further errors:
-// those of Mint, and the key ring's errors when it cannot load a key that is not in memory.
+// MintUnder returns a token for the claims, signed with a given key of its kind. See ports.Tokens. It returns the
+// errors of Mint, and the key ring's errors if the key is not in memory and cannot be loaded.
 func (s *Signer) MintUnder(ctx context.Context, id domain.ServerKeyID, from ports.TokenClaims) (string, error) {
 	of, body, err := s.bodyOf(from)
 	if err != nil {

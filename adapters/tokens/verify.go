@@ -27,8 +27,8 @@ var (
 	errClaims    = errors.New("the claims do not match a token of this installation")
 )
 
-// Verify returns the credential that a valid token stands for. See ports.Tokens. An invalid token is
-// domain.ErrUnauthenticated, with a cause that repeats no part of the token. If the signing key cannot be looked up,
+// Verify returns the credential of a valid token. See ports.Tokens. For an invalid token, it returns
+// domain.ErrUnauthenticated with a cause that repeats no part of the token. If the signing key cannot be looked up,
 // Verify returns the key ring's error.
 func (s *Signer) Verify(ctx context.Context, token string) (domain.Credential, error) {
 	return s.read(ctx, token, false)
@@ -123,7 +123,7 @@ func (s *Signer) keyOf(ctx context.Context, header map[string]any, audience stri
 	return key[:], of, nil
 }
 
-// lookupError wraps an error of the key ring, which leaves open whether the token is valid.
+// lookupError wraps an error of the key ring. The token may still be valid.
 type lookupError struct{ error }
 
 // serverKeyOf stands in for the unexported type parameter of domain.ServerKeyID.

@@ -35,7 +35,7 @@ func curl(path, method string, item, described node) string {
 	}
 	command := "curl"
 	switch {
-	case method == "POST" && body.exists(), method == "GET": // curl's own choice
+	case method == "POST" && body.exists(), method == "GET": // curl chooses this method by itself
 	default:
 		command += " -X " + method
 	}

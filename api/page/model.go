@@ -29,7 +29,7 @@ type operation struct {
 	Path  []segment
 	Text  template.HTML
 	Token string
-	// Parameters are those of the path, the query and the headers. Fields are those of the body.
+	// Parameters come from the path, the query and the headers. Fields come from the body.
 	Parameters, Fields []field
 	BodyOptional       bool
 	Examples           []example
@@ -157,7 +157,7 @@ func tokenOf(described node) string {
 func buildResponse(status string, described node) response {
 	made := response{Status: status, Title: statusText(status), Text: markdown(described.at("description").text())}
 	for name, header := range described.at("headers").pairs() {
-		if slices.Contains(common, name) && header.reference() == name { // a different description is shown
+		if slices.Contains(common, name) && header.reference() == name { // the introduction describes it
 			continue
 		}
 		header = header.resolved()

@@ -6,7 +6,8 @@ import (
 	"strings"
 )
 
-// fieldsOf lists the fields of an object schema, including nested objects. For an array, it lists those of one element.
+// fieldsOf lists the fields of an object schema, including nested objects. For an array, it lists the fields of one
+// element.
 func fieldsOf(schema node) []field {
 	if schema.at("type").text() == "array" {
 		return nestedFields("[].", schema.at("items"))

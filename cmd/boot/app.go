@@ -24,10 +24,11 @@ import (
 )
 
 const (
-	// drainTimeout is how long requests in flight may take after SIGTERM. Kubernetes waits as long by default.
+	// drainTimeout is how long requests in flight may take after SIGTERM. It equals the default grace period of
+	// Kubernetes.
 	drainTimeout = 30 * time.Second
-	// keyringRefresh is how often a server reads the server keys again. A server that signs or seals with a replaced
-	// key reads them immediately; the interval covers servers that do neither.
+	// keyringRefresh is how often a server reads the server keys again. A server reads the keys immediately when it
+	// signs or seals with a replaced key. The interval is for servers that do neither.
 	keyringRefresh = time.Minute
 )
 
@@ -170,8 +171,8 @@ func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error
 	}), nil
 }
 
-// listen returns the listener of the server, without TLS. A listener that was set before Run may be on any address. It
-// logs a warning if clients on other machines would use plain HTTP.
+// listen returns the listener of the server, without TLS. A listener that was set before Run may be on any address.
+// listen logs a warning if clients on other machines would use plain HTTP.
 func (a *App) listen() (net.Listener, error) {
 	listener := a.Listener
 	if listener == nil {
@@ -207,7 +208,7 @@ func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener
 	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()
 	if err := server.Shutdown(draining); err != nil {
-		return fmt.Errorf("requests in flight were cut off: %w", errors.Join(err, server.Close()))
+		return fmt.Errorf("the shutdown interrupted requests in flight: %w", errors.Join(err, server.Close()))
 	}
 	if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -219,7 +220,7 @@ func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener
 func (a *App) refreshKeys(ctx context.Context, core *core) {
 	every(ctx, keyringRefresh, func() {
 		if err := core.keyring.Reload(ctx); err != nil && ctx.Err() == nil {
-			a.log.Warn("reading the server keys again failed; using those in memory", slog.Any("error", err))
+			a.log.Warn("reloading the server keys failed; the keys in memory stay in use", slog.Any("error", err))
 		}
 	})
 }

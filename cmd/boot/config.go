@@ -18,7 +18,7 @@ import (
 // LOCKBOX_ plus the name in the tag env. LOCKBOX_…_FILE can name a file to read the setting from instead. settingDocs
 // describes the settings.
 //
-// A setting has the type that the program works with. It is parsed once, when it is read; see setting_types.go.
+// Each setting has the type that the program uses. It is parsed once, when it is read; see setting_types.go.
 type Config struct {
 	// DatabaseURL is a secret because it contains the password. Lockbox never logs it.
 	DatabaseURL domain.Secret `env:"DATABASE_URL"`
@@ -26,7 +26,7 @@ type Config struct {
 	SecretKey         sealing.Secret `env:"SECRET_KEY"`
 	SecretKeyPrevious sealing.Secret `env:"SECRET_KEY_PREVIOUS"`
 
-	// HTTPAddr is where the server listens, and where `lockbox health` finds it.
+	// HTTPAddr is the address on which the server listens and to which `lockbox health` connects.
 	HTTPAddr Address `env:"HTTP_ADDR" envDefault:":5000"`
 	// TLSCert and TLSKey are PEM texts. Either both are set or neither. derived holds the TLS configuration made from
 	// them.
@@ -50,7 +50,8 @@ type Config struct {
 	AccessTokenTTL  time.Duration `env:"ACCESS_TOKEN_TTL" envDefault:"2h"`
 	RefreshTokenTTL time.Duration `env:"REFRESH_TOKEN_TTL" envDefault:"720h"`
 	TOTPIssuer      string        `env:"TOTP_ISSUER" envDefault:"Lockbox"`
-	// RateLimits is set as the number of free attempts per account; the other limits follow from it.
+	// RateLimits is parsed from the number of free attempts per account. The other limits are computed from that
+	// number.
 	RateLimits domain.RateLimits `env:"THROTTLE_FREE_ATTEMPTS" envDefault:"5"`
 
 	// For each of the following settings, zero means no limit.
@@ -74,7 +75,7 @@ type Config struct {
 	DropletCPUs   float64              `env:"DROPLET_CPUS" envDefault:"1"`
 	DropletLog    ByteSize             `env:"DROPLET_LOG_SIZE" envDefault:"10m"`
 
-	// DBMaxConns is per server: all servers of an installation add up at the database.
+	// DBMaxConns applies to each server. The database must accept the total of all servers.
 	DBMaxConns int32 `env:"DB_MAX_CONNS" envDefault:"0"`
 	// The Argon2id parameters apply to new values. Stored values keep their own parameters.
 	KDFMemoryKiB uint32 `env:"KDF_MEMORY_KIB" envDefault:"19456"`
@@ -159,7 +160,7 @@ const notNegative = "must not be negative"
 
 // settingMistake is the error of one setting.
 //
-// setting is the name of the variable, by which AllMistakes finds several mistakes about one setting. text is the
+// setting is the name of the variable. AllMistakes uses it to find several mistakes about one setting. text is the
 // sentence to print.
 type settingMistake struct{ setting, text string }
 

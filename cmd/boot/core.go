@@ -23,8 +23,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// databasePatience is how long the program waits for a database that does not answer yet. After a reboot, PostgreSQL
-// may start later than Lockbox.
+// databasePatience is the time that the program waits for a database that does not answer yet. After a reboot,
+// PostgreSQL may start later than Lockbox.
 const databasePatience = 30 * time.Second
 
 // core holds the parts that the server and the operator's commands share: the database with an upgraded schema, and the
@@ -45,8 +45,8 @@ type core struct {
 	engine *docker.Host
 }
 
-// patience is true if statements run without a time limit. A server limits them, so that no statement blocks others for
-// long; a command may read whole tables.
+// patience is true if statements run without a time limit. A server limits its statements, so that no statement blocks
+// others for long. A command has no limit, because it may read whole tables.
 type patience bool
 
 // The two kinds of programs: the server, and the commands of an operator.
@@ -167,7 +167,7 @@ func openKeyring(ctx context.Context, c *core) (*sealing.Keyring, error) {
 // params are the Argon2id parameters of new password hashes and of entries under passphrases. Stored values keep their
 // own parameters.
 func (c *core) params() ports.Argon2Params {
-	// One thread: with several, a derivation would take cores away from other requests.
+	// Use one thread: several threads would take cores away from other requests.
 	return ports.Argon2Params{MemoryKiB: c.config.KDFMemoryKiB, Time: c.config.KDFTime, Threads: 1}
 }
 
@@ -239,7 +239,7 @@ func (c *core) accountSealer() *sealing.AccountSealer {
 // that transactions of running servers can finish. The caller calls closeAll.
 func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 	grace time.Duration) (service *serverkeys.Service, closeAll func(), err error) {
-	// The other settings of a server may be wrong or absent: rotating a secret must still be possible.
+	// Rotating a secret must be possible even if the other settings of a server are wrong or absent.
 	if err := config.checkStorage(); err != nil {
 		return nil, nil, err
 	}

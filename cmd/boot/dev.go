@@ -33,8 +33,8 @@ type Dev struct {
 // NewDev starts a private PostgreSQL in dir, creates a secret there if it is missing, and takes port 5000 on loopback
 // or the next free one. The other settings come from config. The caller calls Run and then Close.
 func NewDev(ctx context.Context, config Config, log *slog.Logger, dir string) (*Dev, error) {
-	// As root, PostgreSQL runs as another user, who must be able to pass through the folder. Its secret contents have
-	// their own permissions.
+	// If this program runs as root, PostgreSQL runs as another user, who must be able to pass through the folder. The
+	// secrets in the folder have stricter permissions.
 	if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // see above
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func NewDev(ctx context.Context, config Config, log *slog.Logger, dir string) (*
 	if err != nil {
 		return nil, err
 	}
-	// From here on, an error must stop the database again.
+	// After this point, an error must also stop the database.
 	dev := &Dev{database: database}
 	if err := dev.prepare(ctx, config, log, filepath.Join(dir, "secret-key")); err != nil {
 		_ = dev.Close()
@@ -96,7 +96,7 @@ func (c Config) scheme() string {
 	return "http"
 }
 
-// DataDir returns the folder of the database, which may not be the requested one; see localpg.Config.
+// DataDir returns the folder of the database, which may differ from the requested folder; see localpg.Config.
 func (d *Dev) DataDir() string { return d.database.Dir() }
 
 // checkOwn returns an error unless dir is a folder that only the current user can write to. Another user who can write

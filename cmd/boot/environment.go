@@ -27,7 +27,8 @@ func ReadEnvironment(environ []string) (config Config, unknown []string, err err
 	if err := env.ParseWithOptions(&config, options); err != nil {
 		mistakes = append(mistakes, parseMistakes(err)...)
 	}
-	// A setting that could not be parsed stays zero here, which can cause a second mistake. AllMistakes drops it.
+	// A setting that cannot be parsed stays zero, which can cause a second mistake. AllMistakes drops the second
+	// mistake.
 	mistakes = append(mistakes, config.derive())
 	return config, unknown, errors.Join(mistakes...)
 }
@@ -83,8 +84,8 @@ func isForeign(name string) bool {
 	return false
 }
 
-// parseMistakes rewrites the errors of the env package: they name a field and may repeat the value; ours name the
-// variable and never repeat the value.
+// parseMistakes rewrites the errors of the env package, which name a field and may repeat the value. The new errors
+// name the variable and never repeat the value.
 func parseMistakes(err error) []error {
 	all, ok := errors.AsType[env.AggregateError](err)
 	if !ok {

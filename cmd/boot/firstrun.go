@@ -128,7 +128,7 @@ func writeNewFile(path, content string) error {
 	if err := os.Link(temporary.Name(), path); err != nil { // unlike os.Rename, it does not replace a file
 		return err
 	}
-	// The name itself is on disk once the folder is synced.
+	// The file's name is on disk only after the folder is synced.
 	folder, err := os.Open(filepath.Dir(path))
 	if err != nil {
 		return err

@@ -10,8 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/postgres"
 )
 
-// registerMetrics adds the metrics of the process, the database and the key derivations. The HTTP
-// API registers its own. No label contains anything that a user chose.
+// registerMetrics adds the metrics of the process, the database and the key derivations. The HTTP API registers its
+// own. No label contains user input.
 func registerMetrics(registry *prometheus.Registry, core *core) {
 	build := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "lockbox_build_info",

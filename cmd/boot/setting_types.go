@@ -67,7 +67,7 @@ func parseDuration(text string) (time.Duration, error) {
 		return whole, nil
 	}
 	part, err := time.ParseDuration(rest)
-	// A sign may only begin the text.
+	// A sign is allowed only at the beginning of the text.
 	if err == nil && found[0] != "" && (part < 0 || rest[0] == '+') {
 		err = errors.New("a sign inside a duration")
 	}
@@ -140,7 +140,7 @@ func (b *ByteSize) UnmarshalText(text []byte) error {
 }
 
 // DockerHost is the address of a Docker engine: a socket of this machine, or a host and a port over TCP. The zero
-// DockerHost is no engine.
+// DockerHost means no engine.
 type DockerHost struct {
 	address string
 	host    string // "" for a socket
@@ -194,7 +194,7 @@ func (c *Config) serverTLS() (*tls.Config, error) {
 		Certificates: []tls.Certificate{pair},
 		// TLS 1.2 is the oldest version without known weaknesses in its common use.
 		MinVersion: tls.VersionTLS12,
-		// A listener is wrapped by hand, so that HTTP/2 must be offered here.
+		// The program wraps the listener with TLS itself, so this configuration must offer HTTP/2.
 		NextProtos: []string{"h2", "http/1.1"},
 	}, nil
 }

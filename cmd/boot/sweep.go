@@ -18,8 +18,8 @@ const (
 	expiredKeyRetention = 30 * 24 * time.Hour
 )
 
-// sweep deletes expired rows every minute until ctx ends. All servers of an installation sweep; a row that two of them
-// find is deleted once.
+// sweep deletes expired rows every minute until ctx ends. All servers of an installation sweep. If two servers find the
+// same row, it is deleted once.
 func (a *App) sweep(ctx context.Context, janitor ports.Janitor) {
 	every(ctx, sweepInterval, func() {
 		now := time.Now().UTC()
@@ -51,7 +51,7 @@ func (a *App) sweepRows(ctx context.Context, what string, before time.Time, batc
 			return
 		}
 		total += removed
-		// A full batch means that there may be more.
+		// After a full batch, more rows may remain.
 		if removed < batch {
 			if total > 0 {
 				a.log.Info("deleted expired rows", slog.String("what", what), slog.Int("count", total))
