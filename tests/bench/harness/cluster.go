@@ -54,7 +54,7 @@ func sharedBuffers() string {
 	return strconv.Itoa(max(128, min(mostMB, int(kilobytes(string(memory), "MemTotal:")/1024/4)))) + "MB"
 }
 
-// settle vacuums and checkpoints, and loads the tables into memory as far as they fit. Otherwise that work would slow
+// settle vacuums, checkpoints, and loads as much of the tables into memory as fits. Otherwise, that work would slow
 // the first slice.
 func (c *cluster) settle(ctx context.Context, database string) error {
 	if err := c.execute(ctx, database, `VACUUM ANALYZE`, `CHECKPOINT`); err != nil {
