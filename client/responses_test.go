@@ -101,7 +101,7 @@ func TestErrorsArePrintable(t *testing.T) {
 	require.Less(t, len(err.Error()), 2000)
 }
 
-// TestRequestID checks that all attempts have the same request id and that the error contains it.
+// TestRequestID checks that all attempts of a request have the same request id, and that the error contains the id.
 func TestRequestID(t *testing.T) {
 	t.Parallel()
 	ids := make(chan string, 3)

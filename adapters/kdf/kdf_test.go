@@ -240,8 +240,8 @@ func TestEndWhileWaiting(t *testing.T) {
 	})
 }
 
-// TestCancelledWhenGranted cancels requests at the moment when the pool grants their jobs. The pool must release
-// their memory and cores; otherwise it would shrink over time.
+// TestCancelledWhenGranted cancels requests at the moment when the pool grants their jobs. If the pool did not
+// release their memory and cores, it would shrink over time.
 func TestCancelledWhenGranted(t *testing.T) {
 	t.Parallel()
 	pool := New(Config{Cores: 2, QueueLength: 1000})

@@ -53,8 +53,8 @@ type holder struct {
 	release  io.Closer
 }
 
-// startHolder starts a holder as the given user; nil means the current user. It also returns the line that the holder
-// printed.
+// startHolder starts a holder as the given user and returns the line that it printed. A nil user means the current
+// user.
 func startHolder(t *testing.T, dir string, as *syscall.Credential) (*holder, string) {
 	t.Helper()
 	// The go command creates the test binary in a folder that other users cannot enter.

@@ -255,7 +255,7 @@ func fill(screen draw.Image, area image.Rectangle, shade color.Gray) {
 	draw.Draw(screen, area, image.NewUniform(shade), image.Point{}, draw.Src)
 }
 
-// TestSecretOnlyInTheCode checks that the image and the text contain the secret only as the QR code.
+// TestSecretOnlyInTheCode checks that the image and the text contain the secret in the QR code and nowhere else.
 func TestSecretOnlyInTheCode(t *testing.T) {
 	t.Parallel()
 	enrolment, err := newCodes(t, "Lockbox").Enrolment(domain.NewSecret(rfcSecret), "anna")

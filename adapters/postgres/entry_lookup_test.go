@@ -16,8 +16,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// office inserts ten users with a credential of each kind. Users n to n+4 are members of box n; the last of these
-// members may not read. Each box has four entries with three versions; one entry is deleted.
+// office inserts ten users with a credential of each kind. Users n to n+4 are members of box n. The last of these
+// members may not read. Each box has four entries with three versions. One entry is deleted.
 const office = `
 INSERT INTO users (id, name, role, is_active, created_at, updated_at)
 	SELECT uuid_of(1, n), 'user-' || n, 'user', n <> 9, now(), now() FROM generate_series(0, 9) n;

@@ -244,7 +244,8 @@ func TestRestoreAndRewrap(t *testing.T) {
 	}
 }
 
-// TestServerKeyNotInMemory opens an envelope whose server key was created by another replica and is not loaded here.
+// TestServerKeyNotInMemory opens an envelope under a server key that another replica created. The key is not in
+// memory.
 func TestServerKeyNotInMemory(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

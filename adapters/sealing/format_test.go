@@ -32,7 +32,7 @@ func FuzzBlob(f *testing.F) {
 	})
 }
 
-// FuzzBlobBothWays checks that every allowed header is parsed as it was encoded.
+// FuzzBlobBothWays checks that parsing an encoded header returns the original, for every allowed header.
 func FuzzBlobBothWays(f *testing.F) {
 	f.Add(uint8(1), uint32(19456), uint32(2), uint8(1), []byte("salt"), []byte("more"))
 	f.Add(uint8(0), uint32(0), uint32(0), uint8(0), []byte{}, []byte("more"))

@@ -311,8 +311,8 @@ func TestAFailingReloadKeepsTheKeys(t *testing.T) {
 	require.Equal(t, key, again)
 }
 
-// TestCancelledRequestDoesNotStopTheReload verifies that a key reload continues after the request that started it is
-// cancelled. Otherwise, requests that end immediately could prevent the reload permanently.
+// TestCancelledRequestDoesNotStopTheReload verifies that a cancelled request does not stop the key reload that it
+// started. Otherwise, requests that end immediately could prevent the reload permanently.
 func TestCancelledRequestDoesNotStopTheReload(t *testing.T) {
 	t.Parallel()
 	r := newRig(t)

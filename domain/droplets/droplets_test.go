@@ -191,8 +191,8 @@ func TestEntryChangedSinceStays(t *testing.T) {
 	require.Equal(t, []domain.EntryKey{"droplets/droplet01/ssh"}, y.keys())
 }
 
-// TestRefusedRemovalKeepsTheDroplet verifies that a droplet whose removal the host refuses becomes complete again and
-// keeps its entry.
+// TestRefusedRemovalKeepsTheDroplet verifies that a droplet becomes complete again and keeps its entry if the host
+// refuses its removal.
 func TestRefusedRemovalKeepsTheDroplet(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)

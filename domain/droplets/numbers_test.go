@@ -10,7 +10,7 @@ import (
 )
 
 // TestNumbersThatOthersUse verifies that an add takes the lowest number whose name and ports are free on the host.
-// For each number that it tried before, it leaves no container and no version of an entry.
+// The add leaves no container and no version of an entry for the lower numbers that it tried.
 func TestNumbersThatOthersUse(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -98,7 +98,7 @@ func TestRefreshUnknown(t *testing.T) {
 	require.Equal(t, []string{"- denied -", "- throttled -", "anna success -"}, audited[39:])
 }
 
-// TestRevokeOwnSessions verifies that a refresh token revokes the sessions of its own user only.
+// TestRevokeOwnSessions verifies that a refresh token revokes only the sessions of the user who owns the token.
 func TestRevokeOwnSessions(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -16,7 +16,7 @@ import (
 // ports.EntrySealer.
 type faultySealer struct {
 	ports.EntrySealer
-	// prepare, rewrap and seal are the errors of the next call; each is returned once.
+	// prepare, rewrap and seal are the errors of the next call of each method. Each error is returned once.
 	prepare, rewrap, seal error
 }
 

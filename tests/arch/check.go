@@ -140,7 +140,7 @@ func isOrBelow(path, base string) bool {
 	return path == base || strings.HasPrefix(path, base+"/")
 }
 
-// inModule returns the path inside the module of an import path; ok is false for other modules.
+// inModule returns the path inside the module of an import path. For a package of another module, ok is false.
 func inModule(imported string) (path string, ok bool) {
 	if imported == Module {
 		return ".", true
@@ -148,7 +148,8 @@ func inModule(imported string) (path string, ok bool) {
 	return strings.CutPrefix(imported, Module+"/")
 }
 
-// standard reports whether an import path is of the standard library, whose paths have no dot in their first element.
+// standard reports whether an import path belongs to the standard library. Such a path has no dot in its first
+// element.
 func standard(imported string) bool {
 	first, _, _ := strings.Cut(imported, "/")
 	return !strings.Contains(first, ".") && imported != "C"

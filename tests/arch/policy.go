@@ -47,7 +47,7 @@ var policy = []Rule{
 	// Embedded files, and packages for other modules: they import nothing of this module.
 	{"migrations", nil, StandardOnly},
 	{"api", nil, StandardOnly},
-	// Generates one of the embedded files, and is not part of the program.
+	// This package generates one of the embedded files and is not part of the program.
 	{"api/page", nil, ThirdParty},
 	{"client/...", nil, StandardOnly},
 

@@ -1,4 +1,4 @@
-// Package bench measures the program as it ships, over HTTP, on a real PostgreSQL.
+// Package bench measures the shipped program over HTTP, on a real PostgreSQL.
 package bench
 
 import (

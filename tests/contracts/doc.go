@@ -22,7 +22,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// run runs the tests of a suite in parallel, each with a fixture of its own.
+// run runs the tests of a suite in parallel. Each test has its own fixture.
 func run[F any](t *testing.T, open func(t *testing.T) F, tests map[string]func(*testing.T, F)) {
 	t.Helper()
 	for name, test := range tests {

@@ -13,7 +13,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/engine"
 )
 
-// TestDocker runs the suite of ports.DropletHost over a Docker engine of its own.
+// TestDocker runs the conformance suite of ports.DropletHost on its own Docker engine.
 func TestDocker(t *testing.T) {
 	e := engine.Start(t, engine.NoBridge)
 	e.BuildImages()

@@ -97,7 +97,7 @@ func hostList(t *testing.T, f DropletHostFixture) {
 	require.Equal(t, slices.Delete(droplets, 1, 2), f.list(t), "the others are unchanged")
 }
 
-// hostNames verifies that, if several servers create a name concurrently, the host gives it to one of them.
+// hostNames verifies that the host gives a name to exactly one of several servers that create it concurrently.
 func hostNames(t *testing.T, f DropletHostFixture) {
 	var created atomic.Int32
 	var done sync.WaitGroup

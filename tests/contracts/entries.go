@@ -33,7 +33,7 @@ func EntrySealer(t *testing.T, open func(t *testing.T) EntrySealerFixture) {
 	})
 }
 
-// entryValue is a value; its place is entryPlace.
+// entryValue is the value that the suite seals for entryPlace.
 const entryValue = `{"password":"correct horse"}`
 
 var (

@@ -32,7 +32,8 @@ func TOTP(t *testing.T, codes ports.TOTP) {
 	}
 }
 
-// totpVectors uses the vectors of RFC 6238, appendix B. They have eight digits; a code of six digits is their end.
+// totpVectors uses the vectors of RFC 6238, appendix B. The vectors have eight digits; a six-digit code consists of
+// the last six.
 func totpVectors(t *testing.T, codes ports.TOTP) {
 	for seconds, code := range map[int64]string{
 		59: "94287082", 1111111109: "07081804", 1111111111: "14050471", 1234567890: "89005924",

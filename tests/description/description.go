@@ -21,8 +21,8 @@ import (
 // accountsPath is the path prefix of the accounts API.
 const accountsPath = "/api/v1"
 
-// unlisted are prefixes of response headers that the description does not list: the headers of HTTP itself, and those
-// that the server adds to every response.
+// unlisted holds prefixes of response headers that the description does not list. HTTP itself defines some of them,
+// and the server adds the others to every response.
 var unlisted = []string{
 	"Date", "Content-Type", "Content-Length", "Connection", "X-Content-Type-Options", "Vary", "Access-Control-",
 }
@@ -36,7 +36,7 @@ type Description struct {
 // Exchange is a request and its response.
 type Exchange struct {
 	Request *http.Request
-	// Sent is the request body. SentUnknown is set if the body could not be copied; the request is then not checked.
+	// Sent is the request body. SentUnknown is set if the body could not be copied. The request is then not checked.
 	Sent        []byte
 	SentUnknown bool
 	Status      int
@@ -44,8 +44,8 @@ type Exchange struct {
 	Body        []byte
 }
 
-// Load returns the description in api/openapi.yaml, which it parses once. It returns an error if the description or
-// one of its examples is not valid OpenAPI.
+// Load returns the description in api/openapi.yaml. It parses the file once. It returns an error if the description
+// or one of its examples is not valid OpenAPI.
 var Load = sync.OnceValues(func() (*Description, error) {
 	for _, asText := range []string{"text/html", "application/yaml"} {
 		openapi3filter.RegisterBodyDecoder(asText, openapi3filter.FileBodyDecoder)
@@ -164,8 +164,8 @@ func (d *Description) find(r *http.Request) (*routers.Route, map[string]string) 
 	}, nil
 }
 
-// described returns the method whose operation describes a method: the one for HEAD is GET, because the description
-// states HEAD for all paths at once.
+// described returns the method under which the description lists an operation. For HEAD, it returns GET, because the
+// description covers HEAD for all paths in one place.
 func described(method string) string {
 	if method == http.MethodHead {
 		return http.MethodGet

@@ -18,7 +18,7 @@ type exchange struct {
 	method, path, sent string
 	status             int
 	kind, answer       string
-	// with adds headers to the response; without removes one.
+	// with adds headers to the response. without removes a header.
 	with    http.Header
 	without string
 }

@@ -120,7 +120,7 @@ func TestActions(t *testing.T) {
 	assert.Contains(t, page(t, "docs/operating.md"), "\nActions: "+strings.Join(names, ", ")+".\n")
 }
 
-// TestFormats compares the formulas in SECURITY.md with those in the code, ignoring white space.
+// TestFormats compares the formulas in SECURITY.md with the formulas in the code, ignoring white space.
 func TestFormats(t *testing.T) {
 	t.Parallel()
 	security := strings.Join(strings.Fields(page(t, "SECURITY.md")), " ")

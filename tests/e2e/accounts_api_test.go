@@ -20,7 +20,7 @@ func (a *answer) fails(status, id int, text string) *answer {
 	return a
 }
 
-// failsUnnumbered checks an error of the accounts API that has no number of its own.
+// failsUnnumbered checks an error of the accounts API that has no error number.
 func (a *answer) failsUnnumbered(status int) *answer {
 	a.t.Helper()
 	a.expect(status).isJSON()

@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// issue creates an API key; body may be nil.
+// issue creates an API key. body may be nil.
 func (c client) issue(body any) client {
 	c.server.t.Helper()
 	return c.server.as(c.do("POST", "/api-keys", body).expect(200).string("apiKey"))

@@ -14,8 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/httpapi"
 )
 
-// TestAuthorisation runs every route as every actor, on the actor's own objects and on those of others. The tables must
-// name exactly the registered routes.
+// TestAuthorisation runs every route as every actor, on the actor's own objects and on the objects of other users.
+// The tables must name exactly the registered routes.
 func TestAuthorisation(t *testing.T) {
 	t.Parallel()
 	troupe := newTroupe(t)

@@ -20,7 +20,7 @@ type bodyRoute struct {
 	// good is a body that succeeds with this status.
 	good   string
 	status int
-	// wanted is the required type of the body; empty means "a JSON object".
+	// wanted is the required type of the body. If it is empty, the type is "a JSON object".
 	wanted string
 	// wrong lists bodies with one field of the wrong type, with the field and the type it requires.
 	wrong []wrongField

@@ -127,8 +127,8 @@ func TestDescribeBox(t *testing.T) {
 	}
 }
 
-// TestBoxTimestamps verifies that times are UTC with a resolution of one second, and that updatedAt is the latest
-// change of the box or of one of its entries.
+// TestBoxTimestamps verifies that times are UTC with a resolution of one second. updatedAt is the time of the latest
+// change of the box or of an entry in it.
 func TestBoxTimestamps(t *testing.T) {
 	t.Parallel()
 	root := withBox(t)

@@ -226,8 +226,7 @@ func TestBoxAdminRemovesBoxAdmin(t *testing.T) {
 	first.do("GET", "/boxes/default", nil).refuses(404, "box_not_found")
 }
 
-// TestInactiveBoxUser verifies that an inactive member has no access, and regains the same access when
-// reactivated.
+// TestInactiveBoxUser verifies that an inactive member has no access, and that reactivation restores the same access.
 func TestInactiveBoxUser(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()

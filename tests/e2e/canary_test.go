@@ -114,7 +114,7 @@ func (f *flock) live() client {
 	return root
 }
 
-// liveWithInvitations accepts an invitation twice, and revokes another one, whose code is then refused.
+// liveWithInvitations accepts an invitation twice. It revokes another invitation and then tries its code.
 func (f *flock) liveWithInvitations(root client) {
 	anonymous := f.server.as("")
 	invite := func(name string) string {
@@ -250,7 +250,7 @@ func (f *flock) failAtPlaces(root client) {
 				f.send(root, "GET", "/boxes/default/entries/entry", nil, header, value)
 			}
 		}
-		// not of the form that the server accepts as a request id
+		// The server does not accept this value as a request id.
 		f.send(root, "GET", "/whoami", nil, "X-Request-Id", secret+" !")
 		f.send(root, "GET", "/boxes/default/entries/entry", nil, "X-Encryption-Key", otherKey)
 	}
@@ -339,8 +339,8 @@ func tables(t *testing.T, database string) string {
 	return all.String()
 }
 
-// dump returns the output of pg_dump. If the test server runs on another machine, pg_dump may be missing; the tables
-// are searched in any case.
+// dump returns the output of pg_dump. pg_dump may be missing if the test server runs on another machine. The test
+// searches the tables in any case.
 func dump(t *testing.T, database string) string {
 	t.Helper()
 	program, err := exec.LookPath("pg_dump")

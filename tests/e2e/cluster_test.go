@@ -96,7 +96,7 @@ func (c *cluster) atOnce(requests ...func() *answer) []*answer {
 	return answers
 }
 
-// times calls atOnce for n numbered requests; odd ones go to the second replica.
+// times calls atOnce for n numbered requests. Requests with odd numbers use the second replica.
 func (c *cluster) times(n int, request func(i int, s *server) *answer) []*answer {
 	c.t.Helper()
 	requests := make([]func() *answer, n)

@@ -32,7 +32,7 @@ type browser struct {
 	requests []string
 }
 
-// startBrowser starts a Chromium that ends with the test.
+// startBrowser starts a Chromium and stops it when the test ends.
 func startBrowser(t *testing.T) *browser {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU,
@@ -46,7 +46,8 @@ func startBrowser(t *testing.T) *browser {
 	var closeTab context.CancelFunc
 	b.tab, closeTab = chromedp.NewContext(allocator, chromedp.WithListener(b.record))
 	t.Cleanup(closeTab)
-	// The first call starts Chromium, which ends with that call's context. The context therefore has no timeout.
+	// The first call starts Chromium, which stops when the context of that call ends. The context therefore has no
+	// timeout.
 	require.NoError(t, chromedp.Do(b.tab, chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
 		_, err := cdp.Call(ctx, tab, network.Enable, network.EnableParams{})
 		_, also := cdp.Call(ctx, tab, log.Enable, cdp.Empty{})
@@ -103,8 +104,8 @@ func dark(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
 	return chromedp.Void{}, err
 }
 
-// follow clicks each link of the navigation and returns the position of its target's top, as a share of the window's
-// height, by operation.
+// follow clicks each link of the navigation. It returns, for each operation, the position of the top of the link's
+// target as a share of the window's height.
 const follow = `(async () => {
 	const found = {};
 	for (const link of document.querySelectorAll('nav li a')) {
@@ -119,7 +120,7 @@ const follow = `(async () => {
 	return found;
 })()`
 
-// TestPageInABrowser checks the page as it is rendered.
+// TestPageInABrowser checks the rendered page.
 func TestPageInABrowser(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestHostileDropletHost covers engines whose responses never end or are malformed. Every request about droplets is
-// answered in time with the reason, and the database keeps no trace of it.
+// TestHostileDropletHost covers engines whose responses are endless or malformed. Every request about droplets is
+// answered in time with the reason. The database contains no trace of the request.
 func TestHostileDropletHost(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -42,7 +42,7 @@ func testPortsInUse(t *testing.T, y *yard) {
 		WHERE b.name = 'ports'`))
 	require.Equal(t, 3, number(t, y.db, `SELECT count(*) FROM droplets`))
 
-	// The start of a stopped droplet whose port is in use fails with the engine's reason.
+	// A stopped droplet whose port is in use cannot start. The error contains the engine's reason.
 	y.manager.droplets("PATCH", "/stop/droplet02", nil)
 	taker, err := net.Listen("tcp4", "127.0.0.1:8002")
 	require.NoError(t, err)
@@ -62,8 +62,8 @@ func testPortsInUse(t *testing.T, y *yard) {
 			"on the host use port 22NN, 80NN or 443NN of droplet01, droplet03 to droplet05; all other names are taken")
 }
 
-// testTwoInstallations verifies that installations that share an engine share the numbers, even if their prefixes
-// differ.
+// testTwoInstallations verifies that installations on the same engine share the droplet numbers, including
+// installations with different prefixes.
 func testTwoInstallations(t *testing.T, y *yard) {
 	for _, prefix := range []string{"droplet", "web"} {
 		other := openYardOn(t, y.engine, pgtest.New(t), "DROPLET_PREFIX="+prefix)

@@ -49,7 +49,7 @@ func testDropletsFromTerminal(t *testing.T, y *yard) {
 	}
 	require.Equal(t, "[]\n", must("list", "-o", "json"))
 
-	// The key on standard output; in a file; with all fields, as JSON.
+	// The command prints the key to standard output, writes it to a file, or prints all fields as JSON.
 	isKeyOf(1, must("add"))
 	file := filepath.Join(dir, "key")
 	out := must("add", "--key-file", file)

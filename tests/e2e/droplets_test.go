@@ -44,7 +44,7 @@ func openYardOn(t *testing.T, e *engine.Engine, database string, settings ...str
 	y := &yard{t: t, engine: e, server: startOn(t, database, yardSettings(e, settings...)...)}
 	y.root = y.initialize()
 	y.manager, y.viewer = y.root.inGroup("manager", "manager"), y.root.inGroup("viewer", "viewer")
-	// This runs before the engine stops: removing a container releases its port at once.
+	// This cleanup runs before the engine stops, because removing a container releases its port immediately.
 	t.Cleanup(y.clear)
 	return y
 }
@@ -281,7 +281,7 @@ func testOtherContainers(t *testing.T, y *yard) {
 		"names of others are taken")
 }
 
-// raw sends a path without normalisation; the request must change nothing.
+// raw sends a path without normalisation. The request must change nothing.
 func (y *yard) raw(method, path string) {
 	y.t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(y.url, "http://"))

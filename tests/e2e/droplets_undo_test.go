@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// testFailedAddRestoresEntry verifies that an add that fails after it wrote the private key leaves the entry's value as
-// it was. A trigger makes the completion of the record fail, which is the last step.
+// testFailedAddRestoresEntry verifies that an add that fails after it wrote the private key does not change the entry's
+// value. The last step of an add completes the record. A trigger makes this step fail.
 func testFailedAddRestoresEntry(t *testing.T, y *yard) {
 	y.root.box("older")
 	y.root.share("older", "manager", "createEntry")

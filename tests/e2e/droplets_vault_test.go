@@ -149,14 +149,14 @@ func testFailedAdd(t *testing.T, y *yard) {
 	run(t, y.db, `UPDATE boxes SET entry_count = 0 WHERE name = 'halves'`)
 	nothing()
 	require.Equal(t, before+5, failed(), "each is audited")
-	// A droplet whose program exits is created all the same.
+	// The add succeeds although the droplet's program exits.
 	list := y.manager.droplets("POST", "/add", `{"image":"`+engine.FailingImage+`"}`)
 	require.Len(t, list, 1)
 	require.Regexp(t, `^(Up|Restarting|Exited)`, list[0].Status)
 }
 
-// testDeletedDuringBuild verifies that a build stops when another server claims it, and that the claimant completes the
-// removal. The test claims each record in the database at once.
+// testDeletedDuringBuild verifies that a build stops when another server claims it, and that the other server
+// completes the removal. The test claims each record in the database immediately.
 func testDeletedDuringBuild(t *testing.T, y *yard) {
 	y.root.box("lost")
 	y.root.share("lost", "manager", "createEntry")

@@ -64,7 +64,7 @@ func (a *answer) isJSON() *answer {
 	return a
 }
 
-// isEmpty checks an answer without a body; contentType is "" for none.
+// isEmpty checks an answer without a body. If contentType is "", the answer must have no content type.
 func (a *answer) isEmpty(contentType string) *answer {
 	a.t.Helper()
 	require.Empty(a.t, a.Body, a.request)
@@ -109,7 +109,7 @@ func (c client) box(name string) string {
 	return name
 }
 
-// share adds a user to a box with exactly these permissions; c must be able to manage the box.
+// share adds a user to a box with exactly these permissions. The client must be able to manage the box.
 func (c client) share(box, username string, permissions ...string) {
 	c.server.t.Helper()
 	c.do("POST", "/boxes/"+box+"/users", map[string]string{"username": username}).expect(201)

@@ -17,8 +17,8 @@ func swap(columns, p, q string) string {
 		WHERE (v.key, v.version) IN ((%[2]s), (%[3]s))`, columns, p, q)
 }
 
-// TestForgedEntries changes stored rows as an attacker with the database and without the keys would. Both rows are
-// encrypted under one client key, so that only their place distinguishes them.
+// TestForgedEntries changes stored rows like an attacker who has the database without the keys. Both rows are
+// encrypted under one client key, so only their place distinguishes them.
 func TestForgedEntries(t *testing.T) {
 	t.Parallel()
 	forgeries := map[string]string{
@@ -91,7 +91,7 @@ func TestForgedEntries(t *testing.T) {
 	})
 }
 
-// statements splits SQL at semicolons; no statement contains one.
+// statements splits SQL at semicolons. The statements themselves contain no semicolon.
 func statements(sql string) (list []string) {
 	for len(sql) > 0 {
 		end := 0

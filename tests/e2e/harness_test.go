@@ -24,7 +24,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// generatedKey is an encryption key that needs no key derivation; otherKey is another one.
+// generatedKey and otherKey are encryption keys that need no key derivation.
 var (
 	generatedKey = domain.FormatGeneratedKey([32]byte{1, 2, 3})
 	otherKey     = domain.FormatGeneratedKey([32]byte{9, 8, 7})
@@ -126,14 +126,14 @@ func (c client) put(box, key, value string, headers ...string) *answer {
 		append([]string{"X-Encryption-Key", generatedKey}, headers...)...)
 }
 
-// get reads an entry under generatedKey; key is encoded for a path.
+// get reads an entry under generatedKey. The caller must encode key for a path.
 func (c client) get(box, key string, headers ...string) *answer {
 	c.server.t.Helper()
 	return c.do("GET", "/boxes/"+box+"/entries/"+key, nil,
 		append([]string{"X-Encryption-Key", generatedKey}, headers...)...)
 }
 
-// user creates a user and returns a client with its API key; c must be an admin.
+// user creates a user and returns a client with the user's API key. The caller must be an admin.
 func (c client) user(name string) client {
 	c.server.t.Helper()
 	got := c.do("POST", "/users", `{"username":"`+name+`","password":"`+name+`-password"}`).expect(201)
@@ -176,7 +176,8 @@ func (a *answer) string(field string) string {
 	return text
 }
 
-// rounds returns how often each race runs. `make e2e` sets 200 rounds; a few rounds detect a missing lock.
+// rounds returns the number of rounds of each race. `make e2e` sets 200 rounds. A few rounds are enough to detect a
+// missing lock.
 func rounds() int {
 	if n, err := strconv.Atoi(os.Getenv("LOCKBOX_TEST_ROUNDS")); err == nil && n > 0 {
 		return n

@@ -56,7 +56,7 @@ func TestHead(t *testing.T) {
 			"X-Content-Type-Options", "Retry-After"} {
 			require.Equal(t, get.Header.Values(name), head.Header.Values(name), "%s of %s", name, path)
 		}
-		// A body that changes with time, such as the metrics, has no length to compare.
+		// Bodies that change with time, such as the metrics, have no fixed length to compare.
 		again := root.do("GET", path, nil, "X-Encryption-Key", generatedKey)
 		if string(again.Body) == string(get.Body) {
 			require.Equal(t, strconv.Itoa(len(get.Body)), head.Header.Get("Content-Length"), path)

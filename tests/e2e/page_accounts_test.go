@@ -17,8 +17,8 @@ import (
 
 const pageAPI = "API=http://127.0.0.1:5000/api/v1\n"
 
-// TestTwoFactorPageExamples runs the examples of docs/two-factor.md in bash, with the program as it ships, a server
-// without an owner, and oathtool as the phone.
+// TestTwoFactorPageExamples runs the examples of docs/two-factor.md in bash. It uses the shipped program, a server
+// without an owner, and oathtool in place of the phone.
 func TestTwoFactorPageExamples(t *testing.T) {
 	t.Parallel()
 	_, rest, found := strings.Cut(page(t, "docs/two-factor.md"), "```bash\n"+pageAPI)

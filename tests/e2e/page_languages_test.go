@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// languages holds the bash command that runs each example of docs/languages.md; $1 is the file.
+// languages maps each language to the bash command that runs its example in docs/languages.md. $1 is the file.
 var languages = map[string]string{
 	"bash":       `set -o pipefail; . "$1"`,
 	"python":     `python3 "$1"`,
@@ -21,8 +21,8 @@ var languages = map[string]string{
 	"csharp":     `mcs -r:System.Net.Http.dll -out:"$1.exe" "$1" && mono "$1.exe"`,
 }
 
-// TestLanguagesPageExamples runs each example of the page. It must print the value; if the request is refused, it must
-// fail with the code and print neither the token nor the key.
+// TestLanguagesPageExamples runs each example of the page. The example must print the value. If the request is
+// refused, the example must fail with the code and print neither the token nor the key.
 func TestLanguagesPageExamples(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -160,8 +160,8 @@ func raceOneEntry(t *testing.T, c *cluster, name string) {
 	require.Equal(t, fmt.Sprintf(`"%d"`, written+1), c.root.put(name, "entry", `1`).expect(201).Header.Get("ETag"))
 }
 
-// raceNextRequest revokes access on one replica while the other serves the same user, then sends a request to the
-// other.
+// raceNextRequest revokes access on one replica while the other replica serves the same user. It then sends a request
+// to the other replica.
 func raceNextRequest(t *testing.T, c *cluster, name string) {
 	user := c.boxWith(name, name+"-u")[0].at(c.b)
 	c.root.put(name, "entry", `1`).expect(201)

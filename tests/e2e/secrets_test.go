@@ -28,7 +28,7 @@ const (
 	loadPause = 2 * time.Millisecond
 )
 
-// configOf reads settings as a server on that database would.
+// configOf reads settings like a server on the given database.
 func configOf(t testing.TB, database string, settings ...string) boot.Config {
 	t.Helper()
 	environ := []string{"LOCKBOX_DATABASE_URL=" + database, "LOCKBOX_SECRET_KEY=" + testSecret,

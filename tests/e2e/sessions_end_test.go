@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestSessionsEnd verifies that every action that ends sessions also ends sessions of the accounts API. The next
-// request is refused, on another server too.
+// TestSessionsEnd verifies that every action that ends sessions also ends sessions of the accounts API. Every server
+// refuses the next request.
 func TestSessionsEnd(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, readCommitted)

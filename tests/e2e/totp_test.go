@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// codeOf computes the code of the current time step or of a later one, as an app would.
+// codeOf computes the code of the current time step or of a later step, like an authenticator app.
 func codeOf(t testing.TB, secret string, later int) string {
 	t.Helper()
 	code, err := totp.GenerateCode(secret, time.Now().Add(time.Duration(later)*30*time.Second))

@@ -54,12 +54,13 @@ func Running(t testing.TB) *Engine {
 	return Start(t, NoBridge)
 }
 
-// Start starts an engine that stops when the test ends. Only root can start one; the test fails if no engine starts.
+// Start starts an engine that stops when the test ends. Only root can start an engine. The test fails if no engine
+// starts.
 func Start(t testing.TB, network Network) *Engine {
 	t.Helper()
 	require.Zero(t, os.Geteuid(), "the test needs a Docker engine, and only root can start one: run it as root")
 	var logs string
-	// vfs works on every file system but is slow; overlay2 does not work on all of them.
+	// vfs works on every file system but is slow. overlay2 is faster but does not work on every file system.
 	for _, driver := range []string{"overlay2", "vfs"} {
 		e := prepare(t, driver, network)
 		if e.run() {
@@ -137,8 +138,8 @@ func (e *Engine) stop() {
 	}
 }
 
-// endShims kills the containerd shims of this engine, because a shim whose containerd was killed never exits. It
-// recognizes them by the engine's directory in their arguments.
+// endShims kills the containerd shims of this engine, because a shim never exits after its containerd was killed. It
+// recognizes the shims by the engine's directory in their arguments.
 func (e *Engine) endShims() {
 	paths, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, path := range paths {

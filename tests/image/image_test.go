@@ -69,7 +69,7 @@ func checkFirstStart(t *testing.T, e *engine.Engine) {
 	database := overTCP(t, pgtest.Empty(t))
 	address := freeAddress(t)
 
-	// The first-run service of docker-compose.yml runs at every start; the second run must change nothing.
+	// The first-run service of docker-compose.yml runs at every start. The second run must change nothing.
 	for range 2 {
 		e.Docker(confined("--rm", "--user=0:0", "--network=none", "--cap-add=CHOWN", "--cap-add=DAC_OVERRIDE",
 			"--cap-add=FOWNER", "-v", login+":/login", tag, "first-run", "/login")...)
@@ -195,8 +195,8 @@ func (c caller) call(method, path, body string, headers ...string) (int, []byte)
 	return response.StatusCode, content
 }
 
-// overTCP forwards a loopback port to the database, which may listen on a Unix socket only, so that a container in the
-// host's network can reach it. It returns the URL of the forwarded port.
+// overTCP forwards a loopback port to the database, so a container in the host's network can reach a database that
+// listens only on a Unix socket. It returns the URL of the forwarded port.
 func overTCP(t *testing.T, database string) string {
 	t.Helper()
 	config, err := pgx.ParseConfig(database)

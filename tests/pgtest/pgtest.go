@@ -167,7 +167,7 @@ func Open() (database string, drop func() error, err error) {
 	return database, func() error { return administer(admin, "DROP DATABASE IF EXISTS "+name+" WITH (FORCE)") }, nil
 }
 
-// Number returns the integer that a query selects, such as a count.
+// Number returns the integer result of a query, such as a count.
 func Number(t testing.TB, database, sql string) (number int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -60,8 +60,8 @@ func Provide(ctx context.Context) (*Server, error) {
 	return contained, nil
 }
 
-// startContainer runs tests/pgtest/container, which removes the container when its standard input ends, at the latest
-// when this process exits. It is a separate program so that no test binary contains a Docker client.
+// startContainer runs tests/pgtest/container. That program removes the container when its standard input ends, at the
+// latest when this process exits. It is separate so that no test binary contains a Docker client.
 func startContainer(ctx context.Context) (*Server, error) {
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
 	if err != nil {

@@ -25,8 +25,8 @@ func template(ctx context.Context, admin string) (string, error) {
 	return makeTemplate(ctx, admin, "lockbox_template_"+digest)
 }
 
-// makeTemplate creates a template database unless it exists. Several test binaries may do so concurrently: each
-// creates a draft under a random name, and the first one to rename its draft wins.
+// makeTemplate creates a template database unless it exists. Several test binaries may call it concurrently. Each
+// creates a draft under a random name, and the first successful rename of a draft wins.
 func makeTemplate(ctx context.Context, admin, name string) (string, error) {
 	conn, err := pgx.Connect(ctx, admin)
 	if err != nil {

@@ -49,8 +49,8 @@ func newMachine(t *testing.T, manager string) machine {
 
 func (m machine) write(name, text string) {
 	m.t.Helper()
-	// A shell writes the file. If this process had it open for writing while a parallel test forked, the child would
-	// inherit the descriptor and running the file would fail with ETXTBSY.
+	// A shell writes the file. If this process wrote it, a parallel test could fork while the file is open. The child
+	// would inherit the descriptor, and running the file would fail with ETXTBSY.
 	const script = `cat >"$1" && chmod 700 "$1"`
 	command := exec.CommandContext(m.t.Context(), "/bin/sh", "-c", script, "sh", filepath.Join(m.bin, name))
 	command.Stdin = strings.NewReader(text)
@@ -70,7 +70,7 @@ func (m machine) provide(parts ...string) (output, calls string, err error) {
 	return string(out), string(content), err
 }
 
-// parts leaves out postgres, because the script finds it outside PATH and its installation changes a system file, and
+// parts omits postgres, because the script finds it outside PATH and its installation changes a system file. It omits
 // docker, because the script finds it in /usr/sbin.
 var parts = []string{"gcc", "git", "curl", "jq", "oathtool", "python3", "node", "npm", "mono"}
 

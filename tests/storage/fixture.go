@@ -139,7 +139,7 @@ func (f *fixture) addSession(user domain.User) domain.Credential {
 // digest returns a digest that tests can name.
 func digest(text string) domain.Digest { return sha256.Sum256([]byte(text)) }
 
-// addFamily stores a family of an hour with a pair whose tokens are named after it.
+// addFamily stores a family that expires after an hour. The tokens of its pair are derived from the name.
 func (f *fixture) addFamily(user domain.User, name string) (domain.TokenFamily, domain.TokenPair) {
 	f.Helper()
 	family := domain.NewTokenFamily(f.id(), user, f.now, time.Hour)
@@ -243,7 +243,7 @@ func (f *fixture) newVersion(entry domain.Entry, author domain.UserID, value str
 	}
 }
 
-// write writes a version on the locking path, as a use case does, and returns its number.
+// write writes a version on the locking path, like a use case, and returns the version number.
 func (f *fixture) write(o office, key domain.EntryKey, value string, keep int) (version uint64) {
 	f.Helper()
 	f.do(func(ctx context.Context, repos ports.Repos) error {

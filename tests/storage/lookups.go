@@ -85,7 +85,8 @@ func readerPermission(f *fixture) {
 	require.Equal(f, []string{"", ""}, values())
 }
 
-// readerConcurrent compares concurrent lookups with the same lookups one after another.
+// readerConcurrent runs lookups concurrently and compares their results with the results of the same lookups in
+// sequence.
 func readerConcurrent(f *fixture) {
 	o := f.office()
 	outsider := f.addAPIKey(f.addUser("outsider"))

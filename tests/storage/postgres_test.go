@@ -19,8 +19,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// TestPostgreSQL runs the suite on the server that LOCKBOX_TEST_DATABASE_URL names, or else on the
-// one that pgtest starts.
+// TestPostgreSQL runs the suite on the server at LOCKBOX_TEST_DATABASE_URL. Without that variable, pgtest starts a
+// server.
 func TestPostgreSQL(t *testing.T) {
 	t.Logf("PostgreSQL %s", serverVersion(t))
 	storage.Exercise(t, openPostgreSQL)

@@ -31,7 +31,7 @@ type Store struct {
 // must call onStaleServerKey before it retries after ports.ErrStaleServerKey.
 type Open func(t *testing.T, onStaleServerKey func(context.Context) error) Store
 
-// Exercise runs the suite. Each test opens a store of its own, and they run in parallel.
+// Exercise runs the suite. The tests run in parallel, and each opens its own store.
 func Exercise(t *testing.T, open Open) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 // FreePassphrases is the number of wrong passphrases before a lockout in Boxes.
 const FreePassphrases = 3
 
-// GeneratedKey is a generated encryption key, as a client sends it.
+// GeneratedKey is a generated encryption key in the form that a client sends.
 var GeneratedKey = domain.FormatGeneratedKey([32]byte{1, 2, 3})
 
 // Boxes extends Parts with the use cases of boxes. Its sealer derives keys from passphrases without Argon2id.

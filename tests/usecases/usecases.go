@@ -100,7 +100,7 @@ func (p *Parts) Audited(t testing.TB, action domain.Action) []string {
 	return lines
 }
 
-// Execute runs a statement on the database, as an attacker who has the database but not the secret could.
+// Execute runs a statement on the database, like an attacker who has the database without the secret.
 func (p *Parts) Execute(t testing.TB, sql string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), p.URL)

@@ -25,7 +25,7 @@ type recorder struct {
 	slow    int
 	mu      sync.Mutex
 	batches [][]int
-	// refuse returns the error of a batch; nil accepts all batches.
+	// refuse returns the error of a batch. If refuse is nil, all batches succeed.
 	refuse func(batch []int) error
 }
 

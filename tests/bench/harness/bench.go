@@ -129,8 +129,8 @@ func (b *bench) drive(t *target, order load.Run) (load.Slice, error) {
 	return *reply.Slice, nil
 }
 
-// check reads every entry of a target again, tries requests that must be refused, and verifies in the database that
-// every answered read and every version was audited.
+// check reads every entry of a target again and tries requests that must be refused. It also verifies in the database
+// that every answered read and every version was audited.
 func (b *bench) check(ctx context.Context, t *target) error {
 	reply, err := t.load.tell(load.Order{Check: true})
 	if err != nil {

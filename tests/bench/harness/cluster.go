@@ -46,15 +46,15 @@ func startCluster(ctx context.Context) (*cluster, error) {
 	return c, nil
 }
 
-// sharedBuffers is a quarter of the machine's memory, the PostgreSQL manual's starting point, and at most what the
-// largest scenario needs.
+// sharedBuffers is a quarter of the machine's memory, which the PostgreSQL manual recommends as a starting point. Its
+// upper bound is the size that the largest scenario needs.
 func sharedBuffers() string {
 	const mostMB = 3072
 	memory, _ := os.ReadFile("/proc/meminfo")
 	return strconv.Itoa(max(128, min(mostMB, int(kilobytes(string(memory), "MemTotal:")/1024/4)))) + "MB"
 }
 
-// settle vacuums and checkpoints, and loads the tables into memory as far as they fit. Otherwise that work would slow
+// settle vacuums, checkpoints, and loads as much of the tables into memory as fits. Otherwise, that work would slow
 // the first slice.
 func (c *cluster) settle(ctx context.Context, database string) error {
 	if err := c.execute(ctx, database, `VACUUM ANALYZE`, `CHECKPOINT`); err != nil {
@@ -137,8 +137,8 @@ type floorSlice struct {
 	cpu  float64 // CPU seconds of pgbench and PostgreSQL per transaction
 }
 
-// floor runs a pgbench script. Each run opens new connections, which first load catalogs and plan; the rate excludes
-// that second.
+// floor runs a pgbench script. Each run opens new connections, and loads catalogs and plans in the first second. The
+// rate excludes that second.
 func (c *cluster) floor(ctx context.Context, database, script string, connections int,
 	duration time.Duration) (floorSlice, error) {
 	seconds := 1 + max(1, int(duration.Round(time.Second)/time.Second)) // pgbench accepts whole seconds only
@@ -157,7 +157,7 @@ func (c *cluster) floor(ctx context.Context, database, script string, connection
 	return floorSlice{rate, used / count}, nil
 }
 
-// warmRate parses pgbench's output. rate excludes the first of the reports, which are printed once a second; count is
+// warmRate parses pgbench's output. pgbench prints a report every second; rate excludes the first report. count is
 // the number of all transactions. rate is 0 if the output has another form.
 func warmRate(out string) (rate, count float64) {
 	all, count := numberAfter(out, "tps = "), numberAfter(out, "number of transactions actually processed: ")
@@ -183,5 +183,5 @@ func numberAfter(text, words string) float64 {
 	return 0
 }
 
-// cpu returns the CPU seconds of all PostgreSQL processes so far, including those that have ended.
+// cpu returns the CPU seconds that all PostgreSQL processes have used, including processes that have exited.
 func (c *cluster) cpu() float64 { return cpuOfTree(c.postmaster) }

@@ -20,7 +20,7 @@ type machine struct {
 	PostgreSQL string            `json:"postgresql"`
 	Settings   map[string]string `json:"postgresql_settings"`
 	Go         string            `json:"go"`
-	// Commit is the measured commit; empty for a given binary.
+	// Commit is the measured commit. It is empty if the user gave a binary.
 	Commit string `json:"commit,omitempty"`
 	// Lockbox lists the settings beyond the required ones.
 	Lockbox []string  `json:"lockbox_settings,omitempty"`

@@ -119,7 +119,7 @@ func (b *bench) rounds(ctx context.Context, t *target, floors floorScripts, scen
 	return nil
 }
 
-// turn runs one slice of a scenario, and one of its floor if it has one.
+// turn runs one slice of a scenario. If the scenario has a floor, turn also runs one slice of the floor.
 func (b *bench) turn(ctx context.Context, t *target, script string, f *figures, floorFirst bool) error {
 	var floor floorSlice
 	runFloor := func() (err error) {

@@ -51,7 +51,7 @@ func cpuOf(pid int) float64 {
 	return float64(field(stat, fieldUser)+field(stat, fieldSystem)) / ticks
 }
 
-// cpuOfTree returns the CPU seconds of a process and its children, including those that have ended.
+// cpuOfTree returns the CPU seconds of a process and its children, including children that have exited.
 func cpuOfTree(pid int) float64 {
 	stat := statOf(pid)
 	used := float64(field(stat, fieldUser)+field(stat, fieldSystem)+field(stat, fieldReaped)+

@@ -160,7 +160,7 @@ func (r *report) print(to io.Writer) {
 	}
 }
 
-// write evaluates the figures and writes them to a file; "" means a new file among the results.
+// write evaluates the figures and writes them to a file. If the path is "", it creates a new file among the results.
 func (r *report) write(file string) error {
 	r.judge()
 	return writeJSON(file, "run", r)

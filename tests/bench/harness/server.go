@@ -40,7 +40,7 @@ func startServer(ctx context.Context, t *target, folder string) (*server, error)
 	}
 	s := &server{address: listener.Addr().String(), ended: make(chan struct{})}
 	listener.Close()
-	// The log goes to a file outside the process, as a service's log does.
+	// The log goes to a file outside the process, like the log of a service.
 	if s.log, err = os.Create(filepath.Join(folder, t.name+".log")); err != nil {
 		return nil, err
 	}

@@ -68,7 +68,7 @@ func (w *wire) url(direct string) string {
 	return at.String()
 }
 
-// close accepts no new connections; open ones end with the program.
+// close stops accepting connections. Open connections end when the program exits.
 func (w *wire) close() {
 	w.listener.Close()
 	os.RemoveAll(w.folder)

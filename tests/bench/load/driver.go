@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Order is a command for a Driver. Exactly one of Fill, Adopt, Address, Run, Check and Summary is set; Connect comes
-// once, before all others.
+// Order is a command for a Driver. Exactly one of Fill, Adopt, Address, Run, Check and Summary is set. Connect is
+// sent once, before all other orders.
 type Order struct {
 	// Connect is the number of connections to Address.
 	Connect int    `json:"connect,omitempty"`
@@ -132,7 +132,7 @@ func (d *Driver) carryOut(order Order) (Reply, error) {
 	}
 }
 
-// connect closes all connections; workers open new ones when they need them.
+// connect closes all connections. Workers open new connections when they need them.
 func (d *Driver) connect(count int, address string) {
 	for _, w := range d.workers {
 		w.conn.close()

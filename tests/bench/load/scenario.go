@@ -52,7 +52,7 @@ func (w *worker) token() string { return w.world.Tokens[w.random.IntN(len(w.worl
 // entry selects an entry of any box at random.
 func (w *worker) entry() (at int) { return w.random.IntN(len(w.world.entries)) }
 
-// root sends a request as the owner.
+// root sends a request with the owner's API key.
 func (w *worker) root(method, path, body string, status int) (*answer, error) {
 	r := request{method: method, path: path, token: w.world.Root}
 	if body != "" {
@@ -101,7 +101,7 @@ func (w *worker) get(at int, token string) (*answer, error) {
 	return got, nil
 }
 
-// readOrWrite writes in one of ten calls.
+// readOrWrite writes in one of ten calls and reads in the others.
 func (w *worker) readOrWrite() error {
 	if w.turn++; w.turn%10 == 0 {
 		return w.write()

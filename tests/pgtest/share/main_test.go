@@ -15,7 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// asShare is the environment variable that makes the test binary behave as share, so that tests can run it as a
+// asShare is the environment variable that makes the test binary behave like share. Tests can then run share as a
 // process.
 const asShare = "LOCKBOX_TEST_AS_SHARE"
 
