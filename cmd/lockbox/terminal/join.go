@@ -87,8 +87,8 @@ func (s *session) selectProfileToJoin(url string) error {
 		return err
 	}
 	if s.selected.SignedIn() {
-		return &usageError{fmt.Errorf("the profile %s is in use for %s as %s: use --profile NAME with another name, or "+
-			"sign out of the profile first", s.name, s.selected.URL, s.selected.Username)}
+		return &usageError{fmt.Errorf("the profile %s is in use for %s as %s: use --profile NAME with another name, "+
+			"or sign out of the profile first", s.name, s.selected.URL, s.selected.Username)}
 	}
 	return s.prepareProfile(false)
 }
