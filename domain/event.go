@@ -117,7 +117,8 @@ type Requester struct {
 	Credential Credential
 	RequestID  string
 	Address    string
-	// SharedAddress: the address belongs to a peer that forwards requests of other clients and is not a trusted proxy.
+	// SharedAddress is set if the peer forwards requests of other clients although it is not a trusted proxy. Address
+	// is then the address of the peer.
 	SharedAddress bool
 }
 

@@ -31,8 +31,8 @@ type SealedValue struct {
 // replace it with a sealer that fails on purpose.
 type EntrySealer interface {
 	// Prepare derives a cipher from the client's key. The cipher seals values for one box and opens the given
-	// envelopes. For a passphrase it derives once with the current parameters and the box's salt, and once more for
-	// each distinct set of parameters among the envelopes. It blocks on the queue of key derivations and must not run
+	// envelopes. For a passphrase, it runs one key derivation with the current parameters and the box's salt, and one
+	// for each other set of parameters among the envelopes. It blocks on the queue of key derivations and must not run
 	// inside a transaction. Errors: Unavailable when the queue is full or ctx ends; a TamperedError when an envelope
 	// does not open under its server key.
 	Prepare(ctx context.Context, key domain.EncryptionKey, salt domain.BoxSalt, sealed ...Sealed) (EntryCipher, error)

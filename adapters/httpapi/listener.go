@@ -50,7 +50,7 @@ type tlsListener struct {
 	api      *API
 	config   *tls.Config
 	accepted chan accepted
-	// open ends when the listener is closed.
+	// The context open is cancelled when the listener is closed.
 	open  context.Context
 	close context.CancelFunc
 }

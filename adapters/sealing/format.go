@@ -145,7 +145,7 @@ func (d derivation) wellFormed(maxKiB uint32) bool {
 	}
 }
 
-// entryContext returns ctx(version) of the format.
+// entryContext returns the bytes that the format in this file calls ctx(version).
 func entryContext(place ports.Place, version uint64) []byte {
 	const lengths = 4 * 4
 	ctx := make([]byte, 0, len(valuePrefix)+lengths+len(entryLabel)+len(place.Box)+len(place.Key)+8)

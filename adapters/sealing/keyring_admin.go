@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ErrWrongSecret means that the configured secrets do not unwrap all server keys of the database. Errors that wrap it
-// name the keys and the settings.
+// ErrWrongSecret means that the configured secrets do not unwrap all server keys of the database. An
+// error that wraps ErrWrongSecret names the keys and the settings.
 var ErrWrongSecret = errors.New("wrong secret")
 
 const (

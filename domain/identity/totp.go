@@ -26,8 +26,8 @@ type totpUse struct {
 func (u totpUse) wrong() bool { return u.id.IsZero() }
 
 // readTOTP compares a code with the stored secret. If the code does not match, readTOTP tries to parse it as a recovery
-// code. For a user without a secret, whose stored secret is zero, it does the same comparison. A secret that does not
-// authenticate is audited with event.
+// code. For a user without a secret, whose stored secret is zero, it does the same comparison. If the
+// stored secret was changed in the database, readTOTP writes event to the audit log with outcome tampered.
 func (s *core) readTOTP(ctx context.Context, stored ports.SealedTOTPSecret, code string,
 	event domain.Event) (totpUse, error) {
 	use, err := s.readTOTPOnly(ctx, stored, code, event)

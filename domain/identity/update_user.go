@@ -103,8 +103,8 @@ func actionOf(change domain.UserChange) domain.Action {
 	return domain.ActionUpdateUser
 }
 
-// lockForChange locks the user and, for a handover, the former owner, who is the caller. It locks them in the order of
-// their names, so that two requests that lock the same users cannot deadlock.
+// lockForChange locks the user. For a handover it also locks the caller, who is the former owner. It locks the two
+// users in the order of their names, so that two requests for the same users cannot deadlock.
 func lockForChange(ctx context.Context, repos ports.Repos, name, owner domain.UserName,
 	change domain.UserChange) (user, former domain.User, err error) {
 	if change.HandsOver() && owner < name {

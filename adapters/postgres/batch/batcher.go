@@ -161,8 +161,8 @@ func (b *Batcher[In, Out]) addWorker() *worker {
 	return w
 }
 
-// runAlone runs a request on its caller's goroutine. Requests that queued meanwhile get a
-// goroutine, so that the caller returns as soon as it has its result.
+// runAlone runs a request on its caller's goroutine. A new goroutine then runs the requests that arrived during that
+// time, so that the caller returns as soon as it has its result.
 func (b *Batcher[In, Out]) runAlone(ctx context.Context, w *worker, request *Request[In, Out]) {
 	b.runBatch(ctx, []*Request[In, Out]{request})
 	if batch := b.nextBatch(w); len(batch) > 0 {

@@ -15,7 +15,7 @@ import (
 // execute replaces this process by a program, with execve(2). It returns only if that fails. Afterwards the program
 // controls signals, the exit code and the terminal. The secrets of this process are no longer in memory or in /proc.
 func execute(ctx context.Context, command, environment []string) error {
-	// execve needs a path. LookPath refuses programs in the current directory that PATH finds there.
+	// execve needs a path. LookPath refuses a program that it finds in the current directory through PATH.
 	path, err := exec.LookPath(command[0])
 	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, unix.ENOENT) {
 		return &exitError{fmt.Errorf("program not found: %s", command[0]), exitProgramNotFound}

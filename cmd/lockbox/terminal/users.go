@@ -47,8 +47,8 @@ func usersListCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "list",
 		Short: "List all users, one per line (admins)",
-		Long: `List the names of all users, one per line, for admins. With --groups, list also their groups and
-creation times, for the owner.`,
+		Long: `List the names of all users, one per line. Only admins may do this. --groups adds the groups and
+creation times of the users; only the owner may use it.`,
 		Example: "  lockbox users list\n  lockbox users list --groups",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
