@@ -14,6 +14,7 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/postgres"
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
+	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
 // conditionalWrite looks up an existing entry and returns a write of its next version.
@@ -109,12 +110,12 @@ func TestAConditionalWriteWhoseConditionsChangedStoresNothing(t *testing.T) {
 					store, url := openOffice(t)
 					r := conditionalWrite(t, store, credential, "box-1", "entry-0")
 					execute(t, url, sql)
-					before := rows(t, url, versionsOfEntry0)
+					before := pgtest.Column(t, url, versionsOfEntry0)
 					stored, err := store.WriteIfUnchanged(t.Context(), r)
 					require.NoError(t, err)
 					require.False(t, stored)
-					require.Equal(t, before, rows(t, url, versionsOfEntry0))
-					require.Empty(t, rows(t, url, writeEvents))
+					require.Equal(t, before, pgtest.Column(t, url, versionsOfEntry0))
+					require.Empty(t, pgtest.Column(t, url, writeEvents))
 				})
 			}
 		}
@@ -161,7 +162,7 @@ func TestConcurrentWritesShareABatch(t *testing.T) {
 	}
 	require.Equal(t, len(all), writeTogether(t, store, url, all))
 	require.Less(t, store.Stats().Writes.Batches, int64(6))
-	require.Len(t, rows(t, url, writeEvents), len(all))
+	require.Len(t, pgtest.Column(t, url, writeEvents), len(all))
 	for _, r := range all {
 		access := r.Snapshot.Access
 		snapshot, err := store.LookUpForWrite(t.Context(), access.Caller.Credential, access.Box.Name,
@@ -183,8 +184,8 @@ func TestOneOfSeveralWritesToAnEntryIsStored(t *testing.T) {
 		all = append(all, r)
 	}
 	require.Equal(t, 1, writeTogether(t, store, url, all))
-	require.Equal(t, []string{"4: 3 value 103, 4 new value"}, rows(t, url, versionsOfEntry0))
-	require.Len(t, rows(t, url, writeEvents), 1)
+	require.Equal(t, []string{"4: 3 value 103, 4 new value"}, pgtest.Column(t, url, versionsOfEntry0))
+	require.Len(t, pgtest.Column(t, url, writeEvents), 1)
 }
 
 // TestAnErrorOfTheDatabaseStoresNothing verifies that a write that the database rejects stores nothing. PostgreSQL
@@ -198,9 +199,9 @@ func TestAnErrorOfTheDatabaseStoresNothing(t *testing.T) {
 	stored, err := store.WriteIfUnchanged(t.Context(), bad)
 	require.NoError(t, err)
 	require.False(t, stored, "the caller falls back to the locking path, which returns the error")
-	require.Empty(t, rows(t, url, writeEvents))
+	require.Empty(t, pgtest.Column(t, url, writeEvents))
 	require.Equal(t, []string{"3"},
-		rows(t, url, `SELECT version::text FROM entries WHERE box_id = uuid_of(4, 1) AND key = 'entry-1'`))
+		pgtest.Column(t, url, `SELECT version::text FROM entries WHERE box_id = uuid_of(4, 1) AND key = 'entry-1'`))
 	stored, err = store.WriteIfUnchanged(t.Context(), good)
 	require.NoError(t, err)
 	require.True(t, stored)
@@ -232,7 +233,7 @@ func TestACancelledWriteHasAnUnknownOutcome(t *testing.T) {
 	require.Equal(t, "outcome_unknown", refusal.Code)
 	release()
 	store.Close()
-	require.Len(t, rows(t, url, writeEvents), 1)
+	require.Len(t, pgtest.Column(t, url, writeEvents), 1)
 }
 
 // TestWritesUnderRaisedIsolation runs conflicting writes at stricter isolation levels. At these levels, a conflict is
@@ -241,7 +242,7 @@ func TestWritesUnderRaisedIsolation(t *testing.T) {
 	t.Parallel()
 	for _, level := range []string{"repeatable read", "serializable"} {
 		_, url := openOffice(t)
-		store := openStoreOn(t, with(t, url, "default_transaction_isolation", level), nil)
+		store := openStoreOn(t, pgtest.WithParameter(t, url, "default_transaction_isolation", level), nil)
 		var all []ports.ConditionalWrite
 		for n := range 10 {
 			r := conditionalWrite(t, store, holders(2)[0], "box-1", domain.EntryKey(fmt.Sprintf("entry-%d", n%2)))
@@ -251,7 +252,7 @@ func TestWritesUnderRaisedIsolation(t *testing.T) {
 		stored := writeTogether(t, store, url, all)
 		require.Positive(t, stored)
 		require.LessOrEqual(t, stored, 2)
-		require.Len(t, rows(t, url, writeEvents), stored)
+		require.Len(t, pgtest.Column(t, url, writeEvents), stored)
 	}
 }
 
@@ -289,11 +290,11 @@ func TestWritesDoNotWaitForLocks(t *testing.T) {
 		release := hold(t, url, `UPDATE entry_versions SET author_id = NULL WHERE version <= 2`)
 		require.True(t, write(t, store, 3))
 		require.Equal(t, []string{"4: 1 value 101, 2 value 102, 3 value 103, 4 new value"},
-			rows(t, url, versionsOfEntry0))
+			pgtest.Column(t, url, versionsOfEntry0))
 		release()
 		execute(t, url, `SELECT FROM entry_versions FOR UPDATE`)
 		require.True(t, write(t, store, 3))
-		require.Equal(t, []string{"5: 4 new value, 5 new value"}, rows(t, url, versionsOfEntry0),
+		require.Equal(t, []string{"5: 4 new value, 5 new value"}, pgtest.Column(t, url, versionsOfEntry0),
 			"the next write deletes what was left")
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/postgres"
 	"github.com/lockbox-go/lockbox/adapters/postgres/batch"
 	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
 // blockEvents blocks all inserts of events until the caller calls the returned function.
@@ -69,7 +70,7 @@ func TestEventsOfConcurrentRequestsAreCommittedTogether(t *testing.T) {
 	stats := store.Stats().Events
 	require.Equal(t, int64(301), stats.Done)
 	require.Less(t, stats.Batches, int64(20))
-	require.Equal(t, []string{"301"}, rows(t, url, `SELECT count(*)::text FROM events`))
+	require.Equal(t, []string{"301"}, pgtest.Column(t, url, `SELECT count(*)::text FROM events`))
 }
 
 func TestTheEventQueueIsBounded(t *testing.T) {
@@ -114,7 +115,7 @@ func TestCloseCommitsQueuedEvents(t *testing.T) {
 	for _, err := range outcomes() {
 		require.NoError(t, err)
 	}
-	require.Equal(t, []string{"50"}, rows(t, url, `SELECT count(*)::text FROM events`))
+	require.Equal(t, []string{"50"}, pgtest.Column(t, url, `SELECT count(*)::text FROM events`))
 	require.ErrorIs(t, writer.Write(t.Context(), event(t, "late")), domain.Unavailable)
 }
 
@@ -134,7 +135,7 @@ func TestABadEventDoesNotFailTheOthers(t *testing.T) {
 	for i, err := range outcomes() {
 		require.Equal(t, i == 20, err != nil, "%d: %v", i, err)
 	}
-	require.Equal(t, []string{"39"}, rows(t, url, `SELECT count(*)::text FROM events`))
+	require.Equal(t, []string{"39"}, pgtest.Column(t, url, `SELECT count(*)::text FROM events`))
 }
 
 func TestACancelledRequestDoesNotWaitForItsEvent(t *testing.T) {
@@ -150,5 +151,5 @@ func TestACancelledRequestDoesNotWaitForItsEvent(t *testing.T) {
 	require.Less(t, time.Since(begin), 5*time.Second)
 	release()
 	require.NoError(t, writer.Write(t.Context(), event(t, "next")))
-	require.Len(t, rows(t, url, `SELECT target FROM events`), 2)
+	require.Len(t, pgtest.Column(t, url, `SELECT target FROM events`), 2)
 }

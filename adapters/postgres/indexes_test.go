@@ -15,6 +15,7 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/postgres"
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
+	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
 // crowd fills the tables with enough rows that the planner never chooses a sequential scan to find a single row.
@@ -200,13 +201,13 @@ func boxNamed(n int) domain.BoxName { return domain.BoxName(fmt.Sprintf("box-%d"
 func scans(t *testing.T, url string) map[string]string {
 	t.Helper()
 	counts := make(map[string]string)
-	for deadline := time.Now().Add(10 * time.Second); len(rows(t, url, `SELECT query FROM pg_stat_activity
+	for deadline := time.Now().Add(10 * time.Second); len(pgtest.Column(t, url, `SELECT query FROM pg_stat_activity
 		WHERE datname = current_database() AND application_name = 'lockbox'`)) > 0; time.Sleep(10 * time.Millisecond) {
 		require.True(t, time.Now().Before(deadline))
 	}
 	for _, table := range []string{"users", "api_keys", "sessions", "boxes", "box_users", "entries", "entry_versions",
 		"events", "one_time_codes", "token_families", "token_pairs", "throttle", "known_addresses"} {
-		counts[table] = rows(t, url, `SELECT seq_scan::text FROM pg_stat_user_tables WHERE relname = $1`, table)[0]
+		counts[table] = pgtest.Column(t, url, `SELECT seq_scan::text FROM pg_stat_user_tables WHERE relname = $1`, table)[0]
 	}
 	return counts
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lockbox-go/lockbox/adapters/postgres"
 	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
 const usedKeys = `SELECT k.name FROM api_keys k WHERE last_used_at IS NOT NULL ORDER BY k.name`
@@ -38,10 +39,12 @@ func TestUsesOfKeysAreStoredWithinSeconds(t *testing.T) {
 	use(0)
 	use(2)
 	use(0)
-	require.Eventually(t, func() bool { return len(rows(t, url, usedKeys)) == 2 }, 20*time.Second, 50*time.Millisecond)
-	require.Equal(t, []string{"0", "2"}, rows(t, url, usedKeys))
+	require.Eventually(t, func() bool { return len(pgtest.Column(t, url, usedKeys)) == 2 },
+		20*time.Second, 50*time.Millisecond)
+	require.Equal(t, []string{"0", "2"}, pgtest.Column(t, url, usedKeys))
 	use(1) // in a later interval
-	require.Eventually(t, func() bool { return len(rows(t, url, usedKeys)) == 3 }, 20*time.Second, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return len(pgtest.Column(t, url, usedKeys)) == 3 },
+		20*time.Second, 50*time.Millisecond)
 }
 
 func TestCloseStoresPendingUses(t *testing.T) {
@@ -50,5 +53,5 @@ func TestCloseStoresPendingUses(t *testing.T) {
 	use := threeKeys(t, store, url)
 	use(1)
 	store.Close()
-	require.Equal(t, []string{"1"}, rows(t, url, usedKeys))
+	require.Equal(t, []string{"1"}, pgtest.Column(t, url, usedKeys))
 }

@@ -2,8 +2,6 @@ package postgres_test
 
 import (
 	"context"
-	"net/url"
-	"strings"
 	"testing"
 	"time"
 
@@ -61,30 +59,6 @@ func execute(t *testing.T, url, sql string, args ...any) {
 	require.NoError(t, conn.Close(t.Context()))
 }
 
-// rows returns the first column of a query's result.
-func rows(t *testing.T, url, sql string, args ...any) []string {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, conn.Close(context.WithoutCancel(t.Context()))) }()
-	result, err := conn.Query(t.Context(), sql, args...)
-	require.NoError(t, err)
-	all, err := pgx.CollectRows(result, pgx.RowTo[string])
-	require.NoError(t, err)
-	return all
-}
-
-// with returns the URL with an additional parameter.
-func with(t *testing.T, databaseURL, name, value string) string {
-	t.Helper()
-	u, err := url.Parse(databaseURL)
-	require.NoError(t, err)
-	query := u.Query()
-	query.Set(name, value)
-	u.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")
-	return u.String()
-}
-
 // hold runs a statement in a transaction that stays open until the caller calls the returned function.
 func hold(t *testing.T, url, sql string) (release func()) {
 	t.Helper()
@@ -102,7 +76,7 @@ func hold(t *testing.T, url, sql string) (release func()) {
 func requireNoOpenTransaction(t *testing.T, store *postgres.Store, url string) {
 	t.Helper()
 	open := func() []string {
-		return rows(t, url, `SELECT query FROM pg_stat_activity
+		return pgtest.Column(t, url, `SELECT query FROM pg_stat_activity
 			WHERE datname = current_database() AND application_name = 'lockbox' AND state <> 'idle'`)
 	}
 	// The pool closes broken connections in the background.

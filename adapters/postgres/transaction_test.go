@@ -9,6 +9,7 @@ import (
 
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
+	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
 // Statements that are deferred until the commit must behave as if they had run immediately.
@@ -27,7 +28,7 @@ func TestAFailureOfADeferredStatementRollsBack(t *testing.T) {
 	require.Error(t, err)
 	require.NotErrorIs(t, err, domain.Unavailable, "the server reported the outcome")
 	requireNoOpenTransaction(t, store, url)
-	require.Equal(t, []string{"twice"}, rows(t, url, `SELECT target FROM events`))
+	require.Equal(t, []string{"twice"}, pgtest.Column(t, url, `SELECT target FROM events`))
 	require.NoError(t, store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
 		return repos.Events.Append(ctx, event(t, "after"))
 	}), "the connection still works")

@@ -12,6 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/adapters/postgres"
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
+	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
 // tests/storage tests the contract of ports.UnitOfWork. The tests in this file examine connections and transactions
@@ -35,7 +36,7 @@ func TestAUnitOfWorkIsAtomic(t *testing.T) {
 		})
 	})
 	requireNoOpenTransaction(t, store, url)
-	require.Equal(t, []string{"kept"}, rows(t, url, `SELECT target FROM events`))
+	require.Equal(t, []string{"kept"}, pgtest.Column(t, url, `SELECT target FROM events`))
 }
 
 func TestACancelledRequestLeavesNoTransaction(t *testing.T) {
@@ -54,7 +55,7 @@ func TestACancelledRequestLeavesNoTransaction(t *testing.T) {
 	}
 	release()
 	requireNoOpenTransaction(t, store, url)
-	require.Empty(t, rows(t, url, `SELECT target FROM events`))
+	require.Empty(t, pgtest.Column(t, url, `SELECT target FROM events`))
 	require.NoError(t, store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
 		_, err := repos.System.Lock(ctx)
 		return err
@@ -80,7 +81,7 @@ func TestOtherErrorsOfTheDatabaseAreNotRetried(t *testing.T) {
 func TestARealConflictIsRetried(t *testing.T) {
 	t.Parallel()
 	_, url := openStore(t, nil)
-	store := openStoreOn(t, with(t, url, "default_transaction_isolation", "repeatable read"), nil)
+	store := openStoreOn(t, pgtest.WithParameter(t, url, "default_transaction_isolation", "repeatable read"), nil)
 	times := 0
 	require.NoError(t, store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
 		times++
@@ -106,10 +107,10 @@ func TestServerKeysAreListedUnderALock(t *testing.T) {
 		keys, err := repos.ServerKeys.List(ctx)
 		require.NoError(t, err)
 		require.Len(t, keys, 1)
-		require.Empty(t, rows(t, url, `SELECT purpose FROM server_keys FOR UPDATE SKIP LOCKED`))
+		require.Empty(t, pgtest.Column(t, url, `SELECT purpose FROM server_keys FOR UPDATE SKIP LOCKED`))
 		return nil
 	}))
-	require.Len(t, rows(t, url, `SELECT purpose FROM server_keys FOR UPDATE SKIP LOCKED`), 1)
+	require.Len(t, pgtest.Column(t, url, `SELECT purpose FROM server_keys FOR UPDATE SKIP LOCKED`), 1)
 }
 
 func TestAStaleServerKeyReloadsTheKeyRing(t *testing.T) {

@@ -68,7 +68,8 @@ echo "Keep these: $API_KEY and $KEY"
 
 # Create a box, write an entry, and read it back.
 api POST /boxes/default -H "$ROOT"
-api POST /boxes/default/entries -H "$ROOT" -H "X-Encryption-Key: $KEY" -d '{"key":"my-entry","value":{"email":"my@email.com","password":"secret"}}'
+api POST /boxes/default/entries -H "$ROOT" -H "X-Encryption-Key: $KEY" \
+    -d '{"key":"my-entry","value":{"email":"my@email.com","password":"secret"}}'
 api GET /boxes/default/entries/my-entry -H "$ROOT" -H "X-Encryption-Key: $KEY"
 
 # Create a second user, whose API key is in a response header, and share the box.

@@ -44,7 +44,7 @@ func TestWrongCredentials(t *testing.T) {
 		"password in another case": `{"username":"root","password":"ROOT-PASSWORD"}`,
 		"password with a space":    `{"username":"root","password":"root-password "}`,
 		"the beginning of it":      `{"username":"root","password":"root"}`,
-		"unknown user":             `{"username":"nobody","password":"root-password"}`,
+		"unknown user":             `{"username":"unknown","password":"root-password"}`,
 		"inactive user":            `{"username":"inactive","password":"inactive-password"}`,
 		"inactive user, wrong":     `{"username":"inactive","password":"wrong"}`,
 		"name that none can have":  `{"username":"a b/c","password":"root-password"}`,

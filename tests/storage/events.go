@@ -79,7 +79,7 @@ func eventFilters(f *fixture) {
 			Box:    box.ID,
 			Before: events[5].ID,
 		}, []int{0}},
-		{ports.EventFilter{Limit: 9, Actor: "nobody"}, []int{}},
+		{ports.EventFilter{Limit: 9, Actor: "unknown"}, []int{}},
 	} {
 		list, err := f.Read().Events.List(f.Context(), c.filter)
 		require.NoError(f, err)

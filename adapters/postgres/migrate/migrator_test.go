@@ -3,13 +3,11 @@ package migrate_test
 import (
 	"context"
 	"io/fs"
-	"net/url"
 	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockbox-go/lockbox/adapters/postgres/migrate"
@@ -43,34 +41,11 @@ func requireVersion(t *testing.T, m *migrate.Migrator, want uint) {
 	require.Equal(t, want, current)
 }
 
-// rows returns the first column of a query's result.
-func rows(t *testing.T, url, sql string, args ...any) []string {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, conn.Close(context.WithoutCancel(t.Context()))) }()
-	result, err := conn.Query(t.Context(), sql, args...)
-	require.NoError(t, err)
-	all, err := pgx.CollectRows(result, pgx.RowTo[string])
-	require.NoError(t, err)
-	return all
-}
-
-func with(t *testing.T, databaseURL, name, value string) string {
-	t.Helper()
-	u, err := url.Parse(databaseURL)
-	require.NoError(t, err)
-	query := u.Query()
-	query.Set(name, value)
-	u.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")
-	return u.String()
-}
-
 // describe returns a description of the schema. It replaces pg_dump --schema-only, because some machines have no
 // pg_dump.
 func describe(t *testing.T, url string) []string {
 	t.Helper()
-	return rows(t, url, `
+	return pgtest.Column(t, url, `
 		WITH mine AS (SELECT c.* FROM pg_class c WHERE relnamespace = 'public'::regnamespace
 			AND relname NOT LIKE 'schema_migrations%')
 		SELECT format('%s %s', relkind, relname) FROM mine
@@ -140,7 +115,7 @@ func TestVersionChangesNothing(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Empty(t)
 	requireVersion(t, migrator(t, url, migrations.Files), 0)
-	require.Empty(t, rows(t, url, "SELECT relname::text FROM pg_class WHERE relname = 'schema_migrations'"))
+	require.Empty(t, pgtest.Column(t, url, "SELECT relname::text FROM pg_class WHERE relname = 'schema_migrations'"))
 }
 
 func TestAFailedStepLeavesTheOneBefore(t *testing.T) {
@@ -181,7 +156,7 @@ func TestLimitsAndDefaultsOfTheDatabaseDoNotMatter(t *testing.T) {
 		"statement_timeout = 150", "lock_timeout = 150", "idle_in_transaction_session_timeout = 150",
 		"default_transaction_isolation = serializable",
 	} {
-		rows(t, url, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET "+setting+"', current_database()); END $$")
+		pgtest.Column(t, url, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET "+setting+"', current_database()); END $$")
 	}
 	m := migrator(t, url, files(t, "000001_first", "SELECT pg_sleep(0.5)", "SELECT pg_sleep(0.5)"))
 	require.NoError(t, m.Up(t.Context()))
@@ -191,25 +166,25 @@ func TestLimitsAndDefaultsOfTheDatabaseDoNotMatter(t *testing.T) {
 func TestASchemaOfTheSearchPath(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Empty(t)
-	m := migrator(t, with(t, url, "search_path", "team, public"), migrations.Files)
+	m := migrator(t, pgtest.WithParameter(t, url, "search_path", "team, public"), migrations.Files)
 	// The version table of another installation is in a later schema of the search path.
 	require.NoError(t, migrator(t, url, files(t, "000001_first", "SELECT 1", "SELECT 1")).Up(t.Context()))
-	rows(t, url, "CREATE SCHEMA team")
+	pgtest.Column(t, url, "CREATE SCHEMA team")
 	requireVersion(t, m, 0)
 	require.NoError(t, m.Up(t.Context()))
 	require.Equal(t, []string{"team"},
-		rows(t, url, "SELECT schemaname::text FROM pg_tables WHERE tablename = 'entries'"))
+		pgtest.Column(t, url, "SELECT schemaname::text FROM pg_tables WHERE tablename = 'entries'"))
 	require.NoError(t, m.Down(t.Context(), 100))
 	requireVersion(t, migrator(t, url, migrations.Files), 1)
 
-	err := migrator(t, with(t, url, "search_path", "nowhere"), migrations.Files).Up(t.Context())
+	err := migrator(t, pgtest.WithParameter(t, url, "search_path", "nowhere"), migrations.Files).Up(t.Context())
 	require.ErrorContains(t, err, "search_path")
 }
 
 func TestATableOfTheSameNameOfAnotherProgram(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Empty(t)
-	rows(t, url, "CREATE TABLE schema_migrations (version text, dirty boolean)")
+	pgtest.Column(t, url, "CREATE TABLE schema_migrations (version text, dirty boolean)")
 	require.ErrorContains(t, migrator(t, url, migrations.Files).Up(t.Context()), "not Lockbox's")
 }
 
@@ -284,7 +259,8 @@ func TestErrorsDoNotContainThePassword(t *testing.T) {
 	err := migrator(t, "postgres://u:"+password+"@127.0.0.1:1/d", migrations.Files).Up(ctx)
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), password)
-	broken := migrator(t, with(t, pgtest.Empty(t), "password", password), files(t, "000001_a", "SELEC", ""))
+	broken := migrator(t, pgtest.WithParameter(t, pgtest.Empty(t), "password", password),
+		files(t, "000001_a", "SELEC", ""))
 	err = broken.Up(t.Context())
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), password)

@@ -38,7 +38,7 @@ func TestManyReplicasMigrateAtOnce(t *testing.T) {
 		}
 		require.NoError(t, up.Wait(), "round %d", round)
 		requireVersion(t, m, 3)
-		require.Equal(t, []string{"1", "2", "3"}, rows(t, url, "SELECT step::text FROM notes ORDER BY step"))
+		require.Equal(t, []string{"1", "2", "3"}, pgtest.Column(t, url, "SELECT step::text FROM notes ORDER BY step"))
 		if round > 0 {
 			continue // one round suffices: downgrades are an operator's command
 		}
@@ -77,7 +77,7 @@ func awaitSlowStep(t *testing.T, url string) {
 		WHERE datname = current_database() AND state = 'active' AND query LIKE '%pg_sleep(120)'
 			AND pid <> pg_backend_pid()`
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if len(rows(t, url, sleeping)) > 0 {
+		if len(pgtest.Column(t, url, sleeping)) > 0 {
 			return
 		}
 	}
