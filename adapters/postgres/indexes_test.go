@@ -207,7 +207,8 @@ func scans(t *testing.T, url string) map[string]string {
 	}
 	for _, table := range []string{"users", "api_keys", "sessions", "boxes", "box_users", "entries", "entry_versions",
 		"events", "one_time_codes", "token_families", "token_pairs", "throttle", "known_addresses"} {
-		counts[table] = pgtest.Column(t, url, `SELECT seq_scan::text FROM pg_stat_user_tables WHERE relname = $1`, table)[0]
+		counts[table] = pgtest.Column(t, url,
+			`SELECT seq_scan::text FROM pg_stat_user_tables WHERE relname = $1`, table)[0]
 	}
 	return counts
 }

@@ -156,7 +156,8 @@ func TestLimitsAndDefaultsOfTheDatabaseDoNotMatter(t *testing.T) {
 		"statement_timeout = 150", "lock_timeout = 150", "idle_in_transaction_session_timeout = 150",
 		"default_transaction_isolation = serializable",
 	} {
-		pgtest.Column(t, url, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET "+setting+"', current_database()); END $$")
+		pgtest.Column(t, url,
+			"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET "+setting+"', current_database()); END $$")
 	}
 	m := migrator(t, url, files(t, "000001_first", "SELECT pg_sleep(0.5)", "SELECT pg_sleep(0.5)"))
 	require.NoError(t, m.Up(t.Context()))
