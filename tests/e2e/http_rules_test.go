@@ -223,9 +223,9 @@ func TestClientsThatDisconnect(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return strings.Count(s.log.String(), `"status":499`) == len(requests)-len(closing)
 	}, 4*time.Second, 20*time.Millisecond, "%s", s.log)
+	require.NoError(t, held.Rollback(t.Context()))
 	require.Eventually(t, func() bool { return strings.Count(s.log.String(), `"status":499`) == len(requests) },
 		10*time.Second, 20*time.Millisecond, "%s", s.log)
-	require.NoError(t, held.Rollback(t.Context()))
 	require.NotContains(t, s.log.String(), `"level":"ERROR"`)
 	require.NotContains(t, s.log.String(), `"msg":"unavailable"`)
 	require.NotRegexp(t, `lockbox_http_requests_total\{[^}]*status="5`, string(root.do("GET", "/metrics", nil).Body))
