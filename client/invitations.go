@@ -38,8 +38,8 @@ const (
 type Invitation struct {
 	Username string `json:"username"`
 	Role     string `json:"role"`
-	// State is InvitationOpen, or the reason why the invitation cannot be accepted at present. Servers of older releases
-	// do not send it.
+	// State is InvitationOpen, or the reason why the invitation cannot be accepted at present. Servers of older
+	// releases do not send it.
 	State     string    `json:"state"`
 	InvitedBy string    `json:"invitedBy"`
 	CreatedAt time.Time `json:"createdAt"`
@@ -65,8 +65,8 @@ func (c *Client) InviteUser(ctx context.Context, invitation NewInvitation) (*Inv
 	return &made, nil
 }
 
-// ListInvitations returns the invitations that are not accepted, revoked or expired, sorted by name. Invitation.State
-// tells which of them can be accepted at present. Allowed for admins.
+// ListInvitations returns the invitations that are not accepted, revoked or expired, sorted by name. Some of them
+// cannot be accepted at present: see Invitation.State. Allowed for admins.
 func (c *Client) ListInvitations(ctx context.Context) ([]Invitation, error) {
 	return fetch[[]Invitation](ctx, c, get("/invitations"))
 }

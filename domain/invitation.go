@@ -103,8 +103,8 @@ const (
 	InvitationInviterNotAdmin InvitationState = "inviter-not-admin"
 )
 
-// State returns the state of an invitation at now. inviter is the present state of its Inviter. nameTaken reports whether
-// a user has the name.
+// State returns the state of an invitation at now. inviter is the present state of its Inviter. nameTaken reports
+// whether a user has the name.
 func (i Invitation) State(inviter User, nameTaken bool, now time.Time) InvitationState {
 	switch {
 	case i.CheckAcceptable(inviter, now) != nil:

@@ -82,14 +82,16 @@ func newWaitingAPI() *waitingAPI {
 	return w
 }
 
-// halfClosedRequests are complete requests, whose token is in the header or in the body. The last one is pipelined behind another.
+// halfClosedRequests are complete requests, whose token is in the header or in the body. The last one is pipelined
+// behind another.
 var halfClosedRequests = map[string]string{
 	"GET":    "GET /boxes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token\r\n\r\n",
 	"HTTP10": "GET /boxes HTTP/1.0\r\nAuthorization: Bearer token\r\n\r\n",
 	"length": "POST /api/v1/droplet/add HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" +
 		"Content-Length: 24\r\n\r\n" + `{"access_token":"token"}`,
 	"chunks": "DELETE /api/v1/user/delete/anna HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" +
-		"Transfer-Encoding: chunked\r\n\r\n18\r\n" + `{"access_token":"token"}` + "\r\n0\r\n\r\n",
+		"Transfer-Encoding: chunked\r\n\r\n18\r\n" + `{"access_token":"token"}` +
+		"\r\n0\r\n\r\n",
 	"pipelined": "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" +
 		"GET /boxes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token\r\n\r\n",
 }
@@ -251,7 +253,8 @@ func TestCutBodyIsNoHalfClose(t *testing.T) {
 	for _, rest := range []string{"Content-Length: 100\r\n\r\n{\"a\":", "Content-Length: 1\r\n\r\n",
 		"Transfer-Encoding: chunked\r\n\r\n5\r\n{\"a\""} {
 		conn := dial(t, address, "", false)
-		_, err := io.WriteString(conn, "POST /authenticate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"+rest)
+		_, err := io.WriteString(conn, "POST /authenticate HTTP/1.1\r\nHost: x\r\n"+
+			"Content-Type: application/json\r\n"+rest)
 		require.NoError(t, err)
 		require.NoError(t, conn.(*net.TCPConn).CloseWrite())
 		require.NoError(t, conn.SetDeadline(time.Now().Add(10*time.Second)))

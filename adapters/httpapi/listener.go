@@ -138,7 +138,8 @@ type answeringConn struct {
 	// begin has the first bytes that were read after the last write: the request line, or a part of it.
 	begin [128]byte
 	size  int
-	// readErr is the error of the last read, nil if the read succeeded. writeErr is the error of the first failed write.
+	// readErr is the error of the last read, nil if the read succeeded. writeErr is the error of the first failed
+	// write.
 	readErr, writeErr error
 	// cancel cancels the request in progress; nil between requests.
 	cancel context.CancelFunc

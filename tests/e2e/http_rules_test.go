@@ -184,8 +184,8 @@ func TestUnreadableBodies(t *testing.T) {
 }
 
 // TestClientsThatDisconnect verifies that a request is logged and counted with status 499 if its client disconnects
-// while it waits for a lock: with a RST at once, and with a FIN when the response cannot be delivered. The server does not
-// report the database as unavailable.
+// while it waits for a lock: with a RST at once, and with a FIN when the response cannot be delivered. The server does
+// not report the database as unavailable.
 func TestClientsThatDisconnect(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -261,9 +261,9 @@ func TestHalfClosedClients(t *testing.T) {
 		{"GET /boxes/default/entries/entry", "", 200},
 	} {
 		group.Go(func() {
-			got := s.raw(t, fmt.Sprintf("%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nX-Encryption-Key: %s\r\n"+
-				"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", test.request, root.token, generatedKey,
-				len(test.body), test.body))
+			got := s.raw(t, fmt.Sprintf("%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
+				"X-Encryption-Key: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", test.request,
+				root.token, generatedKey, len(test.body), test.body))
 			if got.Status != test.status {
 				t.Errorf("%s: %d %s", test.request, got.Status, got.Body)
 			}

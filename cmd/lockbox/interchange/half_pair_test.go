@@ -17,8 +17,8 @@ var halfPairs = map[string]string{
 	"{ \n \"a\" : 1 , \"\\\\ufffd\\ud800\" : 2 }": `"\\\\ufffd\\ud800"`,
 }
 
-// TestHalfPairNames checks that a form that cannot hold a name unchanged is refused with the path of the field, and that
-// JSON holds it unchanged.
+// TestHalfPairNames checks that a form that cannot hold a name unchanged is refused with the path of the field, and
+// that JSON holds it unchanged.
 func TestHalfPairNames(t *testing.T) {
 	t.Parallel()
 	for text, path := range halfPairs {
@@ -42,7 +42,8 @@ func TestHalfPairNames(t *testing.T) {
 	}
 }
 
-// TestHalfPairWithField checks that a field is set if the names that are written again are whole, and refused otherwise.
+// TestHalfPairWithField checks that a field is set if the names that are written again are whole, and refused
+// otherwise.
 func TestHalfPairWithField(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ text, field, want, path string }{

@@ -90,8 +90,8 @@ func Explain(err error) string {
 	return message
 }
 
-// vagueRetry is the remedy of the package client for a proxy that cannot reach the server. A message with the time until
-// a retry, or with an unknown outcome, does not need it.
+// vagueRetry is the remedy of the package client for a proxy that cannot reach the server. A message with the time
+// until a retry, or with an unknown outcome, does not need it.
 const vagueRetry = ", and try again later"
 
 // withRetryTime adds the time until a retry to a message, unless the message already has advice on trying again.

@@ -74,8 +74,8 @@ func checkInvitationURL(text string) (string, error) {
 // warnOfPlainHTTP warns about an invitation to a server on another machine without encryption.
 func (s *session) warnOfPlainHTTP(server string) {
 	if exposesPassword(server) {
-		s.warn("%s is not encrypted: the code and the new password can be read on the network, and lockbox join refuses "+
-			"the invitation unless LOCKBOX_API_ALLOW_HTTP is true; use an https:// URL", server)
+		s.warn("%s is not encrypted: the code and the new password can be read on the network, and lockbox join "+
+			"refuses the invitation unless LOCKBOX_API_ALLOW_HTTP is true; use an https:// URL", server)
 	}
 }
 
