@@ -165,7 +165,7 @@ func TestReset(t *testing.T) {
 				require.NoError(t, err)
 				ctx := <-api.started
 				reset(t, conn)
-				requireDone(t, ctx)
+				requireDone(ctx, t)
 				require.Eventually(t, func() bool { return len(api.log.statuses(t)) == 1 }, 10*time.Second,
 					5*time.Millisecond)
 				require.Equal(t, []int{499}, api.log.statuses(t))
@@ -184,7 +184,7 @@ func reset(t *testing.T, conn net.Conn) {
 	require.NoError(t, conn.Close())
 }
 
-func requireDone(t *testing.T, ctx context.Context) {
+func requireDone(ctx context.Context, t *testing.T) {
 	t.Helper()
 	select {
 	case <-ctx.Done():
@@ -240,7 +240,7 @@ func TestCloseOfTheServer(t *testing.T) {
 	time.Sleep(50 * time.Millisecond)
 	require.NoError(t, ctx.Err())
 	require.NoError(t, server.Close())
-	requireDone(t, ctx)
+	requireDone(ctx, t)
 	require.True(t, errors.Is(<-ended, http.ErrServerClosed))
 }
 

@@ -87,7 +87,7 @@ func usersInvitationsCommand(s *session) *cobra.Command {
 		Short: "List the invitations (admins)",
 		Long: `List the invitations that are not accepted, revoked or expired, without their codes. The state is open,
 or the reason why the invitation does not work at present: name-taken, if a user has the name, or inviter-not-admin, if
-the admin who made the invitation has been deactivated or demoted. To revoke an invitation, use lockbox users uninvite.`,
+the admin who made the invitation has been deactivated or demoted. Revoke an invitation with lockbox users uninvite.`,
 		Example: "  lockbox users invitations",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
