@@ -92,6 +92,29 @@ func (i Invitation) CheckAcceptable(inviter User, now time.Time) error {
 	return nil
 }
 
+// InvitationState is the reason why an invitation that is not expired can or cannot be accepted at present. Clients
+// depend on its texts.
+type InvitationState string
+
+// The states.
+const (
+	InvitationOpen            InvitationState = "open"
+	InvitationNameTaken       InvitationState = "name-taken"
+	InvitationInviterNotAdmin InvitationState = "inviter-not-admin"
+)
+
+// State returns the state of an invitation at now. inviter is the present state of its Inviter. nameTaken reports
+// whether a user has the name.
+func (i Invitation) State(inviter User, nameTaken bool, now time.Time) InvitationState {
+	switch {
+	case i.CheckAcceptable(inviter, now) != nil:
+		return InvitationInviterNotAdmin
+	case nameTaken:
+		return InvitationNameTaken
+	}
+	return InvitationOpen
+}
+
 // ParseInvitationExpiry parses the expiry of an invitation in the forms of ParseExpiry, at most 30 days from now. An
 // empty text means seven days. Errors: Invalid.
 func ParseInvitationExpiry(text string, now time.Time) (time.Time, error) {

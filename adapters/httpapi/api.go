@@ -150,6 +150,9 @@ func (a *API) Drain() { a.draining.Store(true) }
 // allMethods is the value of Allow for the server as a whole.
 const allMethods = "OPTIONS, GET, HEAD, POST, PUT, PATCH, DELETE"
 
+// writeTimeout bounds the time from the header of a request to the end of its response.
+const writeTimeout = 60 * time.Second
+
 // Server returns an http.Server for the API, to be used with API.Listener. Its timeouts disconnect slow clients.
 func (a *API) Server() *http.Server {
 	return &http.Server{
@@ -158,9 +161,10 @@ func (a *API) Server() *http.Server {
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		// A request may wait for a key derivation and then for the database.
-		WriteTimeout:   60 * time.Second,
+		WriteTimeout:   writeTimeout,
 		IdleTimeout:    2 * time.Minute,
 		MaxHeaderBytes: 32 << 10,
+		ConnContext:    withConnection,
 		// matchExactPath answers OPTIONS *, so that the response has the usual headers.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),

@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// lookupTimeout bounds the lookup of a caller after an unreadable body has cancelled the request. The caller still gets
-// a response.
+// lookupTimeout bounds the lookup of a caller after an unreadable body, which may have cancelled the request. The
+// caller still gets a response.
 const lookupTimeout = 5 * time.Second
 
 // identify sets the credential of a request from its token, without looking the token up. The credential stays zero if

@@ -41,8 +41,7 @@ type body struct {
 	read bool
 	text []byte
 	err  error
-	// unreadable is true if err has the code body_unreadable. The HTTP server has then cancelled the context of the
-	// request.
+	// unreadable is true if err has the code body_unreadable. The context of the request may then be cancelled.
 	unreadable bool
 }
 

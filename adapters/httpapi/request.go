@@ -21,7 +21,7 @@ type request struct {
 	authenticated bool
 }
 
-// ctx is the context of the request; it ends when the client disconnects.
+// ctx is the context of the request. It ends when the client disconnects; see half_close.go.
 func (r *request) ctx() context.Context { return r.Request().Context() }
 
 // param returns a path parameter; see pathParam.

@@ -180,3 +180,20 @@ func TestRetryTimeOnce(t *testing.T) {
 		assert.Contains(t, message, detail)
 	}
 }
+
+// TestRetryTimeOfProxies checks that the message about a response of a proxy states the time until a retry once, and no
+// vaguer time.
+func TestRetryTimeOfProxies(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{429, 502, 503, 504} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "29")
+			w.WriteHeader(status)
+		}))
+		t.Cleanup(server.Close)
+		exitCode, message := call(t, server.URL, "whoami")
+		assert.Equal(t, 7, exitCode)
+		assert.Equal(t, 1, strings.Count(message, "try again"), message)
+		assert.Contains(t, message, "; try again in 29s")
+	}
+}
