@@ -91,7 +91,7 @@ func TestBrokenConnectionIsNoSuccess(t *testing.T) {
 			url := breaking(t, breakOff)
 			var tries errgroup.Group
 			tries.SetLimit(4)
-			for i := range 40 {
+			for i := range rounds(10, 40) {
 				args := []string{"set", "prod/app", "@" + value}
 				// Requests with retries take longer, so the test sends fewer of them.
 				switch i {
