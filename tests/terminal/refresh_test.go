@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockbox-go/lockbox/tests/pgtest"
+	"github.com/lockbox-go/lockbox/tests/rounds"
 )
 
 // TestConcurrentRefresh runs commands in parallel while their token is about to expire. It checks that one command
@@ -171,7 +172,7 @@ func TestImportDuringRefreshes(t *testing.T) {
 	h := newHome(t, "ACCESS_TOKEN_TTL=5s")
 	h.signInWithCode("anna", h.codeAccount("anna"), 0)
 	h.must("box", "create", "prod")
-	entries := rounds(100, 300)
+	entries := rounds.Choose(100, 300)
 	var file strings.Builder
 	for i := range entries {
 		fmt.Fprintf(&file, "NAME_%d=value\n", i)

@@ -49,14 +49,6 @@ func build(m *testing.M) int {
 	return m.Run()
 }
 
-// rounds returns few for `make test` and many for `make e2e`, which sets LOCKBOX_TEST_ROUNDS. Each round runs a program.
-func rounds(few, many int) int {
-	if os.Getenv("LOCKBOX_TEST_ROUNDS") != "" {
-		return many
-	}
-	return few
-}
-
 // TestScripts runs each script with its own server and home directory. The server has the owner root, whose password is
 // root-password. LOCKBOX_API_URL and LOCKBOX_API_KEY belong to root, and LOCKBOX_ENCRYPTION_KEY is a generated key.
 //
