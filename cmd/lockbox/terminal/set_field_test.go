@@ -17,9 +17,9 @@ func TestLooksLikeFields(t *testing.T) {
 		assert.True(t, looksLikeFields(text), "%q", text)
 	}
 	for _, text := range []string{
-		"", " ", "A", "A  =1", "A: =1", "A::=1", ".A=1", "-A=1", "[0]=1", "=1", ":=1", "é=1", "A\u00a0=1", "exportA B=1",
-		"export", "export ", "export  =1", "export export A=1", "# A=1", "#\n# A=1", "a b=1", "{a", "{ 1}", "{", "[1]", "\"A=1\"",
-		"\vA=1", "A\v=1", strings.Repeat("x", 100),
+		"", " ", "A", "A  =1", "A: =1", "A::=1", ".A=1", "-A=1", "[0]=1", "=1", ":=1", "é=1", "A\u00a0=1",
+		"export", "export ", "export  =1", "export export A=1", "exportA B=1", "# A=1", "#\n# A=1", "a b=1",
+		"{a", "{ 1}", "{", "[1]", "\"A=1\"", "\vA=1", "A\v=1", strings.Repeat("x", 100),
 	} {
 		assert.False(t, looksLikeFields(text), "%q", text)
 	}
