@@ -109,7 +109,7 @@ func requireEveryVersionAudited(t *testing.T, database string) {
 		number(t, database, `SELECT entry_count FROM boxes`))
 }
 
-func kills() int { return max(2, rounds()/50) }
+func kills() int { return max(2, repeats()/50) }
 
 func TestTheServerIsKilledUnderWriters(t *testing.T) {
 	t.Parallel()

@@ -25,7 +25,7 @@ const (
 	testGrace = 700 * time.Millisecond
 	// loadPause separates the requests of a client under load. Rekeys mostly wait for testGrace, and clients that never
 	// pause would keep the processor busy all that time.
-	loadPause = 2 * time.Millisecond
+	loadPause = 5 * time.Millisecond
 )
 
 // configOf reads settings like a server on the given database.

@@ -129,7 +129,7 @@ func TestCodeOnce(t *testing.T) {
 			secret := c.root.do("GET", "/api/v1/user/auth/setup/anna", nil).expect(200).string("secret")
 			user := c.root.user("user1")
 			made := user.enrol("user1")
-			for range rounds() {
+			for range repeats() {
 				forgetSteps(t, c.a)
 				body := map[string]string{"username": "anna", "code": codeOf(t, secret, 0)}
 				other := passwordAndCode("user1", "user1-password", codeOf(t, made.Secret, 0))

@@ -16,6 +16,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/lockbox-go/lockbox/tests/rounds"
 )
 
 // call runs lockbox against a server that is not Lockbox, and returns its exit code and its standard error.
@@ -91,7 +93,7 @@ func TestBrokenConnectionIsNoSuccess(t *testing.T) {
 			url := breaking(t, breakOff)
 			var tries errgroup.Group
 			tries.SetLimit(4)
-			for i := range 40 {
+			for i := range rounds.Choose(10, 40) {
 				args := []string{"set", "prod/app", "@" + value}
 				// Requests with retries take longer, so the test sends fewer of them.
 				switch i {

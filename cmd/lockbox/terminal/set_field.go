@@ -36,10 +36,48 @@ func (s *session) withField(ctx context.Context, server *client.Client, at addre
 	return after, nil
 }
 
-// looksLikeFields matches text that is meant to change fields: an object in JSON, or NAME=VALUE lines as in a .env
-// file. Comments may precede the first such line.
-var looksLikeFields = regexp.MustCompile(
-	`^(\s*(#.*)?\n)*\s*((export\s+)?[A-Za-z0-9_][A-Za-z0-9_.\[\]-]*\s?:?=|\{\s*["}])`)
+// fieldSpace is the white space that may precede a field or separate its words.
+const fieldSpace = "\t\n\f\r "
+
+// looksLikeFields reports whether text is meant to change fields: an object in JSON, or NAME=VALUE lines as in a .env
+// file. Empty lines and comments may precede the first such line. It reads only the beginning of the text, because a
+// value can be many megabytes long.
+func looksLikeFields(text string) bool {
+	text = strings.TrimLeft(text, fieldSpace)
+	for strings.HasPrefix(text, "#") {
+		_, rest, _ := strings.Cut(text, "\n")
+		text = strings.TrimLeft(rest, fieldSpace)
+	}
+	if object, ok := strings.CutPrefix(text, "{"); ok {
+		object = strings.TrimLeft(object, fieldSpace)
+		return strings.HasPrefix(object, `"`) || strings.HasPrefix(object, "}")
+	}
+	if rest, ok := strings.CutPrefix(text, "export"); ok {
+		if name := strings.TrimLeft(rest, fieldSpace); len(name) < len(rest) && beginsAssignment(name) {
+			return true
+		}
+	}
+	return beginsAssignment(text)
+}
+
+// beginsAssignment reports whether text begins with NAME= or NAME:=, with at most one white space after the name.
+func beginsAssignment(text string) bool {
+	inName := func(c byte, more string) bool {
+		return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || strings.IndexByte(more, c) >= 0
+	}
+	if text == "" || !inName(text[0], "_") {
+		return false
+	}
+	end := 1
+	for end < len(text) && inName(text[end], "_.[]-") {
+		end++
+	}
+	text = text[end:]
+	if text != "" && strings.IndexByte(fieldSpace, text[0]) >= 0 {
+		text = text[1:]
+	}
+	return strings.HasPrefix(strings.TrimPrefix(text, ":"), "=")
+}
 
 // assignedName matches the part of a line before a possible assignment: a name or a path without blanks, or a name in
 // quotes. The characters before the name are those of shells, YAML, JSON and JSONPath.
@@ -112,7 +150,7 @@ func (s *session) checkReplaced(ctx context.Context, server *client.Client, at a
 	condition *client.WriteOptions) error {
 	text, isText := value.String()
 	names := assignedNames(text)
-	looksLike := looksLikeFields.MatchString(text)
+	looksLike := looksLikeFields(text)
 	if !isText || !looksLike && len(names) == 0 || condition.IfNoneMatch {
 		return nil
 	}
