@@ -124,7 +124,8 @@ type Janitor interface {
 	DeleteEndedInvitations(ctx context.Context, before time.Time, limit int) (int, error)
 	// DeleteOldEvents deletes audit events older than the given time.
 	DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error)
-	// DeleteRemovedEntries deletes the versions of entries that were deleted before the given time. The entry rows
-	// stay, so that version numbers never restart.
+	// DeleteRemovedEntries deletes the versions of entries that were deleted before the given time, and returns their
+	// reserved storage to the box. A box keeps a number of the rows of such entries, and the newest version number of
+	// the other ones, so that version numbers never restart.
 	DeleteRemovedEntries(ctx context.Context, before time.Time, limit int) (int, error)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // ConnConfig returns the settings of a Store's connections.
@@ -14,6 +15,15 @@ func ConnConfig(url string) (*pgx.ConnConfig, error) {
 	}
 	return settings.ConnConfig, nil
 }
+
+// Pool returns the connections of a store.
+func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+
+// CancelDelay is how long a statement continues after its request was cancelled.
+const CancelDelay = cancelDelay
+
+// KeptDeletedKeys is the number of rows of swept entries that a box keeps.
+const KeptDeletedKeys = keptDeletedKeys
 
 // HotStatements returns the statements that reads and writes of entries run, by their purpose.
 func HotStatements() map[string]string {

@@ -305,7 +305,7 @@ func changeAsRequestsDo(ctx context.Context, t *testing.T, repos ports.Repos, n 
 	_, err := repos.Users.Lock(ctx, domain.UserName(fmt.Sprintf("user-%d", n)))
 	require.NoError(t, err)
 	for _, key := range []domain.EntryKey{"entry-3", "new"} {
-		require.NoError(t, repos.Entries.CountIn(ctx, box, 100, now))
+		require.NoError(t, repos.Entries.CountIn(ctx, box, key, 100, now))
 		credential := domain.Credential{Kind: domain.APIKeyCredential, ID: crowdID(2, n), User: crowdID(1, n)}
 		locked, err := repos.Entries.Lock(ctx, credential, domain.Box{ID: box, Name: boxNamed(n)}, key, now)
 		require.NoError(t, err)

@@ -5,6 +5,9 @@ import (
 	"encoding/binary"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"github.com/lockbox-go/lockbox/domain"
 )
 
@@ -62,15 +65,64 @@ func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int
 	return int(tag.RowsAffected()), translate(err)
 }
 
+// keptDeletedKeys is how many rows of swept entries a box keeps. Their keys continue their own version numbers. A key
+// whose row was removed continues after the highest number of all removed rows.
+const keptDeletedKeys = 1000
+
 // DeleteRemovedEntries removes the versions of entries that were deleted before the given time, and marks the entries
-// as swept. It skips entries that are being written; see ports.Janitor.
+// as swept. It then removes the oldest rows of swept entries in the same boxes. It skips entries that are being
+// written; see ports.Janitor.
 func (s *Store) DeleteRemovedEntries(ctx context.Context, before time.Time, limit int) (int, error) {
-	return s.sweep(ctx, `WITH removed AS (
-			SELECT box_id, key FROM entries WHERE deleted_at < $1 AND NOT swept LIMIT $2 FOR UPDATE SKIP LOCKED
-		), deleted_versions AS (
-			DELETE FROM entry_versions v USING removed r WHERE v.box_id = r.box_id AND v.key = r.key
-		) UPDATE entries e SET swept = true FROM removed r WHERE e.box_id = r.box_id AND e.key = r.key`, before, limit)
+	rows, err := s.pool.Query(ctx, sweepEntries, before, limit)
+	boxes, err := collect(rows, err, pgx.RowTo[pgtype.UUID])
+	if err != nil {
+		return 0, err
+	}
+	touched := make(map[pgtype.UUID]bool)
+	for _, box := range boxes {
+		if touched[box] {
+			continue
+		}
+		touched[box] = true
+		if _, err := s.pool.Exec(ctx, trimSwept, box, keptDeletedKeys); err != nil {
+			return len(boxes), translate(err)
+		}
+	}
+	return len(boxes), nil
 }
+
+// sweepEntries locks the boxes before their entries, and in the order of their identifiers, as all transactions do. It
+// returns the box of each swept entry.
+const sweepEntries = `WITH due AS (
+		SELECT box_id, key FROM entries WHERE deleted_at < $1 AND NOT swept LIMIT $2
+	), locked AS (
+		SELECT id FROM boxes WHERE id IN (SELECT box_id FROM due) ORDER BY id FOR NO KEY UPDATE
+	), removed AS (
+		SELECT e.box_id, e.key, e.slot_bytes * e.slots AS bytes
+		FROM locked JOIN due d ON d.box_id = locked.id JOIN entries e ON e.box_id = d.box_id AND e.key = d.key
+		WHERE e.deleted_at < $1 AND NOT e.swept FOR UPDATE OF e SKIP LOCKED
+	), deleted_versions AS (
+		DELETE FROM entry_versions v USING removed r WHERE v.box_id = r.box_id AND v.key = r.key
+	), released AS (
+		UPDATE boxes b SET reserved_bytes = GREATEST(0, b.reserved_bytes - r.bytes)
+			FROM (SELECT box_id, sum(bytes)::bigint AS bytes FROM removed GROUP BY box_id) r WHERE b.id = r.box_id
+	)
+	UPDATE entries e SET swept = true, slot_bytes = 0, slots = 0, slots_until = 0
+		FROM removed r WHERE e.box_id = r.box_id AND e.key = r.key RETURNING e.box_id`
+
+// trimSwept removes the rows of a box's swept entries, except the $2 entries that were deleted last. The lock on the
+// box orders it against transactions that insert a key: these read version_floor under the lock.
+const trimSwept = `WITH box AS (
+		SELECT id FROM boxes WHERE id = $1 FOR NO KEY UPDATE
+	), doomed AS (
+		SELECT e.box_id, e.key, e.version FROM entries e
+		WHERE e.box_id = (SELECT id FROM box) AND e.swept
+		ORDER BY e.deleted_at DESC OFFSET $2 FOR UPDATE SKIP LOCKED
+	), raised AS (
+		UPDATE boxes SET version_floor = GREATEST(version_floor, (SELECT max(version) FROM doomed))
+		WHERE id = $1 AND EXISTS (SELECT FROM doomed)
+	)
+	DELETE FROM entries e USING doomed d WHERE e.box_id = d.box_id AND e.key = d.key`
 
 // sweep runs a statement with $1 before and $2 limit, and returns the number of rows.
 func (s *Store) sweep(ctx context.Context, sql string, before time.Time, limit int) (int, error) {

@@ -24,6 +24,8 @@ type PoolStats struct {
 	// Used connections run a statement or a transaction; Idle ones are open and free. Max is the
 	// size of the pool.
 	Used, Idle, Max int
+	// Opened counts the connections that were opened.
+	Opened int64
 	// Waits counts how often no connection was free, and WaitTime is the total time spent waiting
 	// for one.
 	Waits    int64
@@ -38,6 +40,7 @@ func (s *Store) Stats() Stats {
 			Used:     int(pool.AcquiredConns()),
 			Idle:     int(pool.IdleConns()),
 			Max:      int(pool.MaxConns()),
+			Opened:   pool.NewConnsCount(),
 			Waits:    pool.EmptyAcquireCount(),
 			WaitTime: pool.EmptyAcquireWaitTime(),
 		},

@@ -147,6 +147,7 @@ func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error
 		IDs:              core.ids,
 		MaxValueBytes:    a.config.MaxValueBytes,
 		MaxEntriesPerBox: a.config.MaxEntriesPerBox,
+		MaxBytesPerBox:   a.config.MaxBytesPerBox,
 		MaxUsersPerBox:   a.config.MaxUsersPerBox,
 		MaxBoxesPerUser:  a.config.MaxBoxesPerUser,
 		KeepVersions:     a.config.EntryVersions,

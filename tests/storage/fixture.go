@@ -250,7 +250,7 @@ func (f *fixture) write(o office, key domain.EntryKey, value string, keep int) (
 		locked, err := repos.Entries.Lock(ctx, o.credentials[0], o.box, key, f.now)
 		require.NoError(f, err)
 		if !locked.Entry.Exists() {
-			require.NoError(f, repos.Entries.CountIn(ctx, o.box.ID, 0, f.now))
+			require.NoError(f, repos.Entries.CountIn(ctx, o.box.ID, key, 0, f.now))
 		}
 		entry := locked.Entry.Next(f.now)
 		version = entry.Version

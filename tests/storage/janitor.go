@@ -140,3 +140,17 @@ func janitorRemovedEntries(f *fixture) {
 	remove("old-3", f.now.Add(-time.Hour))
 	require.Equal(f, []int{1}, f.sweep(f.DeleteRemovedEntries, f.now.Add(-time.Minute), 2), "deleted again")
 }
+
+// janitorReservations verifies that the reservation of a deleted entry stays as long as its versions.
+func janitorReservations(f *fixture) {
+	o := f.office()
+	room := domain.Room{SlotBytes: 600, Slots: 2, Until: 2}
+	require.NoError(f, f.reserve(o, "old", ports.Reservation{Room: room, Added: 1200, Limit: 1500}))
+	entry := domain.Entry{Box: o.box.ID, Key: "old", UpdatedAt: f.now.Add(-time.Hour)}
+	require.NoError(f, f.Read().Entries.MarkDeleted(f.Context(), entry))
+	next := ports.Reservation{Room: domain.Room{SlotBytes: 400, Slots: 1}, Added: 400, Limit: 1500}
+	f.requireCode(f.reserve(o, "new", next), domain.Conflict, "limit_reached")
+	require.Equal(f, []int{1}, f.sweep(f.DeleteRemovedEntries, f.now.Add(-time.Minute), 2))
+	require.NoError(f, f.reserve(o, "new", next))
+	require.Zero(f, f.locked(o, "old").Room)
+}
