@@ -93,8 +93,16 @@ type Invitations interface {
 type Events interface {
 	// Append adds an event to this transaction, so that a change and its event are committed together.
 	Append(ctx context.Context, event domain.Event) error
-	// List returns the matching events, newest first.
-	List(ctx context.Context, filter EventFilter) ([]domain.Event, error)
+	// List returns a page of the matching events, newest first. It reads a limited number of events, so that no filter
+	// makes it slow. A page may therefore have fewer events than the filter's limit, even none, although more match.
+	List(ctx context.Context, filter EventFilter) (EventPage, error)
+}
+
+// EventPage is a page of the audit log.
+type EventPage struct {
+	Events []domain.Event
+	// Next is the Before of the filter for the next page. It is zero on the last page.
+	Next domain.EventID
 }
 
 // EventFilter selects events; a zero field matches every event.

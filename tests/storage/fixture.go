@@ -216,8 +216,9 @@ func (f *fixture) event(target string) domain.Event {
 // targets returns the targets of all events, oldest first.
 func (f *fixture) targets() []string {
 	f.Helper()
-	events, err := f.Read().Events.List(f.Context(), ports.EventFilter{Limit: 1000})
+	page, err := f.Read().Events.List(f.Context(), ports.EventFilter{Limit: 1000})
 	require.NoError(f, err)
+	events := page.Events
 	targets := make([]string, len(events))
 	for i, event := range events {
 		targets[len(events)-1-i] = event.Target

@@ -95,6 +95,7 @@ var tests = map[string]func(*fixture){
 	"EntryWriter/Reservation":          writerReservation,
 	"Events/AppendAndList":             eventsAppendAndList,
 	"Events/Filters":                   eventFilters,
+	"Events/Pages":                     eventPages,
 	"EventWriter/Concurrent":           eventWriterConcurrent,
 	"EventWriter/Cancelled":            eventWriterCancelled,
 	"ServerKeys/Lifecycle":             serverKeyLifecycle,

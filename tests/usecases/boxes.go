@@ -93,8 +93,9 @@ func (b *Boxes) User(name string, group domain.Group) domain.Requester {
 // Log returns the audit log, oldest first, each event as "actor action outcome key target" with "-" for an empty field.
 func (b *Boxes) Log() []string {
 	b.t.Helper()
-	events, err := b.Store.Read().Events.List(b.t.Context(), ports.EventFilter{Limit: 1000})
+	page, err := b.Store.Read().Events.List(b.t.Context(), ports.EventFilter{Limit: 1000})
 	require.NoError(b.t, err)
+	events := page.Events
 	lines := make([]string, len(events))
 	for i, e := range events {
 		lines[len(events)-1-i] = fmt.Sprint(orDash(e.ActorName), " ", e.Action, " ", e.Outcome, " ",
