@@ -130,8 +130,11 @@ type Janitor interface {
 	DeleteEndedAPIKeys(ctx context.Context, before time.Time, limit int) (int, error)
 	// DeleteEndedInvitations deletes invitations that expired before the given time.
 	DeleteEndedInvitations(ctx context.Context, before time.Time, limit int) (int, error)
-	// DeleteOldEvents deletes audit events older than the given time.
+	// DeleteOldEvents deletes audit events older than the given time, oldest first.
 	DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error)
+	// EventLogSize returns the storage of the audit log with its indexes, in bytes. Storage of deleted events may count
+	// until the database reuses it.
+	EventLogSize(ctx context.Context) (int64, error)
 	// DeleteRemovedEntries deletes the versions of entries that were deleted before the given time, and returns their
 	// reserved storage to the box. A box keeps a number of the rows of such entries, and the newest version number of
 	// the other ones, so that version numbers never restart.

@@ -3,6 +3,8 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -54,15 +56,56 @@ func (s *Store) DeleteEndedInvitations(ctx context.Context, before time.Time, li
 		before, limit)
 }
 
-// DeleteOldEvents removes events older than the given time; see ports.Janitor. It compares the identifier, which begins
-// with the time in milliseconds (UUID version 7), because there is no index on the time itself.
+// DeleteOldEvents removes events older than the given time, in the order of their identifiers; see ports.Janitor. The
+// identifier begins with the time in milliseconds (UUID version 7), so it selects the events by an index. The calls of
+// one sweep continue where the last one ended: until vacuum, the index still has the entries of the deleted events, and
+// each call would read all of them again.
 func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error) {
 	var bound domain.EventID
 	binary.BigEndian.PutUint64(bound[:8], uint64(before.UnixMilli())<<16)
-	tag, err := s.pool.Exec(ctx,
-		`DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id < $1 ORDER BY id LIMIT $2)`,
-		uuid(bound), limit)
-	return int(tag.RowsAffected()), translate(err)
+	s.eventSweep.Lock()
+	defer s.eventSweep.Unlock()
+	var count int
+	var last pgtype.UUID
+	err := s.pool.QueryRow(ctx, deleteEvents, uuidOrLowest(s.eventSweep.after), uuid(bound), limit).Scan(&count, &last)
+	if err != nil {
+		return 0, translate(err)
+	}
+	s.eventSweep.deleted.Add(int64(count))
+	s.eventSweep.after = last.Bytes
+	if count < limit {
+		s.eventSweep.after = domain.EventID{} // a late transaction may have stored an older event
+	}
+	return count, nil
+}
+
+// deleteEvents skips events that another server is deleting.
+const deleteEvents = `WITH old AS (
+		SELECT id FROM events WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
+	), deleted AS (
+		DELETE FROM events e USING old WHERE e.id = old.id RETURNING e.id
+	)
+	SELECT count(*), (SELECT id FROM deleted ORDER BY id DESC LIMIT 1) FROM deleted`
+
+// eventSweep is the position of a sweep of old events.
+type eventSweep struct {
+	sync.Mutex // guards after
+	after      domain.EventID
+	deleted    atomic.Int64 // since the store was opened
+}
+
+// uuidOrLowest is uuid for an identifier that may be zero, which stands for the lowest one instead of NULL.
+func uuidOrLowest(id domain.EventID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
+
+// EventLogSize reads the sizes of the files, which takes no time that depends on the number of events; see
+// ports.Janitor. Stats reports the last result.
+func (s *Store) EventLogSize(ctx context.Context) (int64, error) {
+	var bytes int64
+	err := s.pool.QueryRow(ctx, `SELECT pg_total_relation_size('events')`).Scan(&bytes)
+	if err == nil {
+		s.eventLogBytes.Store(bytes)
+	}
+	return bytes, translate(err)
 }
 
 // keptDeletedKeys is how many rows of swept entries a box keeps. Their keys continue their own version numbers. A key

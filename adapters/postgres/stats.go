@@ -17,6 +17,8 @@ type Stats struct {
 	WriteFallbacks int64
 	// Events covers the requests of the newest event writer. It is zero if no event writer exists.
 	Events batch.Stats
+	// EventLogBytes is the last result of EventLogSize. EventsDeleted counts the events that DeleteOldEvents deleted.
+	EventLogBytes, EventsDeleted int64
 }
 
 // PoolStats describe the connection pool.
@@ -47,6 +49,8 @@ func (s *Store) Stats() Stats {
 		Lookups:        s.lookups.Stats(),
 		Writes:         s.writes.Stats(),
 		WriteFallbacks: s.writeFallbacks.Load(),
+		EventLogBytes:  s.eventLogBytes.Load(),
+		EventsDeleted:  s.eventSweep.deleted.Load(),
 	}
 	if events := s.events.Load(); events != nil {
 		stats.Events = events.batcher.Stats()

@@ -108,6 +108,21 @@ func janitorEvents(f *fixture) {
 	require.NoError(f, f.Read().Events.Append(f.Context(), f.event("new")))
 	require.Equal(f, []int{2, 2, 1}, f.sweep(f.DeleteOldEvents, f.now.Add(-time.Hour), 2))
 	require.Equal(f, []string{"new"}, f.targets())
+	late := f.event("late")
+	late.ID = domain.EventID{1, 0}
+	require.NoError(f, f.Read().Events.Append(f.Context(), late))
+	require.Equal(f, []int{1}, f.sweep(f.DeleteOldEvents, f.now.Add(-time.Hour), 2), "each sweep begins at the oldest")
+}
+
+func janitorEventLogSize(f *fixture) {
+	before, err := f.EventLogSize(f.Context())
+	require.NoError(f, err)
+	for i := range 200 {
+		require.NoError(f, f.Read().Events.Append(f.Context(), f.event(fmt.Sprint(i))))
+	}
+	after, err := f.EventLogSize(f.Context())
+	require.NoError(f, err)
+	require.Greater(f, after, before)
 }
 
 // janitorRemovedEntries verifies that the versions of a deleted entry are removed. Its row stays, so a version number

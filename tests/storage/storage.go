@@ -107,6 +107,7 @@ var tests = map[string]func(*fixture){
 	"Janitor/Invitations":              janitorInvitations,
 	"Janitor/Attempts":                 janitorAttempts,
 	"Janitor/Events":                   janitorEvents,
+	"Janitor/EventLogSize":             janitorEventLogSize,
 	"Janitor/RemovedEntries":           janitorRemovedEntries,
 	"Janitor/Reservations":             janitorReservations,
 	"DropletRecords/Lifecycle":         dropletLifecycle,
