@@ -81,7 +81,8 @@ type eventLine struct {
 	Target       *string `json:"target"`
 	RequestID    *string `json:"requestId"`
 	Address      *string `json:"address"`
-	Suppressed   *int    `json:"suppressed"`
+	// Suppressed is present only in an event that stands for several refusals.
+	Suppressed int `json:"suppressed,omitempty"`
 }
 
 // eventList is a page of audit events, newest first. Next is the value of the query parameter "before" that requests
@@ -109,9 +110,7 @@ func listOf(page ports.EventPage) eventList {
 			Target:       orNull(e.Target),
 			RequestID:    orNull(e.RequestID),
 			Address:      orNull(e.Address),
-		}
-		if e.Suppressed > 0 {
-			list.Events[i].Suppressed = &e.Suppressed
+			Suppressed:   e.Suppressed,
 		}
 	}
 	return list

@@ -18,7 +18,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// sessions returns the number of database sessions that were started for stores of the test.
+// startedSessions returns the number of database sessions that were started for stores of the test.
 func startedSessions(store *postgres.Store) int64 { return store.Stats().Pool.Opened }
 
 // TestCancelledRequestsKeepTheirConnections cancels requests that wait for a lock, in each way that a store runs
