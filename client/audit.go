@@ -127,7 +127,8 @@ func events(filter *EventFilter, list func(*EventFilter) (*EventPage, error)) it
 	}
 }
 
-// timeOfEvent returns the time in the id of an event, which is a UUID version 7: it begins with 48 bits of milliseconds.
+// timeOfEvent returns the time in the id of an event. The id is a UUID version 7, which begins with 48 bits of
+// milliseconds.
 func timeOfEvent(id string) (time.Time, bool) {
 	digits := strings.ReplaceAll(id, "-", "")
 	if len(digits) != 32 || digits[12] != '7' {

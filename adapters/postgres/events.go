@@ -59,7 +59,8 @@ func eventArrays[C any](items []C, event func(C) *domain.Event) []any {
 
 // suppressed is NULL for nearly all events: NULL needs no storage.
 func suppressed(event *domain.Event) pgtype.Int4 {
-	return pgtype.Int4{Int32: int32(min(event.Suppressed, math.MaxInt32)), Valid: event.Suppressed > 0}
+	count := int32(min(event.Suppressed, math.MaxInt32)) //nolint:gosec // bounded
+	return pgtype.Int4{Int32: count, Valid: count > 0}
 }
 
 // queueEvent adds the insertion of one event to a batch.
@@ -141,8 +142,8 @@ func listSQL(filter ports.EventFilter) (sql string, args []any) {
 // maxEventID sorts after every event.
 var maxEventID = domain.EventID(bytes.Repeat([]byte{0xff}, 16))
 
-// scanEvent reads eventColumns and, if given, further columns into more. Actions and outcomes are not validated: a newer server may have
-// stored ones that this version does not know.
+// scanEvent reads eventColumns and, if given, further columns into more. Actions and outcomes are
+// not validated: a newer server may have stored ones that this version does not know.
 func scanEvent(row pgx.Row, more ...any) (domain.Event, error) {
 	var e domain.Event
 	var id [16]byte

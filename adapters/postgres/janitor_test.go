@@ -57,7 +57,8 @@ func TestConcurrentSweeps(t *testing.T) {
 	store, url := openStore(t, nil)
 	execute(t, url, uuidOf)
 	execute(t, url, crowd)
-	require.Equal(t, 20, pgtest.Number(t, url, `SELECT count(*) FROM entries WHERE deleted_at IS NOT NULL AND NOT swept`))
+	require.Equal(t, 20, pgtest.Number(t, url, `SELECT count(*) FROM entries
+		WHERE deleted_at IS NOT NULL AND NOT swept`))
 	results := make(chan int, 4)
 	for range cap(results) {
 		go func() {

@@ -246,7 +246,8 @@ func (a *App) flushAllRefusals(entrance *gate.Gate) {
 	ctx, cancel := context.WithTimeout(context.Background(), postgres.StatementTimeout)
 	defer cancel()
 	if err := entrance.FlushAllRefusals(ctx); err != nil {
-		a.log.Error("writing repeated refusals to the audit log failed while the server stopped", slog.Any("error", err))
+		a.log.Error("writing repeated refusals to the audit log failed while the server stopped",
+			slog.Any("error", err))
 	}
 }
 

@@ -13,8 +13,8 @@
 //   - Stored data that does not authenticate. Outcome "tampered".
 //
 // Of the refusals of a known caller that no rate limit counts, only the first in a minute have their own event; see
-// [Gate.FlushRefusals]. Each lockout has one event, with outcome "throttled"; later attempts during the same lockout have none. See
-// [Gate.ReserveAccount] and [Gate.CheckPassphrase].
+// [Gate.FlushRefusals]. Each lockout has one event, with outcome "throttled"; later attempts during the same lockout
+// have none. See [Gate.ReserveAccount] and [Gate.CheckPassphrase].
 //
 // Every other refusal is returned without an event: a missing, expired or revoked token, malformed input, a missing
 // entry, a conflict, a failed precondition, and an administrative request from a caller who is not an administrator.

@@ -197,8 +197,8 @@ func entryReservationLimit(f *fixture) {
 	var stored atomic.Int64
 	for i := range 6 {
 		group.Go(func() {
-			err := f.reserve(o, domain.EntryKey(fmt.Sprint(i)), ports.Reservation{Room: room, Added: 4000, Limit: 20000})
-			switch {
+			reservation := ports.Reservation{Room: room, Added: 4000, Limit: 20000}
+			switch err := f.reserve(o, domain.EntryKey(fmt.Sprint(i)), reservation); {
 			case err == nil:
 				stored.Add(1)
 			case domain.CodeOf(err) != "limit_reached":
