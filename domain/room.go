@@ -6,7 +6,7 @@ import "math/bits"
 //
 // A reservation exceeds the stored versions, so that most writes fit into it. Such a write does not change the count of
 // the box, and writers of different entries do not wait for each other. In return, a box counts up to two and a half
-// times the bytes that it stores. The stored versions never exceed the reservation.
+// times the bytes that it stores, or SmallRoom for each entry. The stored versions never exceed the reservation.
 type Room struct {
 	// SlotBytes is the size that the largest version may have, as VersionBytes counts it.
 	SlotBytes int64
@@ -19,6 +19,10 @@ type Room struct {
 // versionOverhead is what the database stores of a version besides its value: the envelope, the row and its index
 // entries, in bytes.
 const versionOverhead = 256
+
+// SmallRoom is the size, in bytes, up to which an entry gets room for all its versions at once. A box with the default
+// limits has room for the default number of such entries.
+const SmallRoom = 16 << 10
 
 // VersionBytes returns the number of bytes that a version counts in its box. size is the length of the sealed value.
 func VersionBytes(size int) int64 { return int64(size) + versionOverhead }
@@ -33,19 +37,20 @@ func (r Room) Covers(size int, version uint64, keep int) bool {
 }
 
 // Reserve returns the reservation for an entry that has that many stored versions, the largest of which has largest
-// bytes, and receives a new version with that number and size. The slots double with the number of versions, so that an
-// entry needs few reservations.
+// bytes, and receives a new version with that number and size. Up to SmallRoom, it has room for all versions. Above it,
+// the slots double with the number of versions, so that an entry needs few reservations.
 func Reserve(stored, largest, size int, version uint64, keep int) Room {
+	slot := roundUp(VersionBytes(max(size, largest)))
 	versions := stored + 1
 	if keep > 0 {
 		versions = min(versions, keep) // the write deletes the others
 	}
-	slots := max(2, 1<<bits.Len(uint(versions-1))) // the next power of two
+	slots := max(2, 1<<bits.Len(uint(versions-1)), int(SmallRoom/slot)) // the next power of two
 	if keep > 0 {
 		slots = min(slots, keep)
 	}
 	return Room{
-		SlotBytes: roundUp(VersionBytes(max(size, largest))),
+		SlotBytes: slot,
 		Slots:     slots,
 		Until:     version + uint64(slots-versions), //nolint:gosec // there are at least as many slots as versions
 	}

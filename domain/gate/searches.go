@@ -67,7 +67,7 @@ func (s *searches) begin(ctx context.Context, user domain.UserID) error {
 	defer s.mu.Unlock()
 	i := slices.Index(s.waiting, search)
 	if i < 0 {
-		return nil // it may run since a moment ago
+		return nil // it was started in the meantime
 	}
 	s.waiting = slices.Delete(s.waiting, i, i+1)
 	return domain.ErrBusy.Because(context.Cause(ctx))
