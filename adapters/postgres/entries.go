@@ -165,9 +165,7 @@ func (r entries) Stored(ctx context.Context, box domain.BoxID, key domain.EntryK
 func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version ports.NewVersion, keep int,
 	event domain.Event) error {
 	var batch pgx.Batch
-	batch.Queue(`UPDATE entries SET version = $3, deleted_at = NULL, swept = false, updated_at = $4
-		WHERE box_id = $1 AND key = $2`,
-		uuid(entry.Box), string(entry.Key), number(entry.Version), entry.UpdatedAt)
+	queueEntry(&batch, entry, version.Reservation)
 	batch.Queue(`INSERT INTO entry_versions
 			(key_id, box_id, key, version, sealed_as, envelope, value, author_id, created_at)
 		VALUES ((SELECT id FROM server_keys WHERE id = $1 AND retired_at IS NULL), $2, $3, $4, $5, $6, $7, $8, $9)`,
@@ -179,22 +177,25 @@ func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version por
 		batch.Queue(`DELETE FROM entry_versions WHERE box_id = $1 AND key = $2 AND version <= $3`,
 			uuid(entry.Box), string(entry.Key), number(entry.Version)-int64(keep))
 	}
-	if version.Reservation != nil {
-		queueReservation(&batch, entry, *version.Reservation)
-	}
 	queueEvent(&batch, event)
 	return atCommit(ctx, r.q, &batch, translateAddVersion)
 }
 
-// queueReservation adds the statements that store a reservation. Above the limit, the sum becomes NULL, which the
-// column does not accept: the statement fails, and the version is not stored.
-func queueReservation(batch *pgx.Batch, entry domain.Entry, reservation ports.Reservation) {
-	room := reservation.Room
-	batch.Queue(`UPDATE boxes SET reserved_bytes =
-			CASE WHEN $2::bigint <= 0 OR reserved_bytes + $2 <= $3 THEN GREATEST(0, reserved_bytes + $2) END
-		WHERE id = $1`, uuid(entry.Box), reservation.Added, reservation.Limit)
-	batch.Queue(`UPDATE entries SET slot_bytes = $3, slots = $4, slots_until = $5 WHERE box_id = $1 AND key = $2`,
-		uuid(entry.Box), string(entry.Key), room.SlotBytes, room.Slots, number(room.Until))
+// queueEntry adds the statements that store the new version of an entry, and its reservation unless it is nil. The
+// reservation is a part of the same UPDATE: a second one would leave another dead row. Above the limit, the sum of the
+// box becomes NULL, which the column does not accept: the statement fails, and the version is not stored.
+func queueEntry(batch *pgx.Batch, entry domain.Entry, reservation *ports.Reservation) {
+	args := []any{uuid(entry.Box), string(entry.Key), number(entry.Version), entry.UpdatedAt}
+	room := ``
+	if reservation != nil {
+		batch.Queue(`UPDATE boxes SET reserved_bytes =
+				CASE WHEN $2::bigint <= 0 OR reserved_bytes + $2 <= $3 THEN GREATEST(0, reserved_bytes + $2) END
+			WHERE id = $1`, uuid(entry.Box), reservation.Added, reservation.Limit)
+		room = `, slot_bytes = $5, slots = $6, slots_until = $7`
+		args = append(args, reservation.Room.SlotBytes, reservation.Room.Slots, number(reservation.Room.Until))
+	}
+	batch.Queue(`UPDATE entries SET version = $3, deleted_at = NULL, swept = false, updated_at = $4`+room+`
+		WHERE box_id = $1 AND key = $2`, args...)
 }
 
 // translateAddVersion is translate for the statements of AddVersion.
