@@ -249,6 +249,12 @@ func TestAuditLog(t *testing.T) {
 		require.NotEmpty(t, event.ID)
 		break
 	}
+	for event, err := range c.BoxEvents(ctx, box, &client.EventFilter{Limit: 1, Since: time.Now().Add(time.Minute)}) {
+		require.NoError(t, err)
+		require.Equal(t, seen[0], event.Action)
+		seen = seen[:0] // a second event would panic
+	}
+	require.Empty(t, seen, "one page was read")
 	_, err = c.ListEvents(ctx, &client.EventFilter{Action: "no.such"})
 	require.ErrorIs(t, err, client.ErrInvalid)
 	for _, err := range userFor(t, "snoop").Events(ctx, nil) {

@@ -141,6 +141,9 @@ type Event struct {
 	Target    string
 	RequestID string
 	Address   string
+	// Suppressed is the number of refusals that the event stands for, because they have no event of their own. It is 0
+	// for an event that stands for itself.
+	Suppressed int
 }
 
 // NewEvent returns the event of a successful action. The caller is zero for a request without a valid credential.

@@ -105,8 +105,11 @@ type ConditionalWrite struct {
 	Version  NewVersion
 	At       time.Time
 	// Keep is the number of versions to keep; 0 keeps all.
-	Keep  int
-	Event domain.Event
+	Keep int
+	// Limited means that the box has a limit on its storage. WriteIfUnchanged then stores the version only if the
+	// entry's reservation covers it.
+	Limited bool
+	Event   domain.Event
 }
 
 // EventWriter commits audit events that are not part of a change: reads and refusals.

@@ -28,6 +28,9 @@ type Store struct {
 	writeFallbacks atomic.Int64
 	// events is the newest writer of NewEventWriter. Stats reports it.
 	events atomic.Pointer[EventWriter]
+	// eventSweep is the position of DeleteOldEvents, and eventLogBytes the last result of EventLogSize.
+	eventSweep    eventSweep
+	eventLogBytes atomic.Int64
 	// transactions bounds the concurrent transactions to the size of the pool less reservedConns.
 	transactions *semaphore.Weighted
 }

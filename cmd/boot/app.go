@@ -20,6 +20,7 @@ import (
 
 	"github.com/lockbox-go/lockbox/adapters/httpapi"
 	"github.com/lockbox-go/lockbox/adapters/postgres"
+	"github.com/lockbox-go/lockbox/domain/gate"
 	"github.com/lockbox-go/lockbox/domain/vault"
 )
 
@@ -30,6 +31,8 @@ const (
 	// keyringRefresh is how often a server reads the server keys again. A server reads the keys immediately when it
 	// signs or seals with a replaced key. The interval is for servers that do neither.
 	keyringRefresh = time.Minute
+	// refusalFlush is how often a server writes the audit events of repeated refusals whose minute has ended.
+	refusalFlush = 10 * time.Second
 )
 
 // App is the server.
@@ -76,6 +79,7 @@ func (a *App) Run(ctx context.Context) error {
 	defer core.close()
 	events := core.store.NewEventWriter()
 	defer events.Close() // before the core closes the database
+	defer a.flushAllRefusals(core.gate(events))
 	api, err := a.api(core, events)
 	if err != nil {
 		return err
@@ -97,6 +101,7 @@ func (a *App) Run(ctx context.Context) error {
 	defer stop()
 	background.Go(func() { a.refreshKeys(ctx, core) })
 	background.Go(func() { a.sweep(ctx, core.store) })
+	background.Go(func() { a.flushRefusals(ctx, core.gate(events)) })
 	a.addr = listener.Addr()
 	a.log.Info("listening", slog.String("address", a.addr.String()), slog.String("version", Version()))
 	close(a.ready)
@@ -147,6 +152,7 @@ func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error
 		IDs:              core.ids,
 		MaxValueBytes:    a.config.MaxValueBytes,
 		MaxEntriesPerBox: a.config.MaxEntriesPerBox,
+		MaxBytesPerBox:   a.config.MaxBytesPerBox,
 		MaxUsersPerBox:   a.config.MaxUsersPerBox,
 		MaxBoxesPerUser:  a.config.MaxBoxesPerUser,
 		KeepVersions:     a.config.EntryVersions,
@@ -223,6 +229,26 @@ func (a *App) refreshKeys(ctx context.Context, core *core) {
 			a.log.Warn("reloading the server keys failed; the keys in memory stay in use", slog.Any("error", err))
 		}
 	})
+}
+
+// flushRefusals writes the audit events of repeated refusals at an interval.
+func (a *App) flushRefusals(ctx context.Context, entrance *gate.Gate) {
+	every(ctx, refusalFlush, func() {
+		if err := entrance.FlushRefusals(ctx); err != nil && ctx.Err() == nil {
+			a.log.Warn("writing repeated refusals to the audit log failed; the next attempt includes them",
+				slog.Any("error", err))
+		}
+	})
+}
+
+// flushAllRefusals writes the remaining events of repeated refusals when the server stops.
+func (a *App) flushAllRefusals(entrance *gate.Gate) {
+	ctx, cancel := context.WithTimeout(context.Background(), postgres.StatementTimeout)
+	defer cancel()
+	if err := entrance.FlushAllRefusals(ctx); err != nil {
+		a.log.Error("writing repeated refusals to the audit log failed while the server stopped",
+			slog.Any("error", err))
+	}
 }
 
 // every calls work at an interval until ctx ends. It skips ticks that occur during a call.

@@ -57,9 +57,11 @@ type Config struct {
 	// For each of the following settings, zero means no limit.
 	MaxValueBytes    int `env:"MAX_VALUE_BYTES" envDefault:"524288"`
 	MaxEntriesPerBox int `env:"MAX_ENTRIES_PER_BOX" envDefault:"10000"`
-	MaxUsersPerBox   int `env:"MAX_USERS_PER_BOX" envDefault:"1000"`
-	MaxBoxesPerUser  int `env:"MAX_BOXES_PER_USER" envDefault:"100"`
-	EntryVersions    int `env:"ENTRY_VERSIONS" envDefault:"10"`
+	// MaxBytesPerBox limits all versions in a box together, deleted entries included.
+	MaxBytesPerBox  int64 `env:"MAX_BYTES_PER_BOX" envDefault:"268435456"`
+	MaxUsersPerBox  int   `env:"MAX_USERS_PER_BOX" envDefault:"1000"`
+	MaxBoxesPerUser int   `env:"MAX_BOXES_PER_USER" envDefault:"100"`
+	EntryVersions   int   `env:"ENTRY_VERSIONS" envDefault:"10"`
 	// A deleted entry can be restored during its retention. The sweep deletes it permanently afterwards.
 	DeletedEntryRetention time.Duration `env:"DELETED_ENTRY_RETENTION" envDefault:"720h"`
 	EventRetention        time.Duration `env:"EVENT_RETENTION" envDefault:"0"`
@@ -143,6 +145,7 @@ func (c Config) checkLimits() error {
 	check(c.MaxValueBytes == 0 || int64(c.MaxValueBytes) <= c.MaxBodyBytes, "MAX_VALUE_BYTES",
 		"must not be above LOCKBOX_MAX_BODY_BYTES")
 	check(c.MaxEntriesPerBox >= 0, "MAX_ENTRIES_PER_BOX", notNegative)
+	check(c.MaxBytesPerBox >= 0, "MAX_BYTES_PER_BOX", notNegative)
 	check(c.MaxUsersPerBox >= 0, "MAX_USERS_PER_BOX", notNegative)
 	check(c.MaxBoxesPerUser >= 0, "MAX_BOXES_PER_USER", notNegative)
 	check(c.EntryVersions >= 0, "ENTRY_VERSIONS", notNegative)

@@ -43,6 +43,8 @@ type core struct {
 	ids          system.IDs
 	// engine is nil without a droplet host.
 	engine *docker.Host
+	// entrance is the gate that all use cases share.
+	entrance *gate.Gate
 }
 
 // patience is true if statements run without a time limit. A server limits its statements, so that no statement blocks
@@ -182,9 +184,12 @@ func (c *core) entrySealer() (*sealing.EntrySealer, error) {
 		Params: c.params()})
 }
 
-// gate returns the gate that all use cases share.
+// gate returns the gate that all use cases share. The first call creates it. The events of all calls are the same.
 func (c *core) gate(events ports.EventWriter) *gate.Gate {
-	return gate.New(gate.Config{
+	if c.entrance != nil {
+		return c.entrance
+	}
+	c.entrance = gate.New(gate.Config{
 		Store:   c.store,
 		Events:  events,
 		Digests: sealing.NewDigests(c.keyring),
@@ -192,6 +197,7 @@ func (c *core) gate(events ports.EventWriter) *gate.Gate {
 		IDs:     c.ids,
 		Limits:  c.config.RateLimits,
 	})
+	return c.entrance
 }
 
 // accounts returns the use cases of accounts.

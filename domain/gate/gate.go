@@ -12,8 +12,9 @@
 //     visible to the caller. Outcome "denied".
 //   - Stored data that does not authenticate. Outcome "tampered".
 //
-// Each lockout has one event, with outcome "throttled"; later attempts during the same lockout have none. See
-// [Gate.ReserveAccount] and [Gate.CheckPassphrase].
+// Of the refusals of a known caller that no rate limit counts, only the first in a minute have their own event; see
+// [Gate.FlushRefusals]. Each lockout has one event, with outcome "throttled"; later attempts during the same lockout
+// have none. See [Gate.ReserveAccount] and [Gate.CheckPassphrase].
 //
 // Every other refusal is returned without an event: a missing, expired or revoked token, malformed input, a missing
 // entry, a conflict, a failed precondition, and an administrative request from a caller who is not an administrator.
@@ -45,10 +46,21 @@ type Config struct {
 }
 
 // Gate authenticates callers, limits attempts and audits refusals. It is safe for concurrent use.
-type Gate struct{ config Config }
+type Gate struct {
+	config   Config
+	searches searches
+	repeated repeatedRefusals
+}
 
-// New returns a Gate.
-func New(config Config) *Gate { return &Gate{config} }
+// New returns a Gate. All use cases of a server share one Gate: its limits on searches and repeated refusals apply to
+// them together.
+func New(config Config) *Gate {
+	return &Gate{
+		config:   config,
+		searches: searches{running: make(map[domain.UserID]bool)},
+		repeated: repeatedRefusals{windows: make(map[refusalKey]*window)},
+	}
+}
 
 // Event returns the audit event of an action that succeeded, with the present time and a new identifier. It stores
 // nothing: append it to the transaction of the change, or pass it to [Gate.Audit] or [Gate.Refused]. The caller is

@@ -61,5 +61,6 @@ func (s *Service) restoreUnchanged(ctx context.Context, repos ports.Repos, writt
 	if err != nil {
 		return err
 	}
+	// The version gets no reservation: a full box must not prevent the rollback. The next write counts it.
 	return repos.Entries.AddVersion(ctx, entry, version, s.config.KeepVersions, event)
 }

@@ -216,8 +216,9 @@ func (f *fixture) event(target string) domain.Event {
 // targets returns the targets of all events, oldest first.
 func (f *fixture) targets() []string {
 	f.Helper()
-	events, err := f.Read().Events.List(f.Context(), ports.EventFilter{Limit: 1000})
+	page, err := f.Read().Events.List(f.Context(), ports.EventFilter{Limit: 1000})
 	require.NoError(f, err)
+	events := page.Events
 	targets := make([]string, len(events))
 	for i, event := range events {
 		targets[len(events)-1-i] = event.Target
@@ -250,7 +251,7 @@ func (f *fixture) write(o office, key domain.EntryKey, value string, keep int) (
 		locked, err := repos.Entries.Lock(ctx, o.credentials[0], o.box, key, f.now)
 		require.NoError(f, err)
 		if !locked.Entry.Exists() {
-			require.NoError(f, repos.Entries.CountIn(ctx, o.box.ID, 0, f.now))
+			require.NoError(f, repos.Entries.CountIn(ctx, o.box.ID, key, 0, f.now))
 		}
 		entry := locked.Entry.Next(f.now)
 		version = entry.Version

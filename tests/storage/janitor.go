@@ -108,6 +108,21 @@ func janitorEvents(f *fixture) {
 	require.NoError(f, f.Read().Events.Append(f.Context(), f.event("new")))
 	require.Equal(f, []int{2, 2, 1}, f.sweep(f.DeleteOldEvents, f.now.Add(-time.Hour), 2))
 	require.Equal(f, []string{"new"}, f.targets())
+	late := f.event("late")
+	late.ID = domain.EventID{1, 0}
+	require.NoError(f, f.Read().Events.Append(f.Context(), late))
+	require.Equal(f, []int{1}, f.sweep(f.DeleteOldEvents, f.now.Add(-time.Hour), 2), "each sweep begins at the oldest")
+}
+
+func janitorEventLogSize(f *fixture) {
+	before, err := f.EventLogSize(f.Context())
+	require.NoError(f, err)
+	for i := range 200 {
+		require.NoError(f, f.Read().Events.Append(f.Context(), f.event(fmt.Sprint(i))))
+	}
+	after, err := f.EventLogSize(f.Context())
+	require.NoError(f, err)
+	require.Greater(f, after, before)
 }
 
 // janitorRemovedEntries verifies that the versions of a deleted entry are removed. Its row stays, so a version number
@@ -139,4 +154,18 @@ func janitorRemovedEntries(f *fixture) {
 	require.Equal(f, []uint64{3}, f.numbers(o.box, "old-3"))
 	remove("old-3", f.now.Add(-time.Hour))
 	require.Equal(f, []int{1}, f.sweep(f.DeleteRemovedEntries, f.now.Add(-time.Minute), 2), "deleted again")
+}
+
+// janitorReservations verifies that the reservation of a deleted entry stays as long as its versions.
+func janitorReservations(f *fixture) {
+	o := f.office()
+	room := domain.Room{SlotBytes: 600, Slots: 2, Until: 2}
+	require.NoError(f, f.reserve(o, "old", ports.Reservation{Room: room, Added: 1200, Limit: 1500}))
+	entry := domain.Entry{Box: o.box.ID, Key: "old", UpdatedAt: f.now.Add(-time.Hour)}
+	require.NoError(f, f.Read().Entries.MarkDeleted(f.Context(), entry))
+	next := ports.Reservation{Room: domain.Room{SlotBytes: 400, Slots: 1}, Added: 400, Limit: 1500}
+	f.requireCode(f.reserve(o, "new", next), domain.Conflict, "limit_reached")
+	require.Equal(f, []int{1}, f.sweep(f.DeleteRemovedEntries, f.now.Add(-time.Minute), 2))
+	require.NoError(f, f.reserve(o, "new", next))
+	require.Zero(f, f.locked(o, "old").Room)
 }

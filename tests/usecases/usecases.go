@@ -90,8 +90,9 @@ func (p *Parts) openKeys(t testing.TB) {
 // Audited returns the events of an action, oldest first, each as "actor outcome target" with "-" for an empty field.
 func (p *Parts) Audited(t testing.TB, action domain.Action) []string {
 	t.Helper()
-	events, err := p.Store.Read().Events.List(t.Context(), ports.EventFilter{Action: action, Limit: 1000})
+	page, err := p.Store.Read().Events.List(t.Context(), ports.EventFilter{Action: action, Limit: 1000})
 	require.NoError(t, err)
+	events := page.Events
 	lines := make([]string, len(events))
 	for i, event := range events {
 		line := orDash(event.ActorName) + " " + event.Outcome.String() + " " + orDash(event.Target)
