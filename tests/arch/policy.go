@@ -89,7 +89,6 @@ var confined = []Confined{
 	{"github.com/jackc/pgerrcode", []string{"adapters/postgres/..."}, false},
 	{"github.com/golang-migrate/migrate", []string{"adapters/postgres/migrate"}, false},
 	{"database/sql", nil, false},
-	{"github.com/docker/docker", []string{"adapters/docker/..."}, true},
 	{"github.com/moby/moby", []string{"adapters/docker/..."}, true},
 	{"github.com/docker/go-connections", []string{"adapters/docker/..."}, true},
 	{"github.com/docker/go-units", []string{"adapters/httpapi/...", "cmd/boot/..."}, true},
