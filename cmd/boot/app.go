@@ -80,6 +80,7 @@ func (a *App) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.warnOfLoggedParameters(ctx, core)
 	// Log the next step of a new installation before the first request can fail.
 	if err := a.announceInit(ctx, core); err != nil {
 		return err
@@ -101,6 +102,15 @@ func (a *App) Run(ctx context.Context) error {
 	a.log.Info("listening", slog.String("address", a.addr.String()), slog.String("version", Version()))
 	close(a.ready)
 	return a.serve(ctx, api, listener)
+}
+
+// warnOfLoggedParameters logs a warning if PostgreSQL writes the parameters of statements to its log. A failure to find
+// out is not an error: the next statement reports it.
+func (a *App) warnOfLoggedParameters(ctx context.Context, core *core) {
+	if logs, err := core.store.LogsParameters(ctx); err == nil && logs {
+		a.log.Warn("PostgreSQL logs the parameters of statements, which contain the names of users, boxes and entries: " +
+			"set log_parameter_max_length and log_parameter_max_length_on_error to 0")
+	}
 }
 
 // If there is no owner yet, announceInit logs the next step, and a warning if any client could become the owner.
