@@ -57,6 +57,10 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// CORSOrigins are the origins that browsers may call from. Empty turns CORS off.
 	CORSOrigins []string
+	// LoopbackOnly refuses requests whose Host or Origin names another machine; see origins.
+	LoopbackOnly bool
+	// OpenInit means that POST /init requires no token. It then refuses web pages of other sites.
+	OpenInit bool
 }
 
 // API answers HTTP requests. It is an http.Handler, safe for concurrent use.
@@ -111,6 +115,11 @@ func New(config Config) *API {
 	// the responses of CORS too.
 	a.echo.Pre(matchEscapedPath)
 	a.echo.Use(a.observe)
+	a.echo.Use(origins{
+		loopbackOnly: config.LoopbackOnly,
+		openInit:     config.OpenInit,
+		allowed:      config.CORSOrigins,
+	}.check)
 	if len(config.CORSOrigins) > 0 {
 		a.echo.Use(cors(config.CORSOrigins))
 	}

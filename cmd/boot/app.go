@@ -38,6 +38,8 @@ type App struct {
 	log    *slog.Logger
 	// Listener accepts the connections; nil listens on Config.HTTPAddr. Set it before Run.
 	Listener net.Listener
+	// LoopbackOnly refuses requests whose Host or Origin header names another machine. Set it before Run.
+	LoopbackOnly bool
 	// PrintInitToken logs the token that POST /init requires, until there is an owner. Set it before Run.
 	PrintInitToken bool
 
@@ -178,6 +180,8 @@ func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error
 		MaxBodyBytes:   a.config.MaxBodyBytes,
 		TrustedProxies: a.config.TrustedProxies,
 		CORSOrigins:    a.config.CORSOrigins,
+		LoopbackOnly:   a.LoopbackOnly,
+		OpenInit:       len(a.config.InitToken.Bytes()) == 0,
 	}), nil
 }
 
