@@ -50,6 +50,8 @@ type Config struct {
 	Log *slog.Logger
 	// Metrics is served at /metrics. The API adds its own metrics to it.
 	Metrics *prometheus.Registry
+	// SeparateMetrics leaves /metrics out of the API; MetricsServer serves it.
+	SeparateMetrics bool
 
 	// MaxBodyBytes is the largest request body. Some requests have a lower limit; see request.go.
 	MaxBodyBytes int64
@@ -124,17 +126,20 @@ func New(config Config) *API {
 		a.echo.Use(cors(config.CORSOrigins))
 	}
 	a.echo.Use(matchExactPath)
-	a.addRoutes()
+	a.addRoutes(config.SeparateMetrics)
 	return a
 }
 
 // addRoutes registers the routes of both contracts and the routes about the server itself.
-func (a *API) addRoutes() {
+func (a *API) addRoutes(separateMetrics bool) {
 	for _, route := range Routes() {
 		a.addRoute(route.Method, route.Path, a.handle(route))
 		a.contracts[route.Path] = route.contract
 	}
 	for _, route := range serverRoutes {
+		if route.path == metricsPath && separateMetrics {
+			continue
+		}
 		a.addRoute(http.MethodGet, route.path, route.handler(a))
 		a.contracts[route.path] = contractOf(route.path)
 	}

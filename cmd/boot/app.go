@@ -44,9 +44,10 @@ type App struct {
 	PrintInitToken bool
 
 	ready chan struct{}
-	// addr and hasOwner are written before ready is closed, and only read afterwards.
-	addr     net.Addr
-	hasOwner bool
+	// addr, metricsAddr and hasOwner are written before ready is closed, and only read afterwards.
+	addr        net.Addr
+	metricsAddr net.Addr
+	hasOwner    bool
 }
 
 // New returns the server, or the error of Config.Validate.
@@ -92,6 +93,11 @@ func (a *App) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	stopMetrics, err := a.serveMetrics(api)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer stopMetrics()
 	// The deferred calls run in reverse: stop ends the background work, Wait waits for it, and then the database
 	// closes.
 	var background sync.WaitGroup
@@ -170,18 +176,19 @@ func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error
 	registry := prometheus.NewRegistry()
 	registerMetrics(registry, core)
 	return httpapi.New(httpapi.Config{
-		Identity:       accounts,
-		Vault:          boxes,
-		Droplets:       droplets,
-		Verify:         signer.Verify,
-		CheckReady:     core.store.CheckWritable,
-		Log:            a.log,
-		Metrics:        registry,
-		MaxBodyBytes:   a.config.MaxBodyBytes,
-		TrustedProxies: a.config.TrustedProxies,
-		CORSOrigins:    a.config.CORSOrigins,
-		LoopbackOnly:   a.LoopbackOnly,
-		OpenInit:       len(a.config.InitToken.Bytes()) == 0,
+		Identity:        accounts,
+		Vault:           boxes,
+		Droplets:        droplets,
+		Verify:          signer.Verify,
+		CheckReady:      core.store.CheckWritable,
+		Log:             a.log,
+		Metrics:         registry,
+		SeparateMetrics: !a.config.MetricsAddr.IsZero(),
+		MaxBodyBytes:    a.config.MaxBodyBytes,
+		TrustedProxies:  a.config.TrustedProxies,
+		CORSOrigins:     a.config.CORSOrigins,
+		LoopbackOnly:    a.LoopbackOnly,
+		OpenInit:        len(a.config.InitToken.Bytes()) == 0,
 	}), nil
 }
 
