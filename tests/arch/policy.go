@@ -103,6 +103,7 @@ var confined = []Confined{
 	{"github.com/caarlos0/env", []string{"cmd/boot/..."}, false},
 	{"github.com/getkin/kin-openapi", []string{"tests/..."}, true},
 	{"github.com/chromedp", []string{"tests/..."}, true},
+	{"github.com/anishathalye/porcupine", []string{"tests/..."}, true},
 	{"github.com/yuin/goldmark", []string{"api/page"}, true},
 	{"github.com/testcontainers/testcontainers-go", []string{"tests/..."}, true},
 	{"github.com/stretchr/testify", []string{"tests/..."}, true},
