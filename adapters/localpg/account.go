@@ -21,15 +21,15 @@ type account struct {
 	name     string // empty unless switched
 }
 
-// nobody is the user without rights of its own. It is the fallback, because other programs run as nobody too.
-const nobody = "nobody"
+// sharedUser is the fallback, because programs unrelated to PostgreSQL run as this user too.
+const sharedUser = "nobody"
 
 // serverAccount returns the current user. For root, which PostgreSQL refuses, it returns the user postgres or `nobody`.
 func serverAccount() (account, error) {
 	if os.Geteuid() != 0 {
 		return account{uid: uint32(os.Geteuid()), gid: uint32(os.Getegid())}, nil //nolint:gosec // ids are 32 bits wide
 	}
-	for _, name := range []string{"postgres", nobody} {
+	for _, name := range []string{"postgres", sharedUser} {
 		found, err := user.Lookup(name)
 		if err != nil {
 			continue

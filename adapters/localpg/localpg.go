@@ -206,8 +206,8 @@ func (s *Server) URL(database string) string {
 // SharedAccount returns the name of the user that PostgreSQL runs as if programs unrelated to PostgreSQL also run as this
 // user; otherwise "". Such programs cannot connect, but they can read the files of the cluster.
 func (s *Server) SharedAccount() string {
-	if s.account.name == nobody {
-		return nobody
+	if s.account.name == sharedUser {
+		return sharedUser
 	}
 	return ""
 }

@@ -106,6 +106,8 @@ func TestEntryModel(t *testing.T) {
 		answer     entryAnswer
 	}
 	write := func(value string) entryCall { return entryCall{verb: "write", key: "k", value: value} }
+	ifFirst := func(value string) entryCall { call := write(value); call.ifMatch = 1; return call }
+	ifAbsent := func(value string) entryCall { call := write(value); call.ifNew = true; return call }
 	readIt, deleteIt := entryCall{verb: "read", key: "k"}, entryCall{verb: "delete", key: "k"}
 	const never = math.MaxInt64
 	for name, c := range map[string]struct {
@@ -130,12 +132,12 @@ func TestEntryModel(t *testing.T) {
 		"read after a delete": {[]op{{1, 2, write("a"), entryAnswer{201, 1, ""}}, {3, 4, deleteIt, entryAnswer{204, 0, ""}},
 			{5, 6, readIt, entryAnswer{200, 1, "a"}}}, false},
 		"condition that holds but is refused": {[]op{{1, 2, write("a"), entryAnswer{201, 1, ""}},
-			{3, 4, entryCall{verb: "write", key: "k", value: "b", ifMatch: 1}, entryAnswer{412, 0, ""}}}, false},
+			{3, 4, ifFirst("b"), entryAnswer{412, 0, ""}}}, false},
 		"condition that fails but is admitted": {[]op{{1, 2, write("a"), entryAnswer{201, 1, ""}},
-			{3, 4, entryCall{verb: "write", key: "k", value: "b", ifNew: true}, entryAnswer{201, 2, ""}}}, false},
+			{3, 4, ifAbsent("b"), entryAnswer{201, 2, ""}}}, false},
 		"both of two If-Match": {[]op{{1, 2, write("a"), entryAnswer{201, 1, ""}},
-			{3, 9, entryCall{verb: "write", key: "k", value: "b", ifMatch: 1}, entryAnswer{201, 2, ""}},
-			{4, 8, entryCall{verb: "write", key: "k", value: "c", ifMatch: 1}, entryAnswer{201, 3, ""}}}, false},
+			{3, 9, ifFirst("b"), entryAnswer{201, 2, ""}},
+			{4, 8, ifFirst("c"), entryAnswer{201, 3, ""}}}, false},
 	} {
 		var history []porcupine.Operation
 		for i, each := range c.history {
