@@ -131,7 +131,8 @@ func (e *Error) decode(p *preparedCall, body []byte) bool {
 func printable(text string) string {
 	const maxBytes = 1000
 	text = strings.Map(func(r rune) rune {
-		if !strconv.IsPrint(r) || unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
+		if !strconv.IsPrint(r) ||
+			unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
 			return ' '
 		}
 		return r

@@ -25,8 +25,8 @@ type APIKey struct {
 	LastUsedAt time.Time
 }
 
-// ParseAPIKeyName parses the note of an API key: 0 to 100 printable characters. Existing keys keep names that an earlier
-// version accepted.
+// ParseAPIKeyName parses the note of an API key: 0 to 100 printable characters. Existing keys keep names that an
+// earlier version accepted.
 func ParseAPIKeyName(text string) (string, error) {
 	if utf8.RuneCountInString(text) > maxAPIKeyName {
 		return "", InvalidField("name", "invalid_name", "name must have at most 100 characters")
@@ -41,8 +41,8 @@ func ParseAPIKeyName(text string) (string, error) {
 }
 
 // hasNoShape reports whether r is invisible although unicode.IsPrint accepts it: a filler, a variation selector or the
-// blank of Braille. The variation selectors 15 and 16 are exceptions, because emoji contain them. IsPrint itself refuses
-// characters that change the direction of text and spaces of no width.
+// blank of Braille. The variation selectors 15 and 16 are exceptions, because emoji contain them. IsPrint itself
+// refuses characters that change the direction of text and spaces of no width.
 func hasNoShape(r rune) bool {
 	const textStyle, emojiStyle, brailleBlank = '\ufe0e', '\ufe0f', '\u2800'
 	return r != textStyle && r != emojiStyle && (r == brailleBlank ||

@@ -44,7 +44,8 @@ func TestLoopbackOnly(t *testing.T) {
 			assert.NoError(t, refusedBy(o, method, path, "127.0.0.1:5000", ""))
 			assert.NoError(t, refusedBy(o, method, path, "localhost:5000", "http://localhost:3000"))
 			assert.NoError(t, refusedBy(o, method, path, "localhost:5000", "https://app.example.org"))
-			for _, origin := range []string{"http://evil.example", "null", "http://evil.example:5000", "https://127.0.0.1.evil.example",
+			for _, origin := range []string{"http://evil.example", "null", "http://evil.example:5000",
+				"https://127.0.0.1.evil.example",
 				"http://app.example.org", "file://", "%"} {
 				assert.ErrorIs(t, refusedBy(o, method, path, "127.0.0.1:5000", origin), errForeignHost, origin)
 			}
@@ -66,7 +67,8 @@ func TestOpenInit(t *testing.T) {
 		{"lockbox.example.org", "https://app.example.org"}, {"127.0.0.1", "https://app.example.org"}} {
 		assert.NoError(t, init(c[0], c[1]), c)
 	}
-	for _, c := range [][2]string{{"evil.example:5000", "http://evil.example:5000"}, {"127.0.0.1:5000", "http://evil.example"},
+	for _, c := range [][2]string{{"evil.example:5000", "http://evil.example:5000"},
+		{"127.0.0.1:5000", "http://evil.example"},
 		{"lockbox.example.org", "https://lockbox.example.org"}, {"127.0.0.1:5000", "null"},
 		{"evil.example", "http://127.0.0.1:5000"}} {
 		assert.ErrorIs(t, init(c[0], c[1]), errForeignInit, c)

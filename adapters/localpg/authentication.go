@@ -36,8 +36,8 @@ func (h home) writeAuthentication() error {
 		replaceFile(h.ident(), lines.String()))
 }
 
-// replaceFile writes a file that every user can read. It creates a new file and renames it. Writing to the existing file
-// would follow a symbolic link, which the owner of the directory could create if this program runs as root.
+// replaceFile writes a file that every user can read. It creates a new file and renames it. Writing to the existing
+// file would follow a symbolic link, which the owner of the directory could create if this program runs as root.
 func replaceFile(path, content string) error {
 	file, err := os.CreateTemp(filepath.Dir(path), ".new-*")
 	if err != nil {

@@ -2,8 +2,9 @@
 //
 // The server listens only on a Unix socket, in a directory that only its user may enter. It accepts only connections of
 // the operating system user who started it, whom the kernel identifies (peer authentication), so no password exists. If
-// PostgreSQL runs as another user, that user's other programs cannot connect. The server stops when the program ends, even after SIGKILL. If the program
-// runs as root, which PostgreSQL refuses, the server runs as the user postgres or `nobody`.
+// PostgreSQL runs as another user, that user's other programs cannot connect. The server stops when the program ends,
+// even after SIGKILL. If the program runs as root, which PostgreSQL refuses, the server runs as the user postgres or
+// `nobody`.
 package localpg
 
 import (
@@ -203,8 +204,8 @@ func (s *Server) URL(database string) string {
 	return u.String()
 }
 
-// SharedAccount returns the name of the user that PostgreSQL runs as if programs unrelated to PostgreSQL also run as this
-// user; otherwise "". Such programs cannot connect, but they can read the files of the cluster.
+// SharedAccount returns the name of the user that PostgreSQL runs as if programs unrelated to PostgreSQL also run as
+// this user; otherwise "". Such programs cannot connect, but they can read the files of the cluster.
 func (s *Server) SharedAccount() string {
 	if s.account.name == sharedUser {
 		return sharedUser

@@ -78,9 +78,9 @@ func addUnderKey(ctx context.Context, q querier, sql string, key domain.ServerKe
 	return nil
 }
 
-// Add inserts a user without a password if the sealed password is empty. No server key is involved then. A taken name is
-// found without a unique violation, because PostgreSQL logs the name of the violated key, and a password typed as a name
-// must not reach that log.
+// Add inserts a user without a password if the sealed password is empty. No server key is involved then. A taken name
+// is found without a unique violation, because PostgreSQL logs the name of the violated key, and a password typed as a
+// name must not reach that log.
 func (r users) Add(ctx context.Context, user domain.User, password ports.SealedPassword) error {
 	guard := keyInUse
 	if len(password.Sealed) == 0 {

@@ -116,8 +116,8 @@ func (a *App) Run(ctx context.Context) error {
 // out is not an error: the next statement reports it.
 func (a *App) warnOfLoggedParameters(ctx context.Context, core *core) {
 	if logs, err := core.store.LogsParameters(ctx); err == nil && logs {
-		a.log.Warn("PostgreSQL logs the parameters of statements, which contain the names of users, boxes and entries: " +
-			"set log_parameter_max_length and log_parameter_max_length_on_error to 0")
+		a.log.Warn("PostgreSQL logs the parameters of statements, which contain the names of users, boxes and " +
+			"entries: set log_parameter_max_length and log_parameter_max_length_on_error to 0")
 	}
 }
 

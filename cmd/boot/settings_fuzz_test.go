@@ -12,7 +12,8 @@ import (
 // must not repeat the text of a secret.
 func FuzzSettings(f *testing.F) {
 	for i := range Settings() {
-		for _, text := range []string{"", "x", "0", "-1", "1h", "true", ":5000", "127.0.0.1:0", "https://a.example", "*", "10.0.0.0/8",
+		for _, text := range []string{"", "x", "0", "-1", "1h", "true", ":5000", "127.0.0.1:0", "https://a.example",
+			"*", "10.0.0.0/8",
 			"unix:///x", "tcp://h:1", "512m", "NaN", "1e400", "9223372036854775808", "postgres://u:p%zz@h/d", "a\x00b",
 			strings.Repeat("A", 43), "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"} {
 			f.Add(uint8(i), text) //nolint:gosec // there are fewer than 256 settings

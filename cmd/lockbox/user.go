@@ -125,8 +125,8 @@ func userListCommand() *cobra.Command {
 					if !user.Active {
 						state = "inactive"
 					}
-					fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", terminal.Printable(user.Spelling), group, user.Role, state,
-						user.CreatedAt.Format(time.RFC3339))
+					fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", terminal.Printable(user.Spelling), group, user.Role,
+						state, user.CreatedAt.Format(time.RFC3339))
 				}
 				return table.Flush()
 			})

@@ -36,8 +36,8 @@ type EntryValue struct {
 // permission that was revoked before the request arrived is therefore never used.
 //
 // Errors, in this order: those of authentication and authorisation, then those of the encryption key, RateLimited after
-// too many wrong passphrases, ErrEntryNotFound and ErrVersionNotFound, ErrKeyMismatch, and ErrPrecondition. The condition is checked last: adding a condition to a read must not hide another error of that
-// read.
+// too many wrong passphrases, ErrEntryNotFound and ErrVersionNotFound, ErrKeyMismatch, and ErrPrecondition. The
+// condition is checked last: adding a condition to a read must not hide another error of that read.
 func (s *Service) ReadEntry(ctx context.Context, by domain.Requester, in ReadEntry) (EntryValue, error) {
 	key := requestKey{EncryptionKey: in.EncryptionKey, sealer: s.config.Sealer}
 	defer key.clear()

@@ -119,7 +119,8 @@ func TestDatabaseLogHoldsNoUserText(t *testing.T) {
 	defer func() { _ = conn.Close(context.Background()) }()
 	_, err = conn.Exec(t.Context(), `INSERT INTO users SELECT * FROM users WHERE name = $1`, "root")
 	require.Error(t, err)
-	require.Eventually(t, func() bool { return strings.Contains(log.String(), "already exists.") }, 10*time.Second, 10*time.Millisecond,
+	require.Eventually(t, func() bool { return strings.Contains(log.String(), "already exists.") },
+		10*time.Second, 10*time.Millisecond,
 		"PostgreSQL logs the detail of a unique violation")
 	assert.NotContains(t, strings.ToLower(log.String()), canary)
 	assert.NotContains(t, s.log.String(), "PostgreSQL logs the parameters")

@@ -10,7 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// entryState is the state of one entry in the model. A deleted entry keeps its version, and the next write continues it.
+// entryState is the state of one entry in the model. A deleted entry keeps its version, and the next write continues
+// it.
 type entryState struct {
 	version int
 	exists  bool
@@ -114,22 +115,29 @@ func TestEntryModel(t *testing.T) {
 		history []op
 		want    bool
 	}{
-		"write and read": {[]op{{1, 2, write("a"), entryAnswer{201, 1, ""}}, {3, 4, readIt, entryAnswer{200, 1, "a"}}}, true},
+		"write and read": {[]op{{1, 2, write("a"), entryAnswer{201, 1, ""}},
+			{3, 4, readIt, entryAnswer{200, 1, "a"}}}, true},
 		"stale read": {[]op{{1, 2, write("a"), entryAnswer{201, 1, ""}}, {3, 4, write("b"), entryAnswer{201, 2, ""}},
 			{5, 6, readIt, entryAnswer{200, 1, "a"}}}, false},
 		"concurrent read of the old value": {[]op{{1, 2, write("a"), entryAnswer{201, 1, ""}},
 			{3, 9, write("b"), entryAnswer{201, 2, ""}}, {4, 5, readIt, entryAnswer{200, 1, "a"}}}, true},
-		"lost write":           {[]op{{1, 2, write("a"), entryAnswer{201, 1, ""}}, {3, 4, readIt, entryAnswer{404, 0, ""}}}, false},
-		"two with one number":  {[]op{{1, 5, write("a"), entryAnswer{201, 1, ""}}, {2, 6, write("b"), entryAnswer{201, 1, ""}}}, false},
-		"unknown, applied":     {[]op{{1, never, write("a"), entryAnswer{}}, {3, 4, readIt, entryAnswer{200, 1, "a"}}}, true},
-		"unknown, not applied": {[]op{{1, never, write("a"), entryAnswer{}}, {3, 4, readIt, entryAnswer{404, 0, ""}}}, true},
+		"lost write": {[]op{{1, 2, write("a"), entryAnswer{201, 1, ""}},
+			{3, 4, readIt, entryAnswer{404, 0, ""}}}, false},
+		"two with one number": {[]op{{1, 5, write("a"), entryAnswer{201, 1, ""}},
+			{2, 6, write("b"), entryAnswer{201, 1, ""}}}, false},
+		"unknown, applied": {[]op{{1, never, write("a"), entryAnswer{}},
+			{3, 4, readIt, entryAnswer{200, 1, "a"}}}, true},
+		"unknown, not applied": {[]op{{1, never, write("a"), entryAnswer{}},
+			{3, 4, readIt, entryAnswer{404, 0, ""}}}, true},
 		"unknown, then vanished": {[]op{{1, never, write("a"), entryAnswer{}}, {3, 4, readIt, entryAnswer{200, 1, "a"}},
 			{5, 6, readIt, entryAnswer{404, 0, ""}}}, false},
 		"unknown, applied twice": {[]op{{1, never, write("a"), entryAnswer{}}, {3, 4, readIt, entryAnswer{200, 1, "a"}},
 			{5, 6, write("b"), entryAnswer{201, 2, ""}}, {7, 8, readIt, entryAnswer{200, 3, "a"}}}, false},
-		"delete keeps the number": {[]op{{1, 2, write("a"), entryAnswer{201, 1, ""}}, {3, 4, deleteIt, entryAnswer{204, 0, ""}},
+		"delete keeps the number": {[]op{{1, 2, write("a"), entryAnswer{201, 1, ""}},
+			{3, 4, deleteIt, entryAnswer{204, 0, ""}},
 			{5, 6, write("b"), entryAnswer{201, 2, ""}}}, true},
-		"read after a delete": {[]op{{1, 2, write("a"), entryAnswer{201, 1, ""}}, {3, 4, deleteIt, entryAnswer{204, 0, ""}},
+		"read after a delete": {[]op{{1, 2, write("a"), entryAnswer{201, 1, ""}},
+			{3, 4, deleteIt, entryAnswer{204, 0, ""}},
 			{5, 6, readIt, entryAnswer{200, 1, "a"}}}, false},
 		"condition that holds but is refused": {[]op{{1, 2, write("a"), entryAnswer{201, 1, ""}},
 			{3, 4, ifFirst("b"), entryAnswer{412, 0, ""}}}, false},

@@ -15,7 +15,8 @@ var probes = []struct {
 }{
 	{"delete If-Match", "DELETE", "/%s", "", []string{"If-Match", `"99"`}},
 	{"delete If-None-Match", "DELETE", "/%s", "", []string{"If-None-Match", "*"}},
-	{"write If-Match", "POST", "", `{"key":"%s","value":1}`, []string{"If-Match", `"99"`, "X-Encryption-Key", generatedKey}},
+	{"write If-Match", "POST", "", `{"key":"%s","value":1}`,
+		[]string{"If-Match", `"99"`, "X-Encryption-Key", generatedKey}},
 	{"write If-None-Match without a key", "POST", "", `{"key":"%s","value":1}`, []string{"If-None-Match", "*"}},
 	{"read If-Match", "GET", "/%s", "", []string{"If-Match", `"99"`, "X-Encryption-Key", generatedKey}},
 	{"read of a version", "GET", "/%s?version=99", "", []string{"X-Encryption-Key", generatedKey}},

@@ -89,15 +89,16 @@ func firstBlock(t *testing.T) string {
 	return readmeURL + block
 }
 
-// paste runs text in bash with this server's address. It replaces the files that make run would have created: bin/lockbox
-// by a stub that prints a key, and the init token.
+// paste runs text in bash with this server's address. It replaces the files that make run would have created:
+// bin/lockbox by a stub that prints a key, and the init token.
 func (s *server) paste(text string) string {
 	s.t.Helper()
 	dir := s.t.TempDir()
 	// bash writes the stub, because executing a file that this process holds open for writing fails if a parallel test
 	// forks.
 	text = "mkdir bin; printf '#!/bin/sh\n[ \"$*\" = keygen ] && echo " + generatedKey +
-		"\n' > bin/lockbox; chmod 700 bin/lockbox\nmkdir .lockbox; echo " + readmeToken + " > .lockbox/init-token\n" + text
+		"\n' > bin/lockbox; chmod 700 bin/lockbox\nmkdir .lockbox; echo " + readmeToken +
+		" > .lockbox/init-token\n" + text
 	bash := exec.CommandContext(s.t.Context(), "bash", "--norc")
 	bash.Dir = dir
 	bash.Stdin = strings.NewReader(strings.Replace(text, readmeURL, "URL="+s.url+"\n", 1))

@@ -51,7 +51,8 @@ func TestDatabaseRole(t *testing.T) {
 		FROM pg_roles WHERE rolname = 'lockbox'`))
 	assert.Equal(t, "lockbox", ask(t, postgres, `SELECT pg_get_userbyid(datdba)::text FROM pg_database
 		WHERE datname = 'lockbox'`))
-	assert.Equal(t, "none", ask(t, postgres, `SELECT coalesce(rolpassword, 'none') FROM pg_authid WHERE rolname = 'postgres'`))
+	assert.Equal(t, "none", ask(t, postgres, `SELECT coalesce(rolpassword, 'none') FROM pg_authid
+		WHERE rolname = 'postgres'`))
 	assert.Contains(t, ask(t, postgres, `SELECT rolpassword FROM pg_authid WHERE rolname = 'lockbox'`), "SCRAM-SHA-256")
 	server := live.StartOn(t, as("lockbox", "lockbox"))
 	assert.NotContains(t, server.Log.String(), `"level":"ERROR"`)

@@ -12,8 +12,10 @@ import (
 
 // excepted are the findings of scripts/vuln-exceptions, as govulncheck reports them.
 const excepted = `{"osv":{"id":"GO-2026-6872","summary":"a"}}{"osv":{"id":"GO-2026-6875","summary":"b"}}
-{"finding":{"osv":"GO-2026-6872","trace":[{"module":"e","version":"v4.0.0","function":"New"},{"package":"p","function":"f"}]}}
-{"finding":{"osv":"GO-2026-6875","trace":[{"module":"e","version":"v4.0.0","function":"New"},{"package":"p","function":"f"}]}}
+{"finding":{"osv":"GO-2026-6872","trace":[{"module":"e","version":"v4.0.0","function":"New"},
+{"package":"p","function":"f"}]}}
+{"finding":{"osv":"GO-2026-6875","trace":[{"module":"e","version":"v4.0.0","function":"New"},
+{"package":"p","function":"f"}]}}
 `
 
 // TestVuln verifies that scripts/vuln fails for a reached vulnerability and for an exception without a finding. It
@@ -22,8 +24,9 @@ func TestVuln(t *testing.T) {
 	t.Parallel()
 	const summary = `{"osv":{"id":"GO-2000-0001","summary":"Panic in Parse"}}`
 	for name, c := range map[string]struct{ report, want string }{
-		"nothing":  {excepted, ""},
-		"imported": {excepted + summary + `{"finding":{"osv":"GO-2000-0001","trace":[{"module":"m","version":"v1.0.0"}]}}`, ""},
+		"nothing": {excepted, ""},
+		"imported": {excepted + summary +
+			`{"finding":{"osv":"GO-2000-0001","trace":[{"module":"m","version":"v1.0.0"}]}}`, ""},
 		"reached": {excepted + summary + `{"finding":{"osv":"GO-2000-0001","fixed_version":"v1.2.3","trace":[` +
 			`{"module":"m","version":"v1.0.0","function":"Parse"},{"package":"our/code","function":"read"}]}}`,
 			"GO-2000-0001 in m@v1.0.0 (fixed in: v1.2.3): Panic in Parse; reached from our/code.read"},

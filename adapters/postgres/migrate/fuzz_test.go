@@ -9,7 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// fragments are the parts of the steps that FuzzSteps makes. Some are wrong, end the transaction or look as if they did.
+// fragments are the parts of the steps that FuzzSteps makes. Some are wrong, end the transaction or look as if they
+// did.
 var fragments = []string{
 	"CREATE TABLE one (a int);\n",
 	"CREATE TABLE two (a int PRIMARY KEY);\n",
@@ -39,11 +40,13 @@ var fragments = []string{
 // endsTransaction lists the fragments that end the transaction of their step.
 var endsTransaction = []string{"COMMIT;\n", "ROLLBACK;\n", "COMMIT AND CHAIN;\n"}
 
-// FuzzSteps runs steps made of fragments. A step that fails leaves the schema and the version of the step before. A step
-// that succeeds is complete. A step that ended its own transaction never succeeds.
+// FuzzSteps runs steps made of fragments. A step that fails leaves the schema and the version of the step before. A
+// step that succeeds is complete. A step that ended its own transaction never succeeds.
 func FuzzSteps(f *testing.F) {
-	for _, seed := range []string{"", "\x00\x01\x02", "\x00\x02\x03", "\x01\x04", "\x00\x05", "\x06", "\x00\x07", "\x08\x00",
-		"\x00\x07\x09\x01", "\x00\x08\x09\x01", "\x09\x00", "\x0a\x00\x0b", "\x0a\x0c\x0b", "\x0d\x0e\x0f\x10\x00", "\x11",
+	for _, seed := range []string{"", "\x00\x01\x02", "\x00\x02\x03", "\x01\x04", "\x00\x05", "\x06", "\x00\x07",
+		"\x08\x00",
+		"\x00\x07\x09\x01", "\x00\x08\x09\x01", "\x09\x00", "\x0a\x00\x0b", "\x0a\x0c\x0b",
+		"\x0d\x0e\x0f\x10\x00", "\x11",
 		"\x12\x00", "\x00\x13\x01", "\x14", "\x15\x00\x16"} {
 		f.Add(seed)
 	}

@@ -29,8 +29,8 @@ func (s *session) warnOfNames(value interchange.Value, key string, isDotenv, eac
 		refused = s.warnOfRefused(value, key)
 	}
 	if len(refused) > 0 {
-		s.warn("lockbox run and export refuse variables that can make programs run other code or send secrets to another "+
-			"server: %s; permit them there with --allow NAME", enumerate(refused))
+		s.warn("lockbox run and export refuse variables that can make programs run other code or send secrets to "+
+			"another server: %s; permit them there with --allow NAME", enumerate(refused))
 	}
 }
 

@@ -43,8 +43,8 @@ func replaceUnsafe(text, except string) string {
 // isControl reports whether r is a control character of ASCII or C1.
 func isControl(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }
 
-// isInvisible reports whether r has no shape of its own: it changes the direction of text, has no width, ends a line, or
-// is a filler or a tag. The variation selectors 15 and 16 are exceptions, because emoji contain them.
+// isInvisible reports whether r has no shape of its own: it changes the direction of text, has no width, ends a line,
+// or is a filler or a tag. The variation selectors 15 and 16 are exceptions, because emoji contain them.
 func isInvisible(r rune) bool {
 	const textStyle, emojiStyle, brailleBlank = '\ufe0e', '\ufe0f', '\u2800'
 	if r == textStyle || r == emojiStyle {

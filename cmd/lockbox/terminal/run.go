@@ -142,8 +142,8 @@ func (s *session) readVariables(ctx context.Context, addresses []string, flags r
 	return all, nil
 }
 
-// variablesOf converts the value of an entry to variables, selects those of --only and refuses unsafe ones. Names follow the rules of
-// interchange.Value.Variables.
+// variablesOf converts the value of an entry to variables, selects those of --only and refuses unsafe ones. Names
+// follow the rules of interchange.Value.Variables.
 func variablesOf(entry *client.Entry, at address, flags runFlags) ([]string, error) {
 	value, err := interchange.Parse(entry.Value)
 	if err != nil {

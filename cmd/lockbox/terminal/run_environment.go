@@ -86,7 +86,8 @@ var unsafeVariables = []string{
 	"NODE_OPTIONS", "NODE_PATH", "RUBYOPT", "RUBYLIB", "GEM_HOME", "GEM_PATH", "PERLLIB", "PHPRC", "PHP_INI_SCAN_DIR",
 	"ERL_FLAGS", "ERL_AFLAGS", "ERL_ZFLAGS", "ERL_LIBS",
 	"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "JDK_JAVAC_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH", "MAVEN_OPTS",
-	"GRADLE_OPTS", "DOTNET_STARTUP_HOOKS", "CORECLR_PROFILER", "CORECLR_PROFILER_PATH", "COR_PROFILER", "COR_PROFILER_PATH",
+	"GRADLE_OPTS",
+	"DOTNET_STARTUP_HOOKS", "CORECLR_PROFILER", "CORECLR_PROFILER_PATH", "COR_PROFILER", "COR_PROFILER_PATH",
 }
 
 // divertingVariables can make common programs send secrets to another server: they turn off the verification of
@@ -125,7 +126,8 @@ func checkNames(pairs, allowed []string) error {
 			continue
 		}
 		if danger := dangerOf(name); danger != "" {
-			return fmt.Errorf("the variable %s can make programs %s; if that is intended, use --allow %[1]s", name, danger)
+			return fmt.Errorf("the variable %s can make programs %s; if that is intended, use --allow %[1]s",
+				name, danger)
 		}
 	}
 	return nil
