@@ -50,6 +50,8 @@ type Config struct {
 	Log *slog.Logger
 	// Metrics is served at /metrics. The API adds its own metrics to it.
 	Metrics *prometheus.Registry
+	// SeparateMetrics leaves /metrics out of the API; MetricsServer serves it.
+	SeparateMetrics bool
 
 	// MaxBodyBytes is the largest request body. Some requests have a lower limit; see request.go.
 	MaxBodyBytes int64
@@ -57,6 +59,10 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	// CORSOrigins are the origins that browsers may call from. Empty turns CORS off.
 	CORSOrigins []string
+	// LoopbackOnly refuses requests whose Host or Origin names another machine; see origins.
+	LoopbackOnly bool
+	// OpenInit means that POST /init requires no token. It then refuses web pages of other sites.
+	OpenInit bool
 }
 
 // API answers HTTP requests. It is an http.Handler, safe for concurrent use.
@@ -111,21 +117,29 @@ func New(config Config) *API {
 	// the responses of CORS too.
 	a.echo.Pre(matchEscapedPath)
 	a.echo.Use(a.observe)
+	a.echo.Use(origins{
+		loopbackOnly: config.LoopbackOnly,
+		openInit:     config.OpenInit,
+		allowed:      config.CORSOrigins,
+	}.check)
 	if len(config.CORSOrigins) > 0 {
 		a.echo.Use(cors(config.CORSOrigins))
 	}
 	a.echo.Use(matchExactPath)
-	a.addRoutes()
+	a.addRoutes(config.SeparateMetrics)
 	return a
 }
 
 // addRoutes registers the routes of both contracts and the routes about the server itself.
-func (a *API) addRoutes() {
+func (a *API) addRoutes(separateMetrics bool) {
 	for _, route := range Routes() {
 		a.addRoute(route.Method, route.Path, a.handle(route))
 		a.contracts[route.Path] = route.contract
 	}
 	for _, route := range serverRoutes {
+		if route.path == metricsPath && separateMetrics {
+			continue
+		}
 		a.addRoute(http.MethodGet, route.path, route.handler(a))
 		a.contracts[route.path] = contractOf(route.path)
 	}

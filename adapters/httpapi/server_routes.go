@@ -14,6 +14,9 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
+// metricsPath is the path of the Prometheus metrics.
+const metricsPath = "/metrics"
+
 // serverRoutes are the routes about the server itself. All are GET or HEAD, need no token and belong to no contract.
 var serverRoutes = []struct {
 	path    string
@@ -21,9 +24,7 @@ var serverRoutes = []struct {
 }{
 	{"/healthz", func(a *API) echo.HandlerFunc { return a.health }},
 	{"/readyz", func(a *API) echo.HandlerFunc { return a.ready }},
-	{"/metrics", func(a *API) echo.HandlerFunc {
-		return echo.WrapHandler(promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
-	}},
+	{metricsPath, func(a *API) echo.HandlerFunc { return echo.WrapHandler(a.metrics(promhttp.HandlerOpts{})) }},
 	{"/openapi.yaml", func(*API) echo.HandlerFunc { return serveFile("application/yaml", api.Description, nil) }},
 	{"/docs", func(*API) echo.HandlerFunc { return serveFile("text/html; charset=utf-8", api.Page, pageHeaders()) }},
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -25,7 +26,18 @@ import (
 // holdVariable is the environment variable that makes the test binary hold a server until a test kills it.
 const holdVariable = "LOCKBOX_TEST_HOLD"
 
+// connectVariable is the environment variable that makes the test binary connect to a URL and print the result.
+const connectVariable = "LOCKBOX_TEST_CONNECT"
+
 func TestMain(m *testing.M) {
+	if url, ok := os.LookupEnv(connectVariable); ok {
+		conn, err := pgx.Connect(context.Background(), url)
+		if err == nil {
+			err = conn.Close(context.Background())
+		}
+		fmt.Println("result:", err)
+		return
+	}
 	if dir, ok := os.LookupEnv(holdVariable); ok {
 		if err := hold(dir); err != nil {
 			fmt.Println("error", err)

@@ -13,12 +13,13 @@ import (
 // boxes implements ports.Boxes.
 type boxes struct{ q querier }
 
-// Add relies on the unique name of the table: two requests may create the same box concurrently.
+// Add relies on the unique name of the table: two requests may create the same box concurrently. PostgreSQL would log
+// the name of a violated key, so a taken name is no violation.
 func (r boxes) Add(ctx context.Context, box domain.Box) error {
-	_, err := r.q.Exec(ctx, `INSERT INTO boxes (id, name, owner_id, kdf_salt, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6)`,
+	tag, err := r.q.Exec(ctx, `INSERT INTO boxes (id, name, owner_id, kdf_salt, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING`,
 		uuid(box.ID), string(box.Name), uuid(box.Owner), box.Salt[:], box.CreatedAt, box.UpdatedAt)
-	if violates(err, sqlstate.UniqueViolation, "boxes_name_key") {
+	if err == nil && tag.RowsAffected() == 0 {
 		return domain.ErrBoxExists
 	}
 	return translate(err)

@@ -35,14 +35,17 @@ func scanInvitation(row pgx.Row) (domain.Invitation, error) {
 	return invitation, err
 }
 
-// Add relies on the lock on the system row: without it, concurrent invitations for a name would violate the unique
-// constraint.
+// Add relies on the lock on the system row: without it, concurrent invitations for a name would conflict. A conflict
+// is ErrBusy and no unique violation, whose name PostgreSQL would log.
 func (r invitations) Add(ctx context.Context, invitation domain.Invitation) error {
-	_, err := r.q.Exec(ctx, `INSERT INTO invitations
+	tag, err := r.q.Exec(ctx, `INSERT INTO invitations
 			(id, name, spelling, role, inviter_id, proof, created_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (name) DO NOTHING`,
 		uuid(invitation.ID), string(invitation.Name), invitation.Spelling, invitation.Role.String(),
 		uuid(invitation.Inviter), invitation.Proof[:], invitation.CreatedAt, invitation.ExpiresAt)
+	if err == nil && tag.RowsAffected() == 0 {
+		return domain.ErrBusy
+	}
 	return translate(err)
 }
 

@@ -2,11 +2,11 @@ package postgres
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
 )
@@ -78,8 +78,9 @@ func addUnderKey(ctx context.Context, q querier, sql string, key domain.ServerKe
 	return nil
 }
 
-// Add inserts a user without a password if the sealed password is empty. No server key is involved
-// then.
+// Add inserts a user without a password if the sealed password is empty. No server key is involved then. A taken name
+// is found without a unique violation, because PostgreSQL logs the name of the violated key, and a password typed as a
+// name must not reach that log.
 func (r users) Add(ctx context.Context, user domain.User, password ports.SealedPassword) error {
 	guard := keyInUse
 	if len(password.Sealed) == 0 {
@@ -88,13 +89,26 @@ func (r users) Add(ctx context.Context, user domain.User, password ports.SealedP
 	err := addUnderKey(ctx, r.q, `INSERT INTO users
 			(password_key_id, id, name, spelling, role, group_name, is_active, session_epoch, password,
 				created_at, updated_at)
-		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11`+guard, password.ServerKey,
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11`+guard+` ON CONFLICT (name) DO NOTHING`, password.ServerKey,
 		uuid(user.ID), string(user.Name), user.Spelling, user.Role.String(), storedGroup(user), user.Active,
 		user.SessionEpoch, password.Sealed, user.CreatedAt, user.UpdatedAt)
-	if violates(err, sqlstate.UniqueViolation, "users_name_key") {
-		return domain.ErrUserExists
+	if errors.Is(err, ports.ErrStaleServerKey) {
+		return r.whyNotAdded(ctx, user.Name)
 	}
 	return translate(err)
+}
+
+// whyNotAdded returns ErrUserExists if the name is taken, or else ports.ErrStaleServerKey.
+func (r users) whyNotAdded(ctx context.Context, name domain.UserName) error {
+	taken := false
+	err := r.q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM users WHERE name = $1)`, string(name)).Scan(&taken)
+	switch {
+	case err != nil:
+		return translate(err)
+	case taken:
+		return domain.ErrUserExists
+	}
+	return ports.ErrStaleServerKey
 }
 
 // Lock increments the revision, like boxes.Lock and for the same reason.

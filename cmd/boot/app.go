@@ -41,13 +41,16 @@ type App struct {
 	log    *slog.Logger
 	// Listener accepts the connections; nil listens on Config.HTTPAddr. Set it before Run.
 	Listener net.Listener
+	// LoopbackOnly refuses requests whose Host or Origin header names another machine. Set it before Run.
+	LoopbackOnly bool
 	// PrintInitToken logs the token that POST /init requires, until there is an owner. Set it before Run.
 	PrintInitToken bool
 
 	ready chan struct{}
-	// addr and hasOwner are written before ready is closed, and only read afterwards.
-	addr     net.Addr
-	hasOwner bool
+	// addr, metricsAddr and hasOwner are written before ready is closed, and only read afterwards.
+	addr        net.Addr
+	metricsAddr net.Addr
+	hasOwner    bool
 }
 
 // New returns the server, or the error of Config.Validate.
@@ -84,6 +87,7 @@ func (a *App) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.warnOfLoggedParameters(ctx, core)
 	// Log the next step of a new installation before the first request can fail.
 	if err := a.announceInit(ctx, core); err != nil {
 		return err
@@ -93,6 +97,11 @@ func (a *App) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	stopMetrics, err := a.serveMetrics(api)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer stopMetrics()
 	// The deferred calls run in reverse: stop ends the background work, Wait waits for it, and then the database
 	// closes.
 	var background sync.WaitGroup
@@ -106,6 +115,15 @@ func (a *App) Run(ctx context.Context) error {
 	a.log.Info("listening", slog.String("address", a.addr.String()), slog.String("version", Version()))
 	close(a.ready)
 	return a.serve(ctx, api, listener)
+}
+
+// warnOfLoggedParameters logs a warning if PostgreSQL writes the parameters of statements to its log. A failure to find
+// out is not an error: the next statement reports it.
+func (a *App) warnOfLoggedParameters(ctx context.Context, core *core) {
+	if logs, err := core.store.LogsParameters(ctx); err == nil && logs {
+		a.log.Warn("PostgreSQL logs the parameters of statements, which contain the names of users, boxes and " +
+			"entries: set log_parameter_max_length and log_parameter_max_length_on_error to 0")
+	}
 }
 
 // If there is no owner yet, announceInit logs the next step, and a warning if any client could become the owner.
@@ -164,16 +182,19 @@ func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error
 	registry := prometheus.NewRegistry()
 	registerMetrics(registry, core)
 	return httpapi.New(httpapi.Config{
-		Identity:       accounts,
-		Vault:          boxes,
-		Droplets:       droplets,
-		Verify:         signer.Verify,
-		CheckReady:     core.store.CheckWritable,
-		Log:            a.log,
-		Metrics:        registry,
-		MaxBodyBytes:   a.config.MaxBodyBytes,
-		TrustedProxies: a.config.TrustedProxies,
-		CORSOrigins:    a.config.CORSOrigins,
+		Identity:        accounts,
+		Vault:           boxes,
+		Droplets:        droplets,
+		Verify:          signer.Verify,
+		CheckReady:      core.store.CheckWritable,
+		Log:             a.log,
+		Metrics:         registry,
+		SeparateMetrics: !a.config.MetricsAddr.IsZero(),
+		MaxBodyBytes:    a.config.MaxBodyBytes,
+		TrustedProxies:  a.config.TrustedProxies,
+		CORSOrigins:     a.config.CORSOrigins,
+		LoopbackOnly:    a.LoopbackOnly,
+		OpenInit:        len(a.config.InitToken.Bytes()) == 0,
 	}), nil
 }
 

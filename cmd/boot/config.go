@@ -28,6 +28,8 @@ type Config struct {
 
 	// HTTPAddr is the address on which the server listens and to which `lockbox health` connects.
 	HTTPAddr Address `env:"HTTP_ADDR" envDefault:":5000"`
+	// MetricsAddr is the address that serves /metrics over plain HTTP. If it is zero, HTTPAddr serves /metrics.
+	MetricsAddr Address `env:"METRICS_ADDR"`
 	// TLSCert and TLSKey are PEM texts. Either both are set or neither. derived holds the TLS configuration made from
 	// them.
 	TLSCert        string         `env:"TLS_CERT"`

@@ -31,8 +31,10 @@ var settingDocs = map[string]string{
 	"SECRET_KEY_PREVIOUS": "Previous secret, needed until lockbox secret rotate has run",
 
 	"HTTP_ADDR": "Address and port to listen on; without an address, on all interfaces",
-	"TLS_CERT":  "Certificate chain in PEM; turns HTTPS on. Usually set as LOCKBOX_TLS_CERT_FILE",
-	"TLS_KEY":   "Private key of the certificate in PEM. Usually set as LOCKBOX_TLS_KEY_FILE",
+	"METRICS_ADDR": "Address and port that serve /metrics over plain HTTP, such as :9090; the server's own port " +
+		"then does not serve it. Empty serves it there",
+	"TLS_CERT": "Certificate chain in PEM; turns HTTPS on. Usually set as LOCKBOX_TLS_CERT_FILE",
+	"TLS_KEY":  "Private key of the certificate in PEM. Usually set as LOCKBOX_TLS_KEY_FILE",
 	"TRUSTED_PROXIES": "Networks of proxies, separated by commas (10.0.0.0/8,192.168.1.1/32); " +
 		"Lockbox takes the client address from their X-Forwarded-For",
 	"CORS_ORIGINS": "Origins, separated by commas (https://app.example.org), from which " +

@@ -10,15 +10,18 @@
 //     A right password without the TOTP code that the account requires counts as one too. Outcome "denied".
 //   - A known caller who lacks a permission, a group or the right encryption key, or who names a box that is not
 //     visible to the caller. Outcome "denied".
+//   - A missing entry or version, or a failed precondition, if the caller may use the entries of the box but not list
+//     their keys: the refusal reveals whether a key exists. Outcome "denied"; see [Gate.Denied].
 //   - Stored data that does not authenticate. Outcome "tampered".
 //
 // Of the refusals of a known caller that no rate limit counts, only the first in a minute have their own event; see
 // [Gate.FlushRefusals]. Each lockout has one event, with outcome "throttled"; later attempts during the same lockout
 // have none. See [Gate.ReserveAccount] and [Gate.CheckPassphrase].
 //
-// Every other refusal is returned without an event: a missing, expired or revoked token, malformed input, a missing
-// entry, a conflict, a failed precondition, and an administrative request from a caller who is not an administrator.
-// Such requests reveal no secret and change nothing, and anyone can send any number of them.
+// Every other refusal is returned without an event: a missing, expired or revoked token, malformed input, a conflict, a
+// missing entry or failed precondition for a caller who may list the keys, and an administrative request from a caller
+// who is not an administrator. Such requests reveal no secret and change nothing, and anyone can send any number of
+// them.
 //
 // # Rate limits
 //

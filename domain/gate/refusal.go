@@ -26,6 +26,17 @@ func (g *Gate) Refused(ctx context.Context, event domain.Event, cause error) err
 	default:
 		return cause
 	}
+	return g.write(ctx, event, cause)
+}
+
+// Denied audits a refusal as denied, whatever its cause, and returns cause as Refused does. Use it for a refusal that
+// the policy does not cover but that reveals something to this caller. Do not call it in a transaction.
+func (g *Gate) Denied(ctx context.Context, event domain.Event, cause error) error {
+	return g.write(ctx, event.Ended(domain.OutcomeDenied), cause)
+}
+
+// write commits the event of a refusal. It returns cause, joined with the error of the audit log if there is one.
+func (g *Gate) write(ctx context.Context, event domain.Event, cause error) error {
 	if err := g.config.Events.Write(ctx, event); err != nil {
 		return errors.Join(err, cause)
 	}

@@ -58,7 +58,7 @@ func (s *Service) writeEntry(ctx context.Context, by domain.Requester, in WriteE
 		return WrittenEntry{}, s.config.Gate.Refused(ctx, event, err)
 	}
 	if err := s.checkWrite(in, snapshot); err != nil {
-		return WrittenEntry{}, err
+		return WrittenEntry{}, s.refused(ctx, event, snapshot.Access, err)
 	}
 	if err := prepareWrite(ctx, key, snapshot); err != nil {
 		return WrittenEntry{}, s.config.Gate.Refused(ctx, event, err)
@@ -77,7 +77,7 @@ func (s *Service) writeEntry(ctx context.Context, by domain.Requester, in WriteE
 		},
 	}
 	if err := s.writeVersion(ctx, write); err != nil {
-		return WrittenEntry{}, s.config.Gate.Refused(ctx, event, err)
+		return WrittenEntry{}, s.refused(ctx, event, snapshot.Access, err)
 	}
 	return written, nil
 }

@@ -12,12 +12,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const readmeURL = "URL=http://127.0.0.1:5000\n"
+const (
+	readmeURL = "URL=http://127.0.0.1:5000\n"
+	// readmeToken is in the file with the init token that make run would have created.
+	readmeToken = "readme-token"
+)
 
 // TestReadmeFirstFiveMinutes runs the README's first block in bash, like a new user.
 func TestReadmeFirstFiveMinutes(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := start(t, "INIT_TOKEN="+readmeToken)
 	out := s.paste(firstBlock(t))
 	const value = `{"email":"my@email.com","password":"secret"}`
 	require.Equal(t, []int{201, 201, 200, 201, 200, 204, 403}, statuses(out), out)
@@ -85,15 +89,16 @@ func firstBlock(t *testing.T) string {
 	return readmeURL + block
 }
 
-// paste runs text in bash with this server's address. It replaces bin/lockbox, which make run would have built, with a
-// stub that prints a key.
+// paste runs text in bash with this server's address. It replaces the files that make run would have created:
+// bin/lockbox by a stub that prints a key, and the init token.
 func (s *server) paste(text string) string {
 	s.t.Helper()
 	dir := s.t.TempDir()
 	// bash writes the stub, because executing a file that this process holds open for writing fails if a parallel test
 	// forks.
 	text = "mkdir bin; printf '#!/bin/sh\n[ \"$*\" = keygen ] && echo " + generatedKey +
-		"\n' > bin/lockbox; chmod 700 bin/lockbox\n" + text
+		"\n' > bin/lockbox; chmod 700 bin/lockbox\nmkdir .lockbox; echo " + readmeToken +
+		" > .lockbox/init-token\n" + text
 	bash := exec.CommandContext(s.t.Context(), "bash", "--norc")
 	bash.Dir = dir
 	bash.Stdin = strings.NewReader(strings.Replace(text, readmeURL, "URL="+s.url+"\n", 1))
