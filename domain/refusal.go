@@ -39,12 +39,21 @@ var (
 	ErrItselfOnly = Refuse(Forbidden, "itself_only",
 		"users can enrol and confirm two-factor authentication for themselves only")
 	ErrWrongCode = Refuse(Forbidden, "code_wrong", "the code is wrong or was used before")
-	ErrNoCode    = Refuse(NotFound, "totp_not_found",
+	// ErrPasswordForTOTP keeps the holder of a stolen token from enrolling another phone.
+	ErrPasswordForTOTP = Refuse(Forbidden, "totp_password_required",
+		"a change of two-factor authentication needs your password: send it in the field currentPassword")
+	// ErrCodeForPassword keeps the holder of a stolen token from setting the first password.
+	ErrCodeForPassword = Refuse(Forbidden, "password_code_required",
+		"your account has no password yet: send a TOTP code in the field code to set the first one")
+	ErrNoCode = Refuse(NotFound, "totp_not_found",
 		"the user has no two-factor authentication to confirm or remove")
 	ErrSecretHidden = Refuse(Forbidden, "totp_secret_hidden", "the TOTP secret is in use and is not shown again")
 
 	ErrUserNotFound       = Refuse(NotFound, "user_not_found", "there is no such user")
 	ErrInvitationNotFound = Refuse(NotFound, "invitation_not_found", "there is no open invitation for that username")
+
+	ErrPasswordChanged = Refuse(Conflict, "password_changed",
+		"the password was changed at the same time; try again")
 
 	ErrUserExists     = Refuse(Conflict, "user_exists", "the username is taken")
 	ErrAPIKeyNotFound = Refuse(NotFound, "api_key_not_found", "there is no such API key")

@@ -167,8 +167,7 @@ func (r users) SetPassword(ctx context.Context, was, password ports.SealedPasswo
 	case !keyLive:
 		return ports.ErrStaleServerKey
 	case !updated:
-		return domain.Refuse(domain.Conflict, "password_changed",
-			"the password was changed at the same time; try again")
+		return domain.ErrPasswordChanged
 	}
 	return nil
 }

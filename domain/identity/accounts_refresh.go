@@ -40,7 +40,8 @@ func (s Accounts) Refresh(ctx context.Context, by domain.Requester, refreshToken
 // the family or marked the pair as used. The audit event of a refusal is therefore part of the transaction too.
 func (s *core) refreshLocked(ctx context.Context, repos ports.Repos, by domain.Requester,
 	token domain.OpaqueToken) (next TokenPair, refused, err error) {
-	family, pair, err := repos.TokenFamilies.LockByRefresh(ctx, token.Digest())
+	digests, _ := s.config.TokenDigests.Tokens(token)
+	family, pair, err := repos.TokenFamilies.LockByRefresh(ctx, token.User(), digests[0])
 	if err != nil {
 		return TokenPair{}, nil, err
 	}

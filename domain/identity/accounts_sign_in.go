@@ -106,6 +106,7 @@ func (s *core) openFamily(ctx context.Context, by domain.Requester, attempt gate
 			return err
 		}
 		family := domain.NewTokenFamily(s.ids.New(), user, s.clock.Now(), s.config.RefreshTTL)
+		_, family.Keys = s.config.TokenDigests.Tokens()
 		if err := repos.TokenFamilies.Add(ctx, family); err != nil {
 			return err
 		}

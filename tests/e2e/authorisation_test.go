@@ -162,10 +162,10 @@ func (r *troupe) prepare(t *testing.T, route, actor string, foreign bool) scene 
 			other := owner.user(s.account)
 			s.apiKey = other.do("POST", "/api-keys", nil).expect(200).string("apiKey")
 			if strings.Contains(route, "/totp") {
-				other.do("POST", "/users/"+s.account+"/totp", nil).expect(201)
+				other.do("POST", "/users/"+s.account+"/totp", ownProof(s.account, "")).expect(201)
 			}
 		} else if route == "DELETE /users/:username/totp" {
-			s.actor.do("POST", "/users/"+s.account+"/totp", nil)
+			s.actor.do("POST", "/users/"+s.account+"/totp", ownProof(s.account, ""))
 		} else if spare := s.actor.do("POST", "/api-keys", nil); spare.Status == 200 {
 			s.apiKey = spare.string("apiKey")
 		} else {
@@ -295,6 +295,8 @@ func (s scene) body(route string) any {
 		return `{"code":"` + s.code + `","password":"invited-password"}`
 	case "PUT /users/:username":
 		return `{"password":"another-password","currentPassword":"` + s.account + `-password"}`
+	case "POST /users/:username/totp":
+		return ownProof(s.account, "")
 	case "POST /users/:username/totp/confirm":
 		return `{}`
 	case "POST /api/v1/user/add":

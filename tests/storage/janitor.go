@@ -46,6 +46,7 @@ func janitorAccounts(f *fixture) {
 			require.NoError(f, repos.TokenFamilies.Add(ctx, domain.TokenFamily{
 				ID:        f.id(),
 				User:      user.ID,
+				Keys:      f.tokenKeys(),
 				CreatedAt: f.now,
 				ExpiresAt: ends,
 			}))
@@ -63,7 +64,7 @@ func janitorAccounts(f *fixture) {
 	require.Len(f, keys, 3)
 	require.Equal(f, forever.ID, keys[2].ID)
 	require.ErrorIs(f, f.Do(f.Context(), func(ctx context.Context, repos ports.Repos) error {
-		_, _, err := repos.TokenFamilies.LockByRefresh(ctx, pair.Refresh)
+		_, _, err := repos.TokenFamilies.LockByRefresh(ctx, user.ID, pair.Refresh)
 		return err
 	}), domain.NotFound, "pairs are deleted with their family")
 }

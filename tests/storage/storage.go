@@ -64,6 +64,7 @@ var tests = map[string]func(*fixture){
 	"TOTPSecrets/Lifecycle":            totpLifecycle,
 	"TOTPSecrets/AcceptsAStepOnce":     totpStepOnce,
 	"TOTPSecrets/RecoveryCodes":        recoveryCodes,
+	"SealedRows/PlainRecoveryCodes":    plainRecoveryCodes,
 	"TokenFamilies/Lifecycle":          tokenFamilyLifecycle,
 	"TokenFamilies/RefreshesOnce":      refreshesOnce,
 	"Invitations/Lifecycle":            invitationLifecycle,
