@@ -73,6 +73,10 @@ var requests = map[string]request{
 	"DELETE /users/:username/totp": {"RemoveTOTP",
 		func(ctx context.Context, c *client.Client) error { return c.RemoveTOTP(ctx, "username", code) }},
 
+	"POST /boxes/:box/offer/accept": {"AcceptBox",
+		func(ctx context.Context, c *client.Client) error { return c.AcceptBox(ctx, "box") }},
+	"DELETE /boxes/:box/offer": {"EndBoxOffer",
+		func(ctx context.Context, c *client.Client) error { return c.EndBoxOffer(ctx, "box") }},
 	"GET /boxes": {"ListBoxes",
 		func(ctx context.Context, c *client.Client) error { return second(c.ListBoxes(ctx)) }},
 	"POST /boxes/:box": {"CreateBox",
