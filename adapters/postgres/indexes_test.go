@@ -270,11 +270,13 @@ func readAsRequestsDo(t *testing.T, repos ports.Repos, n int) {
 			return err
 		},
 		"counts": func() error {
-			_, err := repos.Attempts.Peek(ctx, sha256.Sum256(fmt.Appendf(nil, "t%d", n)))
+			_, err := repos.Attempts.Peek(ctx,
+				ports.AttemptQuery{Counters: []ports.CounterKey{{Key: sha256.Sum256(fmt.Appendf(nil, "t%d", n))}}})
 			return err
 		},
 		"known": func() error {
-			_, err := repos.Attempts.Knows(ctx, sha256.Sum256(fmt.Appendf(nil, "k%d", n)), clock{}.Now())
+			_, err := repos.Attempts.Peek(ctx,
+				ports.AttemptQuery{KnownAddress: sha256.Sum256(fmt.Appendf(nil, "k%d", n)), Now: clock{}.Now()})
 			return err
 		},
 		"user":        func() error { _, err := repos.Users.Get(ctx, name); return err },
@@ -330,7 +332,8 @@ func changeAsRequestsDo(ctx context.Context, t *testing.T, repos ports.Repos, n 
 	}
 	_, _, err = repos.TokenFamilies.LockByRefresh(ctx, crowdID(1, n), sha256.Sum256(fmt.Appendf(nil, "r%d/1", n)))
 	require.NoError(t, err)
-	_, err = repos.Attempts.Lock(ctx, ports.CounterKey{Key: sha256.Sum256(fmt.Appendf(nil, "t%d", n))})
+	_, err = repos.Attempts.Lock(ctx,
+		ports.AttemptQuery{Counters: []ports.CounterKey{{Key: sha256.Sum256(fmt.Appendf(nil, "t%d", n))}}})
 	require.NoError(t, err)
 	_, err = repos.TOTPSecrets.Accept(ctx, crowdID(6, n), 1, now)
 	require.NoError(t, err)

@@ -40,25 +40,25 @@ func (g *Gate) Succeed(ctx context.Context, repos ports.Repos, attempt Attempt) 
 	return repos.Attempts.Remember(ctx, g.knownAddressDigest(attempt), until)
 }
 
-// settle undoes a reserved attempt in each of its counters; reset also sets the account's counter to zero.
+// settle undoes a reserved attempt in each of its counters; reset also sets the account's counters to zero.
 func (g *Gate) settle(ctx context.Context, repos ports.Repos, attempt Attempt, reset bool) error {
-	stored, err := repos.Attempts.Lock(ctx, keysOf(attempt.counters)...)
+	state, err := repos.Attempts.Lock(ctx, ports.AttemptQuery{Counters: keysOf(attempt.counters)})
 	if err != nil {
 		return err
 	}
-	for i, each := range attempt.counters {
-		after := stored[i].Release(attempt.at, each.free)
-		if reset && each.resets {
-			after = domain.Attempts{}
+	return save(ctx, repos, attempt.counters, func(i int) domain.Attempts {
+		if each := attempt.counters[i]; !reset || !each.resets {
+			return state.Counters[i].Release(attempt.at, each.limit.Free)
 		}
-		if err := repos.Attempts.Save(ctx, each.Key, after); err != nil {
-			return err
-		}
-	}
-	return nil
+		return domain.Attempts{}
+	})
 }
 
 // Unlock sets all counters of an account back to zero, which ends its lockout. The counters of addresses stay.
 func (g *Gate) Unlock(ctx context.Context, repos ports.Repos, name domain.UserName) error {
-	return repos.Attempts.Forget(ctx, g.accountDigest(string(name)))
+	account := g.accountDigest(string(name))
+	if err := repos.Attempts.Forget(ctx, account); err != nil {
+		return err
+	}
+	return repos.Attempts.Forget(ctx, g.monthDigest(account))
 }

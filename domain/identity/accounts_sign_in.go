@@ -22,7 +22,8 @@ type AccountsSignIn struct {
 
 // SignIn opens a token family and returns its first pair. An unknown or inactive user, a user without a TOTP secret, a
 // wrong code and a missing or wrong password return the same error, Invalid with code code_invalid, after the same
-// work. SignIn returns RateLimited during a lockout.
+// work. SignIn returns RateLimited during a lockout. During a lockout that strangers caused, a right password with a
+// right code signs in all the same.
 func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSignIn) (TokenPair, error) {
 	if in.Username == "" || in.Code == "" {
 		return TokenPair{}, domain.Refuse(domain.Invalid, "sign_in_incomplete", "username and code must both be given")
@@ -30,7 +31,7 @@ func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSi
 	begin := s.clock.Now()
 	// The attempt is reserved before the lookup, so that an unknown username is counted and locked out like a known
 	// one.
-	attempt, err := s.gate.ReserveAccount(ctx, by, domain.ActionSignIn, in.Username)
+	attempt, err := s.gate.ReserveSignIn(ctx, by, in.Username, in.Password != "")
 	if err != nil {
 		return TokenPair{}, err
 	}
@@ -49,15 +50,16 @@ func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSi
 		return TokenPair{}, err
 	}
 	// Every wrong credential gets the same refusal; the attempt stays counted.
-	if !rightPassword || use.wrong() || !claimed.User.Active {
+	twoFactors := len(claimed.Password.Sealed) > 0 && claimed.Code.Code.Confirmed()
+	if !rightPassword || use.wrong() || !claimed.User.Active || attempt.Locked() && !twoFactors {
 		defer s.waitUntil(ctx, begin.Add(minRefusalTime))
-		return TokenPair{}, s.gate.Refused(ctx, event, domain.ErrCodeInvalid)
+		return TokenPair{}, s.refuseSignIn(ctx, attempt, event, domain.ErrCodeInvalid)
 	}
 	pair, err := s.openFamily(ctx, by, attempt, claimed.User, use)
 	switch {
 	case errors.Is(err, errWrongTOTP) || errors.Is(err, domain.ErrWrongCredentials):
 		// Another request used the code first, or deleted the user.
-		return TokenPair{}, s.gate.Refused(ctx, event, domain.ErrCodeInvalid)
+		return TokenPair{}, s.refuseSignIn(ctx, attempt, event, domain.ErrCodeInvalid)
 	case err != nil:
 		s.gate.Release(ctx, attempt) // the credentials were right, and the database failed
 	}

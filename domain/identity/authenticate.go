@@ -22,7 +22,8 @@ type Authenticate struct {
 // Authenticate opens a session and returns its token and the time when it expires. An unknown user, an inactive user, a
 // wrong password and a wrong code return the same error, Unauthenticated with code wrong_credentials, after the same
 // work. For a right password without a required code, Authenticate returns Unauthenticated with code totp_required.
-// During a lockout, it returns RateLimited.
+// During a lockout, it returns RateLimited; during a lockout that strangers caused, a right password with a right code
+// signs in all the same.
 func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Authenticate) (token string, ends time.Time,
 	err error) {
 	password, err := domain.ParseGivenPassword(in.Password)
@@ -35,7 +36,7 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 	}
 	// The attempt is reserved before the lookup, so that an unknown username is counted and locked out like a known
 	// one.
-	attempt, err := s.gate.ReserveAccount(ctx, by, domain.ActionSignIn, in.Username)
+	attempt, err := s.gate.ReserveSignIn(ctx, by, in.Username, in.Code != "")
 	if err != nil {
 		return "", time.Time{}, err
 	}
@@ -51,18 +52,29 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 	}
 	// The attempt stays counted, even for an inactive user with the right password. Otherwise the missing lockout would
 	// reveal that the password is right.
-	if !check.Match || !claimed.User.Active {
-		return "", time.Time{}, s.gate.Refused(ctx, event, domain.ErrWrongCredentials)
+	required := claimed.Code.Code.Confirmed()
+	if !check.Match || !claimed.User.Active || attempt.Locked() && !required {
+		return "", time.Time{}, s.refuseSignIn(ctx, attempt, event, domain.ErrWrongCredentials)
 	}
 	if check.Outdated {
 		// Rehash now: strengthening a hash requires the password itself.
 		s.rehash(ctx, password, claimed.Password)
 	}
-	if claimed.Code.Code.Confirmed() && in.Code == "" {
+	if required && in.Code == "" {
 		s.gate.Release(ctx, attempt) // the password was right
 		return "", time.Time{}, s.gate.Refused(ctx, event, domain.ErrCodeRequired)
 	}
 	return s.signInWithPassword(ctx, by, attempt, claimed, in.Code)
+}
+
+// refuseSignIn audits the refusal of a sign-in with wrong credentials and returns it. During a lockout it returns the
+// refusal of the lockout instead, whatever the reason: otherwise a client could guess while the account is locked out.
+func (s *core) refuseSignIn(ctx context.Context, attempt gate.Attempt, event domain.Event, refusal error) error {
+	err := s.gate.Refused(ctx, event, refusal)
+	if attempt.Locked() && errors.Is(err, refusal) {
+		return attempt.Refusal()
+	}
+	return err
 }
 
 // claimedUser returns the stored credentials of the user with that name, or zero credentials if the user does not
@@ -114,7 +126,7 @@ func (s *core) signInWithPassword(ctx context.Context, by domain.Requester, atte
 	})
 	switch {
 	case errors.Is(err, errWrongTOTP):
-		return "", time.Time{}, s.gate.Refused(ctx, s.signInEvent(by, user), domain.ErrWrongCredentials)
+		return "", time.Time{}, s.refuseSignIn(ctx, attempt, s.signInEvent(by, user), domain.ErrWrongCredentials)
 	case err != nil:
 		s.gate.Release(ctx, attempt) // the credentials were right, and the database failed
 	}
