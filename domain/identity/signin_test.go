@@ -211,3 +211,16 @@ func TestTwoFactorsDuringLockout(t *testing.T) {
 	require.NoError(t, accounts("anna", "anna-password", code))
 	require.ErrorIs(t, accounts("anna", "anna-password", code), domain.RateLimited, "a code works once")
 }
+
+// TestLearnPasswords verifies that a start reads all password hashes, under every server key, and skips damaged ones.
+func TestLearnPasswords(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	for _, name := range []string{"anna", "bert", "carla"} {
+		f.user(name, "user")
+	}
+	f.member("coded", "viewer") // has no password
+	f.Execute(t, `UPDATE users SET password = set_byte(password, 50, get_byte(password, 50) # 1) WHERE name = 'bert'`)
+	require.NoError(t, f.service.LearnPasswords(f.ctx))
+	require.Equal(t, int64(3), f.Passwords.Learned.Load(), "root, anna and carla")
+}
