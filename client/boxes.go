@@ -78,8 +78,8 @@ func (c *Client) DescribeBox(ctx context.Context, box string) (*Box, error) {
 	return &described, nil
 }
 
-// TransferBox offers the ownership of the box to another active member, who accepts it with AcceptBox within seven days.
-// A transfer by an admin takes effect at once. Allowed for the box's owner and for admins.
+// TransferBox offers the ownership of the box to another active member, who accepts it with AcceptBox within seven
+// days. A transfer by an admin takes effect at once. Allowed for the box's owner and for admins.
 func (c *Client) TransferBox(ctx context.Context, box, newOwner string) error {
 	k := put(boxPath, map[string]string{"owner": newOwner}, box)
 	k.idempotent = false // the former owner may not transfer the box again: a retry would be refused with 403

@@ -40,8 +40,8 @@ func codeBody(code Secret) any {
 
 // TOTPProof proves the identity of a user who enrols or confirms a TOTP secret.
 type TOTPProof struct {
-	// Code is a TOTP code. To enrol over a confirmed secret it may be a recovery code; to enrol for the first time it is
-	// zero.
+	// Code is a TOTP code. To enrol over a confirmed secret it may be a recovery code; to enrol for the first time it
+	// is zero.
 	Code Secret
 	// CurrentPassword is the user's password; zero for a user without one.
 	CurrentPassword Secret
@@ -58,9 +58,9 @@ func (p TOTPProof) body() any {
 	}{p.Code.Reveal(), p.CurrentPassword.Reveal()}
 }
 
-// EnrolTOTP creates a TOTP secret and recovery codes as a second factor for the user itself. The new secret takes effect
-// with ConfirmTOTP. It returns ErrInvalid (code_required) or ErrForbidden (totp_password_required) if a part of the
-// proof is missing, and ErrForbidden if a part is wrong.
+// EnrolTOTP creates a TOTP secret and recovery codes as a second factor for the user itself. The new secret takes
+// effect with ConfirmTOTP. It returns ErrInvalid (code_required) or ErrForbidden (totp_password_required) if a part of
+// the proof is missing, and ErrForbidden if a part is wrong.
 func (c *Client) EnrolTOTP(ctx context.Context, username string, proof TOTPProof) (*Enrolment, error) {
 	enrolment, err := fetch[Enrolment](ctx, c, post(totpPath, proof.body(), http.StatusCreated, username))
 	if err != nil {

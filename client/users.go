@@ -162,8 +162,8 @@ type UserChange struct {
 	RevokeAPIKeys bool
 }
 
-// UpdateUser changes a user. It returns ErrForbidden for a wrong CurrentPassword, for a wrong or missing Code, and for the owner's account unless
-// the owner calls it. Allowed for admins; other users may change their own password.
+// UpdateUser changes a user. It returns ErrForbidden for a wrong CurrentPassword, for a wrong or missing Code, and for
+// the owner's account unless the owner calls it. Allowed for admins; other users may change their own password.
 func (c *Client) UpdateUser(ctx context.Context, username string, change UserChange) error {
 	k := put(userPath, struct {
 		Role            string `json:"role,omitempty"`

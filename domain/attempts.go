@@ -32,8 +32,8 @@ const AttemptWindow = 15 * time.Minute
 const (
 	firstLockout   = 30 * time.Second
 	longestLockout = 24 * time.Hour
-	// longestSharedLockout bounds the lockouts of an account that attempts from any unknown address cause: strangers must
-	// not keep a user from signing in at a new address for longer.
+	// longestSharedLockout bounds the lockouts of an account that attempts from any unknown address cause: strangers
+	// must not keep a user from signing in at a new address for longer.
 	longestSharedLockout = time.Hour
 	// monthWindow and monthFactor define the limit per month: FreePerMonth is FreePerAccount times monthFactor.
 	monthWindow = 30 * 24 * time.Hour

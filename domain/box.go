@@ -104,8 +104,8 @@ func (a Access) Transfer() error {
 	return ErrBoxOwnerOnly
 }
 
-// TransfersDirectly reports whether a transfer by the caller takes effect without the consent of the new owner, which is
-// the case for admins. A transfer by the owner of the box is an offer.
+// TransfersDirectly reports whether a transfer by the caller takes effect without the consent of the new owner, which
+// is the case for admins. A transfer by the owner of the box is an offer.
 func (a Access) TransfersDirectly() bool { return a.Caller.IsAdmin() }
 
 // EndOffer decides whether the caller may end an offer: the owner of the box and admins may withdraw it, and the member

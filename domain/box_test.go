@@ -213,8 +213,9 @@ func TestEndOfferAndRemove(t *testing.T) {
 			"", "box_owner_only", "", ""},
 		"inactive member": {domain.Access{Caller: user, Box: theirs, Member: member(boxAdmin, false, 0)},
 			"box_not_found", "box_not_found", "box_not_found", "box_not_found"},
-		"owner of the box": {domain.Access{Caller: user, Box: testBox, Member: member(boxAdmin, true, 0)}, "", "", "", ""},
-		"admin":            {domain.Access{Caller: admin, Box: theirs}, "", "", "", ""},
+		"owner of the box": {domain.Access{Caller: user, Box: testBox, Member: member(boxAdmin, true, 0)},
+			"", "", "", ""},
+		"admin": {domain.Access{Caller: admin, Box: theirs}, "", "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -53,11 +53,12 @@ var (
 func Actions() []Action {
 	return []Action{ActionInitialize, ActionSignIn, ActionCreateAPIKey, ActionShowAPIKeys, ActionDeleteAPIKey,
 		ActionCreateUser, ActionUpdateUser, ActionSetPassword, ActionDeleteUser, ActionCreateBox, ActionTransferBox,
-		ActionOfferBox, ActionEndBoxOffer, ActionDeleteBox, ActionAddBoxUser, ActionUpdateBoxUser, ActionSetPermissions, ActionRemoveBoxUser,
-		ActionWriteEntry, ActionReadEntry, ActionRestoreEntry, ActionDeleteEntry, ActionRotateSecret, ActionRekey,
-		ActionRefresh, ActionRevoke, ActionShowTOTP, ActionEnrolTOTP, ActionConfirmTOTP, ActionRemoveTOTP,
-		ActionInvite, ActionJoin, ActionUninvite, ActionHandOver, ActionUnlock,
-		ActionAddDroplet, ActionStartDroplet, ActionStopDroplet, ActionRestartDroplet, ActionDeleteDroplet}
+		ActionOfferBox, ActionEndBoxOffer, ActionDeleteBox, ActionAddBoxUser, ActionUpdateBoxUser,
+		ActionSetPermissions, ActionRemoveBoxUser, ActionWriteEntry, ActionReadEntry, ActionRestoreEntry,
+		ActionDeleteEntry, ActionRotateSecret, ActionRekey, ActionRefresh, ActionRevoke, ActionShowTOTP,
+		ActionEnrolTOTP, ActionConfirmTOTP, ActionRemoveTOTP, ActionInvite, ActionJoin, ActionUninvite,
+		ActionHandOver, ActionUnlock, ActionAddDroplet, ActionStartDroplet, ActionStopDroplet, ActionRestartDroplet,
+		ActionDeleteDroplet}
 }
 
 // String returns the action's name.

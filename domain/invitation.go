@@ -33,7 +33,8 @@ type Invitation struct {
 	ExpiresAt   time.Time
 	// Proof is the keyed digest of Terms.
 	Proof Digest
-	// SignedBy is the server key of the proof. Zero means a proof of an older release, under the key of purpose throttle.
+	// SignedBy is the server key of the proof. Zero means a proof of an older release, under the key of purpose
+	// throttle.
 	SignedBy ServerKeyID
 }
 

@@ -44,6 +44,9 @@ type AttemptQuery struct {
 	// KnownAddress is the key of an address; zero for none.
 	KnownAddress domain.Digest
 	Now          time.Time
+	// ReadUser also reads the user with the name User, who may not exist. Only Lock does so.
+	ReadUser bool
+	User     domain.UserName
 }
 
 // AttemptState is the answer to an AttemptQuery.
@@ -52,6 +55,8 @@ type AttemptState struct {
 	Counters []domain.Attempts
 	// Known reports whether KnownAddress is remembered at Now.
 	Known bool
+	// User holds the stored data of the user; zero for a user who does not exist.
+	User SignIn
 }
 
 // Digests computes keyed digests of values that must not be readable in the database. Servers that share a database

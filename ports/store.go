@@ -45,6 +45,7 @@ type Repos struct {
 	TokenFamilies TokenFamilies
 	Invitations   Invitations
 	Attempts      Attempts
+	SignIns       SignIns
 	Boxes         Boxes
 	BoxUsers      BoxUsers
 	Entries       Entries

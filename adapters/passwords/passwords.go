@@ -85,9 +85,9 @@ func (h *Hasher) Hash(ctx context.Context, password domain.Secret) ([]byte, erro
 // Check compares a password with a stored hash. See ports.Passwords. It also returns a *ports.TamperedError, without
 // any key derivation, if the stored hash does not have the format that Hash writes.
 //
-// A nil hash stands for an unknown user. Check then derives a key as well and reports no match. For every hash, the work
-// is that of the most expensive parameters in use, so the duration does not reveal whether a user exists, or when the
-// user has chosen the password.
+// A nil hash stands for an unknown user. Check then derives a key as well and reports no match. For every hash, the
+// work is that of the most expensive parameters in use, so the duration does not reveal whether a user exists, or when
+// the user has chosen the password.
 func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byte) (ports.PasswordCheck, error) {
 	known := stored != nil
 	want := phc{params: *h.most.Load()}
@@ -113,8 +113,8 @@ func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byt
 	return ports.PasswordCheck{Match: true, Outdated: weaker(want.params, h.config.Params)}, nil
 }
 
-// Learn makes every later check do at least the work of a stored hash. See ports.Passwords. It ignores a malformed hash,
-// which Check reports.
+// Learn makes every later check do at least the work of a stored hash. See ports.Passwords. It ignores a malformed
+// hash, which Check reports.
 func (h *Hasher) Learn(stored []byte) {
 	if made, ok := parsePHC(stored, h.config.MaxStoredMemoryKiB); ok {
 		h.learn(made.params)
@@ -141,7 +141,8 @@ func remainder(done, most ports.Argon2Params) (rest ports.Argon2Params, needed b
 		return rest, false
 	}
 	left := cost(most) - cost(done)
-	least := (left + uint64(most.MemoryKiB) - 1) / uint64(most.MemoryKiB) // with fewer passes, the memory exceeds most's
+	// With fewer passes than least, the memory would exceed that of most.
+	least := (left + uint64(most.MemoryKiB) - 1) / uint64(most.MemoryKiB)
 	times := least
 	for candidate := least; candidate <= maxStoredTime; candidate++ {
 		if left%candidate == 0 {
@@ -149,8 +150,10 @@ func remainder(done, most ports.Argon2Params) (rest ports.Argon2Params, needed b
 			break
 		}
 	}
-	memory := max(8, (left+times-1)/times)                                                      // Argon2id needs 8 KiB for each lane
-	return ports.Argon2Params{MemoryKiB: uint32(memory), Time: uint32(times), Threads: 1}, true //nolint:gosec // see above
+	// Argon2id needs 8 KiB for each lane.
+	memory := max(8, (left+times-1)/times)
+	rest = ports.Argon2Params{MemoryKiB: uint32(memory), Time: uint32(times), Threads: 1} //nolint:gosec // see above
+	return rest, true
 }
 
 // derive computes the hash of a password with the salt and the parameters of the argument with.

@@ -3,6 +3,7 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -35,6 +36,15 @@ func scanAttempts(row pgx.CollectableRow) (ports.CounterState, error) {
 func (r attempts) Lock(ctx context.Context, query ports.AttemptQuery) (ports.AttemptState, error) {
 	var batch pgx.Batch
 	state := queueLock(&batch, query)
+	if query.ReadUser {
+		batch.Queue(selectSignIn, string(query.User)).QueryRow(func(row pgx.Row) (err error) {
+			state.User, err = scanSignIn(row)
+			if errors.Is(err, domain.NotFound) {
+				state.User, err = ports.SignIn{}, nil
+			}
+			return err
+		})
+	}
 	if err := r.q.SendBatch(ctx, &batch).Close(); err != nil {
 		return ports.AttemptState{}, translate(err)
 	}
@@ -87,8 +97,8 @@ func (r attempts) Peek(ctx context.Context, query ports.AttemptQuery) (ports.Att
 	return *state, nil
 }
 
-// Save relies on the locks that Lock holds: it overwrites the rows without a condition. In a transaction it is sent with
-// the commit, or before the next statement.
+// Save relies on the locks that Lock holds: it overwrites the rows without a condition. In a transaction it is sent
+// with the commit, or before the next statement.
 func (r attempts) Save(ctx context.Context, counters ...ports.CounterState) error {
 	type state = ports.CounterState
 	var batch pgx.Batch

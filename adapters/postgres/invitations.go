@@ -14,8 +14,8 @@ import (
 type invitations struct{ q querier }
 
 // invitationColumns are the columns of invitations i with the name of the inviter u.
-const invitationColumns = `i.id, i.name, i.spelling, i.role, i.inviter_id, u.name, i.proof, i.key_id, i.created_at, i.expires_at
-	FROM invitations i JOIN users u ON u.id = i.inviter_id`
+const invitationColumns = `i.id, i.name, i.spelling, i.role, i.inviter_id, u.name, i.proof, i.key_id,
+	i.created_at, i.expires_at FROM invitations i JOIN users u ON u.id = i.inviter_id`
 
 // scanInvitation reads invitationColumns. It returns domain.ErrInvitationNotFound without a row.
 func scanInvitation(row pgx.Row) (domain.Invitation, error) {

@@ -24,8 +24,8 @@ func (s *Store) DeleteEndedFamilies(ctx context.Context, before time.Time, limit
 }
 
 // DeleteOldAttempts removes counts that a new attempt would reset: both the last attempt and the end of the lockout are
-// older than domain.AttemptWindow. Counts that are kept for longer have a time of their own. It skips rows that a sign-in
-// has locked. See ports.Janitor.
+// older than domain.AttemptWindow. Counts that are kept for longer have a time of their own. It skips rows that a
+// sign-in has locked. See ports.Janitor.
 func (s *Store) DeleteOldAttempts(ctx context.Context, now time.Time, limit int) (int, error) {
 	return s.sweep(ctx, `DELETE FROM throttle WHERE key IN
 		(SELECT key FROM throttle

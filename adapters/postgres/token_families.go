@@ -13,14 +13,31 @@ import (
 // tokenFamilies implements ports.TokenFamilies. The table holds keyed digests of tokens.
 type tokenFamilies struct{ q querier }
 
+const (
+	// insertFamily inserts no row if one of the server keys $1 and $2 was retired.
+	insertFamily = `INSERT INTO token_families (key_id, token_key_id, id, user_id, epoch, created_at, expires_at)
+		SELECT $1, $2, $3, $4, $5, $6, $7` + keyInUse + `
+			AND EXISTS (SELECT FROM server_keys WHERE id = $2 AND retired_at IS NULL)`
+	insertPair = `INSERT INTO token_pairs (id, family_id, access_hash, refresh_hash, access_expires_at, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6)`
+)
+
+// familyArgs returns the parameters of insertFamily after the session key.
+func familyArgs(family domain.TokenFamily) []any {
+	return []any{uuid(family.Keys.Token), uuid(family.ID), uuid(family.User), family.Epoch, family.CreatedAt,
+		family.ExpiresAt}
+}
+
+// pairArgs returns the parameters of insertPair.
+func pairArgs(pair domain.TokenPair) []any {
+	return []any{uuid(pair.ID), uuid(pair.Family), pair.Access[:], pair.Refresh[:], pair.AccessExpiresAt,
+		pair.CreatedAt}
+}
+
 // Add returns domain.ErrWrongCredentials if the user was deleted after the credentials had been
 // checked.
 func (r tokenFamilies) Add(ctx context.Context, family domain.TokenFamily) error {
-	err := addUnderKey(ctx, r.q, `INSERT INTO token_families
-			(key_id, token_key_id, id, user_id, epoch, created_at, expires_at)
-		SELECT $1, $2, $3, $4, $5, $6, $7`+keyInUse+`
-			AND EXISTS (SELECT FROM server_keys WHERE id = $2 AND retired_at IS NULL)`, family.Keys.Session,
-		uuid(family.Keys.Token), uuid(family.ID), uuid(family.User), family.Epoch, family.CreatedAt, family.ExpiresAt)
+	err := addUnderKey(ctx, r.q, insertFamily, family.Keys.Session, familyArgs(family)...)
 	if sqlstate.Of(err) == sqlstate.ForeignKeyViolation {
 		return domain.ErrWrongCredentials
 	}
@@ -30,10 +47,7 @@ func (r tokenFamilies) Add(ctx context.Context, family domain.TokenFamily) error
 // AddPair relies on the lock of LockByRefresh, or on a family that was inserted by the same
 // transaction.
 func (r tokenFamilies) AddPair(ctx context.Context, pair domain.TokenPair) error {
-	_, err := r.q.Exec(ctx, `INSERT INTO token_pairs
-			(id, family_id, access_hash, refresh_hash, access_expires_at, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6)`,
-		uuid(pair.ID), uuid(pair.Family), pair.Access[:], pair.Refresh[:], pair.AccessExpiresAt, pair.CreatedAt)
+	_, err := r.q.Exec(ctx, insertPair, pairArgs(pair)...)
 	return translate(err)
 }
 

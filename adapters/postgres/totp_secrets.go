@@ -73,17 +73,24 @@ func (r totpSecrets) Get(ctx context.Context, user domain.UserID, pending bool) 
 	return row.toSecret(), orNotFound(err, domain.ErrNoCode)
 }
 
-// Accept compares and sets the step in one UPDATE, so that several servers together accept a TOTP
-// code only once.
+const (
+	// acceptStep compares and sets the step in one UPDATE, so that several servers together accept a TOTP code only
+	// once.
+	acceptStep = `UPDATE one_time_codes SET last_step = $2, confirmed_at = COALESCE(confirmed_at, $3)
+		WHERE id = $1 AND last_step < $2`
+	// spendRecovery deletes the recovery code, so that several servers together accept it only once.
+	spendRecovery = `DELETE FROM recovery_codes WHERE code_id = $1 AND hash = $2`
+)
+
+// Accept reports whether acceptStep has changed the row.
 func (r totpSecrets) Accept(ctx context.Context, id domain.TOTPID, step int64, now time.Time) (bool, error) {
-	tag, err := r.q.Exec(ctx, `UPDATE one_time_codes SET last_step = $2, confirmed_at = COALESCE(confirmed_at, $3)
-		WHERE id = $1 AND last_step < $2`, uuid(id), step, now)
+	tag, err := r.q.Exec(ctx, acceptStep, uuid(id), step, now)
 	return tag.RowsAffected() == 1, translate(err)
 }
 
-// SpendRecovery deletes the recovery code, so that several servers together accept it only once.
+// SpendRecovery reports whether spendRecovery has deleted the row.
 func (r totpSecrets) SpendRecovery(ctx context.Context, id domain.TOTPID, digest domain.Digest) (bool, error) {
-	tag, err := r.q.Exec(ctx, `DELETE FROM recovery_codes WHERE code_id = $1 AND hash = $2`, uuid(id), digest[:])
+	tag, err := r.q.Exec(ctx, spendRecovery, uuid(id), digest[:])
 	return tag.RowsAffected() == 1, translate(err)
 }
 
@@ -125,7 +132,8 @@ func (r sealedRows) ReplaceCode(ctx context.Context, was ports.SealedTOTPSecret,
 	return translate(err)
 }
 
-// PlainRecoveryCodes is part of ports.SealedRows. The caller holds the lock on System, so no other server reads the same rows.
+// PlainRecoveryCodes is part of ports.SealedRows. The caller holds the lock on System, so no other server reads the
+// same rows.
 func (r sealedRows) PlainRecoveryCodes(ctx context.Context, limit int) ([]ports.PlainRecoveryCode, error) {
 	rows, err := r.q.Query(ctx, `SELECT t.user_id, r.code_id, r.hash FROM recovery_codes r
 			JOIN one_time_codes t ON t.id = r.code_id

@@ -20,8 +20,8 @@ type TokenDigests struct{ keys *Keyring }
 // NewTokenDigests returns TokenDigests with the keys of a ring.
 func NewTokenDigests(keys *Keyring) *TokenDigests { return &TokenDigests{keys} }
 
-// Tokens returns the digests of opaque tokens. See ports.TokenDigests. The digest covers the id of the session key, so a
-// new session key invalidates the tokens even if an attacker restores their rows.
+// Tokens returns the digests of opaque tokens. See ports.TokenDigests. The digest covers the id of the session key, so
+// a new session key invalidates the tokens even if an attacker restores their rows.
 func (d *TokenDigests) Tokens(tokens ...domain.OpaqueToken) ([]domain.Digest, domain.TokenKeys) {
 	session, _ := d.keys.Current(domain.KeyForSessions)
 	id, key := d.keys.Current(domain.KeyForTokens)

@@ -105,10 +105,11 @@ func rekeyCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "rekey PURPOSE",
 		Short: "Replace a server key after a compromise",
-		Long: `Replace the server key of a purpose (entry, account, api-key, session, token, throttle) with a new one, and move
-everything under the old key to it, while servers keep running. Entries, passwords and TOTP secrets keep working. Tokens
-cannot be moved: session revokes all sessions of both APIs, and api-key all API keys. token revokes the tokens of
-/api/v1, all recovery codes and all open invitations. api-key lists the keys first and stops; add --yes to continue.
+		Long: `Replace the server key of a purpose (entry, account, api-key, session, token, throttle) with a new one,
+and move everything under the old key to it, while servers keep running. Entries, passwords and TOTP secrets keep
+working. Tokens cannot be moved: session revokes all sessions of both APIs, and api-key all API keys. token revokes the
+tokens of /api/v1, all recovery codes and all open invitations. api-key lists the keys first and stops; add --yes to
+continue.
 
 It takes at least half a minute, until the transactions of the servers have ended. If it is interrupted, run it again.`,
 		Example:   "  lockbox secret rekey entry\n  lockbox secret rekey api-key --yes",

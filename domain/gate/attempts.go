@@ -26,6 +26,8 @@ type Attempt struct {
 	counters []counter
 	// lockout is how long the lockout lasts during which the attempt was allowed; 0 without one.
 	lockout time.Duration
+	// user is the stored data of the account, if the reservation has read it.
+	user ports.SignIn
 }
 
 // reservation describes the counters of an attempt.
@@ -37,6 +39,8 @@ type reservation struct {
 	knownAddress domain.Digest
 	// provable: the attempt carries two factors.
 	provable bool
+	// readUser also reads the stored data of the user.
+	readUser bool
 }
 
 // applicable returns the counters that apply at a known or an unknown address, and their states.
@@ -49,34 +53,44 @@ func (r reservation) applicable(state ports.AttemptState) (counters []counter, s
 	return counters, stored
 }
 
+// at returns the counters that apply at a known or an unknown address.
+func (r reservation) at(known bool) []counter {
+	counters, _ := r.applicable(ports.AttemptState{
+		Counters: make([]domain.Attempts, len(r.counters)),
+		Known:    known,
+	})
+	return counters
+}
+
 // ReserveAccount counts an attempt to sign in to an account. It runs before the credential is compared, so that
 // concurrent attempts cannot exceed the limit. It commits its own transaction, because the comparison that follows is
 // slow. It treats an unknown account like an existing one.
 //
 // An attempt counts for its address and for the pair of account and address. Unless the account has signed in from the
-// address within domain.KnownAddressTTL, it also counts for the account as a whole, once within domain.AttemptWindow and
-// once within a month. Guesses from other addresses therefore do not lock out a known address. They lock out unknown
-// addresses for at most an hour at a time, and a single address cannot do so repeatedly, because its own lockouts last
-// longer.
+// address within domain.KnownAddressTTL, it also counts for the account as a whole, once within domain.AttemptWindow
+// and once within a month. Guesses from other addresses therefore do not lock out a known address. They lock out
+// unknown addresses for at most an hour at a time, and a single address cannot do so repeatedly, because its own
+// lockouts last longer.
 //
 // Errors: RateLimited during a lockout; the attempt is then not counted.
 func (g *Gate) ReserveAccount(ctx context.Context, by domain.Requester, action domain.Action,
 	username string) (Attempt, error) {
-	return g.reserveAccount(ctx, by, action, username, false)
+	return g.reserveAccount(ctx, by, action, username, reservation{})
 }
 
-// ReserveSignIn is ReserveAccount for a sign-in. An attempt that carries two factors is also allowed during a lockout
-// that strangers can cause. Its Attempt is then Locked: only a sign-in with both factors may succeed, and every other
-// result must be refused with its Refusal, after the same work for every account. Otherwise it would reveal whether a
-// guess was right.
+// ReserveSignIn is ReserveAccount for a sign-in. It also reads the stored data of the user, in the round trip that
+// locks the counters; see [Attempt.User]. An attempt that carries two factors is also allowed during a lockout that
+// strangers can cause. Its Attempt is then Locked: only a sign-in with both factors may succeed, and every other result
+// must be refused with its Refusal, after the same work for every account. Otherwise it would reveal whether a guess
+// was right.
 func (g *Gate) ReserveSignIn(ctx context.Context, by domain.Requester, username string,
 	twoFactors bool) (Attempt, error) {
-	return g.reserveAccount(ctx, by, domain.ActionSignIn, username, twoFactors)
+	return g.reserveAccount(ctx, by, domain.ActionSignIn, username, reservation{provable: twoFactors, readUser: true})
 }
 
-// reserveAccount is ReserveSignIn for any action.
+// reserveAccount sets the counters of the reservation and reserves the attempt.
 func (g *Gate) reserveAccount(ctx context.Context, by domain.Requester, action domain.Action, username string,
-	twoFactors bool) (Attempt, error) {
+	request reservation) (Attempt, error) {
 	username = strings.ToLower(username)
 	attempt := Attempt{
 		action:   action,
@@ -84,15 +98,20 @@ func (g *Gate) reserveAccount(ctx context.Context, by domain.Requester, action d
 		account:  g.accountDigest(username),
 		address:  ownAddress(by),
 	}
-	request := reservation{
-		counters: append(g.addressCounters(by, "address", g.config.Limits.FreePerAddress), g.accountCounters(attempt)...),
-		provable: twoFactors,
-	}
+	request.counters = append(g.addressCounters(by, "address", g.config.Limits.FreePerAddress),
+		g.accountCounters(attempt)...)
 	if attempt.address != "" {
 		request.knownAddress = g.knownAddressDigest(attempt)
 	}
 	return g.reserve(ctx, by, attempt, request)
 }
+
+// User returns the stored data of the user that the attempt of ReserveSignIn is for, as it was when the attempt was
+// reserved; zero for a user who does not exist.
+func (a Attempt) User() ports.SignIn { return a.user }
+
+// Counters returns the keys of the counters that the attempt has incremented.
+func (a Attempt) Counters() []ports.CounterKey { return keysOf(a.counters) }
 
 // Locked reports whether the attempt was allowed during a lockout; see [Gate.ReserveSignIn].
 func (a Attempt) Locked() bool { return a.lockout > 0 }
@@ -136,11 +155,15 @@ func (g *Gate) reserve(ctx context.Context, by domain.Requester, attempt Attempt
 	if v := judge(counters, stored, in.provable, query.Now); v.wait > 0 && !v.unreported {
 		return attempt, domain.TooManyAttempts(v.wait)
 	}
+	if query.ReadUser = in.readUser; in.readUser {
+		// An invalid name is looked up as the empty name, which no user has, so that the work is the same.
+		query.User, _ = domain.ParseUserName(attempt.username)
+	}
 	// A known address must not wait for the locks of counters that strangers use.
 	known := state.Known
 	var v verdict
 	err = g.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		counters, _ := in.applicable(ports.AttemptState{Counters: make([]domain.Attempts, len(in.counters)), Known: known})
+		counters := in.at(known)
 		query.Counters, query.Now = keysOf(counters), g.config.Clock.Now()
 		state, err := repos.Attempts.Lock(ctx, query)
 		if err != nil {
@@ -159,7 +182,7 @@ func (g *Gate) reserve(ctx context.Context, by domain.Requester, attempt Attempt
 		if v.wait > 0 {
 			return nil
 		}
-		attempt.at, attempt.lockout = query.Now, v.shared
+		attempt.at, attempt.lockout, attempt.user = query.Now, v.shared, state.User
 		attempt.counters, stored = uncounted(counters, state.Counters, attempt.Locked())
 		return g.count(ctx, repos, attempt.counters, stored, attempt.at)
 	})

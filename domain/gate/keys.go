@@ -4,8 +4,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// The labels of digests ("account", "account from", "account month", "address", "initialize from", "entry key") are part of the stored
-// keys: with another label, the gate would no longer find the counters.
+// The labels of digests ("account", "account from", "account month", "address", "initialize from", "entry key") are
+// part of the stored keys: with another label, the gate would no longer find the counters.
 
 // forwardingFactor multiplies the free attempts of a peer that forwards requests of other clients and is not a trusted
 // proxy. Many clients may share the peer. The factor is limited because any client can send the header of a proxy.

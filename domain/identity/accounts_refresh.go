@@ -62,12 +62,15 @@ func (s *core) refreshLocked(ctx context.Context, repos ports.Repos, by domain.R
 	if err := repos.TokenFamilies.Spend(ctx, pair.ID, now); err != nil {
 		return TokenPair{}, nil, err
 	}
-	next, _, err = s.addTokenPair(ctx, repos, family, user)
+	next, stored, err := s.newTokenPair(family, user)
 	if errors.Is(err, domain.ErrRefreshToken) {
 		// The family has expired or was revoked, or the user's sessions were revoked. The pair stays used.
 		return TokenPair{}, err, nil
 	}
 	if err != nil {
+		return TokenPair{}, nil, err
+	}
+	if err := repos.TokenFamilies.AddPair(ctx, stored); err != nil {
 		return TokenPair{}, nil, err
 	}
 	return next, nil, repos.Events.Append(ctx, event)

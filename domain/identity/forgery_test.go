@@ -110,7 +110,8 @@ func TestForgedRecoveryCodes(t *testing.T) {
 			made.Hash()),
 		"a plain hash under a key": fmt.Sprintf(`INSERT INTO recovery_codes (code_id, hash, key_id)
 			SELECT %s, '\x%x', id FROM server_keys WHERE purpose = 'token'`, victimSecret, made.Hash()),
-		"the thief's codes": `UPDATE recovery_codes SET code_id = ` + victimSecret + ` WHERE code_id <> ` + victimSecret,
+		"the thief's codes": `UPDATE recovery_codes SET code_id = ` + victimSecret + ` WHERE code_id <> ` +
+			victimSecret,
 		"the thief's codes and secret": `DELETE FROM recovery_codes WHERE code_id = ` + victimSecret + `; UPDATE
 			one_time_codes SET pending = true WHERE user_id = ` + owned("victim") + `; UPDATE one_time_codes
 			SET user_id = ` + owned("victim") + ` WHERE NOT pending`,

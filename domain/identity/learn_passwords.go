@@ -10,9 +10,9 @@ import (
 // learnBatch is how many stored passwords one statement reads.
 const learnBatch = 1000
 
-// LearnPasswords reads all stored password hashes once, before the first request, so that every comparison does the work
-// of the most expensive one. Otherwise the duration of a sign-in would reveal which users exist after the parameters of
-// password hashing were lowered. It ignores hashes that do not authenticate: a sign-in reports them.
+// LearnPasswords reads all stored password hashes once, before the first request, so that every comparison does the
+// work of the most expensive one. Otherwise the duration of a sign-in would reveal which users exist after the
+// parameters of password hashing were lowered. It ignores hashes that do not authenticate: a sign-in reports them.
 func (s *Service) LearnPasswords(ctx context.Context) error {
 	keys, err := s.store.Read().ServerKeys.List(ctx)
 	if err != nil {

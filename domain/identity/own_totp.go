@@ -61,8 +61,8 @@ func (s *core) changeOwnTOTP(ctx context.Context, in ownTOTPChange) error {
 	return s.applyOwnTOTP(ctx, in, proof)
 }
 
-// confirmedTOTP returns the caller's confirmed secret; zero if there is none. A request without the code that the secret
-// requires is refused before the password is compared.
+// confirmedTOTP returns the caller's confirmed secret; zero if there is none. A request without the code that the
+// secret requires is refused before the password is compared.
 func (s *core) confirmedTOTP(ctx context.Context, in ownTOTPChange) (ports.SealedTOTPSecret, error) {
 	stored, err := s.store.Read().TOTPSecrets.Get(ctx, in.caller.UserID, false)
 	if err != nil && !errors.Is(err, domain.NotFound) {

@@ -204,7 +204,7 @@ func TestTwoFactorsDuringLockout(t *testing.T) {
 			require.Equal(t, compared+1, f.Passwords.Compared.Load(), "the work is the same: %v", refused)
 		}
 	}
-	require.NoError(t, signIn("anna", "anna-password", enrolled.Recovery[0].String()))
+	require.ErrorIs(t, signIn("anna", "anna-password", enrolled.Recovery[0].String()), domain.RateLimited)
 	require.NoError(t, signIn("anna", "anna-password", code))
 	code = f.code(secret)
 	lockOut()

@@ -22,6 +22,11 @@ type totpUse struct {
 	recovery domain.Digest
 }
 
+// stored returns the code in the form that storage marks as used.
+func (u totpUse) stored() ports.UsedCode {
+	return ports.UsedCode{ID: u.id, Step: u.step, Recovery: u.recovery}
+}
+
 // wrong reports whether the code did not match.
 func (u totpUse) wrong() bool { return u.id.IsZero() }
 

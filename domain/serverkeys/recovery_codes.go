@@ -9,9 +9,9 @@ import (
 // recoveryBatch is how many recovery codes one transaction converts.
 const recoveryBatch = 500
 
-// KeyRecoveryCodes replaces the plain hashes of recovery codes, which older releases stored, with keyed digests. It does
-// so once for a database, and then sets a flag: plain hashes that appear later are not accepted, because an attacker
-// who can write to the database can make them. Servers that start at the same time take turns.
+// KeyRecoveryCodes replaces the plain hashes of recovery codes, which older releases stored, with keyed digests. It
+// does so once for a database, and then sets a flag: plain hashes that appear later are not accepted, because an
+// attacker who can write to the database can make them. Servers that start at the same time take turns.
 //
 // An attacker who can reset the flag gains nothing: a recovery code replaces a TOTP code, and the same attacker can
 // delete the TOTP secret.

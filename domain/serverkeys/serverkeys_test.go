@@ -164,8 +164,8 @@ func TestRotate(t *testing.T) {
 	require.Equal(t, []string{"(terminal) success -"}, f.Audited(t, domain.ActionRotateSecret))
 }
 
-// TestKeyRecoveryCodes verifies that the plain recovery codes of an older release get keyed digests once, and that plain
-// codes that appear later stay unusable.
+// TestKeyRecoveryCodes verifies that the plain recovery codes of an older release get keyed digests once, and that
+// plain codes that appear later stay unusable.
 func TestKeyRecoveryCodes(t *testing.T) {
 	t.Parallel()
 	f := open(t)

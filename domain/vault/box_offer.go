@@ -25,8 +25,8 @@ func (s *Service) offer(ctx context.Context, repos ports.Repos, by domain.Reques
 	return repos.Events.Append(ctx, s.event(domain.ActionOfferBox, by, access).To(string(to.Name)))
 }
 
-// endOffer deletes an open offer and audits it. Without an open offer, it does nothing. The caller holds the lock on the
-// box.
+// endOffer deletes an open offer and audits it. Without an open offer, it does nothing. The caller holds the lock on
+// the box.
 func (s *Service) endOffer(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access) error {
 	offer, err := repos.Boxes.Offer(ctx, access.Box.ID)
 	if err != nil || !offer.Open(s.config.Clock.Now()) {

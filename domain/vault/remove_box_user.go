@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RemoveBoxUser removes a member from a box. Members may also remove themselves. The entries that the member wrote stay.
-// Errors: Conflict for the owner of the box and for its last boxadmin.
+// RemoveBoxUser removes a member from a box. Members may also remove themselves. The entries that the member wrote
+// stay. Errors: Conflict for the owner of the box and for its last boxadmin.
 func (s *Service) RemoveBoxUser(ctx context.Context, by domain.Requester, box, username string) error {
 	name, _ := domain.ParseUserName(username) // an invalid name is not the caller's
 	remove := func(access domain.Access) error { return access.Remove(name) }

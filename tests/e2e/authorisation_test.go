@@ -195,7 +195,8 @@ func (r *troupe) prepare(t *testing.T, route, actor string, foreign bool) scene 
 	r.enter(t, home, actor, s.name, needed[route])
 	if strings.Contains(route, "/offer") {
 		to := "colleague"
-		accepts := strings.HasSuffix(route, "/accept") && slices.Contains([]string{"without", "with", "boxadmin"}, actor)
+		accepts := strings.HasSuffix(route, "/accept") &&
+			slices.Contains([]string{"without", "with", "boxadmin"}, actor)
 		if !foreign && (accepts || actor == "with") {
 			to = s.name
 		}

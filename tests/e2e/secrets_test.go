@@ -380,7 +380,8 @@ func TestRekeyEndsAccountsTokens(t *testing.T) {
 			require.NoError(t, err)
 			require.Zero(t, number(t, s.db, `SELECT count(*) FROM token_families`))
 			restarted := startOn(t, s.db)
-			run(t, s.db, `INSERT INTO token_families TABLE saved_token_families; INSERT INTO token_pairs TABLE saved_token_pairs;
+			run(t, s.db, `INSERT INTO token_families TABLE saved_token_families;
+				INSERT INTO token_pairs TABLE saved_token_pairs;
 				UPDATE token_families SET key_id = (SELECT id FROM server_keys WHERE purpose = 'session'),
 					token_key_id = (SELECT id FROM server_keys WHERE purpose = 'token')`)
 			restarted.as(pair.Access).do("GET", "/whoami", nil).expect(401)

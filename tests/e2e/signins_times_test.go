@@ -13,8 +13,8 @@ import (
 )
 
 // TestSignInTimes measures wrong sign-ins of unknown users and of users whose passwords were hashed with cheaper, the
-// current and more expensive parameters. Their medians must not differ by more than 5 %. Their order is random, so other
-// load on the machine affects all of them equally.
+// current and more expensive parameters. Their medians must not differ by more than 5 %. Their order is random, so
+// other load on the machine affects all of them equally.
 func TestSignInTimes(t *testing.T) {
 	const tries, unlimited = 500, "THROTTLE_FREE_ATTEMPTS=1000000"
 	settings := func(memory, passes int) []string {

@@ -49,8 +49,8 @@ func (c client) enrolWith(username, password string) enrolment {
 	return made
 }
 
-// ownProof is the body of a request that enrols or confirms a TOTP secret. It has the password that the harness gives to
-// the user.
+// ownProof is the body of a request that enrols or confirms a TOTP secret. It has the password that the harness gives
+// to the user.
 func ownProof(username, code string) map[string]string {
 	body := map[string]string{"currentPassword": username + "-password"}
 	if code != "" {
@@ -110,7 +110,8 @@ func TestReplaceAndRemoveCode(t *testing.T) {
 	first := user.enrol("user1")
 	user.do("POST", "/users/user1/totp", nil).refuses(400, "code_required").about("code")
 	user.do("POST", "/users/user1/totp", ownProof("user1", "000000")).refuses(403, "code_wrong")
-	second := read[enrolment](user.do("POST", "/users/user1/totp", ownProof("user1", first.RecoveryCodes[0])).expect(201))
+	second := read[enrolment](user.do("POST", "/users/user1/totp",
+		ownProof("user1", first.RecoveryCodes[0])).expect(201))
 	forgetSteps(t, s)
 	s.as("").do("POST", "/authenticate",
 		passwordAndCode("user1", "user1-password", codeOf(t, first.Secret, 0))).expect(200)

@@ -183,8 +183,8 @@ takes effect at once.`,
 			}
 			box, err := server.DescribeBox(ctx, args[0])
 			if err == nil && box.Offer != nil {
-				s.report("Offered box %s to %s, who becomes its owner with: lockbox box accept %s", box.Name, box.Offer.To,
-					box.Name)
+				s.report("Offered box %s to %s, who becomes its owner with: lockbox box accept %s", box.Name,
+					box.Offer.To, box.Name)
 			}
 			return nil // the transfer or the offer is stored, even if the description failed
 		}),
@@ -192,8 +192,8 @@ takes effect at once.`,
 	}
 }
 
-// boxAcceptCommand accepts the ownership of a box (POST /boxes/{box}/offer/accept). The exit code is exitNotFound if the
-// ownership is not offered to the caller, and exitConflict if the caller owns too many boxes.
+// boxAcceptCommand accepts the ownership of a box (POST /boxes/{box}/offer/accept). The exit code is exitNotFound if
+// the ownership is not offered to the caller, and exitConflict if the caller owns too many boxes.
 func boxAcceptCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "accept BOX",
@@ -219,8 +219,8 @@ func boxDeclineCommand(s *session) *cobra.Command {
 		Use:     "decline BOX",
 		Aliases: []string{"withdraw"},
 		Short:   "Decline or withdraw an offer of the ownership of a box",
-		Long: `Decline the ownership of a box that was offered to you, or withdraw the offer of your own box. The owner of
-the box stays its owner.`,
+		Long: `Decline the ownership of a box that was offered to you, or withdraw the offer of your own box. The
+owner of the box stays its owner.`,
 		Example: "  lockbox box decline prod",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
@@ -230,15 +230,15 @@ the box stays its owner.`,
 	}
 }
 
-// boxLeaveCommand removes the caller from a box (DELETE /boxes/{box}/users/{username}). Without --yes it asks first: only
-// a boxadmin or an admin can add the caller again. The exit code is exitConflict for the owner of the box.
+// boxLeaveCommand removes the caller from a box (DELETE /boxes/{box}/users/{username}). Without --yes it asks first:
+// only a boxadmin or an admin can add the caller again. The exit code is exitConflict for the owner of the box.
 func boxLeaveCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
 		Use:   "leave BOX",
 		Short: "Leave a box",
-		Long: `Leave a box. You lose access to its entries; only a boxadmin or an admin can add you again. The owner of a
-box cannot leave it: transfer the box first. The command asks for confirmation; scripts must use --yes.`,
+		Long: `Leave a box. You lose access to its entries; only a boxadmin or an admin can add you again. The owner of
+a box cannot leave it: transfer the box first. The command asks for confirmation; scripts must use --yes.`,
 		Example: "  lockbox box leave prod --yes",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {

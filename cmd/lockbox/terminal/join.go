@@ -93,8 +93,8 @@ func (s *session) selectProfileToJoin(url string) error {
 	return s.prepareProfile(false)
 }
 
-// acceptInvitation tests the code, asks for the password, creates the user and signs in. It also returns the password. A
-// refused password leaves the invitation open.
+// acceptInvitation tests the code, asks for the password, creates the user and signs in. It also returns the password.
+// A refused password leaves the invitation open.
 func (s *session) acceptInvitation(ctx context.Context, anonymous *client.Client, code client.Secret,
 	fromStdin bool) (signedIn profile.Profile, password client.Secret, err error) {
 	// This request has no password, so the server always refuses it. The error shows whether the invitation is open:
@@ -125,8 +125,8 @@ func (s *session) acceptInvitation(ctx context.Context, anonymous *client.Client
 	}
 	session, err := anonymous.SignIn(ctx, client.Credentials{Username: username, Password: password})
 	if err != nil {
-		return profile.Profile{}, password, &detailedError{error: err, suffix: "; your account exists: sign in with lockbox " +
-			"login " + anonymous.URL() + " --username " + username}
+		return profile.Profile{}, password, &detailedError{error: err, suffix: "; your account exists: sign in with " +
+			"lockbox login " + anonymous.URL() + " --username " + username}
 	}
 	return profile.Profile{
 		URL:       anonymous.URL(),
@@ -136,8 +136,8 @@ func (s *session) acceptInvitation(ctx context.Context, anonymous *client.Client
 	}, password, nil
 }
 
-// offerTOTP enrols and confirms two-factor if the user wants it, with the password that the user has just chosen. If it fails, the user has still joined, and the
-// message names the commands that continue.
+// offerTOTP enrols and confirms two-factor if the user wants it, with the password that the user has just chosen. If it
+// fails, the user has still joined, and the message names the commands that continue.
 func (s *session) offerTOTP(ctx context.Context, server *client.Client, username string,
 	password client.Secret) error {
 	wanted, err := prompt.Yes(ctx, "Enable two-factor authentication with an authenticator app now?")

@@ -79,8 +79,8 @@ func (s *session) changePassword(ctx context.Context, server *client.Client, arg
 	return nil
 }
 
-// updatePassword sends the change. It asks for a code, or reads one, if the server requires it: users without a password
-// set the first one with a code.
+// updatePassword sends the change. It asks for a code, or reads one, if the server requires it: users without a
+// password set the first one with a code.
 func (s *session) updatePassword(ctx context.Context, server *client.Client, in io.Reader, fromStdin bool, name string,
 	change client.UserChange) error {
 	err := server.UpdateUser(ctx, name, change)
