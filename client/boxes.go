@@ -82,7 +82,7 @@ func (c *Client) DescribeBox(ctx context.Context, box string) (*Box, error) {
 // days. A transfer by an admin takes effect at once. Allowed for the box's owner and for admins.
 func (c *Client) TransferBox(ctx context.Context, box, newOwner string) error {
 	k := put(boxPath, map[string]string{"owner": newOwner}, box)
-	k.idempotent = false // the former owner may not transfer the box again: a retry would be refused with 403
+	k.idempotent = false // a retry could repeat an offer that was ended meanwhile
 	return c.run(ctx, k)
 }
 
