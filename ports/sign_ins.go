@@ -8,12 +8,12 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// SignIns stores successful sign-ins. It exists beside the repositories of sessions, families and codes because a client
-// waits for every round trip of a sign-in.
+// SignIns stores successful sign-ins. It exists beside the repositories of sessions, families and codes because a
+// client waits for every round trip of a sign-in.
 type SignIns interface {
-	// Open stores a sign-in and locks the counters of its attempt, in one round trip. It must run in a transaction, which
-	// must be rolled back after an error. Errors: ErrCodeUsed; Unauthenticated when the user was deleted concurrently;
-	// ErrStaleServerKey; ErrStartOver.
+	// Open stores a sign-in and locks the counters of its attempt, in one round trip. It must run in a transaction,
+	// which must be rolled back after an error. Errors: ErrCodeUsed; Unauthenticated when the user was deleted
+	// concurrently; ErrStaleServerKey; ErrStartOver.
 	Open(ctx context.Context, in OpenedSignIn) (AttemptState, error)
 }
 

@@ -62,7 +62,7 @@ func proxyTo(t *testing.T, database string) *countingProxy {
 
 // forward copies the messages of a client. The first message, and only it, has no type.
 func (p *countingProxy) forward(server, client net.Conn) {
-	defer server.Close() //nolint:errcheck // the connection is not used any more
+	defer server.Close()
 	in := bufio.NewReader(client)
 	for typed := false; ; typed = true {
 		header := make([]byte, 4, 5)
@@ -109,7 +109,8 @@ func TestSignInRoundTrips(t *testing.T) {
 		body := passwordAndCode(name, password, code)
 		return func() *answer { return s.as("").do("POST", "/api/v1/user/auth", body) }
 	}
-	withCode := func(sign func(name, password, code string) func() *answer, name, password, secret string) func() *answer {
+	type signer func(name, password, code string) func() *answer
+	withCode := func(sign signer, name, password, secret string) func() *answer {
 		return func() *answer { return sign(name, password, codeOf(t, secret, 0))() }
 	}
 	for _, test := range []struct {

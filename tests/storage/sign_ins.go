@@ -77,7 +77,8 @@ func signInSession(f *fixture) {
 	require.NoError(f, err)
 	require.Equal(f, next, stored.Password)
 
-	_, err = f.open(ports.OpenedSignIn{Session: f.newSession(user), Rehashed: ports.PasswordChange{Was: was, Next: was}})
+	late := ports.PasswordChange{Was: was, Next: was}
+	_, err = f.open(ports.OpenedSignIn{Session: f.newSession(user), Rehashed: late})
 	require.NoError(f, err)
 	stored, err = f.Read().Users.ForSignIn(f.Context(), user.Name)
 	require.NoError(f, err)
