@@ -134,15 +134,20 @@ func TestSignIn(t *testing.T) {
 	require.WithinDuration(t, time.Now().Add(7*24*time.Hour), session.ExpiresAt, time.Minute)
 	c := root.WithToken(session.Token)
 
-	enrolment, err := c.EnrolTOTP(ctx, "signer", client.Secret{})
+	_, err = c.EnrolTOTP(ctx, "signer", client.TOTPProof{})
+	require.Equal(t, "totp_password_required", failure(t, err).Code)
+	proof := client.TOTPProof{CurrentPassword: secret("signer-password")}
+	enrolment, err := c.EnrolTOTP(ctx, "signer", proof)
 	require.NoError(t, err)
 	require.Len(t, enrolment.RecoveryCodes, 10)
 	_, err = png.Decode(bytes.NewReader(enrolment.PNG()))
 	require.NoError(t, err)
-	require.ErrorIs(t, c.ConfirmTOTP(ctx, "signer", secret("000000")), client.ErrForbidden)
+	proof.Code = secret("000000")
+	require.ErrorIs(t, c.ConfirmTOTP(ctx, "signer", proof), client.ErrForbidden)
 	code, err := totp.GenerateCode(enrolment.Secret.Reveal(), time.Now())
 	require.NoError(t, err)
-	require.NoError(t, c.ConfirmTOTP(ctx, "signer", secret(code)))
+	proof.Code = secret(code)
+	require.NoError(t, c.ConfirmTOTP(ctx, "signer", proof))
 
 	_, err = root.SignIn(ctx, client.Credentials{Username: "signer", Password: secret("signer-password")})
 	require.ErrorIs(t, err, client.ErrTOTPRequired)

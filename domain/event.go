@@ -18,6 +18,8 @@ var (
 	ActionDeleteUser     = Action{"user.delete"}
 	ActionCreateBox      = Action{"box.create"}
 	ActionTransferBox    = Action{"box.transfer"}
+	ActionOfferBox       = Action{"box.offer"}
+	ActionEndBoxOffer    = Action{"box.offer-end"}
 	ActionDeleteBox      = Action{"box.delete"}
 	ActionAddBoxUser     = Action{"box-user.add"}
 	ActionUpdateBoxUser  = Action{"box-user.update"}
@@ -51,11 +53,12 @@ var (
 func Actions() []Action {
 	return []Action{ActionInitialize, ActionSignIn, ActionCreateAPIKey, ActionShowAPIKeys, ActionDeleteAPIKey,
 		ActionCreateUser, ActionUpdateUser, ActionSetPassword, ActionDeleteUser, ActionCreateBox, ActionTransferBox,
-		ActionDeleteBox, ActionAddBoxUser, ActionUpdateBoxUser, ActionSetPermissions, ActionRemoveBoxUser,
-		ActionWriteEntry, ActionReadEntry, ActionRestoreEntry, ActionDeleteEntry, ActionRotateSecret, ActionRekey,
-		ActionRefresh, ActionRevoke, ActionShowTOTP, ActionEnrolTOTP, ActionConfirmTOTP, ActionRemoveTOTP,
-		ActionInvite, ActionJoin, ActionUninvite, ActionHandOver, ActionUnlock,
-		ActionAddDroplet, ActionStartDroplet, ActionStopDroplet, ActionRestartDroplet, ActionDeleteDroplet}
+		ActionOfferBox, ActionEndBoxOffer, ActionDeleteBox, ActionAddBoxUser, ActionUpdateBoxUser,
+		ActionSetPermissions, ActionRemoveBoxUser, ActionWriteEntry, ActionReadEntry, ActionRestoreEntry,
+		ActionDeleteEntry, ActionRotateSecret, ActionRekey, ActionRefresh, ActionRevoke, ActionShowTOTP,
+		ActionEnrolTOTP, ActionConfirmTOTP, ActionRemoveTOTP, ActionInvite, ActionJoin, ActionUninvite,
+		ActionHandOver, ActionUnlock, ActionAddDroplet, ActionStartDroplet, ActionStopDroplet, ActionRestartDroplet,
+		ActionDeleteDroplet}
 }
 
 // String returns the action's name.

@@ -33,6 +33,9 @@ type Invitation struct {
 	ExpiresAt   time.Time
 	// Proof is the keyed digest of Terms.
 	Proof Digest
+	// SignedBy is the server key of the proof. Zero means a proof of an older release, under the key of purpose
+	// throttle.
+	SignedBy ServerKeyID
 }
 
 // InvitationCode is the code that the holder of an invitation sends. Until it is used, it is as secret as a password.

@@ -16,6 +16,10 @@ type System interface {
 	Owner(ctx context.Context) (domain.UserID, error)
 	// SetOwner makes a user the owner.
 	SetOwner(ctx context.Context, owner domain.UserID) error
+	// RecoveryCodesKeyed reports whether all recovery codes of older releases have a keyed digest.
+	RecoveryCodesKeyed(ctx context.Context) (bool, error)
+	// SetRecoveryCodesKeyed records it. It cannot be undone.
+	SetRecoveryCodesKeyed(ctx context.Context) error
 }
 
 // Users stores users and their sealed passwords.
@@ -75,7 +79,7 @@ type Sessions interface {
 // Invitations stores open invitations, never their codes. A name has at most one.
 type Invitations interface {
 	// Add inserts an invitation. The caller holds the lock on System and has deleted any earlier invitation for the
-	// name.
+	// name. Errors: ErrStaleServerKey.
 	Add(ctx context.Context, invitation domain.Invitation) error
 	// Get returns an invitation, even if it has expired. Errors: NotFound with code invitation_not_found.
 	Get(ctx context.Context, id domain.InvitationID) (domain.Invitation, error)

@@ -16,6 +16,10 @@ type Boxes interface {
 	Lock(ctx context.Context, id domain.BoxID) error
 	// Save stores the owner and the time of update.
 	Save(ctx context.Context, box domain.Box) error
+	// Offer returns the offer of the box's ownership, even if it has expired; zero when there is none.
+	Offer(ctx context.Context, id domain.BoxID) (domain.BoxOffer, error)
+	// SaveOffer replaces the offer; the zero offer deletes it.
+	SaveOffer(ctx context.Context, id domain.BoxID, offer domain.BoxOffer) error
 	// TouchOf sets the time of update of all boxes of which a user is a member.
 	TouchOf(ctx context.Context, user domain.UserID, now time.Time) error
 	// Delete removes the box with its members, entries and versions.

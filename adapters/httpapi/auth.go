@@ -30,7 +30,7 @@ func (a *API) identify(r *request) error {
 // revoked.
 func (a *API) verify(ctx context.Context, token string) (domain.Credential, error) {
 	if opaque, ok := domain.ParseOpaqueToken(token); ok {
-		return domain.Credential{Kind: domain.AccessTokenCredential, Digest: opaque.Digest()}, nil
+		return a.identity.OpaqueCredential(opaque), nil
 	}
 	return a.verifySigned(ctx, token)
 }

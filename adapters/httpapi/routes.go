@@ -81,6 +81,8 @@ func lockboxRoutes() []Route {
 		withToken(http.MethodGet, "/boxes/:box", (*API).describeBox),
 		withToken(http.MethodPut, "/boxes/:box", (*API).transferBox),
 		withToken(http.MethodDelete, "/boxes/:box", (*API).deleteBox),
+		withToken(http.MethodPost, "/boxes/:box/offer/accept", (*API).acceptBox),
+		withToken(http.MethodDelete, "/boxes/:box/offer", (*API).endBoxOffer),
 
 		withToken(http.MethodGet, "/boxes/:box/users", (*API).listBoxUsers),
 		withToken(http.MethodPost, "/boxes/:box/users", (*API).addBoxUser),

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
@@ -31,7 +32,12 @@ type Config struct {
 }
 
 // Hasher implements ports.Passwords. It is safe for concurrent use.
-type Hasher struct{ config Config }
+type Hasher struct {
+	config Config
+	// most are the most expensive parameters in use: the configured ones, or those of a stored hash. Every check does
+	// their work, so its duration does not depend on the stored hash.
+	most atomic.Pointer[ports.Argon2Params]
+}
 
 // New returns a Hasher. It fails for invalid parameters, and for parameters that Check would refuse in a stored hash.
 func New(config Config) (*Hasher, error) {
@@ -56,7 +62,9 @@ func New(config Config) (*Hasher, error) {
 			"8p ≤ m ≤ %d, 1 ≤ t ≤ %d, 1 ≤ p ≤ %d",
 			p.MemoryKiB, p.Time, p.Threads, config.MaxStoredMemoryKiB, maxStoredTime, maxStoredThreads)
 	}
-	return &Hasher{config}, nil
+	h := &Hasher{config: config}
+	h.most.Store(&config.Params)
+	return h, nil
 }
 
 // Hash returns the PHC string of a password with the configured parameters and a random salt of 16 bytes. See
@@ -77,32 +85,75 @@ func (h *Hasher) Hash(ctx context.Context, password domain.Secret) ([]byte, erro
 // Check compares a password with a stored hash. See ports.Passwords. It also returns a *ports.TamperedError, without
 // any key derivation, if the stored hash does not have the format that Hash writes.
 //
-// A nil hash stands for an unknown user. Check then derives a key as well and reports no match, so the duration does
-// not reveal whether a user exists.
+// A nil hash stands for an unknown user. Check then derives a key as well and reports no match. For every hash, the
+// work is that of the most expensive parameters in use, so the duration does not reveal whether a user exists, or when
+// the user has chosen the password.
 func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byte) (ports.PasswordCheck, error) {
 	known := stored != nil
-	want := phc{params: h.config.Params}
+	want := phc{params: *h.most.Load()}
 	if known {
 		var ok bool
 		if want, ok = parsePHC(stored, h.config.MaxStoredMemoryKiB); !ok {
 			return ports.PasswordCheck{}, &ports.TamperedError{What: "password hash"}
 		}
+		h.learn(want.params)
 	}
 	got, err := h.derive(ctx, password, want)
 	if err != nil {
 		return ports.PasswordCheck{}, err
 	}
 	same := subtle.ConstantTimeCompare(got[:], want.hash[:]) == 1
-	if known && !same && weaker(want.params, h.config.Params) {
-		// A hash with weaker parameters is checked faster than the one for unknown users. Derive with the current
-		// parameters too, so that this check takes at least as long. Ignore the error: the password is wrong in any
-		// case, and the attempt must count.
-		_, _ = h.derive(ctx, password, phc{params: h.config.Params})
+	if rest, needed := remainder(want.params, *h.most.Load()); needed {
+		// The result is not used. Ignore the error: the comparison is complete, and a wrong attempt must count.
+		_, _ = h.derive(ctx, password, phc{params: rest})
 	}
 	if !known || !same {
 		return ports.PasswordCheck{}, nil
 	}
 	return ports.PasswordCheck{Match: true, Outdated: weaker(want.params, h.config.Params)}, nil
+}
+
+// Learn makes every later check do at least the work of a stored hash. See ports.Passwords. It ignores a malformed
+// hash, which Check reports.
+func (h *Hasher) Learn(stored []byte) {
+	if made, ok := parsePHC(stored, h.config.MaxStoredMemoryKiB); ok {
+		h.learn(made.params)
+	}
+}
+
+// learn raises most to parameters that are more expensive.
+func (h *Hasher) learn(params ports.Argon2Params) {
+	for {
+		most := h.most.Load()
+		if cost(params) <= cost(*most) || h.most.CompareAndSwap(most, &params) {
+			return
+		}
+	}
+}
+
+// cost is the work of a derivation, in KiB times passes. Its duration is nearly proportional to it.
+func cost(p ports.Argon2Params) uint64 { return uint64(p.MemoryKiB) * uint64(p.Time) }
+
+// remainder returns parameters of a derivation that does the work of most, less the work of done. needed is false if
+// none is left. The memory does not exceed that of most. The cost is exact, or rounded up to a multiple of the passes.
+func remainder(done, most ports.Argon2Params) (rest ports.Argon2Params, needed bool) {
+	if cost(done) >= cost(most) {
+		return rest, false
+	}
+	left := cost(most) - cost(done)
+	// With fewer passes than least, the memory would exceed that of most.
+	least := (left + uint64(most.MemoryKiB) - 1) / uint64(most.MemoryKiB)
+	times := least
+	for candidate := least; candidate <= maxStoredTime; candidate++ {
+		if left%candidate == 0 {
+			times = candidate
+			break
+		}
+	}
+	// Argon2id needs 8 KiB for each lane.
+	memory := max(8, (left+times-1)/times)
+	rest = ports.Argon2Params{MemoryKiB: uint32(memory), Time: uint32(times), Threads: 1} //nolint:gosec // see above
+	return rest, true
 }
 
 // derive computes the hash of a password with the salt and the parameters of the argument with.

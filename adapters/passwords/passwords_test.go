@@ -90,6 +90,74 @@ func TestUnknownUserCostsTheSame(t *testing.T) {
 	require.False(t, check.Match, "not even for a password that matches the placeholder hash")
 }
 
+// costs returns the sum of the costs of derivations.
+func costs(done []work) (sum uint64) {
+	for _, each := range done {
+		sum += cost(each.params)
+	}
+	return sum
+}
+
+// TestEqualWork verifies that a check costs the same for an unknown user, and for every stored hash, whether its
+// parameters are cheaper or more expensive than the current ones, and whether the password is right.
+func TestEqualWork(t *testing.T) {
+	t.Parallel()
+	current := ports.Argon2Params{MemoryKiB: 64, Time: 2, Threads: 1}
+	for name, stored := range map[string]ports.Argon2Params{
+		"the same":                  current,
+		"less memory":               {MemoryKiB: 16, Time: 2, Threads: 1},
+		"fewer passes":              {MemoryKiB: 64, Time: 1, Threads: 1},
+		"less of both":              {MemoryKiB: 33, Time: 1, Threads: 1},
+		"more lanes":                {MemoryKiB: 40, Time: 1, Threads: 4},
+		"a little less":             {MemoryKiB: 63, Time: 2, Threads: 1},
+		"more memory":               {MemoryKiB: 100, Time: 2, Threads: 1},
+		"more passes":               {MemoryKiB: 64, Time: 5, Threads: 1},
+		"more memory, fewer passes": {MemoryKiB: 90, Time: 1, Threads: 1},
+		"less memory, more passes":  {MemoryKiB: 20, Time: 16, Threads: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			then, _ := hasher(t, stored)
+			right := domain.NewSecret("hunter2")
+			old, err := then.Hash(t.Context(), right)
+			require.NoError(t, err)
+			h, done := hasher(t, current)
+			recent, err := h.Hash(t.Context(), right)
+			require.NoError(t, err)
+			h.Learn(old)
+			h.Learn([]byte("malformed"))
+			want := max(cost(current), cost(stored))
+			for _, hash := range [][]byte{nil, old, recent} {
+				for _, password := range []string{"hunter2", "wrong"} {
+					*done = nil
+					_, err := h.Check(t.Context(), domain.NewSecret(password), hash)
+					require.NoError(t, err)
+					require.InDelta(t, want, costs(*done), maxStoredTime, "%s, %+v", hash, *done)
+					for _, each := range *done {
+						require.LessOrEqual(t, each.params.MemoryKiB, max(current.MemoryKiB, stored.MemoryKiB))
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestCheckLearns verifies that a check of an expensive hash raises the work of the checks after it.
+func TestCheckLearns(t *testing.T) {
+	t.Parallel()
+	expensive := ports.Argon2Params{MemoryKiB: 64, Time: 4, Threads: 1}
+	then, _ := hasher(t, expensive)
+	stored, err := then.Hash(t.Context(), domain.NewSecret("hunter2"))
+	require.NoError(t, err)
+	h, done := hasher(t, cheap)
+	for _, hash := range [][]byte{stored, nil} {
+		*done = nil
+		_, err := h.Check(t.Context(), domain.NewSecret("wrong"), hash)
+		require.NoError(t, err)
+		require.Equal(t, cost(expensive), costs(*done))
+	}
+}
+
 func TestOutdated(t *testing.T) {
 	t.Parallel()
 	today, _ := hasher(t, cheap)

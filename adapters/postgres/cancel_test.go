@@ -41,7 +41,9 @@ func TestCancelledRequestsKeepTheirConnections(t *testing.T) {
 			})
 		}},
 		"a batch": {`LOCK TABLE throttle`, func(ctx context.Context, store *postgres.Store) error {
-			_, err := store.Read().Attempts.Lock(ctx, ports.CounterKey{Key: domain.Digest{1}})
+			_, err := store.Read().Attempts.Lock(ctx, ports.AttemptQuery{
+				Counters: []ports.CounterKey{{Key: domain.Digest{1}}},
+			})
 			return err
 		}},
 		"a lookup": {`LOCK TABLE entry_versions`, func(ctx context.Context, store *postgres.Store) error {

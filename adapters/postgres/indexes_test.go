@@ -257,7 +257,11 @@ func holders(n int) []domain.Credential {
 	return []domain.Credential{
 		{Kind: domain.APIKeyCredential, ID: crowdID(2, n), User: crowdID(1, n)},
 		{Kind: domain.SessionCredential, ID: crowdID(3, n), User: crowdID(1, n)},
-		{Kind: domain.AccessTokenCredential, Digest: sha256.Sum256(fmt.Appendf(nil, "a%d/1", n))},
+		{
+			Kind:   domain.AccessTokenCredential,
+			User:   crowdID(1, n),
+			Digest: sha256.Sum256(fmt.Appendf(nil, "a%d/1", n)),
+		},
 	}
 }
 
@@ -297,17 +301,21 @@ func readAsRequestsDo(t *testing.T, repos ports.Repos, n int) {
 		"caller": func() error { _, err := repos.Callers.Caller(ctx, credential); return err },
 		"access": func() error { _, err := repos.Callers.Access(ctx, credential, boxNamed(n)); return err },
 		"access token": func() error {
-			_, err := repos.Callers.Caller(ctx,
-				domain.Credential{Kind: domain.AccessTokenCredential,
-					Digest: sha256.Sum256(fmt.Appendf(nil, "a%d/1", n))})
+			_, err := repos.Callers.Caller(ctx, domain.Credential{
+				Kind:   domain.AccessTokenCredential,
+				User:   user,
+				Digest: sha256.Sum256(fmt.Appendf(nil, "a%d/1", n)),
+			})
 			return err
 		},
 		"counts": func() error {
-			_, err := repos.Attempts.Peek(ctx, sha256.Sum256(fmt.Appendf(nil, "t%d", n)))
+			_, err := repos.Attempts.Peek(ctx,
+				ports.AttemptQuery{Counters: []ports.CounterKey{{Key: sha256.Sum256(fmt.Appendf(nil, "t%d", n))}}})
 			return err
 		},
 		"known": func() error {
-			_, err := repos.Attempts.Knows(ctx, sha256.Sum256(fmt.Appendf(nil, "k%d", n)), clock{}.Now())
+			_, err := repos.Attempts.Peek(ctx,
+				ports.AttemptQuery{KnownAddress: sha256.Sum256(fmt.Appendf(nil, "k%d", n)), Now: clock{}.Now()})
 			return err
 		},
 		"user":        func() error { _, err := repos.Users.Get(ctx, name); return err },
@@ -361,9 +369,10 @@ func changeAsRequestsDo(ctx context.Context, t *testing.T, repos ports.Repos, n 
 		require.NoError(t, repos.Entries.AddVersion(ctx, entry, version, 2, event(t, "write")))
 		require.NoError(t, repos.Entries.MarkDeleted(ctx, entry))
 	}
-	_, _, err = repos.TokenFamilies.LockByRefresh(ctx, sha256.Sum256(fmt.Appendf(nil, "r%d/1", n)))
+	_, _, err = repos.TokenFamilies.LockByRefresh(ctx, crowdID(1, n), sha256.Sum256(fmt.Appendf(nil, "r%d/1", n)))
 	require.NoError(t, err)
-	_, err = repos.Attempts.Lock(ctx, ports.CounterKey{Key: sha256.Sum256(fmt.Appendf(nil, "t%d", n))})
+	_, err = repos.Attempts.Lock(ctx,
+		ports.AttemptQuery{Counters: []ports.CounterKey{{Key: sha256.Sum256(fmt.Appendf(nil, "t%d", n))}}})
 	require.NoError(t, err)
 	_, err = repos.TOTPSecrets.Accept(ctx, crowdID(6, n), 1, now)
 	require.NoError(t, err)

@@ -29,11 +29,13 @@ func (s *Store) DeleteEndedFamilies(ctx context.Context, before time.Time, limit
 }
 
 // DeleteOldAttempts removes counts that a new attempt would reset: both the last attempt and the end of the lockout are
-// older than domain.AttemptWindow. It skips rows that a sign-in has locked. See ports.Janitor.
+// older than domain.AttemptWindow. Counts that are kept for longer have a time of their own. It skips rows that a
+// sign-in has locked. See ports.Janitor.
 func (s *Store) DeleteOldAttempts(ctx context.Context, now time.Time, limit int) (int, error) {
 	return s.sweep(ctx, `DELETE FROM throttle WHERE key IN
 		(SELECT key FROM throttle
 			WHERE (last_at < $1 OR last_at IS NULL) AND (blocked_until < $1 OR blocked_until IS NULL)
+				AND (keep_until < $1 OR keep_until IS NULL)
 			LIMIT $2 FOR UPDATE SKIP LOCKED)`, now.Add(-domain.AttemptWindow), limit)
 }
 

@@ -143,6 +143,7 @@ func (s *Store) repos(q querier, uses *keyUses) ports.Repos {
 		TokenFamilies: tokenFamilies{q},
 		Invitations:   invitations{q},
 		Attempts:      attempts{q},
+		SignIns:       signIns{q},
 		Boxes:         boxes{q},
 		BoxUsers:      boxUsers{q},
 		Entries:       entries{q},

@@ -135,17 +135,24 @@ func (r users) ByID(ctx context.Context, id domain.UserID) (domain.User, error) 
 	return scanUser(r.q.QueryRow(ctx, `SELECT `+userColumns+` FROM users u WHERE id = $1`, uuid(id)))
 }
 
-// ForSignIn reads the user, the password and the TOTP secret in one statement.
-func (r users) ForSignIn(ctx context.Context, name domain.UserName) (ports.SignIn, error) {
+// selectSignIn is the statement of ForSignIn.
+const selectSignIn = `SELECT ` + userColumns + `, u.password_key_id, u.password, ` + totpColumns + `
+	FROM users u LEFT JOIN one_time_codes t ON t.user_id = u.id AND NOT t.pending WHERE u.name = $1`
+
+// scanSignIn reads the row of selectSignIn. It returns domain.ErrUserNotFound without a row.
+func scanSignIn(row pgx.Row) (ports.SignIn, error) {
 	var found ports.SignIn
 	var key pgtype.UUID
 	var code totpRow
-	user, err := scanUser(r.q.QueryRow(ctx, `SELECT `+userColumns+`, u.password_key_id, u.password, `+totpColumns+`
-		FROM users u LEFT JOIN one_time_codes t ON t.user_id = u.id AND NOT t.pending WHERE u.name = $1`,
-		string(name)), append([]any{&key, &found.Password.Sealed}, code.targets()...)...)
+	user, err := scanUser(row, append([]any{&key, &found.Password.Sealed}, code.targets()...)...)
 	found.User, found.Code = user, code.toSecret()
 	found.Password.User, found.Password.ServerKey = user.ID, key.Bytes
 	return found, err
+}
+
+// ForSignIn reads the user, the password and the TOTP secret in one statement.
+func (r users) ForSignIn(ctx context.Context, name domain.UserName) (ports.SignIn, error) {
+	return scanSignIn(r.q.QueryRow(ctx, selectSignIn, string(name)))
 }
 
 // List sorts users with the same time of creation by their identifier.
@@ -181,8 +188,7 @@ func (r users) SetPassword(ctx context.Context, was, password ports.SealedPasswo
 	case !keyLive:
 		return ports.ErrStaleServerKey
 	case !updated:
-		return domain.Refuse(domain.Conflict, "password_changed",
-			"the password was changed at the same time; try again")
+		return domain.ErrPasswordChanged
 	}
 	return nil
 }

@@ -83,7 +83,7 @@ func (a *App) Run(ctx context.Context) error {
 	events := core.store.NewEventWriter()
 	defer events.Close() // before the core closes the database
 	defer a.flushAllRefusals(core.gate(events))
-	api, err := a.api(core, events)
+	api, err := a.api(ctx, core, events)
 	if err != nil {
 		return err
 	}
@@ -145,15 +145,17 @@ func (a *App) announceInit(ctx context.Context, core *core) error {
 	return nil
 }
 
-// api makes the use cases and the API over an open core. It opens no connection. It returns errors in settings that
-// only an adapter can detect.
-func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error) {
+// api makes the use cases and the API over an open core. It returns errors in settings that only an adapter can detect.
+func (a *App) api(ctx context.Context, core *core, events *postgres.EventWriter) (*httpapi.API, error) {
 	entrySealer, err := core.entrySealer()
 	if err != nil {
 		return nil, err
 	}
 	accounts, err := core.accounts(events)
 	if err != nil {
+		return nil, err
+	}
+	if err := accounts.LearnPasswords(ctx); err != nil {
 		return nil, err
 	}
 	signer, err := core.signer()

@@ -73,7 +73,7 @@ func openCore(ctx context.Context, config Config, log *slog.Logger, long patienc
 	return c, nil
 }
 
-// open upgrades the schema, reads the id of the installation and opens the key ring.
+// open upgrades the schema, reads the id of the installation, opens the key ring and converts data of older releases.
 func (c *core) open(ctx context.Context, log *slog.Logger) error {
 	if err := upgradeSchema(ctx, c.config, log); err != nil {
 		return err
@@ -86,7 +86,21 @@ func (c *core) open(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	c.derivations = kdf.New(kdf.Config{})
-	return nil
+	return c.serverKeys(nil, 0).KeyRecoveryCodes(ctx)
+}
+
+// serverKeys returns the use cases of the server keys. entries is needed only for a rekey.
+func (c *core) serverKeys(entries ports.EntrySealer, grace time.Duration) *serverkeys.Service {
+	return serverkeys.New(serverkeys.Config{
+		Store:   c.store,
+		Keyring: c.keyring,
+		Entries: entries,
+		Account: c.accountSealer(),
+		Digests: sealing.NewTokenDigests(c.keyring),
+		Clock:   c.clock,
+		IDs:     c.ids,
+		Grace:   grace,
+	})
 }
 
 // close closes everything that is open. No unit of work may be running.
@@ -218,6 +232,7 @@ func (c *core) accounts(events ports.EventWriter) (*identity.Service, error) {
 		Tokens:            signer,
 		TOTP:              c.config.derived.totp,
 		Digests:           sealing.NewDigests(c.keyring),
+		TokenDigests:      sealing.NewTokenDigests(c.keyring),
 		Clock:             c.clock,
 		IDs:               c.ids,
 		OpenRegistration:  !c.config.RequireAdminToCreateUser,
@@ -258,15 +273,7 @@ func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 		c.close()
 		return nil, nil, err
 	}
-	return serverkeys.New(serverkeys.Config{
-		Store:   c.store,
-		Keyring: c.keyring,
-		Entries: entries,
-		Account: c.accountSealer(),
-		Clock:   c.clock,
-		IDs:     c.ids,
-		Grace:   grace,
-	}), c.close, nil
+	return c.serverKeys(entries, grace), c.close, nil
 }
 
 // OpenOperator opens the database and the key ring for the commands about accounts. The caller calls closeAll.

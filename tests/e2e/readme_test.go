@@ -38,8 +38,11 @@ func TestHTTPPageExamples(t *testing.T) {
 		"(?m)^\\| `([A-Z]+) (/[^`]*)` \\| [^|]+ \\| `(api [^|]+)` \\| (\\d+)").FindAllStringSubmatch(page(t,
 		"docs/http.md"), -1)
 	require.Greater(t, len(examples), 30)
-	// The variables of two examples, which the page sets at its beginning.
-	variables := map[string]string{"/api-keys/{apiKey}": "KEY_ID", "/invitations/accept": "CODE"}
+	// The variables of some examples, which the page sets at its beginning.
+	variables := map[string]string{
+		"/api-keys/{apiKey}": "KEY_ID", "/invitations/accept": "CODE",
+		"/boxes/{box}/offer": "OFFER", "/boxes/{box}/offer/accept": "OFFER",
+	}
 	for path, name := range variables {
 		variables[path] = regexp.MustCompile(`(?m)^` + name + `=.*$`).FindString(page(t, "docs/http.md"))
 		require.NotEmpty(t, variables[path], name)

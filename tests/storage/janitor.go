@@ -46,6 +46,7 @@ func janitorAccounts(f *fixture) {
 			require.NoError(f, repos.TokenFamilies.Add(ctx, domain.TokenFamily{
 				ID:        f.id(),
 				User:      user.ID,
+				Keys:      f.tokenKeys(),
 				CreatedAt: f.now,
 				ExpiresAt: ends,
 			}))
@@ -63,7 +64,7 @@ func janitorAccounts(f *fixture) {
 	require.Len(f, keys, 3)
 	require.Equal(f, forever.ID, keys[2].ID)
 	require.ErrorIs(f, f.Do(f.Context(), func(ctx context.Context, repos ports.Repos) error {
-		_, _, err := repos.TokenFamilies.LockByRefresh(ctx, pair.Refresh)
+		_, _, err := repos.TokenFamilies.LockByRefresh(ctx, user.ID, pair.Refresh)
 		return err
 	}), domain.NotFound, "pairs are deleted with their family")
 }
@@ -76,23 +77,31 @@ func janitorAttempts(f *fixture) {
 		"blocked": {Failures: 9, LastAt: old, BlockedUntil: f.now.Add(time.Hour)},
 		"lately":  {Failures: 9, LastAt: old, BlockedUntil: f.now.Add(-time.Minute)},
 		"never":   {},
+		"month":   {Failures: 1, LastAt: old},
 	}
 	for name, count := range counts {
 		f.do(func(ctx context.Context, repos ports.Repos) error {
-			_, err := repos.Attempts.Lock(ctx, ports.CounterKey{Key: digest(name)})
+			counter := ports.CounterKey{Key: digest(name)}
+			if name == "month" {
+				counter.Keep = 24 * time.Hour
+			}
+			_, err := repos.Attempts.Lock(ctx, ports.AttemptQuery{Counters: []ports.CounterKey{counter}})
 			require.NoError(f, err)
-			return repos.Attempts.Save(ctx, digest(name), count)
+			return repos.Attempts.Save(ctx, ports.CounterState{CounterKey: counter, Attempts: count})
 		})
 	}
 	require.Equal(f, []int{2, 0}, f.sweep(f.DeleteOldAttempts, f.now, 2))
 	for name, count := range counts {
-		found, err := f.Read().Attempts.Peek(f.Context(), digest(name))
-		require.NoError(f, err)
+		found := f.peek(digest(name))
 		if name == "old" {
 			count = domain.Attempts{}
 		}
 		require.Equal(f, count, found, name)
 	}
+	f.sweep(f.DeleteOldAttempts, f.now.Add(23*time.Hour), 10)
+	require.NotZero(f, f.peek(digest("month")), "it is kept for a day")
+	f.sweep(f.DeleteOldAttempts, f.now.Add(25*time.Hour), 10)
+	require.Zero(f, f.peek(digest("month")))
 	for name, until := range map[string]time.Duration{"a": -time.Second, "b": time.Hour} {
 		require.NoError(f, f.Read().Attempts.Remember(f.Context(), digest(name), f.now.Add(until)))
 	}

@@ -25,18 +25,20 @@ import (
 // Parts are the dependencies of the use cases.
 type Parts struct {
 	// URL is the address of the database.
-	URL       string
-	Store     *postgres.Store
-	Events    ports.EventWriter
-	Keyring   *sealing.Keyring
-	Sealer    *sealing.AccountSealer
-	Digests   *sealing.Digests
-	Tokens    *tokens.Signer
-	TOTP      *otp.Codes
-	Gate      *gate.Gate
-	Clock     *Clock
-	IDs       system.IDs
-	Passwords *Passwords
+	URL     string
+	Store   *postgres.Store
+	Events  ports.EventWriter
+	Keyring *sealing.Keyring
+	Sealer  *sealing.AccountSealer
+	Digests *sealing.Digests
+	// TokenDigests keys the digests of opaque tokens, recovery codes and invitations.
+	TokenDigests *sealing.TokenDigests
+	Tokens       *tokens.Signer
+	TOTP         *otp.Codes
+	Gate         *gate.Gate
+	Clock        *Clock
+	IDs          system.IDs
+	Passwords    *Passwords
 }
 
 // Open creates the parts, with that many free attempts before a lockout. It closes them at the end of the test.
@@ -81,6 +83,7 @@ func (p *Parts) openKeys(t testing.TB) {
 	})
 	require.NoError(t, err)
 	p.Sealer, p.Digests = sealing.NewAccountSealer(p.Keyring, nil), sealing.NewDigests(p.Keyring)
+	p.TokenDigests = sealing.NewTokenDigests(p.Keyring)
 	installation, err := p.Store.Installation(t.Context(), p.IDs.New(), p.Clock.Now())
 	require.NoError(t, err)
 	p.Tokens, err = tokens.New(tokens.Config{Keys: p.Keyring, Installation: installation, Clock: p.Clock})

@@ -33,6 +33,7 @@ var remedies = map[string]string{
 	"init_token_required":       "pass the token with --init-token-file",
 	"totp_required":             "lockbox login asks for the code",
 	"current_password_required": "lockbox users passwd asks for it",
+	"password_code_required":    "lockbox users passwd asks for it",
 }
 
 // replacements maps error codes to messages that replace the server's. The server's messages for these codes name HTTP
