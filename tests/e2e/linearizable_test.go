@@ -194,7 +194,7 @@ func TestEntriesAreLinearizable(t *testing.T) {
 
 // call sends random calls to random replicas until ctx ends.
 func (r *replicas) call(ctx context.Context, h *history, client int, token string, unique *atomic.Int64) {
-	random := rand.New(rand.NewPCG(uint64(client), 13)) //nolint:gosec // chooses requests
+	random := rand.New(rand.NewPCG(uint64(client), 13))
 	http1 := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2}, Timeout: 20 * time.Second}
 	defer http1.CloseIdleConnections()
 	seen := map[string]int{}
