@@ -126,7 +126,7 @@ type replicas struct {
 func (r *replicas) restart(i int) {
 	r.programs[i].kill()
 	r.kills[i]++
-	r.programs[i] = serve(r.t, r.database, "HTTP_ADDR="+strings.TrimPrefix(r.urls[i], "http://"))
+	r.programs[i] = serveLater(r.t, r.database, "HTTP_ADDR="+strings.TrimPrefix(r.urls[i], "http://"))
 	r.programs[i].url = r.urls[i]
 	r.programs[i].awaitReady(time.Minute)
 }
