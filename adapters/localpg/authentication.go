@@ -44,7 +44,7 @@ func replaceFile(path, content string) error {
 		return err
 	}
 	_, err = file.WriteString(content)
-	//nolint:gosec // the file holds no secret, and PostgreSQL's user reads it
+	// The file holds no secret, and PostgreSQL's user reads it.
 	if err = errors.Join(err, file.Chmod(0o644), file.Close()); err == nil {
 		err = os.Rename(file.Name(), path)
 	}

@@ -126,7 +126,7 @@ type replicas struct {
 func (r *replicas) restart(i int) {
 	r.programs[i].kill()
 	r.kills[i]++
-	r.programs[i] = serve(r.t, r.database, "HTTP_ADDR="+strings.TrimPrefix(r.urls[i], "http://"))
+	r.programs[i] = serveLater(r.t, r.database, "HTTP_ADDR="+strings.TrimPrefix(r.urls[i], "http://"))
 	r.programs[i].url = r.urls[i]
 	r.programs[i].awaitReady(time.Minute)
 }
@@ -194,7 +194,7 @@ func TestEntriesAreLinearizable(t *testing.T) {
 
 // call sends random calls to random replicas until ctx ends.
 func (r *replicas) call(ctx context.Context, h *history, client int, token string, unique *atomic.Int64) {
-	random := rand.New(rand.NewPCG(uint64(client), 13)) //nolint:gosec // chooses requests
+	random := rand.New(rand.NewPCG(uint64(client), 13))
 	http1 := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2}, Timeout: 20 * time.Second}
 	defer http1.CloseIdleConnections()
 	seen := map[string]int{}
