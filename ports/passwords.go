@@ -37,9 +37,9 @@ type Passwords interface {
 	Hash(ctx context.Context, password domain.Secret) ([]byte, error)
 	// Check compares a password with a hash in constant time. With a nil phc, for an unknown user, it does the same
 	// work against a fixed hash and reports Match false, so that the response time does not reveal which users exist.
-	// The work is that of the most expensive parameters that the current settings or a learned hash have.
+	// The work includes a derivation for each set of parameters that the current settings or a learned hash have.
 	Check(ctx context.Context, password domain.Secret, phc []byte) (PasswordCheck, error)
-	// Learn makes Check do at least the work of a stored hash for every user. It does not block. Check also learns from
+	// Learn makes Check also do the work of a stored hash for every user. It does not block. Check also learns from
 	// the hashes that it compares.
 	Learn(phc []byte)
 }

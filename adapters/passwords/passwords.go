@@ -3,12 +3,14 @@
 package passwords
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync/atomic"
 
 	"github.com/lockbox-go/lockbox/domain"
@@ -34,9 +36,9 @@ type Config struct {
 // Hasher implements ports.Passwords. It is safe for concurrent use.
 type Hasher struct {
 	config Config
-	// most are the most expensive parameters in use: the configured ones, or those of a stored hash. Every check does
-	// their work, so its duration does not depend on the stored hash.
-	most atomic.Pointer[ports.Argon2Params]
+	// used are the parameters in use, each once and in a fixed order: the configured ones and those of stored hashes.
+	// Every check derives a key with each of them, so its duration does not depend on the stored hash.
+	used atomic.Pointer[[]ports.Argon2Params]
 }
 
 // New returns a Hasher. It fails for invalid parameters, and for parameters that Check would refuse in a stored hash.
@@ -63,7 +65,7 @@ func New(config Config) (*Hasher, error) {
 			p.MemoryKiB, p.Time, p.Threads, config.MaxStoredMemoryKiB, maxStoredTime, maxStoredThreads)
 	}
 	h := &Hasher{config: config}
-	h.most.Store(&config.Params)
+	h.used.Store(&[]ports.Argon2Params{config.Params})
 	return h, nil
 }
 
@@ -85,12 +87,13 @@ func (h *Hasher) Hash(ctx context.Context, password domain.Secret) ([]byte, erro
 // Check compares a password with a stored hash. See ports.Passwords. It also returns a *ports.TamperedError, without
 // any key derivation, if the stored hash does not have the format that Hash writes.
 //
-// A nil hash stands for an unknown user. Check then derives a key as well and reports no match. For every hash, the
-// work is that of the most expensive parameters in use, so the duration does not reveal whether a user exists, or when
-// the user has chosen the password.
+// A nil hash stands for an unknown user. Check then derives the same keys and reports no match. For every hash, it runs
+// the same derivations in the same order, so the duration does not reveal whether a user exists, or when the user has
+// chosen the password. Equal work with other parameters would not do: the time of a derivation is not proportional to
+// its memory and passes.
 func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byte) (ports.PasswordCheck, error) {
 	known := stored != nil
-	want := phc{params: *h.most.Load()}
+	var want phc
 	if known {
 		var ok bool
 		if want, ok = parsePHC(stored, h.config.MaxStoredMemoryKiB); !ok {
@@ -98,62 +101,48 @@ func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byt
 		}
 		h.learn(want.params)
 	}
-	got, err := h.derive(ctx, password, want)
-	if err != nil {
-		return ports.PasswordCheck{}, err
+	match := false
+	for _, params := range *h.used.Load() {
+		with, own := phc{params: params}, known && params == want.params
+		if own {
+			with = want
+		}
+		// After an error, the comparison has no result, so it is no guess.
+		got, err := h.derive(ctx, password, with)
+		if err != nil {
+			return ports.PasswordCheck{}, err
+		}
+		same := subtle.ConstantTimeCompare(got[:], want.hash[:]) == 1
+		match = match || own && same
 	}
-	same := subtle.ConstantTimeCompare(got[:], want.hash[:]) == 1
-	if rest, needed := remainder(want.params, *h.most.Load()); needed {
-		// The result is not used. Ignore the error: the comparison is complete, and a wrong attempt must count.
-		_, _ = h.derive(ctx, password, phc{params: rest})
-	}
-	if !known || !same {
-		return ports.PasswordCheck{}, nil
-	}
-	return ports.PasswordCheck{Match: true, Outdated: weaker(want.params, h.config.Params)}, nil
+	return ports.PasswordCheck{Match: match, Outdated: match && weaker(want.params, h.config.Params)}, nil
 }
 
-// Learn makes every later check do at least the work of a stored hash. See ports.Passwords. It ignores a malformed
-// hash, which Check reports.
+// Learn makes every later check also derive a key with the parameters of a stored hash. See ports.Passwords. It ignores
+// a malformed hash, which Check reports.
 func (h *Hasher) Learn(stored []byte) {
 	if made, ok := parsePHC(stored, h.config.MaxStoredMemoryKiB); ok {
 		h.learn(made.params)
 	}
 }
 
-// learn raises most to parameters that are more expensive.
+// learn adds parameters to those in use.
 func (h *Hasher) learn(params ports.Argon2Params) {
 	for {
-		most := h.most.Load()
-		if cost(params) <= cost(*most) || h.most.CompareAndSwap(most, &params) {
+		used := h.used.Load()
+		if slices.Contains(*used, params) {
+			return
+		}
+		more := slices.SortedFunc(slices.Values(append(slices.Clone(*used), params)), compare)
+		if h.used.CompareAndSwap(used, &more) {
 			return
 		}
 	}
 }
 
-// cost is the work of a derivation, in KiB times passes. Its duration is nearly proportional to it.
-func cost(p ports.Argon2Params) uint64 { return uint64(p.MemoryKiB) * uint64(p.Time) }
-
-// remainder returns parameters of a derivation that does the work of most, less the work of done. needed is false if
-// none is left. The memory does not exceed that of most. The cost is exact, or rounded up to a multiple of the passes.
-func remainder(done, most ports.Argon2Params) (rest ports.Argon2Params, needed bool) {
-	if cost(done) >= cost(most) {
-		return rest, false
-	}
-	left := cost(most) - cost(done)
-	// With fewer passes than least, the memory would exceed that of most.
-	least := (left + uint64(most.MemoryKiB) - 1) / uint64(most.MemoryKiB)
-	times := least
-	for candidate := least; candidate <= maxStoredTime; candidate++ {
-		if left%candidate == 0 {
-			times = candidate
-			break
-		}
-	}
-	// Argon2id needs 8 KiB for each lane.
-	memory := max(8, (left+times-1)/times)
-	rest = ports.Argon2Params{MemoryKiB: uint32(memory), Time: uint32(times), Threads: 1} //nolint:gosec // see above
-	return rest, true
+// compare orders parameters, so that all checks run their derivations in the same order.
+func compare(a, b ports.Argon2Params) int {
+	return cmp.Or(cmp.Compare(a.MemoryKiB, b.MemoryKiB), cmp.Compare(a.Time, b.Time), cmp.Compare(a.Threads, b.Threads))
 }
 
 // derive computes the hash of a password with the salt and the parameters of the argument with.

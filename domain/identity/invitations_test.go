@@ -303,20 +303,3 @@ func TestInvitationStates(t *testing.T) {
 		require.Equal(t, name == "open", f.join(home, code, "password") == nil, name)
 	}
 }
-
-// TestInvitationOfOlderRelease verifies that a proof of an older release, under the key of purpose throttle, stays
-// valid, and that a row cannot choose the key of another proof.
-func TestInvitationOfOlderRelease(t *testing.T) {
-	t.Parallel()
-	f := open(t)
-	text := f.invite(identity.InviteUser{Username: "anna"})
-	code, ok := domain.ParseInvitationCode(text)
-	require.True(t, ok)
-	invitation, err := f.Store.Read().Invitations.Get(f.ctx, code.ID)
-	require.NoError(t, err)
-	f.Execute(t, `UPDATE invitations SET key_id = NULL`)
-	require.ErrorIs(t, f.join(home, text, "anna-password"), domain.ErrInvitationInvalid)
-	former := f.Digests.Digest("invitation", invitation.Terms(code)...)
-	f.Execute(t, fmt.Sprintf(`UPDATE invitations SET proof = '\x%x'`, former))
-	require.NoError(t, f.join(home, text, "anna-password"))
-}
