@@ -35,11 +35,10 @@ func (a *API) verify(ctx context.Context, token string) (domain.Credential, erro
 	return a.verifySigned(ctx, token)
 }
 
-// admitLargeBody authenticates a caller with an opaque token before a large body is read. Any client can make up an
-// opaque token, but only this server can sign one. A body that is already in memory, as in the accounts API, needs no
-// check.
+// admitLargeBody authenticates the caller before a large body is read. A signed token may be revoked. A body that is
+// already in memory needs no check.
 func (a *API) admitLargeBody(r *request) error {
-	if r.body.read || !isLarge(r.Request()) || r.by.Credential.Kind != domain.AccessTokenCredential {
+	if r.body.read || !isLarge(r.Request()) || r.by.Credential.IsZero() {
 		return nil
 	}
 	return a.authenticateCaller(r)
@@ -55,6 +54,7 @@ func (a *API) refuseInput(r *request, inputErr error) error {
 	if r.body.unreadable {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx()), lookupTimeout)
 		defer cancel()
+		r.context = ctx
 		r.SetRequest(r.Request().WithContext(ctx))
 	}
 	if err := a.authenticateCaller(r); err != nil {

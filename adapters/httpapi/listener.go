@@ -11,10 +11,11 @@ import (
 // handshakeTimeout bounds a TLS handshake, as ReadHeaderTimeout bounds the header of a request.
 const handshakeTimeout = 5 * time.Second
 
-// Listener returns a listener for API.Server, with TLS unless config is nil. Its connections replace the responses that
-// the HTTP server writes by itself; see unhandled.go. Closing it closes inner.
+// Listener returns a listener for API.Server, with TLS unless config is nil. It bounds the open connections; see
+// connections.go. Its connections replace the responses that the HTTP server writes by itself; see unhandled.go.
+// Closing it closes inner.
 func (a *API) Listener(inner net.Listener, config *tls.Config) net.Listener {
-	plain := &answeringListener{Listener: inner, api: a}
+	plain := &answeringListener{Listener: &boundListener{inner, a.connections}, api: a}
 	if config == nil {
 		return plain
 	}
@@ -40,7 +41,11 @@ func (l *answeringListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &answeringConn{Conn: conn, socket: conn, api: l.api}, nil
+	socket := conn
+	if bound, ok := conn.(*boundConn); ok {
+		socket = bound.Conn
+	}
+	return &answeringConn{Conn: conn, socket: socket, api: l.api}, nil
 }
 
 // tlsListener completes the TLS handshake of a connection before Accept returns the connection. The handshake decides

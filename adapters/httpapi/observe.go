@@ -31,7 +31,7 @@ func (a *API) registerMetrics() {
 			"by method and route template.",
 		Buckets: durationBuckets,
 	}, []string{"method", "route"})
-	a.registry.MustRegister(a.requests, a.durations)
+	a.registry.MustRegister(a.requests, a.durations, boundsCollector{a})
 }
 
 // observe is the outermost middleware. It sets the request id, turns a panic into an error of this request, writes

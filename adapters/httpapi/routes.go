@@ -31,6 +31,8 @@ type Route struct {
 	Group    domain.Group
 	contract contract
 	handler  handler
+	// acceptsRefreshToken is true if the opaque token of a request may be a refresh token.
+	acceptsRefreshToken bool
 }
 
 // AccountsAPI reports whether the route belongs to the accounts API, under /api/v1.
@@ -112,7 +114,7 @@ func accountsRoutes() []Route {
 	return []Route{
 		open(http.MethodPost, accountsPath+"/user/auth", (*API).signInWithCode),
 		open(http.MethodPost, accountsPath+"/user/auth/refresh", (*API).refreshTokens),
-		withToken(http.MethodDelete, accountsPath+"/user/auth/revoke/:user", (*API).revokeSessions),
+		withAnyToken(http.MethodDelete, accountsPath+"/user/auth/revoke/:user", (*API).revokeSessions),
 		inGroup(owner, http.MethodGet, accountsPath+"/user/auth/setup/:user", (*API).showTOTP),
 		inGroup(owner, http.MethodGet, accountsPath+"/user/list", (*API).listAccounts),
 		inGroup(owner, http.MethodPost, accountsPath+"/user/add", (*API).addAccount),
@@ -143,6 +145,13 @@ func optionalToken(method, path string, handler handler) Route {
 func withToken(method, path string, handler handler) Route {
 	route := open(method, path, handler)
 	route.Auth = AuthToken
+	return route
+}
+
+// withAnyToken is withToken for a route that also accepts refresh tokens.
+func withAnyToken(method, path string, handler handler) Route {
+	route := withToken(method, path, handler)
+	route.acceptsRefreshToken = true
 	return route
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -38,8 +39,13 @@ func ServerPaths() []string {
 	return paths
 }
 
-// readyTimeout bounds the database check, so that frequent probes do not accumulate while the database is slow.
-const readyTimeout = 2 * time.Second
+const (
+	// readyTimeout bounds the database check, so that frequent probes do not accumulate while the database is slow.
+	readyTimeout = 2 * time.Second
+	// readyTTL is how long a result of the database check is used for further probes. Anyone can send probes; without
+	// this time they would occupy database connections.
+	readyTTL = 250 * time.Millisecond
+)
 
 // health reports that the process runs. It does not check the database, because restarting the process would not repair
 // the database.
@@ -51,12 +57,32 @@ func (a *API) ready(c echo.Context) error {
 	if a.draining.Load() {
 		return domain.Refuse(domain.Unavailable, "draining", "this server is shutting down")
 	}
-	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
-	defer cancel()
-	if err := a.checkReady(ctx); err != nil {
+	if err := a.readiness.check(a.checkReady); err != nil {
 		return err
 	}
 	return plainText(c, "ready\n")
+}
+
+// readiness is the last result of the database check. It is safe for concurrent use.
+type readiness struct {
+	mu  sync.Mutex // guards the fields below, and makes concurrent probes share one check
+	at  time.Time
+	err error
+}
+
+// check returns the last result if it is new, or runs the check. The check does not end with the request, because other
+// probes wait for it.
+func (r *readiness) check(run func(ctx context.Context) error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(r.at) < readyTTL {
+		return r.err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
+	defer cancel()
+	r.err = run(ctx)
+	r.at = time.Now()
+	return r.err
 }
 
 // welcomeText is shown to people who open the address of the server in a browser.

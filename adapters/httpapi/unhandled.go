@@ -37,7 +37,7 @@ var unhandled = map[int]*domain.Error{
 	http.StatusExpectationFailed: domain.Refuse(domain.Invalid, codeExpectation,
 		"the header Expect may only be 100-continue: remove it"),
 	http.StatusRequestHeaderFieldsTooLarge: domain.Refuse(domain.Invalid, codeHeaderTooLarge,
-		"the request line and the headers are larger than 32 KiB"),
+		"the request line and the headers are larger than 8 KiB"),
 	http.StatusNotImplemented: domain.Refuse(domain.Invalid, codeUnsupportedEncoding,
 		"Transfer-Encoding may only be chunked"),
 	http.StatusHTTPVersionNotSupported: domain.Refuse(domain.Invalid, codeUnsupportedVersion,

@@ -8,7 +8,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/lockbox-go/lockbox/adapters/postgres/batch"
 	"github.com/lockbox-go/lockbox/ports"
@@ -32,7 +31,10 @@ type Store struct {
 	eventSweep    eventSweep
 	eventLogBytes atomic.Int64
 	// transactions bounds the concurrent transactions to the size of the pool less reservedConns.
-	transactions *semaphore.Weighted
+	transactions *fairSlots
+	// largeReads bounds the concurrent reads of values over largestInBatch to half of the pool. Such a value takes
+	// milliseconds to arrive, and memory.
+	largeReads *fairSlots
 }
 
 var (
@@ -58,7 +60,8 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		pool:         pool,
 		clock:        config.Clock,
 		onStaleKey:   config.OnStaleServerKey,
-		transactions: semaphore.NewWeighted(int64(max(1, settings.MaxConns-reservedConns))),
+		transactions: newFairSlots(int64(settings.MaxConns - reservedConns)),
+		largeReads:   newFairSlots(int64(settings.MaxConns / 2)),
 	}
 	concurrent := maxConcurrentBatches(settings.MaxConns)
 	store.keyUses = newKeyUses(pool)

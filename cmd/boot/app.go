@@ -10,9 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"runtime"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -110,6 +107,7 @@ func (a *App) Run(ctx context.Context) error {
 	defer stop()
 	background.Go(func() { a.refreshKeys(ctx, core) })
 	background.Go(func() { a.sweep(ctx, core.store) })
+	background.Go(func() { a.releaseMemory(ctx) })
 	background.Go(func() { a.flushRefusals(ctx, core.gate(events)) })
 	a.addr = listener.Addr()
 	a.log.Info("listening", slog.String("address", a.addr.String()), slog.String("version", Version()))
@@ -192,6 +190,7 @@ func (a *App) api(ctx context.Context, core *core, events *postgres.EventWriter)
 		Log:             a.log,
 		Metrics:         registry,
 		SeparateMetrics: !a.config.MetricsAddr.IsZero(),
+		Bounds:          a.config.bounds(),
 		MaxBodyBytes:    a.config.MaxBodyBytes,
 		TrustedProxies:  a.config.TrustedProxies,
 		CORSOrigins:     a.config.CORSOrigins,
@@ -286,17 +285,4 @@ func every(ctx context.Context, interval time.Duration, work func()) {
 			work()
 		}
 	}
-}
-
-// limitMemory sets the soft memory limit of the Go runtime, unless GOMEMLIMIT sets it. A key derivation allocates 19
-// MiB by default. Without a limit, several times that memory could accumulate before the garbage collector runs.
-func (a *App) limitMemory() {
-	if os.Getenv("GOMEMLIMIT") != "" {
-		return
-	}
-	const base = 96 << 20 // bytes, for everything else
-	// atOnce is the maximum number of concurrent derivations. Twice their memory leaves room until the next garbage
-	// collection.
-	atOnce := int64(max(1, runtime.GOMAXPROCS(0)/2))
-	debug.SetMemoryLimit(base + atOnce*2*int64(a.config.KDFMemoryKiB)<<10)
 }

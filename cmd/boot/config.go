@@ -85,6 +85,14 @@ type Config struct {
 	KDFMemoryKiB uint32 `env:"KDF_MEMORY_KIB" envDefault:"19456"`
 	KDFTime      uint32 `env:"KDF_TIME" envDefault:"2"`
 
+	// MemoryLimit is the memory from which the following bounds are derived; zero means the limit of the process. Each
+	// bound that is zero is derived.
+	MemoryLimit           ByteSize `env:"MEMORY_LIMIT" envDefault:"0"`
+	MaxConnections        int      `env:"MAX_CONNECTIONS" envDefault:"0"`
+	MaxRequests           int      `env:"MAX_REQUESTS" envDefault:"0"`
+	MaxRequestsPerUser    int      `env:"MAX_REQUESTS_PER_USER" envDefault:"0"`
+	MaxRequestsPerAddress int      `env:"MAX_REQUESTS_PER_ADDRESS" envDefault:"0"`
+
 	derived derived
 }
 
@@ -157,6 +165,11 @@ func (c Config) checkLimits() error {
 	// The lower limits are those of Argon2id. The upper limits keep a sign-in within seconds.
 	check(c.KDFMemoryKiB >= 8 && c.KDFMemoryKiB <= 262144, "KDF_MEMORY_KIB", "must be from 8 to 262144")
 	check(c.KDFTime >= 1 && c.KDFTime <= 16, "KDF_TIME", "must be from 1 to 16")
+	check(c.MemoryLimit == 0 || c.MemoryLimit >= minMemory, "MEMORY_LIMIT", "must be 0 or at least 64m")
+	check(c.MaxConnections >= 0, "MAX_CONNECTIONS", notNegative)
+	check(c.MaxRequests >= 0, "MAX_REQUESTS", notNegative)
+	check(c.MaxRequestsPerUser >= 0, "MAX_REQUESTS_PER_USER", notNegative)
+	check(c.MaxRequestsPerAddress >= 0, "MAX_REQUESTS_PER_ADDRESS", notNegative)
 	return errors.Join(mistakes...)
 }
 

@@ -85,7 +85,7 @@ func (c *core) open(ctx context.Context, log *slog.Logger) error {
 	if c.keyring, err = openKeyring(ctx, c); err != nil {
 		return err
 	}
-	c.derivations = kdf.New(kdf.Config{})
+	c.derivations = kdf.New(kdf.Config{Cores: c.config.maxDerivations()})
 	return c.serverKeys(nil, 0).KeyRecoveryCodes(ctx)
 }
 

@@ -94,4 +94,12 @@ var settingDocs = map[string]string{
 	"KDF_MEMORY_KIB": "Memory of one Argon2id derivation, for a password or passphrase, in KiB, " +
 		"from 8 to 262144",
 	"KDF_TIME": "Passes of one Argon2id derivation, from 1 to 16",
+	"MEMORY_LIMIT": "Memory, such as 256m or 1g, from which the bounds on clients are derived; at least 64m. 0 means " +
+		"the limit of the container or GOMEMLIMIT, and at most 1g",
+	"MAX_CONNECTIONS": "Most open connections of clients. 0 derives the number from the memory",
+	"MAX_REQUESTS": "Most requests in flight whose caller is verified; half as many others are allowed in addition. " +
+		"0 derives the number from the memory",
+	"MAX_REQUESTS_PER_USER": "Most requests in flight of one user. 0 derives the number from the memory",
+	"MAX_REQUESTS_PER_ADDRESS": "Most requests in flight of one address whose caller is not verified. 0 derives the " +
+		"number from the memory",
 }
