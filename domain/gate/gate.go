@@ -3,8 +3,8 @@
 //
 // # Which refusals are audited
 //
-// A use case that checks a credential, reads or changes the entries of a box, changes or unlocks an identity, or changes
-// a droplet passes its refusals to [Gate.Refused], which audits only these refusals:
+// A use case that checks a credential, reads or changes the entries of a box, changes or unlocks an identity, or
+// changes a droplet passes its refusals to [Gate.Refused], which audits only these refusals:
 //
 //   - A wrong credential: a password, a TOTP code, a recovery code, a refresh token or an invitation code.
 //     A right password without the TOTP code that the account requires counts as one too. Outcome "denied".

@@ -99,8 +99,8 @@ func (f *fuse) blow() {
 	f.open = nil
 }
 
-// TestRemovalIsKilledAtEachStatement breaks the connection to the database before each message of a request that removes
-// a member and changes the key. Afterwards either both have happened, or neither.
+// TestRemovalIsKilledAtEachStatement breaks the connection to the database before each message of a request that
+// removes a member and changes the key. Afterwards either both have happened, or neither.
 func TestRemovalIsKilledAtEachStatement(t *testing.T) {
 	t.Parallel()
 	f, database := startFuse(t, pgtest.New(t))

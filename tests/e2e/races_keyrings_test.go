@@ -25,7 +25,8 @@ func (c *cluster) keyedBox(name string) (holders []holder, plan usecases.Keyring
 
 // raceTwoKeyrings sends two changes of a keyring at once. One succeeds, and the other learns that it must read the
 // keyring again.
-func raceTwoKeyrings(t *testing.T, c *cluster, name string, one, two usecases.KeyringPlan, holders []holder, tag string) {
+func raceTwoKeyrings(t *testing.T, c *cluster, name string, one, two usecases.KeyringPlan, holders []holder,
+	tag string) {
 	t.Helper()
 	answers := c.atOnce(
 		func() *answer { return holders[0].replace(name, one, tag) },
@@ -126,7 +127,8 @@ func raceKeyAndWriters(t *testing.T, c *cluster, name string, writer client, old
 	group.Wait()
 	total := 0
 	for i, version := range before {
-		require.Equal(t, version, c.number(count, name, fmt.Sprint("entry-", i)), "a version was stored after the change")
+		require.Equal(t, version, c.number(count, name, fmt.Sprint("entry-", i)),
+			"a version was stored after the change")
 		total += version
 	}
 	require.Equal(t, int(stored.Load())+3, total, "a confirmed write was lost, or a refused one was stored")
