@@ -59,6 +59,9 @@ func (a *API) handle(route Route) echo.HandlerFunc {
 		header.Add("Vary", "Authorization, "+headerEncryptionKey) // CORS adds Origin
 		r := a.newRequest(c, route)
 		r.body.limit = route.contract.bodyLimit(a.maxBodyBytes)
+		if route.MaxBody > 0 {
+			r.body.limit = route.MaxBody
+		}
 		defer r.slot.release()
 		defer r.releaseBody()
 		err := a.serve(r)
