@@ -19,7 +19,8 @@ func (s *Service) RemoveBoxUser(ctx context.Context, by domain.Requester, box, u
 		}))
 }
 
-// removeMember removes a member, with its audit event. The caller holds the lock on the box.
+// removeMember removes a member, with its audit event, and ends an offer of the box to the member. The caller holds the
+// lock on the box.
 func (s *Service) removeMember(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
 	username string) error {
 	removed, err := member(ctx, repos, access.Box, username)
@@ -36,6 +37,15 @@ func (s *Service) removeMember(ctx context.Context, repos ports.Repos, by domain
 	}
 	if err := repos.BoxUsers.Remove(ctx, access.Box.ID, removed.User); err != nil {
 		return err
+	}
+	offer, err := repos.Boxes.Offer(ctx, access.Box.ID)
+	if err != nil {
+		return err
+	}
+	if offer.To == removed.User {
+		if err := s.endOffer(ctx, repos, by, access); err != nil {
+			return err
+		}
 	}
 	return repos.Events.Append(ctx, s.event(domain.ActionRemoveBoxUser, by, access).To(string(removed.Name)))
 }
