@@ -11,7 +11,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 
 const hex = (text) => Uint8Array.from(Buffer.from(text, "hex"));
 const utf8 = (text) => new TextEncoder().encode(text);
-const join = (...parts) => Uint8Array.from(Buffer.concat(parts));
+const join = (...parts) => Uint8Array.from(Buffer.concat(parts.map((x) => Uint8Array.from(x))));
 const same = (got, want, name) =>
   assert.equal(Buffer.from(got).toString("hex"), Buffer.from(want).toString("hex"), name);
 const base64url = (bytes) => Buffer.from(bytes).toString("base64url");
