@@ -20,6 +20,18 @@ type Box struct {
 	// Entries are the keys of the entries, sorted. It is empty without the permission readEntryKeys.
 	Entries []string `json:"entries"`
 	Users   []Member `json:"users"`
+	// Encryption is where values are encrypted: "server", or "client" for boxes whose key the server never sees.
+	Encryption string `json:"encryption"`
+	// Keyring describes the keyring, or is nil for a box without one.
+	Keyring *BoxKeyring `json:"keyring"`
+}
+
+// BoxKeyring describes the keyring of a box. ReadKeyring returns the keyring itself.
+type BoxKeyring struct {
+	KeyID    string `json:"keyId"`
+	Sequence uint64 `json:"sequence"`
+	// KeyChangeDue reports that a recipient is no longer an active member with that identity.
+	KeyChangeDue bool `json:"keyChangeDue"`
 }
 
 // Member is a member of a box.
@@ -115,6 +127,9 @@ func Permissions() []Permission {
 // BoxUser is a member of a box with its permissions.
 type BoxUser struct {
 	Member
+
+	// ID is the id of the user.
+	ID string `json:"id"`
 
 	Permissions []Permission `json:"permissions"`
 }
