@@ -3,6 +3,8 @@ package client
 // The kinds of failure of identities and keyrings, for errors.Is. Package client/keys detects most of them before a
 // key is sent; the others are answers of the server. Error.Code holds the same text as the code in each comment.
 var (
+	// ErrNoKeyring means that a box has no keyring (keyring_not_found).
+	ErrNoKeyring = codeKind("keyring_not_found")
 	// ErrKeyringMissing means that the server has no keyring for a box that had one before (keyring_missing). No key is
 	// sent.
 	ErrKeyringMissing = codeKind("keyring_missing")

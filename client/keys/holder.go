@@ -17,10 +17,11 @@ type Config struct {
 	// Anchors are trusted in addition to Memory. For a box with an anchor, Memory need not be writable.
 	Anchors []Anchor
 	// ConfirmAuthor is called for the first keyring of a box with client encryption, without an anchor. It returns nil
-	// after the user compared the fingerprint. Nil refuses with ErrKeyringAuthorUnknown.
+	// after the user compared the fingerprint, and an error to refuse. Without it, ErrKeyringAuthorUnknown is returned.
 	ConfirmAuthor func(ctx context.Context, contact FirstContact) error
 	// ConfirmUser is called before a key is wrapped to a fingerprint that is neither pinned nor in the keyring. It
-	// returns nil after the user compared the fingerprint. Nil refuses with ErrIdentityUnconfirmed.
+	// returns nil after the user compared the fingerprint, and an error to refuse. Without it, ErrIdentityUnconfirmed is
+	// returned.
 	ConfirmUser func(ctx context.Context, user UserToConfirm) error
 }
 
@@ -143,6 +144,16 @@ func (h *Holder) store(c *client.Client, box string, s *state) {
 // current fetches the keyring of a box, unless it is unchanged, and accepts it. It returns nil for a box that has no
 // keyring and, as far as the memory reaches, never had one.
 func (h *Holder) current(ctx context.Context, c *client.Client, box string) (*state, error) {
+	s, err := h.fetch(ctx, c, box)
+	if errors.Is(err, client.ErrKeyringRolledBack) {
+		// Another process may have remembered a newer keyring after this one was fetched.
+		h.store(c, box, nil)
+		s, err = h.fetch(ctx, c, box)
+	}
+	return s, err
+}
+
+func (h *Holder) fetch(ctx context.Context, c *client.Client, box string) (*state, error) {
 	last := h.cached(c, box)
 	if last == nil {
 		last = h.recall(c, box)
@@ -166,6 +177,14 @@ func (h *Holder) current(ctx context.Context, c *client.Client, box string) (*st
 
 // all fetches the keyring of a box with its recipients, and accepts it. It returns nil for a box without a keyring.
 func (h *Holder) all(ctx context.Context, c *client.Client, box string) (*state, error) {
+	s, err := h.fetchAll(ctx, c, box)
+	if errors.Is(err, client.ErrKeyringRolledBack) {
+		s, err = h.fetchAll(ctx, c, box) // as in current
+	}
+	return s, err
+}
+
+func (h *Holder) fetchAll(ctx context.Context, c *client.Client, box string) (*state, error) {
 	stored, err := c.ReadKeyring(ctx, box, &client.KeyringOptions{Recipients: true})
 	if isMissing(err) {
 		return nil, h.missing(c, box)

@@ -94,6 +94,8 @@ func assemble(plan Plan, recipients []Recipient, sealChain func(head []byte) []b
 	case len(recipients) == 0 || len(recipients) > maxRecipients:
 		return nil, planError(fmt.Sprintf("a keyring needs 1 to %d recipients; this one would have %d",
 			maxRecipients, len(recipients)))
+	case plan.Sequence == 0:
+		return nil, planError("the keyring has no number: numbers begin with 1")
 	case len(plan.Earlier) > maxChain:
 		return nil, planError(fmt.Sprintf("the box has had more than %d keys: create a new box and copy the entries",
 			maxChain))
