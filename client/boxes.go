@@ -129,7 +129,7 @@ type BoxUser struct {
 	Member
 
 	// ID is the id of the user.
-	ID string `json:"id"`
+	ID string `json:"-"`
 
 	Permissions []Permission `json:"permissions"`
 }
@@ -158,11 +158,14 @@ func (c *Client) AddBoxUser(ctx context.Context, box, username, role string) err
 
 // DescribeBoxUser returns a member of a box. Allowed for boxadmins, admins and the member itself.
 func (c *Client) DescribeBoxUser(ctx context.Context, box, username string) (*BoxUser, error) {
-	user, err := fetch[BoxUser](ctx, c, get(boxUserPath, box, username))
+	k := get(boxUserPath, box, username)
+	got, err := c.do(ctx, k)
 	if err != nil {
 		return nil, err
 	}
-	return &user, nil
+	user, err := decode[BoxUser](got, k)
+	user.ID = got.header.Get("X-Lockbox-User-Id")
+	return pointer(user, err)
 }
 
 // UnmarshalText decodes a permission in any letter case, because one response writes permissions in lower case. It

@@ -2,7 +2,7 @@ package keys
 
 import (
 	"context"
-	"slices"
+	"errors"
 
 	"github.com/lockbox-go/lockbox/client"
 )
@@ -46,71 +46,132 @@ func (h *Holder) Members(ctx context.Context, c *client.Client, box string) (*Me
 	return members, nil
 }
 
-// Repair puts back the newest keyring that this client remembers, after the server's database was restored from an older
-// backup. The recipients are those of the remembered keyring if this client has seen them all, without the users that
-// are named; otherwise the caller is the only recipient and must grant the others. A member whose removal was lost by
-// the restore does not become a recipient again.
-func (h *Holder) Repair(ctx context.Context, c *client.Client, box string, without ...string) error {
+// Repair continues the newest keyring that this client remembers, after the server's database was restored from an
+// older backup: it stores one with a new key and all remembered keys. Recipients are those of the remembered keyring who
+// are still active members with that identity; Repair returns the others. If this client has only seen the short form,
+// the caller is the only recipient and must grant the others. A member whose removal was lost by the restore does not
+// become a recipient again.
+func (h *Holder) Repair(ctx context.Context, c *client.Client, box string) (dropped []client.KeyringUser, err error) {
 	me, err := h.whoAmI(ctx, c)
 	if err != nil {
-		return err
-	}
-	known, ok, err := h.config.Memory.Box(me.installation, box)
-	if err != nil {
-		return err
+		return nil, err
 	}
 	last := h.recall(c, box)
-	if !ok || last == nil {
-		return client.NewKeyError(client.ErrKeyringMissing,
+	if last == nil {
+		return nil, client.NewKeyError(client.ErrKeyringMissing,
 			"this client does not have the keyring of the box "+box+": repair it on another machine", nil)
 	}
-	stored, err := c.ReadKeyring(ctx, box, &client.KeyringOptions{Recipients: true})
+	stored, err := c.ReadKeyring(ctx, box, nil)
 	if isMissing(err) {
 		stored, err = &client.StoredKeyring{}, nil
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if head, ok := ParseHead(stored.Head); ok && head.Sequence >= known.Sequence {
-		return client.NewKeyError(client.ErrKeyringSequence,
+	if head, ok := ParseHead(stored.Head); ok && head.Sequence >= last.Head.Sequence {
+		return nil, client.NewKeyError(client.ErrKeyringSequence,
 			"the server's keyring of the box "+box+" is not older than the one that this client has: nothing to repair", nil)
 	}
-	leaves := func(Recipient) bool { return false }
-	for _, name := range without {
-		member, err := c.DescribeBoxUser(ctx, box, name)
-		if err != nil {
-			return err
-		}
-		one, err := h.leaving(me.installation, name, member.ID)
-		if err != nil {
-			return err
-		}
-		before := leaves
-		leaves = func(r Recipient) bool { return before(r) || one(r) }
+	if last.stored.Due, err = h.stale(ctx, c, box, last.Recipients); err != nil {
+		return nil, err
 	}
-	made, err := Build(h.repaired(last, me, leaves))
+	self := To{me.user, h.config.Identity.Public()}
+	var add []To
+	if _, ok := last.Recipient(self.Public.Fingerprint()); !ok {
+		add = []To{self}
+	}
+	next, dropped, err := h.rekeyed(ctx, c, last, noOne, add...)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = h.publish(ctx, c, box, &draft{Opened: made}, stored.ETag)
-	return err
+	_, err = h.publish(ctx, c, box, next, stored.ETag)
+	return dropped, err
 }
 
-// repaired returns the plan of a keyring that continues the remembered one. Under the same key, wrapped keys stay valid,
-// so a recipient who leaves needs a new key, which the caller makes afterwards with Rekey.
-func (h *Holder) repaired(last *state, me caller, leaves func(Recipient) bool) Plan {
-	plan := Plan{
-		Place:    last.Head.Place,
-		Sequence: last.Head.Sequence + 1,
-		Key:      last.Key,
-		Earlier:  last.Earlier,
-		Author:   h.config.Identity,
-		Kept:     slices.DeleteFunc(slices.Clone(last.Recipients), leaves),
+// stale returns the recipients who are no longer active members of a box with that identity.
+func (h *Holder) stale(ctx context.Context, c *client.Client, box string, recipients []Recipient) ([]client.KeyringUser,
+	error) {
+	found := make([]*client.KeyringUser, len(recipients))
+	err := each(ctx, len(recipients), maxFetches, func(ctx context.Context, i int) error {
+		fingerprint := recipients[i].Fingerprint.String()
+		identity, err := c.FindIdentity(ctx, fingerprint)
+		if err == nil && identity.User != "" {
+			var member *client.BoxUser
+			member, err = c.DescribeBoxUser(ctx, box, identity.User)
+			if err == nil && member.IsActive {
+				identity, err = c.DescribeIdentity(ctx, identity.User)
+				if err == nil && identity.Fingerprint == fingerprint {
+					return nil
+				}
+			}
+		}
+		if err != nil && !errors.Is(err, client.ErrNotFound) {
+			return err
+		}
+		found[i] = &client.KeyringUser{UserID: recipients[i].User.String(), Fingerprint: fingerprint}
+		if identity != nil {
+			found[i].User = identity.User
+		}
+		return nil
+	})
+	var stale []client.KeyringUser
+	for _, each := range found {
+		if each != nil {
+			stale = append(stale, *each)
+		}
 	}
-	if len(plan.Kept) == 0 {
-		plan.To = []To{{me.user, h.config.Identity.Public()}}
+	return stale, err
+}
+
+// Regain makes the caller's current identity a recipient again, with the help of another identity that can open the
+// keyring: the caller's former one after a rotation, or that of a recovery user. The key changes, and the caller's
+// former identities lose it. It requires the role boxadmin, and that the caller was a recipient with any identity.
+// Nothing changes if the current identity is a recipient already.
+func (h *Holder) Regain(ctx context.Context, c *client.Client, box string, with *Identity) (dropped []client.KeyringUser,
+	err error) {
+	me, err := h.whoAmI(ctx, c)
+	if err != nil {
+		return nil, err
 	}
-	return plan
+	stored, err := c.ReadKeyring(ctx, box, &client.KeyringOptions{Recipients: true})
+	if err != nil {
+		return nil, err
+	}
+	s, err := openWith(stored, with)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := s.Recipient(h.config.Identity.Fingerprint()); ok {
+		return nil, nil
+	}
+	if s, err = h.accept(ctx, c, box, s); err != nil {
+		return nil, err
+	}
+	own := func(r Recipient) bool { return r.User == me.user }
+	next, dropped, err := h.rekeyed(ctx, c, s, own, To{me.user, h.config.Identity.Public()})
+	if err != nil {
+		return nil, err
+	}
+	_, err = h.publish(ctx, c, box, next, stored.ETag)
+	return dropped, err
+}
+
+// openWith opens a keyring with the wrapped key of any of its recipients.
+func openWith(stored *client.StoredKeyring, with *Identity) (*state, error) {
+	k, err := parseStored(stored)
+	if err != nil {
+		return nil, err
+	}
+	own, ok := k.Recipient(with.Fingerprint())
+	if !ok {
+		return nil, client.NewKeyError(client.ErrNotRecipient,
+			"the identity "+with.Fingerprint().Display()+" has no key of this box", nil)
+	}
+	o, err := k.Open(with, own.Wrapped)
+	if err != nil {
+		return nil, err
+	}
+	return &state{o, stored}, nil
 }
 
 // Reset replaces a keyring that no member can open by one with a fresh key and no earlier keys. Values under the lost
