@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/lockbox-go/lockbox/client"
 )
@@ -34,7 +35,7 @@ func (m *Memory) path() string { return filepath.Join(m.dir, "known.json") }
 
 func readKnown(path string) (*known, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // the user's own file
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return &known{}, nil
 	}
 	var k known
