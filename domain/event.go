@@ -45,6 +45,11 @@ var (
 	ActionStopDroplet    = Action{"droplet.stop"}
 	ActionRestartDroplet = Action{"droplet.restart"}
 	ActionDeleteDroplet  = Action{"droplet.delete"}
+	ActionWriteIdentity  = Action{"identity.write"}
+	ActionLockIdentity   = Action{"identity.lock"}
+	ActionUnlockIdentity = Action{"identity.unlock"}
+	ActionDeleteLocked   = Action{"identity.lock-delete"}
+	ActionWriteKeyring   = Action{"keyring.write"}
 )
 
 // Actions lists all actions.
@@ -55,7 +60,8 @@ func Actions() []Action {
 		ActionWriteEntry, ActionReadEntry, ActionRestoreEntry, ActionDeleteEntry, ActionRotateSecret, ActionRekey,
 		ActionRefresh, ActionRevoke, ActionShowTOTP, ActionEnrolTOTP, ActionConfirmTOTP, ActionRemoveTOTP,
 		ActionInvite, ActionJoin, ActionUninvite, ActionHandOver, ActionUnlock,
-		ActionAddDroplet, ActionStartDroplet, ActionStopDroplet, ActionRestartDroplet, ActionDeleteDroplet}
+		ActionAddDroplet, ActionStartDroplet, ActionStopDroplet, ActionRestartDroplet, ActionDeleteDroplet,
+		ActionWriteIdentity, ActionLockIdentity, ActionUnlockIdentity, ActionDeleteLocked, ActionWriteKeyring}
 }
 
 // String returns the action's name.
@@ -137,7 +143,7 @@ type Event struct {
 	BoxName    BoxName
 	Key        EntryKey
 	// Target is the object of the action besides the box and the key: the name of a user or of a droplet, the id of an
-	// API key, or TargetUnmodified.
+	// API key, the fingerprint of an identity, the summary of a keyring, or TargetUnmodified.
 	Target    string
 	RequestID string
 	Address   string

@@ -94,7 +94,7 @@ func New(config Config) *API {
 		verifySigned: config.Verify,
 		checkReady:   config.CheckReady,
 		maxBodyBytes: config.MaxBodyBytes,
-		largeBodies:  semaphore.NewWeighted(maxLargeBodies * config.MaxBodyBytes),
+		largeBodies:  semaphore.NewWeighted(max(maxLargeBodies*config.MaxBodyBytes, maxKeyringBody)),
 		echo:         echo.New(),
 		contracts:    make(map[string]contract),
 		log:          config.Log,
@@ -201,7 +201,7 @@ func cors(origins []string) echo.MiddlewareFunc {
 		AllowOrigins:  origins,
 		AllowMethods:  []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
 		AllowHeaders:  []string{"Authorization", "Content-Type", headerEncryptionKey, headerIfMatch, headerIfNoneMatch},
-		ExposeHeaders: []string{headerAPIKey, "Location", headerETag},
+		ExposeHeaders: []string{headerAPIKey, "Location", headerETag, headerEncryptionKeyID, headerUserID},
 		MaxAge:        600,
 	})
 }

@@ -197,6 +197,9 @@ func jsonType(wanted reflect.Type) string {
 	case reflect.Bool:
 		return "true or false"
 	case reflect.Slice:
+		if wanted.Elem().Kind() == reflect.Struct {
+			return "a list of JSON objects"
+		}
 		return "a list of strings"
 	case reflect.Uint64:
 		return "a whole number"

@@ -28,6 +28,9 @@ type boxBody struct {
 	UpdatedAt string            `json:"updatedAt"`
 	Entries   []domain.EntryKey `json:"entries"`
 	Users     []boxUserLine     `json:"users"`
+	// Encryption is "server": the server encrypts the values.
+	Encryption string          `json:"encryption"`
+	Keyring    *keyringSummary `json:"keyring,omitempty"`
 }
 
 // boxUserLine is a member of a box in a response.
@@ -55,6 +58,9 @@ func (a *API) describeBox(r *request) error {
 		UpdatedAt: seen.UpdatedAt.Format(wholeSeconds),
 		Entries:   seen.Keys,
 		Users:     users,
+
+		Encryption: "server",
+		Keyring:    summaryOf(seen.Keyring),
 	}, nil)
 }
 

@@ -7,7 +7,9 @@ const (
 	headerAPIKey               = "X-API-Key"
 	headerEncryptionKey        = "X-Encryption-Key"
 	headerEncryptionKeyChanged = "X-Encryption-Key-Changed"
+	headerEncryptionKeyID      = "X-Encryption-Key-Id"
 	headerInitToken            = "X-Init-Token"
+	headerUserID               = "X-Lockbox-User-Id"
 
 	headerETag        = "ETag"
 	headerIfMatch     = "If-Match"

@@ -53,6 +53,9 @@ func (a *API) handle(route Route) echo.HandlerFunc {
 			},
 			body: body{limit: route.contract.bodyLimit(a.maxBodyBytes), budget: a.largeBodies},
 		}
+		if route.MaxBody > 0 {
+			r.body.limit = route.MaxBody
+		}
 		defer r.body.release()
 		return a.serve(r)
 	}

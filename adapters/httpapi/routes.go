@@ -28,7 +28,9 @@ type Route struct {
 	Path string
 	Auth Auth
 	// Group is the lowest group whose members may use the route. The zero Group admits every caller.
-	Group    domain.Group
+	Group domain.Group
+	// MaxBody is the largest body in bytes, in place of the limit of the settings; 0 for no difference.
+	MaxBody  int64
 	contract contract
 	handler  handler
 }
@@ -76,6 +78,13 @@ func lockboxRoutes() []Route {
 		withToken(http.MethodPost, "/users/:username/totp/confirm", (*API).confirmTOTP),
 		withToken(http.MethodDelete, "/users/:username/totp", (*API).removeTOTP),
 
+		withToken(http.MethodGet, "/users/:username/identity", (*API).describeIdentity),
+		withToken(http.MethodPut, "/users/:username/identity", (*API).putIdentity),
+		withToken(http.MethodGet, "/users/:username/identity/locked", (*API).unlockIdentity),
+		withToken(http.MethodPut, "/users/:username/identity/locked", (*API).lockIdentity),
+		withToken(http.MethodDelete, "/users/:username/identity/locked", (*API).deleteLockedIdentity),
+		withToken(http.MethodGet, "/identities/:fingerprint", (*API).findIdentity),
+
 		withToken(http.MethodGet, "/boxes", (*API).listBoxes),
 		withToken(http.MethodPost, "/boxes/:box", (*API).createBox),
 		withToken(http.MethodGet, "/boxes/:box", (*API).describeBox),
@@ -90,6 +99,9 @@ func lockboxRoutes() []Route {
 		withToken(http.MethodGet, "/boxes/:box/users/:username/permissions", (*API).listPermissions),
 		withToken(http.MethodPut, "/boxes/:box/users/:username/permissions", (*API).setPermissions),
 		withToken(http.MethodDelete, "/boxes/:box/users/:username/permissions", (*API).clearPermissions),
+
+		withToken(http.MethodGet, "/boxes/:box/keyring", (*API).readKeyring),
+		withLargeBody(withToken(http.MethodPut, "/boxes/:box/keyring", (*API).writeKeyring)),
 
 		withToken(http.MethodGet, "/boxes/:box/entries", (*API).listEntries),
 		withToken(http.MethodPost, "/boxes/:box/entries", (*API).writeEntry),
@@ -141,6 +153,15 @@ func optionalToken(method, path string, handler handler) Route {
 func withToken(method, path string, handler handler) Route {
 	route := open(method, path, handler)
 	route.Auth = AuthToken
+	return route
+}
+
+// maxKeyringBody fits a keyring with 1,000 recipients and 4,096 earlier keys.
+const maxKeyringBody = 4 << 20
+
+// withLargeBody raises the limit of a route's body to maxKeyringBody.
+func withLargeBody(route Route) Route {
+	route.MaxBody = maxKeyringBody
 	return route
 }
 

@@ -13,12 +13,18 @@ func (a *API) createUser(r *request) error {
 		Username string `json:"username"`
 		Password string `json:"password"`
 		Role     string `json:"role"`
+		Identity string `json:"identity"`
 	}](r)
 	if err != nil {
 		return err
 	}
 	user, err := a.identity.CreateUser(r.ctx(), r.by,
-		identity.CreateUser{Username: body.Username, Password: body.Password, Role: body.Role})
+		identity.CreateUser{
+			Username: body.Username,
+			Password: body.Password,
+			Role:     body.Role,
+			Identity: body.Identity,
+		})
 	if err != nil {
 		return err
 	}
@@ -29,6 +35,7 @@ func (a *API) createUser(r *request) error {
 // userBody is a user in a response. APIKeys has the ids of the usable keys, or the whole keys with
 // LOCKBOX_SHOW_API_KEYS. Permissions is the union over all boxes in which the user is active.
 type userBody struct {
+	ID          string   `json:"id"`
 	Username    string   `json:"username"`
 	Role        string   `json:"role"`
 	IsActive    bool     `json:"isActive"`
@@ -45,6 +52,7 @@ func (a *API) describeUser(r *request) error {
 		return err
 	}
 	return r.json(userBody{
+		ID:          seen.User.ID.String(),
 		Username:    string(seen.User.Name),
 		Role:        seen.User.Role.String(),
 		IsActive:    seen.User.Active,

@@ -72,6 +72,12 @@ func (s *Store) DeleteRemovedEntries(ctx context.Context, before time.Time, limi
 		) UPDATE entries e SET swept = true FROM removed r WHERE e.box_id = r.box_id AND e.key = r.key`, before, limit)
 }
 
+// DeleteOldKeyrings removes keyrings that Add has marked as surplus, with their recipients; see ports.Janitor.
+func (s *Store) DeleteOldKeyrings(ctx context.Context, before time.Time, limit int) (int, error) {
+	return s.sweep(ctx, `DELETE FROM box_keyrings WHERE (box_id, sequence) IN
+		(SELECT box_id, sequence FROM box_keyrings WHERE surplus AND created_at < $1 LIMIT $2)`, before, limit)
+}
+
 // sweep runs a statement with $1 before and $2 limit, and returns the number of rows.
 func (s *Store) sweep(ctx context.Context, sql string, before time.Time, limit int) (int, error) {
 	tag, err := s.pool.Exec(ctx, sql, before, limit)

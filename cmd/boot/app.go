@@ -145,6 +145,7 @@ func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error
 		Sealer:           entrySealer,
 		Clock:            core.clock,
 		IDs:              core.ids,
+		Installation:     core.installation,
 		MaxValueBytes:    a.config.MaxValueBytes,
 		MaxEntriesPerBox: a.config.MaxEntriesPerBox,
 		MaxUsersPerBox:   a.config.MaxUsersPerBox,

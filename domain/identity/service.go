@@ -33,6 +33,8 @@ type Config struct {
 	Digests ports.Digests
 	Clock   ports.Clock
 	IDs     ports.IDs
+	// Installation identifies the database. Clients remember it.
+	Installation domain.InstallationID
 
 	// OpenRegistration lets requests without a token create users with the role user.
 	OpenRegistration bool

@@ -67,6 +67,12 @@ func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in Update
 			if err := s.savePassword(ctx, repos, was, phc); err != nil {
 				return err
 			}
+			if !caller.Is(user.ID) {
+				event := s.gate.Event(domain.ActionDeleteLocked, by, caller).To(string(user.Name))
+				if err := dropLocked(ctx, repos, user.ID, event); err != nil {
+					return err
+				}
+			}
 		}
 		return repos.Events.Append(ctx, s.gate.Event(actionOf(change), by, caller).To(string(user.Name)))
 	})

@@ -49,6 +49,8 @@ func OpenBoxes(t testing.TB, change ...func(*vault.Config)) *Boxes {
 		Sealer: sealer,
 		Clock:  b.Clock,
 		IDs:    b.IDs,
+
+		Installation: b.Installation,
 	}
 	for _, each := range change {
 		each(&config)

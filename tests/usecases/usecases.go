@@ -37,6 +37,8 @@ type Parts struct {
 	Clock     *Clock
 	IDs       system.IDs
 	Passwords *Passwords
+	// Installation identifies the database.
+	Installation domain.InstallationID
 }
 
 // Open creates the parts, with that many free attempts before a lockout. It closes them at the end of the test.
@@ -83,6 +85,7 @@ func (p *Parts) openKeys(t testing.TB) {
 	p.Sealer, p.Digests = sealing.NewAccountSealer(p.Keyring, nil), sealing.NewDigests(p.Keyring)
 	installation, err := p.Store.Installation(t.Context(), p.IDs.New(), p.Clock.Now())
 	require.NoError(t, err)
+	p.Installation, _ = domain.ParseID[domain.Installation](installation)
 	p.Tokens, err = tokens.New(tokens.Config{Keys: p.Keyring, Installation: installation, Clock: p.Clock})
 	require.NoError(t, err)
 }
