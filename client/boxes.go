@@ -165,7 +165,7 @@ func (c *Client) DescribeBoxUser(ctx context.Context, box, username string) (*Bo
 		return nil, err
 	}
 	user, err := decode[BoxUser](got, k)
-	user.ID = got.header.Get("X-Lockbox-User-Id")
+	user.ID = got.header.Get(userIDHeader)
 	return pointer(user, err)
 }
 
