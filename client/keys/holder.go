@@ -74,8 +74,12 @@ func (h *Holder) Identity() *Identity { return h.config.Identity }
 // Memory returns the memory.
 func (h *Holder) Memory() *Memory { return h.config.Memory }
 
-// CurrentKey implements client.BoxKeys.
+// CurrentKey implements client.BoxKeys. For a nil Holder, which HolderFromEnv returns without an identity, no box has a
+// keyring.
 func (h *Holder) CurrentKey(ctx context.Context, c *client.Client, box string) (client.EncryptionKey, error) {
+	if h == nil {
+		return client.EncryptionKey{}, nil
+	}
 	s, err := h.current(ctx, c, box)
 	if err != nil || s == nil {
 		return client.EncryptionKey{}, err
