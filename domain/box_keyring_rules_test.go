@@ -39,9 +39,13 @@ func TestCheckSuccessor(t *testing.T) {
 		"another user":                  {next: keyringOf(6, 1, anna, recipient(9, 2)), code: "key_change_required"},
 		"a recipient less, another key": {next: keyringOf(6, 2, anna)},
 		"a removal":                     {next: keyringOf(6, 2, anna), removes: true},
-		"a removal, the same key":       {next: keyringOf(6, 1, anna, boris), removes: true, code: "key_change_required"},
-		"a reset":                       {next: keyringOf(6, 2, anna), reset: true},
-		"a reset, the same key":         {next: keyringOf(6, 1, anna, boris), reset: true, code: "key_change_required"},
+		"a removal, the same key": {
+			next:    keyringOf(6, 1, anna, boris),
+			removes: true,
+			code:    "key_change_required",
+		},
+		"a reset":               {next: keyringOf(6, 2, anna), reset: true},
+		"a reset, the same key": {next: keyringOf(6, 1, anna, boris), reset: true, code: "key_change_required"},
 	} {
 		require.Equal(t, test.code, CodeOf(test.next.CheckSuccessor(stored, test.removes, test.reset)), name)
 	}

@@ -72,7 +72,8 @@ func ParsePublicIdentity(text string) (PublicIdentity, error) {
 	}
 	public := PublicIdentity(raw)
 	if subtle.ConstantTimeCompare([]byte(public.checksum()), []byte(body[publicIdentityDigits:])) != 1 {
-		return PublicIdentity{}, identityInvalid("the public identity is damaged: a character is wrong, missing or added")
+		return PublicIdentity{}, identityInvalid(
+			"the public identity is damaged: a character is wrong, missing or added")
 	}
 	if public[0] != publicIdentityVersion {
 		return PublicIdentity{}, identityInvalid("the public identity has an unknown version")

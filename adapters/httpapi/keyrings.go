@@ -258,7 +258,8 @@ func (b newKeyringBody) decode() (vault.WriteKeyring, error) {
 		if !ok || !isID || !isFingerprint {
 			return in, malformed
 		}
-		in.Recipients = append(in.Recipients, domain.KeyRecipient{User: user, Fingerprint: fingerprint, Wrapped: wrapped})
+		in.Recipients = append(in.Recipients,
+			domain.KeyRecipient{User: user, Fingerprint: fingerprint, Wrapped: wrapped})
 	}
 	return in, nil
 }

@@ -254,8 +254,8 @@ func (r *troupe) identify(t *testing.T, s *scene, foreign bool) {
 	s.public = usecases.RandomKeyHolder(t, domain.UserID{}).Public.String()
 }
 
-// key gives the box of a scene a keyring, and the actor an identity. The actor is a recipient if it is an active member.
-// The scene's request changes the key.
+// key gives the box of a scene a keyring, and the actor an identity. The actor is a recipient if it is an active
+// member. The scene's request changes the key.
 func (r *troupe) key(t *testing.T, s *scene, member bool) {
 	t.Helper()
 	recipients := []holder{r.colleague}

@@ -106,7 +106,8 @@ func TestLockedIdentity(t *testing.T) {
 	lock()
 	require.True(t, *read[identityBody](anna.do("GET", "/users/anna/identity", nil).expect(200)).Locked)
 	for _, malformed := range []string{"", "3q2-7w=", "3q2-7w\n", "a b", strings.Repeat("A", 684)} {
-		anna.do("PUT", at, map[string]string{"locked": malformed}).refuses(400, "locked_identity_invalid").about("locked")
+		anna.do("PUT", at,
+			map[string]string{"locked": malformed}).refuses(400, "locked_identity_invalid").about("locked")
 	}
 	anna.do("PUT", at, map[string]string{"locked": strings.Repeat("A", 682)}).expect(204)
 	anna.do("PUT", at, map[string]string{"locked": locked}).expect(204)

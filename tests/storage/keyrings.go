@@ -13,7 +13,8 @@ import (
 )
 
 // newKeyring returns a keyring that tests recognise by its sequence and key. Storage does not check its contents.
-func (f *fixture) newKeyring(box domain.Box, sequence uint64, key byte, recipients ...domain.Identity) domain.BoxKeyring {
+func (f *fixture) newKeyring(box domain.Box, sequence uint64, key byte,
+	recipients ...domain.Identity) domain.BoxKeyring {
 	keyring := domain.BoxKeyring{
 		KeyringHead: domain.KeyringHead{Box: box.ID, Sequence: sequence, Key: domain.KeyID{key}},
 		Chain:       []byte("chain"),
