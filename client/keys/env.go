@@ -24,8 +24,8 @@ func UserMemory() (*Memory, error) {
 }
 
 // HolderFromEnv returns a Holder with the identity in LOCKBOX_IDENTITY, or in the file that LOCKBOX_IDENTITY_FILE
-// names. It returns nil if neither is set. ParseBundle describes the text. The memory is that of UserMemory; a program
-// without a configuration directory needs an anchor.
+// names. If neither is set, it returns a nil Holder, which a Client may use. ParseBundle describes the text. The memory
+// is that of UserMemory; a program without a configuration directory needs an anchor.
 func HolderFromEnv() (*Holder, error) {
 	text, path := os.Getenv("LOCKBOX_IDENTITY"), os.Getenv("LOCKBOX_IDENTITY_FILE")
 	switch {
