@@ -71,7 +71,7 @@ func (c Config) bounds() httpapi.Bounds {
 // math.MaxInt64. root is the root of the file system.
 func controlGroupLimit(root string) int64 {
 	groups, err := os.Open(path.Join(root, "proc/self/cgroup")) //nolint:gosec // a path of the kernel
-	if err != nil { // not Linux
+	if err != nil {                                             // not Linux
 		return math.MaxInt64
 	}
 	defer func() { _ = groups.Close() }()
