@@ -101,7 +101,7 @@ func (r *request) peekBody() (begin []byte, whole bool, err error) {
 	return begin, false, nil
 }
 
-// awaitIgnoredBody waits for the body of a request whose handler decodes none, or decodes it only in some cases, such as
+// awaitIgnoredBody waits for the body of a request whose handler decodes none, or decodes it only in some cases, as for
 // DELETE. Without it, the handler would act on a request that did not arrive completely. It reads at most the first 16
 // KiB, and nothing if the request announces no body. It returns only errors of the transfer: body_unreadable and
 // errClientClosed. The handler reports a body that is too large if it decodes the body.

@@ -138,7 +138,8 @@ func accountsRoutes() []Route {
 		inGroup(manager, http.MethodPost, accountsPath+"/droplet/add", (*API).addDroplet),
 		withoutBody(inGroup(manager, http.MethodPatch, accountsPath+"/droplet/start/:droplet", (*API).startDroplet)),
 		withoutBody(inGroup(manager, http.MethodPatch, accountsPath+"/droplet/stop/:droplet", (*API).stopDroplet)),
-		withoutBody(inGroup(manager, http.MethodPatch, accountsPath+"/droplet/restart/:droplet", (*API).restartDroplet)),
+		withoutBody(inGroup(manager, http.MethodPatch, accountsPath+"/droplet/restart/:droplet",
+			(*API).restartDroplet)),
 		inGroup(manager, http.MethodDelete, accountsPath+"/droplet/delete/:droplet", (*API).deleteDroplet),
 	}
 }

@@ -183,8 +183,8 @@ func TestUnreadableBodies(t *testing.T) {
 	require.NotRegexp(t, `lockbox_http_requests_total\{[^}]*status="5`, string(root.do("GET", "/metrics", nil).Body))
 }
 
-// TestIgnoredBodies verifies that a request whose body is cut short or stalls has no effect, on every route that takes a
-// token: also if the route ignores bodies.
+// TestIgnoredBodies verifies that a request whose body is cut short or stalls has no effect, on every route that takes
+// a token: also if the route ignores bodies.
 func TestIgnoredBodies(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -198,8 +198,8 @@ func TestIgnoredBodies(t *testing.T) {
 			continue
 		}
 		head := fmt.Sprintf("%s %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
-			"Content-Type: application/json\r\nX-Encryption-Key: %s\r\n", route.Method, concrete(route.Path), root.token,
-			generatedKey)
+			"Content-Type: application/json\r\nX-Encryption-Key: %s\r\n",
+			route.Method, concrete(route.Path), root.token, generatedKey)
 		for _, rest := range cut {
 			got := s.raw(t, head+rest)
 			if strings.Contains(rest, "9000000") && got.Status == 413 {

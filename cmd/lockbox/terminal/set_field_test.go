@@ -32,7 +32,8 @@ func TestAssignment(t *testing.T) {
 		assert.True(t, found, "%q", text)
 	}
 	for _, text := range []string{
-		"", " ", "A", "=1", ":=1", "=x", ": db", "db.password", "hello", "plain text", "a sentence, without any (really)!",
+		"", " ", "A", "=1", ":=1", "=x", ": db", "db.password", "hello", "plain text",
+		"a sentence, without any (really)!",
 		"https://db.example.org/x=y", "see https://db.example.org/?a=b&c=d for more", "db://host/path",
 		"postgres://user:password@host:5432/db?sslmode=disable", "at 12:30, or 10:20:30", "# A=1", "#\n# A=1: x",
 		"export", "a b", "[1]", "[1, 2]", "{a", "{ 1}", "{", "[section]", "{{ .Value }}", "...", "==", "::",
