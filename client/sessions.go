@@ -24,6 +24,8 @@ type Session struct {
 	Token Secret
 	// ExpiresAt is when the token expires, by default 7 days after sign-in.
 	ExpiresAt time.Time
+	// Installation is the id of the installation. It stays the same for the life of its database.
+	Installation string
 }
 
 // SignIn signs a user in with a password and returns a session token (POST /authenticate). It returns
@@ -33,8 +35,9 @@ func (c *Client) SignIn(ctx context.Context, credentials Credentials) (*Session,
 	k := post("/authenticate", credentials.body(), http.StatusOK)
 	k.anonymous = true
 	got, err := fetch[struct {
-		Token  Secret `json:"token"`
-		Expiry int64  `json:"expiry"`
+		Token        Secret `json:"token"`
+		Expiry       int64  `json:"expiry"`
+		Installation string `json:"installation"`
 	}](ctx, c, k)
 	if err != nil {
 		return nil, err
@@ -42,5 +45,5 @@ func (c *Client) SignIn(ctx context.Context, credentials Credentials) (*Session,
 	if got.Token.IsZero() {
 		return nil, badResponse(k, "the response contains no token")
 	}
-	return &Session{got.Token, time.UnixMilli(got.Expiry).UTC()}, nil
+	return &Session{got.Token, time.UnixMilli(got.Expiry).UTC(), got.Installation}, nil
 }
