@@ -84,6 +84,7 @@ func (s *server) handler() http.Handler {
 		"GET /users/{user}/identity":              s.readIdentity,
 		"PUT /users/{user}/identity":              s.writeIdentity,
 		"GET /users/{user}/identity/locked":       s.readLocked,
+		"PUT /users/{user}/identity/locked":       s.writeLocked,
 		"GET /identities/{fingerprint}":           s.findIdentity,
 		"POST /boxes/{box}":                       s.createBox,
 		"GET /boxes/{box}":                        s.describeBox,
@@ -184,6 +185,13 @@ func (s *server) readLocked(_ http.ResponseWriter, r *http.Request) (int, any) {
 		return 200, locked
 	}
 	return 404, "locked_identity_not_found"
+}
+
+func (s *server) writeLocked(_ http.ResponseWriter, r *http.Request) (int, any) {
+	var sent client.LockedIdentity
+	_ = json.NewDecoder(r.Body).Decode(&sent)
+	s.users[r.PathValue("user")].locked.Locked = sent.Locked
+	return 204, nil
 }
 
 func (s *server) findIdentity(_ http.ResponseWriter, r *http.Request) (int, any) {
