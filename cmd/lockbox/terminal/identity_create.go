@@ -83,6 +83,7 @@ func readPassphrase(path string) (client.Secret, error) {
 func identityCreateCommand(s *session) *cobra.Command {
 	var flags passphraseFlags
 	var recovery string
+	var replaceLost bool
 	command := &cobra.Command{
 		Use:   "create",
 		Short: "Create your identity and print its unlock passphrase",
@@ -90,6 +91,9 @@ func identityCreateCommand(s *session) *cobra.Command {
 locked under the unlock passphrase, which the command prints once: six random words. Store them in your password
 manager, because another machine needs them. The server requires a recent sign-in, so the command may ask for your
 password.
+
+With --replace-lost, replace an identity that no machine has any more and whose passphrase is lost. Members with the key
+of a box must give it to you again. If a machine still has the identity, use lockbox identity rotate instead.
 
 With --recovery NAME, an admin creates a user that never signs in, and prints its identity once. Keep it offline: on
 paper, in a safe. New boxes that you create get this user as a recipient, so that lockbox identity recover can open them
@@ -102,16 +106,19 @@ after every other identity is lost. For existing boxes, use lockbox box user add
 			if recovery != "" {
 				return s.createRecovery(ctx, server, recovery)
 			}
-			return s.createIdentity(ctx, server, &flags)
+			return s.createIdentity(ctx, server, &flags, replaceLost)
 		}),
 	}
 	flags.addFlags(command, true)
+	command.Flags().BoolVar(&replaceLost, "replace-lost", false, "replace your identity, which is lost")
 	command.Flags().StringVar(&recovery, "recovery", "", "create a user with this name for recovery, and print its identity")
+	command.MarkFlagsMutuallyExclusive("replace-lost", "recovery")
 	return command
 }
 
-// createIdentity creates the identity of the caller, who must have none.
-func (s *session) createIdentity(ctx context.Context, server *client.Client, flags *passphraseFlags) error {
+// createIdentity creates the identity of the caller, who must have none unless replaceLost is set.
+func (s *session) createIdentity(ctx context.Context, server *client.Client, flags *passphraseFlags,
+	replaceLost bool) error {
 	who, err := server.WhoAmI(ctx)
 	if err != nil {
 		return err
@@ -124,7 +131,9 @@ func (s *session) createIdentity(ctx context.Context, server *client.Client, fla
 	if err != nil {
 		return err
 	}
-	if found != nil {
+	if _, here, err := s.storedIdentity(ctx, server); err != nil {
+		return err
+	} else if found != nil && (here || !replaceLost) {
 		return &exitError{errors.New("you have an identity already: lockbox identity unlock gets it on this machine, and " +
 			"lockbox identity rotate replaces it"), exitConflict}
 	}

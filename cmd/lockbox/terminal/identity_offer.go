@@ -30,7 +30,7 @@ func (s *session) offerIdentity(ctx context.Context, server *client.Client, user
 	switch {
 	case refused != nil && refused.Code == "identity_not_found":
 		return s.offer(ctx, "create", "Create your identity now?", func() error {
-			return s.createIdentity(ctx, server, &passphraseFlags{})
+			return s.createIdentity(ctx, server, &passphraseFlags{}, false)
 		})
 	case err != nil: // servers of earlier releases have no identities
 		return nil //nolint:nilerr // the sign-in succeeded
