@@ -13,7 +13,8 @@ import (
 //
 //	public1249  = version u8 = 1 | X-Wing public key (MLKEM768-X25519, 1216 bytes) | Ed25519 public key (32 bytes)
 //	fingerprint = SHA-256("lockbox/v1/fingerprint" | public1249)
-//	text        = "lbpk1_" | base64url(public1249), canonical | first 6 characters of base64url(SHA-256("lbpk1" | public1249))
+//	text        = "lbpk1_" | base64url(public1249), canonical |
+//	              first 6 characters of base64url(SHA-256("lbpk1" | public1249))
 const (
 	publicIdentityVersion = 1
 	publicIdentityPrefix  = "lbpk1_"
@@ -58,8 +59,8 @@ func ParseFingerprint(text string) (fingerprint Fingerprint, ok bool) {
 // signatures.
 type PublicIdentity [publicIdentityBytes]byte
 
-// ParsePublicIdentity parses the text of a public identity. It encapsulates once to the wrapping key, because a key
-// that nobody can wrap to would block every later change of a box key. Errors: Invalid with code identity_invalid.
+// ParsePublicIdentity parses the text of a public identity. It encapsulates once to the wrapping key, because a
+// malformed key would block every later change of a box key. Errors: Invalid with code identity_invalid.
 func ParsePublicIdentity(text string) (PublicIdentity, error) {
 	body, found := strings.CutPrefix(text, publicIdentityPrefix)
 	if !found || len(body) != publicIdentityDigits+generatedKeyChecksum {
@@ -71,7 +72,8 @@ func ParsePublicIdentity(text string) (PublicIdentity, error) {
 	}
 	public := PublicIdentity(raw)
 	if subtle.ConstantTimeCompare([]byte(public.checksum()), []byte(body[publicIdentityDigits:])) != 1 {
-		return PublicIdentity{}, identityInvalid("the public identity is damaged: a character is wrong, missing or added")
+		return PublicIdentity{}, identityInvalid(
+			"the public identity is damaged: a character is wrong, missing or added")
 	}
 	if public[0] != publicIdentityVersion {
 		return PublicIdentity{}, identityInvalid("the public identity has an unknown version")

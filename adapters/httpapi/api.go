@@ -201,7 +201,7 @@ func cors(origins []string) echo.MiddlewareFunc {
 		AllowOrigins:  origins,
 		AllowMethods:  []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete},
 		AllowHeaders:  []string{"Authorization", "Content-Type", headerEncryptionKey, headerIfMatch, headerIfNoneMatch},
-		ExposeHeaders: []string{headerAPIKey, "Location", headerETag, headerEncryptionKeyID, headerUserID},
+		ExposeHeaders: []string{headerAPIKey, "Location", headerETag},
 		MaxAge:        600,
 	})
 }

@@ -40,7 +40,6 @@ func (a *API) describeBoxUser(r *request) error {
 	if err != nil {
 		return err
 	}
-	// The body of this response is fixed by clients that compare all of it.
 	r.Response().Header().Set(headerUserID, user.User.String())
 	// Permissions are in lower case here and in camel case under …/permissions. Existing clients rely on both.
 	permissions := user.Permissions.Names()

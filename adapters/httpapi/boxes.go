@@ -28,8 +28,9 @@ type boxBody struct {
 	UpdatedAt string            `json:"updatedAt"`
 	Entries   []domain.EntryKey `json:"entries"`
 	Users     []boxUserLine     `json:"users"`
-	// Encryption is "server": the server encrypts the values.
-	Encryption string          `json:"encryption"`
+	// Encryption and Keyring are present in a box with a keyring only. Encryption is "server": the server encrypts the
+	// values.
+	Encryption string          `json:"encryption,omitempty"`
 	Keyring    *keyringSummary `json:"keyring,omitempty"`
 }
 
@@ -50,7 +51,7 @@ func (a *API) describeBox(r *request) error {
 	for i, user := range seen.Users {
 		users[i] = boxUserLine{string(user.Name), user.Role.String(), user.Active}
 	}
-	return r.json(boxBody{
+	body := boxBody{
 		ID:        seen.Box.ID.String(),
 		Name:      string(seen.Box.Name),
 		Owner:     string(seen.Owner),
@@ -58,10 +59,11 @@ func (a *API) describeBox(r *request) error {
 		UpdatedAt: seen.UpdatedAt.Format(wholeSeconds),
 		Entries:   seen.Keys,
 		Users:     users,
-
-		Encryption: "server",
-		Keyring:    summaryOf(seen.Keyring),
-	}, nil)
+	}
+	if seen.Keyring != nil {
+		body.Encryption, body.Keyring = "server", summaryOf(*seen.Keyring)
+	}
+	return r.json(body, nil)
 }
 
 // transferBox answers PUT /boxes/{box}. The new owner must be an active member.

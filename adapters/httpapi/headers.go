@@ -9,7 +9,9 @@ const (
 	headerEncryptionKeyChanged = "X-Encryption-Key-Changed"
 	headerEncryptionKeyID      = "X-Encryption-Key-Id"
 	headerInitToken            = "X-Init-Token"
-	headerUserID               = "X-Lockbox-User-Id"
+	// These headers carry what was added to responses whose bodies older clients compare as a whole.
+	headerInstallation = "X-Lockbox-Installation"
+	headerUserID       = "X-Lockbox-User-Id"
 
 	headerETag        = "ETag"
 	headerIfMatch     = "If-Match"

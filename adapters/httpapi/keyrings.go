@@ -15,10 +15,7 @@ type keyringSummary struct {
 	KeyChangeDue bool   `json:"keyChangeDue"`
 }
 
-func summaryOf(keyring *vault.KeyringSummary) *keyringSummary {
-	if keyring == nil {
-		return nil
-	}
+func summaryOf(keyring vault.KeyringSummary) *keyringSummary {
 	return &keyringSummary{keyring.Key.String(), keyring.Sequence, keyring.ChangeDue}
 }
 
@@ -174,11 +171,11 @@ type newRecipientLine struct {
 
 // writeKeyring answers PUT /boxes/{box}/keyring: 201 for the first keyring of the box, 200 for a later one.
 func (a *API) writeKeyring(r *request) error {
-	condition, err := r.keyringCondition()
+	body, err := bind[newKeyringBody](r)
 	if err != nil {
 		return err
 	}
-	body, err := bind[newKeyringBody](r)
+	condition, err := r.keyringCondition()
 	if err != nil {
 		return err
 	}
@@ -261,7 +258,8 @@ func (b newKeyringBody) decode() (vault.WriteKeyring, error) {
 		if !ok || !isID || !isFingerprint {
 			return in, malformed
 		}
-		in.Recipients = append(in.Recipients, domain.KeyRecipient{User: user, Fingerprint: fingerprint, Wrapped: wrapped})
+		in.Recipients = append(in.Recipients,
+			domain.KeyRecipient{User: user, Fingerprint: fingerprint, Wrapped: wrapped})
 	}
 	return in, nil
 }

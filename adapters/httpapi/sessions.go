@@ -17,10 +17,15 @@ func (a *API) initialize(r *request) error {
 	}
 	key, err := a.identity.Initialize(r.ctx(), r.by,
 		identity.Initialize{Username: body.Username, Password: body.Password, Token: token})
-	return r.json(struct {
-		apiKeyBody
-		Installation string `json:"installation"`
-	}{apiKeyBody{key}, a.identity.Installation().String()}, err)
+	a.setInstallation(r, err)
+	return r.json(apiKeyBody{key}, err)
+}
+
+// setInstallation sets the header that identifies the database, for clients that begin to use this server.
+func (a *API) setInstallation(r *request, err error) {
+	if err == nil {
+		r.Response().Header().Set(headerInstallation, a.identity.Installation().String())
+	}
 }
 
 // signInBody is the body of a sign-in in either API.
@@ -39,11 +44,11 @@ func (a *API) authenticate(r *request) error {
 	}
 	token, ends, err := a.identity.Authenticate(r.ctx(), r.by,
 		identity.Authenticate{Username: body.Username, Password: body.Password, Code: string(body.Code)})
+	a.setInstallation(r, err)
 	return r.json(struct {
-		Token        string `json:"token"`
-		Expiry       int64  `json:"expiry"` // Unix milliseconds
-		Installation string `json:"installation"`
-	}{token, ends.UnixMilli(), a.identity.Installation().String()}, err)
+		Token  string `json:"token"`
+		Expiry int64  `json:"expiry"` // Unix milliseconds
+	}{token, ends.UnixMilli()}, err)
 }
 
 // callerBody describes a caller and the token of the request. Group is null for users in no group.

@@ -35,7 +35,6 @@ func (a *API) createUser(r *request) error {
 // userBody is a user in a response. APIKeys has the ids of the usable keys, or the whole keys with
 // LOCKBOX_SHOW_API_KEYS. Permissions is the union over all boxes in which the user is active.
 type userBody struct {
-	ID          string   `json:"id"`
 	Username    string   `json:"username"`
 	Role        string   `json:"role"`
 	IsActive    bool     `json:"isActive"`
@@ -51,8 +50,8 @@ func (a *API) describeUser(r *request) error {
 	if err != nil {
 		return err
 	}
+	r.Response().Header().Set(headerUserID, seen.User.ID.String())
 	return r.json(userBody{
-		ID:          seen.User.ID.String(),
 		Username:    string(seen.User.Name),
 		Role:        seen.User.Role.String(),
 		IsActive:    seen.User.Active,

@@ -180,7 +180,8 @@ type accessRow struct {
 
 // targets returns the destinations of accessColumns.
 func (r *accessRow) targets() []any {
-	return []any{&r.boxID, &r.boxName, &r.owner, &r.salt, &r.key, &r.created, &r.updated, &r.role, &r.active, &r.permissions}
+	return []any{&r.boxID, &r.boxName, &r.owner, &r.salt, &r.key, &r.created, &r.updated, &r.role, &r.active,
+		&r.permissions}
 }
 
 // access converts the row that was scanned last.

@@ -132,7 +132,8 @@ func (r entries) lock(ctx context.Context, credential domain.Credential, box dom
 func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version ports.NewVersion, keep int,
 	event domain.Event) error {
 	var batch pgx.Batch
-	// The row gets the id of the key in force, which is not that of the version if UndoWrite stores an old version again.
+	// The row gets the id of the key in force, which is not that of the version if UndoWrite stores an old version
+	// again.
 	batch.Queue(`UPDATE entries SET version = $3, deleted_at = NULL, swept = false, updated_at = $4,
 			box_key_id = (SELECT box_key_id FROM boxes WHERE id = $1)
 		WHERE box_id = $1 AND key = $2`,

@@ -3,13 +3,13 @@
 //
 // # Which refusals are audited
 //
-// A use case that checks a credential, reads or changes the entries of a box, or changes a droplet passes its refusals
-// to [Gate.Refused], which audits only these refusals:
+// A use case that checks a credential, reads or changes the entries of a box, changes or unlocks an identity, or
+// changes a droplet passes its refusals to [Gate.Refused], which audits only these refusals:
 //
 //   - A wrong credential: a password, a TOTP code, a recovery code, a refresh token or an invitation code.
 //     A right password without the TOTP code that the account requires counts as one too. Outcome "denied".
 //   - A known caller who lacks a permission, a group or the right encryption key, or who names a box that is not
-//     visible to the caller. Outcome "denied".
+//     visible to the caller, or whose sign-in is too old for a request about its own identity. Outcome "denied".
 //   - Stored data that does not authenticate. Outcome "tampered".
 //
 // Each lockout has one event, with outcome "throttled"; later attempts during the same lockout have none. See

@@ -10,8 +10,8 @@ import (
 
 // recentCaller returns the caller if username is the caller's own name and the caller has signed in with the password,
 // and with a code where two-factor authentication is on, within domain.RecentSignIn. Sessions are never prolonged, so
-// the age of the session is that of the sign-in. An API key is refused at any age. The refusal of the sign-in is audited
-// as the given action: it may come from the holder of a stolen token.
+// the age of the session is that of the sign-in. An API key is refused at any age. The refusal of the sign-in is
+// audited as the given action: it may come from the holder of a stolen token.
 func (s *core) recentCaller(ctx context.Context, by domain.Requester, username string,
 	action domain.Action) (domain.Caller, error) {
 	caller, err := s.identityCaller(ctx, by, username)

@@ -18,8 +18,8 @@ type PutIdentity struct {
 }
 
 // PutIdentity makes a public key the caller's identity, and reports whether it is the first one. It requires a recent
-// sign-in with the password. Boxes whose key is wrapped for an earlier identity of the caller are due for a change of the
-// key. Errors: Forbidden with code recent_sign_in_required, Invalid with code identity_invalid, Conflict with code
+// sign-in with the password. Boxes whose key is wrapped for an earlier identity of the caller are due for a change of
+// the key. Errors: Forbidden with code recent_sign_in_required, Invalid with code identity_invalid, Conflict with code
 // identity_taken.
 func (s *Service) PutIdentity(ctx context.Context, by domain.Requester, in PutIdentity) (identity domain.Identity,
 	first bool, err error) {
@@ -55,7 +55,8 @@ func (s *Service) PutIdentity(ctx context.Context, by domain.Requester, in PutId
 
 // replaceIdentity stores an identity within the limit, and reports whether the user had none. Its time of creation
 // becomes the stored one, if the user had the same key before. The caller holds the lock on the user.
-func (s *core) replaceIdentity(ctx context.Context, repos ports.Repos, identity *domain.Identity) (first bool, err error) {
+func (s *core) replaceIdentity(ctx context.Context, repos ports.Repos, identity *domain.Identity) (first bool,
+	err error) {
 	known, err := repos.Identities.ByFingerprint(ctx, identity.Fingerprint)
 	switch {
 	case err == nil && known.User == identity.User:

@@ -36,8 +36,8 @@ type KeyringView struct {
 	Past []ports.PastKeyring
 }
 
-// ReadKeyring returns a keyring of a box. Everyone who may see the box may call it. Several statements read the parts of
-// the view. Errors: NotFound with code keyring_not_found.
+// ReadKeyring returns a keyring of a box. Everyone who may see the box may call it. Several statements read the parts
+// of the view. Errors: NotFound with code keyring_not_found.
 func (s *Service) ReadKeyring(ctx context.Context, by domain.Requester, in ReadKeyring) (KeyringView, error) {
 	repos := s.config.Store.Read()
 	access, err := s.authorize(ctx, repos, by, in.Box, domain.Access.See)

@@ -7,9 +7,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RemoveBoxUser removes a member from a box. The entries that the member wrote stay. In a box with a keyring, a change of
-// the key is due afterwards, if the member is a recipient; WriteKeyring removes a member and changes the key together.
-// Errors: Conflict for the owner of the box and for its last boxadmin.
+// RemoveBoxUser removes a member from a box. The entries that the member wrote stay. In a box with a keyring, a change
+// of the key is due afterwards, if the member is a recipient; WriteKeyring removes a member and changes the key
+// together. Errors: Conflict for the owner of the box and for its last boxadmin.
 func (s *Service) RemoveBoxUser(ctx context.Context, by domain.Requester, box, username string) error {
 	return s.change(ctx, by, box, domain.Access.Manage,
 		s.membership(func(ctx context.Context, repos ports.Repos, access domain.Access) error {

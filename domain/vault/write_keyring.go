@@ -44,8 +44,8 @@ type WrittenKeyring struct {
 // chain.
 //
 // Errors, in this order: those of Access.Manage; for a reset, those of Access.ResetKeyring, otherwise ErrNotRecipient;
-// ErrKeyringChanged; keyring_invalid; ErrKeyringSequence; ErrKeyChangeRequired; those of RemoveBoxUser; recipient_stale;
-// ErrKeyIDUsed.
+// ErrKeyringChanged; keyring_invalid; ErrKeyringSequence; ErrKeyChangeRequired; those of RemoveBoxUser;
+// recipient_stale; ErrKeyIDUsed.
 func (s *Service) WriteKeyring(ctx context.Context, by domain.Requester, in WriteKeyring) (WrittenKeyring, error) {
 	repos := s.config.Store.Read()
 	access, err := s.authorize(ctx, repos, by, in.Box, in.decide)
