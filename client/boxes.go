@@ -20,7 +20,8 @@ type Box struct {
 	// Entries are the keys of the entries, sorted. It is empty without the permission readEntryKeys.
 	Entries []string `json:"entries"`
 	Users   []Member `json:"users"`
-	// Encryption is where values are encrypted: "server", or "client" for boxes whose key the server never sees.
+	// Encryption is where the values of a box with a keyring are encrypted: "server", or "client" if the server never
+	// sees the key. It is empty for a box without a keyring.
 	Encryption string `json:"encryption"`
 	// Keyring describes the keyring, or is nil for a box without one.
 	Keyring *BoxKeyring `json:"keyring"`
@@ -164,7 +165,7 @@ func (c *Client) DescribeBoxUser(ctx context.Context, box, username string) (*Bo
 		return nil, err
 	}
 	user, err := decode[BoxUser](got, k)
-	user.ID = got.header.Get("X-Lockbox-User-Id")
+	user.ID = got.header.Get(userIDHeader)
 	return pointer(user, err)
 }
 

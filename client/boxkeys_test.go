@@ -139,18 +139,21 @@ func TestWhichKeyIsSent(t *testing.T) {
 	t.Parallel()
 	own, current := client.GenerateEncryptionKey(), client.GenerateEncryptionKey()
 	failed := errors.New("failed")
+	var none client.EncryptionKey
+	with := &ring{current: []client.EncryptionKey{current}}
+	refuses := &ring{fails: client.NewKeyError(client.ErrKeyringMissing, "missing", nil)}
 	for name, c := range map[string]struct {
 		keyring client.BoxKeys
 		call    client.EncryptionKey
 		sent    []string
 		err     error
 	}{
-		"no identity":            {nil, client.EncryptionKey{}, []string{encryption.Reveal()}, nil},
-		"a box with a keyring":   {&ring{current: []client.EncryptionKey{current}}, client.EncryptionKey{}, []string{current.Reveal()}, nil},
-		"a box without one":      {&ring{}, client.EncryptionKey{}, []string{encryption.Reveal()}, nil},
-		"the key of the call":    {&ring{fails: failed}, own, []string{own.Reveal()}, nil},
-		"a keyring that failed":  {&ring{fails: failed}, client.EncryptionKey{}, nil, failed},
-		"an unverified keyring ": {&ring{fails: client.NewKeyError(client.ErrKeyringMissing, "gone", nil)}, client.EncryptionKey{}, nil, client.ErrKeyringMissing},
+		"no identity":           {nil, none, []string{encryption.Reveal()}, nil},
+		"a box with a keyring":  {with, none, []string{current.Reveal()}, nil},
+		"a box without one":     {&ring{}, none, []string{encryption.Reveal()}, nil},
+		"the key of the call":   {&ring{fails: failed}, own, []string{own.Reveal()}, nil},
+		"a keyring that failed": {&ring{fails: failed}, none, nil, failed},
+		"a refused keyring":     {refuses, none, nil, client.ErrKeyringMissing},
 	} {
 		to, keys := keysOf(t, value)
 		server := connect(t, to)

@@ -102,8 +102,8 @@ type Written struct {
 //
 // WriteEntry returns ErrPrecondition if a condition fails, ErrTooLarge if the value exceeds the server's limit, and
 // ErrConflict (limit_reached) if the box is full. In a box with a keyring, a key that is not its current one is refused
-// with ErrKeyNotCurrent. Without a condition, the write is retried only if no earlier attempt can have taken effect. The
-// package documentation states the rules for writes with a condition.
+// with ErrKeyNotCurrent. Without a condition, the write is retried only if no earlier attempt can have taken effect.
+// The package documentation states the rules for writes with a condition.
 func (c *Client) WriteEntry(ctx context.Context, box, key string, value any, options *WriteOptions) (Written, error) {
 	opts := orZero(options)
 	k := post(entriesPath, nil, http.StatusCreated, box)
@@ -232,9 +232,9 @@ type RestoreOptions struct {
 
 // RestoreEntry stores an old version as a new version, still encrypted under the key that it was written with. It also
 // restores a deleted entry. It requires the permissions createEntry and readEntry, and returns ErrNotFound
-// (version_not_found) if the server no longer keeps the version. In a box with a keyring, a version under an earlier key
-// is refused with ErrKeyNotCurrent; with Config.Identity, RestoreEntry then reads the version and writes it under the
-// current key, which works for entries that are not deleted.
+// (version_not_found) if the server no longer keeps the version. In a box with a keyring, a version under an earlier
+// key is refused with ErrKeyNotCurrent; with Config.Identity, RestoreEntry then reads the version and writes it under
+// the current key, which works for entries that are not deleted.
 func (c *Client) RestoreEntry(ctx context.Context, box, key string, version uint64, options *RestoreOptions) (Written,
 	error) {
 	k := post(entryPath+"/restore", map[string]uint64{"version": version}, http.StatusCreated, box, key)

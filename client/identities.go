@@ -56,10 +56,10 @@ type NewIdentity struct {
 	Locked []byte
 }
 
-// WriteIdentity stores a user's public key, and replaces the previous one. It requires a session of the user itself that
-// began with a password within the last ten minutes (ErrRecentSignInRequired). It returns ErrIdentityTaken if another
-// user has or had the identity. Recipients of keyrings lose access with the replaced identity until a member grants it
-// again.
+// WriteIdentity stores a user's public key, and replaces the previous one. It requires a session of the user itself
+// that began with a password within the last ten minutes (ErrRecentSignInRequired). It returns ErrIdentityTaken if
+// another user has or had the identity. Recipients of keyrings lose access with the replaced identity until a member
+// grants it again.
 func (c *Client) WriteIdentity(ctx context.Context, username string, identity NewIdentity) (*PublicIdentity, error) {
 	k := put(identityPath, struct {
 		Public string `json:"public"`
@@ -92,9 +92,9 @@ type LockedIdentity struct {
 	Fingerprint string `json:"fingerprint"`
 }
 
-// ReadLockedIdentity returns the user's own locked identity. It requires a recent sign-in, so an API key is refused with
-// ErrRecentSignInRequired. It returns ErrNotFound (locked_identity_not_found) if the server keeps none, for example
-// after an admin set the user's password. The server audits every read.
+// ReadLockedIdentity returns the user's own locked identity. It requires a recent sign-in, so an API key is refused
+// with ErrRecentSignInRequired. It returns ErrNotFound (locked_identity_not_found) if the server keeps none, for
+// example after an admin set the user's password. The server audits every read.
 func (c *Client) ReadLockedIdentity(ctx context.Context, username string) (*LockedIdentity, error) {
 	return pointer(fetch[LockedIdentity](ctx, c, get(lockedPath, username)))
 }

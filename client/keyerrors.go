@@ -41,8 +41,8 @@ var (
 	ErrIdentityInvalid = codeKind("identity_invalid")
 	// ErrIdentityExposed means that a request contains an identity (identity_in_request). The request is not sent.
 	ErrIdentityExposed = codeKind("identity_in_request")
-	// ErrUnlockFailed means that a locked identity cannot be opened: the passphrase is wrong, or the locked identity was
-	// changed or belongs to another user (unlock_failed).
+	// ErrUnlockFailed means that a locked identity cannot be opened: the passphrase is wrong, or the locked identity
+	// was changed or belongs to another user (unlock_failed).
 	ErrUnlockFailed = codeKind("unlock_failed")
 	// ErrKeyNotForThisBox means that a value is encrypted under a key that is not in the box's keyring
 	// (key_not_for_this_box).

@@ -199,8 +199,9 @@ func second[T any](_ T, err error) error { return err }
 var forPeople = []string{"GET /openapi.yaml", "GET /docs"}
 
 // local lists the methods that send no request themselves.
-var local = []string{"Unmarshal", "UnmarshalEntry", "Events", "BoxEvents", "WithToken", "WithEncryptionKey", "WithIdentity", "URL",
-	"Format", "Accounts", "Accounts.Format"}
+var local = []string{"Unmarshal", "UnmarshalEntry", "Events", "BoxEvents", "WithToken", "WithEncryptionKey",
+	"WithIdentity",
+	"URL", "Format", "Accounts", "Accounts.Format"}
 
 func TestEachRouteHasAMethod(t *testing.T) {
 	t.Parallel()

@@ -34,16 +34,19 @@ type Session struct {
 func (c *Client) SignIn(ctx context.Context, credentials Credentials) (*Session, error) {
 	k := post("/authenticate", credentials.body(), http.StatusOK)
 	k.anonymous = true
-	got, err := fetch[struct {
-		Token        Secret `json:"token"`
-		Expiry       int64  `json:"expiry"`
-		Installation string `json:"installation"`
-	}](ctx, c, k)
+	answer, err := c.do(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	got, err := decode[struct {
+		Token  Secret `json:"token"`
+		Expiry int64  `json:"expiry"`
+	}](answer, k)
 	if err != nil {
 		return nil, err
 	}
 	if got.Token.IsZero() {
 		return nil, badResponse(k, "the response contains no token")
 	}
-	return &Session{got.Token, time.UnixMilli(got.Expiry).UTC(), got.Installation}, nil
+	return &Session{got.Token, time.UnixMilli(got.Expiry).UTC(), answer.header.Get("X-Lockbox-Installation")}, nil
 }

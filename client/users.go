@@ -21,11 +21,16 @@ const (
 	GroupNone    = "none"
 )
 
-const userPath = "/users/{username}"
+const (
+	userPath = "/users/{username}"
+
+	// userIDHeader carries the id of a user in responses that describe the user.
+	userIDHeader = "X-Lockbox-User-Id"
+)
 
 // User describes a user, for admins and for the user itself.
 type User struct {
-	ID        string    `json:"id"`
+	ID        string    `json:"-"`
 	Username  string    `json:"username"`
 	Role      string    `json:"role"`
 	IsActive  bool      `json:"isActive"`
@@ -143,16 +148,22 @@ func (c *Client) CreateUser(ctx context.Context, user NewUser) (Secret, error) {
 // DescribeUser returns a user. Allowed for admins and for the user itself.
 func (c *Client) DescribeUser(ctx context.Context, username string) (*User, error) {
 	type fields User
-	got, err := fetch[struct {
+	k := get(userPath, username)
+	answer, err := c.do(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	got, err := decode[struct {
 		fields
 
 		CreatedAt wholeSeconds `json:"createdAt"`
 		UpdatedAt wholeSeconds `json:"updatedAt"`
-	}](ctx, c, get(userPath, username))
+	}](answer, k)
 	if err != nil {
 		return nil, err
 	}
 	user := User(got.fields)
+	user.ID = answer.header.Get(userIDHeader)
 	user.CreatedAt, user.UpdatedAt = time.Time(got.CreatedAt), time.Time(got.UpdatedAt)
 	return &user, nil
 }

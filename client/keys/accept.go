@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// accept compares an opened keyring with everything that the client knows about the box, and remembers it. No key may be
-// used before.
+// accept compares an opened keyring with everything that the client knows about the box, and remembers it. No key may
+// be used before.
 func (h *Holder) accept(ctx context.Context, c *client.Client, box string, s *state) (*state, error) {
 	if err := h.firstContact(ctx, c, box, s); err != nil {
 		return nil, err
@@ -54,8 +54,8 @@ func (h *Holder) firstContact(ctx context.Context, c *client.Client, box string,
 		return err
 	}
 	if h.config.ConfirmAuthor == nil {
-		return client.NewKeyError(client.ErrKeyringAuthorUnknown, "this client sees the box "+box+" for the first time: "+
-			"compare the fingerprint of its author at a terminal, or run lockbox box trust with an anchor (lba1_…)", nil)
+		return fault(client.ErrKeyringAuthorUnknown, "this client sees the box "+box+" for the first time: "+
+			"compare its author's fingerprint at a terminal, or run lockbox box trust with an anchor (lba1_…)", nil)
 	}
 	return h.config.ConfirmAuthor(ctx, FirstContact{
 		Box:         box,
@@ -111,7 +111,7 @@ func (s *state) continues(in *installation, box string) error {
 	if !ok {
 		for name, other := range in.Boxes {
 			if other.ID == s.Head.Box {
-				return client.NewKeyError(client.ErrBoxReplaced, "the server presents the box "+name+" as "+box+
+				return fault(client.ErrBoxReplaced, "the server presents the box "+name+" as "+box+
 					"; nothing was sent: check whether this is the right server", nil)
 			}
 		}
@@ -119,16 +119,16 @@ func (s *state) continues(in *installation, box string) error {
 	}
 	switch {
 	case last.ID != s.Head.Box:
-		return client.NewKeyError(client.ErrBoxReplaced, "the box "+box+" is not the box that had this name before; "+
+		return fault(client.ErrBoxReplaced, "the box "+box+" is not the box that had this name before; "+
 			"nothing was sent: if it was created anew, run lockbox box forget "+box, nil)
 	case last.Mode != s.Head.Mode:
 		return modeChanged(box)
 	case s.Head.Sequence < last.Sequence:
-		return client.NewKeyError(client.ErrKeyringRolledBack, fmt.Sprintf("the keyring of the box %s has the number %d, "+
+		return fault(client.ErrKeyringRolledBack, fmt.Sprintf("the keyring of the box %s has the number %d, "+
 			"and this client has seen number %d; nothing was sent: after a database restore, run lockbox box repair %s",
 			box, s.Head.Sequence, last.Sequence, box), nil)
 	case s.Head.Sequence == last.Sequence && Fingerprint(s.digest()) != last.Digest:
-		return client.NewKeyError(client.ErrKeyringForked, fmt.Sprintf("the keyring of the box %s with the number %d "+
+		return fault(client.ErrKeyringForked, fmt.Sprintf("the keyring of the box %s with the number %d "+
 			"differs from the one that this client has seen; nothing was sent: compare it with another member",
 			box, s.Head.Sequence), nil)
 	}
@@ -152,12 +152,12 @@ func (s *state) contains(known KeyID) error {
 	if _, ok := s.Find(known); ok {
 		return nil
 	}
-	return client.NewKeyError(client.ErrKeyringNotContinued, "the keyring does not contain the key that this client "+
-		"knows, so no holder of that key made it; nothing was sent: ask a box admin whether the keyring was reset, and "+
+	return fault(client.ErrKeyringNotContinued, "the keyring does not contain the key that this client "+
+		"knows, so no holder of that key made it; nothing was sent: ask a box admin whether the keyring was reset; "+
 		"only then run lockbox box forget", nil)
 }
 
 func modeChanged(box string) error {
-	return client.NewKeyError(client.ErrKeyringModeChanged, "the encryption mode of the box "+box+" changed, which is "+
+	return fault(client.ErrKeyringModeChanged, "the encryption mode of the box "+box+" changed, which is "+
 		"fixed for the life of a box; nothing was sent: check whether this is the right server", nil)
 }

@@ -91,8 +91,8 @@ func FindOwn(ctx context.Context, c *client.Client, memory *Memory) (*client.Pub
 	return found, err
 }
 
-// ParseBundle parses the identity of a program as LOCKBOX_IDENTITY holds it: "lbid1_…", which may be followed by "~" and
-// an anchor, any number of times.
+// ParseBundle parses the identity of a program as LOCKBOX_IDENTITY holds it: "lbid1_…", which may be followed by "~"
+// and an anchor, any number of times.
 func ParseBundle(text string) (*Identity, []Anchor, error) {
 	parts := strings.Split(text, "~")
 	id, err := ParseIdentity(parts[0])

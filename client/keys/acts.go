@@ -11,8 +11,8 @@ import (
 // Grant is a user who gets a key.
 type Grant struct {
 	User string
-	// Fingerprint is the display form of the user's fingerprint as it was typed, or "". A typed fingerprint is remembered,
-	// also in place of one that was confirmed before.
+	// Fingerprint is the display form of the user's fingerprint as it was typed, or "". A typed fingerprint is
+	// remembered, also in place of one that was confirmed before.
 	Fingerprint string
 }
 
@@ -63,7 +63,7 @@ func (h *Holder) first(ctx context.Context, c *client.Client, box string, me cal
 		return Anchor{}, err
 	}
 	if described.Encryption == ModeClient.String() {
-		return Anchor{}, client.NewKeyError(client.ErrClientEncryption,
+		return Anchor{}, fault(client.ErrClientEncryption,
 			"the box has client encryption: use a release of this client that encrypts values itself", nil)
 	}
 	made, err := Build(Plan{
@@ -83,13 +83,13 @@ func (h *Holder) first(ctx context.Context, c *client.Client, box string, me cal
 	return s.Anchor(), nil
 }
 
-// Adopt makes a keyring for a box whose key its members have by hand. The key becomes the first key, and a new one takes
-// its place at once. Versions under the old key stay readable for all recipients. Adopt returns
+// Adopt makes a keyring for a box whose key its members have by hand. The key becomes the first key, and a new one
+// takes its place at once. Versions under the old key stay readable for all recipients. Adopt returns
 // ErrEncryptionKeyMismatch if the key opens none of the first entries. It can be repeated after an interruption.
 func (h *Holder) Adopt(ctx context.Context, c *client.Client, box string, key client.EncryptionKey) error {
 	old, ok := BoxKeyOf(key)
 	if !ok {
-		return client.NewKeyError(client.ErrKeyringInvalid, "only a generated key (lbk1_…) can be adopted: for a box under "+
+		return fault(client.ErrKeyringInvalid, "only a generated key (lbk1_…) can be adopted: for a box under "+
 			"a passphrase, create a new box with a keyring and copy the entries", nil)
 	}
 	if err := opensEntries(ctx, c.WithIdentity(nil), box, key); err != nil {
@@ -108,7 +108,7 @@ func (h *Holder) Adopt(ctx context.Context, c *client.Client, box string, key cl
 			return err
 		}
 	} else if !s.Key.Equal(old) {
-		return client.NewKeyError(client.ErrKeyringInvalid, "the box "+box+" has a keyring already", nil)
+		return fault(client.ErrKeyringInvalid, "the box "+box+" has a keyring already", nil)
 	}
 	_, err = h.Rekey(ctx, c, box)
 	return err
@@ -134,8 +134,8 @@ func opensEntries(ctx context.Context, c *client.Client, box string, key client.
 type Granted struct {
 	// Anchor is for the new member, who can pass it to Memory.Trust.
 	Anchor Anchor
-	// KeyChanged reports that the key changed as well, because a change was due. Dropped are the recipients who lost the
-	// key thereby, because the server reports that they are no longer active members with that identity.
+	// KeyChanged reports that the key changed as well, because a change was due. Dropped are the recipients who lost
+	// the key thereby, because the server reports that they are no longer active members with that identity.
 	KeyChanged bool
 	Dropped    []client.KeyringUser
 }
@@ -246,8 +246,8 @@ func (h *Holder) Rekey(ctx context.Context, c *client.Client, box string) (dropp
 
 // rekeyed returns a keyring with a new key for all recipients except those who leave, and those who are due, whom it
 // returns, and for the users to add. The author stays in any case.
-func (h *Holder) rekeyed(ctx context.Context, c *client.Client, s *state, leaves func(Recipient) bool, add ...To) (*draft,
-	[]client.KeyringUser, error) {
+func (h *Holder) rekeyed(ctx context.Context, c *client.Client, s *state, leaves func(Recipient) bool,
+	add ...To) (*draft, []client.KeyringUser, error) {
 	var stay []Recipient
 	var dropped []client.KeyringUser
 	for _, each := range s.Recipients {

@@ -48,8 +48,8 @@ func TestOneRequestForTheKeyring(t *testing.T) {
 	require.EqualValues(t, 2, unchanged.Load())
 }
 
-// TestBoxesWithoutAKeyring checks that a client with an identity uses the configured key there, and that an explicit key
-// always wins for reading.
+// TestBoxesWithoutAKeyring checks that a client with an identity uses the configured key there, and that an explicit
+// key always wins for reading.
 func TestBoxesWithoutAKeyring(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -238,7 +238,7 @@ func TestRepairWithTheShortForm(t *testing.T) {
 	require.ErrorIs(t, err, client.ErrKeyringMissing, "this client never had the keyring")
 }
 
-// TestReset checks that a reset is accepted by nobody until the box is forgotten.
+// TestReset checks that no client accepts a reset until it forgets the box.
 func TestReset(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
@@ -283,7 +283,8 @@ func TestRegain(t *testing.T) {
 		unlocked, err := fetched.Unlock(client.NewSecret("words"))
 		require.NoError(t, err)
 		require.Equal(t, renewed.id.Reveal(), unlocked.Reveal())
-		require.NoError(t, Relock(t.Context(), renewed.client, renewed.holder.Memory(), unlocked, client.NewSecret("other")))
+		require.NoError(t, Relock(t.Context(), renewed.client, renewed.holder.Memory(), unlocked,
+			client.NewSecret("other")))
 	}
 }
 
@@ -384,6 +385,9 @@ func TestHolderFromEnv(t *testing.T) {
 	h, err := HolderFromEnv()
 	require.NoError(t, err)
 	require.Nil(t, h)
+	key, err := h.CurrentKey(t.Context(), nil, "prod")
+	require.NoError(t, err)
+	require.True(t, key.IsZero())
 	t.Setenv("LOCKBOX_IDENTITY_FILE", file)
 	_, err = HolderFromEnv()
 	require.ErrorIs(t, err, client.ErrIdentityInvalid)

@@ -23,7 +23,7 @@ type Anchor struct {
 func ParseAnchor(text string) (Anchor, error) {
 	raw, ok := parseForm(anchorForm, text, anchorLen)
 	if !ok || !Mode(raw[len(ID{})]).valid() {
-		return Anchor{}, client.NewKeyError(client.ErrAnchorInvalid,
+		return Anchor{}, fault(client.ErrAnchorInvalid,
 			"the anchor is damaged: copy it again in full, 55 characters from lba1_ on", nil)
 	}
 	return Anchor{

@@ -50,7 +50,8 @@ func FuzzHeadBothWays(f *testing.F) {
 func FuzzTexts(f *testing.F) {
 	all := readVectors(f)
 	for _, text := range []string{all.Identities[0].Identity, all.Identities[0].Public, all.Keyrings[1].Anchor,
-		all.Keyrings[1].KeyID, Fingerprint(all.Identities[0].Fingerprint).String(), ID(all.Identities[0].User).String(), ""} {
+		all.Keyrings[1].KeyID, Fingerprint(all.Identities[0].Fingerprint).String(),
+		ID(all.Identities[0].User).String(), ""} {
 		f.Add(text)
 		f.Add(text + "\n")
 	}
@@ -113,7 +114,8 @@ func FuzzSealBothWays(f *testing.F) {
 	f.Add([]byte("key"), "label", []byte("data"), []byte("text"), []byte("key"), "label", []byte("data"))
 	f.Add([]byte("key"), "label", []byte("data"), []byte{}, []byte("kez"), "label", []byte("data"))
 	f.Add([]byte{}, "a", []byte("bc"), []byte("text"), []byte{}, "ab", []byte("c"))
-	f.Fuzz(func(t *testing.T, key []byte, label string, aad, text, otherKey []byte, otherLabel string, otherAAD []byte) {
+	f.Fuzz(func(t *testing.T, key []byte, label string, aad, text, otherKey []byte, otherLabel string,
+		otherAAD []byte) {
 		sealed := seal(key, label, aad, text)
 		require.Len(t, sealed, sealOverhead+len(text))
 		_, opens := open(otherKey, otherLabel, otherAAD, sealed)

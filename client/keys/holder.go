@@ -20,8 +20,8 @@ type Config struct {
 	// after the user compared the fingerprint, and an error to refuse. Without it, ErrKeyringAuthorUnknown is returned.
 	ConfirmAuthor func(ctx context.Context, contact FirstContact) error
 	// ConfirmUser is called before a key is wrapped to a fingerprint that is neither pinned nor in the keyring. It
-	// returns nil after the user compared the fingerprint, and an error to refuse. Without it, ErrIdentityUnconfirmed is
-	// returned.
+	// returns nil after the user compared the fingerprint, and an error to refuse. Without it, ErrIdentityUnconfirmed
+	// is returned.
 	ConfirmUser func(ctx context.Context, user UserToConfirm) error
 }
 
@@ -74,8 +74,12 @@ func (h *Holder) Identity() *Identity { return h.config.Identity }
 // Memory returns the memory.
 func (h *Holder) Memory() *Memory { return h.config.Memory }
 
-// CurrentKey implements client.BoxKeys.
+// CurrentKey implements client.BoxKeys. For a nil Holder, which HolderFromEnv returns without an identity, no box has a
+// keyring.
 func (h *Holder) CurrentKey(ctx context.Context, c *client.Client, box string) (client.EncryptionKey, error) {
+	if h == nil {
+		return client.EncryptionKey{}, nil
+	}
 	s, err := h.current(ctx, c, box)
 	if err != nil || s == nil {
 		return client.EncryptionKey{}, err
@@ -91,7 +95,7 @@ func (s *state) sendable() error {
 	if s.Head.Mode == ModeServer {
 		return nil
 	}
-	return client.NewKeyError(client.ErrClientEncryption, "the box has client encryption, so its key is not sent to the "+
+	return fault(client.ErrClientEncryption, "the box has client encryption, so its key is not sent to the "+
 		"server: use a release of this client that encrypts values itself", nil)
 }
 
@@ -124,7 +128,7 @@ func (h *Holder) KeyByID(ctx context.Context, c *client.Client, box, id string) 
 }
 
 func foreignKey(cause error) error {
-	return client.NewKeyError(client.ErrKeyNotForThisBox, "the value is encrypted under a key that is not in the box's "+
+	return fault(client.ErrKeyNotForThisBox, "the value is encrypted under a key that is not in the box's "+
 		"keyring: give that key explicitly if you have it", cause)
 }
 
@@ -214,7 +218,7 @@ func (h *Holder) missing(c *client.Client, box string) error {
 	if _, ok, err = h.config.Memory.Box(in, box); err != nil || !ok {
 		return err
 	}
-	return client.NewKeyError(client.ErrKeyringMissing, "the box "+box+" had a keyring, and the server has none now; "+
+	return fault(client.ErrKeyringMissing, "the box "+box+" had a keyring, and the server has none now; "+
 		"nothing was sent: after a database restore, run lockbox box repair "+box+
 		"; if the box was created anew, run lockbox box forget "+box, nil)
 }
@@ -243,9 +247,10 @@ func (h *Holder) recall(c *client.Client, box string) *state {
 }
 
 // verify opens a keyring and accepts it.
-func (h *Holder) verify(ctx context.Context, c *client.Client, box string, stored *client.StoredKeyring) (*state, error) {
+func (h *Holder) verify(ctx context.Context, c *client.Client, box string, stored *client.StoredKeyring) (*state,
+	error) {
 	if len(stored.Wrapped) == 0 {
-		return nil, client.NewKeyError(client.ErrNotRecipient, "you have no key of the box "+box+
+		return nil, fault(client.ErrNotRecipient, "you have no key of the box "+box+
 			": a member who has it must run lockbox box grant "+box+" and your user name", nil)
 	}
 	s, err := h.open(stored)

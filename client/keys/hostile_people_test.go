@@ -260,8 +260,8 @@ func problem(suffix string, status int, code string) func(http.ResponseWriter, *
 	}
 }
 
-// grantRacesRekey: two members change the keyring at the same time. One gets 412, fetches the other's keyring, and wraps
-// the new key.
+// grantRacesRekey: two members change the keyring at the same time. One gets 412, fetches the other's keyring, and
+// wraps the new key.
 func grantRacesRekey(t *testing.T, s *scene) {
 	conflicts := 0
 	s.lie = func(_ http.ResponseWriter, r *http.Request) bool {

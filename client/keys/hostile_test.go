@@ -15,8 +15,8 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// TestHostileServer runs the attacks of a server that lies, of members without a key and of removed members. Each attack
-// ends in its own error before a key is sent or wrapped, unless the row is accepted on purpose.
+// TestHostileServer runs the attacks of a server that lies, of members without a key and of removed members. Each
+// attack ends in its own error before a key is sent or wrapped, unless the row is accepted on purpose.
 func TestHostileServer(t *testing.T) {
 	t.Parallel()
 	for name, attack := range map[string]func(*testing.T, *scene){
@@ -63,7 +63,10 @@ func forgedNextKey(t *testing.T, s *scene) {
 	made, err := Build(plan)
 	require.NoError(t, err)
 	s.change(func() {
-		s.identities[plan.Author.Fingerprint().String()] = &client.PublicIdentity{User: "anna", Public: plan.Author.Public().String()}
+		s.identities[plan.Author.Fingerprint().String()] = &client.PublicIdentity{
+			User:   "anna",
+			Public: plan.Author.Public().String(),
+		}
 	})
 	s.present("prod", &made.Keyring)
 	s.refused(t, s.bob, client.ErrKeyringNotContinued)

@@ -43,7 +43,7 @@ func GenerateIdentity() *Identity {
 func ParseIdentity(text string) (*Identity, error) {
 	raw, ok := parseForm(identityForm, text, keyLen)
 	if !ok {
-		return nil, client.NewKeyError(client.ErrIdentityInvalid,
+		return nil, fault(client.ErrIdentityInvalid,
 			"the identity is damaged: copy it again in full, 55 characters from lbid1_ on", nil)
 	}
 	return identityOf([keyLen]byte(raw)), nil
@@ -99,7 +99,7 @@ func ParsePublicKey(text string) (PublicKey, error) {
 }
 
 func badPublicKey(cause error) error {
-	return client.NewKeyError(client.ErrIdentityInvalid,
+	return fault(client.ErrIdentityInvalid,
 		"the public key is damaged: it must begin with lbpk1_ and come unchanged from lockbox identity show", cause)
 }
 

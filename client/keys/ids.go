@@ -15,7 +15,7 @@ type ID [16]byte
 func ParseID(text string) (ID, error) {
 	raw, err := hex.DecodeString(strings.ReplaceAll(text, "-", ""))
 	if err != nil || len(raw) != len(ID{}) || ID(raw).String() != text {
-		return ID{}, client.NewKeyError(client.ErrKeyringTampered,
+		return ID{}, fault(client.ErrKeyringTampered,
 			"the server sent an id that is not a UUID: check that URL points to a Lockbox server of this release", err)
 	}
 	return ID(raw), nil
@@ -43,7 +43,7 @@ type KeyID [16]byte
 func ParseKeyID(text string) (KeyID, error) {
 	raw, ok := decode64(text, len(KeyID{}))
 	if !ok {
-		return KeyID{}, client.NewKeyError(client.ErrKeyringTampered, "the key id must be 22 characters of base64url", nil)
+		return KeyID{}, fault(client.ErrKeyringTampered, "the key id must be 22 characters of base64url", nil)
 	}
 	return KeyID(raw), nil
 }
@@ -76,7 +76,7 @@ type Fingerprint [32]byte
 func ParseFingerprint(text string) (Fingerprint, error) {
 	raw, ok := decode64(text, len(Fingerprint{}))
 	if !ok {
-		return Fingerprint{}, client.NewKeyError(client.ErrIdentityInvalid,
+		return Fingerprint{}, fault(client.ErrIdentityInvalid,
 			"the fingerprint must be 43 characters of base64url", nil)
 	}
 	return Fingerprint(raw), nil

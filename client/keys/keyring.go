@@ -69,8 +69,8 @@ type To struct {
 	Public PublicKey
 }
 
-// Build makes a keyring. It returns ErrKeyringInvalid for more than 1,000 recipients or 4,096 earlier keys, for a recipient
-// that is named twice, and for no recipient.
+// Build makes a keyring. It returns ErrKeyringInvalid for more than 1,000 recipients or 4,096 earlier keys, for a
+// recipient that is named twice, and for no recipient.
 func Build(plan Plan) (*Opened, error) {
 	recipients := slices.Clone(plan.Kept)
 	id := plan.Key.ID()
@@ -120,7 +120,7 @@ func assemble(plan Plan, recipients []Recipient, sealChain func(head []byte) []b
 }
 
 func planError(message string) error {
-	return client.NewKeyError(client.ErrKeyringInvalid, message, nil)
+	return fault(client.ErrKeyringInvalid, message, nil)
 }
 
 // signed returns the message that the author signs.
@@ -155,7 +155,7 @@ func (k *Keyring) Open(id *Identity, wrapped []byte) (*Opened, error) {
 
 // tampered returns the one error of keyrings that fail verification.
 func tampered(why string) error {
-	return client.NewKeyError(client.ErrKeyringTampered, "the keyring was changed: "+why+
+	return fault(client.ErrKeyringTampered, "the keyring was changed: "+why+
 		"; nothing was sent; ask a box admin, and check whether this is the right server", nil)
 }
 

@@ -7,7 +7,8 @@ import (
 	"os"
 )
 
-// lockFile returns an error: the memory needs locks, which this operating system does not offer to the standard library.
+// lockFile returns an error: the memory needs locks, which this operating system does not offer to the standard
+// library.
 func lockFile(path string) (unlock func(), err error) {
 	return nil, &os.PathError{Op: "lock", Path: path, Err: errors.ErrUnsupported}
 }

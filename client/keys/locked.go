@@ -55,10 +55,10 @@ func (id *Identity) lockWith(salt [lockedSaltLen]byte, sealSalt [saltLen]byte, p
 	return append(locked, sealWith(sealSalt, key, lockedLabel, owner.context(), id.seed.bytes())...)
 }
 
-// Unlock decrypts a locked identity. It returns ErrUnlockFailed if the passphrase is wrong, or if the bytes were changed
-// or belong to another owner. The cases are not distinguishable.
+// Unlock decrypts a locked identity. It returns ErrUnlockFailed if the passphrase is wrong, or if the bytes were
+// changed or belong to another owner. The cases are not distinguishable.
 func Unlock(locked []byte, passphrase client.Secret, owner Owner) (*Identity, error) {
-	failed := client.NewKeyError(client.ErrUnlockFailed, "the identity cannot be unlocked: the passphrase is wrong, or "+
+	failed := fault(client.ErrUnlockFailed, "the identity cannot be unlocked: the passphrase is wrong, or "+
 		"the locked identity was changed; check the six words, or use the identity file of another device", nil)
 	if len(locked) != lockedLen || locked[0] != lockedVersion {
 		return nil, failed

@@ -11,8 +11,8 @@ import (
 // that shows another box, another user, or an older or forged keyring. It only moves forward: a keyring that several
 // processes accept at the same time ends as the newest of them.
 //
-// Nothing in it is secret, but whoever can change it can deceive the client. A Memory is safe for concurrent use, also
-// by several processes.
+// Nothing in it is secret, but a program that can change it can deceive the client. A Memory is safe for concurrent
+// use, also by several processes.
 type Memory struct {
 	dir string // "" means in this process only
 
@@ -21,8 +21,8 @@ type Memory struct {
 	keyrings map[ID]remembered // in this process only
 }
 
-// OpenMemory returns the memory in a directory, such as "known" beside the profile file. The directory is created by the
-// first change; its files are readable only by the user.
+// OpenMemory returns the memory in a directory, such as "known" beside the profile file. The directory is created by
+// the first change; its files are readable only by the user.
 func OpenMemory(dir string) *Memory { return &Memory{dir: dir} }
 
 // MemoryInProcess returns a memory that ends with the process. A program that uses it accepts the first keyring of each
@@ -95,11 +95,11 @@ func (k *known) urlOf(url string) (ID, bool) {
 // known elsewhere: a restored copy of a database has the same id and the same keys.
 func (k *known) checkPlace(url string, id ID) error {
 	if at, ok := k.urlOf(url); ok && at != id {
-		return client.NewKeyError(client.ErrInstallationChanged, "the server is another installation than before: "+
+		return fault(client.ErrInstallationChanged, "the server is another installation than before: "+
 			"ask its operator, and only if its database was set up anew, run lockbox login --accept-installation", nil)
 	}
 	if in := k.Installations[id]; in != nil && in.URL != "" && in.URL != url {
-		return client.NewKeyError(client.ErrInstallationElsewhere, "this installation is known under "+in.URL+
+		return fault(client.ErrInstallationElsewhere, "this installation is known under "+in.URL+
 			": if the server moved, run lockbox login --accept-installation; if this is a copy, do not sign in to it", nil)
 	}
 	return nil
@@ -166,7 +166,7 @@ func (m *Memory) PinUser(in ID, name string, user ID, fingerprint Fingerprint) e
 }
 
 func userReplaced(name string) error {
-	return client.NewKeyError(client.ErrUserReplaced, "the user "+name+" is not the user with that name that you "+
+	return fault(client.ErrUserReplaced, "the user "+name+" is not the user with that name that you "+
 		"confirmed before: ask the user, and confirm the new fingerprint", nil)
 }
 
@@ -208,7 +208,7 @@ func (m *Memory) Trust(in ID, name string, anchor Anchor) error {
 		}
 		box, ok := at.Boxes[name]
 		if ok && (box.ID != anchor.Box || box.Mode != anchor.Mode || box.Key != anchor.Key) {
-			return client.NewKeyError(client.ErrKeyringNotContinued, "the box "+name+" is known with another key than that "+
+			return fault(client.ErrKeyringNotContinued, "the box "+name+" is known with another key than that "+
 				"of the anchor: if the anchor is right, run lockbox box forget "+name+" first", nil)
 		}
 		if !ok {

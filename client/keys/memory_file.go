@@ -44,7 +44,7 @@ func readKnown(path string) (*known, error) {
 	}
 	if err != nil {
 		// An unreadable memory must not count as an empty one: the client would accept everything again.
-		return nil, client.NewKeyError(client.ErrMemoryUnwritable, "cannot read what this client remembers in "+path+
+		return nil, fault(client.ErrMemoryUnwritable, "cannot read what this client remembers in "+path+
 			": correct the permissions of the file, or restore it from a backup", err)
 	}
 	return &k, nil
@@ -111,8 +111,8 @@ func unchanged(k *known, change func(*known) error) (bool, error) {
 }
 
 func (m *Memory) unwritable(err error) error {
-	return client.NewKeyError(client.ErrMemoryUnwritable, "cannot store what this client must remember in "+m.dir+
-		": make the directory writable, choose another one with XDG_CONFIG_HOME, or give the box's anchor (lba1_…)", err)
+	return fault(client.ErrMemoryUnwritable, "cannot store what this client must remember in "+m.dir+
+		": make it writable, choose another directory with XDG_CONFIG_HOME, or give the box's anchor (lba1_…)", err)
 }
 
 // writeFile replaces a file atomically by the JSON form of a value.

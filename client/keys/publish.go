@@ -49,7 +49,7 @@ func raced(err error) bool {
 }
 
 func noKeyring(box string) error {
-	return client.NewKeyError(client.ErrNoKeyring, "the box "+box+" has no keyring: make one with lockbox box adopt "+box,
+	return fault(client.ErrNoKeyring, "the box "+box+" has no keyring: make one with lockbox box adopt "+box,
 		nil)
 }
 

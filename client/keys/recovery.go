@@ -14,8 +14,8 @@ type Members struct {
 	Author   Fingerprint
 	// Recipients have the key, as the verified keyring states. Their names are those of the server.
 	Recipients []client.KeyringUser
-	// Waiting are members without a key, Due recipients who should lose it, and Past the earlier keyrings, as the server
-	// reports them. Nothing follows from them without the user.
+	// Waiting are members without a key, Due recipients who should lose it, and Past the earlier keyrings, as the
+	// server reports them. Nothing follows from them without the user.
 	Waiting      []client.KeyringUser
 	Due          []client.KeyringUser
 	KeyChangeDue bool
@@ -47,10 +47,10 @@ func (h *Holder) Members(ctx context.Context, c *client.Client, box string) (*Me
 }
 
 // Repair continues the newest keyring that this client remembers, after the server's database was restored from an
-// older backup: it stores one with a new key and all remembered keys. Recipients are those of the remembered keyring who
-// are still active members with that identity; Repair returns the others. If this client has only seen the short form,
-// the caller is the only recipient and must grant the others. A member whose removal was lost by the restore does not
-// become a recipient again.
+// older backup: it stores one with a new key and all remembered keys. Recipients are those of the remembered keyring
+// who are still active members with that identity; Repair returns the others. If this client has only seen the short
+// form, the caller is the only recipient and must grant the others. A member whose removal was lost by the restore does
+// not become a recipient again.
 func (h *Holder) Repair(ctx context.Context, c *client.Client, box string) (dropped []client.KeyringUser, err error) {
 	me, err := h.whoAmI(ctx, c)
 	if err != nil {
@@ -58,7 +58,7 @@ func (h *Holder) Repair(ctx context.Context, c *client.Client, box string) (drop
 	}
 	last := h.recall(c, box)
 	if last == nil {
-		return nil, client.NewKeyError(client.ErrKeyringMissing,
+		return nil, fault(client.ErrKeyringMissing,
 			"this client does not have the keyring of the box "+box+": repair it on another machine", nil)
 	}
 	stored, err := c.ReadKeyring(ctx, box, nil)
@@ -69,8 +69,8 @@ func (h *Holder) Repair(ctx context.Context, c *client.Client, box string) (drop
 		return nil, err
 	}
 	if head, ok := ParseHead(stored.Head); ok && head.Sequence >= last.Head.Sequence {
-		return nil, client.NewKeyError(client.ErrKeyringSequence,
-			"the server's keyring of the box "+box+" is not older than the one that this client has: nothing to repair", nil)
+		return nil, fault(client.ErrKeyringSequence,
+			"the server's keyring of the box "+box+" is not older than the one of this client: nothing to repair", nil)
 	}
 	if last.stored.Due, err = h.stale(ctx, c, box, last.Recipients); err != nil {
 		return nil, err
@@ -127,8 +127,8 @@ func (h *Holder) stale(ctx context.Context, c *client.Client, box string, recipi
 // keyring: the caller's former one after a rotation, or that of a recovery user. The key changes, and the caller's
 // former identities lose it. It requires the role boxadmin, and that the caller was a recipient with any identity.
 // Nothing changes if the current identity is a recipient already.
-func (h *Holder) Regain(ctx context.Context, c *client.Client, box string, with *Identity) (dropped []client.KeyringUser,
-	err error) {
+func (h *Holder) Regain(ctx context.Context, c *client.Client, box string,
+	with *Identity) (dropped []client.KeyringUser, err error) {
 	me, err := h.whoAmI(ctx, c)
 	if err != nil {
 		return nil, err
@@ -164,7 +164,7 @@ func openWith(stored *client.StoredKeyring, with *Identity) (*state, error) {
 	}
 	own, ok := k.Recipient(with.Fingerprint())
 	if !ok {
-		return nil, client.NewKeyError(client.ErrNotRecipient,
+		return nil, fault(client.ErrNotRecipient,
 			"the identity "+with.Fingerprint().Display()+" has no key of this box", nil)
 	}
 	o, err := k.Open(with, own.Wrapped)
@@ -207,7 +207,7 @@ func (h *Holder) Reset(ctx context.Context, c *client.Client, box string, grants
 		return Anchor{}, err
 	}
 	if known != (KnownBox{}) && known.ID != id {
-		return Anchor{}, client.NewKeyError(client.ErrBoxReplaced, "the box "+box+" is not the box that had this name "+
+		return Anchor{}, fault(client.ErrBoxReplaced, "the box "+box+" is not the box that had this name "+
 			"before: if it was created anew, run lockbox box forget "+box, nil)
 	}
 	made, err := Build(Plan{

@@ -126,12 +126,13 @@ func TestEveryFlippedByteOfAText(t *testing.T) {
 		text  string
 		parse func(string) error
 	}{
-		"identity":    {identity.Identity, func(text string) error { return second(ParseIdentity(text)) }},
-		"public":      {identity.Public, func(text string) error { return second(ParsePublicKey(text)) }},
-		"anchor":      {keyring.Anchor, func(text string) error { return second(ParseAnchor(text)) }},
-		"fingerprint": {Fingerprint(identity.Fingerprint).String(), func(text string) error { return second(ParseFingerprint(text)) }},
-		"key id":      {keyring.KeyID, func(text string) error { return second(ParseKeyID(text)) }},
-		"id":          {ID(identity.User).String(), func(text string) error { return second(ParseID(text)) }},
+		"fingerprint": {Fingerprint(identity.Fingerprint).String(),
+			func(text string) error { return second(ParseFingerprint(text)) }},
+		"identity": {identity.Identity, func(text string) error { return second(ParseIdentity(text)) }},
+		"public":   {identity.Public, func(text string) error { return second(ParsePublicKey(text)) }},
+		"anchor":   {keyring.Anchor, func(text string) error { return second(ParseAnchor(text)) }},
+		"key id":   {keyring.KeyID, func(text string) error { return second(ParseKeyID(text)) }},
+		"id":       {ID(identity.User).String(), func(text string) error { return second(ParseID(text)) }},
 	} {
 		require.NoError(t, form.parse(form.text), name)
 		bare := name == "fingerprint" || name == "key id" || name == "id" // without a checksum

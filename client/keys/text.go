@@ -5,7 +5,14 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"strings"
+
+	"github.com/lockbox-go/lockbox/client"
 )
+
+// fault returns an error of one of the kinds that package client lists. cause may be nil.
+func fault(kind error, message string, cause error) error {
+	return client.NewKeyError(kind, message, cause)
+}
 
 // checksumDigits is the length of the checksum of a written form. It detects typing errors and is no secret.
 const checksumDigits = 6

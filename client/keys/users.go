@@ -67,7 +67,7 @@ func publicOf(found *client.PublicIdentity) (To, error) {
 		return To{}, err
 	}
 	if found.Fingerprint != public.Fingerprint().String() {
-		return To{}, client.NewKeyError(client.ErrIdentityInvalid,
+		return To{}, fault(client.ErrIdentityInvalid,
 			"the server sent a public key that does not have its fingerprint; nothing was wrapped to it", nil)
 	}
 	user, err := ParseID(found.UserID)
@@ -97,8 +97,8 @@ func (h *Holder) checkUser(ctx context.Context, in ID, recipients []Recipient, g
 	case slices.ContainsFunc(recipients, sameUser):
 		return identityChanged(grant.User, "the fingerprint in the keyring")
 	case h.config.ConfirmUser == nil:
-		return client.NewKeyError(client.ErrIdentityUnconfirmed, "the fingerprint of "+grant.User+" was never compared; "+
-			"nothing was wrapped: get it from "+grant.User+" over another channel and give it, or compare it at a terminal; "+
+		return fault(client.ErrIdentityUnconfirmed, "the fingerprint of "+grant.User+" was never compared; "+
+			"nothing was wrapped: get it from "+grant.User+" over another channel, or compare it at a terminal; "+
 			"--yes does not confirm it", nil)
 	default:
 		if err := h.config.ConfirmUser(ctx, UserToConfirm{grant.User, fingerprint}); err != nil {
@@ -109,7 +109,7 @@ func (h *Holder) checkUser(ctx context.Context, in ID, recipients []Recipient, g
 }
 
 func identityChanged(name, from string) error {
-	return client.NewKeyError(client.ErrIdentityChanged, "the identity of "+name+" differs from "+from+
+	return fault(client.ErrIdentityChanged, "the identity of "+name+" differs from "+from+
 		"; nothing was wrapped: ask "+name+" whether the identity is new, and give its fingerprint", nil)
 }
 
@@ -127,7 +127,7 @@ func publicKeys(ctx context.Context, c *client.Client, recipients []Recipient) (
 			return err
 		}
 		if public.Fingerprint() != recipients[i].Fingerprint {
-			return client.NewKeyError(client.ErrIdentityInvalid,
+			return fault(client.ErrIdentityInvalid,
 				"the server sent another public key than the keyring names; nothing was wrapped to it", nil)
 		}
 		found[i] = To{recipients[i].User, public}
