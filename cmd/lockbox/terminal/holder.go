@@ -146,7 +146,7 @@ func (s *session) boxKey(ctx context.Context, server *client.Client, box string,
 		if holder != nil {
 			key, err := holder.CurrentKey(ctx, server, box)
 			if err != nil || !key.IsZero() {
-				return key, holder, err
+				return key, holder, s.explainIdentity(ctx, server, holder, err)
 			}
 		} else if err := s.checkNoKeyring(ctx, server, box); err != nil {
 			return client.EncryptionKey{}, nil, err
@@ -160,6 +160,24 @@ func (s *session) boxKey(ctx context.Context, server *client.Client, box string,
 		s.defaultKey = key // a command for several boxes asks once
 	}
 	return s.defaultKey, nil, nil
+}
+
+// explainIdentity replaces the error of a keyring that does not open if the reason is harmless: the identity of the user
+// was replaced on another machine.
+func (s *session) explainIdentity(ctx context.Context, server *client.Client, holder *keys.Holder, err error) error {
+	if !errors.Is(err, client.ErrKeyringTampered) {
+		return err
+	}
+	who, whoErr := server.WhoAmI(ctx)
+	if whoErr != nil {
+		return err
+	}
+	found, findErr := server.DescribeIdentity(ctx, who.Username)
+	if findErr != nil || found.Fingerprint == holder.Identity().Fingerprint().String() {
+		return err
+	}
+	return &exitError{errors.New("the identity on this machine is not your current one: if you replaced it on another " +
+		"machine, run lockbox identity unlock"), exitConflict}
 }
 
 // checkNoKeyring returns an error if the command would ask for a key although the box has a keyring, whose key the user
