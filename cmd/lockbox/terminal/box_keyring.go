@@ -166,6 +166,12 @@ func grantOf(user, fingerprint string) keys.Grant {
 func (s *session) grant(ctx context.Context, server *client.Client, holder *keys.Holder, box string,
 	grant keys.Grant) error {
 	granted, err := holder.Grant(ctx, server, box, grant)
+	if errors.Is(err, client.ErrRecipientStale) {
+		if _, memberErr := server.DescribeBoxUser(ctx, box, grant.User); errors.Is(memberErr, client.ErrNotFound) {
+			return &exitError{errors.New(grant.User + " is not a member of " + box + ": lockbox box user add " + box + " " +
+				grant.User + " adds the user with the key"), exitNotFound}
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -360,9 +366,14 @@ func (s *session) removeMember(ctx context.Context, server *client.Client, box, 
 	} else if err := server.RemoveBoxUser(ctx, box, username); err != nil {
 		return err
 	}
-	if described, err := server.DescribeBox(ctx, box); err == nil && described.Keyring != nil &&
-		described.Keyring.KeyChangeDue {
+	s.warnIfDue(ctx, server, box)
+	return nil
+}
+
+// warnIfDue warns after a change of the members if a recipient should lose the key of the box.
+func (s *session) warnIfDue(ctx context.Context, server *client.Client, box string) {
+	described, err := server.DescribeBox(ctx, box)
+	if err == nil && described.Keyring != nil && described.Keyring.KeyChangeDue {
 		s.warn("the key of %s did not change: a member with the key should run lockbox box rekey %[1]s", box)
 	}
-	return nil
 }

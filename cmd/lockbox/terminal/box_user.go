@@ -157,7 +157,13 @@ boxadmin.`,
 		if change == (client.BoxUserChange{}) {
 			return &usageError{errors.New("nothing to change: use --role or --active")}
 		}
-		return server.UpdateBoxUser(ctx, args[0], args[1], change)
+		if err := server.UpdateBoxUser(ctx, args[0], args[1], change); err != nil {
+			return err
+		}
+		if change.IsActive != nil && !*change.IsActive {
+			s.warnIfDue(ctx, server, args[0])
+		}
+		return nil
 	})
 	return command
 }
