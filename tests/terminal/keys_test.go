@@ -4,8 +4,10 @@ package terminal
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -28,52 +30,74 @@ import (
 type lifeline struct {
 	*httptest.Server
 
-	mu   sync.Mutex
-	left int           // writes until the proxy stops; negative means that it never stops
-	dead chan struct{} // closed when the proxy has stopped
+	mu      sync.Mutex
+	left    int           // writes until the proxy stops; negative means that it never stops
+	pending int           // writes that the server has not answered yet
+	held    bool          // a write was stopped
+	dead    chan struct{} // closed when a write was stopped and none is pending
 }
 
 func newLifeline(t *testing.T, server string) *lifeline {
 	t.Helper()
 	target, err := url.Parse(server)
 	require.NoError(t, err)
-	l := &lifeline{left: -1, dead: make(chan struct{})}
+	l := &lifeline{left: -1}
 	proxy := httputil.NewSingleHostReverseProxy(target)
 	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
 	l.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/entries") && !l.passes() {
-			<-r.Context().Done() // until the client is killed
+		// A request that the client no longer waits for is still executed.
+		passed := r.WithContext(context.WithoutCancel(r.Context()))
+		if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/entries") {
+			proxy.ServeHTTP(w, passed)
 			return
 		}
-		proxy.ServeHTTP(w, r)
+		if !l.begin() {
+			_, _ = io.Copy(io.Discard, r.Body) // only then does the server notice that the client has gone
+			<-r.Context().Done()
+			return
+		}
+		defer l.end()
+		proxy.ServeHTTP(w, passed)
 	}))
 	t.Cleanup(l.Close)
 	return l
 }
 
-// passes counts a write and reports whether to pass it on.
-func (l *lifeline) passes() bool {
+// begin counts a write and reports whether to pass it on.
+func (l *lifeline) begin() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.left == 0 {
-		select {
-		case <-l.dead:
-		default:
-			close(l.dead)
-		}
+		l.held = true
+		l.settle()
 		return false
 	}
-	if l.left > 0 {
-		l.left--
-	}
+	l.left--
+	l.pending++
 	return true
+}
+
+// end counts an answered write.
+func (l *lifeline) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pending--
+	l.settle()
+}
+
+// settle closes dead once. The caller holds mu.
+func (l *lifeline) settle() {
+	if l.held && l.pending == 0 && l.dead != nil {
+		close(l.dead)
+		l.dead = nil
+	}
 }
 
 // after makes the proxy stop after a number of writes, or never for a negative number.
 func (l *lifeline) after(writes int) (dead <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.left, l.dead = writes, make(chan struct{})
+	l.left, l.held, l.dead = writes, false, make(chan struct{})
 	return l.dead
 }
 

@@ -41,6 +41,10 @@ func (s *session) adoptBox(ctx context.Context, server *client.Client, box strin
 	if err != nil {
 		return err
 	}
+	// A box that had a keyring needs another remedy, which this error names.
+	if _, err := holder.CurrentKey(ctx, server, box); err != nil {
+		return err
+	}
 	entries, err := server.ListEntries(ctx, box, "")
 	if err != nil {
 		return err
