@@ -32,7 +32,8 @@ func follow(t *testing.T, page, url string) *follower {
 	text, err := os.ReadFile(page)
 	require.NoError(t, err)
 	f := &follower{t: t, url: url, dir: t.TempDir()}
-	for _, block := range regexp.MustCompile("(?s)```bash\n# ([^\n]*)\n(.*?)```").FindAllStringSubmatch(string(text), -1) {
+	pattern := regexp.MustCompile("(?s)```bash\n# ([^\n]*)\n(.*?)```")
+	for _, block := range pattern.FindAllStringSubmatch(string(text), -1) {
 		f.blocks = append(f.blocks, block[1:])
 	}
 	require.Len(t, f.blocks, strings.Count(string(text), "```bash\n"), "each block names its machine")

@@ -39,8 +39,8 @@ type Profile struct {
 	// EncryptionKeyFile and EncryptionKeyCommand locate the encryption key. The key itself is never stored here.
 	EncryptionKeyFile    string `json:"encryptionKeyFile,omitempty"`
 	EncryptionKeyCommand string `json:"encryptionKeyCommand,omitempty"`
-	// IdentityDeclined is set after the user declined to create or unlock an identity, so that lockbox login does not ask
-	// each time.
+	// IdentityDeclined is set after the user declined to create or unlock an identity, so that lockbox login does not
+	// ask each time.
 	IdentityDeclined bool `json:"identityDeclined,omitempty"`
 	// Grant are the users who get the key of each new box in addition to its creator.
 	Grant []string `json:"grant,omitempty"`

@@ -47,8 +47,8 @@ func (s *session) secret(ctx context.Context, question secretQuestion) (client.S
 	}
 	// An unlock passphrase must not reach the server.
 	if err == nil && question.flag == "--password-stdin" && keys.LooksLikePassphrase(text) {
-		err = &usageError{errors.New("this looks like the unlock passphrase of an identity, which must not be sent: enter " +
-			"the password of the account")}
+		err = &usageError{errors.New("this looks like the unlock passphrase of an identity, which must not be sent: " +
+			"enter the password of the account")}
 	}
 	if err != nil {
 		text = ""

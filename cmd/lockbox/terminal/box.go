@@ -80,7 +80,8 @@ members must share an encryption key by hand.`,
 		}),
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
-	command.Flags().BoolVar(&noKeyring, "no-keyring", false, "create a box whose members share an encryption key by hand")
+	command.Flags().BoolVar(&noKeyring, "no-keyring", false,
+		"create a box whose members share an encryption key by hand")
 	command.Flags().StringArrayVar(&grants, "grant", nil,
 		"also add this user, with the key; compares the fingerprint if needed; may be repeated")
 	command.MarkFlagsMutuallyExclusive("no-keyring", "grant")

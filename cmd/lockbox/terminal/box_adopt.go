@@ -102,7 +102,7 @@ the backup do not get the key; check the members with lockbox box keyring BOX.`,
 	}
 }
 
-// boxResetCommand replaces a keyring that no one can open. Values under the lost key stay lost, so it asks for
+// boxResetCommand replaces a keyring that no member can open. Values under the lost key stay lost, so it asks for
 // confirmation.
 func boxResetCommand(s *session) *cobra.Command {
 	var yes bool
@@ -119,7 +119,7 @@ forget. Only the owner of the box and admins may do this.`,
 			if err != nil {
 				return err
 			}
-			err = confirm(ctx, yes, "Give up all values of %s that are under its present keys, and start a new keyring?",
+			err = confirm(ctx, yes, "Give up all values of %s that are under its keys, and start a new keyring?",
 				args[0])
 			if err != nil {
 				return err
@@ -128,8 +128,8 @@ forget. Only the owner of the box and admins may do this.`,
 			if err != nil {
 				return err
 			}
-			s.report("Started a new keyring for %s. The other members run lockbox box forget %[1]s; then give them the key "+
-				"with lockbox box grant %[1]s USER.", args[0])
+			s.report("Started a new keyring for %s. The other members run lockbox box forget %[1]s; then give them "+
+				"the key with lockbox box grant %[1]s USER.", args[0])
 			if s.output == formatJSON {
 				return s.showJSON(map[string]string{"anchor": anchor.String()})
 			}

@@ -168,8 +168,8 @@ func (s *session) grant(ctx context.Context, server *client.Client, holder *keys
 	granted, err := holder.Grant(ctx, server, box, grant)
 	if errors.Is(err, client.ErrRecipientStale) {
 		if _, memberErr := server.DescribeBoxUser(ctx, box, grant.User); errors.Is(memberErr, client.ErrNotFound) {
-			return &exitError{errors.New(grant.User + " is not a member of " + box + ": lockbox box user add " + box + " " +
-				grant.User + " adds the user with the key"), exitNotFound}
+			return &exitError{errors.New(grant.User + " is not a member of " + box + ": lockbox box user add " + box +
+				" " + grant.User + " adds the user with the key"), exitNotFound}
 		}
 	}
 	if err != nil {
@@ -270,8 +270,8 @@ func (s *session) createBox(ctx context.Context, server *client.Client, box stri
 		}
 		s.report("Created box %s.", box)
 		if !noKeyring {
-			s.report("It has no keyring: members need its encryption key from you. With an identity, new boxes distribute "+
-				"their key: lockbox identity create, then lockbox box adopt %s", box)
+			s.report("It has no keyring: members need its encryption key from you. With an identity, new boxes "+
+				"distribute their key: lockbox identity create, then lockbox box adopt %s", box)
 		}
 		return nil
 	}
@@ -299,8 +299,8 @@ func (s *session) pinnedGrants(ctx context.Context, server *client.Client, holde
 			_, known, _ = holder.Memory().User(in, name)
 		}
 		if !known {
-			s.warn("%s does not get the key of the new box, because its fingerprint was never confirmed: lockbox box grant",
-				name)
+			s.warn("%s does not get the key of the new box, because its fingerprint was never confirmed: use lockbox "+
+				"box grant", name)
 			continue
 		}
 		pinned = append(pinned, name)
@@ -335,7 +335,8 @@ func (s *session) addMember(ctx context.Context, server *client.Client, box, use
 	case err == nil:
 		return nil
 	case failure != nil && failure.Code == "identity_not_found":
-		waits("ask " + username + " to run lockbox identity create, and then run lockbox box grant " + box + " " + username)
+		waits("ask " + username + " to run lockbox identity create, and then run lockbox box grant " + box + " " +
+			username)
 		return nil
 	case errors.Is(err, client.ErrIdentityUnconfirmed):
 		waits("to give it, compare the fingerprint with lockbox box grant " + box + " " + username)
@@ -360,7 +361,8 @@ func (s *session) removeMember(ctx context.Context, server *client.Client, box, 
 		}
 		s.reportDropped(box, removed.Dropped)
 		if removed.KeyChanged {
-			s.report("Removed %s from %s and changed the key. Values that %[1]s has read stay known to %[1]s.", username, box)
+			s.report("Removed %s from %s and changed the key. Values that %[1]s has read stay known to %[1]s.", username,
+				box)
 			return nil
 		}
 	} else if err := server.RemoveBoxUser(ctx, box, username); err != nil {

@@ -49,7 +49,8 @@ another machine. Entries that change meanwhile are not overwritten.`,
 		}),
 		ValidArgsFunction: completeFirst(s.completeBoxes()),
 	}
-	command.Flags().BoolVar(&rewrite, "rewrite", false, "also encrypt the current version of every entry under the new key")
+	command.Flags().BoolVar(&rewrite, "rewrite", false,
+		"also encrypt the current version of every entry under the new key")
 	command.Flags().BoolVar(&resume, "resume", false,
 		"do not change the key; encrypt the entries that are not under the current key yet")
 	command.MarkFlagsMutuallyExclusive("rewrite", "resume")
@@ -123,8 +124,8 @@ func (s *session) rewrite(ctx context.Context, server *client.Client, holder *ke
 	return mark.remove()
 }
 
-// rewriteMark is a file that exists while the entries of a box are re-encrypted. It holds the id of the new key, so that
-// a repeated command continues instead of changing the key again. Losing it costs a key change.
+// rewriteMark is a file that exists while the entries of a box are re-encrypted. It holds the id of the new key, so
+// that a repeated command continues instead of changing the key again. Losing it costs a key change.
 type rewriteMark struct{ path string }
 
 func newRewriteMark(box keys.ID) (rewriteMark, error) {

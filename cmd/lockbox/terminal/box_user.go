@@ -168,8 +168,8 @@ boxadmin.`,
 	return command
 }
 
-// boxUserRemoveCommand removes a user from a box (DELETE /boxes/{box}/users/{username}). The owner of the box cannot
-// be removed (exitConflict). Entries that the user has written stay in the box. In a box with a keyring, the key changes
+// boxUserRemoveCommand removes a user from a box (DELETE /boxes/{box}/users/{username}). The owner of the box cannot be
+// removed (exitConflict). Entries that the user has written stay in the box. In a box with a keyring, the key changes
 // in the same request if the caller has it.
 func boxUserRemoveCommand(s *session) *cobra.Command {
 	var keepKey bool

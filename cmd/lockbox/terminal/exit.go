@@ -51,8 +51,8 @@ var exitCodes = []struct {
 	{client.ErrInvalid, exitUsage},
 	{client.ErrTooLarge, exitUsage},
 	{errNotSignedIn, exitUnauthenticated},
-	// The kinds below are found by the client itself, so they have no status. What contradicts the memory of this machine
-	// is a conflict; what a person must confirm or correct is a mistake in the call.
+	// The kinds below are found by the client itself, so they have no status. What contradicts the memory of this
+	// machine is a conflict; what a person must confirm or correct is a mistake in the call.
 	{client.ErrNotRecipient, exitForbidden},
 	{client.ErrNoKeyring, exitNotFound},
 	{client.ErrKeyringMissing, exitConflict},

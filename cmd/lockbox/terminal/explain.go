@@ -35,10 +35,10 @@ var remedies = map[string]string{
 	"init_token_required":     "pass the token with --init-token-file",
 	"totp_required":           "lockbox login asks for the code",
 	"identity_not_found":      "a user creates an identity with lockbox identity create",
-	"locked_identity_not_found": "if another machine has the identity, run lockbox identity passphrase there, or lockbox " +
-		"identity export and here lockbox identity import",
+	"locked_identity_not_found": "if another machine has the identity, run lockbox identity passphrase there, or " +
+		"lockbox identity export and here lockbox identity import",
 	"recent_sign_in_required":   "sign in with lockbox login and your password",
-	"unlock_failed":             "lockbox identity show lists your fingerprint; without the passphrase, see Losing things",
+	"unlock_failed":             "without the passphrase, use lockbox identity create --replace-lost",
 	"identity_changed":          "pass the new fingerprint with --fingerprint after you compared it",
 	"identity_unconfirmed":      "scripts pass it with --fingerprint",
 	"user_replaced":             "lockbox identity forget removes the old fingerprint",
@@ -52,8 +52,8 @@ var remedies = map[string]string{
 // replacements maps error codes to messages that replace the server's. The server's messages for these codes name HTTP
 // headers, which a user of the terminal never sees.
 var replacements = map[string]string{
-	"key_not_current": "the box has a keyring, which accepts writes only under its current key: leave out the encryption " +
-		"key, and unlock your identity with lockbox identity unlock",
+	"key_not_current": "the box has a keyring, which accepts writes only under its current key: leave out the " +
+		"encryption key, and unlock your identity with lockbox identity unlock",
 	"encryption_key_mismatch": "the value is encrypted under another encryption key than the one given; lockbox " +
 		"history shows who wrote it and may have the key",
 	"precondition_failed": "nothing was written: the entry has changed or already exists; read it again, or see " +

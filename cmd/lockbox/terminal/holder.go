@@ -162,8 +162,8 @@ func (s *session) boxKey(ctx context.Context, server *client.Client, box string,
 	return s.defaultKey, nil, nil
 }
 
-// explainIdentity replaces the error of a keyring that does not open if the reason is harmless: the identity of the user
-// was replaced on another machine.
+// explainIdentity replaces the error of a keyring that does not open if the reason is harmless: the identity of the
+// user was replaced on another machine.
 func (s *session) explainIdentity(ctx context.Context, server *client.Client, holder *keys.Holder, err error) error {
 	if !errors.Is(err, client.ErrKeyringTampered) {
 		return err
@@ -176,8 +176,8 @@ func (s *session) explainIdentity(ctx context.Context, server *client.Client, ho
 	if findErr != nil || found.Fingerprint == holder.Identity().Fingerprint().String() {
 		return err
 	}
-	return &exitError{errors.New("the identity on this machine is not your current one: if you replaced it on another " +
-		"machine, run lockbox identity unlock"), exitConflict}
+	return &exitError{errors.New("the identity on this machine is not your current one: if you replaced it on " +
+		"another machine, run lockbox identity unlock"), exitConflict}
 }
 
 // checkNoKeyring returns an error if the command would ask for a key although the box has a keyring, whose key the user
@@ -227,8 +227,8 @@ func (s *session) confirmUser(ctx context.Context, user keys.UserToConfirm) erro
 		"",
 		"    "+user.Fingerprint.Display(),
 		"",
-		"Compare it with the one that "+user.Name+" sees with lockbox identity show. Do this by phone or in person, and",
-		"not through a channel that the server controls.",
+		"Compare it with the one that "+user.Name+" sees with lockbox identity show. Do this by phone or in person,",
+		"and not through a channel that the server controls.",
 	)
 	agreed, err := prompt.Yes(ctx, printable("Does "+user.Name+" see the same fingerprint?"))
 	if err == nil && !agreed {
@@ -241,16 +241,16 @@ func (s *session) confirmUser(ctx context.Context, user keys.UserToConfirm) erro
 // confirmAuthor asks for the author of the first keyring that this machine sees of a box with client encryption.
 func (s *session) confirmAuthor(ctx context.Context, contact keys.FirstContact) error {
 	s.explain(
-		"This machine sees the keyring of "+contact.Box+" for the first time. Its author is "+contact.Author+", with the",
-		"fingerprint:",
+		"This machine sees the keyring of "+contact.Box+" for the first time. Its author is "+contact.Author+",",
+		"with the fingerprint:",
 		"",
 		"    "+contact.Fingerprint.Display(),
 		"",
 	)
 	agreed, err := prompt.Yes(ctx, printable("Does "+contact.Author+" see the same fingerprint?"))
 	if err == nil && !agreed {
-		err = client.NewKeyError(client.ErrKeyringAuthorUnknown, "the author of the keyring was not confirmed; nothing "+
-			"was sent", nil)
+		err = client.NewKeyError(client.ErrKeyringAuthorUnknown, "the author of the keyring was not confirmed; "+
+			"nothing was sent", nil)
 	}
 	return err
 }

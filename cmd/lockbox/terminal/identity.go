@@ -105,8 +105,8 @@ func (s *session) showOwnIdentity(ctx context.Context, server *client.Client) er
 	shown := identityOutput(who.Username, public, found.CreatedAt)
 	shown.Unlocked, shown.Locked = &unlocked, &found.Locked
 	if id != nil && !unlocked {
-		s.warn("the identity on this machine is not the one that the server has for you: its fingerprint is %s; if you "+
-			"replaced it elsewhere, run lockbox identity unlock", id.Fingerprint().Display())
+		s.warn("the identity on this machine is not the one that the server has for you: its fingerprint is %s; if "+
+			"you replaced it elsewhere, run lockbox identity unlock", id.Fingerprint().Display())
 	}
 	return s.showIdentity(shown)
 }
@@ -188,8 +188,8 @@ func (s *session) place(ctx context.Context, server *client.Client) (*keys.Memor
 	return memory, in, memory.SignIn(server.URL(), in)
 }
 
-// identityLockCommand removes the unlocked identity from this machine. If the server keeps no locked copy, this could be
-// the last one, so the command asks.
+// identityLockCommand removes the unlocked identity from this machine. If the server keeps no locked copy, this could
+// be the last one, so the command asks.
 func identityLockCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
@@ -222,7 +222,7 @@ func (s *session) lockIdentity(ctx context.Context, server *client.Client, yes b
 		return err
 	}
 	if found == nil || !found.Locked {
-		err := confirm(ctx, yes, "The server has no locked copy of your identity, so this may be the only one. Remove it?")
+		err := confirm(ctx, yes, "The server has no locked copy of your identity, so this may be the last. Remove it?")
 		if err != nil {
 			return err
 		}
@@ -286,8 +286,8 @@ channel, that the account was created anew. The next lockbox box grant asks you 
 			}
 			name := strings.ToLower(args[0])
 			if _, ok, err := memory.User(in, name); err != nil || !ok {
-				return cmp.Or(err, error(&exitError{fmt.Errorf("no fingerprint of %s was confirmed on this machine", name),
-					exitNotFound}))
+				missing := fmt.Errorf("no fingerprint of %s was confirmed on this machine", name)
+				return cmp.Or(err, error(&exitError{missing, exitNotFound}))
 			}
 			if err := confirm(ctx, yes, "Forget the confirmed fingerprints of %s?", name); err != nil {
 				return err

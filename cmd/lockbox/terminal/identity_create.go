@@ -15,8 +15,8 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// minPassphrase is the minimum length of a chosen unlock passphrase, in bytes. Whoever has the database and the secret
-// of the server can guess it without a limit.
+// minPassphrase is the minimum length of a chosen unlock passphrase, in bytes. A thief of the database and of the
+// server's secret can try passphrases without a limit.
 const minPassphrase = 20
 
 // passphraseFlags select the unlock passphrase of a new identity. Without any of them, it is generated.
@@ -111,7 +111,8 @@ after every other identity is lost. For existing boxes, use lockbox box user add
 	}
 	flags.addFlags(command, true)
 	command.Flags().BoolVar(&replaceLost, "replace-lost", false, "replace your identity, which is lost")
-	command.Flags().StringVar(&recovery, "recovery", "", "create a user with this name for recovery, and print its identity")
+	command.Flags().StringVar(&recovery, "recovery", "",
+		"create a user with this name for recovery, and print its identity")
 	command.MarkFlagsMutuallyExclusive("replace-lost", "recovery")
 	return command
 }
@@ -134,14 +135,14 @@ func (s *session) createIdentity(ctx context.Context, server *client.Client, fla
 	if _, here, err := s.storedIdentity(ctx, server); err != nil {
 		return err
 	} else if found != nil && (here || !replaceLost) {
-		return &exitError{errors.New("you have an identity already: lockbox identity unlock gets it on this machine, and " +
-			"lockbox identity rotate replaces it"), exitConflict}
+		return &exitError{errors.New("you have an identity already: lockbox identity unlock gets it on this machine, " +
+			"and lockbox identity rotate replaces it"), exitConflict}
 	}
 	return s.publishIdentity(ctx, server, who, memory, keys.GenerateIdentity(), flags)
 }
 
-// publishIdentity stores a new identity on this machine and its public part on the server, and prints the passphrase. It
-// stores the identity here first, because a published identity that is stored nowhere is lost. The identity that it
+// publishIdentity stores a new identity on this machine and its public part on the server, and prints the passphrase.
+// It stores the identity here first, because a published identity that is stored nowhere is lost. The identity that it
 // replaces becomes a previous one.
 func (s *session) publishIdentity(ctx context.Context, server *client.Client, who *client.Identity,
 	memory *keys.Memory, id *keys.Identity, flags *passphraseFlags) error {
@@ -201,14 +202,15 @@ func (s *session) showPublished(username string, id *keys.Identity, passphrase c
 		}
 	})
 	if err == nil && generated {
-		s.report("Store the unlock passphrase in your password manager. It is not shown again; another machine needs it.")
+		s.report("Store the unlock passphrase in your password manager. It is not shown again; another machine needs " +
+			"it.")
 	}
 	return err
 }
 
-// createRecovery creates a user whose identity is kept offline. Its password is random and stored nowhere, and its first
-// API key is revoked, so nobody can sign in as this user. The fingerprint needs no comparison, because the identity is
-// made here.
+// createRecovery creates a user whose identity is kept offline. Its password is random and stored nowhere, and its
+// first API key is revoked, so this user can never sign in. The fingerprint needs no comparison, because the identity
+// is made here.
 func (s *session) createRecovery(ctx context.Context, server *client.Client, name string) error {
 	memory, in, err := s.place(ctx, server)
 	if err != nil {
@@ -244,8 +246,8 @@ func (s *session) createRecovery(ctx context.Context, server *client.Client, nam
 	if err := memory.PinUser(in, user.Username, userID, id.Fingerprint()); err != nil {
 		return err
 	}
-	s.report("Print this identity or store it offline, and delete it here. It opens every box that has %s as a recipient.",
-		name)
+	s.report("Print this identity or store it offline, and delete it here. It opens every box that has %s as a "+
+		"recipient.", name)
 	return s.addToGrants(user.Username)
 }
 
@@ -272,7 +274,7 @@ func identityPassphraseCommand(s *session) *cobra.Command {
 		Long: `Lock the copy of your identity on the server under a new passphrase, and print the passphrase. The old
 one no longer opens it. The identity must be unlocked on this machine. The command may ask for your password.
 
-If someone may have seen both the old passphrase and the old copy, replace the identity with lockbox identity rotate.`,
+If a thief may have both the old passphrase and the old copy, replace the identity with lockbox identity rotate.`,
 		Example: "  lockbox identity passphrase\n  lockbox identity passphrase --choose",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {

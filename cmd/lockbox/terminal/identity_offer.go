@@ -69,8 +69,8 @@ func (s *session) offer(ctx context.Context, verb, question string, act func() e
 	return nil
 }
 
-// acceptInstallation records that the server at this URL is another installation than before, or that an installation is
-// now at this URL.
+// acceptInstallation records that the server at this URL is another installation than before, or that an installation
+// is now at this URL.
 func (s *session) acceptInstallation(ctx context.Context, server *client.Client) error {
 	memory, err := keys.UserMemory()
 	if err != nil {

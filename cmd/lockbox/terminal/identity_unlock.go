@@ -25,7 +25,8 @@ func identityUnlockCommand(s *session) *cobra.Command {
 		Long: `Get your locked identity from the server, unlock it with the passphrase that lockbox identity create
 printed, and store it on this machine in a file that only you can read. The passphrase is not sent to the server. The
 command may ask for your password, because the server requires a recent sign-in.`,
-		Example: "  lockbox identity unlock\n  lockbox identity unlock --passphrase-file passphrase --password-stdin < password",
+		Example: `  lockbox identity unlock
+  lockbox identity unlock --passphrase-file passphrase --password-stdin < password`,
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
 			return s.unlockIdentity(ctx, server, &flags)
@@ -86,8 +87,8 @@ func unlockFetched(ctx context.Context, fetched *keys.Fetched, file string) (*ke
 	}
 }
 
-// storeIdentity stores an identity of the caller unlocked on this machine. Previous identities of an unfinished rotation
-// stay.
+// storeIdentity stores an identity of the caller unlocked on this machine. Previous identities of an unfinished
+// rotation stay.
 func (s *session) storeIdentity(server *client.Client, username string, id *keys.Identity) error {
 	store, err := profile.Identities()
 	if err != nil {
@@ -167,8 +168,8 @@ func (s *session) importIdentity(ctx context.Context, server *client.Client, fil
 	case found == nil:
 		return s.publishIdentity(ctx, server, who, memory, id, flags)
 	case found.Fingerprint != id.Fingerprint().String():
-		return &exitError{errors.New("this is not your current identity on the server; nothing was changed: if it is a " +
-			"former one, regain your boxes with lockbox identity recover"), exitConflict}
+		return &exitError{errors.New("this is not your current identity on the server; nothing was changed: if it is " +
+			"a former one, regain your boxes with lockbox identity recover"), exitConflict}
 	}
 	if err := s.storeIdentity(server, who.Username, id); err != nil {
 		return err

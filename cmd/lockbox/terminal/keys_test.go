@@ -43,7 +43,8 @@ func TestExitCodesOfKeyErrors(t *testing.T) {
 	} {
 		err := client.NewKeyError(kind, "the message", nil)
 		assert.Equal(t, want, ExitCode(err), kind)
-		assert.Equal(t, want, ExitCode(&detailedError{prefix: "prod/app: ", error: fmt.Errorf("wrapped: %w", err)}), kind)
+		wrapped := &detailedError{prefix: "prod/app: ", error: fmt.Errorf("wrapped: %w", err)}
+		assert.Equal(t, want, ExitCode(wrapped), kind)
 		assert.Contains(t, Explain(err), "the message", kind)
 	}
 }

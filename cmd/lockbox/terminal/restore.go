@@ -6,10 +6,9 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// restoreCommand restores a version (POST /boxes/{box}/entries/{key}/restore). It needs the permissions readEntry
-// and createEntry. It needs no encryption key, because the server copies the encrypted value. In a box with a keyring, a
-// version under an earlier key needs an identity. With --output json it
-// prints {"version":N}.
+// restoreCommand restores a version (POST /boxes/{box}/entries/{key}/restore). It needs the permissions readEntry and
+// createEntry. It needs no encryption key, because the server copies the encrypted value. In a box with a keyring, a
+// version under an earlier key needs an identity. With --output json it prints {"version":N}.
 func restoreCommand(s *session) *cobra.Command {
 	var version uint64
 	var options client.RestoreOptions

@@ -20,8 +20,8 @@ import (
 
 // session is the state that the commands share: the streams, the flags, and the server and profile that follow from
 // them. One call of the program runs one command, so a session is used once. Its methods are in several files:
-// session.go finds the server and the token, key.go the encryption key, holder.go the identity and the keys of keyrings,
-// ask.go the answers of the user, and output.go prints.
+// session.go finds the server and the token, key.go the encryption key, holder.go the identity and the keys of
+// keyrings, ask.go the answers of the user, and output.go prints.
 type session struct {
 	in io.Reader
 	// out receives results, and errs everything else.
