@@ -361,8 +361,8 @@ func (s *session) removeMember(ctx context.Context, server *client.Client, box, 
 		}
 		s.reportDropped(box, removed.Dropped)
 		if removed.KeyChanged {
-			s.report("Removed %s from %s and changed the key. Values that %[1]s has read stay known to %[1]s.", username,
-				box)
+			s.report("Removed %s from %s and changed the key. Values that %[1]s has read stay known to %[1]s.",
+				username, box)
 			return nil
 		}
 	} else if err := server.RemoveBoxUser(ctx, box, username); err != nil {

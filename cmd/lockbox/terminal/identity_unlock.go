@@ -27,7 +27,7 @@ printed, and store it on this machine in a file that only you can read. The pass
 command may ask for your password, because the server requires a recent sign-in.`,
 		Example: `  lockbox identity unlock
   lockbox identity unlock --passphrase-file passphrase --password-stdin < password`,
-		Args:    cobra.NoArgs,
+		Args: cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
 			return s.unlockIdentity(ctx, server, &flags)
 		}),
