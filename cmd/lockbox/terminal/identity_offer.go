@@ -11,11 +11,12 @@ import (
 )
 
 // offerIdentity offers a user who has just signed in at a terminal to create an identity, or to unlock it on this
-// machine. The answer no is remembered in the profile. server has the new session, which is recent enough for both.
+// machine. The answer no is remembered in the profile. If standard error is redirected, the user would not see the
+// explanation, so there is no offer. server has the new session, which is recent enough for both.
 // Nothing is created without the user's yes: a server could deny an identity in order to have it replaced.
 func (s *session) offerIdentity(ctx context.Context, server *client.Client, username string) error {
 	if s.output == formatJSON || s.selected.IdentityDeclined || s.env(identityVariable) != "" ||
-		s.env(identityVariable+"_FILE") != "" || !prompt.Possible() {
+		s.env(identityVariable+"_FILE") != "" || !prompt.IsTerminal(s.errs) || !prompt.Possible() {
 		return nil
 	}
 	store, err := profile.Identities()
