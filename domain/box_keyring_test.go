@@ -162,7 +162,8 @@ func TestKeyringFlippedBytes(t *testing.T) {
 		require.Error(t, check(flip(vector.Head, i), vector.Chain, vector.Signature, vector.recipients()), "head %d", i)
 	}
 	for i := range vector.Chain {
-		require.Error(t, check(vector.Head, flip(vector.Chain, i), vector.Signature, vector.recipients()), "chain %d", i)
+		require.Error(t, check(vector.Head, flip(vector.Chain, i), vector.Signature, vector.recipients()),
+			"chain %d", i)
 	}
 	for i := range vector.Signature {
 		require.Error(t, check(vector.Head, vector.Chain, flip(vector.Signature, i), vector.recipients()),

@@ -7,8 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// IdentityDescription is the identity of a user as a caller sees it.
-type IdentityDescription struct {
+// OwnedIdentity is the current identity of a user, as a caller sees it.
+type OwnedIdentity struct {
 	domain.Identity
 	// Locked reports whether a locked identity is stored; nil unless the caller is the user.
 	Locked *bool
@@ -16,25 +16,25 @@ type IdentityDescription struct {
 
 // DescribeIdentity returns the current identity of a user. Every caller with a valid credential may call it. Errors:
 // NotFound with code identity_not_found, also for a user who does not exist.
-func (s *Service) DescribeIdentity(ctx context.Context, by domain.Requester, username string) (IdentityDescription,
+func (s *Service) DescribeIdentity(ctx context.Context, by domain.Requester, username string) (OwnedIdentity,
 	error) {
 	repos := s.store.Read()
 	caller, err := s.gate.Caller(ctx, repos, by)
 	if err != nil {
-		return IdentityDescription{}, err
+		return OwnedIdentity{}, err
 	}
 	name, err := domain.ParseUserName(username)
 	if err != nil {
-		return IdentityDescription{}, domain.ErrIdentityNotFound
+		return OwnedIdentity{}, domain.ErrIdentityNotFound
 	}
 	found, err := repos.Identities.CurrentOf(ctx, name)
-	described := IdentityDescription{Identity: found}
+	described := OwnedIdentity{Identity: found}
 	if err != nil || !caller.Is(found.User) {
 		return described, err
 	}
 	_, err = repos.Identities.Locked(ctx, found.User)
 	if err != nil && !errors.Is(err, domain.NotFound) {
-		return IdentityDescription{}, err
+		return OwnedIdentity{}, err
 	}
 	locked := err == nil
 	described.Locked = &locked

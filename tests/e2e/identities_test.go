@@ -51,7 +51,8 @@ func TestIdentities(t *testing.T) {
 		other.do("PUT", "/users/boris/identity",
 			map[string]string{"public": taken.Public.String()}).refuses(409, "identity_taken")
 	}
-	for _, malformed := range []string{"", "lbpk1_", first.Public.String() + "A", strings.ToUpper(first.Public.String()),
+	valid := first.Public.String()
+	for _, malformed := range []string{"", "lbpk1_", valid + "A", strings.ToUpper(valid),
 		domain.PublicIdentity{1}.String(), "lbid1_" + strings.Repeat("A", 49)} {
 		anna.do("PUT", "/users/anna/identity",
 			map[string]string{"public": malformed}).refuses(400, "identity_invalid").about("public")
@@ -90,7 +91,6 @@ func TestLockedIdentity(t *testing.T) {
 	key := root.user("anna")
 	const locked, at = "3q2-7w", "/users/anna/identity/locked"
 	root.user("boris")
-	boris := s.signIn("boris", "boris-password")
 	fresh := func() client { return s.signIn("anna", "anna-password") }
 	anna := fresh()
 	anna.do("GET", at, nil).refuses(404, "locked_identity_not_found")
@@ -131,7 +131,7 @@ func TestLockedIdentity(t *testing.T) {
 	}
 	require.Equal(t, refusals, number(t, s.db, `SELECT count(*) FROM events
 		WHERE action LIKE 'identity.%' AND outcome = 'denied' AND actor_name = 'anna'`))
-	boris = s.signIn("boris", "boris-password")
+	boris := s.signIn("boris", "boris-password")
 	boris.do("GET", at, nil).refuses(403, "itself_only")
 	boris.do("DELETE", at, nil).refuses(403, "itself_only")
 

@@ -92,7 +92,8 @@ func TestKeyring(t *testing.T) {
 
 	all := read[keyringView](k.boris.do("GET", keyringPath+"?recipients=all", nil).expect(200))
 	require.Len(t, all.Recipients, 2)
-	require.Less(t, string(decoded(t, all.Recipients[0].Fingerprint)), string(decoded(t, all.Recipients[1].Fingerprint)))
+	require.Less(t, string(decoded(t, all.Recipients[0].Fingerprint)),
+		string(decoded(t, all.Recipients[1].Fingerprint)))
 	require.Empty(t, all.Past)
 	require.False(t, all.KeyChangeDue)
 }

@@ -48,12 +48,14 @@ func raceTwoKeyrings(t *testing.T, c *cluster, name string, one, two usecases.Ke
 // raceGrantAndRekey: the loser must wrap the new key.
 func raceGrantAndRekey(t *testing.T, c *cluster, name string) {
 	holders, plan, tag := c.keyedBox(name)
-	raceTwoKeyrings(t, c, name, holders[0].granted(plan, holders[2]), holders[1].rekeyed(plan, holders[0]), holders, tag)
+	one, two := holders[0].granted(plan, holders[2]), holders[1].rekeyed(plan, holders[0])
+	raceTwoKeyrings(t, c, name, one, two, holders, tag)
 }
 
 func raceTwoRekeys(t *testing.T, c *cluster, name string) {
 	holders, plan, tag := c.keyedBox(name)
-	raceTwoKeyrings(t, c, name, holders[0].rekeyed(plan, holders[1]), holders[1].rekeyed(plan, holders[0]), holders, tag)
+	one, two := holders[0].rekeyed(plan, holders[1]), holders[1].rekeyed(plan, holders[0])
+	raceTwoKeyrings(t, c, name, one, two, holders, tag)
 }
 
 // raceRekeyAndWriters changes the key while ten writers write under the old key.
@@ -96,7 +98,8 @@ func raceKeyAndWriters(t *testing.T, c *cluster, name string, writer client, old
 					continue
 				}
 				late := changed.Load()
-				got := writer.at(c.on(i)).put(name, fmt.Sprint("entry-", i%3), fmt.Sprint(i), "X-Encryption-Key", oldKey)
+				got := writer.at(c.on(i)).put(name, fmt.Sprint("entry-", i%3), fmt.Sprint(i),
+					"X-Encryption-Key", oldKey)
 				switch {
 				case got.Status == 409 && got.code() == "key_not_current":
 					refused.Add(1)
