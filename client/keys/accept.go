@@ -27,6 +27,9 @@ func (h *Holder) accept(ctx context.Context, c *client.Client, box string, s *st
 	if err != nil {
 		return nil, err
 	}
+	if h.cached(c, box) == s {
+		return s, nil // kept already; its file can be large
+	}
 	old, _ := h.config.Memory.kept(s.Head.Installation, s.Head.Box)
 	if next := rememberedOf(s.stored, old); !next.equal(old) {
 		_ = h.config.Memory.keep(s.Head.Place, next) // only saves a request later

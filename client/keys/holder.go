@@ -272,36 +272,3 @@ func (h *Holder) open(stored *client.StoredKeyring) (*state, error) {
 	}
 	return &state{o, stored}, nil
 }
-
-// parseStored parses the parts of a keyring.
-func parseStored(stored *client.StoredKeyring) (*Keyring, error) {
-	head, ok := ParseHead(stored.Head)
-	if !ok {
-		return nil, tampered("its head is malformed")
-	}
-	author, err := ParsePublicKey(stored.Author.Public)
-	if err != nil {
-		return nil, tampered("the public key of its author is malformed")
-	}
-	k := &Keyring{
-		Head:      head,
-		Chain:     stored.Chain,
-		Signature: stored.Signature,
-		Author:    author,
-	}
-	if len(stored.Recipients) > maxRecipients {
-		return nil, tampered("it has too many recipients")
-	}
-	for _, each := range stored.Recipients {
-		user, err := ParseID(each.UserID)
-		if err != nil {
-			return nil, err
-		}
-		fingerprint, err := ParseFingerprint(each.Fingerprint)
-		if err != nil {
-			return nil, tampered("the fingerprint of a recipient is malformed")
-		}
-		k.Recipients = append(k.Recipients, Recipient{user, fingerprint, each.Wrapped})
-	}
-	return k, nil
-}

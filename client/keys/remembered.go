@@ -46,7 +46,7 @@ func (m *Memory) kept(in, box ID) (r remembered, ok bool) {
 		r, ok = m.keyrings[box]
 		return r, ok
 	}
-	text, err := os.ReadFile(m.keyringPath(in, box)) //nolint:gosec // the user's own file
+	text, err := os.ReadFile(m.keyringPath(in, box))
 	if err != nil || json.Unmarshal(text, &r) != nil {
 		return remembered{}, false
 	}

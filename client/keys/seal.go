@@ -32,7 +32,8 @@ func sealWith(salt [saltLen]byte, key []byte, label string, aad, text []byte) []
 	aead, commit := sealKeys(key, salt[:], label)
 	sealed := make([]byte, 0, sealOverhead+len(text))
 	sealed = append(append(sealed, salt[:]...), commit...)
-	return aead.Seal(sealed, make([]byte, aead.NonceSize()), text, sealContext(label, salt[:], commit, aad))
+	return aead.Seal(sealed, make([]byte, aead.NonceSize()), text, //nolint:gosec // each key encrypts one text
+		sealContext(label, salt[:], commit, aad))
 }
 
 // open decrypts a result of seal. It compares the commitment first, in constant time, because a ciphertext of AES-GCM

@@ -204,6 +204,27 @@ func TestLockedIdentityForOthers(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// TestEveryFlippedByteOfALockedIdentity flips each byte behind the salt of Argon2id, with the derived key at hand. The
+// bytes before it change the version or the derived key; TestLockedIdentityForOthers flips some of them.
+func TestEveryFlippedByteOfALockedIdentity(t *testing.T) {
+	t.Parallel()
+	v := readVectors(t).Identities[0]
+	owner := Owner{ID(v.Installation), ID(v.User), Fingerprint(v.Fingerprint)}
+	key := lockedKey(client.NewSecret(v.Passphrase), v.Salt16)
+	sealed := []byte(v.Locked[1+lockedSaltLen:])
+	seed, ok := open(key, lockedLabel, owner.context(), sealed)
+	require.True(t, ok)
+	require.Equal(t, []byte(v.Seed), seed)
+	for i := range sealed {
+		_, ok := open(key, lockedLabel, owner.context(), flipped(sealed, i))
+		require.False(t, ok, "byte %d", i)
+	}
+	for i := range owner.context() {
+		_, ok := open(key, lockedLabel, flipped(owner.context(), i), sealed)
+		require.False(t, ok, "byte %d of the owner", i)
+	}
+}
+
 // TestSecretsDoNotPrint prints every type that holds a secret, in all ways that programs print values.
 func TestSecretsDoNotPrint(t *testing.T) {
 	t.Parallel()
