@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -29,6 +30,8 @@ import (
 // test can kill the client between two of them.
 type lifeline struct {
 	*httptest.Server
+
+	keys atomic.Int32 // requests with an encryption key
 
 	mu      sync.Mutex
 	left    int           // writes until the proxy stops; negative means that it never stops
@@ -45,6 +48,9 @@ func newLifeline(t *testing.T, server string) *lifeline {
 	proxy := httputil.NewSingleHostReverseProxy(target)
 	proxy.ErrorHandler = func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) }
 	l.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Encryption-Key") != "" {
+			l.keys.Add(1)
+		}
 		// A request that the client no longer waits for is still executed.
 		passed := r.WithContext(context.WithoutCancel(r.Context()))
 		if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/entries") {
@@ -224,7 +230,7 @@ func TestRekeyAfterCtrlC(t *testing.T) {
 // older one after its database was restored from a backup. No key is sent, and repair puts the newest keyring back.
 func TestKeyringGone(t *testing.T) {
 	t.Parallel()
-	h, _ := boxOf(t, 1)
+	h, proxy := boxOf(t, 1)
 	h.must("box", "rekey", "prod")
 	require.Contains(t, h.must("box", "keyring", "prod"), "PAST NUMBER")
 	run := func(sql string) {
@@ -236,8 +242,10 @@ func TestKeyringGone(t *testing.T) {
 	const restored = ` SET box_key_id = (SELECT key_id FROM box_keyrings)`
 	run(`UPDATE boxes` + restored)
 	run(`UPDATE entries` + restored)
+	proxy.keys.Store(0)
 	require.Contains(t, h.fails(6, "get", "prod/e/entry00000"), "lockbox box repair prod")
 	require.Contains(t, h.fails(6, "set", "prod/e/entry00000", "x"), "nothing was sent")
+	require.Zero(t, proxy.keys.Load())
 	h.must("box", "repair", "prod")
 	require.Equal(t, "0", h.must("get", "prod/e/entry00000", "--raw"))
 	require.Contains(t, h.must("box", "show", "prod"), "number 3")
@@ -246,12 +254,14 @@ func TestKeyringGone(t *testing.T) {
 	run(`DELETE FROM box_keyrings`)
 	run(`UPDATE boxes SET box_key_id = NULL`)
 	run(`UPDATE entries SET box_key_id = NULL`)
+	proxy.keys.Store(0)
 	for _, args := range [][]string{
 		{"get", "prod/e/entry00000"}, {"set", "prod/e/entry00000", "x"}, {"box", "keyring", "prod"},
 		{"box", "rekey", "prod"}, {"run", "prod/e/entry00000", "--", "true"}, {"box", "adopt", "prod", "--yes"},
 	} {
 		require.Contains(t, h.fails(6, args...), "had a keyring, and the server has none now", args)
 	}
+	require.Zero(t, proxy.keys.Load())
 	h.must("box", "repair", "prod")
 	require.Equal(t, "0", h.must("get", "prod/e/entry00000", "--raw"))
 	h.must("set", "prod/e/entry00000", "after")
