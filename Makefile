@@ -12,6 +12,17 @@ DOCKER ?= docker
 GOLANGCI_VERSION := v2.15.0
 GOLANGCI         := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 
+# The Go toolchain of images and of `make vuln`. deploy/Dockerfile uses the same version.
+RELEASE_GO := go1.27.3
+# The first version of each release line of Go whose standard library has no known vulnerability.
+FIXED_GO   := go1.26.10 go1.27.3
+
+# govulncheck, and the database of known vulnerabilities as a Go module. Update the database to learn of new ones.
+VULNCHECK_VERSION := v1.3.0
+VULNCHECK         := $(TOOLS)/govulncheck-$(VULNCHECK_VERSION)-$(RELEASE_GO)
+VULNDB_VERSION    := v0.0.0-20261105234957-e22db6528018
+VULNDB            := $(TOOLS)/vulndb-$(VULNDB_VERSION)
+
 # The packages to test, and additional flags for go test:
 #   make test PACKAGES=./adapters/postgres TESTFLAGS='-run Entries -v'
 PACKAGES  ?= ./...
@@ -20,7 +31,7 @@ TESTFLAGS ?=
 # Flags for the benchmark harness: make bench BENCHFLAGS='-scenario scale'; -help lists them.
 BENCHFLAGS ?=
 
-# How often `make e2e` runs each concurrency test; `make test` runs each one 5 times.
+# How often `make e2e` runs each concurrency test; `make test` runs each one 3 times.
 ROUNDS ?= 200
 
 # The linker sets the version. -buildvcs=false is set because the go command fails if another user owns the repository.
@@ -32,26 +43,33 @@ SHARE := go run ./tests/pgtest/share --
 # The race detector multiplies the time of compiling and of running the tests. `make e2e` and `make test RACE=-race` use
 # it. -vet=off is set because `make lint` runs vet.
 RACE   ?=
-GOTEST := CGO_ENABLED=$(if $(RACE),1,0) $(SHARE) go test $(RACE) -vet=off -timeout 10m
+GOTEST := test $(RACE) -vet=off -timeout 10m $(TESTFLAGS)
 
 # client/koanf is a separate module, so ./... does not include it.
 KOANF := $(if $(filter ./...,$(PACKAGES)),client/koanf)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test e2e build fmt lint bench bench-compare bench-go image clean
+.PHONY: help run test go-test e2e build fmt lint vuln bench bench-compare bench-go image clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start Lockbox with a private PostgreSQL server (lockbox dev)
 	@scripts/provide postgres
+	@scripts/go-findings $(FIXED_GO)
 	@$(MAKE) --no-print-directory build
 	@exec $(BIN)/lockbox dev
 
 test: ## run the tests (RACE=-race adds the race detector)
 	@scripts/provide postgres $(if $(RACE),gcc) curl bash ps
-	$(GOTEST) $(TESTFLAGS) $(PACKAGES)
-	$(if $(KOANF),$(subst go test,go -C $(KOANF) test,$(GOTEST)) $(TESTFLAGS) ./...)
+	@scripts/go-findings $(FIXED_GO)
+	@CGO_ENABLED=$(if $(RACE),1,0) $(SHARE) $(MAKE) --no-print-directory go-test
+
+# The part of `make test` that needs the shared server. GOGC makes the linker and the tests collect garbage less often.
+go-test: export GOGC ?= 400
+go-test:
+	go $(GOTEST) $(PACKAGES)
+	$(if $(KOANF),go -C $(KOANF) $(GOTEST) ./...)
 
 e2e: ## run all tests with the race detector, also those with crashes, containers, generators and a browser (as root or with Docker)
 	@scripts/provide postgres gcc docker curl jq oathtool python3 node npm mono bash ps chromium
@@ -66,6 +84,10 @@ fmt: ## format the code
 lint: $(GOLANGCI) ## check the code with golangci-lint
 	$(GOLANGCI) run ./...
 	cd client/koanf && $(GOLANGCI) run ./...
+
+vuln: $(VULNCHECK) $(VULNDB) ## fail if the code reaches a known vulnerability, also of Go's standard library
+	@scripts/provide jq
+	GOTOOLCHAIN=$(RELEASE_GO) scripts/vuln $(VULNCHECK) $(VULNDB)
 
 bench: ## benchmark the server over HTTP against a PostgreSQL baseline
 	@scripts/provide postgres
@@ -86,7 +108,7 @@ image: ## build the container image lockbox:local
 	rm -rf $(BIN)/image
 	mkdir -p $(BIN)/image/root $(BIN)/image/owned
 	mkdir -m 0700 $(BIN)/image/owned/secrets
-	CGO_ENABLED=0 GOOS=linux $(GOBUILD) -o $(BIN)/image/root/lockbox ./cmd/lockbox
+	GOTOOLCHAIN=$(RELEASE_GO) CGO_ENABLED=0 GOOS=linux $(GOBUILD) -o $(BIN)/image/root/lockbox ./cmd/lockbox
 	@if [ -r /etc/ssl/certs/ca-certificates.crt ]; then \
 		mkdir -p $(BIN)/image/root/etc/ssl/certs; \
 		cp /etc/ssl/certs/ca-certificates.crt $(BIN)/image/root/etc/ssl/certs/; \
@@ -102,3 +124,19 @@ $(GOLANGCI):
 	mkdir -p $(TOOLS)
 	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv $(TOOLS)/golangci-lint $@
+
+$(VULNCHECK):
+	mkdir -p $(TOOLS)
+	GOTOOLCHAIN=$(RELEASE_GO) GOBIN=$(TOOLS) go install golang.org/x/vuln/cmd/govulncheck@$(VULNCHECK_VERSION)
+	mv $(TOOLS)/govulncheck $@
+
+# The module contains the reports; indexdb adds the index that govulncheck reads. Both need the network only here.
+$(VULNDB):
+	mkdir -p $(TOOLS)
+	GOTOOLCHAIN=$(RELEASE_GO) GOBIN=$(TOOLS) go install golang.org/x/vulndb/cmd/indexdb@$(VULNDB_VERSION)
+	rm -rf $@.partial
+	mkdir $@.partial
+	$(TOOLS)/indexdb -out $@.partial \
+		-vulns "$$(GOFLAGS=-mod=mod go mod download -json golang.org/x/vulndb@$(VULNDB_VERSION) | sed -n 's/^\t"Dir": "\(.*\)",$$/\1/p')/data/osv"
+	rm $(TOOLS)/indexdb
+	mv $@.partial $@

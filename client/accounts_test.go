@@ -138,15 +138,20 @@ func TestSignIn(t *testing.T) {
 	require.WithinDuration(t, time.Now().Add(7*24*time.Hour), session.ExpiresAt, time.Minute)
 	c := root.WithToken(session.Token)
 
-	enrolment, err := c.EnrolTOTP(ctx, "signer", client.Secret{})
+	_, err = c.EnrolTOTP(ctx, "signer", client.TOTPProof{})
+	require.Equal(t, "totp_password_required", failure(t, err).Code)
+	proof := client.TOTPProof{CurrentPassword: secret("signer-password")}
+	enrolment, err := c.EnrolTOTP(ctx, "signer", proof)
 	require.NoError(t, err)
 	require.Len(t, enrolment.RecoveryCodes, 10)
 	_, err = png.Decode(bytes.NewReader(enrolment.PNG()))
 	require.NoError(t, err)
-	require.ErrorIs(t, c.ConfirmTOTP(ctx, "signer", secret("000000")), client.ErrForbidden)
+	proof.Code = secret("000000")
+	require.ErrorIs(t, c.ConfirmTOTP(ctx, "signer", proof), client.ErrForbidden)
 	code, err := totp.GenerateCode(enrolment.Secret.Reveal(), time.Now())
 	require.NoError(t, err)
-	require.NoError(t, c.ConfirmTOTP(ctx, "signer", secret(code)))
+	proof.Code = secret(code)
+	require.NoError(t, c.ConfirmTOTP(ctx, "signer", proof))
 
 	_, err = root.SignIn(ctx, client.Credentials{Username: "signer", Password: secret("signer-password")})
 	require.ErrorIs(t, err, client.ErrTOTPRequired)
@@ -253,6 +258,12 @@ func TestAuditLog(t *testing.T) {
 		require.NotEmpty(t, event.ID)
 		break
 	}
+	for event, err := range c.BoxEvents(ctx, box, &client.EventFilter{Limit: 1, Since: time.Now().Add(time.Minute)}) {
+		require.NoError(t, err)
+		require.Equal(t, seen[0], event.Action)
+		seen = seen[:0] // a second event would panic
+	}
+	require.Empty(t, seen, "one page was read")
 	_, err = c.ListEvents(ctx, &client.EventFilter{Action: "no.such"})
 	require.ErrorIs(t, err, client.ErrInvalid)
 	for _, err := range userFor(t, "snoop").Events(ctx, nil) {

@@ -5,6 +5,7 @@ import (
 	"iter"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -30,6 +31,8 @@ type Event struct {
 	RequestID string `json:"requestId,omitempty"`
 	// Address is the client's IP address.
 	Address string `json:"address,omitempty"`
+	// Suppressed is the number of refused requests that the event stands for; 0 for an event of one request.
+	Suppressed int `json:"suppressed,omitempty"`
 }
 
 // EventFilter selects events of the audit log. Nil selects all of them.
@@ -40,6 +43,9 @@ type EventFilter struct {
 	Before string
 	// Action selects one action, such as "entry.read". User selects one user.
 	Action, User string
+	// Since ends the iterations of Events and BoxEvents when all remaining events are older. They may still yield a few
+	// events that are older. Zero means no end. A single page ignores it.
+	Since time.Time
 }
 
 func (f *EventFilter) query() url.Values {
@@ -58,7 +64,8 @@ func (f *EventFilter) query() url.Values {
 	return query
 }
 
-// EventPage is a page of the audit log, newest event first.
+// EventPage is a page of the audit log, newest event first. With a filter by action or user, a page can have fewer
+// events than the limit, even none, although it is not the last page.
 type EventPage struct {
 	Events []Event `json:"events"`
 	// Next is the value of EventFilter.Before for the next page, or "" on the last page.
@@ -112,7 +119,21 @@ func events(filter *EventFilter, list func(*EventFilter) (*EventPage, error)) it
 			if page.Next == "" || page.Next == at.Before {
 				return // a faulty server could otherwise repeat the same page endlessly
 			}
+			if position, ok := timeOfEvent(page.Next); ok && position.Before(at.Since) {
+				return // a page without events does not show its position in another way
+			}
 			at.Before = page.Next
 		}
 	}
+}
+
+// timeOfEvent returns the time in the id of an event. The id is a UUID version 7, which begins with 48 bits of
+// milliseconds.
+func timeOfEvent(id string) (time.Time, bool) {
+	digits := strings.ReplaceAll(id, "-", "")
+	if len(digits) != 32 || digits[12] != '7' {
+		return time.Time{}, false
+	}
+	milliseconds, err := strconv.ParseInt(digits[:12], 16, 64)
+	return time.UnixMilli(milliseconds), err == nil
 }

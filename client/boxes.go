@@ -11,9 +11,11 @@ const boxPath = "/boxes/{box}"
 
 // Box describes a box, for its members and for admins.
 type Box struct {
-	ID        string    `json:"id"`
-	Name      string    `json:"name"`
-	Owner     string    `json:"owner"`
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Owner string `json:"owner"`
+	// Offer is the open offer of the ownership; nil when there is none.
+	Offer     *BoxOffer `json:"offer,omitempty"`
 	CreatedAt time.Time `json:"createdAt"`
 	// UpdatedAt is the time of the latest change to the box or to one of its entries.
 	UpdatedAt time.Time `json:"updatedAt"`
@@ -33,6 +35,12 @@ type BoxKeyring struct {
 	Sequence uint64 `json:"sequence"`
 	// KeyChangeDue reports that a recipient is no longer an active member with that identity.
 	KeyChangeDue bool `json:"keyChangeDue"`
+}
+
+// BoxOffer is an offer of the ownership of a box to a member.
+type BoxOffer struct {
+	To        string    `json:"to"`
+	ExpiresAt time.Time `json:"expiresAt"`
 }
 
 // Member is a member of a box.
@@ -83,11 +91,26 @@ func (c *Client) DescribeBox(ctx context.Context, box string) (*Box, error) {
 	return &described, nil
 }
 
-// TransferBox makes another active member the owner of the box. Allowed for the box's owner and for admins.
+// TransferBox offers the ownership of the box to another active member, who accepts it with AcceptBox within seven
+// days. A transfer by an admin takes effect at once. Allowed for the box's owner and for admins.
 func (c *Client) TransferBox(ctx context.Context, box, newOwner string) error {
 	k := put(boxPath, map[string]string{"owner": newOwner}, box)
-	k.idempotent = false // the former owner may not transfer the box again: a retry would be refused with 403
+	k.idempotent = false // a retry could repeat an offer that was ended meanwhile
 	return c.run(ctx, k)
+}
+
+// AcceptBox makes the caller the owner of a box whose ownership was offered to the caller. It returns ErrNotFound
+// (box_offer_not_found) without an open offer, and ErrConflict (limit_reached) if the caller owns the maximum number of
+// boxes.
+func (c *Client) AcceptBox(ctx context.Context, box string) error {
+	k := post(boxPath+"/offer/accept", nil, http.StatusNoContent, box)
+	return c.run(ctx, k)
+}
+
+// EndBoxOffer withdraws the offer of a box's ownership, or declines it. Allowed for the box's owner, for admins and for
+// the member to whom the offer was made.
+func (c *Client) EndBoxOffer(ctx context.Context, box string) error {
+	return c.run(ctx, remove(boxPath+"/offer", "box_offer_not_found", box))
 }
 
 // DeleteBox permanently deletes a box with all entries and versions. It is not retried after a lost response. Allowed

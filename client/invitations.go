@@ -24,10 +24,23 @@ type InvitationCode struct {
 	ExpiresAt time.Time `json:"expiresAt"`
 }
 
-// Invitation describes an open invitation, without its code.
+// The states of an Invitation.
+const (
+	// InvitationOpen means that the invitation can be accepted.
+	InvitationOpen = "open"
+	// InvitationNameTaken means that a user has the name of the invitation.
+	InvitationNameTaken = "name-taken"
+	// InvitationInviterNotAdmin means that the inviter is deactivated or no longer an admin.
+	InvitationInviterNotAdmin = "inviter-not-admin"
+)
+
+// Invitation describes an invitation, without its code.
 type Invitation struct {
-	Username  string    `json:"username"`
-	Role      string    `json:"role"`
+	Username string `json:"username"`
+	Role     string `json:"role"`
+	// State is InvitationOpen, or the reason why the invitation cannot be accepted at present. Servers of older
+	// releases do not send it.
+	State     string    `json:"state"`
 	InvitedBy string    `json:"invitedBy"`
 	CreatedAt time.Time `json:"createdAt"`
 	ExpiresAt time.Time `json:"expiresAt"`
@@ -52,7 +65,8 @@ func (c *Client) InviteUser(ctx context.Context, invitation NewInvitation) (*Inv
 	return &made, nil
 }
 
-// ListInvitations returns the open invitations, sorted by name. Allowed for admins.
+// ListInvitations returns the invitations that are not accepted, revoked or expired, sorted by name. Some of them
+// cannot be accepted at present: see Invitation.State. Allowed for admins.
 func (c *Client) ListInvitations(ctx context.Context) ([]Invitation, error) {
 	return fetch[[]Invitation](ctx, c, get("/invitations"))
 }

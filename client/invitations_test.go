@@ -33,6 +33,7 @@ func TestInvitation(t *testing.T) {
 	require.Equal(t, client.Invitation{
 		Username:  "guest",
 		Role:      client.RoleAdmin,
+		State:     client.InvitationOpen,
 		InvitedBy: "root",
 		CreatedAt: listed[at].CreatedAt,
 		ExpiresAt: made.ExpiresAt,

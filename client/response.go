@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // response is a response with the expected status code.
@@ -126,12 +127,13 @@ func (e *Error) decode(p *preparedCall, body []byte) bool {
 	return e.Code != ""
 }
 
-// printable makes text from the network safe for terminals and logs: it replaces control characters by spaces and cuts
-// the text after 1,000 bytes.
+// printable makes text from the network safe for terminals and logs: it replaces control characters and characters
+// without a shape, such as those that change the direction of text, by spaces. It cuts the text after 1,000 bytes.
 func printable(text string) string {
 	const maxBytes = 1000
 	text = strings.Map(func(r rune) rune {
-		if !strconv.IsPrint(r) {
+		if !strconv.IsPrint(r) ||
+			unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) {
 			return ' '
 		}
 		return r

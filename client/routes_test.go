@@ -85,12 +85,20 @@ var requests = map[string]request{
 		func(ctx context.Context, c *client.Client) error { return c.RevokeInvitation(ctx, "username") }},
 
 	"POST /users/:username/totp": {"EnrolTOTP",
-		func(ctx context.Context, c *client.Client) error { return second(c.EnrolTOTP(ctx, "username", code)) }},
+		func(ctx context.Context, c *client.Client) error {
+			return second(c.EnrolTOTP(ctx, "username", client.TOTPProof{Code: code}))
+		}},
 	"POST /users/:username/totp/confirm": {"ConfirmTOTP",
-		func(ctx context.Context, c *client.Client) error { return c.ConfirmTOTP(ctx, "username", code) }},
+		func(ctx context.Context, c *client.Client) error {
+			return c.ConfirmTOTP(ctx, "username", client.TOTPProof{Code: code})
+		}},
 	"DELETE /users/:username/totp": {"RemoveTOTP",
 		func(ctx context.Context, c *client.Client) error { return c.RemoveTOTP(ctx, "username", code) }},
 
+	"POST /boxes/:box/offer/accept": {"AcceptBox",
+		func(ctx context.Context, c *client.Client) error { return c.AcceptBox(ctx, "box") }},
+	"DELETE /boxes/:box/offer": {"EndBoxOffer",
+		func(ctx context.Context, c *client.Client) error { return c.EndBoxOffer(ctx, "box") }},
 	"GET /boxes": {"ListBoxes",
 		func(ctx context.Context, c *client.Client) error { return second(c.ListBoxes(ctx)) }},
 	"POST /boxes/:box": {"CreateBox",

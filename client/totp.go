@@ -38,11 +38,31 @@ func codeBody(code Secret) any {
 	return map[string]string{"code": code.Reveal()}
 }
 
-// EnrolTOTP creates a TOTP secret and recovery codes as a second factor for the user itself. If two-factor
-// authentication is already confirmed, code must be a current TOTP code or a recovery code; otherwise pass the zero
-// Secret. The new secret takes effect with ConfirmTOTP.
-func (c *Client) EnrolTOTP(ctx context.Context, username string, code Secret) (*Enrolment, error) {
-	enrolment, err := fetch[Enrolment](ctx, c, post(totpPath, codeBody(code), http.StatusCreated, username))
+// TOTPProof proves the identity of a user who enrols or confirms a TOTP secret.
+type TOTPProof struct {
+	// Code is a TOTP code. To enrol over a confirmed secret it may be a recovery code; to enrol for the first time it
+	// is zero.
+	Code Secret
+	// CurrentPassword is the user's password; zero for a user without one.
+	CurrentPassword Secret
+}
+
+// body returns the body of a request; nil without any proof.
+func (p TOTPProof) body() any {
+	if p.Code.IsZero() && p.CurrentPassword.IsZero() {
+		return nil
+	}
+	return struct {
+		Code            string `json:"code,omitempty"`
+		CurrentPassword string `json:"currentPassword,omitempty"`
+	}{p.Code.Reveal(), p.CurrentPassword.Reveal()}
+}
+
+// EnrolTOTP creates a TOTP secret and recovery codes as a second factor for the user itself. The new secret takes
+// effect with ConfirmTOTP. It returns ErrInvalid (code_required) or ErrForbidden (totp_password_required) if a part of
+// the proof is missing, and ErrForbidden if a part is wrong.
+func (c *Client) EnrolTOTP(ctx context.Context, username string, proof TOTPProof) (*Enrolment, error) {
+	enrolment, err := fetch[Enrolment](ctx, c, post(totpPath, proof.body(), http.StatusCreated, username))
 	if err != nil {
 		return nil, err
 	}
@@ -50,9 +70,9 @@ func (c *Client) EnrolTOTP(ctx context.Context, username string, code Secret) (*
 }
 
 // ConfirmTOTP confirms a new TOTP secret with its first code. From then on, SignIn requires a code. ConfirmTOTP returns
-// ErrForbidden (code_wrong) for a wrong code. Allowed for the user itself.
-func (c *Client) ConfirmTOTP(ctx context.Context, username string, code Secret) error {
-	return c.run(ctx, post(totpPath+"/confirm", codeBody(code), http.StatusNoContent, username))
+// ErrForbidden for a wrong code (code_wrong), and for a wrong or missing password. Allowed for the user itself.
+func (c *Client) ConfirmTOTP(ctx context.Context, username string, proof TOTPProof) error {
+	return c.run(ctx, post(totpPath+"/confirm", proof.body(), http.StatusNoContent, username))
 }
 
 // RemoveTOTP removes two-factor authentication from a user, including the recovery codes. Users need a TOTP code or a

@@ -178,14 +178,16 @@ type UserChange struct {
 	// IsActive deactivates or activates the user. Deactivation revokes all sessions and API keys.
 	IsActive *bool
 	// Password is the new password, which revokes all sessions. Users who change their own password must also set
-	// CurrentPassword.
+	// CurrentPassword, or Code if they have no password yet.
 	Password, CurrentPassword Secret
+	// Code is a TOTP code or a recovery code. It authorizes the first password of a user who has none.
+	Code Secret
 	// RevokeAPIKeys revokes all API keys, together with a new password.
 	RevokeAPIKeys bool
 }
 
-// UpdateUser changes a user. It returns ErrForbidden for a wrong CurrentPassword, and for the owner's account unless
-// the owner calls it. Allowed for admins; other users may change their own password.
+// UpdateUser changes a user. It returns ErrForbidden for a wrong CurrentPassword, for a wrong or missing Code, and for
+// the owner's account unless the owner calls it. Allowed for admins; other users may change their own password.
 func (c *Client) UpdateUser(ctx context.Context, username string, change UserChange) error {
 	k := put(userPath, struct {
 		Role            string `json:"role,omitempty"`
@@ -193,6 +195,7 @@ func (c *Client) UpdateUser(ctx context.Context, username string, change UserCha
 		IsActive        *bool  `json:"isActive,omitempty"`
 		Password        string `json:"password,omitempty"`
 		CurrentPassword string `json:"currentPassword,omitempty"`
+		Code            string `json:"code,omitempty"`
 		RevokeAPIKeys   bool   `json:"revokeApiKeys,omitempty"`
 	}{
 		change.Role,
@@ -200,6 +203,7 @@ func (c *Client) UpdateUser(ctx context.Context, username string, change UserCha
 		change.IsActive,
 		change.Password.Reveal(),
 		change.CurrentPassword.Reveal(),
+		change.Code.Reveal(),
 		change.RevokeAPIKeys,
 	}, username)
 	// A change that revokes the caller's token, or its right to make the change, would be refused on a retry.

@@ -36,7 +36,10 @@ func TestOpaqueTokens(t *testing.T) {
 	read, ok := ParseOpaqueToken(token.String())
 	require.True(t, ok)
 	require.Equal(t, token, read)
-	require.NotEqual(t, [32]byte(token), [32]byte(token.Digest()))
+	require.Equal(t, UserID(token[:16]), token.User())
+	first, second := NewOpaqueToken(UserID{7}), NewOpaqueToken(UserID{7})
+	require.Equal(t, UserID{7}, first.User())
+	require.NotEqual(t, first, second)
 	for _, text := range []string{"", token.String()[1:], token.String() + "0", strings.ToUpper(token.String()),
 		"g" + token.String()[1:]} {
 		_, ok := ParseOpaqueToken(text)
@@ -51,7 +54,7 @@ func TestNextPair(t *testing.T) {
 	user := User{ID: UserID{1}, Active: true, SessionEpoch: 3}
 	family := NewTokenFamily(FamilyID{2}, user, noon, 3*time.Hour)
 	pair := func(user User, family TokenFamily, at time.Time) (time.Duration, error) {
-		next, err := family.NextPair(TokenPair{}, user, at, 2*time.Hour)
+		next, err := family.NextPair(TokenPair{}, user, TokenKeys{}, at, 2*time.Hour)
 		return next.Life(), err
 	}
 	life, err := pair(user, family, noon)
@@ -85,7 +88,7 @@ func TestRecoveryCodes(t *testing.T) {
 		require.True(t, ok, spelling)
 		require.Equal(t, codes[0], read)
 	}
-	require.NotEqual(t, codes[0].Digest(), codes[1].Digest())
+	require.NotEqual(t, codes[0].Hash(), codes[1].Hash())
 	for _, text := range []string{"", "123456", text[1:], text + "A", strings.Replace(text, text[:1], "1", 1)} {
 		_, ok := ParseRecoveryCode(text)
 		require.False(t, ok, text)

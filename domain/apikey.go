@@ -25,18 +25,28 @@ type APIKey struct {
 	LastUsedAt time.Time
 }
 
-// ParseAPIKeyName parses the note of an API key: 0 to 100 printable characters.
+// ParseAPIKeyName parses the note of an API key: 0 to 100 printable characters. Existing keys keep names that an
+// earlier version accepted.
 func ParseAPIKeyName(text string) (string, error) {
 	if utf8.RuneCountInString(text) > maxAPIKeyName {
 		return "", InvalidField("name", "invalid_name", "name must have at most 100 characters")
 	}
 	for _, r := range text {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
+		if r == utf8.RuneError || !unicode.IsPrint(r) || hasNoShape(r) {
 			return "", InvalidField("name", "invalid_name",
 				"name must contain only printable characters and plain spaces")
 		}
 	}
 	return text, nil
+}
+
+// hasNoShape reports whether r is invisible although unicode.IsPrint accepts it: a filler, a variation selector or the
+// blank of Braille. The variation selectors 15 and 16 are exceptions, because emoji contain them. IsPrint itself
+// refuses characters that change the direction of text and spaces of no width.
+func hasNoShape(r rune) bool {
+	const textStyle, emojiStyle, brailleBlank = '\ufe0e', '\ufe0f', '\u2800'
+	return r != textStyle && r != emojiStyle && (r == brailleBlank ||
+		unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector))
 }
 
 // UsableAt reports whether the key has not expired at now.

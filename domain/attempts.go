@@ -11,6 +11,19 @@ type RateLimits struct {
 	// FreePerAccount applies to the sign-ins to one account, FreePerAddress to the sign-ins from one address.
 	FreePerAccount int
 	FreePerAddress int
+	// FreePerMonth applies to the sign-ins to an account from unknown addresses. Its count is kept for a month, so it
+	// also slows a guesser who waits for the end of each AttemptWindow.
+	FreePerMonth int
+}
+
+// Limit is the rule of one counter.
+type Limit struct {
+	// Free is the number of attempts before the first lockout.
+	Free int
+	// First is the length of the first lockout. Each later one is twice as long, up to Longest.
+	First, Longest time.Duration
+	// Window is how long the counter keeps its attempts. It begins at the latest attempt or at the end of the lockout.
+	Window time.Duration
 }
 
 // AttemptWindow is how long a counter keeps its attempts. It begins at the latest attempt or at the end of the lockout.
@@ -19,6 +32,12 @@ const AttemptWindow = 15 * time.Minute
 const (
 	firstLockout   = 30 * time.Second
 	longestLockout = 24 * time.Hour
+	// longestSharedLockout bounds the lockouts of an account that attempts from any unknown address cause: strangers
+	// must not keep a user from signing in at a new address for longer.
+	longestSharedLockout = time.Hour
+	// monthWindow and monthFactor define the limit per month: FreePerMonth is FreePerAccount times monthFactor.
+	monthWindow = 30 * 24 * time.Hour
+	monthFactor = 10
 	// addressFactor is FreePerAddress divided by FreePerAccount. It is high because many people may share an address.
 	addressFactor = 40
 )
@@ -29,7 +48,39 @@ const KnownAddressTTL = 30 * 24 * time.Hour
 
 // NewRateLimits derives the limits from the number of attempts that are free for an account.
 func NewRateLimits(freePerAccount int) RateLimits {
-	return RateLimits{FreePerAccount: freePerAccount, FreePerAddress: addressFactor * freePerAccount}
+	return RateLimits{
+		FreePerAccount: freePerAccount,
+		FreePerAddress: addressFactor * freePerAccount,
+		FreePerMonth:   monthFactor * freePerAccount,
+	}
+}
+
+// NewLimit returns the limit with the given number of free attempts, lockouts of up to a day, and AttemptWindow.
+func NewLimit(free int) Limit {
+	return Limit{
+		Free:    free,
+		First:   firstLockout,
+		Longest: longestLockout,
+		Window:  AttemptWindow,
+	}
+}
+
+// Account is the limit of an account at all unknown addresses together.
+func (l RateLimits) Account() Limit {
+	limit := NewLimit(l.FreePerAccount)
+	limit.Longest = longestSharedLockout
+	return limit
+}
+
+// Month is the limit of an account at all unknown addresses together over a month. Each attempt beyond it causes a
+// lockout of an hour.
+func (l RateLimits) Month() Limit {
+	return Limit{
+		Free:    l.FreePerMonth,
+		First:   longestSharedLockout,
+		Longest: longestSharedLockout,
+		Window:  monthWindow,
+	}
 }
 
 // Attempts is the counter of wrong credentials under one key: an account, an address, or an account from a known
@@ -51,28 +102,32 @@ func (a Attempts) Blocked(now time.Time) time.Duration {
 // before the first one is counted. The last free attempt causes the first lockout. Each later attempt causes a lockout
 // twice as long as the previous one. After an AttemptWindow without attempts, the count restarts.
 func (a Attempts) Reserve(now time.Time, free int) Attempts {
+	return a.ReserveUnder(now, NewLimit(free))
+}
+
+// ReserveUnder is Reserve with another limit.
+func (a Attempts) ReserveUnder(now time.Time, limit Limit) Attempts {
 	quietSince := a.LastAt
 	if a.BlockedUntil.After(quietSince) {
 		quietSince = a.BlockedUntil
 	}
-	if now.Sub(quietSince) > AttemptWindow {
+	if now.Sub(quietSince) > limit.Window {
 		a = Attempts{}
 	}
 	a.Failures++
 	a.LastAt, a.Reported = now, false
-	if over := a.Failures - free; over >= 0 {
-		a.BlockedUntil = now.Add(lockoutAfter(over))
+	if over := a.Failures - limit.Free; over >= 0 {
+		a.BlockedUntil = now.Add(limit.lockoutAfter(over))
 	}
 	return a
 }
 
-// lockoutAfter returns the length of a lockout: the first one lasts firstLockout, and each of the over attempts after
-// it doubles the length, up to longestLockout.
-func lockoutAfter(over int) time.Duration {
-	lockout := firstLockout
+// lockoutAfter returns the length of a lockout. Each of the over attempts after the first lockout doubles it.
+func (l Limit) lockoutAfter(over int) time.Duration {
+	lockout := l.First
 	for range over {
-		if lockout *= 2; lockout >= longestLockout {
-			return longestLockout
+		if lockout *= 2; lockout >= l.Longest {
+			return l.Longest
 		}
 	}
 	return lockout

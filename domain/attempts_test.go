@@ -32,6 +32,44 @@ func TestLockouts(t *testing.T) {
 	require.Equal(t, 26, attempts.Reserve(now.Add(AttemptWindow), free).Failures)
 }
 
+// TestLimits verifies the lockouts of each limit: attempts from all unknown addresses lock an account out for at most
+// an hour at a time, and attempts beyond those of a month for exactly an hour each.
+func TestLimits(t *testing.T) {
+	t.Parallel()
+	limits := NewRateLimits(5)
+	for name, test := range map[string]struct {
+		limit           Limit
+		free            int
+		first, longest  time.Duration
+		remembered, not time.Duration
+	}{
+		"address": {NewLimit(limits.FreePerAddress), 200, 30 * time.Second, 24 * time.Hour, 15 * time.Minute,
+			15*time.Minute + time.Second},
+		"account": {limits.Account(), 5, 30 * time.Second, time.Hour, 15 * time.Minute, 15*time.Minute + time.Second},
+		"month":   {limits.Month(), 50, time.Hour, time.Hour, 30 * 24 * time.Hour, 30*24*time.Hour + time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var attempts Attempts
+			now := noon
+			for range test.free - 1 {
+				attempts = attempts.ReserveUnder(now, test.limit)
+				require.Zero(t, attempts.Blocked(now))
+			}
+			attempts = attempts.ReserveUnder(now, test.limit)
+			require.Equal(t, test.first, attempts.Blocked(now))
+			for range 20 {
+				now = now.Add(attempts.Blocked(now))
+				attempts = attempts.ReserveUnder(now, test.limit)
+			}
+			require.Equal(t, test.longest, attempts.Blocked(now))
+			end := attempts.BlockedUntil
+			require.Equal(t, test.free+21, attempts.ReserveUnder(end.Add(test.remembered), test.limit).Failures)
+			require.Equal(t, 1, attempts.ReserveUnder(end.Add(test.not), test.limit).Failures)
+		})
+	}
+}
+
 // TestRelease verifies that a released attempt does not count and that its lockout ends.
 func TestRelease(t *testing.T) {
 	t.Parallel()

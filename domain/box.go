@@ -18,6 +18,29 @@ type Box struct {
 	UpdatedAt time.Time
 }
 
+// BoxOfferTTL is how long an offer of ownership is open.
+const BoxOfferTTL = 7 * 24 * time.Hour
+
+// BoxOffer is the offer of the ownership of a box to one of its members. Ownership counts against the quota of a user
+// and keeps the user from being deleted, so no user becomes an owner without accepting. The zero BoxOffer is no offer.
+type BoxOffer struct {
+	To UserID
+	// ToName is the name of the member.
+	ToName    UserName
+	ExpiresAt time.Time
+}
+
+// NewBoxOffer returns an offer that is open for BoxOfferTTL. Errors: ErrNewOwnerNotInBox for an inactive member.
+func NewBoxOffer(to BoxUser, now time.Time) (BoxOffer, error) {
+	if !to.Active {
+		return BoxOffer{}, ErrNewOwnerNotInBox
+	}
+	return BoxOffer{To: to.User, ToName: to.Name, ExpiresAt: now.Add(BoxOfferTTL).Truncate(time.Second)}, nil
+}
+
+// Open reports whether the offer can be accepted at now.
+func (o BoxOffer) Open(now time.Time) bool { return !o.To.IsZero() && now.Before(o.ExpiresAt) }
+
 // CheckBoxQuota decides whether a user who owns the given number of boxes may own another box. A limit of 0 means no
 // limit. Admins have no limit.
 func CheckBoxQuota(role Role, owned, limit int) error {
@@ -72,7 +95,7 @@ func (a Access) Inspect(user UserName) error {
 }
 
 // Transfer decides whether the caller may transfer the box to another owner. The owner of the box and admins may
-// transfer it.
+// transfer it. See TransfersDirectly.
 func (a Access) Transfer() error {
 	if err := a.See(); err != nil {
 		return err
@@ -81,6 +104,34 @@ func (a Access) Transfer() error {
 		return nil
 	}
 	return ErrBoxOwnerOnly
+}
+
+// TransfersDirectly reports whether a transfer by the caller takes effect without the consent of the new owner, which
+// is the case for admins. A transfer by the owner of the box is an offer.
+func (a Access) TransfersDirectly() bool { return a.Caller.IsAdmin() }
+
+// EndOffer decides whether the caller may end an offer: the owner of the box and admins may withdraw it, and the member
+// to whom it was made may decline it.
+func (a Access) EndOffer(offer BoxOffer) error {
+	if err := a.See(); err != nil {
+		return err
+	}
+	if a.isMember() && offer.To == a.Caller.UserID {
+		return nil
+	}
+	return a.Transfer()
+}
+
+// Remove decides whether the caller may remove a member. Callers who may manage the box may remove every member;
+// members may leave the box.
+func (a Access) Remove(user UserName) error {
+	if err := a.See(); err != nil {
+		return err
+	}
+	if a.isMember() && a.Caller.Name == user {
+		return nil
+	}
+	return a.Manage()
 }
 
 // Use decides whether the caller has all of the wanted permissions over the entries of the box. No role replaces a

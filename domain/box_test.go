@@ -2,6 +2,7 @@ package domain_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -179,4 +180,49 @@ func TestTakeOver(t *testing.T) {
 	box.Owner = otherID
 	require.ErrorIs(t, member(domain.BoxRoleAdmin, false, 0).TakeOver(&box), domain.ErrNewOwnerNotInBox)
 	require.Equal(t, otherID, box.Owner)
+}
+
+func TestBoxOffer(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	offer, err := domain.NewBoxOffer(*member(domain.BoxRoleUser, true, 0), now)
+	require.NoError(t, err)
+	require.True(t, offer.Open(now.Add(domain.BoxOfferTTL-time.Second)))
+	require.False(t, offer.Open(now.Add(domain.BoxOfferTTL)))
+	require.False(t, domain.BoxOffer{}.Open(now))
+	_, err = domain.NewBoxOffer(*member(domain.BoxRoleUser, false, 0), now)
+	require.ErrorIs(t, err, domain.ErrNewOwnerNotInBox)
+}
+
+// TestEndOfferAndRemove checks who can end an offer, and who can remove a member.
+func TestEndOfferAndRemove(t *testing.T) {
+	t.Parallel()
+	theirs := testBox
+	theirs.Owner = otherID
+	boxUser, boxAdmin := domain.BoxRoleUser, domain.BoxRoleAdmin
+	toCaller, toOther := domain.BoxOffer{To: userID}, domain.BoxOffer{To: otherID}
+	for name, test := range map[string]struct {
+		access                           domain.Access
+		ownOffer, otherOffer, own, other string
+	}{
+		"stranger": {domain.Access{Caller: user, Box: theirs}, "box_not_found", "box_not_found", "box_not_found",
+			"box_not_found"},
+		"member": {domain.Access{Caller: user, Box: theirs, Member: member(boxUser, true, 0)},
+			"", "box_owner_only", "", "box_admin_only"},
+		"boxadmin": {domain.Access{Caller: user, Box: theirs, Member: member(boxAdmin, true, 0)},
+			"", "box_owner_only", "", ""},
+		"inactive member": {domain.Access{Caller: user, Box: theirs, Member: member(boxAdmin, false, 0)},
+			"box_not_found", "box_not_found", "box_not_found", "box_not_found"},
+		"owner of the box": {domain.Access{Caller: user, Box: testBox, Member: member(boxAdmin, true, 0)},
+			"", "", "", ""},
+		"admin": {domain.Access{Caller: admin, Box: theirs}, "", "", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.Equal(t, test.ownOffer, domain.CodeOf(test.access.EndOffer(toCaller)))
+			require.Equal(t, test.otherOffer, domain.CodeOf(test.access.EndOffer(toOther)))
+			require.Equal(t, test.own, domain.CodeOf(test.access.Remove(test.access.Caller.Name)))
+			require.Equal(t, test.other, domain.CodeOf(test.access.Remove("another")))
+		})
+	}
 }

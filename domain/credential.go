@@ -25,8 +25,9 @@ const (
 // in the database decides whether the credential is still valid; see [Caller].
 type Credential struct {
 	Kind CredentialKind
-	// ID and User come from the signed token. For an opaque token, they come from the database.
-	ID   CredentialID
+	// ID comes from the signed token. For an opaque token, it comes from the database.
+	ID CredentialID
+	// User is the user that the token names.
 	User UserID
 	// Digest is set only for an opaque token.
 	Digest Digest

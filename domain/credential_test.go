@@ -115,13 +115,15 @@ func TestCheckAPIKeyRevoker(t *testing.T) {
 
 func TestAPIKeyNames(t *testing.T) {
 	t.Parallel()
-	for _, good := range []string{"", "CI", "laptop of Zoë 🙂", strings.Repeat("ü", 100)} {
+	for _, good := range []string{"", "CI", "laptop of Zoë 🙂", "❤️", strings.Repeat("ü", 100)} {
 		got, err := domain.ParseAPIKeyName(good)
 		require.NoError(t, err)
 		require.Equal(t, good, got)
 	}
 	for _, bad := range []string{strings.Repeat("x", 101), "a\nb", "\x00", "\t", "\x1b[31m", "\x7f", "\u0085",
-		"\u009b31m", "a\xff", "\ufffd"} {
+		"\u009b31m", "a\xff", "\ufffd", "a\u202eb", "\u2066",
+		"a\u200bb", "\ufeff", "\u00ad", "a\u3164", "\u2800", "\u115f",
+		"\ufe00", "\U000e0041", "\U000e0100"} {
 		_, err := domain.ParseAPIKeyName(bad)
 		requireRefusal(t, err, domain.Invalid, "invalid_name", "name")
 	}

@@ -18,6 +18,8 @@ var (
 	ActionDeleteUser     = Action{"user.delete"}
 	ActionCreateBox      = Action{"box.create"}
 	ActionTransferBox    = Action{"box.transfer"}
+	ActionOfferBox       = Action{"box.offer"}
+	ActionEndBoxOffer    = Action{"box.offer-end"}
 	ActionDeleteBox      = Action{"box.delete"}
 	ActionAddBoxUser     = Action{"box-user.add"}
 	ActionUpdateBoxUser  = Action{"box-user.update"}
@@ -56,12 +58,13 @@ var (
 func Actions() []Action {
 	return []Action{ActionInitialize, ActionSignIn, ActionCreateAPIKey, ActionShowAPIKeys, ActionDeleteAPIKey,
 		ActionCreateUser, ActionUpdateUser, ActionSetPassword, ActionDeleteUser, ActionCreateBox, ActionTransferBox,
-		ActionDeleteBox, ActionAddBoxUser, ActionUpdateBoxUser, ActionSetPermissions, ActionRemoveBoxUser,
-		ActionWriteEntry, ActionReadEntry, ActionRestoreEntry, ActionDeleteEntry, ActionRotateSecret, ActionRekey,
-		ActionRefresh, ActionRevoke, ActionShowTOTP, ActionEnrolTOTP, ActionConfirmTOTP, ActionRemoveTOTP,
-		ActionInvite, ActionJoin, ActionUninvite, ActionHandOver, ActionUnlock,
-		ActionAddDroplet, ActionStartDroplet, ActionStopDroplet, ActionRestartDroplet, ActionDeleteDroplet,
-		ActionWriteIdentity, ActionLockIdentity, ActionUnlockIdentity, ActionDeleteLocked, ActionWriteKeyring}
+		ActionOfferBox, ActionEndBoxOffer, ActionDeleteBox, ActionAddBoxUser, ActionUpdateBoxUser,
+		ActionSetPermissions, ActionRemoveBoxUser, ActionWriteEntry, ActionReadEntry, ActionRestoreEntry,
+		ActionDeleteEntry, ActionRotateSecret, ActionRekey, ActionRefresh, ActionRevoke, ActionShowTOTP,
+		ActionEnrolTOTP, ActionConfirmTOTP, ActionRemoveTOTP, ActionInvite, ActionJoin, ActionUninvite,
+		ActionHandOver, ActionUnlock, ActionAddDroplet, ActionStartDroplet, ActionStopDroplet, ActionRestartDroplet,
+		ActionDeleteDroplet, ActionWriteIdentity, ActionLockIdentity, ActionUnlockIdentity, ActionDeleteLocked,
+		ActionWriteKeyring}
 }
 
 // String returns the action's name.
@@ -147,6 +150,9 @@ type Event struct {
 	Target    string
 	RequestID string
 	Address   string
+	// Suppressed is the number of refusals that the event stands for, because they have no event of their own. It is 0
+	// for an event that stands for itself.
+	Suppressed int
 }
 
 // NewEvent returns the event of a successful action. The caller is zero for a request without a valid credential.

@@ -33,6 +33,9 @@ type Invitation struct {
 	ExpiresAt   time.Time
 	// Proof is the keyed digest of Terms.
 	Proof Digest
+	// SignedBy is the server key of the proof. Zero means a proof of an older release, under the key of purpose
+	// throttle.
+	SignedBy ServerKeyID
 }
 
 // InvitationCode is the code that the holder of an invitation sends. Until it is used, it is as secret as a password.
@@ -90,6 +93,29 @@ func (i Invitation) CheckAcceptable(inviter User, now time.Time) error {
 		return ErrInvitationInvalid
 	}
 	return nil
+}
+
+// InvitationState is the reason why an invitation that is not expired can or cannot be accepted at present. Clients
+// depend on its texts.
+type InvitationState string
+
+// The states.
+const (
+	InvitationOpen            InvitationState = "open"
+	InvitationNameTaken       InvitationState = "name-taken"
+	InvitationInviterNotAdmin InvitationState = "inviter-not-admin"
+)
+
+// State returns the state of an invitation at now. inviter is the present state of its Inviter. nameTaken reports
+// whether a user has the name.
+func (i Invitation) State(inviter User, nameTaken bool, now time.Time) InvitationState {
+	switch {
+	case i.CheckAcceptable(inviter, now) != nil:
+		return InvitationInviterNotAdmin
+	case nameTaken:
+		return InvitationNameTaken
+	}
+	return InvitationOpen
 }
 
 // ParseInvitationExpiry parses the expiry of an invitation in the forms of ParseExpiry, at most 30 days from now. An

@@ -39,7 +39,13 @@ var (
 	ErrItselfOnly = Refuse(Forbidden, "itself_only",
 		"users can enrol and confirm two-factor authentication for themselves only")
 	ErrWrongCode = Refuse(Forbidden, "code_wrong", "the code is wrong or was used before")
-	ErrNoCode    = Refuse(NotFound, "totp_not_found",
+	// ErrPasswordForTOTP keeps the holder of a stolen token from enrolling another phone.
+	ErrPasswordForTOTP = Refuse(Forbidden, "totp_password_required",
+		"a change of two-factor authentication needs your password: send it in the field currentPassword")
+	// ErrCodeForPassword keeps the holder of a stolen token from setting the first password.
+	ErrCodeForPassword = Refuse(Forbidden, "password_code_required",
+		"your account has no password yet: send a TOTP code in the field code to set the first one")
+	ErrNoCode = Refuse(NotFound, "totp_not_found",
 		"the user has no two-factor authentication to confirm or remove")
 	ErrSecretHidden = Refuse(Forbidden, "totp_secret_hidden", "the TOTP secret is in use and is not shown again")
 
@@ -55,21 +61,26 @@ var (
 	ErrUserNotFound       = Refuse(NotFound, "user_not_found", "there is no such user")
 	ErrInvitationNotFound = Refuse(NotFound, "invitation_not_found", "there is no open invitation for that username")
 
+	ErrPasswordChanged = Refuse(Conflict, "password_changed",
+		"the password was changed at the same time; try again")
+
 	ErrUserExists     = Refuse(Conflict, "user_exists", "the username is taken")
 	ErrAPIKeyNotFound = Refuse(NotFound, "api_key_not_found", "there is no such API key")
 	ErrLastAPIKey     = Refuse(Conflict, "last_api_key",
 		"this is the user's last usable API key: create another one before deleting it")
 
 	// ErrBoxNotFound covers missing boxes and boxes of other users, so it does not reveal which boxes exist.
-	ErrBoxNotFound       = Refuse(NotFound, "box_not_found", "there is no such box, or you are not a member of it")
-	ErrBoxExists         = Refuse(Conflict, "box_exists", "the name of the box is taken")
-	ErrBoxAdminOnly      = Refuse(Forbidden, "box_admin_only", "only a boxadmin of this box or an admin may do this")
-	ErrBoxOwnerOnly      = Refuse(Forbidden, "box_owner_only", "only the owner of the box or an admin may do this")
-	ErrBoxOwnerStays     = Refuse(Conflict, "box_owner_stays", "the owner of a box stays an active boxadmin of it")
-	ErrLastBoxAdmin      = Refuse(Conflict, "last_box_admin", "this is the last boxadmin of the box")
-	ErrBoxUserNotFound   = Refuse(NotFound, "box_user_not_found", "the box has no such user")
-	ErrBoxUserExists     = Refuse(Conflict, "box_user_exists", "the user is already in the box")
-	ErrNewOwnerNotInBox  = Refuse(Conflict, "new_owner_not_in_box", "the new owner must be an active user of the box")
+	ErrBoxNotFound      = Refuse(NotFound, "box_not_found", "there is no such box, or you are not a member of it")
+	ErrBoxExists        = Refuse(Conflict, "box_exists", "the name of the box is taken")
+	ErrBoxAdminOnly     = Refuse(Forbidden, "box_admin_only", "only a boxadmin of this box or an admin may do this")
+	ErrBoxOwnerOnly     = Refuse(Forbidden, "box_owner_only", "only the owner of the box or an admin may do this")
+	ErrBoxOwnerStays    = Refuse(Conflict, "box_owner_stays", "the owner of a box stays an active boxadmin of it")
+	ErrLastBoxAdmin     = Refuse(Conflict, "last_box_admin", "this is the last boxadmin of the box")
+	ErrBoxUserNotFound  = Refuse(NotFound, "box_user_not_found", "the box has no such user")
+	ErrBoxUserExists    = Refuse(Conflict, "box_user_exists", "the user is already in the box")
+	ErrNewOwnerNotInBox = Refuse(Conflict, "new_owner_not_in_box", "the new owner must be an active user of the box")
+	ErrBoxOfferNotFound = Refuse(NotFound, "box_offer_not_found",
+		"the ownership of the box is not offered to you, or the offer has expired")
 	ErrPermissionMissing = Refuse(Forbidden, "permission_missing", "your permissions in this box do not permit this")
 
 	ErrEntryNotFound   = Refuse(NotFound, "entry_not_found", "the box has no such entry")

@@ -21,13 +21,15 @@ const (
 	KeyForAPIKeys KeyPurpose = "api-key"
 	// KeyForSessions signs the tokens of sign-ins with a password.
 	KeyForSessions KeyPurpose = "session"
+	// KeyForTokens keys the digests of opaque tokens, recovery codes and invitations.
+	KeyForTokens KeyPurpose = "token"
 	// KeyForThrottle keys the digests under which wrong credentials are counted.
 	KeyForThrottle KeyPurpose = "throttle"
 )
 
 // KeyPurposes lists all purposes, in the order of the output of commands.
 func KeyPurposes() []KeyPurpose {
-	return []KeyPurpose{KeyForEntries, KeyForAccounts, KeyForAPIKeys, KeyForSessions, KeyForThrottle}
+	return []KeyPurpose{KeyForEntries, KeyForAccounts, KeyForAPIKeys, KeyForSessions, KeyForTokens, KeyForThrottle}
 }
 
 // ParseKeyPurpose parses a purpose, an argument of a command.
@@ -35,7 +37,7 @@ func ParseKeyPurpose(text string) (KeyPurpose, error) {
 	purpose := KeyPurpose(text)
 	if !slices.Contains(KeyPurposes(), purpose) {
 		return "", InvalidField("purpose", "unknown_key_purpose",
-			"the purpose must be one of entry, account, api-key, session, throttle")
+			"the purpose must be one of entry, account, api-key, session, token, throttle")
 	}
 	return purpose, nil
 }

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
@@ -16,14 +17,24 @@ func (d Digest) IsZero() bool { return d == Digest{} }
 // Equal compares digests in constant time.
 func (d Digest) Equal(other Digest) bool { return subtle.ConstantTimeCompare(d[:], other[:]) == 1 }
 
-// OpaqueToken is a token of 32 random bytes. Only its digest is stored.
+// OpaqueToken is a token that is not signed: the id of its user and 16 random bytes. Only a keyed digest of it is
+// stored. The digest covers the id, so an attacker who can write to the database cannot assign the token to another
+// user.
 type OpaqueToken [32]byte
+
+// NewOpaqueToken returns a new token of a user.
+func NewOpaqueToken(user UserID) OpaqueToken {
+	var token OpaqueToken
+	copy(token[:], user[:])
+	_, _ = rand.Read(token[len(user):]) // never fails: crypto/rand ends the program instead
+	return token
+}
+
+// User returns the user that the token claims to belong to. Only a lookup of its digest proves the claim.
+func (t OpaqueToken) User() UserID { return UserID(t[:len(UserID{})]) }
 
 // String returns the token's 64 lower-case hexadecimal digits. It is as secret as a password.
 func (t OpaqueToken) String() string { return hex.EncodeToString(t[:]) }
-
-// Digest returns the stored part of the token.
-func (t OpaqueToken) Digest() Digest { return sha256.Sum256(t[:]) }
 
 // ParseOpaqueToken parses 64 lower-case hexadecimal digits; ok is false for all other texts, so every token has exactly
 // one spelling.
@@ -44,13 +55,19 @@ type TokenFamily struct {
 	ID   FamilyID
 	User UserID
 	// Epoch is the user's SessionEpoch at sign-in; see Session.Epoch.
-	Epoch     int64
+	Epoch int64
+	// Keys are the server keys that the digests of its tokens depend on. The family is not valid without them.
+	Keys      TokenKeys
 	CreatedAt time.Time
 	// ExpiresAt is when the last pair expires, however often it is refreshed.
 	ExpiresAt time.Time
 	// RevokedAt is zero while the family is valid.
 	RevokedAt time.Time
 }
+
+// TokenKeys are the server keys that the digest of an opaque token depends on. A new session key therefore ends the
+// sign-ins of both APIs, and a new token key those of the accounts API.
+type TokenKeys struct{ Session, Token ServerKeyID }
 
 // NewTokenFamily returns a family that expires after ttl, rounded down to a whole second.
 func NewTokenFamily(id FamilyID, user User, now time.Time, ttl time.Duration) TokenFamily {
@@ -77,10 +94,13 @@ type TokenPair struct {
 
 // NextPair returns the next pair of the family. Its access token is valid for ttl but no longer than the family, in
 // whole seconds from now. Errors: ErrRefreshToken when the family has expired or was revoked, and when its user is
-// inactive or the user's sessions were revoked.
-func (f TokenFamily) NextPair(pair TokenPair, user User, now time.Time, ttl time.Duration) (TokenPair, error) {
+// inactive or the user's sessions were revoked. keys are the present server keys; NextPair also refuses a family with
+// other keys, which were replaced.
+func (f TokenFamily) NextPair(pair TokenPair, user User, keys TokenKeys, now time.Time,
+	ttl time.Duration) (TokenPair, error) {
 	life := min(ttl, f.ExpiresAt.Sub(now)).Truncate(time.Second)
-	if life <= 0 || !f.RevokedAt.IsZero() || !user.Active || user.ID != f.User || user.SessionEpoch != f.Epoch {
+	if life <= 0 || !f.RevokedAt.IsZero() || !user.Active || user.ID != f.User || user.SessionEpoch != f.Epoch ||
+		keys != f.Keys {
 		return TokenPair{}, ErrRefreshToken
 	}
 	pair.Family, pair.CreatedAt, pair.AccessExpiresAt = f.ID, now, now.Add(life)

@@ -69,8 +69,9 @@ func (c RecoveryCode) String() string {
 	return strings.Join(parts, "-")
 }
 
-// Digest returns the stored part of the code. 120 random bits cannot be guessed, so the digest needs no slow hash.
-func (c RecoveryCode) Digest() Digest { return sha256.Sum256(c[:]) }
+// Hash returns the SHA-256 of the code, which a keyed digest covers before it is stored. 120 random bits cannot be
+// guessed, so the hash need not be slow.
+func (c RecoveryCode) Hash() Digest { return sha256.Sum256(c[:]) }
 
 // ParseRecoveryCode parses a code, ignoring letter case and separators; ok is false for other texts.
 func ParseRecoveryCode(text string) (code RecoveryCode, ok bool) {

@@ -16,6 +16,10 @@ type System interface {
 	Owner(ctx context.Context) (domain.UserID, error)
 	// SetOwner makes a user the owner.
 	SetOwner(ctx context.Context, owner domain.UserID) error
+	// RecoveryCodesKeyed reports whether all recovery codes of older releases have a keyed digest.
+	RecoveryCodesKeyed(ctx context.Context) (bool, error)
+	// SetRecoveryCodesKeyed records it. It cannot be undone.
+	SetRecoveryCodesKeyed(ctx context.Context) error
 }
 
 // Users stores users and their sealed passwords.
@@ -78,7 +82,7 @@ type Sessions interface {
 // Invitations stores open invitations, never their codes. A name has at most one.
 type Invitations interface {
 	// Add inserts an invitation. The caller holds the lock on System and has deleted any earlier invitation for the
-	// name.
+	// name. Errors: ErrStaleServerKey.
 	Add(ctx context.Context, invitation domain.Invitation) error
 	// Get returns an invitation, even if it has expired. Errors: NotFound with code invitation_not_found.
 	Get(ctx context.Context, id domain.InvitationID) (domain.Invitation, error)
@@ -96,8 +100,16 @@ type Invitations interface {
 type Events interface {
 	// Append adds an event to this transaction, so that a change and its event are committed together.
 	Append(ctx context.Context, event domain.Event) error
-	// List returns the matching events, newest first.
-	List(ctx context.Context, filter EventFilter) ([]domain.Event, error)
+	// List returns a page of the matching events, newest first. It reads a limited number of events, so that no filter
+	// makes it slow. A page may therefore have fewer events than the filter's limit, even none, although more match.
+	List(ctx context.Context, filter EventFilter) (EventPage, error)
+}
+
+// EventPage is a page of the audit log.
+type EventPage struct {
+	Events []domain.Event
+	// Next is the Before of the filter for the next page. It is zero on the last page.
+	Next domain.EventID
 }
 
 // EventFilter selects events; a zero field matches every event.
@@ -125,10 +137,14 @@ type Janitor interface {
 	DeleteEndedAPIKeys(ctx context.Context, before time.Time, limit int) (int, error)
 	// DeleteEndedInvitations deletes invitations that expired before the given time.
 	DeleteEndedInvitations(ctx context.Context, before time.Time, limit int) (int, error)
-	// DeleteOldEvents deletes audit events older than the given time.
+	// DeleteOldEvents deletes audit events older than the given time, oldest first.
 	DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error)
-	// DeleteRemovedEntries deletes the versions of entries that were deleted before the given time. The entry rows
-	// stay, so that version numbers never restart.
+	// EventLogSize returns the storage of the audit log with its indexes, in bytes. Storage of deleted events may count
+	// until the database reuses it.
+	EventLogSize(ctx context.Context) (int64, error)
+	// DeleteRemovedEntries deletes the versions of entries that were deleted before the given time, and returns their
+	// reserved storage to the box. A box keeps a number of the rows of such entries, and the newest version number of
+	// the other ones, so that version numbers never restart.
 	DeleteRemovedEntries(ctx context.Context, before time.Time, limit int) (int, error)
 	// DeleteOldKeyrings deletes keyrings from before the given time that have at least domain.KeptKeyrings newer ones.
 	DeleteOldKeyrings(ctx context.Context, before time.Time, limit int) (int, error)

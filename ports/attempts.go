@@ -11,18 +11,16 @@ import (
 // names nor addresses. All replicas share the counters. Attempt rows are locked after all other rows of a
 // transaction.
 type Attempts interface {
-	// Lock locks these counters until the transaction ends and returns them in the order of the keys. Errors:
-	// ErrStartOver when the janitor deleted a row concurrently.
-	Lock(ctx context.Context, keys ...CounterKey) ([]domain.Attempts, error)
-	// Peek returns a counter without locking it.
-	Peek(ctx context.Context, key domain.Digest) (domain.Attempts, error)
-	// Save stores a locked counter.
-	Save(ctx context.Context, key domain.Digest, attempts domain.Attempts) error
+	// Lock locks the counters until the transaction ends and returns their state. Errors: ErrStartOver when the janitor
+	// deleted a counter concurrently.
+	Lock(ctx context.Context, query AttemptQuery) (AttemptState, error)
+	// Peek returns the state of counters without locking them.
+	Peek(ctx context.Context, query AttemptQuery) (AttemptState, error)
+	// Save stores locked counters.
+	Save(ctx context.Context, counters ...CounterState) error
 	// Forget resets all counters of an account.
 	Forget(ctx context.Context, account domain.Digest) error
-	// Knows reports whether the key is remembered at now: Remember was called for it with a later time.
-	Knows(ctx context.Context, key domain.Digest, now time.Time) (bool, error)
-	// Remember stores a key until a time.
+	// Remember stores the key of a known address until a time.
 	Remember(ctx context.Context, key domain.Digest, until time.Time) error
 }
 
@@ -30,6 +28,35 @@ type Attempts interface {
 type CounterKey struct {
 	Key     domain.Digest
 	Account domain.Digest
+	// Keep is how long the counter is kept after its latest attempt; zero means domain.AttemptWindow.
+	Keep time.Duration
+}
+
+// CounterState is a counter with its attempts.
+type CounterState struct {
+	CounterKey
+	Attempts domain.Attempts
+}
+
+// AttemptQuery selects counters. Both methods that take it need one round trip.
+type AttemptQuery struct {
+	Counters []CounterKey
+	// KnownAddress is the key of an address; zero for none.
+	KnownAddress domain.Digest
+	Now          time.Time
+	// ReadUser also reads the user with the name User, who may not exist. Only Lock does so.
+	ReadUser bool
+	User     domain.UserName
+}
+
+// AttemptState is the answer to an AttemptQuery.
+type AttemptState struct {
+	// Counters has the attempts of each counter, in the order of the query; zero for a counter that is not stored.
+	Counters []domain.Attempts
+	// Known reports whether KnownAddress is remembered at Now.
+	Known bool
+	// User holds the stored data of the user; zero for a user who does not exist.
+	User SignIn
 }
 
 // Digests computes keyed digests of values that must not be readable in the database. Servers that share a database

@@ -16,6 +16,10 @@ type Boxes interface {
 	Lock(ctx context.Context, id domain.BoxID) error
 	// Save stores the owner and the time of update.
 	Save(ctx context.Context, box domain.Box) error
+	// Offer returns the offer of the box's ownership, even if it has expired; zero when there is none.
+	Offer(ctx context.Context, id domain.BoxID) (domain.BoxOffer, error)
+	// SaveOffer replaces the offer; the zero offer deletes it.
+	SaveOffer(ctx context.Context, id domain.BoxID, offer domain.BoxOffer) error
 	// TouchOf sets the time of update of all boxes of which a user is a member.
 	TouchOf(ctx context.Context, user domain.UserID, now time.Time) error
 	// Delete removes the box with its members, entries and versions.
@@ -48,20 +52,25 @@ type BoxUsers interface {
 type Entries interface {
 	// Keys lists the keys of a box that have a value and begin with prefix, sorted.
 	Keys(ctx context.Context, box domain.BoxID, prefix string) ([]domain.EntryKey, error)
-	// CountIn increments the box's count of entries. The lock order requires it before Lock of an entry without a
-	// value. Errors: Conflict with code limit_reached when the count has reached limit (0: no limit); NotFound when the
-	// box was deleted.
-	CountIn(ctx context.Context, box domain.BoxID, limit int, now time.Time) error
+	// CountIn increments the box's count of entries with a value, for an entry that gets a value. The lock order
+	// requires it before Lock of an entry without a value. Errors: Conflict with code limit_reached when the box has
+	// limit other keys (0: no limit), including deleted keys whose versions are stored; NotFound when the box was
+	// deleted. After limit_reached, the caller rolls back.
+	CountIn(ctx context.Context, box domain.BoxID, key domain.EntryKey, limit int, now time.Time) error
 	// CountOut decrements the box's count of entries. Like CountIn, it must run before Lock. Errors: NotFound when the
 	// box was deleted or is empty.
 	CountOut(ctx context.Context, box domain.BoxID, now time.Time) error
 	// Lock locks the entry until the transaction ends, and returns the entry and the caller's access as they are under
-	// the lock. It inserts an entry without a version when the entry does not exist. Errors: NotFound with code
-	// box_not_found when the box was deleted.
+	// the lock. It inserts an entry without a value when the entry does not exist. Its version number is 0, or the
+	// newest number of the keys whose rows the Janitor removed. Errors: NotFound with code box_not_found when the box
+	// was deleted.
 	Lock(ctx context.Context, credential domain.Credential, box domain.Box, key domain.EntryKey,
 		now time.Time) (LockedEntry, error)
+	// Stored returns the number of stored versions of an entry and the size of the largest sealed value.
+	Stored(ctx context.Context, box domain.BoxID, key domain.EntryKey) (versions, largest int, err error)
 	// AddVersion stores a version, makes it the entry's newest, deletes all but the newest keep versions (0: none), and
-	// appends the event. Errors: Unauthenticated when the author was deleted; ErrStaleServerKey.
+	// appends the event. A version with a Reservation requires the lock on the box. Errors: Unauthenticated when the
+	// author was deleted; ErrStaleServerKey; Conflict with code limit_reached when the reservation exceeds its limit.
 	AddVersion(ctx context.Context, entry domain.Entry, version NewVersion, keep int, event domain.Event) error
 	// MarkDeleted deletes the entry's value. Its versions can be restored until the janitor deletes them.
 	MarkDeleted(ctx context.Context, entry domain.Entry) error
@@ -81,6 +90,8 @@ type Entries interface {
 // LockedEntry is an entry whose row the transaction has locked.
 type LockedEntry struct {
 	Entry domain.Entry
+	// Room is the storage that is reserved for the versions of the entry.
+	Room domain.Room
 	// Access is the caller's access under the lock. It may have been reduced while the transaction waited.
 	Access domain.Access
 }
@@ -92,6 +103,17 @@ type NewVersion struct {
 	Author domain.UserID
 	// BoxKey is the box key that the version is written under; zero in a box without a keyring.
 	BoxKey domain.KeyID
+	// Reservation replaces the entry's reservation; nil leaves it unchanged. EntryWriter ignores it.
+	Reservation *Reservation
+}
+
+// Reservation is the storage that a box reserves for an entry from now on.
+type Reservation struct {
+	Room domain.Room
+	// Added is the difference to the entry's previous reservation, in bytes.
+	Added int64
+	// Limit is the largest sum of all reservations of the box, in bytes.
+	Limit int64
 }
 
 // StoredVersion is a version as it was stored.

@@ -29,7 +29,7 @@ type Argon2Params struct {
 // begins.
 type DeriveFunc func(ctx context.Context, use Workload, secret, salt []byte, params Argon2Params) ([]byte, error)
 
-// Passwords hashes and checks passwords. Both methods are slow on purpose: they block on the queue of PasswordWork
+// Passwords hashes and checks passwords. Hash and Check are slow on purpose: they block on the queue of PasswordWork
 // and must not run inside a transaction. Errors: Unavailable with code busy. Tests of use cases implement it without
 // Argon2id.
 type Passwords interface {
@@ -37,7 +37,11 @@ type Passwords interface {
 	Hash(ctx context.Context, password domain.Secret) ([]byte, error)
 	// Check compares a password with a hash in constant time. With a nil phc, for an unknown user, it does the same
 	// work against a fixed hash and reports Match false, so that the response time does not reveal which users exist.
+	// The work includes a derivation for each set of parameters that the current settings or a learned hash have.
 	Check(ctx context.Context, password domain.Secret, phc []byte) (PasswordCheck, error)
+	// Learn makes Check also do the work of a stored hash for every user. It does not block. Check also learns from
+	// the hashes that it compares.
+	Learn(phc []byte)
 }
 
 // PasswordCheck is the result of comparing a password with its hash.

@@ -46,6 +46,7 @@ type Repos struct {
 	TokenFamilies TokenFamilies
 	Invitations   Invitations
 	Attempts      Attempts
+	SignIns       SignIns
 	Boxes         Boxes
 	BoxUsers      BoxUsers
 	BoxKeyrings   BoxKeyrings
@@ -107,8 +108,11 @@ type ConditionalWrite struct {
 	Version  NewVersion
 	At       time.Time
 	// Keep is the number of versions to keep; 0 keeps all.
-	Keep  int
-	Event domain.Event
+	Keep int
+	// Limited means that the box has a limit on its storage. WriteIfUnchanged then stores the version only if the
+	// entry's reservation covers it.
+	Limited bool
+	Event   domain.Event
 }
 
 // EventWriter commits audit events that are not part of a change: reads and refusals.
@@ -143,9 +147,14 @@ type SealedRows interface {
 	ReplaceLockedIdentity(ctx context.Context, was SealedIdentity, key domain.ServerKeyID, sealed []byte) error
 	// TokensUnder lists the API keys that were signed under key.
 	TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]OwnedAPIKey, error)
+	// PlainRecoveryCodes returns up to limit recovery codes without a keyed digest.
+	PlainRecoveryCodes(ctx context.Context, limit int) ([]PlainRecoveryCode, error)
+	// KeyRecoveryCode replaces the hash of a recovery code with its keyed digest.
+	KeyRecoveryCode(ctx context.Context, was PlainRecoveryCode, key domain.ServerKeyID, digest domain.Digest) error
 	// OldestTransaction returns the age of the oldest open transaction of a server; 0 when no transaction is open.
 	OldestTransaction(ctx context.Context) (time.Duration, error)
-	// DeleteTokens deletes the API keys and the sessions that were signed under key, and returns their number.
+	// DeleteTokens deletes everything that authenticates a user and depends on key, and returns the number of rows:
+	// signed tokens, token families, recovery codes and invitations.
 	DeleteTokens(ctx context.Context, key domain.ServerKeyID) (int, error)
 }
 

@@ -5,11 +5,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"net/netip"
 	"strconv"
 	"time"
 
-	"github.com/docker/docker/api/types/container"
-	"github.com/docker/go-connections/nat"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
 
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
@@ -38,10 +41,18 @@ const (
 // Create creates a container with the authorized key in place; see ports.DropletHost. If copying the key fails, Create
 // returns the error together with the identifier of the container, which already exists.
 func (h *Host) Create(ctx context.Context, droplet ports.NewDroplet) (string, error) {
-	var made container.CreateResponse
-	err := h.call(ctx, answerTimeout, func(ctx context.Context) (err error) {
-		made, err = h.engine.ContainerCreate(ctx, h.containerConfig(droplet), h.hostConfig(droplet), nil, nil,
-			string(droplet.Name))
+	exposed, bindings, err := portBindings(droplet.Ports)
+	if err != nil {
+		return "", err
+	}
+	options := client.ContainerCreateOptions{
+		Config:     h.containerConfig(droplet, exposed),
+		HostConfig: h.hostConfig(bindings),
+		Name:       string(droplet.Name),
+	}
+	var made client.ContainerCreateResult
+	err = h.call(ctx, answerTimeout, func(ctx context.Context) (err error) {
+		made, err = h.engine.ContainerCreate(ctx, options)
 		if err == nil && !isContainerID(made.ID) {
 			return errNoID
 		}
@@ -51,8 +62,11 @@ func (h *Host) Create(ctx context.Context, droplet ports.NewDroplet) (string, er
 		return "", err
 	}
 	err = h.call(ctx, answerTimeout, func(ctx context.Context) error {
-		return h.engine.CopyToContainer(ctx, made.ID, "/", authorizedKeys(droplet.AuthorizedKey),
-			container.CopyToContainerOptions{})
+		_, err := h.engine.CopyToContainer(ctx, made.ID, client.CopyToContainerOptions{
+			DestinationPath: "/",
+			Content:         authorizedKeys(droplet.AuthorizedKey),
+		})
+		return err
 	})
 	if errors.Is(err, domain.Conflict) {
 		err = domain.HostRefused(err.Error()) // the conflict concerns the copy, not the name
@@ -61,14 +75,10 @@ func (h *Host) Create(ctx context.Context, droplet ports.NewDroplet) (string, er
 }
 
 // containerConfig returns the identity of the container: image, environment and the labels that List looks for.
-func (h *Host) containerConfig(droplet ports.NewDroplet) *container.Config {
+func (h *Host) containerConfig(droplet ports.NewDroplet, exposed network.PortSet) *container.Config {
 	env := make([]string, len(droplet.Env))
 	for i, each := range droplet.Env {
 		env[i] = string(each.Bytes())
-	}
-	exposed := nat.PortSet{}
-	for _, port := range droplet.Ports {
-		exposed[portOf(port)] = struct{}{}
 	}
 	return &container.Config{
 		Hostname:     string(droplet.Name),
@@ -85,11 +95,7 @@ func (h *Host) containerConfig(droplet ports.NewDroplet) *container.Config {
 // hostConfig isolates the droplet from the host: no mounts, no devices, no additional privileges, and limits on memory,
 // processor time, processes and the log. The log needs a limit because sshd logs every sign-in attempt, and strangers
 // can make any number of attempts.
-func (h *Host) hostConfig(droplet ports.NewDroplet) *container.HostConfig {
-	bindings := nat.PortMap{}
-	for _, port := range droplet.Ports {
-		bindings[portOf(port)] = []nat.PortBinding{{HostIP: port.HostIP, HostPort: strconv.Itoa(port.HostPort)}}
-	}
+func (h *Host) hostConfig(bindings network.PortMap) *container.HostConfig {
 	processes := int64(maxProcesses)
 	return &container.HostConfig{
 		PortBindings:  bindings,
@@ -114,9 +120,25 @@ func (h *Host) hostConfig(droplet ports.NewDroplet) *container.HostConfig {
 	}
 }
 
-// portOf returns the port in Docker's notation, such as 22/tcp.
-func portOf(port domain.PublishedPort) nat.Port {
-	return nat.Port(strconv.Itoa(port.Port) + "/" + port.Protocol)
+// portBindings returns the exposed ports and their bindings in the engine's form. It returns an error for an address
+// that it cannot parse, because the engine binds a port without an address on every interface.
+func portBindings(published []domain.PublishedPort) (network.PortSet, network.PortMap, error) {
+	exposed, bindings := network.PortSet{}, network.PortMap{}
+	for _, each := range published {
+		port, err := network.ParsePort(strconv.Itoa(each.Port) + "/" + each.Protocol)
+		if err != nil {
+			return nil, nil, fmt.Errorf("publish a droplet's port: %w", err)
+		}
+		var address netip.Addr // every interface
+		if each.HostIP != "" {
+			if address, err = netip.ParseAddr(each.HostIP); err != nil {
+				return nil, nil, fmt.Errorf("publish a droplet's port: %w", err)
+			}
+		}
+		exposed[port] = struct{}{}
+		bindings[port] = []network.PortBinding{{HostIP: address, HostPort: strconv.Itoa(each.HostPort)}}
+	}
+	return exposed, bindings, nil
 }
 
 // authorizedKeys returns a tar archive with /root/.ssh/authorized_keys. The modes deny write access to other users,

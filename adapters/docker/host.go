@@ -12,8 +12,8 @@ import (
 	"time"
 
 	cerrdefs "github.com/containerd/errdefs"
-	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/client"
+	"github.com/docker/go-connections/sockets"
+	"github.com/moby/moby/client"
 
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
@@ -70,13 +70,22 @@ func New(config Config) (*Host, error) {
 		MaxResponseHeaderBytes: maxHeaders,
 		DisableCompression:     true,
 	}
+	address, err := client.ParseHostURL(config.Address)
+	if err == nil {
+		err = sockets.ConfigureTransport(transport, address.Scheme, address.Host)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reach the droplet host: %w", err)
+	}
+	// ConfigureTransport uses a proxy from the environment. Never use one, because this connection gives root access to
+	// the host.
+	transport.Proxy = nil
 	scheme := "http"
 	if config.TLS != nil {
 		scheme = "https"
 	}
-	// The library sets up an *http.Transport for the address, so the limits are added after it.
-	engine, err := client.NewClientWithOpts(
-		client.WithHTTPClient(&http.Client{Transport: transport}),
+	// WithHost requires an *http.Transport, so it comes before the transport with limits.
+	engine, err := client.New(
 		client.WithHost(config.Address),
 		client.WithScheme(scheme),
 		client.WithHTTPClient(&http.Client{
@@ -86,9 +95,6 @@ func New(config Config) (*Host, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reach the droplet host: %w", err)
 	}
-	// By default, the library uses a proxy from the environment. Never use one, because this connection gives root
-	// access to the host.
-	transport.Proxy = nil
 	return &Host{
 		config:      config,
 		engine:      engine,
@@ -99,7 +105,8 @@ func New(config Config) (*Host, error) {
 }
 
 // negotiate agrees on the API version with the engine, once. The library could negotiate during the first request, but
-// that would be a data race: it writes the version without a lock while concurrent requests read it.
+// its lock ignores the contexts of the requests that wait: behind an engine that does not answer, they would wait one
+// after another for longer than their deadlines.
 func (h *Host) negotiate(ctx context.Context) error {
 	select {
 	case <-h.negotiated:
@@ -114,11 +121,9 @@ func (h *Host) negotiate(ctx context.Context) error {
 		return nil
 	default:
 	}
-	answer, err := h.engine.Ping(ctx)
-	if err != nil {
+	if _, err := h.engine.Ping(ctx, client.PingOptions{NegotiateAPIVersion: true}); err != nil {
 		return err
 	}
-	h.engine.NegotiateAPIVersionPing(answer)
 	close(h.negotiated)
 	return nil
 }
@@ -132,7 +137,8 @@ func (h *Host) Close() error {
 // Start starts a container; see ports.DropletHost.
 func (h *Host) Start(ctx context.Context, id string) error {
 	err := h.call(ctx, workTimeout, func(ctx context.Context) error {
-		return h.engine.ContainerStart(ctx, id, container.StartOptions{})
+		_, err := h.engine.ContainerStart(ctx, id, client.ContainerStartOptions{})
+		return err
 	})
 	if err != nil && isPortConflict(err.Error()) {
 		return domain.HostRefused(err.Error()).Because(ports.ErrPortTaken)
@@ -151,27 +157,30 @@ func isPortConflict(reason string) bool { return portConflict.MatchString(string
 // Stop stops a container; see ports.DropletHost.
 func (h *Host) Stop(ctx context.Context, id string) error {
 	return h.call(ctx, workTimeout, func(ctx context.Context) error {
-		return h.engine.ContainerStop(ctx, id, stopOptions())
+		_, err := h.engine.ContainerStop(ctx, id, client.ContainerStopOptions{Timeout: stopSeconds()})
+		return err
 	})
 }
 
 // Restart stops and starts a container; see ports.DropletHost.
 func (h *Host) Restart(ctx context.Context, id string) error {
 	return h.call(ctx, workTimeout, func(ctx context.Context) error {
-		return h.engine.ContainerRestart(ctx, id, stopOptions())
+		_, err := h.engine.ContainerRestart(ctx, id, client.ContainerRestartOptions{Timeout: stopSeconds()})
+		return err
 	})
 }
 
-// stopOptions sets the time between SIGTERM and SIGKILL.
-func stopOptions() container.StopOptions {
+// stopSeconds returns the time between SIGTERM and SIGKILL, in seconds.
+func stopSeconds() *int {
 	seconds := int(stopTime / time.Second)
-	return container.StopOptions{Timeout: &seconds}
+	return &seconds
 }
 
 // Remove removes a container and its volumes, even while the container runs; see ports.DropletHost.
 func (h *Host) Remove(ctx context.Context, id string) error {
 	err := h.call(ctx, workTimeout, func(ctx context.Context) error {
-		return h.engine.ContainerRemove(ctx, id, container.RemoveOptions{RemoveVolumes: true, Force: true})
+		_, err := h.engine.ContainerRemove(ctx, id, client.ContainerRemoveOptions{RemoveVolumes: true, Force: true})
+		return err
 	})
 	// A conflict means that a removal is in progress.
 	if errors.Is(err, errNotFound) || errors.Is(err, domain.Conflict) {

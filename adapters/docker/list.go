@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/docker/docker/api/types/container"
-	"github.com/docker/docker/api/types/filters"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
 
 	"github.com/lockbox-go/lockbox/domain"
 )
@@ -52,9 +52,9 @@ func (h *Host) List(ctx context.Context) ([]domain.Droplet, error) {
 				droplets = append(droplets, droplet)
 			}
 		})
-		_, err := h.engine.ContainerList(ctx, container.ListOptions{
+		_, err := h.engine.ContainerList(ctx, client.ContainerListOptions{
 			All:     true,
-			Filters: filters.NewArgs(filters.Arg("label", labelInstallation+"="+h.config.Installation)),
+			Filters: client.Filters{}.Add("label", labelInstallation+"="+h.config.Installation),
 		})
 		return err
 	})

@@ -174,7 +174,7 @@ func TestLogLimit(t *testing.T) {
 	t.Parallel()
 	for limit, want := range map[int64]string{64 << 10: "32768", 10 << 20: "5242880", 1 << 40: "549755813888"} {
 		host := &Host{config: Config{LogBytes: limit}}
-		log := host.hostConfig(ports.NewDroplet{}).LogConfig
+		log := host.hostConfig(nil).LogConfig
 		require.Equal(t, "json-file", log.Type)
 		require.Equal(t, map[string]string{"max-file": "2", "max-size": want}, log.Config)
 	}

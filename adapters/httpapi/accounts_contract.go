@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"strings"
 
@@ -14,7 +16,7 @@ const (
 	// accountsPath is the first part of all paths of the accounts API.
 	accountsPath = "/api/v1"
 	// maxAccountsBody is the largest body of the accounts API, in bytes. Bodies hold names and a token, or the entry
-	// keys for a droplet. The limit is low because the server reads a body before it knows the token.
+	// keys for a droplet.
 	maxAccountsBody = 64 << 10
 )
 
@@ -25,34 +27,72 @@ type accountsAPI struct{}
 // bodyLimit is the lower of the configured limit and 64 KiB.
 func (accountsAPI) bodyLimit(configured int64) int64 { return min(configured, maxAccountsBody) }
 
+// readsBodyForToken reports whether there may be a token in the body. A body over 16 KiB is not searched if a header
+// holds a token.
+func (accountsAPI) readsBodyForToken(r *request) bool {
+	return r.route.Auth != AuthNone && r.Request().ContentLength != 0
+}
+
+var errTwoTokens = domain.Refuse(domain.Invalid, "two_tokens",
+	"the request contains two different tokens: send only one")
+
 // token reads the token from one of three places: the Authorization header, a header named Bearer, and "access_token"
 // in the JSON body. The same token may be sent in several places. Different tokens are refused, because it is unknown
 // which one the client means.
+//
+// Only the first 16 KiB of a body are read for a token. checkBody reads the rest after the caller is authenticated.
 func (accountsAPI) token(r *request) (string, error) {
 	tokens, err := accountsHeaderTokens(r.Request())
 	if err != nil {
 		return "", err
 	}
-	inBody, err := bodyToken(r)
-	if err != nil && len(tokens) == 0 {
-		return "", err
-	}
-	// If a header holds a token, the caller must be authenticated before the response reports an error in the body. The
-	// handler reports the error when it decodes the body.
-	if inBody != "" {
-		tokens = append(tokens, inBody)
+	late := isLarge(r.Request()) && len(tokens) > 0
+	if !late {
+		inBody, whole, err := bodyToken(r)
+		if err != nil && len(tokens) == 0 {
+			return "", err
+		}
+		late = !whole
+		// If a header holds a token, the caller must be authenticated before the response reports an error in the
+		// body. The handler reports the error when it decodes the body.
+		if inBody != "" {
+			tokens = append(tokens, inBody)
+		}
 	}
 	// The comparison need not take constant time, because the same client sent all tokens.
 	for _, token := range tokens {
 		if token != tokens[0] {
-			return "", domain.Refuse(domain.Invalid, "two_tokens",
-				"the request contains two different tokens: send only one")
+			return "", errTwoTokens
 		}
 	}
 	if len(tokens) == 0 || tokens[0] == "" || len(tokens[0]) > maxAuthorization {
 		return "", domain.ErrUnauthenticated
 	}
+	if late {
+		r.token = tokens[0]
+	}
 	return tokens[0], nil
+}
+
+// checkBody compares the token in a large body with the token of the request. An error in the body is no error here:
+// the handler reports it if it decodes the body.
+func (accountsAPI) checkBody(r *request) error {
+	if r.token == "" {
+		return nil
+	}
+	text, err := r.readBody()
+	if errors.Is(err, domain.TooLarge) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	inBody, err := decodeToken(r, text)
+	if err == nil && inBody != "" && inBody != r.token {
+		return errTwoTokens
+	}
+	r.token = ""
+	return nil
 }
 
 // accountsHeaderTokens reads and removes the tokens of the headers. Clients send "Authorization: Bearer TOKEN",
@@ -76,16 +116,64 @@ func accountsHeaderTokens(r *http.Request) ([]string, error) {
 }
 
 // bodyToken returns "access_token" of the body, or "" if the body is empty or has none. The handler can still decode
-// the body afterwards.
-func bodyToken(r *request) (string, error) {
+// the body afterwards. If the body is not whole, the token was found in its first 16 KiB. Errors: TooLarge if it was
+// not.
+func bodyToken(r *request) (token string, whole bool, err error) {
+	if isLarge(r.Request()) {
+		begin, whole, err := r.peekBody()
+		if err != nil {
+			return "", true, err
+		}
+		if !whole {
+			token := tokenInBegin(begin)
+			if token == "" || !isJSON(r.Request().Header.Get(echo.HeaderContentType)) {
+				r.closeAfterResponse()
+				return "", false, errBodyTooLarge
+			}
+			return token, false, nil
+		}
+	}
 	text, err := r.readBody()
-	if err != nil || len(text) == 0 {
-		return "", err
+	if err != nil {
+		return "", true, err
+	}
+	token, err = decodeToken(r, text)
+	return token, true, err
+}
+
+// decodeToken returns "access_token" of a whole body, or "".
+func decodeToken(r *request, text []byte) (string, error) {
+	if len(text) == 0 {
+		return "", nil
 	}
 	holder, err := decodeJSON[struct {
 		AccessToken string `json:"access_token"`
 	}](r, text)
 	return holder.AccessToken, err
+}
+
+// tokenInBegin returns "access_token" of a JSON object of which only the beginning is known, or "".
+func tokenInBegin(begin []byte) string {
+	decoder := json.NewDecoder(bytes.NewReader(begin))
+	if first, err := decoder.Token(); err != nil || first != json.Delim('{') {
+		return ""
+	}
+	for decoder.More() {
+		name, err := decoder.Token()
+		if err != nil {
+			return ""
+		}
+		var value json.RawMessage
+		if decoder.Decode(&value) != nil {
+			return ""
+		}
+		if name, ok := name.(string); ok && strings.EqualFold(name, "access_token") {
+			var token string
+			_ = json.Unmarshal(value, &token) // another type leaves the token empty
+			return token
+		}
+	}
+	return ""
 }
 
 // writeError writes {"error": "…", "errorId": N}.

@@ -6,6 +6,8 @@
 //   - routes.go is the table of routes. Each route has a contract (contract.go): the Lockbox API, or the accounts API
 //     under /api/v1. A contract decides where a token is read from, how large a body may be, and how an error looks.
 //   - request.go runs the route: identify the caller, admit the body, call the handler.
+//   - admission.go counts the request for its user or address. bounds.go has the numbers, shares.go divides them, and
+//     connections.go bounds the connections.
 //   - The handlers are named after their resource: boxes.go, entries.go, accounts_users.go. A handler decodes the
 //     input, calls one use case, and encodes its result.
 //   - errors.go turns every error into a response. It is the only file that maps kinds of errors to status codes.
@@ -17,6 +19,7 @@ package httpapi
 import (
 	"context"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -26,7 +29,6 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/domain/droplets"
@@ -50,13 +52,21 @@ type Config struct {
 	Log *slog.Logger
 	// Metrics is served at /metrics. The API adds its own metrics to it.
 	Metrics *prometheus.Registry
+	// SeparateMetrics leaves /metrics out of the API; MetricsServer serves it.
+	SeparateMetrics bool
 
+	// Bounds limits what clients can make the server hold. The zero Bounds are those of 1 GiB of memory.
+	Bounds Bounds
 	// MaxBodyBytes is the largest request body. Some requests have a lower limit; see request.go.
 	MaxBodyBytes int64
 	// TrustedProxies are the peers whose X-Forwarded-For is used. Empty trusts none.
 	TrustedProxies []netip.Prefix
 	// CORSOrigins are the origins that browsers may call from. Empty turns CORS off.
 	CORSOrigins []string
+	// LoopbackOnly refuses requests whose Host or Origin names another machine; see origins.
+	LoopbackOnly bool
+	// OpenInit means that POST /init requires no token. It then refuses web pages of other sites.
+	OpenInit bool
 }
 
 // API answers HTTP requests. It is an http.Handler, safe for concurrent use.
@@ -71,8 +81,9 @@ type API struct {
 	verifySigned func(ctx context.Context, token string) (domain.Credential, error)
 	checkReady   func(ctx context.Context) error
 	maxBodyBytes int64
-	// largeBodies is the budget, in bytes, that all requests with a large body share.
-	largeBodies *semaphore.Weighted
+	bounds       Bounds
+	admission    *admission
+	connections  *connections
 
 	echo *echo.Echo
 	// contracts has the contract of each route by its path template.
@@ -83,6 +94,7 @@ type API struct {
 	requests  *prometheus.CounterVec
 	durations *prometheus.HistogramVec
 	draining  atomic.Bool
+	readiness readiness
 }
 
 // New returns the API with all its routes.
@@ -94,12 +106,17 @@ func New(config Config) *API {
 		verifySigned: config.Verify,
 		checkReady:   config.CheckReady,
 		maxBodyBytes: config.MaxBodyBytes,
-		largeBodies:  semaphore.NewWeighted(max(maxLargeBodies*config.MaxBodyBytes, maxKeyringBody)),
+		bounds:       config.Bounds,
 		echo:         echo.New(),
 		contracts:    make(map[string]contract),
 		log:          config.Log,
 		registry:     config.Metrics,
 	}
+	if a.bounds == (Bounds{}) {
+		a.bounds = NewBounds(assumedMemory)
+	}
+	a.admission = newAdmission(a.bounds)
+	a.connections = newConnections(a.bounds)
 	if config.Identity != nil { // nil in tests of errors, which reach no use case
 		a.accounts = config.Identity.Accounts()
 	}
@@ -111,22 +128,30 @@ func New(config Config) *API {
 	// the responses of CORS too.
 	a.echo.Pre(matchEscapedPath)
 	a.echo.Use(a.observe)
+	a.echo.Use(origins{
+		loopbackOnly: config.LoopbackOnly,
+		openInit:     config.OpenInit,
+		allowed:      config.CORSOrigins,
+	}.check)
 	if len(config.CORSOrigins) > 0 {
 		a.echo.Use(cors(config.CORSOrigins))
 	}
 	a.echo.Use(matchExactPath)
-	a.addRoutes()
+	a.addRoutes(config.SeparateMetrics)
 	return a
 }
 
 // addRoutes registers the routes of both contracts and the routes about the server itself.
-func (a *API) addRoutes() {
+func (a *API) addRoutes(separateMetrics bool) {
 	for _, route := range Routes() {
 		a.addRoute(route.Method, route.Path, a.handle(route))
 		a.contracts[route.Path] = route.contract
 	}
 	for _, route := range serverRoutes {
-		a.addRoute(http.MethodGet, route.path, route.handler(a))
+		if route.path == metricsPath && separateMetrics {
+			continue
+		}
+		a.addRoute(http.MethodGet, route.path, a.admitted(route.path, route.handler(a)))
 		a.contracts[route.path] = contractOf(route.path)
 	}
 }
@@ -141,7 +166,7 @@ func (a *API) addRoute(method, path string, handler echo.HandlerFunc) {
 }
 
 // ServeHTTP answers a request.
-func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.echo.ServeHTTP(w, r) }
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.withHandlerBound(w, r) }
 
 // Drain makes /readyz return 503 from now on, so that load balancers stop sending requests. Other requests are still
 // answered.
@@ -149,6 +174,9 @@ func (a *API) Drain() { a.draining.Store(true) }
 
 // allMethods is the value of Allow for the server as a whole.
 const allMethods = "OPTIONS, GET, HEAD, POST, PUT, PATCH, DELETE"
+
+// writeTimeout bounds the time from the header of a request to the end of its response.
+const writeTimeout = 60 * time.Second
 
 // Server returns an http.Server for the API, to be used with API.Listener. Its timeouts disconnect slow clients.
 func (a *API) Server() *http.Server {
@@ -158,9 +186,19 @@ func (a *API) Server() *http.Server {
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		// A request may wait for a key derivation and then for the database.
-		WriteTimeout:   60 * time.Second,
+		WriteTimeout:   writeTimeout,
 		IdleTimeout:    2 * time.Minute,
-		MaxHeaderBytes: 32 << 10,
+		MaxHeaderBytes: maxHeaderBytes,
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams:          maxStreams,
+			MaxReceiveBufferPerConnection: streamWindow,
+			MaxReceiveBufferPerStream:     streamWindow,
+			// A client that takes no bytes for this time does not read.
+			WriteByteTimeout: 20 * time.Second,
+		},
+		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
+			return withConnection(withConn(ctx, conn), conn)
+		},
 		// matchExactPath answers OPTIONS *, so that the response has the usual headers.
 		DisableGeneralOptionsHandler: true,
 		ErrorLog:                     slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),

@@ -20,8 +20,8 @@ func (a *API) listEvents(r *request) error {
 	if err != nil {
 		return err
 	}
-	events, err := a.identity.ListEvents(r.ctx(), r.by, filter)
-	return r.json(eventPage(events, filter.Limit), err)
+	page, err := a.identity.ListEvents(r.ctx(), r.by, filter)
+	return r.json(listOf(page), err)
 }
 
 // listBoxEvents answers GET /boxes/{box}/audit with the audit events of one box, for its boxadmins and for admins.
@@ -30,12 +30,11 @@ func (a *API) listBoxEvents(r *request) error {
 	if err != nil {
 		return err
 	}
-	events, err := a.vault.ListBoxEvents(r.ctx(), r.by, r.param("box"), filter)
-	return r.json(eventPage(events, filter.Limit), err)
+	page, err := a.vault.ListBoxEvents(r.ctx(), r.by, r.param("box"), filter)
+	return r.json(listOf(page), err)
 }
 
-// eventFilter reads the query parameters limit, before, action and user. The limit of the filter is one higher than
-// requested: the extra event shows whether there is a next page.
+// eventFilter reads the query parameters limit, before, action and user.
 func (r *request) eventFilter() (ports.EventFilter, error) {
 	filter := ports.EventFilter{Limit: defaultEvents}
 	var err error
@@ -64,7 +63,6 @@ func (r *request) eventFilter() (ports.EventFilter, error) {
 			return filter, domain.InvalidField("user", "invalid_user", "user must be a username")
 		}
 	}
-	filter.Limit++
 	return filter, nil
 }
 
@@ -83,6 +81,8 @@ type eventLine struct {
 	Target       *string `json:"target"`
 	RequestID    *string `json:"requestId"`
 	Address      *string `json:"address"`
+	// Suppressed is present only in an event that stands for several refusals.
+	Suppressed int `json:"suppressed,omitempty"`
 }
 
 // eventList is a page of audit events, newest first. Next is the value of the query parameter "before" that requests
@@ -92,16 +92,11 @@ type eventList struct {
 	Next   *string     `json:"next"`
 }
 
-// eventPage converts events to a page. The events were read with a limit of one more than the page size.
-func eventPage(events []domain.Event, limit int) eventList {
-	var page eventList
-	if len(events) == limit {
-		events = events[:limit-1]
-		page.Next = idOrNull(events[len(events)-1].ID)
-	}
-	page.Events = make([]eventLine, len(events))
-	for i, e := range events {
-		page.Events[i] = eventLine{
+// listOf converts a page of events to its response.
+func listOf(page ports.EventPage) eventList {
+	list := eventList{Events: make([]eventLine, len(page.Events)), Next: idOrNull(page.Next)}
+	for i, e := range page.Events {
+		list.Events[i] = eventLine{
 			ID:           e.ID.String(),
 			At:           e.At.Format(time.RFC3339Nano),
 			Action:       e.Action.String(),
@@ -115,7 +110,8 @@ func eventPage(events []domain.Event, limit int) eventList {
 			Target:       orNull(e.Target),
 			RequestID:    orNull(e.RequestID),
 			Address:      orNull(e.Address),
+			Suppressed:   e.Suppressed,
 		}
 	}
-	return page
+	return list
 }

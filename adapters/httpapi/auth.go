@@ -8,8 +8,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// lookupTimeout bounds the lookup of a caller after an unreadable body has cancelled the request. The caller still gets
-// a response.
+// lookupTimeout bounds the lookup of a caller after an unreadable body, which may have cancelled the request. The
+// caller still gets a response.
 const lookupTimeout = 5 * time.Second
 
 // identify sets the credential of a request from its token, without looking the token up. The credential stays zero if
@@ -35,16 +35,15 @@ func (a *API) identify(r *request) error {
 // revoked.
 func (a *API) verify(ctx context.Context, token string) (domain.Credential, error) {
 	if opaque, ok := domain.ParseOpaqueToken(token); ok {
-		return domain.Credential{Kind: domain.AccessTokenCredential, Digest: opaque.Digest()}, nil
+		return a.identity.OpaqueCredential(opaque), nil
 	}
 	return a.verifySigned(ctx, token)
 }
 
-// admitLargeBody authenticates a caller with an opaque token before a large body is read. Any client can make up an
-// opaque token, but only this server can sign one. A body that is already in memory, as in the accounts API, needs no
-// check.
+// admitLargeBody authenticates the caller before a large body is read. A signed token may be revoked. A body that is
+// already in memory needs no check.
 func (a *API) admitLargeBody(r *request) error {
-	if r.body.read || !isLarge(r.Request()) || r.by.Credential.Kind != domain.AccessTokenCredential {
+	if r.body.read || !isLarge(r.Request()) || r.by.Credential.IsZero() {
 		return nil
 	}
 	return a.authenticateCaller(r)
@@ -60,6 +59,7 @@ func (a *API) refuseInput(r *request, inputErr error) error {
 	if r.body.unreadable {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(r.ctx()), lookupTimeout)
 		defer cancel()
+		r.context = ctx
 		r.SetRequest(r.Request().WithContext(ctx))
 	}
 	if err := a.authenticateCaller(r); err != nil {

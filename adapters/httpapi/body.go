@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -12,18 +13,13 @@ import (
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-const (
-	// maxAnonymousBody is the largest body without a token, in bytes. Names and passwords fit into it. A larger body is
-	// a "large body" and needs a share of the budget.
-	maxAnonymousBody = 16 << 10
-	// maxLargeBodies is how many bodies of the largest size may be in memory at once.
-	maxLargeBodies = 64
-)
+// maxAnonymousBody is the largest body without a token, in bytes. Names and passwords fit into it. A larger body is a
+// "large body" and needs a share of the memory for such bodies.
+const maxAnonymousBody = 16 << 10
 
 // errBodyTooLarge does not name the limit, because the limit depends on the route and on the caller.
 var errBodyTooLarge = domain.Refuse(domain.TooLarge, "body_too_large",
@@ -33,65 +29,113 @@ var errBodyTooLarge = domain.Refuse(domain.TooLarge, "body_too_large",
 type body struct {
 	// limit is the largest body, in bytes.
 	limit int64
-	// budget is shared by all requests, so that many large bodies at once cannot fill the memory. held is the share of
-	// this request, in bytes.
-	budget *semaphore.Weighted
-	held   int64
+	// begin is the part that request.peekBody has read.
+	begin []byte
+	// held is the share of the request in the memory for large bodies, in bytes.
+	held int64
 
 	read bool
 	text []byte
 	err  error
-	// unreadable is true if err has the code body_unreadable. The HTTP server has then cancelled the context of the
-	// request.
+	// unreadable is true if err has the code body_unreadable. The context of the request may then be cancelled.
 	unreadable bool
-}
-
-// release returns the share of the request to the budget.
-func (b *body) release() {
-	if b.held > 0 {
-		b.budget.Release(b.held)
-		b.held = 0
-	}
 }
 
 // isLarge reports whether the body of a request may be larger than one without a token.
 func isLarge(r *http.Request) bool { return r.ContentLength < 0 || r.ContentLength > maxAnonymousBody }
 
-// readBody returns the body, empty if there is none. Errors: TooLarge over the limit, Unavailable when the budget for
-// large bodies is used up, Invalid with code body_unreadable when the body ends early, and errClientClosed.
+// readBody returns the body, empty if there is none. Errors: TooLarge over the limit, RateLimited or Unavailable when
+// the memory for large bodies of the user or of all users is used up, Invalid with code body_unreadable when the body
+// ends early, and errClientClosed.
 func (r *request) readBody() ([]byte, error) {
 	if !r.body.read {
 		r.body.read = true
-		r.body.text, r.body.err = r.body.readFrom(r.Request(), r.Response())
+		r.body.text, r.body.err = r.readFrom(r.Request(), r.Response())
 	}
 	return r.body.text, r.body.err
 }
 
-// readFrom reads the body and takes a share of the budget if the body is large. The share is held until the request
+// readFrom reads the body and takes a share of the memory if the body is large. The share is held until the request
 // ends, because the decoded values are in memory until then.
-func (b *body) readFrom(r *http.Request, w http.ResponseWriter) ([]byte, error) {
-	if r.ContentLength > b.limit {
+func (r *request) readFrom(from *http.Request, w http.ResponseWriter) ([]byte, error) {
+	if from.ContentLength > r.body.limit {
+		r.closeAfterResponse()
 		return nil, errBodyTooLarge
 	}
-	if isLarge(r) {
-		// The length may be unknown, so the request takes the maximum size of a body.
-		if !b.budget.TryAcquire(b.limit) {
-			return nil, domain.ErrBusy.Because(errors.New("the budget for large request bodies is used up"))
+	done := connOf(from.Context()).awaitBody()
+	defer done()
+	if isLarge(from) && r.body.limit > maxAnonymousBody {
+		size := from.ContentLength
+		if size < 0 {
+			size = r.body.limit // an unknown length counts as the largest
 		}
-		b.held = b.limit
+		if err := r.admission.bodies.acquire(from.Context(), r.key, bodyFactor*size); err != nil {
+			r.closeAfterResponse()
+			return nil, err
+		}
+		r.body.held = bodyFactor * size
 	}
-	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, b.limit))
+	text, err := readAll(http.MaxBytesReader(w, r.body.rest(from.Body), r.body.limit), from.ContentLength)
+	return text, r.bodyError(err)
+}
+
+// releaseBody returns the share of the request.
+func (r *request) releaseBody() {
+	if r.body.held > 0 {
+		r.admission.bodies.release(r.key, r.body.held)
+		r.body.held = 0
+	}
+}
+
+// peekBody reads the first bytes of a body, at most maxAnonymousBody. It reports whether they are the whole body, which
+// readBody then returns. Otherwise readBody still returns the whole body. Errors: as readBody.
+func (r *request) peekBody() (begin []byte, whole bool, err error) {
+	done := connOf(r.Request().Context()).awaitBody()
+	defer done()
+	begin, err = io.ReadAll(io.LimitReader(r.Request().Body, maxAnonymousBody+1))
+	if err = r.bodyError(err); err != nil || len(begin) <= maxAnonymousBody {
+		r.body.read, r.body.text, r.body.err = true, begin, err
+		return begin, true, err
+	}
+	r.body.begin = begin
+	return begin, false, nil
+}
+
+// rest returns a reader of the whole body after a part of it has been read.
+func (b *body) rest(stream io.ReadCloser) io.ReadCloser {
+	if len(b.begin) == 0 {
+		return stream
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(bytes.NewReader(b.begin), stream), stream}
+}
+
+// readAll is io.ReadAll. It allocates the text of a large body once if it knows the size; size is negative otherwise.
+// The text of a small body grows as it arrives, because its sender may be a stranger who never sends it.
+func readAll(from io.Reader, size int64) ([]byte, error) {
+	if size <= maxAnonymousBody {
+		return io.ReadAll(from)
+	}
+	text := make([]byte, size)
+	n, err := io.ReadFull(from, text)
+	return text[:n], err
+}
+
+// bodyError turns an error of reading a body into one of readBody.
+func (r *request) bodyError(err error) error {
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
-		return nil, errBodyTooLarge
+		return errBodyTooLarge
 	}
 	switch {
 	case err == nil:
-		return text, nil
-	case disconnected(r, err):
-		return nil, errClientClosed.Because(err)
+		return nil
+	case disconnected(r.Request(), err):
+		return errClientClosed.Because(err)
 	}
-	b.unreadable = true
-	return nil, domain.Refuse(domain.Invalid, "body_unreadable",
+	r.body.unreadable = true
+	return domain.Refuse(domain.Invalid, "body_unreadable",
 		"the request body ended early or did not arrive in time: send the request again").Because(err)
 }
 

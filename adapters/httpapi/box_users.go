@@ -70,8 +70,8 @@ func (a *API) updateBoxUser(r *request) error {
 	}))
 }
 
-// removeBoxUser answers DELETE /boxes/{box}/users/{username}. The owner of the box and its last boxadmin cannot be
-// removed.
+// removeBoxUser answers DELETE /boxes/{box}/users/{username}. Members may remove themselves. The owner of the box and
+// its last boxadmin cannot be removed.
 func (a *API) removeBoxUser(r *request) error {
 	return r.noContent(a.vault.RemoveBoxUser(r.ctx(), r.by, r.param("box"), r.param("username")))
 }

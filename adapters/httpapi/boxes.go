@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"time"
+
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/domain/vault"
 )
@@ -21,9 +23,11 @@ func (a *API) createBox(r *request) error {
 
 // boxBody is a box in a response. Entries is empty for callers without the permission readEntryKeys.
 type boxBody struct {
-	ID        string            `json:"id"`
-	Name      string            `json:"name"`
-	Owner     string            `json:"owner"`
+	ID    string `json:"id"`
+	Name  string `json:"name"`
+	Owner string `json:"owner"`
+	// Offer is absent without an open offer, because clients of an older service do not know it.
+	Offer     *boxOfferBody     `json:"offer,omitempty"`
 	CreatedAt string            `json:"createdAt"`
 	UpdatedAt string            `json:"updatedAt"`
 	Entries   []domain.EntryKey `json:"entries"`
@@ -32,6 +36,12 @@ type boxBody struct {
 	// values.
 	Encryption string          `json:"encryption,omitempty"`
 	Keyring    *keyringSummary `json:"keyring,omitempty"`
+}
+
+// boxOfferBody is the open offer of the ownership of a box in a response.
+type boxOfferBody struct {
+	To        string    `json:"to"`
+	ExpiresAt time.Time `json:"expiresAt"`
 }
 
 // boxUserLine is a member of a box in a response.
@@ -51,10 +61,15 @@ func (a *API) describeBox(r *request) error {
 	for i, user := range seen.Users {
 		users[i] = boxUserLine{string(user.Name), user.Role.String(), user.Active}
 	}
+	var offer *boxOfferBody
+	if !seen.Offer.To.IsZero() {
+		offer = &boxOfferBody{string(seen.Offer.ToName), seen.Offer.ExpiresAt}
+	}
 	body := boxBody{
 		ID:        seen.Box.ID.String(),
 		Name:      string(seen.Box.Name),
 		Owner:     string(seen.Owner),
+		Offer:     offer,
 		CreatedAt: seen.Box.CreatedAt.Format(wholeSeconds),
 		UpdatedAt: seen.UpdatedAt.Format(wholeSeconds),
 		Entries:   seen.Keys,
@@ -66,7 +81,8 @@ func (a *API) describeBox(r *request) error {
 	return r.json(body, nil)
 }
 
-// transferBox answers PUT /boxes/{box}. The new owner must be an active member.
+// transferBox answers PUT /boxes/{box}. The new owner must be an active member, and accepts unless an admin transfers
+// the box.
 func (a *API) transferBox(r *request) error {
 	body, err := bind[struct {
 		Owner string `json:"owner"`
@@ -75,6 +91,16 @@ func (a *API) transferBox(r *request) error {
 		return err
 	}
 	return r.noContent(a.vault.TransferBox(r.ctx(), r.by, vault.TransferBox{Box: r.param("box"), NewOwner: body.Owner}))
+}
+
+// acceptBox answers POST /boxes/{box}/offer/accept. The caller becomes the owner.
+func (a *API) acceptBox(r *request) error {
+	return r.noContent(a.vault.AcceptBox(r.ctx(), r.by, r.param("box")))
+}
+
+// endBoxOffer answers DELETE /boxes/{box}/offer: the owner withdraws the offer, or the member declines it.
+func (a *API) endBoxOffer(r *request) error {
+	return r.noContent(a.vault.EndBoxOffer(r.ctx(), r.by, r.param("box")))
 }
 
 // deleteBox answers DELETE /boxes/{box}. It deletes all entries of the box permanently.

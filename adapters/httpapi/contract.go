@@ -14,6 +14,11 @@ type contract interface {
 	// request has no token, it returns "" or, if the route requires a token, Unauthenticated. It returns
 	// Unauthenticated for a malformed token. It does not verify the token.
 	token(r *request) (string, error)
+	// readsBodyForToken reports whether token reads the body.
+	readsBodyForToken(r *request) bool
+	// checkBody checks a body that token has not read, after the caller is authenticated. It returns Invalid if the
+	// body contains a different token.
+	checkBody(r *request) error
 	// bodyLimit returns the largest body in bytes, given the limit of the settings.
 	bodyLimit(configured int64) int64
 	// writeError writes an error as the response, with the status that errors.go assigns to its kind.
@@ -59,6 +64,10 @@ func (lockboxAPI) token(r *request) (string, error) {
 	}
 	return token, nil
 }
+
+func (lockboxAPI) readsBodyForToken(*request) bool { return false }
+
+func (lockboxAPI) checkBody(*request) error { return nil }
 
 // bodyLimit is the configured limit, because these bodies contain values.
 func (lockboxAPI) bodyLimit(configured int64) int64 { return configured }

@@ -94,6 +94,11 @@ func (a *API) readEntry(r *request) error {
 		return err
 	}
 	defer clear(value.JSON) // after the response is written
+	release, err := r.holdAnswer(len(value.JSON))
+	if err != nil {
+		return err
+	}
+	defer release()
 	header := r.Response().Header()
 	header.Set(headerETag, versionTag(value.Version))
 	header.Set(echo.HeaderLastModified, value.CreatedAt.Format(http.TimeFormat))

@@ -79,8 +79,8 @@ var statusOfCode = map[string]int{
 	codeUnsupportedVersion:  http.StatusHTTPVersionNotSupported,
 }
 
-// errClientClosed is the error of a request whose client disconnected. A client that closed only its sending side can
-// still read the response.
+// errClientClosed is the error of a request whose client disconnected; see half_close.go. The response is written, but
+// usually not received.
 var errClientClosed = domain.Refuse(domain.Invalid, codeClientClosed,
 	"the client closed the connection before the response: it may or may not have taken effect")
 

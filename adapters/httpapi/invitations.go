@@ -6,7 +6,6 @@ import (
 
 	"github.com/labstack/echo/v4"
 
-	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/domain/identity"
 )
 
@@ -62,28 +61,30 @@ func (a *API) acceptInvitation(r *request) error {
 	return r.jsonStatus(http.StatusCreated, joinedBody{string(name)})
 }
 
-// invitationLine describes an open invitation without its code.
+// invitationLine describes an invitation without its code.
 type invitationLine struct {
 	Username  string  `json:"username"`
 	Role      string  `json:"role"`
+	State     string  `json:"state"`
 	InvitedBy string  `json:"invitedBy"`
 	CreatedAt *string `json:"createdAt"`
 	ExpiresAt *string `json:"expiresAt"`
 }
 
 func (a *API) listInvitations(r *request) error {
-	open, err := a.identity.ListInvitations(r.ctx(), r.by)
-	lines := make([]invitationLine, len(open))
-	for i, invitation := range open {
+	listed, err := a.identity.ListInvitations(r.ctx(), r.by)
+	lines := make([]invitationLine, len(listed))
+	for i, invitation := range listed {
 		lines[i] = newInvitationLine(invitation)
 	}
 	return r.json(lines, err)
 }
 
-func newInvitationLine(invitation domain.Invitation) invitationLine {
+func newInvitationLine(invitation identity.ListedInvitation) invitationLine {
 	return invitationLine{
 		Username:  string(invitation.Name),
 		Role:      invitation.Role.String(),
+		State:     string(invitation.State),
 		InvitedBy: string(invitation.InviterName),
 		CreatedAt: rfc3339(invitation.CreatedAt),
 		ExpiresAt: rfc3339(invitation.ExpiresAt),

@@ -11,10 +11,11 @@ import (
 // handshakeTimeout bounds a TLS handshake, as ReadHeaderTimeout bounds the header of a request.
 const handshakeTimeout = 5 * time.Second
 
-// Listener returns a listener for API.Server, with TLS unless config is nil. Its connections replace the responses that
-// the HTTP server writes by itself; see unhandled.go. Closing it closes inner.
+// Listener returns a listener for API.Server, with TLS unless config is nil. It bounds the open connections; see
+// connections.go. Its connections replace the responses that the HTTP server writes by itself; see unhandled.go.
+// Closing it closes inner.
 func (a *API) Listener(inner net.Listener, config *tls.Config) net.Listener {
-	plain := &answeringListener{Listener: inner, api: a}
+	plain := &answeringListener{Listener: &boundListener{inner, a.connections}, api: a}
 	if config == nil {
 		return plain
 	}
@@ -40,7 +41,11 @@ func (l *answeringListener) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &answeringConn{Conn: conn, api: l.api}, nil
+	socket := conn
+	if bound, ok := conn.(*boundConn); ok {
+		socket = bound.Conn
+	}
+	return &answeringConn{Conn: conn, socket: socket, api: l.api}, nil
 }
 
 // tlsListener completes the TLS handshake of a connection before Accept returns the connection. The handshake decides
@@ -74,6 +79,14 @@ func (l *tlsListener) acceptAll() {
 	}
 }
 
+// socketOf returns the connection of the operating system behind a connection of answeringListener.
+func socketOf(conn net.Conn) net.Conn {
+	if plain, ok := conn.(*answeringConn); ok {
+		return plain.socket
+	}
+	return conn
+}
+
 // shake completes the handshake and delivers the connection. The HTTP server gets a connection whose handshake failed
 // too: it logs the reason, answers a client that does not speak TLS, and closes the connection.
 func (l *tlsListener) shake(conn net.Conn) {
@@ -85,7 +98,7 @@ func (l *tlsListener) shake(conn net.Conn) {
 		return
 	}
 	l.deliver(accepted{conn: &answeringTLSConn{
-		answeringConn: answeringConn{Conn: secured, api: l.api},
+		answeringConn: answeringConn{Conn: secured, socket: socketOf(conn), api: l.api},
 		secured:       secured,
 	}})
 }
@@ -118,15 +131,25 @@ func (l *tlsListener) Close() error {
 }
 
 // answeringConn is a connection of HTTP/1. It stores the beginning of the current request, so that it can answer a
-// request that the HTTP server cannot parse. It is safe for concurrent use, as the HTTP server requires.
+// request that the HTTP server cannot parse. It also distinguishes a client that has only closed its sending side from
+// one that left; see half_close.go. It is safe for concurrent use, as the HTTP server requires.
 type answeringConn struct {
 	net.Conn
-	api *API
+	// socket is the connection of the operating system, below TLS.
+	socket net.Conn
+	api    *API
 
 	mu sync.Mutex
 	// begin has the first bytes that were read after the last write: the request line, or a part of it.
 	begin [128]byte
 	size  int
+	// readErr is the error of the last read, nil if the read succeeded. writeErr is the error of the first failed
+	// write.
+	readErr, writeErr error
+	// cancel cancels the request in progress; nil between requests.
+	cancel context.CancelFunc
+	// reports log the requests whose client had closed its sending side. Close calls them.
+	reports []func(clientLeft bool)
 }
 
 // Read reads from the client.
@@ -135,6 +158,7 @@ func (c *answeringConn) Read(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.size += copy(c.begin[c.size:], p[:n])
+	c.readErr = err
 	return n, err
 }
 
@@ -144,12 +168,25 @@ func (c *answeringConn) Write(p []byte) (int, error) {
 	begin := c.nextRequest()
 	status, ok := unhandledStatus(p)
 	if !ok {
-		return c.Conn.Write(p)
+		return c.send(p)
 	}
-	if _, err := c.Conn.Write(c.api.answerUnhandled(status, string(p), string(begin[:]), c.RemoteAddr())); err != nil {
+	if _, err := c.send(c.api.answerUnhandled(status, string(p), string(begin[:]), c.RemoteAddr())); err != nil {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// send writes to the client and stores the first error.
+func (c *answeringConn) send(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if err != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.writeErr == nil {
+			c.writeErr = err
+		}
+	}
+	return n, err
 }
 
 // nextRequest returns the stored beginning of the current request, padded with zero bytes, and resets it.

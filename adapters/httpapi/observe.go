@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -30,7 +31,7 @@ func (a *API) registerMetrics() {
 			"by method and route template.",
 		Buckets: durationBuckets,
 	}, []string{"method", "route"})
-	a.registry.MustRegister(a.requests, a.durations)
+	a.registry.MustRegister(a.requests, a.durations, boundsCollector{a})
 }
 
 // observe is the outermost middleware. It sets the request id, turns a panic into an error of this request, writes
@@ -38,16 +39,19 @@ func (a *API) registerMetrics() {
 // may contain a token.
 func (a *API) observe(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		begin := time.Now()
+		start := time.Now()
 		header := c.Response().Header()
 		header.Set(echo.HeaderXRequestID, requestID(c.Request()))
 		header.Set(echo.HeaderXContentTypeOptions, "nosniff")
 		a.proxies.warn(a.log, c.Request())
+		request, conn, end := begin(c.Request())
+		defer end()
+		c.SetRequest(request)
 		// The error is written here, before the status is counted. Echo would write it after this middleware.
 		if err := recovered(next, c); err != nil {
 			c.Error(err)
 		}
-		a.logRequest(c, time.Since(begin))
+		a.report(conn, a.lineOf(c, time.Since(start)))
 		return nil
 	}
 }
@@ -93,20 +97,56 @@ func (a *API) routeOf(c echo.Context) string {
 	return noRoute
 }
 
+// requestLine is a line of the access log. It stays valid after the request, unlike an echo.Context.
+type requestLine struct {
+	ctx                        context.Context
+	method, route, address, id string
+	status                     int
+	took                       time.Duration
+	bytes                      int64
+}
+
+// lineOf returns the line of a request that has been answered.
+func (a *API) lineOf(c echo.Context, took time.Duration) requestLine {
+	return requestLine{
+		ctx:     c.Request().Context(),
+		method:  methodOf(c.Request()),
+		route:   a.routeOf(c),
+		address: c.RealIP(),
+		id:      c.Response().Header().Get(echo.HeaderXRequestID),
+		status:  c.Response().Status,
+		took:    took,
+		bytes:   c.Response().Size,
+	}
+}
+
+// report counts and logs a request. If the client has closed its sending side, it waits until the connection is closed:
+// only then is it known whether the client has received the response. conn may be nil.
+func (a *API) report(conn *answeringConn, line requestLine) {
+	deferred := conn != nil && conn.reportAtClose(func(clientLeft bool) {
+		if clientLeft {
+			line.status = statusClientClosed
+		}
+		a.logRequest(line)
+	})
+	if !deferred {
+		a.logRequest(line)
+	}
+}
+
 // logRequest counts a request and writes the access log. Requests of probes and of the metrics scraper are logged at
 // level debug, because they repeat every few seconds.
-func (a *API) logRequest(c echo.Context, took time.Duration) {
-	method, route, status := methodOf(c.Request()), a.routeOf(c), c.Response().Status
-	a.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
-	a.durations.WithLabelValues(method, route).Observe(took.Seconds())
+func (a *API) logRequest(line requestLine) {
+	a.requests.WithLabelValues(line.method, line.route, strconv.Itoa(line.status)).Inc()
+	a.durations.WithLabelValues(line.method, line.route).Observe(line.took.Seconds())
 	level := slog.LevelInfo
-	if route == "/healthz" || route == "/readyz" || route == "/metrics" {
+	if line.route == "/healthz" || line.route == "/readyz" || line.route == "/metrics" {
 		level = slog.LevelDebug
 	}
-	a.log.LogAttrs(c.Request().Context(), level, "request",
-		slog.String("method", method), slog.String("route", route), slog.Int("status", status),
-		slog.Float64("ms", float64(took.Microseconds())/1000), slog.Int64("bytes", c.Response().Size),
-		slog.String("address", c.RealIP()), slog.String("request_id", c.Response().Header().Get(echo.HeaderXRequestID)))
+	a.log.LogAttrs(line.ctx, level, "request",
+		slog.String("method", line.method), slog.String("route", line.route), slog.Int("status", line.status),
+		slog.Float64("ms", float64(line.took.Microseconds())/1000), slog.Int64("bytes", line.bytes),
+		slog.String("address", line.address), slog.String("request_id", line.id))
 }
 
 // methodOf returns the method of a request for logs and metrics. Unknown methods become OTHER: a client could invent

@@ -17,12 +17,26 @@ type request struct {
 	// by identifies the sender. Its credential is verified, but not looked up: see API.authenticateCaller.
 	by   domain.Requester
 	body body
+	// admission bounds the memory of the request.
+	admission *admission
 	// authenticated is true after authenticateCaller has succeeded.
 	authenticated bool
+	// slot is the place of the request among the requests in flight. key is the user or address that it counts for.
+	slot slot
+	key  string
+	// context is the context of the request with its key; see request.origin.
+	context context.Context
+	// token is the token that was found before the whole body was read; see contract.checkBody.
+	token string
 }
 
-// ctx is the context of the request; it ends when the client disconnects.
-func (r *request) ctx() context.Context { return r.Request().Context() }
+// ctx is the context of the request; it ends when the client disconnects; see half_close.go.
+func (r *request) ctx() context.Context {
+	if r.context != nil {
+		return r.context
+	}
+	return r.Request().Context()
+}
 
 // param returns a path parameter; see pathParam.
 func (r *request) param(name string) string { return pathParam(r, name) }
@@ -43,33 +57,46 @@ func (a *API) handle(route Route) echo.HandlerFunc {
 		// Responses may hold secrets. They depend on the caller and on the encryption key.
 		header.Set("Cache-Control", "no-store")
 		header.Add("Vary", "Authorization, "+headerEncryptionKey) // CORS adds Origin
-		r := &request{
-			Context: c,
-			route:   route,
-			by: domain.Requester{
-				RequestID:     header.Get(echo.HeaderXRequestID),
-				Address:       c.RealIP(),
-				SharedAddress: a.proxies.sharesAddress(c.Request()),
-			},
-			body: body{limit: route.contract.bodyLimit(a.maxBodyBytes), budget: a.largeBodies},
-		}
+		r := a.newRequest(c, route)
+		r.body.limit = route.contract.bodyLimit(a.maxBodyBytes)
 		if route.MaxBody > 0 {
 			r.body.limit = route.MaxBody
 		}
-		defer r.body.release()
-		return a.serve(r)
+		defer r.slot.release()
+		defer r.releaseBody()
+		err := a.serve(r)
+		if err != nil && !r.body.read && isLarge(c.Request()) {
+			r.closeAfterResponse()
+		}
+		a.noteRefusal(r, err)
+		return err
+	}
+}
+
+// newRequest returns the request of a context, without its credential.
+func (a *API) newRequest(c echo.Context, route Route) *request {
+	return &request{
+		Context: c,
+		route:   route,
+		by: domain.Requester{
+			RequestID:     c.Response().Header().Get(echo.HeaderXRequestID),
+			Address:       c.RealIP(),
+			SharedAddress: a.proxies.sharesAddress(c.Request()),
+		},
+		admission: a.admission,
 	}
 }
 
 // serve runs a request in this order:
 //
-//  1. identify reads the token and verifies a signature. It needs no database.
-//  2. admitLargeBody looks the caller up before a large body with an unverified token uses memory.
+//  1. admit reads the token, verifies a signature, and counts the request for its user or address. It needs no
+//     database, except for an opaque token that was not valid a short time ago.
+//  2. admitLargeBody looks the caller up before a large body uses memory.
 //  3. The handler decodes the body and calls a use case, which looks the caller up in the same statement as its data.
 //     There is no earlier lookup, so reading or writing an entry takes one statement.
 //  4. An error in the input is reported only to a caller who is authenticated. See refuseInput.
 func (a *API) serve(r *request) error {
-	if err := a.identify(r); err != nil {
+	if err := a.admit(r); err != nil {
 		return err
 	}
 	// A client without a token must not use more memory than this.
@@ -80,9 +107,10 @@ func (a *API) serve(r *request) error {
 		return a.refuseInput(r, r.body.err)
 	}
 	if err := a.admitLargeBody(r); err != nil {
-		// Without this header the server would read the rest of the body before it reuses the connection.
-		r.Response().Header().Set(echo.HeaderConnection, "close")
 		return err
+	}
+	if err := r.route.contract.checkBody(r); err != nil {
+		return a.refuseInput(r, err)
 	}
 	err := r.route.handler(a, r)
 	if isInputError(err) {

@@ -33,14 +33,43 @@ func (r *request) jsonStatus(status int, body any) error {
 	if err != nil {
 		return err
 	}
+	release, err := r.holdAnswer(len(text))
+	if err != nil {
+		return err
+	}
+	defer release()
 	return blob(r, status, contentTypeJSON, text)
+}
+
+// holdAnswer takes a share of the memory for large responses until release is called. A slow client keeps its response
+// in memory until it has read it. Errors: RateLimited or Unavailable when the share of the user or of all users is used
+// up; the caller then drops the response.
+func (r *request) holdAnswer(size int) (release func(), err error) {
+	if size <= smallAnswer {
+		return func() {}, nil
+	}
+	done := connOf(r.Request().Context()).awaitBody() // the connection may be closed meanwhile
+	defer done()
+	if err := r.admission.answers.acquire(r.Request().Context(), r.key, int64(size)); err != nil {
+		return nil, err
+	}
+	return func() { r.admission.answers.release(r.key, int64(size)) }, nil
 }
 
 // blob writes a complete response. It sets Content-Length, so that the responses to HEAD and GET have the same headers.
 // Without Content-Length, the HTTP server would chunk a long body.
 func blob(c echo.Context, status int, contentType string, body []byte) error {
 	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
+	// A response in memory has no deadline. The HTTP server sets a new deadline for the next request.
+	_ = http.NewResponseController(c.Response()).SetWriteDeadline(time.Now().Add(answerTimeout(len(body))))
+	done := connOf(c.Request().Context()).awaitReader()
+	defer done()
 	return c.Blob(status, contentType, body)
+}
+
+// answerTimeout is how long a client may take to read a response of the given size.
+func answerTimeout(size int) time.Duration {
+	return writeTime + time.Duration(size)*time.Second/writeRate
 }
 
 // plainText answers 200 with plain text.

@@ -33,6 +33,8 @@ type Route struct {
 	MaxBody  int64
 	contract contract
 	handler  handler
+	// acceptsRefreshToken is true if the opaque token of a request may be a refresh token.
+	acceptsRefreshToken bool
 }
 
 // AccountsAPI reports whether the route belongs to the accounts API, under /api/v1.
@@ -90,6 +92,8 @@ func lockboxRoutes() []Route {
 		withToken(http.MethodGet, "/boxes/:box", (*API).describeBox),
 		withToken(http.MethodPut, "/boxes/:box", (*API).transferBox),
 		withToken(http.MethodDelete, "/boxes/:box", (*API).deleteBox),
+		withToken(http.MethodPost, "/boxes/:box/offer/accept", (*API).acceptBox),
+		withToken(http.MethodDelete, "/boxes/:box/offer", (*API).endBoxOffer),
 
 		withToken(http.MethodGet, "/boxes/:box/users", (*API).listBoxUsers),
 		withToken(http.MethodPost, "/boxes/:box/users", (*API).addBoxUser),
@@ -122,7 +126,7 @@ func accountsRoutes() []Route {
 	return []Route{
 		open(http.MethodPost, accountsPath+"/user/auth", (*API).signInWithCode),
 		open(http.MethodPost, accountsPath+"/user/auth/refresh", (*API).refreshTokens),
-		withToken(http.MethodDelete, accountsPath+"/user/auth/revoke/:user", (*API).revokeSessions),
+		withAnyToken(http.MethodDelete, accountsPath+"/user/auth/revoke/:user", (*API).revokeSessions),
 		inGroup(owner, http.MethodGet, accountsPath+"/user/auth/setup/:user", (*API).showTOTP),
 		inGroup(owner, http.MethodGet, accountsPath+"/user/list", (*API).listAccounts),
 		inGroup(owner, http.MethodPost, accountsPath+"/user/add", (*API).addAccount),
@@ -153,6 +157,13 @@ func optionalToken(method, path string, handler handler) Route {
 func withToken(method, path string, handler handler) Route {
 	route := open(method, path, handler)
 	route.Auth = AuthToken
+	return route
+}
+
+// withAnyToken is withToken for a route that also accepts refresh tokens.
+func withAnyToken(method, path string, handler handler) Route {
+	route := withToken(method, path, handler)
+	route.acceptsRefreshToken = true
 	return route
 }
 

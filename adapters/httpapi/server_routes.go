@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -14,6 +15,9 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
+// metricsPath is the path of the Prometheus metrics.
+const metricsPath = "/metrics"
+
 // serverRoutes are the routes about the server itself. All are GET or HEAD, need no token and belong to no contract.
 var serverRoutes = []struct {
 	path    string
@@ -21,9 +25,7 @@ var serverRoutes = []struct {
 }{
 	{"/healthz", func(a *API) echo.HandlerFunc { return a.health }},
 	{"/readyz", func(a *API) echo.HandlerFunc { return a.ready }},
-	{"/metrics", func(a *API) echo.HandlerFunc {
-		return echo.WrapHandler(promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{}))
-	}},
+	{metricsPath, func(a *API) echo.HandlerFunc { return echo.WrapHandler(a.metrics(promhttp.HandlerOpts{})) }},
 	{"/openapi.yaml", func(*API) echo.HandlerFunc { return serveFile("application/yaml", api.Description, nil) }},
 	{"/docs", func(*API) echo.HandlerFunc { return serveFile("text/html; charset=utf-8", api.Page, pageHeaders()) }},
 }
@@ -37,8 +39,13 @@ func ServerPaths() []string {
 	return paths
 }
 
-// readyTimeout bounds the database check, so that frequent probes do not accumulate while the database is slow.
-const readyTimeout = 2 * time.Second
+const (
+	// readyTimeout bounds the database check, so that frequent probes do not accumulate while the database is slow.
+	readyTimeout = 2 * time.Second
+	// readyTTL is how long a result of the database check is used for further probes. Anyone can send probes; without
+	// this time they would occupy database connections.
+	readyTTL = 250 * time.Millisecond
+)
 
 // health reports that the process runs. It does not check the database, because restarting the process would not repair
 // the database.
@@ -50,12 +57,32 @@ func (a *API) ready(c echo.Context) error {
 	if a.draining.Load() {
 		return domain.Refuse(domain.Unavailable, "draining", "this server is shutting down")
 	}
-	ctx, cancel := context.WithTimeout(c.Request().Context(), readyTimeout)
-	defer cancel()
-	if err := a.checkReady(ctx); err != nil {
+	if err := a.readiness.check(a.checkReady); err != nil {
 		return err
 	}
 	return plainText(c, "ready\n")
+}
+
+// readiness is the last result of the database check. It is safe for concurrent use.
+type readiness struct {
+	mu  sync.Mutex // guards the fields below, and makes concurrent probes share one check
+	at  time.Time
+	err error
+}
+
+// check returns the last result if it is new, or runs the check. The check does not end with the request, because other
+// probes wait for it.
+func (r *readiness) check(run func(ctx context.Context) error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if time.Since(r.at) < readyTTL {
+		return r.err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), readyTimeout)
+	defer cancel()
+	r.err = run(ctx)
+	r.at = time.Now()
+	return r.err
 }
 
 // welcomeText is shown to people who open the address of the server in a browser.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/lockbox-go/lockbox/domain/identity"
 	"github.com/lockbox-go/lockbox/ports"
 )
 
@@ -33,6 +34,12 @@ type codeBody struct {
 	Code codeText `json:"code"`
 }
 
+// totpProofBody is the body of a request that enrols or confirms a TOTP secret.
+type totpProofBody struct {
+	Code            codeText `json:"code"`
+	CurrentPassword string   `json:"currentPassword"`
+}
+
 // qrURI returns a QR code as a data URI, which pages use as the source of an image.
 func qrURI(enrolment ports.Enrolment) string {
 	return "data:image/png;base64," + base64.StdEncoding.EncodeToString(enrolment.PNG)
@@ -46,14 +53,18 @@ type enrolmentBody struct {
 	RecoveryCodes []string `json:"recoveryCodes"`
 }
 
-// enrolTOTP answers POST /users/{username}/totp with a new TOTP secret and recovery codes. A user with a confirmed
-// secret must send a code of that secret.
+// enrolTOTP answers POST /users/{username}/totp with a new TOTP secret and recovery codes. A user with a password must
+// send it, and a user with a confirmed secret a code of that secret.
 func (a *API) enrolTOTP(r *request) error {
-	body, err := bindOptional[codeBody](r)
+	body, err := bindOptional[totpProofBody](r)
 	if err != nil {
 		return err
 	}
-	enrolled, err := a.identity.EnrolTOTP(r.ctx(), r.by, r.param("username"), string(body.Code))
+	enrolled, err := a.identity.EnrolTOTP(r.ctx(), r.by, identity.EnrolTOTP{
+		Username:        r.param("username"),
+		Code:            string(body.Code),
+		CurrentPassword: body.CurrentPassword,
+	})
 	if err != nil {
 		return err
 	}
@@ -71,11 +82,15 @@ func (a *API) enrolTOTP(r *request) error {
 
 // confirmTOTP answers POST /users/{username}/totp/confirm, which turns two-factor authentication on.
 func (a *API) confirmTOTP(r *request) error {
-	body, err := bind[codeBody](r)
+	body, err := bind[totpProofBody](r)
 	if err != nil {
 		return err
 	}
-	return r.noContent(a.identity.ConfirmTOTP(r.ctx(), r.by, r.param("username"), string(body.Code)))
+	return r.noContent(a.identity.ConfirmTOTP(r.ctx(), r.by, identity.ConfirmTOTP{
+		Username:        r.param("username"),
+		Code:            string(body.Code),
+		CurrentPassword: body.CurrentPassword,
+	}))
 }
 
 // removeTOTP answers DELETE /users/{username}/totp. Users send a code; admins need none for other users.

@@ -37,7 +37,7 @@ var unhandled = map[int]*domain.Error{
 	http.StatusExpectationFailed: domain.Refuse(domain.Invalid, codeExpectation,
 		"the header Expect may only be 100-continue: remove it"),
 	http.StatusRequestHeaderFieldsTooLarge: domain.Refuse(domain.Invalid, codeHeaderTooLarge,
-		"the request line and the headers are larger than 32 KiB"),
+		"the request line and the headers are larger than 8 KiB"),
 	http.StatusNotImplemented: domain.Refuse(domain.Invalid, codeUnsupportedEncoding,
 		"Transfer-Encoding may only be chunked"),
 	http.StatusHTTPVersionNotSupported: domain.Refuse(domain.Invalid, codeUnsupportedVersion,
@@ -55,7 +55,9 @@ var (
 // X-Request-Id marks the responses of handlers. No part of a body is mistaken for a response, because no JSON has a
 // line break after these words.
 func unhandledStatus(output []byte) (status int, ok bool) {
-	if !bytes.HasPrefix(output, []byte("HTTP/1.")) {
+	// Most output is a part of a body, or a successful response, whose status begins with 2 or 3.
+	const digit = len("HTTP/1.1 ")
+	if len(output) <= digit || !bytes.HasPrefix(output, []byte("HTTP/1.")) || output[digit] < '4' {
 		return 0, false
 	}
 	head, _, complete := bytes.Cut(output, []byte("\r\n\r\n"))

@@ -64,12 +64,13 @@ func (a *API) describeUser(r *request) error {
 
 // updateUserBody is the body of PUT /users/{username}. Fields that are absent or null change nothing.
 type updateUserBody struct {
-	Role            *string `json:"role"`
-	IsActive        *bool   `json:"isActive"`
-	Password        *string `json:"password"`
-	CurrentPassword string  `json:"currentPassword"`
-	RevokeAPIKeys   bool    `json:"revokeApiKeys"`
-	Group           *string `json:"group"`
+	Role            *string  `json:"role"`
+	IsActive        *bool    `json:"isActive"`
+	Password        *string  `json:"password"`
+	CurrentPassword string   `json:"currentPassword"`
+	Code            codeText `json:"code"`
+	RevokeAPIKeys   bool     `json:"revokeApiKeys"`
+	Group           *string  `json:"group"`
 }
 
 // updateUser answers PUT /users/{username}. The use case decides for each field whether the caller may change it.
@@ -84,6 +85,7 @@ func (a *API) updateUser(r *request) error {
 		Active:          body.IsActive,
 		Password:        body.Password,
 		CurrentPassword: body.CurrentPassword,
+		Code:            string(body.Code),
 		RevokeAPIKeys:   body.RevokeAPIKeys,
 		Group:           body.Group,
 	}))

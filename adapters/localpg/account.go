@@ -17,15 +17,19 @@ import (
 // account is the operating system user that PostgreSQL runs as.
 type account struct {
 	uid, gid uint32
-	switched bool // this process is root and the account is another user
+	switched bool   // this process is root and the account is another user
+	name     string // empty unless switched
 }
+
+// sharedUser is the fallback, because programs unrelated to PostgreSQL run as this user too.
+const sharedUser = "nobody"
 
 // serverAccount returns the current user. For root, which PostgreSQL refuses, it returns the user postgres or `nobody`.
 func serverAccount() (account, error) {
 	if os.Geteuid() != 0 {
 		return account{uid: uint32(os.Geteuid()), gid: uint32(os.Getegid())}, nil //nolint:gosec // ids are 32 bits wide
 	}
-	for _, name := range []string{"postgres", "nobody"} {
+	for _, name := range []string{"postgres", sharedUser} {
 		found, err := user.Lookup(name)
 		if err != nil {
 			continue
@@ -33,7 +37,12 @@ func serverAccount() (account, error) {
 		uid, errUID := strconv.ParseUint(found.Uid, 10, 32)
 		gid, errGID := strconv.ParseUint(found.Gid, 10, 32)
 		if errUID == nil && errGID == nil && uid != 0 {
-			return account{uid: uint32(uid), gid: uint32(gid), switched: true}, nil
+			return account{
+				uid:      uint32(uid),
+				gid:      uint32(gid),
+				switched: true,
+				name:     name,
+			}, nil
 		}
 	}
 	return account{}, errors.New(

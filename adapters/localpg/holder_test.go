@@ -21,7 +21,7 @@ func postmasterOf(t *testing.T, dir string) int {
 
 func TestASecondHolderIsRefused(t *testing.T) {
 	t.Parallel()
-	cfg := Config{Dir: openFolder(t)}
+	cfg := Config{Dir: clusterFolder(t)}
 	start(t, cfg)
 	_, err := Start(t.Context(), cfg)
 	require.ErrorIs(t, err, ErrHeld)
@@ -32,7 +32,7 @@ func TestASecondHolderIsRefused(t *testing.T) {
 
 func TestTheServerDiesWithItsProgram(t *testing.T) {
 	t.Parallel()
-	for name, dir := range map[string]string{"in its own folder": openFolder(t), "in a temporary one": ""} {
+	for name, dir := range map[string]string{"in its own folder": clusterFolder(t), "in a temporary one": ""} {
 		holder, said := startHolder(t, dir, nil)
 		require.NotEmpty(t, holder.url, said)
 		pid := postmasterOf(t, holder.dir)
@@ -50,7 +50,7 @@ func TestTheServerDiesWithItsProgram(t *testing.T) {
 
 func TestARestartRightAfterAKillKeepsTheData(t *testing.T) {
 	t.Parallel()
-	dir := openFolder(t)
+	dir := clusterFolder(t)
 	holder, said := startHolder(t, dir, nil)
 	require.NotEmpty(t, holder.url, said)
 	query(t, holder.url, "CREATE TABLE kept AS SELECT 42 AS n")
@@ -61,7 +61,7 @@ func TestARestartRightAfterAKillKeepsTheData(t *testing.T) {
 
 func TestAnOrphanWithoutItsGuardIsStopped(t *testing.T) {
 	t.Parallel()
-	dir := openFolder(t)
+	dir := clusterFolder(t)
 	holder, said := startHolder(t, dir, nil)
 	require.NotEmpty(t, holder.url, said)
 	query(t, holder.url, "CREATE TABLE kept AS SELECT 42 AS n")

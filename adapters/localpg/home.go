@@ -182,8 +182,8 @@ func (s *Server) initCluster(ctx context.Context, durable bool) error {
 			return err
 		}
 	}
-	// Trust is safe on the socket, which only PostgreSQL's user can reach. Reject closes TCP, even if it were enabled.
-	args := []string{"-D", aside, "-U", superuser, "--encoding=UTF8", "--locale=C", "--auth-local=trust",
+	// These methods are never used: launch passes the file of writeAuthentication.
+	args := []string{"-D", aside, "-U", superuser, "--encoding=UTF8", "--locale=C", "--auth-local=peer",
 		"--auth-host=reject"}
 	if !durable {
 		args = append(args, "--no-sync") // saves seconds; a crash of the machine may lose the cluster

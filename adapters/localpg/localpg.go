@@ -1,8 +1,10 @@
 // Package localpg runs a private PostgreSQL server from the installed binaries, for `lockbox dev` and for tests.
 //
-// The server listens only on a Unix socket, in a directory that only its user may enter. The directory protects the
-// server, so connections need no password. The server stops when the program ends, even after SIGKILL. If the program
-// runs as root, which PostgreSQL refuses, the server runs as the user postgres or `nobody`.
+// The server listens only on a Unix socket, in a directory that only its user may enter. It accepts only connections of
+// the operating system user who started it, whom the kernel identifies (peer authentication), so no password exists. If
+// PostgreSQL runs as another user, that user's other programs cannot connect. The server stops when the program ends,
+// even after SIGKILL. If the program runs as root, which PostgreSQL refuses, the server runs as the user postgres or
+// `nobody`.
 package localpg
 
 import (
@@ -113,6 +115,9 @@ func (s *Server) start(ctx context.Context, cfg Config) error {
 	if err := s.placeSockets(ctx); err != nil {
 		return err
 	}
+	if err := s.home.writeAuthentication(); err != nil {
+		return err
+	}
 	// Backends of a killed postmaster can keep its shared memory for a moment. PostgreSQL refuses to start until they
 	// exit.
 	for tries := 1; ; tries++ {
@@ -161,6 +166,8 @@ func (s *Server) awaitReady(ctx context.Context) error {
 // settings returns the server parameters as command line arguments: the package's own, overridden by cfg.Settings.
 func (s *Server) settings(cfg Config) []string {
 	all := map[string]string{
+		"hba_file":                s.home.hba(),
+		"ident_file":              s.home.ident(),
 		"listen_addresses":        "", // no TCP
 		"port":                    socketPort,
 		"unix_socket_directories": `"` + strings.ReplaceAll(s.sockets, `"`, `""`) + `"`,
@@ -195,6 +202,15 @@ func (s *Server) URL(database string) string {
 		RawQuery: query,
 	}
 	return u.String()
+}
+
+// SharedAccount returns the name of the user that PostgreSQL runs as if programs unrelated to PostgreSQL also run as
+// this user; otherwise "". Such programs cannot connect, but they can read the files of the cluster.
+func (s *Server) SharedAccount() string {
+	if s.account.name == sharedUser {
+		return sharedUser
+	}
+	return ""
 }
 
 // Dir returns the directory of the cluster, which can differ from Config.Dir; see [Config].

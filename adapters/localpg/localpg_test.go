@@ -68,7 +68,7 @@ func TestTwoFoldersRunSideBySide(t *testing.T) {
 
 func TestKillIsACrashThatARestartRecoversFrom(t *testing.T) {
 	t.Parallel()
-	cfg := Config{Dir: openFolder(t), Durable: true}
+	cfg := Config{Dir: clusterFolder(t), Durable: true}
 	first := start(t, cfg)
 	query(t, first.URL("postgres"), "CREATE TABLE kept AS SELECT 42 AS n")
 	open, err := pgx.Connect(t.Context(), first.URL("postgres"))
@@ -122,7 +122,7 @@ func TestAPathTooLongForASocket(t *testing.T) {
 func TestTheLogGoesToItsWriter(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	server := start(t, Config{Log: &log})
+	server := start(t, Config{Dir: clusterFolder(t), Log: &log})
 	require.NoError(t, server.Stop())
 	require.Contains(t, log.String(), "ready to accept connections")
 }
@@ -182,7 +182,7 @@ func TestBinaries(t *testing.T) {
 
 func TestAClusterOfAMissingVersionIsRefused(t *testing.T) {
 	t.Parallel()
-	cfg := Config{Dir: openFolder(t)}
+	cfg := Config{Dir: clusterFolder(t)}
 	server := start(t, cfg)
 	require.NoError(t, server.Stop())
 	require.NoError(t, os.WriteFile(filepath.Join(server.home.data(), "PG_VERSION"), []byte("9\n"), 0o600))
@@ -192,7 +192,7 @@ func TestAClusterOfAMissingVersionIsRefused(t *testing.T) {
 
 func TestAStaleProcessIDIsNotSignalled(t *testing.T) {
 	t.Parallel()
-	cfg := Config{Dir: openFolder(t)}
+	cfg := Config{Dir: clusterFolder(t)}
 	server := start(t, cfg)
 	require.NoError(t, server.Stop())
 	for _, content := range []string{"", strconv.Itoa(os.Getpid()) + "\n" + server.home.data() + "\n"} {

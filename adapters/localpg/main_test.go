@@ -11,10 +11,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -24,7 +26,18 @@ import (
 // holdVariable is the environment variable that makes the test binary hold a server until a test kills it.
 const holdVariable = "LOCKBOX_TEST_HOLD"
 
+// connectVariable is the environment variable that makes the test binary connect to a URL and print the result.
+const connectVariable = "LOCKBOX_TEST_CONNECT"
+
 func TestMain(m *testing.M) {
+	if url, ok := os.LookupEnv(connectVariable); ok {
+		conn, err := pgx.Connect(context.Background(), url)
+		if err == nil {
+			err = conn.Close(context.Background())
+		}
+		fmt.Println("result:", err)
+		return
+	}
 	if dir, ok := os.LookupEnv(holdVariable); ok {
 		if err := hold(dir); err != nil {
 			fmt.Println("error", err)
@@ -32,7 +45,44 @@ func TestMain(m *testing.M) {
 		}
 		return
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(exitCode int) {
+		if err := os.RemoveAll(sharedFolder); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			exitCode = 1
+		}
+		os.Exit(exitCode)
+	}))
+}
+
+// sharedFolder contains the cluster of sharedCluster; empty if no test has used it.
+var sharedFolder string
+
+// sharedCluster creates a cluster once and returns its folder.
+var sharedCluster = sync.OnceValues(func() (dir string, err error) {
+	if sharedFolder, err = os.MkdirTemp(cmp.Or(memory.Folder(), "/tmp"), "lockbox-test-"); err != nil {
+		return "", err
+	}
+	if err := os.Chmod(sharedFolder, 0o755); err != nil {
+		return "", err
+	}
+	dir = filepath.Join(sharedFolder, "pg")
+	server, err := Start(context.Background(), Config{Dir: dir})
+	if err != nil {
+		return "", err
+	}
+	return dir, server.Stop()
+})
+
+// clusterFolder returns a folder with a stopped cluster. It copies one, because initdb takes most of the time of a
+// test. Tests of the creation of a cluster use openFolder.
+func clusterFolder(t *testing.T) string {
+	t.Helper()
+	shared, err := sharedCluster()
+	require.NoError(t, err)
+	dir := filepath.Join(openFolder(t), "pg")
+	out, err := exec.Command("cp", "-a", shared, dir).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return dir
 }
 
 // hold runs a server until its standard input is closed.

@@ -3,12 +3,15 @@
 package passwords
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"sync/atomic"
 
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
@@ -31,7 +34,12 @@ type Config struct {
 }
 
 // Hasher implements ports.Passwords. It is safe for concurrent use.
-type Hasher struct{ config Config }
+type Hasher struct {
+	config Config
+	// used are the parameters in use, each once and in a fixed order: the configured ones and those of stored hashes.
+	// Every check derives a key with each of them, so its duration does not depend on the stored hash.
+	used atomic.Pointer[[]ports.Argon2Params]
+}
 
 // New returns a Hasher. It fails for invalid parameters, and for parameters that Check would refuse in a stored hash.
 func New(config Config) (*Hasher, error) {
@@ -56,7 +64,9 @@ func New(config Config) (*Hasher, error) {
 			"8p ≤ m ≤ %d, 1 ≤ t ≤ %d, 1 ≤ p ≤ %d",
 			p.MemoryKiB, p.Time, p.Threads, config.MaxStoredMemoryKiB, maxStoredTime, maxStoredThreads)
 	}
-	return &Hasher{config}, nil
+	h := &Hasher{config: config}
+	h.used.Store(&[]ports.Argon2Params{config.Params})
+	return h, nil
 }
 
 // Hash returns the PHC string of a password with the configured parameters and a random salt of 16 bytes. See
@@ -77,32 +87,62 @@ func (h *Hasher) Hash(ctx context.Context, password domain.Secret) ([]byte, erro
 // Check compares a password with a stored hash. See ports.Passwords. It also returns a *ports.TamperedError, without
 // any key derivation, if the stored hash does not have the format that Hash writes.
 //
-// A nil hash stands for an unknown user. Check then derives a key as well and reports no match, so the duration does
-// not reveal whether a user exists.
+// A nil hash stands for an unknown user. Check then derives the same keys and reports no match. For every hash, it runs
+// the same derivations in the same order, so the duration does not reveal whether a user exists, or when the user has
+// chosen the password. Equal work with other parameters would not do: the time of a derivation is not proportional to
+// its memory and passes.
 func (h *Hasher) Check(ctx context.Context, password domain.Secret, stored []byte) (ports.PasswordCheck, error) {
 	known := stored != nil
-	want := phc{params: h.config.Params}
+	var want phc
 	if known {
 		var ok bool
 		if want, ok = parsePHC(stored, h.config.MaxStoredMemoryKiB); !ok {
 			return ports.PasswordCheck{}, &ports.TamperedError{What: "password hash"}
 		}
+		h.learn(want.params)
 	}
-	got, err := h.derive(ctx, password, want)
-	if err != nil {
-		return ports.PasswordCheck{}, err
+	match := false
+	for _, params := range *h.used.Load() {
+		with, own := phc{params: params}, known && params == want.params
+		if own {
+			with = want
+		}
+		// After an error, the comparison has no result, so it is no guess.
+		got, err := h.derive(ctx, password, with)
+		if err != nil {
+			return ports.PasswordCheck{}, err
+		}
+		same := subtle.ConstantTimeCompare(got[:], want.hash[:]) == 1
+		match = match || own && same
 	}
-	same := subtle.ConstantTimeCompare(got[:], want.hash[:]) == 1
-	if known && !same && weaker(want.params, h.config.Params) {
-		// A hash with weaker parameters is checked faster than the one for unknown users. Derive with the current
-		// parameters too, so that this check takes at least as long. Ignore the error: the password is wrong in any
-		// case, and the attempt must count.
-		_, _ = h.derive(ctx, password, phc{params: h.config.Params})
+	return ports.PasswordCheck{Match: match, Outdated: match && weaker(want.params, h.config.Params)}, nil
+}
+
+// Learn makes every later check also derive a key with the parameters of a stored hash. See ports.Passwords. It ignores
+// a malformed hash, which Check reports.
+func (h *Hasher) Learn(stored []byte) {
+	if made, ok := parsePHC(stored, h.config.MaxStoredMemoryKiB); ok {
+		h.learn(made.params)
 	}
-	if !known || !same {
-		return ports.PasswordCheck{}, nil
+}
+
+// learn adds parameters to those in use.
+func (h *Hasher) learn(params ports.Argon2Params) {
+	for {
+		used := h.used.Load()
+		if slices.Contains(*used, params) {
+			return
+		}
+		more := slices.SortedFunc(slices.Values(append(slices.Clone(*used), params)), compare)
+		if h.used.CompareAndSwap(used, &more) {
+			return
+		}
 	}
-	return ports.PasswordCheck{Match: true, Outdated: weaker(want.params, h.config.Params)}, nil
+}
+
+// compare orders parameters, so that all checks run their derivations in the same order.
+func compare(a, b ports.Argon2Params) int {
+	return cmp.Or(cmp.Compare(a.MemoryKiB, b.MemoryKiB), cmp.Compare(a.Time, b.Time), cmp.Compare(a.Threads, b.Threads))
 }
 
 // derive computes the hash of a password with the salt and the parameters of the argument with.

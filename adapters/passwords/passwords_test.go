@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -88,6 +89,76 @@ func TestUnknownUserCostsTheSame(t *testing.T) {
 	check, err = zeros.Check(t.Context(), domain.NewSecret("hunter2"), nil)
 	require.NoError(t, err)
 	require.False(t, check.Match, "not even for a password that matches the placeholder hash")
+}
+
+// paramsOf returns the parameters of derivations.
+func paramsOf(done []work) []ports.Argon2Params {
+	list := make([]ports.Argon2Params, len(done))
+	for i, each := range done {
+		list[i] = each.params
+	}
+	return list
+}
+
+// TestEqualWork verifies that a check costs the same for an unknown user, and for every stored hash, whether its
+// parameters are cheaper or more expensive than the current ones, and whether the password is right.
+func TestEqualWork(t *testing.T) {
+	t.Parallel()
+	current := ports.Argon2Params{MemoryKiB: 64, Time: 2, Threads: 1}
+	for name, stored := range map[string]ports.Argon2Params{
+		"the same":                  current,
+		"less memory":               {MemoryKiB: 16, Time: 2, Threads: 1},
+		"fewer passes":              {MemoryKiB: 64, Time: 1, Threads: 1},
+		"less of both":              {MemoryKiB: 33, Time: 1, Threads: 1},
+		"more lanes":                {MemoryKiB: 40, Time: 1, Threads: 4},
+		"a little less":             {MemoryKiB: 63, Time: 2, Threads: 1},
+		"more memory":               {MemoryKiB: 100, Time: 2, Threads: 1},
+		"more passes":               {MemoryKiB: 64, Time: 5, Threads: 1},
+		"more memory, fewer passes": {MemoryKiB: 90, Time: 1, Threads: 1},
+		"less memory, more passes":  {MemoryKiB: 20, Time: 16, Threads: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			then, _ := hasher(t, stored)
+			right := domain.NewSecret("hunter2")
+			old, err := then.Hash(t.Context(), right)
+			require.NoError(t, err)
+			h, done := hasher(t, current)
+			recent, err := h.Hash(t.Context(), right)
+			require.NoError(t, err)
+			h.Learn(old)
+			h.Learn([]byte("malformed"))
+			want := []ports.Argon2Params{current}
+			if stored != current {
+				want = slices.SortedFunc(slices.Values([]ports.Argon2Params{current, stored}), compare)
+			}
+			for _, hash := range [][]byte{nil, old, recent} {
+				for _, password := range []string{"hunter2", "wrong"} {
+					*done = nil
+					check, err := h.Check(t.Context(), domain.NewSecret(password), hash)
+					require.NoError(t, err)
+					require.Equal(t, hash != nil && password == "hunter2", check.Match)
+					require.Equal(t, want, paramsOf(*done), "%s", hash)
+				}
+			}
+		})
+	}
+}
+
+// TestCheckLearns verifies that a check of a hash with other parameters adds them to the checks after it.
+func TestCheckLearns(t *testing.T) {
+	t.Parallel()
+	expensive := ports.Argon2Params{MemoryKiB: 64, Time: 4, Threads: 1}
+	then, _ := hasher(t, expensive)
+	stored, err := then.Hash(t.Context(), domain.NewSecret("hunter2"))
+	require.NoError(t, err)
+	h, done := hasher(t, cheap)
+	for _, hash := range [][]byte{stored, nil} {
+		*done = nil
+		_, err := h.Check(t.Context(), domain.NewSecret("wrong"), hash)
+		require.NoError(t, err)
+		require.Equal(t, []ports.Argon2Params{cheap, expensive}, paramsOf(*done))
+	}
 }
 
 func TestOutdated(t *testing.T) {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -17,64 +18,110 @@ import (
 type attempts struct{ q querier }
 
 // attemptColumns are the columns of scanAttempts.
-const attemptColumns = `failures, last_at, blocked_until, reported`
+const attemptColumns = `key, failures, last_at, blocked_until, reported`
 
 // scanAttempts reads attemptColumns.
-func scanAttempts(row pgx.Row) (domain.Attempts, error) {
-	var attempts domain.Attempts
+func scanAttempts(row pgx.CollectableRow) (ports.CounterState, error) {
+	var state ports.CounterState
+	var key []byte
 	var last, blocked pgtype.Timestamptz
-	err := row.Scan(&attempts.Failures, &last, &blocked, &attempts.Reported)
-	attempts.LastAt, attempts.BlockedUntil = timeOf(last), timeOf(blocked)
-	return attempts, err
+	err := row.Scan(&key, &state.Attempts.Failures, &last, &blocked, &state.Attempts.Reported)
+	copy(state.Key[:], key)
+	state.Attempts.LastAt, state.Attempts.BlockedUntil = timeOf(last), timeOf(blocked)
+	return state, err
 }
 
-// Lock locks the rows in the order of their keys, regardless of the order of the arguments, so that
-// two transactions that lock the same rows cannot deadlock.
-func (r attempts) Lock(ctx context.Context, keys ...ports.CounterKey) ([]domain.Attempts, error) {
-	ordered := slices.Clone(keys)
-	slices.SortFunc(ordered, func(a, b ports.CounterKey) int { return bytes.Compare(a.Key[:], b.Key[:]) })
-	found := make(map[domain.Digest]domain.Attempts, len(keys))
-	for _, key := range ordered {
-		attempts, err := r.lock(ctx, key)
-		if err != nil {
-			return nil, err
-		}
-		found[key.Key] = attempts
-	}
-	counts := make([]domain.Attempts, len(keys))
-	for i, key := range keys {
-		counts[i] = found[key.Key]
-	}
-	return counts, nil
-}
-
-// lock inserts the row if necessary and locks it, in one round trip. The janitor may delete the row
-// between the statements; the transaction then starts over.
-func (r attempts) lock(ctx context.Context, key ports.CounterKey) (domain.Attempts, error) {
-	var attempts domain.Attempts
-	batch := &pgx.Batch{}
-	batch.Queue(`INSERT INTO throttle (key, account) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
-		key.Key[:], digest(key.Account))
-	batch.Queue(`SELECT `+attemptColumns+` FROM throttle WHERE key = $1 FOR UPDATE`, key.Key[:]).
-		QueryRow(func(row pgx.Row) (err error) {
-			attempts, err = scanAttempts(row)
+// Lock inserts missing rows and locks all of them in the order of their keys, so that two transactions that lock the
+// same rows cannot deadlock. The janitor may delete a row between the statements; the transaction then starts over.
+func (r attempts) Lock(ctx context.Context, query ports.AttemptQuery) (ports.AttemptState, error) {
+	var batch pgx.Batch
+	state := queueLock(&batch, query)
+	if query.ReadUser {
+		batch.Queue(selectSignIn, string(query.User)).QueryRow(func(row pgx.Row) (err error) {
+			state.User, err = scanSignIn(row)
+			if errors.Is(err, domain.NotFound) {
+				state.User, err = ports.SignIn{}, nil
+			}
 			return err
 		})
-	return attempts, orNotFound(r.q.SendBatch(ctx, batch).Close(), ports.ErrStartOver)
+	}
+	if err := r.q.SendBatch(ctx, &batch).Close(); err != nil {
+		return ports.AttemptState{}, translate(err)
+	}
+	return *state, nil
 }
 
-// Peek returns zero attempts if the key has no row.
-func (r attempts) Peek(ctx context.Context, key domain.Digest) (domain.Attempts, error) {
-	attempts, err := scanAttempts(r.q.QueryRow(ctx, `SELECT `+attemptColumns+` FROM throttle WHERE key = $1`, key[:]))
-	return attempts, orNotFound(err, nil)
+// queueLock adds the statements of Lock to a batch. The state is complete when the batch is closed without an error.
+func queueLock(batch *pgx.Batch, query ports.AttemptQuery) *ports.AttemptState {
+	ordered := slices.SortedFunc(slices.Values(query.Counters),
+		func(a, b ports.CounterKey) int { return bytes.Compare(a.Key[:], b.Key[:]) })
+	keys := column(ordered, func(c ports.CounterKey) []byte { return c.Key[:] })
+	batch.Queue(`INSERT INTO throttle (key, account) SELECT * FROM unnest($1::bytea[], $2::bytea[])
+		ON CONFLICT DO NOTHING`, keys, column(ordered, func(c ports.CounterKey) []byte { return digest(c.Account) }))
+	return queueCounters(batch, query, keys, ` ORDER BY key FOR UPDATE`)
 }
 
-// Save relies on the lock that Lock holds: it overwrites the row without a condition.
-func (r attempts) Save(ctx context.Context, key domain.Digest, attempts domain.Attempts) error {
-	_, err := r.q.Exec(ctx, `UPDATE throttle SET failures = $2, last_at = $3, blocked_until = $4, reported = $5
-		WHERE key = $1`,
-		key[:], attempts.Failures, timestamp(attempts.LastAt), timestamp(attempts.BlockedUntil), attempts.Reported)
-	return translate(err)
+// queueCounters adds the statements that read counters to a batch. With a lock, every counter must have a row.
+func queueCounters(batch *pgx.Batch, query ports.AttemptQuery, keys [][]byte, lock string) *ports.AttemptState {
+	state := &ports.AttemptState{}
+	batch.Queue(`SELECT `+attemptColumns+` FROM throttle WHERE key = ANY ($1)`+lock, keys).
+		Query(func(rows pgx.Rows) error {
+			found, err := pgx.CollectRows(rows, scanAttempts)
+			if err == nil && lock != "" && len(found) < len(keys) {
+				err = ports.ErrStartOver
+			}
+			byKey := make(map[domain.Digest]domain.Attempts, len(found))
+			for _, each := range found {
+				byKey[each.Key] = each.Attempts
+			}
+			state.Counters = column(query.Counters, func(c ports.CounterKey) domain.Attempts { return byKey[c.Key] })
+			return err
+		})
+	if !query.KnownAddress.IsZero() {
+		// Rows that have expired may still be stored: the janitor has not deleted them yet.
+		batch.Queue(`SELECT EXISTS (SELECT FROM known_addresses WHERE key = $1 AND expires_at > $2)`,
+			query.KnownAddress[:], query.Now).
+			QueryRow(func(row pgx.Row) error { return row.Scan(&state.Known) })
+	}
+	return state
+}
+
+// Peek returns zero attempts for a key without a row.
+func (r attempts) Peek(ctx context.Context, query ports.AttemptQuery) (ports.AttemptState, error) {
+	var batch pgx.Batch
+	keys := column(query.Counters, func(c ports.CounterKey) []byte { return c.Key[:] })
+	state := queueCounters(&batch, query, keys, ``)
+	if err := r.q.SendBatch(ctx, &batch).Close(); err != nil {
+		return ports.AttemptState{}, translate(err)
+	}
+	return *state, nil
+}
+
+// Save relies on the locks that Lock holds: it overwrites the rows without a condition. In a transaction it is sent
+// with the commit, or before the next statement.
+func (r attempts) Save(ctx context.Context, counters ...ports.CounterState) error {
+	type state = ports.CounterState
+	var batch pgx.Batch
+	batch.Queue(`UPDATE throttle t SET failures = s.failures, last_at = s.last_at, blocked_until = s.blocked_until,
+			reported = s.reported, keep_until = s.keep_until
+		FROM unnest($1::bytea[], $2::integer[], $3::timestamptz[], $4::timestamptz[], $5::boolean[], $6::timestamptz[])
+			s (key, failures, last_at, blocked_until, reported, keep_until)
+		WHERE t.key = s.key`,
+		column(counters, func(s state) []byte { return s.Key[:] }),
+		column(counters, func(s state) int32 { return int32(s.Attempts.Failures) }), //nolint:gosec // counts attempts
+		column(counters, func(s state) pgtype.Timestamptz { return timestamp(s.Attempts.LastAt) }),
+		column(counters, func(s state) pgtype.Timestamptz { return timestamp(s.Attempts.BlockedUntil) }),
+		column(counters, func(s state) bool { return s.Attempts.Reported }),
+		column(counters, keepUntil))
+	return atCommit(ctx, r.q, &batch, translate)
+}
+
+// keepUntil returns NULL for a counter that the janitor may delete as soon as its attempts no longer count.
+func keepUntil(counter ports.CounterState) pgtype.Timestamptz {
+	if counter.Keep == 0 || counter.Attempts.LastAt.IsZero() {
+		return pgtype.Timestamptz{}
+	}
+	return timestamp(counter.Attempts.LastAt.Add(counter.Keep))
 }
 
 // Forget deletes all rows of the account.
@@ -83,19 +130,12 @@ func (r attempts) Forget(ctx context.Context, account domain.Digest) error {
 	return translate(err)
 }
 
-// Knows ignores rows that have expired: the janitor may not have deleted them yet.
-func (r attempts) Knows(ctx context.Context, key domain.Digest, now time.Time) (bool, error) {
-	var knows bool
-	err := r.q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM known_addresses WHERE key = $1 AND expires_at > $2)`,
-		key[:], now).Scan(&knows)
-	return knows, translate(err)
-}
-
-// Remember extends the time of a known address.
+// Remember extends the time of a known address. In a transaction it is sent with the commit, like Save.
 func (r attempts) Remember(ctx context.Context, key domain.Digest, until time.Time) error {
-	_, err := r.q.Exec(ctx, `INSERT INTO known_addresses (key, expires_at) VALUES ($1, $2)
+	var batch pgx.Batch
+	batch.Queue(`INSERT INTO known_addresses (key, expires_at) VALUES ($1, $2)
 		ON CONFLICT (key) DO UPDATE SET expires_at = EXCLUDED.expires_at`, key[:], until)
-	return translate(err)
+	return atCommit(ctx, r.q, &batch, translate)
 }
 
 // digest converts a digest to a parameter; the zero digest becomes NULL.

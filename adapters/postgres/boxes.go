@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
 	"github.com/lockbox-go/lockbox/domain"
@@ -13,12 +14,13 @@ import (
 // boxes implements ports.Boxes.
 type boxes struct{ q querier }
 
-// Add relies on the unique name of the table: two requests may create the same box concurrently.
+// Add relies on the unique name of the table: two requests may create the same box concurrently. PostgreSQL would log
+// the name of a violated key, so a taken name is no violation.
 func (r boxes) Add(ctx context.Context, box domain.Box) error {
-	_, err := r.q.Exec(ctx, `INSERT INTO boxes (id, name, owner_id, kdf_salt, created_at, updated_at)
-		VALUES ($1, $2, $3, $4, $5, $6)`,
+	tag, err := r.q.Exec(ctx, `INSERT INTO boxes (id, name, owner_id, kdf_salt, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING`,
 		uuid(box.ID), string(box.Name), uuid(box.Owner), box.Salt[:], box.CreatedAt, box.UpdatedAt)
-	if violates(err, sqlstate.UniqueViolation, "boxes_name_key") {
+	if err == nil && tag.RowsAffected() == 0 {
 		return domain.ErrBoxExists
 	}
 	return translate(err)
@@ -39,6 +41,29 @@ func (r boxes) Lock(ctx context.Context, id domain.BoxID) error {
 func (r boxes) Save(ctx context.Context, box domain.Box) error {
 	_, err := r.q.Exec(ctx, `UPDATE boxes SET owner_id = $2, updated_at = $3 WHERE id = $1`,
 		uuid(box.ID), uuid(box.Owner), box.UpdatedAt)
+	return translate(err)
+}
+
+// Offer finds no offer if the user to whom it was made was deleted.
+func (r boxes) Offer(ctx context.Context, id domain.BoxID) (domain.BoxOffer, error) {
+	var to [16]byte
+	var name string
+	var expires pgtype.Timestamptz
+	err := r.q.QueryRow(ctx, `SELECT u.id, u.name, b.offer_expires_at FROM boxes b JOIN users u ON u.id = b.offered_to
+		WHERE b.id = $1`, uuid(id)).Scan(&to, &name, &expires)
+	if err != nil {
+		return domain.BoxOffer{}, orNotFound(err, nil)
+	}
+	return domain.BoxOffer{To: to, ToName: domain.UserName(name), ExpiresAt: timeOf(expires)}, nil
+}
+
+// SaveOffer relies on the lock of Lock.
+func (r boxes) SaveOffer(ctx context.Context, id domain.BoxID, offer domain.BoxOffer) error {
+	_, err := r.q.Exec(ctx, `UPDATE boxes SET offered_to = $2, offer_expires_at = $3 WHERE id = $1`,
+		uuid(id), uuid(offer.To), timestamp(offer.ExpiresAt))
+	if sqlstate.Of(err) == sqlstate.ForeignKeyViolation {
+		return domain.ErrUserNotFound // the user was deleted concurrently
+	}
 	return translate(err)
 }
 

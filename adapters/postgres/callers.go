@@ -35,8 +35,8 @@ const (
 	// $1 is the ID of the credential, or the digest of an opaque token; $2 is the user that it was
 	// issued to.
 	thisCredential   = ` WHERE c.id = $1 AND c.user_id = $2`
-	thisAccessToken  = ` WHERE c.access_hash = $1 AND $2::uuid IS NULL`
-	thisRefreshToken = ` WHERE c.refresh_hash = $1 AND $2::uuid IS NULL`
+	thisAccessToken  = ` WHERE c.access_hash = $1 AND f.user_id = $2`
+	thisRefreshToken = ` WHERE c.refresh_hash = $1 AND f.user_id = $2`
 
 	accessColumns = `, b.id, b.name, b.owner_id, b.kdf_salt, b.box_key_id, b.created_at, b.updated_at,
 		m.role, m.is_active, m.permissions`
@@ -107,14 +107,8 @@ func credentialParam(credential domain.Credential) any {
 	return credential.Digest[:]
 }
 
-// issuedTo returns $2 of every statement about a caller. It is NULL for an opaque token, which does
-// not name its user.
-func issuedTo(credential domain.Credential) pgtype.UUID {
-	if credential.Digest.IsZero() {
-		return uuid(credential.User)
-	}
-	return pgtype.UUID{}
-}
+// issuedTo returns $2 of every statement about a caller: the user that the token names.
+func issuedTo(credential domain.Credential) pgtype.UUID { return uuid(credential.User) }
 
 // credentialArray returns the array of credentialParam for items with credentials of one kind.
 func credentialArray[C any](kind domain.CredentialKind, items []C, credential func(C) *domain.Credential) any {
@@ -145,8 +139,8 @@ func (r *callerRow) credentialTargets() []any {
 	return []any{&r.credentialID, &r.credentialName, &r.expires, &r.lastUse}
 }
 
-// caller converts the row that was scanned last. It adds the ID and the user to the credential, because an opaque token
-// contains neither.
+// caller converts the row that was scanned last. It adds the ID to the credential, because an opaque token contains
+// none.
 func (r *callerRow) caller(credential domain.Credential) (domain.Caller, error) {
 	role, err := domain.ParseRole(r.role)
 	if err != nil {

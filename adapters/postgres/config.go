@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/lockbox-go/lockbox/ports"
@@ -51,6 +53,15 @@ const (
 	maxConnLifetime       = time.Hour
 	maxConnLifetimeJitter = 10 * time.Minute
 
+	// cancelDelay is how long a statement may continue after its request was cancelled. Nearly all statements end
+	// within this time, so the cancellation of their requests costs the database nothing. For a statement that takes
+	// longer, such as one that waits for a lock, the server is asked to cancel it. That frees the connection for
+	// other requests long before lockTimeout.
+	cancelDelay = 200 * time.Millisecond
+	// cancelTimeout bounds the wait for a statement to end after its request was cancelled. Then the connection is
+	// closed: the database does not answer, or a proxy discards cancel requests.
+	cancelTimeout = 2 * time.Second
+
 	defaultConns = 10
 	// reservedConns are the connections that transactions leave free for single statements, so that
 	// reads are answered while transactions wait for each other.
@@ -77,6 +88,7 @@ func poolConfig(config Config) (*pgxpool.Config, error) {
 	settings.ConnConfig.ConnectTimeout = connectTimeout
 	settings.PingTimeout = pingTimeout
 	settings.ConnConfig.OnNotice = onNotice
+	settings.ConnConfig.BuildContextWatcherHandler = watchContext
 	// Prepared statements keep their plan. The server may plan them while the tables are still empty and a sequential
 	// scan looks cheap. All statements find few rows by an index, so none needs these plans or compilation.
 	for _, unwanted := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"} {
@@ -89,6 +101,18 @@ func poolConfig(config Config) (*pgxpool.Config, error) {
 		settings.ConnConfig.RuntimeParams["statement_timeout"] = milliseconds(StatementTimeout)
 	}
 	return settings, nil
+}
+
+// watchContext returns the handler of cancelled contexts of a connection. The driver's default handler closes the
+// connection, so clients that disconnect would force the database to start a session for each of them. This handler
+// keeps the connection and cancels the statement. Before the connection can run another statement, the handler waits
+// until the cancel request was answered and had time to take effect, so that it cannot cancel the wrong statement.
+func watchContext(conn *pgconn.PgConn) ctxwatch.Handler {
+	return &pgconn.CancelRequestContextWatcherHandler{
+		Conn:               conn,
+		CancelRequestDelay: cancelDelay,
+		DeadlineDelay:      cancelTimeout,
+	}
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

@@ -69,12 +69,19 @@ func (r apiKeys) DeleteAll(ctx context.Context, user domain.UserID) error {
 // sessions implements ports.Sessions.
 type sessions struct{ q querier }
 
+// insertSession inserts no row if the server key $1 was retired.
+const insertSession = `INSERT INTO sessions (key_id, id, user_id, epoch, created_at, expires_at)
+	SELECT $1, $2, $3, $4, $5, $6` + keyInUse
+
+// sessionArgs returns the parameters of insertSession after the server key.
+func sessionArgs(session domain.Session) []any {
+	return []any{uuid(session.ID), uuid(session.User), session.Epoch, session.CreatedAt, session.ExpiresAt}
+}
+
 // Add returns domain.ErrWrongCredentials if the user was deleted after the password had been
 // checked.
 func (r sessions) Add(ctx context.Context, session domain.Session) error {
-	err := addUnderKey(ctx, r.q, `INSERT INTO sessions (key_id, id, user_id, epoch, created_at, expires_at)
-		SELECT $1, $2, $3, $4, $5, $6`+keyInUse, session.SignedBy,
-		uuid(session.ID), uuid(session.User), session.Epoch, session.CreatedAt, session.ExpiresAt)
+	err := addUnderKey(ctx, r.q, insertSession, session.SignedBy, sessionArgs(session)...)
 	if sqlstate.Of(err) == sqlstate.ForeignKeyViolation {
 		return domain.ErrWrongCredentials
 	}

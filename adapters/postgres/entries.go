@@ -43,12 +43,28 @@ const keysSQL = `SELECT string_agg(key, E'\n') FROM (SELECT key FROM entries
 	WHERE box_id = $1 AND key >= $2 AND key < $3 AND deleted_at IS NULL ORDER BY key) k`
 
 // CountIn checks the limit and increments the counter in one UPDATE, so that concurrent writers
-// cannot exceed the limit.
-func (r entries) CountIn(ctx context.Context, box domain.BoxID, limit int, now time.Time) error {
-	tag, err := r.q.Exec(ctx, `UPDATE boxes SET entry_count = entry_count + 1, updated_at = $2
-		WHERE id = $1 AND ($3::bigint = 0 OR entry_count < $3)`, uuid(box), now, limit)
-	if err != nil || tag.RowsAffected() == 1 {
+// cannot exceed the limit. The UPDATE locks the box. A second statement in the same round trip counts the deleted keys:
+// they change only under this lock, so the count is exact.
+func (r entries) CountIn(ctx context.Context, box domain.BoxID, key domain.EntryKey, limit int, now time.Time) error {
+	const update = `UPDATE boxes SET entry_count = entry_count + 1, updated_at = $2
+		WHERE id = $1 AND ($3::bigint = 0 OR entry_count < $3)`
+	var counted int64
+	exceeded := false
+	var batch pgx.Batch
+	batch.Queue(update, uuid(box), now, limit).Exec(func(tag pgconn.CommandTag) error {
+		counted = tag.RowsAffected()
+		return nil
+	})
+	if limit > 0 {
+		batch.Queue(removedCountSQL, uuid(box), string(key), limit).QueryRow(func(row pgx.Row) error {
+			return orNotFound(row.Scan(&exceeded), nil)
+		})
+	}
+	if err := r.q.SendBatch(ctx, &batch).Close(); err != nil {
 		return translate(err)
+	}
+	if counted == 1 && !exceeded {
+		return nil
 	}
 	var exists bool
 	if err := r.q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM boxes WHERE id = $1)`,
@@ -60,6 +76,11 @@ func (r entries) CountIn(ctx context.Context, box domain.BoxID, limit int, now t
 	}
 	return domain.LimitReached("entries per box")
 }
+
+// removedCountSQL reports whether a box has more keys than a limit. The deleted keys are read by their own index.
+const removedCountSQL = `SELECT b.entry_count + (SELECT count(*) FROM entries
+		WHERE box_id = b.id AND deleted_at IS NOT NULL AND NOT swept AND key <> $2) > $3::bigint
+	FROM boxes b WHERE b.id = $1`
 
 // CountOut decrements the counter in one UPDATE, like CountIn.
 func (r entries) CountOut(ctx context.Context, box domain.BoxID, now time.Time) error {
@@ -79,8 +100,11 @@ func (r entries) Lock(ctx context.Context, credential domain.Credential, box dom
 	if !errors.Is(err, pgx.ErrNoRows) {
 		return locked, translate(err)
 	}
-	// The insert waits for a concurrent transaction that inserts the same key.
-	_, err = r.q.Exec(ctx, `INSERT INTO entries (box_id, key, version, updated_at) VALUES ($1, $2, 0, $3)
+	// The insert waits for a concurrent transaction that inserts the same key. In a box from which rows were removed,
+	// the new row looks like that of a key that was deleted long ago, so its version numbers continue.
+	_, err = r.q.Exec(ctx, `INSERT INTO entries (box_id, key, version, deleted_at, swept, updated_at)
+		SELECT id, $2, version_floor, CASE WHEN version_floor > 0 THEN $3::timestamptz END, version_floor > 0, $3
+			FROM boxes WHERE id = $1
 		ON CONFLICT DO NOTHING`, uuid(box.ID), string(key), now)
 	if sqlstate.Of(err) == sqlstate.ForeignKeyViolation {
 		return ports.LockedEntry{}, domain.ErrBoxNotFound
@@ -100,12 +124,13 @@ func (r entries) lock(ctx context.Context, credential domain.Credential, box dom
 	locked := ports.LockedEntry{Entry: domain.Entry{Box: box.ID, Key: key}}
 	missing := false
 	var batch pgx.Batch
-	batch.Queue(`SELECT version, deleted_at IS NOT NULL, updated_at FROM entries WHERE box_id = $1 AND key = $2
-		FOR UPDATE`, uuid(box.ID), string(key)).
+	batch.Queue(`SELECT version, deleted_at IS NOT NULL, updated_at, slot_bytes, slots, slots_until FROM entries
+		WHERE box_id = $1 AND key = $2 FOR UPDATE`, uuid(box.ID), string(key)).
 		QueryRow(func(row pgx.Row) error {
-			var version int64
-			err := row.Scan(&version, &locked.Entry.Deleted, &locked.Entry.UpdatedAt)
-			locked.Entry.Version = unsigned(version)
+			var version, until int64
+			err := row.Scan(&version, &locked.Entry.Deleted, &locked.Entry.UpdatedAt, &locked.Room.SlotBytes,
+				&locked.Room.Slots, &until)
+			locked.Entry.Version, locked.Room.Until = unsigned(version), unsigned(until)
 			if missing = errors.Is(err, pgx.ErrNoRows); missing {
 				return nil // returned at the end, unless another statement fails
 			}
@@ -126,18 +151,21 @@ func (r entries) lock(ctx context.Context, credential domain.Credential, box dom
 	return locked, err
 }
 
+// Stored reads the lengths of the values without the values.
+func (r entries) Stored(ctx context.Context, box domain.BoxID, key domain.EntryKey) (versions, largest int,
+	err error) {
+	err = r.q.QueryRow(ctx, `SELECT count(*), COALESCE(max(octet_length(value)), 0) FROM entry_versions
+		WHERE box_id = $1 AND key = $2`, uuid(box), string(key)).Scan(&versions, &largest)
+	return versions, largest, translate(err)
+}
+
 // AddVersion sends all its statements with the commit. If the server key was retired, its subquery
 // returns NULL, which the column does not accept: the statement fails, and nothing is stored under
 // a retired key.
 func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version ports.NewVersion, keep int,
 	event domain.Event) error {
 	var batch pgx.Batch
-	// The row gets the id of the key in force, which is not that of the version if UndoWrite stores an old version
-	// again.
-	batch.Queue(`UPDATE entries SET version = $3, deleted_at = NULL, swept = false, updated_at = $4,
-			box_key_id = (SELECT box_key_id FROM boxes WHERE id = $1)
-		WHERE box_id = $1 AND key = $2`,
-		uuid(entry.Box), string(entry.Key), number(entry.Version), entry.UpdatedAt)
+	queueEntry(&batch, entry, version.Reservation)
 	batch.Queue(`INSERT INTO entry_versions
 			(key_id, box_id, key, version, sealed_as, envelope, value, author_id, created_at, box_key_id)
 		VALUES ((SELECT id FROM server_keys WHERE id = $1 AND retired_at IS NULL), $2, $3, $4, $5, $6, $7, $8, $9,
@@ -154,6 +182,25 @@ func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version por
 	return atCommit(ctx, r.q, &batch, translateAddVersion)
 }
 
+// queueEntry adds the statements that store the new version of an entry, and its reservation unless it is nil. The row
+// gets the id of the key in force, which is not that of the version if UndoWrite stores an old version again. The
+// reservation is a part of the same UPDATE: a second one would leave another dead row. Above the limit, the sum of the
+// box becomes NULL, which the column does not accept: the statement fails, and the version is not stored.
+func queueEntry(batch *pgx.Batch, entry domain.Entry, reservation *ports.Reservation) {
+	args := []any{uuid(entry.Box), string(entry.Key), number(entry.Version), entry.UpdatedAt}
+	room := ``
+	if reservation != nil {
+		batch.Queue(`UPDATE boxes SET reserved_bytes =
+				CASE WHEN $2::bigint <= 0 OR reserved_bytes + $2 <= $3 THEN GREATEST(0, reserved_bytes + $2) END
+			WHERE id = $1`, uuid(entry.Box), reservation.Added, reservation.Limit)
+		room = `, slot_bytes = $5, slots = $6, slots_until = $7`
+		args = append(args, reservation.Room.SlotBytes, reservation.Room.Slots, number(reservation.Room.Until))
+	}
+	batch.Queue(`UPDATE entries SET version = $3, deleted_at = NULL, swept = false, updated_at = $4,
+			box_key_id = (SELECT box_key_id FROM boxes WHERE id = $1)`+room+`
+		WHERE box_id = $1 AND key = $2`, args...)
+}
+
 // translateAddVersion is translate for the statements of AddVersion.
 func translateAddVersion(err error) error {
 	switch refused, _ := errors.AsType[*pgconn.PgError](err); {
@@ -164,6 +211,8 @@ func translateAddVersion(err error) error {
 		return &ports.TamperedError{What: "entry version number"}
 	case refused != nil && refused.Code == sqlstate.NotNullViolation && refused.ColumnName == "key_id":
 		return ports.ErrStaleServerKey
+	case refused != nil && refused.Code == sqlstate.NotNullViolation && refused.ColumnName == "reserved_bytes":
+		return domain.LimitReached("bytes per box")
 	default:
 		return translate(err)
 	}

@@ -156,12 +156,23 @@ func (s *Store) lookUp(ctx context.Context, input lookup) (ports.EntrySnapshot, 
 		return ports.EntrySnapshot{}, domain.ErrBusy.Because(err)
 	}
 	if result.tooLarge {
-		request := batch.NewRequest[lookup, lookupResult](ctx, input)
-		if err = s.runLookups(ctx, []*lookupRequest{request}); err == nil {
-			result, err = request.Result()
-		}
+		result, err = s.lookUpLarge(ctx, input)
 	}
 	return result.EntrySnapshot, translate(err)
+}
+
+// lookUpLarge runs a lookup of a large value as a batch of one.
+func (s *Store) lookUpLarge(ctx context.Context, input lookup) (result lookupResult, err error) {
+	release, err := s.largeReads.acquire(ctx, ports.Origin(ctx))
+	if err != nil {
+		return result, domain.ErrBusy.Because(err)
+	}
+	defer release()
+	request := batch.NewRequest[lookup, lookupResult](ctx, input)
+	if err := s.runLookups(ctx, []*lookupRequest{request}); err != nil {
+		return result, err
+	}
+	return request.Result()
 }
 
 // runLookups runs a batch in one round trip, with one statement for each kind of lookup in it.

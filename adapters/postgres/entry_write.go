@@ -27,12 +27,12 @@ const maxWriteBatch = 64
 // writeColumns are the columns of one write, in the order of writeArrays. The columns of its audit
 // event follow them.
 const writeColumns = `credential, issued_to, box, box_id, key, permissions, expires, version, sealed_as, key_id, ` +
-	`envelope, value, author_id, at, prune_to, box_key_id`
+	`envelope, value, author_id, at, prune_to, room, box_key_id`
 
 // writeTypes are the types of writeColumns from issued_to on: the type of credential depends on its
 // kind.
 var writeTypes = []string{"uuid", "text", "uuid", "text", "smallint", "timestamptz", "bigint", "bigint", "uuid",
-	"bytea", "bytea", "uuid", "timestamptz", "bigint", "bytea"}
+	"bytea", "bytea", "uuid", "timestamptz", "bigint", "bigint", "bytea"}
 
 // writeStatements has an entry for every kind of credential.
 var writeStatements = buildWriteStatements()
@@ -67,6 +67,7 @@ func buildWriteStatements() map[domain.CredentialKind]string {
 			CROSS JOIN LATERAL (
 				SELECT box_id FROM entries
 				WHERE box_id = a.box_id AND key = a.key AND version = a.version - 1 AND deleted_at IS NULL
+					AND ` + hasRoom + `
 					AND box_key_id IS NOT DISTINCT FROM a.box_key_id
 				LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) e
 			WHERE f.box_id = a.box_id AND f.is_active AND f.member_is_active
@@ -92,6 +93,10 @@ func buildWriteStatements() map[domain.CredentialKind]string {
 	}
 	return statements
 }
+
+// hasRoom is domain.Room.Covers. room is 0 in a box without a limit. The number of versions that are kept is version -
+// prune_to; if all are kept, that is the version number, which no number of stored versions exceeds.
+const hasRoom = `(a.room = 0 OR a.room <= slot_bytes AND (slots >= a.version - a.prune_to OR a.version <= slots_until))`
 
 type writeRequest = batch.Request[ports.ConditionalWrite, bool]
 
@@ -181,6 +186,7 @@ func writeArrays(kind domain.CredentialKind, group []*writeRequest) []any {
 		column(group, func(r *writeRequest) pgtype.UUID { return uuid(r.Input.Version.Author) }),
 		column(group, func(r *writeRequest) time.Time { return r.Input.At }),
 		column(group, func(r *writeRequest) int64 { return pruneTo(&r.Input) }),
+		column(group, func(r *writeRequest) int64 { return roomFor(&r.Input) }),
 		column(group, func(r *writeRequest) []byte { return storedKeyID(r.Input.Version.BoxKey) }),
 	}
 	return append(arrays, eventArrays(group, func(r *writeRequest) *domain.Event { return &r.Input.Event })...)
@@ -193,4 +199,12 @@ func pruneTo(write *ports.ConditionalWrite) int64 {
 		return 0
 	}
 	return number(write.Version.Place.Version) - int64(write.Keep)
+}
+
+// roomFor returns the bytes that the version counts in its box, or 0 if the box has no limit.
+func roomFor(write *ports.ConditionalWrite) int64 {
+	if !write.Limited {
+		return 0
+	}
+	return domain.VersionBytes(len(write.Version.Sealed.Value))
 }

@@ -93,6 +93,7 @@ var ownChanges = map[domain.CredentialKind]map[string]string{
 	domain.AccessTokenCredential: {
 		"the pair is spent":                `UPDATE token_pairs SET spent_at = now()`,
 		"the family is revoked":            `UPDATE token_families SET revoked_at = now()`,
+		"it is another user's":             `UPDATE token_families SET user_id = uuid_of(1, 3)`,
 		"all sessions were ended":          `UPDATE users SET session_epoch = session_epoch + 1`,
 		"the pair expires at another time": `UPDATE token_pairs SET access_expires_at = now()`,
 	},

@@ -3,6 +3,7 @@ package postgres
 import (
 	"bytes"
 	"context"
+	"math"
 	"strconv"
 	"time"
 
@@ -20,11 +21,11 @@ type events struct{ q querier }
 // eventColumns must be separated by a comma and one space: buildWriteStatements adds a prefix to
 // each.
 const eventColumns = `id, at, action, outcome, actor_id, actor_name, credential_id, ` +
-	`box_id, box_name, entry_key, target, request_id, address`
+	`box_id, box_name, entry_key, target, request_id, address, suppressed`
 
 // eventTypes are the types of eventColumns.
 var eventTypes = []string{"uuid", "timestamptz", "text", "text", "uuid", "text", "uuid", "uuid", "text", "text", "text",
-	"text", "text"}
+	"text", "text", "integer"}
 
 // insertEvents inserts any number of events; its parameters come from eventArrays.
 var insertEvents = `INSERT INTO events (` + eventColumns + `) SELECT * FROM ` + unnest(eventTypes...)
@@ -52,7 +53,14 @@ func eventArrays[C any](items []C, event func(C) *domain.Event) []any {
 		texts(func(e *domain.Event) string { return e.Target }),
 		texts(func(e *domain.Event) string { return e.RequestID }),
 		texts(func(e *domain.Event) string { return e.Address }),
+		column(items, func(c C) pgtype.Int4 { return suppressed(event(c)) }),
 	}
+}
+
+// suppressed is NULL for nearly all events: NULL needs no storage.
+func suppressed(event *domain.Event) pgtype.Int4 {
+	count := int32(min(event.Suppressed, math.MaxInt32)) //nolint:gosec // bounded
+	return pgtype.Int4{Int32: count, Valid: count > 0}
 }
 
 // queueEvent adds the insertion of one event to a batch.
@@ -67,46 +75,85 @@ func (r events) Append(ctx context.Context, event domain.Event) error {
 	return atCommit(ctx, r.q, &batch, translate)
 }
 
-// List sorts by the identifier, which begins with the time. There is no index on the time itself.
-func (r events) List(ctx context.Context, filter ports.EventFilter) ([]domain.Event, error) {
+// maxExaminedEvents is the number of events that List reads to find matching ones. It takes some 20 milliseconds if the
+// events are in memory.
+const maxExaminedEvents = 10_000
+
+// List reads one event more than the page has, to find out whether there is a next page.
+func (r events) List(ctx context.Context, filter ports.EventFilter) (ports.EventPage, error) {
+	sql, args := listSQL(filter)
+	rows, err := r.q.Query(ctx, sql, args...)
+	if err != nil {
+		return ports.EventPage{}, translate(err)
+	}
+	defer rows.Close()
+	page := ports.EventPage{Events: []domain.Event{}}
+	for rows.Next() {
+		var matches, last bool
+		event, err := scanEvent(rows, &matches, &last)
+		switch {
+		case err != nil:
+			return ports.EventPage{}, translate(err)
+		case matches && len(page.Events) == filter.Limit:
+			page.Next = page.Events[filter.Limit-1].ID
+			return page, nil
+		case matches:
+			page.Events = append(page.Events, event)
+		}
+		if last {
+			page.Next = event.ID
+		}
+	}
+	return page, translate(rows.Err())
+}
+
+// listSQL returns the statement of a filter. It sorts by the identifier, which begins with the time: there is no index
+// on the time itself. The inner SELECT reads up to maxExaminedEvents events by an index. The outer one returns the
+// matching events and the last event that was read, which is the position of the next page. No filter has an index
+// of its own: each read of an entry would have to update it.
+func listSQL(filter ports.EventFilter) (sql string, args []any) {
 	before := filter.Before
 	if before.IsZero() {
 		before = maxEventID
 	}
-	sql := `SELECT ` + eventColumns + ` FROM events WHERE id < $1`
-	args := []any{uuid(before)}
-	narrow := func(condition string, value any) {
+	args = []any{uuid(before)}
+	param := func(value any) string {
 		args = append(args, value)
-		sql += condition + "$" + strconv.Itoa(len(args))
+		return "$" + strconv.Itoa(len(args))
 	}
+	scope, matches := `id < $1`, `true`
 	if !filter.Box.IsZero() {
-		narrow(` AND box_id = `, uuid(filter.Box))
+		scope += ` AND box_id = ` + param(uuid(filter.Box))
 	}
 	if filter.Action != (domain.Action{}) {
-		narrow(` AND action = `, filter.Action.String())
+		matches += ` AND action = ` + param(filter.Action.String())
 	}
 	if filter.Actor != "" {
-		narrow(` AND actor_name = `, string(filter.Actor))
+		matches += ` AND actor_name = ` + param(string(filter.Actor))
 	}
-	narrow(` ORDER BY id DESC LIMIT `, filter.Limit)
-	rows, err := r.q.Query(ctx, sql, args...)
-	return collect(rows, err, scanEvent)
+	examined := strconv.Itoa(maxExaminedEvents)
+	sql = `SELECT ` + eventColumns + `, ` + matches + `, n = ` + examined + ` FROM (
+			SELECT ` + eventColumns + `, row_number() OVER (ORDER BY id DESC) AS n FROM events
+			WHERE ` + scope + ` ORDER BY id DESC LIMIT ` + examined + `) e
+		WHERE ` + matches + ` OR n = ` + examined + ` ORDER BY id DESC LIMIT ` + param(filter.Limit+1)
+	return sql, args
 }
 
 // maxEventID sorts after every event.
 var maxEventID = domain.EventID(bytes.Repeat([]byte{0xff}, 16))
 
-// scanEvent reads eventColumns. Actions and outcomes are not validated: a newer server may have
-// stored ones that this version does not know.
-func scanEvent(row pgx.CollectableRow) (domain.Event, error) {
+// scanEvent reads eventColumns and, if given, further columns into more. Actions and outcomes are
+// not validated: a newer server may have stored ones that this version does not know.
+func scanEvent(row pgx.Row, more ...any) (domain.Event, error) {
 	var e domain.Event
 	var id [16]byte
 	var actor, credential, box pgtype.UUID
 	var action, outcome, boxName, key string
-	err := row.Scan(&id, &e.At, &action, &outcome, &actor, &e.ActorName, &credential, &box, &boxName, &key, &e.Target,
-		&e.RequestID, &e.Address)
+	var suppressed pgtype.Int4
+	err := row.Scan(append([]any{&id, &e.At, &action, &outcome, &actor, &e.ActorName, &credential, &box, &boxName, &key,
+		&e.Target, &e.RequestID, &e.Address, &suppressed}, more...)...)
 	e.ID, e.At, e.Action, e.Outcome = id, e.At.UTC(), domain.RestoreAction(action), domain.RestoreOutcome(outcome)
 	e.Actor, e.Credential, e.Box = actor.Bytes, credential.Bytes, box.Bytes
-	e.BoxName, e.Key = domain.BoxName(boxName), domain.EntryKey(key)
+	e.BoxName, e.Key, e.Suppressed = domain.BoxName(boxName), domain.EntryKey(key), int(suppressed.Int32)
 	return e, err
 }

@@ -4,6 +4,10 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
 )
 
 // ConnConfig returns the settings of a Store's connections.
@@ -15,9 +19,31 @@ func ConnConfig(url string) (*pgx.ConnConfig, error) {
 	return settings.ConnConfig, nil
 }
 
+// Pool returns the connections of a store.
+func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+
+// CancelDelay is how long a statement continues after its request was cancelled.
+const CancelDelay = cancelDelay
+
+// MaxExaminedEvents is the number of events that a search reads for one page.
+const MaxExaminedEvents = maxExaminedEvents
+
+// KeptDeletedKeys is the number of rows of swept entries that a box keeps.
+const KeptDeletedKeys = keptDeletedKeys
+
 // HotStatements returns the statements that reads and writes of entries run, by their purpose.
 func HotStatements() map[string]string {
-	statements := map[string]string{"events": insertEvents, "keys": keysSQL}
+	statements := map[string]string{"events": insertEvents, "keys": keysSQL, "deleted keys": removedCountSQL}
+	for name, filter := range map[string]ports.EventFilter{
+		"audit":                 {},
+		"audit of a box":        {Box: domain.BoxID{1}},
+		"search":                {Actor: "anna", Action: domain.ActionReadEntry},
+		"search in a box":       {Box: domain.BoxID{1}, Actor: "anna"},
+		"search by action only": {Action: domain.ActionReadEntry},
+	} {
+		filter.Limit = 100
+		statements[name], _ = listSQL(filter)
+	}
 	for kind, sql := range lookupStatements {
 		name := fmt.Sprintf("lookup by %s for %s", kind.credential, kind.purpose)
 		statements[name+", single"], statements[name+", batch"] = sql.single, sql.batch

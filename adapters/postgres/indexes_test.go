@@ -139,6 +139,45 @@ func TestPlansOfHotStatements(t *testing.T) {
 	}
 }
 
+// TestSearchesReadALimitedNumberOfEvents searches a log without matching events. The plan must end after the limit: it
+// must not sort, and each page must continue where the previous one ended.
+func TestSearchesReadALimitedNumberOfEvents(t *testing.T) {
+	t.Parallel()
+	store, url := openStore(t, nil)
+	execute(t, url, uuidOf)
+	execute(t, url, crowd)
+	const events = 20_000 // in crowd
+	positions := []string{}
+	filter := ports.EventFilter{Actor: "nobody", Limit: 10}
+	for {
+		page, err := store.Read().Events.List(t.Context(), filter)
+		require.NoError(t, err)
+		require.Empty(t, page.Events)
+		if page.Next.IsZero() {
+			break
+		}
+		positions, filter.Before = append(positions, page.Next.String()), page.Next
+	}
+	want := pgtest.Column(t, url, fmt.Sprintf(`SELECT id::text FROM (SELECT id, row_number() OVER (ORDER BY id DESC) n
+		FROM events) e WHERE n %% %d = 0 ORDER BY n`, postgres.MaxExaminedEvents))
+	require.Equal(t, want, positions)
+	require.Len(t, positions, events/postgres.MaxExaminedEvents)
+	for what, explained := range explain(t, url, postgres.HotStatements()) {
+		if strings.HasPrefix(what, "search") || strings.HasPrefix(what, "audit") {
+			require.NotContains(t, nodes(explained), "Sort", what)
+		}
+	}
+}
+
+// nodes lists the types of a plan's nodes.
+func nodes(node plan) []string {
+	list := []string{node.Node}
+	for _, each := range node.Plans {
+		list = append(list, nodes(each)...)
+	}
+	return list
+}
+
 // explain returns the generic plans of the statements.
 func explain(t *testing.T, url string, statements map[string]string) map[string]plan {
 	t.Helper()
@@ -218,7 +257,11 @@ func holders(n int) []domain.Credential {
 	return []domain.Credential{
 		{Kind: domain.APIKeyCredential, ID: crowdID(2, n), User: crowdID(1, n)},
 		{Kind: domain.SessionCredential, ID: crowdID(3, n), User: crowdID(1, n)},
-		{Kind: domain.AccessTokenCredential, Digest: sha256.Sum256(fmt.Appendf(nil, "a%d/1", n))},
+		{
+			Kind:   domain.AccessTokenCredential,
+			User:   crowdID(1, n),
+			Digest: sha256.Sum256(fmt.Appendf(nil, "a%d/1", n)),
+		},
 	}
 }
 
@@ -258,17 +301,21 @@ func readAsRequestsDo(t *testing.T, repos ports.Repos, n int) {
 		"caller": func() error { _, err := repos.Callers.Caller(ctx, credential); return err },
 		"access": func() error { _, err := repos.Callers.Access(ctx, credential, boxNamed(n)); return err },
 		"access token": func() error {
-			_, err := repos.Callers.Caller(ctx,
-				domain.Credential{Kind: domain.AccessTokenCredential,
-					Digest: sha256.Sum256(fmt.Appendf(nil, "a%d/1", n))})
+			_, err := repos.Callers.Caller(ctx, domain.Credential{
+				Kind:   domain.AccessTokenCredential,
+				User:   user,
+				Digest: sha256.Sum256(fmt.Appendf(nil, "a%d/1", n)),
+			})
 			return err
 		},
 		"counts": func() error {
-			_, err := repos.Attempts.Peek(ctx, sha256.Sum256(fmt.Appendf(nil, "t%d", n)))
+			_, err := repos.Attempts.Peek(ctx,
+				ports.AttemptQuery{Counters: []ports.CounterKey{{Key: sha256.Sum256(fmt.Appendf(nil, "t%d", n))}}})
 			return err
 		},
 		"known": func() error {
-			_, err := repos.Attempts.Knows(ctx, sha256.Sum256(fmt.Appendf(nil, "k%d", n)), clock{}.Now())
+			_, err := repos.Attempts.Peek(ctx,
+				ports.AttemptQuery{KnownAddress: sha256.Sum256(fmt.Appendf(nil, "k%d", n)), Now: clock{}.Now()})
 			return err
 		},
 		"user":        func() error { _, err := repos.Users.Get(ctx, name); return err },
@@ -305,7 +352,7 @@ func changeAsRequestsDo(ctx context.Context, t *testing.T, repos ports.Repos, n 
 	_, err := repos.Users.Lock(ctx, domain.UserName(fmt.Sprintf("user-%d", n)))
 	require.NoError(t, err)
 	for _, key := range []domain.EntryKey{"entry-3", "new"} {
-		require.NoError(t, repos.Entries.CountIn(ctx, box, 100, now))
+		require.NoError(t, repos.Entries.CountIn(ctx, box, key, 100, now))
 		credential := domain.Credential{Kind: domain.APIKeyCredential, ID: crowdID(2, n), User: crowdID(1, n)}
 		locked, err := repos.Entries.Lock(ctx, credential, domain.Box{ID: box, Name: boxNamed(n)}, key, now)
 		require.NoError(t, err)
@@ -322,9 +369,10 @@ func changeAsRequestsDo(ctx context.Context, t *testing.T, repos ports.Repos, n 
 		require.NoError(t, repos.Entries.AddVersion(ctx, entry, version, 2, event(t, "write")))
 		require.NoError(t, repos.Entries.MarkDeleted(ctx, entry))
 	}
-	_, _, err = repos.TokenFamilies.LockByRefresh(ctx, sha256.Sum256(fmt.Appendf(nil, "r%d/1", n)))
+	_, _, err = repos.TokenFamilies.LockByRefresh(ctx, crowdID(1, n), sha256.Sum256(fmt.Appendf(nil, "r%d/1", n)))
 	require.NoError(t, err)
-	_, err = repos.Attempts.Lock(ctx, ports.CounterKey{Key: sha256.Sum256(fmt.Appendf(nil, "t%d", n))})
+	_, err = repos.Attempts.Lock(ctx,
+		ports.AttemptQuery{Counters: []ports.CounterKey{{Key: sha256.Sum256(fmt.Appendf(nil, "t%d", n))}}})
 	require.NoError(t, err)
 	_, err = repos.TOTPSecrets.Accept(ctx, crowdID(6, n), 1, now)
 	require.NoError(t, err)

@@ -2,19 +2,22 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
 )
 
 // invitations implements ports.Invitations.
 type invitations struct{ q querier }
 
 // invitationColumns are the columns of invitations i with the name of the inviter u.
-const invitationColumns = `i.id, i.name, i.spelling, i.role, i.inviter_id, u.name, i.proof, i.created_at, i.expires_at
-	FROM invitations i JOIN users u ON u.id = i.inviter_id`
+const invitationColumns = `i.id, i.name, i.spelling, i.role, i.inviter_id, u.name, i.proof, i.key_id,
+	i.created_at, i.expires_at FROM invitations i JOIN users u ON u.id = i.inviter_id`
 
 // scanInvitation reads invitationColumns. It returns domain.ErrInvitationNotFound without a row.
 func scanInvitation(row pgx.Row) (domain.Invitation, error) {
@@ -22,28 +25,46 @@ func scanInvitation(row pgx.Row) (domain.Invitation, error) {
 	var id, inviter [16]byte
 	var name, role, inviterName string
 	var proof []byte
-	err := row.Scan(&id, &name, &invitation.Spelling, &role, &inviter, &inviterName, &proof, &invitation.CreatedAt,
-		&invitation.ExpiresAt)
+	var key pgtype.UUID
+	err := row.Scan(&id, &name, &invitation.Spelling, &role, &inviter, &inviterName, &proof, &key,
+		&invitation.CreatedAt, &invitation.ExpiresAt)
 	if err != nil {
 		return domain.Invitation{}, orNotFound(err, domain.ErrInvitationNotFound)
 	}
 	invitation.ID, invitation.Name = id, domain.UserName(name)
 	invitation.Inviter, invitation.InviterName = inviter, domain.UserName(inviterName)
 	copy(invitation.Proof[:], proof)
+	invitation.SignedBy = key.Bytes
 	invitation.CreatedAt, invitation.ExpiresAt = invitation.CreatedAt.UTC(), invitation.ExpiresAt.UTC()
 	invitation.Role, err = domain.ParseRole(role)
 	return invitation, err
 }
 
-// Add relies on the lock on the system row: without it, concurrent invitations for a name would violate the unique
-// constraint.
+// Add relies on the lock on the system row: without it, concurrent invitations for a name would conflict. A conflict
+// is ErrBusy and no unique violation, whose name PostgreSQL would log.
 func (r invitations) Add(ctx context.Context, invitation domain.Invitation) error {
-	_, err := r.q.Exec(ctx, `INSERT INTO invitations
-			(id, name, spelling, role, inviter_id, proof, created_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+	err := addUnderKey(ctx, r.q, `INSERT INTO invitations
+			(key_id, id, name, spelling, role, inviter_id, proof, created_at, expires_at)
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9`+keyInUse+` ON CONFLICT (name) DO NOTHING`, invitation.SignedBy,
 		uuid(invitation.ID), string(invitation.Name), invitation.Spelling, invitation.Role.String(),
 		uuid(invitation.Inviter), invitation.Proof[:], invitation.CreatedAt, invitation.ExpiresAt)
+	if errors.Is(err, ports.ErrStaleServerKey) {
+		return r.whyNotAdded(ctx, invitation.Name)
+	}
 	return translate(err)
+}
+
+// whyNotAdded returns ErrBusy if the name has an invitation, or else ports.ErrStaleServerKey.
+func (r invitations) whyNotAdded(ctx context.Context, name domain.UserName) error {
+	taken := false
+	err := r.q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM invitations WHERE name = $1)`, string(name)).Scan(&taken)
+	switch {
+	case err != nil:
+		return translate(err)
+	case taken:
+		return domain.ErrBusy
+	}
+	return ports.ErrStaleServerKey
 }
 
 func (r invitations) Get(ctx context.Context, id domain.InvitationID) (domain.Invitation, error) {

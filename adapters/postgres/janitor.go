@@ -3,7 +3,12 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/lockbox-go/lockbox/domain"
 )
@@ -24,11 +29,13 @@ func (s *Store) DeleteEndedFamilies(ctx context.Context, before time.Time, limit
 }
 
 // DeleteOldAttempts removes counts that a new attempt would reset: both the last attempt and the end of the lockout are
-// older than domain.AttemptWindow. It skips rows that a sign-in has locked. See ports.Janitor.
+// older than domain.AttemptWindow. Counts that are kept for longer have a time of their own. It skips rows that a
+// sign-in has locked. See ports.Janitor.
 func (s *Store) DeleteOldAttempts(ctx context.Context, now time.Time, limit int) (int, error) {
 	return s.sweep(ctx, `DELETE FROM throttle WHERE key IN
 		(SELECT key FROM throttle
 			WHERE (last_at < $1 OR last_at IS NULL) AND (blocked_until < $1 OR blocked_until IS NULL)
+				AND (keep_until < $1 OR keep_until IS NULL)
 			LIMIT $2 FOR UPDATE SKIP LOCKED)`, now.Add(-domain.AttemptWindow), limit)
 }
 
@@ -51,25 +58,82 @@ func (s *Store) DeleteEndedInvitations(ctx context.Context, before time.Time, li
 		before, limit)
 }
 
-// DeleteOldEvents removes events older than the given time; see ports.Janitor. It compares the identifier, which begins
-// with the time in milliseconds (UUID version 7), because there is no index on the time itself.
+// DeleteOldEvents removes events older than the given time, in the order of their identifiers; see ports.Janitor. The
+// identifier begins with the time in milliseconds (UUID version 7), so it selects the events by an index. The calls of
+// one sweep continue where the last one ended: until vacuum, the index still has the entries of the deleted events, and
+// each call would read all of them again.
 func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error) {
 	var bound domain.EventID
 	binary.BigEndian.PutUint64(bound[:8], uint64(before.UnixMilli())<<16)
-	tag, err := s.pool.Exec(ctx,
-		`DELETE FROM events WHERE id IN (SELECT id FROM events WHERE id < $1 ORDER BY id LIMIT $2)`,
-		uuid(bound), limit)
-	return int(tag.RowsAffected()), translate(err)
+	s.eventSweep.Lock()
+	defer s.eventSweep.Unlock()
+	var count int
+	var last pgtype.UUID
+	err := s.pool.QueryRow(ctx, deleteEvents, uuidOrLowest(s.eventSweep.after), uuid(bound), limit).Scan(&count, &last)
+	if err != nil {
+		return 0, translate(err)
+	}
+	s.eventSweep.deleted.Add(int64(count))
+	s.eventSweep.after = last.Bytes
+	if count < limit {
+		s.eventSweep.after = domain.EventID{} // a late transaction may have stored an older event
+	}
+	return count, nil
 }
 
+// deleteEvents skips events that another server is deleting.
+const deleteEvents = `WITH old AS (
+		SELECT id FROM events WHERE id >= $1 AND id < $2 ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
+	), deleted AS (
+		DELETE FROM events e USING old WHERE e.id = old.id RETURNING e.id
+	)
+	SELECT count(*), (SELECT id FROM deleted ORDER BY id DESC LIMIT 1) FROM deleted`
+
+// eventSweep is the position of a sweep of old events.
+type eventSweep struct {
+	sync.Mutex // guards after
+	after      domain.EventID
+	deleted    atomic.Int64 // since the store was opened
+}
+
+// uuidOrLowest is uuid for an identifier that may be zero, which stands for the lowest one instead of NULL.
+func uuidOrLowest(id domain.EventID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
+
+// EventLogSize reads the sizes of the files, which takes no time that depends on the number of events; see
+// ports.Janitor. Stats reports the last result.
+func (s *Store) EventLogSize(ctx context.Context) (int64, error) {
+	var bytes int64
+	err := s.pool.QueryRow(ctx, `SELECT pg_total_relation_size('events')`).Scan(&bytes)
+	if err == nil {
+		s.eventLogBytes.Store(bytes)
+	}
+	return bytes, translate(err)
+}
+
+// keptDeletedKeys is how many rows of swept entries a box keeps. Their keys continue their own version numbers. A key
+// whose row was removed continues after the highest number of all removed rows.
+const keptDeletedKeys = 1000
+
 // DeleteRemovedEntries removes the versions of entries that were deleted before the given time, and marks the entries
-// as swept. It skips entries that are being written; see ports.Janitor.
+// as swept. It then removes the oldest rows of swept entries in the same boxes. It skips entries that are being
+// written; see ports.Janitor.
 func (s *Store) DeleteRemovedEntries(ctx context.Context, before time.Time, limit int) (int, error) {
-	return s.sweep(ctx, `WITH removed AS (
-			SELECT box_id, key FROM entries WHERE deleted_at < $1 AND NOT swept LIMIT $2 FOR UPDATE SKIP LOCKED
-		), deleted_versions AS (
-			DELETE FROM entry_versions v USING removed r WHERE v.box_id = r.box_id AND v.key = r.key
-		) UPDATE entries e SET swept = true FROM removed r WHERE e.box_id = r.box_id AND e.key = r.key`, before, limit)
+	rows, err := s.pool.Query(ctx, sweepEntries, before, limit)
+	boxes, err := collect(rows, err, pgx.RowTo[pgtype.UUID])
+	if err != nil {
+		return 0, err
+	}
+	touched := make(map[pgtype.UUID]bool)
+	for _, box := range boxes {
+		if touched[box] {
+			continue
+		}
+		touched[box] = true
+		if _, err := s.pool.Exec(ctx, trimSwept, box, keptDeletedKeys); err != nil {
+			return len(boxes), translate(err)
+		}
+	}
+	return len(boxes), nil
 }
 
 // DeleteOldKeyrings removes keyrings that Add has marked as surplus, with their recipients; see ports.Janitor.
@@ -77,6 +141,39 @@ func (s *Store) DeleteOldKeyrings(ctx context.Context, before time.Time, limit i
 	return s.sweep(ctx, `DELETE FROM box_keyrings WHERE (box_id, sequence) IN
 		(SELECT box_id, sequence FROM box_keyrings WHERE surplus AND created_at < $1 LIMIT $2)`, before, limit)
 }
+
+// sweepEntries locks the boxes before their entries, and in the order of their identifiers, as all transactions do. It
+// returns the box of each swept entry.
+const sweepEntries = `WITH due AS (
+		SELECT box_id, key FROM entries WHERE deleted_at < $1 AND NOT swept LIMIT $2
+	), locked AS (
+		SELECT id FROM boxes WHERE id IN (SELECT box_id FROM due) ORDER BY id FOR NO KEY UPDATE
+	), removed AS (
+		SELECT e.box_id, e.key, e.slot_bytes * e.slots AS bytes
+		FROM locked JOIN due d ON d.box_id = locked.id JOIN entries e ON e.box_id = d.box_id AND e.key = d.key
+		WHERE e.deleted_at < $1 AND NOT e.swept FOR UPDATE OF e SKIP LOCKED
+	), deleted_versions AS (
+		DELETE FROM entry_versions v USING removed r WHERE v.box_id = r.box_id AND v.key = r.key
+	), released AS (
+		UPDATE boxes b SET reserved_bytes = GREATEST(0, b.reserved_bytes - r.bytes)
+			FROM (SELECT box_id, sum(bytes)::bigint AS bytes FROM removed GROUP BY box_id) r WHERE b.id = r.box_id
+	)
+	UPDATE entries e SET swept = true, slot_bytes = 0, slots = 0, slots_until = 0
+		FROM removed r WHERE e.box_id = r.box_id AND e.key = r.key RETURNING e.box_id`
+
+// trimSwept removes the rows of a box's swept entries, except the $2 entries that were deleted last. The lock on the
+// box orders it against transactions that insert a key: these read version_floor under the lock.
+const trimSwept = `WITH box AS (
+		SELECT id FROM boxes WHERE id = $1 FOR NO KEY UPDATE
+	), doomed AS (
+		SELECT e.box_id, e.key, e.version FROM entries e
+		WHERE e.box_id = (SELECT id FROM box) AND e.swept
+		ORDER BY e.deleted_at DESC OFFSET $2 FOR UPDATE SKIP LOCKED
+	), raised AS (
+		UPDATE boxes SET version_floor = GREATEST(version_floor, (SELECT max(version) FROM doomed))
+		WHERE id = $1 AND EXISTS (SELECT FROM doomed)
+	)
+	DELETE FROM entries e USING doomed d WHERE e.box_id = d.box_id AND e.key = d.key`
 
 // sweep runs a statement with $1 before and $2 limit, and returns the number of rows.
 func (s *Store) sweep(ctx context.Context, sql string, before time.Time, limit int) (int, error) {

@@ -77,11 +77,16 @@ func (r sealedRows) OldestTransaction(ctx context.Context) (time.Duration, error
 	return time.Duration(seconds * float64(time.Second)), translate(err)
 }
 
-// DeleteTokens deletes API keys and sessions. Access and refresh tokens are opaque and not signed
-// by a server key.
+// DeleteTokens deletes the pairs of a family by ON DELETE CASCADE.
 func (r sealedRows) DeleteTokens(ctx context.Context, key domain.ServerKeyID) (int, error) {
 	count := 0
-	for _, sql := range []string{`DELETE FROM api_keys WHERE key_id = $1`, `DELETE FROM sessions WHERE key_id = $1`} {
+	for _, sql := range []string{
+		`DELETE FROM api_keys WHERE key_id = $1`,
+		`DELETE FROM sessions WHERE key_id = $1`,
+		`DELETE FROM token_families WHERE key_id = $1 OR token_key_id = $1`,
+		`DELETE FROM recovery_codes WHERE key_id = $1`,
+		`DELETE FROM invitations WHERE key_id = $1`,
+	} {
 		tag, err := r.q.Exec(ctx, sql, uuid(key))
 		if err != nil {
 			return 0, translate(err)

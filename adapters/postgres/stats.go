@@ -17,6 +17,8 @@ type Stats struct {
 	WriteFallbacks int64
 	// Events covers the requests of the newest event writer. It is zero if no event writer exists.
 	Events batch.Stats
+	// EventLogBytes is the last result of EventLogSize. EventsDeleted counts the events that DeleteOldEvents deleted.
+	EventLogBytes, EventsDeleted int64
 }
 
 // PoolStats describe the connection pool.
@@ -24,6 +26,8 @@ type PoolStats struct {
 	// Used connections run a statement or a transaction; Idle ones are open and free. Max is the
 	// size of the pool.
 	Used, Idle, Max int
+	// Opened counts the connections that were opened.
+	Opened int64
 	// Waits counts how often no connection was free, and WaitTime is the total time spent waiting
 	// for one.
 	Waits    int64
@@ -38,12 +42,15 @@ func (s *Store) Stats() Stats {
 			Used:     int(pool.AcquiredConns()),
 			Idle:     int(pool.IdleConns()),
 			Max:      int(pool.MaxConns()),
+			Opened:   pool.NewConnsCount(),
 			Waits:    pool.EmptyAcquireCount(),
 			WaitTime: pool.EmptyAcquireWaitTime(),
 		},
 		Lookups:        s.lookups.Stats(),
 		Writes:         s.writes.Stats(),
 		WriteFallbacks: s.writeFallbacks.Load(),
+		EventLogBytes:  s.eventLogBytes.Load(),
+		EventsDeleted:  s.eventSweep.deleted.Load(),
 	}
 	if events := s.events.Load(); events != nil {
 		stats.Events = events.batcher.Stats()

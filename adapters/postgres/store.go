@@ -8,7 +8,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"golang.org/x/sync/semaphore"
 
 	"github.com/lockbox-go/lockbox/adapters/postgres/batch"
 	"github.com/lockbox-go/lockbox/ports"
@@ -28,8 +27,14 @@ type Store struct {
 	writeFallbacks atomic.Int64
 	// events is the newest writer of NewEventWriter. Stats reports it.
 	events atomic.Pointer[EventWriter]
+	// eventSweep is the position of DeleteOldEvents, and eventLogBytes the last result of EventLogSize.
+	eventSweep    eventSweep
+	eventLogBytes atomic.Int64
 	// transactions bounds the concurrent transactions to the size of the pool less reservedConns.
-	transactions *semaphore.Weighted
+	transactions *fairSlots
+	// largeReads bounds the concurrent reads of values over largestInBatch to half of the pool. Such a value takes
+	// milliseconds to arrive, and memory.
+	largeReads *fairSlots
 }
 
 var (
@@ -55,7 +60,8 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		pool:         pool,
 		clock:        config.Clock,
 		onStaleKey:   config.OnStaleServerKey,
-		transactions: semaphore.NewWeighted(int64(max(1, settings.MaxConns-reservedConns))),
+		transactions: newFairSlots(int64(settings.MaxConns - reservedConns)),
+		largeReads:   newFairSlots(int64(settings.MaxConns / 2)),
 	}
 	concurrent := maxConcurrentBatches(settings.MaxConns)
 	store.keyUses = newKeyUses(pool)
@@ -103,6 +109,17 @@ func (s *Store) CheckWritable(ctx context.Context) error {
 	return nil
 }
 
+// LogsParameters reports whether PostgreSQL is configured to write the parameters of statements to its log: always, for
+// slow statements or for failed ones. Parameters contain names and, if a user typed one in the wrong field, a password.
+func (s *Store) LogsParameters(ctx context.Context) (bool, error) {
+	logs := false
+	err := s.pool.QueryRow(ctx, `SELECT current_setting('log_parameter_max_length_on_error') <> '0'
+		OR current_setting('log_parameter_max_length') <> '0' AND (current_setting('log_statement') IN ('mod', 'all')
+			OR current_setting('log_min_duration_statement') <> '-1'
+			OR current_setting('log_min_duration_sample') <> '-1')`).Scan(&logs)
+	return logs, translate(err)
+}
+
 // querier is a pool or a transaction.
 type querier interface {
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
@@ -130,6 +147,7 @@ func (s *Store) repos(q querier, uses *keyUses) ports.Repos {
 		TokenFamilies: tokenFamilies{q},
 		Invitations:   invitations{q},
 		Attempts:      attempts{q},
+		SignIns:       signIns{q},
 		Boxes:         boxes{q},
 		BoxUsers:      boxUsers{q},
 		BoxKeyrings:   boxKeyrings{q},

@@ -19,13 +19,13 @@ type clock struct{}
 func (clock) Now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 // openStore opens a store on a new database. reload is Config.OnStaleServerKey.
-func openStore(t *testing.T, reload func(context.Context) error) (store *postgres.Store, url string) {
+func openStore(t testing.TB, reload func(context.Context) error) (store *postgres.Store, url string) {
 	t.Helper()
 	url = pgtest.New(t)
 	return openStoreOn(t, url, reload), url
 }
 
-func openStoreOn(t *testing.T, url string, reload func(context.Context) error) *postgres.Store {
+func openStoreOn(t testing.TB, url string, reload func(context.Context) error) *postgres.Store {
 	t.Helper()
 	store, err := postgres.Open(t.Context(), postgres.Config{URL: url, Clock: clock{}, OnStaleServerKey: reload})
 	require.NoError(t, err)
@@ -35,7 +35,7 @@ func openStoreOn(t *testing.T, url string, reload func(context.Context) error) *
 	return store
 }
 
-func newID(t *testing.T) [16]byte {
+func newID(t testing.TB) [16]byte {
 	t.Helper()
 	id, err := googleuuid.NewV7()
 	require.NoError(t, err)
@@ -50,7 +50,7 @@ func event(t *testing.T, target string) domain.Event {
 }
 
 // execute runs statements on a separate connection.
-func execute(t *testing.T, url, sql string, args ...any) {
+func execute(t testing.TB, url, sql string, args ...any) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)

@@ -10,15 +10,34 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// tokenFamilies implements ports.TokenFamilies. The table holds hashes of tokens.
+// tokenFamilies implements ports.TokenFamilies. The table holds keyed digests of tokens.
 type tokenFamilies struct{ q querier }
+
+const (
+	// insertFamily inserts no row if one of the server keys $1 and $2 was retired.
+	insertFamily = `INSERT INTO token_families (key_id, token_key_id, id, user_id, epoch, created_at, expires_at)
+		SELECT $1, $2, $3, $4, $5, $6, $7` + keyInUse + `
+			AND EXISTS (SELECT FROM server_keys WHERE id = $2 AND retired_at IS NULL)`
+	insertPair = `INSERT INTO token_pairs (id, family_id, access_hash, refresh_hash, access_expires_at, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6)`
+)
+
+// familyArgs returns the parameters of insertFamily after the session key.
+func familyArgs(family domain.TokenFamily) []any {
+	return []any{uuid(family.Keys.Token), uuid(family.ID), uuid(family.User), family.Epoch, family.CreatedAt,
+		family.ExpiresAt}
+}
+
+// pairArgs returns the parameters of insertPair.
+func pairArgs(pair domain.TokenPair) []any {
+	return []any{uuid(pair.ID), uuid(pair.Family), pair.Access[:], pair.Refresh[:], pair.AccessExpiresAt,
+		pair.CreatedAt}
+}
 
 // Add returns domain.ErrWrongCredentials if the user was deleted after the credentials had been
 // checked.
 func (r tokenFamilies) Add(ctx context.Context, family domain.TokenFamily) error {
-	_, err := r.q.Exec(ctx, `INSERT INTO token_families (id, user_id, epoch, created_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5)`,
-		uuid(family.ID), uuid(family.User), family.Epoch, family.CreatedAt, family.ExpiresAt)
+	err := addUnderKey(ctx, r.q, insertFamily, family.Keys.Session, familyArgs(family)...)
 	if sqlstate.Of(err) == sqlstate.ForeignKeyViolation {
 		return domain.ErrWrongCredentials
 	}
@@ -28,28 +47,27 @@ func (r tokenFamilies) Add(ctx context.Context, family domain.TokenFamily) error
 // AddPair relies on the lock of LockByRefresh, or on a family that was inserted by the same
 // transaction.
 func (r tokenFamilies) AddPair(ctx context.Context, pair domain.TokenPair) error {
-	_, err := r.q.Exec(ctx, `INSERT INTO token_pairs
-			(id, family_id, access_hash, refresh_hash, access_expires_at, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6)`,
-		uuid(pair.ID), uuid(pair.Family), pair.Access[:], pair.Refresh[:], pair.AccessExpiresAt, pair.CreatedAt)
+	_, err := r.q.Exec(ctx, insertPair, pairArgs(pair)...)
 	return translate(err)
 }
 
 // LockByRefresh increments the revision of the family before it reads the pair. It therefore sees
 // the pair as the preceding transaction left it, at every isolation level.
-func (r tokenFamilies) LockByRefresh(ctx context.Context, refresh domain.Digest) (domain.TokenFamily, domain.TokenPair,
-	error) {
-	var family domain.TokenFamily
-	var id, user [16]byte
+func (r tokenFamilies) LockByRefresh(ctx context.Context, user domain.UserID,
+	refresh domain.Digest) (domain.TokenFamily, domain.TokenPair, error) {
+	family := domain.TokenFamily{User: user}
+	var id [16]byte
+	var session, token pgtype.UUID
 	var revoked pgtype.Timestamptz
 	err := r.q.QueryRow(ctx, `UPDATE token_families SET revision = revision + 1
-		WHERE id = (SELECT family_id FROM token_pairs WHERE refresh_hash = $1)
-		RETURNING id, user_id, epoch, created_at, expires_at, revoked_at`, refresh[:]).
-		Scan(&id, &user, &family.Epoch, &family.CreatedAt, &family.ExpiresAt, &revoked)
+		WHERE id = (SELECT family_id FROM token_pairs WHERE refresh_hash = $1) AND user_id = $2
+		RETURNING id, key_id, token_key_id, epoch, created_at, expires_at, revoked_at`, refresh[:], uuid(user)).
+		Scan(&id, &session, &token, &family.Epoch, &family.CreatedAt, &family.ExpiresAt, &revoked)
 	if err != nil {
 		return domain.TokenFamily{}, domain.TokenPair{}, orNotFound(err, domain.NotFound)
 	}
-	family.ID, family.User, family.RevokedAt = id, user, timeOf(revoked)
+	family.ID, family.RevokedAt = id, timeOf(revoked)
+	family.Keys = domain.TokenKeys{Session: session.Bytes, Token: token.Bytes}
 	family.CreatedAt, family.ExpiresAt = family.CreatedAt.UTC(), family.ExpiresAt.UTC()
 	pair := domain.TokenPair{Family: family.ID, Refresh: refresh}
 	var spent pgtype.Timestamptz

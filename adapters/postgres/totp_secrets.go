@@ -47,7 +47,7 @@ func (r *totpRow) toSecret() ports.SealedTOTPSecret {
 
 // Put relies on the lock on the user's row: without it, a concurrent Put could insert between its
 // two statements.
-func (r totpSecrets) Put(ctx context.Context, code ports.SealedTOTPSecret, recovery []domain.Digest) error {
+func (r totpSecrets) Put(ctx context.Context, code ports.SealedTOTPSecret, recovery ports.RecoveryCodes) error {
 	if _, err := r.q.Exec(ctx, `DELETE FROM one_time_codes WHERE user_id = $1 AND pending = $2`,
 		uuid(code.Code.User), code.Code.Pending); err != nil {
 		return translate(err)
@@ -57,17 +57,12 @@ func (r totpSecrets) Put(ctx context.Context, code ports.SealedTOTPSecret, recov
 		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9`+keyInUse, code.ServerKey,
 		uuid(code.Code.ID), uuid(code.Code.User), code.Code.Pending, code.Sealed, code.Code.Own,
 		timestamp(code.Code.ConfirmedAt), code.Code.LastStep, code.Code.CreatedAt)
-	if err != nil {
+	if err != nil || len(recovery.Digests) == 0 {
 		return translate(err)
 	}
-	for _, hash := range recovery {
-		_, err := r.q.Exec(ctx, `INSERT INTO recovery_codes (code_id, hash) VALUES ($1, $2)`,
-			uuid(code.Code.ID), hash[:])
-		if err != nil {
-			return translate(err)
-		}
-	}
-	return nil
+	return translate(addUnderKey(ctx, r.q, `INSERT INTO recovery_codes (key_id, code_id, hash)
+		SELECT $1, $2, hash FROM unnest($3::bytea[]) hash`+keyInUse, recovery.ServerKey, uuid(code.Code.ID),
+		column(recovery.Digests, func(d domain.Digest) []byte { return d[:] })))
 }
 
 // Get finds at most one row: user and pending are unique.
@@ -78,17 +73,24 @@ func (r totpSecrets) Get(ctx context.Context, user domain.UserID, pending bool) 
 	return row.toSecret(), orNotFound(err, domain.ErrNoCode)
 }
 
-// Accept compares and sets the step in one UPDATE, so that several servers together accept a TOTP
-// code only once.
+const (
+	// acceptStep compares and sets the step in one UPDATE, so that several servers together accept a TOTP code only
+	// once.
+	acceptStep = `UPDATE one_time_codes SET last_step = $2, confirmed_at = COALESCE(confirmed_at, $3)
+		WHERE id = $1 AND last_step < $2`
+	// spendRecovery deletes the recovery code, so that several servers together accept it only once.
+	spendRecovery = `DELETE FROM recovery_codes WHERE code_id = $1 AND hash = $2`
+)
+
+// Accept reports whether acceptStep has changed the row.
 func (r totpSecrets) Accept(ctx context.Context, id domain.TOTPID, step int64, now time.Time) (bool, error) {
-	tag, err := r.q.Exec(ctx, `UPDATE one_time_codes SET last_step = $2, confirmed_at = COALESCE(confirmed_at, $3)
-		WHERE id = $1 AND last_step < $2`, uuid(id), step, now)
+	tag, err := r.q.Exec(ctx, acceptStep, uuid(id), step, now)
 	return tag.RowsAffected() == 1, translate(err)
 }
 
-// SpendRecovery deletes the recovery code, so that several servers together accept it only once.
-func (r totpSecrets) SpendRecovery(ctx context.Context, id domain.TOTPID, hash domain.Digest) (bool, error) {
-	tag, err := r.q.Exec(ctx, `DELETE FROM recovery_codes WHERE code_id = $1 AND hash = $2`, uuid(id), hash[:])
+// SpendRecovery reports whether spendRecovery has deleted the row.
+func (r totpSecrets) SpendRecovery(ctx context.Context, id domain.TOTPID, digest domain.Digest) (bool, error) {
+	tag, err := r.q.Exec(ctx, spendRecovery, uuid(id), digest[:])
 	return tag.RowsAffected() == 1, translate(err)
 }
 
@@ -127,5 +129,29 @@ func (r sealedRows) ReplaceCode(ctx context.Context, was ports.SealedTOTPSecret,
 	sealed []byte) error {
 	_, err := r.q.Exec(ctx, `UPDATE one_time_codes SET key_id = $2, secret = $3 WHERE id = $1 AND secret = $4`,
 		uuid(was.Code.ID), uuid(key), sealed, was.Sealed)
+	return translate(err)
+}
+
+// PlainRecoveryCodes is part of ports.SealedRows. The caller holds the lock on System, so no other server reads the
+// same rows.
+func (r sealedRows) PlainRecoveryCodes(ctx context.Context, limit int) ([]ports.PlainRecoveryCode, error) {
+	rows, err := r.q.Query(ctx, `SELECT t.user_id, r.code_id, r.hash FROM recovery_codes r
+			JOIN one_time_codes t ON t.id = r.code_id
+		WHERE r.key_id IS NULL ORDER BY r.code_id, r.hash LIMIT $1`, limit)
+	return collect(rows, err, func(row pgx.CollectableRow) (ports.PlainRecoveryCode, error) {
+		var user, secret [16]byte
+		var hash []byte
+		err := row.Scan(&user, &secret, &hash)
+		code := ports.PlainRecoveryCode{User: user, Secret: secret}
+		copy(code.Hash[:], hash)
+		return code, err
+	})
+}
+
+// KeyRecoveryCode compares the hash that was read, like ReplaceEnvelope.
+func (r sealedRows) KeyRecoveryCode(ctx context.Context, was ports.PlainRecoveryCode, key domain.ServerKeyID,
+	digest domain.Digest) error {
+	_, err := r.q.Exec(ctx, `UPDATE recovery_codes SET key_id = $3, hash = $4
+		WHERE code_id = $1 AND hash = $2 AND key_id IS NULL`, uuid(was.Secret), was.Hash[:], uuid(key), digest[:])
 	return translate(err)
 }

@@ -21,17 +21,22 @@ type transaction struct {
 }
 
 // atCommit defers a batch until the COMMIT of the transaction q, and runs it immediately if q is a
-// pool. translate converts its error into the one that Store.Do returns. The results of the
+// pool. Several batches are sent together, in their order. translate converts its error into the one that Store.Do
+// returns; it must leave errors of the domain unchanged. The results of the
 // statements are discarded, so a statement that must prevent the commit has to fail.
 func atCommit(ctx context.Context, q querier, batch *pgx.Batch, translate func(error) error) error {
 	t, inside := q.(*transaction)
 	if !inside {
 		return translate(q.SendBatch(ctx, batch).Close())
 	}
-	if err := t.flush(ctx); err != nil {
-		return err
+	if t.deferred == nil {
+		t.deferred, t.translate = batch, translate
+		return nil
 	}
-	t.deferred, t.translate = batch, translate
+	// translate does not change an error that an earlier translate has converted.
+	before := t.translate
+	t.deferred.QueuedQueries = append(t.deferred.QueuedQueries, batch.QueuedQueries...)
+	t.translate = func(err error) error { return translate(before(err)) }
 	return nil
 }
 
@@ -90,7 +95,7 @@ func (t *transaction) Exec(ctx context.Context, sql string, args ...any) (tag pg
 	return tag, err
 }
 
-// Query costs a round trip for BEGIN if it is the first statement.
+// Query costs a round trip for BEGIN if it is the first statement, unlike Exec and QueryRow.
 func (t *transaction) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
 	if err := t.begin(ctx); err != nil {
 		return nil, err
@@ -98,12 +103,17 @@ func (t *transaction) Query(ctx context.Context, sql string, args ...any) (pgx.R
 	return t.conn.Query(ctx, sql, args...)
 }
 
-// QueryRow is Query for one row. It returns an error in Scan.
+// QueryRow costs one round trip, even as the first statement. It returns an error in Scan.
 func (t *transaction) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	if err := t.begin(ctx); err != nil {
-		return failedRow{err}
+	if t.begun {
+		if err := t.flush(ctx); err != nil {
+			return failedRow{err}
+		}
+		return t.conn.QueryRow(ctx, sql, args...)
 	}
-	return t.conn.QueryRow(ctx, sql, args...)
+	var batch pgx.Batch
+	batch.Queue(sql, args...)
+	return batchRow{t.SendBatch(ctx, &batch)}
 }
 
 // commit commits the transaction, if it has begun. known is false if the connection failed before
@@ -148,7 +158,20 @@ type failedBatch struct {
 }
 
 func (f failedBatch) Close() error                     { return f.err }
+func (f failedBatch) QueryRow() pgx.Row                { return failedRow{f.err} }
 func (f failedBatch) Exec() (pgconn.CommandTag, error) { return pgconn.CommandTag{}, f.err }
+
+// batchRow is the row of a batch of one statement.
+type batchRow struct{ results pgx.BatchResults }
+
+// Scan also ends the batch.
+func (r batchRow) Scan(targets ...any) error {
+	err := r.results.QueryRow().Scan(targets...)
+	if closeErr := r.results.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
 
 // failedRow is failedBatch for QueryRow.
 type failedRow struct{ err error }

@@ -71,10 +71,11 @@ func (s *Store) Do(ctx context.Context, fn func(ctx context.Context, repos ports
 // transactions, because commit has to read the notices of the connection. The rollback is deferred,
 // so it also follows a panic of fn.
 func (s *Store) runOnce(ctx context.Context, fn func(ctx context.Context, repos ports.Repos) error) error {
-	if err := s.transactions.Acquire(ctx, 1); err != nil {
+	release, err := s.transactions.acquire(ctx, ports.Origin(ctx))
+	if err != nil {
 		return err
 	}
-	defer s.transactions.Release(1)
+	defer release()
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return err

@@ -2,11 +2,11 @@ package postgres
 
 import (
 	"context"
+	"errors"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 
-	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
 )
@@ -78,8 +78,9 @@ func addUnderKey(ctx context.Context, q querier, sql string, key domain.ServerKe
 	return nil
 }
 
-// Add inserts a user without a password if the sealed password is empty. No server key is involved
-// then.
+// Add inserts a user without a password if the sealed password is empty. No server key is involved then. A taken name
+// is found without a unique violation, because PostgreSQL logs the name of the violated key, and a password typed as a
+// name must not reach that log.
 func (r users) Add(ctx context.Context, user domain.User, password ports.SealedPassword) error {
 	guard := keyInUse
 	if len(password.Sealed) == 0 {
@@ -88,13 +89,26 @@ func (r users) Add(ctx context.Context, user domain.User, password ports.SealedP
 	err := addUnderKey(ctx, r.q, `INSERT INTO users
 			(password_key_id, id, name, spelling, role, group_name, is_active, session_epoch, password,
 				created_at, updated_at)
-		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11`+guard, password.ServerKey,
+		SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11`+guard+` ON CONFLICT (name) DO NOTHING`, password.ServerKey,
 		uuid(user.ID), string(user.Name), user.Spelling, user.Role.String(), storedGroup(user), user.Active,
 		user.SessionEpoch, password.Sealed, user.CreatedAt, user.UpdatedAt)
-	if violates(err, sqlstate.UniqueViolation, "users_name_key") {
-		return domain.ErrUserExists
+	if errors.Is(err, ports.ErrStaleServerKey) {
+		return r.whyNotAdded(ctx, user.Name)
 	}
 	return translate(err)
+}
+
+// whyNotAdded returns ErrUserExists if the name is taken, or else ports.ErrStaleServerKey.
+func (r users) whyNotAdded(ctx context.Context, name domain.UserName) error {
+	taken := false
+	err := r.q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM users WHERE name = $1)`, string(name)).Scan(&taken)
+	switch {
+	case err != nil:
+		return translate(err)
+	case taken:
+		return domain.ErrUserExists
+	}
+	return ports.ErrStaleServerKey
 }
 
 // Lock increments the revision, like boxes.Lock and for the same reason.
@@ -121,17 +135,24 @@ func (r users) ByID(ctx context.Context, id domain.UserID) (domain.User, error) 
 	return scanUser(r.q.QueryRow(ctx, `SELECT `+userColumns+` FROM users u WHERE id = $1`, uuid(id)))
 }
 
-// ForSignIn reads the user, the password and the TOTP secret in one statement.
-func (r users) ForSignIn(ctx context.Context, name domain.UserName) (ports.SignIn, error) {
+// selectSignIn is the statement of ForSignIn.
+const selectSignIn = `SELECT ` + userColumns + `, u.password_key_id, u.password, ` + totpColumns + `
+	FROM users u LEFT JOIN one_time_codes t ON t.user_id = u.id AND NOT t.pending WHERE u.name = $1`
+
+// scanSignIn reads the row of selectSignIn. It returns domain.ErrUserNotFound without a row.
+func scanSignIn(row pgx.Row) (ports.SignIn, error) {
 	var found ports.SignIn
 	var key pgtype.UUID
 	var code totpRow
-	user, err := scanUser(r.q.QueryRow(ctx, `SELECT `+userColumns+`, u.password_key_id, u.password, `+totpColumns+`
-		FROM users u LEFT JOIN one_time_codes t ON t.user_id = u.id AND NOT t.pending WHERE u.name = $1`,
-		string(name)), append([]any{&key, &found.Password.Sealed}, code.targets()...)...)
+	user, err := scanUser(row, append([]any{&key, &found.Password.Sealed}, code.targets()...)...)
 	found.User, found.Code = user, code.toSecret()
 	found.Password.User, found.Password.ServerKey = user.ID, key.Bytes
 	return found, err
+}
+
+// ForSignIn reads the user, the password and the TOTP secret in one statement.
+func (r users) ForSignIn(ctx context.Context, name domain.UserName) (ports.SignIn, error) {
+	return scanSignIn(r.q.QueryRow(ctx, selectSignIn, string(name)))
 }
 
 // List sorts users with the same time of creation by their identifier.
@@ -167,8 +188,7 @@ func (r users) SetPassword(ctx context.Context, was, password ports.SealedPasswo
 	case !keyLive:
 		return ports.ErrStaleServerKey
 	case !updated:
-		return domain.Refuse(domain.Conflict, "password_changed",
-			"the password was changed at the same time; try again")
+		return domain.ErrPasswordChanged
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ func TestContracts(t *testing.T) {
 	t.Run("AccountSealer", func(t *testing.T) { contracts.AccountSealer(t, openAccountSealerFixture) })
 	t.Run("EntrySealer", func(t *testing.T) { contracts.EntrySealer(t, openEntrySealerFixture) })
 	t.Run("EntryCipher", func(t *testing.T) { contracts.EntryCipher(t, openEntrySealerFixture) })
+	t.Run("TokenDigests", func(t *testing.T) { contracts.TokenDigests(t, openTokenDigestsFixture) })
 	t.Run("Digests", func(t *testing.T) { contracts.Digests(t, openDigestsFixture) })
 }
 
@@ -86,5 +87,16 @@ func openDigestsFixture(t *testing.T) contracts.DigestsFixture {
 		Digests:   NewDigests(r.keys),
 		Replica:   NewDigests(r.replica(t)),
 		Elsewhere: NewDigests(newRig(t).keys),
+	}
+}
+
+func openTokenDigestsFixture(t *testing.T) contracts.TokenDigestsFixture {
+	t.Helper()
+	r := newRig(t)
+	return contracts.TokenDigestsFixture{
+		Digests:   NewTokenDigests(r.keys),
+		Replica:   NewTokenDigests(r.replica(t)),
+		Elsewhere: NewTokenDigests(newRig(t).keys),
+		Rekey:     func(t *testing.T, purpose domain.KeyPurpose) { r.rekeyer(purpose)(t) },
 	}
 }

@@ -20,6 +20,11 @@ func NewDigests(keys *Keyring) *Digests { return &Digests{keys} }
 func (d *Digests) Digest(label string, parts ...string) domain.Digest {
 	_, key := d.keys.Current(domain.KeyForThrottle)
 	defer clear(key[:])
+	return keyedDigest(&key, label, parts...)
+}
+
+// keyedDigest returns HMAC-SHA256 under key over the length-prefixed label and parts.
+func keyedDigest(key *[keyBytes]byte, label string, parts ...string) domain.Digest {
 	message := appendPart(nil, label)
 	for _, part := range parts {
 		message = appendPart(message, part)

@@ -105,7 +105,7 @@ func TestWrongSecret(t *testing.T) {
 		says   []string
 	}{
 		"none opens": {made(t, one), func(s *store) KeyringConfig { return config(t, s, two) }, []string{
-			"5 of 5", "entry 1, account 1, api-key 1, session 1, throttle 1",
+			"6 of 6", "entry 1, account 1, api-key 1, session 1, token 1, throttle 1",
 			"LOCKBOX_SECRET_KEY is not the secret of this database", "set LOCKBOX_SECRET_KEY_PREVIOUS",
 		}},
 		"neither": {made(t, one), func(s *store) KeyringConfig { return config(t, s, two, three) }, []string{
@@ -113,12 +113,12 @@ func TestWrongSecret(t *testing.T) {
 		}},
 		"the previous opens some": {mixed(t, one, three),
 			func(s *store) KeyringConfig { return config(t, s, two, one) },
-			[]string{"1 of 6", "api-key 2", "LOCKBOX_SECRET_KEY is wrong"}},
+			[]string{"1 of 7", "api-key 2", "LOCKBOX_SECRET_KEY is wrong"}},
 		"one foreign key": {mixed(t, one, three), func(s *store) KeyringConfig { return config(t, s, one) },
-			[]string{"1 of 6", "api-key 2", "LOCKBOX_SECRET_KEY does not unwrap these keys", "damaged"}},
+			[]string{"1 of 7", "api-key 2", "LOCKBOX_SECRET_KEY does not unwrap these keys", "damaged"}},
 		"one key foreign to both": {mixed(t, one, three),
 			func(s *store) KeyringConfig { return config(t, s, one, two) },
-			[]string{"1 of 6", "api-key 2", "neither LOCKBOX_SECRET_KEY nor LOCKBOX_SECRET_KEY_PREVIOUS unwraps",
+			[]string{"1 of 7", "api-key 2", "neither LOCKBOX_SECRET_KEY nor LOCKBOX_SECRET_KEY_PREVIOUS unwraps",
 				"damaged"}},
 	} {
 		before := test.store.snapshot()
@@ -141,10 +141,10 @@ func TestAWrongSecretLeavesNoKeysBehind(t *testing.T) {
 		func(l ports.ServerKey) bool { return l.Purpose == domain.KeyForThrottle })
 	_, err := OpenKeyring(t.Context(), config(t, r.store, secretOf(t, 2)))
 	require.ErrorIs(t, err, ErrWrongSecret)
-	require.Len(t, r.store.snapshot(), 4)
+	require.Len(t, r.store.snapshot(), 5)
 	k, err := OpenKeyring(t.Context(), config(t, r.store, secretOf(t, 1)))
 	require.NoError(t, err)
-	require.Len(t, k.Status(), 5)
+	require.Len(t, k.Status(), 6)
 }
 
 func TestAWrappedKeyIsBoundToItsRow(t *testing.T) {
@@ -178,7 +178,7 @@ func TestRotateTheSecret(t *testing.T) {
 	require.NoError(t, err)
 	anew, err := k.Rewrap(lines)
 	require.NoError(t, err)
-	require.Len(t, anew, 5)
+	require.Len(t, anew, 6)
 	require.NoError(t, s.Rewrap(t.Context(), anew))
 	require.NoError(t, k.Reload(t.Context()))
 	for _, each := range k.Status() {
@@ -224,7 +224,7 @@ func TestRekey(t *testing.T) {
 			require.Zero(t, key)
 		}
 		status := r.keys.Status()
-		require.Len(t, status, 6)
+		require.Len(t, status, 7)
 		at := slices.IndexFunc(status, func(each ports.KeyStatus) bool { return each.ID == first })
 		require.Equal(t, start, status[at].RetiredAt)
 		require.Equal(t, second, status[at+1].ID, "they are listed by purpose and generation")

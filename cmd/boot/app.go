@@ -10,9 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"os"
-	"runtime"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -20,6 +17,7 @@ import (
 
 	"github.com/lockbox-go/lockbox/adapters/httpapi"
 	"github.com/lockbox-go/lockbox/adapters/postgres"
+	"github.com/lockbox-go/lockbox/domain/gate"
 	"github.com/lockbox-go/lockbox/domain/vault"
 )
 
@@ -30,6 +28,8 @@ const (
 	// keyringRefresh is how often a server reads the server keys again. A server reads the keys immediately when it
 	// signs or seals with a replaced key. The interval is for servers that do neither.
 	keyringRefresh = time.Minute
+	// refusalFlush is how often a server writes the audit events of repeated refusals whose minute has ended.
+	refusalFlush = 10 * time.Second
 )
 
 // App is the server.
@@ -38,13 +38,16 @@ type App struct {
 	log    *slog.Logger
 	// Listener accepts the connections; nil listens on Config.HTTPAddr. Set it before Run.
 	Listener net.Listener
+	// LoopbackOnly refuses requests whose Host or Origin header names another machine. Set it before Run.
+	LoopbackOnly bool
 	// PrintInitToken logs the token that POST /init requires, until there is an owner. Set it before Run.
 	PrintInitToken bool
 
 	ready chan struct{}
-	// addr and hasOwner are written before ready is closed, and only read afterwards.
-	addr     net.Addr
-	hasOwner bool
+	// addr, metricsAddr and hasOwner are written before ready is closed, and only read afterwards.
+	addr        net.Addr
+	metricsAddr net.Addr
+	hasOwner    bool
 }
 
 // New returns the server, or the error of Config.Validate.
@@ -76,10 +79,12 @@ func (a *App) Run(ctx context.Context) error {
 	defer core.close()
 	events := core.store.NewEventWriter()
 	defer events.Close() // before the core closes the database
-	api, err := a.api(core, events)
+	defer a.flushAllRefusals(core.gate(events))
+	api, err := a.api(ctx, core, events)
 	if err != nil {
 		return err
 	}
+	a.warnOfLoggedParameters(ctx, core)
 	// Log the next step of a new installation before the first request can fail.
 	if err := a.announceInit(ctx, core); err != nil {
 		return err
@@ -89,6 +94,11 @@ func (a *App) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	stopMetrics, err := a.serveMetrics(api)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	defer stopMetrics()
 	// The deferred calls run in reverse: stop ends the background work, Wait waits for it, and then the database
 	// closes.
 	var background sync.WaitGroup
@@ -97,10 +107,21 @@ func (a *App) Run(ctx context.Context) error {
 	defer stop()
 	background.Go(func() { a.refreshKeys(ctx, core) })
 	background.Go(func() { a.sweep(ctx, core.store) })
+	background.Go(func() { a.releaseMemory(ctx) })
+	background.Go(func() { a.flushRefusals(ctx, core.gate(events)) })
 	a.addr = listener.Addr()
 	a.log.Info("listening", slog.String("address", a.addr.String()), slog.String("version", Version()))
 	close(a.ready)
 	return a.serve(ctx, api, listener)
+}
+
+// warnOfLoggedParameters logs a warning if PostgreSQL writes the parameters of statements to its log. A failure to find
+// out is not an error: the next statement reports it.
+func (a *App) warnOfLoggedParameters(ctx context.Context, core *core) {
+	if logs, err := core.store.LogsParameters(ctx); err == nil && logs {
+		a.log.Warn("PostgreSQL logs the parameters of statements, which contain the names of users, boxes and " +
+			"entries: set log_parameter_max_length and log_parameter_max_length_on_error to 0")
+	}
 }
 
 // If there is no owner yet, announceInit logs the next step, and a warning if any client could become the owner.
@@ -122,15 +143,17 @@ func (a *App) announceInit(ctx context.Context, core *core) error {
 	return nil
 }
 
-// api makes the use cases and the API over an open core. It opens no connection. It returns errors in settings that
-// only an adapter can detect.
-func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error) {
+// api makes the use cases and the API over an open core. It returns errors in settings that only an adapter can detect.
+func (a *App) api(ctx context.Context, core *core, events *postgres.EventWriter) (*httpapi.API, error) {
 	entrySealer, err := core.entrySealer()
 	if err != nil {
 		return nil, err
 	}
 	accounts, err := core.accounts(events)
 	if err != nil {
+		return nil, err
+	}
+	if err := accounts.LearnPasswords(ctx); err != nil {
 		return nil, err
 	}
 	signer, err := core.signer()
@@ -148,6 +171,7 @@ func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error
 		Installation:     core.installation,
 		MaxValueBytes:    a.config.MaxValueBytes,
 		MaxEntriesPerBox: a.config.MaxEntriesPerBox,
+		MaxBytesPerBox:   a.config.MaxBytesPerBox,
 		MaxUsersPerBox:   a.config.MaxUsersPerBox,
 		MaxBoxesPerUser:  a.config.MaxBoxesPerUser,
 		KeepVersions:     a.config.EntryVersions,
@@ -159,16 +183,20 @@ func (a *App) api(core *core, events *postgres.EventWriter) (*httpapi.API, error
 	registry := prometheus.NewRegistry()
 	registerMetrics(registry, core)
 	return httpapi.New(httpapi.Config{
-		Identity:       accounts,
-		Vault:          boxes,
-		Droplets:       droplets,
-		Verify:         signer.Verify,
-		CheckReady:     core.store.CheckWritable,
-		Log:            a.log,
-		Metrics:        registry,
-		MaxBodyBytes:   a.config.MaxBodyBytes,
-		TrustedProxies: a.config.TrustedProxies,
-		CORSOrigins:    a.config.CORSOrigins,
+		Identity:        accounts,
+		Vault:           boxes,
+		Droplets:        droplets,
+		Verify:          signer.Verify,
+		CheckReady:      core.store.CheckWritable,
+		Log:             a.log,
+		Metrics:         registry,
+		SeparateMetrics: !a.config.MetricsAddr.IsZero(),
+		Bounds:          a.config.bounds(),
+		MaxBodyBytes:    a.config.MaxBodyBytes,
+		TrustedProxies:  a.config.TrustedProxies,
+		CORSOrigins:     a.config.CORSOrigins,
+		LoopbackOnly:    a.LoopbackOnly,
+		OpenInit:        len(a.config.InitToken.Bytes()) == 0,
 	}), nil
 }
 
@@ -226,6 +254,26 @@ func (a *App) refreshKeys(ctx context.Context, core *core) {
 	})
 }
 
+// flushRefusals writes the audit events of repeated refusals at an interval.
+func (a *App) flushRefusals(ctx context.Context, entrance *gate.Gate) {
+	every(ctx, refusalFlush, func() {
+		if err := entrance.FlushRefusals(ctx); err != nil && ctx.Err() == nil {
+			a.log.Warn("writing repeated refusals to the audit log failed; the next attempt includes them",
+				slog.Any("error", err))
+		}
+	})
+}
+
+// flushAllRefusals writes the remaining events of repeated refusals when the server stops.
+func (a *App) flushAllRefusals(entrance *gate.Gate) {
+	ctx, cancel := context.WithTimeout(context.Background(), postgres.StatementTimeout)
+	defer cancel()
+	if err := entrance.FlushAllRefusals(ctx); err != nil {
+		a.log.Error("writing repeated refusals to the audit log failed while the server stopped",
+			slog.Any("error", err))
+	}
+}
+
 // every calls work at an interval until ctx ends. It skips ticks that occur during a call.
 func every(ctx context.Context, interval time.Duration, work func()) {
 	ticker := time.NewTicker(interval)
@@ -238,17 +286,4 @@ func every(ctx context.Context, interval time.Duration, work func()) {
 			work()
 		}
 	}
-}
-
-// limitMemory sets the soft memory limit of the Go runtime, unless GOMEMLIMIT sets it. A key derivation allocates 19
-// MiB by default. Without a limit, several times that memory could accumulate before the garbage collector runs.
-func (a *App) limitMemory() {
-	if os.Getenv("GOMEMLIMIT") != "" {
-		return
-	}
-	const base = 96 << 20 // bytes, for everything else
-	// atOnce is the maximum number of concurrent derivations. Twice their memory leaves room until the next garbage
-	// collection.
-	atOnce := int64(max(1, runtime.GOMAXPROCS(0)/2))
-	debug.SetMemoryLimit(base + atOnce*2*int64(a.config.KDFMemoryKiB)<<10)
 }

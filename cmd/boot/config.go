@@ -28,6 +28,8 @@ type Config struct {
 
 	// HTTPAddr is the address on which the server listens and to which `lockbox health` connects.
 	HTTPAddr Address `env:"HTTP_ADDR" envDefault:":5000"`
+	// MetricsAddr is the address that serves /metrics over plain HTTP. If it is zero, HTTPAddr serves /metrics.
+	MetricsAddr Address `env:"METRICS_ADDR"`
 	// TLSCert and TLSKey are PEM texts. Either both are set or neither. derived holds the TLS configuration made from
 	// them.
 	TLSCert        string         `env:"TLS_CERT"`
@@ -57,9 +59,11 @@ type Config struct {
 	// For each of the following settings, zero means no limit.
 	MaxValueBytes    int `env:"MAX_VALUE_BYTES" envDefault:"524288"`
 	MaxEntriesPerBox int `env:"MAX_ENTRIES_PER_BOX" envDefault:"10000"`
-	MaxUsersPerBox   int `env:"MAX_USERS_PER_BOX" envDefault:"1000"`
-	MaxBoxesPerUser  int `env:"MAX_BOXES_PER_USER" envDefault:"100"`
-	EntryVersions    int `env:"ENTRY_VERSIONS" envDefault:"10"`
+	// MaxBytesPerBox limits all versions in a box together, deleted entries included.
+	MaxBytesPerBox  int64 `env:"MAX_BYTES_PER_BOX" envDefault:"268435456"`
+	MaxUsersPerBox  int   `env:"MAX_USERS_PER_BOX" envDefault:"1000"`
+	MaxBoxesPerUser int   `env:"MAX_BOXES_PER_USER" envDefault:"100"`
+	EntryVersions   int   `env:"ENTRY_VERSIONS" envDefault:"10"`
 	// A deleted entry can be restored during its retention. The sweep deletes it permanently afterwards.
 	DeletedEntryRetention time.Duration `env:"DELETED_ENTRY_RETENTION" envDefault:"720h"`
 	EventRetention        time.Duration `env:"EVENT_RETENTION" envDefault:"0"`
@@ -80,6 +84,14 @@ type Config struct {
 	// The Argon2id parameters apply to new values. Stored values keep their own parameters.
 	KDFMemoryKiB uint32 `env:"KDF_MEMORY_KIB" envDefault:"19456"`
 	KDFTime      uint32 `env:"KDF_TIME" envDefault:"2"`
+
+	// MemoryLimit is the memory from which the following bounds are derived; zero means the limit of the process. Each
+	// bound that is zero is derived.
+	MemoryLimit           ByteSize `env:"MEMORY_LIMIT" envDefault:"0"`
+	MaxConnections        int      `env:"MAX_CONNECTIONS" envDefault:"0"`
+	MaxRequests           int      `env:"MAX_REQUESTS" envDefault:"0"`
+	MaxRequestsPerUser    int      `env:"MAX_REQUESTS_PER_USER" envDefault:"0"`
+	MaxRequestsPerAddress int      `env:"MAX_REQUESTS_PER_ADDRESS" envDefault:"0"`
 
 	derived derived
 }
@@ -143,6 +155,7 @@ func (c Config) checkLimits() error {
 	check(c.MaxValueBytes == 0 || int64(c.MaxValueBytes) <= c.MaxBodyBytes, "MAX_VALUE_BYTES",
 		"must not be above LOCKBOX_MAX_BODY_BYTES")
 	check(c.MaxEntriesPerBox >= 0, "MAX_ENTRIES_PER_BOX", notNegative)
+	check(c.MaxBytesPerBox >= 0, "MAX_BYTES_PER_BOX", notNegative)
 	check(c.MaxUsersPerBox >= 0, "MAX_USERS_PER_BOX", notNegative)
 	check(c.MaxBoxesPerUser >= 0, "MAX_BOXES_PER_USER", notNegative)
 	check(c.EntryVersions >= 0, "ENTRY_VERSIONS", notNegative)
@@ -152,6 +165,11 @@ func (c Config) checkLimits() error {
 	// The lower limits are those of Argon2id. The upper limits keep a sign-in within seconds.
 	check(c.KDFMemoryKiB >= 8 && c.KDFMemoryKiB <= 262144, "KDF_MEMORY_KIB", "must be from 8 to 262144")
 	check(c.KDFTime >= 1 && c.KDFTime <= 16, "KDF_TIME", "must be from 1 to 16")
+	check(c.MemoryLimit == 0 || c.MemoryLimit >= minMemory, "MEMORY_LIMIT", "must be 0 or at least 64m")
+	check(c.MaxConnections >= 0, "MAX_CONNECTIONS", notNegative)
+	check(c.MaxRequests >= 0, "MAX_REQUESTS", notNegative)
+	check(c.MaxRequestsPerUser >= 0, "MAX_REQUESTS_PER_USER", notNegative)
+	check(c.MaxRequestsPerAddress >= 0, "MAX_REQUESTS_PER_ADDRESS", notNegative)
 	return errors.Join(mistakes...)
 }
 

@@ -43,6 +43,8 @@ type core struct {
 	ids          system.IDs
 	// engine is nil without a droplet host.
 	engine *docker.Host
+	// entrance is the gate that all use cases share.
+	entrance *gate.Gate
 }
 
 // patience is true if statements run without a time limit. A server limits its statements, so that no statement blocks
@@ -71,7 +73,7 @@ func openCore(ctx context.Context, config Config, log *slog.Logger, long patienc
 	return c, nil
 }
 
-// open upgrades the schema, reads the id of the installation and opens the key ring.
+// open upgrades the schema, reads the id of the installation, opens the key ring and converts data of older releases.
 func (c *core) open(ctx context.Context, log *slog.Logger) error {
 	if err := upgradeSchema(ctx, c.config, log); err != nil {
 		return err
@@ -84,8 +86,22 @@ func (c *core) open(ctx context.Context, log *slog.Logger) error {
 	if c.keyring, err = openKeyring(ctx, c); err != nil {
 		return err
 	}
-	c.derivations = kdf.New(kdf.Config{})
-	return nil
+	c.derivations = kdf.New(kdf.Config{Cores: c.config.maxDerivations()})
+	return c.serverKeys(nil, 0).KeyRecoveryCodes(ctx)
+}
+
+// serverKeys returns the use cases of the server keys. entries is needed only for a rekey.
+func (c *core) serverKeys(entries ports.EntrySealer, grace time.Duration) *serverkeys.Service {
+	return serverkeys.New(serverkeys.Config{
+		Store:   c.store,
+		Keyring: c.keyring,
+		Entries: entries,
+		Account: c.accountSealer(),
+		Digests: sealing.NewTokenDigests(c.keyring),
+		Clock:   c.clock,
+		IDs:     c.ids,
+		Grace:   grace,
+	})
 }
 
 // close closes everything that is open. No unit of work may be running.
@@ -183,9 +199,12 @@ func (c *core) entrySealer() (*sealing.EntrySealer, error) {
 		Params: c.params()})
 }
 
-// gate returns the gate that all use cases share.
+// gate returns the gate that all use cases share. The first call creates it. The events of all calls are the same.
 func (c *core) gate(events ports.EventWriter) *gate.Gate {
-	return gate.New(gate.Config{
+	if c.entrance != nil {
+		return c.entrance
+	}
+	c.entrance = gate.New(gate.Config{
 		Store:   c.store,
 		Events:  events,
 		Digests: sealing.NewDigests(c.keyring),
@@ -193,6 +212,7 @@ func (c *core) gate(events ports.EventWriter) *gate.Gate {
 		IDs:     c.ids,
 		Limits:  c.config.RateLimits,
 	})
+	return c.entrance
 }
 
 // accounts returns the use cases of accounts.
@@ -213,6 +233,7 @@ func (c *core) accounts(events ports.EventWriter) (*identity.Service, error) {
 		Tokens:            signer,
 		TOTP:              c.config.derived.totp,
 		Digests:           sealing.NewDigests(c.keyring),
+		TokenDigests:      sealing.NewTokenDigests(c.keyring),
 		Clock:             c.clock,
 		IDs:               c.ids,
 		Installation:      c.installation,
@@ -254,15 +275,7 @@ func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 		c.close()
 		return nil, nil, err
 	}
-	return serverkeys.New(serverkeys.Config{
-		Store:   c.store,
-		Keyring: c.keyring,
-		Entries: entries,
-		Account: c.accountSealer(),
-		Clock:   c.clock,
-		IDs:     c.ids,
-		Grace:   grace,
-	}), c.close, nil
+	return c.serverKeys(entries, grace), c.close, nil
 }
 
 // OpenOperator opens the database and the key ring for the commands about accounts. The caller calls closeAll.

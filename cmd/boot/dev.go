@@ -28,6 +28,9 @@ type Dev struct {
 	database *localpg.Server
 	// URL is where the server will listen.
 	URL string
+	// InitToken is the token that POST /init requires. It is kept in the file init-token of the folder, unless
+	// LOCKBOX_INIT_TOKEN sets it.
+	InitToken string
 }
 
 // NewDev starts a private PostgreSQL in dir, creates a secret there if it is missing, and takes port 5000 on loopback
@@ -45,17 +48,22 @@ func NewDev(ctx context.Context, config Config, log *slog.Logger, dir string) (*
 	if err != nil {
 		return nil, err
 	}
+	if shared := database.SharedAccount(); shared != "" {
+		log.Warn("PostgreSQL runs as a user whose other programs can read its files; create the user postgres",
+			slog.String("user", shared))
+	}
 	// After this point, an error must also stop the database.
 	dev := &Dev{database: database}
-	if err := dev.prepare(ctx, config, log, filepath.Join(dir, "secret-key")); err != nil {
+	if err := dev.prepare(ctx, config, log, dir); err != nil {
 		_ = dev.Close()
 		return nil, err
 	}
 	return dev, nil
 }
 
-// prepare creates the database and the secret if they are missing, and makes the server.
-func (d *Dev) prepare(ctx context.Context, config Config, log *slog.Logger, secretPath string) error {
+// prepare creates the database, the secret and the init token if they are missing, and makes the server.
+func (d *Dev) prepare(ctx context.Context, config Config, log *slog.Logger, dir string) error {
+	secretPath := filepath.Join(dir, "secret-key")
 	if err := d.database.EnsureDatabase(ctx, "lockbox"); err != nil {
 		return err
 	}
@@ -70,6 +78,15 @@ func (d *Dev) prepare(ctx context.Context, config Config, log *slog.Logger, secr
 	if config.SecretKey, err = sealing.ParseSecret(strings.TrimSpace(string(text))); err != nil {
 		return fmt.Errorf("%s: %w", secretPath, err)
 	}
+	// Every program and web page on this machine can send POST /init. Only the user can read the token.
+	if len(config.InitToken.Bytes()) == 0 {
+		token, err := keepFile(filepath.Join(dir, "init-token"), randomText)
+		if err != nil {
+			return err
+		}
+		config.InitToken = domain.NewSecret(token)
+	}
+	d.InitToken = string(config.InitToken.Bytes())
 	return d.configure(config, log)
 }
 
@@ -84,7 +101,8 @@ func (d *Dev) configure(config Config, log *slog.Logger) error {
 		_ = listener.Close()
 		return err
 	}
-	d.Listener, d.URL = listener, config.scheme()+"://"+listener.Addr().String()
+	d.Listener, d.LoopbackOnly = listener, true
+	d.URL = config.scheme() + "://" + listener.Addr().String()
 	return nil
 }
 

@@ -104,6 +104,9 @@ var metrics = []metric{
 		}),
 	newMetric(gauge, "lockbox_db_connections_max", "", "Maximum number of database connections of this server.",
 		func(s stats) values { return one(s.db.Pool.Max) }),
+	newMetric(counter, "lockbox_db_connections_opened_total", "",
+		"Number of database connections that this server opened.",
+		func(s stats) values { return one(s.db.Pool.Opened) }),
 	newMetric(counter, "lockbox_db_connection_waits_total", "",
 		"Number of times that work waited for a free database connection.",
 		func(s stats) values { return one(s.db.Pool.Waits) }),
@@ -138,6 +141,13 @@ var metrics = []metric{
 	newMetric(counter, "lockbox_events_refused_total", "",
 		"Number of audit events that were refused because the event queue was full.",
 		func(s stats) values { return one(s.db.Events.Refused) }),
+
+	newMetric(gauge, "lockbox_events_log_bytes", "",
+		"Size of the audit log in the database, with its indexes, in bytes, as measured in the last minute.",
+		func(s stats) values { return one(s.db.EventLogBytes) }),
+	newMetric(counter, "lockbox_events_deleted_total", "",
+		"Number of audit events that this server deleted because of their age.",
+		func(s stats) values { return one(s.db.EventsDeleted) }),
 
 	newMetric(gauge, "lockbox_kdf_running", "", "Number of key derivations (Argon2id) that are running.",
 		func(s stats) values { return one(s.kdf.Running) }),

@@ -88,6 +88,9 @@ func (a *Address) UnmarshalText(text []byte) (err error) {
 	return nil
 }
 
+// IsZero reports whether no address is set.
+func (a Address) IsZero() bool { return a == Address{} }
+
 // String returns HOST:PORT.
 func (a Address) String() string { return net.JoinHostPort(a.Host, a.Port) }
 

@@ -31,8 +31,10 @@ var settingDocs = map[string]string{
 	"SECRET_KEY_PREVIOUS": "Previous secret, needed until lockbox secret rotate has run",
 
 	"HTTP_ADDR": "Address and port to listen on; without an address, on all interfaces",
-	"TLS_CERT":  "Certificate chain in PEM; turns HTTPS on. Usually set as LOCKBOX_TLS_CERT_FILE",
-	"TLS_KEY":   "Private key of the certificate in PEM. Usually set as LOCKBOX_TLS_KEY_FILE",
+	"METRICS_ADDR": "Address and port that serve /metrics over plain HTTP, such as :9090; the server's own port " +
+		"then does not serve it. Empty serves it there",
+	"TLS_CERT": "Certificate chain in PEM; turns HTTPS on. Usually set as LOCKBOX_TLS_CERT_FILE",
+	"TLS_KEY":  "Private key of the certificate in PEM. Usually set as LOCKBOX_TLS_KEY_FILE",
 	"TRUSTED_PROXIES": "Networks of proxies, separated by commas (10.0.0.0/8,192.168.1.1/32); " +
 		"Lockbox takes the client address from their X-Forwarded-For",
 	"CORS_ORIGINS": "Origins, separated by commas (https://app.example.org), from which " +
@@ -55,12 +57,15 @@ var settingDocs = map[string]string{
 	"TOTP_ISSUER": "Issuer that authenticator apps show for an account",
 	"THROTTLE_FREE_ATTEMPTS": "Wrong credentials per account before a lockout, from 1 to 1000000; 15 " +
 		"minutes without an attempt reset the count. An address is allowed 40 times" +
-		" as many",
+		" as many, and an account ten times as many at new addresses within 30 days",
 
 	"MAX_VALUE_BYTES": "Largest value, in bytes of JSON text; not above LOCKBOX_MAX_BODY_BYTES. 0 " +
 		"means no limit",
-	"MAX_ENTRIES_PER_BOX": "Largest number of entries in a box. 0 means no limit",
-	"MAX_USERS_PER_BOX":   "Largest number of members of a box. 0 means no limit",
+	"MAX_ENTRIES_PER_BOX": "Largest number of entries in a box; a deleted entry counts until " +
+		"LOCKBOX_DELETED_ENTRY_RETENTION has passed. 0 means no limit",
+	"MAX_BYTES_PER_BOX": "Largest storage that a box reserves for its entries, in bytes: all versions, those of " +
+		"deleted entries, and 256 bytes for each version. 0 means no limit",
+	"MAX_USERS_PER_BOX": "Largest number of members of a box. 0 means no limit",
 	"MAX_BOXES_PER_USER": "Largest number of boxes that a user may own; does not apply to admins. 0 " +
 		"means no limit",
 	"ENTRY_VERSIONS": "Number of versions kept of an entry; a write deletes older ones. 0 keeps all",
@@ -89,4 +94,12 @@ var settingDocs = map[string]string{
 	"KDF_MEMORY_KIB": "Memory of one Argon2id derivation, for a password or passphrase, in KiB, " +
 		"from 8 to 262144",
 	"KDF_TIME": "Passes of one Argon2id derivation, from 1 to 16",
+	"MEMORY_LIMIT": "Memory, such as 256m or 1g, from which the bounds on clients are derived; at least 64m. 0 means " +
+		"the limit of the container or GOMEMLIMIT, and at most 1g",
+	"MAX_CONNECTIONS": "Most open connections of clients. 0 derives the number from the memory",
+	"MAX_REQUESTS": "Most requests in flight whose caller is verified; half as many others are allowed in addition. " +
+		"0 derives the number from the memory",
+	"MAX_REQUESTS_PER_USER": "Most requests in flight of one user. 0 derives the number from the memory",
+	"MAX_REQUESTS_PER_ADDRESS": "Most requests in flight of one address whose caller is not verified. 0 derives the " +
+		"number from the memory",
 }

@@ -12,6 +12,11 @@ const (
 	sweepInterval = time.Minute
 	// sweepBatch is how many rows one statement deletes. A small batch holds its locks briefly.
 	sweepBatch = 500
+	// sweepEventBatch is higher, because no other statement locks an event.
+	sweepEventBatch = 2000
+	// sweepTime bounds the deletion of one kind of rows in one sweep, so that the others are not delayed. The next
+	// sweep continues.
+	sweepTime = 20 * time.Second
 	// sweepEntryBatch is lower, because an entry may have many large versions.
 	sweepEntryBatch = 20
 	// expiredKeyRetention is how long an expired API key is still listed, so that its user sees why it stopped working.
@@ -24,6 +29,7 @@ const (
 // sweep deletes expired rows every minute until ctx ends. All servers of an installation sweep. If two servers find the
 // same row, it is deleted once.
 func (a *App) sweep(ctx context.Context, janitor ports.Janitor) {
+	a.measureEventLog(ctx, janitor)
 	every(ctx, sweepInterval, func() {
 		now := time.Now().UTC()
 		a.sweepRows(ctx, "expired sessions", now, sweepBatch, janitor.DeleteEndedSessions)
@@ -36,15 +42,26 @@ func (a *App) sweep(ctx context.Context, janitor ports.Janitor) {
 			janitor.DeleteRemovedEntries)
 		a.sweepRows(ctx, "old keyrings", now.Add(-oldKeyringRetention), sweepBatch, janitor.DeleteOldKeyrings)
 		if a.config.EventRetention > 0 { // 0 keeps them permanently
-			a.sweepRows(ctx, "old audit events", now.Add(-a.config.EventRetention), sweepBatch, janitor.DeleteOldEvents)
+			a.sweepRows(ctx, "old audit events", now.Add(-a.config.EventRetention), sweepEventBatch,
+				janitor.DeleteOldEvents)
 		}
+		a.measureEventLog(ctx, janitor)
 	})
 }
 
-// sweepRows calls remove in batches until no rows from before the given time are left. It logs an error, and the next
-// sweep tries again.
+// measureEventLog updates the metric of the size of the audit log. The metrics are read without a database, so that
+// requests for them cost it nothing.
+func (a *App) measureEventLog(ctx context.Context, janitor ports.Janitor) {
+	if _, err := janitor.EventLogSize(ctx); err != nil && ctx.Err() == nil {
+		a.log.Warn("measuring the audit log failed; its metric is out of date", slog.Any("error", err))
+	}
+}
+
+// sweepRows calls remove in batches until no rows from before the given time are left, or for sweepTime. It logs an
+// error, and the next sweep tries again.
 func (a *App) sweepRows(ctx context.Context, what string, before time.Time, batch int,
 	remove func(context.Context, time.Time, int) (int, error)) {
+	started := time.Now()
 	for total := 0; ; {
 		removed, err := remove(ctx, before, batch)
 		if err != nil {
@@ -56,7 +73,7 @@ func (a *App) sweepRows(ctx context.Context, what string, before time.Time, batc
 		}
 		total += removed
 		// After a full batch, more rows may remain.
-		if removed < batch {
+		if removed < batch || time.Since(started) > sweepTime {
 			if total > 0 {
 				a.log.Info("deleted expired rows", slog.String("what", what), slog.Int("count", total))
 			}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -44,7 +45,7 @@ func announce(ctx context.Context, out io.Writer, dev *boot.Dev) {
 		return
 	case <-dev.Ready():
 	}
-	steps := firstSteps
+	steps := "INIT_TOKEN=" + shellQuoted(dev.InitToken) + "\n" + firstSteps
 	if dev.HasOwner() {
 		steps = nextSteps
 	}
@@ -53,13 +54,17 @@ func announce(ctx context.Context, out io.Writer, dev *boot.Dev) {
 		"# Paste this into bash in another terminal, in this folder:\n\nURL=", dev.URL, "\n", steps)
 }
 
-// firstSteps are the commands that follow the line with the URL in the README. A test compares them with the README.
+// shellQuoted returns text as one word of a POSIX shell.
+func shellQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'" }
+
+// firstSteps are the commands that follow the lines with the URL and the init token in the README. A test compares them
+// with the README.
 //
 //nolint:lll // the text is pasted into a shell
 const firstSteps = `api() { curl -sS -i -w '\n\n' -X "$1" "$URL$2" -H 'Content-Type: application/json' "${@:3}"; }
 
 # Become the owner. This works only once. The response holds an API key that is not shown again.
-API_KEY=$(api POST /init -d '{"username":"root","password":"change-me"}' | sed -n 's/.*"apiKey":"\([^"]*\)".*/\1/p')
+API_KEY=$(api POST /init -H "X-Init-Token: $INIT_TOKEN" -d '{"username":"root","password":"change-me"}' | sed -n 's/.*"apiKey":"\([^"]*\)".*/\1/p')
 ROOT="Authorization: Bearer $API_KEY"
 
 # Generate an encryption key. Lockbox does not store it: without the key, the values are lost.

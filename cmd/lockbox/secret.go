@@ -105,15 +105,16 @@ func rekeyCommand() *cobra.Command {
 	command := &cobra.Command{
 		Use:   "rekey PURPOSE",
 		Short: "Replace a server key after a compromise",
-		Long: `Replace the server key of a purpose (entry, account, api-key, session, throttle) with a new one, and move
-everything under the old key to it, while servers keep running. Entries, passwords and TOTP secrets keep working. Tokens
-cannot be moved: session revokes all sessions that began with a password, and api-key all API keys. api-key lists the
-keys first and stops; add --yes to continue.
+		Long: `Replace the server key of a purpose (entry, account, api-key, session, token, throttle) with a new one,
+and move everything under the old key to it, while servers keep running. Entries, passwords and TOTP secrets keep
+working. Tokens cannot be moved: session revokes all sessions of both APIs, and api-key all API keys. token revokes the
+tokens of /api/v1, all recovery codes and all open invitations. api-key lists the keys first and stops; add --yes to
+continue.
 
 It takes at least half a minute, until the transactions of the servers have ended. If it is interrupted, run it again.`,
 		Example:   "  lockbox secret rekey entry\n  lockbox secret rekey api-key --yes",
 		Args:      cobra.ExactArgs(1),
-		ValidArgs: []string{"entry", "account", "api-key", "session", "throttle"},
+		ValidArgs: []string{"entry", "account", "api-key", "session", "token", "throttle"},
 		RunE: func(command *cobra.Command, args []string) error {
 			purpose, err := domain.ParseKeyPurpose(args[0])
 			if err != nil {

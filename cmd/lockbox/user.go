@@ -12,6 +12,7 @@ import (
 
 	"github.com/lockbox-go/lockbox/cmd/boot"
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
+	"github.com/lockbox-go/lockbox/cmd/lockbox/terminal"
 	"github.com/lockbox-go/lockbox/domain/identity"
 )
 
@@ -89,9 +90,9 @@ system.`,
 // printAccount prints the user and the TOTP secret, which the operator hands to the user.
 func printAccount(out io.Writer, done identity.OperatorUser) {
 	if done.Created {
-		fmt.Fprintf(out, "User %s is created.\n", done.User.Spelling)
+		fmt.Fprintf(out, "User %s is created.\n", terminal.Printable(done.User.Spelling))
 	} else {
-		fmt.Fprintf(out, "User %s exists; all sessions are revoked.\n", done.User.Spelling)
+		fmt.Fprintf(out, "User %s exists; all sessions are revoked.\n", terminal.Printable(done.User.Spelling))
 	}
 	if done.Enrolment == nil {
 		fmt.Fprintln(out, "The user enrolled the TOTP secret, so it is not shown again; --recreate makes a new one.")
@@ -124,8 +125,8 @@ func userListCommand() *cobra.Command {
 					if !user.Active {
 						state = "inactive"
 					}
-					fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", user.Spelling, group, user.Role, state,
-						user.CreatedAt.Format(time.RFC3339))
+					fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", terminal.Printable(user.Spelling), group, user.Role,
+						state, user.CreatedAt.Format(time.RFC3339))
 				}
 				return table.Flush()
 			})

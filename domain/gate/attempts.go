@@ -24,21 +24,73 @@ type Attempt struct {
 	address  string
 	at       time.Time
 	counters []counter
+	// lockout is how long the lockout lasts during which the attempt was allowed; 0 without one.
+	lockout time.Duration
+	// user is the stored data of the account, if the reservation has read it.
+	user ports.SignIn
 }
 
-// counterFunc returns the counters of an attempt. It runs once before the transaction and once inside it.
-type counterFunc func(ctx context.Context, repos ports.Repos) ([]counter, error)
+// reservation describes the counters of an attempt.
+type reservation struct {
+	// counters are those of an attempt from an unknown address.
+	counters []counter
+	// knownAddress is the key of the address; zero if the address cannot be known. At a known address, shared counters
+	// do not apply.
+	knownAddress domain.Digest
+	// provable: the attempt carries two factors.
+	provable bool
+	// readUser also reads the stored data of the user.
+	readUser bool
+}
+
+// applicable returns the counters that apply at a known or an unknown address, and their states.
+func (r reservation) applicable(state ports.AttemptState) (counters []counter, stored []domain.Attempts) {
+	for i, each := range r.counters {
+		if !state.Known || !each.shared {
+			counters, stored = append(counters, each), append(stored, state.Counters[i])
+		}
+	}
+	return counters, stored
+}
+
+// at returns the counters that apply at a known or an unknown address.
+func (r reservation) at(known bool) []counter {
+	counters, _ := r.applicable(ports.AttemptState{
+		Counters: make([]domain.Attempts, len(r.counters)),
+		Known:    known,
+	})
+	return counters
+}
 
 // ReserveAccount counts an attempt to sign in to an account. It runs before the credential is compared, so that
 // concurrent attempts cannot exceed the limit. It commits its own transaction, because the comparison that follows is
 // slow. It treats an unknown account like an existing one.
 //
-// An address with a sign-in to the account within domain.KnownAddressTTL has a separate counter. Guesses from other
-// addresses therefore do not lock out the account's owner there.
+// An attempt counts for its address and for the pair of account and address. Unless the account has signed in from the
+// address within domain.KnownAddressTTL, it also counts for the account as a whole, once within domain.AttemptWindow
+// and once within a month. Guesses from other addresses therefore do not lock out a known address. They lock out
+// unknown addresses for at most an hour at a time, and a single address cannot do so repeatedly, because its own
+// lockouts last longer.
 //
 // Errors: RateLimited during a lockout; the attempt is then not counted.
 func (g *Gate) ReserveAccount(ctx context.Context, by domain.Requester, action domain.Action,
 	username string) (Attempt, error) {
+	return g.reserveAccount(ctx, by, action, username, reservation{})
+}
+
+// ReserveSignIn is ReserveAccount for a sign-in. It also reads the stored data of the user, in the round trip that
+// locks the counters; see [Attempt.User]. An attempt that carries two factors is also allowed during a lockout that
+// strangers can cause. Its Attempt is then Locked: only a sign-in with both factors may succeed, and every other result
+// must be refused with its Refusal, after the same work for every account. Otherwise it would reveal whether a guess
+// was right.
+func (g *Gate) ReserveSignIn(ctx context.Context, by domain.Requester, username string,
+	twoFactors bool) (Attempt, error) {
+	return g.reserveAccount(ctx, by, domain.ActionSignIn, username, reservation{provable: twoFactors, readUser: true})
+}
+
+// reserveAccount sets the counters of the reservation and reserves the attempt.
+func (g *Gate) reserveAccount(ctx context.Context, by domain.Requester, action domain.Action, username string,
+	request reservation) (Attempt, error) {
 	username = strings.ToLower(username)
 	attempt := Attempt{
 		action:   action,
@@ -46,19 +98,26 @@ func (g *Gate) ReserveAccount(ctx context.Context, by domain.Requester, action d
 		account:  g.accountDigest(username),
 		address:  ownAddress(by),
 	}
-	return g.reserve(ctx, by, attempt, func(ctx context.Context, repos ports.Repos) ([]counter, error) {
-		key, err := g.accountKey(ctx, repos, attempt)
-		if err != nil {
-			return nil, err
-		}
-		account := counter{
-			CounterKey: ports.CounterKey{Key: key, Account: attempt.account},
-			free:       g.config.Limits.FreePerAccount,
-			resets:     true,
-		}
-		return append(g.addressCounters(by, "address", g.config.Limits.FreePerAddress), account), nil
-	})
+	request.counters = append(g.addressCounters(by, "address", g.config.Limits.FreePerAddress),
+		g.accountCounters(attempt)...)
+	if attempt.address != "" {
+		request.knownAddress = g.knownAddressDigest(attempt)
+	}
+	return g.reserve(ctx, by, attempt, request)
 }
+
+// User returns the stored data of the user that the attempt of ReserveSignIn is for, as it was when the attempt was
+// reserved; zero for a user who does not exist.
+func (a Attempt) User() ports.SignIn { return a.user }
+
+// Counters returns the keys of the counters that the attempt has incremented.
+func (a Attempt) Counters() []ports.CounterKey { return keysOf(a.counters) }
+
+// Locked reports whether the attempt was allowed during a lockout; see [Gate.ReserveSignIn].
+func (a Attempt) Locked() bool { return a.lockout > 0 }
+
+// Refusal returns the error of an attempt that is Locked.
+func (a Attempt) Refusal() error { return domain.TooManyAttempts(a.lockout) }
 
 // ReserveAddress counts an attempt that has no account, such as a registration or an unknown refresh token, under the
 // requester's address. Errors: RateLimited during a lockout.
@@ -77,42 +136,76 @@ func (g *Gate) ReserveInit(ctx context.Context, by domain.Requester) (Attempt, e
 // reserveFixed is reserve for counters that do not depend on the database.
 func (g *Gate) reserveFixed(ctx context.Context, by domain.Requester, action domain.Action,
 	counters []counter) (Attempt, error) {
-	return g.reserve(ctx, by, Attempt{action: action, address: ownAddress(by)},
-		func(context.Context, ports.Repos) ([]counter, error) { return counters, nil })
+	return g.reserve(ctx, by, Attempt{action: action, address: ownAddress(by)}, reservation{counters: counters})
 }
 
 // reserve refuses an attempt during a lockout and otherwise counts it. It first reads the counters without a lock:
 // during a flood, this read refuses nearly all attempts.
-func (g *Gate) reserve(ctx context.Context, by domain.Requester, attempt Attempt,
-	countersOf counterFunc) (Attempt, error) {
-	counters, err := countersOf(ctx, g.config.Store.Read())
+func (g *Gate) reserve(ctx context.Context, by domain.Requester, attempt Attempt, in reservation) (Attempt, error) {
+	query := ports.AttemptQuery{
+		Counters:     keysOf(in.counters),
+		KnownAddress: in.knownAddress,
+		Now:          g.config.Clock.Now(),
+	}
+	state, err := g.config.Store.Read().Attempts.Peek(ctx, query)
 	if err != nil {
 		return attempt, err
 	}
-	wait, _, err := g.peek(ctx, counters)
-	if err != nil {
-		return attempt, err
+	counters, stored := in.applicable(state)
+	if v := judge(counters, stored, in.provable, query.Now); v.wait > 0 && !v.unreported {
+		return attempt, domain.TooManyAttempts(v.wait)
 	}
-	if wait > 0 {
-		return attempt, domain.TooManyAttempts(wait)
+	if query.ReadUser = in.readUser; in.readUser {
+		// An invalid name is looked up as the empty name, which no user has, so that the work is the same.
+		query.User, _ = domain.ParseUserName(attempt.username)
 	}
+	// A known address must not wait for the locks of counters that strangers use.
+	known := state.Known
+	var v verdict
 	err = g.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		var err error
-		if attempt.counters, err = countersOf(ctx, repos); err != nil {
+		counters := in.at(known)
+		query.Counters, query.Now = keysOf(counters), g.config.Clock.Now()
+		state, err := repos.Attempts.Lock(ctx, query)
+		if err != nil {
 			return err
 		}
-		var stored []domain.Attempts
-		stored, wait, err = g.lock(ctx, repos, attempt.counters, g.accountLockout(by, attempt))
-		if err != nil || wait > 0 {
-			return err
+		if state.Known != known { // another sign-in has made the address known, or its time has ended
+			known = state.Known
+			return ports.ErrStartOver
 		}
-		attempt.at = g.config.Clock.Now()
+		v = judge(counters, state.Counters, in.provable, query.Now)
+		if v.unreported {
+			if err := g.report(ctx, repos, counters, state.Counters, g.accountLockout(by, attempt)); err != nil {
+				return err
+			}
+		}
+		if v.wait > 0 {
+			return nil
+		}
+		attempt.at, attempt.lockout, attempt.user = query.Now, v.shared, state.User
+		attempt.counters, stored = uncounted(counters, state.Counters, attempt.Locked())
 		return g.count(ctx, repos, attempt.counters, stored, attempt.at)
 	})
-	if err == nil && wait > 0 {
-		err = domain.TooManyAttempts(wait)
+	if err == nil && v.wait > 0 {
+		err = domain.TooManyAttempts(v.wait)
 	}
 	return attempt, err
+}
+
+// uncounted removes the shared counters of an attempt that is allowed during their lockout: it must not extend the
+// lockout.
+func uncounted(counters []counter, stored []domain.Attempts, locked bool) ([]counter, []domain.Attempts) {
+	if !locked {
+		return counters, stored
+	}
+	var own []counter
+	var states []domain.Attempts
+	for i, each := range counters {
+		if !each.shared {
+			own, states = append(own, each), append(states, stored[i])
+		}
+	}
+	return own, states
 }
 
 // accountLockout makes the event of a lockout. It names the account only if the account exists: an unknown username may

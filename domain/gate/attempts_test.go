@@ -106,6 +106,100 @@ func TestLockoutDoubles(t *testing.T) {
 	}
 }
 
+// TestStrangerCannotKeepLockedOut verifies that one address cannot keep an account locked out at other addresses: after
+// many wrong attempts, one attempt a day has no effect on them.
+func TestStrangerCannotKeepLockedOut(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	for wait := time.Duration(0); wait <= time.Hour; { // the stranger's own lockouts grow
+		f.Clock.Advance(wait)
+		_, wait = f.reserve(stranger, "anna")
+	}
+	_, wait := f.reserve(home, "anna")
+	require.Positive(t, wait)
+	require.LessOrEqual(t, wait, time.Hour)
+	f.Clock.Advance(time.Hour)
+	attempt, wait := f.reserve(home, "anna")
+	require.Zero(t, wait, "an hour later, another address is free")
+	f.Gate.Release(t.Context(), attempt)
+	for range 40 {
+		f.Clock.Advance(24 * time.Hour)
+		f.reserve(stranger, "anna")
+		f.Clock.Advance(time.Hour)
+		attempt, wait := f.reserve(home, "anna")
+		require.Zero(t, wait)
+		f.Gate.Release(t.Context(), attempt)
+	}
+}
+
+// TestPatientGuesser counts the guesses of an attacker who waits for the end of each window and has many addresses.
+func TestPatientGuesser(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	guesses, day := 0, 24*time.Hour
+	end := f.Clock.Now().Add(3 * day)
+	for i := 0; f.Clock.Now().Before(end); i++ {
+		address := fmt.Sprintf("10.0.%d.%d", i/200, i%200)
+		_, wait := f.reserve(address, "anna")
+		if wait == 0 {
+			guesses++
+			// The attacker knows the limit of the window and stays below it.
+			wait = map[bool]time.Duration{true: domain.AttemptWindow + time.Second}[guesses%2 == 0]
+		}
+		f.Clock.Advance(wait)
+	}
+	// 30 attempts a month are free for a limit of three; then there is one an hour.
+	require.LessOrEqual(t, guesses, 30+3*24)
+	require.Greater(t, guesses, 60)
+}
+
+// TestMonthIsNotReset verifies that a success at an unknown address does not reset the count of a month.
+func TestMonthIsNotReset(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	for i := range 30 {
+		_, wait := f.reserve(fmt.Sprint("10.0.0.", i), "anna")
+		require.Zero(t, wait)
+		f.Clock.Advance(domain.AttemptWindow + time.Second)
+	}
+	f.Clock.Advance(time.Hour)
+	f.succeed(home, "anna")
+	_, wait := f.reserve("10.0.1.1", "anna")
+	require.Zero(t, wait)
+	_, wait = f.reserve("10.0.1.2", "anna")
+	require.Equal(t, time.Hour, wait)
+	_, wait = f.reserve(home, "anna")
+	require.Zero(t, wait, "a known address is not affected")
+}
+
+// TestTwoFactorsDuringLockout verifies that an attempt with two factors is allowed during a lockout that strangers
+// caused, that it does not extend the lockout, and that it counts for its own address.
+func TestTwoFactorsDuringLockout(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	f.lockOut(stranger, "anna")
+	_, before := f.reserve("10.0.0.1", "anna")
+	reserve := func(address string) (gate.Attempt, time.Duration) {
+		attempt, err := f.Gate.ReserveSignIn(t.Context(), usecases.From(address), "anna", true)
+		return attempt, f.lockout(err)
+	}
+	for range 3 {
+		attempt, wait := reserve(home)
+		require.Zero(t, wait)
+		require.True(t, attempt.Locked())
+		require.Equal(t, before, f.lockout(attempt.Refusal()))
+	}
+	_, wait := reserve(home)
+	require.Positive(t, wait, "three wrong attempts lock the pair of account and address out")
+	_, wait = reserve(stranger)
+	require.Positive(t, wait, "the address that caused the lockout has one of its own")
+	_, wait = f.reserve("10.0.0.2", "anna")
+	require.Equal(t, before, wait, "the lockout is not extended")
+	attempt, err := f.Gate.ReserveSignIn(t.Context(), usecases.From("10.0.0.3"), "bert", true)
+	require.NoError(t, err)
+	require.False(t, attempt.Locked(), "without a lockout, it counts like any other")
+}
+
 // TestLockoutIsAuditedOnce verifies that a lockout has one audit event. The event names the account only if the
 // account exists.
 func TestLockoutIsAuditedOnce(t *testing.T) {

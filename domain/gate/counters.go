@@ -11,11 +11,28 @@ import (
 // counter is one of the counters that an attempt increments.
 type counter struct {
 	ports.CounterKey
-	// free is how many attempts are allowed before the first lockout.
-	free int
+	limit domain.Limit
 	// resets: a successful attempt sets the counter back to zero. The counter of an address does not reset: otherwise
 	// an attacker could reset it by signing in to an account of their own.
 	resets bool
+	// shared: attempts from all unknown addresses increment the counter, so strangers can cause its lockouts. It does
+	// not apply at a known address, and an attempt with two factors is compared during its lockout.
+	shared bool
+}
+
+// newCounter returns a counter under a key.
+func newCounter(key domain.Digest, limit domain.Limit) counter {
+	counter := counter{CounterKey: ports.CounterKey{Key: key}, limit: limit}
+	if limit.Window > domain.AttemptWindow {
+		counter.Keep = limit.Window
+	}
+	return counter
+}
+
+// of returns the counter as one of an account.
+func (c counter) of(account domain.Digest) counter {
+	c.Account = account
+	return c
 }
 
 // keysOf returns the keys of counters, in their order.
@@ -30,62 +47,67 @@ func keysOf(counters []counter) []ports.CounterKey {
 // eventFunc makes the audit event of a lockout. It runs in the transaction that reports the lockout.
 type eventFunc func(ctx context.Context, repos ports.Repos) (domain.Event, error)
 
-// peek reads counters without a lock and without writing, so that a flood of attempts during a lockout costs little.
-// reported is the longest lockout that has an audit event; unreported is true if a lockout without an event exists.
-func (g *Gate) peek(ctx context.Context, counters []counter) (reported time.Duration, unreported bool, err error) {
-	now := g.config.Clock.Now()
-	for _, each := range counters {
-		attempts, err := g.config.Store.Read().Attempts.Peek(ctx, each.Key)
-		if err != nil {
-			return 0, false, err
-		}
-		switch wait := attempts.Blocked(now); {
-		case wait > 0 && attempts.Reported:
-			reported = max(reported, wait)
-		case wait > 0:
-			unreported = true
-		}
-	}
-	return reported, unreported, nil
+// verdict is what the counters of an attempt decide.
+type verdict struct {
+	// wait is the longest lockout that forbids the attempt.
+	wait time.Duration
+	// shared is the longest lockout of a shared counter that the attempt may prove itself against.
+	shared time.Duration
+	// unreported is true if a lockout has no audit event yet.
+	unreported bool
 }
 
-// lock locks counters and returns their contents and the longest lockout among them. It writes the missing audit event
-// of a new lockout.
-func (g *Gate) lock(ctx context.Context, repos ports.Repos, counters []counter,
-	lockout eventFunc) (stored []domain.Attempts, wait time.Duration, err error) {
-	stored, err = repos.Attempts.Lock(ctx, keysOf(counters)...)
-	if err != nil {
-		return nil, 0, err
-	}
-	now, unreported := g.config.Clock.Now(), false
-	for i, attempts := range stored {
-		blocked := attempts.Blocked(now)
-		wait = max(wait, blocked)
-		if blocked == 0 || attempts.Reported {
+// judge decides on an attempt. provable: the attempt carries two factors.
+func judge(counters []counter, stored []domain.Attempts, provable bool, now time.Time) (v verdict) {
+	for i, each := range counters {
+		blocked := stored[i].Blocked(now)
+		if blocked == 0 {
 			continue
 		}
-		unreported, attempts.Reported = true, true
-		if err := repos.Attempts.Save(ctx, counters[i].Key, attempts); err != nil {
-			return nil, 0, err
+		v.unreported = v.unreported || !stored[i].Reported
+		if provable && each.shared {
+			v.shared = max(v.shared, blocked)
+		} else {
+			v.wait = max(v.wait, blocked)
 		}
 	}
-	if !unreported {
-		return stored, wait, nil
-	}
+	return v
+}
+
+// report writes the missing audit event of new lockouts, and marks them as reported. The counters are locked.
+func (g *Gate) report(ctx context.Context, repos ports.Repos, counters []counter, stored []domain.Attempts,
+	lockout eventFunc) error {
 	event, err := lockout(ctx, repos)
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
-	return stored, wait, repos.Events.Append(ctx, event.Ended(domain.OutcomeRateLimited))
+	now := g.config.Clock.Now()
+	var reported []ports.CounterState
+	for i, attempts := range stored {
+		if attempts.Blocked(now) > 0 && !attempts.Reported {
+			stored[i].Reported = true
+			reported = append(reported, ports.CounterState{CounterKey: counters[i].CounterKey, Attempts: stored[i]})
+		}
+	}
+	if err := repos.Attempts.Save(ctx, reported...); err != nil {
+		return err
+	}
+	return repos.Events.Append(ctx, event.Ended(domain.OutcomeRateLimited))
 }
 
 // count adds an attempt to locked counters. stored contains the current state of the counters.
 func (g *Gate) count(ctx context.Context, repos ports.Repos, counters []counter, stored []domain.Attempts,
 	at time.Time) error {
+	return save(ctx, repos, counters, func(i int) domain.Attempts {
+		return stored[i].ReserveUnder(at, counters[i].limit)
+	})
+}
+
+// save stores the state that next returns for each counter.
+func save(ctx context.Context, repos ports.Repos, counters []counter, next func(i int) domain.Attempts) error {
+	states := make([]ports.CounterState, len(counters))
 	for i, each := range counters {
-		if err := repos.Attempts.Save(ctx, each.Key, stored[i].Reserve(at, each.free)); err != nil {
-			return err
-		}
+		states[i] = ports.CounterState{CounterKey: each.CounterKey, Attempts: next(i)}
 	}
-	return nil
+	return repos.Attempts.Save(ctx, states...)
 }

@@ -10,14 +10,18 @@
 //     A right password without the TOTP code that the account requires counts as one too. Outcome "denied".
 //   - A known caller who lacks a permission, a group or the right encryption key, or who names a box that is not
 //     visible to the caller, or whose sign-in is too old for a request about its own identity. Outcome "denied".
+//   - A missing entry or version, or a failed precondition, if the caller may use the entries of the box but not list
+//     their keys: the refusal reveals whether a key exists. Outcome "denied"; see [Gate.Denied].
 //   - Stored data that does not authenticate. Outcome "tampered".
 //
-// Each lockout has one event, with outcome "throttled"; later attempts during the same lockout have none. See
-// [Gate.ReserveAccount] and [Gate.CheckPassphrase].
+// Of the refusals of a known caller that no rate limit counts, only the first in a minute have their own event; see
+// [Gate.FlushRefusals]. Each lockout has one event, with outcome "throttled"; later attempts during the same lockout
+// have none. See [Gate.ReserveAccount] and [Gate.CheckPassphrase].
 //
-// Every other refusal is returned without an event: a missing, expired or revoked token, malformed input, a missing
-// entry, a conflict, a failed precondition, and an administrative request from a caller who is not an administrator.
-// Such requests reveal no secret and change nothing, and anyone can send any number of them.
+// Every other refusal is returned without an event: a missing, expired or revoked token, malformed input, a conflict, a
+// missing entry or failed precondition for a caller who may list the keys, and an administrative request from a caller
+// who is not an administrator. Such requests reveal no secret and change nothing, and anyone can send any number of
+// them.
 //
 // # Rate limits
 //
@@ -45,10 +49,21 @@ type Config struct {
 }
 
 // Gate authenticates callers, limits attempts and audits refusals. It is safe for concurrent use.
-type Gate struct{ config Config }
+type Gate struct {
+	config   Config
+	searches searches
+	repeated repeatedRefusals
+}
 
-// New returns a Gate.
-func New(config Config) *Gate { return &Gate{config} }
+// New returns a Gate. All use cases of a server share one Gate: its limits on searches and repeated refusals apply to
+// them together.
+func New(config Config) *Gate {
+	return &Gate{
+		config:   config,
+		searches: searches{running: make(map[domain.UserID]bool)},
+		repeated: repeatedRefusals{windows: make(map[refusalKey]*window)},
+	}
+}
 
 // Event returns the audit event of an action that succeeded, with the present time and a new identifier. It stores
 // nothing: append it to the transaction of the change, or pass it to [Gate.Audit] or [Gate.Refused]. The caller is

@@ -1,14 +1,11 @@
 package gate
 
 import (
-	"context"
-
 	"github.com/lockbox-go/lockbox/domain"
-	"github.com/lockbox-go/lockbox/ports"
 )
 
-// The labels of digests ("account", "account from", "address", "initialize from", "entry key") are part of the stored
-// keys: with another label, the gate would no longer find the counters.
+// The labels of digests ("account", "account from", "account month", "address", "initialize from", "entry key") are
+// part of the stored keys: with another label, the gate would no longer find the counters.
 
 // forwardingFactor multiplies the free attempts of a peer that forwards requests of other clients and is not a trusted
 // proxy. Many clients may share the peer. The factor is limited because any client can send the header of a proxy.
@@ -24,7 +21,7 @@ func (g *Gate) addressCounters(by domain.Requester, label string, free int) []co
 		label, free = label+" forwarding", forwardingFactor*free
 	}
 	key := g.config.Digests.Digest(label, domain.AddressGroup(by.Address))
-	return []counter{{CounterKey: ports.CounterKey{Key: key}, free: free}}
+	return []counter{newCounter(key, domain.NewLimit(free))}
 }
 
 // ownAddress returns the group of the requester's own address; empty if the address is unknown or shared with others.
@@ -35,18 +32,27 @@ func ownAddress(by domain.Requester) string {
 	return domain.AddressGroup(by.Address)
 }
 
-// accountKey returns the key under which an attempt is counted: the key of the known address, or else the key of the
-// account.
-func (g *Gate) accountKey(ctx context.Context, repos ports.Repos, attempt Attempt) (domain.Digest, error) {
+// accountCounters returns the counters of an account: for the pair of account and address, and for the account at all
+// unknown addresses, within the window and within a month. Without an own address there is no pair.
+func (g *Gate) accountCounters(attempt Attempt) []counter {
+	limits := g.config.Limits
+	account := newCounter(attempt.account, limits.Account()).of(attempt.account)
+	month := g.monthDigest(attempt.account)
+	counters := []counter{account, newCounter(month, limits.Month()).of(month)}
+	counters[0].resets, counters[0].shared, counters[1].shared = true, true, true
 	if attempt.address == "" {
-		return attempt.account, nil
+		return counters
 	}
-	fromAddress := g.knownAddressDigest(attempt)
-	known, err := repos.Attempts.Knows(ctx, fromAddress, g.config.Clock.Now())
-	if err != nil || !known {
-		return attempt.account, err
-	}
-	return fromAddress, nil
+	pair := newCounter(g.knownAddressDigest(attempt), domain.NewLimit(limits.FreePerAccount)).of(attempt.account)
+	pair.resets = true
+	return append(counters, pair)
+}
+
+// monthDigest returns the key of an account's counter of a month. Its rows are kept for a month even for usernames that
+// do not exist, so their number is bounded: 20 bits of the account's digest select one of about a million rows, which
+// accounts may share. The digest is keyed, so a client cannot find a username that shares the row of another.
+func (g *Gate) monthDigest(account domain.Digest) domain.Digest {
+	return g.config.Digests.Digest("account month", string([]byte{account[0], account[1], account[2] & 0xf0}))
 }
 
 // accountDigest returns the key of an account's counter. The name must be in lower case.
@@ -54,8 +60,8 @@ func (g *Gate) accountDigest(username string) domain.Digest {
 	return g.config.Digests.Digest("account", username)
 }
 
-// knownAddressDigest returns the key under which an address is remembered for an account. While the address is
-// remembered, its attempts are counted under the same key.
+// knownAddressDigest returns the key under which an address is remembered for an account. The attempts of the pair are
+// counted under the same key.
 func (g *Gate) knownAddressDigest(attempt Attempt) domain.Digest {
 	return g.config.Digests.Digest("account from", attempt.username, attempt.address)
 }

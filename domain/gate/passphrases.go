@@ -2,7 +2,6 @@ package gate
 
 import (
 	"context"
-	"time"
 
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
@@ -17,47 +16,55 @@ import (
 // be guessed. Errors: RateLimited during a lockout.
 func (g *Gate) CheckPassphrase(ctx context.Context, by domain.Requester, access domain.Access) error {
 	counters := g.passphraseCounters(access)
-	wait, unreported, err := g.peek(ctx, counters)
+	query := ports.AttemptQuery{Counters: keysOf(counters), Now: g.config.Clock.Now()}
+	state, err := g.config.Store.Read().Attempts.Peek(ctx, query)
 	if err != nil {
 		return err
 	}
-	if unreported {
-		if wait, err = g.reportPassphrases(ctx, by, access, counters); err != nil {
+	v := judge(counters, state.Counters, false, query.Now)
+	if v.unreported {
+		if v, err = g.reportPassphrases(ctx, by, access, counters, query); err != nil {
 			return err
 		}
 	}
-	if wait > 0 {
-		return domain.TooManyAttempts(wait)
+	if v.wait > 0 {
+		return domain.TooManyAttempts(v.wait)
 	}
 	return nil
 }
 
-// reportPassphrases audits a lockout, once, and returns how long it lasts.
-func (g *Gate) reportPassphrases(ctx context.Context, by domain.Requester, access domain.Access,
-	counters []counter) (wait time.Duration, err error) {
+// reportPassphrases audits a lockout, once, and decides again.
+func (g *Gate) reportPassphrases(ctx context.Context, by domain.Requester, access domain.Access, counters []counter,
+	query ports.AttemptQuery) (v verdict, err error) {
 	event := func(context.Context, ports.Repos) (domain.Event, error) {
 		return g.Event(domain.ActionReadEntry, by, access.Caller).About(access.Box), nil
 	}
 	err = g.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		_, wait, err = g.lock(ctx, repos, counters, event)
-		return err
+		state, err := repos.Attempts.Lock(ctx, query)
+		if err != nil {
+			return err
+		}
+		if v = judge(counters, state.Counters, false, query.Now); !v.unreported {
+			return nil
+		}
+		return g.report(ctx, repos, counters, state.Counters, event)
 	})
-	return wait, err
+	return v, err
 }
 
 // CountPassphrase counts a wrong passphrase of the caller for the entries of the box, in a transaction of its own.
 func (g *Gate) CountPassphrase(ctx context.Context, access domain.Access) error {
 	counters := g.passphraseCounters(access)
 	return g.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		stored, err := repos.Attempts.Lock(ctx, keysOf(counters)...)
+		state, err := repos.Attempts.Lock(ctx, ports.AttemptQuery{Counters: keysOf(counters)})
 		if err != nil {
 			return err
 		}
-		return g.count(ctx, repos, counters, stored, g.config.Clock.Now())
+		return g.count(ctx, repos, counters, state.Counters, g.config.Clock.Now())
 	})
 }
 
 func (g *Gate) passphraseCounters(access domain.Access) []counter {
 	key := g.config.Digests.Digest("entry key", access.Caller.UserID.String(), access.Box.ID.String())
-	return []counter{{CounterKey: ports.CounterKey{Key: key}, free: g.config.Limits.FreePerAccount}}
+	return []counter{newCounter(key, domain.NewLimit(g.config.Limits.FreePerAccount))}
 }

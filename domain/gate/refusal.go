@@ -11,7 +11,7 @@ import (
 
 // Refused audits the refusal of an action if the policy in the package comment requires it. It returns cause, joined
 // with the error of the audit log if the event could not be committed. It does nothing if cause is nil. Do not call it
-// in a transaction: a rollback would not undo the event.
+// in a transaction: a rollback would not undo the event. After many equal refusals, it only counts them.
 func (g *Gate) Refused(ctx context.Context, event domain.Event, cause error) error {
 	switch {
 	case cause == nil:
@@ -20,9 +20,23 @@ func (g *Gate) Refused(ctx context.Context, event domain.Event, cause error) err
 		event = event.Ended(domain.OutcomeTampered)
 	case isDenial(cause):
 		event = event.Ended(domain.OutcomeDenied)
+		if !event.Actor.IsZero() && isRepeatable(cause) && g.repeated.suppress(event) {
+			return cause
+		}
 	default:
 		return cause
 	}
+	return g.write(ctx, event, cause)
+}
+
+// Denied audits a refusal as denied, whatever its cause, and returns cause as Refused does. Use it for a refusal that
+// the policy does not cover but that reveals something to this caller. Do not call it in a transaction.
+func (g *Gate) Denied(ctx context.Context, event domain.Event, cause error) error {
+	return g.write(ctx, event.Ended(domain.OutcomeDenied), cause)
+}
+
+// write commits the event of a refusal. It returns cause, joined with the error of the audit log if there is one.
+func (g *Gate) write(ctx context.Context, event domain.Event, cause error) error {
 	if err := g.config.Events.Write(ctx, event); err != nil {
 		return errors.Join(err, cause)
 	}
@@ -40,5 +54,17 @@ var wrongCredentials = []error{
 // NotFound, which must not hide the attempt from the audit log.
 func isDenial(cause error) bool {
 	return errors.Is(cause, domain.Forbidden) || errors.Is(cause, domain.ErrBoxNotFound) ||
-		slices.ContainsFunc(wrongCredentials, func(refusal error) bool { return errors.Is(cause, refusal) })
+		isOneOf(cause, wrongCredentials)
+}
+
+// repeatable are the refusals that no rate limit counts: a caller can cause any number of them.
+var repeatable = []error{
+	domain.ErrPermissionMissing, domain.ErrGroupTooLow, domain.ErrKeyMismatch, domain.ErrBoxNotFound,
+}
+
+// isRepeatable reports whether many equal refusals may share an event.
+func isRepeatable(cause error) bool { return isOneOf(cause, repeatable) }
+
+func isOneOf(cause error, refusals []error) bool {
+	return slices.ContainsFunc(refusals, func(refusal error) bool { return errors.Is(cause, refusal) })
 }

@@ -24,13 +24,26 @@ func (g *Gate) Release(ctx context.Context, attempt Attempt) {
 // ReleaseIn is [Gate.Release] in the transaction of the change that the credential allowed. Call it last: counters
 // are locked after all other rows.
 func (g *Gate) ReleaseIn(ctx context.Context, repos ports.Repos, attempt Attempt) error {
-	return g.settle(ctx, repos, attempt, false)
+	state, err := repos.Attempts.Lock(ctx, ports.AttemptQuery{Counters: attempt.Counters()})
+	if err != nil {
+		return err
+	}
+	return settle(ctx, repos, attempt, state, false)
 }
 
 // Succeed ends the attempt of a successful sign-in, in the transaction that opens the session. It resets the account's
-// counter and remembers the address for domain.KnownAddressTTL. Call it last, like [Gate.ReleaseIn].
+// counters and remembers the address for domain.KnownAddressTTL. Call it last, like [Gate.ReleaseIn].
 func (g *Gate) Succeed(ctx context.Context, repos ports.Repos, attempt Attempt) error {
-	if err := g.settle(ctx, repos, attempt, true); err != nil {
+	state, err := repos.Attempts.Lock(ctx, ports.AttemptQuery{Counters: attempt.Counters()})
+	if err != nil {
+		return err
+	}
+	return g.SucceedLocked(ctx, repos, attempt, state)
+}
+
+// SucceedLocked is [Gate.Succeed] for counters that the transaction has locked; state is their state.
+func (g *Gate) SucceedLocked(ctx context.Context, repos ports.Repos, attempt Attempt, state ports.AttemptState) error {
+	if err := settle(ctx, repos, attempt, state, true); err != nil {
 		return err
 	}
 	if attempt.account.IsZero() || attempt.address == "" {
@@ -40,25 +53,21 @@ func (g *Gate) Succeed(ctx context.Context, repos ports.Repos, attempt Attempt) 
 	return repos.Attempts.Remember(ctx, g.knownAddressDigest(attempt), until)
 }
 
-// settle undoes a reserved attempt in each of its counters; reset also sets the account's counter to zero.
-func (g *Gate) settle(ctx context.Context, repos ports.Repos, attempt Attempt, reset bool) error {
-	stored, err := repos.Attempts.Lock(ctx, keysOf(attempt.counters)...)
-	if err != nil {
-		return err
-	}
-	for i, each := range attempt.counters {
-		after := stored[i].Release(attempt.at, each.free)
-		if reset && each.resets {
-			after = domain.Attempts{}
+// settle undoes a reserved attempt in each of its locked counters; reset also sets the account's counters to zero.
+func settle(ctx context.Context, repos ports.Repos, attempt Attempt, state ports.AttemptState, reset bool) error {
+	return save(ctx, repos, attempt.counters, func(i int) domain.Attempts {
+		if each := attempt.counters[i]; !reset || !each.resets {
+			return state.Counters[i].Release(attempt.at, each.limit.Free)
 		}
-		if err := repos.Attempts.Save(ctx, each.Key, after); err != nil {
-			return err
-		}
-	}
-	return nil
+		return domain.Attempts{}
+	})
 }
 
 // Unlock sets all counters of an account back to zero, which ends its lockout. The counters of addresses stay.
 func (g *Gate) Unlock(ctx context.Context, repos ports.Repos, name domain.UserName) error {
-	return repos.Attempts.Forget(ctx, g.accountDigest(string(name)))
+	account := g.accountDigest(string(name))
+	if err := repos.Attempts.Forget(ctx, account); err != nil {
+		return err
+	}
+	return repos.Attempts.Forget(ctx, g.monthDigest(account))
 }

@@ -40,7 +40,8 @@ func (s Accounts) Refresh(ctx context.Context, by domain.Requester, refreshToken
 // the family or marked the pair as used. The audit event of a refusal is therefore part of the transaction too.
 func (s *core) refreshLocked(ctx context.Context, repos ports.Repos, by domain.Requester,
 	token domain.OpaqueToken) (next TokenPair, refused, err error) {
-	family, pair, err := repos.TokenFamilies.LockByRefresh(ctx, token.Digest())
+	digests, _ := s.config.TokenDigests.Tokens(token)
+	family, pair, err := repos.TokenFamilies.LockByRefresh(ctx, token.User(), digests[0])
 	if err != nil {
 		return TokenPair{}, nil, err
 	}
@@ -61,12 +62,15 @@ func (s *core) refreshLocked(ctx context.Context, repos ports.Repos, by domain.R
 	if err := repos.TokenFamilies.Spend(ctx, pair.ID, now); err != nil {
 		return TokenPair{}, nil, err
 	}
-	next, _, err = s.addTokenPair(ctx, repos, family, user)
+	next, stored, err := s.newTokenPair(family, user)
 	if errors.Is(err, domain.ErrRefreshToken) {
 		// The family has expired or was revoked, or the user's sessions were revoked. The pair stays used.
 		return TokenPair{}, err, nil
 	}
 	if err != nil {
+		return TokenPair{}, nil, err
+	}
+	if err := repos.TokenFamilies.AddPair(ctx, stored); err != nil {
 		return TokenPair{}, nil, err
 	}
 	return next, nil, repos.Events.Append(ctx, event)

@@ -22,7 +22,8 @@ type AccountsSignIn struct {
 
 // SignIn opens a token family and returns its first pair. An unknown or inactive user, a user without a TOTP secret, a
 // wrong code and a missing or wrong password return the same error, Invalid with code code_invalid, after the same
-// work. SignIn returns RateLimited during a lockout.
+// work. SignIn returns RateLimited during a lockout. During a lockout that strangers caused, a right password with a
+// right code signs in all the same.
 func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSignIn) (TokenPair, error) {
 	if in.Username == "" || in.Code == "" {
 		return TokenPair{}, domain.Refuse(domain.Invalid, "sign_in_incomplete", "username and code must both be given")
@@ -30,14 +31,11 @@ func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSi
 	begin := s.clock.Now()
 	// The attempt is reserved before the lookup, so that an unknown username is counted and locked out like a known
 	// one.
-	attempt, err := s.gate.ReserveAccount(ctx, by, domain.ActionSignIn, in.Username)
+	attempt, err := s.gate.ReserveSignIn(ctx, by, in.Username, in.Password != "")
 	if err != nil {
 		return TokenPair{}, err
 	}
-	claimed, err := s.claimedUser(ctx, in.Username)
-	if err != nil {
-		return TokenPair{}, err
-	}
+	claimed := attempt.User()
 	event := s.signInEvent(by, claimed.User)
 	use, err := s.readTOTPOnly(ctx, claimed.Code, in.Code, event)
 	if err != nil {
@@ -49,15 +47,16 @@ func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSi
 		return TokenPair{}, err
 	}
 	// Every wrong credential gets the same refusal; the attempt stays counted.
-	if !rightPassword || use.wrong() || !claimed.User.Active {
+	twoFactors := len(claimed.Password.Sealed) > 0 && claimed.Code.Code.Confirmed()
+	if !rightPassword || use.wrong() || !claimed.User.Active || attempt.Locked() && !twoFactors {
 		defer s.waitUntil(ctx, begin.Add(minRefusalTime))
-		return TokenPair{}, s.gate.Refused(ctx, event, domain.ErrCodeInvalid)
+		return TokenPair{}, s.refuseSignIn(ctx, attempt, event, domain.ErrCodeInvalid)
 	}
 	pair, err := s.openFamily(ctx, by, attempt, claimed.User, use)
 	switch {
-	case errors.Is(err, errWrongTOTP) || errors.Is(err, domain.ErrWrongCredentials):
+	case errors.Is(err, ports.ErrCodeUsed) || errors.Is(err, domain.ErrWrongCredentials):
 		// Another request used the code first, or deleted the user.
-		return TokenPair{}, s.gate.Refused(ctx, event, domain.ErrCodeInvalid)
+		return TokenPair{}, s.refuseSignIn(ctx, attempt, event, domain.ErrCodeInvalid)
 	case err != nil:
 		s.gate.Release(ctx, attempt) // the credentials were right, and the database failed
 	}
@@ -96,30 +95,20 @@ func (s *core) checkSecondPassword(ctx context.Context, claimed ports.SignIn, gi
 }
 
 // openFamily marks the code as used and stores a token family with its first pair. Like openSession, openFamily needs
-// no lock on the user, because the family contains the epoch that was read with the TOTP secret. Errors: errWrongTOTP,
-// and ErrWrongCredentials when the user was deleted concurrently.
+// no lock on the user, because the family contains the epoch that was read with the TOTP secret. Errors:
+// ports.ErrCodeUsed, and ErrWrongCredentials when the user was deleted concurrently.
 func (s *core) openFamily(ctx context.Context, by domain.Requester, attempt gate.Attempt, user domain.User,
 	use totpUse) (TokenPair, error) {
-	var pair TokenPair
+	var tokens TokenPair
 	err := s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		if err := s.spendTOTP(ctx, repos, use); err != nil {
-			return err
-		}
 		family := domain.NewTokenFamily(s.ids.New(), user, s.clock.Now(), s.config.RefreshTTL)
-		if err := repos.TokenFamilies.Add(ctx, family); err != nil {
-			return err
-		}
-		var credential domain.Credential
+		_, family.Keys = s.config.TokenDigests.Tokens()
+		opened := ports.OpenedSignIn{Code: use.stored(), Family: &family}
 		var err error
-		if pair, credential.ID, err = s.addTokenPair(ctx, repos, family, user); err != nil {
+		if tokens, opened.Pair, err = s.newTokenPair(family, user); err != nil {
 			return err
 		}
-		caller := domain.Caller{UserID: user.ID, Name: user.Name, Credential: credential}
-		event := s.gate.Event(domain.ActionSignIn, by, caller).To(string(user.Name))
-		if err := repos.Events.Append(ctx, event); err != nil {
-			return err
-		}
-		return s.gate.Succeed(ctx, repos, attempt)
+		return s.openSignIn(ctx, repos, by, attempt, user, domain.Credential{ID: opened.Pair.ID}, opened)
 	})
-	return pair, err
+	return tokens, err
 }

@@ -8,15 +8,25 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
+// ConfirmTOTP is the request to confirm a TOTP secret.
+type ConfirmTOTP struct {
+	Username string
+	// Code is the first code of the secret.
+	Code string
+	// CurrentPassword is for a caller with a password.
+	CurrentPassword string
+}
+
 // ConfirmTOTP confirms the user's own enrolled TOTP secret with a first code from it. From then on, signing in with a
 // password requires a code, and the codes of an earlier secret are no longer accepted. Errors: Forbidden with code
-// code_wrong, NotFound when no secret is waiting for its first code, RateLimited during a lockout.
-func (s *Service) ConfirmTOTP(ctx context.Context, by domain.Requester, username, code string) error {
-	caller, err := s.ownCaller(ctx, by, username)
+// totp_password_required, current_password_wrong or code_wrong, NotFound when no secret is waiting for its first code,
+// RateLimited during a lockout.
+func (s *Service) ConfirmTOTP(ctx context.Context, by domain.Requester, in ConfirmTOTP) error {
+	caller, err := s.ownCaller(ctx, by, in.Username)
 	if err != nil {
 		return err
 	}
-	if code == "" {
+	if in.Code == "" {
 		return domain.InvalidField("code", "code_required",
 			"code is missing: send the first code that the authenticator app shows")
 	}
@@ -24,18 +34,29 @@ func (s *Service) ConfirmTOTP(ctx context.Context, by domain.Requester, username
 	if err != nil {
 		return err
 	}
-	change := ownTOTPChange{action: domain.ActionConfirmTOTP, by: by, caller: caller}
+	change := ownTOTPChange{
+		action:          domain.ActionConfirmTOTP,
+		by:              by,
+		caller:          caller,
+		withPassword:    true,
+		currentPassword: in.CurrentPassword,
+	}
+	password, err := s.proveOwnPassword(ctx, change)
+	if err != nil {
+		return err
+	}
 	attempt, err := s.gate.ReserveAccount(ctx, by, change.action, string(caller.Name))
 	if err != nil {
 		return err
 	}
-	use, err := s.readTOTPOnly(ctx, stored, code, s.ownTOTPEvent(change, caller))
+	use, err := s.readTOTPOnly(ctx, stored, in.Code, s.ownTOTPEvent(change, caller))
 	if err != nil {
 		return err
 	}
 	change.apply = func(ctx context.Context, repos ports.Repos, user domain.User) error {
 		return s.confirm(ctx, repos, user, stored, use)
 	}
+	change.apply = samePassword(change, password)
 	return s.applyOwnTOTP(ctx, change, totpProof{required: true, attempt: attempt, use: use})
 }
 

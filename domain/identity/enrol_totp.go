@@ -13,11 +13,20 @@ type EnrolledTOTP struct {
 	Recovery  []domain.RecoveryCode
 }
 
+// EnrolTOTP is the request for a new TOTP secret.
+type EnrolTOTP struct {
+	Username string
+	// Code is a TOTP code or a recovery code, for a caller with a confirmed secret.
+	Code string
+	// CurrentPassword is for a caller with a password.
+	CurrentPassword string
+}
+
 // EnrolTOTP creates a TOTP secret for the caller. The secret takes effect when ConfirmTOTP accepts its first code;
-// until then, an earlier confirmed secret stays in force. A caller with a confirmed secret must send a TOTP code or a
-// recovery code. Errors: Forbidden with code code_wrong, RateLimited during a lockout.
-func (s *Service) EnrolTOTP(ctx context.Context, by domain.Requester, username, code string) (EnrolledTOTP, error) {
-	caller, err := s.ownCaller(ctx, by, username)
+// until then, an earlier confirmed secret stays in force. Errors: Invalid with code code_required, Forbidden with code
+// totp_password_required, current_password_wrong or code_wrong, RateLimited during a lockout.
+func (s *Service) EnrolTOTP(ctx context.Context, by domain.Requester, in EnrolTOTP) (EnrolledTOTP, error) {
+	caller, err := s.ownCaller(ctx, by, in.Username)
 	if err != nil {
 		return EnrolledTOTP{}, err
 	}
@@ -27,20 +36,22 @@ func (s *Service) EnrolTOTP(ctx context.Context, by domain.Requester, username, 
 	}
 	defer secret.Clear()
 	enrolled := EnrolledTOTP{Recovery: domain.NewRecoveryCodes()}
-	digests := make([]domain.Digest, len(enrolled.Recovery))
+	hashes := make([]domain.Digest, len(enrolled.Recovery))
 	for i, recovery := range enrolled.Recovery {
-		digests[i] = recovery.Digest()
+		hashes[i] = recovery.Hash()
 	}
 	var user domain.User
 	change := ownTOTPChange{
-		action: domain.ActionEnrolTOTP,
-		by:     by,
-		caller: caller,
-		code:   code,
+		action:          domain.ActionEnrolTOTP,
+		by:              by,
+		caller:          caller,
+		code:            in.Code,
+		withPassword:    true,
+		currentPassword: in.CurrentPassword,
 	}
 	change.apply = func(ctx context.Context, repos ports.Repos, locked domain.User) error {
 		user = locked
-		_, err := s.putTOTP(ctx, repos, s.pendingTOTP(user.ID), secret, digests)
+		_, err := s.putTOTP(ctx, repos, s.pendingTOTP(user.ID), secret, hashes...)
 		return err
 	}
 	if err := s.changeOwnTOTP(ctx, change); err != nil {

@@ -45,6 +45,7 @@ func openWith(t *testing.T, freeAttempts int) fixture {
 		Tokens:            parts.Tokens,
 		TOTP:              parts.TOTP,
 		Digests:           parts.Digests,
+		TokenDigests:      parts.TokenDigests,
 		Clock:             parts.Clock,
 		IDs:               parts.IDs,
 		MinPasswordLength: 6,
@@ -68,11 +69,8 @@ func (f fixture) with(token string) domain.Requester {
 }
 
 // access returns a requester with an opaque access token.
-func access(token domain.OpaqueToken) domain.Requester {
-	return domain.Requester{
-		Credential: domain.Credential{Kind: domain.AccessTokenCredential, Digest: token.Digest()},
-		Address:    home,
-	}
+func (f fixture) access(token domain.OpaqueToken) domain.Requester {
+	return domain.Requester{Credential: f.service.OpaqueCredential(token), Address: home}
 }
 
 // user creates a user with the password NAME-password and returns a requester with the user's API key.
@@ -131,6 +129,18 @@ func (f fixture) code(secret string) string {
 	f.t.Helper()
 	f.Clock.Advance(30 * time.Second)
 	return f.Code(f.t, secret)
+}
+
+// enrol requests a TOTP secret for a user with the password NAME-password.
+func (f fixture) enrol(by domain.Requester, name, code string) (identity.EnrolledTOTP, error) {
+	return f.service.EnrolTOTP(f.ctx, by,
+		identity.EnrolTOTP{Username: name, Code: code, CurrentPassword: name + "-password"})
+}
+
+// confirm confirms a TOTP secret of a user with the password NAME-password.
+func (f fixture) confirm(by domain.Requester, name, code string) error {
+	return f.service.ConfirmTOTP(f.ctx, by,
+		identity.ConfirmTOTP{Username: name, Code: code, CurrentPassword: name + "-password"})
 }
 
 // pair signs in with a TOTP code and returns the token pair.

@@ -258,3 +258,48 @@ func TestInvitationLimit(t *testing.T) {
 	f.invite(identity.InviteUser{Username: "anna"})
 	require.ErrorIs(t, f.join(home, code, "password"), domain.ErrInvitationInvalid)
 }
+
+// TestInvitationStates verifies that the list has the state of each invitation, and that exactly the open ones can be
+// accepted.
+func TestInvitationStates(t *testing.T) {
+	t.Parallel()
+	f := openWith(t, 100)
+	codes := map[domain.UserName]string{}
+	made := func(by domain.Requester, name string) {
+		invited, err := f.service.InviteUser(f.ctx, by, identity.InviteUser{Username: name})
+		require.NoError(t, err)
+		codes[domain.UserName(name)] = invited.Code.String()
+	}
+	boss, off, left := f.user("boss", "admin"), f.user("off", "admin"), f.user("left", "admin")
+	made(boss, "of-demoted")
+	made(off, "of-deactivated")
+	made(left, "of-deleted")
+	made(f.owner, "taken")
+	made(f.owner, "open")
+	states := func() map[domain.UserName]domain.InvitationState {
+		listed, err := f.service.ListInvitations(f.ctx, f.owner)
+		require.NoError(t, err)
+		found := map[domain.UserName]domain.InvitationState{}
+		for _, each := range listed {
+			found[each.Name] = each.State
+		}
+		return found
+	}
+	for name, state := range states() {
+		require.Equal(t, domain.InvitationOpen, state, name)
+	}
+	require.Len(t, states(), 5)
+	require.NoError(t, f.update(f.owner, identity.UpdateUser{Username: "boss", Role: to("user")}))
+	require.NoError(t, f.update(f.owner, identity.UpdateUser{Username: "off", Active: to(false)}))
+	require.NoError(t, f.service.DeleteUser(f.ctx, f.owner, "left"))
+	f.user("taken", "user")
+	require.Equal(t, map[domain.UserName]domain.InvitationState{
+		"of-demoted":     domain.InvitationInviterNotAdmin,
+		"of-deactivated": domain.InvitationInviterNotAdmin,
+		"taken":          domain.InvitationNameTaken,
+		"open":           domain.InvitationOpen,
+	}, states())
+	for name, code := range codes {
+		require.Equal(t, name == "open", f.join(home, code, "password") == nil, name)
+	}
+}

@@ -7,11 +7,13 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ListEvents returns the audit log of the whole system, newest event first. Only admins may call it.
-func (s *Service) ListEvents(ctx context.Context, by domain.Requester, filter ports.EventFilter) ([]domain.Event,
+// ListEvents returns a page of the audit log of the whole system, newest event first. Only admins may call it. Errors:
+// also ErrBusy when too many searches run.
+func (s *Service) ListEvents(ctx context.Context, by domain.Requester, filter ports.EventFilter) (ports.EventPage,
 	error) {
-	if _, err := s.gate.Admin(ctx, s.store.Read(), by); err != nil {
-		return nil, err
+	caller, err := s.gate.Admin(ctx, s.store.Read(), by)
+	if err != nil {
+		return ports.EventPage{}, err
 	}
-	return s.store.Read().Events.List(ctx, filter)
+	return s.gate.Events(ctx, caller.UserID, filter)
 }

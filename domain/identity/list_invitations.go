@@ -6,10 +6,35 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// ListInvitations returns the open invitations, sorted by name. Only admins may call it.
-func (s *Service) ListInvitations(ctx context.Context, by domain.Requester) ([]domain.Invitation, error) {
+// ListedInvitation is an invitation with its state.
+type ListedInvitation struct {
+	domain.Invitation
+	State domain.InvitationState
+}
+
+// ListInvitations returns the invitations that are not accepted, revoked or expired, sorted by name. They include those
+// that cannot be accepted at present, because those count towards the quota too. Only admins may call it.
+func (s *Service) ListInvitations(ctx context.Context, by domain.Requester) ([]ListedInvitation, error) {
 	if _, err := s.gate.Admin(ctx, s.store.Read(), by); err != nil {
 		return nil, err
 	}
-	return s.store.Read().Invitations.List(ctx, s.clock.Now())
+	now := s.clock.Now()
+	invitations, err := s.store.Read().Invitations.List(ctx, now)
+	if err != nil || len(invitations) == 0 {
+		return nil, err
+	}
+	users, err := s.store.Read().Users.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	byID, taken := make(map[domain.UserID]domain.User, len(users)), make(map[domain.UserName]bool, len(users))
+	for _, user := range users {
+		byID[user.ID], taken[user.Name] = user, true
+	}
+	listed := make([]ListedInvitation, len(invitations))
+	for i, invitation := range invitations {
+		state := invitation.State(byID[invitation.Inviter], taken[invitation.Name], now)
+		listed[i] = ListedInvitation{Invitation: invitation, State: state}
+	}
+	return listed, nil
 }

@@ -32,7 +32,7 @@ func TestOperatorCreateUser(t *testing.T) {
 	require.False(t, again.Created)
 	require.Equal(t, domain.GroupManager, again.User.Group, "only a recreated user gets the group")
 	require.Equal(t, created.Enrolment.Secret, again.Enrolment.Secret)
-	require.False(t, f.authenticates(access(pair.Access)))
+	require.False(t, f.authenticates(f.access(pair.Access)))
 	require.Equal(t, []string{"(terminal) success anna"}, f.Audited(t, domain.ActionRevoke))
 }
 
@@ -65,12 +65,13 @@ func TestOperatorFirstOwner(t *testing.T) {
 	t.Parallel()
 	parts := usecases.Open(t, 3)
 	service := identity.New(identity.Config{
-		Gate:   parts.Gate,
-		Store:  parts.Store,
-		Sealer: parts.Sealer,
-		TOTP:   parts.TOTP,
-		Clock:  parts.Clock,
-		IDs:    parts.IDs,
+		Gate:         parts.Gate,
+		Store:        parts.Store,
+		Sealer:       parts.Sealer,
+		TOTP:         parts.TOTP,
+		TokenDigests: parts.TokenDigests,
+		Clock:        parts.Clock,
+		IDs:          parts.IDs,
 	})
 	created, err := service.Operator().CreateUser(t.Context(),
 		identity.OperatorCreateUser{Username: "root", Group: "owner"})
@@ -88,9 +89,9 @@ func TestOperatorEnrolledSecret(t *testing.T) {
 	t.Parallel()
 	f := open(t)
 	user := f.user("anna", "user")
-	enrolled, err := f.service.EnrolTOTP(f.ctx, user, "anna", "")
+	enrolled, err := f.enrol(user, "anna", "")
 	require.NoError(t, err)
-	require.NoError(t, f.service.ConfirmTOTP(f.ctx, user, "anna", f.code(enrolled.Enrolment.Secret)))
+	require.NoError(t, f.confirm(user, "anna", f.code(enrolled.Enrolment.Secret)))
 	again, err := f.create("anna", "viewer", false)
 	require.NoError(t, err)
 	require.Nil(t, again.Enrolment)

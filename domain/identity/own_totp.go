@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -16,6 +17,9 @@ type ownTOTPChange struct {
 	caller domain.Caller
 	// code is a TOTP code or a recovery code. It is required if the caller has a confirmed secret.
 	code string
+	// withPassword requires currentPassword from a caller who has a password.
+	withPassword    bool
+	currentPassword string
 	// apply makes the change in a transaction that holds the lock on the user.
 	apply func(ctx context.Context, repos ports.Repos, user domain.User) error
 }
@@ -29,13 +33,23 @@ type totpProof struct {
 }
 
 // changeOwnTOTP makes the change. If the caller has a confirmed secret, the change requires a code and marks it as
-// used. Wrong codes count as failed sign-ins, so that the holder of a stolen token cannot use it to guess the code.
-// Errors: Forbidden with code code_wrong, RateLimited during a lockout, and those of apply.
+// used. Wrong codes and passwords count as failed sign-ins, so that the holder of a stolen token cannot use it to guess
+// them. Errors: Forbidden with code code_wrong, current_password_wrong or totp_password_required, RateLimited during a
+// lockout, and those of apply.
 func (s *core) changeOwnTOTP(ctx context.Context, in ownTOTPChange) error {
-	proof, err := s.proveTOTP(ctx, in)
+	stored, err := s.confirmedTOTP(ctx, in)
 	if err != nil {
 		return err
 	}
+	password, err := s.proveOwnPassword(ctx, in)
+	if err != nil {
+		return err
+	}
+	proof, err := s.proveTOTP(ctx, in, stored)
+	if err != nil {
+		return err
+	}
+	in.apply = samePassword(in, password)
 	// The code is marked as used in the transaction of the change: after a failed change, it is still valid.
 	apply := in.apply
 	in.apply = func(ctx context.Context, repos ports.Repos, user domain.User) error {
@@ -47,18 +61,62 @@ func (s *core) changeOwnTOTP(ctx context.Context, in ownTOTPChange) error {
 	return s.applyOwnTOTP(ctx, in, proof)
 }
 
-// proveTOTP counts the attempt and compares the code if the caller has a confirmed secret.
-func (s *core) proveTOTP(ctx context.Context, in ownTOTPChange) (totpProof, error) {
+// confirmedTOTP returns the caller's confirmed secret; zero if there is none. A request without the code that the
+// secret requires is refused before the password is compared.
+func (s *core) confirmedTOTP(ctx context.Context, in ownTOTPChange) (ports.SealedTOTPSecret, error) {
 	stored, err := s.store.Read().TOTPSecrets.Get(ctx, in.caller.UserID, false)
 	if err != nil && !errors.Is(err, domain.NotFound) {
-		return totpProof{}, err
+		return ports.SealedTOTPSecret{}, err
 	}
 	if !stored.Code.Confirmed() {
-		return totpProof{}, nil
+		return ports.SealedTOTPSecret{}, nil
 	}
 	if in.code == "" {
-		return totpProof{}, domain.InvalidField("code", "code_required",
+		return ports.SealedTOTPSecret{}, domain.InvalidField("code", "code_required",
 			"code is missing: send a TOTP code or a recovery code")
+	}
+	return stored, nil
+}
+
+// proveOwnPassword compares the password of a caller who has one, if the change requires it. It returns the password
+// that is stored, even if there is none.
+func (s *core) proveOwnPassword(ctx context.Context, in ownTOTPChange) (ports.SealedPassword, error) {
+	if !in.withPassword {
+		return ports.SealedPassword{}, nil
+	}
+	found, err := s.store.Read().Users.ForSignIn(ctx, in.caller.Name)
+	if err != nil || len(found.Password.Sealed) == 0 {
+		return found.Password, err
+	}
+	if in.currentPassword == "" {
+		return ports.SealedPassword{}, domain.ErrPasswordForTOTP
+	}
+	return found.Password, s.checkCurrentPassword(ctx, in.by, in.caller, in.action, found.Password, in.currentPassword)
+}
+
+// samePassword returns the apply function of a change that also requires, under the lock on the user, that the password
+// is still the one that was compared.
+func samePassword(in ownTOTPChange, compared ports.SealedPassword) func(ctx context.Context, repos ports.Repos,
+	user domain.User) error {
+	if !in.withPassword {
+		return in.apply
+	}
+	return func(ctx context.Context, repos ports.Repos, user domain.User) error {
+		present, err := repos.Users.ForSignIn(ctx, user.Name)
+		if err != nil {
+			return err
+		}
+		if !bytes.Equal(present.Password.Sealed, compared.Sealed) {
+			return domain.ErrPasswordChanged
+		}
+		return in.apply(ctx, repos, user)
+	}
+}
+
+// proveTOTP counts the attempt and compares the code with the confirmed secret. It does nothing without a secret.
+func (s *core) proveTOTP(ctx context.Context, in ownTOTPChange, stored ports.SealedTOTPSecret) (totpProof, error) {
+	if stored.Sealed == nil {
+		return totpProof{}, nil
 	}
 	attempt, err := s.gate.ReserveAccount(ctx, in.by, in.action, string(in.caller.Name))
 	if err != nil {

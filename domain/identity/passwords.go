@@ -22,16 +22,23 @@ func (s *core) checkPassword(ctx context.Context, given domain.Secret, stored po
 	return s.config.Passwords.Check(ctx, given, phc)
 }
 
-// rehash replaces a hash that has weaker parameters than the current ones. It ignores errors: the sign-in has already
-// succeeded, and the next sign-in tries again.
-func (s *core) rehash(ctx context.Context, password domain.Secret, stored ports.SealedPassword) {
+// rehash returns the replacement of a hash that has weaker parameters than the current ones: strengthening a hash
+// requires the password itself. It returns no change for another hash, and after an error: the password was right, and
+// the next sign-in tries again.
+func (s *core) rehash(ctx context.Context, check ports.PasswordCheck, password domain.Secret,
+	stored ports.SealedPassword) ports.PasswordChange {
+	if !check.Outdated {
+		return ports.PasswordChange{}
+	}
 	phc, err := s.config.Passwords.Hash(ctx, password)
 	if err != nil {
-		return
+		return ports.PasswordChange{}
 	}
-	_ = s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		return s.savePassword(ctx, repos, stored, phc)
-	})
+	next, err := s.sealPassword(ctx, stored.User, phc)
+	if err != nil {
+		return ports.PasswordChange{}
+	}
+	return ports.PasswordChange{Was: stored, Next: next}
 }
 
 // sealPassword seals a password hash for storage.

@@ -21,12 +21,12 @@ func TestRefresh(t *testing.T) {
 	t.Parallel()
 	f := open(t)
 	first := f.pair("anna", f.member("anna", "viewer"))
-	require.True(t, f.authenticates(access(first.Access)))
+	require.True(t, f.authenticates(f.access(first.Access)))
 	second, err := f.refresh(first.Refresh)
 	require.NoError(t, err)
 	require.Equal(t, 2*time.Hour, second.ExpiresIn)
-	require.False(t, f.authenticates(access(first.Access)))
-	require.True(t, f.authenticates(access(second.Access)))
+	require.False(t, f.authenticates(f.access(first.Access)))
+	require.True(t, f.authenticates(f.access(second.Access)))
 }
 
 // TestRefreshReuse verifies that the second use of a refresh token revokes its whole family and keeps other families
@@ -40,10 +40,10 @@ func TestRefreshReuse(t *testing.T) {
 	require.NoError(t, err)
 	_, err = f.refresh(first.Refresh)
 	require.ErrorIs(t, err, domain.ErrRefreshToken)
-	require.False(t, f.authenticates(access(second.Access)))
+	require.False(t, f.authenticates(f.access(second.Access)))
 	_, err = f.refresh(second.Refresh)
 	require.ErrorIs(t, err, domain.ErrRefreshToken)
-	require.True(t, f.authenticates(access(other.Access)))
+	require.True(t, f.authenticates(f.access(other.Access)))
 	require.Equal(t, []string{"anna success -", "anna denied -"}, f.Audited(t, domain.ActionRefresh))
 }
 
@@ -75,7 +75,7 @@ func TestRefreshEnds(t *testing.T) {
 
 	fresh := f.pair("anna", secret)
 	require.NoError(t, f.service.Accounts().RevokeSessions(f.ctx, f.owner, "anna"))
-	require.False(t, f.authenticates(access(fresh.Access)))
+	require.False(t, f.authenticates(f.access(fresh.Access)))
 	_, err = f.refresh(fresh.Refresh)
 	require.ErrorIs(t, err, domain.ErrRefreshToken)
 }
@@ -104,8 +104,8 @@ func TestRevokeOwnSessions(t *testing.T) {
 	f := open(t)
 	anna, bert := f.pair("anna", f.member("anna", "viewer")), f.pair("bert", f.member("bert", "viewer"))
 	accounts := f.service.Accounts()
-	require.ErrorIs(t, accounts.RevokeSessions(f.ctx, access(anna.Refresh), "bert"), domain.ErrRevokeOthers)
-	require.NoError(t, accounts.RevokeSessions(f.ctx, access(anna.Refresh), "anna"))
-	require.False(t, f.authenticates(access(anna.Access)))
-	require.True(t, f.authenticates(access(bert.Access)))
+	require.ErrorIs(t, accounts.RevokeSessions(f.ctx, f.access(anna.Refresh), "bert"), domain.ErrRevokeOthers)
+	require.NoError(t, accounts.RevokeSessions(f.ctx, f.access(anna.Refresh), "anna"))
+	require.False(t, f.authenticates(f.access(anna.Access)))
+	require.True(t, f.authenticates(f.access(bert.Access)))
 }

@@ -29,10 +29,12 @@ type Config struct {
 	// Tokens signs API keys and session tokens. Opaque tokens are made here.
 	Tokens ports.Tokens
 	TOTP   ports.TOTP
-	// Digests keys the stored proofs of invitations.
+	// Digests checks the proofs of invitations of older releases.
 	Digests ports.Digests
-	Clock   ports.Clock
-	IDs     ports.IDs
+	// TokenDigests keys the stored digests of opaque tokens, recovery codes and invitations.
+	TokenDigests ports.TokenDigests
+	Clock        ports.Clock
+	IDs          ports.IDs
 	// Installation identifies the database. Clients remember it.
 	Installation domain.InstallationID
 

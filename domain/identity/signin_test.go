@@ -116,10 +116,10 @@ func TestSecondFactor(t *testing.T) {
 	t.Parallel()
 	f := open(t)
 	user := f.user("anna", "user")
-	enrolled, err := f.service.EnrolTOTP(f.ctx, user, "anna", "")
+	enrolled, err := f.enrol(user, "anna", "")
 	require.NoError(t, err)
 	require.NoError(t, f.guess(home, "anna", "anna-password"), "not confirmed yet")
-	require.NoError(t, f.service.ConfirmTOTP(f.ctx, user, "anna", f.code(enrolled.Enrolment.Secret)))
+	require.NoError(t, f.confirm(user, "anna", f.code(enrolled.Enrolment.Secret)))
 	for range 5 {
 		require.ErrorIs(t, f.guess(home, "anna", "anna-password"), domain.ErrCodeRequired)
 	}
@@ -141,12 +141,12 @@ func TestOwnTOTP(t *testing.T) {
 	t.Parallel()
 	f := open(t)
 	user := f.user("anna", "user")
-	enrolled, err := f.service.EnrolTOTP(f.ctx, user, "anna", "")
+	enrolled, err := f.enrol(user, "anna", "")
 	require.NoError(t, err)
-	require.NoError(t, f.service.ConfirmTOTP(f.ctx, user, "anna", f.code(enrolled.Enrolment.Secret)))
-	_, err = f.service.EnrolTOTP(f.ctx, user, "anna", "")
+	require.NoError(t, f.confirm(user, "anna", f.code(enrolled.Enrolment.Secret)))
+	_, err = f.enrol(user, "anna", "")
 	require.ErrorIs(t, err, domain.Invalid)
-	_, err = f.service.EnrolTOTP(f.ctx, user, "anna", f.code(enrolled.Enrolment.Secret))
+	_, err = f.enrol(user, "anna", f.code(enrolled.Enrolment.Secret))
 	require.NoError(t, err)
 	for range 3 {
 		require.ErrorIs(t, f.service.RemoveTOTP(f.ctx, user, "anna", "000000"), domain.ErrWrongCode)
@@ -155,4 +155,72 @@ func TestOwnTOTP(t *testing.T) {
 	require.NoError(t, f.service.RemoveTOTP(f.ctx, f.owner, "anna", ""))
 	require.ErrorIs(t, f.service.RemoveTOTP(f.ctx, f.owner, "anna", ""), domain.ErrNoCode)
 	require.Equal(t, "root success anna", f.Audited(t, domain.ActionRemoveTOTP)[4])
+}
+
+// TestTwoFactorsDuringLockout verifies that the rightful user signs in with password and code at a new address while
+// strangers have locked the account out, and that other clients learn nothing during the lockout.
+func TestTwoFactorsDuringLockout(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	user := f.user("anna", "user")
+	f.user("bert", "user") // has no second factor
+	enrolled, err := f.enrol(user, "anna", "")
+	require.NoError(t, err)
+	secret := enrolled.Enrolment.Secret
+	require.NoError(t, f.confirm(user, "anna", f.code(secret)))
+	lockOut := func() {
+		for _, name := range []string{"anna", "bert", "ghost"} {
+			for i := range 4 {
+				_ = f.guess(fmt.Sprint("10.1.0.", i), name, "wrong-password")
+			}
+			require.ErrorIs(t, f.guess("10.1.0.9", name, name+"-password"), domain.RateLimited)
+		}
+	}
+	next := 0
+	signIn := func(name, password, code string) error {
+		next++ // each attempt comes from a new address
+		_, _, err := f.service.Authenticate(f.ctx, usecases.From(fmt.Sprint("10.2.0.", next)),
+			identity.Authenticate{Username: name, Password: password, Code: code})
+		return err
+	}
+	accounts := func(name, password, code string) error {
+		next++
+		_, err := f.service.Accounts().SignIn(f.ctx, usecases.From(fmt.Sprint("10.2.0.", next)),
+			identity.AccountsSignIn{Username: name, Password: password, Code: code})
+		return err
+	}
+	code := f.code(secret)
+	lockOut()
+	for _, sign := range []func(name, password, code string) error{signIn, accounts} {
+		for _, refused := range [][3]string{
+			{"anna", "anna-password", "000000"}, {"anna", "wrong-password", code}, {"anna", "anna-password", ""},
+			{"bert", "bert-password", "000000"}, {"ghost", "ghost-password", "000000"},
+		} {
+			if refused[2] == "" && sign("anna", "anna-password", "") != nil {
+				continue // the accounts API requires a code
+			}
+			compared := f.Passwords.Compared.Load()
+			require.ErrorIs(t, sign(refused[0], refused[1], refused[2]), domain.RateLimited, refused)
+			require.Equal(t, compared+1, f.Passwords.Compared.Load(), "the work is the same: %v", refused)
+		}
+	}
+	require.ErrorIs(t, signIn("anna", "anna-password", enrolled.Recovery[0].String()), domain.RateLimited)
+	require.NoError(t, signIn("anna", "anna-password", code))
+	code = f.code(secret)
+	lockOut()
+	require.NoError(t, accounts("anna", "anna-password", code))
+	require.ErrorIs(t, accounts("anna", "anna-password", code), domain.RateLimited, "a code works once")
+}
+
+// TestLearnPasswords verifies that a start reads all password hashes, under every server key, and skips damaged ones.
+func TestLearnPasswords(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	for _, name := range []string{"anna", "bert", "carla"} {
+		f.user(name, "user")
+	}
+	f.member("coded", "viewer") // has no password
+	f.Execute(t, `UPDATE users SET password = set_byte(password, 50, get_byte(password, 50) # 1) WHERE name = 'bert'`)
+	require.NoError(t, f.service.LearnPasswords(f.ctx))
+	require.Equal(t, int64(3), f.Passwords.Learned.Load(), "root, anna and carla")
 }

@@ -1,12 +1,9 @@
 package identity
 
 import (
-	"context"
-	"crypto/rand"
 	"time"
 
 	"github.com/lockbox-go/lockbox/domain"
-	"github.com/lockbox-go/lockbox/ports"
 )
 
 // TokenPair is the pair of opaque tokens that a client of the accounts API holds.
@@ -16,22 +13,23 @@ type TokenPair struct {
 	ExpiresIn time.Duration
 }
 
-// addTokenPair makes the next pair of a family and stores its digests. It returns the pair and the id of its access
-// token. Errors: ErrRefreshToken when the family has expired or was revoked, or when its user's sessions were revoked.
-func (s *core) addTokenPair(ctx context.Context, repos ports.Repos, family domain.TokenFamily,
-	user domain.User) (TokenPair, domain.CredentialID, error) {
-	var tokens TokenPair
-	_, _ = rand.Read(tokens.Access[:]) // never fails: crypto/rand ends the program instead
-	_, _ = rand.Read(tokens.Refresh[:])
-	pair := domain.TokenPair{
-		ID:      s.ids.New(),
-		Access:  tokens.Access.Digest(),
-		Refresh: tokens.Refresh.Digest(),
-	}
-	pair, err := family.NextPair(pair, user, s.clock.Now(), s.config.AccessTTL)
+// newTokenPair makes the next pair of a family, with the digests to store. Errors: ErrRefreshToken when the family has
+// expired or was revoked, when its user's sessions were revoked, or when a server key of the family was replaced.
+func (s *core) newTokenPair(family domain.TokenFamily, user domain.User) (TokenPair, domain.TokenPair, error) {
+	tokens := TokenPair{Access: domain.NewOpaqueToken(user.ID), Refresh: domain.NewOpaqueToken(user.ID)}
+	digests, keys := s.config.TokenDigests.Tokens(tokens.Access, tokens.Refresh)
+	pair := domain.TokenPair{ID: s.ids.New(), Access: digests[0], Refresh: digests[1]}
+	pair, err := family.NextPair(pair, user, keys, s.clock.Now(), s.config.AccessTTL)
 	if err != nil {
-		return TokenPair{}, domain.CredentialID{}, err
+		return TokenPair{}, domain.TokenPair{}, err
 	}
 	tokens.ExpiresIn = pair.Life()
-	return tokens, pair.ID, repos.TokenFamilies.AddPair(ctx, pair)
+	return tokens, pair, nil
+}
+
+// OpaqueCredential returns the credential of an opaque token, without looking it up. Both kinds of opaque token have
+// the same form, so its kind is that of an access token.
+func (s *Service) OpaqueCredential(token domain.OpaqueToken) domain.Credential {
+	digests, _ := s.config.TokenDigests.Tokens(token)
+	return domain.Credential{Kind: domain.AccessTokenCredential, User: token.User(), Digest: digests[0]}
 }

@@ -22,6 +22,11 @@ type totpUse struct {
 	recovery domain.Digest
 }
 
+// stored returns the code in the form that storage marks as used.
+func (u totpUse) stored() ports.UsedCode {
+	return ports.UsedCode{ID: u.id, Step: u.step, Recovery: u.recovery}
+}
+
 // wrong reports whether the code did not match.
 func (u totpUse) wrong() bool { return u.id.IsZero() }
 
@@ -36,7 +41,8 @@ func (s *core) readTOTP(ctx context.Context, stored ports.SealedTOTPSecret, code
 	}
 	// spendTOTP checks later whether the user has this recovery code.
 	if recovery, ok := domain.ParseRecoveryCode(code); ok {
-		return totpUse{id: stored.Code.ID, recovery: recovery.Digest()}, nil
+		digests := s.config.TokenDigests.RecoveryCodes(stored.Code.User, stored.Code.ID, recovery.Hash()).Digests
+		return totpUse{id: stored.Code.ID, recovery: digests[0]}, nil
 	}
 	return totpUse{}, nil
 }
@@ -78,15 +84,16 @@ func (s *core) spendTOTP(ctx context.Context, repos ports.Repos, use totpUse) er
 	return err
 }
 
-// putTOTP seals and stores a new secret with the digests of its recovery codes.
+// putTOTP seals and stores a new secret with the digests of its recovery codes, which are given by their hashes.
 func (s *core) putTOTP(ctx context.Context, repos ports.Repos, totp domain.TOTPSecret, secret domain.Secret,
-	recovery []domain.Digest) (ports.SealedTOTPSecret, error) {
+	recovery ...domain.Digest) (ports.SealedTOTPSecret, error) {
 	key, sealed, err := s.config.Sealer.SealAccount(ctx, ports.TOTPPurpose, totp.User, secret.Bytes())
 	if err != nil {
 		return ports.SealedTOTPSecret{}, err
 	}
 	stored := ports.SealedTOTPSecret{Code: totp, ServerKey: key, Sealed: sealed}
-	return stored, repos.TOTPSecrets.Put(ctx, stored, recovery)
+	codes := s.config.TokenDigests.RecoveryCodes(totp.User, totp.ID, recovery...)
+	return stored, repos.TOTPSecrets.Put(ctx, stored, codes)
 }
 
 // putUnconfirmedTOTP stores a secret without recovery codes for a user who has none. The owner or an operator passes
@@ -94,7 +101,7 @@ func (s *core) putTOTP(ctx context.Context, repos ports.Repos, totp domain.TOTPS
 func (s *core) putUnconfirmedTOTP(ctx context.Context, repos ports.Repos, user domain.UserID,
 	secret domain.Secret) (ports.SealedTOTPSecret, error) {
 	totp := domain.TOTPSecret{ID: s.ids.New(), User: user, CreatedAt: s.clock.Now()}
-	return s.putTOTP(ctx, repos, totp, secret, nil)
+	return s.putTOTP(ctx, repos, totp, secret)
 }
 
 // openTOTP opens a stored secret. The caller clears it. Errors: a tampering error.

@@ -7,38 +7,86 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// hashNewPassword hashes the new password of a request. It returns the hash and the stored password to replace. Without
-// a new password it hashes nothing. Users who have a password must send the current one to change it.
+// newPassword is a password that is about to replace the stored one.
+type newPassword struct {
+	// was is the stored password to replace; phc is the hash of the new one, nil for a request without a new password.
+	was ports.SealedPassword
+	phc []byte
+	// proof is the TOTP code that authorizes a first password; zero if none is required.
+	proof totpProof
+}
+
+// hashNewPassword authorizes and hashes the new password of a request. Users who change their own password prove their
+// identity: with the current password if they have one, otherwise with a TOTP code. An admin who sets another user's
+// password proves nothing.
 func (s *core) hashNewPassword(ctx context.Context, by domain.Requester, caller domain.Caller, target domain.User,
-	in UpdateUser) (was ports.SealedPassword, phc []byte, err error) {
+	in UpdateUser) (newPassword, error) {
 	if in.Password == nil {
-		return ports.SealedPassword{}, nil, nil
+		return newPassword{}, nil
 	}
 	password, err := domain.ParseNewPassword(*in.Password, s.config.MinPasswordLength)
 	if err != nil {
-		return ports.SealedPassword{}, nil, err
+		return newPassword{}, err
 	}
 	defer password.Clear()
 	found, err := s.store.Read().Users.ForSignIn(ctx, target.Name)
 	if err != nil {
-		return ports.SealedPassword{}, nil, err
+		return newPassword{}, err
 	}
-	// The current password is not required from an admin who sets another user's password, or for an account without a
-	// password.
-	was = found.Password
-	if caller.Is(target.ID) && len(was.Sealed) > 0 {
-		if err := s.checkCurrentPassword(ctx, by, caller, was, in.CurrentPassword); err != nil {
-			return ports.SealedPassword{}, nil, err
+	next := newPassword{was: found.Password}
+	switch {
+	case !caller.Is(target.ID):
+	case len(next.was.Sealed) > 0:
+		err = s.checkCurrentPassword(ctx, by, caller, domain.ActionSetPassword, next.was, in.CurrentPassword)
+	default:
+		next.proof, err = s.proveFirstPassword(ctx, by, caller, found.Code, in.Code)
+	}
+	if err != nil {
+		return newPassword{}, err
+	}
+	if next.phc, err = s.config.Passwords.Hash(ctx, password); err != nil && next.proof.required {
+		s.gate.Release(ctx, next.proof.attempt) // the code was right
+	}
+	return next, err
+}
+
+// proveFirstPassword compares the code that a first password requires. The holder of a stolen token could otherwise set
+// the password, and lock the user out. Wrong codes count as failed sign-ins. Errors: Forbidden with code
+// password_code_required or code_wrong, RateLimited during a lockout.
+func (s *core) proveFirstPassword(ctx context.Context, by domain.Requester, caller domain.Caller,
+	stored ports.SealedTOTPSecret, code string) (totpProof, error) {
+	if code == "" {
+		return totpProof{}, domain.ErrCodeForPassword
+	}
+	attempt, err := s.gate.ReserveAccount(ctx, by, domain.ActionSetPassword, string(caller.Name))
+	if err != nil {
+		return totpProof{}, err
+	}
+	event := s.gate.Event(domain.ActionSetPassword, by, caller).To(string(caller.Name))
+	use, err := s.readTOTP(ctx, stored, code, event)
+	if err == nil && use.wrong() {
+		err = s.gate.Refused(ctx, event, domain.ErrWrongCode)
+	}
+	return totpProof{required: true, attempt: attempt, use: use}, err
+}
+
+// storeNewPassword stores the password in the transaction of the change, and marks the code that authorized it as used.
+func (s *core) storeNewPassword(ctx context.Context, repos ports.Repos, next newPassword) error {
+	if next.phc == nil {
+		return nil
+	}
+	if next.proof.required {
+		if err := s.spendTOTP(ctx, repos, next.proof.use); err != nil {
+			return err
 		}
 	}
-	phc, err = s.config.Passwords.Hash(ctx, password)
-	return was, phc, err
+	return s.savePassword(ctx, repos, next.was, next.phc)
 }
 
 // checkCurrentPassword counts wrong passwords as failed sign-ins, so that the holder of a stolen token cannot use it to
 // guess the password.
 func (s *core) checkCurrentPassword(ctx context.Context, by domain.Requester, caller domain.Caller,
-	stored ports.SealedPassword, given string) error {
+	action domain.Action, stored ports.SealedPassword, given string) error {
 	if given == "" {
 		return domain.InvalidField("currentPassword", "current_password_required",
 			"currentPassword is missing: send the current password to set a new one")
@@ -48,11 +96,11 @@ func (s *core) checkCurrentPassword(ctx context.Context, by domain.Requester, ca
 		return err
 	}
 	defer current.Clear()
-	attempt, err := s.gate.ReserveAccount(ctx, by, domain.ActionSetPassword, string(caller.Name))
+	attempt, err := s.gate.ReserveAccount(ctx, by, action, string(caller.Name))
 	if err != nil {
 		return err
 	}
-	event := s.gate.Event(domain.ActionSetPassword, by, caller).To(string(caller.Name))
+	event := s.gate.Event(action, by, caller).To(string(caller.Name))
 	check, err := s.checkPassword(ctx, current, stored, event)
 	if err != nil || check.Match {
 		// The password was right, so the attempt is released. The account's counter is not reset, because this is not a

@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
@@ -15,7 +16,9 @@ type UpdateUser struct {
 	// Password is the new password. A user who changes their own sends CurrentPassword as well.
 	Password        *string
 	CurrentPassword string
-	RevokeAPIKeys   bool
+	// Code is a TOTP code or a recovery code. Users without a password send it to set their first one.
+	Code          string
+	RevokeAPIKeys bool
 	// Group is viewer, manager, none or owner; owner hands the system over.
 	Group *string
 }
@@ -42,17 +45,31 @@ func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in Update
 	if _, err := new(target).Change(caller, change, s.clock.Now()); err != nil {
 		return err
 	}
-	was, phc, err := s.hashNewPassword(ctx, by, caller, target, in)
+	next, err := s.hashNewPassword(ctx, by, caller, target, in)
 	if err != nil {
 		return err
 	}
+	err = s.updateLocked(ctx, by, caller, target.Name, change, next)
+	switch {
+	case errors.Is(err, errWrongTOTP): // another request has used the code
+		event := s.gate.Event(domain.ActionSetPassword, by, caller).To(string(target.Name))
+		return s.gate.Refused(ctx, event, domain.ErrWrongCode)
+	case err != nil && next.proof.required:
+		s.gate.Release(ctx, next.proof.attempt) // the code was right, and the change failed
+	}
+	return err
+}
+
+// updateLocked decides and makes the change under the locks that order it against other changes.
+func (s *core) updateLocked(ctx context.Context, by domain.Requester, requested domain.Caller, name domain.UserName,
+	change domain.UserChange, next newPassword) error {
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		// The lock orders this against all other changes of admins: two admins who demote each other must not both
 		// succeed.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}
-		user, former, err := lockForChange(ctx, repos, target.Name, caller.Name, change)
+		user, former, err := lockForChange(ctx, repos, name, requested.Name, change)
 		if err != nil {
 			return err
 		}
@@ -63,18 +80,20 @@ func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in Update
 		if err := s.changeUser(ctx, repos, caller, change, user, former); err != nil {
 			return err
 		}
-		if change.Password {
-			if err := s.savePassword(ctx, repos, was, phc); err != nil {
+		if err := s.storeNewPassword(ctx, repos, next); err != nil {
+			return err
+		}
+		if change.Password && !caller.Is(user.ID) {
+			event := s.gate.Event(domain.ActionDeleteLocked, by, caller).To(string(user.Name))
+			if err := dropLocked(ctx, repos, user.ID, event); err != nil {
 				return err
 			}
-			if !caller.Is(user.ID) {
-				event := s.gate.Event(domain.ActionDeleteLocked, by, caller).To(string(user.Name))
-				if err := dropLocked(ctx, repos, user.ID, event); err != nil {
-					return err
-				}
-			}
 		}
-		return repos.Events.Append(ctx, s.gate.Event(actionOf(change), by, caller).To(string(user.Name)))
+		event := s.gate.Event(actionOf(change), by, caller).To(string(user.Name))
+		if err := repos.Events.Append(ctx, event); err != nil || !next.proof.required {
+			return err
+		}
+		return s.gate.ReleaseIn(ctx, repos, next.proof.attempt)
 	})
 }
 

@@ -83,8 +83,8 @@ func (s *Service) moveBatch(ctx context.Context, purpose domain.KeyPurpose, key 
 		case domain.KeyForAccounts:
 			return s.moveAccounts(ctx, repos, key, &next)
 		default:
-			// A signing key. The key of the attempt counters signs nothing, so no rows are found. The counters restart
-			// at zero under the new key.
+			// A key of tokens. The key of the attempt counters authenticates no rows, so none are found. The counters
+			// restart at zero under the new key.
 			revoked, err := repos.SealedRows.DeleteTokens(ctx, key)
 			next.seen, next.moved = revoked, revoked
 			return err

@@ -2,6 +2,8 @@ package serverkeys_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"fmt"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/domain/serverkeys"
 	"github.com/lockbox-go/lockbox/ports"
+	"github.com/lockbox-go/lockbox/tests/pgtest"
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
@@ -26,6 +29,7 @@ func open(t *testing.T) fixture {
 		Store:   parts.Store,
 		Keyring: parts.Keyring,
 		Account: parts.Sealer,
+		Digests: parts.TokenDigests,
 		Clock:   parts.Clock,
 		IDs:     parts.IDs,
 	})}
@@ -158,4 +162,49 @@ func TestRotate(t *testing.T) {
 	_, err = f.password(anna)
 	require.NoError(t, err)
 	require.Equal(t, []string{"(terminal) success -"}, f.Audited(t, domain.ActionRotateSecret))
+}
+
+// TestKeyRecoveryCodes verifies that the plain recovery codes of an older release get keyed digests once, and that
+// plain codes that appear later stay unusable.
+func TestKeyRecoveryCodes(t *testing.T) {
+	t.Parallel()
+	f := open(t)
+	user := f.user("anna", untouched)
+	secret := domain.TOTPSecret{ID: f.IDs.New(), User: user.ID, CreatedAt: f.Clock.Now()}
+	key, _ := f.Keyring.Current(domain.KeyForAccounts)
+	require.NoError(t, f.Store.Read().TOTPSecrets.Put(t.Context(),
+		ports.SealedTOTPSecret{Code: secret, ServerKey: key, Sealed: []byte("sealed")}, ports.RecoveryCodes{}))
+	const insert = `INSERT INTO recovery_codes (code_id, hash)
+		SELECT id, sha256(n::text::bytea) FROM one_time_codes, generate_series(%s) n`
+	f.Execute(t, fmt.Sprintf(insert, "1, 1100")) // more than two batches
+	spend := func(n int) bool {
+		digests := f.TokenDigests.RecoveryCodes(user.ID, secret.ID, sha256.Sum256(fmt.Append(nil, n)))
+		spent, err := f.Store.Read().TOTPSecrets.SpendRecovery(t.Context(), secret.ID, digests.Digests[0])
+		require.NoError(t, err)
+		return spent
+	}
+	require.False(t, spend(1), "not converted yet")
+	require.Empty(t, atOnce(
+		func() error { return f.keys.KeyRecoveryCodes(t.Context()) },
+		func() error { return f.keys.KeyRecoveryCodes(t.Context()) }))
+	require.True(t, spend(1))
+	require.True(t, spend(1100))
+	require.Zero(t, pgtest.Number(t, f.URL, `SELECT count(*) FROM recovery_codes WHERE key_id IS NULL`))
+	f.Execute(t, fmt.Sprintf(insert, "2000, 2000"))
+	require.NoError(t, f.keys.KeyRecoveryCodes(t.Context()))
+	require.False(t, spend(2000))
+}
+
+// atOnce runs functions concurrently and returns their errors.
+func atOnce(functions ...func() error) (failed []error) {
+	results := make(chan error, len(functions))
+	for _, function := range functions {
+		go func() { results <- function() }()
+	}
+	for range functions {
+		if err := <-results; err != nil {
+			failed = append(failed, err)
+		}
+	}
+	return failed
 }

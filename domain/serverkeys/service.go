@@ -20,6 +20,8 @@ type Config struct {
 	Entries ports.EntrySealer
 	// Account seals password hashes and TOTP secrets.
 	Account ports.AccountSealer
+	// Digests keys the digests of recovery codes.
+	Digests ports.TokenDigests
 	Clock   ports.Clock
 	IDs     ports.IDs
 	// Grace is longer than any transaction of a server can last. Therefore, after Grace, all rows that were sealed

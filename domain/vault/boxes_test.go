@@ -44,6 +44,7 @@ func TestTransferBox(t *testing.T) {
 	}
 	require.ErrorIs(t, transfer("stranger"), domain.ErrNewOwnerNotInBox)
 	require.NoError(t, transfer("member"))
+	require.NoError(t, b.Vault.AcceptBox(t.Context(), b.member, "box"))
 	require.ErrorIs(t, transfer("owner"), domain.ErrBoxOwnerOnly, "the former owner is a member like others")
 	described, err := b.Vault.DescribeBox(t.Context(), b.member, "box")
 	require.NoError(t, err)

@@ -28,10 +28,10 @@ func (s *Service) DeleteEntry(ctx context.Context, by domain.Requester, in Delet
 	}
 	// These checks need no lock and refuse most requests early. They are repeated under the lock.
 	if !snapshot.Entry.Exists() {
-		return domain.ErrEntryNotFound
+		return s.refused(ctx, event, snapshot.Access, domain.ErrEntryNotFound)
 	}
 	if err := in.Condition.Check(snapshot.Entry); err != nil {
-		return err
+		return s.refused(ctx, event, snapshot.Access, err)
 	}
 	err = s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		now := s.config.Clock.Now()
@@ -57,5 +57,5 @@ func (s *Service) DeleteEntry(ctx context.Context, by domain.Requester, in Delet
 		}
 		return repos.Events.Append(ctx, event)
 	})
-	return s.config.Gate.Refused(ctx, event, err)
+	return s.refused(ctx, event, snapshot.Access, err)
 }

@@ -11,6 +11,8 @@ import (
 type BoxDescription struct {
 	Box   domain.Box
 	Owner domain.UserName
+	// Offer is the open offer of the ownership; zero when there is none.
+	Offer domain.BoxOffer
 	// UpdatedAt is the time of the latest change of the box, its members or its entries.
 	UpdatedAt time.Time
 	// Keys is empty, not nil, when the caller lacks readEntryKeys.
@@ -33,6 +35,12 @@ func (s *Service) DescribeBox(ctx context.Context, by domain.Requester, box stri
 	described := BoxDescription{Box: access.Box, Keys: []domain.EntryKey{}}
 	if described.Owner, described.UpdatedAt, err = repos.Boxes.Describe(ctx, access.Box.ID); err != nil {
 		return BoxDescription{}, err
+	}
+	if described.Offer, err = repos.Boxes.Offer(ctx, access.Box.ID); err != nil {
+		return BoxDescription{}, err
+	}
+	if !described.Offer.Open(s.config.Clock.Now()) {
+		described.Offer = domain.BoxOffer{}
 	}
 	if described.Users, err = repos.BoxUsers.List(ctx, access.Box.ID); err != nil {
 		return BoxDescription{}, err

@@ -7,15 +7,15 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// ListBoxEvents returns the audit log of one box, newest first. Its boxadmins and admins may call it. The caller's
-// other filter fields also apply.
+// ListBoxEvents returns a page of the audit log of one box, newest first. Its boxadmins and admins may call it. The
+// caller's other filter fields also apply. Errors: also ErrBusy when too many searches run.
 func (s *Service) ListBoxEvents(ctx context.Context, by domain.Requester, box string,
-	filter ports.EventFilter) ([]domain.Event, error) {
+	filter ports.EventFilter) (ports.EventPage, error) {
 	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, domain.Access.Manage)
 	if err != nil {
-		return nil, err
+		return ports.EventPage{}, err
 	}
 	// The identifier, not the name, selects the events: an earlier box may have had the same name.
 	filter.Box = access.Box.ID
-	return s.config.Store.Read().Events.List(ctx, filter)
+	return s.config.Gate.Events(ctx, access.Caller.UserID, filter)
 }

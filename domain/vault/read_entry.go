@@ -37,10 +37,10 @@ type EntryValue struct {
 // ReadEntry returns the value of an entry after the read was audited. The decision uses the result of one statement. A
 // permission that was revoked before the request arrived is therefore never used.
 //
-// Errors, in this order: those of authentication and authorisation, then those of the encryption key, then
-// ErrEntryNotFound and ErrVersionNotFound, RateLimited after too many wrong passphrases, ErrKeyMismatch, and
-// ErrPrecondition. The condition is checked last: adding a condition to a read must not hide another error of that
-// read. With ErrKeyMismatch, the result has the BoxKey of the version, so that the caller can choose the right one.
+// Errors, in this order: those of authentication and authorisation, then those of the encryption key, RateLimited after
+// too many wrong passphrases, ErrEntryNotFound and ErrVersionNotFound, ErrKeyMismatch, and ErrPrecondition. The
+// condition is checked last: adding a condition to a read must not hide another error of that read. With
+// ErrKeyMismatch, the result has the BoxKey of the version, so that the caller can choose the right one.
 func (s *Service) ReadEntry(ctx context.Context, by domain.Requester, in ReadEntry) (EntryValue, error) {
 	key := requestKey{EncryptionKey: in.EncryptionKey, sealer: s.config.Sealer}
 	defer key.clear()
@@ -67,7 +67,7 @@ func (s *Service) readEntry(ctx context.Context, by domain.Requester, in ReadEnt
 		return EntryValue{BoxKey: snapshot.Version.BoxKey}, s.config.Gate.Refused(ctx, event, err)
 	}
 	if err != nil {
-		return EntryValue{}, s.config.Gate.Refused(ctx, event, err)
+		return EntryValue{}, s.refused(ctx, event, snapshot.Access, err)
 	}
 	read := EntryValue{
 		JSON:      value,
@@ -77,7 +77,7 @@ func (s *Service) readEntry(ctx context.Context, by domain.Requester, in ReadEnt
 	}
 	if err := s.release(ctx, in.Condition, event, &read); err != nil {
 		clear(value)
-		return EntryValue{}, err
+		return EntryValue{}, s.refused(ctx, event, snapshot.Access, err)
 	}
 	return read, nil
 }
@@ -117,6 +117,12 @@ func (s *Service) open(ctx context.Context, by domain.Requester, box string, sna
 	if err := key.Check(); err != nil {
 		return nil, err
 	}
+	// A lockout is checked before the entry: the answer during a lockout must not depend on whether the entry exists.
+	if !key.Generated() {
+		if err := s.config.Gate.CheckPassphrase(ctx, by, snapshot.Access); err != nil {
+			return nil, err
+		}
+	}
 	// The versions of a deleted entry cannot be read, only restored.
 	switch {
 	case !snapshot.Entry.Exists():
@@ -133,12 +139,10 @@ func (s *Service) open(ctx context.Context, by domain.Requester, box string, sna
 	return s.openWithPassphrase(ctx, by, box, snapshot, key)
 }
 
-// openWithPassphrase decrypts under the rate limit of passphrases. Unlike a generated key, a passphrase can be guessed.
+// openWithPassphrase decrypts and counts a wrong passphrase for the rate limit, which the caller has checked. Unlike a
+// generated key, a passphrase can be guessed.
 func (s *Service) openWithPassphrase(ctx context.Context, by domain.Requester, box string,
 	snapshot ports.EntrySnapshot, key *requestKey) ([]byte, error) {
-	if err := s.config.Gate.CheckPassphrase(ctx, by, snapshot.Access); err != nil {
-		return nil, err
-	}
 	if err := key.prepare(ctx, snapshot.Access.Box, snapshot.Version.Envelope()); err != nil {
 		return nil, err
 	}

@@ -7,17 +7,20 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RemoveBoxUser removes a member from a box. The entries that the member wrote stay. In a box with a keyring, a change
-// of the key is due afterwards, if the member is a recipient; WriteKeyring removes a member and changes the key
-// together. Errors: Conflict for the owner of the box and for its last boxadmin.
+// RemoveBoxUser removes a member from a box. Members may also remove themselves. The entries that the member wrote
+// stay. In a box with a keyring, a change of the key is due afterwards, if the member is a recipient; WriteKeyring
+// removes a member and changes the key together. Errors: Conflict for the owner of the box and for its last boxadmin.
 func (s *Service) RemoveBoxUser(ctx context.Context, by domain.Requester, box, username string) error {
-	return s.change(ctx, by, box, domain.Access.Manage,
+	name, _ := domain.ParseUserName(username) // an invalid name is not the caller's
+	remove := func(access domain.Access) error { return access.Remove(name) }
+	return s.change(ctx, by, box, remove,
 		s.membership(func(ctx context.Context, repos ports.Repos, access domain.Access) error {
 			return s.removeMember(ctx, repos, by, access, username)
 		}))
 }
 
-// removeMember removes a member, with its audit event. The caller holds the lock on the box.
+// removeMember removes a member, with its audit event, and ends an offer of the box to the member. The caller holds the
+// lock on the box.
 func (s *Service) removeMember(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
 	username string) error {
 	removed, err := member(ctx, repos, access.Box, username)
@@ -34,6 +37,15 @@ func (s *Service) removeMember(ctx context.Context, repos ports.Repos, by domain
 	}
 	if err := repos.BoxUsers.Remove(ctx, access.Box.ID, removed.User); err != nil {
 		return err
+	}
+	offer, err := repos.Boxes.Offer(ctx, access.Box.ID)
+	if err != nil {
+		return err
+	}
+	if offer.To == removed.User {
+		if err := s.endOffer(ctx, repos, by, access); err != nil {
+			return err
+		}
 	}
 	return repos.Events.Append(ctx, s.event(domain.ActionRemoveBoxUser, by, access).To(string(removed.Name)))
 }

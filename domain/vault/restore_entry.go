@@ -33,14 +33,14 @@ func (s *Service) RestoreEntry(ctx context.Context, by domain.Requester, in Rest
 		return WrittenEntry{}, s.config.Gate.Refused(ctx, event, err)
 	}
 	if snapshot.Entry.Version == 0 {
-		return WrittenEntry{}, domain.ErrEntryNotFound
+		return WrittenEntry{}, s.refused(ctx, event, snapshot.Access, domain.ErrEntryNotFound)
 	}
 	if err := in.Condition.Check(snapshot.Entry); err != nil {
-		return WrittenEntry{}, err
+		return WrittenEntry{}, s.refused(ctx, event, snapshot.Access, err)
 	}
 	old, err := s.oldVersion(ctx, snapshot.Access.Box, key, in.Version)
 	if err != nil {
-		return WrittenEntry{}, s.config.Gate.Refused(ctx, event, err)
+		return WrittenEntry{}, s.refused(ctx, event, snapshot.Access, err)
 	}
 	if err := snapshot.Access.Box.CheckKey(old.BoxKey); err != nil {
 		return WrittenEntry{}, err
@@ -58,7 +58,7 @@ func (s *Service) RestoreEntry(ctx context.Context, by domain.Requester, in Rest
 		},
 	})
 	if err != nil {
-		return WrittenEntry{}, s.config.Gate.Refused(ctx, event, err)
+		return WrittenEntry{}, s.refused(ctx, event, snapshot.Access, err)
 	}
 	return written, nil
 }

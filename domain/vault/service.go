@@ -29,8 +29,10 @@ type Config struct {
 
 	// MaxValueBytes limits the JSON text of a value.
 	MaxValueBytes int
-	// MaxEntriesPerBox limits the entries with a value; deleted ones do not count.
+	// MaxEntriesPerBox limits the entries of a box. Deleted ones count until they can no longer be restored.
 	MaxEntriesPerBox int
+	// MaxBytesPerBox limits the storage that a box reserves for all versions of its entries; see domain.Room.
+	MaxBytesPerBox int64
 	// MaxUsersPerBox limits the members of a box, including inactive ones.
 	MaxUsersPerBox int
 	// MaxBoxesPerUser limits the boxes that a user owns. Admins have no limit.

@@ -15,9 +15,10 @@ type TransferBox struct {
 	NewOwner string
 }
 
-// TransferBox makes an active member the owner of a box and a boxadmin. The former owner stays a member with its role
-// and permissions. It does nothing when the user owns the box already. Errors: Conflict when the new owner is not an
-// active member, or owns too many boxes.
+// TransferBox offers the ownership of a box to an active member, who becomes the owner with AcceptBox. A transfer by an
+// admin takes effect at once: the member becomes the owner and a boxadmin. The former owner stays a member with its
+// role and permissions. When the user owns the box already, TransferBox only withdraws an open offer. Errors: Conflict
+// when the new owner is not an active member, or, for an admin, owns too many boxes.
 func (s *Service) TransferBox(ctx context.Context, by domain.Requester, in TransferBox) error {
 	if _, err := s.authorize(ctx, s.config.Store.Read(), by, in.Box, domain.Access.Transfer); err != nil {
 		return err
@@ -43,26 +44,24 @@ func (s *Service) TransferBox(ctx context.Context, by domain.Requester, in Trans
 		if access, err = s.authorize(ctx, repos, by, in.Box, domain.Access.Transfer); err != nil {
 			return err
 		}
-		if newOwner.ID == access.Box.Owner {
-			return nil
+		switch {
+		case newOwner.ID == access.Box.Owner:
+			return s.endOffer(ctx, repos, by, access)
+		case access.TransfersDirectly():
+			return s.transfer(ctx, repos, by, access, newOwner)
+		default:
+			return s.offer(ctx, repos, by, access, newOwner)
 		}
-		return s.transfer(ctx, repos, by, access, newOwner)
 	})
 }
 
 // transfer changes the owner. The caller holds the locks on newOwner and on the box, and has authorised the transfer.
 func (s *Service) transfer(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
 	newOwner domain.User) error {
-	if !newOwner.Active {
-		return domain.ErrNewOwnerNotInBox
-	}
 	if err := s.checkQuota(ctx, repos, newOwner.ID, newOwner.Role); err != nil {
 		return err
 	}
-	owner, err := repos.BoxUsers.Get(ctx, access.Box.ID, newOwner.Name)
-	if errors.Is(err, domain.NotFound) {
-		return domain.ErrNewOwnerNotInBox
-	}
+	owner, err := memberToOwn(ctx, repos, access.Box, newOwner)
 	if err != nil {
 		return err
 	}
@@ -76,5 +75,21 @@ func (s *Service) transfer(ctx context.Context, repos ports.Repos, by domain.Req
 	if err := repos.Boxes.Save(ctx, access.Box); err != nil {
 		return err
 	}
+	if err := repos.Boxes.SaveOffer(ctx, access.Box.ID, domain.BoxOffer{}); err != nil {
+		return err
+	}
 	return repos.Events.Append(ctx, s.event(domain.ActionTransferBox, by, access).To(string(newOwner.Name)))
+}
+
+// memberToOwn returns the membership of a user who is to become the owner of a box. Errors: ErrNewOwnerNotInBox unless
+// the user is active and a member.
+func memberToOwn(ctx context.Context, repos ports.Repos, box domain.Box, user domain.User) (domain.BoxUser, error) {
+	if !user.Active {
+		return domain.BoxUser{}, domain.ErrNewOwnerNotInBox
+	}
+	found, err := repos.BoxUsers.Get(ctx, box.ID, user.Name)
+	if errors.Is(err, domain.NotFound) {
+		return domain.BoxUser{}, domain.ErrNewOwnerNotInBox
+	}
+	return found, err
 }

@@ -63,5 +63,6 @@ func (s *Service) restoreUnchanged(ctx context.Context, repos ports.Repos, writt
 		return err
 	}
 	version.BoxKey = old.BoxKey
+	// The version gets no reservation: a full box must not prevent the rollback. The next write counts it.
 	return repos.Entries.AddVersion(ctx, entry, version, s.config.KeepVersions, event)
 }

@@ -61,7 +61,7 @@ func (s *Service) writeEntry(ctx context.Context, by domain.Requester, in WriteE
 		return WrittenEntry{}, s.config.Gate.Refused(ctx, event, err)
 	}
 	if err := s.checkWrite(in, snapshot); err != nil {
-		return WrittenEntry{}, err
+		return WrittenEntry{}, s.refused(ctx, event, snapshot.Access, err)
 	}
 	if err := checkBoxKey(key.EncryptionKey, snapshot.Access.Box); err != nil {
 		return WrittenEntry{}, err
@@ -84,7 +84,7 @@ func (s *Service) writeEntry(ctx context.Context, by domain.Requester, in WriteE
 		},
 	}
 	if written.BoxKey, err = s.writeVersion(ctx, write); err != nil {
-		return WrittenEntry{}, s.config.Gate.Refused(ctx, event, err)
+		return WrittenEntry{}, s.refused(ctx, event, snapshot.Access, err)
 	}
 	return written, nil
 }

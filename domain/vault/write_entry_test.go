@@ -2,6 +2,8 @@ package vault_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,6 +11,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/domain/vault"
 	"github.com/lockbox-go/lockbox/ports"
+	"github.com/lockbox-go/lockbox/tests/pgtest"
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
@@ -235,4 +238,68 @@ func TestEntryLimit(t *testing.T) {
 		EncryptionKey: usecases.Key(t, usecases.GeneratedKey),
 	})
 	require.Equal(t, "limit_reached", domain.CodeOf(err))
+}
+
+// TestBytesLimit verifies that the stored versions of a box stay within its limit, whatever is written and
+// deleted.
+func TestBytesLimit(t *testing.T) {
+	t.Parallel()
+	const limit = 30_000
+	for _, keep := range []int{1, 3, 10} {
+		b := newBox(t, domain.NoPermissions, func(c *vault.Config) { c.MaxBytesPerBox, c.KeepVersions = limit, keep })
+		refused := 0
+		write := func(key string, size int) error {
+			_, err := b.Vault.WriteEntry(t.Context(), b.owner, vault.WriteEntry{
+				Box:           "box",
+				Key:           key,
+				Value:         []byte(`"` + strings.Repeat("x", size) + `"`),
+				EncryptionKey: usecases.Key(t, usecases.GeneratedKey),
+			})
+			if err != nil {
+				refused++
+				require.Equal(t, "limit_reached", domain.CodeOf(err))
+			}
+			return err
+		}
+		for n := range 30 {
+			key := fmt.Sprint("key", n%7)
+			_ = write(key, []int{10, 2000, 500}[n%3])
+			if n%9 == 8 {
+				err := b.Vault.DeleteEntry(t.Context(), b.owner, vault.DeleteEntry{Box: "box", Key: "key0"})
+				if err != nil {
+					require.ErrorIs(t, err, domain.ErrEntryNotFound)
+				}
+				_ = write("key0", 10)
+			}
+			stored := pgtest.Number(t, b.URL, `SELECT COALESCE(sum(octet_length(value) + 256), 0) FROM entry_versions`)
+			reserved := pgtest.Number(t, b.URL, `SELECT reserved_bytes FROM boxes`)
+			require.LessOrEqual(t, stored, reserved)
+			require.LessOrEqual(t, reserved, limit)
+			require.Equal(t, reserved, pgtest.Number(t, b.URL, `SELECT sum(slot_bytes * slots) FROM entries`))
+		}
+		require.Equal(t, keep > 1, refused > 0, "keep %d", keep)
+	}
+}
+
+// TestBytesLimitOfOldEntries verifies that the first write to an entry from before the limit counts all its versions.
+func TestBytesLimitOfOldEntries(t *testing.T) {
+	t.Parallel()
+	b := newBox(t, domain.NoPermissions, func(c *vault.Config) { c.KeepVersions = 4 })
+	for range 3 {
+		_, err := b.write(b.owner, `"`+strings.Repeat("x", 1000)+`"`, usecases.GeneratedKey)
+		require.NoError(t, err)
+	}
+	limited := func(limit int64) error {
+		service := b.Service(func(c *vault.Config) { c.KeepVersions, c.MaxBytesPerBox = 4, limit })
+		_, err := service.WriteEntry(t.Context(), b.owner, vault.WriteEntry{
+			Box:           "box",
+			Key:           "entry",
+			Value:         []byte(`1`),
+			EncryptionKey: usecases.Key(t, usecases.GeneratedKey),
+		})
+		return err
+	}
+	require.Equal(t, "limit_reached", domain.CodeOf(limited(5000)))
+	require.NoError(t, limited(7000))
+	require.Equal(t, 6144, pgtest.Number(t, b.URL, `SELECT reserved_bytes FROM boxes`))
 }

@@ -3,7 +3,6 @@ package vault
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
@@ -76,6 +75,7 @@ func (s *Service) writeUnlocked(ctx context.Context, write versionWrite) (stored
 		Version:  version,
 		At:       now,
 		Keep:     s.config.KeepVersions,
+		Limited:  s.config.MaxBytesPerBox > 0,
 		Event:    write.event,
 	})
 }
@@ -83,17 +83,23 @@ func (s *Service) writeUnlocked(ctx context.Context, write versionWrite) (stored
 // writeLocked locks the entry and decides again, because access, entry and condition may have changed during a key
 // derivation or while the transaction waited for the lock.
 //
-// Lock order: the box's row, then the entry's row. The box's row is needed only to count a new entry; writers that
-// replace values of different entries do not wait for each other.
+// Lock order: the box's row, then the entry's row. The box's row is needed only to count a new entry and to extend an
+// entry's reservation; most writers that replace values of different entries do not wait for each other.
 //
 // The key of the box is compared under the lock on the entry, which a change of the key needs too. On success, the
 // snapshot has the access under that lock.
 func (s *Service) writeLocked(ctx context.Context, write *versionWrite) error {
-	box, counted := write.snapshot.Access.Box, !write.snapshot.Entry.Exists()
+	box, counted, reserves := write.snapshot.Access.Box, !write.snapshot.Entry.Exists(), false
 	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		now := s.config.Clock.Now()
-		if counted {
-			if err := repos.Entries.CountIn(ctx, box.ID, s.config.MaxEntriesPerBox, now); err != nil {
+		switch {
+		case counted:
+			err := repos.Entries.CountIn(ctx, box.ID, write.snapshot.Entry.Key, s.config.MaxEntriesPerBox, now)
+			if err != nil {
+				return err
+			}
+		case reserves:
+			if err := repos.Boxes.Lock(ctx, box.ID); err != nil {
 				return err
 			}
 		}
@@ -115,38 +121,70 @@ func (s *Service) writeLocked(ctx context.Context, write *versionWrite) error {
 			}
 		}
 		write.snapshot.Access = locked.Access
-		return s.addVersion(ctx, repos, *write, locked.Entry, now)
+		err = s.addVersion(ctx, repos, *write, locked, counted || reserves)
+		if errors.Is(err, ports.ErrStartOver) {
+			reserves = true
+		}
+		return err
 	})
 }
 
-// addVersion seals and stores the next version of a locked entry. If the write belongs to a droplet, it notes the
-// version and the one that it replaced in the droplet's record.
-func (s *Service) addVersion(ctx context.Context, repos ports.Repos, write versionWrite, locked domain.Entry,
-	now time.Time) error {
-	before, err := envelopeBefore(ctx, repos, write.snapshot.Version, locked)
+// addVersion seals and stores the next version of a locked entry. It returns ErrStartOver if the entry needs a
+// reservation and the box is not locked. If the write belongs to a droplet, it notes the version and the one that it
+// replaced in the droplet's record.
+func (s *Service) addVersion(ctx context.Context, repos ports.Repos, write versionWrite, locked ports.LockedEntry,
+	boxLocked bool) error {
+	before, err := envelopeBefore(ctx, repos, write.snapshot.Version, locked.Entry)
 	if err != nil {
 		return err
 	}
-	entry := locked.Next(now)
-	version, err := write.sealVersion(entry, before, write.snapshot.Access.Box)
+	entry := locked.Entry.Next(s.config.Clock.Now())
+	version, err := write.sealVersion(entry, before, locked.Access.Box)
 	if err != nil {
 		return err
 	}
 	keep := s.config.KeepVersions
-	if write.droplet.IsZero() {
-		return repos.Entries.AddVersion(ctx, entry, version, keep, write.event)
-	}
-	if keep == 1 {
+	if keep == 1 && !write.droplet.IsZero() {
 		keep = 2 // UndoWrite needs the replaced version; the next write deletes it
 	}
-	if err := repos.Entries.AddVersion(ctx, entry, version, keep, write.event); err != nil {
+	version.Reservation, err = s.reserve(ctx, repos, locked, version, keep)
+	if err != nil {
+		return err
+	}
+	if version.Reservation != nil && !boxLocked {
+		return ports.ErrStartOver
+	}
+	if err := repos.Entries.AddVersion(ctx, entry, version, keep, write.event); err != nil || write.droplet.IsZero() {
 		return err
 	}
 	var replaced uint64
-	if locked.Exists() {
-		replaced = locked.Version
+	if locked.Entry.Exists() {
+		replaced = locked.Entry.Version
 	}
 	return repos.Droplets.NoteEntry(ctx, write.droplet, entry, replaced)
+}
+
+// reserve returns the reservation that the next version of a locked entry needs; nil if the present one covers it or
+// the boxes have no limit.
+func (s *Service) reserve(ctx context.Context, repos ports.Repos, locked ports.LockedEntry, version ports.NewVersion,
+	keep int) (*ports.Reservation, error) {
+	size, number := len(version.Sealed.Value), version.Place.Version
+	if s.config.MaxBytesPerBox == 0 || locked.Room.Covers(size, number, keep) {
+		return nil, nil
+	}
+	var stored, largest int
+	if locked.Entry.Version > 0 {
+		var err error
+		if stored, largest, err = repos.Entries.Stored(ctx, locked.Entry.Box, locked.Entry.Key); err != nil {
+			return nil, err
+		}
+	}
+	room := domain.Reserve(stored, largest, size, number, keep)
+	return &ports.Reservation{
+		Room:  room,
+		Added: room.Bytes() - locked.Room.Bytes(),
+		Limit: s.config.MaxBytesPerBox,
+	}, nil
 }
 
 // envelopeBefore returns the envelope of a locked entry's value; it is empty for an entry without a value. It reads the

@@ -41,7 +41,7 @@ func TestPolicyCatches(t *testing.T) {
 		mod    = arch.Module + "/"
 		pgx    = "github.com/jackc/pgx/v5"
 		echo   = "github.com/labstack/echo/v4"
-		docker = "github.com/docker/docker/client"
+		docker = "github.com/moby/moby/client"
 	)
 	for _, c := range []struct {
 		pkg, imports string

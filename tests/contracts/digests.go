@@ -36,3 +36,54 @@ func Digests(t *testing.T, open func(t *testing.T) DigestsFixture) {
 		require.NotEqual(t, digest, f.Elsewhere.Digest(input[0], input[1:]...), "the digest is keyed")
 	}
 }
+
+// TokenDigestsFixture is an implementation of ports.TokenDigests with three servers.
+type TokenDigestsFixture struct {
+	Digests ports.TokenDigests
+	// Replica is a server that shares the database of Digests.
+	Replica ports.TokenDigests
+	// Elsewhere is a server with a separate database.
+	Elsewhere ports.TokenDigests
+	// Rekey replaces the key of a purpose in the database of Digests, and reloads the key ring of Digests.
+	Rekey func(t *testing.T, purpose domain.KeyPurpose)
+}
+
+// TokenDigests is the suite of ports.TokenDigests.
+func TokenDigests(t *testing.T, open func(t *testing.T) TokenDigestsFixture) {
+	t.Helper()
+	f := open(t)
+	seen := map[domain.Digest]bool{}
+	// all returns one digest of each kind, and different digests for different inputs.
+	all := func(digests ports.TokenDigests) []domain.Digest {
+		tokens, _ := digests.Tokens(domain.OpaqueToken{1}, domain.OpaqueToken{2})
+		list := tokens
+		for _, user := range []domain.UserID{{1}, {2}} {
+			for _, secret := range []domain.TOTPID{{3}, {4}} {
+				list = append(list, digests.RecoveryCodes(user, secret, domain.Digest{5}, domain.Digest{6}).Digests...)
+			}
+		}
+		for _, terms := range [][]string{{"a", "b"}, {"ab"}, {"b", "a"}} {
+			proof, _ := digests.Invitation(terms...)
+			list = append(list, proof)
+		}
+		return list
+	}
+	first := all(f.Digests)
+	require.Equal(t, first, all(f.Replica))
+	for _, digest := range append(first, all(f.Elsewhere)...) {
+		require.NotZero(t, digest)
+		require.False(t, seen[digest], "all inputs and keys have different digests")
+		seen[digest] = true
+	}
+	_, keys := f.Digests.Tokens()
+	f.Rekey(t, domain.KeyForSessions)
+	tokens, after := f.Digests.Tokens(domain.OpaqueToken{1}, domain.OpaqueToken{2})
+	require.NotEqual(t, keys.Session, after.Session)
+	require.Equal(t, keys.Token, after.Token)
+	require.NotEqual(t, first[:2], tokens, "a new session key invalidates the opaque tokens")
+	require.Equal(t, first[2:], all(f.Digests)[2:], "and nothing else")
+	f.Rekey(t, domain.KeyForTokens)
+	for _, digest := range all(f.Digests) {
+		require.False(t, seen[digest], "a new token key invalidates everything")
+	}
+}

@@ -85,12 +85,12 @@ func (f DropletVaultFixture) noted(t *testing.T, id domain.DropletID) domain.Ver
 // logged returns the newest event of an action, or the zero event if there is none.
 func (f DropletVaultFixture) logged(t *testing.T, action domain.Action) domain.Event {
 	t.Helper()
-	events, err := f.Store.Read().Events.List(t.Context(), ports.EventFilter{Action: action, Limit: 1})
+	page, err := f.Store.Read().Events.List(t.Context(), ports.EventFilter{Action: action, Limit: 1})
 	require.NoError(t, err)
-	if len(events) == 0 {
+	if len(page.Events) == 0 {
 		return domain.Event{}
 	}
-	return events[0]
+	return page.Events[0]
 }
 
 // vaultOpenBox verifies that the box and the permissions are checked before the encryption key.

@@ -145,7 +145,8 @@ func TestFormats(t *testing.T) {
 // TestDevPrintsTheFirstFiveMinutes verifies that lockbox dev prints the README's block.
 func TestDevPrintsTheFirstFiveMinutes(t *testing.T) {
 	t.Parallel()
-	_, rest, found := strings.Cut(page(t, "README.md"), "```bash\nURL=http://127.0.0.1:5000\n")
+	_, rest, found := strings.Cut(page(t, "README.md"), "```bash\nURL=http://127.0.0.1:5000\n"+
+		"INIT_TOKEN=$(cat .lockbox/init-token)   # make run also prints the token\n")
 	block, _, ended := strings.Cut(rest, "```")
 	require.True(t, found && ended)
 	code, err := os.ReadFile(root + "/cmd/lockbox/dev.go")

@@ -248,7 +248,7 @@ func TestRefreshOnce(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, readCommitted)
 	secret := c.root.member("anna", "viewer")
-	for range rounds() {
+	for range repeats() {
 		pair := c.a.signInWithCode("anna", secret)
 		var requests []func() *answer
 		for i := range 6 {
@@ -287,7 +287,7 @@ func TestHandOver(t *testing.T) {
 	c.root.do("PUT", "/users/anna", `{"isActive":true}`).expect(204)
 	holders := map[string]client{"root": c.root, "bert": bert, "anna": c.a.signIn("anna", "anna-password")}
 	owner := "root"
-	for range rounds() {
+	for range repeats() {
 		var requests []func() *answer
 		for name := range holders {
 			if name != owner {

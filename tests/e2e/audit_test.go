@@ -13,6 +13,7 @@ import (
 type auditLine struct {
 	ID, At, Action, Outcome                                                   string
 	Actor, ActorID, CredentialID, Box, BoxID, Key, Target, RequestID, Address *string
+	Suppressed                                                                int
 }
 
 type auditPage struct {
@@ -333,4 +334,35 @@ func TestEventsOutliveTheirObjects(t *testing.T) {
 	require.Len(t, events, 2)
 	require.NotEqual(t, *events[0].ActorID, *events[1].ActorID)
 	require.NotEqual(t, *events[0].BoxID, *events[1].BoxID)
+}
+
+// TestRepeatedRefusalsAreCounted sends many refused requests. A few have an event each, and when the server stops, one
+// event counts the others.
+func TestRepeatedRefusalsAreCounted(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	root := s.initialize()
+	user := root.user("user1")
+	root.box("default")
+	root.share("default", "user1", "createEntry")
+	root.put("default", "key", `1`).expect(201)
+	for range 15 {
+		user.get("default", "key").expect(403)
+		user.get("unknown", "key").expect(404)
+		user.put("default", "key", `2`).expect(201)
+	}
+	require.Len(t, root.audit("/audit", "?user=user1&action=entry.read&limit=1000").Events, 2*10)
+	require.Len(t, root.audit("/audit", "?user=user1&action=entry.write&limit=1000").Events, 15)
+	s.stop()
+
+	root.server = startOn(t, s.db)
+	counted := map[string]int{}
+	for _, event := range root.audit("/audit", "?user=user1&action=entry.read&limit=1000").Events {
+		require.Equal(t, "denied", event.Outcome)
+		counted[event.sentence()] += max(1, event.Suppressed)
+	}
+	require.Equal(t, map[string]int{
+		"user1 entry.read denied default key -": 15,
+		"user1 entry.read denied - key -":       15,
+	}, counted)
 }

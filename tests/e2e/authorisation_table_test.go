@@ -54,6 +54,8 @@ const ownPolicy = `
 	GET    /boxes/:box                                   401 404 200 404 200 200 200 200 200 401 401 401
 	PUT    /boxes/:box                                   401 404 403 404 403 403 204 204 204 401 401 401
 	DELETE /boxes/:box                                   401 404 403 404 403 204 204 204 204 401 401 401
+	POST   /boxes/:box/offer/accept                      401 404 204 404 204 204 404 404 404 401 401 401
+	DELETE /boxes/:box/offer                             401 404 403 404 204 403 204 204 204 401 401 401
 
 	GET    /boxes/:box/users                             401 404 403 404 403 200 200 200 200 401 401 401
 	POST   /boxes/:box/users                             401 404 403 404 403 201 201 201 201 401 401 401
@@ -117,6 +119,8 @@ const foreignPolicy = `
 	GET    /boxes/:box                                   401 404 404 404 404 404 404 200 200 401 401 401
 	PUT    /boxes/:box                                   401 404 404 404 404 404 404 204 204 401 401 401
 	DELETE /boxes/:box                                   401 404 404 404 404 404 404 204 204 401 401 401
+	POST   /boxes/:box/offer/accept                      401 404 404 404 404 404 404 404 404 401 401 401
+	DELETE /boxes/:box/offer                             401 404 404 404 404 404 404 204 204 401 401 401
 
 	GET    /boxes/:box/users                             401 404 404 404 404 404 404 200 200 401 401 401
 	POST   /boxes/:box/users                             401 404 404 404 404 404 404 201 201 401 401 401
@@ -154,7 +158,7 @@ const foreignPolicy = `
 const itselfPolicy = `
 	GET    /boxes/:box/users/:username                   401 404 200 404 200 200 200 404 404 401 401 401
 	PUT    /boxes/:box/users/:username                   401 404 403 404 403 204 204 404 404 401 401 401
-	DELETE /boxes/:box/users/:username                   401 404 403 404 403 204 409 404 404 401 401 401
+	DELETE /boxes/:box/users/:username                   401 404 204 404 204 204 409 404 404 401 401 401
 	GET    /boxes/:box/users/:username/permissions       401 404 200 404 200 200 200 404 404 401 401 401
 	PUT    /boxes/:box/users/:username/permissions       401 404 403 404 403 204 204 404 404 401 401 401
 	DELETE /boxes/:box/users/:username/permissions       401 404 403 404 403 204 204 404 404 401 401 401

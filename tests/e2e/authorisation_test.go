@@ -187,10 +187,10 @@ func (r *troupe) prepare(t *testing.T, route, actor string, foreign bool) scene 
 			other := owner.user(s.account)
 			s.apiKey = other.do("POST", "/api-keys", nil).expect(200).string("apiKey")
 			if strings.Contains(route, "/totp") {
-				other.do("POST", "/users/"+s.account+"/totp", nil).expect(201)
+				other.do("POST", "/users/"+s.account+"/totp", ownProof(s.account, "")).expect(201)
 			}
 		} else if route == "DELETE /users/:username/totp" {
-			s.actor.do("POST", "/users/"+s.account+"/totp", nil)
+			s.actor.do("POST", "/users/"+s.account+"/totp", ownProof(s.account, ""))
 		} else if spare := s.actor.do("POST", "/api-keys", nil); spare.Status == 200 {
 			s.apiKey = spare.string("apiKey")
 		} else {
@@ -218,6 +218,15 @@ func (r *troupe) prepare(t *testing.T, route, actor string, foreign bool) scene 
 	owner.share(s.box, "colleague", "readEntry")
 	boss.put(s.box, sceneKey, `{"user":"app"}`).expect(201)
 	r.enter(t, home, actor, s.name, needed[route])
+	if strings.Contains(route, "/offer") {
+		to := "colleague"
+		accepts := strings.HasSuffix(route, "/accept") &&
+			slices.Contains([]string{"without", "with", "boxadmin"}, actor)
+		if !foreign && (accepts || actor == "with") {
+			to = s.name
+		}
+		boss.do("PUT", "/boxes/"+s.box, `{"owner":"`+to+`"}`).expect(204)
+	}
 	if strings.HasSuffix(route, "/keyring") {
 		r.key(t, &s, home == s.box)
 	}
@@ -385,6 +394,8 @@ func (s scene) body(route string) any {
 			password = "root-password" // other scenes sign in as the owner
 		}
 		return `{"password":"` + password + `","currentPassword":"` + s.account + `-password"}`
+	case "POST /users/:username/totp":
+		return ownProof(s.account, "")
 	case "POST /users/:username/totp/confirm":
 		return `{}`
 	case "POST /api/v1/user/add":

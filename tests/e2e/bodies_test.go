@@ -17,6 +17,8 @@ type bodyRoute struct {
 	method, template, path string
 	// optional reports whether the route accepts an empty body.
 	optional bool
+	// emptyCode is the code of the 403 of an empty body that the route accepts but that proves nothing.
+	emptyCode string
 	// good is a body that succeeds with this status.
 	good   string
 	status int
@@ -100,19 +102,22 @@ func bodyRoutes() []bodyRoute {
 				{`{"code":"x","password":123456}`, "password", "a string"}},
 		},
 		{
-			method:   "POST",
-			template: "/users/:username/totp",
-			path:     "/users/root/totp",
-			optional: true,
-			good:     `{"code":"123456"}`,
-			status:   201,
+			method:    "POST",
+			template:  "/users/:username/totp",
+			path:      "/users/root/totp",
+			good:      `{"code":"123456","currentPassword":"root-password"}`,
+			status:    201,
+			wrong:     []wrongField{{`{"currentPassword":1}`, "currentPassword", "a string"}},
+			optional:  true,
+			emptyCode: "totp_password_required",
 		},
 		{
 			method:   "POST",
 			template: "/users/:username/totp/confirm",
 			path:     "/users/member/totp/confirm",
-			good:     `{"code":"123456"}`,
+			good:     `{"code":"123456","currentPassword":"member-password"}`,
 			status:   403,
+			wrong:    []wrongField{{`{"code":"1","currentPassword":1}`, "currentPassword", "a string"}},
 		},
 		{
 			method:   "PUT",
@@ -204,7 +209,7 @@ func bodyRoutes() []bodyRoute {
 }
 
 // withoutBody lists the routes whose method allows a body and that read none.
-var withoutBody = map[string]bool{"POST /boxes/:box": true}
+var withoutBody = map[string]bool{"POST /boxes/:box": true, "POST /boxes/:box/offer/accept": true}
 
 func TestBodiesNamesEveryRouteThatReadsOne(t *testing.T) {
 	t.Parallel()
@@ -309,9 +314,12 @@ func goodBodies(t *testing.T, route bodyRoute, send func(body any, contentType s
 	}
 	for _, contentType := range []string{jsonType, "text/plain", "", "image/png"} {
 		empty := send("", contentType)
-		if !route.optional {
+		switch {
+		case route.emptyCode != "":
+			empty.refuses(403, route.emptyCode)
+		case !route.optional:
 			empty.refuses(400, "body_required")
-		} else {
+		default:
 			require.Less(t, empty.Status, 300, "an empty body is none, whatever its type: %s", contentType)
 		}
 	}

@@ -183,9 +183,11 @@ func TestBoxesPerUser(t *testing.T) {
 	}
 	other.box("other")
 	other.share("other", "user1")
-	other.do("PUT", "/boxes/other", `{"owner":"user1"}`).refuses(409, "limit_reached")
-	user.do("DELETE", "/boxes/one", nil).expect(204)
 	other.do("PUT", "/boxes/other", `{"owner":"user1"}`).expect(204)
+	user.do("POST", "/boxes/other/offer/accept", nil).refuses(409, "limit_reached")
+	root.do("PUT", "/boxes/other", `{"owner":"user1"}`).refuses(409, "limit_reached")
+	user.do("DELETE", "/boxes/one", nil).expect(204)
+	user.do("POST", "/boxes/other/offer/accept", nil).expect(204)
 	user.do("POST", "/boxes/three", nil).refuses(409, "limit_reached")
 }
 
@@ -202,6 +204,8 @@ func TestTransferBox(t *testing.T) {
 	owner.box("default")
 	owner.share("default", "heir", "readEntry")
 	owner.do("PUT", "/boxes/DEFAULT", `{"Owner":"HEIR"}`).expect(204).isEmpty("")
+	require.Equal(t, "owner1", read[describedBox](owner.do("GET", "/boxes/default", nil).expect(200)).Owner, "an offer")
+	heir.do("POST", "/boxes/default/offer/accept", nil).expect(204).isEmpty("")
 	box := read[describedBox](owner.do("GET", "/boxes/default", nil).expect(200))
 	require.Equal(t, "heir", box.Owner)
 	require.Equal(t, "boxadmin", heir.do("GET", "/boxes/default/users/heir", nil).string("role"))

@@ -186,7 +186,7 @@ func (f *flock) liveWithCodes(root client) {
 	f.keep("next access token", next.Access)
 	f.send(anonymous, "POST", "/api/v1/user/auth/refresh", refreshBody(pair.Refresh)).expect(401)
 	f.send(f.server.as(next.Access), "GET", "/whoami", nil).expect(401)
-	made := root.enrol("root")
+	made := root.enrolWith("root", canaryPassword)
 	f.keep("own code secret", made.Secret)
 	for _, code := range []string{made.RecoveryCodes[0], made.RecoveryCodes[0], canaryStray} {
 		f.send(anonymous, "POST", "/authenticate", passwordAndCode("root", canaryPassword, code))

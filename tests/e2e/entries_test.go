@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
 // withBox starts a server and returns the owner of the system with a box named default.
@@ -188,12 +190,33 @@ func TestEntriesPerBox(t *testing.T) {
 	root.put("default", "three", `1`).refuses(409, "limit_reached")
 	root.put("default", "one", `2`).expect(201)
 	root.do("DELETE", "/boxes/default/entries/one", nil).expect(204)
-	root.put("default", "three", `1`).expect(201)
-	root.put("default", "one", `3`).refuses(409, "limit_reached")
-	root.do("POST", "/boxes/default/entries/one/restore", `{"version":1}`).refuses(409, "limit_reached")
-	root.do("GET", "/boxes/default/entries", nil).is(`["three","two"]`)
+	root.put("default", "three", `1`).refuses(409, "limit_reached") // the versions of one are kept
+	root.put("default", "one", `3`).expect(201)
+	root.do("DELETE", "/boxes/default/entries/one", nil).expect(204)
+	root.do("POST", "/boxes/default/entries/one/restore", `{"version":1}`).expect(201)
+	root.do("GET", "/boxes/default/entries", nil).is(`["one","two"]`)
 	root.box("other")
 	root.put("other", "one", `1`).expect(201)
+}
+
+// TestBytesPerBox verifies that the versions of a box, including those of deleted entries, stay within its limit.
+func TestBytesPerBox(t *testing.T) {
+	t.Parallel()
+	root := withBox(t, "MAX_BYTES_PER_BOX=100000", "ENTRY_VERSIONS=3")
+	value := `"` + strings.Repeat("x", 10000) + `"`
+	for range 10 {
+		root.put("default", "one", value).expect(201) // three versions are kept
+	}
+	root.put("default", "two", value).expect(201)
+	root.do("DELETE", "/boxes/default/entries/two", nil).expect(204)
+	root.put("default", "three", value).expect(201)
+	root.put("default", "four", value).refuses(409, "limit_reached")
+	root.put("default", "one", value).expect(201)
+	root.put("default", "four", `1`).expect(201)
+	root.box("other")
+	root.put("other", "one", value).expect(201)
+	require.LessOrEqual(t, pgtest.Number(t, root.server.db, `SELECT sum(octet_length(value) + 256)
+		FROM entry_versions v JOIN boxes b ON b.id = v.box_id WHERE b.name = 'default'`), 100000)
 }
 
 // TestEncryptionKeys covers valid and invalid values of X-Encryption-Key.

@@ -5,6 +5,10 @@ package e2e
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -109,7 +113,7 @@ func requireEveryVersionAudited(t *testing.T, database string) {
 		number(t, database, `SELECT entry_count FROM boxes`))
 }
 
-func kills() int { return max(2, rounds()/50) }
+func kills() int { return max(2, repeats()/50) }
 
 func TestTheServerIsKilledUnderWriters(t *testing.T) {
 	t.Parallel()
@@ -223,7 +227,8 @@ func TestDev(t *testing.T) {
 	dev := func(dir string) *program { return launch(t, []string{"dev", "--dir", dir}) }
 	first := dev(one)
 	first.url = first.firstURL()
-	root := first.initialize()
+	first.refusesOtherSites()
+	root := first.initializeDev(one)
 	root.do("POST", "/boxes/default", nil).expect(201)
 	root.put("default", "entry", `"kept"`).expect(201)
 
@@ -233,7 +238,7 @@ func TestDev(t *testing.T) {
 	beside := dev(two)
 	beside.url = beside.firstURL()
 	require.NotEqual(t, first.url, beside.url)
-	beside.initialize().do("GET", "/users", nil).expect(200)
+	beside.initializeDev(two).do("GET", "/users", nil).expect(200)
 	require.Equal(t, `"kept"`, string(root.get("default", "entry").expect(200).Body))
 
 	first.kill()
@@ -242,6 +247,48 @@ func TestDev(t *testing.T) {
 	require.Equal(t, `"kept"`, string(root.at(&restarted.server).get("default", "entry").expect(200).Body))
 	require.Equal(t, 0, restarted.terminate(), "%s", restarted.log)
 	require.Equal(t, 0, beside.terminate())
+}
+
+// refusesOtherSites verifies that web pages of other sites and programs without the token cannot become the owner, also
+// with DNS rebinding, where Host names the site.
+func (p *program) refusesOtherSites() {
+	p.t.Helper()
+	const body = `{"username":"evil","password":"evil-password"}`
+	p.as("").do("POST", "/init", body).refuses(401, "init_token_required")
+	for _, headers := range [][2]string{{"evil.example:5000", ""}, {"evil.example:5000", "http://evil.example:5000"},
+		{"", "http://evil.example"}, {"", "null"}} {
+		for _, path := range []string{"/init", "/authenticate", "/api/v1/user/auth"} {
+			request, err := http.NewRequestWithContext(p.t.Context(), "POST", p.url+path, strings.NewReader(body))
+			require.NoError(p.t, err)
+			request.Header.Set("Content-Type", "application/json")
+			if headers[0] != "" {
+				request.Host = headers[0]
+			}
+			if headers[1] != "" {
+				request.Header.Set("Origin", headers[1])
+			}
+			response, err := http.DefaultClient.Do(request)
+			require.NoError(p.t, err)
+			require.Equal(p.t, 403, response.StatusCode, "%s %v", path, headers)
+			require.NoError(p.t, response.Body.Close())
+		}
+	}
+}
+
+// initializeDev creates the owner with the init token that lockbox dev printed, and checks that only the user of the
+// program can read its file.
+func (p *program) initializeDev(dir string) client {
+	p.t.Helper()
+	found := regexp.MustCompile(`(?m)^INIT_TOKEN='(.+)'$`).FindStringSubmatch(p.out.String())
+	require.NotNil(p.t, found, "%s", p.out)
+	kept, err := os.ReadFile(filepath.Join(dir, "init-token"))
+	require.NoError(p.t, err)
+	require.Equal(p.t, found[1]+"\n", string(kept))
+	info, err := os.Stat(filepath.Join(dir, "init-token"))
+	require.NoError(p.t, err)
+	require.Equal(p.t, os.FileMode(0o600), info.Mode().Perm())
+	got := p.as("").do("POST", "/init", `{"username":"root","password":"root-password"}`, "X-Init-Token", found[1])
+	return p.as(got.expect(200).string("apiKey"))
 }
 
 // TestRekeyIsKilled kills lockbox secret rekey after its first batches and runs it again.

@@ -9,8 +9,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +20,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/description"
 	"github.com/lockbox-go/lockbox/tests/live"
 	"github.com/lockbox-go/lockbox/tests/pgtest"
+	"github.com/lockbox-go/lockbox/tests/rounds"
 )
 
 // generatedKey and otherKey are encryption keys that need no key derivation.
@@ -176,11 +175,5 @@ func (a *answer) string(field string) string {
 	return text
 }
 
-// rounds returns the number of rounds of each race. `make e2e` sets 200 rounds. A few rounds are enough to detect a
-// missing lock.
-func rounds() int {
-	if n, err := strconv.Atoi(os.Getenv("LOCKBOX_TEST_ROUNDS")); err == nil && n > 0 {
-		return n
-	}
-	return 5
-}
+// repeats returns the number of rounds of each race. `make e2e` sets 200 rounds.
+func repeats() int { return rounds.Configured(3) }

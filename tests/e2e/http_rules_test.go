@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -183,7 +184,8 @@ func TestUnreadableBodies(t *testing.T) {
 }
 
 // TestClientsThatDisconnect verifies that a request is logged and counted with status 499 if its client disconnects
-// while it waits for a lock. The server does not report the database as unavailable.
+// while it waits for a lock: with a RST at once, and with a FIN when the response cannot be delivered. The server does
+// not report the database as unavailable.
 func TestClientsThatDisconnect(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -205,6 +207,7 @@ func TestClientsThatDisconnect(t *testing.T) {
 		"PUT /users/member":                   `{"role":"user"}`,
 		"DELETE /api/v1/user/delete/member":   "",
 	}
+	closing := map[string]bool{"DELETE /boxes/default/entries/entry": true, "PUT /users/member": true}
 	for request, body := range requests {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 		require.NoError(t, err)
@@ -212,14 +215,62 @@ func TestClientsThatDisconnect(t *testing.T) {
 			"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", request, root.token, len(body), body)
 		require.NoError(t, err)
 		time.Sleep(200 * time.Millisecond) // until it waits for the lock
+		if !closing[request] {
+			require.NoError(t, conn.(*net.TCPConn).SetLinger(0)) // close with a RST
+		}
 		require.NoError(t, conn.Close())
 	}
+	require.Eventually(t, func() bool {
+		return strings.Count(s.log.String(), `"status":499`) == len(requests)-len(closing)
+	}, 4*time.Second, 20*time.Millisecond, "%s", s.log)
+	require.NoError(t, held.Rollback(t.Context()))
 	require.Eventually(t, func() bool { return strings.Count(s.log.String(), `"status":499`) == len(requests) },
 		10*time.Second, 20*time.Millisecond, "%s", s.log)
-	require.NoError(t, held.Rollback(t.Context()))
 	require.NotContains(t, s.log.String(), `"level":"ERROR"`)
 	require.NotContains(t, s.log.String(), `"msg":"unavailable"`)
 	require.NotRegexp(t, `lockbox_http_requests_total\{[^}]*status="5`, string(root.do("GET", "/metrics", nil).Body))
+}
+
+// TestHalfClosedClients verifies that a client that closes its sending side while its request waits for a lock gets the
+// response, and that the log has its status.
+func TestHalfClosedClients(t *testing.T) {
+	t.Parallel()
+	root := inhabited(t)
+	s := root.server
+	db, err := pgx.Connect(t.Context(), s.db)
+	require.NoError(t, err)
+	defer func() { _ = db.Close(t.Context()) }()
+	held, err := db.Begin(t.Context())
+	require.NoError(t, err)
+	for _, lock := range []string{"SELECT FROM system FOR UPDATE", "SELECT FROM users FOR UPDATE",
+		"SELECT FROM boxes FOR UPDATE", "SELECT FROM entries FOR UPDATE"} {
+		_, err = held.Exec(t.Context(), lock)
+		require.NoError(t, err)
+	}
+	released := time.AfterFunc(300*time.Millisecond, func() { _ = held.Rollback(t.Context()) })
+	defer released.Stop()
+	var group sync.WaitGroup
+	for _, test := range []struct {
+		request, body string
+		status        int
+	}{
+		{"PUT /boxes/default/users/member", `{"role":"boxuser"}`, 204},
+		{"PUT /users/member", `{"role":"user"}`, 204},
+		{"POST /boxes/default/entries", `{"key":"entry","value":1}`, 201},
+		{"POST /api/v1/user/add", `{"username":"viewer","group":"viewer"}`, 200},
+		{"GET /boxes/default/entries/entry", "", 200},
+	} {
+		group.Go(func() {
+			got := s.raw(t, fmt.Sprintf("%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
+				"X-Encryption-Key: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", test.request,
+				root.token, generatedKey, len(test.body), test.body))
+			if got.Status != test.status {
+				t.Errorf("%s: %d %s", test.request, got.Status, got.Body)
+			}
+		})
+	}
+	group.Wait()
+	require.NotContains(t, s.log.String(), `"status":499`)
 }
 
 // TestLoneSurrogates verifies that a lone surrogate is refused in every field except the value of an entry. The value

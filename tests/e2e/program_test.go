@@ -23,12 +23,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockbox-go/lockbox/adapters/localpg"
+	"github.com/lockbox-go/lockbox/tests/attack"
 	"github.com/lockbox-go/lockbox/tests/description"
 	"github.com/lockbox-go/lockbox/tests/live"
 )
 
-// TestMain removes the program that was built for the run.
+// TestMain removes the program that was built for the run. In a process of an attack, it runs the attack.
 func TestMain(m *testing.M) {
+	if attack.Main() {
+		return
+	}
 	code := m.Run()
 	if built.dir != "" {
 		_ = os.RemoveAll(built.dir)
@@ -71,7 +75,13 @@ type program struct {
 // launch starts the program with settings as in start. It does not wait for readiness.
 func launch(t testing.TB, args []string, settings ...string) *program {
 	t.Helper()
-	p := &program{cmd: exec.Command(binary(t), args...), out: &live.Log{}, exited: make(chan struct{})}
+	return runProgram(t, exec.Command(binary(t), args...), settings...)
+}
+
+// runProgram starts a command that is or becomes the program.
+func runProgram(t testing.TB, cmd *exec.Cmd, settings ...string) *program {
+	t.Helper()
+	p := &program{cmd: cmd, out: &live.Log{}, exited: make(chan struct{})}
 	p.server = server{t: t, log: &live.Log{}}
 	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
 	for _, setting := range append([]string{"LOG_LEVEL=debug", "KDF_MEMORY_KIB=64", "KDF_TIME=1"}, settings...) {

@@ -108,7 +108,7 @@ func raceEntryCount(t *testing.T, c *cluster, name string) {
 		c.root.put(name, fmt.Sprintf("e%d", i), `1`).expect(201)
 	}
 	c.root.do("DELETE", "/boxes/"+name+"/entries/e4", nil).expect(204)
-	c.root.put(name, "e5", `1`).expect(201)
+	c.root.put(name, "e5", `1`).expect(409) // the versions of e4 are kept
 	answers := c.times(14, func(i int, s *server) *answer {
 		root := c.root.at(s)
 		switch {
@@ -126,6 +126,8 @@ func raceEntryCount(t *testing.T, c *cluster, name string) {
 		require.Contains(t, []int{201, 204, 409, 503}, each.Status, "%d %s", i, each.Body)
 	}
 	require.LessOrEqual(t, c.counted(name), 5)
+	require.LessOrEqual(t, c.number(`SELECT count(*) FROM entries e JOIN boxes b ON b.id = e.box_id
+		WHERE b.name = $1 AND e.version > 0`, name), 5)
 }
 
 // raceOneEntry runs every kind of change of one entry concurrently.

@@ -18,7 +18,7 @@ var raceLimits = []string{"MAX_ENTRIES_PER_BOX=5", "MAX_USERS_PER_BOX=4", "MAX_B
 // TestRaces runs every race on two replicas over one database.
 func TestRaces(t *testing.T) {
 	t.Parallel()
-	inOrder(t, races, func(t *testing.T, each race) { runRace(t, each, readCommitted, rounds()) })
+	inOrder(t, races, func(t *testing.T, each race) { runRace(t, each, readCommitted, repeats()) })
 }
 
 // TestRacesAtOtherIsolationLevels verifies that the locks hold at every isolation level. At the stricter levels the
@@ -27,14 +27,14 @@ func TestRaces(t *testing.T) {
 func TestRacesAtOtherIsolationLevels(t *testing.T) {
 	t.Parallel()
 	some := maps.Clone(races)
-	if rounds() < 100 {
+	if repeats() < 100 {
 		maps.DeleteFunc(some, func(name string, _ race) bool { return !slices.Contains(shortRun, name) })
 		require.Len(t, some, len(shortRun))
 	}
 	for _, level := range []string{repeatableRead, serializable} {
 		t.Run(level, func(t *testing.T) {
 			t.Parallel()
-			inOrder(t, some, func(t *testing.T, each race) { runRace(t, each, level, max(3, rounds()/20)) })
+			inOrder(t, some, func(t *testing.T, each race) { runRace(t, each, level, max(2, repeats()/20)) })
 		})
 	}
 }

@@ -215,7 +215,7 @@ func TestRateLimitOfPassphrases(t *testing.T) {
 // two replicas. Almost none may be compared, and the rightful user must still be able to sign in from a known address.
 func TestTenThousandGuesses(t *testing.T) {
 	t.Parallel()
-	total := 50 * rounds() // ten thousand in the long run
+	total := 50 * repeats() // ten thousand in the long run
 	c := startCluster(t, readCommitted, "THROTTLE_FREE_ATTEMPTS=5", "TRUSTED_PROXIES=127.0.0.0/8")
 	c.root.user("victim")
 	secret := c.root.member("coded", "viewer")

@@ -12,12 +12,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const readmeURL = "URL=http://127.0.0.1:5000\n"
+const (
+	readmeURL = "URL=http://127.0.0.1:5000\n"
+	// readmeToken is in the file with the init token that make run would have created.
+	readmeToken = "readme-token"
+)
 
 // TestReadmeFirstFiveMinutes runs the README's first block in bash, like a new user.
 func TestReadmeFirstFiveMinutes(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := start(t, "INIT_TOKEN="+readmeToken)
 	out := s.paste(firstBlock(t))
 	const value = `{"email":"my@email.com","password":"secret"}`
 	require.Equal(t, []int{201, 201, 200, 201, 200, 204, 403}, statuses(out), out)
@@ -34,8 +38,11 @@ func TestHTTPPageExamples(t *testing.T) {
 		"(?m)^\\| `([A-Z]+) (/[^`]*)` \\| [^|]+ \\| `(api [^|]+)` \\| (\\d+)").FindAllStringSubmatch(page(t,
 		"docs/http.md"), -1)
 	require.Greater(t, len(examples), 30)
-	// The variables of two examples, which the page sets at its beginning.
-	variables := map[string]string{"/api-keys/{apiKey}": "KEY_ID", "/invitations/accept": "CODE"}
+	// The variables of some examples, which the page sets at its beginning.
+	variables := map[string]string{
+		"/api-keys/{apiKey}": "KEY_ID", "/invitations/accept": "CODE",
+		"/boxes/{box}/offer": "OFFER", "/boxes/{box}/offer/accept": "OFFER",
+	}
 	for path, name := range variables {
 		variables[path] = regexp.MustCompile(`(?m)^` + name + `=.*$`).FindString(page(t, "docs/http.md"))
 		require.NotEmpty(t, variables[path], name)
@@ -85,15 +92,16 @@ func firstBlock(t *testing.T) string {
 	return readmeURL + block
 }
 
-// paste runs text in bash with this server's address. It replaces bin/lockbox, which make run would have built, with a
-// stub that prints a key.
+// paste runs text in bash with this server's address. It replaces the files that make run would have created:
+// bin/lockbox by a stub that prints a key, and the init token.
 func (s *server) paste(text string) string {
 	s.t.Helper()
 	dir := s.t.TempDir()
 	// bash writes the stub, because executing a file that this process holds open for writing fails if a parallel test
 	// forks.
 	text = "mkdir bin; printf '#!/bin/sh\n[ \"$*\" = keygen ] && echo " + generatedKey +
-		"\n' > bin/lockbox; chmod 700 bin/lockbox\n" + text
+		"\n' > bin/lockbox; chmod 700 bin/lockbox\nmkdir .lockbox; echo " + readmeToken +
+		" > .lockbox/init-token\n" + text
 	bash := exec.CommandContext(s.t.Context(), "bash", "--norc")
 	bash.Dir = dir
 	bash.Stdin = strings.NewReader(strings.Replace(text, readmeURL, "URL="+s.url+"\n", 1))

@@ -25,7 +25,7 @@ const (
 	testGrace = 700 * time.Millisecond
 	// loadPause separates the requests of a client under load. Rekeys mostly wait for testGrace, and clients that never
 	// pause would keep the processor busy all that time.
-	loadPause = 2 * time.Millisecond
+	loadPause = 5 * time.Millisecond
 )
 
 // configOf reads settings like a server on the given database.
@@ -214,7 +214,7 @@ func TestRekeyWhileServing(t *testing.T) {
 	}
 	user := c.root.user("user1")
 	secret := c.root.member("coded", "viewer")
-	user.do("POST", "/users/user1/totp", nil).expect(201)
+	user.do("POST", "/users/user1/totp", ownProof("user1", "")).expect(201)
 	load := startLoad(t, c.root, c.root.at(c.b))
 	keys := serverKeys(t, c.a.db)
 	ignore := func(int) {}
@@ -359,4 +359,37 @@ func (c client) expectTampered(got *answer, action string) {
 	require.Equal(c.server.t, "tampered", got.code())
 	require.NotContains(c.server.t, strings.ToLower(string(got.Body)), "value")
 	require.Equal(c.server.t, "tampered", c.lastEvent(action)["outcome"])
+}
+
+// TestRekeyEndsAccountsTokens verifies that a new session key ends the sign-ins of the accounts API as well, even if an
+// attacker restores their rows afterwards, and that a new token key does so too.
+func TestRekeyEndsAccountsTokens(t *testing.T) {
+	t.Parallel()
+	for _, purpose := range []domain.KeyPurpose{domain.KeyForSessions, domain.KeyForTokens} {
+		t.Run(string(purpose), func(t *testing.T) {
+			t.Parallel()
+			s := start(t)
+			root := s.initialize()
+			secret := root.member("coded", "viewer")
+			pair := s.signInWithCode("coded", secret)
+			s.as(pair.Access).do("GET", "/whoami", nil).expect(200)
+			for _, table := range []string{"token_families", "token_pairs"} {
+				run(t, s.db, `CREATE TABLE saved_`+table+` AS TABLE `+table)
+			}
+			_, err := serverKeys(t, s.db).Rekey(t.Context(), purpose, func(int) {})
+			require.NoError(t, err)
+			require.Zero(t, number(t, s.db, `SELECT count(*) FROM token_families`))
+			restarted := startOn(t, s.db)
+			run(t, s.db, `INSERT INTO token_families TABLE saved_token_families;
+				INSERT INTO token_pairs TABLE saved_token_pairs;
+				UPDATE token_families SET key_id = (SELECT id FROM server_keys WHERE purpose = 'session'),
+					token_key_id = (SELECT id FROM server_keys WHERE purpose = 'token')`)
+			restarted.as(pair.Access).do("GET", "/whoami", nil).expect(401)
+			restarted.as("").do("POST", "/api/v1/user/auth/refresh", refreshBody(pair.Refresh)).fails(401, 910,
+				"Refresh token not found")
+			forgetSteps(t, restarted)
+			fresh := restarted.signInWithCode("coded", secret)
+			restarted.as(fresh.Access).do("GET", "/whoami", nil).expect(200)
+		})
+	}
 }

@@ -36,9 +36,27 @@ type enrolment struct {
 // enrol gives a user a confirmed TOTP secret.
 func (c client) enrol(username string) enrolment {
 	c.server.t.Helper()
-	made := read[enrolment](c.do("POST", "/users/"+username+"/totp", nil).expect(201).isJSON())
-	c.do("POST", "/users/"+username+"/totp/confirm", `{"code":"`+codeOf(c.server.t, made.Secret, 0)+`"}`).expect(204)
+	return c.enrolWith(username, username+"-password")
+}
+
+// enrolWith is enrol for a user with the given password.
+func (c client) enrolWith(username, password string) enrolment {
+	c.server.t.Helper()
+	proof := map[string]string{"currentPassword": password}
+	made := read[enrolment](c.do("POST", "/users/"+username+"/totp", proof).expect(201).isJSON())
+	proof["code"] = codeOf(c.server.t, made.Secret, 0)
+	c.do("POST", "/users/"+username+"/totp/confirm", proof).expect(204)
 	return made
+}
+
+// ownProof is the body of a request that enrols or confirms a TOTP secret. It has the password that the harness gives
+// to the user.
+func ownProof(username, code string) map[string]string {
+	body := map[string]string{"currentPassword": username + "-password"}
+	if code != "" {
+		body["code"] = code
+	}
+	return body
 }
 
 func passwordAndCode(username, password, code string) map[string]string {
@@ -53,7 +71,7 @@ func TestSecondFactor(t *testing.T) {
 	signIn := func(code string) *answer {
 		return s.as("").do("POST", "/authenticate", passwordAndCode("user1", "User1-password", code))
 	}
-	made := read[enrolment](user.do("POST", "/users/user1/totp", nil).expect(201))
+	made := read[enrolment](user.do("POST", "/users/user1/totp", ownProof("User1", "")).expect(201))
 	require.Len(t, made.RecoveryCodes, 10)
 	require.Equal(t, "otpauth://totp/Lockbox:User1?algorithm=SHA1&digits=6&issuer=Lockbox&period=30&secret="+
 		made.Secret, made.URI)
@@ -62,8 +80,8 @@ func TestSecondFactor(t *testing.T) {
 	require.Equal(t, "\x89PNG", string(png[:4]))
 	signIn("").expect(200) // not confirmed yet
 
-	user.do("POST", "/users/user1/totp/confirm", `{"code":"000000"}`).refuses(403, "code_wrong")
-	user.do("POST", "/users/user1/totp/confirm", `{"code":"`+codeOf(t, made.Secret, 0)+`"}`).expect(204)
+	user.do("POST", "/users/user1/totp/confirm", ownProof("User1", "000000")).refuses(403, "code_wrong")
+	user.do("POST", "/users/user1/totp/confirm", ownProof("User1", codeOf(t, made.Secret, 0))).expect(204)
 	signIn("").refuses(401, "totp_required")
 	signIn(codeOf(t, made.Secret, 0)).refuses(401, "wrong_credentials") // the confirmation has used this code
 	signIn(codeOf(t, made.Secret, 1)).expect(200)
@@ -91,12 +109,13 @@ func TestReplaceAndRemoveCode(t *testing.T) {
 	user, admin := root.user("user1"), root.admin("admin1")
 	first := user.enrol("user1")
 	user.do("POST", "/users/user1/totp", nil).refuses(400, "code_required").about("code")
-	user.do("POST", "/users/user1/totp", `{"code":"000000"}`).refuses(403, "code_wrong")
-	second := read[enrolment](user.do("POST", "/users/user1/totp", `{"code":"`+first.RecoveryCodes[0]+`"}`).expect(201))
+	user.do("POST", "/users/user1/totp", ownProof("user1", "000000")).refuses(403, "code_wrong")
+	second := read[enrolment](user.do("POST", "/users/user1/totp",
+		ownProof("user1", first.RecoveryCodes[0])).expect(201))
 	forgetSteps(t, s)
 	s.as("").do("POST", "/authenticate",
 		passwordAndCode("user1", "user1-password", codeOf(t, first.Secret, 0))).expect(200)
-	user.do("POST", "/users/user1/totp/confirm", `{"code":"`+codeOf(t, second.Secret, 0)+`"}`).expect(204)
+	user.do("POST", "/users/user1/totp/confirm", ownProof("user1", codeOf(t, second.Secret, 0))).expect(204)
 	forgetSteps(t, s)
 	s.as("").do("POST", "/authenticate",
 		passwordAndCode("user1", "user1-password", codeOf(t, first.Secret, 0))).expect(401)
@@ -129,7 +148,7 @@ func TestCodeOnce(t *testing.T) {
 			secret := c.root.do("GET", "/api/v1/user/auth/setup/anna", nil).expect(200).string("secret")
 			user := c.root.user("user1")
 			made := user.enrol("user1")
-			for range rounds() {
+			for range repeats() {
 				forgetSteps(t, c.a)
 				body := map[string]string{"username": "anna", "code": codeOf(t, secret, 0)}
 				other := passwordAndCode("user1", "user1-password", codeOf(t, made.Secret, 0))

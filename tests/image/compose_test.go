@@ -121,6 +121,10 @@ func TestComposeSetsWhatLockboxReads(t *testing.T) {
 	files := t.TempDir()
 	var environ []string
 	for variable, value := range s.Environment {
+		if !strings.HasSuffix(variable, "_FILE") {
+			environ = append(environ, variable+"="+value)
+			continue
+		}
 		file := path.Join(files, path.Base(value))
 		require.NoError(t, os.WriteFile(file, []byte(strings.Repeat("A", 43)+"\n"), 0o600))
 		environ = append(environ, variable+"="+file)
@@ -159,13 +163,36 @@ func TestFirstRunMakesTheFilesThatComposeNames(t *testing.T) {
 	require.NoError(t, err)
 	password, err := os.ReadFile(path.Join(made, "database-password"))
 	require.NoError(t, err)
-	environment := file.Services["postgres"].Environment
-	assert.Equal(t, "postgres://"+environment["POSTGRES_USER"]+":"+strings.TrimSpace(string(password))+
-		"@postgres:5432/"+environment["POSTGRES_DB"]+"?sslmode=disable", strings.TrimSpace(string(url)))
+	// create-role.sh creates the role and the database.
+	assert.Equal(t, "postgres://lockbox:"+strings.TrimSpace(string(password))+
+		"@postgres:5432/lockbox?sslmode=disable", strings.TrimSpace(string(url)))
 
 	// A second run changes nothing.
 	require.NoError(t, boot.FirstRun(made, "postgres:5432", os.Getuid()))
 	again, err := os.ReadFile(path.Join(made, "database-url"))
 	require.NoError(t, err)
 	assert.Equal(t, url, again)
+}
+
+// The metrics need no token, so their port is not published, and the published port does not serve them.
+func TestComposeKeepsMetricsOffThePublishedPort(t *testing.T) {
+	t.Parallel()
+	s := readCompose(t).Services["lockbox"]
+	_, port, found := strings.Cut(s.Environment["LOCKBOX_METRICS_ADDR"], ":")
+	require.True(t, found)
+	for _, published := range s.Ports {
+		assert.False(t, strings.HasSuffix(published, ":"+port), published)
+	}
+}
+
+// The role of Lockbox must not be the superuser of the image, and a script creates it.
+func TestComposeDatabaseRoleIsNoSuperuser(t *testing.T) {
+	t.Parallel()
+	s := readCompose(t).Services["postgres"]
+	assert.Equal(t, "postgres", s.Environment["POSTGRES_USER"])
+	assert.Contains(t, s.Volumes,
+		"./deploy/postgres/create-role.sh:/docker-entrypoint-initdb.d/create-role.sh:ro")
+	info, err := os.Stat("../../deploy/postgres/create-role.sh")
+	require.NoError(t, err)
+	assert.NotZero(t, info.Mode()&0o111, "the image sources a file that is not executable")
 }

@@ -25,6 +25,8 @@ const Secret = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 // Server is a running Lockbox server.
 type Server struct {
 	URL string
+	// MetricsURL is the address of LOCKBOX_METRICS_ADDR, or "".
+	MetricsURL string
 	// Database is the URL of its database.
 	Database string
 	// Log collects the server's log at debug level.
@@ -106,10 +108,14 @@ func run(database string, log *Log, settings []string) (*Server, error) {
 	case <-time.After(time.Minute):
 		return nil, errors.Join(errors.New("the server did not start within a minute"), stop())
 	}
-	return &Server{
+	server := &Server{
 		URL:      "http://" + app.Addr().(*net.TCPAddr).String(),
 		Database: database,
 		Log:      log,
 		Stop:     stop,
-	}, nil
+	}
+	if metrics := app.MetricsAddr(); metrics != nil {
+		server.MetricsURL = "http://" + metrics.String()
+	}
+	return server, nil
 }

@@ -23,28 +23,34 @@ func attemptCounters(f *fixture) {
 		},
 		{Failures: 1, LastAt: f.now},
 	}
+	lock := func(keys ...ports.CounterKey) ports.AttemptQuery { return ports.AttemptQuery{Counters: keys} }
 	f.do(func(ctx context.Context, repos ports.Repos) error {
-		locked, err := repos.Attempts.Lock(ctx, first, second)
+		locked, err := repos.Attempts.Lock(ctx, lock(first, second))
 		require.NoError(f, err)
-		require.Equal(f, []domain.Attempts{{}, {}}, locked, "a new counter is zero")
-		require.NoError(f, repos.Attempts.Save(ctx, first.Key, counts[0]))
-		return repos.Attempts.Save(ctx, second.Key, counts[1])
+		require.Equal(f, []domain.Attempts{{}, {}}, locked.Counters, "a new counter is zero")
+		require.NoError(f, repos.Attempts.Save(ctx, ports.CounterState{CounterKey: first, Attempts: counts[0]}))
+		return repos.Attempts.Save(ctx, ports.CounterState{CounterKey: second, Attempts: counts[1]})
 	})
 	f.do(func(ctx context.Context, repos ports.Repos) error {
-		locked, err := repos.Attempts.Lock(ctx, second, first)
-		require.Equal(f, []domain.Attempts{counts[1], counts[0]}, locked, "in the order of the arguments")
+		locked, err := repos.Attempts.Lock(ctx, lock(second, first))
+		require.Equal(f, []domain.Attempts{counts[1], counts[0]}, locked.Counters, "in the order of the query")
 		return err
 	})
-	peek := func(key domain.Digest) domain.Attempts {
-		found, err := f.Read().Attempts.Peek(f.Context(), key)
-		require.NoError(f, err)
-		return found
-	}
-	require.Equal(f, counts[0], peek(first.Key))
-	require.Zero(f, peek(digest("unknown")))
+	require.Equal(f, counts[0], f.peek(digest("first")))
+	require.Zero(f, f.peek(digest("unknown")))
 	require.NoError(f, f.Read().Attempts.Forget(f.Context(), account))
-	require.Zero(f, peek(first.Key))
-	require.Equal(f, counts[1], peek(second.Key), "it belongs to no account")
+	require.Zero(f, f.peek(first.Key))
+	require.Equal(f, counts[1], f.peek(second.Key), "it belongs to no account")
+}
+
+// peek returns the attempts of one counter.
+func (f *fixture) peek(key domain.Digest) domain.Attempts {
+	f.Helper()
+	found, err := f.Read().Attempts.Peek(f.Context(),
+		ports.AttemptQuery{Counters: []ports.CounterKey{{Key: digest("another")}, {Key: key}}})
+	require.NoError(f, err)
+	require.False(f, found.Known)
+	return found.Counters[1]
 }
 
 func attemptLockSerialises(f *fixture) {
@@ -55,7 +61,7 @@ func attemptLockSerialises(f *fixture) {
 		order <- []ports.CounterKey{b, a} // must not deadlock
 	}
 	f.serialises(func(ctx context.Context, repos ports.Repos) error {
-		_, err := repos.Attempts.Lock(ctx, <-order...)
+		_, err := repos.Attempts.Lock(ctx, ports.AttemptQuery{Counters: <-order})
 		return err
 	})
 }
@@ -64,9 +70,19 @@ func knownAddresses(f *fixture) {
 	attempts := f.Read().Attempts
 	key := digest("address")
 	knows := func(now time.Time) bool {
-		known, err := attempts.Knows(f.Context(), key, now)
+		query := ports.AttemptQuery{
+			Counters:     []ports.CounterKey{{Key: digest("counter")}},
+			KnownAddress: key,
+			Now:          now,
+		}
+		peeked, err := attempts.Peek(f.Context(), query)
 		require.NoError(f, err)
-		return known
+		f.do(func(ctx context.Context, repos ports.Repos) error {
+			locked, err := repos.Attempts.Lock(ctx, query)
+			require.Equal(f, peeked.Known, locked.Known)
+			return err
+		})
+		return peeked.Known
 	}
 	require.False(f, knows(f.now))
 	require.NoError(f, attempts.Remember(f.Context(), key, f.now.Add(time.Minute)))

@@ -38,6 +38,20 @@ func boxLifecycle(f *fixture) {
 	require.Equal(f, next.Name, name)
 	require.Equal(f, box.UpdatedAt, updated)
 
+	member := f.addUser("member")
+	offer := domain.BoxOffer{To: member.ID, ToName: member.Name, ExpiresAt: f.now.Add(time.Hour)}
+	for _, want := range []domain.BoxOffer{offer, {}, offer} {
+		require.NoError(f, boxes.SaveOffer(f.Context(), box.ID, want))
+		stored, err := boxes.Offer(f.Context(), box.ID)
+		require.NoError(f, err)
+		require.Equal(f, want, stored)
+	}
+	f.requireCode(boxes.SaveOffer(f.Context(), box.ID, domain.BoxOffer{To: f.id(), ExpiresAt: f.now}), domain.NotFound,
+		"user_not_found")
+	require.NoError(f, f.Read().Users.Delete(f.Context(), member.ID))
+	stored, err := boxes.Offer(f.Context(), box.ID)
+	require.NoError(f, err)
+	require.Zero(f, stored, "the offer ends with its user")
 	f.serialises(func(ctx context.Context, repos ports.Repos) error { return repos.Boxes.Lock(ctx, box.ID) })
 	f.do(func(ctx context.Context, repos ports.Repos) error { return repos.Boxes.Delete(ctx, box.ID) })
 	_, _, err = boxes.Describe(f.Context(), box.ID)

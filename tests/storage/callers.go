@@ -19,7 +19,11 @@ func everyCredential(f *fixture) {
 		require.NoError(f, err)
 		return caller
 	}
-	all := append(o.credentials, domain.Credential{Kind: domain.RefreshTokenCredential, Digest: o.pair.Refresh})
+	all := append(o.credentials, domain.Credential{
+		Kind:   domain.RefreshTokenCredential,
+		User:   o.owner.ID,
+		Digest: o.pair.Refresh,
+	})
 	expires := []time.Time{{}, f.now.Add(time.Hour).Truncate(time.Second), o.pair.AccessExpiresAt, o.family.ExpiresAt}
 	for i, credential := range all {
 		caller := find(credential)
@@ -32,16 +36,18 @@ func everyCredential(f *fixture) {
 		require.NoError(f, caller.Authenticate(f.now))
 	}
 	require.Equal(f, "key of owner", find(all[0]).CredentialName)
-	stolen := all[0]
-	stolen.User = f.addUser("thief").ID
-	require.Zero(f, find(stolen).UserID, "the credential was issued to another user")
+	thief := f.addUser("thief")
+	for _, stolen := range all {
+		stolen.User = thief.ID
+		require.Zero(f, find(stolen).UserID, "the credential was issued to another user: %s", stolen.Kind)
+	}
 
 	require.NoError(f, f.Read().APIKeys.Delete(f.Context(), all[0].ID))
 	require.Zero(f, find(all[0]).UserID, "a deleted API key")
 	require.NoError(f, f.Read().TokenFamilies.Spend(f.Context(), o.pair.ID, f.now))
 	require.Zero(f, find(all[2]).UserID, "a spent pair")
 	family, pair := f.addFamily(o.owner, "second")
-	access := domain.Credential{Kind: domain.AccessTokenCredential, Digest: pair.Access}
+	access := domain.Credential{Kind: domain.AccessTokenCredential, User: o.owner.ID, Digest: pair.Access}
 	require.Equal(f, o.owner.ID, find(access).UserID)
 	require.NoError(f, f.Read().TokenFamilies.Revoke(f.Context(), family.ID, f.now))
 	require.Zero(f, find(access).UserID, "a revoked family")

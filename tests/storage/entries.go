@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -74,16 +75,16 @@ func entryCounter(f *fixture) {
 	o := f.office()
 	entries := f.Read().Entries
 	later := f.now.Add(time.Hour)
-	require.NoError(f, entries.CountIn(f.Context(), o.box.ID, 2, later))
-	require.NoError(f, entries.CountIn(f.Context(), o.box.ID, 2, later))
-	f.requireCode(entries.CountIn(f.Context(), o.box.ID, 2, later), domain.Conflict, "limit_reached")
+	require.NoError(f, entries.CountIn(f.Context(), o.box.ID, "key", 2, later))
+	require.NoError(f, entries.CountIn(f.Context(), o.box.ID, "key", 2, later))
+	f.requireCode(entries.CountIn(f.Context(), o.box.ID, "key", 2, later), domain.Conflict, "limit_reached")
 	require.NoError(f, entries.CountOut(f.Context(), o.box.ID, later))
-	require.NoError(f, entries.CountIn(f.Context(), o.box.ID, 2, later))
-	require.NoError(f, entries.CountIn(f.Context(), o.box.ID, 0, later), "0 is no limit")
+	require.NoError(f, entries.CountIn(f.Context(), o.box.ID, "key", 2, later))
+	require.NoError(f, entries.CountIn(f.Context(), o.box.ID, "key", 0, later), "0 is no limit")
 	_, updated, err := f.Read().Boxes.Describe(f.Context(), o.box.ID)
 	require.NoError(f, err)
 	require.Equal(f, later, updated)
-	f.requireCode(entries.CountIn(f.Context(), f.id(), 2, later), domain.NotFound, "box_not_found")
+	f.requireCode(entries.CountIn(f.Context(), f.id(), "key", 2, later), domain.NotFound, "box_not_found")
 	require.ErrorIs(f, entries.CountOut(f.Context(), f.id(), later), domain.NotFound)
 }
 
@@ -93,7 +94,7 @@ func entryCounterUnderConcurrency(f *fixture) {
 	var counted atomic.Int64
 	for range 12 {
 		group.Go(func() {
-			switch err := f.Read().Entries.CountIn(f.Context(), o.box.ID, 5, f.now); {
+			switch err := f.Read().Entries.CountIn(f.Context(), o.box.ID, "key", 5, f.now); {
 			case err == nil:
 				counted.Add(1)
 			case domain.CodeOf(err) != "limit_reached":
@@ -103,6 +104,110 @@ func entryCounterUnderConcurrency(f *fixture) {
 	}
 	group.Wait()
 	require.Equal(f, int64(5), counted.Load())
+}
+
+// deletedKeysCount verifies that a deleted key counts against the limit until its versions are removed, and that a key
+// does not count twice when it gets a value again.
+func deletedKeysCount(f *fixture) {
+	o := f.office()
+	for _, key := range []domain.EntryKey{"live", "deleted", "swept"} {
+		f.write(o, key, "value", 0)
+	}
+	remove := func(key domain.EntryKey, at time.Time) {
+		f.do(func(ctx context.Context, repos ports.Repos) error {
+			require.NoError(f, repos.Entries.CountOut(ctx, o.box.ID, at))
+			return repos.Entries.MarkDeleted(ctx, domain.Entry{Box: o.box.ID, Key: key, UpdatedAt: at})
+		})
+	}
+	remove("deleted", f.now)
+	remove("swept", f.now.Add(-time.Hour))
+	count := func(key domain.EntryKey, limit int) error {
+		return f.Do(f.Context(), func(ctx context.Context, repos ports.Repos) error {
+			if err := repos.Entries.CountIn(ctx, o.box.ID, key, limit, f.now); err != nil {
+				return err
+			}
+			return errRollback
+		})
+	}
+	f.requireCode(count("new", 3), domain.Conflict, "limit_reached")
+	require.ErrorIs(f, count("deleted", 3), errRollback)
+	require.ErrorIs(f, count("new", 4), errRollback)
+	require.ErrorIs(f, count("new", 0), errRollback, "0 is no limit")
+	require.Equal(f, []int{1}, f.sweep(f.DeleteRemovedEntries, f.now.Add(-time.Minute), 5))
+	require.ErrorIs(f, count("new", 3), errRollback)
+	f.requireCode(count("new", 2), domain.Conflict, "limit_reached")
+}
+
+// locked returns an entry as Lock returns it.
+func (f *fixture) locked(o office, key domain.EntryKey) (locked ports.LockedEntry) {
+	f.Helper()
+	f.do(func(ctx context.Context, repos ports.Repos) (err error) {
+		locked, err = repos.Entries.Lock(ctx, o.credentials[0], o.box, key, f.now)
+		return err
+	})
+	return locked
+}
+
+// reserve writes the next version of an entry with a reservation.
+func (f *fixture) reserve(o office, key domain.EntryKey, reservation ports.Reservation) error {
+	f.Helper()
+	return f.Do(f.Context(), func(ctx context.Context, repos ports.Repos) error {
+		require.NoError(f, repos.Boxes.Lock(ctx, o.box.ID))
+		locked, err := repos.Entries.Lock(ctx, o.credentials[0], o.box, key, f.now)
+		require.NoError(f, err)
+		entry := locked.Entry.Next(f.now)
+		version := f.newVersion(entry, o.owner.ID, "value")
+		version.Reservation = &reservation
+		return repos.Entries.AddVersion(ctx, entry, version, 0, f.event("reserved"))
+	})
+}
+
+func entryReservation(f *fixture) {
+	o := f.office()
+	require.Zero(f, f.locked(o, "entry").Room)
+	stored := func() (versions, largest int) {
+		versions, largest, err := f.Read().Entries.Stored(f.Context(), o.box.ID, "entry")
+		require.NoError(f, err)
+		return versions, largest
+	}
+	versions, largest := stored()
+	require.Equal(f, []int{0, 0}, []int{versions, largest})
+	room := domain.Room{SlotBytes: 1000, Slots: 4, Until: 9}
+	require.NoError(f, f.reserve(o, "entry", ports.Reservation{Room: room, Added: 4000, Limit: 4000}))
+	f.write(o, "entry", "a longer value", 0)
+	require.Equal(f, room, f.locked(o, "entry").Room, "a version without a reservation does not change it")
+	versions, largest = stored()
+	require.Equal(f, []int{2, len("a longer value")}, []int{versions, largest})
+}
+
+func entryReservationLimit(f *fixture) {
+	o := f.office()
+	room := domain.Room{SlotBytes: 1000, Slots: 4, Until: 9}
+	require.NoError(f, f.reserve(o, "one", ports.Reservation{Room: room, Added: 4000, Limit: 9000}))
+	require.NoError(f, f.reserve(o, "two", ports.Reservation{Room: room, Added: 4000, Limit: 9000}))
+	f.requireCode(f.reserve(o, "three", ports.Reservation{Room: room, Added: 1001, Limit: 9000}), domain.Conflict,
+		"limit_reached")
+	require.Equal(f, []string{"reserved", "reserved"}, f.targets(), "nothing is stored above the limit")
+	require.NoError(f, f.reserve(o, "two", ports.Reservation{Room: room, Added: -4000, Limit: 3000}),
+		"a smaller reservation is possible above the limit")
+	require.NoError(f, f.reserve(o, "three", ports.Reservation{Room: room, Added: 5000, Limit: 9000}))
+
+	// Concurrent reservations do not exceed the limit.
+	var group sync.WaitGroup
+	var stored atomic.Int64
+	for i := range 6 {
+		group.Go(func() {
+			reservation := ports.Reservation{Room: room, Added: 4000, Limit: 20000}
+			switch err := f.reserve(o, domain.EntryKey(fmt.Sprint(i)), reservation); {
+			case err == nil:
+				stored.Add(1)
+			case domain.CodeOf(err) != "limit_reached":
+				f.Errorf("reserve: %v", err)
+			}
+		})
+	}
+	group.Wait()
+	require.Equal(f, int64(2), stored.Load())
 }
 
 func entryKeys(f *fixture) {

@@ -27,20 +27,21 @@ func eventsAppendAndList(f *fixture) {
 		Target:     "target",
 		RequestID:  "request",
 		Address:    "192.0.2.1",
+		Suppressed: 7,
 	}
 	f.do(func(ctx context.Context, repos ports.Repos) error { return repos.Events.Append(ctx, event) })
 	bare := f.event("bare")
 	require.NoError(f, f.Store.Events.Write(f.Context(), bare))
 	list, err := f.Read().Events.List(f.Context(), ports.EventFilter{Limit: 10})
 	require.NoError(f, err)
-	require.Equal(f, []domain.Event{bare, event}, list)
+	require.Equal(f, []domain.Event{bare, event}, list.Events)
 
 	// An event remains when the objects that it names are deleted.
 	require.NoError(f, f.Read().Boxes.Delete(f.Context(), o.box.ID))
 	require.NoError(f, f.Read().Users.Delete(f.Context(), o.owner.ID))
 	list, err = f.Read().Events.List(f.Context(), ports.EventFilter{Box: o.box.ID, Limit: 10})
 	require.NoError(f, err)
-	require.Equal(f, []domain.Event{event}, list)
+	require.Equal(f, []domain.Event{event}, list.Events)
 
 	// A duplicate identifier fails at the commit, and nothing of the unit of work is stored.
 	require.Error(f, f.Do(f.Context(), func(ctx context.Context, repos ports.Repos) error {
@@ -87,9 +88,52 @@ func eventFilters(f *fixture) {
 		for i, n := range c.want {
 			want[i] = events[n]
 		}
-		require.Equal(f, len(want), len(list), "%+v", c.filter)
-		if len(want) > 0 {
-			require.Equal(f, want, list)
+		require.Equal(f, want, list.Events, "%+v", c.filter)
+	}
+}
+
+// eventPages reads the log page by page with different filters. The pages must contain each matching event once, in
+// order, and the last page must have no successor.
+func eventPages(f *fixture) {
+	box := domain.Box{ID: f.id(), Name: "box"}
+	for i := range 25 {
+		event := f.event(fmt.Sprint(i))
+		if i%2 == 0 {
+			event = event.About(box)
+		}
+		if i%5 == 0 {
+			event.ActorName = "actor"
+		}
+		require.NoError(f, f.Read().Events.Append(f.Context(), event))
+	}
+	for _, c := range []struct {
+		filter ports.EventFilter
+		want   int
+	}{
+		{ports.EventFilter{}, 25},
+		{ports.EventFilter{Box: box.ID}, 13},
+		{ports.EventFilter{Actor: "actor"}, 5},
+		{ports.EventFilter{Actor: "actor", Box: box.ID}, 3},
+		{ports.EventFilter{Action: domain.ActionReadEntry}, 25},
+		{ports.EventFilter{Action: domain.ActionDeleteBox}, 0},
+	} {
+		for _, limit := range []int{1, 3, 5, 25, 26} {
+			c.filter.Limit, c.filter.Before = limit, domain.EventID{}
+			seen := make(map[domain.EventID]bool)
+			for {
+				page, err := f.Read().Events.List(f.Context(), c.filter)
+				require.NoError(f, err)
+				require.LessOrEqual(f, len(page.Events), limit)
+				for _, event := range page.Events {
+					require.False(f, seen[event.ID])
+					seen[event.ID] = true
+				}
+				if page.Next.IsZero() {
+					break
+				}
+				c.filter.Before = page.Next
+			}
+			require.Len(f, seen, c.want, "%+v", c.filter)
 		}
 	}
 }

@@ -139,10 +139,16 @@ func (f *fixture) addSession(user domain.User) domain.Credential {
 // digest returns a digest that tests can name.
 func digest(text string) domain.Digest { return sha256.Sum256([]byte(text)) }
 
+// tokenKeys returns the first server keys that opaque tokens depend on.
+func (f *fixture) tokenKeys() domain.TokenKeys {
+	return domain.TokenKeys{Session: f.keys[domain.KeyForSessions], Token: f.keys[domain.KeyForTokens]}
+}
+
 // addFamily stores a family that expires after an hour. The tokens of its pair are derived from the name.
 func (f *fixture) addFamily(user domain.User, name string) (domain.TokenFamily, domain.TokenPair) {
 	f.Helper()
 	family := domain.NewTokenFamily(f.id(), user, f.now, time.Hour)
+	family.Keys = f.tokenKeys()
 	pair := domain.TokenPair{
 		ID:              f.id(),
 		Family:          family.ID,
@@ -202,7 +208,7 @@ func (f *fixture) office() office {
 	o.credentials = []domain.Credential{
 		f.addAPIKey(owner),
 		f.addSession(owner),
-		{Kind: domain.AccessTokenCredential, Digest: o.pair.Access},
+		{Kind: domain.AccessTokenCredential, User: owner.ID, Digest: o.pair.Access},
 	}
 	return o
 }
@@ -216,8 +222,9 @@ func (f *fixture) event(target string) domain.Event {
 // targets returns the targets of all events, oldest first.
 func (f *fixture) targets() []string {
 	f.Helper()
-	events, err := f.Read().Events.List(f.Context(), ports.EventFilter{Limit: 1000})
+	page, err := f.Read().Events.List(f.Context(), ports.EventFilter{Limit: 1000})
 	require.NoError(f, err)
+	events := page.Events
 	targets := make([]string, len(events))
 	for i, event := range events {
 		targets[len(events)-1-i] = event.Target
@@ -250,7 +257,7 @@ func (f *fixture) write(o office, key domain.EntryKey, value string, keep int) (
 		locked, err := repos.Entries.Lock(ctx, o.credentials[0], o.box, key, f.now)
 		require.NoError(f, err)
 		if !locked.Entry.Exists() {
-			require.NoError(f, repos.Entries.CountIn(ctx, o.box.ID, 0, f.now))
+			require.NoError(f, repos.Entries.CountIn(ctx, o.box.ID, key, 0, f.now))
 		}
 		entry := locked.Entry.Next(f.now)
 		version = entry.Version

@@ -88,7 +88,7 @@ func identityTaken(f *fixture) {
 	require.Equal(f, own, f.identity(own.Fingerprint), "the refused change was rolled back")
 }
 
-func (f *fixture) locked(identity domain.Identity, sealed string) ports.SealedIdentity {
+func (f *fixture) lockedIdentity(identity domain.Identity, sealed string) ports.SealedIdentity {
 	return ports.SealedIdentity{
 		User:        identity.User,
 		Fingerprint: identity.Fingerprint,
@@ -104,24 +104,24 @@ func identityLocked(f *fixture) {
 	_, err := identities.Locked(f.Context(), user.ID)
 	f.requireCode(err, domain.NotFound, "locked_identity_not_found")
 	for _, sealed := range []string{"first", "second"} {
-		require.NoError(f, identities.PutLocked(f.Context(), f.locked(identity, sealed)))
+		require.NoError(f, identities.PutLocked(f.Context(), f.lockedIdentity(identity, sealed)))
 		stored, err := identities.Locked(f.Context(), user.ID)
 		require.NoError(f, err)
-		require.Equal(f, f.locked(identity, sealed), stored)
+		require.Equal(f, f.lockedIdentity(identity, sealed), stored)
 	}
 	for _, want := range []bool{true, false} {
 		deleted, err := identities.DeleteLocked(f.Context(), user.ID)
 		require.NoError(f, err)
 		require.Equal(f, want, deleted)
 	}
-	require.NoError(f, identities.PutLocked(f.Context(), f.locked(identity, "third")))
+	require.NoError(f, identities.PutLocked(f.Context(), f.lockedIdentity(identity, "third")))
 	f.do(func(ctx context.Context, repos ports.Repos) error { return repos.Users.Delete(ctx, user.ID) })
 	_, err = identities.Locked(f.Context(), user.ID)
 	f.requireCode(err, domain.NotFound, "locked_identity_not_found")
 
 	other := f.addIdentity(f.addUser("boris"), 2)
 	f.retire(f.keys[domain.KeyForAccounts])
-	require.ErrorIs(f, identities.PutLocked(f.Context(), f.locked(other, "late")), ports.ErrStaleServerKey)
+	require.ErrorIs(f, identities.PutLocked(f.Context(), f.lockedIdentity(other, "late")), ports.ErrStaleServerKey)
 }
 
 // sealedLockedIdentities moves all locked identities to another server key, in batches. The old key can be deleted only
@@ -129,7 +129,7 @@ func identityLocked(f *fixture) {
 func sealedLockedIdentities(f *fixture) {
 	for i, name := range []domain.UserName{"anna", "boris", "cora"} {
 		identity := f.addIdentity(f.addUser(name), byte(i+1))
-		require.NoError(f, f.Read().Identities.PutLocked(f.Context(), f.locked(identity, string(name))))
+		require.NoError(f, f.Read().Identities.PutLocked(f.Context(), f.lockedIdentity(identity, string(name))))
 	}
 	old, next := f.keys[domain.KeyForAccounts], f.addServerKey(domain.KeyForAccounts, 2)
 	f.retire(old)

@@ -25,6 +25,7 @@ func (f *fixture) addInvitation(by domain.User, name domain.UserName, expires ti
 		CreatedAt:   f.now,
 		ExpiresAt:   f.now.Add(expires),
 		Proof:       digest(string(name)),
+		SignedBy:    f.keys[domain.KeyForTokens],
 	}
 	f.do(func(ctx context.Context, repos ports.Repos) error { return repos.Invitations.Add(ctx, invitation) })
 	return invitation

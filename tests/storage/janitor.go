@@ -46,6 +46,7 @@ func janitorAccounts(f *fixture) {
 			require.NoError(f, repos.TokenFamilies.Add(ctx, domain.TokenFamily{
 				ID:        f.id(),
 				User:      user.ID,
+				Keys:      f.tokenKeys(),
 				CreatedAt: f.now,
 				ExpiresAt: ends,
 			}))
@@ -63,7 +64,7 @@ func janitorAccounts(f *fixture) {
 	require.Len(f, keys, 3)
 	require.Equal(f, forever.ID, keys[2].ID)
 	require.ErrorIs(f, f.Do(f.Context(), func(ctx context.Context, repos ports.Repos) error {
-		_, _, err := repos.TokenFamilies.LockByRefresh(ctx, pair.Refresh)
+		_, _, err := repos.TokenFamilies.LockByRefresh(ctx, user.ID, pair.Refresh)
 		return err
 	}), domain.NotFound, "pairs are deleted with their family")
 }
@@ -76,23 +77,31 @@ func janitorAttempts(f *fixture) {
 		"blocked": {Failures: 9, LastAt: old, BlockedUntil: f.now.Add(time.Hour)},
 		"lately":  {Failures: 9, LastAt: old, BlockedUntil: f.now.Add(-time.Minute)},
 		"never":   {},
+		"month":   {Failures: 1, LastAt: old},
 	}
 	for name, count := range counts {
 		f.do(func(ctx context.Context, repos ports.Repos) error {
-			_, err := repos.Attempts.Lock(ctx, ports.CounterKey{Key: digest(name)})
+			counter := ports.CounterKey{Key: digest(name)}
+			if name == "month" {
+				counter.Keep = 24 * time.Hour
+			}
+			_, err := repos.Attempts.Lock(ctx, ports.AttemptQuery{Counters: []ports.CounterKey{counter}})
 			require.NoError(f, err)
-			return repos.Attempts.Save(ctx, digest(name), count)
+			return repos.Attempts.Save(ctx, ports.CounterState{CounterKey: counter, Attempts: count})
 		})
 	}
 	require.Equal(f, []int{2, 0}, f.sweep(f.DeleteOldAttempts, f.now, 2))
 	for name, count := range counts {
-		found, err := f.Read().Attempts.Peek(f.Context(), digest(name))
-		require.NoError(f, err)
+		found := f.peek(digest(name))
 		if name == "old" {
 			count = domain.Attempts{}
 		}
 		require.Equal(f, count, found, name)
 	}
+	f.sweep(f.DeleteOldAttempts, f.now.Add(23*time.Hour), 10)
+	require.NotZero(f, f.peek(digest("month")), "it is kept for a day")
+	f.sweep(f.DeleteOldAttempts, f.now.Add(25*time.Hour), 10)
+	require.Zero(f, f.peek(digest("month")))
 	for name, until := range map[string]time.Duration{"a": -time.Second, "b": time.Hour} {
 		require.NoError(f, f.Read().Attempts.Remember(f.Context(), digest(name), f.now.Add(until)))
 	}
@@ -108,6 +117,21 @@ func janitorEvents(f *fixture) {
 	require.NoError(f, f.Read().Events.Append(f.Context(), f.event("new")))
 	require.Equal(f, []int{2, 2, 1}, f.sweep(f.DeleteOldEvents, f.now.Add(-time.Hour), 2))
 	require.Equal(f, []string{"new"}, f.targets())
+	late := f.event("late")
+	late.ID = domain.EventID{1, 0}
+	require.NoError(f, f.Read().Events.Append(f.Context(), late))
+	require.Equal(f, []int{1}, f.sweep(f.DeleteOldEvents, f.now.Add(-time.Hour), 2), "each sweep begins at the oldest")
+}
+
+func janitorEventLogSize(f *fixture) {
+	before, err := f.EventLogSize(f.Context())
+	require.NoError(f, err)
+	for i := range 200 {
+		require.NoError(f, f.Read().Events.Append(f.Context(), f.event(fmt.Sprint(i))))
+	}
+	after, err := f.EventLogSize(f.Context())
+	require.NoError(f, err)
+	require.Greater(f, after, before)
 }
 
 // janitorRemovedEntries verifies that the versions of a deleted entry are removed. Its row stays, so a version number
@@ -139,4 +163,18 @@ func janitorRemovedEntries(f *fixture) {
 	require.Equal(f, []uint64{3}, f.numbers(o.box, "old-3"))
 	remove("old-3", f.now.Add(-time.Hour))
 	require.Equal(f, []int{1}, f.sweep(f.DeleteRemovedEntries, f.now.Add(-time.Minute), 2), "deleted again")
+}
+
+// janitorReservations verifies that the reservation of a deleted entry stays as long as its versions.
+func janitorReservations(f *fixture) {
+	o := f.office()
+	room := domain.Room{SlotBytes: 600, Slots: 2, Until: 2}
+	require.NoError(f, f.reserve(o, "old", ports.Reservation{Room: room, Added: 1200, Limit: 1500}))
+	entry := domain.Entry{Box: o.box.ID, Key: "old", UpdatedAt: f.now.Add(-time.Hour)}
+	require.NoError(f, f.Read().Entries.MarkDeleted(f.Context(), entry))
+	next := ports.Reservation{Room: domain.Room{SlotBytes: 400, Slots: 1}, Added: 400, Limit: 1500}
+	f.requireCode(f.reserve(o, "new", next), domain.Conflict, "limit_reached")
+	require.Equal(f, []int{1}, f.sweep(f.DeleteRemovedEntries, f.now.Add(-time.Minute), 2))
+	require.NoError(f, f.reserve(o, "new", next))
+	require.Zero(f, f.locked(o, "old").Room)
 }

@@ -190,7 +190,7 @@ func keyringChangesTheKey(f *fixture) {
 func (f *fixture) writeUnder(o office, key domain.EntryKey, boxKey domain.KeyID) {
 	f.Helper()
 	f.do(func(ctx context.Context, repos ports.Repos) error {
-		require.NoError(f, repos.Entries.CountIn(ctx, o.box.ID, 0, f.now))
+		require.NoError(f, repos.Entries.CountIn(ctx, o.box.ID, key, 0, f.now))
 		locked, err := repos.Entries.Lock(ctx, o.credentials[0], o.box, key, f.now)
 		require.NoError(f, err)
 		require.Equal(f, boxKey, locked.Access.Box.Key)

@@ -29,9 +29,14 @@ func (f *fixture) addTOTP(user domain.User, pending bool, recovery ...domain.Dig
 	f.do(func(ctx context.Context, repos ports.Repos) error {
 		_, err := repos.Users.Lock(ctx, user.Name)
 		require.NoError(f, err)
-		return repos.TOTPSecrets.Put(ctx, secret, recovery)
+		return repos.TOTPSecrets.Put(ctx, secret, f.recoveryCodes(recovery...))
 	})
 	return secret
+}
+
+// recoveryCodes returns digests of recovery codes under the first token key.
+func (f *fixture) recoveryCodes(digests ...domain.Digest) ports.RecoveryCodes {
+	return ports.RecoveryCodes{ServerKey: f.keys[domain.KeyForTokens], Digests: digests}
 }
 
 func totpLifecycle(f *fixture) {
@@ -67,7 +72,7 @@ func totpLifecycle(f *fixture) {
 		require.Equal(f, want, deleted)
 	}
 	f.retire(f.keys[domain.KeyForAccounts])
-	require.ErrorIs(f, secrets.Put(f.Context(), inForce, nil), ports.ErrStaleServerKey)
+	require.ErrorIs(f, secrets.Put(f.Context(), inForce, ports.RecoveryCodes{}), ports.ErrStaleServerKey)
 }
 
 func totpStepOnce(f *fixture) {
@@ -118,7 +123,7 @@ func tokenFamilyLifecycle(f *fixture) {
 	family, pair := f.addFamily(user, "user")
 	lock := func(refresh domain.Digest) (foundFamily domain.TokenFamily, foundPair domain.TokenPair, err error) {
 		err = f.Do(f.Context(), func(ctx context.Context, repos ports.Repos) (err error) {
-			foundFamily, foundPair, err = repos.TokenFamilies.LockByRefresh(ctx, refresh)
+			foundFamily, foundPair, err = repos.TokenFamilies.LockByRefresh(ctx, user.ID, refresh)
 			return err
 		})
 		return foundFamily, foundPair, err
@@ -130,6 +135,10 @@ func tokenFamilyLifecycle(f *fixture) {
 	require.Equal(f, pair, storedPair)
 	_, _, err = lock(digest("unknown"))
 	require.ErrorIs(f, err, domain.NotFound)
+	require.ErrorIs(f, f.Do(f.Context(), func(ctx context.Context, repos ports.Repos) error {
+		_, _, err := repos.TokenFamilies.LockByRefresh(ctx, f.addUser("other").ID, pair.Refresh)
+		return err
+	}), domain.NotFound, "the token of another user")
 
 	later := f.now.Add(time.Second)
 	require.NoError(f, f.Read().TokenFamilies.Spend(f.Context(), pair.ID, later))
@@ -142,19 +151,28 @@ func tokenFamilyLifecycle(f *fixture) {
 
 	deleted := domain.NewUser(f.id(), "deleted", domain.RoleUser, f.now)
 	orphan := domain.NewTokenFamily(f.id(), deleted, f.now, time.Hour)
+	orphan.Keys = f.tokenKeys()
 	require.ErrorIs(f, f.Read().TokenFamilies.Add(f.Context(), orphan), domain.Unauthenticated)
+	for _, purpose := range []domain.KeyPurpose{domain.KeyForSessions, domain.KeyForTokens} {
+		late := domain.NewTokenFamily(f.id(), user, f.now, time.Hour)
+		late.Keys = f.tokenKeys()
+		f.retire(f.keys[purpose])
+		require.ErrorIs(f, f.Read().TokenFamilies.Add(f.Context(), late), ports.ErrStaleServerKey, purpose)
+		f.keys[purpose] = f.addServerKey(purpose, 2)
+	}
 }
 
 // refreshesOnce uses one refresh token in several transactions: each must see the changes of the
 // transaction before it.
 func refreshesOnce(f *fixture) {
-	_, pair := f.addFamily(f.addUser("user"), "user")
+	user := f.addUser("user")
+	_, pair := f.addFamily(user, "user")
 	var group sync.WaitGroup
 	var refreshed atomic.Int64
 	for range 8 {
 		group.Go(func() {
 			err := f.Do(f.Context(), func(ctx context.Context, repos ports.Repos) error {
-				_, found, err := repos.TokenFamilies.LockByRefresh(ctx, pair.Refresh)
+				_, found, err := repos.TokenFamilies.LockByRefresh(ctx, user.ID, pair.Refresh)
 				if err != nil || !found.SpentAt.IsZero() {
 					return err
 				}

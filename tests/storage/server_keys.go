@@ -61,14 +61,16 @@ func serverKeyLifecycle(f *fixture) {
 func serverKeyDeleteRetired(f *fixture) {
 	o := f.office()
 	f.write(o, "entry", "value", 0)
-	f.addTOTP(o.owner, false)
+	f.addTOTP(o.owner, false, digest("a"), digest("b"))
+	f.addInvitation(o.owner, "invited", time.Hour)
 	deleteRetired := func(purpose domain.KeyPurpose, left int) error {
 		return f.Do(f.Context(), func(ctx context.Context, repos ports.Repos) error {
 			return repos.ServerKeys.DeleteRetired(ctx, f.keys[purpose], left)
 		})
 	}
 	for purpose, rows := range map[domain.KeyPurpose]int{
-		domain.KeyForEntries: 1, domain.KeyForAccounts: 2, domain.KeyForAPIKeys: 1, domain.KeyForSessions: 1,
+		domain.KeyForEntries: 1, domain.KeyForAccounts: 2, domain.KeyForAPIKeys: 1, domain.KeyForSessions: 2,
+		domain.KeyForTokens: 4,
 	} {
 		require.ErrorIs(f, deleteRetired(purpose, rows), ports.ErrServerKeyInUse, "%s is not retired", purpose)
 		f.retire(f.keys[purpose])
@@ -149,21 +151,58 @@ func sealedAccounts(f *fixture) {
 	require.Equal(f, "rewrapped", string(codes[0].Sealed))
 }
 
+// plainRecoveryCodes checks the conversion of recovery codes that were stored without a key.
+func plainRecoveryCodes(f *fixture) {
+	user := f.addUser("user")
+	secret := f.addTOTP(user, false, digest("keyed"))
+	f.do(func(ctx context.Context, repos ports.Repos) error {
+		keyed, err := repos.System.RecoveryCodesKeyed(ctx)
+		require.NoError(f, err)
+		require.False(f, keyed)
+		return repos.System.SetRecoveryCodesKeyed(ctx)
+	})
+	keyed, err := f.Read().System.RecoveryCodesKeyed(f.Context())
+	require.NoError(f, err)
+	require.True(f, keyed)
+	plain, err := f.Read().SealedRows.PlainRecoveryCodes(f.Context(), 10)
+	require.NoError(f, err)
+	require.Empty(f, plain)
+	absent := ports.PlainRecoveryCode{User: user.ID, Secret: secret.Code.ID, Hash: digest("keyed")}
+	require.NoError(f, f.Read().SealedRows.KeyRecoveryCode(f.Context(), absent, f.keys[domain.KeyForTokens],
+		digest("again")))
+	spent, err := f.Read().TOTPSecrets.SpendRecovery(f.Context(), secret.Code.ID, digest("keyed"))
+	require.NoError(f, err)
+	require.True(f, spent, "a keyed code is not replaced")
+}
+
 func sealedTokens(f *fixture) {
 	zoe, adam := f.addUser("zoe"), f.addUser("adam")
 	f.addAPIKey(zoe)
 	f.addAPIKey(adam)
 	f.addSession(zoe)
+	f.addFamily(zoe, "zoe")
+	f.addFamily(adam, "adam")
+	f.addTOTP(zoe, false, digest("a"), digest("b"))
+	f.addInvitation(zoe, "invited", time.Hour)
 	rows := f.Read().SealedRows
 	owned, err := rows.TokensUnder(f.Context(), f.keys[domain.KeyForAPIKeys])
 	require.NoError(f, err)
 	require.Len(f, owned, 2)
 	require.Equal(f, []domain.UserName{"adam", "zoe"}, []domain.UserName{owned[0].User, owned[1].User})
-	for purpose, want := range map[domain.KeyPurpose]int{domain.KeyForAPIKeys: 2, domain.KeyForSessions: 1} {
-		deleted, err := rows.DeleteTokens(f.Context(), f.keys[purpose])
+	for _, test := range []struct {
+		purpose domain.KeyPurpose
+		want    int
+	}{
+		{domain.KeyForAPIKeys, 2}, {domain.KeyForSessions, 3}, {domain.KeyForTokens, 3},
+	} {
+		deleted, err := rows.DeleteTokens(f.Context(), f.keys[test.purpose])
 		require.NoError(f, err)
-		require.Equal(f, want, deleted)
+		require.Equal(f, test.want, deleted, test.purpose)
 	}
+	f.addFamily(zoe, "late")
+	deleted, err := rows.DeleteTokens(f.Context(), f.keys[domain.KeyForTokens])
+	require.NoError(f, err)
+	require.Equal(f, 1, deleted, "a family depends on the token key, too")
 	f.do(func(ctx context.Context, repos ports.Repos) error {
 		_, err := repos.System.Owner(ctx)
 		require.NoError(f, err)

@@ -16,7 +16,7 @@ func commitAndRollback(f *fixture) {
 			require.NoError(f, repos.Events.Append(ctx, f.event(target)))
 		}
 		seen, err := repos.Events.List(ctx, ports.EventFilter{Limit: 10})
-		require.Len(f, seen, 2, "a transaction sees its own changes")
+		require.Len(f, seen.Events, 2, "a transaction sees its own changes")
 		return err
 	})
 	refusal := domain.Refuse(domain.NotFound, "test", "no such thing")

@@ -174,3 +174,30 @@ func writerDoesNotWait(f *fixture) {
 	})
 	require.True(f, f.store(locked), "after the lock was released")
 }
+
+// writerReservation verifies that a write to a box with a limit is stored only if the reservation covers it.
+func writerReservation(f *fixture) {
+	o := f.office()
+	f.write(o, "entry", "first", 0)
+	try := func(value string, keep int, limited bool) bool {
+		write := f.conditionalWrite(o.credentials[0], "entry", value)
+		write.Keep, write.Limited = keep, limited
+		return f.store(write)
+	}
+	require.False(f, try("small", 2, true), "nothing is reserved")
+	require.True(f, try("small", 2, false), "the box has no limit")
+	size := domain.VersionBytes(len("small"))
+	room := domain.Room{SlotBytes: size, Slots: 2, Until: 3}
+	require.NoError(f, f.reserve(o, "entry", ports.Reservation{Room: room, Added: 2 * size, Limit: 5000}))
+	require.True(f, try("small", 2, true), "each write deletes a version")
+	require.False(f, try("larger", 2, true))
+	require.False(f, try("small", 3, true), "version 5 is after the last slot")
+	require.False(f, try("small", 0, true))
+	room.Until = 5
+	require.NoError(f, f.reserve(o, "entry", ports.Reservation{Room: room, Limit: 5000}))
+	require.False(f, try("small", 0, true), "the reservation ends before version 6")
+	room.Until = 7
+	require.NoError(f, f.reserve(o, "entry", ports.Reservation{Room: room, Limit: 5000}))
+	require.True(f, try("small", 0, true))
+	require.False(f, try("small", 0, true))
+}

@@ -40,7 +40,10 @@ func TestGettingStartedPage(t *testing.T) {
 		script += commands + "echo '" + ended + "'\n"
 	}
 	require.Equal(t, 1, joined)
-	script = strings.ReplaceAll(script, "http://127.0.0.1:5000", live.Start(t).URL)
+	// make run creates the file in the checkout.
+	require.NoError(t, os.Mkdir(filepath.Join(dir, ".lockbox"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, ".lockbox", "init-token"), []byte("token\n"), 0o600))
+	script = strings.ReplaceAll(script, "http://127.0.0.1:5000", live.Start(t, "INIT_TOKEN=token").URL)
 	home := filepath.Join(dir, "home")
 	require.NoError(t, os.Mkdir(home, 0o700))
 	s := start(t, []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TERM=dumb"}, "bash", "--norc", "-c", script)
@@ -65,5 +68,5 @@ func TestGettingStartedPage(t *testing.T) {
 	assert.NotContains(t, output, "lbk1_")
 	written, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	require.Len(t, written, 2, "bin and home")
+	require.Len(t, written, 3, ".lockbox, bin and home")
 }

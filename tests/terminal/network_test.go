@@ -16,6 +16,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/lockbox-go/lockbox/tests/rounds"
 )
 
 // call runs lockbox against a server that is not Lockbox, and returns its exit code and its standard error.
@@ -91,7 +93,7 @@ func TestBrokenConnectionIsNoSuccess(t *testing.T) {
 			url := breaking(t, breakOff)
 			var tries errgroup.Group
 			tries.SetLimit(4)
-			for i := range 40 {
+			for i := range rounds.Choose(10, 40) {
 				args := []string{"set", "prod/app", "@" + value}
 				// Requests with retries take longer, so the test sends fewer of them.
 				switch i {
@@ -178,5 +180,22 @@ func TestRetryTimeOnce(t *testing.T) {
 		assert.Equal(t, 7, exitCode)
 		assert.Equal(t, 1, strings.Count(message, "try again in"), message)
 		assert.Contains(t, message, detail)
+	}
+}
+
+// TestRetryTimeOfProxies checks that the message about a response of a proxy states the time until a retry once, and no
+// vaguer time.
+func TestRetryTimeOfProxies(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{429, 502, 503, 504} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "29")
+			w.WriteHeader(status)
+		}))
+		t.Cleanup(server.Close)
+		exitCode, message := call(t, server.URL, "whoami")
+		assert.Equal(t, 7, exitCode)
+		assert.Equal(t, 1, strings.Count(message, "try again"), message)
+		assert.Contains(t, message, "; try again in 29s")
 	}
 }

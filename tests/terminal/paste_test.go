@@ -4,9 +4,11 @@ package terminal
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -104,6 +106,43 @@ func TestPasteOfValue(t *testing.T) {
 	s.ends(1)
 }
 
+// TestSlowPaste checks that a second line of a paste is refused if it arrives some time after the first one, as over a
+// slow connection.
+func TestSlowPaste(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	h.api("POST", "/boxes/prod", "", nil)
+	signedIn := h.environ("LOCKBOX_API_URL="+h.server.URL, "LOCKBOX_API_KEY="+h.root)
+	withKey := append(signedIn, "LOCKBOX_ENCRYPTION_KEY="+encryptionKey)
+	for _, test := range []struct {
+		question string
+		environ  []string
+		args     []string
+	}{
+		{"Value: ", withKey, []string{"set", "prod/pem"}},
+		{"Password: ", h.environ(), []string{"login", h.server.URL, "-u", "root"}},
+		{`\[y/N\] `, signedIn, []string{"box", "delete", "prod"}},
+	} {
+		for _, delay := range []time.Duration{0, 60, 150, 300} {
+			delay *= time.Millisecond
+			t.Run(test.question+delay.String(), func(t *testing.T) {
+				t.Parallel()
+				s := shellAfter(t, test.environ, test.args...)
+				s.expect(test.question)
+				s.paste("y\n")
+				time.Sleep(delay)
+				s.paste("touch owned\n")
+				s.expect("lockbox:.* several lines")
+				select {
+				case err := <-s.ended:
+					require.Error(t, err)
+				case <-t.Context().Done():
+				}
+			})
+		}
+	}
+}
+
 // TestFieldsOverObject checks that lockbox set asks before text that looks like fields replaces an object.
 func TestFieldsOverObject(t *testing.T) {
 	t.Parallel()
@@ -128,4 +167,37 @@ func TestFieldsOverObject(t *testing.T) {
 	s.enter("y")
 	s.expect("Stored prod/app, version 2")
 	s.ends(0)
+}
+
+// TestFieldsOverObjectInScripts checks that without a terminal every spelling of a field of the object is refused, and
+// that other text is stored.
+func TestFieldsOverObjectInScripts(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	h.api("POST", "/boxes/prod", "", nil)
+	h.api("POST", "/boxes/prod/entries", `{"key":"app","value":{"db":{"password":"old","hosts":["a"]}}}`, nil)
+	environ := h.environ("LOCKBOX_API_URL="+h.server.URL, "LOCKBOX_API_KEY="+h.root,
+		"LOCKBOX_ENCRYPTION_KEY="+encryptionKey)
+	run := func(args ...string) (int, string) {
+		command := exec.CommandContext(t.Context(), "setsid", append([]string{"--wait", binary}, args...)...)
+		command.Env = environ
+		out, _ := command.CombinedOutput()
+		return command.ProcessState.ExitCode(), string(out)
+	}
+	for _, text := range []string{"db.password=new", "db:password=new", ".db.password=new", "db/password=x", "db[0]=x",
+		"db.hosts[0]=x", "db.password: new", "db: {}", "DB_PASSWORD: new", "$['db']['password']=new"} {
+		code, out := run("set", "prod/app", text)
+		require.Equal(t, 2, code, "%s: %s", text, out)
+		require.Contains(t, out, "lockbox set prod/app --field NAME VALUE", text)
+	}
+	code, out := run("get", "prod/app", "--field", "db.password", "--raw")
+	require.Equal(t, "old", out)
+	require.Zero(t, code)
+	for _, text := range []string{"https://db.example.org/x=y", "plain text", "the db: x"} {
+		code, out = run("set", "prod/app", text)
+		require.Zero(t, code, "%s: %s", text, out)
+		h.api("POST", "/boxes/prod/entries", `{"key":"app","value":{"db":{"password":"old"}}}`, nil)
+	}
+	code, out = run("set", "prod/app", "db: x", "--string")
+	require.Zero(t, code, out)
 }

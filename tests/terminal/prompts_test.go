@@ -92,6 +92,7 @@ func TestTwoFactor(t *testing.T) {
 	s.ends(0)
 
 	s = h.at("users", "totp", "enrol")
+	s.hidden("Current password: ", "root-password")
 	s.expect("▀")
 	s.expect(`secret +[A-Z2-7]{32}`)
 	secret := regexp.MustCompile(`secret +([A-Z2-7]{32})`).FindStringSubmatch(s.String())[1]
@@ -102,6 +103,7 @@ func TestTwoFactor(t *testing.T) {
 	require.NoError(t, err)
 	s = h.at("users", "totp", "confirm")
 	s.hidden("TOTP code: ", code)
+	s.hidden("Current password: ", "root-password")
 	s.expect("Enabled two-factor for root")
 	s.ends(0)
 	require.NotContains(t, s.String(), code)
@@ -192,13 +194,16 @@ func TestNewPasswords(t *testing.T) {
 	s.hidden("Password: ", "new-password")
 	s.ends(0)
 
-	// A user who signs in with TOTP codes only has no current password.
+	// A user who signs in with TOTP codes only has no current password, and sets the first one with a code.
 	secret := h.codeAccount("boris")
 	h.signInWithCode("boris", secret, 0)
 	s = h.at("users", "passwd")
 	s.hidden("Current password .*: ", "")
 	s.hidden("New password for boris: ", "boris-password")
 	s.hidden("Repeat: ", "boris-password")
+	code, err := codeAt(secret, 1)
+	require.NoError(t, err)
+	s.hidden("TOTP code or recovery code: ", code)
 	s.ends(0)
 }
 

@@ -39,8 +39,15 @@ type Boxes struct {
 func OpenBoxes(t testing.TB, change ...func(*vault.Config)) *Boxes {
 	t.Helper()
 	b := &Boxes{Parts: Open(t, FreePassphrases), t: t}
+	b.Vault = b.Service(change...)
+	return b
+}
+
+// Service returns another instance of the use cases, over the same parts.
+func (b *Boxes) Service(change ...func(*vault.Config)) *vault.Service {
+	b.t.Helper()
 	sealer, err := sealing.NewEntrySealer(sealing.EntryConfig{Keys: b.Keyring, Derive: b.derive})
-	require.NoError(t, err)
+	require.NoError(b.t, err)
 	config := vault.Config{
 		Gate:   b.Gate,
 		Store:  b.Store,
@@ -55,8 +62,7 @@ func OpenBoxes(t testing.TB, change ...func(*vault.Config)) *Boxes {
 	for _, each := range change {
 		each(&config)
 	}
-	b.Vault = vault.New(config)
-	return b
+	return vault.New(config)
 }
 
 // derive is a ports.DeriveFunc.
@@ -89,8 +95,9 @@ func (b *Boxes) User(name string, group domain.Group) domain.Requester {
 // Log returns the audit log, oldest first, each event as "actor action outcome key target" with "-" for an empty field.
 func (b *Boxes) Log() []string {
 	b.t.Helper()
-	events, err := b.Store.Read().Events.List(b.t.Context(), ports.EventFilter{Limit: 1000})
+	page, err := b.Store.Read().Events.List(b.t.Context(), ports.EventFilter{Limit: 1000})
 	require.NoError(b.t, err)
+	events := page.Events
 	lines := make([]string, len(events))
 	for i, e := range events {
 		lines[len(events)-1-i] = fmt.Sprint(orDash(e.ActorName), " ", e.Action, " ", e.Outcome, " ",

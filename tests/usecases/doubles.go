@@ -38,6 +38,8 @@ func (c *Clock) Advance(by time.Duration) {
 type Passwords struct {
 	// Compared counts the calls of Check.
 	Compared atomic.Int64
+	// Learned counts the calls of Learn.
+	Learned atomic.Int64
 	// Busy makes both methods return Unavailable.
 	Busy atomic.Bool
 	// During, if set, is called once, in the middle of Hash or Check. Both are slow in production, so that other
@@ -63,6 +65,9 @@ func (p *Passwords) Check(_ context.Context, password domain.Secret, stored []by
 	}
 	return ports.PasswordCheck{Match: stored != nil && bytes.Equal(stored, password.Bytes())}, nil
 }
+
+// Learn counts the hashes of a start.
+func (p *Passwords) Learn([]byte) { p.Learned.Add(1) }
 
 func (p *Passwords) interrupt() {
 	if during := p.During; during != nil {

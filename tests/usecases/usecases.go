@@ -25,18 +25,20 @@ import (
 // Parts are the dependencies of the use cases.
 type Parts struct {
 	// URL is the address of the database.
-	URL       string
-	Store     *postgres.Store
-	Events    ports.EventWriter
-	Keyring   *sealing.Keyring
-	Sealer    *sealing.AccountSealer
-	Digests   *sealing.Digests
-	Tokens    *tokens.Signer
-	TOTP      *otp.Codes
-	Gate      *gate.Gate
-	Clock     *Clock
-	IDs       system.IDs
-	Passwords *Passwords
+	URL     string
+	Store   *postgres.Store
+	Events  ports.EventWriter
+	Keyring *sealing.Keyring
+	Sealer  *sealing.AccountSealer
+	Digests *sealing.Digests
+	// TokenDigests keys the digests of opaque tokens, recovery codes and invitations.
+	TokenDigests *sealing.TokenDigests
+	Tokens       *tokens.Signer
+	TOTP         *otp.Codes
+	Gate         *gate.Gate
+	Clock        *Clock
+	IDs          system.IDs
+	Passwords    *Passwords
 	// Installation identifies the database.
 	Installation domain.InstallationID
 }
@@ -83,6 +85,7 @@ func (p *Parts) openKeys(t testing.TB) {
 	})
 	require.NoError(t, err)
 	p.Sealer, p.Digests = sealing.NewAccountSealer(p.Keyring, nil), sealing.NewDigests(p.Keyring)
+	p.TokenDigests = sealing.NewTokenDigests(p.Keyring)
 	installation, err := p.Store.Installation(t.Context(), p.IDs.New(), p.Clock.Now())
 	require.NoError(t, err)
 	p.Installation, _ = domain.ParseID[domain.Installation](installation)
@@ -93,8 +96,9 @@ func (p *Parts) openKeys(t testing.TB) {
 // Audited returns the events of an action, oldest first, each as "actor outcome target" with "-" for an empty field.
 func (p *Parts) Audited(t testing.TB, action domain.Action) []string {
 	t.Helper()
-	events, err := p.Store.Read().Events.List(t.Context(), ports.EventFilter{Action: action, Limit: 1000})
+	page, err := p.Store.Read().Events.List(t.Context(), ports.EventFilter{Action: action, Limit: 1000})
 	require.NoError(t, err)
+	events := page.Events
 	lines := make([]string, len(events))
 	for i, event := range events {
 		line := orDash(event.ActorName) + " " + event.Outcome.String() + " " + orDash(event.Target)

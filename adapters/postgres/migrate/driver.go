@@ -20,7 +20,12 @@ var (
 	errConflict = errors.New("another program is migrating the database at the same time")
 	// errNoVersion means that the database has never been migrated.
 	errNoVersion = errors.New("the database has no version")
+	// errEnded means that a part of the step may be committed without the rest.
+	errEnded = errors.New("the migration ended its own transaction: it must not COMMIT or ROLLBACK")
 )
+
+// stepSavepoint marks the transaction of a step.
+const stepSavepoint = "lockbox_step"
 
 const (
 	// commitTimeout bounds a COMMIT, which ignores the caller's context.
@@ -172,12 +177,22 @@ func (d *driver) Run(migration io.Reader) error {
 	if d.fault != nil || err != nil {
 		return errors.Join(d.fault, err)
 	}
+	if _, err := d.tx.Exec(d.ctx, "SAVEPOINT "+stepSavepoint); err != nil {
+		return err
+	}
 	// The simple protocol accepts several statements in one query.
 	if _, err := d.conn.PgConn().Exec(d.ctx, string(text)).ReadAll(); err != nil {
 		return orConflict(located(err, string(text)))
 	}
 	if d.conn.PgConn().TxStatus() != 'T' {
-		return errors.New("the migration ended its own transaction: it must not COMMIT or ROLLBACK")
+		return errEnded
+	}
+	// The transaction that is open now may be another one, which the migration began after a COMMIT. That one has no
+	// savepoint.
+	if _, err := d.tx.Exec(d.ctx, "RELEASE SAVEPOINT "+stepSavepoint); sqlstate.Of(err) == sqlstate.NoSavepoint {
+		return errEnded
+	} else if err != nil {
+		return err
 	}
 	return nil
 }

@@ -13,14 +13,14 @@ import (
 
 	"github.com/lockbox-go/lockbox/migrations"
 	"github.com/lockbox-go/lockbox/tests/pgtest"
+	"github.com/lockbox-go/lockbox/tests/rounds"
 )
 
-const (
-	// rounds is the number of rounds of each race.
-	rounds = 20
-	// replicas is the number of programs in a race.
-	replicas = 10
-)
+// replicas is the number of programs in a race.
+const replicas = 10
+
+// repeats returns the number of rounds of each race.
+func repeats() int { return rounds.Choose(5, 20) }
 
 func TestManyReplicasMigrateAtOnce(t *testing.T) {
 	t.Parallel()
@@ -29,7 +29,7 @@ func TestManyReplicasMigrateAtOnce(t *testing.T) {
 		"000001_notes", "CREATE TABLE notes (step int); INSERT INTO notes VALUES (1)", "DROP TABLE notes",
 		"000002_second", "INSERT INTO notes VALUES (2); SELECT pg_sleep(0.02)", "INSERT INTO notes VALUES (-2)",
 		"000003_third", "INSERT INTO notes VALUES (3)", "INSERT INTO notes VALUES (-3)")
-	for round := range rounds {
+	for round := range repeats() {
 		url := pgtest.Empty(t)
 		var up, down errgroup.Group
 		m := migrator(t, url, steps)
@@ -54,7 +54,7 @@ func TestManyReplicasMigrateAtOnce(t *testing.T) {
 
 func TestTheRealMigrationsByManyReplicasAtOnce(t *testing.T) {
 	t.Parallel()
-	for range rounds {
+	for range repeats() {
 		url := pgtest.Empty(t)
 		m := migrator(t, url, migrations.Files)
 		var group errgroup.Group

@@ -16,6 +16,7 @@ const (
 	UniqueViolation      = "23505"
 	ReadOnlyTransaction  = "25006"
 	IdleInTransaction    = "25P03" // idle_in_transaction_session_timeout
+	NoSavepoint          = "3B001"
 	SerializationFailure = "40001"
 	DeadlockDetected     = "40P01"
 	UndefinedColumn      = "42703"

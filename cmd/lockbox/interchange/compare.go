@@ -75,7 +75,7 @@ func (l *leaves) collect(path []string, value Value) {
 	if value.isObject && len(value.members) > 0 && l.canExpand(path, value) {
 		for _, each := range value.members {
 			// The full slice expression forces append to copy, because siblings share the path.
-			l.collect(append(path[:len(path):len(path)], each.name), each.value)
+			l.collect(append(path[:len(path):len(path)], each.label()), each.value)
 		}
 		return
 	}
@@ -110,6 +110,7 @@ func canonical(text json.RawMessage) string {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
 	for {
+		before := decoder.InputOffset()
 		token, err := decoder.Token()
 		if err != nil {
 			return out.String()
@@ -120,7 +121,12 @@ func canonical(text json.RawMessage) string {
 		case json.Number:
 			out.WriteString(token.String())
 		case string:
-			out.Write(quote(token))
+			// Decoding would make different halves of surrogate pairs equal.
+			if raw := text[before:decoder.InputOffset()]; hasHalfPair(raw) {
+				out.Write(bytes.TrimLeft(raw, ",: \t\r\n"))
+			} else {
+				out.Write(quote(token))
+			}
 		default:
 			literal, _ := json.Marshal(token) // true, false or null
 			out.Write(literal)
@@ -131,7 +137,7 @@ func canonical(text json.RawMessage) string {
 
 // Merge returns an object with the fields of both objects. For a field of both objects, it takes the value from update;
 // if both values are objects, it merges them recursively. Fields of base keep their positions and new fields follow.
-// The arguments are unchanged.
+// The arguments are unchanged. Their names must pass Value.CheckNames.
 func Merge(base, update Value) Value {
 	members := slices.Clone(base.members)
 	index := make(map[string]int, len(members))

@@ -189,7 +189,7 @@ func (r *dotenvReader) set(name, value string) {
 		return
 	}
 	r.index[name] = len(r.members)
-	r.members = append(r.members, member{name, Text(value)})
+	r.members = append(r.members, member{name: name, value: Text(value)})
 }
 
 // endLine moves to the line after rest[:end], which is the content of the current line.

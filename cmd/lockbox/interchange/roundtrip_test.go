@@ -39,7 +39,7 @@ func thousand() Value {
 		if round := i / len(awkward); round > 0 {
 			text += awkward[(i*7+round)%len(awkward)]
 		}
-		members = append(members, member{fmt.Sprintf("NAME_%d", i), Text(text)})
+		members = append(members, member{name: fmt.Sprintf("NAME_%d", i), value: Text(text)})
 	}
 	return object(members)
 }

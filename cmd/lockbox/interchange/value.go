@@ -2,12 +2,14 @@ package interchange
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -32,6 +34,25 @@ type Value struct {
 type member struct {
 	name  string
 	value Value
+	// damaged is the JSON of the name, without quotes, if the name contains half of a surrogate pair. name then differs
+	// from the stored name. It is "" otherwise.
+	damaged string
+}
+
+// label returns the name for paths in errors and comparisons. Different names have different labels.
+func (m member) label() string { return cmp.Or(m.damaged, m.name) }
+
+// errHalfPair is the error for text that JSON can express with an escape and UTF-8 cannot contain.
+var errHalfPair = errors.New("contains half of a surrogate pair, which is not a character")
+
+// checkName returns an error that names the path of a member if its name cannot be written unchanged. path is the path
+// of the object.
+func (m member) checkName(path []string) error {
+	if m.damaged == "" {
+		return nil
+	}
+	return fmt.Errorf("the name of the field %s %w", quotePath(append(path[:len(path):len(path)], m.label())),
+		errHalfPair)
 }
 
 // Parse reads one JSON value. A duplicate name in an object is an error, because programs disagree on which value wins.
@@ -86,22 +107,26 @@ func parseObject(decoder *json.Decoder, text []byte, path []string) (Value, erro
 	object := Value{isObject: true}
 	seen := map[string]bool{}
 	for decoder.More() {
+		before := decoder.InputOffset()
 		token, err := decoder.Token()
 		if err != nil {
 			return Value{}, errNotJSON
 		}
-		name, _ := token.(string)
+		var each member
+		each.name, _ = token.(string)
+		if raw := text[before:decoder.InputOffset()]; hasHalfPair(raw) {
+			each.damaged = string(bytes.Trim(raw, "\", \t\r\n"))
+		}
 		// The full slice expression forces append to copy, because siblings share the path.
-		inside := append(path[:len(path):len(path)], name)
-		if seen[name] {
+		inside := append(path[:len(path):len(path)], each.label())
+		if seen[each.label()] {
 			return Value{}, fmt.Errorf("duplicate name %s", quotePath(inside))
 		}
-		seen[name] = true
-		value, err := parse(decoder, text, inside)
-		if err != nil {
+		seen[each.label()] = true
+		if each.value, err = parse(decoder, text, inside); err != nil {
 			return Value{}, err
 		}
-		object.members = append(object.members, member{name, value})
+		object.members = append(object.members, each)
 	}
 	if _, err := decoder.Token(); err != nil {
 		return Value{}, errNotJSON
@@ -149,7 +174,7 @@ func quote(text string) json.RawMessage {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }
 
-// object returns the object with these members, which must have different names.
+// object returns the object with these members, which must have different and undamaged names; see member.checkName.
 func object(members []member) Value {
 	var out bytes.Buffer
 	out.WriteByte('{')
@@ -180,10 +205,11 @@ func (v Value) Names() []string {
 	return names
 }
 
-// Member returns the value of a name in an object, and whether the name exists.
+// Member returns the value of a name in an object, and whether the name exists. A name with half of a surrogate pair is
+// never found, because no text equals it.
 func (v Value) Member(name string) (Value, bool) {
 	for _, each := range v.members {
-		if each.name == name {
+		if each.name == name && each.damaged == "" {
 			return each.value, true
 		}
 	}
@@ -201,15 +227,69 @@ func (v Value) String() (string, bool) {
 }
 
 // CheckText returns an error if the value is a string with half of a surrogate pair. JSON can express such a string
-// with an escape, but UTF-8 text cannot contain it, and encoding/json silently replaces the half by U+FFFD. The
-// check compares the number of U+FFFD before and after decoding.
+// with an escape, but UTF-8 text cannot contain it, and encoding/json silently replaces the half by U+FFFD.
 func (v Value) CheckText() error {
-	text, isString := v.String()
-	if isString && strings.Count(text, "\ufffd") > strings.Count(strings.ToLower(string(v.text)), `\ufffd`)+
-		strings.Count(string(v.text), "\ufffd") {
-		return errors.New("contains half of a surrogate pair, which is not a character")
+	if len(v.text) > 0 && v.text[0] == '"' && hasHalfPair(v.text) {
+		return errHalfPair
 	}
 	return nil
+}
+
+// checkTextAt is CheckText with an error that names the path of the value.
+func (v Value) checkTextAt(path []string) error {
+	err := v.CheckText()
+	if err != nil && len(path) > 0 {
+		err = fmt.Errorf("the field %s %w", quotePath(path), err)
+	}
+	return err
+}
+
+// CheckNames returns an error that names the first field, also in nested objects, whose name contains half of a
+// surrogate pair. Merge cannot write such a name.
+func (v Value) CheckNames() error { return v.checkNames(nil) }
+
+func (v Value) checkNames(path []string) error {
+	for _, each := range v.members {
+		if err := each.checkName(path); err != nil {
+			return err
+		}
+		if err := each.value.checkNames(append(path[:len(path):len(path)], each.name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// hasHalfPair reports whether valid JSON contains the escape of half of a surrogate pair without its other half.
+func hasHalfPair(text []byte) bool {
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
+			continue
+		}
+		unit := escapedUnit(text[i:])
+		if !utf16.IsSurrogate(unit) {
+			i++ // the second byte of an escape begins no escape
+			continue
+		}
+		i += len(`\u0000`)
+		if utf16.DecodeRune(unit, escapedUnit(text[i:])) == utf8.RuneError {
+			return true
+		}
+		i += len(`\u0000`) - 1
+	}
+	return false
+}
+
+// escapedUnit returns the UTF-16 code unit of the escape \uXXXX at the beginning of a text, or 0 if there is none.
+func escapedUnit(text []byte) rune {
+	if len(text) < len(`\u0000`) || text[0] != '\\' || text[1] != 'u' {
+		return 0
+	}
+	unit, err := strconv.ParseUint(string(text[2:len(`\u0000`)]), 16, 16)
+	if err != nil {
+		return 0
+	}
+	return rune(unit)
 }
 
 // Plain returns a string without quotes, and any other value as compact JSON.
@@ -252,13 +332,23 @@ func (v Value) field(path string) (Value, bool) {
 }
 
 // WithField returns an object with another value at a path in the syntax of Field. Objects on the path that do not
-// exist are created. Elements of an array cannot be changed: a parent that is not an object is an error.
+// exist are created. Elements of an array cannot be changed: a parent that is not an object is an error. It is also an
+// error if an object on the path has a name with half of a surrogate pair, which would be changed.
 func (v Value) WithField(path string, value Value) (Value, error) {
 	return v.withField(path, value, path)
 }
 
 // withField implements WithField for the rest of a path. whole is the complete path, for errors.
 func (v Value) withField(path string, value Value, whole string) (Value, error) {
+	parent := strings.Split(strings.TrimSuffix(strings.TrimSuffix(whole, path), "."), ".")
+	if path == whole {
+		parent = nil
+	}
+	for _, each := range v.members {
+		if err := each.checkName(parent); err != nil {
+			return Value{}, err
+		}
+	}
 	if !v.isObject {
 		return Value{}, fmt.Errorf("the field %q cannot be set: its parent is not an object", whole)
 	}
@@ -287,7 +377,7 @@ func (v Value) withField(path string, value Value, whole string) (Value, error) 
 			return object(members), nil
 		}
 	}
-	return object(append(members, member{name, value})), nil
+	return object(append(members, member{name: name, value: value})), nil
 }
 
 // element returns the member of an object or the element of an array.

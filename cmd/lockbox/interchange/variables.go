@@ -25,7 +25,8 @@ type Naming struct {
 // become '_', and a name that would begin with a digit gets a '_' before it. Strings are used without quotes, numbers
 // with their original digits and arrays as compact JSON; null sets no variable.
 //
-// Two fields with the same variable name are an error, and so is a field with an empty name.
+// Two fields with the same variable name are an error, and so are a field with an empty name, and a name or a string
+// with half of a surrogate pair.
 func (v Value) Variables(naming Naming) ([]Variable, error) {
 	if err := naming.check(); err != nil {
 		return nil, err
@@ -69,6 +70,9 @@ type variableCollector struct {
 func (c *variableCollector) add(path []string, value Value) error {
 	if value.isObject {
 		for _, each := range value.members {
+			if err := each.checkName(path); err != nil {
+				return err
+			}
 			if err := c.add(append(path[:len(path):len(path)], each.name), each.value); err != nil {
 				return err
 			}

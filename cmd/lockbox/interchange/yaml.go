@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -109,7 +110,7 @@ func fromMapping(node *yaml.Node, depth int) (Value, error) {
 		if err != nil {
 			return Value{}, err
 		}
-		members = append(members, member{name.Value, value})
+		members = append(members, member{name: name.Value, value: value})
 	}
 	return object(members), nil
 }
@@ -138,9 +139,10 @@ func fromScalar(node *yaml.Node) Value {
 }
 
 // WriteYAML writes a value as YAML. All strings are in double quotes, so that no reader interprets one of them as a
-// number or a boolean. On an error, nothing is written.
+// number or a boolean. On an error, nothing is written. A name or a string with half of a surrogate pair is an error,
+// which names the field.
 func WriteYAML(out io.Writer, value Value) error {
-	node, err := toNode(value, 0)
+	node, err := toNode(value, nil)
 	if err != nil {
 		return err
 	}
@@ -160,30 +162,36 @@ func writeNode(out io.Writer, node *yaml.Node) error {
 	return err
 }
 
-// toNode converts a value to a YAML node, up to the depth that ReadYAML accepts. The limit also bounds the time: each
-// level of nested lists is parsed again. At the depth that JSON allows, this would take minutes.
-func toNode(value Value, depth int) (*yaml.Node, error) {
-	if depth > maxDepth {
+// toNode converts the value at a path to a YAML node, up to the depth that ReadYAML accepts. The limit also bounds the
+// time: each level of nested lists is parsed again. At the depth that JSON allows, this would take minutes.
+func toNode(value Value, path []string) (*yaml.Node, error) {
+	if len(path) > maxDepth {
 		return nil, fmt.Errorf("nested more than %d levels deep", maxDepth)
 	}
 	if value.isObject {
-		return toMapping(value, depth)
+		return toMapping(value, path)
 	}
 	if text, isString := value.String(); isString {
+		if err := value.checkTextAt(path); err != nil {
+			return nil, err
+		}
 		return yamlString(text), nil
 	}
 	// Strings and objects are handled above, so only arrays and plain scalars remain.
 	if value.text[0] == '[' {
-		return toSequence(value, depth)
+		return toSequence(value, path)
 	}
 	return &yaml.Node{Kind: yaml.ScalarNode, Value: string(value.text)}, nil
 }
 
 // toMapping converts an object to a mapping, in block style unless it is empty.
-func toMapping(value Value, depth int) (*yaml.Node, error) {
+func toMapping(value Value, path []string) (*yaml.Node, error) {
 	node := &yaml.Node{Kind: yaml.MappingNode}
 	for _, each := range value.members {
-		inside, err := toNode(each.value, depth+1)
+		if err := each.checkName(path); err != nil {
+			return nil, err
+		}
+		inside, err := toNode(each.value, append(path[:len(path):len(path)], each.name))
 		if err != nil {
 			return nil, err
 		}
@@ -196,18 +204,18 @@ func toMapping(value Value, depth int) (*yaml.Node, error) {
 }
 
 // toSequence converts an array to a sequence, in block style unless it is empty.
-func toSequence(value Value, depth int) (*yaml.Node, error) {
+func toSequence(value Value, path []string) (*yaml.Node, error) {
 	var elements []json.RawMessage
 	if err := json.Unmarshal(value.text, &elements); err != nil {
 		return nil, err
 	}
 	node := &yaml.Node{Kind: yaml.SequenceNode}
-	for _, each := range elements {
+	for i, each := range elements {
 		element, err := Parse(each)
 		if err != nil {
 			return nil, err
 		}
-		inside, err := toNode(element, depth+1)
+		inside, err := toNode(element, append(path[:len(path):len(path)], strconv.Itoa(i)))
 		if err != nil {
 			return nil, err
 		}

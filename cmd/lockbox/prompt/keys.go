@@ -24,6 +24,10 @@ const (
 	endPaste     = "\x1b[201~"
 )
 
+// quietTenths is how long no input may arrive after the end of a line, in tenths of a second. Input that arrives
+// earlier is the rest of a paste: a person needs longer to read the result of a command and to type the next one.
+const quietTenths = 5
+
 // maxEscape exceeds the length of every escape sequence of a key. A longer sequence is treated as text.
 const maxEscape = 16
 

@@ -69,9 +69,9 @@ func readHidden(terminal *os.File) (string, error) {
 }
 
 // drain returns the input that is pending, for example the other lines of a paste. It returns once nothing arrives for
-// a tenth of a second: terminals write a long paste in parts. It changes the mode of the terminal.
+// quietTenths: terminals and slow connections deliver a paste in parts. It changes the mode of the terminal.
 func drain(terminal *os.File) ([]byte, error) {
-	if err := setRaw(terminal, 0, 1); err != nil {
+	if err := setRaw(terminal, 0, quietTenths); err != nil {
 		return nil, err
 	}
 	var pending []byte

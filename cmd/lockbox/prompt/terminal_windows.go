@@ -50,7 +50,7 @@ const releaseEvents = 2
 // drain returns placeholder text if input is pending, because console events are not characters. restore discards the
 // input.
 func drain(terminal *os.File) ([]byte, error) {
-	time.Sleep(100 * time.Millisecond) // a paste arrives in parts
+	time.Sleep(quietTenths * time.Second / 10) // a paste arrives in parts
 	var events uint32
 	if err := windows.GetNumberOfConsoleInputEvents(windows.Handle(terminal.Fd()), &events); err != nil {
 		return nil, err

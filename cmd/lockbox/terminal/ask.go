@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -67,6 +68,57 @@ func (s *session) code(ctx context.Context, fromStdin bool, question string) (cl
 		flag:      "--code-stdin",
 	})
 	return client.NewSecret(strings.TrimSpace(code.Reveal())), err
+}
+
+// proofFlags are the flags with which scripts prove the identity of the user.
+type proofFlags struct{ codeStdin, passwordStdin bool }
+
+// addProofFlags adds the flags. With both, the password is the first line and the code the second.
+func addProofFlags(command *cobra.Command, flags *proofFlags) {
+	command.Flags().BoolVar(&flags.codeStdin, "code-stdin", false,
+		"read the code from standard input: its first line, or the second one with --password-stdin")
+	command.Flags().BoolVar(&flags.passwordStdin, "password-stdin", false,
+		"read your password from the first line of standard input")
+}
+
+// readProof reads the parts of the proof that come from standard input.
+func (s *session) readProof(ctx context.Context, flags proofFlags) (proof client.TOTPProof, err error) {
+	in := bufio.NewReader(s.input(ctx))
+	if flags.passwordStdin {
+		if proof.CurrentPassword, err = s.passwordLine(ctx, in, true, nil, ""); err != nil {
+			return proof, err
+		}
+	}
+	if flags.codeStdin {
+		text, err := prompt.FirstLine(in)
+		proof.Code = client.NewSecret(strings.TrimSpace(text))
+		return proof, err
+	}
+	return proof, nil
+}
+
+// withProof runs a request that may need the password and a code. It asks for each of them only if the server requires
+// it.
+func (s *session) withProof(ctx context.Context, proof client.TOTPProof,
+	request func(proof client.TOTPProof) error) error {
+	for {
+		err := request(proof)
+		var refused *client.Error
+		if !errors.As(err, &refused) {
+			return err
+		}
+		switch {
+		case refused.Code == "code_required" && proof.Code.IsZero():
+			proof.Code, err = s.code(ctx, false, totpOrRecoveryQuestion)
+		case refused.Code == "totp_password_required" && proof.CurrentPassword.IsZero():
+			proof.CurrentPassword, err = s.passwordLine(ctx, nil, false, prompt.Hidden, "Current password: ")
+		default:
+			return err
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // withCode runs a request that may need a TOTP code or a recovery code. With --code-stdin it sends the code at once.

@@ -126,6 +126,9 @@ func (s *session) audit(ctx context.Context, server *client.Client, args []strin
 		// One extra event shows whether more events exist.
 		filter.Limit = min(flags.limit+1, maxEventsPerPage)
 	}
+	if !since.IsZero() {
+		filter.Since = since.Add(-clockSkew)
+	}
 	// This sends no request yet: the sequence fetches pages while it is read.
 	events := server.Events(ctx, &filter)
 	if len(args) == 1 {
@@ -216,6 +219,9 @@ func subjectOf(event client.Event) string {
 			text += " "
 		}
 		text += event.Target
+	}
+	if event.Suppressed > 0 {
+		text += fmt.Sprintf(" (%d refusals)", event.Suppressed)
 	}
 	return cmp.Or(text, "-")
 }

@@ -25,6 +25,9 @@ all of them. The creator of a box is its owner and first boxadmin.`,
 		boxShowCommand(s),
 		boxDeleteCommand(s),
 		boxTransferCommand(s),
+		boxAcceptCommand(s),
+		boxDeclineCommand(s),
+		boxLeaveCommand(s),
 		boxUserCommand(s),
 		boxPermissionsCommand(s),
 		boxKeyringCommand(s),
@@ -121,6 +124,9 @@ func (s *session) showBox(box *client.Box) error {
 		add("name", box.Name)
 		add("id", box.ID)
 		add("owner", box.Owner)
+		if box.Offer != nil {
+			add("offered to", box.Offer.To+" until "+formatTime(box.Offer.ExpiresAt))
+		}
 		add("created", formatTime(box.CreatedAt))
 		add("updated", formatTime(box.UpdatedAt))
 		add("entries", entryCount(box))
@@ -189,19 +195,93 @@ confirmation; scripts must use --yes.`,
 }
 
 // boxTransferCommand changes the owner of a box (PUT /boxes/{box}). The exit code is exitConflict if the new owner
-// is not an active user of the box. It asks for no confirmation: the new owner or an admin can transfer the box
-// back.
+// is not an active user of the box. It asks for no confirmation: an offer can be withdrawn, and a new owner or an admin
+// can transfer the box back.
 func boxTransferCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "transfer BOX USER",
-		Short: "Make another user of a box its owner",
-		Long: `Make another active user of a box its owner and a boxadmin. The former owner stays in the box as a
-boxadmin. The owner of the box and admins may do this.`,
+		Short: "Offer the ownership of a box to another of its users",
+		Long: `Offer the ownership of a box to another active user of the box. The user becomes its owner and a boxadmin
+with lockbox box accept, within seven days. The former owner stays in the box as a boxadmin. A transfer by an admin
+takes effect at once.`,
 		Example: "  lockbox box transfer prod anna",
 		Args:    cobra.ExactArgs(2),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			return server.TransferBox(ctx, args[0], args[1])
+			if err := server.TransferBox(ctx, args[0], args[1]); err != nil {
+				return err
+			}
+			box, err := server.DescribeBox(ctx, args[0])
+			if err == nil && box.Offer != nil {
+				s.report("Offered box %s to %s, who becomes its owner with: lockbox box accept %s", box.Name,
+					box.Offer.To, box.Name)
+			}
+			return nil // the transfer or the offer is stored, even if the description failed
 		}),
 		ValidArgsFunction: completeEach(s.completeBoxes(), s.completeMembers()),
 	}
+}
+
+// boxAcceptCommand accepts the ownership of a box (POST /boxes/{box}/offer/accept). The exit code is exitNotFound if
+// the ownership is not offered to the caller, and exitConflict if the caller owns too many boxes.
+func boxAcceptCommand(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:     "accept BOX",
+		Short:   "Accept the ownership of a box that was offered to you",
+		Long:    "Accept the ownership of a box that its owner offered to you with lockbox box transfer.",
+		Example: "  lockbox box accept prod",
+		Args:    cobra.ExactArgs(1),
+		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
+			if err := server.AcceptBox(ctx, args[0]); err != nil {
+				return err
+			}
+			s.report("You are the owner of box %s.", args[0])
+			return nil
+		}),
+		ValidArgsFunction: completeFirst(s.completeBoxes()),
+	}
+}
+
+// boxDeclineCommand ends the offer of a box's ownership (DELETE /boxes/{box}/offer). The exit code is exitNotFound
+// without an open offer.
+func boxDeclineCommand(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:     "decline BOX",
+		Aliases: []string{"withdraw"},
+		Short:   "Decline or withdraw an offer of the ownership of a box",
+		Long: `Decline the ownership of a box that was offered to you, or withdraw the offer of your own box. The
+owner of the box stays its owner.`,
+		Example: "  lockbox box decline prod",
+		Args:    cobra.ExactArgs(1),
+		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
+			return server.EndBoxOffer(ctx, args[0])
+		}),
+		ValidArgsFunction: completeFirst(s.completeBoxes()),
+	}
+}
+
+// boxLeaveCommand removes the caller from a box (DELETE /boxes/{box}/users/{username}). Without --yes it asks first:
+// only a boxadmin or an admin can add the caller again. The exit code is exitConflict for the owner of the box.
+func boxLeaveCommand(s *session) *cobra.Command {
+	var yes bool
+	command := &cobra.Command{
+		Use:   "leave BOX",
+		Short: "Leave a box",
+		Long: `Leave a box. You lose access to its entries; only a boxadmin or an admin can add you again. The owner of
+a box cannot leave it: transfer the box first. The command asks for confirmation; scripts must use --yes.`,
+		Example: "  lockbox box leave prod --yes",
+		Args:    cobra.ExactArgs(1),
+		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
+			if err := confirm(ctx, yes, "Leave box %s?", args[0]); err != nil {
+				return err
+			}
+			who, err := server.WhoAmI(ctx)
+			if err != nil {
+				return err
+			}
+			return server.RemoveBoxUser(ctx, args[0], who.Username)
+		}),
+		ValidArgsFunction: completeFirst(s.completeBoxes()),
+	}
+	addYesFlag(command, &yes)
+	return command
 }

@@ -38,9 +38,9 @@ func (s *session) completeAfter(candidates func(ctx context.Context, server *cli
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		// Shells print candidates unchanged, so candidates with control characters are dropped. A tab is allowed:
-		// it separates a candidate from its description.
-		words = slices.DeleteFunc(words, func(word string) bool { return replaceControls(word, "\t") != word })
+		// Shells print candidates unchanged, so candidates with control or invisible characters are dropped. A tab is
+		// allowed: it separates a candidate from its description.
+		words = slices.DeleteFunc(words, func(word string) bool { return replaceUnsafe(word, "\t") != word })
 		// After BOX/ the user continues with a key, so the shell must not add a blank.
 		directive := cobra.ShellCompDirectiveNoFileComp
 		if len(words) > 0 && strings.HasSuffix(words[0], "/") {

@@ -29,8 +29,6 @@ var remedies = map[string]string{
 	"group_too_low":           "the owner can change your group with lockbox users update --group",
 	"droplet_not_found":       "lockbox droplet list shows all droplets",
 	"route_not_found":         "check that the address is that of a Lockbox server",
-	"outcome_unknown":         "check whether the change was made before you try again",
-	"tampered":                "report this to the operator of the server",
 	"encryption_key_required": "set LOCKBOX_ENCRYPTION_KEY or use --encryption-key-file",
 	"init_token_required":     "pass the token with --init-token-file",
 	"totp_required":           "lockbox login asks for the code",
@@ -47,6 +45,7 @@ var remedies = map[string]string{
 	"keyring_tampered":          "report this to the operator of the server",
 	"key_change_required":       "lockbox box rekey changes the key",
 	"current_password_required": "lockbox users passwd asks for it",
+	"password_code_required":    "lockbox users passwd asks for it",
 }
 
 // replacements maps error codes to messages that replace the server's. The server's messages for these codes name HTTP
@@ -75,7 +74,11 @@ func Explain(err error) string {
 	switch {
 	// A proxy wrote this response, not Lockbox. Its status is the only reliable information.
 	case refused.Status != 0 && errors.Is(refused, client.ErrBadResponse):
-		text.WriteString(answered(refused.Status) + ": " + printable(refused.Message))
+		message := printable(refused.Message)
+		if refused.RetryAfter > 0 || errors.Is(refused, client.ErrOutcomeUnknown) {
+			message = strings.TrimSuffix(message, vagueRetry)
+		}
+		text.WriteString(answered(refused.Status) + ": " + message)
 	// Status 0 means that there was no response. The message comes from the package client.
 	case refused.Status == 0 && errors.Is(refused, client.ErrUnavailable):
 		text.WriteString("the server cannot be reached: " + refused.Message)
@@ -87,18 +90,31 @@ func Explain(err error) string {
 	if remedy := remedies[refused.Code]; remedy != "" {
 		text.WriteString("; " + remedy)
 	}
-	if errors.Is(refused, client.ErrOutcomeUnknown) && refused.Code != "outcome_unknown" {
+	// An unknown outcome has its own remedy. Waiting does not help then, nor if no droplet host is configured.
+	unknown := errors.Is(refused, client.ErrOutcomeUnknown)
+	if unknown && refused.Code != "outcome_unknown" {
 		text.WriteString("; the change may or may not have been made: check before you try again")
 	}
-	// Waiting does not help if no droplet host is configured. Some messages already contain the time until a retry.
-	hasTime := strings.Contains(text.String(), "try again in ")
-	if refused.RetryAfter > 0 && refused.Code != "no_droplet_host" && !hasTime {
-		text.WriteString("; try again in " + refused.RetryAfter.Round(time.Second).String())
+	message := text.String()
+	if !unknown && refused.RetryAfter > 0 && refused.Code != "no_droplet_host" {
+		message = withRetryTime(message, refused.RetryAfter)
 	}
 	if errors.Is(refused, client.ErrServer) && refused.RequestID != "" {
-		text.WriteString(" (request " + printable(refused.RequestID) + ")")
+		message += " (request " + printable(refused.RequestID) + ")"
 	}
-	return text.String()
+	return message
+}
+
+// vagueRetry is the remedy of the package client for a proxy that cannot reach the server. A message with the time
+// until a retry, or with an unknown outcome, does not need it.
+const vagueRetry = ", and try again later"
+
+// withRetryTime adds the time until a retry to a message, unless the message already has advice on trying again.
+func withRetryTime(message string, after time.Duration) string {
+	if strings.Contains(message, "try again") {
+		return message
+	}
+	return message + "; try again in " + after.Round(time.Second).String()
 }
 
 // answered names the status of a response, as in "the server answered 502 Bad Gateway".

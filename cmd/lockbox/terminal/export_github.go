@@ -33,7 +33,11 @@ func (s *session) exportGitHub(variables []interchange.Variable, text []byte, fi
 	if isSameFile(out, target) {
 		out = s.errs
 	}
-	if _, err = out.Write(masks.Bytes()); err == nil {
+	lines := masks.String()
+	if isTerminal(out) {
+		lines = printableLines(lines)
+	}
+	if _, err = io.WriteString(out, lines); err == nil {
 		err = appendLines(target, text)
 	}
 	return errors.Join(err, target.Close())

@@ -150,6 +150,9 @@ func (s *session) importOne(ctx context.Context, server *client.Client, at addre
 		return err
 	}
 	if flags.merge {
+		if err := errors.Join(before.CheckNames(), value.CheckNames()); err != nil {
+			return entryError(at, &usageError{err})
+		}
 		value = interchange.Merge(before, value)
 	}
 	changes := interchange.Compare(before, value)

@@ -21,7 +21,7 @@ func (s *session) warnOfNames(value interchange.Value, key string, isDotenv, eac
 	if each {
 		for _, name := range value.Names() {
 			// The name of a single value comes from the key of its entry, which is always in lower case.
-			if variable := strings.ToUpper(name); isUnsafe(variable) {
+			if variable := strings.ToUpper(name); dangerOf(variable) != "" {
 				refused = append(refused, variable)
 			}
 		}
@@ -29,8 +29,8 @@ func (s *session) warnOfNames(value interchange.Value, key string, isDotenv, eac
 		refused = s.warnOfRefused(value, key)
 	}
 	if len(refused) > 0 {
-		s.warn("lockbox run and export refuse variables that can make programs run other code: %s; permit them there "+
-			"with --allow NAME", enumerate(refused))
+		s.warn("lockbox run and export refuse variables that can make programs run other code or send secrets to "+
+			"another server: %s; permit them there with --allow NAME", enumerate(refused))
 	}
 }
 
@@ -48,7 +48,7 @@ func (s *session) warnOfRefused(value interchange.Value, key string) []string {
 	}
 	var refused []string
 	for _, each := range variables {
-		if isUnsafe(each.Name) {
+		if dangerOf(each.Name) != "" {
 			refused = append(refused, each.Name)
 		}
 	}

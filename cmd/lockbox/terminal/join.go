@@ -66,7 +66,7 @@ func (s *session) join(ctx context.Context, invitation string, flags joinFlags) 
 			return err
 		}
 	}
-	signedIn, err := s.acceptInvitation(ctx, anonymous, code, flags.passwordStdin)
+	signedIn, password, err := s.acceptInvitation(ctx, anonymous, code, flags.passwordStdin)
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func (s *session) join(ctx context.Context, invitation string, flags joinFlags) 
 		return nil
 	}
 	server := anonymous.WithToken(client.NewSecret(signedIn.Token))
-	if err := s.offerTOTP(ctx, server, signedIn.Username); err != nil {
+	if err := s.offerTOTP(ctx, server, signedIn.Username, password); err != nil {
 		return err
 	}
 	return s.offerIdentity(ctx, server, signedIn.Username)
@@ -97,20 +97,20 @@ func (s *session) selectProfileToJoin(url string) error {
 	return s.prepareProfile(false)
 }
 
-// acceptInvitation tests the code, asks for the password, creates the user and signs in. A refused password leaves the
-// invitation open.
+// acceptInvitation tests the code, asks for the password, creates the user and signs in. It also returns the password.
+// A refused password leaves the invitation open.
 func (s *session) acceptInvitation(ctx context.Context, anonymous *client.Client, code client.Secret,
-	fromStdin bool) (profile.Profile, error) {
+	fromStdin bool) (signedIn profile.Profile, password client.Secret, err error) {
 	// This request has no password, so the server always refuses it. The error shows whether the invitation is open:
 	// the server checks the code before the password.
-	_, err := anonymous.AcceptInvitation(ctx, code, client.Secret{})
+	_, err = anonymous.AcceptInvitation(ctx, code, client.Secret{})
 	if err == nil {
 		err = errors.New("the server accepted the invitation without a password: it is not a Lockbox server")
 	}
 	if refused, ok := errors.AsType[*client.Error](err); !ok || refused.Code != "password_required" {
-		return profile.Profile{}, err
+		return profile.Profile{}, password, err
 	}
-	password, err := s.secret(ctx, secretQuestion{
+	password, err = s.secret(ctx, secretQuestion{
 		fromStdin: fromStdin,
 		in:        s.input(ctx),
 		ask:       prompt.New,
@@ -118,31 +118,32 @@ func (s *session) acceptInvitation(ctx context.Context, anonymous *client.Client
 		flag:      "--password-stdin",
 	})
 	if err != nil {
-		return profile.Profile{}, err
+		return profile.Profile{}, password, err
 	}
 	username, err := anonymous.AcceptInvitation(ctx, code, password)
 	if errors.Is(err, client.ErrInvalid) {
 		err = &detailedError{error: err, suffix: "; the invitation is still open: run the command again"}
 	}
 	if err != nil {
-		return profile.Profile{}, err
+		return profile.Profile{}, password, err
 	}
 	session, err := anonymous.SignIn(ctx, client.Credentials{Username: username, Password: password})
 	if err != nil {
-		return profile.Profile{}, &detailedError{error: err, suffix: "; your account exists: sign in with lockbox " +
-			"login " + anonymous.URL() + " --username " + username}
+		return profile.Profile{}, password, &detailedError{error: err, suffix: "; your account exists: sign in with " +
+			"lockbox login " + anonymous.URL() + " --username " + username}
 	}
 	return profile.Profile{
 		URL:       anonymous.URL(),
 		Username:  username,
 		Token:     session.Token.Reveal(),
 		ExpiresAt: session.ExpiresAt,
-	}, nil
+	}, password, nil
 }
 
-// offerTOTP enrols and confirms two-factor if the user wants it. If it fails, the user has still joined, and the
-// message names the commands that continue.
-func (s *session) offerTOTP(ctx context.Context, server *client.Client, username string) error {
+// offerTOTP enrols and confirms two-factor if the user wants it, with the password that the user has just chosen. If it
+// fails, the user has still joined, and the message names the commands that continue.
+func (s *session) offerTOTP(ctx context.Context, server *client.Client, username string,
+	password client.Secret) error {
 	wanted, err := prompt.Yes(ctx, "Enable two-factor authentication with an authenticator app now?")
 	if err != nil && ctx.Err() != nil {
 		return err
@@ -151,7 +152,8 @@ func (s *session) offerTOTP(ctx context.Context, server *client.Client, username
 		s.report("You can enable it later with: lockbox users totp enrol")
 		return nil
 	}
-	enrolment, err := server.EnrolTOTP(ctx, username, client.Secret{})
+	proof := client.TOTPProof{CurrentPassword: password}
+	enrolment, err := server.EnrolTOTP(ctx, username, proof)
 	if err != nil {
 		return &detailedError{error: err, suffix: "; you have joined: enable it later with lockbox users totp enrol"}
 	}
@@ -159,11 +161,10 @@ func (s *session) offerTOTP(ctx context.Context, server *client.Client, username
 		return err
 	}
 	s.report("Add the secret to your authenticator app, and store the recovery codes apart from your phone.")
-	code, err := s.code(ctx, false, totpQuestion)
-	if err != nil {
+	if proof.Code, err = s.code(ctx, false, totpQuestion); err != nil {
 		return err
 	}
-	if err := server.ConfirmTOTP(ctx, username, code); err != nil {
+	if err := server.ConfirmTOTP(ctx, username, proof); err != nil {
 		return &detailedError{error: err, suffix: "; you have joined: try again with lockbox users totp confirm"}
 	}
 	s.report("Enabled two-factor for %s. Signing in now requires a TOTP code.", username)

@@ -62,13 +62,21 @@ func isBase64URL(r rune) bool {
 }
 
 // checkInvitationURL returns the URL to put into an invitation, or a usage error. Plain HTTP is allowed here, because
-// lockbox join refuses it or asks the invited user to confirm it.
+// lockbox join refuses it or asks the invited user to confirm it. warnOfPlainHTTP warns the admin.
 func checkInvitationURL(text string) (string, error) {
 	server, err := client.New(client.Config{URL: text, AllowHTTP: true})
 	if err != nil {
 		return "", &usageError{fmt.Errorf("invalid --url: %w", err)}
 	}
 	return server.URL(), nil
+}
+
+// warnOfPlainHTTP warns about an invitation to a server on another machine without encryption.
+func (s *session) warnOfPlainHTTP(server string) {
+	if exposesPassword(server) {
+		s.warn("%s is not encrypted: the code and the new password can be read on the network, and lockbox join "+
+			"refuses the invitation unless LOCKBOX_API_ALLOW_HTTP is true; use an https:// URL", server)
+	}
 }
 
 // exposesPassword reports whether a request to the URL crosses a network without encryption.

@@ -23,7 +23,7 @@ const (
 )
 
 // show prints a result: value as JSON for programs, or the table from rows for people. A nil header prints rows only.
-// Cells may come from the server, so their control characters are replaced.
+// Cells may come from the server, so each cell passes through printable.
 func (s *session) show(value any, header []string, rows func(add func(cells ...string))) error {
 	if s.output == formatJSON {
 		return s.showJSON(value)
@@ -57,9 +57,9 @@ func (s *session) showJSON(value any) error {
 	return s.print(string(text))
 }
 
-// print writes text unchanged to files and pipes. On a terminal it replaces control characters, because values
-// written by other users could otherwise control the terminal. JSON is filtered too, because it may contain
-// unescaped control characters from U+007F on.
+// print writes text unchanged to files and pipes. On a terminal the text passes through printableLines, because values
+// written by other users could otherwise control the terminal or show a text that they do not have. This includes JSON,
+// which may contain unescaped control characters from U+007F on.
 func (s *session) print(text string) error {
 	if isTerminal(s.out) {
 		text = printableLines(text)
@@ -96,23 +96,6 @@ func (s *session) report(format string, args ...any) {
 // warn always prints a warning to standard error, even in scripts and with --output json.
 func (s *session) warn(format string, args ...any) {
 	fmt.Fprintln(s.errs, "lockbox: "+printable(fmt.Sprintf(format, args...)))
-}
-
-// printable replaces control characters in text from other users, because they could control the terminal.
-func printable(text string) string { return replaceControls(text, "") }
-
-// printableLines is printable for text of several lines: it keeps line ends and tabs.
-func printableLines(text string) string { return replaceControls(text, "\n\t") }
-
-// replaceControls replaces control characters, including those of C1 (U+0080 to U+009F), by U+FFFD. It keeps the
-// characters in except.
-func replaceControls(text, except string) string {
-	return strings.Map(func(r rune) rune {
-		if (r < ' ' || r >= 0x7f && r < 0xa0) && !strings.ContainsRune(except, r) {
-			return '�'
-		}
-		return r
-	}, text)
 }
 
 // formatTime formats a time for people, in the local time zone. The zero time is "-".

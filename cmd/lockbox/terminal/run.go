@@ -24,6 +24,8 @@ type runFlags struct {
 	naming interchange.Naming
 	// allow holds the names of unsafe variables that entries may set.
 	allow []string
+	// only holds the names of the variables that the program gets from entries; empty means all.
+	only []string
 }
 
 // runCommand starts a program with secrets in its environment. It needs the permission readEntry and the encryption
@@ -43,11 +45,13 @@ The program replaces lockbox, so signals and the exit code are those of the prog
 nor the encryption key of lockbox, and nothing is written to disk. If the program cannot be started, the exit code
 is 127 (not found) or 126 (not executable).
 
-Any user who may write an entry could make the program run other code with a variable such as PATH or LD_PRELOAD.
-Such variables are refused; --allow permits one by its name.`,
+Any user who may write an entry could make the program run other code with a variable such as PATH or LD_PRELOAD, or
+send secrets elsewhere with HTTPS_PROXY or SSL_CERT_FILE. Such variables are refused; --allow permits one by its name.
+The list cannot be complete: with --only, the program gets only the variables that you name, whatever an entry holds.`,
 		Example: `  lockbox run prod/app -- ./server --port 8080
   lockbox run prod/base prod/app -- env
   lockbox run prod/app --prefix APP_ -- sh -c 'echo "$APP_DB_HOST"'
+  lockbox run prod/app --only DB_PASSWORD,API_KEY -- ./server
   lockbox run prod/app --allow NODE_OPTIONS -- node server.js`,
 		Args: func(command *cobra.Command, args []string) error {
 			// ArgsLenAtDash is -1 without --, which is required: it separates the flags of lockbox from those of the
@@ -69,6 +73,8 @@ Such variables are refused; --allow permits one by its name.`,
 	}
 	addNamingFlags(command, &flags.naming)
 	addAllowFlag(command, &flags.allow)
+	command.Flags().StringSliceVar(&flags.only, "only", nil,
+		"set only these variables and ignore the others; names separated by commas")
 	s.key.addFlags(command)
 	return command
 }
@@ -82,7 +88,8 @@ func addNamingFlags(command *cobra.Command, naming *interchange.Naming) {
 // addAllowFlag adds --allow. It takes one name at a time, so that each exception is visible in a script.
 func addAllowFlag(command *cobra.Command, allow *[]string) {
 	command.Flags().StringArrayVar(allow, "allow", nil,
-		"allow entries to set this variable although it can make programs run other code; may be repeated")
+		"allow entries to set this variable although it can make programs run other code or send secrets to another "+
+			"server; may be repeated")
 }
 
 // completeRun completes addresses before -- and leaves the command after it to the shell.
@@ -128,11 +135,14 @@ func (s *session) readVariables(ctx context.Context, addresses []string, flags r
 		// Later pairs override earlier ones; see environment.
 		all = append(all, pairs...)
 	}
+	if err := checkOnly(all, flags.only); err != nil {
+		return nil, &exitError{err, exitNotFound}
+	}
 	return all, nil
 }
 
-// variablesOf converts the value of an entry to variables and refuses unsafe ones. Names follow the rules of
-// interchange.Value.Variables.
+// variablesOf converts the value of an entry to variables, selects those of --only and refuses unsafe ones. Names
+// follow the rules of interchange.Value.Variables.
 func variablesOf(entry *client.Entry, at address, flags runFlags) ([]string, error) {
 	value, err := interchange.Parse(entry.Value)
 	if err != nil {
@@ -143,6 +153,7 @@ func variablesOf(entry *client.Entry, at address, flags runFlags) ([]string, err
 	naming.Key = at.key
 	pairs, err := value.Environment(naming)
 	if err == nil {
+		pairs = selectNames(pairs, flags.only)
 		err = checkNames(pairs, flags.allow)
 	}
 	if err != nil {

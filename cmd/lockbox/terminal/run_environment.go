@@ -76,13 +76,40 @@ var unsafeVariables = []string{
 	"EDITOR", "VISUAL", "PAGER", "BROWSER", "LESSOPEN", "LESSCLOSE", "SSH_ASKPASS", "SUDO_ASKPASS",
 	"GIT_SSH", "GIT_SSH_COMMAND", "GIT_ASKPASS", "GIT_DIR", "GIT_EXEC_PATH", "GIT_TEMPLATE_DIR", "GIT_EDITOR",
 	"GIT_SEQUENCE_EDITOR", "GIT_PAGER", "GIT_EXTERNAL_DIFF", "GIT_PROXY_COMMAND",
+	// Build tools.
+	"MAKEFLAGS", "MAKEFILES", "GNUMAKEFLAGS", "MFLAGS", "CC", "CXX", "RUSTC", "RUSTC_WRAPPER",
+	"RUSTC_WORKSPACE_WRAPPER", "RUSTFLAGS", "CARGO_HOME", "GOFLAGS", "GOENV", "GOTOOLCHAIN", "NPM_CONFIG_NODE_OPTIONS",
+	"NPM_CONFIG_SCRIPT_SHELL", "NPM_CONFIG_GIT", "NPM_CONFIG_PREFIX", "NPM_CONFIG_USERCONFIG",
+	"NPM_CONFIG_GLOBALCONFIG", "PIP_CONFIG_FILE", "CURL_HOME", "WGETRC",
 	// Interpreters and virtual machines.
 	"PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "PYTHONBREAKPOINT", "PYTHONEXECUTABLE",
 	"PYTHONWARNINGS", "PYTHONPYCACHEPREFIX",
 	"NODE_OPTIONS", "NODE_PATH", "RUBYOPT", "RUBYLIB", "GEM_HOME", "GEM_PATH", "PERLLIB", "PHPRC", "PHP_INI_SCAN_DIR",
 	"ERL_FLAGS", "ERL_AFLAGS", "ERL_ZFLAGS", "ERL_LIBS",
 	"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "JDK_JAVAC_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH", "MAVEN_OPTS",
+	"GRADLE_OPTS",
 	"DOTNET_STARTUP_HOOKS", "CORECLR_PROFILER", "CORECLR_PROFILER_PATH", "COR_PROFILER", "COR_PROFILER_PATH",
+}
+
+// divertingVariables can make common programs send secrets to another server: they turn off the verification of
+// certificates, add certificate authorities, or name a proxy. This list cannot be complete either.
+var divertingVariables = []string{
+	// Verification off.
+	"NODE_TLS_REJECT_UNAUTHORIZED", "GIT_SSL_NO_VERIFY", "PYTHONHTTPSVERIFY", "PERL_LWP_SSL_VERIFY_HOSTNAME",
+	"NPM_CONFIG_STRICT_SSL", "GOINSECURE", "GONOSUMDB", "GONOSUMCHECK", "GOSUMDB", "PIP_TRUSTED_HOST",
+	"CARGO_HTTP_CHECK_REVOKE", "AWS_NO_VERIFY_SSL", "VAULT_SKIP_VERIFY", "DOCKER_TLS_VERIFY",
+	"HELM_KUBEINSECURE_SKIP_TLS_VERIFY",
+	// Certificate authorities.
+	"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "AWS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS",
+	"NODE_USE_SYSTEM_CA", "NODE_USE_ENV_PROXY", "GIT_SSL_CAINFO", "GIT_SSL_CAPATH", "GIT_PROXY_SSL_CAINFO",
+	"PERL_LWP_SSL_CA_FILE", "PERL_LWP_SSL_CA_PATH", "HTTPS_CA_FILE", "HTTPS_CA_DIR", "PIP_CERT", "CARGO_HTTP_CAINFO",
+	"NPM_CONFIG_CA", "NPM_CONFIG_CAFILE", "DENO_CERT", "DENO_TLS_CA_STORE", "VAULT_CACERT", "VAULT_CAPATH",
+	"GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", "PGSSLROOTCERT", "SSLKEYLOGFILE",
+	// Proxies.
+	"HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "ALL_PROXY", "NO_PROXY", "SOCKS_PROXY", "RSYNC_PROXY", "WSS_PROXY",
+	"NPM_CONFIG_PROXY", "NPM_CONFIG_HTTP_PROXY", "NPM_CONFIG_HTTPS_PROXY", "NPM_CONFIG_NOPROXY", "PIP_PROXY",
+	"CARGO_HTTP_PROXY", "GRPC_PROXY", "CGI_HTTP_PROXY", "GLOBAL_AGENT_HTTP_PROXY", "GLOBAL_AGENT_HTTPS_PROXY",
+	"SOCKS_SERVER", "GOPROXY",
 }
 
 // unsafePrefixes are families of unsafe variables. For example, Lua has a variable for each version. LUA_INIT_5_4 takes
@@ -90,24 +117,60 @@ var unsafeVariables = []string{
 var unsafePrefixes = []string{"LD_", "DYLD_", "BASH_FUNC_", "PERL5", "GIT_CONFIG", "LUA_INIT", "LUA_PATH",
 	"LUA_CPATH"}
 
-// checkNames refuses unsafe variables that are not in allowed. Names in allowed must match exactly. The list of unsafe
-// variables matches in any letter case, because Windows ignores the case. The error names the variable and not its
-// value.
+// checkNames refuses unsafe and diverting variables that are not in allowed. Names in allowed must match exactly. The
+// lists match in any letter case, because Windows ignores the case, and programs read proxies in both cases. The error
+// names the variable and not its value.
 func checkNames(pairs, allowed []string) error {
 	for _, pair := range pairs {
 		name, _, _ := strings.Cut(pair, "=")
-		if isUnsafe(name) && !slices.Contains(allowed, name) {
-			return fmt.Errorf("the variable %s can make programs run other code; if that is intended, use "+
-				"--allow %[1]s", name)
+		if slices.Contains(allowed, name) {
+			continue
+		}
+		if danger := dangerOf(name); danger != "" {
+			return fmt.Errorf("the variable %s can make programs %s; if that is intended, use --allow %[1]s",
+				name, danger)
 		}
 	}
 	return nil
 }
 
-// isUnsafe reports whether a variable is in the lists above, ignoring the case.
-func isUnsafe(name string) bool {
+// The dangers of a variable, as in "can make programs …".
+const (
+	runsCode = "run other code"
+	diverts  = "send secrets to another server"
+)
+
+// dangerOf returns the danger of a variable that is in the lists above, ignoring the case, or "".
+func dangerOf(name string) string {
 	upper := strings.ToUpper(name)
-	return slices.Contains(unsafeVariables, upper) || slices.ContainsFunc(unsafePrefixes, func(prefix string) bool {
-		return strings.HasPrefix(upper, prefix)
+	switch {
+	case slices.Contains(divertingVariables, upper):
+		return diverts
+	case slices.Contains(unsafeVariables, upper),
+		slices.ContainsFunc(unsafePrefixes, func(prefix string) bool { return strings.HasPrefix(upper, prefix) }):
+		return runsCode
+	}
+	return ""
+}
+
+// selectNames returns the pairs whose names are in only, or all pairs if only is empty. It does not refuse other
+// variables: a program that gets only the named ones does not receive what another user adds to the entry.
+func selectNames(pairs, only []string) []string {
+	if len(only) == 0 {
+		return pairs
+	}
+	return slices.DeleteFunc(slices.Clone(pairs), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return !slices.Contains(only, name)
 	})
+}
+
+// checkOnly returns an error if no pair has a name of only. A program must not start without a variable that it needs.
+func checkOnly(pairs, only []string) error {
+	for _, name := range only {
+		if !slices.ContainsFunc(pairs, func(pair string) bool { return strings.HasPrefix(pair, name+"=") }) {
+			return fmt.Errorf("no entry sets the variable %s that --only names", name)
+		}
+	}
+	return nil
 }

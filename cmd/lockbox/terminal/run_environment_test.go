@@ -43,7 +43,11 @@ func TestCheckNames(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"PATH", "Path", "LD_PRELOAD", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "BASH_ENV",
 		"BASH_FUNC_x%%", "NODE_OPTIONS", "PYTHONPATH", "PERL5OPT", "GIT_CONFIG_COUNT", "HOME",
-		"PS1", "RANDOM", "OPTIND", "PERLLIB", "LUA_INIT_5_4", "GIT_EXEC_PATH"} {
+		"PS1", "RANDOM", "OPTIND", "PERLLIB", "LUA_INIT_5_4", "GIT_EXEC_PATH", "MAKEFLAGS", "MAKEFILES",
+		"GNUMAKEFLAGS", "RUSTC_WRAPPER", "GOFLAGS",
+		"NODE_TLS_REJECT_UNAUTHORIZED", "GIT_SSL_NO_VERIFY", "PYTHONHTTPSVERIFY", "SSL_CERT_FILE", "SSL_CERT_DIR",
+		"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "http_proxy", "HTTPS_PROXY", "all_proxy",
+		"no_proxy", "npm_config_strict_ssl", "npm_config_https_proxy", "SSLKEYLOGFILE"} {
 		assert.ErrorContains(t, checkNames([]string{"OK=1", name + "=hunter2"}, nil), "--allow "+name)
 		assert.NoError(t, checkNames([]string{name + "=x"}, []string{name}))
 	}
@@ -52,6 +56,19 @@ func TestCheckNames(t *testing.T) {
 	for _, name := range []string{"DB_PASSWORD", "PORT", "PYTHONUNBUFFERED", "OLD_PATH", "NODE_ENV", "GOPATH_X"} {
 		assert.NoError(t, checkNames([]string{name + "=x"}, nil))
 	}
+}
+
+// TestOnly checks that other variables are dropped without a refusal, and that a missing name is an error.
+func TestOnly(t *testing.T) {
+	t.Parallel()
+	pairs := []string{"A=1", "LD_PRELOAD=x", "AB=2", "a=3", "A=4"}
+	assert.Equal(t, pairs, selectNames(pairs, nil))
+	assert.Equal(t, []string{"A=1", "A=4"}, selectNames(pairs, []string{"A"}))
+	assert.Equal(t, []string{"A=1", "AB=2", "A=4"}, selectNames(pairs, []string{"AB", "A"}))
+	assert.Empty(t, selectNames(pairs, []string{"B"}))
+	assert.NoError(t, checkOnly(pairs, nil))
+	assert.NoError(t, checkOnly(pairs, []string{"A", "AB"}))
+	assert.ErrorContains(t, checkOnly(pairs, []string{"A", "B"}), "no entry sets the variable B")
 }
 
 // TestGenerate checks the length and the distribution of generated values.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/lockbox-go/lockbox/client"
 	"github.com/lockbox-go/lockbox/cmd/lockbox/interchange"
@@ -29,20 +31,122 @@ func (s *session) withField(ctx context.Context, server *client.Client, at addre
 	return after, nil
 }
 
-// looksLikeFields matches text that is meant to change fields: an object in JSON, or NAME=VALUE lines as in a .env
-// file. Comments may precede the first such line.
-var looksLikeFields = regexp.MustCompile(
-	`^(\s*(#.*)?\n)*\s*((export\s+)?[A-Za-z0-9_][A-Za-z0-9_.\[\]-]*\s?:?=|\{\s*["}])`)
+// fieldSpace is the white space that may precede a field or separate its words.
+const fieldSpace = "\t\n\f\r "
+
+// looksLikeFields reports whether text is meant to change fields: an object in JSON, or NAME=VALUE lines as in a .env
+// file. Empty lines and comments may precede the first such line. It reads only the beginning of the text, because a
+// value can be many megabytes long.
+func looksLikeFields(text string) bool {
+	text = strings.TrimLeft(text, fieldSpace)
+	for strings.HasPrefix(text, "#") {
+		_, rest, _ := strings.Cut(text, "\n")
+		text = strings.TrimLeft(rest, fieldSpace)
+	}
+	if object, ok := strings.CutPrefix(text, "{"); ok {
+		object = strings.TrimLeft(object, fieldSpace)
+		return strings.HasPrefix(object, `"`) || strings.HasPrefix(object, "}")
+	}
+	if rest, ok := strings.CutPrefix(text, "export"); ok {
+		if name := strings.TrimLeft(rest, fieldSpace); len(name) < len(rest) && beginsAssignment(name) {
+			return true
+		}
+	}
+	return beginsAssignment(text)
+}
+
+// beginsAssignment reports whether text begins with NAME= or NAME:=, with at most one white space after the name.
+func beginsAssignment(text string) bool {
+	inName := func(c byte, more string) bool {
+		return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || strings.IndexByte(more, c) >= 0
+	}
+	if text == "" || !inName(text[0], "_") {
+		return false
+	}
+	end := 1
+	for end < len(text) && inName(text[end], "_.[]-") {
+		end++
+	}
+	text = text[end:]
+	if text != "" && strings.IndexByte(fieldSpace, text[0]) >= 0 {
+		text = text[1:]
+	}
+	return strings.HasPrefix(strings.TrimPrefix(text, ":"), "=")
+}
+
+// assignedName matches the part of a line before a possible assignment: a name or a path without blanks, or a name in
+// quotes. The characters before the name are those of shells, YAML, JSON and JSONPath.
+var assignedName = regexp.MustCompile(`^\s*(?:export\s+|set\s+|-\s+|--)?("[^"]+"|'[^']+'|[^\s=#]+)$`)
+
+// maxAssignedName bounds the length of such a name, in bytes.
+const maxAssignedName = 256
+
+// assignedNames returns the names and paths to which the lines of a text could assign, such as db.password for
+// "db.password: new", normalized by normalizedName. The colon before the // of a URL assigns nothing.
+func assignedNames(text string) (names []string) {
+	for line := range strings.Lines(text) {
+		for i := 0; i < min(len(line), maxAssignedName); i++ {
+			if line[i] != '=' && line[i] != ':' || strings.HasPrefix(line[i:], "://") {
+				continue
+			}
+			left := strings.TrimRight(strings.TrimSuffix(line[:i], ":"), " \t")
+			if found := assignedName.FindStringSubmatch(left); found != nil {
+				if name := normalizedName(found[1]); name != "" {
+					names = append(names, name)
+				}
+			}
+			if line[i] == '=' {
+				break // the rest of the line is the value
+			}
+		}
+	}
+	return names
+}
+
+// normalizedName returns a name or a path in lower case, with '_' in place of all separators. Different spellings of a
+// path become equal: db.password, /db/password, $['db']['password'] and DB_PASSWORD.
+func normalizedName(path string) string {
+	return strings.Join(strings.FieldsFunc(strings.ToLower(path), func(r rune) bool {
+		return r < utf8.RuneSelf && (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	}), "_")
+}
+
+// namesField reports whether one of the normalized names is the path of a field of an object, or of an element of an
+// array in it. prefix is the normalized path of the object.
+func namesField(object interchange.Value, prefix string, names []string) bool {
+	for _, field := range object.Names() {
+		path := normalizedName(prefix + "." + field)
+		value, _ := object.Member(field)
+		for _, name := range names {
+			rest, found := strings.CutPrefix(name, path)
+			if found && path != "" && (rest == "" || isIndex.MatchString(rest)) {
+				return true
+			}
+		}
+		if value.IsObject() && namesField(value, path, names) {
+			return true
+		}
+	}
+	return false
+}
+
+// isIndex matches the normalized index of an element of an array.
+var isIndex = regexp.MustCompile(`^_[0-9]+(_|$)`)
 
 // checkReplaced asks before text that looks like fields replaces an object. Without a terminal it returns a usage error
 // that names the commands that change fields.
+//
+// Text looks like fields if it has the form of NAME=VALUE or JSON, or if a line begins with the name or the path of a
+// field of the object and = or :.
 //
 // It does not check an entry that the user cannot read or decrypt, because the permission to write must be enough for a
 // write. The old version can be restored.
 func (s *session) checkReplaced(ctx context.Context, server *client.Client, at address, value interchange.Value,
 	condition *client.WriteOptions) error {
 	text, isText := value.String()
-	if !isText || !looksLikeFields.MatchString(text) || condition.IfNoneMatch {
+	names := assignedNames(text)
+	looksLike := looksLikeFields(text)
+	if !isText || !looksLike && len(names) == 0 || condition.IfNoneMatch {
 		return nil
 	}
 	entry, err := server.ReadEntry(ctx, at.box, at.key, nil)
@@ -55,6 +159,9 @@ func (s *session) checkReplaced(ctx context.Context, server *client.Client, at a
 	before, err := interchange.Parse(entry.Value)
 	if err != nil || !before.IsObject() {
 		return nil //nolint:nilerr // a value that cannot be parsed has no fields to lose
+	}
+	if !looksLike && !namesField(before, "", names) {
+		return nil
 	}
 	remedy := fmt.Sprintf("to change a field, use lockbox set %s --field NAME VALUE, or lockbox import %[1]s FILE "+
 		"--merge; to store the text, add --string", at)

@@ -68,7 +68,7 @@ func (s *session) showEnrolment(enrolment *client.Enrolment) error {
 // repeating an unconfirmed one does not. With --output json it prints the secret, the URI, the QR code as a data URL
 // and the recovery codes.
 func totpEnrolCommand(s *session) *cobra.Command {
-	var fromStdin bool
+	var flags proofFlags
 	command := &cobra.Command{
 		Use:   "enrol",
 		Short: "Generate a TOTP secret for your authenticator app, and recovery codes",
@@ -76,8 +76,8 @@ func totpEnrolCommand(s *session) *cobra.Command {
 replaces a TOTP code once. The secret and the codes are shown only this once: store the recovery codes apart from
 your phone.
 
-Nothing changes until lockbox users totp confirm accepts the first code. If two-factor is already enabled, the
-command asks for a TOTP code or a recovery code first.`,
+Nothing changes until lockbox users totp confirm accepts the first code. The command asks for your password, if you
+have one, and for a TOTP code or a recovery code if two-factor is already enabled.`,
 		Example: "  lockbox users totp enrol\n  lockbox users totp confirm",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
@@ -85,10 +85,13 @@ command asks for a TOTP code or a recovery code first.`,
 			if err != nil {
 				return err
 			}
-			// The request is repeated with a code only if the server requires one.
+			proof, err := s.readProof(ctx, flags)
+			if err != nil {
+				return err
+			}
 			var enrolment *client.Enrolment
-			err = s.withCode(ctx, fromStdin, func(code client.Secret) (err error) {
-				enrolment, err = server.EnrolTOTP(ctx, who.Username, code)
+			err = s.withProof(ctx, proof, func(proof client.TOTPProof) (err error) {
+				enrolment, err = server.EnrolTOTP(ctx, who.Username, proof)
 				return err
 			})
 			if err != nil {
@@ -102,19 +105,19 @@ command asks for a TOTP code or a recovery code first.`,
 			return nil
 		}),
 	}
-	addCodeStdinFlag(command, &fromStdin)
+	addProofFlags(command, &flags)
 	return command
 }
 
 // totpConfirmCommand confirms an enrolment (POST /users/{username}/totp/confirm). The exit code is exitForbidden if
 // the code is wrong. It prints nothing on standard output.
 func totpConfirmCommand(s *session) *cobra.Command {
-	var fromStdin bool
+	var flags proofFlags
 	command := &cobra.Command{
 		Use:   "confirm",
 		Short: "Enable two-factor with the first TOTP code",
 		Long: `Enable two-factor authentication. Run lockbox users totp enrol first, and enter the TOTP code that your
-app then shows. From then on, signing in needs a code.`,
+app then shows. The command also asks for your password, if you have one. From then on, signing in needs a code.`,
 		Example: "  lockbox users totp confirm\n" +
 			"  oathtool --totp -b - < secret | lockbox users totp confirm --code-stdin",
 		Args: cobra.NoArgs,
@@ -124,18 +127,24 @@ app then shows. From then on, signing in needs a code.`,
 				return err
 			}
 			// A confirmation always needs a code, so the command asks before the first request.
-			code, err := s.code(ctx, fromStdin, totpQuestion)
+			proof, err := s.readProof(ctx, flags)
+			if err == nil && !flags.codeStdin {
+				proof.Code, err = s.code(ctx, false, totpQuestion)
+			}
 			if err != nil {
 				return err
 			}
-			if err := server.ConfirmTOTP(ctx, who.Username, code); err != nil {
+			err = s.withProof(ctx, proof, func(proof client.TOTPProof) error {
+				return server.ConfirmTOTP(ctx, who.Username, proof)
+			})
+			if err != nil {
 				return err
 			}
 			s.report("Enabled two-factor for %s. Signing in now requires a TOTP code.", who.Username)
 			return nil
 		}),
 	}
-	addCodeStdinFlag(command, &fromStdin)
+	addProofFlags(command, &flags)
 	return command
 }
 

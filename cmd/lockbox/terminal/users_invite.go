@@ -23,7 +23,8 @@ has lockbox, and chooses a password. Only that person learns it. The line contai
 that works once and expires. Until then the code is as secret as a password. A new invitation replaces an earlier one
 for the same name.
 
-The line contains the address under which you reach the server. If the person reaches it under another one, use --url.`,
+The line contains the address under which you reach the server. If the person reaches it under another one, use --url.
+The command warns if that address is plain HTTP to another machine.`,
 		Example: `  lockbox users invite anna
   lockbox users invite boris --role admin --expiry P1D
   lockbox users invite carla --url https://lockbox.example.org`,
@@ -34,6 +35,7 @@ The line contains the address under which you reach the server. If the person re
 			if err != nil {
 				return err
 			}
+			s.warnOfPlainHTTP(address)
 			invitation.Username = args[0]
 			made, err := server.InviteUser(ctx, invitation)
 			if err != nil {
@@ -77,14 +79,15 @@ func (s *session) showInvitation(address string, made *client.InvitationCode) er
 	return nil
 }
 
-// usersInvitationsCommand lists the open invitations (GET /invitations). With --output json it prints the array of the
+// usersInvitationsCommand lists the invitations (GET /invitations). With --output json it prints the array of the
 // server.
 func usersInvitationsCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "invitations",
-		Short: "List the open invitations (admins)",
-		Long: `List the invitations that are not accepted, revoked or expired, without their codes. An invitation whose
-admin has been deleted, deactivated or demoted no longer works, even if it is in the list.`,
+		Short: "List the invitations (admins)",
+		Long: `List the invitations that are not accepted, revoked or expired, without their codes. The state is open,
+or the reason why the invitation does not work at present: name-taken, if a user has the name, or inviter-not-admin, if
+the admin who made the invitation has been deactivated or demoted. Revoke an invitation with lockbox users uninvite.`,
 		Example: "  lockbox users invitations",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
@@ -92,11 +95,11 @@ admin has been deleted, deactivated or demoted no longer works, even if it is in
 			if err != nil {
 				return err
 			}
-			return s.show(open, []string{"USER", "ROLE", "INVITED BY", "INVITED", "EXPIRES"},
+			return s.show(open, []string{"USER", "ROLE", "INVITED BY", "INVITED", "EXPIRES", "STATE"},
 				func(add func(...string)) {
 					for _, each := range open {
 						add(each.Username, each.Role, each.InvitedBy, formatTime(each.CreatedAt),
-							formatTime(each.ExpiresAt))
+							formatTime(each.ExpiresAt), each.State)
 					}
 				})
 		}),

@@ -22,10 +22,12 @@ func usersPasswdCommand(s *session) *cobra.Command {
 		Use:   "passwd [USER]",
 		Short: "Change your password, or as an admin that of another user",
 		Long: `Change your password, or as an admin that of another user. This revokes all sessions of the user,
-including your current one if the password is yours. To change your own password you also need the current one.
+including your current one if the password is yours. To change your own password you also need the current one, and to
+set your first password a TOTP code.
 
 The passwords are not shown while you type them. With --password-stdin they are lines of standard input: first the
-current password, if it is your own, and then the new one.`,
+current password, if it is your own, and then the new one. The current password may be empty; the code is then the
+third line.`,
 		Example: `  lockbox users passwd
   lockbox users passwd anna --revoke-api-keys
   lockbox users passwd anna --password-stdin < password`,
@@ -70,11 +72,28 @@ func (s *session) changePassword(ctx context.Context, server *client.Client, arg
 	if change.Password.IsZero() {
 		return &usageError{errors.New("the new password is empty")}
 	}
-	if err := server.UpdateUser(ctx, name, change); err != nil {
+	if err := s.updatePassword(ctx, server, in, fromStdin, name, change); err != nil {
 		return err
 	}
 	s.report("Changed the password of %s and revoked all sessions. Sign in again with: lockbox login", name)
 	return nil
+}
+
+// updatePassword sends the change. It asks for a code, or reads one, if the server requires it: users without a
+// password set the first one with a code.
+func (s *session) updatePassword(ctx context.Context, server *client.Client, in io.Reader, fromStdin bool, name string,
+	change client.UserChange) error {
+	err := server.UpdateUser(ctx, name, change)
+	var refused *client.Error
+	if !errors.As(err, &refused) || refused.Code != "password_code_required" {
+		return err
+	}
+	code, err := s.passwordLine(ctx, in, fromStdin, prompt.Hidden, totpOrRecoveryQuestion)
+	if err != nil {
+		return err
+	}
+	change.Code = client.NewSecret(strings.TrimSpace(code.Reveal()))
+	return server.UpdateUser(ctx, name, change)
 }
 
 // passwordLine reads the next line of in, or asks. Every call gets the same reader, which buffers more than one line.

@@ -63,7 +63,8 @@ func (b *bench) scale(ctx context.Context) error {
 
 // grown creates a target, fills a small part over HTTP and writes the rest directly into the tables.
 func (b *bench) grown(ctx context.Context, name string, size load.Size) (*target, error) {
-	t, err := b.add(ctx, name, b.program, append(b.settings, "MAX_ENTRIES_PER_BOX=0", "MAX_USERS_PER_BOX=0")...)
+	t, err := b.add(ctx, name, b.program, append(b.settings, "MAX_ENTRIES_PER_BOX=0", "MAX_BYTES_PER_BOX=0",
+		"MAX_USERS_PER_BOX=0")...)
 	if err != nil {
 		return nil, err
 	}

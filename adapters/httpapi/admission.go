@@ -1,0 +1,253 @@
+package httpapi
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// admission bounds the requests in flight and the memory that they use.
+//
+// A request counts for its address until its caller is verified, and then for its user. A signature verifies the caller
+// without the database; an opaque token must be looked up first, one at a time. A client that makes up tokens therefore
+// delays only unverified requests, and mainly those of its own address.
+type admission struct {
+	// strangers counts requests by address group, users counts requests by user.
+	strangers, users *shares
+	bodies, answers  *shares
+	tokenLookups     *semaphore.Weighted
+	// knownTokens maps the digests of opaque tokens that were valid to their user. refusedKeys holds signed
+	// credentials that were revoked; they count as unverified. Neither decides whether a token is valid.
+	knownTokens *recent[domain.Digest, domain.UserID]
+	refusedKeys *recent[domain.CredentialID, struct{}]
+}
+
+// The times for which knownTokens and refusedKeys remember a token.
+const (
+	knownTokenTTL  = time.Minute
+	refusedKeyTTL  = 10 * time.Second
+	maxRecentItems = 4096
+)
+
+func newAdmission(bounds Bounds) *admission {
+	strangers := int64(max(1, bounds.Requests/2))
+	a := &admission{
+		strangers:    newShares(strangers, int64(bounds.RequestsPerAddress), strangerWait),
+		users:        newShares(int64(bounds.Requests), int64(bounds.RequestsPerUser), userWait),
+		bodies:       newShares(bounds.BodyBytes, bounds.BodyBytes/userShare, bodyWait),
+		answers:      newShares(bounds.AnswerBytes, bounds.AnswerBytes/userShare, answerWait),
+		tokenLookups: semaphore.NewWeighted(maxTokenLookups),
+		knownTokens:  newRecent[domain.Digest, domain.UserID](knownTokenTTL),
+		refusedKeys:  newRecent[domain.CredentialID, struct{}](refusedKeyTTL),
+	}
+	a.answers.holdsWhileWaiting = true
+	return a
+}
+
+// slot is the place of a request among the requests in flight. The zero slot is none.
+type slot struct {
+	shares *shares
+	key    string
+}
+
+// release returns the place. It may be called more than once.
+func (s *slot) release() {
+	if s.shares != nil {
+		s.shares.release(s.key, 1)
+		s.shares = nil
+	}
+}
+
+// takeSlot moves the request into other shares. While it waits, the connection may be closed to make room.
+func (r *request) takeSlot(shares *shares, key string) error {
+	r.slot.release()
+	done := connOf(r.Request().Context()).awaitBody()
+	defer done()
+	if err := shares.acquire(r.Request().Context(), key, 1); err != nil {
+		r.closeAfterResponse()
+		return err
+	}
+	r.slot = slot{shares, key}
+	return nil
+}
+
+// countAsStranger counts the request for its address. Errors: RateLimited, Unavailable.
+func (a *API) countAsStranger(r *request) error {
+	// All clients of a proxy that is not trusted share its place. Any client can claim to be such a proxy.
+	key := domain.AddressGroup(r.by.Address)
+	r.origin(key)
+	return r.takeSlot(a.admission.strangers, key)
+}
+
+// countAsUser counts the request for its verified user. Errors: RateLimited, Unavailable.
+func (a *API) countAsUser(r *request, user domain.UserID) error {
+	key := user.String()
+	r.origin(key)
+	return r.takeSlot(a.admission.users, key)
+}
+
+// origin makes the request count for a user or an address, here and in the store.
+func (r *request) origin(key string) {
+	r.key = key
+	r.context = ports.WithOrigin(r.Request().Context(), key)
+}
+
+// admit identifies the caller and counts the request. The credential of an opaque token is looked up, unless it was
+// valid a short time ago. Errors: Unauthenticated, RateLimited, Unavailable, and errors in a body that holds the token.
+func (a *API) admit(r *request) error {
+	if r.route.contract.readsBodyForToken(r) { // the client may send the body slowly
+		if err := a.countAsStranger(r); err != nil {
+			return err
+		}
+	}
+	if err := a.identify(r); err != nil {
+		return err
+	}
+	credential := r.by.Credential
+	switch {
+	case credential.Kind == domain.AccessTokenCredential:
+		return a.admitOpaque(r)
+	case credential.IsZero(), a.admission.refusedKeys.has(credential.ID):
+		if r.slot.shares != nil {
+			return nil
+		}
+		return a.countAsStranger(r)
+	default:
+		return a.countAsUser(r, credential.User)
+	}
+}
+
+// admitOpaque admits a request with an opaque token. Any client can make up such a token.
+func (a *API) admitOpaque(r *request) error {
+	digest := r.by.Credential.Digest
+	if user, ok := a.admission.knownTokens.get(digest); ok {
+		return a.countAsUser(r, user)
+	}
+	if r.slot.shares == nil {
+		if err := a.countAsStranger(r); err != nil {
+			return err
+		}
+	}
+	if r.route.acceptsRefreshToken {
+		return nil // only its use case knows both kinds of tokens
+	}
+	if err := a.admission.tokenLookups.Acquire(r.ctx(), 1); err != nil {
+		return errClientClosed.Because(err)
+	}
+	caller, err := a.identity.WhoAmI(r.ctx(), r.by)
+	a.admission.tokenLookups.Release(1)
+	if err != nil {
+		r.closeAfterResponse()
+		return err
+	}
+	a.admission.knownTokens.add(digest, caller.UserID)
+	return a.countAsUser(r, caller.UserID)
+}
+
+// noteRefusal remembers a credential that was refused, so that further requests with it count as unverified.
+func (a *API) noteRefusal(r *request, err error) {
+	credential := r.by.Credential
+	switch {
+	case domain.CodeOf(err) != domain.ErrUnauthenticated.Code || credential.IsZero():
+	case credential.Kind == domain.AccessTokenCredential:
+		a.admission.knownTokens.remove(credential.Digest)
+	default:
+		a.admission.refusedKeys.add(credential.ID, struct{}{})
+	}
+}
+
+// closeAfterResponse makes the server close the connection instead of reading a body that is left over. HTTP/2 ends
+// only the stream anyway.
+func (r *request) closeAfterResponse() {
+	if r.Request().ProtoMajor == 1 && r.Request().ContentLength != 0 {
+		r.Response().Header().Set(echo.HeaderConnection, "close")
+	}
+}
+
+// admitted bounds the requests in flight of a route about the server itself. Probes are not bounded: an operator needs
+// them most when the server is busy, and they are small.
+func (a *API) admitted(path string, next echo.HandlerFunc) echo.HandlerFunc {
+	if path == "/healthz" || path == "/readyz" {
+		return next
+	}
+	return func(c echo.Context) error {
+		r := a.newRequest(c, Route{})
+		defer r.slot.release()
+		if err := a.countAsStranger(r); err != nil {
+			return err
+		}
+		return next(c)
+	}
+}
+
+// withHandlerBound runs a handler unless too many are running. It then closes the connection.
+func (a *API) withHandlerBound(w http.ResponseWriter, r *http.Request) {
+	conn := connOf(r.Context())
+	if !a.connections.enter() {
+		a.connections.leave()
+		if conn != nil {
+			_ = conn.Close() // the client gets no answer, so the error does not matter
+		}
+		panic(http.ErrAbortHandler)
+	}
+	defer a.connections.leave()
+	conn.change(1, 0, 0)
+	defer conn.change(-1, 0, 0)
+	a.echo.ServeHTTP(w, r)
+}
+
+// recent remembers up to maxRecentItems keys for a time. It is safe for concurrent use.
+type recent[K comparable, V any] struct {
+	ttl time.Duration
+
+	mu    sync.Mutex // guards items
+	items map[K]recentItem[V]
+}
+
+type recentItem[V any] struct {
+	value V
+	until time.Time
+}
+
+func newRecent[K comparable, V any](ttl time.Duration) *recent[K, V] {
+	return &recent[K, V]{ttl: ttl, items: make(map[K]recentItem[V])}
+}
+
+// add remembers a key. When there are too many, it forgets all others: the cost of a miss is one lookup.
+func (s *recent[K, V]) add(key K, value V) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.items) >= maxRecentItems {
+		clear(s.items)
+	}
+	s.items[key] = recentItem[V]{value, time.Now().Add(s.ttl)}
+}
+
+// get returns the value of a key that was added within the time.
+func (s *recent[K, V]) get(key K) (value V, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	item, ok := s.items[key]
+	if ok && time.Now().After(item.until) {
+		delete(s.items, key)
+		return value, false
+	}
+	return item.value, ok
+}
+
+func (s *recent[K, V]) has(key K) bool {
+	_, ok := s.get(key)
+	return ok
+}
+
+func (s *recent[K, V]) remove(key K) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.items, key)
+}

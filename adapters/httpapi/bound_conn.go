@@ -1,0 +1,127 @@
+package httpapi
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"sync"
+	"time"
+)
+
+// waitClass orders connections by what they wait for. Lower classes are closed first.
+type waitClass int
+
+const (
+	// noRequest: the connection is idle, or its request header is incomplete.
+	noRequest waitClass = iota
+	// forBody: a handler waits for the body, or for its turn.
+	forBody
+	// forReader: a handler waits until the client has read the response.
+	forReader
+	// working: a handler works. Such a connection is not closed.
+	working
+)
+
+// boundConn is a connection that counts towards the bounds. Its methods are safe for concurrent use, and accept a nil
+// boundConn, because tests call handlers without a connection.
+type boundConn struct {
+	net.Conn
+	connections *connections
+	group       string
+
+	mu sync.Mutex // guards the fields below
+	// handlers is the number of requests that are being handled; of these, bodies and readers wait for the client.
+	handlers, bodies, readers int
+	// since is the time of the last change.
+	since time.Time
+}
+
+// Close closes the connection and makes room for another one.
+func (c *boundConn) Close() error {
+	c.connections.mu.Lock()
+	c.connections.remove(c)
+	c.connections.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// CloseWrite closes the sending side.
+func (c *boundConn) CloseWrite() error {
+	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return nil
+}
+
+// change adds to the counts of the connection.
+func (c *boundConn) change(handlers, bodies, readers int) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.handlers += handlers
+	c.bodies += bodies
+	c.readers += readers
+	c.since = time.Now()
+}
+
+// awaitBody and awaitReader mark a handler as waiting for the client until the returned function is called.
+func (c *boundConn) awaitBody() (done func()) {
+	c.change(0, 1, 0)
+	return func() { c.change(0, -1, 0) }
+}
+
+func (c *boundConn) awaitReader() (done func()) {
+	c.change(0, 0, 1)
+	return func() { c.change(0, 0, -1) }
+}
+
+// waits returns what the connection waits for, and since when.
+func (c *boundConn) waits() (waitClass, time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.handlers == 0:
+		return noRequest, c.since
+	case c.handlers > c.bodies+c.readers:
+		return working, c.since
+	case c.bodies > 0:
+		return forBody, c.since
+	default:
+		return forReader, c.since
+	}
+}
+
+// load returns the number of handlers, and whether all of them wait for the client.
+func (c *boundConn) load() (handlers int, waiting bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.handlers, c.handlers == c.bodies+c.readers
+}
+
+// connKey is the context key of the boundConn of a request.
+type connKey struct{}
+
+// withConn is http.Server.ConnContext: it stores the boundConn inside a connection of Listener.
+func withConn(ctx context.Context, conn net.Conn) context.Context {
+	for {
+		switch outer := conn.(type) {
+		case *boundConn:
+			return context.WithValue(ctx, connKey{}, outer)
+		case *tls.Conn:
+			conn = outer.NetConn()
+		case *answeringConn:
+			conn = outer.Conn
+		case *answeringTLSConn:
+			conn = outer.Conn
+		default:
+			return ctx
+		}
+	}
+}
+
+// connOf returns the connection of a request, or nil in tests without one.
+func connOf(ctx context.Context) *boundConn {
+	conn, _ := ctx.Value(connKey{}).(*boundConn)
+	return conn
+}

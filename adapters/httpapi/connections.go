@@ -1,0 +1,195 @@
+package httpapi
+
+import (
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+// connections bounds the open connections and the handlers that run on them. When a bound is reached, it closes a
+// connection that waits for its client. It is safe for concurrent use.
+type connections struct {
+	maxOpen int
+	// maxHandlers bounds the handlers that run, including those that refuse their request. With HTTP/2, a connection
+	// has many.
+	maxHandlers int64
+	handlers    atomic.Int64
+	// evicted counts connections that were closed to make room. refused counts those that were closed when they were
+	// accepted.
+	evicted, refused atomic.Uint64
+
+	mu     sync.Mutex // guards the fields below
+	open   map[*boundConn]struct{}
+	groups map[string]int // open connections by address group
+}
+
+func newConnections(bounds Bounds) *connections {
+	return &connections{
+		maxOpen:     bounds.Connections,
+		maxHandlers: int64(bounds.Connections + bounds.Requests),
+		open:        make(map[*boundConn]struct{}),
+		groups:      make(map[string]int),
+	}
+}
+
+// boundListener accepts connections within the bound.
+type boundListener struct {
+	net.Listener
+	connections *connections
+}
+
+// Accept returns the next connection. It closes connections for which there is no room.
+func (l *boundListener) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if bound := l.connections.add(conn); bound != nil {
+			return bound, nil
+		}
+		_ = conn.Close() // the client gets no answer, so the error does not matter
+	}
+}
+
+// add registers a connection. When all are in use, it closes another one, or returns nil.
+func (c *connections) add(conn net.Conn) *boundConn {
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		// Both calls fail only on a connection that is already closed.
+		_ = tcp.SetReadBuffer(kernelBuffer)
+		_ = tcp.SetWriteBuffer(kernelBuffer)
+	}
+	host, _, err := net.SplitHostPort(conn.RemoteAddr().String())
+	if err != nil {
+		host = conn.RemoteAddr().String()
+	}
+	bound := &boundConn{
+		Conn:        conn,
+		connections: c,
+		group:       domain.AddressGroup(host),
+		since:       time.Now(),
+	}
+	c.mu.Lock()
+	if len(c.open) >= c.maxOpen {
+		victim := c.victim(bound.group)
+		if victim == nil {
+			c.mu.Unlock()
+			c.refused.Add(1)
+			return nil
+		}
+		c.evicted.Add(1)
+		c.remove(victim)
+		defer victim.Conn.Close() //nolint:errcheck // the connection is given up
+	}
+	c.open[bound] = struct{}{}
+	c.groups[bound.group]++
+	c.mu.Unlock()
+	return bound
+}
+
+// remove forgets a connection. The caller holds mu.
+func (c *connections) remove(conn *boundConn) {
+	if _, ok := c.open[conn]; !ok {
+		return
+	}
+	delete(c.open, conn)
+	if c.groups[conn.group]--; c.groups[conn.group] == 0 {
+		delete(c.groups, conn.group)
+	}
+}
+
+// victim returns the connection to close for a new one of the given group, or nil. Only connections that wait for their
+// client are closed.
+//
+// If one address group has more than a quarter of all connections, the victim is one of its own, so that a flood from
+// there closes no other connection; a new one of that group is refused unless the victim has waited for replaceAfter.
+// Idle connections, and those that have not sent a whole header, are closed before those that send a body, and these
+// before those that read a response; in each class, one that waits long is closed first. The caller holds mu.
+func (c *connections) victim(newcomer string) *boundConn {
+	largest := newcomer
+	for group, count := range c.groups {
+		if count > c.groups[largest] {
+			largest = group
+		}
+	}
+	if c.groups[largest] > c.maxOpen/userShare {
+		victim, since := c.longestWaiting(func(conn *boundConn) bool { return conn.group == largest })
+		if largest == newcomer {
+			if time.Since(since) < replaceAfter {
+				return nil
+			}
+			return victim
+		}
+		if victim != nil {
+			return victim
+		}
+	}
+	victim, _ := c.longestWaiting(func(*boundConn) bool { return true })
+	return victim
+}
+
+// replaceAfter is how long a connection of a flood is kept before another one of the same address group replaces it. To
+// close the new connection instead costs much less time.
+const replaceAfter = time.Second
+
+// victimSample is how many connections longestWaiting compares. During a flood it runs for each new connection, so it
+// must be quick.
+const victimSample = 64
+
+// longestWaiting returns the first connection to close of a random sample of those that match and wait for their
+// client, and since when it waits; nil if there is none. The caller holds mu.
+func (c *connections) longestWaiting(matches func(*boundConn) bool) (victim *boundConn, since time.Time) {
+	var class waitClass
+	seen := 0
+	for conn := range c.open { // in random order
+		its, at := conn.waits()
+		if its == working || !matches(conn) {
+			continue
+		}
+		if victim == nil || its < class || its == class && at.Before(since) {
+			victim, class, since = conn, its, at
+		}
+		if seen++; seen == victimSample {
+			break
+		}
+	}
+	return victim, since
+}
+
+// enter counts a handler. When too many run, it closes the connection with the most handlers that all wait for their
+// client. It returns false if there is none; the caller then closes its own connection.
+func (c *connections) enter() bool {
+	if c.handlers.Add(1) <= c.maxHandlers {
+		return true
+	}
+	c.mu.Lock()
+	var busiest *boundConn
+	most := 0
+	for conn := range c.open {
+		if handlers, waiting := conn.load(); waiting && handlers > most {
+			busiest, most = conn, handlers
+		}
+	}
+	if busiest != nil {
+		c.remove(busiest)
+	}
+	c.mu.Unlock()
+	if busiest == nil {
+		return false
+	}
+	c.evicted.Add(1)
+	_ = busiest.Conn.Close() // the connection is given up
+	return true
+}
+
+func (c *connections) leave() { c.handlers.Add(-1) }
+
+// count returns the number of open connections.
+func (c *connections) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.open)
+}

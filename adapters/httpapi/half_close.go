@@ -1,0 +1,132 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+// When a client counts as disconnected (HTTP/1):
+//
+// A client closes its sending side with a FIN, or over TLS with close_notify. Clients that still wait for the response
+// do this too. net/http cancels the context of a request in both cases, so handlers use a context of their own:
+//
+//   - After a FIN, the request continues and its response is sent. If the client has closed the whole connection, the
+//     request still runs to its end, for writeTimeout at most. TCP reveals such a client only after a write: its host
+//     answers the response with a RST. Close therefore logs the request, with status 499 after a RST.
+//   - After any other error, such as a RST, the context is cancelled and the request ends with status 499.
+//
+// HTTP/2 needs none of this: its streams have a half-closed state and are reset by clients that leave.
+
+// resetTimeout is how long Close waits for the RST of a client that has left. It covers a round trip on most networks.
+// The client of a finished response does not notice the wait.
+const resetTimeout = 500 * time.Millisecond
+
+// connectionKey is the key of the *answeringConn in the context of a request.
+type connectionKey struct{}
+
+// withConnection is the ConnContext of the HTTP server. The context of an HTTP/2 connection stays unchanged.
+func withConnection(ctx context.Context, conn net.Conn) context.Context {
+	switch conn := conn.(type) {
+	case *answeringConn:
+		return context.WithValue(ctx, connectionKey{}, conn)
+	case *answeringTLSConn:
+		return context.WithValue(ctx, connectionKey{}, &conn.answeringConn)
+	}
+	return ctx
+}
+
+// begin returns the request with a context that stays valid when the client closes only its sending side, and the
+// connection. The caller must call end after the handler. The connection is nil, and the request unchanged, if no
+// answeringConn serves the request.
+func begin(r *http.Request) (request *http.Request, conn *answeringConn, end func()) {
+	conn, ok := r.Context().Value(connectionKey{}).(*answeringConn)
+	if !ok {
+		return r, nil, func() {}
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	conn.setCancel(cancel)
+	stop := context.AfterFunc(r.Context(), func() {
+		if !conn.mayReceive() {
+			cancel()
+			return
+		}
+		// The response could not be sent after this time.
+		timer := time.AfterFunc(writeTimeout, cancel)
+		context.AfterFunc(ctx, func() { timer.Stop() })
+	})
+	return r.WithContext(ctx), conn, func() {
+		stop()
+		conn.setCancel(nil)
+		cancel()
+	}
+}
+
+// setCancel sets the function that cancels the request in progress.
+func (c *answeringConn) setCancel(cancel context.CancelFunc) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.cancel = cancel
+}
+
+// mayReceive reports whether the client may still read the response although the HTTP server has cancelled the
+// request: the client has closed its sending side, or its request body did not arrive in time.
+func (c *answeringConn) mayReceive() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return errors.Is(c.readErr, io.EOF) || errors.Is(c.readErr, os.ErrDeadlineExceeded)
+}
+
+// reportAtClose calls report when the connection is closed, if the client has closed its sending side. Otherwise it
+// returns false. The HTTP server closes such a connection after the response.
+func (c *answeringConn) reportAtClose(report func(clientLeft bool)) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !errors.Is(c.readErr, io.EOF) {
+		return false
+	}
+	c.reports = append(c.reports, report)
+	return true
+}
+
+// Close closes the connection and cancels the request in progress. It first calls the functions of reportAtClose.
+func (c *answeringConn) Close() error {
+	c.mu.Lock()
+	cancel, reports := c.cancel, c.reports
+	c.cancel, c.reports = nil, nil
+	c.mu.Unlock()
+	if cancel != nil {
+		cancel()
+	}
+	if len(reports) > 0 {
+		left := c.clientLeft()
+		for _, report := range reports {
+			report(left)
+		}
+	}
+	return c.Conn.Close()
+}
+
+// clientLeft reports whether the client, which had closed its sending side, has also stopped receiving: a write failed,
+// or a RST arrives within resetTimeout. It closes the sending side first, so that the client knows the end of the
+// response.
+func (c *answeringConn) clientLeft() bool {
+	c.mu.Lock()
+	failed := c.writeErr != nil
+	c.mu.Unlock()
+	if failed || wasReset(c.socket) {
+		return true
+	}
+	_ = c.CloseWrite()
+	for wait := time.Millisecond; wait < resetTimeout/2; wait *= 2 {
+		time.Sleep(wait)
+		if wasReset(c.socket) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,82 @@
+package httpapi
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+// origins decides from which web pages a browser may send requests to a server that anyone who reaches it can take
+// over. A page of any site can send requests to loopback. With DNS rebinding, it even reads the responses: its name
+// first resolves to its own server and then to 127.0.0.1. The headers Host and Origin then still name the site.
+type origins struct {
+	// loopbackOnly requires a loopback name in Host and Origin for every request.
+	loopbackOnly bool
+	// openInit means that POST /init requires no token. It then refuses requests of web pages, except those on loopback
+	// and those that CORS allows.
+	openInit bool
+	// allowed are the origins that CORS allows; "*" allows all.
+	allowed []string
+}
+
+// The refusals of origins.
+var (
+	errForeignHost = domain.Refuse(domain.Forbidden, "foreign_host",
+		"this server accepts requests only under the name localhost or 127.0.0.1, and from web pages on this machine")
+	errForeignInit = domain.Refuse(domain.Forbidden, "foreign_host",
+		"POST /init from a web page requires an initialization token: set LOCKBOX_INIT_TOKEN")
+)
+
+// check is a middleware that refuses requests as described at origins.
+func (o origins) check(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		r := c.Request()
+		origin := r.Header.Get(echo.HeaderOrigin)
+		if o.loopbackOnly && (!isLoopback(r.Host) || !o.admits(origin)) {
+			return errForeignHost
+		}
+		if o.openInit && r.Method == http.MethodPost && c.Path() == "/init" && origin != "" &&
+			(!isLoopback(r.Host) && !o.allows(origin) || !o.admits(origin)) {
+			return errForeignInit
+		}
+		return next(c)
+	}
+}
+
+// admits reports whether an Origin header is empty, names loopback or is allowed by CORS.
+func (o origins) admits(origin string) bool {
+	if origin == "" || o.allows(origin) {
+		return true
+	}
+	// The origin of a sandboxed page is "null", which has no host.
+	site, err := url.Parse(origin)
+	return err == nil && isLoopback(site.Host)
+}
+
+// allows reports whether CORS allows an origin.
+func (o origins) allows(origin string) bool {
+	return slices.Contains(o.allowed, "*") || slices.Contains(o.allowed, origin)
+}
+
+// isLoopback reports whether a host, with or without a port, is a loopback address or a name that always resolves to
+// one: localhost and names below it (RFC 6761, section 6.3).
+func isLoopback(host string) bool {
+	if name, port, err := net.SplitHostPort(host); err == nil {
+		if strings.Trim(port, "0123456789") != "" {
+			return false
+		}
+		host = name
+	}
+	host = strings.ToLower(strings.TrimSuffix(strings.Trim(host, "[]"), "."))
+	if address, err := netip.ParseAddr(host); err == nil {
+		return address.IsLoopback()
+	}
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+}

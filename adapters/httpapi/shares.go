@@ -1,0 +1,208 @@
+package httpapi
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+// shares divides a resource of fixed size among keys, such as users or addresses. One key gets at most perKey of total,
+// so that a key that asks for too much waits for itself. It is safe for concurrent use.
+type shares struct {
+	total, perKey int64
+	// maxWait is how long acquire waits for its turn.
+	maxWait time.Duration
+	// holdsWhileWaiting is true if a waiting request already uses the memory that it waits for. The waiting amount is
+	// then bounded by total and perKey as well.
+	holdsWhileWaiting bool
+
+	mu      sync.Mutex // guards the fields below
+	used    int64
+	waiting int64
+	byKey   map[string]*share
+	queue   []*shareWaiter
+	// refusedTotal counts refusals because total was used up, and refusedKey those because perKey was.
+	refusedTotal, refusedKey uint64
+}
+
+// share is what one key uses and waits for.
+type share struct{ used, waiting int64 }
+
+// shareWaiter waits for amount. granted is closed, under the lock, when it has been given.
+type shareWaiter struct {
+	key     string
+	amount  int64
+	granted chan struct{}
+}
+
+func newShares(total, perKey int64, maxWait time.Duration) *shares {
+	return &shares{
+		total:   total,
+		perKey:  min(perKey, total),
+		maxWait: maxWait,
+		byKey:   make(map[string]*share),
+	}
+}
+
+// clamp lowers an amount that could never be granted. A request for more than a whole share runs when its key uses
+// nothing else.
+func (s *shares) clamp(amount int64) int64 { return min(amount, s.perKey) }
+
+// acquire takes amount of the resource for a key. The empty key has no share of its own: only total bounds it. acquire
+// waits up to maxWait, in the order of arrival; a request that waits for its own key delays no other key. release
+// returns the amount.
+//
+// Errors, both after the wait: RateLimited if the key has used up its share, and Unavailable if the resource is used
+// up.
+func (s *shares) acquire(ctx context.Context, key string, amount int64) error {
+	amount = s.clamp(amount)
+	waiter, err := s.tryAcquire(key, amount)
+	if waiter == nil {
+		return err
+	}
+	timer := time.NewTimer(s.maxWait)
+	defer timer.Stop()
+	select {
+	case <-waiter.granted:
+		return nil
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+	return s.giveUp(ctx, waiter)
+}
+
+// tryAcquire takes the amount, or queues a waiter for it. It returns neither a waiter nor an error after success.
+func (s *shares) tryAcquire(key string, amount int64) (*shareWaiter, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	own := s.byKey[key]
+	if own == nil {
+		own = &share{}
+		s.byKey[key] = own
+	}
+	if s.fits(key, own, amount) && !s.isQueued(key) {
+		s.take(own, amount)
+		return nil, nil
+	}
+	mayWait := s.maxWait > 0 && (!s.holdsWhileWaiting ||
+		s.waiting+amount <= s.total && (key == "" || own.waiting+amount <= s.perKey))
+	if !mayWait {
+		return nil, s.refuse(key, own, amount)
+	}
+	waiter := &shareWaiter{key: key, amount: amount, granted: make(chan struct{})}
+	own.waiting += amount
+	s.waiting += amount
+	s.queue = append(s.queue, waiter)
+	return waiter, nil
+}
+
+// fits reports whether the amount is free. The caller holds mu, here and in all methods below that do not lock it.
+func (s *shares) fits(key string, own *share, amount int64) bool {
+	return s.used+amount <= s.total && (key == "" || own.used+amount <= s.perKey)
+}
+
+// isQueued reports whether a request must queue behind earlier ones: those of its own key, and those that wait for
+// total.
+func (s *shares) isQueued(key string) bool {
+	return slices.ContainsFunc(s.queue, func(w *shareWaiter) bool { return w.key == key || !s.overShare(w) })
+}
+
+// overShare reports whether a waiter waits for its own key.
+func (s *shares) overShare(w *shareWaiter) bool {
+	return w.key != "" && s.byKey[w.key].used+w.amount > s.perKey
+}
+
+func (s *shares) take(own *share, amount int64) {
+	own.used += amount
+	s.used += amount
+}
+
+// refuse counts a refusal and returns its error.
+func (s *shares) refuse(key string, own *share, amount int64) error {
+	defer s.forget(key, own)
+	if key != "" && own.used+amount > s.perKey {
+		s.refusedKey++
+		return errTooManyRequests
+	}
+	s.refusedTotal++
+	return domain.ErrBusy.Because(errResourceUsedUp)
+}
+
+// forget removes a key that uses nothing, so that the map stays small.
+func (s *shares) forget(key string, own *share) {
+	if own.used == 0 && own.waiting == 0 {
+		delete(s.byKey, key)
+	}
+}
+
+// giveUp removes a waiter whose time is over. It returns nil if the waiter was granted in the meantime.
+func (s *shares) giveUp(ctx context.Context, waiter *shareWaiter) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.Index(s.queue, waiter)
+	if i < 0 { // granted
+		return nil
+	}
+	s.queue = slices.Delete(s.queue, i, i+1)
+	own := s.byKey[waiter.key]
+	own.waiting -= waiter.amount
+	s.waiting -= waiter.amount
+	err := s.refuse(waiter.key, own, waiter.amount)
+	s.grant() // a waiter for less may fit now
+	if ctx.Err() != nil {
+		return errClientClosed.Because(ctx.Err())
+	}
+	return err
+}
+
+// release returns an amount that acquire has taken for the key.
+func (s *shares) release(key string, amount int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	amount = s.clamp(amount)
+	own := s.byKey[key]
+	own.used -= amount
+	s.used -= amount
+	s.grant()
+	s.forget(key, own)
+}
+
+// grant gives waiters what fits, in the order of arrival. It skips waiters that wait for their own key, and stops at
+// the first that waits for total, so that small requests cannot delay a large one indefinitely.
+func (s *shares) grant() {
+	blocked := false
+	s.queue = slices.DeleteFunc(s.queue, func(w *shareWaiter) bool {
+		own := s.byKey[w.key]
+		if blocked || !s.fits(w.key, own, w.amount) {
+			blocked = blocked || !s.overShare(w)
+			return false
+		}
+		own.waiting -= w.amount
+		s.waiting -= w.amount
+		s.take(own, w.amount)
+		close(w.granted)
+		return true
+	})
+}
+
+// sharesStats are the counts of shares.
+type sharesStats struct {
+	used, highestKey         int64
+	refusedTotal, refusedKey uint64
+}
+
+// stats returns the current counts. highestKey is the use of the key that uses most.
+func (s *shares) stats() sharesStats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	stats := sharesStats{used: s.used, refusedTotal: s.refusedTotal, refusedKey: s.refusedKey}
+	for key, own := range s.byKey {
+		if key != "" {
+			stats.highestKey = max(stats.highestKey, own.used)
+		}
+	}
+	return stats
+}

@@ -1,0 +1,55 @@
+package localpg
+
+import (
+	"errors"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+)
+
+// The files that decide who may connect. They are outside the data directory, where initdb writes its own, and each
+// start writes them again: a cluster of an earlier version accepted every user who reached the socket.
+func (h home) hba() string   { return filepath.Join(h.dir, "pg_hba.conf") }
+func (h home) ident() string { return filepath.Join(h.dir, "pg_ident.conf") }
+
+// identMap is the name of the map from the user of this program to the superuser of the cluster.
+const identMap = "lockbox"
+
+// writeAuthentication writes the files so that only the current operating system user and root can connect.
+// PostgreSQL's user reads the files and, if it is another user, does not own them.
+func (h home) writeAuthentication() error {
+	who, err := user.Current()
+	if err != nil {
+		return err
+	}
+	names := []string{who.Username}
+	if root, err := user.LookupId("0"); err == nil && root.Username != who.Username {
+		names = append(names, root.Username) // could read the data in any case
+	}
+	var lines strings.Builder
+	for _, name := range names {
+		// A quoted name may contain blanks; a double quote in it is doubled.
+		lines.WriteString(identMap + ` "` + strings.ReplaceAll(name, `"`, `""`) + `" ` + superuser + "\n")
+	}
+	return errors.Join(replaceFile(h.hba(), "local all all peer map="+identMap+"\n"),
+		replaceFile(h.ident(), lines.String()))
+}
+
+// replaceFile writes a file that every user can read. It creates a new file and renames it. Writing to the existing
+// file would follow a symbolic link, which the owner of the directory could create if this program runs as root.
+func replaceFile(path, content string) error {
+	file, err := os.CreateTemp(filepath.Dir(path), ".new-*")
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(content)
+	// The file holds no secret, and PostgreSQL's user reads it.
+	if err = errors.Join(err, file.Chmod(0o644), file.Close()); err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(file.Name())
+	}
+	return err
+}

@@ -1,0 +1,206 @@
+package postgres_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/adapters/postgres"
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+	"github.com/lockbox-go/lockbox/tests/pgtest"
+)
+
+// startedSessions returns the number of database sessions that were started for stores of the test.
+func startedSessions(store *postgres.Store) int64 { return store.Stats().Pool.Opened }
+
+// TestCancelledRequestsKeepTheirConnections cancels requests that wait for a lock, in each way that a store runs
+// statements. The store may open as many connections as its pool has, but no connection for a cancelled request.
+func TestCancelledRequestsKeepTheirConnections(t *testing.T) {
+	t.Parallel()
+	credential := domain.Credential{Kind: domain.SessionCredential, ID: domain.CredentialID{1}}
+	for name, test := range map[string]struct {
+		lock    string
+		request func(ctx context.Context, store *postgres.Store) error
+	}{
+		"a statement": {`UPDATE system SET revision = 7`, func(ctx context.Context, store *postgres.Store) error {
+			_, err := store.Read().System.Lock(ctx)
+			return err
+		}},
+		"a transaction": {`UPDATE system SET revision = 7`, func(ctx context.Context, store *postgres.Store) error {
+			return store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+				_, err := repos.System.Lock(ctx)
+				return err
+			})
+		}},
+		"a batch": {`LOCK TABLE throttle`, func(ctx context.Context, store *postgres.Store) error {
+			_, err := store.Read().Attempts.Lock(ctx, ports.AttemptQuery{
+				Counters: []ports.CounterKey{{Key: domain.Digest{1}}},
+			})
+			return err
+		}},
+		"a lookup": {`LOCK TABLE entry_versions`, func(ctx context.Context, store *postgres.Store) error {
+			_, err := store.LookUp(ctx, credential, "box", "key", 0)
+			return err
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store, url := openStore(t, nil)
+			release := hold(t, url, test.lock)
+			var group sync.WaitGroup
+			for range 8 {
+				group.Go(func() {
+					for range 5 {
+						ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+						if err := test.request(ctx, store); err == nil {
+							t.Error("the request did not wait for the lock")
+						}
+						cancel()
+					}
+				})
+			}
+			group.Wait()
+			release()
+			requireNoOpenTransaction(t, store, url)
+			pool := store.Stats().Pool
+			require.LessOrEqual(t, pool.Opened, int64(pool.Max))
+			require.Equal(t, pool.Opened, int64(pool.Idle), "no connection was closed")
+		})
+	}
+}
+
+// TestShortStatementsSurviveACancellation cancels contexts while short statements run.
+func TestShortStatementsSurviveACancellation(t *testing.T) {
+	t.Parallel()
+	store, url := openStore(t, nil)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for n := range 50 {
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(time.Duration(n%10)*100*time.Microsecond, cancel)
+				_, _ = store.Read().System.Owner(ctx)
+				cancel()
+			}
+		})
+	}
+	group.Wait()
+	requireNoOpenTransaction(t, store, url)
+	pool := store.Stats().Pool
+	require.Equal(t, pool.Opened, int64(pool.Idle), "no connection was closed")
+}
+
+// TestALateCancelRequestHitsNoOtherStatement cancels statements that end at the moment at which the cancel request is
+// sent. The next statement on each connection must not be cancelled.
+func TestALateCancelRequestHitsNoOtherStatement(t *testing.T) {
+	t.Parallel()
+	store, _ := openStore(t, nil)
+	var group sync.WaitGroup
+	var cancelled atomic.Int64
+	for worker := range 8 {
+		group.Go(func() {
+			conn, err := store.Pool().Acquire(t.Context())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer conn.Release()
+			for n := range 4 {
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(20*time.Millisecond, cancel)
+				sleep := postgres.CancelDelay + time.Duration(18+worker+n)*time.Millisecond
+				if _, err := conn.Exec(ctx, `SELECT pg_sleep($1)`, sleep.Seconds()); err != nil {
+					cancelled.Add(1)
+				}
+				cancel()
+				if _, err := conn.Exec(t.Context(), `SELECT pg_sleep(0.05)`); err != nil {
+					t.Errorf("the next statement was cancelled: %v", err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	require.NotZero(t, cancelled.Load(), "no cancel request was sent")
+	require.LessOrEqual(t, startedSessions(store), int64(8+1))
+}
+
+// TestACancelledRequestEndsWithoutTheDatabase cancels a statement while the way to the database delivers nothing.
+func TestACancelledRequestEndsWithoutTheDatabase(t *testing.T) {
+	t.Parallel()
+	address := pgtest.New(t)
+	between := newProxy(t, address)
+	store := openStoreOn(t, between.url, nil)
+	release := hold(t, address, `UPDATE system SET revision = 7`)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	between.blocked.Store(true) // the cancel request does not arrive
+	_, err := store.Read().System.Lock(ctx)
+	require.ErrorIs(t, err, domain.Unavailable)
+	between.blocked.Store(false)
+	release()
+	_, err = store.Read().System.Lock(t.Context())
+	require.NoError(t, err)
+}
+
+// proxy forwards connections to the database. While it is blocked, it accepts connections and forwards nothing.
+type proxy struct {
+	url     string
+	blocked atomic.Bool
+}
+
+func newProxy(t *testing.T, database string) *proxy {
+	t.Helper()
+	target, err := url.Parse(database)
+	require.NoError(t, err)
+	network, address := "tcp", target.Host
+	if folder := target.Query().Get("host"); folder != "" {
+		network, address = "unix", folder+"/.s.PGSQL."+target.Query().Get("port")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	p := &proxy{}
+	var group sync.WaitGroup
+	t.Cleanup(func() {
+		_ = listener.Close()
+		group.Wait()
+	})
+	group.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			if p.blocked.Load() {
+				t.Cleanup(func() { _ = client.Close() })
+				continue
+			}
+			server, err := net.Dial(network, address)
+			if err != nil {
+				_ = client.Close()
+				continue
+			}
+			group.Go(func() { pipe(client, server) })
+			group.Go(func() { pipe(server, client) })
+		}
+	})
+	query := target.Query()
+	query.Del("host")
+	query.Del("port")
+	target.Host, target.RawQuery = listener.Addr().String(), query.Encode()
+	p.url = target.String()
+	return p
+}
+
+func pipe(from, to net.Conn) {
+	_, _ = io.Copy(to, from)
+	_ = from.Close()
+	_ = to.Close()
+}

@@ -1,0 +1,96 @@
+package postgres
+
+import (
+	"context"
+	"sync"
+
+	"golang.org/x/sync/semaphore"
+)
+
+// fairSlots bounds concurrent work on database connections, in total and for each origin (see ports.WithOrigin).
+// Transactions of one origin often wait for each other's locks, and its reads of large values take long; without a
+// bound of their own they would occupy all connections. It is safe for concurrent use.
+type fairSlots struct {
+	total     *semaphore.Weighted
+	perOrigin int64
+
+	mu      sync.Mutex // guards origins
+	origins map[string]*originSlots
+}
+
+// originSlots are the slots of one origin. users counts the units of work that run or wait.
+type originSlots struct {
+	slots *semaphore.Weighted
+	users int
+}
+
+// newFairSlots returns total slots, at least 1. An origin may use three eighths of them, at least 1.
+func newFairSlots(total int64) *fairSlots {
+	total = max(1, total)
+	return &fairSlots{
+		total:     semaphore.NewWeighted(total),
+		perOrigin: max(1, total*3/8),
+		origins:   make(map[string]*originSlots),
+	}
+}
+
+// acquire waits for a slot, first among the work of the origin and then among all, each in the order of
+// arrival. It returns the error of ctx if ctx ends first. The empty origin is bounded by the total only.
+func (f *fairSlots) acquire(ctx context.Context, origin string) (release func(), err error) {
+	own := f.enter(origin)
+	if err := own.acquire(ctx); err != nil {
+		f.leave(origin, own)
+		return nil, err
+	}
+	if err := f.total.Acquire(ctx, 1); err != nil {
+		own.release()
+		f.leave(origin, own)
+		return nil, err
+	}
+	return func() {
+		f.total.Release(1)
+		own.release()
+		f.leave(origin, own)
+	}, nil
+}
+
+// enter returns the slots of an origin, or nil for the empty origin.
+func (f *fairSlots) enter(origin string) *originSlots {
+	if origin == "" {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	own := f.origins[origin]
+	if own == nil {
+		own = &originSlots{slots: semaphore.NewWeighted(f.perOrigin)}
+		f.origins[origin] = own
+	}
+	own.users++
+	return own
+}
+
+// leave forgets the slots of an origin that are neither used nor waited for.
+func (f *fairSlots) leave(origin string, own *originSlots) {
+	if own == nil {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if own.users--; own.users == 0 {
+		delete(f.origins, origin)
+	}
+}
+
+func (s *originSlots) acquire(ctx context.Context) error {
+	if s == nil {
+		return nil
+	}
+	return s.slots.Acquire(ctx, 1)
+}
+
+func (s *originSlots) release() {
+	if s != nil {
+		s.slots.Release(1)
+	}
+}

@@ -1,0 +1,160 @@
+package boot
+
+import (
+	"bufio"
+	"context"
+	"log/slog"
+	"math"
+	"os"
+	"path"
+	"runtime"
+	"runtime/debug"
+	runtimemetrics "runtime/metrics"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lockbox-go/lockbox/adapters/httpapi"
+)
+
+// The memory of the process is divided as follows. adapters/httpapi bounds what clients can make the server hold; see
+// httpapi.NewBounds.
+const (
+	// assumedMemory is the budget, in bytes, if nothing limits the memory of the process.
+	assumedMemory = 1 << 30
+	// kdfShare is the part of the budget, in percent, that concurrent key derivations may use.
+	kdfShare = 30
+	// runtimeShare is the part of the budget, in percent, that the Go runtime may use before it collects garbage more
+	// often. The rest is for buffers of the kernel and for the program text.
+	runtimeShare = 85
+	// minMemory is the smallest budget that can be set, in bytes.
+	minMemory = 64 << 20
+)
+
+// memoryBudget returns the memory, in bytes, from which all bounds are derived: the setting, or the lowest of the
+// limits of the control groups, GOMEMLIMIT and assumedMemory.
+func (c Config) memoryBudget() int64 {
+	if c.MemoryLimit > 0 {
+		return int64(c.MemoryLimit)
+	}
+	runtimeLimit := int64(math.MaxInt64)
+	if os.Getenv("GOMEMLIMIT") != "" {
+		runtimeLimit = debug.SetMemoryLimit(-1) // only reads the limit
+	}
+	return max(minMemory, min(assumedMemory, runtimeLimit, controlGroupLimit("/")))
+}
+
+// bounds returns the bounds of the HTTP API: those of the settings, and for the others those that fit into the memory.
+func (c Config) bounds() httpapi.Bounds {
+	bounds := httpapi.NewBounds(c.memoryBudget())
+	if c.MaxRequests > 0 {
+		bounds.Requests = c.MaxRequests
+		bounds.RequestsPerUser = max(1, min(bounds.RequestsPerUser, c.MaxRequests))
+		bounds.RequestsPerAddress = max(1, min(bounds.RequestsPerAddress, c.MaxRequests))
+	}
+	for _, each := range []struct {
+		setting int
+		bound   *int
+	}{
+		{c.MaxConnections, &bounds.Connections},
+		{c.MaxRequestsPerUser, &bounds.RequestsPerUser},
+		{c.MaxRequestsPerAddress, &bounds.RequestsPerAddress},
+	} {
+		if each.setting > 0 {
+			*each.bound = each.setting
+		}
+	}
+	return bounds
+}
+
+// controlGroupLimit returns the lowest memory limit of the control groups (version 1 or 2) of the process, or
+// math.MaxInt64. root is the root of the file system.
+func controlGroupLimit(root string) int64 {
+	groups, err := os.Open(path.Join(root, "proc/self/cgroup"))
+	if err != nil { // not Linux
+		return math.MaxInt64
+	}
+	defer func() { _ = groups.Close() }()
+	lowest := int64(math.MaxInt64)
+	for lines := bufio.NewScanner(groups); lines.Scan(); {
+		// A line is hierarchy:controllers:path. Version 2 has no controllers.
+		parts := strings.SplitN(lines.Text(), ":", 3)
+		if len(parts) < 3 {
+			continue
+		}
+		switch {
+		case parts[1] == "":
+			lowest = min(lowest, lowestLimit(path.Join(root, "sys/fs/cgroup"), parts[2], "memory.max"))
+		case strings.Contains(","+parts[1]+",", ",memory,"):
+			lowest = min(lowest,
+				lowestLimit(path.Join(root, "sys/fs/cgroup/memory"), parts[2], "memory.limit_in_bytes"))
+		}
+	}
+	return lowest
+}
+
+// lowestLimit returns the lowest limit in the file of a control group and of its parents. In a container, the folders
+// of the parents may be missing, and the group of the container is mounted at the top.
+func lowestLimit(mount, group, file string) int64 {
+	lowest := int64(math.MaxInt64)
+	for group = path.Clean("/" + group); ; group = path.Dir(group) {
+		text, err := os.ReadFile(path.Join(mount, group, file)) //nolint:gosec // a file of the kernel
+		if err == nil {
+			// "max" means no limit; version 1 writes a number above any real size.
+			if limit, err := strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err == nil && limit > 0 {
+				lowest = min(lowest, limit)
+			}
+		}
+		if group == "/" {
+			return lowest
+		}
+	}
+}
+
+// maxDerivations returns how many key derivations may run at once: one for every two cores, and not more than fit into
+// their part of the memory. A derivation counts twice, because its memory is garbage until the next collection.
+func (c Config) maxDerivations() int {
+	each := 2 * int64(c.KDFMemoryKiB) << 10
+	return max(1, min(runtime.GOMAXPROCS(0)/2, int(c.memoryBudget()*kdfShare/100/max(1, each))))
+}
+
+// limitMemory sets the soft memory limit of the Go runtime, unless GOMEMLIMIT sets it. Without a limit, the garbage of
+// several key derivations and large values could accumulate before the garbage collector runs.
+func (a *App) limitMemory() {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(a.config.memoryBudget() * runtimeShare / 100)
+	}
+}
+
+const (
+	// releaseInterval is how often releaseMemory looks at the heap.
+	releaseInterval = 5 * time.Second
+	// releaseAbove is the unused memory, in bytes, above which it is returned to the operating system.
+	releaseAbove = 8 << 20
+)
+
+// releaseMemory returns memory that a burst of requests has left unused to the operating system. The Go runtime does so
+// only over minutes, while the limit of the control group counts it.
+func (a *App) releaseMemory(ctx context.Context) {
+	samples := []runtimemetrics.Sample{
+		{Name: "/memory/classes/heap/free:bytes"},
+		{Name: "/memory/classes/heap/unused:bytes"},
+		{Name: "/memory/classes/heap/objects:bytes"},
+		{Name: "/gc/heap/live:bytes"},
+		{Name: "/gc/heap/allocs:bytes"},
+	}
+	allocatedBefore := uint64(0)
+	every(ctx, releaseInterval, func() {
+		runtimemetrics.Read(samples)
+		read := func(i int) uint64 { return samples[i].Value.Uint64() }
+		objects, allocated := read(2), read(4)
+		garbage := objects - min(objects, read(3))
+		idle := read(0) + read(1) + garbage
+		// A busy server uses the memory again soon.
+		if idle > releaseAbove && allocated-allocatedBefore < idle {
+			debug.FreeOSMemory()
+			a.log.Debug("returned unused memory to the operating system", slog.Uint64("bytes", idle))
+		}
+		allocatedBefore = allocated
+	})
+}

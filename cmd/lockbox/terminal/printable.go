@@ -1,0 +1,55 @@
+package terminal
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+)
+
+// Printable is printable for commands outside this package.
+func Printable(text string) string { return printable(text) }
+
+// printable makes text from other users or the server safe to show: it replaces control characters, which could control
+// the terminal, and escapes invisible characters, which could show another text than the one that programs read.
+func printable(text string) string { return replaceUnsafe(text, "") }
+
+// printableLines is printable for text of several lines: it keeps line ends and tabs.
+func printableLines(text string) string { return replaceUnsafe(text, "\n\t") }
+
+// replaceUnsafe replaces control characters, including those of C1 (U+0080 to U+009F), by U+FFFD. It writes invisible
+// characters as JSON does, such as \u202e, so that JSON keeps its value. It keeps the characters in except.
+func replaceUnsafe(text, except string) string {
+	if !strings.ContainsFunc(text, func(r rune) bool { return isControl(r) || isInvisible(r) }) {
+		return text
+	}
+	var safe strings.Builder
+	for _, r := range text {
+		switch {
+		case isControl(r) && !strings.ContainsRune(except, r):
+			safe.WriteRune('�')
+		case isInvisible(r) && r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&safe, `\u%04x\u%04x`, high, low)
+		case isInvisible(r):
+			fmt.Fprintf(&safe, `\u%04x`, r)
+		default:
+			safe.WriteRune(r)
+		}
+	}
+	return safe.String()
+}
+
+// isControl reports whether r is a control character of ASCII or C1.
+func isControl(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 }
+
+// isInvisible reports whether r has no shape of its own: it changes the direction of text, has no width, ends a line,
+// or is a filler or a tag. The variation selectors 15 and 16 are exceptions, because emoji contain them.
+func isInvisible(r rune) bool {
+	const textStyle, emojiStyle, brailleBlank = '\ufe0e', '\ufe0f', '\u2800'
+	if r == textStyle || r == emojiStyle {
+		return false
+	}
+	return r == brailleBlank || unicode.In(r, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Variation_Selector,
+		unicode.Other_Default_Ignorable_Code_Point)
+}

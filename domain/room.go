@@ -1,0 +1,64 @@
+package domain
+
+import "math/bits"
+
+// Room is the storage that a box reserves for the versions of one entry. The box counts Bytes against its limit.
+//
+// A reservation exceeds the stored versions, so that most writes fit into it. Such a write does not change the count of
+// the box, and writers of different entries do not wait for each other. In return, a box counts up to two and a half
+// times the bytes that it stores, or SmallRoom for each entry. The stored versions never exceed the reservation.
+type Room struct {
+	// SlotBytes is the size that the largest version may have, as VersionBytes counts it.
+	SlotBytes int64
+	// Slots is the number of versions that have room.
+	Slots int
+	// Until is the newest version number that has room even if no older version is deleted.
+	Until uint64
+}
+
+// versionOverhead is what the database stores of a version besides its value: the envelope, the row and its index
+// entries, in bytes.
+const versionOverhead = 256
+
+// SmallRoom is the size, in bytes, up to which an entry gets room for all its versions at once. A box with the default
+// limits has room for the default number of such entries.
+const SmallRoom = 16 << 10
+
+// VersionBytes returns the number of bytes that a version counts in its box. size is the length of the sealed value.
+func VersionBytes(size int) int64 { return int64(size) + versionOverhead }
+
+// Bytes returns the size of the reservation.
+func (r Room) Bytes() int64 { return r.SlotBytes * int64(r.Slots) }
+
+// Covers reports whether the reservation has room for a new version with that number, whose sealed value has size
+// bytes. keep is the number of versions that are kept; 0 keeps all.
+func (r Room) Covers(size int, version uint64, keep int) bool {
+	return VersionBytes(size) <= r.SlotBytes && (keep > 0 && r.Slots >= keep || version <= r.Until)
+}
+
+// Reserve returns the reservation for an entry that has that many stored versions, the largest of which has largest
+// bytes, and receives a new version with that number and size. Up to SmallRoom, it has room for all versions. Above it,
+// the slots double with the number of versions, so that an entry needs few reservations.
+func Reserve(stored, largest, size int, version uint64, keep int) Room {
+	slot := roundUp(VersionBytes(max(size, largest)))
+	versions := stored + 1
+	if keep > 0 {
+		versions = min(versions, keep) // the write deletes the others
+	}
+	slots := max(2, 1<<bits.Len(uint(versions-1)), int(SmallRoom/slot)) // the next power of two
+	if keep > 0 {
+		slots = min(slots, keep)
+	}
+	return Room{
+		SlotBytes: slot,
+		Slots:     slots,
+		Until:     version + uint64(slots-versions), //nolint:gosec // there are at least as many slots as versions
+	}
+}
+
+// roundUp returns the next multiple of a quarter of n's leading power of two, so that a value may grow a little without
+// a new reservation. The result is at most a quarter larger than n.
+func roundUp(n int64) int64 {
+	step := int64(1) << max(0, bits.Len64(uint64(n))-3) //nolint:gosec // a size is positive
+	return (n + step - 1) / step * step
+}

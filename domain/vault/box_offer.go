@@ -1,0 +1,113 @@
+package vault
+
+import (
+	"context"
+	"errors"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// offer stores an offer in place of an earlier one. The caller holds the locks on to and on the box.
+func (s *Service) offer(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
+	to domain.User) error {
+	next, err := memberToOwn(ctx, repos, access.Box, to)
+	if err != nil {
+		return err
+	}
+	offer, err := domain.NewBoxOffer(next, s.config.Clock.Now())
+	if err != nil {
+		return err
+	}
+	if err := repos.Boxes.SaveOffer(ctx, access.Box.ID, offer); err != nil {
+		return err
+	}
+	return repos.Events.Append(ctx, s.event(domain.ActionOfferBox, by, access).To(string(to.Name)))
+}
+
+// endOffer deletes an open offer and audits it. Without an open offer, it does nothing. The caller holds the lock on
+// the box.
+func (s *Service) endOffer(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access) error {
+	offer, err := repos.Boxes.Offer(ctx, access.Box.ID)
+	if err != nil || !offer.Open(s.config.Clock.Now()) {
+		return err
+	}
+	if err := repos.Boxes.SaveOffer(ctx, access.Box.ID, domain.BoxOffer{}); err != nil {
+		return err
+	}
+	return repos.Events.Append(ctx, s.event(domain.ActionEndBoxOffer, by, access).To(string(offer.ToName)))
+}
+
+// AcceptBox makes the caller the owner of a box whose ownership was offered to the caller. Errors: NotFound with code
+// box_offer_not_found without an open offer to the caller; Conflict when the caller owns too many boxes.
+func (s *Service) AcceptBox(ctx context.Context, by domain.Requester, box string) error {
+	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, domain.Access.See)
+	if err != nil {
+		return err
+	}
+	if err := s.checkOffer(ctx, s.config.Store.Read(), access); err != nil {
+		return err
+	}
+	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		// The lock on the caller serialises all changes of the number of its boxes. Lock order: user, then box.
+		owner, err := repos.Users.Lock(ctx, access.Caller.Name)
+		if errors.Is(err, domain.NotFound) {
+			return domain.ErrUnauthenticated // deleted concurrently
+		}
+		if err != nil {
+			return err
+		}
+		if err := repos.Boxes.Lock(ctx, access.Box.ID); err != nil {
+			return err
+		}
+		access, err := s.authorize(ctx, repos, by, box, domain.Access.See)
+		if err != nil {
+			return err
+		}
+		if err := s.checkOffer(ctx, repos, access); err != nil {
+			return err
+		}
+		return s.transfer(ctx, repos, by, access, owner)
+	})
+}
+
+// checkOffer returns ErrBoxOfferNotFound unless the ownership of the box is offered to the caller.
+func (s *Service) checkOffer(ctx context.Context, repos ports.Repos, access domain.Access) error {
+	offer, err := repos.Boxes.Offer(ctx, access.Box.ID)
+	if err != nil {
+		return err
+	}
+	if !offer.Open(s.config.Clock.Now()) || offer.To != access.Caller.UserID {
+		return domain.ErrBoxOfferNotFound
+	}
+	return nil
+}
+
+// EndBoxOffer withdraws or declines the offer of a box's ownership. The owner of the box, admins and the member to whom
+// it was made may call it. Errors: NotFound with code box_offer_not_found without an open offer.
+func (s *Service) EndBoxOffer(ctx context.Context, by domain.Requester, box string) error {
+	var offer domain.BoxOffer
+	decide := func(ctx context.Context, repos ports.Repos, access domain.Access) (err error) {
+		if offer, err = repos.Boxes.Offer(ctx, access.Box.ID); err != nil {
+			return err
+		}
+		return access.EndOffer(offer)
+	}
+	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, domain.Access.See)
+	if err != nil {
+		return err
+	}
+	if err := decide(ctx, s.config.Store.Read(), access); err != nil {
+		return err
+	}
+	return s.change(ctx, by, box, domain.Access.See,
+		func(ctx context.Context, repos ports.Repos, access domain.Access) error {
+			if err := decide(ctx, repos, access); err != nil {
+				return err
+			}
+			if !offer.Open(s.config.Clock.Now()) {
+				return domain.ErrBoxOfferNotFound
+			}
+			return s.endOffer(ctx, repos, by, access)
+		})
+}

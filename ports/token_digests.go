@@ -1,0 +1,28 @@
+package ports
+
+import "github.com/lockbox-go/lockbox/domain"
+
+// TokenDigests computes the stored digests of secrets that authenticate a user, under server keys. An attacker who can
+// write to the database but has no server key can neither make a valid digest nor move one to another user. Servers
+// that share a database compute the same digests. It is safe for concurrent use and performs no I/O.
+type TokenDigests interface {
+	// Tokens returns the digests of opaque tokens under the current session key and token key, in their order.
+	Tokens(tokens ...domain.OpaqueToken) ([]domain.Digest, domain.TokenKeys)
+	// RecoveryCodes returns the digests of the recovery codes of a TOTP secret, from their hashes, in their order.
+	RecoveryCodes(user domain.UserID, secret domain.TOTPID, hashes ...domain.Digest) RecoveryCodes
+	// Invitation returns the proof of an invitation from its terms; see domain.Invitation.
+	Invitation(terms ...string) (domain.Digest, domain.ServerKeyID)
+}
+
+// RecoveryCodes are the stored digests of recovery codes, and the token key that they are under.
+type RecoveryCodes struct {
+	ServerKey domain.ServerKeyID
+	Digests   []domain.Digest
+}
+
+// PlainRecoveryCode is a recovery code as an older release stored it: Hash has no key.
+type PlainRecoveryCode struct {
+	User   domain.UserID
+	Secret domain.TOTPID
+	Hash   domain.Digest
+}

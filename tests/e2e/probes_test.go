@@ -1,0 +1,110 @@
+package e2e
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// probes are requests that change nothing, but whose refusals can depend on whether the entry exists.
+var probes = []struct {
+	name, method, path, body string
+	headers                  []string
+}{
+	{"delete If-Match", "DELETE", "/%s", "", []string{"If-Match", `"99"`}},
+	{"delete If-None-Match", "DELETE", "/%s", "", []string{"If-None-Match", "*"}},
+	{"write If-Match", "POST", "", `{"key":"%s","value":1}`,
+		[]string{"If-Match", `"99"`, "X-Encryption-Key", generatedKey}},
+	{"write If-None-Match without a key", "POST", "", `{"key":"%s","value":1}`, []string{"If-None-Match", "*"}},
+	{"read If-Match", "GET", "/%s", "", []string{"If-Match", `"99"`, "X-Encryption-Key", generatedKey}},
+	{"read of a version", "GET", "/%s?version=99", "", []string{"X-Encryption-Key", generatedKey}},
+	{"read under another key", "GET", "/%s", "", []string{"X-Encryption-Key", otherKey}},
+	{"HEAD of a version", "HEAD", "/%s?version=99", "", []string{"X-Encryption-Key", generatedKey}},
+	{"versions", "GET", "/%s/versions", "", nil},
+	{"restore", "POST", "/%s/restore", `{"version":99}`, nil},
+	{"restore If-Match", "POST", "/%s/restore", `{"version":1}`, []string{"If-Match", `"99"`}},
+}
+
+// TestKeysAreNotProbedWithoutAnEvent sends every probe for a key with a value, a deleted key and an unused key, as
+// members with every set of permissions without readEntryKeys. If the answers differ, each answer that reveals the
+// state of the key leaves one event with the outcome denied.
+func TestKeysAreNotProbedWithoutAnEvent(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	root := s.initialize()
+	// Repeated refusals of a member in a box share an event, so each probe has a box and each set has a member.
+	box := func(i int) string { return fmt.Sprintf("box%d", i) }
+	for i := range probes {
+		root.box(box(i))
+		root.put(box(i), "used", `1`).expect(201)
+		root.put(box(i), "deleted", `1`).expect(201)
+		root.do("DELETE", "/boxes/"+box(i)+"/entries/deleted", nil).expect(204)
+	}
+	for set := range 8 {
+		username := fmt.Sprintf("user%d", set)
+		user := root.user(username)
+		var permissions []string
+		for i, name := range []string{"readEntry", "createEntry", "deleteEntry"} {
+			if set>>i&1 == 1 {
+				permissions = append(permissions, name)
+			}
+		}
+		for i, probe := range probes {
+			root.share(box(i), username)
+			root.permit(box(i), username, permissions...)
+			newest := func() auditLine { return root.audit("/boxes/"+box(i)+"/audit", "?limit=1").Events[0] }
+			answers := map[string]string{}
+			audited := map[string]bool{}
+			for _, key := range []string{"used", "deleted", "unused"} {
+				path, body := probe.path, any(nil)
+				if probe.body == "" || path != "" {
+					path = fmt.Sprintf(path, key)
+				}
+				if probe.body != "" {
+					body = probe.body
+					if path == "" {
+						body = fmt.Sprintf(probe.body, key)
+					}
+				}
+				before := newest()
+				got := user.do(probe.method, "/boxes/"+box(i)+"/entries"+path, body, probe.headers...)
+				require.GreaterOrEqual(t, got.Status, 400, "%s %v %s", probe.name, permissions, key)
+				answers[key] = fmt.Sprint(got.Status, got.code())
+				event := newest()
+				audited[key] = event.ID != before.ID
+				if audited[key] {
+					assert.Equal(t, "denied", event.Outcome, "%s %v %s", probe.name, permissions, key)
+					assert.Equal(t, key, *event.Key, "%s %v", probe.name, permissions)
+				}
+			}
+			for key, answer := range answers {
+				// 400 encryption_key_required is also the answer for a key that no request names.
+				differs := answer != answers["unused"] || key == "unused" && answer[:3] == "404"
+				if differs && (answers["used"] != answers["unused"] || answers["deleted"] != answers["unused"]) {
+					assert.True(t, audited[key], "%s %v %s: %v", probe.name, permissions, key, answers)
+				}
+			}
+		}
+	}
+}
+
+// TestLockoutHidesKeys verifies that during a lockout of passphrases, the answer does not depend on the key.
+func TestLockoutHidesKeys(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	root := s.initialize()
+	root.box("default")
+	root.do("POST", "/boxes/default/entries", `{"key":"used","value":1}`, "X-Encryption-Key", "right").expect(201)
+	for {
+		if got := root.get("default", "used", "X-Encryption-Key", "wrong"); got.Status != 403 {
+			got.expect(429)
+			break
+		}
+	}
+	for _, path := range []string{"used", "unused", "used?version=99", "unused?version=99"} {
+		root.get("default", path, "X-Encryption-Key", "right").expect(429)
+	}
+	root.get("default", "unused").expect(404) // generated keys are not counted
+}

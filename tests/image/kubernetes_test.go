@@ -1,0 +1,115 @@
+package image
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/lockbox-go/lockbox/cmd/boot"
+)
+
+// ports is a list of ports as Services, containers and policies write them.
+type ports []struct {
+	Name          string
+	Port          any
+	TargetPort    any `yaml:"targetPort"`
+	ContainerPort int `yaml:"containerPort"`
+	Protocol      string
+}
+
+// manifest holds the parts of an object that the tests read.
+type manifest struct {
+	Kind string
+	Spec struct {
+		Ports       ports
+		PodSelector struct {
+			MatchLabels map[string]string `yaml:"matchLabels"`
+		} `yaml:"podSelector"`
+		PolicyTypes     []string `yaml:"policyTypes"`
+		Ingress, Egress []struct {
+			From  []any
+			Ports ports
+		}
+		Template struct {
+			Metadata struct{ Labels map[string]string }
+			Spec     struct {
+				Containers []struct {
+					Env   []struct{ Name, Value string }
+					Ports ports
+				}
+			}
+		}
+	}
+}
+
+// readManifests returns the objects of deploy/kubernetes/lockbox.yaml by kind.
+func readManifests(t *testing.T) map[string]manifest {
+	t.Helper()
+	text, err := os.ReadFile("../../deploy/kubernetes/lockbox.yaml")
+	require.NoError(t, err)
+	decoder, found := yaml.NewDecoder(bytes.NewReader(text)), map[string]manifest{}
+	for {
+		var each manifest
+		err := decoder.Decode(&each)
+		if errors.Is(err, io.EOF) {
+			return found
+		}
+		require.NoError(t, err)
+		require.NotContains(t, found, each.Kind)
+		found[each.Kind] = each
+	}
+}
+
+// The settings of the Deployment must be settings that the program knows.
+func TestKubernetesSetsWhatLockboxReads(t *testing.T) {
+	t.Parallel()
+	var environ []string
+	for _, variable := range readManifests(t)["Deployment"].Spec.Template.Spec.Containers[0].Env {
+		value := variable.Value
+		if strings.HasSuffix(variable.Name, "_FILE") && !strings.Contains(variable.Name, "_TLS_") {
+			value = path.Join(t.TempDir(), "file")
+			require.NoError(t, os.WriteFile(value, []byte(strings.Repeat("A", 43)+"\n"), 0o600))
+		}
+		if !strings.Contains(variable.Name, "_TLS_") {
+			environ = append(environ, variable.Name+"="+value)
+		}
+	}
+	_, unknown, err := boot.ReadEnvironment(environ)
+	require.NoError(t, err)
+	assert.Empty(t, unknown)
+}
+
+// The metrics need no token: the Service must not offer their port, and the policy admits chosen namespaces only.
+func TestKubernetesKeepsMetricsOffTheService(t *testing.T) {
+	t.Parallel()
+	all := readManifests(t)
+	containers := map[string]int{}
+	for _, port := range all["Deployment"].Spec.Template.Spec.Containers[0].Ports {
+		containers[port.Name] = port.ContainerPort
+	}
+	require.Equal(t, map[string]int{"https": 5000, "metrics": 9090}, containers)
+	for _, port := range all["Service"].Spec.Ports {
+		assert.Equal(t, "https", port.TargetPort)
+	}
+	policy := all["NetworkPolicy"].Spec
+	assert.Equal(t, all["Deployment"].Spec.Template.Metadata.Labels, policy.PodSelector.MatchLabels)
+	assert.Equal(t, []string{"Ingress", "Egress"}, policy.PolicyTypes)
+	for _, rule := range policy.Ingress {
+		for _, port := range rule.Ports {
+			assert.Contains(t, containers, port.Port)
+			assert.Equal(t, port.Port == "metrics", len(rule.From) > 0, "only the metrics have listed sources")
+		}
+		assert.NotEmpty(t, rule.Ports, "a rule without ports admits all of them")
+	}
+	for _, rule := range policy.Egress {
+		assert.NotEmpty(t, rule.Ports)
+	}
+}
