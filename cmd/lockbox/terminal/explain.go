@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -35,22 +36,27 @@ var remedies = map[string]string{
 	"identity_not_found":      "a user creates an identity with lockbox identity create",
 	"locked_identity_not_found": "if another machine has the identity, run lockbox identity passphrase there, or " +
 		"lockbox identity export and here lockbox identity import",
-	"recent_sign_in_required":   "sign in with lockbox login and your password",
-	"unlock_failed":             "without the passphrase, use lockbox identity create --replace-lost",
-	"identity_changed":          "pass the new fingerprint with --fingerprint after you compared it",
-	"identity_unconfirmed":      "scripts pass it with --fingerprint",
-	"user_replaced":             "lockbox identity forget removes the old fingerprint",
 	"keyring_not_found":         "lockbox box adopt makes one",
 	"recipient_stale":           "lockbox box rekey drops recipients who left the box or have a new identity",
-	"keyring_tampered":          "report this to the operator of the server",
 	"key_change_required":       "lockbox box rekey changes the key",
 	"current_password_required": "lockbox users passwd asks for it",
 	"password_code_required":    "lockbox users passwd asks for it",
 }
 
+// keyRemedies maps error codes that package client/keys detects to the next step for the user. The server does not use
+// these codes.
+var keyRemedies = map[string]string{
+	"unlock_failed":        "without the passphrase, use lockbox identity create --replace-lost",
+	"identity_changed":     "pass the new fingerprint with --fingerprint after you compared it",
+	"identity_unconfirmed": "scripts pass it with --fingerprint",
+	"user_replaced":        "lockbox identity forget removes the old fingerprint",
+	"keyring_tampered":     "report this to the operator of the server",
+}
+
 // replacements maps error codes to messages that replace the server's. The server's messages for these codes name HTTP
 // headers, which a user of the terminal never sees.
 var replacements = map[string]string{
+	"recent_sign_in_required": "this needs a sign-in with the password within the last ten minutes: run lockbox login",
 	"key_not_current": "the box has a keyring, which accepts writes only under its current key: leave out the " +
 		"encryption key, and unlock your identity with lockbox identity unlock",
 	"encryption_key_mismatch": "the value is encrypted under another encryption key than the one given; lockbox " +
@@ -87,7 +93,7 @@ func Explain(err error) string {
 	default:
 		text.WriteString(printable(refused.Message))
 	}
-	if remedy := remedies[refused.Code]; remedy != "" {
+	if remedy := cmp.Or(remedies[refused.Code], keyRemedies[refused.Code]); remedy != "" {
 		text.WriteString("; " + remedy)
 	}
 	// An unknown outcome has its own remedy. Waiting does not help then, nor if no droplet host is configured.

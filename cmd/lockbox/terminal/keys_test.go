@@ -47,6 +47,11 @@ func TestExitCodesOfKeyErrors(t *testing.T) {
 		assert.Equal(t, want, ExitCode(wrapped), kind)
 		assert.Contains(t, Explain(err), "the message", kind)
 	}
+	for code := range keyRemedies {
+		message := Explain(client.NewKeyError(errors.New(code), "the message", nil))
+		assert.Contains(t, message, "the message; ", code)
+		requireOneRemedy(t, message)
+	}
 }
 
 // TestPassphraseIsNoPassword checks that an unlock passphrase is refused where a password is expected, in every form in
