@@ -35,6 +35,8 @@ type Route struct {
 	handler  handler
 	// acceptsRefreshToken is true if the opaque token of a request may be a refresh token.
 	acceptsRefreshToken bool
+	// ignoresBody is true if the handler can succeed without reading the body; see request.awaitIgnoredBody.
+	ignoresBody bool
 }
 
 // AccountsAPI reports whether the route belongs to the accounts API, under /api/v1.
@@ -88,11 +90,11 @@ func lockboxRoutes() []Route {
 		withToken(http.MethodGet, "/identities/:fingerprint", (*API).findIdentity),
 
 		withToken(http.MethodGet, "/boxes", (*API).listBoxes),
-		withToken(http.MethodPost, "/boxes/:box", (*API).createBox),
+		withoutBody(withToken(http.MethodPost, "/boxes/:box", (*API).createBox)),
 		withToken(http.MethodGet, "/boxes/:box", (*API).describeBox),
 		withToken(http.MethodPut, "/boxes/:box", (*API).transferBox),
 		withToken(http.MethodDelete, "/boxes/:box", (*API).deleteBox),
-		withToken(http.MethodPost, "/boxes/:box/offer/accept", (*API).acceptBox),
+		withoutBody(withToken(http.MethodPost, "/boxes/:box/offer/accept", (*API).acceptBox)),
 		withToken(http.MethodDelete, "/boxes/:box/offer", (*API).endBoxOffer),
 
 		withToken(http.MethodGet, "/boxes/:box/users", (*API).listBoxUsers),
@@ -134,16 +136,28 @@ func accountsRoutes() []Route {
 
 		inGroup(viewer, http.MethodGet, accountsPath+"/droplet/list", (*API).listDroplets),
 		inGroup(manager, http.MethodPost, accountsPath+"/droplet/add", (*API).addDroplet),
-		inGroup(manager, http.MethodPatch, accountsPath+"/droplet/start/:droplet", (*API).startDroplet),
-		inGroup(manager, http.MethodPatch, accountsPath+"/droplet/stop/:droplet", (*API).stopDroplet),
-		inGroup(manager, http.MethodPatch, accountsPath+"/droplet/restart/:droplet", (*API).restartDroplet),
+		withoutBody(inGroup(manager, http.MethodPatch, accountsPath+"/droplet/start/:droplet", (*API).startDroplet)),
+		withoutBody(inGroup(manager, http.MethodPatch, accountsPath+"/droplet/stop/:droplet", (*API).stopDroplet)),
+		withoutBody(inGroup(manager, http.MethodPatch, accountsPath+"/droplet/restart/:droplet",
+			(*API).restartDroplet)),
 		inGroup(manager, http.MethodDelete, accountsPath+"/droplet/delete/:droplet", (*API).deleteDroplet),
 	}
 }
 
 // open is a route for requests without a token.
 func open(method, path string, handler handler) Route {
-	return Route{Method: method, Path: path, handler: handler}
+	return Route{
+		Method:      method,
+		Path:        path,
+		handler:     handler,
+		ignoresBody: method == http.MethodGet || method == http.MethodDelete,
+	}
+}
+
+// withoutBody marks a route with another method than GET and DELETE whose handler ignores the body.
+func withoutBody(route Route) Route {
+	route.ignoresBody = true
+	return route
 }
 
 // optionalToken is a route for requests with or without a token.

@@ -112,10 +112,10 @@ func (s *session) export(command *cobra.Command, where string, flags exportFlags
 	return s.print(text.String())
 }
 
-// exportFormat returns the format of --format, else the format that the file name implies, else dotenv.
+// exportFormat returns the format of --format in lower case, else the format that the file name implies, else dotenv.
 func exportFormat(flags exportFlags) interchange.Format {
 	if flags.format != "" {
-		return interchange.Format(flags.format)
+		return interchange.Format(strings.ToLower(flags.format))
 	}
 	if format, known := interchange.FormatOf(flags.file); known {
 		return format

@@ -104,7 +104,7 @@ func (s *session) readFile(ctx context.Context, path, format string) (value inte
 	fileFormat, known := interchange.FormatOf(path)
 	switch {
 	case format != "":
-		fileFormat = interchange.Format(format)
+		fileFormat = interchange.Format(strings.ToLower(format))
 	// Guessing the format from the contents could misinterpret a broken file.
 	case !known:
 		return value, fileFormat, &usageError{fmt.Errorf("cannot tell the format of %s from its name: use "+

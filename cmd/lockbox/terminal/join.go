@@ -124,6 +124,9 @@ func (s *session) acceptInvitation(ctx context.Context, anonymous *client.Client
 	if errors.Is(err, client.ErrInvalid) {
 		err = &detailedError{error: err, suffix: "; the invitation is still open: run the command again"}
 	}
+	if errors.Is(err, client.ErrConflict) {
+		err = &detailedError{error: err, suffix: ": ask an admin for an invitation under another name"}
+	}
 	if err != nil {
 		return profile.Profile{}, password, err
 	}

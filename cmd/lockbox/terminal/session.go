@@ -183,7 +183,7 @@ func (s *session) notSignedIn() error {
 // --profile names must exist. If the file cannot be read, selectProfile returns an error with --profile, and otherwise
 // sets profileErr.
 func (s *session) selectProfile() error {
-	if s.output != formatTable && s.output != formatJSON {
+	if s.output = strings.ToLower(s.output); s.output != formatTable && s.output != formatJSON {
 		return &usageError{fmt.Errorf("invalid --output %q: use table or json", s.output)}
 	}
 	path, err := profile.Path()

@@ -24,8 +24,8 @@ func setCommand(s *session) *cobra.Command {
 stored as JSON if they are valid JSON, and as a string otherwise; the line end of a single line is removed. Without
 a value, the command asks for one and does not show it.
 
---field changes one field of an object and leaves the others. Text that looks like fields, such as db.password=new, is
-not stored over an object without a confirmation; --string stores it.
+--field changes one field of an object and leaves the others. Text that looks like an assignment, such as
+db.password=new, does not replace an object or array without a confirmation; --string stores it.
 
 Other users of the machine can see arguments, and shells store them in their history. Pass secrets with @FILE,
 --stdin or --generate, or type them when asked. An argument that begins with @ must be written with @@.
@@ -74,10 +74,11 @@ func (s *session) set(command *cobra.Command, args []string, source valueFlags, 
 	if server, err = s.keyed(ctx, server, at.box, true); err != nil {
 		return err
 	}
+	check := !source.asString && source.generate == 0
 	switch {
 	case field != "":
-		value, err = s.withField(ctx, server, at, field, value, &condition)
-	case !source.asString && source.generate == 0:
+		value, err = s.withField(ctx, server, at, field, value, check, &condition)
+	case check:
 		err = s.checkReplaced(ctx, server, at, value, &condition)
 	}
 	if err != nil {
