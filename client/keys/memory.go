@@ -95,12 +95,12 @@ func (k *known) urlOf(url string) (ID, bool) {
 // known elsewhere: a restored copy of a database has the same id and the same keys.
 func (k *known) checkPlace(url string, id ID) error {
 	if at, ok := k.urlOf(url); ok && at != id {
-		return fault(client.ErrInstallationChanged, "the server is another installation than before: if its "+
-			"database was set up anew, sign in with another profile; otherwise ask its operator", nil)
+		return fault(client.ErrInstallationChanged, "the server is another installation than before: "+
+			"ask its operator, and only if its database was set up anew, run lockbox login --accept-installation", nil)
 	}
 	if in := k.Installations[id]; in != nil && in.URL != "" && in.URL != url {
-		return fault(client.ErrInstallationElsewhere, "this installation is known under "+in.URL+
-			": if the server moved, confirm its new address; if this is a copy, do not use it with this profile", nil)
+		return fault(client.ErrInstallationElsewhere, "this installation is known under "+in.URL+": if the "+
+			"server moved, run lockbox login --accept-installation; if this is a copy, do not sign in to it", nil)
 	}
 	return nil
 }
@@ -167,7 +167,7 @@ func (m *Memory) PinUser(in ID, name string, user ID, fingerprint Fingerprint) e
 
 func userReplaced(name string) error {
 	return fault(client.ErrUserReplaced, "the user "+name+" is not the user with that name that you "+
-		"confirmed before: ask the user, then forget the old one and confirm the new fingerprint", nil)
+		"confirmed before: ask the user, and confirm the new fingerprint", nil)
 }
 
 // ForgetUser removes what is known about a user.

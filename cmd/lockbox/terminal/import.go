@@ -141,11 +141,11 @@ func (s *session) importOne(ctx context.Context, server *client.Client, at addre
 	flags importFlags) error {
 	// Prompt twice for the key, as before every write, because a new entry could otherwise be stored under a mistyped
 	// key.
-	key, err := s.encryptionKey(ctx, true)
+	server, err := s.keyed(ctx, server, at.box, true)
 	if err != nil {
 		return err
 	}
-	before, condition, err := currentValue(ctx, server, at, key, flags.merge)
+	before, condition, err := currentValue(ctx, server, at, flags.merge)
 	if err != nil {
 		return err
 	}
@@ -172,10 +172,10 @@ func (s *session) importOne(ctx context.Context, server *client.Client, at addre
 // currentValue reads the entry that an import replaces, and returns it with the condition under which it may be
 // written. A missing entry counts as an empty object, and may be written only if it is still missing. needObject
 // rejects other values.
-func currentValue(ctx context.Context, server *client.Client, at address, key client.EncryptionKey,
-	needObject bool) (interchange.Value, client.WriteOptions, error) {
-	condition := client.WriteOptions{EncryptionKey: key}
-	entry, err := server.ReadEntry(ctx, at.box, at.key, &client.ReadOptions{EncryptionKey: key})
+func currentValue(ctx context.Context, server *client.Client, at address, needObject bool) (interchange.Value,
+	client.WriteOptions, error) {
+	var condition client.WriteOptions
+	entry, err := server.ReadEntry(ctx, at.box, at.key, nil)
 	if isMissingEntry(err) {
 		condition.IfNoneMatch = true
 		return interchange.Empty(), condition, nil

@@ -10,8 +10,9 @@ import (
 // ownVariables are the variables that hold secrets of Lockbox itself; each also exists with the suffix _FILE. A
 // started program inherits none of them. It gets such a variable only if an entry sets it.
 var ownVariables = []string{
-	"LOCKBOX_API_KEY", "LOCKBOX_ENCRYPTION_KEY", "LOCKBOX_SECRET_KEY", "LOCKBOX_SECRET_KEY_PREVIOUS",
-	"LOCKBOX_DATABASE_URL", "LOCKBOX_INIT_TOKEN", "LOCKBOX_TLS_KEY", "LOCKBOX_DOCKER_TLS_KEY",
+	"LOCKBOX_API_KEY", "LOCKBOX_ENCRYPTION_KEY", "LOCKBOX_IDENTITY", "LOCKBOX_SECRET_KEY",
+	"LOCKBOX_SECRET_KEY_PREVIOUS", "LOCKBOX_DATABASE_URL", "LOCKBOX_INIT_TOKEN", "LOCKBOX_TLS_KEY",
+	"LOCKBOX_DOCKER_TLS_KEY",
 }
 
 // environment returns the environment of the started program: the inherited variables without Lockbox's own secrets,

@@ -15,16 +15,12 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// withField returns the object of an entry with one field replaced. A missing entry is an empty object. It adds the
-// encryption key to the condition and, unless the caller has set a condition, the version that it has read. If check is
-// true, it asks before text that looks like an assignment replaces an object or array; see confirmReplaced.
+// withField returns the object of an entry with one field replaced. A missing entry is an empty object. Unless the
+// caller has set a condition, it adds the version that it has read to the condition. If check is true, it asks before
+// text that looks like an assignment replaces an object or array; see confirmReplaced.
 func (s *session) withField(ctx context.Context, server *client.Client, at address, field string,
 	value interchange.Value, check bool, condition *client.WriteOptions) (interchange.Value, error) {
-	key, err := s.encryptionKey(ctx, true)
-	if err != nil {
-		return value, err
-	}
-	before, current, err := currentValue(ctx, server, at, key, false)
+	before, current, err := currentValue(ctx, server, at, false)
 	if err != nil {
 		return value, err
 	}
@@ -40,7 +36,6 @@ func (s *session) withField(ctx context.Context, server *client.Client, at addre
 	if err != nil {
 		return value, entryError(at, &exitError{err, exitConflict})
 	}
-	condition.EncryptionKey = key
 	if condition.IfMatch == 0 && !condition.IfNoneMatch {
 		condition.IfMatch, condition.IfNoneMatch = current.IfMatch, current.IfNoneMatch
 	}
@@ -125,8 +120,7 @@ func isHidden(c rune) bool {
 }
 
 // checkReplaced asks before text that looks like an assignment replaces an object or array. Without a terminal it
-// returns a usage error that names the commands that change fields. It adds the encryption key to the condition. Other
-// text causes no request.
+// returns a usage error that names the commands that change fields. Other text causes no request.
 //
 // It does not check an entry that the user cannot read or decrypt, because the permission to write must be enough for a
 // write. The old version can be restored.
@@ -137,12 +131,7 @@ func (s *session) checkReplaced(ctx context.Context, server *client.Client, at a
 	if !isText || !found || condition.IfNoneMatch {
 		return nil
 	}
-	key, err := s.encryptionKey(ctx, true)
-	if err != nil {
-		return err
-	}
-	condition.EncryptionKey = key
-	entry, err := server.ReadEntry(ctx, at.box, at.key, &client.ReadOptions{EncryptionKey: key})
+	entry, err := server.ReadEntry(ctx, at.box, at.key, nil)
 	switch {
 	case isMissingEntry(err), errors.Is(err, client.ErrForbidden):
 		return nil
