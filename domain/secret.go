@@ -109,7 +109,7 @@ func ParseEncryptionKey(text string) (EncryptionKey, error) {
 	case looksLikeKey(text):
 		return EncryptionKey{}, invalidEncryptionKey(
 			"the encryption key is damaged, or has other text around it: send the key from keygen and nothing else; " +
-				"send a passphrase that looks like a key as b64: and its base64")
+				"for a passphrase that looks like a key, send b64: followed by the passphrase in base64")
 	case !utf8.ValidString(text):
 		return EncryptionKey{}, invalidEncryptionKey("the encryption key is not UTF-8: send other bytes as b64:…")
 	default:

@@ -72,7 +72,7 @@ func flipped(raw []byte, i int) []byte {
 	return changed
 }
 
-// TestOtherLengths cuts and extends each part. No part opens with another length.
+// TestOtherLengths cuts and extends each part, and verifies that a part with a changed length is refused.
 func TestOtherLengths(t *testing.T) {
 	t.Parallel()
 	v := readVectors(t).Keyrings[1]
