@@ -71,9 +71,9 @@ func (a *App) Addr() net.Addr { return a.addr }
 // HasOwner reports whether there was an owner when the server started. Call it only after Ready.
 func (a *App) HasOwner() bool { return a.hasOwner }
 
-// Run opens the database, upgrades its schema, opens the server keys and serves until ctx ends. Then it fails readiness,
-// waits for Config.DrainDelay, finishes the requests in flight and returns nil. It returns an error if the server cannot start, if serving fails, or if requests
-// take longer than drainTimeout. Run may be called once.
+// Run opens the database, upgrades its schema, opens the server keys and serves until ctx ends. Then it fails
+// readiness, waits for Config.DrainDelay, finishes the requests in flight and returns nil. It returns an error if the
+// server cannot start, if serving fails, or if requests take longer than drainTimeout. Run may be called once.
 func (a *App) Run(ctx context.Context) error {
 	a.limitMemory()
 	core, err := openCore(ctx, a.config, a.log, serving)

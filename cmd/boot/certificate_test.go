@@ -88,6 +88,7 @@ func gaugeValue(t *testing.T, registry *prometheus.Registry, name string) float6
 func TestCertificateReload(t *testing.T) {
 	t.Parallel()
 	hour := time.Now().Add(time.Hour).Truncate(time.Second)
+	otherChain, otherKey := selfSigned(t, 2, hour)
 	for name, c := range map[string]struct {
 		replace func(f certificateFolder)
 		serial  int64 // of the certificate that is used afterwards
@@ -96,8 +97,8 @@ func TestCertificateReload(t *testing.T) {
 		"nothing":          {func(certificateFolder) {}, 1, false},
 		"both files":       {func(f certificateFolder) { f.issue(2, hour) }, 2, false},
 		"an early expiry":  {func(f certificateFolder) { f.issue(3, hour.Add(-time.Minute)) }, 3, false},
-		"only one file":    {func(f certificateFolder) { chain, _ := selfSigned(f.t, 2, hour); f.write("cert", chain) }, 1, true},
-		"only the key":     {func(f certificateFolder) { _, key := selfSigned(f.t, 2, hour); f.write("key", key) }, 1, true},
+		"only one file":    {func(f certificateFolder) { f.write("cert", otherChain) }, 1, true},
+		"only the key":     {func(f certificateFolder) { f.write("key", otherKey) }, 1, true},
 		"an empty file":    {func(f certificateFolder) { f.write("cert", "") }, 1, true},
 		"a missing file":   {func(f certificateFolder) { require.NoError(f.t, os.Remove(f.path("key"))) }, 1, true},
 		"a damaged file":   {func(f certificateFolder) { f.write("key", "-----BEGIN PRIVATE KEY-----\n") }, 1, true},
