@@ -4,7 +4,10 @@ BIN     := bin
 TOOLS   := $(CURDIR)/$(BIN)/tools
 # The version is "dev" outside a Git repository.
 VERSION ?= $(shell test -e .git && git describe --tags --always --dirty 2>/dev/null || echo dev)
-LDFLAGS := -s -w -X github.com/lockbox-go/lockbox/cmd/boot.version=$(VERSION)
+# The commit is empty outside a Git repository; the program then prints "unknown".
+COMMIT  ?= $(shell test -e .git && git rev-parse HEAD 2>/dev/null)
+LDFLAGS := -s -w -X github.com/lockbox-go/lockbox/cmd/boot.version=$(VERSION) \
+	-X github.com/lockbox-go/lockbox/cmd/boot.commit=$(COMMIT)
 
 IMAGE  ?= lockbox:local
 DOCKER ?= docker
@@ -34,7 +37,7 @@ BENCHFLAGS ?=
 # How often `make e2e` runs each concurrency test; `make test` runs each one 3 times.
 ROUNDS ?= 200
 
-# The linker sets the version. -buildvcs=false is set because the go command fails if another user owns the repository.
+# The linker sets the version and the commit. -buildvcs=false is set because the go command fails if another user owns the repository.
 GOBUILD := go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 
 # Runs a command with one PostgreSQL server for all its test binaries.
@@ -72,7 +75,7 @@ go-test:
 	$(if $(KOANF),go -C $(KOANF) $(GOTEST) ./...)
 
 e2e: ## run all tests with the race detector, also those with crashes, containers, generators and a browser (as root or with Docker)
-	@scripts/provide postgres gcc docker curl jq oathtool python3 node npm mono bash ps chromium
+	@scripts/provide postgres gcc docker curl jq oathtool python3 node npm mono bash ps chromium systemd-analyze
 	CGO_ENABLED=1 LOCKBOX_TEST_ROUNDS=$(ROUNDS) $(SHARE) go test -race -tags e2e -count=1 -timeout 30m $(TESTFLAGS) $(PACKAGES)
 
 build: ## build the static binary bin/lockbox

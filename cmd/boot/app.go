@@ -5,11 +5,13 @@ package boot
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -42,6 +44,8 @@ type App struct {
 	LoopbackOnly bool
 	// PrintInitToken logs the token that POST /init requires, until there is an owner. Set it before Run.
 	PrintInitToken bool
+	// Reload makes the server read the files of its certificate again at each signal. Set it before Run.
+	Reload <-chan os.Signal
 
 	ready chan struct{}
 	// addr, metricsAddr and hasOwner are written before ready is closed, and only read afterwards.
@@ -67,9 +71,9 @@ func (a *App) Addr() net.Addr { return a.addr }
 // HasOwner reports whether there was an owner when the server started. Call it only after Ready.
 func (a *App) HasOwner() bool { return a.hasOwner }
 
-// Run opens the database, upgrades its schema, opens the server keys and serves until ctx ends. Then it finishes the
-// requests in flight and returns nil. It returns an error if the server cannot start, if serving fails, or if requests
-// take longer than drainTimeout. Run may be called once.
+// Run opens the database, upgrades its schema, opens the server keys and serves until ctx ends. Then it fails
+// readiness, waits for Config.DrainDelay, finishes the requests in flight and returns nil. It returns an error if the
+// server cannot start, if serving fails, or if requests take longer than drainTimeout. Run may be called once.
 func (a *App) Run(ctx context.Context) error {
 	a.limitMemory()
 	core, err := openCore(ctx, a.config, a.log, serving)
@@ -99,20 +103,27 @@ func (a *App) Run(ctx context.Context) error {
 		return errors.Join(err, listener.Close())
 	}
 	defer stopMetrics()
-	// The deferred calls run in reverse: stop ends the background work, Wait waits for it, and then the database
-	// closes.
-	var background sync.WaitGroup
-	defer background.Wait()
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	background.Go(func() { a.refreshKeys(ctx, core) })
-	background.Go(func() { a.sweep(ctx, core.store) })
-	background.Go(func() { a.releaseMemory(ctx) })
-	background.Go(func() { a.flushRefusals(ctx, core.gate(events)) })
+	defer a.startBackground(ctx, core, events)()
 	a.addr = listener.Addr()
 	a.log.Info("listening", slog.String("address", a.addr.String()), slog.String("version", Version()))
 	close(a.ready)
 	return a.serve(ctx, api, listener)
+}
+
+// startBackground starts the work beside requests. It continues while the server drains, because the server then still
+// answers requests. stop ends the work and waits for it; call it before the database closes.
+func (a *App) startBackground(ctx context.Context, core *core, events *postgres.EventWriter) (stop func()) {
+	var background sync.WaitGroup
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	background.Go(func() { a.refreshKeys(ctx, core) })
+	background.Go(func() { a.sweep(ctx, core.store) })
+	background.Go(func() { a.releaseMemory(ctx) })
+	background.Go(func() { a.flushRefusals(ctx, core.gate(events)) })
+	background.Go(func() { a.watchCertificate(ctx) })
+	return func() {
+		cancel()
+		background.Wait()
+	}
 }
 
 // warnOfLoggedParameters logs a warning if PostgreSQL writes the parameters of statements to its log. A failure to find
@@ -182,6 +193,9 @@ func (a *App) api(ctx context.Context, core *core, events *postgres.EventWriter)
 	}
 	registry := prometheus.NewRegistry()
 	registerMetrics(registry, core)
+	if c := a.config.derived.certificate; c != nil {
+		c.register(registry)
+	}
 	return httpapi.New(httpapi.Config{
 		Identity:        accounts,
 		Vault:           boxes,
@@ -210,7 +224,7 @@ func (a *App) listen() (net.Listener, error) {
 			return nil, fmt.Errorf("cannot listen on LOCKBOX_HTTP_ADDR=%s: %w", a.config.HTTPAddr, err)
 		}
 	}
-	if a.config.derived.serverTLS != nil {
+	if a.config.derived.certificate != nil {
 		return listener, nil
 	}
 	if address, ok := listener.Addr().(*net.TCPAddr); ok && !address.IP.IsLoopback() {
@@ -220,19 +234,31 @@ func (a *App) listen() (net.Listener, error) {
 	return listener, nil
 }
 
-// serve answers requests until ctx ends, and then finishes those in flight.
+// serve answers requests until ctx ends. Then it fails readiness, accepts connections for the drain delay, closes the
+// listener and finishes the requests in flight.
 func (a *App) serve(ctx context.Context, api *httpapi.API, listener net.Listener) error {
 	server := api.Server()
+	var secured *tls.Config
+	if c := a.config.derived.certificate; c != nil {
+		secured = c.tlsConfig()
+	}
 	failed := make(chan error, 1) // buffered, so that Serve can return when nothing receives
-	go func() { failed <- server.Serve(api.Listener(listener, a.config.derived.serverTLS)) }()
+	go func() { failed <- server.Serve(api.Listener(listener, secured)) }()
 	select {
 	case err := <-failed: // the listener failed; there are no requests to wait for
 		return err
 	case <-ctx.Done():
 	}
 	// Fail readiness first, while the server still accepts connections from clients that have not noticed the shutdown.
-	a.log.Info("stopping: finishing requests in flight")
+	a.log.Info("stopping: finishing requests in flight", slog.Duration("drain_delay", a.config.DrainDelay))
 	api.Drain()
+	if a.config.DrainDelay > 0 {
+		select {
+		case err := <-failed:
+			return err
+		case <-time.After(a.config.DrainDelay):
+		}
+	}
 	// Shutdown gets its own deadline, because ctx has ended.
 	draining, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)
 	defer cancel()

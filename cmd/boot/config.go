@@ -30,10 +30,12 @@ type Config struct {
 	HTTPAddr Address `env:"HTTP_ADDR" envDefault:":5000"`
 	// MetricsAddr is the address that serves /metrics over plain HTTP. If it is zero, HTTPAddr serves /metrics.
 	MetricsAddr Address `env:"METRICS_ADDR"`
-	// TLSCert and TLSKey are PEM texts. Either both are set or neither. derived holds the TLS configuration made from
-	// them.
-	TLSCert        string         `env:"TLS_CERT"`
-	TLSKey         domain.Secret  `env:"TLS_KEY"`
+	// TLSCert and TLSKey are PEM texts at the time of the start. Either both are set or neither. The server uses
+	// derived.certificate.
+	TLSCert string        `env:"TLS_CERT"`
+	TLSKey  domain.Secret `env:"TLS_KEY"`
+	// DrainDelay is how long the server still accepts connections after SIGTERM, while /readyz returns 503.
+	DrainDelay     time.Duration  `env:"DRAIN_DELAY" envDefault:"0"`
 	TrustedProxies []netip.Prefix `env:"TRUSTED_PROXIES"`
 	CORSOrigins    Origins        `env:"CORS_ORIGINS"`
 	// MaxBodyBytes bounds a request body. It must leave room for the JSON around a value of MaxValueBytes.
@@ -99,18 +101,18 @@ type Config struct {
 // derived holds values that are computed from several settings, or by an adapter. ReadEnvironment computes them once,
 // so that no setting is parsed again later.
 type derived struct {
-	// serverTLS is nil if the server speaks plain HTTP.
-	serverTLS *tls.Config
+	// certificate is nil if the server speaks plain HTTP.
+	certificate *certificate
 	// dockerTLS is nil for a socket, and for an engine on loopback without TLS.
 	dockerTLS *tls.Config
 	// totp makes and checks TOTP codes, with the configured issuer.
 	totp *otp.Codes
 }
 
-// derive makes the derived settings and returns all mistakes at once.
-func (c *Config) derive() error {
+// derive makes the derived settings and returns all mistakes at once. files are the files of the server's certificate.
+func (c *Config) derive(files certificateFiles) error {
 	var serverErr, dockerErr, totpErr error
-	c.derived.serverTLS, serverErr = c.serverTLS()
+	c.derived.certificate, serverErr = c.serverCertificate(files)
 	c.derived.dockerTLS, dockerErr = c.dockerTLS()
 	if c.derived.totp, totpErr = otp.New(otp.Config{Issuer: c.TOTPIssuer}); totpErr != nil {
 		totpErr = mistake("TOTP_ISSUER", "must be a name that authenticator apps can show: "+totpErr.Error())
@@ -146,6 +148,7 @@ func (c Config) checkLimits() error {
 			mistakes = append(mistakes, mistake(name, rule))
 		}
 	}
+	check(c.DrainDelay >= 0 && c.DrainDelay <= maxDrainDelay, "DRAIN_DELAY", "must be from 0s to 5m")
 	check(c.MaxBodyBytes >= 1024, "MAX_BODY_BYTES", "must be at least 1024")
 	check(c.MinPasswordLength >= 1 && c.MinPasswordLength <= 100, "MIN_PASSWORD_LENGTH", "must be from 1 to 100")
 	check(c.TokenTTL >= time.Minute, "TOKEN_TTL", "must be at least 1m")
@@ -172,6 +175,10 @@ func (c Config) checkLimits() error {
 	check(c.MaxRequestsPerAddress >= 0, "MAX_REQUESTS_PER_ADDRESS", notNegative)
 	return errors.Join(mistakes...)
 }
+
+// maxDrainDelay is far above the time that load balancers need to notice a failing health check. A longer delay would
+// usually be a mistake in the unit.
+const maxDrainDelay = 5 * time.Minute
 
 // notNegative is the rule of settings for which 0 means no limit or a default.
 const notNegative = "must not be negative"

@@ -1,3 +1,5 @@
+//go:build unix
+
 package boot
 
 import (
@@ -108,7 +110,7 @@ func (d *Dev) configure(config Config, log *slog.Logger) error {
 
 // scheme returns the scheme of the server's URLs.
 func (c Config) scheme() string {
-	if c.derived.serverTLS != nil {
+	if c.derived.certificate != nil {
 		return "https"
 	}
 	return "http"

@@ -3,7 +3,6 @@ package boot
 import (
 	"errors"
 	"fmt"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -22,21 +21,24 @@ const (
 // Config.Validate finds the remaining ones. Unknown lists variables that look like settings but are not, in
 // alphabetical order.
 func ReadEnvironment(environ []string) (config Config, unknown []string, err error) {
-	variables, unknown, mistakes := gather(environ)
+	variables, files, unknown, mistakes := gather(environ)
 	options := env.Options{Prefix: prefix, Environment: variables, FuncMap: parsers}
 	if err := env.ParseWithOptions(&config, options); err != nil {
 		mistakes = append(mistakes, parseMistakes(err)...)
 	}
 	// A setting that cannot be parsed stays zero, which can cause a second mistake. AllMistakes drops the second
 	// mistake.
-	mistakes = append(mistakes, config.derive())
+	mistakes = append(mistakes, config.derive(certificateFiles{
+		chain: files[prefix+"TLS_CERT"],
+		key:   files[prefix+"TLS_KEY"],
+	}))
 	return config, unknown, errors.Join(mistakes...)
 }
 
-// gather returns the settings among the variables, by name. It reads the files of settings that are given as files. A
-// variable that is set to an empty text counts as not set.
-func gather(environ []string) (variables map[string]string, unknown []string, mistakes []error) {
-	variables, files := make(map[string]string), make(map[string]string)
+// gather returns the settings among the variables, by name. It reads the files of settings that are given as files, and
+// returns their paths by the name of the setting. A variable that is set to an empty text counts as not set.
+func gather(environ []string) (variables, files map[string]string, unknown []string, mistakes []error) {
+	variables, files = make(map[string]string), make(map[string]string)
 	known := make(map[string]bool)
 	for _, setting := range Settings() {
 		known[setting.Name] = true
@@ -60,17 +62,16 @@ func gather(environ []string) (variables map[string]string, unknown []string, mi
 				&settingMistake{name, fmt.Sprintf("%s and %s%s are both set: remove one", name, name, fileSuffix)})
 			continue
 		}
-		content, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+		content, err := readSetting(path)
 		if err != nil {
 			mistakes = append(mistakes,
 				&settingMistake{name, fmt.Sprintf("%s%s cannot be read: %v", name, fileSuffix, err)})
 			continue
 		}
-		// Editors end a file with a line ending, which is not part of the setting.
-		variables[name] = strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
+		variables[name] = string(content)
 	}
 	slices.Sort(unknown)
-	return variables, unknown, mistakes
+	return variables, files, unknown, mistakes
 }
 
 // isForeign reports whether a variable with the prefix belongs to the client, the tests, or Kubernetes, which sets

@@ -1,7 +1,6 @@
 package boot
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -181,25 +180,19 @@ func (h DockerHost) isLocal() bool {
 	return h.isSocket() || h.host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// serverTLS makes the TLS configuration of the server. It returns nil without TLS.
-func (c *Config) serverTLS() (*tls.Config, error) {
+// serverCertificate parses the certificate of the server. It returns nil without TLS.
+func (c *Config) serverCertificate(files certificateFiles) (*certificate, error) {
 	if c.TLSCert == "" && len(c.TLSKey.Bytes()) == 0 {
 		return nil, nil
 	}
 	if c.TLSCert == "" || len(c.TLSKey.Bytes()) == 0 {
 		return nil, mistake("TLS_CERT", "and LOCKBOX_TLS_KEY must be set together, or neither")
 	}
-	pair, err := tls.X509KeyPair([]byte(c.TLSCert), c.TLSKey.Bytes())
+	loaded, err := newCertificate([]byte(c.TLSCert), c.TLSKey.Bytes(), files)
 	if err != nil {
 		return nil, mistake("TLS_CERT", "and LOCKBOX_TLS_KEY are not a certificate and its key in PEM: "+err.Error())
 	}
-	return &tls.Config{
-		Certificates: []tls.Certificate{pair},
-		// TLS 1.2 is the oldest version without known weaknesses in its common use.
-		MinVersion: tls.VersionTLS12,
-		// The program wraps the listener with TLS itself, so this configuration must offer HTTP/2.
-		NextProtos: []string{"h2", "http/1.1"},
-	}, nil
+	return loaded, nil
 }
 
 // ruleBroken returns the reason why a setting cannot be parsed. It completes a sentence that begins with the name of

@@ -35,6 +35,8 @@ var settingDocs = map[string]string{
 		"then does not serve it. Empty serves it there",
 	"TLS_CERT": "Certificate chain in PEM; turns HTTPS on. Usually set as LOCKBOX_TLS_CERT_FILE",
 	"TLS_KEY":  "Private key of the certificate in PEM. Usually set as LOCKBOX_TLS_KEY_FILE",
+	"DRAIN_DELAY": "Time after SIGTERM during which /readyz returns 503 and the server still accepts connections, so " +
+		"that load balancers stop sending requests to it, from 0s to 5m",
 	"TRUSTED_PROXIES": "Networks of proxies, separated by commas (10.0.0.0/8,192.168.1.1/32); " +
 		"Lockbox takes the client address from their X-Forwarded-For",
 	"CORS_ORIGINS": "Origins, separated by commas (https://app.example.org), from which " +

@@ -62,15 +62,20 @@ func root() *cobra.Command {
 	return command
 }
 
-// versionCommand prints only the version, for scripts; --version prints a sentence.
+// versionCommand prints the version in the first line, and how the program was built in the following lines. Scripts
+// read the first line. --version prints a sentence.
 func versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "version",
-		Short:   "Print the version",
-		Example: "  lockbox version",
+		Short:   "Print the version, the commit and the Go toolchain",
+		Example: "  lockbox version\n  lockbox version | head -n 1",
 		Args:    cobra.NoArgs,
 		Run: func(command *cobra.Command, _ []string) {
-			fmt.Fprintln(command.OutOrStdout(), boot.Version())
+			out := command.OutOrStdout()
+			fmt.Fprintln(out, boot.Version())
+			for _, each := range boot.Build() {
+				fmt.Fprintf(out, "%s: %s\n", each[0], each[1])
+			}
 		},
 	}
 }

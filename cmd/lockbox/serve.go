@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -17,12 +19,17 @@ func serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Run the server, with settings from the environment (LOCKBOX_…)",
 		Long: `Run the server until SIGTERM. The settings are environment variables. LOCKBOX_DATABASE_URL and
-LOCKBOX_SECRET_KEY are required. The server upgrades an older schema before it serves.`,
+LOCKBOX_SECRET_KEY are required. The server upgrades an older schema before it serves. On SIGHUP, it reads the files of
+its TLS certificate and key again.`,
 		Example: "  LOCKBOX_DATABASE_URL_FILE=database-url LOCKBOX_SECRET_KEY_FILE=secret-key lockbox serve\n  " +
 			"lockbox serve --create-secret",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
 			protectMemory()
+			// The default action of SIGHUP would end the process, also while the server starts.
+			reload := make(chan os.Signal, 1)
+			signal.Notify(reload, syscall.SIGHUP)
+			defer signal.Stop(reload)
 			if createSecret {
 				if err := boot.CreateSecretFile(command.Context(), os.Environ()); err != nil {
 					return err
@@ -39,7 +46,7 @@ LOCKBOX_SECRET_KEY are required. The server upgrades an older schema before it s
 			if err != nil {
 				return err
 			}
-			app.PrintInitToken = createSecret
+			app.PrintInitToken, app.Reload = createSecret, reload
 			return app.Run(command.Context())
 		},
 	}

@@ -1,0 +1,206 @@
+package boot
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// certificateCheck is how often a server reads its certificate files again. Twice per minute, a renewal takes effect
+// within a minute even if one read falls between the replacement of the certificate and of the key.
+const certificateCheck = 30 * time.Second
+
+// certificateFiles are the files of the settings TLS_CERT and TLS_KEY. A name is "" if the setting is a value.
+type certificateFiles struct{ chain, key string }
+
+// certificate is the certificate of the server, which can be replaced while the server runs. It is safe for concurrent
+// use.
+type certificate struct {
+	files certificateFiles
+	// chain and key are the PEM texts of the settings. They are used if the setting is not a file.
+	chain, key []byte
+
+	mu      sync.Mutex // makes reloads run one after the other; guards digest
+	digest  [sha256.Size]byte
+	current atomic.Pointer[loadedCertificate]
+	failed  atomic.Bool // whether the last reload failed
+}
+
+// loadedCertificate is a certificate with its key.
+type loadedCertificate struct {
+	pair tls.Certificate
+	// expires is the earliest expiry in the chain, because clients refuse the chain from then on.
+	expires time.Time
+}
+
+// newCertificate parses a certificate chain and its key.
+func newCertificate(chain, key []byte, files certificateFiles) (*certificate, error) {
+	c := &certificate{files: files, chain: chain, key: key}
+	loaded, err := loadCertificate(chain, key)
+	if err != nil {
+		return nil, err
+	}
+	c.current.Store(loaded)
+	c.digest = digestCertificate(chain, key)
+	return c, nil
+}
+
+// loadCertificate parses PEM texts. Its errors contain no part of the key.
+func loadCertificate(chain, key []byte) (*loadedCertificate, error) {
+	pair, err := tls.X509KeyPair(chain, key)
+	if err != nil {
+		return nil, err
+	}
+	loaded := &loadedCertificate{pair: pair, expires: pair.Leaf.NotAfter}
+	for i, der := range pair.Certificate[1:] {
+		parsed, err := x509.ParseCertificate(der)
+		if err != nil {
+			return nil, fmt.Errorf("certificate %d of the chain: %w", i+2, err)
+		}
+		if parsed.NotAfter.Before(loaded.expires) {
+			loaded.expires = parsed.NotAfter
+		}
+	}
+	return loaded, nil
+}
+
+// digestCertificate returns a digest that changes with either text. The digest of the chain has a fixed length, so the
+// boundary between the texts is unambiguous.
+func digestCertificate(chain, key []byte) [sha256.Size]byte {
+	first := sha256.Sum256(chain)
+	return sha256.Sum256(append(first[:], key...))
+}
+
+// hasFiles reports whether a reload can find another certificate.
+func (c *certificate) hasFiles() bool { return c.files != certificateFiles{} }
+
+// tlsConfig returns the configuration of a listener. Each handshake uses the current certificate; established
+// connections keep theirs.
+func (c *certificate) tlsConfig() *tls.Config {
+	return &tls.Config{
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return &c.current.Load().pair, nil },
+		// TLS 1.2 is the oldest version without known weaknesses in its common use.
+		MinVersion: tls.VersionTLS12,
+		// The program wraps the listener with TLS itself, so this configuration must offer HTTP/2.
+		NextProtos: []string{"h2", "http/1.1"},
+	}
+}
+
+// reload reads the files, and uses their certificate if a file has changed. On an error, the current certificate stays
+// in use.
+func (c *certificate) reload() (changed bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	defer func() { c.failed.Store(err != nil) }()
+	chain, err := readOr(c.files.chain, c.chain)
+	if err != nil {
+		return false, err
+	}
+	key, err := readOr(c.files.key, c.key)
+	if err != nil {
+		return false, err
+	}
+	digest := digestCertificate(chain, key)
+	if digest == c.digest {
+		return false, nil
+	}
+	loaded, err := loadCertificate(chain, key)
+	if err != nil {
+		return false, err
+	}
+	c.current.Store(loaded)
+	c.digest = digest
+	return true, nil
+}
+
+// readOr reads a file as a setting, or returns text if path is "".
+func readOr(path string, text []byte) ([]byte, error) {
+	if path == "" {
+		return text, nil
+	}
+	return readSetting(path)
+}
+
+// readSetting reads a file that contains a setting. Editors end a file with a line ending, which is not part of the
+// setting.
+func readSetting(path string) ([]byte, error) {
+	content, err := os.ReadFile(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(bytes.TrimSuffix(content, []byte("\n")), []byte("\r")), nil
+}
+
+// register adds the metrics of the certificate.
+func (c *certificate) register(registry *prometheus.Registry) {
+	registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "lockbox_tls_certificate_expiry_timestamp_seconds",
+			Help: "Time of the earliest expiry in the TLS certificate chain of the server, in seconds since 1970.",
+		}, func() float64 { return float64(c.current.Load().expires.Unix()) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "lockbox_tls_certificate_reload_failed",
+			Help: "1 if the last reload of the TLS certificate failed and the previous certificate is in use; " +
+				"otherwise 0.",
+		}, func() float64 {
+			if c.failed.Load() {
+				return 1
+			}
+			return 0
+		}),
+	)
+}
+
+// watchCertificate reloads the certificate at each signal of App.Reload, and at an interval if it comes from files. It
+// returns when ctx ends. Without TLS it only consumes the signals.
+func (a *App) watchCertificate(ctx context.Context) {
+	c := a.config.derived.certificate
+	var tick <-chan time.Time // never receives if there is no file to read
+	if c != nil && c.hasFiles() {
+		ticker := time.NewTicker(certificateCheck)
+		defer ticker.Stop()
+		tick = ticker.C
+	}
+	var reported string // the last error, so that an error that stays is logged once
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.Reload:
+			reported = ""
+			if c == nil || !c.hasFiles() {
+				a.log.Info("nothing to reload: LOCKBOX_TLS_CERT_FILE and LOCKBOX_TLS_KEY_FILE are not set")
+				continue
+			}
+			a.log.Info("reloading the TLS certificate")
+		case <-tick:
+		}
+		reported = a.reloadCertificate(c, reported)
+	}
+}
+
+// reloadCertificate reloads the certificate and logs the result if it is new. It returns the error as text, or "".
+func (a *App) reloadCertificate(c *certificate, reported string) string {
+	changed, err := c.reload()
+	if err != nil {
+		if err.Error() != reported {
+			a.log.Warn("loading the TLS certificate failed; the previous certificate stays in use",
+				slog.Any("error", err))
+		}
+		return err.Error()
+	}
+	if changed {
+		a.log.Info("the TLS certificate was replaced", slog.Time("expires", c.current.Load().expires))
+	}
+	return ""
+}
