@@ -49,9 +49,9 @@ type keyed struct {
 }
 
 // startKeyed makes the box with its first keyring. Both are recipients.
-func startKeyed(t *testing.T) keyed {
+func startKeyed(t *testing.T, settings ...string) keyed {
 	t.Helper()
-	s := start(t)
+	s := start(t, settings...)
 	k := keyed{server: s, root: s.initialize()}
 	for _, name := range []string{"anna", "boris", "cora"} {
 		k.root.user(name)
@@ -396,34 +396,4 @@ func TestResetKeyring(t *testing.T) {
 	reset(admin, same).refuses(409, "key_change_required")
 	reset(admin, fresh).expect(200)
 	k.boris.putUnder(fresh, "prod", "entry", `1`).expect(201)
-}
-
-// TestLargeKeyring stores a keyring with the most recipients and the longest chain.
-func TestLargeKeyring(t *testing.T) {
-	t.Parallel()
-	k := startKeyed(t)
-	run(t, k.server.db, `INSERT INTO users (id, name, role, is_active, created_at, updated_at)
-		SELECT gen_random_uuid(), 'user-' || n, 'user', true, now(), now() FROM generate_series(1, 998) n`)
-	run(t, k.server.db, `INSERT INTO box_users (box_id, user_id, role, is_active, permissions)
-		SELECT b.id, u.id, 'boxuser', true, 0 FROM boxes b, users u WHERE u.name LIKE 'user-%'`)
-	// Only the fingerprints of these identities matter: one holder wraps for all of them.
-	built, identities := k.anna.rekeyed(k.plan, k.boris), make([]usecases.KeyHolder, 998)
-	for i := range identities {
-		identities[i] = usecases.RandomKeyHolder(t, domain.UserID{})
-		identities[i].User, _ = domain.ParseID[domain.User](text(t, k.server.db,
-			`SELECT id FROM users WHERE name LIKE 'user-%' ORDER BY id OFFSET $1 LIMIT 1`, i))
-		fingerprint := identities[i].Fingerprint()
-		run(t, k.server.db, `INSERT INTO identities (fingerprint, user_id, public, is_current, created_at)
-			VALUES ($1, $2, $3, true, now())`, fingerprint[:], identities[i].User.String(), identities[i].Public[:])
-	}
-	built.Recipients = append(built.Recipients, identities...)
-	built.Earlier = make([][32]byte, domain.MaxChainKeys)
-	k.anna.replace("prod", built, k.tag).expect(200)
-	view := read[keyringView](k.boris.do("GET", keyringPath+"?recipients=all", nil).expect(200))
-	require.Len(t, view.Recipients, 1000)
-	require.Equal(t, built.Key, k.boris.opened(view))
-	built.Sequence++
-	built.Earlier = append(built.Earlier, [32]byte{})
-	k.anna.replace("prod", built, `"other"`).refuses(412, "precondition_failed")
-	k.anna.replace("prod", built, "*").refuses(400, "keyring_invalid").about("chain")
 }

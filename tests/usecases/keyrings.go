@@ -117,22 +117,47 @@ func (p KeyringPlan) Build(t testing.TB) BuiltKeyring {
 // seal returns the chain.
 func (p KeyringPlan) seal(t testing.TB, head []byte) []byte {
 	t.Helper()
-	const label = "lockbox/v1/chain"
 	salt := make([]byte, 32)
 	_, _ = rand.Read(salt)
-	prk, err := hkdf.Extract(sha256.New, p.Key[:], salt)
-	require.NoError(t, err)
-	commit := expand(t, prk, label+"/commit", 32)
-	block, err := aes.NewCipher(expand(t, prk, label+"/key", 32))
-	require.NoError(t, err)
-	gcm, err := cipher.NewGCM(block)
-	require.NoError(t, err)
+	commit, gcm := chainCipher(t, p.Key, salt)
 	var text []byte
 	for _, key := range p.Earlier {
 		text = append(text, key[:]...)
 	}
-	aad := slices.Concat(part([]byte(label)), salt, commit, head)
+	aad := slices.Concat(part([]byte(chainLabel)), salt, commit, head)
 	return gcm.Seal(slices.Concat(salt, commit), make([]byte, gcm.NonceSize()), text, aad)
+}
+
+// OpenChain returns the earlier keys in the chain of a keyring. ok is false if the chain is not under the key. It
+// ignores the commitment, as an attacker would.
+func OpenChain(t testing.TB, key [32]byte, head, chain []byte) (earlier [][32]byte, ok bool) {
+	t.Helper()
+	require.Greater(t, len(chain), 64)
+	salt, commit, sealed := chain[:32], chain[32:64], chain[64:]
+	_, gcm := chainCipher(t, key, salt)
+	aad := slices.Concat(part([]byte(chainLabel)), salt, commit, head)
+	text, err := gcm.Open(nil, make([]byte, gcm.NonceSize()), sealed, aad)
+	if err != nil {
+		return nil, false
+	}
+	for each := range slices.Chunk(text, 32) {
+		earlier = append(earlier, [32]byte(each))
+	}
+	return earlier, true
+}
+
+const chainLabel = "lockbox/v1/chain"
+
+// chainCipher returns the commitment and the cipher of a chain.
+func chainCipher(t testing.TB, key [32]byte, salt []byte) (commit []byte, gcm cipher.AEAD) {
+	t.Helper()
+	prk, err := hkdf.Extract(sha256.New, key[:], salt)
+	require.NoError(t, err)
+	block, err := aes.NewCipher(expand(t, prk, chainLabel+"/key", 32))
+	require.NoError(t, err)
+	gcm, err = cipher.NewGCM(block)
+	require.NoError(t, err)
+	return expand(t, prk, chainLabel+"/commit", 32), gcm
 }
 
 func expand(t testing.TB, key []byte, info string, size int) []byte {
