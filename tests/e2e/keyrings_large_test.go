@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/tests/pgtest"
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
@@ -26,8 +27,8 @@ func paddedKeyring(t testing.TB, plan usecases.KeyringPlan, size int) string {
 	return strings.Repeat(" ", size-len(body)) + string(body)
 }
 
-// TestLargestKeyringBody verifies that a server with little memory accepts the largest body, also from two requests of
-// one user at a time and without Content-Length. The body counts more than the share of a user there.
+// TestLargestKeyringBody verifies that a server with little memory accepts the largest body, also in two concurrent
+// requests of one user, and without Content-Length. With less than 384 MiB, such a body counts more than a user's share.
 func TestLargestKeyringBody(t *testing.T) {
 	t.Parallel()
 	for _, memory := range []string{"64m", "256m", "1g"} {
@@ -43,7 +44,7 @@ func TestLargestKeyringBody(t *testing.T) {
 				requests.Go(func() { statuses[i] = k.anna.do("PUT", keyringPath, body, "If-Match", k.tag).Status })
 			}
 			requests.Wait()
-			require.ElementsMatch(t, []int{200, 412}, statuses[:], "each is read, and one is in force")
+			require.ElementsMatch(t, []int{200, 412}, statuses[:], "the server reads both and stores one")
 
 			body = paddedKeyring(t, k.anna.granted(next), maxKeyringBody)
 			request, err := http.NewRequestWithContext(t.Context(), "PUT", k.server.url+keyringPath,
@@ -75,16 +76,20 @@ func TestLargeKeyring(t *testing.T) {
 		SELECT gen_random_uuid(), 'user-' || n, 'user', true, now(), now() FROM generate_series(1, 998) n`)
 	run(t, k.server.db, `INSERT INTO box_users (box_id, user_id, role, is_active, permissions)
 		SELECT b.id, u.id, 'boxuser', true, 0 FROM boxes b, users u WHERE u.name LIKE 'user-%'`)
-	// Only the fingerprints of these identities matter: one holder wraps for all of them.
 	built, identities := k.anna.rekeyed(k.plan, k.boris), make([]usecases.KeyHolder, 998)
+	users := pgtest.Column(t, k.server.db, `SELECT id::text FROM users WHERE name LIKE 'user-%'`)
+	fingerprints, publics := make([][]byte, len(users)), make([][]byte, len(users))
 	for i := range identities {
-		identities[i] = usecases.RandomKeyHolder(t, domain.UserID{})
-		identities[i].User, _ = domain.ParseID[domain.User](text(t, k.server.db,
-			`SELECT id FROM users WHERE name LIKE 'user-%' ORDER BY id OFFSET $1 LIMIT 1`, i))
+		user, ok := domain.ParseID[domain.User](users[i])
+		require.True(t, ok)
+		identities[i] = usecases.RandomKeyHolder(t, user)
 		fingerprint := identities[i].Fingerprint()
-		run(t, k.server.db, `INSERT INTO identities (fingerprint, user_id, public, is_current, created_at)
-			VALUES ($1, $2, $3, true, now())`, fingerprint[:], identities[i].User.String(), identities[i].Public[:])
+		fingerprints[i], publics[i] = fingerprint[:], identities[i].Public[:]
 	}
+	run(t, k.server.db, `INSERT INTO identities (fingerprint, user_id, public, is_current, created_at)
+		SELECT fingerprint, user_id, public, true, now()
+		FROM unnest($1::bytea[], $2::uuid[], $3::bytea[]) AS new (fingerprint, user_id, public)`,
+		fingerprints, users, publics)
 	built.Recipients = append(built.Recipients, identities...)
 	built.Earlier = make([][32]byte, domain.MaxChainKeys)
 	tag := k.anna.do("PUT", keyringPath, paddedKeyring(t, built, maxKeyringBody), "If-Match", k.tag).expect(200).tag()
