@@ -63,7 +63,8 @@ func (th thief) opened(key lockbox.EncryptionKey) map[string]string {
 	parsed := usecases.Key(th.t, key.Reveal())
 	values := make(map[string]string)
 	withConn(th.t, th.database, func(ctx context.Context, conn *pgx.Conn) {
-		rows, err := conn.Query(ctx, `SELECT box_id, key, version, sealed_as, key_id, envelope, value FROM entry_versions`)
+		rows, err := conn.Query(ctx,
+			`SELECT box_id, key, version, sealed_as, key_id, envelope, value FROM entry_versions`)
 		require.NoError(th.t, err)
 		var at ports.Place
 		var sealed ports.SealedValue
@@ -122,8 +123,8 @@ func (th thief) keyrings() (all []keys.Keyring) {
 	return all
 }
 
-// unwrapped returns the ids of the box keys that an identity finds in all stored keyrings, whoever they were wrapped
-// for, and in the chains of those that it opens.
+// unwrapped returns the ids of the box keys that an identity unwraps. It tries the wrapped keys of all recipients in
+// all stored keyrings, and adds the keys in the chains of the keyrings that it opens.
 func (th thief) unwrapped(id *keys.Identity) map[string]bool {
 	th.t.Helper()
 	found := make(map[string]bool)
