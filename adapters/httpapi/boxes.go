@@ -26,7 +26,7 @@ type boxBody struct {
 	ID    string `json:"id"`
 	Name  string `json:"name"`
 	Owner string `json:"owner"`
-	// Offer is absent without an open offer, because clients of an older service do not know it.
+	// Offer is omitted if there is no open offer, because clients of an older release do not know the field.
 	Offer     *boxOfferBody     `json:"offer,omitempty"`
 	CreatedAt string            `json:"createdAt"`
 	UpdatedAt string            `json:"updatedAt"`

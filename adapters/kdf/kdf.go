@@ -122,12 +122,12 @@ func (p *Pool) MaxMemoryKiB() uint32 {
 }
 
 // Derive returns the 32-byte Argon2id hash of secret and salt. It waits for free memory and cores. The two workloads
-// alternate. Within a workload, the origins of the contexts (ports.WithOrigin) alternate, and the jobs of one origin run
-// in the order of arrival. It implements ports.DeriveFunc.
+// alternate. Within a workload, the origins of the contexts (ports.WithOrigin) alternate, and the jobs of one origin
+// run in the order of arrival. It implements ports.DeriveFunc.
 //
 // Derive returns domain.ErrBusy, with a cause, if the workload's queue is full or ctx ends while it waits. A full queue
-// refuses a job of the origin that has the most jobs waiting. Derive returns ErrTooHeavy
-// if the pool can never run the parameters, and ErrParams if they are invalid. A running key derivation ignores ctx,
+// refuses a job of the origin that has the most jobs waiting. Derive returns ErrTooHeavy if the pool can never run the
+// parameters, and ErrParams if they are invalid. A running key derivation ignores ctx,
 // because Argon2id cannot be interrupted.
 func (p *Pool) Derive(
 	ctx context.Context, use ports.Workload, secret, salt []byte, params ports.Argon2Params,

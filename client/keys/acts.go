@@ -134,8 +134,8 @@ func opensEntries(ctx context.Context, c *client.Client, box string, key client.
 type Granted struct {
 	// Anchor is for the new member, who can pass it to Memory.Trust.
 	Anchor Anchor
-	// KeyChanged reports whether Grant also changed the key, because a change was due. Dropped are the recipients who lost
-	// the key thereby, because the server reports that they are no longer active members with that identity.
+	// KeyChanged reports whether Grant also changed the key, because a change was due. Dropped are the recipients who
+	// lost the key thereby, because the server reports that they are no longer active members with that identity.
 	KeyChanged bool
 	Dropped    []client.KeyringUser
 }

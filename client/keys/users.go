@@ -110,8 +110,8 @@ func (h *Holder) checkUser(ctx context.Context, in ID, recipients []Recipient, g
 
 func identityChanged(name, from string) error {
 	return fault(client.ErrIdentityChanged, "the identity of "+name+" differs from "+from+
-		"; nothing was wrapped: ask "+name+" whether the identity is new; if it is, grant again with the fingerprint that "+
-		name+" reports", nil)
+		"; nothing was wrapped: ask "+name+" whether the identity is new; if it is, grant again with the fingerprint "+
+		"that "+name+" reports", nil)
 }
 
 // publicKeys returns the public keys of recipients. Their fingerprints are in an accepted keyring, so a public key with

@@ -226,8 +226,8 @@ func (v *victim) requests() map[string]func(i int) (int, string, error) {
 	}
 }
 
-// measure sends the requests until the time is over, and returns the 99th percentile of each. Every request must
-// succeed.
+// measure sends the requests repeatedly for the given duration, and returns the 99th percentile of the response time of
+// each request. Every request must succeed.
 func (v *victim) measure(t *testing.T, duration time.Duration) map[string]time.Duration {
 	t.Helper()
 	var mu sync.Mutex

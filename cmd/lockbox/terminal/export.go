@@ -58,7 +58,7 @@ variables that can make programs run other code, because any user who may write 
 		},
 	}
 	command.Flags().StringVar(&flags.format, "format", "",
-		strings.Join(interchange.Written(), ", ")+" (default: by the name of --file, or dotenv)")
+		strings.Join(interchange.Written(), ", ")+" (default: derived from the name of --file, else dotenv)")
 	command.Flags().StringVar(&flags.file, "file", "", "write to this file instead of standard output")
 	// Without --force an existing file is an error, so that a typing error destroys nothing.
 	command.Flags().BoolVar(&flags.force, "force", false,

@@ -59,7 +59,7 @@ lockbox export refuse or change.`,
 		},
 	}
 	command.Flags().StringVar(&flags.format, "format", "",
-		strings.Join(interchange.Readable(), ", ")+" (default: by the name of the file)")
+		strings.Join(interchange.Readable(), ", ")+" (default: derived from the name of the file)")
 	command.Flags().BoolVar(&flags.dryRun, "dry-run", false,
 		"show what would change, by name only, and write nothing")
 	command.Flags().BoolVar(&flags.merge, "merge", false, "keep names that are not in the file")

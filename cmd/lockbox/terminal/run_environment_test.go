@@ -56,7 +56,8 @@ func TestCheckNames(t *testing.T) {
 	}
 	assert.ErrorContains(t, checkNames([]string{"PATH=x", "LD_PRELOAD=y"}, []string{"PATH"}), "LD_PRELOAD")
 	assert.NotContains(t, checkNames([]string{"PATH=hunter2"}, nil).Error(), "hunter2")
-	for _, name := range []string{"DB_PASSWORD", "PORT", "PYTHONUNBUFFERED", "OLD_PATH", "NODE_ENV", "GOPATH_X", "PROXY_HOST",
+	for _, name := range []string{"DB_PASSWORD", "PORT", "PYTHONUNBUFFERED", "OLD_PATH", "NODE_ENV", "GOPATH_X",
+		"PROXY_HOST",
 		"MYPROXY", "CERT_FILE_NAME"} {
 		assert.NoError(t, checkNames([]string{name + "=x"}, nil))
 	}
