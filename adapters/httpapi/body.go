@@ -242,7 +242,8 @@ func malformed(err error, body reflect.Type) error {
 		return domain.Refuse(domain.Invalid, "malformed_json",
 			"the body must be exactly one JSON value, and not nested too deeply")
 	// The decoder's error names the JSON path of the field, which the client sent. It does not repeat the value.
-	case wrongType.Field == "": // the body itself, or an element of a list
+	// The body itself, or an element of a list. Go 1.27 names the index of the element.
+	case strings.Trim(wrongType.Field, "0123456789") == "":
 		return domain.Refuse(domain.Invalid, "wrong_type", "the body must be "+jsonType(body))
 	default:
 		return domain.InvalidField(wrongType.Field, "wrong_type", wrongType.Field+" must be "+jsonType(wrongType.Type))
