@@ -16,6 +16,7 @@ import (
 // interruption: the former identities stay on this machine until every box has been tried.
 func identityRotateCommand(s *session) *cobra.Command {
 	var flags passphraseFlags
+	var renew bool
 	command := &cobra.Command{
 		Use:   "rotate",
 		Short: "Replace your identity, for example after a stolen laptop",
@@ -23,19 +24,24 @@ func identityRotateCommand(s *session) *cobra.Command {
 command then makes the new one a recipient of your boxes, and changes the keys of these boxes. This needs the role
 boxadmin; for other boxes, the command prints what a box admin must run. Colleagues compare your new fingerprint.
 
-The old identity must be unlocked on this machine. If the command is interrupted, run it again: it continues.`,
+The old identity must be unlocked on this machine. If the command is interrupted or a box is refused, run it again: it
+continues. With --new it makes a new identity even then, for example after a second theft.`,
 		Example: "  lockbox identity rotate",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
-			return s.rotateIdentity(ctx, server, &flags)
+			return s.rotateIdentity(ctx, server, &flags, renew)
 		}),
 	}
 	flags.addFlags(command, true)
+	command.Flags().BoolVar(&renew, "new", false, "make a new identity even if an earlier rotation is unfinished")
 	return command
 }
 
-// rotateIdentity implements identityRotateCommand.
-func (s *session) rotateIdentity(ctx context.Context, server *client.Client, flags *passphraseFlags) error {
+// rotateIdentity implements identityRotateCommand. Without renew it continues an unfinished rotation, in which the server
+// already has the new identity. With renew it makes another one, and keeps all former identities until every box has
+// been tried.
+func (s *session) rotateIdentity(ctx context.Context, server *client.Client, flags *passphraseFlags,
+	renew bool) error {
 	stored, ok, err := s.storedIdentity(ctx, server)
 	if err != nil {
 		return err
@@ -47,7 +53,7 @@ func (s *session) rotateIdentity(ctx context.Context, server *client.Client, fla
 	if err != nil {
 		return err
 	}
-	if len(stored.Previous) == 0 {
+	if len(stored.Previous) == 0 || renew {
 		memory, err := keys.UserMemory()
 		if err != nil {
 			return err
