@@ -274,7 +274,11 @@ func TestHalfClosedClients(t *testing.T) {
 	s := root.server
 	db, err := pgx.Connect(t.Context(), s.db)
 	require.NoError(t, err)
-	defer func() { _ = db.Close(t.Context()) }()
+	released := make(chan struct{})
+	defer func() {
+		<-released // pgx connections are not safe for concurrent use
+		_ = db.Close(t.Context())
+	}()
 	held, err := db.Begin(t.Context())
 	require.NoError(t, err)
 	for _, lock := range []string{"SELECT FROM system FOR UPDATE", "SELECT FROM users FOR UPDATE",
@@ -282,8 +286,10 @@ func TestHalfClosedClients(t *testing.T) {
 		_, err = held.Exec(t.Context(), lock)
 		require.NoError(t, err)
 	}
-	released := time.AfterFunc(300*time.Millisecond, func() { _ = held.Rollback(t.Context()) })
-	defer released.Stop()
+	time.AfterFunc(300*time.Millisecond, func() {
+		defer close(released)
+		_ = held.Rollback(t.Context())
+	})
 	var group sync.WaitGroup
 	for _, test := range []struct {
 		request, body string
