@@ -37,9 +37,9 @@ continues. With --new it makes a new identity even then, for example after a sec
 	return command
 }
 
-// rotateIdentity implements identityRotateCommand. Without renew it continues an unfinished rotation, in which the server
-// already has the new identity. With renew it makes another one, and keeps all former identities until every box has
-// been tried.
+// rotateIdentity implements identityRotateCommand. Without renew it continues an unfinished rotation, in which the
+// server already has the new identity. With renew it makes another one, and keeps all former identities until every box
+// has been tried.
 func (s *session) rotateIdentity(ctx context.Context, server *client.Client, flags *passphraseFlags,
 	renew bool) error {
 	stored, ok, err := s.storedIdentity(ctx, server)
