@@ -99,6 +99,13 @@ func mayReceive(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded)
 }
 
+// inputEnded reports whether the client has closed its sending side.
+func (c *answeringConn) inputEnded() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return errors.Is(c.readErr, io.EOF)
+}
+
 // reportAtClose calls report when the connection is closed, if the client has closed its sending side. Otherwise it
 // returns false. The HTTP server closes such a connection after the response.
 func (c *answeringConn) reportAtClose(report func(clientLeft bool)) bool {
