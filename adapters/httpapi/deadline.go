@@ -56,7 +56,9 @@ func withDeadline(parent context.Context, limit time.Duration) (ctx *requestCont
 }
 
 // Deadline returns the current deadline. Storage uses it to bound a commit.
-func (c *requestContext) Deadline() (time.Time, bool) { return c.began.Add(time.Duration(c.limit.Load())), true }
+func (c *requestContext) Deadline() (time.Time, bool) {
+	return c.began.Add(time.Duration(c.limit.Load())), true
+}
 
 // Value returns the requestContext itself under its key.
 func (c *requestContext) Value(key any) any {

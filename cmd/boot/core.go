@@ -131,6 +131,7 @@ func openStore(ctx context.Context, config Config, log *slog.Logger, options sto
 			Patient:          bool(options.patience),
 			Clock:            system.Clock{},
 			OnStaleServerKey: options.onStaleServerKey,
+			Log:              log,
 		})
 		if err == nil {
 			return store, nil
@@ -139,7 +140,11 @@ func openStore(ctx context.Context, config Config, log *slog.Logger, options sto
 			return nil, fmt.Errorf("cannot open the database of LOCKBOX_DATABASE_URL: %w", err)
 		}
 		// Log the reason for the slow start.
-		log.Warn("the database does not answer yet", slog.Any("error", err))
+		if errors.Is(err, postgres.ErrStandby) {
+			log.Warn("the database is a read-only standby; waiting for the primary", slog.Any("error", err))
+		} else {
+			log.Warn("the database does not answer yet", slog.Any("error", err))
+		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
