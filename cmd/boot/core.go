@@ -263,8 +263,9 @@ func (c *core) accountSealer() *sealing.AccountSealer {
 	return sealing.NewAccountSealer(c.keyring, nil)
 }
 
-// OpenServerKeys opens the database and the key ring for the commands about server keys. A rekey waits for grace, so
-// that transactions of running servers can finish. The caller calls closeAll.
+// OpenServerKeys opens the database and the key ring for the commands about server keys. A rekey waits until all
+// transactions have ended that were open when it began, and after grace only for those of servers. The caller calls
+// closeAll.
 func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 	grace time.Duration) (service *serverkeys.Service, closeAll func(), err error) {
 	// Rotating a secret must be possible even if the other settings of a server are wrong or absent.
