@@ -44,8 +44,8 @@ const (
 	// lockTimeout bounds the wait for a lock: a waiting statement occupies a connection that other
 	// requests need.
 	lockTimeout = 5 * time.Second
-	// answerTimeout is the time beyond its server-side timeout after which a statement is given up: the server is dead or
-	// cannot be reached.
+	// answerTimeout is the time beyond its server-side timeout after which a statement is given up: the server is dead
+	// or cannot be reached.
 	answerTimeout = 2 * time.Second
 	// connectTimeout bounds one attempt to connect.
 	connectTimeout = 5 * time.Second

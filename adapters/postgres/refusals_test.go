@@ -41,7 +41,7 @@ func open(t *testing.T, database string) error {
 // TestParametersOfTheURL covers parameters that the driver would send to the server as unknown settings.
 func TestParametersOfTheURL(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"keepalives_idle", "gssencmode", "load_balance_hosts", "tcp_user_timeout", "hostaddr"} {
+	for _, name := range []string{"keepalives_idle", "gssencmode", "load_balance_hosts", "tcp_user_timeout"} {
 		_, err := postgres.ParseURL("postgres://anna:hunter2@db/lockbox?" + name + "=1")
 		require.ErrorContains(t, err, "the parameter "+name+" of the database URL is not supported")
 		require.NotContains(t, err.Error(), "hunter2")
@@ -63,9 +63,9 @@ func TestLastingRefusals(t *testing.T) {
 	t.Parallel()
 	database := pgtest.Empty(t)
 	between := pgtest.NewProxy(t, database) // TCP, as TLS needs it
+	stranger := func(u *url.URL) { u.User = url.UserPassword("no_such_role", "hunter2") }
 	for name, test := range map[string]struct{ url, contains string }{
-		"an unknown role": {change(t, database, func(u *url.URL) { u.User = url.UserPassword("no_such_role", "hunter2") }),
-			"check the role and the password"},
+		"an unknown role": {change(t, database, stranger), "check the role and the password"},
 		"an unknown database": {change(t, database, func(u *url.URL) { u.Path = "/no_such_database" }),
 			"create the database"},
 		"an unknown parameter": {pgtest.WithParameter(t, database, "no_such_setting", "1"),

@@ -14,8 +14,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// openAll makes a store open all its connections and leaves them idle for so long that they are checked before their next
-// use.
+// openAll makes a store open all its connections and leaves them idle for so long that they are checked before their
+// next use.
 func openAll(t *testing.T, store *postgres.Store) {
 	t.Helper()
 	var conns []interface{ Release() }

@@ -99,8 +99,8 @@ func (s *Store) Close() {
 	s.pool.raw.Close()
 }
 
-// CloseWithin makes Close return soon after the given time from now, also if the database does not answer: it closes the
-// connections of the statements that still run then. It returns immediately.
+// CloseWithin makes Close return soon after the given time from now, also if the database does not answer: it closes
+// the connections of the statements that still run then. It returns immediately.
 func (s *Store) CloseWithin(limit time.Duration) {
 	time.AfterFunc(limit, s.pool.connector.conns.closeAll)
 }

@@ -35,8 +35,8 @@ const (
 	commitTimeout = time.Minute
 	// rollbackTimeout is short because closing the connection rolls back too.
 	rollbackTimeout = 5 * time.Second
-	// lockTimeout bounds the wait of a step for a lock on a table. All other statements that need the table queue behind
-	// a step that waits, so a step gives up its wait and tries again later.
+	// lockTimeout bounds the wait of a step for a lock on a table. All other statements that need the table queue
+	// behind a step that waits, so a step gives up its wait and tries again later.
 	lockTimeout = time.Second
 	// maxCreateRetries bounds how often loadOrCreate retries after a conflict with a concurrent
 	// program.

@@ -12,8 +12,8 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// TestAStepDoesNotBlockWriters applies a step that creates an index, while a transaction holds the table. The step waits
-// for the transaction, but other writers do not wait for the step.
+// TestAStepDoesNotBlockWriters applies a step that creates an index, while a transaction holds the table. The step
+// waits for the transaction, but other writers do not wait for the step.
 func TestAStepDoesNotBlockWriters(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Empty(t)
@@ -27,7 +27,8 @@ func TestAStepDoesNotBlockWriters(t *testing.T) {
 	migrated := make(chan error, 1)
 	go func() { migrated <- m.Up(t.Context()) }()
 	require.Eventually(t, func() bool {
-		return pgtest.Number(t, url, `SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'notes'::regclass`) > 0
+		return pgtest.Number(t, url,
+			`SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'notes'::regclass`) > 0
 	}, 10*time.Second, 10*time.Millisecond, "the step does not wait")
 	begin := time.Now()
 	writer, err := pgx.Connect(t.Context(), url)
@@ -68,7 +69,8 @@ func TestAMigrationEndsWhenTheServerHangs(t *testing.T) {
 	migrated := make(chan error, 1)
 	go func() { migrated <- m.Up(t.Context()) }()
 	require.Eventually(t, func() bool {
-		return pgtest.Number(t, database, `SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'`) > 0
+		return pgtest.Number(t, database,
+			`SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60)'`) > 0
 	}, 10*time.Second, 10*time.Millisecond)
 	between.LoseOpen()
 	between.LoseNew(true)

@@ -26,8 +26,8 @@ const (
 	maxConflicts = 100
 	// versionsPerLine splits a version, NNNNNN, into the release line and the step within it.
 	versionsPerLine = 1000
-	// lockPatience is how long a migrator tries a step again that other transactions do not let in, and lockPause is the
-	// time between two tries, in which the statements that queued behind the step run.
+	// lockPatience is how long a migrator tries a step again that other transactions do not let in, and lockPause is
+	// the time between two tries, in which the statements that queued behind the step run.
 	lockPatience = 5 * time.Minute
 	lockPause    = time.Second
 	// closeTimeout bounds how long a finished migrator waits for its connection to close.
@@ -58,7 +58,12 @@ func New(databaseURL string, files fs.FS) (*Migrator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Migrator{config: config, files: files, steps: steps, watchInterval: watchInterval}, nil
+	return &Migrator{
+		config:        config,
+		files:         files,
+		steps:         steps,
+		watchInterval: watchInterval,
+	}, nil
 }
 
 // Up applies every missing step. It leaves a newer schema unchanged if [CheckSchema] accepts it.

@@ -21,9 +21,9 @@ const (
 	maxUnanswered = 3
 )
 
-// watch returns a context that ends with the cause errHung when the server accepts no more connections. A statement of a
-// migration may take hours, so its duration does not show whether the server is alive. stop ends the watch and waits for
-// it.
+// watch returns a context that ends with the cause errHung when the server accepts no more connections. A statement of
+// a migration may take hours, so its duration does not show whether the server is alive. stop ends the watch and waits
+// for it.
 func (m *Migrator) watch(ctx context.Context) (watched context.Context, stop func()) {
 	watched, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
