@@ -18,7 +18,7 @@ type Config struct {
 	URL string
 	// MaxConns bounds the pool. 0 means 10, or the number of cores if that is higher.
 	MaxConns int32
-	// Patient raises the time of a statement to PatientTimeout, for operator commands that read entire tables.
+	// Patient raises the time of a statement to PatientTimeout, for commands that read entire tables.
 	Patient bool
 	Clock   ports.Clock
 	// Log receives warnings about the database and its connections. nil discards them.
@@ -32,7 +32,7 @@ type Config struct {
 const (
 	// StatementTimeout bounds one statement, and the time that a transaction may be idle between two statements.
 	StatementTimeout = 10 * time.Second
-	// PatientTimeout replaces StatementTimeout for operator commands.
+	// PatientTimeout replaces StatementTimeout if Config.Patient is set.
 	PatientTimeout = 10 * time.Minute
 	// LongestTransaction is an upper bound for transactions that seal or sign something: they
 	// consist of few statements.
