@@ -207,7 +207,7 @@ func (s *Store) probeAgain(ctx context.Context) error {
 	if last := s.health.last(); !last.At.IsZero() && time.Since(last.At) < probePause && last.Err != nil {
 		return last.Err
 	}
-	return s.probe(ctx)
+	return s.probe(context.WithoutCancel(ctx)) // other callers use its result
 }
 
 // within returns the result of work, or an error of kind Unavailable when ctx ends: a statement on a dead connection
