@@ -140,9 +140,13 @@ func TestAFullServerMakesRequestsWait(t *testing.T) {
 	group.Wait()
 	require.LessOrEqual(t, store.Stats().Pool.Idle, 2)
 	// A store without a connection of its own reports the refusal.
+	held, err := store.Pool().Acquire(t.Context())
+	require.NoError(t, err)
+	defer held.Release()
+	between.LimitOpen(1)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	_, err := postgres.Open(ctx, postgres.Config{URL: between.URL, Clock: clock{}})
+	_, err = postgres.Open(ctx, postgres.Config{URL: between.URL, Clock: clock{}})
 	require.ErrorIs(t, err, domain.Unavailable)
 	require.ErrorContains(t, err, "too many clients")
 }
