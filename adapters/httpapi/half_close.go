@@ -16,8 +16,8 @@ import (
 // do this too. net/http cancels the context of a request in both cases, so handlers use a context of their own:
 //
 //   - After a FIN, the request continues and its response is sent. If the client has closed the whole connection, the
-//     request still runs to its end, for writeTimeout at most. TCP reveals such a client only after a write: its host
-//     answers the response with a RST. Close therefore logs the request, with status 499 after a RST.
+//     request still runs to its end or its deadline. TCP reveals such a client only after a write: its host answers
+//     the response with a RST. Close therefore logs the request, with status 499 after a RST.
 //   - After any other error, such as a RST, the context is cancelled and the request ends with status 499.
 //
 // HTTP/2 needs none of this: its streams have a half-closed state and are reset by clients that leave.
@@ -44,18 +44,19 @@ func withConnection(ctx context.Context, conn net.Conn) context.Context {
 	return answering.base
 }
 
-// begin returns the request with a context that stays valid when the client closes only its sending side, and the
-// connection. The caller must call end after the handler. The connection is nil, and the request unchanged, if no
-// answeringConn serves the request.
+// begin returns the request with a context that ends at the deadline of the request, and that stays valid when the
+// client closes only its sending side. It also returns the connection. The caller must call end after the handler. The
+// connection is nil if no answeringConn serves the request.
 //
 // The HTTP server cancels the context of a request in progress only after a failed read of the connection. The
 // answeringConn sees these errors itself, so that the new context needs no watch on the old one.
-func begin(r *http.Request) (request *http.Request, conn *answeringConn, end func()) {
+func (a *API) begin(r *http.Request) (request *http.Request, conn *answeringConn, end func()) {
 	conn, ok := r.Context().Value(connectionKey{}).(*answeringConn)
 	if !ok {
-		return r, nil, func() {}
+		ctx, cancel := withDeadline(r.Context(), a.requestTime)
+		return r.WithContext(ctx), nil, cancel
 	}
-	ctx, cancel := context.WithCancel(conn.base)
+	ctx, cancel := withDeadline(conn.base, a.requestTime)
 	conn.beginRequest(cancel)
 	return r.WithContext(ctx), conn, func() {
 		conn.endRequest()
