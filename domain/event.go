@@ -52,6 +52,9 @@ var (
 	ActionUnlockIdentity = Action{"identity.unlock"}
 	ActionDeleteLocked   = Action{"identity.lock-delete"}
 	ActionWriteKeyring   = Action{"keyring.write"}
+
+	ActionConvertRecoveryCodes = Action{"recovery-code.convert"}
+	ActionDeleteRecoveryCodes  = Action{"recovery-code.delete"}
 )
 
 // Actions lists all actions.
@@ -64,7 +67,7 @@ func Actions() []Action {
 		ActionEnrolTOTP, ActionConfirmTOTP, ActionRemoveTOTP, ActionInvite, ActionJoin, ActionUninvite,
 		ActionHandOver, ActionUnlock, ActionAddDroplet, ActionStartDroplet, ActionStopDroplet, ActionRestartDroplet,
 		ActionDeleteDroplet, ActionWriteIdentity, ActionLockIdentity, ActionUnlockIdentity, ActionDeleteLocked,
-		ActionWriteKeyring}
+		ActionWriteKeyring, ActionConvertRecoveryCodes, ActionDeleteRecoveryCodes}
 }
 
 // String returns the action's name.

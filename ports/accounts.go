@@ -16,10 +16,6 @@ type System interface {
 	Owner(ctx context.Context) (domain.UserID, error)
 	// SetOwner makes a user the owner.
 	SetOwner(ctx context.Context, owner domain.UserID) error
-	// RecoveryCodesKeyed reports whether all recovery codes of older releases have a keyed digest.
-	RecoveryCodesKeyed(ctx context.Context) (bool, error)
-	// SetRecoveryCodesKeyed records it. It cannot be undone.
-	SetRecoveryCodesKeyed(ctx context.Context) error
 }
 
 // Users stores users and their sealed passwords.

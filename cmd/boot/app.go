@@ -89,6 +89,9 @@ func (a *App) Run(ctx context.Context) error {
 		return err
 	}
 	a.warnOfLoggedParameters(ctx, core)
+	if err := a.warnOfPlainRecoveryCodes(ctx, core); err != nil {
+		return err
+	}
 	// Log the next step of a new installation before the first request can fail.
 	if err := a.announceInit(ctx, core); err != nil {
 		return err
@@ -133,6 +136,22 @@ func (a *App) warnOfLoggedParameters(ctx context.Context, core *core) {
 		a.log.Warn("PostgreSQL logs the parameters of statements, which contain the names of users, boxes and " +
 			"entries: set log_parameter_max_length and log_parameter_max_length_on_error to 0")
 	}
+}
+
+// warnOfPlainRecoveryCodes logs a warning if recovery codes of an older release are stored. The server refuses them, and
+// does not convert them by itself: it cannot distinguish them from rows that were added to the database.
+func (a *App) warnOfPlainRecoveryCodes(ctx context.Context, core *core) error {
+	users, err := core.serverKeys(nil, 0).PlainRecoveryCodes(ctx)
+	if err != nil || len(users) == 0 {
+		return err
+	}
+	codes := 0
+	for _, user := range users {
+		codes += user.Codes
+	}
+	a.log.Warn("recovery codes of an older release are refused: run lockbox secret recovery-codes",
+		slog.Int("codes", codes), slog.Int("users", len(users)))
+	return nil
 }
 
 // If there is no owner yet, announceInit logs the next step, and a warning if any client could become the owner.

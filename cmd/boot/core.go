@@ -73,7 +73,7 @@ func openCore(ctx context.Context, config Config, log *slog.Logger, long patienc
 	return c, nil
 }
 
-// open upgrades the schema, reads the id of the installation, opens the key ring and converts data of older releases.
+// open upgrades the schema, reads the id of the installation, and opens the key ring.
 func (c *core) open(ctx context.Context, log *slog.Logger) error {
 	if err := upgradeSchema(ctx, c.config, log); err != nil {
 		return err
@@ -87,7 +87,7 @@ func (c *core) open(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	c.derivations = kdf.New(kdf.Config{Cores: c.config.maxDerivations()})
-	return c.serverKeys(nil, 0).KeyRecoveryCodes(ctx)
+	return nil
 }
 
 // serverKeys returns the use cases of the server keys. entries is needed only for a rekey.
