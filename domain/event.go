@@ -156,6 +156,8 @@ type Event struct {
 	// Suppressed is the number of refusals that the event stands for, because they have no event of their own. It is 0
 	// for an event that stands for itself.
 	Suppressed int
+	// Changes states what the action has changed; nil for an action that changes none of the Properties.
+	Changes []Change
 }
 
 // NewEvent returns the event of a successful action. The caller is zero for a request without a valid credential.

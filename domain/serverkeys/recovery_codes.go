@@ -24,7 +24,7 @@ func (s *Service) PlainRecoveryCodes(ctx context.Context) ([]ports.PlainRecovery
 // ConvertRecoveryCodes then returns an error after it has converted the codes of all other users.
 func (s *Service) ConvertRecoveryCodes(ctx context.Context) (int, error) {
 	var surplus error
-	total, err := s.eachPlainUser(ctx, domain.ActionConvertRecoveryCodes,
+	total, err := s.eachPlainUser(ctx, domain.ActionConvertRecoveryCodes, "keyed",
 		func(ctx context.Context, repos ports.Repos, user ports.PlainRecoveryCodeCount) (int, error) {
 			codes, err := repos.SealedRows.PlainRecoveryCodes(ctx, user.User, maxPlainCodes+1)
 			if err != nil {
@@ -63,15 +63,15 @@ func (s *Service) convert(ctx context.Context, repos ports.Repos, codes []ports.
 // DeletePlainRecoveryCodes deletes the recovery codes that are plain hashes, and returns their number. Their users make
 // new codes by enrolling again. Each user is a transaction with an audit event.
 func (s *Service) DeletePlainRecoveryCodes(ctx context.Context) (int, error) {
-	return s.eachPlainUser(ctx, domain.ActionDeleteRecoveryCodes,
+	return s.eachPlainUser(ctx, domain.ActionDeleteRecoveryCodes, "deleted",
 		func(ctx context.Context, repos ports.Repos, user ports.PlainRecoveryCodeCount) (int, error) {
 			return repos.SealedRows.DeletePlainRecoveryCodes(ctx, user.User)
 		})
 }
 
 // eachPlainUser calls act in a transaction for each user with plain recovery codes, and returns the number of codes
-// that the calls returned together. A call that changes codes is audited.
-func (s *Service) eachPlainUser(ctx context.Context, action domain.Action, act func(ctx context.Context,
+// that the calls returned together. A call that changes codes is audited; state is the new state of the codes.
+func (s *Service) eachPlainUser(ctx context.Context, action domain.Action, state string, act func(ctx context.Context,
 	repos ports.Repos, user ports.PlainRecoveryCodeCount) (int, error)) (total int, err error) {
 	users, err := s.PlainRecoveryCodes(ctx)
 	if err != nil {
@@ -83,7 +83,8 @@ func (s *Service) eachPlainUser(ctx context.Context, action domain.Action, act f
 			if count, err = act(ctx, repos, user); err != nil || count == 0 {
 				return err
 			}
-			return repos.Events.Append(ctx, s.event(action, string(user.Name)))
+			change := domain.Change{Property: domain.PropertyRecoveryCode, From: "plain", To: state}
+			return repos.Events.Append(ctx, s.event(action, string(user.Name)).Changed(change))
 		})
 		if err != nil {
 			return total, err
