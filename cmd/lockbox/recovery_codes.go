@@ -21,7 +21,7 @@ func recoveryCodesCommand() *cobra.Command {
 		Long: `List the users whose recovery codes an older release stored without a key. Sign-ins refuse these codes,
 because anyone who can write to the database can add one. Without a flag, the command changes nothing.
 
---convert makes the listed codes valid. Use it once, directly after the upgrade, and only if nobody without the secret
+--convert makes the listed codes valid. Use it once, directly after the upgrade, and only if no other program or person
 could write to the database. --delete deletes them; their users enrol again to get new codes. Both are audited.`,
 		Example: "  lockbox secret recovery-codes\n  lockbox secret recovery-codes --convert",
 		Args:    cobra.NoArgs,

@@ -188,12 +188,12 @@ func (c *changesTest) secondFactors() []changing {
 				passwordAndCode("vera", "vera-password", codeOf(c.t, made.Secret, 0))).expect(200)
 		}},
 		{"an older release's code", "recovery-code.convert", "recoveryCode:plain>keyed", func() {
-			run(c.t, c.db, `INSERT INTO recovery_codes (code_id, hash) SELECT id, 'plain' FROM one_time_codes`)
+			run(c.t, c.db, `INSERT INTO recovery_codes (code_id, hash) SELECT id, sha256('plain') FROM one_time_codes`)
 			_, err := serverKeys(c.t, c.db).ConvertRecoveryCodes(c.t.Context())
 			require.NoError(c.t, err)
 		}},
 		{"an older release's codes", "recovery-code.delete", "recoveryCode:plain>deleted", func() {
-			run(c.t, c.db, `INSERT INTO recovery_codes (code_id, hash) SELECT id, 'plain' FROM one_time_codes`)
+			run(c.t, c.db, `INSERT INTO recovery_codes (code_id, hash) SELECT id, sha256('plain') FROM one_time_codes`)
 			_, err := serverKeys(c.t, c.db).DeletePlainRecoveryCodes(c.t.Context())
 			require.NoError(c.t, err)
 		}},
