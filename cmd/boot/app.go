@@ -76,7 +76,12 @@ func (a *App) HasOwner() bool { return a.hasOwner }
 // server cannot start, if serving fails, or if requests take longer than drainTimeout. Run may be called once.
 func (a *App) Run(ctx context.Context) error {
 	a.limitMemory()
-	core, err := openCore(ctx, a.config, a.log, serving)
+	traces, err := a.openTraces(ctx)
+	if err != nil {
+		return err
+	}
+	defer traces.Close() // after all spans have ended
+	core, err := openCore(ctx, a.config, a.log, serving, traces.Tracer())
 	if err != nil {
 		return err
 	}
@@ -230,6 +235,7 @@ func (a *App) api(ctx context.Context, core *core, events *postgres.EventWriter)
 		CORSOrigins:     a.config.CORSOrigins,
 		LoopbackOnly:    a.LoopbackOnly,
 		OpenInit:        len(a.config.InitToken.Bytes()) == 0,
+		Tracer:          core.tracer,
 	}), nil
 }
 

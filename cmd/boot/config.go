@@ -43,6 +43,9 @@ type Config struct {
 
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info"`
 	LogFormat LogFormat  `env:"LOG_FORMAT" envDefault:"json"`
+	// TracesURL is zero if no traces are sent.
+	TracesURL   CollectorURL `env:"TRACES_URL"`
+	TracesRatio float64      `env:"TRACES_RATIO" envDefault:"1"`
 
 	// InitToken is zero if every client may create the owner.
 	InitToken                domain.Secret `env:"INIT_TOKEN"`
@@ -149,6 +152,7 @@ func (c Config) checkLimits() error {
 		}
 	}
 	check(c.DrainDelay >= 0 && c.DrainDelay <= maxDrainDelay, "DRAIN_DELAY", "must be from 0s to 5m")
+	check(c.TracesRatio >= 0 && c.TracesRatio <= 1, "TRACES_RATIO", "must be from 0 to 1")
 	check(c.MaxBodyBytes >= 1024, "MAX_BODY_BYTES", "must be at least 1024")
 	check(c.MinPasswordLength >= 1 && c.MinPasswordLength <= 100, "MIN_PASSWORD_LENGTH", "must be from 1 to 100")
 	check(c.TokenTTL >= time.Minute, "TOKEN_TTL", "must be at least 1m")
