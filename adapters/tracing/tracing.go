@@ -9,11 +9,12 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
 	"go.opentelemetry.io/otel/sdk/resource"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
@@ -37,11 +38,12 @@ const (
 	maxAttributes = 16
 )
 
-// Config configures a Provider. All fields are required.
+// Config configures a Provider. All fields except Headers are required.
 type Config struct {
-	// Collector is the URL that spans are sent to, such as http://localhost:4318/v1/traces. The standard variables
-	// OTEL_EXPORTER_OTLP_HEADERS and OTEL_EXPORTER_OTLP_CERTIFICATE apply to it.
+	// Collector is the URL that spans are sent to, such as http://localhost:4318/v1/traces.
 	Collector *url.URL
+	// Headers are sent with the spans, such as a credential; nil for none.
+	Headers http.Header
 	// Ratio is the part of the traces that begin at this server and are recorded, from 0 to 1. For a request that
 	// belongs to a trace of its caller, the caller decides.
 	Ratio float64
@@ -57,15 +59,7 @@ type Provider struct{ sdk *sdktrace.TracerProvider }
 // New returns a Provider. It does not connect to the collector, which may start later. Errors: malformed values in the
 // standard variables of OpenTelemetry.
 func New(ctx context.Context, config Config) (*Provider, error) {
-	collector, err := otlptracehttp.New(ctx,
-		otlptracehttp.WithEndpointURL(config.Collector.String()),
-		otlptracehttp.WithTimeout(exportTimeout),
-		otlptracehttp.WithRetry(otlptracehttp.RetryConfig{
-			Enabled:         true,
-			InitialInterval: time.Second,
-			MaxInterval:     exportTimeout / 2,
-			MaxElapsedTime:  exportTimeout,
-		}))
+	sender, err := otlptrace.New(ctx, newCollector(config))
 	if err != nil {
 		return nil, fmt.Errorf("create the exporter of traces: %w", err)
 	}
@@ -82,7 +76,7 @@ func New(ctx context.Context, config Config) (*Provider, error) {
 		sdktrace.WithResource(described),
 		sdktrace.WithRawSpanLimits(limits),
 		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(config.Ratio))),
-		sdktrace.WithBatcher(&exporter{SpanExporter: collector, log: config.Log},
+		sdktrace.WithBatcher(&exporter{SpanExporter: sender, log: config.Log},
 			sdktrace.WithMaxQueueSize(maxQueued),
 			sdktrace.WithMaxExportBatchSize(maxExported),
 			sdktrace.WithBatchTimeout(sendInterval),

@@ -26,6 +26,7 @@ func open(t *testing.T, log io.Writer, ratio float64, handle http.HandlerFunc) *
 	require.NoError(t, err)
 	provider, err := tracing.New(t.Context(), tracing.Config{
 		Collector: address,
+		Headers:   http.Header{"Authorization": {"Bearer secret"}},
 		Ratio:     ratio,
 		Version:   "test",
 		Log:       slog.New(slog.NewTextHandler(log, nil)),
@@ -85,6 +86,48 @@ func TestFailuresAreLoggedOnce(t *testing.T) {
 	spans(t, provider.Tracer(), 1500) // at least two requests
 	provider.Close()
 	require.Equal(t, 1, strings.Count(log.String(), "sending traces failed"), log.String())
+}
+
+// TestTemporaryFailuresAreRepeated verifies that a request is repeated after a temporary failure, with its headers.
+func TestTemporaryFailuresAreRepeated(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{429, 502, 503, 504} {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			t.Parallel()
+			var log strings.Builder
+			var bodies []string // requests are sent one after another
+			provider := open(t, &log, 1, func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				bodies = append(bodies, r.Header.Get("Authorization")+string(body))
+				if len(bodies) == 1 {
+					w.WriteHeader(status)
+				}
+			})
+			spans(t, provider.Tracer(), 1)
+			provider.Close()
+			require.Len(t, bodies, 2)
+			require.Equal(t, bodies[0], bodies[1])
+			require.Contains(t, bodies[0], "Bearer secret")
+			require.Empty(t, log.String())
+		})
+	}
+}
+
+// TestRedirectsAreRefused verifies that the headers are not sent to another host, and are not logged.
+func TestRedirectsAreRefused(t *testing.T) {
+	t.Parallel()
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s received a request", r.Host)
+	}))
+	t.Cleanup(other.Close)
+	var log strings.Builder
+	provider := open(t, &log, 1, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
+	})
+	spans(t, provider.Tracer(), 1)
+	provider.Close()
+	require.Contains(t, log.String(), "status 307")
+	require.NotContains(t, log.String(), "secret")
 }
 
 // TestOff verifies that a nil provider has no tracer.

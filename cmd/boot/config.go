@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"strings"
 	"time"
@@ -44,8 +45,9 @@ type Config struct {
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info"`
 	LogFormat LogFormat  `env:"LOG_FORMAT" envDefault:"json"`
 	// TracesURL is zero if no traces are sent.
-	TracesURL   CollectorURL `env:"TRACES_URL"`
-	TracesRatio float64      `env:"TRACES_RATIO" envDefault:"1"`
+	TracesURL     CollectorURL  `env:"TRACES_URL"`
+	TracesHeaders domain.Secret `env:"TRACES_HEADERS"`
+	TracesRatio   float64       `env:"TRACES_RATIO" envDefault:"1"`
 
 	// InitToken is zero if every client may create the owner.
 	InitToken                domain.Secret `env:"INIT_TOKEN"`
@@ -110,17 +112,20 @@ type derived struct {
 	dockerTLS *tls.Config
 	// totp makes and checks TOTP codes, with the configured issuer.
 	totp *otp.Codes
+	// tracesHeaders is nil without a setting.
+	tracesHeaders http.Header
 }
 
 // derive makes the derived settings and returns all mistakes at once. files are the files of the server's certificate.
 func (c *Config) derive(files certificateFiles) error {
-	var serverErr, dockerErr, totpErr error
+	var serverErr, dockerErr, totpErr, tracesErr error
 	c.derived.certificate, serverErr = c.serverCertificate(files)
 	c.derived.dockerTLS, dockerErr = c.dockerTLS()
 	if c.derived.totp, totpErr = otp.New(otp.Config{Issuer: c.TOTPIssuer}); totpErr != nil {
 		totpErr = mistake("TOTP_ISSUER", "must be a name that authenticator apps can show: "+totpErr.Error())
 	}
-	return errors.Join(serverErr, dockerErr, totpErr)
+	c.derived.tracesHeaders, tracesErr = parseHeaders(string(c.TracesHeaders.Bytes()))
+	return errors.Join(serverErr, dockerErr, totpErr, tracesErr)
 }
 
 // Validate compares settings with each other and with their ranges. It returns all mistakes, joined. Each mistake names

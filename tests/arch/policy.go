@@ -107,7 +107,7 @@ var confined = []Confined{
 	{"go.opentelemetry.io/otel/codes", []string{"adapters/httpapi/...", "adapters/postgres"}, true},
 	{"go.opentelemetry.io/otel/propagation", []string{"adapters/httpapi/..."}, true},
 	{"go.opentelemetry.io/otel/sdk", []string{"adapters/tracing"}, true},
-	{"go.opentelemetry.io/proto", []string{"tests/..."}, true},
+	{"go.opentelemetry.io/proto", []string{"adapters/tracing", "tests/..."}, true},
 	{"go.opentelemetry.io/otel/exporters", []string{"adapters/tracing"}, true},
 	{"github.com/spf13/cobra", []string{"cmd/lockbox/..."}, false},
 	{"github.com/rogpeppe/go-internal", []string{"cmd/lockbox/profile", "tests/..."}, false},

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	collectortrace "go.opentelemetry.io/proto/otlp/collector/trace/v1"
 	wire "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
 
@@ -40,14 +39,14 @@ func startCollector(t testing.TB) *collector {
 
 func (c *collector) receive(_ http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
-	var export collectortrace.ExportTraceServiceRequest
+	var export wire.TracesData
 	if err == nil {
 		err = proto.Unmarshal(body, &export)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err != nil || r.URL.Path != "/v1/traces" {
-		c.t.Errorf("%s: %v", r.URL.Path, err)
+	if err != nil || r.URL.Path != "/v1/traces" || r.Header.Get("Content-Type") != "application/x-protobuf" {
+		c.t.Errorf("%s %s: %v", r.URL.Path, r.Header.Get("Content-Type"), err)
 		return
 	}
 	c.raw.Write(body)
