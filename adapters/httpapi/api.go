@@ -29,6 +29,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/domain/droplets"
@@ -70,6 +71,8 @@ type Config struct {
 	LoopbackOnly bool
 	// OpenInit means that POST /init requires no token. It then refuses web pages of other sites.
 	OpenInit bool
+	// Tracer makes a span for each request; nil makes none.
+	Tracer trace.Tracer
 }
 
 // API answers HTTP requests. It is an http.Handler, safe for concurrent use.
@@ -99,6 +102,7 @@ type API struct {
 	durations *prometheus.HistogramVec
 	draining  atomic.Bool
 	readiness readiness
+	tracer    trace.Tracer
 }
 
 // New returns the API with all its routes.
@@ -116,6 +120,7 @@ func New(config Config) *API {
 		contracts:    make(map[string]contract),
 		log:          config.Log,
 		registry:     config.Metrics,
+		tracer:       config.Tracer,
 	}
 	if a.requestTime == 0 {
 		a.requestTime = requestTime

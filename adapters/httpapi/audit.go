@@ -83,6 +83,28 @@ type eventLine struct {
 	Address      *string `json:"address"`
 	// Suppressed is present only in an event that stands for several refusals.
 	Suppressed int `json:"suppressed,omitempty"`
+	// Changes is present only in an event of an action that changed a property.
+	Changes []changeLine `json:"changes,omitempty"`
+}
+
+// changeLine is a changed property. From is null for a new property, and To for one that no longer exists.
+type changeLine struct {
+	Property string  `json:"property"`
+	From     *string `json:"from"`
+	To       *string `json:"to"`
+}
+
+// changeLines returns nil for no changes.
+func changeLines(changes []domain.Change) []changeLine {
+	var lines []changeLine
+	for _, change := range changes {
+		lines = append(lines, changeLine{
+			Property: change.Property.String(),
+			From:     orNull(change.From),
+			To:       orNull(change.To),
+		})
+	}
+	return lines
 }
 
 // eventList is a page of audit events, newest first. Next is the value of the query parameter "before" that requests
@@ -111,6 +133,7 @@ func listOf(page ports.EventPage) eventList {
 			RequestID:    orNull(e.RequestID),
 			Address:      orNull(e.Address),
 			Suppressed:   e.Suppressed,
+			Changes:      changeLines(e.Changes),
 		}
 	}
 	return list

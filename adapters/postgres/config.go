@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/lockbox-go/lockbox/ports"
 )
@@ -27,6 +28,8 @@ type Config struct {
 	// before it is run again. It reloads the key ring. It runs outside any transaction. If it is
 	// nil, the error is returned.
 	OnStaleServerKey func(ctx context.Context) error
+	// Tracer makes spans for batches; nil makes none.
+	Tracer trace.Tracer
 }
 
 const (

@@ -25,6 +25,7 @@ const maxEventBatch = 512
 func (s *Store) NewEventWriter() *EventWriter {
 	w := &EventWriter{pool: s.pool}
 	w.batcher = batch.New(w.insert, batch.Config{
+		Observe:       traceBatches(s.tracer, "event batch"),
 		MaxBatch:      maxEventBatch,
 		MaxConcurrent: 1, // one commit at a time makes the largest batches
 		OnCancel:      batch.AlwaysFinish,

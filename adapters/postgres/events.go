@@ -21,11 +21,11 @@ type events struct{ q querier }
 // eventColumns must be separated by a comma and one space: buildWriteStatements adds a prefix to
 // each.
 const eventColumns = `id, at, action, outcome, actor_id, actor_name, credential_id, ` +
-	`box_id, box_name, entry_key, target, request_id, address, suppressed`
+	`box_id, box_name, entry_key, target, request_id, address, suppressed, changes`
 
 // eventTypes are the types of eventColumns.
 var eventTypes = []string{"uuid", "timestamptz", "text", "text", "uuid", "text", "uuid", "uuid", "text", "text", "text",
-	"text", "text", "integer"}
+	"text", "text", "integer", "jsonb"}
 
 // insertEvents inserts any number of events; its parameters come from eventArrays.
 var insertEvents = `INSERT INTO events (` + eventColumns + `) SELECT * FROM ` + unnest(eventTypes...)
@@ -54,6 +54,7 @@ func eventArrays[C any](items []C, event func(C) *domain.Event) []any {
 		text(func(e *domain.Event) string { return e.RequestID }),
 		text(func(e *domain.Event) string { return e.Address }),
 		pointers[pgtype.Int4](column(items, func(c C) pgtype.Int4 { return suppressed(event(c)) })),
+		column(items, func(c C) []byte { return storedChanges(event(c)) }),
 	}
 }
 
@@ -150,10 +151,14 @@ func scanEvent(row pgx.Row, more ...any) (domain.Event, error) {
 	var actor, credential, box pgtype.UUID
 	var action, outcome, boxName, key string
 	var suppressed pgtype.Int4
+	var changes []byte
 	err := row.Scan(append([]any{&id, &e.At, &action, &outcome, &actor, &e.ActorName, &credential, &box, &boxName, &key,
-		&e.Target, &e.RequestID, &e.Address, &suppressed}, more...)...)
+		&e.Target, &e.RequestID, &e.Address, &suppressed, &changes}, more...)...)
 	e.ID, e.At, e.Action, e.Outcome = id, e.At.UTC(), domain.RestoreAction(action), domain.RestoreOutcome(outcome)
 	e.Actor, e.Credential, e.Box = actor.Bytes, credential.Bytes, box.Bytes
 	e.BoxName, e.Key, e.Suppressed = domain.BoxName(boxName), domain.EntryKey(key), int(suppressed.Int32)
+	if err == nil {
+		e.Changes, err = changesOf(changes)
+	}
 	return e, err
 }

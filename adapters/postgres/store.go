@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/lockbox-go/lockbox/adapters/postgres/batch"
 	"github.com/lockbox-go/lockbox/ports"
@@ -21,6 +22,7 @@ type Store struct {
 	health     health
 	read       ports.Repos
 	clock      ports.Clock
+	tracer     trace.Tracer // nil without traces
 	keyUses    *keyUses
 	onStaleKey func(ctx context.Context) error
 	// lookups and writes batch concurrent requests of ports.EntryReader and ports.EntryWriter.
@@ -66,6 +68,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	store := &Store{
 		pool:         pool,
 		clock:        config.Clock,
+		tracer:       config.Tracer,
 		onStaleKey:   config.OnStaleServerKey,
 		transactions: newFairSlots(int64(settings.MaxConns - reservedConns)),
 		largeReads:   newFairSlots(int64(settings.MaxConns / 2)),
@@ -73,11 +76,13 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	concurrent := maxConcurrentBatches(settings.MaxConns)
 	store.keyUses = newKeyUses(pool)
 	store.lookups = batch.New(store.runLookups, batch.Config{
+		Observe:       traceBatches(config.Tracer, "lookup batch"),
 		MaxBatch:      maxLookupBatch,
 		MaxConcurrent: concurrent,
 		OnCancel:      batch.DropOnCancel, // a lookup has no effect
 	})
 	store.writes = batch.New(store.runWrites, batch.Config{
+		Observe:       traceBatches(config.Tracer, "write batch"),
 		MaxBatch:      maxWriteBatch,
 		MaxConcurrent: concurrent,
 		OnCancel:      batch.FinishIfStarted, // a cancelled commit has an unknown outcome

@@ -79,7 +79,12 @@ func (a *App) HasOwner() bool { return a.hasOwner }
 // server cannot start, if serving fails, or if requests take longer than drainTimeout. Run may be called once.
 func (a *App) Run(ctx context.Context) error {
 	a.limitMemory()
-	core, err := openCore(ctx, a.config, a.log, serving)
+	traces, err := a.openTraces(ctx)
+	if err != nil {
+		return err
+	}
+	defer traces.Close() // after all spans have ended
+	core, err := openCore(ctx, a.config, a.log, serving, traces.Tracer())
 	if err != nil {
 		return err
 	}
@@ -92,6 +97,9 @@ func (a *App) Run(ctx context.Context) error {
 		return err
 	}
 	a.warnOfLoggedParameters(ctx, core)
+	if err := a.warnOfPlainRecoveryCodes(ctx, core); err != nil {
+		return err
+	}
 	// Log the next step of a new installation before the first request can fail.
 	if err := a.announceInit(ctx, core); err != nil {
 		return err
@@ -139,6 +147,22 @@ func (a *App) warnOfLoggedParameters(ctx context.Context, core *core) {
 		a.log.Warn("PostgreSQL logs the parameters of statements, which contain the names of users, boxes and " +
 			"entries: set log_parameter_max_length and log_parameter_max_length_on_error to 0")
 	}
+}
+
+// warnOfPlainRecoveryCodes logs a warning if recovery codes of an older release are stored. The server refuses them, and
+// does not convert them by itself: it cannot distinguish them from rows that were added to the database.
+func (a *App) warnOfPlainRecoveryCodes(ctx context.Context, core *core) error {
+	users, err := core.serverKeys(nil, 0).PlainRecoveryCodes(ctx)
+	if err != nil || len(users) == 0 {
+		return err
+	}
+	codes := 0
+	for _, user := range users {
+		codes += user.Codes
+	}
+	a.log.Warn("recovery codes of an older release are refused: run lockbox secret recovery-codes",
+		slog.Int("codes", codes), slog.Int("users", len(users)))
+	return nil
 }
 
 // If there is no owner yet, announceInit logs the next step, and a warning if any client could become the owner.
@@ -217,6 +241,7 @@ func (a *App) api(ctx context.Context, core *core, events *postgres.EventWriter)
 		CORSOrigins:     a.config.CORSOrigins,
 		LoopbackOnly:    a.LoopbackOnly,
 		OpenInit:        len(a.config.InitToken.Bytes()) == 0,
+		Tracer:          core.tracer,
 	}), nil
 }
 

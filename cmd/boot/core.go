@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/lockbox-go/lockbox/adapters/docker"
 	"github.com/lockbox-go/lockbox/adapters/kdf"
 	"github.com/lockbox-go/lockbox/adapters/passwords"
@@ -43,6 +45,8 @@ type core struct {
 	ids          system.IDs
 	// engine is nil without a droplet host.
 	engine *docker.Host
+	// tracer is nil without traces, as in the commands of an operator.
+	tracer trace.Tracer
 	// entrance is the gate that all use cases share.
 	entrance *gate.Gate
 }
@@ -58,12 +62,14 @@ const (
 )
 
 // openCore opens the database and the key ring. The caller closes the core.
-func openCore(ctx context.Context, config Config, log *slog.Logger, long patience) (*core, error) {
-	c := &core{config: config}
+func openCore(ctx context.Context, config Config, log *slog.Logger, long patience,
+	tracer trace.Tracer) (*core, error) {
+	c := &core{config: config, tracer: tracer}
 	var err error
 	// Server keys become stale only after openKeyring has read them.
 	reload := func(ctx context.Context) error { return c.keyring.Reload(ctx) }
-	if c.store, err = openStore(ctx, config, log, storeOptions{patience: long, onStaleServerKey: reload}); err != nil {
+	options := storeOptions{patience: long, onStaleServerKey: reload, tracer: tracer}
+	if c.store, err = openStore(ctx, config, log, options); err != nil {
 		return nil, err
 	}
 	if err := c.open(ctx, log); err != nil {
@@ -73,7 +79,7 @@ func openCore(ctx context.Context, config Config, log *slog.Logger, long patienc
 	return c, nil
 }
 
-// open upgrades the schema, reads the id of the installation, opens the key ring and converts data of older releases.
+// open upgrades the schema, reads the id of the installation, and opens the key ring.
 func (c *core) open(ctx context.Context, log *slog.Logger) error {
 	if err := upgradeSchema(ctx, c.config, log); err != nil {
 		return err
@@ -86,8 +92,8 @@ func (c *core) open(ctx context.Context, log *slog.Logger) error {
 	if c.keyring, err = openKeyring(ctx, c); err != nil {
 		return err
 	}
-	c.derivations = kdf.New(kdf.Config{Cores: c.config.maxDerivations()})
-	return c.serverKeys(nil, 0).KeyRecoveryCodes(ctx)
+	c.derivations = kdf.New(kdf.Config{Cores: c.config.maxDerivations(), Tracer: c.tracer})
+	return nil
 }
 
 // serverKeys returns the use cases of the server keys. entries is needed only for a rekey.
@@ -118,6 +124,8 @@ type storeOptions struct {
 	patience patience
 	// onStaleServerKey reloads the key ring; nil where no unit of work runs.
 	onStaleServerKey func(ctx context.Context) error
+	// tracer is nil without traces.
+	tracer trace.Tracer
 }
 
 // openStore opens the database. It waits up to databasePatience for a database that is still starting.
@@ -132,6 +140,7 @@ func openStore(ctx context.Context, config Config, log *slog.Logger, options sto
 			Clock:            system.Clock{},
 			OnStaleServerKey: options.onStaleServerKey,
 			Log:              log,
+			Tracer:           options.tracer,
 		})
 		if err == nil {
 			return store, nil
@@ -272,7 +281,7 @@ func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 	if err := config.checkStorage(); err != nil {
 		return nil, nil, err
 	}
-	c, err := openCore(ctx, config, log, operating)
+	c, err := openCore(ctx, config, log, operating, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -291,7 +300,7 @@ func OpenOperator(ctx context.Context, config Config, log *slog.Logger) (operato
 	if err := errors.Join(config.checkStorage(), config.checkLimits()); err != nil {
 		return operator, nil, err
 	}
-	c, err := openCore(ctx, config, log, serving)
+	c, err := openCore(ctx, config, log, serving, nil)
 	if err != nil {
 		return operator, nil, err
 	}

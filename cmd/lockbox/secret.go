@@ -18,7 +18,7 @@ import (
 // secretCommand groups the commands about the secret and the server keys under it.
 func secretCommand() *cobra.Command {
 	command := &cobra.Command{Use: "secret", Short: "Manage the secret and the server keys that it protects"}
-	command.AddCommand(rotateCommand(), rekeyCommand(), statusCommand())
+	command.AddCommand(rotateCommand(), rekeyCommand(), statusCommand(), recoveryCodesCommand())
 	return command
 }
 
