@@ -19,6 +19,9 @@ type Stats struct {
 	Events batch.Stats
 	// EventLogBytes is the last result of EventLogSize. EventsDeleted counts the events that DeleteOldEvents deleted.
 	EventLogBytes, EventsDeleted int64
+	// EventKinds counts the committed events of each action and outcome. An event that stands for several refusals
+	// counts as many.
+	EventKinds map[EventKind]int64
 }
 
 // PoolStats describe the connection pool.
@@ -51,6 +54,7 @@ func (s *Store) Stats() Stats {
 		WriteFallbacks: s.writeFallbacks.Load(),
 		EventLogBytes:  s.eventLogBytes.Load(),
 		EventsDeleted:  s.eventSweep.deleted.Load(),
+		EventKinds:     s.eventCounts.values(),
 	}
 	if events := s.events.Load(); events != nil {
 		stats.Events = events.batcher.Stats()

@@ -30,6 +30,8 @@ type Store struct {
 	// eventSweep is the position of DeleteOldEvents, and eventLogBytes the last result of EventLogSize.
 	eventSweep    eventSweep
 	eventLogBytes atomic.Int64
+	// eventCounts counts the events that this store has committed.
+	eventCounts eventCounts
 	// transactions bounds the concurrent transactions to the size of the pool less reservedConns.
 	transactions *fairSlots
 	// largeReads bounds the concurrent reads of values over largestInBatch to half of the pool. Such a value takes
@@ -60,6 +62,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		pool:         pool,
 		clock:        config.Clock,
 		onStaleKey:   config.OnStaleServerKey,
+		eventCounts:  newEventCounts(),
 		transactions: newFairSlots(int64(settings.MaxConns - reservedConns)),
 		largeReads:   newFairSlots(int64(settings.MaxConns / 2)),
 	}

@@ -7,6 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/lockbox-go/lockbox/domain"
 )
 
 // transaction is a querier that saves round trips: it sends BEGIN together with the first statement, and it sends
@@ -18,6 +20,8 @@ type transaction struct {
 	// error.
 	deferred  *pgx.Batch
 	translate func(error) error
+	// events are the audit events of the transaction.
+	events []domain.Event
 }
 
 // atCommit defers a batch until the COMMIT of the transaction q, and runs it immediately if q is a

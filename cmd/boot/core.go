@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/lockbox-go/lockbox/adapters/auditstream"
 	"github.com/lockbox-go/lockbox/adapters/docker"
 	"github.com/lockbox-go/lockbox/adapters/kdf"
 	"github.com/lockbox-go/lockbox/adapters/passwords"
@@ -45,6 +46,10 @@ type core struct {
 	engine *docker.Host
 	// entrance is the gate that all use cases share.
 	entrance *gate.Gate
+	// sweeps are the metrics of sweeps, and stream is the audit stream. Both belong to a server; stream is nil without
+	// the setting.
+	sweeps *sweepMetrics
+	stream *auditstream.Stream
 }
 
 // patience is true if statements run without a time limit. A server limits its statements, so that no statement blocks
