@@ -122,6 +122,13 @@ func (s *Stream) Stats() Stats {
 	return stats
 }
 
+// Begin begins the stream if there is none: every later event is delivered. Call it before Run, and before the server
+// accepts requests.
+func (s *Stream) Begin(ctx context.Context) error {
+	_, err := s.claim(ctx)
+	return err
+}
+
 // Run delivers events until ctx ends. It then delivers the rest of the queue for at most stopTimeout, releases the lease
 // and returns.
 func (s *Stream) Run(ctx context.Context) {

@@ -81,7 +81,7 @@ func (a *App) Run(ctx context.Context) error {
 		return err
 	}
 	defer core.close()
-	closeStream, err := core.openStream(a.log)
+	closeStream, err := core.openStream(ctx, a.log)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package boot
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"net/url"
@@ -114,7 +115,7 @@ func (c Config) streamDestination() (auditstream.Destination, error) {
 
 // openStream opens the destination of the audit stream, so that a wrong path is an error of the start. It does nothing
 // without the setting. Call closeStream when the stream has ended.
-func (c *core) openStream(log *slog.Logger) (closeStream func(), err error) {
+func (c *core) openStream(ctx context.Context, log *slog.Logger) (closeStream func(), err error) {
 	if c.config.AuditStream.IsZero() {
 		return func() {}, nil
 	}
@@ -130,5 +131,10 @@ func (c *core) openStream(log *slog.Logger) (closeStream func(), err error) {
 		Server:      c.ids.New(),
 		Log:         log,
 	})
-	return func() { _ = destination.Close() }, nil // nothing is buffered
+	closeStream = func() { _ = destination.Close() } // nothing is buffered
+	if err := c.stream.Begin(ctx); err != nil {
+		closeStream()
+		return nil, err
+	}
+	return closeStream, nil
 }

@@ -18,7 +18,9 @@ var serverKeyCreated = prometheus.NewDesc("lockbox_server_key_created_timestamp_
 		"it.", []string{"purpose"}, nil)
 
 // Describe implements prometheus.Collector.
-func (c serverKeyCollector) Describe(descriptions chan<- *prometheus.Desc) { descriptions <- serverKeyCreated }
+func (c serverKeyCollector) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- serverKeyCreated
+}
 
 // Collect implements prometheus.Collector.
 func (c serverKeyCollector) Collect(samples chan<- prometheus.Metric) {
