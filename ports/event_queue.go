@@ -35,6 +35,9 @@ type QueuedEvents struct {
 	Events []domain.Event
 	// Positions identify the batch in the queue; empty if the queue is empty.
 	Positions []QueuePosition
+	// Horizon is a transaction: when the batch is removed, no event of an earlier one is in the queue or can enter it.
+	// It is 0 if such a transaction is not known.
+	Horizon uint64
 }
 
 // QueuePosition identifies the events that one statement stored.

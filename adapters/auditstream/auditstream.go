@@ -66,7 +66,8 @@ const (
 type Stats struct {
 	// Delivered counts events, and Failures the attempts to deliver or to use the queue that failed.
 	Delivered, Failures int64
-	// Age is the time since the oldest event entered the queue, as of the last look at the queue plus the time since.
+	// Age is the time since the oldest event entered the queue; 0 if the queue is empty. Without the lease, it is the
+	// last measurement.
 	Age time.Duration
 	// Holder reports whether this server has the lease.
 	Holder bool
@@ -79,8 +80,8 @@ type Stream struct {
 
 	delivered, failures atomic.Int64
 	holder              atomic.Bool
-	// oldest is the time at which the oldest event entered the queue, in nanoseconds since 1970; 0 for an empty queue.
-	oldest atomic.Int64
+	// age is the age of the queue as it was measured at a time, both in nanoseconds; 0 for an empty queue.
+	age, measured atomic.Int64
 
 	// The following fields belong to Run.
 
@@ -116,8 +117,9 @@ func New(config Config) *Stream {
 // Stats returns the current counts.
 func (s *Stream) Stats() Stats {
 	stats := Stats{Delivered: s.delivered.Load(), Failures: s.failures.Load(), Holder: s.holder.Load()}
-	if oldest := s.oldest.Load(); oldest != 0 {
-		stats.Age = time.Since(time.Unix(0, oldest))
+	stats.Age = time.Duration(s.age.Load())
+	if stats.Age > 0 && stats.Holder {
+		stats.Age += time.Since(time.Unix(0, s.measured.Load()))
 	}
 	return stats
 }
@@ -271,11 +273,8 @@ func (s *Stream) send(ctx context.Context, events []domain.Event) error {
 
 // setAge notes the age of the oldest event in the queue.
 func (s *Stream) setAge(age time.Duration) {
-	if age == 0 {
-		s.oldest.Store(0)
-		return
-	}
-	s.oldest.Store(time.Now().Add(-age).UnixNano())
+	s.measured.Store(time.Now().UnixNano())
+	s.age.Store(int64(age))
 }
 
 // succeed ends a row of failures.

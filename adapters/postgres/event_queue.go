@@ -36,8 +36,6 @@ type EventQueue struct {
 	// The floor is valid until floorUntil.
 	floor      uint64
 	floorUntil time.Time
-	// next becomes the floor when the rows of the last Next are deleted; 0 if that must not happen.
-	next uint64
 }
 
 var _ ports.EventQueue = (*EventQueue)(nil)
@@ -85,40 +83,35 @@ const nextRows = `SELECT pg_snapshot_xmin(pg_current_snapshot()), q.xid, q.id, q
 // Next reads the rows, and then their events by identifier. A batch has all events of each of its rows, so it can
 // exceed limit.
 func (q *EventQueue) Next(ctx context.Context, limit int) (ports.QueuedEvents, error) {
-	rows, err := q.readRows(ctx)
+	rows, oldest, err := q.readRows(ctx)
 	if err != nil {
 		return ports.QueuedEvents{}, err
 	}
+	// Transactions below the oldest running one have ended, so their rows are among those that were read.
+	batch := ports.QueuedEvents{Horizon: oldest}
 	var ids [][16]byte
-	taken := 0
-	for taken < len(rows) && len(ids) < limit {
-		ids = append(ids, rows[taken].events...)
-		taken++
-	}
-	if taken < len(rows) {
-		q.setNext(0) // further rows are below the number that was read
-	}
-	batch := ports.QueuedEvents{}
-	for _, row := range rows[:taken] {
+	for i, row := range rows {
+		if len(ids) >= limit || i == maxQueuedRows-1 {
+			batch.Horizon = 0 // there are or may be further rows
+		}
+		if len(ids) >= limit {
+			break
+		}
+		ids = append(ids, row.events...)
 		batch.Positions = append(batch.Positions, ports.QueuePosition{Transaction: row.xid, First: row.id})
 	}
-	if len(ids) > 0 {
-		batch.Events, err = q.readEvents(ctx, ids)
+	if len(ids) == 0 {
+		q.setFloor(batch.Horizon)
+		return batch, nil
 	}
+	batch.Events, err = q.readEvents(ctx, ids)
 	return batch, err
 }
 
-// readRows reads up to maxQueuedRows rows, oldest commit first, and notes the next floor.
-func (q *EventQueue) readRows(ctx context.Context) ([]queuedRow, error) {
-	q.mu.Lock()
-	if time.Now().After(q.floorUntil) {
-		q.floor = 0
-	}
-	floor := q.floor
-	q.mu.Unlock()
-	var oldest uint64
-	rows, err := q.pool.Query(ctx, nextRows, floor, maxQueuedRows)
-	found, err := collect(rows, err, func(row pgx.CollectableRow) (queuedRow, error) {
+// readRows returns up to maxQueuedRows rows, oldest commit first, and the oldest running transaction.
+func (q *EventQueue) readRows(ctx context.Context) (found []queuedRow, oldest uint64, err error) {
+	rows, err := q.pool.Query(ctx, nextRows, q.currentFloor(), maxQueuedRows)
+	found, err = collect(rows, err, func(row pgx.CollectableRow) (queuedRow, error) {
 		var read queuedRow
 		var xid pgtype.Uint64
 		var id pgtype.UUID
@@ -126,36 +119,33 @@ func (q *EventQueue) readRows(ctx context.Context) ([]queuedRow, error) {
 		read.xid, read.id = xid.Uint64, id.Bytes
 		return read, err
 	})
-	if err != nil {
-		q.setNext(0)
-		return nil, err
-	}
-	// Transactions below the oldest running one have ended, so their rows are among those that were read.
-	switch {
-	case found[0].events == nil:
+	if err == nil && found[0].events == nil { // the row without a queue entry
 		found = nil
-		q.setFloor(oldest)
-	case len(found) < maxQueuedRows:
-		q.setNext(oldest)
-	default:
-		q.setNext(0)
 	}
-	return found, nil
+	return found, oldest, err
 }
 
-func (q *EventQueue) setNext(floor uint64) {
+// currentFloor returns the floor while it is valid, and otherwise 0.
+func (q *EventQueue) currentFloor() uint64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.next = floor
+	if time.Now().After(q.floorUntil) {
+		q.floor = 0
+	}
+	return q.floor
 }
 
+// setFloor raises the floor, unless it is 0. Only the first floor after an invalid one begins a lifetime.
 func (q *EventQueue) setFloor(floor uint64) {
+	if floor == 0 {
+		return
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.floor == 0 {
 		q.floorUntil = time.Now().Add(floorLifetime)
 	}
-	q.floor, q.next = floor, 0
+	q.floor = floor
 }
 
 // readEvents returns the events with the given identifiers in their order. It omits events that do not exist.
@@ -187,11 +177,8 @@ func (q *EventQueue) Delivered(ctx context.Context, batch ports.QueuedEvents) er
 	firsts := column(batch.Positions, func(p ports.QueuePosition) [16]byte { return p.First })
 	_, err := q.pool.Exec(ctx, `DELETE FROM event_queue q USING `+unnest("text", "uuid")+` AS d (xid, id)
 		WHERE q.xid = d.xid::xid8 AND q.id = d.id`, transactions, firsts)
-	q.mu.Lock()
-	next := q.next
-	q.mu.Unlock()
-	if err == nil && next != 0 {
-		q.setFloor(next)
+	if err == nil {
+		q.setFloor(batch.Horizon)
 	}
 	return translate(err)
 }
