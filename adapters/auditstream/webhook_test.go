@@ -98,7 +98,10 @@ func TestWebhookThatDoesNotAnswer(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, closed.Close())
 	for _, url := range []string{
-		serve(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }),
+		serve(t, func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.ReadAll(r.Body) // only then does the server notice that the client has disconnected
+			<-r.Context().Done()
+		}),
 		serve(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }),
 		"http://" + closed.Addr().String() + "/events?key=secret-in-url",
 	} {
