@@ -75,10 +75,10 @@ func documentedMetrics(t *testing.T) map[string]string {
 	return documented
 }
 
-// pages returns the files that operators read.
+// pages returns the files that operators read. The changelog also names metrics of earlier releases.
 func pages(t *testing.T) []string {
 	t.Helper()
-	files := []string{root + "/README.md", root + "/SECURITY.md", root + "/CHANGELOG.md"}
+	files := []string{root + "/README.md", root + "/SECURITY.md"}
 	for _, dir := range []string{root + "/docs", root + "/deploy"} {
 		require.NoError(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 			if err == nil && !entry.IsDir() {
