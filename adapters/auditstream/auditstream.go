@@ -76,8 +76,8 @@ func (s *Stream) Begin(ctx context.Context) error {
 	return err
 }
 
-// Run delivers events until ctx ends. It then delivers the rest of the queue for at most stopTimeout, releases the lease
-// and returns.
+// Run delivers events until ctx ends. It then delivers the rest of the queue for at most stopTimeout, releases the
+// lease and returns.
 func (s *Stream) Run(ctx context.Context) {
 	// The work outlives ctx, so that a delivery that has begun can end.
 	work, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -46,8 +46,8 @@ func NewWebhook(config WebhookConfig) *Webhook {
 	}}
 }
 
-// Deliver sends the lines in requests of at most maxBody bytes, one after the other. A line that is longer has a request
-// of its own.
+// Deliver sends the lines in requests of at most maxBody bytes, one after the other. A line that is longer has a
+// request of its own.
 func (w *Webhook) Deliver(ctx context.Context, lines [][]byte) (delivered int, err error) {
 	for delivered < len(lines) {
 		size, end := len(lines[delivered]), delivered+1
@@ -115,8 +115,8 @@ func (e *statusError) Error() string {
 	}
 }
 
-// retryAfterOf returns the time of Retry-After in seconds, at most maxRetryAfter, or 0. The form with a date is rare and
-// depends on the clocks.
+// retryAfterOf returns the time of Retry-After in seconds, at most maxRetryAfter, or 0. The form with a date is rare
+// and depends on the clocks.
 func retryAfterOf(header http.Header) time.Duration {
 	seconds, err := strconv.Atoi(header.Get("Retry-After"))
 	if err != nil || seconds < 0 {

@@ -56,10 +56,11 @@ func TestWebhookRequest(t *testing.T) {
 // TestWebhookAnswers verifies which answers count as a delivery, and that no error contains a secret or the response.
 func TestWebhookAnswers(t *testing.T) {
 	t.Parallel()
+	const redirected = ": redirects are not followed; set LOCKBOX_AUDIT_STREAM to the final URL"
 	for status, want := range map[int]string{
 		200: "", 201: "", 202: "", 204: "",
-		301: "the webhook answered with status 301: redirects are not followed; set LOCKBOX_AUDIT_STREAM to the final URL",
-		307: "the webhook answered with status 307: redirects are not followed; set LOCKBOX_AUDIT_STREAM to the final URL",
+		301: "the webhook answered with status 301" + redirected,
+		307: "the webhook answered with status 307" + redirected,
 		400: "the webhook answered with status 400",
 		401: "the webhook answered with status 401: check LOCKBOX_AUDIT_STREAM_HEADER",
 		403: "the webhook answered with status 403: check LOCKBOX_AUDIT_STREAM_HEADER",

@@ -47,8 +47,8 @@ var writeStatements = buildWriteStatements()
 //     statement began before it. Without a keyring the column is null, and the comparison costs no lookup.
 //   - updated moves these entries to their new version. If several writes of a batch name the
 //     same entry, one of them wins.
-//   - inserted_versions, pruned, audited and queued follow from updated. They skip old versions that are locked; the next write
-//     deletes these.
+//   - inserted_versions, pruned, audited and queued follow from updated. They skip old versions that are locked; the
+//     next write deletes these.
 //
 // The statement returns the ordinals of the writes that were stored. LIMIT 1 has the reason given
 // at buildLookupStatements.
@@ -87,7 +87,8 @@ func buildWriteStatements() map[domain.CredentialKind]string {
 					WHERE box_id = u.box_id AND key = u.key AND version <= u.prune_to FOR UPDATE SKIP LOCKED) o) d
 				WHERE v.box_id = d.box_id AND v.key = d.key AND v.version = d.version
 		), audited AS (
-			INSERT INTO events (` + eventColumns + `) SELECT ` + strings.TrimPrefix(events, ", ") + ` FROM updated RETURNING id
+			INSERT INTO events (` + eventColumns + `) SELECT ` + strings.TrimPrefix(events, ", ") + ` FROM updated
+				RETURNING id
 		), queued AS (
 			` + queueStored("audited") + `
 		)

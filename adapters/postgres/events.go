@@ -27,7 +27,8 @@ const eventColumns = `id, at, action, outcome, actor_id, actor_name, credential_
 var eventTypes = []string{"uuid", "timestamptz", "text", "text", "uuid", "text", "uuid", "uuid", "text", "text", "text",
 	"text", "text", "integer"}
 
-// insertEvents inserts any number of events, and queues them for the audit stream; its parameters come from eventArrays.
+// insertEvents inserts any number of events, and queues them for the audit stream. Its parameters come from
+// eventArrays.
 var insertEvents = `WITH stored AS (
 		INSERT INTO events (` + eventColumns + `) SELECT * FROM ` + unnest(eventTypes...) + ` RETURNING id
 	) ` + queueStored("stored")

@@ -14,8 +14,8 @@ type keyStatus func() []ports.KeyStatus
 type serverKeyCollector struct{ status keyStatus }
 
 var serverKeyCreated = prometheus.NewDesc("lockbox_server_key_created_timestamp_seconds",
-	"Time at which the newest server key of a purpose was created, in seconds since 1970. lockbox secret rekey replaces "+
-		"it.", []string{"purpose"}, nil)
+	"Time at which the newest server key of a purpose was created, in seconds since 1970. lockbox secret rekey "+
+		"replaces it.", []string{"purpose"}, nil)
 
 // Describe implements prometheus.Collector.
 func (c serverKeyCollector) Describe(descriptions chan<- *prometheus.Desc) {
@@ -42,8 +42,8 @@ var (
 	streamFailures = prometheus.NewDesc("lockbox_audit_stream_failures_total",
 		"Number of failed attempts of this server to deliver to the audit stream or to use its queue.", nil, nil)
 	streamLag = prometheus.NewDesc("lockbox_audit_stream_lag_seconds",
-		"Time in seconds since the oldest audit event that is not delivered entered the queue of the audit stream; 0 if "+
-			"all are delivered.", nil, nil)
+		"Time in seconds since the oldest audit event that is not delivered entered the queue of the audit stream; 0 "+
+			"if all are delivered.", nil, nil)
 	streamHolder = prometheus.NewDesc("lockbox_audit_stream_holder",
 		"1 if this server delivers the audit stream; 0 if another server does.", nil, nil)
 )

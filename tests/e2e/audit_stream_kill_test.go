@@ -33,7 +33,8 @@ func TestAuditStreamSurvivesKills(t *testing.T) {
 		go func() {
 			defer close(ended)
 			for {
-				if _, err := reader.try("GET", "/boxes/box/entries/entry", "", "X-Encryption-Key", generatedKey); err != nil {
+				_, err := reader.try("GET", "/boxes/box/entries/entry", "", "X-Encryption-Key", generatedKey)
+				if err != nil {
 					return // the program was killed
 				}
 			}

@@ -149,39 +149,61 @@ func TestAuditStreamToAFile(t *testing.T) {
 // TestAuditStreamSettings verifies that wrong settings are errors of the start, and that no error repeats a secret.
 func TestAuditStreamSettings(t *testing.T) {
 	t.Parallel()
-	for settings, want := range map[string]string{
-		"AUDIT_STREAM=syslog":                                                            "must be stdout, file:/path or the https URL of a webhook",
-		"AUDIT_STREAM=ftp://logs.example.org":                                            "must be stdout, file:/path or the https URL of a webhook",
-		"AUDIT_STREAM=https://":                                                          "must be stdout, file:/path or the https URL of a webhook",
-		"AUDIT_STREAM=file:audit.jsonl":                                                  "must name a file by its absolute path",
-		"AUDIT_STREAM=file:/var/log/":                                                    "must name a file by its absolute path",
-		"AUDIT_STREAM=http://logs.example.org/x":                                         "must be an https URL, except on this machine",
-		"AUDIT_STREAM=http://10.0.0.1/x":                                                 "must be an https URL, except on this machine",
-		"AUDIT_STREAM=https://u:canary@logs.example":                                     "must be a URL without a user name",
-		"AUDIT_STREAM=stdout AUDIT_STREAM_HEADER=A: canary":                              "is only for a webhook",
-		"AUDIT_STREAM_HEADER=A: canary":                                                  "is only for a webhook",
-		"AUDIT_STREAM=https://logs.example AUDIT_STREAM_HEADER=canary":                   "must be a header with its value",
-		"AUDIT_STREAM=https://logs.example AUDIT_STREAM_HEADER=A: canary\r\nB: ":         "must be a header with its value",
-		"AUDIT_STREAM=https://logs.example AUDIT_STREAM_HEADER=A B: canary":              "must be a header with its value",
-		"AUDIT_STREAM=stdout":                                                            "",
-		"AUDIT_STREAM=file:///var/log/lockbox/audit.jsonl":                               "",
-		"AUDIT_STREAM=http://localhost:8080/x?y=z":                                       "",
-		"AUDIT_STREAM=http://[::1]:8080/":                                                "",
-		"AUDIT_STREAM=https://logs.example:8088/x AUDIT_STREAM_HEADER=DD-API-KEY:canary": "",
+	for want, all := range map[string][]string{
+		"must be stdout, file:/path or the https URL of a webhook": {
+			"AUDIT_STREAM=syslog",
+			"AUDIT_STREAM=ftp://logs.example.org",
+			"AUDIT_STREAM=https://",
+		},
+		"must name a file by its absolute path": {
+			"AUDIT_STREAM=file:audit.jsonl",
+			"AUDIT_STREAM=file:/var/log/",
+		},
+		"must be an https URL, except on this machine": {
+			"AUDIT_STREAM=http://logs.example.org/x",
+			"AUDIT_STREAM=http://10.0.0.1/x",
+		},
+		"must be a URL without a user name": {
+			"AUDIT_STREAM=https://u:canary@logs.example",
+		},
+		"is only for a webhook": {
+			"AUDIT_STREAM=stdout AUDIT_STREAM_HEADER=A: canary",
+			"AUDIT_STREAM_HEADER=A: canary",
+		},
+		"must be a header with its value": {
+			"AUDIT_STREAM=https://logs.example AUDIT_STREAM_HEADER=canary",
+			"AUDIT_STREAM=https://logs.example AUDIT_STREAM_HEADER=A: canary\r\nB: ",
+			"AUDIT_STREAM=https://logs.example AUDIT_STREAM_HEADER=A B: canary",
+		},
+		"": {
+			"AUDIT_STREAM=stdout",
+			"AUDIT_STREAM=file:///var/log/lockbox/audit.jsonl",
+			"AUDIT_STREAM=http://localhost:8080/x?y=z",
+			"AUDIT_STREAM=http://[::1]:8080/",
+			"AUDIT_STREAM=https://logs.example:8088/x AUDIT_STREAM_HEADER=DD-API-KEY:canary",
+		},
 	} {
-		environ := []string{"LOCKBOX_DATABASE_URL=postgres://localhost/x", "LOCKBOX_SECRET_KEY=" + testSecret}
-		stream, header, _ := strings.Cut(settings, " AUDIT_STREAM_HEADER=")
-		if header != "" {
-			environ = append(environ, "LOCKBOX_AUDIT_STREAM_HEADER="+header)
+		for _, settings := range all {
+			requireStreamSettings(t, settings, want)
 		}
-		config, _, err := boot.ReadEnvironment(append(environ, "LOCKBOX_"+stream))
-		err = boot.AllMistakes(err, config.Validate(), nil)
-		if want == "" {
-			assert.NoError(t, err, settings)
-			continue
-		}
-		if assert.ErrorContains(t, err, want, settings) {
-			assert.NotContains(t, err.Error(), "canary")
-		}
+	}
+}
+
+// requireStreamSettings checks the error of settings, which are separated by a space; "" means no error.
+func requireStreamSettings(t *testing.T, settings, want string) {
+	t.Helper()
+	environ := []string{"LOCKBOX_DATABASE_URL=postgres://localhost/x", "LOCKBOX_SECRET_KEY=" + testSecret}
+	stream, header, _ := strings.Cut(settings, " AUDIT_STREAM_HEADER=")
+	if header != "" {
+		environ = append(environ, "LOCKBOX_AUDIT_STREAM_HEADER="+header)
+	}
+	config, _, err := boot.ReadEnvironment(append(environ, "LOCKBOX_"+stream))
+	err = boot.AllMistakes(err, config.Validate(), nil)
+	if want == "" {
+		assert.NoError(t, err, settings)
+		return
+	}
+	if assert.ErrorContains(t, err, want, settings) {
+		assert.NotContains(t, err.Error(), "canary")
 	}
 }

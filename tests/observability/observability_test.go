@@ -66,7 +66,8 @@ func documentedMetrics(t *testing.T) map[string]string {
 	text, err := os.ReadFile(root + "/docs/monitoring.md")
 	require.NoError(t, err)
 	documented := map[string]string{}
-	for _, row := range regexp.MustCompile("(?m)^\\| (`lockbox_.*?) \\|(.*?)\\|.*$").FindAllStringSubmatch(string(text), -1) {
+	rows := regexp.MustCompile("(?m)^\\| (`lockbox_.*?) \\|(.*?)\\|.*$")
+	for _, row := range rows.FindAllStringSubmatch(string(text), -1) {
 		for _, name := range regexp.MustCompile(`lockbox_[a-z_]+`).FindAllString(row[1], -1) {
 			documented[name] = row[2]
 		}

@@ -184,7 +184,7 @@ func (f *fixture) concurrentWriters() {
 						return err
 					}
 					_, err := repos.Events.List(ctx, ports.EventFilter{Limit: 1})
-					time.Sleep(rand.N(4 * time.Millisecond)) //nolint:gosec // spreads the commits
+					time.Sleep(rand.N(4 * time.Millisecond)) // spreads the commits
 					return err
 				})
 				if err != nil {
