@@ -102,6 +102,11 @@ var (
 	OutcomeFailed = Outcome{"failed"}
 )
 
+// Outcomes lists all outcomes.
+func Outcomes() []Outcome {
+	return []Outcome{OutcomeSuccess, OutcomeDenied, OutcomeRateLimited, OutcomeTampered, OutcomeFailed}
+}
+
 // String returns the outcome's name.
 func (o Outcome) String() string { return o.name }
 

@@ -133,8 +133,12 @@ type Janitor interface {
 	DeleteEndedAPIKeys(ctx context.Context, before time.Time, limit int) (int, error)
 	// DeleteEndedInvitations deletes invitations that expired before the given time.
 	DeleteEndedInvitations(ctx context.Context, before time.Time, limit int) (int, error)
-	// DeleteOldEvents deletes audit events older than the given time, oldest first.
+	// DeleteOldEvents deletes audit events older than the given time, oldest first. It keeps those that are in an
+	// EventQueue.
 	DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error)
+	// DeleteAbandonedQueue ends the audit stream if no server has had its lease since the given time. It deletes rows
+	// of the queue if there is no stream.
+	DeleteAbandonedQueue(ctx context.Context, before time.Time, limit int) (int, error)
 	// EventLogSize returns the storage of the audit log with its indexes, in bytes. Storage of deleted events may count
 	// until the database reuses it.
 	EventLogSize(ctx context.Context) (int64, error)

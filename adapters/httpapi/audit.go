@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"strconv"
 	"time"
 
@@ -117,24 +118,32 @@ type eventList struct {
 // listOf converts a page of events to its response.
 func listOf(page ports.EventPage) eventList {
 	list := eventList{Events: make([]eventLine, len(page.Events)), Next: idOrNull(page.Next)}
-	for i, e := range page.Events {
-		list.Events[i] = eventLine{
-			ID:           e.ID.String(),
-			At:           e.At.Format(time.RFC3339Nano),
-			Action:       e.Action.String(),
-			Outcome:      e.Outcome.String(),
-			Actor:        orNull(e.ActorName),
-			ActorID:      idOrNull(e.Actor),
-			CredentialID: idOrNull(e.Credential),
-			Box:          orNull(string(e.BoxName)),
-			BoxID:        idOrNull(e.Box),
-			Key:          orNull(string(e.Key)),
-			Target:       orNull(e.Target),
-			RequestID:    orNull(e.RequestID),
-			Address:      orNull(e.Address),
-			Suppressed:   e.Suppressed,
-			Changes:      changeLines(e.Changes),
-		}
+	for i, event := range page.Events {
+		list.Events[i] = eventLineOf(event)
 	}
 	return list
 }
+
+// eventLineOf converts an event to its form in responses.
+func eventLineOf(e domain.Event) eventLine {
+	return eventLine{
+		ID:           e.ID.String(),
+		At:           e.At.Format(time.RFC3339Nano),
+		Action:       e.Action.String(),
+		Outcome:      e.Outcome.String(),
+		Actor:        orNull(e.ActorName),
+		ActorID:      idOrNull(e.Actor),
+		CredentialID: idOrNull(e.Credential),
+		Box:          orNull(string(e.BoxName)),
+		BoxID:        idOrNull(e.Box),
+		Key:          orNull(string(e.Key)),
+		Target:       orNull(e.Target),
+		RequestID:    orNull(e.RequestID),
+		Address:      orNull(e.Address),
+		Suppressed:   e.Suppressed,
+		Changes:      changeLines(e.Changes),
+	}
+}
+
+// EncodeEvent returns an event as one line of JSON, as in the responses of GET /audit. The audit stream uses it.
+func EncodeEvent(event domain.Event) ([]byte, error) { return json.Marshal(eventLineOf(event)) }

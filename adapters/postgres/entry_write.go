@@ -47,8 +47,8 @@ var writeStatements = buildWriteStatements()
 //     statement began before it. Without a keyring the column is null, and the comparison costs no lookup.
 //   - updated moves these entries to their new version. If several writes of a batch name the
 //     same entry, one of them wins.
-//   - inserted_versions, pruned and audited follow from updated. They skip old versions that are locked; the next write
-//     deletes these.
+//   - inserted_versions, pruned, audited and queued follow from updated. They skip old versions that are locked; the
+//     next write deletes these.
 //
 // The statement returns the ordinals of the writes that were stored. LIMIT 1 has the reason given
 // at buildLookupStatements.
@@ -88,6 +88,9 @@ func buildWriteStatements() map[domain.CredentialKind]string {
 				WHERE v.box_id = d.box_id AND v.key = d.key AND v.version = d.version
 		), audited AS (
 			INSERT INTO events (` + eventColumns + `) SELECT ` + strings.TrimPrefix(events, ", ") + ` FROM updated
+				RETURNING id
+		), queued AS (
+			` + queueStored("audited") + `
 		)
 		SELECT n FROM updated`
 	}
@@ -140,6 +143,9 @@ func (s *Store) runWrites(ctx context.Context, requests []*writeRequest) error {
 		clear(stored) // the rows arrived before the rollback
 	}
 	for _, request := range requests {
+		if stored[request] {
+			s.eventCounts.add(&request.Input.Event)
+		}
 		request.Complete(stored[request], nil)
 	}
 	s.writeFallbacks.Add(int64(len(requests) - len(stored)))

@@ -13,6 +13,7 @@ import (
 // disconnected: a client cannot avoid the audit log by disconnecting. It implements ports.EventWriter.
 type EventWriter struct {
 	pool    *pool
+	counts  eventCounts
 	batcher *batch.Batcher[domain.Event, struct{}]
 }
 
@@ -23,7 +24,7 @@ const maxEventBatch = 512
 
 // NewEventWriter returns an event writer. Store.Stats reports the newest writer. Close the writer before the store.
 func (s *Store) NewEventWriter() *EventWriter {
-	w := &EventWriter{pool: s.pool}
+	w := &EventWriter{pool: s.pool, counts: s.eventCounts}
 	w.batcher = batch.New(w.insert, batch.Config{
 		Observe:       traceBatches(s.tracer, "event batch"),
 		MaxBatch:      maxEventBatch,
@@ -51,6 +52,11 @@ func (w *EventWriter) Close() { w.batcher.Close() }
 func (w *EventWriter) insert(ctx context.Context, requests []*eventRequest) error {
 	for attempt := 1; ; attempt++ {
 		err := w.insertOnce(ctx, requests)
+		if err == nil {
+			for _, request := range requests {
+				w.counts.add(&request.Input)
+			}
+		}
 		if !sqlstate.IsConflict(err) || attempt == maxAttempts {
 			return translate(err)
 		}

@@ -27,8 +27,11 @@ const eventColumns = `id, at, action, outcome, actor_id, actor_name, credential_
 var eventTypes = []string{"uuid", "timestamptz", "text", "text", "uuid", "text", "uuid", "uuid", "text", "text", "text",
 	"text", "text", "integer", "jsonb"}
 
-// insertEvents inserts any number of events; its parameters come from eventArrays.
-var insertEvents = `INSERT INTO events (` + eventColumns + `) SELECT * FROM ` + unnest(eventTypes...)
+// insertEvents inserts any number of events, and queues them for the audit stream. Its parameters come from
+// eventArrays.
+var insertEvents = `WITH stored AS (
+		INSERT INTO events (` + eventColumns + `) SELECT * FROM ` + unnest(eventTypes...) + ` RETURNING id
+	) ` + queueStored("stored")
 
 // eventArrays returns the parameters in the order of eventColumns: an array each. event returns the
 // event of an item.
@@ -64,15 +67,18 @@ func suppressed(event *domain.Event) pgtype.Int4 {
 	return pgtype.Int4{Int32: count, Valid: count > 0}
 }
 
-// queueEvent adds the insertion of one event to a batch.
-func queueEvent(batch *pgx.Batch, event domain.Event) {
+// queueEvent adds the insertion of one event to a batch that q sends. The commit of a transaction counts its events.
+func queueEvent(q querier, batch *pgx.Batch, event domain.Event) {
+	if t, inside := q.(*transaction); inside {
+		t.events = append(t.events, event)
+	}
 	batch.Queue(insertEvents, eventArrays([]*domain.Event{&event}, func(e *domain.Event) *domain.Event { return e })...)
 }
 
 // Append sends the event with the commit, or before the next statement of the transaction.
 func (r events) Append(ctx context.Context, event domain.Event) error {
 	var batch pgx.Batch
-	queueEvent(&batch, event)
+	queueEvent(r.q, &batch, event)
 	return atCommit(ctx, r.q, &batch, translate)
 }
 

@@ -20,6 +20,9 @@ type Stats struct {
 	Health Health
 	// EventLogBytes is the last result of EventLogSize. EventsDeleted counts the events that DeleteOldEvents deleted.
 	EventLogBytes, EventsDeleted int64
+	// EventKinds counts the committed events of each action and outcome. An event that stands for several refusals
+	// counts as many.
+	EventKinds map[EventKind]int64
 }
 
 // PoolStats describe the connection pool.
@@ -56,6 +59,7 @@ func (s *Store) Stats() Stats {
 		Health:         s.health.last(),
 		EventLogBytes:  s.eventLogBytes.Load(),
 		EventsDeleted:  s.eventSweep.deleted.Load(),
+		EventKinds:     s.eventCounts.values(),
 	}
 	if events := s.events.Load(); events != nil {
 		stats.Events = events.batcher.Stats()

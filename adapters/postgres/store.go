@@ -34,6 +34,8 @@ type Store struct {
 	// eventSweep is the position of DeleteOldEvents, and eventLogBytes the last result of EventLogSize.
 	eventSweep    eventSweep
 	eventLogBytes atomic.Int64
+	// eventCounts counts the events that this store has committed.
+	eventCounts eventCounts
 	// transactions bounds the concurrent transactions to the size of the pool less reservedConns.
 	transactions *fairSlots
 	// largeReads bounds the concurrent reads of values over largestInBatch to half of the pool. Such a value takes
@@ -70,6 +72,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		clock:        config.Clock,
 		tracer:       config.Tracer,
 		onStaleKey:   config.OnStaleServerKey,
+		eventCounts:  newEventCounts(),
 		transactions: newFairSlots(int64(settings.MaxConns - reservedConns)),
 		largeReads:   newFairSlots(int64(settings.MaxConns / 2)),
 	}

@@ -8,6 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/lockbox-go/lockbox/domain"
 )
 
 // transaction is a querier that saves round trips: it sends BEGIN together with the first statement, and it sends
@@ -21,6 +23,8 @@ type transaction struct {
 	// error.
 	deferred  *pgx.Batch
 	translate func(error) error
+	// events are the audit events of the transaction.
+	events []domain.Event
 }
 
 // newTransaction returns a transaction on conn that has not begun. limit is the time of one statement.

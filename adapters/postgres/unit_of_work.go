@@ -88,7 +88,13 @@ func (s *Store) runOnce(ctx context.Context, fn func(ctx context.Context, repos 
 	if err := fn(context.WithValue(ctx, inTransaction{}, true), s.repos(tx, nil)); err != nil {
 		return err
 	}
-	return commit(ctx, tx)
+	if err := commit(ctx, tx); err != nil {
+		return err
+	}
+	for i := range tx.events {
+		s.eventCounts.add(&tx.events[i])
+	}
+	return nil
 }
 
 // commit ignores the cancellation of the request. A client that disconnects would otherwise cancel

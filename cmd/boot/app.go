@@ -89,6 +89,12 @@ func (a *App) Run(ctx context.Context) error {
 		return err
 	}
 	defer core.close()
+	closeStream, err := core.openStream(ctx, a.log)
+	if err != nil {
+		return err
+	}
+	defer closeStream()
+	core.sweeps = newSweepMetrics(a.config)
 	events := core.store.NewEventWriter()
 	defer events.Close() // before the core closes the database
 	defer a.flushAllRefusals(core.gate(events))
@@ -129,11 +135,14 @@ func (a *App) startBackground(ctx context.Context, core *core, events *postgres.
 	var background sync.WaitGroup
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	background.Go(func() { a.refreshKeys(ctx, core) })
-	background.Go(func() { a.sweep(ctx, core.store) })
+	background.Go(func() { a.sweep(ctx, core) })
 	background.Go(func() { a.probe(ctx, core.store) })
 	background.Go(func() { a.releaseMemory(ctx) })
 	background.Go(func() { a.flushRefusals(ctx, core.gate(events)) })
 	background.Go(func() { a.watchCertificate(ctx) })
+	if core.stream != nil {
+		background.Go(func() { core.stream.Run(ctx) })
+	}
 	return func() {
 		cancel()
 		background.Wait()

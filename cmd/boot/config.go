@@ -48,6 +48,9 @@ type Config struct {
 	TracesURL     CollectorURL  `env:"TRACES_URL"`
 	TracesHeaders domain.Secret `env:"TRACES_HEADERS"`
 	TracesRatio   float64       `env:"TRACES_RATIO" envDefault:"1"`
+	// AuditStream is zero if the audit log is not delivered. AuditStreamHeader authenticates to a webhook.
+	AuditStream       StreamTarget  `env:"AUDIT_STREAM"`
+	AuditStreamHeader domain.Secret `env:"AUDIT_STREAM_HEADER"`
 
 	// InitToken is zero if every client may create the owner.
 	InitToken                domain.Secret `env:"INIT_TOKEN"`
@@ -158,6 +161,10 @@ func (c Config) checkLimits() error {
 	}
 	check(c.DrainDelay >= 0 && c.DrainDelay <= maxDrainDelay, "DRAIN_DELAY", "must be from 0s to 5m")
 	check(c.TracesRatio >= 0 && c.TracesRatio <= 1, "TRACES_RATIO", "must be from 0 to 1")
+	_, _, wellFormed := c.streamHeader()
+	check(wellFormed, "AUDIT_STREAM_HEADER", "must be a header with its value, such as Authorization: Bearer TOKEN")
+	check(len(c.AuditStreamHeader.Bytes()) == 0 || c.AuditStream.isWebhook(), "AUDIT_STREAM_HEADER",
+		"is only for a webhook: set LOCKBOX_AUDIT_STREAM to its URL")
 	check(c.MaxBodyBytes >= 1024, "MAX_BODY_BYTES", "must be at least 1024")
 	check(c.MinPasswordLength >= 1 && c.MinPasswordLength <= 100, "MIN_PASSWORD_LENGTH", "must be from 1 to 100")
 	check(c.TokenTTL >= time.Minute, "TOKEN_TTL", "must be at least 1m")

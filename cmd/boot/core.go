@@ -9,6 +9,7 @@ import (
 
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/lockbox-go/lockbox/adapters/auditstream"
 	"github.com/lockbox-go/lockbox/adapters/docker"
 	"github.com/lockbox-go/lockbox/adapters/kdf"
 	"github.com/lockbox-go/lockbox/adapters/passwords"
@@ -49,6 +50,10 @@ type core struct {
 	tracer trace.Tracer
 	// entrance is the gate that all use cases share.
 	entrance *gate.Gate
+	// sweeps are the metrics of sweeps, and stream is the audit stream. Both belong to a server; stream is nil without
+	// the setting.
+	sweeps *sweepMetrics
+	stream *auditstream.Stream
 }
 
 // patience is true if a statement may take postgres.PatientTimeout instead of postgres.StatementTimeout.

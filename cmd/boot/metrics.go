@@ -23,7 +23,12 @@ func registerMetrics(registry *prometheus.Registry, core *core) {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		build,
 		statsCollector{store: core.store, derivations: core.derivations},
+		serverKeyCollector{core.keyring.Status},
 	)
+	core.sweeps.register(registry)
+	if core.stream != nil {
+		registry.MustRegister(streamCollector{core.stream})
+	}
 }
 
 // statsCollector reads the counts of the database and of the key derivations once per scrape.
@@ -32,8 +37,14 @@ type statsCollector struct {
 	derivations *kdf.Pool
 }
 
+// auditEvents has a label for the action and one for the outcome, unlike the metrics of the table.
+var auditEvents = prometheus.NewDesc("lockbox_audit_events_total",
+	"Number of audit events that this server committed, by action and outcome. An event that stands for several "+
+		"refusals counts as many. A sign-in has the action session.create.", []string{"action", "outcome"}, nil)
+
 // Describe implements prometheus.Collector.
 func (c statsCollector) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- auditEvents
 	for _, m := range metrics {
 		descriptions <- m.description
 	}
@@ -42,6 +53,10 @@ func (c statsCollector) Describe(descriptions chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c statsCollector) Collect(samples chan<- prometheus.Metric) {
 	read := stats{db: c.store.Stats(), kdf: c.derivations.Stats()}
+	for kind, count := range read.db.EventKinds {
+		samples <- prometheus.MustNewConstMetric(auditEvents, counter, float64(count), kind.Action.String(),
+			kind.Outcome.String())
+	}
 	for _, m := range metrics {
 		for label, value := range m.values(read) {
 			var labels []string

@@ -52,6 +52,10 @@ var settingDocs = map[string]string{
 		"them. Usually set as LOCKBOX_TRACES_HEADERS_FILE",
 	"TRACES_RATIO": "Part of the traces that begin at this server and are sent, from 0 to 1; a caller that sends " +
 		"traceparent decides about its own",
+	"AUDIT_STREAM": "Where audit events are delivered as JSON lines: stdout, file:/path, or the https URL of a " +
+		"webhook. Empty delivers none",
+	"AUDIT_STREAM_HEADER": "Header that authenticates to the webhook, such as Authorization: Bearer TOKEN. Usually " +
+		"set as LOCKBOX_AUDIT_STREAM_HEADER_FILE",
 
 	"INIT_TOKEN":                   "When set, POST /init requires this token in the header X-Init-Token",
 	"REQUIRE_ADMIN_TO_CREATE_USER": "false lets clients without a token register users, with the role user",
