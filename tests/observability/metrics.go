@@ -33,6 +33,7 @@ func scrape(t *testing.T) map[string]*Family {
 	t.Helper()
 	chain, key := selfSigned(t)
 	server := live.Start(t, "METRICS_ADDR=127.0.0.1:0", "TLS_CERT="+chain, "TLS_KEY="+key, "EVENT_RETENTION=8760h",
+		"BACKUP_DIR="+t.TempDir(),
 		"AUDIT_STREAM=file:"+filepath.Join(t.TempDir(), "audit.jsonl"))
 	client := &http.Client{Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // the certificate is self-signed
