@@ -48,6 +48,7 @@ func root() *cobra.Command {
 		migrateCommand(),
 		secretCommand(),
 		userCommand(),
+		backupCommand(),
 		healthCommand(),
 		firstRunCommand(),
 	}
