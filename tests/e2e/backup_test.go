@@ -36,7 +36,7 @@ func newBackup(t *testing.T) (s *server, dir string, report boot.BackupReport) {
 	s = start(t)
 	root := s.initialize()
 	root.user("anna")
-	root.do("POST", "/boxes", `{"name":"team"}`).expect(201)
+	root.do("POST", "/boxes/team", nil).expect(201)
 	for i := range 3 {
 		root.put("team", fmt.Sprintf("entry-%d", i), `"canary-value"`).expect(201)
 	}
@@ -215,14 +215,14 @@ func TestBackupNeedsItsSecret(t *testing.T) {
 func TestBackupUnderWrites(t *testing.T) {
 	t.Parallel()
 	s, dir, _ := newBackup(t)
-	root := s.as("").do("POST", "/authenticate", `{"username":"root","password":"root-password"}`).expect(200)
-	token := root.string("token")
+	root := s.as(read[signedIn](s.as("").do("POST", "/authenticate",
+		`{"username":"root","password":"root-password"}`).expect(200)).Token)
 	ctx, cancel := context.WithCancel(t.Context())
 	writing := make(chan struct{})
 	go func() {
 		defer close(writing)
 		for i := 0; ctx.Err() == nil; i++ {
-			s.as(token).put("team", fmt.Sprintf("busy-%d", i), `1`).expect(201)
+			root.put("team", fmt.Sprintf("busy-%d", i), `1`).expect(201)
 		}
 	}()
 	defer func() { cancel(); <-writing }()
@@ -238,8 +238,10 @@ func TestBackupUnderWrites(t *testing.T) {
 // lacks a row, has one more, or has other content in a row is refused.
 func TestRestoreCheck(t *testing.T) {
 	t.Parallel()
-	s, _, report := newBackup(t)
-	s.stop()
+	s, dir, _ := newBackup(t)
+	s.stop() // it stores the last use of API keys
+	report, err := boot.CreateBackup(t.Context(), configOf(t, s.db), filepath.Join(dir, "stopped"))
+	require.NoError(t, err)
 	check := func(database string) error {
 		_, err := boot.CheckRestored(t.Context(), configOf(t, database), report.Manifest)
 		return err
