@@ -79,10 +79,7 @@ func poolConfig(config Config) (*pgxpool.Config, error) {
 	if err != nil || strings.Contains(settings.ConnConfig.Host, "@") {
 		return nil, errBadURL
 	}
-	settings.MaxConns = config.MaxConns
-	if config.MaxConns == 0 {
-		settings.MaxConns = int32(max(defaultConns, runtime.NumCPU())) //nolint:gosec // a machine has fewer cores
-	}
+	settings.MaxConns = int32(PoolSize(config.MaxConns)) //nolint:gosec // a machine has fewer cores
 	settings.MaxConnLifetime = maxConnLifetime
 	settings.MaxConnLifetimeJitter = maxConnLifetimeJitter
 	settings.ConnConfig.ConnectTimeout = connectTimeout
@@ -101,6 +98,14 @@ func poolConfig(config Config) (*pgxpool.Config, error) {
 		settings.ConnConfig.RuntimeParams["statement_timeout"] = milliseconds(StatementTimeout)
 	}
 	return settings, nil
+}
+
+// PoolSize returns the size of the pool for Config.MaxConns.
+func PoolSize(maxConns int32) int {
+	if maxConns == 0 {
+		return max(defaultConns, runtime.NumCPU())
+	}
+	return int(maxConns)
 }
 
 // watchContext returns the handler of cancelled contexts of a connection. The driver's default handler closes the

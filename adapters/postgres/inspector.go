@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -16,8 +15,6 @@ import (
 // limit. It is not safe for concurrent use.
 type Inspector struct {
 	conn *pgx.Conn
-	// dialed is how long the connection took to open.
-	dialed time.Duration
 }
 
 // Inspect opens a connection. It tries once, for at most connectTimeout for each host, and returns the driver's error,
@@ -32,12 +29,11 @@ func Inspect(ctx context.Context, url string) (*Inspector, error) {
 	config.RuntimeParams["application_name"] = "lockbox inspection"
 	// A pooler in transaction mode loses prepared statements.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	start := time.Now()
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		return nil, err
 	}
-	return &Inspector{conn: conn, dialed: time.Since(start)}, nil
+	return &Inspector{conn}, nil
 }
 
 // Major returns the major version of PostgreSQL.

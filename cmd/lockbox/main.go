@@ -49,6 +49,7 @@ func root() *cobra.Command {
 		secretCommand(),
 		userCommand(),
 		backupCommand(),
+		doctorCommand(),
 		healthCommand(),
 		firstRunCommand(),
 	}
