@@ -25,9 +25,9 @@ type Dumper struct {
 	Dirs []string
 }
 
-// Dump writes the dump of a snapshot into the folder of m.File, and sets File, Bytes, SHA256 and PgDump of the manifest.
-// m.PostgreSQL must be set. The file appears under its name only when it is complete and on disk. Dump removes the
-// partial file on every error, also when ctx ends.
+// Dump writes the dump of a snapshot into the folder of m.File, and sets File, Bytes, SHA256 and PgDump of the
+// manifest. m.PostgreSQL must be set. The file appears under its name only when it is complete and on disk. Dump
+// removes the partial file on every error, also when ctx ends.
 func (d Dumper) Dump(ctx context.Context, database, snapshot, dir, name string, m *Manifest) error {
 	program, err := findTool(ctx, "pg_dump", m.PostgreSQL, d.Dirs)
 	if err != nil {

@@ -45,8 +45,9 @@ func TestManifest(t *testing.T) {
 	require.Equal(t, m, read)
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)
-	for from, to := range map[string]string{`"rows": 3`: `"rows": 4`, "name.dump": "evil.dump", `"bytes": 7`: `"bytes": 8`,
-		`"code": "`: `"code": "AA`} {
+	for from, to := range map[string]string{
+		`"rows": 3`: `"rows": 4`, "name.dump": "evil.dump", `"bytes": 7`: `"bytes": 8`, `"code": "`: `"code": "AA`,
+	} {
 		changed := strings.Replace(string(content), from, to, 1)
 		require.NotEqual(t, string(content), changed)
 		require.NoError(t, os.WriteFile(path, []byte(changed), 0o600))
@@ -77,7 +78,7 @@ func TestCompare(t *testing.T) {
 	for want, change := range map[string]func(*Manifest){
 		"installation: one in the backup, two in the database":        func(m *Manifest) { m.Installation = "two" },
 		"schema version: 000009 in the backup, 000010":                func(m *Manifest) { m.SchemaVersion = 10 },
-		"server key id (entry, generation 1): not in the database":    func(m *Manifest) { m.ServerKeys[0].ID = "other" },
+		"server key id (entry, generation 1): not in the database":    func(m *Manifest) { m.ServerKeys[0].ID = "two" },
 		"number of server keys: 1 in the backup, 0":                   func(m *Manifest) { m.ServerKeys = nil },
 		"table public.a: not in the database":                         func(m *Manifest) { m.Tables = m.Tables[1:] },
 		"rows of public.b: 2 in the backup, 3 in the database":        func(m *Manifest) { m.Tables[1].Rows = 3 },

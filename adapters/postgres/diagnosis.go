@@ -21,8 +21,8 @@ type Diagnosis struct {
 	// Durable means that a committed change survives a crash of the machine: fsync, full_page_writes and
 	// synchronous_commit are on.
 	Durable bool
-	// SyncNames is synchronous_standby_names. Standbys counts the connected standbys. SyncStandbys counts those on which
-	// a commit may wait; it is -1 if the role may not see that.
+	// SyncNames is synchronous_standby_names. Standbys counts the connected standbys. SyncStandbys counts those on
+	// which a commit may wait; it is -1 if the role may not see that.
 	SyncNames              string
 	Standbys, SyncStandbys int
 	// SyncCommit is synchronous_commit for the role of the URL.
@@ -43,8 +43,9 @@ func (i *Inspector) Diagnose(ctx context.Context) (Diagnosis, error) {
 		current_setting('fsync')::bool AND current_setting('full_page_writes')::bool
 			AND current_setting('synchronous_commit') <> 'off',
 		current_setting('synchronous_standby_names'), current_setting('synchronous_commit'),
-		current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int`).Scan(&d.Major,
-		&d.Encoding, &backend, &d.Standby, &d.ReadOnly, &d.Durable, &d.SyncNames, &d.SyncCommit, &d.FreeConnections)
+		current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int`).Scan(
+		&d.Major, &d.Encoding, &backend, &d.Standby, &d.ReadOnly, &d.Durable, &d.SyncNames, &d.SyncCommit,
+		&d.FreeConnections)
 	if err != nil {
 		return d, err
 	}

@@ -70,8 +70,8 @@ func registerBackupMetrics(registry *prometheus.Registry, config Config) {
 	)
 }
 
-// read returns the times of a scan that is at most backupScan old. A folder that cannot be read counts as empty, so that
-// an alert on the age also covers this case.
+// read returns the times of a scan that is at most backupScan old. A folder that cannot be read counts as empty, so an
+// alert on the age also covers this case.
 func (g *backupGauges) read() backupTimes {
 	g.mu.Lock()
 	defer g.mu.Unlock()

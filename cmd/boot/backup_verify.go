@@ -30,8 +30,9 @@ type Verification struct {
 // dump has its hash, the restored tables have the rows of the manifest, the secret opens the server keys, and the
 // server's layer of every sealed row opens. On success, it writes the time into the manifest.
 //
-// An empty path means the newest backup in the setting BACKUP_DIR. scratchURL is an empty database, which is empty again
-// afterwards; if it is "", VerifyBackup starts a private PostgreSQL server. It never opens the configured database.
+// An empty path means the newest backup in the setting BACKUP_DIR. scratchURL is an empty database, which is empty
+// again afterwards; if it is "", VerifyBackup starts a private PostgreSQL server. It never opens the configured
+// database.
 func VerifyBackup(ctx context.Context, config Config, path, scratchURL string) (Verification, error) {
 	if config.SecretKey.IsZero() {
 		return Verification{}, config.missingSecret()

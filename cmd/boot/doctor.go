@@ -19,7 +19,8 @@ const (
 	StatusError   Status = "error"
 )
 
-// Check is one row of the output of `lockbox doctor`. The names and statuses never change, because scripts rely on them.
+// Check is one row of the output of `lockbox doctor`. The names and statuses never change, because scripts rely on
+// them.
 type Check struct {
 	Name   string `json:"name"`
 	Status Status `json:"status"`
@@ -69,7 +70,8 @@ func Doctor(ctx context.Context, environ []string) []Check {
 func checkSettings(config Config, unknown []string, reading error) Check {
 	const name = "settings"
 	if err := AllMistakes(reading, config.Validate(), unknown); err != nil {
-		return failed(name, strings.ReplaceAll(err.Error(), "\n", "; "), "correct the settings; docs/settings.md lists them")
+		return failed(name, strings.ReplaceAll(err.Error(), "\n", "; "),
+			"correct the settings; docs/settings.md lists them")
 	}
 	if len(unknown) > 0 {
 		return warning(name, "not settings: "+strings.Join(unknown, ", "), "correct or remove these variables")
@@ -80,7 +82,7 @@ func checkSettings(config Config, unknown []string, reading error) Check {
 // checkMemory prints the bounds of a server with this memory. It never fails.
 func checkMemory(config Config) Check {
 	bounds := config.bounds()
-	return ok("memory", fmt.Sprintf("%d MiB: %d connections, %d requests in flight (%d of one user), %d key derivations "+
-		"at once", config.memoryBudget()>>20, bounds.Connections, bounds.Requests, bounds.RequestsPerUser,
+	return ok("memory", fmt.Sprintf("%d MiB: %d connections, %d requests in flight (%d of one user), %d key "+
+		"derivations at once", config.memoryBudget()>>20, bounds.Connections, bounds.Requests, bounds.RequestsPerUser,
 		config.maxDerivations()))
 }

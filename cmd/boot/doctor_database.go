@@ -84,7 +84,8 @@ func checkServer(d postgres.Diagnosis) Check {
 		return failed(checkNameDatabase, detail+", read-only",
 			"set default_transaction_read_only to off for the role and the database")
 	case d.Encoding != "UTF8":
-		return failed(checkNameDatabase, detail, "create the database with the encoding UTF8 and restore a backup into it")
+		return failed(checkNameDatabase, detail,
+			"create the database with the encoding UTF8 and restore a backup into it")
 	case d.Major < oldestPostgres:
 		return failed(checkNameDatabase, detail, fmt.Sprintf("upgrade to PostgreSQL %d to %d", oldestPostgres,
 			newestPostgres))
@@ -111,8 +112,8 @@ func (c Config) checkSchema(ctx context.Context) Check {
 	}
 	switch {
 	case current == 0:
-		return warning(checkNameSchema, "the database is empty", "start a server, which creates the tables; after data "+
-			"was lost, restore a backup first")
+		return warning(checkNameSchema, "the database is empty",
+			"start a server, which creates the tables; after data was lost, restore a backup first")
 	case current < newest:
 		return warning(checkNameSchema, detail, "make a backup, then start a server or run lockbox migrate up")
 	case current > newest:
@@ -133,8 +134,8 @@ func (c Config) checkSecret(ctx context.Context, inspector *postgres.Inspector, 
 	keys, underPrevious, err := sealing.CheckSecret(ctx, c.keyringConfig(inspector.ServerKeys()))
 	switch {
 	case err != nil:
-		return failed(checkNameSecret, err.Error(), "set LOCKBOX_SECRET_KEY to the secret of this database; without it, "+
-			"the entries cannot be read")
+		return failed(checkNameSecret, err.Error(),
+			"set LOCKBOX_SECRET_KEY to the secret of this database; without it, the entries cannot be read")
 	case underPrevious > 0:
 		return warning(checkNameSecret, fmt.Sprintf("%d of %d server keys are under LOCKBOX_SECRET_KEY_PREVIOUS",
 			underPrevious, keys), "run lockbox secret rotate")
@@ -153,8 +154,8 @@ func checkClock(d postgres.Diagnosis) Check {
 		detail = fmt.Sprintf("the database is %s behind this machine (±%s)", -skew, d.SkewError.Round(time.Millisecond))
 	}
 	if d.Skew.Abs() > largeSkew+d.SkewError {
-		return warning(checkNameClock, detail, "synchronize both clocks with NTP: expiry times and TOTP codes depend on "+
-			"the clock of this machine")
+		return warning(checkNameClock, detail,
+			"synchronize both clocks with NTP: expiry times and TOTP codes depend on the clock of this machine")
 	}
 	return ok(checkNameClock, detail)
 }
@@ -200,7 +201,8 @@ func (c Config) checkConnections(d postgres.Diagnosis) Check {
 	wanted := postgres.PoolSize(c.DBMaxConns)
 	detail := fmt.Sprintf("up to %d for each server, of %d", wanted, d.FreeConnections)
 	if wanted > d.FreeConnections {
-		return failed(checkNameConnections, detail, "lower LOCKBOX_DB_MAX_CONNS, or raise max_connections of PostgreSQL")
+		return failed(checkNameConnections, detail,
+			"lower LOCKBOX_DB_MAX_CONNS, or raise max_connections of PostgreSQL")
 	}
 	return ok(checkNameConnections, detail)
 }

@@ -88,8 +88,8 @@ func checkFiles(environ []string) Check {
 	return ok(name, fmt.Sprintf("%d files with secrets, private", checked))
 }
 
-// exposure describes how other users can read or replace a file; "" if they cannot. Members of the group of the file may
-// read it.
+// exposure describes how other users can read or replace a file; "" if they cannot. Members of the group of the file
+// may read it.
 func exposure(path string) string {
 	path, err := filepath.Abs(path)
 	if err == nil {
@@ -117,8 +117,8 @@ func exposure(path string) string {
 	return ""
 }
 
-// reachableByOthers reports whether other users can pass through a folder and all above it, and whether they can replace
-// a file in it. In a folder with the sticky bit, such as /tmp, only the owner of a file can replace it.
+// reachableByOthers reports whether other users can pass through a folder and all above it, and whether they can
+// replace a file in it. In a folder with the sticky bit, such as /tmp, only the owner of a file can replace it.
 func reachableByOthers(dir string) (reachable, replaceable bool) {
 	reachable = true
 	for first := true; ; dir, first = filepath.Dir(dir), false {

@@ -3,17 +3,13 @@ package boot
 import (
 	"fmt"
 	"log/slog"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/lockbox-go/lockbox/adapters/backup"
 	"github.com/lockbox-go/lockbox/adapters/postgres"
-	"github.com/lockbox-go/lockbox/adapters/sealing"
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
@@ -54,7 +50,8 @@ func requireStatus(t *testing.T, checks map[string]Check, want map[string]Status
 func installed(t *testing.T) string {
 	t.Helper()
 	database := pgtest.New(t)
-	config, _, err := ReadEnvironment([]string{"LOCKBOX_DATABASE_URL=" + database, "LOCKBOX_SECRET_KEY=" + doctorSecret})
+	config, _, err := ReadEnvironment([]string{"LOCKBOX_DATABASE_URL=" + database,
+		"LOCKBOX_SECRET_KEY=" + doctorSecret})
 	require.NoError(t, err)
 	_, closeAll, err := OpenServerKeys(t.Context(), config, slog.New(slog.DiscardHandler), 0)
 	require.NoError(t, err)
@@ -62,21 +59,47 @@ func installed(t *testing.T) string {
 	return database
 }
 
-// TestDoctor runs all checks on a healthy installation, and on installations with one fault each.
-func TestDoctor(t *testing.T) {
+const (
+	secret   = "LOCKBOX_SECRET_KEY=" + doctorSecret
+	loopback = "LOCKBOX_HTTP_ADDR=127.0.0.1:5000"
+)
+
+// TestDoctorHealthy runs all checks on an installation without a fault.
+func TestDoctorHealthy(t *testing.T) {
 	t.Parallel()
-	database := "LOCKBOX_DATABASE_URL=" + installed(t)
-	secret, loopback := "LOCKBOX_SECRET_KEY="+doctorSecret, "LOCKBOX_HTTP_ADDR=127.0.0.1:5000"
+	healthy := byName(t, "LOCKBOX_DATABASE_URL="+installed(t), secret, loopback)
 	// The database of the tests may favor speed over durability.
-	healthy := byName(t, database, secret, loopback)
 	delete(healthy, checkNameReplication)
 	requireStatus(t, healthy, nil)
 	require.Len(t, healthy, 12)
+}
 
-	for name, c := range map[string]struct {
-		environ []string
-		want    map[string]Status
-	}{
+// doctorFault is an installation with one fault, and the checks that find it.
+type doctorFault struct {
+	environ []string
+	want    map[string]Status
+}
+
+// TestDoctorFaults runs all checks on installations with one fault each.
+func TestDoctorFaults(t *testing.T) {
+	t.Parallel()
+	database := "LOCKBOX_DATABASE_URL=" + installed(t)
+	for _, faults := range []map[string]doctorFault{settingFaults(database), surroundingFaults(t, database)} {
+		for name, fault := range faults {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				checks := byName(t, fault.environ...)
+				require.NotContains(t, fmt.Sprint(checks), "pass-word")
+				delete(checks, checkNameReplication)
+				requireStatus(t, checks, fault.want)
+			})
+		}
+	}
+}
+
+// settingFaults are faults of settings and secrets.
+func settingFaults(database string) map[string]doctorFault {
+	return map[string]doctorFault{
 		"a mistake in a setting": {
 			environ: []string{database, secret, loopback, "LOCKBOX_KDF_TIME=17", "LOCKBOX_MAX_USERS_PER_BOX=x"},
 			want:    map[string]Status{"settings": StatusError},
@@ -98,14 +121,21 @@ func TestDoctor(t *testing.T) {
 			want:    map[string]Status{"secret": StatusError},
 		},
 		"a rotation that was not completed": {
-			environ: []string{database, "LOCKBOX_SECRET_KEY=" + otherSecret, "LOCKBOX_SECRET_KEY_PREVIOUS=" + doctorSecret,
-				loopback},
+			environ: []string{database, "LOCKBOX_SECRET_KEY=" + otherSecret,
+				"LOCKBOX_SECRET_KEY_PREVIOUS=" + doctorSecret, loopback},
 			want: map[string]Status{"secret": StatusWarning},
 		},
 		"a previous secret that is not needed": {
 			environ: []string{database, secret, "LOCKBOX_SECRET_KEY_PREVIOUS=" + otherSecret, loopback},
 			want:    map[string]Status{"secret": StatusWarning},
 		},
+	}
+}
+
+// surroundingFaults are faults of what a server needs.
+func surroundingFaults(t *testing.T, database string) map[string]doctorFault {
+	t.Helper()
+	return map[string]doctorFault{
 		"plain HTTP": {
 			environ: []string{database, secret},
 			want:    map[string]Status{"certificate": StatusWarning},
@@ -123,14 +153,6 @@ func TestDoctor(t *testing.T) {
 			environ: []string{database, secret, loopback, "LOCKBOX_BACKUP_DIR=" + filepath.Join(t.TempDir(), "none")},
 			want:    map[string]Status{"backups": StatusError},
 		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			checks := byName(t, c.environ...)
-			require.NotContains(t, fmt.Sprint(checks), "pass-word")
-			delete(checks, checkNameReplication)
-			requireStatus(t, checks, c.want)
-		})
 	}
 }
 
@@ -214,79 +236,4 @@ func TestDoctorCertificate(t *testing.T) {
 	checks := byName(t, folder.settings()...)
 	require.Equal(t, StatusError, checks["certificate"].Status)
 	require.Contains(t, checks["settings"].Detail, "private key does not match public key")
-}
-
-// TestDoctorFiles checks who can read and replace files of secrets.
-func TestDoctorFiles(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		folder, file os.FileMode
-		want         string
-	}{
-		"private":                    {0o755, 0o600, ""},
-		"readable by the group":      {0o755, 0o640, ""},
-		"writable by the group":      {0o755, 0o660, "its group can write to it (mode 0660)"},
-		"readable by all":            {0o755, 0o644, "other users can read it (mode 0644)"},
-		"writable by all":            {0o755, 0o666, "other users can write to it (mode 0666)"},
-		"readable, private folder":   {0o700, 0o444, ""},
-		"folder writable by all":     {0o777, 0o600, "other users can replace it"},
-		"folder with the sticky bit": {0o777 | os.ModeSticky, 0o600, ""},
-	} {
-		top, err := os.MkdirTemp("/tmp", "lockbox-doctor-")
-		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, os.RemoveAll(top)) })
-		require.NoError(t, os.Chmod(top, 0o755)) //nolint:gosec // the test is about permissions
-		dir := filepath.Join(top, "secrets")
-		require.NoError(t, os.Mkdir(dir, 0o700))
-		path := filepath.Join(dir, "key")
-		require.NoError(t, os.WriteFile(path, []byte(doctorSecret+"\n"), 0o600))
-		require.NoError(t, os.Chmod(path, c.file))
-		require.NoError(t, os.Chmod(dir, c.folder))
-		link := filepath.Join(top, "link")
-		require.NoError(t, os.Symlink(path, link))
-		for _, given := range []string{path, link} {
-			got := exposure(given)
-			require.Equal(t, c.want == "", got == "", "%s: %s", name, got)
-			require.Contains(t, got, c.want, name)
-		}
-		check := byName(t, "LOCKBOX_SECRET_KEY_FILE="+path)["files"]
-		require.Equal(t, c.want == "", check.Status == StatusOK, name)
-	}
-	require.Equal(t, "cannot be found", exposure(filepath.Join(t.TempDir(), "none")))
-}
-
-// TestDoctorBackups checks the ages of backups and of verifications. A manifest that is not authentic does not count.
-func TestDoctorBackups(t *testing.T) {
-	t.Parallel()
-	config, _, err := ReadEnvironment([]string{"LOCKBOX_SECRET_KEY=" + doctorSecret})
-	require.NoError(t, err)
-	now := time.Now().UTC()
-	for name, c := range map[string]struct {
-		created, verified time.Duration // ages
-		secret            string
-		want              Status
-		detail            string
-	}{
-		"new and verified": {time.Hour, 20 * 24 * time.Hour, doctorSecret, StatusOK, "newest of "},
-		"old":              {72 * time.Hour, time.Hour, doctorSecret, StatusWarning, "the newest backup is of"},
-		"never verified":   {time.Hour, 0, doctorSecret, StatusWarning, "no backup was verified"},
-		"verified long ago": {time.Hour, 90 * 24 * time.Hour, doctorSecret, StatusWarning,
-			"the last verification was on"},
-		"forged": {time.Hour, time.Hour, otherSecret, StatusError, "is authentic"},
-	} {
-		config := config
-		config.BackupDir = t.TempDir()
-		manifest := backup.Manifest{CreatedAt: now.Add(-c.created), File: "name.dump"}
-		if c.verified > 0 {
-			manifest.VerifiedAt = now.Add(-c.verified)
-		}
-		secret, err := sealing.ParseSecret(c.secret)
-		require.NoError(t, err)
-		path := backup.ManifestPath(config.BackupDir, backup.Name(manifest.CreatedAt))
-		require.NoError(t, manifest.Write(path, sealing.NewManifestAuthenticator(secret).Code))
-		check := config.checkBackups(now)
-		require.Equal(t, c.want, check.Status, "%s: %v", name, check)
-		require.Contains(t, check.Detail, c.detail, name)
-	}
-	require.True(t, strings.HasPrefix(backup.Name(now), "lockbox-"))
 }

@@ -23,8 +23,8 @@ func TestVerify(t *testing.T) {
 	require.Equal(t, ports.SealedCounts{Passwords: 2}, opened)
 }
 
-// TestVerifyTampered verifies that a changed row, a row that was moved to another user, and rows under an unknown key or
-// a key of another purpose are reported, and that the others still count.
+// TestVerifyTampered verifies that a changed row, a row that was moved to another user, and rows under an unknown key
+// or a key of another purpose are reported, and that the others still count.
 func TestVerifyTampered(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -55,8 +55,8 @@ func TestBackupPage(t *testing.T) {
 
 	script := strings.Join(bashBlocks(t, "docs/backup.md"), "\n")
 	for from, to := range map[string]string{
-		"/var/backups/lockbox": filepath.Join(dir, "backups"),
-		"LOCKBOX_DATABASE_URL=postgres://lockbox@db.example.org/lockbox_restored": "LOCKBOX_DATABASE_URL='" + restored + "'",
+		"/var/backups/lockbox":                               filepath.Join(dir, "backups"),
+		"postgres://lockbox@db.example.org/lockbox_restored": "'" + restored + "'",
 	} {
 		require.Contains(t, script, from)
 		script = strings.ReplaceAll(script, from, to)

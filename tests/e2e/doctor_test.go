@@ -79,7 +79,8 @@ func TestDoctorReplication(t *testing.T) {
 		require.NoError(t, err)
 		_, err = conn.Exec(t.Context(), "SELECT pg_reload_conf()")
 		require.NoError(t, err)
-		require.Eventually(t, func() bool { return replication(t, database) == step.want }, waitLimit, waitTick, step.sql)
+		require.Eventually(t, func() bool { return replication(t, database) == step.want }, waitLimit, waitTick,
+			step.sql)
 	}
 }
 
@@ -108,15 +109,17 @@ func TestDoctorPooler(t *testing.T) {
 }
 
 // networkServer starts a PostgreSQL server that accepts connections of all users of this machine to the database
-// lockbox, and returns its address. PgBouncer refuses to run as root, and the other servers of the tests accept only the
-// user who runs the tests.
+// lockbox, and returns its address. PgBouncer refuses to run as root, and the other servers of the tests accept only
+// the user who runs the tests.
 func networkServer(t *testing.T) string {
 	t.Helper()
 	dir := openFolder(t)
 	hba := filepath.Join(dir, "pg_hba.conf")
-	require.NoError(t, os.WriteFile(hba, []byte("local all all trust\nhost all all 127.0.0.0/8 trust\n"), //nolint:gosec // PostgreSQL's user reads it
-		0o644))
-	address := fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), rand.IntN(256), 1+rand.IntN(254)) //nolint:gosec // no secret
+	trust := []byte("local all all trust\nhost all all 127.0.0.0/8 trust\n")
+	require.NoError(t, os.WriteFile(hba, trust, 0o644)) //nolint:gosec // PostgreSQL's user reads it
+	// A random address of loopback, because another server may use port 5432 of 127.0.0.1.
+	random := rand.Uint32() //nolint:gosec // no secret
+	address := net.IPv4(127, byte(random>>16)|1, byte(random>>8), byte(random)|1).String()
 	server, err := localpg.Start(t.Context(), localpg.Config{Settings: map[string]string{
 		"listen_addresses": address,
 		"hba_file":         hba,
