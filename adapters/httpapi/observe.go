@@ -44,7 +44,7 @@ func (a *API) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		header.Set(echo.HeaderXRequestID, requestID(c.Request()))
 		header.Set(echo.HeaderXContentTypeOptions, "nosniff")
 		a.proxies.warn(a.log, c.Request())
-		request, conn, end := begin(c.Request())
+		request, conn, end := a.begin(c.Request())
 		defer end()
 		c.SetRequest(request)
 		// The error is written here, before the status is counted. Echo would write it after this middleware.
@@ -123,15 +123,20 @@ func (a *API) lineOf(c echo.Context, took time.Duration) requestLine {
 // report counts and logs a request. If the client has closed its sending side, it waits until the connection is closed:
 // only then is it known whether the client has received the response. conn may be nil.
 func (a *API) report(conn *answeringConn, line requestLine) {
-	deferred := conn != nil && conn.reportAtClose(func(clientLeft bool) {
+	if conn == nil || !conn.inputEnded() || !a.reportAtClose(conn, line) {
+		a.logRequest(line)
+	}
+}
+
+// reportAtClose logs a request when its connection is closed; see answeringConn.reportAtClose. It is separate from
+// report, because its line is allocated.
+func (a *API) reportAtClose(conn *answeringConn, line requestLine) bool {
+	return conn.reportAtClose(func(clientLeft bool) {
 		if clientLeft {
 			line.status = statusClientClosed
 		}
 		a.logRequest(line)
 	})
-	if !deferred {
-		a.logRequest(line)
-	}
 }
 
 // logRequest counts a request and writes the access log. Requests of probes and of the metrics scraper are logged at

@@ -33,27 +33,27 @@ var insertEvents = `INSERT INTO events (` + eventColumns + `) SELECT * FROM ` + 
 // eventArrays returns the parameters in the order of eventColumns: an array each. event returns the
 // event of an item.
 func eventArrays[C any](items []C, event func(C) *domain.Event) []any {
-	texts := func(text func(*domain.Event) string) []string {
-		return column(items, func(c C) string { return text(event(c)) })
+	text := func(of func(*domain.Event) string) pointers[pgtype.Text] {
+		return texts(items, func(c C) string { return of(event(c)) })
 	}
-	ids := func(id func(*domain.Event) pgtype.UUID) []pgtype.UUID {
-		return column(items, func(c C) pgtype.UUID { return id(event(c)) })
+	id := func(of func(*domain.Event) pgtype.UUID) pointers[pgtype.UUID] {
+		return uuids(items, func(c C) pgtype.UUID { return of(event(c)) })
 	}
 	return []any{
-		ids(func(e *domain.Event) pgtype.UUID { return uuid(e.ID) }),
-		column(items, func(c C) time.Time { return event(c).At }),
-		texts(func(e *domain.Event) string { return e.Action.String() }),
-		texts(func(e *domain.Event) string { return e.Outcome.String() }),
-		ids(func(e *domain.Event) pgtype.UUID { return uuid(e.Actor) }),
-		texts(func(e *domain.Event) string { return e.ActorName }),
-		ids(func(e *domain.Event) pgtype.UUID { return uuid(e.Credential) }),
-		ids(func(e *domain.Event) pgtype.UUID { return uuid(e.Box) }),
-		texts(func(e *domain.Event) string { return string(e.BoxName) }),
-		texts(func(e *domain.Event) string { return string(e.Key) }),
-		texts(func(e *domain.Event) string { return e.Target }),
-		texts(func(e *domain.Event) string { return e.RequestID }),
-		texts(func(e *domain.Event) string { return e.Address }),
-		column(items, func(c C) pgtype.Int4 { return suppressed(event(c)) }),
+		id(func(e *domain.Event) pgtype.UUID { return uuid(e.ID) }),
+		timestamps(items, func(c C) time.Time { return event(c).At }),
+		text(func(e *domain.Event) string { return e.Action.String() }),
+		text(func(e *domain.Event) string { return e.Outcome.String() }),
+		id(func(e *domain.Event) pgtype.UUID { return uuid(e.Actor) }),
+		text(func(e *domain.Event) string { return e.ActorName }),
+		id(func(e *domain.Event) pgtype.UUID { return uuid(e.Credential) }),
+		id(func(e *domain.Event) pgtype.UUID { return uuid(e.Box) }),
+		text(func(e *domain.Event) string { return string(e.BoxName) }),
+		text(func(e *domain.Event) string { return string(e.Key) }),
+		text(func(e *domain.Event) string { return e.Target }),
+		text(func(e *domain.Event) string { return e.RequestID }),
+		text(func(e *domain.Event) string { return e.Address }),
+		pointers[pgtype.Int4](column(items, func(c C) pgtype.Int4 { return suppressed(event(c)) })),
 	}
 }
 

@@ -2,10 +2,8 @@ package postgres
 
 import (
 	"context"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/lockbox-go/lockbox/ports"
 )
@@ -20,12 +18,10 @@ type Inspector struct {
 // Inspect opens a connection. It tries once, for at most connectTimeout for each host, and returns the driver's error,
 // which names the reason and contains no password.
 func Inspect(ctx context.Context, url string) (*Inspector, error) {
-	pool, err := pgxpool.ParseConfig(url)
-	if err != nil || strings.Contains(pool.ConnConfig.Host, "@") {
-		return nil, errBadURL
+	config, err := ParseURL(url)
+	if err != nil {
+		return nil, err
 	}
-	config := pool.ConnConfig
-	config.ConnectTimeout = connectTimeout
 	config.RuntimeParams["application_name"] = "lockbox inspection"
 	// A pooler in transaction mode loses prepared statements.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec

@@ -114,6 +114,7 @@ var tests = map[string]func(*fixture){
 	"ServerKeys/Lifecycle":             serverKeyLifecycle,
 	"ServerKeys/DeleteRetired":         serverKeyDeleteRetired,
 	"SealedRows/Count":                 sealedCount,
+	"SealedRows/OpenTransactions":      openTransactions,
 	"SealedRows/Entries":               sealedEntries,
 	"SealedRows/Accounts":              sealedAccounts,
 	"SealedRows/LockedIdentities":      sealedLockedIdentities,
