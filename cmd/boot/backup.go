@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -59,10 +60,11 @@ func CreateBackup(ctx context.Context, config Config, dir string) (BackupReport,
 		return BackupReport{}, err
 	}
 	path := backup.ManifestPath(dir, name)
+	report := reportOf(path, manifest)
 	if err := manifest.Write(path, sealing.NewManifestAuthenticator(config.SecretKey).Code); err != nil {
-		return BackupReport{}, err
+		return BackupReport{}, errors.Join(err, os.Remove(report.Dump)) // a dump without its manifest is no backup
 	}
-	return reportOf(path, manifest), nil
+	return report, nil
 }
 
 // CheckRestored compares the configured database with the manifest of the backup from which it was restored, and checks
