@@ -123,8 +123,10 @@ type EventWriter interface {
 }
 
 // SealedRows iterates over everything that is sealed or signed under a server key. Rekey uses it, in small batches so
-// that row locks are short.
+// that row locks are short, and the verification of a backup uses it to open every row.
 type SealedRows interface {
+	// Count returns the number of sealed rows under all keys together, also under keys that are not stored.
+	Count(ctx context.Context) (SealedCounts, error)
 	// Entries returns up to limit versions whose envelope is wrapped under key, without their values, in the order of
 	// their places, beginning after the given place. The zero Place precedes all others.
 	Entries(ctx context.Context, key domain.ServerKeyID, after Place, limit int) ([]StoredVersion, error)
@@ -166,6 +168,11 @@ type SealedRows interface {
 	// DeleteTokens deletes everything that authenticates a user and depends on key, and returns the number of rows:
 	// signed tokens, token families, recovery codes and invitations.
 	DeleteTokens(ctx context.Context, key domain.ServerKeyID) (int, error)
+}
+
+// SealedCounts are numbers of sealed rows by kind.
+type SealedCounts struct {
+	Entries, Passwords, TOTPSecrets, LockedIdentities int
 }
 
 // SealedPassword is a user's password hash as it is stored; Sealed is empty for a user without a password.

@@ -84,10 +84,7 @@ func poolConfig(config Config) (*pgxpool.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	settings.MaxConns = config.MaxConns
-	if config.MaxConns == 0 {
-		settings.MaxConns = int32(max(defaultConns, runtime.NumCPU())) //nolint:gosec // a machine has fewer cores
-	}
+	settings.MaxConns = int32(PoolSize(config.MaxConns)) //nolint:gosec // a machine has fewer cores
 	settings.MaxConnLifetime = maxConnLifetime
 	settings.MaxConnLifetimeJitter = maxConnLifetimeJitter
 	settings.PingTimeout = pingTimeout
@@ -101,6 +98,14 @@ func poolConfig(config Config) (*pgxpool.Config, error) {
 	settings.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds(StatementTimeout)
 	settings.ConnConfig.RuntimeParams["statement_timeout"] = milliseconds(config.statementTimeout())
 	return settings, nil
+}
+
+// PoolSize returns the size of the pool for Config.MaxConns.
+func PoolSize(maxConns int32) int {
+	if maxConns == 0 {
+		return max(defaultConns, runtime.NumCPU())
+	}
+	return int(maxConns)
 }
 
 // statementTimeout is the time after which the server cancels a statement.

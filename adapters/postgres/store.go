@@ -132,9 +132,12 @@ func (s *Store) Read() ports.Repos { return s.read }
 
 // LogsParameters reports whether PostgreSQL is configured to write the parameters of statements to its log: always, for
 // slow statements or for failed ones. Parameters contain names and, if a user typed one in the wrong field, a password.
-func (s *Store) LogsParameters(ctx context.Context) (bool, error) {
+func (s *Store) LogsParameters(ctx context.Context) (bool, error) { return logsParameters(ctx, s.pool) }
+
+// logsParameters is LogsParameters over a pool or a connection.
+func logsParameters(ctx context.Context, q querier) (bool, error) {
 	logs := false
-	err := s.pool.QueryRow(ctx, `SELECT current_setting('log_parameter_max_length_on_error') <> '0'
+	err := q.QueryRow(ctx, `SELECT current_setting('log_parameter_max_length_on_error') <> '0'
 		OR current_setting('log_parameter_max_length') <> '0' AND (current_setting('log_statement') IN ('mod', 'all')
 			OR current_setting('log_min_duration_statement') <> '-1'
 			OR current_setting('log_min_duration_sample') <> '-1')`).Scan(&logs)

@@ -232,6 +232,7 @@ func (a *App) api(ctx context.Context, core *core, events *postgres.EventWriter)
 	}
 	registry := prometheus.NewRegistry()
 	registerMetrics(registry, core)
+	registerBackupMetrics(registry, a.config)
 	if c := a.config.derived.certificate; c != nil {
 		c.register(registry)
 	}

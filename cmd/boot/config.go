@@ -78,6 +78,9 @@ type Config struct {
 	DeletedEntryRetention time.Duration `env:"DELETED_ENTRY_RETENTION" envDefault:"720h"`
 	EventRetention        time.Duration `env:"EVENT_RETENTION" envDefault:"0"`
 
+	// BackupDir is the folder of `lockbox backup`. A server reports the newest backup there as metrics.
+	BackupDir string `env:"BACKUP_DIR"`
+
 	// DockerHost is zero if droplets are off. The other settings of droplets are then checked, but not used.
 	DockerHost    DockerHost           `env:"DOCKER_HOST"`
 	DockerTLSCA   string               `env:"DOCKER_TLS_CA"`
@@ -145,10 +148,15 @@ func (c Config) checkStorage() error {
 			mistake("DATABASE_URL", "is not set: set it to postgres://user:password@host:5432/name"))
 	}
 	if c.SecretKey.IsZero() {
-		mistakes = append(mistakes, mistake("SECRET_KEY",
-			"is not set: create one with lockbox keygen --secret and keep it apart from backups of the database"))
+		mistakes = append(mistakes, c.missingSecret())
 	}
 	return errors.Join(mistakes...)
+}
+
+// missingSecret is the mistake of commands that need the secret.
+func (c Config) missingSecret() error {
+	return mistake("SECRET_KEY",
+		"is not set: create one with lockbox keygen --secret and keep it apart from backups of the database")
 }
 
 // checkLimits checks the ranges of numbers and durations.

@@ -191,13 +191,7 @@ func upgradeSchema(ctx context.Context, config Config, log *slog.Logger) error {
 // openKeyring reads the server keys and decrypts them with the secret. If it cannot decrypt one of them, the secret is
 // wrong.
 func openKeyring(ctx context.Context, c *core) (*sealing.Keyring, error) {
-	return sealing.OpenKeyring(ctx, sealing.KeyringConfig{
-		Store:    c.store.Read().ServerKeys,
-		Secret:   c.config.SecretKey,
-		Previous: c.config.SecretKeyPrevious,
-		IDs:      c.ids,
-		Clock:    c.clock,
-	})
+	return sealing.OpenKeyring(ctx, c.config.keyringConfig(c.store.Read().ServerKeys))
 }
 
 // params are the Argon2id parameters of new password hashes and of entries under passphrases. Stored values keep their

@@ -85,6 +85,9 @@ var settingDocs = map[string]string{
 		"permanently",
 	"EVENT_RETENTION": "Age at which audit events are deleted. 0 keeps them permanently",
 
+	"BACKUP_DIR": "Folder in which lockbox backup create writes and lockbox backup verify reads. Servers report the " +
+		"newest backup in it as metrics",
+
 	"DOCKER_HOST": "Docker engine for droplets: unix:///var/run/docker.sock or " +
 		"tcp://host:2376. Empty turns droplets off",
 	"DOCKER_TLS_CA": "For tcp: CA certificate in PEM that verifies the engine. Usually set as " +

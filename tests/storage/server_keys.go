@@ -121,6 +121,28 @@ func sealedEntries(f *fixture) {
 	}
 }
 
+func sealedCount(f *fixture) {
+	empty, err := f.Read().SealedRows.Count(f.Context())
+	require.NoError(f, err)
+	require.Zero(f, empty)
+	o := f.office()
+	before, err := f.Read().SealedRows.Count(f.Context())
+	require.NoError(f, err)
+	f.write(o, "entry", "first", 0)
+	f.write(o, "entry", "second", 0)
+	f.addUser("with a password")
+	f.addTOTP(o.owner, false)
+	f.addTOTP(o.owner, true)
+	counts, err := f.Read().SealedRows.Count(f.Context())
+	require.NoError(f, err)
+	require.Equal(f, ports.SealedCounts{
+		Entries:          before.Entries + 2,
+		Passwords:        before.Passwords + 1,
+		TOTPSecrets:      before.TOTPSecrets + 2,
+		LockedIdentities: before.LockedIdentities,
+	}, counts)
+}
+
 func sealedAccounts(f *fixture) {
 	user := f.addUser("user")
 	f.addUser("other")

@@ -120,6 +120,7 @@ var tests = map[string]func(*fixture){
 	"Janitor/EventQueue":               janitorEventQueue,
 	"ServerKeys/Lifecycle":             serverKeyLifecycle,
 	"ServerKeys/DeleteRetired":         serverKeyDeleteRetired,
+	"SealedRows/Count":                 sealedCount,
 	"SealedRows/OpenTransactions":      openTransactions,
 	"SealedRows/Entries":               sealedEntries,
 	"SealedRows/Accounts":              sealedAccounts,
