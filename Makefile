@@ -26,6 +26,14 @@ VULNCHECK         := $(TOOLS)/govulncheck-$(VULNCHECK_VERSION)-$(RELEASE_GO)
 VULNDB_VERSION    := v0.0.0-20261105234957-e22db6528018
 VULNDB            := $(TOOLS)/vulndb-$(VULNDB_VERSION)
 
+# The targets of a release, and the programs that make its packages and its list of modules (SBOM). Later versions of
+# nfpm need a module that the module proxy refuses to serve.
+RELEASE_TARGETS   ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+NFPM_VERSION      := v2.43.4
+NFPM              := $(TOOLS)/nfpm-$(NFPM_VERSION)
+CYCLONEDX_VERSION := v1.10.0
+CYCLONEDX         := $(TOOLS)/cyclonedx-gomod-$(CYCLONEDX_VERSION)
+
 # The packages to test, and additional flags for go test:
 #   make test PACKAGES=./adapters/postgres TESTFLAGS='-run Entries -v'
 PACKAGES  ?= ./...
@@ -52,10 +60,10 @@ GOTEST := test $(RACE) -vet=off -timeout 10m $(TESTFLAGS)
 KOANF := $(if $(filter ./...,$(PACKAGES)),client/koanf)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test go-test e2e build fmt lint vuln bench bench-compare bench-go image clean
+.PHONY: help run test go-test e2e build fmt lint vuln bench bench-compare bench-go image release verify-release clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start Lockbox with a private PostgreSQL server (lockbox dev)
 	@scripts/provide postgres
@@ -119,6 +127,18 @@ image: ## build the container image lockbox:local
 	chmod -R u=rwX,go=rX $(BIN)/image/root
 	$(DOCKER) build --target given -f deploy/Dockerfile -t $(IMAGE) .
 
+RELEASE_ENV = GOTOOLCHAIN=$(RELEASE_GO) NFPM=$(NFPM) CYCLONEDX=$(CYCLONEDX) TARGETS="$(RELEASE_TARGETS)" \
+	COMMIT=$(COMMIT) SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
+
+release: $(NFPM) $(CYCLONEDX) ## build binaries, packages, SBOM and checksums in dist/: VERSION=v0.1.0
+	@scripts/provide git
+	@if [ -n "$$(git status --porcelain)" ]; then echo "the working tree has changes: commit them first" >&2; exit 1; fi
+	$(RELEASE_ENV) scripts/release $(VERSION) dist/$(VERSION)
+
+verify-release: $(NFPM) $(CYCLONEDX) ## build a release twice and compare, also with SUMS=SHA256SUMS: VERSION=v0.1.0
+	@scripts/provide git
+	$(RELEASE_ENV) scripts/verify-release $(VERSION) $(SUMS)
+
 clean: ## remove build output; the data of make run stays
 	rm -rf $(BIN) dist
 
@@ -127,6 +147,17 @@ $(GOLANGCI):
 	mkdir -p $(TOOLS)
 	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv $(TOOLS)/golangci-lint $@
+
+$(NFPM):
+	mkdir -p $(TOOLS)
+	GOTOOLCHAIN=$(RELEASE_GO) GOBIN=$(TOOLS) go install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
+	mv $(TOOLS)/nfpm $@
+
+$(CYCLONEDX):
+	mkdir -p $(TOOLS)
+	GOTOOLCHAIN=$(RELEASE_GO) GOBIN=$(TOOLS) go install \
+		github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_VERSION)
+	mv $(TOOLS)/cyclonedx-gomod $@
 
 $(VULNCHECK):
 	mkdir -p $(TOOLS)
