@@ -131,6 +131,10 @@ func TestSignIn(t *testing.T) {
 	require.NotErrorIs(t, err, client.ErrTOTPRequired)
 	session, err := root.SignIn(ctx, client.Credentials{Username: "signer", Password: secret("signer-password")})
 	require.NoError(t, err)
+	who, err := root.WhoAmI(ctx)
+	require.NoError(t, err)
+	require.NotEmpty(t, who.ID)
+	require.Equal(t, who.Installation, session.Installation)
 	require.WithinDuration(t, time.Now().Add(7*24*time.Hour), session.ExpiresAt, time.Minute)
 	c := root.WithToken(session.Token)
 

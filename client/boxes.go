@@ -22,6 +22,19 @@ type Box struct {
 	// Entries are the keys of the entries, sorted. It is empty without the permission readEntryKeys.
 	Entries []string `json:"entries"`
 	Users   []Member `json:"users"`
+	// Encryption is where the values of a box with a keyring are encrypted: "server", or "client" if the server never
+	// sees the key. It is empty for a box without a keyring.
+	Encryption string `json:"encryption"`
+	// Keyring describes the keyring, or is nil for a box without one.
+	Keyring *BoxKeyring `json:"keyring"`
+}
+
+// BoxKeyring describes the keyring of a box. ReadKeyring returns the keyring itself.
+type BoxKeyring struct {
+	KeyID    string `json:"keyId"`
+	Sequence uint64 `json:"sequence"`
+	// KeyChangeDue reports that a recipient is no longer an active member with that identity.
+	KeyChangeDue bool `json:"keyChangeDue"`
 }
 
 // BoxOffer is an offer of the ownership of a box to a member.
@@ -139,6 +152,9 @@ func Permissions() []Permission {
 type BoxUser struct {
 	Member
 
+	// ID is the id of the user.
+	ID string `json:"-"`
+
 	Permissions []Permission `json:"permissions"`
 }
 
@@ -166,11 +182,14 @@ func (c *Client) AddBoxUser(ctx context.Context, box, username, role string) err
 
 // DescribeBoxUser returns a member of a box. Allowed for boxadmins, admins and the member itself.
 func (c *Client) DescribeBoxUser(ctx context.Context, box, username string) (*BoxUser, error) {
-	user, err := fetch[BoxUser](ctx, c, get(boxUserPath, box, username))
+	k := get(boxUserPath, box, username)
+	got, err := c.do(ctx, k)
 	if err != nil {
 		return nil, err
 	}
-	return &user, nil
+	user, err := decode[BoxUser](got, k)
+	user.ID = got.header.Get(userIDHeader)
+	return pointer(user, err)
 }
 
 // UnmarshalText decodes a permission in any letter case, because one response writes permissions in lower case. It

@@ -63,8 +63,12 @@ func TestBoxUsers(t *testing.T) {
 
 	user, err := member.DescribeBoxUser(ctx, box, "boxuser-1")
 	require.NoError(t, err)
+	described, err := c.DescribeUser(ctx, "boxuser-1")
+	require.NoError(t, err)
+	require.NotEmpty(t, described.ID)
 	require.Equal(t, &client.BoxUser{Member: client.Member{Username: "boxuser-1", Role: client.RoleBoxUser,
 		IsActive: true},
+		ID:          described.ID,
 		Permissions: []client.Permission{client.PermissionReadEntryKeys, client.PermissionReadEntry}}, user)
 
 	all := []client.Permission{client.PermissionReadEntryKeys, client.PermissionReadEntry, client.PermissionCreateEntry,

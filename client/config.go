@@ -21,8 +21,13 @@ type Config struct {
 	// Initialize, SignIn, AcceptInvitation, Accounts.SignIn, Accounts.Refresh, Welcome, Healthy and Ready work.
 	// CreateUser works too if the server allows open registration.
 	Token Secret
-	// EncryptionKey encrypts and decrypts values unless a call has its own key.
+	// EncryptionKey encrypts and decrypts values unless a call has its own key. If Identity is set, it is used only for
+	// boxes without a keyring.
 	EncryptionKey EncryptionKey
+	// Identity finds the keys of boxes that have a keyring, so that reading and writing there needs no EncryptionKey.
+	// keys.NewHolder in package client/keys returns it. Each read and write then begins with a request for the keyring,
+	// which the server normally answers with 304.
+	Identity BoxKeys
 	// Box and Entry name the entry that Unmarshal reads. Other methods ignore them.
 	Box, Entry string
 

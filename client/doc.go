@@ -13,6 +13,12 @@
 // authentication, droplets, and the audit log ([Client.Events]). [Client.Accounts] returns the methods of the accounts
 // API, where users sign in with TOTP codes.
 //
+// # Keyrings
+//
+// A box can have a keyring, which holds its key for each member. With Config.Identity, which package client/keys makes,
+// entries of such boxes need no encryption key: the client fetches the keyring, verifies it, and only then sends the
+// key. Reads use the key of the version, writes the current key.
+//
 // # Errors
 //
 // A failed request returns an [*Error]. Test its kind with errors.Is, for example against [ErrNotFound] or

@@ -43,7 +43,8 @@ type DropletOptions struct {
 	// Env maps names of environment variables of the droplet to keys of entries in Box. It requires the permission
 	// readEntry.
 	Env map[string]string
-	// EncryptionKey encrypts and decrypts the entries of Box, instead of the Client's key.
+	// EncryptionKey encrypts and decrypts the entries of Box, instead of the key of the box's keyring or the Client's
+	// key. In a box with a keyring, all entries of Env must be encrypted under its current key.
 	EncryptionKey EncryptionKey
 }
 
@@ -65,10 +66,11 @@ func (c *Client) AddDroplet(ctx context.Context, options *DropletOptions) ([]Dro
 		Env   map[string]string `json:"env,omitempty"`
 	}{opts.Image, opts.Box, opts.Env}, http.StatusOK)
 	if opts.Box != "" {
-		var err error
-		if k.header, err = c.keyHeader(k, opts.EncryptionKey); err != nil {
+		got, err := c.writeWithKey(ctx, k, opts.Box, opts.EncryptionKey)
+		if err != nil {
 			return nil, err
 		}
+		return decode[[]Droplet](got, k)
 	}
 	return fetch[[]Droplet](ctx, c, k)
 }

@@ -63,8 +63,8 @@ func ParseEncryptionKey(text string) (EncryptionKey, error) {
 	case len(text) <= maxPassphraseBytes && looksLikeKey(text):
 		return EncryptionKey{}, badKey("encryption_key_invalid",
 			"the encryption key is damaged, or has other text around it, such as quotes: use the key from lockbox "+
-				"keygen "+
-				"and nothing else; write a passphrase that looks like a key as b64: and its base64")
+				"keygen and nothing else; for a passphrase that looks like a key, use b64: followed by the passphrase "+
+				"in base64")
 	default:
 		return PassphraseKey([]byte(text))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -27,6 +28,9 @@ type Entry struct {
 	Version uint64
 	// ModifiedAt is when this version was written, with a precision of one second.
 	ModifiedAt time.Time
+	// KeyID is the id of the key that encrypts the version. It is empty for versions that were written when the box had
+	// no keyring.
+	KeyID string
 }
 
 // Format implements fmt.Formatter. It prints the version and the time, and never the value.
@@ -41,7 +45,7 @@ type ReadOptions struct {
 	// IfNoneMatch is a version that the caller has already; 0 means none. If it is the version to read, ReadEntry
 	// returns ErrNotModified.
 	IfNoneMatch uint64
-	// EncryptionKey decrypts the value, instead of the Client's key.
+	// EncryptionKey decrypts the value, instead of the key of the box's keyring or the Client's key.
 	EncryptionKey EncryptionKey
 }
 
@@ -54,21 +58,17 @@ func (c *Client) ReadEntry(ctx context.Context, box, key string, options *ReadOp
 	if opts.Version != 0 {
 		k.query = url.Values{"version": {strconv.FormatUint(opts.Version, 10)}}
 	}
-	var err error
-	if k.header, err = c.keyHeader(k, opts.EncryptionKey); err != nil {
-		return nil, err
-	}
 	if opts.IfNoneMatch != 0 {
-		k.header.Set("If-None-Match", versionTag(opts.IfNoneMatch))
+		k.header = http.Header{"If-None-Match": {versionTag(opts.IfNoneMatch)}}
 	}
-	got, err := c.do(ctx, k)
+	got, err := c.readWithKey(ctx, k, box, opts.EncryptionKey)
 	if err != nil {
 		return nil, err
 	}
 	if failure := got.checkJSON(k); failure != nil {
 		return nil, failure
 	}
-	entry := &Entry{Value: got.body}
+	entry := &Entry{Value: got.body, KeyID: printable(got.header.Get(keyIDHeader))}
 	if entry.Version, err = got.version(k); err != nil {
 		return nil, err
 	}
@@ -82,7 +82,8 @@ type WriteOptions struct {
 	IfMatch uint64
 	// IfNoneMatch writes only if the entry does not exist.
 	IfNoneMatch bool
-	// EncryptionKey encrypts the value, instead of the Client's key.
+	// EncryptionKey encrypts the value, instead of the key of the box's keyring or the Client's key. In a box with a
+	// keyring, the server accepts its current key only.
 	EncryptionKey EncryptionKey
 }
 
@@ -100,8 +101,9 @@ type Written struct {
 // returns ErrInvalid (value_redacted) if the value contains the placeholder of a Secret or an EncryptionKey.
 //
 // WriteEntry returns ErrPrecondition if a condition fails, ErrTooLarge if the value exceeds the server's limit, and
-// ErrConflict (limit_reached) if the box is full. Without a condition, the write is retried only if no earlier attempt
-// can have taken effect. The package documentation states the rules for writes with a condition.
+// ErrConflict (limit_reached) if the box is full. In a box with a keyring, a key that is not its current one is refused
+// with ErrKeyNotCurrent. Without a condition, the write is retried only if no earlier attempt can have taken effect.
+// The package documentation states the rules for writes with a condition.
 func (c *Client) WriteEntry(ctx context.Context, box, key string, value any, options *WriteOptions) (Written, error) {
 	opts := orZero(options)
 	k := post(entriesPath, nil, http.StatusCreated, box)
@@ -111,16 +113,13 @@ func (c *Client) WriteEntry(ctx context.Context, box, key string, value any, opt
 		return Written{}, failure
 	}
 	k.body = body
-	var err error
-	if k.header, err = c.keyHeader(k, opts.EncryptionKey); err != nil {
-		return Written{}, err
-	}
-	return c.write(ctx, k.onlyIf(opts.IfMatch, opts.IfNoneMatch))
+	k = k.onlyIf(opts.IfMatch, opts.IfNoneMatch)
+	got, err := c.writeWithKey(ctx, k, box, opts.EncryptionKey)
+	return written(got, k, err)
 }
 
-// write sends a request that creates a version, and reads the version's number from the response.
-func (c *Client) write(ctx context.Context, k call) (Written, error) {
-	got, err := c.do(ctx, k)
+// written reads the number of a new version from the response of the request that created it.
+func written(got *response, k call, err error) (Written, error) {
 	if err != nil {
 		return Written{}, err
 	}
@@ -214,6 +213,9 @@ type Version struct {
 	CreatedAt time.Time `json:"createdAt"`
 	// Current reports whether this is the version that a read returns by default.
 	Current bool `json:"current"`
+	// KeyID is the id of the key that encrypts the version. It is empty for versions that were written when the box had
+	// no keyring.
+	KeyID string `json:"keyId"`
 }
 
 // ListVersions returns the versions of an entry that the server keeps, newest first. For a deleted entry, it returns
@@ -230,25 +232,22 @@ type RestoreOptions struct {
 
 // RestoreEntry stores an old version as a new version, still encrypted under the key that it was written with. It also
 // restores a deleted entry. It requires the permissions createEntry and readEntry, and returns ErrNotFound
-// (version_not_found) if the server no longer keeps the version.
+// (version_not_found) if the server no longer keeps the version. In a box with a keyring, a version under an earlier
+// key is refused with ErrKeyNotCurrent; with Config.Identity, RestoreEntry then reads the version and writes it under
+// the current key, which works for entries that are not deleted.
 func (c *Client) RestoreEntry(ctx context.Context, box, key string, version uint64, options *RestoreOptions) (Written,
 	error) {
 	k := post(entryPath+"/restore", map[string]uint64{"version": version}, http.StatusCreated, box, key)
-	return c.write(ctx, k.onlyIf(orZero(options).IfMatch, false))
-}
-
-// keyHeader returns the header with the encryption key of the call, or else of the Client.
-func (c *Client) keyHeader(k call, given EncryptionKey) (http.Header, error) {
-	if given.IsZero() {
-		given = c.config.EncryptionKey
+	k = k.onlyIf(orZero(options).IfMatch, false)
+	got, err := c.do(ctx, k)
+	if c.config.Identity != nil && errors.Is(err, ErrKeyNotCurrent) && !errors.Is(err, ErrOutcomeUnknown) {
+		old, err := c.ReadEntry(ctx, box, key, &ReadOptions{Version: version})
+		if err != nil {
+			return Written{}, err
+		}
+		return c.WriteEntry(ctx, box, key, old.Value, &WriteOptions{IfMatch: orZero(options).IfMatch})
 	}
-	if given.IsZero() {
-		failure := badKey("encryption_key_required",
-			"there is no encryption key: set it in Config or in the call's options", ErrEncryptionKeyRequired)
-		failure.Request = k.name()
-		return nil, failure
-	}
-	return http.Header{encryptionKeyHeader: {given.Reveal()}}, nil
+	return written(got, k, err)
 }
 
 // versionTag returns the entity tag of a version.

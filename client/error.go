@@ -75,6 +75,9 @@ type Error struct {
 	RequestID string
 	// RetryAfter is the wait that the server requests before a retry, or 0.
 	RetryAfter time.Duration
+	// KeyID is the id of the key that the version is encrypted under, for ErrEncryptionKeyMismatch in a box with a
+	// keyring. It is empty for versions that were written when the box had no keyring.
+	KeyID string
 
 	kinds      []error
 	cause      error
@@ -155,7 +158,8 @@ func kindOfStatus(status int) error {
 	}
 }
 
-// kindOfCode maps error codes to a second kind, which is more precise than the kind of their status.
+// kindOfCode maps error codes to a second kind, which is more precise than the kind of their status. codeKind adds the
+// codes of identities and keyrings.
 var kindOfCode = map[string]error{
 	"encryption_key_mismatch": ErrEncryptionKeyMismatch,
 	"encryption_key_required": ErrEncryptionKeyRequired,

@@ -20,6 +20,7 @@ type call struct {
 	header http.Header
 	body   any // encoded as JSON; a []byte is already JSON, nil means no body
 	want   int // the status code of a success
+	orWant int // another status code of a success, or 0
 	// idempotent allows a retry after an attempt that may have taken effect.
 	idempotent bool
 	// alreadyDone lists the error codes that prove, on a retry, that an earlier attempt took effect.
@@ -139,6 +140,9 @@ func (c *Client) prepare(k call) (*preparedCall, *Error) {
 		}
 		p.payload = text
 	}
+	if failure := c.exposes(p); failure != nil {
+		return nil, failure
+	}
 	return p, nil
 }
 
@@ -171,11 +175,16 @@ func (c *Client) run(ctx context.Context, k call) error {
 
 // fetch sends a request and decodes its JSON response into T. On an error it returns the zero T.
 func fetch[T any](ctx context.Context, c *Client, k call) (T, error) {
-	var into, zero T
 	got, err := c.do(ctx, k)
 	if err != nil {
-		return zero, err
+		return *new(T), err
 	}
+	return decode[T](got, k)
+}
+
+// decode decodes a JSON response into T. On an error it returns the zero T.
+func decode[T any](got *response, k call) (T, error) {
+	var into, zero T
 	if failure := got.checkJSON(k); failure != nil {
 		return zero, failure
 	}

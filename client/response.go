@@ -48,6 +48,7 @@ func statusError(p *preparedCall, got *http.Response, body []byte) *Error {
 		Status:     status,
 		RequestID:  p.id,
 		RetryAfter: retryAfter(got.Header),
+		KeyID:      printable(got.Header.Get(keyIDHeader)),
 	}
 	if id := got.Header.Get("X-Request-Id"); id != "" {
 		failure.RequestID = printable(id)

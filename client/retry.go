@@ -121,7 +121,7 @@ func (c *Client) attempt(ctx context.Context, p *preparedCall) (*response, *Erro
 			c.config.MaxResponseBytes))
 		failure.Status = got.StatusCode
 		return nil, failure
-	case got.StatusCode == p.want:
+	case got.StatusCode == p.want, p.orWant != 0 && got.StatusCode == p.orWant:
 		return &response{got.Header, body}, nil
 	default:
 		return nil, statusError(p, got, body)

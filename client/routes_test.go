@@ -51,6 +51,28 @@ var requests = map[string]request{
 	"DELETE /users/:username": {"DeleteUser",
 		func(ctx context.Context, c *client.Client) error { return c.DeleteUser(ctx, "username") }},
 
+	"GET /users/:username/identity": {"DescribeIdentity",
+		func(ctx context.Context, c *client.Client) error { return second(c.DescribeIdentity(ctx, "username")) }},
+	"PUT /users/:username/identity": {"WriteIdentity", func(ctx context.Context, c *client.Client) error {
+		return second(c.WriteIdentity(ctx, "username", client.NewIdentity{}))
+	}},
+	"GET /users/:username/identity/locked": {"ReadLockedIdentity",
+		func(ctx context.Context, c *client.Client) error {
+			return second(c.ReadLockedIdentity(ctx, "username"))
+		}},
+	"PUT /users/:username/identity/locked": {"WriteLockedIdentity", func(ctx context.Context, c *client.Client) error {
+		return c.WriteLockedIdentity(ctx, "username", []byte("locked"))
+	}},
+	"DELETE /users/:username/identity/locked": {"DeleteLockedIdentity",
+		func(ctx context.Context, c *client.Client) error { return c.DeleteLockedIdentity(ctx, "username") }},
+	"GET /identities/:fingerprint": {"FindIdentity",
+		func(ctx context.Context, c *client.Client) error { return second(c.FindIdentity(ctx, "fingerprint")) }},
+	"GET /boxes/:box/keyring": {"ReadKeyring",
+		func(ctx context.Context, c *client.Client) error { return second(c.ReadKeyring(ctx, "box", nil)) }},
+	"PUT /boxes/:box/keyring": {"WriteKeyring", func(ctx context.Context, c *client.Client) error {
+		return second(c.WriteKeyring(ctx, "box", client.KeyringChange{}))
+	}},
+
 	"GET /invitations": {"ListInvitations",
 		func(ctx context.Context, c *client.Client) error { return second(c.ListInvitations(ctx)) }},
 	"POST /invitations": {"InviteUser", func(ctx context.Context, c *client.Client) error {
@@ -185,8 +207,9 @@ func second[T any](_ T, err error) error { return err }
 var forPeople = []string{"GET /openapi.yaml", "GET /docs"}
 
 // local lists the methods that send no request themselves.
-var local = []string{"Unmarshal", "UnmarshalEntry", "Events", "BoxEvents", "WithToken", "WithEncryptionKey", "URL",
-	"Format", "Accounts", "Accounts.Format"}
+var local = []string{"Unmarshal", "UnmarshalEntry", "Events", "BoxEvents", "WithToken", "WithEncryptionKey",
+	"WithIdentity",
+	"URL", "Format", "Accounts", "Accounts.Format"}
 
 func TestEachRouteHasAMethod(t *testing.T) {
 	t.Parallel()

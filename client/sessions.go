@@ -24,6 +24,8 @@ type Session struct {
 	Token Secret
 	// ExpiresAt is when the token expires, by default 7 days after sign-in.
 	ExpiresAt time.Time
+	// Installation is the id of the installation. It stays the same for the life of its database.
+	Installation string
 }
 
 // SignIn signs a user in with a password and returns a session token (POST /authenticate). It returns
@@ -32,15 +34,19 @@ type Session struct {
 func (c *Client) SignIn(ctx context.Context, credentials Credentials) (*Session, error) {
 	k := post("/authenticate", credentials.body(), http.StatusOK)
 	k.anonymous = true
-	got, err := fetch[struct {
+	answer, err := c.do(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	got, err := decode[struct {
 		Token  Secret `json:"token"`
 		Expiry int64  `json:"expiry"`
-	}](ctx, c, k)
+	}](answer, k)
 	if err != nil {
 		return nil, err
 	}
 	if got.Token.IsZero() {
 		return nil, badResponse(k, "the response contains no token")
 	}
-	return &Session{got.Token, time.UnixMilli(got.Expiry).UTC()}, nil
+	return &Session{got.Token, time.UnixMilli(got.Expiry).UTC(), answer.header.Get("X-Lockbox-Installation")}, nil
 }

@@ -35,7 +35,7 @@ func (c *Client) Unmarshal(ctx context.Context, settings any) error {
 // as "5s" and [Secret] for values that must not be printed.
 //
 // On an error, settings is unchanged. A value of the wrong type is ErrInvalid (wrong_type); Field names it, such as
-// "Database.Port", and the error does not repeat the value.
+// "Database.Port", in the spelling of the struct or, since Go 1.27, of the entry. The error does not repeat the value.
 func (c *Client) UnmarshalEntry(ctx context.Context, box, key string, settings any, options *ReadOptions) error {
 	target := reflect.ValueOf(settings)
 	if target.Kind() != reflect.Pointer || target.IsNil() {

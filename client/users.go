@@ -21,10 +21,16 @@ const (
 	GroupNone    = "none"
 )
 
-const userPath = "/users/{username}"
+const (
+	userPath = "/users/{username}"
+
+	// userIDHeader carries the id of a user in responses that describe the user.
+	userIDHeader = "X-Lockbox-User-Id"
+)
 
 // User describes a user, for admins and for the user itself.
 type User struct {
+	ID        string    `json:"-"`
 	Username  string    `json:"username"`
 	Role      string    `json:"role"`
 	IsActive  bool      `json:"isActive"`
@@ -39,6 +45,10 @@ type User struct {
 
 // Identity describes the user and the token of a request.
 type Identity struct {
+	// Installation is the id of the installation, and ID the id of the user.
+	Installation string `json:"installation"`
+	ID           string `json:"id"`
+
 	Username string `json:"username"`
 	Role     string `json:"role"`
 	// Group is GroupViewer, GroupManager or GroupOwner, or "" for a user without a group.
@@ -86,6 +96,7 @@ type passwordBody struct {
 	Password string `json:"password,omitempty"`
 	Role     string `json:"role,omitempty"`
 	Code     string `json:"code,omitempty"`
+	Identity string `json:"identity,omitempty"`
 }
 
 // WhoAmI returns the user and the details of the client's token.
@@ -108,13 +119,20 @@ type NewUser struct {
 	Password Secret
 	// Role is RoleUser or RoleAdmin; "" means RoleUser.
 	Role string
+	// Identity is the public key ("lbpk1_…") of a program. People write their own with WriteIdentity.
+	Identity string
 }
 
 // CreateUser creates a user and returns an API key for it. It returns ErrConflict (user_exists) if the name is taken.
 // Allowed for admins, and for everyone if the server allows open registration. If the caller is not an admin, the role
 // is RoleUser.
 func (c *Client) CreateUser(ctx context.Context, user NewUser) (Secret, error) {
-	body := passwordBody{Username: user.Username, Password: user.Password.Reveal(), Role: user.Role}
+	body := passwordBody{
+		Username: user.Username,
+		Password: user.Password.Reveal(),
+		Role:     user.Role,
+		Identity: user.Identity,
+	}
 	k := post("/users", body, http.StatusCreated)
 	got, err := c.do(ctx, k)
 	if err != nil {
@@ -130,16 +148,22 @@ func (c *Client) CreateUser(ctx context.Context, user NewUser) (Secret, error) {
 // DescribeUser returns a user. Allowed for admins and for the user itself.
 func (c *Client) DescribeUser(ctx context.Context, username string) (*User, error) {
 	type fields User
-	got, err := fetch[struct {
+	k := get(userPath, username)
+	answer, err := c.do(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	got, err := decode[struct {
 		fields
 
 		CreatedAt wholeSeconds `json:"createdAt"`
 		UpdatedAt wholeSeconds `json:"updatedAt"`
-	}](ctx, c, get(userPath, username))
+	}](answer, k)
 	if err != nil {
 		return nil, err
 	}
 	user := User(got.fields)
+	user.ID = answer.header.Get(userIDHeader)
 	user.CreatedAt, user.UpdatedAt = time.Time(got.CreatedAt), time.Time(got.UpdatedAt)
 	return &user, nil
 }

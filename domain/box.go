@@ -11,6 +11,8 @@ type Box struct {
 	Name  BoxName
 	Owner UserID
 	Salt  BoxSalt
+	// Key is the key in force, from the box's keyring; zero for a box without a keyring.
+	Key KeyID
 	// CreatedAt and UpdatedAt concern the box itself; entries have their own times.
 	CreatedAt time.Time
 	UpdatedAt time.Time

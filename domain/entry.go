@@ -34,6 +34,8 @@ type EntryVersion struct {
 	Author    UserName
 	CreatedAt time.Time
 	Current   bool
+	// BoxKey is the box key that the version was written with; zero if the box had no keyring then.
+	BoxKey KeyID
 }
 
 // Versions is a set of versions of an entry: all of them if Any is set, otherwise those in List.

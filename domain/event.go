@@ -47,6 +47,11 @@ var (
 	ActionStopDroplet    = Action{"droplet.stop"}
 	ActionRestartDroplet = Action{"droplet.restart"}
 	ActionDeleteDroplet  = Action{"droplet.delete"}
+	ActionWriteIdentity  = Action{"identity.write"}
+	ActionLockIdentity   = Action{"identity.lock"}
+	ActionUnlockIdentity = Action{"identity.unlock"}
+	ActionDeleteLocked   = Action{"identity.lock-delete"}
+	ActionWriteKeyring   = Action{"keyring.write"}
 )
 
 // Actions lists all actions.
@@ -58,7 +63,8 @@ func Actions() []Action {
 		ActionDeleteEntry, ActionRotateSecret, ActionRekey, ActionRefresh, ActionRevoke, ActionShowTOTP,
 		ActionEnrolTOTP, ActionConfirmTOTP, ActionRemoveTOTP, ActionInvite, ActionJoin, ActionUninvite,
 		ActionHandOver, ActionUnlock, ActionAddDroplet, ActionStartDroplet, ActionStopDroplet, ActionRestartDroplet,
-		ActionDeleteDroplet}
+		ActionDeleteDroplet, ActionWriteIdentity, ActionLockIdentity, ActionUnlockIdentity, ActionDeleteLocked,
+		ActionWriteKeyring}
 }
 
 // String returns the action's name.
@@ -140,7 +146,7 @@ type Event struct {
 	BoxName    BoxName
 	Key        EntryKey
 	// Target is the object of the action besides the box and the key: the name of a user or of a droplet, the id of an
-	// API key, or TargetUnmodified.
+	// API key, the fingerprint of an identity, the summary of a keyring, or TargetUnmodified.
 	Target    string
 	RequestID string
 	Address   string

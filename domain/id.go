@@ -19,7 +19,12 @@ type (
 	CredentialID = ID[Credential]
 	// EventID identifies an event.
 	EventID = ID[Event]
+	// InstallationID identifies the database of an installation. Tokens and keyrings contain it.
+	InstallationID = ID[Installation]
 )
+
+// Installation only distinguishes InstallationID from other identifiers.
+type Installation struct{}
 
 // IsZero reports whether the identifier is not set.
 func (id ID[T]) IsZero() bool { return id == ID[T]{} }

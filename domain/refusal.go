@@ -49,6 +49,15 @@ var (
 		"the user has no two-factor authentication to confirm or remove")
 	ErrSecretHidden = Refuse(Forbidden, "totp_secret_hidden", "the TOTP secret is in use and is not shown again")
 
+	ErrIdentityItself = Refuse(Forbidden, "itself_only",
+		"users can change, lock and unlock only their own identity")
+	// ErrRecentSignIn protects identities from the holder of a stolen API key or of an old session.
+	ErrRecentSignIn = Refuse(Forbidden, "recent_sign_in_required",
+		"this needs a session from a sign-in with the password within the last ten minutes: sign in again")
+	ErrIdentityTaken    = Refuse(Conflict, "identity_taken", "another user has or had this public key")
+	ErrIdentityNotFound = Refuse(NotFound, "identity_not_found", "there is no such identity")
+	ErrLockedNotFound   = Refuse(NotFound, "locked_identity_not_found", "the user has no locked identity")
+
 	ErrUserNotFound       = Refuse(NotFound, "user_not_found", "there is no such user")
 	ErrInvitationNotFound = Refuse(NotFound, "invitation_not_found", "there is no open invitation for that username")
 

@@ -103,10 +103,13 @@ func ParseEncryptionKey(text string) (EncryptionKey, error) {
 		return EncryptionKey{Secret: secretOf(raw)}, nil
 	case len(text) > maxEncryptionKeyBytes:
 		return EncryptionKey{}, invalidEncryptionKey("the encryption key is longer than 1024 bytes")
+	case strings.Contains(text, IdentitySeedPrefix):
+		return EncryptionKey{}, invalidEncryptionKey(
+			"the encryption key contains an identity: never send an identity to a server; send the key of the box")
 	case looksLikeKey(text):
 		return EncryptionKey{}, invalidEncryptionKey(
 			"the encryption key is damaged, or has other text around it: send the key from keygen and nothing else; " +
-				"send a passphrase that looks like a key as b64: and its base64")
+				"for a passphrase that looks like a key, send b64: followed by the passphrase in base64")
 	case !utf8.ValidString(text):
 		return EncryptionKey{}, invalidEncryptionKey("the encryption key is not UTF-8: send other bytes as b64:…")
 	default:

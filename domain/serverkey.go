@@ -15,7 +15,7 @@ type KeyPurpose string
 const (
 	// KeyForEntries seals the envelopes of entries, in a layer over the client's.
 	KeyForEntries KeyPurpose = "entry"
-	// KeyForAccounts seals password hashes and TOTP secrets.
+	// KeyForAccounts seals password hashes, TOTP secrets and locked identities.
 	KeyForAccounts KeyPurpose = "account"
 	// KeyForAPIKeys signs API keys.
 	KeyForAPIKeys KeyPurpose = "api-key"

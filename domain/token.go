@@ -65,8 +65,8 @@ type TokenFamily struct {
 	RevokedAt time.Time
 }
 
-// TokenKeys are the server keys that the digest of an opaque token depends on. A new session key therefore ends the
-// sign-ins of both APIs, and a new token key those of the accounts API.
+// TokenKeys are the server keys that the digest of an opaque token depends on. A new session key ends the sign-ins of
+// both APIs. A new token key ends only those of the accounts API.
 type TokenKeys struct{ Session, Token ServerKeyID }
 
 // NewTokenFamily returns a family that expires after ttl, rounded down to a whole second.

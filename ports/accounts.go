@@ -74,6 +74,9 @@ type APIKeys interface {
 type Sessions interface {
 	// Add inserts a session. Errors: ErrStaleServerKey.
 	Add(ctx context.Context, session domain.Session) error
+	// CreatedAt returns the time of a sign-in with a password. A session is never prolonged, so this is when its holder
+	// last sent the password. Errors: NotFound.
+	CreatedAt(ctx context.Context, id domain.CredentialID) (time.Time, error)
 }
 
 // Invitations stores open invitations, never their codes. A name has at most one.
@@ -143,4 +146,6 @@ type Janitor interface {
 	// reserved storage to the box. A box keeps a number of the rows of such entries, and the newest version number of
 	// the other ones, so that version numbers never restart.
 	DeleteRemovedEntries(ctx context.Context, before time.Time, limit int) (int, error)
+	// DeleteOldKeyrings deletes keyrings from before the given time that have at least domain.KeptKeyrings newer ones.
+	DeleteOldKeyrings(ctx context.Context, before time.Time, limit int) (int, error)
 }

@@ -101,6 +101,8 @@ type NewVersion struct {
 	Place  Place
 	Sealed SealedValue
 	Author domain.UserID
+	// BoxKey is the box key that the version is written under; zero in a box without a keyring.
+	BoxKey domain.KeyID
 	// Reservation replaces the entry's reservation; nil leaves it unchanged. EntryWriter ignores it.
 	Reservation *Reservation
 }
@@ -121,6 +123,8 @@ type StoredVersion struct {
 	CreatedAt time.Time
 	// Author is returned by Entries.Version only. It is zero if the user was deleted.
 	Author domain.UserID
+	// BoxKey is the box key that the version was written under; zero if the box had no keyring then.
+	BoxKey domain.KeyID
 }
 
 // Envelope returns the part of the version that a key is derived for and compared with.

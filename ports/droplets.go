@@ -93,7 +93,8 @@ type DropletRecords interface {
 type DropletVault interface {
 	// OpenBox first authorises the caller for all entries of a box that a droplet needs, and then checks the encryption
 	// key. The caller closes the box. Errors, in this order: NotFound with code box_not_found and Forbidden with code
-	// permission_missing, which are audited; the errors of domain.EncryptionKey.Check.
+	// permission_missing, which are audited; the errors of domain.EncryptionKey.Check; for a box that the caller will
+	// write to, domain.ErrKeyNotCurrent.
 	OpenBox(ctx context.Context, by domain.Requester, in OpenBox) (DropletBox, error)
 	// DeleteUnchanged deletes an entry on the service's own authority, with an audit event, if its newest version is
 	// still the given one. Otherwise it does nothing.

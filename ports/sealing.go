@@ -75,8 +75,8 @@ type EntryCipher interface {
 	Clear()
 }
 
-// AccountSealer encrypts secrets of users that the server itself must read: password hashes and TOTP secrets. The
-// purpose and the user are authenticated: a sealed hash that was moved to another user does not open.
+// AccountSealer encrypts secrets of users that the server itself must read: password hashes, TOTP secrets and locked
+// identities. The purpose and the user are authenticated: a sealed hash that was moved to another user does not open.
 type AccountSealer interface {
 	// SealAccount encrypts under the current account key. It takes microseconds and may run inside a transaction.
 	SealAccount(ctx context.Context, purpose string, user domain.UserID, plaintext []byte) (domain.ServerKeyID, []byte,

@@ -42,12 +42,14 @@ type Repos struct {
 	APIKeys       APIKeys
 	Sessions      Sessions
 	TOTPSecrets   TOTPSecrets
+	Identities    Identities
 	TokenFamilies TokenFamilies
 	Invitations   Invitations
 	Attempts      Attempts
 	SignIns       SignIns
 	Boxes         Boxes
 	BoxUsers      BoxUsers
+	BoxKeyrings   BoxKeyrings
 	Entries       Entries
 	Events        Events
 	Droplets      DropletRecords
@@ -100,8 +102,8 @@ type EntryWriter interface {
 // ConditionalWrite is a version that follows the newest version of an existing entry.
 type ConditionalWrite struct {
 	// Snapshot is the state that the write was decided on. WriteIfUnchanged compares: the credential is valid and has
-	// the same expiry, the caller is an active member of the box with the same permissions, and the entry has the
-	// same version.
+	// the same expiry, the caller is an active member of the box with the same permissions, the entry has the same
+	// version, and the same key of the box is in force.
 	Snapshot EntrySnapshot
 	Version  NewVersion
 	At       time.Time
@@ -137,6 +139,12 @@ type SealedRows interface {
 	Codes(ctx context.Context, key domain.ServerKeyID, after domain.TOTPID, limit int) ([]SealedTOTPSecret, error)
 	// ReplaceCode replaces a sealed TOTP secret if it did not change since it was read.
 	ReplaceCode(ctx context.Context, was SealedTOTPSecret, key domain.ServerKeyID, sealed []byte) error
+	// LockedIdentities returns up to limit locked identities sealed under key, in the order of users, beginning after
+	// the given user.
+	LockedIdentities(ctx context.Context, key domain.ServerKeyID, after domain.UserID, limit int) ([]SealedIdentity,
+		error)
+	// ReplaceLockedIdentity replaces a sealed identity if it did not change since it was read.
+	ReplaceLockedIdentity(ctx context.Context, was SealedIdentity, key domain.ServerKeyID, sealed []byte) error
 	// TokensUnder lists the API keys that were signed under key.
 	TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]OwnedAPIKey, error)
 	// PlainRecoveryCodes returns up to limit recovery codes without a keyed digest.

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/lockbox-go/lockbox/domain"
@@ -20,6 +21,10 @@ func (a *API) identify(r *request) error {
 	token, err := r.route.contract.token(r)
 	if err != nil || token == "" {
 		return err
+	}
+	// The seed of an identity must never reach a server. It is not looked at, logged or audited.
+	if strings.Contains(token, domain.IdentitySeedPrefix) {
+		return domain.ErrUnauthenticated
 	}
 	r.by.Credential, err = a.verify(r.ctx(), token)
 	return err

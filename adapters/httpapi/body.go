@@ -101,6 +101,22 @@ func (r *request) peekBody() (begin []byte, whole bool, err error) {
 	return begin, false, nil
 }
 
+// awaitIgnoredBody waits for the body of a request whose handler decodes none, or decodes it only in some cases, as for
+// DELETE. Without it, the handler would act on a request that did not arrive completely. It reads at most the first 16
+// KiB, and nothing if the request announces no body. It returns only errors of the transfer: body_unreadable and
+// errClientClosed. The handler reports a body that is too large if it decodes the body.
+func (r *request) awaitIgnoredBody() error {
+	size := r.Request().ContentLength
+	if !r.route.ignoresBody || size == 0 || r.body.read && size <= r.body.limit {
+		return nil // an earlier reader has reported its error
+	}
+	begin, whole, err := r.peekBody()
+	if err == nil && whole && int64(len(begin)) > r.body.limit {
+		r.body.text, r.body.err = nil, errBodyTooLarge
+	}
+	return err
+}
+
 // rest returns a reader of the whole body after a part of it has been read.
 func (b *body) rest(stream io.ReadCloser) io.ReadCloser {
 	if len(b.begin) == 0 {
@@ -226,7 +242,8 @@ func malformed(err error, body reflect.Type) error {
 		return domain.Refuse(domain.Invalid, "malformed_json",
 			"the body must be exactly one JSON value, and not nested too deeply")
 	// The decoder's error names the JSON path of the field, which the client sent. It does not repeat the value.
-	case wrongType.Field == "": // the body itself, or an element of a list
+	// The body itself, or an element of a list. Go 1.27 names the index of the element.
+	case strings.Trim(wrongType.Field, "0123456789") == "":
 		return domain.Refuse(domain.Invalid, "wrong_type", "the body must be "+jsonType(body))
 	default:
 		return domain.InvalidField(wrongType.Field, "wrong_type", wrongType.Field+" must be "+jsonType(wrongType.Type))
@@ -241,6 +258,9 @@ func jsonType(wanted reflect.Type) string {
 	case reflect.Bool:
 		return "true or false"
 	case reflect.Slice:
+		if wanted.Elem().Kind() == reflect.Struct {
+			return "a list of JSON objects"
+		}
 		return "a list of strings"
 	case reflect.Uint64:
 		return "a whole number"

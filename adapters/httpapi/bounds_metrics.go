@@ -12,7 +12,7 @@ var (
 	boundLimit = prometheus.NewDesc("lockbox_http_bound_limit",
 		"Limit of a bound, in the unit of lockbox_http_bound_used.", []string{"bound"}, nil)
 	boundRefused = prometheus.NewDesc("lockbox_http_bound_refused_total",
-		"Number of requests or connections that were refused, or connections that were closed, because of a bound.",
+		"Number of requests and connections refused, and of connections closed, because of a bound.",
 		[]string{"bound"}, nil)
 )
 

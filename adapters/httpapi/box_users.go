@@ -40,6 +40,7 @@ func (a *API) describeBoxUser(r *request) error {
 	if err != nil {
 		return err
 	}
+	r.Response().Header().Set(headerUserID, user.User.String())
 	// Permissions are in lower case here and in camel case under …/permissions. Existing clients rely on both.
 	permissions := user.Permissions.Names()
 	for i, name := range permissions {

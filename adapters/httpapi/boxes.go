@@ -26,12 +26,16 @@ type boxBody struct {
 	ID    string `json:"id"`
 	Name  string `json:"name"`
 	Owner string `json:"owner"`
-	// Offer is absent without an open offer, because clients of an older service do not know it.
+	// Offer is omitted if there is no open offer, because clients of an older release do not know the field.
 	Offer     *boxOfferBody     `json:"offer,omitempty"`
 	CreatedAt string            `json:"createdAt"`
 	UpdatedAt string            `json:"updatedAt"`
 	Entries   []domain.EntryKey `json:"entries"`
 	Users     []boxUserLine     `json:"users"`
+	// Encryption and Keyring are present in a box with a keyring only. Encryption is "server": the server encrypts the
+	// values.
+	Encryption string          `json:"encryption,omitempty"`
+	Keyring    *keyringSummary `json:"keyring,omitempty"`
 }
 
 // boxOfferBody is the open offer of the ownership of a box in a response.
@@ -61,7 +65,7 @@ func (a *API) describeBox(r *request) error {
 	if !seen.Offer.To.IsZero() {
 		offer = &boxOfferBody{string(seen.Offer.ToName), seen.Offer.ExpiresAt}
 	}
-	return r.json(boxBody{
+	body := boxBody{
 		ID:        seen.Box.ID.String(),
 		Name:      string(seen.Box.Name),
 		Owner:     string(seen.Owner),
@@ -70,7 +74,11 @@ func (a *API) describeBox(r *request) error {
 		UpdatedAt: seen.UpdatedAt.Format(wholeSeconds),
 		Entries:   seen.Keys,
 		Users:     users,
-	}, nil)
+	}
+	if seen.Keyring != nil {
+		body.Encryption, body.Keyring = "server", summaryOf(*seen.Keyring)
+	}
+	return r.json(body, nil)
 }
 
 // transferBox answers PUT /boxes/{box}. The new owner must be an active member, and accepts unless an admin transfers

@@ -82,7 +82,7 @@ func (c *connections) add(conn net.Conn) *boundConn {
 		}
 		c.evicted.Add(1)
 		c.remove(victim)
-		defer victim.Conn.Close() //nolint:errcheck // the connection is given up
+		defer victim.Conn.Close()
 	}
 	c.open[bound] = struct{}{}
 	c.groups[bound.group]++

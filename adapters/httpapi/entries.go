@@ -50,10 +50,19 @@ func (a *API) writeEntry(r *request) error {
 	if err != nil {
 		return err
 	}
+	r.setKeyID(written.BoxKey)
 	if written.KeyChanged {
 		r.Response().Header().Set(headerEncryptionKeyChanged, "true")
 	}
 	return r.createdVersion(written)
+}
+
+// setKeyID sets the header with the id of the box key that a version is under. A version of a box without a keyring has
+// none.
+func (r *request) setKeyID(key domain.KeyID) {
+	if !key.IsZero() {
+		r.Response().Header().Set(headerEncryptionKeyID, key.String())
+	}
 }
 
 // createdVersion answers 201 with the location and the entity tag of a new version.
@@ -80,6 +89,7 @@ func (a *API) readEntry(r *request) error {
 		}
 	}
 	value, err := a.vault.ReadEntry(r.ctx(), r.by, in)
+	r.setKeyID(value.BoxKey) // also with ErrKeyMismatch
 	if err != nil {
 		return err
 	}
@@ -119,6 +129,7 @@ type versionLine struct {
 	Author    *string `json:"author"`
 	CreatedAt *string `json:"createdAt"`
 	Current   bool    `json:"current"`
+	KeyID     string  `json:"keyId,omitempty"`
 }
 
 // listVersions answers GET /boxes/{box}/entries/{key}/versions with the kept versions, newest first. It also answers
@@ -132,6 +143,7 @@ func (a *API) listVersions(r *request) error {
 			Author:    orNull(string(version.Author)),
 			CreatedAt: rfc3339(version.CreatedAt),
 			Current:   version.Current,
+			KeyID:     version.BoxKey.String(),
 		}
 	}
 	return r.json(lines, err)
@@ -162,5 +174,6 @@ func (a *API) restoreEntry(r *request) error {
 	if err != nil {
 		return err
 	}
+	r.setKeyID(written.BoxKey)
 	return r.createdVersion(written)
 }

@@ -58,8 +58,9 @@ var statusOf = map[domain.Kind]int{
 }
 
 const (
-	codeMethodNotAllowed = "method_not_allowed"
-	codeClientClosed     = "client_closed_request"
+	codeMethodNotAllowed  = "method_not_allowed"
+	codeConditionRequired = "condition_required"
+	codeClientClosed      = "client_closed_request"
 	// codeOutcomeUnknown is the code of ports.UnitOfWork for a commit whose result is unknown.
 	codeOutcomeUnknown = "outcome_unknown"
 	// statusClientClosed is the status of a request whose client disconnected before the response. The status is not
@@ -70,6 +71,7 @@ const (
 // statusOfCode has the statuses of codes that concern HTTP only, because no kind of the domain describes them.
 var statusOfCode = map[string]int{
 	codeMethodNotAllowed:    http.StatusMethodNotAllowed,
+	codeConditionRequired:   http.StatusPreconditionRequired,
 	codeClientClosed:        statusClientClosed,
 	codeExpectation:         http.StatusExpectationFailed,
 	codeHeaderTooLarge:      http.StatusRequestHeaderFieldsTooLarge,

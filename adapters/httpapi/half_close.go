@@ -123,7 +123,7 @@ func (c *answeringConn) clientLeft() bool {
 	}
 	_ = c.CloseWrite()
 	for wait := time.Millisecond; wait < resetTimeout/2; wait *= 2 {
-		time.Sleep(wait)
+		time.Sleep(wait) // a RST cannot be waited for: only a query of the socket shows it
 		if wasReset(c.socket) {
 			return true
 		}

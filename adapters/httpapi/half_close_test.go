@@ -237,7 +237,7 @@ func TestCloseOfTheServer(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, conn.(*net.TCPConn).CloseWrite())
 	ctx := <-api.started
-	time.Sleep(50 * time.Millisecond)
+	time.Sleep(50 * time.Millisecond) // until the server has seen the end of the input
 	require.NoError(t, ctx.Err())
 	require.NoError(t, server.Close())
 	requireDone(ctx, t)

@@ -7,7 +7,11 @@ const (
 	headerAPIKey               = "X-API-Key"
 	headerEncryptionKey        = "X-Encryption-Key"
 	headerEncryptionKeyChanged = "X-Encryption-Key-Changed"
+	headerEncryptionKeyID      = "X-Encryption-Key-Id"
 	headerInitToken            = "X-Init-Token"
+	// These headers carry what was added to responses whose bodies older clients compare as a whole.
+	headerInstallation = "X-Lockbox-Installation"
+	headerUserID       = "X-Lockbox-User-Id"
 
 	headerETag        = "ETag"
 	headerIfMatch     = "If-Match"

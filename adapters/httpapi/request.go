@@ -59,6 +59,9 @@ func (a *API) handle(route Route) echo.HandlerFunc {
 		header.Add("Vary", "Authorization, "+headerEncryptionKey) // CORS adds Origin
 		r := a.newRequest(c, route)
 		r.body.limit = route.contract.bodyLimit(a.maxBodyBytes)
+		if route.MaxBody > 0 {
+			r.body.limit = route.MaxBody
+		}
 		defer r.slot.release()
 		defer r.releaseBody()
 		err := a.serve(r)
@@ -91,6 +94,7 @@ func (a *API) newRequest(c echo.Context, route Route) *request {
 //  2. admitLargeBody looks the caller up before a large body uses memory.
 //  3. The handler decodes the body and calls a use case, which looks the caller up in the same statement as its data.
 //     There is no earlier lookup, so reading or writing an entry takes one statement.
+//     A body that the handler ignores is awaited before the handler acts; see awaitIgnoredBody.
 //  4. An error in the input is reported only to a caller who is authenticated. See refuseInput.
 func (a *API) serve(r *request) error {
 	if err := a.admit(r); err != nil {
@@ -107,6 +111,9 @@ func (a *API) serve(r *request) error {
 		return err
 	}
 	if err := r.route.contract.checkBody(r); err != nil {
+		return a.refuseInput(r, err)
+	}
+	if err := r.awaitIgnoredBody(); err != nil {
 		return a.refuseInput(r, err)
 	}
 	err := r.route.handler(a, r)

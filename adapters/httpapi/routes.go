@@ -28,11 +28,15 @@ type Route struct {
 	Path string
 	Auth Auth
 	// Group is the lowest group whose members may use the route. The zero Group admits every caller.
-	Group    domain.Group
+	Group domain.Group
+	// MaxBody is the largest body in bytes, in place of the limit of the settings; 0 for no difference.
+	MaxBody  int64
 	contract contract
 	handler  handler
 	// acceptsRefreshToken is true if the opaque token of a request may be a refresh token.
 	acceptsRefreshToken bool
+	// ignoresBody is true if the handler can succeed without reading the body; see request.awaitIgnoredBody.
+	ignoresBody bool
 }
 
 // AccountsAPI reports whether the route belongs to the accounts API, under /api/v1.
@@ -78,12 +82,19 @@ func lockboxRoutes() []Route {
 		withToken(http.MethodPost, "/users/:username/totp/confirm", (*API).confirmTOTP),
 		withToken(http.MethodDelete, "/users/:username/totp", (*API).removeTOTP),
 
+		withToken(http.MethodGet, "/users/:username/identity", (*API).describeIdentity),
+		withToken(http.MethodPut, "/users/:username/identity", (*API).putIdentity),
+		withToken(http.MethodGet, "/users/:username/identity/locked", (*API).unlockIdentity),
+		withToken(http.MethodPut, "/users/:username/identity/locked", (*API).lockIdentity),
+		withToken(http.MethodDelete, "/users/:username/identity/locked", (*API).deleteLockedIdentity),
+		withToken(http.MethodGet, "/identities/:fingerprint", (*API).findIdentity),
+
 		withToken(http.MethodGet, "/boxes", (*API).listBoxes),
-		withToken(http.MethodPost, "/boxes/:box", (*API).createBox),
+		withoutBody(withToken(http.MethodPost, "/boxes/:box", (*API).createBox)),
 		withToken(http.MethodGet, "/boxes/:box", (*API).describeBox),
 		withToken(http.MethodPut, "/boxes/:box", (*API).transferBox),
 		withToken(http.MethodDelete, "/boxes/:box", (*API).deleteBox),
-		withToken(http.MethodPost, "/boxes/:box/offer/accept", (*API).acceptBox),
+		withoutBody(withToken(http.MethodPost, "/boxes/:box/offer/accept", (*API).acceptBox)),
 		withToken(http.MethodDelete, "/boxes/:box/offer", (*API).endBoxOffer),
 
 		withToken(http.MethodGet, "/boxes/:box/users", (*API).listBoxUsers),
@@ -94,6 +105,9 @@ func lockboxRoutes() []Route {
 		withToken(http.MethodGet, "/boxes/:box/users/:username/permissions", (*API).listPermissions),
 		withToken(http.MethodPut, "/boxes/:box/users/:username/permissions", (*API).setPermissions),
 		withToken(http.MethodDelete, "/boxes/:box/users/:username/permissions", (*API).clearPermissions),
+
+		withToken(http.MethodGet, "/boxes/:box/keyring", (*API).readKeyring),
+		withLargeBody(withToken(http.MethodPut, "/boxes/:box/keyring", (*API).writeKeyring)),
 
 		withToken(http.MethodGet, "/boxes/:box/entries", (*API).listEntries),
 		withToken(http.MethodPost, "/boxes/:box/entries", (*API).writeEntry),
@@ -122,16 +136,28 @@ func accountsRoutes() []Route {
 
 		inGroup(viewer, http.MethodGet, accountsPath+"/droplet/list", (*API).listDroplets),
 		inGroup(manager, http.MethodPost, accountsPath+"/droplet/add", (*API).addDroplet),
-		inGroup(manager, http.MethodPatch, accountsPath+"/droplet/start/:droplet", (*API).startDroplet),
-		inGroup(manager, http.MethodPatch, accountsPath+"/droplet/stop/:droplet", (*API).stopDroplet),
-		inGroup(manager, http.MethodPatch, accountsPath+"/droplet/restart/:droplet", (*API).restartDroplet),
+		withoutBody(inGroup(manager, http.MethodPatch, accountsPath+"/droplet/start/:droplet", (*API).startDroplet)),
+		withoutBody(inGroup(manager, http.MethodPatch, accountsPath+"/droplet/stop/:droplet", (*API).stopDroplet)),
+		withoutBody(inGroup(manager, http.MethodPatch, accountsPath+"/droplet/restart/:droplet",
+			(*API).restartDroplet)),
 		inGroup(manager, http.MethodDelete, accountsPath+"/droplet/delete/:droplet", (*API).deleteDroplet),
 	}
 }
 
 // open is a route for requests without a token.
 func open(method, path string, handler handler) Route {
-	return Route{Method: method, Path: path, handler: handler}
+	return Route{
+		Method:      method,
+		Path:        path,
+		handler:     handler,
+		ignoresBody: method == http.MethodGet || method == http.MethodDelete,
+	}
+}
+
+// withoutBody marks a route with another method than GET and DELETE whose handler ignores the body.
+func withoutBody(route Route) Route {
+	route.ignoresBody = true
+	return route
 }
 
 // optionalToken is a route for requests with or without a token.
@@ -152,6 +178,15 @@ func withToken(method, path string, handler handler) Route {
 func withAnyToken(method, path string, handler handler) Route {
 	route := withToken(method, path, handler)
 	route.acceptsRefreshToken = true
+	return route
+}
+
+// maxKeyringBody fits a keyring with 1,000 recipients and 4,096 earlier keys.
+const maxKeyringBody = 4 << 20
+
+// withLargeBody raises the limit of a route's body to maxKeyringBody.
+func withLargeBody(route Route) Route {
+	route.MaxBody = maxKeyringBody
 	return route
 }
 

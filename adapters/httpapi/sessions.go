@@ -17,7 +17,15 @@ func (a *API) initialize(r *request) error {
 	}
 	key, err := a.identity.Initialize(r.ctx(), r.by,
 		identity.Initialize{Username: body.Username, Password: body.Password, Token: token})
+	a.setInstallation(r, err)
 	return r.json(apiKeyBody{key}, err)
+}
+
+// setInstallation sets the header that identifies the database, for clients that begin to use this server.
+func (a *API) setInstallation(r *request, err error) {
+	if err == nil {
+		r.Response().Header().Set(headerInstallation, a.identity.Installation().String())
+	}
 }
 
 // signInBody is the body of a sign-in in either API.
@@ -36,6 +44,7 @@ func (a *API) authenticate(r *request) error {
 	}
 	token, ends, err := a.identity.Authenticate(r.ctx(), r.by,
 		identity.Authenticate{Username: body.Username, Password: body.Password, Code: string(body.Code)})
+	a.setInstallation(r, err)
 	return r.json(struct {
 		Token  string `json:"token"`
 		Expiry int64  `json:"expiry"` // Unix milliseconds
@@ -44,10 +53,12 @@ func (a *API) authenticate(r *request) error {
 
 // callerBody describes a caller and the token of the request. Group is null for users in no group.
 type callerBody struct {
-	Username string    `json:"username"`
-	Role     string    `json:"role"`
-	Group    *string   `json:"group"`
-	Token    tokenBody `json:"token"`
+	Username     string    `json:"username"`
+	ID           string    `json:"id"`
+	Role         string    `json:"role"`
+	Group        *string   `json:"group"`
+	Token        tokenBody `json:"token"`
+	Installation string    `json:"installation"`
 }
 
 // tokenBody describes a token without showing it. ExpiresAt is null for a token that does not expire.
@@ -66,6 +77,7 @@ func (a *API) whoAmI(r *request) error {
 	}
 	return r.json(callerBody{
 		Username: string(caller.Name),
+		ID:       caller.UserID.String(),
 		Role:     caller.Role.String(),
 		Group:    orNull(caller.Group.String()),
 		Token: tokenBody{
@@ -74,5 +86,6 @@ func (a *API) whoAmI(r *request) error {
 			Name:      caller.CredentialName,
 			ExpiresAt: rfc3339(caller.ExpiresAt),
 		},
+		Installation: a.identity.Installation().String(),
 	}, nil)
 }

@@ -65,7 +65,7 @@ func TestSharesWait(t *testing.T) {
 		waiting.Go(func() { third = s.acquire(t.Context(), "a", 2) })
 		synctest.Wait()
 		require.NoError(t, s.acquire(t.Context(), "b", 2), "another key does not wait")
-		time.Sleep(500 * time.Millisecond)
+		time.Sleep(500 * time.Millisecond) // of the clock of synctest
 		s.release("a", 2)
 		waiting.Wait()
 		require.NoError(t, second, "it gets the share that was returned")

@@ -13,12 +13,18 @@ func (a *API) createUser(r *request) error {
 		Username string `json:"username"`
 		Password string `json:"password"`
 		Role     string `json:"role"`
+		Identity string `json:"identity"`
 	}](r)
 	if err != nil {
 		return err
 	}
 	user, err := a.identity.CreateUser(r.ctx(), r.by,
-		identity.CreateUser{Username: body.Username, Password: body.Password, Role: body.Role})
+		identity.CreateUser{
+			Username: body.Username,
+			Password: body.Password,
+			Role:     body.Role,
+			Identity: body.Identity,
+		})
 	if err != nil {
 		return err
 	}
@@ -44,6 +50,7 @@ func (a *API) describeUser(r *request) error {
 	if err != nil {
 		return err
 	}
+	r.Response().Header().Set(headerUserID, seen.User.ID.String())
 	return r.json(userBody{
 		Username:    string(seen.User.Name),
 		Role:        seen.User.Role.String(),

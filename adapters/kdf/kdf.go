@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -68,7 +69,8 @@ type Pool struct {
 
 	mu        sync.Mutex // protects the fields below
 	queues    [workloads][]*job
-	turn      int // the workload that is served first if both have waiting jobs
+	turn      int               // the workload that is served first if both have waiting jobs
+	rounds    [workloads]uint64 // of the job that was granted last; see enqueue
 	running   int
 	coresBusy int
 	heldKiB   uint64
@@ -82,9 +84,14 @@ type Pool struct {
 
 // job is a key derivation that waits or runs.
 type job struct {
-	cores   int
-	kib     uint64
-	granted chan struct{} // closed, under the lock, when the job may run
+	cores int
+	kib   uint64
+	// origin is the user or address that the job counts for, and round its place among the jobs of other origins.
+	origin string
+	round  uint64
+	// granted is closed, under the lock, when the job may run or is refused. refusal is nil if it may run.
+	granted chan struct{}
+	refusal error
 }
 
 // New returns a Pool. Close stops its idle timer.
@@ -114,11 +121,13 @@ func (p *Pool) MaxMemoryKiB() uint32 {
 	return uint32(min(p.config.BudgetKiB/weightFactor, 1<<32-1))
 }
 
-// Derive returns the 32-byte Argon2id hash of secret and salt. It waits for free memory and cores; the two workloads
-// alternate, each in the order of arrival. It implements ports.DeriveFunc.
+// Derive returns the 32-byte Argon2id hash of secret and salt. It waits for free memory and cores. The two workloads
+// alternate. Within a workload, the origins of the contexts (ports.WithOrigin) alternate, and the jobs of one origin
+// run in the order of arrival. It implements ports.DeriveFunc.
 //
-// Derive returns domain.ErrBusy, with a cause, if the workload's queue is full or ctx ends while it waits, ErrTooHeavy
-// if the pool can never run the parameters, and ErrParams if they are invalid. A running key derivation ignores ctx,
+// Derive returns domain.ErrBusy, with a cause, if the workload's queue is full or ctx ends while it waits. A full queue
+// refuses a job of the origin that has the most jobs waiting. Derive returns ErrTooHeavy if the pool can never run the
+// parameters, and ErrParams if they are invalid. A running key derivation ignores ctx,
 // because Argon2id cannot be interrupted.
 func (p *Pool) Derive(
 	ctx context.Context, use ports.Workload, secret, salt []byte, params ports.Argon2Params,
@@ -158,14 +167,17 @@ func (p *Pool) acquire(ctx context.Context, use ports.Workload, j *job) error {
 	}
 	select {
 	case <-j.granted:
-		return nil
+		return j.refusal
 	case <-ctx.Done():
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	select {
-	case <-j.granted: // the job was granted when ctx ended: do not run it
-		p.release(j)
+	case <-j.granted:
+		if j.refusal != nil {
+			return j.refusal
+		}
+		p.release(j) // the job was granted when ctx ended: do not run it
 	default:
 		p.dequeue(use, j)
 	}
@@ -176,6 +188,10 @@ func (p *Pool) acquire(ctx context.Context, use ports.Workload, j *job) error {
 }
 
 // enqueue adds the job to the queue of its workload and starts the jobs for which there is room.
+//
+// The queue is in the order of rounds, as in start-time fair queueing (Goyal, Vin, Cheng, SIGCOMM 1996). The round of a
+// job is one more than that of the last waiting job of its origin, and at least that of the job that was granted last.
+// An origin with many jobs therefore delays another origin by one job, not by its whole queue.
 func (p *Pool) enqueue(ctx context.Context, use ports.Workload, j *job) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -184,12 +200,24 @@ func (p *Pool) enqueue(ctx context.Context, use ports.Workload, j *job) error {
 		return busy(ctx)
 	}
 	p.stopIdle()
-	p.queues[use] = append(p.queues[use], j)
+	j.origin, j.round = ports.Origin(ctx), p.rounds[use]
+	for _, each := range p.queues[use] {
+		if each.origin == j.origin {
+			j.round = max(j.round, each.round+1)
+		}
+	}
+	at := len(p.queues[use])
+	for at > 0 && p.queues[use][at-1].round > j.round {
+		at--
+	}
+	p.queues[use] = slices.Insert(p.queues[use], at, j)
 	p.admit()
-	if len(p.queues[use]) > p.config.QueueLength {
-		p.dequeue(use, j)
+	if waiting := p.queues[use]; len(waiting) > p.config.QueueLength {
+		last := waiting[len(waiting)-1]
+		p.dequeue(use, last)
 		p.refused[use]++
-		return domain.ErrBusy.Because(errQueueFull)
+		last.refusal = domain.ErrBusy.Because(errQueueFull)
+		close(last.granted)
 	}
 	return nil
 }
@@ -210,6 +238,7 @@ func (p *Pool) admit() {
 			return
 		}
 		p.queues[next] = p.queues[next][1:]
+		p.rounds[next] = first.round
 		p.turn = (next + 1) % workloads
 		p.running++
 		p.coresBusy += first.cores

@@ -156,6 +156,65 @@ func TestTurns(t *testing.T) {
 	})
 }
 
+// TestOriginsTakeTurns queues six jobs of one origin, then jobs of two others. Each of the others waits for one job of
+// the first origin, not for its whole queue.
+func TestOriginsTakeTurns(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		pool := slow(Config{Cores: 1})
+		var order []string
+		inner := pool.derive
+		pool.derive = func(secret, salt []byte, params ports.Argon2Params) []byte {
+			order = append(order, string(secret)) // one core: no other derivation runs
+			return inner(secret, salt, params)
+		}
+		var all sync.WaitGroup
+		for _, name := range []string{"a0", "a1", "a2", "a3", "a4", "a5", "b0", "b1", "c0"} {
+			ctx := ports.WithOrigin(t.Context(), name[:1])
+			all.Go(func() {
+				_, err := pool.Derive(ctx, ports.EntryWork, []byte(name), nil, cheap)
+				assert.NoError(t, err)
+			})
+			synctest.Wait()
+		}
+		all.Wait()
+		require.Equal(t, []string{"a0", "a1", "b0", "c0", "a2", "b1", "a3", "a4", "a5"}, order)
+		pool.Close()
+	})
+}
+
+// TestFullQueueRefusesTheLargestOrigin verifies that a full queue refuses a job of the origin with the most waiting
+// jobs, whether or not that job is the newest.
+func TestFullQueueRefusesTheLargestOrigin(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		pool := slow(Config{Cores: 1, QueueLength: 3})
+		outcomes := map[string]error{}
+		var mu sync.Mutex
+		var all sync.WaitGroup
+		for _, name := range []string{"a0", "a1", "a2", "a3", "a4", "b0", "c0"} {
+			ctx := ports.WithOrigin(t.Context(), name[:1])
+			all.Go(func() {
+				_, err := pool.Derive(ctx, ports.EntryWork, nil, nil, cheap)
+				mu.Lock()
+				defer mu.Unlock()
+				outcomes[name] = err
+			})
+			synctest.Wait()
+		}
+		all.Wait()
+		for name, err := range outcomes {
+			if name == "a2" || name == "a3" || name == "a4" {
+				require.ErrorIs(t, err, domain.Unavailable, name)
+			} else {
+				require.NoError(t, err, name)
+			}
+		}
+		require.Equal(t, uint64(3), pool.Stats().Entries.Refused)
+		pool.Close()
+	})
+}
+
 // TestHeavyIsNotOvertaken verifies that a job that needs the whole budget runs although small jobs of the other
 // workload keep arriving.
 func TestHeavyIsNotOvertaken(t *testing.T) {

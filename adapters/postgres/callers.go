@@ -38,7 +38,7 @@ const (
 	thisAccessToken  = ` WHERE c.access_hash = $1 AND f.user_id = $2`
 	thisRefreshToken = ` WHERE c.refresh_hash = $1 AND f.user_id = $2`
 
-	accessColumns = `, b.id, b.name, b.owner_id, b.kdf_salt, b.created_at, b.updated_at,
+	accessColumns = `, b.id, b.name, b.owner_id, b.kdf_salt, b.box_key_id, b.created_at, b.updated_at,
 		m.role, m.is_active, m.permissions`
 	// $3 is the name of the box.
 	joinAccess = `
@@ -165,7 +165,7 @@ func (r *callerRow) caller(credential domain.Credential) (domain.Caller, error) 
 type accessRow struct {
 	boxID, owner     pgtype.UUID
 	boxName          pgtype.Text
-	salt             []byte
+	salt, key        []byte
 	created, updated pgtype.Timestamptz
 	role             pgtype.Text
 	active           pgtype.Bool
@@ -174,7 +174,8 @@ type accessRow struct {
 
 // targets returns the destinations of accessColumns.
 func (r *accessRow) targets() []any {
-	return []any{&r.boxID, &r.boxName, &r.owner, &r.salt, &r.created, &r.updated, &r.role, &r.active, &r.permissions}
+	return []any{&r.boxID, &r.boxName, &r.owner, &r.salt, &r.key, &r.created, &r.updated, &r.role, &r.active,
+		&r.permissions}
 }
 
 // access converts the row that was scanned last.
@@ -191,6 +192,7 @@ func (r *accessRow) access(caller domain.Caller) (domain.Access, error) {
 		UpdatedAt: timeOf(r.updated),
 	}
 	copy(access.Box.Salt[:], r.salt)
+	access.Box.Key = keyIDOf(r.key)
 	if !r.role.Valid {
 		return access, nil
 	}

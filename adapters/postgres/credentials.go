@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -85,4 +86,10 @@ func (r sessions) Add(ctx context.Context, session domain.Session) error {
 		return domain.ErrWrongCredentials
 	}
 	return translate(err)
+}
+
+func (r sessions) CreatedAt(ctx context.Context, id domain.CredentialID) (time.Time, error) {
+	var created time.Time
+	err := r.q.QueryRow(ctx, `SELECT created_at FROM sessions WHERE id = $1`, uuid(id)).Scan(&created)
+	return created.UTC(), orNotFound(err, domain.ErrUnauthenticated)
 }

@@ -167,11 +167,12 @@ func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version por
 	var batch pgx.Batch
 	queueEntry(&batch, entry, version.Reservation)
 	batch.Queue(`INSERT INTO entry_versions
-			(key_id, box_id, key, version, sealed_as, envelope, value, author_id, created_at)
-		VALUES ((SELECT id FROM server_keys WHERE id = $1 AND retired_at IS NULL), $2, $3, $4, $5, $6, $7, $8, $9)`,
+			(key_id, box_id, key, version, sealed_as, envelope, value, author_id, created_at, box_key_id)
+		VALUES ((SELECT id FROM server_keys WHERE id = $1 AND retired_at IS NULL), $2, $3, $4, $5, $6, $7, $8, $9,
+			$10)`,
 		uuid(version.Sealed.ServerKey), uuid(version.Place.Box), string(version.Place.Key),
 		number(version.Place.Version), number(version.Place.SealedAs), version.Sealed.Envelope, version.Sealed.Value,
-		uuid(version.Author), entry.UpdatedAt)
+		uuid(version.Author), entry.UpdatedAt, storedKeyID(version.BoxKey))
 	// Versions are numbered without gaps, so the version number determines which versions to keep.
 	if keep > 0 && entry.Version > unsigned(int64(keep)) {
 		batch.Queue(`DELETE FROM entry_versions WHERE box_id = $1 AND key = $2 AND version <= $3`,
@@ -181,7 +182,8 @@ func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version por
 	return atCommit(ctx, r.q, &batch, translateAddVersion)
 }
 
-// queueEntry adds the statements that store the new version of an entry, and its reservation unless it is nil. The
+// queueEntry adds the statements that store the new version of an entry, and its reservation unless it is nil. The row
+// gets the id of the key in force, which is not that of the version if UndoWrite stores an old version again. The
 // reservation is a part of the same UPDATE: a second one would leave another dead row. Above the limit, the sum of the
 // box becomes NULL, which the column does not accept: the statement fails, and the version is not stored.
 func queueEntry(batch *pgx.Batch, entry domain.Entry, reservation *ports.Reservation) {
@@ -194,7 +196,8 @@ func queueEntry(batch *pgx.Batch, entry domain.Entry, reservation *ports.Reserva
 		room = `, slot_bytes = $5, slots = $6, slots_until = $7`
 		args = append(args, reservation.Room.SlotBytes, reservation.Room.Slots, number(reservation.Room.Until))
 	}
-	batch.Queue(`UPDATE entries SET version = $3, deleted_at = NULL, swept = false, updated_at = $4`+room+`
+	batch.Queue(`UPDATE entries SET version = $3, deleted_at = NULL, swept = false, updated_at = $4,
+			box_key_id = (SELECT box_key_id FROM boxes WHERE id = $1)`+room+`
 		WHERE box_id = $1 AND key = $2`, args...)
 }
 
@@ -243,7 +246,8 @@ func (r entries) LockVersion(ctx context.Context, entry domain.Entry) (bool, err
 // Versions lists an author who was deleted as an empty name.
 func (r entries) Versions(ctx context.Context, box domain.BoxID, key domain.EntryKey) ([]domain.EntryVersion, error) {
 	rows, err := r.q.Query(ctx,
-		`SELECT v.version, COALESCE(u.name, ''), v.created_at, v.version = e.version AND e.deleted_at IS NULL
+		`SELECT v.version, COALESCE(u.name, ''), v.created_at, v.version = e.version AND e.deleted_at IS NULL,
+			v.box_key_id
 		FROM entry_versions v JOIN entries e ON e.box_id = v.box_id AND e.key = v.key
 			LEFT JOIN users u ON u.id = v.author_id
 		WHERE v.box_id = $1 AND v.key = $2 ORDER BY v.version DESC`, uuid(box), string(key))
@@ -251,7 +255,9 @@ func (r entries) Versions(ctx context.Context, box domain.BoxID, key domain.Entr
 		var version int64
 		var author string
 		var line domain.EntryVersion
-		err := row.Scan(&version, &author, &line.CreatedAt, &line.Current)
+		var key []byte
+		err := row.Scan(&version, &author, &line.CreatedAt, &line.Current, &key)
+		line.BoxKey = keyIDOf(key)
 		line.Version, line.Author, line.CreatedAt = unsigned(version), domain.UserName(author), line.CreatedAt.UTC()
 		return line, err
 	})
@@ -283,7 +289,7 @@ func (r entries) Version(ctx context.Context, box domain.BoxID, key domain.Entry
 }
 
 // storedColumns are the columns of scanStored.
-const storedColumns = `box_id, key, version, sealed_as, key_id, envelope, created_at`
+const storedColumns = `box_id, key, version, sealed_as, key_id, envelope, created_at, box_key_id`
 
 // scanStored reads storedColumns and, if given, further columns into more.
 func scanStored(row pgx.Row, more ...any) (ports.StoredVersion, error) {
@@ -292,14 +298,15 @@ func scanStored(row pgx.Row, more ...any) (ports.StoredVersion, error) {
 	var key string
 	var version, sealedAs int64
 	var created pgtype.Timestamptz
-	err := row.Scan(append([]any{&box, &key, &version, &sealedAs, &serverKey, &stored.Sealed.Envelope, &created},
-		more...)...)
+	var boxKey []byte
+	err := row.Scan(append([]any{&box, &key, &version, &sealedAs, &serverKey, &stored.Sealed.Envelope, &created,
+		&boxKey}, more...)...)
 	stored.Place = ports.Place{
 		Box:      box,
 		Key:      domain.EntryKey(key),
 		Version:  unsigned(version),
 		SealedAs: unsigned(sealedAs),
 	}
-	stored.Sealed.ServerKey, stored.CreatedAt = serverKey, timeOf(created)
+	stored.Sealed.ServerKey, stored.CreatedAt, stored.BoxKey = serverKey, timeOf(created), keyIDOf(boxKey)
 	return stored, err
 }

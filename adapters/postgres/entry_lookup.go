@@ -18,7 +18,7 @@ import (
 // single statement. Concurrent lookups share a statement.
 
 const (
-	versionColumns = `, v.version, v.sealed_as, v.key_id, v.envelope, v.created_at`
+	versionColumns = `, v.version, v.sealed_as, v.key_id, v.envelope, v.box_key_id, v.created_at`
 	entryColumns   = `, e.version, e.deleted_at IS NOT NULL, e.updated_at` + versionColumns
 	// $4 is the key of the entry, $5 the version or 0 for the newest.
 	joinEntry = `

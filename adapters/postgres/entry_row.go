@@ -16,13 +16,14 @@ type entryRow struct {
 	version, sealedAs pgtype.Int8
 	serverKey         pgtype.UUID
 	envelope, value   []byte
+	key               []byte
 	tooLarge          bool
 }
 
 // targets returns the destinations in the order of the columns.
 func (r *entryRow) targets() []any {
 	return []any{&r.entryVersion, &r.deleted, &r.updated, &r.version, &r.sealedAs, &r.serverKey, &r.envelope,
-		&r.created, &r.value, &r.tooLarge}
+		&r.key, &r.created, &r.value, &r.tooLarge}
 }
 
 // snapshot converts the row that was scanned last. Without an entry, or without the version, the
@@ -56,6 +57,7 @@ func (r *entryRow) snapshot(input *lookup, callerRow *callerRow, accessRow *acce
 		},
 		Sealed:    ports.SealedValue{ServerKey: r.serverKey.Bytes, Envelope: r.envelope, Value: r.value},
 		CreatedAt: timeOf(r.created),
+		BoxKey:    keyIDOf(r.key),
 	}
 	return snapshot, nil
 }

@@ -27,12 +27,12 @@ const maxWriteBatch = 64
 // writeColumns are the columns of one write, in the order of writeArrays. The columns of its audit
 // event follow them.
 const writeColumns = `credential, issued_to, box, box_id, key, permissions, expires, version, sealed_as, key_id, ` +
-	`envelope, value, author_id, at, prune_to, room`
+	`envelope, value, author_id, at, prune_to, room, box_key_id`
 
 // writeTypes are the types of writeColumns from issued_to on: the type of credential depends on its
 // kind.
 var writeTypes = []string{"uuid", "text", "uuid", "text", "smallint", "timestamptz", "bigint", "bigint", "uuid",
-	"bytea", "bytea", "uuid", "timestamptz", "bigint", "bigint"}
+	"bytea", "bytea", "uuid", "timestamptz", "bigint", "bigint", "bytea"}
 
 // writeStatements has an entry for every kind of credential.
 var writeStatements = buildWriteStatements()
@@ -42,6 +42,9 @@ var writeStatements = buildWriteStatements()
 //   - locked selects and locks the entries whose conditions still hold. SKIP LOCKED leaves out an
 //     entry that another transaction is writing. It also leaves out a write whose author is being
 //     deleted, because the foreign key would wait for that lock. One lock must not delay the whole batch.
+//     The comparison of box_key_id is decided on the locked row: a change of the box's key updates this column in every
+//     entry. A write that was decided under the old key therefore never commits after the change, even if this
+//     statement began before it. Without a keyring the column is null, and the comparison costs no lookup.
 //   - updated moves these entries to their new version. If several writes of a batch name the
 //     same entry, one of them wins.
 //   - inserted_versions, pruned and audited follow from updated. They skip old versions that are locked; the next write
@@ -65,6 +68,7 @@ func buildWriteStatements() map[domain.CredentialKind]string {
 				SELECT box_id FROM entries
 				WHERE box_id = a.box_id AND key = a.key AND version = a.version - 1 AND deleted_at IS NULL
 					AND ` + hasRoom + `
+					AND box_key_id IS NOT DISTINCT FROM a.box_key_id
 				LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED) e
 			WHERE f.box_id = a.box_id AND f.is_active AND f.member_is_active
 				AND f.permissions & ` + fmt.Sprint(int(domain.AllPermissions)) + ` = a.permissions
@@ -74,8 +78,8 @@ func buildWriteStatements() map[domain.CredentialKind]string {
 				FROM locked l WHERE e.box_id = l.box_id AND e.key = l.key RETURNING l.*
 		), inserted_versions AS (
 			INSERT INTO entry_versions
-				(box_id, key, version, sealed_as, key_id, envelope, value, author_id, created_at)
-				SELECT box_id, key, version, sealed_as, key_id, envelope, value, author_id, at FROM updated
+				(box_id, key, version, sealed_as, key_id, envelope, value, author_id, created_at, box_key_id)
+				SELECT box_id, key, version, sealed_as, key_id, envelope, value, author_id, at, box_key_id FROM updated
 		), pruned AS (
 			DELETE FROM entry_versions v USING (
 				SELECT o.* FROM updated u CROSS JOIN LATERAL (
@@ -183,6 +187,7 @@ func writeArrays(kind domain.CredentialKind, group []*writeRequest) []any {
 		column(group, func(r *writeRequest) time.Time { return r.Input.At }),
 		column(group, func(r *writeRequest) int64 { return pruneTo(&r.Input) }),
 		column(group, func(r *writeRequest) int64 { return roomFor(&r.Input) }),
+		column(group, func(r *writeRequest) []byte { return storedKeyID(r.Input.Version.BoxKey) }),
 	}
 	return append(arrays, eventArrays(group, func(r *writeRequest) *domain.Event { return &r.Input.Event })...)
 }

@@ -28,9 +28,9 @@ func BenchmarkSearchEvents(b *testing.B) {
 	box, ok := domain.ParseID[domain.Box](pgtest.Column(b, url, `SELECT md5('7')::uuid::text`)[0])
 	require.True(b, ok)
 	for name, filter := range map[string]ports.EventFilter{
-		"by-user":     {Actor: "nobody", Limit: 100},
+		"by-user":     {Actor: "unknown", Limit: 100},
 		"by-action":   {Action: domain.ActionDeleteBox, Limit: 100},
-		"in-a-box":    {Box: box, Actor: "nobody", Limit: 100},
+		"in-a-box":    {Box: box, Actor: "unknown", Limit: 100},
 		"unfiltered":  {Limit: 100},
 		"common-user": {Actor: "user-7", Limit: 100},
 	} {

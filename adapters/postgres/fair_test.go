@@ -41,7 +41,7 @@ func TestFairSlots(t *testing.T) {
 							mu.Lock()
 							running[origin]++
 							mu.Unlock()
-							time.Sleep(time.Second)
+							time.Sleep(time.Second) // of the clock of synctest
 							mu.Lock()
 							running[origin]--
 							mu.Unlock()

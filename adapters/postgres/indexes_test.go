@@ -148,7 +148,7 @@ func TestSearchesReadALimitedNumberOfEvents(t *testing.T) {
 	execute(t, url, crowd)
 	const events = 20_000 // in crowd
 	positions := []string{}
-	filter := ports.EventFilter{Actor: "nobody", Limit: 10}
+	filter := ports.EventFilter{Actor: "unknown", Limit: 10}
 	for {
 		page, err := store.Read().Events.List(t.Context(), filter)
 		require.NoError(t, err)

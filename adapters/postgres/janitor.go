@@ -136,6 +136,12 @@ func (s *Store) DeleteRemovedEntries(ctx context.Context, before time.Time, limi
 	return len(boxes), nil
 }
 
+// DeleteOldKeyrings removes keyrings that Add has marked as surplus, with their recipients; see ports.Janitor.
+func (s *Store) DeleteOldKeyrings(ctx context.Context, before time.Time, limit int) (int, error) {
+	return s.sweep(ctx, `DELETE FROM box_keyrings WHERE (box_id, sequence) IN
+		(SELECT box_id, sequence FROM box_keyrings WHERE surplus AND created_at < $1 LIMIT $2)`, before, limit)
+}
+
 // sweepEntries locks the boxes before their entries, and in the order of their identifiers, as all transactions do. It
 // returns the box of each swept entry.
 const sweepEntries = `WITH due AS (

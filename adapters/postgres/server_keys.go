@@ -71,6 +71,7 @@ func (r serverKeys) DeleteRetired(ctx context.Context, id domain.ServerKeyID, le
 		(SELECT count(*) FROM entry_versions WHERE key_id = $1) +
 		(SELECT count(*) FROM users WHERE password_key_id = $1) +
 		(SELECT count(*) FROM one_time_codes WHERE key_id = $1) +
+		(SELECT count(*) FROM locked_identities WHERE key_id = $1) +
 		(SELECT count(*) FROM api_keys WHERE key_id = $1) +
 		(SELECT count(*) FROM sessions WHERE key_id = $1) +
 		(SELECT count(*) FROM token_families WHERE key_id = $1 OR token_key_id = $1) +

@@ -16,6 +16,20 @@ func uuid[T any](id domain.ID[T]) pgtype.UUID {
 	return pgtype.UUID{Bytes: id, Valid: !id.IsZero()}
 }
 
+// storedKeyID converts the id of a box key to a parameter; zero becomes NULL.
+func storedKeyID(key domain.KeyID) []byte {
+	if key.IsZero() {
+		return nil
+	}
+	return key[:]
+}
+
+// keyIDOf is the inverse of storedKeyID.
+func keyIDOf(stored []byte) (key domain.KeyID) {
+	copy(key[:], stored)
+	return key
+}
+
 // timestamp converts a time to a parameter; the zero time becomes NULL.
 func timestamp(at time.Time) pgtype.Timestamptz {
 	return pgtype.Timestamptz{Time: at, Valid: !at.IsZero()}

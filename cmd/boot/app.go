@@ -179,6 +179,7 @@ func (a *App) api(ctx context.Context, core *core, events *postgres.EventWriter)
 		Sealer:           entrySealer,
 		Clock:            core.clock,
 		IDs:              core.ids,
+		Installation:     core.installation,
 		MaxValueBytes:    a.config.MaxValueBytes,
 		MaxEntriesPerBox: a.config.MaxEntriesPerBox,
 		MaxBytesPerBox:   a.config.MaxBytesPerBox,

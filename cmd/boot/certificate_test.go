@@ -194,7 +194,7 @@ func TestCertificateChangesAreNoticed(t *testing.T) {
 		files.issue(1, time.Now().Add(time.Hour))
 		c, stop := watch(t, nil, files.settings()...)
 		files.write("key", "")
-		time.Sleep(10 * time.Minute)
+		time.Sleep(10 * time.Minute) // of the clock of synctest
 		synctest.Wait()
 		require.Equal(t, int64(1), presented(t, c))
 		files.issue(2, time.Now().Add(time.Hour))

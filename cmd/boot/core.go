@@ -36,9 +36,9 @@ type core struct {
 	keyring *sealing.Keyring
 	// derivations bounds how many key derivations run at once, for passwords and entries together.
 	derivations *kdf.Pool
-	// installation identifies the database. Tokens and containers contain it, so a server refuses those of another
-	// installation.
-	installation string
+	// installation identifies the database. Tokens, containers and keyrings contain it, so a server refuses those of
+	// another installation.
+	installation domain.InstallationID
 	clock        system.Clock
 	ids          system.IDs
 	// engine is nil without a droplet host.
@@ -78,10 +78,11 @@ func (c *core) open(ctx context.Context, log *slog.Logger) error {
 	if err := upgradeSchema(ctx, c.config, log); err != nil {
 		return err
 	}
-	var err error
-	if c.installation, err = c.store.Installation(ctx, c.ids.New(), c.clock.Now()); err != nil {
+	text, err := c.store.Installation(ctx, c.ids.New(), c.clock.Now())
+	if err != nil {
 		return err
 	}
+	c.installation, _ = domain.ParseID[domain.Installation](text)
 	if c.keyring, err = openKeyring(ctx, c); err != nil {
 		return err
 	}
@@ -235,6 +236,7 @@ func (c *core) accounts(events ports.EventWriter) (*identity.Service, error) {
 		TokenDigests:      sealing.NewTokenDigests(c.keyring),
 		Clock:             c.clock,
 		IDs:               c.ids,
+		Installation:      c.installation,
 		OpenRegistration:  !c.config.RequireAdminToCreateUser,
 		ShowAPIKeys:       c.config.ShowAPIKeys,
 		MinPasswordLength: c.config.MinPasswordLength,
@@ -248,7 +250,7 @@ func (c *core) accounts(events ports.EventWriter) (*identity.Service, error) {
 // signer returns the signer of API keys and session tokens. A token names its installation, so a server refuses the
 // tokens of other installations.
 func (c *core) signer() (*tokens.Signer, error) {
-	return tokens.New(tokens.Config{Keys: c.keyring, Installation: c.installation, Clock: c.clock})
+	return tokens.New(tokens.Config{Keys: c.keyring, Installation: c.installation.String(), Clock: c.clock})
 }
 
 // accountSealer returns the encryption of password hashes and TOTP secrets.

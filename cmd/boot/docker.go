@@ -88,7 +88,7 @@ func (c *core) dropletHost() (*docker.Host, error) {
 	host, err := docker.New(docker.Config{
 		Address:      c.config.DockerHost.address,
 		TLS:          c.config.derived.dockerTLS,
-		Installation: c.installation,
+		Installation: c.installation.String(),
 		Prefix:       c.config.DropletPrefix,
 		Memory:       int64(c.config.DropletMemory),
 		LogBytes:     int64(c.config.DropletLog),

@@ -21,6 +21,9 @@ const (
 	sweepEntryBatch = 20
 	// expiredKeyRetention is how long an expired API key is still listed, so that its user sees why it stopped working.
 	expiredKeyRetention = 30 * 24 * time.Hour
+	// oldKeyringRetention is how long every keyring of a box is kept. The newest ones are kept regardless of age; see
+	// domain.KeptKeyrings.
+	oldKeyringRetention = 30 * 24 * time.Hour
 )
 
 // sweep deletes expired rows every minute until ctx ends. All servers of an installation sweep. If two servers find the
@@ -37,6 +40,7 @@ func (a *App) sweep(ctx context.Context, janitor ports.Janitor) {
 		a.sweepRows(ctx, "expired invitations", now, sweepBatch, janitor.DeleteEndedInvitations)
 		a.sweepRows(ctx, "deleted entries", now.Add(-a.config.DeletedEntryRetention), sweepEntryBatch,
 			janitor.DeleteRemovedEntries)
+		a.sweepRows(ctx, "old keyrings", now.Add(-oldKeyringRetention), sweepBatch, janitor.DeleteOldKeyrings)
 		if a.config.EventRetention > 0 { // 0 keeps them permanently
 			a.sweepRows(ctx, "old audit events", now.Add(-a.config.EventRetention), sweepEventBatch,
 				janitor.DeleteOldEvents)

@@ -64,7 +64,8 @@ func shellQuoted(text string) string { return "'" + strings.ReplaceAll(text, "'"
 const firstSteps = `api() { curl -sS -i -w '\n\n' -X "$1" "$URL$2" -H 'Content-Type: application/json' "${@:3}"; }
 
 # Become the owner. This works only once. The response holds an API key that is not shown again.
-API_KEY=$(api POST /init -H "X-Init-Token: $INIT_TOKEN" -d '{"username":"root","password":"change-me"}' | sed -n 's/.*"apiKey":"\([^"]*\)".*/\1/p')
+API_KEY=$(api POST /init -H "X-Init-Token: $INIT_TOKEN" -d '{"username":"root","password":"change-me"}' |
+    sed -n 's/.*"apiKey":"\([^"]*\)".*/\1/p')
 ROOT="Authorization: Bearer $API_KEY"
 
 # Generate an encryption key. Lockbox does not store it: without the key, the values are lost.

@@ -19,8 +19,8 @@ type Attempt struct {
 	username string
 	// account is the digest of username; zero without an account.
 	account domain.Digest
-	// address is the group under which the requester's address is counted. It is empty when the address is unknown or
-	// shared.
+	// address is domain.AddressGroup of the requester's address, under which attempts are counted. It is empty when the
+	// address is unknown or shared.
 	address  string
 	at       time.Time
 	counters []counter

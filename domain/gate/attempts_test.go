@@ -106,8 +106,8 @@ func TestLockoutDoubles(t *testing.T) {
 	}
 }
 
-// TestStrangerCannotKeepLockedOut verifies that one address cannot keep an account locked out at other addresses: after
-// many wrong attempts, one attempt a day has no effect on them.
+// TestStrangerCannotKeepLockedOut verifies that one address cannot keep an account locked out at other addresses. After
+// the lockout that its many wrong attempts cause, one more attempt a day does not lock the account there.
 func TestStrangerCannotKeepLockedOut(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -3,13 +3,13 @@
 //
 // # Which refusals are audited
 //
-// A use case that checks a credential, reads or changes the entries of a box, or changes a droplet passes its refusals
-// to [Gate.Refused], which audits only these refusals:
+// A use case that checks a credential, reads or changes the entries of a box, changes or unlocks an identity, or
+// changes a droplet passes its refusals to [Gate.Refused], which audits only these refusals:
 //
 //   - A wrong credential: a password, a TOTP code, a recovery code, a refresh token or an invitation code.
 //     A right password without the TOTP code that the account requires counts as one too. Outcome "denied".
 //   - A known caller who lacks a permission, a group or the right encryption key, or who names a box that is not
-//     visible to the caller. Outcome "denied".
+//     visible to the caller, or whose sign-in is too old for a request about its own identity. Outcome "denied".
 //   - A missing entry or version, or a failed precondition, if the caller may use the entries of the box but not list
 //     their keys: the refusal reveals whether a key exists. Outcome "denied"; see [Gate.Denied].
 //   - Stored data that does not authenticate. Outcome "tampered".

@@ -43,8 +43,8 @@ func (g *Gate) write(ctx context.Context, event domain.Event, cause error) error
 	return cause
 }
 
-// wrongCredentials are the refusals of a credential that was compared. Refusals that are not audited have the same
-// kinds, so isDenial cannot test the kind: it needs this list.
+// wrongCredentials are the refusals that are returned after a credential was compared with the stored one. Refusals
+// that are not audited have the same kinds, so isDenial cannot test the kind: it needs this list.
 var wrongCredentials = []error{
 	domain.ErrWrongCredentials, domain.ErrCodeRequired, domain.ErrCodeInvalid, domain.ErrRefreshToken,
 	domain.ErrInvitationInvalid,

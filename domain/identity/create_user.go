@@ -2,6 +2,7 @@ package identity
 
 import (
 	"context"
+	"errors"
 
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
@@ -14,6 +15,9 @@ type CreateUser struct {
 	Password string
 	// Role is user or admin, in any letter case; empty for user.
 	Role string
+	// Identity is the written form of a public identity; empty for none. A program cannot sign in with a password, so
+	// the caller who creates it sets its identity.
+	Identity string
 }
 
 // CreatedUser is a new user.
@@ -24,8 +28,8 @@ type CreatedUser struct {
 }
 
 // CreateUser creates a user. Only admins may call it. With open registration, every requester may call it, with or
-// without a credential. The role is then user unless the caller is an admin. Errors: Conflict with code user_exists,
-// RateLimited after too many registrations from an address.
+// without a credential. The role is then user unless the caller is an admin. Errors: Conflict with code user_exists or
+// identity_taken, RateLimited after too many registrations from an address.
 func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in CreateUser) (CreatedUser, error) {
 	creator, err := s.creator(ctx, s.store.Read(), by)
 	if err != nil {
@@ -38,6 +42,12 @@ func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in Create
 	if creator == nil || !creator.IsAdmin() {
 		// A registration is not a guess, but it costs a password hash, so the attempt is never released.
 		if _, err := s.gate.ReserveAddress(ctx, by, domain.ActionCreateUser); err != nil {
+			return CreatedUser{}, err
+		}
+	}
+	var public domain.PublicIdentity
+	if in.Identity != "" {
+		if public, err = parseNewIdentity(in.Identity); err != nil {
 			return CreatedUser{}, err
 		}
 	}
@@ -55,9 +65,33 @@ func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in Create
 		if created.APIKey, err = s.addUser(ctx, repos, user, phc); err != nil {
 			return err
 		}
-		return repos.Events.Append(ctx, s.gate.Event(domain.ActionCreateUser, by, actor).To(string(user.Name)))
+		created := s.gate.Event(domain.ActionCreateUser, by, actor).To(string(user.Name))
+		if err := repos.Events.Append(ctx, created); err != nil || in.Identity == "" {
+			return err
+		}
+		return s.addIdentity(ctx, repos, domain.NewIdentity(user.ID, public, s.clock.Now()),
+			s.gate.Event(domain.ActionWriteIdentity, by, actor))
 	})
 	return created, err
+}
+
+// parseNewIdentity is domain.ParsePublicIdentity for the field identity of a new user.
+func parseNewIdentity(text string) (domain.PublicIdentity, error) {
+	public, err := domain.ParsePublicIdentity(text)
+	if refusal, ok := errors.AsType[*domain.Error](err); ok {
+		named := *refusal
+		named.Field = "identity"
+		return public, &named
+	}
+	return public, err
+}
+
+// addIdentity stores the identity of a new user. The event's target becomes the fingerprint.
+func (s *core) addIdentity(ctx context.Context, repos ports.Repos, identity domain.Identity, event domain.Event) error {
+	if err := repos.Identities.Put(ctx, identity); err != nil {
+		return err
+	}
+	return repos.Events.Append(ctx, event.To(identity.Fingerprint.String()))
 }
 
 // lockCreator returns the caller who creates the user, and the role of the new user. It decides both again, inside the

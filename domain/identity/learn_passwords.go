@@ -11,8 +11,8 @@ import (
 const learnBatch = 1000
 
 // LearnPasswords reads all stored password hashes once, before the first request, so that every comparison does the
-// work of all parameters in use. Otherwise the duration of a sign-in would reveal which users exist after the
-// parameters of password hashing were changed. It ignores hashes that do not authenticate: a sign-in reports them.
+// work of all parameters in use. Otherwise, after a change of the parameters of password hashing, the duration of a
+// sign-in would reveal which users exist. It ignores hashes that do not authenticate: a sign-in reports them.
 func (s *Service) LearnPasswords(ctx context.Context) error {
 	keys, err := s.store.Read().ServerKeys.List(ctx)
 	if err != nil {

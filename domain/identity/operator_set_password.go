@@ -32,6 +32,9 @@ func (s Operator) SetPassword(ctx context.Context, username, password string) er
 			if err := saveChange(ctx, repos, user, false); err != nil {
 				return err
 			}
-			return s.savePassword(ctx, repos, found.Password, phc)
+			if err := s.savePassword(ctx, repos, found.Password, phc); err != nil {
+				return err
+			}
+			return dropLocked(ctx, repos, user.ID, s.operatorEvent(domain.ActionDeleteLocked, user.Name))
 		})
 }

@@ -35,6 +35,8 @@ type Config struct {
 	TokenDigests ports.TokenDigests
 	Clock        ports.Clock
 	IDs          ports.IDs
+	// Installation identifies the database. Clients remember it.
+	Installation domain.InstallationID
 
 	// OpenRegistration lets requests without a token create users with the role user.
 	OpenRegistration bool

@@ -83,6 +83,12 @@ func (s *core) updateLocked(ctx context.Context, by domain.Requester, requested 
 		if err := s.storeNewPassword(ctx, repos, next); err != nil {
 			return err
 		}
+		if change.Password && !caller.Is(user.ID) {
+			event := s.gate.Event(domain.ActionDeleteLocked, by, caller).To(string(user.Name))
+			if err := dropLocked(ctx, repos, user.ID, event); err != nil {
+				return err
+			}
+		}
 		event := s.gate.Event(actionOf(change), by, caller).To(string(user.Name))
 		if err := repos.Events.Append(ctx, event); err != nil || !next.proof.required {
 			return err

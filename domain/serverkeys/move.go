@@ -21,9 +21,10 @@ type rekeyRun struct {
 
 // cursor is the last row of a batch; the next batch begins after it. Each kind of row uses its own field.
 type cursor struct {
-	entry ports.Place
-	user  domain.UserID
-	totp  domain.TOTPID
+	entry  ports.Place
+	user   domain.UserID
+	totp   domain.TOTPID
+	locked domain.UserID
 }
 
 // batch is the result of one transaction.
@@ -117,12 +118,16 @@ func (s *Service) moveEntries(ctx context.Context, repos ports.Repos, key domain
 	return nil
 }
 
-// moveAccounts moves the sealed data of users: first all password hashes, then the TOTP secrets.
+// moveAccounts moves the sealed data of users: first all password hashes, then the TOTP secrets, then the locked
+// identities.
 func (s *Service) moveAccounts(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, b *batch) error {
 	if err := s.movePasswords(ctx, repos, key, b); err != nil || b.seen > 0 {
 		return err
 	}
-	return s.moveTOTPSecrets(ctx, repos, key, b)
+	if err := s.moveTOTPSecrets(ctx, repos, key, b); err != nil || b.seen > 0 {
+		return err
+	}
+	return s.moveLockedIdentities(ctx, repos, key, b)
 }
 
 // movePasswords reseals password hashes. A password that its user replaces meanwhile is already under the new key.
@@ -167,6 +172,32 @@ func (s *Service) moveTOTPSecrets(ctx context.Context, repos ports.Repos, key do
 			return err
 		}
 		if err := repos.SealedRows.ReplaceCode(ctx, row, current, sealed); err != nil {
+			return err
+		}
+		b.moved++
+	}
+	b.seen = len(rows)
+	return nil
+}
+
+// moveLockedIdentities reseals locked identities. Their inner layer, under the user's passphrase, stays as it is.
+func (s *Service) moveLockedIdentities(ctx context.Context, repos ports.Repos, key domain.ServerKeyID,
+	b *batch) error {
+	rows, err := repos.SealedRows.LockedIdentities(ctx, key, b.last.locked, rekeyBatch)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		b.last.locked = row.User
+		current, sealed, err := s.reseal(ctx, ports.LockedIdentityPurpose, row.User, row.Sealed)
+		if ports.IsTampered(err) {
+			b.skip(fmt.Errorf("locked identity of user %s: %w", row.User, err))
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if err := repos.SealedRows.ReplaceLockedIdentity(ctx, row, current, sealed); err != nil {
 			return err
 		}
 		b.moved++

@@ -193,6 +193,11 @@ func TestKeyRecoveryCodes(t *testing.T) {
 	f.Execute(t, fmt.Sprintf(insert, "2000, 2000"))
 	require.NoError(t, f.keys.KeyRecoveryCodes(t.Context()))
 	require.False(t, spend(2000))
+
+	// A writer to the database can repeat the conversion; SECURITY.md lists this as not detected.
+	f.Execute(t, `UPDATE system SET recovery_codes_keyed = false`)
+	require.NoError(t, f.keys.KeyRecoveryCodes(t.Context()))
+	require.True(t, spend(2000))
 }
 
 // atOnce runs functions concurrently and returns their errors.

@@ -42,7 +42,8 @@ func (s *Service) CreateBox(ctx context.Context, by domain.Requester, box string
 }
 
 // addBox inserts a box with its owner as the first member, within the owner's limit. The caller holds the lock on the
-// owner. The database decides between two boxes of the same name.
+// owner. If two requests create a box of the same name concurrently, the database accepts one, and the other gets
+// box_exists.
 func (s *Service) addBox(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
 	box domain.Box) error {
 	owner, now := access.Caller, s.config.Clock.Now()

@@ -19,6 +19,8 @@ type BoxDescription struct {
 	Keys []domain.EntryKey
 	// Users are all members, sorted by name, including inactive ones.
 	Users []domain.BoxUser
+	// Keyring is nil for a box without a keyring.
+	Keyring *KeyringSummary
 }
 
 // DescribeBox returns the description of a box. Its active members and admins may call it; other callers get the error
@@ -41,6 +43,9 @@ func (s *Service) DescribeBox(ctx context.Context, by domain.Requester, box stri
 		described.Offer = domain.BoxOffer{}
 	}
 	if described.Users, err = repos.BoxUsers.List(ctx, access.Box.ID); err != nil {
+		return BoxDescription{}, err
+	}
+	if described.Keyring, err = s.summarize(ctx, repos, access.Box); err != nil {
 		return BoxDescription{}, err
 	}
 	if access.SeesKeys() {

@@ -22,6 +22,12 @@ func (s *Service) OpenBox(ctx context.Context, by domain.Requester, in ports.Ope
 	if err := in.EncryptionKey.Check(); err != nil {
 		return nil, err
 	}
+	if in.Permissions.Have(domain.CreateEntry) {
+		// The write checks the key again. A refusal here comes before a droplet is built.
+		if err := checkBoxKey(in.EncryptionKey, access.Box); err != nil {
+			return nil, err
+		}
+	}
 	return &openBox{
 		service: s,
 		by:      by,

@@ -30,6 +30,8 @@ type EntryValue struct {
 	Version    uint64
 	// CreatedAt is the time at which the version was written or restored.
 	CreatedAt time.Time
+	// BoxKey is the box key that the version is under; zero if the box had no keyring when it was written.
+	BoxKey domain.KeyID
 }
 
 // ReadEntry returns the value of an entry after the read was audited. The decision uses the result of one statement. A
@@ -37,7 +39,8 @@ type EntryValue struct {
 //
 // Errors, in this order: those of authentication and authorisation, then those of the encryption key, RateLimited after
 // too many wrong passphrases, ErrEntryNotFound and ErrVersionNotFound, ErrKeyMismatch, and ErrPrecondition. The
-// condition is checked last: adding a condition to a read must not hide another error of that read.
+// condition is checked last: adding a condition to a read must not hide another error of that read. With
+// ErrKeyMismatch, the result has the BoxKey of the version, so that the caller can choose the right one.
 func (s *Service) ReadEntry(ctx context.Context, by domain.Requester, in ReadEntry) (EntryValue, error) {
 	key := requestKey{EncryptionKey: in.EncryptionKey, sealer: s.config.Sealer}
 	defer key.clear()
@@ -60,6 +63,9 @@ func (s *Service) readEntry(ctx context.Context, by domain.Requester, in ReadEnt
 		return EntryValue{}, s.config.Gate.Refused(ctx, event, err)
 	}
 	value, err := s.open(ctx, by, in.Box, snapshot, key)
+	if errors.Is(err, domain.ErrKeyMismatch) {
+		return EntryValue{BoxKey: snapshot.Version.BoxKey}, s.config.Gate.Refused(ctx, event, err)
+	}
 	if err != nil {
 		return EntryValue{}, s.refused(ctx, event, snapshot.Access, err)
 	}
@@ -67,6 +73,7 @@ func (s *Service) readEntry(ctx context.Context, by domain.Requester, in ReadEnt
 		JSON:      value,
 		Version:   snapshot.Version.Place.Version,
 		CreatedAt: snapshot.Version.CreatedAt,
+		BoxKey:    snapshot.Version.BoxKey,
 	}
 	if err := s.release(ctx, in.Condition, event, &read); err != nil {
 		clear(value)

@@ -8,36 +8,44 @@ import (
 )
 
 // RemoveBoxUser removes a member from a box. Members may also remove themselves. The entries that the member wrote
-// stay. Errors: Conflict for the owner of the box and for its last boxadmin.
+// stay. In a box with a keyring, a change of the key is due afterwards, if the member is a recipient; WriteKeyring
+// removes a member and changes the key together. Errors: Conflict for the owner of the box and for its last boxadmin.
 func (s *Service) RemoveBoxUser(ctx context.Context, by domain.Requester, box, username string) error {
 	name, _ := domain.ParseUserName(username) // an invalid name is not the caller's
 	remove := func(access domain.Access) error { return access.Remove(name) }
 	return s.change(ctx, by, box, remove,
 		s.membership(func(ctx context.Context, repos ports.Repos, access domain.Access) error {
-			removed, err := member(ctx, repos, access.Box, username)
-			if err != nil {
-				return err
-			}
-			// Removable counts the boxadmins. The lock on the box keeps the count valid until the commit.
-			users, err := repos.BoxUsers.List(ctx, access.Box.ID)
-			if err != nil {
-				return err
-			}
-			if err := removed.Removable(access.Box, users); err != nil {
-				return err
-			}
-			if err := repos.BoxUsers.Remove(ctx, access.Box.ID, removed.User); err != nil {
-				return err
-			}
-			offer, err := repos.Boxes.Offer(ctx, access.Box.ID)
-			if err != nil {
-				return err
-			}
-			if offer.To == removed.User {
-				if err := s.endOffer(ctx, repos, by, access); err != nil {
-					return err
-				}
-			}
-			return repos.Events.Append(ctx, s.event(domain.ActionRemoveBoxUser, by, access).To(string(removed.Name)))
+			return s.removeMember(ctx, repos, by, access, username)
 		}))
+}
+
+// removeMember removes a member, with its audit event, and ends an offer of the box to the member. The caller holds the
+// lock on the box.
+func (s *Service) removeMember(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
+	username string) error {
+	removed, err := member(ctx, repos, access.Box, username)
+	if err != nil {
+		return err
+	}
+	// Removable counts the boxadmins. The lock on the box keeps the count valid until the commit.
+	users, err := repos.BoxUsers.List(ctx, access.Box.ID)
+	if err != nil {
+		return err
+	}
+	if err := removed.Removable(access.Box, users); err != nil {
+		return err
+	}
+	if err := repos.BoxUsers.Remove(ctx, access.Box.ID, removed.User); err != nil {
+		return err
+	}
+	offer, err := repos.Boxes.Offer(ctx, access.Box.ID)
+	if err != nil {
+		return err
+	}
+	if offer.To == removed.User {
+		if err := s.endOffer(ctx, repos, by, access); err != nil {
+			return err
+		}
+	}
+	return repos.Events.Append(ctx, s.event(domain.ActionRemoveBoxUser, by, access).To(string(removed.Name)))
 }

@@ -18,7 +18,9 @@ type RestoreEntry struct {
 
 // RestoreEntry stores an old version again as the newest version. It needs no encryption key: the value stays sealed
 // under the key that it was written with. Restoring a version of a deleted entry undeletes the entry. It requires
-// createEntry and readEntry. Errors: ErrEntryNotFound, ErrVersionNotFound, ErrPrecondition, LimitReached.
+// createEntry and readEntry. A version under another key than the box's key in force cannot be restored: a client reads
+// it and writes its value again. Errors: ErrEntryNotFound, ErrVersionNotFound, ErrPrecondition, ErrKeyNotCurrent,
+// LimitReached.
 func (s *Service) RestoreEntry(ctx context.Context, by domain.Requester, in RestoreEntry) (WrittenEntry, error) {
 	const wanted = domain.CreateEntry | domain.ReadEntry
 	box, key := parseAddress(in.Box, in.Key)
@@ -40,12 +42,16 @@ func (s *Service) RestoreEntry(ctx context.Context, by domain.Requester, in Rest
 	if err != nil {
 		return WrittenEntry{}, s.refused(ctx, event, snapshot.Access, err)
 	}
+	if err := snapshot.Access.Box.CheckKey(old.BoxKey); err != nil {
+		return WrittenEntry{}, err
+	}
 	written := WrittenEntry{Box: box, Key: key}
-	err = s.writeVersion(ctx, versionWrite{
+	written.BoxKey, err = s.writeVersion(ctx, versionWrite{
 		snapshot:  snapshot,
 		wanted:    wanted,
 		condition: in.Condition,
 		event:     event,
+		boxKey:    func() domain.KeyID { return old.BoxKey },
 		seal: func(entry domain.Entry, _ ports.Sealed) (ports.NewVersion, error) {
 			written.Version = entry.Version
 			return s.rebind(ctx, old, entry, snapshot.Access.Caller.UserID)

@@ -24,6 +24,8 @@ type Config struct {
 	Sealer ports.EntrySealer
 	Clock  ports.Clock
 	IDs    ports.IDs
+	// Installation identifies the database. Keyrings name it.
+	Installation domain.InstallationID
 
 	// MaxValueBytes limits the JSON text of a value.
 	MaxValueBytes int

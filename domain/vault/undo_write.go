@@ -11,7 +11,8 @@ import (
 // UndoWrite undoes the write of a version; see ports.DropletVault. It stores the replaced version again as the newest
 // one. If the entry had no value before the write, UndoWrite deletes the entry. The restored version stays sealed under
 // the key that it was written with, and gets the next version number. Its author stays the user who wrote it; the audit
-// event names the service.
+// event names the service. UndoWrite stores the replaced version even if the key of the box was changed after that
+// version was written, because it restores the state before the undone write.
 //
 // A replaced version cannot be restored if it is no longer stored or does not authenticate. UndoWrite then deletes the
 // written version, so that damaged data does not block the removal of a droplet.
@@ -61,6 +62,7 @@ func (s *Service) restoreUnchanged(ctx context.Context, repos ports.Repos, writt
 	if err != nil {
 		return err
 	}
+	version.BoxKey = old.BoxKey
 	// The version gets no reservation: a full box must not prevent the rollback. The next write counts it.
 	return repos.Entries.AddVersion(ctx, entry, version, s.config.KeepVersions, event)
 }

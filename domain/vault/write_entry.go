@@ -28,6 +28,9 @@ type WrittenEntry struct {
 	// KeyChanged means that the previous version was sealed under another encryption key. The response reports it,
 	// because otherwise only the next reader would notice a write with a mistyped key.
 	KeyChanged bool
+	// BoxKey is the box key that the version was written under. It is zero in a box without a keyring, and for callers
+	// without readEntry.
+	BoxKey domain.KeyID
 }
 
 // WriteEntry writes a value as a new version of an entry.
@@ -37,7 +40,7 @@ type WrittenEntry struct {
 // has stored a version with that number.
 //
 // Errors, in this order: those of authentication and authorisation, an invalid entry key, TooLarge, ErrPrecondition,
-// those of the encryption key, LimitReached.
+// those of the encryption key, ErrKeyNotCurrent, LimitReached.
 func (s *Service) WriteEntry(ctx context.Context, by domain.Requester, in WriteEntry) (WrittenEntry, error) {
 	key := requestKey{EncryptionKey: in.EncryptionKey, sealer: s.config.Sealer, writes: true}
 	defer key.clear()
@@ -60,6 +63,9 @@ func (s *Service) writeEntry(ctx context.Context, by domain.Requester, in WriteE
 	if err := s.checkWrite(in, snapshot); err != nil {
 		return WrittenEntry{}, s.refused(ctx, event, snapshot.Access, err)
 	}
+	if err := checkBoxKey(key.EncryptionKey, snapshot.Access.Box); err != nil {
+		return WrittenEntry{}, err
+	}
 	if err := prepareWrite(ctx, key, snapshot); err != nil {
 		return WrittenEntry{}, s.config.Gate.Refused(ctx, event, err)
 	}
@@ -70,16 +76,26 @@ func (s *Service) writeEntry(ctx context.Context, by domain.Requester, in WriteE
 		condition: in.Condition,
 		event:     event,
 		droplet:   droplet,
+		boxKey:    key.ID,
 		seal: func(entry domain.Entry, before ports.Sealed) (ports.NewVersion, error) {
 			written.Version = entry.Version
 			written.KeyChanged = before.Envelope != nil && !key.cipher.Fits(before)
 			return sealNew(key.cipher, entry, in.Value, snapshot.Access.Caller.UserID)
 		},
 	}
-	if err := s.writeVersion(ctx, write); err != nil {
+	if written.BoxKey, err = s.writeVersion(ctx, write); err != nil {
 		return WrittenEntry{}, s.refused(ctx, event, snapshot.Access, err)
 	}
 	return written, nil
+}
+
+// checkBoxKey refuses a key that is not the one in force, before a passphrase is derived. An unusable key has its own
+// error.
+func checkBoxKey(key domain.EncryptionKey, box domain.Box) error {
+	if err := key.Check(); err != nil || box.Key.IsZero() {
+		return err
+	}
+	return box.CheckKey(key.ID())
 }
 
 // lookUpForWrite shares its statement with concurrent requests; see ports.EntryReader. It returns an authenticated

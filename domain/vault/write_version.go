@@ -19,6 +19,9 @@ type versionWrite struct {
 	event domain.Event
 	// droplet is the droplet whose record notes the version; zero for none.
 	droplet domain.DropletID
+	// boxKey returns the id of the box key that the version is under; zero for none. It is called only in a box with a
+	// keyring.
+	boxKey func() domain.KeyID
 	// seal returns the version to store. entry already has the number of the new version. before is the envelope of the
 	// replaced version. The function may be called more than once.
 	seal func(entry domain.Entry, before ports.Sealed) (ports.NewVersion, error)
@@ -26,12 +29,25 @@ type versionWrite struct {
 
 // writeVersion adds a version to an entry. Most writes replace a value that no other request is writing. Such a write
 // is stored without a lock if the snapshot is still current. All other writes fall back to the locking path.
-func (s *Service) writeVersion(ctx context.Context, write versionWrite) error {
+// It returns the key of the box that the version was written under, for a caller who may read.
+func (s *Service) writeVersion(ctx context.Context, write versionWrite) (domain.KeyID, error) {
 	// An error is final: the outcome may be unknown, and a second attempt could store the value twice.
-	if stored, err := s.writeUnlocked(ctx, write); stored || err != nil {
-		return err
+	stored, err := s.writeUnlocked(ctx, write)
+	if !stored && err == nil {
+		err = s.writeLocked(ctx, &write)
 	}
-	return s.writeLocked(ctx, write)
+	access := write.snapshot.Access
+	if err != nil || access.Use(domain.ReadEntry) != nil {
+		return domain.KeyID{}, err
+	}
+	return access.Box.Key, nil
+}
+
+// sealVersion seals a version for the box. The version is under the key in force, which the caller has checked.
+func (w versionWrite) sealVersion(entry domain.Entry, before ports.Sealed, box domain.Box) (ports.NewVersion, error) {
+	version, err := w.seal(entry, before)
+	version.BoxKey = box.Key
+	return version, err
 }
 
 // writeUnlocked stores the version if the snapshot is still current. Otherwise it stores nothing and reports false, and
@@ -46,7 +62,8 @@ func (s *Service) writeUnlocked(ctx context.Context, write versionWrite) (stored
 	if err := write.snapshot.Access.Caller.Authenticate(now); err != nil {
 		return false, err
 	}
-	version, err := write.seal(write.snapshot.Entry.Next(now), write.snapshot.Version.Envelope())
+	box := write.snapshot.Access.Box
+	version, err := write.sealVersion(write.snapshot.Entry.Next(now), write.snapshot.Version.Envelope(), box)
 	if errors.Is(err, ports.ErrStaleServerKey) {
 		return false, nil // the unit of work of the locking path reloads the key ring
 	}
@@ -68,7 +85,10 @@ func (s *Service) writeUnlocked(ctx context.Context, write versionWrite) (stored
 //
 // Lock order: the box's row, then the entry's row. The box's row is needed only to count a new entry and to extend an
 // entry's reservation; most writers that replace values of different entries do not wait for each other.
-func (s *Service) writeLocked(ctx context.Context, write versionWrite) error {
+//
+// The key of the box is compared under the lock on the entry, which a change of the key needs too. On success, the
+// snapshot has the access under that lock.
+func (s *Service) writeLocked(ctx context.Context, write *versionWrite) error {
 	box, counted, reserves := write.snapshot.Access.Box, !write.snapshot.Entry.Exists(), false
 	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		now := s.config.Clock.Now()
@@ -95,7 +115,13 @@ func (s *Service) writeLocked(ctx context.Context, write versionWrite) error {
 		if err := write.condition.Check(locked.Entry); err != nil {
 			return err
 		}
-		err = s.addVersion(ctx, repos, write, locked, counted || reserves)
+		if under := locked.Access.Box; !under.Key.IsZero() {
+			if err := under.CheckKey(write.boxKey()); err != nil {
+				return err
+			}
+		}
+		write.snapshot.Access = locked.Access
+		err = s.addVersion(ctx, repos, *write, locked, counted || reserves)
 		if errors.Is(err, ports.ErrStartOver) {
 			reserves = true
 		}
@@ -113,7 +139,7 @@ func (s *Service) addVersion(ctx context.Context, repos ports.Repos, write versi
 		return err
 	}
 	entry := locked.Entry.Next(s.config.Clock.Now())
-	version, err := write.seal(entry, before)
+	version, err := write.sealVersion(entry, before, locked.Access.Box)
 	if err != nil {
 		return err
 	}

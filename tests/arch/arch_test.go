@@ -117,6 +117,12 @@ func TestPolicyCatches(t *testing.T) {
 		{"client", mod + "client/wire", true},
 		{"client", mod + "domain", false},
 		{"client", "github.com/google/uuid", false},
+		{"client", "golang.org/x/crypto/argon2", false},
+		{"client/keys", mod + "client", true},
+		{"client/keys", "golang.org/x/crypto/argon2", true},
+		{"client/keys", mod + "domain", false},
+		{"client/keys", "github.com/spf13/cobra", false},
+		{"cmd/lockbox/terminal", mod + "client/keys", true},
 
 		{"tests/e2e", mod + "cmd/boot", true},
 		{"tests/pgtest", mod + "adapters/localpg", true},

@@ -49,12 +49,14 @@ var policy = []Rule{
 	{"api", nil, StandardOnly},
 	// This package generates one of the embedded files and is not part of the program.
 	{"api/page", nil, ThirdParty},
+	// Locked identities need Argon2id, which the standard library does not have.
+	{"client/keys", nil, ThirdParty},
 	{"client/...", nil, StandardOnly},
 
 	// The composition root, which only the program imports.
 	{"cmd/boot/...", []string{"domain/...", "ports", "adapters/...", "migrations", "api"}, ThirdParty},
 	// The commands over HTTP use the public client, as other programs do.
-	{"cmd/lockbox/terminal", []string{"client", "cmd/lockbox/..."}, ThirdParty},
+	{"cmd/lockbox/terminal", []string{"client", "client/keys", "cmd/lockbox/..."}, ThirdParty},
 	{"cmd/lockbox/*", nil, ThirdParty},
 	{"cmd/lockbox/...", []string{"cmd/boot/...", "domain", "ports", "adapters/...", "domain/*", "client"}, ThirdParty},
 
@@ -96,7 +98,7 @@ var confined = []Confined{
 	{"github.com/golang-jwt/jwt", []string{"adapters/tokens/..."}, true},
 	{"github.com/pquerna/otp", []string{"adapters/otp/...", "tests/..."}, true},
 	{"github.com/boombuler/barcode", []string{"adapters/otp/..."}, true},
-	{"golang.org/x/crypto", []string{"adapters/..."}, true},
+	{"golang.org/x/crypto", []string{"adapters/...", "client/keys"}, true},
 	{"github.com/spf13/cobra", []string{"cmd/lockbox/..."}, false},
 	{"github.com/rogpeppe/go-internal", []string{"cmd/lockbox/profile", "tests/..."}, false},
 	{"github.com/creack/pty", []string{"tests/..."}, false},

@@ -1,6 +1,6 @@
 // Package attack has clients that try to exhaust a server. Each attack runs in a process of its own and at low
-// priority, so that it takes little processor time from the server and from the legitimate clients of the test. Attacks come from
-// 127.0.0.2, as a stranger's come from another address.
+// priority, so that it takes little processor time from the server and from the legitimate clients of the test. Attacks
+// come from 127.0.0.2, as a stranger's come from another address.
 package attack
 
 import (
@@ -102,13 +102,12 @@ func (a *attacker) count(what string) {
 	a.counts[what]++
 }
 
-// repeat runs n workers, which begin within a second. Each calls work again and again until ctx ends, with a pause after
-// each call.
+// repeat runs n workers, which begin within a second. Each calls work until ctx ends, with a pause after each call.
 func (a *attacker) repeat(ctx context.Context, n int, pause time.Duration, work func() error) {
 	var workers sync.WaitGroup
 	for range n {
 		workers.Go(func() {
-			sleep(ctx, rand.N(time.Second)) //nolint:gosec // no secret
+			sleep(ctx, rand.N(time.Second))
 			for ctx.Err() == nil {
 				if err := work(); err != nil && ctx.Err() == nil {
 					a.count("failed")
@@ -201,7 +200,7 @@ func (a *attacker) hangups(ctx context.Context) {
 		a.count("connections")
 		_ = conn.(*net.TCPConn).SetLinger(0)
 		_, err = io.WriteString(conn, a.entry())
-		time.Sleep(rand.N(4 * time.Millisecond)) //nolint:gosec // no secret
+		time.Sleep(rand.N(4 * time.Millisecond))
 		_ = conn.Close()
 		return err
 	})

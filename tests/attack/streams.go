@@ -43,7 +43,7 @@ func (a *attacker) openStreams(ctx context.Context, size int) error {
 	defer func() { _ = plain.Close() }()
 	stop := context.AfterFunc(ctx, func() { _ = plain.Close() })
 	defer stop()
-	config := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}} //nolint:gosec // a test
+	config := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}
 	conn := tls.Client(plain, config)
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return err
@@ -57,7 +57,7 @@ func (a *attacker) openStreams(ctx context.Context, size int) error {
 		return err
 	}
 	for i := range streamsEach {
-		if err := writeHeaders(framer, uint32(2*i+1), size); err != nil { //nolint:gosec // a small number
+		if err := writeHeaders(framer, uint32(2*i+1), size); err != nil {
 			return err
 		}
 		a.count("streams")

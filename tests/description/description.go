@@ -4,7 +4,9 @@ package description
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -50,8 +52,21 @@ var Load = sync.OnceValues(func() (*Description, error) {
 	for _, asText := range []string{"text/html", "application/yaml"} {
 		openapi3filter.RegisterBodyDecoder(asText, openapi3filter.FileBodyDecoder)
 	}
+	openapi3filter.RegisterBodyDecoder("application/json", decodeJSON)
 	return Parse(api.Description)
 })
+
+// decodeJSON accepts a name that occurs twice in an object, with every version of Go: Lockbox returns a value as it was
+// written.
+func decodeJSON(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filter.EncodingFn) (any, error) {
+	var value any
+	decoder := json.NewDecoder(body)
+	decoder.UseNumber()
+	if err := decoder.Decode(&value); err != nil {
+		return nil, &openapi3filter.ParseError{Kind: openapi3filter.KindInvalidFormat, Cause: err}
+	}
+	return value, nil
+}
 
 // Parse parses and validates a description.
 func Parse(text []byte) (*Description, error) {

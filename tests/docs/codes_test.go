@@ -24,7 +24,7 @@ var statusOf = map[string]string{
 // statusWithoutKind maps error codes that no rule of the domain defines to their statuses.
 var statusWithoutKind = map[string]string{
 	"method_not_allowed": "405", "expectation_failed": "417", "header_too_large": "431", "client_closed_request": "499",
-	"unsupported_transfer_encoding": "501", "unsupported_http_version": "505",
+	"condition_required": "428", "unsupported_transfer_encoding": "501", "unsupported_http_version": "505",
 }
 
 // refusals lists the functions of domain that build an error from a kind and a code.

@@ -5,6 +5,7 @@ package docs
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -120,17 +121,23 @@ func TestActions(t *testing.T) {
 	assert.Contains(t, page(t, "docs/operating.md"), "\nActions: "+strings.Join(names, ", ")+".\n")
 }
 
-// TestFormats compares the formulas in SECURITY.md with the formulas in the code, ignoring white space.
+// TestFormats compares the formulas of the pages with the formulas in the code, ignoring white space.
 func TestFormats(t *testing.T) {
 	t.Parallel()
-	security := strings.Join(strings.Fields(page(t, "SECURITY.md")), " ")
-	for _, name := range []string{"format.go", "account.go", "wrap.go"} {
-		code, err := os.ReadFile(root + "/adapters/sealing/" + name)
+	for name, documented := range map[string]string{
+		"adapters/sealing/format.go":  "SECURITY.md",
+		"adapters/sealing/account.go": "SECURITY.md",
+		"adapters/sealing/wrap.go":    "SECURITY.md",
+		"domain/public_identity.go":   "docs/encryption.md",
+		"domain/box_keyring.go":       "docs/encryption.md",
+	} {
+		text := strings.Join(strings.Fields(page(t, documented)), " ")
+		code, err := os.ReadFile(filepath.Join(root, name))
 		require.NoError(t, err)
 		formulas := regexp.MustCompile(`(?m)^//\t(.*)$`).FindAllStringSubmatch(string(code), -1)
 		require.NotEmpty(t, formulas)
 		for _, formula := range formulas {
-			assert.Contains(t, security, strings.Join(strings.Fields(formula[1]), " "), name)
+			assert.Contains(t, text, strings.Join(strings.Fields(formula[1]), " "), name)
 		}
 	}
 }

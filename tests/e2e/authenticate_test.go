@@ -166,8 +166,9 @@ func TestWhoAmI(t *testing.T) {
 	root := s.initialize()
 	got := root.do("GET", "/whoami", nil).expect(200).isJSON()
 	me := read[whoAmI](got)
-	require.JSONEq(t, `{"username":"root","role":"admin","group":"owner","token":{"kind":"api-key","id":"`+me.Token.ID+
-		`","name":"","expiresAt":null}}`, string(got.Body))
+	require.JSONEq(t, `{"username":"root","id":"`+text(t, s.db, `SELECT id FROM users`)+`","role":"admin",
+		"group":"owner","token":{"kind":"api-key","id":"`+me.Token.ID+`","name":"","expiresAt":null},
+		"installation":"`+text(t, s.db, `SELECT installation_id FROM system`)+`"}`, string(got.Body))
 	require.Contains(t, string(root.do("GET", "/api-keys", nil).Body), me.Token.ID)
 
 	named := s.as(root.user("user1").do("POST", "/api-keys",

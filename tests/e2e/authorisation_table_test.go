@@ -42,6 +42,13 @@ const ownPolicy = `
 	POST   /users/:username/totp/confirm                 401 400 400 400 400 400 400 400 400 401 401 401
 	DELETE /users/:username/totp                         401 204 204 204 204 204 204 204 204 401 401 401
 
+	GET    /users/:username/identity                     401 200 200 200 200 200 200 200 200 401 401 401
+	PUT    /users/:username/identity                     401 200 200 200 200 200 200 200 200 401 401 401
+	GET    /users/:username/identity/locked              401 200 200 200 200 200 200 200 200 401 401 401
+	PUT    /users/:username/identity/locked              401 204 204 204 204 204 204 204 204 401 401 401
+	DELETE /users/:username/identity/locked              401 204 204 204 204 204 204 204 204 401 401 401
+	GET    /identities/:fingerprint                      401 200 200 200 200 200 200 200 200 401 401 401
+
 	GET    /boxes                                        401 200 200 200 200 200 200 200 200 401 401 401
 	POST   /boxes/:box                                   401 201 201 201 201 201 201 201 201 401 401 401
 	GET    /boxes/:box                                   401 404 200 404 200 200 200 200 200 401 401 401
@@ -58,6 +65,9 @@ const ownPolicy = `
 	GET    /boxes/:box/users/:username/permissions       401 404 403 404 403 200 200 200 200 401 401 401
 	PUT    /boxes/:box/users/:username/permissions       401 404 403 404 403 204 204 204 204 401 401 401
 	DELETE /boxes/:box/users/:username/permissions       401 404 403 404 403 204 204 204 204 401 401 401
+
+	GET    /boxes/:box/keyring                           401 404 200 404 200 200 200 200 200 401 401 401
+	PUT    /boxes/:box/keyring                           401 404 403 404 403 200 200 403 403 401 401 401
 
 	GET    /boxes/:box/entries                           401 404 403 404 200 403 200 403 403 401 401 401
 	POST   /boxes/:box/entries                           401 404 403 404 201 403 201 403 403 401 401 401
@@ -98,6 +108,13 @@ const foreignPolicy = `
 	POST   /users/:username/totp/confirm                 401 403 403 403 403 403 403 403 403 401 401 401
 	DELETE /users/:username/totp                         401 403 403 403 403 403 403 204 204 401 401 401
 
+	GET    /users/:username/identity                     401 200 200 200 200 200 200 200 200 401 401 401
+	PUT    /users/:username/identity                     401 403 403 403 403 403 403 403 403 401 401 401
+	GET    /users/:username/identity/locked              401 403 403 403 403 403 403 403 403 401 401 401
+	PUT    /users/:username/identity/locked              401 403 403 403 403 403 403 403 403 401 401 401
+	DELETE /users/:username/identity/locked              401 403 403 403 403 403 403 403 403 401 401 401
+	GET    /identities/:fingerprint                      401 200 200 200 200 200 200 200 200 401 401 401
+
 	POST   /boxes/:box                                   401 409 409 409 409 409 409 409 409 401 401 401
 	GET    /boxes/:box                                   401 404 404 404 404 404 404 200 200 401 401 401
 	PUT    /boxes/:box                                   401 404 404 404 404 404 404 204 204 401 401 401
@@ -113,6 +130,9 @@ const foreignPolicy = `
 	GET    /boxes/:box/users/:username/permissions       401 404 404 404 404 404 404 200 200 401 401 401
 	PUT    /boxes/:box/users/:username/permissions       401 404 404 404 404 404 404 204 204 401 401 401
 	DELETE /boxes/:box/users/:username/permissions       401 404 404 404 404 404 404 204 204 401 401 401
+
+	GET    /boxes/:box/keyring                           401 404 404 404 404 404 404 200 200 401 401 401
+	PUT    /boxes/:box/keyring                           401 404 404 404 404 404 404 403 403 401 401 401
 
 	GET    /boxes/:box/entries                           401 404 404 404 404 404 404 403 403 401 401 401
 	POST   /boxes/:box/entries                           401 404 404 404 404 404 404 403 403 401 401 401

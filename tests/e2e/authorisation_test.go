@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -12,6 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockbox-go/lockbox/adapters/httpapi"
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
 // TestAuthorisation runs every route as every actor, on the actor's own objects and on the objects of other users.
@@ -97,7 +100,11 @@ type troupe struct {
 	server                        *server
 	owner, keeper                 client
 	revoked, expired, deactivated client
-	scenes                        atomic.Int64
+	// notary is an admin who makes the first keyring of each box. The notary and the colleague have identities.
+	notary, colleague holder
+	// ownerSession is held by a scene that uses or revokes a session of the owner, whom all scenes share.
+	ownerSession sync.Mutex
+	scenes       atomic.Int64
 }
 
 func newTroupe(t *testing.T) *troupe {
@@ -107,6 +114,8 @@ func newTroupe(t *testing.T) *troupe {
 	r := &troupe{server: s, owner: owner, keeper: owner.user("keeper")}
 	owner.user("colleague")
 	owner.user("guest")
+	owner.admin("notary")
+	r.notary, r.colleague = s.holder("notary"), s.holder("colleague")
 
 	r.expired = s.as(owner.admin("expired").do("POST", "/api-keys",
 		`{"expiry":"00:00:01"}`).expect(200).string("apiKey"))
@@ -133,6 +142,13 @@ type scene struct {
 	apiKey  string
 	code    string // of an invitation
 	number  int64
+	// keyring is the plan of the request's keyring, and keyringTag the tag of the one that it replaces.
+	keyring    usecases.KeyringPlan
+	keyringTag string
+	// fingerprint is that of the account's identity.
+	fingerprint string
+	// public is a new public identity.
+	public string
 }
 
 const sceneKey, sceneKeyEncoded = "team/db", "team%2Fdb"
@@ -143,6 +159,11 @@ func (r *troupe) prepare(t *testing.T, route, actor string, foreign bool) scene 
 	t.Helper()
 	s := scene{number: r.scenes.Add(1), member: "colleague", account: "colleague"}
 	s.actor, s.name = r.cast(t, actor, s.number)
+	if s.name == "root" && (route == "PUT /users/:username" || strings.Contains(route, "identit") ||
+		strings.HasSuffix(route, "/keyring")) {
+		r.ownerSession.Lock()
+		t.Cleanup(r.ownerSession.Unlock)
+	}
 	owner := r.owner.in(t)
 	if strings.Contains(route, "/invitations/") {
 		// This is the invitation for the actor's request. In the foreign table, an admin who is not the owner made it.
@@ -152,6 +173,10 @@ func (r *troupe) prepare(t *testing.T, route, actor string, foreign bool) scene 
 		}
 		s.account = fmt.Sprintf("invited-%d", s.number)
 		s.code = inviter.do("POST", "/invitations", `{"username":"`+s.account+`"}`).expect(201).string("code")
+		return s
+	}
+	if strings.Contains(route, "identit") {
+		r.identify(t, &s, foreign)
 		return s
 	}
 	if strings.Contains(route, ":apiKey") || strings.Contains(route, " /users/:username") ||
@@ -202,10 +227,67 @@ func (r *troupe) prepare(t *testing.T, route, actor string, foreign bool) scene 
 		}
 		boss.do("PUT", "/boxes/"+s.box, `{"owner":"`+to+`"}`).expect(204)
 	}
+	if strings.HasSuffix(route, "/keyring") {
+		r.key(t, &s, home == s.box)
+	}
 	if route == "POST /boxes/:box" && !foreign {
 		s.box = fmt.Sprintf("free-%d", s.number)
 	}
 	return s
+}
+
+// canSignIn reports whether the actor has a password that works.
+func (s scene) canSignIn() bool {
+	return s.name != "" && !slices.Contains([]string{"revoked", "expired", "disabled"}, s.name)
+}
+
+// identify gives the account of a scene a locked identity, and the actor a session from a recent sign-in.
+func (r *troupe) identify(t *testing.T, s *scene, foreign bool) {
+	t.Helper()
+	s.account = s.name
+	if foreign || !s.canSignIn() {
+		s.account = fmt.Sprintf("other-%d", s.number)
+		r.owner.in(t).user(s.account)
+	}
+	server := *r.server
+	server.t = t
+	account := server.holder(s.account)
+	account.do("PUT", "/users/"+s.account+"/identity/locked", `{"locked":"AQIDBA"}`).expect(204)
+	s.fingerprint = account.keys.Fingerprint().String()
+	switch {
+	case s.account == s.name:
+		s.actor = account.client
+	case s.canSignIn():
+		s.actor = server.signIn(s.name, s.name+"-password")
+	}
+	s.public = usecases.RandomKeyHolder(t, domain.UserID{}).Public.String()
+}
+
+// key gives the box of a scene a keyring, and the actor an identity. The actor is a recipient if it is an active
+// member. The scene's request changes the key.
+func (r *troupe) key(t *testing.T, s *scene, member bool) {
+	t.Helper()
+	recipients := []holder{r.colleague}
+	author := r.colleague
+	if s.canSignIn() {
+		server := *r.server
+		server.t = t
+		author = server.holder(s.name)
+		s.actor = author.client
+		state := r.owner.in(t).state(s.box)
+		for _, user := range state.Users {
+			if member && user.Username == s.name && user.IsActive {
+				recipients = append(recipients, author)
+			}
+		}
+	}
+	first := r.notary.plan(s.box)
+	first.Recipients = nil
+	first = with(first, recipients...)
+	s.keyringTag = r.notary.in(t).first(s.box, first).expect(201).tag()
+	s.keyring = author.rekeyed(first)
+	s.keyring.Recipients = nil
+	s.keyring = with(s.keyring, recipients...)
 }
 
 // cast returns the actor and its name.
@@ -286,8 +368,12 @@ func (s scene) play(route string) *answer {
 	}
 	path = strings.NewReplacer(":box", s.box, ":username", user, ":user", user, ":apiKey", s.apiKey, ":key",
 		sceneKeyEncoded,
-		":droplet", "droplet01").Replace(path)
-	return s.actor.do(method, path, s.body(route), "X-Encryption-Key", generatedKey)
+		":droplet", "droplet01", ":fingerprint", s.fingerprint).Replace(path)
+	headers := []string{"X-Encryption-Key", generatedKey}
+	if route == "PUT /boxes/:box/keyring" {
+		headers = append(headers, "If-Match", s.keyringTag)
+	}
+	return s.actor.do(method, path, s.body(route), headers...)
 }
 
 func (s scene) body(route string) any {
@@ -303,10 +389,11 @@ func (s scene) body(route string) any {
 	case "POST /invitations/accept":
 		return `{"code":"` + s.code + `","password":"invited-password"}`
 	case "PUT /users/:username":
-		if s.account == "root" { // other scenes need the owner's password
-			return `{"isActive":true}`
+		password := "another-password"
+		if s.account == "root" {
+			password = "root-password" // other scenes sign in as the owner
 		}
-		return `{"password":"another-password","currentPassword":"` + s.account + `-password"}`
+		return `{"password":"` + password + `","currentPassword":"` + s.account + `-password"}`
 	case "POST /users/:username/totp":
 		return ownProof(s.account, "")
 	case "POST /users/:username/totp/confirm":
@@ -317,6 +404,12 @@ func (s scene) body(route string) any {
 		return `{"username":"colleague","code":"123456"}`
 	case "POST /api/v1/user/auth/refresh":
 		return `{"grant_type":"refresh_token","refresh_token":"` + strings.Repeat("0", 64) + `"}`
+	case "PUT /users/:username/identity":
+		return `{"public":"` + s.public + `"}`
+	case "PUT /users/:username/identity/locked":
+		return `{"locked":"AQIDBA"}`
+	case "PUT /boxes/:box/keyring":
+		return keyringBody(s.actor.server.t, s.keyring)
 	case "PUT /boxes/:box":
 		return `{"owner":"colleague"}`
 	case "POST /boxes/:box/users":

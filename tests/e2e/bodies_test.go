@@ -26,6 +26,8 @@ type bodyRoute struct {
 	wanted string
 	// wrong lists bodies with one field of the wrong type, with the field and the type it requires.
 	wrong []wrongField
+	// limit is the size of the largest body; 0 for MAX_BODY_BYTES.
+	limit int
 }
 
 type wrongField struct{ body, field, wanted string }
@@ -116,6 +118,35 @@ func bodyRoutes() []bodyRoute {
 			good:     `{"code":"123456","currentPassword":"member-password"}`,
 			status:   403,
 			wrong:    []wrongField{{`{"code":"1","currentPassword":1}`, "currentPassword", "a string"}},
+		},
+		{
+			method:   "PUT",
+			template: "/users/:username/identity",
+			path:     "/users/root/identity",
+			good:     `{"public":"lbpk1_x"}`,
+			status:   403, // the token is an API key
+			wrong: []wrongField{{`{"public":1}`, "public", "a string"},
+				{`{"public":"x","locked":[]}`, "locked", "a string"}},
+		},
+		{
+			method:   "PUT",
+			template: "/users/:username/identity/locked",
+			path:     "/users/root/identity/locked",
+			good:     `{"locked":"AQID"}`,
+			status:   403,
+			wrong:    []wrongField{{`{"locked":1}`, "locked", "a string"}},
+		},
+		{
+			method:   "PUT",
+			template: "/boxes/:box/keyring",
+			path:     "/boxes/default/keyring",
+			good:     `{"head":""}`,
+			status:   428,
+			wrong: []wrongField{{`{"head":1}`, "head", "a string"},
+				{`{"recipients":"anna"}`, "recipients", "a list of JSON objects"},
+				{`{"remove":"anna"}`, "remove", "a list of strings"},
+				{`{"reset":"yes"}`, "reset", "true or false"}},
+			limit: 4 << 20,
 		},
 		{
 			method:   "PUT",
@@ -327,7 +358,11 @@ func badBodies(t *testing.T, route bodyRoute, send func(body any, contentType st
 		got := send(wrong.body, jsonType).refuses(400, "wrong_type").about(wrong.field)
 		require.Contains(t, got.problem().Detail, " must be "+wrong.wanted)
 	}
-	send(`{"unknown":"`+strings.Repeat("x", 4096)+`"}`, jsonType).refuses(413, "body_too_large")
-	send(strings.Repeat(" ", 4096-len(route.good))+route.good, jsonType).expect(route.status)
-	send(strings.Repeat(" ", 4097-len(route.good))+route.good, jsonType).refuses(413, "body_too_large")
+	limit := route.limit
+	if limit == 0 {
+		limit = 4096
+	}
+	send(`{"unknown":"`+strings.Repeat("x", limit)+`"}`, jsonType).refuses(413, "body_too_large")
+	send(strings.Repeat(" ", limit-len(route.good))+route.good, jsonType).expect(route.status)
+	send(strings.Repeat(" ", limit+1-len(route.good))+route.good, jsonType).refuses(413, "body_too_large")
 }

@@ -110,6 +110,7 @@ func (f *flock) live() client {
 	f.send(root, "DELETE", "/api-keys/"+spare, nil).expect(204)
 	f.send(root, "DELETE", "/api-keys/"+spare, nil).expect(404)
 	f.send(f.server.as(spare), "GET", "/whoami", nil).expect(401)
+	f.liveWithKeyrings(root)
 	f.liveWithCodes(root)
 	return root
 }
@@ -140,6 +141,34 @@ func (f *flock) liveWithInvitations(root client) {
 	left := invite("left")
 	f.send(root, "DELETE", "/invitations/"+left, nil).expect(404)
 	f.send(anonymous, "POST", "/authenticate", `{"username":"`+left+`","password":"`+left+`"}`).expect(401)
+}
+
+// liveWithKeyrings locks an identity and uses a box with a keyring. The box key, the seed and the locked identity are
+// secrets; the seed is sent where it does not belong.
+func (f *flock) liveWithKeyrings(root client) {
+	f.send(root, "POST", "/users", `{"username":"keyholder","password":"keyholder-password"}`).expect(201)
+	anna := f.server.holder("keyholder")
+	seed := domain.IdentitySeedPrefix + "cnrySeed-0123456789-abcdefghijklmnopqrstuv"
+	f.secrets["seed"] = seed
+	f.secrets["locked identity"] = "cnryLocked-0123456789-abcdefgh"
+	locked := base64.RawURLEncoding.EncodeToString([]byte(f.secrets["locked identity"]))
+	f.send(anna.client, "PUT", "/users/keyholder/identity/locked", `{"locked":"`+locked+`"}`).expect(204)
+	f.send(anna.client, "GET", "/users/keyholder/identity/locked", nil).expect(200)
+	f.send(anna.client, "PUT", "/users/keyholder/identity/locked", `{"locked":"`+seed+`*"}`).expect(400)
+	f.send(anna.client, "PUT", "/users/keyholder/identity", `{"public":"`+seed+`"}`).expect(400)
+	f.send(f.server.as(seed), "GET", "/whoami", nil).expect(401)
+	f.send(anna.client, "GET", "/identities/"+seed, nil).expect(404)
+	anna.box("shared")
+	plan := anna.plan("shared")
+	f.secrets["box key"], f.secrets["bytes of the box key"] = keyText(plan), string(plan.Key[:])
+	tag := anna.first("shared", plan).expect(201).tag()
+	anna.putUnder(plan, "shared", "entry", `"`+canaryValue+`"`).expect(201)
+	next := anna.rekeyed(plan)
+	f.secrets["next box key"], f.secrets["bytes of the next box key"] = keyText(next), string(next.Key[:])
+	anna.replace("shared", next, tag).expect(200)
+	f.send(anna.client, "POST", "/boxes/shared/entries", `{"key":"entry","value":"`+canaryValue+`"}`,
+		"X-Encryption-Key", keyText(plan)).expect(409)
+	f.send(anna.client, "GET", "/boxes/shared/entries/entry", nil, "X-Encryption-Key", keyText(next)).expect(403)
 }
 
 // liveWithCodes signs in with right and wrong TOTP codes, and enrols a TOTP secret.

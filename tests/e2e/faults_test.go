@@ -348,7 +348,7 @@ func TestSecretCommands(t *testing.T) {
 	code, out, log = command(t, p.db, []string{"secret", "rotate"}, "SECRET_KEY="+newSecret,
 		"SECRET_KEY_PREVIOUS="+testSecret)
 	require.Equal(t, 0, code, log)
-	require.Contains(t, out, "5 keys")
+	require.Contains(t, out, "6 keys")
 	wrong := serveLater(t, p.db)
 	require.Equal(t, 1, wrong.await())
 	require.Contains(t, wrong.log.String(), "LOCKBOX_SECRET_KEY is not the secret of this database")

@@ -93,7 +93,7 @@ func TestKeysAreNotProbedWithoutAnEvent(t *testing.T) {
 // TestLockoutHidesKeys verifies that during a lockout of passphrases, the answer does not depend on the key.
 func TestLockoutHidesKeys(t *testing.T) {
 	t.Parallel()
-	s := start(t)
+	s := start(t, "THROTTLE_FREE_ATTEMPTS=3")
 	root := s.initialize()
 	root.box("default")
 	root.do("POST", "/boxes/default/entries", `{"key":"used","value":1}`, "X-Encryption-Key", "right").expect(201)

@@ -37,7 +37,8 @@ func TestImage(t *testing.T) {
 
 	t.Run("metadata", func(t *testing.T) { checkMetadata(t, e) })
 	t.Run("version", func(t *testing.T) {
-		assert.Equal(t, "1.2.3-test", e.Docker(confined("--rm", "--network=none", tag, "version")...))
+		out := e.Docker(confined("--rm", "--network=none", tag, "version")...)
+		assert.Equal(t, "1.2.3-test", strings.Split(out, "\n")[0])
 	})
 	t.Run("first start and restart", func(t *testing.T) { checkFirstStart(t, e) })
 }

@@ -41,6 +41,15 @@ func Empty(t testing.TB) string {
 	return create(t, server(t), "TEMPLATE template0")
 }
 
+// Copy returns the URL of a new database with the content of another test database. It waits a few seconds for the
+// connections to the other one to end, and fails the test if one stays open.
+func Copy(t testing.TB, database string) string {
+	t.Helper()
+	config, err := pgx.ParseConfig(database)
+	require.NoError(t, err)
+	return create(t, server(t), "TEMPLATE "+pgx.Identifier{config.Database}.Sanitize())
+}
+
 // sharedServer finds or starts the server once per process. A server that it starts stops when the process ends for any
 // reason, because tests have no common cleanup hook.
 var sharedServer = sync.OnceValues(func() (string, error) {

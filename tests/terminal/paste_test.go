@@ -169,6 +169,29 @@ func TestFieldsOverObject(t *testing.T) {
 	s.ends(0)
 }
 
+// TestAssignmentOverField checks that lockbox set --field asks before text that looks like an assignment replaces an
+// object or array.
+func TestAssignmentOverField(t *testing.T) {
+	t.Parallel()
+	h := newHome(t)
+	h.api("POST", "/boxes/prod", "", nil)
+	environ := h.environ("LOCKBOX_API_URL="+h.server.URL, "LOCKBOX_API_KEY="+h.root,
+		"LOCKBOX_ENCRYPTION_KEY="+encryptionKey)
+	h.api("POST", "/boxes/prod/entries", `{"key":"app","value":{"db":{"password":"old"},"l":[{"p":1}]}}`, nil)
+	s := at(t, environ, "set", "prod/app", "--field", "db", "password=new")
+	s.expect(`the field "db" of prod/app holds an object with 1 names\. Replace all of it by this text\? \[y/N\] `)
+	s.enter("n")
+	s.expect(`nothing was changed.*--field db\.password VALUE`)
+	s.ends(1)
+	for _, field := range []string{"db", "l"} {
+		s = at(t, environ, "set", "prod/app", "--field", field, "l.0.p=y")
+		s.expect(`\[y/N\] `)
+		s.enter("y")
+		s.expect("Stored prod/app")
+		s.ends(0)
+	}
+}
+
 // TestFieldsOverObjectInScripts checks that without a terminal every spelling of a field of the object is refused, and
 // that other text is stored.
 func TestFieldsOverObjectInScripts(t *testing.T) {
@@ -193,7 +216,7 @@ func TestFieldsOverObjectInScripts(t *testing.T) {
 	code, out := run("get", "prod/app", "--field", "db.password", "--raw")
 	require.Equal(t, "old", out)
 	require.Zero(t, code)
-	for _, text := range []string{"https://db.example.org/x=y", "plain text", "the db: x"} {
+	for _, text := range []string{"https://db.example.org/x=y", "plain text", "at 12:30"} {
 		code, out = run("set", "prod/app", text)
 		require.Zero(t, code, "%s: %s", text, out)
 		h.api("POST", "/boxes/prod/entries", `{"key":"app","value":{"db":{"password":"old"}}}`, nil)

@@ -23,6 +23,7 @@ func TestPassword(t *testing.T) {
 	s.enter("root")
 	s.hidden("Password: ", "root-password")
 	s.expect("Signed in to " + regexp.QuoteMeta(h.server.URL) + " as root")
+	s.declines()
 	s.ends(0)
 	require.NotContains(t, s.String(), "root-password")
 	require.Contains(t, h.must("whoami"), "root")
@@ -50,6 +51,7 @@ func TestInit(t *testing.T) {
 		if test.exitCode == 0 {
 			s.hidden("Password for root: ", "root-password")
 			s.hidden("Repeat: ", "root-password")
+			s.declines()
 		}
 		s.ends(test.exitCode)
 		require.NotContains(t, s.String(), "root-password")
@@ -86,6 +88,7 @@ func TestTwoFactor(t *testing.T) {
 	h := newHome(t)
 	s := h.at("login", h.server.URL, "-u", "root")
 	s.hidden("Password: ", "root-password")
+	s.declines()
 	s.ends(0)
 
 	s = h.at("users", "totp", "enrol")
@@ -179,6 +182,7 @@ func TestNewPasswords(t *testing.T) {
 
 	s = h.at("login", h.server.URL, "-u", "anna")
 	s.hidden("Password: ", "anna-password")
+	s.declines()
 	s.ends(0)
 	s = h.at("users", "passwd")
 	s.hidden("Current password .*: ", "anna-password")
@@ -254,6 +258,7 @@ func TestInviteAndJoin(t *testing.T) {
 	h := newHome(t)
 	s := h.at("login", h.server.URL, "-u", "root")
 	s.hidden("Password: ", "root-password")
+	s.declines()
 	s.ends(0)
 	s = h.at("users", "invite", "anna")
 	s.expect(`lockbox join lbi1_`)
@@ -283,6 +288,7 @@ func TestInviteAndJoin(t *testing.T) {
 	require.NoError(t, err)
 	s.hidden("TOTP code: ", code)
 	s.expect("Enabled two-factor for anna")
+	s.declines()
 	s.ends(0)
 	require.NotContains(t, s.String(), "her-password")
 	require.NotContains(t, anna.profiles(), "her-password")

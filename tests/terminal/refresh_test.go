@@ -224,6 +224,7 @@ func TestWrongClock(t *testing.T) {
 	// A password session cannot be refreshed. Its token is valid for seven days.
 	s := h.at("login", h.server.URL, "-u", "root", "--profile", "root")
 	s.hidden("Password: ", "root-password")
+	s.declines()
 	s.ends(0)
 	for _, wrong := range []time.Duration{-50 * time.Hour, 0, 5000 * time.Hour} {
 		h.expireAt(time.Now().Add(wrong))

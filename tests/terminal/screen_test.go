@@ -119,6 +119,15 @@ func (s *screen) enter(text string) {
 	require.NoError(s.t, err)
 }
 
+// declines answers no to the offer of an identity after a sign-in.
+func (s *screen) declines() {
+	s.t.Helper()
+	s.expect(`With an identity, colleagues give you the key of a box without sending it`)
+	s.expect(`Create your identity now\? \[y/N\] `)
+	s.enter("n")
+	s.expect("lockbox identity create")
+}
+
 // echoes waits until the terminal echoes input (true) or does not echo it (false).
 func (s *screen) echoes(want bool) {
 	s.t.Helper()

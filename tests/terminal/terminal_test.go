@@ -61,6 +61,8 @@ func build(m *testing.M) int {
 //	recovery ENROLLED TO   writes the first recovery code of an enrolment
 //	many N                 reads the entry app/db of the box prod N times
 //	fresh [SETTING…]       continues with a new server that has no owner, and without a token
+//	machine NAME           continues on another machine: with another home directory, and without the keys of the
+//	                       environment
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -69,7 +71,7 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Setup:               func(env *testscript.Env) error { return setUp(t, env) },
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "as": as, "api": api,
-			"totp": totpCode, "recovery": recovery, "many": many,
+			"totp": totpCode, "recovery": recovery, "many": many, "machine": machine,
 			"fresh": func(ts *testscript.TestScript, neg bool, args []string) { fresh(t, ts, neg, args) }},
 	})
 }
@@ -144,6 +146,19 @@ func fresh(t *testing.T, ts *testscript.TestScript, neg bool, settings []string)
 	}
 	ts.Setenv("LOCKBOX_API_URL", live.Start(t, settings...).URL)
 	ts.Setenv("LOCKBOX_API_KEY", "")
+}
+
+// machine changes the home directory, which is created if necessary.
+func machine(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: machine NAME")
+	}
+	home := ts.MkAbs(args[0])
+	ts.Check(os.MkdirAll(home, 0o700))
+	ts.Setenv("HOME", home)
+	ts.Setenv("XDG_CONFIG_HOME", filepath.Join(home, ".config"))
+	ts.Setenv("LOCKBOX_API_KEY", "")
+	ts.Setenv("LOCKBOX_ENCRYPTION_KEY", "")
 }
 
 // api sends a request as root, to prepare data for a script.

@@ -56,6 +56,8 @@ func (b *Boxes) Service(change ...func(*vault.Config)) *vault.Service {
 		Sealer: sealer,
 		Clock:  b.Clock,
 		IDs:    b.IDs,
+
+		Installation: b.Installation,
 	}
 	for _, each := range change {
 		each(&config)

@@ -39,6 +39,8 @@ type Parts struct {
 	Clock        *Clock
 	IDs          system.IDs
 	Passwords    *Passwords
+	// Installation identifies the database.
+	Installation domain.InstallationID
 }
 
 // Open creates the parts, with that many free attempts before a lockout. It closes them at the end of the test.
@@ -86,6 +88,7 @@ func (p *Parts) openKeys(t testing.TB) {
 	p.TokenDigests = sealing.NewTokenDigests(p.Keyring)
 	installation, err := p.Store.Installation(t.Context(), p.IDs.New(), p.Clock.Now())
 	require.NoError(t, err)
+	p.Installation, _ = domain.ParseID[domain.Installation](installation)
 	p.Tokens, err = tokens.New(tokens.Config{Keys: p.Keyring, Installation: installation, Clock: p.Clock})
 	require.NoError(t, err)
 }

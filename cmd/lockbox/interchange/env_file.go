@@ -79,7 +79,7 @@ func WriteGitHub(out io.Writer, variables []Variable) error {
 	return err
 }
 
-// WriteGitHubMasks writes workflow commands that make GitHub Actions replace the values by *** in the log. The step
+// WriteGitHubMasks writes workflow commands that make GitHub Actions replace the values with *** in the log. The step
 // must print them before the values can appear. Each line of a value has a separate mask, because the runner masks the
 // log line by line. Blank values cannot be masked.
 func WriteGitHubMasks(out io.Writer, variables []Variable) error {

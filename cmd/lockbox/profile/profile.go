@@ -39,6 +39,11 @@ type Profile struct {
 	// EncryptionKeyFile and EncryptionKeyCommand locate the encryption key. The key itself is never stored here.
 	EncryptionKeyFile    string `json:"encryptionKeyFile,omitempty"`
 	EncryptionKeyCommand string `json:"encryptionKeyCommand,omitempty"`
+	// IdentityDeclined is set after the user declined to create or unlock an identity, so that lockbox login does not
+	// ask each time.
+	IdentityDeclined bool `json:"identityDeclined,omitempty"`
+	// Grant are the users who get the key of each new box in addition to its creator.
+	Grant []string `json:"grant,omitempty"`
 }
 
 // SignedIn reports whether the profile has a token. The token may have expired.
@@ -177,8 +182,8 @@ func CheckWritable(path string) error {
 // cannotWrite adds a remedy to an error of the operating system, which already contains the path.
 func cannotWrite(err error) error { return fmt.Errorf("cannot write the profile file: %w"+remedy, err) }
 
-// save replaces the profile file atomically, by writing a temporary file and renaming it. If path is a symbolic link,
-// save replaces the target of the link and keeps the link.
+// save replaces the profile file atomically. If path is a symbolic link, save replaces the target of the link and keeps
+// the link.
 func save(path string, book Book) error {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target
@@ -188,13 +193,18 @@ func save(path string, book Book) error {
 	if err != nil {
 		return err
 	}
+	return replaceFile(path, text)
+}
+
+// replaceFile writes a temporary file with mode 0600 and renames it, so that readers see the old or the new contents.
+func replaceFile(path string, text []byte) error {
 	// CreateTemp creates the file with mode 0600.
 	file, err := os.CreateTemp(filepath.Dir(path), ".profiles-*")
 	if err != nil {
 		return err
 	}
 	_, err = file.Write(append(text, '\n'))
-	// Without a sync, a crash after the rename could leave an empty file, and the tokens would be lost.
+	// Without a sync, a crash after the rename could leave an empty file, and its secrets would be lost.
 	if err == nil {
 		err = file.Sync()
 	}

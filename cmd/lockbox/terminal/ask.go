@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lockbox-go/lockbox/client"
+	"github.com/lockbox-go/lockbox/client/keys"
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
@@ -44,6 +45,14 @@ func (s *session) secret(ctx context.Context, question secretQuestion) (client.S
 		text, err = prompt.FirstLine(question.in)
 	} else {
 		text, err = ask(ctx, question.ask, question.text, question.flag)
+	}
+	// An unlock passphrase must not reach the server.
+	if err == nil && question.flag == "--password-stdin" && keys.LooksLikePassphrase(text) {
+		err = &usageError{errors.New("this looks like the unlock passphrase of an identity, which must not be sent: " +
+			"enter the password of the account")}
+	}
+	if err != nil {
+		text = ""
 	}
 	return client.NewSecret(text), err
 }

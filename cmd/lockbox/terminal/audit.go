@@ -8,6 +8,7 @@ import (
 	"iter"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -69,6 +70,7 @@ page by page, so a pager or head can end the command early.`,
 		if flags.limit < 0 {
 			return &usageError{fmt.Errorf("--limit is %d: it must be 0 or more", flags.limit)}
 		}
+		flags.filter.Action = strings.ToLower(flags.filter.Action)
 		// A period selects events by itself, so the default limit would be surprising.
 		if flags.since != "" && !command.Flags().Changed("limit") {
 			flags.limit = 0

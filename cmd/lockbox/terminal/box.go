@@ -30,6 +30,14 @@ all of them. The creator of a box is its owner and first boxadmin.`,
 		boxLeaveCommand(s),
 		boxUserCommand(s),
 		boxPermissionsCommand(s),
+		boxKeyringCommand(s),
+		boxGrantCommand(s),
+		boxTrustCommand(s),
+		boxForgetCommand(s),
+		boxRekeyCommand(s),
+		boxAdoptCommand(s),
+		boxRepairCommand(s),
+		boxResetCommand(s),
 	)
 	return command
 }
@@ -57,22 +65,31 @@ lockbox list BOX.`,
 // boxCreateCommand creates a box (POST /boxes/{box}). The exit code is exitConflict if the name is in use, and
 // exitUsage if it is invalid. It prints nothing on standard output.
 func boxCreateCommand(s *session) *cobra.Command {
-	return &cobra.Command{
+	var noKeyring bool
+	var grants []string
+	command := &cobra.Command{
 		Use:   "create BOX",
 		Short: "Create a box and become its owner",
 		Long: `Create a box. You become its owner and a boxadmin with all permissions. To give other users access,
-use lockbox box user add.`,
-		Example: "  lockbox box create prod",
+use lockbox box user add.
+
+If your identity is unlocked, the box gets a keyring: a fresh key that only its recipients can open, so that members
+need no encryption key. The recipients are you and the users of --grant. Without an identity, or with --no-keyring, the
+members must share an encryption key by hand.`,
+		Example: "  lockbox box create prod\n  lockbox box create prod --grant anna",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			if err := server.CreateBox(ctx, args[0]); err != nil {
-				return err
-			}
-			s.report("Created box %s.", args[0])
-			return nil
+			return s.createBox(ctx, server, args[0], noKeyring, grants)
 		}),
 		ValidArgsFunction: cobra.NoFileCompletions,
 	}
+	command.Flags().BoolVar(&noKeyring, "no-keyring", false,
+		"create a box whose members share an encryption key by hand")
+	command.Flags().StringArrayVar(&grants, "grant", nil,
+		"also add this user, with the key; compares the fingerprint if needed; may be repeated")
+	command.MarkFlagsMutuallyExclusive("no-keyring", "grant")
+	_ = command.RegisterFlagCompletionFunc("grant", s.completeUsers())
+	return command
 }
 
 // boxShowCommand shows a box (GET /boxes/{box}). The exit code is exitNotFound if the box does not exist or the caller
@@ -113,6 +130,9 @@ func (s *session) showBox(box *client.Box) error {
 		add("created", formatTime(box.CreatedAt))
 		add("updated", formatTime(box.UpdatedAt))
 		add("entries", entryCount(box))
+		if box.Keyring != nil {
+			add("keyring", keyringText(box.Keyring))
+		}
 		// A blank line separates the properties from the table of the users.
 		add()
 	})
@@ -120,6 +140,15 @@ func (s *session) showBox(box *client.Box) error {
 		return err
 	}
 	return s.showMembers(box.Users)
+}
+
+// keyringText describes the keyring of a box in one cell.
+func keyringText(keyring *client.BoxKeyring) string {
+	text := "number " + strconv.FormatUint(keyring.Sequence, 10)
+	if keyring.KeyChangeDue {
+		text += ", key change due"
+	}
+	return text
 }
 
 // entryCount returns the number of visible entries. A user without readEntryKeys gets an empty list from the server, so

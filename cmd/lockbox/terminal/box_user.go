@@ -97,23 +97,27 @@ func boxUserShowCommand(s *session) *cobra.Command {
 
 // boxUserAddCommand adds a user to a box (POST /boxes/{box}/users). The exit code is exitConflict if the user is
 // already in the box, and exitNotFound if the user or the box does not exist. The server grants readEntryKeys and
-// readEntry to a new member. The command does not pass on the encryption key: the user must receive the key in another
-// way.
+// readEntry to a new member. In a box with a keyring, the command also gives the user the key if it can; see addMember.
+// The key of another box must reach the user in another way.
 func boxUserAddCommand(s *session) *cobra.Command {
-	var role string
+	var role, fingerprint string
 	command := &cobra.Command{
 		Use:   "add BOX USER",
 		Short: "Add a user to a box, with permission to read",
 		Long: `Add a user to a box. The user may list the keys of the entries and, with the encryption key, read
-them. To grant more permissions, use lockbox box permissions.`,
+them. To grant more permissions, use lockbox box permissions.
+
+If the box has a keyring and you have its key, the command also gives the user the key, as lockbox box grant does: it
+shows the fingerprint of the user, which you compare over another channel. Scripts pass it with --fingerprint.`,
 		Example: "  lockbox box user add prod anna\n  lockbox box user add prod boris --role boxadmin",
 		Args:    cobra.ExactArgs(2),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			return server.AddBoxUser(ctx, args[0], args[1], role)
+			return s.addMember(ctx, server, args[0], args[1], role, fingerprint)
 		}),
 		ValidArgsFunction: completeEach(s.completeBoxes(), s.completeUsers()),
 	}
 	addBoxRoleFlag(command, &role, "boxuser, or boxadmin to manage the box (default boxuser)")
+	addFingerprintFlag(command, &fingerprint)
 	return command
 }
 
@@ -153,24 +157,38 @@ boxadmin.`,
 		if change == (client.BoxUserChange{}) {
 			return &usageError{errors.New("nothing to change: use --role or --active")}
 		}
-		return server.UpdateBoxUser(ctx, args[0], args[1], change)
+		if err := server.UpdateBoxUser(ctx, args[0], args[1], change); err != nil {
+			return err
+		}
+		if change.IsActive != nil && !*change.IsActive {
+			s.warnIfDue(ctx, server, args[0])
+		}
+		return nil
 	})
 	return command
 }
 
-// boxUserRemoveCommand removes a user from a box (DELETE /boxes/{box}/users/{username}). The owner of the box cannot
-// be removed (exitConflict). Entries that the user has written stay in the box.
+// boxUserRemoveCommand removes a user from a box (DELETE /boxes/{box}/users/{username}). The owner of the box cannot be
+// removed (exitConflict). Entries that the user has written stay in the box. In a box with a keyring, the key changes
+// in the same request if the caller has it.
 func boxUserRemoveCommand(s *session) *cobra.Command {
-	return &cobra.Command{
+	var keepKey bool
+	command := &cobra.Command{
 		Use:   "remove BOX USER",
 		Short: "Remove a user from a box",
 		Long: `Remove a user from a box. The user is refused from the next request on. Values that the user has
-already read stay known to the user: change the secrets where that matters.`,
+already read stay known to the user: change the secrets where that matters.
+
+If the box has a keyring and you have its key, the key changes in the same request. Otherwise the box is marked "key
+change due".`,
 		Example: "  lockbox box user remove prod anna",
 		Args:    cobra.ExactArgs(2),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			return server.RemoveBoxUser(ctx, args[0], args[1])
+			return s.removeMember(ctx, server, args[0], args[1], keepKey)
 		}),
 		ValidArgsFunction: completeEach(s.completeBoxes(), s.completeMembers()),
 	}
+	command.Flags().BoolVar(&keepKey, "keep-key", false,
+		"only end the membership; the key change stays due, for example when the keyring cannot be opened")
+	return command
 }

@@ -32,7 +32,7 @@ func AddCommands(root *cobra.Command, version string) {
 	for group, constructors := range map[string][]func(*session) *cobra.Command{
 		groupEntries: {getCommand, setCommand, deleteCommand, listCommand, historyCommand, restoreCommand, runCommand,
 			exportCommand, importCommand},
-		groupTeam:   {boxCommand, usersCommand, apiKeysCommand, dropletCommand, auditCommand},
+		groupTeam:   {boxCommand, identityCommand, usersCommand, apiKeysCommand, dropletCommand, auditCommand},
 		groupSignIn: {initCommand, joinCommand, loginCommand, logoutCommand, whoamiCommand, profileCommand},
 	} {
 		for _, construct := range constructors {

@@ -68,7 +68,7 @@ func (s *session) addDroplet(ctx context.Context, server *client.Client, flags d
 	}
 	switch {
 	case flags.box != "":
-		if options.EncryptionKey, err = s.encryptionKey(ctx, true); err != nil {
+		if options.EncryptionKey, _, err = s.boxKey(ctx, server, flags.box, true); err != nil {
 			return err
 		}
 	// Without a box there is nothing to read the values from.

@@ -28,8 +28,8 @@ const maxInput = 64 << 20
 type valueFlags struct {
 	// stdin reads the value from standard input.
 	stdin bool
-	// asString stores JSON as a string. It also skips the confirmation before text that looks like fields replaces an
-	// object.
+	// asString stores JSON as a string. It also skips the confirmation before text that looks like an assignment
+	// replaces an object or array.
 	asString bool
 	// generate is the length of a random value.
 	generate int

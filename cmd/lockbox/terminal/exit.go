@@ -39,6 +39,8 @@ var exitCodes = []struct {
 	code int
 }{
 	{client.ErrEncryptionKeyMismatch, exitWrongKey},
+	{client.ErrUnlockFailed, exitWrongKey},
+	{client.ErrKeyNotForThisBox, exitWrongKey},
 	{client.ErrUnauthenticated, exitUnauthenticated},
 	{client.ErrForbidden, exitForbidden},
 	{client.ErrNotFound, exitNotFound},
@@ -49,6 +51,27 @@ var exitCodes = []struct {
 	{client.ErrInvalid, exitUsage},
 	{client.ErrTooLarge, exitUsage},
 	{errNotSignedIn, exitUnauthenticated},
+	// The kinds below are found by the client itself, so they have no status. What contradicts the memory of this
+	// machine is a conflict; what a person must confirm or correct is a mistake in the call.
+	{client.ErrNotRecipient, exitForbidden},
+	{client.ErrNoKeyring, exitNotFound},
+	{client.ErrKeyringMissing, exitConflict},
+	{client.ErrKeyringNotContinued, exitConflict},
+	{client.ErrKeyringRolledBack, exitConflict},
+	{client.ErrKeyringForked, exitConflict},
+	{client.ErrKeyringModeChanged, exitConflict},
+	{client.ErrKeyringSequence, exitConflict},
+	{client.ErrInstallationChanged, exitConflict},
+	{client.ErrInstallationElsewhere, exitConflict},
+	{client.ErrBoxReplaced, exitConflict},
+	{client.ErrUserReplaced, exitConflict},
+	{client.ErrIdentityChanged, exitConflict},
+	{client.ErrIdentityUnconfirmed, exitUsage},
+	{client.ErrKeyringAuthorUnknown, exitUsage},
+	{client.ErrKeyringInvalid, exitUsage},
+	{client.ErrIdentityInvalid, exitUsage},
+	{client.ErrAnchorInvalid, exitUsage},
+	{client.ErrClientEncryption, exitUsage},
 }
 
 // ExitCode returns the exit code of the program for an error: 0 for nil, 130 after Ctrl-C, and otherwise the code for

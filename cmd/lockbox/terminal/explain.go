@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,31 +15,50 @@ import (
 // remedies maps error codes of the server to the next step for the user. It omits codes whose message already contains
 // the remedy.
 var remedies = map[string]string{
-	"already_initialized":       "sign in with lockbox login",
-	"unauthenticated":           "sign in with lockbox login",
-	"token_expired":             "sign in with lockbox login",
-	"refresh_token_not_found":   "sign in with lockbox login",
-	"permission_missing":        "a boxadmin can grant permissions with lockbox box permissions",
-	"box_not_found":             "lockbox box list shows your boxes",
-	"entry_not_found":           "lockbox list shows the entries of a box",
-	"version_not_found":         "lockbox history shows the available versions",
-	"box_user_not_found":        "lockbox box user list shows the users of a box",
-	"invitation_not_found":      "lockbox users invitations shows the open invitations",
-	"user_not_found":            "lockbox users list shows all users to admins",
-	"api_key_not_found":         "lockbox api-keys list shows your keys and their ids",
-	"group_too_low":             "the owner can change your group with lockbox users update --group",
-	"droplet_not_found":         "lockbox droplet list shows all droplets",
-	"route_not_found":           "check that the address is that of a Lockbox server",
-	"encryption_key_required":   "set LOCKBOX_ENCRYPTION_KEY or use --encryption-key-file",
-	"init_token_required":       "pass the token with --init-token-file",
-	"totp_required":             "lockbox login asks for the code",
+	"already_initialized":     "sign in with lockbox login",
+	"unauthenticated":         "sign in with lockbox login",
+	"token_expired":           "sign in with lockbox login",
+	"refresh_token_not_found": "sign in with lockbox login",
+	"permission_missing":      "a boxadmin can grant permissions with lockbox box permissions",
+	"box_not_found":           "lockbox box list shows your boxes",
+	"entry_not_found":         "lockbox list shows the entries of a box",
+	"version_not_found":       "lockbox history shows the available versions",
+	"box_user_not_found":      "lockbox box user list shows the users of a box",
+	"invitation_not_found":    "lockbox users invitations shows the open invitations",
+	"user_not_found":          "lockbox users list shows all users to admins",
+	"api_key_not_found":       "lockbox api-keys list shows your keys and their ids",
+	"group_too_low":           "the owner can change your group with lockbox users update --group",
+	"droplet_not_found":       "lockbox droplet list shows all droplets",
+	"route_not_found":         "check that the address is that of a Lockbox server",
+	"encryption_key_required": "set LOCKBOX_ENCRYPTION_KEY or use --encryption-key-file",
+	"init_token_required":     "pass the token with --init-token-file",
+	"totp_required":           "lockbox login asks for the code",
+	"identity_not_found":      "a user creates an identity with lockbox identity create",
+	"locked_identity_not_found": "if another machine has the identity, run lockbox identity passphrase there, or " +
+		"lockbox identity export and here lockbox identity import",
+	"keyring_not_found":         "lockbox box adopt makes one",
+	"recipient_stale":           "lockbox box rekey drops recipients who left the box or have a new identity",
+	"key_change_required":       "lockbox box rekey changes the key",
 	"current_password_required": "lockbox users passwd asks for it",
 	"password_code_required":    "lockbox users passwd asks for it",
+}
+
+// keyRemedies maps error codes that package client/keys detects to the next step for the user. The server does not use
+// these codes.
+var keyRemedies = map[string]string{
+	"unlock_failed":        "without the passphrase, use lockbox identity create --replace-lost",
+	"identity_changed":     "pass the new fingerprint with --fingerprint after you compared it",
+	"identity_unconfirmed": "scripts pass it with --fingerprint",
+	"user_replaced":        "lockbox identity forget removes the old fingerprint",
+	"keyring_tampered":     "report this to the operator of the server",
 }
 
 // replacements maps error codes to messages that replace the server's. The server's messages for these codes name HTTP
 // headers, which a user of the terminal never sees.
 var replacements = map[string]string{
+	"recent_sign_in_required": "this needs a sign-in with the password within the last ten minutes: run lockbox login",
+	"key_not_current": "the box has a keyring, which accepts writes only under its current key: leave out the " +
+		"encryption key, and unlock your identity with lockbox identity unlock",
 	"encryption_key_mismatch": "the value is encrypted under another encryption key than the one given; lockbox " +
 		"history shows who wrote it and may have the key",
 	"precondition_failed": "nothing was written: the entry has changed or already exists; read it again, or see " +
@@ -73,7 +93,7 @@ func Explain(err error) string {
 	default:
 		text.WriteString(printable(refused.Message))
 	}
-	if remedy := remedies[refused.Code]; remedy != "" {
+	if remedy := cmp.Or(remedies[refused.Code], keyRemedies[refused.Code]); remedy != "" {
 		text.WriteString("; " + remedy)
 	}
 	// An unknown outcome has its own remedy. Waiting does not help then, nor if no droplet host is configured.

@@ -58,7 +58,7 @@ variables that can make programs run other code, because any user who may write 
 		},
 	}
 	command.Flags().StringVar(&flags.format, "format", "",
-		strings.Join(interchange.Written(), ", ")+" (default: by the name of --file, or dotenv)")
+		strings.Join(interchange.Written(), ", ")+" (default: derived from the name of --file, else dotenv)")
 	command.Flags().StringVar(&flags.file, "file", "", "write to this file instead of standard output")
 	// Without --force an existing file is an error, so that a typing error destroys nothing.
 	command.Flags().BoolVar(&flags.force, "force", false,
@@ -112,10 +112,10 @@ func (s *session) export(command *cobra.Command, where string, flags exportFlags
 	return s.print(text.String())
 }
 
-// exportFormat returns the format of --format, else the format that the file name implies, else dotenv.
+// exportFormat returns the format of --format in lower case, else the format that the file name implies, else dotenv.
 func exportFormat(flags exportFlags) interchange.Format {
 	if flags.format != "" {
-		return interchange.Format(flags.format)
+		return interchange.Format(strings.ToLower(flags.format))
 	}
 	if format, known := interchange.FormatOf(flags.file); known {
 		return format

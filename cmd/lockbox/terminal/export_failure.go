@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -20,8 +21,11 @@ func PrintFailure(out io.Writer, command *cobra.Command, args []string, err erro
 	if command.Name() != "export" || format == nil || file == nil || file.Changed || code == 0 {
 		return
 	}
-	shell := string(interchange.Shell)
-	if format.Value.String() == shell || slices.Contains(args, shell) || slices.Contains(args, "--format="+shell) {
+	// Like export itself, isShell ignores the letter case.
+	isShell := func(arg string) bool {
+		return strings.EqualFold(strings.TrimPrefix(arg, "--format="), string(interchange.Shell))
+	}
+	if isShell(format.Value.String()) || slices.ContainsFunc(args, isShell) {
 		// A subshell sets the exit code without ending the shell that runs eval, unless that shell uses set -e.
 		_, _ = fmt.Fprintf(out, "(exit %d)\n", code)
 	}

@@ -86,11 +86,10 @@ func (s *session) readEntry(ctx context.Context, where string, version uint64) (
 	}
 	// Obtain the key last, so that a mistake in the address or a missing login is reported before the user types the
 	// key.
-	key, err := s.encryptionKey(ctx, false)
-	if err != nil {
+	if server, err = s.keyed(ctx, server, at.box, false); err != nil {
 		return at, nil, err
 	}
-	entry, err := server.ReadEntry(ctx, at.box, at.key, &client.ReadOptions{Version: version, EncryptionKey: key})
+	entry, err := server.ReadEntry(ctx, at.box, at.key, &client.ReadOptions{Version: version})
 	return at, entry, err
 }
 

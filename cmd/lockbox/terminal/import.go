@@ -59,7 +59,7 @@ lockbox export refuse or change.`,
 		},
 	}
 	command.Flags().StringVar(&flags.format, "format", "",
-		strings.Join(interchange.Readable(), ", ")+" (default: by the name of the file)")
+		strings.Join(interchange.Readable(), ", ")+" (default: derived from the name of the file)")
 	command.Flags().BoolVar(&flags.dryRun, "dry-run", false,
 		"show what would change, by name only, and write nothing")
 	command.Flags().BoolVar(&flags.merge, "merge", false, "keep names that are not in the file")
@@ -104,7 +104,7 @@ func (s *session) readFile(ctx context.Context, path, format string) (value inte
 	fileFormat, known := interchange.FormatOf(path)
 	switch {
 	case format != "":
-		fileFormat = interchange.Format(format)
+		fileFormat = interchange.Format(strings.ToLower(format))
 	// Guessing the format from the contents could misinterpret a broken file.
 	case !known:
 		return value, fileFormat, &usageError{fmt.Errorf("cannot tell the format of %s from its name: use "+
@@ -141,11 +141,11 @@ func (s *session) importOne(ctx context.Context, server *client.Client, at addre
 	flags importFlags) error {
 	// Prompt twice for the key, as before every write, because a new entry could otherwise be stored under a mistyped
 	// key.
-	key, err := s.encryptionKey(ctx, true)
+	server, err := s.keyed(ctx, server, at.box, true)
 	if err != nil {
 		return err
 	}
-	before, condition, err := currentValue(ctx, server, at, key, flags.merge)
+	before, condition, err := currentValue(ctx, server, at, flags.merge)
 	if err != nil {
 		return err
 	}
@@ -172,10 +172,10 @@ func (s *session) importOne(ctx context.Context, server *client.Client, at addre
 // currentValue reads the entry that an import replaces, and returns it with the condition under which it may be
 // written. A missing entry counts as an empty object, and may be written only if it is still missing. needObject
 // rejects other values.
-func currentValue(ctx context.Context, server *client.Client, at address, key client.EncryptionKey,
-	needObject bool) (interchange.Value, client.WriteOptions, error) {
-	condition := client.WriteOptions{EncryptionKey: key}
-	entry, err := server.ReadEntry(ctx, at.box, at.key, &client.ReadOptions{EncryptionKey: key})
+func currentValue(ctx context.Context, server *client.Client, at address, needObject bool) (interchange.Value,
+	client.WriteOptions, error) {
+	var condition client.WriteOptions
+	entry, err := server.ReadEntry(ctx, at.box, at.key, nil)
 	if isMissingEntry(err) {
 		condition.IfNoneMatch = true
 		return interchange.Empty(), condition, nil

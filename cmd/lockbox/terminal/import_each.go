@@ -61,11 +61,10 @@ func (s *session) importEach(ctx context.Context, server *client.Client, under a
 	if err != nil {
 		return &usageError{err}
 	}
-	key, err := s.encryptionKey(ctx, true)
-	if err != nil {
+	if server, err = s.keyed(ctx, server, under.box, true); err != nil {
 		return err
 	}
-	changes, err := s.compareItems(ctx, server, under, items, key)
+	changes, err := s.compareItems(ctx, server, under, items)
 	if err != nil {
 		return err
 	}
@@ -126,8 +125,8 @@ func importItems(under address, value interchange.Value) ([]*importItem, error) 
 
 // compareItems reads the existing entries and decides for each item whether it is added, changed or unchanged. It also
 // sets the condition of each write: the version just read, or that the entry is still missing.
-func (s *session) compareItems(ctx context.Context, server *client.Client, under address, items []*importItem,
-	key client.EncryptionKey) (interchange.Changes, error) {
+func (s *session) compareItems(ctx context.Context, server *client.Client, under address,
+	items []*importItem) (interchange.Changes, error) {
 	// One request for all keys avoids a read for each entry that does not exist yet.
 	keys, err := server.ListEntries(ctx, under.box, "")
 	if err != nil {
@@ -139,7 +138,6 @@ func (s *session) compareItems(ctx context.Context, server *client.Client, under
 	}
 	var existing []*importItem
 	for _, item := range items {
-		item.condition.EncryptionKey = key
 		item.condition.IfNoneMatch = !exists[item.at.key]
 		if exists[item.at.key] {
 			existing = append(existing, item)
@@ -147,7 +145,7 @@ func (s *session) compareItems(ctx context.Context, server *client.Client, under
 	}
 	bar := s.progress("Reading", len(existing))
 	err = inParallel(ctx, existing, bar, func(ctx context.Context, item *importItem) error {
-		entry, err := server.ReadEntry(ctx, item.at.box, item.at.key, &client.ReadOptions{EncryptionKey: key})
+		entry, err := server.ReadEntry(ctx, item.at.box, item.at.key, nil)
 		if err != nil {
 			return err
 		}

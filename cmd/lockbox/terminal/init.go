@@ -36,6 +36,8 @@ func initCommand(s *session) *cobra.Command {
 API key of the owner in the profile, as lockbox login stores a token, and later commands use it. The key never
 expires. The command asks for a password twice; use the password to sign in from other machines.
 
+At a terminal, the command then offers to create your identity; see lockbox identity.
+
 A server with an init token prints the token to its log. Pass it in a file, or type it when the command asks.`,
 		Example: `  lockbox init http://127.0.0.1:5000
   lockbox init https://lockbox.example.org --username root --init-token-file init-token`,
@@ -90,7 +92,18 @@ func (s *session) initialize(ctx context.Context, args []string, flags initFlags
 	if err != nil {
 		return err
 	}
-	return s.saveOwner(ctx, anonymous, flags.username, key)
+	if err := s.saveOwner(ctx, anonymous, flags.username, key); err != nil {
+		return err
+	}
+	if flags.passwordStdin || s.output == formatJSON || !prompt.Possible() {
+		return nil
+	}
+	// An identity needs a session that began with the password; an API key does not suffice.
+	session, err := anonymous.SignIn(ctx, client.Credentials{Username: flags.username, Password: owner.Password})
+	if err != nil {
+		return nil //nolint:nilerr // the server has its owner; lockbox identity create asks again
+	}
+	return s.offerIdentity(ctx, anonymous.WithToken(session.Token), flags.username)
 }
 
 // saveOwner stores the API key of a new owner in the profile.

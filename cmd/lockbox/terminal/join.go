@@ -28,7 +28,7 @@ func joinCommand(s *session) *cobra.Command {
 		Short: "Accept an invitation: choose a password and sign in",
 		Long: `Accept an invitation that an admin made with lockbox users invite. The command checks the invitation,
 asks for your new password twice, signs you in and stores the session as lockbox login does. Then it offers to enable
-two-factor authentication.
+two-factor authentication, and to create your identity; see lockbox identity.
 
 The password is sent only to the server that the invitation names, which the command shows first. The invitation works
 once: afterwards the line in the history of your shell is worthless.`,
@@ -77,7 +77,11 @@ func (s *session) join(ctx context.Context, invitation string, flags joinFlags) 
 	if flags.passwordStdin || s.output == formatJSON || !prompt.Possible() {
 		return nil
 	}
-	return s.offerTOTP(ctx, anonymous.WithToken(client.NewSecret(signedIn.Token)), signedIn.Username, password)
+	server := anonymous.WithToken(client.NewSecret(signedIn.Token))
+	if err := s.offerTOTP(ctx, server, signedIn.Username, password); err != nil {
+		return err
+	}
+	return s.offerIdentity(ctx, server, signedIn.Username)
 }
 
 // selectProfileToJoin selects a profile for the server, and checks that it can be written. The profile must be new or
@@ -119,6 +123,9 @@ func (s *session) acceptInvitation(ctx context.Context, anonymous *client.Client
 	username, err := anonymous.AcceptInvitation(ctx, code, password)
 	if errors.Is(err, client.ErrInvalid) {
 		err = &detailedError{error: err, suffix: "; the invitation is still open: run the command again"}
+	}
+	if errors.Is(err, client.ErrConflict) {
+		err = &detailedError{error: err, suffix: ": ask an admin for an invitation under another name"}
 	}
 	if err != nil {
 		return profile.Profile{}, password, err

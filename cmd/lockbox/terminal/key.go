@@ -34,6 +34,9 @@ func (k *keySource) addFlags(command *cobra.Command) {
 	command.MarkFlagsMutuallyExclusive("encryption-key-file", "encryption-key-command")
 }
 
+// isSet reports whether the source has a key.
+func (k keySource) isSet() bool { return k != (keySource{}) }
+
 // errNoKey means that no source has an encryption key and that there is no terminal to ask for it.
 var errNoKey = &usageError{errors.New(
 	"no encryption key: set LOCKBOX_ENCRYPTION_KEY or LOCKBOX_ENCRYPTION_KEY_FILE, " +

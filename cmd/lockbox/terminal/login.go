@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,8 @@ type loginFlags struct {
 	code bool
 	// replace allows the command to replace an API key in the profile.
 	replace bool
+	// acceptInstallation accepts another installation at this URL, or this installation at another URL.
+	acceptInstallation bool
 }
 
 // loginCommand signs in to a server and saves a profile. If the password or the code is wrong, the profile stays
@@ -44,7 +47,10 @@ profile that you signed in to last is the current one.
 
 A profile that holds an API key is not overwritten, because the key would stay valid and be stored nowhere. --replace
 overwrites it and revokes the key on the server. The server refuses to revoke the last API key of a user; the command
-then prints the id of that key.`,
+then prints the id of that key.
+
+At a terminal, the command offers to create your identity, or to unlock it on this machine, and remembers if you
+decline; see lockbox identity.`,
 		Example: `  lockbox login http://127.0.0.1:5000
   lockbox login https://lockbox.example.org --username anna --profile prod
   lockbox login --code                            # with a TOTP code, for accounts without a password
@@ -62,6 +68,8 @@ then prints the id of that key.`,
 		"store an API key from standard input instead of signing in")
 	command.Flags().BoolVar(&flags.code, "code", false, "sign in with a TOTP code, for accounts without a password")
 	addReplaceFlag(command, &flags.replace)
+	command.Flags().BoolVar(&flags.acceptInstallation, "accept-installation", false,
+		"accept that this URL has another installation, or this installation another URL, than before")
 	command.MarkFlagsMutuallyExclusive("password-stdin", "token-stdin")
 	command.MarkFlagsMutuallyExclusive("code", "token-stdin")
 	s.key.addFlags(command)
@@ -96,6 +104,9 @@ func (s *session) login(ctx context.Context, args []string, flags loginFlags) er
 	if sameServer(signedIn.URL, s.selected.URL) {
 		signedIn.EncryptionKeyFile = s.selected.EncryptionKeyFile
 		signedIn.EncryptionKeyCommand = s.selected.EncryptionKeyCommand
+		if strings.EqualFold(signedIn.Username, s.selected.Username) {
+			signedIn.IdentityDeclined, signedIn.Grant = s.selected.IdentityDeclined, s.selected.Grant
+		}
 	}
 	// Store the location of the key. Signing in itself needs no key.
 	if s.key != (keySource{}) {
@@ -106,7 +117,17 @@ func (s *session) login(ctx context.Context, args []string, flags loginFlags) er
 	}
 	s.revokeReplaced(ctx, s.selected, signedIn.Token)
 	s.reportSignedIn(signedIn)
-	return nil
+	server := anonymous.WithToken(client.NewSecret(signedIn.Token))
+	if flags.acceptInstallation {
+		if err := s.acceptInstallation(ctx, server); err != nil {
+			return err
+		}
+	}
+	// Only a session that began with a password can create or unlock an identity.
+	if flags.token || flags.code || flags.passwordStdin {
+		return nil
+	}
+	return s.offerIdentity(ctx, server, signedIn.Username)
 }
 
 // reportSignedIn reports a login, and warns if the new profile will not be used or has replaced another server. The
@@ -184,21 +205,28 @@ func (s *session) signIn(ctx context.Context, server *client.Client, flags login
 	if err != nil {
 		return err
 	}
-	// The server reports that it needs a code only if the password is correct.
-	session, err := server.SignIn(ctx, credentials)
-	if errors.Is(err, client.ErrTOTPRequired) {
-		var code string
-		if code, err = ask(ctx, prompt.Hidden, totpQuestion, "a terminal"); err != nil {
-			return err
-		}
-		credentials.Code = client.NewSecret(code)
-		session, err = server.SignIn(ctx, credentials)
-	}
+	session, err := s.signInWithPassword(ctx, server, &credentials)
 	if err != nil {
 		return err
 	}
 	into.Token, into.ExpiresAt = session.Token.Reveal(), session.ExpiresAt
 	return nil
+}
+
+// signInWithPassword signs in and asks for a TOTP code if the server requires one. The server reports that only if the
+// password is correct.
+func (s *session) signInWithPassword(ctx context.Context, server *client.Client,
+	credentials *client.Credentials) (*client.Session, error) {
+	session, err := server.SignIn(ctx, *credentials)
+	if !errors.Is(err, client.ErrTOTPRequired) {
+		return session, err
+	}
+	code, err := ask(ctx, prompt.Hidden, totpQuestion, "a terminal")
+	if err != nil {
+		return nil, err
+	}
+	credentials.Code = client.NewSecret(code)
+	return server.SignIn(ctx, *credentials)
 }
 
 // signInWithCode signs in over the accounts API (/api/v1), whose accounts may have a code but no password. It asks for

@@ -36,8 +36,20 @@ there, use lockbox users revoke.`,
 			})
 			if err == nil {
 				s.warnOfValidKey(old)
+				s.reportUnlocked(old)
 			}
 			return err
 		},
+	}
+}
+
+// reportUnlocked reminds the user of an identity that stays unlocked on this machine.
+func (s *session) reportUnlocked(old profile.Profile) {
+	store, err := profile.Identities()
+	if err != nil || old.URL == "" {
+		return
+	}
+	if _, ok, _ := store.Load(canonicalURL(old.URL), old.Username); ok {
+		s.report("Your identity stays unlocked on this machine. To remove it, sign in and run: lockbox identity lock")
 	}
 }

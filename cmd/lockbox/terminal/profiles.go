@@ -2,6 +2,8 @@ package terminal
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,7 +21,7 @@ func profileCommand(s *session) *cobra.Command {
 use the current profile unless --profile or the environment names another one.`,
 		Example: "  lockbox profile list\n  lockbox profile use prod",
 	}
-	command.AddCommand(profileListCommand(s), profileUseCommand(s), profileDeleteCommand(s))
+	command.AddCommand(profileListCommand(s), profileUseCommand(s), profileGrantCommand(s), profileDeleteCommand(s))
 	return command
 }
 
@@ -150,6 +152,42 @@ there, use lockbox users revoke; to revoke an API key, use lockbox api-keys dele
 		},
 		ValidArgsFunction: completeFirst(s.completeProfiles),
 	}
+}
+
+// profileGrantCommand shows or changes the users who get the key of each new box that the profile creates. It contacts
+// no server: box create skips users whose fingerprint was never confirmed.
+func profileGrantCommand(s *session) *cobra.Command {
+	var remove bool
+	command := &cobra.Command{
+		Use:   "grant [USER …]",
+		Short: "Show or change the users who get the key of each new box",
+		Long: `Show the users who become members of each new box that you create with this profile, with the key of the
+box, or add users to them. --remove removes users. Each fingerprint must have been confirmed on this machine, for
+example with lockbox box grant. Existing boxes do not change.`,
+		Example: "  lockbox profile grant recovery\n  lockbox profile grant anna --remove",
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := s.selectProfile(); err != nil {
+				return err
+			}
+			if len(args) == 0 {
+				return s.showList(s.selected.Grant)
+			}
+			return changeProfile(s.name, func(book *profile.Book) {
+				stored := book.Profiles[s.name]
+				for _, name := range args {
+					name = strings.ToLower(name)
+					stored.Grant = slices.DeleteFunc(stored.Grant, func(each string) bool { return each == name })
+					if !remove {
+						stored.Grant = append(stored.Grant, name)
+					}
+				}
+				book.Profiles[s.name] = stored
+			})
+		},
+		ValidArgsFunction: s.completeUsers(),
+	}
+	command.Flags().BoolVar(&remove, "remove", false, "remove these users instead")
+	return command
 }
 
 // changeProfile changes the profile file. The named profile must exist in it.

@@ -6,9 +6,9 @@ import (
 	"github.com/lockbox-go/lockbox/client"
 )
 
-// restoreCommand restores a version (POST /boxes/{box}/entries/{key}/restore). It needs the permissions readEntry
-// and createEntry. It needs no encryption key, because the server copies the encrypted value. With --output json it
-// prints {"version":N}.
+// restoreCommand restores a version (POST /boxes/{box}/entries/{key}/restore). It needs the permissions readEntry and
+// createEntry. It needs no encryption key, because the server copies the encrypted value. In a box with a keyring, a
+// version under an earlier key needs an identity. With --output json it prints {"version":N}.
 func restoreCommand(s *session) *cobra.Command {
 	var version uint64
 	var options client.RestoreOptions
@@ -17,7 +17,8 @@ func restoreCommand(s *session) *cobra.Command {
 		Short: "Restore an old version of an entry, or a deleted entry",
 		Long: `Restore an old version of an entry, or a deleted entry. The old version becomes the newest, under a
 new version number. It stays encrypted under the key that it was written with, so the command needs no encryption
-key.`,
+key. In a box with a keyring, a version under an earlier key is encrypted under the current key, which needs your
+identity.`,
 		Example: `  lockbox history prod/app
   lockbox restore prod/app --version 3`,
 		Args:              cobra.ExactArgs(1),
@@ -32,6 +33,14 @@ key.`,
 			server, at, err := s.openEntry(command.Context(), args[0])
 			if err != nil {
 				return err
+			}
+			// In a box with a keyring, a version under an earlier key is read and written under the current one.
+			holder, err := s.holder(command.Context(), server)
+			if err != nil {
+				return err
+			}
+			if holder != nil {
+				server = server.WithIdentity(holder)
 			}
 			written, err := server.RestoreEntry(command.Context(), at.box, at.key, version, &options)
 			if err != nil {

@@ -114,18 +114,17 @@ func (s *session) readVariables(ctx context.Context, addresses []string, flags r
 		}
 		entries[i] = at
 	}
-	// One client and one key serve all entries.
 	server, err := s.open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	key, err := s.encryptionKey(ctx, false)
 	if err != nil {
 		return nil, err
 	}
 	var all []string
 	for _, at := range entries {
-		entry, err := server.ReadEntry(ctx, at.box, at.key, &client.ReadOptions{EncryptionKey: key})
+		keyed, err := s.keyed(ctx, server, at.box, false)
+		if err != nil {
+			return nil, err
+		}
+		entry, err := keyed.ReadEntry(ctx, at.box, at.key, nil)
 		if err != nil {
 			return nil, entryError(at, err)
 		}

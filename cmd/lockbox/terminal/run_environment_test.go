@@ -47,13 +47,18 @@ func TestCheckNames(t *testing.T) {
 		"GNUMAKEFLAGS", "RUSTC_WRAPPER", "GOFLAGS",
 		"NODE_TLS_REJECT_UNAUTHORIZED", "GIT_SSL_NO_VERIFY", "PYTHONHTTPSVERIFY", "SSL_CERT_FILE", "SSL_CERT_DIR",
 		"REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "http_proxy", "HTTPS_PROXY", "all_proxy",
-		"no_proxy", "npm_config_strict_ssl", "npm_config_https_proxy", "SSLKEYLOGFILE"} {
+		"no_proxy", "npm_config_strict_ssl", "npm_config_https_proxy", "SSLKEYLOGFILE",
+		"LOCKBOX_API_URL", "LOCKBOX_API_ALLOW_HTTP", "PGSSLMODE", "PIP_INDEX_URL", "PSQLRC", "KUBECONFIG",
+		"MADE_UP_PROXY", "made_up_proxy", "MADE_UP_CA_CERTS", "MADE_UP_CA_BUNDLE", "MADE_UP_CERT_FILE",
+		"MADE_UP_SSL_NO_VERIFY", "MADE_UP_TLS_REJECT_UNAUTHORIZED"} {
 		assert.ErrorContains(t, checkNames([]string{"OK=1", name + "=hunter2"}, nil), "--allow "+name)
 		assert.NoError(t, checkNames([]string{name + "=x"}, []string{name}))
 	}
 	assert.ErrorContains(t, checkNames([]string{"PATH=x", "LD_PRELOAD=y"}, []string{"PATH"}), "LD_PRELOAD")
 	assert.NotContains(t, checkNames([]string{"PATH=hunter2"}, nil).Error(), "hunter2")
-	for _, name := range []string{"DB_PASSWORD", "PORT", "PYTHONUNBUFFERED", "OLD_PATH", "NODE_ENV", "GOPATH_X"} {
+	for _, name := range []string{"DB_PASSWORD", "PORT", "PYTHONUNBUFFERED", "OLD_PATH", "NODE_ENV", "GOPATH_X",
+		"PROXY_HOST",
+		"MYPROXY", "CERT_FILE_NAME"} {
 		assert.NoError(t, checkNames([]string{name + "=x"}, nil))
 	}
 }

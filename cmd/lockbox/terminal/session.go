@@ -14,13 +14,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lockbox-go/lockbox/client"
+	"github.com/lockbox-go/lockbox/client/keys"
 	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
 )
 
 // session is the state that the commands share: the streams, the flags, and the server and profile that follow from
 // them. One call of the program runs one command, so a session is used once. Its methods are in several files:
-// session.go finds the server and the token, key.go the encryption key, ask.go the answers of the user, and
-// output.go prints.
+// session.go finds the server and the token, key.go the encryption key, holder.go the identity and the keys of
+// keyrings, ask.go the answers of the user, and output.go prints.
 type session struct {
 	in io.Reader
 	// out receives results, and errs everything else.
@@ -40,6 +41,12 @@ type session struct {
 	profileErr error
 	// usesProfile and usesEnvironment report whether the requests carry the token of the profile or of the environment.
 	usesProfile, usesEnvironment bool
+
+	// unlocked is the result of holder once holderKnown is set.
+	unlocked    *keys.Holder
+	holderKnown bool
+	// defaultKey is the key for boxes without a keyring, once a command has obtained it.
+	defaultKey client.EncryptionKey
 }
 
 // newSession returns a session on the standard streams of the process.
@@ -176,7 +183,7 @@ func (s *session) notSignedIn() error {
 // --profile names must exist. If the file cannot be read, selectProfile returns an error with --profile, and otherwise
 // sets profileErr.
 func (s *session) selectProfile() error {
-	if s.output != formatTable && s.output != formatJSON {
+	if s.output = strings.ToLower(s.output); s.output != formatTable && s.output != formatJSON {
 		return &usageError{fmt.Errorf("invalid --output %q: use table or json", s.output)}
 	}
 	path, err := profile.Path()

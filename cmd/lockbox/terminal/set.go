@@ -24,8 +24,8 @@ func setCommand(s *session) *cobra.Command {
 stored as JSON if they are valid JSON, and as a string otherwise; the line end of a single line is removed. Without
 a value, the command asks for one and does not show it.
 
---field changes one field of an object and leaves the others. Text that looks like fields, such as db.password=new, is
-not stored over an object without a confirmation; --string stores it.
+--field changes one field of an object and leaves the others. Text that looks like an assignment, such as
+db.password=new, does not replace an object or array without a confirmation; --string stores it.
 
 Other users of the machine can see arguments, and shells store them in their history. Pass secrets with @FILE,
 --stdin or --generate, or type them when asked. An argument that begins with @ must be written with @@.
@@ -71,10 +71,14 @@ func (s *session) set(command *cobra.Command, args []string, source valueFlags, 
 	if err != nil {
 		return err
 	}
+	if server, err = s.keyed(ctx, server, at.box, true); err != nil {
+		return err
+	}
+	check := !source.asString && source.generate == 0
 	switch {
 	case field != "":
-		value, err = s.withField(ctx, server, at, field, value, &condition)
-	case !source.asString && source.generate == 0:
+		value, err = s.withField(ctx, server, at, field, value, check, &condition)
+	case check:
 		err = s.checkReplaced(ctx, server, at, value, &condition)
 	}
 	if err != nil {
@@ -87,21 +91,13 @@ func (s *session) set(command *cobra.Command, args []string, source valueFlags, 
 	return s.showWritten(at, written)
 }
 
-// writeEntry encrypts and writes a value. It uses the encryption key in condition if there is one, and otherwise the
-// key of the session. It warns if the previous version was encrypted under another key, because readers who hold only
-// that key lose access. It returns the new version.
+// writeEntry encrypts and writes a value with a client that keyed returned. It warns if the previous version was
+// encrypted under another key, because readers who hold only that key lose access. In a box with a keyring, every
+// reader has both keys. It returns the new version.
 func (s *session) writeEntry(ctx context.Context, server *client.Client, at address, value json.RawMessage,
 	condition client.WriteOptions) (client.Written, error) {
-	// An import has already obtained the key for reading and must write under the same key.
-	if condition.EncryptionKey.IsZero() {
-		key, err := s.encryptionKey(ctx, true)
-		if err != nil {
-			return client.Written{}, err
-		}
-		condition.EncryptionKey = key
-	}
 	written, err := server.WriteEntry(ctx, at.box, at.key, value, &condition)
-	if err == nil && written.EncryptionKeyChanged {
+	if err == nil && written.EncryptionKeyChanged && !s.defaultKey.IsZero() {
 		s.warn("%s is now encrypted under another key than before: users who have only the old key cannot read it", at)
 	}
 	return written, err

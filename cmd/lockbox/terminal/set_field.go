@@ -1,11 +1,13 @@
 package terminal
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
+	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/lockbox-go/lockbox/client"
@@ -13,153 +15,123 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
 )
 
-// withField returns the object of an entry with one field replaced. A missing entry is an empty object. It adds the
-// encryption key to the condition and, unless the caller has set a condition, the version that it has read.
+// withField returns the object of an entry with one field replaced. A missing entry is an empty object. Unless the
+// caller has set a condition, it adds the version that it has read to the condition. If check is true, it asks before
+// text that looks like an assignment replaces an object or array; see confirmReplaced.
 func (s *session) withField(ctx context.Context, server *client.Client, at address, field string,
-	value interchange.Value, condition *client.WriteOptions) (interchange.Value, error) {
-	key, err := s.encryptionKey(ctx, true)
+	value interchange.Value, check bool, condition *client.WriteOptions) (interchange.Value, error) {
+	before, current, err := currentValue(ctx, server, at, false)
 	if err != nil {
 		return value, err
 	}
-	before, current, err := currentValue(ctx, server, at, key, false)
-	if err != nil {
-		return value, err
+	if old, err := before.Field(field); check && err == nil {
+		text, isText := value.String()
+		if name, found := assignment(text); isText && found {
+			if err := confirmReplaced(ctx, at, field, old, name); err != nil {
+				return value, err
+			}
+		}
 	}
 	after, err := before.WithField(field, value)
 	if err != nil {
 		return value, entryError(at, &exitError{err, exitConflict})
 	}
-	condition.EncryptionKey = key
 	if condition.IfMatch == 0 && !condition.IfNoneMatch {
 		condition.IfMatch, condition.IfNoneMatch = current.IfMatch, current.IfNoneMatch
 	}
 	return after, nil
 }
 
-// fieldSpace is the white space that may precede a field or separate its words.
-const fieldSpace = "\t\n\f\r "
-
-// looksLikeFields reports whether text is meant to change fields: an object in JSON, or NAME=VALUE lines as in a .env
-// file. Empty lines and comments may precede the first such line. It reads only the beginning of the text, because a
-// value can be many megabytes long.
-func looksLikeFields(text string) bool {
-	text = strings.TrimLeft(text, fieldSpace)
-	for strings.HasPrefix(text, "#") {
-		_, rest, _ := strings.Cut(text, "\n")
-		text = strings.TrimLeft(rest, fieldSpace)
-	}
-	if object, ok := strings.CutPrefix(text, "{"); ok {
-		object = strings.TrimLeft(object, fieldSpace)
-		return strings.HasPrefix(object, `"`) || strings.HasPrefix(object, "}")
-	}
-	if rest, ok := strings.CutPrefix(text, "export"); ok {
-		if name := strings.TrimLeft(rest, fieldSpace); len(name) < len(rest) && beginsAssignment(name) {
-			return true
-		}
-	}
-	return beginsAssignment(text)
-}
-
-// beginsAssignment reports whether text begins with NAME= or NAME:=, with at most one white space after the name.
-func beginsAssignment(text string) bool {
-	inName := func(c byte, more string) bool {
-		return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || strings.IndexByte(more, c) >= 0
-	}
-	if text == "" || !inName(text[0], "_") {
-		return false
-	}
-	end := 1
-	for end < len(text) && inName(text[end], "_.[]-") {
-		end++
-	}
-	text = text[end:]
-	if text != "" && strings.IndexByte(fieldSpace, text[0]) >= 0 {
-		text = text[1:]
-	}
-	return strings.HasPrefix(strings.TrimPrefix(text, ":"), "=")
-}
-
-// assignedName matches the part of a line before a possible assignment: a name or a path without blanks, or a name in
-// quotes. The characters before the name are those of shells, YAML, JSON and JSONPath.
-var assignedName = regexp.MustCompile(`^\s*(?:export\s+|set\s+|-\s+|--)?("[^"]+"|'[^']+'|[^\s=#]+)$`)
-
-// maxAssignedName bounds the length of such a name, in bytes.
-const maxAssignedName = 256
-
-// assignedNames returns the names and paths to which the lines of a text could assign, such as db.password for
-// "db.password: new", normalized by normalizedName. The colon before the // of a URL assigns nothing.
-func assignedNames(text string) (names []string) {
-	for line := range strings.Lines(text) {
-		for i := 0; i < min(len(line), maxAssignedName); i++ {
-			if line[i] != '=' && line[i] != ':' || strings.HasPrefix(line[i:], "://") {
-				continue
-			}
-			left := strings.TrimRight(strings.TrimSuffix(line[:i], ":"), " \t")
-			if found := assignedName.FindStringSubmatch(left); found != nil {
-				if name := normalizedName(found[1]); name != "" {
-					names = append(names, name)
-				}
-			}
-			if line[i] == '=' {
-				break // the rest of the line is the value
-			}
-		}
-	}
-	return names
-}
-
-// normalizedName returns a name or a path in lower case, with '_' in place of all separators. Different spellings of a
-// path become equal: db.password, /db/password, $['db']['password'] and DB_PASSWORD.
-func normalizedName(path string) string {
-	return strings.Join(strings.FieldsFunc(strings.ToLower(path), func(r rune) bool {
-		return r < utf8.RuneSelf && (r < 'a' || r > 'z') && (r < '0' || r > '9')
-	}), "_")
-}
-
-// namesField reports whether one of the normalized names is the path of a field of an object, or of an element of an
-// array in it. prefix is the normalized path of the object.
-func namesField(object interchange.Value, prefix string, names []string) bool {
-	for _, field := range object.Names() {
-		path := normalizedName(prefix + "." + field)
-		value, _ := object.Member(field)
-		for _, name := range names {
-			rest, found := strings.CutPrefix(name, path)
-			if found && path != "" && (rest == "" || isIndex.MatchString(rest)) {
-				return true
-			}
-		}
-		if value.IsObject() && namesField(value, path, names) {
-			return true
-		}
-	}
-	return false
-}
-
-// isIndex matches the normalized index of an element of an array.
-var isIndex = regexp.MustCompile(`^_[0-9]+(_|$)`)
-
-// checkReplaced asks before text that looks like fields replaces an object. Without a terminal it returns a usage error
-// that names the commands that change fields. It adds the encryption key to the condition.
+// assignment reports whether a line of a text looks like an assignment, and returns the name before it: NAME=VALUE,
+// NAME: VALUE, a member of a JSON object, or such a text with other words, punctuation or invisible characters around
+// the name. It ignores comments that begin with #, the colons of URLs and of times, and queries of URLs. The empty JSON
+// object looks like an assignment without a name.
 //
-// Text looks like fields if it has the form of NAME=VALUE or JSON, or if a line begins with the name or the path of a
-// field of the object and = or :.
+// The rule is broad on purpose: it concerns only text over an object or array, and a wrong yes costs a question.
+func assignment(text string) (name string, found bool) {
+	text = strings.TrimLeftFunc(text, isHidden)
+	for strings.HasPrefix(text, "#") {
+		text = strings.TrimLeftFunc(strings.TrimLeftFunc(text, func(c rune) bool { return !isLineEnd(c) }), isHidden)
+	}
+	if rest, ok := strings.CutPrefix(text, "{"); ok && strings.HasPrefix(strings.TrimLeftFunc(rest, isHidden), "}") {
+		return "", true
+	}
+	for line := range strings.FieldsFuncSeq(text, isLineEnd) {
+		if line = strings.TrimLeftFunc(line, isHidden); strings.HasPrefix(line, "#") {
+			continue
+		}
+		if name, found = assignedIn(line); found {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// isLineEnd reports whether a character ends a line in some editor or program.
+func isLineEnd(c rune) bool { return strings.ContainsRune("\n\r\u0085\u2028\u2029", c) }
+
+// assignedIn returns the name before the first assignment in a line. It reads each character once, because a value can
+// be many megabytes long.
+func assignedIn(line string) (name string, found bool) {
+	var (
+		start, end = -1, 0 // the last word, from its first to its last character of a name; no word if start < 0
+		digits     bool    // the word contains only digits
+		url        bool    // the word contains ://
+		ended      bool    // a blank follows the word
+	)
+	for i, c := range line {
+		switch {
+		case strings.HasPrefix(line[i:], "://"):
+			url, ended = true, false
+		case c == '=' || c == ':' || c == '\uff1d' || c == '\uff1a': // also in full width
+			time := c == ':' && digits && i+1 < len(line) && '0' <= line[i+1] && line[i+1] <= '9'
+			if start >= 0 && !url && !time {
+				return strings.Trim(line[start:end], quotes), true
+			}
+		case unicode.IsSpace(c):
+			ended = true
+		case !isNoName(c):
+			if ended {
+				url = false
+			}
+			if ended || start < 0 {
+				start, digits, ended = i, true, false
+			}
+			end = i + utf8.RuneLen(c)
+			digits = digits && '0' <= c && c <= '9'
+		}
+	}
+	return "", false
+}
+
+// quotes are the characters around a name that can consist of any characters.
+const quotes = "\"'`])"
+
+// isNoName reports whether a character occurs in a name only between other characters, such as a dot, or not at all.
+// Quotes and closing brackets count as parts of a name.
+func isNoName(c rune) bool {
+	return isHidden(c) || c < utf8.RuneSelf && c != '_' && !strings.ContainsRune(quotes, c) &&
+		!unicode.IsLetter(c) && !unicode.IsDigit(c)
+}
+
+// isHidden reports whether a character shows nothing: white space, a control character or an invisible character.
+func isHidden(c rune) bool {
+	return unicode.IsSpace(c) || isControl(c) || isInvisible(c) || unicode.Is(unicode.Variation_Selector, c)
+}
+
+// checkReplaced asks before text that looks like an assignment replaces an object or array. Without a terminal it
+// returns a usage error that names the commands that change fields. Other text causes no request.
 //
 // It does not check an entry that the user cannot read or decrypt, because the permission to write must be enough for a
 // write. The old version can be restored.
 func (s *session) checkReplaced(ctx context.Context, server *client.Client, at address, value interchange.Value,
 	condition *client.WriteOptions) error {
 	text, isText := value.String()
-	names := assignedNames(text)
-	looksLike := looksLikeFields(text)
-	if !isText || !looksLike && len(names) == 0 || condition.IfNoneMatch {
+	name, found := assignment(text)
+	if !isText || !found || condition.IfNoneMatch {
 		return nil
 	}
-	key, err := s.encryptionKey(ctx, true)
-	if err != nil {
-		return err
-	}
-	condition.EncryptionKey = key
-	entry, err := server.ReadEntry(ctx, at.box, at.key, &client.ReadOptions{EncryptionKey: key})
+	entry, err := server.ReadEntry(ctx, at.box, at.key, nil)
 	switch {
 	case isMissingEntry(err), errors.Is(err, client.ErrForbidden):
 		return nil
@@ -167,24 +139,62 @@ func (s *session) checkReplaced(ctx context.Context, server *client.Client, at a
 		return err
 	}
 	before, err := interchange.Parse(entry.Value)
-	if err != nil || !before.IsObject() {
-		return nil //nolint:nilerr // a value that cannot be parsed has no fields to lose
+	if err != nil { // an object with a duplicate name, for example
+		before = interchange.Raw(bytes.TrimSpace(entry.Value))
 	}
-	if !looksLike && !namesField(before, "", names) {
+	return confirmReplaced(ctx, at, "", before, name)
+}
+
+// confirmReplaced asks whether text that assigns to name may replace the value at a field of an entry, if the value is
+// an object or array. An empty field is the whole entry. Without a terminal it returns a usage error.
+func confirmReplaced(ctx context.Context, at address, field string, before interchange.Value, name string) error {
+	holder := at.String()
+	if field != "" {
+		holder = fmt.Sprintf("the field %q of %s", field, at)
+	}
+	var kind, count, remedy string
+	switch text := before.JSON(); {
+	case bytes.HasPrefix(text, []byte("{")):
+		kind = "an object"
+		if before.IsObject() {
+			count = fmt.Sprintf(" with %d names", len(before.Names()))
+		}
+		remedy = fmt.Sprintf("to change a field, use lockbox set %s --field %s VALUE", at,
+			printable(fieldToSet(field, before, name)))
+		if field == "" {
+			remedy += fmt.Sprintf(", or lockbox import %s FILE --merge", at)
+		}
+	case bytes.HasPrefix(text, []byte("[")):
+		kind = "an array"
+		remedy = "to change an element, write the whole array as JSON with @FILE or --stdin"
+	default:
 		return nil
 	}
-	remedy := fmt.Sprintf("to change a field, use lockbox set %s --field NAME VALUE, or lockbox import %[1]s FILE "+
-		"--merge; to store the text, add --string", at)
+	remedy += "; to store the text, add --string"
 	agreed, err := prompt.Yes(ctx,
-		printable(fmt.Sprintf("%s holds an object with %d names. Replace all of it by this text?",
-			at, len(before.Names()))))
+		printable(fmt.Sprintf("%s holds %s%s. Replace all of it by this text?", holder, kind, count)))
 	switch {
 	case errors.Is(err, prompt.ErrNoTerminal):
-		return &usageError{fmt.Errorf("%s holds an object, which this text would replace: %s", at, remedy)}
+		return &usageError{fmt.Errorf("%s holds %s, which this text would replace: %s", holder, kind, remedy)}
 	case err != nil:
 		return err
 	case !agreed:
 		return fmt.Errorf("not confirmed; nothing was changed; %s", remedy)
 	}
 	return nil
+}
+
+// fieldToSet returns the path of the field that a text over an object means, for a message: the path of name if the
+// object has such a field, and a placeholder otherwise. A name that the object does not have may be part of a secret.
+// field is the path of the object, and "" for the whole entry.
+func fieldToSet(field string, object interchange.Value, name string) string {
+	if field == "" {
+		return "NAME"
+	}
+	for _, path := range []string{name, strings.TrimPrefix(name, field+".")} {
+		if _, err := object.Field(path); err == nil && path != "" && !slices.ContainsFunc([]rune(path), isHidden) {
+			return field + "." + path
+		}
+	}
+	return field + ".NAME"
 }

@@ -79,7 +79,7 @@ func parse() options {
 	flag.IntVar(&o.size.Boxes, "boxes", 10, "boxes to fill")
 	flag.IntVar(&o.size.Entries, "entries", 1000, "entries in each box")
 	flag.IntVar(&o.size.Users, "users", 100, "users of each box")
-	flag.IntVar(&o.connections, "connections", 32, "connections that make requests at once")
+	flag.IntVar(&o.connections, "connections", 32, "concurrent connections that make requests")
 	flag.IntVar(&o.rounds, "rounds", 6, "how often all slices are run in turn; the order is turned round each time")
 	flag.DurationVar(&o.slice, "slice", 2*time.Second,
 		"how long a slice lasts; rounds × slice is the time of each scenario")

@@ -211,7 +211,8 @@ func (b *bench) count(ctx context.Context, t *target, r *report) error {
 
 const dropReads = `CREATE FUNCTION drop_reads() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$`
 
-// writeBehindItsBack changes one entry of each box as the owner. The load must detect the unexpected value.
+// writeBehindItsBack overwrites random entries from a second load process for 200 ms. The load must detect the
+// unexpected values.
 func (b *bench) writeBehindItsBack(t *target, place load.Place) error {
 	other, err := startLoad(context.Background())
 	if err != nil {

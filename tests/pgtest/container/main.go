@@ -1,7 +1,8 @@
 //go:build container
 
-// Command container runs PostgreSQL in a Docker container for tests. It prints the URL and removes the container at the
-// end of its standard input. If the command is killed, the reaper of testcontainers removes the container.
+// Command container runs PostgreSQL in a Docker container for tests. It prints the URL of the server. It removes
+// the container when the command's standard input ends. If the command is killed, the reaper of testcontainers removes
+// the container.
 //
 // The build tag keeps `go test ./...`, which also compiles packages without tests, from compiling a Docker client.
 package main

@@ -1,0 +1,104 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"net/http"
+)
+
+// keyIDHeader names the key that a version is encrypted under.
+const keyIDHeader = "X-Encryption-Key-Id"
+
+// maxKeyChanges is how often one write follows changes of the key that other members make at the same time.
+const maxKeyChanges = 3
+
+// BoxKeys finds the keys of boxes that have a keyring. Package client/keys implements it; set Config.Identity to the
+// result of keys.NewHolder. Its methods are safe for concurrent use.
+type BoxKeys interface {
+	// CurrentKey fetches and verifies the keyring of a box, and returns the current key. It returns the zero key for a
+	// box that has no keyring and never had one as far as the client knows. No key may be sent after an error.
+	CurrentKey(ctx context.Context, c *Client, box string) (EncryptionKey, error)
+	// KeyByID returns the key with an id from the keyring of a box. The id "" means the key of the versions that were
+	// written before the box had a keyring; for them, and only then, the result can be the zero key. It returns
+	// ErrKeyNotForThisBox if the keyring has no such key.
+	KeyByID(ctx context.Context, c *Client, box, id string) (EncryptionKey, error)
+}
+
+// WithIdentity returns a Client that finds keys in the keyrings of boxes, and shares the connections of c. nil means
+// that it uses no keyrings.
+func (c *Client) WithIdentity(identity BoxKeys) *Client {
+	other := *c
+	other.config.Identity = identity
+	return &other
+}
+
+// keyFor returns the encryption key for a request: that of the call, or the current key of the box's keyring, or the
+// Client's own for boxes without a keyring. fromKeyring reports the second case.
+func (c *Client) keyFor(ctx context.Context, k call, box string, given EncryptionKey) (key EncryptionKey,
+	fromKeyring bool, err error) {
+	if given.IsZero() && c.config.Identity != nil {
+		key, err = c.config.Identity.CurrentKey(ctx, c, box)
+		if err != nil || !key.IsZero() {
+			return key, err == nil, err
+		}
+	}
+	if given.IsZero() {
+		given = c.config.EncryptionKey
+	}
+	if given.IsZero() {
+		failure := badKey("encryption_key_required",
+			"there is no encryption key: set it in Config or in the call's options", ErrEncryptionKeyRequired)
+		failure.Request = k.name()
+		return EncryptionKey{}, false, failure
+	}
+	return given, false, nil
+}
+
+// readWithKey sends a request that decrypts a version. If the version is encrypted under an earlier key of the keyring,
+// it sends the request a second time with that key.
+func (c *Client) readWithKey(ctx context.Context, k call, box string, given EncryptionKey) (*response, error) {
+	key, fromKeyring, err := c.keyFor(ctx, k, box, given)
+	if err != nil {
+		return nil, err
+	}
+	got, err := c.do(ctx, k.withKey(key))
+	if !fromKeyring || !errors.Is(err, ErrEncryptionKeyMismatch) {
+		return got, err
+	}
+	failure, _ := errors.AsType[*Error](err)
+	other, keyErr := c.config.Identity.KeyByID(ctx, c, box, failure.KeyID)
+	if keyErr != nil {
+		return nil, keyErr
+	}
+	if other.IsZero() {
+		return nil, err
+	}
+	return c.do(ctx, k.withKey(other))
+}
+
+// writeWithKey sends a request that encrypts a version. If the key of the keyring changes at the same time, the server
+// stores nothing, and the request is sent again with the new key.
+func (c *Client) writeWithKey(ctx context.Context, k call, box string, given EncryptionKey) (*response, error) {
+	for change := 1; ; change++ {
+		key, fromKeyring, err := c.keyFor(ctx, k, box, given)
+		if err != nil {
+			return nil, err
+		}
+		got, err := c.do(ctx, k.withKey(key))
+		if !fromKeyring || !errors.Is(err, ErrKeyNotCurrent) || errors.Is(err, ErrOutcomeUnknown) ||
+			change == maxKeyChanges {
+			return got, err
+		}
+	}
+}
+
+// withKey returns the call with an encryption key.
+func (k call) withKey(key EncryptionKey) call {
+	header := k.header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	header.Set(encryptionKeyHeader, key.Reveal())
+	k.header = header
+	return k
+}

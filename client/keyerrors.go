@@ -1,0 +1,99 @@
+package client
+
+// The kinds of failure of identities and keyrings, for errors.Is. Package client/keys detects most of them before a
+// key is sent; the others are answers of the server. Error.Code holds the same text as the code in each comment.
+var (
+	// ErrNoKeyring means that a box has no keyring (keyring_not_found).
+	ErrNoKeyring = codeKind("keyring_not_found")
+	// ErrKeyringMissing means that the server has no keyring for a box that had one before (keyring_missing). No key is
+	// sent.
+	ErrKeyringMissing = codeKind("keyring_missing")
+	// ErrKeyringTampered means that a keyring is malformed, or that its parts do not belong together, to this box or to
+	// this recipient (keyring_tampered).
+	ErrKeyringTampered = codeKind("keyring_tampered")
+	// ErrKeyringNotContinued means that neither the current key nor an earlier key of a keyring is the one that this
+	// client knows, so a holder of the known key did not make the change (keyring_not_continued).
+	ErrKeyringNotContinued = codeKind("keyring_not_continued")
+	// ErrKeyringRolledBack means that a keyring is older than one that this client has accepted (keyring_rolled_back).
+	ErrKeyringRolledBack = codeKind("keyring_rolled_back")
+	// ErrKeyringForked means that two different keyrings have the same number (keyring_forked).
+	ErrKeyringForked = codeKind("keyring_forked")
+	// ErrKeyringModeChanged means that a keyring has another encryption mode than before (keyring_mode_changed).
+	ErrKeyringModeChanged = codeKind("keyring_mode_changed")
+	// ErrKeyringAuthorUnknown means that the first keyring of a box with client encryption needs a confirmation or an
+	// anchor (keyring_author_unknown).
+	ErrKeyringAuthorUnknown = codeKind("keyring_author_unknown")
+	// ErrInstallationChanged means that the server at this URL is another installation than before
+	// (installation_changed).
+	ErrInstallationChanged = codeKind("installation_changed")
+	// ErrInstallationElsewhere means that this installation was known under another URL (installation_elsewhere).
+	ErrInstallationElsewhere = codeKind("installation_elsewhere")
+	// ErrBoxReplaced means that a known box name belongs to another box now (box_replaced).
+	ErrBoxReplaced = codeKind("box_replaced")
+	// ErrUserReplaced means that a known user name belongs to another user now (user_replaced).
+	ErrUserReplaced = codeKind("user_replaced")
+	// ErrIdentityChanged means that a user has another identity than the one that was confirmed (identity_changed).
+	ErrIdentityChanged = codeKind("identity_changed")
+	// ErrIdentityUnconfirmed means that the fingerprint of a user was never confirmed (identity_unconfirmed). No key is
+	// wrapped for that user.
+	ErrIdentityUnconfirmed = codeKind("identity_unconfirmed")
+	// ErrIdentityInvalid means that a public key is malformed or does not have its fingerprint (identity_invalid).
+	ErrIdentityInvalid = codeKind("identity_invalid")
+	// ErrIdentityExposed means that a request contains an identity (identity_in_request). The request is not sent.
+	ErrIdentityExposed = codeKind("identity_in_request")
+	// ErrUnlockFailed means that a locked identity cannot be opened: the passphrase is wrong, or the locked identity
+	// was changed or belongs to another user (unlock_failed).
+	ErrUnlockFailed = codeKind("unlock_failed")
+	// ErrKeyNotForThisBox means that a value is encrypted under a key that is not in the box's keyring
+	// (key_not_for_this_box).
+	ErrKeyNotForThisBox = codeKind("key_not_for_this_box")
+	// ErrClientEncryption means that this client does not send the key of a box with client encryption
+	// (client_encrypted_box).
+	ErrClientEncryption = codeKind("client_encrypted_box")
+	// ErrKeyringInvalid means that a new keyring breaks a rule, such as the number of recipients (keyring_invalid).
+	ErrKeyringInvalid = codeKind("keyring_invalid")
+	// ErrAnchorInvalid means that an anchor ("lba1_…") is damaged (anchor_invalid).
+	ErrAnchorInvalid = codeKind("anchor_invalid")
+	// ErrMemoryUnwritable means that the client cannot store what it must remember about a box (memory_unwritable).
+	ErrMemoryUnwritable = codeKind("memory_unwritable")
+
+	// ErrNotRecipient means that the caller has no key of the box: a member who has one must grant it (not_recipient).
+	ErrNotRecipient = codeKind("not_recipient")
+	// ErrKeyNotCurrent means that a box with a keyring accepts writes only under its current key (key_not_current).
+	ErrKeyNotCurrent = codeKind("key_not_current")
+	// ErrKeyringSequence means that the number of a new keyring does not follow the stored one (keyring_sequence).
+	ErrKeyringSequence = codeKind("keyring_sequence")
+	// ErrKeyChangeRequired means that recipients can be removed only together with a new key (key_change_required).
+	ErrKeyChangeRequired = codeKind("key_change_required")
+	// ErrKeyIDUsed means that the key was used in this box before (key_id_used).
+	ErrKeyIDUsed = codeKind("key_id_used")
+	// ErrRecipientStale means that a recipient is not an active member with its current identity (recipient_stale).
+	ErrRecipientStale = codeKind("recipient_stale")
+	// ErrIdentityTaken means that another user has or had this identity (identity_taken).
+	ErrIdentityTaken = codeKind("identity_taken")
+	// ErrRecentSignInRequired means that the request needs a session that began with a password within the last ten
+	// minutes (recent_sign_in_required).
+	ErrRecentSignInRequired = codeKind("recent_sign_in_required")
+)
+
+// keyCode is a kind of failure whose text is its code.
+type keyCode string
+
+func (k keyCode) Error() string { return string(k) }
+
+// codeKind registers a code, so that errors with it are of that kind.
+func codeKind(code string) error {
+	kindOfCode[code] = keyCode(code)
+	return keyCode(code)
+}
+
+// NewKeyError returns the error for one of the kinds above that a client detected itself. Package client/keys uses it.
+// The message names the fault and the remedy, and contains no secret. cause may be nil.
+func NewKeyError(kind error, message string, cause error) *Error {
+	return &Error{
+		Code:    kind.Error(),
+		Message: message,
+		kinds:   []error{kind},
+		cause:   cause,
+	}
+}

@@ -1,0 +1,151 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+const keyringPath = "/boxes/{box}/keyring"
+
+// StoredKeyring is a keyring as the server stores it. Package client/keys parses, verifies and opens it; the server's
+// statements in it are not to be trusted without that.
+type StoredKeyring struct {
+	Head      Base64         `json:"head"`
+	Chain     Base64         `json:"chain"`
+	Signature Base64         `json:"signature"`
+	Author    PublicIdentity `json:"author"`
+	// Wrapped is the box key that is wrapped to the caller. It is empty if the caller is no recipient.
+	Wrapped Base64 `json:"wrapped"`
+	// ETag is the entity tag, for KeyringOptions.IfNoneMatch and KeyringChange.IfMatch.
+	ETag string `json:"-"`
+
+	// The fields below are set only with KeyringOptions.Recipients.
+
+	Recipients []KeyringRecipient `json:"recipients"`
+	// Waiting are active members who cannot open the keyring.
+	Waiting []KeyringUser `json:"waiting"`
+	// Due are recipients who are no longer active members with that identity. The key should change.
+	Due          []KeyringUser `json:"due"`
+	KeyChangeDue bool          `json:"keyChangeDue"`
+	// Past are the earlier keyrings that the server keeps, newest first.
+	Past []PastKeyring `json:"past"`
+}
+
+// KeyringUser is a user in relation to a keyring.
+type KeyringUser struct {
+	// User is the name. It is empty if the user was deleted.
+	User        string `json:"user,omitempty"`
+	UserID      string `json:"userId"`
+	Fingerprint string `json:"fingerprint,omitempty"`
+}
+
+// KeyringRecipient is a recipient of a keyring.
+type KeyringRecipient struct {
+	KeyringUser
+
+	Wrapped Base64 `json:"wrapped"`
+}
+
+// PastKeyring describes an earlier keyring.
+type PastKeyring struct {
+	Sequence uint64    `json:"sequence"`
+	KeyID    string    `json:"keyId"`
+	At       time.Time `json:"at"`
+	Author   string    `json:"author"`
+}
+
+// KeyringOptions are options of ReadKeyring. Nil means the defaults.
+type KeyringOptions struct {
+	// Recipients requests the recipients and the waiting members as well: about 1.6 MB for 1,000 members.
+	Recipients bool
+	// Sequence is the number of an earlier keyring; 0 means the current one.
+	Sequence uint64
+	// IfNoneMatch is the ETag of the keyring that the caller has. If it is the current one, ReadKeyring returns
+	// ErrNotModified.
+	IfNoneMatch string
+}
+
+// ReadKeyring returns the keyring of a box, unverified. It returns ErrNotFound (keyring_not_found) for a box without
+// one. Allowed for active members of the box.
+func (c *Client) ReadKeyring(ctx context.Context, box string, options *KeyringOptions) (*StoredKeyring, error) {
+	opts := orZero(options)
+	k := get(keyringPath, box)
+	k.query = url.Values{}
+	if opts.Recipients {
+		k.query.Set("recipients", "all")
+	}
+	if opts.Sequence != 0 {
+		k.query.Set("sequence", strconv.FormatUint(opts.Sequence, 10))
+	}
+	if opts.IfNoneMatch != "" {
+		k.header = http.Header{"If-None-Match": {opts.IfNoneMatch}}
+	}
+	got, err := c.do(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := decode[StoredKeyring](got, k)
+	stored.ETag = got.header.Get("ETag")
+	return pointer(stored, err)
+}
+
+// KeyringChange is a new keyring for a box, made by package client/keys.
+type KeyringChange struct {
+	Head       []byte
+	Chain      []byte
+	Signature  []byte
+	Recipients []KeyringRecipient
+	// Remove are the names of members to remove from the box in the same transaction. It needs a new key.
+	Remove []string
+	// Reset replaces a keyring that no member can open. Allowed for the box's owner and for admins.
+	Reset bool
+	// IfMatch is the ETag of the keyring to replace; "" means that the box has none.
+	IfMatch string
+}
+
+// KeyringWritten is the result of WriteKeyring.
+type KeyringWritten struct {
+	KeyID    string `json:"keyId"`
+	Sequence uint64 `json:"sequence"`
+	ETag     string `json:"-"`
+}
+
+// WriteKeyring stores a keyring. It requires the role boxadmin, and that the caller is a recipient of the stored
+// keyring (ErrNotRecipient). It returns ErrPrecondition if another change came first, and ErrRecipientStale if a
+// recipient is not an active member with its current identity.
+func (c *Client) WriteKeyring(ctx context.Context, box string, change KeyringChange) (*KeyringWritten, error) {
+	type recipient struct {
+		UserID      string `json:"userId"`
+		Fingerprint string `json:"fingerprint"`
+		Wrapped     Base64 `json:"wrapped"`
+	}
+	recipients := make([]recipient, len(change.Recipients))
+	for i, each := range change.Recipients {
+		recipients[i] = recipient{each.UserID, each.Fingerprint, each.Wrapped}
+	}
+	k := put(keyringPath, struct {
+		Head       Base64      `json:"head"`
+		Chain      Base64      `json:"chain"`
+		Signature  Base64      `json:"signature"`
+		Recipients []recipient `json:"recipients"`
+		Remove     []string    `json:"remove,omitempty"`
+		Reset      bool        `json:"reset,omitempty"`
+	}{change.Head, change.Chain, change.Signature, recipients, change.Remove, change.Reset}, box)
+	k.want, k.header = http.StatusOK, http.Header{}
+	if change.IfMatch == "" {
+		k.want = http.StatusCreated
+		k.header.Set("If-None-Match", "*")
+	} else {
+		k.header.Set("If-Match", change.IfMatch)
+	}
+	got, err := c.do(ctx, k)
+	if err != nil {
+		return nil, err
+	}
+	written, err := decode[KeyringWritten](got, k)
+	written.ETag = got.header.Get("ETag")
+	return pointer(written, err)
+}

@@ -1,0 +1,166 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/lockbox-go/lockbox/client"
+)
+
+// accept compares an opened keyring with everything that the client knows about the box, and remembers it. No key may
+// be used before.
+func (h *Holder) accept(ctx context.Context, c *client.Client, box string, s *state) (*state, error) {
+	if err := h.firstContact(ctx, c, box, s); err != nil {
+		return nil, err
+	}
+	err := h.config.Memory.change(func(k *known) error { return h.advance(k, c.URL(), box, s) })
+	if errors.Is(err, client.ErrMemoryUnwritable) && h.anchored(s) {
+		// The anchor takes the place of the memory: compare without storing.
+		var k *known
+		if k, err = h.config.Memory.load(); err != nil {
+			k = &known{}
+		}
+		err = h.advance(k, c.URL(), box, s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if h.cached(c, box) == s {
+		return s, nil // kept already; its file can be large
+	}
+	old, _ := h.config.Memory.kept(s.Head.Installation, s.Head.Box)
+	if next := rememberedOf(s.stored, old); !next.equal(old) {
+		_ = h.config.Memory.keep(s.Head.Place, next) // only saves a request later
+	}
+	h.store(c, box, s)
+	return s, nil
+}
+
+// firstContact has the author of the first keyring of a box with client encryption confirmed. In a box with server
+// encryption, the server sees the key anyway, so the first keyring is remembered without a question.
+func (h *Holder) firstContact(ctx context.Context, c *client.Client, box string, s *state) error {
+	if s.Head.Mode != ModeClient || h.anchored(s) {
+		return nil
+	}
+	k, err := h.config.Memory.load()
+	if err != nil {
+		return err
+	}
+	at := k.at(s.Head.Installation)
+	if _, ok := at.Boxes[box]; ok || at.Anchors[s.Head.Box] != "" {
+		return nil
+	}
+	// Do not bother the user with a keyring that would be refused afterwards.
+	if err := h.advance(k, c.URL(), box, s); err != nil {
+		return err
+	}
+	if h.config.ConfirmAuthor == nil {
+		return fault(client.ErrKeyringAuthorUnknown, "this client sees the box "+box+" for the first time: "+
+			"compare its author's fingerprint at a terminal, or run lockbox box trust with an anchor (lba1_…)", nil)
+	}
+	return h.config.ConfirmAuthor(ctx, FirstContact{
+		Box:         box,
+		Author:      s.stored.Author.User,
+		Fingerprint: s.Head.Author,
+		Key:         s.Head.Key,
+	})
+}
+
+// anchored reports whether Config has an anchor for the box.
+func (h *Holder) anchored(s *state) bool {
+	return slices.ContainsFunc(h.config.Anchors, func(a Anchor) bool { return a.Box == s.Head.Box })
+}
+
+// advance verifies a keyring against what is known, and moves the knowledge forward to it.
+func (h *Holder) advance(k *known, url, box string, s *state) error {
+	if err := k.checkPlace(url, s.Head.Installation); err != nil {
+		return err
+	}
+	in := k.at(s.Head.Installation)
+	for _, anchor := range h.config.Anchors {
+		if err := s.follows(anchor); err != nil {
+			return err
+		}
+	}
+	if text := in.Anchors[s.Head.Box]; text != "" {
+		anchor, err := ParseAnchor(text)
+		if err == nil {
+			err = s.follows(anchor)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := s.continues(in, box); err != nil {
+		return err
+	}
+	in.URL = url
+	delete(in.Anchors, s.Head.Box)
+	in.Boxes[box] = KnownBox{
+		ID:       s.Head.Box,
+		Mode:     s.Head.Mode,
+		Key:      s.Head.Key,
+		Sequence: s.Head.Sequence,
+		Digest:   s.digest(),
+	}
+	return nil
+}
+
+// continues verifies that a keyring is the known one of the box or a later one.
+func (s *state) continues(in *installation, box string) error {
+	last, ok := in.Boxes[box]
+	if !ok {
+		for name, other := range in.Boxes {
+			if other.ID == s.Head.Box {
+				return fault(client.ErrBoxReplaced, "the server presents the box "+name+" as "+box+
+					"; nothing was sent: check whether this is the right server", nil)
+			}
+		}
+		return nil
+	}
+	switch {
+	case last.ID != s.Head.Box:
+		return fault(client.ErrBoxReplaced, "the box "+box+" is not the box that had this name before; "+
+			"nothing was sent: if it was created anew, run lockbox box forget "+box, nil)
+	case last.Mode != s.Head.Mode:
+		return modeChanged(box)
+	case s.Head.Sequence < last.Sequence:
+		return fault(client.ErrKeyringRolledBack, fmt.Sprintf("the keyring of the box %s has the number %d, "+
+			"and this client has seen number %d; nothing was sent: after a database restore, run lockbox box repair %s",
+			box, s.Head.Sequence, last.Sequence, box), nil)
+	case s.Head.Sequence == last.Sequence && Fingerprint(s.digest()) != last.Digest:
+		return fault(client.ErrKeyringForked, fmt.Sprintf("the keyring of the box %s with the number %d "+
+			"differs from the one that this client has seen; nothing was sent: compare it with another member",
+			box, s.Head.Sequence), nil)
+	}
+	return s.contains(last.Key)
+}
+
+// follows verifies a keyring against an anchor. An anchor of another box has no effect.
+func (s *state) follows(anchor Anchor) error {
+	switch {
+	case anchor.Box != s.Head.Box:
+		return nil
+	case anchor.Mode != s.Head.Mode:
+		return modeChanged(s.Head.Box.String())
+	}
+	return s.contains(anchor.Key)
+}
+
+// contains verifies that a key that the client knows is the current or an earlier key. Otherwise a key was put into the
+// keyring without a holder of the known key.
+func (s *state) contains(known KeyID) error {
+	if _, ok := s.Find(known); ok {
+		return nil
+	}
+	return fault(client.ErrKeyringNotContinued, "the keyring does not contain the key that this client "+
+		"knows, so no holder of that key made it; nothing was sent: ask a box admin whether the keyring was reset; "+
+		"only then run lockbox box forget", nil)
+}
+
+func modeChanged(box string) error {
+	return fault(client.ErrKeyringModeChanged, "the encryption mode of the box "+box+" changed, which is "+
+		"fixed for the life of a box; nothing was sent: check whether this is the right server", nil)
+}

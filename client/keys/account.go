@@ -1,0 +1,111 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/lockbox-go/lockbox/client"
+)
+
+// Publish stores the public key of an identity as that of the signed-in user. With a passphrase, it also stores the
+// identity locked under it; the zero Secret stores none. Replacing an identity ends the access of the old one to all
+// keyrings. It requires a recent sign-in (client.ErrRecentSignInRequired).
+func Publish(ctx context.Context, c *client.Client, memory *Memory, id *Identity, passphrase client.Secret) error {
+	me, err := signedIn(ctx, c, memory)
+	if err != nil {
+		return err
+	}
+	identity := client.NewIdentity{Public: id.Public().String()}
+	if !passphrase.IsZero() {
+		identity.Locked = id.Lock(passphrase, me.installation, me.user)
+	}
+	if _, err := c.WriteIdentity(ctx, me.name, identity); err != nil {
+		return err
+	}
+	return memory.PinUser(me.installation, me.name, me.user, id.Fingerprint())
+}
+
+// Relock stores the current identity of the signed-in user under another passphrase.
+func Relock(ctx context.Context, c *client.Client, memory *Memory, id *Identity, passphrase client.Secret) error {
+	me, err := signedIn(ctx, c, memory)
+	if err != nil {
+		return err
+	}
+	return c.WriteLockedIdentity(ctx, me.name, id.Lock(passphrase, me.installation, me.user))
+}
+
+// Fetched is a locked identity that was fetched from the server.
+type Fetched struct {
+	locked []byte
+	owner  Owner
+	name   string
+	memory *Memory
+}
+
+// FetchLocked fetches the locked identity of the signed-in user. It requires a recent sign-in. Unlocking it sends no
+// request, so a wrong passphrase can be corrected without one.
+func FetchLocked(ctx context.Context, c *client.Client, memory *Memory) (*Fetched, error) {
+	me, err := signedIn(ctx, c, memory)
+	if err != nil {
+		return nil, err
+	}
+	got, err := c.ReadLockedIdentity(ctx, me.name)
+	if err != nil {
+		return nil, err
+	}
+	fingerprint, err := ParseFingerprint(got.Fingerprint)
+	if err != nil {
+		return nil, err
+	}
+	pinned, ok, err := memory.User(me.installation, me.name)
+	if err != nil {
+		return nil, err
+	}
+	if ok && pinned.ID != me.user {
+		return nil, userReplaced(me.name)
+	}
+	return &Fetched{got.Locked, Owner{me.installation, me.user, fingerprint}, me.name, memory}, nil
+}
+
+// Unlock opens the identity with a passphrase. It returns client.ErrUnlockFailed for a wrong one.
+func (f *Fetched) Unlock(passphrase client.Secret) (*Identity, error) {
+	id, err := Unlock(f.locked, passphrase, f.owner)
+	if err != nil {
+		return nil, err
+	}
+	return id, f.memory.PinUser(f.owner.Installation, f.name, f.owner.User, f.owner.Fingerprint)
+}
+
+// FindOwn returns the current public identity of the signed-in user, or nil if the user has none. It creates nothing: a
+// server could deny an identity in order to have it replaced.
+func FindOwn(ctx context.Context, c *client.Client, memory *Memory) (*client.PublicIdentity, error) {
+	me, err := signedIn(ctx, c, memory)
+	if err != nil {
+		return nil, err
+	}
+	found, err := c.DescribeIdentity(ctx, me.name)
+	if errors.Is(err, client.ErrNotFound) {
+		return nil, nil
+	}
+	return found, err
+}
+
+// ParseBundle parses the identity of a program as LOCKBOX_IDENTITY holds it: "lbid1_…", which may be followed by "~"
+// and an anchor, any number of times.
+func ParseBundle(text string) (*Identity, []Anchor, error) {
+	parts := strings.Split(text, "~")
+	id, err := ParseIdentity(parts[0])
+	if err != nil {
+		return nil, nil, err
+	}
+	var anchors []Anchor
+	for _, part := range parts[1:] {
+		anchor, err := ParseAnchor(part)
+		if err != nil {
+			return nil, nil, err
+		}
+		anchors = append(anchors, anchor)
+	}
+	return id, anchors, nil
+}

@@ -1,0 +1,280 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/lockbox-go/lockbox/client"
+)
+
+// Grant is a user who gets a key.
+type Grant struct {
+	User string
+	// Fingerprint is the display form of the user's fingerprint as it was typed, or "". A typed fingerprint is
+	// remembered, also in place of one that was confirmed before.
+	Fingerprint string
+}
+
+// CreateBox creates a box with a keyring. The users of grants become members with a key. Their fingerprints are checked
+// before the box is created.
+func (h *Holder) CreateBox(ctx context.Context, c *client.Client, box string, grants ...Grant) (Anchor, error) {
+	me, err := h.whoAmI(ctx, c)
+	if err != nil {
+		return Anchor{}, err
+	}
+	to, err := h.check(ctx, c, me.installation, nil, grants)
+	if err != nil {
+		return Anchor{}, err
+	}
+	if err := c.CreateBox(ctx, box); err != nil {
+		return Anchor{}, err
+	}
+	for _, grant := range grants {
+		if err := c.AddBoxUser(ctx, box, grant.User, ""); err != nil {
+			return Anchor{}, err
+		}
+	}
+	return h.first(ctx, c, box, me, GenerateBoxKey(), to)
+}
+
+// CreateKeyring makes the first keyring of a box that has no entries. The users of grants must be members.
+func (h *Holder) CreateKeyring(ctx context.Context, c *client.Client, box string, grants ...Grant) (Anchor, error) {
+	me, err := h.whoAmI(ctx, c)
+	if err != nil {
+		return Anchor{}, err
+	}
+	to, err := h.check(ctx, c, me.installation, nil, grants)
+	if err != nil {
+		return Anchor{}, err
+	}
+	return h.first(ctx, c, box, me, GenerateBoxKey(), to)
+}
+
+// first stores the first keyring of a box.
+func (h *Holder) first(ctx context.Context, c *client.Client, box string, me caller, key BoxKey, to []To) (Anchor,
+	error) {
+	described, err := c.DescribeBox(ctx, box)
+	if err != nil {
+		return Anchor{}, err
+	}
+	id, err := ParseID(described.ID)
+	if err != nil {
+		return Anchor{}, err
+	}
+	if described.Encryption == ModeClient.String() {
+		return Anchor{}, fault(client.ErrClientEncryption,
+			"the box has client encryption: use a release of this client that encrypts values itself", nil)
+	}
+	made, err := Build(Plan{
+		Place:    Place{Installation: me.installation, Box: id, Mode: ModeServer},
+		Sequence: 1,
+		Key:      key,
+		Author:   h.config.Identity,
+		To:       append([]To{{me.user, h.config.Identity.Public()}}, to...),
+	})
+	if err != nil {
+		return Anchor{}, err
+	}
+	s, err := h.publish(ctx, c, box, &draft{Opened: made}, "")
+	if err != nil {
+		return Anchor{}, err
+	}
+	return s.Anchor(), nil
+}
+
+// Adopt makes a keyring for a box whose key its members have by hand. The key becomes the first key, and a new one
+// takes its place at once. Versions under the old key stay readable for all recipients. Adopt returns
+// ErrEncryptionKeyMismatch if the key opens none of the first entries. It can be repeated after an interruption.
+func (h *Holder) Adopt(ctx context.Context, c *client.Client, box string, key client.EncryptionKey) error {
+	old, ok := BoxKeyOf(key)
+	if !ok {
+		return fault(client.ErrKeyringInvalid, "only a generated key (lbk1_…) can be adopted: for a box under "+
+			"a passphrase, create a new box with a keyring and copy the entries", nil)
+	}
+	if err := opensEntries(ctx, c.WithIdentity(nil), box, key); err != nil {
+		return err
+	}
+	s, err := h.current(ctx, c, box)
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		me, err := h.whoAmI(ctx, c)
+		if err != nil {
+			return err
+		}
+		if _, err := h.first(ctx, c, box, me, old, nil); err != nil {
+			return err
+		}
+	} else if !s.Key.Equal(old) {
+		return fault(client.ErrKeyringInvalid, "the box "+box+" has a keyring already", nil)
+	}
+	_, err = h.Rekey(ctx, c, box)
+	return err
+}
+
+// opensEntries verifies a key with up to three entries of a box. One box can hold entries under different keys, so one
+// match is enough.
+func opensEntries(ctx context.Context, c *client.Client, box string, key client.EncryptionKey) error {
+	names, err := c.ListEntries(ctx, box, "")
+	if err != nil {
+		return err
+	}
+	for _, name := range names[:min(3, len(names))] {
+		_, err = c.ReadEntry(ctx, box, name, &client.ReadOptions{EncryptionKey: key})
+		if err == nil || !errors.Is(err, client.ErrEncryptionKeyMismatch) {
+			return err
+		}
+	}
+	return err
+}
+
+// Granted is the result of Grant.
+type Granted struct {
+	// Anchor is for the new member, who can pass it to Memory.Trust.
+	Anchor Anchor
+	// KeyChanged reports whether Grant also changed the key, because a change was due. Dropped are the recipients who
+	// lost the key thereby, because the server reports that they are no longer active members with that identity.
+	KeyChanged bool
+	Dropped    []client.KeyringUser
+}
+
+// Grant wraps the key of a box to a member. If a key change is due, it changes the key as well: the server accepts no
+// other keyring then. Nothing changes if the member has the key already. Grant never adds any other user, whatever the
+// server reports.
+func (h *Holder) Grant(ctx context.Context, c *client.Client, box string, grant Grant) (Granted, error) {
+	var granted Granted
+	s, err := h.update(ctx, c, box, func(s *state) (*draft, error) {
+		to, err := h.check(ctx, c, s.Head.Installation, s.Recipients, []Grant{grant})
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := s.Recipient(to[0].Public.Fingerprint()); ok {
+			return nil, nil
+		}
+		granted.KeyChanged = len(s.stored.Due) > 0
+		if granted.KeyChanged {
+			var next *draft
+			next, granted.Dropped, err = h.rekeyed(ctx, c, s, noOne, to...)
+			return next, err
+		}
+		made, err := Build(Plan{
+			Place:    s.Head.Place,
+			Sequence: s.Head.Sequence + 1,
+			Key:      s.Key,
+			Earlier:  s.Earlier,
+			Author:   h.config.Identity,
+			To:       to,
+			Kept:     s.Recipients,
+		})
+		return &draft{Opened: made}, err
+	})
+	if err != nil {
+		return Granted{}, err
+	}
+	granted.Anchor = s.Anchor()
+	return granted, nil
+}
+
+// noOne recognizes no recipient.
+func noOne(Recipient) bool { return false }
+
+// Removed is the result of Remove.
+type Removed struct {
+	// KeyChanged reports that the key changed in the same transaction. Otherwise the membership ended at once, and the
+	// server marks the box as "key change due" if it has a keyring.
+	KeyChanged bool
+	// Dropped are other recipients who lost the key, because the server reports that they are no longer active members
+	// with that identity.
+	Dropped []client.KeyringUser
+}
+
+// Remove removes a member from a box and changes the key, in one request. Without a key of the box, it removes the
+// member only. A removed member keeps what it has read before.
+func (h *Holder) Remove(ctx context.Context, c *client.Client, box, username string) (Removed, error) {
+	member, err := c.DescribeBoxUser(ctx, box, username)
+	if err != nil {
+		return Removed{}, err
+	}
+	var dropped []client.KeyringUser
+	_, err = h.update(ctx, c, box, func(s *state) (*draft, error) {
+		leaves, err := h.leaving(s.Head.Installation, username, member.ID)
+		if err != nil {
+			return nil, err
+		}
+		var next *draft
+		next, dropped, err = h.rekeyed(ctx, c, s, leaves)
+		if err == nil {
+			next.remove = []string{username}
+		}
+		return next, err
+	})
+	if errors.Is(err, client.ErrNotRecipient) || errors.Is(err, client.ErrNoKeyring) {
+		return Removed{}, c.RemoveBoxUser(ctx, box, username)
+	}
+	return Removed{KeyChanged: err == nil, Dropped: dropped}, err
+}
+
+// leaving returns a function that recognizes the recipients of a user by id or by a fingerprint that was confirmed for
+// the name. A server could name another user's id to keep the removed one in the keyring.
+func (h *Holder) leaving(in ID, name, id string) (func(Recipient) bool, error) {
+	user, err := ParseID(id)
+	if err != nil {
+		return nil, err
+	}
+	pinned, ok, err := h.config.Memory.User(in, name)
+	if err != nil {
+		return nil, err
+	}
+	if ok && pinned.ID != user {
+		return nil, userReplaced(name)
+	}
+	return func(r Recipient) bool { return r.User == user || slices.Contains(pinned.Fingerprints, r.Fingerprint) }, nil
+}
+
+// Rekey gives a box a new key. The recipients stay, except those who are no longer active members with that identity,
+// as the server reports; it would refuse the keyring otherwise. Rekey returns them. Values stay under their keys until
+// they are written again, or until Rewrite.
+func (h *Holder) Rekey(ctx context.Context, c *client.Client, box string) (dropped []client.KeyringUser, err error) {
+	_, err = h.update(ctx, c, box, func(s *state) (next *draft, err error) {
+		next, dropped, err = h.rekeyed(ctx, c, s, noOne)
+		return next, err
+	})
+	return dropped, err
+}
+
+// rekeyed returns a keyring with a new key for all recipients except those who leave, and those who are due, whom it
+// returns, and for the users to add. The author stays in any case.
+func (h *Holder) rekeyed(ctx context.Context, c *client.Client, s *state, leaves func(Recipient) bool,
+	add ...To) (*draft, []client.KeyringUser, error) {
+	var stay []Recipient
+	var dropped []client.KeyringUser
+	for _, each := range s.Recipients {
+		due := slices.IndexFunc(s.stored.Due, func(user client.KeyringUser) bool {
+			return user.Fingerprint == each.Fingerprint.String()
+		})
+		switch {
+		case each.Fingerprint == h.config.Identity.Fingerprint():
+			stay = append(stay, each)
+		case leaves(each):
+		case due >= 0:
+			dropped = append(dropped, s.stored.Due[due])
+		default:
+			stay = append(stay, each)
+		}
+	}
+	to, err := publicKeys(ctx, c, stay)
+	if err != nil {
+		return nil, nil, err
+	}
+	made, err := Build(Plan{
+		Place:    s.Head.Place,
+		Sequence: s.Head.Sequence + 1,
+		Key:      GenerateBoxKey(),
+		Earlier:  append(slices.Clone(s.Earlier), s.Key),
+		Author:   h.config.Identity,
+		To:       append(to, add...),
+	})
+	return &draft{Opened: made}, dropped, err
+}

@@ -1,0 +1,480 @@
+package keys
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/client"
+)
+
+// server is a Lockbox server in memory, as far as keyrings need one. Tests change its fields to make it lie. A token is
+// the name of its user.
+type server struct {
+	*httptest.Server
+
+	mu           sync.Mutex
+	installation ID
+	users        map[string]*user
+	identities   map[string]*client.PublicIdentity // by fingerprint, also former ones
+	boxes        map[string]*box
+	// lie may answer a request in place of the server. It is called without the lock.
+	lie func(w http.ResponseWriter, r *http.Request) (answered bool)
+
+	seen []seen
+}
+
+// seen is a request that arrived.
+type seen struct{ method, path, key, body string }
+
+type user struct {
+	id     ID
+	public *client.PublicIdentity
+	locked *client.LockedIdentity
+}
+
+type box struct {
+	id      ID
+	members []string
+	keyring *client.StoredKeyring // nil means none
+	entries map[string][]version
+}
+
+type version struct {
+	value json.RawMessage
+	key   string // as it was sent
+	id    string // of the key; empty for versions before the keyring
+}
+
+func startServer(t *testing.T) *server {
+	t.Helper()
+	s := &server{
+		installation: randomID(),
+		users:        map[string]*user{},
+		identities:   map[string]*client.PublicIdentity{},
+		boxes:        map[string]*box{},
+	}
+	s.Server = httptest.NewServer(s.handler())
+	t.Cleanup(s.Close)
+	return s
+}
+
+// randomID returns a random UUID.
+func randomID() ID {
+	id := GenerateBoxKey().ID()
+	return ID(id)
+}
+
+func (s *server) handler() http.Handler {
+	mux := http.NewServeMux()
+	for route, handle := range map[string]func(http.ResponseWriter, *http.Request) (status int, body any){
+		"GET /whoami":                             s.whoAmI,
+		"GET /users/{user}/identity":              s.readIdentity,
+		"PUT /users/{user}/identity":              s.writeIdentity,
+		"GET /users/{user}/identity/locked":       s.readLocked,
+		"PUT /users/{user}/identity/locked":       s.writeLocked,
+		"GET /identities/{fingerprint}":           s.findIdentity,
+		"POST /boxes/{box}":                       s.createBox,
+		"GET /boxes/{box}":                        s.describeBox,
+		"POST /boxes/{box}/users":                 s.addMember,
+		"GET /boxes/{box}/users/{user}":           s.readMember,
+		"DELETE /boxes/{box}/users/{user}":        s.removeMember,
+		"GET /boxes/{box}/keyring":                s.readKeyring,
+		"PUT /boxes/{box}/keyring":                s.writeKeyring,
+		"GET /boxes/{box}/entries":                s.listEntries,
+		"POST /boxes/{box}/entries":               s.writeEntry,
+		"GET /boxes/{box}/entries/{key}":          s.readEntry,
+		"GET /boxes/{box}/entries/{key}/versions": s.listVersions,
+		"POST /boxes/{box}/entries/{key}/restore": s.restoreEntry,
+	} {
+		mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
+			status, body := handle(w, r)
+			if code, ok := body.(string); ok {
+				w.Header().Set("Content-Type", "application/problem+json")
+				body = map[string]any{"status": status, "code": code, "detail": "because"}
+			} else {
+				w.Header().Set("Content-Type", "application/json")
+			}
+			w.WriteHeader(status)
+			if body != nil {
+				_ = json.NewEncoder(w).Encode(body)
+			}
+		})
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body := readAll(r)
+		s.mu.Lock()
+		s.seen = append(s.seen, seen{r.Method, r.URL.Path, r.Header.Get("X-Encryption-Key"), body})
+		lie := s.lie
+		s.mu.Unlock()
+		if lie != nil && lie(w, r) {
+			return
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// readAll returns the body of a request, which can be read again.
+func readAll(r *http.Request) string {
+	text, _ := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(text))
+	return string(text)
+}
+
+func callerOf(r *http.Request) string {
+	return strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")
+}
+
+func (s *server) whoAmI(_ http.ResponseWriter, r *http.Request) (int, any) {
+	name := callerOf(r)
+	return 200, client.Identity{Installation: s.installation.String(), ID: s.users[name].id.String(), Username: name}
+}
+
+func (s *server) readIdentity(_ http.ResponseWriter, r *http.Request) (int, any) {
+	u := s.users[r.PathValue("user")]
+	if u == nil || u.public == nil {
+		return 404, "identity_not_found"
+	}
+	return 200, u.public
+}
+
+func (s *server) writeIdentity(_ http.ResponseWriter, r *http.Request) (int, any) {
+	var sent struct {
+		Public string        `json:"public"`
+		Locked client.Base64 `json:"locked"`
+	}
+	_ = json.NewDecoder(r.Body).Decode(&sent)
+	public, err := ParsePublicKey(sent.Public)
+	if err != nil {
+		return 400, "identity_invalid"
+	}
+	name := r.PathValue("user")
+	s.register(name, public)
+	s.users[name].locked = &client.LockedIdentity{Locked: sent.Locked, Fingerprint: public.Fingerprint().String()}
+	return 200, s.users[name].public
+}
+
+// register stores the public key of a user.
+func (s *server) register(name string, public PublicKey) {
+	s.users[name].public = &client.PublicIdentity{
+		User:        name,
+		UserID:      s.users[name].id.String(),
+		Public:      public.String(),
+		Fingerprint: public.Fingerprint().String(),
+		CreatedAt:   time.Unix(0, 0).UTC(),
+	}
+	s.identities[public.Fingerprint().String()] = s.users[name].public
+}
+
+func (s *server) readLocked(_ http.ResponseWriter, r *http.Request) (int, any) {
+	if locked := s.users[r.PathValue("user")].locked; locked != nil {
+		return 200, locked
+	}
+	return 404, "locked_identity_not_found"
+}
+
+func (s *server) writeLocked(_ http.ResponseWriter, r *http.Request) (int, any) {
+	var sent client.LockedIdentity
+	_ = json.NewDecoder(r.Body).Decode(&sent)
+	s.users[r.PathValue("user")].locked.Locked = sent.Locked
+	return 204, nil
+}
+
+func (s *server) findIdentity(_ http.ResponseWriter, r *http.Request) (int, any) {
+	if found := s.identities[r.PathValue("fingerprint")]; found != nil {
+		return 200, found
+	}
+	return 404, "identity_not_found"
+}
+
+func (s *server) createBox(_ http.ResponseWriter, r *http.Request) (int, any) {
+	s.boxes[r.PathValue("box")] = &box{
+		id:      randomID(),
+		members: []string{callerOf(r)},
+		entries: map[string][]version{},
+	}
+	return 201, nil
+}
+
+func (s *server) describeBox(_ http.ResponseWriter, r *http.Request) (int, any) {
+	return 200, map[string]any{
+		"id":         s.boxes[r.PathValue("box")].id.String(),
+		"encryption": "server",
+		"createdAt":  "2026-01-02 03:04:05",
+		"updatedAt":  "2026-01-02 03:04:05",
+	}
+}
+
+func (s *server) addMember(_ http.ResponseWriter, r *http.Request) (int, any) {
+	var sent struct{ Username string }
+	_ = json.NewDecoder(r.Body).Decode(&sent)
+	b := s.boxes[r.PathValue("box")]
+	b.members = append(b.members, sent.Username)
+	return 201, nil
+}
+
+func (s *server) readMember(w http.ResponseWriter, r *http.Request) (int, any) {
+	name := r.PathValue("user")
+	if !slices.Contains(s.boxes[r.PathValue("box")].members, name) {
+		return 404, "box_user_not_found"
+	}
+	w.Header().Set("X-Lockbox-User-Id", s.users[name].id.String())
+	return 200, client.BoxUser{Member: client.Member{Username: name, Role: "boxuser", IsActive: true}}
+}
+
+func (s *server) removeMember(_ http.ResponseWriter, r *http.Request) (int, any) {
+	b := s.boxes[r.PathValue("box")]
+	b.members = slices.DeleteFunc(b.members, func(name string) bool { return name == r.PathValue("user") })
+	return 204, nil
+}
+
+func (s *server) readKeyring(w http.ResponseWriter, r *http.Request) (int, any) {
+	stored := s.boxes[r.PathValue("box")].keyring
+	if stored == nil {
+		return 404, "keyring_not_found"
+	}
+	w.Header().Set("ETag", stored.ETag)
+	if r.Header.Get("If-None-Match") == stored.ETag {
+		return 304, nil
+	}
+	return 200, s.answer(stored, callerOf(r), r.URL.Query().Get("recipients") == "all")
+}
+
+// answer returns a keyring as the server sends it to a caller.
+func (s *server) answer(stored *client.StoredKeyring, name string, all bool) client.StoredKeyring {
+	sent := *stored
+	for _, each := range stored.Recipients {
+		if u := s.users[name]; u.public != nil && each.Fingerprint == u.public.Fingerprint {
+			sent.Wrapped = each.Wrapped
+		}
+	}
+	if !all {
+		sent.Recipients, sent.Waiting, sent.Due = nil, nil, nil
+	}
+	return sent
+}
+
+func (s *server) writeKeyring(w http.ResponseWriter, r *http.Request) (int, any) {
+	var sent struct {
+		Head, Chain, Signature client.Base64
+		Recipients             []client.KeyringRecipient
+		Remove                 []string
+		Reset                  bool
+	}
+	_ = json.NewDecoder(r.Body).Decode(&sent)
+	b, id := s.boxes[r.PathValue("box")], s.users[callerOf(r)].id.String()
+	isCaller := func(each client.KeyringRecipient) bool { return each.UserID == id }
+	if b.keyring != nil {
+		if !sent.Reset && !slices.ContainsFunc(b.keyring.Recipients, isCaller) {
+			return 403, "not_recipient"
+		}
+		if r.Header.Get("If-Match") != b.keyring.ETag {
+			return 412, "precondition_failed"
+		}
+	} else if r.Header.Get("If-None-Match") != "*" {
+		return 412, "precondition_failed"
+	}
+	head, ok := ParseHead(sent.Head)
+	if !ok {
+		return 400, "keyring_invalid"
+	}
+	status := 200
+	if b.keyring == nil {
+		status = 201
+	}
+	b.keyring = &client.StoredKeyring{
+		Head:       sent.Head,
+		Chain:      sent.Chain,
+		Signature:  sent.Signature,
+		Author:     *s.identities[head.Author.String()],
+		Recipients: sent.Recipients,
+		ETag:       strconv.Quote(fmt.Sprint(head.Sequence, head.Key)),
+	}
+	b.members = slices.DeleteFunc(b.members, func(name string) bool { return slices.Contains(sent.Remove, name) })
+	w.Header().Set("ETag", b.keyring.ETag)
+	return status, client.KeyringWritten{KeyID: head.Key.String(), Sequence: head.Sequence}
+}
+
+func (s *server) listEntries(_ http.ResponseWriter, r *http.Request) (int, any) {
+	names := []string{}
+	for name := range s.boxes[r.PathValue("box")].entries {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return 200, names
+}
+
+// keyIDOf returns the id of a key in a box with a keyring, and "" in another box.
+func (b *box) keyIDOf(sent string) string {
+	key, err := client.ParseEncryptionKey(sent)
+	boxKey, ok := BoxKeyOf(key)
+	if b.keyring == nil || err != nil || !ok {
+		return ""
+	}
+	return boxKey.ID().String()
+}
+
+// current reports whether writes under a key are accepted.
+func (b *box) current(id string) bool {
+	if b.keyring == nil {
+		return true
+	}
+	head, _ := ParseHead(b.keyring.Head)
+	return id == head.Key.String()
+}
+
+func (s *server) writeEntry(w http.ResponseWriter, r *http.Request) (int, any) {
+	var sent struct {
+		Key   string
+		Value json.RawMessage
+	}
+	_ = json.NewDecoder(r.Body).Decode(&sent)
+	b, key := s.boxes[r.PathValue("box")], r.Header.Get("X-Encryption-Key")
+	versions := b.entries[sent.Key]
+	if match := r.Header.Get("If-Match"); match != "" && match != strconv.Quote(strconv.Itoa(len(versions))) {
+		return 412, "precondition_failed"
+	}
+	id := b.keyIDOf(key)
+	if !b.current(id) {
+		return 409, "key_not_current"
+	}
+	b.entries[sent.Key] = append(versions, version{sent.Value, key, id})
+	w.Header().Set("ETag", strconv.Quote(strconv.Itoa(len(versions)+1)))
+	return 201, nil
+}
+
+func (s *server) readEntry(w http.ResponseWriter, r *http.Request) (int, any) {
+	versions := s.boxes[r.PathValue("box")].entries[r.PathValue("key")]
+	number := len(versions)
+	if text := r.URL.Query().Get("version"); text != "" {
+		number, _ = strconv.Atoi(text)
+	}
+	if number < 1 || number > len(versions) {
+		return 404, "entry_not_found"
+	}
+	v := versions[number-1]
+	if v.id != "" {
+		w.Header().Set("X-Encryption-Key-Id", v.id)
+	}
+	if v.key != r.Header.Get("X-Encryption-Key") {
+		return 403, "encryption_key_mismatch"
+	}
+	w.Header().Set("ETag", strconv.Quote(strconv.Itoa(number)))
+	return 200, v.value
+}
+
+func (s *server) listVersions(_ http.ResponseWriter, r *http.Request) (int, any) {
+	versions := s.boxes[r.PathValue("box")].entries[r.PathValue("key")]
+	listed := []client.Version{}
+	for i, each := range slices.Backward(versions) {
+		listed = append(listed, client.Version{Version: uint64(i + 1), Current: i == len(versions)-1, KeyID: each.id})
+	}
+	return 200, listed
+}
+
+func (s *server) restoreEntry(w http.ResponseWriter, r *http.Request) (int, any) {
+	var sent struct{ Version int }
+	_ = json.NewDecoder(r.Body).Decode(&sent)
+	b, name := s.boxes[r.PathValue("box")], r.PathValue("key")
+	v := b.entries[name][sent.Version-1]
+	if !b.current(v.id) {
+		return 409, "key_not_current"
+	}
+	b.entries[name] = append(b.entries[name], v)
+	w.Header().Set("ETag", strconv.Quote(strconv.Itoa(len(b.entries[name]))))
+	return 201, nil
+}
+
+// sent returns the requests with a method whose path ends in suffix.
+func (s *server) sent(method, suffix string) []seen {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(s.seen), func(each seen) bool {
+		return each.method != method || !strings.HasSuffix(each.path, suffix)
+	})
+}
+
+// keysSent returns how many requests carried a key.
+func (s *server) keysSent() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	for _, each := range s.seen {
+		if each.key != "" {
+			n++
+		}
+	}
+	return n
+}
+
+// change changes the server's state under its lock.
+func (s *server) change(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+}
+
+// person is a user of the server with an identity and a memory.
+type person struct {
+	name   string
+	id     *Identity
+	holder *Holder
+	client *client.Client
+}
+
+// join adds a user with an identity to the server.
+func (s *server) join(t *testing.T, name string, change ...func(*Config)) *person {
+	t.Helper()
+	s.mu.Lock()
+	if s.users[name] == nil {
+		s.users[name] = &user{id: randomID()}
+	}
+	s.mu.Unlock()
+	p := &person{name: name, id: GenerateIdentity()}
+	s.change(func() { s.register(name, p.id.Public()) })
+	p.connect(t, s, filepath.Join(t.TempDir(), "known"), change...)
+	return p
+}
+
+// connect gives the person a new client with a memory directory.
+func (p *person) connect(t *testing.T, s *server, dir string, change ...func(*Config)) {
+	t.Helper()
+	config := Config{Identity: p.id, Memory: OpenMemory(dir)}
+	for _, each := range change {
+		each(&config)
+	}
+	p.holder = NewHolder(config)
+	c, err := client.New(client.Config{
+		URL:       s.URL,
+		Token:     client.NewSecret(p.name),
+		Identity:  p.holder,
+		RetryWait: time.Millisecond,
+	})
+	require.NoError(t, err)
+	p.client = c
+}
+
+// fresh returns a copy of the person that forgot everything, as on a new machine.
+func (p *person) fresh(t *testing.T, s *server, change ...func(*Config)) *person {
+	t.Helper()
+	other := *p
+	other.connect(t, s, filepath.Join(t.TempDir(), "known"), change...)
+	return &other
+}
+
+// grantTo returns a grant with the fingerprint that the person read out.
+func grantTo(p *person) Grant { return Grant{User: p.name, Fingerprint: p.id.Fingerprint().Display()} }

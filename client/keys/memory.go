@@ -1,0 +1,219 @@
+package keys
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/lockbox-go/lockbox/client"
+)
+
+// Memory is what a client remembers about installations, users and boxes. It is what lets the client notice a server
+// that shows another box, another user, or an older or forged keyring. It only moves forward: a keyring that several
+// processes accept at the same time ends as the newest of them.
+//
+// Nothing in it is secret, but a program that can change it can deceive the client. A Memory is safe for concurrent
+// use, also by several processes.
+type Memory struct {
+	dir string // "" means in this process only
+
+	mu       sync.Mutex
+	known    known             // in this process only
+	keyrings map[ID]remembered // in this process only
+}
+
+// OpenMemory returns the memory in a directory, such as "known" beside the profile file. The directory is created by
+// the first change; its files are readable only by the user.
+func OpenMemory(dir string) *Memory { return &Memory{dir: dir} }
+
+// MemoryInProcess returns a memory that ends with the process. A program that uses it accepts the first keyring of each
+// box on every start, so it should have an anchor.
+func MemoryInProcess() *Memory { return &Memory{keyrings: map[ID]remembered{}} }
+
+// known is the content of the memory file.
+type known struct {
+	Installations map[ID]*installation `json:"installations"`
+}
+
+// installation is what is known about one server's database.
+type installation struct {
+	URL   string               `json:"url"`
+	Users map[string]KnownUser `json:"users,omitempty"`
+	Boxes map[string]KnownBox  `json:"boxes,omitempty"`
+	// Anchors are trusted for boxes that were not read yet, by the id of the box.
+	Anchors map[ID]string `json:"anchors,omitempty"`
+}
+
+// KnownUser is a user whose fingerprint was typed or confirmed.
+type KnownUser struct {
+	ID           ID            `json:"id"`
+	Fingerprints []Fingerprint `json:"fingerprints"`
+}
+
+// KnownBox is a box whose keyring was accepted, or whose anchor is trusted.
+type KnownBox struct {
+	ID       ID     `json:"id"`
+	Mode     Mode   `json:"mode"`
+	Key      KeyID  `json:"keyId"`
+	Sequence uint64 `json:"sequence"`
+	// Digest identifies the bytes of the keyring. It is zero if only an anchor is trusted.
+	Digest Fingerprint `json:"digest,omitzero"`
+}
+
+// at returns the installation, which it creates if necessary.
+func (k *known) at(id ID) *installation {
+	if k.Installations == nil {
+		k.Installations = map[ID]*installation{}
+	}
+	in := k.Installations[id]
+	if in == nil {
+		in = &installation{}
+		k.Installations[id] = in
+	}
+	if in.Users == nil {
+		in.Users = map[string]KnownUser{}
+	}
+	if in.Boxes == nil {
+		in.Boxes = map[string]KnownBox{}
+	}
+	if in.Anchors == nil {
+		in.Anchors = map[ID]string{}
+	}
+	return in
+}
+
+// urlOf returns the installation that is known at a URL.
+func (k *known) urlOf(url string) (ID, bool) {
+	for id, in := range k.Installations {
+		if in.URL == url {
+			return id, true
+		}
+	}
+	return ID{}, false
+}
+
+// checkPlace verifies that a server at a URL is the installation that is known there, and that the installation is not
+// known elsewhere: a restored copy of a database has the same id and the same keys.
+func (k *known) checkPlace(url string, id ID) error {
+	if at, ok := k.urlOf(url); ok && at != id {
+		return fault(client.ErrInstallationChanged, "the server is another installation than before: "+
+			"ask its operator, and only if its database was set up anew, run lockbox login --accept-installation", nil)
+	}
+	if in := k.Installations[id]; in != nil && in.URL != "" && in.URL != url {
+		return fault(client.ErrInstallationElsewhere, "this installation is known under "+in.URL+": if the "+
+			"server moved, run lockbox login --accept-installation; if this is a copy, do not sign in to it", nil)
+	}
+	return nil
+}
+
+// SignIn fixes the installation of a URL at the first sign-in. Later, it returns ErrInstallationChanged for another
+// installation at the URL, and ErrInstallationElsewhere for an installation that is known under another URL.
+func (m *Memory) SignIn(url string, id ID) error {
+	return m.change(func(k *known) error {
+		if err := k.checkPlace(url, id); err != nil {
+			return err
+		}
+		k.at(id).URL = url
+		return nil
+	})
+}
+
+// Move records that an installation is now at another URL. Call it only after the user confirmed the move.
+func (m *Memory) Move(url string, id ID) error {
+	return m.change(func(k *known) error {
+		if old, ok := k.urlOf(url); ok && old != id {
+			k.at(old).URL = ""
+		}
+		k.at(id).URL = url
+		return nil
+	})
+}
+
+// Installation returns the id of the installation that is known at a URL.
+func (m *Memory) Installation(url string) (_ ID, ok bool, err error) {
+	k, err := m.load()
+	if err != nil {
+		return ID{}, false, err
+	}
+	id, ok := k.urlOf(url)
+	return id, ok, nil
+}
+
+// User returns what is known about the user with a name.
+func (m *Memory) User(in ID, name string) (_ KnownUser, ok bool, err error) {
+	k, err := m.load()
+	if err != nil {
+		return KnownUser{}, false, err
+	}
+	user, ok := k.at(in).Users[name]
+	return user, ok, nil
+}
+
+// PinUser remembers a fingerprint that was typed or confirmed. It returns ErrUserReplaced if the name is known for
+// another user.
+func (m *Memory) PinUser(in ID, name string, user ID, fingerprint Fingerprint) error {
+	return m.change(func(k *known) error {
+		pinned, ok := k.at(in).Users[name]
+		if ok && pinned.ID != user {
+			return userReplaced(name)
+		}
+		pinned.ID = user
+		if !slices.Contains(pinned.Fingerprints, fingerprint) {
+			pinned.Fingerprints = append(slices.Clone(pinned.Fingerprints), fingerprint)
+		}
+		k.at(in).Users[name] = pinned
+		return nil
+	})
+}
+
+func userReplaced(name string) error {
+	return fault(client.ErrUserReplaced, "the user "+name+" is not the user with that name that you "+
+		"confirmed before: ask the user, and confirm the new fingerprint", nil)
+}
+
+// ForgetUser removes what is known about a user.
+func (m *Memory) ForgetUser(in ID, name string) error {
+	return m.change(func(k *known) error {
+		delete(k.at(in).Users, name)
+		return nil
+	})
+}
+
+// Box returns what is known about the box with a name.
+func (m *Memory) Box(in ID, name string) (_ KnownBox, ok bool, err error) {
+	k, err := m.load()
+	if err != nil {
+		return KnownBox{}, false, err
+	}
+	box, ok := k.at(in).Boxes[name]
+	return box, ok, nil
+}
+
+// Forget removes what is known about a box. The next keyring is then accepted as a first one. Call it only after the
+// user confirmed that the box was created anew or its keyring reset.
+func (m *Memory) Forget(in ID, name string) error {
+	return m.change(func(k *known) error {
+		delete(k.at(in).Boxes, name)
+		return nil
+	})
+}
+
+// Trust remembers an anchor. With a name, the anchor belongs to the box of that name only. It returns
+// ErrKeyringNotContinued if the box is known with another key: forget the box first.
+func (m *Memory) Trust(in ID, name string, anchor Anchor) error {
+	return m.change(func(k *known) error {
+		at := k.at(in)
+		if name == "" {
+			at.Anchors[anchor.Box] = anchor.String()
+			return nil
+		}
+		box, ok := at.Boxes[name]
+		if ok && (box.ID != anchor.Box || box.Mode != anchor.Mode || box.Key != anchor.Key) {
+			return fault(client.ErrKeyringNotContinued, "the box "+name+" is known with another key than that "+
+				"of the anchor: if the anchor is right, run lockbox box forget "+name+" first", nil)
+		}
+		if !ok {
+			at.Boxes[name] = KnownBox{ID: anchor.Box, Mode: anchor.Mode, Key: anchor.Key}
+		}
+		return nil
+	})
+}

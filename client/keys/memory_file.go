@@ -1,0 +1,141 @@
+package keys
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"github.com/lockbox-go/lockbox/client"
+)
+
+// load returns the current content.
+func (m *Memory) load() (*known, error) {
+	if m.dir == "" {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.known.clone()
+	}
+	return readKnown(m.path())
+}
+
+// clone returns a deep copy.
+func (k *known) clone() (*known, error) {
+	text, err := json.Marshal(k)
+	if err != nil {
+		return nil, err
+	}
+	var other known
+	return &other, json.Unmarshal(text, &other)
+}
+
+func (m *Memory) path() string { return filepath.Join(m.dir, "known.json") }
+
+func readKnown(path string) (*known, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the user's own file
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return &known{}, nil
+	}
+	var k known
+	if err == nil {
+		err = json.Unmarshal(text, &k)
+	}
+	if err != nil {
+		// An unreadable memory must not count as an empty one: the client would accept everything again.
+		return nil, fault(client.ErrMemoryUnwritable, "cannot read what this client remembers in "+path+
+			": correct the permissions of the file, or restore it from a backup", err)
+	}
+	return &k, nil
+}
+
+// change applies a change under the lock and stores the result, unless the change fails or changes nothing.
+func (m *Memory) change(change func(*known) error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.dir == "" {
+		next, err := m.known.clone()
+		if err == nil {
+			err = change(next)
+		}
+		if err == nil {
+			m.known = *next
+		}
+		return err
+	}
+	// Without a change there is nothing to write, so a read-only directory is no obstacle.
+	before, err := readKnown(m.path())
+	if err != nil {
+		return err
+	}
+	if same, err := unchanged(before, change); err != nil || same {
+		return err
+	}
+	if err := os.MkdirAll(m.dir, 0o700); err != nil {
+		return m.unwritable(err)
+	}
+	unlock, err := lockFile(m.path() + ".lock")
+	if err != nil {
+		return m.unwritable(err)
+	}
+	defer unlock()
+	k, err := readKnown(m.path()) // another process may have changed it before the lock was acquired
+	if err != nil {
+		return err
+	}
+	if err := change(k); err != nil {
+		return err
+	}
+	if err := writeFile(m.path(), k); err != nil {
+		return m.unwritable(err)
+	}
+	return nil
+}
+
+// unchanged reports whether a change leaves the content as it is.
+func unchanged(k *known, change func(*known) error) (bool, error) {
+	before, err := json.Marshal(k)
+	if err != nil {
+		return false, err
+	}
+	next, err := k.clone()
+	if err != nil {
+		return false, err
+	}
+	if err := change(next); err != nil {
+		return false, err
+	}
+	after, err := json.Marshal(next)
+	return string(before) == string(after), err
+}
+
+func (m *Memory) unwritable(err error) error {
+	return fault(client.ErrMemoryUnwritable, "cannot store what this client must remember in "+m.dir+
+		": make it writable, choose another directory with XDG_CONFIG_HOME, or give the box's anchor (lba1_…)", err)
+}
+
+// writeFile replaces a file atomically by the JSON form of a value.
+func writeFile(path string, value any) error {
+	text, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return err
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), ".known-*") // with mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(append(text, '\n'))
+	// Without a sync, a crash after the rename could leave an empty file, and the memory would be lost.
+	if err == nil {
+		err = file.Sync()
+	}
+	err = errors.Join(err, file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(file.Name())
+	}
+	return err
+}

@@ -1,0 +1,239 @@
+package keys
+
+import (
+	"context"
+	"errors"
+
+	"github.com/lockbox-go/lockbox/client"
+)
+
+// Members describes who can open a box.
+type Members struct {
+	Anchor   Anchor
+	Sequence uint64
+	Author   Fingerprint
+	// Recipients have the key, as the verified keyring states. Their names are those of the server.
+	Recipients []client.KeyringUser
+	// Waiting are members without a key, Due recipients who should lose it, and Past the earlier keyrings, as the
+	// server reports them. Nothing follows from them without the user.
+	Waiting      []client.KeyringUser
+	Due          []client.KeyringUser
+	KeyChangeDue bool
+	Past         []client.PastKeyring
+}
+
+// Members returns the recipients of a box's keyring, after verifying it.
+func (h *Holder) Members(ctx context.Context, c *client.Client, box string) (*Members, error) {
+	s, err := h.all(ctx, c, box)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return nil, noKeyring(box)
+	}
+	members := &Members{
+		Anchor:       s.Anchor(),
+		Sequence:     s.Head.Sequence,
+		Author:       s.Head.Author,
+		Waiting:      s.stored.Waiting,
+		Due:          s.stored.Due,
+		KeyChangeDue: s.stored.KeyChangeDue,
+		Past:         s.stored.Past,
+	}
+	for _, each := range s.stored.Recipients {
+		members.Recipients = append(members.Recipients, each.KeyringUser)
+	}
+	return members, nil
+}
+
+// Repair continues the newest keyring that this client remembers, after the server's database was restored from an
+// older backup: it stores one with a new key and all remembered keys. Recipients are those of the remembered keyring
+// who are still active members with that identity; Repair returns the others. If this client has only seen the short
+// form, the caller is the only recipient and must grant the others. A member whose removal was lost by the restore does
+// not become a recipient again.
+func (h *Holder) Repair(ctx context.Context, c *client.Client, box string) (dropped []client.KeyringUser, err error) {
+	me, err := h.whoAmI(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	last := h.recall(c, box)
+	if last == nil {
+		return nil, fault(client.ErrKeyringMissing,
+			"this client does not have the keyring of the box "+box+": repair it on another machine", nil)
+	}
+	stored, err := c.ReadKeyring(ctx, box, nil)
+	if isMissing(err) {
+		stored, err = &client.StoredKeyring{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if head, ok := ParseHead(stored.Head); ok && head.Sequence >= last.Head.Sequence {
+		return nil, fault(client.ErrKeyringSequence,
+			"the server's keyring of the box "+box+" is not older than the one of this client: nothing to repair", nil)
+	}
+	if last.stored.Due, err = h.stale(ctx, c, box, last.Recipients); err != nil {
+		return nil, err
+	}
+	self := To{me.user, h.config.Identity.Public()}
+	var add []To
+	if _, ok := last.Recipient(self.Public.Fingerprint()); !ok {
+		add = []To{self}
+	}
+	next, dropped, err := h.rekeyed(ctx, c, last, noOne, add...)
+	if err != nil {
+		return nil, err
+	}
+	_, err = h.publish(ctx, c, box, next, stored.ETag)
+	return dropped, err
+}
+
+// stale returns the recipients who are no longer active members of a box with that identity.
+func (h *Holder) stale(ctx context.Context, c *client.Client, box string, recipients []Recipient) ([]client.KeyringUser,
+	error) {
+	found := make([]*client.KeyringUser, len(recipients))
+	err := each(ctx, len(recipients), maxFetches, func(ctx context.Context, i int) error {
+		fingerprint := recipients[i].Fingerprint.String()
+		identity, err := c.FindIdentity(ctx, fingerprint)
+		if err == nil && identity.User != "" {
+			var member *client.BoxUser
+			member, err = c.DescribeBoxUser(ctx, box, identity.User)
+			if err == nil && member.IsActive {
+				identity, err = c.DescribeIdentity(ctx, identity.User)
+				if err == nil && identity.Fingerprint == fingerprint {
+					return nil
+				}
+			}
+		}
+		if err != nil && !errors.Is(err, client.ErrNotFound) {
+			return err
+		}
+		found[i] = &client.KeyringUser{UserID: recipients[i].User.String(), Fingerprint: fingerprint}
+		if identity != nil {
+			found[i].User = identity.User
+		}
+		return nil
+	})
+	var stale []client.KeyringUser
+	for _, each := range found {
+		if each != nil {
+			stale = append(stale, *each)
+		}
+	}
+	return stale, err
+}
+
+// Regain makes the caller's current identity a recipient again, with the help of another identity that can open the
+// keyring: the caller's former one after a rotation, or that of a recovery user. The key changes, and the caller's
+// former identities lose it. It requires the role boxadmin, and that the caller was a recipient with any identity.
+// Nothing changes if the current identity is a recipient already.
+func (h *Holder) Regain(ctx context.Context, c *client.Client, box string,
+	with *Identity) (dropped []client.KeyringUser, err error) {
+	me, err := h.whoAmI(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	stored, err := c.ReadKeyring(ctx, box, &client.KeyringOptions{Recipients: true})
+	if err != nil {
+		return nil, err
+	}
+	s, err := openWith(stored, with)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := s.Recipient(h.config.Identity.Fingerprint()); ok {
+		return nil, nil
+	}
+	if s, err = h.accept(ctx, c, box, s); err != nil {
+		return nil, err
+	}
+	own := func(r Recipient) bool { return r.User == me.user }
+	next, dropped, err := h.rekeyed(ctx, c, s, own, To{me.user, h.config.Identity.Public()})
+	if err != nil {
+		return nil, err
+	}
+	_, err = h.publish(ctx, c, box, next, stored.ETag)
+	return dropped, err
+}
+
+// openWith opens a keyring with the wrapped key of any of its recipients.
+func openWith(stored *client.StoredKeyring, with *Identity) (*state, error) {
+	k, err := parseStored(stored)
+	if err != nil {
+		return nil, err
+	}
+	own, ok := k.Recipient(with.Fingerprint())
+	if !ok {
+		return nil, fault(client.ErrNotRecipient,
+			"the identity "+with.Fingerprint().Display()+" has no key of this box", nil)
+	}
+	o, err := k.Open(with, own.Wrapped)
+	if err != nil {
+		return nil, err
+	}
+	return &state{o, stored}, nil
+}
+
+// Reset replaces a keyring that no member can open by one with a fresh key and no earlier keys. Values under the lost
+// key stay lost. It requires the role of the box's owner or of an admin. The users of grants must be members. Every
+// client, also this one, reports ErrKeyringNotContinued until it forgets the box; Reset forgets it here.
+func (h *Holder) Reset(ctx context.Context, c *client.Client, box string, grants ...Grant) (Anchor, error) {
+	me, err := h.whoAmI(ctx, c)
+	if err != nil {
+		return Anchor{}, err
+	}
+	stored, err := c.ReadKeyring(ctx, box, nil)
+	if err != nil {
+		return Anchor{}, err
+	}
+	head, ok := ParseHead(stored.Head)
+	if !ok {
+		return Anchor{}, tampered("its head is malformed")
+	}
+	known, _, err := h.config.Memory.Box(me.installation, box)
+	if err != nil {
+		return Anchor{}, err
+	}
+	to, err := h.check(ctx, c, me.installation, nil, grants)
+	if err != nil {
+		return Anchor{}, err
+	}
+	described, err := c.DescribeBox(ctx, box)
+	if err != nil {
+		return Anchor{}, err
+	}
+	id, err := ParseID(described.ID)
+	if err != nil {
+		return Anchor{}, err
+	}
+	if known != (KnownBox{}) && known.ID != id {
+		return Anchor{}, fault(client.ErrBoxReplaced, "the box "+box+" is not the box that had this name "+
+			"before: if it was created anew, run lockbox box forget "+box, nil)
+	}
+	made, err := Build(Plan{
+		Place:    Place{Installation: me.installation, Box: id, Mode: known.Mode},
+		Sequence: max(head.Sequence, known.Sequence) + 1,
+		Key:      GenerateBoxKey(),
+		Author:   h.config.Identity,
+		To:       append([]To{{me.user, h.config.Identity.Public()}}, to...),
+	})
+	if err != nil {
+		return Anchor{}, err
+	}
+	s, err := h.publish(ctx, c, box, &draft{Opened: made, reset: true}, stored.ETag)
+	if err != nil {
+		return Anchor{}, err
+	}
+	return s.Anchor(), nil
+}
+
+// Forget forgets a box, so that its next keyring is accepted as a first one. Call it only after the user confirmed that
+// the box was created anew or its keyring reset.
+func (h *Holder) Forget(ctx context.Context, c *client.Client, box string) error {
+	me, err := h.whoAmI(ctx, c)
+	if err != nil {
+		return err
+	}
+	h.store(c, box, nil)
+	return h.config.Memory.Forget(me.installation, box)
+}

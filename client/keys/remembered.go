@@ -1,0 +1,95 @@
+package keys
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+
+	"github.com/lockbox-go/lockbox/client"
+)
+
+// remembered is the newest keyring of a box that the client accepted, in the form of the server. It saves fetching the
+// keyring again, and Repair restores it after the database was restored from a backup.
+type remembered struct {
+	ETag      string        `json:"etag"`
+	Head      client.Base64 `json:"head"`
+	Chain     client.Base64 `json:"chain"`
+	Signature client.Base64 `json:"signature"`
+	Author    string        `json:"author"`
+	Wrapped   client.Base64 `json:"wrapped"`
+	// Recipients are empty if the client has seen the short form only.
+	Recipients []client.KeyringRecipient `json:"recipients,omitempty"`
+}
+
+// keep stores a keyring. Losing it costs a request, so the caller may ignore the error.
+func (m *Memory) keep(place Place, r remembered) error {
+	if m.dir == "" {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if m.keyrings == nil {
+			m.keyrings = map[ID]remembered{}
+		}
+		m.keyrings[place.Box] = r
+		return nil
+	}
+	if err := os.MkdirAll(m.dir, 0o700); err != nil {
+		return err
+	}
+	return writeFile(m.keyringPath(place.Installation, place.Box), r)
+}
+
+// kept returns the stored keyring of a box. It is not verified.
+func (m *Memory) kept(in, box ID) (r remembered, ok bool) {
+	if m.dir == "" {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		r, ok = m.keyrings[box]
+		return r, ok
+	}
+	text, err := os.ReadFile(m.keyringPath(in, box))
+	if err != nil || json.Unmarshal(text, &r) != nil {
+		return remembered{}, false
+	}
+	return r, true
+}
+
+func (m *Memory) keyringPath(in, box ID) string {
+	return filepath.Join(m.dir, in.String()+"-"+box.String()+".json")
+}
+
+// stored returns the keyring as the server sends it.
+func (r remembered) stored() *client.StoredKeyring {
+	return &client.StoredKeyring{
+		Head:       r.Head,
+		Chain:      r.Chain,
+		Signature:  r.Signature,
+		Author:     client.PublicIdentity{Public: r.Author},
+		Wrapped:    r.Wrapped,
+		ETag:       r.ETag,
+		Recipients: r.Recipients,
+	}
+}
+
+// rememberedOf returns the keyring to keep. old keeps its recipients if the server sent the short form of the same
+// keyring.
+func rememberedOf(s *client.StoredKeyring, old remembered) remembered {
+	r := remembered{
+		ETag:       s.ETag,
+		Head:       s.Head,
+		Chain:      s.Chain,
+		Signature:  s.Signature,
+		Author:     s.Author.Public,
+		Wrapped:    s.Wrapped,
+		Recipients: s.Recipients,
+	}
+	if len(r.Recipients) == 0 && string(old.Head) == string(r.Head) {
+		r.Recipients = old.Recipients
+	}
+	return r
+}
+
+// equal reports whether two kept keyrings are the same, with recipients or without.
+func (r remembered) equal(other remembered) bool {
+	return r.ETag == other.ETag && string(r.Head) == string(other.Head) && string(r.Wrapped) == string(other.Wrapped) &&
+		len(r.Recipients) == len(other.Recipients)
+}

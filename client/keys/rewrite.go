@@ -1,0 +1,155 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+
+	"github.com/lockbox-go/lockbox/client"
+)
+
+const (
+	// maxRewrites is how many entries are re-encrypted at the same time.
+	maxRewrites = 8
+	// maxRewriteTries is how often the rewrite of one entry follows other writes of the entry.
+	maxRewriteTries = 5
+)
+
+// Rewritten is the result of Rewrite.
+type Rewritten struct {
+	// Entries is the number of entries that were re-encrypted, and Current the number of those that already were under
+	// the current key.
+	Entries, Current int
+	// Foreign are the keys of the entries that no key of the keyring opens. They are unchanged.
+	Foreign []string
+}
+
+// Rewrite re-encrypts the current version of each entry under the current key of the box. Each becomes a new version,
+// and only if the entry did not change in between. Rewrite can be stopped at any time and repeated: it continues with
+// the entries that are not under the current key yet. progress may be nil; calls do not overlap.
+func (h *Holder) Rewrite(ctx context.Context, c *client.Client, box string, progress func(done, total int)) (Rewritten,
+	error) {
+	var result Rewritten
+	s, err := h.current(ctx, c, box)
+	if err != nil {
+		return result, err
+	}
+	if s == nil {
+		return result, noKeyring(box)
+	}
+	names, err := c.ListEntries(ctx, box, "")
+	if err != nil {
+		return result, err
+	}
+	var mu sync.Mutex
+	done := 0
+	err = each(ctx, len(names), maxRewrites, func(ctx context.Context, i int) error {
+		outcome, err := h.rewriteEntry(ctx, c, box, names[i])
+		if err != nil {
+			return err
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		switch outcome {
+		case entryRewritten:
+			result.Entries++
+		case entryCurrent:
+			result.Current++
+		case entryForeign:
+			result.Foreign = append(result.Foreign, names[i])
+		}
+		if done++; progress != nil {
+			progress(done, len(names))
+		}
+		return nil
+	})
+	slices.Sort(result.Foreign)
+	return result, err
+}
+
+// entryOutcome is what happened to one entry.
+type entryOutcome int
+
+const (
+	entryRewritten entryOutcome = iota
+	entryCurrent
+	entryForeign
+	entryDeleted
+)
+
+// rewriteEntry re-encrypts one entry. The list of versions tells under which key it is, without reading its value.
+func (h *Holder) rewriteEntry(ctx context.Context, c *client.Client, box, name string) (entryOutcome, error) {
+	for try := 1; ; try++ {
+		s := h.cached(c, box)
+		versions, err := c.ListVersions(ctx, box, name)
+		if errors.Is(err, client.ErrNotFound) {
+			return entryDeleted, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		newest := slices.IndexFunc(versions, func(v client.Version) bool { return v.Current })
+		if newest < 0 {
+			return entryDeleted, nil
+		}
+		version := versions[newest]
+		if version.KeyID == s.Head.Key.String() {
+			return entryCurrent, nil
+		}
+		key, ok := s.keyOf(version)
+		if !ok {
+			return entryForeign, nil
+		}
+		err = h.rewriteVersion(ctx, c, box, name, version.Version, key, s)
+		switch {
+		case err == nil:
+			return entryRewritten, nil
+		case errors.Is(err, client.ErrEncryptionKeyMismatch) && version.KeyID == "":
+			return entryForeign, nil
+		case try == maxRewriteTries:
+			return 0, err
+		case errors.Is(err, client.ErrKeyNotCurrent):
+			if _, err := h.current(ctx, c, box); err != nil {
+				return 0, err
+			}
+		case errors.Is(err, client.ErrPrecondition), errors.Is(err, client.ErrNotFound),
+			errors.Is(err, client.ErrOutcomeUnknown):
+			// Another write came first, or the answer of this one was lost: the list of versions tells.
+		default:
+			return 0, err
+		}
+	}
+}
+
+// rewriteVersion reads a version under one key and writes it under the current key. The keys are given explicitly,
+// because the keyring was verified before.
+func (h *Holder) rewriteVersion(ctx context.Context, c *client.Client, box, name string, version uint64, key BoxKey,
+	s *state) error {
+	if err := s.sendable(); err != nil {
+		return err
+	}
+	entry, err := c.ReadEntry(ctx, box, name,
+		&client.ReadOptions{Version: version, EncryptionKey: key.EncryptionKey()})
+	if err != nil {
+		return err
+	}
+	_, err = c.WriteEntry(ctx, box, name, entry.Value,
+		&client.WriteOptions{IfMatch: version, EncryptionKey: s.Key.EncryptionKey()})
+	return err
+}
+
+// keyOf returns the key of a version. Versions without a key id are under the key that Adopt made the first one.
+func (s *state) keyOf(version client.Version) (BoxKey, bool) {
+	if version.KeyID == "" {
+		if len(s.Earlier) == 0 {
+			return BoxKey{}, false
+		}
+		return s.Earlier[0], true
+	}
+	id, err := ParseKeyID(version.KeyID)
+	if err != nil {
+		return BoxKey{}, false
+	}
+	return s.Find(id)
+}

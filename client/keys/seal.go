@@ -1,0 +1,93 @@
+package keys
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/binary"
+	"slices"
+)
+
+const (
+	saltLen   = 32
+	commitLen = 32
+	tagLen    = 16
+	keyLen    = 32
+	// sealOverhead is how much longer a sealed text is than the text.
+	sealOverhead = saltLen + commitLen + tagLen
+)
+
+// seal encrypts text with the function seal of the package comment.
+func seal(key []byte, label string, aad, text []byte) []byte {
+	var salt [saltLen]byte
+	_, _ = rand.Read(salt[:]) // crypto/rand.Read never returns an error
+	return sealWith(salt, key, label, aad, text)
+}
+
+// sealWith is seal with a given salt, which must be fresh for each text.
+func sealWith(salt [saltLen]byte, key []byte, label string, aad, text []byte) []byte {
+	aead, commit := sealKeys(key, salt[:], label)
+	sealed := make([]byte, 0, sealOverhead+len(text))
+	sealed = append(append(sealed, salt[:]...), commit...)
+	return aead.Seal(sealed, make([]byte, aead.NonceSize()), text, //nolint:gosec // each key encrypts one text
+		sealContext(label, salt[:], commit, aad))
+}
+
+// open decrypts a result of seal. It compares the commitment first, in constant time, because a ciphertext of AES-GCM
+// can be made to open under two keys. ok is false for all other bytes; the reason is not distinguishable.
+func open(key []byte, label string, aad, sealed []byte) (text []byte, ok bool) {
+	if len(sealed) < sealOverhead {
+		return nil, false
+	}
+	salt, commit := sealed[:saltLen], sealed[saltLen:saltLen+commitLen]
+	aead, want := sealKeys(key, salt, label)
+	if subtle.ConstantTimeCompare(want, commit) != 1 {
+		return nil, false
+	}
+	text, err := aead.Open(nil, make([]byte, aead.NonceSize()), sealed[saltLen+commitLen:],
+		sealContext(label, salt, commit, aad))
+	return text, err == nil
+}
+
+// sealKeys derives the cipher and the commitment of one sealed text. The key of the cipher encrypts one text only, so
+// its nonce can be constant.
+func sealKeys(key, salt []byte, label string) (cipher.AEAD, []byte) {
+	prk, err := hkdf.Extract(sha256.New, key, salt)
+	must(err)
+	defer clear(prk)
+	own := expand(prk, label+"/key", keyLen)
+	defer clear(own)
+	block, err := aes.NewCipher(own)
+	must(err)
+	aead, err := cipher.NewGCM(block)
+	must(err)
+	return aead, expand(prk, label+"/commit", commitLen)
+}
+
+func sealContext(label string, salt, commit, aad []byte) []byte {
+	return slices.Concat(part([]byte(label)), salt, commit, aad)
+}
+
+// expand is HKDF-Expand. The callers' lengths are constants within its limit, so it cannot fail.
+func expand(prk []byte, info string, size int) []byte {
+	out, err := hkdf.Expand(sha256.New, prk, info, size)
+	must(err)
+	return out
+}
+
+// part returns the bytes behind their length, so that different lists of parts never have equal bytes.
+func part(x []byte) []byte {
+	out := make([]byte, 0, 4+len(x))
+	out = binary.BigEndian.AppendUint32(out, uint32(len(x))) //nolint:gosec // labels, ids and fingerprints: under 4 GiB
+	return append(out, x...)
+}
+
+// must panics for errors that arguments of constant size exclude, such as a key of 32 bytes that AES refuses.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}

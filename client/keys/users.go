@@ -1,0 +1,167 @@
+package keys
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/lockbox-go/lockbox/client"
+)
+
+// maxFetches is how many public keys are fetched at the same time.
+const maxFetches = 8
+
+// caller is the signed-in user.
+type caller struct {
+	name               string
+	installation, user ID
+}
+
+// whoAmI returns the signed-in user, after verifying that the server is the installation that is known at the URL.
+func (h *Holder) whoAmI(ctx context.Context, c *client.Client) (caller, error) {
+	return signedIn(ctx, c, h.config.Memory)
+}
+
+func signedIn(ctx context.Context, c *client.Client, memory *Memory) (caller, error) {
+	who, err := c.WhoAmI(ctx)
+	if err != nil {
+		return caller{}, err
+	}
+	in, err := ParseID(who.Installation)
+	if err != nil {
+		return caller{}, err
+	}
+	user, err := ParseID(who.ID)
+	if err != nil {
+		return caller{}, err
+	}
+	return caller{who.Username, in, user}, memory.SignIn(c.URL(), in)
+}
+
+// check returns the public keys of users, if a key may be wrapped to them: the fingerprint was pinned, is typed or
+// confirmed now, or is in the accepted keyring of the box, whose recipients are given.
+func (h *Holder) check(ctx context.Context, c *client.Client, in ID, recipients []Recipient, grants []Grant) ([]To,
+	error) {
+	var checked []To
+	for _, grant := range grants {
+		found, err := c.DescribeIdentity(ctx, grant.User)
+		if err != nil {
+			return nil, err
+		}
+		to, err := publicOf(found)
+		if err != nil {
+			return nil, err
+		}
+		if err := h.checkUser(ctx, in, recipients, grant, to); err != nil {
+			return nil, err
+		}
+		checked = append(checked, to)
+	}
+	return checked, nil
+}
+
+// publicOf parses an identity of the server and verifies that it has its fingerprint.
+func publicOf(found *client.PublicIdentity) (To, error) {
+	public, err := ParsePublicKey(found.Public)
+	if err != nil {
+		return To{}, err
+	}
+	if found.Fingerprint != public.Fingerprint().String() {
+		return To{}, fault(client.ErrIdentityInvalid,
+			"the server sent a public key that does not have its fingerprint; nothing was wrapped to it", nil)
+	}
+	user, err := ParseID(found.UserID)
+	return To{user, public}, err
+}
+
+func (h *Holder) checkUser(ctx context.Context, in ID, recipients []Recipient, grant Grant, to To) error {
+	fingerprint := to.Public.Fingerprint()
+	pinned, known, err := h.config.Memory.User(in, grant.User)
+	if err != nil {
+		return err
+	}
+	if known && pinned.ID != to.User {
+		return userReplaced(grant.User)
+	}
+	sameUser := func(r Recipient) bool { return r.User == to.User }
+	inKeyring := func(r Recipient) bool { return r.User == to.User && r.Fingerprint == fingerprint }
+	switch {
+	case grant.Fingerprint != "":
+		if !fingerprint.Matches(grant.Fingerprint) {
+			return identityChanged(grant.User, "the fingerprint that was typed")
+		}
+	case slices.Contains(pinned.Fingerprints, fingerprint), slices.ContainsFunc(recipients, inKeyring):
+		return nil
+	case known:
+		return identityChanged(grant.User, "the fingerprint that you confirmed before")
+	case slices.ContainsFunc(recipients, sameUser):
+		return identityChanged(grant.User, "the fingerprint in the keyring")
+	case h.config.ConfirmUser == nil:
+		return fault(client.ErrIdentityUnconfirmed, "the fingerprint of "+grant.User+" was never compared; "+
+			"nothing was wrapped: get it from "+grant.User+" over another channel, or compare it at a terminal; "+
+			"--yes does not confirm it", nil)
+	default:
+		if err := h.config.ConfirmUser(ctx, UserToConfirm{grant.User, fingerprint}); err != nil {
+			return err
+		}
+	}
+	return h.config.Memory.PinUser(in, grant.User, to.User, fingerprint)
+}
+
+func identityChanged(name, from string) error {
+	return fault(client.ErrIdentityChanged, "the identity of "+name+" differs from "+from+
+		"; nothing was wrapped: ask "+name+" whether the identity is new; if it is, grant again with the fingerprint "+
+		"that "+name+" reports", nil)
+}
+
+// publicKeys returns the public keys of recipients. Their fingerprints are in an accepted keyring, so a public key with
+// the fingerprint is the right one.
+func publicKeys(ctx context.Context, c *client.Client, recipients []Recipient) ([]To, error) {
+	found := make([]To, len(recipients))
+	err := each(ctx, len(recipients), maxFetches, func(ctx context.Context, i int) error {
+		identity, err := c.FindIdentity(ctx, recipients[i].Fingerprint.String())
+		if err != nil {
+			return err
+		}
+		public, err := ParsePublicKey(identity.Public)
+		if err != nil {
+			return err
+		}
+		if public.Fingerprint() != recipients[i].Fingerprint {
+			return fault(client.ErrIdentityInvalid,
+				"the server sent another public key than the keyring names; nothing was wrapped to it", nil)
+		}
+		found[i] = To{recipients[i].User, public}
+		return nil
+	})
+	return found, err
+}
+
+// each calls do for 0 to n-1, at most limit at the same time. After an error it starts no further call, and it returns
+// the first error.
+func each(ctx context.Context, n, limit int, do func(context.Context, int) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range min(limit, n) {
+		workers.Go(func() {
+			for i := range next {
+				if err := do(ctx, i); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	for i := range n {
+		select {
+		case next <- i:
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	close(next)
+	workers.Wait()
+	return context.Cause(ctx)
+}

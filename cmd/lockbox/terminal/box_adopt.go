@@ -1,0 +1,142 @@
+package terminal
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockbox-go/lockbox/client"
+)
+
+// boxAdoptCommand makes a keyring for a box that has none. For a box with entries, it needs the key that its members
+// share by hand.
+func boxAdoptCommand(s *session) *cobra.Command {
+	var yes bool
+	command := &cobra.Command{
+		Use:   "adopt BOX",
+		Short: "Make a keyring for a box whose key its members share by hand",
+		Long: `Make a keyring for a box. The generated key that its members share by hand (lbk1_…) becomes the first
+key, and a new key takes its place at once: members need a key from the keyring to write. Older versions stay readable,
+also with the old key. Afterwards give every member the key with lockbox box grant, and re-encrypt the entries with
+lockbox box rekey BOX --rewrite.
+
+The old key comes from the usual sources, or the command asks for it. An empty box needs none. The command can be
+repeated after an interruption.`,
+		Example: "  lockbox box adopt prod\n  lockbox box adopt prod --encryption-key-file old-key --yes",
+		Args:    cobra.ExactArgs(1),
+		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
+			return s.adoptBox(ctx, server, strings.ToLower(args[0]), yes)
+		}),
+		ValidArgsFunction: completeFirst(s.completeBoxes()),
+	}
+	addYesFlag(command, &yes)
+	s.key.addFlags(command)
+	return command
+}
+
+// adoptBox implements boxAdoptCommand.
+func (s *session) adoptBox(ctx context.Context, server *client.Client, box string, yes bool) error {
+	holder, err := s.requireHolder(ctx, server)
+	if err != nil {
+		return err
+	}
+	// A box that had a keyring needs another remedy, which this error names.
+	if _, err := holder.CurrentKey(ctx, server, box); err != nil {
+		return err
+	}
+	entries, err := server.ListEntries(ctx, box, "")
+	if err != nil {
+		return err
+	}
+	described, err := server.DescribeBox(ctx, box)
+	if err != nil {
+		return err
+	}
+	if len(entries) == 0 && described.Keyring == nil {
+		if _, err := holder.CreateKeyring(ctx, server, box); err != nil {
+			return err
+		}
+		s.report("Made a keyring for %s. Give the other members the key with: lockbox box grant %[1]s USER", box)
+		return nil
+	}
+	err = confirm(ctx, yes, "From now on, only members with a key from the keyring can write to %s. Continue?", box)
+	if err != nil {
+		return err
+	}
+	key, err := s.encryptionKey(ctx, false)
+	if err != nil {
+		return err
+	}
+	if err := holder.Adopt(ctx, server, box, key); err != nil {
+		return err
+	}
+	s.report("Made a keyring for %s. Give the other members the key with: lockbox box grant %[1]s USER", box)
+	return nil
+}
+
+// boxRepairCommand puts a newer keyring that this machine remembers back on the server.
+func boxRepairCommand(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:   "repair BOX",
+		Short: "Put back the newest keyring of a box after a database restore",
+		Long: `Put the newest keyring that this machine remembers back on the server, with a new key, after the
+database was restored from an older backup. Run it on the machine that used the box last. Members who were removed since
+the backup do not get the key; check the members with lockbox box keyring BOX.`,
+		Example: "  lockbox box repair prod",
+		Args:    cobra.ExactArgs(1),
+		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
+			holder, err := s.requireHolder(ctx, server)
+			if err != nil {
+				return err
+			}
+			dropped, err := holder.Repair(ctx, server, strings.ToLower(args[0]))
+			if err != nil {
+				return err
+			}
+			s.reportDropped(args[0], dropped)
+			s.report("Repaired the keyring of %s. Members without the key: lockbox box keyring %[1]s", args[0])
+			return nil
+		}),
+		ValidArgsFunction: completeFirst(s.completeBoxes()),
+	}
+}
+
+// boxResetCommand replaces a keyring that no member can open. Values under the lost key stay lost, so it asks for
+// confirmation.
+func boxResetCommand(s *session) *cobra.Command {
+	var yes bool
+	command := &cobra.Command{
+		Use:   "reset BOX",
+		Short: "Start a new keyring when no member has the key any more",
+		Long: `Start a new keyring with a fresh key when no member and no recovery identity has the key any more. The
+values under the lost key stay lost: write them again. Members see keyring_not_continued until they run lockbox box
+forget. Only the owner of the box and admins may do this.`,
+		Example: "  lockbox box reset prod",
+		Args:    cobra.ExactArgs(1),
+		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
+			holder, err := s.requireHolder(ctx, server)
+			if err != nil {
+				return err
+			}
+			err = confirm(ctx, yes, "Give up all values of %s that are under its keys, and start a new keyring?",
+				args[0])
+			if err != nil {
+				return err
+			}
+			anchor, err := holder.Reset(ctx, server, strings.ToLower(args[0]))
+			if err != nil {
+				return err
+			}
+			s.report("Started a new keyring for %s. The other members run lockbox box forget %[1]s; then give them "+
+				"the key with lockbox box grant %[1]s USER.", args[0])
+			if s.output == formatJSON {
+				return s.showJSON(map[string]string{"anchor": anchor.String()})
+			}
+			return nil
+		}),
+		ValidArgsFunction: completeFirst(s.completeBoxes()),
+	}
+	addYesFlag(command, &yes)
+	return command
+}

@@ -1,0 +1,381 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockbox-go/lockbox/client"
+	"github.com/lockbox-go/lockbox/client/keys"
+)
+
+// fingerprintOf returns the display form of a fingerprint from the server, or "-" if there is none.
+func fingerprintOf(text string) string {
+	fingerprint, err := keys.ParseFingerprint(text)
+	if err != nil {
+		return "-"
+	}
+	return fingerprint.Display()
+}
+
+// boxKeyringCommand shows the keyring of a box (GET /boxes/{box}/keyring?recipients=all), after verifying it.
+func boxKeyringCommand(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:   "keyring BOX",
+		Short: "Show who has the key of a box, and who waits for it",
+		Long: `Show the keyring of a box: the recipients, the members who wait for the key, the recipients who should
+lose it, and the earlier keyrings that the server keeps. The command verifies the keyring first.`,
+		Example: "  lockbox box keyring prod",
+		Args:    cobra.ExactArgs(1),
+		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
+			holder, err := s.requireHolder(ctx, server)
+			if err != nil {
+				return err
+			}
+			members, err := holder.Members(ctx, server, args[0])
+			if err != nil {
+				return err
+			}
+			return s.showKeyring(members)
+		}),
+		ValidArgsFunction: completeFirst(s.completeBoxes()),
+	}
+}
+
+// showKeyring prints the properties of a keyring, its users and the earlier keyrings.
+func (s *session) showKeyring(members *keys.Members) error {
+	if s.output == formatJSON {
+		return s.showJSON(struct {
+			Anchor       string               `json:"anchor"`
+			KeyID        string               `json:"keyId"`
+			Sequence     uint64               `json:"sequence"`
+			Author       string               `json:"author"`
+			KeyChangeDue bool                 `json:"keyChangeDue"`
+			Recipients   []client.KeyringUser `json:"recipients"`
+			Waiting      []client.KeyringUser `json:"waiting"`
+			Due          []client.KeyringUser `json:"due"`
+			Past         []client.PastKeyring `json:"past"`
+		}{
+			members.Anchor.String(), members.Anchor.Key.String(), members.Sequence, members.Author.String(),
+			members.KeyChangeDue, orEmpty(members.Recipients), orEmpty(members.Waiting), orEmpty(members.Due),
+			orEmpty(members.Past),
+		})
+	}
+	err := s.show(members, nil, func(add func(...string)) {
+		add("key id", members.Anchor.Key.String())
+		add("number", strconv.FormatUint(members.Sequence, 10))
+		add("author", members.Author.Display())
+		add("anchor", members.Anchor.String())
+		add("key change due", yesNo(members.KeyChangeDue))
+		add()
+	})
+	if err != nil {
+		return err
+	}
+	err = s.show(members, []string{"USER", "STATE", "FINGERPRINT"}, func(add func(...string)) {
+		for _, each := range members.Recipients {
+			add(nameOrDeleted(each.User), recipientState(members, each), fingerprintOf(each.Fingerprint))
+		}
+		for _, each := range members.Waiting {
+			state := "waiting for the key"
+			if each.Fingerprint == "" {
+				state = "without an identity"
+			}
+			add(each.User, state, fingerprintOf(each.Fingerprint))
+		}
+	})
+	if err != nil || len(members.Past) == 0 {
+		return err
+	}
+	return s.show(members, []string{"\nPAST NUMBER", "KEY ID", "WRITTEN", "AUTHOR"}, func(add func(...string)) {
+		for _, each := range members.Past {
+			add(strconv.FormatUint(each.Sequence, 10), each.KeyID, formatTime(each.At), nameOrDeleted(each.Author))
+		}
+	})
+}
+
+// recipientState is the word for a recipient, who may be due to lose the key.
+func recipientState(members *keys.Members, user client.KeyringUser) string {
+	for _, due := range members.Due {
+		if due.Fingerprint == user.Fingerprint {
+			return "should lose the key"
+		}
+	}
+	return "has the key"
+}
+
+func nameOrDeleted(name string) string {
+	if name == "" {
+		return "(deleted)"
+	}
+	return name
+}
+
+// orEmpty returns a slice that JSON shows as [] and not as null.
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+// boxGrantCommand wraps the key of a box to a member (PUT /boxes/{box}/keyring). The user compares the fingerprint at
+// the terminal, or passes it with --fingerprint. It prints the command with which the new member trusts the keyring.
+func boxGrantCommand(s *session) *cobra.Command {
+	var fingerprint string
+	command := &cobra.Command{
+		Use:   "grant BOX USER",
+		Short: "Give a member the key of a box, after comparing the fingerprint",
+		Long: `Give a member of a box its key. The command shows the fingerprint of the member, which you compare over
+another channel; scripts pass it with --fingerprint. A fingerprint that you confirmed before needs no comparison. If a
+key change is due, the key changes as well.
+
+It prints a line for the member: with it, the member's machine accepts only keyrings that follow from this one. The line
+is not secret.`,
+		Example: "  lockbox box grant prod anna\n" +
+			"  lockbox box grant prod anna --fingerprint 'abcde fghij klmno pqrst uvwxy z2345'",
+		Args: cobra.ExactArgs(2),
+		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
+			holder, err := s.requireHolder(ctx, server)
+			if err != nil {
+				return err
+			}
+			return s.grant(ctx, server, holder, args[0], grantOf(args[1], fingerprint))
+		}),
+		ValidArgsFunction: completeEach(s.completeBoxes(), s.completeMembers()),
+	}
+	addFingerprintFlag(command, &fingerprint)
+	return command
+}
+
+// addFingerprintFlag adds --fingerprint, with which scripts pass a fingerprint that a person compared.
+func addFingerprintFlag(command *cobra.Command, fingerprint *string) {
+	command.Flags().StringVar(fingerprint, "fingerprint", "",
+		"fingerprint that the user told you: all 30 characters, instead of comparing it at the terminal")
+}
+
+// grantOf returns a grant for a user. Names are in lower case in the memory, as on the server.
+func grantOf(user, fingerprint string) keys.Grant {
+	return keys.Grant{User: strings.ToLower(user), Fingerprint: fingerprint}
+}
+
+// grant implements boxGrantCommand.
+func (s *session) grant(ctx context.Context, server *client.Client, holder *keys.Holder, box string,
+	grant keys.Grant) error {
+	granted, err := holder.Grant(ctx, server, box, grant)
+	if errors.Is(err, client.ErrRecipientStale) {
+		if _, memberErr := server.DescribeBoxUser(ctx, box, grant.User); errors.Is(memberErr, client.ErrNotFound) {
+			return &exitError{errors.New(grant.User + " is not a member of " + box + ": lockbox box user add " + box +
+				" " + grant.User + " adds the user with the key"), exitNotFound}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	s.reportDropped(box, granted.Dropped)
+	if s.output == formatJSON {
+		return s.showJSON(struct {
+			Anchor     string               `json:"anchor"`
+			KeyChanged bool                 `json:"keyChanged"`
+			Dropped    []client.KeyringUser `json:"dropped"`
+		}{granted.Anchor.String(), granted.KeyChanged, orEmpty(granted.Dropped)})
+	}
+	s.report("%s has the key of %s. To let %[1]s verify the keyring from the first use on, send this line:", grant.User,
+		box)
+	return s.print("lockbox box trust " + granted.Anchor.String() + " " + box + "\n")
+}
+
+// boxTrustCommand remembers the anchor of a box. The exit code is exitConflict if the box is known with another key.
+func boxTrustCommand(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:   "trust ANCHOR [BOX]",
+		Short: "Accept only keyrings that follow from an anchor (lba1_…)",
+		Long: `Remember the anchor of a box, which lockbox box grant printed for you. Your machine then accepts only
+keyrings of the box that follow from it, from the first one on.`,
+		Example: "  lockbox box trust lba1_… prod",
+		Args:    cobra.RangeArgs(1, 2),
+		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
+			anchor, err := keys.ParseAnchor(args[0])
+			if err != nil {
+				return &usageError{err}
+			}
+			memory, in, err := s.place(ctx, server)
+			if err != nil {
+				return err
+			}
+			box := strings.ToLower(strings.Join(args[1:], ""))
+			if known, ok, err := memory.Box(in, box); err == nil && ok && known.ID == anchor.Box && box != "" {
+				// A known box was verified already; a later anchor is in the chain of its keyring.
+				holder, err := s.requireHolder(ctx, server)
+				if err != nil {
+					return err
+				}
+				if _, err = holder.CurrentKey(ctx, server, box); err != nil {
+					return err
+				}
+			}
+			return memory.Trust(in, box, anchor)
+		}),
+		ValidArgsFunction: completeEach(cobra.NoFileCompletions, s.completeBoxes()),
+	}
+}
+
+// boxForgetCommand removes what this machine remembers about a box, so that its next keyring is accepted as a first
+// one.
+func boxForgetCommand(s *session) *cobra.Command {
+	var yes bool
+	command := &cobra.Command{
+		Use:   "forget BOX",
+		Short: "Forget the keyring of a box that was created anew or reset",
+		Long: `Forget what this machine remembers about a box, so that it accepts the next keyring as a first one. Use
+it only after a box admin told you, over another channel, that the box was created anew or its keyring reset: a server
+that lies shows the same error.`,
+		Example: "  lockbox box forget prod",
+		Args:    cobra.ExactArgs(1),
+		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
+			err := confirm(ctx, yes, "Did a box admin tell you that %s was created anew or reset? Forget its keyring?",
+				args[0])
+			if err != nil {
+				return err
+			}
+			holder, err := s.requireHolder(ctx, server)
+			if err != nil {
+				return err
+			}
+			return holder.Forget(ctx, server, strings.ToLower(args[0]))
+		}),
+		ValidArgsFunction: completeFirst(s.completeBoxes()),
+	}
+	addYesFlag(command, &yes)
+	return command
+}
+
+// createBox creates a box with a keyring for the caller, the users of --grant and those of the profile. Without an
+// identity, or with --no-keyring, it creates a box without a keyring.
+func (s *session) createBox(ctx context.Context, server *client.Client, box string, noKeyring bool,
+	grants []string) error {
+	holder, err := s.holder(ctx, server)
+	if err != nil {
+		return err
+	}
+	if holder == nil || noKeyring {
+		if len(grants) > 0 {
+			return s.noIdentity(ctx, server)
+		}
+		if err := server.CreateBox(ctx, box); err != nil {
+			return err
+		}
+		s.report("Created box %s.", box)
+		if !noKeyring {
+			s.report("It has no keyring: members need its encryption key from you. With an identity, new boxes "+
+				"distribute their key: lockbox identity create, then lockbox box adopt %s", box)
+		}
+		return nil
+	}
+	var to []keys.Grant
+	for _, name := range append(grants, s.pinnedGrants(ctx, server, holder)...) {
+		to = append(to, grantOf(name, ""))
+	}
+	if _, err := holder.CreateBox(ctx, server, strings.ToLower(box), to...); err != nil {
+		return err
+	}
+	s.report("Created box %s with a keyring. Its members need no encryption key.", box)
+	return nil
+}
+
+// pinnedGrants returns the users of the profile's list whose fingerprint was confirmed. It warns about the others.
+func (s *session) pinnedGrants(ctx context.Context, server *client.Client, holder *keys.Holder) []string {
+	if !s.usesProfile || len(s.selected.Grant) == 0 {
+		return nil
+	}
+	var pinned []string
+	_, in, err := s.place(ctx, server)
+	for _, name := range s.selected.Grant {
+		known := false
+		if err == nil {
+			_, known, _ = holder.Memory().User(in, name)
+		}
+		if !known {
+			s.warn("%s does not get the key of the new box, because its fingerprint was never confirmed: use lockbox "+
+				"box grant", name)
+			continue
+		}
+		pinned = append(pinned, name)
+	}
+	return pinned
+}
+
+// addMember adds a user to a box, and gives the user the key where that is possible: the caller has it, and the
+// fingerprint of the user is known, given, or confirmed now. Otherwise the user is a member who waits for the key.
+func (s *session) addMember(ctx context.Context, server *client.Client, box, username, role, fingerprint string) error {
+	if err := server.AddBoxUser(ctx, box, username, role); err != nil {
+		return err
+	}
+	described, err := server.DescribeBox(ctx, box)
+	if err != nil || described.Keyring == nil {
+		return nil //nolint:nilerr // the user was added; without a keyring there is nothing else to do
+	}
+	waits := func(why string) {
+		s.warn("%s is a member of %s without its key: %s", username, box, why)
+	}
+	holder, err := s.holder(ctx, server)
+	switch {
+	case err != nil:
+		return err
+	case holder == nil:
+		waits("a member with the key must run lockbox box grant " + box + " " + username)
+		return nil
+	}
+	err = s.grant(ctx, server, holder, box, grantOf(username, fingerprint))
+	failure, _ := errors.AsType[*client.Error](err)
+	switch {
+	case err == nil:
+		return nil
+	case failure != nil && failure.Code == "identity_not_found":
+		waits("ask " + username + " to run lockbox identity create, and then run lockbox box grant " + box + " " +
+			username)
+		return nil
+	case errors.Is(err, client.ErrIdentityUnconfirmed):
+		waits("to give it, compare the fingerprint with lockbox box grant " + box + " " + username)
+		return nil
+	case errors.Is(err, client.ErrNotRecipient):
+		waits("you do not have it either; a member with the key must run lockbox box grant " + box + " " + username)
+		return nil
+	}
+	return &detailedError{error: err, suffix: "; " + username + " is a member of " + box + " without its key"}
+}
+
+// removeMember removes a user from a box and changes the key in the same request, if the caller has it.
+func (s *session) removeMember(ctx context.Context, server *client.Client, box, username string, keepKey bool) error {
+	holder, err := s.holder(ctx, server)
+	if err != nil {
+		return err
+	}
+	if holder != nil && !keepKey {
+		removed, err := holder.Remove(ctx, server, strings.ToLower(box), strings.ToLower(username))
+		if err != nil {
+			return err
+		}
+		s.reportDropped(box, removed.Dropped)
+		if removed.KeyChanged {
+			s.report("Removed %s from %s and changed the key. Values that %[1]s has read stay known to %[1]s.",
+				username, box)
+			return nil
+		}
+	} else if err := server.RemoveBoxUser(ctx, box, username); err != nil {
+		return err
+	}
+	s.warnIfDue(ctx, server, box)
+	return nil
+}
+
+// warnIfDue warns after a change of the members if a recipient should lose the key of the box.
+func (s *session) warnIfDue(ctx context.Context, server *client.Client, box string) {
+	described, err := server.DescribeBox(ctx, box)
+	if err == nil && described.Keyring != nil && described.Keyring.KeyChangeDue {
+		s.warn("the key of %s did not change: a member with the key should run lockbox box rekey %[1]s", box)
+	}
+}

@@ -1,0 +1,149 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockbox-go/lockbox/client"
+	"github.com/lockbox-go/lockbox/client/keys"
+	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
+)
+
+// rekeyed is the output of box rekey.
+type rekeyed struct {
+	KeyID      string               `json:"keyId"`
+	KeyChanged bool                 `json:"keyChanged"`
+	Dropped    []client.KeyringUser `json:"dropped"`
+	// Rewritten, Current and Foreign are absent without --rewrite; see keys.Rewritten.
+	Rewritten *int     `json:"rewritten,omitempty"`
+	Current   *int     `json:"current,omitempty"`
+	Foreign   []string `json:"foreign,omitempty"`
+}
+
+// boxRekeyCommand changes the key of a box (PUT /boxes/{box}/keyring), and with --rewrite encrypts the current versions
+// of its entries under the new key. An interrupted run is continued by the same command: see rewriteMark.
+func boxRekeyCommand(s *session) *cobra.Command {
+	var rewrite, resume bool
+	command := &cobra.Command{
+		Use:   "rekey BOX",
+		Short: "Change the key of a box, and with --rewrite re-encrypt its entries",
+		Long: `Change the key of a box. Its recipients get the new key, except those who are no longer active members
+with that identity. New versions are encrypted under the new key; older versions stay readable under theirs.
+
+With --rewrite, the command also writes the current version of every entry again, under the new key. It can be stopped
+at any time: the same command continues where it stopped, without another key change. --resume continues the work of
+another machine. Entries that change meanwhile are not overwritten.`,
+		Example: "  lockbox box rekey prod\n  lockbox box rekey prod --rewrite",
+		Args:    cobra.ExactArgs(1),
+		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
+			holder, err := s.requireHolder(ctx, server)
+			if err != nil {
+				return err
+			}
+			return s.rekey(ctx, server, holder, strings.ToLower(args[0]), rewrite || resume, resume)
+		}),
+		ValidArgsFunction: completeFirst(s.completeBoxes()),
+	}
+	command.Flags().BoolVar(&rewrite, "rewrite", false,
+		"also encrypt the current version of every entry under the new key")
+	command.Flags().BoolVar(&resume, "resume", false,
+		"do not change the key; encrypt the entries that are not under the current key yet")
+	command.MarkFlagsMutuallyExclusive("rewrite", "resume")
+	return command
+}
+
+// rekey implements boxRekeyCommand.
+func (s *session) rekey(ctx context.Context, server *client.Client, holder *keys.Holder, box string,
+	rewrite, resume bool) error {
+	members, err := holder.Members(ctx, server, box)
+	if err != nil {
+		return err
+	}
+	mark, err := newRewriteMark(members.Anchor.Box)
+	if err != nil {
+		return err
+	}
+	if rewrite && !resume && mark.of(members.Anchor.Key) {
+		resume = true
+		s.report("Continuing the re-encryption that was interrupted. The key does not change again.")
+	}
+	result := rekeyed{KeyChanged: !resume, Dropped: []client.KeyringUser{}}
+	if !resume {
+		dropped, err := holder.Rekey(ctx, server, box)
+		if err != nil {
+			return err
+		}
+		s.reportDropped(box, dropped)
+		result.Dropped = orEmpty(dropped)
+		if members, err = holder.Members(ctx, server, box); err != nil {
+			return err
+		}
+		s.report("Changed the key of %s.", box)
+	}
+	result.KeyID = members.Anchor.Key.String()
+	if rewrite {
+		if err := s.rewrite(ctx, server, holder, box, mark, &result); err != nil {
+			return err
+		}
+	}
+	if s.output == formatJSON {
+		return s.showJSON(result)
+	}
+	return nil
+}
+
+// rewrite encrypts the entries of a box under its current key, with a progress bar.
+func (s *session) rewrite(ctx context.Context, server *client.Client, holder *keys.Holder, box string,
+	mark rewriteMark, result *rekeyed) error {
+	if err := mark.set(result.KeyID); err != nil {
+		return err
+	}
+	bar := s.progress("Encrypting", 1)
+	done, err := holder.Rewrite(ctx, server, box, func(_, total int) {
+		bar.total = total
+		bar.step()
+	})
+	bar.end()
+	if err != nil {
+		if errors.Is(err, context.Canceled) {
+			s.report("Stopped. To continue, run: lockbox box rekey %s --rewrite", box)
+			return err
+		}
+		return &detailedError{error: err, suffix: "; run the same command again to continue"}
+	}
+	result.Rewritten, result.Current, result.Foreign = &done.Entries, &done.Current, done.Foreign
+	s.report("Encrypted %d entries of %s under the current key; %d already were.", done.Entries, box, done.Current)
+	if len(done.Foreign) > 0 {
+		s.warn("unchanged, because no key of the keyring opens them: %s", strings.Join(done.Foreign, ", "))
+	}
+	return mark.remove()
+}
+
+// rewriteMark is a file that exists while the entries of a box are re-encrypted. It holds the id of the new key, so
+// that a repeated command continues instead of changing the key again. Losing it costs a key change.
+type rewriteMark struct{ path string }
+
+func newRewriteMark(box keys.ID) (rewriteMark, error) {
+	path, err := profile.Path()
+	return rewriteMark{filepath.Join(filepath.Dir(path), "rekeys", box.String())}, err
+}
+
+// of reports whether a re-encryption under this key has begun and not finished.
+func (m rewriteMark) of(key keys.KeyID) bool {
+	text, err := os.ReadFile(m.path)
+	return err == nil && strings.TrimSpace(string(text)) == key.String()
+}
+
+func (m rewriteMark) set(keyID string) error {
+	if err := os.MkdirAll(filepath.Dir(m.path), 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(m.path, []byte(keyID+"\n"), 0o600)
+}
+
+func (m rewriteMark) remove() error { return os.Remove(m.path) }

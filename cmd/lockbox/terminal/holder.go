@@ -1,0 +1,304 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"github.com/lockbox-go/lockbox/client"
+	"github.com/lockbox-go/lockbox/client/keys"
+	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
+	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
+)
+
+// identityVariable holds the identity of a program. LOCKBOX_IDENTITY_FILE names a file with it instead.
+const identityVariable = "LOCKBOX_IDENTITY"
+
+// holder returns the holder of the unlocked identity for the selected account, or nil without one. Like the token, the
+// identity of the environment is only for the server of the environment, and a stored identity only for its account.
+func (s *session) holder(ctx context.Context, server *client.Client) (*keys.Holder, error) {
+	if s.holderKnown {
+		return s.unlocked, nil
+	}
+	id, anchors, err := s.identity(ctx, server)
+	if err != nil {
+		return nil, err
+	}
+	if s.holderKnown = true; id == nil {
+		return nil, nil
+	}
+	memory, err := keys.UserMemory()
+	if err != nil {
+		if len(anchors) == 0 {
+			return nil, err
+		}
+		memory = keys.MemoryInProcess()
+	}
+	s.unlocked = s.newHolder(id, memory, anchors)
+	return s.unlocked, nil
+}
+
+// newHolder returns a holder that asks for confirmations at the terminal. Without a terminal, it refuses what needs
+// one: --yes confirms no fingerprint.
+func (s *session) newHolder(id *keys.Identity, memory *keys.Memory, anchors []keys.Anchor) *keys.Holder {
+	config := keys.Config{
+		Identity: id,
+		Memory:   memory,
+		Anchors:  anchors,
+	}
+	if s.output != formatJSON && prompt.Possible() {
+		config.ConfirmUser, config.ConfirmAuthor = s.confirmUser, s.confirmAuthor
+	}
+	return keys.NewHolder(config)
+}
+
+// identity returns the identity of the environment with its anchors, or the one that is unlocked for the account of the
+// token, or nil.
+func (s *session) identity(ctx context.Context, server *client.Client) (*keys.Identity, []keys.Anchor, error) {
+	if s.profileName == "" && s.environmentMatchesServer() {
+		text, err := s.environmentOrFile(identityVariable)
+		if err != nil {
+			return nil, nil, err
+		}
+		if text != "" {
+			id, anchors, err := keys.ParseBundle(text)
+			if err != nil {
+				err = &detailedError{prefix: identityVariable + ": ", error: &usageError{err}}
+			}
+			return id, anchors, err
+		}
+	}
+	stored, ok, err := s.storedIdentity(ctx, server)
+	if err != nil || !ok {
+		return nil, nil, err
+	}
+	id, err := keys.ParseIdentity(stored.Text)
+	return id, nil, err
+}
+
+// storedIdentity returns the identity that is unlocked on this machine for the account of the token. The profile names
+// the account; for a token of the environment the server does, but only if this machine has identities at all.
+func (s *session) storedIdentity(ctx context.Context, server *client.Client) (profile.Identity, bool, error) {
+	store, err := profile.Identities()
+	if err != nil || store.Empty() {
+		return profile.Identity{}, false, nil //nolint:nilerr // without a directory there is no identity
+	}
+	username := s.selected.Username
+	if !s.usesProfile || username == "" {
+		who, err := server.WhoAmI(ctx)
+		if err != nil {
+			return profile.Identity{}, false, err
+		}
+		username = who.Username
+	}
+	return store.Load(canonicalURL(server.URL()), username)
+}
+
+// requireHolder is holder for commands that need an identity. Without one, the error names the command that creates or
+// unlocks it.
+func (s *session) requireHolder(ctx context.Context, server *client.Client) (*keys.Holder, error) {
+	holder, err := s.holder(ctx, server)
+	if err == nil && holder == nil {
+		err = s.noIdentity(ctx, server)
+	}
+	return holder, err
+}
+
+// noIdentity returns the error for a missing identity. The remedy depends on whether the server has one of the user.
+func (s *session) noIdentity(ctx context.Context, server *client.Client) error {
+	err := errors.New("you have no identity: create one with lockbox identity create")
+	if who, whoErr := server.WhoAmI(ctx); whoErr == nil {
+		if _, findErr := server.DescribeIdentity(ctx, who.Username); findErr == nil {
+			err = errors.New("your identity is not unlocked on this machine: run lockbox identity unlock")
+		}
+	}
+	return &usageError{err}
+}
+
+// keyed returns a client that reads and writes entries of a box without further keys. The key of the flags comes first.
+// Then comes the keyring of the box, if an identity is unlocked. For a box without a keyring, it is the key of the
+// environment, the profile or the prompt, as described by encryptionKey.
+func (s *session) keyed(ctx context.Context, server *client.Client, box string, forWriting bool) (*client.Client,
+	error) {
+	key, keyring, err := s.boxKey(ctx, server, box, forWriting)
+	if err != nil {
+		return nil, err
+	}
+	if keyring != nil {
+		return server.WithIdentity(&fetchedKeys{
+			BoxKeys: keyring,
+			box:     box,
+			key:     key,
+			fresh:   true,
+		}), nil
+	}
+	return server.WithEncryptionKey(key), nil
+}
+
+// boxKey returns the key for a box, and the holder if the key is from a keyring.
+func (s *session) boxKey(ctx context.Context, server *client.Client, box string, forWriting bool) (client.EncryptionKey,
+	*keys.Holder, error) {
+	if !s.key.isSet() {
+		holder, err := s.holder(ctx, server)
+		if err != nil {
+			return client.EncryptionKey{}, nil, err
+		}
+		if holder != nil {
+			key, err := holder.CurrentKey(ctx, server, box)
+			if err != nil || !key.IsZero() {
+				return key, holder, s.explainIdentity(ctx, server, holder, err)
+			}
+		} else if err := s.checkNoKeyring(ctx, server, box); err != nil {
+			return client.EncryptionKey{}, nil, err
+		}
+	}
+	if s.defaultKey.IsZero() {
+		key, err := s.encryptionKey(ctx, forWriting)
+		if err != nil {
+			return key, nil, err
+		}
+		s.defaultKey = key // a command for several boxes asks once
+	}
+	return s.defaultKey, nil, nil
+}
+
+// explainIdentity replaces the error of a keyring that does not open if the reason is harmless: the identity of the
+// user was replaced on another machine.
+func (s *session) explainIdentity(ctx context.Context, server *client.Client, holder *keys.Holder, err error) error {
+	if !errors.Is(err, client.ErrKeyringTampered) {
+		return err
+	}
+	who, whoErr := server.WhoAmI(ctx)
+	if whoErr != nil {
+		return err
+	}
+	found, findErr := server.DescribeIdentity(ctx, who.Username)
+	if findErr != nil || found.Fingerprint == holder.Identity().Fingerprint().String() {
+		return err
+	}
+	return &exitError{errors.New("the identity on this machine is not your current one: if you replaced it on " +
+		"another machine, run lockbox identity unlock"), exitConflict}
+}
+
+// checkNoKeyring returns an error if the command would ask for a key although the box has a keyring, whose key the user
+// never sees. It sends a request only if no key is configured, and ignores failures, because the next request reports
+// them.
+func (s *session) checkNoKeyring(ctx context.Context, server *client.Client, box string) error {
+	if s.environmentKey().isSet() || s.profileKey().isSet() || !s.defaultKey.IsZero() {
+		return nil
+	}
+	short, cancel := context.WithTimeout(ctx, completionTimeout)
+	defer cancel()
+	if _, err := server.ReadKeyring(short, box, nil); err != nil {
+		return nil //nolint:nilerr // see above
+	}
+	return &detailedError{prefix: "the box " + box + " has a keyring: ", error: s.noIdentity(ctx, server)}
+}
+
+// fetchedKeys is a holder whose first key was fetched just before, so that a command with one request fetches the
+// keyring once.
+type fetchedKeys struct {
+	client.BoxKeys
+
+	box string
+	key client.EncryptionKey
+
+	mu    sync.Mutex
+	fresh bool
+}
+
+// CurrentKey implements client.BoxKeys.
+func (f *fetchedKeys) CurrentKey(ctx context.Context, c *client.Client, box string) (client.EncryptionKey, error) {
+	f.mu.Lock()
+	first := f.fresh && box == f.box
+	f.fresh = f.fresh && !first
+	f.mu.Unlock()
+	if first {
+		return f.key, nil
+	}
+	return f.BoxKeys.CurrentKey(ctx, c, box)
+}
+
+// confirmUser shows the fingerprint of a user and asks whether it is right. Only a person can answer: the user must
+// compare it with the one that the other user sees.
+func (s *session) confirmUser(ctx context.Context, user keys.UserToConfirm) error {
+	s.explain(
+		"The fingerprint of "+user.Name+", as the server reports it:",
+		"",
+		"    "+user.Fingerprint.Display(),
+		"",
+		"Compare it with the one that "+user.Name+" sees with lockbox identity show. Do this by phone or in person,",
+		"and not through a channel that the server controls.",
+	)
+	agreed, err := prompt.Yes(ctx, printable("Does "+user.Name+" see the same fingerprint?"))
+	if err == nil && !agreed {
+		err = client.NewKeyError(client.ErrIdentityUnconfirmed, "the fingerprint of "+user.Name+" was not confirmed; "+
+			"nothing was wrapped", nil)
+	}
+	return err
+}
+
+// confirmAuthor asks for the author of the first keyring that this machine sees of a box with client encryption.
+func (s *session) confirmAuthor(ctx context.Context, contact keys.FirstContact) error {
+	s.explain(
+		"This machine sees the keyring of "+contact.Box+" for the first time. Its author is "+contact.Author+",",
+		"with the fingerprint:",
+		"",
+		"    "+contact.Fingerprint.Display(),
+		"",
+	)
+	agreed, err := prompt.Yes(ctx, printable("Does "+contact.Author+" see the same fingerprint?"))
+	if err == nil && !agreed {
+		err = client.NewKeyError(client.ErrKeyringAuthorUnknown, "the author of the keyring was not confirmed; "+
+			"nothing was sent", nil)
+	}
+	return err
+}
+
+// recently runs a request that requires a sign-in with the password within the last ten minutes. It tries the session
+// of the profile first, and otherwise asks for the password. An API key never suffices.
+func (s *session) recently(ctx context.Context, server *client.Client, who *client.Identity, fromStdin bool,
+	request func(*client.Client) error) error {
+	if who.Token.Kind != apiKeyKind && !fromStdin {
+		if err := request(server); !errors.Is(err, client.ErrRecentSignInRequired) {
+			return err
+		}
+	}
+	fresh, err := s.signInAgain(ctx, who.Username, fromStdin)
+	if err != nil {
+		return err
+	}
+	return request(fresh)
+}
+
+// signInAgain asks for the password of the caller, and for a TOTP code if the account needs one. It returns a client
+// with the new session, which is not stored.
+func (s *session) signInAgain(ctx context.Context, username string, fromStdin bool) (*client.Client, error) {
+	password, err := s.secret(ctx, secretQuestion{
+		fromStdin: fromStdin,
+		in:        s.input(ctx),
+		ask:       prompt.Hidden,
+		text:      "Password of " + username + ": ",
+		flag:      "--password-stdin",
+	})
+	if err != nil {
+		return nil, err
+	}
+	// A client of its own: that of the session would replace a refused token by the one of the profile.
+	anonymous, err := s.connect("")
+	if err != nil {
+		return nil, err
+	}
+	session, err := s.signInWithPassword(ctx, anonymous, &client.Credentials{Username: username, Password: password})
+	if err != nil {
+		return nil, err
+	}
+	return anonymous.WithToken(session.Token), nil
+}
+
+// explain prints lines for a person on standard error. Names in them may come from the server.
+func (s *session) explain(lines ...string) {
+	for _, line := range lines {
+		_, _ = s.errs.Write([]byte(printable(line) + "\n"))
+	}
+}

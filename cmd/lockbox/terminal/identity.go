@@ -1,0 +1,301 @@
+package terminal
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockbox-go/lockbox/client"
+	"github.com/lockbox-go/lockbox/client/keys"
+	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
+)
+
+// identityCommand is the parent of the commands for identities. An identity is the key pair of a user. The keyrings of
+// boxes hold the key of the box for the identity of each recipient.
+func identityCommand(s *session) *cobra.Command {
+	command := &cobra.Command{
+		Use:   "identity",
+		Short: "Manage your identity, which opens the keys of boxes",
+		Long: `Manage your identity: a key pair that opens the keys of boxes. With it, you read and write boxes that
+have a keyring without an encryption key. The server keeps the public key, and the identity itself only locked under a
+passphrase that it never sees.
+
+An unlocked identity is a file in your configuration directory that only you can read. Programs get theirs from
+LOCKBOX_IDENTITY or LOCKBOX_IDENTITY_FILE.`,
+		Example: "  lockbox identity create\n  lockbox identity unlock           # on another machine",
+	}
+	command.AddCommand(
+		identityCreateCommand(s),
+		identityShowCommand(s),
+		identityUnlockCommand(s),
+		identityLockCommand(s),
+		identityRotateCommand(s),
+		identityPassphraseCommand(s),
+		identityExportCommand(s),
+		identityImportCommand(s),
+		identityRecoverCommand(s),
+		identityForgetCommand(s),
+	)
+	return command
+}
+
+// shownIdentity is the output of identity show.
+type shownIdentity struct {
+	User        string `json:"user"`
+	Fingerprint string `json:"fingerprint"`
+	Public      string `json:"public"`
+	CreatedAt   string `json:"createdAt"`
+	// Unlocked reports whether this machine holds the identity, and Locked whether the server keeps it locked. Both are
+	// absent for other users.
+	Unlocked *bool `json:"unlocked,omitempty"`
+	Locked   *bool `json:"locked,omitempty"`
+	// Confirmed reports whether the fingerprint of another user was confirmed on this machine.
+	Confirmed *bool `json:"confirmed,omitempty"`
+}
+
+// identityShowCommand shows the identity of the caller or of another user (GET /users/{username}/identity). The
+// fingerprint of an unlocked identity is computed from the identity itself, so a server cannot change it.
+func identityShowCommand(s *session) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show [USER]",
+		Short: "Show your fingerprint, or that of another user",
+		Long: `Show your identity and its fingerprint, which colleagues compare before they give you access to a box.
+If the identity is unlocked on this machine, the fingerprint is computed here and not taken from the server.
+
+With USER, show the fingerprint that the server reports for another user, and whether you have confirmed it.`,
+		Example: "  lockbox identity show\n  lockbox identity show anna",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
+			if len(args) == 1 {
+				return s.showIdentityOf(ctx, server, args[0])
+			}
+			return s.showOwnIdentity(ctx, server)
+		}),
+		ValidArgsFunction: completeFirst(s.completeUsers()),
+	}
+}
+
+// showOwnIdentity implements identityShowCommand for the caller.
+func (s *session) showOwnIdentity(ctx context.Context, server *client.Client) error {
+	who, err := server.WhoAmI(ctx)
+	if err != nil {
+		return err
+	}
+	found, err := server.DescribeIdentity(ctx, who.Username)
+	if errors.Is(err, client.ErrNotFound) {
+		return &exitError{errors.New("you have no identity: create one with lockbox identity create"), exitNotFound}
+	}
+	if err != nil {
+		return err
+	}
+	id, _, err := s.identity(ctx, server)
+	if err != nil {
+		return err
+	}
+	public, err := keys.ParsePublicKey(found.Public)
+	if err != nil {
+		return err
+	}
+	unlocked := id != nil && id.Fingerprint() == public.Fingerprint()
+	shown := identityOutput(who.Username, public, found.CreatedAt)
+	shown.Unlocked, shown.Locked = &unlocked, &found.Locked
+	if id != nil && !unlocked {
+		s.warn("the identity on this machine is not the one that the server has for you: its fingerprint is %s; if "+
+			"you replaced it elsewhere, run lockbox identity unlock", id.Fingerprint().Display())
+	}
+	return s.showIdentity(shown)
+}
+
+// showIdentityOf implements identityShowCommand for another user.
+func (s *session) showIdentityOf(ctx context.Context, server *client.Client, name string) error {
+	found, err := server.DescribeIdentity(ctx, name)
+	if err != nil {
+		return err
+	}
+	public, err := keys.ParsePublicKey(found.Public)
+	if err != nil {
+		return err
+	}
+	shown := identityOutput(found.User, public, found.CreatedAt)
+	confirmed := false
+	memory, in, err := s.place(ctx, server)
+	if err != nil {
+		return err
+	}
+	pinned, ok, err := memory.User(in, strings.ToLower(name))
+	if err != nil {
+		return err
+	}
+	for _, each := range pinned.Fingerprints {
+		confirmed = confirmed || ok && each == public.Fingerprint()
+	}
+	shown.Confirmed = &confirmed
+	return s.showIdentity(shown)
+}
+
+func identityOutput(user string, public keys.PublicKey, createdAt time.Time) shownIdentity {
+	return shownIdentity{
+		User:        user,
+		Fingerprint: public.Fingerprint().Display(),
+		Public:      public.String(),
+		CreatedAt:   createdAt.UTC().Format(time.RFC3339),
+	}
+}
+
+// showIdentity prints an identity. The table omits the public key, which has 1678 characters.
+func (s *session) showIdentity(shown shownIdentity) error {
+	return s.show(shown, nil, func(add func(...string)) {
+		add("user", shown.User)
+		add("fingerprint", shown.Fingerprint)
+		if at, err := time.Parse(time.RFC3339, shown.CreatedAt); err == nil {
+			add("created", formatTime(at))
+		}
+		if shown.Confirmed != nil {
+			add("confirmed here", yesNo(*shown.Confirmed))
+			return
+		}
+		add("unlocked here", yesNo(*shown.Unlocked))
+		add("locked copy on the server", yesNo(*shown.Locked))
+	})
+}
+
+func yesNo(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "no"
+}
+
+// place returns the memory of this user and the installation of the server, after comparing the server with the memory.
+func (s *session) place(ctx context.Context, server *client.Client) (*keys.Memory, keys.ID, error) {
+	memory, err := keys.UserMemory()
+	if err != nil {
+		return nil, keys.ID{}, err
+	}
+	who, err := server.WhoAmI(ctx)
+	if err != nil {
+		return nil, keys.ID{}, err
+	}
+	in, err := keys.ParseID(who.Installation)
+	if err != nil {
+		return nil, keys.ID{}, err
+	}
+	return memory, in, memory.SignIn(server.URL(), in)
+}
+
+// identityLockCommand removes the unlocked identity from this machine. If the server keeps no locked copy, this could
+// be the last one, so the command asks.
+func identityLockCommand(s *session) *cobra.Command {
+	var yes bool
+	command := &cobra.Command{
+		Use:   "lock",
+		Short: "Remove your unlocked identity from this machine",
+		Long: `Remove your unlocked identity from this machine, for example before you give the machine away. lockbox
+identity unlock gets it again from the server with your unlock passphrase. If the server has no locked copy, the command
+asks for confirmation.`,
+		Example: "  lockbox identity lock",
+		Args:    cobra.NoArgs,
+		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
+			return s.lockIdentity(ctx, server, yes)
+		}),
+	}
+	addYesFlag(command, &yes)
+	return command
+}
+
+// lockIdentity implements identityLockCommand.
+func (s *session) lockIdentity(ctx context.Context, server *client.Client, yes bool) error {
+	stored, ok, err := s.storedIdentity(ctx, server)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return &exitError{errors.New("there is no unlocked identity on this machine"), exitNotFound}
+	}
+	found, err := server.DescribeIdentity(ctx, stored.Username)
+	if err != nil && !errors.Is(err, client.ErrNotFound) {
+		return err
+	}
+	if found == nil || !found.Locked {
+		err := confirm(ctx, yes, "The server has no locked copy of your identity, so this may be the last. Remove it?")
+		if err != nil {
+			return err
+		}
+	}
+	store, err := profile.Identities()
+	if err != nil {
+		return err
+	}
+	if _, err := store.Delete(stored.URL, stored.Username); err != nil {
+		return err
+	}
+	s.report("Removed the identity of %s from this machine. To use it again, run: lockbox identity unlock",
+		stored.Username)
+	return nil
+}
+
+// identityExportCommand prints the unlocked identity. On a terminal it asks first, because the text is a secret that
+// opens every box of the user.
+func identityExportCommand(s *session) *cobra.Command {
+	var yes bool
+	command := &cobra.Command{
+		Use:   "export",
+		Short: "Print your unlocked identity (lbid1_…), to keep a copy of it",
+		Long: `Print your unlocked identity. The text opens the keys of all your boxes, without a passphrase: print it
+on paper, or store it in a password manager. lockbox identity import reads it.`,
+		Example: "  lockbox identity export > identity.txt",
+		Args:    cobra.NoArgs,
+		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
+			holder, err := s.requireHolder(ctx, server)
+			if err != nil {
+				return err
+			}
+			if isTerminal(s.out) {
+				if err := confirm(ctx, yes, "Show your identity on this screen? It opens all your boxes."); err != nil {
+					return err
+				}
+			}
+			text := holder.Identity().Reveal()
+			return s.show(map[string]string{"identity": text}, nil, func(add func(...string)) { add(text) })
+		}),
+	}
+	addYesFlag(command, &yes)
+	return command
+}
+
+// identityForgetCommand removes what this machine knows about another user, so that its next fingerprint is confirmed
+// anew.
+func identityForgetCommand(s *session) *cobra.Command {
+	var yes bool
+	command := &cobra.Command{
+		Use:   "forget USER",
+		Short: "Forget the fingerprints of another user that you confirmed",
+		Long: `Forget the fingerprints of another user. Use it only after you learnt from the user, over another
+channel, that the account was created anew. The next lockbox box grant asks you to compare the new fingerprint.`,
+		Example: "  lockbox identity forget anna",
+		Args:    cobra.ExactArgs(1),
+		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
+			memory, in, err := s.place(ctx, server)
+			if err != nil {
+				return err
+			}
+			name := strings.ToLower(args[0])
+			if _, ok, err := memory.User(in, name); err != nil || !ok {
+				missing := fmt.Errorf("no fingerprint of %s was confirmed on this machine", name)
+				return cmp.Or(err, error(&exitError{missing, exitNotFound}))
+			}
+			if err := confirm(ctx, yes, "Forget the confirmed fingerprints of %s?", name); err != nil {
+				return err
+			}
+			return memory.ForgetUser(in, name)
+		}),
+		ValidArgsFunction: completeFirst(s.completeUsers()),
+	}
+	addYesFlag(command, &yes)
+	return command
+}

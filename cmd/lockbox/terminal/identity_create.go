@@ -1,0 +1,304 @@
+package terminal
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockbox-go/lockbox/client"
+	"github.com/lockbox-go/lockbox/client/keys"
+	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
+	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
+)
+
+// minPassphrase is the minimum length of a chosen unlock passphrase, in bytes. A thief of the database and of the
+// server's secret can try passphrases without a limit.
+const minPassphrase = 20
+
+// passphraseFlags select the unlock passphrase of a new identity. Without any of them, it is generated.
+type passphraseFlags struct {
+	choose bool
+	// file contains the passphrase.
+	file string
+	// none stores no locked identity on the server.
+	none bool
+	// passwordStdin reads the password of the account from standard input.
+	passwordStdin bool
+}
+
+// addFlags adds the flags. withNone adds --no-locked-copy.
+func (f *passphraseFlags) addFlags(command *cobra.Command, withNone bool) {
+	command.Flags().BoolVar(&f.choose, "choose", false, "choose the unlock passphrase instead of generating six words")
+	command.Flags().StringVar(&f.file, "passphrase-file", "", "read the unlock passphrase from this file")
+	command.MarkFlagsMutuallyExclusive("choose", "passphrase-file")
+	if withNone {
+		command.Flags().BoolVar(&f.none, "no-locked-copy", false,
+			"do not keep the identity on the server, locked; copy it yourself with lockbox identity export")
+		command.MarkFlagsMutuallyExclusive("choose", "no-locked-copy")
+		command.MarkFlagsMutuallyExclusive("passphrase-file", "no-locked-copy")
+	}
+	addPasswordStdinFlag(command, &f.passwordStdin)
+}
+
+// passphrase returns the unlock passphrase, and whether it was generated. It is zero with --no-locked-copy.
+func (f *passphraseFlags) passphrase(ctx context.Context) (passphrase client.Secret, generated bool, err error) {
+	switch {
+	case f.none:
+		return client.Secret{}, false, nil
+	case f.file != "":
+		passphrase, err = readPassphrase(f.file)
+	case f.choose:
+		var text string
+		text, err = ask(ctx, prompt.New, "New unlock passphrase: ", "--passphrase-file")
+		passphrase = client.NewSecret(text)
+	default:
+		return keys.GeneratePassphrase(), true, nil
+	}
+	if err != nil {
+		return client.Secret{}, false, err
+	}
+	if len(passphrase.Reveal()) < minPassphrase {
+		return client.Secret{}, false, &usageError{fmt.Errorf("the unlock passphrase must have at least %d characters",
+			minPassphrase)}
+	}
+	return keys.NormalizePassphrase(passphrase), false, nil
+}
+
+// readPassphrase reads an unlock passphrase from a file, without the line end.
+func readPassphrase(path string) (client.Secret, error) {
+	text, err := os.ReadFile(path) //nolint:gosec // the user names the file
+	if err != nil {
+		return client.Secret{}, fmt.Errorf("cannot read the unlock passphrase: %w", err)
+	}
+	return client.NewSecret(trimNewline(text)), nil
+}
+
+// identityCreateCommand creates the identity of the caller (PUT /users/{username}/identity), or with --recovery a user
+// whose identity is kept offline. It prints the fingerprint and the generated passphrase. The exit code is exitConflict
+// if the user has an identity: lockbox identity rotate replaces it.
+func identityCreateCommand(s *session) *cobra.Command {
+	var flags passphraseFlags
+	var recovery string
+	var replaceLost bool
+	command := &cobra.Command{
+		Use:   "create",
+		Short: "Create your identity and print its unlock passphrase",
+		Long: `Create your identity on this machine and publish its public key. The server keeps the identity only
+locked under the unlock passphrase, which the command prints once: six random words. Store them in your password
+manager, because another machine needs them. The server requires a recent sign-in, so the command may ask for your
+password.
+
+With --replace-lost, replace an identity that no machine has any more and whose passphrase is lost. Members with the key
+of a box must give it to you again. If a machine still has the identity, use lockbox identity rotate instead.
+
+With --recovery NAME, an admin creates a user that never signs in, and prints its identity once. Keep it offline: on
+paper, in a safe. New boxes that you create get this user as a recipient, so that lockbox identity recover can open them
+after every other identity is lost. For existing boxes, use lockbox box user add.`,
+		Example: `  lockbox identity create
+  lockbox identity create --choose
+  lockbox identity create --recovery recovery > recovery-identity`,
+		Args: cobra.NoArgs,
+		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
+			if recovery != "" {
+				return s.createRecovery(ctx, server, recovery)
+			}
+			return s.createIdentity(ctx, server, &flags, replaceLost)
+		}),
+	}
+	flags.addFlags(command, true)
+	command.Flags().BoolVar(&replaceLost, "replace-lost", false, "replace your identity, which is lost")
+	command.Flags().StringVar(&recovery, "recovery", "",
+		"create a user with this name for recovery, and print its identity")
+	command.MarkFlagsMutuallyExclusive("replace-lost", "recovery")
+	return command
+}
+
+// createIdentity creates the identity of the caller, who must have none unless replaceLost is set.
+func (s *session) createIdentity(ctx context.Context, server *client.Client, flags *passphraseFlags,
+	replaceLost bool) error {
+	who, err := server.WhoAmI(ctx)
+	if err != nil {
+		return err
+	}
+	memory, err := keys.UserMemory()
+	if err != nil {
+		return err
+	}
+	found, err := keys.FindOwn(ctx, server, memory)
+	if err != nil {
+		return err
+	}
+	if _, here, err := s.storedIdentity(ctx, server); err != nil {
+		return err
+	} else if found != nil && (here || !replaceLost) {
+		return &exitError{errors.New("you have an identity already: lockbox identity unlock gets it on this machine, " +
+			"and lockbox identity rotate replaces it"), exitConflict}
+	}
+	return s.publishIdentity(ctx, server, who, memory, keys.GenerateIdentity(), flags)
+}
+
+// publishIdentity stores a new identity on this machine and its public part on the server, and prints the passphrase.
+// It stores the identity here first, because a published identity that is stored nowhere is lost. The identity that it
+// replaces becomes a previous one.
+func (s *session) publishIdentity(ctx context.Context, server *client.Client, who *client.Identity,
+	memory *keys.Memory, id *keys.Identity, flags *passphraseFlags) error {
+	passphrase, generated, err := flags.passphrase(ctx)
+	if err != nil {
+		return err
+	}
+	store, err := profile.Identities()
+	if err != nil {
+		return err
+	}
+	account := canonicalURL(server.URL())
+	old, had, err := store.Load(account, who.Username)
+	if err != nil {
+		return err
+	}
+	next := profile.Identity{URL: account, Username: who.Username, Text: id.Reveal()}
+	if had && old.Text != next.Text {
+		next.Previous = append([]string{old.Text}, old.Previous...)
+	}
+	if err := store.Save(next); err != nil {
+		return err
+	}
+	err = s.recently(ctx, server, who, flags.passwordStdin, func(server *client.Client) error {
+		return keys.Publish(ctx, server, memory, id, passphrase)
+	})
+	// After an unknown outcome, the server may have the identity, so it must stay.
+	if err != nil && !errors.Is(err, client.ErrOutcomeUnknown) {
+		if had {
+			return errors.Join(err, store.Save(old))
+		}
+		_, deleteErr := store.Delete(account, who.Username)
+		return errors.Join(err, deleteErr)
+	}
+	if err != nil {
+		return err
+	}
+	s.holderKnown, s.unlocked = false, nil
+	return s.showPublished(who.Username, id, passphrase, generated)
+}
+
+// showPublished prints a new identity. A chosen passphrase is not repeated.
+func (s *session) showPublished(username string, id *keys.Identity, passphrase client.Secret, generated bool) error {
+	shown := struct {
+		User        string `json:"user"`
+		Fingerprint string `json:"fingerprint"`
+		Passphrase  string `json:"passphrase,omitempty"`
+	}{User: username, Fingerprint: id.Fingerprint().Display()}
+	if generated {
+		shown.Passphrase = passphrase.Reveal()
+	}
+	err := s.show(shown, nil, func(add func(...string)) {
+		add("user", shown.User)
+		add("fingerprint", shown.Fingerprint)
+		if generated {
+			add("unlock passphrase", shown.Passphrase)
+		}
+	})
+	if err == nil && generated {
+		s.report("Store the unlock passphrase in your password manager. It is not shown again; another machine needs " +
+			"it.")
+	}
+	return err
+}
+
+// createRecovery creates a user whose identity is kept offline. Its password is random and stored nowhere, and its
+// first API key is revoked, so this user can never sign in. The fingerprint needs no comparison, because the identity
+// is made here.
+func (s *session) createRecovery(ctx context.Context, server *client.Client, name string) error {
+	memory, in, err := s.place(ctx, server)
+	if err != nil {
+		return err
+	}
+	id := keys.GenerateIdentity()
+	key, err := server.CreateUser(ctx, client.NewUser{
+		Username: name,
+		Password: client.NewSecret(rand.Text()),
+		Identity: id.Public().String(),
+	})
+	if err != nil {
+		return err
+	}
+	// The identity is printed before everything that can fail: it exists nowhere else.
+	text := id.Reveal()
+	err = s.show(map[string]string{"user": name, "identity": text, "fingerprint": id.Fingerprint().Display()}, nil,
+		func(add func(...string)) { add(text) })
+	if err != nil {
+		return err
+	}
+	if err := server.RevokeAPIKey(ctx, key.Reveal()); err != nil {
+		s.warn("the API key of %s stays valid: %s; revoke it with lockbox api-keys", name, Explain(err))
+	}
+	user, err := server.DescribeUser(ctx, name)
+	if err != nil {
+		return err
+	}
+	userID, err := keys.ParseID(user.ID)
+	if err != nil {
+		return err
+	}
+	if err := memory.PinUser(in, user.Username, userID, id.Fingerprint()); err != nil {
+		return err
+	}
+	s.report("Print this identity or store it offline, and delete it here. It opens every box that has %s as a "+
+		"recipient.", name)
+	return s.addToGrants(user.Username)
+}
+
+// addToGrants adds a user to those who get the key of each new box.
+func (s *session) addToGrants(name string) error {
+	if _, exists := s.book.Profiles[s.name]; !exists {
+		s.report("Use lockbox box user add to make %s a recipient of a box.", name)
+		return nil
+	}
+	return changeProfile(s.name, func(book *profile.Book) {
+		stored := book.Profiles[s.name]
+		stored.Grant = append(stored.Grant, name)
+		book.Profiles[s.name] = stored
+	})
+}
+
+// identityPassphraseCommand stores the identity on the server under another passphrase
+// (PUT /users/{username}/identity/locked).
+func identityPassphraseCommand(s *session) *cobra.Command {
+	var flags passphraseFlags
+	command := &cobra.Command{
+		Use:   "passphrase",
+		Short: "Lock your identity on the server under a new passphrase",
+		Long: `Lock the copy of your identity on the server under a new passphrase, and print the passphrase. The old
+one no longer opens it. The identity must be unlocked on this machine. The command may ask for your password.
+
+If a thief may have both the old passphrase and the old copy, replace the identity with lockbox identity rotate.`,
+		Example: "  lockbox identity passphrase\n  lockbox identity passphrase --choose",
+		Args:    cobra.NoArgs,
+		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
+			holder, err := s.requireHolder(ctx, server)
+			if err != nil {
+				return err
+			}
+			who, err := server.WhoAmI(ctx)
+			if err != nil {
+				return err
+			}
+			passphrase, generated, err := flags.passphrase(ctx)
+			if err != nil {
+				return err
+			}
+			err = s.recently(ctx, server, who, flags.passwordStdin, func(server *client.Client) error {
+				return keys.Relock(ctx, server, holder.Memory(), holder.Identity(), passphrase)
+			})
+			if err != nil {
+				return err
+			}
+			return s.showPublished(who.Username, holder.Identity(), passphrase, generated)
+		}),
+	}
+	flags.addFlags(command, false)
+	return command
+}

@@ -1,0 +1,89 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+
+	"github.com/lockbox-go/lockbox/client"
+	"github.com/lockbox-go/lockbox/client/keys"
+	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
+	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
+)
+
+// offerIdentity offers a user who has just signed in at a terminal to create an identity, or to unlock it on this
+// machine. The answer no is remembered in the profile. If standard error is redirected, the user would not see the
+// explanation, so there is no offer. server has the new session, which is recent enough for both.
+// Nothing is created without the user's yes: a server could deny an identity in order to have it replaced.
+func (s *session) offerIdentity(ctx context.Context, server *client.Client, username string) error {
+	if s.output == formatJSON || s.selected.IdentityDeclined || s.env(identityVariable) != "" ||
+		s.env(identityVariable+"_FILE") != "" || !prompt.IsTerminal(s.errs) || !prompt.Possible() {
+		return nil
+	}
+	store, err := profile.Identities()
+	if err != nil {
+		return nil //nolint:nilerr // there is no place for an identity
+	}
+	if _, ok, err := store.Load(canonicalURL(server.URL()), username); err != nil || ok {
+		return err
+	}
+	found, err := server.DescribeIdentity(ctx, username)
+	refused, _ := errors.AsType[*client.Error](err)
+	switch {
+	case refused != nil && refused.Code == "identity_not_found":
+		return s.offer(ctx, "create", "Create your identity now?", func() error {
+			return s.createIdentity(ctx, server, &passphraseFlags{}, false)
+		})
+	case err != nil: // servers of earlier releases have no identities
+		return nil //nolint:nilerr // the sign-in succeeded
+	case !found.Locked:
+		s.report("Your identity is not on this machine, and the server has no locked copy: lockbox identity import")
+		return nil
+	}
+	return s.offer(ctx, "unlock", "Unlock your identity on this machine now?", func() error {
+		return s.unlockIdentity(ctx, server, &passphraseFlags{})
+	})
+}
+
+// offer explains what an identity is for, and runs act after an explicit yes. After a failure the user is still signed
+// in.
+func (s *session) offer(ctx context.Context, verb, question string, act func() error) error {
+	s.report("With an identity, colleagues give you the key of a box without sending it: you need no encryption key.")
+	s.report("It is a key pair that is made on this machine, and the server keeps it only locked under a passphrase.")
+	wanted, err := prompt.Yes(ctx, question)
+	if err != nil && ctx.Err() != nil {
+		return err
+	}
+	if !wanted { // or the terminal has closed
+		s.report("You can do this later with: lockbox identity %s", verb)
+		if err != nil {
+			return nil //nolint:nilerr // the sign-in succeeded
+		}
+		return changeProfile(s.name, func(book *profile.Book) {
+			declined := book.Profiles[s.name]
+			declined.IdentityDeclined = true
+			book.Profiles[s.name] = declined
+		})
+	}
+	if err := act(); err != nil {
+		return &detailedError{error: err, suffix: "; you are signed in: try again with lockbox identity " + verb}
+	}
+	return nil
+}
+
+// acceptInstallation records that the server at this URL is another installation than before, or that an installation
+// is now at this URL.
+func (s *session) acceptInstallation(ctx context.Context, server *client.Client) error {
+	memory, err := keys.UserMemory()
+	if err != nil {
+		return err
+	}
+	who, err := server.WhoAmI(ctx)
+	if err != nil {
+		return err
+	}
+	in, err := keys.ParseID(who.Installation)
+	if err != nil {
+		return err
+	}
+	return memory.Move(server.URL(), in)
+}

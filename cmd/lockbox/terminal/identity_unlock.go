@@ -1,0 +1,179 @@
+package terminal
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockbox-go/lockbox/client"
+	"github.com/lockbox-go/lockbox/client/keys"
+	"github.com/lockbox-go/lockbox/cmd/lockbox/profile"
+	"github.com/lockbox-go/lockbox/cmd/lockbox/prompt"
+)
+
+// maxUnlockTries is how often a person may correct the unlock passphrase. Trying sends no request.
+const maxUnlockTries = 3
+
+// identityUnlockCommand fetches the locked identity of the caller (GET /users/{username}/identity/locked) and stores it
+// unlocked on this machine. A wrong passphrase causes exitWrongKey.
+func identityUnlockCommand(s *session) *cobra.Command {
+	var flags passphraseFlags
+	command := &cobra.Command{
+		Use:   "unlock",
+		Short: "Unlock your identity on this machine with its passphrase",
+		Long: `Get your locked identity from the server, unlock it with the passphrase that lockbox identity create
+printed, and store it on this machine in a file that only you can read. The passphrase is not sent to the server. The
+command may ask for your password, because the server requires a recent sign-in.`,
+		Example: `  lockbox identity unlock
+  lockbox identity unlock --passphrase-file passphrase --password-stdin < password`,
+		Args: cobra.NoArgs,
+		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
+			return s.unlockIdentity(ctx, server, &flags)
+		}),
+	}
+	command.Flags().StringVar(&flags.file, "passphrase-file", "", "read the unlock passphrase from this file")
+	addPasswordStdinFlag(command, &flags.passwordStdin)
+	return command
+}
+
+// unlockIdentity implements identityUnlockCommand.
+func (s *session) unlockIdentity(ctx context.Context, server *client.Client, flags *passphraseFlags) error {
+	who, err := server.WhoAmI(ctx)
+	if err != nil {
+		return err
+	}
+	memory, err := keys.UserMemory()
+	if err != nil {
+		return err
+	}
+	var fetched *keys.Fetched
+	err = s.recently(ctx, server, who, flags.passwordStdin, func(server *client.Client) error {
+		fetched, err = keys.FetchLocked(ctx, server, memory)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	id, err := unlockFetched(ctx, fetched, flags.file)
+	if err != nil {
+		return err
+	}
+	if err := s.storeIdentity(server, who.Username, id); err != nil {
+		return err
+	}
+	s.report("Unlocked the identity of %s on this machine: %s", who.Username, id.Fingerprint().Display())
+	return nil
+}
+
+// unlockFetched opens a locked identity with the passphrase from a file, or asks up to three times.
+func unlockFetched(ctx context.Context, fetched *keys.Fetched, file string) (*keys.Identity, error) {
+	if file != "" {
+		passphrase, err := readPassphrase(file)
+		if err != nil {
+			return nil, err
+		}
+		return fetched.Unlock(keys.NormalizePassphrase(passphrase))
+	}
+	for try := 1; ; try++ {
+		text, err := ask(ctx, prompt.Hidden, "Unlock passphrase: ", "--passphrase-file")
+		if err != nil {
+			return nil, err
+		}
+		id, err := fetched.Unlock(keys.NormalizePassphrase(client.NewSecret(text)))
+		if !errors.Is(err, client.ErrUnlockFailed) || try == maxUnlockTries {
+			return id, err
+		}
+	}
+}
+
+// storeIdentity stores an identity of the caller unlocked on this machine. Previous identities of an unfinished
+// rotation stay.
+func (s *session) storeIdentity(server *client.Client, username string, id *keys.Identity) error {
+	store, err := profile.Identities()
+	if err != nil {
+		return err
+	}
+	next := profile.Identity{URL: canonicalURL(server.URL()), Username: username, Text: id.Reveal()}
+	if old, ok, err := store.Load(next.URL, username); err == nil && ok {
+		next.Previous = old.Previous
+	}
+	s.holderKnown, s.unlocked = false, nil
+	return store.Save(next)
+}
+
+// identityImportCommand stores an identity that lockbox identity export printed. If the user has no identity on the
+// server, it publishes this one.
+func identityImportCommand(s *session) *cobra.Command {
+	var flags passphraseFlags
+	var file string
+	command := &cobra.Command{
+		Use:   "import",
+		Short: "Store an exported identity on this machine",
+		Long: `Store an identity that lockbox identity export printed, unlocked on this machine. The command asks for
+the identity and does not show it. If the server has no identity for you, this one becomes yours. If it has another one,
+nothing changes: use lockbox identity recover to regain boxes with a former identity.`,
+		Example: "  lockbox identity import\n  lockbox identity import --identity-file identity.txt",
+		Args:    cobra.NoArgs,
+		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
+			return s.importIdentity(ctx, server, file, &flags)
+		}),
+	}
+	addIdentityFileFlag(command, &file)
+	flags.addFlags(command, true)
+	return command
+}
+
+// addIdentityFileFlag adds the flag with which scripts pass an identity.
+func addIdentityFileFlag(command *cobra.Command, file *string) {
+	command.Flags().StringVar(file, "identity-file", "", "read the identity (lbid1_…) from this file")
+}
+
+// readIdentity reads an identity from a file, or asks for it.
+func readIdentity(ctx context.Context, file, question string) (*keys.Identity, error) {
+	if file != "" {
+		text, err := readPassphrase(file)
+		if err != nil {
+			return nil, err
+		}
+		return keys.ParseIdentity(text.Reveal())
+	}
+	text, err := ask(ctx, prompt.Hidden, question, "--identity-file")
+	if err != nil {
+		return nil, err
+	}
+	return keys.ParseIdentity(text)
+}
+
+// importIdentity implements identityImportCommand.
+func (s *session) importIdentity(ctx context.Context, server *client.Client, file string,
+	flags *passphraseFlags) error {
+	who, err := server.WhoAmI(ctx)
+	if err != nil {
+		return err
+	}
+	memory, err := keys.UserMemory()
+	if err != nil {
+		return err
+	}
+	found, err := keys.FindOwn(ctx, server, memory)
+	if err != nil {
+		return err
+	}
+	id, err := readIdentity(ctx, file, "Identity (lbid1_…): ")
+	if err != nil {
+		return err
+	}
+	switch {
+	case found == nil:
+		return s.publishIdentity(ctx, server, who, memory, id, flags)
+	case found.Fingerprint != id.Fingerprint().String():
+		return &exitError{errors.New("this is not your current identity on the server; nothing was changed: if it is " +
+			"a former one, regain your boxes with lockbox identity recover"), exitConflict}
+	}
+	if err := s.storeIdentity(server, who.Username, id); err != nil {
+		return err
+	}
+	s.report("Stored the identity of %s on this machine: %s", who.Username, id.Fingerprint().Display())
+	return nil
+}

@@ -1,0 +1,205 @@
+package domain
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The refusals of a new keyring. The messages say what the client must do, because only a client can build a keyring.
+var (
+	ErrKeyringNotFound = Refuse(NotFound, "keyring_not_found", "the box has no such keyring")
+	ErrNotRecipient    = Refuse(Forbidden, "not_recipient",
+		"only a recipient of the box's keyring may replace it: ask a recipient to grant you access")
+	ErrKeyringChanged = Refuse(Precondition, "precondition_failed",
+		"the box has another keyring than the request requires: read the keyring and try again")
+	ErrKeyringSequence = Refuse(Conflict, "keyring_sequence",
+		"the sequence of the new keyring must be higher than that of the present one, by at most 1000")
+	ErrKeyChangeRequired = Refuse(Conflict, "key_change_required",
+		"recipients can be removed only together with a change of the key: send a keyring with a new key")
+	ErrKeyIDUsed = Refuse(Conflict, "key_id_used", "the box used this key before: send a keyring with a fresh key")
+	// ErrKeyNotCurrent is the refusal of a write under another key than the one in force.
+	ErrKeyNotCurrent = Refuse(Conflict, "key_not_current",
+		"the box has a keyring, and the encryption key is not its current key: fetch the keyring and use its key")
+)
+
+// KeyringMember is an active member of a box, with the fingerprint of the present identity; zero for none.
+type KeyringMember struct {
+	User        UserID
+	Name        UserName
+	Fingerprint Fingerprint
+}
+
+// CheckSignature checks who made a keyring: the author named in the head must be the given identity, and its signature
+// must verify. Errors: Invalid with code keyring_invalid.
+func (k BoxKeyring) CheckSignature(author Identity) error {
+	if k.Author != author.Fingerprint {
+		return keyringInvalid("head", "the author in head must be your present identity")
+	}
+	message := appendPart(nil, []byte(keyringSignLabel))
+	message = append(message, k.KeyringHead.Bytes()...)
+	if !author.Public.Verify(append(message, k.Chain...), k.Signature) {
+		return keyringInvalid("signature", "the signature does not verify under the author's public key")
+	}
+	return nil
+}
+
+// CheckPlace refuses a keyring that was made for another installation or another box.
+func (k BoxKeyring) CheckPlace(installation InstallationID, box BoxID) error {
+	switch {
+	case k.Installation != installation:
+		return keyringInvalid("head", "head names another installation")
+	case k.Box != box:
+		return keyringInvalid("head", "head names another box")
+	}
+	return nil
+}
+
+// CheckSuccessor decides whether a keyring may replace the stored one. A keyring with the same key only adds
+// recipients; members can be removed and a keyring can be reset only with a new key. Errors: Conflict with code
+// keyring_sequence or key_change_required; Invalid for a reset with earlier keys.
+func (k BoxKeyring) CheckSuccessor(stored BoxKeyring, removes, reset bool) error {
+	if k.Sequence <= stored.Sequence || k.Sequence-stored.Sequence > MaxSequenceStep {
+		return ErrKeyringSequence
+	}
+	if k.Key == stored.Key {
+		if removes || reset || !k.includes(stored.Recipients) {
+			return ErrKeyChangeRequired
+		}
+		return nil
+	}
+	if reset && len(k.Chain) != chainOverhead {
+		return keyringInvalid("chain", "a reset must have an empty chain")
+	}
+	return nil
+}
+
+// includes reports whether all given recipients are recipients of the keyring.
+func (k BoxKeyring) includes(others []KeyRecipient) bool {
+	lines := make(map[KeyringMember]bool, len(k.Recipients))
+	for _, recipient := range k.Recipients {
+		lines[recipient.line()] = true
+	}
+	return !slices.ContainsFunc(others, func(r KeyRecipient) bool { return !lines[r.line()] })
+}
+
+// line returns the recipient without its name and its wrapped key.
+func (r KeyRecipient) line() KeyringMember {
+	return KeyringMember{User: r.User, Fingerprint: r.Fingerprint}
+}
+
+// CheckRecipients refuses recipients who are not active members of the box with that present identity. Errors: Conflict
+// with code recipient_stale, whose message names them.
+func (k BoxKeyring) CheckRecipients(members []KeyringMember) error {
+	due := KeyChangeDue(k.Recipients, members)
+	if len(due) == 0 {
+		return nil
+	}
+	byUser := make(map[UserID]UserName, len(members))
+	for _, member := range members {
+		byUser[member.User] = member.Name
+	}
+	names := missingFrom(BoxKeyring{}, BoxKeyring{Recipients: due}, byUser)
+	return Refuse(Conflict, "recipient_stale", listed("these recipients are not active members with that identity: ",
+		names)+"; send a keyring with a new key and without them")
+}
+
+// KeyChangeDue returns the recipients who are no longer active members of the box with that identity. If there are any,
+// the key of the box must be changed. The result is computed from the present state, so no change of a member or an
+// identity can fail to mark the box.
+func KeyChangeDue(recipients []KeyRecipient, members []KeyringMember) []KeyRecipient {
+	entitled := make(map[KeyringMember]bool, len(members))
+	for _, member := range members {
+		entitled[KeyringMember{User: member.User, Fingerprint: member.Fingerprint}] = true
+	}
+	var due []KeyRecipient
+	for _, recipient := range recipients {
+		if recipient.Fingerprint.IsZero() || !entitled[recipient.line()] {
+			due = append(due, recipient)
+		}
+	}
+	return due
+}
+
+// WaitingMembers returns the active members who are not recipients with their present identity.
+func WaitingMembers(recipients []KeyRecipient, members []KeyringMember) []KeyringMember {
+	served := make(map[KeyringMember]bool, len(recipients))
+	for _, recipient := range recipients {
+		served[recipient.line()] = true
+	}
+	var waiting []KeyringMember
+	for _, member := range members {
+		if !served[KeyringMember{User: member.User, Fingerprint: member.Fingerprint}] {
+			waiting = append(waiting, member)
+		}
+	}
+	return waiting
+}
+
+// CheckKey decides whether a version under a key may be written to the box: only under the key in force, if the box has
+// a keyring.
+func (b Box) CheckKey(used KeyID) error {
+	if !b.Key.IsZero() && b.Key != used {
+		return ErrKeyNotCurrent
+	}
+	return nil
+}
+
+// ResetKeyring decides whether the caller may replace a keyring whose key is lost. The owner of the box and admins may.
+func (a Access) ResetKeyring() error { return a.Transfer() }
+
+// Describe returns the summary of a change of the keyring for the audit log: the id of the key, the author, and what
+// changed. The stored keyring is zero for the first one. The summary names at most ten users of each kind.
+func (k BoxKeyring) Describe(stored BoxKeyring, members []KeyringMember, reset bool) string {
+	change := "new recipients"
+	switch {
+	case stored.Sequence == 0:
+		change = "first key"
+	case reset:
+		change = "reset"
+	case k.Key != stored.Key:
+		change = "new key"
+	}
+	names := make(map[UserID]UserName, len(members))
+	for _, member := range members {
+		names[member.User] = member.Name
+	}
+	added, removed := missingFrom(stored, k, names), missingFrom(k, stored, names)
+	return "key " + k.Key.String() + ", author " + k.Author.String() + ", " + change + listed(", added ", added) +
+		listed(", removed ", removed)
+}
+
+// missingFrom returns the names of the recipients of another keyring who are not recipients of k.
+func missingFrom(k, other BoxKeyring, names map[UserID]UserName) (missing []string) {
+	present := make(map[KeyringMember]bool, len(k.Recipients))
+	for _, recipient := range k.Recipients {
+		present[recipient.line()] = true
+	}
+	for _, recipient := range other.Recipients {
+		if present[recipient.line()] {
+			continue
+		}
+		name := recipient.Name
+		if name == "" {
+			name = names[recipient.User]
+		}
+		if name == "" {
+			name = UserName(recipient.User.String()) // the user was deleted
+		}
+		missing = append(missing, string(name))
+	}
+	return missing
+}
+
+// listed joins up to ten names after a label, and returns "" for no names.
+func listed(label string, names []string) string {
+	const shown = 10
+	if len(names) == 0 {
+		return ""
+	}
+	text := label + strings.Join(names[:min(len(names), shown)], " ")
+	if more := len(names) - shown; more > 0 {
+		text += " and " + strconv.Itoa(more) + " more"
+	}
+	return text
+}

@@ -1,0 +1,117 @@
+package vault
+
+import (
+	"context"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// ReadKeyring is the request to read a keyring of a box.
+type ReadKeyring struct {
+	Box string
+	// Sequence selects an earlier keyring; 0 is the one in force.
+	Sequence uint64
+	// All adds the recipients and everything that is computed from them.
+	All bool
+	// Known reports whether the caller already has the keyring with a tag.
+	Known func(tag domain.Digest) bool
+}
+
+// KeyringView is a keyring as a caller sees it. It contains no secret: only its recipients can open wrapped keys.
+type KeyringView struct {
+	Keyring domain.BoxKeyring
+	Tag     domain.Digest
+	// Unmodified means that the caller has this keyring already; the fields below are then not set.
+	Unmodified bool
+	Author     domain.Identity
+	// Wrapped is the box key, wrapped for the caller's present identity; nil if the caller is not a recipient.
+	Wrapped []byte
+
+	// Due are the recipients who are no longer entitled to the key; see domain.KeyChangeDue.
+	Due []domain.KeyRecipient
+	// Waiting are the active members who are not recipients.
+	Waiting []domain.KeyringMember
+	// Past are the earlier keyrings that are kept.
+	Past []ports.PastKeyring
+}
+
+// ReadKeyring returns a keyring of a box. Everyone who may see the box may call it. Several statements read the parts
+// of the view. Errors: NotFound with code keyring_not_found.
+func (s *Service) ReadKeyring(ctx context.Context, by domain.Requester, in ReadKeyring) (KeyringView, error) {
+	repos := s.config.Store.Read()
+	access, err := s.authorize(ctx, repos, by, in.Box, domain.Access.See)
+	if err != nil {
+		return KeyringView{}, err
+	}
+	var view KeyringView
+	if in.Sequence == 0 {
+		view.Keyring, err = repos.BoxKeyrings.Newest(ctx, access.Box.ID)
+	} else {
+		view.Keyring, err = repos.BoxKeyrings.Get(ctx, access.Box.ID, in.Sequence)
+	}
+	if err != nil {
+		return KeyringView{}, err
+	}
+	view.Tag = view.Keyring.Tag()
+	if view.Unmodified = in.Known(view.Tag); view.Unmodified {
+		return view, nil
+	}
+	if view.Author, err = repos.Identities.ByFingerprint(ctx, view.Keyring.Author); err != nil {
+		return KeyringView{}, err
+	}
+	view.Wrapped, err = repos.BoxKeyrings.Wrapped(ctx, access.Box.ID, view.Keyring.Sequence, access.Caller.UserID)
+	if err != nil || !in.All {
+		return view, err
+	}
+	return view, s.addRecipients(ctx, repos, &view)
+}
+
+// addRecipients adds the recipients and what is computed from them.
+func (s *Service) addRecipients(ctx context.Context, repos ports.Repos, view *KeyringView) error {
+	box, sequence := view.Keyring.Box, view.Keyring.Sequence
+	var err error
+	if view.Keyring.Recipients, err = repos.BoxKeyrings.Recipients(ctx, box, sequence, true); err != nil {
+		return err
+	}
+	members, err := repos.BoxKeyrings.Members(ctx, box)
+	if err != nil {
+		return err
+	}
+	view.Due = domain.KeyChangeDue(view.Keyring.Recipients, members)
+	view.Waiting = domain.WaitingMembers(view.Keyring.Recipients, members)
+	view.Past, err = repos.BoxKeyrings.Past(ctx, box, sequence)
+	return err
+}
+
+// KeyringSummary is the part of a keyring that the description of its box contains.
+type KeyringSummary struct {
+	Key      domain.KeyID
+	Sequence uint64
+	// ChangeDue means that a recipient is no longer entitled to the key.
+	ChangeDue bool
+}
+
+// summarize returns the summary of the keyring in force, or nil for a box without a keyring.
+func (s *Service) summarize(ctx context.Context, repos ports.Repos, box domain.Box) (*KeyringSummary, error) {
+	if box.Key.IsZero() {
+		return nil, nil
+	}
+	keyring, err := repos.BoxKeyrings.Newest(ctx, box.ID)
+	if err != nil {
+		return nil, err
+	}
+	recipients, err := repos.BoxKeyrings.Recipients(ctx, box.ID, keyring.Sequence, false)
+	if err != nil {
+		return nil, err
+	}
+	members, err := repos.BoxKeyrings.Members(ctx, box.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &KeyringSummary{
+		Key:       keyring.Key,
+		Sequence:  keyring.Sequence,
+		ChangeDue: len(domain.KeyChangeDue(recipients, members)) > 0,
+	}, nil
+}

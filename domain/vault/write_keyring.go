@@ -1,0 +1,168 @@
+package vault
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// WriteKeyring is the request to put a keyring in force.
+type WriteKeyring struct {
+	Box                    string
+	Head, Chain, Signature []byte
+	Recipients             []domain.KeyRecipient
+	// Remove are members to remove from the box in the same transaction. It requires a new key.
+	Remove []string
+	// Reset replaces a keyring whose key is lost. The caller need not be a recipient.
+	Reset     bool
+	Condition KeyringCondition
+}
+
+// KeyringCondition is what the caller knows about the stored keyring. The zero condition never holds.
+type KeyringCondition struct {
+	// First requires that the box has no keyring.
+	First bool
+	// Any and Tags require that the box has a keyring, with one of these tags unless Any is set.
+	Any  bool
+	Tags []domain.Digest
+}
+
+// WrittenKeyring is the result of WriteKeyring.
+type WrittenKeyring struct {
+	Key      domain.KeyID
+	Sequence uint64
+	Tag      domain.Digest
+	// First means that the box had no keyring before.
+	First bool
+}
+
+// WriteKeyring puts a keyring in force. After its transaction, no write under another key is committed. Members are
+// removed in the same transaction. The server checks what it can see; only clients can check the wrapped keys and the
+// chain.
+//
+// Errors, in this order: those of Access.Manage; for a reset, those of Access.ResetKeyring, otherwise ErrNotRecipient;
+// ErrKeyringChanged; keyring_invalid; ErrKeyringSequence; ErrKeyChangeRequired; those of RemoveBoxUser;
+// recipient_stale; ErrKeyIDUsed.
+func (s *Service) WriteKeyring(ctx context.Context, by domain.Requester, in WriteKeyring) (WrittenKeyring, error) {
+	repos := s.config.Store.Read()
+	access, err := s.authorize(ctx, repos, by, in.Box, in.decide)
+	if err != nil {
+		return WrittenKeyring{}, err
+	}
+	if _, err := s.replaceable(ctx, repos, access, in); err != nil {
+		return WrittenKeyring{}, err
+	}
+	// Hashing a thousand wrapped keys takes milliseconds, so it comes before the lock on the box.
+	keyring, err := domain.NewBoxKeyring(in.Head, in.Chain, in.Signature, in.Recipients)
+	if err != nil {
+		return WrittenKeyring{}, err
+	}
+	if err := keyring.CheckPlace(s.config.Installation, access.Box.ID); err != nil {
+		return WrittenKeyring{}, err
+	}
+	if err := checkAuthor(ctx, repos, access.Caller, keyring); err != nil {
+		return WrittenKeyring{}, err
+	}
+	written := WrittenKeyring{Key: keyring.Key, Sequence: keyring.Sequence, Tag: keyring.Tag()}
+	err = s.change(ctx, by, in.Box, in.decide,
+		s.membership(func(ctx context.Context, repos ports.Repos, access domain.Access) error {
+			stored, err := s.replaceable(ctx, repos, access, in)
+			if err != nil {
+				return err
+			}
+			written.First = stored.Sequence == 0
+			return s.replaceKeyring(ctx, repos, keyringChange{
+				by:      by,
+				access:  access,
+				stored:  stored,
+				keyring: keyring,
+				remove:  in.Remove,
+				reset:   in.Reset,
+			})
+		}))
+	return written, err
+}
+
+// decide is the decision about the caller's role.
+func (in WriteKeyring) decide(access domain.Access) error {
+	if err := access.Manage(); err != nil || !in.Reset {
+		return err
+	}
+	return access.ResetKeyring()
+}
+
+// replaceable returns the stored keyring, zero if there is none, if the caller may replace it and the condition holds.
+func (s *Service) replaceable(ctx context.Context, repos ports.Repos, access domain.Access,
+	in WriteKeyring) (domain.BoxKeyring, error) {
+	stored, err := repos.BoxKeyrings.Newest(ctx, access.Box.ID)
+	switch {
+	case errors.Is(err, domain.ErrKeyringNotFound):
+		if !in.Condition.First {
+			return domain.BoxKeyring{}, domain.ErrKeyringChanged
+		}
+		return domain.BoxKeyring{}, nil
+	case err != nil:
+		return domain.BoxKeyring{}, err
+	}
+	if stored.Recipients, err = repos.BoxKeyrings.Recipients(ctx, stored.Box, stored.Sequence, false); err != nil {
+		return domain.BoxKeyring{}, err
+	}
+	if !in.Reset && !stored.HasRecipient(access.Caller.UserID) {
+		return domain.BoxKeyring{}, domain.ErrNotRecipient
+	}
+	if in.Condition.First || !in.Condition.Any && !slices.Contains(in.Condition.Tags, stored.Tag()) {
+		return domain.BoxKeyring{}, domain.ErrKeyringChanged
+	}
+	return stored, nil
+}
+
+// checkAuthor checks that the caller signed the keyring with the present identity.
+func checkAuthor(ctx context.Context, repos ports.Repos, caller domain.Caller, keyring domain.BoxKeyring) error {
+	author, err := repos.Identities.Current(ctx, caller.UserID)
+	if err != nil && !errors.Is(err, domain.ErrIdentityNotFound) {
+		return err
+	}
+	return keyring.CheckSignature(author) // a caller without an identity has the zero fingerprint
+}
+
+// keyringChange is a change of a keyring in the transaction that holds the lock on the box.
+type keyringChange struct {
+	by     domain.Requester
+	access domain.Access
+	// stored is the keyring in force, with its recipients; zero for the first keyring.
+	stored, keyring domain.BoxKeyring
+	remove          []string
+	reset           bool
+}
+
+// replaceKeyring checks the keyring against the stored one and the members, removes members, and stores it.
+func (s *Service) replaceKeyring(ctx context.Context, repos ports.Repos, change keyringChange) error {
+	keyring, box := change.keyring, change.access.Box
+	if err := checkAuthor(ctx, repos, change.access.Caller, keyring); err != nil {
+		return err
+	}
+	if err := keyring.CheckSuccessor(change.stored, len(change.remove) > 0, change.reset); err != nil {
+		return err
+	}
+	for _, name := range change.remove {
+		if err := s.removeMember(ctx, repos, change.by, change.access, name); err != nil {
+			return err
+		}
+	}
+	members, err := repos.BoxKeyrings.Members(ctx, box.ID)
+	if err != nil {
+		return err
+	}
+	if err := keyring.CheckRecipients(members); err != nil {
+		return err
+	}
+	keyring.CreatedAt = s.config.Clock.Now()
+	if err := repos.BoxKeyrings.Add(ctx, keyring); err != nil {
+		return err
+	}
+	summary := keyring.Describe(change.stored, members, change.reset)
+	return repos.Events.Append(ctx, s.event(domain.ActionWriteKeyring, change.by, change.access).To(summary))
+}

@@ -1,0 +1,76 @@
+package ports
+
+import (
+	"context"
+	"time"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+// LockedIdentityPurpose is the purpose under which locked identities are sealed; see AccountSealer.
+const LockedIdentityPurpose = "locked identity"
+
+// SealedIdentity is a locked identity as it is stored: the client encrypted the seed under a passphrase, and the server
+// sealed the result under an account key.
+type SealedIdentity struct {
+	User domain.UserID
+	// Fingerprint is that of the identity whose seed is locked.
+	Fingerprint domain.Fingerprint
+	ServerKey   domain.ServerKeyID
+	Sealed      []byte
+	CreatedAt   time.Time
+}
+
+// Identities stores the public keys of users, permanently, and at most one locked identity for each user.
+type Identities interface {
+	// Put makes a public key the user's current one. It keeps the time of creation of a key that the user had earlier.
+	// The caller holds Users.Lock, or adds the user in the same transaction. Errors: Conflict with code identity_taken
+	// when another user has or had the key.
+	Put(ctx context.Context, identity domain.Identity) error
+	// Count returns the number of public keys that a user has or had.
+	Count(ctx context.Context, user domain.UserID) (int, error)
+	// Current returns the current identity of a user. Errors: NotFound with code identity_not_found.
+	Current(ctx context.Context, user domain.UserID) (domain.Identity, error)
+	// CurrentOf is Current for the name of a user. A user who does not exist has no identity.
+	CurrentOf(ctx context.Context, user domain.UserName) (domain.Identity, error)
+	// ByFingerprint returns an identity that a user has or had. Errors: NotFound with code identity_not_found.
+	ByFingerprint(ctx context.Context, fingerprint domain.Fingerprint) (domain.Identity, error)
+
+	// PutLocked stores a locked identity in place of an earlier one. The caller holds Users.Lock. Errors:
+	// ErrStaleServerKey.
+	PutLocked(ctx context.Context, locked SealedIdentity) error
+	// Locked returns the locked identity of a user. Errors: NotFound with code locked_identity_not_found.
+	Locked(ctx context.Context, user domain.UserID) (SealedIdentity, error)
+	// DeleteLocked deletes the locked identity of a user and reports whether there was one.
+	DeleteLocked(ctx context.Context, user domain.UserID) (bool, error)
+}
+
+// PastKeyring is a line in the list of a box's keyrings.
+type PastKeyring struct {
+	Sequence  uint64
+	Key       domain.KeyID
+	CreatedAt time.Time
+	// Author is empty if that user was deleted.
+	Author domain.UserName
+}
+
+// BoxKeyrings stores the keyrings of boxes. The keyring with the highest sequence is in force.
+type BoxKeyrings interface {
+	// Add stores a keyring and puts its key in force: no write under another key is committed after this transaction.
+	// It marks keyrings beyond domain.KeptKeyrings for the Janitor. The caller holds Boxes.Lock. Errors: Conflict with
+	// code key_id_used when the key is not in force now and was in force earlier.
+	Add(ctx context.Context, keyring domain.BoxKeyring) error
+	// Newest returns the keyring in force without its recipients. Errors: NotFound with code keyring_not_found.
+	Newest(ctx context.Context, box domain.BoxID) (domain.BoxKeyring, error)
+	// Get returns one keyring without its recipients. Errors: NotFound with code keyring_not_found.
+	Get(ctx context.Context, box domain.BoxID, sequence uint64) (domain.BoxKeyring, error)
+	// Recipients lists the recipients of a keyring with their names, sorted by fingerprint; without their wrapped keys
+	// unless whole is set.
+	Recipients(ctx context.Context, box domain.BoxID, sequence uint64, whole bool) ([]domain.KeyRecipient, error)
+	// Wrapped returns the key of a keyring, wrapped for the user's current identity; nil if the keyring has none.
+	Wrapped(ctx context.Context, box domain.BoxID, sequence uint64, user domain.UserID) ([]byte, error)
+	// Members lists the active members of a box whose users are active, with their current identities, sorted by name.
+	Members(ctx context.Context, box domain.BoxID) ([]domain.KeyringMember, error)
+	// Past lists the stored keyrings before the given sequence, newest first.
+	Past(ctx context.Context, box domain.BoxID, before uint64) ([]PastKeyring, error)
+}

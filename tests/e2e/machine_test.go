@@ -1,0 +1,86 @@
+package e2e
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	lockbox "github.com/lockbox-go/lockbox/client"
+	"github.com/lockbox-go/lockbox/client/keys"
+)
+
+// machine is a user who uses the Go client, with an identity and a memory directory.
+type machine struct {
+	t      *testing.T
+	name   string
+	dir    string
+	memory *keys.Memory
+	// holder is nil without an identity.
+	holder *keys.Holder
+	// session began with the password; client finds the keys of boxes with the identity.
+	session, client *lockbox.Client
+}
+
+// machine signs an existing user in and publishes a new identity, locked under a passphrase.
+func (s *server) machine(t *testing.T, name string, passphrase lockbox.Secret) *machine {
+	t.Helper()
+	m := s.emptyMachine(t, name)
+	m.use(keys.GenerateIdentity())
+	require.NoError(t, keys.Publish(t.Context(), m.session, m.memory, m.holder.Identity(), passphrase))
+	return m
+}
+
+// emptyMachine signs an existing user in on a machine without an identity.
+func (s *server) emptyMachine(t *testing.T, name string) *machine {
+	t.Helper()
+	c, err := lockbox.New(lockbox.Config{URL: s.url, RetryWait: time.Millisecond, HTTPClient: httpClient})
+	require.NoError(t, err)
+	signedIn, err := c.SignIn(t.Context(),
+		lockbox.Credentials{Username: name, Password: lockbox.NewSecret(name + "-password")})
+	require.NoError(t, err)
+	dir := filepath.Join(t.TempDir(), "known")
+	return &machine{
+		t:       t,
+		name:    name,
+		dir:     dir,
+		memory:  keys.OpenMemory(dir),
+		session: c.WithToken(signedIn.Token),
+	}
+}
+
+// use gives the machine an identity. The memory stays.
+func (m *machine) use(id *keys.Identity) {
+	m.holder = keys.NewHolder(keys.Config{Identity: id, Memory: m.memory})
+	m.client = m.session.WithIdentity(m.holder)
+}
+
+// grantOf returns the grant of a user whose fingerprint was compared.
+func (m *machine) grantOf(other *machine) keys.Grant {
+	return keys.Grant{User: other.name, Fingerprint: other.holder.Identity().Fingerprint().Display()}
+}
+
+// admit makes another user a member of a box with all permissions, and grants it the key.
+func (m *machine) admit(box string, other *machine) {
+	m.t.Helper()
+	require.NoError(m.t, m.client.AddBoxUser(m.t.Context(), box, other.name, ""))
+	require.NoError(m.t, m.client.SetPermissions(m.t.Context(), box, other.name, lockbox.Permissions()))
+	_, err := m.holder.Grant(m.t.Context(), m.client, box, m.grantOf(other))
+	require.NoError(m.t, err)
+}
+
+// write writes an entry under the current key of the box.
+func (m *machine) write(box, key string, value any) {
+	m.t.Helper()
+	_, err := m.client.WriteEntry(m.t.Context(), box, key, value, nil)
+	require.NoError(m.t, err)
+}
+
+// key returns the current key of a box.
+func (m *machine) key(box string) lockbox.EncryptionKey {
+	m.t.Helper()
+	key, err := m.holder.CurrentKey(m.t.Context(), m.client, box)
+	require.NoError(m.t, err)
+	return key
+}
