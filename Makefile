@@ -26,13 +26,13 @@ VULNCHECK         := $(TOOLS)/govulncheck-$(VULNCHECK_VERSION)-$(RELEASE_GO)
 VULNDB_VERSION    := v0.0.0-20261105234957-e22db6528018
 VULNDB            := $(TOOLS)/vulndb-$(VULNDB_VERSION)
 
-# The targets of a release, and the programs that make its packages and its list of modules (SBOM). Later versions of
-# nfpm need a module that the module proxy refuses to serve.
+# The targets of a release, and the programs that make its packages and its SBOMs (lists of modules). RELEASE_GO
+# compiles both, because the compression of a package depends on Go.
 RELEASE_TARGETS   ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
 NFPM_VERSION      := v2.43.4
-NFPM              := $(TOOLS)/nfpm-$(NFPM_VERSION)
+NFPM              := $(TOOLS)/nfpm-$(NFPM_VERSION)-$(RELEASE_GO)
 CYCLONEDX_VERSION := v1.10.0
-CYCLONEDX         := $(TOOLS)/cyclonedx-gomod-$(CYCLONEDX_VERSION)
+CYCLONEDX         := $(TOOLS)/cyclonedx-gomod-$(CYCLONEDX_VERSION)-$(RELEASE_GO)
 
 # The packages to test, and additional flags for go test:
 #   make test PACKAGES=./adapters/postgres TESTFLAGS='-run Entries -v'
@@ -83,7 +83,7 @@ go-test:
 	$(if $(KOANF),go -C $(KOANF) $(GOTEST) ./...)
 
 e2e: ## run all tests with the race detector, also those with crashes, containers, generators and a browser (as root or with Docker)
-	@scripts/provide postgres gcc docker curl jq oathtool python3 node npm mono bash ps chromium systemd-analyze
+	@scripts/provide postgres gcc docker curl jq oathtool python3 node npm mono bash ps chromium systemd-analyze dpkg rpm
 	CGO_ENABLED=1 LOCKBOX_TEST_ROUNDS=$(ROUNDS) $(SHARE) go test -race -tags e2e -count=1 -timeout 30m $(TESTFLAGS) $(PACKAGES)
 
 build: ## build the static binary bin/lockbox
@@ -130,14 +130,23 @@ image: ## build the container image lockbox:local
 RELEASE_ENV = GOTOOLCHAIN=$(RELEASE_GO) NFPM=$(NFPM) CYCLONEDX=$(CYCLONEDX) TARGETS="$(RELEASE_TARGETS)" \
 	COMMIT=$(COMMIT) SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
 
-release: $(NFPM) $(CYCLONEDX) ## build binaries, packages, SBOM and checksums in dist/: VERSION=v0.1.0
-	@scripts/provide git
+# A release needs a clean tree at the commit of its tag, if the tag exists.
+release: TAG = v$(VERSION:v%=%)
+release: $(NFPM) $(CYCLONEDX) ## build binaries, packages, SBOMs and checksums in dist/: VERSION=v0.1.0
+	@scripts/provide git jq
 	@if [ -n "$$(git status --porcelain)" ]; then echo "the working tree has changes: commit them first" >&2; exit 1; fi
-	$(RELEASE_ENV) scripts/release $(VERSION) dist/$(VERSION)
+	@if tagged=$$(git rev-parse -q --verify "refs/tags/$(TAG)^{commit}") && [ "$$tagged" != "$(COMMIT)" ]; then \
+		echo "the tag $(TAG) is another commit: run git checkout $(TAG) first" >&2; exit 1; fi
+	$(RELEASE_ENV) scripts/release $(VERSION) dist/$(TAG)
 
-verify-release: $(NFPM) $(CYCLONEDX) ## build a release twice and compare, also with SUMS=SHA256SUMS: VERSION=v0.1.0
-	@scripts/provide git
-	$(RELEASE_ENV) scripts/verify-release $(VERSION) $(SUMS)
+verify-release: $(NFPM) $(CYCLONEDX) ## build a release twice and compare, also with FOLDER=download: VERSION=v0.1.0
+	@scripts/provide git jq
+	$(RELEASE_ENV) scripts/verify-release $(VERSION) $(FOLDER)
+
+# For the tests of the packages.
+.PHONY: nfpm
+nfpm: $(NFPM)
+	@echo $(NFPM)
 
 clean: ## remove build output; the data of make run stays
 	rm -rf $(BIN) dist
