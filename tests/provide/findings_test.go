@@ -56,5 +56,5 @@ func TestReleaseToolchain(t *testing.T) {
 	require.NotNil(t, release)
 	dockerfile, err := os.ReadFile("../../deploy/Dockerfile")
 	require.NoError(t, err)
-	assert.Contains(t, string(dockerfile), "\nARG GO_IMAGE=golang:"+string(release[1])+"-alpine\n")
+	assert.Contains(t, string(dockerfile), "\nENV GOTOOLCHAIN=go"+string(release[1])+"\n")
 }
