@@ -229,7 +229,7 @@ func boxForgetCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
 		Use:   "forget BOX",
-		Short: "Forget the keyring of a box that was created anew or reset",
+		Short: "Forget the keyring of a box that was recreated or reset",
 		Long: `Remove what this machine knows about a box. The machine then accepts the next keyring of the box as if
 it were the first. Use this command only after a box admin has told you, over another channel, that the box was
 deleted and created again, or that its keyring was reset. A dishonest server causes the same error.`,
