@@ -67,7 +67,8 @@ func buildNewerPackages(t *testing.T, folder string) {
 	require.NoError(t, err)
 	require.NoError(t, settings.Close())
 	for _, name := range []string{"linux-" + runtime.GOARCH, "licenses.txt"} {
-		require.NoError(t, os.Link(filepath.Join(folder, "lockbox-v0.0.1-"+name), filepath.Join(folder, "lockbox-v0.0.2-"+name)))
+		older, newer := filepath.Join(folder, "lockbox-v0.0.1-"+name), filepath.Join(folder, "lockbox-v0.0.2-"+name)
+		require.NoError(t, os.Link(older, newer))
 	}
 	nfpm := strings.TrimSpace(run(t, nil, "make", "-C", "../..", "-s", "--no-print-directory", "nfpm"))
 	run(t, []string{"NFPM=" + nfpm, "SOURCE_DATE_EPOCH=1700000000"},

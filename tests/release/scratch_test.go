@@ -50,7 +50,8 @@ func newScratch(t *testing.T, packages string) scratch {
 		args = append(args, "--map-root-user", "--map-auto")
 		enter = append(enter, "--user")
 	}
-	holder := exec.CommandContext(t.Context(), "unshare", append(args, "sh", "-c", mountScratch, "sh", folder, packages)...)
+	args = append(args, "sh", "-c", mountScratch, "sh", folder, packages)
+	holder := exec.CommandContext(t.Context(), "unshare", args...)
 	holder.Stderr = os.Stderr
 	stdin, err := holder.StdinPipe()
 	require.NoError(t, err)
