@@ -147,10 +147,20 @@ type SealedRows interface {
 	ReplaceLockedIdentity(ctx context.Context, was SealedIdentity, key domain.ServerKeyID, sealed []byte) error
 	// TokensUnder lists the API keys that were signed under key.
 	TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]OwnedAPIKey, error)
-	// PlainRecoveryCodes returns up to limit recovery codes without a keyed digest.
-	PlainRecoveryCodes(ctx context.Context, limit int) ([]PlainRecoveryCode, error)
-	// KeyRecoveryCode replaces the hash of a recovery code with its keyed digest.
-	KeyRecoveryCode(ctx context.Context, was PlainRecoveryCode, key domain.ServerKeyID, digest domain.Digest) error
+	// PlainRecoveryCodeCounts returns the users who have recovery codes without a keyed digest, in the order of their
+	// names, with the number of these codes.
+	PlainRecoveryCodeCounts(ctx context.Context) ([]PlainRecoveryCodeCount, error)
+	// PlainRecoveryCodes returns up to limit recovery codes of a user that have no keyed digest.
+	PlainRecoveryCodes(ctx context.Context, user domain.UserID, limit int) ([]PlainRecoveryCode, error)
+	// KeyRecoveryCode replaces the hash of a recovery code with its keyed digest, and reports whether it did. It does
+	// not if the code was used or converted since it was read.
+	KeyRecoveryCode(ctx context.Context, was PlainRecoveryCode, key domain.ServerKeyID,
+		digest domain.Digest) (bool, error)
+	// DeletePlainRecoveryCodes deletes all recovery codes of a user that have no keyed digest, and returns their number.
+	DeletePlainRecoveryCodes(ctx context.Context, user domain.UserID) (int, error)
+	// OpenTransactions returns identifiers of the open transactions of all other sessions in the database, also of
+	// those that have written nothing yet and of other roles. An identifier is not used again.
+	OpenTransactions(ctx context.Context) ([]string, error)
 	// OldestTransaction returns the age of the oldest open transaction of a server; 0 when no transaction is open.
 	OldestTransaction(ctx context.Context) (time.Duration, error)
 	// DeleteTokens deletes everything that authenticates a user and depends on key, and returns the number of rows:

@@ -225,7 +225,27 @@ func subjectOf(event client.Event) string {
 	if event.Suppressed > 0 {
 		text += fmt.Sprintf(" (%d refusals)", event.Suppressed)
 	}
-	return cmp.Or(text, "-")
+	text = cmp.Or(text, "-")
+	if len(event.Changes) > 0 {
+		changes := make([]string, len(event.Changes))
+		for i, change := range event.Changes {
+			changes[i] = changeText(change)
+		}
+		text += " [" + strings.Join(changes, "; ") + "]"
+	}
+	return text
+}
+
+// changeText describes a change on a line: "role user -> admin", "role admin" for a new property, and "no role, was
+// admin" for one that no longer exists.
+func changeText(change client.EventChange) string {
+	switch {
+	case change.From == "":
+		return change.Property + " " + change.To
+	case change.To == "":
+		return "no " + change.Property + ", was " + change.From
+	}
+	return change.Property + " " + change.From + " -> " + change.To
 }
 
 // auditJSON streams the document {"events":[…],"next":…} that the server uses, one event at a time. next is the id to
