@@ -26,6 +26,14 @@ VULNCHECK         := $(TOOLS)/govulncheck-$(VULNCHECK_VERSION)-$(RELEASE_GO)
 VULNDB_VERSION    := v0.0.0-20261105234957-e22db6528018
 VULNDB            := $(TOOLS)/vulndb-$(VULNDB_VERSION)
 
+# The targets of a release, and the programs that make its packages and its SBOMs (lists of modules). RELEASE_GO
+# compiles both, because the compression of a package depends on Go.
+RELEASE_TARGETS   ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+NFPM_VERSION      := v2.43.4
+NFPM              := $(TOOLS)/nfpm-$(NFPM_VERSION)-$(RELEASE_GO)
+CYCLONEDX_VERSION := v1.10.0
+CYCLONEDX         := $(TOOLS)/cyclonedx-gomod-$(CYCLONEDX_VERSION)-$(RELEASE_GO)
+
 # The packages to test, and additional flags for go test:
 #   make test PACKAGES=./adapters/postgres TESTFLAGS='-run Entries -v'
 PACKAGES  ?= ./...
@@ -52,10 +60,10 @@ GOTEST := test $(RACE) -vet=off -timeout 10m $(TESTFLAGS)
 KOANF := $(if $(filter ./...,$(PACKAGES)),client/koanf)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test go-test e2e build fmt lint vuln bench bench-compare bench-go image clean
+.PHONY: help run test go-test e2e build fmt lint vuln bench bench-compare bench-go image release verify-release clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start Lockbox with a private PostgreSQL server (lockbox dev)
 	@scripts/provide postgres
@@ -75,7 +83,7 @@ go-test:
 	$(if $(KOANF),go -C $(KOANF) $(GOTEST) ./...)
 
 e2e: ## run all tests with the race detector, also those with crashes, containers, generators and a browser (as root or with Docker)
-	@scripts/provide postgres gcc docker curl jq oathtool python3 node npm mono bash ps chromium systemd-analyze promtool pgbouncer
+	@scripts/provide postgres gcc docker curl jq oathtool python3 node npm mono bash ps chromium systemd-analyze dpkg rpm promtool pgbouncer
 	CGO_ENABLED=1 LOCKBOX_TEST_ROUNDS=$(ROUNDS) $(SHARE) go test -race -tags e2e -count=1 -timeout 30m $(TESTFLAGS) $(PACKAGES)
 
 build: ## build the static binary bin/lockbox
@@ -119,6 +127,27 @@ image: ## build the container image lockbox:local
 	chmod -R u=rwX,go=rX $(BIN)/image/root
 	$(DOCKER) build --target given -f deploy/Dockerfile -t $(IMAGE) .
 
+RELEASE_ENV = GOTOOLCHAIN=$(RELEASE_GO) NFPM=$(NFPM) CYCLONEDX=$(CYCLONEDX) TARGETS="$(RELEASE_TARGETS)" \
+	COMMIT=$(COMMIT) SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
+
+# A release needs a clean tree at the commit of its tag, if the tag exists.
+release: TAG = v$(VERSION:v%=%)
+release: $(NFPM) $(CYCLONEDX) ## build binaries, packages, SBOMs and checksums in dist/: VERSION=v0.1.0
+	@scripts/provide git jq
+	@if [ -n "$$(git status --porcelain)" ]; then echo "the working tree has changes: commit them first" >&2; exit 1; fi
+	@if tagged=$$(git rev-parse -q --verify "refs/tags/$(TAG)^{commit}") && [ "$$tagged" != "$(COMMIT)" ]; then \
+		echo "the tag $(TAG) is another commit: run git checkout $(TAG) first" >&2; exit 1; fi
+	$(RELEASE_ENV) scripts/release $(VERSION) dist/$(TAG)
+
+verify-release: $(NFPM) $(CYCLONEDX) ## build a release twice and compare, also with FOLDER=download: VERSION=v0.1.0
+	@scripts/provide git jq
+	$(RELEASE_ENV) scripts/verify-release $(VERSION) $(FOLDER)
+
+# For the tests of the packages.
+.PHONY: nfpm
+nfpm: $(NFPM)
+	@echo $(NFPM)
+
 clean: ## remove build output; the data of make run stays
 	rm -rf $(BIN) dist
 
@@ -127,6 +156,17 @@ $(GOLANGCI):
 	mkdir -p $(TOOLS)
 	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv $(TOOLS)/golangci-lint $@
+
+$(NFPM):
+	mkdir -p $(TOOLS)
+	GOTOOLCHAIN=$(RELEASE_GO) GOBIN=$(TOOLS) go install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
+	mv $(TOOLS)/nfpm $@
+
+$(CYCLONEDX):
+	mkdir -p $(TOOLS)
+	GOTOOLCHAIN=$(RELEASE_GO) GOBIN=$(TOOLS) go install \
+		github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_VERSION)
+	mv $(TOOLS)/cyclonedx-gomod $@
 
 $(VULNCHECK):
 	mkdir -p $(TOOLS)

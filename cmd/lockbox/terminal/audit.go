@@ -45,9 +45,9 @@ func auditCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "audit [BOX]",
 		Short: "Show the audit log, newest events first",
-		Long: `Show the audit log, newest events first. Without BOX the command shows the events of the whole
-server, for admins. With BOX it shows the events of that box, for its boxadmins and for admins. Events are fetched
-page by page, so a pager or head can end the command early.`,
+		Long: `Show the audit log, newest events first. Without BOX, the command shows the events of the whole
+server; only admins may see them. With BOX, it shows the events of that box; its boxadmins and admins may see them.
+The command fetches events page by page, so a pager or head can end it early.`,
 		Example: `  lockbox audit --limit 20
   lockbox audit prod --action entry.read --since 24h
   lockbox audit --user anna --limit 0 -o json | jq '.events[].action'`,
@@ -57,11 +57,11 @@ page by page, so a pager or head can end the command early.`,
 	command.Flags().StringVar(&flags.filter.Action, "action", "", "only events of this action, such as entry.read")
 	command.Flags().StringVar(&flags.filter.User, "user", "", "only events of this user")
 	command.Flags().IntVar(&flags.limit, "limit", 100,
-		"maximum number of events, 0 for all; with --since the default is all")
+		"maximum number of events, or 0 for all events; with --since, the default is 0")
 	command.Flags().StringVar(&flags.since, "since", "",
-		"only events since then: 90m, 24h, 7d, 2w, 2026-01-31, or 2026-01-31T12:00:00Z")
+		"only events since this time: 90m, 24h, 7d, 2w, 2026-01-31, or 2026-01-31T12:00:00Z")
 	command.Flags().StringVar(&flags.filter.Before, "before", "",
-		"only events older than this event id; use the field next of an earlier call with --output json")
+		"only events older than the event with this id; the field next of --output json holds the id")
 	command.RunE = s.run(func(ctx context.Context, server *client.Client, args []string) error {
 		since, err := parseSince(flags.since, time.Now())
 		if err != nil {
