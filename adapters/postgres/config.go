@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -21,7 +22,10 @@ type Config struct {
 	URL string
 	// MaxConns bounds the pool. 0 means 10, or the number of cores if that is higher.
 	MaxConns int32
-	// Patient removes the statement timeout, for operator commands that read entire tables.
+	// TransactionPooling is set if a pooler between Lockbox and PostgreSQL may run each transaction in another session.
+	// Lockbox then uses no named prepared statements.
+	TransactionPooling bool
+	// Patient removes the statement timeout from transactions, for operator commands that read entire tables.
 	Patient bool
 	Clock   ports.Clock
 	// OnStaleServerKey is called after a unit of work has returned ports.ErrStaleServerKey and
@@ -89,18 +93,34 @@ func poolConfig(config Config) (*pgxpool.Config, error) {
 	settings.PingTimeout = pingTimeout
 	settings.ConnConfig.OnNotice = onNotice
 	settings.ConnConfig.BuildContextWatcherHandler = watchContext
-	// Prepared statements keep their plan. The server may plan them while the tables are still empty and a sequential
-	// scan looks cheap. All statements find few rows by an index, so none needs these plans or compilation.
-	for _, unwanted := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"} {
-		settings.ConnConfig.RuntimeParams[unwanted] = "off"
-	}
+	// Every other parameter is set on the role: see roleSettings.
 	settings.ConnConfig.RuntimeParams["application_name"] = applicationName
-	settings.ConnConfig.RuntimeParams["lock_timeout"] = milliseconds(lockTimeout)
-	settings.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds(StatementTimeout)
-	if !config.Patient {
-		settings.ConnConfig.RuntimeParams["statement_timeout"] = milliseconds(StatementTimeout)
+	for _, each := range roleSettings {
+		delete(settings.ConnConfig.RuntimeParams, each.name)
+	}
+	if err := setExecMode(settings.ConnConfig, config.TransactionPooling); err != nil {
+		return nil, err
 	}
 	return settings, nil
+}
+
+// setExecMode chooses how statements are prepared. A named prepared statement belongs to a session, so a pooler that
+// changes sessions between transactions needs statements without a name, of which the driver caches the description.
+// The other modes of the driver are refused: describe_exec sends a statement and its parameters in two steps, between
+// which such a pooler may change the session, and exec and simple_protocol lose the types of parameters.
+func setExecMode(config *pgx.ConnConfig, transactionPooling bool) error {
+	switch config.DefaultQueryExecMode {
+	case pgx.QueryExecModeCacheStatement:
+	case pgx.QueryExecModeCacheDescribe:
+		transactionPooling = true
+	default:
+		return errors.New("the database URL sets default_query_exec_mode to a mode that Lockbox does not support: remove " +
+			"it, and set LOCKBOX_DB_POOLING=transaction for a pooler in transaction mode")
+	}
+	if transactionPooling {
+		config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
+	return nil
 }
 
 // watchContext returns the handler of cancelled contexts of a connection. The driver's default handler closes the

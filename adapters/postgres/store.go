@@ -16,7 +16,9 @@ import (
 // Store is the database. It implements ports.Store, ports.EntryReader, ports.EntryWriter and
 // ports.Janitor, and is safe for concurrent use.
 type Store struct {
-	pool       *pgxpool.Pool
+	pool *pgxpool.Pool
+	// patient removes the statement timeout from transactions.
+	patient    bool
 	read       ports.Repos
 	clock      ports.Clock
 	keyUses    *keyUses
@@ -46,7 +48,8 @@ var (
 )
 
 // Open creates the pool and pings the database. It returns an error of kind Unavailable when the
-// database does not answer. No error contains the password.
+// database does not answer, and another error when the role lacks settings that it may not set. No error contains the
+// password.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	settings, err := poolConfig(config)
 	if err != nil {
@@ -58,6 +61,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	}
 	store := &Store{
 		pool:         pool,
+		patient:      config.Patient,
 		clock:        config.Clock,
 		onStaleKey:   config.OnStaleServerKey,
 		transactions: newFairSlots(int64(settings.MaxConns - reservedConns)),
@@ -80,6 +84,10 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
 		return nil, unavailable(err)
+	}
+	if err := ensureRoleSettings(ctx, pool); err != nil {
+		pool.Close()
+		return nil, err
 	}
 	return store, nil
 }

@@ -14,6 +14,9 @@ import (
 type transaction struct {
 	conn  *pgxpool.Conn
 	begun bool
+	// patient removes the statement timeout of the role. It is removed for the transaction only, so that a pooler never
+	// gives a session without limits to another program.
+	patient bool
 	// deferred is sent before the next statement, or else with COMMIT. translate converts its
 	// error.
 	deferred  *pgx.Batch
@@ -56,9 +59,15 @@ func (t *transaction) send(ctx context.Context, batch *pgx.Batch) pgx.BatchResul
 		return t.conn.SendBatch(ctx, batch)
 	}
 	t.begun = true
-	batch.QueuedQueries = append([]*pgx.QueuedQuery{{SQL: "begin"}}, batch.QueuedQueries...)
+	opening := []*pgx.QueuedQuery{{SQL: "begin"}}
+	if t.patient {
+		opening = append(opening, &pgx.QueuedQuery{SQL: "set local statement_timeout = 0"})
+	}
+	batch.QueuedQueries = append(opening, batch.QueuedQueries...)
 	results := t.conn.SendBatch(ctx, batch)
-	_, _ = results.Exec() // the result of BEGIN; Close returns its error
+	for range opening {
+		_, _ = results.Exec() // Close returns its error
+	}
 	return results
 }
 

@@ -81,7 +81,7 @@ func (s *Store) runOnce(ctx context.Context, fn func(ctx context.Context, repos 
 		return err
 	}
 	defer conn.Release()
-	tx := &transaction{conn: conn}
+	tx := &transaction{conn: conn, patient: s.patient}
 	defer rollback(ctx, tx) // before the connection is released
 	if err := fn(context.WithValue(ctx, inTransaction{}, true), s.repos(tx, nil)); err != nil {
 		return err

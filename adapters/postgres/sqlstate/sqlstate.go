@@ -10,21 +10,22 @@ import (
 
 // The codes that are compared one by one. Classes of codes are handled where they matter.
 const (
-	Warning              = "01000"
-	NotNullViolation     = "23502"
-	ForeignKeyViolation  = "23503"
-	UniqueViolation      = "23505"
-	ReadOnlyTransaction  = "25006"
-	IdleInTransaction    = "25P03" // idle_in_transaction_session_timeout
-	NoSavepoint          = "3B001"
-	SerializationFailure = "40001"
-	DeadlockDetected     = "40P01"
-	UndefinedColumn      = "42703"
-	DuplicateObject      = "42710"
-	UndefinedTable       = "42P01"
-	DuplicateTable       = "42P07"
-	LockNotAvailable     = "55P03" // lock_timeout
-	InternalError        = "XX000"
+	Warning               = "01000"
+	NotNullViolation      = "23502"
+	ForeignKeyViolation   = "23503"
+	UniqueViolation       = "23505"
+	ReadOnlyTransaction   = "25006"
+	IdleInTransaction     = "25P03" // idle_in_transaction_session_timeout
+	NoSavepoint           = "3B001"
+	SerializationFailure  = "40001"
+	DeadlockDetected      = "40P01"
+	InsufficientPrivilege = "42501"
+	UndefinedColumn       = "42703"
+	DuplicateObject       = "42710"
+	UndefinedTable        = "42P01"
+	DuplicateTable        = "42P07"
+	LockNotAvailable      = "55P03" // lock_timeout
+	InternalError         = "XX000"
 )
 
 // Of returns the code of an error that the server returned, and "" for any other error.
