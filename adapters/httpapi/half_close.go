@@ -16,8 +16,8 @@ import (
 // do this too. net/http cancels the context of a request in both cases, so handlers use a context of their own:
 //
 //   - After a FIN, the request continues and its response is sent. If the client has closed the whole connection, the
-//     request still runs to its end, for writeTimeout at most. TCP reveals such a client only after a write: its host
-//     answers the response with a RST. Close therefore logs the request, with status 499 after a RST.
+//     request still runs to its end or its deadline. TCP reveals such a client only after a write: its host answers
+//     the response with a RST. Close therefore logs the request, with status 499 after a RST.
 //   - After any other error, such as a RST, the context is cancelled and the request ends with status 499.
 //
 // HTTP/2 needs none of this: its streams have a half-closed state and are reset by clients that leave.
@@ -40,24 +40,21 @@ func withConnection(ctx context.Context, conn net.Conn) context.Context {
 	return ctx
 }
 
-// begin returns the request with a context that stays valid when the client closes only its sending side, and the
-// connection. The caller must call end after the handler. The connection is nil, and the request unchanged, if no
-// answeringConn serves the request.
-func begin(r *http.Request) (request *http.Request, conn *answeringConn, end func()) {
+// begin returns the request with a context that ends at the deadline of the request, and that stays valid when the
+// client closes only its sending side. It also returns the connection. The caller must call end after the handler. The
+// connection is nil if no answeringConn serves the request.
+func (a *API) begin(r *http.Request) (request *http.Request, conn *answeringConn, end func()) {
 	conn, ok := r.Context().Value(connectionKey{}).(*answeringConn)
 	if !ok {
-		return r, nil, func() {}
+		ctx, cancel := withDeadline(r.Context(), a.requestTime)
+		return r.WithContext(ctx), nil, cancel
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
+	ctx, cancel := withDeadline(context.WithoutCancel(r.Context()), a.requestTime)
 	conn.setCancel(cancel)
 	stop := context.AfterFunc(r.Context(), func() {
 		if !conn.mayReceive() {
 			cancel()
-			return
 		}
-		// The response could not be sent after this time.
-		timer := time.AfterFunc(writeTimeout, cancel)
-		context.AfterFunc(ctx, func() { timer.Stop() })
 	})
 	return r.WithContext(ctx), conn, func() {
 		stop()

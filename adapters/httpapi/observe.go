@@ -44,7 +44,7 @@ func (a *API) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		header.Set(echo.HeaderXRequestID, requestID(c.Request()))
 		header.Set(echo.HeaderXContentTypeOptions, "nosniff")
 		a.proxies.warn(a.log, c.Request())
-		request, conn, end := begin(c.Request())
+		request, conn, end := a.begin(c.Request())
 		defer end()
 		c.SetRequest(request)
 		// The error is written here, before the status is counted. Echo would write it after this middleware.

@@ -3,14 +3,12 @@ package postgres
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"runtime"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/lockbox-go/lockbox/ports"
@@ -25,9 +23,12 @@ type Config struct {
 	// TransactionPooling is set if a pooler between Lockbox and PostgreSQL may run each transaction in another session.
 	// Lockbox then uses no named prepared statements.
 	TransactionPooling bool
-	// Patient removes the statement timeout from transactions, for operator commands that read entire tables.
+	// Patient raises the time of a statement in a transaction to PatientTimeout, for operator commands that read entire
+	// tables.
 	Patient bool
 	Clock   ports.Clock
+	// Log receives warnings about the database and its connections. nil discards them.
+	Log *slog.Logger
 	// OnStaleServerKey is called after a unit of work has returned ports.ErrStaleServerKey and
 	// before it is run again. It reloads the key ring. It runs outside any transaction. If it is
 	// nil, the error is returned.
@@ -37,6 +38,8 @@ type Config struct {
 const (
 	// StatementTimeout bounds one statement, and the time that a transaction may be idle between two statements.
 	StatementTimeout = 10 * time.Second
+	// PatientTimeout replaces StatementTimeout for operator commands.
+	PatientTimeout = 10 * time.Minute
 	// LongestTransaction is an upper bound for transactions that seal or sign something: they
 	// consist of few statements.
 	LongestTransaction = 3 * StatementTimeout
@@ -47,8 +50,14 @@ const (
 	// lockTimeout bounds the wait for a lock: a waiting statement occupies a connection that other
 	// requests need.
 	lockTimeout = 5 * time.Second
+	// answerTimeout is the time beyond its server-side timeout after which a statement is given up: the server is dead or
+	// cannot be reached.
+	answerTimeout = 2 * time.Second
 	// connectTimeout bounds one attempt to connect.
 	connectTimeout = 5 * time.Second
+	// hostTimeout bounds one attempt if the URL names several hosts. The driver tries them one after the other, and a
+	// host that does not answer must not delay the connection to the new primary after a failover.
+	hostTimeout = 2 * time.Second
 	// pingTimeout bounds the check of a connection that was idle: after a failover it may be dead
 	// without an error.
 	pingTimeout = time.Second
@@ -67,21 +76,19 @@ const (
 	cancelTimeout = 2 * time.Second
 
 	defaultConns = 10
+	// fullTimeout bounds the wait for a connection of the pool if the server accepts no further connection.
+	fullTimeout = 5 * time.Second
 	// reservedConns are the connections that transactions leave free for single statements, so that
 	// reads are answered while transactions wait for each other.
 	reservedConns   = 2
 	applicationName = "lockbox"
 )
 
-var errBadURL = errors.New("the database URL must have the form postgres://user:password@host:5432/name; " +
-	"characters such as @ : / and % in the password must be percent-encoded")
-
-// poolConfig returns the settings of the pool. Its error does not repeat the driver's message,
-// which may contain a part of a password that is not encoded correctly.
+// poolConfig returns the settings of the pool.
 func poolConfig(config Config) (*pgxpool.Config, error) {
-	settings, err := pgxpool.ParseConfig(config.URL)
-	if err != nil || strings.Contains(settings.ConnConfig.Host, "@") {
-		return nil, errBadURL
+	settings, err := parseURL(config.URL)
+	if err != nil {
+		return nil, err
 	}
 	settings.MaxConns = config.MaxConns
 	if config.MaxConns == 0 {
@@ -89,10 +96,7 @@ func poolConfig(config Config) (*pgxpool.Config, error) {
 	}
 	settings.MaxConnLifetime = maxConnLifetime
 	settings.MaxConnLifetimeJitter = maxConnLifetimeJitter
-	settings.ConnConfig.ConnectTimeout = connectTimeout
 	settings.PingTimeout = pingTimeout
-	settings.ConnConfig.OnNotice = onNotice
-	settings.ConnConfig.BuildContextWatcherHandler = watchContext
 	// Every other parameter is set on the role: see roleSettings.
 	settings.ConnConfig.RuntimeParams["application_name"] = applicationName
 	for _, each := range roleSettings {
@@ -123,16 +127,12 @@ func setExecMode(config *pgx.ConnConfig, transactionPooling bool) error {
 	return nil
 }
 
-// watchContext returns the handler of cancelled contexts of a connection. The driver's default handler closes the
-// connection, so clients that disconnect would force the database to start a session for each of them. This handler
-// keeps the connection and cancels the statement. Before the connection can run another statement, the handler waits
-// until the cancel request was answered and had time to take effect, so that it cannot cancel the wrong statement.
-func watchContext(conn *pgconn.PgConn) ctxwatch.Handler {
-	return &pgconn.CancelRequestContextWatcherHandler{
-		Conn:               conn,
-		CancelRequestDelay: cancelDelay,
-		DeadlineDelay:      cancelTimeout,
+// statementTimeout is the time after which the server cancels a statement of a transaction.
+func (c Config) statementTimeout() time.Duration {
+	if c.Patient {
+		return PatientTimeout
 	}
+	return StatementTimeout
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

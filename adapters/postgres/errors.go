@@ -16,8 +16,8 @@ import (
 
 // translate converts errors of the driver into errors of the domain.
 //
-//   - A database that cannot be reached or is shutting down gives Unavailable with code
-//     database_unavailable.
+//   - A database that cannot be reached, refuses connections or is shutting down gives Unavailable with code
+//     database_unavailable. So does a statement that was cancelled: it had no effect.
 //   - A conflict with a concurrent transaction, or a lock that was not free within lockTimeout,
 //     gives domain.ErrBusy. Single statements meet conflicts too if the isolation level of the
 //     database is raised.
@@ -25,6 +25,9 @@ import (
 func translate(err error) error {
 	if err == nil || domain.KindOf(err) != 0 || errors.Is(err, pgx.ErrNoRows) {
 		return err
+	}
+	if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting {
+		return unavailable(ExplainRefusal(err))
 	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		if sqlstate.IsConflict(err) || pgErr.Code == sqlstate.LockNotAvailable {
@@ -37,9 +40,8 @@ func translate(err error) error {
 		return err
 	}
 	_, network := errors.AsType[net.Error](err)
-	_, connecting := errors.AsType[*pgconn.ConnectError](err)
-	if network || connecting || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) {
+	if network || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) {
 		return unavailable(err)
 	}
 	return err

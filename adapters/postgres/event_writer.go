@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/lockbox-go/lockbox/adapters/postgres/batch"
 	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
 	"github.com/lockbox-go/lockbox/domain"
@@ -14,7 +12,7 @@ import (
 // EventWriter commits the audit events of concurrent requests together, including the events of clients that have
 // disconnected: a client cannot avoid the audit log by disconnecting. It implements ports.EventWriter.
 type EventWriter struct {
-	pool    *pgxpool.Pool
+	pool    *pool
 	batcher *batch.Batcher[domain.Event, struct{}]
 }
 

@@ -21,7 +21,7 @@ func ConnConfig(url string) (*pgx.ConnConfig, error) {
 }
 
 // Pool returns the connections of a store.
-func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+func (s *Store) Pool() *pgxpool.Pool { return s.pool.raw }
 
 // CancelDelay is how long a statement continues after its request was cancelled.
 const CancelDelay = cancelDelay

@@ -180,12 +180,12 @@ func TestModesOfTheDriver(t *testing.T) {
 	}
 }
 
-// TestPatientTransactions verifies that only the transactions of a patient store have no statement timeout, and that no
-// session keeps that.
+// TestPatientTransactions verifies that only the transactions of a patient store have a longer statement timeout, and that
+// no session keeps it.
 func TestPatientTransactions(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
-	for patient, want := range map[bool]string{true: "0", false: "10s"} {
+	for patient, want := range map[bool]string{true: "10min", false: "10s"} {
 		for _, pooled := range []bool{true, false} {
 			store, err := tryOpen(t, postgres.Config{
 				URL:                database,

@@ -3,11 +3,12 @@ package postgres
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/lockbox-go/lockbox/adapters/postgres/batch"
 	"github.com/lockbox-go/lockbox/ports"
@@ -16,8 +17,9 @@ import (
 // Store is the database. It implements ports.Store, ports.EntryReader, ports.EntryWriter and
 // ports.Janitor, and is safe for concurrent use.
 type Store struct {
-	pool *pgxpool.Pool
-	// patient removes the statement timeout from transactions.
+	pool   *pool
+	health health
+	// patient raises the statement timeout of transactions to PatientTimeout.
 	patient    bool
 	read       ports.Repos
 	clock      ports.Clock
@@ -47,15 +49,19 @@ var (
 	_ ports.EventWriter = (*EventWriter)(nil)
 )
 
-// Open creates the pool and pings the database. It returns an error of kind Unavailable when the
-// database does not answer, and another error when the role lacks settings that it may not set. No error contains the
-// password.
+// Open creates the pool and pings the database. It returns an error of kind Unavailable when the database does not
+// answer or is a standby (ErrStandby), and ErrRefused when it refuses connections for a lasting reason, or when the role
+// lacks settings that it may not set. No error contains the password.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	settings, err := poolConfig(config)
 	if err != nil {
 		return nil, err
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, settings)
+	log := config.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	pool, err := openPool(ctx, settings, &connector{log: log}, statementLimit(config.statementTimeout()))
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -80,13 +86,12 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		OnCancel:      batch.FinishIfStarted, // a cancelled commit has an unknown outcome
 	})
 	store.read = store.repos(pool, store.keyUses)
-	// The pool connects lazily, so a wrong address would only show in the first request.
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
-		return nil, unavailable(err)
+	if err := store.ping(ctx); err != nil {
+		pool.raw.Close()
+		return nil, err
 	}
-	if err := ensureRoleSettings(ctx, pool); err != nil {
-		pool.Close()
+	if err := ensureRoleSettings(ctx, pool.raw); err != nil {
+		pool.raw.Close()
 		return nil, err
 	}
 	return store, nil
@@ -98,24 +103,31 @@ func (s *Store) Close() {
 	s.lookups.Close()
 	s.writes.Close()
 	s.keyUses.close()
-	s.pool.Close()
+	s.pool.raw.Close()
+}
+
+// CloseWithin makes Close return soon after the given time from now, also if the database does not answer: it closes the
+// connections of the statements that still run then. It returns immediately.
+func (s *Store) CloseWithin(limit time.Duration) {
+	time.AfterFunc(limit, s.pool.connector.conns.closeAll)
+}
+
+// ping connects to the database. The pool connects when it is used first, so a wrong address would only show in the
+// first request.
+func (s *Store) ping(ctx context.Context) error {
+	ctx, cancel := s.pool.bound(ctx)
+	if cancel != nil {
+		defer cancel()
+	}
+	err := ExplainRefusal(s.pool.raw.Ping(ctx))
+	if err == nil || errors.Is(err, ErrRefused) {
+		return err
+	}
+	return unavailable(err)
 }
 
 // Read returns the repositories outside any transaction.
 func (s *Store) Read() ports.Repos { return s.read }
-
-// CheckWritable returns nil when the database answers and accepts writes. A standby does not accept
-// them; the error is then of kind Unavailable.
-func (s *Store) CheckWritable(ctx context.Context) error {
-	var readOnly string
-	if err := s.pool.QueryRow(ctx, `SHOW transaction_read_only`).Scan(&readOnly); err != nil {
-		return translate(err)
-	}
-	if readOnly == "on" {
-		return unavailable(errors.New("the database is read-only"))
-	}
-	return nil
-}
 
 // LogsParameters reports whether PostgreSQL is configured to write the parameters of statements to its log: always, for
 // slow statements or for failed ones. Parameters contain names and, if a user typed one in the wrong field, a password.
@@ -137,7 +149,8 @@ type querier interface {
 }
 
 var (
-	_ querier = (*pgxpool.Pool)(nil)
+	_ querier = (*pool)(nil)
+	_ querier = (*transaction)(nil)
 	_ querier = pgx.Tx(nil)
 )
 
