@@ -63,6 +63,21 @@ func (c *cluster) createDatabase(ctx context.Context) error {
 	return nil
 }
 
+// version returns the version of PostgreSQL.
+func (c *cluster) version(ctx context.Context) (version string, err error) {
+	primary, err := c.primary(ctx)
+	if err != nil {
+		return "", err
+	}
+	conn, err := pgx.Connect(ctx, primary.url("postgres"))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	err = conn.QueryRow(ctx, "SHOW server_version").Scan(&version)
+	return version, err
+}
+
 // multiHostURL is the URL that lists all nodes.
 func (c *cluster) multiHostURL() string {
 	var hosts []string

@@ -19,6 +19,7 @@ type options struct {
 	json     string // the file to write the report to
 	keep     bool   // keep the folder with the logs
 	async    bool
+	untimed  bool // judge no durations
 	accounts int
 	interval time.Duration
 }
@@ -55,6 +56,7 @@ type run struct {
 	load    *load
 	probe   *probe
 	results []result
+	version string // of PostgreSQL
 }
 
 // execute starts everything, causes the faults and verifies the outcome.
@@ -117,6 +119,9 @@ func (r *run) start(ctx context.Context) error {
 			return err
 		}
 		r.servers = append(r.servers, server)
+	}
+	if r.version, err = r.cluster.version(ctx); err != nil {
+		return err
 	}
 	accounts, err := createAccounts(ctx, r.servers[0], r.options.accounts)
 	if err != nil {
