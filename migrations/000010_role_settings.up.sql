@@ -15,7 +15,8 @@ BEGIN
         ['jit', 'off']
     ] LOOP
         CONTINUE WHEN EXISTS (
-            SELECT FROM pg_db_role_setting r JOIN pg_roles u ON u.oid = r.setrole JOIN pg_database d ON d.oid = r.setdatabase
+            SELECT FROM pg_db_role_setting r JOIN pg_roles u ON u.oid = r.setrole
+                JOIN pg_database d ON d.oid = r.setdatabase
             WHERE u.rolname = session_user AND d.datname = current_database()
                 AND setting[1] || '=' || setting[2] = ANY (r.setconfig));
         EXECUTE format('ALTER ROLE %I IN DATABASE %I SET %I = %L', session_user, current_database(), setting[1],

@@ -50,8 +50,8 @@ const (
 	// lockTimeout bounds the wait for a lock: a waiting statement occupies a connection that other
 	// requests need.
 	lockTimeout = 5 * time.Second
-	// answerTimeout is the time beyond its server-side timeout after which a statement is given up: the server is dead or
-	// cannot be reached.
+	// answerTimeout is the time beyond its server-side timeout after which a statement is given up: the server is dead
+	// or cannot be reached.
 	answerTimeout = 2 * time.Second
 	// connectTimeout bounds one attempt to connect.
 	connectTimeout = 5 * time.Second
@@ -118,8 +118,8 @@ func setExecMode(config *pgx.ConnConfig, transactionPooling bool) error {
 	case pgx.QueryExecModeCacheDescribe:
 		transactionPooling = true
 	default:
-		return errors.New("the database URL sets default_query_exec_mode to a mode that Lockbox does not support: remove " +
-			"it, and set LOCKBOX_DB_POOLING=transaction for a pooler in transaction mode")
+		return errors.New("the database URL sets default_query_exec_mode to a mode that Lockbox does not support: " +
+			"remove it, and set LOCKBOX_DB_POOLING=transaction for a pooler in transaction mode")
 	}
 	if transactionPooling {
 		config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe

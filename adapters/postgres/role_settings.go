@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
 )
@@ -27,8 +26,9 @@ type roleSetting struct {
 // connection cannot send them itself: poolers refuse the parameters of a connection, or drop them silently. Migration
 // 000010 sets the same values.
 //
-// A prepared statement keeps its plan, and the server may plan it while the tables are still empty and a sequential scan
-// looks cheap. All statements find few rows by an index, so none needs the plans that are switched off, or compilation.
+// A prepared statement keeps its plan, and the server may plan it while the tables are still empty and a sequential
+// scan looks cheap. All statements find few rows by an index, so none needs the plans that are switched off, or
+// compilation.
 var roleSettings = []roleSetting{
 	{name: "statement_timeout", limit: StatementTimeout},
 	{name: "lock_timeout", limit: lockTimeout},
@@ -70,13 +70,13 @@ func (s roleSetting) statement(role, database string) string {
 		pgx.Identifier{database}.Sanitize(), s.name, s.value())
 }
 
-// ensureRoleSettings verifies that new sessions have the roleSettings. It sets missing ones on the role: a migration has
-// set them on the role that migrated, but the role of the server may be another one, and a dump of a database does not
-// contain them. If the server refuses, the error contains the statements for an administrator.
-func ensureRoleSettings(ctx context.Context, pool *pgxpool.Pool) error {
+// ensureRoleSettings verifies that new sessions have the roleSettings. It sets missing ones on the role: a migration
+// has set them on the role that migrated, but the role of the server may be another one, and a dump of a database does
+// not contain them. If the server refuses, the error contains the statements for an administrator.
+func ensureRoleSettings(ctx context.Context, p *pool) error {
 	conflicts := 0
 	for range maxStaleSessions {
-		state, err := readRoleState(ctx, pool)
+		state, err := readRoleState(ctx, p)
 		switch {
 		case err != nil:
 			return translate(err)
@@ -84,13 +84,14 @@ func ensureRoleSettings(ctx context.Context, pool *pgxpool.Pool) error {
 			return nil
 		case state.stored:
 			// The session is older than the settings. A pooler may keep it open for hours.
-			endSession(ctx, pool)
+			endSession(ctx, p)
 			continue
 		}
-		err = storeRoleSettings(ctx, pool, state.statements())
+		err = storeRoleSettings(ctx, p, state.statements())
 		switch code := sqlstate.Of(err); {
 		case code == sqlstate.InternalError || code == sqlstate.UniqueViolation || sqlstate.IsConflict(err):
-			// Another server stores them at the same time: "tuple concurrently updated", or two first settings of a role.
+			// Another server stores them at the same time: "tuple concurrently updated", or two first settings of a
+			// role.
 			if conflicts++; conflicts > maxSettingConflicts {
 				return translate(err)
 			}
@@ -99,7 +100,7 @@ func ensureRoleSettings(ctx context.Context, pool *pgxpool.Pool) error {
 		case err != nil:
 			return translate(err)
 		}
-		pool.Reset() // the open sessions began without the settings
+		p.raw.Reset() // the open sessions began without the settings
 	}
 	return errors.New("the sessions of the database lack settings that are stored for the role: remove them from the " +
 		"database URL, or reconnect the sessions of the pooler, for example with RECONNECT in the console of PgBouncer")
@@ -108,17 +109,17 @@ func ensureRoleSettings(ctx context.Context, pool *pgxpool.Pool) error {
 // roleState compares a session with the roleSettings.
 type roleState struct {
 	role, database string
-	// lacking are the parameters that the session lacks. stored is set if all of them are stored for the role, so that a
-	// new session has them.
+	// lacking are the parameters that the session lacks. stored is set if all of them are stored for the role, so that
+	// a new session has them.
 	lacking []roleSetting
 	stored  bool
 }
 
 // readRoleState reads the parameters of a session, and those that are stored for its role.
-func readRoleState(ctx context.Context, pool *pgxpool.Pool) (*roleState, error) {
+func readRoleState(ctx context.Context, q querier) (*roleState, error) {
 	s := &roleState{}
 	var names, values, stored []string
-	err := pool.QueryRow(ctx, `SELECT session_user::text, current_database()::text,
+	err := q.QueryRow(ctx, `SELECT session_user::text, current_database()::text,
 			array_agg(name), array_agg(setting),
 			ARRAY(SELECT unnest(setconfig) FROM pg_db_role_setting r JOIN pg_roles u ON u.oid = r.setrole
 				JOIN pg_database d ON d.oid = r.setdatabase
@@ -162,14 +163,16 @@ func (s *roleState) refusal() error {
 
 // endSession makes the server end one session, so that a pooler replaces it. Every role may end its own sessions. The
 // statement fails by design because it loses its connection.
-func endSession(ctx context.Context, pool *pgxpool.Pool) {
-	_, _ = pool.Exec(ctx, `SELECT pg_terminate_backend(pg_backend_pid())`)
-	pool.Reset()
+func endSession(ctx context.Context, p *pool) {
+	_, _ = p.Exec(ctx, `SELECT pg_terminate_backend(pg_backend_pid())`)
+	p.raw.Reset()
 }
 
 // storeRoleSettings runs the statements in one transaction.
-func storeRoleSettings(ctx context.Context, pool *pgxpool.Pool, statements []string) error {
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+func storeRoleSettings(ctx context.Context, p *pool, statements []string) error {
+	ctx, cancel := context.WithTimeout(ctx, p.limit)
+	defer cancel()
+	return pgx.BeginFunc(ctx, p.raw, func(tx pgx.Tx) error {
 		for _, statement := range statements {
 			if _, err := tx.Exec(ctx, statement); err != nil {
 				return err

@@ -161,27 +161,8 @@ func TestConcurrentOpenings(t *testing.T) {
 	assert.ElementsMatch(t, lackingSettings(), storedSettings(t, database))
 }
 
-// TestModesOfTheDriver verifies which modes a URL may name.
-func TestModesOfTheDriver(t *testing.T) {
-	t.Parallel()
-	const base = "postgres://localhost/lockbox"
-	for mode, want := range map[string]pgx.QueryExecMode{
-		"": pgx.QueryExecModeCacheStatement,
-		"?default_query_exec_mode=cache_statement": pgx.QueryExecModeCacheStatement,
-		"?default_query_exec_mode=cache_describe":  pgx.QueryExecModeCacheDescribe,
-	} {
-		config, err := postgres.ConnConfig(base + mode)
-		require.NoError(t, err)
-		assert.Equal(t, want, config.DefaultQueryExecMode, mode)
-	}
-	for _, mode := range []string{"describe_exec", "exec", "simple_protocol"} {
-		_, err := postgres.ConnConfig(base + "?default_query_exec_mode=" + mode)
-		assert.ErrorContains(t, err, "LOCKBOX_DB_POOLING=transaction", mode)
-	}
-}
-
-// TestPatientTransactions verifies that only the transactions of a patient store have a longer statement timeout, and that
-// no session keeps it.
+// TestPatientTransactions verifies that only the transactions of a patient store have a longer statement timeout, and
+// that no session keeps it.
 func TestPatientTransactions(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)

@@ -50,8 +50,8 @@ var (
 )
 
 // Open creates the pool and pings the database. It returns an error of kind Unavailable when the database does not
-// answer or is a standby (ErrStandby), and ErrRefused when it refuses connections for a lasting reason, or when the role
-// lacks settings that it may not set. No error contains the password.
+// answer or is a standby (ErrStandby), ErrRefused when it refuses connections for a lasting reason, and another error
+// when the role lacks settings that it may not set. No error contains the password.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	settings, err := poolConfig(config)
 	if err != nil {
@@ -90,7 +90,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		pool.raw.Close()
 		return nil, err
 	}
-	if err := ensureRoleSettings(ctx, pool.raw); err != nil {
+	if err := ensureRoleSettings(ctx, pool); err != nil {
 		pool.raw.Close()
 		return nil, err
 	}
@@ -106,8 +106,8 @@ func (s *Store) Close() {
 	s.pool.raw.Close()
 }
 
-// CloseWithin makes Close return soon after the given time from now, also if the database does not answer: it closes the
-// connections of the statements that still run then. It returns immediately.
+// CloseWithin makes Close return soon after the given time from now, also if the database does not answer: it closes
+// the connections of the statements that still run then. It returns immediately.
 func (s *Store) CloseWithin(limit time.Duration) {
 	time.AfterFunc(limit, s.pool.connector.conns.closeAll)
 }

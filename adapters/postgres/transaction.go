@@ -69,7 +69,8 @@ func (t *transaction) send(ctx context.Context, batch *pgx.Batch) pgx.BatchResul
 	t.begun = true
 	opening := []*pgx.QueuedQuery{{SQL: "begin"}}
 	if t.patient {
-		opening = append(opening, &pgx.QueuedQuery{SQL: "set local statement_timeout = " + milliseconds(PatientTimeout)})
+		sql := "set local statement_timeout = " + milliseconds(PatientTimeout)
+		opening = append(opening, &pgx.QueuedQuery{SQL: sql})
 	}
 	batch.QueuedQueries = append(opening, batch.QueuedQueries...)
 	results := t.statements.SendBatch(ctx, batch)

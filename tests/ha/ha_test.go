@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestFailovers kills and freezes the primary of a cluster once each. Timing is not judged: the machine runs other tests.
-// `make ha` judges it.
+// TestFailovers kills and freezes the primary of a cluster once each. Timing is not judged: the machine runs other
+// tests. `make ha` judges it.
 func TestFailovers(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -58,7 +58,7 @@ func TestLongestGap(t *testing.T) {
 func TestVerdict(t *testing.T) {
 	t.Parallel()
 	acknowledged := func(version, attempt int64) answered {
-		return answered{id: "w", version: version, attempt: attempt, ok: true}
+		return answered{version: version, attempt: attempt, ok: true}
 	}
 	for name, c := range map[string]struct {
 		writes        []answered
@@ -78,7 +78,12 @@ func TestVerdict(t *testing.T) {
 	}
 
 	split := []result{
-		{Fault: "freeze primary", At: time.Unix(10, 0), end: time.Unix(20, 0), unfenced: true},
+		{
+			Fault:    "freeze primary",
+			At:       time.Unix(10, 0),
+			end:      time.Unix(20, 0),
+			unfenced: true,
+		},
 		{Fault: "kill primary", At: time.Unix(30, 0), end: time.Unix(40, 0)},
 	}
 	v := &verdict{}

@@ -74,8 +74,8 @@ func outside(ctx context.Context, o options) error {
 		}
 		defer func() { _ = os.RemoveAll(folder) }()
 		program := filepath.Join(folder, "lockbox")
-		build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", program, "./cmd/lockbox") //nolint:gosec // constant
-		if out, err := build.CombinedOutput(); err != nil {
+		arguments := []string{"build", "-buildvcs=false", "-o", program, "./cmd/lockbox"}
+		if out, err := exec.CommandContext(ctx, "go", arguments...).CombinedOutput(); err != nil {
 			return fmt.Errorf("%w: %s", err, out)
 		}
 		args = append([]string{"-program", program}, args...)

@@ -84,7 +84,8 @@ func (r *run) report(v *verdict) *report {
 	return p
 }
 
-// failures lists the broken promises of a run. Durations are judged only if timed is set. Asynchronous replication promises nothing about acknowledged writes.
+// failures lists the broken promises of a run. Durations are judged only if timed is set. Asynchronous replication
+// promises nothing about acknowledged writes.
 func (p *report) failures(timed bool) []string {
 	var broken []string
 	check := func(holds bool, format string, args ...any) {

@@ -162,7 +162,12 @@ func (r *run) cause(ctx context.Context, number int, f fault) error {
 // record computes the outages of a fault that began at the given time and is over now.
 func (r *run) record(number int, f fault, begun time.Time) {
 	end := time.Now()
-	result := result{Fault: f.name, At: begun, unfenced: f.unfenced, end: end}
+	result := result{
+		Fault:    f.name,
+		At:       begun,
+		unfenced: f.unfenced,
+		end:      end,
+	}
 	gap, recovered := longestGap(r.probe.between(begun, end), begun, end)
 	result.Outage = seconds(gap.Seconds())
 	line := fmt.Sprintf("%3d  %-20s  database %5.1f s", number+1, f.name, gap.Seconds())

@@ -153,7 +153,8 @@ func (s *stream) storedAttempts(ctx context.Context) (map[int64]int64, error) {
 }
 
 // attemptOf reads one version.
-func (s *stream) attemptOf(ctx context.Context, address string, version int64, header map[string]string) (int64, error) {
+func (s *stream) attemptOf(ctx context.Context, address string, version int64,
+	header map[string]string) (int64, error) {
 	status, _, body, err := exchangeWith(ctx, s.client, http.MethodGet, fmt.Sprintf("%s?version=%d", address, version),
 		"", header)
 	if err != nil || status != http.StatusOK {

@@ -45,8 +45,8 @@ func copyOf(t testing.TB, admin, template string) string {
 		FOR setting IN SELECT unnest(setconfig) FROM pg_db_role_setting r JOIN pg_database d ON d.oid = r.setdatabase
 			WHERE d.datname = '%s' AND r.setrole = (SELECT oid FROM pg_roles WHERE rolname = session_user)
 		LOOP
-			EXECUTE format('ALTER ROLE %%I IN DATABASE %%I SET %%I = %%L', session_user, '%s', split_part(setting, '=', 1),
-				split_part(setting, '=', 2));
+			EXECUTE format('ALTER ROLE %%I IN DATABASE %%I SET %%I = %%L', session_user, '%s',
+				split_part(setting, '=', 1), split_part(setting, '=', 2));
 		END LOOP;
 	END $$`, template, config.Database)))
 	return own

@@ -170,8 +170,8 @@ func (d *driver) begin(to int) error {
 }
 
 // checkConnection makes the server check the client connection while a statement of the transaction runs: otherwise the
-// step of a killed program would hold the version row until the statement ends. Not every platform supports the setting,
-// so an error of the server is ignored.
+// step of a killed program would hold the version row until the statement ends. Not every platform supports the
+// setting, so an error of the server is ignored.
 func (d *driver) checkConnection() error {
 	if _, err := d.tx.Exec(d.ctx, "SAVEPOINT "+stepSavepoint); err != nil {
 		return err
