@@ -151,6 +151,9 @@ type SealedRows interface {
 	PlainRecoveryCodes(ctx context.Context, limit int) ([]PlainRecoveryCode, error)
 	// KeyRecoveryCode replaces the hash of a recovery code with its keyed digest.
 	KeyRecoveryCode(ctx context.Context, was PlainRecoveryCode, key domain.ServerKeyID, digest domain.Digest) error
+	// OpenTransactions returns identifiers of the open transactions of all other sessions in the database, also of
+	// those that have written nothing yet and of other roles. An identifier is not used again.
+	OpenTransactions(ctx context.Context) ([]string, error)
 	// OldestTransaction returns the age of the oldest open transaction of a server; 0 when no transaction is open.
 	OldestTransaction(ctx context.Context) (time.Duration, error)
 	// DeleteTokens deletes everything that authenticates a user and depends on key, and returns the number of rows:

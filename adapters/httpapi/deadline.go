@@ -11,12 +11,12 @@ import (
 )
 
 const (
-	// requestTime is how long a request may work, not counting the time in which its body arrives. It leaves five of the
-	// 20 seconds in which every request is answered: a commit that has begun may take three more seconds, and a
+	// requestTime is how long a request may work, not counting the time in which its body arrives. It leaves five of
+	// the 20 seconds in which every request is answered: a commit that has begun may take three more seconds, and a
 	// connection to the database that does not react to a cancellation is closed after two.
 	requestTime = 15 * time.Second
-	// slowRequestTime replaces requestTime for routes that delete or rewrite all rows of a box or a user, and for routes
-	// that wait for the droplet host. It leaves time for the response before writeTimeout.
+	// slowRequestTime replaces requestTime for routes that delete or rewrite all rows of a box or a user, and for
+	// routes that wait for the droplet host. It leaves time for the response before writeTimeout.
 	slowRequestTime = 52 * time.Second
 	// bodyTime is the largest time in which a request body may arrive. The HTTP server reads no longer than this.
 	bodyTime = 30 * time.Second
@@ -56,7 +56,9 @@ func withDeadline(parent context.Context, limit time.Duration) (ctx *requestCont
 }
 
 // Deadline returns the current deadline. Storage uses it to bound a commit.
-func (c *requestContext) Deadline() (time.Time, bool) { return c.began.Add(time.Duration(c.limit.Load())), true }
+func (c *requestContext) Deadline() (time.Time, bool) {
+	return c.began.Add(time.Duration(c.limit.Load())), true
+}
 
 // Value returns the requestContext itself under its key.
 func (c *requestContext) Value(key any) any {

@@ -186,8 +186,8 @@ func (a *API) refusal(c echo.Context, err error) *domain.Error {
 
 // cancelled reports whether a request failed because its client disconnected, which cancels its context. Waiting for a
 // lock, a batch, a key derivation or the database then ends with an Unavailable error that is no fault of the server.
-// An unknown outcome of a commit is a fault of the server, because commits ignore the cancellation. So is a request that
-// ended at its deadline.
+// An unknown outcome of a commit is a fault of the server, because commits ignore the cancellation. So is a request
+// that ended at its deadline.
 func cancelled(c echo.Context, err error) bool {
 	if timedOut(c.Request().Context()) {
 		return false

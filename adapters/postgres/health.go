@@ -17,7 +17,8 @@ import (
 const (
 	// ProbeInterval is how often a server calls Probe.
 	ProbeInterval = 5 * time.Second
-	// MaxClockSkew is the difference between the clocks of Lockbox and of the database beyond which Probe logs a warning.
+	// MaxClockSkew is the difference between the clocks of Lockbox and of the database beyond which Probe logs a
+	// warning.
 	MaxClockSkew = 30 * time.Second
 
 	// probeTimeout bounds one probe. A commit that takes longer is a failure to a load balancer.
@@ -108,8 +109,8 @@ func logChange(log *slog.Logger, before, now Health) {
 // errReadOnly is the cause of a failed probe of a database whose transactions are read-only by default.
 var errReadOnly = errors.New("the database is read-only")
 
-// probeSQL writes to the write-ahead log only: its commit waits for the disk and for synchronous standbys like any other,
-// and leaves nothing behind.
+// probeSQL writes to the write-ahead log only: its commit waits for the disk and for synchronous standbys like any
+// other, and leaves nothing behind.
 const probeSQL = `SELECT current_setting('transaction_read_only') = 'on', clock_timestamp(),
 	pg_logical_emit_message(true, 'lockbox', ''::text) IS NOT NULL`
 
@@ -139,7 +140,8 @@ func (s *Store) commitProbe(ctx context.Context, reached *atomic.Bool) (skew tim
 	err = conn.SendBatch(ctx, &batch).Close()
 	skew = clockSkew(sent, there, time.Now())
 	switch code := sqlstate.Of(err); {
-	case code == sqlstate.InsufficientPrivilege || code == sqlstate.UndefinedFunction || code == sqlstate.FeatureNotSupported:
+	case code == sqlstate.InsufficientPrivilege || code == sqlstate.UndefinedFunction ||
+		code == sqlstate.FeatureNotSupported:
 		s.health.withoutMessages.Store(true) // the next probe uses a trial write
 	case err == nil && readOnly:
 		err = unavailable(errReadOnly)

@@ -18,7 +18,8 @@ type pool struct {
 	connector *connector
 }
 
-// openPool makes the pool. It does not connect. limit is the time of one statement, including the wait for a connection.
+// openPool makes the pool. It does not connect. limit is the time of one statement, including the wait for a
+// connection.
 func openPool(ctx context.Context, settings *pgxpool.Config, connector *connector, limit time.Duration) (*pool, error) {
 	connector.configure(settings)
 	ready := make(chan struct{}) // a connection may open before raw is assigned
@@ -49,7 +50,8 @@ func (p *pool) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
 
 // retryWhileFull runs get again while the server accepts no further connection, until a connection of the pool is free,
 // but not longer than fullTimeout. err is the refusal of the server.
-func retryWhileFull[T any](ctx context.Context, p *pool, err error, get func(context.Context) (T, error)) (got T, _ error) {
+func retryWhileFull[T any](ctx context.Context, p *pool, err error,
+	get func(context.Context) (T, error)) (got T, _ error) {
 	for deadline := time.Now().Add(fullTimeout); time.Now().Before(deadline); {
 		select {
 		case <-ctx.Done():

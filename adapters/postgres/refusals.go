@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -34,14 +35,34 @@ func ExplainRefusal(err error) error {
 	if errors.Is(err, ErrRefused) {
 		return err
 	}
-	reason := tlsReason(err)
-	if _, network := errors.AsType[net.Error](err); reason == "" && !network && !errors.Is(err, context.DeadlineExceeded) {
-		reason = serverReason(err)
+	if isUnreached(err) {
+		return err
+	}
+	// With sslmode=prefer, the driver also reports the refused TLS of a connection that it then made without TLS.
+	reason := serverReason(err)
+	if sqlstate.Of(err) == "" {
+		reason = tlsReason(err)
 	}
 	if reason == "" {
 		return err
 	}
 	return fmt.Errorf("%w: %s: %w", ErrRefused, reason, err)
+}
+
+// isUnreached reports whether err, or an error that it wraps, means that a host was not reached or did not answer.
+func isUnreached(err error) bool {
+	switch err := err.(type) { //nolint:errorlint // the loops below unwrap the error
+	case *net.OpError:
+		_, alert := errors.AsType[tls.AlertError](err.Err)
+		return !alert // the peer has answered an alert
+	case *net.DNSError:
+		return true
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(err.Unwrap(), isUnreached)
+	case interface{ Unwrap() error }:
+		return isUnreached(err.Unwrap())
+	}
+	return err == context.DeadlineExceeded || err == context.Canceled //nolint:errorlint // err wraps nothing
 }
 
 // serverReason returns what an operator has to change if the server refused a connection for a lasting reason, or "".

@@ -67,6 +67,15 @@ func (r sealedRows) TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]
 	})
 }
 
+// OpenTransactions reads the lock that every transaction holds on its own virtual transaction identifier. Unlike the
+// times in pg_stat_activity, all roles can see these locks.
+func (r sealedRows) OpenTransactions(ctx context.Context) ([]string, error) {
+	return names[string](r.q.Query(ctx, `SELECT l.virtualtransaction FROM pg_locks l
+		JOIN pg_stat_activity a ON a.pid = l.pid AND a.datname = current_database()
+		WHERE l.locktype = 'virtualxid' AND l.virtualxid = l.virtualtransaction AND l.granted
+			AND l.pid <> pg_backend_pid()`))
+}
+
 // OldestTransaction reads the transactions of all servers from pg_stat_activity. Servers are
 // recognised by applicationName.
 func (r sealedRows) OldestTransaction(ctx context.Context) (time.Duration, error) {

@@ -153,8 +153,8 @@ func readRow(ctx context.Context, conn *pgconn.PgConn, sql string) ([]string, er
 	return row, nil
 }
 
-// check refuses a connection on which Lockbox cannot work. With several hosts in the URL, the driver then tries the next
-// one.
+// check refuses a connection on which Lockbox cannot work. With several hosts in the URL, the driver then tries the
+// next one.
 func (c *connector) check(ctx context.Context, conn *pgconn.PgConn) error {
 	read, err := readSession(ctx, conn)
 	switch {

@@ -21,8 +21,8 @@ const (
 	// maxStartOvers is higher than maxAttempts because starting over is not a failure: each time,
 	// another transaction has completed.
 	maxStartOvers = 10
-	// endTimeout bounds a ROLLBACK. A COMMIT may take StatementTimeout plus endTimeout, or commitTime beyond the deadline
-	// of its request, whichever is shorter.
+	// endTimeout bounds a ROLLBACK. A COMMIT may take StatementTimeout plus endTimeout, or commitTime beyond the
+	// deadline of its request, whichever is shorter.
 	endTimeout = 5 * time.Second
 	commitTime = 3 * time.Second
 	// retryJitter is multiplied by the attempt to bound the random delay before a retry.

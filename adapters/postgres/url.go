@@ -36,8 +36,8 @@ func ParseURL(url string) (*pgx.ConnConfig, error) {
 	return settings.ConnConfig, nil
 }
 
-// parseURL parses a connection string or URL in libpq's format. The driver's message is left out of the error because it
-// may contain a part of a password that is not encoded correctly.
+// parseURL parses a connection string or URL in libpq's format. The driver's message is left out of the error because
+// it may contain a part of a password that is not encoded correctly.
 func parseURL(url string) (*pgxpool.Config, error) {
 	settings, err := pgxpool.ParseConfig(url)
 	if file, ok := errors.AsType[*fs.PathError](err); ok {

@@ -27,6 +27,9 @@ const (
 	// drainTimeout is how long requests in flight may take after SIGTERM. It equals the default grace period of
 	// Kubernetes.
 	drainTimeout = 30 * time.Second
+	// closeTimeout is how long statements may continue after the last request, such as those of the audit log. With a
+	// database that does not answer, a shutdown takes at most the time of a request and this.
+	closeTimeout = 5 * time.Second
 	// keyringRefresh is how often a server reads the server keys again. A server reads the keys immediately when it
 	// signs or seals with a replaced key. The interval is for servers that do neither.
 	keyringRefresh = time.Minute
@@ -104,6 +107,8 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	defer stopMetrics()
 	defer a.startBackground(ctx, core, events)()
+	// The functions that are deferred above write to the database; closeTimeout bounds them all.
+	defer core.store.CloseWithin(closeTimeout)
 	a.addr = listener.Addr()
 	a.log.Info("listening", slog.String("address", a.addr.String()), slog.String("version", Version()))
 	close(a.ready)
@@ -117,6 +122,7 @@ func (a *App) startBackground(ctx context.Context, core *core, events *postgres.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	background.Go(func() { a.refreshKeys(ctx, core) })
 	background.Go(func() { a.sweep(ctx, core.store) })
+	background.Go(func() { a.probe(ctx, core.store) })
 	background.Go(func() { a.releaseMemory(ctx) })
 	background.Go(func() { a.flushRefusals(ctx, core.gate(events)) })
 	background.Go(func() { a.watchCertificate(ctx) })
@@ -278,6 +284,13 @@ func (a *App) refreshKeys(ctx context.Context, core *core) {
 			a.log.Warn("reloading the server keys failed; the keys in memory stay in use", slog.Any("error", err))
 		}
 	})
+}
+
+// probe checks at an interval that the database accepts writes. The store logs changes and reports the last result to
+// /readyz and in metrics.
+func (a *App) probe(ctx context.Context, store *postgres.Store) {
+	_ = store.Probe(ctx)
+	every(ctx, postgres.ProbeInterval, func() { _ = store.Probe(ctx) })
 }
 
 // flushRefusals writes the audit events of repeated refusals at an interval.

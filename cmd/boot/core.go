@@ -132,6 +132,7 @@ func openStore(ctx context.Context, config Config, log *slog.Logger, options sto
 			Patient:            bool(options.patience),
 			Clock:              system.Clock{},
 			OnStaleServerKey:   options.onStaleServerKey,
+			Log:                log,
 		})
 		if err == nil {
 			return store, nil
@@ -140,7 +141,11 @@ func openStore(ctx context.Context, config Config, log *slog.Logger, options sto
 			return nil, fmt.Errorf("cannot open the database of LOCKBOX_DATABASE_URL: %w", err)
 		}
 		// Log the reason for the slow start.
-		log.Warn("the database does not answer yet", slog.Any("error", err))
+		if errors.Is(err, postgres.ErrStandby) {
+			log.Warn("the database is a read-only standby; waiting for the primary", slog.Any("error", err))
+		} else {
+			log.Warn("the database does not answer yet", slog.Any("error", err))
+		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -259,8 +264,9 @@ func (c *core) accountSealer() *sealing.AccountSealer {
 	return sealing.NewAccountSealer(c.keyring, nil)
 }
 
-// OpenServerKeys opens the database and the key ring for the commands about server keys. A rekey waits for grace, so
-// that transactions of running servers can finish. The caller calls closeAll.
+// OpenServerKeys opens the database and the key ring for the commands about server keys. A rekey waits until all
+// transactions have ended that were open when it began, and after grace only for those of servers. The caller calls
+// closeAll.
 func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 	grace time.Duration) (service *serverkeys.Service, closeAll func(), err error) {
 	// Rotating a secret must be possible even if the other settings of a server are wrong or absent.

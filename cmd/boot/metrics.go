@@ -87,6 +87,14 @@ func newMetric(kind prometheus.ValueType, name, label, help string, read func(st
 // one returns the samples of a metric without a label.
 func one[N int | int64 | uint64 | float64](value N) values { return values{"": float64(value)} }
 
+// writable returns 1 if the last probe succeeded, and 0 if it failed or if there was none yet.
+func writable(health postgres.Health) float64 {
+	if health.At.IsZero() || health.Err != nil {
+		return 0
+	}
+	return 1
+}
+
 // byKind returns the samples of lookups and conditional writes.
 func byKind[N int | int64](lookups, writes N) values {
 	return values{"lookup": float64(lookups), "write": float64(writes)}
@@ -113,6 +121,16 @@ var metrics = []metric{
 	newMetric(counter, "lockbox_db_connection_wait_seconds_total", "",
 		"Total time that work waited for a free database connection, in seconds.",
 		func(s stats) values { return one(s.db.Pool.WaitTime.Seconds()) }),
+
+	newMetric(counter, "lockbox_db_connections_replaced_total", "",
+		"Number of times that this server replaced its idle database connections because one did not answer.",
+		func(s stats) values { return one(s.db.Pool.Replaced) }),
+	newMetric(gauge, "lockbox_db_writable", "",
+		"1 if the database committed the last probe of this server, 0 if not. The probe runs every 5 seconds.",
+		func(s stats) values { return values{"": writable(s.db.Health)} }),
+	newMetric(gauge, "lockbox_db_clock_skew_seconds", "",
+		"Time by which the clock of the database is ahead of the clock of this server, in seconds; negative if behind.",
+		func(s stats) values { return one(s.db.Health.ClockSkew.Seconds()) }),
 
 	newMetric(gauge, "lockbox_db_batch_requests_waiting", "kind",
 		"Number of requests that wait for the next batch, by kind (lookup or write of an entry).",

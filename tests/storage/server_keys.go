@@ -213,3 +213,19 @@ func sealedTokens(f *fixture) {
 		return nil
 	})
 }
+
+// openTransactions opens a transaction that only reads: it may still write later.
+func openTransactions(f *fixture) {
+	var during []string
+	f.do(func(ctx context.Context, repos ports.Repos) error {
+		_, err := repos.System.Owner(ctx)
+		require.NoError(f, err)
+		during, err = f.Read().SealedRows.OpenTransactions(f.Context())
+		require.NoError(f, err)
+		return nil
+	})
+	require.NotEmpty(f, during)
+	after, err := f.Read().SealedRows.OpenTransactions(f.Context())
+	require.NoError(f, err)
+	require.NotSubset(f, after, during)
+}

@@ -113,6 +113,7 @@ var tests = map[string]func(*fixture){
 	"EventWriter/Cancelled":            eventWriterCancelled,
 	"ServerKeys/Lifecycle":             serverKeyLifecycle,
 	"ServerKeys/DeleteRetired":         serverKeyDeleteRetired,
+	"SealedRows/OpenTransactions":      openTransactions,
 	"SealedRows/Entries":               sealedEntries,
 	"SealedRows/Accounts":              sealedAccounts,
 	"SealedRows/LockedIdentities":      sealedLockedIdentities,
