@@ -60,6 +60,25 @@ func (c *cluster) createDatabase(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", statement, err)
 		}
 	}
+	return c.awaitDatabase(ctx)
+}
+
+// awaitDatabase waits until all standbys have the database: the driver tries no other host after a host without it.
+func (c *cluster) awaitDatabase(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for _, each := range c.nodes {
+		for {
+			conn, err := pgx.Connect(ctx, each.url(database))
+			if err == nil {
+				_ = conn.Close(ctx) // nothing was done on it
+				break
+			}
+			if sleep(ctx, 50*time.Millisecond) != nil {
+				return fmt.Errorf("%s does not have the database: %w", each.name, err)
+			}
+		}
+	}
 	return nil
 }
 
