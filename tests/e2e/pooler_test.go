@@ -108,8 +108,9 @@ func (s *soak) work(user client, i int) error {
 			return fmt.Errorf("read: status %d: %s", read.Status, read.Body)
 		}
 		s.count(read)
-		if listed := user.do("GET", "/boxes", nil); listed.Status == 200 && string(listed.Body) != `["`+box+`"]`+"\n" {
-			return fmt.Errorf("the boxes of user%d: %s", i, listed.Body)
+		listed := user.do("GET", "/boxes", nil)
+		if got := string(bytes.TrimSpace(listed.Body)); listed.Status == 200 && got != `["`+box+`"]` {
+			return fmt.Errorf("the boxes of user%d: %s", i, got)
 		}
 	}
 	return nil
