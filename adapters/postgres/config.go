@@ -23,8 +23,7 @@ type Config struct {
 	// TransactionPooling is set if a pooler between Lockbox and PostgreSQL may run each transaction in another session.
 	// Lockbox then uses no named prepared statements.
 	TransactionPooling bool
-	// Patient raises the time of a statement in a transaction to PatientTimeout, for operator commands that read entire
-	// tables.
+	// Patient raises the time of a statement in a transaction to PatientTimeout, for commands that read entire tables.
 	Patient bool
 	Clock   ports.Clock
 	// Log receives warnings about the database and its connections. nil discards them.
@@ -38,7 +37,7 @@ type Config struct {
 const (
 	// StatementTimeout bounds one statement, and the time that a transaction may be idle between two statements.
 	StatementTimeout = 10 * time.Second
-	// PatientTimeout replaces StatementTimeout for operator commands.
+	// PatientTimeout replaces StatementTimeout if Config.Patient is set.
 	PatientTimeout = 10 * time.Minute
 	// LongestTransaction is an upper bound for transactions that seal or sign something: they
 	// consist of few statements.

@@ -56,10 +56,20 @@ func isOutage(code string) bool {
 		code == sqlstate.ReadOnlyTransaction || code == sqlstate.IdleInTransaction
 }
 
-// unavailable returns the error for a database that cannot be reached or does not answer.
+// unavailable returns the error for a database that cannot be reached, does not answer or refuses connections.
 func unavailable(cause error) error {
-	return domain.Refuse(domain.Unavailable, "database_unavailable",
-		"the database does not answer; try again in a moment").Because(cause)
+	message := "the database does not answer; try again in a moment"
+	switch {
+	case errors.Is(cause, ErrStandby):
+		message = "the database is a read-only standby; try again in a moment"
+	case errors.Is(cause, errOldPrimary):
+		message = "the database has a new primary; try again in a moment"
+	case errors.Is(cause, errReadOnly):
+		message = "the database is read-only; try again in a moment"
+	case errors.Is(cause, ErrRefused):
+		message = "the database refuses the connections of this server, whose log has the reason"
+	}
+	return domain.Refuse(domain.Unavailable, "database_unavailable", message).Because(cause)
 }
 
 // outcomeUnknown returns the error for a commit whose result did not arrive, or whose replication

@@ -68,12 +68,15 @@ func (s *Store) Probe(ctx context.Context) error {
 }
 
 // probe is Probe for a caller that holds health.probing.
-func (s *Store) probe(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+func (s *Store) probe(caller context.Context) error {
+	ctx, cancel := context.WithTimeout(caller, probeTimeout)
 	defer cancel()
 	before := s.health.last()
 	var reached atomic.Bool
 	skew, err := within(ctx, func() (time.Duration, error) { return s.commitProbe(ctx, &reached) })
+	if caller.Err() != nil { // the caller has given up, which is no failure of the database
+		return err
+	}
 	if err != nil {
 		skew = before.ClockSkew
 		if reached.Load() {
@@ -204,7 +207,7 @@ func (s *Store) probeAgain(ctx context.Context) error {
 	if last := s.health.last(); !last.At.IsZero() && time.Since(last.At) < probePause && last.Err != nil {
 		return last.Err
 	}
-	return s.probe(ctx)
+	return s.probe(context.WithoutCancel(ctx)) // other callers use its result
 }
 
 // within returns the result of work, or an error of kind Unavailable when ctx ends: a statement on a dead connection

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"net/url"
 	"sync"
 	"testing"
@@ -89,6 +90,33 @@ func TestLastingRefusals(t *testing.T) {
 	require.ErrorIs(t, open(t, unreachable), domain.Unavailable)
 }
 
+// TestWhichRefusalsAreLasting covers the codes with which servers and poolers refuse a connection.
+func TestWhichRefusalsAreLasting(t *testing.T) {
+	t.Parallel()
+	for code, lasting := range map[string]bool{
+		"08P01": true,  // PgBouncer: unsupported startup parameter
+		"28000": true,  // no entry in pg_hba.conf
+		"28P01": true,  // wrong password
+		"3D000": true,  // unknown database
+		"42501": true,  // no CONNECT privilege
+		"08004": false, // PgBouncer: its server cannot be reached
+		"53300": false, // no free connection
+		"57P03": false, // starting up
+	} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			between := pgtest.NewProxy(t, pgtest.Empty(t))
+			between.Refuse(code, "refused by the test")
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := postgres.Open(ctx, postgres.Config{URL: between.URL, Clock: clock{}})
+			require.ErrorContains(t, err, "refused by the test")
+			require.Equal(t, lasting, errors.Is(err, postgres.ErrRefused), "%v", err)
+			require.Equal(t, !lasting, errors.Is(err, domain.Unavailable), "%v", err)
+		})
+	}
+}
+
 // TestOtherEncodingsAreRefused covers the encodings of the database and of its sessions.
 func TestOtherEncodingsAreRefused(t *testing.T) {
 	t.Parallel()
@@ -140,9 +168,13 @@ func TestAFullServerMakesRequestsWait(t *testing.T) {
 	group.Wait()
 	require.LessOrEqual(t, store.Stats().Pool.Idle, 2)
 	// A store without a connection of its own reports the refusal.
+	held, err := store.Pool().Acquire(t.Context())
+	require.NoError(t, err)
+	defer held.Release()
+	between.LimitOpen(1)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 	defer cancel()
-	_, err := postgres.Open(ctx, postgres.Config{URL: between.URL, Clock: clock{}})
+	_, err = postgres.Open(ctx, postgres.Config{URL: between.URL, Clock: clock{}})
 	require.ErrorIs(t, err, domain.Unavailable)
 	require.ErrorContains(t, err, "too many clients")
 }

@@ -47,11 +47,11 @@ type core struct {
 	entrance *gate.Gate
 }
 
-// patience is true if statements run without a time limit. A server limits its statements, so that no statement blocks
-// others for long. A command has no limit, because it may read whole tables.
+// patience is true if a statement may take postgres.PatientTimeout instead of postgres.StatementTimeout.
 type patience bool
 
-// The two kinds of programs: the server, and the commands of an operator.
+// The two kinds of programs. The server and the commands about accounts run statements that take milliseconds. The
+// commands about server keys may read whole tables.
 const (
 	serving   patience = false
 	operating patience = true
@@ -292,7 +292,7 @@ func OpenOperator(ctx context.Context, config Config, log *slog.Logger) (operato
 	if err := errors.Join(config.checkStorage(), config.checkLimits()); err != nil {
 		return operator, nil, err
 	}
-	c, err := openCore(ctx, config, log, operating)
+	c, err := openCore(ctx, config, log, serving)
 	if err != nil {
 		return operator, nil, err
 	}

@@ -173,10 +173,8 @@ func (r *run) record(number int, f fault, begun time.Time) {
 	line := fmt.Sprintf("%3d  %-20s  database %5.1f s", number+1, f.name, gap.Seconds())
 	for _, server := range r.servers {
 		outage, resumed := longestGap(r.load.acknowledged(server, begun, end), begun, end)
-		share := max(0, resumed.Sub(recovered))
-		if outage <= gap {
-			share = 0 // Lockbox waited no longer than the database made it wait
-		}
+		// Lockbox has no share in the part of its outage during which the database accepted no writes.
+		share := min(max(0, resumed.Sub(recovered)), max(0, outage-gap))
 		result.Servers = append(result.Servers, serverResult{
 			Server: server.name,
 			Outage: seconds(outage.Seconds()),

@@ -22,6 +22,7 @@ type Proxy struct {
 	running          sync.WaitGroup
 	loseNew          atomic.Bool
 	maxOpen          atomic.Int64
+	refusal          atomic.Pointer[pgproto3.ErrorResponse]
 
 	mu    sync.Mutex // guards pairs
 	pairs []*proxyPair
@@ -93,14 +94,15 @@ func (p *Proxy) isFull() bool {
 	return limit > 0 && open >= limit
 }
 
-// refuse answers the startup message of a client with the error 53300 and closes the connection.
-func refuse(client net.Conn) {
-	_, _ = client.Read(make([]byte, 8<<10)) // the content does not matter, and the client may be gone already
-	message, _ := (&pgproto3.ErrorResponse{
-		Severity: "FATAL",
-		Code:     "53300",
-		Message:  "sorry, too many clients already",
-	}).Encode(nil) // only a message that is too long fails
+// Refuse makes the proxy answer further connections with an error of PostgreSQL.
+func (p *Proxy) Refuse(code, message string) {
+	p.refusal.Store(&pgproto3.ErrorResponse{Severity: "FATAL", Code: code, Message: message})
+}
+
+// refuse answers the startup message of a client with an error and closes the connection.
+func refuse(client net.Conn, refusal *pgproto3.ErrorResponse) {
+	_, _ = client.Read(make([]byte, 8<<10)) // the content does not matter, and the client may have left
+	message, _ := refusal.Encode(nil)       // only a message that is too long fails
 	_, _ = client.Write(message)
 	_ = client.Close()
 }
@@ -112,8 +114,16 @@ func (p *Proxy) accept(listener net.Listener) {
 		if err != nil {
 			return
 		}
+		refusal := p.refusal.Load()
 		if p.isFull() {
-			p.running.Go(func() { refuse(client) })
+			refusal = &pgproto3.ErrorResponse{
+				Severity: "FATAL",
+				Code:     "53300",
+				Message:  "sorry, too many clients already",
+			}
+		}
+		if refusal != nil {
+			p.running.Go(func() { refuse(client, refusal) })
 			continue
 		}
 		pair := &proxyPair{client: client}
