@@ -68,7 +68,7 @@ func (n *node) start(s *setup, all []*node) error {
 		"--advertise-client-urls", "http://"+n.clusterAddress()+":2379",
 		"--initial-advertise-peer-urls", "http://"+n.clusterAddress()+":2380",
 		"--initial-cluster", strings.Join(members, ","), "--initial-cluster-state", "new",
-		"--heartbeat-interval", "150", "--election-timeout", "1500", "--unsafe-no-fsync")
+		"--enable-v2", "--heartbeat-interval", "150", "--election-timeout", "1500", "--unsafe-no-fsync")
 	if err != nil {
 		return err
 	}
@@ -175,7 +175,8 @@ const (
 	database  = "lockbox"
 )
 
-// patroniConfig returns the configuration of Patroni. The intervals are short, so that a run has many failovers; the
+// patroniConfig returns the configuration of Patroni. Patroni uses version 2 of etcd's API: with version 3, the cache of
+// Patroni 3.0.2 can become stale for good after etcd has failed over, and then no standby becomes synchronous. The intervals are short, so that a run has many failovers; the
 // lease of the primary is longer than loop_wait plus twice retry_timeout, as Patroni requires.
 func (n *node) patroniConfig(s *setup, all []*node) ([]byte, error) {
 	var text bytes.Buffer
@@ -201,7 +202,7 @@ name: {{.Name}}
 restapi:
   listen: 0.0.0.0:8008
   connect_address: {{.Address}}:8008
-etcd3:
+etcd:
   hosts: [{{range $i, $host := .Etcd}}{{if $i}}, {{end}}"{{$host}}"{{end}}]
 bootstrap:
   dcs:
