@@ -104,6 +104,9 @@ func (p *report) failures(timed bool) []string {
 		return broken
 	}
 	check(p.LongestRequest <= seconds(maxRequest.Seconds()), "a request took %.1f s", float64(p.LongestRequest))
+	if p.Mode == "asynchronous" {
+		return broken // its outages are shorter than the deadlines of Lockbox's statements
+	}
 	check(p.LongestShare <= seconds(maxShare.Seconds()), "writes failed for %.1f s after the database accepted them",
 		float64(p.LongestShare))
 	return broken
