@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,6 +20,8 @@ const nodeCount = 3
 type cluster struct {
 	setup *setup
 	nodes []*node
+	// repairs counts the standbys that did not recover by themselves; see repair.
+	repairs int
 }
 
 // startCluster starts the nodes and waits until the cluster has a primary and two standbys.
@@ -144,11 +147,7 @@ func (c *cluster) status(ctx context.Context) (status, error) {
 	members, err := c.members(ctx)
 	var s status
 	for _, m := range members {
-		index := 0
-		if _, err := fmt.Sscanf(m.Name, "node%d", &index); err != nil || index > len(c.nodes) {
-			continue
-		}
-		n := c.nodes[index-1]
+		n := c.named(m.Name)
 		switch {
 		case m.Role == "leader" && m.State == "running":
 			s.primary = n
@@ -174,16 +173,65 @@ func (c *cluster) primary(ctx context.Context) (*node, error) {
 // the standbys must be synchronous.
 func (c *cluster) awaitHealthy(ctx context.Context, limit time.Duration) error {
 	deadline := time.Now().Add(limit)
+	repairAt := time.Now().Add(repairAfter)
 	var last error
 	for time.Now().Before(deadline) {
 		if last = c.healthy(ctx); last == nil {
 			return nil
+		}
+		if time.Now().After(repairAt) {
+			c.repair(ctx)
+			repairAt = time.Now().Add(repairAfter)
 		}
 		if err := sleep(ctx, 100*time.Millisecond); err != nil {
 			return err
 		}
 	}
 	return fmt.Errorf("the cluster did not become healthy within %s: %w", limit, last)
+}
+
+// repairAfter is the time after which a standby is considered stuck. Rewinding and starting one takes a few seconds.
+const repairAfter = 25 * time.Second
+
+// repair makes Patroni start each standby again that does not stream, as an operator would. Patroni 3.0.2 can leave a
+// standby waiting for changes if the standby started while the cluster had no primary.
+func (c *cluster) repair(ctx context.Context) {
+	members, err := c.members(ctx)
+	if err != nil {
+		return // no node answers yet
+	}
+	for _, m := range members {
+		n := c.named(m.Name)
+		if n == nil || m.Role == "leader" || c.streams(ctx, n) {
+			continue
+		}
+		c.repairs++
+		_ = n.signalPostgres(syscall.SIGKILL) // it may have ended already
+	}
+}
+
+// streams reports whether a standby receives changes.
+func (c *cluster) streams(ctx context.Context, n *node) bool {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, n.url("postgres"))
+	if err != nil {
+		return false
+	}
+	defer func() { _ = conn.Close(ctx) }()
+	streams := false
+	err = conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')`).Scan(&streams)
+	return err == nil && streams
+}
+
+// named returns the node with a name, or nil.
+func (c *cluster) named(name string) *node {
+	for _, each := range c.nodes {
+		if each.name == name {
+			return each
+		}
+	}
+	return nil
 }
 
 func (c *cluster) healthy(ctx context.Context) error {

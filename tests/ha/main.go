@@ -45,16 +45,14 @@ func start() error {
 		return outside(ctx, o)
 	}
 	report, err := execute(ctx, o, os.Stdout)
-	if err != nil {
+	if report == nil {
 		return err
 	}
 	report.print(os.Stdout)
+	broken := []error{err}
 	if o.json != "" {
-		if err := report.save(o.json); err != nil {
-			return err
-		}
+		broken = append(broken, report.save(o.json))
 	}
-	var broken []error
 	for _, each := range report.failures(!o.untimed) {
 		broken = append(broken, errors.New(each))
 	}

@@ -29,12 +29,14 @@ type report struct {
 	// PostgreSQL is the version of the nodes.
 	PostgreSQL string `json:"postgresql"`
 	verdict
-	LongestOutage  seconds        `json:"longest_outage_seconds"`
-	LongestShare   seconds        `json:"longest_lockbox_share_seconds"`
-	LongestRequest seconds        `json:"longest_request_seconds"`
-	Refused        map[string]int `json:"refused"`
-	Kinds          []kindReport   `json:"kinds"`
-	Results        []result       `json:"results"`
+	LongestOutage  seconds `json:"longest_outage_seconds"`
+	LongestShare   seconds `json:"longest_lockbox_share_seconds"`
+	LongestRequest seconds `json:"longest_request_seconds"`
+	// Repairs counts the standbys that Patroni did not recover by itself.
+	Repairs int            `json:"repaired_standbys"`
+	Refused map[string]int `json:"refused"`
+	Kinds   []kindReport   `json:"kinds"`
+	Results []result       `json:"results"`
 }
 
 // kindReport sums up the faults of one kind.
@@ -53,6 +55,7 @@ func (r *run) report(v *verdict) *report {
 		Faults:     len(r.results),
 		PostgreSQL: r.version,
 		verdict:    *v,
+		Repairs:    r.cluster.repairs,
 		Refused:    r.load.refusals(),
 		Results:    r.results,
 	}

@@ -68,9 +68,12 @@ func execute(ctx context.Context, o options, out io.Writer) (*report, error) {
 	if !o.keep {
 		defer func() { _ = os.RemoveAll(r.folder) }()
 	}
+	// After a fault from which the cluster does not recover, the run ends early. Its results are still verified.
+	var failed error
 	for i := range o.faults {
-		if err := r.cause(ctx, i, nextFault(i)); err != nil {
-			return nil, fmt.Errorf("fault %d, %s: %w (logs: %s)", i+1, nextFault(i).name, err, r.folder)
+		if failed = r.cause(ctx, i, nextFault(i)); failed != nil {
+			failed = fmt.Errorf("fault %d, %s: %w (logs: %s)", i+1, nextFault(i).name, failed, r.folder)
+			break
 		}
 	}
 	r.load.stop()
@@ -89,7 +92,7 @@ func execute(ctx context.Context, o options, out io.Writer) (*report, error) {
 			return nil, err
 		}
 	}
-	return report, nil
+	return report, failed
 }
 
 // start creates the networks, the cluster, the proxy, the servers and the load.
