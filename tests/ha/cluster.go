@@ -220,7 +220,8 @@ func (c *cluster) streams(ctx context.Context, n *node) bool {
 	}
 	defer func() { _ = conn.Close(ctx) }()
 	streams := false
-	err = conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')`).Scan(&streams)
+	err = conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming')`).
+		Scan(&streams)
 	return err == nil && streams
 }
 

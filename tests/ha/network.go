@@ -122,7 +122,7 @@ func (s *namespace) setLinks(state string, bridges []string) error {
 func runAll(commands []string) error {
 	for _, line := range commands {
 		words := strings.Fields(line)
-		if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil { //nolint:gosec // our own
+		if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
 			return fmt.Errorf("%s: %w: %s", line, err, out)
 		}
 	}

@@ -77,7 +77,7 @@ func (n *node) start(s *setup, all []*node) error {
 		return err
 	}
 	path := filepath.Join(n.folder, "patroni.yml")
-	if err := os.WriteFile(path, config, 0o644); err != nil { //nolint:gosec // the passwords protect nothing
+	if err := os.WriteFile(path, config, 0o644); err != nil {
 		return err
 	}
 	n.patroni, err = n.spawn(s, "patroni", "patroni", path)
@@ -93,7 +93,7 @@ func (n *node) spawn(s *setup, log string, command ...string) (*exec.Cmd, error)
 	defer file.Close()
 	argv := append(n.enter(), "setpriv", "--reuid="+s.uid, "--regid="+s.gid, "--clear-groups")
 	argv = append(argv, command...)
-	started := exec.Command(argv[0], argv[1:]...) //nolint:gosec // programs of the machine, arguments of our own
+	started := exec.Command(argv[0], argv[1:]...)
 	started.Dir = n.folder
 	started.Env = []string{"PATH=" + s.bin + ":" + os.Getenv("PATH"), "LC_ALL=C.UTF-8", "HOME=" + n.folder,
 		"ETCD_UNSUPPORTED_ARCH=" + os.Getenv("ETCD_UNSUPPORTED_ARCH")}
@@ -175,9 +175,10 @@ const (
 	database  = "lockbox"
 )
 
-// patroniConfig returns the configuration of Patroni. Patroni uses version 2 of etcd's API: with version 3, the cache of
-// Patroni 3.0.2 can become stale for good after etcd has failed over, and then no standby becomes synchronous. The intervals are short, so that a run has many failovers; the
-// lease of the primary is longer than loop_wait plus twice retry_timeout, as Patroni requires.
+// patroniConfig returns the configuration of Patroni. Patroni uses version 2 of etcd's API: with version 3, the cache
+// of Patroni 3.0.2 can become stale for good after etcd has failed over, and then no standby becomes synchronous. The
+// intervals are short, so that a run has many failovers; the lease of the primary is longer than loop_wait plus twice
+// retry_timeout, as Patroni requires.
 func (n *node) patroniConfig(s *setup, all []*node) ([]byte, error) {
 	var text bytes.Buffer
 	var hosts []string

@@ -143,5 +143,5 @@ func (p *report) save(path string) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(path, append(text, '\n'), 0o644) //nolint:gosec // the report holds no secret
+	return os.WriteFile(path, append(text, '\n'), 0o644)
 }

@@ -205,7 +205,7 @@ func runFolder() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return folder, os.Chmod(folder, 0o755) //nolint:gosec // another user runs PostgreSQL in it
+	return folder, os.Chmod(folder, 0o755)
 }
 
 // newestBin returns the folder with the programs of the newest PostgreSQL of the machine.

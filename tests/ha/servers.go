@@ -36,7 +36,7 @@ func startLockbox(ctx context.Context, program, folder, name, databaseURL string
 		return nil, err
 	}
 	defer log.Close()
-	s.command = exec.Command(program, "serve") //nolint:gosec // the program under test
+	s.command = exec.Command(program, "serve")
 	s.command.Env = []string{
 		"LOCKBOX_DATABASE_URL=" + databaseURL,
 		"LOCKBOX_SECRET_KEY=" + secretKey,
@@ -68,7 +68,7 @@ func (s *lockbox) awaitReady(ctx context.Context, log string) error {
 		}
 		select {
 		case <-s.ended:
-			text, _ := os.ReadFile(log) //nolint:gosec // a file of this run
+			text, _ := os.ReadFile(log)
 			return fmt.Errorf("server %s ended: %s", s.name, text)
 		case <-ctx.Done():
 			return ctx.Err()
@@ -120,7 +120,7 @@ func startProxy(folder string, c *cluster) error {
 	if err != nil {
 		program = "/usr/sbin/haproxy"
 	}
-	command := exec.Command(program, "-db", "-f", path) //nolint:gosec // the machine's HAProxy
+	command := exec.Command(program, "-db", "-f", path)
 	command.Stdout, command.Stderr = log, log
 	command.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	return command.Start()
