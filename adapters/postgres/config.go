@@ -2,11 +2,13 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"runtime"
 	"strconv"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.opentelemetry.io/otel/trace"
 
@@ -19,7 +21,10 @@ type Config struct {
 	URL string
 	// MaxConns bounds the pool. 0 means 10, or the number of cores if that is higher.
 	MaxConns int32
-	// Patient raises the time of a statement to PatientTimeout, for commands that read entire tables.
+	// TransactionPooling is set if a pooler between Lockbox and PostgreSQL may run each transaction in another session.
+	// Lockbox then uses no named prepared statements.
+	TransactionPooling bool
+	// Patient raises the time of a statement in a transaction to PatientTimeout, for commands that read entire tables.
 	Patient bool
 	Clock   ports.Clock
 	// Log receives warnings about the database and its connections. nil discards them.
@@ -52,6 +57,9 @@ const (
 	answerTimeout = 2 * time.Second
 	// connectTimeout bounds one attempt to connect.
 	connectTimeout = 5 * time.Second
+	// hostTimeout bounds one attempt if the URL names several hosts. The driver tries them one after the other, and a
+	// host that does not answer must not delay the connection to the new primary after a failover.
+	hostTimeout = 2 * time.Second
 	// pingTimeout bounds the check of a connection that was idle: after a failover it may be dead
 	// without an error.
 	pingTimeout = time.Second
@@ -88,15 +96,14 @@ func poolConfig(config Config) (*pgxpool.Config, error) {
 	settings.MaxConnLifetime = maxConnLifetime
 	settings.MaxConnLifetimeJitter = maxConnLifetimeJitter
 	settings.PingTimeout = pingTimeout
-	// Prepared statements keep their plan. The server may plan them while the tables are still empty and a sequential
-	// scan looks cheap. All statements find few rows by an index, so none needs these plans or compilation.
-	for _, unwanted := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"} {
-		settings.ConnConfig.RuntimeParams[unwanted] = "off"
-	}
+	// Every other parameter is set on the role: see roleSettings.
 	settings.ConnConfig.RuntimeParams["application_name"] = applicationName
-	settings.ConnConfig.RuntimeParams["lock_timeout"] = milliseconds(lockTimeout)
-	settings.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds(StatementTimeout)
-	settings.ConnConfig.RuntimeParams["statement_timeout"] = milliseconds(config.statementTimeout())
+	for _, each := range roleSettings {
+		delete(settings.ConnConfig.RuntimeParams, each.name)
+	}
+	if err := setExecMode(settings.ConnConfig, config.TransactionPooling); err != nil {
+		return nil, err
+	}
 	return settings, nil
 }
 
@@ -108,7 +115,26 @@ func PoolSize(maxConns int32) int {
 	return int(maxConns)
 }
 
-// statementTimeout is the time after which the server cancels a statement.
+// setExecMode chooses how statements are prepared. A named prepared statement belongs to a session, so a pooler that
+// changes sessions between transactions needs statements without a name, of which the driver caches the description.
+// The other modes of the driver are refused: describe_exec sends a statement and its parameters in two steps, between
+// which such a pooler may change the session, and exec and simple_protocol lose the types of parameters.
+func setExecMode(config *pgx.ConnConfig, transactionPooling bool) error {
+	switch config.DefaultQueryExecMode {
+	case pgx.QueryExecModeCacheStatement:
+	case pgx.QueryExecModeCacheDescribe:
+		transactionPooling = true
+	default:
+		return errors.New("the database URL sets default_query_exec_mode to a mode that Lockbox does not support: " +
+			"remove it, and set LOCKBOX_DB_POOLING=transaction for a pooler in transaction mode")
+	}
+	if transactionPooling {
+		config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
+	}
+	return nil
+}
+
+// statementTimeout is the time after which the server cancels a statement of a transaction.
 func (c Config) statementTimeout() time.Duration {
 	if c.Patient {
 		return PatientTimeout

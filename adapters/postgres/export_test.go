@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -72,4 +73,20 @@ func HotStatements() map[string]string {
 		statements[fmt.Sprintf("writes by %s", kind)] = writeStatements[kind]
 	}
 	return statements
+}
+
+// RoleSettings returns the settings that sessions need, as PostgreSQL stores them.
+func RoleSettings() (list []string) {
+	for _, each := range roleSettings {
+		list = append(list, each.name+"="+each.value())
+	}
+	return list
+}
+
+// ShowInTransaction returns a parameter as the transactions of the store have it.
+func (s *Store) ShowInTransaction(ctx context.Context, name string) (value string, err error) {
+	err = s.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+		return repos.Users.(users).q.QueryRow(ctx, `SELECT current_setting($1)`, name).Scan(&value)
+	})
+	return value, err
 }

@@ -77,6 +77,8 @@ func serverReason(err error) string {
 		return "create the database, or correct its name in the URL"
 	case code == sqlstate.InsufficientPrivilege:
 		return "grant the role CONNECT on the database"
+	case code == sqlstate.ProtocolViolation && !strings.Contains(err.Error(), "startup parameter"):
+		return "" // PgBouncer uses this code for everything, also for a database that does not answer
 	case code == sqlstate.ProtocolViolation, code == sqlstate.UndefinedObject, code == sqlstate.InvalidParameterValue:
 		return "the server, or a pooler in front of it, does not accept the parameters of the connection"
 	}

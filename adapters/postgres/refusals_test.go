@@ -94,12 +94,12 @@ func TestLastingRefusals(t *testing.T) {
 func TestWhichRefusalsAreLasting(t *testing.T) {
 	t.Parallel()
 	for code, lasting := range map[string]bool{
-		"08P01": true,  // PgBouncer: unsupported startup parameter
+		"08P01": false, // PgBouncer: any error, such as a server that does not answer
 		"28000": true,  // no entry in pg_hba.conf
 		"28P01": true,  // wrong password
 		"3D000": true,  // unknown database
 		"42501": true,  // no CONNECT privilege
-		"08004": false, // PgBouncer: its server cannot be reached
+		"08004": false, // a pooler whose server cannot be reached
 		"53300": false, // no free connection
 		"57P03": false, // starting up
 	} {
@@ -177,4 +177,25 @@ func TestAFullServerMakesRequestsWait(t *testing.T) {
 	_, err = postgres.Open(ctx, postgres.Config{URL: between.URL, Clock: clock{}})
 	require.ErrorIs(t, err, domain.Unavailable)
 	require.ErrorContains(t, err, "too many clients")
+}
+
+// TestRefusedParameters verifies that the message decides about the code that PgBouncer uses for all of its errors.
+func TestRefusedParameters(t *testing.T) {
+	t.Parallel()
+	for message, lasting := range map[string]bool{
+		"unsupported startup parameter: search_path": true,
+		"client_login_timeout (server down)":         false,
+		"server conn crashed?":                       false,
+	} {
+		t.Run(message, func(t *testing.T) {
+			t.Parallel()
+			between := pgtest.NewProxy(t, pgtest.Empty(t))
+			between.Refuse("08P01", message)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := postgres.Open(ctx, postgres.Config{URL: between.URL, Clock: clock{}})
+			require.ErrorContains(t, err, message)
+			require.Equal(t, lasting, errors.Is(err, postgres.ErrRefused), "%v", err)
+		})
+	}
 }

@@ -18,8 +18,10 @@ import (
 // Store is the database. It implements ports.Store, ports.EntryReader, ports.EntryWriter and
 // ports.Janitor, and is safe for concurrent use.
 type Store struct {
-	pool       *pool
-	health     health
+	pool   *pool
+	health health
+	// patient raises the statement timeout of transactions to PatientTimeout.
+	patient    bool
 	read       ports.Repos
 	clock      ports.Clock
 	tracer     trace.Tracer // nil without traces
@@ -52,8 +54,8 @@ var (
 )
 
 // Open creates the pool and pings the database. It returns an error of kind Unavailable when the database does not
-// answer or is a standby (ErrStandby), and ErrRefused when it refuses connections for a lasting reason. No error
-// contains the password.
+// answer or is a standby (ErrStandby), ErrRefused when it refuses connections for a lasting reason, and another error
+// when the role lacks settings that it may not set. No error contains the password.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	settings, err := poolConfig(config)
 	if err != nil {
@@ -69,6 +71,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	}
 	store := &Store{
 		pool:         pool,
+		patient:      config.Patient,
 		clock:        config.Clock,
 		tracer:       config.Tracer,
 		onStaleKey:   config.OnStaleServerKey,
@@ -92,6 +95,10 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	})
 	store.read = store.repos(pool, store.keyUses)
 	if err := store.ping(ctx); err != nil {
+		pool.raw.Close()
+		return nil, err
+	}
+	if err := ensureRoleSettings(ctx, pool); err != nil {
 		pool.raw.Close()
 		return nil, err
 	}

@@ -19,6 +19,9 @@ type transaction struct {
 	// statements gives each statement on conn a deadline.
 	statements bounded
 	begun      bool
+	// patient raises the statement timeout to PatientTimeout. It applies to the transaction only: a pooler may give the
+	// session to another program afterwards.
+	patient bool
 	// deferred is sent before the next statement, or else with COMMIT. translate converts its
 	// error.
 	deferred  *pgx.Batch
@@ -68,9 +71,16 @@ func (t *transaction) send(ctx context.Context, batch *pgx.Batch) pgx.BatchResul
 		return t.statements.SendBatch(ctx, batch)
 	}
 	t.begun = true
-	batch.QueuedQueries = append([]*pgx.QueuedQuery{{SQL: "begin"}}, batch.QueuedQueries...)
+	opening := []*pgx.QueuedQuery{{SQL: "begin"}}
+	if t.patient {
+		sql := "set local statement_timeout = " + milliseconds(PatientTimeout)
+		opening = append(opening, &pgx.QueuedQuery{SQL: sql})
+	}
+	batch.QueuedQueries = append(opening, batch.QueuedQueries...)
 	results := t.statements.SendBatch(ctx, batch)
-	_, _ = results.Exec() // the result of BEGIN; Close returns its error
+	for range opening {
+		_, _ = results.Exec() // Close returns its error
+	}
 	return results
 }
 

@@ -84,6 +84,7 @@ func (s *Store) runOnce(ctx context.Context, fn func(ctx context.Context, repos 
 	}
 	defer conn.Release()
 	tx := newTransaction(conn, s.pool.limit)
+	tx.patient = s.patient
 	defer rollback(ctx, tx) // before the connection is released
 	if err := fn(context.WithValue(ctx, inTransaction{}, true), s.repos(tx, nil)); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -46,7 +47,17 @@ func parseURL(url string) (*pgxpool.Config, error) {
 		return nil, errBadURL
 	}
 	settings.ConnConfig.ConnectTimeout = connectTimeout
+	if hasSeveralHosts(settings.ConnConfig) {
+		settings.ConnConfig.ConnectTimeout = hostTimeout
+	}
 	return settings, checkParameters(settings.ConnConfig.RuntimeParams)
+}
+
+// hasSeveralHosts reports whether the driver tries more than one server. Fallbacks without TLS lead to the same server.
+func hasSeveralHosts(config *pgx.ConnConfig) bool {
+	return slices.ContainsFunc(config.Fallbacks, func(other *pgconn.FallbackConfig) bool {
+		return other.Host != config.Host || other.Port != config.Port
+	})
 }
 
 // checkParameters refuses parameters that cannot work, and removes client_encoding: sessions are checked for it when

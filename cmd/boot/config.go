@@ -94,6 +94,8 @@ type Config struct {
 
 	// DBMaxConns applies to each server. The database must accept the total of all servers.
 	DBMaxConns int32 `env:"DB_MAX_CONNS" envDefault:"0"`
+	// DBPooling says whether a pooler may run each transaction in another session of the database.
+	DBPooling Pooling `env:"DB_POOLING" envDefault:"session"`
 	// The Argon2id parameters apply to new values. Stored values keep their own parameters.
 	KDFMemoryKiB uint32 `env:"KDF_MEMORY_KIB" envDefault:"19456"`
 	KDFTime      uint32 `env:"KDF_TIME" envDefault:"2"`

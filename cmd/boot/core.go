@@ -139,13 +139,14 @@ func openStore(ctx context.Context, config Config, log *slog.Logger, options sto
 	deadline := time.Now().Add(databasePatience)
 	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		store, err := postgres.Open(ctx, postgres.Config{
-			URL:              string(config.DatabaseURL.Bytes()),
-			MaxConns:         config.DBMaxConns,
-			Patient:          bool(options.patience),
-			Clock:            system.Clock{},
-			OnStaleServerKey: options.onStaleServerKey,
-			Log:              log,
-			Tracer:           options.tracer,
+			URL:                string(config.DatabaseURL.Bytes()),
+			MaxConns:           config.DBMaxConns,
+			TransactionPooling: config.DBPooling == TransactionPooling,
+			Patient:            bool(options.patience),
+			Clock:              system.Clock{},
+			OnStaleServerKey:   options.onStaleServerKey,
+			Log:                log,
+			Tracer:             options.tracer,
 		})
 		if err == nil {
 			return store, nil

@@ -141,6 +141,25 @@ func (f *LogFormat) UnmarshalText(text []byte) error {
 	}
 }
 
+// Pooling is how long a connection keeps its session of the database.
+type Pooling string
+
+// The kinds of pooling. SessionPooling includes connections without a pooler.
+const (
+	SessionPooling     Pooling = "session"
+	TransactionPooling Pooling = "transaction"
+)
+
+// UnmarshalText parses a kind of pooling.
+func (p *Pooling) UnmarshalText(text []byte) error {
+	switch *p = Pooling(text); *p {
+	case SessionPooling, TransactionPooling:
+		return nil
+	default:
+		return rule("must be session or transaction")
+	}
+}
+
 // ByteSize is a number of bytes.
 type ByteSize int64
 

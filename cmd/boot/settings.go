@@ -106,6 +106,8 @@ var settingDocs = map[string]string{
 
 	"DB_MAX_CONNS": "Most connections of one server to the database. 0 means 10, or one per " +
 		"core if that is more",
+	"DB_POOLING": "transaction if a pooler, such as PgBouncer with pool_mode=transaction, may run each transaction " +
+		"in another session; otherwise session, also without a pooler",
 	"KDF_MEMORY_KIB": "Memory of one Argon2id derivation, for a password or passphrase, in KiB, " +
 		"from 8 to 262144",
 	"KDF_TIME": "Passes of one Argon2id derivation, from 1 to 16",

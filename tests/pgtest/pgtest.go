@@ -31,7 +31,25 @@ func New(t testing.TB) string {
 	admin := server(t)
 	template, err := sharedTemplate()
 	require.NoError(t, err, "create the template database")
-	return create(t, admin, "TEMPLATE "+pgx.Identifier{template}.Sanitize())
+	return copyOf(t, admin, template)
+}
+
+// copyOf creates a database with the content of another one, and with the settings that the other one has for the role.
+// CREATE DATABASE does not copy those.
+func copyOf(t testing.TB, admin, template string) string {
+	t.Helper()
+	own := create(t, admin, "TEMPLATE "+pgx.Identifier{template}.Sanitize())
+	config, err := pgx.ParseConfig(own)
+	require.NoError(t, err)
+	require.NoError(t, administer(admin, fmt.Sprintf(`DO $$ DECLARE setting text; BEGIN
+		FOR setting IN SELECT unnest(setconfig) FROM pg_db_role_setting r JOIN pg_database d ON d.oid = r.setdatabase
+			WHERE d.datname = '%s' AND r.setrole = (SELECT oid FROM pg_roles WHERE rolname = session_user)
+		LOOP
+			EXECUTE format('ALTER ROLE %%I IN DATABASE %%I SET %%I = %%L', session_user, '%s',
+				split_part(setting, '=', 1), split_part(setting, '=', 2));
+		END LOOP;
+	END $$`, template, config.Database)))
+	return own
 }
 
 // Empty is New without the schema.
@@ -47,7 +65,7 @@ func Copy(t testing.TB, database string) string {
 	t.Helper()
 	config, err := pgx.ParseConfig(database)
 	require.NoError(t, err)
-	return create(t, server(t), "TEMPLATE "+pgx.Identifier{config.Database}.Sanitize())
+	return copyOf(t, server(t), config.Database)
 }
 
 // sharedServer finds or starts the server once per process. A server that it starts stops when the process ends for any

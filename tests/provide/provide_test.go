@@ -16,7 +16,7 @@ import (
 // installer is a fake package manager. It logs its arguments and creates an empty program for each part.
 const installer = `#!/bin/sh
 echo "$(basename "$0") $*" >>"$LOG"
-for program in gcc git curl jq oathtool python3 node npm mcs mono dockerd chromium; do
+for program in gcc git curl jq oathtool python3 node npm mcs mono dockerd chromium patroni etcd; do
 	printf '#!/bin/sh\n' >"$BIN/$program"
 	chmod 755 "$BIN/$program"
 done
@@ -72,7 +72,7 @@ func (m machine) provide(parts ...string) (output, calls string, err error) {
 
 // parts omits postgres, because the script finds it outside PATH and its installation changes a system file. It omits
 // docker, because the script finds it in /usr/sbin.
-var parts = []string{"gcc", "git", "curl", "jq", "oathtool", "python3", "node", "npm", "mono"}
+var parts = []string{"gcc", "git", "curl", "jq", "oathtool", "python3", "node", "npm", "mono", "patroni", "etcd"}
 
 func TestMissingPartsAreInstalled(t *testing.T) {
 	t.Parallel()

@@ -65,13 +65,8 @@ type driver struct {
 
 var _ database.Driver = (*driver)(nil)
 
-// prepare finds the schema. It also makes the server check the client connection while a statement
-// runs: otherwise the step of a killed program would hold the version row until the statement ends.
+// prepare finds the schema.
 func (d *driver) prepare() error {
-	_, err := d.conn.Exec(d.ctx, "SET client_connection_check_interval = '1s'")
-	if _, refused := errors.AsType[*pgconn.PgError](err); err != nil && !refused {
-		return err // an error of the server is ignored: not every platform supports the setting
-	}
 	var schema *string
 	if err := d.conn.QueryRow(d.ctx, "SELECT current_schema()").Scan(&schema); err != nil {
 		return err
@@ -167,6 +162,9 @@ func (d *driver) begin(to int) error {
 	if _, err := tx.Exec(d.ctx, unlimited); err != nil {
 		return err
 	}
+	if err := d.checkConnection(); err != nil {
+		return err
+	}
 	tag, err := tx.Exec(d.ctx, "UPDATE "+d.table+" SET version = $1 WHERE id = 1 AND version = $2", to, d.at)
 	if err != nil {
 		return orConflict(err)
@@ -176,6 +174,24 @@ func (d *driver) begin(to int) error {
 	}
 	// The UPDATE above may wait for another program's step for any time. It delays no request.
 	_, err = tx.Exec(d.ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", lockTimeout.Milliseconds()))
+	return err
+}
+
+// checkConnection makes the server check the client connection while a statement of the transaction runs: otherwise the
+// step of a killed program would hold the version row until the statement ends. Not every platform supports the
+// setting, so an error of the server is ignored.
+func (d *driver) checkConnection() error {
+	if _, err := d.tx.Exec(d.ctx, "SAVEPOINT "+stepSavepoint); err != nil {
+		return err
+	}
+	end := "RELEASE SAVEPOINT "
+	_, err := d.tx.Exec(d.ctx, "SET LOCAL client_connection_check_interval = '1s'")
+	if _, refused := errors.AsType[*pgconn.PgError](err); refused {
+		end = "ROLLBACK TO SAVEPOINT "
+	} else if err != nil {
+		return err
+	}
+	_, err = d.tx.Exec(d.ctx, end+stepSavepoint)
 	return err
 }
 

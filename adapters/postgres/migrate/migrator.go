@@ -215,6 +215,9 @@ func (m *Migrator) connect(ctx context.Context, use func(*driver) error) (err er
 	}()
 	d := &driver{ctx: ctx}
 	config := m.config.Copy()
+	// Named prepared statements do not work through a pooler that changes sessions between transactions. Here they
+	// would save nothing.
+	config.DefaultQueryExecMode = pgx.QueryExecModeCacheDescribe
 	config.OnNotice = d.onNotice
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {

@@ -123,7 +123,8 @@ func (c *cluster) execute(ctx context.Context, database string, statements ...st
 		return err
 	}
 	defer conn.Close(ctx)
-	for _, statement := range statements {
+	// The timeouts of the role are meant for requests.
+	for _, statement := range append([]string{`SET statement_timeout = 0`}, statements...) {
 		if _, err := conn.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol); err != nil {
 			return fmt.Errorf("%.60s: %w", statement, err)
 		}

@@ -42,7 +42,8 @@ func grow(ctx context.Context, database string, place load.Place, size load.Size
 		return place, err
 	}
 	// Foreign keys hold by construction. Checking them for a million rows would dominate the time.
-	if _, err := g.conn.Exec(ctx, `SET session_replication_role = replica`); err != nil {
+	// The timeouts of the role are meant for requests.
+	if _, err := g.conn.Exec(ctx, `SET session_replication_role = replica; SET statement_timeout = 0`); err != nil {
 		return place, err
 	}
 	if err := g.addEntries(ctx, place.Entries, size.Entries); err != nil {

@@ -1,0 +1,183 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
+)
+
+// roleSetting is a parameter that a session needs.
+type roleSetting struct {
+	name string
+	// limit is the longest allowed time, in milliseconds when PostgreSQL reports it. If it is 0, the parameter must be
+	// off.
+	limit time.Duration
+}
+
+// roleSettings are the parameters that the sessions of Lockbox need. They are set on the role in the database. A
+// connection cannot send them itself: poolers refuse the parameters of a connection, or drop them silently. Migration
+// 000010 sets the same values.
+//
+// A prepared statement keeps its plan, and the server may plan it while the tables are still empty and a sequential
+// scan looks cheap. All statements find few rows by an index, so none needs the plans that are switched off, or
+// compilation.
+var roleSettings = []roleSetting{
+	{name: "statement_timeout", limit: StatementTimeout},
+	{name: "lock_timeout", limit: lockTimeout},
+	{name: "idle_in_transaction_session_timeout", limit: StatementTimeout},
+	{name: "enable_seqscan"},
+	{name: "enable_hashjoin"},
+	{name: "enable_mergejoin"},
+	{name: "jit"},
+}
+
+const (
+	// maxStaleSessions bounds how many sessions of a pooler are replaced because they began before the settings were
+	// stored. It is above the usual size of a pool.
+	maxStaleSessions = 50
+	// maxSettingConflicts bounds the attempts to store the settings while other servers store them too.
+	maxSettingConflicts = 10
+)
+
+// value returns the value to set.
+func (s roleSetting) value() string {
+	if s.limit == 0 {
+		return "off"
+	}
+	return strconv.FormatFloat(s.limit.Seconds(), 'f', -1, 64) + "s"
+}
+
+// holds reports whether a value of a session, as pg_settings reports it, is acceptable. A shorter timeout is.
+func (s roleSetting) holds(value string) bool {
+	if s.limit == 0 {
+		return value == "off"
+	}
+	milliseconds, err := strconv.ParseInt(value, 10, 64)
+	return err == nil && milliseconds > 0 && milliseconds <= s.limit.Milliseconds()
+}
+
+// statement returns the statement that sets the parameter.
+func (s roleSetting) statement(role, database string) string {
+	return fmt.Sprintf("ALTER ROLE %s IN DATABASE %s SET %s = '%s'", pgx.Identifier{role}.Sanitize(),
+		pgx.Identifier{database}.Sanitize(), s.name, s.value())
+}
+
+// ensureRoleSettings verifies that new sessions have the roleSettings. It sets missing ones on the role: a migration
+// has set them on the role that migrated, but the role of the server may be another one, and a dump of a database does
+// not contain them. If the server refuses, the error contains the statements for an administrator.
+func ensureRoleSettings(ctx context.Context, p *pool) error {
+	conflicts := 0
+	for range maxStaleSessions {
+		state, err := readRoleState(ctx, p)
+		switch {
+		case err != nil:
+			return translate(err)
+		case len(state.lacking) == 0:
+			return nil
+		case state.stored:
+			// The session is older than the settings. A pooler may keep it open for hours.
+			endSession(ctx, p)
+			continue
+		}
+		err = storeRoleSettings(ctx, p, state.statements())
+		switch code := sqlstate.Of(err); {
+		case code == sqlstate.InternalError || code == sqlstate.UniqueViolation || sqlstate.IsConflict(err):
+			// Another server stores them at the same time: "tuple concurrently updated", or two first settings of a
+			// role.
+			if conflicts++; conflicts > maxSettingConflicts {
+				return translate(err)
+			}
+		case code == sqlstate.InsufficientPrivilege:
+			return state.refusal()
+		case err != nil:
+			return translate(err)
+		}
+		p.raw.Reset() // the open sessions began without the settings
+	}
+	return errors.New("the sessions of the database lack settings that are stored for the role: remove them from the " +
+		"database URL, or reconnect the sessions of the pooler, for example with RECONNECT in the console of PgBouncer")
+}
+
+// roleState compares a session with the roleSettings.
+type roleState struct {
+	role, database string
+	// lacking are the parameters that the session lacks. stored is set if all of them are stored for the role, so that
+	// a new session has them.
+	lacking []roleSetting
+	stored  bool
+}
+
+// readRoleState reads the parameters of a session, and those that are stored for its role.
+func readRoleState(ctx context.Context, q querier) (*roleState, error) {
+	s := &roleState{}
+	var names, values, stored []string
+	err := q.QueryRow(ctx, `SELECT session_user::text, current_database()::text,
+			array_agg(name), array_agg(setting),
+			ARRAY(SELECT unnest(setconfig) FROM pg_db_role_setting r JOIN pg_roles u ON u.oid = r.setrole
+				JOIN pg_database d ON d.oid = r.setdatabase
+				WHERE u.rolname = session_user AND d.datname = current_database())
+		FROM pg_settings`).Scan(&s.role, &s.database, &names, &values, &stored)
+	if err != nil {
+		return nil, err
+	}
+	session := make(map[string]string, len(names))
+	for i, name := range names {
+		session[name] = values[i]
+	}
+	s.stored = true
+	for _, each := range roleSettings {
+		// An installation that was built without a feature lacks its parameter.
+		value, known := session[each.name]
+		if !known || each.holds(value) {
+			continue
+		}
+		s.lacking = append(s.lacking, each)
+		s.stored = s.stored && slices.Contains(stored, each.name+"="+each.value())
+	}
+	return s, nil
+}
+
+// statements returns the statements that set what the session lacks.
+func (s *roleState) statements() []string {
+	var list []string
+	for _, each := range s.lacking {
+		list = append(list, each.statement(s.role, s.database))
+	}
+	return list
+}
+
+// refusal is the error of a role that may not change its own settings.
+func (s *roleState) refusal() error {
+	return fmt.Errorf("the sessions of the role %s lack settings that Lockbox needs, and the role may not set them; "+
+		"run these statements as a superuser, then start Lockbox again:\n%s;", s.role,
+		strings.Join(s.statements(), ";\n"))
+}
+
+// endSession makes the server end one session, so that a pooler replaces it. Every role may end its own sessions. The
+// statement fails by design because it loses its connection.
+func endSession(ctx context.Context, p *pool) {
+	_, _ = p.Exec(ctx, `SELECT pg_terminate_backend(pg_backend_pid())`)
+	p.raw.Reset()
+}
+
+// storeRoleSettings runs the statements in one transaction.
+func storeRoleSettings(ctx context.Context, p *pool, statements []string) error {
+	ctx, cancel := context.WithTimeout(ctx, p.limit)
+	defer cancel()
+	return pgx.BeginFunc(ctx, p.raw, func(tx pgx.Tx) error {
+		for _, statement := range statements {
+			if _, err := tx.Exec(ctx, statement); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+)
+
+// maxAnswer bounds the part of a response that is read.
+const maxAnswer = 4 << 20
+
+// exchange sends a request and returns the status and the body of the response.
+func exchange(ctx context.Context, method, address, body string, header map[string]string) (int, string, error) {
+	status, _, text, err := exchangeWith(ctx, http.DefaultClient, method, address, body, header)
+	return status, text, err
+}
+
+// exchangeWith is exchange with a client of its own. It also returns the header of the response.
+func exchangeWith(ctx context.Context, client *http.Client, method, address, body string,
+	header map[string]string) (int, http.Header, string, error) {
+	request, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(body))
+	if err != nil {
+		return 0, nil, "", err
+	}
+	if body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	for name, value := range header {
+		request.Header.Set(name, value)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return 0, nil, "", err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	return response.StatusCode, response.Header, string(text), err
+}

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+const (
+	// requestLimit is above every limit of the server, so the load never gives up first.
+	requestLimit = 60 * time.Second
+	// maxWaiting bounds the requests of one stream that have no response yet.
+	maxWaiting = 40
+)
+
+// encryptionKey protects no real data.
+var encryptionKey = domain.FormatGeneratedKey([32]byte{1, 2, 3})
+
+// load writes and reads entries through the servers until it is stopped. New requests begin at fixed intervals,
+// whether or not earlier ones were answered: so a request that hangs does not hide that others succeed.
+type load struct {
+	client  *http.Client
+	streams []*stream
+	group   sync.WaitGroup
+	cancel  context.CancelFunc
+}
+
+// stream is the load of one entry. The user writes it through one server and reads it through all servers.
+type stream struct {
+	account account
+	servers []*lockbox
+	home    *lockbox // receives the writes
+	client  *http.Client
+
+	attempts atomic.Int64
+	waiting  atomic.Int64
+	// highest is the highest acknowledged version. A read that begins later must return at least this version.
+	highest atomic.Int64
+
+	mu       sync.Mutex
+	writes   []answered
+	reads    []answered
+	stale    []answered
+	refusals map[string]int
+}
+
+// answered is a request with a response. version and attempt are those of the entry.
+type answered struct {
+	id         string
+	server     *lockbox
+	begun, end time.Time
+	version    int64
+	attempt    int64
+	ok         bool
+	// atLeast is the version that was acknowledged before a read began.
+	atLeast int64
+}
+
+// value is the value of an entry.
+type value struct {
+	Attempt int64 `json:"attempt"`
+}
+
+// startLoad begins one write and one read per interval for each account.
+func startLoad(ctx context.Context, servers []*lockbox, accounts []account, interval time.Duration) *load {
+	l := &load{client: &http.Client{
+		Timeout:   requestLimit,
+		Transport: &http.Transport{MaxIdleConnsPerHost: 100},
+	}}
+	ctx, l.cancel = context.WithCancel(ctx)
+	for i, each := range accounts {
+		s := &stream{
+			account:  each,
+			servers:  servers,
+			home:     servers[i%len(servers)],
+			client:   l.client,
+			refusals: make(map[string]int),
+		}
+		l.streams = append(l.streams, s)
+		l.group.Go(func() { s.run(ctx, interval) })
+	}
+	return l
+}
+
+// stop begins no more requests and waits for the responses of those that run.
+func (l *load) stop() {
+	l.cancel()
+	l.group.Wait()
+	l.client.CloseIdleConnections()
+}
+
+// run starts requests until the context ends, and returns when the last one was answered.
+func (s *stream) run(ctx context.Context, interval time.Duration) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	var group sync.WaitGroup
+	defer group.Wait()
+	for turn := 0; ; turn++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		if s.waiting.Load() >= maxWaiting {
+			s.refuse("not sent: too many requests wait")
+			continue
+		}
+		s.waiting.Add(2)
+		group.Go(func() { defer s.waiting.Add(-1); s.write(s.attempts.Add(1)) })
+		group.Go(func() { defer s.waiting.Add(-1); s.read(s.servers[turn%len(s.servers)], turn) })
+	}
+}
+
+// write stores the number of the attempt as a new version of the entry.
+func (s *stream) write(attempt int64) {
+	a := answered{
+		id:      fmt.Sprintf("w-%s-%d", s.account.name, attempt),
+		server:  s.home,
+		attempt: attempt,
+	}
+	body := fmt.Sprintf(`{"key":"k","value":{"attempt":%d}}`, attempt)
+	header, _ := s.send(&a, http.MethodPost, "/boxes/"+s.account.name+"/entries", body, http.StatusCreated)
+	if a.ok {
+		a.version = versionOf(header)
+		raise(&s.highest, a.version)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writes = append(s.writes, a)
+}
+
+// read reads the entry and compares its version with the highest version that was acknowledged before.
+func (s *stream) read(server *lockbox, turn int) {
+	a := answered{
+		id:      fmt.Sprintf("r-%s-%d", s.account.name, turn),
+		server:  server,
+		atLeast: s.highest.Load(),
+	}
+	if a.atLeast == 0 {
+		return // there is no entry yet
+	}
+	header, body := s.send(&a, http.MethodGet, "/boxes/"+s.account.name+"/entries/k", "", http.StatusOK)
+	if a.ok {
+		a.version = versionOf(header)
+		var read value
+		_ = json.Unmarshal([]byte(body), &read)
+		a.attempt = read.Attempt
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reads = append(s.reads, a)
+	if a.ok && a.version < a.atLeast {
+		s.stale = append(s.stale, a)
+	}
+}
+
+// send sends a request and records its times. a.ok reports whether the status is the expected one.
+func (s *stream) send(a *answered, method, path, body string, want int) (http.Header, string) {
+	a.begun = time.Now()
+	status, header, text, err := exchangeWith(context.Background(), s.client, method, a.server.url+path, body,
+		map[string]string{
+			"Authorization":    "Bearer " + s.account.token,
+			"X-Encryption-Key": encryptionKey,
+			"X-Request-Id":     a.id,
+		})
+	a.end = time.Now()
+	a.ok = err == nil && status == want
+	switch {
+	case a.ok:
+	case err != nil:
+		s.refuse(fmt.Sprintf("%s: no response", method))
+	default:
+		var problem struct {
+			Code string `json:"code"`
+		}
+		_ = json.Unmarshal([]byte(text), &problem)
+		s.refuse(fmt.Sprintf("%s: %d %s", method, status, problem.Code))
+	}
+	return header, text
+}
+
+// refuse counts a request that failed.
+func (s *stream) refuse(reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refusals[reason]++
+}
+
+// versionOf returns the version in an entity tag, or 0.
+func versionOf(header http.Header) int64 {
+	version, _ := strconv.ParseInt(strings.Trim(header.Get("Etag"), `"`), 10, 64)
+	return version
+}
+
+// raise sets a number to at least the given value.
+func raise(number *atomic.Int64, to int64) {
+	for {
+		now := number.Load()
+		if now >= to || number.CompareAndSwap(now, to) {
+			return
+		}
+	}
+}
+
+// acknowledged returns the end of each acknowledged write through a server that ended between two times, in order.
+func (l *load) acknowledged(server *lockbox, from, to time.Time) []time.Time {
+	var ends []time.Time
+	for _, s := range l.streams {
+		s.mu.Lock()
+		for _, w := range s.writes {
+			if w.ok && w.server == server && w.end.After(from) && w.end.Before(to) {
+				ends = append(ends, w.end)
+			}
+		}
+		s.mu.Unlock()
+	}
+	return sorted(ends)
+}
