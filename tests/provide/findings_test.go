@@ -56,5 +56,6 @@ func TestReleaseToolchain(t *testing.T) {
 	require.NotNil(t, release)
 	dockerfile, err := os.ReadFile("../../deploy/Dockerfile")
 	require.NoError(t, err)
-	assert.Contains(t, string(dockerfile), "\nARG GO_IMAGE=golang:"+string(release[1])+"-alpine\n")
+	assert.Regexp(t, `\nARG GO_IMAGE=golang:`+regexp.QuoteMeta(string(release[1]))+`-alpine(@sha256:[0-9a-f]{64})?\n`,
+		string(dockerfile))
 }
