@@ -41,6 +41,14 @@ KUBE_APISERVER := $(KUBE)/kube-apiserver
 KUBE_CRDS := github.com/prometheus-operator/prometheus-operator@v0.85.0 \
 	github.com/external-secrets/external-secrets@v0.16.2
 
+# The targets of a release, and the programs that make its packages and its SBOMs (lists of modules). RELEASE_GO
+# compiles both, because the compression of a package depends on Go.
+RELEASE_TARGETS   ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
+NFPM_VERSION      := v2.43.4
+NFPM              := $(TOOLS)/nfpm-$(NFPM_VERSION)-$(RELEASE_GO)
+CYCLONEDX_VERSION := v1.10.0
+CYCLONEDX         := $(TOOLS)/cyclonedx-gomod-$(CYCLONEDX_VERSION)-$(RELEASE_GO)
+
 # The packages to test, and additional flags for go test:
 #   make test PACKAGES=./adapters/postgres TESTFLAGS='-run Entries -v'
 PACKAGES  ?= ./...
@@ -67,10 +75,10 @@ GOTEST := test $(RACE) -vet=off -timeout 10m $(TESTFLAGS)
 KOANF := $(if $(filter ./...,$(PACKAGES)),client/koanf)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test go-test e2e build fmt lint vuln bench bench-compare bench-go image test-kubernetes clean
+.PHONY: help run test go-test e2e build fmt lint vuln bench bench-compare bench-go image test-kubernetes release verify-release clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start Lockbox with a private PostgreSQL server (lockbox dev)
 	@scripts/provide postgres
@@ -91,7 +99,7 @@ go-test:
 
 e2e: $(HELM) $(KUSTOMIZE) ## run all tests with the race detector, also those with crashes, containers, generators and a browser (as root or with Docker)
 	@scripts/provide postgres gcc docker curl jq oathtool python3 node npm mono bash ps chromium systemd-analyze \
-		nginx haproxy caddy docker-compose
+		dpkg rpm promtool pgbouncer nginx haproxy caddy docker-compose
 	PATH=$(dir $(HELM)):$(dir $(KUSTOMIZE)):$$PATH \
 		CGO_ENABLED=1 LOCKBOX_TEST_ROUNDS=$(ROUNDS) $(SHARE) go test -race -tags e2e -count=1 -timeout 30m $(TESTFLAGS) $(PACKAGES)
 
@@ -144,6 +152,27 @@ image: ## build the container image lockbox:local
 	chmod -R u=rwX,go=rX $(BIN)/image/root
 	$(DOCKER) build --target given -f deploy/Dockerfile -t $(IMAGE) .
 
+RELEASE_ENV = GOTOOLCHAIN=$(RELEASE_GO) NFPM=$(NFPM) CYCLONEDX=$(CYCLONEDX) TARGETS="$(RELEASE_TARGETS)" \
+	COMMIT=$(COMMIT) SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
+
+# A release needs a clean tree at the commit of its tag, if the tag exists.
+release: TAG = v$(VERSION:v%=%)
+release: $(NFPM) $(CYCLONEDX) ## build binaries, packages, SBOMs and checksums in dist/: VERSION=v0.1.0
+	@scripts/provide git jq
+	@if [ -n "$$(git status --porcelain)" ]; then echo "the working tree has changes: commit them first" >&2; exit 1; fi
+	@if tagged=$$(git rev-parse -q --verify "refs/tags/$(TAG)^{commit}") && [ "$$tagged" != "$(COMMIT)" ]; then \
+		echo "the tag $(TAG) is another commit: run git checkout $(TAG) first" >&2; exit 1; fi
+	$(RELEASE_ENV) scripts/release $(VERSION) dist/$(TAG)
+
+verify-release: $(NFPM) $(CYCLONEDX) ## build a release twice and compare, also with FOLDER=download: VERSION=v0.1.0
+	@scripts/provide git jq
+	$(RELEASE_ENV) scripts/verify-release $(VERSION) $(FOLDER)
+
+# For the tests of the packages.
+.PHONY: nfpm
+nfpm: $(NFPM)
+	@echo $(NFPM)
+
 clean: ## remove build output; the data of make run stays
 	rm -rf $(BIN) dist
 
@@ -169,6 +198,17 @@ $(KUBE_APISERVER): tests/kubernetes/go.mod
 		-ldflags "-s -w $(foreach p,component-base client-go/pkg,-X k8s.io/$(p)/version.gitVersion=$(KUBE_VERSION))" \
 		k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kubectl
 	touch $@
+
+$(NFPM):
+	mkdir -p $(TOOLS)
+	GOTOOLCHAIN=$(RELEASE_GO) GOBIN=$(TOOLS) go install github.com/goreleaser/nfpm/v2/cmd/nfpm@$(NFPM_VERSION)
+	mv $(TOOLS)/nfpm $@
+
+$(CYCLONEDX):
+	mkdir -p $(TOOLS)
+	GOTOOLCHAIN=$(RELEASE_GO) GOBIN=$(TOOLS) go install \
+		github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@$(CYCLONEDX_VERSION)
+	mv $(TOOLS)/cyclonedx-gomod $@
 
 $(VULNCHECK):
 	mkdir -p $(TOOLS)

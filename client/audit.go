@@ -33,6 +33,16 @@ type Event struct {
 	Address string `json:"address,omitempty"`
 	// Suppressed is the number of refused requests that the event stands for; 0 for an event of one request.
 	Suppressed int `json:"suppressed,omitempty"`
+	// Changes are the properties that the action changed, such as a role; nil if it changed none.
+	Changes []EventChange `json:"changes,omitempty"`
+}
+
+// EventChange is a property that an action changed, such as "role", "permissions" or "expiry"; docs/operating.md lists
+// all properties. From is empty for a new property, and To for one that no longer exists.
+type EventChange struct {
+	Property string `json:"property"`
+	From     string `json:"from,omitempty"`
+	To       string `json:"to,omitempty"`
 }
 
 // EventFilter selects events of the audit log. Nil selects all of them.

@@ -52,6 +52,9 @@ var (
 	ActionUnlockIdentity = Action{"identity.unlock"}
 	ActionDeleteLocked   = Action{"identity.lock-delete"}
 	ActionWriteKeyring   = Action{"keyring.write"}
+
+	ActionConvertRecoveryCodes = Action{"recovery-code.convert"}
+	ActionDeleteRecoveryCodes  = Action{"recovery-code.delete"}
 )
 
 // Actions lists all actions.
@@ -64,7 +67,7 @@ func Actions() []Action {
 		ActionEnrolTOTP, ActionConfirmTOTP, ActionRemoveTOTP, ActionInvite, ActionJoin, ActionUninvite,
 		ActionHandOver, ActionUnlock, ActionAddDroplet, ActionStartDroplet, ActionStopDroplet, ActionRestartDroplet,
 		ActionDeleteDroplet, ActionWriteIdentity, ActionLockIdentity, ActionUnlockIdentity, ActionDeleteLocked,
-		ActionWriteKeyring}
+		ActionWriteKeyring, ActionConvertRecoveryCodes, ActionDeleteRecoveryCodes}
 }
 
 // String returns the action's name.
@@ -98,6 +101,11 @@ var (
 	// OutcomeFailed: the action was allowed, and the droplet host refused it or did not answer.
 	OutcomeFailed = Outcome{"failed"}
 )
+
+// Outcomes lists all outcomes.
+func Outcomes() []Outcome {
+	return []Outcome{OutcomeSuccess, OutcomeDenied, OutcomeRateLimited, OutcomeTampered, OutcomeFailed}
+}
 
 // String returns the outcome's name.
 func (o Outcome) String() string { return o.name }
@@ -153,6 +161,8 @@ type Event struct {
 	// Suppressed is the number of refusals that the event stands for, because they have no event of their own. It is 0
 	// for an event that stands for itself.
 	Suppressed int
+	// Changes states what the action has changed; nil for an action that changes none of the Properties.
+	Changes []Change
 }
 
 // NewEvent returns the event of a successful action. The caller is zero for a request without a valid credential.

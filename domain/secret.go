@@ -119,19 +119,22 @@ func ParseEncryptionKey(text string) (EncryptionKey, error) {
 
 func parseGeneratedKey(text string) (EncryptionKey, error) {
 	body := text[len(generatedKeyPrefix):]
-	damaged := invalidEncryptionKey(
-		"the generated encryption key is damaged: a character is wrong, missing or added; copy the key again")
 	if len(body) != generatedKeyDigits+generatedKeyChecksum {
-		return EncryptionKey{}, damaged
+		return EncryptionKey{}, errDamagedKey()
 	}
 	raw, err := canonical.DecodeString(body[:generatedKeyDigits])
 	if err != nil || len(raw) != 32 {
-		return EncryptionKey{}, damaged
+		return EncryptionKey{}, errDamagedKey()
 	}
 	if subtle.ConstantTimeCompare([]byte(checksum(raw)), []byte(body[generatedKeyDigits:])) != 1 {
-		return EncryptionKey{}, damaged
+		return EncryptionKey{}, errDamagedKey()
 	}
 	return EncryptionKey{Secret: secretOf(raw), generated: true}, nil
+}
+
+func errDamagedKey() *Error {
+	return invalidEncryptionKey(
+		"the generated encryption key is damaged: a character is wrong, missing or added; copy the key again")
 }
 
 func invalidEncryptionKey(message string) *Error {

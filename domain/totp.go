@@ -30,6 +30,43 @@ type TOTPSecret struct {
 // Confirmed reports whether a first code was accepted. Signing in with a password requires a code from then on.
 func (c TOTPSecret) Confirmed() bool { return !c.ConfirmedAt.IsZero() }
 
+// TOTPState is a user's secret in force and pending secret; nil for a missing one.
+type TOTPState struct{ InForce, Pending *TOTPSecret }
+
+// ChangeFrom returns the difference to an earlier state. Its texts are none, unconfirmed or confirmed, for the secret in
+// force, followed by ", enrolling" if there is a pending one. If a secret was replaced by one in the same state, the
+// new text ends in ", replaced".
+func (s TOTPState) ChangeFrom(before TOTPState) Change {
+	change := Change{Property: PropertyTOTP, From: before.text(), To: s.text()}
+	if change.From == change.To && (before.InForce.id() != s.InForce.id() || before.Pending.id() != s.Pending.id()) {
+		change.To += ", replaced"
+	}
+	return change
+}
+
+func (s TOTPState) text() string {
+	text := "none"
+	switch {
+	case s.InForce == nil:
+	case s.InForce.Confirmed():
+		text = "confirmed"
+	default:
+		text = "unconfirmed"
+	}
+	if s.Pending != nil {
+		text += ", enrolling"
+	}
+	return text
+}
+
+// id is zero for a missing secret.
+func (c *TOTPSecret) id() TOTPID {
+	if c == nil {
+		return TOTPID{}
+	}
+	return c.ID
+}
+
 // Showable decides whether the secret may be shown: only until its first code is accepted, and never if its user
 // enrolled it.
 func (c TOTPSecret) Showable() error {

@@ -16,10 +16,6 @@ type System interface {
 	Owner(ctx context.Context) (domain.UserID, error)
 	// SetOwner makes a user the owner.
 	SetOwner(ctx context.Context, owner domain.UserID) error
-	// RecoveryCodesKeyed reports whether all recovery codes of older releases have a keyed digest.
-	RecoveryCodesKeyed(ctx context.Context) (bool, error)
-	// SetRecoveryCodesKeyed records it. It cannot be undone.
-	SetRecoveryCodesKeyed(ctx context.Context) error
 }
 
 // Users stores users and their sealed passwords.
@@ -92,8 +88,8 @@ type Invitations interface {
 	Count(ctx context.Context) (int, error)
 	// Delete removes an invitation and reports whether it existed. Of several concurrent calls, only one reports true.
 	Delete(ctx context.Context, id domain.InvitationID) (bool, error)
-	// DeleteByName removes the invitation for a name and reports whether it existed.
-	DeleteByName(ctx context.Context, name domain.UserName) (bool, error)
+	// DeleteByName removes the invitation for a name and returns it. It is zero if there is none.
+	DeleteByName(ctx context.Context, name domain.UserName) (domain.Invitation, error)
 }
 
 // Events stores the audit log.
@@ -137,8 +133,12 @@ type Janitor interface {
 	DeleteEndedAPIKeys(ctx context.Context, before time.Time, limit int) (int, error)
 	// DeleteEndedInvitations deletes invitations that expired before the given time.
 	DeleteEndedInvitations(ctx context.Context, before time.Time, limit int) (int, error)
-	// DeleteOldEvents deletes audit events older than the given time, oldest first.
+	// DeleteOldEvents deletes audit events older than the given time, oldest first. It keeps those that are in an
+	// EventQueue.
 	DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error)
+	// DeleteAbandonedQueue ends the audit stream if no server has had its lease since the given time. It deletes rows
+	// of the queue if there is no stream.
+	DeleteAbandonedQueue(ctx context.Context, before time.Time, limit int) (int, error)
 	// EventLogSize returns the storage of the audit log with its indexes, in bytes. Storage of deleted events may count
 	// until the database reuses it.
 	EventLogSize(ctx context.Context) (int64, error)

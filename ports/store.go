@@ -123,8 +123,10 @@ type EventWriter interface {
 }
 
 // SealedRows iterates over everything that is sealed or signed under a server key. Rekey uses it, in small batches so
-// that row locks are short.
+// that row locks are short, and the verification of a backup uses it to open every row.
 type SealedRows interface {
+	// Count returns the number of sealed rows under all keys together, also under keys that are not stored.
+	Count(ctx context.Context) (SealedCounts, error)
 	// Entries returns up to limit versions whose envelope is wrapped under key, without their values, in the order of
 	// their places, beginning after the given place. The zero Place precedes all others.
 	Entries(ctx context.Context, key domain.ServerKeyID, after Place, limit int) ([]StoredVersion, error)
@@ -147,15 +149,30 @@ type SealedRows interface {
 	ReplaceLockedIdentity(ctx context.Context, was SealedIdentity, key domain.ServerKeyID, sealed []byte) error
 	// TokensUnder lists the API keys that were signed under key.
 	TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]OwnedAPIKey, error)
-	// PlainRecoveryCodes returns up to limit recovery codes without a keyed digest.
-	PlainRecoveryCodes(ctx context.Context, limit int) ([]PlainRecoveryCode, error)
-	// KeyRecoveryCode replaces the hash of a recovery code with its keyed digest.
-	KeyRecoveryCode(ctx context.Context, was PlainRecoveryCode, key domain.ServerKeyID, digest domain.Digest) error
+	// PlainRecoveryCodeCounts returns the users who have recovery codes without a keyed digest, in the order of their
+	// names, with the number of these codes.
+	PlainRecoveryCodeCounts(ctx context.Context) ([]PlainRecoveryCodeCount, error)
+	// PlainRecoveryCodes returns up to limit recovery codes of a user that have no keyed digest.
+	PlainRecoveryCodes(ctx context.Context, user domain.UserID, limit int) ([]PlainRecoveryCode, error)
+	// KeyRecoveryCode replaces the hash of a recovery code with its keyed digest, and reports whether it did. It does
+	// not if the code was used or converted since it was read.
+	KeyRecoveryCode(ctx context.Context, was PlainRecoveryCode, key domain.ServerKeyID,
+		digest domain.Digest) (bool, error)
+	// DeletePlainRecoveryCodes deletes all recovery codes of a user that have no keyed digest, and returns their number.
+	DeletePlainRecoveryCodes(ctx context.Context, user domain.UserID) (int, error)
+	// OpenTransactions returns identifiers of the open transactions of all other sessions in the database, also of
+	// those that have written nothing yet and of other roles. An identifier is not used again.
+	OpenTransactions(ctx context.Context) ([]string, error)
 	// OldestTransaction returns the age of the oldest open transaction of a server; 0 when no transaction is open.
 	OldestTransaction(ctx context.Context) (time.Duration, error)
 	// DeleteTokens deletes everything that authenticates a user and depends on key, and returns the number of rows:
 	// signed tokens, token families, recovery codes and invitations.
 	DeleteTokens(ctx context.Context, key domain.ServerKeyID) (int, error)
+}
+
+// SealedCounts are numbers of sealed rows by kind.
+type SealedCounts struct {
+	Entries, Passwords, TOTPSecrets, LockedIdentities int
 }
 
 // SealedPassword is a user's password hash as it is stored; Sealed is empty for a user without a password.

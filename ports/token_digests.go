@@ -20,6 +20,13 @@ type RecoveryCodes struct {
 	Digests   []domain.Digest
 }
 
+// PlainRecoveryCodeCount is the number of recovery codes of a user that have no keyed digest. No sign-in accepts them.
+type PlainRecoveryCodeCount struct {
+	User  domain.UserID
+	Name  domain.UserName
+	Codes int
+}
+
 // PlainRecoveryCode is a recovery code as an older release stored it: Hash has no key.
 type PlainRecoveryCode struct {
 	User   domain.UserID

@@ -67,11 +67,13 @@ func (s *slot) release() {
 // takeSlot moves the request into other shares. While it waits, the connection may be closed to make room.
 func (r *request) takeSlot(shares *shares, key string) error {
 	r.slot.release()
-	done := connOf(r.Request().Context()).awaitBody()
-	defer done()
-	if err := shares.acquire(r.Request().Context(), key, 1); err != nil {
-		r.closeAfterResponse()
-		return err
+	if !shares.acquireNow(key, 1) {
+		done := connOf(r.Request().Context()).awaitBody()
+		defer done()
+		if err := shares.acquire(r.Request().Context(), key, 1); err != nil {
+			r.closeAfterResponse()
+			return err
+		}
 	}
 	r.slot = slot{shares, key}
 	return nil
@@ -197,8 +199,8 @@ func (a *API) withHandlerBound(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	defer a.connections.leave()
-	conn.change(1, 0, 0)
-	defer conn.change(-1, 0, 0)
+	conn.beginHandler()
+	defer conn.endHandler()
 	a.echo.ServeHTTP(w, r)
 }
 

@@ -29,6 +29,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/labstack/echo/v4/middleware"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/domain/droplets"
@@ -61,12 +62,17 @@ type Config struct {
 	MaxBodyBytes int64
 	// TrustedProxies are the peers whose X-Forwarded-For is used. Empty trusts none.
 	TrustedProxies []netip.Prefix
+	// RequestTime bounds the work of a request, not counting the arrival of its body. 0 means 15 seconds, with which
+	// requests are answered within 20 seconds.
+	RequestTime time.Duration
 	// CORSOrigins are the origins that browsers may call from. Empty turns CORS off.
 	CORSOrigins []string
 	// LoopbackOnly refuses requests whose Host or Origin names another machine; see origins.
 	LoopbackOnly bool
 	// OpenInit means that POST /init requires no token. It then refuses web pages of other sites.
 	OpenInit bool
+	// Tracer makes a span for each request; nil makes none.
+	Tracer trace.Tracer
 }
 
 // API answers HTTP requests. It is an http.Handler, safe for concurrent use.
@@ -81,6 +87,7 @@ type API struct {
 	verifySigned func(ctx context.Context, token string) (domain.Credential, error)
 	checkReady   func(ctx context.Context) error
 	maxBodyBytes int64
+	requestTime  time.Duration
 	bounds       Bounds
 	admission    *admission
 	connections  *connections
@@ -95,6 +102,7 @@ type API struct {
 	durations *prometheus.HistogramVec
 	draining  atomic.Bool
 	readiness readiness
+	tracer    trace.Tracer
 }
 
 // New returns the API with all its routes.
@@ -106,11 +114,16 @@ func New(config Config) *API {
 		verifySigned: config.Verify,
 		checkReady:   config.CheckReady,
 		maxBodyBytes: config.MaxBodyBytes,
+		requestTime:  config.RequestTime,
 		bounds:       config.Bounds,
 		echo:         echo.New(),
 		contracts:    make(map[string]contract),
 		log:          config.Log,
 		registry:     config.Metrics,
+		tracer:       config.Tracer,
+	}
+	if a.requestTime == 0 {
+		a.requestTime = requestTime
 	}
 	if a.bounds == (Bounds{}) {
 		a.bounds = NewBounds(assumedMemory)
@@ -184,7 +197,7 @@ func (a *API) Server() *http.Server {
 		Handler: a,
 		// A request header fits into a few packets. A request body may be large, and the client may be slow.
 		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       30 * time.Second,
+		ReadTimeout:       bodyTime,
 		// A request may wait for a key derivation and then for the database.
 		WriteTimeout:   writeTimeout,
 		IdleTimeout:    2 * time.Minute,

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"encoding/json"
 	"strconv"
 	"time"
 
@@ -83,6 +84,28 @@ type eventLine struct {
 	Address      *string `json:"address"`
 	// Suppressed is present only in an event that stands for several refusals.
 	Suppressed int `json:"suppressed,omitempty"`
+	// Changes is present only in an event of an action that changed a property.
+	Changes []changeLine `json:"changes,omitempty"`
+}
+
+// changeLine is a changed property. From is null for a new property, and To for one that no longer exists.
+type changeLine struct {
+	Property string  `json:"property"`
+	From     *string `json:"from"`
+	To       *string `json:"to"`
+}
+
+// changeLines returns nil for no changes.
+func changeLines(changes []domain.Change) []changeLine {
+	var lines []changeLine
+	for _, change := range changes {
+		lines = append(lines, changeLine{
+			Property: change.Property.String(),
+			From:     orNull(change.From),
+			To:       orNull(change.To),
+		})
+	}
+	return lines
 }
 
 // eventList is a page of audit events, newest first. Next is the value of the query parameter "before" that requests
@@ -95,23 +118,32 @@ type eventList struct {
 // listOf converts a page of events to its response.
 func listOf(page ports.EventPage) eventList {
 	list := eventList{Events: make([]eventLine, len(page.Events)), Next: idOrNull(page.Next)}
-	for i, e := range page.Events {
-		list.Events[i] = eventLine{
-			ID:           e.ID.String(),
-			At:           e.At.Format(time.RFC3339Nano),
-			Action:       e.Action.String(),
-			Outcome:      e.Outcome.String(),
-			Actor:        orNull(e.ActorName),
-			ActorID:      idOrNull(e.Actor),
-			CredentialID: idOrNull(e.Credential),
-			Box:          orNull(string(e.BoxName)),
-			BoxID:        idOrNull(e.Box),
-			Key:          orNull(string(e.Key)),
-			Target:       orNull(e.Target),
-			RequestID:    orNull(e.RequestID),
-			Address:      orNull(e.Address),
-			Suppressed:   e.Suppressed,
-		}
+	for i, event := range page.Events {
+		list.Events[i] = eventLineOf(event)
 	}
 	return list
 }
+
+// eventLineOf converts an event to its form in responses.
+func eventLineOf(e domain.Event) eventLine {
+	return eventLine{
+		ID:           e.ID.String(),
+		At:           e.At.Format(time.RFC3339Nano),
+		Action:       e.Action.String(),
+		Outcome:      e.Outcome.String(),
+		Actor:        orNull(e.ActorName),
+		ActorID:      idOrNull(e.Actor),
+		CredentialID: idOrNull(e.Credential),
+		Box:          orNull(string(e.BoxName)),
+		BoxID:        idOrNull(e.Box),
+		Key:          orNull(string(e.Key)),
+		Target:       orNull(e.Target),
+		RequestID:    orNull(e.RequestID),
+		Address:      orNull(e.Address),
+		Suppressed:   e.Suppressed,
+		Changes:      changeLines(e.Changes),
+	}
+}
+
+// EncodeEvent returns an event as one line of JSON, as in the responses of GET /audit. The audit stream uses it.
+func EncodeEvent(event domain.Event) ([]byte, error) { return json.Marshal(eventLineOf(event)) }

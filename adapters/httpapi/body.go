@@ -75,6 +75,7 @@ func (r *request) readFrom(from *http.Request, w http.ResponseWriter) ([]byte, e
 		}
 		r.body.held = bodyFactor * size
 	}
+	defer excludeBody(from.Context())()
 	text, err := readAll(http.MaxBytesReader(w, r.body.rest(from.Body), r.body.limit), from.ContentLength)
 	return text, r.bodyError(err)
 }
@@ -92,6 +93,7 @@ func (r *request) releaseBody() {
 func (r *request) peekBody() (begin []byte, whole bool, err error) {
 	done := connOf(r.Request().Context()).awaitBody()
 	defer done()
+	defer excludeBody(r.Request().Context())()
 	begin, err = io.ReadAll(io.LimitReader(r.Request().Body, maxAnonymousBody+1))
 	if err = r.bodyError(err); err != nil || len(begin) <= maxAnonymousBody {
 		r.body.read, r.body.text, r.body.err = true, begin, err

@@ -32,7 +32,7 @@ type boundConn struct {
 	mu sync.Mutex // guards the fields below
 	// handlers is the number of requests that are being handled; of these, bodies and readers wait for the client.
 	handlers, bodies, readers int
-	// since is the time of the last change.
+	// since is when the connection last began to wait: for its client, or for the next request.
 	since time.Time
 }
 
@@ -52,8 +52,9 @@ func (c *boundConn) CloseWrite() error {
 	return nil
 }
 
-// change adds to the counts of the connection.
-func (c *boundConn) change(handlers, bodies, readers int) {
+// change adds to the counts of the connection. since is the present time if the connection may wait from now on. It is
+// zero if a handler begins to work: a working connection does not wait, and each query of the clock costs time.
+func (c *boundConn) change(handlers, bodies, readers int, since time.Time) {
 	if c == nil {
 		return
 	}
@@ -62,19 +63,26 @@ func (c *boundConn) change(handlers, bodies, readers int) {
 	c.handlers += handlers
 	c.bodies += bodies
 	c.readers += readers
-	c.since = time.Now()
+	if !since.IsZero() {
+		c.since = since
+	}
 }
 
-// awaitBody and awaitReader mark a handler as waiting for the client until the returned function is called.
+// beginHandler counts a handler until endHandler is called.
+func (c *boundConn) beginHandler() { c.change(1, 0, 0, time.Time{}) }
+
+func (c *boundConn) endHandler() { c.change(-1, 0, 0, time.Now()) }
+
+// awaitBody marks a handler as waiting for the body, or for its turn, until the returned function is called.
 func (c *boundConn) awaitBody() (done func()) {
-	c.change(0, 1, 0)
-	return func() { c.change(0, -1, 0) }
+	c.change(0, 1, 0, time.Now())
+	return func() { c.change(0, -1, 0, time.Time{}) }
 }
 
-func (c *boundConn) awaitReader() (done func()) {
-	c.change(0, 0, 1)
-	return func() { c.change(0, 0, -1) }
-}
+// beginWrite marks a handler as waiting for the reader of its response until endWrite is called.
+func (c *boundConn) beginWrite(now time.Time) { c.change(0, 0, 1, now) }
+
+func (c *boundConn) endWrite() { c.change(0, 0, -1, time.Time{}) }
 
 // waits returns what the connection waits for, and since when.
 func (c *boundConn) waits() (waitClass, time.Time) {

@@ -111,7 +111,7 @@ func TestVictims(t *testing.T) {
 			for i, each := range test.open {
 				conns[i] = &fakeConn{address: each.address}
 				bound := all.add(conns[i])
-				bound.change(each.handlers, each.bodies, each.readers)
+				bound.change(each.handlers, each.bodies, each.readers, begin)
 				bound.since = begin.Add(time.Duration(i) * time.Second)
 			}
 			if test.fresh {
@@ -134,8 +134,8 @@ func TestHandlersAreBounded(t *testing.T) {
 	t.Parallel()
 	all := newConnections(Bounds{Connections: 2, Requests: 2})
 	stalled, working := &fakeConn{address: "192.0.2.1"}, &fakeConn{address: "192.0.2.2"}
-	all.add(stalled).change(2, 2, 0)
-	all.add(working).change(3, 0, 0)
+	all.add(stalled).change(2, 2, 0, time.Now())
+	all.add(working).change(3, 0, 0, time.Now())
 	for range 4 {
 		require.True(t, all.enter())
 	}

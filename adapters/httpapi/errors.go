@@ -164,6 +164,9 @@ func (a *API) refusal(c echo.Context, err error) *domain.Error {
 	if cancelled(c, err) {
 		return errClientClosed
 	}
+	if endedByDeadline(c.Request().Context(), err) {
+		err = timeoutRefusal(c.Request().Method).Because(err)
+	}
 	if refusal, ok := errors.AsType[*domain.Error](err); ok {
 		if refusal.Kind == domain.Unavailable {
 			log.Warn("unavailable", slog.Any("error", err))
@@ -183,8 +186,12 @@ func (a *API) refusal(c echo.Context, err error) *domain.Error {
 
 // cancelled reports whether a request failed because its client disconnected, which cancels its context. Waiting for a
 // lock, a batch, a key derivation or the database then ends with an Unavailable error that is no fault of the server.
-// An unknown outcome of a commit is a fault of the server, because commits ignore the cancellation.
+// An unknown outcome of a commit is a fault of the server, because commits ignore the cancellation. So is a request
+// that ended at its deadline.
 func cancelled(c echo.Context, err error) bool {
+	if timedOut(c.Request().Context()) {
+		return false
+	}
 	if errors.Is(err, context.Canceled) {
 		return true
 	}

@@ -16,8 +16,8 @@ import (
 // do this too. net/http cancels the context of a request in both cases, so handlers use a context of their own:
 //
 //   - After a FIN, the request continues and its response is sent. If the client has closed the whole connection, the
-//     request still runs to its end, for writeTimeout at most. TCP reveals such a client only after a write: its host
-//     answers the response with a RST. Close therefore logs the request, with status 499 after a RST.
+//     request still runs to its end or its deadline. TCP reveals such a client only after a write: its host answers
+//     the response with a RST. Close therefore logs the request, with status 499 after a RST.
 //   - After any other error, such as a RST, the context is cancelled and the request ends with status 499.
 //
 // HTTP/2 needs none of this: its streams have a half-closed state and are reset by clients that leave.
@@ -31,54 +31,80 @@ type connectionKey struct{}
 
 // withConnection is the ConnContext of the HTTP server. The context of an HTTP/2 connection stays unchanged.
 func withConnection(ctx context.Context, conn net.Conn) context.Context {
+	var answering *answeringConn
 	switch conn := conn.(type) {
 	case *answeringConn:
-		return context.WithValue(ctx, connectionKey{}, conn)
+		answering = conn
 	case *answeringTLSConn:
-		return context.WithValue(ctx, connectionKey{}, &conn.answeringConn)
+		answering = &conn.answeringConn
+	default:
+		return ctx
 	}
-	return ctx
+	answering.base = context.WithValue(ctx, connectionKey{}, answering)
+	return answering.base
 }
 
-// begin returns the request with a context that stays valid when the client closes only its sending side, and the
-// connection. The caller must call end after the handler. The connection is nil, and the request unchanged, if no
-// answeringConn serves the request.
-func begin(r *http.Request) (request *http.Request, conn *answeringConn, end func()) {
+// begin returns the request with a context that ends at the deadline of the request, and that stays valid when the
+// client closes only its sending side. It also returns the connection. The caller must call end after the handler. The
+// connection is nil if no answeringConn serves the request.
+//
+// The HTTP server cancels the context of a request in progress only after a failed read of the connection. The
+// answeringConn sees these errors itself, so that the new context needs no watch on the old one.
+func (a *API) begin(r *http.Request) (request *http.Request, conn *answeringConn, end func()) {
 	conn, ok := r.Context().Value(connectionKey{}).(*answeringConn)
 	if !ok {
-		return r, nil, func() {}
+		ctx, cancel := withDeadline(r.Context(), a.requestTime)
+		return r.WithContext(ctx), nil, cancel
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(r.Context()))
-	conn.setCancel(cancel)
-	stop := context.AfterFunc(r.Context(), func() {
-		if !conn.mayReceive() {
-			cancel()
-			return
-		}
-		// The response could not be sent after this time.
-		timer := time.AfterFunc(writeTimeout, cancel)
-		context.AfterFunc(ctx, func() { timer.Stop() })
-	})
+	ctx, cancel := withDeadline(conn.base, a.requestTime)
+	conn.beginRequest(cancel)
 	return r.WithContext(ctx), conn, func() {
-		stop()
-		conn.setCancel(nil)
+		conn.endRequest()
 		cancel()
 	}
 }
 
-// setCancel sets the function that cancels the request in progress.
-func (c *answeringConn) setCancel(cancel context.CancelFunc) {
+// beginRequest sets the function that cancels the request in progress, until endRequest is called.
+func (c *answeringConn) beginRequest(cancel context.CancelFunc) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.cancel = cancel
+	c.checkInput() // a read may have failed since the header arrived
 }
 
-// mayReceive reports whether the client may still read the response although the HTTP server has cancelled the
-// request: the client has closed its sending side, or its request body did not arrive in time.
-func (c *answeringConn) mayReceive() bool {
+func (c *answeringConn) endRequest() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return errors.Is(c.readErr, io.EOF) || errors.Is(c.readErr, os.ErrDeadlineExceeded)
+	c.cancel = nil
+	if c.giveUp != nil {
+		c.giveUp.Stop()
+		c.giveUp = nil
+	}
+}
+
+// checkInput cancels the request in progress if the last read has failed. If the client may still read the response, it
+// cancels only after writeTimeout: the response could not be sent after that time. The caller holds mu.
+func (c *answeringConn) checkInput() {
+	switch {
+	case c.readErr == nil || c.cancel == nil:
+	case !mayReceive(c.readErr):
+		c.cancel()
+	case c.giveUp == nil:
+		c.giveUp = time.AfterFunc(writeTimeout, c.cancel)
+	}
+}
+
+// mayReceive reports whether the client may still read the response after a read has failed with err: the client has
+// closed its sending side, or its request body did not arrive in time.
+func mayReceive(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// inputEnded reports whether the client has closed its sending side.
+func (c *answeringConn) inputEnded() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return errors.Is(c.readErr, io.EOF)
 }
 
 // reportAtClose calls report when the connection is closed, if the client has closed its sending side. Otherwise it

@@ -139,62 +139,71 @@ type answeringConn struct {
 	socket net.Conn
 	api    *API
 
-	mu sync.Mutex
+	// base is the context of the connection: it has the values of its requests, and is never cancelled.
+	base context.Context
+
+	mu sync.Mutex // guards the fields below
 	// begin has the first bytes that were read after the last write: the request line, or a part of it.
 	begin [128]byte
 	size  int
 	// readErr is the error of the last read, nil if the read succeeded. writeErr is the error of the first failed
 	// write.
 	readErr, writeErr error
-	// cancel cancels the request in progress; nil between requests.
+	// cancel cancels the request in progress; nil between requests. giveUp calls it after writeTimeout if the client
+	// has closed its sending side; nil otherwise.
 	cancel context.CancelFunc
+	giveUp *time.Timer
 	// reports log the requests whose client had closed its sending side. Close calls them.
 	reports []func(clientLeft bool)
+	// reads and writes are the deadlines; see deadlines.go.
+	reads, writes deadline
 }
 
 // Read reads from the client.
 func (c *answeringConn) Read(p []byte) (int, error) {
+	c.beginRead()
 	n, err := c.Conn.Read(p)
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.reads.calls--
 	c.size += copy(c.begin[c.size:], p[:n])
 	c.readErr = err
+	c.checkInput()
 	return n, err
 }
 
 // Write writes to the client. If the HTTP server made the response by itself, Write replaces it by a response of the
 // API.
 func (c *answeringConn) Write(p []byte) (int, error) {
-	begin := c.nextRequest()
 	status, ok := unhandledStatus(p)
 	if !ok {
 		return c.send(p)
 	}
+	begin := c.currentRequest()
 	if _, err := c.send(c.api.answerUnhandled(status, string(p), string(begin[:]), c.RemoteAddr())); err != nil {
 		return 0, err
 	}
 	return len(p), nil
 }
 
-// send writes to the client and stores the first error.
+// send writes to the client, forgets the beginning of the request, and stores the first error.
 func (c *answeringConn) send(p []byte) (int, error) {
+	c.beginWrite()
 	n, err := c.Conn.Write(p)
-	if err != nil {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.writeErr == nil {
-			c.writeErr = err
-		}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.writes.calls--
+	if c.writeErr == nil {
+		c.writeErr = err
 	}
 	return n, err
 }
 
-// nextRequest returns the stored beginning of the current request, padded with zero bytes, and resets it.
-func (c *answeringConn) nextRequest() (begin [128]byte) {
+// currentRequest returns the stored beginning of the current request, padded with zero bytes.
+func (c *answeringConn) currentRequest() (begin [128]byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	copy(begin[:], c.begin[:c.size])
-	c.size = 0
 	return begin
 }
 

@@ -44,14 +44,17 @@ func (a *API) observe(next echo.HandlerFunc) echo.HandlerFunc {
 		header.Set(echo.HeaderXRequestID, requestID(c.Request()))
 		header.Set(echo.HeaderXContentTypeOptions, "nosniff")
 		a.proxies.warn(a.log, c.Request())
-		request, conn, end := begin(c.Request())
+		request, conn, end := a.begin(c.Request())
 		defer end()
 		c.SetRequest(request)
+		span := a.startSpan(c)
 		// The error is written here, before the status is counted. Echo would write it after this middleware.
 		if err := recovered(next, c); err != nil {
 			c.Error(err)
 		}
-		a.report(conn, a.lineOf(c, time.Since(start)))
+		line := a.lineOf(c, time.Since(start))
+		endSpan(span, &line)
+		a.report(conn, line)
 		return nil
 	}
 }
@@ -104,6 +107,8 @@ type requestLine struct {
 	status                     int
 	took                       time.Duration
 	bytes                      int64
+	// trace is the id of the trace of the request; empty if it is not traced.
+	trace string
 }
 
 // lineOf returns the line of a request that has been answered.
@@ -123,15 +128,20 @@ func (a *API) lineOf(c echo.Context, took time.Duration) requestLine {
 // report counts and logs a request. If the client has closed its sending side, it waits until the connection is closed:
 // only then is it known whether the client has received the response. conn may be nil.
 func (a *API) report(conn *answeringConn, line requestLine) {
-	deferred := conn != nil && conn.reportAtClose(func(clientLeft bool) {
+	if conn == nil || !conn.inputEnded() || !a.reportAtClose(conn, line) {
+		a.logRequest(line)
+	}
+}
+
+// reportAtClose logs a request when its connection is closed; see answeringConn.reportAtClose. It is separate from
+// report, because its line is allocated.
+func (a *API) reportAtClose(conn *answeringConn, line requestLine) bool {
+	return conn.reportAtClose(func(clientLeft bool) {
 		if clientLeft {
 			line.status = statusClientClosed
 		}
 		a.logRequest(line)
 	})
-	if !deferred {
-		a.logRequest(line)
-	}
 }
 
 // logRequest counts a request and writes the access log. Requests of probes and of the metrics scraper are logged at
@@ -139,11 +149,14 @@ func (a *API) report(conn *answeringConn, line requestLine) {
 func (a *API) logRequest(line requestLine) {
 	a.requests.WithLabelValues(line.method, line.route, strconv.Itoa(line.status)).Inc()
 	a.durations.WithLabelValues(line.method, line.route).Observe(line.took.Seconds())
-	level := slog.LevelInfo
-	if line.route == "/healthz" || line.route == "/readyz" || line.route == "/metrics" {
+	level, log := slog.LevelInfo, a.log
+	if isProbe(line.route) {
 		level = slog.LevelDebug
 	}
-	a.log.LogAttrs(line.ctx, level, "request",
+	if line.trace != "" {
+		log = log.With(slog.String("trace_id", line.trace))
+	}
+	log.LogAttrs(line.ctx, level, "request",
 		slog.String("method", line.method), slog.String("route", line.route), slog.Int("status", line.status),
 		slog.Float64("ms", float64(line.took.Microseconds())/1000), slog.Int64("bytes", line.bytes),
 		slog.String("address", line.address), slog.String("request_id", line.id))

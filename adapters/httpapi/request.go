@@ -30,7 +30,8 @@ type request struct {
 	token string
 }
 
-// ctx is the context of the request; it ends when the client disconnects; see half_close.go.
+// ctx is the context of the request. It ends when the client disconnects (see half_close.go) or at the deadline (see
+// deadline.go).
 func (r *request) ctx() context.Context {
 	if r.context != nil {
 		return r.context
@@ -115,6 +116,9 @@ func (a *API) serve(r *request) error {
 	}
 	if err := r.awaitIgnoredBody(); err != nil {
 		return a.refuseInput(r, err)
+	}
+	if r.route.isSlow {
+		allowTime(r.Request().Context(), slowRequestTime)
 	}
 	err := r.route.handler(a, r)
 	if isInputError(err) {

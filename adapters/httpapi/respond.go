@@ -61,9 +61,11 @@ func (r *request) holdAnswer(size int) (release func(), err error) {
 func blob(c echo.Context, status int, contentType string, body []byte) error {
 	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
 	// A response in memory has no deadline. The HTTP server sets a new deadline for the next request.
-	_ = http.NewResponseController(c.Response()).SetWriteDeadline(time.Now().Add(answerTimeout(len(body))))
-	done := connOf(c.Request().Context()).awaitReader()
-	defer done()
+	now := time.Now()
+	_ = http.NewResponseController(c.Response()).SetWriteDeadline(now.Add(answerTimeout(len(body))))
+	conn := connOf(c.Request().Context())
+	conn.beginWrite(now)
+	defer conn.endWrite()
 	return c.Blob(status, contentType, body)
 }
 

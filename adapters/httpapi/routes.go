@@ -37,6 +37,8 @@ type Route struct {
 	acceptsRefreshToken bool
 	// ignoresBody is true if the handler can succeed without reading the body; see request.awaitIgnoredBody.
 	ignoresBody bool
+	// isSlow is true if a request may work for slowRequestTime.
+	isSlow bool
 }
 
 // AccountsAPI reports whether the route belongs to the accounts API, under /api/v1.
@@ -71,7 +73,7 @@ func lockboxRoutes() []Route {
 		optionalToken(http.MethodPost, "/users", (*API).createUser),
 		withToken(http.MethodGet, "/users/:username", (*API).describeUser),
 		withToken(http.MethodPut, "/users/:username", (*API).updateUser),
-		withToken(http.MethodDelete, "/users/:username", (*API).deleteUser),
+		slow(withToken(http.MethodDelete, "/users/:username", (*API).deleteUser)),
 
 		withToken(http.MethodGet, "/invitations", (*API).listInvitations),
 		withToken(http.MethodPost, "/invitations", (*API).inviteUser),
@@ -93,7 +95,7 @@ func lockboxRoutes() []Route {
 		withoutBody(withToken(http.MethodPost, "/boxes/:box", (*API).createBox)),
 		withToken(http.MethodGet, "/boxes/:box", (*API).describeBox),
 		withToken(http.MethodPut, "/boxes/:box", (*API).transferBox),
-		withToken(http.MethodDelete, "/boxes/:box", (*API).deleteBox),
+		slow(withToken(http.MethodDelete, "/boxes/:box", (*API).deleteBox)),
 		withoutBody(withToken(http.MethodPost, "/boxes/:box/offer/accept", (*API).acceptBox)),
 		withToken(http.MethodDelete, "/boxes/:box/offer", (*API).endBoxOffer),
 
@@ -107,7 +109,7 @@ func lockboxRoutes() []Route {
 		withToken(http.MethodDelete, "/boxes/:box/users/:username/permissions", (*API).clearPermissions),
 
 		withToken(http.MethodGet, "/boxes/:box/keyring", (*API).readKeyring),
-		withLargeBody(withToken(http.MethodPut, "/boxes/:box/keyring", (*API).writeKeyring)),
+		slow(withLargeBody(withToken(http.MethodPut, "/boxes/:box/keyring", (*API).writeKeyring))),
 
 		withToken(http.MethodGet, "/boxes/:box/entries", (*API).listEntries),
 		withToken(http.MethodPost, "/boxes/:box/entries", (*API).writeEntry),
@@ -132,15 +134,17 @@ func accountsRoutes() []Route {
 		inGroup(owner, http.MethodGet, accountsPath+"/user/auth/setup/:user", (*API).showTOTP),
 		inGroup(owner, http.MethodGet, accountsPath+"/user/list", (*API).listAccounts),
 		inGroup(owner, http.MethodPost, accountsPath+"/user/add", (*API).addAccount),
-		inGroup(owner, http.MethodDelete, accountsPath+"/user/delete/:user", (*API).deleteAccount),
+		slow(inGroup(owner, http.MethodDelete, accountsPath+"/user/delete/:user", (*API).deleteAccount)),
 
 		inGroup(viewer, http.MethodGet, accountsPath+"/droplet/list", (*API).listDroplets),
-		inGroup(manager, http.MethodPost, accountsPath+"/droplet/add", (*API).addDroplet),
-		withoutBody(inGroup(manager, http.MethodPatch, accountsPath+"/droplet/start/:droplet", (*API).startDroplet)),
-		withoutBody(inGroup(manager, http.MethodPatch, accountsPath+"/droplet/stop/:droplet", (*API).stopDroplet)),
-		withoutBody(inGroup(manager, http.MethodPatch, accountsPath+"/droplet/restart/:droplet",
-			(*API).restartDroplet)),
-		inGroup(manager, http.MethodDelete, accountsPath+"/droplet/delete/:droplet", (*API).deleteDroplet),
+		slow(inGroup(manager, http.MethodPost, accountsPath+"/droplet/add", (*API).addDroplet)),
+		slow(withoutBody(inGroup(manager, http.MethodPatch, accountsPath+"/droplet/start/:droplet",
+			(*API).startDroplet))),
+		slow(withoutBody(inGroup(manager, http.MethodPatch, accountsPath+"/droplet/stop/:droplet",
+			(*API).stopDroplet))),
+		slow(withoutBody(inGroup(manager, http.MethodPatch, accountsPath+"/droplet/restart/:droplet",
+			(*API).restartDroplet))),
+		slow(inGroup(manager, http.MethodDelete, accountsPath+"/droplet/delete/:droplet", (*API).deleteDroplet)),
 	}
 }
 
@@ -157,6 +161,12 @@ func open(method, path string, handler handler) Route {
 // withoutBody marks a route with another method than GET and DELETE whose handler ignores the body.
 func withoutBody(route Route) Route {
 	route.ignoresBody = true
+	return route
+}
+
+// slow marks a route whose requests may work for slowRequestTime.
+func slow(route Route) Route {
+	route.isSlow = true
 	return route
 }
 

@@ -74,6 +74,23 @@ func (s *shares) acquire(ctx context.Context, key string, amount int64) error {
 	return s.giveUp(ctx, waiter)
 }
 
+// acquireNow is acquire without a wait. It returns false, and takes nothing, if acquire would wait or fail.
+func (s *shares) acquireNow(key string, amount int64) bool {
+	amount = s.clamp(amount)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	own := s.byKey[key]
+	if own == nil {
+		own = &share{}
+	}
+	if !s.fits(key, own, amount) || s.isQueued(key) {
+		return false
+	}
+	s.byKey[key] = own
+	s.take(own, amount)
+	return true
+}
+
 // tryAcquire takes the amount, or queues a waiter for it. It returns neither a waiter nor an error after success.
 func (s *shares) tryAcquire(key string, amount int64) (*shareWaiter, error) {
 	s.mu.Lock()

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/crypto/argon2"
 
 	"github.com/lockbox-go/lockbox/domain"
@@ -58,6 +59,8 @@ type Config struct {
 	// IdleAfter is how long the pool must be idle before it returns memory to the operating system. The default is 10
 	// s.
 	IdleAfter time.Duration
+	// Tracer makes a span for each key derivation of a traced request; nil makes none.
+	Tracer trace.Tracer
 }
 
 // Pool runs key derivations within the limits of its Config. It is safe for concurrent use.
@@ -132,6 +135,11 @@ func (p *Pool) MaxMemoryKiB() uint32 {
 func (p *Pool) Derive(
 	ctx context.Context, use ports.Workload, secret, salt []byte, params ports.Argon2Params,
 ) ([]byte, error) {
+	if p.config.Tracer != nil {
+		var end func()
+		ctx, end = p.startSpan(ctx, use, params)
+		defer end()
+	}
 	j, err := p.newJob(use, params)
 	if err != nil {
 		return nil, err
@@ -140,6 +148,9 @@ func (p *Pool) Derive(
 		return nil, err
 	}
 	defer p.finish(use, j)
+	if p.config.Tracer != nil {
+		trace.SpanFromContext(ctx).AddEvent("started") // the wait in the queue is over
+	}
 	return p.derive(secret, salt, params), nil
 }
 

@@ -87,6 +87,9 @@ func (r boxes) Delete(ctx context.Context, id domain.BoxID) error {
 // allowLargeDeletion raises the statement timeout to LargeDeletion for the rest of the transaction:
 // a full box has many rows.
 func allowLargeDeletion(ctx context.Context, q querier) error {
+	if t, inside := q.(*transaction); inside {
+		t.statements.limit = max(t.statements.limit, statementLimit(LargeDeletion))
+	}
 	_, err := q.Exec(ctx, `SET LOCAL statement_timeout = `+milliseconds(LargeDeletion))
 	return translate(err)
 }

@@ -115,7 +115,7 @@ func credentialArray[C any](kind domain.CredentialKind, items []C, credential fu
 	if credentialSources[kind].paramType == "bytea" {
 		return column(items, func(c C) []byte { return credential(c).Digest[:] })
 	}
-	return column(items, func(c C) pgtype.UUID { return uuid(credential(c).ID) })
+	return uuids(items, func(c C) pgtype.UUID { return uuid(credential(c).ID) })
 }
 
 // callerRow receives callerColumns and the columns of the credential.

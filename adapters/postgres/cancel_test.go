@@ -2,9 +2,6 @@ package postgres_test
 
 import (
 	"context"
-	"io"
-	"net"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -136,71 +133,16 @@ func TestALateCancelRequestHitsNoOtherStatement(t *testing.T) {
 func TestACancelledRequestEndsWithoutTheDatabase(t *testing.T) {
 	t.Parallel()
 	address := pgtest.New(t)
-	between := newProxy(t, address)
-	store := openStoreOn(t, between.url, nil)
+	between := pgtest.NewProxy(t, address)
+	store := openStoreOn(t, between.URL, nil)
 	release := hold(t, address, `UPDATE system SET revision = 7`)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	between.blocked.Store(true) // the cancel request does not arrive
+	between.LoseNew(true) // the cancel request does not arrive
 	_, err := store.Read().System.Lock(ctx)
 	require.ErrorIs(t, err, domain.Unavailable)
-	between.blocked.Store(false)
+	between.LoseNew(false)
 	release()
 	_, err = store.Read().System.Lock(t.Context())
 	require.NoError(t, err)
-}
-
-// proxy forwards connections to the database. While it is blocked, it accepts connections and forwards nothing.
-type proxy struct {
-	url     string
-	blocked atomic.Bool
-}
-
-func newProxy(t *testing.T, database string) *proxy {
-	t.Helper()
-	target, err := url.Parse(database)
-	require.NoError(t, err)
-	network, address := "tcp", target.Host
-	if folder := target.Query().Get("host"); folder != "" {
-		network, address = "unix", folder+"/.s.PGSQL."+target.Query().Get("port")
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	p := &proxy{}
-	var group sync.WaitGroup
-	t.Cleanup(func() {
-		_ = listener.Close()
-		group.Wait()
-	})
-	group.Go(func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			if p.blocked.Load() {
-				t.Cleanup(func() { _ = client.Close() })
-				continue
-			}
-			server, err := net.Dial(network, address)
-			if err != nil {
-				_ = client.Close()
-				continue
-			}
-			group.Go(func() { pipe(client, server) })
-			group.Go(func() { pipe(server, client) })
-		}
-	})
-	query := target.Query()
-	query.Del("host")
-	query.Del("port")
-	target.Host, target.RawQuery = listener.Addr().String(), query.Encode()
-	p.url = target.String()
-	return p
-}
-
-func pipe(from, to net.Conn) {
-	_, _ = io.Copy(to, from)
-	_ = from.Close()
-	_ = to.Close()
 }

@@ -2,15 +2,13 @@ package postgres
 
 import (
 	"context"
-	"errors"
+	"log/slog"
 	"runtime"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/lockbox-go/lockbox/ports"
 )
@@ -21,18 +19,24 @@ type Config struct {
 	URL string
 	// MaxConns bounds the pool. 0 means 10, or the number of cores if that is higher.
 	MaxConns int32
-	// Patient removes the statement timeout, for operator commands that read entire tables.
+	// Patient raises the time of a statement to PatientTimeout, for commands that read entire tables.
 	Patient bool
 	Clock   ports.Clock
+	// Log receives warnings about the database and its connections. nil discards them.
+	Log *slog.Logger
 	// OnStaleServerKey is called after a unit of work has returned ports.ErrStaleServerKey and
 	// before it is run again. It reloads the key ring. It runs outside any transaction. If it is
 	// nil, the error is returned.
 	OnStaleServerKey func(ctx context.Context) error
+	// Tracer makes spans for batches; nil makes none.
+	Tracer trace.Tracer
 }
 
 const (
 	// StatementTimeout bounds one statement, and the time that a transaction may be idle between two statements.
 	StatementTimeout = 10 * time.Second
+	// PatientTimeout replaces StatementTimeout if Config.Patient is set.
+	PatientTimeout = 10 * time.Minute
 	// LongestTransaction is an upper bound for transactions that seal or sign something: they
 	// consist of few statements.
 	LongestTransaction = 3 * StatementTimeout
@@ -43,6 +47,9 @@ const (
 	// lockTimeout bounds the wait for a lock: a waiting statement occupies a connection that other
 	// requests need.
 	lockTimeout = 5 * time.Second
+	// answerTimeout is the time beyond its server-side timeout after which a statement is given up: the server is dead
+	// or cannot be reached.
+	answerTimeout = 2 * time.Second
 	// connectTimeout bounds one attempt to connect.
 	connectTimeout = 5 * time.Second
 	// pingTimeout bounds the check of a connection that was idle: after a failover it may be dead
@@ -63,32 +70,24 @@ const (
 	cancelTimeout = 2 * time.Second
 
 	defaultConns = 10
+	// fullTimeout bounds the wait for a connection of the pool if the server accepts no further connection.
+	fullTimeout = 5 * time.Second
 	// reservedConns are the connections that transactions leave free for single statements, so that
 	// reads are answered while transactions wait for each other.
 	reservedConns   = 2
 	applicationName = "lockbox"
 )
 
-var errBadURL = errors.New("the database URL must have the form postgres://user:password@host:5432/name; " +
-	"characters such as @ : / and % in the password must be percent-encoded")
-
-// poolConfig returns the settings of the pool. Its error does not repeat the driver's message,
-// which may contain a part of a password that is not encoded correctly.
+// poolConfig returns the settings of the pool.
 func poolConfig(config Config) (*pgxpool.Config, error) {
-	settings, err := pgxpool.ParseConfig(config.URL)
-	if err != nil || strings.Contains(settings.ConnConfig.Host, "@") {
-		return nil, errBadURL
+	settings, err := parseURL(config.URL)
+	if err != nil {
+		return nil, err
 	}
-	settings.MaxConns = config.MaxConns
-	if config.MaxConns == 0 {
-		settings.MaxConns = int32(max(defaultConns, runtime.NumCPU())) //nolint:gosec // a machine has fewer cores
-	}
+	settings.MaxConns = int32(PoolSize(config.MaxConns)) //nolint:gosec // a machine has fewer cores
 	settings.MaxConnLifetime = maxConnLifetime
 	settings.MaxConnLifetimeJitter = maxConnLifetimeJitter
-	settings.ConnConfig.ConnectTimeout = connectTimeout
 	settings.PingTimeout = pingTimeout
-	settings.ConnConfig.OnNotice = onNotice
-	settings.ConnConfig.BuildContextWatcherHandler = watchContext
 	// Prepared statements keep their plan. The server may plan them while the tables are still empty and a sequential
 	// scan looks cheap. All statements find few rows by an index, so none needs these plans or compilation.
 	for _, unwanted := range []string{"enable_seqscan", "enable_hashjoin", "enable_mergejoin", "jit"} {
@@ -97,22 +96,24 @@ func poolConfig(config Config) (*pgxpool.Config, error) {
 	settings.ConnConfig.RuntimeParams["application_name"] = applicationName
 	settings.ConnConfig.RuntimeParams["lock_timeout"] = milliseconds(lockTimeout)
 	settings.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = milliseconds(StatementTimeout)
-	if !config.Patient {
-		settings.ConnConfig.RuntimeParams["statement_timeout"] = milliseconds(StatementTimeout)
-	}
+	settings.ConnConfig.RuntimeParams["statement_timeout"] = milliseconds(config.statementTimeout())
 	return settings, nil
 }
 
-// watchContext returns the handler of cancelled contexts of a connection. The driver's default handler closes the
-// connection, so clients that disconnect would force the database to start a session for each of them. This handler
-// keeps the connection and cancels the statement. Before the connection can run another statement, the handler waits
-// until the cancel request was answered and had time to take effect, so that it cannot cancel the wrong statement.
-func watchContext(conn *pgconn.PgConn) ctxwatch.Handler {
-	return &pgconn.CancelRequestContextWatcherHandler{
-		Conn:               conn,
-		CancelRequestDelay: cancelDelay,
-		DeadlineDelay:      cancelTimeout,
+// PoolSize returns the size of the pool for Config.MaxConns.
+func PoolSize(maxConns int32) int {
+	if maxConns == 0 {
+		return max(defaultConns, runtime.NumCPU())
 	}
+	return int(maxConns)
+}
+
+// statementTimeout is the time after which the server cancels a statement.
+func (c Config) statementTimeout() time.Duration {
+	if c.Patient {
+		return PatientTimeout
+	}
+	return StatementTimeout
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

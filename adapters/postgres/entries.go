@@ -178,7 +178,7 @@ func (r entries) AddVersion(ctx context.Context, entry domain.Entry, version por
 		batch.Queue(`DELETE FROM entry_versions WHERE box_id = $1 AND key = $2 AND version <= $3`,
 			uuid(entry.Box), string(entry.Key), number(entry.Version)-int64(keep))
 	}
-	queueEvent(&batch, event)
+	queueEvent(r.q, &batch, event)
 	return atCommit(ctx, r.q, &batch, translateAddVersion)
 }
 

@@ -224,9 +224,9 @@ func lookupParams(input *lookup) []any {
 func lookupArrays(kind domain.CredentialKind, group []*lookupRequest) []any {
 	return []any{
 		credentialArray(kind, group, func(r *lookupRequest) *domain.Credential { return &r.Input.credential }),
-		column(group, func(r *lookupRequest) pgtype.UUID { return issuedTo(r.Input.credential) }),
-		column(group, func(r *lookupRequest) string { return string(r.Input.box) }),
-		column(group, func(r *lookupRequest) string { return string(r.Input.key) }),
+		uuids(group, func(r *lookupRequest) pgtype.UUID { return issuedTo(r.Input.credential) }),
+		texts(group, func(r *lookupRequest) string { return string(r.Input.box) }),
+		texts(group, func(r *lookupRequest) string { return string(r.Input.key) }),
 		column(group, func(r *lookupRequest) int64 { return number(r.Input.version) }),
 	}
 }

@@ -47,8 +47,8 @@ var writeStatements = buildWriteStatements()
 //     statement began before it. Without a keyring the column is null, and the comparison costs no lookup.
 //   - updated moves these entries to their new version. If several writes of a batch name the
 //     same entry, one of them wins.
-//   - inserted_versions, pruned and audited follow from updated. They skip old versions that are locked; the next write
-//     deletes these.
+//   - inserted_versions, pruned, audited and queued follow from updated. They skip old versions that are locked; the
+//     next write deletes these.
 //
 // The statement returns the ordinals of the writes that were stored. LIMIT 1 has the reason given
 // at buildLookupStatements.
@@ -88,6 +88,9 @@ func buildWriteStatements() map[domain.CredentialKind]string {
 				WHERE v.box_id = d.box_id AND v.key = d.key AND v.version = d.version
 		), audited AS (
 			INSERT INTO events (` + eventColumns + `) SELECT ` + strings.TrimPrefix(events, ", ") + ` FROM updated
+				RETURNING id
+		), queued AS (
+			` + queueStored("audited") + `
 		)
 		SELECT n FROM updated`
 	}
@@ -140,6 +143,9 @@ func (s *Store) runWrites(ctx context.Context, requests []*writeRequest) error {
 		clear(stored) // the rows arrived before the rollback
 	}
 	for _, request := range requests {
+		if stored[request] {
+			s.eventCounts.add(&request.Input.Event)
+		}
 		request.Complete(stored[request], nil)
 	}
 	s.writeFallbacks.Add(int64(len(requests) - len(stored)))
@@ -172,19 +178,19 @@ func writeArrays(kind domain.CredentialKind, group []*writeRequest) []any {
 	caller := func(r *writeRequest) *domain.Caller { return &r.Input.Snapshot.Access.Caller }
 	arrays := []any{
 		credentialArray(kind, group, func(r *writeRequest) *domain.Credential { return &caller(r).Credential }),
-		column(group, func(r *writeRequest) pgtype.UUID { return issuedTo(caller(r).Credential) }),
-		column(group, func(r *writeRequest) string { return string(r.Input.Snapshot.Access.Box.Name) }),
-		column(group, func(r *writeRequest) pgtype.UUID { return uuid(r.Input.Version.Place.Box) }),
-		column(group, func(r *writeRequest) string { return string(r.Input.Version.Place.Key) }),
+		uuids(group, func(r *writeRequest) pgtype.UUID { return issuedTo(caller(r).Credential) }),
+		texts(group, func(r *writeRequest) string { return string(r.Input.Snapshot.Access.Box.Name) }),
+		uuids(group, func(r *writeRequest) pgtype.UUID { return uuid(r.Input.Version.Place.Box) }),
+		texts(group, func(r *writeRequest) string { return string(r.Input.Version.Place.Key) }),
 		column(group, func(r *writeRequest) int16 { return int16(r.Input.Snapshot.Access.Member.Permissions) }),
-		column(group, func(r *writeRequest) pgtype.Timestamptz { return timestamp(caller(r).ExpiresAt) }),
+		timestamps(group, func(r *writeRequest) time.Time { return caller(r).ExpiresAt }),
 		column(group, func(r *writeRequest) int64 { return number(r.Input.Version.Place.Version) }),
 		column(group, func(r *writeRequest) int64 { return number(r.Input.Version.Place.SealedAs) }),
-		column(group, func(r *writeRequest) pgtype.UUID { return uuid(r.Input.Version.Sealed.ServerKey) }),
+		uuids(group, func(r *writeRequest) pgtype.UUID { return uuid(r.Input.Version.Sealed.ServerKey) }),
 		column(group, func(r *writeRequest) []byte { return r.Input.Version.Sealed.Envelope }),
 		column(group, func(r *writeRequest) []byte { return r.Input.Version.Sealed.Value }),
-		column(group, func(r *writeRequest) pgtype.UUID { return uuid(r.Input.Version.Author) }),
-		column(group, func(r *writeRequest) time.Time { return r.Input.At }),
+		uuids(group, func(r *writeRequest) pgtype.UUID { return uuid(r.Input.Version.Author) }),
+		timestamps(group, func(r *writeRequest) time.Time { return r.Input.At }),
 		column(group, func(r *writeRequest) int64 { return pruneTo(&r.Input) }),
 		column(group, func(r *writeRequest) int64 { return roomFor(&r.Input) }),
 		column(group, func(r *writeRequest) []byte { return storedKeyID(r.Input.Version.BoxKey) }),

@@ -16,8 +16,8 @@ import (
 
 // translate converts errors of the driver into errors of the domain.
 //
-//   - A database that cannot be reached or is shutting down gives Unavailable with code
-//     database_unavailable.
+//   - A database that cannot be reached, refuses connections or is shutting down gives Unavailable with code
+//     database_unavailable. So does a statement that was cancelled: it had no effect.
 //   - A conflict with a concurrent transaction, or a lock that was not free within lockTimeout,
 //     gives domain.ErrBusy. Single statements meet conflicts too if the isolation level of the
 //     database is raised.
@@ -25,6 +25,9 @@ import (
 func translate(err error) error {
 	if err == nil || domain.KindOf(err) != 0 || errors.Is(err, pgx.ErrNoRows) {
 		return err
+	}
+	if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting {
+		return unavailable(ExplainRefusal(err))
 	}
 	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
 		if sqlstate.IsConflict(err) || pgErr.Code == sqlstate.LockNotAvailable {
@@ -37,9 +40,9 @@ func translate(err error) error {
 		return err
 	}
 	_, network := errors.AsType[net.Error](err)
-	_, connecting := errors.AsType[*pgconn.ConnectError](err)
-	if network || connecting || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || pgconn.SafeToRetry(err) {
+	if network || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) ||
+		pgconn.SafeToRetry(err) {
 		return unavailable(err)
 	}
 	return err
@@ -53,10 +56,20 @@ func isOutage(code string) bool {
 		code == sqlstate.ReadOnlyTransaction || code == sqlstate.IdleInTransaction
 }
 
-// unavailable returns the error for a database that cannot be reached or does not answer.
+// unavailable returns the error for a database that cannot be reached, does not answer or refuses connections.
 func unavailable(cause error) error {
-	return domain.Refuse(domain.Unavailable, "database_unavailable",
-		"the database does not answer; try again in a moment").Because(cause)
+	message := "the database does not answer; try again in a moment"
+	switch {
+	case errors.Is(cause, ErrStandby):
+		message = "the database is a read-only standby; try again in a moment"
+	case errors.Is(cause, errOldPrimary):
+		message = "the database has a new primary; try again in a moment"
+	case errors.Is(cause, errReadOnly):
+		message = "the database is read-only; try again in a moment"
+	case errors.Is(cause, ErrRefused):
+		message = "the database refuses the connections of this server, whose log has the reason"
+	}
+	return domain.Refuse(domain.Unavailable, "database_unavailable", message).Because(cause)
 }
 
 // outcomeUnknown returns the error for a commit whose result did not arrive, or whose replication

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/jackc/pgx/v5/pgxpool"
-
 	"github.com/lockbox-go/lockbox/adapters/postgres/batch"
 	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
 	"github.com/lockbox-go/lockbox/domain"
@@ -14,7 +12,8 @@ import (
 // EventWriter commits the audit events of concurrent requests together, including the events of clients that have
 // disconnected: a client cannot avoid the audit log by disconnecting. It implements ports.EventWriter.
 type EventWriter struct {
-	pool    *pgxpool.Pool
+	pool    *pool
+	counts  eventCounts
 	batcher *batch.Batcher[domain.Event, struct{}]
 }
 
@@ -25,8 +24,9 @@ const maxEventBatch = 512
 
 // NewEventWriter returns an event writer. Store.Stats reports the newest writer. Close the writer before the store.
 func (s *Store) NewEventWriter() *EventWriter {
-	w := &EventWriter{pool: s.pool}
+	w := &EventWriter{pool: s.pool, counts: s.eventCounts}
 	w.batcher = batch.New(w.insert, batch.Config{
+		Observe:       traceBatches(s.tracer, "event batch"),
 		MaxBatch:      maxEventBatch,
 		MaxConcurrent: 1, // one commit at a time makes the largest batches
 		OnCancel:      batch.AlwaysFinish,
@@ -52,6 +52,11 @@ func (w *EventWriter) Close() { w.batcher.Close() }
 func (w *EventWriter) insert(ctx context.Context, requests []*eventRequest) error {
 	for attempt := 1; ; attempt++ {
 		err := w.insertOnce(ctx, requests)
+		if err == nil {
+			for _, request := range requests {
+				w.counts.add(&request.Input)
+			}
+		}
 		if !sqlstate.IsConflict(err) || attempt == maxAttempts {
 			return translate(err)
 		}

@@ -21,39 +21,43 @@ type events struct{ q querier }
 // eventColumns must be separated by a comma and one space: buildWriteStatements adds a prefix to
 // each.
 const eventColumns = `id, at, action, outcome, actor_id, actor_name, credential_id, ` +
-	`box_id, box_name, entry_key, target, request_id, address, suppressed`
+	`box_id, box_name, entry_key, target, request_id, address, suppressed, changes`
 
 // eventTypes are the types of eventColumns.
 var eventTypes = []string{"uuid", "timestamptz", "text", "text", "uuid", "text", "uuid", "uuid", "text", "text", "text",
-	"text", "text", "integer"}
+	"text", "text", "integer", "jsonb"}
 
-// insertEvents inserts any number of events; its parameters come from eventArrays.
-var insertEvents = `INSERT INTO events (` + eventColumns + `) SELECT * FROM ` + unnest(eventTypes...)
+// insertEvents inserts any number of events, and queues them for the audit stream. Its parameters come from
+// eventArrays.
+var insertEvents = `WITH stored AS (
+		INSERT INTO events (` + eventColumns + `) SELECT * FROM ` + unnest(eventTypes...) + ` RETURNING id
+	) ` + queueStored("stored")
 
 // eventArrays returns the parameters in the order of eventColumns: an array each. event returns the
 // event of an item.
 func eventArrays[C any](items []C, event func(C) *domain.Event) []any {
-	texts := func(text func(*domain.Event) string) []string {
-		return column(items, func(c C) string { return text(event(c)) })
+	text := func(of func(*domain.Event) string) pointers[pgtype.Text] {
+		return texts(items, func(c C) string { return of(event(c)) })
 	}
-	ids := func(id func(*domain.Event) pgtype.UUID) []pgtype.UUID {
-		return column(items, func(c C) pgtype.UUID { return id(event(c)) })
+	id := func(of func(*domain.Event) pgtype.UUID) pointers[pgtype.UUID] {
+		return uuids(items, func(c C) pgtype.UUID { return of(event(c)) })
 	}
 	return []any{
-		ids(func(e *domain.Event) pgtype.UUID { return uuid(e.ID) }),
-		column(items, func(c C) time.Time { return event(c).At }),
-		texts(func(e *domain.Event) string { return e.Action.String() }),
-		texts(func(e *domain.Event) string { return e.Outcome.String() }),
-		ids(func(e *domain.Event) pgtype.UUID { return uuid(e.Actor) }),
-		texts(func(e *domain.Event) string { return e.ActorName }),
-		ids(func(e *domain.Event) pgtype.UUID { return uuid(e.Credential) }),
-		ids(func(e *domain.Event) pgtype.UUID { return uuid(e.Box) }),
-		texts(func(e *domain.Event) string { return string(e.BoxName) }),
-		texts(func(e *domain.Event) string { return string(e.Key) }),
-		texts(func(e *domain.Event) string { return e.Target }),
-		texts(func(e *domain.Event) string { return e.RequestID }),
-		texts(func(e *domain.Event) string { return e.Address }),
-		column(items, func(c C) pgtype.Int4 { return suppressed(event(c)) }),
+		id(func(e *domain.Event) pgtype.UUID { return uuid(e.ID) }),
+		timestamps(items, func(c C) time.Time { return event(c).At }),
+		text(func(e *domain.Event) string { return e.Action.String() }),
+		text(func(e *domain.Event) string { return e.Outcome.String() }),
+		id(func(e *domain.Event) pgtype.UUID { return uuid(e.Actor) }),
+		text(func(e *domain.Event) string { return e.ActorName }),
+		id(func(e *domain.Event) pgtype.UUID { return uuid(e.Credential) }),
+		id(func(e *domain.Event) pgtype.UUID { return uuid(e.Box) }),
+		text(func(e *domain.Event) string { return string(e.BoxName) }),
+		text(func(e *domain.Event) string { return string(e.Key) }),
+		text(func(e *domain.Event) string { return e.Target }),
+		text(func(e *domain.Event) string { return e.RequestID }),
+		text(func(e *domain.Event) string { return e.Address }),
+		pointers[pgtype.Int4](column(items, func(c C) pgtype.Int4 { return suppressed(event(c)) })),
+		column(items, func(c C) []byte { return storedChanges(event(c)) }),
 	}
 }
 
@@ -63,15 +67,18 @@ func suppressed(event *domain.Event) pgtype.Int4 {
 	return pgtype.Int4{Int32: count, Valid: count > 0}
 }
 
-// queueEvent adds the insertion of one event to a batch.
-func queueEvent(batch *pgx.Batch, event domain.Event) {
+// queueEvent adds the insertion of one event to a batch that q sends. The commit of a transaction counts its events.
+func queueEvent(q querier, batch *pgx.Batch, event domain.Event) {
+	if t, inside := q.(*transaction); inside {
+		t.events = append(t.events, event)
+	}
 	batch.Queue(insertEvents, eventArrays([]*domain.Event{&event}, func(e *domain.Event) *domain.Event { return e })...)
 }
 
 // Append sends the event with the commit, or before the next statement of the transaction.
 func (r events) Append(ctx context.Context, event domain.Event) error {
 	var batch pgx.Batch
-	queueEvent(&batch, event)
+	queueEvent(r.q, &batch, event)
 	return atCommit(ctx, r.q, &batch, translate)
 }
 
@@ -150,10 +157,14 @@ func scanEvent(row pgx.Row, more ...any) (domain.Event, error) {
 	var actor, credential, box pgtype.UUID
 	var action, outcome, boxName, key string
 	var suppressed pgtype.Int4
+	var changes []byte
 	err := row.Scan(append([]any{&id, &e.At, &action, &outcome, &actor, &e.ActorName, &credential, &box, &boxName, &key,
-		&e.Target, &e.RequestID, &e.Address, &suppressed}, more...)...)
+		&e.Target, &e.RequestID, &e.Address, &suppressed, &changes}, more...)...)
 	e.ID, e.At, e.Action, e.Outcome = id, e.At.UTC(), domain.RestoreAction(action), domain.RestoreOutcome(outcome)
 	e.Actor, e.Credential, e.Box = actor.Bytes, credential.Bytes, box.Bytes
 	e.BoxName, e.Key, e.Suppressed = domain.BoxName(boxName), domain.EntryKey(key), int(suppressed.Int32)
+	if err == nil {
+		e.Changes, err = changesOf(changes)
+	}
 	return e, err
 }

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -20,7 +21,25 @@ func ConnConfig(url string) (*pgx.ConnConfig, error) {
 }
 
 // Pool returns the connections of a store.
-func (s *Store) Pool() *pgxpool.Pool { return s.pool }
+func (s *Store) Pool() *pgxpool.Pool { return s.pool.raw }
+
+// LimitStatements sets the time of a single statement. Call it before the store is used.
+func (s *Store) LimitStatements(limit time.Duration) { s.pool.limit = limit }
+
+// SeeTimeline makes a store believe that a connection has reported a timeline, and returns the highest one before.
+func (s *Store) SeeTimeline(timeline uint32) (before uint32) {
+	return s.pool.connector.timeline.Swap(timeline)
+}
+
+// AcceptTimeline decides about a connection that reports a timeline.
+func (s *Store) AcceptTimeline(timeline uint32) error {
+	return s.pool.connector.acceptTimeline(timeline)
+}
+
+// ClockSkew is the skew of the clock there, which was read between sent and received.
+func ClockSkew(sent, there, received time.Time) time.Duration {
+	return clockSkew(sent, there, received)
+}
 
 // CancelDelay is how long a statement continues after its request was cancelled.
 const CancelDelay = cancelDelay

@@ -17,7 +17,10 @@ type invitations struct{ q querier }
 
 // invitationColumns are the columns of invitations i with the name of the inviter u.
 const invitationColumns = `i.id, i.name, i.spelling, i.role, i.inviter_id, u.name, i.proof, i.key_id,
-	i.created_at, i.expires_at FROM invitations i JOIN users u ON u.id = i.inviter_id`
+	i.created_at, i.expires_at`
+
+// selectInvitation is the beginning of the statements that read invitations.
+const selectInvitation = `SELECT ` + invitationColumns + ` FROM invitations i JOIN users u ON u.id = i.inviter_id`
 
 // scanInvitation reads invitationColumns. It returns domain.ErrInvitationNotFound without a row.
 func scanInvitation(row pgx.Row) (domain.Invitation, error) {
@@ -68,11 +71,11 @@ func (r invitations) whyNotAdded(ctx context.Context, name domain.UserName) erro
 }
 
 func (r invitations) Get(ctx context.Context, id domain.InvitationID) (domain.Invitation, error) {
-	return scanInvitation(r.q.QueryRow(ctx, `SELECT `+invitationColumns+` WHERE i.id = $1`, uuid(id)))
+	return scanInvitation(r.q.QueryRow(ctx, selectInvitation+` WHERE i.id = $1`, uuid(id)))
 }
 
 func (r invitations) List(ctx context.Context, now time.Time) ([]domain.Invitation, error) {
-	rows, err := r.q.Query(ctx, `SELECT `+invitationColumns+` WHERE i.expires_at > $1 ORDER BY i.name`, now)
+	rows, err := r.q.Query(ctx, selectInvitation+` WHERE i.expires_at > $1 ORDER BY i.name`, now)
 	return collect(rows, err, func(row pgx.CollectableRow) (domain.Invitation, error) { return scanInvitation(row) })
 }
 
@@ -87,7 +90,11 @@ func (r invitations) Delete(ctx context.Context, id domain.InvitationID) (bool, 
 	return tag.RowsAffected() > 0, translate(err)
 }
 
-func (r invitations) DeleteByName(ctx context.Context, name domain.UserName) (bool, error) {
-	tag, err := r.q.Exec(ctx, `DELETE FROM invitations WHERE name = $1`, string(name))
-	return tag.RowsAffected() > 0, translate(err)
+func (r invitations) DeleteByName(ctx context.Context, name domain.UserName) (domain.Invitation, error) {
+	deleted, err := scanInvitation(r.q.QueryRow(ctx, `DELETE FROM invitations i USING users u
+		WHERE i.name = $1 AND u.id = i.inviter_id RETURNING `+invitationColumns, string(name)))
+	if errors.Is(err, domain.NotFound) {
+		return domain.Invitation{}, nil
+	}
+	return deleted, err
 }

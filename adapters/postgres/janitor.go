@@ -63,13 +63,17 @@ func (s *Store) DeleteEndedInvitations(ctx context.Context, before time.Time, li
 // one sweep continue where the last one ended: until vacuum, the index still has the entries of the deleted events, and
 // each call would read all of them again.
 func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error) {
+	before, err := s.keepQueued(ctx, before)
+	if err != nil {
+		return 0, err
+	}
 	var bound domain.EventID
 	binary.BigEndian.PutUint64(bound[:8], uint64(before.UnixMilli())<<16)
 	s.eventSweep.Lock()
 	defer s.eventSweep.Unlock()
 	var count int
 	var last pgtype.UUID
-	err := s.pool.QueryRow(ctx, deleteEvents, uuidOrLowest(s.eventSweep.after), uuid(bound), limit).Scan(&count, &last)
+	err = s.pool.QueryRow(ctx, deleteEvents, uuidOrLowest(s.eventSweep.after), uuid(bound), limit).Scan(&count, &last)
 	if err != nil {
 		return 0, translate(err)
 	}
@@ -79,6 +83,19 @@ func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int
 		s.eventSweep.after = domain.EventID{} // a late transaction may have stored an older event
 	}
 	return count, nil
+}
+
+// commitDelay is far longer than the time from the creation of an event to its commit.
+const commitDelay = time.Hour
+
+// keepQueued returns the time before which no event waits for the audit stream, or before if that is earlier.
+func (s *Store) keepQueued(ctx context.Context, before time.Time) (time.Time, error) {
+	var queued pgtype.Timestamptz
+	err := s.pool.QueryRow(ctx, `SELECT (SELECT queued_at FROM event_queue ORDER BY xid, id LIMIT 1)`).Scan(&queued)
+	if bound := queued.Time.Add(-commitDelay); queued.Valid && bound.Before(before) {
+		return bound, nil
+	}
+	return before, translate(err)
 }
 
 // deleteEvents skips events that another server is deleting.

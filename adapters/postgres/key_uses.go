@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/lockbox-go/lockbox/domain"
 )
@@ -16,7 +15,7 @@ import (
 // uses of one interval in one commit: a request neither waits for this nor pays for a commit,
 // however many keys there are. It is safe for concurrent use.
 type keyUses struct {
-	pool    *pgxpool.Pool
+	pool    *pool
 	mu      sync.Mutex // guards pending and closed
 	pending map[domain.CredentialID]time.Time
 	closed  bool
@@ -27,7 +26,7 @@ type keyUses struct {
 // keyUsesInterval is how long uses are collected before they are stored. A crash loses the uses of the last interval.
 const keyUsesInterval = time.Second
 
-func newKeyUses(pool *pgxpool.Pool) *keyUses {
+func newKeyUses(pool *pool) *keyUses {
 	return &keyUses{
 		pool:    pool,
 		pending: make(map[domain.CredentialID]time.Time),

@@ -14,6 +14,17 @@ import (
 // index: rekey is rare, and an index would slow down every write.
 type sealedRows struct{ q querier }
 
+// Count reads whole tables.
+func (r sealedRows) Count(ctx context.Context) (ports.SealedCounts, error) {
+	var counts ports.SealedCounts
+	err := r.q.QueryRow(ctx, `SELECT (SELECT count(*) FROM entry_versions),
+		(SELECT count(*) FROM users WHERE password IS NOT NULL),
+		(SELECT count(*) FROM one_time_codes),
+		(SELECT count(*) FROM locked_identities)`).Scan(&counts.Entries, &counts.Passwords, &counts.TOTPSecrets,
+		&counts.LockedIdentities)
+	return counts, translate(err)
+}
+
 // Entries follows the primary key, so that all batches together read the table once.
 func (r sealedRows) Entries(ctx context.Context, key domain.ServerKeyID, after ports.Place,
 	limit int) ([]ports.StoredVersion, error) {
@@ -65,6 +76,15 @@ func (r sealedRows) TokensUnder(ctx context.Context, key domain.ServerKeyID) ([]
 		key, err := scanAPIKey(row, &user)
 		return ports.OwnedAPIKey{Key: key, User: domain.UserName(user)}, err
 	})
+}
+
+// OpenTransactions reads the lock that every transaction holds on its own virtual transaction identifier. Unlike the
+// times in pg_stat_activity, all roles can see these locks.
+func (r sealedRows) OpenTransactions(ctx context.Context) ([]string, error) {
+	return names[string](r.q.Query(ctx, `SELECT l.virtualtransaction FROM pg_locks l
+		JOIN pg_stat_activity a ON a.pid = l.pid AND a.datname = current_database()
+		WHERE l.locktype = 'virtualxid' AND l.virtualxid = l.virtualtransaction AND l.granted
+			AND l.pid <> pg_backend_pid()`))
 }
 
 // OldestTransaction reads the transactions of all servers from pg_stat_activity. Servers are

@@ -17,8 +17,12 @@ type Stats struct {
 	WriteFallbacks int64
 	// Events covers the requests of the newest event writer. It is zero if no event writer exists.
 	Events batch.Stats
+	Health Health
 	// EventLogBytes is the last result of EventLogSize. EventsDeleted counts the events that DeleteOldEvents deleted.
 	EventLogBytes, EventsDeleted int64
+	// EventKinds counts the committed events of each action and outcome. An event that stands for several refusals
+	// counts as many.
+	EventKinds map[EventKind]int64
 }
 
 // PoolStats describe the connection pool.
@@ -28,6 +32,8 @@ type PoolStats struct {
 	Used, Idle, Max int
 	// Opened counts the connections that were opened.
 	Opened int64
+	// Replaced counts how often the idle connections were replaced because a connection did not answer.
+	Replaced int64
 	// Waits counts how often no connection was free, and WaitTime is the total time spent waiting
 	// for one.
 	Waits    int64
@@ -36,21 +42,24 @@ type PoolStats struct {
 
 // Stats returns the current counts.
 func (s *Store) Stats() Stats {
-	pool := s.pool.Stat()
+	pool := s.pool.raw.Stat()
 	stats := Stats{
 		Pool: PoolStats{
 			Used:     int(pool.AcquiredConns()),
 			Idle:     int(pool.IdleConns()),
 			Max:      int(pool.MaxConns()),
 			Opened:   pool.NewConnsCount(),
+			Replaced: s.pool.connector.replaced.Load(),
 			Waits:    pool.EmptyAcquireCount(),
 			WaitTime: pool.EmptyAcquireWaitTime(),
 		},
 		Lookups:        s.lookups.Stats(),
 		Writes:         s.writes.Stats(),
 		WriteFallbacks: s.writeFallbacks.Load(),
+		Health:         s.health.last(),
 		EventLogBytes:  s.eventLogBytes.Load(),
 		EventsDeleted:  s.eventSweep.deleted.Load(),
+		EventKinds:     s.eventCounts.values(),
 	}
 	if events := s.events.Load(); events != nil {
 		stats.Events = events.batcher.Stats()

@@ -3,11 +3,13 @@ package postgres
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/lockbox-go/lockbox/adapters/postgres/batch"
 	"github.com/lockbox-go/lockbox/ports"
@@ -16,9 +18,11 @@ import (
 // Store is the database. It implements ports.Store, ports.EntryReader, ports.EntryWriter and
 // ports.Janitor, and is safe for concurrent use.
 type Store struct {
-	pool       *pgxpool.Pool
+	pool       *pool
+	health     health
 	read       ports.Repos
 	clock      ports.Clock
+	tracer     trace.Tracer // nil without traces
 	keyUses    *keyUses
 	onStaleKey func(ctx context.Context) error
 	// lookups and writes batch concurrent requests of ports.EntryReader and ports.EntryWriter.
@@ -30,6 +34,8 @@ type Store struct {
 	// eventSweep is the position of DeleteOldEvents, and eventLogBytes the last result of EventLogSize.
 	eventSweep    eventSweep
 	eventLogBytes atomic.Int64
+	// eventCounts counts the events that this store has committed.
+	eventCounts eventCounts
 	// transactions bounds the concurrent transactions to the size of the pool less reservedConns.
 	transactions *fairSlots
 	// largeReads bounds the concurrent reads of values over largestInBatch to half of the pool. Such a value takes
@@ -45,41 +51,49 @@ var (
 	_ ports.EventWriter = (*EventWriter)(nil)
 )
 
-// Open creates the pool and pings the database. It returns an error of kind Unavailable when the
-// database does not answer. No error contains the password.
+// Open creates the pool and pings the database. It returns an error of kind Unavailable when the database does not
+// answer or is a standby (ErrStandby), and ErrRefused when it refuses connections for a lasting reason. No error
+// contains the password.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	settings, err := poolConfig(config)
 	if err != nil {
 		return nil, err
 	}
-	pool, err := pgxpool.NewWithConfig(ctx, settings)
+	log := config.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	pool, err := openPool(ctx, settings, &connector{log: log}, statementLimit(config.statementTimeout()))
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	store := &Store{
 		pool:         pool,
 		clock:        config.Clock,
+		tracer:       config.Tracer,
 		onStaleKey:   config.OnStaleServerKey,
+		eventCounts:  newEventCounts(),
 		transactions: newFairSlots(int64(settings.MaxConns - reservedConns)),
 		largeReads:   newFairSlots(int64(settings.MaxConns / 2)),
 	}
 	concurrent := maxConcurrentBatches(settings.MaxConns)
 	store.keyUses = newKeyUses(pool)
 	store.lookups = batch.New(store.runLookups, batch.Config{
+		Observe:       traceBatches(config.Tracer, "lookup batch"),
 		MaxBatch:      maxLookupBatch,
 		MaxConcurrent: concurrent,
 		OnCancel:      batch.DropOnCancel, // a lookup has no effect
 	})
 	store.writes = batch.New(store.runWrites, batch.Config{
+		Observe:       traceBatches(config.Tracer, "write batch"),
 		MaxBatch:      maxWriteBatch,
 		MaxConcurrent: concurrent,
 		OnCancel:      batch.FinishIfStarted, // a cancelled commit has an unknown outcome
 	})
 	store.read = store.repos(pool, store.keyUses)
-	// The pool connects lazily, so a wrong address would only show in the first request.
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
-		return nil, unavailable(err)
+	if err := store.ping(ctx); err != nil {
+		pool.raw.Close()
+		return nil, err
 	}
 	return store, nil
 }
@@ -90,30 +104,40 @@ func (s *Store) Close() {
 	s.lookups.Close()
 	s.writes.Close()
 	s.keyUses.close()
-	s.pool.Close()
+	s.pool.raw.Close()
+}
+
+// CloseWithin makes Close return soon after the given time from now, also if the database does not answer: it closes
+// the connections of the statements that still run then. It returns immediately.
+func (s *Store) CloseWithin(limit time.Duration) {
+	time.AfterFunc(limit, s.pool.connector.conns.closeAll)
+}
+
+// ping connects to the database. The pool connects when it is used first, so a wrong address would only show in the
+// first request.
+func (s *Store) ping(ctx context.Context) error {
+	ctx, cancel := s.pool.bound(ctx)
+	if cancel != nil {
+		defer cancel()
+	}
+	err := ExplainRefusal(s.pool.raw.Ping(ctx))
+	if err == nil || errors.Is(err, ErrRefused) {
+		return err
+	}
+	return unavailable(err)
 }
 
 // Read returns the repositories outside any transaction.
 func (s *Store) Read() ports.Repos { return s.read }
 
-// CheckWritable returns nil when the database answers and accepts writes. A standby does not accept
-// them; the error is then of kind Unavailable.
-func (s *Store) CheckWritable(ctx context.Context) error {
-	var readOnly string
-	if err := s.pool.QueryRow(ctx, `SHOW transaction_read_only`).Scan(&readOnly); err != nil {
-		return translate(err)
-	}
-	if readOnly == "on" {
-		return unavailable(errors.New("the database is read-only"))
-	}
-	return nil
-}
-
 // LogsParameters reports whether PostgreSQL is configured to write the parameters of statements to its log: always, for
 // slow statements or for failed ones. Parameters contain names and, if a user typed one in the wrong field, a password.
-func (s *Store) LogsParameters(ctx context.Context) (bool, error) {
+func (s *Store) LogsParameters(ctx context.Context) (bool, error) { return logsParameters(ctx, s.pool) }
+
+// logsParameters is LogsParameters over a pool or a connection.
+func logsParameters(ctx context.Context, q querier) (bool, error) {
 	logs := false
-	err := s.pool.QueryRow(ctx, `SELECT current_setting('log_parameter_max_length_on_error') <> '0'
+	err := q.QueryRow(ctx, `SELECT current_setting('log_parameter_max_length_on_error') <> '0'
 		OR current_setting('log_parameter_max_length') <> '0' AND (current_setting('log_statement') IN ('mod', 'all')
 			OR current_setting('log_min_duration_statement') <> '-1'
 			OR current_setting('log_min_duration_sample') <> '-1')`).Scan(&logs)
@@ -129,7 +153,8 @@ type querier interface {
 }
 
 var (
-	_ querier = (*pgxpool.Pool)(nil)
+	_ querier = (*pool)(nil)
+	_ querier = (*transaction)(nil)
 	_ querier = pgx.Tx(nil)
 )
 

@@ -49,14 +49,15 @@ func event(t *testing.T, target string) domain.Event {
 		clock{}.Now()).To(target)
 }
 
-// execute runs statements on a separate connection.
+// execute runs statements on a separate connection. It also works in a cleanup.
 func execute(t testing.TB, url, sql string, args ...any) {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
+	ctx := context.WithoutCancel(t.Context())
+	conn, err := pgx.Connect(ctx, url)
 	require.NoError(t, err)
-	_, err = conn.Exec(t.Context(), sql, args...)
+	_, err = conn.Exec(ctx, sql, args...)
 	require.NoError(t, err)
-	require.NoError(t, conn.Close(t.Context()))
+	require.NoError(t, conn.Close(ctx))
 }
 
 // hold runs a statement in a transaction that stays open until the caller calls the returned function.

@@ -35,18 +35,6 @@ func (s system) SetOwner(ctx context.Context, owner domain.UserID) error {
 	return translate(err)
 }
 
-// RecoveryCodesKeyed reads the flag without a lock.
-func (s system) RecoveryCodesKeyed(ctx context.Context) (keyed bool, err error) {
-	err = s.q.QueryRow(ctx, `SELECT recovery_codes_keyed FROM system WHERE id = 1`).Scan(&keyed)
-	return keyed, translate(err)
-}
-
-// SetRecoveryCodesKeyed relies on the lock of Lock.
-func (s system) SetRecoveryCodesKeyed(ctx context.Context) error {
-	_, err := s.q.Exec(ctx, `UPDATE system SET recovery_codes_keyed = true`)
-	return translate(err)
-}
-
 // Installation returns the identifier of this installation. The first call stores the proposed identifier. Servers that
 // start concurrently get the same identifier.
 func (s *Store) Installation(ctx context.Context, proposed [16]byte, now time.Time) (string, error) {

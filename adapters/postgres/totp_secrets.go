@@ -132,16 +132,31 @@ func (r sealedRows) ReplaceCode(ctx context.Context, was ports.SealedTOTPSecret,
 	return translate(err)
 }
 
-// PlainRecoveryCodes is part of ports.SealedRows. The caller holds the lock on System, so no other server reads the
-// same rows.
-func (r sealedRows) PlainRecoveryCodes(ctx context.Context, limit int) ([]ports.PlainRecoveryCode, error) {
-	rows, err := r.q.Query(ctx, `SELECT t.user_id, r.code_id, r.hash FROM recovery_codes r
+// PlainRecoveryCodeCounts is part of ports.SealedRows. The rows of a user's secret in force and pending secret count
+// together.
+func (r sealedRows) PlainRecoveryCodeCounts(ctx context.Context) ([]ports.PlainRecoveryCodeCount, error) {
+	rows, err := r.q.Query(ctx, `SELECT u.id, u.name, count(*) FROM recovery_codes r
+			JOIN one_time_codes t ON t.id = r.code_id JOIN users u ON u.id = t.user_id
+		WHERE r.key_id IS NULL GROUP BY u.id ORDER BY u.name`)
+	return collect(rows, err, func(row pgx.CollectableRow) (ports.PlainRecoveryCodeCount, error) {
+		var user [16]byte
+		var name string
+		var count int
+		err := row.Scan(&user, &name, &count)
+		return ports.PlainRecoveryCodeCount{User: user, Name: domain.UserName(name), Codes: count}, err
+	})
+}
+
+// PlainRecoveryCodes sorts by the secret and the hash, so that a limit selects the same rows each time.
+func (r sealedRows) PlainRecoveryCodes(ctx context.Context, user domain.UserID,
+	limit int) ([]ports.PlainRecoveryCode, error) {
+	rows, err := r.q.Query(ctx, `SELECT r.code_id, r.hash FROM recovery_codes r
 			JOIN one_time_codes t ON t.id = r.code_id
-		WHERE r.key_id IS NULL ORDER BY r.code_id, r.hash LIMIT $1`, limit)
+		WHERE r.key_id IS NULL AND t.user_id = $1 ORDER BY r.code_id, r.hash LIMIT $2`, uuid(user), limit)
 	return collect(rows, err, func(row pgx.CollectableRow) (ports.PlainRecoveryCode, error) {
-		var user, secret [16]byte
+		var secret [16]byte
 		var hash []byte
-		err := row.Scan(&user, &secret, &hash)
+		err := row.Scan(&secret, &hash)
 		code := ports.PlainRecoveryCode{User: user, Secret: secret}
 		copy(code.Hash[:], hash)
 		return code, err
@@ -150,8 +165,15 @@ func (r sealedRows) PlainRecoveryCodes(ctx context.Context, limit int) ([]ports.
 
 // KeyRecoveryCode compares the hash that was read, like ReplaceEnvelope.
 func (r sealedRows) KeyRecoveryCode(ctx context.Context, was ports.PlainRecoveryCode, key domain.ServerKeyID,
-	digest domain.Digest) error {
-	_, err := r.q.Exec(ctx, `UPDATE recovery_codes SET key_id = $3, hash = $4
+	digest domain.Digest) (bool, error) {
+	tag, err := r.q.Exec(ctx, `UPDATE recovery_codes SET key_id = $3, hash = $4
 		WHERE code_id = $1 AND hash = $2 AND key_id IS NULL`, uuid(was.Secret), was.Hash[:], uuid(key), digest[:])
-	return translate(err)
+	return tag.RowsAffected() == 1, translate(err)
+}
+
+// DeletePlainRecoveryCodes needs no lock: the rows are never accepted, so no sign-in competes for them.
+func (r sealedRows) DeletePlainRecoveryCodes(ctx context.Context, user domain.UserID) (int, error) {
+	tag, err := r.q.Exec(ctx, `DELETE FROM recovery_codes r USING one_time_codes t
+		WHERE t.id = r.code_id AND t.user_id = $1 AND r.key_id IS NULL`, uuid(user))
+	return int(tag.RowsAffected()), translate(err)
 }

@@ -3,21 +3,33 @@ package postgres
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/lockbox-go/lockbox/domain"
 )
 
 // transaction is a querier that saves round trips: it sends BEGIN together with the first statement, and it sends
 // statements whose results are not needed earlier together with COMMIT. It is not safe for concurrent use.
 type transaction struct {
-	conn  *pgxpool.Conn
-	begun bool
+	conn *pgxpool.Conn
+	// statements gives each statement on conn a deadline.
+	statements bounded
+	begun      bool
 	// deferred is sent before the next statement, or else with COMMIT. translate converts its
 	// error.
 	deferred  *pgx.Batch
 	translate func(error) error
+	// events are the audit events of the transaction.
+	events []domain.Event
+}
+
+// newTransaction returns a transaction on conn that has not begun. limit is the time of one statement.
+func newTransaction(conn *pgxpool.Conn, limit time.Duration) *transaction {
+	return &transaction{conn: conn, statements: bounded{q: conn, limit: limit}}
 }
 
 // atCommit defers a batch until the COMMIT of the transaction q, and runs it immediately if q is a
@@ -53,11 +65,11 @@ func (t *transaction) flush(ctx context.Context) error {
 // send sends a batch, preceded by BEGIN if it is the first.
 func (t *transaction) send(ctx context.Context, batch *pgx.Batch) pgx.BatchResults {
 	if t.begun {
-		return t.conn.SendBatch(ctx, batch)
+		return t.statements.SendBatch(ctx, batch)
 	}
 	t.begun = true
 	batch.QueuedQueries = append([]*pgx.QueuedQuery{{SQL: "begin"}}, batch.QueuedQueries...)
-	results := t.conn.SendBatch(ctx, batch)
+	results := t.statements.SendBatch(ctx, batch)
 	_, _ = results.Exec() // the result of BEGIN; Close returns its error
 	return results
 }
@@ -84,7 +96,7 @@ func (t *transaction) Exec(ctx context.Context, sql string, args ...any) (tag pg
 		if err := t.flush(ctx); err != nil {
 			return tag, err
 		}
-		return t.conn.Exec(ctx, sql, args...)
+		return t.statements.Exec(ctx, sql, args...)
 	}
 	var batch pgx.Batch
 	batch.Queue(sql, args...).Exec(func(result pgconn.CommandTag) error {
@@ -100,7 +112,7 @@ func (t *transaction) Query(ctx context.Context, sql string, args ...any) (pgx.R
 	if err := t.begin(ctx); err != nil {
 		return nil, err
 	}
-	return t.conn.Query(ctx, sql, args...)
+	return t.statements.Query(ctx, sql, args...)
 }
 
 // QueryRow costs one round trip, even as the first statement. It returns an error in Scan.
@@ -109,7 +121,7 @@ func (t *transaction) QueryRow(ctx context.Context, sql string, args ...any) pgx
 		if err := t.flush(ctx); err != nil {
 			return failedRow{err}
 		}
-		return t.conn.QueryRow(ctx, sql, args...)
+		return t.statements.QueryRow(ctx, sql, args...)
 	}
 	var batch pgx.Batch
 	batch.Queue(sql, args...)

@@ -21,8 +21,10 @@ const (
 	// maxStartOvers is higher than maxAttempts because starting over is not a failure: each time,
 	// another transaction has completed.
 	maxStartOvers = 10
-	// endTimeout bounds a ROLLBACK. A COMMIT may take StatementTimeout plus endTimeout.
+	// endTimeout bounds a ROLLBACK. A COMMIT may take StatementTimeout plus endTimeout, or commitTime beyond the
+	// deadline of its request, whichever is shorter.
 	endTimeout = 5 * time.Second
+	commitTime = 3 * time.Second
 	// retryJitter is multiplied by the attempt to bound the random delay before a retry.
 	retryJitter = 20 * time.Millisecond
 )
@@ -81,19 +83,29 @@ func (s *Store) runOnce(ctx context.Context, fn func(ctx context.Context, repos 
 		return err
 	}
 	defer conn.Release()
-	tx := &transaction{conn: conn}
+	tx := newTransaction(conn, s.pool.limit)
 	defer rollback(ctx, tx) // before the connection is released
 	if err := fn(context.WithValue(ctx, inTransaction{}, true), s.repos(tx, nil)); err != nil {
 		return err
 	}
-	return commit(ctx, tx)
+	if err := commit(ctx, tx); err != nil {
+		return err
+	}
+	for i := range tx.events {
+		s.eventCounts.add(&tx.events[i])
+	}
+	return nil
 }
 
 // commit ignores the cancellation of the request. A client that disconnects would otherwise cancel
 // the wait for a synchronous standby: the transaction would be visible but not replicated, and the
 // commit would look successful.
 func commit(ctx context.Context, tx *transaction) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), StatementTimeout+endTimeout)
+	limit := StatementTimeout + endTimeout
+	if deadline, ok := ctx.Deadline(); ok {
+		limit = min(limit, max(0, time.Until(deadline))+commitTime)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	notReplicated := watchReplication(tx.conn)
 	known, err := tx.commit(ctx)

@@ -64,6 +64,37 @@ func column[C, T any](items []C, value func(C) T) []T {
 	return values
 }
 
+// pointers is an array parameter whose elements the driver reads in place. For a slice, the driver copies each element
+// into an interface value, and for most types it needs reflection as well. The type of an element must have a method
+// that the driver calls, such as UUIDValue.
+type pointers[T any] []T
+
+// Dimensions implements pgtype.ArrayGetter, as Index and IndexType do.
+func (p pointers[T]) Dimensions() []pgtype.ArrayDimension {
+	return []pgtype.ArrayDimension{{Length: int32(len(p)), LowerBound: 1}} //nolint:gosec // the size of a batch
+}
+
+// Index returns an element.
+func (p pointers[T]) Index(i int) any { return &p[i] }
+
+// IndexType returns a value of the type that Index returns.
+func (p pointers[T]) IndexType() any { return new(T) }
+
+// uuids is column for identifiers.
+func uuids[C any](items []C, value func(C) pgtype.UUID) pointers[pgtype.UUID] {
+	return column(items, value)
+}
+
+// texts is column for text.
+func texts[C any](items []C, value func(C) string) pointers[pgtype.Text] {
+	return column(items, func(c C) pgtype.Text { return pgtype.Text{String: value(c), Valid: true} })
+}
+
+// timestamps is column for times; the zero time becomes NULL.
+func timestamps[C any](items []C, value func(C) time.Time) pointers[pgtype.Timestamptz] {
+	return column(items, func(c C) pgtype.Timestamptz { return timestamp(value(c)) })
+}
+
 // names reads a single text column.
 func names[T ~string](rows pgx.Rows, err error) ([]T, error) {
 	if err != nil {

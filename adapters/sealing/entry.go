@@ -146,6 +146,19 @@ func (s *EntrySealer) Rewrap(
 	return s.Rebind(ctx, at, envelope, at)
 }
 
+// CheckOuter opens the outer layer and discards the result. See ports.EntrySealer. It returns the errors of Rebind.
+func (s *EntrySealer) CheckOuter(
+	ctx context.Context, at ports.Place, serverKey domain.ServerKeyID, envelope []byte,
+) error {
+	if _, err := s.openBlob(s.keyByID(ctx), at, envelope); err != nil {
+		return err
+	}
+	if serverKey != domain.ServerKeyID(envelope[:idLen]) {
+		return tamperedEnvelope()
+	}
+	return nil
+}
+
 // keyLookup returns the server key of an envelope.
 type keyLookup func(domain.ServerKeyID) ([keyBytes]byte, error)
 

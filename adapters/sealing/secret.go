@@ -15,8 +15,8 @@ import (
 // be as strong as the keys that it wraps.
 const minSecretBytes = 32
 
-// Secret is the value of LOCKBOX_SECRET_KEY, which wraps the server keys and has no other use. It prints as [secret].
-// The zero Secret means that none is set.
+// Secret is the value of LOCKBOX_SECRET_KEY, which wraps the server keys and authenticates the manifests of backups.
+// It prints as [secret]. The zero Secret means that none is set.
 type Secret struct{ domain.Secret }
 
 // IsZero reports whether no secret was set.

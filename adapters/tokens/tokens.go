@@ -35,8 +35,9 @@ type Config struct {
 
 // Signer signs and verifies tokens. It implements ports.Tokens and is safe for concurrent use.
 type Signer struct {
-	config Config
-	parser *jwt.Parser
+	config   Config
+	parser   *jwt.Parser
+	verified *verifiedTokens
 }
 
 // New returns a Signer. It fails if a field of config is missing.
@@ -44,13 +45,14 @@ func New(config Config) (*Signer, error) {
 	if config.Keys == nil || config.Clock == nil || config.Installation == "" {
 		return nil, errors.New("tokens: Keys, Clock and Installation must be set")
 	}
-	return &Signer{config: config, parser: jwt.NewParser(
+	parser := jwt.NewParser(
 		jwt.WithValidMethods([]string{algorithm.Alg()}),
 		jwt.WithStrictDecoding(),
 		jwt.WithIssuer(config.Installation),
 		jwt.WithAudience(apiKeyAudience, sessionAudience),
 		jwt.WithTimeFunc(config.Clock.Now),
-	)}, nil
+	)
+	return &Signer{config: config, parser: parser, verified: newVerifiedTokens()}, nil
 }
 
 var algorithm = jwt.SigningMethodHS512
@@ -171,6 +173,14 @@ func sign(body claims, id domain.ServerKeyID, key []byte) (string, error) {
 		return "", fmt.Errorf("sign a token: %w", err)
 	}
 	return text, nil
+}
+
+// expiry returns the time of expiry; zero means never.
+func (c claims) expiry() time.Time {
+	if c.ExpiresAt == nil {
+		return time.Time{}
+	}
+	return time.Unix(*c.ExpiresAt, 0)
 }
 
 // GetExpirationTime and the methods below implement jwt.Claims.

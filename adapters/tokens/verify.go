@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -55,12 +56,18 @@ func (s *Signer) parse(ctx context.Context, token string, ignoreExpiry bool) (do
 	if err := checkText(token); err != nil {
 		return domain.Credential{}, err
 	}
+	digest := sha256.Sum256([]byte(token))
+	if known, ok := s.verified.get(digest); ok && (ignoreExpiry || !known.expired(s.config.Clock.Now())) {
+		_, err := s.key(ctx, known.purpose, known.key)
+		return known.credential, err
+	}
 	body := claims{ignoreExpiry: ignoreExpiry}
 	var of kind
+	var keyID domain.ServerKeyID
 	var lookup error // the error of keyOf, which the library would hide
 	_, err := s.parser.ParseWithClaims(token, &body, func(token *jwt.Token) (any, error) {
 		var key []byte
-		key, of, lookup = s.keyOf(ctx, token.Header, body.Audience)
+		key, keyID, of, lookup = s.keyOf(ctx, token.Header, body.Audience)
 		return key, lookup
 	})
 	switch {
@@ -76,7 +83,14 @@ func (s *Signer) parse(ctx context.Context, token string, ignoreExpiry bool) (do
 	if !idOK || !userOK || id.IsZero() || user.IsZero() {
 		return domain.Credential{}, errClaims
 	}
-	return domain.Credential{Kind: of.credential, ID: id, User: user}, nil
+	credential := domain.Credential{Kind: of.credential, ID: id, User: user}
+	s.verified.add(digest, verifiedToken{
+		credential: credential,
+		purpose:    of.purpose,
+		key:        keyID,
+		expiresAt:  body.expiry(),
+	})
+	return credential, nil
 }
 
 // checkText refuses text that cannot be a token. The base64 decoder skips line breaks even in strict mode, so without
@@ -95,32 +109,41 @@ func checkText(token string) error {
 	return nil
 }
 
-// keyOf returns the signing key that the token header names. The audience determines the purpose of the key, so the
-// kind in the audience and the kind of the signature always agree.
-func (s *Signer) keyOf(ctx context.Context, header map[string]any, audience string) ([]byte, kind, error) {
+// keyOf returns the signing key that the token header names, with its id. The audience determines the purpose of the
+// key, so the kind in the audience and the kind of the signature always agree.
+func (s *Signer) keyOf(ctx context.Context, header map[string]any, audience string) (key []byte,
+	id domain.ServerKeyID, of kind, err error) {
 	if _, has := header["crit"]; has {
-		return nil, kind{}, errCritical // RFC 7515, section 4.1.11: refuse unsupported extensions
+		return nil, id, of, errCritical // RFC 7515, section 4.1.11: refuse unsupported extensions
 	}
 	of, ok := findKind(func(k kind) bool { return k.audience == audience })
 	if !ok {
-		return nil, kind{}, errClaims
+		return nil, id, of, errClaims
 	}
 	text, _ := header["kid"].(string)
-	id, ok := domain.ParseID[serverKeyOf](text)
+	parsed, ok := domain.ParseID[serverKeyOf](text)
 	if !ok {
-		return nil, kind{}, errKeyID
+		return nil, id, of, errKeyID
 	}
-	key, err := s.config.Keys.ByID(ctx, of.purpose, domain.ServerKeyID(id))
+	id = domain.ServerKeyID(parsed)
+	key, err = s.key(ctx, of.purpose, id)
+	return key, id, of, err
+}
+
+// key returns a key that may verify tokens. It returns errKey for an unknown or retired key, errKeyLookup, or a
+// *lookupError.
+func (s *Signer) key(ctx context.Context, purpose domain.KeyPurpose, id domain.ServerKeyID) ([]byte, error) {
+	key, err := s.config.Keys.ByID(ctx, purpose, id)
 	switch {
 	case errors.Is(err, domain.NotFound):
-		return nil, kind{}, errKey
+		return nil, errKey
 	case domain.CodeOf(err) == domain.ErrBusy.Code:
 		// The id is unknown and the key ring limits such lookups. The token is almost certainly forged.
-		return nil, kind{}, errKeyLookup
+		return nil, errKeyLookup
 	case err != nil:
-		return nil, kind{}, &lookupError{err}
+		return nil, &lookupError{err}
 	}
-	return key[:], of, nil
+	return key[:], nil
 }
 
 // lookupError wraps an error of the key ring. The token may still be valid.

@@ -8,7 +8,7 @@ replace github.com/lockbox-go/lockbox => ../..
 
 require (
 	github.com/knadh/koanf/v2 v2.4.1
-	github.com/lockbox-go/lockbox v0.0.0-00010101000000-000000000000
+	github.com/lockbox-go/lockbox v0.1.0
 	github.com/stretchr/testify v1.12.1
 )
 

@@ -27,6 +27,9 @@ const (
 	// drainTimeout is how long requests in flight may take after SIGTERM. It equals the default grace period of
 	// Kubernetes.
 	drainTimeout = 30 * time.Second
+	// closeTimeout is how long statements may continue after the last request, such as those of the audit log. With a
+	// database that does not answer, a shutdown takes at most the time of a request and this.
+	closeTimeout = 5 * time.Second
 	// keyringRefresh is how often a server reads the server keys again. A server reads the keys immediately when it
 	// signs or seals with a replaced key. The interval is for servers that do neither.
 	keyringRefresh = time.Minute
@@ -76,11 +79,22 @@ func (a *App) HasOwner() bool { return a.hasOwner }
 // server cannot start, if serving fails, or if requests take longer than drainTimeout. Run may be called once.
 func (a *App) Run(ctx context.Context) error {
 	a.limitMemory()
-	core, err := openCore(ctx, a.config, a.log, serving)
+	traces, err := a.openTraces(ctx)
+	if err != nil {
+		return err
+	}
+	defer traces.Close() // after all spans have ended
+	core, err := openCore(ctx, a.config, a.log, serving, traces.Tracer())
 	if err != nil {
 		return err
 	}
 	defer core.close()
+	closeStream, err := core.openStream(ctx, a.log)
+	if err != nil {
+		return err
+	}
+	defer closeStream()
+	core.sweeps = newSweepMetrics(a.config)
 	events := core.store.NewEventWriter()
 	defer events.Close() // before the core closes the database
 	defer a.flushAllRefusals(core.gate(events))
@@ -89,6 +103,9 @@ func (a *App) Run(ctx context.Context) error {
 		return err
 	}
 	a.warnOfLoggedParameters(ctx, core)
+	if err := a.warnOfPlainRecoveryCodes(ctx, core); err != nil {
+		return err
+	}
 	// Log the next step of a new installation before the first request can fail.
 	if err := a.announceInit(ctx, core); err != nil {
 		return err
@@ -104,6 +121,8 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	defer stopMetrics()
 	defer a.startBackground(ctx, core, events)()
+	// The functions that are deferred above write to the database; closeTimeout bounds them all.
+	defer core.store.CloseWithin(closeTimeout)
 	a.addr = listener.Addr()
 	a.log.Info("listening", slog.String("address", a.addr.String()), slog.String("version", Version()))
 	close(a.ready)
@@ -116,10 +135,14 @@ func (a *App) startBackground(ctx context.Context, core *core, events *postgres.
 	var background sync.WaitGroup
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	background.Go(func() { a.refreshKeys(ctx, core) })
-	background.Go(func() { a.sweep(ctx, core.store) })
+	background.Go(func() { a.sweep(ctx, core) })
+	background.Go(func() { a.probe(ctx, core.store) })
 	background.Go(func() { a.releaseMemory(ctx) })
 	background.Go(func() { a.flushRefusals(ctx, core.gate(events)) })
 	background.Go(func() { a.watchCertificate(ctx) })
+	if core.stream != nil {
+		background.Go(func() { core.stream.Run(ctx) })
+	}
 	return func() {
 		cancel()
 		background.Wait()
@@ -133,6 +156,22 @@ func (a *App) warnOfLoggedParameters(ctx context.Context, core *core) {
 		a.log.Warn("PostgreSQL logs the parameters of statements, which contain the names of users, boxes and " +
 			"entries: set log_parameter_max_length and log_parameter_max_length_on_error to 0")
 	}
+}
+
+// warnOfPlainRecoveryCodes logs a warning if recovery codes of an older release are stored. The server refuses them, and
+// does not convert them by itself: it cannot distinguish them from rows that were added to the database.
+func (a *App) warnOfPlainRecoveryCodes(ctx context.Context, core *core) error {
+	users, err := core.serverKeys(nil, 0).PlainRecoveryCodes(ctx)
+	if err != nil || len(users) == 0 {
+		return err
+	}
+	codes := 0
+	for _, user := range users {
+		codes += user.Codes
+	}
+	a.log.Warn("recovery codes of an older release are refused: run lockbox secret recovery-codes",
+		slog.Int("codes", codes), slog.Int("users", len(users)))
+	return nil
 }
 
 // If there is no owner yet, announceInit logs the next step, and a warning if any client could become the owner.
@@ -193,6 +232,7 @@ func (a *App) api(ctx context.Context, core *core, events *postgres.EventWriter)
 	}
 	registry := prometheus.NewRegistry()
 	registerMetrics(registry, core)
+	registerBackupMetrics(registry, a.config)
 	if c := a.config.derived.certificate; c != nil {
 		c.register(registry)
 	}
@@ -211,6 +251,7 @@ func (a *App) api(ctx context.Context, core *core, events *postgres.EventWriter)
 		CORSOrigins:     a.config.CORSOrigins,
 		LoopbackOnly:    a.LoopbackOnly,
 		OpenInit:        len(a.config.InitToken.Bytes()) == 0,
+		Tracer:          core.tracer,
 	}), nil
 }
 
@@ -278,6 +319,13 @@ func (a *App) refreshKeys(ctx context.Context, core *core) {
 			a.log.Warn("reloading the server keys failed; the keys in memory stay in use", slog.Any("error", err))
 		}
 	})
+}
+
+// probe checks at an interval that the database accepts writes. The store logs changes and reports the last result to
+// /readyz and in metrics.
+func (a *App) probe(ctx context.Context, store *postgres.Store) {
+	_ = store.Probe(ctx)
+	every(ctx, postgres.ProbeInterval, func() { _ = store.Probe(ctx) })
 }
 
 // flushRefusals writes the audit events of repeated refusals at an interval.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"strings"
 	"time"
@@ -43,6 +44,13 @@ type Config struct {
 
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info"`
 	LogFormat LogFormat  `env:"LOG_FORMAT" envDefault:"json"`
+	// TracesURL is zero if no traces are sent.
+	TracesURL     CollectorURL  `env:"TRACES_URL"`
+	TracesHeaders domain.Secret `env:"TRACES_HEADERS"`
+	TracesRatio   float64       `env:"TRACES_RATIO" envDefault:"1"`
+	// AuditStream is zero if the audit log is not delivered. AuditStreamHeader authenticates to a webhook.
+	AuditStream       StreamTarget  `env:"AUDIT_STREAM"`
+	AuditStreamHeader domain.Secret `env:"AUDIT_STREAM_HEADER"`
 
 	// InitToken is zero if every client may create the owner.
 	InitToken                domain.Secret `env:"INIT_TOKEN"`
@@ -69,6 +77,9 @@ type Config struct {
 	// A deleted entry can be restored during its retention. The sweep deletes it permanently afterwards.
 	DeletedEntryRetention time.Duration `env:"DELETED_ENTRY_RETENTION" envDefault:"720h"`
 	EventRetention        time.Duration `env:"EVENT_RETENTION" envDefault:"0"`
+
+	// BackupDir is the folder of `lockbox backup`. A server reports the newest backup there as metrics.
+	BackupDir string `env:"BACKUP_DIR"`
 
 	// DockerHost is zero if droplets are off. The other settings of droplets are then checked, but not used.
 	DockerHost    DockerHost           `env:"DOCKER_HOST"`
@@ -107,17 +118,20 @@ type derived struct {
 	dockerTLS *tls.Config
 	// totp makes and checks TOTP codes, with the configured issuer.
 	totp *otp.Codes
+	// tracesHeaders is nil without a setting.
+	tracesHeaders http.Header
 }
 
 // derive makes the derived settings and returns all mistakes at once. files are the files of the server's certificate.
 func (c *Config) derive(files certificateFiles) error {
-	var serverErr, dockerErr, totpErr error
+	var serverErr, dockerErr, totpErr, tracesErr error
 	c.derived.certificate, serverErr = c.serverCertificate(files)
 	c.derived.dockerTLS, dockerErr = c.dockerTLS()
 	if c.derived.totp, totpErr = otp.New(otp.Config{Issuer: c.TOTPIssuer}); totpErr != nil {
 		totpErr = mistake("TOTP_ISSUER", "must be a name that authenticator apps can show: "+totpErr.Error())
 	}
-	return errors.Join(serverErr, dockerErr, totpErr)
+	c.derived.tracesHeaders, tracesErr = parseHeaders(string(c.TracesHeaders.Bytes()))
+	return errors.Join(serverErr, dockerErr, totpErr, tracesErr)
 }
 
 // Validate compares settings with each other and with their ranges. It returns all mistakes, joined. Each mistake names
@@ -134,10 +148,15 @@ func (c Config) checkStorage() error {
 			mistake("DATABASE_URL", "is not set: set it to postgres://user:password@host:5432/name"))
 	}
 	if c.SecretKey.IsZero() {
-		mistakes = append(mistakes, mistake("SECRET_KEY",
-			"is not set: create one with lockbox keygen --secret and keep it apart from backups of the database"))
+		mistakes = append(mistakes, c.missingSecret())
 	}
 	return errors.Join(mistakes...)
+}
+
+// missingSecret is the mistake of commands that need the secret.
+func (c Config) missingSecret() error {
+	return mistake("SECRET_KEY",
+		"is not set: create one with lockbox keygen --secret and keep it apart from backups of the database")
 }
 
 // checkLimits checks the ranges of numbers and durations.
@@ -149,6 +168,11 @@ func (c Config) checkLimits() error {
 		}
 	}
 	check(c.DrainDelay >= 0 && c.DrainDelay <= maxDrainDelay, "DRAIN_DELAY", "must be from 0s to 5m")
+	check(c.TracesRatio >= 0 && c.TracesRatio <= 1, "TRACES_RATIO", "must be from 0 to 1")
+	_, _, wellFormed := c.streamHeader()
+	check(wellFormed, "AUDIT_STREAM_HEADER", "must be a header with its value, such as Authorization: Bearer TOKEN")
+	check(len(c.AuditStreamHeader.Bytes()) == 0 || c.AuditStream.isWebhook(), "AUDIT_STREAM_HEADER",
+		"is only for a webhook: set LOCKBOX_AUDIT_STREAM to its URL")
 	check(c.MaxBodyBytes >= 1024, "MAX_BODY_BYTES", "must be at least 1024")
 	check(c.MinPasswordLength >= 1 && c.MinPasswordLength <= 100, "MIN_PASSWORD_LENGTH", "must be from 1 to 100")
 	check(c.TokenTTL >= time.Minute, "TOKEN_TTL", "must be at least 1m")

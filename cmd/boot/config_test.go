@@ -93,6 +93,35 @@ func TestSettings(t *testing.T) {
 	}
 }
 
+// TestTraceSettings checks the settings of traces. No mistake repeats a credential.
+func TestTraceSettings(t *testing.T) {
+	t.Parallel()
+	for setting, want := range map[string]string{
+		"TRACES_URL=http://localhost:4318/v1/traces":         "",
+		"TRACES_URL=https://collector.example":               "",
+		"TRACES_URL=localhost:4318":                          "must be an http or https URL",
+		"TRACES_URL=grpc://localhost:4317":                   "must be an http or https URL",
+		"TRACES_URL=http://user:hunter2@localhost/v1/traces": "must be an http or https URL without a password",
+		"TRACES_RATIO=0":                                     "",
+		"TRACES_RATIO=0.5":                                   "",
+		"TRACES_RATIO=1.5":                                   "must be from 0 to 1",
+		"TRACES_RATIO=-1":                                    "must be from 0 to 1",
+		"TRACES_RATIO=NaN":                                   "must be from 0 to 1",
+		"TRACES_HEADERS=Authorization=Bearer hunter2,x-id=1": "",
+		"TRACES_HEADERS=hunter2":                             "must be headers such as",
+		"TRACES_HEADERS=a b=hunter2":                         "must be headers such as",
+		"TRACES_HEADERS=a=hunter2\r\nb: c":                   "must be headers such as",
+	} {
+		printed := mistakes(goodURL, goodSecret, "LOCKBOX_"+setting)
+		require.NotContains(t, printed, "hunter2")
+		if want == "" {
+			require.Empty(t, printed, setting)
+			continue
+		}
+		require.Contains(t, printed, want, setting)
+	}
+}
+
 func TestDropletHosts(t *testing.T) {
 	t.Parallel()
 	for host, want := range map[string]string{

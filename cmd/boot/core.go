@@ -7,6 +7,9 @@ import (
 	"log/slog"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/lockbox-go/lockbox/adapters/auditstream"
 	"github.com/lockbox-go/lockbox/adapters/docker"
 	"github.com/lockbox-go/lockbox/adapters/kdf"
 	"github.com/lockbox-go/lockbox/adapters/passwords"
@@ -43,27 +46,35 @@ type core struct {
 	ids          system.IDs
 	// engine is nil without a droplet host.
 	engine *docker.Host
+	// tracer is nil without traces, as in the commands of an operator.
+	tracer trace.Tracer
 	// entrance is the gate that all use cases share.
 	entrance *gate.Gate
+	// sweeps are the metrics of sweeps, and stream is the audit stream. Both belong to a server; stream is nil without
+	// the setting.
+	sweeps *sweepMetrics
+	stream *auditstream.Stream
 }
 
-// patience is true if statements run without a time limit. A server limits its statements, so that no statement blocks
-// others for long. A command has no limit, because it may read whole tables.
+// patience is true if a statement may take postgres.PatientTimeout instead of postgres.StatementTimeout.
 type patience bool
 
-// The two kinds of programs: the server, and the commands of an operator.
+// The two kinds of programs. The server and the commands about accounts run statements that take milliseconds. The
+// commands about server keys may read whole tables.
 const (
 	serving   patience = false
 	operating patience = true
 )
 
 // openCore opens the database and the key ring. The caller closes the core.
-func openCore(ctx context.Context, config Config, log *slog.Logger, long patience) (*core, error) {
-	c := &core{config: config}
+func openCore(ctx context.Context, config Config, log *slog.Logger, long patience,
+	tracer trace.Tracer) (*core, error) {
+	c := &core{config: config, tracer: tracer}
 	var err error
 	// Server keys become stale only after openKeyring has read them.
 	reload := func(ctx context.Context) error { return c.keyring.Reload(ctx) }
-	if c.store, err = openStore(ctx, config, log, storeOptions{patience: long, onStaleServerKey: reload}); err != nil {
+	options := storeOptions{patience: long, onStaleServerKey: reload, tracer: tracer}
+	if c.store, err = openStore(ctx, config, log, options); err != nil {
 		return nil, err
 	}
 	if err := c.open(ctx, log); err != nil {
@@ -73,7 +84,7 @@ func openCore(ctx context.Context, config Config, log *slog.Logger, long patienc
 	return c, nil
 }
 
-// open upgrades the schema, reads the id of the installation, opens the key ring and converts data of older releases.
+// open upgrades the schema, reads the id of the installation, and opens the key ring.
 func (c *core) open(ctx context.Context, log *slog.Logger) error {
 	if err := upgradeSchema(ctx, c.config, log); err != nil {
 		return err
@@ -86,8 +97,8 @@ func (c *core) open(ctx context.Context, log *slog.Logger) error {
 	if c.keyring, err = openKeyring(ctx, c); err != nil {
 		return err
 	}
-	c.derivations = kdf.New(kdf.Config{Cores: c.config.maxDerivations()})
-	return c.serverKeys(nil, 0).KeyRecoveryCodes(ctx)
+	c.derivations = kdf.New(kdf.Config{Cores: c.config.maxDerivations(), Tracer: c.tracer})
+	return nil
 }
 
 // serverKeys returns the use cases of the server keys. entries is needed only for a rekey.
@@ -118,6 +129,8 @@ type storeOptions struct {
 	patience patience
 	// onStaleServerKey reloads the key ring; nil where no unit of work runs.
 	onStaleServerKey func(ctx context.Context) error
+	// tracer is nil without traces.
+	tracer trace.Tracer
 }
 
 // openStore opens the database. It waits up to databasePatience for a database that is still starting.
@@ -131,6 +144,8 @@ func openStore(ctx context.Context, config Config, log *slog.Logger, options sto
 			Patient:          bool(options.patience),
 			Clock:            system.Clock{},
 			OnStaleServerKey: options.onStaleServerKey,
+			Log:              log,
+			Tracer:           options.tracer,
 		})
 		if err == nil {
 			return store, nil
@@ -139,7 +154,11 @@ func openStore(ctx context.Context, config Config, log *slog.Logger, options sto
 			return nil, fmt.Errorf("cannot open the database of LOCKBOX_DATABASE_URL: %w", err)
 		}
 		// Log the reason for the slow start.
-		log.Warn("the database does not answer yet", slog.Any("error", err))
+		if errors.Is(err, postgres.ErrStandby) {
+			log.Warn("the database is a read-only standby; waiting for the primary", slog.Any("error", err))
+		} else {
+			log.Warn("the database does not answer yet", slog.Any("error", err))
+		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -172,13 +191,7 @@ func upgradeSchema(ctx context.Context, config Config, log *slog.Logger) error {
 // openKeyring reads the server keys and decrypts them with the secret. If it cannot decrypt one of them, the secret is
 // wrong.
 func openKeyring(ctx context.Context, c *core) (*sealing.Keyring, error) {
-	return sealing.OpenKeyring(ctx, sealing.KeyringConfig{
-		Store:    c.store.Read().ServerKeys,
-		Secret:   c.config.SecretKey,
-		Previous: c.config.SecretKeyPrevious,
-		IDs:      c.ids,
-		Clock:    c.clock,
-	})
+	return sealing.OpenKeyring(ctx, c.config.keyringConfig(c.store.Read().ServerKeys))
 }
 
 // params are the Argon2id parameters of new password hashes and of entries under passphrases. Stored values keep their
@@ -258,15 +271,16 @@ func (c *core) accountSealer() *sealing.AccountSealer {
 	return sealing.NewAccountSealer(c.keyring, nil)
 }
 
-// OpenServerKeys opens the database and the key ring for the commands about server keys. A rekey waits for grace, so
-// that transactions of running servers can finish. The caller calls closeAll.
+// OpenServerKeys opens the database and the key ring for the commands about server keys. A rekey waits until all
+// transactions have ended that were open when it began, and after grace only for those of servers. The caller calls
+// closeAll.
 func OpenServerKeys(ctx context.Context, config Config, log *slog.Logger,
 	grace time.Duration) (service *serverkeys.Service, closeAll func(), err error) {
 	// Rotating a secret must be possible even if the other settings of a server are wrong or absent.
 	if err := config.checkStorage(); err != nil {
 		return nil, nil, err
 	}
-	c, err := openCore(ctx, config, log, operating)
+	c, err := openCore(ctx, config, log, operating, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -285,7 +299,7 @@ func OpenOperator(ctx context.Context, config Config, log *slog.Logger) (operato
 	if err := errors.Join(config.checkStorage(), config.checkLimits()); err != nil {
 		return operator, nil, err
 	}
-	c, err := openCore(ctx, config, log, operating)
+	c, err := openCore(ctx, config, log, serving, nil)
 	if err != nil {
 		return operator, nil, err
 	}

@@ -114,8 +114,13 @@ func lowestLimit(mount, group, file string) int64 {
 // maxDerivations returns how many key derivations may run at once: one for every two cores, and not more than fit into
 // their part of the memory. A derivation counts twice, because its memory is garbage until the next collection.
 func (c Config) maxDerivations() int {
+	return max(1, min(runtime.GOMAXPROCS(0)/2, c.derivationsInMemory()))
+}
+
+// derivationsInMemory returns how many key derivations the memory allows at once, at least one.
+func (c Config) derivationsInMemory() int {
 	each := 2 * int64(c.KDFMemoryKiB) << 10
-	return max(1, min(runtime.GOMAXPROCS(0)/2, int(c.memoryBudget()*kdfShare/100/max(1, each))))
+	return max(1, int(c.memoryBudget()*kdfShare/100/max(1, each)))
 }
 
 // limitMemory sets the soft memory limit of the Go runtime, unless GOMEMLIMIT sets it. Without a limit, the garbage of

@@ -4,6 +4,9 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -91,5 +94,23 @@ func TestDerivationsFitIntoTheMemory(t *testing.T) {
 		if n > 1 {
 			require.LessOrEqual(t, int64(n)*2*int64(test.kib)<<10, int64(test.memory)*kdfShare/100)
 		}
+	}
+}
+
+// TestSizingTable compares the table in docs/operating.md with the bounds of a server.
+func TestSizingTable(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/operating.md")
+	require.NoError(t, err)
+	rows := regexp.MustCompile(`(?m)^\| (\d+ [MG]iB) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|`).FindAllStringSubmatch(
+		string(text), -1)
+	require.Len(t, rows, 4)
+	for _, row := range rows {
+		limit := strings.ToLower(strings.TrimSuffix(strings.ReplaceAll(row[1], " ", ""), "iB"))
+		config, _, err := ReadEnvironment([]string{"LOCKBOX_MEMORY_LIMIT=" + limit})
+		require.NoError(t, err)
+		bounds := config.bounds()
+		require.Equal(t, row[2:], []string{strconv.Itoa(bounds.Connections), strconv.Itoa(bounds.Requests),
+			strconv.Itoa(bounds.RequestsPerUser), strconv.Itoa(config.derivationsInMemory())}, row[1])
 	}
 }

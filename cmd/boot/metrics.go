@@ -23,7 +23,12 @@ func registerMetrics(registry *prometheus.Registry, core *core) {
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		build,
 		statsCollector{store: core.store, derivations: core.derivations},
+		serverKeyCollector{core.keyring.Status},
 	)
+	core.sweeps.register(registry)
+	if core.stream != nil {
+		registry.MustRegister(streamCollector{core.stream})
+	}
 }
 
 // statsCollector reads the counts of the database and of the key derivations once per scrape.
@@ -32,8 +37,14 @@ type statsCollector struct {
 	derivations *kdf.Pool
 }
 
+// auditEvents has a label for the action and one for the outcome, unlike the metrics of the table.
+var auditEvents = prometheus.NewDesc("lockbox_audit_events_total",
+	"Number of audit events that this server committed, by action and outcome. An event that stands for several "+
+		"refusals counts as many. A sign-in has the action session.create.", []string{"action", "outcome"}, nil)
+
 // Describe implements prometheus.Collector.
 func (c statsCollector) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- auditEvents
 	for _, m := range metrics {
 		descriptions <- m.description
 	}
@@ -42,6 +53,10 @@ func (c statsCollector) Describe(descriptions chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c statsCollector) Collect(samples chan<- prometheus.Metric) {
 	read := stats{db: c.store.Stats(), kdf: c.derivations.Stats()}
+	for kind, count := range read.db.EventKinds {
+		samples <- prometheus.MustNewConstMetric(auditEvents, counter, float64(count), kind.Action.String(),
+			kind.Outcome.String())
+	}
 	for _, m := range metrics {
 		for label, value := range m.values(read) {
 			var labels []string
@@ -87,6 +102,14 @@ func newMetric(kind prometheus.ValueType, name, label, help string, read func(st
 // one returns the samples of a metric without a label.
 func one[N int | int64 | uint64 | float64](value N) values { return values{"": float64(value)} }
 
+// writable returns 1 if the last probe succeeded, and 0 if it failed or if there was none yet.
+func writable(health postgres.Health) float64 {
+	if health.At.IsZero() || health.Err != nil {
+		return 0
+	}
+	return 1
+}
+
 // byKind returns the samples of lookups and conditional writes.
 func byKind[N int | int64](lookups, writes N) values {
 	return values{"lookup": float64(lookups), "write": float64(writes)}
@@ -113,6 +136,16 @@ var metrics = []metric{
 	newMetric(counter, "lockbox_db_connection_wait_seconds_total", "",
 		"Total time that work waited for a free database connection, in seconds.",
 		func(s stats) values { return one(s.db.Pool.WaitTime.Seconds()) }),
+
+	newMetric(counter, "lockbox_db_connections_replaced_total", "",
+		"Number of times that this server replaced its idle database connections because one did not answer.",
+		func(s stats) values { return one(s.db.Pool.Replaced) }),
+	newMetric(gauge, "lockbox_db_writable", "",
+		"1 if the database committed the last probe of this server, 0 if not. The probe runs every 5 seconds.",
+		func(s stats) values { return values{"": writable(s.db.Health)} }),
+	newMetric(gauge, "lockbox_db_clock_skew_seconds", "",
+		"Time by which the clock of the database is ahead of the clock of this server, in seconds; negative if behind.",
+		func(s stats) values { return one(s.db.Health.ClockSkew.Seconds()) }),
 
 	newMetric(gauge, "lockbox_db_batch_requests_waiting", "kind",
 		"Number of requests that wait for the next batch, by kind (lookup or write of an entry).",

@@ -93,6 +93,20 @@ func (a Address) IsZero() bool { return a == Address{} }
 // String returns HOST:PORT.
 func (a Address) String() string { return net.JoinHostPort(a.Host, a.Port) }
 
+// CollectorURL is the URL that traces are sent to.
+type CollectorURL struct{ url *url.URL }
+
+// UnmarshalText parses an http or https URL. It refuses a user and password: the log repeats the URL when sending fails.
+func (u *CollectorURL) UnmarshalText(text []byte) error {
+	parsed, err := url.Parse(string(text))
+	if err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "" || parsed.User != nil {
+		return rule("must be an http or https URL without a password, such as http://localhost:4318/v1/traces; set " +
+			"credentials in LOCKBOX_TRACES_HEADERS")
+	}
+	u.url = parsed
+	return nil
+}
+
 // Origins are the origins that browsers may call from.
 type Origins []string
 

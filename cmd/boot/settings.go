@@ -46,6 +46,16 @@ var settingDocs = map[string]string{
 
 	"LOG_LEVEL":  "Lowest level that is logged: debug, info, warn or error",
 	"LOG_FORMAT": "Format of the log: json or text",
+	"TRACES_URL": "Collector that receives OpenTelemetry traces with OTLP over HTTP, such as " +
+		"http://localhost:4318/v1/traces. Empty turns traces off",
+	"TRACES_HEADERS": "Headers that are sent to the collector, such as Authorization=Bearer abc, with commas between " +
+		"them. Usually set as LOCKBOX_TRACES_HEADERS_FILE",
+	"TRACES_RATIO": "Part of the traces that begin at this server and are sent, from 0 to 1; a caller that sends " +
+		"traceparent decides about its own",
+	"AUDIT_STREAM": "Where audit events are delivered as JSON lines: stdout, file:/path, or the https URL of a " +
+		"webhook. Empty delivers none",
+	"AUDIT_STREAM_HEADER": "Header that authenticates to the webhook, such as Authorization: Bearer TOKEN. Usually " +
+		"set as LOCKBOX_AUDIT_STREAM_HEADER_FILE",
 
 	"INIT_TOKEN":                   "When set, POST /init requires this token in the header X-Init-Token",
 	"REQUIRE_ADMIN_TO_CREATE_USER": "false lets clients without a token register users, with the role user",
@@ -74,6 +84,9 @@ var settingDocs = map[string]string{
 	"DELETED_ENTRY_RETENTION": "Time during which a deleted entry can be restored; then it is deleted " +
 		"permanently",
 	"EVENT_RETENTION": "Age at which audit events are deleted. 0 keeps them permanently",
+
+	"BACKUP_DIR": "Folder in which lockbox backup create writes and lockbox backup verify reads. Servers report the " +
+		"newest backup in it as metrics",
 
 	"DOCKER_HOST": "Docker engine for droplets: unix:///var/run/docker.sock or " +
 		"tcp://host:2376. Empty turns droplets off",

@@ -5,6 +5,9 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/lockbox-go/lockbox/adapters/postgres"
 	"github.com/lockbox-go/lockbox/ports"
 )
 
@@ -24,28 +27,52 @@ const (
 	// oldKeyringRetention is how long every keyring of a box is kept. The newest ones are kept regardless of age; see
 	// domain.KeptKeyrings.
 	oldKeyringRetention = 30 * 24 * time.Hour
+	// abandonedStream is how long events wait for the audit stream while no server has the setting. A restart of all
+	// servers, or a weekend without them, takes less.
+	abandonedStream = 7 * 24 * time.Hour
 )
+
+// sweepTask deletes one kind of rows.
+type sweepTask struct {
+	rows   string // the kind of rows, in the log and as a label of metrics
+	before time.Time
+	batch  int
+	remove func(context.Context, time.Time, int) (int, error)
+}
+
+// sweepTasks returns the tasks of a sweep that begins now.
+func sweepTasks(config Config, janitor ports.Janitor, now time.Time) []sweepTask {
+	tasks := []sweepTask{
+		{"sessions", now, sweepBatch, janitor.DeleteEndedSessions},
+		{"tokens", now, sweepBatch, janitor.DeleteEndedFamilies},
+		{"attempts", now, sweepBatch, janitor.DeleteOldAttempts},
+		{"addresses", now, sweepBatch, janitor.DeleteKnownAddresses},
+		{"api_keys", now.Add(-expiredKeyRetention), sweepBatch, janitor.DeleteEndedAPIKeys},
+		{"invitations", now, sweepBatch, janitor.DeleteEndedInvitations},
+		{"entries", now.Add(-config.DeletedEntryRetention), sweepEntryBatch, janitor.DeleteRemovedEntries},
+		{"keyrings", now.Add(-oldKeyringRetention), sweepBatch, janitor.DeleteOldKeyrings},
+		{"event_queue", now.Add(-abandonedStream), sweepEventBatch, janitor.DeleteAbandonedQueue},
+	}
+	if config.EventRetention > 0 { // 0 keeps them permanently
+		tasks = append(tasks, sweepTask{"events", now.Add(-config.EventRetention), sweepEventBatch,
+			janitor.DeleteOldEvents})
+	}
+	return tasks
+}
 
 // sweep deletes expired rows every minute until ctx ends. All servers of an installation sweep. If two servers find the
 // same row, it is deleted once.
-func (a *App) sweep(ctx context.Context, janitor ports.Janitor) {
-	a.measureEventLog(ctx, janitor)
+func (a *App) sweep(ctx context.Context, core *core) {
+	a.measureEventLog(ctx, core.store)
 	every(ctx, sweepInterval, func() {
-		now := time.Now().UTC()
-		a.sweepRows(ctx, "expired sessions", now, sweepBatch, janitor.DeleteEndedSessions)
-		a.sweepRows(ctx, "expired tokens", now, sweepBatch, janitor.DeleteEndedFamilies)
-		a.sweepRows(ctx, "old attempts", now, sweepBatch, janitor.DeleteOldAttempts)
-		a.sweepRows(ctx, "known addresses", now, sweepBatch, janitor.DeleteKnownAddresses)
-		a.sweepRows(ctx, "expired API keys", now.Add(-expiredKeyRetention), sweepBatch, janitor.DeleteEndedAPIKeys)
-		a.sweepRows(ctx, "expired invitations", now, sweepBatch, janitor.DeleteEndedInvitations)
-		a.sweepRows(ctx, "deleted entries", now.Add(-a.config.DeletedEntryRetention), sweepEntryBatch,
-			janitor.DeleteRemovedEntries)
-		a.sweepRows(ctx, "old keyrings", now.Add(-oldKeyringRetention), sweepBatch, janitor.DeleteOldKeyrings)
-		if a.config.EventRetention > 0 { // 0 keeps them permanently
-			a.sweepRows(ctx, "old audit events", now.Add(-a.config.EventRetention), sweepEventBatch,
-				janitor.DeleteOldEvents)
+		succeeded := true
+		for _, task := range sweepTasks(a.config, core.store, time.Now().UTC()) {
+			succeeded = a.sweepRows(ctx, task, core.sweeps) && succeeded
 		}
-		a.measureEventLog(ctx, janitor)
+		if succeeded {
+			core.sweeps.lastSuccess.SetToCurrentTime()
+		}
+		a.measureEventLog(ctx, core.store)
 	})
 }
 
@@ -57,27 +84,65 @@ func (a *App) measureEventLog(ctx context.Context, janitor ports.Janitor) {
 	}
 }
 
-// sweepRows calls remove in batches until no rows from before the given time are left, or for sweepTime. It logs an
-// error, and the next sweep tries again.
-func (a *App) sweepRows(ctx context.Context, what string, before time.Time, batch int,
-	remove func(context.Context, time.Time, int) (int, error)) {
+// sweepRows runs a task in batches until no rows are left, or for sweepTime. It logs an error, and the next sweep tries
+// again. It reports whether there was none.
+func (a *App) sweepRows(ctx context.Context, task sweepTask, metrics *sweepMetrics) (succeeded bool) {
 	started := time.Now()
 	for total := 0; ; {
-		removed, err := remove(ctx, before, batch)
+		removed, err := task.remove(ctx, task.before, task.batch)
 		if err != nil {
 			if ctx.Err() == nil {
-				a.log.Warn("deleting expired rows failed; the next sweep tries again", slog.String("what", what),
+				metrics.failures.WithLabelValues(task.rows).Inc()
+				a.log.Warn("deleting expired rows failed; the next sweep tries again", slog.String("rows", task.rows),
 					slog.Any("error", err))
 			}
-			return
+			return false
 		}
 		total += removed
+		metrics.deleted.WithLabelValues(task.rows).Add(float64(removed))
 		// After a full batch, more rows may remain.
-		if removed < batch || time.Since(started) > sweepTime {
+		if removed < task.batch || time.Since(started) > sweepTime {
 			if total > 0 {
-				a.log.Info("deleted expired rows", slog.String("what", what), slog.Int("count", total))
+				a.log.Info("deleted expired rows", slog.String("rows", task.rows), slog.Int("count", total))
 			}
-			return
+			return true
 		}
 	}
+}
+
+// sweepMetrics are the metrics of sweeps.
+type sweepMetrics struct {
+	lastSuccess       prometheus.Gauge
+	deleted, failures *prometheus.CounterVec
+}
+
+// newSweepMetrics returns the metrics with a sample for each kind of rows. The time of the last success begins with the
+// start of the server, so that an alert on its age does not fire then.
+func newSweepMetrics(config Config) *sweepMetrics {
+	m := &sweepMetrics{
+		lastSuccess: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "lockbox_sweep_last_success_timestamp_seconds",
+			Help: "Time of the last sweep of expired rows without an error, or else of the start of the server, in " +
+				"seconds since 1970.",
+		}),
+		deleted: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "lockbox_sweep_deleted_total",
+			Help: "Number of expired rows that the sweeps of this server deleted, by kind of rows.",
+		}, []string{"rows"}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "lockbox_sweep_failures_total",
+			Help: "Number of errors in sweeps of this server, by kind of rows.",
+		}, []string{"rows"}),
+	}
+	m.lastSuccess.SetToCurrentTime()
+	for _, task := range sweepTasks(config, (*postgres.Store)(nil), time.Time{}) {
+		m.deleted.WithLabelValues(task.rows)
+		m.failures.WithLabelValues(task.rows)
+	}
+	return m
+}
+
+// register adds the metrics to a registry.
+func (m *sweepMetrics) register(registry *prometheus.Registry) {
+	registry.MustRegister(m.lastSuccess, m.deleted, m.failures)
 }

@@ -48,6 +48,8 @@ func root() *cobra.Command {
 		migrateCommand(),
 		secretCommand(),
 		userCommand(),
+		backupCommand(),
+		doctorCommand(),
 		healthCommand(),
 		firstRunCommand(),
 	}

@@ -16,16 +16,24 @@ func migrateCommand() *cobra.Command {
 		Short: "Upgrade or downgrade the schema of the database without starting the server",
 	}
 	var steps int
+	var to uint
 	down := &cobra.Command{
-		Use:     "down",
-		Short:   "Revert the newest migrations; the data that they added is lost",
+		Use:   "down",
+		Short: "Revert the newest migrations; the data that they added is lost",
+		Long: `Revert the newest migrations, before an older program is started. The data that they added is lost: make
+a backup and stop all servers first. lockbox migrate version of the older program prints the version for --to.`,
 		Args:    cobra.NoArgs,
-		Example: "  lockbox migrate down --steps 2",
+		Example: "  lockbox migrate down --to 8\n  lockbox migrate down --steps 2",
 		RunE: withMigrator(func(command *cobra.Command, migrator *boot.Migrator) error {
+			if command.Flags().Changed("to") {
+				return migrator.DownTo(command.Context(), to)
+			}
 			return migrator.Down(command.Context(), steps)
 		}),
 	}
 	down.Flags().IntVar(&steps, "steps", 1, "how many migrations to revert")
+	down.Flags().UintVar(&to, "to", 0, "version of the schema that stays, such as 8; 0 deletes everything")
+	down.MarkFlagsMutuallyExclusive("steps", "to")
 	command.AddCommand(
 		&cobra.Command{
 			Use:     "up",

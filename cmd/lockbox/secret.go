@@ -18,7 +18,7 @@ import (
 // secretCommand groups the commands about the secret and the server keys under it.
 func secretCommand() *cobra.Command {
 	command := &cobra.Command{Use: "secret", Short: "Manage the secret and the server keys that it protects"}
-	command.AddCommand(rotateCommand(), rekeyCommand(), statusCommand())
+	command.AddCommand(rotateCommand(), rekeyCommand(), statusCommand(), recoveryCodesCommand())
 	return command
 }
 
@@ -111,7 +111,7 @@ working. Tokens cannot be moved: session revokes all sessions of both APIs, and 
 tokens of /api/v1, all recovery codes and all open invitations. api-key lists the keys first and stops; add --yes to
 continue.
 
-It takes at least half a minute, until the transactions of the servers have ended. If it is interrupted, run it again.`,
+It waits until transactions that are open when it begins have ended. If it is interrupted, run it again.`,
 		Example:   "  lockbox secret rekey entry\n  lockbox secret rekey api-key --yes",
 		Args:      cobra.ExactArgs(1),
 		ValidArgs: []string{"entry", "account", "api-key", "session", "token", "throttle"},
@@ -130,7 +130,7 @@ It takes at least half a minute, until the transactions of the servers have ende
 	}
 	command.Flags().BoolVar(&yes, "yes", false, "continue although API keys are revoked")
 	command.Flags().DurationVar(&grace, "grace", boot.RekeyGrace,
-		"how long to wait for transactions of running servers")
+		"how long to wait for transactions of other programs than servers")
 	return command
 }
 

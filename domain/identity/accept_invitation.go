@@ -96,5 +96,7 @@ func (s *core) join(ctx context.Context, repos ports.Repos, by domain.Requester,
 		return err
 	}
 	actor := domain.Caller{UserID: user.ID, Name: user.Name}
-	return repos.Events.Append(ctx, s.gate.Event(domain.ActionJoin, by, actor).To(string(user.Name)))
+	event := s.gate.Event(domain.ActionJoin, by, actor).To(string(user.Name))
+	return repos.Events.Append(ctx, event.Changed(user.ChangesFrom(domain.User{})...).
+		Changed(domain.PasswordChange(false)))
 }

@@ -55,6 +55,7 @@ func (s Accounts) AddUser(ctx context.Context, by domain.Requester, in AccountsA
 		if err := repos.Users.Add(ctx, user, ports.SealedPassword{}); err != nil {
 			return err
 		}
-		return repos.Events.Append(ctx, s.gate.Event(domain.ActionCreateUser, by, caller).To(string(name)))
+		event := s.gate.Event(domain.ActionCreateUser, by, caller).To(string(name))
+		return repos.Events.Append(ctx, event.Changed(user.ChangesFrom(domain.User{})...))
 	})
 }

@@ -39,12 +39,14 @@ func (s Accounts) RevokeSessions(ctx context.Context, by domain.Requester, usern
 		if !caller.Owner && !caller.Is(user.ID) {
 			return domain.ErrRevokeOthers
 		}
+		before := user
 		user.EndSessions()
 		user.UpdatedAt = s.clock.Now()
 		if err := repos.Users.Save(ctx, user); err != nil {
 			return err
 		}
-		return repos.Events.Append(ctx, s.gate.Event(domain.ActionRevoke, by, caller).To(string(user.Name)))
+		event := s.gate.Event(domain.ActionRevoke, by, caller).To(string(user.Name))
+		return repos.Events.Append(ctx, event.Changed(user.ChangesFrom(before)...))
 	})
 }
 

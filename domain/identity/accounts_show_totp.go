@@ -38,10 +38,15 @@ func (s Accounts) ShowTOTP(ctx context.Context, by domain.Requester, username st
 		if err != nil {
 			return err
 		}
-		if stored, err = s.showableTOTP(ctx, repos, user.ID, fresh); err != nil {
+		changes, err := watchTOTP(ctx, repos, user.ID, totpUse{}, func() error {
+			stored, err = s.showableTOTP(ctx, repos, user.ID, fresh)
+			return err
+		})
+		if err != nil {
 			return err
 		}
-		return repos.Events.Append(ctx, s.gate.Event(domain.ActionShowTOTP, by, caller).To(string(user.Name)))
+		event := s.gate.Event(domain.ActionShowTOTP, by, caller).To(string(user.Name))
+		return repos.Events.Append(ctx, event.Changed(changes...))
 	})
 	if err != nil {
 		return ports.Enrolment{}, err

@@ -137,9 +137,32 @@ func (s *core) openSignIn(ctx context.Context, repos ports.Repos, by domain.Requ
 		return err
 	}
 	caller := domain.Caller{UserID: user.ID, Name: user.Name, Credential: credential}
-	event := s.gate.Event(domain.ActionSignIn, by, caller).To(string(user.Name))
+	event := s.gate.Event(domain.ActionSignIn, by, caller).To(string(user.Name)).
+		Changed(signInChanges(attempt.User(), opened)...)
 	if err := repos.Events.Append(ctx, event); err != nil {
 		return err
 	}
 	return s.gate.SucceedLocked(ctx, repos, attempt, state)
+}
+
+// signInChanges are the changes that a sign-in makes: its own expiry, and the use of a code. The first code that is
+// accepted confirms a secret.
+func signInChanges(claimed ports.SignIn, opened ports.OpenedSignIn) []domain.Change {
+	var changes []domain.Change
+	switch {
+	case opened.Session != nil:
+		changes = append(changes, domain.ExpiryChange(nil, &opened.Session.ExpiresAt))
+	case opened.Family != nil:
+		changes = append(changes, domain.ExpiryChange(nil, &opened.Family.ExpiresAt))
+	}
+	if opened.Code.ID.IsZero() {
+		return changes
+	}
+	if !opened.Code.Recovery.IsZero() {
+		changes = append(changes, domain.RecoveryCodeUsed())
+	}
+	confirmed := claimed.Code.Code
+	confirmed.ConfirmedAt = opened.At
+	return append(changes,
+		domain.TOTPState{InForce: &confirmed}.ChangeFrom(domain.TOTPState{InForce: &claimed.Code.Code}))
 }

@@ -65,7 +65,8 @@ func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in Create
 		if created.APIKey, err = s.addUser(ctx, repos, user, phc); err != nil {
 			return err
 		}
-		created := s.gate.Event(domain.ActionCreateUser, by, actor).To(string(user.Name))
+		created := s.gate.Event(domain.ActionCreateUser, by, actor).To(string(user.Name)).
+			Changed(newUserChanges(user)...)
 		if err := repos.Events.Append(ctx, created); err != nil || in.Identity == "" {
 			return err
 		}

@@ -50,6 +50,7 @@ func (s *core) deleteUser(ctx context.Context, by domain.Requester, username str
 		if err := repos.Users.Delete(ctx, user.ID); err != nil {
 			return err
 		}
-		return repos.Events.Append(ctx, s.gate.Event(domain.ActionDeleteUser, by, caller).To(string(user.Name)))
+		event := s.gate.Event(domain.ActionDeleteUser, by, caller).To(string(user.Name))
+		return repos.Events.Append(ctx, event.Changed(domain.User{}.ChangesFrom(user)...))
 	})
 }

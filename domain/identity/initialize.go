@@ -38,11 +38,11 @@ func (s *Service) Initialize(ctx context.Context, by domain.Requester, in Initia
 		return "", err
 	}
 	err = s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		owner, err := repos.System.Lock(ctx)
+		former, err := repos.System.Lock(ctx)
 		if err != nil {
 			return err
 		}
-		if !owner.IsZero() {
+		if !former.IsZero() {
 			return domain.ErrAlreadyInitialized
 		}
 		if apiKey, err = s.addUser(ctx, repos, user, phc); err != nil {
@@ -53,7 +53,12 @@ func (s *Service) Initialize(ctx context.Context, by domain.Requester, in Initia
 		}
 		// The new owner is the actor of their own creation.
 		actor := domain.Caller{UserID: user.ID, Name: user.Name}
-		return repos.Events.Append(ctx, s.gate.Event(domain.ActionInitialize, by, actor).To(string(user.Name)))
+		owner := user
+		owner.Group = domain.GroupOwner
+		event := s.gate.Event(domain.ActionInitialize, by, actor).To(string(user.Name)).
+			Changed(domain.Change{Property: domain.PropertyOwner, To: string(user.Name)}).
+			Changed(newUserChanges(owner)...)
+		return repos.Events.Append(ctx, event)
 	})
 	return apiKey, err
 }

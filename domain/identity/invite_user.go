@@ -48,11 +48,12 @@ func (s *Service) InviteUser(ctx context.Context, by domain.Requester, in Invite
 		invited.Invitation.Inviter, invited.Invitation.InviterName = caller.UserID, caller.Name
 		terms := invited.Invitation.Terms(invited.Code)
 		invited.Invitation.Proof, invited.Invitation.SignedBy = s.config.TokenDigests.Invitation(terms...)
-		if err := replaceInvitation(ctx, repos, invited.Invitation); err != nil {
+		before, err := replaceInvitation(ctx, repos, invited.Invitation)
+		if err != nil {
 			return err
 		}
 		event := s.gate.Event(domain.ActionInvite, by, caller).To(string(invited.Invitation.Name))
-		return repos.Events.Append(ctx, event)
+		return repos.Events.Append(ctx, event.Changed(invited.Invitation.ChangesFrom(before)...))
 	})
 	return invited, err
 }
@@ -85,24 +86,26 @@ func (s *core) newInvitation(in InviteUser) (Invited, error) {
 	}}, nil
 }
 
-// replaceInvitation stores an invitation in place of an earlier one for the name. The lock on the system must be held.
-func replaceInvitation(ctx context.Context, repos ports.Repos, invitation domain.Invitation) error {
+// replaceInvitation stores an invitation in place of an earlier one for the name, and returns the earlier one, which is
+// zero if there is none. The lock on the system must be held.
+func replaceInvitation(ctx context.Context, repos ports.Repos, invitation domain.Invitation) (before domain.Invitation,
+	err error) {
 	if _, err := repos.Users.Get(ctx, invitation.Name); err == nil {
-		return domain.ErrUserExists
+		return before, domain.ErrUserExists
 	} else if !errors.Is(err, domain.NotFound) {
-		return err
+		return before, err
 	}
-	if _, err := repos.Invitations.DeleteByName(ctx, invitation.Name); err != nil {
-		return err
+	if before, err = repos.Invitations.DeleteByName(ctx, invitation.Name); err != nil {
+		return before, err
 	}
 	count, err := repos.Invitations.Count(ctx)
 	if err != nil {
-		return err
+		return before, err
 	}
 	if err := domain.CheckInvitationQuota(count); err != nil {
-		return err
+		return before, err
 	}
-	return repos.Invitations.Add(ctx, invitation)
+	return before, repos.Invitations.Add(ctx, invitation)
 }
 
 // proves reports whether a code is the code of an invitation. Both digests are keyed, so the choice between them, which

@@ -59,7 +59,8 @@ func (s *Service) IssueAPIKey(ctx context.Context, by domain.Requester, in Issue
 		if apiKey, err = s.addAPIKey(ctx, repos, key); err != nil {
 			return err
 		}
-		return repos.Events.Append(ctx, s.gate.Event(domain.ActionCreateAPIKey, by, caller).To(key.ID.String()))
+		event := s.gate.Event(domain.ActionCreateAPIKey, by, caller).To(key.ID.String())
+		return repos.Events.Append(ctx, event.Changed(domain.ExpiryChange(nil, &key.ExpiresAt)))
 	})
 	return apiKey, err
 }

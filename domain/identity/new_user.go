@@ -38,6 +38,11 @@ func (s *core) addUser(ctx context.Context, repos ports.Repos, user domain.User,
 	return s.addAPIKey(ctx, repos, domain.APIKey{ID: s.ids.New(), User: user.ID, CreatedAt: s.clock.Now()})
 }
 
+// newUserChanges are the changes of the event of a user that addUser has stored.
+func newUserChanges(user domain.User) []domain.Change {
+	return append(user.ChangesFrom(domain.User{}), domain.PasswordChange(false), domain.APIKeyIssued())
+}
+
 // addAPIKey stores an API key and returns the signed key, which is not stored.
 func (s *core) addAPIKey(ctx context.Context, repos ports.Repos, key domain.APIKey) (string, error) {
 	token, signedBy, err := s.config.Tokens.Mint(ctx, apiKeyClaims(key))

@@ -12,9 +12,10 @@ func (s *core) operatorEvent(action domain.Action, user domain.UserName) domain.
 	return s.gate.Event(action, domain.Requester{}, domain.Operator()).To(string(user))
 }
 
-// operate runs fn in a transaction that holds the locks on the system and on a user, and audits the action.
+// operate runs fn in a transaction that holds the locks on the system and on a user, and audits the action with the
+// changes that fn returns.
 func (s *core) operate(ctx context.Context, username string, action domain.Action,
-	fn func(ctx context.Context, repos ports.Repos, user domain.User) error) error {
+	fn func(ctx context.Context, repos ports.Repos, user domain.User) ([]domain.Change, error)) error {
 	name, err := domain.ParseUserName(username)
 	if err != nil {
 		return err
@@ -27,9 +28,10 @@ func (s *core) operate(ctx context.Context, username string, action domain.Actio
 		if err != nil {
 			return err
 		}
-		if err := fn(ctx, repos, user); err != nil {
+		changes, err := fn(ctx, repos, user)
+		if err != nil {
 			return err
 		}
-		return repos.Events.Append(ctx, s.operatorEvent(action, name))
+		return repos.Events.Append(ctx, s.operatorEvent(action, name).Changed(changes...))
 	})
 }

@@ -57,11 +57,18 @@ func (s Operator) CreateUser(ctx context.Context, in OperatorCreateUser) (Operat
 		if result.Created {
 			result.User.Spelling = in.Username
 		}
-		if err = s.storeOperatorUser(ctx, repos, &result, group, in.Recreate); err != nil {
+		event, err := s.storeOperatorUser(ctx, repos, &result, group, in.Recreate)
+		if err != nil {
 			return err
 		}
-		stored, err = s.operatorTOTP(ctx, repos, result.User.ID, in.Recreate, fresh)
-		return err
+		changes, err := watchTOTP(ctx, repos, result.User.ID, totpUse{}, func() error {
+			stored, err = s.operatorTOTP(ctx, repos, result.User.ID, in.Recreate, fresh)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return repos.Events.Append(ctx, event.Changed(changes...))
 	})
 	if err != nil || stored.Sealed == nil {
 		return result, err // no Enrolment: there is no secret that may be shown
@@ -93,16 +100,18 @@ func (s *core) lockOrNewUser(ctx context.Context, repos ports.Repos, name domain
 }
 
 // storeOperatorUser sets the group of a new or recreated user, revokes the sessions of an existing user, and stores the
-// user with its audit event.
+// user. It returns the audit event, without the changes of the TOTP secret.
 func (s *core) storeOperatorUser(ctx context.Context, repos ports.Repos, result *OperatorUser, group domain.Group,
-	recreate bool) error {
-	user, wasOwner := &result.User, result.User.Owner
+	recreate bool) (event domain.Event, err error) {
+	user, before := &result.User, result.User
+	if result.Created {
+		before = domain.User{}
+	}
 	if result.Created || recreate {
 		if err := user.AssignGroup(group, s.clock.Now()); err != nil {
-			return err
+			return event, err
 		}
 	}
-	var err error
 	if result.Created {
 		err = repos.Users.Add(ctx, *user, ports.SealedPassword{})
 	} else {
@@ -111,22 +120,23 @@ func (s *core) storeOperatorUser(ctx context.Context, repos ports.Repos, result 
 		err = repos.Users.Save(ctx, *user)
 	}
 	if err != nil {
-		return err
+		return event, err
 	}
 	// The event names only the most important change.
-	action := domain.ActionRevoke
+	action, changes := domain.ActionRevoke, user.ChangesFrom(before)
 	switch {
-	case user.Owner && !wasOwner:
+	case user.Owner && !before.Owner:
 		action = domain.ActionInitialize
+		changes = append(changes, domain.Change{Property: domain.PropertyOwner, To: string(user.Name)})
 		if err := repos.System.SetOwner(ctx, user.ID); err != nil {
-			return err
+			return event, err
 		}
 	case result.Created:
 		action = domain.ActionCreateUser
 	case recreate:
 		action = domain.ActionEnrolTOTP
 	}
-	return repos.Events.Append(ctx, s.operatorEvent(action, user.Name))
+	return s.operatorEvent(action, user.Name).Changed(changes...), nil
 }
 
 // operatorTOTP returns the secret to show to the operator. If the user has no secret or is recreated, it stores and

@@ -19,22 +19,25 @@ func (s Operator) SetPassword(ctx context.Context, username, password string) er
 		return err
 	}
 	return s.operate(ctx, username, domain.ActionSetPassword,
-		func(ctx context.Context, repos ports.Repos, user domain.User) error {
+		func(ctx context.Context, repos ports.Repos, user domain.User) ([]domain.Change, error) {
+			before := user
 			// Change raises the epoch, which revokes the sessions. A new password never revokes API keys.
 			if _, err := user.Change(domain.Operator(), domain.UserChange{Password: true}, s.clock.Now()); err != nil {
-				return err
+				return nil, err
 			}
 			// Read under the lock, so that the replacement cannot fail because of another change.
 			found, err := repos.Users.ForSignIn(ctx, user.Name)
 			if err != nil {
-				return err
+				return nil, err
 			}
-			if err := saveChange(ctx, repos, user, false); err != nil {
-				return err
+			changes, err := saveChange(ctx, repos, before, user, false)
+			if err != nil {
+				return nil, err
 			}
 			if err := s.savePassword(ctx, repos, found.Password, phc); err != nil {
-				return err
+				return nil, err
 			}
-			return dropLocked(ctx, repos, user.ID, s.operatorEvent(domain.ActionDeleteLocked, user.Name))
+			changes = append(changes, domain.PasswordChange(len(found.Password.Sealed) > 0))
+			return changes, dropLocked(ctx, repos, user.ID, s.operatorEvent(domain.ActionDeleteLocked, user.Name))
 		})
 }

@@ -11,11 +11,12 @@ import (
 // Conflict with code owner_stays for the owner.
 func (s Operator) SetUserActive(ctx context.Context, username string, active bool) error {
 	return s.operate(ctx, username, domain.ActionUpdateUser,
-		func(ctx context.Context, repos ports.Repos, user domain.User) error {
+		func(ctx context.Context, repos ports.Repos, user domain.User) ([]domain.Change, error) {
+			before := user
 			revokeKeys, err := user.Change(domain.Operator(), domain.UserChange{Active: &active}, s.clock.Now())
 			if err != nil {
-				return err
+				return nil, err
 			}
-			return saveChange(ctx, repos, user, revokeKeys)
+			return saveChange(ctx, repos, before, user, revokeKeys)
 		})
 }

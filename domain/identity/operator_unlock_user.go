@@ -10,7 +10,7 @@ import (
 // UnlockUser ends the lockout of an account after wrong credentials. A lockout of an address remains. Errors: NotFound.
 func (s Operator) UnlockUser(ctx context.Context, username string) error {
 	return s.operate(ctx, username, domain.ActionUnlock,
-		func(ctx context.Context, repos ports.Repos, user domain.User) error {
-			return s.gate.Unlock(ctx, repos, user.Name)
+		func(ctx context.Context, repos ports.Repos, user domain.User) ([]domain.Change, error) {
+			return nil, s.gate.Unlock(ctx, repos, user.Name)
 		})
 }

@@ -154,10 +154,12 @@ func (s *core) applyOwnTOTP(ctx context.Context, in ownTOTPChange, proof totpPro
 		if err != nil {
 			return err
 		}
-		if err := in.apply(ctx, repos, user); err != nil {
+		changes, err := watchTOTP(ctx, repos, user.ID, proof.use, func() error { return in.apply(ctx, repos, user) })
+		if err != nil {
 			return err
 		}
-		if err := repos.Events.Append(ctx, s.ownTOTPEvent(in, caller)); err != nil || !proof.required {
+		event := s.ownTOTPEvent(in, caller).Changed(changes...)
+		if err := repos.Events.Append(ctx, event); err != nil || !proof.required {
 			return err
 		}
 		return s.gate.ReleaseIn(ctx, repos, proof.attempt)

@@ -51,10 +51,12 @@ func (s *core) removeTOTPOf(ctx context.Context, by domain.Requester, target dom
 		if user.Owner {
 			return domain.ErrOwnerProtected
 		}
-		if err := deleteTOTP(ctx, repos, user); err != nil {
+		changes, err := watchTOTP(ctx, repos, user.ID, totpUse{}, func() error { return deleteTOTP(ctx, repos, user) })
+		if err != nil {
 			return err
 		}
-		return repos.Events.Append(ctx, s.gate.Event(domain.ActionRemoveTOTP, by, caller).To(string(user.Name)))
+		event := s.gate.Event(domain.ActionRemoveTOTP, by, caller).To(string(user.Name))
+		return repos.Events.Append(ctx, event.Changed(changes...))
 	})
 }
 

@@ -91,5 +91,11 @@ func (s *core) revokeLocked(ctx context.Context, repos ports.Repos, by domain.Re
 	if err := repos.APIKeys.Delete(ctx, id); err != nil {
 		return err
 	}
-	return repos.Events.Append(ctx, s.gate.Event(domain.ActionDeleteAPIKey, by, caller).To(id.String()))
+	event := s.gate.Event(domain.ActionDeleteAPIKey, by, caller).To(id.String())
+	for _, key := range keys {
+		if key.ID == id {
+			event = event.Changed(domain.ExpiryChange(&key.ExpiresAt, nil))
+		}
+	}
+	return repos.Events.Append(ctx, event)
 }

@@ -26,13 +26,14 @@ func (s *Service) RevokeInvitation(ctx context.Context, by domain.Requester, use
 		if err != nil {
 			return err
 		}
-		found, err := repos.Invitations.DeleteByName(ctx, name)
+		deleted, err := repos.Invitations.DeleteByName(ctx, name)
 		if err != nil {
 			return err
 		}
-		if !found {
+		if deleted.ID.IsZero() {
 			return domain.ErrInvitationNotFound
 		}
-		return repos.Events.Append(ctx, s.gate.Event(domain.ActionUninvite, by, caller).To(string(name)))
+		event := s.gate.Event(domain.ActionUninvite, by, caller).To(string(name))
+		return repos.Events.Append(ctx, event.Changed(domain.Invitation{}.ChangesFrom(deleted)...))
 	})
 }

@@ -84,6 +84,42 @@ func (s *core) spendTOTP(ctx context.Context, repos ports.Repos, use totpUse) er
 	return err
 }
 
+// totpState returns the state of a user's TOTP secrets.
+func totpState(ctx context.Context, repos ports.Repos, user domain.UserID) (state domain.TOTPState, err error) {
+	for pending, secret := range map[bool]**domain.TOTPSecret{false: &state.InForce, true: &state.Pending} {
+		stored, err := repos.TOTPSecrets.Get(ctx, user, pending)
+		switch {
+		case err == nil:
+			*secret = &stored.Code
+		case !errors.Is(err, domain.NotFound):
+			return state, err
+		}
+	}
+	return state, nil
+}
+
+// watchTOTP calls change, and returns what it changed about the TOTP secrets of a user. The caller holds the lock on
+// the user. use is the code that authorized the change; zero for none.
+func watchTOTP(ctx context.Context, repos ports.Repos, user domain.UserID, use totpUse,
+	change func() error) ([]domain.Change, error) {
+	before, err := totpState(ctx, repos, user)
+	if err != nil {
+		return nil, err
+	}
+	if err := change(); err != nil {
+		return nil, err
+	}
+	after, err := totpState(ctx, repos, user)
+	if err != nil {
+		return nil, err
+	}
+	changes := []domain.Change{after.ChangeFrom(before)}
+	if !use.recovery.IsZero() {
+		changes = append(changes, domain.RecoveryCodeUsed())
+	}
+	return changes, nil
+}
+
 // putTOTP seals and stores a new secret with the digests of its recovery codes, which are given by their hashes.
 func (s *core) putTOTP(ctx context.Context, repos ports.Repos, totp domain.TOTPSecret, secret domain.Secret,
 	recovery ...domain.Digest) (ports.SealedTOTPSecret, error) {

@@ -26,6 +26,27 @@ func TestUndetectedChangesOfSignIn(t *testing.T) {
 			require.NoError(t, f.guess(home, "anna", "anna-password"))
 		})
 	}
+	t.Run("password", func(t *testing.T) {
+		t.Parallel()
+		f := open(t)
+		by := f.user("anna", "user")
+		f.user("bert", "user")
+		enrolled, err := f.enrol(by, "anna", "")
+		require.NoError(t, err)
+		require.NoError(t, f.confirm(by, "anna", f.code(enrolled.Enrolment.Secret)))
+		f.Execute(t, `UPDATE users SET password = NULL`)
+		f.Execute(t, `UPDATE one_time_codes SET last_step = 0`)
+		for _, name := range []string{"anna", "bert"} {
+			require.Error(t, f.guess(home, name, name+"-password"))
+			require.Error(t, f.guess(home, name, ""))
+		}
+		_, err = f.service.Accounts().SignIn(f.ctx, usecases.From(home),
+			identity.AccountsSignIn{Username: "anna", Code: f.code(enrolled.Enrolment.Secret)})
+		require.NoError(t, err)
+		_, err = f.service.Accounts().SignIn(f.ctx, usecases.From(home),
+			identity.AccountsSignIn{Username: "bert", Code: "000000"})
+		require.Error(t, err)
+	})
 	t.Run("last step", func(t *testing.T) {
 		t.Parallel()
 		f := open(t)

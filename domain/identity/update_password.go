@@ -71,16 +71,22 @@ func (s *core) proveFirstPassword(ctx context.Context, by domain.Requester, call
 }
 
 // storeNewPassword stores the password in the transaction of the change, and marks the code that authorized it as used.
-func (s *core) storeNewPassword(ctx context.Context, repos ports.Repos, next newPassword) error {
+// It returns what it changed.
+func (s *core) storeNewPassword(ctx context.Context, repos ports.Repos, next newPassword) ([]domain.Change, error) {
 	if next.phc == nil {
-		return nil
+		return nil, nil
 	}
+	changes := []domain.Change{domain.PasswordChange(len(next.was.Sealed) > 0)}
 	if next.proof.required {
-		if err := s.spendTOTP(ctx, repos, next.proof.use); err != nil {
-			return err
+		spent, err := watchTOTP(ctx, repos, next.was.User, next.proof.use, func() error {
+			return s.spendTOTP(ctx, repos, next.proof.use)
+		})
+		if err != nil {
+			return nil, err
 		}
+		changes = append(changes, spent...)
 	}
-	return s.savePassword(ctx, repos, next.was, next.phc)
+	return changes, s.savePassword(ctx, repos, next.was, next.phc)
 }
 
 // checkCurrentPassword counts wrong passwords as failed sign-ins, so that the holder of a stolen token cannot use it to

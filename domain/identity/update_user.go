@@ -77,10 +77,12 @@ func (s *core) updateLocked(ctx context.Context, by domain.Requester, requested 
 		if err != nil {
 			return err
 		}
-		if err := s.changeUser(ctx, repos, caller, change, user, former); err != nil {
+		changes, err := s.changeUser(ctx, repos, caller, change, user, former)
+		if err != nil {
 			return err
 		}
-		if err := s.storeNewPassword(ctx, repos, next); err != nil {
+		password, err := s.storeNewPassword(ctx, repos, next)
+		if err != nil {
 			return err
 		}
 		if change.Password && !caller.Is(user.ID) {
@@ -89,7 +91,8 @@ func (s *core) updateLocked(ctx context.Context, by domain.Requester, requested 
 				return err
 			}
 		}
-		event := s.gate.Event(actionOf(change), by, caller).To(string(user.Name))
+		event := s.gate.Event(actionOf(change), by, caller).To(string(user.Name)).
+			Changed(changes...).Changed(password...)
 		if err := repos.Events.Append(ctx, event); err != nil || !next.proof.required {
 			return err
 		}
@@ -146,40 +149,47 @@ func lockForChange(ctx context.Context, repos ports.Repos, name, owner domain.Us
 	return user, former, err
 }
 
-// changeUser applies and stores a change of a locked user and, for a handover, of the former owner.
+// changeUser applies and stores a change of a locked user and, for a handover, of the former owner. It returns what it
+// changed.
 func (s *core) changeUser(ctx context.Context, repos ports.Repos, caller domain.Caller, change domain.UserChange,
-	user, former domain.User) error {
-	wasOwner := user.Owner
+	user, former domain.User) (changes []domain.Change, err error) {
+	before := user
 	revokeKeys, err := user.Change(caller, change, s.clock.Now())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if change.HandsOver() && !wasOwner {
-		if err := s.handOver(ctx, repos, &user, former); err != nil {
-			return err
+	if change.HandsOver() && !before.Owner {
+		if changes, err = s.handOver(ctx, repos, &user, former); err != nil {
+			return nil, err
 		}
 	}
-	return saveChange(ctx, repos, user, revokeKeys)
+	saved, err := saveChange(ctx, repos, before, user, revokeKeys)
+	return append(changes, saved...), err
 }
 
 // handOver makes user the owner in place of former, who is the caller: user.Change refuses every other caller.
-func (s *core) handOver(ctx context.Context, repos ports.Repos, user *domain.User, former domain.User) error {
+func (s *core) handOver(ctx context.Context, repos ports.Repos, user *domain.User,
+	former domain.User) ([]domain.Change, error) {
+	before := former.Group
 	if err := user.TakeOver(&former, s.clock.Now()); err != nil {
-		return err
+		return nil, err
 	}
 	if err := repos.System.SetOwner(ctx, user.ID); err != nil {
-		return err
+		return nil, err
 	}
-	return repos.Users.Save(ctx, former)
+	return []domain.Change{
+		{Property: domain.PropertyOwner, From: string(former.Name), To: string(user.Name)},
+		{Property: domain.PropertyFormerOwnerGroup, From: before.String(), To: former.Group.String()},
+	}, repos.Users.Save(ctx, former)
 }
 
-// saveChange stores a user after domain.User.Change, which reports whether to revoke the API keys.
-func saveChange(ctx context.Context, repos ports.Repos, user domain.User, revokeKeys bool) error {
-	if err := repos.Users.Save(ctx, user); err != nil {
-		return err
+// saveChange stores a user after domain.User.Change, which reports whether to revoke the API keys. It returns the
+// differences to before, the user before the change.
+func saveChange(ctx context.Context, repos ports.Repos, before, user domain.User, revokeKeys bool) ([]domain.Change,
+	error) {
+	changes := user.ChangesFrom(before)
+	if err := repos.Users.Save(ctx, user); err != nil || !revokeKeys {
+		return changes, err
 	}
-	if !revokeKeys {
-		return nil
-	}
-	return repos.APIKeys.DeleteAll(ctx, user.ID)
+	return append(changes, domain.APIKeysRevoked()), repos.APIKeys.DeleteAll(ctx, user.ID)
 }

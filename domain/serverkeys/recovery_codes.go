@@ -2,51 +2,94 @@ package serverkeys
 
 import (
 	"context"
+	"fmt"
 
+	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// recoveryBatch is how many recovery codes one transaction converts.
-const recoveryBatch = 500
+// maxPlainCodes is the largest number of recovery codes without a key that older releases can have stored for a user:
+// those of the secret in force, and those of the pending one. More rows are proof that some were added later.
+const maxPlainCodes = 2 * domain.RecoveryCodes
 
-// KeyRecoveryCodes replaces the plain hashes of recovery codes, which older releases stored, with keyed digests. It
-// does so once for a database, and then sets a flag: plain hashes that appear later are not accepted, because an
-// attacker who can write to the database can make them. Servers that start at the same time take turns.
-//
-// An attacker who can reset the flag gains nothing: a recovery code replaces a TOTP code, and the same attacker can
-// delete the TOTP secret.
-func (s *Service) KeyRecoveryCodes(ctx context.Context) error {
-	keyed, err := s.config.Store.Read().System.RecoveryCodesKeyed(ctx)
-	for err == nil && !keyed {
-		keyed, err = s.keyRecoveryBatch(ctx)
-	}
-	return err
+// PlainRecoveryCodes returns the users whose recovery codes are plain hashes, which older releases stored. Sign-ins
+// refuse these codes, because anyone who can write to the database can add such a row.
+func (s *Service) PlainRecoveryCodes(ctx context.Context) ([]ports.PlainRecoveryCodeCount, error) {
+	return s.config.Store.Read().SealedRows.PlainRecoveryCodeCounts(ctx)
 }
 
-// keyRecoveryBatch converts one batch. It reports whether all codes are converted.
-func (s *Service) keyRecoveryBatch(ctx context.Context) (keyed bool, err error) {
-	err = s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		if _, err := repos.System.Lock(ctx); err != nil {
-			return err
-		}
-		if keyed, err = repos.System.RecoveryCodesKeyed(ctx); err != nil || keyed {
-			return err
-		}
-		codes, err := repos.SealedRows.PlainRecoveryCodes(ctx, recoveryBatch)
-		if err != nil {
-			return err
-		}
-		for _, code := range codes {
-			digests := s.config.Digests.RecoveryCodes(code.User, code.Secret, code.Hash)
-			err := repos.SealedRows.KeyRecoveryCode(ctx, code, digests.ServerKey, digests.Digests[0])
+// ConvertRecoveryCodes replaces the plain hashes of recovery codes with keyed digests, which sign-ins accept, and
+// returns the number of codes. No program calls it by itself: the operator vouches for the rows. Each user is a
+// transaction with an audit event. A user with more codes than an older release can have stored is refused, and
+// ConvertRecoveryCodes then returns an error after it has converted the codes of all other users.
+func (s *Service) ConvertRecoveryCodes(ctx context.Context) (int, error) {
+	var surplus error
+	total, err := s.eachPlainUser(ctx, domain.ActionConvertRecoveryCodes, "keyed",
+		func(ctx context.Context, repos ports.Repos, user ports.PlainRecoveryCodeCount) (int, error) {
+			codes, err := repos.SealedRows.PlainRecoveryCodes(ctx, user.User, maxPlainCodes+1)
 			if err != nil {
+				return 0, err
+			}
+			if len(codes) > maxPlainCodes {
+				surplus = fmt.Errorf("user %s has more than %d recovery codes without a key, so some were added to the "+
+					"database later; nothing of this user is converted: delete them, and let the user enrol again",
+					user.Name, maxPlainCodes)
+				return 0, nil
+			}
+			return s.convert(ctx, repos, codes)
+		})
+	if err == nil {
+		err = surplus
+	}
+	return total, err
+}
+
+// convert replaces the hashes of one user's codes, and returns how many it replaced.
+func (s *Service) convert(ctx context.Context, repos ports.Repos, codes []ports.PlainRecoveryCode) (int, error) {
+	converted := 0
+	for _, code := range codes {
+		keyed := s.config.Digests.RecoveryCodes(code.User, code.Secret, code.Hash)
+		replaced, err := repos.SealedRows.KeyRecoveryCode(ctx, code, keyed.ServerKey, keyed.Digests[0])
+		if err != nil {
+			return 0, err
+		}
+		if replaced {
+			converted++
+		}
+	}
+	return converted, nil
+}
+
+// DeletePlainRecoveryCodes deletes the recovery codes that are plain hashes, and returns their number. Their users make
+// new codes by enrolling again. Each user is a transaction with an audit event.
+func (s *Service) DeletePlainRecoveryCodes(ctx context.Context) (int, error) {
+	return s.eachPlainUser(ctx, domain.ActionDeleteRecoveryCodes, "deleted",
+		func(ctx context.Context, repos ports.Repos, user ports.PlainRecoveryCodeCount) (int, error) {
+			return repos.SealedRows.DeletePlainRecoveryCodes(ctx, user.User)
+		})
+}
+
+// eachPlainUser calls act in a transaction for each user with plain recovery codes, and returns the number of codes
+// that the calls returned together. A call that changes codes is audited; state is the new state of the codes.
+func (s *Service) eachPlainUser(ctx context.Context, action domain.Action, state string, act func(ctx context.Context,
+	repos ports.Repos, user ports.PlainRecoveryCodeCount) (int, error)) (total int, err error) {
+	users, err := s.PlainRecoveryCodes(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, user := range users {
+		var count int // Do may run its function several times
+		err := s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+			if count, err = act(ctx, repos, user); err != nil || count == 0 {
 				return err
 			}
+			change := domain.Change{Property: domain.PropertyRecoveryCode, From: "plain", To: state}
+			return repos.Events.Append(ctx, s.event(action, string(user.Name)).Changed(change))
+		})
+		if err != nil {
+			return total, err
 		}
-		if keyed = len(codes) < recoveryBatch; keyed {
-			return repos.System.SetRecoveryCodesKeyed(ctx)
-		}
-		return nil
-	})
-	return keyed, err
+		total += count
+	}
+	return total, nil
 }

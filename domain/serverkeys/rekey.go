@@ -2,6 +2,7 @@ package serverkeys
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/lockbox-go/lockbox/domain"
@@ -10,6 +11,12 @@ import (
 
 // rekeyBatch is how many rows one transaction moves: few, so that servers wait only briefly for their locks.
 const rekeyBatch = 200
+
+// The pauses between two looks at the open transactions. Most transactions take milliseconds.
+const (
+	firstPause   = 10 * time.Millisecond
+	longestPause = time.Second
+)
 
 // Progress is called after each batch with the number of rows that were moved, or tokens revoked, so far.
 type Progress func(done int)
@@ -31,6 +38,10 @@ func (s *Service) Rekey(ctx context.Context, purpose domain.KeyPurpose, progress
 	}
 	// This uses the machine's clock instead of ports.Clock, because OldestTransaction measures real time.
 	since := time.Now()
+	open, err := s.config.Store.Read().SealedRows.OpenTransactions(ctx)
+	if err != nil {
+		return 0, err
+	}
 	if err := s.config.Keyring.Reload(ctx); err != nil {
 		return 0, err
 	}
@@ -39,7 +50,7 @@ func (s *Service) Rekey(ctx context.Context, purpose domain.KeyPurpose, progress
 		return run.done, err
 	}
 	// A server may have sealed under an old key before it was retired, and commit only now: move again after that.
-	if err := s.awaitTransactions(ctx, since); err != nil {
+	if err := s.awaitTransactions(ctx, since, open); err != nil {
 		return run.done, err
 	}
 	if err := s.moveAll(ctx, run, retired); err != nil {
@@ -78,18 +89,27 @@ func (s *Service) retireOld(ctx context.Context, purpose domain.KeyPurpose) ([]p
 	return old, err
 }
 
-// awaitTransactions waits until Grace has passed and no server has an open transaction that is older than the time
-// since.
-func (s *Service) awaitTransactions(ctx context.Context, since time.Time) error {
-	if err := wait(ctx, s.config.Grace); err != nil {
-		return err
-	}
-	for {
-		oldest, err := s.config.Store.Read().SealedRows.OldestTransaction(ctx)
-		if err != nil || oldest < time.Since(since) {
+// awaitTransactions waits until all transactions that were open when the old keys were retired have ended. Transactions
+// that began later see the retirement and are refused. Transactions of other programs, such as a backup, may stay open
+// for long: after Grace it waits only until no transaction of a server is older than the time since.
+func (s *Service) awaitTransactions(ctx context.Context, since time.Time, open []string) error {
+	rows := s.config.Store.Read().SealedRows
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		now, err := rows.OpenTransactions(ctx)
+		if err != nil {
 			return err
 		}
-		if err := wait(ctx, time.Second); err != nil {
+		open = slices.DeleteFunc(open, func(id string) bool { return !slices.Contains(now, id) })
+		if len(open) == 0 {
+			return nil
+		}
+		if time.Since(since) >= s.config.Grace {
+			oldest, err := rows.OldestTransaction(ctx)
+			if err != nil || oldest < time.Since(since) {
+				return err
+			}
+		}
+		if err := wait(ctx, pause); err != nil {
 			return err
 		}
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 	"github.com/lockbox-go/lockbox/domain/serverkeys"
 	"github.com/lockbox-go/lockbox/ports"
-	"github.com/lockbox-go/lockbox/tests/pgtest"
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
@@ -164,40 +163,59 @@ func TestRotate(t *testing.T) {
 	require.Equal(t, []string{"(terminal) success -"}, f.Audited(t, domain.ActionRotateSecret))
 }
 
-// TestKeyRecoveryCodes verifies that the plain recovery codes of an older release get keyed digests once, and that
-// plain codes that appear later stay unusable.
-func TestKeyRecoveryCodes(t *testing.T) {
+// TestConvertRecoveryCodes verifies that only the operator's command makes the plain recovery codes of an older release
+// valid, that it refuses more codes than a release can have stored, and that a deletion leaves keyed codes.
+func TestConvertRecoveryCodes(t *testing.T) {
 	t.Parallel()
 	f := open(t)
-	user := f.user("anna", untouched)
+	spendAnna, spendBert := f.plainCodes("anna", 10), f.plainCodes("bert", 21)
+	require.False(t, spendAnna(1), "not converted yet")
+	listed, err := f.keys.PlainRecoveryCodes(t.Context())
+	require.NoError(t, err)
+	require.Len(t, listed, 2)
+	require.Equal(t, []any{domain.UserName("anna"), 10}, []any{listed[0].Name, listed[0].Codes})
+	require.Equal(t, []any{domain.UserName("bert"), 21}, []any{listed[1].Name, listed[1].Codes})
+
+	convert := func() error {
+		_, err := f.keys.ConvertRecoveryCodes(t.Context())
+		return err
+	}
+	failed := atOnce(convert, convert)
+	require.Len(t, failed, 2)
+	require.ErrorContains(t, failed[0], "user bert has more than 20 recovery codes without a key")
+	require.True(t, spendAnna(1))
+	require.True(t, spendAnna(10))
+	require.False(t, spendBert(1))
+	require.Equal(t, []string{"(terminal) success anna"}, f.Audited(t, domain.ActionConvertRecoveryCodes))
+
+	deleted, err := f.keys.DeletePlainRecoveryCodes(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, 21, deleted)
+	require.True(t, spendAnna(2), "a keyed code is not deleted")
+	require.False(t, spendBert(2))
+	require.Equal(t, []string{"(terminal) success bert"}, f.Audited(t, domain.ActionDeleteRecoveryCodes))
+	converted, err := f.keys.ConvertRecoveryCodes(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, converted)
+}
+
+// plainCodes stores a user with n recovery codes as an older release stored them. spend reports whether the code with a
+// number from 1 to n is accepted.
+func (f fixture) plainCodes(name domain.UserName, n int) (spend func(number int) bool) {
+	f.t.Helper()
+	user := f.user(name, untouched)
 	secret := domain.TOTPSecret{ID: f.IDs.New(), User: user.ID, CreatedAt: f.Clock.Now()}
 	key, _ := f.Keyring.Current(domain.KeyForAccounts)
-	require.NoError(t, f.Store.Read().TOTPSecrets.Put(t.Context(),
+	require.NoError(f.t, f.Store.Read().TOTPSecrets.Put(f.t.Context(),
 		ports.SealedTOTPSecret{Code: secret, ServerKey: key, Sealed: []byte("sealed")}, ports.RecoveryCodes{}))
-	const insert = `INSERT INTO recovery_codes (code_id, hash)
-		SELECT id, sha256(n::text::bytea) FROM one_time_codes, generate_series(%s) n`
-	f.Execute(t, fmt.Sprintf(insert, "1, 1100")) // more than two batches
-	spend := func(n int) bool {
-		digests := f.TokenDigests.RecoveryCodes(user.ID, secret.ID, sha256.Sum256(fmt.Append(nil, n)))
-		spent, err := f.Store.Read().TOTPSecrets.SpendRecovery(t.Context(), secret.ID, digests.Digests[0])
-		require.NoError(t, err)
+	f.Execute(f.t, fmt.Sprintf(`INSERT INTO recovery_codes (code_id, hash)
+		SELECT '%s', sha256(n::text::bytea) FROM generate_series(1, %d) n`, secret.ID, n))
+	return func(number int) bool {
+		digests := f.TokenDigests.RecoveryCodes(user.ID, secret.ID, sha256.Sum256(fmt.Append(nil, number)))
+		spent, err := f.Store.Read().TOTPSecrets.SpendRecovery(f.t.Context(), secret.ID, digests.Digests[0])
+		require.NoError(f.t, err)
 		return spent
 	}
-	require.False(t, spend(1), "not converted yet")
-	require.Empty(t, atOnce(
-		func() error { return f.keys.KeyRecoveryCodes(t.Context()) },
-		func() error { return f.keys.KeyRecoveryCodes(t.Context()) }))
-	require.True(t, spend(1))
-	require.True(t, spend(1100))
-	require.Zero(t, pgtest.Number(t, f.URL, `SELECT count(*) FROM recovery_codes WHERE key_id IS NULL`))
-	f.Execute(t, fmt.Sprintf(insert, "2000, 2000"))
-	require.NoError(t, f.keys.KeyRecoveryCodes(t.Context()))
-	require.False(t, spend(2000))
-
-	// A writer to the database can repeat the conversion; SECURITY.md lists this as not detected.
-	f.Execute(t, `UPDATE system SET recovery_codes_keyed = false`)
-	require.NoError(t, f.keys.KeyRecoveryCodes(t.Context()))
-	require.True(t, spend(2000))
 }
 
 // atOnce runs functions concurrently and returns their errors.

@@ -24,8 +24,8 @@ type Config struct {
 	Digests ports.TokenDigests
 	Clock   ports.Clock
 	IDs     ports.IDs
-	// Grace is longer than any transaction of a server can last. Therefore, after Grace, all rows that were sealed
-	// under a key before its retirement are committed.
+	// Grace is how long a rekey waits for transactions that may belong to other programs than servers. It is longer
+	// than any transaction of a server can last.
 	Grace time.Duration
 }
 

@@ -46,7 +46,8 @@ func (s *Service) AddBoxUser(ctx context.Context, by domain.Requester, in AddBox
 			if err := s.checkUserLimit(ctx, repos, access.Box.ID); err != nil {
 				return err
 			}
-			return repos.Events.Append(ctx, s.event(domain.ActionAddBoxUser, by, access).To(string(name)))
+			event := s.event(domain.ActionAddBoxUser, by, access).To(string(name))
+			return repos.Events.Append(ctx, event.Changed(added.ChangesFrom(domain.BoxUser{})...))
 		}))
 }
 

@@ -19,23 +19,38 @@ func (s *Service) offer(ctx context.Context, repos ports.Repos, by domain.Reques
 	if err != nil {
 		return err
 	}
+	before, err := s.openOffer(ctx, repos, access.Box)
+	if err != nil {
+		return err
+	}
 	if err := repos.Boxes.SaveOffer(ctx, access.Box.ID, offer); err != nil {
 		return err
 	}
-	return repos.Events.Append(ctx, s.event(domain.ActionOfferBox, by, access).To(string(to.Name)))
+	event := s.event(domain.ActionOfferBox, by, access).To(string(to.Name)).Changed(offer.ChangesFrom(before)...)
+	return repos.Events.Append(ctx, event)
+}
+
+// openOffer returns the open offer of a box; zero if there is none.
+func (s *Service) openOffer(ctx context.Context, repos ports.Repos, box domain.Box) (domain.BoxOffer, error) {
+	offer, err := repos.Boxes.Offer(ctx, box.ID)
+	if err != nil || !offer.Open(s.config.Clock.Now()) {
+		return domain.BoxOffer{}, err
+	}
+	return offer, nil
 }
 
 // endOffer deletes an open offer and audits it. Without an open offer, it does nothing. The caller holds the lock on
 // the box.
 func (s *Service) endOffer(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access) error {
-	offer, err := repos.Boxes.Offer(ctx, access.Box.ID)
-	if err != nil || !offer.Open(s.config.Clock.Now()) {
+	offer, err := s.openOffer(ctx, repos, access.Box)
+	if err != nil || offer.To.IsZero() {
 		return err
 	}
 	if err := repos.Boxes.SaveOffer(ctx, access.Box.ID, domain.BoxOffer{}); err != nil {
 		return err
 	}
-	return repos.Events.Append(ctx, s.event(domain.ActionEndBoxOffer, by, access).To(string(offer.ToName)))
+	event := s.event(domain.ActionEndBoxOffer, by, access).To(string(offer.ToName))
+	return repos.Events.Append(ctx, event.Changed(domain.BoxOffer{}.ChangesFrom(offer)...))
 }
 
 // AcceptBox makes the caller the owner of a box whose ownership was offered to the caller. Errors: NotFound with code

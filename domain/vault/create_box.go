@@ -55,11 +55,14 @@ func (s *Service) addBox(ctx context.Context, repos ports.Repos, by domain.Reque
 	if err := repos.Boxes.Add(ctx, box); err != nil {
 		return err
 	}
-	if err := repos.BoxUsers.Add(ctx, domain.NewBoxOwner(box.ID, owner.UserID, owner.Name)); err != nil {
+	first := domain.NewBoxOwner(box.ID, owner.UserID, owner.Name)
+	if err := repos.BoxUsers.Add(ctx, first); err != nil {
 		return err
 	}
 	access.Box = box
-	return repos.Events.Append(ctx, s.event(domain.ActionCreateBox, by, access))
+	return repos.Events.Append(ctx, s.event(domain.ActionCreateBox, by, access).
+		Changed(domain.Change{Property: domain.PropertyOwner, To: string(owner.Name)}).
+		Changed(first.ChangesFrom(domain.BoxUser{})...))
 }
 
 // checkQuota refuses another box to a user who owns the maximum. The caller holds the lock on the user; otherwise two

@@ -12,9 +12,14 @@ import (
 func (s *Service) DeleteBox(ctx context.Context, by domain.Requester, box string) error {
 	return s.change(ctx, by, box, domain.Access.Manage,
 		func(ctx context.Context, repos ports.Repos, access domain.Access) error {
+			owner, err := repos.Users.ByID(ctx, access.Box.Owner)
+			if err != nil {
+				return err
+			}
 			if err := repos.Boxes.Delete(ctx, access.Box.ID); err != nil {
 				return err
 			}
-			return repos.Events.Append(ctx, s.event(domain.ActionDeleteBox, by, access))
+			return repos.Events.Append(ctx, s.event(domain.ActionDeleteBox, by, access).
+				Changed(domain.Change{Property: domain.PropertyOwner, From: string(owner.Name)}))
 		})
 }

@@ -47,5 +47,6 @@ func (s *Service) removeMember(ctx context.Context, repos ports.Repos, by domain
 			return err
 		}
 	}
-	return repos.Events.Append(ctx, s.event(domain.ActionRemoveBoxUser, by, access).To(string(removed.Name)))
+	event := s.event(domain.ActionRemoveBoxUser, by, access).To(string(removed.Name))
+	return repos.Events.Append(ctx, event.Changed(domain.BoxUser{}.ChangesFrom(removed)...))
 }

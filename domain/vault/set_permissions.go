@@ -28,10 +28,12 @@ func (s *Service) SetPermissions(ctx context.Context, by domain.Requester, in Se
 			if err != nil {
 				return err
 			}
+			before := changed
 			changed.Permissions = permissions
 			if err := repos.BoxUsers.Save(ctx, changed); err != nil {
 				return err
 			}
-			return repos.Events.Append(ctx, s.event(domain.ActionSetPermissions, by, access).To(string(changed.Name)))
+			event := s.event(domain.ActionSetPermissions, by, access).To(string(changed.Name))
+			return repos.Events.Append(ctx, event.Changed(changed.ChangesFrom(before)...))
 		}))
 }

@@ -65,6 +65,10 @@ func (s *Service) transfer(ctx context.Context, repos ports.Repos, by domain.Req
 	if err != nil {
 		return err
 	}
+	event, err := s.transferEvent(ctx, repos, by, access, owner)
+	if err != nil {
+		return err
+	}
 	if err := owner.TakeOver(&access.Box); err != nil {
 		return err
 	}
@@ -78,7 +82,29 @@ func (s *Service) transfer(ctx context.Context, repos ports.Repos, by domain.Req
 	if err := repos.Boxes.SaveOffer(ctx, access.Box.ID, domain.BoxOffer{}); err != nil {
 		return err
 	}
-	return repos.Events.Append(ctx, s.event(domain.ActionTransferBox, by, access).To(string(newOwner.Name)))
+	return repos.Events.Append(ctx, event)
+}
+
+// transferEvent returns the audit event of a transfer to a member, before the transfer. It states the former owner, the
+// new role of the member, and the offer that ends.
+func (s *Service) transferEvent(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
+	before domain.BoxUser) (domain.Event, error) {
+	former, err := repos.Users.ByID(ctx, access.Box.Owner)
+	if err != nil {
+		return domain.Event{}, err
+	}
+	offer, err := s.openOffer(ctx, repos, access.Box)
+	if err != nil {
+		return domain.Event{}, err
+	}
+	after, box := before, access.Box
+	if err := after.TakeOver(&box); err != nil {
+		return domain.Event{}, err
+	}
+	return s.event(domain.ActionTransferBox, by, access).To(string(after.Name)).
+		Changed(domain.Change{Property: domain.PropertyOwner, From: string(former.Name), To: string(after.Name)}).
+		Changed(after.ChangesFrom(before)...).
+		Changed(domain.BoxOffer{}.ChangesFrom(offer)...), nil
 }
 
 // memberToOwn returns the membership of a user who is to become the owner of a box. Errors: ErrNewOwnerNotInBox unless

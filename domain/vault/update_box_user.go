@@ -29,13 +29,15 @@ func (s *Service) UpdateBoxUser(ctx context.Context, by domain.Requester, in Upd
 			if err != nil {
 				return err
 			}
+			before := changed
 			if err := changed.Change(access.Box, role, in.Active); err != nil {
 				return err
 			}
 			if err := repos.BoxUsers.Save(ctx, changed); err != nil {
 				return err
 			}
-			return repos.Events.Append(ctx, s.event(domain.ActionUpdateBoxUser, by, access).To(string(changed.Name)))
+			event := s.event(domain.ActionUpdateBoxUser, by, access).To(string(changed.Name))
+			return repos.Events.Append(ctx, event.Changed(changed.ChangesFrom(before)...))
 		}))
 }
 

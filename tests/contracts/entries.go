@@ -28,6 +28,7 @@ func EntrySealer(t *testing.T, open func(t *testing.T) EntrySealerFixture) {
 		"PrepareOpen": sealerPrepareOpen,
 		"Rebind":      sealerRebind,
 		"Rewrap":      sealerRewrap,
+		"CheckOuter":  sealerCheckOuter,
 		"Tampering":   sealerTampering,
 		"Unavailable": sealerUnavailable,
 	})
@@ -89,6 +90,26 @@ func requireOpens(t *testing.T, cipher ports.EntryCipher, place ports.Place, sea
 
 func envelopeOf(sealed ports.SealedValue) ports.Sealed {
 	return ports.Sealed{Place: entryPlace, Envelope: sealed.Envelope}
+}
+
+// sealerCheckOuter verifies that the outer layer opens without a client's key, also under a retired server key, and
+// that every change of the envelope or of its place is detected.
+func sealerCheckOuter(t *testing.T, f EntrySealerFixture) {
+	for name, key := range entryKeys(t) {
+		sealed := seal(t, f.Sealer, key)
+		next := f.Rekey(t)
+		check := func(at ports.Place, id domain.ServerKeyID, envelope []byte) error {
+			return f.Sealer.CheckOuter(t.Context(), at, id, envelope)
+		}
+		require.NoError(t, check(entryPlace, sealed.ServerKey, sealed.Envelope), name)
+		requireTampered(t, check(entryPlace, next, sealed.Envelope), "the row names another server key")
+		for _, envelope := range append(damaged(sealed.Envelope), nil) {
+			requireTampered(t, check(entryPlace, sealed.ServerKey, envelope), name)
+		}
+		moved := entryPlace
+		moved.Version++
+		requireTampered(t, check(moved, sealed.ServerKey, sealed.Envelope), name)
+	}
 }
 
 func sealerPrepareOpen(t *testing.T, f EntrySealerFixture) {

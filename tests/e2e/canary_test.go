@@ -56,7 +56,9 @@ func (f *flock) send(who client, method, path string, body any, headers ...strin
 // TestCanaries sends secrets in valid and invalid requests and searches every output and store for them.
 func TestCanaries(t *testing.T) {
 	t.Parallel()
-	f := &flock{t: t, server: start(t, "INIT_TOKEN="+canaryInitToken, "LOG_LEVEL=debug"), secrets: map[string]string{
+	spans := startCollector(t)
+	f := &flock{t: t, server: start(t, "INIT_TOKEN="+canaryInitToken, "LOG_LEVEL=debug", "TRACES_URL="+spans.url,
+		"TRACES_RATIO=1"), secrets: map[string]string{
 		"value": canaryValue, "old value": canaryOldValue, "passphrase": canaryPassphrase, "password": canaryPassword,
 		"other password": canaryOther, "init token": canaryInitToken, "stray": canaryStray, "key": canaryKey,
 		"bytes of the key": "cnryKeyBytes-0123456789-abcdefgh"}}
@@ -73,6 +75,9 @@ func TestCanaries(t *testing.T) {
 	f.search("the metrics", string(metrics.Body))
 	f.search("the tables", tables(t, f.server.db))
 	f.search("the dump", dump(t, f.server.db))
+	f.server.stop() // sends the last spans
+	f.search("the traces", spans.raw.String())
+	spans.requireOnlyKnown()
 }
 
 // live runs requests that succeed.

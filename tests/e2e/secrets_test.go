@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/lockbox-go/lockbox/cmd/boot"
@@ -23,8 +24,7 @@ const (
 	wrongSecret = "QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8"
 	// testGrace covers the transactions of a test; boot.RekeyGrace allows for slow ones.
 	testGrace = 700 * time.Millisecond
-	// loadPause separates the requests of a client under load. Rekeys mostly wait for testGrace, and clients that never
-	// pause would keep the processor busy all that time.
+	// loadPause separates the requests of a client under load: clients that never pause would keep the processor busy.
 	loadPause = 5 * time.Millisecond
 )
 
@@ -50,6 +50,47 @@ func serverKeys(t testing.TB, database string, settings ...string) *serverkeys.S
 	require.NoError(t, err)
 	t.Cleanup(closeAll)
 	return keys
+}
+
+// openTransaction opens a transaction of another program, until the caller calls end.
+func openTransaction(t *testing.T, database string) (end func()) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), database)
+	require.NoError(t, err)
+	_, err = conn.Exec(t.Context(), `BEGIN; SELECT 1`)
+	require.NoError(t, err)
+	return func() { require.NoError(t, conn.Close(context.WithoutCancel(t.Context()))) }
+}
+
+// TestARekeyWaitsOnlyForOpenTransactions runs rekeys with a grace of an hour, without and with an open transaction.
+func TestARekeyWaitsOnlyForOpenTransactions(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	root := s.initialize()
+	root.do("POST", "/boxes/default", nil).expect(201)
+	root.put("default", "entry", `1`).expect(201)
+	keys, closeAll, err := boot.OpenServerKeys(t.Context(), configOf(t, s.db), slog.New(slog.DiscardHandler), time.Hour)
+	require.NoError(t, err)
+	defer closeAll()
+	rekey := func() <-chan error {
+		done := make(chan error, 1)
+		go func() {
+			_, err := keys.Rekey(t.Context(), domain.KeyForEntries, func(int) {})
+			done <- err
+		}()
+		return done
+	}
+	require.NoError(t, <-rekey())
+	end := openTransaction(t, s.db)
+	done := rekey()
+	select {
+	case err := <-done:
+		require.Fail(t, "the rekey did not wait for the open transaction", "%v", err)
+	case <-time.After(300 * time.Millisecond):
+	}
+	end()
+	require.NoError(t, <-done)
+	root.get("default", "entry").expect(200)
 }
 
 // startFails runs a server that must fail to start, and returns the error.
@@ -301,6 +342,7 @@ func TestRekeyResumes(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		progress := func(int) { cancel() }
 		if !afterABatch {
+			defer openTransaction(t, c.a.db)() // the rekey waits for it
 			time.AfterFunc(testGrace/2, cancel)
 			progress = func(int) {}
 		}

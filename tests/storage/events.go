@@ -28,9 +28,11 @@ func eventsAppendAndList(f *fixture) {
 		RequestID:  "request",
 		Address:    "192.0.2.1",
 		Suppressed: 7,
+		Changes: []domain.Change{{Property: domain.PropertyRole, From: "user", To: "admin"},
+			{Property: domain.PropertyOwner, To: `"quoted" \ ü`}, {Property: domain.PropertyState, From: "active"}},
 	}
 	f.do(func(ctx context.Context, repos ports.Repos) error { return repos.Events.Append(ctx, event) })
-	bare := f.event("bare")
+	bare := f.event("bare").Changed(domain.PasswordChange(true))
 	require.NoError(f, f.Store.Events.Write(f.Context(), bare))
 	list, err := f.Read().Events.List(f.Context(), ports.EventFilter{Limit: 10})
 	require.NoError(f, err)

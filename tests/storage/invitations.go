@@ -48,7 +48,7 @@ func invitationLifecycle(f *fixture) {
 	require.NoError(f, err)
 	require.Equal(f, 3, count)
 
-	for _, want := range []bool{true, false} {
+	for _, want := range []domain.Invitation{boris, {}} {
 		deleted, err := invitations.DeleteByName(f.Context(), "boris")
 		require.NoError(f, err)
 		require.Equal(f, want, deleted)

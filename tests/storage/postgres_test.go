@@ -45,6 +45,7 @@ func openPostgreSQL(t *testing.T, onStaleServerKey func(context.Context) error) 
 		EntryWriter: store,
 		Janitor:     store,
 		Events:      events,
+		Queue:       store.NewEventQueue(),
 		Conflicts: []error{
 			&pgconn.PgError{Code: sqlstate.SerializationFailure},
 			&pgconn.PgError{Code: sqlstate.DeadlockDetected},

@@ -121,6 +121,28 @@ func sealedEntries(f *fixture) {
 	}
 }
 
+func sealedCount(f *fixture) {
+	empty, err := f.Read().SealedRows.Count(f.Context())
+	require.NoError(f, err)
+	require.Zero(f, empty)
+	o := f.office()
+	before, err := f.Read().SealedRows.Count(f.Context())
+	require.NoError(f, err)
+	f.write(o, "entry", "first", 0)
+	f.write(o, "entry", "second", 0)
+	f.addUser("with a password")
+	f.addTOTP(o.owner, false)
+	f.addTOTP(o.owner, true)
+	counts, err := f.Read().SealedRows.Count(f.Context())
+	require.NoError(f, err)
+	require.Equal(f, ports.SealedCounts{
+		Entries:          before.Entries + 2,
+		Passwords:        before.Passwords + 1,
+		TOTPSecrets:      before.TOTPSecrets + 2,
+		LockedIdentities: before.LockedIdentities,
+	}, counts)
+}
+
 func sealedAccounts(f *fixture) {
 	user := f.addUser("user")
 	f.addUser("other")
@@ -151,28 +173,28 @@ func sealedAccounts(f *fixture) {
 	require.Equal(f, "rewrapped", string(codes[0].Sealed))
 }
 
-// plainRecoveryCodes checks the conversion of recovery codes that were stored without a key.
+// plainRecoveryCodes checks that codes with a keyed digest are neither listed, replaced nor deleted with those of older
+// releases. The ports cannot store a code without a key; the tests of the use case insert some.
 func plainRecoveryCodes(f *fixture) {
 	user := f.addUser("user")
 	secret := f.addTOTP(user, false, digest("keyed"))
-	f.do(func(ctx context.Context, repos ports.Repos) error {
-		keyed, err := repos.System.RecoveryCodesKeyed(ctx)
-		require.NoError(f, err)
-		require.False(f, keyed)
-		return repos.System.SetRecoveryCodesKeyed(ctx)
-	})
-	keyed, err := f.Read().System.RecoveryCodesKeyed(f.Context())
+	rows := f.Read().SealedRows
+	counts, err := rows.PlainRecoveryCodeCounts(f.Context())
 	require.NoError(f, err)
-	require.True(f, keyed)
-	plain, err := f.Read().SealedRows.PlainRecoveryCodes(f.Context(), 10)
+	require.Empty(f, counts)
+	plain, err := rows.PlainRecoveryCodes(f.Context(), user.ID, 10)
 	require.NoError(f, err)
 	require.Empty(f, plain)
 	absent := ports.PlainRecoveryCode{User: user.ID, Secret: secret.Code.ID, Hash: digest("keyed")}
-	require.NoError(f, f.Read().SealedRows.KeyRecoveryCode(f.Context(), absent, f.keys[domain.KeyForTokens],
-		digest("again")))
+	replaced, err := rows.KeyRecoveryCode(f.Context(), absent, f.keys[domain.KeyForTokens], digest("again"))
+	require.NoError(f, err)
+	require.False(f, replaced)
+	deleted, err := rows.DeletePlainRecoveryCodes(f.Context(), user.ID)
+	require.NoError(f, err)
+	require.Zero(f, deleted)
 	spent, err := f.Read().TOTPSecrets.SpendRecovery(f.Context(), secret.Code.ID, digest("keyed"))
 	require.NoError(f, err)
-	require.True(f, spent, "a keyed code is not replaced")
+	require.True(f, spent, "a keyed code is neither replaced nor deleted")
 }
 
 func sealedTokens(f *fixture) {
@@ -212,4 +234,20 @@ func sealedTokens(f *fixture) {
 		require.GreaterOrEqual(f, age, 20*time.Millisecond)
 		return nil
 	})
+}
+
+// openTransactions opens a transaction that only reads: it may still write later.
+func openTransactions(f *fixture) {
+	var during []string
+	f.do(func(ctx context.Context, repos ports.Repos) error {
+		_, err := repos.System.Owner(ctx)
+		require.NoError(f, err)
+		during, err = f.Read().SealedRows.OpenTransactions(f.Context())
+		require.NoError(f, err)
+		return nil
+	})
+	require.NotEmpty(f, during)
+	after, err := f.Read().SealedRows.OpenTransactions(f.Context())
+	require.NoError(f, err)
+	require.NotSubset(f, after, during)
 }

@@ -22,6 +22,7 @@ type Store struct {
 	ports.EntryWriter
 	ports.Janitor
 	Events ports.EventWriter
+	Queue  ports.EventQueue
 	// Conflicts are errors for which the store retries a unit of work. They stand for the errors by
 	// which the database reports that it could not serialise transactions.
 	Conflicts []error
@@ -111,8 +112,16 @@ var tests = map[string]func(*fixture){
 	"Events/Pages":                     eventPages,
 	"EventWriter/Concurrent":           eventWriterConcurrent,
 	"EventWriter/Cancelled":            eventWriterCancelled,
+	"EventQueue/Lease":                 eventQueueLease,
+	"EventQueue/Every":                 eventQueueEveryEvent,
+	"EventQueue/Order":                 eventQueueOrder,
+	"EventQueue/Open":                  eventQueueOpenTransactions,
+	"EventQueue/Limit":                 eventQueueLimit,
+	"Janitor/EventQueue":               janitorEventQueue,
 	"ServerKeys/Lifecycle":             serverKeyLifecycle,
 	"ServerKeys/DeleteRetired":         serverKeyDeleteRetired,
+	"SealedRows/Count":                 sealedCount,
+	"SealedRows/OpenTransactions":      openTransactions,
 	"SealedRows/Entries":               sealedEntries,
 	"SealedRows/Accounts":              sealedAccounts,
 	"SealedRows/LockedIdentities":      sealedLockedIdentities,

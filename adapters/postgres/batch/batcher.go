@@ -47,6 +47,10 @@ const (
 // under DropOnCancel, ctx is the context of the request's caller. Otherwise ctx is the background context.
 type RunFunc[In, Out any] func(ctx context.Context, batch []*Request[In, Out]) error
 
+// ObserveFunc observes one run of a batch. requests are the contexts of the requests in it. It returns the context for
+// the run, and a function that is called with the result of the run.
+type ObserveFunc func(ctx context.Context, requests []context.Context) (context.Context, func(error))
+
 // Config sets the limits of a Batcher.
 type Config struct {
 	// MaxBatch is the largest number of requests in one batch.
@@ -54,6 +58,8 @@ type Config struct {
 	// MaxConcurrent is the number of batches that run at the same time, not counting stalled ones.
 	MaxConcurrent int
 	OnCancel      CancelPolicy
+	// Observe is called before each run of a batch; nil observes nothing.
+	Observe ObserveFunc
 }
 
 // Stats are the counts of a Batcher since it was created.
@@ -79,6 +85,7 @@ type Batcher[In, Out any] struct {
 	run                     RunFunc[In, Out]
 	maxBatch, maxConcurrent int
 	onCancel                CancelPolicy
+	observe                 ObserveFunc
 
 	mu      sync.Mutex // guards the fields below
 	waiting []*Request[In, Out]
@@ -105,6 +112,7 @@ func New[In, Out any](run RunFunc[In, Out], config Config) *Batcher[In, Out] {
 		maxBatch:      config.MaxBatch,
 		maxConcurrent: config.MaxConcurrent,
 		onCancel:      config.OnCancel,
+		observe:       config.Observe,
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // runs the uncompleted requests one by one: a request that the database rejects must not fail the
 // others.
 func (b *Batcher[In, Out]) runBatch(ctx context.Context, batch []*Request[In, Out]) {
-	err := b.runRecovered(ctx, batch)
+	err := b.runObserved(ctx, batch)
 	if err == nil {
 		b.countBatch(len(batch))
 	}
@@ -33,6 +33,21 @@ func (b *Batcher[In, Out]) runBatch(ctx context.Context, batch []*Request[In, Ou
 	for _, request := range uncompleted {
 		request.Complete(request.output, err)
 	}
+}
+
+// runObserved is runRecovered between the two calls of an ObserveFunc, if there is one.
+func (b *Batcher[In, Out]) runObserved(ctx context.Context, batch []*Request[In, Out]) error {
+	if b.observe == nil {
+		return b.runRecovered(ctx, batch)
+	}
+	requests := make([]context.Context, len(batch))
+	for i, request := range batch {
+		requests[i] = request.ctx
+	}
+	ctx, end := b.observe(ctx, requests)
+	err := b.runRecovered(ctx, batch)
+	end(err)
+	return err
 }
 
 // runRecovered turns a panic into an error, so that it cannot occupy a worker permanently. The

@@ -20,6 +20,9 @@ var (
 	errConflict = errors.New("another program is migrating the database at the same time")
 	// errNoVersion means that the database has never been migrated.
 	errNoVersion = errors.New("the database has no version")
+	// errLocked means that a lock that the step needs was not free within lockTimeout.
+	errLocked = errors.New("another transaction uses a table that the migration changes: wait until it has ended, " +
+		"or end it, and migrate again")
 	// errEnded means that a part of the step may be committed without the rest.
 	errEnded = errors.New("the migration ended its own transaction: it must not COMMIT or ROLLBACK")
 )
@@ -32,6 +35,9 @@ const (
 	commitTimeout = time.Minute
 	// rollbackTimeout is short because closing the connection rolls back too.
 	rollbackTimeout = 5 * time.Second
+	// lockTimeout bounds the wait of a step for a lock on a table. All other statements that need the table queue
+	// behind a step that waits, so a step gives up its wait and tries again later.
+	lockTimeout = time.Second
 	// maxCreateRetries bounds how often loadOrCreate retries after a conflict with a concurrent
 	// program.
 	maxCreateRetries = 10
@@ -168,7 +174,9 @@ func (d *driver) begin(to int) error {
 	if tag.RowsAffected() == 0 {
 		return errConflict
 	}
-	return nil
+	// The UPDATE above may wait for another program's step for any time. It delays no request.
+	_, err = tx.Exec(d.ctx, fmt.Sprintf("SET LOCAL lock_timeout = %d", lockTimeout.Milliseconds()))
+	return err
 }
 
 // Run executes the SQL of the step in the open transaction.
@@ -253,10 +261,14 @@ func (d *driver) Close() error { return nil }
 // Drop always fails: Lockbox never deletes a whole database.
 func (d *driver) Drop() error { return errors.New("dropping a database is not supported") }
 
-// orConflict adds errConflict to err if the server rolled the transaction back because of a concurrent transaction.
+// orConflict adds errConflict or errLocked to err if the server rolled the transaction back because of a concurrent
+// transaction.
 func orConflict(err error) error {
-	if sqlstate.IsConflict(err) {
+	switch {
+	case sqlstate.IsConflict(err):
 		return errors.Join(err, errConflict)
+	case sqlstate.Of(err) == sqlstate.LockNotAvailable:
+		return errors.Join(errLocked, err)
 	}
 	return err
 }

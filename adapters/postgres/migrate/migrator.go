@@ -15,6 +15,8 @@ import (
 	"github.com/golang-migrate/migrate/v4"
 	"github.com/golang-migrate/migrate/v4/source/iofs"
 	"github.com/jackc/pgx/v5"
+
+	"github.com/lockbox-go/lockbox/adapters/postgres"
 )
 
 const (
@@ -24,6 +26,10 @@ const (
 	maxConflicts = 100
 	// versionsPerLine splits a version, NNNNNN, into the release line and the step within it.
 	versionsPerLine = 1000
+	// lockPatience is how long a migrator tries a step again that other transactions do not let in, and lockPause is
+	// the time between two tries, in which the statements that queued behind the step run.
+	lockPatience = 5 * time.Minute
+	lockPause    = time.Second
 	// closeTimeout bounds how long a finished migrator waits for its connection to close.
 	closeTimeout = 15 * time.Second
 )
@@ -35,6 +41,8 @@ type Migrator struct {
 	config *pgx.ConnConfig
 	files  fs.FS
 	steps  []step // oldest first
+	// watchInterval is the constant of the same name, except in tests.
+	watchInterval time.Duration
 }
 
 // New reads the available steps; it does not connect. Each step is a pair of files at the root of files,
@@ -42,17 +50,20 @@ type Migrator struct {
 // the search_path of the URL, or else the search_path that the server sets for the role and the database. Errors never
 // contain the password.
 func New(databaseURL string, files fs.FS) (*Migrator, error) {
-	config, err := pgx.ParseConfig(databaseURL)
+	config, err := postgres.ParseURL(databaseURL)
 	if err != nil {
-		// The parser's message may quote the URL, including a password that made it invalid.
-		return nil, errors.New(
-			"the database URL is malformed (special characters in the password must be percent-encoded)")
+		return nil, err
 	}
 	steps, err := readSteps(files)
 	if err != nil {
 		return nil, err
 	}
-	return &Migrator{config: config, files: files, steps: steps}, nil
+	return &Migrator{
+		config:        config,
+		files:         files,
+		steps:         steps,
+		watchInterval: watchInterval,
+	}, nil
 }
 
 // Up applies every missing step. It leaves a newer schema unchanged if [CheckSchema] accepts it.
@@ -161,6 +172,7 @@ func (m *Migrator) run(ctx context.Context,
 			}
 			return nil
 		}
+		began := time.Now()
 		for conflicts := 0; ; {
 			current, err := d.loadOrCreate()
 			if err != nil {
@@ -171,6 +183,9 @@ func (m *Migrator) run(ctx context.Context,
 				conflicts++
 				continue
 			}
+			if errors.Is(err, errLocked) && time.Since(began) < lockPatience && pause(d.ctx, lockPause) {
+				continue
+			}
 			if err != nil || done {
 				return err
 			}
@@ -178,14 +193,32 @@ func (m *Migrator) run(ctx context.Context,
 	})
 }
 
-// connect calls use with a driver on a new connection, and closes the connection afterwards.
-func (m *Migrator) connect(ctx context.Context, use func(*driver) error) error {
+// pause waits, and returns false if ctx ends first.
+func pause(ctx context.Context, wait time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(wait):
+		return true
+	}
+}
+
+// connect calls use with a driver on a new connection, and closes the connection afterwards. A step has no time limit;
+// instead, connect ends it if the server stops answering.
+func (m *Migrator) connect(ctx context.Context, use func(*driver) error) (err error) {
+	ctx, stop := m.watch(ctx)
+	defer stop()
+	defer func() {
+		if err != nil && errors.Is(context.Cause(ctx), errHung) {
+			err = errors.Join(errHung, err)
+		}
+	}()
 	d := &driver{ctx: ctx}
 	config := m.config.Copy()
 	config.OnNotice = d.onNotice
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return fmt.Errorf("connect to migrate: %w", err)
+		return fmt.Errorf("connect to migrate: %w", postgres.ExplainRefusal(err))
 	}
 	d.conn = conn
 	defer func() {

@@ -111,6 +111,31 @@ func TestEveryMigrationCanBeReverted(t *testing.T) {
 	require.NoError(t, all.Down(t.Context(), 1))
 }
 
+// TestDownTo verifies that exactly the newer migrations are reverted, and that a version which does not exist changes
+// nothing.
+func TestDownTo(t *testing.T) {
+	t.Parallel()
+	url := pgtest.Empty(t)
+	m := migrator(t, url, migrations.Files)
+	require.NoError(t, m.Up(t.Context()))
+	_, newest, err := m.Version(t.Context())
+	require.NoError(t, err)
+	require.ErrorContains(t, m.DownTo(t.Context(), newest+1), "there is no migration")
+	require.NoError(t, m.DownTo(t.Context(), newest))
+	requireVersion(t, m, newest)
+	require.NoError(t, m.DownTo(t.Context(), 8))
+	requireVersion(t, m, 8)
+	require.Equal(t, describe(t, url), func() []string {
+		other := pgtest.Empty(t)
+		require.NoError(t, migrator(t, other, upTo(t, 8)).Up(t.Context()))
+		return describe(t, other)
+	}())
+	require.NoError(t, m.DownTo(t.Context(), 9), "the schema is older already")
+	requireVersion(t, m, 8)
+	require.NoError(t, m.DownTo(t.Context(), 0))
+	require.Empty(t, describe(t, url))
+}
+
 func TestVersionChangesNothing(t *testing.T) {
 	t.Parallel()
 	url := pgtest.Empty(t)

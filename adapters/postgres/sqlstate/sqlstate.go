@@ -10,21 +10,33 @@ import (
 
 // The codes that are compared one by one. Classes of codes are handled where they matter.
 const (
-	Warning              = "01000"
-	NotNullViolation     = "23502"
-	ForeignKeyViolation  = "23503"
-	UniqueViolation      = "23505"
-	ReadOnlyTransaction  = "25006"
-	IdleInTransaction    = "25P03" // idle_in_transaction_session_timeout
-	NoSavepoint          = "3B001"
-	SerializationFailure = "40001"
-	DeadlockDetected     = "40P01"
-	UndefinedColumn      = "42703"
-	DuplicateObject      = "42710"
-	UndefinedTable       = "42P01"
-	DuplicateTable       = "42P07"
-	LockNotAvailable     = "55P03" // lock_timeout
-	InternalError        = "XX000"
+	Warning               = "01000"
+	ProtocolViolation     = "08P01"
+	FeatureNotSupported   = "0A000"
+	InvalidParameterValue = "22023"
+	NotNullViolation      = "23502"
+	ForeignKeyViolation   = "23503"
+	UniqueViolation       = "23505"
+	ReadOnlyTransaction   = "25006"
+	IdleInTransaction     = "25P03" // idle_in_transaction_session_timeout
+	NoSavepoint           = "3B001"
+	InvalidCatalogName    = "3D000"
+	SerializationFailure  = "40001"
+	DeadlockDetected      = "40P01"
+	InsufficientPrivilege = "42501"
+	UndefinedColumn       = "42703"
+	UndefinedObject       = "42704"
+	DuplicateObject       = "42710"
+	UndefinedFunction     = "42883"
+	UndefinedTable        = "42P01"
+	DuplicateTable        = "42P07"
+	DiskFull              = "53100"
+	TooManyConnections    = "53300"
+	LockNotAvailable      = "55P03" // lock_timeout
+	InternalError         = "XX000"
+
+	// InvalidAuthorizationClass is the class of all refusals of a role or its password.
+	InvalidAuthorizationClass = "28"
 )
 
 // Of returns the code of an error that the server returned, and "" for any other error.

@@ -59,9 +59,9 @@ func apiKeysCreateCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "create",
 		Short: "Create an API key and print it",
-		Long: `Create an API key for yourself and print it. Standard output holds the key and nothing else, and the
-key is not shown again. Without --expiry the key never expires. A key that you create while signed in with an API
-key expires no later than that key.`,
+		Long: `Create an API key for yourself and print it. Standard output contains the key and nothing else. The
+key is not shown again. Without --expiry, the key never expires. If you are signed in with an API key, the new key
+expires no later than that key.`,
 		Example: `  lockbox api-keys create --name backup --expiry 90d > backup.key
   lockbox api-keys create --name ci --expiry 10d12h`,
 		Args: cobra.NoArgs,
@@ -73,7 +73,7 @@ key expires no later than that key.`,
 			return s.showAPIKey(key)
 		}),
 	}
-	command.Flags().StringVar(&options.Name, "name", "", "name that tells your keys apart")
+	command.Flags().StringVar(&options.Name, "name", "", "name that distinguishes the key from your other keys")
 	command.Flags().StringVar(&options.Expiry, "expiry", "",
 		"when the key expires: a duration such as 90d, 2w or 12h, or a time such as 2027-01-01T00:00:00Z")
 	return command
@@ -88,7 +88,7 @@ func apiKeysDeleteCommand(s *session) *cobra.Command {
 		Use:   "delete ID",
 		Short: "Revoke an API key by its id",
 		Long: `Revoke an API key by its id, which lockbox api-keys list shows. The command does not ask for
-confirmation, and the key is refused from the next request on. Your last usable key cannot be revoked. Admins may
+confirmation. The server refuses the key from the next request on. Your last usable key cannot be revoked. Admins may
 revoke the keys of other users.`,
 		Example: "  lockbox api-keys list\n  lockbox api-keys delete 0199a1b2-…",
 		Args:    cobra.ExactArgs(1),

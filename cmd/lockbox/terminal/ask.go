@@ -76,7 +76,7 @@ type proofFlags struct{ codeStdin, passwordStdin bool }
 // addProofFlags adds the flags. With both, the password is the first line and the code the second.
 func addProofFlags(command *cobra.Command, flags *proofFlags) {
 	command.Flags().BoolVar(&flags.codeStdin, "code-stdin", false,
-		"read the code from standard input: its first line, or the second one with --password-stdin")
+		"read the code from the first line of standard input, or from the second line with --password-stdin")
 	command.Flags().BoolVar(&flags.passwordStdin, "password-stdin", false,
 		"read your password from the first line of standard input")
 }

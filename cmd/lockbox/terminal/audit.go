@@ -45,9 +45,9 @@ func auditCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "audit [BOX]",
 		Short: "Show the audit log, newest events first",
-		Long: `Show the audit log, newest events first. Without BOX the command shows the events of the whole
-server, for admins. With BOX it shows the events of that box, for its boxadmins and for admins. Events are fetched
-page by page, so a pager or head can end the command early.`,
+		Long: `Show the audit log, newest events first. Without BOX, the command shows the events of the whole
+server; only admins may see them. With BOX, it shows the events of that box; its boxadmins and admins may see them.
+The command fetches events page by page, so a pager or head can end it early.`,
 		Example: `  lockbox audit --limit 20
   lockbox audit prod --action entry.read --since 24h
   lockbox audit --user anna --limit 0 -o json | jq '.events[].action'`,
@@ -57,11 +57,11 @@ page by page, so a pager or head can end the command early.`,
 	command.Flags().StringVar(&flags.filter.Action, "action", "", "only events of this action, such as entry.read")
 	command.Flags().StringVar(&flags.filter.User, "user", "", "only events of this user")
 	command.Flags().IntVar(&flags.limit, "limit", 100,
-		"maximum number of events, 0 for all; with --since the default is all")
+		"maximum number of events, or 0 for all events; with --since, the default is 0")
 	command.Flags().StringVar(&flags.since, "since", "",
-		"only events since then: 90m, 24h, 7d, 2w, 2026-01-31, or 2026-01-31T12:00:00Z")
+		"only events since this time: 90m, 24h, 7d, 2w, 2026-01-31, or 2026-01-31T12:00:00Z")
 	command.Flags().StringVar(&flags.filter.Before, "before", "",
-		"only events older than this event id; use the field next of an earlier call with --output json")
+		"only events older than the event with this id; the field next of --output json holds the id")
 	command.RunE = s.run(func(ctx context.Context, server *client.Client, args []string) error {
 		since, err := parseSince(flags.since, time.Now())
 		if err != nil {
@@ -225,7 +225,27 @@ func subjectOf(event client.Event) string {
 	if event.Suppressed > 0 {
 		text += fmt.Sprintf(" (%d refusals)", event.Suppressed)
 	}
-	return cmp.Or(text, "-")
+	text = cmp.Or(text, "-")
+	if len(event.Changes) > 0 {
+		changes := make([]string, len(event.Changes))
+		for i, change := range event.Changes {
+			changes[i] = changeText(change)
+		}
+		text += " [" + strings.Join(changes, "; ") + "]"
+	}
+	return text
+}
+
+// changeText describes a change on a line: "role user -> admin", "role admin" for a new property, and "no role, was
+// admin" for one that no longer exists.
+func changeText(change client.EventChange) string {
+	switch {
+	case change.From == "":
+		return change.Property + " " + change.To
+	case change.To == "":
+		return "no " + change.Property + ", was " + change.From
+	}
+	return change.Property + " " + change.From + " -> " + change.To
 }
 
 // auditJSON streams the document {"events":[…],"next":…} that the server uses, one event at a time. next is the id to

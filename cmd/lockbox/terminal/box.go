@@ -15,8 +15,8 @@ func boxCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "box",
 		Short: "Manage boxes and their users",
-		Long: `Manage boxes and their users. A box holds entries, and the permissions of its users apply to
-all of them. The creator of a box is its owner and first boxadmin.`,
+		Long: `Manage boxes and their users. A box contains entries. The permissions of a user apply to all entries
+of the box. The creator of a box is its owner and first boxadmin.`,
 		Example: "  lockbox box create prod\n  lockbox box user add prod anna",
 	}
 	command.AddCommand(
@@ -73,9 +73,9 @@ func boxCreateCommand(s *session) *cobra.Command {
 		Long: `Create a box. You become its owner and a boxadmin with all permissions. To give other users access,
 use lockbox box user add.
 
-If your identity is unlocked, the box gets a keyring: a fresh key that only its recipients can open, so that members
-need no encryption key. The recipients are you and the users of --grant. Without an identity, or with --no-keyring, the
-members must share an encryption key by hand.`,
+If your identity is unlocked, the box gets a keyring. The keyring contains a new key for the box, which only the
+recipients of the keyring can open. Recipients need no encryption key. They are you and the users of --grant. Without
+an identity, or with --no-keyring, the members must share an encryption key by hand.`,
 		Example: "  lockbox box create prod\n  lockbox box create prod --grant anna",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
@@ -86,7 +86,7 @@ members must share an encryption key by hand.`,
 	command.Flags().BoolVar(&noKeyring, "no-keyring", false,
 		"create a box whose members share an encryption key by hand")
 	command.Flags().StringArrayVar(&grants, "grant", nil,
-		"also add this user, with the key; compares the fingerprint if needed; may be repeated")
+		"also add this user and give the user the key, after comparing the fingerprint if needed; may be repeated")
 	command.MarkFlagsMutuallyExclusive("no-keyring", "grant")
 	_ = command.RegisterFlagCompletionFunc("grant", s.completeUsers())
 	return command
@@ -99,8 +99,8 @@ func boxShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show BOX",
 		Short: "Show a box, its users and its number of entries",
-		Long: `Show a box, its users and the number of its entries. Without the permission readEntryKeys you see no
-entries. With --output json the keys of the entries are listed.`,
+		Long: `Show a box, its users and the number of its entries. Without the permission readEntryKeys, you do not
+see the entries. With --output json, the command also lists the keys of the entries.`,
 		Example: "  lockbox box show prod\n  lockbox box show prod -o json | jq -r '.entries[]'",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
@@ -201,9 +201,9 @@ func boxTransferCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "transfer BOX USER",
 		Short: "Offer the ownership of a box to another of its users",
-		Long: `Offer the ownership of a box to another active user of the box. The user becomes its owner and a boxadmin
-with lockbox box accept, within seven days. The former owner stays in the box as a boxadmin. A transfer by an admin
-takes effect at once.`,
+		Long: `Offer the ownership of a box to another active user of the box. The user has seven days to accept the
+offer with lockbox box accept, and then becomes the owner and a boxadmin. The former owner stays in the box as a
+boxadmin. If an admin runs the command, the ownership changes at once.`,
 		Example: "  lockbox box transfer prod anna",
 		Args:    cobra.ExactArgs(2),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
@@ -248,8 +248,8 @@ func boxDeclineCommand(s *session) *cobra.Command {
 		Use:     "decline BOX",
 		Aliases: []string{"withdraw"},
 		Short:   "Decline or withdraw an offer of the ownership of a box",
-		Long: `Decline the ownership of a box that was offered to you, or withdraw the offer of your own box. The
-owner of the box stays its owner.`,
+		Long: `Decline the ownership of a box that was offered to you. As the owner of the box, withdraw your offer.
+The owner of the box does not change.`,
 		Example: "  lockbox box decline prod",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {

@@ -16,13 +16,13 @@ func boxAdoptCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "adopt BOX",
 		Short: "Make a keyring for a box whose key its members share by hand",
-		Long: `Make a keyring for a box. The generated key that its members share by hand (lbk1_…) becomes the first
-key, and a new key takes its place at once: members need a key from the keyring to write. Older versions stay readable,
-also with the old key. Afterwards give every member the key with lockbox box grant, and re-encrypt the entries with
-lockbox box rekey BOX --rewrite.
+		Long: `Make a keyring for a box whose members share a generated key (lbk1_…) by hand. That key becomes the
+first key of the keyring. A new key replaces it at once, so members can write only with the key of the keyring. Older
+versions stay readable, also with the old key. Afterwards, give every member the new key with lockbox box grant, and
+re-encrypt the entries with lockbox box rekey BOX --rewrite.
 
-The old key comes from the usual sources, or the command asks for it. An empty box needs none. The command can be
-repeated after an interruption.`,
+The old key comes from the flags, the environment or the profile; otherwise the command asks for it. An empty box
+needs no old key. After an interruption, run the command again.`,
 		Example: "  lockbox box adopt prod\n  lockbox box adopt prod --encryption-key-file old-key --yes",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
@@ -80,9 +80,9 @@ func boxRepairCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "repair BOX",
 		Short: "Put back the newest keyring of a box after a database restore",
-		Long: `Put the newest keyring that this machine remembers back on the server, with a new key, after the
-database was restored from an older backup. Run it on the machine that used the box last. Members who were removed since
-the backup do not get the key; check the members with lockbox box keyring BOX.`,
+		Long: `Write the newest keyring that this machine knows back to the server, with a new key, after the
+database was restored from an older backup. Run the command on the machine that used the box last. Members who were
+removed since the backup do not get the key; check the members with lockbox box keyring BOX.`,
 		Example: "  lockbox box repair prod",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
@@ -109,9 +109,9 @@ func boxResetCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "reset BOX",
 		Short: "Start a new keyring when no member has the key any more",
-		Long: `Start a new keyring with a fresh key when no member and no recovery identity has the key any more. The
-values under the lost key stay lost: write them again. Members see keyring_not_continued until they run lockbox box
-forget. Only the owner of the box and admins may do this.`,
+		Long: `Start a new keyring with a new key when no member and no recovery identity has the old key any more.
+The values under the lost key stay lost: write them again. Members get the error keyring_not_continued until they run
+lockbox box forget. Only the owner of the box and admins may do this.`,
 		Example: "  lockbox box reset prod",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
@@ -119,7 +119,7 @@ forget. Only the owner of the box and admins may do this.`,
 			if err != nil {
 				return err
 			}
-			err = confirm(ctx, yes, "Give up all values of %s that are under its keys, and start a new keyring?",
+			err = confirm(ctx, yes, "Give up all values that only the keys of %s can decrypt, and start a new keyring?",
 				args[0])
 			if err != nil {
 				return err

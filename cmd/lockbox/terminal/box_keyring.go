@@ -26,8 +26,8 @@ func boxKeyringCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "keyring BOX",
 		Short: "Show who has the key of a box, and who waits for it",
-		Long: `Show the keyring of a box: the recipients, the members who wait for the key, the recipients who should
-lose it, and the earlier keyrings that the server keeps. The command verifies the keyring first.`,
+		Long: `Show the keyring of a box: the recipients of the key, the members who wait for it, the recipients who
+should lose it, and the earlier keyrings that the server keeps. The command verifies the keyring before it shows it.`,
 		Example: "  lockbox box keyring prod",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
@@ -129,12 +129,12 @@ func boxGrantCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "grant BOX USER",
 		Short: "Give a member the key of a box, after comparing the fingerprint",
-		Long: `Give a member of a box its key. The command shows the fingerprint of the member, which you compare over
-another channel; scripts pass it with --fingerprint. A fingerprint that you confirmed before needs no comparison. If a
-key change is due, the key changes as well.
+		Long: `Give a member of a box the key of the box. The command shows the fingerprint of the member. Compare it
+with the member over another channel; scripts pass it with --fingerprint. If you confirmed the fingerprint earlier,
+the command does not ask. If a change of the key is due, the command also changes the key.
 
-It prints a line for the member: with it, the member's machine accepts only keyrings that follow from this one. The line
-is not secret.`,
+The command prints a line for the member to run. The member's machine then accepts only keyrings that follow from the
+current one. The line is not secret.`,
 		Example: "  lockbox box grant prod anna\n" +
 			"  lockbox box grant prod anna --fingerprint 'abcde fghij klmno pqrst uvwxy z2345'",
 		Args: cobra.ExactArgs(2),
@@ -154,7 +154,7 @@ is not secret.`,
 // addFingerprintFlag adds --fingerprint, with which scripts pass a fingerprint that a person compared.
 func addFingerprintFlag(command *cobra.Command, fingerprint *string) {
 	command.Flags().StringVar(fingerprint, "fingerprint", "",
-		"fingerprint that the user told you: all 30 characters, instead of comparing it at the terminal")
+		"all 30 characters of the fingerprint, as the user told you; replaces the comparison at the terminal")
 }
 
 // grantOf returns a grant for a user. Names are in lower case in the memory, as on the server.
@@ -193,8 +193,8 @@ func boxTrustCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "trust ANCHOR [BOX]",
 		Short: "Accept only keyrings that follow from an anchor (lba1_…)",
-		Long: `Remember the anchor of a box, which lockbox box grant printed for you. Your machine then accepts only
-keyrings of the box that follow from it, from the first one on.`,
+		Long: `Store the anchor of a box on this machine. A member who ran lockbox box grant for you has the anchor.
+Your machine then accepts only keyrings of the box that follow from the anchor, even the first time.`,
 		Example: "  lockbox box trust lba1_… prod",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
@@ -229,14 +229,14 @@ func boxForgetCommand(s *session) *cobra.Command {
 	var yes bool
 	command := &cobra.Command{
 		Use:   "forget BOX",
-		Short: "Forget the keyring of a box that was created anew or reset",
-		Long: `Forget what this machine remembers about a box, so that it accepts the next keyring as a first one. Use
-it only after a box admin told you, over another channel, that the box was created anew or its keyring reset: a server
-that lies shows the same error.`,
+		Short: "Forget the keyring of a box that was recreated or reset",
+		Long: `Remove what this machine knows about a box. The machine then accepts the next keyring of the box as if
+it were the first. Use this command only after a box admin has told you, over another channel, that the box was
+deleted and created again, or that its keyring was reset. A dishonest server causes the same error.`,
 		Example: "  lockbox box forget prod",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
-			err := confirm(ctx, yes, "Did a box admin tell you that %s was created anew or reset? Forget its keyring?",
+			err := confirm(ctx, yes, "Did a box admin tell you that %s was created again or reset? Forget its keyring?",
 				args[0])
 			if err != nil {
 				return err

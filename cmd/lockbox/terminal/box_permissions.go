@@ -39,13 +39,12 @@ func boxPermissionsCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "permissions BOX USER",
 		Short: "Show or change what a user may do with the entries of a box",
-		Long: `Show what a user may do with the entries of a box, one permission per line, or change it with a flag.
-The permissions are ` + strings.Join(permissionNames(client.Permissions()), ", ") + `.
-No role replaces a permission: a boxadmin without readEntry must grant it to itself before it can read, and the audit
-log records that.
+		Long: `Show the permissions of a user to the entries of a box, one per line, or change them with a flag. The
+permissions are` + strings.Join(permissionNames(client.Permissions()), ", ") + `. No role replaces a permission. A
+boxadmin without readEntry must first grant this permission to itself, and the audit log contains that grant.
 
---add and --remove read the permissions and write them back, so they overwrite a change that another user makes in
-between.`,
+--add and --remove read the permissions and write them back. If another user changes the permissions in between, that
+change is lost.`,
 		Example: `  lockbox box permissions prod anna
   lockbox box permissions prod anna --add createEntry,deleteEntry
   lockbox box permissions prod anna --set readEntryKeys,readEntry
@@ -54,7 +53,7 @@ between.`,
 		ValidArgsFunction: completeEach(s.completeBoxes(), s.completeMembers()),
 	}
 	command.Flags().StringSliceVar(&flags.set, "set", nil, "replace all permissions by these, separated by commas")
-	command.Flags().StringSliceVar(&flags.add, "add", nil, "grant these permissions in addition")
+	command.Flags().StringSliceVar(&flags.add, "add", nil, "grant these permissions in addition to the existing ones")
 	command.Flags().StringSliceVar(&flags.remove, "remove", nil, "revoke these permissions")
 	command.Flags().BoolVar(&flags.none, "none", false, "revoke all permissions")
 	command.MarkFlagsMutuallyExclusive("set", "add", "remove", "none")

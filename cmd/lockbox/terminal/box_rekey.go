@@ -32,12 +32,13 @@ func boxRekeyCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "rekey BOX",
 		Short: "Change the key of a box, and with --rewrite re-encrypt its entries",
-		Long: `Change the key of a box. Its recipients get the new key, except those who are no longer active members
-with that identity. New versions are encrypted under the new key; older versions stay readable under theirs.
+		Long: `Change the key of a box. The recipients get the new key, except recipients who are no longer active
+members or have replaced their identity. New versions are encrypted under the new key. Older versions stay readable
+under the earlier keys.
 
-With --rewrite, the command also writes the current version of every entry again, under the new key. It can be stopped
-at any time: the same command continues where it stopped, without another key change. --resume continues the work of
-another machine. Entries that change meanwhile are not overwritten.`,
+With --rewrite, the command also encrypts the current version of every entry under the new key. You can stop the
+command at any time. Run the same command again to continue without another change of the key. --resume continues the
+work of another machine. The command does not overwrite entries that change in the meantime.`,
 		Example: "  lockbox box rekey prod\n  lockbox box rekey prod --rewrite",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
@@ -117,7 +118,8 @@ func (s *session) rewrite(ctx context.Context, server *client.Client, holder *ke
 		return &detailedError{error: err, suffix: "; run the same command again to continue"}
 	}
 	result.Rewritten, result.Current, result.Foreign = &done.Entries, &done.Current, done.Foreign
-	s.report("Encrypted %d entries of %s under the current key; %d already were.", done.Entries, box, done.Current)
+	s.report("Encrypted %d entries of %s under the current key; %d entries already were.",
+		done.Entries, box, done.Current)
 	if len(done.Foreign) > 0 {
 		s.warn("unchanged, because no key of the keyring opens them: %s", strings.Join(done.Foreign, ", "))
 	}

@@ -16,8 +16,8 @@ func boxUserCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "user",
 		Short: "Manage the users of a box",
-		Long: `Manage the users of a box and their roles. Any user of the box may list them; boxadmins and admins
-may add, change and remove them. What a user may do with entries is set by lockbox box permissions.`,
+		Long: `Manage the users of a box and their roles. Any user of the box may list them; boxadmins and admins may
+add, change and remove them. To set what a user may do with entries, use lockbox box permissions.`,
 		Example: "  lockbox box user add prod anna\n  lockbox box user list prod",
 	}
 	command.AddCommand(
@@ -74,9 +74,10 @@ func boxUserListCommand(s *session) *cobra.Command {
 // this. With --output json it prints an object with the fields username, role, isActive and permissions.
 func boxUserShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
-		Use:     "show BOX USER",
-		Short:   "Show a user of a box and its permissions there",
-		Long:    "Show a user of a box: its role, whether it is active, and its permissions to the entries of the box.",
+		Use:   "show BOX USER",
+		Short: "Show a user of a box and its permissions there",
+		Long: `Show the role of a user in a box, whether the user is active, and the permissions of the user to the
+entries of the box.`,
 		Example: "  lockbox box user show prod anna",
 		Args:    cobra.ExactArgs(2),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
@@ -104,11 +105,12 @@ func boxUserAddCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "add BOX USER",
 		Short: "Add a user to a box, with permission to read",
-		Long: `Add a user to a box. The user may list the keys of the entries and, with the encryption key, read
-them. To grant more permissions, use lockbox box permissions.
+		Long: `Add a user to a box. The user may list the keys of the entries and, with the encryption key, read the
+entries. To grant more permissions, use lockbox box permissions.
 
-If the box has a keyring and you have its key, the command also gives the user the key, as lockbox box grant does: it
-shows the fingerprint of the user, which you compare over another channel. Scripts pass it with --fingerprint.`,
+If the box has a keyring and you have its key, the command also gives the user the key, as lockbox box grant does. It
+shows the fingerprint of the user, and you compare it over another channel. Scripts pass the fingerprint with
+--fingerprint.`,
 		Example: "  lockbox box user add prod anna\n  lockbox box user add prod boris --role boxadmin",
 		Args:    cobra.ExactArgs(2),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
@@ -137,9 +139,9 @@ func boxUserUpdateCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "update BOX USER",
 		Short: "Change a user's role in a box, or deactivate the user there",
-		Long: `Change a user's role in a box, or deactivate the user there. An inactive user keeps its role and
-permissions, but the server treats the box as nonexistent for that user. The owner of a box always stays an active
-boxadmin.`,
+		Long: `Change a user's role in a box, or deactivate the user there. An inactive user keeps the role and
+permissions, but the server responds to that user as if the box did not exist. The owner of a box always stays an
+active boxadmin.`,
 		Example: "  lockbox box user update prod anna --role boxadmin\n" +
 			"  lockbox box user update prod anna --active=false",
 		Args:              cobra.ExactArgs(2),
@@ -176,11 +178,11 @@ func boxUserRemoveCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "remove BOX USER",
 		Short: "Remove a user from a box",
-		Long: `Remove a user from a box. The user is refused from the next request on. Values that the user has
-already read stay known to the user: change the secrets where that matters.
+		Long: `Remove a user from a box. The user is refused from the next request on. The user may still know values
+that the user has already read: change these secrets where necessary.
 
-If the box has a keyring and you have its key, the key changes in the same request. Otherwise the box is marked "key
-change due".`,
+If the box has a keyring and you have its key, the same request changes the key. Otherwise, the server marks the box
+with "key change due".`,
 		Example: "  lockbox box user remove prod anna",
 		Args:    cobra.ExactArgs(2),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
@@ -189,6 +191,6 @@ change due".`,
 		ValidArgsFunction: completeEach(s.completeBoxes(), s.completeMembers()),
 	}
 	command.Flags().BoolVar(&keepKey, "keep-key", false,
-		"only end the membership; the key change stays due, for example when the keyring cannot be opened")
+		"only end the membership, and leave the key change due; use it if you cannot open the keyring")
 	return command
 }

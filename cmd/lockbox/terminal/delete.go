@@ -15,9 +15,9 @@ func deleteCommand(s *session) *cobra.Command {
 		Use:        "delete BOX/KEY",
 		SuggestFor: []string{"rm", "remove"},
 		Short:      "Delete an entry, which lockbox restore can bring back",
-		Long: `Delete an entry. The command does not ask for confirmation, because the server keeps the versions of
-a deleted entry for 30 days unless its operator configures another time. Until then lockbox restore brings the entry
-back.`,
+		Long: `Delete an entry. The command does not ask for confirmation, because lockbox restore can restore the
+entry. For this, the server keeps the versions of a deleted entry for 30 days, unless its operator configures another
+time.`,
 		Example: `  lockbox delete prod/app
   lockbox delete prod/app --if-version 7      # only if version 7 is still the newest`,
 		Args:              cobra.ExactArgs(1),

@@ -67,7 +67,7 @@ func dropletListCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:     "list",
 		Short:   "List all droplets, newest first (viewers)",
-		Long:    "List all droplets with their status and ports, newest first. This needs the group viewer or higher.",
+		Long:    "List all droplets with their status and ports, newest first. This needs at least the group viewer.",
 		Example: "  lockbox droplet list",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
@@ -89,7 +89,7 @@ func dropletActionCommand(s *session, verb, short string,
 	return &cobra.Command{
 		Use:     verb + " DROPLET",
 		Short:   short + " and list all droplets (managers)",
-		Long:    short + " and list all droplets with their status. This needs the group manager or higher.",
+		Long:    short + " and list all droplets with their status. This needs at least the group manager.",
 		Example: "  lockbox droplet " + verb + " droplet01",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {

@@ -32,11 +32,11 @@ func dropletAddCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "add",
 		Short: "Create a droplet (managers)",
-		Long: `Create a droplet and an SSH key pair to sign in to it. The private key is shown only this once: it is
-written to --key-file, or else printed to standard output with nothing around it.
+		Long: `Create a droplet, and an SSH key pair to sign in to the droplet. The command writes the private key to
+--key-file, or prints only the private key to standard output. The key is not shown again.
 
-With --box the private key is stored as the entry droplets/NAME/ssh of that box instead, and --env sets environment
-variables of the droplet from entries of the box. Both need the encryption key.`,
+With --box, the command instead stores the private key as the entry droplets/NAME/ssh of that box. --env then sets
+environment variables of the droplet from entries of the box. Both flags need the encryption key.`,
 		Example: `  lockbox droplet add --key-file ~/.ssh/droplet
   lockbox droplet add --box prod --image debian-sshd:13 --env DATABASE_URL=db/url`,
 		Args: cobra.NoArgs,

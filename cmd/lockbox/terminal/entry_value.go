@@ -41,7 +41,7 @@ type valueFlags struct {
 func (f *valueFlags) addFlags(command *cobra.Command) {
 	command.Flags().BoolVar(&f.stdin, "stdin", false, "read the value from standard input")
 	command.Flags().BoolVar(&f.asString, "string", false,
-		"store the text as a string, even if it is JSON or NAME=VALUE lines and would replace an object")
+		"store the text as a string, even if the text is JSON, or looks like an assignment and would replace an object")
 	command.Flags().IntVar(&f.generate, "generate", 0, "generate a value of this many random letters and digits")
 	command.Flags().BoolVar(&f.show, "show", false, "with --generate: print the generated value")
 	command.MarkFlagsMutuallyExclusive("stdin", "generate")

@@ -56,7 +56,7 @@ var keyRemedies = map[string]string{
 // replacements maps error codes to messages that replace the server's. The server's messages for these codes name HTTP
 // headers, which a user of the terminal never sees.
 var replacements = map[string]string{
-	"recent_sign_in_required": "this needs a sign-in with the password within the last ten minutes: run lockbox login",
+	"recent_sign_in_required": "you must have entered your password within the last ten minutes: run lockbox login",
 	"key_not_current": "the box has a keyring, which accepts writes only under its current key: leave out the " +
 		"encryption key, and unlock your identity with lockbox identity unlock",
 	"encryption_key_mismatch": "the value is encrypted under another encryption key than the one given; lockbox " +

@@ -37,15 +37,15 @@ func exportCommand(s *session) *cobra.Command {
 
   dotenv      NAME=value lines, quoted so that a POSIX shell can read them (set -a; . ./.env)
   json, yaml  the value as it is
-  shell       export NAME='value' lines, for eval; if the export fails, a command that fails
+  shell       export NAME='value' lines, for eval; if the export fails, a shell command that fails
   kubernetes  the manifest of a Secret, named after the key unless --name is given
   docker      NAME=value lines without quotes, for docker run --env-file and kubectl --from-env-file
   github      variables for the later steps of a job of GitHub Actions, appended to $GITHUB_ENV or --file, after
               commands that mask the values in the log
 
-All formats but json and yaml hold variables, which are named as by lockbox run. Like that command, export refuses
-variables that can make programs run other code, because any user who may write the entry controls them.
---allow permits a variable by its name.`,
+All formats except json and yaml contain variables, with the names that lockbox run uses. Every user who may write
+the entry can choose these names. Like lockbox run, the command therefore refuses variables that can make programs
+run other code. --allow permits a variable by its name.`,
 		Example: `  lockbox export prod/app > .env
   lockbox export prod/app --file app.yaml
   eval "$(lockbox export prod/app --format shell)" || exit

@@ -32,8 +32,8 @@ func getCommand(s *session) *cobra.Command {
 		Use:        "get BOX/KEY",
 		SuggestFor: []string{"read", "show"},
 		Short:      "Read an entry or one of its fields",
-		Long: `Read an entry and print its value as JSON, or print one field of it. --raw prints a string without
-quotes; unless the output is a terminal, no line end is added. --output json adds the version and its time.`,
+		Long: `Read an entry and print its value as JSON, or print one field of the value. --raw prints a string
+without quotes, and adds a line end only on a terminal. --output json adds the version and its time.`,
 		Example: `  lockbox get prod/app
   lockbox get prod/app --field db.password --raw
   lockbox get prod/app --field hosts.0

@@ -17,8 +17,8 @@ func historyCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "history BOX/KEY",
 		Short: "List the versions of an entry, newest first",
-		Long: `List the versions of an entry that the server still holds, newest first, with their authors and
-times. For a deleted entry the command lists the versions that can be restored, and none of them is current.`,
+		Long: `List the versions of an entry that the server still holds, newest first, with their authors and times.
+For a deleted entry, the command lists the versions that can be restored. None of these is the current version.`,
 		Example:           "  lockbox history prod/app",
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: completeFirst(s.completeAddresses()),

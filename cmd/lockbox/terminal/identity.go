@@ -21,9 +21,9 @@ func identityCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "identity",
 		Short: "Manage your identity, which opens the keys of boxes",
-		Long: `Manage your identity: a key pair that opens the keys of boxes. With it, you read and write boxes that
-have a keyring without an encryption key. The server keeps the public key, and the identity itself only locked under a
-passphrase that it never sees.
+		Long: `Manage your identity: a key pair that opens the keys of boxes. With an identity, you need no
+encryption key for boxes that have a keyring. The server keeps the public key. It keeps the identity itself only
+locked under a passphrase, which the server never receives.
 
 An unlocked identity is a file in your configuration directory that only you can read. Programs get theirs from
 LOCKBOX_IDENTITY or LOCKBOX_IDENTITY_FILE.`,
@@ -64,8 +64,9 @@ func identityShowCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "show [USER]",
 		Short: "Show your fingerprint, or that of another user",
-		Long: `Show your identity and its fingerprint, which colleagues compare before they give you access to a box.
-If the identity is unlocked on this machine, the fingerprint is computed here and not taken from the server.
+		Long: `Show your identity and its fingerprint. Colleagues compare the fingerprint before they give you access
+to a box. If the identity is unlocked on this machine, the command computes the fingerprint itself instead of
+trusting the server.
 
 With USER, show the fingerprint that the server reports for another user, and whether you have confirmed it.`,
 		Example: "  lockbox identity show\n  lockbox identity show anna",
@@ -195,9 +196,9 @@ func identityLockCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "lock",
 		Short: "Remove your unlocked identity from this machine",
-		Long: `Remove your unlocked identity from this machine, for example before you give the machine away. lockbox
-identity unlock gets it again from the server with your unlock passphrase. If the server has no locked copy, the command
-asks for confirmation.`,
+		Long: `Remove your unlocked identity from this machine, for example before you give the machine away. To get
+the identity again from the server, use lockbox identity unlock and your unlock passphrase. If the server has no
+locked copy, the command asks for confirmation.`,
 		Example: "  lockbox identity lock",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
@@ -222,7 +223,7 @@ func (s *session) lockIdentity(ctx context.Context, server *client.Client, yes b
 		return err
 	}
 	if found == nil || !found.Locked {
-		err := confirm(ctx, yes, "The server has no locked copy of your identity, so this may be the last. Remove it?")
+		err := confirm(ctx, yes, "The server has no copy of your identity, so this may be the last one. Remove it?")
 		if err != nil {
 			return err
 		}
@@ -246,8 +247,8 @@ func identityExportCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "export",
 		Short: "Print your unlocked identity (lbid1_…), to keep a copy of it",
-		Long: `Print your unlocked identity. The text opens the keys of all your boxes, without a passphrase: print it
-on paper, or store it in a password manager. lockbox identity import reads it.`,
+		Long: `Print your unlocked identity. The text opens the keys of all your boxes without a passphrase: print it
+on paper, or store it in a password manager. lockbox identity import reads the text.`,
 		Example: "  lockbox identity export > identity.txt",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
@@ -275,8 +276,9 @@ func identityForgetCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "forget USER",
 		Short: "Forget the fingerprints of another user that you confirmed",
-		Long: `Forget the fingerprints of another user. Use it only after you learnt from the user, over another
-channel, that the account was created anew. The next lockbox box grant asks you to compare the new fingerprint.`,
+		Long: `Remove the confirmed fingerprints of another user from this machine. Use this command only after the
+user has told you, over another channel, that the account was deleted and created again. The next lockbox box grant
+asks you to compare the new fingerprint.`,
 		Example: "  lockbox identity forget anna",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {

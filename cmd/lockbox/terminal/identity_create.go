@@ -37,7 +37,7 @@ func (f *passphraseFlags) addFlags(command *cobra.Command, withNone bool) {
 	command.MarkFlagsMutuallyExclusive("choose", "passphrase-file")
 	if withNone {
 		command.Flags().BoolVar(&f.none, "no-locked-copy", false,
-			"do not keep the identity on the server, locked; copy it yourself with lockbox identity export")
+			"do not keep a locked copy of the identity on the server; copy it with lockbox identity export")
 		command.MarkFlagsMutuallyExclusive("choose", "no-locked-copy")
 		command.MarkFlagsMutuallyExclusive("passphrase-file", "no-locked-copy")
 	}
@@ -87,17 +87,19 @@ func identityCreateCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "create",
 		Short: "Create your identity and print its unlock passphrase",
-		Long: `Create your identity on this machine and publish its public key. The server keeps the identity only
-locked under the unlock passphrase, which the command prints once: six random words. Store them in your password
-manager, because another machine needs them. The server requires a recent sign-in, so the command may ask for your
-password.
+		Long: `Create your identity on this machine and publish its public key. The server keeps only a locked copy
+of the identity. The command prints the unlock passphrase, six random words, only once. Store the words in your
+password manager: you need them to unlock the identity on another machine. The server requires a recent sign-in, so
+the command may ask for your password.
 
-With --replace-lost, replace an identity that no machine has any more and whose passphrase is lost. Members with the key
-of a box must give it to you again. If a machine still has the identity, use lockbox identity rotate instead.
+With --replace-lost, replace an identity that is lost: no machine has it any more, and you have lost its passphrase.
+Members who have the key of a box must then give you the key again. If a machine still has the identity, use lockbox
+identity rotate instead.
 
-With --recovery NAME, an admin creates a user that never signs in, and prints its identity once. Keep it offline: on
-paper, in a safe. New boxes that you create get this user as a recipient, so that lockbox identity recover can open them
-after every other identity is lost. For existing boxes, use lockbox box user add.`,
+With --recovery NAME, an admin creates a user that never signs in. The command prints the identity of this user once.
+Keep the identity offline: on paper, in a safe. The user becomes a recipient of each new box that you create. If all
+other identities are lost, lockbox identity recover can then open these boxes. For existing boxes, use lockbox box
+user add.`,
 		Example: `  lockbox identity create
   lockbox identity create --choose
   lockbox identity create --recovery recovery > recovery-identity`,
@@ -271,8 +273,9 @@ func identityPassphraseCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "passphrase",
 		Short: "Lock your identity on the server under a new passphrase",
-		Long: `Lock the copy of your identity on the server under a new passphrase, and print the passphrase. The old
-one no longer opens it. The identity must be unlocked on this machine. The command may ask for your password.
+		Long: `Lock the copy of your identity on the server under a new passphrase, and print the new passphrase. The
+old passphrase no longer opens the copy. The identity must be unlocked on this machine. The command may ask for your
+password.
 
 If a thief may have both the old passphrase and the old copy, replace the identity with lockbox identity rotate.`,
 		Example: "  lockbox identity passphrase\n  lockbox identity passphrase --choose",

@@ -20,12 +20,14 @@ func identityRotateCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "rotate",
 		Short: "Replace your identity, for example after a stolen laptop",
-		Long: `Replace your identity by a new one with a new unlock passphrase. The old identity ends at once. The
-command then makes the new one a recipient of your boxes, and changes the keys of these boxes. This needs the role
-boxadmin; for other boxes, the command prints what a box admin must run. Colleagues compare your new fingerprint.
+		Long: `Replace your identity by a new one with a new unlock passphrase. The old identity is revoked at once.
+The command then makes the new identity a recipient of your boxes, and changes the keys of these boxes. Only a
+boxadmin can do this; for other boxes, the command prints what a boxadmin must run. Colleagues compare your new
+fingerprint.
 
-The old identity must be unlocked on this machine. If the command is interrupted or a box is refused, run it again: it
-continues. With --new it makes a new identity even then, for example after a second theft.`,
+The old identity must be unlocked on this machine. If the command was interrupted or a box was refused, run the
+command again to continue. With --new, the command makes a new identity instead of continuing, for example after a
+second theft.`,
 		Example: "  lockbox identity rotate",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
@@ -93,9 +95,9 @@ func identityRecoverCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "recover [BOX …]",
 		Short: "Regain boxes with a former identity or a recovery identity",
-		Long: `Regain boxes with another identity that has their keys: a former identity of yours, or the one that
-lockbox identity create --recovery printed. Without BOX, the command tries all your boxes. Your current identity becomes
-a recipient, and the keys of the boxes change. It needs the role boxadmin.
+		Long: `Regain access to boxes with another identity that has their keys. This is a former identity of yours,
+or the identity that lockbox identity create --recovery printed. Without BOX, the command tries all your boxes. Your
+current identity becomes a recipient, and the keys of the boxes change. You must be a boxadmin.
 
 The command asks for the other identity and does not store it.`,
 		Example: "  lockbox identity recover\n  lockbox identity recover prod --identity-file recovery-identity",

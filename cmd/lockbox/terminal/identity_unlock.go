@@ -110,9 +110,9 @@ func identityImportCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "import",
 		Short: "Store an exported identity on this machine",
-		Long: `Store an identity that lockbox identity export printed, unlocked on this machine. The command asks for
-the identity and does not show it. If the server has no identity for you, this one becomes yours. If it has another one,
-nothing changes: use lockbox identity recover to regain boxes with a former identity.`,
+		Long: `Store an identity that lockbox identity export printed on this machine, unlocked. The command asks for
+the identity and does not show your input. If you have no identity on the server, the imported one becomes yours. If
+you have a different identity, nothing changes: to regain boxes with a former identity, use lockbox identity recover.`,
 		Example: "  lockbox identity import\n  lockbox identity import --identity-file identity.txt",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {

@@ -35,15 +35,15 @@ func importCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "import BOX/KEY FILE",
 		Short: "Write the names and values of a dotenv, JSON or YAML file into an entry",
-		Long: `Write the names and values of a file into one entry, as an object. The format follows from the name
-of the file (.env, .json, .yaml, .yml) or from --format. The file - is standard input.
+		Long: `Write the names and values of a file into one entry, as an object. The name of the file (.env, .json,
+.yaml, .yml) or --format determines the format. The file name - means standard input.
 
 The entry becomes a copy of the file: names that are not in the file are removed, unless --merge is given. The
 command asks before it changes or removes a value. --dry-run shows the changes by name only and writes nothing. If
 another user writes the entry during the import, the import fails and writes nothing.
 
-With --each, every name of the file becomes its own entry under BOX or BOX/PREFIX, and nothing is removed. An
-interrupted import can be continued with the same command.
+With --each, the command writes an entry of its own for each name in the file, under BOX or BOX/PREFIX. It removes
+nothing. To continue an interrupted import, run the same command again.
 
 Values of a .env file are taken literally: $NAME is not replaced. The command warns about names that lockbox run and
 lockbox export refuse or change.`,

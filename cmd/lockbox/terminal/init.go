@@ -37,12 +37,13 @@ func initCommand(s *session) *cobra.Command {
 		Use:   "init URL",
 		Short: "Become the owner of a new server",
 		Long: `Become the owner of a server that has no owner yet. This works once per server. The command stores an
-API key of the owner in the profile, as lockbox login stores a token, and later commands use it. The key never
-expires. The command asks for a password twice; use the password to sign in from other machines.
+API key of the owner in the profile. Later commands use this key, which never expires. The command asks twice for a
+password; use the password to sign in from other machines.
 
 At a terminal, the command then offers to create your identity; see lockbox identity.
 
-A server with an init token prints the token to its log. Pass it in a file, or type it when the command asks.
+If the server has an init token, its log contains the token. Pass the token in a file, or type it when the command
+asks.
 
 With --if-needed, the command can run again and again, for example as a Kubernetes Job: it exits with 0 if the server
 already has an owner, and changes nothing.`,

@@ -27,11 +27,11 @@ func joinCommand(s *session) *cobra.Command {
 		Use:   "join INVITATION",
 		Short: "Accept an invitation: choose a password and sign in",
 		Long: `Accept an invitation that an admin made with lockbox users invite. The command checks the invitation,
-asks for your new password twice, signs you in and stores the session as lockbox login does. Then it offers to enable
+asks twice for a new password, signs you in, and stores the session as lockbox login does. Then it offers to enable
 two-factor authentication, and to create your identity; see lockbox identity.
 
-The password is sent only to the server that the invitation names, which the command shows first. The invitation works
-once: afterwards the line in the history of your shell is worthless.`,
+The command first shows the server that the invitation names, and sends the password only to that server. The
+invitation works once. Afterwards, the line in the history of your shell is worthless.`,
 		Example: "  lockbox join lbi1_aHR0cHM…\n  lockbox join lbi1_aHR0cHM… --profile work",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {

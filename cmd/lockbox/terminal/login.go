@@ -45,12 +45,12 @@ that only you can read. The password and the TOTP code are not shown while you t
 A profile is a server and your account there. If you use several servers, give each a profile with --profile. The
 profile that you signed in to last is the current one.
 
-A profile that holds an API key is not overwritten, because the key would stay valid and be stored nowhere. --replace
-overwrites it and revokes the key on the server. The server refuses to revoke the last API key of a user; the command
-then prints the id of that key.
+The command does not overwrite an API key in a profile, because the key would stay valid but would be stored nowhere.
+--replace overwrites the key and revokes it on the server. The server refuses to revoke the last API key of a user;
+in that case, the command prints the id of the key.
 
-At a terminal, the command offers to create your identity, or to unlock it on this machine, and remembers if you
-decline; see lockbox identity.`,
+At a terminal, the command offers to create your identity, or to unlock it on this machine. If you decline, the
+command does not ask again in this profile. See lockbox identity.`,
 		Example: `  lockbox login http://127.0.0.1:5000
   lockbox login https://lockbox.example.org --username anna --profile prod
   lockbox login --code                            # with a TOTP code, for accounts without a password
@@ -69,7 +69,7 @@ decline; see lockbox identity.`,
 	command.Flags().BoolVar(&flags.code, "code", false, "sign in with a TOTP code, for accounts without a password")
 	addReplaceFlag(command, &flags.replace)
 	command.Flags().BoolVar(&flags.acceptInstallation, "accept-installation", false,
-		"accept that this URL has another installation, or this installation another URL, than before")
+		"accept that the URL has another installation than before, or that the installation has another URL")
 	command.MarkFlagsMutuallyExclusive("password-stdin", "token-stdin")
 	command.MarkFlagsMutuallyExclusive("code", "token-stdin")
 	s.key.addFlags(command)

@@ -161,9 +161,9 @@ func profileGrantCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "grant [USER …]",
 		Short: "Show or change the users who get the key of each new box",
-		Long: `Show the users who become members of each new box that you create with this profile, with the key of the
-box, or add users to them. --remove removes users. Each fingerprint must have been confirmed on this machine, for
-example with lockbox box grant. Existing boxes do not change.`,
+		Long: `Show a list of users. When you create a box with this profile, these users become members and get the
+key of the box. With USER, add users to the list, or remove them with --remove. You must have confirmed the
+fingerprint of each user on this machine, for example with lockbox box grant. Existing boxes do not change.`,
 		Example: "  lockbox profile grant recovery\n  lockbox profile grant anna --remove",
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := s.selectProfile(); err != nil {

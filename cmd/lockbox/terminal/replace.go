@@ -15,7 +15,7 @@ import (
 // addReplaceFlag adds the flag with which init and login may replace an API key.
 func addReplaceFlag(command *cobra.Command, replace *bool) {
 	command.Flags().BoolVar(replace, "replace", false,
-		"replace the API key in the profile, and revoke that key on the server")
+		"overwrite the API key in the profile, and revoke the overwritten key on the server")
 }
 
 // prepareProfile checks that the selected profile can be written. Unless replace is set, it also checks that the

@@ -16,9 +16,9 @@ func restoreCommand(s *session) *cobra.Command {
 		Use:   "restore BOX/KEY --version N",
 		Short: "Restore an old version of an entry, or a deleted entry",
 		Long: `Restore an old version of an entry, or a deleted entry. The old version becomes the newest, under a
-new version number. It stays encrypted under the key that it was written with, so the command needs no encryption
-key. In a box with a keyring, a version under an earlier key is encrypted under the current key, which needs your
-identity.`,
+new version number. It stays encrypted under the key with which it was written, so the command needs no encryption
+key. In a box with a keyring, a version under an earlier key is encrypted again under the current key. This needs
+your identity.`,
 		Example: `  lockbox history prod/app
   lockbox restore prod/app --version 3`,
 		Args:              cobra.ExactArgs(1),

@@ -37,17 +37,18 @@ func runCommand(s *session) *cobra.Command {
 		Use:   "run BOX/KEY [BOX/KEY …] [flags] -- COMMAND [ARGUMENT …]",
 		Short: "Run a program with entries as environment variables",
 		Long: `Run a program with the values of entries as environment variables. Names of nested objects are joined
-with _ and converted to upper case: {"db":{"password":"x"}} sets DB_PASSWORD. An array is set as JSON, null sets
-nothing, and an entry that holds a single value is named after the last part of its key. Values override existing
-variables, and later entries override earlier ones.
+with _ and converted to upper case: {"db":{"password":"x"}} sets DB_PASSWORD. An array becomes JSON, and null sets no
+variable. If an entry is a single value, the last part of the key of the entry is the name of the variable. Values
+override existing variables, and later entries override earlier ones.
 
-The program replaces lockbox, so signals and the exit code are those of the program. It receives neither the API key
-nor the encryption key of lockbox, and nothing is written to disk. If the program cannot be started, the exit code
-is 127 (not found) or 126 (not executable).
+The program replaces lockbox, so it receives all signals and determines the exit code. The program gets neither the
+API key nor the encryption key of lockbox. Nothing is written to disk. If the program cannot be started, the exit
+code is 127 (not found) or 126 (not executable).
 
 Any user who may write an entry could make the program run other code with a variable such as PATH or LD_PRELOAD, or
-send secrets elsewhere with HTTPS_PROXY or SSL_CERT_FILE. Such variables are refused; --allow permits one by its name.
-The list cannot be complete: with --only, the program gets only the variables that you name, whatever an entry holds.`,
+send secrets elsewhere with HTTPS_PROXY or SSL_CERT_FILE. Such variables are refused; --allow permits one by its
+name. The list of refused variables cannot be complete. With --only, the program gets only the variables that you
+name, even if an entry contains others.`,
 		Example: `  lockbox run prod/app -- ./server --port 8080
   lockbox run prod/base prod/app -- env
   lockbox run prod/app --prefix APP_ -- sh -c 'echo "$APP_DB_HOST"'
@@ -88,7 +89,7 @@ func addNamingFlags(command *cobra.Command, naming *interchange.Naming) {
 // addAllowFlag adds --allow. It takes one name at a time, so that each exception is visible in a script.
 func addAllowFlag(command *cobra.Command, allow *[]string) {
 	command.Flags().StringArrayVar(allow, "allow", nil,
-		"allow entries to set this variable although it can make programs run other code or send secrets to another "+
+		"allow entries to set this variable, although it can make programs run other code or send secrets to another "+
 			"server; may be repeated")
 }
 

@@ -20,15 +20,15 @@ func setCommand(s *session) *cobra.Command {
 		Use:        "set BOX/KEY [VALUE|@FILE]",
 		SuggestFor: []string{"put", "write"},
 		Short:      "Write an entry, as a new version",
-		Long: `Write an entry, as a new version. An argument is stored as a string. A file and standard input are
-stored as JSON if they are valid JSON, and as a string otherwise; the line end of a single line is removed. Without
-a value, the command asks for one and does not show it.
+		Long: `Write an entry, as a new version. An argument is stored as a string. The content of a file or of
+standard input is stored as JSON if it is valid JSON, and as a string otherwise. From a string of one line, the
+command removes the line end. Without a value, the command asks for the value and does not show it.
 
---field changes one field of an object and leaves the others. Text that looks like an assignment, such as
-db.password=new, does not replace an object or array without a confirmation; --string stores it.
+--field changes one field of an object; the other fields stay the same. If text looks like an assignment, such as
+db.password=new, the command asks before the text replaces an object or array. With --string, it does not ask.
 
-Other users of the machine can see arguments, and shells store them in their history. Pass secrets with @FILE,
---stdin or --generate, or type them when asked. An argument that begins with @ must be written with @@.
+Other users of the machine can see arguments, and shells store arguments in their history. Pass secrets with @FILE,
+--stdin or --generate, or type them when the command asks. For a value that begins with @, write @@.
 
 --generate stores random letters and digits and prints them only with --show.`,
 		Example: `  lockbox set prod/greeting hello
@@ -98,7 +98,7 @@ func (s *session) writeEntry(ctx context.Context, server *client.Client, at addr
 	condition client.WriteOptions) (client.Written, error) {
 	written, err := server.WriteEntry(ctx, at.box, at.key, value, &condition)
 	if err == nil && written.EncryptionKeyChanged && !s.defaultKey.IsZero() {
-		s.warn("%s is now encrypted under another key than before: users who have only the old key cannot read it", at)
+		s.warn("%s is now encrypted under another key than before; users who have only the old key cannot read it", at)
 	}
 	return written, err
 }

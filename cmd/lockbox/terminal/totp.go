@@ -15,8 +15,8 @@ func totpCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "totp",
 		Short: "Manage two-factor authentication with TOTP codes",
-		Long: `Manage two-factor authentication (2FA). Once it is enabled, signing in needs the password and a TOTP
-code from an authenticator app, or a recovery code.`,
+		Long: `Manage two-factor authentication (2FA). When it is enabled, a sign-in needs the password, and a TOTP
+code from an authenticator app or a recovery code.`,
 		Example: "  lockbox users totp enrol\n  lockbox users totp confirm",
 	}
 	command.AddCommand(totpEnrolCommand(s), totpConfirmCommand(s), totpRemoveCommand(s))
@@ -72,9 +72,9 @@ func totpEnrolCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "enrol",
 		Short: "Generate a TOTP secret for your authenticator app, and recovery codes",
-		Long: `Generate a TOTP secret for your authenticator app, and ten recovery codes. Each recovery code
-replaces a TOTP code once. The secret and the codes are shown only this once: store the recovery codes apart from
-your phone.
+		Long: `Generate a TOTP secret for your authenticator app, and ten recovery codes. Each recovery code replaces
+a TOTP code once. The command shows the secret and the codes only once: store the recovery codes apart from your
+phone.
 
 Nothing changes until lockbox users totp confirm accepts the first code. The command asks for your password, if you
 have one, and for a TOTP code or a recovery code if two-factor is already enabled.`,
@@ -116,8 +116,9 @@ func totpConfirmCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "confirm",
 		Short: "Enable two-factor with the first TOTP code",
-		Long: `Enable two-factor authentication. Run lockbox users totp enrol first, and enter the TOTP code that your
-app then shows. The command also asks for your password, if you have one. From then on, signing in needs a code.`,
+		Long: `Enable two-factor authentication. Run lockbox users totp enrol first, and enter the TOTP code that
+your app then shows. The command also asks for your password, if you have one. Afterwards, every sign-in needs a
+code.`,
 		Example: "  lockbox users totp confirm\n" +
 			"  oathtool --totp -b - < secret | lockbox users totp confirm --code-stdin",
 		Args: cobra.NoArgs,
@@ -155,8 +156,8 @@ func totpRemoveCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "remove [USER]",
 		Short: "Disable two-factor, for yourself or as an admin for another user",
-		Long: `Disable two-factor authentication. For yourself this needs a TOTP code or a recovery code. An admin
-can disable it for another user without a code, for example after the user has lost the phone.`,
+		Long: `Disable two-factor authentication. To disable it for yourself, you need a TOTP code or a recovery
+code. An admin can disable it for another user without a code, for example after the user has lost their phone.`,
 		Example: "  lockbox users totp remove\n  lockbox users totp remove anna      # who lost her phone",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {

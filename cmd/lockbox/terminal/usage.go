@@ -91,6 +91,9 @@ func usage(command *cobra.Command, err error) error {
 	return &usageError{errors.New(err.Error() + "; see " + command.CommandPath() + " --help")}
 }
 
+// UsageError is usage for commands outside this package.
+func UsageError(command *cobra.Command, err error) error { return usage(command, err) }
+
 // explainArgs replaces cobra's message about a wrong number of arguments by the usage line of the command. For a
 // command without arguments, cobra reports the first argument as an unknown command.
 func explainArgs(command *cobra.Command, err error) error {

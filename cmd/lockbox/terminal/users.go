@@ -17,8 +17,8 @@ func usersCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "users",
 		Short: "Manage user accounts, over HTTP",
-		Long: `Manage the accounts of people and programs over HTTP, as an admin, or your own account. An operator
-who cannot sign in uses lockbox user instead, which works directly on the database.`,
+		Long: `Manage your own account or, as an admin, the accounts of people and programs. These commands use HTTP.
+An operator who cannot sign in uses lockbox user instead, which works directly on the database.`,
 		Example: "  lockbox users invite anna\n  lockbox users list",
 	}
 	command.AddCommand(
@@ -47,8 +47,8 @@ func usersListCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "list",
 		Short: "List all users, one per line (admins)",
-		Long: `List the names of all users, one per line. Only admins may do this. --groups adds the groups and
-creation times of the users; only the owner may use it.`,
+		Long: `List the names of all users, one per line. Only admins may do this. --groups also shows the groups and
+creation times of the users; only the owner may use this flag.`,
 		Example: "  lockbox users list\n  lockbox users list --groups",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {
@@ -159,8 +159,8 @@ func usersRevokeCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "revoke [USER]",
 		Short: "Revoke all sessions of a user (owner), or your own",
-		Long: `Revoke all sessions of a user, as the owner, or your own sessions without USER. API keys stay valid:
-revoke them with lockbox api-keys delete.`,
+		Long: `Revoke all your sessions. With USER, revoke all sessions of that user; only the owner may do this. API
+keys stay valid: revoke them with lockbox api-keys delete.`,
 		Example: "  lockbox users revoke anna\n  lockbox users revoke",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {

@@ -18,13 +18,13 @@ func usersInviteCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "invite USER",
 		Short: "Invite a user, who chooses the password (admins)",
-		Long: `Invite a user and print one line to send to the person. The person pastes it into a shell that
-has lockbox, and chooses a password. Only that person learns it. The line contains the address of the server and a code
-that works once and expires. Until then the code is as secret as a password. A new invitation replaces an earlier one
-for the same name.
+		Long: `Invite a user and print a line for you to send to that person. The person pastes the line into a shell
+on a machine with lockbox, and chooses a password, which only that person knows. The line contains the address of the
+server and a code. The code works once and expires; until then it is as secret as a password. A new invitation
+replaces an earlier one for the same name.
 
-The line contains the address under which you reach the server. If the person reaches it under another one, use --url.
-The command warns if that address is plain HTTP to another machine.`,
+The line contains the address under which you reach the server. If the person reaches the server under another
+address, set that address with --url. The command warns if the address is plain HTTP to another machine.`,
 		Example: `  lockbox users invite anna
   lockbox users invite boris --role admin --expiry P1D
   lockbox users invite carla --url https://lockbox.example.org`,
@@ -85,9 +85,10 @@ func usersInvitationsCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "invitations",
 		Short: "List the invitations (admins)",
-		Long: `List the invitations that are not accepted, revoked or expired, without their codes. The state is open,
-or the reason why the invitation does not work at present: name-taken, if a user has the name, or inviter-not-admin, if
-the admin who made the invitation has been deactivated or demoted. Revoke an invitation with lockbox users uninvite.`,
+		Long: `List the invitations that are not accepted, revoked or expired, without their codes. The state is
+open, or the reason why the invitation does not work at present. name-taken: a user has the name. inviter-not-admin:
+the admin who made the invitation has been deactivated or is no longer an admin. Revoke an invitation with lockbox
+users uninvite.`,
 		Example: "  lockbox users invitations",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {

@@ -18,12 +18,12 @@ func usersCreateCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "create USER",
 		Short: "Create a user with a password and print an API key for it",
-		Long: `Create a user with a password and print an API key for the user. Standard output holds the key and
-nothing else, and the key is not shown again. The command asks for the password twice. Only admins may create users,
-unless the server lets everyone register: then it works without signing in.
+		Long: `Create a user with a password and print an API key for the user. Standard output contains the key and
+nothing else. The key is not shown again. The command asks twice for the password. Only admins may create users,
+unless the server lets everyone register: then the command works without a sign-in.
 
-This is for programs, which sign in with the key. People choose their own password: use lockbox users invite. To create
-a user who signs in with TOTP codes instead of a password, use lockbox users add.`,
+Use this command for programs, which sign in with the key. To let a person choose the password, use lockbox users
+invite. To create a user who signs in with TOTP codes instead of a password, use lockbox users add.`,
 		Example: `  lockbox users create backup
   lockbox users create boris --role admin
   lockbox users create ci --password-stdin < password > ci.key`,
@@ -75,8 +75,8 @@ func usersAddCommand(s *session) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "add USER --group GROUP",
 		Short: "Add a user who signs in with TOTP codes, in a group (owner)",
-		Long: `Add a user who signs in with TOTP codes and has no password, and list all users. Only the
-owner may do this. To show what the user's authenticator app needs, use lockbox users setup.`,
+		Long: `Add a user who signs in with TOTP codes and has no password. Then list all users. Only the owner may
+do this. To show the TOTP secret for the user's authenticator app, use lockbox users setup.`,
 		Example: "  lockbox users add anna --group manager\n  lockbox users setup anna",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {
@@ -101,9 +101,9 @@ func usersSetupCommand(s *session) *cobra.Command {
 	return &cobra.Command{
 		Use:   "setup USER",
 		Short: "Show the TOTP secret of a new user (owner)",
-		Long: `Show the TOTP secret of a user without a password, and on a terminal its QR code, until the server
-has accepted the first code. Only the owner can run this command. Give the secret to the user, who signs in with
-lockbox login --code.`,
+		Long: `Show the TOTP secret of a user who has no password, and on a terminal also as a QR code. This works
+until the server has accepted the first code. Only the owner can run this command. Give the secret to the user, who
+signs in with lockbox login --code.`,
 		Example: "  lockbox users setup anna",
 		Args:    cobra.ExactArgs(1),
 		RunE: s.run(func(ctx context.Context, server *client.Client, args []string) error {

@@ -22,12 +22,12 @@ func usersPasswdCommand(s *session) *cobra.Command {
 		Use:   "passwd [USER]",
 		Short: "Change your password, or as an admin that of another user",
 		Long: `Change your password, or as an admin that of another user. This revokes all sessions of the user,
-including your current one if the password is yours. To change your own password you also need the current one, and to
-set your first password a TOTP code.
+including your current session if the password is yours. To change your own password, you also need the current
+password. To set your first password, you also need a TOTP code.
 
-The passwords are not shown while you type them. With --password-stdin they are lines of standard input: first the
-current password, if it is your own, and then the new one. The current password may be empty; the code is then the
-third line.`,
+The passwords are not shown while you type them. With --password-stdin, the command reads them from standard input.
+To change your own password, write the current one on the first line and the new one on the second. To set your first
+password, leave the first line empty and write the code on the third.`,
 		Example: `  lockbox users passwd
   lockbox users passwd anna --revoke-api-keys
   lockbox users passwd anna --password-stdin < password`,

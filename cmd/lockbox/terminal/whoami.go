@@ -16,7 +16,8 @@ func whoamiCommand(s *session) *cobra.Command {
 		Use:   "whoami",
 		Short: "Show which user you are signed in as",
 		Long: `Show which user you are signed in as, with the role and group of the user, the kind of the token, its
-expiry time and the server. The command asks the server, so it also shows whether the token is still valid.`,
+expiry time and the server. The command sends a request to the server, so it also shows whether the token is still
+valid.`,
 		Example: "  lockbox whoami\n  lockbox whoami -o json",
 		Args:    cobra.NoArgs,
 		RunE: s.run(func(ctx context.Context, server *client.Client, _ []string) error {

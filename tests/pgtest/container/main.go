@@ -21,7 +21,8 @@ import (
 )
 
 // image is the newest supported PostgreSQL version.
-const image = "postgres:18-alpine"
+const image = "postgres:18.6-alpine@" +
+	"sha256:d3e1620b530c944afa6e887d22eb899824da68e19c52024bf98f5220c88a65b2"
 
 func main() {
 	// An interrupt at the terminal reaches this process too, but the tests need the container until they have stopped.

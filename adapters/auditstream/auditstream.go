@@ -1,0 +1,253 @@
+// Package auditstream delivers the audit log to another system: as JSON lines to standard output or a file, or in
+// requests to a webhook.
+//
+// A server delivers the events of the queue in their order, and removes them from the queue when the destination has
+// them. If it stops in between, the same events are delivered again: each event is delivered at least once. Of several
+// servers, the one with the lease delivers.
+package auditstream
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+const (
+	// maxBatch is the number of events after which a batch ends with the current commit.
+	maxBatch = 500
+	// stopTimeout bounds the last delivery when the server stops.
+	stopTimeout = 5 * time.Second
+)
+
+// Stats are the counts of a Stream since it was made.
+type Stats struct {
+	// Delivered counts events, and Failures the attempts to deliver or to use the queue that failed.
+	Delivered, Failures int64
+	// Age is the time since the oldest event entered the queue; 0 if the queue is empty. Without the lease, it is the
+	// last measurement.
+	Age time.Duration
+	// Holder reports whether this server has the lease.
+	Holder bool
+}
+
+// Stream delivers the events of a queue.
+type Stream struct {
+	config Config
+	times  Times
+
+	delivered, failures atomic.Int64
+	holder              atomic.Bool
+	// age is the age of the queue as it was measured at a time, both in nanoseconds; 0 for an empty queue.
+	age, measured atomic.Int64
+
+	// The following fields belong to Run.
+
+	// claimed is when the lease was last extended; zero without a lease.
+	claimed time.Time
+	// inRow counts failures without a success between them.
+	inRow int
+	// accepted are the events at the head of the queue that the destination has, from a batch that failed later. They
+	// are not delivered again, so that a slow receiver makes progress.
+	accepted map[domain.EventID]bool
+}
+
+// New returns a Stream that Run starts.
+func New(config Config) *Stream { return &Stream{config: config, times: config.Times.orDefaults()} }
+
+// Stats returns the current counts.
+func (s *Stream) Stats() Stats {
+	stats := Stats{Delivered: s.delivered.Load(), Failures: s.failures.Load(), Holder: s.holder.Load()}
+	stats.Age = time.Duration(s.age.Load())
+	if stats.Age > 0 && stats.Holder {
+		stats.Age += time.Since(time.Unix(0, s.measured.Load()))
+	}
+	return stats
+}
+
+// Begin begins the stream if there is none: every later event is delivered. Call it before Run, and before the server
+// accepts requests.
+func (s *Stream) Begin(ctx context.Context) error {
+	_, err := s.claim(ctx)
+	return err
+}
+
+// Run delivers events until ctx ends. It then delivers the rest of the queue for at most stopTimeout, releases the
+// lease and returns.
+func (s *Stream) Run(ctx context.Context) {
+	// The work outlives ctx, so that a delivery that has begun can end.
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(stopTimeout, cancel) })()
+	for ctx.Err() == nil {
+		wait := s.step(work)
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+	if s.inRow == 0 { // after a failure, the next server continues
+		for s.step(work) == 0 {
+		}
+	}
+	s.release(work)
+}
+
+// release lets another server deliver immediately.
+func (s *Stream) release(ctx context.Context) {
+	if s.claimed.IsZero() {
+		return
+	}
+	s.holder.Store(false)
+	if err := s.config.Queue.Release(ctx, s.config.Server); err != nil {
+		s.config.Log.Warn("releasing the audit stream failed; another server continues when the lease ends",
+			slog.Any("error", err))
+	}
+}
+
+// step claims the lease if necessary and delivers one batch. It returns the time to wait before the next step, which is
+// 0 only after a delivery.
+func (s *Stream) step(ctx context.Context) (wait time.Duration) {
+	held, err := s.claim(ctx)
+	if err == nil && held {
+		var delivered bool
+		if delivered, err = s.deliver(ctx); err == nil && delivered {
+			s.succeed()
+			return 0
+		}
+	}
+	switch {
+	case err != nil:
+		return s.fail(err)
+	case !held:
+		s.inRow = 0
+		return jitter(s.times.Lease / 3)
+	default:
+		s.succeed()
+		return s.times.Poll
+	}
+}
+
+// claim claims or extends the lease when a third of it has passed, and measures the age of the queue. It reports
+// whether this server has the lease for long enough for a delivery.
+func (s *Stream) claim(ctx context.Context) (bool, error) {
+	if !s.claimed.IsZero() && time.Since(s.claimed) < s.times.Lease/3 {
+		return true, nil
+	}
+	asked := time.Now() // the lease begins later, in the database
+	ctx, cancel := context.WithTimeout(ctx, s.times.Lease/3)
+	defer cancel()
+	held, err := s.config.Queue.Claim(ctx, s.config.Server, s.times.Lease)
+	if err != nil {
+		// The lease of an earlier claim can still hold, but not for long enough.
+		held = false
+	}
+	s.claimed = time.Time{}
+	if held {
+		s.claimed = asked
+	}
+	if held != s.holder.Swap(held) && held {
+		s.config.Log.Info("this server delivers the audit stream")
+	}
+	if err != nil {
+		return false, err
+	}
+	age, err := s.config.Queue.Age(ctx)
+	if err != nil {
+		return held, err
+	}
+	s.setAge(age)
+	return held, nil
+}
+
+// deliver delivers the next batch. It reports false if the queue is empty. It ends before the lease does.
+func (s *Stream) deliver(ctx context.Context) (bool, error) {
+	limited, cancel := context.WithTimeout(ctx, s.times.Delivery)
+	defer cancel()
+	batch, err := s.config.Queue.Next(limited, maxBatch)
+	if err != nil {
+		return false, err
+	}
+	if len(batch.Positions) == 0 {
+		s.setAge(0)
+		return false, nil
+	}
+	if err := s.send(limited, batch.Events); err != nil {
+		return false, err
+	}
+	// A deadline of its own: after a slow delivery, the events must still be removed, or they are delivered twice.
+	removing, cancelRemoving := context.WithTimeout(ctx, s.times.Delivery/2)
+	defer cancelRemoving()
+	if err := s.config.Queue.Delivered(removing, batch); err != nil {
+		return false, err
+	}
+	s.accepted = nil
+	return true, nil
+}
+
+// send sends the events that the destination does not have, and notes those that it accepts.
+func (s *Stream) send(ctx context.Context, events []domain.Event) error {
+	events = slices.DeleteFunc(slices.Clone(events), func(e domain.Event) bool { return s.accepted[e.ID] })
+	lines := make([][]byte, len(events))
+	for i, event := range events {
+		line, err := s.config.Encode(event)
+		if err != nil {
+			return err
+		}
+		lines[i] = append(line, '\n')
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	count, err := s.config.Destination.Deliver(ctx, lines)
+	if s.accepted == nil {
+		s.accepted = make(map[domain.EventID]bool)
+	}
+	for _, event := range events[:count] {
+		s.accepted[event.ID] = true
+	}
+	s.delivered.Add(int64(count))
+	return err
+}
+
+// setAge notes the age of the oldest event in the queue.
+func (s *Stream) setAge(age time.Duration) {
+	s.measured.Store(time.Now().UnixNano())
+	s.age.Store(int64(age))
+}
+
+// succeed ends a row of failures.
+func (s *Stream) succeed() {
+	if s.inRow > 0 {
+		s.config.Log.Info("the audit stream continues", slog.Int("failures", s.inRow))
+	}
+	s.inRow = 0
+}
+
+// fail counts and logs a failure, and returns the time to wait before the next attempt.
+func (s *Stream) fail(err error) time.Duration {
+	s.failures.Add(1)
+	s.inRow++
+	wait := s.times.LastRetry
+	if doublings := s.inRow - 1; doublings < 16 {
+		wait = min(wait, s.times.FirstRetry<<doublings)
+	}
+	wait = jitter(wait)
+	if asked := retryAfter(err); asked > wait {
+		wait = asked
+	}
+	s.config.Log.Warn("the audit stream failed; the events stay in the queue and are delivered again",
+		slog.Any("error", err), slog.Int("failures", s.inRow), slog.Duration("retry_in", wait))
+	return wait
+}
+
+// jitter returns a random time from half of the given time to all of it, so that servers do not act at the same time.
+func jitter(wait time.Duration) time.Duration {
+	return wait/2 + rand.N(wait/2+1) //nolint:gosec // no secret
+}

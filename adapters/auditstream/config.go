@@ -1,0 +1,66 @@
+package auditstream
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// Destination receives batches of events.
+type Destination interface {
+	// Deliver returns how many of the lines the destination has; fewer than all with an error. Each line is an event as
+	// JSON, with a line feed at its end. Deliver returns soon after ctx ends. After an error, the other lines are
+	// delivered again.
+	Deliver(ctx context.Context, lines [][]byte) (int, error)
+	// Close ends the use of the destination. No Deliver may be running.
+	Close() error
+}
+
+// Config describes a Stream.
+type Config struct {
+	Queue       ports.EventQueue
+	Destination Destination
+	// Encode returns an event as one line of JSON without the line feed.
+	Encode func(domain.Event) ([]byte, error)
+	// Server identifies this server among those that share the queue.
+	Server [16]byte
+	Log    *slog.Logger
+	// Times has zero values in production; see the defaults.
+	Times Times
+}
+
+// Times are the intervals of a Stream. A zero field means the default.
+type Times struct {
+	// Poll is the time between two looks at an empty queue, by default a second.
+	Poll time.Duration
+	// Lease is the time for which a server claims the stream, by default 30 seconds. A server that stops without
+	// releasing it delays the stream by this time.
+	Lease time.Duration
+	// Delivery bounds one delivery, by default 10 seconds. It must be below half of Lease.
+	Delivery time.Duration
+	// FirstRetry is the time after the first failure, by default a second. It doubles with each further failure, up to
+	// LastRetry, by default a minute.
+	FirstRetry, LastRetry time.Duration
+}
+
+// orDefaults returns the times with the defaults in place of zero.
+func (t Times) orDefaults() Times {
+	for _, each := range []struct {
+		value    *time.Duration
+		standard time.Duration
+	}{
+		{&t.Poll, time.Second},
+		{&t.Lease, 30 * time.Second},
+		{&t.Delivery, 10 * time.Second},
+		{&t.FirstRetry, time.Second},
+		{&t.LastRetry, time.Minute},
+	} {
+		if *each.value == 0 {
+			*each.value = each.standard
+		}
+	}
+	return t
+}

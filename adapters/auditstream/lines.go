@@ -1,0 +1,148 @@
+package auditstream
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"sync"
+)
+
+var (
+	_ Destination = (*Writer)(nil)
+	_ Destination = (*File)(nil)
+	_ Destination = (*Webhook)(nil)
+)
+
+// errBlocked means that an earlier write has not ended: the reader of a pipe does not read.
+var errBlocked = errors.New("the reader of the audit stream does not read")
+
+// Writer delivers to a stream such as standard output, whose reader may block it.
+type Writer struct {
+	to   io.Writer
+	busy sync.Mutex // held by the write that is running
+}
+
+// NewWriter returns a destination that writes to a stream.
+func NewWriter(to io.Writer) *Writer { return &Writer{to: to} }
+
+// Deliver writes all lines at once. A blocked write cannot be cancelled, so it continues after ctx has ended. Until it
+// ends, Deliver returns an error and writes nothing.
+func (w *Writer) Deliver(ctx context.Context, lines [][]byte) (int, error) {
+	if !w.busy.TryLock() {
+		return 0, errBlocked
+	}
+	written := make(chan error, 1) // buffered, so that the write can end when nothing receives
+	go func() {
+		defer w.busy.Unlock()
+		_, err := w.to.Write(bytes.Join(lines, nil))
+		written <- err
+	}()
+	select {
+	case err := <-written:
+		return allOrNone(lines, err)
+	case <-ctx.Done():
+		return 0, errBlocked
+	}
+}
+
+// allOrNone returns the results of a Deliver that writes all lines at once.
+func allOrNone(lines [][]byte, err error) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	return len(lines), nil
+}
+
+// Close does nothing: the stream belongs to the process.
+func (w *Writer) Close() error { return nil }
+
+// File delivers to a file, which other programs may rename or truncate at any time, for example logrotate.
+type File struct {
+	path string
+	file *os.File
+}
+
+// OpenFile returns a destination that appends to a file. It creates a missing file with mode 0640, so that a group can
+// read it.
+func OpenFile(path string) (*File, error) {
+	f := &File{path: path}
+	return f, f.open()
+}
+
+// Deliver appends the lines and waits until they are on the disk. If the path no longer names the open file, it opens
+// the new one first.
+func (f *File) Deliver(_ context.Context, lines [][]byte) (int, error) {
+	if err := f.reopen(); err != nil {
+		return 0, err
+	}
+	if _, err := f.file.Write(bytes.Join(lines, nil)); err != nil {
+		// A part of a line may have been written. The next delivery begins with a new line.
+		return 0, errors.Join(err, f.Close())
+	}
+	return allOrNone(lines, f.file.Sync())
+}
+
+// reopen opens the file if it is not open, or if the path names another file or none.
+func (f *File) reopen() error {
+	if f.file == nil {
+		return f.open()
+	}
+	current, err := os.Stat(f.path)
+	if err == nil {
+		var opened os.FileInfo
+		if opened, err = f.file.Stat(); err == nil && os.SameFile(current, opened) {
+			return nil
+		}
+	}
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return errors.Join(f.Close(), f.open())
+}
+
+// open opens the file, and ends the last line if a crash has left a part of one.
+func (f *File) open() error {
+	//nolint:gosec // the operator names the file; its group may read it
+	file, err := os.OpenFile(f.path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o640)
+	if err != nil {
+		return err
+	}
+	if err := endLine(file); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	f.file = file
+	return nil
+}
+
+// endLine appends a line feed to a file whose last line has none.
+func endLine(file *os.File) error {
+	info, err := file.Stat()
+	if err != nil || info.Size() == 0 {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is not a regular file", file.Name())
+	}
+	last := make([]byte, 1)
+	if _, err := file.ReadAt(last, info.Size()-1); err != nil {
+		return err
+	}
+	if last[0] == '\n' {
+		return nil
+	}
+	_, err = file.WriteString("\n")
+	return err
+}
+
+// Close closes the file. The next Deliver opens it again.
+func (f *File) Close() error {
+	if f.file == nil {
+		return nil
+	}
+	file := f.file
+	f.file = nil
+	return file.Close()
+}

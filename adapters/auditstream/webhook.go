@@ -1,0 +1,134 @@
+package auditstream
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+const (
+	// maxBody bounds one request. Most log receivers accept at least a megabyte.
+	maxBody = 256 << 10
+	// maxAnswer bounds the part of a response that is read so that the connection can be used again.
+	maxAnswer = 64 << 10
+	// maxRetryAfter bounds the time that a receiver can ask for.
+	maxRetryAfter = 5 * time.Minute
+)
+
+// WebhookConfig describes a Webhook.
+type WebhookConfig struct {
+	URL string
+	// HeaderName and HeaderValue are a header that authenticates Lockbox to the receiver; empty for none.
+	HeaderName, HeaderValue string
+	UserAgent               string
+}
+
+// Webhook delivers in POST requests whose bodies are JSON lines (application/x-ndjson).
+type Webhook struct {
+	config WebhookConfig
+	client *http.Client
+}
+
+// NewWebhook returns a destination that sends requests. It follows no redirects, because they would send the events and
+// the header to another address.
+func NewWebhook(config WebhookConfig) *Webhook {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 1
+	return &Webhook{config: config, client: &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// Deliver sends the lines in requests of at most maxBody bytes, one after the other. A line that is longer has a
+// request of its own.
+func (w *Webhook) Deliver(ctx context.Context, lines [][]byte) (delivered int, err error) {
+	for delivered < len(lines) {
+		size, end := len(lines[delivered]), delivered+1
+		for end < len(lines) && size+len(lines[end]) <= maxBody {
+			size += len(lines[end])
+			end++
+		}
+		if err := w.post(ctx, bytes.Join(lines[delivered:end], nil)); err != nil {
+			return delivered, err
+		}
+		delivered = end
+	}
+	return delivered, nil
+}
+
+// post sends one request. Its errors contain neither the URL, which may have a secret in its query, nor the response.
+func (w *Webhook) post(ctx context.Context, body []byte) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.config.URL, bytes.NewReader(body))
+	if err != nil {
+		return errors.New("the URL of the webhook is malformed")
+	}
+	request.Header.Set("Content-Type", "application/x-ndjson")
+	request.Header.Set("User-Agent", w.config.UserAgent)
+	if w.config.HeaderName != "" {
+		request.Header.Set(w.config.HeaderName, w.config.HeaderValue)
+	}
+	response, err := w.client.Do(request)
+	if err != nil {
+		if failed, ok := errors.AsType[*url.Error](err); ok {
+			err = failed.Err // without the URL
+		}
+		return fmt.Errorf("the webhook did not answer: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	_, _ = io.CopyN(io.Discard, response.Body, maxAnswer) // the status decides
+	if response.StatusCode/100 == 2 {
+		return nil
+	}
+	return &statusError{status: response.StatusCode, retryAfter: retryAfterOf(response.Header)}
+}
+
+// Close closes the idle connections.
+func (w *Webhook) Close() error {
+	w.client.CloseIdleConnections()
+	return nil
+}
+
+// statusError is a response of a webhook that is no success.
+type statusError struct {
+	status int
+	// retryAfter is the time that the receiver asked to wait; 0 for none.
+	retryAfter time.Duration
+}
+
+// Error returns the status and what to do about it.
+func (e *statusError) Error() string {
+	text := "the webhook answered with status " + strconv.Itoa(e.status)
+	switch {
+	case e.status/100 == 3:
+		return text + ": redirects are not followed; set LOCKBOX_AUDIT_STREAM to the final URL"
+	case e.status == http.StatusUnauthorized || e.status == http.StatusForbidden:
+		return text + ": check LOCKBOX_AUDIT_STREAM_HEADER"
+	default:
+		return text
+	}
+}
+
+// retryAfterOf returns the time of Retry-After in seconds, at most maxRetryAfter, or 0. The form with a date is rare
+// and depends on the clocks.
+func retryAfterOf(header http.Header) time.Duration {
+	seconds, err := strconv.Atoi(header.Get("Retry-After"))
+	if err != nil || seconds < 0 {
+		return 0
+	}
+	return min(time.Duration(min(seconds, 3600))*time.Second, maxRetryAfter)
+}
+
+// retryAfter returns the time that a receiver asked to wait before the next attempt, or 0.
+func retryAfter(err error) time.Duration {
+	if failed, ok := errors.AsType[*statusError](err); ok {
+		return failed.retryAfter
+	}
+	return 0
+}

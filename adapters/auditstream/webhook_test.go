@@ -1,0 +1,152 @@
+package auditstream
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// serve runs a receiver of a webhook and returns its URL with a secret in the query.
+func serve(t *testing.T, handler http.HandlerFunc) string {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return server.URL + "/events?key=secret-in-url"
+}
+
+// newWebhook returns a webhook with a secret header.
+func newWebhook(t *testing.T, url string) *Webhook {
+	t.Helper()
+	webhook := NewWebhook(WebhookConfig{
+		URL:         url,
+		HeaderName:  "Authorization",
+		HeaderValue: "Bearer secret-token",
+		UserAgent:   "lockbox/test",
+	})
+	t.Cleanup(func() { require.NoError(t, webhook.Close()) })
+	return webhook
+}
+
+func TestWebhookRequest(t *testing.T) {
+	t.Parallel()
+	got, body := make(chan *http.Request, 1), make(chan string, 1)
+	webhook := newWebhook(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		got <- r
+		body <- string(text)
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	deliverAll(t, webhook, `{"id":"1"}`, `{"id":"2"}`)
+	request := <-got
+	require.Equal(t, "POST", request.Method)
+	require.Equal(t, "application/x-ndjson", request.Header.Get("Content-Type"))
+	require.Equal(t, "Bearer secret-token", request.Header.Get("Authorization"))
+	require.Equal(t, "lockbox/test", request.Header.Get("User-Agent"))
+	require.Equal(t, "{\"id\":\"1\"}\n{\"id\":\"2\"}\n", <-body)
+}
+
+// TestWebhookAnswers verifies which answers count as a delivery, and that no error contains a secret or the response.
+func TestWebhookAnswers(t *testing.T) {
+	t.Parallel()
+	const redirected = ": redirects are not followed; set LOCKBOX_AUDIT_STREAM to the final URL"
+	for status, want := range map[int]string{
+		200: "", 201: "", 202: "", 204: "",
+		301: "the webhook answered with status 301" + redirected,
+		307: "the webhook answered with status 307" + redirected,
+		400: "the webhook answered with status 400",
+		401: "the webhook answered with status 401: check LOCKBOX_AUDIT_STREAM_HEADER",
+		403: "the webhook answered with status 403: check LOCKBOX_AUDIT_STREAM_HEADER",
+		429: "the webhook answered with status 429",
+		500: "the webhook answered with status 500",
+		503: "the webhook answered with status 503",
+	} {
+		var elsewhere atomic.Int64
+		webhook := newWebhook(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/events" {
+				elsewhere.Add(1)
+			}
+			w.Header().Set("Location", "/elsewhere")
+			w.Header().Set("Retry-After", "7")
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, "text of the receiver")
+		}))
+		count, err := webhook.Deliver(t.Context(), lines("a", "b"))
+		if want == "" {
+			require.NoError(t, err)
+			require.Equal(t, 2, count)
+			continue
+		}
+		require.EqualError(t, err, want)
+		require.Zero(t, count)
+		require.Equal(t, 7*time.Second, retryAfter(err))
+		require.Zero(t, elsewhere.Load(), "the events went elsewhere")
+	}
+}
+
+// TestWebhookThatDoesNotAnswer verifies that a receiver that is slow, closes the connection or does not exist is an
+// error soon after the deadline, without secrets.
+func TestWebhookThatDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, closed.Close())
+	for _, url := range []string{
+		serve(t, func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.ReadAll(r.Body) // only then does the server notice that the client has disconnected
+			<-r.Context().Done()
+		}),
+		serve(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }),
+		"http://" + closed.Addr().String() + "/events?key=secret-in-url",
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		count, err := newWebhook(t, url).Deliver(ctx, lines("a"))
+		cancel()
+		require.ErrorContains(t, err, "the webhook did not answer: ")
+		require.NotContains(t, err.Error(), "secret")
+		require.Zero(t, count)
+		require.Zero(t, retryAfter(err))
+	}
+}
+
+// TestWebhookBodiesAreBounded delivers more than one body holds, to a receiver that fails for the third request.
+func TestWebhookBodiesAreBounded(t *testing.T) {
+	t.Parallel()
+	var requests atomic.Int64
+	webhook := newWebhook(t, serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if requests.Add(1) == 3 || len(body) > maxBody+1 {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	large := strings.Repeat("x", maxBody/4-1)
+	list := lines(large, large, large, large, large, strings.Repeat("y", maxBody), "z")
+	count, err := webhook.Deliver(t.Context(), list)
+	require.Error(t, err)
+	require.Equal(t, 5, count, "four lines, then one: the next one needs a request of its own")
+	count, err = webhook.Deliver(t.Context(), list[count:])
+	require.NoError(t, err)
+	require.Equal(t, 2, count)
+}
+
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]time.Duration{
+		"":                              0,
+		"0":                             0,
+		"12":                            12 * time.Second,
+		"-5":                            0,
+		"86400":                         maxRetryAfter,
+		"99999999999999999999":          0,
+		"Wed, 21 Oct 2026 07:28:00 GMT": 0,
+	} {
+		require.Equal(t, want, retryAfterOf(http.Header{"Retry-After": {text}}), text)
+	}
+}

@@ -1,0 +1,136 @@
+package backup
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// killDelay is how long a program of PostgreSQL may take to end after it was killed.
+const killDelay = 5 * time.Second
+
+// Dumper runs pg_dump and pg_restore.
+type Dumper struct {
+	// Dirs are the folders that may contain the programs, preferred ones first.
+	Dirs []string
+}
+
+// Dump writes the dump of a snapshot into the folder of m.File, and sets File, Bytes, SHA256 and PgDump of the
+// manifest. m.PostgreSQL must be set. The file appears under its name only when it is complete and on disk. Dump
+// removes the partial file on every error, also when ctx ends.
+func (d Dumper) Dump(ctx context.Context, database, snapshot, dir, name string, m *Manifest) error {
+	program, err := findTool(ctx, "pg_dump", m.PostgreSQL, d.Dirs)
+	if err != nil {
+		return err
+	}
+	from, err := parseConnection(database)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(dir, name+dumpSuffix)
+	if _, err := os.Lstat(path); err == nil {
+		return fmt.Errorf("%s exists already", path)
+	}
+	// Mode 0600 from the start: the dump contains names and ciphertext.
+	file, err := os.OpenFile(path+partialSuffix, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // see above
+	if err != nil {
+		return err
+	}
+	sum := &counter{hash: sha256.New()}
+	err = run(ctx, program, from, io.MultiWriter(file, sum), nil, "--format=custom", "--no-password",
+		"--snapshot="+snapshot, "--dbname="+from.argument)
+	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(file.Name()))
+	}
+	m.File, m.Bytes, m.SHA256, m.PgDump = filepath.Base(path), sum.bytes, sum.String(), program.major
+	return nil
+}
+
+// counter hashes and counts what is written to it.
+type counter struct {
+	hash  hash.Hash
+	bytes int64
+}
+
+// Write implements io.Writer. It never fails.
+func (c *counter) Write(p []byte) (int, error) {
+	c.bytes += int64(len(p))
+	return c.hash.Write(p)
+}
+
+// String returns the hash in hexadecimal.
+func (c *counter) String() string { return hex.EncodeToString(c.hash.Sum(nil)) }
+
+// Open opens the dump of an authentic manifest and checks its size and hash. The caller closes the file, which is
+// positioned at its beginning. Later changes by name do not affect the open file.
+func Open(manifestPath string, m Manifest) (*os.File, error) {
+	path := filepath.Join(filepath.Dir(manifestPath), m.File)
+	file, err := os.Open(path) //nolint:gosec // the operator names the folder
+	if err != nil {
+		return nil, err
+	}
+	sum := &counter{hash: sha256.New()}
+	_, err = io.Copy(sum, file)
+	if err == nil && (sum.bytes != m.Bytes || sum.String() != m.SHA256) {
+		err = fmt.Errorf("%s does not have the size and hash of its manifest: it is damaged or was changed", path)
+	}
+	if err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
+}
+
+// Restore restores a dump that Open returned into an empty database, in one transaction.
+func (d Dumper) Restore(ctx context.Context, database string, m Manifest, dump *os.File) error {
+	program, err := findTool(ctx, "pg_restore", m.PgDump, d.Dirs)
+	if err != nil {
+		return err
+	}
+	to, err := parseConnection(database)
+	if err != nil {
+		return err
+	}
+	return run(ctx, program, to, nil, dump, "--no-password", "--no-owner", "--no-privileges", "--exit-on-error",
+		"--single-transaction", "--dbname="+to.argument)
+}
+
+// run runs a program to its end. If it fails, the error contains the lines of the program that name a reason. Other
+// lines, such as the row that caused an error, may contain data.
+func run(ctx context.Context, program tool, at connection, out io.Writer, in io.Reader, args ...string) error {
+	var messages bytes.Buffer
+	command := exec.CommandContext(ctx, program.path, args...) //nolint:gosec // the machine's PostgreSQL
+	command.Env = environment(append(at.variables, "PGAPPNAME=lockbox backup"))
+	command.Stdin, command.Stdout, command.Stderr = in, out, &messages
+	command.WaitDelay = killDelay
+	err := command.Run()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if _, failed := errors.AsType[*exec.ExitError](err); !failed {
+		return err // nil, or the reason why it did not start or its output could not be written
+	}
+	var reasons []string
+	name := strings.TrimSuffix(filepath.Base(program.path), ".exe")
+	for line := range strings.Lines(messages.String()) {
+		if reason, found := strings.CutPrefix(strings.TrimSpace(line), name+": error: "); found {
+			reasons = append(reasons, reason)
+		}
+	}
+	return fmt.Errorf("%s failed (%w): %s", name, err, strings.Join(reasons, "; "))
+}

@@ -1,0 +1,180 @@
+package backup
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// format is the version of the manifest's format.
+const format = 1
+
+const (
+	dumpSuffix     = ".dump"
+	manifestSuffix = ".manifest.json"
+	partialSuffix  = ".partial"
+	// maxManifestBytes bounds what is read. A manifest has about 200 bytes for each table and key.
+	maxManifestBytes = 1 << 20
+)
+
+// Manifest describes a backup.
+type Manifest struct {
+	Format int `json:"format"`
+	// CreatedAt is the time of the snapshot. VerifiedAt is the time of the last successful verification, or zero.
+	CreatedAt  time.Time `json:"createdAt"`
+	VerifiedAt time.Time `json:"verifiedAt,omitzero"`
+	// Lockbox is the version of the program; PostgreSQL and PgDump are major versions.
+	Lockbox    string `json:"lockbox"`
+	PostgreSQL int    `json:"postgresql"`
+	PgDump     int    `json:"pgDump"`
+	// Installation identifies the installation. Schema is the PostgreSQL schema of its tables, and SchemaVersion the
+	// newest migration.
+	Installation  string `json:"installation"`
+	Schema        string `json:"schema"`
+	SchemaVersion uint   `json:"schemaVersion"`
+	// File is the name of the dump in the folder of the manifest, with its size in bytes and its SHA-256 hash in
+	// hexadecimal.
+	File   string `json:"file"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+	// ServerKeys and Tables are sorted as the database returns them.
+	ServerKeys []Key   `json:"serverKeys"`
+	Tables     []Table `json:"tables"`
+	// Code authenticates all other fields.
+	Code []byte `json:"code"`
+}
+
+// Key is a server key, without its content.
+type Key struct {
+	ID         string `json:"id"`
+	Purpose    string `json:"purpose"`
+	Generation int    `json:"generation"`
+}
+
+// Table is a table with the number of its rows and a checksum, which does not depend on their order.
+type Table struct {
+	Name     string `json:"name"`
+	Rows     int64  `json:"rows"`
+	Checksum string `json:"checksum"`
+}
+
+// ErrNotAuthentic means that a manifest was changed, or was written under another secret.
+var ErrNotAuthentic = errors.New("the manifest is not authentic: it was changed, or LOCKBOX_SECRET_KEY is not the " +
+	"secret of the time of the backup; after a rotation, set LOCKBOX_SECRET_KEY_PREVIOUS to that secret")
+
+// text returns what Code authenticates.
+func (m Manifest) text() ([]byte, error) {
+	m.Code = nil
+	return json.Marshal(m)
+}
+
+// Write writes the manifest to a file, which it replaces as a whole. authenticate returns the code of a text under the
+// secret.
+func (m Manifest) Write(path string, authenticate func(text []byte) ([]byte, error)) error {
+	m.Format = format
+	text, err := m.text()
+	if err != nil {
+		return err
+	}
+	if m.Code, err = authenticate(text); err != nil {
+		return err
+	}
+	content, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return err
+	}
+	return writeFile(path, append(content, '\n'))
+}
+
+// writeFile writes a new file with mode 0600 and renames it, so that no reader sees a part of it.
+func writeFile(path string, content []byte) error {
+	file, err := os.CreateTemp(filepath.Dir(path), ".manifest-*"+partialSuffix) // has mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(content)
+	if err = errors.Join(err, file.Sync(), file.Close()); err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(file.Name())
+	}
+	return err
+}
+
+// Read reads a manifest. authentic reports whether a code belongs to a text. Errors: ErrNotAuthentic, and those of the
+// file system.
+func Read(path string, authentic func(text, code []byte) bool) (Manifest, error) {
+	file, err := os.Open(path) //nolint:gosec // the operator names the file
+	if err != nil {
+		return Manifest{}, err
+	}
+	defer func() { _ = file.Close() }()
+	content, err := io.ReadAll(io.LimitReader(file, maxManifestBytes))
+	if err != nil {
+		return Manifest{}, err
+	}
+	var m Manifest
+	decoder := json.NewDecoder(bytes.NewReader(content))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&m); err != nil {
+		return Manifest{}, fmt.Errorf("%s is not a manifest of lockbox backup: %w", path, err)
+	}
+	if m.Format != format {
+		return Manifest{}, fmt.Errorf("%s has the format %d, but this program knows format %d: use a newer program",
+			path, m.Format, format)
+	}
+	text, err := m.text()
+	if err != nil {
+		return Manifest{}, err
+	}
+	if !authentic(text, m.Code) {
+		return Manifest{}, fmt.Errorf("%s: %w", path, ErrNotAuthentic)
+	}
+	if m.File != filepath.Base(m.File) {
+		return Manifest{}, fmt.Errorf("%s: the dump must be in the folder of the manifest", path)
+	}
+	return m, nil
+}
+
+// Compare returns the differences between the manifest and the content of a database; none if they are equal. Each
+// difference is a sentence.
+func (m Manifest) Compare(other Manifest) []string {
+	var differences []string
+	differ := func(what string, want, got any) {
+		if want != got {
+			differences = append(differences, fmt.Sprintf("%s: %v in the backup, %v in the database", what, want, got))
+		}
+	}
+	differ("installation", m.Installation, other.Installation)
+	differ("schema version", fmt.Sprintf("%06d", m.SchemaVersion), fmt.Sprintf("%06d", other.SchemaVersion))
+	for _, key := range m.ServerKeys {
+		if !slices.Contains(other.ServerKeys, key) {
+			differences = append(differences, fmt.Sprintf("server key %s (%s, generation %d): not in the database",
+				key.ID, key.Purpose, key.Generation))
+		}
+	}
+	differ("number of server keys", len(m.ServerKeys), len(other.ServerKeys))
+	restored := make(map[string]Table)
+	for _, table := range other.Tables {
+		restored[table.Name] = table
+	}
+	for _, table := range m.Tables {
+		got, found := restored[table.Name]
+		switch {
+		case !found:
+			differences = append(differences, "table "+table.Name+": not in the database")
+		case got.Rows != table.Rows:
+			differ("rows of "+table.Name, table.Rows, got.Rows)
+		case got.Checksum != table.Checksum:
+			differences = append(differences, "table "+table.Name+": the same number of rows, with other content")
+		}
+	}
+	return differences
+}

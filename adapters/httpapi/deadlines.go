@@ -1,0 +1,79 @@
+package httpapi
+
+import "time"
+
+// The HTTP server sets a deadline seven times for each request, and most of these deadlines are replaced before a call
+// could wait for them. An answeringConn therefore stores a deadline, and applies it to the connection below when a read
+// or a write begins. A deadline that is set during a call applies to that call, as net.Conn requires.
+
+// deadline is the deadline of the reads or of the writes of a connection.
+type deadline struct {
+	// wanted was set last, applied is that of the connection below. Zero means no deadline.
+	wanted, applied time.Time
+	calls           int // in progress
+}
+
+// change stores a deadline and reports whether it must be applied now.
+func (d *deadline) change(to time.Time) bool {
+	d.wanted = to
+	return d.calls > 0 && d.apply()
+}
+
+// apply marks the deadline as applied and reports whether it was not.
+func (d *deadline) apply() bool {
+	stale := d.wanted != d.applied
+	d.applied = d.wanted
+	return stale
+}
+
+// SetDeadline sets both deadlines.
+func (c *answeringConn) SetDeadline(to time.Time) error {
+	if err := c.SetReadDeadline(to); err != nil {
+		return err
+	}
+	return c.SetWriteDeadline(to)
+}
+
+// SetReadDeadline sets the deadline of reads. An error of the connection is returned by the next read if no read is in
+// progress.
+func (c *answeringConn) SetReadDeadline(to time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.reads.change(to) {
+		return nil
+	}
+	return c.Conn.SetReadDeadline(to)
+}
+
+// SetWriteDeadline sets the deadline of writes. An error of the connection is returned by the next write if no write is
+// in progress.
+func (c *answeringConn) SetWriteDeadline(to time.Time) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.writes.change(to) {
+		return nil
+	}
+	return c.Conn.SetWriteDeadline(to)
+}
+
+// beginRead counts a read and applies its deadline. The caller decrements reads.calls after the read.
+func (c *answeringConn) beginRead() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reads.calls++
+	if c.reads.apply() {
+		_ = c.Conn.SetReadDeadline(c.reads.wanted) // fails only on a closed connection, as the read then does
+	}
+}
+
+// beginWrite counts a write, applies its deadline, and forgets the beginning of the request. The caller decrements
+// writes.calls after the write.
+func (c *answeringConn) beginWrite() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.size = 0
+	c.writes.calls++
+	if c.writes.apply() {
+		_ = c.Conn.SetWriteDeadline(c.writes.wanted) // fails only on a closed connection, as the write then does
+	}
+}

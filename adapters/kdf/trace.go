@@ -1,0 +1,27 @@
+package kdf
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// startSpan begins the span of a key derivation, which includes its wait in the queue. A request that is not traced
+// gets no span, and its context stays as it is.
+func (p *Pool) startSpan(ctx context.Context, use ports.Workload, params ports.Argon2Params) (context.Context, func()) {
+	if !trace.SpanContextFromContext(ctx).IsSampled() {
+		return ctx, func() {}
+	}
+	workload := "passwords"
+	if use == ports.EntryWork {
+		workload = "entries"
+	}
+	ctx, span := p.config.Tracer.Start(ctx, "key derivation", trace.WithAttributes(
+		attribute.String("lockbox.kdf.workload", workload),
+		attribute.Int("lockbox.kdf.memory_kib", int(params.MemoryKiB)),
+		attribute.Int("lockbox.kdf.passes", int(params.Time))))
+	return ctx, func() { span.End() }
+}

@@ -1,0 +1,20 @@
+package localpg
+
+import (
+	"context"
+	"path/filepath"
+)
+
+// ProgramDirs returns the folders in which this package looks for the programs of PostgreSQL: those in PATH, then the
+// one that pg_config reports, then those of packages. Some may not exist.
+func ProgramDirs(ctx context.Context) []string {
+	dirs := preferredDirs(ctx)
+	for _, pattern := range packageDirs {
+		found, err := filepath.Glob(pattern)
+		if err != nil {
+			continue // only a malformed pattern is an error
+		}
+		dirs = append(dirs, found...)
+	}
+	return dirs
+}

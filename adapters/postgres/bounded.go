@@ -1,0 +1,124 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// bounded gives each statement of a querier a deadline. A server that does not answer then occupies a connection for a
+// bounded time, also if the caller would wait longer. The deadline applies until the rows or results are closed.
+type bounded struct {
+	q querier
+	// limit is the time of one statement or batch.
+	limit time.Duration
+}
+
+// statementLimit returns the limit of statements that the server cancels after timeout. The server's error arrives
+// first, unless the server does not answer.
+func statementLimit(timeout time.Duration) time.Duration { return timeout + answerTimeout }
+
+// bound returns a context that ends after limit, or ctx and nil if ctx ends earlier anyway.
+func (b *bounded) bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= b.limit {
+		return ctx, nil
+	}
+	return context.WithTimeout(ctx, b.limit)
+}
+
+// Exec runs a statement.
+func (b *bounded) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	ctx, cancel := b.bound(ctx)
+	if cancel != nil {
+		defer cancel()
+	}
+	return b.q.Exec(ctx, sql, args...)
+}
+
+// Query runs a statement. The caller must close the rows, or read all of them.
+func (b *bounded) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	ctx, cancel := b.bound(ctx)
+	rows, err := b.q.Query(ctx, sql, args...)
+	switch {
+	case cancel == nil:
+		return rows, err
+	case err != nil:
+		cancel()
+		return rows, err
+	}
+	return &closingRows{rows, cancel}, nil
+}
+
+// QueryRow runs a statement. It returns its error in Scan, which must be called.
+func (b *bounded) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	rows, err := b.Query(ctx, sql, args...)
+	if err != nil {
+		return failedRow{err}
+	}
+	return singleRow{rows}
+}
+
+// SendBatch runs several statements in one round trip. The caller must close the results.
+func (b *bounded) SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults {
+	ctx, cancel := b.bound(ctx)
+	results := b.q.SendBatch(ctx, batch)
+	if cancel == nil {
+		return results
+	}
+	return &closingBatch{results, cancel}
+}
+
+// closingRows are rows that call end when they are closed.
+type closingRows struct {
+	pgx.Rows
+	end func()
+}
+
+// Close may be called more than once.
+func (r *closingRows) Close() {
+	r.Rows.Close()
+	r.end()
+}
+
+// Next closes the rows after the last one.
+func (r *closingRows) Next() bool {
+	next := r.Rows.Next()
+	if !next {
+		r.Close()
+	}
+	return next
+}
+
+// closingBatch are results that call end when they are closed.
+type closingBatch struct {
+	pgx.BatchResults
+	end func()
+}
+
+// Close may be called more than once.
+func (b *closingBatch) Close() error {
+	err := b.BatchResults.Close()
+	b.end()
+	return err
+}
+
+// singleRow is the first of several rows.
+type singleRow struct{ rows pgx.Rows }
+
+// Scan returns pgx.ErrNoRows if there is no row. It closes the rows.
+func (r singleRow) Scan(targets ...any) error {
+	defer r.rows.Close()
+	if !r.rows.Next() {
+		if err := r.rows.Err(); err != nil {
+			return err
+		}
+		return pgx.ErrNoRows
+	}
+	if err := r.rows.Scan(targets...); err != nil {
+		return err
+	}
+	r.rows.Close()
+	return r.rows.Err()
+}

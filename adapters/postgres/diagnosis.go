@@ -1,0 +1,84 @@
+package postgres
+
+import (
+	"context"
+	"time"
+)
+
+// Diagnosis describes the server of a database, for lockbox doctor.
+type Diagnosis struct {
+	// Major is the version of PostgreSQL, and Encoding the encoding of the database.
+	Major    int
+	Encoding string
+	// Skew is the clock of the database minus the clock of this machine, and SkewError the largest possible error of
+	// that difference.
+	Skew, SkewError time.Duration
+	// Pooled means that a pooler is between this program and the database: the process that answers is not the one that
+	// was announced when the connection opened.
+	Pooled bool
+	// Standby means that the server is a standby, and ReadOnly that the database refuses writes.
+	Standby, ReadOnly bool
+	// Durable means that a committed change survives a crash of the machine: fsync, full_page_writes and
+	// synchronous_commit are on.
+	Durable bool
+	// SyncNames is synchronous_standby_names. Standbys counts the connected standbys. SyncStandbys counts those on
+	// which a commit may wait; it is -1 if the role may not see that.
+	SyncNames              string
+	Standbys, SyncStandbys int
+	// SyncCommit is synchronous_commit for the role of the URL.
+	SyncCommit string
+	// FreeConnections is how many connections ordinary roles may open in total.
+	FreeConnections int
+	// LogsParameters means that the log contains the parameters of statements.
+	LogsParameters bool
+}
+
+// Diagnose reads the state of the server. It needs no table and no privilege.
+func (i *Inspector) Diagnose(ctx context.Context) (Diagnosis, error) {
+	var d Diagnosis
+	var backend int
+	err := i.conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::int / 10000,
+		current_setting('server_encoding'), pg_backend_pid(), pg_is_in_recovery(),
+		current_setting('transaction_read_only')::bool,
+		current_setting('fsync')::bool AND current_setting('full_page_writes')::bool
+			AND current_setting('synchronous_commit') <> 'off',
+		current_setting('synchronous_standby_names'), current_setting('synchronous_commit'),
+		current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int`).Scan(
+		&d.Major, &d.Encoding, &backend, &d.Standby, &d.ReadOnly, &d.Durable, &d.SyncNames, &d.SyncCommit,
+		&d.FreeConnections)
+	if err != nil {
+		return d, err
+	}
+	d.Pooled = backend != int(i.conn.PgConn().PID())
+	// Without pg_monitor, a role sees the standbys of other roles, but not their sync_state.
+	err = i.conn.QueryRow(ctx, `SELECT count(*), CASE WHEN count(*) = count(sync_state)
+		THEN count(*) FILTER (WHERE sync_state IN ('sync', 'quorum')) ELSE -1 END FROM pg_stat_replication`).Scan(
+		&d.Standbys, &d.SyncStandbys)
+	if err != nil {
+		return d, err
+	}
+	if d.LogsParameters, err = logsParameters(ctx, i.conn); err != nil {
+		return d, err
+	}
+	d.Skew, d.SkewError, err = i.skew(ctx)
+	return d, err
+}
+
+// skewSamples is how often the clock is read. The fastest answer gives the smallest error.
+const skewSamples = 3
+
+// skew compares the clocks. The database read its clock at some time between the request and the answer.
+func (i *Inspector) skew(ctx context.Context) (skew, possibleError time.Duration, err error) {
+	for sample := range skewSamples {
+		var theirs time.Time
+		sent := time.Now()
+		if err := i.conn.QueryRow(ctx, `SELECT clock_timestamp()`).Scan(&theirs); err != nil {
+			return 0, 0, err
+		}
+		half := time.Since(sent) / 2
+		if sample == 0 || half < possibleError {
+			skew, possibleError = theirs.Sub(sent.Add(half)), half
+		}
+	}
+	return skew, possibleError, nil
+}

@@ -1,0 +1,108 @@
+package postgres
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// keepaliveIdle, keepaliveInterval and keepaliveCount make the operating system report a server that has vanished
+	// within half a minute, also while a statement without a time limit runs.
+	keepaliveIdle     = 15 * time.Second
+	keepaliveInterval = 5 * time.Second
+	keepaliveCount    = 3
+	// cancelRequestTimeout bounds a cancel request, from its connection to its answer. A server that answers at all
+	// answers it immediately.
+	cancelRequestTimeout = time.Second
+)
+
+// newNetDialer returns a dialer for connections to the database.
+func newNetDialer() *net.Dialer {
+	return &net.Dialer{
+		Timeout: connectTimeout,
+		KeepAliveConfig: net.KeepAliveConfig{
+			Enable:   true,
+			Idle:     keepaliveIdle,
+			Interval: keepaliveInterval,
+			Count:    keepaliveCount,
+		},
+		Control: limitUnacknowledged,
+	}
+}
+
+// openConns are the open network connections of a store. It is safe for concurrent use.
+type openConns struct {
+	mu     sync.Mutex // guards the fields below
+	conns  map[*openConn]struct{}
+	closed bool
+}
+
+// openConn is a network connection that openConns can close.
+type openConn struct {
+	net.Conn
+	of *openConns
+}
+
+// add registers a connection. After closeAll it closes the connection and returns net.ErrClosed.
+func (o *openConns) add(conn net.Conn) (net.Conn, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		_ = conn.Close() // it has not been used
+		return nil, net.ErrClosed
+	}
+	if o.conns == nil {
+		o.conns = make(map[*openConn]struct{})
+	}
+	c := &openConn{Conn: conn, of: o}
+	o.conns[c] = struct{}{}
+	return c, nil
+}
+
+// Close closes the connection.
+func (c *openConn) Close() error {
+	c.of.mu.Lock()
+	delete(c.of.conns, c)
+	c.of.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// closeAll closes all connections, now and in the future. Statements that run on them fail.
+func (o *openConns) closeAll() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.closed = true
+	for c := range o.conns {
+		_ = c.Conn.Close() // the server may be dead, so the error does not matter
+	}
+}
+
+// sessionDialer makes the network connection of one session, and those of its cancel requests.
+type sessionDialer struct {
+	conns *openConns
+	// established is set when the session is open. The driver then dials only to send cancel requests.
+	established atomic.Bool
+}
+
+// dial is pgconn.DialFunc. The driver waits for the answer to a cancel request before it gives up a dead connection,
+// whose place in the pool would be occupied for that time.
+func (d *sessionDialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	dialer := newNetDialer()
+	var deadline time.Time
+	if d.established.Load() {
+		deadline = time.Now().Add(cancelRequestTimeout)
+		dialer.Deadline = deadline
+	}
+	conn, err := dialer.DialContext(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.SetDeadline(deadline); err != nil {
+		_ = conn.Close() // the error of SetDeadline is returned
+		return nil, err
+	}
+	return d.conns.add(conn)
+}

@@ -1,0 +1,8 @@
+//go:build !linux
+
+package postgres
+
+import "syscall"
+
+// limitUnacknowledged does nothing: the option TCP_USER_TIMEOUT exists on Linux only.
+func limitUnacknowledged(string, string, syscall.RawConn) error { return nil }

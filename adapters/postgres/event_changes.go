@@ -1,0 +1,46 @@
+package postgres
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/lockbox-go/lockbox/domain"
+)
+
+// storedChange is a domain.Change in the column changes of events, which holds a JSON array. Other programs may read
+// the column, so its field names are those of the API.
+type storedChange struct {
+	Property string `json:"property"`
+	From     string `json:"from,omitempty"`
+	To       string `json:"to,omitempty"`
+}
+
+// storedChanges returns nil, which is NULL, for an event without changes: reads and writes of entries have none, and
+// NULL needs no storage.
+func storedChanges(event *domain.Event) []byte {
+	if len(event.Changes) == 0 {
+		return nil
+	}
+	stored := make([]storedChange, len(event.Changes))
+	for i, change := range event.Changes {
+		stored[i] = storedChange{Property: change.Property.String(), From: change.From, To: change.To}
+	}
+	text, _ := json.Marshal(stored) // encoding strings cannot fail
+	return text
+}
+
+// changesOf parses the column; NULL is no changes. It ignores fields that a newer release may have added.
+func changesOf(text []byte) ([]domain.Change, error) {
+	if text == nil {
+		return nil, nil
+	}
+	var stored []storedChange
+	if err := json.Unmarshal(text, &stored); err != nil {
+		return nil, fmt.Errorf("parse the changes of an audit event: %w", err)
+	}
+	changes := make([]domain.Change, len(stored))
+	for i, each := range stored {
+		changes[i] = domain.Change{Property: domain.RestoreProperty(each.Property), From: each.From, To: each.To}
+	}
+	return changes, nil
+}

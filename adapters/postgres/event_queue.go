@@ -1,0 +1,203 @@
+package postgres
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// queueStored returns the part of a statement that adds events to the queue of the audit stream, in the transaction
+// that stores them. stored is the name of a WITH query that returns their ids. Without a stream, the condition is false
+// before the ids are collected.
+func queueStored(stored string) string {
+	return `INSERT INTO event_queue (id, events) SELECT events[1], events
+		FROM (SELECT array_agg(id ORDER BY id) AS events FROM ` + stored + `) s
+		WHERE events IS NOT NULL AND EXISTS (SELECT FROM event_stream WHERE id = 1)`
+}
+
+// EventQueue implements ports.EventQueue. It is safe for concurrent use.
+//
+// The queue is written by the transactions that store events, so it contains exactly the committed events, whatever the
+// order of their identifiers. The commit order comes from transaction numbers: they belong to the database, so it does
+// not depend on the clocks of servers.
+type EventQueue struct {
+	pool *pool
+
+	mu sync.Mutex // guards the following fields
+	// Rows below floor do not exist and cannot appear, so Next does not read the index entries of deleted rows there.
+	// The floor is valid until floorUntil.
+	floor      uint64
+	floorUntil time.Time
+}
+
+var _ ports.EventQueue = (*EventQueue)(nil)
+
+// floorLifetime bounds the use of a floor. After a failover to a standby that had not received the last transactions,
+// the database assigns their numbers again, and rows can appear below the floor. Next finds them after this time.
+const floorLifetime = 10 * time.Second
+
+// NewEventQueue returns the queue of the audit stream. Each stream needs its own.
+func (s *Store) NewEventQueue() *EventQueue { return &EventQueue{pool: s.pool} }
+
+// Claim compares the lease with the database's clock, which all servers share.
+func (q *EventQueue) Claim(ctx context.Context, holder [16]byte, lease time.Duration) (bool, error) {
+	tag, err := q.pool.Exec(ctx, `INSERT INTO event_stream AS s (id, holder, lease_until)
+		VALUES (1, $1, clock_timestamp() + make_interval(secs => $2))
+		ON CONFLICT (id) DO UPDATE SET holder = excluded.holder, lease_until = excluded.lease_until
+			WHERE s.holder = $1 OR s.lease_until <= clock_timestamp()`, holder, lease.Seconds())
+	return tag.RowsAffected() == 1, translate(err)
+}
+
+// Release sets the end of the lease to the present, so that the stream itself continues.
+func (q *EventQueue) Release(ctx context.Context, holder [16]byte) error {
+	_, err := q.pool.Exec(ctx, `UPDATE event_stream SET lease_until = clock_timestamp() WHERE id = 1 AND holder = $1`,
+		holder)
+	return translate(err)
+}
+
+// queuedRow is a row of event_queue: the events of one statement.
+type queuedRow struct {
+	xid    uint64
+	id     [16]byte
+	events [][16]byte
+}
+
+// maxQueuedRows bounds the rows that one Next reads.
+const maxQueuedRows = 256
+
+// nextRows returns a row without a queue entry if the queue is empty, so that the oldest running transaction is known
+// in every case. That number and the rows come from one snapshot.
+const nextRows = `SELECT pg_snapshot_xmin(pg_current_snapshot()), q.xid, q.id, q.events
+	FROM (SELECT 1) one LEFT JOIN LATERAL (
+		SELECT xid, id, events FROM event_queue WHERE xid >= $1 ORDER BY xid, id LIMIT $2) q ON true
+	ORDER BY q.xid, q.id`
+
+// Next reads the rows, and then their events by identifier. A batch has all events of each of its rows, so it can
+// exceed limit.
+func (q *EventQueue) Next(ctx context.Context, limit int) (ports.QueuedEvents, error) {
+	rows, oldest, err := q.readRows(ctx)
+	if err != nil {
+		return ports.QueuedEvents{}, err
+	}
+	// Transactions below the oldest running one have ended, so their rows are among those that were read.
+	batch := ports.QueuedEvents{Horizon: oldest}
+	var ids [][16]byte
+	for i, row := range rows {
+		if len(ids) >= limit || i == maxQueuedRows-1 {
+			batch.Horizon = 0 // there are or may be further rows
+		}
+		if len(ids) >= limit {
+			break
+		}
+		ids = append(ids, row.events...)
+		batch.Positions = append(batch.Positions, ports.QueuePosition{Transaction: row.xid, First: row.id})
+	}
+	if len(ids) == 0 {
+		q.setFloor(batch.Horizon)
+		return batch, nil
+	}
+	batch.Events, err = q.readEvents(ctx, ids)
+	return batch, err
+}
+
+// readRows returns up to maxQueuedRows rows, oldest commit first, and the oldest running transaction.
+func (q *EventQueue) readRows(ctx context.Context) (found []queuedRow, oldest uint64, err error) {
+	rows, err := q.pool.Query(ctx, nextRows, q.currentFloor(), maxQueuedRows)
+	found, err = collect(rows, err, func(row pgx.CollectableRow) (queuedRow, error) {
+		var read queuedRow
+		var xid pgtype.Uint64
+		var id pgtype.UUID
+		err := row.Scan(&oldest, &xid, &id, &read.events)
+		read.xid, read.id = xid.Uint64, id.Bytes
+		return read, err
+	})
+	if err == nil && found[0].events == nil { // the row without a queue entry
+		found = nil
+	}
+	return found, oldest, err
+}
+
+// currentFloor returns the floor while it is valid, and otherwise 0.
+func (q *EventQueue) currentFloor() uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if time.Now().After(q.floorUntil) {
+		q.floor = 0
+	}
+	return q.floor
+}
+
+// setFloor raises the floor, unless it is 0. Only the first floor after an invalid one begins a lifetime.
+func (q *EventQueue) setFloor(floor uint64) {
+	if floor == 0 {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.floor == 0 {
+		q.floorUntil = time.Now().Add(floorLifetime)
+	}
+	q.floor = floor
+}
+
+// readEvents returns the events with the given identifiers in their order. It omits events that do not exist.
+func (q *EventQueue) readEvents(ctx context.Context, ids [][16]byte) ([]domain.Event, error) {
+	rows, err := q.pool.Query(ctx, `SELECT `+eventColumns+` FROM events WHERE id = ANY ($1::uuid[])`, ids)
+	list, err := collect(rows, err, func(row pgx.CollectableRow) (domain.Event, error) { return scanEvent(row) })
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[[16]byte]domain.Event, len(list))
+	for _, event := range list {
+		byID[event.ID] = event
+	}
+	ordered := make([]domain.Event, 0, len(list))
+	for _, id := range ids {
+		if event, found := byID[id]; found {
+			ordered = append(ordered, event)
+		}
+	}
+	return ordered, nil
+}
+
+// Delivered deletes the rows by their primary key. It does not check the lease: the events were delivered in any case.
+func (q *EventQueue) Delivered(ctx context.Context, batch ports.QueuedEvents) error {
+	// The driver has no array type for transaction numbers.
+	transactions := column(batch.Positions, func(p ports.QueuePosition) string {
+		return strconv.FormatUint(p.Transaction, 10)
+	})
+	firsts := column(batch.Positions, func(p ports.QueuePosition) [16]byte { return p.First })
+	_, err := q.pool.Exec(ctx, `DELETE FROM event_queue q USING `+unnest("text", "uuid")+` AS d (xid, id)
+		WHERE q.xid = d.xid::xid8 AND q.id = d.id`, transactions, firsts)
+	if err == nil {
+		q.setFloor(batch.Horizon)
+	}
+	return translate(err)
+}
+
+// Age compares with the database's clock, which has set the time in the queue.
+func (q *EventQueue) Age(ctx context.Context) (time.Duration, error) {
+	var seconds float64
+	err := q.pool.QueryRow(ctx, `SELECT COALESCE((
+		SELECT GREATEST(0, EXTRACT(EPOCH FROM clock_timestamp() - queued_at))::float8
+			FROM event_queue ORDER BY xid, id LIMIT 1), 0)`).Scan(&seconds)
+	return time.Duration(seconds * float64(time.Second)), translate(err)
+}
+
+// DeleteAbandonedQueue ends a stream and deletes rows in two statements. Between them, another server may begin the
+// stream again; the rows then stay, and their events are delivered. See ports.Janitor.
+func (s *Store) DeleteAbandonedQueue(ctx context.Context, before time.Time, limit int) (int, error) {
+	if _, err := s.pool.Exec(ctx, `DELETE FROM event_stream WHERE id = 1 AND lease_until < $1`, before); err != nil {
+		return 0, translate(err)
+	}
+	tag, err := s.pool.Exec(ctx, `DELETE FROM event_queue WHERE (xid, id) IN (SELECT xid, id FROM event_queue
+		WHERE NOT EXISTS (SELECT FROM event_stream WHERE id = 1) ORDER BY xid, id LIMIT $1)`, limit)
+	return int(tag.RowsAffected()), translate(err)
+}

@@ -1,0 +1,49 @@
+package postgres
+
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// Inspector is one connection on which an operator's command examines a whole database. Unlike the connections of a
+// Store, it sets no parameters of the session, so it also works through a pooler, and its statements have no time
+// limit. It is not safe for concurrent use.
+type Inspector struct {
+	conn *pgx.Conn
+}
+
+// Inspect opens a connection. It tries once, for at most connectTimeout for each host, and returns the driver's error,
+// which names the reason and contains no password.
+func Inspect(ctx context.Context, url string) (*Inspector, error) {
+	config, err := ParseURL(url)
+	if err != nil {
+		return nil, err
+	}
+	config.RuntimeParams["application_name"] = "lockbox inspection"
+	// A pooler in transaction mode loses prepared statements.
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	return &Inspector{conn}, nil
+}
+
+// Major returns the major version of PostgreSQL.
+func (i *Inspector) Major(ctx context.Context) (major int, err error) {
+	err = i.conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::int / 10000`).Scan(&major)
+	return major, err
+}
+
+// Close closes the connection. It works after the context of other calls has ended.
+func (i *Inspector) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	_ = i.conn.Close(ctx) // nothing is left to lose
+}
+
+// ServerKeys returns the repository of the server keys. Its methods that write must not be used.
+func (i *Inspector) ServerKeys() ports.ServerKeys { return serverKeys{i.conn} }

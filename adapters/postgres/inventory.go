@@ -1,0 +1,165 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// Inventory describes the content of a database, to compare a backup with its restored copy. It contains no secret and
+// no name of a user, a box or an entry.
+type Inventory struct {
+	// Major is the version of PostgreSQL.
+	Major int
+	// Schema is the schema of the tables of Lockbox, and Version its newest migration.
+	Schema  string
+	Version uint
+	// Installation is the identifier of the installation.
+	Installation string
+	// Tables are the tables of all schemas, without those of PostgreSQL and of extensions.
+	Tables []TableContent
+	Keys   []ports.ServerKey
+}
+
+// TableContent describes the rows of a table.
+type TableContent struct {
+	// Name has the form schema.table.
+	Name string
+	Rows int64
+	// Checksum is a sum over the rows, which does not depend on their order. It detects accidents, not attacks.
+	Checksum string
+}
+
+var errNoInstallation = errors.New("the database has no Lockbox data: check LOCKBOX_DATABASE_URL")
+
+// Inventory reads the whole database in one snapshot. For a database without Lockbox's tables it returns an error.
+func (i *Inspector) Inventory(ctx context.Context) (Inventory, error) {
+	var inventory Inventory
+	err := i.snapshot(ctx, func(tx pgx.Tx) (err error) {
+		inventory, err = takeInventory(ctx, tx)
+		return err
+	})
+	return inventory, err
+}
+
+// ExportSnapshot takes the inventory of a snapshot and calls use, which can read the same snapshot under its name, as
+// pg_dump --snapshot does. The snapshot ends when use returns.
+func (i *Inspector) ExportSnapshot(ctx context.Context, use func(name string, inventory Inventory) error) error {
+	return i.snapshot(ctx, func(tx pgx.Tx) error {
+		var name string
+		if err := tx.QueryRow(ctx, `SELECT pg_export_snapshot()`).Scan(&name); err != nil {
+			return err
+		}
+		inventory, err := takeInventory(ctx, tx)
+		if err != nil {
+			return err
+		}
+		return use(name, inventory)
+	})
+}
+
+// snapshot calls use in a transaction that writes nothing. The settings apply to the transaction, so a pooler does not
+// hand them to other clients. They remove time limits and fix the text form of values, on which checksums depend.
+func (i *Inspector) snapshot(ctx context.Context, use func(pgx.Tx) error) error {
+	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	return pgx.BeginTxFunc(ctx, i.conn, options, func(tx pgx.Tx) error {
+		for _, setting := range []string{"statement_timeout = 0", "idle_in_transaction_session_timeout = 0",
+			"timezone = 'UTC'", "datestyle = 'ISO'", "bytea_output = 'hex'", "extra_float_digits = 1"} {
+			if _, err := tx.Exec(ctx, "SET LOCAL "+setting); err != nil {
+				return err
+			}
+		}
+		return use(tx)
+	})
+}
+
+// takeInventory reads everything in the snapshot of tx.
+func takeInventory(ctx context.Context, tx pgx.Tx) (Inventory, error) {
+	var in Inventory
+	var has bool
+	err := tx.QueryRow(ctx, `SELECT current_setting('server_version_num')::int / 10000, coalesce(current_schema(), ''),
+		to_regclass('system') IS NOT NULL AND to_regclass('schema_migrations') IS NOT NULL`).Scan(&in.Major, &in.Schema,
+		&has)
+	if err != nil {
+		return in, err
+	}
+	if !has {
+		return in, errNoInstallation
+	}
+	var version int64
+	var installation [16]byte
+	err = tx.QueryRow(ctx, `SELECT (SELECT version FROM schema_migrations), installation_id FROM system`).Scan(&version,
+		&installation)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return in, errNoInstallation
+	}
+	if err != nil {
+		return in, err
+	}
+	in.Version, in.Installation = uint(unsigned(version)), domain.ID[system](installation).String()
+	if in.Keys, err = (serverKeys{tx}).List(ctx); err != nil {
+		return in, err
+	}
+	in.Tables, err = countTables(ctx, tx)
+	return in, err
+}
+
+// countTables reads every row of every table.
+func countTables(ctx context.Context, tx pgx.Tx) ([]TableContent, error) {
+	names, err := tableNames(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	tables := make([]TableContent, len(names))
+	for i, name := range names {
+		tables[i].Name = name[0] + "." + name[1]
+		err := tx.QueryRow(ctx, `SELECT count(*), coalesce(sum(hashtextextended(t::text, 0)), 0)::text FROM `+
+			name.Sanitize()+` t`).Scan(&tables[i].Rows, &tables[i].Checksum)
+		if err != nil {
+			return nil, fmt.Errorf("count the rows of %s: %w", tables[i].Name, err)
+		}
+	}
+	return tables, nil
+}
+
+// RequireEmpty returns an error if the database has a table, so that a command cannot write to a database in use.
+func (i *Inspector) RequireEmpty(ctx context.Context) error {
+	names, err := tableNames(ctx, i.conn)
+	if err == nil && len(names) > 0 {
+		return fmt.Errorf("the scratch database must be empty, but it has the table %s", strings.Join(names[0], "."))
+	}
+	return err
+}
+
+// DropTables drops all tables. The caller has checked with RequireEmpty that it fills the database itself.
+func (i *Inspector) DropTables(ctx context.Context) error {
+	names, err := tableNames(ctx, i.conn)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if _, err := i.conn.Exec(ctx, "DROP TABLE IF EXISTS "+name.Sanitize()+" CASCADE"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tableNames returns the names of all ordinary tables that pg_dump would dump, as schema and table.
+func tableNames(ctx context.Context, q querier) ([]pgx.Identifier, error) {
+	rows, err := q.Query(ctx, `SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND NOT EXISTS
+		(SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')
+		ORDER BY 1, 2`)
+	return collect(rows, err, func(row pgx.CollectableRow) (pgx.Identifier, error) {
+		var schema, table string
+		err := row.Scan(&schema, &table)
+		return pgx.Identifier{schema, table}, err
+	})
+}

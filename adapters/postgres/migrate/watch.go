@@ -1,0 +1,57 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
+)
+
+// errHung means that the server stopped answering during a migration.
+var errHung = errors.New("the database server does not answer; the migration was given up and is rolled back")
+
+const (
+	// watchInterval is the time between two checks of the server during a migration.
+	watchInterval = 5 * time.Second
+	// maxUnanswered is how many checks in a row may fail before the migration is given up. Each may take the connect
+	// timeout of five seconds.
+	maxUnanswered = 3
+)
+
+// watch returns a context that ends with the cause errHung when the server accepts no more connections. A statement of
+// a migration may take hours, so its duration does not show whether the server is alive. stop ends the watch and waits
+// for it.
+func (m *Migrator) watch(ctx context.Context) (watched context.Context, stop func()) {
+	watched, cancel := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for unanswered := 0; pause(watched, m.watchInterval); {
+			if m.answers(watched) {
+				unanswered = 0
+			} else if unanswered++; unanswered == maxUnanswered {
+				cancel(errHung)
+				return
+			}
+		}
+	}()
+	return watched, func() {
+		cancel(nil)
+		<-done
+	}
+}
+
+// answers reports whether the server accepts a connection, or refuses one with an error: then it is not hung.
+func (m *Migrator) answers(ctx context.Context) bool {
+	conn, err := pgx.ConnectConfig(ctx, m.config)
+	if err != nil {
+		return sqlstate.Of(err) != ""
+	}
+	closing, cancel := context.WithTimeout(ctx, m.config.ConnectTimeout)
+	defer cancel()
+	_ = conn.Close(closing) // only the answer matters
+	return true
+}

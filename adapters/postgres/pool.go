@@ -1,0 +1,107 @@
+package postgres
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// pool is a pool of connections. Each of its own statements has a deadline, also if the context of the caller has none;
+// see bounded. It is safe for concurrent use.
+type pool struct {
+	bounded
+	raw       *pgxpool.Pool
+	connector *connector
+}
+
+// openPool makes the pool. It does not connect. limit is the time of one statement, including the wait for a
+// connection.
+func openPool(ctx context.Context, settings *pgxpool.Config, connector *connector, limit time.Duration) (*pool, error) {
+	connector.configure(settings)
+	ready := make(chan struct{}) // a connection may open before raw is assigned
+	var raw *pgxpool.Pool
+	connector.discard = func() {
+		<-ready
+		raw.Reset()
+	}
+	raw, err := pgxpool.NewWithConfig(ctx, settings)
+	if err != nil {
+		return nil, err
+	}
+	close(ready)
+	p := &pool{raw: raw, connector: connector}
+	p.bounded = bounded{q: waiting{p}, limit: limit}
+	return p, nil
+}
+
+// Acquire returns a connection. If the server accepts no further connection, Acquire waits up to fullTimeout for one of
+// the pool to become free. The statements of the connection have no deadline of their own.
+func (p *pool) Acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	conn, err := p.raw.Acquire(ctx)
+	if err != nil && p.connector.noteFull(err) {
+		return retryWhileFull(ctx, p, err, p.raw.Acquire)
+	}
+	return conn, err
+}
+
+// retryWhileFull runs get again while the server accepts no further connection, until a connection of the pool is free,
+// but not longer than fullTimeout. err is the refusal of the server.
+func retryWhileFull[T any](ctx context.Context, p *pool, err error,
+	get func(context.Context) (T, error)) (got T, _ error) {
+	for deadline := time.Now().Add(fullTimeout); time.Now().Before(deadline); {
+		select {
+		case <-ctx.Done():
+			return got, err
+		case <-time.After(10*time.Millisecond + rand.N(20*time.Millisecond)): //nolint:gosec // jitter is no secret
+		}
+		if got, err = get(ctx); err == nil || !p.connector.noteFull(err) {
+			break
+		}
+	}
+	return got, err
+}
+
+// waiting is the querier of a pool. Like Acquire, it waits for a connection of the pool while the server is full.
+type waiting struct{ pool *pool }
+
+func (w waiting) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	tag, err := w.pool.raw.Exec(ctx, sql, args...)
+	if err != nil && w.pool.connector.noteFull(err) {
+		return retryWhileFull(ctx, w.pool, err, func(ctx context.Context) (pgconn.CommandTag, error) {
+			return w.pool.raw.Exec(ctx, sql, args...)
+		})
+	}
+	return tag, err
+}
+
+func (w waiting) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	rows, err := w.pool.raw.Query(ctx, sql, args...)
+	if err != nil && w.pool.connector.noteFull(err) {
+		return retryWhileFull(ctx, w.pool, err, func(ctx context.Context) (pgx.Rows, error) {
+			return w.pool.raw.Query(ctx, sql, args...)
+		})
+	}
+	return rows, err
+}
+
+// QueryRow returns its error in Scan.
+func (w waiting) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	rows, err := w.Query(ctx, sql, args...)
+	if err != nil {
+		return failedRow{err}
+	}
+	return singleRow{rows}
+}
+
+// SendBatch returns its error in the methods of the results.
+func (w waiting) SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults {
+	conn, err := w.pool.Acquire(ctx)
+	if err != nil {
+		return failedBatch{err: err}
+	}
+	return &closingBatch{conn.SendBatch(ctx, batch), conn.Release}
+}

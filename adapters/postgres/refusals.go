@@ -1,0 +1,103 @@
+package postgres
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
+)
+
+var (
+	// ErrRefused is in the chain of errors about a database that refuses connections for a lasting reason. Waiting does
+	// not help: an operator must change the URL, the role or the database.
+	ErrRefused = errors.New("the database refuses the connection")
+	// ErrStandby is the reason why a connection to a standby is refused. The standby may be promoted at any time.
+	ErrStandby = errors.New("the database is a read-only standby: the URL must lead to the primary")
+
+	errOldPrimary = errors.New("the database is a primary that was replaced")
+)
+
+// refuse returns an error for a lasting reason.
+func refuse(reason string) error { return fmt.Errorf("%w: %s", ErrRefused, reason) }
+
+// ExplainRefusal returns err with its reason and ErrRefused in front if it is the error of a connection that will be
+// refused again. It returns other errors unchanged, and also errors of a URL with several hosts if one of them was not
+// reached.
+func ExplainRefusal(err error) error {
+	if errors.Is(err, ErrRefused) {
+		return err
+	}
+	if isUnreached(err) {
+		return err
+	}
+	// With sslmode=prefer, the driver also reports the refused TLS of a connection that it then made without TLS.
+	reason := serverReason(err)
+	if sqlstate.Of(err) == "" {
+		reason = tlsReason(err)
+	}
+	if reason == "" {
+		return err
+	}
+	return fmt.Errorf("%w: %s: %w", ErrRefused, reason, err)
+}
+
+// isUnreached reports whether err, or an error that it wraps, means that a host was not reached or did not answer.
+func isUnreached(err error) bool {
+	switch err := err.(type) { //nolint:errorlint // the loops below unwrap the error
+	case *net.OpError:
+		_, alert := errors.AsType[tls.AlertError](err.Err)
+		return !alert // the peer has answered an alert
+	case *net.DNSError:
+		return true
+	case interface{ Unwrap() []error }:
+		return slices.ContainsFunc(err.Unwrap(), isUnreached)
+	case interface{ Unwrap() error }:
+		return isUnreached(err.Unwrap())
+	}
+	return err == context.DeadlineExceeded || err == context.Canceled //nolint:errorlint // err wraps nothing
+}
+
+// serverReason returns what an operator has to change if the server refused a connection for a lasting reason, or "".
+func serverReason(err error) string {
+	if _, connecting := errors.AsType[*pgconn.ConnectError](err); !connecting {
+		return ""
+	}
+	switch code := sqlstate.Of(err); {
+	case strings.HasPrefix(code, sqlstate.InvalidAuthorizationClass):
+		return "check the role and the password in the URL, and pg_hba.conf on the server"
+	case code == sqlstate.InvalidCatalogName:
+		return "create the database, or correct its name in the URL"
+	case code == sqlstate.InsufficientPrivilege:
+		return "grant the role CONNECT on the database"
+	case code == sqlstate.ProtocolViolation, code == sqlstate.UndefinedObject, code == sqlstate.InvalidParameterValue:
+		return "the server, or a pooler in front of it, does not accept the parameters of the connection"
+	}
+	return ""
+}
+
+// tlsReason returns the reason of a TLS handshake that will fail again, or "".
+func tlsReason(err error) string {
+	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
+	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
+	_, name := errors.AsType[x509.HostnameError](err)
+	_, alert := errors.AsType[tls.AlertError](err)
+	switch {
+	case verification, authority, name:
+		return "the certificate of the server does not verify: check sslmode and sslrootcert in the URL"
+	case alert:
+		return "the server refused TLS: check sslmode, sslcert and sslkey in the URL"
+	}
+	if _, connecting := errors.AsType[*pgconn.ConnectError](err); connecting &&
+		strings.Contains(err.Error(), "server refused TLS connection") { // the driver has no type for it
+		return "the server does not offer TLS: check sslmode in the URL"
+	}
+	return ""
+}

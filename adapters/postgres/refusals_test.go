@@ -1,0 +1,180 @@
+package postgres_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"net/url"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/adapters/postgres"
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+	"github.com/lockbox-go/lockbox/tests/pgtest"
+)
+
+// change returns a database URL with another part.
+func change(t *testing.T, database string, part func(*url.URL)) string {
+	t.Helper()
+	target, err := url.Parse(database)
+	require.NoError(t, err)
+	part(target)
+	return target.String()
+}
+
+// open opens a store on a URL that must be refused, and returns the error.
+func open(t *testing.T, database string) error {
+	t.Helper()
+	store, err := postgres.Open(t.Context(), postgres.Config{URL: database, Clock: clock{}})
+	if err == nil {
+		store.Close()
+	}
+	require.Error(t, err)
+	return err
+}
+
+// TestParametersOfTheURL covers parameters that the driver would send to the server as unknown settings.
+func TestParametersOfTheURL(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"keepalives_idle", "gssencmode", "load_balance_hosts", "tcp_user_timeout"} {
+		_, err := postgres.ParseURL("postgres://anna:hunter2@db/lockbox?" + name + "=1")
+		require.ErrorContains(t, err, "the parameter "+name+" of the database URL is not supported")
+		require.NotContains(t, err.Error(), "hunter2")
+	}
+	_, err := postgres.ParseURL("postgres://anna:hunter2@db/lockbox?client_encoding=LATIN1")
+	require.ErrorContains(t, err, "client_encoding")
+	for _, same := range []string{"UTF8", "utf-8", "Unicode"} {
+		config, err := postgres.ParseURL("postgres://anna:hunter2@db/lockbox?client_encoding=" + same)
+		require.NoError(t, err)
+		require.NotContains(t, config.RuntimeParams, "client_encoding")
+	}
+	_, err = postgres.ParseURL("postgres://anna:hunter2@db/lockbox?sslmode=verify-full&sslrootcert=/no/such/file")
+	require.ErrorContains(t, err, "/no/such/file")
+	require.NotContains(t, err.Error(), "hunter2")
+}
+
+// TestLastingRefusals verifies that a connection that will be refused again is reported as such, with what to change.
+func TestLastingRefusals(t *testing.T) {
+	t.Parallel()
+	database := pgtest.Empty(t)
+	between := pgtest.NewProxy(t, database) // TCP, as TLS needs it
+	stranger := func(u *url.URL) { u.User = url.UserPassword("no_such_role", "hunter2") }
+	for name, test := range map[string]struct{ url, contains string }{
+		"an unknown role": {change(t, database, stranger), "check the role and the password"},
+		"an unknown database": {change(t, database, func(u *url.URL) { u.Path = "/no_such_database" }),
+			"create the database"},
+		"an unknown parameter": {pgtest.WithParameter(t, database, "no_such_setting", "1"),
+			"does not accept the parameters"},
+		"no TLS": {pgtest.WithParameter(t, between.URL, "sslmode", "require"), "does not offer TLS"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := open(t, test.url)
+			require.ErrorIs(t, err, postgres.ErrRefused)
+			require.NotErrorIs(t, err, domain.Unavailable)
+			require.ErrorContains(t, err, test.contains)
+			require.NotContains(t, err.Error(), "hunter2")
+		})
+	}
+	// With several hosts, one that does not answer may become the one to use.
+	unreachable := change(t, between.URL, func(u *url.URL) {
+		u.Host = "127.0.0.1:1," + u.Host
+		u.RawQuery = "sslmode=require"
+	})
+	require.ErrorIs(t, open(t, unreachable), domain.Unavailable)
+}
+
+// TestWhichRefusalsAreLasting covers the codes with which servers and poolers refuse a connection.
+func TestWhichRefusalsAreLasting(t *testing.T) {
+	t.Parallel()
+	for code, lasting := range map[string]bool{
+		"08P01": true,  // PgBouncer: unsupported startup parameter
+		"28000": true,  // no entry in pg_hba.conf
+		"28P01": true,  // wrong password
+		"3D000": true,  // unknown database
+		"42501": true,  // no CONNECT privilege
+		"08004": false, // PgBouncer: its server cannot be reached
+		"53300": false, // no free connection
+		"57P03": false, // starting up
+	} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			between := pgtest.NewProxy(t, pgtest.Empty(t))
+			between.Refuse(code, "refused by the test")
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := postgres.Open(ctx, postgres.Config{URL: between.URL, Clock: clock{}})
+			require.ErrorContains(t, err, "refused by the test")
+			require.Equal(t, lasting, errors.Is(err, postgres.ErrRefused), "%v", err)
+			require.Equal(t, !lasting, errors.Is(err, domain.Unavailable), "%v", err)
+		})
+	}
+}
+
+// TestOtherEncodingsAreRefused covers the encodings of the database and of its sessions.
+func TestOtherEncodingsAreRefused(t *testing.T) {
+	t.Parallel()
+	ascii := pgtest.Empty(t)
+	name := "lockbox_test_ascii_" + randomName()
+	execute(t, ascii, `CREATE DATABASE `+name+` ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`)
+	t.Cleanup(func() { execute(t, ascii, `DROP DATABASE `+name+` WITH (FORCE)`) })
+	err := open(t, change(t, ascii, func(u *url.URL) { u.Path = "/" + name }))
+	require.ErrorIs(t, err, postgres.ErrRefused)
+	require.ErrorContains(t, err, "SQL_ASCII")
+
+	latin := pgtest.Empty(t)
+	config, err := pgx.ParseConfig(latin)
+	require.NoError(t, err)
+	execute(t, latin, `ALTER DATABASE `+config.Database+` SET client_encoding = 'LATIN1'`)
+	err = open(t, latin)
+	require.ErrorIs(t, err, postgres.ErrRefused)
+	require.ErrorContains(t, err, "client_encoding to LATIN1")
+}
+
+func randomName() string {
+	random := make([]byte, 6)
+	_, _ = rand.Read(random) // never returns an error
+	return hex.EncodeToString(random)
+}
+
+// TestAFullServerMakesRequestsWait gives a store fewer connections than its pool may have. Requests wait for those
+// instead of failing.
+func TestAFullServerMakesRequestsWait(t *testing.T) {
+	t.Parallel()
+	between := pgtest.NewProxy(t, pgtest.New(t))
+	store := openStoreOn(t, between.URL, nil)
+	between.LimitOpen(2)
+	var group sync.WaitGroup
+	for range 20 {
+		group.Go(func() {
+			for range 5 {
+				if _, err := store.Read().System.Owner(t.Context()); err != nil {
+					t.Error(err)
+				}
+				if err := store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
+					return repos.Events.Append(ctx, event(t, "waited"))
+				}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	require.LessOrEqual(t, store.Stats().Pool.Idle, 2)
+	// A store without a connection of its own reports the refusal.
+	held, err := store.Pool().Acquire(t.Context())
+	require.NoError(t, err)
+	defer held.Release()
+	between.LimitOpen(1)
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	_, err = postgres.Open(ctx, postgres.Config{URL: between.URL, Clock: clock{}})
+	require.ErrorIs(t, err, domain.Unavailable)
+	require.ErrorContains(t, err, "too many clients")
+}

@@ -1,0 +1,257 @@
+package postgres
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/lockbox-go/lockbox/adapters/postgres/sqlstate"
+)
+
+// connector opens, checks and replaces the connections of a pool. Everything that must hold for a connection is checked
+// here, with one statement when the connection opens. It is safe for concurrent use.
+type connector struct {
+	log   *slog.Logger
+	conns openConns
+	// timeline is the highest timeline that a connection has reported; 0 before the first one.
+	timeline atomic.Uint32
+	// discard closes the idle connections of the pool, and those in use when they are released.
+	discard func()
+	// discarded is the time of the last call of discard because of a dead connection, in nanoseconds since 1970.
+	// replaced counts these calls.
+	discarded, replaced atomic.Int64
+	// full is the last refusal because the server had no free connection.
+	full atomic.Pointer[fullServer]
+	// diskFull is set when the server refuses a write because its disk is full; see Store.Probe.
+	diskFull atomic.Bool
+}
+
+// fullServer is a refusal with code sqlstate.TooManyConnections.
+type fullServer struct {
+	at  time.Time
+	err error
+}
+
+const (
+	// discardInterval is the shortest time between two replacements of idle connections because of a dead one.
+	discardInterval = 2 * time.Second
+	// fullInterval is the time after a refusal because of too many connections in which no other connection is opened.
+	fullInterval = time.Second
+)
+
+// configure sets the hooks of a pool. discard must be set before the pool connects.
+func (c *connector) configure(settings *pgxpool.Config) {
+	validate := settings.ConnConfig.ValidateConnect // checks target_session_attrs
+	settings.ConnConfig.ValidateConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		if validate != nil {
+			if err := validate(ctx, conn); err != nil {
+				return err
+			}
+		}
+		return c.check(ctx, conn)
+	}
+	onError := settings.ConnConfig.OnPgError // decides which errors end the connection
+	settings.ConnConfig.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
+		if err.Code == sqlstate.DiskFull {
+			c.diskFull.Store(true)
+		}
+		return onError(conn, err)
+	}
+	settings.ConnConfig.OnNotice = onNotice
+	settings.ConnConfig.BuildContextWatcherHandler = c.watchContext
+	settings.BeforeConnect = c.prepare
+	settings.BeforeClose = abandonDead
+}
+
+// prepare sets the dialer of one connection. It refuses to connect while the server has no free connection.
+func (c *connector) prepare(_ context.Context, config *pgx.ConnConfig) error {
+	if full := c.full.Load(); full != nil && time.Since(full.at) < fullInterval {
+		return full.err
+	}
+	dialer := &sessionDialer{conns: &c.conns}
+	config.DialFunc = dialer.dial
+	config.AfterConnect = func(context.Context, *pgconn.PgConn) error {
+		dialer.established.Store(true)
+		return nil
+	}
+	return nil
+}
+
+// abandonDead closes the network connection of a session that the driver has given up, before the driver has ended the
+// session: that may take 15 seconds if the server does not answer, and would occupy a place in the pool.
+func abandonDead(conn *pgx.Conn) {
+	if !conn.IsClosed() {
+		return
+	}
+	network := conn.PgConn().Conn()
+	if secured, ok := network.(*tls.Conn); ok {
+		network = secured.NetConn() // does not wait for TLS
+	}
+	_ = network.Close() // the session is lost anyway
+}
+
+// session is what a connection reports about its server when it opens.
+type session struct {
+	standby                        bool
+	serverEncoding, clientEncoding string
+	// timeline is the history of the database that the server continues: it increases with every promotion of a
+	// standby. It is 0 if the server does not report it.
+	timeline uint32
+}
+
+// The columns of session. Services that hide the write-ahead log refuse the last one; portableSQL leaves it out.
+const (
+	portableSQL = `SELECT pg_is_in_recovery(), current_setting('server_encoding'), current_setting('client_encoding')`
+	sessionSQL  = portableSQL + `, CASE WHEN NOT pg_is_in_recovery()
+		THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END`
+)
+
+// readSession reads the session of a connection in one round trip.
+func readSession(ctx context.Context, conn *pgconn.PgConn) (session, error) {
+	row, err := readRow(ctx, conn, sessionSQL)
+	if code := sqlstate.Of(err); code == sqlstate.InsufficientPrivilege || code == sqlstate.FeatureNotSupported ||
+		code == sqlstate.UndefinedFunction {
+		row, err = readRow(ctx, conn, portableSQL)
+	}
+	if err != nil {
+		return session{}, err
+	}
+	read := session{standby: row[0] == "t", serverEncoding: row[1], clientEncoding: row[2]}
+	if len(row) > 3 && row[3] != "" {
+		timeline, err := strconv.ParseUint(row[3], 16, 32)
+		if err != nil {
+			return session{}, fmt.Errorf("the database reports the timeline %q: %w", row[3], err)
+		}
+		read.timeline = uint32(timeline)
+	}
+	return read, nil
+}
+
+// readRow returns the only row of a statement as text.
+func readRow(ctx context.Context, conn *pgconn.PgConn, sql string) ([]string, error) {
+	results, err := conn.Exec(ctx, sql).ReadAll()
+	if err != nil {
+		return nil, err
+	}
+	if len(results) != 1 || len(results[0].Rows) != 1 {
+		return nil, errors.New("the database did not answer the check of a new connection with one row")
+	}
+	row := make([]string, len(results[0].Rows[0]))
+	for i, column := range results[0].Rows[0] {
+		row[i] = string(column)
+	}
+	return row, nil
+}
+
+// check refuses a connection on which Lockbox cannot work. With several hosts in the URL, the driver then tries the
+// next one.
+func (c *connector) check(ctx context.Context, conn *pgconn.PgConn) error {
+	read, err := readSession(ctx, conn)
+	switch {
+	case err != nil:
+		return err
+	case !isUTF8(read.serverEncoding):
+		return refuse("the encoding of the database is " + read.serverEncoding +
+			": create the database of Lockbox with ENCODING 'UTF8'")
+	case !isUTF8(read.clientEncoding):
+		return refuse("the role or the database sets client_encoding to " + read.clientEncoding +
+			": run ALTER ROLE … RESET client_encoding and ALTER DATABASE … RESET client_encoding")
+	case read.standby:
+		return ErrStandby
+	}
+	return c.acceptTimeline(read.timeline)
+}
+
+// acceptTimeline refuses a server that continues an older history than another connection has seen: a primary that was
+// replaced and does not know it yet. A newer history means that a standby was promoted: all other connections may still
+// lead to the old primary and are discarded.
+func (c *connector) acceptTimeline(timeline uint32) error {
+	for {
+		seen := c.timeline.Load()
+		switch {
+		case timeline == 0 || timeline == seen:
+			return nil
+		case timeline < seen:
+			return fmt.Errorf("%w: it is on timeline %d, and this server has seen %d", errOldPrimary, timeline, seen)
+		}
+		if c.timeline.CompareAndSwap(seen, timeline) {
+			if seen != 0 {
+				c.log.Warn("the database has a new primary; connections to the previous one are discarded",
+					slog.Uint64("timeline", uint64(timeline)))
+				c.discard()
+			}
+			return nil
+		}
+	}
+}
+
+// watchContext returns the handler of cancelled contexts of a connection. The driver's default handler closes the
+// connection, so clients that disconnect would force the database to start a session for each of them. This handler
+// keeps the connection and cancels the statement. Before the connection can run another statement, the handler waits
+// until the cancel request was answered and had time to take effect, so that it cannot cancel the wrong statement.
+func (c *connector) watchContext(conn *pgconn.PgConn) ctxwatch.Handler {
+	return &cancelHandler{
+		CancelRequestContextWatcherHandler: &pgconn.CancelRequestContextWatcherHandler{
+			Conn:               conn,
+			CancelRequestDelay: cancelDelay,
+			DeadlineDelay:      cancelTimeout,
+		},
+		connector: c,
+	}
+}
+
+// cancelHandler notices connections that do not react to a cancellation: they are dead.
+type cancelHandler struct {
+	*pgconn.CancelRequestContextWatcherHandler
+	connector *connector
+	at        time.Time
+}
+
+// HandleCancel cancels the statement.
+func (h *cancelHandler) HandleCancel(ctx context.Context) {
+	h.at = time.Now()
+	h.CancelRequestContextWatcherHandler.HandleCancel(ctx)
+}
+
+// HandleUnwatchAfterCancel is called when the statement has ended.
+func (h *cancelHandler) HandleUnwatchAfterCancel() {
+	dead := time.Since(h.at) >= cancelTimeout
+	h.CancelRequestContextWatcherHandler.HandleUnwatchAfterCancel()
+	if dead {
+		h.connector.replaceIdle()
+	}
+}
+
+// replaceIdle discards the idle connections after one was found dead: the others are probably dead too, and each would
+// cost a request the time of its own check.
+func (c *connector) replaceIdle() {
+	now := time.Now().UnixNano()
+	last := c.discarded.Load()
+	if now-last < int64(discardInterval) || !c.discarded.CompareAndSwap(last, now) {
+		return
+	}
+	c.replaced.Add(1)
+	c.log.Warn("a connection to the database does not answer; the idle connections are replaced")
+	c.discard()
+}
+
+// noteFull remembers a refusal because the server had no free connection, and reports whether err is one.
+func (c *connector) noteFull(err error) bool {
+	if sqlstate.Of(err) != sqlstate.TooManyConnections {
+		return false
+	}
+	if full := c.full.Load(); full == nil || time.Since(full.at) >= fullInterval {
+		c.full.Store(&fullServer{at: time.Now(), err: err})
+	}
+	return true
+}

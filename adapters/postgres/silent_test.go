@@ -1,0 +1,121 @@
+package postgres_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/adapters/postgres"
+	"github.com/lockbox-go/lockbox/domain"
+	"github.com/lockbox-go/lockbox/ports"
+	"github.com/lockbox-go/lockbox/tests/pgtest"
+)
+
+// openAll makes a store open all its connections and leaves them idle for so long that they are checked before their
+// next use.
+func openAll(t *testing.T, store *postgres.Store) {
+	t.Helper()
+	var conns []interface{ Release() }
+	for range store.Stats().Pool.Max {
+		conn, err := store.Pool().Acquire(t.Context())
+		require.NoError(t, err)
+		conns = append(conns, conn)
+	}
+	for _, conn := range conns {
+		conn.Release()
+	}
+	time.Sleep(1100 * time.Millisecond) // the driver checks connections that were idle for longer than a second
+}
+
+// TestLostConnectionsAreReplaced loses all connections of a store while new ones work. A single request must not pay
+// for the check of each of them.
+func TestLostConnectionsAreReplaced(t *testing.T) {
+	t.Parallel()
+	between := pgtest.NewProxy(t, pgtest.New(t))
+	store := openStoreOn(t, between.URL, nil)
+	openAll(t, store)
+	between.LoseOpen()
+	var group sync.WaitGroup
+	begin := time.Now()
+	for range 3 {
+		group.Go(func() {
+			_, err := store.Read().System.Owner(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	require.Less(t, time.Since(begin), 8*time.Second, "ten checks in a row would take 30 seconds")
+	require.Positive(t, store.Stats().Pool.Replaced)
+	begin = time.Now()
+	require.NoError(t, store.Do(t.Context(), func(ctx context.Context, repos ports.Repos) error {
+		_, err := repos.System.Lock(ctx)
+		return err
+	}))
+	require.Less(t, time.Since(begin), time.Second, "the other connections were replaced too")
+}
+
+// TestAStatementHasADeadline loses the connection of each kind of statement, whose context has no deadline.
+func TestAStatementHasADeadline(t *testing.T) {
+	t.Parallel()
+	for name, request := range map[string]func(ctx context.Context, store *postgres.Store) error{
+		"one row": func(ctx context.Context, store *postgres.Store) error {
+			_, err := store.Read().System.Owner(ctx)
+			return err
+		},
+		"several rows": func(ctx context.Context, store *postgres.Store) error {
+			_, err := store.Read().Users.Names(ctx)
+			return err
+		},
+		"a batch": func(ctx context.Context, store *postgres.Store) error {
+			_, err := store.Read().Attempts.Lock(ctx, ports.AttemptQuery{
+				Counters: []ports.CounterKey{{Key: domain.Digest{1}}},
+			})
+			return err
+		},
+		"a transaction": func(ctx context.Context, store *postgres.Store) error {
+			return store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
+				_, err := repos.System.Lock(ctx)
+				return err
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			between := pgtest.NewProxy(t, pgtest.New(t))
+			store := openStoreOn(t, between.URL, nil)
+			store.LimitStatements(100 * time.Millisecond)
+			require.NoError(t, request(t.Context(), store))
+			between.LoseOpen()
+			between.LoseNew(true)
+			begin := time.Now()
+			require.ErrorIs(t, request(context.WithoutCancel(t.Context()), store), domain.Unavailable)
+			require.Less(t, time.Since(begin), 10*time.Second)
+		})
+	}
+}
+
+// TestCloseDoesNotWaitForALostConnection closes a store during a statement that would take ten minutes.
+func TestCloseDoesNotWaitForALostConnection(t *testing.T) {
+	t.Parallel()
+	between := pgtest.NewProxy(t, pgtest.New(t))
+	store, err := postgres.Open(t.Context(), postgres.Config{URL: between.URL, Clock: clock{}, Patient: true})
+	require.NoError(t, err)
+	between.LoseOpen()
+	between.LoseNew(true)
+	failed := make(chan error, 1)
+	go func() {
+		_, err := store.Read().System.Owner(context.WithoutCancel(t.Context()))
+		failed <- err
+	}()
+	require.Eventually(t, func() bool { return store.Stats().Pool.Used == 1 }, 5*time.Second, time.Millisecond)
+	begin := time.Now()
+	store.CloseWithin(50 * time.Millisecond)
+	store.Close()
+	require.Less(t, time.Since(begin), 5*time.Second)
+	require.Error(t, <-failed)
+}

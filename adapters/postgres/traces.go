@@ -1,0 +1,53 @@
+package postgres
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/lockbox-go/lockbox/adapters/postgres/batch"
+)
+
+// traceBatches returns the function that makes spans for the batches of a batcher; nil without a tracer.
+//
+// The span of a batch is a child of the first traced request, so that it is in a trace that is recorded. The spans of
+// the other requests and the span of the batch link to each other: they share the statement, and a trace of one of them
+// must show what it waited for. A batch without a traced request has no span.
+func traceBatches(tracer trace.Tracer, name string) batch.ObserveFunc {
+	if tracer == nil {
+		return nil
+	}
+	return func(ctx context.Context, requests []context.Context) (context.Context, func(error)) {
+		traced := tracedSpans(requests)
+		if len(traced) == 0 {
+			return ctx, func(error) {}
+		}
+		links := make([]trace.Link, 0, len(traced)-1)
+		for _, request := range traced[1:] {
+			links = append(links, trace.Link{SpanContext: request.SpanContext()})
+		}
+		ctx, span := tracer.Start(trace.ContextWithSpan(ctx, traced[0]), name, trace.WithLinks(links...),
+			trace.WithAttributes(attribute.Int("lockbox.batch.requests", len(requests))))
+		for _, request := range traced[1:] {
+			request.AddLink(trace.Link{SpanContext: span.SpanContext()})
+		}
+		return ctx, func(err error) {
+			if err != nil {
+				span.SetStatus(codes.Error, "") // the text of an error may name data
+			}
+			span.End()
+		}
+	}
+}
+
+// tracedSpans returns the spans of the contexts that are recorded.
+func tracedSpans(requests []context.Context) (traced []trace.Span) {
+	for _, request := range requests {
+		if span := trace.SpanFromContext(request); span.SpanContext().IsSampled() {
+			traced = append(traced, span)
+		}
+	}
+	return traced
+}

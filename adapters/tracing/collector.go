@@ -1,0 +1,97 @@
+package tracing
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	wire "go.opentelemetry.io/proto/otlp/trace/v1"
+	"google.golang.org/protobuf/proto"
+)
+
+// collector sends spans with OTLP over HTTP, in binary form. It implements otlptrace.Client. The exporter of
+// OpenTelemetry for this protocol would add gRPC to the program, which it does not use.
+type collector struct {
+	url     string
+	headers http.Header
+	client  *http.Client
+}
+
+const (
+	// retryDelay is the wait before the first repetition of a request. It doubles before each further one.
+	retryDelay = time.Second
+	// maxAnswer bounds how much of a response is read, so that the connection can be used again.
+	maxAnswer = 64 << 10
+)
+
+// newCollector returns a collector with connections of its own.
+func newCollector(config Config) *collector {
+	return &collector{
+		url:     config.Collector.String(),
+		headers: config.Headers,
+		client: &http.Client{
+			Transport: http.DefaultTransport.(*http.Transport).Clone(),
+			// A redirect could send the headers, which may have a credential, to another host.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}
+}
+
+// Start does nothing: the first request connects.
+func (c *collector) Start(context.Context) error { return nil }
+
+// Stop closes idle connections.
+func (c *collector) Stop(context.Context) error {
+	c.client.CloseIdleConnections()
+	return nil
+}
+
+// UploadTraces sends spans. It repeats a request that failed for a temporary reason, until ctx ends. Its errors contain
+// neither the headers nor the text of a response.
+func (c *collector) UploadTraces(ctx context.Context, spans []*wire.ResourceSpans) error {
+	// TracesData has the same form on the wire as a request of OTLP.
+	body, err := proto.Marshal(&wire.TracesData{ResourceSpans: spans})
+	if err != nil {
+		return err
+	}
+	for delay := retryDelay; ; delay *= 2 {
+		temporary, err := c.post(ctx, body)
+		if err == nil || !temporary {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(delay):
+		}
+	}
+}
+
+// post sends one request, and reports whether a failure is temporary.
+func (c *collector) post(ctx context.Context, body []byte) (temporary bool, err error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, c.url, bytes.NewReader(body))
+	if err != nil {
+		return false, err
+	}
+	for name, values := range c.headers {
+		request.Header[name] = values
+	}
+	request.Header.Set("Content-Type", "application/x-protobuf")
+	response, err := c.client.Do(request)
+	if err != nil {
+		return !errors.Is(err, context.Canceled), err
+	}
+	defer func() { _ = response.Body.Close() }()
+	_, _ = io.CopyN(io.Discard, response.Body, maxAnswer)
+	switch response.StatusCode {
+	case http.StatusOK:
+		return false, nil
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true, fmt.Errorf("the collector answered with status %d", response.StatusCode)
+	}
+	return false, fmt.Errorf("the collector answered with status %d", response.StatusCode)
+}

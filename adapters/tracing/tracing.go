@@ -1,0 +1,103 @@
+// Package tracing sends OpenTelemetry traces to a collector, with OTLP over HTTP. Spans are queued and sent in the
+// background: a slow or absent collector never delays a request, and the queue bounds the memory.
+//
+// The packages that make spans use the API of OpenTelemetry, and get a tracer from this package. Without one they make
+// no spans. No attribute may contain a secret, a name from a request, or an address.
+package tracing
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace"
+	"go.opentelemetry.io/otel/sdk/resource"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/trace"
+)
+
+const (
+	// maxQueued bounds the spans that wait for the collector. Further spans are dropped. A span of a request needs about
+	// 1 KiB, and a span of a batch up to maxLinks links of 100 bytes, so the queue holds a few megabytes.
+	maxQueued = 2048
+	// maxExported is the number of spans in one request to the collector.
+	maxExported = 512
+	// sendInterval is how long a span waits for others. It is also the longest delay before a trace can be seen.
+	sendInterval = 2 * time.Second
+	// exportTimeout bounds one export with its retries. Meanwhile, the queue fills up.
+	exportTimeout = 10 * time.Second
+	// closeTimeout bounds Close, so that an absent collector does not delay the end of the program.
+	closeTimeout = 5 * time.Second
+	// maxLinks bounds the links of a span: a batch has one for each request that shares it.
+	maxLinks = 128
+	// maxAttributes bounds the attributes of a span. Lockbox sets fewer.
+	maxAttributes = 16
+)
+
+// Config configures a Provider. All fields except Headers are required.
+type Config struct {
+	// Collector is the URL that spans are sent to, such as http://localhost:4318/v1/traces.
+	Collector *url.URL
+	// Headers are sent with the spans, such as a credential; nil for none.
+	Headers http.Header
+	// Ratio is the part of the traces that begin at this server and are recorded, from 0 to 1. For a request that
+	// belongs to a trace of its caller, the caller decides.
+	Ratio float64
+	// Version is the version of the program.
+	Version string
+	// Log receives a warning when spans could not be sent, at most once a minute.
+	Log *slog.Logger
+}
+
+// Provider makes and sends spans. It is safe for concurrent use.
+type Provider struct{ sdk *sdktrace.TracerProvider }
+
+// New returns a Provider. It does not connect to the collector, which may start later. Errors: malformed values in the
+// standard variables of OpenTelemetry.
+func New(ctx context.Context, config Config) (*Provider, error) {
+	sender, err := otlptrace.New(ctx, newCollector(config))
+	if err != nil {
+		return nil, fmt.Errorf("create the exporter of traces: %w", err)
+	}
+	described, err := resource.New(ctx,
+		resource.WithAttributes(attribute.String("service.name", "lockbox"),
+			attribute.String("service.version", config.Version)),
+		resource.WithFromEnv()) // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES
+	if err != nil {
+		return nil, fmt.Errorf("read the attributes of the service: %w", err)
+	}
+	limits := sdktrace.NewSpanLimits()
+	limits.AttributeCountLimit, limits.LinkCountLimit, limits.EventCountLimit = maxAttributes, maxLinks, maxAttributes
+	return &Provider{sdktrace.NewTracerProvider(
+		sdktrace.WithResource(described),
+		sdktrace.WithRawSpanLimits(limits),
+		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(config.Ratio))),
+		sdktrace.WithBatcher(&exporter{SpanExporter: sender, log: config.Log},
+			sdktrace.WithMaxQueueSize(maxQueued),
+			sdktrace.WithMaxExportBatchSize(maxExported),
+			sdktrace.WithBatchTimeout(sendInterval),
+			sdktrace.WithExportTimeout(exportTimeout)),
+	)}, nil
+}
+
+// Tracer returns the tracer of the program; nil for a nil Provider, which makes no spans.
+func (p *Provider) Tracer() trace.Tracer {
+	if p == nil {
+		return nil
+	}
+	return p.sdk.Tracer("github.com/lockbox-go/lockbox")
+}
+
+// Close sends the queued spans, for at most closeTimeout, and drops the rest. It does nothing for a nil Provider.
+func (p *Provider) Close() {
+	if p == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	_ = p.sdk.Shutdown(ctx) // the exporter has logged failures
+}

@@ -1,0 +1,139 @@
+package tracing_test
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/lockbox-go/lockbox/adapters/tracing"
+)
+
+// open returns a provider whose collector is a handler.
+func open(t *testing.T, log io.Writer, ratio float64, handle http.HandlerFunc) *tracing.Provider {
+	t.Helper()
+	server := httptest.NewServer(handle)
+	t.Cleanup(server.Close)
+	address, err := url.Parse(server.URL + "/v1/traces")
+	require.NoError(t, err)
+	provider, err := tracing.New(t.Context(), tracing.Config{
+		Collector: address,
+		Headers:   http.Header{"Authorization": {"Bearer secret"}},
+		Ratio:     ratio,
+		Version:   "test",
+		Log:       slog.New(slog.NewTextHandler(log, nil)),
+	})
+	require.NoError(t, err)
+	return provider
+}
+
+// spans makes spans and returns how long that took.
+func spans(t *testing.T, tracer trace.Tracer, count int) time.Duration {
+	t.Helper()
+	begin := time.Now()
+	for range count {
+		_, span := tracer.Start(t.Context(), "span")
+		span.End()
+	}
+	return time.Since(begin)
+}
+
+// TestQueueIsBounded makes more spans than the queue holds while the collector does not answer. The surplus is dropped.
+func TestQueueIsBounded(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	var mu sync.Mutex
+	bytes := 0
+	provider := open(t, io.Discard, 1, func(_ http.ResponseWriter, r *http.Request) {
+		<-release
+		body, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		bytes += len(body)
+	})
+	spans(t, provider.Tracer(), 50_000)
+	close(release)
+	provider.Close()
+	mu.Lock()
+	defer mu.Unlock()
+	require.Positive(t, bytes)
+	require.Less(t, bytes, 8000*60, "a span has at least 60 bytes, and the queue holds 2048")
+}
+
+// TestRatio verifies that a ratio of 0 sends no trace that begins here.
+func TestRatio(t *testing.T) {
+	t.Parallel()
+	provider := open(t, io.Discard, 0, func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s was sent", r.URL)
+	})
+	spans(t, provider.Tracer(), 10)
+	provider.Close()
+}
+
+// TestFailuresAreLoggedOnce verifies that many failures of the collector are one warning.
+func TestFailuresAreLoggedOnce(t *testing.T) {
+	t.Parallel()
+	var log strings.Builder
+	provider := open(t, &log, 1, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadRequest) })
+	spans(t, provider.Tracer(), 1500) // at least two requests
+	provider.Close()
+	require.Equal(t, 1, strings.Count(log.String(), "sending traces failed"), log.String())
+}
+
+// TestTemporaryFailuresAreRepeated verifies that a request is repeated after a temporary failure, with its headers.
+func TestTemporaryFailuresAreRepeated(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{429, 502, 503, 504} {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			t.Parallel()
+			var log strings.Builder
+			var bodies []string // requests are sent one after another
+			provider := open(t, &log, 1, func(w http.ResponseWriter, r *http.Request) {
+				body, _ := io.ReadAll(r.Body)
+				bodies = append(bodies, r.Header.Get("Authorization")+string(body))
+				if len(bodies) == 1 {
+					w.WriteHeader(status)
+				}
+			})
+			spans(t, provider.Tracer(), 1)
+			provider.Close()
+			require.Len(t, bodies, 2)
+			require.Equal(t, bodies[0], bodies[1])
+			require.Contains(t, bodies[0], "Bearer secret")
+			require.Empty(t, log.String())
+		})
+	}
+}
+
+// TestRedirectsAreRefused verifies that the headers are not sent to another host, and are not logged.
+func TestRedirectsAreRefused(t *testing.T) {
+	t.Parallel()
+	other := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("%s received a request", r.Host)
+	}))
+	t.Cleanup(other.Close)
+	var log strings.Builder
+	provider := open(t, &log, 1, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, other.URL, http.StatusTemporaryRedirect)
+	})
+	spans(t, provider.Tracer(), 1)
+	provider.Close()
+	require.Contains(t, log.String(), "status 307")
+	require.NotContains(t, log.String(), "secret")
+}
+
+// TestOff verifies that a nil provider has no tracer.
+func TestOff(t *testing.T) {
+	t.Parallel()
+	var provider *tracing.Provider
+	require.Nil(t, provider.Tracer())
+	provider.Close()
+}

@@ -1,0 +1,140 @@
+package boot
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/url"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/lockbox-go/lockbox/adapters/auditstream"
+	"github.com/lockbox-go/lockbox/adapters/httpapi"
+)
+
+// StreamTarget is where the audit stream delivers. The zero StreamTarget means no stream. It has no String method, so
+// that the URL of a webhook, whose query may contain a secret, is not logged by mistake.
+type StreamTarget struct {
+	stdout  bool
+	file    string
+	webhook string
+}
+
+// UnmarshalText parses stdout, file:/PATH or the URL of a webhook.
+func (t *StreamTarget) UnmarshalText(text []byte) error {
+	target := string(text)
+	if target == "stdout" {
+		t.stdout = true
+		return nil
+	}
+	if path, isFile := strings.CutPrefix(target, "file:"); isFile {
+		path = strings.TrimPrefix(path, "//") // file:///path
+		if !filepath.IsAbs(path) || strings.HasSuffix(path, "/") {
+			return rule("must name a file by its absolute path, such as file:/var/log/lockbox/audit.jsonl")
+		}
+		t.file = path
+		return nil
+	}
+	address, err := url.Parse(target)
+	switch {
+	case err != nil || address.Hostname() == "" || address.Scheme != "https" && address.Scheme != "http":
+		return rule("must be stdout, file:/path or the https URL of a webhook")
+	case address.User != nil:
+		return rule("must be a URL without a user name: set LOCKBOX_AUDIT_STREAM_HEADER instead")
+	case address.Scheme == "http" && !isLoopback(address.Hostname()):
+		return rule("must be an https URL, except on this machine: events and the header can be read on the network")
+	}
+	t.webhook = target
+	return nil
+}
+
+// isLoopback reports whether connections to a host stay on this machine.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// IsZero reports whether there is no stream.
+func (t StreamTarget) IsZero() bool { return t == StreamTarget{} }
+
+// isWebhook reports whether the events are sent in requests.
+func (t StreamTarget) isWebhook() bool { return t.webhook != "" }
+
+// kind describes the target in the log, without the URL.
+func (t StreamTarget) kind() string {
+	switch {
+	case t.stdout:
+		return "standard output"
+	case t.isWebhook():
+		return "webhook"
+	default:
+		return t.file
+	}
+}
+
+// streamHeader returns the name and the value of the webhook's header, both "" if there is none. ok is false if the
+// setting is no header.
+func (c Config) streamHeader() (name, value string, ok bool) {
+	if len(c.AuditStreamHeader.Bytes()) == 0 {
+		return "", "", true
+	}
+	name, value, found := strings.Cut(string(c.AuditStreamHeader.Bytes()), ":")
+	value = strings.TrimSpace(value)
+	ok = found && value != "" && httpguts.ValidHeaderFieldName(name) && httpguts.ValidHeaderFieldValue(value)
+	return name, value, ok
+}
+
+// streamDestination opens the destination of the audit stream.
+func (c Config) streamDestination() (auditstream.Destination, error) {
+	switch target := c.AuditStream; {
+	case target.stdout:
+		// Without this, a write to a pipe whose reader has ended would end the server.
+		signal.Ignore(syscall.SIGPIPE)
+		return auditstream.NewWriter(os.Stdout), nil
+	case target.isWebhook():
+		name, value, _ := c.streamHeader()
+		return auditstream.NewWebhook(auditstream.WebhookConfig{
+			URL:         target.webhook,
+			HeaderName:  name,
+			HeaderValue: value,
+			UserAgent:   "lockbox/" + Version(),
+		}), nil
+	default:
+		file, err := auditstream.OpenFile(target.file)
+		if err != nil {
+			return nil, mistake("AUDIT_STREAM", "names a file that cannot be opened: "+err.Error())
+		}
+		return file, nil
+	}
+}
+
+// openStream opens the destination of the audit stream, so that a wrong path is an error of the start. It does nothing
+// without the setting. Call closeStream when the stream has ended.
+func (c *core) openStream(ctx context.Context, log *slog.Logger) (closeStream func(), err error) {
+	if c.config.AuditStream.IsZero() {
+		return func() {}, nil
+	}
+	destination, err := c.config.streamDestination()
+	if err != nil {
+		return nil, err
+	}
+	log.Info("audit events are delivered", slog.String("to", c.config.AuditStream.kind()))
+	c.stream = auditstream.New(auditstream.Config{
+		Queue:       c.store.NewEventQueue(),
+		Destination: destination,
+		Encode:      httpapi.EncodeEvent,
+		Server:      c.ids.New(),
+		Log:         log,
+	})
+	closeStream = func() { _ = destination.Close() } // nothing is buffered
+	if err := c.stream.Begin(ctx); err != nil {
+		closeStream()
+		return nil, err
+	}
+	return closeStream, nil
+}

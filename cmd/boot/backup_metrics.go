@@ -1,0 +1,91 @@
+package boot
+
+import (
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/lockbox-go/lockbox/adapters/backup"
+)
+
+const (
+	// backupScan is how old the metrics of backups can be. A scrape reads the folder at most once in this time.
+	backupScan = time.Minute
+	// maxScannedBackups bounds how many manifests a scan reads. The newest verified backup is among the newest ones.
+	maxScannedBackups = 50
+)
+
+// backupTimes are the times of the newest backup and of the last verification in a folder. A zero time means that there
+// is none.
+type backupTimes struct{ created, verified time.Time }
+
+// readBackupTimes reads the newest manifests in a folder. It ignores manifests that are not authentic: a writer
+// to the folder could otherwise hide that backups are missing.
+func (c Config) readBackupTimes() (backupTimes, error) {
+	var times backupTimes
+	paths, err := backup.Newest(c.BackupDir, maxScannedBackups)
+	if err != nil {
+		return times, err
+	}
+	for _, path := range paths {
+		manifest, _, err := c.readManifest(path)
+		if err != nil {
+			continue
+		}
+		if manifest.CreatedAt.After(times.created) {
+			times.created = manifest.CreatedAt
+		}
+		if manifest.VerifiedAt.After(times.verified) {
+			times.verified = manifest.VerifiedAt
+		}
+	}
+	return times, nil
+}
+
+// backupGauges holds the last scan of the folder. It is safe for concurrent use.
+type backupGauges struct {
+	config  Config
+	mu      sync.Mutex
+	scanned time.Time
+	times   backupTimes
+}
+
+// registerBackupMetrics adds the metrics of backups, if the server knows their folder.
+func registerBackupMetrics(registry *prometheus.Registry, config Config) {
+	if config.BackupDir == "" {
+		return
+	}
+	g := &backupGauges{config: config}
+	registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "lockbox_backup_last_timestamp_seconds",
+			Help: "Time of the newest backup in LOCKBOX_BACKUP_DIR, in seconds since 1970; 0 if there is none.",
+		}, func() float64 { return seconds(g.read().created) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "lockbox_backup_last_verified_timestamp_seconds",
+			Help: "Time of the last successful lockbox backup verify of a backup in LOCKBOX_BACKUP_DIR, in seconds " +
+				"since 1970; 0 if there is none.",
+		}, func() float64 { return seconds(g.read().verified) }),
+	)
+}
+
+// read returns the times of a scan that is at most backupScan old. A folder that cannot be read counts as empty, so an
+// alert on the age also covers this case.
+func (g *backupGauges) read() backupTimes {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if time.Since(g.scanned) > backupScan {
+		g.times, _ = g.config.readBackupTimes() // see above
+		g.scanned = time.Now()
+	}
+	return g.times
+}
+
+// seconds returns a time as seconds since 1970, and the zero time as 0.
+func seconds(at time.Time) float64 {
+	if at.IsZero() {
+		return 0
+	}
+	return float64(at.Unix())
+}

@@ -1,0 +1,29 @@
+//go:build unix
+
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/lockbox-go/lockbox/adapters/localpg"
+)
+
+// programDirs returns the folders that may contain the programs of PostgreSQL.
+func programDirs(ctx context.Context) []string { return localpg.ProgramDirs(ctx) }
+
+// startScratch starts a private PostgreSQL server with an empty database and returns its address. stop removes both.
+// The server also stops, and its folder is removed, if this program is killed.
+func startScratch(ctx context.Context) (address string, stop func() error, err error) {
+	server, err := localpg.Start(ctx, localpg.Config{})
+	if err != nil {
+		return "", nil, fmt.Errorf("cannot start a private PostgreSQL server; name an empty database with "+
+			"--scratch-url-file instead: %w", err)
+	}
+	const database = "scratch"
+	if err := server.EnsureDatabase(ctx, database); err != nil {
+		return "", nil, errors.Join(err, server.Stop())
+	}
+	return server.URL(database), server.Stop, nil
+}

@@ -1,0 +1,219 @@
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/lockbox-go/lockbox/adapters/backup"
+	"github.com/lockbox-go/lockbox/adapters/kdf"
+	"github.com/lockbox-go/lockbox/adapters/postgres"
+	"github.com/lockbox-go/lockbox/adapters/postgres/migrate"
+	"github.com/lockbox-go/lockbox/adapters/sealing"
+	"github.com/lockbox-go/lockbox/adapters/system"
+	"github.com/lockbox-go/lockbox/domain/serverkeys"
+	"github.com/lockbox-go/lockbox/migrations"
+	"github.com/lockbox-go/lockbox/ports"
+)
+
+// Verification is the result of VerifyBackup.
+type Verification struct {
+	BackupReport
+	// Opened are the numbers of rows whose layer under a server key opened.
+	Opened ports.SealedCounts
+}
+
+// VerifyBackup restores a backup into a scratch database and proves that it can be used: the manifest is authentic, the
+// dump has its hash, the restored tables have the rows of the manifest, the secret opens the server keys, and the
+// server's layer of every sealed row opens. On success, it writes the time into the manifest.
+//
+// An empty path means the newest backup in the setting BACKUP_DIR. scratchURL is an empty database, which is empty
+// again afterwards; if it is "", VerifyBackup starts a private PostgreSQL server. It never opens the configured
+// database.
+func VerifyBackup(ctx context.Context, config Config, path, scratchURL string) (Verification, error) {
+	if config.SecretKey.IsZero() {
+		return Verification{}, config.missingSecret()
+	}
+	path, err := config.backupPath(path)
+	if err != nil {
+		return Verification{}, err
+	}
+	manifest, authenticator, err := config.readManifest(path)
+	if err != nil {
+		return Verification{}, err
+	}
+	dump, err := backup.Open(path, manifest)
+	if err != nil {
+		return Verification{}, err
+	}
+	defer func() { _ = dump.Close() }() // opened for reading
+	scratch, err := openScratch(ctx, scratchURL, manifest)
+	if err != nil {
+		return Verification{}, err
+	}
+	opened, err := config.verifyIn(ctx, scratch.url, manifest, dump)
+	if err = errors.Join(err, scratch.close()); err != nil {
+		return Verification{}, err
+	}
+	manifest.VerifiedAt = system.Clock{}.Now()
+	if err := manifest.Write(path, authenticator.Code); err != nil {
+		return Verification{}, fmt.Errorf("the backup is good, but its manifest could not be written: %w", err)
+	}
+	return Verification{BackupReport: reportOf(path, manifest), Opened: opened}, nil
+}
+
+// backupPath returns path, or the path of the newest manifest in the setting BACKUP_DIR.
+func (c Config) backupPath(path string) (string, error) {
+	if path != "" {
+		return path, nil
+	}
+	if c.BackupDir == "" {
+		return "", errors.New("name the manifest as an argument, or set LOCKBOX_BACKUP_DIR to verify the newest backup")
+	}
+	newest, err := backup.Newest(c.BackupDir, 1)
+	if err != nil {
+		return "", err
+	}
+	return newest[0], nil
+}
+
+// verifyIn restores the dump into an empty database and checks it.
+func (c Config) verifyIn(ctx context.Context, database string, manifest backup.Manifest, dump *os.File) (
+	ports.SealedCounts, error) {
+	dumper := backup.Dumper{Dirs: programDirs(ctx)}
+	if err := dumper.Restore(ctx, database, manifest, dump); err != nil {
+		return ports.SealedCounts{}, err
+	}
+	inspector, err := postgres.Inspect(ctx, database)
+	if err != nil {
+		return ports.SealedCounts{}, err
+	}
+	err = compareWith(ctx, inspector, manifest)
+	inspector.Close()
+	if err != nil {
+		return ports.SealedCounts{}, err
+	}
+	return c.openRows(ctx, database)
+}
+
+// openRows opens the server's layer of every sealed row of a restored database. It upgrades the schema first, because
+// the queries of this program need it.
+func (c Config) openRows(ctx context.Context, database string) (ports.SealedCounts, error) {
+	migrator, err := migrate.New(database, migrations.Files)
+	if err != nil {
+		return ports.SealedCounts{}, err
+	}
+	if err := migrator.Up(ctx); err != nil {
+		return ports.SealedCounts{}, err
+	}
+	store, err := postgres.Open(ctx, postgres.Config{URL: database, Patient: bool(operating), Clock: system.Clock{}})
+	if err != nil {
+		return ports.SealedCounts{}, err
+	}
+	defer store.Close()
+	keyring, err := sealing.OpenKeyring(ctx, c.keyringConfig(store.Read().ServerKeys))
+	if err != nil {
+		return ports.SealedCounts{}, err
+	}
+	derivations := kdf.New(kdf.Config{})
+	defer derivations.Close()
+	entries, err := sealing.NewEntrySealer(sealing.EntryConfig{Keys: keyring, Derive: derivations.Derive})
+	if err != nil {
+		return ports.SealedCounts{}, err
+	}
+	return serverkeys.New(serverkeys.Config{
+		Store:   store,
+		Keyring: keyring,
+		Entries: entries,
+		Account: sealing.NewAccountSealer(keyring, nil),
+		Digests: sealing.NewTokenDigests(keyring),
+		Clock:   system.Clock{},
+		IDs:     system.IDs{},
+	}).Verify(ctx)
+}
+
+// scratch is an empty database for one verification.
+type scratch struct {
+	url   string
+	close func() error
+}
+
+// openScratch returns the scratch database at a URL, or on a private server if the URL is "".
+func openScratch(ctx context.Context, address string, manifest backup.Manifest) (scratch, error) {
+	stop := func() error { return nil }
+	if address == "" {
+		var err error
+		if address, stop, err = startScratch(ctx); err != nil {
+			return scratch{}, err
+		}
+	}
+	address = withSearchPath(address, manifest.Schema)
+	inspector, err := postgres.Inspect(ctx, address)
+	if err != nil {
+		return scratch{}, errors.Join(fmt.Errorf("cannot open the scratch database: %w", err), stop())
+	}
+	defer inspector.Close()
+	if err := errors.Join(inspector.RequireEmpty(ctx), requireMajor(ctx, inspector, manifest)); err != nil {
+		return scratch{}, errors.Join(err, stop())
+	}
+	return scratch{address, func() error { return errors.Join(emptyScratch(address), stop()) }}, nil
+}
+
+// requireMajor returns an error if the scratch server is older than the server of the backup: PostgreSQL does not
+// restore into an older version.
+func requireMajor(ctx context.Context, inspector *postgres.Inspector, manifest backup.Manifest) error {
+	major, err := inspector.Major(ctx)
+	if err == nil && major < manifest.PostgreSQL {
+		return fmt.Errorf("the backup is from PostgreSQL %d, and the scratch server is %d: install that version, or "+
+			"name a database on such a server with --scratch-url-file", manifest.PostgreSQL, major)
+	}
+	return err
+}
+
+// emptyScratch drops what a verification restored. It works after a cancellation.
+func emptyScratch(address string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), postgres.LargeDeletion)
+	defer cancel()
+	inspector, err := postgres.Inspect(ctx, address)
+	if err != nil {
+		return err
+	}
+	defer inspector.Close()
+	return inspector.DropTables(ctx)
+}
+
+// withSearchPath makes a schema the default of the sessions of a URL. Other forms of addresses stay as they are.
+func withSearchPath(address, schema string) string {
+	if schema == "public" || !strings.Contains(address, "://") {
+		return address
+	}
+	separator := "?"
+	if strings.Contains(address, "?") {
+		separator = "&"
+	}
+	quoted := `"` + strings.ReplaceAll(schema, `"`, `""`) + `"`
+	return address + separator + "search_path=" + strings.ReplaceAll(url.QueryEscape(quoted), "+", "%20")
+}
+
+// keyringConfig returns the settings of a key ring over a repository of server keys.
+func (c Config) keyringConfig(keys ports.ServerKeys) sealing.KeyringConfig {
+	return sealing.KeyringConfig{
+		Store:    keys,
+		Secret:   c.SecretKey,
+		Previous: c.SecretKeyPrevious,
+		IDs:      system.IDs{},
+		Clock:    system.Clock{},
+	}
+}
+
+// ReadScratchURL reads the address of a scratch database from a file, so that no password is in a command line.
+func ReadScratchURL(path string) (string, error) {
+	content, err := readSetting(path)
+	if err != nil {
+		return "", err
+	}
+	return string(content), nil
+}

@@ -1,0 +1,88 @@
+package boot
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Status is the result of a check.
+type Status string
+
+// The results of checks, best first. Skipped means that an earlier check failed on which this one depends, or that the
+// check does not apply.
+const (
+	StatusOK      Status = "ok"
+	StatusSkipped Status = "skipped"
+	StatusWarning Status = "warning"
+	StatusError   Status = "error"
+)
+
+// Check is one row of the output of `lockbox doctor`. The names and statuses never change, because scripts rely on
+// them.
+type Check struct {
+	Name   string `json:"name"`
+	Status Status `json:"status"`
+	// Detail is what was found, and Remedy what to do about it; "" if nothing. Neither contains a secret.
+	Detail string `json:"detail"`
+	Remedy string `json:"remedy,omitempty"`
+}
+
+func ok(name, detail string) Check { return Check{Name: name, Status: StatusOK, Detail: detail} }
+func skipped(name, detail string) Check {
+	return Check{Name: name, Status: StatusSkipped, Detail: detail}
+}
+
+func warning(name, detail, remedy string) Check {
+	return Check{
+		Name:   name,
+		Status: StatusWarning,
+		Detail: detail,
+		Remedy: remedy,
+	}
+}
+
+func failed(name, detail, remedy string) Check {
+	return Check{
+		Name:   name,
+		Status: StatusError,
+		Detail: detail,
+		Remedy: remedy,
+	}
+}
+
+// doctorTimeout bounds the checks of the database together.
+const doctorTimeout = 20 * time.Second
+
+// Doctor checks the settings in variables of the form NAME=value, and everything that a server with these settings
+// needs. It writes nothing, and a server may run meanwhile. It makes every check, also after an error.
+func Doctor(ctx context.Context, environ []string) []Check {
+	config, unknown, reading := ReadEnvironment(environ)
+	checks := []Check{checkSettings(config, unknown, reading), checkMemory(config)}
+	ctx, cancel := context.WithTimeout(ctx, doctorTimeout)
+	defer cancel()
+	checks = append(checks, config.checkDatabase(ctx)...)
+	return append(checks, config.checkCertificate(time.Now()), checkFiles(environ), config.checkBackups(time.Now()))
+}
+
+// checkSettings reports all mistakes in the settings together.
+func checkSettings(config Config, unknown []string, reading error) Check {
+	const name = "settings"
+	if err := AllMistakes(reading, config.Validate(), unknown); err != nil {
+		return failed(name, strings.ReplaceAll(err.Error(), "\n", "; "),
+			"correct the settings; docs/settings.md lists them")
+	}
+	if len(unknown) > 0 {
+		return warning(name, "not settings: "+strings.Join(unknown, ", "), "correct or remove these variables")
+	}
+	return ok(name, "valid")
+}
+
+// checkMemory prints the bounds of a server with this memory. It never fails.
+func checkMemory(config Config) Check {
+	bounds := config.bounds()
+	return ok("memory", fmt.Sprintf("%d MiB: %d connections, %d requests in flight (%d of one user), %d key "+
+		"derivations at once", config.memoryBudget()>>20, bounds.Connections, bounds.Requests, bounds.RequestsPerUser,
+		config.maxDerivations()))
+}

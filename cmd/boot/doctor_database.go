@@ -1,0 +1,217 @@
+package boot
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/lockbox-go/lockbox/adapters/postgres"
+	"github.com/lockbox-go/lockbox/adapters/postgres/migrate"
+	"github.com/lockbox-go/lockbox/adapters/sealing"
+	"github.com/lockbox-go/lockbox/migrations"
+)
+
+// The names of the checks that need the database.
+const (
+	checkNameDatabase    = "database"
+	checkNameSchema      = "schema"
+	checkNameSecret      = "secret"
+	checkNameClock       = "clock"
+	checkNameReplication = "replication"
+	checkNamePooler      = "pooler"
+	checkNameConnections = "connections"
+	checkNameLog         = "database log"
+)
+
+const (
+	oldestPostgres = 14
+	newestPostgres = 18
+	// largeSkew is the difference of clocks from which expiry times and TOTP codes are noticeably wrong.
+	largeSkew = 30 * time.Second
+)
+
+// checkDatabase connects once and makes all checks that need the database.
+func (c Config) checkDatabase(ctx context.Context) []Check {
+	inspector, diagnosis, err := c.diagnose(ctx)
+	if err != nil {
+		checks := []Check{failed(checkNameDatabase, err.Error(),
+			"start PostgreSQL, or correct LOCKBOX_DATABASE_URL; troubleshooting.md explains the errors of the driver")}
+		for _, name := range []string{checkNameSchema, checkNameSecret, checkNameClock, checkNameReplication,
+			checkNamePooler, checkNameConnections, checkNameLog} {
+			checks = append(checks, skipped(name, "no database"))
+		}
+		return checks
+	}
+	defer inspector.Close()
+	schema := c.checkSchema(ctx)
+	return []Check{
+		checkServer(diagnosis),
+		schema,
+		c.checkSecret(ctx, inspector, schema),
+		checkClock(diagnosis),
+		checkReplication(diagnosis),
+		checkPooler(diagnosis),
+		c.checkConnections(diagnosis),
+		checkDatabaseLog(diagnosis),
+	}
+}
+
+// diagnose connects and reads the state of the server. The caller closes the inspector if there is no error.
+func (c Config) diagnose(ctx context.Context) (*postgres.Inspector, postgres.Diagnosis, error) {
+	if len(c.DatabaseURL.Bytes()) == 0 {
+		return nil, postgres.Diagnosis{}, mistake("DATABASE_URL", "is not set")
+	}
+	inspector, err := postgres.Inspect(ctx, string(c.DatabaseURL.Bytes()))
+	if err != nil {
+		return nil, postgres.Diagnosis{}, err
+	}
+	diagnosis, err := inspector.Diagnose(ctx)
+	if err != nil {
+		inspector.Close()
+		return nil, postgres.Diagnosis{}, err
+	}
+	return inspector, diagnosis, nil
+}
+
+// checkServer checks the version, the encoding and the role of the server.
+func checkServer(d postgres.Diagnosis) Check {
+	detail := fmt.Sprintf("PostgreSQL %d, encoding %s", d.Major, d.Encoding)
+	switch {
+	case d.Standby:
+		return failed(checkNameDatabase, detail+", a standby that refuses writes",
+			"name the primary in LOCKBOX_DATABASE_URL, or all servers and target_session_attrs=read-write")
+	case d.ReadOnly:
+		return failed(checkNameDatabase, detail+", read-only",
+			"set default_transaction_read_only to off for the role and the database")
+	case d.Encoding != "UTF8":
+		return failed(checkNameDatabase, detail,
+			"create the database with the encoding UTF8 and restore a backup into it")
+	case d.Major < oldestPostgres:
+		return failed(checkNameDatabase, detail, fmt.Sprintf("upgrade to PostgreSQL %d to %d", oldestPostgres,
+			newestPostgres))
+	case d.Major > newestPostgres:
+		return warning(checkNameDatabase, detail+", which Lockbox is not tested with",
+			fmt.Sprintf("use PostgreSQL %d to %d", oldestPostgres, newestPostgres))
+	}
+	return ok(checkNameDatabase, detail+", accepts writes")
+}
+
+// checkSchema compares the schema with the migrations of this program.
+func (c Config) checkSchema(ctx context.Context) Check {
+	migrator, err := migrate.New(string(c.DatabaseURL.Bytes()), migrations.Files)
+	if err != nil {
+		return failed(checkNameSchema, err.Error(), "correct LOCKBOX_DATABASE_URL")
+	}
+	current, newest, err := migrator.Version(ctx)
+	if err != nil {
+		return failed(checkNameSchema, err.Error(), "check the privileges of the role on the schema")
+	}
+	detail := fmt.Sprintf("version %06d, this program has %06d", current, newest)
+	if err := migrate.CheckSchema(current, newest); err != nil {
+		return failed(checkNameSchema, detail, "run the newer program; docs/upgrade.md describes the rollback")
+	}
+	switch {
+	case current == 0:
+		return warning(checkNameSchema, "the database is empty",
+			"start a server, which creates the tables; after data was lost, restore a backup first")
+	case current < newest:
+		return warning(checkNameSchema, detail, "make a backup, then start a server or run lockbox migrate up")
+	case current > newest:
+		return warning(checkNameSchema, detail, "upgrade this program to the version of the other servers")
+	}
+	return ok(checkNameSchema, fmt.Sprintf("version %06d", current))
+}
+
+// checkSecret unwraps every server key. A new database has none.
+func (c Config) checkSecret(ctx context.Context, inspector *postgres.Inspector, schema Check) Check {
+	switch {
+	case c.SecretKey.IsZero():
+		return failed(checkNameSecret, "LOCKBOX_SECRET_KEY is not set or cannot be read",
+			"set LOCKBOX_SECRET_KEY_FILE to the file with the secret")
+	case schema.Status == StatusError || schema.Detail == "the database is empty":
+		return skipped(checkNameSecret, "no server keys to open")
+	}
+	keys, underPrevious, err := sealing.CheckSecret(ctx, c.keyringConfig(inspector.ServerKeys()))
+	switch {
+	case err != nil:
+		return failed(checkNameSecret, err.Error(),
+			"set LOCKBOX_SECRET_KEY to the secret of this database; without it, the entries cannot be read")
+	case underPrevious > 0:
+		return warning(checkNameSecret, fmt.Sprintf("%d of %d server keys are under LOCKBOX_SECRET_KEY_PREVIOUS",
+			underPrevious, keys), "run lockbox secret rotate")
+	case !c.SecretKeyPrevious.IsZero():
+		return warning(checkNameSecret, "LOCKBOX_SECRET_KEY_PREVIOUS is set, but no server key needs it",
+			"remove it and restart the servers")
+	}
+	return ok(checkNameSecret, fmt.Sprintf("opens all %d server keys", keys))
+}
+
+// checkClock compares the clocks of this machine and of the database.
+func checkClock(d postgres.Diagnosis) Check {
+	skew := d.Skew.Round(time.Millisecond)
+	detail := fmt.Sprintf("the database is %s ahead of this machine (±%s)", skew, d.SkewError.Round(time.Millisecond))
+	if skew < 0 {
+		detail = fmt.Sprintf("the database is %s behind this machine (±%s)", -skew, d.SkewError.Round(time.Millisecond))
+	}
+	if d.Skew.Abs() > largeSkew+d.SkewError {
+		return warning(checkNameClock, detail,
+			"synchronize both clocks with NTP: expiry times and TOTP codes depend on the clock of this machine")
+	}
+	return ok(checkNameClock, detail)
+}
+
+// checkReplication reports whether a committed change survives a crash and a failover.
+func checkReplication(d postgres.Diagnosis) Check {
+	const synchronous = "set synchronous_standby_names; docs/operating.md describes what is lost otherwise"
+	standbys := fmt.Sprintf("%d standbys", d.Standbys)
+	switch {
+	case d.Standby:
+		return skipped(checkNameReplication, "a standby does not know")
+	case !d.Durable:
+		return failed(checkNameReplication, "a crash of the database can lose acknowledged changes",
+			"set fsync, full_page_writes and synchronous_commit to on")
+	case d.SyncNames == "" && d.Standbys > 0:
+		return warning(checkNameReplication, standbys+", asynchronous: a failover can lose acknowledged changes",
+			synchronous)
+	case d.SyncNames == "":
+		return ok(checkNameReplication, "one server, durable")
+	case d.SyncCommit == "local":
+		return warning(checkNameReplication, "synchronous_commit is local: a failover can lose acknowledged changes",
+			"set synchronous_commit to on for the role of LOCKBOX_DATABASE_URL")
+	case d.Standbys == 0 || d.SyncStandbys == 0:
+		return failed(checkNameReplication, standbys+", none of them synchronous: writes wait",
+			"connect a standby that synchronous_standby_names names")
+	case d.SyncStandbys < 0:
+		return ok(checkNameReplication, standbys+", synchronous; the role may not see their state")
+	}
+	return ok(checkNameReplication, fmt.Sprintf("%s, %d synchronous", standbys, d.SyncStandbys))
+}
+
+// checkPooler warns, because a pooler must be configured for Lockbox.
+func checkPooler(d postgres.Diagnosis) Check {
+	if d.Pooled {
+		return warning(checkNamePooler, "LOCKBOX_DATABASE_URL leads to a pooler, such as PgBouncer",
+			"connect directly to PostgreSQL, or follow docs/operating.md; back up over a direct connection")
+	}
+	return ok(checkNamePooler, "none")
+}
+
+// checkConnections compares the pool with the limit of PostgreSQL.
+func (c Config) checkConnections(d postgres.Diagnosis) Check {
+	wanted := postgres.PoolSize(c.DBMaxConns)
+	detail := fmt.Sprintf("up to %d for each server, of %d", wanted, d.FreeConnections)
+	if wanted > d.FreeConnections {
+		return failed(checkNameConnections, detail,
+			"lower LOCKBOX_DB_MAX_CONNS, or raise max_connections of PostgreSQL")
+	}
+	return ok(checkNameConnections, detail)
+}
+
+// checkDatabaseLog reports the warning that a server logs at its start.
+func checkDatabaseLog(d postgres.Diagnosis) Check {
+	if d.LogsParameters {
+		return warning(checkNameLog, "PostgreSQL logs the parameters of statements, which contain names",
+			"set log_parameter_max_length and log_parameter_max_length_on_error to 0")
+	}
+	return ok(checkNameLog, "contains no parameters")
+}

@@ -1,0 +1,164 @@
+package boot
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	// renewBefore is the rest of a certificate's life from which the renewal is late: ACME clients renew a certificate
+	// of 90 days 30 days before its expiry.
+	renewBefore = 14 * 24 * time.Hour
+	// oldBackup and oldVerification are the ages from which backups count as missing: a nightly backup was missed, and
+	// a monthly verification was missed.
+	oldBackup       = 50 * time.Hour
+	oldVerification = 35 * 24 * time.Hour
+)
+
+// checkCertificate checks the validity of the TLS certificate. The settings have been checked: the key belongs to the
+// certificate if there is one.
+func (c Config) checkCertificate(now time.Time) Check {
+	const name = "certificate"
+	loaded := c.derived.certificate
+	switch {
+	case loaded == nil && c.TLSCert+string(c.TLSKey.Bytes()) != "":
+		return failed(name, "the certificate cannot be used", "see settings")
+	case loaded == nil && c.listensOnLoopback():
+		return ok(name, "none; plain HTTP on loopback only")
+	case loaded == nil && len(c.TrustedProxies) > 0:
+		return ok(name, "none; plain HTTP behind a trusted proxy")
+	case loaded == nil:
+		return warning(name, "none; plain HTTP on "+c.HTTPAddr.String(),
+			"set LOCKBOX_TLS_CERT_FILE and LOCKBOX_TLS_KEY_FILE, or run a TLS proxy in front of Lockbox")
+	}
+	current := loaded.current.Load()
+	expires := current.expires
+	const renew = "renew the certificate"
+	switch left := expires.Sub(now); {
+	case left <= 0:
+		return failed(name, "expired on "+expires.UTC().Format(time.DateTime), renew)
+	case now.Before(current.pair.Leaf.NotBefore):
+		return failed(name, "not valid before "+current.pair.Leaf.NotBefore.UTC().Format(time.DateTime),
+			"check the clock of this machine, or install another certificate")
+	case left < renewBefore:
+		return warning(name, fmt.Sprintf("expires in %d days", left/(24*time.Hour)), renew)
+	default:
+		return ok(name, fmt.Sprintf("expires in %d days", left/(24*time.Hour)))
+	}
+}
+
+// listensOnLoopback reports whether only programs on this machine can connect.
+func (c Config) listensOnLoopback() bool {
+	ip := net.ParseIP(c.HTTPAddr.Host)
+	return c.HTTPAddr.Host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// secretSettings are the settings whose files no other user may read.
+var secretSettings = []string{"DATABASE_URL", "SECRET_KEY", "SECRET_KEY_PREVIOUS", "TLS_KEY", "INIT_TOKEN",
+	"DOCKER_TLS_KEY"}
+
+// checkFiles checks who can read and replace the files of secret settings.
+func checkFiles(environ []string) Check {
+	const name = "files"
+	if runtime.GOOS == "windows" {
+		return skipped(name, "permissions of Windows are not checked")
+	}
+	var problems []string
+	checked := 0
+	for _, variable := range environ {
+		full, path, _ := strings.Cut(variable, "=")
+		setting, isFile := strings.CutSuffix(strings.TrimPrefix(full, prefix), fileSuffix)
+		if !isFile || path == "" || !slices.Contains(secretSettings, setting) {
+			continue
+		}
+		checked++
+		if problem := exposure(path); problem != "" {
+			problems = append(problems, full+": "+problem)
+		}
+	}
+	if len(problems) > 0 {
+		return failed(name, strings.Join(problems, "; "), "run chmod 600 on the files, or chmod 700 on their folders")
+	}
+	return ok(name, fmt.Sprintf("%d files with secrets, private", checked))
+}
+
+// exposure describes how other users can read or replace a file; "" if they cannot. Members of the group of the file
+// may read it.
+func exposure(path string) string {
+	path, err := filepath.Abs(path)
+	if err == nil {
+		path, err = filepath.EvalSymlinks(path)
+	}
+	if err != nil {
+		return "cannot be found"
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return "cannot be found"
+	}
+	mode := info.Mode().Perm()
+	reachable, replaceable := reachableByOthers(filepath.Dir(path))
+	switch {
+	case replaceable:
+		return "other users can replace it, because they can write to its folder"
+	case reachable && mode&0o002 != 0:
+		return fmt.Sprintf("other users can write to it (mode %04o)", mode)
+	case reachable && mode&0o004 != 0:
+		return fmt.Sprintf("other users can read it (mode %04o)", mode)
+	case mode&0o020 != 0:
+		return fmt.Sprintf("its group can write to it (mode %04o)", mode)
+	}
+	return ""
+}
+
+// reachableByOthers reports whether other users can pass through a folder and all above it, and whether they can
+// replace a file in it. In a folder with the sticky bit, such as /tmp, only the owner of a file can replace it.
+func reachableByOthers(dir string) (reachable, replaceable bool) {
+	reachable = true
+	for first := true; ; dir, first = filepath.Dir(dir), false {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return false, false
+		}
+		mode := info.Mode()
+		if mode.Perm()&0o001 == 0 {
+			reachable = false
+		}
+		if first && mode.Perm()&0o002 != 0 && mode&os.ModeSticky == 0 {
+			replaceable = true
+		}
+		if parent := filepath.Dir(dir); parent == dir {
+			return reachable, replaceable && reachable
+		}
+	}
+}
+
+// checkBackups checks the age of the newest backup and of the last verification.
+func (c Config) checkBackups(now time.Time) Check {
+	const name = "backups"
+	if c.BackupDir == "" {
+		return skipped(name, "LOCKBOX_BACKUP_DIR is not set")
+	}
+	times, err := c.readBackupTimes()
+	const create, verify = "run lockbox backup create every night", "run lockbox backup verify every month"
+	switch {
+	case err != nil:
+		return failed(name, err.Error(), create)
+	case times.created.IsZero():
+		return failed(name, "no manifest in "+c.BackupDir+" is authentic", create)
+	case now.Sub(times.created) > oldBackup:
+		return warning(name, "the newest backup is of "+times.created.Format(time.DateTime), create)
+	case times.verified.IsZero():
+		return warning(name, "no backup was verified", verify)
+	case now.Sub(times.verified) > oldVerification:
+		return warning(name, "the last verification was on "+times.verified.Format(time.DateTime), verify)
+	}
+	return ok(name, fmt.Sprintf("newest of %s, verified on %s", times.created.Format(time.DateTime),
+		times.verified.Format(time.DateTime)))
+}

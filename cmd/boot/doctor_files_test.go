@@ -1,0 +1,89 @@
+package boot
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/adapters/backup"
+	"github.com/lockbox-go/lockbox/adapters/sealing"
+)
+
+// TestDoctorFiles checks who can read and replace files of secrets.
+func TestDoctorFiles(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		folder, file os.FileMode
+		want         string
+	}{
+		"private":                    {0o755, 0o600, ""},
+		"readable by the group":      {0o755, 0o640, ""},
+		"writable by the group":      {0o755, 0o660, "its group can write to it (mode 0660)"},
+		"readable by all":            {0o755, 0o644, "other users can read it (mode 0644)"},
+		"writable by all":            {0o755, 0o666, "other users can write to it (mode 0666)"},
+		"readable, private folder":   {0o700, 0o444, ""},
+		"folder writable by all":     {0o777, 0o600, "other users can replace it"},
+		"folder with the sticky bit": {0o777 | os.ModeSticky, 0o600, ""},
+	} {
+		top, err := os.MkdirTemp("/tmp", "lockbox-doctor-")
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, os.RemoveAll(top)) })
+		require.NoError(t, os.Chmod(top, 0o755)) //nolint:gosec // the test is about permissions
+		dir := filepath.Join(top, "secrets")
+		require.NoError(t, os.Mkdir(dir, 0o700))
+		path := filepath.Join(dir, "key")
+		require.NoError(t, os.WriteFile(path, []byte(doctorSecret+"\n"), 0o600))
+		require.NoError(t, os.Chmod(path, c.file))
+		require.NoError(t, os.Chmod(dir, c.folder))
+		link := filepath.Join(top, "link")
+		require.NoError(t, os.Symlink(path, link))
+		for _, given := range []string{path, link} {
+			got := exposure(given)
+			require.Equal(t, c.want == "", got == "", "%s: %s", name, got)
+			require.Contains(t, got, c.want, name)
+		}
+		check := byName(t, "LOCKBOX_SECRET_KEY_FILE="+path)["files"]
+		require.Equal(t, c.want == "", check.Status == StatusOK, name)
+	}
+	require.Equal(t, "cannot be found", exposure(filepath.Join(t.TempDir(), "none")))
+}
+
+// TestDoctorBackups checks the ages of backups and of verifications. A manifest that is not authentic does not count.
+func TestDoctorBackups(t *testing.T) {
+	t.Parallel()
+	config, _, err := ReadEnvironment([]string{"LOCKBOX_SECRET_KEY=" + doctorSecret})
+	require.NoError(t, err)
+	now := time.Now().UTC()
+	for name, c := range map[string]struct {
+		created, verified time.Duration // ages
+		secret            string
+		want              Status
+		detail            string
+	}{
+		"new and verified": {time.Hour, 20 * 24 * time.Hour, doctorSecret, StatusOK, "newest of "},
+		"old":              {72 * time.Hour, time.Hour, doctorSecret, StatusWarning, "the newest backup is of"},
+		"never verified":   {time.Hour, 0, doctorSecret, StatusWarning, "no backup was verified"},
+		"verified long ago": {time.Hour, 90 * 24 * time.Hour, doctorSecret, StatusWarning,
+			"the last verification was on"},
+		"forged": {time.Hour, time.Hour, otherSecret, StatusError, "is authentic"},
+	} {
+		config := config
+		config.BackupDir = t.TempDir()
+		manifest := backup.Manifest{CreatedAt: now.Add(-c.created), File: "name.dump"}
+		if c.verified > 0 {
+			manifest.VerifiedAt = now.Add(-c.verified)
+		}
+		secret, err := sealing.ParseSecret(c.secret)
+		require.NoError(t, err)
+		path := backup.ManifestPath(config.BackupDir, backup.Name(manifest.CreatedAt))
+		require.NoError(t, manifest.Write(path, sealing.NewManifestAuthenticator(secret).Code))
+		check := config.checkBackups(now)
+		require.Equal(t, c.want, check.Status, "%s: %v", name, check)
+		require.Contains(t, check.Detail, c.detail, name)
+	}
+	require.True(t, strings.HasPrefix(backup.Name(now), "lockbox-"))
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockbox-go/lockbox/cmd/boot"
+)
+
+// backupCommand groups the commands about backups of the database.
+func backupCommand() *cobra.Command {
+	command := &cobra.Command{
+		Use:   "backup",
+		Short: "Back up the database, and prove that a backup can be restored",
+		Long: `Back up the database with pg_dump, and prove that a backup can be restored. A backup is a dump and a
+manifest, which describes the dump and is authenticated with LOCKBOX_SECRET_KEY. Keep the secret in another place.`,
+	}
+	command.AddCommand(backupCreateCommand(), backupVerifyCommand(), backupRestoreCheckCommand())
+	return command
+}
+
+// backupCreateCommand takes the folder as an argument, because the folder is no secret.
+func backupCreateCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "create [FOLDER]",
+		Short: "Write a backup of the database into a folder, while servers keep running",
+		Long: `Write a dump of the database and its manifest into FOLDER, or into LOCKBOX_BACKUP_DIR. Both files have
+mode 0600. The manifest has the schema version, the number of rows and a checksum of each table, the ids of the server
+keys, and the SHA-256 hash of the dump. Servers may keep running: dump and manifest are of one moment. The command needs
+pg_dump of the server's version or newer, and a direct connection to PostgreSQL.`,
+		Example: "  lockbox backup create /var/backups/lockbox",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(command *cobra.Command, args []string) error {
+			protectMemory() // before the secret is read
+			config, _, err := settings()
+			if err != nil {
+				return err
+			}
+			report, err := boot.CreateBackup(command.Context(), config, optional(args))
+			if err != nil {
+				return err
+			}
+			printBackup(command.OutOrStdout(), report)
+			return nil
+		},
+	}
+}
+
+// backupVerifyCommand takes the address of the scratch database from a file, because it contains a password.
+func backupVerifyCommand() *cobra.Command {
+	var scratchFile string
+	command := &cobra.Command{
+		Use:   "verify [MANIFEST]",
+		Short: "Restore a backup into a scratch database and check every row, without any encryption key",
+		Long: `Restore the backup of MANIFEST, or the newest backup in LOCKBOX_BACKUP_DIR, into a scratch database, and
+check that the dump is unchanged, that every table has the rows of the manifest, that LOCKBOX_SECRET_KEY opens the
+server keys, and that the server's layer of every entry, password, TOTP secret and locked identity opens. Then
+the manifest contains the time of the verification. The command never opens LOCKBOX_DATABASE_URL.
+
+The scratch database is a private PostgreSQL server, which is removed afterwards, or the empty database whose URL is in
+the file of --scratch-url-file, which is empty again afterwards.`,
+		Example: "  lockbox backup verify\n" +
+			"  lockbox backup verify /var/backups/lockbox/lockbox-20260102T030405Z.manifest.json\n" +
+			"  lockbox backup verify --scratch-url-file /etc/lockbox/scratch-url",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(command *cobra.Command, args []string) error {
+			protectMemory()
+			config, _, err := settings()
+			if err != nil {
+				return err
+			}
+			var scratch string
+			if scratchFile != "" {
+				if scratch, err = boot.ReadScratchURL(scratchFile); err != nil {
+					return err
+				}
+			}
+			done, err := boot.VerifyBackup(command.Context(), config, optional(args), scratch)
+			if err != nil {
+				return err
+			}
+			printVerified(command.OutOrStdout(), done)
+			return nil
+		},
+	}
+	command.Flags().StringVar(&scratchFile, "scratch-url-file", "",
+		"file with the URL of an empty database to restore into")
+	return command
+}
+
+// backupRestoreCheckCommand must run before a server starts, because a server changes rows.
+func backupRestoreCheckCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "restore-check MANIFEST",
+		Short: "Compare a restored database with the manifest of its backup",
+		Long: `Compare the database of LOCKBOX_DATABASE_URL with MANIFEST: the schema version, the server keys, and the
+rows of every table; and check that LOCKBOX_SECRET_KEY opens the server keys. Run it after pg_restore and before a
+server starts, which changes rows. It writes nothing.`,
+		Example: "  lockbox backup restore-check /var/backups/lockbox/lockbox-20260102T030405Z.manifest.json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(command *cobra.Command, args []string) error {
+			protectMemory()
+			config, _, err := settings()
+			if err != nil {
+				return err
+			}
+			report, err := boot.CheckRestored(command.Context(), config, args[0])
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(command.OutOrStdout(), "the database is equal to the backup of %s: %d rows, schema %06d\n",
+				report.CreatedAt.Format(time.RFC3339), report.Rows, report.SchemaVersion)
+			return nil
+		},
+	}
+}
+
+// optional returns the only argument, or "".
+func optional(args []string) string {
+	if len(args) == 0 {
+		return ""
+	}
+	return args[0]
+}
+
+// printBackup prints the paths first, each on a line with its name, for scripts.
+func printBackup(out io.Writer, report boot.BackupReport) {
+	fmt.Fprintf(out, "dump: %s\nmanifest: %s\n%d bytes, %d rows, schema %06d\n", report.Dump, report.Manifest,
+		report.Bytes, report.Rows, report.SchemaVersion)
+}
+
+// printVerified prints what was checked.
+func printVerified(out io.Writer, done boot.Verification) {
+	fmt.Fprintf(out, "%s can be restored: %d rows, schema %06d\nopened under the server keys: %d entry versions, "+
+		"%d passwords, %d TOTP secrets, %d locked identities\n", done.Manifest, done.Rows, done.SchemaVersion,
+		done.Opened.Entries, done.Opened.Passwords, done.Opened.TOTPSecrets, done.Opened.LockedIdentities)
+}

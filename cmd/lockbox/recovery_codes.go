@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lockbox-go/lockbox/cmd/lockbox/terminal"
+	"github.com/lockbox-go/lockbox/domain/serverkeys"
+)
+
+// recoveryCodesCommand lists the recovery codes of older releases. It changes them only with a flag, because only the
+// operator can know whether the rows are genuine.
+func recoveryCodesCommand() *cobra.Command {
+	var convert, remove bool
+	command := &cobra.Command{
+		Use:   "recovery-codes",
+		Short: "List, convert or delete recovery codes of an older release",
+		Long: `List the users whose recovery codes an older release stored without a key. Sign-ins refuse these codes,
+because anyone who can write to the database can add one. Without a flag, the command changes nothing.
+
+--convert makes the listed codes valid. Use it once, directly after the upgrade, and only if no other program or person
+could write to the database. --delete deletes them; their users enrol again to get new codes. Both are audited.`,
+		Example: "  lockbox secret recovery-codes\n  lockbox secret recovery-codes --convert",
+		Args:    cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return withServerKeys(command, 0, func(ctx context.Context, keys *serverkeys.Service) error {
+				switch {
+				case convert:
+					count, err := keys.ConvertRecoveryCodes(ctx)
+					fmt.Fprintf(command.OutOrStdout(), "%d recovery codes are converted\n", count)
+					return err
+				case remove:
+					count, err := keys.DeletePlainRecoveryCodes(ctx)
+					fmt.Fprintf(command.OutOrStdout(), "%d recovery codes are deleted\n", count)
+					return err
+				}
+				return listPlainRecoveryCodes(ctx, command, keys)
+			})
+		},
+	}
+	command.Flags().BoolVar(&convert, "convert", false, "make the listed codes valid")
+	command.Flags().BoolVar(&remove, "delete", false, "delete the listed codes")
+	command.MarkFlagsMutuallyExclusive("convert", "delete")
+	return command
+}
+
+// listPlainRecoveryCodes prints a table of users, and the flags that change their codes.
+func listPlainRecoveryCodes(ctx context.Context, command *cobra.Command, keys *serverkeys.Service) error {
+	users, err := keys.PlainRecoveryCodes(ctx)
+	if err != nil {
+		return err
+	}
+	out, codes := command.OutOrStdout(), 0
+	if len(users) == 0 {
+		fmt.Fprintln(out, "no recovery codes of an older release are stored")
+		return nil
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "USER\tCODES")
+	for _, user := range users {
+		codes += user.Codes
+		fmt.Fprintf(table, "%s\t%d\n", terminal.Printable(string(user.Name)), user.Codes)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "\nSign-ins refuse these %d codes of %d users. Nothing is changed: add --convert or --delete.\n",
+		codes, len(users))
+	return nil
+}

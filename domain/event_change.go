@@ -1,0 +1,195 @@
+package domain
+
+import (
+	"strings"
+	"time"
+)
+
+// Property is what a Change describes. The set is closed, and the names are stored.
+type Property struct{ name string }
+
+// The properties.
+var (
+	// PropertyRole is the role of a user, or of a member in a box.
+	PropertyRole = Property{"role"}
+	// PropertyGroup is the group of a user in the accounts API.
+	PropertyGroup = Property{"group"}
+	// PropertyFormerOwnerGroup is the group of the user who hands the system over.
+	PropertyFormerOwnerGroup = Property{"formerOwnerGroup"}
+	// PropertyState is active or inactive.
+	PropertyState = Property{"state"}
+	// PropertyPermissions are the names of a member's permissions, or none.
+	PropertyPermissions = Property{"permissions"}
+	// PropertyOwner is the name of the owner of a box or of the system.
+	PropertyOwner = Property{"owner"}
+	// PropertyOfferedTo is the name of the member to whom a box is offered.
+	PropertyOfferedTo = Property{"offeredTo"}
+	// PropertyExpiry is a time in the format of RFC 3339, or never.
+	PropertyExpiry = Property{"expiry"}
+	// PropertyPassword is none, set, or replaced.
+	PropertyPassword = Property{"password"}
+	// PropertySessions is revoked.
+	PropertySessions = Property{"sessions"}
+	// PropertyAPIKeys is issued for the first API key of a user, and revoked for all of them.
+	PropertyAPIKeys = Property{"apiKeys"}
+	// PropertyTOTP is the state of a user's TOTP secrets; see TOTPState.ChangeFrom.
+	PropertyTOTP = Property{"totp"}
+	// PropertyRecoveryCode is unused or used, for a code that a user sent; plain, keyed or deleted, for the codes of an
+	// older release.
+	PropertyRecoveryCode = Property{"recoveryCode"}
+)
+
+// Properties lists all properties.
+func Properties() []Property {
+	return []Property{PropertyRole, PropertyGroup, PropertyFormerOwnerGroup, PropertyState, PropertyPermissions,
+		PropertyOwner, PropertyOfferedTo, PropertyExpiry, PropertyPassword, PropertySessions, PropertyAPIKeys,
+		PropertyTOTP, PropertyRecoveryCode}
+}
+
+// String returns the property's name.
+func (p Property) String() string { return p.name }
+
+// RestoreProperty rebuilds a property from storage, which may contain properties of other releases.
+func RestoreProperty(name string) Property { return Property{name} }
+
+// Change is a property that an action has changed. It never contains a value, key, password, token or code: From and To
+// are names, times, or words of a closed set. An empty From means that the property is new, an empty To that it no
+// longer exists.
+type Change struct {
+	Property Property
+	From, To string
+}
+
+// Changed returns the event with further changes. It omits a change from a text to the same text.
+func (e Event) Changed(changes ...Change) Event {
+	all := e.Changes[:len(e.Changes):len(e.Changes)] // a copy of the event must not share the additions
+	for _, change := range changes {
+		if change.From != change.To {
+			all = append(all, change)
+		}
+	}
+	e.Changes = all
+	return e
+}
+
+// ExpiryChange is the change of an expiry. Nil stands for an object that did not exist before, or no longer exists. The
+// zero time means never.
+func ExpiryChange(from, to *time.Time) Change {
+	return Change{Property: PropertyExpiry, From: expiryText(from), To: expiryText(to)}
+}
+
+// expiryText returns the empty text for a credential that does not exist.
+func expiryText(at *time.Time) string {
+	switch {
+	case at == nil:
+		return ""
+	case at.IsZero():
+		return "never"
+	}
+	return at.UTC().Format(time.RFC3339)
+}
+
+// PasswordChange is the change to a new password, for a user with or without an earlier one.
+func PasswordChange(had bool) Change {
+	if had {
+		return Change{Property: PropertyPassword, From: "set", To: "replaced"}
+	}
+	return Change{Property: PropertyPassword, From: "none", To: "set"}
+}
+
+// APIKeysRevoked is the revocation of all API keys of a user.
+func APIKeysRevoked() Change { return Change{Property: PropertyAPIKeys, To: "revoked"} }
+
+// APIKeyIssued is the first API key of a new user.
+func APIKeyIssued() Change { return Change{Property: PropertyAPIKeys, To: "issued"} }
+
+// RecoveryCodeUsed is the use of a recovery code.
+func RecoveryCodeUsed() Change {
+	return Change{Property: PropertyRecoveryCode, From: "unused", To: "used"}
+}
+
+// ChangesFrom returns the differences to an earlier state of the user. The zero User is a user who does not exist.
+func (u User) ChangesFrom(before User) []Change {
+	changes := []Change{
+		{Property: PropertyRole, From: before.Role.String(), To: u.Role.String()},
+		{Property: PropertyGroup, From: before.groupText(), To: u.groupText()},
+		{Property: PropertyState, From: stateText(!before.ID.IsZero(), before.Active),
+			To: stateText(!u.ID.IsZero(), u.Active)},
+	}
+	if !before.ID.IsZero() && u.SessionEpoch > before.SessionEpoch {
+		changes = append(changes, Change{Property: PropertySessions, To: "revoked"})
+	}
+	return changes
+}
+
+// groupText is empty for a user who does not exist, and none for a user without a group.
+func (u User) groupText() string {
+	if u.Group == (Group{}) && !u.ID.IsZero() {
+		return "none"
+	}
+	return u.Group.String()
+}
+
+// ChangesFrom returns the differences to an earlier state of the member. The zero BoxUser is no member.
+func (m BoxUser) ChangesFrom(before BoxUser) []Change {
+	return []Change{
+		{Property: PropertyRole, From: before.Role.String(), To: m.Role.String()},
+		{Property: PropertyState, From: stateText(!before.User.IsZero(), before.Active),
+			To: stateText(!m.User.IsZero(), m.Active)},
+		{Property: PropertyPermissions, From: before.permissionsText(), To: m.permissionsText()},
+	}
+}
+
+// permissionsText is empty for a user who is no member, and none for a member without permissions.
+func (m BoxUser) permissionsText() string {
+	switch {
+	case m.User.IsZero():
+		return ""
+	case m.Permissions == NoPermissions:
+		return "none"
+	}
+	return strings.Join(m.Permissions.Names(), ", ")
+}
+
+// stateText is empty for an object that does not exist.
+func stateText(exists, active bool) string {
+	switch {
+	case !exists:
+		return ""
+	case active:
+		return "active"
+	}
+	return "inactive"
+}
+
+// ChangesFrom returns the differences to an earlier offer. The zero BoxOffer is no offer.
+func (o BoxOffer) ChangesFrom(before BoxOffer) []Change {
+	return []Change{
+		{Property: PropertyOfferedTo, From: string(before.ToName), To: string(o.ToName)},
+		ExpiryChange(before.expiry(), o.expiry()),
+	}
+}
+
+// expiry is nil for no offer.
+func (o BoxOffer) expiry() *time.Time {
+	if o.To.IsZero() {
+		return nil
+	}
+	return &o.ExpiresAt
+}
+
+// ChangesFrom returns the differences to an earlier invitation. The zero Invitation is no invitation.
+func (i Invitation) ChangesFrom(before Invitation) []Change {
+	return []Change{
+		{Property: PropertyRole, From: before.Role.String(), To: i.Role.String()},
+		ExpiryChange(before.expiry(), i.expiry()),
+	}
+}
+
+// expiry is nil for no invitation.
+func (i Invitation) expiry() *time.Time {
+	if i.ID.IsZero() {
+		return nil
+	}
+	return &i.ExpiresAt
+}

@@ -1,0 +1,1 @@
+DROP TABLE event_queue, event_stream;

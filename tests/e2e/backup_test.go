@@ -1,0 +1,262 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lockbox-go/lockbox/cmd/boot"
+	"github.com/lockbox-go/lockbox/domain/serverkeys"
+	"github.com/lockbox-go/lockbox/tests/live"
+	"github.com/lockbox-go/lockbox/tests/pgtest"
+)
+
+// execute runs a statement on a database, like an attacker or an operator without the program.
+func execute(t *testing.T, database, sql string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), database)
+	require.NoError(t, err)
+	_, err = conn.Exec(t.Context(), sql)
+	require.NoError(t, err)
+	require.NoError(t, conn.Close(t.Context()))
+}
+
+// newBackup makes a backup of a database with entries and users.
+func newBackup(t *testing.T) (s *server, dir string, report boot.BackupReport) {
+	t.Helper()
+	s = start(t)
+	root := s.initialize()
+	root.user("anna")
+	root.do("POST", "/boxes/team", nil).expect(201)
+	for i := range 3 {
+		root.put("team", fmt.Sprintf("entry-%d", i), `"canary-value"`).expect(201)
+	}
+	root.put("team", "entry-0", `"second"`).expect(201)
+	dir = filepath.Join(t.TempDir(), "backups")
+	report, err := boot.CreateBackup(t.Context(), configOf(t, s.db), dir)
+	require.NoError(t, err)
+	return s, dir, report
+}
+
+// TestBackupIsVerified makes a backup, verifies it on a private PostgreSQL server, and reads the metrics of a server
+// before and after.
+func TestBackupIsVerified(t *testing.T) {
+	t.Parallel()
+	s, dir, report := newBackup(t)
+	running := live.StartOn(t, s.db, "BACKUP_DIR="+dir)
+	created := fmt.Sprintf("\nlockbox_backup_last_timestamp_seconds %g\n", float64(report.CreatedAt.Unix()))
+	require.Contains(t, scrape(t, running.URL), created)
+	require.Contains(t, scrape(t, running.URL), "\nlockbox_backup_last_verified_timestamp_seconds 0\n")
+
+	// The command needs the secret and the folder, and never the database.
+	config, _, err := boot.ReadEnvironment([]string{"LOCKBOX_SECRET_KEY=" + testSecret, "LOCKBOX_BACKUP_DIR=" + dir})
+	require.NoError(t, err)
+	done, err := boot.VerifyBackup(t.Context(), config, "", "")
+	require.NoError(t, err)
+	require.Equal(t, report, done.BackupReport)
+	require.Equal(t, 4, done.Opened.Entries)
+	require.Equal(t, 2, done.Opened.Passwords)
+
+	verified := live.StartOn(t, s.db, "BACKUP_DIR="+dir)
+	require.NotContains(t, scrape(t, verified.URL), "\nlockbox_backup_last_verified_timestamp_seconds 0\n")
+	require.NotContains(t, scrape(t, s.url), "lockbox_backup_", "a server without the setting does not report")
+}
+
+// scrape returns the metrics of a server.
+func scrape(t *testing.T, url string) string {
+	t.Helper()
+	response, err := http.Get(url + "/metrics") //nolint:gosec // a server of this test
+	require.NoError(t, err)
+	defer func() { require.NoError(t, response.Body.Close()) }()
+	var text bytes.Buffer
+	_, err = text.ReadFrom(response.Body)
+	require.NoError(t, err)
+	return text.String()
+}
+
+// TestBackupFiles verifies that the files are private, and that neither the manifest nor the dump contains a secret.
+func TestBackupFiles(t *testing.T) {
+	t.Parallel()
+	_, _, report := newBackup(t)
+	for _, path := range []string{report.Manifest, report.Dump} {
+		info, err := os.Stat(path)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o600), info.Mode(), path)
+	}
+	content, err := os.ReadFile(report.Manifest)
+	require.NoError(t, err)
+	for _, canary := range []string{testSecret, generatedKey, "canary-value", "root", "anna", "team", "entry-0"} {
+		require.NotContains(t, string(content), canary)
+	}
+}
+
+// TestBackupScratchDatabase verifies a backup in a given database, which must be empty and is empty again afterwards,
+// also after a failure.
+func TestBackupScratchDatabase(t *testing.T) {
+	t.Parallel()
+	s, _, report := newBackup(t)
+	_, err := boot.VerifyBackup(t.Context(), configOf(t, s.db), report.Manifest, s.db)
+	require.ErrorContains(t, err, "the scratch database must be empty, but it has the table public.")
+	s.as("").do("GET", "/readyz", nil).expect(200)
+
+	scratch := pgtest.Empty(t)
+	for range 2 {
+		_, err = boot.VerifyBackup(t.Context(), configOf(t, s.db), report.Manifest, scratch)
+		require.NoError(t, err)
+	}
+	wrong := configOf(t, s.db, "SECRET_KEY="+strings.Repeat("ab", 32), "SECRET_KEY_PREVIOUS="+testSecret)
+	_, err = boot.VerifyBackup(t.Context(), wrong, report.Manifest, scratch)
+	require.NoError(t, err, "the previous secret opens an old backup")
+	_, err = boot.VerifyBackup(t.Context(), configOf(t, s.db), report.Manifest, scratch)
+	require.NoError(t, err, "the manifest stays under its own secret")
+}
+
+// TestBackupOfChangedRows verifies that a backup is refused if it contains a row that does not open: changed by a bit,
+// moved to another place, or under a server key that is not stored.
+func TestBackupOfChangedRows(t *testing.T) {
+	t.Parallel()
+	for name, sql := range map[string]string{
+		"a changed envelope": `UPDATE entry_versions SET envelope = set_byte(envelope, 60, get_byte(envelope, 60) # 1)
+			WHERE key = 'entry-1'`,
+		"a moved envelope": `UPDATE entry_versions SET envelope = (SELECT envelope FROM entry_versions
+			WHERE key = 'entry-2') WHERE key = 'entry-1'`,
+		"an unknown key": `UPDATE entry_versions SET key_id = gen_random_uuid() WHERE key = 'entry-1'`,
+		"a password of another user": `UPDATE users SET password = (SELECT password FROM users WHERE name = 'anna')
+			WHERE name = 'root'`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, dir, _ := newBackup(t)
+			execute(t, s.db, sql)
+			damaged, err := boot.CreateBackup(t.Context(), configOf(t, s.db), filepath.Join(dir, "damaged"))
+			require.NoError(t, err)
+			_, err = boot.VerifyBackup(t.Context(), configOf(t, s.db), damaged.Manifest, pgtest.Empty(t))
+			var failed *serverkeys.UnopenedRowsError
+			require.ErrorAs(t, err, &failed)
+			require.Len(t, failed.Rows, 1, err)
+		})
+	}
+}
+
+// TestBackupOfChangedFiles verifies that a dump or a manifest that was changed, exchanged or written under another
+// secret is refused before anything is restored.
+func TestBackupOfChangedFiles(t *testing.T) {
+	t.Parallel()
+	flip := func(t *testing.T, path string, from, to string) {
+		t.Helper()
+		content, err := os.ReadFile(path)
+		require.NoError(t, err)
+		changed := bytes.Replace(content, []byte(from), []byte(to), 1)
+		require.NotEqual(t, content, changed)
+		require.NoError(t, os.WriteFile(path, changed, 0o600))
+	}
+	for name, c := range map[string]struct {
+		change func(t *testing.T, report boot.BackupReport)
+		secret string
+		want   string
+	}{
+		"dump": {
+			change: func(t *testing.T, r boot.BackupReport) { flip(t, r.Dump, "PGDMP", "PGDMQ") },
+			want:   "does not have the size and hash of its manifest",
+		},
+		"short dump": {
+			change: func(t *testing.T, r boot.BackupReport) { require.NoError(t, os.Truncate(r.Dump, r.Bytes-1)) },
+			want:   "does not have the size and hash of its manifest",
+		},
+		"manifest": {
+			change: func(t *testing.T, r boot.BackupReport) { flip(t, r.Manifest, `"rows": 4`, `"rows": 5`) },
+			want:   "the manifest is not authentic",
+		},
+		"another secret": {
+			change: func(*testing.T, boot.BackupReport) {},
+			secret: strings.Repeat("ab", 32),
+			want:   "the manifest is not authentic",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _, report := newBackup(t)
+			c.change(t, report)
+			config := configOf(t, s.db)
+			if c.secret != "" {
+				config = configOf(t, s.db, "SECRET_KEY="+c.secret)
+			}
+			_, err := boot.VerifyBackup(t.Context(), config, report.Manifest, pgtest.Empty(t))
+			require.ErrorContains(t, err, c.want)
+		})
+	}
+}
+
+// TestBackupNeedsItsSecret verifies that no backup is made that the configured secret cannot open.
+func TestBackupNeedsItsSecret(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	dir := t.TempDir()
+	_, err := boot.CreateBackup(t.Context(), configOf(t, s.db, "SECRET_KEY="+strings.Repeat("ab", 32)), dir)
+	require.ErrorContains(t, err, "no backup was made, because it could not be used: wrong secret")
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+	_, err = boot.CreateBackup(t.Context(), configOf(t, pgtest.Empty(t)), dir)
+	require.Error(t, err, "an empty database is not a Lockbox database")
+}
+
+// TestBackupUnderWrites verifies that the dump and the counts of the manifest are of one moment while entries are
+// written.
+func TestBackupUnderWrites(t *testing.T) {
+	t.Parallel()
+	s, dir, _ := newBackup(t)
+	root := s.as(read[signedIn](s.as("").do("POST", "/authenticate",
+		`{"username":"root","password":"root-password"}`).expect(200)).Token)
+	ctx, cancel := context.WithCancel(t.Context())
+	writing := make(chan struct{})
+	go func() {
+		defer close(writing)
+		for i := 0; ctx.Err() == nil; i++ {
+			root.put("team", fmt.Sprintf("busy-%d", i), `1`).expect(201)
+		}
+	}()
+	defer func() { cancel(); <-writing }()
+	for i := range 2 {
+		report, err := boot.CreateBackup(t.Context(), configOf(t, s.db), filepath.Join(dir, fmt.Sprint(i)))
+		require.NoError(t, err)
+		_, err = boot.VerifyBackup(t.Context(), configOf(t, s.db), report.Manifest, pgtest.Empty(t))
+		require.NoError(t, err)
+	}
+}
+
+// TestRestoreCheck verifies that a restored database is compared with its backup: an equal one is accepted, and one
+// that lacks a row, has one more, or has other content in a row is refused.
+func TestRestoreCheck(t *testing.T) {
+	t.Parallel()
+	s, dir, _ := newBackup(t)
+	s.stop() // it stores the last use of API keys
+	report, err := boot.CreateBackup(t.Context(), configOf(t, s.db), filepath.Join(dir, "stopped"))
+	require.NoError(t, err)
+	check := func(database string) error {
+		_, err := boot.CheckRestored(t.Context(), configOf(t, database), report.Manifest)
+		return err
+	}
+	require.NoError(t, check(s.db))
+	for sql, want := range map[string]string{
+		`DELETE FROM entry_versions WHERE key = 'entry-0' AND version = 1`: "rows of public.entry_versions: 4",
+		`UPDATE users SET role = 'admin' WHERE name = 'anna'`:              "table public.users: the same number",
+		`DELETE FROM server_keys WHERE purpose = 'token'`:                  "server key ",
+		`DROP TABLE throttle`: "table public.throttle: not in the database",
+	} {
+		copied := pgtest.Copy(t, s.db)
+		execute(t, copied, sql)
+		require.ErrorContains(t, check(copied), want)
+	}
+	require.Error(t, check(pgtest.New(t)), "a database that was not restored")
+	require.WithinDuration(t, time.Now(), report.CreatedAt, time.Minute)
+}

@@ -1,0 +1,52 @@
+package image
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// imageName finds the names of images in Compose files, Dockerfiles and manifests. The name is the first group.
+var imageName = regexp.MustCompile(`(?m)^\s*(?:- )?(?:image:|FROM(?: --platform=\S+)?|ARG [A-Z_]*IMAGE=)\s*"?(\S+?)"?(?:\s.*)?$`)
+
+// TestImagesAreNamedByDigest verifies that each image of another publisher is named by digest. The image of Lockbox
+// itself is built from the tree.
+func TestImagesAreNamedByDigest(t *testing.T) {
+	t.Parallel()
+	files := []string{"../../docker-compose.yml"}
+	require.NoError(t, filepath.WalkDir("../../deploy", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() && (entry.Name() == "Dockerfile" || strings.HasSuffix(path, ".yaml")) {
+			files = append(files, path)
+		}
+		return err
+	}))
+	pinned := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, found := range imageName.FindAllStringSubmatch(string(text), -1) {
+			name := found[1]
+			if isOwnImage(name) {
+				continue
+			}
+			assert.Regexp(t, `@sha256:[0-9a-f]{64}\}?$`, name, "%s names the image %s without a digest", file, name)
+			pinned++
+		}
+	}
+	assert.GreaterOrEqual(t, pinned, 2, "the PostgreSQL image and the Go image")
+}
+
+// isOwnImage reports whether the name denotes an image that this tree builds, a build stage, or the empty image.
+func isOwnImage(name string) bool {
+	switch name {
+	case "lockbox", "lockbox:local", "scratch", "${GO_IMAGE}":
+		return true
+	}
+	return false
+}

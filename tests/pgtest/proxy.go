@@ -1,0 +1,169 @@
+package pgtest
+
+import (
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/stretchr/testify/require"
+)
+
+// Proxy forwards connections to a database, until the test makes it lose them. A lost connection stays open but
+// delivers nothing in either direction, like the connection to a host that has vanished or is frozen.
+type Proxy struct {
+	// URL leads to the database through the proxy.
+	URL string
+
+	network, address string
+	done             chan struct{} // closed when the test ends
+	running          sync.WaitGroup
+	loseNew          atomic.Bool
+	maxOpen          atomic.Int64
+	refusal          atomic.Pointer[pgproto3.ErrorResponse]
+
+	mu    sync.Mutex // guards pairs
+	pairs []*proxyPair
+}
+
+// proxyPair is a connection from a client and the one to the server.
+type proxyPair struct {
+	client, server net.Conn
+	lost, closed   atomic.Bool
+}
+
+// NewProxy starts a proxy that runs until the test ends.
+func NewProxy(t testing.TB, database string) *Proxy {
+	t.Helper()
+	target, err := url.Parse(database)
+	require.NoError(t, err)
+	p := &Proxy{network: "tcp", address: target.Host, done: make(chan struct{})}
+	query := target.Query()
+	if folder := query.Get("host"); folder != "" {
+		p.network, p.address = "unix", folder+"/.s.PGSQL."+query.Get("port")
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	query.Del("host")
+	query.Del("port")
+	target.Host, target.RawQuery = listener.Addr().String(), query.Encode()
+	p.URL = target.String()
+	p.running.Go(func() { p.accept(listener) })
+	t.Cleanup(func() {
+		_ = listener.Close()
+		close(p.done)
+		p.mu.Lock()
+		for _, pair := range p.pairs {
+			pair.close()
+		}
+		p.mu.Unlock()
+		p.running.Wait()
+	})
+	return p
+}
+
+// LoseOpen makes all open connections deliver nothing, permanently.
+func (p *Proxy) LoseOpen() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, pair := range p.pairs {
+		pair.lost.Store(true)
+	}
+}
+
+// LoseNew decides whether connections that are opened from now on deliver nothing, permanently.
+func (p *Proxy) LoseNew(lose bool) { p.loseNew.Store(lose) }
+
+// LimitOpen makes the proxy refuse further connections, as a server does that has none left, while more than limit are
+// open. 0 means no limit.
+func (p *Proxy) LimitOpen(limit int) { p.maxOpen.Store(int64(limit)) }
+
+// isFull reports whether the limit of open connections is reached.
+func (p *Proxy) isFull() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	open := int64(0)
+	for _, pair := range p.pairs {
+		if !pair.closed.Load() {
+			open++
+		}
+	}
+	limit := p.maxOpen.Load()
+	return limit > 0 && open >= limit
+}
+
+// Refuse makes the proxy answer further connections with an error of PostgreSQL.
+func (p *Proxy) Refuse(code, message string) {
+	p.refusal.Store(&pgproto3.ErrorResponse{Severity: "FATAL", Code: code, Message: message})
+}
+
+// refuse answers the startup message of a client with an error and closes the connection.
+func refuse(client net.Conn, refusal *pgproto3.ErrorResponse) {
+	_, _ = client.Read(make([]byte, 8<<10)) // the content does not matter, and the client may have left
+	message, _ := refusal.Encode(nil)       // only a message that is too long fails
+	_, _ = client.Write(message)
+	_ = client.Close()
+}
+
+// accept forwards connections until the listener is closed.
+func (p *Proxy) accept(listener net.Listener) {
+	for {
+		client, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		refusal := p.refusal.Load()
+		if p.isFull() {
+			refusal = &pgproto3.ErrorResponse{
+				Severity: "FATAL",
+				Code:     "53300",
+				Message:  "sorry, too many clients already",
+			}
+		}
+		if refusal != nil {
+			p.running.Go(func() { refuse(client, refusal) })
+			continue
+		}
+		pair := &proxyPair{client: client}
+		if p.loseNew.Load() {
+			pair.lost.Store(true)
+		} else if pair.server, err = net.Dial(p.network, p.address); err != nil {
+			_ = client.Close()
+			continue
+		}
+		p.mu.Lock()
+		p.pairs = append(p.pairs, pair)
+		p.mu.Unlock()
+		if pair.server != nil {
+			p.running.Go(func() { p.forward(pair, pair.client, pair.server) })
+			p.running.Go(func() { p.forward(pair, pair.server, pair.client) })
+		}
+	}
+}
+
+// forward copies until a side is closed or the pair is lost. A lost pair reports nothing to the other side, not even
+// that a side was closed.
+func (p *Proxy) forward(pair *proxyPair, from, to net.Conn) {
+	buffer := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buffer)
+		if pair.lost.Load() {
+			<-p.done
+			return
+		}
+		if _, writeErr := to.Write(buffer[:n]); err != nil || writeErr != nil {
+			pair.close()
+			return
+		}
+	}
+}
+
+func (p *proxyPair) close() {
+	p.closed.Store(true)
+	_ = p.client.Close()
+	if p.server != nil {
+		_ = p.server.Close()
+	}
+}

@@ -1,0 +1,2 @@
+// Package release checks the files of a release.
+package release
