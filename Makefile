@@ -26,6 +26,21 @@ VULNCHECK         := $(TOOLS)/govulncheck-$(VULNCHECK_VERSION)-$(RELEASE_GO)
 VULNDB_VERSION    := v0.0.0-20261105234957-e22db6528018
 VULNDB            := $(TOOLS)/vulndb-$(VULNDB_VERSION)
 
+# helm and kustomize check deploy/helm and deploy/kubernetes. The folders contain the versions, so the programs keep
+# their names. kustomize v5.8.2 is the newest version whose modules the Go module proxy serves in full.
+HELM_VERSION      := v4.3.2
+HELM              := $(TOOLS)/helm-$(HELM_VERSION)/helm
+KUSTOMIZE_VERSION := v5.8.2
+KUSTOMIZE         := $(TOOLS)/kustomize-$(KUSTOMIZE_VERSION)/kustomize
+
+# The API server and kubectl are tools of the module tests/kubernetes.
+KUBE_VERSION   := $(shell sed -n 's/^\tk8s.io\/kubernetes \(v[0-9.]*\).*/\1/p' tests/kubernetes/go.mod)
+KUBE           := $(TOOLS)/kubernetes-$(KUBE_VERSION)
+KUBE_APISERVER := $(KUBE)/kube-apiserver
+# CRDs (object types) of the operators that the manifests use, from the Go modules that contain them.
+KUBE_CRDS := github.com/prometheus-operator/prometheus-operator@v0.85.0 \
+	github.com/external-secrets/external-secrets@v0.16.2
+
 # The targets of a release, and the programs that make its packages and its SBOMs (lists of modules). RELEASE_GO
 # compiles both, because the compression of a package depends on Go.
 RELEASE_TARGETS   ?= linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64
@@ -67,8 +82,8 @@ GOTEST := test $(RACE) -vet=off -timeout 10m $(TESTFLAGS)
 KOANF := $(if $(filter ./...,$(PACKAGES)),client/koanf)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test go-test e2e ha test-postgres-versions build fmt lint vuln bench bench-compare bench-go image release \
-	verify-release clean
+.PHONY: help run test go-test e2e ha test-postgres-versions test-kubernetes build fmt lint vuln bench bench-compare \
+	bench-go image release verify-release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,10 +105,18 @@ go-test:
 	go $(GOTEST) $(PACKAGES)
 	$(if $(KOANF),go -C $(KOANF) $(GOTEST) ./...)
 
-e2e: ## run all tests with the race detector, also those with crashes, containers, generators and a browser (as root or with Docker)
+e2e: $(HELM) $(KUSTOMIZE) ## run all tests with the race detector, also those with crashes, containers, generators and a browser (as root or with Docker)
 	@scripts/provide postgres gcc docker curl jq oathtool python3 node npm mono bash ps chromium systemd-analyze \
-		dpkg rpm promtool ip patroni etcd haproxy pgbouncer
-	CGO_ENABLED=1 LOCKBOX_TEST_ROUNDS=$(ROUNDS) $(SHARE) go test -race -tags e2e -count=1 -timeout 30m $(TESTFLAGS) $(PACKAGES)
+		dpkg rpm promtool ip patroni etcd haproxy pgbouncer nginx caddy docker-compose
+	PATH=$(dir $(HELM)):$(dir $(KUSTOMIZE)):$$PATH \
+		CGO_ENABLED=1 LOCKBOX_TEST_ROUNDS=$(ROUNDS) $(SHARE) go test -race -tags e2e -count=1 -timeout 30m $(TESTFLAGS) $(PACKAGES)
+
+# Not a part of `make e2e`: the first run compiles the API server, which takes more than 3 minutes on two cores.
+test-kubernetes: $(KUBE_APISERVER) $(HELM) $(KUSTOMIZE) ## apply the Kubernetes manifests and the Helm chart to a real API server
+	@scripts/provide etcd
+	cd tests/kubernetes && PATH=$(KUBE):$(dir $(HELM)):$(dir $(KUSTOMIZE)):$$PATH \
+		CRD_FOLDERS="$$(GOFLAGS=-mod=mod go mod download -json $(KUBE_CRDS) | sed -n 's/^\t"Dir": "\(.*\)",$$/\1/p' | tr '\n' ' ')" \
+		go test -count=1 -timeout 10m $(TESTFLAGS) ./...
 
 ha: ## fail over a PostgreSQL cluster under load FAULTS times, as root; writes bin/ha.json
 	@scripts/provide postgres ip patroni etcd haproxy
@@ -113,6 +136,7 @@ fmt: ## format the code
 lint: $(GOLANGCI) ## check the code with golangci-lint
 	$(GOLANGCI) run ./...
 	cd client/koanf && $(GOLANGCI) run ./...
+	cd tests/kubernetes && $(GOLANGCI) run ./...
 
 vuln: $(VULNCHECK) $(VULNDB) ## fail if the code reaches a known vulnerability, also of Go's standard library
 	@scripts/provide jq
@@ -174,6 +198,23 @@ $(GOLANGCI):
 	mkdir -p $(TOOLS)
 	GOBIN=$(TOOLS) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	mv $(TOOLS)/golangci-lint $@
+
+$(HELM):
+	mkdir -p $(dir $@)
+	GOTOOLCHAIN=$(RELEASE_GO) CGO_ENABLED=0 GOBIN=$(dir $@) go install helm.sh/helm/v4/cmd/helm@$(HELM_VERSION)
+
+$(KUSTOMIZE):
+	mkdir -p $(dir $@)
+	GOTOOLCHAIN=$(RELEASE_GO) CGO_ENABLED=0 GOBIN=$(dir $@) go install \
+		sigs.k8s.io/kustomize/kustomize/v5@$(KUSTOMIZE_VERSION)
+
+# The linker sets the version, which kubectl and the API server report to each other.
+$(KUBE_APISERVER): tests/kubernetes/go.mod
+	mkdir -p $(KUBE)
+	cd tests/kubernetes && CGO_ENABLED=0 nice go build -trimpath -o $(KUBE)/ \
+		-ldflags "-s -w $(foreach p,component-base client-go/pkg,-X k8s.io/$(p)/version.gitVersion=$(KUBE_VERSION))" \
+		k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kubectl
+	touch $@
 
 $(NFPM):
 	mkdir -p $(TOOLS)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,30 +14,41 @@ import (
 	"github.com/lockbox-go/lockbox/cmd/boot"
 )
 
-// healthCommand asks a server on this machine whether it is ready.
+// healthCommand asks a server whether it is ready.
 func healthCommand() *cobra.Command {
-	return &cobra.Command{
+	var url string
+	command := &cobra.Command{
 		Use:   "health",
 		Short: "Check whether the server on this machine is ready: exit code 0 if it is, 1 otherwise",
 		Long: `Send a request to /readyz of the server on this machine. The address comes from LOCKBOX_HTTP_ADDR, which
-must be set as for the server. Containers use this command as their health check.`,
-		Example: "  lockbox health",
+must be set as for the server. Containers use this command as their health check.
+
+With --url, send the request to that server instead, and verify its certificate. No setting is needed.`,
+		Example: "  lockbox health\n  lockbox health --url https://lockbox.example.org",
 		Args:    cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			if url != "" {
+				return checkHealth(command.Context(), strings.TrimRight(url, "/"), nil)
+			}
 			config, _, err := settings()
 			if err != nil {
 				return err
 			}
-			return checkHealth(command.Context(), config)
+			// The certificate is valid for the public host name and not for the address of this machine. Skipping the
+			// check is safe, because the request and the response contain no secret.
+			insecure := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // see above
+			return checkHealth(command.Context(), localURL(config), insecure)
 		},
 	}
+	command.Flags().StringVar(&url, "url", "", "check the server at this URL instead of the one on this machine")
+	return command
 }
 
 // healthTimeout is shorter than the timeout of common health checks (5 s), so the command can still report the reason.
 const healthTimeout = 4 * time.Second
 
-// checkHealth returns nil if the server with these settings answers /readyz with 200.
-func checkHealth(ctx context.Context, config boot.Config) error {
+// localURL returns the URL of the server on this machine with these settings.
+func localURL(config boot.Config) string {
 	host, port := config.HTTPAddr.Host, config.HTTPAddr.Port
 	// A server that listens on all interfaces also accepts connections on loopback.
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
@@ -46,17 +58,19 @@ func checkHealth(ctx context.Context, config boot.Config) error {
 	if config.TLSCert != "" {
 		scheme = "https"
 	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// checkHealth returns nil if the server at a URL answers /readyz with 200. Without a TLS configuration, the certificate
+// must be valid.
+func checkHealth(ctx context.Context, url string, config *tls.Config) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+net.JoinHostPort(host, port)+"/readyz",
-		nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", nil)
 	if err != nil {
 		return err
 	}
-	// The certificate is valid for the public host name and not for this address. Skipping the check is safe, because
-	// the request and the response contain no secret.
-	insecure := &tls.Config{InsecureSkipVerify: true} //nolint:gosec // see above
-	client := http.Client{Transport: &http.Transport{TLSClientConfig: insecure}}
+	client := http.Client{Transport: &http.Transport{TLSClientConfig: config}}
 	answer, err := client.Do(request)
 	if err != nil {
 		return fmt.Errorf("not ready: %w", err)

@@ -59,7 +59,7 @@ func root() *cobra.Command {
 	terminal.AddCommands(command, boot.Version())
 	command.AddGroup(&cobra.Group{ID: groupServer, Title: "Commands for the operator of a server:"})
 	command.AddCommand(server...)
-	command.AddCommand(keygenCommand(), versionCommand())
+	command.AddCommand(keygenCommand(), installCommand(), versionCommand())
 	terminal.MarkUsage(command)
 	return command
 }

@@ -1,11 +1,9 @@
 package image
 
 import (
-	"bytes"
-	"errors"
-	"io"
 	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -50,22 +48,22 @@ type manifest struct {
 	}
 }
 
-// readManifests returns the objects of deploy/kubernetes/lockbox.yaml by kind.
+// readManifests returns the objects of deploy/kubernetes/base by kind.
 func readManifests(t *testing.T) map[string]manifest {
 	t.Helper()
-	text, err := os.ReadFile("../../deploy/kubernetes/lockbox.yaml")
+	files, err := filepath.Glob("../../deploy/kubernetes/base/*.yaml")
 	require.NoError(t, err)
-	decoder, found := yaml.NewDecoder(bytes.NewReader(text)), map[string]manifest{}
-	for {
-		var each manifest
-		err := decoder.Decode(&each)
-		if errors.Is(err, io.EOF) {
-			return found
-		}
+	require.NotEmpty(t, files)
+	found := map[string]manifest{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
 		require.NoError(t, err)
+		var each manifest
+		require.NoError(t, yaml.Unmarshal(text, &each), file)
 		require.NotContains(t, found, each.Kind)
 		found[each.Kind] = each
 	}
+	return found
 }
 
 // The settings of the Deployment must be settings that the program knows.

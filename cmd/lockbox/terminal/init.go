@@ -18,6 +18,10 @@ type initFlags struct {
 	username string
 	// passwordStdin reads the password from standard input.
 	passwordStdin bool
+	// passwordFile is a file with the password, or "". Containers mount secrets as files.
+	passwordFile string
+	// ifNeeded makes the command succeed without a change if the server has an owner.
+	ifNeeded bool
 	// tokenFile is a file with the server's init token.
 	tokenFile string
 	// replace allows the command to replace an API key in the profile.
@@ -39,9 +43,13 @@ password; use the password to sign in from other machines.
 At a terminal, the command then offers to create your identity; see lockbox identity.
 
 If the server has an init token, its log contains the token. Pass the token in a file, or type it when the command
-asks.`,
+asks.
+
+With --if-needed, the command can run again and again, for example as a Kubernetes Job: it exits with 0 if the server
+already has an owner, and changes nothing.`,
 		Example: `  lockbox init http://127.0.0.1:5000
-  lockbox init https://lockbox.example.org --username root --init-token-file init-token`,
+  lockbox init https://lockbox.example.org --username root --init-token-file init-token
+  lockbox init https://lockbox.example.org --if-needed --password-file password --init-token-file init-token`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, args []string) error {
 			return s.initialize(command.Context(), args, flags)
@@ -50,6 +58,10 @@ asks.`,
 	// root is the name that the documentation uses for the owner.
 	command.Flags().StringVarP(&flags.username, "username", "u", "root", "name of the owner")
 	addPasswordStdinFlag(command, &flags.passwordStdin)
+	command.Flags().StringVar(&flags.passwordFile, "password-file", "",
+		"read the password from the first line of this file")
+	command.MarkFlagsMutuallyExclusive("password-stdin", "password-file")
+	command.Flags().BoolVar(&flags.ifNeeded, "if-needed", false, "exit with 0 if the server already has an owner")
 	addReplaceFlag(command, &flags.replace)
 	command.Flags().StringVar(&flags.tokenFile, "init-token-file", "", "read the server's init token from this file")
 	return command
@@ -74,18 +86,17 @@ func (s *session) initialize(ctx context.Context, args []string, flags initFlags
 		owner.InitToken = client.NewSecret(trimNewline(token))
 	}
 	if err := checkUninitialized(ctx, anonymous, &owner); err != nil {
+		if refused, found := errors.AsType[*client.Error](err); found && flags.ifNeeded &&
+			refused.Code == "already_initialized" {
+			s.report("%s already has an owner. Changed nothing.", anonymous.URL())
+			return nil
+		}
 		return err
 	}
 	if err := s.prepareProfile(flags.replace); err != nil {
 		return err
 	}
-	owner.Password, err = s.secret(ctx, secretQuestion{
-		fromStdin: flags.passwordStdin,
-		in:        s.input(ctx),
-		ask:       prompt.New,
-		text:      "Password for " + flags.username + ": ",
-		flag:      "--password-stdin",
-	})
+	owner.Password, err = s.ownerPassword(ctx, flags)
 	if err != nil {
 		return err
 	}
@@ -96,7 +107,7 @@ func (s *session) initialize(ctx context.Context, args []string, flags initFlags
 	if err := s.saveOwner(ctx, anonymous, flags.username, key); err != nil {
 		return err
 	}
-	if flags.passwordStdin || s.output == formatJSON || !prompt.Possible() {
+	if flags.passwordStdin || flags.passwordFile != "" || s.output == formatJSON || !prompt.Possible() {
 		return nil
 	}
 	// An identity needs a session that began with the password; an API key does not suffice.
@@ -105,6 +116,26 @@ func (s *session) initialize(ctx context.Context, args []string, flags initFlags
 		return nil //nolint:nilerr // the server has its owner; lockbox identity create asks again
 	}
 	return s.offerIdentity(ctx, anonymous.WithToken(session.Token), flags.username)
+}
+
+// ownerPassword returns the password from a file or standard input, or asks for it.
+func (s *session) ownerPassword(ctx context.Context, flags initFlags) (client.Secret, error) {
+	question := secretQuestion{
+		fromStdin: flags.passwordStdin,
+		in:        s.input(ctx),
+		ask:       prompt.New,
+		text:      "Password for " + flags.username + ": ",
+		flag:      "--password-stdin",
+	}
+	if flags.passwordFile != "" {
+		file, err := os.Open(flags.passwordFile)
+		if err != nil {
+			return client.Secret{}, fmt.Errorf("cannot read the password: %w", err)
+		}
+		defer func() { _ = file.Close() }()
+		question.fromStdin, question.in = true, file
+	}
+	return s.secret(ctx, question)
 }
 
 // saveOwner stores the API key of a new owner in the profile.

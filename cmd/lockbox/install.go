@@ -1,0 +1,65 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+)
+
+// installCommand copies the running program. The container image has no cp, so an init container uses this command to
+// put the program into a volume that it shares with the other containers of its pod.
+func installCommand() *cobra.Command {
+	var to string
+	command := &cobra.Command{
+		Use:   "install",
+		Short: "Copy this program to a file, for example from an init container into a volume",
+		Long: `Copy this program to the file of --to, and let every user run it. An existing file is replaced in one
+step, so other processes find either the old or the new program. The folder must exist.
+
+The container image has no shell and no cp. In Kubernetes, an init container with this command gives the program to a
+container that has another image.`,
+		Example: "  lockbox install --to /shared/lockbox",
+		Args:    cobra.NoArgs,
+		RunE: func(_ *cobra.Command, _ []string) error {
+			program, err := os.Executable()
+			if err != nil {
+				return fmt.Errorf("cannot find the file of this program: %w", err)
+			}
+			return install(program, to)
+		},
+	}
+	command.Flags().StringVar(&to, "to", "", "the file to create or replace")
+	_ = command.MarkFlagRequired("to")
+	return command
+}
+
+// programMode lets every user read and run the copy: the containers of a pod can have different users.
+const programMode = 0o755
+
+// install copies the file from to the path to, and replaces a file there atomically. If it returns an error, the old
+// file is unchanged.
+func install(from, to string) error {
+	if info, err := os.Stat(to); err == nil && info.IsDir() {
+		return fmt.Errorf("%s is a folder: name a file in it, such as %s", to, filepath.Join(to, "lockbox"))
+	}
+	source, err := os.Open(from) //nolint:gosec // the running program
+	if err != nil {
+		return err
+	}
+	defer func() { _ = source.Close() }()
+	// The copy gets its name when it is complete. Writing into a program that runs would fail with ETXTBSY.
+	temporary, err := os.CreateTemp(filepath.Dir(to), ".lockbox-*")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(temporary.Name()) }()
+	_, copyErr := io.Copy(temporary, source)
+	if err := errors.Join(copyErr, temporary.Chmod(programMode), temporary.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temporary.Name(), to)
+}

@@ -1,0 +1,54 @@
+//go:build e2e && linux
+
+package image
+
+import (
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+// TestComposeOneTwentyNine runs the command of the documentation for docker-compose 1.29, which Debian has, with config
+// in place of up: it validates the file and prints what it understood.
+func TestComposeOneTwentyNine(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../docs/operating.md")
+	require.NoError(t, err)
+	line := regexp.MustCompile(`(?m)^sed .*docker-compose -p lockbox .* up --build -d$`).FindString(string(page))
+	require.NotEmpty(t, line)
+	command := exec.CommandContext(t.Context(), "sh", "-c", strings.Replace(line, "up --build -d", "config", 1))
+	command.Dir = "../.."
+	out, err := command.Output()
+	require.NoError(t, err, "%s", out)
+	var understood struct {
+		Services map[string]struct {
+			ReadOnly    bool     `yaml:"read_only"`
+			CapDrop     []string `yaml:"cap_drop"`
+			SecurityOpt []string `yaml:"security_opt"`
+			Volumes     []any
+			DependsOn   map[string]struct{ Condition string } `yaml:"depends_on"`
+		}
+		Networks map[string]struct{ Internal bool }
+	}
+	require.NoError(t, yaml.Unmarshal(out, &understood))
+	written := readCompose(t)
+	require.Len(t, understood.Services, len(written.Services))
+	for name, service := range written.Services {
+		assert.Equal(t, service.DependsOn, understood.Services[name].DependsOn, name)
+		assert.Equal(t, service.ReadOnly, understood.Services[name].ReadOnly, name)
+		assert.Equal(t, service.CapDrop, understood.Services[name].CapDrop, name)
+		assert.Equal(t, service.SecurityOpt, understood.Services[name].SecurityOpt, name)
+		assert.Len(t, understood.Services[name].Volumes, len(service.Volumes), name)
+	}
+	assert.True(t, understood.Networks["database"].Internal)
+	// The name of the project is a part of the names of the volumes, so both versions must use the same one.
+	text, err := os.ReadFile("../../docker-compose.yml")
+	require.NoError(t, err)
+	assert.Contains(t, string(text), "\nname: lockbox\n")
+}

@@ -1,0 +1,166 @@
+//go:build e2e && linux
+
+package image
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// checkEscapes writes and reads entries whose keys have characters that a path contains percent-encoded.
+func checkEscapes(c proxied) {
+	c.t.Helper()
+	for key, escaped := range map[string]string{
+		"payments/stripe":      "payments%2Fstripe",
+		"payments/stripe/live": "payments%2Fstripe%2flive",
+		"app:db:url":           "app%3Adb%3Aurl",
+		"team/me@example.org":  "team%2Fme%40example.org",
+		"under_score-1.0":      "under%5Fscore%2D1%2E0",
+	} {
+		value := fmt.Sprintf(`{"of":%q}`, key)
+		status, body := c.exchange("POST", "/boxes/default/entries",
+			strings.NewReader(fmt.Sprintf(`{"key":%q,"value":%s}`, key, value)))
+		require.Equal(c.t, 201, status, body)
+		status, body = c.exchange("GET", "/boxes/default/entries/"+escaped, nil)
+		assert.Equal(c.t, 200, status, "%s: %s", escaped, body)
+		assert.Equal(c.t, value, body)
+		status, body = c.exchange("GET", "/boxes/default/entries/"+escaped+"/versions", nil)
+		assert.Equal(c.t, 200, status, "%s: %s", escaped, body)
+	}
+	// A decoded slash names another resource.
+	status, _ := c.exchange("GET", "/boxes/default/entries/payments/stripe", nil)
+	assert.Equal(c.t, 404, status)
+}
+
+// checkAddress verifies that the audit log has the address of the client and neither that of the proxy nor the one that
+// the client wrote into X-Forwarded-For.
+func checkAddress(c proxied) {
+	c.t.Helper()
+	status, body := c.exchange("GET", "/audit?action=entry.read", nil)
+	require.Equal(c.t, 200, status, body)
+	var page struct{ Events []struct{ Address string } }
+	require.NoError(c.t, json.Unmarshal([]byte(body), &page))
+	require.NotEmpty(c.t, page.Events)
+	for _, event := range page.Events {
+		assert.Equal(c.t, clientAddress, event.Address)
+	}
+	assert.NotContains(c.t, c.server.Log.String(), "ignoring X-Forwarded-For")
+}
+
+// checkBodies sends large bodies with and without a length. Lockbox decides which ones are too large.
+func checkBodies(c proxied) {
+	c.t.Helper()
+	body := func(size int) string {
+		return `{"key":"large","value":"` + strings.Repeat("x", size) + `"}`
+	}
+	status, answer := c.exchange("POST", "/boxes/default/entries", strings.NewReader(body(500<<10)))
+	assert.Equal(c.t, 201, status, answer)
+	status, answer = c.exchange("GET", "/boxes/default/entries/large", nil)
+	assert.Equal(c.t, 200, status)
+	assert.Len(c.t, answer, 500<<10+2)
+	// A reader of another type has no known length, so the body is sent in chunks.
+	chunked := struct{ io.Reader }{strings.NewReader(body(400 << 10))}
+	status, answer = c.exchange("POST", "/boxes/default/entries", chunked)
+	assert.Equal(c.t, 201, status, answer)
+	status, answer = c.exchange("POST", "/boxes/default/entries", strings.NewReader(body(600<<10)))
+	assert.Equal(c.t, 413, status)
+	assert.Contains(c.t, answer, "value_too_large", "the limit is that of Lockbox")
+	// Lockbox refuses a larger body before it has read it. The connection can then end before the client has the
+	// response.
+	response, err := c.client.Do(c.request("POST", "/boxes/default/entries", strings.NewReader(body(2<<20))))
+	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		return
+	}
+	require.NoError(c.t, err)
+	text, err := io.ReadAll(response.Body)
+	require.NoError(c.t, errors.Join(err, response.Body.Close()))
+	assert.Equal(c.t, 413, response.StatusCode)
+	assert.Contains(c.t, string(text), "body_too_large")
+}
+
+// checkStreams verifies that a proxy writes no part of a body to a file while the client sends or reads it slowly.
+func checkStreams(c proxied) {
+	c.t.Helper()
+	reader, writer := io.Pipe()
+	done := make(chan string, 1)
+	go func() {
+		status, answer := c.exchange("POST", "/boxes/default/entries", reader)
+		done <- fmt.Sprint(status, answer)
+	}()
+	_, err := writer.Write([]byte(`{"key":"streamed","value":"` + strings.Repeat(bodyCanary, 30_000)))
+	require.NoError(c.t, err)
+	time.Sleep(settle)
+	assert.NotContains(c.t, filesOf(c.t, c.dir), bodyCanary, "the request body")
+	_, err = writer.Write([]byte(`"}`))
+	require.NoError(c.t, err)
+	require.NoError(c.t, writer.Close())
+	require.Equal(c.t, "201", (<-done)[:3])
+
+	response, err := c.slow.Do(c.request("GET", "/boxes/default/entries/streamed", nil))
+	require.NoError(c.t, err)
+	require.Equal(c.t, 200, response.StatusCode)
+	time.Sleep(settle)
+	assert.NotContains(c.t, filesOf(c.t, c.dir), bodyCanary, "the response body")
+	require.NoError(c.t, response.Body.Close())
+}
+
+// settle is a time after which a proxy that collects bodies has written a part to a file.
+const settle = 300 * time.Millisecond
+
+const bodyCanary = "canary-of-bodies"
+
+// checkMetricsHidden verifies that no spelling of the path returns the metrics.
+func checkMetricsHidden(c proxied) {
+	c.t.Helper()
+	for _, path := range []string{
+		"/metrics", "/%6detrics", "/metric%73", "//metrics", "/metrics/", "/./metrics", "/METRICS",
+	} {
+		status, body := c.exchange("GET", path, nil)
+		assert.Equal(c.t, 404, status, path)
+		assert.NotContains(c.t, body, "lockbox_build_info", path)
+	}
+}
+
+// checkNoTrace verifies that no file of the proxy, among them its log, contains a secret.
+func checkNoTrace(c proxied) {
+	c.t.Helper()
+	files := filesOf(c.t, c.dir)
+	for _, secret := range []string{c.key, "canary passphrase of the proxies", "root-password", bodyCanary} {
+		assert.NotContains(c.t, files, secret)
+	}
+}
+
+// filesOf returns the content of all files below a folder, and of those that a process has open although they are
+// deleted. Files that vanish meanwhile are left out.
+func filesOf(t *testing.T, dir string) string {
+	t.Helper()
+	var all strings.Builder
+	require.NoError(t, filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
+		if err == nil && entry.Type().IsRegular() {
+			text, _ := os.ReadFile(path)
+			all.Write(text)
+		}
+		return nil
+	}))
+	open, err := filepath.Glob("/proc/[0-9]*/fd/*")
+	require.NoError(t, err)
+	for _, path := range open {
+		target, _ := os.Readlink(path)
+		if strings.HasPrefix(target, dir+"/") && strings.HasSuffix(target, " (deleted)") {
+			text, _ := os.ReadFile(path)
+			all.Write(text)
+		}
+	}
+	return all.String()
+}

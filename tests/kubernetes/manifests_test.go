@@ -1,0 +1,221 @@
+package kubernetes
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
+)
+
+const deploy = "../../deploy"
+
+// object is a Kubernetes object.
+type object map[string]any
+
+// at returns the value at a path of fields, or nil.
+func (o object) at(path ...string) any {
+	var value any = map[string]any(o)
+	for _, field := range path {
+		fields, _ := value.(map[string]any)
+		value = fields[field]
+	}
+	return value
+}
+
+// text is at for strings; it returns "" for others.
+func (o object) text(path ...string) string {
+	text, _ := o.at(path...).(string)
+	return text
+}
+
+// String names the object in messages.
+func (o object) String() string { return o.text("kind") + "/" + o.text("metadata", "name") }
+
+// parse returns the objects of a stream of YAML documents.
+func parse(t *testing.T, manifests string) []object {
+	t.Helper()
+	var all []object
+	for _, document := range strings.Split("\n"+manifests, "\n---") {
+		var each object
+		require.NoError(t, yaml.UnmarshalStrict([]byte(document), &each))
+		if each != nil {
+			all = append(all, each)
+		}
+	}
+	require.NotEmpty(t, all)
+	return all
+}
+
+// run runs a program that must succeed, with an object or a manifest as its standard input.
+func run(t *testing.T, stdin, name string, args ...string) string {
+	t.Helper()
+	out, err := call(t.Context(), stdin, name, args...)
+	require.NoError(t, err, "%s %s\n%s", name, strings.Join(args, " "), out)
+	return out
+}
+
+// newNamespace creates a namespace that admits restricted pods only.
+func newNamespace(t *testing.T) string {
+	t.Helper()
+	name := strings.ToLower(strings.NewReplacer("/", "-", "_", "-", "#", "-").Replace(t.Name()))
+	run(t, `{apiVersion: v1, kind: Namespace, metadata: {name: `+name+`, labels: {
+		pod-security.kubernetes.io/enforce: restricted, pod-security.kubernetes.io/warn: restricted}}}`,
+		"kubectl", "create", "-f", "-")
+	// The controller that does this in a cluster does not run.
+	run(t, "", "kubectl", "-n", name, "create", "serviceaccount", "default")
+	return name
+}
+
+// checkApplies verifies that the API server accepts the manifests without a warning, first without and then with
+// storing them, that the stored objects contain all fields, and that it admits the pods of the workloads.
+func checkApplies(t *testing.T, namespace, manifests string) {
+	t.Helper()
+	apply := []string{"-n", namespace, "apply", "--server-side", "--validate=strict", "--warnings-as-errors", "-f", "-"}
+	run(t, manifests, "kubectl", append(apply, "--dry-run=server")...)
+	run(t, manifests, "kubectl", apply...)
+	for _, written := range parse(t, manifests) {
+		group, _, grouped := strings.Cut(written.text("apiVersion"), "/")
+		kind := strings.ToLower(written.text("kind"))
+		if grouped { // the group distinguishes kinds of the same name
+			kind += "." + group
+		}
+		var stored object
+		require.NoError(t, json.Unmarshal([]byte(run(t, "", "kubectl", "-n", namespace, "get", "-o", "json",
+			"--show-managed-fields=false", kind, written.text("metadata", "name"))), &stored))
+		checkContains(t, written.String(), plain(t, written), map[string]any(stored))
+		if template, found := written.at("spec", "template").(map[string]any); found {
+			checkPod(t, namespace, written, template)
+		}
+	}
+}
+
+// plain returns an object as JSON represents it.
+func plain(t *testing.T, value object) map[string]any {
+	t.Helper()
+	text, err := json.Marshal(value)
+	require.NoError(t, err)
+	var result map[string]any
+	require.NoError(t, json.Unmarshal(text, &result))
+	return result
+}
+
+// checkContains verifies that got has all fields of want. Lists must have the same elements.
+func checkContains(t *testing.T, path string, want, got any) {
+	t.Helper()
+	switch want := want.(type) {
+	case map[string]any:
+		fields, _ := got.(map[string]any)
+		for name, value := range want {
+			// stringData is written only; the server stores it in data.
+			if name != "stringData" {
+				checkContains(t, path+"."+name, value, fields[name])
+			}
+		}
+	case []any:
+		elements, _ := got.([]any)
+		// The server adds tolerations to each pod.
+		if strings.HasSuffix(path, ".tolerations") && len(elements) > len(want) {
+			elements = elements[:len(want)]
+		}
+		if assert.Len(t, elements, len(want), path) {
+			for i, value := range want {
+				checkContains(t, fmt.Sprintf("%s[%d]", path, i), value, elements[i])
+			}
+		}
+	default:
+		assert.Equal(t, want, got, path)
+	}
+}
+
+// checkPod verifies that the server admits a pod of a workload in a namespace with the restricted Pod Security
+// Standard. Workloads themselves are admitted in any case.
+func checkPod(t *testing.T, namespace string, workload object, template map[string]any) {
+	t.Helper()
+	var pod map[string]any
+	text, err := json.Marshal(template)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &pod))
+	pod["apiVersion"], pod["kind"] = "v1", "Pod"
+	metadata, _ := pod["metadata"].(map[string]any)
+	metadata["name"] = "pod-of-" + workload.text("metadata", "name")
+	spec, _ := pod["spec"].(map[string]any)
+	// The controller of a StatefulSet adds the volumes of its claims.
+	claims, _ := workload.at("spec", "volumeClaimTemplates").([]any)
+	for _, claim := range claims {
+		volumes, _ := spec["volumes"].([]any)
+		fields, _ := claim.(map[string]any)
+		spec["volumes"] = append(volumes, map[string]any{"name": object(fields).text("metadata", "name")})
+	}
+	text, err = json.Marshal(pod)
+	require.NoError(t, err)
+	run(t, string(text), "kubectl", "-n", namespace, "create", "--dry-run=server", "--validate=strict", "-f", "-")
+}
+
+// render builds a kustomization in another namespace.
+func render(t *testing.T, folder, namespace string) string {
+	t.Helper()
+	overlay := t.TempDir()
+	absolute, err := filepath.Abs(folder)
+	require.NoError(t, err)
+	relative, err := filepath.Rel(overlay, absolute)
+	require.NoError(t, err)
+	text := fmt.Sprintf("namespace: %s\nresources: [%s]\n", namespace, relative)
+	require.NoError(t, os.WriteFile(filepath.Join(overlay, "kustomization.yaml"), []byte(text), 0o600))
+	return run(t, "", "kustomize", "build", overlay)
+}
+
+func TestKustomize(t *testing.T) {
+	for name, folder := range map[string]string{
+		"dev":        deploy + "/kubernetes/overlays/dev",
+		"production": deploy + "/kubernetes/overlays/production",
+		"own":        "testdata/own",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			namespace := newNamespace(t)
+			checkApplies(t, namespace, render(t, folder, namespace))
+			// kubectl has a kustomize of its own, which users run with apply -k.
+			assert.Equal(t, run(t, "", "kustomize", "build", folder), run(t, "", "kubectl", "kustomize", folder))
+		})
+	}
+}
+
+func TestExamples(t *testing.T) {
+	for _, name := range []string{"external-secrets.yaml", "examples/run.yaml"} {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".yaml"), func(t *testing.T) {
+			t.Parallel()
+			text, err := os.ReadFile(filepath.Join(deploy, "kubernetes", name))
+			require.NoError(t, err)
+			checkApplies(t, newNamespace(t), string(text))
+		})
+	}
+}
+
+// TestInvalidManifests verifies that the checks of this package find mistakes.
+func TestInvalidManifests(t *testing.T) {
+	namespace := newNamespace(t)
+	valid := render(t, deploy+"/kubernetes/overlays/production", namespace)
+	for name, replaced := range map[string][2]string{
+		"misspelled field": {"periodSeconds: 20", "periodSecond: 20"},
+		"wrong type":       {"replicas: 2", "replicas: two"},
+		"invalid value":    {"whenUnsatisfiable: ScheduleAnyway", "whenUnsatisfiable: Sometimes"},
+		"unrestricted":     {"allowPrivilegeEscalation: false", "allowPrivilegeEscalation: true"},
+	} {
+		broken := strings.ReplaceAll(valid, replaced[0], replaced[1])
+		require.NotEqual(t, valid, broken, name)
+		out, err := call(t.Context(), broken, "kubectl", "apply", "--server-side", "--dry-run=server",
+			"--validate=strict", "--warnings-as-errors", "-f", "-")
+		assert.Error(t, err, "%s\n%s", name, out)
+	}
+	out, err := call(t.Context(), valid, "kubectl", "apply", "--server-side", "--dry-run=server", "--validate=strict",
+		"--warnings-as-errors", "-f", "-")
+	require.NoError(t, err, out)
+	assert.False(t, bytes.Contains([]byte(out), []byte("Warning")), out)
+}
