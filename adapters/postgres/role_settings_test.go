@@ -62,7 +62,7 @@ func TestMigrationAndOpenSetTheSameSettings(t *testing.T) {
 	// A database of a test has them too.
 	assert.ElementsMatch(t, postgres.RoleSettings(), storedSettings(t, pgtest.New(t)))
 
-	require.NoError(t, migrator.Down(t.Context(), 1))
+	require.NoError(t, migrator.DownTo(t.Context(), 9))
 	assert.Empty(t, storedSettings(t, migrated))
 }
 

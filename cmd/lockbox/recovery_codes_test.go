@@ -23,7 +23,7 @@ func TestRecoveryCodesCommand(t *testing.T) {
 		require.Equal(t, "USER  CODES\nroot  3\n\nSign-ins refuse these 3 codes of 1 users. Nothing is changed: add "+
 			"--convert or --delete.\n", c.run("secret", "recovery-codes"))
 	}
-	c.refused("if any flags in the group", "secret", "recovery-codes", "--convert", "--delete")
+	c.refused("--convert and --delete cannot be combined", "secret", "recovery-codes", "--convert", "--delete")
 	require.Equal(t, "3 recovery codes are converted\n", c.run("secret", "recovery-codes", "--convert"))
 	plain("4, 40")
 	out, err := c.try("", "secret", "recovery-codes", "--convert")

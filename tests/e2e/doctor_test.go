@@ -95,7 +95,12 @@ func replication(t *testing.T, database string) string {
 func TestDoctorPooler(t *testing.T) {
 	t.Parallel()
 	host := networkServer(t)
-	direct := url.URL{Scheme: "postgres", User: url.User("lockbox"), Host: host, Path: "/lockbox"}
+	direct := url.URL{
+		Scheme: "postgres",
+		User:   url.User("lockbox"),
+		Host:   host,
+		Path:   "/lockbox",
+	}
 	code, out, log := command(t, direct.String(), []string{"secret", "status"}) // creates the schema and the keys
 	require.Zero(t, code, "%s%s", out, log)
 	_, statuses := checks(t, direct.String(), nil)
@@ -151,7 +156,12 @@ func throughPgBouncer(t *testing.T, server, mode string) string {
 	bouncer := exec.CommandContext(t.Context(), "pgbouncer", args...)
 	require.NoError(t, bouncer.Start())
 	t.Cleanup(func() { _ = bouncer.Wait() }) // the context of the test has ended it
-	through := url.URL{Scheme: "postgres", User: url.User("lockbox"), Host: address.String(), Path: "/lockbox"}
+	through := url.URL{
+		Scheme: "postgres",
+		User:   url.User("lockbox"),
+		Host:   address.String(),
+		Path:   "/lockbox",
+	}
 	require.Eventually(t, func() bool {
 		conn, err := pgx.Connect(t.Context(), through.String()+"?default_query_exec_mode=exec")
 		return err == nil && conn.Close(t.Context()) == nil

@@ -13,7 +13,8 @@ import (
 )
 
 // imageName finds the names of images in Compose files, Dockerfiles and manifests. The name is the first group.
-var imageName = regexp.MustCompile(`(?m)^\s*(?:- )?(?:image:|FROM(?: --platform=\S+)?|ARG [A-Z_]*IMAGE=)[ \t]*"?(\S+?)"?(?:\s.*)?$`)
+var imageName = regexp.MustCompile(`(?m)^\s*(?:- )?(?:image:|FROM(?: --platform=\S+)?|ARG [A-Z_]*IMAGE=)` +
+	`[ \t]*"?(\S+?)"?(?:\s.*)?$`)
 
 // TestImagesAreNamedByDigest verifies that each image of another publisher is named by digest. The image of Lockbox
 // itself is built from the tree.

@@ -13,6 +13,8 @@ var ownVariables = []string{
 	"LOCKBOX_API_KEY", "LOCKBOX_ENCRYPTION_KEY", "LOCKBOX_IDENTITY", "LOCKBOX_SECRET_KEY",
 	"LOCKBOX_SECRET_KEY_PREVIOUS", "LOCKBOX_DATABASE_URL", "LOCKBOX_INIT_TOKEN", "LOCKBOX_TLS_KEY",
 	"LOCKBOX_DOCKER_TLS_KEY",
+	"LOCKBOX_TRACES_HEADERS",
+	"LOCKBOX_AUDIT_STREAM_HEADER",
 }
 
 // environment returns the environment of the started program: the inherited variables without Lockbox's own secrets,
