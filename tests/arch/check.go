@@ -53,7 +53,7 @@ func forbidden(pkg string, rule Rule, imported string) string {
 	return unconfined(pkg, imported, false)
 }
 
-// forbiddenInTest is forbidden for the _test.go files of a package.
+// forbiddenInTest is like forbidden, for imports in the _test.go files of a package.
 func forbiddenInTest(pkg string, rule Rule, imported string) string {
 	if slices.ContainsFunc(testLibraries, func(lib string) bool { return isOrBelow(imported, lib) }) {
 		return ""
@@ -140,7 +140,7 @@ func isOrBelow(path, base string) bool {
 	return path == base || strings.HasPrefix(path, base+"/")
 }
 
-// inModule returns the path inside the module of an import path. For a package of another module, ok is false.
+// inModule converts an import path to a path inside the module. For a package of another module, ok is false.
 func inModule(imported string) (path string, ok bool) {
 	if imported == Module {
 		return ".", true

@@ -20,15 +20,14 @@ const (
 	contractSuite = "tests/contracts"
 )
 
-// CheckInterfaces returns the interfaces in production code under root that have only one reason to exist, one
-// sentence for each.
+// CheckInterfaces returns one sentence for each interface in production code under root that breaks the following rule.
 //
-// The rule: an interface of package ports has a suite that some test runs; any other interface, or a port without a
-// suite, has two implementations, each asserted by a declaration such as
+// An interface of package ports must have a suite that a test runs, or two implementations. Any other interface must
+// have two implementations. A declaration such as the following, in any file, asserts an implementation:
 //
 //	var _ Port = (*implementation)(nil)
 //
-// in any file. The check compares names and needs no types. Interfaces that are type constraints are exempt.
+// The check compares names and needs no types. Interfaces that are type constraints are exempt.
 func CheckInterfaces(root string) ([]string, error) {
 	c := &interfaceCheck{asserted: map[string][]string{}, suites: map[string]bool{}}
 	if err := walk(root, func(name string) error { return c.addFile(root, name) }); err != nil {
@@ -51,8 +50,8 @@ func CheckInterfaces(root string) ([]string, error) {
 	return found, nil
 }
 
-// interfaceCheck collects the names that CheckInterfaces compares. Types are named by the path of their package in the
-// module, or the import path of another module's package, a dot, and their name: "ports.TOTP".
+// interfaceCheck collects the names that CheckInterfaces compares. The name of a type is the path of its package in the
+// module (for another module, the import path), a dot, and the type's own name: "ports.TOTP".
 type interfaceCheck struct {
 	declared []string
 	// asserted maps an interface to the types that are asserted to implement it.
@@ -112,7 +111,7 @@ func (c *interfaceCheck) addAssertion(file sourceFile, spec *ast.ValueSpec) {
 	}
 }
 
-// isConstraint reports whether an interface lists types, so that no variable can have it.
+// isConstraint reports whether an interface lists types. Such an interface cannot be the type of a variable.
 func isConstraint(it *ast.InterfaceType) bool {
 	return slices.ContainsFunc(it.Methods.List, func(field *ast.Field) bool {
 		switch field.Type.(type) {
@@ -126,7 +125,7 @@ func isConstraint(it *ast.InterfaceType) bool {
 // sourceFile resolves the names in one file.
 type sourceFile struct {
 	dir     string
-	imports map[string]string // by the name in the file
+	imports map[string]string // keys are the names used in the file
 }
 
 // addImport adds an import. It assumes that the name of a package is the last element of its path that is not a

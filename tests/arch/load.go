@@ -14,9 +14,9 @@ import (
 	"strings"
 )
 
-// Load reads the imports of every Go file under root, with any build constraints, because a build tag must not switch a
-// rule off. It reads the files itself rather than through the go command, so that the test cache knows them and runs
-// the test again when one changes.
+// Load reads the imports of every Go file under root. It ignores build constraints, because a build tag must not
+// disable a rule. It reads the files itself rather than through the go command: the test cache then records the files,
+// and the test runs again when a file changes.
 func Load(root string) ([]Package, error) {
 	found := map[string]*Package{}
 	if err := walk(root, func(name string) error { return addFile(found, root, name) }); err != nil {

@@ -30,7 +30,7 @@ var policy = []Rule{
 	{"domain", nil, StandardOnly},
 	{"ports", []string{"domain"}, StandardOnly},
 
-	// Every use case begins with the gate. Use cases know it, the domain and the ports, and never each other.
+	// Every use case begins with the gate. Use cases import the gate, the domain and the ports, and never each other.
 	{"domain/gate", []string{"domain", "ports"}, StandardOnly},
 	{"domain/*", []string{"domain", "ports", "domain/gate"}, StandardOnly},
 
@@ -99,7 +99,8 @@ var confined = []Confined{
 	{"github.com/pquerna/otp", []string{"adapters/otp/...", "tests/..."}, true},
 	{"github.com/boombuler/barcode", []string{"adapters/otp/..."}, true},
 	{"golang.org/x/crypto", []string{"adapters/...", "client/keys"}, true},
-	// The API of traces, for the packages that make spans; the rest of OpenTelemetry sends them.
+	// Packages that create spans may import OpenTelemetry's API. Only adapters/tracing may import the code that sends
+	// spans.
 	{"go.opentelemetry.io/otel/trace", []string{"adapters/httpapi/...", "adapters/postgres", "adapters/kdf",
 		"adapters/tracing", "cmd/boot"}, true},
 	{"go.opentelemetry.io/otel/attribute", []string{"adapters/httpapi/...", "adapters/postgres", "adapters/kdf",

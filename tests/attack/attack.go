@@ -1,6 +1,6 @@
 // Package attack has clients that try to exhaust a server. Each attack runs in a process of its own and at low
 // priority, so that it takes little processor time from the server and from the legitimate clients of the test. Attacks
-// come from 127.0.0.2, as a stranger's come from another address.
+// come from 127.0.0.2, an address that the legitimate clients do not use.
 package attack
 
 import (
@@ -19,12 +19,12 @@ import (
 	"time"
 )
 
-// environment is the variable that holds the Attack of a process.
+// environment is the environment variable that passes an Attack to its process.
 const environment = "LOCKBOX_TEST_ATTACK"
 
 // Attack describes one attack.
 type Attack struct {
-	// Name is the name of a method below, as in attacks.
+	// Name is a key of attacks.
 	Name string
 	// Address is the host and port of the server.
 	Address string
@@ -34,7 +34,7 @@ type Attack struct {
 	Duration time.Duration
 }
 
-// attacks are the attacks by name. Each runs until ctx ends.
+// attacks maps names to attacks. Each attack runs until ctx ends.
 var attacks = map[string]func(*attacker, context.Context){
 	"streams": (*attacker).streams,
 	"headers": (*attacker).headers,
@@ -71,7 +71,8 @@ func Start(a Attack) (wait func() (string, error), err error) {
 	}, nil
 }
 
-// Main runs the attack of this process and prints its counts. It returns false if the process is no attack.
+// Main runs the attack of this process and prints its counts. It returns false if the process was not started as an
+// attack.
 func Main() bool {
 	text := os.Getenv(environment)
 	if text == "" {
@@ -102,7 +103,8 @@ func (a *attacker) count(what string) {
 	a.counts[what]++
 }
 
-// repeat runs n workers, which begin within a second. Each calls work until ctx ends, with a pause after each call.
+// repeat runs n workers. Each worker starts at a random time in the first second and calls work until ctx ends. It
+// waits for the given pause after each call.
 func (a *attacker) repeat(ctx context.Context, n int, pause time.Duration, work func() error) {
 	var workers sync.WaitGroup
 	for range n {
@@ -160,9 +162,9 @@ func (a *attacker) stall(ctx context.Context, text string, deaf bool) error {
 	return response.Body.Close()
 }
 
-// headers opens 6,000 connections, and each again 3 seconds after the server has closed it. A third of them have a
-// large header that is incomplete, a third a header of 28 KiB and a stalled body, and a third a header of 7 KiB and a
-// stalled body.
+// headers opens 6,000 connections. It opens a connection again 3 seconds after the server has closed it. A third of the
+// connections send a large, incomplete header; a third send a header of 28 KiB and a body that stalls; and a third send
+// a header of 7 KiB and a body that stalls.
 func (a *attacker) headers(ctx context.Context) {
 	large, small := strings.Repeat("x", 28<<10), strings.Repeat("x", 7<<10)
 	texts := []string{

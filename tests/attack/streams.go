@@ -19,12 +19,12 @@ const (
 	streamConnections = 25
 	streamsEach       = 250
 	largeHeader       = 30_000 // bytes, over the limit
-	smallHeader       = 7_000  // bytes, below it
+	smallHeader       = 7_000  // bytes, below the limit
 	maxFrame          = 16 << 10
 )
 
 // streams opens 25 HTTP/2 connections and 250 streams on each. Every stream has a header of 30 kB and a body that never
-// arrives. As many connections do the same with headers of 7 kB. The attacker acts on no response.
+// arrives. As many connections do the same with headers of 7 kB. The attacker ignores the responses.
 func (a *attacker) streams(ctx context.Context) {
 	var both sync.WaitGroup
 	for _, size := range []int{largeHeader, smallHeader} {
@@ -67,7 +67,8 @@ func (a *attacker) openStreams(ctx context.Context, size int) error {
 	return nil
 }
 
-// writeHeaders begins a request in several frames. Each field is new, so that compression does not help the server.
+// writeHeaders begins a request in several frames. Each header field has a new value, so header compression does not
+// shorten the request.
 func writeHeaders(framer *http2.Framer, stream uint32, size int) error {
 	var block bytes.Buffer
 	encoder := hpack.NewEncoder(&block)

@@ -25,7 +25,7 @@ type kind struct {
 }
 
 // BenchmarkWrongSignIns compares the durations of refused sign-ins, which must not reveal the reason. It reports the
-// median of each kind and the largest difference between two kinds of one request.
+// median of each kind and, for each request, the largest difference between two kinds.
 func BenchmarkWrongSignIns(b *testing.B) {
 	s := start(b, "KDF_MEMORY_KIB=19456", "KDF_TIME=2", "THROTTLE_FREE_ATTEMPTS=1000000")
 	secrets := s.cast(b)

@@ -24,13 +24,13 @@ import (
 const (
 	// parallel is the number of writers, each with its own entry, and the number of boxes in the second case.
 	parallel = 10
-	// slice is the number of writes to one box, and then to ten boxes, in turn, so that other load on the machine
-	// affects both equally.
+	// slice is the number of writes in one turn. Turns with one box and turns with ten boxes alternate, so other load
+	// on the machine affects both cases equally.
 	slice = 500
 )
 
-// BenchmarkWriters compares writers of different entries in one box with writers of one box each. The writers of one
-// box must not wait for each other. one/ten is the ratio of the rates.
+// BenchmarkWriters compares writers that share one box with writers that each have a box. Every writer writes its own
+// entry. Writers that share a box must not wait for each other. one/ten is the ratio of the two rates.
 func BenchmarkWriters(b *testing.B) {
 	s := start(b)
 	var one, ten time.Duration

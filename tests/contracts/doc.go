@@ -1,15 +1,15 @@
 // Package contracts holds a suite for each port that is not storage; package storage holds the suites of the storage
 // ports.
 //
-// The suite of a port has the port's name. It is a black box: it uses the interface only, so each test states what the
-// comment of the interface promises. Every implementation, including each test double, runs the suite in a test beside
-// its code:
+// The suite of a port has the port's name. It uses only the interface, so each of its tests checks a promise that the
+// interface's comment makes. Every implementation, including each test double, runs the suite in a test beside its
+// code:
 //
 //	func TestContract(t *testing.T) { contracts.Clock(t, system.Clock{}) }
 //
-// A suite whose port needs more than one value takes a function that opens a fixture, and opens one per test. The
-// formats and mechanisms of one implementation are tested beside its code. tests/arch finds the interfaces without a
-// suite.
+// If a suite needs more than the port itself, it takes a function that opens a fixture. Each test opens its own
+// fixture. The formats and mechanisms of one implementation are tested beside its code. tests/arch reports interfaces
+// without a suite.
 package contracts
 
 import (
@@ -46,7 +46,7 @@ func requireTampered(t *testing.T, err error, about ...any) {
 	require.True(t, ports.IsTampered(err), append([]any{err}, about...))
 }
 
-// damaged returns copies of sealed data with one byte changed, without its end, and with a byte added.
+// damaged returns damaged copies of sealed data: with one changed byte, without the end, or with an additional byte.
 func damaged(sealed []byte) [][]byte {
 	var all [][]byte
 	for i := range sealed {

@@ -21,7 +21,7 @@ type DropletHostFixture struct {
 	Image string
 }
 
-// DropletHost is the suite of ports.DropletHost. It tests no time limits and no faults of a host.
+// DropletHost is the suite of ports.DropletHost. It does not test time limits or faults of a host.
 func DropletHost(t *testing.T, open func(t *testing.T) DropletHostFixture) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, DropletHostFixture){
@@ -97,7 +97,8 @@ func hostList(t *testing.T, f DropletHostFixture) {
 	require.Equal(t, slices.Delete(droplets, 1, 2), f.list(t), "the others are unchanged")
 }
 
-// hostNames verifies that the host gives a name to exactly one of several servers that create it concurrently.
+// hostNames verifies that exactly one server succeeds if several servers concurrently create a droplet with the same
+// name.
 func hostNames(t *testing.T, f DropletHostFixture) {
 	var created atomic.Int32
 	var done sync.WaitGroup

@@ -9,7 +9,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Passwords is the suite of ports.Passwords. It does not examine the hash, which a test double may not compute.
+// Passwords is the suite of ports.Passwords. It does not examine the hash, because a test double need not compute one.
 func Passwords(t *testing.T, passwords ports.Passwords) {
 	t.Helper()
 	password := domain.NewSecret("correct horse")

@@ -47,7 +47,7 @@ func totpVectors(t *testing.T, codes ports.TOTP) {
 	}
 }
 
-// totpWindow checks one code in and around the three steps in which it is accepted.
+// totpWindow checks one code during the three steps in which it is accepted, and just before and after them.
 func totpWindow(t *testing.T, codes ports.TOTP) {
 	const code, at = "005924", 1234567890 // the first second of its step
 	for offset, want := range map[int64]bool{

@@ -46,8 +46,8 @@ type Exchange struct {
 	Body        []byte
 }
 
-// Load returns the description in api/openapi.yaml. It parses the file once. It returns an error if the description
-// or one of its examples is not valid OpenAPI.
+// Load returns the description in api/openapi.yaml. It parses the file once. It returns an error if the description is
+// not valid OpenAPI or one of its examples is wrong.
 var Load = sync.OnceValues(func() (*Description, error) {
 	for _, asText := range []string{"text/html", "application/yaml"} {
 		openapi3filter.RegisterBodyDecoder(asText, openapi3filter.FileBodyDecoder)
@@ -56,8 +56,8 @@ var Load = sync.OnceValues(func() (*Description, error) {
 	return Parse(api.Description)
 })
 
-// decodeJSON accepts a name that occurs twice in an object, with every version of Go: Lockbox returns a value as it was
-// written.
+// decodeJSON accepts an object in which a name occurs twice, with every version of Go, because Lockbox returns a value
+// exactly as the client wrote it.
 func decodeJSON(body io.Reader, _ http.Header, _ *openapi3.SchemaRef, _ openapi3filter.EncodingFn) (any, error) {
 	var value any
 	decoder := json.NewDecoder(body)

@@ -206,7 +206,8 @@ func TestTransport(t *testing.T) {
 	require.ErrorContains(t, err, "no_such_code")
 }
 
-// TestInvalidDescriptions are not valid OpenAPI, or have an example that does not match its schema.
+// TestInvalidDescriptions checks that Parse refuses a description that is not valid OpenAPI, or that has an example
+// that does not match its schema.
 func TestInvalidDescriptions(t *testing.T) {
 	t.Parallel()
 	const head = "openapi: 3.0.3\ninfo: {title: x, version: '1'}\npaths:\n"

@@ -8,8 +8,8 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// template is a path of the description. This package matches paths itself because the routers of kin-openapi treat an
-// encoded slash as a separator or return encoded parameters.
+// template is a path of the description. This package matches paths itself because the routers of kin-openapi either
+// treat an encoded slash as a separator or return parameters encoded.
 type template struct {
 	path     string
 	segments []string

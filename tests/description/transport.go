@@ -49,7 +49,8 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-// readSent copies the request body. Without GetBody that would consume the body, so it sets SentUnknown instead.
+// readSent copies the request body. Without GetBody, a copy would consume the body, so readSent sets SentUnknown
+// instead.
 func (e *Exchange) readSent(r *http.Request) error {
 	switch {
 	case r.Body == nil || r.Body == http.NoBody:

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestRestOfALargeBodyIsNotParsed verifies that the server does not parse the rest of a body of unknown length after
-// its limit.
+// TestRestOfALargeBodyIsNotParsed verifies that the server does not parse the part of a body of unknown length that
+// exceeds the limit.
 func TestRestOfALargeBodyIsNotParsed(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -116,7 +116,7 @@ func TestAccountsLife(t *testing.T) {
 			"Refresh token not found")
 	}
 	last := s.signInWithCode("man.ager", theirs)
-	// authenticated by its refresh token
+	// A refresh token can authenticate a revocation.
 	s.as(last.Refresh).do("DELETE", "/api/v1/user/auth/revoke/MAN.AGER", nil).expect(200)
 	s.as(last.Access).do("DELETE", "/api/v1/user/auth/revoke/man.ager", nil).fails(401, 908, "Access token not found")
 	require.Len(t, read[[]any](owner.do("DELETE", "/api/v1/user/delete/man.ager", nil).expect(200)), 1)
@@ -209,8 +209,8 @@ func TestAccountsErrors(t *testing.T) {
 		"Refresh token not found")
 }
 
-// TestTokenLocations covers the ways of the accounts API to send a token: two spellings of the Authorization header,
-// a header named Bearer, and the body.
+// TestTokenLocations covers the places in which the accounts API accepts a token: two spellings of the Authorization
+// header, a header named Bearer, and the body.
 func TestTokenLocations(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -242,8 +242,8 @@ func TestTokenLocations(t *testing.T) {
 		anonymous.do("GET", "/api/v1/user/list", `["access_token"]`, "Authorization", "Bearer x").Status)
 }
 
-// TestRefreshOnce verifies that of many concurrent refreshes with one token exactly one succeeds, and that the token
-// family is revoked afterwards.
+// TestRefreshOnce verifies that exactly one of many concurrent refreshes with the same token succeeds, and that the
+// token family is revoked afterwards.
 func TestRefreshOnce(t *testing.T) {
 	t.Parallel()
 	c := startCluster(t, readCommitted)

@@ -32,19 +32,21 @@ const (
 	containerMemory = 256 << 20
 	attackDuration  = 6 * time.Second
 	quietDuration   = 2 * time.Second
-	// recovery is how long the memory may take to return after an attack.
+	// recovery is the time within which the memory use must return to its earlier level after an attack.
 	recovery = 25 * time.Second
-	// noise is the least quiet value of a percentile. On a busy machine a request may wait this long for a processor,
-	// with or without an attack.
+	// noise is the lower bound for the percentiles without an attack, from which the limits are computed. On a busy
+	// machine, a request may wait this long for a processor even without an attack.
 	noise = 60 * time.Millisecond
-	// smallMemory is the least memory before an attack, in bytes. A smaller process varies by more than 20 %.
+	// smallMemory is the lower bound, in bytes, for the memory use before an attack, from which the limit is computed.
+	// The memory use of a smaller process varies by more than 20 %.
 	smallMemory = 16 << 20
 )
 
 // TestAttacks runs each attack on a server with the memory of the shipped container. During the attack, a legitimate
-// user must get every answer, not much later than before. The server must survive, and return the memory afterwards.
+// user must get every answer and must not wait much longer than without the attack. The server must survive and release
+// the memory afterwards.
 func TestAttacks(t *testing.T) {
-	// The connections of the attacks must not occupy the ports of the droplets of later tests.
+	// The connections of the attacks must not occupy ports that the droplets of later tests need.
 	require.NoError(t, os.WriteFile("/proc/sys/net/ipv4/ip_local_reserved_ports", []byte("44301-44399"), 0o600))
 	plain, secured := newVictim(t, false), newVictim(t, true)
 	plain.addEvents(200_000)
@@ -59,7 +61,7 @@ func TestAttacks(t *testing.T) {
 		victim *victim
 		token  string
 		key    string
-		// factor bounds the 99th percentile of each request, as a multiple of its quiet value.
+		// factor is the limit of each request's 99th percentile, as a multiple of the percentile without an attack.
 		factor int
 	}{
 		{"1: HTTP/2 streams with large headers", "streams", secured, "", "", 5},
@@ -209,8 +211,8 @@ func (v *victim) addEvents(n int) {
 	require.NoError(v.t, err)
 }
 
-// requests are what the legitimate user sends during an attack. Each entry of the last one is new, so it locks the
-// user's box.
+// requests returns the requests that the legitimate user sends during an attack. The last request creates a new entry
+// each time, so it locks the user's box.
 func (v *victim) requests() map[string]func(i int) (int, string, error) {
 	value := `"` + strings.Repeat("x", 20<<10) + `"`
 	return map[string]func(i int) (int, string, error){
@@ -257,7 +259,7 @@ func (v *victim) measure(t *testing.T, duration time.Duration) map[string]time.D
 	return percentiles
 }
 
-// warmUp sends concurrent requests, so that the memory before the first attack is that of a server in use.
+// warmUp sends concurrent requests, so the memory before the first attack is measured on a server in use.
 func (v *victim) warmUp(t *testing.T) {
 	t.Helper()
 	var senders sync.WaitGroup
@@ -288,7 +290,7 @@ func (v *victim) endure(t *testing.T, factor int, a attack.Attack) {
 	after := v.measure(t, quietDuration)
 	t.Logf("attack: %s", counts)
 	for name, limit := range quiet {
-		// A machine that other programs use has slow times: the slower of the two quiet times counts.
+		// Other programs may slow the machine down, so the slower of the two times without an attack counts.
 		limit = max(limit, after[name])
 		t.Logf("%s: p99 %v quiet, %v under attack", name, limit.Round(10*time.Microsecond),
 			during[name].Round(10*time.Microsecond))

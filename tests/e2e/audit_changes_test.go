@@ -22,7 +22,7 @@ var withoutChanges = []domain.Action{domain.ActionShowAPIKeys, domain.ActionWrit
 	domain.ActionStopDroplet, domain.ActionRestartDroplet, domain.ActionDeleteDroplet, domain.ActionWriteIdentity,
 	domain.ActionLockIdentity, domain.ActionUnlockIdentity, domain.ActionDeleteLocked, domain.ActionWriteKeyring}
 
-// changing is a request or command, the action that it is audited as, and the changes that the event states.
+// changing is a request or command, the action of its audit event, and the changes that the event states.
 type changing struct {
 	name, action, changes string
 	act                   func()
@@ -36,8 +36,8 @@ type changesTest struct {
 	seen     map[string]bool
 }
 
-// TestEventsStateWhatChanged makes every kind of change and verifies that its event states what changed from what to
-// what, for every action that changes a role, a permission, an expiry, a password, two-factor or ownership.
+// TestEventsStateWhatChanged makes every kind of change to a role, a permission, an expiry, a password, two-factor or
+// ownership. It verifies that the event of each change states the property with its old and new value.
 func TestEventsStateWhatChanged(t *testing.T) {
 	t.Parallel()
 	c := &changesTest{server: start(t, "THROTTLE_FREE_ATTEMPTS=50"), seen: make(map[string]bool)}

@@ -14,7 +14,7 @@ import (
 )
 
 // TestAuditStreamSurvivesKills kills the program again and again while it handles requests and delivers to standard
-// output. The outputs together have every event of the audit log.
+// output. Together, the outputs must contain every event of the audit log.
 func TestAuditStreamSurvivesKills(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
@@ -42,7 +42,7 @@ func TestAuditStreamSurvivesKills(t *testing.T) {
 		time.Sleep(1500 * time.Millisecond) // several deliveries
 		p.kill()
 		<-ended
-		run(t, database, `UPDATE event_stream SET lease_until = now()`) // as if the lease had passed
+		run(t, database, `UPDATE event_stream SET lease_until = now()`) // as if the lease had expired
 	}
 	last := serve(t, database, "AUDIT_STREAM=stdout")
 	programs = append(programs, last)

@@ -89,8 +89,8 @@ func exercise(admin client, box string) {
 	admin.do("DELETE", "/boxes/"+box+"/entries/entry", nil).expect(204)
 }
 
-// TestAuditStream delivers to a webhook that fails again and again, while servers are replaced. The receiver gets every
-// event of the audit log, in its order and in the form of GET /audit.
+// TestAuditStream delivers to a webhook that fails again and again, while servers are replaced. The receiver must get
+// every event of the audit log, in the order of the log and in the form of GET /audit.
 func TestAuditStream(t *testing.T) {
 	t.Parallel()
 	database, receiver := pgtest.New(t), newWebhook(t)
@@ -146,7 +146,8 @@ func TestAuditStreamToAFile(t *testing.T) {
 	}, 20*time.Second, 50*time.Millisecond)
 }
 
-// TestAuditStreamSettings verifies that wrong settings are errors of the start, and that no error repeats a secret.
+// TestAuditStreamSettings verifies that the server does not start with wrong settings, and that no error repeats a
+// secret.
 func TestAuditStreamSettings(t *testing.T) {
 	t.Parallel()
 	for want, all := range map[string][]string{
@@ -189,7 +190,8 @@ func TestAuditStreamSettings(t *testing.T) {
 	}
 }
 
-// requireStreamSettings checks the error of settings, which are separated by a space; "" means no error.
+// requireStreamSettings checks the error that the given settings cause. Spaces separate the settings. If want is "",
+// there must be no error.
 func requireStreamSettings(t *testing.T, settings, want string) {
 	t.Helper()
 	environ := []string{"LOCKBOX_DATABASE_URL=postgres://localhost/x", "LOCKBOX_SECRET_KEY=" + testSecret}

@@ -146,7 +146,7 @@ func TestAuditedRefusals(t *testing.T) {
 	require.NotContains(t, string(root.do("GET", "/audit?limit=1000", nil).Body), "hunter2")
 }
 
-// TestEventFields checks every field of an event, and that it holds no value, key or token.
+// TestEventFields checks every field of an event, and that the event holds no value, key or token.
 func TestEventFields(t *testing.T) {
 	t.Parallel()
 	root := start(t).initialize()
@@ -336,8 +336,8 @@ func TestEventsOutliveTheirObjects(t *testing.T) {
 	require.NotEqual(t, *events[0].BoxID, *events[1].BoxID)
 }
 
-// TestRepeatedRefusalsAreCounted sends many refused requests. A few have an event each, and when the server stops, one
-// event counts the others.
+// TestRepeatedRefusalsAreCounted sends many refused requests. The first few refusals have an event each. When the
+// server stops, one event counts the others.
 func TestRepeatedRefusalsAreCounted(t *testing.T) {
 	t.Parallel()
 	s := start(t)

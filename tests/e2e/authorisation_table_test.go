@@ -17,8 +17,8 @@ package e2e
 const actors = `anonymous stranger without inactive with boxadmin boxowner admin owner revoked expired disabled`
 
 // ownPolicy lists each route applied to the actor's own objects: the box named by the column, a colleague in that box,
-// the actor's account and its API key. POST /boxes/:box takes a free name. No droplet host is configured, so 503 means
-// that the request was authorised.
+// the actor's account and its API key. POST /boxes/:box uses a name that no box has. No droplet host is configured, so
+// 503 means that the request was authorised.
 const ownPolicy = `
 	GET    /                                             200 200 200 200 200 200 200 200 200 200 200 200
 	POST   /init                                         409 409 409 409 409 409 409 409 409 409 409 409

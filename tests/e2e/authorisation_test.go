@@ -102,7 +102,7 @@ type troupe struct {
 	revoked, expired, deactivated client
 	// notary is an admin who makes the first keyring of each box. The notary and the colleague have identities.
 	notary, colleague holder
-	// ownerSession is held by a scene that uses or revokes a session of the owner, whom all scenes share.
+	// A scene holds ownerSession while it uses or revokes a session of the owner, because all scenes share the owner.
 	ownerSession sync.Mutex
 	scenes       atomic.Int64
 }
@@ -135,17 +135,17 @@ func newTroupe(t *testing.T) *troupe {
 // scene is one request: its actor and its target.
 type scene struct {
 	actor   client
-	name    string // the actor's token; empty without one
+	name    string // the actor's user name; empty without a user
 	box     string
 	member  string // the box user that is the target
 	account string // the user that is the target
 	apiKey  string
 	code    string // of an invitation
 	number  int64
-	// keyring is the plan of the request's keyring, and keyringTag the tag of the one that it replaces.
+	// keyring is the plan of the request's keyring. keyringTag is the tag of the keyring that it replaces.
 	keyring    usecases.KeyringPlan
 	keyringTag string
-	// fingerprint is that of the account's identity.
+	// fingerprint is the fingerprint of the account's identity.
 	fingerprint string
 	// public is a new public identity.
 	public string
@@ -153,8 +153,8 @@ type scene struct {
 
 const sceneKey, sceneKeyEncoded = "team/db", "team%2Fdb"
 
-// prepare creates a box with an entry and a colleague, and an actor with its membership. If foreign is set, the actor
-// is a member of another box instead.
+// prepare creates a box with an entry and a colleague, and an actor who is a member of the box. If foreign is set, the
+// actor is a member of another box instead.
 func (r *troupe) prepare(t *testing.T, route, actor string, foreign bool) scene {
 	t.Helper()
 	s := scene{number: r.scenes.Add(1), member: "colleague", account: "colleague"}

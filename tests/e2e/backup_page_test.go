@@ -74,7 +74,7 @@ func TestBackupPage(t *testing.T) {
 	require.JSONEq(t, `"value"`, string(copied.as(root.token).get("team", "key").expect(200).Body))
 }
 
-// TestInterruptedBackup interrupts lockbox backup create with SIGINT while pg_dump runs. No file may stay, and the
+// TestInterruptedBackup interrupts lockbox backup create with SIGINT while pg_dump runs. No file may remain, and the
 // program must end.
 func TestInterruptedBackup(t *testing.T) {
 	t.Parallel()

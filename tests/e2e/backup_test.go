@@ -99,8 +99,8 @@ func TestBackupFiles(t *testing.T) {
 	}
 }
 
-// TestBackupScratchDatabase verifies a backup in a given database, which must be empty and is empty again afterwards,
-// also after a failure.
+// TestBackupScratchDatabase verifies a backup in a given database. The database must be empty, and it is empty again
+// afterwards, even after a failure.
 func TestBackupScratchDatabase(t *testing.T) {
 	t.Parallel()
 	s, _, report := newBackup(t)
@@ -120,8 +120,8 @@ func TestBackupScratchDatabase(t *testing.T) {
 	require.NoError(t, err, "the manifest stays under its own secret")
 }
 
-// TestBackupOfChangedRows verifies that a backup is refused if it contains a row that does not open: changed by a bit,
-// moved to another place, or under a server key that is not stored.
+// TestBackupOfChangedRows verifies that a backup is refused if it contains a row that does not open. A row may have one
+// changed bit, be in another place, or be sealed under a server key that is not stored.
 func TestBackupOfChangedRows(t *testing.T) {
 	t.Parallel()
 	for name, sql := range map[string]string{
@@ -196,7 +196,7 @@ func TestBackupOfChangedFiles(t *testing.T) {
 	}
 }
 
-// TestBackupNeedsItsSecret verifies that no backup is made that the configured secret cannot open.
+// TestBackupNeedsItsSecret verifies that a backup fails if the configured secret cannot open the database's keys.
 func TestBackupNeedsItsSecret(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -210,8 +210,8 @@ func TestBackupNeedsItsSecret(t *testing.T) {
 	require.Error(t, err, "an empty database is not a Lockbox database")
 }
 
-// TestBackupUnderWrites verifies that the dump and the counts of the manifest are of one moment while entries are
-// written.
+// TestBackupUnderWrites writes entries during a backup. It verifies that the dump and the counts of the manifest show
+// the same moment.
 func TestBackupUnderWrites(t *testing.T) {
 	t.Parallel()
 	s, dir, _ := newBackup(t)
@@ -234,8 +234,8 @@ func TestBackupUnderWrites(t *testing.T) {
 	}
 }
 
-// TestRestoreCheck verifies that a restored database is compared with its backup: an equal one is accepted, and one
-// that lacks a row, has one more, or has other content in a row is refused.
+// TestRestoreCheck verifies the comparison of a restored database with its backup. An equal database is accepted. A
+// database with a missing, additional or changed row is refused.
 func TestRestoreCheck(t *testing.T) {
 	t.Parallel()
 	s, dir, _ := newBackup(t)

@@ -17,9 +17,10 @@ type bodyRoute struct {
 	method, template, path string
 	// optional reports whether the route accepts an empty body.
 	optional bool
-	// emptyCode is the code of the 403 of an empty body that the route accepts but that proves nothing.
+	// emptyCode is the code of the 403 that answers an empty body, if the body is valid but lacks the required
+	// password.
 	emptyCode string
-	// good is a body that succeeds with this status.
+	// good is a valid body, and status is the status of its answer.
 	good   string
 	status int
 	// wanted is the required type of the body. If it is empty, the type is "a JSON object".
@@ -208,7 +209,7 @@ func bodyRoutes() []bodyRoute {
 	}
 }
 
-// withoutBody lists the routes whose method allows a body and that read none.
+// withoutBody lists the routes that read no body although their method allows one.
 var withoutBody = map[string]bool{"POST /boxes/:box": true, "POST /boxes/:box/offer/accept": true}
 
 func TestBodiesNamesEveryRouteThatReadsOne(t *testing.T) {

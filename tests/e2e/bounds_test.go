@@ -43,7 +43,7 @@ func response(t *testing.T, conn net.Conn) *http.Response {
 	return got
 }
 
-// awaitUse waits until a bound has the given use.
+// awaitUse waits until the metric of a bound shows the given use.
 func (s *server) awaitUse(t *testing.T, bound, used string) {
 	t.Helper()
 	line := fmt.Sprintf("lockbox_http_bound_used{bound=%q} %s\n", bound, used)
@@ -75,7 +75,8 @@ func TestRequestsOfAUserAreBounded(t *testing.T) {
 		expect(200).string("token"))
 	s.unfinished(t, writeHead(first.token, "first", 100))
 	s.awaitUse(t, "requests_per_user", "1")
-	// The requests wait at the same time, so that none waits until the server gives up the unfinished one.
+	// The requests are concurrent. One after the other, they would take so long that the server gives up the unfinished
+	// one.
 	var requests sync.WaitGroup
 	for _, each := range []client{first, session} {
 		for path, lockbox := range map[string]bool{"/boxes/first/entries/key": true, "/api/v1/droplet/list": false} {
@@ -93,7 +94,7 @@ func TestRequestsOfAUserAreBounded(t *testing.T) {
 	requests.Wait()
 }
 
-// TestLargeBodiesOfAUserAreBounded verifies that a user's unfinished uploads use up only the user's own share.
+// TestLargeBodiesOfAUserAreBounded verifies that a user's unfinished uploads take only the user's share of the memory.
 func TestLargeBodiesOfAUserAreBounded(t *testing.T) {
 	t.Parallel()
 	s := start(t, "MEMORY_LIMIT=64m") // 8 MiB for bodies, 2 MiB for a user; a body counts three times
@@ -149,7 +150,7 @@ func TestLargeBodiesNeedACurrentToken(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for range 3 { // the second request is counted for the address
+			for range 3 { // from the second request on, the failures count for the address
 				got := response(t, s.unfinished(t, writeHead(token, "first", 100_000)))
 				require.Equal(t, 401, got.StatusCode)
 				require.True(t, got.Close, "the server does not wait for the body")

@@ -18,8 +18,8 @@ import (
 )
 
 // TestCanariesOfTwoMembers runs everything that two members do with identities and keyrings in the Go client, and
-// searches every output and store for their seeds, passphrases, box keys and locked identities. Nothing of this may be
-// in the memory directories of the clients either.
+// searches every output and store for their seeds, passphrases, box keys and locked identities. The memory directories
+// of the clients must not contain these secrets either.
 func TestCanariesOfTwoMembers(t *testing.T) {
 	t.Parallel()
 	f := &flock{t: t, server: start(t, "LOG_LEVEL=debug"), secrets: map[string]string{"value": canaryValue}}

@@ -20,7 +20,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// These canaries are secrets that must appear in no output. If a secret has the form of a name, it is a valid name.
+// These canaries are secrets that must appear in no output. A canary that looks like a name is a valid name.
 const (
 	canaryValue      = "cnryValueWq7Zt2"
 	canaryOldValue   = "cnryOldValueHd5Kx8"
@@ -33,7 +33,7 @@ const (
 
 var canaryKey = domain.FormatGeneratedKey([32]byte([]byte("cnryKeyBytes-0123456789-abcdefgh")))
 
-// flock collects the secrets that a test run sent, and the answers to it.
+// flock collects the secrets that a test run has sent, and the answers that it has received.
 type flock struct {
 	t      *testing.T
 	server *server
@@ -238,7 +238,7 @@ func (f *flock) failAtBodies(root client) {
 		method, path, _ := strings.Cut(route, " ")
 		for _, body := range bodies {
 			if path == "/api-keys" && !strings.Contains(body, "expiry") {
-				continue // this would create one
+				continue // this request would create an API key
 			}
 			f.send(root, method, path, body, "X-Encryption-Key", canaryKey)
 			f.send(root, method, path, body, "X-Encryption-Key", canaryKey, "Content-Type", "text/"+canaryStray)

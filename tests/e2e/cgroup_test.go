@@ -30,8 +30,8 @@ type cgroup struct {
 // cgroups counts the groups of this process.
 var cgroups atomic.Int32
 
-// newCgroup creates a control group of version 2, or of version 1 where that has the memory controller. It fails the
-// test, with what is missing, if the machine allows neither.
+// newCgroup creates a control group of version 2, or of version 1 if the memory controller belongs to version 1. If the
+// machine allows neither, newCgroup fails the test and names what is missing.
 func newCgroup(t *testing.T, limit int) *cgroup {
 	t.Helper()
 	const second, first = "/sys/fs/cgroup", "/sys/fs/cgroup/memory"
@@ -61,8 +61,8 @@ func newCgroup(t *testing.T, limit int) *cgroup {
 	return g
 }
 
-// delegateMemory enables the memory controller for the children of a group of version 2. A group with processes cannot
-// have such children, unless it is the root of the machine; its processes move to a child.
+// delegateMemory enables the memory controller for the children of a group of version 2. Only the root group of a
+// machine can have both such children and processes. The processes of another group move to a child.
 func delegateMemory(group string) error {
 	enable := func() error { return os.WriteFile(group+"/cgroup.subtree_control", []byte("+memory"), 0o600) }
 	if err := enable(); !errors.Is(err, syscall.EBUSY) {

@@ -126,8 +126,8 @@ func tally(answers []*answer) map[int]int {
 	return counts
 }
 
-// expectTally requires a count for each status. If the database may abort transactions, the count of the first status,
-// success, must still match, and any of the other answers may be 503.
+// expectTally requires a count for each status. If the database may abort transactions, the number of successes must
+// still match, but any other answer may be 503.
 func (c *cluster) expectTally(answers []*answer, success, count, other, others int) {
 	c.t.Helper()
 	got := tally(answers)

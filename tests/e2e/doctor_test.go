@@ -84,7 +84,7 @@ func TestDoctorReplication(t *testing.T) {
 	}
 }
 
-// replication returns the status of the check.
+// replication returns the status of the check of replication.
 func replication(t *testing.T, database string) string {
 	t.Helper()
 	_, statuses := checks(t, database, nil)
@@ -122,7 +122,7 @@ func networkServer(t *testing.T) string {
 	hba := filepath.Join(dir, "pg_hba.conf")
 	trust := []byte("local all all trust\nhost all all 127.0.0.0/8 trust\n")
 	require.NoError(t, os.WriteFile(hba, trust, 0o644)) //nolint:gosec // PostgreSQL's user reads it
-	// A random address of loopback, because another server may use port 5432 of 127.0.0.1.
+	// This is a random loopback address, because another server may use port 5432 of 127.0.0.1.
 	random := rand.Uint32() //nolint:gosec // no secret
 	address := net.IPv4(127, byte(random>>16)|1, byte(random>>8), byte(random)|1).String()
 	server, err := localpg.Start(t.Context(), localpg.Config{Settings: map[string]string{
@@ -150,7 +150,7 @@ func throughPgBouncer(t *testing.T, server, mode string) string {
 		"listen_port = %d\nauth_type = any\npool_mode = %s\nunix_socket_dir =\n", host, port, address.Port, mode)
 	require.NoError(t, os.WriteFile(ini, []byte(text), 0o644)) //nolint:gosec // PgBouncer's user reads it
 	args := []string{ini}
-	if os.Geteuid() == 0 { // which PgBouncer refuses
+	if os.Geteuid() == 0 { // PgBouncer refuses to run as root
 		args = append([]string{"-u", otherUser(t)}, args...)
 	}
 	bouncer := exec.CommandContext(t.Context(), "pgbouncer", args...)

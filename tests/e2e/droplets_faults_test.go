@@ -53,7 +53,7 @@ func TestDropletsAtOnce(t *testing.T) {
 	require.Equal(t, want, names)
 	require.Len(t, read[[]string](y.root.do("GET", "/boxes/many/entries", nil).expect(200)), 4)
 
-	// Ten concurrent deletions, two of each droplet, with adds between them.
+	// These are ten concurrent deletions, two of each droplet, with adds between them.
 	answers = c.times(12, func(i int, s *server) *answer {
 		if i >= 10 {
 			return y.manager.at(s).do("POST", "/api/v1/droplet/add", `{"box":"many"}`, sealed...)

@@ -28,7 +28,7 @@ func testFailedAddRestoresEntry(t *testing.T, y *yard) {
 		return number(t, y.db, `SELECT count(*) FROM events WHERE action = 'entry.restore' AND outcome = 'success'
 			AND actor_name = '(service)' AND box_name = 'older' AND entry_key = 'droplets/droplet01/ssh'`)
 	}
-	fail() // no value before
+	fail() // the entry had no value before
 	y.root.do("GET", "/boxes/older/entries", nil).is(`[]`)
 	require.Equal(t, 0, restored())
 	for i, value := range []string{`"older"`, `{"under": "another key"}`} {
@@ -40,7 +40,7 @@ func testFailedAddRestoresEntry(t *testing.T, y *yard) {
 		require.Equal(t, i+1, restored())
 	}
 	y.root.do("DELETE", "/boxes/older/entries/"+key, nil).expect(204)
-	fail() // deleted before
+	fail() // the entry was deleted before
 	y.root.do("GET", "/boxes/older/entries", nil).is(`[]`)
 	require.Equal(t, 2, restored())
 }

@@ -190,7 +190,7 @@ func TestEntriesPerBox(t *testing.T) {
 	root.put("default", "three", `1`).refuses(409, "limit_reached")
 	root.put("default", "one", `2`).expect(201)
 	root.do("DELETE", "/boxes/default/entries/one", nil).expect(204)
-	root.put("default", "three", `1`).refuses(409, "limit_reached") // the versions of one are kept
+	root.put("default", "three", `1`).refuses(409, "limit_reached") // the versions of the deleted entry "one" are kept
 	root.put("default", "one", `3`).expect(201)
 	root.do("DELETE", "/boxes/default/entries/one", nil).expect(204)
 	root.do("POST", "/boxes/default/entries/one/restore", `{"version":1}`).expect(201)

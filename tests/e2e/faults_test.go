@@ -23,7 +23,7 @@ import (
 // record every write that was answered with 201.
 type writers struct {
 	kept map[string]string
-	// unknown lists, by key, values with an unknown outcome since the last confirmed one.
+	// unknown maps a key to the values with an unknown outcome that were written after the last confirmed value.
 	unknown map[string][]string
 	mu      sync.Mutex
 	group   sync.WaitGroup
@@ -222,7 +222,8 @@ func TestDatabaseStartsLate(t *testing.T) {
 
 func TestDev(t *testing.T) {
 	t.Parallel()
-	// Folders that the PostgreSQL user can enter. Otherwise, as root, the data would be in /var/lib.
+	// The PostgreSQL user can enter these folders. If it could not and this process is root, the data would be in
+	// /var/lib.
 	one, two := openFolder(t), openFolder(t)
 	dev := func(dir string) *program { return launch(t, []string{"dev", "--dir", dir}) }
 	first := dev(one)
@@ -249,8 +250,8 @@ func TestDev(t *testing.T) {
 	require.Equal(t, 0, beside.terminate())
 }
 
-// refusesOtherSites verifies that web pages of other sites and programs without the token cannot become the owner, also
-// with DNS rebinding, where Host names the site.
+// refusesOtherSites verifies that neither a web page of another site nor a program without the token can create the
+// owner. This includes DNS rebinding, in which Host names the other site.
 func (p *program) refusesOtherSites() {
 	p.t.Helper()
 	const body = `{"username":"evil","password":"evil-password"}`

@@ -19,7 +19,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// longestRequest is the time in which every request must be answered, with a margin for a busy machine.
+// longestRequest is the time within which every request must be answered. It includes a margin for a busy machine.
 const longestRequest = 20*time.Second + time.Second
 
 // everyPath sends a request of each kind concurrently and returns a function that waits for them and passes each answer
@@ -143,10 +143,10 @@ func (k *killable) freeze() {
 		require.NoError(k.t, err)
 		pids = append(pids, pid)
 	}
-	pids = append([]int{parentOf(k.t, pids[0])}, pids...) // first the one that starts processes
+	pids = append([]int{parentOf(k.t, pids[0])}, pids...) // the postmaster first, because it starts processes
 	k.t.Cleanup(func() {
 		for _, pid := range pids {
-			_ = syscall.Kill(pid, syscall.SIGCONT) // the session of Column has ended
+			_ = syscall.Kill(pid, syscall.SIGCONT) // the process that served Column has ended
 		}
 	})
 	for _, pid := range pids {

@@ -168,7 +168,7 @@ func TestUnreadableBodies(t *testing.T) {
 		}
 		for _, token := range []string{"", withToken} {
 			if strings.HasPrefix(route.Path, "/api/v1/user/auth") && token == "" && route.Auth == httpapi.AuthToken {
-				continue // the token may be in the body that is missing
+				continue // the missing body may contain the token
 			}
 			for _, rest := range cut {
 				got := s.raw(t, head(route.Method, concrete(route.Path), token)+rest)
@@ -183,8 +183,8 @@ func TestUnreadableBodies(t *testing.T) {
 	require.NotRegexp(t, `lockbox_http_requests_total\{[^}]*status="5`, string(root.do("GET", "/metrics", nil).Body))
 }
 
-// TestIgnoredBodies verifies that a request whose body is cut short or stalls has no effect, on every route that takes
-// a token: also if the route ignores bodies.
+// TestIgnoredBodies verifies that a request has no effect if its body is cut short or stalls. The test covers every
+// route that takes a token, including the routes that ignore bodies.
 func TestIgnoredBodies(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -219,8 +219,8 @@ func TestIgnoredBodies(t *testing.T) {
 }
 
 // TestClientsThatDisconnect verifies that a request is logged and counted with status 499 if its client disconnects
-// while it waits for a lock: with a RST at once, and with a FIN when the response cannot be delivered. The server does
-// not report the database as unavailable.
+// while the request waits for a lock. After a RST, this happens immediately; after a FIN, when the response cannot be
+// delivered. The server does not report the database as unavailable.
 func TestClientsThatDisconnect(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -249,7 +249,7 @@ func TestClientsThatDisconnect(t *testing.T) {
 		_, err = fmt.Fprintf(conn, "%s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n"+
 			"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", request, root.token, len(body), body)
 		require.NoError(t, err)
-		time.Sleep(200 * time.Millisecond) // until it waits for the lock
+		time.Sleep(200 * time.Millisecond) // until the request waits for the lock
 		if !closing[request] {
 			require.NoError(t, conn.(*net.TCPConn).SetLinger(0)) // close with a RST
 		}

@@ -19,7 +19,7 @@ type holder struct {
 	installation domain.InstallationID
 }
 
-// holder signs a user in, whose password follows the rule of the tests, and sets a new identity.
+// holder signs a user in with the password that these tests derive from the user's name, and sets a new identity.
 func (s *server) holder(name string) holder {
 	s.t.Helper()
 	h := holder{client: s.signIn(name, name+"-password"), name: name}
@@ -109,7 +109,7 @@ func (c client) first(box string, plan usecases.KeyringPlan) *answer {
 	return c.do("PUT", "/boxes/"+box+"/keyring", keyringBody(c.server.t, plan), "If-None-Match", "*")
 }
 
-// replace puts a keyring in force that follows the one with a tag, and removes members.
+// replace puts a keyring in force in place of the keyring with the given tag, and removes members.
 func (c client) replace(box string, plan usecases.KeyringPlan, tag string, remove ...string) *answer {
 	c.server.t.Helper()
 	body := keyringBody(c.server.t, plan)

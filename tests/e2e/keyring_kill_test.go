@@ -71,7 +71,7 @@ func startFuse(t *testing.T, database string) (f *fuse, through string) {
 	return f, address.String()
 }
 
-// pass copies what the server sends, one write of the driver at a time.
+// pass copies the data that the server sends, one write of its database driver at a time.
 func (f *fuse) pass(client, server net.Conn) {
 	buffer := make([]byte, 1<<20)
 	for {
@@ -100,7 +100,7 @@ func (f *fuse) blow() {
 }
 
 // TestRemovalIsKilledAtEachStatement breaks the connection to the database before each message of a request that
-// removes a member and changes the key. Afterwards either both have happened, or neither.
+// removes a member and changes the key. Afterwards, both changes or neither of them must be stored.
 func TestRemovalIsKilledAtEachStatement(t *testing.T) {
 	t.Parallel()
 	f, database := startFuse(t, pgtest.New(t))

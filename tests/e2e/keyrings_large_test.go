@@ -28,7 +28,8 @@ func paddedKeyring(t testing.TB, plan usecases.KeyringPlan, size int) string {
 }
 
 // TestLargestKeyringBody verifies that a server with little memory accepts the largest body, also in two concurrent
-// requests of one user, and without Content-Length. With less than 384 MiB, it counts more than the share of a user.
+// requests of one user, and without Content-Length. If the server has less than 384 MiB, such a body counts as more
+// than a user's share.
 func TestLargestKeyringBody(t *testing.T) {
 	t.Parallel()
 	for _, memory := range []string{"64m", "256m", "1g"} {

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// entryState is the state of one entry in the model. A deleted entry keeps its version, and the next write continues
-// it.
+// entryState is the state of one entry in the model. A deleted entry keeps its version number, and the next write
+// continues the numbering.
 type entryState struct {
 	version int
 	exists  bool
@@ -97,8 +97,8 @@ var entryModel = (&porcupine.NondeterministicModel{
 	DescribeOperation: func(input, output any) string { return fmt.Sprintf("%+v -> %+v", input, output) },
 }).ToModel()
 
-// TestEntryModel verifies that the model accepts correct histories and refuses wrong ones: otherwise the run with kills
-// would prove nothing.
+// TestEntryModel verifies that the model accepts correct histories and refuses wrong ones. Without such a model, the
+// run with kills would prove nothing.
 func TestEntryModel(t *testing.T) {
 	t.Parallel()
 	type op struct {

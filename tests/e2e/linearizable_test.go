@@ -26,8 +26,8 @@ const (
 	linearTime = time.Minute
 	// linearClients send requests concurrently, for linearKeys entries.
 	linearClients, linearKeys = 8, 6
-	// effectTime bounds the time after which a request without a response can still take effect. It is above every
-	// timeout of a statement and a commit.
+	// effectTime is the longest time after which a request without a response can still take effect. It exceeds every
+	// timeout of a statement and of a commit.
 	effectTime = 30 * time.Second
 )
 

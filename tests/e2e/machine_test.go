@@ -17,9 +17,9 @@ type machine struct {
 	name   string
 	dir    string
 	memory *keys.Memory
-	// holder is nil without an identity.
+	// holder is nil if the machine has no identity.
 	holder *keys.Holder
-	// session began with the password; client finds the keys of boxes with the identity.
+	// session is signed in with the password. client uses the identity to find the keys of boxes.
 	session, client *lockbox.Client
 }
 

@@ -29,15 +29,15 @@ import (
 )
 
 const (
-	// soakTime is the duration of a soak, and killInterval the time between two lost sessions of the pooler.
+	// soakTime is the duration of a soak. killInterval is the time between two kills of a session of the pooler.
 	soakTime     = 12 * time.Second
 	killInterval = 400 * time.Millisecond
 	soakClients  = 8
 )
 
-// TestPoolers runs two servers through PgBouncer while sessions of the pooler are killed. Nothing that was acknowledged
-// may be lost, no response may belong to another request, and every session must keep its limits. PgBouncer refuses
-// unknown startup parameters, because ignore_startup_parameters is not set.
+// TestPoolers runs two servers through PgBouncer while sessions of the pooler are killed. No acknowledged write may be
+// lost, no response may belong to another request, and every session must keep its limits. PgBouncer refuses unknown
+// startup parameters, because ignore_startup_parameters is not set.
 func TestPoolers(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []string{"transaction", "session"} {
@@ -220,7 +220,7 @@ max_client_conn = 200
 	return pooled.String()
 }
 
-// unprivileged returns the user nobody if this process is root, which PgBouncer refuses.
+// unprivileged returns the user nobody if this process runs as root, because PgBouncer refuses to run as root.
 func unprivileged(t *testing.T) *syscall.Credential {
 	t.Helper()
 	if os.Geteuid() != 0 {

@@ -27,9 +27,9 @@ var probes = []struct {
 	{"restore If-Match", "POST", "/%s/restore", `{"version":1}`, []string{"If-Match", `"99"`}},
 }
 
-// TestKeysAreNotProbedWithoutAnEvent sends every probe for a key with a value, a deleted key and an unused key, as
-// members with every set of permissions without readEntryKeys. If the answers differ, each answer that reveals the
-// state of the key leaves one event with the outcome denied.
+// TestKeysAreNotProbedWithoutAnEvent sends every probe for a key with a value, for a deleted key and for an unused key.
+// It sends them as members with every set of permissions that lacks readEntryKeys. If the answers differ, each answer
+// that reveals the state of the key must leave one event with the outcome denied.
 func TestKeysAreNotProbedWithoutAnEvent(t *testing.T) {
 	t.Parallel()
 	s := start(t)
@@ -80,7 +80,8 @@ func TestKeysAreNotProbedWithoutAnEvent(t *testing.T) {
 				}
 			}
 			for key, answer := range answers {
-				// 400 encryption_key_required is also the answer for a key that no request names.
+				// An answer reveals the state of a key if it differs from the answer for the unused key, or if it is a
+				// 404.
 				differs := answer != answers["unused"] || key == "unused" && answer[:3] == "404"
 				if differs && (answers["used"] != answers["unused"] || answers["deleted"] != answers["unused"]) {
 					assert.True(t, audited[key], "%s %v %s: %v", probe.name, permissions, key, answers)

@@ -25,7 +25,8 @@ func (c client) versionNumbers(box, key string) []uint64 {
 	return numbers
 }
 
-// raceWriters checks that versions are dense, that each writer got its own, and that the last one is read.
+// raceWriters checks that the version numbers have no gaps, that each writer got its own number, and that a read
+// returns the last version.
 func raceWriters(t *testing.T, c *cluster, name string) {
 	c.boxWith(name)
 	answers := c.times(10, func(i int, s *server) *answer { return c.root.at(s).put(name, "entry", strconv.Itoa(i)) })

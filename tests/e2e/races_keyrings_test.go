@@ -45,7 +45,8 @@ func raceTwoKeyrings(t *testing.T, c *cluster, name string, one, two usecases.Ke
 		JOIN boxes b ON b.id = r.box_id WHERE b.name = $1 AND r.sequence = 2`, name))
 }
 
-// raceGrantAndRekey: the loser must wrap the new key.
+// raceGrantAndRekey grants the key to a member and changes the key at the same time. If the grant loses, it must wrap
+// the new key.
 func raceGrantAndRekey(t *testing.T, c *cluster, name string) {
 	holders, plan, tag := c.keyedBox(name)
 	one, two := holders[0].granted(plan, holders[2]), holders[1].rekeyed(plan, holders[0])

@@ -60,7 +60,7 @@ func TestHTTPPageExamples(t *testing.T) {
 		want, err := strconv.Atoi(example[4])
 		require.NoError(t, err)
 		if example[2] == "/init" {
-			want = 409 // the first block has run it, and it works once only
+			want = 409 // the first block has already sent this request, which succeeds only once
 		}
 		assert.Equal(t, []int{want}, statuses(outs[i]), "%s\n%s", example[3], outs[i])
 		assert.Regexp(t, pathPattern(example[2]), strings.Fields(example[3])[2],
@@ -97,8 +97,8 @@ func firstBlock(t *testing.T) string {
 func (s *server) paste(text string) string {
 	s.t.Helper()
 	dir := s.t.TempDir()
-	// bash writes the stub, because executing a file that this process holds open for writing fails if a parallel test
-	// forks.
+	// bash writes the stub. If this process wrote it and a parallel test forked meanwhile, executing the stub could
+	// fail, because the child would hold the file open for writing.
 	text = "mkdir bin; printf '#!/bin/sh\n[ \"$*\" = keygen ] && echo " + generatedKey +
 		"\n' > bin/lockbox; chmod 700 bin/lockbox\nmkdir .lockbox; echo " + readmeToken +
 		" > .lockbox/init-token\n" + text

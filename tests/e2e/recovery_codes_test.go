@@ -9,8 +9,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// TestPlainRecoveryCodesAreRefused adds a recovery code to the database as an attacker without the secret can, in the
-// form of an older release. No start of a server makes it valid; only the operator's command does.
+// TestPlainRecoveryCodesAreRefused adds a recovery code in the format of an older release to the database. An attacker
+// without the secret can do the same. Starting a server does not make the code valid; only the operator's command does.
 func TestPlainRecoveryCodesAreRefused(t *testing.T) {
 	t.Parallel()
 	s := start(t)

@@ -60,7 +60,7 @@ func proxyTo(t *testing.T, database string) *countingProxy {
 	return p
 }
 
-// forward copies the messages of a client. The first message, and only it, has no type.
+// forward copies the messages of a client. Only the first message has no type byte.
 func (p *countingProxy) forward(server, client net.Conn) {
 	defer server.Close()
 	in := bufio.NewReader(client)
@@ -86,7 +86,7 @@ func (p *countingProxy) forward(server, client net.Conn) {
 }
 
 // TestSignInRoundTrips counts the round trips to the database of each kind of sign-in. The first requests also prepare
-// statements, so the least of several tries counts.
+// statements, so the test uses the smallest count of several tries.
 func TestSignInRoundTrips(t *testing.T) {
 	t.Parallel()
 	const most = 6

@@ -22,9 +22,10 @@ import (
 const (
 	newSecret   = "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8"
 	wrongSecret = "QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl8"
-	// testGrace covers the transactions of a test; boot.RekeyGrace allows for slow ones.
+	// testGrace is long enough for the transactions of a test. boot.RekeyGrace also allows for slow transactions.
 	testGrace = 700 * time.Millisecond
-	// loadPause separates the requests of a client under load: clients that never pause would keep the processor busy.
+	// loadPause is the time between two requests of a client under load. Without it, the clients would keep the
+	// processor busy.
 	loadPause = 5 * time.Millisecond
 )
 
@@ -404,7 +405,7 @@ func (c client) expectTampered(got *answer, action string) {
 }
 
 // TestRekeyEndsAccountsTokens verifies that a new session key ends the sign-ins of the accounts API as well, even if an
-// attacker restores their rows afterwards, and that a new token key does so too.
+// attacker restores their rows afterwards, and that a new token key ends them too.
 func TestRekeyEndsAccountsTokens(t *testing.T) {
 	t.Parallel()
 	for _, purpose := range []domain.KeyPurpose{domain.KeyForSessions, domain.KeyForTokens} {

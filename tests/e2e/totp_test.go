@@ -49,8 +49,8 @@ func (c client) enrolWith(username, password string) enrolment {
 	return made
 }
 
-// ownProof is the body of a request that enrols or confirms a TOTP secret. It has the password that the harness gives
-// to the user.
+// ownProof is the body of a request that enrols or confirms a TOTP secret. The body contains the password that the
+// harness gives to the user.
 func ownProof(username, code string) map[string]string {
 	body := map[string]string{"currentPassword": username + "-password"}
 	if code != "" {
@@ -100,8 +100,8 @@ func TestSecondFactor(t *testing.T) {
 	signIn(made.RecoveryCodes[5]).expect(200)
 }
 
-// TestReplaceAndRemoveCode verifies that replacing a confirmed TOTP secret needs a code, that an admin can remove one
-// without a code, and that the owner's is protected.
+// TestReplaceAndRemoveCode verifies that replacing a confirmed TOTP secret needs a code, that an admin can remove a
+// user's secret without a code, and that the owner's secret is protected.
 func TestReplaceAndRemoveCode(t *testing.T) {
 	t.Parallel()
 	s := start(t)

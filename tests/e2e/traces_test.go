@@ -57,7 +57,7 @@ func (c *collector) receive(_ http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// named returns the received spans of a name.
+// named returns the received spans with a name.
 func (c *collector) named(name string) (spans []*wire.Span) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -228,8 +228,8 @@ func (c *collector) requireOnlyKnown() {
 	}
 }
 
-// TestTracesDoNotAffectRequests runs a server with collectors that fail in different ways. Requests succeed, and the end
-// of the server is not delayed beyond its bound.
+// TestTracesDoNotAffectRequests runs a server with collectors that fail in different ways. Requests succeed, and the
+// collectors do not delay the stop of the server beyond its limit.
 func TestTracesDoNotAffectRequests(t *testing.T) {
 	t.Parallel()
 	hang := make(chan struct{})

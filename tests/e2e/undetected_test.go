@@ -10,8 +10,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// TestUndetectedChanges makes the changes of a writer to the database that SECURITY.md lists as not detected, and
-// verifies the results that it states.
+// TestUndetectedChanges makes the changes that SECURITY.md lists as undetected, like an attacker who can write to the
+// database. It verifies the results that SECURITY.md states.
 func TestUndetectedChanges(t *testing.T) {
 	t.Parallel()
 	s := start(t)

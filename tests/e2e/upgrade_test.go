@@ -21,7 +21,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// olderSchema is the schema of the older program of the test, which is the last one before the next migration.
+// olderSchema is the schema version of the test's older program. nextMigration is the migration that follows it.
 const (
 	olderSchema   = 8
 	nextMigration = "migrations/000009_identities.up.sql"

@@ -128,7 +128,7 @@ func (e *Engine) run() bool {
 	return false
 }
 
-// stop stops the daemon and its containers if it runs.
+// stop stops the daemon and its containers, if the daemon runs.
 func (e *Engine) stop() {
 	if e.daemon != nil {
 		_ = e.daemon.Process.Signal(syscall.SIGTERM)

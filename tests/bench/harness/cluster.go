@@ -123,7 +123,7 @@ func (c *cluster) execute(ctx context.Context, database string, statements ...st
 		return err
 	}
 	defer conn.Close(ctx)
-	// The timeouts of the role are meant for requests.
+	// The role's timeouts are meant for requests and could end these statements.
 	for _, statement := range append([]string{`SET statement_timeout = 0`}, statements...) {
 		if _, err := conn.Exec(ctx, statement, pgx.QueryExecModeSimpleProtocol); err != nil {
 			return fmt.Errorf("%.60s: %w", statement, err)

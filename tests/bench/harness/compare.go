@@ -12,15 +12,15 @@ import (
 	"github.com/lockbox-go/lockbox/tests/bench/load"
 )
 
-// comparison holds the results against another commit, by scenario.
+// comparison holds, for each scenario, the results of the comparison with another commit.
 type comparison struct {
 	Machine machine              `json:"machine"`
 	Base    string               `json:"base"`
 	Ratios  map[string][]contest `json:"ratios"`
 }
 
-// contest compares two adjacent slices: the ratio of their rates and of their CPU time per request. The second is more
-// reliable on a shared machine.
+// contest holds two ratios of adjacent slices: that of their rates, and that of their CPU time per request. The ratio
+// of CPU times is more reliable on a shared machine.
 type contest struct {
 	Rate float64 `json:"rate"`
 	CPU  float64 `json:"cpu_per_request"`

@@ -26,7 +26,8 @@ type grower struct {
 	now    time.Time
 }
 
-// grow adds entries and users to the first box of a place until it has the size, and returns the updated place.
+// grow adds entries and users to the first box of a place until the box has the given size. It returns the updated
+// place.
 func grow(ctx context.Context, database string, place load.Place, size load.Size) (load.Place, error) {
 	store, err := postgres.Open(ctx, postgres.Config{URL: database, Patient: true, Clock: system.Clock{}})
 	if err != nil {
@@ -41,8 +42,8 @@ func grow(ctx context.Context, database string, place load.Place, size load.Size
 	if err := g.open(ctx, store); err != nil {
 		return place, err
 	}
-	// Foreign keys hold by construction. Checking them for a million rows would dominate the time.
-	// The timeouts of the role are meant for requests.
+	// The added rows always satisfy the foreign keys. Checking the keys for a million rows would take most of the time.
+	// The role's timeouts are meant for requests and would end this work.
 	if _, err := g.conn.Exec(ctx, `SET session_replication_role = replica; SET statement_timeout = 0`); err != nil {
 		return place, err
 	}

@@ -5,7 +5,8 @@
 //	go run ./tests/bench/harness -scenario scale        # small tables against large ones
 //
 // It starts a PostgreSQL server with durable commits, the program and the load, each as a process. It exits with 1 if
-// any answer was wrong. Figures do not affect the exit code: it prints whether they reach their targets.
+// any answer was wrong. The harness prints whether the figures reach their targets, but this does not affect the exit
+// code.
 package main
 
 import (

@@ -19,7 +19,7 @@ var (
 	hashing = []string{"revoke", "passphrase", "sign-in"}
 )
 
-// measure fills a Lockbox, runs it in turn with the floor, and reports.
+// measure fills a Lockbox, alternates runs of it and of the floor, and reports the results.
 func (b *bench) measure(ctx context.Context) error {
 	t, err := b.add(ctx, "main", b.program, b.settings...)
 	if err != nil {
@@ -45,7 +45,7 @@ func (b *bench) measure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := b.serve(ctx, t); err != nil { // restarted, because the fill has hashed passwords
+	if err := b.serve(ctx, t); err != nil { // restarts the server, because filling it has hashed passwords
 		return err
 	}
 	r := &report{Machine: b.machine(), StartMillis: float64(t.server.started.Microseconds()) / 1000,

@@ -10,7 +10,7 @@ import (
 
 // Linux counters are read from /proc. On other systems the figures are 0.
 
-// ticks is the unit of /proc/…/stat, equal on every architecture that Go supports.
+// ticks is the number of clock ticks per second in /proc/…/stat. It is the same on every architecture that Go supports.
 const ticks = 100
 
 // statOf returns the fields of /proc/PID/stat from the third on, as numbered in proc(5).

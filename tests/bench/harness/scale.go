@@ -14,15 +14,15 @@ const (
 	fewUsers, manyUsers     = 10, 10_000
 )
 
-// scaleReport holds the ratio of the rate of reads from a large box to that from a small one.
+// scaleReport holds the read rate of a large box divided by the read rate of a small box.
 type scaleReport struct {
 	Machine machine   `json:"machine"`
 	Entries []contest `json:"million_entries_to_thousand"`
 	Users   []contest `json:"ten_thousand_users_to_ten"`
 }
 
-// scale reads random entries of a box as random users of the box: in turn from a small box, from one with many entries,
-// and from one with many users. Each box is in its own database.
+// scale reads random entries of a box as random users of the box. It alternates between a small box, a box with many
+// entries, and a box with many users. Each box is in its own database.
 func (b *bench) scale(ctx context.Context) error {
 	small, err := b.grown(ctx, "small", load.Size{Boxes: 1, Entries: fewEntries, Users: fewUsers})
 	if err != nil {
@@ -95,8 +95,8 @@ func (b *bench) grown(ctx context.Context, name string, size load.Size) (*target
 	return t, err
 }
 
-// queue measures the cost of few database connections: 64 clients of a server with two connections, in turn with 64
-// clients of a default server. Requests have to wait, and none may fail.
+// queue measures the cost of having few database connections. It alternates between 64 clients of a server with two
+// connections and 64 clients of a server with default settings. Requests may wait for a connection, but none may fail.
 func (b *bench) queue(ctx context.Context) error {
 	b.connections = 64
 	usual, err := b.add(ctx, "usual", b.program, b.settings...)

@@ -40,7 +40,7 @@ func startServer(ctx context.Context, t *target, folder string) (*server, error)
 	}
 	s := &server{address: listener.Addr().String(), ended: make(chan struct{})}
 	listener.Close()
-	// The log goes to a file outside the process, like the log of a service.
+	// The log is written to a file, like the log of a service.
 	if s.log, err = os.Create(filepath.Join(folder, t.name+".log")); err != nil {
 		return nil, err
 	}

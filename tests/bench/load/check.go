@@ -8,8 +8,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// check reads every entry once, compares it with the last write, and sends requests that must be refused. Without it, a
-// server that skips authorisation would pass as fast.
+// check reads every entry once, compares it with the last write, and sends requests that must be refused. Without these
+// checks, a server that skips authorisation would appear to be fast.
 func (d *Driver) check() error {
 	err := d.each(len(d.workers), len(d.world.entries),
 		func(w *worker, at int) error { return w.readAt(at, w.token()) })

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// patience bounds one exchange.
+// patience is the time limit of a request and its answer.
 const patience = time.Minute
 
 // request is an HTTP request. Empty parts are omitted.

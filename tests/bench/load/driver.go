@@ -78,7 +78,7 @@ type Driver struct {
 	last    time.Time           // end of the last run
 }
 
-// idle is how long an unused connection is reused. Servers close connections that are idle for longer.
+// idle is the time after which an unused connection is not reused. Servers close connections that are idle for longer.
 const idle = 30 * time.Second
 
 // Serve executes orders one at a time and answers each. It returns nil at the end of the input.
@@ -168,7 +168,7 @@ func (d *Driver) each(workers, count int, work func(w *worker, i int) error) err
 	return errors.Join(failed...)
 }
 
-// maxWrong is the number of failures that are described.
+// maxWrong is the largest number of failures that a slice describes.
 const maxWrong = 3
 
 func (d *Driver) run(order Run) (Slice, error) {

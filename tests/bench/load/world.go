@@ -168,7 +168,7 @@ func (d *Driver) makeUser(w *worker, user int) error {
 	return err
 }
 
-// fillBox returns the name of a box to fill: the last one holds the entries under passphrases.
+// fillBox returns the name of a box to fill. The last box holds the entries under passphrases.
 func (d *Driver) fillBox(box int) string {
 	if box == d.world.Boxes {
 		return passphraseBox

@@ -1,8 +1,8 @@
 //go:build linux
 
 // Command server is the only program in the droplet images of the tests. It serves HTTP on port 22 and reports the
-// state of its container. It stops on SIGTERM unless its first argument is "stubborn", and prints many lines if it is
-// "loud".
+// state of its container. It stops on SIGTERM unless its first argument is "stubborn". If the argument is "loud", it
+// prints many lines.
 package main
 
 import (
