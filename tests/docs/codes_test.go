@@ -45,7 +45,7 @@ func codesIn(t *testing.T, root string) map[string]string {
 			return filepath.SkipDir
 		}
 		if path == filepath.Join(root, "client") {
-			return filepath.SkipDir // the client repeats the server's codes and adds codes of its own
+			return filepath.SkipDir // the client repeats the server's codes and detects some errors itself
 		}
 		p := load(t, path)
 		for _, file := range p.files {

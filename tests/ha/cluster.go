@@ -66,7 +66,8 @@ func (c *cluster) createDatabase(ctx context.Context) error {
 	return c.awaitDatabase(ctx)
 }
 
-// awaitDatabase waits until all standbys have the database: the driver tries no other host after a host without it.
+// awaitDatabase waits until all standbys have the database. If the driver reaches a host without the database, it tries
+// no other host.
 func (c *cluster) awaitDatabase(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
@@ -74,7 +75,7 @@ func (c *cluster) awaitDatabase(ctx context.Context) error {
 		for {
 			conn, err := pgx.Connect(ctx, each.url(database))
 			if err == nil {
-				_ = conn.Close(ctx) // nothing was done on it
+				_ = conn.Close(ctx) // the connection was not used
 				break
 			}
 			if sleep(ctx, 50*time.Millisecond) != nil {
@@ -142,7 +143,7 @@ func (c *cluster) members(ctx context.Context) ([]member, error) {
 	return nil, errors.Join(errors.New("no node answers"), all)
 }
 
-// status returns the primary and the standbys. A node that is not running as such is nil.
+// status returns the primary and the standbys. A field is nil if no running node has that role.
 func (c *cluster) status(ctx context.Context) (status, error) {
 	members, err := c.members(ctx)
 	var s status
@@ -193,7 +194,7 @@ func (c *cluster) awaitHealthy(ctx context.Context, limit time.Duration) error {
 // repairAfter is the time after which a standby is considered stuck. Rewinding and starting one takes a few seconds.
 const repairAfter = 25 * time.Second
 
-// repair makes Patroni start each standby again that does not stream, as an operator would. Patroni 3.0.2 can leave a
+// repair makes Patroni restart each standby that does not stream, as an operator would. Patroni 3.0.2 can leave a
 // standby waiting for changes if the standby started while the cluster had no primary.
 func (c *cluster) repair(ctx context.Context) {
 	members, err := c.members(ctx)
@@ -206,7 +207,7 @@ func (c *cluster) repair(ctx context.Context) {
 			continue
 		}
 		c.repairs++
-		_ = n.signalPostgres(syscall.SIGKILL) // it may have ended already
+		_ = n.signalPostgres(syscall.SIGKILL) // the server may have ended already
 	}
 }
 

@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// fault is one kind of fault. inject causes it and undo repairs it; both are given the state before the fault.
+// fault is one kind of fault. inject causes the fault and undo repairs it. Both get the state before the fault.
 type fault struct {
 	name string
 	// lasts is the time between inject and undo.
 	lasts  time.Duration
 	inject func(ctx context.Context, s status) error
 	undo   func(ctx context.Context, s status) error
-	// unfenced is set for faults in which the deposed primary still runs: nothing but fencing prevents that it answers
-	// reads until it notices.
+	// unfenced is set for faults in which the deposed primary still runs. Without fencing, it answers reads until it
+	// notices that it was deposed.
 	unfenced bool
 }
 
 func nothing(context.Context, status) error { return nil }
 
-// faults returns the kinds of faults in the order in which a run repeats them. The partition exists twice: a node that
-// nothing can reach, and a node that clients reach but its peers do not.
+// faults returns the kinds of faults in the order in which a run repeats them. There are two partitions: in one,
+// nothing can reach a node; in the other, clients can reach it but its peers cannot.
 func faults() []fault {
 	return []fault{
 		{
@@ -85,14 +85,14 @@ func (s status) synchronous() *node {
 	return s.async
 }
 
-// freeze stops all processes of the node, as a hypervisor does that migrates or suspends a machine. Their connections
-// stay open, and the kernel still acknowledges what clients send.
+// freeze stops all processes of the node, like a hypervisor that migrates or suspends a machine. Their connections stay
+// open, and the kernel still acknowledges what clients send.
 func (n *node) freeze() error {
 	return errors.Join(n.signalManagers(syscall.SIGSTOP), n.signalPostgres(syscall.SIGSTOP))
 }
 
-// thaw continues the processes of freeze. PostgreSQL continues first: that is the worst order, because the deposed
-// primary answers before Patroni learns of the new one.
+// thaw resumes the processes that freeze stopped. PostgreSQL resumes first. This is the worst order, because the
+// deposed primary answers before Patroni learns of the new primary.
 func (n *node) thaw() error {
 	return errors.Join(n.signalPostgres(syscall.SIGCONT), n.signalManagers(syscall.SIGCONT))
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestFailovers kills and freezes the primary of a cluster once each. Timing is not judged: the machine runs other
-// tests. `make ha` judges it.
+// TestFailovers kills the primary of a cluster once and freezes it once. It does not judge durations, because the
+// machine runs other tests at the same time. `make ha` judges them.
 func TestFailovers(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()

@@ -15,17 +15,18 @@ import (
 )
 
 const (
-	// requestLimit is above every limit of the server, so the load never gives up first.
+	// requestLimit exceeds every time limit of the server, so the load never gives up before the server does.
 	requestLimit = 60 * time.Second
-	// maxWaiting bounds the requests of one stream that have no response yet.
+	// maxWaiting is the largest number of requests of one stream that wait for a response.
 	maxWaiting = 40
 )
 
 // encryptionKey protects no real data.
 var encryptionKey = domain.FormatGeneratedKey([32]byte{1, 2, 3})
 
-// load writes and reads entries through the servers until it is stopped. New requests begin at fixed intervals,
-// whether or not earlier ones were answered: so a request that hangs does not hide that others succeed.
+// load writes and reads entries through the servers until it is stopped. New requests begin at fixed intervals, even if
+// earlier ones have no response yet. A request that hangs therefore does not prevent other requests from showing that
+// the servers work.
 type load struct {
 	client  *http.Client
 	streams []*stream
@@ -52,7 +53,7 @@ type stream struct {
 	refusals map[string]int
 }
 
-// answered is a request with a response. version and attempt are those of the entry.
+// answered is a request with a response. version and attempt are the entry's version and attempt.
 type answered struct {
 	id         string
 	server     *lockbox
@@ -90,7 +91,7 @@ func startLoad(ctx context.Context, servers []*lockbox, accounts []account, inte
 	return l
 }
 
-// stop begins no more requests and waits for the responses of those that run.
+// stop prevents new requests and waits for the responses to the running ones.
 func (l *load) stop() {
 	l.cancel()
 	l.group.Wait()
@@ -210,7 +211,8 @@ func raise(number *atomic.Int64, to int64) {
 	}
 }
 
-// acknowledged returns the end of each acknowledged write through a server that ended between two times, in order.
+// acknowledged returns, in order, the end times of the acknowledged writes through a server that ended between two
+// times.
 func (l *load) acknowledged(server *lockbox, from, to time.Time) []time.Time {
 	var ends []time.Time
 	for _, s := range l.streams {

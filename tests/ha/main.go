@@ -1,4 +1,5 @@
-// Command ha runs Lockbox on a PostgreSQL cluster that fails over, and verifies what clients were promised:
+// Command ha runs Lockbox on a PostgreSQL cluster that fails over, and verifies that Lockbox keeps its promises to
+// clients:
 //
 //	go run ./tests/ha -faults 50        # what `make ha` runs
 //	go run ./tests/ha -async            # with asynchronous replication, which loses acknowledged writes
@@ -8,7 +9,8 @@
 // frozen and partitioned. Then the program compares each response with the database and the audit log. It exits with 1
 // if a promise was broken.
 //
-// Everything runs in network and process namespaces of its own, so the program needs root and leaves nothing behind.
+// Everything runs in separate network and process namespaces. The program therefore needs root, and no process or
+// network interface remains afterwards.
 package main
 
 import (

@@ -20,8 +20,8 @@ const (
 	firstNodeHost = 11
 )
 
-// inside runs this program again in namespaces of its own: the run can then create network interfaces and stop
-// processes without touching the machine, and the kernel ends all its processes when the run ends for any reason.
+// inside runs this program again in separate namespaces. The run can then create network interfaces and stop processes
+// without affecting the machine. When the run ends for any reason, the kernel ends all its processes.
 func inside(ctx context.Context, args []string) error {
 	self, err := os.Executable()
 	if err != nil {
@@ -37,7 +37,7 @@ func inside(ctx context.Context, args []string) error {
 	return command.Run()
 }
 
-// network is the networks of a run.
+// network holds the two networks of a run.
 type network struct{ nodes []*namespace }
 
 // namespace is the network namespace of one node. A sleeping process keeps it open.
@@ -104,7 +104,7 @@ func (s *namespace) clusterAddress() string { return fmt.Sprint(clusterNet, firs
 // link returns the name of the outer end of a link.
 func (s *namespace) link(bridge string) string { return fmt.Sprintf("%s%d", bridge, s.index) }
 
-// partition discards all packets of the node on the given networks without an answer, as a broken cable does.
+// partition silently discards all packets of the node on the given networks, like a broken cable.
 func (s *namespace) partition(bridges ...string) error { return s.setLinks("down", bridges) }
 
 // heal undoes partition.

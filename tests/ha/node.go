@@ -21,15 +21,15 @@ type node struct {
 	*namespace
 	name   string
 	folder string
-	// processes are etcd and Patroni, with the commands that run until the end of the run.
+	// These commands run etcd and Patroni until the end of the run.
 	etcd, patroni *exec.Cmd
 }
 
-// setup is what the nodes of a cluster have in common.
+// setup holds the settings that all nodes of a cluster share.
 type setup struct {
 	folder string
 	bin    string // the folder with PostgreSQL's programs
-	uid    string // the user that runs etcd, Patroni and PostgreSQL, which refuses to run as root
+	uid    string // the user who runs etcd, Patroni and PostgreSQL; PostgreSQL refuses root
 	gid    string
 	// strict makes replication synchronous, so that a commit waits for a standby.
 	strict bool
@@ -143,8 +143,8 @@ func (n *node) postgres() ([]int, error) {
 	return pids, nil
 }
 
-// signalPostgres sends a signal to all processes of the PostgreSQL server. The postmaster comes first: once it is
-// stopped or dead, it creates no more children.
+// signalPostgres sends a signal to all processes of the PostgreSQL server. The postmaster gets the signal first,
+// because a stopped or dead postmaster creates no more children.
 func (n *node) signalPostgres(signal syscall.Signal) error {
 	pids, err := n.postgres()
 	for _, pid := range pids {
@@ -167,7 +167,7 @@ func (n *node) api(ctx context.Context, method, path, body string) (status int, 
 	return exchange(ctx, method, "http://"+n.clientAddress()+":8008"+path, body, nil)
 }
 
-// The credentials of the cluster protect nothing: its networks exist only inside the run.
+// These credentials protect nothing, because the networks of the cluster exist only inside the run.
 const (
 	superuser = "postgres"
 	password  = "run"
@@ -175,10 +175,10 @@ const (
 	database  = "lockbox"
 )
 
-// patroniConfig returns the configuration of Patroni. Patroni uses version 2 of etcd's API: with version 3, the cache
-// of Patroni 3.0.2 can become stale for good after etcd has failed over, and then no standby becomes synchronous. The
-// intervals are short, so that a run has many failovers; the lease of the primary is longer than loop_wait plus twice
-// retry_timeout, as Patroni requires.
+// patroniConfig returns the configuration of Patroni. Patroni uses version 2 of etcd's API. With version 3, the cache
+// of Patroni 3.0.2 can become permanently stale after a failover of etcd, and then no standby becomes synchronous. The
+// intervals are short, so a run can have many failovers. The lease of the primary must be longer than loop_wait plus
+// twice retry_timeout.
 func (n *node) patroniConfig(s *setup, all []*node) ([]byte, error) {
 	var text bytes.Buffer
 	var hosts []string

@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// probeInterval is the precision of the measured outages of the database.
+	// probeInterval is the time between two probes. It limits the precision of the measured outages of the database.
 	probeInterval = 50 * time.Millisecond
 	// probeLimit bounds a write of the probe. In strict mode, a write waits for a standby.
 	probeLimit = 500 * time.Millisecond
 )
 
-// probe writes to each node directly. Its successes show when the cluster accepts writes, without Lockbox.
+// probe writes to each node directly, without Lockbox. Its successful writes show when the cluster accepts writes.
 type probe struct {
 	mu        sync.Mutex
 	successes []time.Time
@@ -60,7 +60,7 @@ func (p *probe) run(ctx context.Context, n *node) {
 		}
 	}
 	if conn != nil {
-		_ = conn.PgConn().Conn().Close() // the node may be frozen, so do not say goodbye
+		_ = conn.PgConn().Conn().Close() // sends no Terminate message, because the node may be frozen
 	}
 }
 
@@ -83,7 +83,7 @@ func sorted(times []time.Time) []time.Time {
 	return times
 }
 
-// longestGap returns the longest time between two consecutive events, the first and the last moment included.
+// longestGap returns the longest time between two consecutive events. The times from and to count as events.
 func longestGap(events []time.Time, from, to time.Time) (gap time.Duration, end time.Time) {
 	last := from
 	for _, at := range append(slices.Clone(events), to) {

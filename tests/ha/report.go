@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// The limits that a run must keep.
+// A run must stay within these limits.
 const (
 	maxShare   = 3 * time.Second
 	maxRequest = 20 * time.Second
@@ -108,7 +108,7 @@ func (p *report) failures(timed bool) []string {
 	}
 	check(p.LongestRequest <= seconds(maxRequest.Seconds()), "a request took %.1f s", float64(p.LongestRequest))
 	if p.Mode == "asynchronous" {
-		return broken // its outages are shorter than the deadlines of Lockbox's statements
+		return broken // with this mode, outages are shorter than the deadlines of statements
 	}
 	check(p.LongestShare <= seconds(maxShare.Seconds()), "writes failed for %.1f s after the database accepted them",
 		float64(p.LongestShare))

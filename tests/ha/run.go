@@ -24,10 +24,10 @@ type options struct {
 	interval time.Duration
 }
 
-// settle is the time that the load runs undisturbed before each fault, and after the last one.
+// settle is the time for which the load runs undisturbed before each fault and after the last fault.
 const settle = 2 * time.Second
 
-// result is what one fault caused.
+// result describes the effects of one fault.
 type result struct {
 	Fault  string    `json:"fault"`
 	At     time.Time `json:"at"`
@@ -42,7 +42,7 @@ type result struct {
 type serverResult struct {
 	Server string  `json:"server"`
 	Outage seconds `json:"outage_seconds"`
-	// Share is the part of the outage after the database accepted writes again.
+	// Share is the part of the outage that remained after the database accepted writes again.
 	Share seconds `json:"lockbox_share_seconds"`
 }
 
@@ -68,7 +68,7 @@ func execute(ctx context.Context, o options, out io.Writer) (*report, error) {
 	if !o.keep {
 		defer func() { _ = os.RemoveAll(r.folder) }()
 	}
-	// After a fault from which the cluster does not recover, the run ends early. Its results are still verified.
+	// If the cluster does not recover from a fault, the run ends early. The results so far are still verified.
 	var failed error
 	for i := range o.faults {
 		if failed = r.cause(ctx, i, nextFault(i)); failed != nil {
@@ -189,7 +189,7 @@ func (r *run) record(number int, f fault, begun time.Time) {
 	_, _ = fmt.Fprintln(r.out, line)
 }
 
-// faultAt returns the fault during which a moment lies, or nil.
+// faultAt returns the fault that was in effect at a time, or nil.
 func faultAt(results []result, at time.Time) *result {
 	for i, each := range results {
 		if at.After(each.At) && at.Before(each.end) {
@@ -218,7 +218,7 @@ func newestBin() string {
 	return found[len(found)-1]
 }
 
-// refusals adds up the reasons of all streams.
+// refusals counts the refused requests of all streams by reason.
 func (l *load) refusals() map[string]int {
 	all := make(map[string]int)
 	for _, s := range l.streams {

@@ -21,7 +21,7 @@ const secretKey = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 
 // lockbox is a running Lockbox server.
 type lockbox struct {
-	// name says how the server reaches the database.
+	// name states how the server reaches the database.
 	name    string
 	url     string
 	command *exec.Cmd
@@ -43,7 +43,7 @@ func startLockbox(ctx context.Context, program, folder, name, databaseURL string
 		fmt.Sprintf("LOCKBOX_HTTP_ADDR=127.0.0.1:%d", port),
 		"LOCKBOX_KDF_MEMORY_KIB=64",
 		"LOCKBOX_KDF_TIME=1",
-		// The end of the run reads every version.
+		// The verification at the end of the run reads every version.
 		"LOCKBOX_ENTRY_VERSIONS=0",
 		"LOCKBOX_MAX_BYTES_PER_BOX=0",
 	}
@@ -78,7 +78,7 @@ func (s *lockbox) awaitReady(ctx context.Context, log string) error {
 	return fmt.Errorf("server %s is not ready after a minute; see %s", s.name, log)
 }
 
-// stop sends SIGTERM and waits for the end of the server, which must be successful.
+// stop sends SIGTERM and waits until the server ends. It returns an error if the exit code is not 0.
 func (s *lockbox) stop() error {
 	if err := s.command.Process.Signal(syscall.SIGTERM); err != nil {
 		return fmt.Errorf("server %s: %w", s.name, err)
@@ -97,7 +97,7 @@ func (s *lockbox) stop() error {
 // proxyPort is the port on which HAProxy forwards connections to the primary.
 const proxyPort = 6432
 
-// startProxy starts HAProxy, which asks Patroni for the primary and closes the connections to a deposed one.
+// startProxy starts HAProxy. HAProxy asks Patroni for the primary, and closes the connections to a deposed primary.
 func startProxy(folder string, c *cluster) error {
 	var config bytes.Buffer
 	servers := make(map[string]string)

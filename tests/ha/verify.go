@@ -22,8 +22,8 @@ type verdict struct {
 	Lost int `json:"lost"`
 	// Doubled counts values that are stored under more than one version.
 	Doubled int `json:"doubled"`
-	// Stale counts reads that returned less than a version that was acknowledged before they began. StaleUnfenced
-	// counts those of them that may have come from a deposed primary that was not fenced yet.
+	// Stale counts reads that returned an older version than one that was acknowledged before the read began.
+	// StaleUnfenced counts the stale reads that a deposed, not yet fenced primary may have answered.
 	Stale         int `json:"stale"`
 	StaleUnfenced int `json:"stale_in_unfenced_splits"`
 	// Unaudited counts acknowledged requests without an audit event.
@@ -39,7 +39,7 @@ func (v *verdict) blame(counter *int, format string, args ...any) {
 	}
 }
 
-// verify compares the responses of the load with what the database holds. The load must have stopped.
+// verify compares the responses of the load with the content of the database. The load must have stopped.
 func verify(ctx context.Context, l *load, databaseURL string, results []result) (*verdict, error) {
 	v := &verdict{}
 	for _, s := range l.streams {

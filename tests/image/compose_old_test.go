@@ -14,8 +14,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// TestComposeOneTwentyNine runs the command of the documentation for docker-compose 1.29, which Debian has, with config
-// in place of up: it validates the file and prints what it understood.
+// TestComposeOneTwentyNine runs the documented command for Debian's docker-compose 1.29, with config in place of up.
+// That command validates the file and prints it as docker-compose has read it.
 func TestComposeOneTwentyNine(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile("../../docs/operating.md")
@@ -47,7 +47,8 @@ func TestComposeOneTwentyNine(t *testing.T) {
 		assert.Len(t, understood.Services[name].Volumes, len(service.Volumes), name)
 	}
 	assert.True(t, understood.Networks["database"].Internal)
-	// The name of the project is a part of the names of the volumes, so both versions must use the same one.
+	// The names of the volumes contain the name of the project, so both versions of Compose must use the same project
+	// name.
 	text, err := os.ReadFile("../../docker-compose.yml")
 	require.NoError(t, err)
 	assert.Contains(t, string(text), "\nname: lockbox\n")

@@ -174,7 +174,7 @@ func TestFirstRunMakesTheFilesThatComposeNames(t *testing.T) {
 	assert.Equal(t, url, again)
 }
 
-// The metrics need no token, so their port is not published, and the published port does not serve them.
+// The metrics need no token. Their port must not be published, and the published port must not serve them.
 func TestComposeKeepsMetricsOffThePublishedPort(t *testing.T) {
 	t.Parallel()
 	s := readCompose(t).Services["lockbox"]
@@ -185,7 +185,7 @@ func TestComposeKeepsMetricsOffThePublishedPort(t *testing.T) {
 	}
 }
 
-// The role of Lockbox must not be the superuser of the image, and a script creates it.
+// A script must create the role of Lockbox, and the role must not be the superuser of the image.
 func TestComposeDatabaseRoleIsNoSuperuser(t *testing.T) {
 	t.Parallel()
 	s := readCompose(t).Services["postgres"]

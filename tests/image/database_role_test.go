@@ -30,7 +30,8 @@ func TestDatabaseRole(t *testing.T) {
 	database, err := localpg.Start(t.Context(), localpg.Config{Settings: map[string]string{"hba_file": hba}})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, database.Stop()) })
-	// The superuser of the image is postgres. The one of a private cluster makes room for the role of Lockbox.
+	// The superuser of the image is named postgres. The superuser of the test's cluster is renamed, because the role of
+	// Lockbox needs its name.
 	as := func(role, name string) string {
 		return strings.Replace(database.URL(name), "postgres://lockbox@", "postgres://"+role+"@", 1)
 	}

@@ -24,7 +24,7 @@ import (
 
 const tag = "lockbox-test:image"
 
-// maxImageBytes bounds the time to pull the image.
+// maxImageBytes is the largest size of the image. The size determines the time to pull the image.
 const maxImageBytes = 40 << 20
 
 // TestImage builds the image with make image and runs it: the first start, requests, a restart, and a start without the
@@ -103,7 +103,7 @@ func checkFirstStart(t *testing.T, e *engine.Engine) {
 		"X-Encryption-Key", "a passphrase")
 	require.Equal(t, 201, status, "%s", body)
 
-	// The server stops cleanly, and finds the same secret and data after a restart.
+	// The server stops cleanly. After a restart, it finds the same secret and data.
 	e.Docker("stop", "-t", "40", name)
 	assert.Equal(t, "0", e.Docker("inspect", "-f", "{{.State.ExitCode}}", name))
 	e.Docker("start", name)

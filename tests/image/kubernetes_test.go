@@ -85,7 +85,8 @@ func TestKubernetesSetsWhatLockboxReads(t *testing.T) {
 	assert.Empty(t, unknown)
 }
 
-// The metrics need no token: the Service must not offer their port, and the policy admits chosen namespaces only.
+// The metrics need no token, so the Service must not offer their port, and the policy must admit only labeled
+// namespaces.
 func TestKubernetesKeepsMetricsOffTheService(t *testing.T) {
 	t.Parallel()
 	all := readManifests(t)

@@ -25,7 +25,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// node runs containers of the manifests as processes: it takes the place of a kubelet. The volumes are folders in dir.
+// node takes the place of a kubelet: it runs containers of the manifests as processes. The volumes are folders in dir.
 type node struct {
 	t       *testing.T
 	program string
@@ -91,8 +91,8 @@ func (n node) run(c container) {
 	}
 }
 
-// serve runs the container of the servers until the test ends. The result stops it as Kubernetes does, and returns its
-// log.
+// serve runs the container of the servers until the test ends. stop stops the container as Kubernetes does, and returns
+// its log.
 func (n node) serve(c container) (stop func() string) {
 	n.t.Helper()
 	log := &live.Log{}

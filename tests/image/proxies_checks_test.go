@@ -43,8 +43,8 @@ func checkEscapes(c proxied) {
 	assert.Equal(c.t, 404, status)
 }
 
-// checkAddress verifies that the audit log has the address of the client and neither that of the proxy nor the one that
-// the client wrote into X-Forwarded-For.
+// checkAddress verifies that the audit log has the address of the client. The address of the proxy and the address that
+// the client wrote into X-Forwarded-For must not appear.
 func checkAddress(c proxied) {
 	c.t.Helper()
 	status, body := c.exchange("GET", "/audit?action=entry.read", nil)
@@ -58,7 +58,7 @@ func checkAddress(c proxied) {
 	assert.NotContains(c.t, c.server.Log.String(), "ignoring X-Forwarded-For")
 }
 
-// checkBodies sends large bodies with and without a length. Lockbox decides which ones are too large.
+// checkBodies sends large bodies with and without a length. Only Lockbox, and not the proxy, may refuse a body.
 func checkBodies(c proxied) {
 	c.t.Helper()
 	body := func(size int) string {
@@ -69,14 +69,14 @@ func checkBodies(c proxied) {
 	status, answer = c.exchange("GET", "/boxes/default/entries/large", nil)
 	assert.Equal(c.t, 200, status)
 	assert.Len(c.t, answer, 500<<10+2)
-	// A reader of another type has no known length, so the body is sent in chunks.
+	// net/http does not know the length of such a reader, so it sends the body in chunks.
 	chunked := struct{ io.Reader }{strings.NewReader(body(400 << 10))}
 	status, answer = c.exchange("POST", "/boxes/default/entries", chunked)
 	assert.Equal(c.t, 201, status, answer)
 	status, answer = c.exchange("POST", "/boxes/default/entries", strings.NewReader(body(600<<10)))
 	assert.Equal(c.t, 413, status)
 	assert.Contains(c.t, answer, "value_too_large", "the limit is that of Lockbox")
-	// Lockbox refuses a larger body before it has read it. The connection can then end before the client has the
+	// Lockbox refuses a larger body without reading all of it. The connection can then end before the client has the
 	// response.
 	response, err := c.client.Do(c.request("POST", "/boxes/default/entries", strings.NewReader(body(2<<20))))
 	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
@@ -115,7 +115,7 @@ func checkStreams(c proxied) {
 	require.NoError(c.t, response.Body.Close())
 }
 
-// settle is a time after which a proxy that collects bodies has written a part to a file.
+// settle is the time within which a proxy that buffers bodies has written a part of a body to a file.
 const settle = 300 * time.Millisecond
 
 const bodyCanary = "canary-of-bodies"
@@ -141,8 +141,8 @@ func checkNoTrace(c proxied) {
 	}
 }
 
-// filesOf returns the content of all files below a folder, and of those that a process has open although they are
-// deleted. Files that vanish meanwhile are left out.
+// filesOf returns the content of all files below a folder, and of deleted files that a process still has open. It omits
+// files that vanish while it runs.
 func filesOf(t *testing.T, dir string) string {
 	t.Helper()
 	var all strings.Builder

@@ -25,7 +25,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/live"
 )
 
-// The clients in these tests have an address of their own, so that it can be told from the address of the proxy.
+// The clients in these tests use a separate address, so that a test can distinguish it from the address of the proxy.
 const clientAddress = "127.0.0.2"
 
 // proxy is a reverse proxy that runs a file of deploy/proxies.
@@ -33,18 +33,18 @@ type proxy struct {
 	file string
 	// command returns the program and its arguments for the adapted file in dir. It can write further files.
 	command func(t *testing.T, dir, file string) []string
-	// substitute are further replacements in the file.
+	// substitute holds further replacements in the file: old and new text in turn.
 	substitute []string
 }
 
-// proxies are the proxies that Debian has. No package contains Traefik.
+// proxies are the proxies that Debian has packages of. Debian has no package of Traefik.
 var proxies = map[string]proxy{
 	"nginx": {
 		file: "nginx.conf",
 		command: func(t *testing.T, dir, file string) []string {
 			t.Helper()
 			outer := filepath.Join(dir, "outer.conf")
-			// The file is a server for the context http of nginx's own configuration.
+			// The file contains a server, which belongs into the http block of nginx's configuration.
 			text := fmt.Sprintf(`daemon off; worker_processes 1; pid %[1]s/pid; error_log stderr; %[3]s
 events {}
 http {
@@ -56,7 +56,7 @@ http {
 			require.NoError(t, os.WriteFile(outer, []byte(text), 0o600))
 			return []string{"nginx", "-p", dir, "-c", outer}
 		},
-		// Otherwise the kernel takes the whole response.
+		// Otherwise, the kernel would buffer the whole response.
 		substitute: []string{"listen 443 ssl", "listen ADDRESS ssl sndbuf=16k"},
 	},
 	"haproxy": {
@@ -76,7 +76,7 @@ http {
 	},
 }
 
-// nginxUser keeps the workers of nginx able to read the test's files. The directive is for root only.
+// nginxUser returns the directive with which the workers of nginx can read the test's files. Only root needs it.
 func nginxUser() string {
 	if os.Geteuid() == 0 {
 		return "user root;"
@@ -136,7 +136,8 @@ func (p proxy) start(t *testing.T, server string) (address, dir string) {
 // control changes the socket of a connection before it is established.
 type control func(network, address string, conn syscall.RawConn) error
 
-// smallBuffer makes a connection hold little of a response that the client does not read.
+// smallBuffer makes the receive buffer of a connection small, so it holds little of a response that the client does not
+// read.
 func smallBuffer(_, _ string, conn syscall.RawConn) (err error) {
 	controlErr := conn.Control(func(descriptor uintptr) {
 		err = syscall.SetsockoptInt(int(descriptor), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096)
@@ -171,7 +172,7 @@ func through(t *testing.T, address, certificate string, control control) *http.C
 type proxied struct {
 	t      *testing.T
 	client *http.Client
-	slow   *http.Client // holds little of a response
+	slow   *http.Client // its connections hold little of a response
 	key    string
 	server *live.Server
 	dir    string

@@ -76,14 +76,14 @@ func TestHelmMatchesKustomize(t *testing.T) {
 	fromHelm := render(t, "helm", "template", "lockbox", chart, "--namespace=lockbox", "--set=owner.create=true")
 	fromKustomize := render(t, "kustomize", "build", production)
 	for kind, want := range fromKustomize {
-		if kind == "Namespace" { // the namespace of a release is not a part of it
+		if kind == "Namespace" { // a Helm release does not contain its namespace
 			continue
 		}
 		got, found := fromHelm[kind]
 		require.True(t, found, "the chart has no %s", kind)
 		assert.Equal(t, want.Metadata.Name, got.Metadata.Name, kind)
 		for _, pods := range []podSpec{want.Spec.Template.Spec, got.Spec.Template.Spec} {
-			delete(pods.Others, "topologySpreadConstraints") // contains labels; those of Helm have the release too
+			delete(pods.Others, "topologySpreadConstraints") // contains labels, and Helm's labels include the release
 			for _, each := range pods.Containers {
 				delete(each.Others, "imagePullPolicy") // the chart sets the default of tags other than latest
 				for i, arg := range each.Args {

@@ -15,7 +15,8 @@ import (
 // unitFolder has the systemd unit and the example of its settings.
 const unitFolder = "../../deploy/systemd/"
 
-// unitLines returns the assignments of a file in unitFolder. With examples it also returns those in comments.
+// unitLines returns the assignments of a file in unitFolder. If examples is set, it also returns assignments in
+// comments.
 func unitLines(t *testing.T, name string, examples bool) []string {
 	t.Helper()
 	text, err := os.ReadFile(unitFolder + name)

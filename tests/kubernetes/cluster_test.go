@@ -20,7 +20,7 @@ import (
 // kubeconfig is the path of a file with which kubectl and helm reach the API server as an admin.
 var kubeconfig string
 
-// adminToken is the credential in kubeconfig. The API server listens on loopback and exists for the run of the tests.
+// adminToken is the credential in kubeconfig. The API server listens on loopback and runs only during the tests.
 const adminToken = "admin-token-of-the-test"
 
 func TestMain(m *testing.M) {
@@ -87,7 +87,8 @@ func freePorts(n int) ([]string, error) {
 	return urls, nil
 }
 
-// background starts a program whose output is written to the file log. The result stops it and waits for its end.
+// background starts a program whose output is written to the file log. stop stops the program and waits until it has
+// ended.
 func background(ctx context.Context, log, name string, args ...string) (stop func(), err error) {
 	file, err := os.Create(log)
 	if err != nil {
@@ -148,7 +149,7 @@ contexts: [{name: test, context: {cluster: test, user: admin}}]}`
 	}, nil
 }
 
-// await returns when the API server is ready, or with its last answer after two minutes.
+// await returns nil when the API server is ready. After two minutes, it returns an error with the server's last answer.
 func await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()

@@ -1,6 +1,6 @@
-// Package kubernetes applies deploy/kubernetes and deploy/helm to a real API server, which refuses what is not valid,
-// and reads the objects back. No kubelet runs, so no pod starts. `make test-kubernetes` compiles the API server and
-// runs the tests.
+// Package kubernetes applies deploy/kubernetes and deploy/helm to a real API server, which refuses invalid objects, and
+// reads the objects back. No kubelet runs, so no pod starts. `make test-kubernetes` compiles the API server and runs
+// the tests.
 //
 // The package is a module of its own, because Kubernetes needs hundreds of modules that Lockbox does not.
 package kubernetes

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestPage runs the commands of docs/kubernetes.md in the order of the page. It leaves out those that need a running
+// TestPage runs the commands of docs/kubernetes.md in the order of the page. It omits the commands that need a running
 // pod.
 func TestPage(t *testing.T) {
 	root, err := filepath.Abs("../..")
@@ -55,7 +55,7 @@ func TestPage(t *testing.T) {
 	assert.Equal(t, "registry.example.org/lockbox@"+digest, image)
 }
 
-// needsPods matches commands that wait for pods, or that talk to one.
+// needsPods matches commands that wait for pods or connect to a pod.
 var needsPods = regexp.MustCompile(`^(kubectl .*(wait|rollout|port-forward) |helm .* test |export |bin/lockbox login )`)
 
 // section returns the commands of a section of a page.

@@ -23,7 +23,7 @@ func TestHelm(t *testing.T) {
 				return run(t, "", "helm", append(append(args, "-n", namespace), values...)...)
 			}
 			in("install", "lockbox", chart, "--dry-run=server")
-			// The Jobs of hooks would not end, because no pod runs.
+			// Without --no-hooks, Helm would wait for Jobs that never end, because no pod runs.
 			in("install", "lockbox", chart, "--no-hooks")
 			in("upgrade", "lockbox", chart, "--no-hooks", "--set", "image.tag=1.2.3")
 			assert.Contains(t, run(t, "", "kubectl", "-n", namespace, "get", "deployment", "lockbox", "-o", "yaml"),
@@ -31,7 +31,8 @@ func TestHelm(t *testing.T) {
 			run(t, "", "helm", "uninstall", "lockbox", "-n", namespace, "--no-hooks")
 			left := run(t, "", "kubectl", "-n", namespace, "get", "deployment", "-o", "name")
 			assert.Empty(t, strings.TrimSpace(left))
-			// The dry run stores no account, but the admission of the pod of helm test reads it.
+			// The dry run does not store the service account. The API server needs the account to admit the pod of helm
+			// test.
 			run(t, "", "kubectl", "-n", namespace, "create", "serviceaccount", "lockbox")
 			checkApplies(t, namespace, in("template", "lockbox", chart))
 		})

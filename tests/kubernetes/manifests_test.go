@@ -29,7 +29,7 @@ func (o object) at(path ...string) any {
 	return value
 }
 
-// text is at for strings; it returns "" for others.
+// text is at for strings. It returns "" for other types.
 func (o object) text(path ...string) string {
 	text, _ := o.at(path...).(string)
 	return text
@@ -68,13 +68,14 @@ func newNamespace(t *testing.T) string {
 	run(t, `{apiVersion: v1, kind: Namespace, metadata: {name: `+name+`, labels: {
 		pod-security.kubernetes.io/enforce: restricted, pod-security.kubernetes.io/warn: restricted}}}`,
 		"kubectl", "create", "-f", "-")
-	// The controller that does this in a cluster does not run.
+	// In a real cluster, a controller creates this account. No controller runs here.
 	run(t, "", "kubectl", "-n", name, "create", "serviceaccount", "default")
 	return name
 }
 
-// checkApplies verifies that the API server accepts the manifests without a warning, first without and then with
-// storing them, that the stored objects contain all fields, and that it admits the pods of the workloads.
+// checkApplies verifies that the API server accepts the manifests without a warning, first in a dry run and then for
+// storage. It also verifies that the stored objects contain all fields, and that the server admits the pods of the
+// workloads.
 func checkApplies(t *testing.T, namespace, manifests string) {
 	t.Helper()
 	apply := []string{"-n", namespace, "apply", "--server-side", "--validate=strict", "--warnings-as-errors", "-f", "-"}
@@ -113,7 +114,7 @@ func checkContains(t *testing.T, path string, want, got any) {
 	case map[string]any:
 		fields, _ := got.(map[string]any)
 		for name, value := range want {
-			// stringData is written only; the server stores it in data.
+			// stringData is write-only. The server stores it in data.
 			if name != "stringData" {
 				checkContains(t, path+"."+name, value, fields[name])
 			}
@@ -135,7 +136,7 @@ func checkContains(t *testing.T, path string, want, got any) {
 }
 
 // checkPod verifies that the server admits a pod of a workload in a namespace with the restricted Pod Security
-// Standard. Workloads themselves are admitted in any case.
+// Standard. The server admits every workload itself, whatever its pods are.
 func checkPod(t *testing.T, namespace string, workload object, template map[string]any) {
 	t.Helper()
 	var pod map[string]any

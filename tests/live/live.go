@@ -1,5 +1,6 @@
 // Package live runs a complete Lockbox server on a real PostgreSQL database, in the test's process. [Start] serves one
-// test. [Open] serves examples and test binaries that share a server and have no testing.TB to stop it with.
+// test. [Open] is for examples and for test binaries that share a server, because they have no testing.TB that could
+// stop it.
 package live
 
 import (
@@ -67,7 +68,7 @@ func Open(settings ...string) (*Server, error) {
 	return server, nil
 }
 
-// run starts a server and returns when it accepts requests, or with an error after a minute.
+// run starts a server and returns when the server accepts requests. After a minute, it returns an error.
 func run(database string, log *Log, settings []string) (*Server, error) {
 	environ := []string{
 		"LOCKBOX_DATABASE_URL=" + database,

@@ -2,8 +2,8 @@ package memory
 
 import "golang.org/x/sys/unix"
 
-// minFree is the free space, in bytes, that a test run may need: about 8 MiB for each database that exists at the same
-// time, and the write-ahead log.
+// minFree is the free space, in bytes, that a test run may need. Each database that exists at the same time needs about
+// 8 MiB, and the write-ahead log needs space too.
 const minFree = 1 << 30
 
 // Folder returns /dev/shm, or "" if that is not a tmpfs, is not writable, or has less than 1 GiB free.

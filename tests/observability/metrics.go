@@ -62,8 +62,8 @@ var (
 	labelPattern  = regexp.MustCompile(`(\w+)="((?:[^"\\]|\\.)*)"`)
 )
 
-// parse reads the text format of Prometheus. The samples of a histogram belong to its name and to the names with their
-// suffixes.
+// parse reads the text format of Prometheus. It returns a histogram under its own name and under the name of each of
+// its series, such as name_bucket.
 func parse(text string) map[string]*Family {
 	families := map[string]*Family{}
 	family := func(name string) *Family {

@@ -44,7 +44,7 @@ func TestMetricsInTheDocumentation(t *testing.T) {
 			continue
 		}
 		for label := range family.Labels {
-			if label != "le" { // the upper bound in a histogram
+			if label != "le" { // le is the upper bound of a histogram's bucket
 				assert.Contains(t, labels, "`"+label+"`", name)
 			}
 		}
@@ -91,7 +91,7 @@ func pages(t *testing.T) []string {
 	return files
 }
 
-// TestHelpTexts verifies that each help text is a sentence, and that the name has the unit that it states.
+// TestHelpTexts verifies that each help text is a sentence and states the unit that the name of the metric contains.
 func TestHelpTexts(t *testing.T) {
 	t.Parallel()
 	sentence := regexp.MustCompile(`^[A-Z1].*[^.]\.$`)
@@ -175,8 +175,8 @@ func TestRoutesInQueries(t *testing.T) {
 	}
 }
 
-// TestEachAlertIsTested verifies that alerts_test.yml has a case in which each alert fires and one in which it does
-// not, and that docs/monitoring.md says what to do about it.
+// TestEachAlertIsTested verifies that alerts_test.yml has, for each alert, a case in which the alert fires and a case
+// in which it does not. It also verifies that docs/monitoring.md has a remedy for each alert.
 func TestEachAlertIsTested(t *testing.T) {
 	t.Parallel()
 	rules, err := alerts()

@@ -19,8 +19,8 @@ func promtool(t *testing.T, args ...string) {
 	require.NoError(t, err, "promtool %v: %s", args, output)
 }
 
-// TestPromtool runs the tests of the alert rules, and checks the syntax of every query of the dashboard and of the
-// scrape configuration.
+// TestPromtool runs the tests of the alert rules. It checks the syntax of the scrape configuration and of every query
+// in the dashboard.
 func TestPromtool(t *testing.T) {
 	t.Parallel()
 	promtool(t, "check", "rules", folder+"/alerts.yml")

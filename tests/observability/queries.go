@@ -78,7 +78,7 @@ func panels() ([]Query, error) {
 // Selector is a metric in a query with its label matchers.
 type Selector struct {
 	Metric string
-	// Labels maps each label in the matchers to its value, and to "" if the matcher is not an equality.
+	// Labels maps each label in the matchers to its value. If a matcher does not use =, the value is "".
 	Labels map[string]string
 }
 
@@ -88,7 +88,7 @@ var (
 	groupPattern    = regexp.MustCompile(`\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)`)
 )
 
-// selectors returns the metrics of a query. It is no parser of PromQL: promtool checks the syntax.
+// selectors returns the metrics of a query. It does not parse PromQL completely, because promtool checks the syntax.
 func (q Query) selectors() []Selector {
 	var list []Selector
 	for _, found := range selectorPattern.FindAllStringSubmatch(groupPattern.ReplaceAllString(q.Expr, ""), -1) {

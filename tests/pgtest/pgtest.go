@@ -1,9 +1,9 @@
 // Package pgtest gives each test a PostgreSQL database of its own.
 //
-// It uses the server at LOCKBOX_TEST_DATABASE_URL if that is set. Otherwise it starts one from the installed binaries,
-// or in a Docker container, that runs as long as the test's process. If none of these is available, tests fail and
-// report what is missing; they are never skipped. `go run ./tests/pgtest/share -- go test ./...` starts one server for
-// all packages of a run.
+// It uses the server at LOCKBOX_TEST_DATABASE_URL if that is set. Otherwise, it starts a server from the installed
+// binaries or in a Docker container. That server runs as long as the test's process. If none of these is available,
+// tests fail and report the missing program; they are never skipped. `go run ./tests/pgtest/share -- go test ./...`
+// starts one server for all packages of a run.
 package pgtest
 
 import (
@@ -34,8 +34,8 @@ func New(t testing.TB) string {
 	return copyOf(t, admin, template)
 }
 
-// copyOf creates a database with the content of another one, and with the settings that the other one has for the role.
-// CREATE DATABASE does not copy those.
+// copyOf creates a database with the content of a template, and copies the settings that the role has in the template.
+// CREATE DATABASE does not copy these settings.
 func copyOf(t testing.TB, admin, template string) string {
 	t.Helper()
 	own := create(t, admin, "TEMPLATE "+pgx.Identifier{template}.Sanitize())
@@ -59,8 +59,8 @@ func Empty(t testing.TB) string {
 	return create(t, server(t), "TEMPLATE template0")
 }
 
-// Copy returns the URL of a new database with the content of another test database. It waits a few seconds for the
-// connections to the other one to end, and fails the test if one stays open.
+// Copy returns the URL of a new database with the content of another test database. It waits a few seconds until all
+// connections to the other database have ended, and fails the test if a connection stays open.
 func Copy(t testing.TB, database string) string {
 	t.Helper()
 	config, err := pgx.ParseConfig(database)
@@ -132,8 +132,9 @@ func create(t testing.TB, admin, from string) string {
 	return own
 }
 
-// admins holds one connection per server URL for creating and dropping databases. Starting a backend for each statement
-// would double its cost, and the goroutines of a pool would outlive the test and fail leak checks.
+// admins holds one connection per server URL for creating and dropping databases. A new connection for each statement
+// would double the cost of the statement. The goroutines of a connection pool would outlive the test and fail leak
+// checks.
 var admins = struct {
 	sync.Mutex
 	byURL map[string]*pgx.Conn

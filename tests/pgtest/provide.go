@@ -40,8 +40,8 @@ type Server struct {
 	Stop func() error
 }
 
-// Provide finds or starts a server, in the order of the package comment. A server that it started ends with this
-// process even if Stop is never called.
+// Provide finds or starts a server, in the order of the package comment. A server that Provide started ends with this
+// process, even if Stop is never called.
 func Provide(ctx context.Context) (*Server, error) {
 	if given := os.Getenv(Variable); given != "" {
 		return &Server{URL: given, Stop: func() error { return nil }}, nil
@@ -61,7 +61,7 @@ func Provide(ctx context.Context) (*Server, error) {
 }
 
 // startContainer runs tests/pgtest/container. That program removes the container when its standard input ends, at the
-// latest when this process exits. It is separate so that no test binary contains a Docker client.
+// latest when this process exits. It is a separate program, so no test binary contains a Docker client.
 func startContainer(ctx context.Context) (*Server, error) {
 	root, err := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", module).Output()
 	if err != nil {

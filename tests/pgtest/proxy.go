@@ -28,7 +28,7 @@ type Proxy struct {
 	pairs []*proxyPair
 }
 
-// proxyPair is a connection from a client and the one to the server.
+// proxyPair is a connection from a client together with the proxy's connection to the server.
 type proxyPair struct {
 	client, server net.Conn
 	lost, closed   atomic.Bool
@@ -64,7 +64,7 @@ func NewProxy(t testing.TB, database string) *Proxy {
 	return p
 }
 
-// LoseOpen makes all open connections deliver nothing, permanently.
+// LoseOpen loses all connections that are open now, permanently.
 func (p *Proxy) LoseOpen() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -73,11 +73,11 @@ func (p *Proxy) LoseOpen() {
 	}
 }
 
-// LoseNew decides whether connections that are opened from now on deliver nothing, permanently.
+// LoseNew decides whether the proxy permanently loses each connection that is opened from now on.
 func (p *Proxy) LoseNew(lose bool) { p.loseNew.Store(lose) }
 
-// LimitOpen makes the proxy refuse further connections, as a server does that has none left, while more than limit are
-// open. 0 means no limit.
+// LimitOpen makes the proxy refuse further connections while limit connections are open, like a server that has no
+// connections left. 0 means no limit.
 func (p *Proxy) LimitOpen(limit int) { p.maxOpen.Store(int64(limit)) }
 
 // isFull reports whether the limit of open connections is reached.
@@ -101,8 +101,8 @@ func (p *Proxy) Refuse(code, message string) {
 
 // refuse answers the startup message of a client with an error and closes the connection.
 func refuse(client net.Conn, refusal *pgproto3.ErrorResponse) {
-	_, _ = client.Read(make([]byte, 8<<10)) // the content does not matter, and the client may have left
-	message, _ := refusal.Encode(nil)       // only a message that is too long fails
+	_, _ = client.Read(make([]byte, 8<<10)) // the content does not matter, and the client may have disconnected
+	message, _ := refusal.Encode(nil)       // fails only for a message that is too long
 	_, _ = client.Write(message)
 	_ = client.Close()
 }

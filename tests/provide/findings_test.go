@@ -12,7 +12,7 @@ import (
 )
 
 // TestGoFindings verifies that scripts/go-findings prints one line for a Go toolchain with known vulnerabilities, and
-// nothing for the others.
+// nothing for other toolchains.
 func TestGoFindings(t *testing.T) {
 	t.Parallel()
 	for version, want := range map[string]string{

@@ -27,7 +27,7 @@ type pins struct {
 	t        *testing.T
 	dir      string
 	registry *httptest.Server
-	// indexes are the contents (string) by the names of the images.
+	// indexes maps the name of an image to the content (string) of its index.
 	indexes sync.Map
 }
 

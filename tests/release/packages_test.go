@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// packageFormat has the commands of a package manager. The packages are in the folder /mnt. The tests run on
-// distributions of either format, so the commands ignore dependencies.
+// packageFormat has the commands of a package manager. The packages are in the folder /mnt. The commands ignore
+// dependencies, because the tests also install the format that the distribution does not use.
 type packageFormat struct {
 	extension        string
 	install, upgrade string // take the path of a package
@@ -27,14 +27,15 @@ var (
 	deb = packageFormat{
 		extension: "deb",
 		install:   "dpkg --ignore-depends=passwd --install",
-		// The options answer the question about a changed file as apt does without a terminal.
+		// With these options, dpkg treats a changed file as apt does without a terminal.
 		upgrade: "dpkg --ignore-depends=passwd --force-confdef --force-confold --install",
 		verify:  "dpkg --verify lockbox",
 		remove:  "dpkg --remove lockbox",
 		offered: "lockbox.env.dpkg-dist",
 		removed: "lockbox.env",
 	}
-	// The rpm of Debian installs packages only with --force-debian, which others do not know.
+	// Debian's rpm installs packages only with --force-debian. The rpm of other distributions does not know this
+	// option.
 	rpm = packageFormat{
 		extension: "rpm",
 		install:   "rpm --nodeps $(rpm --help | grep -o -e --force-debian) --install",
@@ -75,8 +76,8 @@ func buildNewerPackages(t *testing.T, folder string) {
 		filepath.Join(source, "scripts/package"), "v0.0.2", runtime.GOARCH, folder)
 }
 
-// checkPackage installs, upgrades and removes a package. With changed, the operator has changed lockbox.env before the
-// upgrade.
+// checkPackage installs, upgrades and removes a package. If changed is set, it changes lockbox.env before the upgrade,
+// as an operator would.
 func checkPackage(t *testing.T, format packageFormat, folder string, changed bool) {
 	t.Helper()
 	s := newScratch(t, folder)
@@ -121,8 +122,8 @@ func checkInstalled(t *testing.T, s scratch, format packageFormat) {
 	require.Empty(t, s.sh("find /etc/systemd/system -name 'lockbox*'"), "the service is not enabled")
 }
 
-// checkUpgraded verifies that an upgrade keeps a changed lockbox.env and offers the new default in another file, and
-// that it replaces an unchanged one.
+// checkUpgraded verifies that an upgrade keeps a changed lockbox.env and puts the new default into another file. An
+// unchanged lockbox.env must be replaced.
 func checkUpgraded(t *testing.T, s scratch, format packageFormat, changed bool) {
 	t.Helper()
 	require.Equal(t, "drwxr-x--- root:lockbox\n", s.sh("stat -c '%A %U:%G' /etc/lockbox"))

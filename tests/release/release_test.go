@@ -76,7 +76,8 @@ func checkLicenses(t *testing.T, folder string) {
 	}
 }
 
-// checkDamage verifies that a downloaded release with one changed byte is refused before anything is built.
+// checkDamage verifies that verify-release refuses a downloaded release with one changed byte before it builds
+// anything.
 func checkDamage(t *testing.T, folder string) {
 	t.Helper()
 	download := t.TempDir()

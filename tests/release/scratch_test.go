@@ -14,8 +14,8 @@ import (
 )
 
 // mountScratch mounts a writable copy of the root file system at $1/root, and the folder $2 at /mnt of the copy. The
-// fake systemctl logs its arguments. /run of the copy is that of a machine on which systemd runs. At the end, the
-// script waits until its standard input is closed.
+// fake systemctl logs its arguments. In the copy, /run looks as if systemd were running. At the end, the script waits
+// until its standard input is closed.
 const mountScratch = `set -eu
 mount -t tmpfs tmpfs "$1"
 mkdir "$1/upper" "$1/work" "$1/root"
@@ -32,14 +32,14 @@ echo ready
 read -r _ || :
 `
 
-// scratch is a copy of the root file system of this machine, without a network. Packages can be installed in it without
-// an effect on the machine. It is in a mount namespace, which disappears with the test.
+// scratch is a copy of the root file system of this machine, without a network. Installing packages in the copy does
+// not affect the machine. The copy is in a mount namespace, which disappears when the test ends.
 type scratch struct {
 	t     *testing.T
 	enter []string // the command that runs another command in the copy
 }
 
-// newScratch makes a copy in which packages is the folder /mnt.
+// newScratch makes a copy in which the folder packages is mounted at /mnt.
 func newScratch(t *testing.T, packages string) scratch {
 	t.Helper()
 	folder := t.TempDir()

@@ -19,7 +19,7 @@ func Choose(few, many int) int {
 	return few
 }
 
-// Configured returns the number of rounds that Variable sets, or few if it sets none.
+// Configured returns the number of rounds in the environment variable, or few if the variable is not set.
 func Configured(few int) int {
 	if n, err := strconv.Atoi(os.Getenv(Variable)); err == nil && n > 0 {
 		return n

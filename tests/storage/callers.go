@@ -10,7 +10,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// everyCredential invalidates each kind of credential in each way, and requires that it no longer
+// everyCredential invalidates each kind of credential in each possible way, and requires that the credential no longer
 // authenticates.
 func everyCredential(f *fixture) {
 	o := f.office()

@@ -295,7 +295,7 @@ func entryLockReturnsAccess(f *fixture) {
 				return err
 			})
 		}()
-		time.Sleep(50 * time.Millisecond) // time to wait for the lock
+		time.Sleep(50 * time.Millisecond) // gives Lock the time to reach the lock
 		member.Permissions = domain.ReadEntry
 		require.NoError(f, repos.BoxUsers.Save(ctx, member))
 		entry := locked.Entry.Next(f.now)

@@ -67,7 +67,7 @@ func eventQueueLease(f *fixture) {
 	time.Sleep(5 * time.Millisecond) // longer than the lease
 	require.True(f, claim(first, time.Minute), "a lease ends by itself")
 
-	// One of several servers that claim at the same time gets the lease.
+	// If several servers claim the stream at the same time, exactly one gets the lease.
 	require.NoError(f, f.Queue.Release(f.Context(), first))
 	var group sync.WaitGroup
 	results := make([]bool, 8)
@@ -127,8 +127,8 @@ func eventQueueEveryEvent(f *fixture) {
 	require.Subset(f, f.targets(), []string{"append", "writer", "batch"}, "the audit log keeps delivered events")
 }
 
-// eventQueueOrder stores events whose identifiers are not in the order of commits, as those of servers whose clocks
-// differ.
+// eventQueueOrder stores events whose identifiers are not in the order of commits. Servers with different clocks create
+// such events.
 func eventQueueOrder(f *fixture) {
 	f.stream()
 	want := []string{}
@@ -141,8 +141,9 @@ func eventQueueOrder(f *fixture) {
 	require.Equal(f, append(want, "late"), f.next(100))
 }
 
-// eventQueueOpenTransactions keeps transactions open that have stored an event, while others commit and the queue is
-// delivered. Every event must be delivered once, and in the order of commits that follow each other.
+// eventQueueOpenTransactions keeps transactions with a stored event open, while other transactions commit and the queue
+// is delivered. Every event must be delivered once. If one commit follows another, their events must be delivered in
+// that order.
 func eventQueueOpenTransactions(f *fixture) {
 	f.stream()
 	stored, commit := make(chan struct{}), make(chan struct{})
@@ -244,7 +245,7 @@ func eventQueueLimit(f *fixture) {
 		rest = append(rest, batch...)
 	}
 	require.Equal(f, "4b", rest[len(rest)-1])
-	// More commits than one batch can have.
+	// There are more commits than a batch can have.
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {

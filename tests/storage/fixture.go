@@ -14,7 +14,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// errRollback is an error that a unit of work returns to be rolled back.
+// errRollback is the error that a unit of work returns to cause its rollback.
 var errRollback = errors.New("roll back")
 
 // fixture is a store with one server key of each purpose, and helpers that add users, boxes and entries to it.
@@ -144,7 +144,7 @@ func (f *fixture) tokenKeys() domain.TokenKeys {
 	return domain.TokenKeys{Session: f.keys[domain.KeyForSessions], Token: f.keys[domain.KeyForTokens]}
 }
 
-// addFamily stores a family that expires after an hour. The tokens of its pair are derived from the name.
+// addFamily stores a token family that expires after an hour. The tokens of its pair are derived from the name.
 func (f *fixture) addFamily(user domain.User, name string) (domain.TokenFamily, domain.TokenPair) {
 	f.Helper()
 	family := domain.NewTokenFamily(f.id(), user, f.now, time.Hour)

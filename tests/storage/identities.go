@@ -124,8 +124,8 @@ func identityLocked(f *fixture) {
 	require.ErrorIs(f, identities.PutLocked(f.Context(), f.lockedIdentity(other, "late")), ports.ErrStaleServerKey)
 }
 
-// sealedLockedIdentities moves all locked identities to another server key, in batches. The old key can be deleted only
-// afterwards.
+// sealedLockedIdentities moves all locked identities to another server key, in batches. Only afterwards can the old key
+// be deleted.
 func sealedLockedIdentities(f *fixture) {
 	for i, name := range []domain.UserName{"anna", "boris", "cora"} {
 		identity := f.addIdentity(f.addUser(name), byte(i+1))

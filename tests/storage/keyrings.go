@@ -141,8 +141,8 @@ func keyringKeyIDUsed(f *fixture) {
 	f.mustAddKeyring(f.newKeyring(f.addBox(o.owner, "another"), 1, 1, owner))
 }
 
-// keyringChangesTheKey verifies that a write that was decided before a change of the key is not stored after it, with
-// each kind of change and of entry. A change of the recipients leaves writes alone.
+// keyringChangesTheKey verifies that a write that was decided before a key change is not stored after the key change.
+// It covers each kind of key change and each kind of entry. A change of the recipients must not affect writes.
 func keyringChangesTheKey(f *fixture) {
 	o := f.office()
 	owner := f.addIdentity(o.owner, 1)
@@ -234,7 +234,8 @@ func keyringWaitsForWriters(f *fixture) {
 	})
 }
 
-// janitorOldKeyrings verifies that the last ten keyrings stay at any age, and all others for a time.
+// janitorOldKeyrings verifies that the last ten keyrings are kept at any age, and that all other keyrings are kept for
+// a limited time.
 func janitorOldKeyrings(f *fixture) {
 	o := f.office()
 	owner := f.addIdentity(o.owner, 1)

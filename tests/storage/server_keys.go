@@ -173,8 +173,9 @@ func sealedAccounts(f *fixture) {
 	require.Equal(f, "rewrapped", string(codes[0].Sealed))
 }
 
-// plainRecoveryCodes checks that codes with a keyed digest are neither listed, replaced nor deleted with those of older
-// releases. The ports cannot store a code without a key; the tests of the use case insert some.
+// plainRecoveryCodes checks that the methods for the plain recovery codes of older releases neither list, replace nor
+// delete codes with a keyed digest. The ports cannot store a plain code, so the tests of the use case insert such
+// codes.
 func plainRecoveryCodes(f *fixture) {
 	user := f.addUser("user")
 	secret := f.addTOTP(user, false, digest("keyed"))
@@ -236,7 +237,7 @@ func sealedTokens(f *fixture) {
 	})
 }
 
-// openTransactions opens a transaction that only reads: it may still write later.
+// openTransactions verifies that a transaction that has only read counts as open, because it may still write.
 func openTransactions(f *fixture) {
 	var during []string
 	f.do(func(ctx context.Context, repos ports.Repos) error {

@@ -1,7 +1,7 @@
 // Package storage is the suite that every implementation of the storage ports must pass.
 //
-// It is a black box: it uses the interfaces of package ports only, so each test states what the
-// comments of that package promise. An implementation runs it with Exercise:
+// It uses only the interfaces of package ports, so each test checks a promise that the comments of that package make.
+// An implementation runs it with Exercise:
 //
 //	func TestStorage(t *testing.T) { storage.Exercise(t, open) }
 //
@@ -23,8 +23,8 @@ type Store struct {
 	ports.Janitor
 	Events ports.EventWriter
 	Queue  ports.EventQueue
-	// Conflicts are errors for which the store retries a unit of work. They stand for the errors by
-	// which the database reports that it could not serialise transactions.
+	// Conflicts are errors for which the store retries a unit of work. They represent the errors of a database that
+	// could not serialise transactions.
 	Conflicts []error
 }
 

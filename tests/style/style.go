@@ -71,8 +71,8 @@ func BadWords(text string) []string {
 	return found
 }
 
-// Lines counts the lines of a Go source file that contain only a comment, and the lines that contain code. It does
-// not count blank lines.
+// Lines counts the lines of a Go source file that contain only a comment, and the lines that contain code. It counts no
+// blank lines.
 func Lines(source []byte) (comments, code int) {
 	var s scanner.Scanner
 	files := token.NewFileSet()

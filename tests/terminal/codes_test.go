@@ -11,7 +11,7 @@ import (
 )
 
 // codeAt returns the TOTP code for a 30-second step, counted from the current one. A server accepts each code once,
-// from one step before the current step to one step after it.
+// during its own step, the step before and the step after.
 func codeAt(secret string, step int) (string, error) {
 	return totp.GenerateCode(secret, time.Now().Add(time.Duration(step)*30*time.Second))
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/live"
 )
 
-// home is the home directory of a user, and a server that root owns.
+// home is the home directory of a user, together with a server whose owner is root.
 type home struct {
 	t      *testing.T
 	server *live.Server
@@ -71,7 +71,7 @@ func (h home) api(method, path, body string, into any) {
 	require.NoError(h.t, err)
 }
 
-// codeAccount adds a user who signs in with TOTP codes only, and returns the secret.
+// codeAccount adds a user who signs in only with TOTP codes, and returns the TOTP secret.
 func (h home) codeAccount(name string) string {
 	h.t.Helper()
 	h.api("POST", "/api/v1/user/add", fmt.Sprintf(`{"username":%q,"group":"viewer"}`, name), nil)

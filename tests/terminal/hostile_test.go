@@ -47,8 +47,8 @@ func TestServerCannotControlTerminal(t *testing.T) {
 	assert.NotRegexp(t, "[\x1b\x07\x7f\u009c\u009d]", shown.String())
 }
 
-// TestInvisibleCharactersDoNotReachTerminal checks every kind of output against a server that puts characters without a
-// shape into every text: one that reverses the direction of text, one of no width, and a tag.
+// TestInvisibleCharactersDoNotReachTerminal checks every kind of output against a server that puts invisible characters
+// into every text: a character that reverses the direction of text, a zero-width character, and a tag.
 func TestInvisibleCharactersDoNotReachTerminal(t *testing.T) {
 	t.Parallel()
 	const evil = "a\u202eb\u200bc\U000e0041d\u2066e\u3164f"

@@ -16,14 +16,14 @@ import (
 )
 
 // follower runs the bash blocks of a page in order, each on the machine that its first line names. A machine is a home
-// directory. All machines share the working directory, so that files reach the machine that needs them.
+// directory. All machines share the working directory, so a file that one machine writes is available to the others.
 type follower struct {
 	t      *testing.T
 	url    string
 	dir    string
 	blocks [][]string // the name of the machine, and the commands
 	next   int
-	// replace is applied to the commands of a block, old and new in turn.
+	// replace holds the replacements in the commands of a block: old and new text in turn.
 	replace []string
 }
 
@@ -86,7 +86,7 @@ const (
 	passphrasePattern  = `unlock passphrase +([a-z]+(?:-[a-z]+){5})`
 )
 
-// confirms compares the fingerprint on the screen with the one that the user has, and answers yes.
+// confirms compares the fingerprint on the screen with the user's fingerprint, and answers yes.
 func (s *screen) confirms(name, fingerprint string) {
 	s.t.Helper()
 	s.expect("The fingerprint of " + name + ", as the server reports it:")
@@ -110,7 +110,8 @@ func (s *screen) joins(password string) (fingerprint, passphrase string) {
 }
 
 // TestSharingKeysPage follows docs/sharing-keys.md from a new server on. Two people on two machines share a box, and
-// neither sees its key. After the invitation, each of them runs one more command before the second one reads a value.
+// neither sees its key. After the invitation, each person runs only one more command before the invited person reads a
+// value.
 func TestSharingKeysPage(t *testing.T) {
 	t.Parallel()
 	f := follow(t, "../../docs/sharing-keys.md", live.Start(t).URL)
@@ -180,7 +181,8 @@ func TestSharingKeysPage(t *testing.T) {
 	assert.NotContains(t, s.String(), "lbk1_")
 }
 
-// TestLosingThingsPage follows docs/losing-things.md, after root and anna share a box that a recovery identity opens.
+// TestLosingThingsPage follows docs/losing-things.md. Before that, root and anna share a box that a recovery identity
+// can open.
 func TestLosingThingsPage(t *testing.T) {
 	t.Parallel()
 	f := follow(t, "../../docs/losing-things.md", live.Start(t).URL)

@@ -26,15 +26,15 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// lifeline is a proxy in front of a server. It stops passing requests on after a number of writes of entries, so that a
-// test can kill the client between two of them.
+// lifeline is a proxy in front of a server. It stops forwarding requests after a number of entry writes, so that a test
+// can kill the client between two writes.
 type lifeline struct {
 	*httptest.Server
 
 	keys atomic.Int32 // requests with an encryption key
 
 	mu      sync.Mutex
-	left    int           // writes until the proxy stops; negative means that it never stops
+	left    int           // writes until the proxy stops; negative for no stop
 	pending int           // writes that the server has not answered yet
 	held    bool          // a write was stopped
 	dead    chan struct{} // closed when a write was stopped and none is pending
@@ -58,7 +58,7 @@ func newLifeline(t *testing.T, server string) *lifeline {
 			return
 		}
 		if !l.begin() {
-			_, _ = io.Copy(io.Discard, r.Body) // the server notices a closed connection only after it read the body
+			_, _ = io.Copy(io.Discard, r.Body) // a server notices a closed connection only after it has read the body
 			<-r.Context().Done()
 			return
 		}
@@ -91,7 +91,7 @@ func (l *lifeline) end() {
 	l.settle()
 }
 
-// settle closes dead once. The caller holds mu.
+// settle closes dead once, when a write was stopped and none is pending. The caller holds mu.
 func (l *lifeline) settle() {
 	if l.held && l.pending == 0 && l.dead != nil {
 		close(l.dead)
@@ -128,8 +128,8 @@ func (h home) fails(want int, args ...string) string {
 	return out
 }
 
-// boxOf returns the home of root, who has an identity and a box prod with entries under a keyring. All requests pass
-// through the proxy.
+// boxOf returns a home of root with an identity, and with the box prod, which has a keyring and the given number of
+// entries. All requests pass through the proxy.
 func boxOf(t *testing.T, entries int) (home, *lifeline) {
 	t.Helper()
 	h := newHome(t)
@@ -149,7 +149,7 @@ func boxOf(t *testing.T, entries int) (home, *lifeline) {
 	return h, proxy
 }
 
-// underKey returns the number of current versions under the current key, and under another one.
+// underKey returns the number of current versions under the current key, and the number under other keys.
 func (h home) underKey() (current, other int) {
 	h.t.Helper()
 	const count = `SELECT count(*) FROM entry_versions v JOIN entries e ON e.box_id = v.box_id AND e.key = v.key
@@ -179,8 +179,8 @@ func (h home) killRewrites(proxy *lifeline, times, writes int) {
 	proxy.after(-1)
 }
 
-// TestRekeyContinuesAfterKill checks that a re-encryption that was killed continues with the same command: the key
-// changes once, every current version ends under it, and every older version still opens.
+// TestRekeyContinuesAfterKill checks that the same command continues a re-encryption that was killed. The key changes
+// only once. At the end, every current version is under the new key, and every older version still opens.
 func TestRekeyContinuesAfterKill(t *testing.T) {
 	t.Parallel()
 	h, proxy := boxOf(t, 20)
@@ -227,8 +227,8 @@ func TestRekeyAfterCtrlC(t *testing.T) {
 	require.Zero(t, other)
 }
 
-// TestKeyringGone checks through the commands what a client does if the server denies the keyring of a box, or shows an
-// older one after its database was restored from a backup. No key is sent, and repair puts the newest keyring back.
+// TestKeyringGone covers a server that returns no keyring or an older keyring, because its database was restored from a
+// backup. The commands must send no key, and repair must put the newest keyring back.
 func TestKeyringGone(t *testing.T) {
 	t.Parallel()
 	h, proxy := boxOf(t, 1)
@@ -268,8 +268,8 @@ func TestKeyringGone(t *testing.T) {
 	h.must("set", "prod/e/entry00000", "after")
 }
 
-// TestOtherInstallation checks that another server at a known URL, and a known server at another URL, are noticed, and
-// that a person can accept both.
+// TestOtherInstallation checks that a client notices another server at a known URL and a known server at another URL,
+// and that the user can accept either change.
 func TestOtherInstallation(t *testing.T) {
 	t.Parallel()
 	h, _ := boxOf(t, 1)

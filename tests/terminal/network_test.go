@@ -57,8 +57,8 @@ func breaking(t *testing.T, breakOff func(conn *net.TCPConn)) (url string) {
 }
 
 // TestBrokenConnectionIsNoSuccess checks that no command succeeds if the connection breaks before a complete response.
-// A broken connection returns EPIPE, like a closed standard output. The value is so large that the program writes it in
-// several parts, and the first write succeeds.
+// A write to a broken connection returns EPIPE, like a write to a closed standard output. The value is so large that
+// the program writes it in several parts, and the first write succeeds.
 func TestBrokenConnectionIsNoSuccess(t *testing.T) {
 	t.Parallel()
 	value := filepath.Join(t.TempDir(), "value")
@@ -183,8 +183,8 @@ func TestRetryTimeOnce(t *testing.T) {
 	}
 }
 
-// TestRetryTimeOfProxies checks that the message about a response of a proxy states the time until a retry once, and no
-// vaguer time.
+// TestRetryTimeOfProxies checks that the message about a proxy's response asks only once to try again, and states the
+// time.
 func TestRetryTimeOfProxies(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{429, 502, 503, 504} {

@@ -73,14 +73,15 @@ func TestPasteAtPrompts(t *testing.T) {
 	}
 }
 
-// TestPasteOfValue checks that a marked paste of several lines is stored as a whole, and that other prompts refuse it.
+// TestPasteOfValue pastes several lines with the marks of bracketed paste. It checks that the prompt for a value stores
+// all lines, and that other prompts refuse the paste.
 func TestPasteOfValue(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)
 	h.api("POST", "/boxes/prod", "", nil)
 	environ := h.environ("LOCKBOX_API_URL="+h.server.URL, "LOCKBOX_API_KEY="+h.root,
 		"LOCKBOX_ENCRYPTION_KEY="+encryptionKey)
-	long := strings.Repeat("0123456789", 2000) // longer than a line that a terminal can edit
+	long := strings.Repeat("0123456789", 2000) // exceeds the longest line that a terminal can edit
 	for pasted, want := range map[string]string{
 		"-----BEGIN KEY-----\rAAAA\r-----END KEY-----\r": "-----BEGIN KEY-----\nAAAA\n-----END KEY-----\n",
 		"one line\r": "one line\n", // get --raw adds the line end
@@ -192,8 +193,8 @@ func TestAssignmentOverField(t *testing.T) {
 	}
 }
 
-// TestFieldsOverObjectInScripts checks that without a terminal every spelling of a field of the object is refused, and
-// that other text is stored.
+// TestFieldsOverObjectInScripts runs lockbox set without a terminal. It checks that text that names a field of the
+// object in any spelling is refused, and that other text is stored.
 func TestFieldsOverObjectInScripts(t *testing.T) {
 	t.Parallel()
 	h := newHome(t)

@@ -64,7 +64,7 @@ func TestRefresh(t *testing.T) {
 		require.NotEqual(t, before, h.profiles())
 	}
 
-	// The token expires while a command waits for an answer. The command continues with a new one.
+	// The token expires while a command waits for an answer. The command continues with a new token.
 	h.must("box", "create", "prod")
 	s := h.at("box", "delete", "prod")
 	s.expect(`\[y/N\] `)
@@ -76,7 +76,7 @@ func TestRefresh(t *testing.T) {
 	time.Sleep(tokenLifetime)
 	require.Contains(t, h.must("whoami"), "anna")
 
-	// The refresh token stays usable after a refresh with an unreachable server.
+	// The refresh token stays usable if the server is unreachable during a refresh.
 	saved := h.profiles()
 	var book struct {
 		Profiles map[string]map[string]any `json:"profiles"`

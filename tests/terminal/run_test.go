@@ -45,7 +45,8 @@ func (e entries) lockbox(args ...string) string {
 	return string(out)
 }
 
-// TestCtrlCReachesProgramOnce checks that the terminal delivers Ctrl-C to the program and lockbox does not repeat it.
+// TestCtrlCReachesProgramOnce checks that the program gets one signal for Ctrl-C: from the terminal, and not from
+// lockbox again.
 func TestCtrlCReachesProgramOnce(t *testing.T) {
 	t.Parallel()
 	u := withEntries(t)
@@ -73,8 +74,8 @@ func TestCtrlCEndsProgram(t *testing.T) {
 	require.ErrorContains(t, <-run.ended, "signal: interrupt", "a shell reports 130")
 }
 
-// TestRunLeaksNoSecret checks that no process has a secret in its arguments, which other users can see. It also checks
-// the environment of the started program, which only the same user can see.
+// TestRunLeaksNoSecret checks that no process has a secret in its arguments, because other users can see arguments. It
+// also checks the environment of the started program, although only the same user can see it.
 func TestRunLeaksNoSecret(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/proc/self/environ"); err != nil {

@@ -23,7 +23,7 @@ import (
 
 var binary string
 
-// encryptionKey is generated for each run, so that tests which search for it find only leaks of this run.
+// encryptionKey is generated for each run, so a test that searches for the key finds only leaks of this run.
 var encryptionKey = client.GenerateEncryptionKey().Reveal()
 
 func TestMain(m *testing.M) { os.Exit(build(m)) }

@@ -29,7 +29,8 @@ type Boxes struct {
 	Vault *vault.Service
 	// Derivations counts the keys that were derived from passphrases.
 	Derivations atomic.Int32
-	// OnDerive, if set, runs at the beginning of each derivation, which is between the two decisions of a use case.
+	// OnDerive, if set, runs at the beginning of each derivation. At that time, a use case has authorised the request
+	// once and has not yet authorised it again.
 	OnDerive func()
 
 	t testing.TB
@@ -92,7 +93,8 @@ func (b *Boxes) User(name string, group domain.Group) domain.Requester {
 	return by
 }
 
-// Log returns the audit log, oldest first, each event as "actor action outcome key target" with "-" for an empty field.
+// Log returns the events of the audit log, oldest first. Each event has the form "actor action outcome key target",
+// with "-" for an empty field.
 func (b *Boxes) Log() []string {
 	b.t.Helper()
 	page, err := b.Store.Read().Events.List(b.t.Context(), ports.EventFilter{Limit: 1000})

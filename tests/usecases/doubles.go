@@ -42,8 +42,8 @@ type Passwords struct {
 	Learned atomic.Int64
 	// Busy makes both methods return Unavailable.
 	Busy atomic.Bool
-	// During, if set, is called once, in the middle of Hash or Check. Both are slow in production, so that other
-	// requests can act between the two decisions of a use case.
+	// During, if set, is called once, in the middle of Hash or Check. Both are slow in production, so other requests
+	// can be executed between the two authorisations of a use case.
 	During func()
 }
 
@@ -66,7 +66,7 @@ func (p *Passwords) Check(_ context.Context, password domain.Secret, stored []by
 	return ports.PasswordCheck{Match: stored != nil && bytes.Equal(stored, password.Bytes())}, nil
 }
 
-// Learn counts the hashes of a start.
+// Learn counts its calls.
 func (p *Passwords) Learn([]byte) { p.Learned.Add(1) }
 
 func (p *Passwords) interrupt() {

@@ -18,7 +18,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// KeyHolder is a user with an identity, as its client has it.
+// KeyHolder is a user with the secret keys of an identity, as the user's client holds them.
 type KeyHolder struct {
 	User   domain.UserID
 	Public domain.PublicIdentity
@@ -128,7 +128,7 @@ func (p KeyringPlan) seal(t testing.TB, head []byte) []byte {
 	return gcm.Seal(slices.Concat(salt, commit), make([]byte, gcm.NonceSize()), text, aad)
 }
 
-// OpenChain returns the earlier keys in the chain of a keyring. ok is false if the chain is not under the key. It
+// OpenChain returns the earlier keys in the chain of a keyring. ok is false if the key does not decrypt the chain. It
 // ignores the commitment, as an attacker would.
 func OpenChain(t testing.TB, key [32]byte, head, chain []byte) (earlier [][32]byte, ok bool) {
 	t.Helper()
@@ -176,7 +176,7 @@ func part(all ...[]byte) (out []byte) {
 	return out
 }
 
-// Unwrap opens a wrapped key, like the client of its recipient.
+// Unwrap opens a wrapped key, like the recipient's client.
 func (k KeyHolder) Unwrap(t testing.TB, head domain.KeyringHead, wrapped []byte) [32]byte {
 	t.Helper()
 	fingerprint := k.Fingerprint()

@@ -43,7 +43,8 @@ type Parts struct {
 	Installation domain.InstallationID
 }
 
-// Open creates the parts, with that many free attempts before a lockout. It closes them at the end of the test.
+// Open creates the parts and closes them at the end of the test. freeAttempts is the number of attempts before a
+// lockout.
 func Open(t testing.TB, freeAttempts int) *Parts {
 	t.Helper()
 	p := &Parts{URL: pgtest.New(t), Clock: newClock(), Passwords: &Passwords{}}
@@ -93,7 +94,8 @@ func (p *Parts) openKeys(t testing.TB) {
 	require.NoError(t, err)
 }
 
-// Audited returns the events of an action, oldest first, each as "actor outcome target" with "-" for an empty field.
+// Audited returns the events of an action, oldest first. Each event has the form "actor outcome target", with "-" for
+// an empty field.
 func (p *Parts) Audited(t testing.TB, action domain.Action) []string {
 	t.Helper()
 	page, err := p.Store.Read().Events.List(t.Context(), ports.EventFilter{Action: action, Limit: 1000})
