@@ -55,7 +55,7 @@ func TestBackupPage(t *testing.T) {
 
 	script := strings.Join(bashBlocks(t, "docs/backup.md"), "\n")
 	for from, to := range map[string]string{
-		"/var/backups/lockbox":                               filepath.Join(dir, "backups"),
+		"/var/backups/lockbox":                       filepath.Join(dir, "backups"),
 		"postgres://lockbox@db.example.org/restored": "'" + restored + "'",
 	} {
 		require.Contains(t, script, from)

@@ -85,7 +85,7 @@ func TestHelmMatchesKustomize(t *testing.T) {
 		for _, pods := range []podSpec{want.Spec.Template.Spec, got.Spec.Template.Spec} {
 			delete(pods.Others, "topologySpreadConstraints") // contains labels, and Helm's labels include the release
 			for _, each := range pods.Containers {
-				delete(each.Others, "imagePullPolicy") // the chart sets the default of tags other than latest
+				delete(each.Others, "imagePullPolicy") // the chart sets the policy explicitly
 				for i, arg := range each.Args {
 					if arg == "https://lockbox.$(NAMESPACE).svc" { // Helm knows the namespace
 						each.Args[i] = "https://lockbox.lockbox.svc:443"
