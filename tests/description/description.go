@@ -206,8 +206,8 @@ func (d *Description) always(status int, response string) *openapi3.Operation {
 		openapi3.WithName(strconv.Itoa(status), d.Document.Components.Responses[response].Value))}
 }
 
-// inAccountsAPI returns yes if the request belongs to the accounts API, and no otherwise. That API has its own error
-// format.
+// inAccountsAPI returns its argument yes if the request belongs to the accounts API, and its argument no otherwise.
+// That API has its own error format.
 func inAccountsAPI[T any](r *http.Request, yes, no T) T {
 	if r.URL.Path == accountsPath || strings.HasPrefix(r.URL.Path, accountsPath+"/") {
 		return yes

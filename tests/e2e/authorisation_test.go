@@ -241,7 +241,7 @@ func (s scene) canSignIn() bool {
 	return s.name != "" && !slices.Contains([]string{"revoked", "expired", "disabled"}, s.name)
 }
 
-// identify gives the account of a scene a locked identity, and the actor a session from a recent sign-in.
+// identify gives a locked identity to the account of a scene, and a session from a recent sign-in to the actor.
 func (r *troupe) identify(t *testing.T, s *scene, foreign bool) {
 	t.Helper()
 	s.account = s.name
@@ -263,7 +263,7 @@ func (r *troupe) identify(t *testing.T, s *scene, foreign bool) {
 	s.public = usecases.RandomKeyHolder(t, domain.UserID{}).Public.String()
 }
 
-// key gives the box of a scene a keyring, and the actor an identity. The actor is a recipient if it is an active
+// key gives a keyring to the box of a scene, and an identity to the actor. The actor is a recipient if it is an active
 // member. The scene's request changes the key.
 func (r *troupe) key(t *testing.T, s *scene, member bool) {
 	t.Helper()

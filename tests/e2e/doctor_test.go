@@ -84,7 +84,7 @@ func TestDoctorReplication(t *testing.T) {
 	}
 }
 
-// replication returns the status of the check of replication.
+// replication returns the status that doctor reports for replication.
 func replication(t *testing.T, database string) string {
 	t.Helper()
 	_, statuses := checks(t, database, nil)
@@ -113,9 +113,9 @@ func TestDoctorPooler(t *testing.T) {
 	}
 }
 
-// networkServer starts a PostgreSQL server that accepts connections of all users of this machine to the database
-// lockbox, and returns its address. PgBouncer refuses to run as root, and the other servers of the tests accept only
-// the user who runs the tests.
+// networkServer starts a PostgreSQL server on which every user of this machine can connect to the database lockbox. It
+// returns the server's address. PgBouncer refuses to run as root, and the other servers of the tests accept only the
+// user who runs the tests.
 func networkServer(t *testing.T) string {
 	t.Helper()
 	dir := openFolder(t)

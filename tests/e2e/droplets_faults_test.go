@@ -178,7 +178,7 @@ func TestAFrozenEngine(t *testing.T) {
 	y.engine.Thaw()
 	y.consistent("servers", 20*time.Second)
 
-	// Freeze during a stop, which takes up to ten seconds plus five.
+	// The engine freezes during a stop. A stop may take ten seconds, and the server waits five seconds longer.
 	y.manager.droplets("POST", "/add", `{"image":"`+engine.StubbornImage+`"}`)
 	y.inside(2)
 	answered := make(chan *answer, 1)

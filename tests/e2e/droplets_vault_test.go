@@ -26,8 +26,8 @@ const (
 
 var sealed = []string{"X-Encryption-Key", generatedKey}
 
-// testDropletCredentials verifies that the private key goes into the box, that entries become the environment, and that
-// neither is stored elsewhere.
+// testDropletCredentials verifies that the private key is stored in the box, that entries become environment variables,
+// and that neither the key nor the entries are stored elsewhere.
 func testDropletCredentials(t *testing.T, y *yard) {
 	y.root.box("servers")
 	y.root.share("servers", "manager", "createEntry", "readEntry")
@@ -176,7 +176,7 @@ func testDeletedDuringBuild(t *testing.T, y *yard) {
 }
 
 // testProgramIgnoresStop verifies that the host kills a program that ignores the stop signal, and that the request
-// waits for it.
+// waits until the program has ended.
 func testProgramIgnoresStop(t *testing.T, y *yard) {
 	y.manager.droplets("POST", "/add", `{"image":"`+engine.StubbornImage+`"}`)
 	y.inside(1)

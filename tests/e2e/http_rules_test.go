@@ -266,8 +266,8 @@ func TestClientsThatDisconnect(t *testing.T) {
 	require.NotRegexp(t, `lockbox_http_requests_total\{[^}]*status="5`, string(root.do("GET", "/metrics", nil).Body))
 }
 
-// TestHalfClosedClients verifies that a client that closes its sending side while its request waits for a lock gets the
-// response, and that the log has its status.
+// TestHalfClosedClients closes the sending side of a client whose request waits for a lock. It verifies that the client
+// gets the response, and that the log has the status of the response.
 func TestHalfClosedClients(t *testing.T) {
 	t.Parallel()
 	root := inhabited(t)
@@ -341,8 +341,8 @@ func TestLoneSurrogates(t *testing.T) {
 	root.server.as("").do("POST", "/authenticate", `{"username":"user1","password":"😀secret"}`).expect(200)
 }
 
-// TestReadUnlessUnchanged verifies that the response to a read is 304 without the value if If-None-Match has the tag
-// of the version. The audit event has the target "unmodified". The request requires the permission and the key, like
+// TestReadUnlessUnchanged verifies that a read returns 304 without the value if If-None-Match contains the tag of the
+// current version. The audit event has the target "unmodified". The request requires the permission and the key, like
 // any read.
 func TestReadUnlessUnchanged(t *testing.T) {
 	t.Parallel()

@@ -39,7 +39,7 @@ func (s entryState) admits(call entryCall) bool {
 	return (call.ifMatch == 0 || s.exists && call.ifMatch == s.version) && (!call.ifNew || !s.exists)
 }
 
-// step returns the states that can follow if the call gets the answer; none if the answer is wrong.
+// step returns the states that can follow if the call gets the answer. If the answer is wrong, it returns no states.
 func (s entryState) step(call entryCall, answer entryAnswer) []entryState {
 	after, applies := s, s.admits(call)
 	switch call.verb {

@@ -202,7 +202,7 @@ func (r *replicas) call(ctx context.Context, h *history, client int, token strin
 		key := "e" + strconv.Itoa(random.IntN(linearKeys))
 		call := choose(random, key, seen[key], unique.Add(1))
 		called := h.now()
-		// The request outlives ctx: an interrupted one would have an unknown outcome.
+		// The request outlives ctx, because the outcome of an interrupted request would be unknown.
 		answer, err := call.send(context.WithoutCancel(ctx), http1, r.urls[random.IntN(2)], token)
 		if err != nil {
 			time.Sleep(10 * time.Millisecond)
@@ -211,7 +211,7 @@ func (r *replicas) call(ctx context.Context, h *history, client int, token strin
 		if answer.version > 0 {
 			seen[key] = answer.version
 		}
-		// A read without an answer constrains nothing.
+		// A read without an answer does not limit the possible states.
 		if answer.status != 0 || call.verb != "read" {
 			h.add(client, called, call, answer)
 		}

@@ -79,9 +79,9 @@ func raceFirstKeyringAndWriters(t *testing.T, c *cluster, name string) {
 	boris.putUnder(plan, name, "entry-0", `"new"`).expect(201)
 }
 
-// raceKeyAndWriters runs a change of the key against ten writers under the old key, whose versions record oldID. It
-// verifies that a write under the old key that is sent after the response is refused, that no version under the old key
-// is stored after the change, and that no confirmed write is lost.
+// raceKeyAndWriters changes the key while ten writers write under the old key. Their versions record oldID. It verifies
+// that a write under the old key that is sent after the response is refused, that no version under the old key is
+// stored after the change, and that no confirmed write is lost.
 func raceKeyAndWriters(t *testing.T, c *cluster, name string, writer client, oldKey, oldID string,
 	change func() *answer) {
 	t.Helper()

@@ -212,7 +212,8 @@ func TestRateLimitOfPassphrases(t *testing.T) {
 }
 
 // TestTenThousandGuesses sends ten thousand guesses of a password and of a code for one account, from many addresses to
-// two replicas. Almost none may be compared, and the rightful user must still be able to sign in from a known address.
+// two replicas. Almost all of the guesses must be refused without a comparison, and the rightful user must still be
+// able to sign in from a known address.
 func TestTenThousandGuesses(t *testing.T) {
 	t.Parallel()
 	total := 50 * repeats() // ten thousand in the long run

@@ -38,7 +38,7 @@ func TestHTTPPageExamples(t *testing.T) {
 		"(?m)^\\| `([A-Z]+) (/[^`]*)` \\| [^|]+ \\| `(api [^|]+)` \\| (\\d+)").FindAllStringSubmatch(page(t,
 		"docs/http.md"), -1)
 	require.Greater(t, len(examples), 30)
-	// The variables of some examples, which the page sets at its beginning.
+	// Some examples use these variables. The page sets them at its beginning.
 	variables := map[string]string{
 		"/api-keys/{apiKey}": "KEY_ID", "/invitations/accept": "CODE",
 		"/boxes/{box}/offer": "OFFER", "/boxes/{box}/offer/accept": "OFFER",

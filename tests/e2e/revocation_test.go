@@ -115,7 +115,7 @@ func TestLargeBodiesNeedAValidToken(t *testing.T) {
 	}
 	root.box("default")
 	root.put("default", "entry", `"`+padding(17<<10)+`"`).expect(201)
-	// A made-up opaque token is looked up first: the answer comes although the body never arrives.
+	// The server looks the token up first, so it refuses a made-up token although the body never arrives.
 	for _, path := range []string{"/boxes/default/entries", "/users"} {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 		require.NoError(t, err)

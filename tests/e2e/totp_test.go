@@ -137,7 +137,7 @@ func TestReplaceAndRemoveCode(t *testing.T) {
 	root.do("DELETE", "/users/root/totp", nil).refuses(400, "code_required")
 }
 
-// TestCodeOnce verifies that of two concurrent sign-ins with one code on two replicas exactly one succeeds.
+// TestCodeOnce verifies that exactly one of two concurrent sign-ins with the same code on two replicas succeeds.
 func TestCodeOnce(t *testing.T) {
 	t.Parallel()
 	for _, isolation := range []string{readCommitted, repeatableRead} {

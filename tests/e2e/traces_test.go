@@ -135,7 +135,7 @@ func TestTraces(t *testing.T) {
 	require.Empty(t, c.named("GET /readyz"))
 }
 
-// childOf returns the span whose parent is the given one; nil if there is none.
+// childOf returns the span whose parent is the given span, or nil.
 func childOf(spans []*wire.Span, parent *wire.Span) *wire.Span {
 	for _, span := range spans {
 		if string(span.ParentSpanId) == string(parent.SpanId) && string(span.TraceId) == string(parent.TraceId) {

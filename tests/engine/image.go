@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The images that BuildImages builds from one program, which reports the state of its container (see server).
+// BuildImages builds these images from one program. The program reports the state of its container (see server).
 const (
 	// Image stops on SIGTERM.
 	Image = "droplet-test:1"

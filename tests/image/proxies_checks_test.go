@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// checkEscapes writes and reads entries whose keys have characters that a path contains percent-encoded.
+// checkEscapes writes and reads entries whose keys contain characters that a path must percent-encode.
 func checkEscapes(c proxied) {
 	c.t.Helper()
 	for key, escaped := range map[string]string{

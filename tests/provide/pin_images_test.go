@@ -79,7 +79,7 @@ func (p *pins) files() string {
 	return all.String()
 }
 
-// images are the images in the files, without their digests.
+// images returns the names of the images in the files, without their digests.
 func (p *pins) images() []string {
 	p.t.Helper()
 	var images []string

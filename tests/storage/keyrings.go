@@ -106,7 +106,7 @@ func keyringLifecycle(f *fixture) {
 	f.requireCode(err, domain.NotFound, "keyring_not_found")
 }
 
-// keyringMembers verifies that only active members whose users are active are listed.
+// keyringMembers verifies that a member is listed only if both the membership and the user are active.
 func keyringMembers(f *fixture) {
 	o := f.office()
 	owner := f.addIdentity(o.owner, 1)

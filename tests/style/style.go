@@ -52,7 +52,8 @@ var Words = regexp.MustCompile(`(?i)\b(whoever|somebody|nobody|anybody|on record
 // account matches the name of the operating system's user nobody, which is a term of the trade.
 var account = regexp.MustCompile("\"nobody\"|`nobody`|nobody:|=nobody|user nobody|-u nobody|, nobody,|http\\.NoBody")
 
-// fragments are parts of all alternatives of Words. Searching for them first is much faster than the expression.
+// fragments are parts of all alternatives of Words. Searching for the fragments first is much faster than always
+// running the expression.
 var fragments = []string{"whoever", "body", "on record", "passed over", "the way of", "what is asked", "gatherer",
 	"whilewanted", "mayask", "reasonabout"}
 

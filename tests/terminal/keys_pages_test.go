@@ -109,9 +109,9 @@ func (s *screen) joins(password string) (fingerprint, passphrase string) {
 	return s.find(`fingerprint +(` + fingerprintPattern + `)`), s.find(passphrasePattern)
 }
 
-// TestSharingKeysPage follows docs/sharing-keys.md from a new server on. Two people on two machines share a box, and
-// neither sees its key. After the invitation, each person runs only one more command before the invited person reads a
-// value.
+// TestSharingKeysPage follows docs/sharing-keys.md and begins with a new server. Two people on two machines share a
+// box, and neither sees its key. After the invitation, each person runs only one more command before the invited person
+// reads a value.
 func TestSharingKeysPage(t *testing.T) {
 	t.Parallel()
 	f := follow(t, "../../docs/sharing-keys.md", live.Start(t).URL)

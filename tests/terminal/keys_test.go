@@ -128,8 +128,8 @@ func (h home) fails(want int, args ...string) string {
 	return out
 }
 
-// boxOf returns a home of root with an identity, and with the box prod, which has a keyring and the given number of
-// entries. All requests pass through the proxy.
+// boxOf returns a home of root with an identity. Root has the box prod with a keyring and the given number of entries.
+// All requests pass through the proxy.
 func boxOf(t *testing.T, entries int) (home, *lifeline) {
 	t.Helper()
 	h := newHome(t)

@@ -15,7 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// withEntries returns a home whose server has the box prod, with an environment that contains all settings for lockbox.
+// withEntries returns a home whose server has the box prod, together with an environment that contains all settings for
+// lockbox.
 func withEntries(t *testing.T, settings ...string) entries {
 	t.Helper()
 	h := newHome(t, settings...)

@@ -32,7 +32,7 @@ func startCluster(ctx context.Context) (*cluster, error) {
 		"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on",
 		"max_connections": "200",
 		"shared_buffers":  sharedBuffers(),
-		// A large WAL avoids checkpoints, which would slow whichever slice is running.
+		// A large WAL avoids checkpoints, because a checkpoint would slow the slice that runs at that time.
 		"max_wal_size": "8GB",
 	}})
 	if err != nil {
@@ -172,7 +172,7 @@ func warmRate(out string) (rate, count float64) {
 	return (count - cold*seconds) / (count/all - seconds), count
 }
 
-// numberAfter returns the first number after words at the beginning of a line, or 0.
+// numberAfter returns the first number after the given words at the beginning of a line, or 0.
 func numberAfter(text, words string) float64 {
 	for line := range strings.Lines(text) {
 		if rest, found := strings.CutPrefix(line, words); found {

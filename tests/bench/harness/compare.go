@@ -19,8 +19,8 @@ type comparison struct {
 	Ratios  map[string][]contest `json:"ratios"`
 }
 
-// contest holds two ratios of adjacent slices: that of their rates, and that of their CPU time per request. The ratio
-// of CPU times is more reliable on a shared machine.
+// contest holds two ratios of adjacent slices: the ratio of their rates, and the ratio of their CPU times per request.
+// The ratio of CPU times is more reliable on a shared machine.
 type contest struct {
 	Rate float64 `json:"rate"`
 	CPU  float64 `json:"cpu_per_request"`

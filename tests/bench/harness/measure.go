@@ -19,7 +19,7 @@ var (
 	hashing = []string{"revoke", "passphrase", "sign-in"}
 )
 
-// measure fills a Lockbox, alternates runs of it and of the floor, and reports the results.
+// measure fills a Lockbox, alternates runs of Lockbox and of the floor, and reports the results.
 func (b *bench) measure(ctx context.Context) error {
 	t, err := b.add(ctx, "main", b.program, b.settings...)
 	if err != nil {

@@ -42,8 +42,8 @@ type figures struct {
 	Floor  float64   `json:"floor_per_second,omitempty"`
 	Ratio  float64   `json:"ratio_to_floor,omitempty"`
 	Ratios []float64 `json:"ratios,omitempty"`
-	// CPURatio is the CPU time of the floor divided by that of a request, over all processes. It equals Ratio if the
-	// CPU is the only bottleneck, and is stable on a shared machine.
+	// CPURatio is the CPU time of a request on the floor divided by the CPU time of a request on Lockbox, over all
+	// processes. It equals Ratio if the CPU is the only bottleneck, and is stable on a shared machine.
 	CPURatio  float64 `json:"ratio_of_processor_time,omitempty"`
 	floors    []float64
 	cpuRatios []float64

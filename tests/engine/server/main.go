@@ -23,7 +23,7 @@ type Found struct {
 	Hostname       string
 	Environ        []string
 	AuthorizedKeys string
-	// Modes are the modes of the directories and the file whose permissions sshd checks, by path.
+	// Modes maps a path to its mode, for the file and the directories whose permissions sshd checks.
 	Modes  map[string]string
 	Status string // the content of /proc/self/status
 	Mounts string

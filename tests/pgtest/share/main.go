@@ -2,8 +2,9 @@
 //
 //	go run ./tests/pgtest/share -- go test ./...
 //
-// Without it, each test binary starts its own server. If LOCKBOX_TEST_DATABASE_URL is set, share starts no server. The
-// exit code is that of the command, 128 plus the signal number if a signal killed it, or 125 if share itself failed.
+// Without it, each test binary starts its own server. If LOCKBOX_TEST_DATABASE_URL is set, share starts no server.
+// share exits with the exit code of the command, with 128 plus the signal number if a signal killed the command, or
+// with 125 if share itself failed.
 package main
 
 import (
