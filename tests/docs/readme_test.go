@@ -85,7 +85,7 @@ func problemCodes(t *testing.T) map[string]string {
 		"droplet_reason_withheld", "group_too_low", "invalid_env", "invalid_image", "no_droplet_host",
 		"no_droplet_number", "refresh_token_not_found", "revoke_owner_only",
 		"second_owner", "sign_in_incomplete", "totp_secret_hidden", "two_tokens", "unsupported_grant_type"} {
-		delete(want, code) // of the accounts API, which uses numbers: see TestAccountsErrors
+		delete(want, code) // only the accounts API returns it, as a number: see TestAccountsErrors
 	}
 	delete(want, "server_key_not_found") // internal: every caller replaces it by another error
 	return want

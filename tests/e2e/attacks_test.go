@@ -34,11 +34,11 @@ const (
 	quietDuration   = 2 * time.Second
 	// recovery is the time within which the memory use must return to its earlier level after an attack.
 	recovery = 25 * time.Second
-	// noise is the lower bound for the percentiles without an attack, from which the limits are computed. On a busy
-	// machine, a request may wait this long for a processor even without an attack.
+	// noise replaces a percentile without an attack that is smaller. On a busy machine, a request may wait this long
+	// for a processor even without an attack.
 	noise = 60 * time.Millisecond
-	// smallMemory is the lower bound, in bytes, for the memory use before an attack, from which the limit is computed.
-	// The memory use of a smaller process varies by more than 20 %.
+	// smallMemory, in bytes, replaces a memory use before an attack that is smaller. The memory use of a smaller
+	// process varies by more than 20 %.
 	smallMemory = 16 << 20
 )
 

@@ -47,7 +47,8 @@ func TestHostileDropletHost(t *testing.T) {
 	}
 }
 
-// fakeEngine serves an engine's version negotiation, and every other request with next. It returns the socket's path.
+// fakeEngine answers an engine's version negotiation itself, and passes every other request to next. It returns the
+// socket's path.
 func fakeEngine(t *testing.T, next http.Handler) (path string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "hostile-") // t.TempDir is too long for a socket path

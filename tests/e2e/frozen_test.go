@@ -22,8 +22,8 @@ import (
 // longestRequest is the time within which every request must be answered. It includes a margin for a busy machine.
 const longestRequest = 20*time.Second + time.Second
 
-// everyPath sends a request of each kind concurrently and returns a function that waits for them and passes each answer
-// and its duration to check. The box default must exist, with the entry old.
+// everyPath sends a request of each kind concurrently. It returns a function that waits for the answers and passes each
+// answer, with its duration, to check. The box default must exist, with the entry old.
 func everyPath(t *testing.T, root client) (wait func(check func(name string, got *answer, took time.Duration))) {
 	t.Helper()
 	var group sync.WaitGroup

@@ -10,7 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// root is the root of the repository, and folder the files of package deploy/observability.
+// root is the root of the repository. folder contains the alert rules and the dashboard.
 const (
 	root   = "../.."
 	folder = root + "/deploy/observability"
