@@ -39,8 +39,8 @@ type Passwords interface {
 	// work against a fixed hash and reports Match false, so that the response time does not reveal which users exist.
 	// The work includes a derivation for each set of parameters that the current settings or a learned hash have.
 	Check(ctx context.Context, password domain.Secret, phc []byte) (PasswordCheck, error)
-	// Learn makes Check also do the work of a stored hash for every user. It does not block. Check also learns from
-	// the hashes that it compares.
+	// Learn makes every later Check include a derivation with the parameters of the given stored hash. It does not
+	// block. Check also learns the parameters of the hashes that it compares.
 	Learn(phc []byte)
 }
 
