@@ -33,7 +33,7 @@ func (g *Gate) CheckPassphrase(ctx context.Context, by domain.Requester, access 
 	return nil
 }
 
-// reportPassphrases audits a lockout, once, and decides again.
+// reportPassphrases decides again under the lock, and audits a lockout that has no event yet.
 func (g *Gate) reportPassphrases(ctx context.Context, by domain.Requester, access domain.Access, counters []counter,
 	query ports.AttemptQuery) (v verdict, err error) {
 	event := func(context.Context, ports.Repos) (domain.Event, error) {

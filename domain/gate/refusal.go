@@ -11,7 +11,8 @@ import (
 
 // Refused audits the refusal of an action if the policy in the package comment requires it. It returns cause, joined
 // with the error of the audit log if the event could not be committed. It does nothing if cause is nil. Do not call it
-// in a transaction: a rollback would not undo the event. After many equal refusals, it only counts them.
+// in a transaction: a rollback would not undo the event. After many equal refusals, it counts further ones without
+// writing events.
 func (g *Gate) Refused(ctx context.Context, event domain.Event, cause error) error {
 	switch {
 	case cause == nil:
