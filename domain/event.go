@@ -153,8 +153,8 @@ type Event struct {
 	Box        BoxID
 	BoxName    BoxName
 	Key        EntryKey
-	// Target is the object of the action besides the box and the key: the name of a user or of a droplet, the id of an
-	// API key, the fingerprint of an identity, the summary of a keyring, or TargetUnmodified.
+	// Target is the object of the action, apart from the box and the key: the name of a user or of a droplet, the id of
+	// an API key, the fingerprint of an identity, the summary of a keyring, or TargetUnmodified.
 	Target    string
 	RequestID string
 	Address   string

@@ -30,7 +30,7 @@ func (s Secret) Bytes() []byte {
 	return s.text()
 }
 
-// Clear overwrites the text with zeros. It cannot reach copies that the runtime or a library made.
+// Clear overwrites the text with zeros. Copies that the runtime or a library made are not overwritten.
 func (s Secret) Clear() { clear(s.Bytes()) }
 
 // Format writes "[secret]" for every verb.

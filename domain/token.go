@@ -49,8 +49,8 @@ func ParseOpaqueToken(text string) (token OpaqueToken, ok bool) {
 // FamilyID identifies a TokenFamily.
 type FamilyID = ID[TokenFamily]
 
-// TokenFamily is a sign-in with a TOTP code. It has a first pair of an access token and a refresh token, and each
-// refresh replaces the pair with the next one.
+// TokenFamily is a sign-in with a TOTP code. The sign-in returns the first pair of an access token and a refresh token.
+// Each refresh replaces the pair with the next one.
 type TokenFamily struct {
 	ID   FamilyID
 	User UserID

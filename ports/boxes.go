@@ -21,7 +21,7 @@ type Boxes interface {
 	Offer(ctx context.Context, id domain.BoxID) (domain.BoxOffer, error)
 	// SaveOffer replaces the offer; the zero offer deletes it.
 	SaveOffer(ctx context.Context, id domain.BoxID, offer domain.BoxOffer) error
-	// TouchOf sets the time of update of all boxes of which a user is a member.
+	// TouchOf sets the update time of every box that a user is a member of.
 	TouchOf(ctx context.Context, user domain.UserID, now time.Time) error
 	// Delete removes the box with its members, entries and versions.
 	Delete(ctx context.Context, id domain.BoxID) error

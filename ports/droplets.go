@@ -45,7 +45,7 @@ type NewDroplet struct {
 	Build domain.DropletID
 	Name  domain.DropletName
 	Image string
-	// Env contains NAME=value. The host shows it to everyone who may inspect containers.
+	// Env contains NAME=value. The host shows these values to everyone who may inspect containers.
 	Env []domain.Secret
 	// AuthorizedKey is a line for /root/.ssh/authorized_keys.
 	AuthorizedKey string
@@ -89,7 +89,7 @@ type DropletRecords interface {
 }
 
 // DropletVault gives the use cases of droplets access to entries. The use cases of boxes implement it, and apply their
-// own authorisation, limits and audit events; it is a port because use cases must not import each other.
+// own authorisation, limits and audit events. It is a port because packages of use cases must not import each other.
 type DropletVault interface {
 	// OpenBox first authorises the caller for all entries of a box that a droplet needs, and then checks the encryption
 	// key. The caller closes the box. Errors, in this order: NotFound with code box_not_found and Forbidden with code

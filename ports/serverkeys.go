@@ -55,8 +55,8 @@ type TamperedError struct {
 // Error names the value that was tampered with.
 func (e *TamperedError) Error() string { return "tampered: " + e.What + " does not authenticate" }
 
-// IsTampered reports whether err contains a TamperedError. The request then ends with a fixed 500, and its audit
-// event has the outcome "tampered", which operators should alert on.
+// IsTampered reports whether err contains a TamperedError. The request then ends with a fixed 500, and its audit event
+// has the outcome "tampered". Operators should alert on this outcome.
 func IsTampered(err error) bool {
 	_, ok := errors.AsType[*TamperedError](err)
 	return ok

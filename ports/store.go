@@ -59,8 +59,8 @@ type Repos struct {
 
 // Callers looks up callers and their access to boxes, with one statement per call.
 type Callers interface {
-	// Caller returns the user of a credential. For a revoked credential, or a deleted user, it returns a Caller with a
-	// zero UserID, which does not authenticate.
+	// Caller returns the user of a credential. For a revoked credential or a deleted user, it returns a Caller with a
+	// zero UserID. Such a Caller does not authenticate.
 	Caller(ctx context.Context, credential domain.Credential) (domain.Caller, error)
 	// Access returns the caller, the box, and the caller's membership of the box. Box is zero when no box has that
 	// name; no box has the empty name.

@@ -111,8 +111,8 @@ func (b *build) create(ctx context.Context, number int) error {
 	return err
 }
 
-// storeKey writes the private key into the box as a JSON string. The record notes the version in the same
-// transaction, so that no crash can leave a key that nothing refers to.
+// storeKey writes the private key into the box as a JSON string. The record notes the version in the same transaction,
+// so that even after a crash, a record refers to every stored key.
 func (b *build) storeKey(ctx context.Context) error {
 	if b.box == nil {
 		return nil

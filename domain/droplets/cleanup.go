@@ -12,8 +12,8 @@ import (
 func (s *Service) listAndCleanUp(ctx context.Context, by domain.Requester) ([]domain.Droplet, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	// The order matters: a build inserts its record before its container exists. Listing the host first guarantees that
-	// every listed container's record, if any, is in the second list.
+	// The order matters: a build inserts its record before its container exists. Because the host is listed first, the
+	// second list contains the record of every listed container that has one.
 	droplets, err := s.config.Host.List(ctx)
 	if err != nil {
 		return nil, err

@@ -159,7 +159,7 @@ func (g *Gate) reserve(ctx context.Context, by domain.Requester, attempt Attempt
 		// An invalid name is looked up as the empty name, which no user has, so that the work is the same.
 		query.User, _ = domain.ParseUserName(attempt.username)
 	}
-	// A known address must not wait for the locks of counters that strangers use.
+	// An attempt from a known address must not wait for the locks of counters that strangers use.
 	known := state.Known
 	var v verdict
 	err = g.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {

@@ -45,14 +45,14 @@ func (g *Gate) write(ctx context.Context, event domain.Event, cause error) error
 }
 
 // wrongCredentials are the refusals that are returned after a credential was compared with the stored one. Refusals
-// that are not audited have the same kinds, so isDenial cannot test the kind: it needs this list.
+// that are not audited have the same kinds, so isDenial cannot test the kind and needs this list.
 var wrongCredentials = []error{
 	domain.ErrWrongCredentials, domain.ErrCodeRequired, domain.ErrCodeInvalid, domain.ErrRefreshToken,
 	domain.ErrInvitationInvalid,
 }
 
-// isDenial reports whether a refusal is audited as denied. A box that is not visible to the caller is refused as
-// NotFound, which must not hide the attempt from the audit log.
+// isDenial reports whether a refusal is audited as denied. The refusal of a box that is not visible to the caller has
+// the kind NotFound, but it is audited all the same.
 func isDenial(cause error) bool {
 	return errors.Is(cause, domain.Forbidden) || errors.Is(cause, domain.ErrBoxNotFound) ||
 		isOneOf(cause, wrongCredentials)

@@ -8,7 +8,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// releaseTimeout bounds Release, which does not run under the request's context: the client may have disconnected.
+// releaseTimeout limits Release. Release does not use the request's context, because the client may have disconnected.
 const releaseTimeout = 5 * time.Second
 
 // Release undoes a reserved attempt whose credential was not compared or was right. It uses a transaction of its own.

@@ -33,7 +33,7 @@ type refusalKey struct {
 	box    domain.BoxID
 }
 
-// window holds the refusals with one key since started.
+// window counts the refusals with one key that arrived after the time started.
 type window struct {
 	started time.Time
 	// written is the number of refusals that have their own event. suppressed is the number of refusals that no event

@@ -146,8 +146,8 @@ func (s *core) openSignIn(ctx context.Context, repos ports.Repos, by domain.Requ
 	return s.gate.SucceedLocked(ctx, repos, attempt, state)
 }
 
-// signInChanges are the changes that a sign-in makes: its own expiry, and the use of a code. The first accepted code of
-// a secret confirms the secret.
+// signInChanges returns the changes for the audit event of a sign-in: the expiry of the sign-in, and the use of a code.
+// The first accepted code of a secret confirms the secret.
 func signInChanges(claimed ports.SignIn, opened ports.OpenedSignIn) []domain.Change {
 	var changes []domain.Change
 	switch {

@@ -142,8 +142,8 @@ func (s *core) spendProof(ctx context.Context, repos ports.Repos, user domain.Us
 	return err
 }
 
-// applyOwnTOTP locks the user, authenticates the caller a second time and runs apply, the audit event and the release
-// of the attempt in one transaction. errWrongTOTP becomes ErrWrongCode, which is audited.
+// applyOwnTOTP runs one transaction. It locks the user, authenticates the caller a second time, calls apply, appends
+// the audit event and releases the attempt. errWrongTOTP becomes ErrWrongCode, which is audited.
 func (s *core) applyOwnTOTP(ctx context.Context, in ownTOTPChange, proof totpProof) error {
 	err := s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		user, err := repos.Users.Lock(ctx, in.caller.Name)

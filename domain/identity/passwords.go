@@ -7,9 +7,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// checkPassword compares a password with the stored hash. It takes the same time for a user without a password, and
-// for a user who does not exist, whose stored password is zero. A hash that does not authenticate is audited with
-// event. Errors: Unavailable when the queue for password hashing is full.
+// checkPassword compares a password with the stored hash. It takes the same time for every user, including a user
+// without a password and a user who does not exist. In the last case, stored is zero. A hash that does not authenticate
+// is audited with event. Errors: Unavailable when the queue for password hashing is full.
 func (s *core) checkPassword(ctx context.Context, given domain.Secret, stored ports.SealedPassword,
 	event domain.Event) (ports.PasswordCheck, error) {
 	if len(stored.Sealed) == 0 {

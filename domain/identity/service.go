@@ -6,8 +6,8 @@
 // under the locks that serialise it with other changes, because the first decision may be outdated by then. Password
 // hashing is slow and therefore comes before the transaction, between the two decisions.
 //
-// Every change appends its audit event in its own transaction: neither is ever committed without the other. Locks are
-// taken in the order system, user, box, entry; counters of attempts come last.
+// Every change appends its audit event in the transaction of the change, so that neither is committed without the
+// other. Locks are taken in the order system, user, box, entry; counters of attempts come last.
 package identity
 
 import (

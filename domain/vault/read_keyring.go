@@ -28,9 +28,9 @@ type KeyringView struct {
 	// Wrapped is the box key, wrapped for the caller's present identity. It is nil if that identity is not a recipient.
 	Wrapped []byte
 
-	// Due are the recipients who are no longer entitled to the key; see domain.KeyChangeDue.
+	// Due lists the recipients who are no longer entitled to the key; see domain.KeyChangeDue.
 	Due []domain.KeyRecipient
-	// Waiting are the active members who are not recipients.
+	// Waiting lists the active members who are not recipients.
 	Waiting []domain.KeyringMember
 	// Past lists the earlier keyrings that are still stored.
 	Past []ports.PastKeyring

@@ -17,8 +17,9 @@ type TransferBox struct {
 
 // TransferBox offers the ownership of a box to an active member, who becomes the owner with AcceptBox. A transfer by an
 // admin takes effect at once: the member becomes the owner and a boxadmin. The former owner stays a member with its
-// role and permissions. If NewOwner already owns the box, TransferBox only withdraws an open offer. Errors: Conflict
-// when the new owner is not an active member, or, for an admin, owns too many boxes.
+// role and permissions. If NewOwner already owns the box, TransferBox only withdraws an open offer. Errors: Conflict if
+// the new owner is not an active member. A transfer by an admin also returns Conflict if the new owner owns too many
+// boxes.
 func (s *Service) TransferBox(ctx context.Context, by domain.Requester, in TransferBox) error {
 	if _, err := s.authorize(ctx, s.config.Store.Read(), by, in.Box, domain.Access.Transfer); err != nil {
 		return err
