@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// maxAPIKeyName is in characters.
+// maxAPIKeyName is the maximum length of the name of an API key, in characters.
 const maxAPIKeyName = 100
 
 // APIKey is a credential for programs. The signed key is shown once, at creation, and never stored; APIKey is the
@@ -40,9 +40,9 @@ func ParseAPIKeyName(text string) (string, error) {
 	return text, nil
 }
 
-// hasNoShape reports whether r is invisible although unicode.IsPrint accepts it: a filler, a variation selector or the
-// blank of Braille. The variation selectors 15 and 16 are exceptions, because emoji contain them. IsPrint itself
-// refuses characters that change the direction of text and spaces of no width.
+// hasNoShape reports whether r is one of the invisible characters that unicode.IsPrint accepts: a filler, a variation
+// selector or the Braille blank. The variation selectors 15 and 16 are exceptions, because emoji contain them. IsPrint
+// itself refuses zero-width spaces and characters that change the direction of text.
 func hasNoShape(r rune) bool {
 	const textStyle, emojiStyle, brailleBlank = '\ufe0e', '\ufe0f', '\u2800'
 	return r != textStyle && r != emojiStyle && (r == brailleBlank ||
@@ -54,7 +54,7 @@ func (k APIKey) UsableAt(now time.Time) bool {
 	return k.ExpiresAt.IsZero() || now.Before(k.ExpiresAt)
 }
 
-// MaxAPIKeysPerUser bounds the keys of one user, including expired keys that are not deleted yet.
+// MaxAPIKeysPerUser is the maximum number of API keys of one user. Expired keys count until they are deleted.
 const MaxAPIKeysPerUser = 1000
 
 // CheckAPIKeyQuota decides whether a user who has count API keys may create another key.
@@ -65,9 +65,9 @@ func CheckAPIKeyQuota(count int) error {
 	return nil
 }
 
-// CapAPIKeyExpiry returns when a new API key expires, given the requested expiry; zero means never. A key that is
-// created with an expiring API key expires no later than that API key. Otherwise the holder of a short-lived key could
-// use it to create a key that lives longer.
+// CapAPIKeyExpiry returns the expiry of a new API key, given the requested expiry; zero means never. If the maker used
+// an API key that expires, the new key expires no later than that API key. Otherwise the holder of a short-lived key
+// could use it to create a key that lives longer.
 func CapAPIKeyExpiry(requested time.Time, maker Caller) time.Time {
 	if !maker.HasExpiringAPIKey() {
 		return requested
@@ -79,7 +79,7 @@ func CapAPIKeyExpiry(requested time.Time, maker Caller) time.Time {
 }
 
 // CheckRevocable decides whether a user's key may be deleted. It refuses to delete the last key that is usable at now.
-// keys are all keys of the user.
+// keys must contain all keys of the user.
 func CheckRevocable(key CredentialID, keys []APIKey, now time.Time) error {
 	usable, wasUsable := 0, false
 	for _, each := range keys {

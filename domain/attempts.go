@@ -11,8 +11,8 @@ type RateLimits struct {
 	// FreePerAccount applies to the sign-ins to one account, FreePerAddress to the sign-ins from one address.
 	FreePerAccount int
 	FreePerAddress int
-	// FreePerMonth applies to the sign-ins to an account from unknown addresses. Its count is kept for a month, so it
-	// also slows a guesser who waits for the end of each AttemptWindow.
+	// FreePerMonth applies to the sign-ins to an account from unknown addresses. The counter keeps these attempts for a
+	// month, so the limit also slows an attacker who waits for the end of each AttemptWindow.
 	FreePerMonth int
 }
 
@@ -22,18 +22,19 @@ type Limit struct {
 	Free int
 	// First is the length of the first lockout. Each later one is twice as long, up to Longest.
 	First, Longest time.Duration
-	// Window is how long the counter keeps its attempts. It begins at the latest attempt or at the end of the lockout.
+	// Window is how long the counter keeps its attempts. The window begins at the latest attempt, or at the end of the
+	// lockout if that is later.
 	Window time.Duration
 }
 
-// AttemptWindow is how long a counter keeps its attempts. It begins at the latest attempt or at the end of the lockout.
+// AttemptWindow is the default Window of a Limit.
 const AttemptWindow = 15 * time.Minute
 
 const (
 	firstLockout   = 30 * time.Second
 	longestLockout = 24 * time.Hour
-	// longestSharedLockout bounds the lockouts of an account that attempts from any unknown address cause: strangers
-	// must not keep a user from signing in at a new address for longer.
+	// longestSharedLockout is the longest lockout of an account that attempts from unknown addresses can cause. It
+	// limits how long strangers can keep a user from signing in at a new address.
 	longestSharedLockout = time.Hour
 	// monthWindow and monthFactor define the limit per month: FreePerMonth is FreePerAccount times monthFactor.
 	monthWindow = 30 * 24 * time.Hour
@@ -43,7 +44,7 @@ const (
 )
 
 // KnownAddressTTL is how long an address is remembered for an account after a sign-in. A remembered address has a
-// separate counter, so that guesses from other addresses do not lock out the remembered address.
+// separate counter, so that guesses from other addresses do not lock the account out at the remembered address.
 const KnownAddressTTL = 30 * 24 * time.Hour
 
 // NewRateLimits derives the limits from the number of attempts that are free for an account.
@@ -65,15 +66,15 @@ func NewLimit(free int) Limit {
 	}
 }
 
-// Account is the limit of an account at all unknown addresses together.
+// Account returns the limit on the attempts to sign in to one account from all unknown addresses together.
 func (l RateLimits) Account() Limit {
 	limit := NewLimit(l.FreePerAccount)
 	limit.Longest = longestSharedLockout
 	return limit
 }
 
-// Month is the limit of an account at all unknown addresses together over a month. Each attempt beyond it causes a
-// lockout of an hour.
+// Month returns the limit on the attempts within a month to sign in to one account from all unknown addresses together.
+// Each attempt beyond this limit causes a lockout of an hour.
 func (l RateLimits) Month() Limit {
 	return Limit{
 		Free:    l.FreePerMonth,
@@ -122,7 +123,8 @@ func (a Attempts) ReserveUnder(now time.Time, limit Limit) Attempts {
 	return a
 }
 
-// lockoutAfter returns the length of a lockout. Each of the over attempts after the first lockout doubles it.
+// lockoutAfter returns the length of a lockout. over is the number of attempts after the one that caused the first
+// lockout. Each of these attempts doubles the length.
 func (l Limit) lockoutAfter(over int) time.Duration {
 	lockout := l.First
 	for range over {
@@ -133,8 +135,8 @@ func (l Limit) lockoutAfter(over int) time.Duration {
 	return lockout
 }
 
-// Release undoes the attempt that was reserved at reservedAt, because its credential was right or was not compared.
-// Release also ends the lockout that the attempt caused, unless a later attempt caused another lockout.
+// Release undoes the attempt that was reserved at reservedAt. It is for an attempt whose credential was right or was
+// not compared. Release also ends the lockout that the attempt caused, unless a later attempt caused another lockout.
 func (a Attempts) Release(reservedAt time.Time, free int) Attempts {
 	a.Failures = max(0, a.Failures-1)
 	if a.Failures < free || a.LastAt.Equal(reservedAt) {

@@ -2,7 +2,7 @@ package domain
 
 import "time"
 
-// BoxSalt is the salt of key derivation from passphrases for a box. It is not secret.
+// BoxSalt is the salt with which keys are derived from passphrases for a box. It is not secret.
 type BoxSalt [16]byte
 
 // Box is a workspace with an owner, members and entries.
@@ -11,9 +11,9 @@ type Box struct {
 	Name  BoxName
 	Owner UserID
 	Salt  BoxSalt
-	// Key is the key in force, from the box's keyring; zero for a box without a keyring.
+	// Key identifies the box key in force. It is zero for a box without a keyring.
 	Key KeyID
-	// CreatedAt and UpdatedAt concern the box itself; entries have their own times.
+	// CreatedAt and UpdatedAt are times of the box itself. Entries have their own times.
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }
@@ -22,7 +22,8 @@ type Box struct {
 const BoxOfferTTL = 7 * 24 * time.Hour
 
 // BoxOffer is the offer of the ownership of a box to one of its members. Ownership counts against the quota of a user
-// and keeps the user from being deleted, so no user becomes an owner without accepting. The zero BoxOffer is no offer.
+// and keeps the user from being deleted, so no user becomes an owner without accepting. The zero BoxOffer means that
+// there is no offer.
 type BoxOffer struct {
 	To UserID
 	// ToName is the name of the member.
@@ -106,12 +107,12 @@ func (a Access) Transfer() error {
 	return ErrBoxOwnerOnly
 }
 
-// TransfersDirectly reports whether a transfer by the caller takes effect without the consent of the new owner, which
-// is the case for admins. A transfer by the owner of the box is an offer.
+// TransfersDirectly reports whether a transfer by the caller takes effect without the consent of the new owner.
+// Transfers by admins do. For every other owner of a box, a transfer is only an offer.
 func (a Access) TransfersDirectly() bool { return a.Caller.IsAdmin() }
 
-// EndOffer decides whether the caller may end an offer: the owner of the box and admins may withdraw it, and the member
-// to whom it was made may decline it.
+// EndOffer decides whether the caller may end an offer. The owner of the box and admins may withdraw the offer. The
+// member to whom it was made may decline it.
 func (a Access) EndOffer(offer BoxOffer) error {
 	if err := a.See(); err != nil {
 		return err

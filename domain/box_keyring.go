@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// FORMAT of a keyring. Integers are big endian. part(x) is the length of x as u32, then x. The identifiers of the
-// installation, the box and users are the 16 bytes of their UUIDs.
+// FORMAT of a keyring. Integers are big endian. part(x) is the length of x as u32, followed by x. The identifiers of
+// the installation, the box and users are the 16 bytes of their UUIDs.
 //
 //	key id16  = HKDF-Expand-SHA256(box key, "lockbox/v1/key-id", 16)
 //	wrapped   = 1168 bytes: the box key, encrypted with HPKE to a recipient
@@ -33,14 +33,15 @@ const (
 )
 
 const (
-	// MaxKeyRecipients is the number of recipients of a keyring.
+	// MaxKeyRecipients is the maximum number of recipients of a keyring.
 	MaxKeyRecipients = 1000
-	// MaxChainKeys is the number of earlier keys in a chain.
+	// MaxChainKeys is the maximum number of earlier keys in a chain.
 	MaxChainKeys = 4096
-	// MaxSequenceStep is the largest difference between the sequence numbers of successive keyrings. A client that
-	// remembers a newer keyring than a restored database can continue its sequence.
+	// MaxSequenceStep is the largest difference between the sequence numbers of successive keyrings. A restored
+	// database may lack the newest keyrings. A client that remembers one of these can still continue from its sequence
+	// number.
 	MaxSequenceStep = 1000
-	// KeptKeyrings is the number of keyrings of a box that are kept regardless of their age.
+	// KeptKeyrings is the number of newest keyrings of a box that are kept regardless of their age.
 	KeptKeyrings = 10
 )
 
@@ -58,7 +59,7 @@ func (k KeyID) String() string {
 	return canonical.EncodeToString(k[:])
 }
 
-// ID returns the identifier of a generated key, which is zero for a passphrase and for an unusable key.
+// ID returns the identifier of a generated key. It returns zero for a passphrase and for an unusable key.
 func (k EncryptionKey) ID() KeyID {
 	if !k.generated || k.unusable != nil {
 		return KeyID{}
@@ -83,7 +84,7 @@ type KeyringHead struct {
 	Lines [sha256.Size]byte
 }
 
-// ParseKeyringHead parses the bytes of a head. It accepts exactly the results of Bytes. Errors: Invalid with code
+// ParseKeyringHead parses the bytes of a head. It accepts only bytes that Bytes can return. Errors: Invalid with code
 // keyring_invalid.
 func ParseKeyringHead(raw []byte) (KeyringHead, error) {
 	var head KeyringHead
@@ -113,7 +114,7 @@ func ParseKeyringHead(raw []byte) (KeyringHead, error) {
 	return head, nil
 }
 
-// Bytes returns the format of the head.
+// Bytes returns the head in its binary format.
 func (h KeyringHead) Bytes() []byte {
 	raw := appendPart(nil, []byte(keyringLabel))
 	raw = appendPart(raw, h.Installation[:])
@@ -125,7 +126,7 @@ func (h KeyringHead) Bytes() []byte {
 	return append(raw, h.Lines[:]...)
 }
 
-// appendPart appends part(x) of the formats.
+// appendPart appends part(x), as the comments on the formats define it.
 func appendPart(to, x []byte) []byte {
 	to = binary.BigEndian.AppendUint32(to, uint32(len(x))) //nolint:gosec // labels, identifiers and heads are short
 	return append(to, x...)
@@ -137,7 +138,7 @@ type KeyRecipient struct {
 	// Name is set only for recipients from storage. It is empty if the user was deleted.
 	Name        UserName
 	Fingerprint Fingerprint
-	// Wrapped may be left out of recipients from storage.
+	// Wrapped may be absent if the recipient was read from storage.
 	Wrapped []byte
 }
 
@@ -146,7 +147,7 @@ type BoxKeyring struct {
 	KeyringHead
 	Chain     []byte
 	Signature []byte
-	// Recipients are sorted by fingerprint. They may be left out of a keyring from storage.
+	// Recipients are sorted by fingerprint. They may be absent if the keyring was read from storage.
 	Recipients []KeyRecipient
 	CreatedAt  time.Time
 }
@@ -198,7 +199,7 @@ func (k BoxKeyring) checkParts() error {
 	return nil
 }
 
-// linesDigest returns the digest of the recipients, which must be sorted and have their wrapped keys.
+// linesDigest returns the digest of the recipients. They must be sorted, and their wrapped keys must be present.
 func (k BoxKeyring) linesDigest() [sha256.Size]byte {
 	lines := sha256.New()
 	for _, recipient := range k.Recipients {
@@ -210,14 +211,14 @@ func (k BoxKeyring) linesDigest() [sha256.Size]byte {
 	return [sha256.Size]byte(lines.Sum(nil))
 }
 
-// Tag returns a digest that differs between two keyrings. The head contains the digest of the recipients.
+// Tag returns a digest of the whole keyring. It covers the recipients too, because the head contains their digest.
 func (k BoxKeyring) Tag() Digest {
 	all := appendPart(nil, k.KeyringHead.Bytes())
 	all = appendPart(all, k.Chain)
 	return sha256.Sum256(appendPart(all, k.Signature))
 }
 
-// HasRecipient reports whether a user is a recipient, with the present or an earlier identity.
+// HasRecipient reports whether a user is a recipient, under the present identity or an earlier one.
 func (k BoxKeyring) HasRecipient(user UserID) bool {
 	return slices.ContainsFunc(k.Recipients, func(r KeyRecipient) bool { return r.User == user })
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// The refusals of a new keyring. The messages say what the client must do, because only a client can build a keyring.
+// The refusals of a new keyring. The messages state what the client must do, because only a client can build a keyring.
 var (
 	ErrKeyringNotFound = Refuse(NotFound, "keyring_not_found", "the box has no such keyring")
 	ErrNotRecipient    = Refuse(Forbidden, "not_recipient",
@@ -18,12 +18,13 @@ var (
 	ErrKeyChangeRequired = Refuse(Conflict, "key_change_required",
 		"recipients can be removed only together with a change of the key: send a keyring with a new key")
 	ErrKeyIDUsed = Refuse(Conflict, "key_id_used", "the box used this key before: send a keyring with a fresh key")
-	// ErrKeyNotCurrent is the refusal of a write under another key than the one in force.
+	// ErrKeyNotCurrent is the refusal of a write under a key that is not in force.
 	ErrKeyNotCurrent = Refuse(Conflict, "key_not_current",
 		"the box has a keyring, and the encryption key is not its current key: fetch the keyring and use its key")
 )
 
-// KeyringMember is an active member of a box, with the fingerprint of the present identity; zero for none.
+// KeyringMember is an active member of a box, with the fingerprint of the present identity. The fingerprint is zero for
+// a member without an identity.
 type KeyringMember struct {
 	User        UserID
 	Name        UserName
@@ -55,9 +56,9 @@ func (k BoxKeyring) CheckPlace(installation InstallationID, box BoxID) error {
 	return nil
 }
 
-// CheckSuccessor decides whether a keyring may replace the stored one. A keyring with the same key only adds
-// recipients; members can be removed and a keyring can be reset only with a new key. Errors: Conflict with code
-// keyring_sequence or key_change_required; Invalid for a reset with earlier keys.
+// CheckSuccessor decides whether a keyring may replace the stored one. A keyring with the same key may only add
+// recipients. To remove members or to reset the keyring, the caller must send a new key. Errors: Conflict with code
+// keyring_sequence or key_change_required; Invalid if a reset contains earlier keys.
 func (k BoxKeyring) CheckSuccessor(stored BoxKeyring, removes, reset bool) error {
 	if k.Sequence <= stored.Sequence || k.Sequence-stored.Sequence > MaxSequenceStep {
 		return ErrKeyringSequence
@@ -88,8 +89,8 @@ func (r KeyRecipient) line() KeyringMember {
 	return KeyringMember{User: r.User, Fingerprint: r.Fingerprint}
 }
 
-// CheckRecipients refuses recipients who are not active members of the box with that present identity. Errors: Conflict
-// with code recipient_stale, whose message names them.
+// CheckRecipients refuses a keyring if a recipient is not an active member of the box, or has another identity now.
+// Errors: Conflict with code recipient_stale; the message names these recipients.
 func (k BoxKeyring) CheckRecipients(members []KeyringMember) error {
 	due := KeyChangeDue(k.Recipients, members)
 	if len(due) == 0 {
@@ -104,9 +105,9 @@ func (k BoxKeyring) CheckRecipients(members []KeyringMember) error {
 		names)+"; send a keyring with a new key and without them")
 }
 
-// KeyChangeDue returns the recipients who are no longer active members of the box with that identity. If there are any,
-// the key of the box must be changed. The result is computed from the present state, so no change of a member or an
-// identity can fail to mark the box.
+// KeyChangeDue returns the recipients who are no longer active members of the box, or have another identity now. If
+// there are any, the key of the box must be changed. The result is computed from the present state. No flag is stored
+// that a change of a member or an identity could fail to set.
 func KeyChangeDue(recipients []KeyRecipient, members []KeyringMember) []KeyRecipient {
 	entitled := make(map[KeyringMember]bool, len(members))
 	for _, member := range members {
@@ -121,7 +122,7 @@ func KeyChangeDue(recipients []KeyRecipient, members []KeyringMember) []KeyRecip
 	return due
 }
 
-// WaitingMembers returns the active members who are not recipients with their present identity.
+// WaitingMembers returns the active members who are not recipients under their present identity.
 func WaitingMembers(recipients []KeyRecipient, members []KeyringMember) []KeyringMember {
 	served := make(map[KeyringMember]bool, len(recipients))
 	for _, recipient := range recipients {
@@ -136,8 +137,8 @@ func WaitingMembers(recipients []KeyRecipient, members []KeyringMember) []Keyrin
 	return waiting
 }
 
-// CheckKey decides whether a version under a key may be written to the box: only under the key in force, if the box has
-// a keyring.
+// CheckKey decides whether a version under the given key may be written to the box. In a box with a keyring, only the
+// key in force is allowed.
 func (b Box) CheckKey(used KeyID) error {
 	if !b.Key.IsZero() && b.Key != used {
 		return ErrKeyNotCurrent
@@ -145,11 +146,13 @@ func (b Box) CheckKey(used KeyID) error {
 	return nil
 }
 
-// ResetKeyring decides whether the caller may replace a keyring whose key is lost. The owner of the box and admins may.
+// ResetKeyring decides whether the caller may replace a keyring whose key is lost. The owner of the box and admins may
+// replace it.
 func (a Access) ResetKeyring() error { return a.Transfer() }
 
 // Describe returns the summary of a change of the keyring for the audit log: the id of the key, the author, and what
-// changed. The stored keyring is zero for the first one. The summary names at most ten users of each kind.
+// changed. stored is the replaced keyring; it is zero if k is the first keyring of the box. The summary names at most
+// ten users of each kind.
 func (k BoxKeyring) Describe(stored BoxKeyring, members []KeyringMember, reset bool) string {
 	change := "new recipients"
 	switch {
@@ -169,7 +172,7 @@ func (k BoxKeyring) Describe(stored BoxKeyring, members []KeyringMember, reset b
 		listed(", removed ", removed)
 }
 
-// missingFrom returns the names of the recipients of another keyring who are not recipients of k.
+// missingFrom returns the names of the recipients of other who are not recipients of k.
 func missingFrom(k, other BoxKeyring, names map[UserID]UserName) (missing []string) {
 	present := make(map[KeyringMember]bool, len(k.Recipients))
 	for _, recipient := range k.Recipients {

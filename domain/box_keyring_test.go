@@ -19,7 +19,7 @@ func (h *hexBytes) UnmarshalText(text []byte) error {
 	return err
 }
 
-// keyVectors are the vectors of the formats of identities and keyrings, made by the Go client.
+// keyVectors are test vectors for the formats of identities and keyrings. The Go client made them.
 type keyVectors struct {
 	Identities []struct {
 		Public      string   `json:"public"`
@@ -67,7 +67,8 @@ func (v keyringVector) recipients() (recipients []KeyRecipient) {
 	return recipients
 }
 
-// TestPublicIdentityVectors parses the public identities of the vectors, and each with one character changed.
+// TestPublicIdentityVectors verifies that each public identity of the vectors is parsed, and that its damagedTexts are
+// refused.
 func TestPublicIdentityVectors(t *testing.T) {
 	t.Parallel()
 	for _, vector := range readKeyVectors(t).Identities {
@@ -83,8 +84,8 @@ func TestPublicIdentityVectors(t *testing.T) {
 	}
 }
 
-// damagedTexts returns texts that differ from a written form: in one character at each of many places, in length, and
-// in what is around it.
+// damagedTexts returns damaged copies of a text: with one character changed, with a character missing, and with
+// additional characters around it.
 func damagedTexts(text string) []string {
 	damaged := []string{"", text[1:], text[:len(text)-1], text + "A", " " + text, text + "\n", "lbid1_" + text[6:]}
 	for i := 0; i < len(text); i += 7 {
@@ -97,7 +98,7 @@ func damagedTexts(text string) []string {
 	return damaged
 }
 
-// TestMalformedWrapKey refuses public identities with a valid checksum to which no key can be wrapped.
+// TestMalformedWrapKey verifies that a public identity with a valid checksum is refused if no key can be wrapped to it.
 func TestMalformedWrapKey(t *testing.T) {
 	t.Parallel()
 	valid, err := ParsePublicIdentity(readKeyVectors(t).Identities[0].Public)
@@ -140,8 +141,8 @@ func TestKeyringVectors(t *testing.T) {
 	}
 }
 
-// TestKeyringFlippedBytes flips each byte of the head, and bytes of the other parts. The parser, the digest of the
-// recipients or the signature must fail.
+// TestKeyringFlippedBytes flips each byte of the head and some bytes of the other parts, one at a time. Each time, the
+// parser must refuse the keyring, or the digest of the recipients or the signature must not match.
 func TestKeyringFlippedBytes(t *testing.T) {
 	t.Parallel()
 	vector, author := signedVector(t)
@@ -194,7 +195,8 @@ func signedVector(t *testing.T) (keyringVector, Identity) {
 	return vector, Identity{Public: public, Fingerprint: head.Author, Current: true}
 }
 
-// FuzzKeyringHead parses bytes and builds them again: a head has only one spelling.
+// FuzzKeyringHead verifies that a head has only one spelling: Bytes of a parsed head returns the bytes that were
+// parsed.
 func FuzzKeyringHead(f *testing.F) {
 	for _, vector := range readKeyVectors(f).Keyrings {
 		f.Add([]byte(vector.Head))

@@ -14,7 +14,7 @@ type BoxUser struct {
 	Permissions Permissions
 }
 
-// NewBoxOwner returns the first member of a box, its owner.
+// NewBoxOwner returns the owner of a new box, who is its first member.
 func NewBoxOwner(box BoxID, user UserID, name UserName) BoxUser {
 	return BoxUser{
 		Box:         box,
@@ -57,7 +57,7 @@ func (m *BoxUser) Change(box Box, role *BoxRole, active *bool) error {
 }
 
 // Removable decides whether the member may be removed from the box. The owner and the last active boxadmin cannot be
-// removed. users are all members of the box.
+// removed. users must contain all members of the box.
 func (m BoxUser) Removable(box Box, users []BoxUser) error {
 	if m.User == box.Owner {
 		return ErrBoxOwnerStays

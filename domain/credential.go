@@ -53,7 +53,7 @@ type Caller struct {
 	CredentialName string
 	// ExpiresAt is when the credential expires; zero means never.
 	ExpiresAt time.Time
-	// Operator: the caller runs a command on the database and has the owner's rights. UserID is zero.
+	// Operator: the caller runs a command on the database and has the owner's rights. UserID is then zero.
 	Operator bool
 }
 
@@ -85,7 +85,7 @@ func (c Caller) UsableAt(now time.Time) bool {
 	return c.ExpiresAt.IsZero() || now.Before(c.ExpiresAt)
 }
 
-// HasExpiringAPIKey reports whether the caller's credential is an API key that expires. The caller must not obtain a
+// HasExpiringAPIKey reports whether the caller's credential is an API key that expires. Such a caller must not obtain a
 // key that expires later.
 func (c Caller) HasExpiringAPIKey() bool {
 	return c.Credential.Kind == APIKeyCredential && !c.ExpiresAt.IsZero()

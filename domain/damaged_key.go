@@ -14,7 +14,8 @@ var wrappedBase64Key = regexp.MustCompile("^[\"'`\\s\ufeff]*([A-Za-z_-]+\\s*[:=]
 // text were accepted as a passphrase, the right key could not open the values sealed under it. A client that needs such
 // a passphrase sends it as "b64:…".
 func looksLikeKey(text string) bool {
-	// Quotes, a byte order mark, UTF-16 and line breaks inside a copied key must not hide it.
+	// A copied key must be found even if it contains quotes, a byte order mark, line breaks or the zero bytes of
+	// UTF-16.
 	printed := strings.Map(func(c rune) rune {
 		if c <= ' ' || c > '~' {
 			return -1

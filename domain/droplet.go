@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// DropletID identifies one build of a droplet. The container carries it as a label, so that the container of an
-// interrupted build can be found and removed.
+// DropletID identifies one build of a droplet. A label of the container contains the identifier, so that the container
+// of an interrupted build can be found and removed.
 type DropletID = ID[Droplet]
 
 // DropletName is the name of a droplet and of its container: the prefix and two digits, from 01 to 99.
@@ -20,7 +20,7 @@ type DropletName string
 type DropletPrefix string
 
 const (
-	// MaxDroplets is the number of droplets that fit on one host: the number in a name has two digits.
+	// MaxDroplets is the maximum number of droplets on one host, because the number in a name has two digits.
 	MaxDroplets = 99
 	// maxPrefix keeps prefix and number well below the 63 characters of a host name label (RFC 1123).
 	maxPrefix      = 40
@@ -32,7 +32,7 @@ var (
 	// ErrDropletNotFound is returned for every name that is not a droplet of this installation, whether or not the
 	// host has a container of that name: callers must not learn about other containers.
 	ErrDropletNotFound = Refuse(NotFound, "droplet_not_found", "there is no such droplet")
-	// ErrDropletHostRefused is the refusal of the droplet host. HostRefused adds the host's reason.
+	// ErrDropletHostRefused means that the droplet host refused a request. HostRefused adds the host's reason.
 	ErrDropletHostRefused = Refuse(Invalid, "droplet_host_refused", "the droplet host refused the request")
 	// ErrDropletReasonWithheld replaces a refusal of the host whose reason contains a secret.
 	ErrDropletReasonWithheld = Refuse(Invalid, "droplet_reason_withheld",
@@ -191,9 +191,9 @@ type Droplet struct {
 	CreatedAt time.Time
 	// Started reports whether the container ran at least once.
 	Started bool
-	// Status is a phrase of the host, such as "Up 8 minutes".
+	// Status is a phrase from the host, such as "Up 8 minutes".
 	Status string
-	// Ports are the ports published now, IPv4 only; empty while the droplet is stopped.
+	// Ports are the ports that the host publishes now, over IPv4 only. The list is empty while the droplet is stopped.
 	Ports []PublishedPort
 }
 
@@ -238,8 +238,8 @@ type DropletRecord struct {
 	VersionRef
 	// Replaced is the version that was current before VersionRef was written; zero when the entry had no value.
 	Replaced uint64
-	// BusyUntil is the end of the lease of the server that builds or removes the droplet. It is zero when no server
-	// does.
+	// BusyUntil is the end of the lease of the server that builds or removes the droplet. It is zero while no server is
+	// working on the droplet.
 	BusyUntil time.Time
 	// Abandoned marks a record whose droplet and entry are to be removed.
 	Abandoned bool

@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// The limits of a droplet's environment. Linux limits one string, NAME=value with its terminating zero byte, to 128
-// KiB, and all strings together to a part of the stack.
+// The limits of a droplet's environment. Linux limits each string, NAME=value with a terminating zero byte, to 128 KiB.
+// It limits all strings together to a fraction of the stack size.
 const (
 	MaxEnvEntries = 64
 	maxEnvString  = 128<<10 - 1
-	// MaxEnvBytes limits the sum of all strings.
+	// MaxEnvBytes is the maximum total length of all strings.
 	MaxEnvBytes = 512 << 10
 )
 
@@ -101,10 +101,11 @@ func CheckEnvSize(env []Secret) error {
 	return nil
 }
 
-// WithoutValues returns the host's refusal, or ErrDropletReasonWithheld when its reason contains a value of env.
+// WithoutValues returns the host's refusal, or ErrDropletReasonWithheld if the host's reason contains a value of env.
 //
-// It searches for each line of a value, both plain and escaped as in a quoted string. A line of less than four bytes
-// occurs in ordinary text by chance, so WithoutValues searches for a short value together with its name.
+// It searches the reason for each line of a value, both plain and escaped as in a quoted string. It skips lines of less
+// than four bytes, because these occur in ordinary text by chance. It also searches for the whole NAME=value, which
+// covers short values.
 func WithoutValues(refusal *Error, env []Secret) *Error {
 	for _, each := range env {
 		_, value, _ := strings.Cut(string(each.Bytes()), "=")

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Entry is a key of a box with the number of its newest version. It stays when its value is deleted, so that version
-// numbers never restart.
+// Entry is a key of a box with the number of its newest version. The entry stays when its value is deleted, so that
+// version numbers never restart.
 type Entry struct {
 	Box BoxID
 	Key EntryKey
@@ -20,7 +20,7 @@ type Entry struct {
 // Exists reports whether the entry has a value now.
 func (e Entry) Exists() bool { return e.Version > 0 && !e.Deleted }
 
-// Next returns the entry with the next version number and not deleted.
+// Next returns the entry with the next version number. The result has a value, even if the entry was deleted.
 func (e Entry) Next(now time.Time) Entry {
 	e.Version++
 	e.Deleted = false
@@ -34,7 +34,7 @@ type EntryVersion struct {
 	Author    UserName
 	CreatedAt time.Time
 	Current   bool
-	// BoxKey is the box key that the version was written with; zero if the box had no keyring then.
+	// BoxKey is the box key that the version was written under. It is zero if the box had no keyring at that time.
 	BoxKey KeyID
 }
 
@@ -62,7 +62,7 @@ func (c Condition) Check(entry Entry) error {
 }
 
 // CheckRead checks the condition for the read of the newest or an older version. It returns ErrPrecondition if OneOf
-// does not contain the version. It reports whether NoneOf contains the version: the caller then needs no value.
+// does not contain the version. unmodified reports whether NoneOf contains the version; the caller then needs no value.
 func (c Condition) CheckRead(version uint64) (unmodified bool, err error) {
 	read := Entry{Version: version}
 	if c.OneOf != nil && !c.OneOf.contain(read) {

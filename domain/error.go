@@ -107,7 +107,7 @@ func InvalidField(field, code, message string) *Error {
 	}
 }
 
-// KindOf returns the kind of err, or 0 when err is not a refusal of the domain.
+// KindOf returns the kind of err, or 0 if err contains neither an Error nor a Kind.
 func KindOf(err error) Kind {
 	if refusal, ok := errors.AsType[*Error](err); ok {
 		return refusal.Kind
@@ -118,7 +118,7 @@ func KindOf(err error) Kind {
 	return 0
 }
 
-// CodeOf returns the stable code of err, or "" when err is not a refusal of the domain.
+// CodeOf returns the stable code of err, or "" if err contains no Error.
 func CodeOf(err error) string {
 	if refusal, ok := errors.AsType[*Error](err); ok {
 		return refusal.Code

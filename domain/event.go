@@ -2,7 +2,7 @@ package domain
 
 import "time"
 
-// Action is the audited operation of an event. The set is closed, and the names are stored.
+// Action is the audited operation of an event. The set of actions is closed, and their names are stored.
 type Action struct{ name string }
 
 // The actions.
@@ -84,7 +84,7 @@ func ParseAction(text string) (Action, error) {
 		"action must be the name of an action, such as entry.read")
 }
 
-// Outcome is the result of an action. The set is closed, and the names are stored.
+// Outcome is the result of an action. The set of outcomes is closed, and their names are stored.
 type Outcome struct{ name string }
 
 // The outcomes.
@@ -117,14 +117,14 @@ func RestoreOutcome(name string) Outcome { return Outcome{name} }
 // contains.
 func RestoreAction(name string) Action { return Action{name} }
 
-// OperatorActor is the actor of the commands that an operator runs on the database. No user can have the name.
+// OperatorActor is the actor of the commands that an operator runs on the database. No user can have this name.
 const OperatorActor = "(terminal)"
 
 // ServiceActor is the actor of actions that Lockbox takes on its own, such as the rollback of a droplet whose creation
 // failed.
 const ServiceActor = "(service)"
 
-// TargetUnmodified is the target of the event of a read that returned no value, because the caller already has the
+// TargetUnmodified is the target in the audit event of a read that returned no value because the caller already has the
 // version.
 const TargetUnmodified = "unmodified"
 
@@ -153,13 +153,13 @@ type Event struct {
 	Box        BoxID
 	BoxName    BoxName
 	Key        EntryKey
-	// Target is the object of the action besides the box and the key: the name of a user or of a droplet, the id of an
-	// API key, the fingerprint of an identity, the summary of a keyring, or TargetUnmodified.
+	// Target is the object of the action, apart from the box and the key: the name of a user or of a droplet, the id of
+	// an API key, the fingerprint of an identity, the summary of a keyring, or TargetUnmodified.
 	Target    string
 	RequestID string
 	Address   string
-	// Suppressed is the number of refusals that the event stands for, because they have no event of their own. It is 0
-	// for an event that stands for itself.
+	// Suppressed is the number of refusals that have no event of their own and that this event stands for. It is 0 for
+	// every event of a single action.
 	Suppressed int
 	// Changes states what the action has changed; nil for an action that changes none of the Properties.
 	Changes []Change
@@ -180,13 +180,13 @@ func NewEvent(id EventID, action Action, by Requester, caller Caller, now time.T
 	}
 }
 
-// About returns the event with its box.
+// About returns the event as an event about a box.
 func (e Event) About(box Box) Event {
 	e.Box, e.BoxName = box.ID, box.Name
 	return e
 }
 
-// On returns the event with the key of an entry.
+// On returns the event as an event about the entry with this key.
 func (e Event) On(key EntryKey) Event {
 	e.Key = key
 	return e

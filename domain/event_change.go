@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Property is what a Change describes. The set is closed, and the names are stored.
+// Property is the attribute that a Change describes. The set of properties is closed, and their names are stored.
 type Property struct{ name string }
 
 // The properties.
@@ -14,11 +14,11 @@ var (
 	PropertyRole = Property{"role"}
 	// PropertyGroup is the group of a user in the accounts API.
 	PropertyGroup = Property{"group"}
-	// PropertyFormerOwnerGroup is the group of the user who hands the system over.
+	// PropertyFormerOwnerGroup is the group of the user who was the owner before a handover.
 	PropertyFormerOwnerGroup = Property{"formerOwnerGroup"}
-	// PropertyState is active or inactive.
+	// PropertyState is the state of a user or of a member: active or inactive.
 	PropertyState = Property{"state"}
-	// PropertyPermissions are the names of a member's permissions, or none.
+	// PropertyPermissions lists the names of a member's permissions. It is the text none if there are no permissions.
 	PropertyPermissions = Property{"permissions"}
 	// PropertyOwner is the name of the owner of a box or of the system.
 	PropertyOwner = Property{"owner"}
@@ -26,16 +26,17 @@ var (
 	PropertyOfferedTo = Property{"offeredTo"}
 	// PropertyExpiry is a time in the format of RFC 3339, or never.
 	PropertyExpiry = Property{"expiry"}
-	// PropertyPassword is none, set, or replaced.
+	// PropertyPassword is the state of a user's password: none, set or replaced.
 	PropertyPassword = Property{"password"}
-	// PropertySessions is revoked.
+	// PropertySessions has the text revoked if the change revoked all sessions of a user.
 	PropertySessions = Property{"sessions"}
-	// PropertyAPIKeys is issued for the first API key of a user, and revoked for all of them.
+	// PropertyAPIKeys has the text issued for the first API key of a new user. It has the text revoked if all API keys
+	// of a user were revoked.
 	PropertyAPIKeys = Property{"apiKeys"}
 	// PropertyTOTP is the state of a user's TOTP secrets; see TOTPState.ChangeFrom.
 	PropertyTOTP = Property{"totp"}
-	// PropertyRecoveryCode is unused or used, for a code that a user sent; plain, keyed or deleted, for the codes of an
-	// older release.
+	// PropertyRecoveryCode is unused or used for a code that a user sent. It is plain, keyed or deleted for the codes
+	// of an older release.
 	PropertyRecoveryCode = Property{"recoveryCode"}
 )
 
@@ -53,14 +54,14 @@ func (p Property) String() string { return p.name }
 func RestoreProperty(name string) Property { return Property{name} }
 
 // Change is a property that an action has changed. It never contains a value, key, password, token or code: From and To
-// are names, times, or words of a closed set. An empty From means that the property is new, an empty To that it no
-// longer exists.
+// are names, times, or words of a closed set. An empty From means that the property is new. An empty To means that the
+// property no longer exists.
 type Change struct {
 	Property Property
 	From, To string
 }
 
-// Changed returns the event with further changes. It omits a change from a text to the same text.
+// Changed returns the event with further changes. It omits a change whose From and To are equal.
 func (e Event) Changed(changes ...Change) Event {
 	all := e.Changes[:len(e.Changes):len(e.Changes)] // a copy of the event must not share the additions
 	for _, change := range changes {
@@ -78,7 +79,7 @@ func ExpiryChange(from, to *time.Time) Change {
 	return Change{Property: PropertyExpiry, From: expiryText(from), To: expiryText(to)}
 }
 
-// expiryText returns the empty text for a credential that does not exist.
+// expiryText returns the empty text if the object does not exist.
 func expiryText(at *time.Time) string {
 	switch {
 	case at == nil:
@@ -89,7 +90,7 @@ func expiryText(at *time.Time) string {
 	return at.UTC().Format(time.RFC3339)
 }
 
-// PasswordChange is the change to a new password, for a user with or without an earlier one.
+// PasswordChange is the change to a new password. had reports whether the user had a password before.
 func PasswordChange(had bool) Change {
 	if had {
 		return Change{Property: PropertyPassword, From: "set", To: "replaced"}
@@ -108,7 +109,8 @@ func RecoveryCodeUsed() Change {
 	return Change{Property: PropertyRecoveryCode, From: "unused", To: "used"}
 }
 
-// ChangesFrom returns the differences to an earlier state of the user. The zero User is a user who does not exist.
+// ChangesFrom returns the differences to an earlier state of the user. The zero User stands for a user who does not
+// exist.
 func (u User) ChangesFrom(before User) []Change {
 	changes := []Change{
 		{Property: PropertyRole, From: before.Role.String(), To: u.Role.String()},
@@ -122,7 +124,7 @@ func (u User) ChangesFrom(before User) []Change {
 	return changes
 }
 
-// groupText is empty for a user who does not exist, and none for a user without a group.
+// groupText returns the empty text for a user who does not exist, and "none" for a user without a group.
 func (u User) groupText() string {
 	if u.Group == (Group{}) && !u.ID.IsZero() {
 		return "none"
@@ -130,7 +132,8 @@ func (u User) groupText() string {
 	return u.Group.String()
 }
 
-// ChangesFrom returns the differences to an earlier state of the member. The zero BoxUser is no member.
+// ChangesFrom returns the differences to an earlier state of the member. The zero BoxUser stands for a user who is not
+// a member.
 func (m BoxUser) ChangesFrom(before BoxUser) []Change {
 	return []Change{
 		{Property: PropertyRole, From: before.Role.String(), To: m.Role.String()},
@@ -140,7 +143,7 @@ func (m BoxUser) ChangesFrom(before BoxUser) []Change {
 	}
 }
 
-// permissionsText is empty for a user who is no member, and none for a member without permissions.
+// permissionsText returns the empty text for a user who is not a member, and "none" for a member without permissions.
 func (m BoxUser) permissionsText() string {
 	switch {
 	case m.User.IsZero():
@@ -151,7 +154,7 @@ func (m BoxUser) permissionsText() string {
 	return strings.Join(m.Permissions.Names(), ", ")
 }
 
-// stateText is empty for an object that does not exist.
+// stateText returns the empty text for an object that does not exist.
 func stateText(exists, active bool) string {
 	switch {
 	case !exists:
@@ -162,7 +165,7 @@ func stateText(exists, active bool) string {
 	return "inactive"
 }
 
-// ChangesFrom returns the differences to an earlier offer. The zero BoxOffer is no offer.
+// ChangesFrom returns the differences to an earlier offer. The zero BoxOffer means that there is no offer.
 func (o BoxOffer) ChangesFrom(before BoxOffer) []Change {
 	return []Change{
 		{Property: PropertyOfferedTo, From: string(before.ToName), To: string(o.ToName)},
@@ -170,7 +173,7 @@ func (o BoxOffer) ChangesFrom(before BoxOffer) []Change {
 	}
 }
 
-// expiry is nil for no offer.
+// expiry returns nil if there is no offer.
 func (o BoxOffer) expiry() *time.Time {
 	if o.To.IsZero() {
 		return nil
@@ -178,7 +181,7 @@ func (o BoxOffer) expiry() *time.Time {
 	return &o.ExpiresAt
 }
 
-// ChangesFrom returns the differences to an earlier invitation. The zero Invitation is no invitation.
+// ChangesFrom returns the differences to an earlier invitation. The zero Invitation means that there is no invitation.
 func (i Invitation) ChangesFrom(before Invitation) []Change {
 	return []Change{
 		{Property: PropertyRole, From: before.Role.String(), To: i.Role.String()},
@@ -186,7 +189,7 @@ func (i Invitation) ChangesFrom(before Invitation) []Change {
 	}
 }
 
-// expiry is nil for no invitation.
+// expiry returns nil if there is no invitation.
 func (i Invitation) expiry() *time.Time {
 	if i.ID.IsZero() {
 		return nil

@@ -68,7 +68,8 @@ func parseEnd(text string, now time.Time) (end time.Time, ok bool) {
 	return instant.UTC(), err == nil
 }
 
-// addSpan adds a time span. It refuses 24 hours or 60 minutes, which are more likely a mistake than a span.
+// addSpan adds a time span. It refuses more than 23 hours, 59 minutes or 59 seconds in these fields, because such a
+// number is probably a mistake.
 func addSpan(parts map[string]int, now time.Time) (time.Time, bool) {
 	if parts["h"] > 23 || parts["m"] > 59 || parts["s"] > 59 {
 		return time.Time{}, false
@@ -76,8 +77,9 @@ func addSpan(parts map[string]int, now time.Time) (time.Time, bool) {
 	return addSeconds(now, parts["d"], parts["h"], parts["m"], parts["s"], parts["f"]), true
 }
 
-// addISODuration adds an ISO 8601 duration: first years and months, by the calendar, then everything else. A fraction
-// of a year is converted to months. A fraction of a month is that fraction of the calendar month that follows.
+// addISODuration adds an ISO 8601 duration. It first adds years and months by the calendar, and then the other
+// components. A fraction of a year is converted to months. A fraction of a month is converted to the same fraction of
+// the length of the calendar month that follows.
 func addISODuration(text string, now time.Time) (time.Time, bool) {
 	fraction, unit := 0, "" // in billionths of the last component
 	if parts := isoFraction.FindStringSubmatch(text); parts != nil {

@@ -124,7 +124,7 @@ func TestParseExpiryRefuses(t *testing.T) {
 }
 
 // FuzzParseExpiry verifies that an accepted expiry is a whole second in UTC, after now and not after the year 9999.
-// Parsing its text returns the same time.
+// Parsing the text of an accepted expiry returns the same time.
 func FuzzParseExpiry(f *testing.F) {
 	for _, seed := range []string{"10:12:10:00", "1w2d3h4m5s", "10.12:10:00.123", "P1Y2M3DT4H5M6.7S", "P0.5Y",
 		"P99999.9M", "P2W",

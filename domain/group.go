@@ -3,7 +3,7 @@ package domain
 import "strings"
 
 // Group defines a user's rights in the accounts API and over droplets. Each group includes the rights of the groups
-// before it. The zero Group is none.
+// before it. The zero Group means no group.
 type Group struct{ name string }
 
 // The groups.
@@ -22,13 +22,13 @@ const noGroup = "none"
 // groups lists the groups in ascending order.
 func groups() []Group { return []Group{GroupViewer, GroupManager, GroupOwner} }
 
-// String returns the group's name in requests and responses; empty for none.
+// String returns the group's name in requests and responses. It is empty for the zero Group.
 func (g Group) String() string { return g.name }
 
 // Includes reports whether members of this group have the rights of the other group.
 func (g Group) Includes(other Group) bool { return g.rank() >= other.rank() }
 
-// rank is the group's place in the order, from 1; 0 for none.
+// rank returns the position of the group in groups, counted from 1. It returns 0 for the zero Group.
 func (g Group) rank() int {
 	for i, each := range groups() {
 		if each == g {

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// ID identifies a T: sixteen bytes, written as a UUID (RFC 9562). The type parameter prevents the identifier of a user
-// from being passed as that of a box.
+// ID identifies a T: sixteen bytes, written as a UUID (RFC 9562). Because of the type parameter, the compiler refuses
+// the identifier of a user where the identifier of a box is needed.
 type ID[T any] [16]byte
 
 // The identifiers of the domain.
@@ -23,7 +23,7 @@ type (
 	InstallationID = ID[Installation]
 )
 
-// Installation only distinguishes InstallationID from other identifiers.
+// Installation exists only to make InstallationID a type of its own.
 type Installation struct{}
 
 // IsZero reports whether the identifier is not set.

@@ -12,9 +12,10 @@ type InvitationID = ID[Invitation]
 const (
 	// defaultInvitationTTL is how long an invitation is open unless the request has an expiry.
 	defaultInvitationTTL = 7 * 24 * time.Hour
-	// maxInvitationTTL bounds an expiry, because a forgotten invitation in a mailbox must not stay usable.
+	// maxInvitationTTL is the longest time that an invitation can be open: a forgotten invitation in a mailbox must not
+	// stay usable.
 	maxInvitationTTL = 30 * 24 * time.Hour
-	// MaxInvitations bounds the open invitations of an installation.
+	// MaxInvitations is the maximum number of open invitations of an installation.
 	MaxInvitations = 1000
 )
 
@@ -23,7 +24,7 @@ const (
 type Invitation struct {
 	ID   InvitationID
 	Name UserName
-	// Spelling is the name with the letter case of the invitation.
+	// Spelling is the name in the letter case of the request that made the invitation.
 	Spelling string
 	Role     Role
 	// Inviter is the admin who made the invitation. InviterName is for display.
@@ -33,14 +34,14 @@ type Invitation struct {
 	ExpiresAt   time.Time
 	// Proof is the keyed digest of Terms.
 	Proof Digest
-	// SignedBy is the server key of the proof. Zero means a proof of an older release, under the key of purpose
-	// throttle.
+	// SignedBy is the server key of the proof. Zero means that an older release made the proof, under the key of
+	// purpose throttle.
 	SignedBy ServerKeyID
 }
 
 // InvitationCode is the code that the holder of an invitation sends. Until it is used, it is as secret as a password.
 type InvitationCode struct {
-	// ID finds the invitation, so that storage is never searched for a secret.
+	// ID selects the invitation in storage, so that no statement contains the secret.
 	ID     InvitationID
 	Secret [32]byte
 }
@@ -95,8 +96,8 @@ func (i Invitation) CheckAcceptable(inviter User, now time.Time) error {
 	return nil
 }
 
-// InvitationState is the reason why an invitation that is not expired can or cannot be accepted at present. Clients
-// depend on its texts.
+// InvitationState states whether an invitation that has not expired can be accepted at present, and if not, why.
+// Clients depend on the texts.
 type InvitationState string
 
 // The states.
@@ -136,7 +137,8 @@ func ParseInvitationExpiry(text string, now time.Time) (time.Time, error) {
 	return expiry, nil
 }
 
-// CheckInvitationQuota decides whether another invitation may be created when the given number of invitations is open.
+// CheckInvitationQuota decides whether another invitation may be created. open is the number of invitations that are
+// open already.
 func CheckInvitationQuota(open int) error {
 	if open >= MaxInvitations {
 		return LimitReached("open invitations; revoke some first")

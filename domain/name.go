@@ -63,8 +63,8 @@ func ParseEntryKey(text string) (EntryKey, error) {
 	return EntryKey(strings.ToLower(text)), nil
 }
 
-// ParseKeyPrefix parses the prefix that filters a list of keys: the beginning of a key, which may end in a separator.
-// An empty prefix matches all keys.
+// ParseKeyPrefix parses the prefix that filters a list of keys. A prefix is the beginning of a key and may end in a
+// separator. An empty prefix matches all keys.
 func ParseKeyPrefix(text string) (string, error) {
 	if text == "" {
 		return "", nil
@@ -73,14 +73,14 @@ func ParseKeyPrefix(text string) (string, error) {
 		return "", InvalidField("prefix", "invalid_prefix",
 			"prefix must have fewer than 200 characters, the most that a key has")
 	}
-	// A prefix of a valid key is a valid key with a letter appended.
+	// A text is the prefix of a valid key if appending a letter makes it a valid key.
 	if _, err := ParseEntryKey(text + "a"); err != nil {
 		return "", InvalidField("prefix", "invalid_prefix", "prefix must be the beginning of a key")
 	}
 	return strings.ToLower(text), nil
 }
 
-// checkName checks the name of a user or of a box. field is its name in the error.
+// checkName checks the name of a user or of a box. field is the name of the field in the error.
 func checkName(field, text string, limit int) error {
 	if err := checkLength(field, text, limit); err != nil {
 		return err
@@ -103,7 +103,7 @@ func checkName(field, text string, limit int) error {
 	return nil
 }
 
-// checkLength refuses an empty text and one of more than limit bytes.
+// checkLength refuses an empty text and a text of more than limit bytes.
 func checkLength(field, text string, limit int) error {
 	if text == "" {
 		return InvalidField(field, field+"_required", field+" is missing or empty")

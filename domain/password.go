@@ -5,11 +5,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxPasswordLength is in characters.
+// maxPasswordLength is the maximum length of a password, in characters.
 const maxPasswordLength = 100
 
 // ParseNewPassword parses a password to be set: at least minLength and at most 100 characters of UTF-8. The caller
-// clears it.
+// clears the result.
 func ParseNewPassword(text string, minLength int) (Secret, error) {
 	length := utf8.RuneCountInString(text)
 	switch {

@@ -15,7 +15,7 @@ const (
 	CreateEntry
 	// DeleteEntry allows deleting values.
 	DeleteEntry
-	afterLast // a new permission goes before this line
+	afterLast // add a new permission before this line
 
 	NoPermissions  Permissions = 0
 	AllPermissions             = afterLast - 1

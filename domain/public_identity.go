@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// FORMAT of a public identity. | concatenates bytes, and a number at the end of a name is the length in bytes.
+// FORMAT of a public identity. The sign | concatenates bytes. A number at the end of a name is the length in bytes.
 //
 //	public1249  = version u8 = 1 | X-Wing public key (MLKEM768-X25519, 1216 bytes) | Ed25519 public key (32 bytes)
 //	fingerprint = SHA-256("lockbox/v1/fingerprint" | public1249)
@@ -29,11 +29,12 @@ const (
 const IdentitySeedPrefix = "lbid1_"
 
 const (
-	// MaxIdentities is the number of public keys that a user can ever have. Lockbox stores each of them permanently.
+	// MaxIdentities is the maximum number of public keys of a user, including earlier ones. Lockbox stores each key
+	// permanently.
 	MaxIdentities = 100
-	// MaxLockedBytes is the length of the longest locked identity.
+	// MaxLockedBytes is the maximum length of a locked identity, in bytes.
 	MaxLockedBytes = 512
-	// RecentSignIn is the age up to which a sign-in with a password permits the changes of an identity.
+	// RecentSignIn is the maximum age of a sign-in with a password that permits the user to change an identity.
 	RecentSignIn = 10 * time.Minute
 )
 
@@ -59,8 +60,8 @@ func ParseFingerprint(text string) (fingerprint Fingerprint, ok bool) {
 // signatures.
 type PublicIdentity [publicIdentityBytes]byte
 
-// ParsePublicIdentity parses the text of a public identity. It encapsulates once to the wrapping key, because a
-// malformed key would block every later change of a box key. Errors: Invalid with code identity_invalid.
+// ParsePublicIdentity parses the text of a public identity. It encapsulates once to the wrapping key to detect a
+// malformed key, which would block every later change of a box key. Errors: Invalid with code identity_invalid.
 func ParsePublicIdentity(text string) (PublicIdentity, error) {
 	body, found := strings.CutPrefix(text, publicIdentityPrefix)
 	if !found || len(body) != publicIdentityDigits+generatedKeyChecksum {
@@ -131,7 +132,7 @@ type Identity struct {
 	Name        UserName
 	Public      PublicIdentity
 	Fingerprint Fingerprint
-	// Current is false once the user has another identity.
+	// Current is false if the user has replaced the identity.
 	Current   bool
 	CreatedAt time.Time
 }

@@ -4,41 +4,44 @@ import "math/bits"
 
 // Room is the storage that a box reserves for the versions of one entry. The box counts Bytes against its limit.
 //
-// A reservation exceeds the stored versions, so that most writes fit into it. Such a write does not change the count of
-// the box, and writers of different entries do not wait for each other. In return, a box counts up to two and a half
-// times the bytes that it stores, or SmallRoom for each entry. The stored versions never exceed the reservation.
+// A reservation is larger than the stored versions, so that most writes fit into it. A write that fits does not change
+// the count of the box. Writers of different entries therefore do not wait for each other. In return, a box counts up
+// to two and a half times the bytes that it stores, or SmallRoom for each entry. The stored versions never exceed the
+// reservation.
 type Room struct {
-	// SlotBytes is the size that the largest version may have, as VersionBytes counts it.
+	// SlotBytes is the maximum size of a version, as VersionBytes counts it.
 	SlotBytes int64
-	// Slots is the number of versions that have room.
+	// Slots is the number of versions that fit into the reservation.
 	Slots int
-	// Until is the newest version number that has room even if no older version is deleted.
+	// Until is the highest version number that fits into the reservation even if no older version is deleted.
 	Until uint64
 }
 
-// versionOverhead is what the database stores of a version besides its value: the envelope, the row and its index
-// entries, in bytes.
+// versionOverhead is the number of bytes that the database stores for a version in addition to its value: for the
+// envelope, the row and the index entries.
 const versionOverhead = 256
 
-// SmallRoom is the size, in bytes, up to which an entry gets room for all its versions at once. A box with the default
-// limits has room for the default number of such entries.
+// SmallRoom is a size in bytes. An entry whose kept versions fit into this size gets room for all of them at once. A
+// box with the default limits has room for the default number of such entries.
 const SmallRoom = 16 << 10
 
-// VersionBytes returns the number of bytes that a version counts in its box. size is the length of the sealed value.
+// VersionBytes returns the number of bytes by which a version counts against the limit of its box. size is the length
+// of the sealed value.
 func VersionBytes(size int) int64 { return int64(size) + versionOverhead }
 
 // Bytes returns the size of the reservation.
 func (r Room) Bytes() int64 { return r.SlotBytes * int64(r.Slots) }
 
-// Covers reports whether the reservation has room for a new version with that number, whose sealed value has size
-// bytes. keep is the number of versions that are kept; 0 keeps all.
+// Covers reports whether a new version fits into the reservation. size is the length of its sealed value, and version
+// is its number. keep is the number of versions that are kept; 0 keeps all.
 func (r Room) Covers(size int, version uint64, keep int) bool {
 	return VersionBytes(size) <= r.SlotBytes && (keep > 0 && r.Slots >= keep || version <= r.Until)
 }
 
-// Reserve returns the reservation for an entry that has that many stored versions, the largest of which has largest
-// bytes, and receives a new version with that number and size. Up to SmallRoom, it has room for all versions. Above it,
-// the slots double with the number of versions, so that an entry needs few reservations.
+// Reserve returns the reservation for an entry that receives a new version. stored is the number of versions that are
+// stored already, and largest is the length of the largest sealed value among them. The other arguments are those of
+// Covers. The number of slots is the next power of two, or as many as fit into SmallRoom if that is more, but at most
+// keep. An entry therefore needs few reservations.
 func Reserve(stored, largest, size int, version uint64, keep int) Room {
 	slot := roundUp(VersionBytes(max(size, largest)))
 	versions := stored + 1

@@ -17,7 +17,7 @@ func TestRoomCoversWhatIsStored(t *testing.T) {
 			var room domain.Room
 			var stored []int
 			reservations := 0
-			for version := uint64(8); version < 108; version++ { // a key can continue after deleted versions
+			for version := uint64(8); version < 108; version++ { // version numbers can continue after deleted versions
 				size := sizes[int(version)%len(sizes)]
 				if !room.Covers(size, version, keep) {
 					largest := 0

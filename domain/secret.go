@@ -22,7 +22,7 @@ func NewSecret(text string) Secret { return secretOf([]byte(text)) }
 
 func secretOf(text []byte) Secret { return Secret{text: func() []byte { return text }} }
 
-// Bytes returns the text. It is not a copy: Clear overwrites it with zeros.
+// Bytes returns the text, not a copy: Clear overwrites the result with zeros.
 func (s Secret) Bytes() []byte {
 	if s.text == nil {
 		return nil
@@ -30,7 +30,7 @@ func (s Secret) Bytes() []byte {
 	return s.text()
 }
 
-// Clear overwrites the text with zeros. It cannot reach copies that the runtime or a library made.
+// Clear overwrites the text with zeros. Copies that the runtime or a library made are not overwritten.
 func (s Secret) Clear() { clear(s.Bytes()) }
 
 // Format writes "[secret]" for every verb.
@@ -45,8 +45,8 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 // EncryptionKey is the key that a client sends with each request that writes or reads a value. It is either generated
 // (32 random bytes, written as "lbk1_…") or a passphrase; the server stores neither.
 //
-// A request is authorised before its key is checked. Therefore an EncryptionKey can also be a missing or damaged key;
-// Check returns its error. The zero EncryptionKey is a missing key.
+// A request is authorised before its key is checked. Therefore an EncryptionKey can also be a missing or damaged key.
+// Check then returns the error. The zero EncryptionKey is a missing key.
 type EncryptionKey struct {
 	Secret
 	generated bool
@@ -56,7 +56,7 @@ type EncryptionKey struct {
 // UnusableEncryptionKey returns a key whose Check returns err, the error of ParseEncryptionKey.
 func UnusableEncryptionKey(err error) EncryptionKey { return EncryptionKey{unusable: err} }
 
-// Check returns nil for a key that values can be sealed under, and the reason why it is unusable otherwise.
+// Check returns nil if values can be sealed under the key. Otherwise it returns the reason why the key is unusable.
 func (k EncryptionKey) Check() error {
 	if k.unusable == nil && len(k.Bytes()) == 0 {
 		return ErrEncryptionKeyRequired
@@ -72,7 +72,8 @@ const (
 	generatedKeyDigits   = 43 // 32 bytes in base64url without padding
 	generatedKeyChecksum = 6
 	base64KeyPrefix      = "b64:"
-	// maxEncryptionKeyBytes is the longest passphrase. A longer one is not more secure.
+	// maxEncryptionKeyBytes is the maximum length of a passphrase, in bytes. A longer passphrase would not be more
+	// secure.
 	maxEncryptionKeyBytes = 1024
 )
 
@@ -85,8 +86,8 @@ const FieldEncryptionKey = "encryptionKey"
 var canonical = base64.RawURLEncoding.Strict()
 
 // ParseEncryptionKey parses an encryption key as a client writes it. "lbk1_…" is a generated key. "b64:…" is a
-// passphrase of any bytes in standard base64. Any other text is a passphrase itself, unless it contains a key, for
-// example in quotes. It returns ErrEncryptionKeyRequired for an empty text, and Invalid with code
+// passphrase of any bytes in standard base64. Any other text is itself a passphrase, unless it contains a generated
+// key, for example in quotes. It returns ErrEncryptionKeyRequired for an empty text, and Invalid with code
 // encryption_key_invalid for a damaged key. Errors do not repeat any part of the text.
 func ParseEncryptionKey(text string) (EncryptionKey, error) {
 	switch {

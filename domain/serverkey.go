@@ -5,15 +5,15 @@ import "slices"
 // ServerKeyID identifies a key of the server's key ring.
 type ServerKeyID = ID[serverKey]
 
-// serverKey only distinguishes ServerKeyID from other identifiers.
+// serverKey exists only to make ServerKeyID a type of its own.
 type serverKey struct{}
 
-// KeyPurpose is what a server key is used for. Each purpose has a key of its own. The names are stored.
+// KeyPurpose names the use of a server key. Different purposes have different keys. The names are stored.
 type KeyPurpose string
 
 // The purposes.
 const (
-	// KeyForEntries seals the envelopes of entries, in a layer over the client's.
+	// KeyForEntries seals the envelopes of entries. This layer encloses the layer under the client's key.
 	KeyForEntries KeyPurpose = "entry"
 	// KeyForAccounts seals password hashes, TOTP secrets and locked identities.
 	KeyForAccounts KeyPurpose = "account"
@@ -21,9 +21,9 @@ const (
 	KeyForAPIKeys KeyPurpose = "api-key"
 	// KeyForSessions signs the tokens of sign-ins with a password.
 	KeyForSessions KeyPurpose = "session"
-	// KeyForTokens keys the digests of opaque tokens, recovery codes and invitations.
+	// KeyForTokens is for the keyed digests of opaque tokens, recovery codes and invitations.
 	KeyForTokens KeyPurpose = "token"
-	// KeyForThrottle keys the digests under which wrong credentials are counted.
+	// KeyForThrottle is for the keyed digests under which wrong credentials are counted.
 	KeyForThrottle KeyPurpose = "throttle"
 )
 
@@ -32,7 +32,7 @@ func KeyPurposes() []KeyPurpose {
 	return []KeyPurpose{KeyForEntries, KeyForAccounts, KeyForAPIKeys, KeyForSessions, KeyForTokens, KeyForThrottle}
 }
 
-// ParseKeyPurpose parses a purpose, an argument of a command.
+// ParseKeyPurpose parses the purpose in the arguments of a command.
 func ParseKeyPurpose(text string) (KeyPurpose, error) {
 	purpose := KeyPurpose(text)
 	if !slices.Contains(KeyPurposes(), purpose) {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Digest is a SHA-256 or an HMAC-SHA256.
+// Digest is the result of SHA-256 or HMAC-SHA256.
 type Digest [sha256.Size]byte
 
 // IsZero reports whether the digest is not set.
@@ -17,8 +17,8 @@ func (d Digest) IsZero() bool { return d == Digest{} }
 // Equal compares digests in constant time.
 func (d Digest) Equal(other Digest) bool { return subtle.ConstantTimeCompare(d[:], other[:]) == 1 }
 
-// OpaqueToken is a token that is not signed: the id of its user and 16 random bytes. Only a keyed digest of it is
-// stored. The digest covers the id, so an attacker who can write to the database cannot assign the token to another
+// OpaqueToken is a token that is not signed: the id of its user and 16 random bytes. Only a keyed digest of the token
+// is stored. The digest covers the id, so an attacker who can write to the database cannot assign the token to another
 // user.
 type OpaqueToken [32]byte
 
@@ -49,17 +49,18 @@ func ParseOpaqueToken(text string) (token OpaqueToken, ok bool) {
 // FamilyID identifies a TokenFamily.
 type FamilyID = ID[TokenFamily]
 
-// TokenFamily is a sign-in with a TOTP code. It has a first pair of an access token and a refresh token, and each
-// refresh replaces the pair with the next one.
+// TokenFamily is a sign-in with a TOTP code. The sign-in returns the first pair of an access token and a refresh token.
+// Each refresh replaces the pair with the next one.
 type TokenFamily struct {
 	ID   FamilyID
 	User UserID
 	// Epoch is the user's SessionEpoch at sign-in; see Session.Epoch.
 	Epoch int64
-	// Keys are the server keys that the digests of its tokens depend on. The family is not valid without them.
+	// Keys are the server keys that the digests of its tokens depend on. The family becomes invalid when one of these
+	// keys is replaced.
 	Keys      TokenKeys
 	CreatedAt time.Time
-	// ExpiresAt is when the last pair expires, however often it is refreshed.
+	// ExpiresAt is when the family expires. A refresh does not extend it.
 	ExpiresAt time.Time
 	// RevokedAt is zero while the family is valid.
 	RevokedAt time.Time
@@ -88,14 +89,14 @@ type TokenPair struct {
 	Access, Refresh Digest
 	CreatedAt       time.Time
 	AccessExpiresAt time.Time
-	// SpentAt is when the refresh token was used, which also revokes the access token; zero until then.
+	// SpentAt is when the refresh token was used; zero until then. The use also revokes the access token.
 	SpentAt time.Time
 }
 
 // NextPair returns the next pair of the family. Its access token is valid for ttl but no longer than the family, in
 // whole seconds from now. Errors: ErrRefreshToken when the family has expired or was revoked, and when its user is
-// inactive or the user's sessions were revoked. keys are the present server keys; NextPair also refuses a family with
-// other keys, which were replaced.
+// inactive or the user's sessions were revoked. keys are the present server keys. NextPair also refuses a family with
+// other keys, because those were replaced.
 func (f TokenFamily) NextPair(pair TokenPair, user User, keys TokenKeys, now time.Time,
 	ttl time.Duration) (TokenPair, error) {
 	life := min(ttl, f.ExpiresAt.Sub(now)).Truncate(time.Second)

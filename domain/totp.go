@@ -30,12 +30,12 @@ type TOTPSecret struct {
 // Confirmed reports whether a first code was accepted. Signing in with a password requires a code from then on.
 func (c TOTPSecret) Confirmed() bool { return !c.ConfirmedAt.IsZero() }
 
-// TOTPState is a user's secret in force and pending secret; nil for a missing one.
+// TOTPState holds a user's secret in force and pending secret. A missing secret is nil.
 type TOTPState struct{ InForce, Pending *TOTPSecret }
 
-// ChangeFrom returns the difference to an earlier state. Its texts are none, unconfirmed or confirmed, for the secret in
-// force, followed by ", enrolling" if there is a pending one. If a secret was replaced by one in the same state, the
-// new text ends in ", replaced".
+// ChangeFrom returns the difference to an earlier state. Each of its texts is none, unconfirmed or confirmed, according
+// to the secret in force. ", enrolling" follows if there is a pending secret. If a secret was replaced by another one
+// in the same state, the new text ends in ", replaced".
 func (s TOTPState) ChangeFrom(before TOTPState) Change {
 	change := Change{Property: PropertyTOTP, From: before.text(), To: s.text()}
 	if change.From == change.To && (before.InForce.id() != s.InForce.id() || before.Pending.id() != s.Pending.id()) {
@@ -59,7 +59,7 @@ func (s TOTPState) text() string {
 	return text
 }
 
-// id is zero for a missing secret.
+// id returns zero for a missing secret.
 func (c *TOTPSecret) id() TOTPID {
 	if c == nil {
 		return TOTPID{}
@@ -67,7 +67,7 @@ func (c *TOTPSecret) id() TOTPID {
 	return c.ID
 }
 
-// Showable decides whether the secret may be shown: only until its first code is accepted, and never if its user
+// Showable decides whether the secret may be shown. It may be shown until its first code is accepted, unless its user
 // enrolled it.
 func (c TOTPSecret) Showable() error {
 	if c.Own || c.Confirmed() {
@@ -106,7 +106,7 @@ func (c RecoveryCode) String() string {
 	return strings.Join(parts, "-")
 }
 
-// Hash returns the SHA-256 of the code, which a keyed digest covers before it is stored. 120 random bits cannot be
+// Hash returns the SHA-256 of the code. Storage contains only a keyed digest of this hash. 120 random bits cannot be
 // guessed, so the hash need not be slow.
 func (c RecoveryCode) Hash() Digest { return sha256.Sum256(c[:]) }
 

@@ -6,7 +6,7 @@ import "time"
 type User struct {
 	ID   UserID
 	Name UserName
-	// Spelling is the name with the letter case that it was created with.
+	// Spelling is the name in the letter case that it had when the user was created.
 	Spelling string
 	Role     Role
 	// Group is GroupOwner for the owner, and for no other user.
@@ -35,7 +35,7 @@ func NewUser(id UserID, name UserName, role Role, now time.Time) User {
 
 // RoleForNewUser decides whether creator may create a user, and returns the role of the new user. creator is nil for a
 // request without a token; requested is the zero Role for the default. Without open registration, only an admin may
-// create users. With open registration, every caller may, but only an admin may choose the role.
+// create users. With open registration, every caller may create users, but only an admin may choose the role.
 func RoleForNewUser(creator *Caller, requested Role, openRegistration bool) (Role, error) {
 	switch {
 	case creator != nil && creator.IsAdmin():
@@ -53,7 +53,8 @@ func RoleForNewUser(creator *Caller, requested Role, openRegistration bool) (Rol
 }
 
 // AuthorizeAccount decides whether the caller may see or change the named account. The user of the account and all
-// admins may. The decision does not use the account, so the refusal does not reveal whether the account exists.
+// admins may do both. The decision needs no lookup of the account, so the refusal does not reveal whether the account
+// exists.
 func (c Caller) AuthorizeAccount(name UserName) error {
 	if c.IsAdmin() || c.Name == name {
 		return nil
@@ -65,7 +66,7 @@ func (c Caller) AuthorizeAccount(name UserName) error {
 type UserChange struct {
 	Role   *Role
 	Active *bool
-	// Group is changed only by the owner; GroupOwner hands the system over.
+	// Group is the new group. Only the owner may change it. GroupOwner hands the system over.
 	Group *Group
 	// Password: a new password is being set.
 	Password      bool
@@ -87,8 +88,8 @@ func (c UserChange) ownPassword() bool {
 	return c.Role == nil && c.Active == nil && c.Group == nil && (c.Password || !c.RevokeAPIKeys)
 }
 
-// Change applies a change by a caller. A new password and a deactivation revoke all sessions, by a new epoch;
-// revokeKeys reports whether the caller of Change must revoke all API keys. After a refusal the user is unchanged.
+// Change applies a change by a caller. A new password or a deactivation raises the epoch, which revokes all sessions.
+// revokeKeys reports whether the caller of Change must revoke all API keys. If Change refuses, the user is unchanged.
 func (u *User) Change(by Caller, change UserChange, now time.Time) (revokeKeys bool, err error) {
 	if err := u.authorizeChange(by, change); err != nil {
 		return false, err

@@ -9,10 +9,10 @@ import (
 
 // System stores the single row that describes the installation.
 type System interface {
-	// Lock serialises all transactions that change admins or the owner, and returns the owner; the owner is zero when
-	// the system has none.
+	// Lock serialises all transactions that change admins or the owner, and returns the owner, or zero if the system
+	// has no owner.
 	Lock(ctx context.Context) (owner domain.UserID, err error)
-	// Owner returns the owner; zero when there is none.
+	// Owner returns the owner, or zero if the system has no owner.
 	Owner(ctx context.Context) (domain.UserID, error)
 	// SetOwner makes a user the owner.
 	SetOwner(ctx context.Context, owner domain.UserID) error
@@ -20,8 +20,8 @@ type System interface {
 
 // Users stores users and their sealed passwords.
 type Users interface {
-	// Add inserts a user; an empty password means none. Errors: Conflict with code user_exists when the name is taken;
-	// ErrStaleServerKey.
+	// Add inserts a user. An empty password means that the user has no password. Errors: Conflict with code user_exists
+	// when the name is taken; ErrStaleServerKey.
 	Add(ctx context.Context, user domain.User, password SealedPassword) error
 	// Lock locks the user's account and credentials until the transaction ends, and returns the user. Errors: NotFound.
 	Lock(ctx context.Context, name domain.UserName) (domain.User, error)
@@ -41,12 +41,12 @@ type Users interface {
 	// Save stores role, group, state, session epoch and time of update. It does not change the owner; System does.
 	Save(ctx context.Context, user domain.User) error
 	// SetPassword replaces the stored password if it still equals was. Errors: Conflict with code password_changed if
-	// it does not; ErrStaleServerKey.
+	// it differs from was; ErrStaleServerKey.
 	SetPassword(ctx context.Context, was, password SealedPassword) error
 	// Delete removes the user and all rows that belong to it. Versions of entries that the user wrote stay, without an
 	// author.
 	Delete(ctx context.Context, id domain.UserID) error
-	// Permissions returns the union of the user's permissions over the boxes of which it is an active member.
+	// Permissions returns the union of the user's permissions over all boxes of which the user is an active member.
 	Permissions(ctx context.Context, id domain.UserID) (domain.Permissions, error)
 }
 
@@ -70,12 +70,12 @@ type APIKeys interface {
 type Sessions interface {
 	// Add inserts a session. Errors: ErrStaleServerKey.
 	Add(ctx context.Context, session domain.Session) error
-	// CreatedAt returns the time of a sign-in with a password. A session is never prolonged, so this is when its holder
-	// last sent the password. Errors: NotFound.
+	// CreatedAt returns the time of a sign-in with a password. A session is never prolonged, so its holder last sent
+	// the password at this time. Errors: NotFound.
 	CreatedAt(ctx context.Context, id domain.CredentialID) (time.Time, error)
 }
 
-// Invitations stores open invitations, never their codes. A name has at most one.
+// Invitations stores open invitations, never their codes. There is at most one invitation for a name.
 type Invitations interface {
 	// Add inserts an invitation. The caller holds the lock on System and has deleted any earlier invitation for the
 	// name. Errors: ErrStaleServerKey.
@@ -88,7 +88,7 @@ type Invitations interface {
 	Count(ctx context.Context) (int, error)
 	// Delete removes an invitation and reports whether it existed. Of several concurrent calls, only one reports true.
 	Delete(ctx context.Context, id domain.InvitationID) (bool, error)
-	// DeleteByName removes the invitation for a name and returns it. It is zero if there is none.
+	// DeleteByName removes the invitation for a name and returns it. It returns the zero Invitation if there is none.
 	DeleteByName(ctx context.Context, name domain.UserName) (domain.Invitation, error)
 }
 
@@ -97,14 +97,15 @@ type Events interface {
 	// Append adds an event to this transaction, so that a change and its event are committed together.
 	Append(ctx context.Context, event domain.Event) error
 	// List returns a page of the matching events, newest first. It reads a limited number of events, so that no filter
-	// makes it slow. A page may therefore have fewer events than the filter's limit, even none, although more match.
+	// makes it slow. A page may therefore have fewer events than the filter's limit, or none, although more events
+	// match.
 	List(ctx context.Context, filter EventFilter) (EventPage, error)
 }
 
 // EventPage is a page of the audit log.
 type EventPage struct {
 	Events []domain.Event
-	// Next is the Before of the filter for the next page. It is zero on the last page.
+	// Next is the value of Before in the filter for the next page. It is zero on the last page.
 	Next domain.EventID
 }
 
@@ -118,8 +119,8 @@ type EventFilter struct {
 	Limit int
 }
 
-// Janitor deletes expired rows in small batches. Each method returns the number of deleted rows; fewer than limit means
-// that none are left.
+// Janitor deletes expired rows in small batches. Each method returns the number of deleted rows; a number below limit
+// means that no expired rows are left.
 type Janitor interface {
 	// DeleteEndedSessions deletes sessions that expired before the given time.
 	DeleteEndedSessions(ctx context.Context, before time.Time, limit int) (int, error)
@@ -133,19 +134,20 @@ type Janitor interface {
 	DeleteEndedAPIKeys(ctx context.Context, before time.Time, limit int) (int, error)
 	// DeleteEndedInvitations deletes invitations that expired before the given time.
 	DeleteEndedInvitations(ctx context.Context, before time.Time, limit int) (int, error)
-	// DeleteOldEvents deletes audit events older than the given time, oldest first. It keeps those that are in an
-	// EventQueue.
+	// DeleteOldEvents deletes audit events older than the given time, oldest first. It keeps events that the audit
+	// stream has not delivered yet; see EventQueue.
 	DeleteOldEvents(ctx context.Context, before time.Time, limit int) (int, error)
-	// DeleteAbandonedQueue ends the audit stream if no server has had its lease since the given time. It deletes rows
-	// of the queue if there is no stream.
+	// DeleteAbandonedQueue ends the audit stream if no server has held the lease of the stream since the given time. If
+	// there is no stream, it deletes rows of the queue.
 	DeleteAbandonedQueue(ctx context.Context, before time.Time, limit int) (int, error)
-	// EventLogSize returns the storage of the audit log with its indexes, in bytes. Storage of deleted events may count
-	// until the database reuses it.
+	// EventLogSize returns the storage of the audit log with its indexes, in bytes. The size may include the storage of
+	// deleted events until the database reuses that storage.
 	EventLogSize(ctx context.Context) (int64, error)
-	// DeleteRemovedEntries deletes the versions of entries that were deleted before the given time, and returns their
-	// reserved storage to the box. A box keeps a number of the rows of such entries, and the newest version number of
-	// the other ones, so that version numbers never restart.
+	// DeleteRemovedEntries deletes the versions of entries that were deleted before the given time, and releases the
+	// storage that their boxes reserved for them. Version numbers must never restart, so a box keeps the rows of a
+	// limited number of such entries. Of all its other deleted entries, it keeps only the highest version number.
 	DeleteRemovedEntries(ctx context.Context, before time.Time, limit int) (int, error)
-	// DeleteOldKeyrings deletes keyrings from before the given time that have at least domain.KeptKeyrings newer ones.
+	// DeleteOldKeyrings deletes a keyring that was stored before the given time if its box has at least
+	// domain.KeptKeyrings newer keyrings.
 	DeleteOldKeyrings(ctx context.Context, before time.Time, limit int) (int, error)
 }

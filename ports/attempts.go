@@ -7,9 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Attempts stores the counters of failed attempts. Their keys are digests, so that the table reveals neither user
-// names nor addresses. All replicas share the counters. Attempt rows are locked after all other rows of a
-// transaction.
+// Attempts stores the counters of failed attempts. Their keys are digests, so that the table reveals neither user names
+// nor addresses. All replicas share the counters. A transaction locks rows of counters after all other rows.
 type Attempts interface {
 	// Lock locks the counters until the transaction ends and returns their state. Errors: ErrStartOver when the janitor
 	// deleted a counter concurrently.
@@ -24,7 +23,7 @@ type Attempts interface {
 	Remember(ctx context.Context, key domain.Digest, until time.Time) error
 }
 
-// CounterKey is the key of a counter. It also names the account that the counter belongs to; zero means no account.
+// CounterKey is the key of a counter. Account is the account that the counter belongs to; zero means no account.
 type CounterKey struct {
 	Key     domain.Digest
 	Account domain.Digest
@@ -38,20 +37,20 @@ type CounterState struct {
 	Attempts domain.Attempts
 }
 
-// AttemptQuery selects counters. Both methods that take it need one round trip.
+// AttemptQuery selects counters. Lock and Peek need one round trip for a query.
 type AttemptQuery struct {
 	Counters []CounterKey
-	// KnownAddress is the key of an address; zero for none.
+	// KnownAddress is the key of an address to look up. Zero means that no address is looked up.
 	KnownAddress domain.Digest
 	Now          time.Time
-	// ReadUser also reads the user with the name User, who may not exist. Only Lock does so.
+	// ReadUser makes Lock also read the user with the name User, who need not exist. Peek ignores both fields.
 	ReadUser bool
 	User     domain.UserName
 }
 
 // AttemptState is the answer to an AttemptQuery.
 type AttemptState struct {
-	// Counters has the attempts of each counter, in the order of the query; zero for a counter that is not stored.
+	// Counters has the attempts of each counter, in the order of the query. A counter that is not stored is zero.
 	Counters []domain.Attempts
 	// Known reports whether KnownAddress is remembered at Now.
 	Known bool

@@ -16,11 +16,12 @@ type Boxes interface {
 	Lock(ctx context.Context, id domain.BoxID) error
 	// Save stores the owner and the time of update.
 	Save(ctx context.Context, box domain.Box) error
-	// Offer returns the offer of the box's ownership, even if it has expired; zero when there is none.
+	// Offer returns the offer of the box's ownership, even if it has expired. It returns the zero offer if there is
+	// none.
 	Offer(ctx context.Context, id domain.BoxID) (domain.BoxOffer, error)
 	// SaveOffer replaces the offer; the zero offer deletes it.
 	SaveOffer(ctx context.Context, id domain.BoxID, offer domain.BoxOffer) error
-	// TouchOf sets the time of update of all boxes of which a user is a member.
+	// TouchOf sets the update time of every box that a user is a member of.
 	TouchOf(ctx context.Context, user domain.UserID, now time.Time) error
 	// Delete removes the box with its members, entries and versions.
 	Delete(ctx context.Context, id domain.BoxID) error
@@ -52,33 +53,34 @@ type BoxUsers interface {
 type Entries interface {
 	// Keys lists the keys of a box that have a value and begin with prefix, sorted.
 	Keys(ctx context.Context, box domain.BoxID, prefix string) ([]domain.EntryKey, error)
-	// CountIn increments the box's count of entries with a value, for an entry that gets a value. The lock order
-	// requires it before Lock of an entry without a value. Errors: Conflict with code limit_reached when the box has
-	// limit other keys (0: no limit), including deleted keys whose versions are stored; NotFound when the box was
-	// deleted. After limit_reached, the caller rolls back.
+	// CountIn increments the box's count of entries with a value, for a key that is about to get a value. The lock
+	// order requires CountIn before Lock if the entry has no value. A limit of 0 means no limit. Deleted keys whose
+	// versions are stored count against the limit. Errors: Conflict with code limit_reached when the box already has
+	// limit other keys; the caller must then roll back. NotFound when the box was deleted.
 	CountIn(ctx context.Context, box domain.BoxID, key domain.EntryKey, limit int, now time.Time) error
 	// CountOut decrements the box's count of entries. Like CountIn, it must run before Lock. Errors: NotFound when the
 	// box was deleted or is empty.
 	CountOut(ctx context.Context, box domain.BoxID, now time.Time) error
 	// Lock locks the entry until the transaction ends, and returns the entry and the caller's access as they are under
-	// the lock. It inserts an entry without a value when the entry does not exist. Its version number is 0, or the
-	// newest number of the keys whose rows the Janitor removed. Errors: NotFound with code box_not_found when the box
-	// was deleted.
+	// the lock. If the entry does not exist, it inserts an entry without a value. The version number of this entry is
+	// 0, or the highest version number of the keys whose rows the Janitor has removed from the box. Errors: NotFound
+	// with code box_not_found when the box was deleted.
 	Lock(ctx context.Context, credential domain.Credential, box domain.Box, key domain.EntryKey,
 		now time.Time) (LockedEntry, error)
 	// Stored returns the number of stored versions of an entry and the size of the largest sealed value.
 	Stored(ctx context.Context, box domain.BoxID, key domain.EntryKey) (versions, largest int, err error)
-	// AddVersion stores a version, makes it the entry's newest, deletes all but the newest keep versions (0: none), and
-	// appends the event. A version with a Reservation requires the lock on the box. Errors: Unauthenticated when the
-	// author was deleted; ErrStaleServerKey; Conflict with code limit_reached when the reservation exceeds its limit.
+	// AddVersion stores a version, makes it the entry's newest, deletes all but the newest keep versions, and appends
+	// the event. If keep is 0, it deletes no version. A version with a Reservation requires the lock on the box.
+	// Errors: Unauthenticated when the author was deleted; ErrStaleServerKey; Conflict with code limit_reached when the
+	// reservation exceeds its limit.
 	AddVersion(ctx context.Context, entry domain.Entry, version NewVersion, keep int, event domain.Event) error
 	// MarkDeleted deletes the entry's value. Its versions can be restored until the janitor deletes them.
 	MarkDeleted(ctx context.Context, entry domain.Entry) error
-	// DeleteVersion is MarkDeleted if the entry's newest version is still entry.Version, and reports whether it deleted
-	// the value. CountOut must run before it.
+	// DeleteVersion deletes the entry's value as MarkDeleted does, but only if the newest version is still
+	// entry.Version. It reports whether it deleted the value. CountOut must run first.
 	DeleteVersion(ctx context.Context, entry domain.Entry) (deleted bool, err error)
-	// LockVersion locks the entry until the transaction ends if the entry has a value and its newest version is
-	// entry.Version, and reports whether it did.
+	// LockVersion locks the entry until the transaction ends, but only if the entry has a value and its newest version
+	// is entry.Version. It reports whether it locked the entry.
 	LockVersion(ctx context.Context, entry domain.Entry) (unchanged bool, err error)
 	// Versions lists the stored versions of an entry, newest first. Errors: NotFound with code entry_not_found when the
 	// entry has no versions.
@@ -112,7 +114,7 @@ type Reservation struct {
 	Room domain.Room
 	// Added is the difference to the entry's previous reservation, in bytes.
 	Added int64
-	// Limit is the largest sum of all reservations of the box, in bytes.
+	// Limit is the maximum sum of all reservations of the box, in bytes.
 	Limit int64
 }
 
@@ -121,13 +123,14 @@ type StoredVersion struct {
 	Place     Place
 	Sealed    SealedValue
 	CreatedAt time.Time
-	// Author is returned by Entries.Version only. It is zero if the user was deleted.
+	// Author is set only by Entries.Version. It is zero if the user was deleted.
 	Author domain.UserID
 	// BoxKey is the box key that the version was written under; zero if the box had no keyring then.
 	BoxKey domain.KeyID
 }
 
-// Envelope returns the part of the version that a key is derived for and compared with.
+// Envelope returns the envelope of the version and its place. EntrySealer and EntryCipher need no other part of a
+// version to derive a key and to compare it.
 func (v StoredVersion) Envelope() Sealed {
 	return Sealed{Place: v.Place, Envelope: v.Sealed.Envelope}
 }

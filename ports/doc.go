@@ -7,7 +7,7 @@
 //
 // Use cases must not import adapters, so every dependency of a use case is declared here, including those with a single
 // implementation in production. Every interface has a conformance suite, which every implementation must pass,
-// including test doubles: the storage ports in tests/storage, the other ports in tests/contracts. Where tests of use
-// cases replace an implementation by a test double, the comment of the interface says so. tests/arch reports an
-// interface that has neither a suite nor a second implementation.
+// including test doubles. The suites of the storage ports are in tests/storage, and the suites of the other ports are
+// in tests/contracts. If tests of use cases replace an implementation by a test double, the comment of the interface
+// states this. tests/arch reports an interface that has neither a suite nor a second implementation.
 package ports

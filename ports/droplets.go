@@ -18,8 +18,8 @@ type DropletHost interface {
 	// name is the prefix and a number. It takes at most five seconds.
 	List(ctx context.Context) ([]domain.Droplet, error)
 	// Create creates a stopped container that contains the authorized key. Errors: Conflict when any container has the
-	// name, for example because another server created it concurrently. With an error, the identifier is set if the
-	// container exists but is incomplete. It takes at most ten seconds.
+	// name, for example because another server created it concurrently. If Create returns an error and has left an
+	// incomplete container, it also returns the identifier of this container. It takes at most ten seconds.
 	Create(ctx context.Context, droplet NewDroplet) (container string, err error)
 	// Start starts a container. Starting a running container is not an error. When a port of the container is in use on
 	// the host, the refusal also matches ErrPortTaken, and the container is not started.
@@ -45,7 +45,7 @@ type NewDroplet struct {
 	Build domain.DropletID
 	Name  domain.DropletName
 	Image string
-	// Env contains NAME=value. The host shows it to everyone who may inspect containers.
+	// Env contains NAME=value. The host shows these values to everyone who may inspect containers.
 	Env []domain.Secret
 	// AuthorizedKey is a line for /root/.ssh/authorized_keys.
 	AuthorizedKey string
@@ -54,7 +54,7 @@ type NewDroplet struct {
 
 // SSHKey is a new SSH key pair.
 type SSHKey struct {
-	// Private is in OpenSSH's format, as ssh -i reads it. The caller clears it.
+	// Private is in the OpenSSH format that ssh -i reads. The caller clears it.
 	Private domain.Secret
 	// Authorized is the public key as a line of authorized_keys, with the comment.
 	Authorized string
@@ -70,39 +70,39 @@ type DropletRecords interface {
 	Add(ctx context.Context, record domain.DropletRecord) error
 	// List returns all records, oldest first.
 	List(ctx context.Context) ([]domain.DropletRecord, error)
-	// NoteEntry stores which version of which entry holds the private key, and which version it replaced (0: none).
-	// Errors: ErrDropletAbandoned when another server has claimed the record for removal.
+	// NoteEntry stores which version of which entry holds the private key, and which version it replaced. 0 means that
+	// it replaced none. Errors: ErrDropletAbandoned when another server has claimed the record for removal.
 	NoteEntry(ctx context.Context, id domain.DropletID, entry domain.Entry, replaced uint64) error
-	// Finish marks a build as complete. It deletes older complete records of that name, whose containers must have been
-	// removed, because names are unique on a host. Errors: ErrDropletAbandoned when another server has claimed the
+	// Finish marks a build as complete. It deletes older complete records of that name. Names are unique on a host, so
+	// the containers of these records no longer exist. Errors: ErrDropletAbandoned when another server has claimed the
 	// record.
 	Finish(ctx context.Context, id domain.DropletID, name domain.DropletName, container string) error
-	// Claim marks the record as abandoned, with a lease until a time, and returns it as it is now. ok is false when
-	// another server changed the record's lease since it was read.
+	// Claim marks the record as abandoned, with a lease until the given time, and returns its current state. ok is
+	// false when another server changed the record's lease since it was read.
 	Claim(ctx context.Context, read domain.DropletRecord, until time.Time) (record domain.DropletRecord, ok bool,
 		err error)
-	// Release ends the lease of a claimed record at a time. The zero time undoes the claim: the droplet is complete
-	// again.
+	// Release ends the lease of a claimed record at the given time. A zero time undoes the claim, so that the droplet
+	// is complete again.
 	Release(ctx context.Context, claimed domain.DropletRecord, at time.Time) error
 	// Delete removes a record.
 	Delete(ctx context.Context, id domain.DropletID) error
 }
 
 // DropletVault gives the use cases of droplets access to entries. The use cases of boxes implement it, and apply their
-// own authorisation, limits and audit events; it is a port because use cases must not import each other.
+// own authorisation, limits and audit events. It is a port because packages of use cases must not import each other.
 type DropletVault interface {
 	// OpenBox first authorises the caller for all entries of a box that a droplet needs, and then checks the encryption
 	// key. The caller closes the box. Errors, in this order: NotFound with code box_not_found and Forbidden with code
-	// permission_missing, which are audited; the errors of domain.EncryptionKey.Check; for a box that the caller will
-	// write to, domain.ErrKeyNotCurrent.
+	// permission_missing, both audited; the errors of domain.EncryptionKey.Check; domain.ErrKeyNotCurrent if the caller
+	// will write to the box.
 	OpenBox(ctx context.Context, by domain.Requester, in OpenBox) (DropletBox, error)
 	// DeleteUnchanged deletes an entry on the service's own authority, with an audit event, if its newest version is
 	// still the given one. Otherwise it does nothing.
 	DeleteUnchanged(ctx context.Context, by domain.Requester, version domain.VersionRef) error
 	// UndoWrite undoes the write of a version, on the service's own authority, with an audit event, if the version is
-	// still the entry's newest. It makes the replaced version current again, as a new version sealed under its own key;
-	// when no version was replaced (0), it deletes the entry. If the entry has changed since, UndoWrite does nothing. A
-	// repeated call is therefore safe.
+	// still the entry's newest. It stores the replaced version again as the newest version, still sealed under its own
+	// key. If no version was replaced (0), it deletes the entry. If the entry has changed since, UndoWrite does
+	// nothing. A repeated call is therefore safe.
 	UndoWrite(ctx context.Context, by domain.Requester, written domain.VersionRef, replaced uint64) error
 }
 
@@ -112,17 +112,18 @@ type OpenBox struct {
 	Permissions domain.Permissions
 	// Action is the action of the audit event of a refusal.
 	Action domain.Action
-	// EncryptionKey seals and opens the entries. Its owner clears it after Close.
+	// EncryptionKey seals and opens the entries. The caller clears it after Close.
 	EncryptionKey domain.EncryptionKey
 }
 
 // DropletBox is a box opened with an encryption key. Key derivation runs once for all reads and writes. It is not safe
 // for concurrent use. Every call authorises the caller again.
 type DropletBox interface {
-	// Read returns the JSON text of an entry, after its audit event was committed. The caller clears it.
+	// Read returns the JSON text of an entry after the audit event of the read was committed. The caller clears the
+	// text.
 	Read(ctx context.Context, key string) ([]byte, error)
-	// Write writes JSON text as a new version of an entry, and notes the version and the one that it replaced in the
-	// droplet's record in the same transaction; see DropletRecords.NoteEntry. The replaced version stays stored.
+	// Write writes JSON text as a new version of an entry. In the same transaction, it notes the new and the replaced
+	// version in the droplet's record; see DropletRecords.NoteEntry. The replaced version stays stored.
 	Write(ctx context.Context, key domain.EntryKey, value []byte, droplet domain.DropletID) error
 	// Close overwrites the derived keys.
 	Close()

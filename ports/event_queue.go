@@ -7,21 +7,21 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// EventQueue contains the committed audit events that the audit stream has not delivered yet. Events enter the queue in
-// the transaction that stores them, from the first Claim on. Every method returns Unavailable when the database does
-// not answer.
+// EventQueue contains the committed audit events that the audit stream has not delivered yet. After the first Claim,
+// every event enters the queue in the transaction that stores it. Every method returns Unavailable when the database
+// does not answer.
 type EventQueue interface {
-	// Claim gives holder the lease for a time that begins now, and begins the stream if there is none. It reports false
-	// if another holder's lease has not ended. Only the server with the lease delivers. A holder extends its own lease
-	// by another Claim.
+	// Claim gives holder the lease for the given time from now, and begins the stream if there is none. It reports
+	// false if the lease of another holder has not ended. Only the server with the lease delivers events. A holder
+	// extends its own lease by calling Claim again.
 	Claim(ctx context.Context, holder [16]byte, lease time.Duration) (bool, error)
 	// Release ends the lease of holder.
 	Release(ctx context.Context, holder [16]byte) error
-	// Next returns the oldest events in the queue, at least one if there are any. limit is the number of events after
-	// which the batch ends with the events of the current commit.
+	// Next returns the oldest events in the queue, at least one if there are any. A batch ends when it has limit events
+	// or more. It can exceed limit, because it contains all events that one statement stored.
 	//
-	// If one event was committed before the transaction of another began to write, it is in an earlier place or an
-	// earlier batch. Events of concurrent transactions can be in any order.
+	// An event that was committed before the transaction of another event began to write comes before that event, in
+	// the same batch or in an earlier one. Events of concurrent transactions can be in any order.
 	Next(ctx context.Context, limit int) (QueuedEvents, error)
 	// Delivered removes a batch from the queue.
 	Delivered(ctx context.Context, batch QueuedEvents) error
@@ -31,12 +31,12 @@ type EventQueue interface {
 
 // QueuedEvents is a batch of the queue.
 type QueuedEvents struct {
-	// Events can have fewer events than the queue, because events that were deleted from the audit log are omitted.
+	// Events are the events of the batch, without those that were deleted from the audit log.
 	Events []domain.Event
 	// Positions identify the batch in the queue; empty if the queue is empty.
 	Positions []QueuePosition
-	// Horizon is a transaction: when the batch is removed, no event of an earlier one is in the queue or can enter it.
-	// It is 0 if such a transaction is not known.
+	// Horizon is the number of a transaction. After the batch is removed, the queue contains no event of an earlier
+	// transaction, and no such event can enter it. Horizon is 0 if no such number is known.
 	Horizon uint64
 }
 

@@ -14,7 +14,7 @@ const LockedIdentityPurpose = "locked identity"
 // sealed the result under an account key.
 type SealedIdentity struct {
 	User domain.UserID
-	// Fingerprint is that of the identity whose seed is locked.
+	// Fingerprint is the fingerprint of the identity whose seed is locked.
 	Fingerprint domain.Fingerprint
 	ServerKey   domain.ServerKeyID
 	Sealed      []byte
@@ -31,7 +31,8 @@ type Identities interface {
 	Count(ctx context.Context, user domain.UserID) (int, error)
 	// Current returns the current identity of a user. Errors: NotFound with code identity_not_found.
 	Current(ctx context.Context, user domain.UserID) (domain.Identity, error)
-	// CurrentOf is Current for the name of a user. A user who does not exist has no identity.
+	// CurrentOf is Current for the user with a name. For a user who does not exist, it returns the error for a missing
+	// identity.
 	CurrentOf(ctx context.Context, user domain.UserName) (domain.Identity, error)
 	// ByFingerprint returns an identity that a user has or had. Errors: NotFound with code identity_not_found.
 	ByFingerprint(ctx context.Context, fingerprint domain.Fingerprint) (domain.Identity, error)
@@ -57,17 +58,18 @@ type PastKeyring struct {
 // BoxKeyrings stores the keyrings of boxes. The keyring with the highest sequence is in force.
 type BoxKeyrings interface {
 	// Add stores a keyring and puts its key in force: no write under another key is committed after this transaction.
-	// It marks keyrings beyond domain.KeptKeyrings for the Janitor. The caller holds Boxes.Lock. Errors: Conflict with
-	// code key_id_used when the key is not in force now and was in force earlier.
+	// It marks all but the newest domain.KeptKeyrings keyrings, so that the Janitor deletes them. The caller holds
+	// Boxes.Lock. Errors: Conflict with code key_id_used when the key was in force earlier and is not in force now.
 	Add(ctx context.Context, keyring domain.BoxKeyring) error
 	// Newest returns the keyring in force without its recipients. Errors: NotFound with code keyring_not_found.
 	Newest(ctx context.Context, box domain.BoxID) (domain.BoxKeyring, error)
 	// Get returns one keyring without its recipients. Errors: NotFound with code keyring_not_found.
 	Get(ctx context.Context, box domain.BoxID, sequence uint64) (domain.BoxKeyring, error)
-	// Recipients lists the recipients of a keyring with their names, sorted by fingerprint; without their wrapped keys
-	// unless whole is set.
+	// Recipients lists the recipients of a keyring with their names, sorted by fingerprint. It includes their wrapped
+	// keys only if whole is set.
 	Recipients(ctx context.Context, box domain.BoxID, sequence uint64, whole bool) ([]domain.KeyRecipient, error)
-	// Wrapped returns the key of a keyring, wrapped for the user's current identity; nil if the keyring has none.
+	// Wrapped returns the key of a keyring, wrapped for the user's current identity. It returns nil if this identity is
+	// not a recipient.
 	Wrapped(ctx context.Context, box domain.BoxID, sequence uint64, user domain.UserID) ([]byte, error)
 	// Members lists the active members of a box whose users are active, with their current identities, sorted by name.
 	Members(ctx context.Context, box domain.BoxID) ([]domain.KeyringMember, error)

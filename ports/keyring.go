@@ -12,7 +12,7 @@ const PasswordPurpose = "password"
 
 // Keyring holds the server keys in memory, unwrapped with the master secret. It is safe for concurrent use.
 type Keyring interface {
-	// Reload reads the keys from the database. When it fails, the keys in memory stay in use.
+	// Reload reads the keys from the database. If Reload fails, the keys in memory stay in use.
 	Reload(ctx context.Context) error
 	// NewKey generates a random key of a purpose and generation, wrapped under the current secret.
 	NewKey(purpose domain.KeyPurpose, generation int) (ServerKey, error)

@@ -5,7 +5,8 @@ import "context"
 // originKey is the context key of WithOrigin.
 type originKey struct{}
 
-// originContext is the context of WithOrigin. As a value of its own key, it needs one allocation instead of two.
+// originContext is the context that WithOrigin returns. It is itself the value under originKey, which saves an
+// allocation.
 type originContext struct {
 	context.Context
 	origin string
@@ -20,8 +21,8 @@ func (c *originContext) Value(key any) any {
 }
 
 // WithOrigin returns a context whose units of work and key derivations count for origin, such as a user or a client's
-// address. A store runs only some units of work of one origin at once, so that one client cannot occupy all database
-// connections; the empty origin is unlimited. Key derivations of different origins take turns.
+// address. A store limits how many units of work of one origin run at once, so that one client cannot occupy all
+// database connections. The empty origin has no limit. Key derivations of different origins take turns.
 func WithOrigin(ctx context.Context, origin string) context.Context {
 	return &originContext{ctx, origin}
 }

@@ -37,17 +37,17 @@ type Passwords interface {
 	Hash(ctx context.Context, password domain.Secret) ([]byte, error)
 	// Check compares a password with a hash in constant time. With a nil phc, for an unknown user, it does the same
 	// work against a fixed hash and reports Match false, so that the response time does not reveal which users exist.
-	// The work includes a derivation for each set of parameters that the current settings or a learned hash have.
+	// The work includes a derivation for each set of parameters that the current settings or a learned hash use.
 	Check(ctx context.Context, password domain.Secret, phc []byte) (PasswordCheck, error)
-	// Learn makes Check also do the work of a stored hash for every user. It does not block. Check also learns from
-	// the hashes that it compares.
+	// Learn makes every later Check include a derivation with the parameters of the given stored hash. It does not
+	// block. Check also learns the parameters of the hashes that it compares.
 	Learn(phc []byte)
 }
 
 // PasswordCheck is the result of comparing a password with its hash.
 type PasswordCheck struct {
 	Match bool
-	// Outdated means that the password matches a hash with weaker parameters than the current ones and should be hashed
-	// again.
+	// Outdated means that the password matches, but that the parameters of the hash are weaker than the current ones.
+	// The password should be hashed again.
 	Outdated bool
 }

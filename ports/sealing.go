@@ -48,8 +48,8 @@ type EntrySealer interface {
 	// Rewrap wraps an envelope again under the current server key, in place. Rekey uses it. Errors: those of Rebind.
 	Rewrap(ctx context.Context, at Place, envelope []byte) (domain.ServerKeyID, []byte, error)
 
-	// CheckOuter opens the outer layer of an envelope, the one under a server key, and discards the result. It needs no
-	// client key. serverKey is the identifier that is stored with the envelope. Errors: a TamperedError when the
+	// CheckOuter opens the outer layer of an envelope, which is under a server key, and discards the result. It needs
+	// no client key. serverKey is the identifier that is stored with the envelope. Errors: a TamperedError when the
 	// envelope names another server key, or does not open at this place.
 	CheckOuter(ctx context.Context, at Place, serverKey domain.ServerKeyID, envelope []byte) error
 }

@@ -13,11 +13,11 @@ type ServerKey struct {
 	ID         domain.ServerKeyID
 	Purpose    domain.KeyPurpose
 	Generation int
-	// Wrapped is a nonce of 24 bytes, then the 32 random bytes of the key encrypted with XChaCha20-Poly1305 under a
-	// key that is derived from the secret.
+	// Wrapped is a nonce of 24 bytes, followed by the encrypted key. The key is 32 random bytes. XChaCha20-Poly1305
+	// encrypts it under a key that is derived from the secret.
 	Wrapped   []byte
 	CreatedAt time.Time
-	// RetiredAt is the time since which the key must not seal or sign; zero while it is in use.
+	// RetiredAt is when the key was retired; zero while it is in use. A retired key must not seal or sign.
 	RetiredAt time.Time
 }
 
@@ -33,8 +33,8 @@ type ServerKeys interface {
 	// Retire marks a key as retired at a time.
 	Retire(ctx context.Context, id domain.ServerKeyID, at time.Time) error
 	// DeleteRetired deletes a retired key. left is the number of rows under the key that the caller could not open;
-	// they are lost. Errors: ErrServerKeyInUse when the key has more rows: they were written concurrently and would be
-	// lost too.
+	// they are lost. Errors: ErrServerKeyInUse when more rows are under the key. Those were written concurrently and
+	// would be lost too.
 	DeleteRetired(ctx context.Context, id domain.ServerKeyID, left int) error
 }
 
@@ -47,15 +47,16 @@ var ErrServerKeyInUse = errors.New("rows are still sealed under the old server k
 
 // TamperedError means that a stored value does not authenticate: something other than this server changed or moved it.
 type TamperedError struct {
-	// What names the kind of value and contains none of it: "entry envelope", "entry value", "password".
+	// What names the kind of value and contains no part of the value itself: "entry envelope", "entry value",
+	// "password".
 	What string
 }
 
 // Error names the value that was tampered with.
 func (e *TamperedError) Error() string { return "tampered: " + e.What + " does not authenticate" }
 
-// IsTampered reports whether err contains a TamperedError. The request then ends with a fixed 500, and its audit
-// event has the outcome "tampered", which operators should alert on.
+// IsTampered reports whether err contains a TamperedError. The request then ends with a fixed 500, and its audit event
+// has the outcome "tampered". Operators should alert on this outcome.
 func IsTampered(err error) bool {
 	_, ok := errors.AsType[*TamperedError](err)
 	return ok

@@ -8,8 +8,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// SignIns stores successful sign-ins. It exists beside the repositories of sessions, families and codes because a
-// client waits for every round trip of a sign-in.
+// SignIns stores successful sign-ins. It combines statements of the repositories of sessions, token families and TOTP
+// secrets, because a client waits for every round trip of a sign-in.
 type SignIns interface {
 	// Open stores a sign-in and locks the counters of its attempt, in one round trip. It must run in a transaction,
 	// which must be rolled back after an error. Errors: ErrCodeUsed; Unauthenticated when the user was deleted
@@ -23,16 +23,16 @@ var ErrCodeUsed = errors.New("the code was used before")
 // OpenedSignIn is a sign-in to be stored. Exactly one of Session and Family is set.
 type OpenedSignIn struct {
 	At time.Time
-	// Code is marked as used; zero for a sign-in without a code.
+	// Code is the code to mark as used. It is zero for a sign-in without a code.
 	Code UsedCode
-	// Rehashed replaces the password hash by one with the current parameters. Nothing happens if the stored hash was
-	// replaced meanwhile, or if the server key was retired. Zero for no change.
+	// Rehashed replaces the password hash by one with the current parameters. It has no effect if the stored hash was
+	// replaced meanwhile, or if the server key was retired. Zero means no change.
 	Rehashed PasswordChange
 	Session  *domain.Session
 	Family   *domain.TokenFamily
 	// Pair is the first pair of Family.
 	Pair domain.TokenPair
-	// Counters are locked; the result has their state.
+	// Counters are the counters to lock. The result of Open has their state.
 	Counters []CounterKey
 }
 
@@ -43,5 +43,5 @@ type UsedCode struct {
 	Recovery domain.Digest
 }
 
-// PasswordChange is a stored password and the one that replaces it.
+// PasswordChange is a stored password and the password that replaces it.
 type PasswordChange struct{ Was, Next SealedPassword }

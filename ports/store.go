@@ -12,7 +12,7 @@ import (
 // replace PostgreSQL.
 type Store interface {
 	UnitOfWork
-	// Read returns the repositories outside a transaction: each call runs a statement of its own.
+	// Read returns the repositories outside a transaction. Each call of their methods runs a statement of its own.
 	Read() Repos
 }
 
@@ -20,10 +20,10 @@ type Store interface {
 type UnitOfWork interface {
 	// Do runs fn in a transaction and commits it. When fn returns an error, Do rolls back and returns that error.
 	//
-	// Do runs fn again, at most three times in all, when the database reports a serialization failure or a deadlock,
-	// or when fn returns ErrStaleServerKey; and at most ten times when fn returns ErrStartOver. fn must therefore
-	// assign its results instead of appending to them. fn must not hash passwords, derive keys, use the network, or
-	// call Do, which then returns an error.
+	// Do runs fn again when the database reports a serialization failure or a deadlock, or when fn returns
+	// ErrStaleServerKey. It then runs fn at most three times in all. When fn returns ErrStartOver, Do runs it at most
+	// ten times in all. fn must therefore assign its results instead of appending to them. fn must not hash passwords,
+	// derive keys or use the network. It must not call Do either: a nested Do returns an error.
 	//
 	// Errors of Do itself: Unavailable when the database does not answer, or when the outcome of the commit is unknown.
 	Do(ctx context.Context, fn func(ctx context.Context, repos Repos) error) error
@@ -59,8 +59,8 @@ type Repos struct {
 
 // Callers looks up callers and their access to boxes, with one statement per call.
 type Callers interface {
-	// Caller returns the user of a credential. For a revoked credential, or a deleted user, it returns a Caller with a
-	// zero UserID, which does not authenticate.
+	// Caller returns the user of a credential. For a revoked credential or a deleted user, it returns a Caller with a
+	// zero UserID. Such a Caller does not authenticate.
 	Caller(ctx context.Context, credential domain.Credential) (domain.Caller, error)
 	// Access returns the caller, the box, and the caller's membership of the box. Box is zero when no box has that
 	// name; no box has the empty name.
@@ -71,8 +71,8 @@ type Callers interface {
 // statement. In the result, a box, entry or version that does not exist is zero. Errors: Unavailable when the database
 // does not answer or ctx ends.
 type EntryReader interface {
-	// LookUp returns a version of an entry; version 0 means the newest. The sealed value is included only if the
-	// caller has ReadEntry, because its size would show in the response time.
+	// LookUp returns a version of an entry; version 0 means the newest. The sealed value is included only if the caller
+	// has ReadEntry, because the size of the value affects the response time.
 	LookUp(ctx context.Context, credential domain.Credential, box domain.BoxName, key domain.EntryKey,
 		version uint64) (EntrySnapshot, error)
 	// LookUpForWrite returns the newest version without its value.
@@ -101,9 +101,9 @@ type EntryWriter interface {
 
 // ConditionalWrite is a version that follows the newest version of an existing entry.
 type ConditionalWrite struct {
-	// Snapshot is the state that the write was decided on. WriteIfUnchanged compares: the credential is valid and has
-	// the same expiry, the caller is an active member of the box with the same permissions, the entry has the same
-	// version, and the same key of the box is in force.
+	// Snapshot is the state that the write was decided on. WriteIfUnchanged requires that the credential is valid and
+	// has the same expiry, that the caller is an active member of the box with the same permissions, that the entry has
+	// the same version, and that the same box key is in force.
 	Snapshot EntrySnapshot
 	Version  NewVersion
 	At       time.Time
@@ -122,10 +122,10 @@ type EventWriter interface {
 	Write(ctx context.Context, event domain.Event) error
 }
 
-// SealedRows iterates over everything that is sealed or signed under a server key. Rekey uses it, in small batches so
-// that row locks are short, and the verification of a backup uses it to open every row.
+// SealedRows iterates over everything that is sealed or signed under a server key. Rekey uses it in small batches,
+// which keep row locks short. The verification of a backup uses it to open every row.
 type SealedRows interface {
-	// Count returns the number of sealed rows under all keys together, also under keys that are not stored.
+	// Count returns the number of sealed rows under all keys together, including keys that are not stored.
 	Count(ctx context.Context) (SealedCounts, error)
 	// Entries returns up to limit versions whose envelope is wrapped under key, without their values, in the order of
 	// their places, beginning after the given place. The zero Place precedes all others.
@@ -154,14 +154,14 @@ type SealedRows interface {
 	PlainRecoveryCodeCounts(ctx context.Context) ([]PlainRecoveryCodeCount, error)
 	// PlainRecoveryCodes returns up to limit recovery codes of a user that have no keyed digest.
 	PlainRecoveryCodes(ctx context.Context, user domain.UserID, limit int) ([]PlainRecoveryCode, error)
-	// KeyRecoveryCode replaces the hash of a recovery code with its keyed digest, and reports whether it did. It does
-	// not if the code was used or converted since it was read.
+	// KeyRecoveryCode replaces the hash of a recovery code with its keyed digest, and reports whether it did. It
+	// reports false if the code was used or converted since it was read.
 	KeyRecoveryCode(ctx context.Context, was PlainRecoveryCode, key domain.ServerKeyID,
 		digest domain.Digest) (bool, error)
 	// DeletePlainRecoveryCodes deletes all recovery codes of a user that have no keyed digest, and returns their number.
 	DeletePlainRecoveryCodes(ctx context.Context, user domain.UserID) (int, error)
-	// OpenTransactions returns identifiers of the open transactions of all other sessions in the database, also of
-	// those that have written nothing yet and of other roles. An identifier is not used again.
+	// OpenTransactions returns identifiers of the open transactions of all other sessions in the database. They include
+	// transactions of other roles and transactions that have written nothing yet. Identifiers are never reused.
 	OpenTransactions(ctx context.Context) ([]string, error)
 	// OldestTransaction returns the age of the oldest open transaction of a server; 0 when no transaction is open.
 	OldestTransaction(ctx context.Context) (time.Duration, error)

@@ -6,9 +6,10 @@ import "github.com/lockbox-go/lockbox/domain"
 // write to the database but has no server key can neither make a valid digest nor move one to another user. Servers
 // that share a database compute the same digests. It is safe for concurrent use and performs no I/O.
 type TokenDigests interface {
-	// Tokens returns the digests of opaque tokens under the current session key and token key, in their order.
+	// Tokens returns the digests of opaque tokens under the current session key and token key, in the order of tokens.
 	Tokens(tokens ...domain.OpaqueToken) ([]domain.Digest, domain.TokenKeys)
-	// RecoveryCodes returns the digests of the recovery codes of a TOTP secret, from their hashes, in their order.
+	// RecoveryCodes computes the digests of the recovery codes of a TOTP secret from the hashes of the codes, in the
+	// order of hashes.
 	RecoveryCodes(user domain.UserID, secret domain.TOTPID, hashes ...domain.Digest) RecoveryCodes
 	// Invitation returns the proof of an invitation from its terms; see domain.Invitation.
 	Invitation(terms ...string) (domain.Digest, domain.ServerKeyID)
@@ -27,7 +28,7 @@ type PlainRecoveryCodeCount struct {
 	Codes int
 }
 
-// PlainRecoveryCode is a recovery code as an older release stored it: Hash has no key.
+// PlainRecoveryCode is a recovery code as an older release stored it: Hash is not a keyed digest.
 type PlainRecoveryCode struct {
 	User   domain.UserID
 	Secret domain.TOTPID

@@ -15,7 +15,7 @@ type TokenClaims struct {
 }
 
 // Tokens signs and verifies the tokens that clients hold. The database stores the identifiers of tokens, never the
-// tokens. Tokens checks signatures only: a token that verifies may have been revoked, which the caller looks up in
+// tokens. Tokens checks signatures only. A token that verifies may have been revoked, so the caller must look it up in
 // the database.
 type Tokens interface {
 	// Mint signs claims under the current server key of their kind and returns the token and that key's identifier. The

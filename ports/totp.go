@@ -6,15 +6,16 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// TOTP generates and checks time-based one-time passwords: RFC 6238 with SHA-1, 6 digits and steps of 30 seconds, the
-// parameters that all authenticator apps support.
+// TOTP generates and checks time-based one-time passwords (RFC 6238). It uses SHA-1, 6 digits and steps of 30 seconds,
+// because all authenticator apps support these parameters.
 type TOTP interface {
 	// NewSecret returns 160 random bits.
 	NewSecret() (domain.Secret, error)
 	// Enrolment returns the forms in which a user can transfer the secret to an authenticator app.
 	Enrolment(secret domain.Secret, account string) (Enrolment, error)
 	// Match returns the time step of the code, accepting one step before and one after now; ok is false when the code
-	// matches none of them. It compares in constant time. It does not detect reuse; storage detects it by the step.
+	// matches none of them. It compares in constant time. It does not detect the reuse of a code; storage detects a
+	// reuse by the step.
 	Match(secret domain.Secret, code string, now time.Time) (step int64, ok bool)
 }
 

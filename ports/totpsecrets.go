@@ -36,7 +36,7 @@ type TOTPSecrets interface {
 	// Accept marks all codes up to the given time step as used, and confirms an unconfirmed secret. It reports false
 	// when the step was already used or the secret was deleted.
 	Accept(ctx context.Context, id domain.TOTPID, step int64, now time.Time) (bool, error)
-	// SpendRecovery deletes a recovery code, which is given by its keyed digest, and reports whether it existed.
+	// SpendRecovery deletes the recovery code with the given keyed digest, and reports whether the code existed.
 	SpendRecovery(ctx context.Context, id domain.TOTPID, digest domain.Digest) (bool, error)
 	// Promote replaces the user's confirmed secret with the pending one.
 	Promote(ctx context.Context, user domain.UserID) error

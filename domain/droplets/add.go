@@ -16,8 +16,8 @@ type AddDroplet struct {
 	Box string
 	// Env maps names of environment variables to the keys of entries in Box.
 	Env map[string]string
-	// EncryptionKey opens the entries of Env and seals the private key. It is checked after the caller is authorised,
-	// and only if Box is set. The caller of Add clears it.
+	// EncryptionKey opens the entries of Env and seals the private key. Add checks it only if Box is set, and only
+	// after it has authorised the caller. The caller of Add clears it.
 	EncryptionKey domain.EncryptionKey
 }
 
@@ -27,7 +27,7 @@ type AddedDroplet struct {
 	Droplets []domain.Droplet
 	// Container identifies the new droplet in the list.
 	Container string
-	// PrivateKey is empty when a box stores it. The caller clears it.
+	// PrivateKey is empty if a box stores the key. The caller clears it.
 	PrivateKey domain.Secret
 }
 

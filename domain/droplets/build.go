@@ -55,10 +55,10 @@ func (b *build) run(ctx context.Context, free []int) (AddedDroplet, error) {
 	return added, nil
 }
 
-// launch creates and starts the container under the lowest number that the host accepts. Only the host knows all its
-// containers and programs. It refuses to create a container whose name is taken, and to start a container whose port is
-// in use. In both cases launch tries the next number and leaves the other containers unchanged. It returns every other
-// error.
+// launch creates and starts the container under the lowest number that the host accepts. Only the host knows all
+// containers and programs that run on it. The host refuses to create a container whose name is taken, and to start a
+// container whose port is in use. In both cases launch tries the next number and leaves the other containers unchanged.
+// It does not try another number after any other error.
 func (b *build) launch(ctx context.Context, free []int) error {
 	s, unnamed := b.service, b.event
 	trying, cancel := context.WithTimeout(ctx, tryTimeout)
@@ -70,7 +70,7 @@ func (b *build) launch(ctx context.Context, free []int) error {
 		}
 		err := b.create(ctx, number)
 		if errors.Is(err, domain.Conflict) {
-			b.key.Private.Clear() // a key belongs to one name
+			b.key.Private.Clear() // each name has its own key
 			continue
 		}
 		if err != nil {
@@ -111,8 +111,8 @@ func (b *build) create(ctx context.Context, number int) error {
 	return err
 }
 
-// storeKey writes the private key into the box as a JSON string. The record notes the version in the same
-// transaction, so that no crash can leave a key that nothing refers to.
+// storeKey writes the private key into the box as a JSON string. The record notes the version in the same transaction,
+// so that even after a crash, a record refers to every stored key.
 func (b *build) storeKey(ctx context.Context) error {
 	if b.box == nil {
 		return nil

@@ -12,8 +12,8 @@ import (
 func (s *Service) listAndCleanUp(ctx context.Context, by domain.Requester) ([]domain.Droplet, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	// The order matters: a build inserts its record before its container exists. Listing the host first guarantees that
-	// every listed container's record, if any, is in the second list.
+	// The order matters: a build inserts its record before its container exists. Because the host is listed first, the
+	// second list contains the record of every listed container that has one.
 	droplets, err := s.config.Host.List(ctx)
 	if err != nil {
 		return nil, err
@@ -28,9 +28,9 @@ func (s *Service) listAndCleanUp(ctx context.Context, by domain.Requester) ([]do
 	return s.config.Host.List(ctx)
 }
 
-// cleanUp finishes interrupted builds and removals, and reports whether it asked the host to remove anything. A build
-// or removal is interrupted when its server or the host stopped working. A failed cleanup is audited and retried after
-// a lease; the request still gets its list.
+// cleanUp finishes interrupted builds and removals, and reports whether it sent the host a request to remove a
+// container. A build or removal is interrupted when its server or the host stopped working. A failed cleanup is
+// audited, and is retried after a lease. The request for the list succeeds nevertheless.
 func (s *Service) cleanUp(ctx context.Context, by domain.Requester, droplets []domain.Droplet,
 	records []domain.DropletRecord) (changed bool) {
 	ctx, cancel := context.WithTimeout(ctx, cleanupTimeout)
@@ -42,8 +42,8 @@ func (s *Service) cleanUp(ctx context.Context, by domain.Requester, droplets []d
 			changed = true
 		}
 	}
-	// A host that answered too late may have created a container after its build was rolled back. Such a container
-	// never ran, and its private key was discarded.
+	// A host that answers too late may create a container after the build was rolled back. Such a container never ran,
+	// and its private key was discarded.
 	for _, droplet := range droplets {
 		if !droplet.Started && !known[droplet.Build] {
 			changed = true

@@ -8,9 +8,9 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Delete removes a droplet, and the entry of its private key unless the entry was changed since. It returns the updated
-// list, newest first. Only managers may call it. When the host does not answer, a later request about droplets
-// completes the removal.
+// Delete removes a droplet. It also deletes the entry of the private key, unless the entry has changed since the key
+// was stored. It returns the updated list, newest first. Only managers may call it. When the host does not answer, a
+// later request about droplets completes the removal.
 func (s *Service) Delete(ctx context.Context, by domain.Requester, name string) ([]domain.Droplet, error) {
 	caller, droplet, err := s.find(ctx, by, domain.ActionDeleteDroplet, name)
 	if err != nil {
@@ -23,7 +23,7 @@ func (s *Service) Delete(ctx context.Context, by domain.Requester, name string) 
 	return s.listAndCleanUp(ctx, by)
 }
 
-// remove continues after the client disconnects, so that no removal stops halfway.
+// remove continues if the client disconnects, so that no removal stops halfway.
 func (s *Service) remove(ctx context.Context, by domain.Requester, event domain.Event, droplet domain.Droplet) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
 	defer cancel()
@@ -60,8 +60,8 @@ func (s *Service) claimFor(ctx context.Context, droplet domain.Droplet) (claimed
 	return domain.DropletRecord{}, false, nil
 }
 
-// unclaim undoes a claim after the host refused the removal, and returns the refusal. When the host did not answer,
-// it ends the lease but keeps the claim, so that the next cleanup completes the removal.
+// unclaim undoes a claim after the host refused the removal, and returns the refusal. If the host did not answer,
+// unclaim ends the lease but keeps the claim, so that the next cleanup completes the removal.
 func (s *Service) unclaim(ctx context.Context, claimed domain.DropletRecord, refusal error) error {
 	var complete time.Time
 	switch {

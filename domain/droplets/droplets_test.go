@@ -139,8 +139,8 @@ func TestSilentHostIsCleanedUpLater(t *testing.T) {
 	}
 }
 
-// TestInterruptedBuildIsCleanedUp verifies that cleanup ignores a build during its lease and removes it after the
-// lease.
+// TestInterruptedBuildIsCleanedUp verifies that cleanup ignores an interrupted build during its lease and removes it
+// after the lease.
 func TestInterruptedBuildIsCleanedUp(t *testing.T) {
 	t.Parallel()
 	y := newYard(t)

@@ -39,8 +39,8 @@ func (h *host) List(context.Context) ([]domain.Droplet, error) {
 	return newestFirst, h.failing("list")
 }
 
-// Create creates the container before it returns an error of kind Unavailable, because a real host that does not
-// answer may have created one.
+// Create creates the container before it returns an error of kind Unavailable, because a real host that does not answer
+// may have created the container.
 func (h *host) Create(_ context.Context, droplet ports.NewDroplet) (string, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

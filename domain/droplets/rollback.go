@@ -7,11 +7,11 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// rollback removes the container and the entry of a failed build, audits the failure and returns cause. It also runs
-// after the requester disconnected.
+// rollback removes the container and the entry of a failed build, audits the failure and returns cause. It runs even if
+// the requester has disconnected.
 //
-// It first claims the record. When another server has claimed it, that server removes the droplet. When the host does
-// not answer, rollback undoes the write of the entry, and the next cleanup removes the container.
+// It first claims the record. If another server has claimed the record, that server removes the droplet. If the host
+// does not answer, rollback undoes the write of the entry, and the next cleanup removes the container.
 func (b *build) rollback(ctx context.Context, cause error) error {
 	s := b.service
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), removeTimeout)
@@ -36,9 +36,9 @@ func (b *build) rollback(ctx context.Context, cause error) error {
 	return cause
 }
 
-// containers returns the containers that the build created on the host. Without an identifier, the request to create
-// the container may have succeeded without an answer, so containers looks for the build's label. It returns nothing
-// when the host does not answer; cleanup later removes a container that has no record and never ran.
+// containers returns the containers that the build created on the host. If the build has no identifier of a container,
+// the host may have created the container without answering. containers then searches for the build's label. It returns
+// nothing if the host does not answer; cleanup later removes a container that has no record and never ran.
 func (b *build) containers(ctx context.Context, claimed domain.DropletRecord) []domain.Droplet {
 	if b.container != "" {
 		return []domain.Droplet{{Container: b.container, Name: b.name}}

@@ -1,5 +1,5 @@
-// Package droplets contains the use cases of droplets: containers on a Docker host that behave like small servers, with
-// their credentials in a box. Each file contains one verb.
+// Package droplets contains the use cases of droplets: containers on a Docker host that behave like small servers. A
+// box can store their private keys. Each file contains one verb.
 //
 // The host decides which droplets exist, so every request lists them there. The database records only facts that the
 // host cannot know: which entry holds a private key, and which builds and removals are incomplete. Every request that
@@ -18,8 +18,9 @@ import (
 )
 
 const (
-	// lease is how long only the server that builds or removes a droplet may work on it. It is longer than buildTimeout
-	// and removeTimeout together, so a lease expires only when its server has stopped working on the droplet.
+	// lease is how long the server that builds or removes a droplet may work on it without interference from other
+	// servers. It is longer than buildTimeout and removeTimeout together, so a lease expires only when its server has
+	// stopped working on the droplet.
 	lease = 2 * time.Minute
 	// buildTimeout limits the build of a droplet.
 	buildTimeout = 30 * time.Second
@@ -28,8 +29,8 @@ const (
 	tryTimeout = 20 * time.Second
 	// removeTimeout limits a removal or a rollback.
 	removeTimeout = 20 * time.Second
-	// listTimeout limits listing the host's droplets, including the cleanup, so that a request is answered within five
-	// seconds when the host does not answer.
+	// listTimeout limits listing the host's droplets, including the cleanup, so that Lockbox answers a request within
+	// five seconds even if the host does not answer.
 	listTimeout = 4300 * time.Millisecond
 	// cleanupTimeout is the part of listTimeout that cleanup may take: a container that cannot be removed must not
 	// prevent the list.
@@ -38,7 +39,7 @@ const (
 	auditTimeout = 5 * time.Second
 )
 
-// Config contains the dependencies of the use cases. All are required, except that Host is nil where no droplet host is
+// Config contains the dependencies of the use cases. All are required, but Host is nil if no droplet host is
 // configured.
 type Config struct {
 	Gate      *gate.Gate
@@ -79,7 +80,7 @@ func (s *Service) manager(ctx context.Context, by domain.Requester, action domai
 }
 
 // audit commits the event of an operation on the host. cause is the operation's error; unless cause is nil, the outcome
-// of the event is "failed". audit also runs after the requester disconnected, because the operation may have taken
+// of the event is "failed". audit runs even if the requester has disconnected, because the operation may have taken
 // effect. It returns cause, joined with the error of the audit log.
 func (s *Service) audit(ctx context.Context, event domain.Event, cause error) error {
 	if cause != nil {
@@ -93,8 +94,8 @@ func (s *Service) audit(ctx context.Context, event domain.Event, cause error) er
 	return cause
 }
 
-// find returns the droplet of a name. Only managers may call it. The name never reaches the host: find compares it with
-// the names that the host lists. Errors: those of manager; ErrDropletNotFound.
+// find returns the droplet with a name. Only managers may call it. The name never reaches the host: find compares it
+// with the names that the host lists. Errors: those of manager; ErrDropletNotFound.
 func (s *Service) find(ctx context.Context, by domain.Requester, action domain.Action, name string) (domain.Caller,
 	domain.Droplet, error) {
 	caller, err := s.manager(ctx, by, action, name)
@@ -109,7 +110,7 @@ func (s *Service) find(ctx context.Context, by domain.Requester, action domain.A
 	return caller, droplet, err
 }
 
-// change performs one audited operation on the droplet of a name and returns the updated list.
+// change performs one audited operation on the droplet with a name and returns the updated list.
 func (s *Service) change(ctx context.Context, by domain.Requester, action domain.Action, name string,
 	do func(ctx context.Context, container string) error) ([]domain.Droplet, error) {
 	caller, droplet, err := s.find(ctx, by, action, name)

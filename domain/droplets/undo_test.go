@@ -16,7 +16,7 @@ import (
 
 const firstKey domain.EntryKey = "droplets/droplet01/ssh"
 
-// endings lists the failures and interruptions of an add after it wrote the private key.
+// endings lists the ways in which an add can fail or be interrupted after it has written the private key.
 var endings = map[string]func(y *yard){
 	"refused": func(y *yard) {
 		y.failSecondList(func() error { return refused })
@@ -43,7 +43,7 @@ var endings = map[string]func(y *yard){
 	"the server is killed": func(y *yard) { y.interrupt() },
 }
 
-// failSecondList fails the list request that a build sends after it wrote the private key.
+// failSecondList makes the list request fail that a build sends after it has written the private key.
 func (y *yard) failSecondList(fail func() error) {
 	lists := 0
 	y.host.fail = func(operation string) error {
@@ -125,8 +125,7 @@ func TestFailedAddRestoresTheOlderEntry(t *testing.T) {
 	}
 }
 
-// TestFailedAddWithoutAnOlderValue verifies that an entry that had no value before a failed add has no value after
-// it.
+// TestFailedAddWithoutAnOlderValue verifies that an entry without a value still has no value after a failed add.
 func TestFailedAddWithoutAnOlderValue(t *testing.T) {
 	t.Parallel()
 	for name, end := range endings {

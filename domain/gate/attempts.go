@@ -10,36 +10,36 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// Attempt is the reserved comparison of one credential. It counts as wrong from its reservation, so a wrong credential
-// needs no further call. [Gate.Release] undoes an attempt whose credential was right or was not compared.
+// Attempt is the reserved comparison of one credential. The reservation already counts the attempt as wrong, so a wrong
+// credential needs no further call. [Gate.Release] undoes an attempt whose credential was right or was not compared.
 // [Gate.Succeed] also resets the account's counter. Do not pass the zero Attempt to either method.
 type Attempt struct {
 	action domain.Action
-	// username is the account that the credential is for, in lower case; empty without an account.
+	// username is the account that the credential is for, in lower case. It is empty if the attempt has no account.
 	username string
-	// account is the digest of username; zero without an account.
+	// account is the digest of username. It is zero if the attempt has no account.
 	account domain.Digest
 	// address is domain.AddressGroup of the requester's address, under which attempts are counted. It is empty when the
 	// address is unknown or shared.
 	address  string
 	at       time.Time
 	counters []counter
-	// lockout is how long the lockout lasts during which the attempt was allowed; 0 without one.
+	// lockout is the rest of the lockout during which the attempt was allowed. It is 0 if there was no lockout.
 	lockout time.Duration
-	// user is the stored data of the account, if the reservation has read it.
+	// user is the stored data of the account. It is set only if the reservation has read the data.
 	user ports.SignIn
 }
 
 // reservation describes the counters of an attempt.
 type reservation struct {
-	// counters are those of an attempt from an unknown address.
+	// counters are all counters that apply to an attempt from an unknown address.
 	counters []counter
-	// knownAddress is the key of the address; zero if the address cannot be known. At a known address, shared counters
-	// do not apply.
+	// knownAddress is the key of the address. It is zero if the address cannot become known. At a known address, shared
+	// counters do not apply.
 	knownAddress domain.Digest
 	// provable: the attempt carries two factors.
 	provable bool
-	// readUser also reads the stored data of the user.
+	// readUser makes the reservation also read the stored data of the user.
 	readUser bool
 }
 
@@ -63,14 +63,14 @@ func (r reservation) at(known bool) []counter {
 }
 
 // ReserveAccount counts an attempt to sign in to an account. It runs before the credential is compared, so that
-// concurrent attempts cannot exceed the limit. It commits its own transaction, because the comparison that follows is
-// slow. It treats an unknown account like an existing one.
+// concurrent attempts cannot exceed the limit. It commits a transaction of its own, because the comparison that follows
+// is slow. It treats an unknown account like an existing account.
 //
-// An attempt counts for its address and for the pair of account and address. Unless the account has signed in from the
-// address within domain.KnownAddressTTL, it also counts for the account as a whole, once within domain.AttemptWindow
-// and once within a month. Guesses from other addresses therefore do not lock out a known address. They lock out
-// unknown addresses for at most an hour at a time, and a single address cannot do so repeatedly, because its own
-// lockouts last longer.
+// An attempt counts for its address and for the pair of account and address. If the account has not signed in from the
+// address within domain.KnownAddressTTL, the attempt also counts for the account as a whole: in one counter for
+// domain.AttemptWindow and in one for a month. Guesses from other addresses therefore do not lock the account out at a
+// known address. At unknown addresses, they lock it out for at most an hour at a time. A single address cannot do so
+// repeatedly, because the lockouts of the address itself last longer.
 //
 // Errors: RateLimited during a lockout; the attempt is then not counted.
 func (g *Gate) ReserveAccount(ctx context.Context, by domain.Requester, action domain.Action,
@@ -80,9 +80,9 @@ func (g *Gate) ReserveAccount(ctx context.Context, by domain.Requester, action d
 
 // ReserveSignIn is ReserveAccount for a sign-in. It also reads the stored data of the user, in the round trip that
 // locks the counters; see [Attempt.User]. An attempt that carries two factors is also allowed during a lockout that
-// strangers can cause. Its Attempt is then Locked: only a sign-in with both factors may succeed, and every other result
-// must be refused with its Refusal, after the same work for every account. Otherwise it would reveal whether a guess
-// was right.
+// strangers can cause. The returned Attempt is then Locked. The caller must accept it only if both factors are right.
+// Otherwise the caller must return [Attempt.Refusal], after the same work for every account, so that the response does
+// not reveal whether a guess was right.
 func (g *Gate) ReserveSignIn(ctx context.Context, by domain.Requester, username string,
 	twoFactors bool) (Attempt, error) {
 	return g.reserveAccount(ctx, by, domain.ActionSignIn, username, reservation{provable: twoFactors, readUser: true})
@@ -106,8 +106,8 @@ func (g *Gate) reserveAccount(ctx context.Context, by domain.Requester, action d
 	return g.reserve(ctx, by, attempt, request)
 }
 
-// User returns the stored data of the user that the attempt of ReserveSignIn is for, as it was when the attempt was
-// reserved; zero for a user who does not exist.
+// User returns the stored data of the user, as ReserveSignIn read it when it reserved the attempt. It is zero for a
+// user who does not exist.
 func (a Attempt) User() ports.SignIn { return a.user }
 
 // Counters returns the keys of the counters that the attempt has incremented.
@@ -125,7 +125,7 @@ func (g *Gate) ReserveAddress(ctx context.Context, by domain.Requester, action d
 	return g.reserveFixed(ctx, by, action, g.addressCounters(by, "address", g.config.Limits.FreePerAddress))
 }
 
-// ReserveInit counts an attempt at the initialization token under the requester's address. One counter for all
+// ReserveInit counts an attempt with an initialization token under the requester's address. One counter for all
 // addresses would let a stranger lock out the administrator who has the right token. Errors: RateLimited during a
 // lockout.
 func (g *Gate) ReserveInit(ctx context.Context, by domain.Requester) (Attempt, error) {
@@ -159,7 +159,7 @@ func (g *Gate) reserve(ctx context.Context, by domain.Requester, attempt Attempt
 		// An invalid name is looked up as the empty name, which no user has, so that the work is the same.
 		query.User, _ = domain.ParseUserName(attempt.username)
 	}
-	// A known address must not wait for the locks of counters that strangers use.
+	// An attempt from a known address must not wait for the locks of counters that strangers use.
 	known := state.Known
 	var v verdict
 	err = g.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
@@ -169,7 +169,7 @@ func (g *Gate) reserve(ctx context.Context, by domain.Requester, attempt Attempt
 		if err != nil {
 			return err
 		}
-		if state.Known != known { // another sign-in has made the address known, or its time has ended
+		if state.Known != known { // the address has become known, or is not known any more
 			known = state.Known
 			return ports.ErrStartOver
 		}
@@ -192,8 +192,8 @@ func (g *Gate) reserve(ctx context.Context, by domain.Requester, attempt Attempt
 	return attempt, err
 }
 
-// uncounted removes the shared counters of an attempt that is allowed during their lockout: it must not extend the
-// lockout.
+// uncounted removes the shared counters if the attempt is allowed during their lockout, because such an attempt must
+// not extend the lockout. It returns the other counters and their states.
 func uncounted(counters []counter, stored []domain.Attempts, locked bool) ([]counter, []domain.Attempts) {
 	if !locked {
 		return counters, stored

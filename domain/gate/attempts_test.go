@@ -106,8 +106,9 @@ func TestLockoutDoubles(t *testing.T) {
 	}
 }
 
-// TestStrangerCannotKeepLockedOut verifies that one address cannot keep an account locked out at other addresses. After
-// the lockout that its many wrong attempts cause, one more attempt a day does not lock the account there.
+// TestStrangerCannotKeepLockedOut verifies that one address cannot keep an account locked out at other addresses. The
+// address first makes many wrong attempts. After the lockout that these cause, one more attempt a day does not lock the
+// account out at another address.
 func TestStrangerCannotKeepLockedOut(t *testing.T) {
 	t.Parallel()
 	f := open(t)
@@ -148,7 +149,7 @@ func TestPatientGuesser(t *testing.T) {
 		}
 		f.Clock.Advance(wait)
 	}
-	// 30 attempts a month are free for a limit of three; then there is one an hour.
+	// With a limit of three, 30 attempts a month are free. After these, the attacker has one attempt an hour.
 	require.LessOrEqual(t, guesses, 30+3*24)
 	require.Greater(t, guesses, 60)
 }
@@ -266,7 +267,7 @@ func TestSucceedResets(t *testing.T) {
 }
 
 // TestKnownAddress verifies that a known address has a separate counter until it is forgotten. Guesses from other
-// addresses do not lock it out.
+// addresses do not lock the account out at the known address.
 func TestKnownAddress(t *testing.T) {
 	t.Parallel()
 	f := open(t)

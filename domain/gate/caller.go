@@ -21,7 +21,7 @@ func (g *Gate) Caller(ctx context.Context, repos ports.Repos, by domain.Requeste
 	return caller, caller.Authenticate(g.config.Clock.Now())
 }
 
-// Admin is [Gate.Caller] for an action of admins. Errors: also ErrAdminOnly.
+// Admin is [Gate.Caller] for an action that only admins may take. Errors: also ErrAdminOnly.
 func (g *Gate) Admin(ctx context.Context, repos ports.Repos, by domain.Requester) (domain.Caller, error) {
 	caller, err := g.Caller(ctx, repos, by)
 	if err != nil {
@@ -33,8 +33,8 @@ func (g *Gate) Admin(ctx context.Context, repos ports.Repos, by domain.Requester
 	return caller, nil
 }
 
-// InGroup is [Gate.Caller] for an action of a group and of the groups that include it. Errors: also ErrGroupTooLow;
-// InGroup then returns the caller as well, for the audit event of the refusal.
+// InGroup is [Gate.Caller] for an action that requires the group least, or a group that includes it. Errors: also
+// ErrGroupTooLow. With this error, InGroup also returns the caller, for the audit event of the refusal.
 func (g *Gate) InGroup(ctx context.Context, repos ports.Repos, by domain.Requester, least domain.Group) (domain.Caller,
 	error) {
 	caller, err := g.Caller(ctx, repos, by)

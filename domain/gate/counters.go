@@ -15,8 +15,8 @@ type counter struct {
 	// resets: a successful attempt sets the counter back to zero. The counter of an address does not reset: otherwise
 	// an attacker could reset it by signing in to an account of their own.
 	resets bool
-	// shared: attempts from all unknown addresses increment the counter, so strangers can cause its lockouts. It does
-	// not apply at a known address, and an attempt with two factors is compared during its lockout.
+	// shared: attempts from all unknown addresses increment the counter, so strangers can cause its lockouts. The
+	// counter does not apply at a known address. Its lockout does not refuse an attempt with two factors.
 	shared bool
 }
 
@@ -29,7 +29,7 @@ func newCounter(key domain.Digest, limit domain.Limit) counter {
 	return counter
 }
 
-// of returns the counter as one of an account.
+// of returns the counter as a counter of the account.
 func (c counter) of(account domain.Digest) counter {
 	c.Account = account
 	return c
@@ -51,13 +51,13 @@ type eventFunc func(ctx context.Context, repos ports.Repos) (domain.Event, error
 type verdict struct {
 	// wait is the longest lockout that forbids the attempt.
 	wait time.Duration
-	// shared is the longest lockout of a shared counter that the attempt may prove itself against.
+	// shared is the longest lockout of the shared counters if the attempt is allowed during it; otherwise 0.
 	shared time.Duration
 	// unreported is true if a lockout has no audit event yet.
 	unreported bool
 }
 
-// judge decides on an attempt. provable: the attempt carries two factors.
+// judge decides on an attempt. provable reports whether the attempt carries two factors.
 func judge(counters []counter, stored []domain.Attempts, provable bool, now time.Time) (v verdict) {
 	for i, each := range counters {
 		blocked := stored[i].Blocked(now)

@@ -7,16 +7,16 @@
 // changes a droplet passes its refusals to [Gate.Refused], which audits only these refusals:
 //
 //   - A wrong credential: a password, a TOTP code, a recovery code, a refresh token or an invitation code.
-//     A right password without the TOTP code that the account requires counts as one too. Outcome "denied".
-//   - A known caller who lacks a permission, a group or the right encryption key, or who names a box that is not
-//     visible to the caller, or whose sign-in is too old for a request about its own identity. Outcome "denied".
+//     A right password without the TOTP code that the account requires is a wrong credential too. Outcome "denied".
+//   - A known caller who lacks a permission, a group or the right encryption key; who names a box that is not
+//     visible to the caller; or whose sign-in is too old for a request about the caller's own identity. Outcome "denied".
 //   - A missing entry or version, or a failed precondition, if the caller may use the entries of the box but not list
 //     their keys: the refusal reveals whether a key exists. Outcome "denied"; see [Gate.Denied].
 //   - Stored data that does not authenticate. Outcome "tampered".
 //
-// Of the refusals of a known caller that no rate limit counts, only the first in a minute have their own event; see
-// [Gate.FlushRefusals]. Each lockout has one event, with outcome "throttled"; later attempts during the same lockout
-// have none. See [Gate.ReserveAccount] and [Gate.CheckPassphrase].
+// Some refusals of a known caller are not counted by any rate limit. Only the first of these in each minute have events
+// of their own; see [Gate.FlushRefusals]. Each lockout has one event, with outcome "throttled"; later attempts during
+// the same lockout have none. See [Gate.ReserveAccount] and [Gate.CheckPassphrase].
 //
 // Every other refusal is returned without an event: a missing, expired or revoked token, malformed input, a conflict, a
 // missing entry or failed precondition for a caller who may list the keys, and an administrative request from a caller
@@ -25,9 +25,9 @@
 //
 // # Rate limits
 //
-// Wrong credentials are counted under an account and under an address, wrong passphrases under a caller and a box. The
-// database holds the counters under keyed digests, so that all servers share them and a dump does not name anyone.
-// [domain.Attempts] has the rules; this package decides what counts under which key.
+// Wrong credentials are counted under an account and under an address. Wrong passphrases are counted under a caller and
+// a box. The database holds the counters under keyed digests, so that all servers share them and a dump does not name
+// anyone. [domain.Attempts] has the rules; this package decides what counts under which key.
 package gate
 
 import (
@@ -55,8 +55,8 @@ type Gate struct {
 	repeated repeatedRefusals
 }
 
-// New returns a Gate. All use cases of a server share one Gate: its limits on searches and repeated refusals apply to
-// them together.
+// New returns a Gate. All use cases of a server share one Gate: its limits on searches and on repeated refusals apply
+// to all use cases together.
 func New(config Config) *Gate {
 	return &Gate{
 		config:   config,
@@ -73,7 +73,7 @@ func (g *Gate) Event(action domain.Action, by domain.Requester, caller domain.Ca
 }
 
 // Audit commits an event that is not part of a change, such as the read of a value. It must not be called in a
-// transaction. Errors: Unavailable; the event may have been committed all the same.
+// transaction. Errors: Unavailable; the event may have been committed nevertheless.
 func (g *Gate) Audit(ctx context.Context, event domain.Event) error {
 	return g.config.Events.Write(ctx, event)
 }

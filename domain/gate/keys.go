@@ -32,8 +32,9 @@ func ownAddress(by domain.Requester) string {
 	return domain.AddressGroup(by.Address)
 }
 
-// accountCounters returns the counters of an account: for the pair of account and address, and for the account at all
-// unknown addresses, within the window and within a month. Without an own address there is no pair.
+// accountCounters returns the counters of an account. Two of them count the attempts from all unknown addresses: one
+// for AttemptWindow, and one for a month. The third counts the attempts of the pair of account and address. It is
+// absent if the requester has no address of its own.
 func (g *Gate) accountCounters(attempt Attempt) []counter {
 	limits := g.config.Limits
 	account := newCounter(attempt.account, limits.Account()).of(attempt.account)
@@ -48,9 +49,10 @@ func (g *Gate) accountCounters(attempt Attempt) []counter {
 	return append(counters, pair)
 }
 
-// monthDigest returns the key of an account's counter of a month. Its rows are kept for a month even for usernames that
-// do not exist, so their number is bounded: 20 bits of the account's digest select one of about a million rows, which
-// accounts may share. The digest is keyed, so a client cannot find a username that shares the row of another.
+// monthDigest returns the key of an account's counter of a month. Rows are kept for a month even for usernames that do
+// not exist, so their number must be bounded. 20 bits of the account's digest select one of about a million rows, which
+// several accounts may share. The digest is keyed, so a client cannot find a username that shares the row of another
+// username.
 func (g *Gate) monthDigest(account domain.Digest) domain.Digest {
 	return g.config.Digests.Digest("account month", string([]byte{account[0], account[1], account[2] & 0xf0}))
 }

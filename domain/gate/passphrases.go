@@ -9,7 +9,7 @@ import (
 
 // Unlike a password, a passphrase is counted after the comparison, and only if it was wrong. A read with the right
 // passphrase therefore writes no counter. Each caller has one counter per box, and the number of concurrent key
-// derivations is bounded, so few guesses can run before they are counted.
+// derivations is bounded, so only a few guesses can run before they are counted.
 
 // CheckPassphrase refuses a passphrase for the entries of a box before a key is derived from it, if the caller is
 // locked out. It must not be called in a transaction. Do not call it for a generated key, whose 256 random bits cannot
@@ -33,7 +33,7 @@ func (g *Gate) CheckPassphrase(ctx context.Context, by domain.Requester, access 
 	return nil
 }
 
-// reportPassphrases audits a lockout, once, and decides again.
+// reportPassphrases decides again under the lock, and audits a lockout that has no event yet.
 func (g *Gate) reportPassphrases(ctx context.Context, by domain.Requester, access domain.Access, counters []counter,
 	query ports.AttemptQuery) (v verdict, err error) {
 	event := func(context.Context, ports.Repos) (domain.Event, error) {

@@ -11,7 +11,8 @@ import (
 
 // Refused audits the refusal of an action if the policy in the package comment requires it. It returns cause, joined
 // with the error of the audit log if the event could not be committed. It does nothing if cause is nil. Do not call it
-// in a transaction: a rollback would not undo the event. After many equal refusals, it only counts them.
+// in a transaction: a rollback would not undo the event. After many equal refusals, it counts further ones without
+// writing events.
 func (g *Gate) Refused(ctx context.Context, event domain.Event, cause error) error {
 	switch {
 	case cause == nil:
@@ -44,14 +45,14 @@ func (g *Gate) write(ctx context.Context, event domain.Event, cause error) error
 }
 
 // wrongCredentials are the refusals that are returned after a credential was compared with the stored one. Refusals
-// that are not audited have the same kinds, so isDenial cannot test the kind: it needs this list.
+// that are not audited have the same kinds, so isDenial cannot test the kind and needs this list.
 var wrongCredentials = []error{
 	domain.ErrWrongCredentials, domain.ErrCodeRequired, domain.ErrCodeInvalid, domain.ErrRefreshToken,
 	domain.ErrInvitationInvalid,
 }
 
-// isDenial reports whether a refusal is audited as denied. A box that is not visible to the caller is refused as
-// NotFound, which must not hide the attempt from the audit log.
+// isDenial reports whether a refusal is audited as denied. The refusal of a box that is not visible to the caller has
+// the kind NotFound, but it is audited all the same.
 func isDenial(cause error) bool {
 	return errors.Is(cause, domain.Forbidden) || errors.Is(cause, domain.ErrBoxNotFound) ||
 		isOneOf(cause, wrongCredentials)

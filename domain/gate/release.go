@@ -8,11 +8,11 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// releaseTimeout bounds Release, which does not run under the request's context: the client may have disconnected.
+// releaseTimeout limits Release. Release does not use the request's context, because the client may have disconnected.
 const releaseTimeout = 5 * time.Second
 
-// Release undoes a reserved attempt that was not compared, or was not wrong, in a transaction of its own. It ignores
-// errors: the attempt then stays counted, which is safe.
+// Release undoes a reserved attempt whose credential was not compared or was right. It uses a transaction of its own.
+// It ignores errors: the attempt then stays counted, which is safe.
 func (g *Gate) Release(ctx context.Context, attempt Attempt) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
@@ -41,7 +41,8 @@ func (g *Gate) Succeed(ctx context.Context, repos ports.Repos, attempt Attempt) 
 	return g.SucceedLocked(ctx, repos, attempt, state)
 }
 
-// SucceedLocked is [Gate.Succeed] for counters that the transaction has locked; state is their state.
+// SucceedLocked is [Gate.Succeed] for counters that the transaction has already locked. state is the state of these
+// counters.
 func (g *Gate) SucceedLocked(ctx context.Context, repos ports.Repos, attempt Attempt, state ports.AttemptState) error {
 	if err := settle(ctx, repos, attempt, state, true); err != nil {
 		return err

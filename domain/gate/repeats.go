@@ -15,7 +15,7 @@ const (
 	// freeRefusals is the number of refusals in a window that have their own event. It is enough for a person who makes
 	// mistakes.
 	freeRefusals = 10
-	// maxRefusalWindows bounds the windows in memory. Without a window, each refusal has its own event.
+	// maxRefusalWindows is the maximum number of windows in memory. A refusal without a window has its own event.
 	maxRefusalWindows = 4096
 )
 
@@ -33,10 +33,11 @@ type refusalKey struct {
 	box    domain.BoxID
 }
 
-// window holds the refusals with one key since started.
+// window counts the refusals with one key that arrived after the time started.
 type window struct {
 	started time.Time
-	// written counts the refusals with an event, and suppressed those without one since the last event.
+	// written is the number of refusals that have their own event. suppressed is the number of refusals that no event
+	// covers yet.
 	written, suppressed int
 	// last is the event of the last suppressed refusal.
 	last domain.Event
@@ -65,7 +66,7 @@ func (r *repeatedRefusals) suppress(event domain.Event) bool {
 	return true
 }
 
-// add counts refusals. The last event keeps its key, target and address only if all refusals have the same ones.
+// add counts refusals. The last event keeps its key, target or address only if all refusals have the same.
 func (w *window) add(event domain.Event, count int) {
 	if w.suppressed > 0 {
 		if event.Key != w.last.Key {
@@ -125,7 +126,7 @@ func (g *Gate) FlushAllRefusals(ctx context.Context) error {
 }
 
 // flush writes the events of windows that began before the given time. It keeps the refusals whose event could not be
-// written, and returns how many they are in its error.
+// written, and states the number of these refusals in its error.
 func (g *Gate) flush(ctx context.Context, before time.Time) error {
 	lost := 0
 	var failure error

@@ -72,8 +72,8 @@ func (r *refuser) refuse(n int, actor byte, action domain.Action, box string, ca
 	}
 }
 
-// TestRepeatedRefusals verifies that many equal refusals have a few events, and that their sum is the number of
-// refusals.
+// TestRepeatedRefusals verifies that many equal refusals have only a few events, and that these events together stand
+// for all refusals.
 func TestRepeatedRefusals(t *testing.T) {
 	t.Parallel()
 	r := newRefuser(t)
@@ -107,14 +107,14 @@ func TestRepeatedRefusals(t *testing.T) {
 	require.Equal(t, []any{490, domain.OutcomeDenied, domain.EntryKey("key"), home},
 		[]any{last.Suppressed, last.Outcome, last.Key, last.Address})
 
-	// The next minute begins anew.
+	// In the next minute, the first refusals have their own events again.
 	r.refuse(free, 1, domain.ActionReadEntry, "a", domain.ErrPermissionMissing)
 	require.Len(t, r.written.events, 6*(free+1)+free)
 	require.NoError(t, r.gate.FlushAllRefusals(t.Context()))
 	require.Len(t, r.written.events, 6*(free+1)+free, "nothing was suppressed")
 }
 
-// TestRefusalsThatAlwaysHaveAnEvent covers the events that matter one by one.
+// TestRefusalsThatAlwaysHaveAnEvent covers refusals that always have an event of their own.
 func TestRefusalsThatAlwaysHaveAnEvent(t *testing.T) {
 	t.Parallel()
 	r := newRefuser(t)
@@ -134,7 +134,8 @@ func TestRefusalsThatAlwaysHaveAnEvent(t *testing.T) {
 	require.Len(t, r.written.events[before:], 200, "successes are never suppressed")
 }
 
-// TestRepeatedRefusalsAreNotLost lets the audit log fail while refusals are written, and stops the server.
+// TestRepeatedRefusalsAreNotLost verifies that no refusal is lost if the audit log fails while refusals are written, or
+// if the server stops.
 func TestRepeatedRefusalsAreNotLost(t *testing.T) {
 	t.Parallel()
 	r := newRefuser(t)
@@ -171,7 +172,7 @@ func TestRepeatedRefusalsUnderConcurrency(t *testing.T) {
 	require.Equal(t, map[string]int{"user1 entry.read a": 1600}, refusals)
 }
 
-// TestTheEventOfDifferentRefusals names only what the refusals have in common.
+// TestTheEventOfDifferentRefusals verifies that an event for different refusals names only what they have in common.
 func TestTheEventOfDifferentRefusals(t *testing.T) {
 	t.Parallel()
 	r := newRefuser(t)

@@ -14,7 +14,8 @@ const (
 	// maxSearches is the number of searches of the audit log that run at the same time on one server. Each may read
 	// thousands of events, so more of them would delay other requests.
 	maxSearches = 2
-	// maxWaitingSearches bounds the searches that wait on one server, and maxOwnWaiting those of one user.
+	// maxWaitingSearches is the maximum number of searches that wait on one server. maxOwnWaiting is the maximum for
+	// one user.
 	maxWaitingSearches = 64
 	maxOwnWaiting      = 8
 	// searchWait is the longest wait of a search. A search takes milliseconds unless the database is overloaded.
@@ -22,8 +23,8 @@ const (
 )
 
 // Events returns a page of the audit log. The caller must be authorised to read it. A filter by action or user is a
-// search: it reads many events to find few. Two searches run at once, of different users; others wait. Errors:
-// ErrBusy after a wait of searchWait, or when too many searches wait.
+// search: it reads many events to find few. At most two searches run at once, and they are of different users. Other
+// searches wait. Errors: ErrBusy after a wait of searchWait, or when too many searches wait.
 func (g *Gate) Events(ctx context.Context, caller domain.UserID, filter ports.EventFilter) (ports.EventPage, error) {
 	events := g.config.Store.Read().Events
 	if filter.Action == (domain.Action{}) && filter.Actor == "" {
@@ -39,7 +40,8 @@ func (g *Gate) Events(ctx context.Context, caller domain.UserID, filter ports.Ev
 // searches bounds the searches that run at the same time. It is safe for concurrent use.
 type searches struct {
 	mu sync.Mutex // guards the fields below
-	// running has the users whose search runs: one for each user, so that no user can delay the others.
+	// running contains the users whose search runs. Each user has at most one running search, so that no user can delay
+	// the others.
 	running map[domain.UserID]bool
 	waiting []*waitingSearch // in the order of their arrival
 }
@@ -100,7 +102,8 @@ func (s *searches) end(user domain.UserID) {
 	s.startNext()
 }
 
-// startNext starts waiting searches, oldest first. It skips those of users whose search runs. The caller holds mu.
+// startNext starts waiting searches, oldest first. It skips a search if another search of the same user runs. The
+// caller holds mu.
 func (s *searches) startNext() {
 	s.waiting = slices.DeleteFunc(s.waiting, func(search *waitingSearch) bool {
 		if len(s.running) >= maxSearches || s.running[search.user] {

@@ -42,7 +42,7 @@ func newSearches() (*slowEvents, *gate.Gate) {
 	return events, gate.New(gate.Config{Store: events})
 }
 
-// search runs a search of a user; the filter has the name of the search.
+// search runs a search of a user. The filter contains name, which identifies the search.
 func search(ctx context.Context, g *gate.Gate, user byte, name domain.UserName) error {
 	_, err := g.Events(ctx, domain.UserID{user}, ports.EventFilter{Actor: name, Limit: 1})
 	return err

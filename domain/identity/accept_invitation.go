@@ -41,7 +41,7 @@ func (s *Service) AcceptInvitation(ctx context.Context, by domain.Requester, in 
 	return "", err
 }
 
-// acceptReserved is AcceptInvitation with a reserved attempt, which it releases on success.
+// acceptReserved is AcceptInvitation with an attempt that is already reserved. It releases the attempt on success.
 func (s *core) acceptReserved(ctx context.Context, by domain.Requester, attempt gate.Attempt,
 	in AcceptInvitation) (domain.UserName, error) {
 	if _, err := s.openInvitation(ctx, s.store.Read(), in.Code, s.clock.Now()); err != nil {
@@ -58,7 +58,8 @@ func (s *core) acceptReserved(ctx context.Context, by domain.Requester, attempt 
 	}
 	var name domain.UserName
 	err = s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The lock orders this against a change of the inviter: an admin who was demoted must not create admins.
+		// The lock serialises this transaction with changes of the inviter: an admin who was demoted must not create
+		// admins.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}

@@ -15,8 +15,8 @@ type AccountsAddUser struct {
 	Group string
 }
 
-// AddUser creates a user. Only the owner may call it. Clients rely on the order of the checks: a missing field or an
-// invalid name is refused first, then a taken name, an unknown group, and a second owner.
+// AddUser creates a user. Only the owner may call it. Clients rely on the order of the checks: first for a missing
+// field or an invalid name, then for a taken name, then for an unknown group, and then for a second owner.
 func (s Accounts) AddUser(ctx context.Context, by domain.Requester, in AccountsAddUser) error {
 	if _, err := s.gate.InGroup(ctx, s.store.Read(), by, domain.GroupOwner); err != nil {
 		return err
@@ -29,7 +29,7 @@ func (s Accounts) AddUser(ctx context.Context, by domain.Requester, in AccountsA
 		return err
 	}
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The lock orders this against a handover, after which the caller is no longer the owner.
+		// The lock serialises this transaction with a handover, after which the caller is no longer the owner.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}

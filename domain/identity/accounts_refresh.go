@@ -12,8 +12,8 @@ import (
 // Unauthenticated with code refresh_token_not_found when the token is unknown, used, expired or revoked; RateLimited
 // after too many unknown tokens from an address.
 //
-// A second use of a refresh token means that the token was copied, and either use may be the attacker's. The second use
-// therefore revokes the whole family, without a grace period.
+// A second use of a refresh token means that the token was copied. Either of the two uses may be the attacker's, so the
+// second use revokes the whole family, without a grace period.
 func (s Accounts) Refresh(ctx context.Context, by domain.Requester, refreshToken string) (TokenPair, error) {
 	token, ok := domain.ParseOpaqueToken(refreshToken)
 	if !ok {
@@ -36,8 +36,9 @@ func (s Accounts) Refresh(ctx context.Context, by domain.Requester, refreshToken
 	return pair, refused
 }
 
-// refreshLocked returns refused separately from err: a refusal must not roll back the transaction, which has revoked
-// the family or marked the pair as used. The audit event of a refusal is therefore part of the transaction too.
+// refreshLocked returns a refusal as refused and not as err. A refusal must not roll back the transaction, because the
+// transaction has revoked the family or marked the pair as used. The audit event of a refusal is therefore part of the
+// transaction too.
 func (s *core) refreshLocked(ctx context.Context, repos ports.Repos, by domain.Requester,
 	token domain.OpaqueToken) (next TokenPair, refused, err error) {
 	digests, _ := s.config.TokenDigests.Tokens(token)

@@ -7,7 +7,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RevokeSessions revokes every session of a user, of both APIs; API keys stay valid. The owner may revoke any user's
+// RevokeSessions revokes every session of a user in both APIs. API keys stay valid. The owner may revoke any user's
 // sessions. Other users may revoke only their own. RevokeSessions accepts a refresh token in addition to an access
 // token. Errors: Forbidden with code revoke_owner_only, NotFound.
 func (s Accounts) RevokeSessions(ctx context.Context, by domain.Requester, username string) error {
@@ -24,7 +24,7 @@ func (s Accounts) RevokeSessions(ctx context.Context, by domain.Requester, usern
 		return domain.ErrUserNotFound
 	}
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The system's row names the owner: without its lock, this check could miss a concurrent handover.
+		// The system's row names the owner. Without a lock on this row, the check could miss a concurrent handover.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}

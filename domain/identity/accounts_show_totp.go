@@ -10,7 +10,7 @@ import (
 
 // ShowTOTP returns a user's TOTP secret for an authenticator app. Only the owner may call it; the owner passes the
 // secret on to the user. ShowTOTP creates a secret if the user has none. Errors: Forbidden with code totp_secret_hidden
-// after the first code of the secret was accepted, and for a secret that its user enrolled.
+// if the first code of the secret was accepted already, or if the user enrolled the secret.
 func (s Accounts) ShowTOTP(ctx context.Context, by domain.Requester, username string) (ports.Enrolment, error) {
 	if _, err := s.gate.InGroup(ctx, s.store.Read(), by, domain.GroupOwner); err != nil {
 		return ports.Enrolment{}, err
@@ -19,8 +19,8 @@ func (s Accounts) ShowTOTP(ctx context.Context, by domain.Requester, username st
 	if err != nil {
 		return ports.Enrolment{}, domain.ErrUserNotFound
 	}
-	// The secret is generated before the transaction, which may run several times. It is not used if the user already
-	// has a secret.
+	// The secret is generated before the transaction, which may run several times. The new secret is discarded if the
+	// user already has one.
 	fresh, err := s.config.TOTP.NewSecret()
 	if err != nil {
 		return ports.Enrolment{}, err

@@ -22,8 +22,8 @@ type AccountsSignIn struct {
 
 // SignIn opens a token family and returns its first pair. An unknown or inactive user, a user without a TOTP secret, a
 // wrong code and a missing or wrong password return the same error, Invalid with code code_invalid, after the same
-// work. SignIn returns RateLimited during a lockout. During a lockout that strangers caused, a right password with a
-// right code signs in all the same.
+// work. SignIn returns RateLimited during a lockout. Even during a lockout that strangers caused, a right password with
+// a right code signs in.
 func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSignIn) (TokenPair, error) {
 	if in.Username == "" || in.Code == "" {
 		return TokenPair{}, domain.Refuse(domain.Invalid, "sign_in_incomplete", "username and code must both be given")
@@ -63,8 +63,8 @@ func (s Accounts) SignIn(ctx context.Context, by domain.Requester, in AccountsSi
 	return pair, err
 }
 
-// minRefusalTime is the shortest time that a refused sign-in takes. Without a password, no slow hash is computed, and a
-// client could measure the microseconds that finding a user or opening a secret takes.
+// minRefusalTime is the shortest time that a refused sign-in takes. If the request contains no password, no slow hash
+// is computed. A client could then measure the microseconds that it takes to find a user or to open a secret.
 const minRefusalTime = 5 * time.Millisecond
 
 // waitUntil returns at the given time, or earlier if ctx is done.
@@ -77,8 +77,9 @@ func (s *core) waitUntil(ctx context.Context, at time.Time) {
 	}
 }
 
-// checkSecondPassword compares the password of a user who has one, and reports true for a user who has none. It hashes
-// a password in the request for every user and never hashes a missing one, so its duration depends only on the request.
+// checkSecondPassword compares the password of a user who has one, and reports true for a user who has none. If the
+// request contains a password, it hashes the password for every user. Otherwise it hashes nothing. Its duration
+// therefore depends only on the request.
 func (s *core) checkSecondPassword(ctx context.Context, claimed ports.SignIn, given string,
 	event domain.Event) (right bool, err error) {
 	required := len(claimed.Password.Sealed) > 0

@@ -22,8 +22,8 @@ type Authenticate struct {
 // Authenticate opens a session and returns its token and the time when it expires. An unknown user, an inactive user, a
 // wrong password and a wrong code return the same error, Unauthenticated with code wrong_credentials, after the same
 // work. For a right password without a required code, Authenticate returns Unauthenticated with code totp_required.
-// During a lockout, it returns RateLimited; during a lockout that strangers caused, a right password with a right
-// TOTP code signs in all the same.
+// During a lockout, it returns RateLimited. Even during a lockout that strangers caused, a right password with a right
+// TOTP code signs in.
 func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Authenticate) (token string, ends time.Time,
 	err error) {
 	password, err := domain.ParseGivenPassword(in.Password)
@@ -79,8 +79,9 @@ func (s *Service) Authenticate(ctx context.Context, by domain.Requester, in Auth
 	return s.openSession(ctx, by, attempt, claimed.User, opened)
 }
 
-// refuseSignIn audits the refusal of a sign-in with wrong credentials and returns it. During a lockout it returns the
-// refusal of the lockout instead, whatever the reason: otherwise a client could guess while the account is locked out.
+// refuseSignIn audits the refusal of a sign-in with wrong credentials and returns it. During a lockout, it returns the
+// refusal of the lockout instead, whatever the reason. Otherwise a client could test guesses while the account is
+// locked out.
 func (s *core) refuseSignIn(ctx context.Context, attempt gate.Attempt, event domain.Event, refusal error) error {
 	err := s.gate.Refused(ctx, event, refusal)
 	if attempt.Locked() && errors.Is(err, refusal) {
@@ -97,7 +98,7 @@ func (s *core) signInEvent(by domain.Requester, user domain.User) domain.Event {
 
 // openSession stores a session and returns its token, after all credentials were right. It needs no lock on the user,
 // because the session contains the epoch that was read before the password was checked. If a password change or a
-// deactivation has raised the user's epoch since, the session is not valid. Errors: Unauthenticated with code
+// deactivation has raised the user's epoch since then, the session is not valid. Errors: Unauthenticated with code
 // wrong_credentials when another request has used the code.
 func (s *core) openSession(ctx context.Context, by domain.Requester, attempt gate.Attempt, user domain.User,
 	opened ports.OpenedSignIn) (token string, ends time.Time, err error) {
@@ -127,8 +128,8 @@ func (s *core) openSession(ctx context.Context, by domain.Requester, attempt gat
 	return token, session.ExpiresAt, err
 }
 
-// openSignIn stores a sign-in with its audit event and ends its attempt, in two round trips of the transaction with its
-// commit. The code is marked as used in the same transaction, so that no other sign-in can use it.
+// openSignIn stores a sign-in with its audit event and ends its attempt. The transaction needs two round trips,
+// including the commit. The code is marked as used in the same transaction, so that no other sign-in can use it.
 func (s *core) openSignIn(ctx context.Context, repos ports.Repos, by domain.Requester, attempt gate.Attempt,
 	user domain.User, credential domain.Credential, opened ports.OpenedSignIn) error {
 	opened.At, opened.Counters = s.clock.Now(), attempt.Counters()
@@ -145,8 +146,8 @@ func (s *core) openSignIn(ctx context.Context, repos ports.Repos, by domain.Requ
 	return s.gate.SucceedLocked(ctx, repos, attempt, state)
 }
 
-// signInChanges are the changes that a sign-in makes: its own expiry, and the use of a code. The first code that is
-// accepted confirms a secret.
+// signInChanges returns the changes for the audit event of a sign-in: the expiry of the sign-in, and the use of a code.
+// The first accepted code of a secret confirms the secret.
 func signInChanges(claimed ports.SignIn, opened ports.OpenedSignIn) []domain.Change {
 	var changes []domain.Change
 	switch {

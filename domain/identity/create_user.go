@@ -15,8 +15,8 @@ type CreateUser struct {
 	Password string
 	// Role is user or admin, in any letter case; empty for user.
 	Role string
-	// Identity is the written form of a public identity; empty for none. A program cannot sign in with a password, so
-	// the caller who creates it sets its identity.
+	// Identity is the written form of a public identity; empty for none. A program cannot sign in with a password to
+	// set its own identity, so the caller who creates its user may set it.
 	Identity string
 }
 
@@ -28,8 +28,8 @@ type CreatedUser struct {
 }
 
 // CreateUser creates a user. Only admins may call it. With open registration, every requester may call it, with or
-// without a credential. The role is then user unless the caller is an admin. Errors: Conflict with code user_exists or
-// identity_taken, RateLimited after too many registrations from an address.
+// without a credential. The new user then has the role user, unless the caller is an admin. Errors: Conflict with code
+// user_exists or identity_taken, RateLimited after too many registrations from an address.
 func (s *Service) CreateUser(ctx context.Context, by domain.Requester, in CreateUser) (CreatedUser, error) {
 	creator, err := s.creator(ctx, s.store.Read(), by)
 	if err != nil {
@@ -100,7 +100,8 @@ func (s *core) addIdentity(ctx context.Context, repos ports.Repos, identity doma
 func (s *core) lockCreator(ctx context.Context, repos ports.Repos, by domain.Requester,
 	requested string) (domain.Caller, domain.Role, error) {
 	if !by.Credential.IsZero() {
-		// The lock orders this against a demotion of the creator: an admin who was demoted must not create admins.
+		// The lock serialises this transaction with a demotion of the creator: an admin who was demoted must not create
+		// admins.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return domain.Caller{}, domain.Role{}, err
 		}
@@ -116,8 +117,8 @@ func (s *core) lockCreator(ctx context.Context, repos ports.Repos, by domain.Req
 	return *creator, role, nil
 }
 
-// creator returns the caller, or nil for a request without a token. An invalid token is always refused, including where
-// no token is required, because its sender expects to act as a user.
+// creator returns the caller, or nil for a request without a token. An invalid token is always refused, even if no
+// token is required, because the sender expects to act as a user.
 func (s *core) creator(ctx context.Context, repos ports.Repos, by domain.Requester) (*domain.Caller, error) {
 	if by.Credential.IsZero() {
 		return nil, nil

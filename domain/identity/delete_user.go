@@ -23,7 +23,7 @@ func (s *core) deleteUser(ctx context.Context, by domain.Requester, username str
 		return domain.ErrUserNotFound
 	}
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The lock orders this against a handover and against a demotion of the caller.
+		// The lock serialises this transaction with a handover and with a demotion of the caller.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}
@@ -43,7 +43,7 @@ func (s *core) deleteUser(ctx context.Context, by domain.Requester, username str
 		if err := user.Deletable(caller, owned); err != nil {
 			return err
 		}
-		// The members of a box are a part of it, and the deletion removes one.
+		// The members are a part of a box, and the deletion of the user removes a member.
 		if err := repos.Boxes.TouchOf(ctx, user.ID, s.clock.Now()); err != nil {
 			return err
 		}

@@ -75,7 +75,7 @@ func (s *core) shownAPIKeys(ctx context.Context, repos ports.Repos, caller domai
 		if whole {
 			text, err = s.config.Tokens.MintUnder(ctx, key.SignedBy, apiKeyClaims(key))
 			if errors.Is(err, domain.NotFound) {
-				continue // its server key was deleted, so it no longer authenticates
+				continue // the server key was deleted, so the API key no longer authenticates
 			}
 			if err != nil {
 				return nil, false, err

@@ -6,7 +6,7 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// FindIdentity returns the identity with a fingerprint, even if its user has another one now or was deleted. Every
+// FindIdentity returns the identity with a fingerprint, even if its user was deleted or has another identity now. Every
 // caller with a valid credential may call it. Errors: NotFound with code identity_not_found.
 func (s *Service) FindIdentity(ctx context.Context, by domain.Requester, text string) (domain.Identity, error) {
 	if _, err := s.gate.Caller(ctx, s.store.Read(), by); err != nil {

@@ -13,14 +13,14 @@ import (
 	"github.com/lockbox-go/lockbox/tests/usecases"
 )
 
-// The tests of this file write to the database like an attacker who has no server key, and who is also a user. Every
-// table whose rows authenticate a user is tried.
+// The tests in this file write to the database as an attacker can who has an account but no server key. They cover
+// every table whose rows authenticate a user.
 
 // owned returns the id of a user's row as an SQL expression.
 func owned(name string) string { return `(SELECT id FROM users WHERE name = '` + name + `')` }
 
-// TestForgedTokenRows verifies that neither plain hashes nor the rows of an attacker's own tokens authenticate another
-// user.
+// TestForgedTokenRows verifies that an attacker cannot authenticate as another user by adding rows that contain plain
+// hashes, or by moving the rows of the attacker's own tokens.
 func TestForgedTokenRows(t *testing.T) {
 	t.Parallel()
 	victimFamily := `(SELECT id FROM token_families WHERE user_id = ` + owned("victim") + `)`
@@ -143,7 +143,7 @@ func (f fixture) secondFactor(name string) []domain.RecoveryCode {
 }
 
 // TestInvitationOfOlderRelease verifies that a proof of an older release, under the key of purpose throttle, stays
-// valid, and that a row cannot choose the key of another proof.
+// valid. A row that marks a newer proof as older is refused.
 func TestInvitationOfOlderRelease(t *testing.T) {
 	t.Parallel()
 	f := open(t)

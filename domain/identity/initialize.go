@@ -67,7 +67,7 @@ func (s *Service) Initialize(ctx context.Context, by domain.Requester, in Initia
 var errInitToken = domain.Refuse(domain.Unauthenticated, "init_token_required",
 	"the initialization token is missing or wrong: send the one that this server logged or was configured with")
 
-// checkInitToken compares digests, which have the same length, so that the time reveals nothing about the token. A
+// checkInitToken compares digests, because they have the same length: the time then reveals nothing about the token. A
 // wrong token counts as an attempt; a missing token does not.
 func (s *core) checkInitToken(ctx context.Context, by domain.Requester, token string) error {
 	configured := s.config.InitToken.Bytes()

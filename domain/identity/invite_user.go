@@ -37,7 +37,8 @@ func (s *Service) InviteUser(ctx context.Context, by domain.Requester, in Invite
 		return Invited{}, err
 	}
 	err = s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The lock orders this against other invitations, which are counted, and against a demotion of the caller.
+		// The lock serialises this transaction with other invitations, which are counted, and with a demotion of the
+		// caller.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}
@@ -86,8 +87,8 @@ func (s *core) newInvitation(in InviteUser) (Invited, error) {
 	}}, nil
 }
 
-// replaceInvitation stores an invitation in place of an earlier one for the name, and returns the earlier one, which is
-// zero if there is none. The lock on the system must be held.
+// replaceInvitation stores an invitation in place of an earlier one for the name. It returns the earlier invitation, or
+// zero if there is none. The caller holds the lock on the system.
 func replaceInvitation(ctx context.Context, repos ports.Repos, invitation domain.Invitation) (before domain.Invitation,
 	err error) {
 	if _, err := repos.Users.Get(ctx, invitation.Name); err == nil {
@@ -108,8 +109,8 @@ func replaceInvitation(ctx context.Context, repos ports.Repos, invitation domain
 	return before, repos.Invitations.Add(ctx, invitation)
 }
 
-// proves reports whether a code is the code of an invitation. Both digests are keyed, so the choice between them, which
-// the row makes, does not help an attacker who can write to the database.
+// proves reports whether a code is the code of an invitation. The row selects one of two digests. Both digests are
+// keyed, so an attacker who can write to the database gains nothing by changing the selection.
 func (s *core) proves(code domain.InvitationCode, invitation domain.Invitation) bool {
 	terms := invitation.Terms(code)
 	proof, _ := s.config.TokenDigests.Invitation(terms...)

@@ -48,7 +48,7 @@ func (s *Service) IssueAPIKey(ctx context.Context, by domain.Requester, in Issue
 		if err := checkAPIKeyQuota(ctx, repos, caller.UserID); err != nil {
 			return err
 		}
-		// The expiry is capped by the credential as it is under the lock.
+		// The cap depends on the caller's credential, which is read under the lock.
 		key := domain.APIKey{
 			ID:        s.ids.New(),
 			User:      caller.UserID,

@@ -12,8 +12,9 @@ type ListedInvitation struct {
 	State domain.InvitationState
 }
 
-// ListInvitations returns the invitations that are not accepted, revoked or expired, sorted by name. They include those
-// that cannot be accepted at present, because those count towards the quota too. Only admins may call it.
+// ListInvitations returns the invitations that were not accepted or revoked and have not expired, sorted by name. The
+// list includes invitations that cannot be accepted at present, because they count towards the quota too. Only admins
+// may call it.
 func (s *Service) ListInvitations(ctx context.Context, by domain.Requester) ([]ListedInvitation, error) {
 	if _, err := s.gate.Admin(ctx, s.store.Read(), by); err != nil {
 		return nil, err

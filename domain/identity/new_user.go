@@ -38,7 +38,7 @@ func (s *core) addUser(ctx context.Context, repos ports.Repos, user domain.User,
 	return s.addAPIKey(ctx, repos, domain.APIKey{ID: s.ids.New(), User: user.ID, CreatedAt: s.clock.Now()})
 }
 
-// newUserChanges are the changes of the event of a user that addUser has stored.
+// newUserChanges returns the changes for the audit event of a user that addUser has stored.
 func newUserChanges(user domain.User) []domain.Change {
 	return append(user.ChangesFrom(domain.User{}), domain.PasswordChange(false), domain.APIKeyIssued())
 }

@@ -24,7 +24,8 @@ type OperatorUser struct {
 	User domain.User
 	// Created is false for a user who existed before.
 	Created bool
-	// Enrolment shows the TOTP secret. It is nil if the user enrolled the secret, which is then never shown again.
+	// Enrolment shows the TOTP secret. It is nil if the user enrolled the secret, because such a secret is never shown
+	// again.
 	Enrolment *ports.Enrolment
 }
 
@@ -40,8 +41,8 @@ func (s Operator) CreateUser(ctx context.Context, in OperatorCreateUser) (Operat
 	if err != nil {
 		return OperatorUser{}, err
 	}
-	// The secret is generated before the transaction, which may run several times. It is not used if the user keeps the
-	// present secret.
+	// The secret is generated before the transaction, which may run several times. The new secret is discarded if the
+	// user keeps the present one.
 	fresh, err := s.config.TOTP.NewSecret()
 	if err != nil {
 		return OperatorUser{}, err

@@ -9,9 +9,9 @@ import (
 )
 
 // recentCaller returns the caller if username is the caller's own name and the caller has signed in with the password,
-// and with a code where two-factor authentication is on, within domain.RecentSignIn. Sessions are never prolonged, so
-// the age of the session is that of the sign-in. An API key is refused at any age. The refusal of the sign-in is
-// audited as the given action: it may come from the holder of a stolen token.
+// and with a code where two-factor authentication is on, within domain.RecentSignIn. Sessions are never prolonged, so a
+// session is as old as its sign-in. An API key is refused at any age. The refusal of an old sign-in is audited as the
+// given action, because the request may come from the holder of a stolen token.
 func (s *core) recentCaller(ctx context.Context, by domain.Requester, username string,
 	action domain.Action) (domain.Caller, error) {
 	caller, err := s.identityCaller(ctx, by, username)
@@ -91,7 +91,8 @@ func (s *core) putLocked(ctx context.Context, repos ports.Repos, identity domain
 }
 
 // dropLocked deletes the locked identity of a user whose password was set by another user or an operator, with an audit
-// event. Otherwise that person could sign in as the user and fetch it.
+// event. The other user or the operator knows the password, and could otherwise sign in as the user and fetch the
+// locked identity.
 func dropLocked(ctx context.Context, repos ports.Repos, user domain.UserID, event domain.Event) error {
 	deleted, err := repos.Identities.DeleteLocked(ctx, user)
 	if err != nil || !deleted {

@@ -64,7 +64,7 @@ func TestFirstPasswordNeedsCode(t *testing.T) {
 	first := identity.UpdateUser{Username: "anna", Password: to("anna-password")}
 	require.ErrorIs(t, f.update(stolen, first), domain.ErrCodeForPassword)
 	used := f.Code(t, secret)
-	for _, wrong := range []string{"000000", "no code", used} { // the sign-in has used the last one
+	for _, wrong := range []string{"000000", "no code", used} { // used is the code of the sign-in
 		first.Code = wrong
 		require.ErrorIs(t, f.update(stolen, first), domain.ErrWrongCode)
 	}

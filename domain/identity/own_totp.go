@@ -15,7 +15,7 @@ type ownTOTPChange struct {
 	action domain.Action
 	by     domain.Requester
 	caller domain.Caller
-	// code is a TOTP code or a recovery code. It is required if the caller has a confirmed secret.
+	// code is a TOTP code or a recovery code. The code is required if the caller has a confirmed secret.
 	code string
 	// withPassword requires currentPassword from a caller who has a password.
 	withPassword    bool
@@ -33,9 +33,9 @@ type totpProof struct {
 }
 
 // changeOwnTOTP makes the change. If the caller has a confirmed secret, the change requires a code and marks it as
-// used. Wrong codes and passwords count as failed sign-ins, so that the holder of a stolen token cannot use it to guess
-// them. Errors: Forbidden with code code_wrong, current_password_wrong or totp_password_required, RateLimited during a
-// lockout, and those of apply.
+// used. Wrong codes and passwords count as failed sign-ins, so that the holder of a stolen token cannot use the token
+// to guess them. Errors: Forbidden with code code_wrong, current_password_wrong or totp_password_required, RateLimited
+// during a lockout, and those of apply.
 func (s *core) changeOwnTOTP(ctx context.Context, in ownTOTPChange) error {
 	stored, err := s.confirmedTOTP(ctx, in)
 	if err != nil {
@@ -61,7 +61,7 @@ func (s *core) changeOwnTOTP(ctx context.Context, in ownTOTPChange) error {
 	return s.applyOwnTOTP(ctx, in, proof)
 }
 
-// confirmedTOTP returns the caller's confirmed secret; zero if there is none. A request without the code that the
+// confirmedTOTP returns the caller's confirmed secret, or zero if there is none. A request without the code that the
 // secret requires is refused before the password is compared.
 func (s *core) confirmedTOTP(ctx context.Context, in ownTOTPChange) (ports.SealedTOTPSecret, error) {
 	stored, err := s.store.Read().TOTPSecrets.Get(ctx, in.caller.UserID, false)
@@ -78,8 +78,8 @@ func (s *core) confirmedTOTP(ctx context.Context, in ownTOTPChange) (ports.Seale
 	return stored, nil
 }
 
-// proveOwnPassword compares the password of a caller who has one, if the change requires it. It returns the password
-// that is stored, even if there is none.
+// proveOwnPassword compares the password of a caller who has one, if the change requires it. It returns the stored
+// password, which is zero if the caller has none.
 func (s *core) proveOwnPassword(ctx context.Context, in ownTOTPChange) (ports.SealedPassword, error) {
 	if !in.withPassword {
 		return ports.SealedPassword{}, nil
@@ -94,8 +94,8 @@ func (s *core) proveOwnPassword(ctx context.Context, in ownTOTPChange) (ports.Se
 	return found.Password, s.checkCurrentPassword(ctx, in.by, in.caller, in.action, found.Password, in.currentPassword)
 }
 
-// samePassword returns the apply function of a change that also requires, under the lock on the user, that the password
-// is still the one that was compared.
+// samePassword returns in.apply with an additional check: under the lock on the user, the stored password must still be
+// the password that was compared.
 func samePassword(in ownTOTPChange, compared ports.SealedPassword) func(ctx context.Context, repos ports.Repos,
 	user domain.User) error {
 	if !in.withPassword {
@@ -142,8 +142,8 @@ func (s *core) spendProof(ctx context.Context, repos ports.Repos, user domain.Us
 	return err
 }
 
-// applyOwnTOTP locks the user, authenticates the caller a second time and runs apply, the audit event and the release
-// of the attempt in one transaction. errWrongTOTP becomes ErrWrongCode, which is audited.
+// applyOwnTOTP runs one transaction. It locks the user, authenticates the caller a second time, calls apply, appends
+// the audit event and releases the attempt. errWrongTOTP becomes ErrWrongCode, which is audited.
 func (s *core) applyOwnTOTP(ctx context.Context, in ownTOTPChange, proof totpProof) error {
 	err := s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		user, err := repos.Users.Lock(ctx, in.caller.Name)

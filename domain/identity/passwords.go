@@ -7,9 +7,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// checkPassword compares a password with the stored hash. It takes the same time for a user without a password, and
-// for a user who does not exist, whose stored password is zero. A hash that does not authenticate is audited with
-// event. Errors: Unavailable when the queue for password hashing is full.
+// checkPassword compares a password with the stored hash. It takes the same time for every user, including a user
+// without a password and a user who does not exist. In the last case, stored is zero. A hash that does not authenticate
+// is audited with event. Errors: Unavailable when the queue for password hashing is full.
 func (s *core) checkPassword(ctx context.Context, given domain.Secret, stored ports.SealedPassword,
 	event domain.Event) (ports.PasswordCheck, error) {
 	if len(stored.Sealed) == 0 {
@@ -22,9 +22,9 @@ func (s *core) checkPassword(ctx context.Context, given domain.Secret, stored po
 	return s.config.Passwords.Check(ctx, given, phc)
 }
 
-// rehash returns the replacement of a hash that has weaker parameters than the current ones: strengthening a hash
-// requires the password itself. It returns no change for another hash, and after an error: the password was right, and
-// the next sign-in tries again.
+// rehash returns the replacement of a hash whose parameters are weaker than the current ones. A sign-in is the occasion
+// for this, because a new hash requires the password itself. rehash returns no change if the parameters are current. It
+// also returns no change after an error, because the next sign-in tries again.
 func (s *core) rehash(ctx context.Context, check ports.PasswordCheck, password domain.Secret,
 	stored ports.SealedPassword) ports.PasswordChange {
 	if !check.Outdated {
@@ -47,8 +47,8 @@ func (s *core) sealPassword(ctx context.Context, user domain.UserID, phc []byte)
 	return ports.SealedPassword{User: user, ServerKey: key, Sealed: sealed}, err
 }
 
-// savePassword replaces the stored password, whose expected present value is was. Errors: Conflict when another request
-// has replaced it meanwhile.
+// savePassword replaces the stored password if it still equals was. Errors: Conflict when another request has replaced
+// it meanwhile.
 func (s *core) savePassword(ctx context.Context, repos ports.Repos, was ports.SealedPassword, phc []byte) error {
 	password, err := s.sealPassword(ctx, was.User, phc)
 	if err != nil {

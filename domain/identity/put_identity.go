@@ -13,13 +13,13 @@ type PutIdentity struct {
 	Username string
 	// Public is the written form of the public identity.
 	Public string
-	// Locked is the text of the locked identity; nil to store none and to delete an earlier one.
+	// Locked is the text of the locked identity. If Locked is nil, none is stored and an earlier one is deleted.
 	Locked *string
 }
 
 // PutIdentity makes a public key the caller's identity, and reports whether it is the first one. It requires a recent
-// sign-in with the password. Boxes whose key is wrapped for an earlier identity of the caller are due for a change of
-// the key. Errors: Forbidden with code recent_sign_in_required, Invalid with code identity_invalid, Conflict with code
+// sign-in with the password. A box whose key is wrapped for an earlier identity of the caller then needs a change of
+// its key. Errors: Forbidden with code recent_sign_in_required, Invalid with code identity_invalid, Conflict with code
 // identity_taken.
 func (s *Service) PutIdentity(ctx context.Context, by domain.Requester, in PutIdentity) (identity domain.Identity,
 	first bool, err error) {
@@ -53,8 +53,8 @@ func (s *Service) PutIdentity(ctx context.Context, by domain.Requester, in PutId
 	return identity, first, err
 }
 
-// replaceIdentity stores an identity within the limit, and reports whether the user had none. Its time of creation
-// becomes the stored one, if the user had the same key before. The caller holds the lock on the user.
+// replaceIdentity stores an identity within the limit, and reports whether the user had none. If the user had the same
+// key before, identity gets the stored time of creation. The caller holds the lock on the user.
 func (s *core) replaceIdentity(ctx context.Context, repos ports.Repos, identity *domain.Identity) (first bool,
 	err error) {
 	known, err := repos.Identities.ByFingerprint(ctx, identity.Fingerprint)

@@ -36,7 +36,7 @@ func (s *Service) RemoveTOTP(ctx context.Context, by domain.Requester, username,
 // removeTOTPOf removes another user's TOTP secrets, for an admin.
 func (s *core) removeTOTPOf(ctx context.Context, by domain.Requester, target domain.UserName) error {
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The system's row names the owner: without its lock, this check could miss a concurrent handover.
+		// The system's row names the owner. Without a lock on this row, the check could miss a concurrent handover.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}

@@ -8,7 +8,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// RevokeAPIKey deletes an API key, which is given as a whole key or by its id. Only its user and admins may call it.
+// RevokeAPIKey deletes an API key. keyOrID is the whole key or its id. Only the user of the key and admins may call it.
 // Errors: Conflict with code last_api_key for the user's last usable key, NotFound for a key that does not exist or is
 // not visible to the caller.
 func (s *Service) RevokeAPIKey(ctx context.Context, by domain.Requester, keyOrID string) error {
@@ -28,7 +28,7 @@ func (s *Service) RevokeAPIKey(ctx context.Context, by domain.Requester, keyOrID
 		return err
 	}
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The transaction locks the holder, not the caller, to order this deletion against other changes of the
+		// The transaction locks the holder, not the caller, to serialise the deletion with other changes of the
 		// holder's keys.
 		if _, err := repos.Users.Lock(ctx, holder.Name); errors.Is(err, domain.NotFound) {
 			return domain.ErrAPIKeyNotFound

@@ -18,7 +18,7 @@ func (s *Service) RevokeInvitation(ctx context.Context, by domain.Requester, use
 		return domain.ErrInvitationNotFound
 	}
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The lock orders this against a demotion of the caller, and against the acceptance of the invitation.
+		// The lock serialises this transaction with a demotion of the caller and with the acceptance of the invitation.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}

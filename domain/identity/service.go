@@ -2,12 +2,12 @@
 // its request. The prefix of a file name identifies the caller. Files with the prefix accounts_ belong to the accounts
 // API, files with operator_ to the commands that run on the database, and files without a prefix to the Lockbox API.
 //
-// A use case looks up the requester's user in the database, decides, and only then acts. A change decides a second
-// time under the locks that order it against other changes, because the first decision may be outdated by then.
-// Password hashing is slow and therefore comes before the transaction, between the two decisions.
+// A use case looks up the requester's user in the database, decides, and only then acts. A change decides a second time
+// under the locks that serialise it with other changes, because the first decision may be outdated by then. Password
+// hashing is slow and therefore comes before the transaction, between the two decisions.
 //
-// Every change appends its audit event in its own transaction: neither is ever committed without the other. Locks are
-// taken in the order system, user, box, entry; counters of attempts come last.
+// Every change appends its audit event in the transaction of the change, so that neither is committed without the
+// other. Locks are taken in the order system, user, box, entry; counters of attempts come last.
 package identity
 
 import (
@@ -26,12 +26,12 @@ type Config struct {
 	Passwords ports.Passwords
 	// Sealer seals password hashes and TOTP secrets for storage.
 	Sealer ports.AccountSealer
-	// Tokens signs API keys and session tokens. Opaque tokens are made here.
+	// Tokens signs API keys and session tokens. This package itself makes opaque tokens.
 	Tokens ports.Tokens
 	TOTP   ports.TOTP
 	// Digests checks the proofs of invitations of older releases.
 	Digests ports.Digests
-	// TokenDigests keys the stored digests of opaque tokens, recovery codes and invitations.
+	// TokenDigests computes the stored digests of opaque tokens, recovery codes and invitations.
 	TokenDigests ports.TokenDigests
 	Clock        ports.Clock
 	IDs          ports.IDs
@@ -46,7 +46,7 @@ type Config struct {
 	MinPasswordLength int
 	// SessionTTL is how long a session token is valid.
 	SessionTTL time.Duration
-	// AccessTTL is how long an access token is valid. A sign-in can be refreshed until RefreshTTL after it.
+	// AccessTTL is how long an access token is valid. Tokens can be refreshed until RefreshTTL after the sign-in.
 	AccessTTL, RefreshTTL time.Duration
 	// InitToken protects initialization; empty means that anyone may initialize.
 	InitToken domain.Secret
@@ -59,7 +59,7 @@ type Service struct{ *core }
 type Accounts struct{ *core }
 
 // Operator holds the use cases of the commands that an operator runs on the database. They have no requester: access to
-// the database and to its secret is the authorization. It is safe for concurrent use.
+// the database and to the secret is the authorization. It is safe for concurrent use.
 type Operator struct{ *core }
 
 // core is shared by Service, Accounts and Operator. Its fields never change.
@@ -70,8 +70,8 @@ type core struct {
 	store ports.Store
 	clock ports.Clock
 	ids   ports.IDs
-	// noSecret is the TOTP secret that codes are compared with for users who have none, so that the comparison takes
-	// the same time for every user.
+	// noSecret is a TOTP secret that no user has. For a user without a secret, codes are compared with noSecret, so
+	// that the comparison takes the same time for every user.
 	noSecret domain.Secret
 }
 

@@ -67,7 +67,7 @@ func TestUnknownAndInactive(t *testing.T) {
 	require.Equal(t, []string{"- denied -", "- denied -", "- denied anna"}, f.Audited(t, domain.ActionSignIn))
 }
 
-// TestCurrentPassword verifies that the holder of a stolen token cannot use it to guess the password.
+// TestCurrentPassword verifies that the holder of a stolen token cannot use the token to guess the password.
 func TestCurrentPassword(t *testing.T) {
 	t.Parallel()
 	f := open(t)

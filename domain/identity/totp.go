@@ -31,8 +31,8 @@ func (u totpUse) stored() ports.UsedCode {
 func (u totpUse) wrong() bool { return u.id.IsZero() }
 
 // readTOTP compares a code with the stored secret. If the code does not match, readTOTP tries to parse it as a recovery
-// code. For a user without a secret, whose stored secret is zero, it does the same comparison. If the
-// stored secret was changed in the database, readTOTP writes event to the audit log with outcome tampered.
+// code. For a user without a secret, stored is zero, and readTOTP does the same comparison. If the stored secret was
+// changed in the database, readTOTP writes event to the audit log with outcome tampered.
 func (s *core) readTOTP(ctx context.Context, stored ports.SealedTOTPSecret, code string,
 	event domain.Event) (totpUse, error) {
 	use, err := s.readTOTPOnly(ctx, stored, code, event)
@@ -98,8 +98,8 @@ func totpState(ctx context.Context, repos ports.Repos, user domain.UserID) (stat
 	return state, nil
 }
 
-// watchTOTP calls change, and returns what it changed about the TOTP secrets of a user. The caller holds the lock on
-// the user. use is the code that authorized the change; zero for none.
+// watchTOTP calls change, and returns the differences in the state of the user's TOTP secrets. The caller holds the
+// lock on the user. use is the code that authorized the change, or zero if no code was required.
 func watchTOTP(ctx context.Context, repos ports.Repos, user domain.UserID, use totpUse,
 	change func() error) ([]domain.Change, error) {
 	before, err := totpState(ctx, repos, user)
@@ -120,7 +120,8 @@ func watchTOTP(ctx context.Context, repos ports.Repos, user domain.UserID, use t
 	return changes, nil
 }
 
-// putTOTP seals and stores a new secret with the digests of its recovery codes, which are given by their hashes.
+// putTOTP seals a new secret and stores it with the digests of its recovery codes. It computes the digests from the
+// hashes of the codes.
 func (s *core) putTOTP(ctx context.Context, repos ports.Repos, totp domain.TOTPSecret, secret domain.Secret,
 	recovery ...domain.Digest) (ports.SealedTOTPSecret, error) {
 	key, sealed, err := s.config.Sealer.SealAccount(ctx, ports.TOTPPurpose, totp.User, secret.Bytes())

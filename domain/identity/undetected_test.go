@@ -10,7 +10,7 @@ import (
 )
 
 // TestUndetectedChangesOfSignIn makes the changes to the rows of sign-ins that SECURITY.md lists as not detected, and
-// verifies the results that it states.
+// verifies the results that the page states.
 func TestUndetectedChangesOfSignIn(t *testing.T) {
 	t.Parallel()
 	for name, sql := range map[string]string{

@@ -13,8 +13,8 @@ type LockedIdentity struct {
 	Fingerprint domain.Fingerprint
 }
 
-// UnlockIdentity returns the caller's locked identity after the event was committed. It requires a recent sign-in with
-// the password. Errors: Forbidden with code recent_sign_in_required, NotFound with code locked_identity_not_found.
+// UnlockIdentity returns the caller's locked identity after the audit event was committed. It requires a recent sign-in
+// with the password. Errors: Forbidden with code recent_sign_in_required, NotFound with code locked_identity_not_found.
 func (s *Service) UnlockIdentity(ctx context.Context, by domain.Requester, username string) (LockedIdentity, error) {
 	caller, err := s.recentCaller(ctx, by, username, domain.ActionUnlockIdentity)
 	if err != nil {

@@ -50,8 +50,8 @@ func (s *core) hashNewPassword(ctx context.Context, by domain.Requester, caller 
 	return next, err
 }
 
-// proveFirstPassword compares the code that a first password requires. The holder of a stolen token could otherwise set
-// the password, and lock the user out. Wrong codes count as failed sign-ins. Errors: Forbidden with code
+// proveFirstPassword compares the code that a first password requires. Without the code, the holder of a stolen token
+// could set the password and lock the user out. Wrong codes count as failed sign-ins. Errors: Forbidden with code
 // password_code_required or code_wrong, RateLimited during a lockout.
 func (s *core) proveFirstPassword(ctx context.Context, by domain.Requester, caller domain.Caller,
 	stored ports.SealedTOTPSecret, code string) (totpProof, error) {
@@ -71,7 +71,7 @@ func (s *core) proveFirstPassword(ctx context.Context, by domain.Requester, call
 }
 
 // storeNewPassword stores the password in the transaction of the change, and marks the code that authorized it as used.
-// It returns what it changed.
+// It returns the changes for the audit event.
 func (s *core) storeNewPassword(ctx context.Context, repos ports.Repos, next newPassword) ([]domain.Change, error) {
 	if next.phc == nil {
 		return nil, nil
@@ -89,8 +89,8 @@ func (s *core) storeNewPassword(ctx context.Context, repos ports.Repos, next new
 	return changes, s.savePassword(ctx, repos, next.was, next.phc)
 }
 
-// checkCurrentPassword counts wrong passwords as failed sign-ins, so that the holder of a stolen token cannot use it to
-// guess the password.
+// checkCurrentPassword counts wrong passwords as failed sign-ins, so that the holder of a stolen token cannot use the
+// token to guess the password.
 func (s *core) checkCurrentPassword(ctx context.Context, by domain.Requester, caller domain.Caller,
 	action domain.Action, stored ports.SealedPassword, given string) error {
 	if given == "" {

@@ -13,7 +13,7 @@ type UpdateUser struct {
 	Username string
 	Role     *string
 	Active   *bool
-	// Password is the new password. A user who changes their own sends CurrentPassword as well.
+	// Password is the new password. Users who change their own password send CurrentPassword as well.
 	Password        *string
 	CurrentPassword string
 	// Code is a TOTP code or a recovery code. Users without a password send it to set their first one.
@@ -40,8 +40,8 @@ func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in Update
 	if err != nil {
 		return err
 	}
-	// The change is first tried on a copy, so that no password is hashed for a caller who may not change it. It is
-	// decided again under the lock.
+	// The change is first tried on a copy of the user, so that no password is hashed for a caller who may not change
+	// it. The decision is made again under the lock.
 	if _, err := new(target).Change(caller, change, s.clock.Now()); err != nil {
 		return err
 	}
@@ -64,8 +64,8 @@ func (s *Service) UpdateUser(ctx context.Context, by domain.Requester, in Update
 func (s *core) updateLocked(ctx context.Context, by domain.Requester, requested domain.Caller, name domain.UserName,
 	change domain.UserChange, next newPassword) error {
 	return s.store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The lock orders this against all other changes of admins: two admins who demote each other must not both
-		// succeed.
+		// The lock serialises this transaction with all other changes of admins: two admins who demote each other must
+		// not both succeed.
 		if _, err := repos.System.Lock(ctx); err != nil {
 			return err
 		}
@@ -149,8 +149,8 @@ func lockForChange(ctx context.Context, repos ports.Repos, name, owner domain.Us
 	return user, former, err
 }
 
-// changeUser applies and stores a change of a locked user and, for a handover, of the former owner. It returns what it
-// changed.
+// changeUser applies and stores a change of a locked user and, for a handover, of the former owner. It returns the
+// changes for the audit event.
 func (s *core) changeUser(ctx context.Context, repos ports.Repos, caller domain.Caller, change domain.UserChange,
 	user, former domain.User) (changes []domain.Change, err error) {
 	before := user
@@ -167,7 +167,8 @@ func (s *core) changeUser(ctx context.Context, repos ports.Repos, caller domain.
 	return append(changes, saved...), err
 }
 
-// handOver makes user the owner in place of former, who is the caller: user.Change refuses every other caller.
+// handOver makes user the owner in place of former. former is the caller, because user.Change refuses every other
+// caller.
 func (s *core) handOver(ctx context.Context, repos ports.Repos, user *domain.User,
 	former domain.User) ([]domain.Change, error) {
 	before := former.Group

@@ -14,8 +14,8 @@ type rekeyRun struct {
 	progress Progress
 	// done counts moved rows and revoked tokens over all passes.
 	done int
-	// tampered are the rows that did not authenticate on the last pass, grouped by the key that they name. An attacker
-	// may have changed rows; these must not stop the move of all other rows.
+	// tampered contains an error for each row that did not authenticate on the last pass, grouped by the key that the
+	// row names. An attacker may have changed these rows. They must not stop the move of all other rows.
 	tampered map[domain.ServerKeyID][]error
 }
 
@@ -29,7 +29,8 @@ type cursor struct {
 
 // batch is the result of one transaction.
 type batch struct {
-	// seen rows were read; 0 ends the pass. moved counts the rows that are now under the new key.
+	// seen is the number of rows that were read; 0 ends the pass. moved is the number of rows that are now under the
+	// new key.
 	seen, moved int
 	last        cursor
 	tampered    []error
@@ -83,8 +84,8 @@ func (s *Service) moveBatch(ctx context.Context, purpose domain.KeyPurpose, key 
 		case domain.KeyForAccounts:
 			return s.moveAccounts(ctx, repos, key, &next)
 		default:
-			// A key of tokens. The key of the attempt counters authenticates no rows, so none are found. The counters
-			// restart at zero under the new key.
+			// The keys of tokens authenticate rows, which are deleted. The key of the attempt counters authenticates
+			// none, so nothing is deleted. The counters restart at zero under the new key.
 			revoked, err := repos.SealedRows.DeleteTokens(ctx, key)
 			next.seen, next.moved = revoked, revoked
 			return err
@@ -130,7 +131,8 @@ func (s *Service) moveAccounts(ctx context.Context, repos ports.Repos, key domai
 	return s.moveLockedIdentities(ctx, repos, key, b)
 }
 
-// movePasswords reseals password hashes. A password that its user replaces meanwhile is already under the new key.
+// movePasswords reseals password hashes. If a user replaces a password meanwhile, the new password is already under the
+// new key.
 func (s *Service) movePasswords(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, b *batch) error {
 	rows, err := repos.SealedRows.Passwords(ctx, key, b.last.user, rekeyBatch)
 	if err != nil {
@@ -155,7 +157,7 @@ func (s *Service) movePasswords(ctx context.Context, repos ports.Repos, key doma
 	return nil
 }
 
-// moveTOTPSecrets reseals TOTP secrets, confirmed and pending ones.
+// moveTOTPSecrets reseals confirmed and pending TOTP secrets.
 func (s *Service) moveTOTPSecrets(ctx context.Context, repos ports.Repos, key domain.ServerKeyID, b *batch) error {
 	rows, err := repos.SealedRows.Codes(ctx, key, b.last.totp, rekeyBatch)
 	if err != nil {

@@ -8,20 +8,21 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// maxPlainCodes is the largest number of recovery codes without a key that older releases can have stored for a user:
-// those of the secret in force, and those of the pending one. More rows are proof that some were added later.
+// maxPlainCodes is the largest number of plain hashes of recovery codes that older releases can have stored for a user:
+// those of the secret in force and those of the pending secret. If there are more rows, some were added by other means.
 const maxPlainCodes = 2 * domain.RecoveryCodes
 
 // PlainRecoveryCodes returns the users whose recovery codes are plain hashes, which older releases stored. Sign-ins
-// refuse these codes, because anyone who can write to the database can add such a row.
+// refuse these codes, because an attacker who can write to the database can add such a row.
 func (s *Service) PlainRecoveryCodes(ctx context.Context) ([]ports.PlainRecoveryCodeCount, error) {
 	return s.config.Store.Read().SealedRows.PlainRecoveryCodeCounts(ctx)
 }
 
 // ConvertRecoveryCodes replaces the plain hashes of recovery codes with keyed digests, which sign-ins accept, and
-// returns the number of codes. No program calls it by itself: the operator vouches for the rows. Each user is a
-// transaction with an audit event. A user with more codes than an older release can have stored is refused, and
-// ConvertRecoveryCodes then returns an error after it has converted the codes of all other users.
+// returns the number of codes. Only a command of the operator calls it, because the operator must vouch for the rows.
+// It converts the codes of each user in a transaction of its own, with an audit event. If a user has more codes than an
+// older release can have stored, it refuses these codes. It then converts the codes of all other users and returns an
+// error.
 func (s *Service) ConvertRecoveryCodes(ctx context.Context) (int, error) {
 	var surplus error
 	total, err := s.eachPlainUser(ctx, domain.ActionConvertRecoveryCodes, "keyed",
@@ -60,8 +61,9 @@ func (s *Service) convert(ctx context.Context, repos ports.Repos, codes []ports.
 	return converted, nil
 }
 
-// DeletePlainRecoveryCodes deletes the recovery codes that are plain hashes, and returns their number. Their users make
-// new codes by enrolling again. Each user is a transaction with an audit event.
+// DeletePlainRecoveryCodes deletes the recovery codes that are plain hashes, and returns their number. The users can
+// get new codes by enrolling again. The codes of each user are deleted in a transaction of its own, with an audit
+// event.
 func (s *Service) DeletePlainRecoveryCodes(ctx context.Context) (int, error) {
 	return s.eachPlainUser(ctx, domain.ActionDeleteRecoveryCodes, "deleted",
 		func(ctx context.Context, repos ports.Repos, user ports.PlainRecoveryCodeCount) (int, error) {

@@ -9,28 +9,29 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// rekeyBatch is how many rows one transaction moves: few, so that servers wait only briefly for their locks.
+// rekeyBatch is how many rows one transaction moves. The number is small, so that servers wait only briefly for row
+// locks.
 const rekeyBatch = 200
 
-// The pauses between two looks at the open transactions. Most transactions take milliseconds.
+// The pauses between two queries of the open transactions. Most transactions take milliseconds.
 const (
 	firstPause   = 10 * time.Millisecond
 	longestPause = time.Second
 )
 
-// Progress is called after each batch with the number of rows that were moved, or tokens revoked, so far.
+// Progress is called after each batch. done is the number of rows moved or tokens revoked so far.
 type Progress func(done int)
 
 // Rekey replaces the key of a purpose after a compromise, while servers run. One transaction adds a new key and retires
 // all older ones. Then Rekey moves everything under the old keys to the new one, in small batches, and deletes the old
 // keys when nothing is left under them. Tokens cannot be moved and are revoked instead. It returns how many rows were
-// moved or revoked. A rekey that was interrupted is completed by the next one, which adds yet another key.
+// moved or revoked. If a rekey is interrupted, the next one completes it and adds yet another key.
 //
-// A server that has not loaded the new key yet reads with the old one. A write under the old key is refused with
+// A server that has not loaded the new key yet still reads with the old key. A write under the old key is refused with
 // ports.ErrStaleServerKey, which makes the server load the keys again.
 //
-// Rows that do not authenticate cannot be moved to any key. They stay, and Rekey returns a *TamperedRowsError when it
-// has done everything else.
+// Rows that do not authenticate cannot be moved to any key. They stay unchanged. Rekey moves all other rows and then
+// returns a *TamperedRowsError.
 func (s *Service) Rekey(ctx context.Context, purpose domain.KeyPurpose, progress Progress) (int, error) {
 	retired, err := s.retireOld(ctx, purpose)
 	if err != nil {
@@ -49,7 +50,8 @@ func (s *Service) Rekey(ctx context.Context, purpose domain.KeyPurpose, progress
 	if err := s.moveAll(ctx, run, retired); err != nil {
 		return run.done, err
 	}
-	// A server may have sealed under an old key before it was retired, and commit only now: move again after that.
+	// A server may have sealed a row under an old key before the key was retired, and may commit the row only now. Wait
+	// for such transactions, and then move rows again.
 	if err := s.awaitTransactions(ctx, since, open); err != nil {
 		return run.done, err
 	}
@@ -62,7 +64,7 @@ func (s *Service) Rekey(ctx context.Context, purpose domain.KeyPurpose, progress
 	return run.done, run.tamperedError()
 }
 
-// retireOld adds the new key, retires all others of the purpose and returns those.
+// retireOld adds a new key of the purpose, retires all older ones, and returns the retired keys.
 func (s *Service) retireOld(ctx context.Context, purpose domain.KeyPurpose) ([]ports.ServerKey, error) {
 	var old []ports.ServerKey
 	err := s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
@@ -91,7 +93,7 @@ func (s *Service) retireOld(ctx context.Context, purpose domain.KeyPurpose) ([]p
 
 // awaitTransactions waits until all transactions that were open when the old keys were retired have ended. Transactions
 // that began later see the retirement and are refused. Transactions of other programs, such as a backup, may stay open
-// for long: after Grace it waits only until no transaction of a server is older than the time since.
+// for long. After Grace, awaitTransactions therefore waits only for transactions of servers that began before since.
 func (s *Service) awaitTransactions(ctx context.Context, since time.Time, open []string) error {
 	rows := s.config.Store.Read().SealedRows
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
@@ -115,8 +117,8 @@ func (s *Service) awaitTransactions(ctx context.Context, since time.Time, open [
 	}
 }
 
-// deleteRetired deletes the old keys. Storage refuses to delete a key if more rows remain under it than the known rows
-// that do not authenticate.
+// deleteRetired deletes the old keys. Storage refuses to delete a key if more rows remain under it than the rows that
+// are known not to authenticate.
 func (s *Service) deleteRetired(ctx context.Context, run *rekeyRun, retired []ports.ServerKey) error {
 	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
 		for _, key := range retired {

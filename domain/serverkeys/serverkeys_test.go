@@ -163,8 +163,9 @@ func TestRotate(t *testing.T) {
 	require.Equal(t, []string{"(terminal) success -"}, f.Audited(t, domain.ActionRotateSecret))
 }
 
-// TestConvertRecoveryCodes verifies that only the operator's command makes the plain recovery codes of an older release
-// valid, that it refuses more codes than a release can have stored, and that a deletion leaves keyed codes.
+// TestConvertRecoveryCodes verifies that the plain recovery codes of an older release become valid only by the
+// operator's command, and that the command refuses more codes than a release can have stored. Deleting plain codes
+// keeps converted ones.
 func TestConvertRecoveryCodes(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -16,16 +16,16 @@ import (
 type Config struct {
 	Store   ports.Store
 	Keyring ports.Keyring
-	// Entries rewraps the outer layer of entries, which needs no key of a client.
+	// Entries rewraps the outer layer of entries. This needs no key of a client.
 	Entries ports.EntrySealer
 	// Account seals password hashes and TOTP secrets.
 	Account ports.AccountSealer
-	// Digests keys the digests of recovery codes.
+	// Digests computes the keyed digests of recovery codes.
 	Digests ports.TokenDigests
 	Clock   ports.Clock
 	IDs     ports.IDs
-	// Grace is how long a rekey waits for transactions that may belong to other programs than servers. It is longer
-	// than any transaction of a server can last.
+	// Grace is how long a rekey waits for all open transactions, including transactions of programs that are not
+	// servers. No transaction of a server lasts as long.
 	Grace time.Duration
 }
 

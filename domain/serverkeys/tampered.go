@@ -5,7 +5,7 @@ import "fmt"
 // TamperedRowsError lists the rows that a rekey could not move because they do not authenticate.
 type TamperedRowsError struct{ Rows []error }
 
-// Error lists the first of the rows, one a line.
+// Error lists the first rows, one per line.
 func (e *TamperedRowsError) Error() string {
 	const limit = 20
 	text := fmt.Sprintf("%d rows under the old key do not authenticate; they were changed and are lost:", len(e.Rows))
@@ -18,7 +18,8 @@ func (e *TamperedRowsError) Error() string {
 	return text
 }
 
-// tamperedError returns the error about the rows of the last pass that did not authenticate; nil when there are none.
+// tamperedError returns an error that lists the rows that did not authenticate on the last pass. It returns nil if
+// there are none.
 func (r *rekeyRun) tamperedError() error {
 	var rows []error
 	for _, tampered := range r.tampered {

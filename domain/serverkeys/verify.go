@@ -14,8 +14,8 @@ import (
 // TOTP secrets and locked identities. It needs no key of a client, so it proves nothing about the values themselves,
 // which are encrypted under the clients' keys. It changes nothing.
 //
-// It returns how many rows of each kind opened, and an *UnopenedRowsError if others did not. The number of rows must
-// not change meanwhile, so Verify is for databases that no server uses.
+// It returns how many rows of each kind opened, and an *UnopenedRowsError if any row did not open. The number of rows
+// must not change during the call, so no server may use the database.
 func (s *Service) Verify(ctx context.Context) (ports.SealedCounts, error) {
 	stored, err := s.config.Store.Read().SealedRows.Count(ctx)
 	if err != nil {
@@ -49,7 +49,7 @@ type verification struct {
 	failures ports.SealedCounts
 }
 
-// check counts one row. It returns err if it is not about the row.
+// check counts one row as opened or failed. It returns err if err has another cause than the row, such as the database.
 func (v *verification) check(err error, opened, failed *int, format string, args ...any) error {
 	switch {
 	case err == nil:
@@ -139,15 +139,15 @@ func (v *verification) identities(ctx context.Context, key domain.ServerKeyID) e
 	}
 }
 
-// openAccount opens sealed data of a user and erases it.
+// openAccount opens sealed data of a user and erases the plaintext.
 func (v *verification) openAccount(ctx context.Context, purpose string, user domain.UserID, sealed []byte) error {
 	opened, err := v.config.Account.OpenAccount(ctx, purpose, user, sealed)
 	clear(opened)
 	return err
 }
 
-// result compares the rows that were read with those that are stored. Rows under a server key that is not stored, or
-// that has another purpose, were not read.
+// result compares the rows that were read with those that are stored. The difference is the number of rows whose server
+// key is not stored or has another purpose: these rows were not read.
 func (v *verification) result(stored ports.SealedCounts) error {
 	failed := v.failed
 	for _, kind := range []struct {
@@ -173,7 +173,7 @@ func (v *verification) result(stored ports.SealedCounts) error {
 // UnopenedRowsError lists the rows that do not open under their server key.
 type UnopenedRowsError struct{ Rows []error }
 
-// Error lists the first of the rows, one a line.
+// Error lists the first rows, one per line.
 func (e *UnopenedRowsError) Error() string {
 	var text strings.Builder
 	text.WriteString("these rows do not open under their server key; they were changed or damaged:")
@@ -186,5 +186,5 @@ func (e *UnopenedRowsError) Error() string {
 	return text.String()
 }
 
-// maxListedRows bounds the length of errors about rows.
+// maxListedRows is the maximum number of rows that an error lists.
 const maxListedRows = 20

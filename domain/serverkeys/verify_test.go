@@ -24,7 +24,7 @@ func TestVerify(t *testing.T) {
 }
 
 // TestVerifyTampered verifies that a changed row, a row that was moved to another user, and rows under an unknown key
-// or a key of another purpose are reported, and that the others still count.
+// or a key of another purpose are reported, and that all other rows are still counted as opened.
 func TestVerifyTampered(t *testing.T) {
 	t.Parallel()
 	f := open(t)

@@ -8,7 +8,7 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// offer stores an offer in place of an earlier one. The caller holds the locks on to and on the box.
+// offer stores an offer in place of an earlier one. The caller holds the locks on the user to and on the box.
 func (s *Service) offer(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
 	to domain.User) error {
 	next, err := memberToOwn(ctx, repos, access.Box, to)
@@ -30,7 +30,7 @@ func (s *Service) offer(ctx context.Context, repos ports.Repos, by domain.Reques
 	return repos.Events.Append(ctx, event)
 }
 
-// openOffer returns the open offer of a box; zero if there is none.
+// openOffer returns the open offer of a box, or zero if there is none.
 func (s *Service) openOffer(ctx context.Context, repos ports.Repos, box domain.Box) (domain.BoxOffer, error) {
 	offer, err := repos.Boxes.Offer(ctx, box.ID)
 	if err != nil || !offer.Open(s.config.Clock.Now()) {
@@ -54,7 +54,7 @@ func (s *Service) endOffer(ctx context.Context, repos ports.Repos, by domain.Req
 }
 
 // AcceptBox makes the caller the owner of a box whose ownership was offered to the caller. Errors: NotFound with code
-// box_offer_not_found without an open offer to the caller; Conflict when the caller owns too many boxes.
+// box_offer_not_found if there is no open offer to the caller; Conflict if the caller owns too many boxes.
 func (s *Service) AcceptBox(ctx context.Context, by domain.Requester, box string) error {
 	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, domain.Access.See)
 	if err != nil {
@@ -64,7 +64,8 @@ func (s *Service) AcceptBox(ctx context.Context, by domain.Requester, box string
 		return err
 	}
 	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
-		// The lock on the caller serialises all changes of the number of its boxes. Lock order: user, then box.
+		// The lock on the caller serialises all changes of the number of boxes that the caller owns. Lock order: user,
+		// then box.
 		owner, err := repos.Users.Lock(ctx, access.Caller.Name)
 		if errors.Is(err, domain.NotFound) {
 			return domain.ErrUnauthenticated // deleted concurrently
@@ -99,7 +100,7 @@ func (s *Service) checkOffer(ctx context.Context, repos ports.Repos, access doma
 }
 
 // EndBoxOffer withdraws or declines the offer of a box's ownership. The owner of the box, admins and the member to whom
-// it was made may call it. Errors: NotFound with code box_offer_not_found without an open offer.
+// the offer was made may call it. Errors: NotFound with code box_offer_not_found if there is no open offer.
 func (s *Service) EndBoxOffer(ctx context.Context, by domain.Requester, box string) error {
 	var offer domain.BoxOffer
 	decide := func(ctx context.Context, repos ports.Repos, access domain.Access) (err error) {

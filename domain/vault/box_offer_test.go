@@ -100,7 +100,7 @@ func TestBoxOfferQuota(t *testing.T) {
 	require.NoError(t, b.Vault.AcceptBox(t.Context(), b.member, "box"))
 }
 
-// TestBoxOfferOfDeletedUser verifies that an offer does not keep its user from being deleted.
+// TestBoxOfferOfDeletedUser verifies that a user to whom a box is offered can be deleted.
 func TestBoxOfferOfDeletedUser(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.NoPermissions)
@@ -134,7 +134,7 @@ func TestLeaveBox(t *testing.T) {
 	require.ErrorIs(t, b.Vault.RemoveBoxUser(t.Context(), b.member, "box", "member"), domain.ErrBoxNotFound)
 }
 
-// TestBoxOfferAtOnce verifies that an offer is accepted or withdrawn, but not both.
+// TestBoxOfferAtOnce verifies that, of an acceptance and a withdrawal that run concurrently, exactly one succeeds.
 func TestBoxOfferAtOnce(t *testing.T) {
 	t.Parallel()
 	b := newBox(t, domain.NoPermissions)

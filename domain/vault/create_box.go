@@ -21,8 +21,8 @@ func (s *Service) CreateBox(ctx context.Context, by domain.Requester, box string
 	if err != nil {
 		return "", err
 	}
-	// The salt is stored in the box and need not be secret: it makes equal passphrases of two boxes derive different
-	// keys.
+	// The salt is stored with the box and is not secret. Because of the salt, the same passphrase gives different keys
+	// in two boxes.
 	var salt domain.BoxSalt
 	_, _ = rand.Read(salt[:]) // cannot fail: crypto/rand ends the process instead
 	return name, s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
@@ -65,8 +65,8 @@ func (s *Service) addBox(ctx context.Context, repos ports.Repos, by domain.Reque
 		Changed(first.ChangesFrom(domain.BoxUser{})...))
 }
 
-// checkQuota refuses another box to a user who owns the maximum. The caller holds the lock on the user; otherwise two
-// requests could count the same number. Admins have no maximum.
+// checkQuota refuses another box to a user who owns the maximum number of boxes. The caller holds the lock on the user.
+// Otherwise two concurrent requests could count the same number. Admins have no maximum.
 func (s *Service) checkQuota(ctx context.Context, repos ports.Repos, user domain.UserID, role domain.Role) error {
 	owned, err := repos.Boxes.OwnedBy(ctx, user)
 	if err != nil {

@@ -7,7 +7,8 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// DeleteEntry is the request to delete the value of an entry if the newest version satisfies the condition.
+// DeleteEntry is the request to delete the value of an entry. It is refused unless the newest version satisfies
+// Condition.
 type DeleteEntry struct {
 	Box       string
 	Key       string

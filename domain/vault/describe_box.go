@@ -11,7 +11,7 @@ import (
 type BoxDescription struct {
 	Box   domain.Box
 	Owner domain.UserName
-	// Offer is the open offer of the ownership; zero when there is none.
+	// Offer is the open offer of the ownership. It is zero if there is none.
 	Offer domain.BoxOffer
 	// UpdatedAt is the time of the latest change of the box, its members or its entries.
 	UpdatedAt time.Time

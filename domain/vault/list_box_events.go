@@ -8,7 +8,7 @@ import (
 )
 
 // ListBoxEvents returns a page of the audit log of one box, newest first. Its boxadmins and admins may call it. The
-// caller's other filter fields also apply. Errors: also ErrBusy when too many searches run.
+// other fields of filter apply as well. Errors: also ErrBusy when too many searches run.
 func (s *Service) ListBoxEvents(ctx context.Context, by domain.Requester, box string,
 	filter ports.EventFilter) (ports.EventPage, error) {
 	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, domain.Access.Manage)

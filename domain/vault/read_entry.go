@@ -14,8 +14,8 @@ type ReadEntry struct {
 	Box     string
 	Key     string
 	Version uint64
-	// EncryptionKey may be unusable: the use case checks it after it authorised the caller. Its owner clears it after
-	// the call.
+	// EncryptionKey may be unusable: the use case checks it after it has authorised the caller. The caller of ReadEntry
+	// clears the key.
 	EncryptionKey domain.EncryptionKey
 	// Condition applies to the version that is read. It is checked after the encryption key.
 	Condition domain.Condition
@@ -25,12 +25,12 @@ type ReadEntry struct {
 type EntryValue struct {
 	// JSON is the value, byte for byte as it was written. The caller clears it. It is nil if Unmodified is set.
 	JSON []byte
-	// Unmodified means that the caller has this version already, according to the condition of the read.
+	// Unmodified means that the caller already has this version, according to the condition of the read.
 	Unmodified bool
 	Version    uint64
 	// CreatedAt is the time at which the version was written or restored.
 	CreatedAt time.Time
-	// BoxKey is the box key that the version is under; zero if the box had no keyring when it was written.
+	// BoxKey is the box key that the version was written under. It is zero if the box had no keyring at that time.
 	BoxKey domain.KeyID
 }
 
@@ -40,7 +40,7 @@ type EntryValue struct {
 // Errors, in this order: those of authentication and authorisation, then those of the encryption key, RateLimited after
 // too many wrong passphrases, ErrEntryNotFound and ErrVersionNotFound, ErrKeyMismatch, and ErrPrecondition. The
 // condition is checked last: adding a condition to a read must not hide another error of that read. With
-// ErrKeyMismatch, the result has the BoxKey of the version, so that the caller can choose the right one.
+// ErrKeyMismatch, the result has the BoxKey of the version, so that the caller can choose the right key.
 func (s *Service) ReadEntry(ctx context.Context, by domain.Requester, in ReadEntry) (EntryValue, error) {
 	key := requestKey{EncryptionKey: in.EncryptionKey, sealer: s.config.Sealer}
 	defer key.clear()
@@ -139,14 +139,14 @@ func (s *Service) open(ctx context.Context, by domain.Requester, box string, sna
 	return s.openWithPassphrase(ctx, by, box, snapshot, key)
 }
 
-// openWithPassphrase decrypts and counts a wrong passphrase for the rate limit, which the caller has checked. Unlike a
-// generated key, a passphrase can be guessed.
+// openWithPassphrase decrypts the version. It counts a wrong passphrase for the rate limit, which the caller has
+// already checked. Unlike a generated key, a passphrase can be guessed.
 func (s *Service) openWithPassphrase(ctx context.Context, by domain.Requester, box string,
 	snapshot ports.EntrySnapshot, key *requestKey) ([]byte, error) {
 	if err := key.prepare(ctx, snapshot.Access.Box, snapshot.Version.Envelope()); err != nil {
 		return nil, err
 	}
-	// The derivation may have waited in its queue for seconds, and access may have been revoked meanwhile.
+	// The derivation may have waited in its queue for seconds. Access may have been revoked during that time.
 	if _, err := s.authorize(ctx, s.config.Store.Read(), by, box, permission(domain.ReadEntry)); err != nil {
 		return nil, err
 	}

@@ -10,11 +10,11 @@ import (
 // ReadKeyring is the request to read a keyring of a box.
 type ReadKeyring struct {
 	Box string
-	// Sequence selects an earlier keyring; 0 is the one in force.
+	// Sequence selects an earlier keyring. 0 selects the keyring in force.
 	Sequence uint64
 	// All adds the recipients and everything that is computed from them.
 	All bool
-	// Known reports whether the caller already has the keyring with a tag.
+	// Known reports whether the caller already has the keyring with the given tag.
 	Known func(tag domain.Digest) bool
 }
 
@@ -22,17 +22,17 @@ type ReadKeyring struct {
 type KeyringView struct {
 	Keyring domain.BoxKeyring
 	Tag     domain.Digest
-	// Unmodified means that the caller has this keyring already; the fields below are then not set.
+	// Unmodified means that the caller already has this keyring. The fields below are then not set.
 	Unmodified bool
 	Author     domain.Identity
-	// Wrapped is the box key, wrapped for the caller's present identity; nil if the caller is not a recipient.
+	// Wrapped is the box key, wrapped for the caller's present identity. It is nil if that identity is not a recipient.
 	Wrapped []byte
 
-	// Due are the recipients who are no longer entitled to the key; see domain.KeyChangeDue.
+	// Due lists the recipients who are no longer entitled to the key; see domain.KeyChangeDue.
 	Due []domain.KeyRecipient
-	// Waiting are the active members who are not recipients.
+	// Waiting lists the active members who are not recipients.
 	Waiting []domain.KeyringMember
-	// Past are the earlier keyrings that are kept.
+	// Past lists the earlier keyrings that are still stored.
 	Past []ports.PastKeyring
 }
 

@@ -8,8 +8,8 @@ import (
 )
 
 // RemoveBoxUser removes a member from a box. Members may also remove themselves. The entries that the member wrote
-// stay. In a box with a keyring, a change of the key is due afterwards, if the member is a recipient; WriteKeyring
-// removes a member and changes the key together. Errors: Conflict for the owner of the box and for its last boxadmin.
+// stay. If the member is a recipient of the box's keyring, the key must be changed afterwards. WriteKeyring can remove
+// members and change the key in one transaction. Errors: Conflict for the owner of the box and for its last boxadmin.
 func (s *Service) RemoveBoxUser(ctx context.Context, by domain.Requester, box, username string) error {
 	name, _ := domain.ParseUserName(username) // an invalid name is not the caller's
 	remove := func(access domain.Access) error { return access.Remove(name) }

@@ -13,7 +13,7 @@ import (
 type requestKey struct {
 	domain.EncryptionKey
 	sealer ports.EntrySealer
-	// writes is set when the request will seal a value. The first derivation then uses the current parameters.
+	// writes is set if the request will seal a value. The first derivation then uses the current parameters.
 	writes bool
 
 	cipher ports.EntryCipher // nil until the first prepare

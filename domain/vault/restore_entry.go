@@ -18,9 +18,9 @@ type RestoreEntry struct {
 
 // RestoreEntry stores an old version again as the newest version. It needs no encryption key: the value stays sealed
 // under the key that it was written with. Restoring a version of a deleted entry undeletes the entry. It requires
-// createEntry and readEntry. A version under another key than the box's key in force cannot be restored: a client reads
-// it and writes its value again. Errors: ErrEntryNotFound, ErrVersionNotFound, ErrPrecondition, ErrKeyNotCurrent,
-// LimitReached.
+// createEntry and readEntry. In a box with a keyring, only a version under the key in force can be restored. A client
+// must read any other version and write its value again. Errors: ErrEntryNotFound, ErrVersionNotFound, ErrPrecondition,
+// ErrKeyNotCurrent, LimitReached.
 func (s *Service) RestoreEntry(ctx context.Context, by domain.Requester, in RestoreEntry) (WrittenEntry, error) {
 	const wanted = domain.CreateEntry | domain.ReadEntry
 	box, key := parseAddress(in.Box, in.Key)

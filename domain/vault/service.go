@@ -29,7 +29,7 @@ type Config struct {
 
 	// MaxValueBytes limits the JSON text of a value.
 	MaxValueBytes int
-	// MaxEntriesPerBox limits the entries of a box. Deleted ones count until they can no longer be restored.
+	// MaxEntriesPerBox limits the entries of a box. Deleted entries count until they can no longer be restored.
 	MaxEntriesPerBox int
 	// MaxBytesPerBox limits the storage that a box reserves for all versions of its entries; see domain.Room.
 	MaxBytesPerBox int64
@@ -72,8 +72,9 @@ func (s *Service) authorize(ctx context.Context, repos ports.Repos, by domain.Re
 // changeFunc changes a box in the transaction of change.
 type changeFunc func(ctx context.Context, repos ports.Repos, access domain.Access) error
 
-// change runs fn in a transaction that locks the box, with the caller's access under the lock. It decides twice: before
-// the lock, so that callers cannot lock boxes that they may not change, and under it.
+// change runs fn in a transaction that locks the box. It passes fn the caller's access as it is under the lock. It
+// decides before it takes the lock, so that callers cannot lock boxes that they may not change, and again under the
+// lock.
 func (s *Service) change(ctx context.Context, by domain.Requester, box string, decide decision,
 	fn changeFunc) error {
 	access, err := s.authorize(ctx, s.config.Store.Read(), by, box, decide)

@@ -17,8 +17,9 @@ type TransferBox struct {
 
 // TransferBox offers the ownership of a box to an active member, who becomes the owner with AcceptBox. A transfer by an
 // admin takes effect at once: the member becomes the owner and a boxadmin. The former owner stays a member with its
-// role and permissions. When the user owns the box already, TransferBox only withdraws an open offer. Errors: Conflict
-// when the new owner is not an active member, or, for an admin, owns too many boxes.
+// role and permissions. If NewOwner already owns the box, TransferBox only withdraws an open offer. Errors: Conflict if
+// the new owner is not an active member. A transfer by an admin also returns Conflict if the new owner owns too many
+// boxes.
 func (s *Service) TransferBox(ctx context.Context, by domain.Requester, in TransferBox) error {
 	if _, err := s.authorize(ctx, s.config.Store.Read(), by, in.Box, domain.Access.Transfer); err != nil {
 		return err
@@ -33,7 +34,8 @@ func (s *Service) TransferBox(ctx context.Context, by domain.Requester, in Trans
 		if err != nil {
 			return err
 		}
-		// The lock on the new owner serialises all changes of the number of its boxes. Lock order: user, then box.
+		// The lock on the new owner serialises all changes of the number of boxes that this user owns. Lock order:
+		// user, then box.
 		newOwner, err := repos.Users.Lock(ctx, name)
 		if err != nil {
 			return err
@@ -85,8 +87,8 @@ func (s *Service) transfer(ctx context.Context, repos ports.Repos, by domain.Req
 	return repos.Events.Append(ctx, event)
 }
 
-// transferEvent returns the audit event of a transfer to a member, before the transfer. It states the former owner, the
-// new role of the member, and the offer that ends.
+// transferEvent returns the audit event of a transfer to a member, before the transfer. The event states the former
+// owner, the new role of the member, and the offer that the transfer ends.
 func (s *Service) transferEvent(ctx context.Context, repos ports.Repos, by domain.Requester, access domain.Access,
 	before domain.BoxUser) (domain.Event, error) {
 	former, err := repos.Users.ByID(ctx, access.Box.Owner)

@@ -19,7 +19,7 @@ func TestUndoWriteRestoresTheReplacedVersion(t *testing.T) {
 	b := newBox(t, domain.ReadEntryKeys|domain.ReadEntry|domain.CreateEntry)
 	_, err := b.write(b.member, `"old"`, "old passphrase")
 	require.NoError(t, err)
-	for _, version := range []uint64{2, 4, 6} { // a restored version can be restored again
+	for _, version := range []uint64{2, 4, 6} { // a restored version can itself be replaced and restored
 		_, err = b.write(b.owner, `"new"`, usecases.GeneratedKey)
 		require.NoError(t, err)
 		require.NoError(t, b.undo(version, version-1))

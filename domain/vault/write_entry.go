@@ -13,8 +13,8 @@ type WriteEntry struct {
 	Key string
 	// Value is JSON text, stored byte for byte.
 	Value []byte
-	// EncryptionKey may be unusable: the use case checks it after it authorised the caller. Its owner clears it after
-	// the call.
+	// EncryptionKey may be unusable: the use case checks it after it has authorised the caller. The caller of
+	// WriteEntry clears the key.
 	EncryptionKey domain.EncryptionKey
 	// Condition is checked under the lock on the entry, or by the statement that stores the value.
 	Condition domain.Condition
@@ -28,16 +28,16 @@ type WrittenEntry struct {
 	// KeyChanged means that the previous version was sealed under another encryption key. The response reports it,
 	// because otherwise only the next reader would notice a write with a mistyped key.
 	KeyChanged bool
-	// BoxKey is the box key that the version was written under. It is zero in a box without a keyring, and for callers
-	// without readEntry.
+	// BoxKey is the box key that the version was written under. It is zero if the box has no keyring, or if the caller
+	// lacks readEntry.
 	BoxKey domain.KeyID
 }
 
 // WriteEntry writes a value as a new version of an entry.
 //
-// The slow part, key derivation, comes first and without locks. The version number is authenticated with the value, so
-// the value is sealed for the number after the one in the snapshot, and sealed again under the lock if another request
-// has stored a version with that number.
+// The slow part, key derivation, comes first and without locks. The version number is authenticated with the value.
+// WriteEntry first seals the value for the number that follows the number in the snapshot. If another request has
+// stored a version with that number, WriteEntry seals the value again under the lock.
 //
 // Errors, in this order: those of authentication and authorisation, an invalid entry key, TooLarge, ErrPrecondition,
 // those of the encryption key, ErrKeyNotCurrent, LimitReached.
@@ -89,8 +89,8 @@ func (s *Service) writeEntry(ctx context.Context, by domain.Requester, in WriteE
 	return written, nil
 }
 
-// checkBoxKey refuses a key that is not the one in force, before a passphrase is derived. An unusable key has its own
-// error.
+// checkBoxKey refuses a key that is not in force in the box, before a key is derived from a passphrase. For an unusable
+// key, it returns the error of that key.
 func checkBoxKey(key domain.EncryptionKey, box domain.Box) error {
 	if err := key.Check(); err != nil || box.Key.IsZero() {
 		return err

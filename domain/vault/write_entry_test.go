@@ -168,7 +168,7 @@ func TestConditionalWrites(t *testing.T) {
 	require.Zero(t, b.Derivations.Load(), "no key is derived for a write that is refused")
 	b.expect(`2`, usecases.GeneratedKey)
 
-	// The condition was true when the write began. It is false when the write has the lock.
+	// The condition is true when the write begins, and false when the write gets the lock.
 	b.OnDerive = func() {
 		b.OnDerive = nil
 		_, err := b.write(b.owner, `"first"`, usecases.GeneratedKey)

@@ -14,7 +14,7 @@ type WriteKeyring struct {
 	Box                    string
 	Head, Chain, Signature []byte
 	Recipients             []domain.KeyRecipient
-	// Remove are members to remove from the box in the same transaction. It requires a new key.
+	// Remove lists the members to remove from the box in the same transaction. Removing members requires a new key.
 	Remove []string
 	// Reset replaces a keyring whose key is lost. The caller need not be a recipient.
 	Reset     bool
@@ -25,7 +25,8 @@ type WriteKeyring struct {
 type KeyringCondition struct {
 	// First requires that the box has no keyring.
 	First bool
-	// Any and Tags require that the box has a keyring, with one of these tags unless Any is set.
+	// Any requires that the box has a keyring. If neither First nor Any is set, the box must have a keyring whose tag
+	// is one of Tags.
 	Any  bool
 	Tags []domain.Digest
 }
@@ -40,8 +41,7 @@ type WrittenKeyring struct {
 }
 
 // WriteKeyring puts a keyring in force. After its transaction, no write under another key is committed. Members are
-// removed in the same transaction. The server checks what it can see; only clients can check the wrapped keys and the
-// chain.
+// removed in the same transaction. The server cannot check the wrapped keys and the chain; only clients can.
 //
 // Errors, in this order: those of Access.Manage; for a reset, those of Access.ResetKeyring, otherwise ErrNotRecipient;
 // ErrKeyringChanged; keyring_invalid; ErrKeyringSequence; ErrKeyChangeRequired; those of RemoveBoxUser;
@@ -86,7 +86,7 @@ func (s *Service) WriteKeyring(ctx context.Context, by domain.Requester, in Writ
 	return written, err
 }
 
-// decide is the decision about the caller's role.
+// decide decides whether the role of the caller permits the request.
 func (in WriteKeyring) decide(access domain.Access) error {
 	if err := access.Manage(); err != nil || !in.Reset {
 		return err
@@ -94,7 +94,8 @@ func (in WriteKeyring) decide(access domain.Access) error {
 	return access.ResetKeyring()
 }
 
-// replaceable returns the stored keyring, zero if there is none, if the caller may replace it and the condition holds.
+// replaceable returns the stored keyring if the caller may replace it and the condition holds. The result is zero if
+// the box has no keyring and the condition expects none.
 func (s *Service) replaceable(ctx context.Context, repos ports.Repos, access domain.Access,
 	in WriteKeyring) (domain.BoxKeyring, error) {
 	stored, err := repos.BoxKeyrings.Newest(ctx, access.Box.ID)
@@ -132,7 +133,7 @@ func checkAuthor(ctx context.Context, repos ports.Repos, caller domain.Caller, k
 type keyringChange struct {
 	by     domain.Requester
 	access domain.Access
-	// stored is the keyring in force, with its recipients; zero for the first keyring.
+	// stored is the keyring in force, with its recipients. It is zero if the box has no keyring yet.
 	stored, keyring domain.BoxKeyring
 	remove          []string
 	reset           bool

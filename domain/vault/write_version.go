@@ -17,10 +17,10 @@ type versionWrite struct {
 	condition domain.Condition
 	// event is appended in the transaction that stores the version.
 	event domain.Event
-	// droplet is the droplet whose record notes the version; zero for none.
+	// droplet is the droplet whose record notes the version. It is zero if the write does not belong to a droplet.
 	droplet domain.DropletID
-	// boxKey returns the id of the box key that the version is under; zero for none. It is called only in a box with a
-	// keyring.
+	// boxKey returns the id of the key that the version is under, or zero if the key has no id. It is called only in a
+	// box with a keyring.
 	boxKey func() domain.KeyID
 	// seal returns the version to store. entry already has the number of the new version. before is the envelope of the
 	// replaced version. The function may be called more than once.
@@ -43,7 +43,7 @@ func (s *Service) writeVersion(ctx context.Context, write versionWrite) (domain.
 	return access.Box.Key, nil
 }
 
-// sealVersion seals a version for the box. The version is under the key in force, which the caller has checked.
+// sealVersion seals a version for the box. The caller has checked that the version is under the key in force.
 func (w versionWrite) sealVersion(entry domain.Entry, before ports.Sealed, box domain.Box) (ports.NewVersion, error) {
 	version, err := w.seal(entry, before)
 	version.BoxKey = box.Key
@@ -83,11 +83,11 @@ func (s *Service) writeUnlocked(ctx context.Context, write versionWrite) (stored
 // writeLocked locks the entry and decides again, because access, entry and condition may have changed during a key
 // derivation or while the transaction waited for the lock.
 //
-// Lock order: the box's row, then the entry's row. The box's row is needed only to count a new entry and to extend an
-// entry's reservation; most writers that replace values of different entries do not wait for each other.
+// Lock order: the box's row, then the entry's row. The lock on the box's row is needed only to count a new entry and to
+// extend an entry's reservation. Writers that replace values of different entries therefore rarely wait for each other.
 //
-// The key of the box is compared under the lock on the entry, which a change of the key needs too. On success, the
-// snapshot has the access under that lock.
+// The key of the box is compared under the lock on the entry. A change of the key needs this lock too. On success, the
+// snapshot contains the access as it is under the lock.
 func (s *Service) writeLocked(ctx context.Context, write *versionWrite) error {
 	box, counted, reserves := write.snapshot.Access.Box, !write.snapshot.Entry.Exists(), false
 	return s.config.Store.Do(ctx, func(ctx context.Context, repos ports.Repos) error {
@@ -108,7 +108,7 @@ func (s *Service) writeLocked(ctx context.Context, write *versionWrite) error {
 			return err
 		}
 		if locked.Entry.Exists() == counted {
-			// Another request created or deleted the entry. Start over, to take the locks in order.
+			// Another request has created or deleted the entry. Start over to take the locks in the right order.
 			counted = !locked.Entry.Exists()
 			return ports.ErrStartOver
 		}
@@ -130,8 +130,8 @@ func (s *Service) writeLocked(ctx context.Context, write *versionWrite) error {
 }
 
 // addVersion seals and stores the next version of a locked entry. It returns ErrStartOver if the entry needs a
-// reservation and the box is not locked. If the write belongs to a droplet, it notes the version and the one that it
-// replaced in the droplet's record.
+// reservation and the box is not locked. If the write belongs to a droplet, addVersion notes the new and the replaced
+// version in the droplet's record.
 func (s *Service) addVersion(ctx context.Context, repos ports.Repos, write versionWrite, locked ports.LockedEntry,
 	boxLocked bool) error {
 	before, err := envelopeBefore(ctx, repos, write.snapshot.Version, locked.Entry)
@@ -164,8 +164,8 @@ func (s *Service) addVersion(ctx context.Context, repos ports.Repos, write versi
 	return repos.Droplets.NoteEntry(ctx, write.droplet, entry, replaced)
 }
 
-// reserve returns the reservation that the next version of a locked entry needs; nil if the present one covers it or
-// the boxes have no limit.
+// reserve returns the reservation that the next version of a locked entry needs. It returns nil if the present
+// reservation covers the version or if boxes have no limit.
 func (s *Service) reserve(ctx context.Context, repos ports.Repos, locked ports.LockedEntry, version ports.NewVersion,
 	keep int) (*ports.Reservation, error) {
 	size, number := len(version.Sealed.Value), version.Place.Version
@@ -187,8 +187,8 @@ func (s *Service) reserve(ctx context.Context, repos ports.Repos, locked ports.L
 	}, nil
 }
 
-// envelopeBefore returns the envelope of a locked entry's value; it is empty for an entry without a value. It reads the
-// envelope only when another request wrote the entry since the snapshot.
+// envelopeBefore returns the envelope of a locked entry's value. The envelope is empty for an entry without a value.
+// envelopeBefore reads the envelope from the database only if another request wrote the entry after the snapshot.
 func envelopeBefore(ctx context.Context, repos ports.Repos, known ports.StoredVersion,
 	locked domain.Entry) (ports.Sealed, error) {
 	if locked.Exists() && known.Place.Version != locked.Version {
