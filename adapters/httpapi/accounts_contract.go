@@ -15,8 +15,8 @@ import (
 const (
 	// accountsPath is the first part of all paths of the accounts API.
 	accountsPath = "/api/v1"
-	// maxAccountsBody is the largest body of the accounts API, in bytes. Bodies hold names and a token, or the entry
-	// keys for a droplet.
+	// maxAccountsBody is the largest body of the accounts API, in bytes. Bodies hold names and a token. The body for a
+	// new droplet also holds keys of entries.
 	maxAccountsBody = 64 << 10
 )
 
@@ -27,8 +27,8 @@ type accountsAPI struct{}
 // bodyLimit is the lower of the configured limit and 64 KiB.
 func (accountsAPI) bodyLimit(configured int64) int64 { return min(configured, maxAccountsBody) }
 
-// readsBodyForToken reports whether there may be a token in the body. A body over 16 KiB is not searched if a header
-// holds a token.
+// readsBodyForToken reports whether the body may hold a token. A body over 16 KiB is not searched if a header holds a
+// token.
 func (accountsAPI) readsBodyForToken(r *request) bool {
 	return r.route.Auth != AuthNone && r.Request().ContentLength != 0
 }
@@ -37,10 +37,10 @@ var errTwoTokens = domain.Refuse(domain.Invalid, "two_tokens",
 	"the request contains two different tokens: send only one")
 
 // token reads the token from one of three places: the Authorization header, a header named Bearer, and "access_token"
-// in the JSON body. The same token may be sent in several places. Different tokens are refused, because it is unknown
-// which one the client means.
+// in the JSON body. The same token may be sent in several places. A request with different tokens is refused, because
+// the server cannot know which token the client means.
 //
-// Only the first 16 KiB of a body are read for a token. checkBody reads the rest after the caller is authenticated.
+// Only the first 16 KiB of a body are searched for a token. checkBody reads the rest after the caller is authenticated.
 func (accountsAPI) token(r *request) (string, error) {
 	tokens, err := accountsHeaderTokens(r.Request())
 	if err != nil {
@@ -74,8 +74,8 @@ func (accountsAPI) token(r *request) (string, error) {
 	return tokens[0], nil
 }
 
-// checkBody compares the token in a large body with the token of the request. An error in the body is no error here:
-// the handler reports it if it decodes the body.
+// checkBody compares the token in a large body with the token of the request. It ignores a body that is too large or
+// malformed: the handler reports the error if it decodes the body.
 func (accountsAPI) checkBody(r *request) error {
 	if r.token == "" {
 		return nil
@@ -116,8 +116,8 @@ func accountsHeaderTokens(r *http.Request) ([]string, error) {
 }
 
 // bodyToken returns "access_token" of the body, or "" if the body is empty or has none. The handler can still decode
-// the body afterwards. If the body is not whole, the token was found in its first 16 KiB. Errors: TooLarge if it was
-// not.
+// the body afterwards. If whole is false, only the first 16 KiB of a larger body were read, and they contain the token.
+// Errors: TooLarge if they contain no token, and the errors of readBody and decodeJSON.
 func bodyToken(r *request) (token string, whole bool, err error) {
 	if isLarge(r.Request()) {
 		begin, whole, err := r.peekBody()
@@ -152,7 +152,7 @@ func decodeToken(r *request, text []byte) (string, error) {
 	return holder.AccessToken, err
 }
 
-// tokenInBegin returns "access_token" of a JSON object of which only the beginning is known, or "".
+// tokenInBegin returns "access_token" from the beginning of a JSON object, or "" if the beginning does not contain it.
 func tokenInBegin(begin []byte) string {
 	decoder := json.NewDecoder(bytes.NewReader(begin))
 	if first, err := decoder.Token(); err != nil || first != json.Delim('{') {
@@ -169,7 +169,7 @@ func tokenInBegin(begin []byte) string {
 		}
 		if name, ok := name.(string); ok && strings.EqualFold(name, "access_token") {
 			var token string
-			_ = json.Unmarshal(value, &token) // another type leaves the token empty
+			_ = json.Unmarshal(value, &token) // a value of another type leaves the token empty
 			return token
 		}
 	}

@@ -10,7 +10,7 @@ import (
 
 // AccountsError is an error of the accounts API. Clients depend on Text, so it must not change.
 type AccountsError struct {
-	// ID is sent as errorId. It is 0 for errors without a line in the table.
+	// ID is sent as errorId. It is 0 for errors that are not in accountsErrors.
 	ID     int
 	Status int
 	Text   string
@@ -59,7 +59,8 @@ var accountsErrors = map[string]AccountsError{
 	domain.ErrUserExists.Code:                    accountsUserExists,
 }
 
-// AccountsErrors lists the errors with an errorId other than 0, by errorId. The documentation is checked against it.
+// AccountsErrors lists all errors whose errorId is not 0, in ascending order of errorId. The documentation is checked
+// against this list.
 func AccountsErrors() []AccountsError {
 	lines := []AccountsError{accountsTokenExpired}
 	for _, line := range accountsErrors {
@@ -71,10 +72,10 @@ func AccountsErrors() []AccountsError {
 	return lines
 }
 
-// accountsError returns the error of the accounts API for a domain error. An error that has no line in the table gets
-// errorId 0, the message of the domain error, and the given status.
+// accountsError returns the error of the accounts API for a domain error. A domain error that is not in accountsErrors
+// gets errorId 0, the message of the domain error, and the given status.
 func accountsError(refusal *domain.Error, status int) AccountsError {
-	// An expired token has the same code as an unknown one; only its cause differs.
+	// The errors for an expired token and for an unknown token have the same code. Only their causes differ.
 	if errors.Is(refusal, domain.ErrCredentialExpired) {
 		return accountsTokenExpired
 	}
@@ -88,7 +89,7 @@ func accountsError(refusal *domain.Error, status int) AccountsError {
 }
 
 // hostReason returns the text of error 900: the reason that the droplet host gave. If the server itself refused the
-// request, it returns the message that Docker would send. droplet is the droplet's name in the path.
+// request, hostReason returns the message that Docker would send. droplet is the droplet's name in the path.
 func hostReason(refusal *domain.Error, droplet string) string {
 	const daemon = "Error response from daemon: "
 	switch refusal.Code {

@@ -23,7 +23,8 @@ func newTokenPairBody(pair identity.TokenPair) tokenPairBody {
 	}
 }
 
-// signInWithCode answers POST /user/auth with a pair of tokens. A code alone signs in only users without a password.
+// signInWithCode answers POST /user/auth with a pair of tokens. A user who has a password must send the password as
+// well.
 func (a *API) signInWithCode(r *request) error {
 	body, err := bindOptional[signInBody](r) // an absent body counts as incomplete: errorId 901
 	if err != nil {

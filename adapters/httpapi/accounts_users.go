@@ -2,8 +2,8 @@ package httpapi
 
 import "github.com/lockbox-go/lockbox/domain/identity"
 
-// showTOTP answers GET /user/auth/setup/{user} with the TOTP secret of a user. It refuses the request after the server
-// has accepted the first code.
+// showTOTP answers GET /user/auth/setup/{user} with the TOTP secret of a user. The request is refused if a code was
+// already accepted with the secret, or if the user enrolled the secret.
 func (a *API) showTOTP(r *request) error {
 	enrolment, err := a.accounts.ShowTOTP(r.ctx(), r.by, r.param("user"))
 	if err != nil {
@@ -33,7 +33,7 @@ func (a *API) listAccounts(r *request) error {
 	return r.json(lines, err)
 }
 
-// addAccount answers with the updated list of users. All changes in the accounts API answer with the updated list.
+// addAccount answers POST /user/add with the updated list of users.
 func (a *API) addAccount(r *request) error {
 	body, err := bindOptional[struct { // an absent body counts as incomplete: errorId 913
 		Username string `json:"username"`
@@ -49,7 +49,7 @@ func (a *API) addAccount(r *request) error {
 	return a.listAccounts(r)
 }
 
-// deleteAccount answers DELETE /user/delete/{user} with the updated list.
+// deleteAccount answers DELETE /user/delete/{user} with the updated list of users.
 func (a *API) deleteAccount(r *request) error {
 	if err := a.accounts.DeleteUser(r.ctx(), r.by, r.param("user")); err != nil {
 		return err

@@ -14,21 +14,23 @@ import (
 
 // admission bounds the requests in flight and the memory that they use.
 //
-// A request counts for its address until its caller is verified, and then for its user. A signature verifies the caller
-// without the database; an opaque token must be looked up first, one at a time. A client that makes up tokens therefore
-// delays only unverified requests, and mainly those of its own address.
+// Until its caller is verified, a request counts towards the limit of its address. Afterwards it counts towards the
+// limit of its user. A signed token is verified without the database. An opaque token must be looked up in the
+// database, and only one such lookup runs at a time. A client that invents tokens therefore delays only unverified
+// requests, and mainly those from its own address.
 type admission struct {
-	// strangers counts requests by address group, users counts requests by user.
+	// strangers counts the unverified requests of each address group. users counts the verified requests of each user.
 	strangers, users *shares
 	bodies, answers  *shares
 	tokenLookups     *semaphore.Weighted
-	// knownTokens maps the digests of opaque tokens that were valid to their user. refusedKeys holds signed
-	// credentials that were revoked; they count as unverified. Neither decides whether a token is valid.
+	// knownTokens maps the digest of each recently valid opaque token to the user of the token. refusedKeys holds
+	// signed credentials that were recently refused. Requests with them count as unverified. Neither map decides
+	// whether a token is valid.
 	knownTokens *recent[domain.Digest, domain.UserID]
 	refusedKeys *recent[domain.CredentialID, struct{}]
 }
 
-// The times for which knownTokens and refusedKeys remember a token.
+// How long knownTokens and refusedKeys remember a token, and how many tokens each of them remembers.
 const (
 	knownTokenTTL  = time.Minute
 	refusedKeyTTL  = 10 * time.Second
@@ -50,13 +52,13 @@ func newAdmission(bounds Bounds) *admission {
 	return a
 }
 
-// slot is the place of a request among the requests in flight. The zero slot is none.
+// slot is the place of a request among the requests in flight. A request with the zero slot has no place.
 type slot struct {
 	shares *shares
 	key    string
 }
 
-// release returns the place. It may be called more than once.
+// release frees the place. It may be called more than once.
 func (s *slot) release() {
 	if s.shares != nil {
 		s.shares.release(s.key, 1)
@@ -64,7 +66,8 @@ func (s *slot) release() {
 	}
 }
 
-// takeSlot moves the request into other shares. While it waits, the connection may be closed to make room.
+// takeSlot frees the place of the request and takes a place in the given shares. While the request waits for the new
+// place, its connection may be closed to make room for another one.
 func (r *request) takeSlot(shares *shares, key string) error {
 	r.slot.release()
 	if !shares.acquireNow(key, 1) {
@@ -79,29 +82,31 @@ func (r *request) takeSlot(shares *shares, key string) error {
 	return nil
 }
 
-// countAsStranger counts the request for its address. Errors: RateLimited, Unavailable.
+// countAsStranger counts the request towards the limit of its address. Errors: RateLimited, Unavailable.
 func (a *API) countAsStranger(r *request) error {
-	// All clients of a proxy that is not trusted share its place. Any client can claim to be such a proxy.
+	// All clients behind an untrusted proxy share the limit of its address. The proxy gets no higher limit, because any
+	// client can claim to be a proxy.
 	key := domain.AddressGroup(r.by.Address)
 	r.origin(key)
 	return r.takeSlot(a.admission.strangers, key)
 }
 
-// countAsUser counts the request for its verified user. Errors: RateLimited, Unavailable.
+// countAsUser counts the request towards the limit of its verified user. Errors: RateLimited, Unavailable.
 func (a *API) countAsUser(r *request, user domain.UserID) error {
 	key := user.String()
 	r.origin(key)
 	return r.takeSlot(a.admission.users, key)
 }
 
-// origin makes the request count for a user or an address, here and in the store.
+// origin assigns the request to a user or an address. This package and the store then limit the requests of each user
+// or address, and key derivations of different users or addresses take turns.
 func (r *request) origin(key string) {
 	r.key = key
 	r.context = ports.WithOrigin(r.Request().Context(), key)
 }
 
-// admit identifies the caller and counts the request. The credential of an opaque token is looked up, unless it was
-// valid a short time ago. Errors: Unauthenticated, RateLimited, Unavailable, and errors in a body that holds the token.
+// admit identifies the caller and counts the request. An opaque token is looked up, unless the token was valid a short
+// time ago. Errors: Unauthenticated, RateLimited, Unavailable, and the errors of reading a token from the body.
 func (a *API) admit(r *request) error {
 	if r.route.contract.readsBodyForToken(r) { // the client may send the body slowly
 		if err := a.countAsStranger(r); err != nil {
@@ -137,7 +142,7 @@ func (a *API) admitOpaque(r *request) error {
 		}
 	}
 	if r.route.acceptsRefreshToken {
-		return nil // only its use case knows both kinds of tokens
+		return nil // only the use case can look up both kinds of tokens
 	}
 	if err := a.admission.tokenLookups.Acquire(r.ctx(), 1); err != nil {
 		return errClientClosed.Because(err)
@@ -164,16 +169,16 @@ func (a *API) noteRefusal(r *request, err error) {
 	}
 }
 
-// closeAfterResponse makes the server close the connection instead of reading a body that is left over. HTTP/2 ends
-// only the stream anyway.
+// closeAfterResponse makes the server close an HTTP/1 connection after the response instead of reading the rest of the
+// body. With HTTP/2, the server ends only the stream.
 func (r *request) closeAfterResponse() {
 	if r.Request().ProtoMajor == 1 && r.Request().ContentLength != 0 {
 		r.Response().Header().Set(echo.HeaderConnection, "close")
 	}
 }
 
-// admitted bounds the requests in flight of a route about the server itself. Probes are not bounded: an operator needs
-// them most when the server is busy, and they are small.
+// admitted limits the requests in flight to a route about the server itself. Probes are not limited: they are small,
+// and an operator needs them most when the server is busy.
 func (a *API) admitted(path string, next echo.HandlerFunc) echo.HandlerFunc {
 	if path == "/healthz" || path == "/readyz" {
 		return next
@@ -188,7 +193,8 @@ func (a *API) admitted(path string, next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// withHandlerBound runs a handler unless too many are running. It then closes the connection.
+// withHandlerBound runs the handler of a request. If too many handlers are running and connections.enter cannot make
+// room, it closes the connection of the request instead.
 func (a *API) withHandlerBound(w http.ResponseWriter, r *http.Request) {
 	conn := connOf(r.Context())
 	if !a.connections.enter() {
@@ -204,7 +210,7 @@ func (a *API) withHandlerBound(w http.ResponseWriter, r *http.Request) {
 	a.echo.ServeHTTP(w, r)
 }
 
-// recent remembers up to maxRecentItems keys for a time. It is safe for concurrent use.
+// recent remembers up to maxRecentItems keys, each for the duration ttl. It is safe for concurrent use.
 type recent[K comparable, V any] struct {
 	ttl time.Duration
 
@@ -221,7 +227,8 @@ func newRecent[K comparable, V any](ttl time.Duration) *recent[K, V] {
 	return &recent[K, V]{ttl: ttl, items: make(map[K]recentItem[V])}
 }
 
-// add remembers a key. When there are too many, it forgets all others: the cost of a miss is one lookup.
+// add remembers a key. If the map is full, add first forgets all other keys. A forgotten key costs only one more
+// lookup.
 func (s *recent[K, V]) add(key K, value V) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -231,7 +238,7 @@ func (s *recent[K, V]) add(key K, value V) {
 	s.items[key] = recentItem[V]{value, time.Now().Add(s.ttl)}
 }
 
-// get returns the value of a key that was added within the time.
+// get returns the value of a key that was added less than ttl ago.
 func (s *recent[K, V]) get(key K) (value V, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

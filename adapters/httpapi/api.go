@@ -6,8 +6,8 @@
 //   - routes.go is the table of routes. Each route has a contract (contract.go): the Lockbox API, or the accounts API
 //     under /api/v1. A contract decides where a token is read from, how large a body may be, and how an error looks.
 //   - request.go runs the route: identify the caller, admit the body, call the handler.
-//   - admission.go counts the request for its user or address. bounds.go has the numbers, shares.go divides them, and
-//     connections.go bounds the connections.
+//   - admission.go limits the requests in flight of each user and address. bounds.go defines the limits, shares.go
+//     divides them among users and addresses, and connections.go limits the connections.
 //   - The handlers are named after their resource: boxes.go, entries.go, accounts_users.go. A handler decodes the
 //     input, calls one use case, and encodes its result.
 //   - errors.go turns every error into a response. It is the only file that maps kinds of errors to status codes.
@@ -53,31 +53,34 @@ type Config struct {
 	Log *slog.Logger
 	// Metrics is served at /metrics. The API adds its own metrics to it.
 	Metrics *prometheus.Registry
-	// SeparateMetrics leaves /metrics out of the API; MetricsServer serves it.
+	// If SeparateMetrics is true, the API does not serve /metrics; MetricsServer serves it.
 	SeparateMetrics bool
 
-	// Bounds limits what clients can make the server hold. The zero Bounds are those of 1 GiB of memory.
+	// Bounds limits the connections, requests and memory that clients can occupy. The zero value means the limits for 1
+	// GiB of memory.
 	Bounds Bounds
 	// MaxBodyBytes is the largest request body. Some requests have a lower limit; see request.go.
 	MaxBodyBytes int64
-	// TrustedProxies are the peers whose X-Forwarded-For is used. Empty trusts none.
+	// TrustedProxies are the peers whose X-Forwarded-For is used. If the list is empty, no peer is trusted.
 	TrustedProxies []netip.Prefix
-	// RequestTime bounds the work of a request, not counting the arrival of its body. 0 means 15 seconds, with which
-	// requests are answered within 20 seconds.
+	// RequestTime limits how long the server works on a request. The time in which the body arrives does not count. 0
+	// means 15 seconds; the server then answers a request within 20 seconds, unless its route is slow (see
+	// slowRequestTime).
 	RequestTime time.Duration
 	// CORSOrigins are the origins that browsers may call from. Empty turns CORS off.
 	CORSOrigins []string
 	// LoopbackOnly refuses requests whose Host or Origin names another machine; see origins.
 	LoopbackOnly bool
-	// OpenInit means that POST /init requires no token. It then refuses web pages of other sites.
+	// OpenInit means that POST /init requires no token. The server then refuses POST /init from web pages of other
+	// sites.
 	OpenInit bool
-	// Tracer makes a span for each request; nil makes none.
+	// Tracer creates a span for each request. If it is nil, no spans are created.
 	Tracer trace.Tracer
 }
 
 // API answers HTTP requests. It is an http.Handler, safe for concurrent use.
 //
-// Its fields are unexported, and handlers see the use cases only, never the configuration of a service.
+// Handlers see the use cases of the services, but not their configuration.
 type API struct {
 	identity *identity.Service
 	accounts identity.Accounts
@@ -130,15 +133,15 @@ func New(config Config) *API {
 	}
 	a.admission = newAdmission(a.bounds)
 	a.connections = newConnections(a.bounds)
-	if config.Identity != nil { // nil in tests of errors, which reach no use case
+	if config.Identity != nil { // nil in tests whose requests reach no use case
 		a.accounts = config.Identity.Accounts()
 	}
 	a.echo.HideBanner, a.echo.HidePort = true, true
 	a.echo.HTTPErrorHandler = a.writeError
 	a.echo.IPExtractor = a.proxies.trust(config.TrustedProxies)
 	a.registerMetrics()
-	// Pre middleware runs before the router. Use middleware runs in the given order: observe comes first, so it logs
-	// the responses of CORS too.
+	// Middleware added with Pre runs before the router. Middleware added with Use runs in the order of the calls.
+	// observe is the first, so it also logs the responses that CORS sends.
 	a.echo.Pre(matchEscapedPath)
 	a.echo.Use(a.observe)
 	a.echo.Use(origins{
@@ -206,7 +209,7 @@ func (a *API) Server() *http.Server {
 			MaxConcurrentStreams:          maxStreams,
 			MaxReceiveBufferPerConnection: streamWindow,
 			MaxReceiveBufferPerStream:     streamWindow,
-			// A client that takes no bytes for this time does not read.
+			// The server disconnects a client that accepts no bytes for this long.
 			WriteByteTimeout: 20 * time.Second,
 		},
 		ConnContext: func(ctx context.Context, conn net.Conn) context.Context {
@@ -228,9 +231,9 @@ func matchEscapedPath(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// matchExactPath refuses a path with more segments than the template of its route. The router of Echo takes the rest of
-// a path, including its slashes, as the value of a parameter at the end of a template. It also answers OPTIONS *, which
-// asks about the server and has no path.
+// matchExactPath refuses a path with more segments than the template of its route. Without this check, Echo's router
+// would take the rest of the path, including slashes, as the value of the last parameter. matchExactPath also answers
+// OPTIONS *, a request about the server as a whole that has no path.
 func matchExactPath(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if c.Request().Method == http.MethodOptions && c.Request().RequestURI == "*" {
@@ -246,7 +249,8 @@ func matchExactPath(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// cors allows browsers to call from the given origins. Credentials are never allowed: tokens are sent in a header.
+// cors allows web pages of the given origins to call the API. It never allows cookies and other credentials of the
+// browser, because clients send tokens in a header.
 func cors(origins []string) echo.MiddlewareFunc {
 	return middleware.CORSWithConfig(middleware.CORSConfig{
 		AllowOrigins:  origins,

@@ -21,8 +21,8 @@ func (a *API) issueAPIKey(r *request) error {
 	return r.json(apiKeyBody{key}, err)
 }
 
-// apiKeyLine describes an API key without showing it. ExpiresAt is null for a key that does not expire, LastUsedAt for
-// a key that was not used yet.
+// apiKeyLine describes an API key without showing it. ExpiresAt is null if the key does not expire. LastUsedAt is null
+// if the key was never used.
 type apiKeyLine struct {
 	ID         string  `json:"id"`
 	Name       string  `json:"name"`
@@ -31,7 +31,7 @@ type apiKeyLine struct {
 	LastUsedAt *string `json:"lastUsedAt"`
 }
 
-// listAPIKeys answers GET /api-keys with the keys of the caller. Expired keys are listed until they are swept.
+// listAPIKeys answers GET /api-keys with the keys of the caller. Expired keys are listed until a sweep deletes them.
 func (a *API) listAPIKeys(r *request) error {
 	keys, err := a.identity.ListAPIKeys(r.ctx(), r.by)
 	lines := make([]apiKeyLine, len(keys))

@@ -88,14 +88,14 @@ type eventLine struct {
 	Changes []changeLine `json:"changes,omitempty"`
 }
 
-// changeLine is a changed property. From is null for a new property, and To for one that no longer exists.
+// changeLine is a changed property. From is null if the property is new. To is null if the property no longer exists.
 type changeLine struct {
 	Property string  `json:"property"`
 	From     *string `json:"from"`
 	To       *string `json:"to"`
 }
 
-// changeLines returns nil for no changes.
+// changeLines converts the changes of an event to their form in responses. It returns nil if there are none.
 func changeLines(changes []domain.Change) []changeLine {
 	var lines []changeLine
 	for _, change := range changes {

@@ -8,8 +8,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// lookupTimeout bounds the lookup of a caller after an unreadable body, which may have cancelled the request. The
-// caller still gets a response.
+// lookupTimeout limits the lookup of a caller whose request body could not be read. The failed read may have cancelled
+// the context of the request, but the caller still gets a response.
 const lookupTimeout = 5 * time.Second
 
 // identify sets the credential of a request from its token, without looking the token up. The credential stays zero if
@@ -22,7 +22,8 @@ func (a *API) identify(r *request) error {
 	if err != nil || token == "" {
 		return err
 	}
-	// The seed of an identity must never reach a server. It is not looked at, logged or audited.
+	// A client must never send the seed of an identity to a server. A token that contains a seed is refused without
+	// being looked up, logged or audited.
 	if strings.Contains(token, domain.IdentitySeedPrefix) {
 		return domain.ErrUnauthenticated
 	}
@@ -30,8 +31,8 @@ func (a *API) identify(r *request) error {
 	return err
 }
 
-// verify returns the credential that a token claims. For an opaque token, the credential has the digest of the token,
-// which is looked up later. A signed token must have a valid signature and must not have expired; it may still be
+// verify returns the credential that a token claims. For an opaque token, the credential holds the digest of the token.
+// The digest is looked up later. A signed token must have a valid signature and must not have expired, but it may be
 // revoked.
 func (a *API) verify(ctx context.Context, token string) (domain.Credential, error) {
 	if opaque, ok := domain.ParseOpaqueToken(token); ok {
@@ -40,8 +41,8 @@ func (a *API) verify(ctx context.Context, token string) (domain.Credential, erro
 	return a.verifySigned(ctx, token)
 }
 
-// admitLargeBody authenticates the caller before a large body is read. A signed token may be revoked. A body that is
-// already in memory needs no check.
+// admitLargeBody authenticates the caller before a large body is read. This check is necessary because a signed token
+// may be revoked. It is not necessary for a body that is already in memory.
 func (a *API) admitLargeBody(r *request) error {
 	if r.body.read || !isLarge(r.Request()) || r.by.Credential.IsZero() {
 		return nil
@@ -50,8 +51,8 @@ func (a *API) admitLargeBody(r *request) error {
 }
 
 // refuseInput returns the error for a request whose input is wrong: Unauthenticated or Forbidden if the caller could
-// not have succeeded with correct input, and inputErr otherwise. A revoked token must not learn what was wrong with
-// its input.
+// not have succeeded with correct input, and inputErr otherwise. A caller whose token is revoked must not learn what is
+// wrong with the input.
 //
 // The handler checks the input before the use case looks the caller up. Refused requests therefore need this additional
 // lookup; other requests do not.

@@ -17,8 +17,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// maxAnonymousBody is the largest body without a token, in bytes. Names and passwords fit into it. A larger body is a
-// "large body" and needs a share of the memory for such bodies.
+// maxAnonymousBody is the largest body of a request without a token, in bytes. Names and passwords fit into it. A
+// larger body is a "large body" and needs a share of the memory for such bodies.
 const maxAnonymousBody = 16 << 10
 
 // errBodyTooLarge does not name the limit, because the limit depends on the route and on the caller.
@@ -41,12 +41,12 @@ type body struct {
 	unreadable bool
 }
 
-// isLarge reports whether the body of a request may be larger than one without a token.
+// isLarge reports whether the body of a request is or may be larger than maxAnonymousBody.
 func isLarge(r *http.Request) bool { return r.ContentLength < 0 || r.ContentLength > maxAnonymousBody }
 
-// readBody returns the body, empty if there is none. Errors: TooLarge over the limit, RateLimited or Unavailable when
-// the memory for large bodies of the user or of all users is used up, Invalid with code body_unreadable when the body
-// ends early, and errClientClosed.
+// readBody returns the body. The result is empty if the request has no body. Errors: TooLarge if the body exceeds the
+// limit; RateLimited if the user has used up its share of the memory for large bodies; Unavailable if this memory is
+// used up as a whole; Invalid with the code body_unreadable if the body ends early; and errClientClosed.
 func (r *request) readBody() ([]byte, error) {
 	if !r.body.read {
 		r.body.read = true
@@ -67,7 +67,7 @@ func (r *request) readFrom(from *http.Request, w http.ResponseWriter) ([]byte, e
 	if isLarge(from) && r.body.limit > maxAnonymousBody {
 		size := from.ContentLength
 		if size < 0 {
-			size = r.body.limit // an unknown length counts as the largest
+			size = r.body.limit // a body of unknown length may be as large as the limit
 		}
 		if err := r.admission.bodies.acquire(from.Context(), r.key, bodyFactor*size); err != nil {
 			r.closeAfterResponse()
@@ -80,7 +80,7 @@ func (r *request) readFrom(from *http.Request, w http.ResponseWriter) ([]byte, e
 	return text, r.bodyError(err)
 }
 
-// releaseBody returns the share of the request.
+// releaseBody frees the request's share of the memory for large bodies.
 func (r *request) releaseBody() {
 	if r.body.held > 0 {
 		r.admission.bodies.release(r.key, r.body.held)
@@ -88,8 +88,8 @@ func (r *request) releaseBody() {
 	}
 }
 
-// peekBody reads the first bytes of a body, at most maxAnonymousBody. It reports whether they are the whole body, which
-// readBody then returns. Otherwise readBody still returns the whole body. Errors: as readBody.
+// peekBody reads the beginning of a body, at most maxAnonymousBody+1 bytes, and reports whether that is the whole body.
+// In either case, readBody can still return the whole body. The errors are those of bodyError.
 func (r *request) peekBody() (begin []byte, whole bool, err error) {
 	done := connOf(r.Request().Context()).awaitBody()
 	defer done()
@@ -103,14 +103,14 @@ func (r *request) peekBody() (begin []byte, whole bool, err error) {
 	return begin, false, nil
 }
 
-// awaitIgnoredBody waits for the body of a request whose handler decodes none, or decodes it only in some cases, as for
-// DELETE. Without it, the handler would act on a request that did not arrive completely. It reads at most the first 16
-// KiB, and nothing if the request announces no body. It returns only errors of the transfer: body_unreadable and
-// errClientClosed. The handler reports a body that is too large if it decodes the body.
+// awaitIgnoredBody waits for the body of a request whose handler never decodes the body, or decodes it only in some
+// cases, as for DELETE. Otherwise the handler would act on a request that did not arrive completely. awaitIgnoredBody
+// reads at most the first 16 KiB, and nothing if the request announces no body. It returns only errors of the transfer:
+// body_unreadable and errClientClosed. The handler reports a body that is too large if it decodes the body.
 func (r *request) awaitIgnoredBody() error {
 	size := r.Request().ContentLength
 	if !r.route.ignoresBody || size == 0 || r.body.read && size <= r.body.limit {
-		return nil // an earlier reader has reported its error
+		return nil // an earlier reader has already reported any error
 	}
 	begin, whole, err := r.peekBody()
 	if err == nil && whole && int64(len(begin)) > r.body.limit {
@@ -130,8 +130,9 @@ func (b *body) rest(stream io.ReadCloser) io.ReadCloser {
 	}{io.MultiReader(bytes.NewReader(b.begin), stream), stream}
 }
 
-// readAll is io.ReadAll. It allocates the text of a large body once if it knows the size; size is negative otherwise.
-// The text of a small body grows as it arrives, because its sender may be a stranger who never sends it.
+// readAll is io.ReadAll, except that it allocates the text of a large body at once. size is negative if the size is
+// unknown. The text of a small body grows as the body arrives, because an unverified client may never send the body
+// that it announced.
 func readAll(from io.Reader, size int64) ([]byte, error) {
 	if size <= maxAnonymousBody {
 		return io.ReadAll(from)
@@ -141,7 +142,7 @@ func readAll(from io.Reader, size int64) ([]byte, error) {
 	return text[:n], err
 }
 
-// bodyError turns an error of reading a body into one of readBody.
+// bodyError converts an error of reading the body into one of the errors of readBody.
 func (r *request) bodyError(err error) error {
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return errBodyTooLarge
@@ -190,13 +191,13 @@ func decodeBody[T any](r *request) (value T, present bool, err error) {
 	return value, err == nil, err
 }
 
-// decodeJSON decodes a body that is not empty. Its errors repeat no part of the body.
+// decodeJSON decodes a body that is not empty. Its errors contain no part of the body.
 func decodeJSON[T any](r *request, text []byte) (value T, err error) {
 	if !isJSON(r.Request().Header.Get(echo.HeaderContentType)) {
 		return value, domain.Refuse(domain.Unsupported, "unsupported_media_type",
 			"the body must be sent as Content-Type: application/json")
 	}
-	// encoding/json would replace invalid UTF-8, and change a value without notice.
+	// encoding/json would replace invalid UTF-8, which would change a value silently.
 	if !utf8.Valid(text) {
 		return value, domain.Refuse(domain.Invalid, "malformed_json", "the body is not UTF-8")
 	}
@@ -206,9 +207,9 @@ func decodeJSON[T any](r *request, text []byte) (value T, err error) {
 	return value, checkSurrogates(text, value)
 }
 
-// checkSurrogates refuses a body with a lone surrogate in a string, such as "\ud800". No text can hold one: decoding
-// replaces it by U+FFFD, so that two different passwords or names would be equal. JSON that is stored verbatim may
-// contain a lone surrogate, because the caller gets the same JSON back.
+// checkSurrogates refuses a body with a lone surrogate in a string, such as "\ud800". Decoding replaces a lone
+// surrogate with U+FFFD, so two different passwords or names could become equal. The value of an entry may contain a
+// lone surrogate, because the JSON is stored and returned verbatim.
 func checkSurrogates(text []byte, decoded any) error {
 	lone := domain.LoneSurrogates(text)
 	if lone > 0 {
@@ -235,16 +236,16 @@ func isJSON(contentType string) bool {
 		strings.HasPrefix(media, "application/") && strings.HasSuffix(media, "+json")
 }
 
-// malformed describes a decoding error without repeating any of the body. The body was decoded into a value of type
-// body.
+// malformed describes a decoding error without repeating any part of the body. body is the Go type that the JSON was
+// decoded into.
 func malformed(err error, body reflect.Type) error {
 	wrongType, ok := errors.AsType[*json.UnmarshalTypeError](err)
 	switch {
 	case !ok:
 		return domain.Refuse(domain.Invalid, "malformed_json",
 			"the body must be exactly one JSON value, and not nested too deeply")
-	// The decoder's error names the JSON path of the field, which the client sent. It does not repeat the value.
-	// The body itself, or an element of a list. Go 1.27 names the index of the element.
+	// wrongType.Field is the JSON path of the field, as the client sent it. The error does not contain the value. The
+	// path is empty if the body itself has the wrong type. For an element of a list, Go 1.27 reports the index.
 	case strings.Trim(wrongType.Field, "0123456789") == "":
 		return domain.Refuse(domain.Invalid, "wrong_type", "the body must be "+jsonType(body))
 	default:

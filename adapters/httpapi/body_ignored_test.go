@@ -17,8 +17,9 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// TestAwaitIgnoredBody verifies for every route with a token that a body that is cut, stalls or is reset is an error
-// before the handler acts, unless the handler always reads the body. A request without a body is not read.
+// TestAwaitIgnoredBody covers every route that accepts a token and whose handler does not always read the body. A body
+// that is cut off, stalls or is reset must cause an error before the handler acts. If the request announces no body,
+// nothing is read.
 func TestAwaitIgnoredBody(t *testing.T) {
 	t.Parallel()
 	api := New(Config{Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), MaxBodyBytes: 1024})

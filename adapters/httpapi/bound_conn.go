@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// waitClass orders connections by what they wait for. Lower classes are closed first.
+// waitClass is what a connection waits for. Connections of a lower class are closed first.
 type waitClass int
 
 const (
 	// noRequest: the connection is idle, or its request header is incomplete.
 	noRequest waitClass = iota
-	// forBody: a handler waits for the body, or for its turn.
+	// forBody: a handler waits for the body, or for a share of a resource.
 	forBody
 	// forReader: a handler waits until the client has read the response.
 	forReader
@@ -30,7 +30,8 @@ type boundConn struct {
 	group       string
 
 	mu sync.Mutex // guards the fields below
-	// handlers is the number of requests that are being handled; of these, bodies and readers wait for the client.
+	// handlers is the number of requests in progress. bodies counts those that wait for the request body or for a
+	// share, and readers counts those that wait until the client reads the response.
 	handlers, bodies, readers int
 	// since is when the connection last began to wait: for its client, or for the next request.
 	since time.Time
@@ -52,8 +53,8 @@ func (c *boundConn) CloseWrite() error {
 	return nil
 }
 
-// change adds to the counts of the connection. since is the present time if the connection may wait from now on. It is
-// zero if a handler begins to work: a working connection does not wait, and each query of the clock costs time.
+// change adds to the counts of the connection. since is the current time if the connection may begin to wait. It is
+// zero if a handler begins to work. The caller then need not query the clock, which takes time.
 func (c *boundConn) change(handlers, bodies, readers int, since time.Time) {
 	if c == nil {
 		return
@@ -73,7 +74,7 @@ func (c *boundConn) beginHandler() { c.change(1, 0, 0, time.Time{}) }
 
 func (c *boundConn) endHandler() { c.change(-1, 0, 0, time.Now()) }
 
-// awaitBody marks a handler as waiting for the body, or for its turn, until the returned function is called.
+// awaitBody marks a handler as waiting for the body, or for a share of a resource, until done is called.
 func (c *boundConn) awaitBody() (done func()) {
 	c.change(0, 1, 0, time.Now())
 	return func() { c.change(0, -1, 0, time.Time{}) }
@@ -110,7 +111,8 @@ func (c *boundConn) load() (handlers int, waiting bool) {
 // connKey is the context key of the boundConn of a request.
 type connKey struct{}
 
-// withConn is http.Server.ConnContext: it stores the boundConn inside a connection of Listener.
+// withConn implements http.Server.ConnContext. It finds the boundConn that a connection of Listener wraps, and stores
+// the boundConn in the context.
 func withConn(ctx context.Context, conn net.Conn) context.Context {
 	for {
 		switch outer := conn.(type) {

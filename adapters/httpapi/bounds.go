@@ -7,31 +7,32 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// Bounds limits what clients can make the server hold at once. NewBounds derives all of them from one amount of memory.
+// Bounds limits the connections, requests and memory that clients can occupy at any time. NewBounds derives all limits
+// from the memory of the process.
 type Bounds struct {
-	// Connections is the number of open connections.
+	// Connections is the maximum number of open connections.
 	Connections int
-	// Requests is the number of requests in flight of verified callers. Half as many requests of other clients may be
-	// in flight in addition.
+	// Requests is the maximum number of requests in flight from verified callers. In addition, half as many requests
+	// from unverified clients may be in flight.
 	Requests int
-	// RequestsPerUser is the number of requests in flight of one verified user. RequestsPerAddress is the number of
-	// requests in flight of one address whose caller is not verified yet.
+	// RequestsPerUser is the maximum number of requests in flight from one verified user. RequestsPerAddress is the
+	// maximum number of unverified requests in flight from one address.
 	RequestsPerUser, RequestsPerAddress int
 	// BodyBytes is the memory for request bodies over 16 KiB. A user may use a quarter of it.
 	BodyBytes int64
-	// AnswerBytes is the memory for responses over 16 KiB that are being written or wait for that. A user may use a
-	// quarter of it.
+	// AnswerBytes is the memory for responses over 16 KiB that are being written or are waiting to be written. A user
+	// may use a quarter of it.
 	AnswerBytes int64
 }
 
-// The costs are measured upper bounds in bytes. The remaining memory is for the program itself, key derivations and
-// garbage.
+// The costs below are measured upper bounds, in bytes. The memory that is not assigned here is for the program itself,
+// key derivations and garbage.
 const (
-	// memoryPerConnection is for buffers, stacks, an incomplete header and the state of TLS, and for what the kernel
-	// holds. Connections get a sixth of the memory.
+	// memoryPerConnection covers buffers, stacks, an incomplete header, the state of TLS, and the buffers of the
+	// kernel. Connections get a sixth of the memory.
 	memoryPerConnection = 320 << 10 / 6
 	connectionsShare    = 6
-	// memoryPerRequest is for a header, a small body with its decoded value, and stacks. Requests get a sixth of the
+	// memoryPerRequest covers a header, a small body with its decoded value, and stacks. Requests get a sixth of the
 	// memory.
 	memoryPerRequest = 640 << 10 / 6
 	requestsShare    = 6
@@ -46,7 +47,7 @@ const (
 )
 
 // NewBounds returns the bounds for a process with the given memory in bytes. Even with little memory, the server
-// accepts 64 requests in flight, 16 of one user.
+// accepts 64 requests in flight, including 16 from one user.
 func NewBounds(memory int64) Bounds {
 	connections := max(128, int(memory/connectionsShare/memoryPerConnection))
 	requests := max(64, int(memory/requestsShare/memoryPerRequest))
@@ -62,14 +63,15 @@ func NewBounds(memory int64) Bounds {
 
 const (
 	// maxHeaderBytes bounds the request line and the headers. The HTTP server adds 4 KiB for HTTP/1 and 320 bytes for
-	// HTTP/2. A token of this server has less than 1 KiB, a passphrase at most 1.4 KiB.
+	// HTTP/2. A token of this server takes less than 1 KiB, and an encoded passphrase at most 1.4 KiB.
 	maxHeaderBytes = 8 << 10
-	// maxStreams is the number of requests in flight of one HTTP/2 connection.
+	// maxStreams is the maximum number of requests in flight on one HTTP/2 connection.
 	maxStreams = 32
-	// streamWindow bounds the bytes of bodies that the HTTP server buffers for a connection and for a stream.
+	// streamWindow limits the bytes of request bodies that the HTTP server buffers for one HTTP/2 stream. The same
+	// limit applies to all streams of a connection together.
 	streamWindow = 64 << 10
-	// kernelBuffer is the size of the send buffer and of the receive buffer of a connection, in bytes. Without it the
-	// kernel would hold up to 4 MiB for a client that does not read. The kernel doubles the value.
+	// kernelBuffer is the size of the send buffer and of the receive buffer of a connection, in bytes. Without this
+	// limit, the kernel would hold up to 4 MiB for a client that does not read. The kernel doubles the value.
 	kernelBuffer = 32 << 10
 
 	// smallAnswer is the largest response that needs no share of AnswerBytes.
@@ -79,22 +81,22 @@ const (
 	bodyFactor = 3
 
 	// userWait is how long a request waits if its user has too many requests in flight. A burst of a legitimate program
-	// ends within that time. strangerWait is the same for an address.
+	// ends within that time. strangerWait is how long an unverified request waits if its address has too many.
 	userWait     = 5 * time.Second
 	strangerWait = time.Second
-	// bodyWait and answerWait are the waits for a share of BodyBytes and AnswerBytes.
+	// bodyWait is how long a request waits for a share of BodyBytes. answerWait is the same for AnswerBytes.
 	bodyWait   = 2 * time.Second
 	answerWait = 2 * time.Second
-	// writeTime and writeRate are the deadline for a response: a client has writeTime plus one second for each
-	// writeRate bytes.
+	// writeTime and writeRate determine the deadline of a response. To read it, the client has writeTime plus one
+	// second for each writeRate bytes.
 	writeTime = 10 * time.Second
 	writeRate = 32 << 10
-	// maxTokenLookups is how many opaque tokens are looked up at once before they are known to be valid. More would
-	// occupy the database, which verified callers need. A lookup takes less than a millisecond.
+	// maxTokenLookups is how many unverified opaque tokens are looked up at the same time. More lookups would occupy
+	// database connections that verified callers need. A lookup takes less than a millisecond.
 	maxTokenLookups = 1
 )
 
-// codeTooManyRequests is the code of a request that exceeds the share of its user or address.
+// codeTooManyRequests is the error code for a request that exceeds the share of its user or address.
 const codeTooManyRequests = "too_many_requests"
 
 // errTooManyRequests refuses a request that exceeds the share of its user or address. The request had no effect.
@@ -107,5 +109,5 @@ func tooManyRequests() *domain.Error {
 	return refusal
 }
 
-// errResourceUsedUp is the cause of ErrBusy in the log.
+// errResourceUsedUp is the cause of ErrBusy when a resource is used up. Only the log shows the cause.
 var errResourceUsedUp = errors.New("the memory budget of this server is used up")

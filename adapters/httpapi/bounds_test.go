@@ -95,8 +95,8 @@ func TestRequestsOfAnAddressAreBounded(t *testing.T) {
 	require.Equal(t, 200, got.StatusCode)
 }
 
-// awaitMetric waits until the metrics have a line. The test's own scrape counts as a request of the address, so it
-// stops as soon as it finds the line.
+// awaitMetric waits until the metrics contain a line. Each scrape counts as a request of the address, so a response
+// with status 429 also ends the wait.
 func awaitMetric(t *testing.T, address, line string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -125,7 +125,7 @@ func TestBoundMetrics(t *testing.T) {
 	}
 }
 
-// TestHeaderSizes verifies the largest header that is always accepted, and one that is too large.
+// TestHeaderSizes verifies that headers of up to 8,000 bytes are accepted, and that a header of 13 KiB is refused.
 func TestHeaderSizes(t *testing.T) {
 	t.Parallel()
 	address := serve(t, bounded(small, isReady), nil, nil)
@@ -159,7 +159,8 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 }
 
-// TestProbesShareACheck verifies that many probes cause few checks of the database, and that a failure is noticed.
+// TestProbesShareACheck verifies that many probes cause few checks of the database, and that the probes report a later
+// failure of the database.
 func TestProbesShareACheck(t *testing.T) {
 	t.Parallel()
 	var checks atomic.Int32

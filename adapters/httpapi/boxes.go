@@ -32,13 +32,13 @@ type boxBody struct {
 	UpdatedAt string            `json:"updatedAt"`
 	Entries   []domain.EntryKey `json:"entries"`
 	Users     []boxUserLine     `json:"users"`
-	// Encryption and Keyring are present in a box with a keyring only. Encryption is "server": the server encrypts the
+	// Encryption and Keyring are present only if the box has a keyring. Encryption is "server": the server encrypts the
 	// values.
 	Encryption string          `json:"encryption,omitempty"`
 	Keyring    *keyringSummary `json:"keyring,omitempty"`
 }
 
-// boxOfferBody is the open offer of the ownership of a box in a response.
+// boxOfferBody describes, in a response, the open offer to transfer the ownership of a box.
 type boxOfferBody struct {
 	To        string    `json:"to"`
 	ExpiresAt time.Time `json:"expiresAt"`
@@ -81,8 +81,8 @@ func (a *API) describeBox(r *request) error {
 	return r.json(body, nil)
 }
 
-// transferBox answers PUT /boxes/{box}. The new owner must be an active member, and accepts unless an admin transfers
-// the box.
+// transferBox answers PUT /boxes/{box}. The new owner must be an active member. The transfer takes effect when the new
+// owner accepts it, or immediately if an admin requests it.
 func (a *API) transferBox(r *request) error {
 	body, err := bind[struct {
 		Owner string `json:"owner"`

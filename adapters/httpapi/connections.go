@@ -13,12 +13,12 @@ import (
 // connection that waits for its client. It is safe for concurrent use.
 type connections struct {
 	maxOpen int
-	// maxHandlers bounds the handlers that run, including those that refuse their request. With HTTP/2, a connection
-	// has many.
+	// maxHandlers is the maximum number of running handlers, including handlers that refuse their request. One HTTP/2
+	// connection can run many handlers.
 	maxHandlers int64
 	handlers    atomic.Int64
-	// evicted counts connections that were closed to make room. refused counts those that were closed when they were
-	// accepted.
+	// evicted counts connections that were closed to make room. refused counts new connections that were closed because
+	// there was no room.
 	evicted, refused atomic.Uint64
 
 	mu     sync.Mutex // guards the fields below
@@ -55,7 +55,8 @@ func (l *boundListener) Accept() (net.Conn, error) {
 	}
 }
 
-// add registers a connection. When all are in use, it closes another one, or returns nil.
+// add registers a connection. If the maximum number of connections is open, add closes another connection. If no other
+// connection may be closed, it returns nil.
 func (c *connections) add(conn net.Conn) *boundConn {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		// Both calls fail only on a connection that is already closed.
@@ -104,10 +105,11 @@ func (c *connections) remove(conn *boundConn) {
 // victim returns the connection to close for a new one of the given group, or nil. Only connections that wait for their
 // client are closed.
 //
-// If one address group has more than a quarter of all connections, the victim is one of its own, so that a flood from
-// there closes no other connection; a new one of that group is refused unless the victim has waited for replaceAfter.
-// Idle connections, and those that have not sent a whole header, are closed before those that send a body, and these
-// before those that read a response; in each class, one that waits long is closed first. The caller holds mu.
+// If one address group has more than a quarter of all connections, its connections are closed first. A new connection
+// of that group can replace only a connection of the same group, and only after that connection has waited for
+// replaceAfter. A flood from one group therefore closes no connection of another group. The order of closing is: idle
+// connections and connections without a complete request header, then connections that send a body, then connections
+// that read a response. Within a class, the connection that has waited longest is closed first. The caller holds mu.
 func (c *connections) victim(newcomer string) *boundConn {
 	largest := newcomer
 	for group, count := range c.groups {
@@ -131,16 +133,17 @@ func (c *connections) victim(newcomer string) *boundConn {
 	return victim
 }
 
-// replaceAfter is how long a connection of a flood is kept before another one of the same address group replaces it. To
-// close the new connection instead costs much less time.
+// replaceAfter is how long a connection of a flood must have waited before a new connection of the same address group
+// may replace it. Closing the new connection instead takes much less time.
 const replaceAfter = time.Second
 
-// victimSample is how many connections longestWaiting compares. During a flood it runs for each new connection, so it
-// must be quick.
+// victimSample is how many connections longestWaiting compares. During a flood, longestWaiting runs for each new
+// connection, so it must be quick.
 const victimSample = 64
 
-// longestWaiting returns the first connection to close of a random sample of those that match and wait for their
-// client, and since when it waits; nil if there is none. The caller holds mu.
+// longestWaiting takes a random sample of the matching connections that wait for their client. It returns the
+// connection of this sample that is to be closed first, and the time since which that connection has waited. It returns
+// nil if there is no such connection. The caller holds mu.
 func (c *connections) longestWaiting(matches func(*boundConn) bool) (victim *boundConn, since time.Time) {
 	var class waitClass
 	seen := 0
@@ -159,8 +162,9 @@ func (c *connections) longestWaiting(matches func(*boundConn) bool) (victim *bou
 	return victim, since
 }
 
-// enter counts a handler. When too many run, it closes the connection with the most handlers that all wait for their
-// client. It returns false if there is none; the caller then closes its own connection.
+// enter counts a handler. If too many handlers run, it considers the connections whose handlers all wait for the
+// client, and closes the one with the most handlers. It returns false if there is no such connection; the caller then
+// closes its own connection.
 func (c *connections) enter() bool {
 	if c.handlers.Add(1) <= c.maxHandlers {
 		return true

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fakeConn is a connection from an address that records whether it was closed.
+// fakeConn is a connection from a given address. It records whether it was closed.
 type fakeConn struct {
 	net.Conn
 	address string
@@ -129,7 +129,8 @@ func TestVictims(t *testing.T) {
 	}
 }
 
-// TestHandlersAreBounded verifies that the connection with the most stalled handlers is closed when too many run.
+// TestHandlersAreBounded verifies that the connection with the most stalled handlers is closed when too many handlers
+// run.
 func TestHandlersAreBounded(t *testing.T) {
 	t.Parallel()
 	all := newConnections(Bounds{Connections: 2, Requests: 2})
@@ -146,7 +147,8 @@ func TestHandlersAreBounded(t *testing.T) {
 	require.False(t, all.enter(), "no stalled handler is left")
 }
 
-// TestClosedConnectionsMakeRoom verifies that closing a connection, also twice, frees its place once.
+// TestClosedConnectionsMakeRoom verifies that closing a connection frees its place, and that closing it again does not
+// free a second place.
 func TestClosedConnectionsMakeRoom(t *testing.T) {
 	t.Parallel()
 	all := newConnections(Bounds{Connections: 3, Requests: 1})

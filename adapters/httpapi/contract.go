@@ -16,8 +16,8 @@ type contract interface {
 	token(r *request) (string, error)
 	// readsBodyForToken reports whether token reads the body.
 	readsBodyForToken(r *request) bool
-	// checkBody checks a body that token has not read, after the caller is authenticated. It returns Invalid if the
-	// body contains a different token.
+	// If token has not read the whole body, checkBody checks the body after the caller is authenticated. It returns
+	// Invalid if the body contains a different token.
 	checkBody(r *request) error
 	// bodyLimit returns the largest body in bytes, given the limit of the settings.
 	bodyLimit(configured int64) int64
@@ -53,7 +53,7 @@ func (lockboxAPI) token(r *request) (string, error) {
 	if len(values) == 0 && r.route.Auth == AuthOptional {
 		return "", nil
 	}
-	// Two headers are refused, because a proxy may have checked only the other one.
+	// A request with two headers is refused, because a proxy may have checked only one of them.
 	if len(values) != 1 || len(values[0]) > maxAuthorization {
 		return "", domain.ErrUnauthenticated
 	}

@@ -11,9 +11,10 @@ import (
 )
 
 const (
-	// requestTime is how long a request may work, not counting the time in which its body arrives. It leaves five of
-	// the 20 seconds in which every request is answered: a commit that has begun may take three more seconds, and a
-	// connection to the database that does not react to a cancellation is closed after two.
+	// requestTime is how long the server may work on a request. The time in which the body arrives does not count. The
+	// server answers a request within 20 seconds. The remaining five seconds are for a commit that has begun, which may
+	// take three more seconds, and for a database connection that does not react to a cancellation, which is closed
+	// after two.
 	requestTime = 15 * time.Second
 	// slowRequestTime replaces requestTime for routes that delete or rewrite all rows of a box or a user, and for
 	// routes that wait for the droplet host. It leaves time for the response before writeTimeout.
@@ -22,7 +23,7 @@ const (
 	bodyTime = 30 * time.Second
 )
 
-// errRequestTime is the cause with which the context of a request ends at its deadline.
+// errRequestTime is the cause of the cancellation of a request's context at its deadline.
 var errRequestTime = domain.Refuse(domain.Unavailable, codeOutcomeUnknown,
 	"the request took too long: check whether it took effect before you retry")
 
@@ -35,7 +36,7 @@ type requestContext struct {
 	timer           *time.Timer
 	// limit is the time from began to the deadline.
 	limit atomic.Int64
-	// work is the time that the request may work; only the goroutine of the request uses it.
+	// work is how long the server may work on the request. Only the goroutine of the request uses this field.
 	work time.Duration
 }
 
@@ -74,8 +75,8 @@ func (c *requestContext) extend(limit time.Duration) {
 	c.timer.Reset(limit)
 }
 
-// allowTime gives a request the given time from now. It has no effect on a context without a requestContext, which only
-// tests of parts of this package use.
+// allowTime gives a request the given time from now. It has no effect on a context without a requestContext. Only tests
+// of parts of this package use such a context.
 func allowTime(ctx context.Context, limit time.Duration) {
 	if c, ok := ctx.Value(requestContextKey{}).(*requestContext); ok {
 		c.work = limit
@@ -97,8 +98,8 @@ func excludeBody(ctx context.Context) (done func()) {
 // timedOut reports whether the context of a request ended because of its deadline.
 func timedOut(ctx context.Context) bool { return context.Cause(ctx) == errRequestTime } //nolint:errorlint // identity
 
-// endedByDeadline reports whether err only reflects that the context of the request ended at its deadline. Storage
-// returns errors of its own, of kind Unavailable, when a statement is cancelled.
+// endedByDeadline reports whether err is only a consequence of the deadline of the request. It returns false for an
+// error of kind Unavailable, because storage returns its own errors of that kind when a statement is cancelled.
 func endedByDeadline(ctx context.Context, err error) bool {
 	return timedOut(ctx) && !errors.Is(err, domain.Unavailable) &&
 		(errors.Is(err, context.Canceled) || domain.CodeOf(err) == codeClientClosed)

@@ -17,8 +17,8 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// stuckAPI is an API with a short deadline whose requests with a token wait until their context ends. fail turns the
-// error of the context into the error of the request.
+// stuckAPI returns an API with a short deadline. Its requests with a token wait until their context ends. fail converts
+// the error of the context into the error of the request.
 func stuckAPI(limit time.Duration, fail func(error) error) *httpapi.API {
 	return httpapi.New(httpapi.Config{
 		Verify: func(ctx context.Context, _ string) (domain.Credential, error) {
@@ -32,8 +32,8 @@ func stuckAPI(limit time.Duration, fail func(error) error) *httpapi.API {
 	})
 }
 
-// TestARequestEndsAtItsDeadline verifies that a request that waits for anything is answered with 503 at its deadline,
-// over HTTP/1 and HTTP/2, and that the answer says whether a retry is safe.
+// TestARequestEndsAtItsDeadline verifies, over HTTP/1 and HTTP/2, that a waiting request gets a 503 at its deadline,
+// and that the code of the response shows whether a retry is safe.
 func TestARequestEndsAtItsDeadline(t *testing.T) {
 	t.Parallel()
 	unavailable := domain.Refuse(domain.Unavailable, "database_unavailable", "the database does not answer")

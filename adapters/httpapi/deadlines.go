@@ -2,15 +2,17 @@ package httpapi
 
 import "time"
 
-// The HTTP server sets a deadline seven times for each request, and most of these deadlines are replaced before a call
-// could wait for them. An answeringConn therefore stores a deadline, and applies it to the connection below when a read
-// or a write begins. A deadline that is set during a call applies to that call, as net.Conn requires.
+// The HTTP server sets a deadline seven times for each request. Most of these deadlines are replaced before any read or
+// write begins. An answeringConn therefore only stores a deadline at first. It applies the deadline to the connection
+// below when a read or a write begins. A deadline that is set during a read or a write applies to that call
+// immediately, as net.Conn requires.
 
 // deadline is the deadline of the reads or of the writes of a connection.
 type deadline struct {
-	// wanted was set last, applied is that of the connection below. Zero means no deadline.
+	// wanted is the deadline that was set last. applied is the deadline of the connection below. Zero means no
+	// deadline.
 	wanted, applied time.Time
-	calls           int // in progress
+	calls           int // the number of reads or of writes in progress
 }
 
 // change stores a deadline and reports whether it must be applied now.
@@ -19,7 +21,8 @@ func (d *deadline) change(to time.Time) bool {
 	return d.calls > 0 && d.apply()
 }
 
-// apply marks the deadline as applied and reports whether it was not.
+// apply marks the wanted deadline as applied. It reports whether the connection below still has another deadline. The
+// caller then sets the wanted deadline there.
 func (d *deadline) apply() bool {
 	stale := d.wanted != d.applied
 	d.applied = d.wanted
@@ -34,8 +37,8 @@ func (c *answeringConn) SetDeadline(to time.Time) error {
 	return c.SetWriteDeadline(to)
 }
 
-// SetReadDeadline sets the deadline of reads. An error of the connection is returned by the next read if no read is in
-// progress.
+// SetReadDeadline sets the deadline of reads. If no read is in progress, the next read returns the error of a failed
+// call.
 func (c *answeringConn) SetReadDeadline(to time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -45,8 +48,8 @@ func (c *answeringConn) SetReadDeadline(to time.Time) error {
 	return c.Conn.SetReadDeadline(to)
 }
 
-// SetWriteDeadline sets the deadline of writes. An error of the connection is returned by the next write if no write is
-// in progress.
+// SetWriteDeadline sets the deadline of writes. If no write is in progress, the next write returns the error of a
+// failed call.
 func (c *answeringConn) SetWriteDeadline(to time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -62,18 +65,18 @@ func (c *answeringConn) beginRead() {
 	defer c.mu.Unlock()
 	c.reads.calls++
 	if c.reads.apply() {
-		_ = c.Conn.SetReadDeadline(c.reads.wanted) // fails only on a closed connection, as the read then does
+		_ = c.Conn.SetReadDeadline(c.reads.wanted) // fails only on a closed connection; the read then fails too
 	}
 }
 
-// beginWrite counts a write, applies its deadline, and forgets the beginning of the request. The caller decrements
-// writes.calls after the write.
+// beginWrite counts a write, applies its deadline, and discards the stored beginning of the request. The caller
+// decrements writes.calls after the write.
 func (c *answeringConn) beginWrite() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.size = 0
 	c.writes.calls++
 	if c.writes.apply() {
-		_ = c.Conn.SetWriteDeadline(c.writes.wanted) // fails only on a closed connection, as the write then does
+		_ = c.Conn.SetWriteDeadline(c.writes.wanted) // fails only on a closed connection; the write then fails too
 	}
 }

@@ -98,7 +98,7 @@ func inProgress(conn *answeringConn) int {
 	return conn.reads.calls + conn.writes.calls
 }
 
-// TestReplacedDeadlinesAreNotApplied verifies that only the deadline of a call reaches the connection below.
+// TestReplacedDeadlinesAreNotApplied verifies that only the last deadline before a call reaches the connection below.
 func TestReplacedDeadlinesAreNotApplied(t *testing.T) {
 	t.Parallel()
 	conn, below, peer := newDeadlineConn(t)

@@ -69,8 +69,8 @@ func (a *API) addDroplet(r *request) error {
 		return err
 	}
 	defer added.PrivateKey.Clear() // after the response is written
-	// Find the new droplet by its container. It need not be the first: another request may have added a droplet in the
-	// same second.
+	// Find the new droplet by its container. The new droplet need not be the first in the list, because another request
+	// may have added a droplet in the same second.
 	lines := dropletLines(added.Droplets)
 	for i, droplet := range added.Droplets {
 		if droplet.Container == added.Container {
@@ -95,7 +95,7 @@ func (r *request) changeDroplet(
 	return r.json(dropletLines(list), err)
 }
 
-// dropletLines describes droplets with ages relative to now.
+// dropletLines converts droplets to their form in responses. Their ages are relative to the current time.
 func dropletLines(list []domain.Droplet) []dropletLine {
 	now := time.Now()
 	lines := make([]dropletLine, len(list))

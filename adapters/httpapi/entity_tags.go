@@ -31,9 +31,9 @@ func (r *request) condition() (domain.Condition, error) {
 	return domain.Condition{OneOf: oneOf, NoneOf: noneOf}, err
 }
 
-// versionsIn returns the versions whose tags a precondition header lists, or nil without the header. If-Match compares
-// strongly: a weak tag (W/"3") matches no version. If-None-Match compares weakly. A tag that this server does not make,
-// such as "02", matches no version.
+// versionsIn returns the versions whose tags a precondition header lists. It returns nil if the request does not have
+// the header. If-Match compares strongly: a weak tag (W/"3") matches no version. If-None-Match compares weakly. A tag
+// that this server does not make, such as "02", matches no version.
 func versionsIn(header http.Header, name string) (*domain.Versions, error) {
 	lines := header.Values(name)
 	if len(lines) == 0 {
@@ -58,8 +58,8 @@ func versionsIn(header http.Header, name string) (*domain.Versions, error) {
 	return versions, nil
 }
 
-// parseEntityTags parses the value of a precondition header: a list of entity tags, or "*", for which all is true. It
-// ignores empty elements of the list. ok is false if the value is malformed or the list has no tag.
+// parseEntityTags parses the value of a precondition header: a list of entity tags, or "*". all is true for "*". Empty
+// elements of the list are ignored. ok is false if the value is malformed or the list has no tag.
 func parseEntityTags(value string) (tags []entityTag, all, ok bool) {
 	if strings.Trim(value, " \t") == "*" {
 		return nil, true, true
@@ -97,8 +97,8 @@ func tagEnd(text string) int {
 	return 0
 }
 
-// unmodified reports whether If-None-Match lists a tag, in weak comparison. It ignores a malformed header: the client
-// then gets the full response.
+// unmodified reports whether If-None-Match is "*" or lists a tag. Tags are compared weakly. A malformed header is
+// ignored: the client then gets the full response.
 func unmodified(header http.Header, tag string) bool {
 	tags, all, ok := parseEntityTags(strings.Join(header.Values(headerIfNoneMatch), ","))
 	for _, each := range tags {

@@ -57,8 +57,8 @@ func (a *API) writeEntry(r *request) error {
 	return r.createdVersion(written)
 }
 
-// setKeyID sets the header with the id of the box key that a version is under. A version of a box without a keyring has
-// none.
+// setKeyID sets the header with the id of the box key that encrypts a version. It sets nothing for a version that was
+// written without a keyring.
 func (r *request) setKeyID(key domain.KeyID) {
 	if !key.IsZero() {
 		r.Response().Header().Set(headerEncryptionKeyID, key.String())
@@ -123,7 +123,7 @@ func (a *API) deleteEntry(r *request) error {
 		vault.DeleteEntry{Box: r.param("box"), Key: r.param("key"), Condition: condition}))
 }
 
-// versionLine is a version of an entry in a response. Author is null if that user was deleted.
+// versionLine is a version of an entry in a response. Author is null if the author was deleted.
 type versionLine struct {
 	Version   uint64  `json:"version"`
 	Author    *string `json:"author"`

@@ -64,11 +64,12 @@ const (
 	// codeOutcomeUnknown is the code of ports.UnitOfWork for a commit whose result is unknown.
 	codeOutcomeUnknown = "outcome_unknown"
 	// statusClientClosed is the status of a request whose client disconnected before the response. The status is not
-	// standard, but nginx uses it too. Logs and metrics therefore do not count such requests as server errors.
+	// standard, but nginx uses it too. Because the status is below 500, logs and metrics do not count such requests as
+	// server errors.
 	statusClientClosed = 499
 )
 
-// statusOfCode has the statuses of codes that concern HTTP only, because no kind of the domain describes them.
+// statusOfCode maps codes that concern only HTTP to their statuses. No kind of domain error describes these codes.
 var statusOfCode = map[string]int{
 	codeMethodNotAllowed:    http.StatusMethodNotAllowed,
 	codeConditionRequired:   http.StatusPreconditionRequired,
@@ -122,7 +123,7 @@ func (a *API) contract(c echo.Context) contract {
 // writeError writes a problem document.
 func (lockboxAPI) writeError(c echo.Context, refusal *domain.Error, status int) {
 	setErrorHeaders(c, refusal, status)
-	// The request id finds the request in the log and in the audit log.
+	// With the request id, an operator can find the request in the log and in the audit log.
 	body, _ := json.Marshal(problem{ // strings and an int always encode
 		Type:     "about:blank",
 		Title:    titleOf(status),
@@ -150,8 +151,8 @@ func setErrorHeaders(c echo.Context, refusal *domain.Error, status int) {
 	}
 }
 
-// refusal turns any error into one that may be shown. It logs failures of the server, once each; errors that a client
-// caused are not logged.
+// refusal converts any error into an error that the client may see. It logs each failure of the server once. It does
+// not log errors that the client caused.
 func (a *API) refusal(c echo.Context, err error) *domain.Error {
 	// The log names the template of the route: a path may contain a token.
 	log := a.log.With(slog.String("request_id", c.Response().Header().Get(echo.HeaderXRequestID)),
@@ -185,9 +186,9 @@ func (a *API) refusal(c echo.Context, err error) *domain.Error {
 }
 
 // cancelled reports whether a request failed because its client disconnected, which cancels its context. Waiting for a
-// lock, a batch, a key derivation or the database then ends with an Unavailable error that is no fault of the server.
-// An unknown outcome of a commit is a fault of the server, because commits ignore the cancellation. So is a request
-// that ended at its deadline.
+// lock, a batch, a key derivation or the database then ends with an Unavailable error that is no fault of the server. A
+// commit with an unknown outcome is a fault of the server, because a commit ignores the cancellation. A request that
+// ended at its deadline counts as a fault of the server, too.
 func cancelled(c echo.Context, err error) bool {
 	if timedOut(c.Request().Context()) {
 		return false

@@ -12,18 +12,20 @@ import (
 
 // When a client counts as disconnected (HTTP/1):
 //
-// A client closes its sending side with a FIN, or over TLS with close_notify. Clients that still wait for the response
-// do this too. net/http cancels the context of a request in both cases, so handlers use a context of their own:
+// A client closes its sending side with a FIN, or over TLS with close_notify. A client that still waits for the
+// response may do this too. net/http cancels the context of the request whether or not the client still waits. Handlers
+// therefore use a different context:
 //
 //   - After a FIN, the request continues and its response is sent. If the client has closed the whole connection, the
-//     request still runs to its end or its deadline. TCP reveals such a client only after a write: its host answers
-//     the response with a RST. Close therefore logs the request, with status 499 after a RST.
+//     request still runs to its end or its deadline. Over TCP, only a write reveals such a client: the host of the
+//     client answers the response with a RST. The request is therefore logged when the connection is closed, with
+//     status 499 if a RST arrived.
 //   - After any other error, such as a RST, the context is cancelled and the request ends with status 499.
 //
-// HTTP/2 needs none of this: its streams have a half-closed state and are reset by clients that leave.
+// HTTP/2 needs none of this: its streams have a half-closed state, and a client that leaves resets its streams.
 
 // resetTimeout is how long Close waits for the RST of a client that has left. It covers a round trip on most networks.
-// The client of a finished response does not notice the wait.
+// A client that has read the whole response does not notice the wait.
 const resetTimeout = 500 * time.Millisecond
 
 // connectionKey is the key of the *answeringConn in the context of a request.
@@ -45,11 +47,11 @@ func withConnection(ctx context.Context, conn net.Conn) context.Context {
 }
 
 // begin returns the request with a context that ends at the deadline of the request, and that stays valid when the
-// client closes only its sending side. It also returns the connection. The caller must call end after the handler. The
-// connection is nil if no answeringConn serves the request.
+// client closes only its sending side. It also returns the connection, or nil if no answeringConn serves the request.
+// The caller must call end after the handler.
 //
 // The HTTP server cancels the context of a request in progress only after a failed read of the connection. The
-// answeringConn sees these errors itself, so that the new context needs no watch on the old one.
+// answeringConn sees these errors itself. The new context therefore need not watch the old one.
 func (a *API) begin(r *http.Request) (request *http.Request, conn *answeringConn, end func()) {
 	conn, ok := r.Context().Value(connectionKey{}).(*answeringConn)
 	if !ok {
@@ -82,8 +84,9 @@ func (c *answeringConn) endRequest() {
 	}
 }
 
-// checkInput cancels the request in progress if the last read has failed. If the client may still read the response, it
-// cancels only after writeTimeout: the response could not be sent after that time. The caller holds mu.
+// checkInput cancels the request in progress if the last read has failed. If the client may still read the response,
+// checkInput cancels the request only after writeTimeout, because no response can be sent after that time. The caller
+// holds mu.
 func (c *answeringConn) checkInput() {
 	switch {
 	case c.readErr == nil || c.cancel == nil:
@@ -94,8 +97,8 @@ func (c *answeringConn) checkInput() {
 	}
 }
 
-// mayReceive reports whether the client may still read the response after a read has failed with err: the client has
-// closed its sending side, or its request body did not arrive in time.
+// mayReceive reports whether the client may still read the response after a read has failed with err. This is the case
+// if the client has closed its sending side, or if its request body did not arrive in time.
 func mayReceive(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, os.ErrDeadlineExceeded)
 }
@@ -107,8 +110,8 @@ func (c *answeringConn) inputEnded() bool {
 	return errors.Is(c.readErr, io.EOF)
 }
 
-// reportAtClose calls report when the connection is closed, if the client has closed its sending side. Otherwise it
-// returns false. The HTTP server closes such a connection after the response.
+// If the client has closed its sending side, reportAtClose registers report to be called when the connection is closed,
+// and returns true. Otherwise it returns false. The HTTP server closes a half-closed connection after the response.
 func (c *answeringConn) reportAtClose(report func(clientLeft bool)) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -119,7 +122,8 @@ func (c *answeringConn) reportAtClose(report func(clientLeft bool)) bool {
 	return true
 }
 
-// Close closes the connection and cancels the request in progress. It first calls the functions of reportAtClose.
+// Close closes the connection and cancels the request in progress. It first calls the functions that reportAtClose has
+// registered.
 func (c *answeringConn) Close() error {
 	c.mu.Lock()
 	cancel, reports := c.cancel, c.reports
@@ -137,9 +141,9 @@ func (c *answeringConn) Close() error {
 	return c.Conn.Close()
 }
 
-// clientLeft reports whether the client, which had closed its sending side, has also stopped receiving: a write failed,
-// or a RST arrives within resetTimeout. It closes the sending side first, so that the client knows the end of the
-// response.
+// clientLeft reports whether a client that has closed its sending side has also stopped receiving. This is the case if
+// a write failed, or if a RST arrives within resetTimeout. Before it waits for a RST, clientLeft closes the server's
+// sending side, which marks the end of the response.
 func (c *answeringConn) clientLeft() bool {
 	c.mu.Lock()
 	failed := c.writeErr != nil
@@ -149,7 +153,7 @@ func (c *answeringConn) clientLeft() bool {
 	}
 	_ = c.CloseWrite()
 	for wait := time.Millisecond; wait < resetTimeout/2; wait *= 2 {
-		time.Sleep(wait) // a RST cannot be waited for: only a query of the socket shows it
+		time.Sleep(wait) // no call waits for a RST: only a query of the socket shows it
 		if wasReset(c.socket) {
 			return true
 		}

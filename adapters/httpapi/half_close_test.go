@@ -82,8 +82,8 @@ func newWaitingAPI() *waitingAPI {
 	return w
 }
 
-// halfClosedRequests are complete requests, whose token is in the header or in the body. The last one is pipelined
-// behind another.
+// halfClosedRequests are complete requests with a token in the header or in the body. The last request is pipelined
+// behind another one.
 var halfClosedRequests = map[string]string{
 	"GET":    "GET /boxes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token\r\n\r\n",
 	"HTTP10": "GET /boxes HTTP/1.0\r\nAuthorization: Bearer token\r\n\r\n",
@@ -96,8 +96,8 @@ var halfClosedRequests = map[string]string{
 		"GET /boxes HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer token\r\n\r\n",
 }
 
-// TestHalfClose verifies that a client that closes its sending side after a complete request gets the response, over
-// plain HTTP and TLS, and that the log has the status of the response.
+// TestHalfClose verifies, over plain HTTP and TLS, that a client that closes its sending side after a complete request
+// still gets the response. The log must have the status of the response.
 func TestHalfClose(t *testing.T) {
 	t.Parallel()
 	for name, request := range halfClosedRequests {
@@ -193,8 +193,8 @@ func requireDone(ctx context.Context, t *testing.T) {
 	}
 }
 
-// TestClose verifies that the request of a client that closes its connection with a FIN runs to its end, and is logged
-// with status 499 once the response has been answered with a RST.
+// TestClose covers a client that closes its whole connection with a FIN. The request must run to its end. The log must
+// have status 499, because the host of the client answers the response with a RST.
 func TestClose(t *testing.T) {
 	t.Parallel()
 	for name, request := range halfClosedRequests {
@@ -244,7 +244,7 @@ func TestCloseOfTheServer(t *testing.T) {
 	require.True(t, errors.Is(<-ended, http.ErrServerClosed))
 }
 
-// TestCutBodyIsNoHalfClose verifies that a body that ends early is refused, although a FIN ends it.
+// TestCutBodyIsNoHalfClose verifies that a body that ends early is refused, even though the client ended it with a FIN.
 func TestCutBodyIsNoHalfClose(t *testing.T) {
 	t.Parallel()
 	api := newWaitingAPI()

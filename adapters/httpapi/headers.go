@@ -9,7 +9,8 @@ const (
 	headerEncryptionKeyChanged = "X-Encryption-Key-Changed"
 	headerEncryptionKeyID      = "X-Encryption-Key-Id"
 	headerInitToken            = "X-Init-Token"
-	// These headers carry what was added to responses whose bodies older clients compare as a whole.
+	// These headers carry values that were added to the API later. The bodies did not change, because older clients
+	// compare them as a whole.
 	headerInstallation = "X-Lockbox-Installation"
 	headerUserID       = "X-Lockbox-User-Id"
 
@@ -19,7 +20,7 @@ const (
 )
 
 // encryptionKey removes the encryption key from the request and parses it. A missing or damaged key becomes an unusable
-// key instead of an error, because the use case must authorise the caller first. The caller clears the key.
+// key instead of an error, because the use case must authorise the caller first. The handler must clear the key.
 func (r *request) encryptionKey() (domain.EncryptionKey, error) {
 	text, err := r.takeHeader(headerEncryptionKey)
 	if err != nil {
@@ -33,7 +34,7 @@ func (r *request) encryptionKey() (domain.EncryptionKey, error) {
 }
 
 // takeHeader returns a header that holds a secret and removes it from the request. It returns "" if the request has no
-// such header. It refuses a repeated header, because it is unknown which value the client means.
+// such header. It refuses a repeated header, because the server cannot know which value the client means.
 func (r *request) takeHeader(name string) (string, error) {
 	header := r.Request().Header
 	values := header.Values(name)

@@ -32,8 +32,8 @@ func (a *API) putIdentity(r *request) error {
 	}{stored.Public.String(), stored.Fingerprint.String(), rfc3339(stored.CreatedAt)})
 }
 
-// identityBody is an identity in a response. User is absent if that user was deleted, and Locked unless the caller is
-// the user.
+// identityBody is an identity in a response. User is absent if that user was deleted. Locked is present only if the
+// caller is that user.
 type identityBody struct {
 	Public      string  `json:"public"`
 	Fingerprint string  `json:"fingerprint"`

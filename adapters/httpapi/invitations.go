@@ -39,7 +39,7 @@ func (a *API) inviteUser(r *request) error {
 	})
 }
 
-// joinedBody has the name of the new user, which the holder of an invitation code does not know.
+// joinedBody has the name of the new user. The holder of an invitation code may not know this name.
 type joinedBody struct {
 	Username string `json:"username"`
 }

@@ -19,8 +19,8 @@ func summaryOf(keyring vault.KeyringSummary) *keyringSummary {
 	return &keyringSummary{keyring.Key.String(), keyring.Sequence, keyring.ChangeDue}
 }
 
-// keyringBody is a keyring in a response. Wrapped is absent if the caller is not a recipient. The fields after it are
-// present with recipients=all only.
+// keyringBody is a keyring in a response. Wrapped is absent if the caller is not a recipient. The fields of
+// recipientsBody are present only with recipients=all.
 type keyringBody struct {
 	Head      string     `json:"head"`
 	Chain     string     `json:"chain"`
@@ -44,8 +44,8 @@ type recipientsBody struct {
 	Past         []pastLine      `json:"past"`
 }
 
-// memberLine is a user with a fingerprint. User is absent if the user was deleted, and Fingerprint if the member has no
-// identity.
+// memberLine is a user with a fingerprint. User is absent if the user was deleted. Fingerprint is absent if the member
+// has no identity.
 type memberLine struct {
 	User        string `json:"user,omitempty"`
 	UserID      string `json:"userId"`
@@ -64,7 +64,8 @@ type pastLine struct {
 	Author   string  `json:"author,omitempty"`
 }
 
-// keyringTag returns the entity tag of a keyring. It is the same for all callers and forms of the response.
+// keyringTag returns the entity tag of a keyring. The tag is the same for all callers and for all forms of the
+// response.
 func keyringTag(tag domain.Digest) string { return `"` + domain.FormatBytes(tag[:]) + `"` }
 
 // readKeyring answers GET /boxes/{box}/keyring.
@@ -199,8 +200,8 @@ func (a *API) writeKeyring(r *request) error {
 	}{written.Key.String(), written.Sequence})
 }
 
-// keyringCondition reads If-None-Match, which may only be *, and If-Match. One of them is required, because a keyring
-// must never replace one that its author has not seen.
+// keyringCondition reads If-None-Match, which may only be *, and If-Match. One of these headers is required, because an
+// author must not replace a keyring that the author has not seen.
 func (r *request) keyringCondition() (vault.KeyringCondition, error) {
 	header := r.Request().Header
 	var condition vault.KeyringCondition
@@ -250,7 +251,8 @@ func (b newKeyringBody) decode() (vault.WriteKeyring, error) {
 	}
 	malformed := domain.InvalidField("recipients", "keyring_invalid",
 		"each recipient must have userId, fingerprint and wrapped: a UUID and two texts in base64url without padding")
-	// Decoding more recipients than are allowed would only cost memory; the use case refuses their number.
+	// The use case refuses a list that has one recipient more than allowed. Decoding further recipients would only cost
+	// memory.
 	for _, line := range b.Recipients[:min(len(b.Recipients), domain.MaxKeyRecipients+1)] {
 		user, isID := domain.ParseID[domain.User](line.UserID)
 		fingerprint, isFingerprint := domain.ParseFingerprint(line.Fingerprint)

@@ -11,9 +11,9 @@ import (
 // handshakeTimeout bounds a TLS handshake, as ReadHeaderTimeout bounds the header of a request.
 const handshakeTimeout = 5 * time.Second
 
-// Listener returns a listener for API.Server, with TLS unless config is nil. It bounds the open connections; see
-// connections.go. Its connections replace the responses that the HTTP server writes by itself; see unhandled.go.
-// Closing it closes inner.
+// Listener returns a listener for API.Server, with TLS unless config is nil. The listener limits the open connections;
+// see connections.go. Its connections replace the responses that the HTTP server writes by itself; see unhandled.go.
+// Closing the listener closes inner.
 func (a *API) Listener(inner net.Listener, config *tls.Config) net.Listener {
 	plain := &answeringListener{Listener: &boundListener{inner, a.connections}, api: a}
 	if config == nil {
@@ -87,8 +87,8 @@ func socketOf(conn net.Conn) net.Conn {
 	return conn
 }
 
-// shake completes the handshake and delivers the connection. The HTTP server gets a connection whose handshake failed
-// too: it logs the reason, answers a client that does not speak TLS, and closes the connection.
+// shake completes the handshake and delivers the connection. A connection whose handshake failed is delivered as well.
+// The HTTP server then logs the reason, answers a client that does not speak TLS, and closes the connection.
 func (l *tlsListener) shake(conn net.Conn) {
 	ctx, cancel := context.WithTimeout(l.open, handshakeTimeout)
 	defer cancel()
@@ -132,14 +132,14 @@ func (l *tlsListener) Close() error {
 
 // answeringConn is a connection of HTTP/1. It stores the beginning of the current request, so that it can answer a
 // request that the HTTP server cannot parse. It also distinguishes a client that has only closed its sending side from
-// one that left; see half_close.go. It is safe for concurrent use, as the HTTP server requires.
+// a client that has left; see half_close.go. It is safe for concurrent use, as the HTTP server requires.
 type answeringConn struct {
 	net.Conn
 	// socket is the connection of the operating system, below TLS.
 	socket net.Conn
 	api    *API
 
-	// base is the context of the connection: it has the values of its requests, and is never cancelled.
+	// base is the parent of the contexts of all requests on the connection. It is never cancelled.
 	base context.Context
 
 	mu sync.Mutex // guards the fields below
@@ -149,8 +149,8 @@ type answeringConn struct {
 	// readErr is the error of the last read, nil if the read succeeded. writeErr is the error of the first failed
 	// write.
 	readErr, writeErr error
-	// cancel cancels the request in progress; nil between requests. giveUp calls it after writeTimeout if the client
-	// has closed its sending side; nil otherwise.
+	// cancel cancels the request in progress. It is nil between requests. giveUp is a timer that calls cancel after
+	// writeTimeout. It is nil unless a read has failed and the client may still read the response; see checkInput.
 	cancel context.CancelFunc
 	giveUp *time.Timer
 	// reports log the requests whose client had closed its sending side. Close calls them.
@@ -172,8 +172,8 @@ func (c *answeringConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write writes to the client. If the HTTP server made the response by itself, Write replaces it by a response of the
-// API.
+// Write writes to the client. If the HTTP server made the response by itself, Write replaces that response with a
+// response of the API.
 func (c *answeringConn) Write(p []byte) (int, error) {
 	status, ok := unhandledStatus(p)
 	if !ok {
@@ -207,7 +207,7 @@ func (c *answeringConn) currentRequest() (begin [128]byte) {
 	return begin
 }
 
-// CloseWrite closes the sending side. The HTTP server uses it, so that a client that is still sending can read the
+// CloseWrite closes the sending side. The HTTP server calls it so that a client that is still sending can read the
 // response.
 func (c *answeringConn) CloseWrite() error {
 	if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {

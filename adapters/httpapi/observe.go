@@ -125,8 +125,8 @@ func (a *API) lineOf(c echo.Context, took time.Duration) requestLine {
 	}
 }
 
-// report counts and logs a request. If the client has closed its sending side, it waits until the connection is closed:
-// only then is it known whether the client has received the response. conn may be nil.
+// report counts and logs a request. If the client has closed its sending side, the report is delayed until the
+// connection is closed. Only then does the server know whether the client has received the response. conn may be nil.
 func (a *API) report(conn *answeringConn, line requestLine) {
 	if conn == nil || !conn.inputEnded() || !a.reportAtClose(conn, line) {
 		a.logRequest(line)
@@ -134,7 +134,7 @@ func (a *API) report(conn *answeringConn, line requestLine) {
 }
 
 // reportAtClose logs a request when its connection is closed; see answeringConn.reportAtClose. It is separate from
-// report, because its line is allocated.
+// report so that only such requests allocate their line on the heap.
 func (a *API) reportAtClose(conn *answeringConn, line requestLine) bool {
 	return conn.reportAtClose(func(clientLeft bool) {
 		if clientLeft {

@@ -13,14 +13,15 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// origins decides from which web pages a browser may send requests to a server that anyone who reaches it can take
-// over. A page of any site can send requests to loopback. With DNS rebinding, it even reads the responses: its name
-// first resolves to its own server and then to 127.0.0.1. The headers Host and Origin then still name the site.
+// origins decides which web pages may send requests to this server while any client that can reach the server can take
+// it over. A page of any site can send requests to a loopback address. With DNS rebinding, the page can even read the
+// responses: the host name of the site first resolves to the server of the site and then to 127.0.0.1. The headers Host
+// and Origin still name the site in that case.
 type origins struct {
 	// loopbackOnly requires a loopback name in Host and Origin for every request.
 	loopbackOnly bool
-	// openInit means that POST /init requires no token. It then refuses requests of web pages, except those on loopback
-	// and those that CORS allows.
+	// openInit means that POST /init requires no token. Requests of web pages are then refused, except for pages on
+	// loopback and pages that CORS allows.
 	openInit bool
 	// allowed are the origins that CORS allows; "*" allows all.
 	allowed []string

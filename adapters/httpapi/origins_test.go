@@ -56,8 +56,8 @@ func TestLoopbackOnly(t *testing.T) {
 	}
 }
 
-// TestOpenInit verifies that without an init token, web pages of other sites cannot become the owner. Programs, which
-// send no Origin, are unaffected, and so are all other requests.
+// TestOpenInit verifies that web pages of other sites cannot create the owner if the server requires no init token.
+// Requests of programs, which send no Origin header, and requests to other paths are not affected.
 func TestOpenInit(t *testing.T) {
 	t.Parallel()
 	o := origins{openInit: true, allowed: []string{"https://app.example.org"}}

@@ -21,7 +21,8 @@ type request struct {
 	admission *admission
 	// authenticated is true after authenticateCaller has succeeded.
 	authenticated bool
-	// slot is the place of the request among the requests in flight. key is the user or address that it counts for.
+	// slot is the place of the request among the requests in flight. key is the user or address that the request counts
+	// for.
 	slot slot
 	key  string
 	// context is the context of the request with its key; see request.origin.
@@ -74,7 +75,7 @@ func (a *API) handle(route Route) echo.HandlerFunc {
 	}
 }
 
-// newRequest returns the request of a context, without its credential.
+// newRequest returns the request of an echo.Context. Its credential is set later.
 func (a *API) newRequest(c echo.Context, route Route) *request {
 	return &request{
 		Context: c,
@@ -90,8 +91,8 @@ func (a *API) newRequest(c echo.Context, route Route) *request {
 
 // serve runs a request in this order:
 //
-//  1. admit reads the token, verifies a signature, and counts the request for its user or address. It needs no
-//     database, except for an opaque token that was not valid a short time ago.
+//  1. admit reads the token, verifies a signature, and counts the request for its user or address. This step uses the
+//     database only for an opaque token that was not valid a short time ago.
 //  2. admitLargeBody looks the caller up before a large body uses memory.
 //  3. The handler decodes the body and calls a use case, which looks the caller up in the same statement as its data.
 //     There is no earlier lookup, so reading or writing an entry takes one statement.

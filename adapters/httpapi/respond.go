@@ -41,9 +41,9 @@ func (r *request) jsonStatus(status int, body any) error {
 	return blob(r, status, contentTypeJSON, text)
 }
 
-// holdAnswer takes a share of the memory for large responses until release is called. A slow client keeps its response
-// in memory until it has read it. Errors: RateLimited or Unavailable when the share of the user or of all users is used
-// up; the caller then drops the response.
+// holdAnswer takes a share of the memory for large responses and holds it until release is called. A response stays in
+// memory until the client has read it, which a slow client can delay. Errors: RateLimited if the user has used up its
+// share of this memory, and Unavailable if all of this memory is used up. The response must then be dropped.
 func (r *request) holdAnswer(size int) (release func(), err error) {
 	if size <= smallAnswer {
 		return func() {}, nil
@@ -60,7 +60,8 @@ func (r *request) holdAnswer(size int) (release func(), err error) {
 // Without Content-Length, the HTTP server would chunk a long body.
 func blob(c echo.Context, status int, contentType string, body []byte) error {
 	c.Response().Header().Set(echo.HeaderContentLength, strconv.Itoa(len(body)))
-	// A response in memory has no deadline. The HTTP server sets a new deadline for the next request.
+	// A response that a test records in memory has no deadline, so the error is ignored. The HTTP server sets a new
+	// deadline for the next request.
 	now := time.Now()
 	_ = http.NewResponseController(c.Response()).SetWriteDeadline(now.Add(answerTimeout(len(body))))
 	conn := connOf(c.Request().Context())

@@ -29,7 +29,8 @@ type Route struct {
 	Auth Auth
 	// Group is the lowest group whose members may use the route. The zero Group admits every caller.
 	Group domain.Group
-	// MaxBody is the largest body in bytes, in place of the limit of the settings; 0 for no difference.
+	// MaxBody is the largest body in bytes. It replaces the configured limit. 0 means that the configured limit
+	// applies.
 	MaxBody  int64
 	contract contract
 	handler  handler
@@ -123,8 +124,8 @@ func lockboxRoutes() []Route {
 	}
 }
 
-// accountsRoutes are the routes of the accounts API. The use case checks the group of a route as well. The table
-// repeats the group, so that refuseInput can check it without valid input.
+// accountsRoutes are the routes of the accounts API. Each use case checks the group of the caller. The table repeats
+// the required group so that refuseInput can check it when the input is invalid.
 func accountsRoutes() []Route {
 	viewer, manager, owner := domain.GroupViewer, domain.GroupManager, domain.GroupOwner
 	return []Route{
@@ -158,7 +159,7 @@ func open(method, path string, handler handler) Route {
 	}
 }
 
-// withoutBody marks a route with another method than GET and DELETE whose handler ignores the body.
+// withoutBody marks a route whose handler ignores the body. Routes for GET and DELETE are already marked by open.
 func withoutBody(route Route) Route {
 	route.ignoresBody = true
 	return route

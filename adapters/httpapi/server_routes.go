@@ -42,8 +42,8 @@ func ServerPaths() []string {
 const (
 	// readyTimeout bounds the database check, so that frequent probes do not accumulate while the database is slow.
 	readyTimeout = 2 * time.Second
-	// readyTTL is how long a result of the database check is used for further probes. Anyone can send probes; without
-	// this time they would occupy database connections.
+	// readyTTL is how long a result of the database check is used for further probes. Any client can send probes.
+	// Without this limit, many probes would occupy database connections.
 	readyTTL = 250 * time.Millisecond
 )
 
@@ -70,8 +70,8 @@ type readiness struct {
 	err error
 }
 
-// check returns the last result if it is new, or runs the check. The check does not end with the request, because other
-// probes wait for it.
+// check returns the last result if it is younger than readyTTL. Otherwise it calls run. The call does not end when the
+// client of the probe disconnects, because other probes wait for the result.
 func (r *readiness) check(run func(ctx context.Context) error) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -93,8 +93,8 @@ The API is described at /docs, and for programs at /openapi.yaml. Start with POS
 // welcome answers GET /.
 func (a *API) welcome(r *request) error { return plainText(r, welcomeText) }
 
-// pageHeaders prevent the page at /docs from loading, running or sending anything, and other sites from framing it. The
-// headers allow the style sheet, which is part of the page, by its digest.
+// pageHeaders returns headers that prevent the page at /docs from loading, running or sending anything, and that
+// prevent other sites from framing the page. The headers allow only the style sheet inside the page, by its digest.
 func pageHeaders() map[string]string {
 	return map[string]string{
 		"Content-Security-Policy": "default-src 'none'; style-src '" + api.StyleDigest() +
@@ -105,7 +105,7 @@ func pageHeaders() map[string]string {
 
 // serveFile serves a file that is built into the program. Caches may store it and revalidate it with its entity tag.
 func serveFile(contentType string, content []byte, headers map[string]string) echo.HandlerFunc {
-	// 12 bytes of the digest suffice: a collision would only serve an old page.
+	// 12 bytes of the digest suffice: a collision would only make a client show an old page.
 	digest := sha256.Sum256(content)
 	tag := `"` + base64.RawURLEncoding.EncodeToString(digest[:12]) + `"`
 	return func(c echo.Context) error {

@@ -9,11 +9,11 @@ import (
 	"github.com/lockbox-go/lockbox/domain"
 )
 
-// shares divides a resource of fixed size among keys, such as users or addresses. One key gets at most perKey of total,
-// so that a key that asks for too much waits for itself. It is safe for concurrent use.
+// shares divides a resource of fixed size among keys, such as users or addresses. One key gets at most perKey of total.
+// A key that asks for more waits until it has released some of its own share. It is safe for concurrent use.
 type shares struct {
 	total, perKey int64
-	// maxWait is how long acquire waits for its turn.
+	// maxWait is how long acquire waits at most.
 	maxWait time.Duration
 	// holdsWhileWaiting is true if a waiting request already uses the memory that it waits for. The waiting amount is
 	// then bounded by total and perKey as well.
@@ -24,14 +24,15 @@ type shares struct {
 	waiting int64
 	byKey   map[string]*share
 	queue   []*shareWaiter
-	// refusedTotal counts refusals because total was used up, and refusedKey those because perKey was.
+	// refusedTotal counts the refusals for which total was used up. refusedKey counts the refusals for which perKey was
+	// used up.
 	refusedTotal, refusedKey uint64
 }
 
-// share is what one key uses and waits for.
+// share holds the amount that one key uses and the amount that it waits for.
 type share struct{ used, waiting int64 }
 
-// shareWaiter waits for amount. granted is closed, under the lock, when it has been given.
+// shareWaiter waits for amount. granted is closed, while mu is held, when the waiter has been given the amount.
 type shareWaiter struct {
 	key     string
 	amount  int64
@@ -47,13 +48,13 @@ func newShares(total, perKey int64, maxWait time.Duration) *shares {
 	}
 }
 
-// clamp lowers an amount that could never be granted. A request for more than a whole share runs when its key uses
-// nothing else.
+// clamp lowers an amount above perKey to perKey, because more could never be granted. A request for such an amount runs
+// when its key uses nothing else.
 func (s *shares) clamp(amount int64) int64 { return min(amount, s.perKey) }
 
 // acquire takes amount of the resource for a key. The empty key has no share of its own: only total bounds it. acquire
-// waits up to maxWait, in the order of arrival; a request that waits for its own key delays no other key. release
-// returns the amount.
+// waits up to maxWait, in the order of arrival; a request that waits for its own key delays no other key. The caller
+// must give the amount back with release.
 //
 // Errors, both after the wait: RateLimited if the key has used up its share, and Unavailable if the resource is used
 // up.
@@ -91,7 +92,7 @@ func (s *shares) acquireNow(key string, amount int64) bool {
 	return true
 }
 
-// tryAcquire takes the amount, or queues a waiter for it. It returns neither a waiter nor an error after success.
+// tryAcquire takes the amount, or queues a waiter for it. If it takes the amount, it returns nil for both results.
 func (s *shares) tryAcquire(key string, amount int64) (*shareWaiter, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -116,18 +117,19 @@ func (s *shares) tryAcquire(key string, amount int64) (*shareWaiter, error) {
 	return waiter, nil
 }
 
-// fits reports whether the amount is free. The caller holds mu, here and in all methods below that do not lock it.
+// fits reports whether the amount is free. The caller holds mu. The same is true for all methods below that do not lock
+// mu.
 func (s *shares) fits(key string, own *share, amount int64) bool {
 	return s.used+amount <= s.total && (key == "" || own.used+amount <= s.perKey)
 }
 
-// isQueued reports whether a request must queue behind earlier ones: those of its own key, and those that wait for
-// total.
+// isQueued reports whether a request must queue behind an earlier waiter. It must do so if a waiter has the same key or
+// waits for total.
 func (s *shares) isQueued(key string) bool {
 	return slices.ContainsFunc(s.queue, func(w *shareWaiter) bool { return w.key == key || !s.overShare(w) })
 }
 
-// overShare reports whether a waiter waits for its own key.
+// overShare reports whether a waiter waits until its own key releases something.
 func (s *shares) overShare(w *shareWaiter) bool {
 	return w.key != "" && s.byKey[w.key].used+w.amount > s.perKey
 }
@@ -155,7 +157,8 @@ func (s *shares) forget(key string, own *share) {
 	}
 }
 
-// giveUp removes a waiter whose time is over. It returns nil if the waiter was granted in the meantime.
+// giveUp removes a waiter that has waited too long or whose context has ended. It returns nil if the amount was granted
+// in the meantime.
 func (s *shares) giveUp(ctx context.Context, waiter *shareWaiter) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,7 +178,7 @@ func (s *shares) giveUp(ctx context.Context, waiter *shareWaiter) error {
 	return err
 }
 
-// release returns an amount that acquire has taken for the key.
+// release gives back an amount that acquire has taken for the key.
 func (s *shares) release(key string, amount int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -187,8 +190,8 @@ func (s *shares) release(key string, amount int64) {
 	s.forget(key, own)
 }
 
-// grant gives waiters what fits, in the order of arrival. It skips waiters that wait for their own key, and stops at
-// the first that waits for total, so that small requests cannot delay a large one indefinitely.
+// grant serves the waiters whose amounts fit, in the order of arrival. It skips waiters that wait for their own key. It
+// stops at the first waiter that waits for total, so that small requests cannot delay a large one indefinitely.
 func (s *shares) grant() {
 	blocked := false
 	s.queue = slices.DeleteFunc(s.queue, func(w *shareWaiter) bool {
@@ -211,7 +214,7 @@ type sharesStats struct {
 	refusedTotal, refusedKey uint64
 }
 
-// stats returns the current counts. highestKey is the use of the key that uses most.
+// stats returns the current counts. highestKey is the largest amount that any one key uses.
 func (s *shares) stats() sharesStats {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -52,7 +52,8 @@ func TestSharesBoundKeysAndTotal(t *testing.T) {
 	}
 }
 
-// TestSharesWait verifies that a request waits for its share, up to the limit, and that only its own key delays it.
+// TestSharesWait verifies that a request waits for its share up to the time limit, and that only requests of the same
+// key delay it.
 func TestSharesWait(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -11,9 +11,9 @@ import (
 	"github.com/lockbox-go/lockbox/ports"
 )
 
-// codeText is a TOTP code or recovery code in a body. Some clients send a TOTP code as a JSON number, which loses its
-// leading zeros; they are restored. Any other JSON becomes "" instead of an error, so that the use case reports a
-// missing code in the format of its API.
+// codeText is a TOTP code or recovery code in a body. Some clients send a TOTP code as a JSON number, without the
+// leading zeros. Decoding restores these zeros. Any other JSON becomes "" instead of an error, so that the use case
+// reports a missing code in the format of its API.
 type codeText string
 
 // UnmarshalJSON decodes a string or a number.
@@ -53,8 +53,8 @@ type enrolmentBody struct {
 	RecoveryCodes []string `json:"recoveryCodes"`
 }
 
-// enrolTOTP answers POST /users/{username}/totp with a new TOTP secret and recovery codes. A user with a password must
-// send it, and a user with a confirmed secret a code of that secret.
+// enrolTOTP answers POST /users/{username}/totp with a new TOTP secret and recovery codes. A user who has a password
+// must send the password. A user who has a confirmed secret must send a code of that secret.
 func (a *API) enrolTOTP(r *request) error {
 	body, err := bindOptional[totpProofBody](r)
 	if err != nil {

@@ -10,12 +10,13 @@ import (
 	"go.opentelemetry.io/otel/trace"
 )
 
-// headerTraceParent names the trace of the caller (W3C Trace Context). Its companion tracestate is not accepted: it
-// contains any text, which would be sent to the collector.
+// headerTraceParent names the trace of the caller (W3C Trace Context). The related header tracestate is ignored,
+// because a client could put any text into it, and the server would send that text to the collector.
 const headerTraceParent = "traceparent"
 
 // startSpan begins the span of a request and makes it part of the context. The span belongs to the trace that the
-// caller names, if any. It returns nil without traces, and for the requests of probes and of the metrics scraper.
+// caller names, if any. startSpan returns nil if traces are off, and for the requests of probes and of the metrics
+// scraper.
 func (a *API) startSpan(c echo.Context) trace.Span {
 	if a.tracer == nil || isProbe(c.Path()) {
 		return nil
@@ -28,9 +29,9 @@ func (a *API) startSpan(c echo.Context) trace.Span {
 	return span
 }
 
-// endSpan ends the span of a request, and adds its trace to the access log. The attributes are those of the metrics: they
-// come from the route table and from methodOf, so they contain nothing that the client has chosen. The address and the
-// request id are left to the log.
+// endSpan ends the span of a request, and adds its trace to the access log. The attributes are the same as the labels
+// of the metrics: they come from the route table and from methodOf, so they contain nothing that the client has chosen.
+// Only the log has the address and the request id.
 func endSpan(span trace.Span, line *requestLine) {
 	if span == nil {
 		return

@@ -51,9 +51,9 @@ var (
 		"this server supports HTTPS only: use https:// in its address")
 )
 
-// unhandledStatus returns the status of an error response that no handler wrote. ok is false for any other output.
-// X-Request-Id marks the responses of handlers. No part of a body is mistaken for a response, because no JSON has a
-// line break after these words.
+// unhandledStatus returns the status of an error response that no handler wrote. ok is false for any other output. A
+// response with X-Request-Id comes from a handler. A part of a JSON body is never mistaken for a response, because a
+// JSON string contains no line breaks.
 func unhandledStatus(output []byte) (status int, ok bool) {
 	// Most output is a part of a body, or a successful response, whose status begins with 2 or 3.
 	const digit = len("HTTP/1.1 ")
@@ -70,8 +70,8 @@ func unhandledStatus(output []byte) (status int, ok bool) {
 	return status, err == nil && status >= http.StatusBadRequest
 }
 
-// answerUnhandled returns the response to a request that no handler got, and logs and counts it. output is the response
-// of the HTTP server; begin is the stored beginning of the request.
+// answerUnhandled logs and counts a request that reached no handler, and returns the response to it. output is the
+// response of the HTTP server. begin is the stored beginning of the request.
 func (a *API) answerUnhandled(status int, output, begin string, remote net.Addr) []byte {
 	refusal, known := unhandled[status]
 	switch {
@@ -107,7 +107,7 @@ func (a *answer) WriteHeader(status int) { a.status = status }
 
 func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
 
-// bytes returns the encoded response. The connection is closed after the response.
+// bytes returns the encoded response. The response announces that the connection is closed afterwards.
 func (a *answer) bytes(request *http.Request) []byte {
 	var text bytes.Buffer
 	response := &http.Response{

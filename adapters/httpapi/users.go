@@ -7,7 +7,8 @@ func (a *API) listUsers(r *request) error {
 	return r.json(a.identity.ListUsers(r.ctx(), r.by))
 }
 
-// createUser answers with the first API key of the user in a header, because the body of the response is empty.
+// createUser answers POST /users. A header has the first API key of the user, because the body of the response is
+// empty.
 func (a *API) createUser(r *request) error {
 	body, err := bind[struct {
 		Username string `json:"username"`
@@ -44,7 +45,7 @@ type userBody struct {
 	Permissions []string `json:"permissions"`
 }
 
-// describeUser answers GET /users/{username}, for admins and for the user.
+// describeUser answers GET /users/{username}, for admins and for the user itself.
 func (a *API) describeUser(r *request) error {
 	seen, err := a.identity.DescribeUser(r.ctx(), r.by, r.param("username"))
 	if err != nil {

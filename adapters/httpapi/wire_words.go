@@ -9,7 +9,8 @@ import (
 // wireFields maps fields of domain errors to the names under which HTTP clients send them.
 var wireFields = map[string]string{domain.FieldEncryptionKey: headerEncryptionKey}
 
-// wireMessages are the messages that name a header or a setting. The domain defines neither.
+// wireMessages replaces messages of domain errors with messages that name a header or a setting. The domain knows
+// neither headers nor settings.
 var wireMessages = []struct {
 	of      *domain.Error
 	message string
@@ -22,9 +23,9 @@ var wireMessages = []struct {
 	{domain.ErrNoDropletHost, "no droplet host is configured: the operator can set LOCKBOX_DOCKER_HOST"},
 }
 
-// onTheWire returns an error with the names of the HTTP API. A use case may have added text around the domain's
-// message, such as the variable of a droplet; onTheWire does not change that text. The argument is not changed, because
-// it may be shared.
+// onTheWire returns a copy of an error that uses the names of the HTTP API. It does not change the error itself, which
+// may be shared. A use case may have added text around the domain's message, such as the variable of a droplet;
+// onTheWire does not change that text.
 func onTheWire(refusal *domain.Error) *domain.Error {
 	shown := *refusal
 	if name, ok := wireFields[refusal.Field]; ok {
