@@ -140,7 +140,7 @@ func (r *receiver) await(t *testing.T, targets []string) {
 
 var errRefused = errors.New("refused")
 
-// brokenQueue fails a number of times in its first method, then in the next one, and so on.
+// brokenQueue fails a number of times: first in Claim, then in Next, then in Delivered.
 type brokenQueue struct {
 	ports.EventQueue
 

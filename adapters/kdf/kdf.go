@@ -130,7 +130,7 @@ func (p *Pool) MaxMemoryKiB() uint32 {
 // run in the order of arrival. It implements ports.DeriveFunc.
 //
 // Derive returns domain.ErrBusy, with a cause, if the workload's queue is full or ctx ends while it waits. A full queue
-// drops a job of the origin with the most waiting jobs. Derive returns ErrTooHeavy if the parameters need more memory
+// refuses a job of the origin with the most waiting jobs. Derive returns ErrTooHeavy if the parameters need more memory
 // than the whole pool has, and ErrParams if they are invalid. A running key derivation ignores ctx, because Argon2id
 // cannot be interrupted.
 func (p *Pool) Derive(

@@ -84,7 +84,7 @@ func TestWindow(t *testing.T) {
 func TestBoundariesOfAStep(t *testing.T) {
 	t.Parallel()
 	codes := newCodes(t, "Lockbox")
-	code := rfcCodes[5] // seconds 150 to 179, so it is accepted from 120 to 209
+	code := rfcCodes[5] // the code of seconds 150 to 179; accepted from 120 to 209
 	for _, row := range []struct {
 		now  time.Time
 		want bool
