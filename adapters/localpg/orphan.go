@@ -56,8 +56,8 @@ func (s *Server) stopOrphan(ctx context.Context) (bool, error) {
 	pid, err := readPostmasterPID(s.home.data())
 	if err == nil && isPostmaster(pid, s.home.data()) {
 		stop := s.account.commandContext(ctx, s.bin.pgctl, "stop", "-D", s.home.data(), "-m", "fast", "-w", "-t", "60")
-		// The guard may stop the server at the same time, and pg_ctl can then fail. If the server exits soon, the stop
-		// has succeeded anyway.
+		// The guard may stop the server at the same time. The server removes its process id file last, so pg_ctl can
+		// fail although the server stops. If the server exits soon, the stop has succeeded.
 		if out, err := stop.CombinedOutput(); err != nil && !endsSoon(ctx, pid, s.home.data()) {
 			return true, fmt.Errorf("stop the PostgreSQL that an earlier program left running, process %d: %w: %s",
 				pid, err, bytes.TrimSpace(out))

@@ -27,8 +27,8 @@ const (
 	maxQueued = 2048
 	// maxExported is the number of spans in one request to the collector.
 	maxExported = 512
-	// sendInterval is how long a span waits for others that are sent with it. It delays the moment at which a trace can
-	// be seen.
+	// sendInterval is how long a span waits for others that are sent with it. It is the longest delay that batching
+	// adds before a trace can be seen.
 	sendInterval = 2 * time.Second
 	// exportTimeout bounds one export with its retries. During an export, further spans wait in the queue.
 	exportTimeout = 10 * time.Second
