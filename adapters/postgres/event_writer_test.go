@@ -16,7 +16,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// blockEvents blocks all inserts of events until the caller calls the returned function.
+// blockEvents blocks all inserts of events until the returned function is called.
 func blockEvents(t *testing.T, url string) (release func()) {
 	t.Helper()
 	return hold(t, url, `LOCK TABLE events IN EXCLUSIVE MODE`)
@@ -120,7 +120,7 @@ func TestCloseCommitsQueuedEvents(t *testing.T) {
 }
 
 // TestABadEventDoesNotFailTheOthers verifies that an invalid event does not fail the other events of its batch. The
-// invalid event contains a zero byte. PostgreSQL rejects it in text, and with it the entire statement.
+// invalid event contains a zero byte. PostgreSQL does not accept zero bytes in text, and rejects the entire statement.
 func TestABadEventDoesNotFailTheOthers(t *testing.T) {
 	t.Parallel()
 	store, url := openStore(t, nil)
