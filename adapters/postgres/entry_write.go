@@ -50,8 +50,8 @@ var writeStatements = buildWriteStatements()
 //   - inserted_versions, pruned, audited and queued follow from updated. pruned skips old versions that are locked. The
 //     next write deletes those.
 //
-// The statement returns the ordinals of the writes that were stored. See buildLookupStatements for the reason of LIMIT
-// 1.
+// The statement returns the ordinals of the writes that were stored. The comment on buildLookupStatements explains
+// LIMIT 1.
 func buildWriteStatements() map[domain.CredentialKind]string {
 	events := strings.ReplaceAll(", "+eventColumns, ", ", ", event_")
 	statements := make(map[domain.CredentialKind]string)

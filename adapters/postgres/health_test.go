@@ -35,8 +35,7 @@ func TestAProbeLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// TestAReadOnlyDatabaseIsNotWritable makes transactions read-only by default, before the first probe and after a
-// successful one.
+// TestAReadOnlyDatabaseIsNotWritable makes transactions read-only by default after a successful probe.
 func TestAReadOnlyDatabaseIsNotWritable(t *testing.T) {
 	t.Parallel()
 	store, database := openStore(t, nil)
