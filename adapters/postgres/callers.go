@@ -250,8 +250,8 @@ func accessSQL(kind domain.CredentialKind) string {
 	return `SELECT ` + callerColumns + accessColumns + source.columns() + source.from + joinAccess + source.where
 }
 
-// scanAccess reads the row of accessSQL. Without a row it returns a caller that does not
-// authenticate, and a nil callerRow.
+// scanAccess reads the row of accessSQL. If there is no row, it returns a caller that does not authenticate, and a nil
+// callerRow.
 func scanAccess(row pgx.Row, credential domain.Credential) (domain.Access, *callerRow, error) {
 	var found callerRow
 	var membership accessRow

@@ -77,8 +77,8 @@ func (r entries) CountIn(ctx context.Context, box domain.BoxID, key domain.Entry
 	return domain.LimitReached("entries per box")
 }
 
-// removedCountSQL reports whether a box has more keys than a limit, including deleted keys. An index of their own finds
-// the deleted keys.
+// removedCountSQL reports whether a box has more keys than a limit, including deleted keys. The deleted keys have their
+// own index.
 const removedCountSQL = `SELECT b.entry_count + (SELECT count(*) FROM entries
 		WHERE box_id = b.id AND deleted_at IS NOT NULL AND NOT swept AND key <> $2) > $3::bigint
 	FROM boxes b WHERE b.id = $1`

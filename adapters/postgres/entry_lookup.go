@@ -28,7 +28,7 @@ const (
 
 	// A read of the newest value does not read the entry's row: in a large box, that would cost as much as reading the
 	// version. It is not needed, because an entry that is not deleted always points at its newest version: one commit
-	// changes both. Deleted entries are few, and an index of their own finds them.
+	// changes both. Deleted entries are few and have their own index.
 	newestColumns = `, v.version, false, v.created_at` + versionColumns
 	joinNewest    = `
 		LEFT JOIN LATERAL (SELECT key FROM entries

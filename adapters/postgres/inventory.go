@@ -15,7 +15,7 @@ import (
 // Inventory describes the content of a database, so that a backup can be compared with its restored copy. It contains
 // no secret and no name of a user, a box or an entry.
 type Inventory struct {
-	// Major is the version of PostgreSQL.
+	// Major is the major version of PostgreSQL.
 	Major int
 	// Schema is the schema of Lockbox's tables. Version is the newest migration of that schema.
 	Schema  string

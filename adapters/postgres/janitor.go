@@ -88,8 +88,8 @@ func (s *Store) DeleteOldEvents(ctx context.Context, before time.Time, limit int
 // commitDelay is an upper bound for the time from the creation of an event to its commit. Real delays are far shorter.
 const commitDelay = time.Hour
 
-// keepQueued returns the time up to which events may be deleted: before, or an earlier time if events from then on wait
-// for the audit stream.
+// keepQueued returns the time up to which events may be deleted: before, or an earlier time if events wait for the
+// audit stream.
 func (s *Store) keepQueued(ctx context.Context, before time.Time) (time.Time, error) {
 	var queued pgtype.Timestamptz
 	err := s.pool.QueryRow(ctx, `SELECT (SELECT queued_at FROM event_queue ORDER BY xid, id LIMIT 1)`).Scan(&queued)

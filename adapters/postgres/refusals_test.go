@@ -19,7 +19,7 @@ import (
 	"github.com/lockbox-go/lockbox/tests/pgtest"
 )
 
-// change returns a database URL in which part has changed something.
+// change returns a database URL after part has edited it.
 func change(t *testing.T, database string, part func(*url.URL)) string {
 	t.Helper()
 	target, err := url.Parse(database)
@@ -169,7 +169,7 @@ func TestAFullServerMakesRequestsWait(t *testing.T) {
 	}
 	group.Wait()
 	require.LessOrEqual(t, store.Stats().Pool.Idle, 2)
-	// If the store has no free connection, it reports the refusal.
+	// A store that has no connection at all reports the refusal.
 	held, err := store.Pool().Acquire(t.Context())
 	require.NoError(t, err)
 	defer held.Release()
