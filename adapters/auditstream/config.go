@@ -37,12 +37,12 @@ type Times struct {
 	// Poll is the time between two reads of an empty queue, by default a second.
 	Poll time.Duration
 	// Lease is the time for which a server claims the stream, by default 30 seconds. A server that stops without
-	// releasing it delays the stream by this time.
+	// releasing its lease delays the stream by this time.
 	Lease time.Duration
 	// Delivery bounds one delivery, by default 10 seconds. It must be below half of Lease.
 	Delivery time.Duration
-	// FirstRetry is the time after the first failure, by default a second. It doubles with each further failure, up to
-	// LastRetry, by default a minute.
+	// FirstRetry is the wait after the first failure, by default a second. The wait doubles with each further failure,
+	// up to LastRetry, by default a minute.
 	FirstRetry, LastRetry time.Duration
 }
 

@@ -33,8 +33,8 @@ type Manifest struct {
 	Lockbox    string `json:"lockbox"`
 	PostgreSQL int    `json:"postgresql"`
 	PgDump     int    `json:"pgDump"`
-	// Installation identifies the installation. Schema is the PostgreSQL schema of its tables, and SchemaVersion the
-	// newest migration.
+	// Installation identifies the installation. Schema is the PostgreSQL schema of Lockbox's tables. SchemaVersion is
+	// the newest migration of that schema.
 	Installation  string `json:"installation"`
 	Schema        string `json:"schema"`
 	SchemaVersion uint   `json:"schemaVersion"`

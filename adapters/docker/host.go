@@ -148,7 +148,7 @@ func (h *Host) Start(ctx context.Context, id string) error {
 
 // portConflict matches an engine's error message for a port that is in use. The message contains a published address
 // and ends with one of two phrases. The engine writes the first phrase if another container uses the port. The second
-// phrase is a kernel error; any program may use the port.
+// phrase is an error of the kernel, for a port that any program may use.
 var portConflict = regexp.MustCompile(`:[0-9]+\b.*(port is already allocated|address already in use)\.?$`)
 
 // isPortConflict reports whether the engine's reason is that a port is in use.

@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// The range of PostgreSQL versions that Lockbox is tested with.
+// The range of major versions of PostgreSQL with which Lockbox is tested.
 const oldestMajor, newestMajor = 14, 18
 
 // ErrMissing means that no supported version of PostgreSQL is installed on the machine.

@@ -189,8 +189,8 @@ func (s *Server) settings(cfg Config) []string {
 	return args
 }
 
-// URL returns the connection URL of a database. It is the same after a restart in the same Dir, unless the path of Dir
-// is too long for a socket.
+// URL returns the connection URL of a database. The URL stays the same after a restart in the same Dir, unless the path
+// of Dir is too long for a socket.
 func (s *Server) URL(database string) string {
 	query := url.Values{"host": {s.sockets}, "port": {socketPort}}.Encode()
 	// Encode encodes a space as "+", which PostgreSQL clients read literally.

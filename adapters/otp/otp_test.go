@@ -158,7 +158,7 @@ func TestSpellingsOfACode(t *testing.T) {
 	}
 }
 
-// TestOtherCodesDoNotMatch checks every 37th possible code and the codes of the three steps.
+// TestOtherCodesDoNotMatch tries every 37th possible code. Only the codes of the three accepted steps may match.
 func TestOtherCodesDoNotMatch(t *testing.T) {
 	t.Parallel()
 	codes := newCodes(t, "Lockbox")

@@ -145,7 +145,7 @@ func compare(a, b ports.Argon2Params) int {
 	return cmp.Or(cmp.Compare(a.MemoryKiB, b.MemoryKiB), cmp.Compare(a.Time, b.Time), cmp.Compare(a.Threads, b.Threads))
 }
 
-// derive computes the hash of a password with the salt and the parameters of the argument with.
+// derive hashes a password with the salt and the parameters that the argument with contains.
 func (h *Hasher) derive(ctx context.Context, password domain.Secret, with phc) (hash [hashLen]byte, err error) {
 	made, err := h.config.Derive(ctx, ports.PasswordWork, password.Bytes(), with.salt[:], with.params)
 	if err != nil {

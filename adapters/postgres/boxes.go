@@ -14,8 +14,8 @@ import (
 // boxes implements ports.Boxes.
 type boxes struct{ q querier }
 
-// Add relies on the unique name of the table: two requests may create the same box concurrently. The statement does not
-// violate a constraint if the name is taken, because PostgreSQL would log the name.
+// Add relies on the unique constraint on the name, because two requests may create the same box concurrently. The
+// statement does not violate a constraint if the name is taken, because PostgreSQL would log the name.
 func (r boxes) Add(ctx context.Context, box domain.Box) error {
 	tag, err := r.q.Exec(ctx, `INSERT INTO boxes (id, name, owner_id, kdf_salt, created_at, updated_at)
 		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING`,

@@ -162,7 +162,7 @@ func (r *callerRow) caller(credential domain.Credential) (domain.Caller, error) 
 	}, err
 }
 
-// accessRow receives accessColumns, which are null where there is no box or no membership.
+// accessRow receives accessColumns. The columns of the box or of the membership are null if it does not exist.
 type accessRow struct {
 	boxID, owner     pgtype.UUID
 	boxName          pgtype.Text

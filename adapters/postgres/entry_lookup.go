@@ -27,8 +27,8 @@ const (
 			AND v.version = CASE WHEN $5::bigint = 0 THEN e.version ELSE $5 END `
 
 	// A read of the newest value does not read the entry's row: in a large box, that would cost as much as reading the
-	// version. It is not needed, because an entry that is not deleted always points at its newest version: one commit
-	// changes both. Deleted entries are few and have their own index.
+	// version. The row is not needed, because an entry that is not deleted always points at its newest version: one
+	// commit changes both. Deleted entries are few and have their own index.
 	newestColumns = `, v.version, false, v.created_at` + versionColumns
 	joinNewest    = `
 		LEFT JOIN LATERAL (SELECT key FROM entries

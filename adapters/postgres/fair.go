@@ -34,8 +34,8 @@ func newFairSlots(total int64) *fairSlots {
 	}
 }
 
-// acquire waits for one of the origin's slots, and then for one of all slots. Each wait is in the order of arrival. It
-// returns the error of ctx if ctx ends first. The empty origin is bounded only by the total.
+// acquire first waits for a slot of the origin, and then for a slot of the total. Both queues are in the order of
+// arrival. It returns the error of ctx if ctx ends first. The empty origin is bounded only by the total.
 func (f *fairSlots) acquire(ctx context.Context, origin string) (release func(), err error) {
 	own := f.enter(origin)
 	if err := own.acquire(ctx); err != nil {

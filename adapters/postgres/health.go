@@ -59,10 +59,10 @@ func (h *health) last() Health {
 	return Health{}
 }
 
-// Probe commits a small write within two seconds and measures the skew of the clocks. It fails if no write can succeed:
-// because the database does not answer, is read-only, or cannot replicate the commit to the standby for which it waits,
-// or because its disk was full at an earlier write and still is. After a failure, Probe replaces the idle connections,
-// because they may lead to a server that is no longer the primary. The error is of kind Unavailable.
+// Probe commits a small write within two seconds and measures the skew of the clocks. It fails if the database does not
+// answer, is read-only, or cannot replicate the commit to the standby for which it waits. It also fails if the disk was
+// full at an earlier write and still is. After a failure, Probe replaces the idle connections, because they may lead to
+// a server that is no longer the primary. The error is of kind Unavailable.
 func (s *Store) Probe(ctx context.Context) error {
 	s.health.probing.Lock()
 	defer s.health.probing.Unlock()

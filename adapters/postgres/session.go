@@ -31,7 +31,7 @@ type connector struct {
 	// discarded is the time at which discard was last called because of a dead connection, in nanoseconds since 1970.
 	// replaced counts these calls.
 	discarded, replaced atomic.Int64
-	// full is the last refusal for the reason that the server had no free connection.
+	// full is the last refusal of a server that had no free connection.
 	full atomic.Pointer[fullServer]
 	// diskFull is set when the server refuses a write because its disk is full; see Store.Probe.
 	diskFull atomic.Bool
@@ -250,8 +250,7 @@ func (c *connector) replaceIdle() {
 	c.discard()
 }
 
-// noteFull reports whether err is a refusal for the reason that the server had no free connection, and remembers such a
-// refusal.
+// noteFull reports whether err means that the server had no free connection, and remembers such an error.
 func (c *connector) noteFull(err error) bool {
 	if sqlstate.Of(err) != sqlstate.TooManyConnections {
 		return false

@@ -38,9 +38,9 @@ type Store struct {
 	eventLogBytes atomic.Int64
 	// eventCounts counts the events that this store has committed.
 	eventCounts eventCounts
-	// transactions bounds the concurrent transactions to the size of the pool less reservedConns.
+	// transactions limits the concurrent transactions to the size of the pool minus reservedConns.
 	transactions *fairSlots
-	// largeReads bounds the concurrent reads of values over largestInBatch to half of the pool. Such a value takes
+	// largeReads limits the concurrent reads of values over largestInBatch to half of the pool. Such a value takes
 	// milliseconds to arrive and uses much memory.
 	largeReads *fairSlots
 }

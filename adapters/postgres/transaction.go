@@ -49,7 +49,7 @@ func atCommit(ctx context.Context, q querier, batch *pgx.Batch, translate func(e
 		t.deferred, t.translate = batch, translate
 		return nil
 	}
-	// The earlier translate runs first. This one leaves an error that was converted already unchanged.
+	// The earlier translate runs first. The later one does not change an error that is already converted.
 	before := t.translate
 	t.deferred.QueuedQueries = append(t.deferred.QueuedQueries, batch.QueuedQueries...)
 	t.translate = func(err error) error { return translate(before(err)) }

@@ -25,7 +25,7 @@ const (
 	// deadline of its request. The shorter limit applies.
 	endTimeout = 5 * time.Second
 	commitTime = 3 * time.Second
-	// retryJitter times the number of the attempt bounds the random delay before a retry.
+	// retryJitter, multiplied by the number of the attempt, bounds the random delay before a retry.
 	retryJitter = 20 * time.Millisecond
 )
 

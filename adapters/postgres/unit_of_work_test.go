@@ -63,7 +63,7 @@ func TestACancelledRequestLeavesNoTransaction(t *testing.T) {
 }
 
 // TestOtherErrorsOfTheDatabaseAreNotRetried covers database errors that do not cause a retry. Package tests/storage
-// covers the errors that do.
+// covers the errors that cause a retry.
 func TestOtherErrorsOfTheDatabaseAreNotRetried(t *testing.T) {
 	t.Parallel()
 	store, _ := openStore(t, nil)

@@ -35,7 +35,7 @@ func (a *ManifestAuthenticator) Code(manifest []byte) ([]byte, error) {
 	return manifestCode(a.secret, manifest)
 }
 
-// Authentic reports whether the code belongs to the manifest. It is false if there is no secret.
+// Authentic reports whether the code belongs to the manifest. It returns false if there is no secret.
 func (a *ManifestAuthenticator) Authentic(manifest, code []byte) bool {
 	if a.secret.IsZero() {
 		return false

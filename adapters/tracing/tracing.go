@@ -34,7 +34,7 @@ const (
 	exportTimeout = 10 * time.Second
 	// closeTimeout bounds Close, so that an absent collector does not delay the end of the program.
 	closeTimeout = 5 * time.Second
-	// maxLinks bounds the links of a span: a batch has one for each request that shares it.
+	// maxLinks bounds the links of a span. The span of a batch has a link for each further traced request in the batch.
 	maxLinks = 128
 	// maxAttributes bounds the attributes of a span. Lockbox sets fewer.
 	maxAttributes = 16
@@ -86,7 +86,7 @@ func New(ctx context.Context, config Config) (*Provider, error) {
 	)}, nil
 }
 
-// Tracer returns the tracer of the program; nil for a nil Provider, which makes no spans.
+// Tracer returns the tracer of the program. It returns nil for a nil Provider, so no spans are made.
 func (p *Provider) Tracer() trace.Tracer {
 	if p == nil {
 		return nil

@@ -14,8 +14,8 @@ type Request[In, Out any] struct {
 	done      chan struct{} // closed by Complete
 }
 
-// NewRequest returns a request that belongs to no batcher, to pass to a RunFunc directly. Result then returns the
-// outcome.
+// NewRequest returns a request that belongs to no batcher. The caller passes the request directly to a RunFunc, and
+// then reads the outcome from Result.
 func NewRequest[In, Out any](ctx context.Context, input In) *Request[In, Out] {
 	return &Request[In, Out]{ctx: ctx, Input: input, done: make(chan struct{})}
 }
